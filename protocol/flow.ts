@@ -1,0 +1,110 @@
+/**
+ * One direction of a stream: numbering, credit, acknowledgement and resume in one mechanism.
+ *
+ * The sender numbers its frames and keeps each until it is acknowledged; what it keeps may not
+ * exceed the window. The receiver acknowledges a frame when its bytes were *consumed* (written to
+ * the caller, or to Ollama), not when they arrived. So the window is at once the memory bound,
+ * the backpressure, and the store a resume is served from.
+ *
+ * Pure: no socket, no clock. Both programs use both classes.
+ */
+import { type Frame, FrameError, type FrameType, NO_PAYLOAD, SEQ_MAX, type StreamId } from "./frames.ts";
+import { ACK_EVERY_BYTES, WINDOW_BYTES } from "./limits.ts";
+
+export class Sender {
+  readonly #stream: StreamId;
+  readonly #window: number;
+  #kept: Frame[] = [];
+  #keptBytes = 0;
+  #next = 0;
+
+  constructor(stream: StreamId, windowBytes = WINDOW_BYTES) {
+    this.#stream = stream;
+    this.#window = windowBytes;
+  }
+
+  /** Bytes that may be sent now. May be negative: a frame is never split to fit. */
+  get room(): number {
+    return this.#window - this.#keptBytes;
+  }
+
+  /** Everything sent was acknowledged. */
+  get isSettled(): boolean {
+    return this.#kept.length === 0;
+  }
+
+  /** Numbers a frame and keeps it. The caller checks {@link room} before, and does not change the payload after. */
+  frame(type: FrameType, payload: Uint8Array = NO_PAYLOAD): Frame {
+    if (this.#next > SEQ_MAX) throw new FrameError("a stream of more than 2^32 frames");
+    const frame: Frame = { type, stream: this.#stream, seq: this.#next++, payload };
+    this.#kept.push(frame);
+    this.#keptBytes += payload.length;
+    return frame;
+  }
+
+  /**
+   * The other end has consumed every frame before `next`.
+   * @returns whether that freed anything.
+   * @throws {FrameError} when it acknowledges what was never sent.
+   */
+  acknowledge(next: number): boolean {
+    this.#check(next);
+    let count = 0;
+    for (const frame of this.#kept) {
+      if (frame.seq >= next) break;
+      this.#keptBytes -= frame.payload.length;
+      count++;
+    }
+    if (count > 0) this.#kept.splice(0, count);
+    return count > 0;
+  }
+
+  /**
+   * What to send again to an end that expects `next`. Frees nothing: received is not consumed,
+   * and a receiver that is cut often would otherwise be given credit each time.
+   */
+  since(next: number): Frame[] {
+    this.#check(next);
+    return this.#kept.filter((frame) => frame.seq >= next);
+  }
+
+  #check(next: number): void {
+    if (next > this.#next) throw new FrameError(`frame ${next} expected, but only ${this.#next} were sent`);
+  }
+}
+
+export class Receiver {
+  #next = 0;
+  #consumed = 0;
+  #unacknowledgedBytes = 0;
+
+  /** The number of the frame this end has not seen yet. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** The number to acknowledge: every frame before it was consumed. */
+  get consumed(): number {
+    return this.#consumed;
+  }
+
+  /** `new`: deliver it. `duplicate`: drop it. `gap`: drop it and ask for a resume. */
+  accept(frame: Frame): "new" | "duplicate" | "gap" {
+    if (frame.seq < this.#next) return "duplicate";
+    if (frame.seq > this.#next) return "gap";
+    this.#next++;
+    return "new";
+  }
+
+  /**
+   * Notes that every frame before `next` was consumed.
+   * @returns whether an acknowledgement is due now.
+   */
+  consume(next: number, bytes: number): boolean {
+    this.#consumed = Math.max(this.#consumed, next);
+    this.#unacknowledgedBytes += bytes;
+    if (this.#unacknowledgedBytes < ACK_EVERY_BYTES) return false;
+    this.#unacknowledgedBytes = 0;
+    return true;
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Inventory: what a box has, with the time it was read. Readings travel without
+ * acknowledgement: the next one says it better.
+ */
+import { z } from "zod";
+import { GpuSample } from "./records.ts";
+
+/** A model on disk (Ollama `/api/tags`). */
+export const InstalledModel = z.object({
+  name: z.string().max(512),
+  size_bytes: z.number().nonnegative().nullable(),
+  digest: z.string().max(128).nullable(),
+  family: z.string().max(128).nullable(),
+  parameter_size: z.string().max(64).nullable(),
+  quantization: z.string().max(64).nullable(),
+  modified_at: z.string().max(64).nullable(),
+});
+export type InstalledModel = z.infer<typeof InstalledModel>;
+
+/** A model in memory (Ollama `/api/ps`). `size_vram_bytes < size_bytes` means a part runs on the CPU. */
+export const LoadedModel = z.object({
+  name: z.string().max(512),
+  size_bytes: z.number().nonnegative().nullable(),
+  size_vram_bytes: z.number().nonnegative().nullable(),
+  context_length: z.int().nonnegative().nullable(),
+  expires_at: z.string().max(64).nullable(),
+});
+export type LoadedModel = z.infer<typeof LoadedModel>;
+
+export const Inventory = z.object({
+  at: z.iso.datetime({ precision: 3 }),
+  /** Whether Ollama answered the last poll. */
+  reachable: z.boolean(),
+  /** Why not, in words; null when it answered. */
+  error: z.string().max(500).nullable(),
+  ollama_version: z.string().max(64).nullable(),
+  models: z.array(InstalledModel).max(2_000),
+  loaded: z.array(LoadedModel).max(200),
+});
+export type Inventory = z.infer<typeof Inventory>;
+
+/** The state of the GPU reader. No GPU is a normal state: `available: false` and the reason. */
+export const GpuState = z.object({
+  available: z.boolean(),
+  error: z.string().max(500).nullable(),
+  driver_version: z.string().max(64).nullable(),
+  /** Samples since the last readings, oldest first. */
+  samples: z.array(GpuSample).max(1_000),
+});
+export type GpuState = z.infer<typeof GpuState>;
+
+/** Payload of READINGS. */
+export const Readings = z.object({
+  inventory: Inventory,
+  gpu: GpuState,
+  /** Streams that are open on this agent. */
+  in_flight: z.int().nonnegative(),
+  /** Those of them that Ollama has not begun to answer: waiting for a slot, a load, or prefill. */
+  queued: z.int().nonnegative(),
+  /** Records in the spool that the edge has not confirmed. */
+  spooled: z.int().nonnegative(),
+});
+export type Readings = z.infer<typeof Readings>;
+
+/** Ollama treats a name without a tag as `:latest`, and names without regard to case in the host part only. */
+export const withTag = (model: string): string => (model.slice(model.lastIndexOf("/") + 1).includes(":") ? model : `${model}:latest`);

@@ -1,0 +1,75 @@
+/**
+ * Every limit that the worker and the agent must agree on, with its unit in its
+ * name and its reason beside it. What happens at a limit is said here too.
+ */
+
+/** Bumped when an old agent could no longer talk to a new worker. */
+export const PROTOCOL_VERSION = 1;
+
+/** WebSocket subprotocol: a version mismatch is refused at the upgrade (426), before any frame. */
+export const SUBPROTOCOL = `ollama-edge.v${PROTOCOL_VERSION}`;
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/**
+ * How much one direction of a stream may have sent and not yet acknowledged.
+ * It bounds what an end must keep for a resume and what a slow caller can hold,
+ * so it is the memory price of a stream. A sender at the limit stops reading its source.
+ */
+export const WINDOW_BYTES = 256 * KIB;
+
+/** A receiver acknowledges after this much was consumed: four acknowledgements a window keep the sender busy. */
+export const ACK_EVERY_BYTES = WINDOW_BYTES / 4;
+
+/** Largest payload of one DATA frame. Bigger reads are split, so that streams interleave. */
+export const DATA_BYTES_MAX = 64 * KIB;
+
+/** Largest payload of any frame. A larger one closes the tunnel with 1002. */
+export const FRAME_BYTES_MAX = 1 * MIB;
+
+/** A sender starts a new message before this size. Cloudflare closes a socket (1009) at 32 MiB. */
+export const MESSAGE_BYTES_MAX = 1 * MIB + 64 * KIB;
+
+/** Largest JSON request body. The worker parses it whole, in 128 MB of memory shared by all calls. 413 beyond. */
+export const BODY_BYTES_MAX = 16 * MIB;
+
+/** Largest request head (path and headers) forwarded to a box. 431 beyond. */
+export const HEAD_BYTES_MAX = 64 * KIB;
+
+/** Open streams per box. 503 with Retry-After beyond. */
+export const STREAMS_PER_BOX_MAX = 10_000;
+
+/** The agent says "ping" this often; the platform answers without waking the Box. */
+export const HEARTBEAT_MS = 1_000;
+
+/** A tunnel on which nothing arrived for this long is dead, whatever the socket says: two missed heartbeats and some slack. */
+export const SILENCE_MS = 2_500;
+
+/** How long both ends keep a stream while the tunnel is away. Then it ends with an error in its own format. */
+export const GRACE_MS = 30_000;
+
+/** After the first bytes of a stream, later ones of all streams of a box share one message per this interval. */
+export const FLUSH_MS = 40;
+
+/** Stored prompt text, UTF-16 code units. Cut beyond, and marked as cut. */
+export const PROMPT_CHARS_MAX = 10_000;
+
+/** Stored response text, UTF-16 code units. Cut beyond, and marked as cut. */
+export const RESPONSE_CHARS_MAX = 50_000;
+
+/** Error text kept in a record or sent to a caller, UTF-16 code units. */
+export const ERROR_CHARS_MAX = 2_000;
+
+/** Records in one RECORDS frame. */
+export const RECORDS_PER_BATCH = 200;
+
+/** While somebody looks, an agent sends readings this often; else once per {@link READINGS_IDLE_MS}. */
+export const READINGS_LOOK_MS = 2_000;
+export const READINGS_IDLE_MS = 60_000;
+
+/** How long one LOOK keeps the agent at the quick pace. */
+export const LOOK_MS = 30_000;
+
+/** Names of boxes: what fits in a header, a label and a file name without quoting. */
+export const BOX_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;

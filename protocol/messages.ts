@@ -1,0 +1,89 @@
+/**
+ * The JSON payloads of frames. Unknown fields are ignored, so that a newer peer of the
+ * same version may say more.
+ */
+import { z } from "zod";
+import { Api, BoxName, RequestRecord } from "./records.ts";
+
+/** Header names are lower case; order and duplicates are kept. */
+export const Headers = z.array(z.tuple([z.string().max(256), z.string().max(16_384)])).max(128);
+export type Headers = z.infer<typeof Headers>;
+
+/** HELLO, first frame of the agent: who it is. */
+export const Hello = z.object({
+  box: BoxName,
+  /** Random, kept in the agent's state folder: tells a reconnect from a second agent of the same name. */
+  agent_id: z.uuid(),
+  /** Random per process: tells a reconnect from a restart. */
+  boot_id: z.uuid(),
+  agent_version: z.string().max(32),
+  /** The agent's wall clock, unix ms: the edge shows the skew. */
+  now_ms: z.number(),
+  /** The numbers of this box are made up; every place that shows them says so. */
+  simulated: z.boolean(),
+});
+export type Hello = z.infer<typeof Hello>;
+
+/** WELCOME, the Box's answer: the tunnel is up. */
+export const Welcome = z.object({
+  edge_version: z.string().max(32),
+  now_ms: z.number(),
+  heartbeat_ms: z.int().min(100).max(60_000),
+});
+export type Welcome = z.infer<typeof Welcome>;
+
+/** RECORDS: finished requests, oldest first. Sent again until RECORDED says that they are in the ledger. */
+export const Records = z.object({
+  /** Position in the agent's spool after the last of these records. Opaque to the edge. */
+  position: z.int().nonnegative(),
+  records: z.array(RequestRecord).min(1),
+});
+export type Records = z.infer<typeof Records>;
+
+/** RECORDED: everything up to `position` is durable. */
+export const Recorded = z.object({ position: z.int().nonnegative() });
+export type Recorded = z.infer<typeof Recorded>;
+
+/** OPEN: the caller's request as it goes to Ollama, and what only the edge knows of it, for the record. */
+export const Open = z.object({
+  method: z.enum(["GET", "HEAD", "POST", "DELETE"]),
+  /** Path on Ollama, e.g. `/api/chat`. Raw; it was matched against the allowlist as it is. */
+  path: z.string().startsWith("/").max(2_048),
+  headers: Headers,
+  /** The route pattern of the allowlist, see `routes.ts`. */
+  endpoint: z.string().max(128),
+  api: Api,
+  model: z.string().max(512).nullable(),
+  /** Whether the answer streams, by the body and the route's default. */
+  stream: z.boolean(),
+  started_at: z.iso.datetime({ precision: 3 }),
+  /** May prompt and response be kept? */
+  keep_text: z.boolean(),
+  key_id: z.string().max(64).nullable(),
+  client_ip: z.string().max(64).nullable(),
+  user_agent: z.string().max(512).nullable(),
+});
+export type Open = z.infer<typeof Open>;
+
+/** HEAD: status line and headers of Ollama's answer. */
+export const Head = z.object({ status: z.int().min(200).max(599), headers: Headers });
+export type Head = z.infer<typeof Head>;
+
+/**
+ * ABORT: the stream is over for its sender. From the edge: the caller is gone. From the agent:
+ * it cannot go on, and why. The codes are the whole vocabulary; a new one needs a decision on both sides.
+ */
+export const Abort = z.object({
+  code: z.enum([
+    "caller_gone", // edge → agent: cancel the local request
+    "gave_up", // edge → agent: the grace period is over, the caller was told
+    "ollama_unreachable", // agent → edge: nothing listens at OLLAMA_HOST
+    "ollama_broke", // agent → edge: the answer ended in the middle
+    "lost", // agent → edge: the agent does not know this stream (it was restarted)
+    "draining", // agent → edge: no new streams here
+    "bad_request", // agent → edge: an OPEN that this agent refuses
+  ]),
+  message: z.string().max(2_100),
+});
+export type Abort = z.infer<typeof Abort>;
+export type AbortCode = Abort["code"];

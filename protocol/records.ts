@@ -1,0 +1,107 @@
+/**
+ * Records: what is kept of a finished request, and of a GPU at one moment.
+ *
+ * Units are in the names. `null` means unknown, never 0: Ollama leaves fields out, and a zero
+ * would lower every average.
+ */
+import { z } from "zod";
+import { BOX_NAME, ERROR_CHARS_MAX, PROMPT_CHARS_MAX, RESPONSE_CHARS_MAX } from "./limits.ts";
+
+const ms = z.number().nonnegative().nullable();
+const count = z.int().nonnegative().nullable();
+
+/** Room for the mark that says how much was cut. */
+const MARK_CHARS = 64;
+
+export const FailedAt = z.enum(["gateway", "tunnel", "ollama"]);
+export type FailedAt = z.infer<typeof FailedAt>;
+
+export const Status = z.enum(["success", "error", "cancelled"]);
+export type Status = z.infer<typeof Status>;
+
+export const Api = z.enum(["ollama", "openai", "anthropic"]);
+export type Api = z.infer<typeof Api>;
+
+export const BoxName = z.string().regex(BOX_NAME, "a box name is 1-63 letters, digits, '.', '_' or '-', and starts with a letter or digit");
+
+/** One finished request. The request id is the key of idempotency everywhere: delivered twice, it counts once. */
+export const RequestRecord = z.object({
+  request_id: z.uuid(),
+  /** When the edge accepted the request, ISO 8601 UTC with milliseconds. */
+  started_at: z.iso.datetime({ precision: 3 }),
+  /** The box that served it; null when none was reached. */
+  box: BoxName.nullable(),
+  /** As the caller wrote it; null where the endpoint names none. */
+  model: z.string().max(512).nullable(),
+  /** The route pattern, e.g. `/api/chat`: few values. */
+  endpoint: z.string().max(128),
+  api: Api,
+  stream: z.boolean(),
+  status: Status,
+  /** What the caller was answered. 499 (nginx's "client closed request") when it left before an answer. */
+  http_status: z.int().min(100).max(599),
+  failed_at: FailedAt.nullable(),
+  error_message: z
+    .string()
+    .max(ERROR_CHARS_MAX + MARK_CHARS)
+    .nullable(),
+  /** Null when text is not kept (`LOG_CONTENT=off`), or there was none. */
+  prompt: z
+    .string()
+    .max(PROMPT_CHARS_MAX + MARK_CHARS)
+    .nullable(),
+  response: z
+    .string()
+    .max(RESPONSE_CHARS_MAX + MARK_CHARS)
+    .nullable(),
+  prompt_tokens: count,
+  completion_tokens: count,
+  /** From accepted to the last byte. */
+  latency_ms: z.number().nonnegative(),
+  /** To the first content byte. Measured on the box from the arrival of the request there. */
+  ttft_ms: ms,
+  /** Waiting for a parallel slot of the model: total - load - prefill - decode. */
+  queue_ms: ms,
+  load_ms: ms,
+  prefill_ms: ms,
+  decode_ms: ms,
+  done_reason: z.string().max(64).nullable(),
+  key_id: z.string().max(64).nullable(),
+  client_ip: z.string().max(64).nullable(),
+  user_agent: z.string().max(512).nullable(),
+  energy_j: z.number().nonnegative().nullable(),
+  /** How often the tunnel was resumed during it. */
+  resumed: z.int().nonnegative(),
+});
+export type RequestRecord = z.infer<typeof RequestRecord>;
+
+const reading = z.number().nullable();
+
+/** One GPU at one moment. `null` where nvidia-smi gives no number (`[N/A]` and its many relatives). */
+export const GpuSample = z.object({
+  at: z.iso.datetime({ precision: 3 }),
+  box: BoxName,
+  index: z.int().nonnegative(),
+  uuid: z.string().max(128).nullable(),
+  name: z.string().max(128),
+  utilization_percent: reading,
+  memory_used_mb: reading,
+  memory_total_mb: reading,
+  temperature_c: reading,
+  power_draw_w: reading,
+  power_limit_w: reading,
+  sm_clock_mhz: reading,
+  fan_percent: reading,
+  /** Names of the reasons that hold the clocks down now, e.g. `sw_power_cap`; null when not known. */
+  throttle_reasons: z.array(z.string().max(64)).max(16).nullable(),
+});
+export type GpuSample = z.infer<typeof GpuSample>;
+
+/**
+ * Text cut to `max` UTF-16 code units, with a mark that says so.
+ * @example cut("abcdef", 3) // "abc… [3 more characters cut]"
+ */
+export function cut(text: string, max: number): string {
+  if (text.length <= max) return text;
+  return `${text.slice(0, max).toWellFormed()}… [${text.length - max} more characters cut]`;
+}

@@ -1,0 +1,106 @@
+/**
+ * The allowlist: every call that may reach an Ollama, and what it needs.
+ *
+ * Exact method and exact raw path. Ollama's router matches *decoded* paths and redirects
+ * uncleaned ones, so a blocklist (or a match after decoding) would let `/api/%64elete` through.
+ * What is not here never reaches a box: `/api/me`, `/api/signout`, `/api/user/keys`,
+ * `/api/experimental/*`, `/v1/audio/*`.
+ *
+ * @see https://github.com/ollama/ollama/blob/main/server/routes.go (GenerateRoutes)
+ */
+import type { Api } from "./records.ts";
+
+export type Scope = "infer" | "read" | "admin";
+
+/** `inference` makes tokens or vectors: only these count into latency, TTFT and token figures. */
+export type RouteKind = "inference" | "information" | "management";
+
+export type OllamaRoute = {
+  method: "GET" | "HEAD" | "POST" | "DELETE";
+  /** The path on Ollama. `:model` and `:digest` stand for one segment. Also the `endpoint` of records. */
+  path: string;
+  api: Api;
+  scope: "infer" | "admin";
+  kind: RouteKind;
+  body: "none" | "json" | "raw";
+  /** When the answer streams: unless `stream:false`, only if `stream:true`, or never. */
+  streams: "by_default" | "when_asked" | "never";
+};
+
+const route = (method: OllamaRoute["method"], path: string, rest: Partial<Omit<OllamaRoute, "method" | "path">> = {}): OllamaRoute => ({
+  method,
+  path,
+  api: "ollama",
+  scope: "infer",
+  kind: "information",
+  body: method === "POST" || method === "DELETE" ? "json" : "none",
+  streams: "never",
+  ...rest,
+});
+
+export const OLLAMA_ROUTES: readonly OllamaRoute[] = [
+  route("GET", "/"),
+  route("HEAD", "/"),
+  route("GET", "/api/version"),
+  route("HEAD", "/api/version"),
+  route("GET", "/api/tags"),
+  route("HEAD", "/api/tags"),
+  route("GET", "/api/ps"),
+  route("POST", "/api/show"),
+  route("POST", "/api/generate", { kind: "inference", streams: "by_default" }),
+  route("POST", "/api/chat", { kind: "inference", streams: "by_default" }),
+  route("POST", "/api/embed", { kind: "inference" }),
+  route("POST", "/api/embeddings", { kind: "inference" }),
+  route("POST", "/api/pull", { kind: "management", scope: "admin", streams: "by_default" }),
+  route("POST", "/api/push", { kind: "management", scope: "admin", streams: "by_default" }),
+  route("POST", "/api/create", { kind: "management", scope: "admin", streams: "by_default" }),
+  route("POST", "/api/copy", { kind: "management", scope: "admin" }),
+  route("DELETE", "/api/delete", { kind: "management", scope: "admin" }),
+  route("HEAD", "/api/blobs/:digest", { kind: "management", scope: "admin" }),
+  route("POST", "/api/blobs/:digest", { kind: "management", scope: "admin", body: "raw" }),
+  route("POST", "/v1/chat/completions", { api: "openai", kind: "inference", streams: "when_asked" }),
+  route("POST", "/v1/completions", { api: "openai", kind: "inference", streams: "when_asked" }),
+  route("POST", "/v1/embeddings", { api: "openai", kind: "inference" }),
+  route("POST", "/v1/responses", { api: "openai", kind: "inference", streams: "when_asked" }),
+  route("GET", "/v1/models", { api: "openai" }),
+  route("GET", "/v1/models/:model", { api: "openai" }),
+  route("POST", "/v1/messages", { api: "anthropic", kind: "inference", streams: "when_asked" }),
+];
+
+/** One path segment for `:model`: no escapes but `%3A`, which SDKs write for the colon of a tag. */
+const MODEL_SEGMENT = /^(?:[A-Za-z0-9._-]|:|%3[Aa])+$/;
+const DIGEST_SEGMENT = /^sha256:[0-9a-f]{64}$/;
+
+export type RouteMatch =
+  | { ok: true; route: OllamaRoute /** decoded `:model`, where the path has one */; model: string | null }
+  | { ok: false; status: 404 | 405; allow: string[] };
+
+/** Matches a raw path, as it stood in the request line without the query. */
+export function matchOllamaRoute(method: string, rawPath: string): RouteMatch {
+  const allow: string[] = [];
+  for (const route of OLLAMA_ROUTES) {
+    const model = matchPath(route.path, rawPath);
+    if (model === false) continue;
+    if (route.method === method) return { ok: true, route, model };
+    allow.push(route.method);
+  }
+  return { ok: false, status: allow.length > 0 ? 405 : 404, allow };
+}
+
+/** The decoded parameter, null where the pattern has none, false where it does not match. */
+function matchPath(pattern: string, rawPath: string): string | null | false {
+  const colon = pattern.indexOf("/:");
+  if (colon < 0) return pattern === rawPath ? null : false;
+  if (!rawPath.startsWith(pattern.slice(0, colon + 1))) return false;
+  const segment = rawPath.slice(colon + 1);
+  if (pattern.endsWith(":digest")) return DIGEST_SEGMENT.test(segment) ? null : false;
+  return MODEL_SEGMENT.test(segment) ? decodeURIComponent(segment) : false;
+}
+
+const INFERENCE = new Set(OLLAMA_ROUTES.filter((route) => route.kind === "inference").map((route) => route.path));
+
+/** Whether records of this endpoint count into latency, TTFT and token figures. */
+export const isInference = (endpoint: string): boolean => INFERENCE.has(endpoint);
+
+/** Ollama forwards these to ollama.com with the owner's key, on the owner's account. @see internal/modelref */
+export const isCloudModel = (model: string): boolean => /[:-]cloud$/i.test(model.trim());

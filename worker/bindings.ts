@@ -1,0 +1,10 @@
+/** What wrangler.toml binds, and the settings as they come: unparsed strings. `settings.ts` parses them. */
+import type { Aggregator } from "./aggregator.ts";
+import type { Box } from "./box.ts";
+
+export type Bindings = {
+  BOX: DurableObjectNamespace<Box>;
+  AGGREGATOR: DurableObjectNamespace<Aggregator>;
+  ASSETS: Fetcher;
+  [setting: string]: unknown;
+};
