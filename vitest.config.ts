@@ -10,7 +10,7 @@ export default defineConfig({
     projects: [
       { test: { name: "unit", include: ["test/{protocol,agent,worker-pure,local,monitoring}/**/*.test.ts", "test/*.test.ts"] } },
       {
-        plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
+        plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: { AUTH_MODE: "open" } } })],
         test: { name: "workerd", include: ["test/worker/**/*.test.ts"] },
       },
       { test: { name: "e2e", include: ["test/e2e/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false } },

@@ -113,7 +113,7 @@ export function decodeFrames(message: ArrayBuffer | Uint8Array): Frame[] {
 }
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true });
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** A frame of the tunnel with a JSON payload. */
 export const tunnelFrame = (type: FrameType, value?: unknown): Frame => ({ type, stream: TUNNEL, seq: 0, payload: jsonBytes(value) });

@@ -104,3 +104,28 @@ export const isInference = (endpoint: string): boolean => INFERENCE.has(endpoint
 
 /** Ollama forwards these to ollama.com with the owner's key, on the owner's account. @see internal/modelref */
 export const isCloudModel = (model: string): boolean => /[:-]cloud$/i.test(model.trim());
+
+/**
+ * Request headers that travel from a caller to Ollama. Everything else stays at the edge: Ollama
+ * copies headers to ollama.com, refuses a foreign `Origin`, and needs none of a caller's credentials.
+ */
+export const FORWARDED_HEADERS: ReadonlySet<string> = new Set([
+  "accept",
+  "content-type",
+  "user-agent",
+  "anthropic-version",
+  "anthropic-beta",
+]);
+
+/** Answer headers that belong to one connection (RFC 9110, 7.6.1), or that the edge makes anew. */
+export const HOP_BY_HOP_HEADERS: ReadonlySet<string> = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);

@@ -1,6 +1,7 @@
 /** What wrangler.toml binds, and the settings as they come: unparsed strings. `settings.ts` parses them. */
 import type { Aggregator } from "./aggregator.ts";
 import type { Box } from "./box.ts";
+import type { Dialect } from "./errors.ts";
 
 export type Bindings = {
   BOX: DurableObjectNamespace<Box>;
@@ -8,3 +9,6 @@ export type Bindings = {
   ASSETS: Fetcher;
   [setting: string]: unknown;
 };
+
+/** What travels with a request through the hono app. */
+export type Env = { Bindings: Bindings; Variables: { requestId: string; dialect: Dialect } };

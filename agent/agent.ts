@@ -1,0 +1,247 @@
+/**
+ * The agent: everything on a box that the edge talks to, tied together.
+ *
+ * Owns the table of open streams and what happens to it when the tunnel comes and goes; the parts
+ * it ties (tunnel, spool, GPU reader, inventory) know nothing of each other.
+ */
+import { randomUUID } from "node:crypto";
+import { type Frame, FrameError, FrameType, jsonBytes, parsePayload, type StreamId, tunnelFrame } from "../protocol/frames.ts";
+import { GRACE_MS, LOOK_MS, READINGS_IDLE_MS, READINGS_LOOK_MS, RECORDS_PER_BATCH } from "../protocol/limits.ts";
+import { type AbortCode, Open, Recorded } from "../protocol/messages.ts";
+import { matchOllamaRoute } from "../protocol/routes.ts";
+import type { AgentConfig } from "./config.ts";
+import { GpuReader } from "./gpu.ts";
+import { InventoryPoller } from "./inventory.ts";
+import type { Log } from "./log.ts";
+import { OllamaClient } from "./ollama.ts";
+import { Outgoing } from "./outgoing.ts";
+import type { Spool } from "./spool.ts";
+import { AgentStream, type StreamShell } from "./stream.ts";
+import { Tunnel } from "./tunnel.ts";
+import { AGENT_VERSION } from "./version.ts";
+
+/** Finished records wait this long for company. */
+const RECORDS_DELAY_MS = 50;
+/** No confirmation for this long: send again. */
+const RECORDS_RETRY_MS = 5_000;
+/** How long a draining agent waits for its streams. */
+const DRAIN_MS = 25_000;
+
+export class EdgeAgent {
+  readonly #config: AgentConfig;
+  readonly #log: Log;
+  readonly #streams = new Map<StreamId, AgentStream>();
+  readonly #tunnel: Tunnel;
+  readonly #outgoing: Outgoing;
+  readonly #ollama: OllamaClient;
+  readonly #spool: Spool;
+  readonly #gpu: GpuReader;
+  readonly #inventory: InventoryPoller;
+  readonly #bootId = randomUUID();
+  readonly #shell: StreamShell;
+  #isUp = false;
+  #isDraining = false;
+  #recordsTimer: NodeJS.Timeout | null = null;
+  #readingsTimer: NodeJS.Timeout | null = null;
+  #lookUntilMs = 0;
+  #watch: NodeJS.Timeout | null = null;
+  #whenIdle: (() => void) | null = null;
+
+  /** @param agentId  random, kept in the state folder: tells a reconnect from a second agent of this name */
+  constructor(config: AgentConfig, agentId: string, spool: Spool, log: Log) {
+    const now = () => performance.now();
+    this.#config = config;
+    this.#log = log;
+    this.#spool = spool;
+    this.#ollama = new OllamaClient(config.ollamaUrl);
+    this.#gpu = new GpuReader({
+      command: config.nvidiaSmi,
+      box: config.box,
+      intervalSeconds: READINGS_LOOK_MS / 1_000,
+      now: Date.now,
+      log,
+    });
+    this.#inventory = new InventoryPoller({ base: config.ollamaUrl, log, onChange: () => this.#sendReadings() });
+    this.#tunnel = new Tunnel({
+      edgeUrl: config.edgeUrl,
+      secret: config.boxSecret,
+      hello: () => ({
+        box: config.box,
+        agent_id: agentId,
+        boot_id: this.#bootId,
+        agent_version: AGENT_VERSION,
+        now_ms: Date.now(),
+        simulated: config.simulated,
+      }),
+      onUp: () => this.#up(),
+      onDown: () => this.#down(),
+      onFrames: (frames) => this.#receive(frames),
+      log,
+      now,
+    });
+    this.#outgoing = new Outgoing((message) => this.#tunnel.send(message));
+    this.#shell = { box: config.box, ollama: this.#ollama, outgoing: this.#outgoing, spool, now, onOver: (stream) => this.#over(stream) };
+  }
+
+  start(): void {
+    this.#gpu.start();
+    this.#inventory.start();
+    this.#tunnel.start();
+    this.#watch = setInterval(() => this.#giveUpLost(), 1_000);
+  }
+
+  /** Takes no new streams, lets the open ones finish (up to {@link DRAIN_MS}), then stops. */
+  async drain(): Promise<void> {
+    this.#isDraining = true;
+    this.#log("info", "draining", { open_streams: this.#streams.size });
+    this.#outgoing.now(tunnelFrame(FrameType.drain));
+    if (this.#streams.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#whenIdle = resolve;
+        setTimeout(resolve, DRAIN_MS).unref();
+      });
+    }
+    await this.stop();
+  }
+
+  async stop(): Promise<void> {
+    for (const stream of [...this.#streams.values()]) stream.giveUp("the agent was stopped while it served this request");
+    for (const timer of [this.#watch, this.#recordsTimer, this.#readingsTimer]) if (timer !== null) clearTimeout(timer);
+    // The last records leave with the tunnel if they can; else they are in the spool.
+    if (this.#isUp) {
+      this.#sendRecords();
+      await new Promise((resolve) => setTimeout(resolve, 2 * RECORDS_DELAY_MS));
+    }
+    this.#isUp = false;
+    this.#tunnel.stop();
+    this.#inventory.stop();
+    this.#ollama.close();
+    await this.#gpu.stop();
+    this.#spool.close();
+  }
+
+  #up(): void {
+    this.#isUp = true;
+    this.#outgoing.isOpen = true;
+    if (this.#isDraining) this.#outgoing.now(tunnelFrame(FrameType.drain));
+    this.#sendReadings();
+    this.#sendRecords();
+  }
+
+  #down(): void {
+    this.#isUp = false;
+    this.#outgoing.isOpen = false;
+    for (const stream of this.#streams.values()) stream.detach();
+  }
+
+  #receive(frames: Frame[]): void {
+    for (const frame of frames) {
+      switch (frame.type) {
+        case FrameType.open:
+          this.#open(frame);
+          break;
+        case FrameType.data:
+        case FrameType.end:
+        case FrameType.ack:
+        case FrameType.abort:
+          // Of a stream that is over: its last words crossed ours.
+          this.#streams.get(frame.stream)?.receive(frame);
+          break;
+        case FrameType.resume:
+          this.#resume(frame);
+          break;
+        case FrameType.recorded:
+          this.#spool.confirm(parsePayload(Recorded, frame.payload).position);
+          this.#clearRecordsTimer();
+          if (this.#spool.pending > 0) this.#sendRecords();
+          break;
+        case FrameType.look:
+          this.#look();
+          break;
+        default:
+          throw new FrameError(`frame type 0x${frame.type.toString(16)} from the edge`);
+      }
+    }
+  }
+
+  #open(frame: Frame): void {
+    const known = this.#streams.get(frame.stream);
+    if (known !== undefined) return known.receive(frame);
+    if (this.#spool.knows(frame.stream)) return this.#refuse(frame.stream, "lost", "the agent was restarted while it served this request");
+    if (this.#isDraining) return this.#refuse(frame.stream, "draining", `box ${this.#config.box} takes no new requests`);
+    const open = parsePayload(Open, frame.payload);
+    const match = matchOllamaRoute(open.method, open.path);
+    // The edge has checked this. The box checks it too: it is the box's Ollama.
+    if (!match.ok || match.route.path !== open.endpoint) {
+      return this.#refuse(frame.stream, "bad_request", `${open.method} ${open.path} is not allowed on box ${this.#config.box}`);
+    }
+    const stream = new AgentStream(frame.stream, open, match.route.body === "raw", this.#shell);
+    this.#streams.set(frame.stream, stream);
+    stream.receive(frame);
+  }
+
+  #resume(frame: Frame): void {
+    const stream = this.#streams.get(frame.stream);
+    if (stream !== undefined) return stream.receive(frame);
+    if (this.#spool.knows(frame.stream)) return this.#refuse(frame.stream, "lost", "the agent was restarted while it served this request");
+    // Never seen: its first frames were lost on the way. Ask for them.
+    this.#outgoing.now({ type: FrameType.resume, stream: frame.stream, seq: 0, payload: new Uint8Array(0) });
+  }
+
+  #refuse(stream: StreamId, code: AbortCode, message: string): void {
+    this.#outgoing.now({ type: FrameType.abort, stream, seq: 0, payload: jsonBytes({ code, message }) });
+  }
+
+  #over(stream: AgentStream): void {
+    this.#streams.delete(stream.id);
+    if (this.#isUp) this.#recordsTimer ??= setTimeout(() => this.#sendRecords(), RECORDS_DELAY_MS);
+    if (this.#streams.size === 0) this.#whenIdle?.();
+  }
+
+  #giveUpLost(): void {
+    const before = performance.now() - GRACE_MS;
+    for (const stream of [...this.#streams.values()]) {
+      if (stream.detachedMs !== null && stream.detachedMs < before)
+        stream.giveUp(`the edge did not come back within ${GRACE_MS / 1_000} s`);
+    }
+  }
+
+  #sendRecords(): void {
+    this.#clearRecordsTimer();
+    if (!this.#isUp) return;
+    const batch = this.#spool.next(RECORDS_PER_BATCH);
+    if (batch === null) return;
+    this.#outgoing.now(tunnelFrame(FrameType.records, batch));
+    this.#recordsTimer = setTimeout(() => this.#sendRecords(), RECORDS_RETRY_MS);
+  }
+
+  #clearRecordsTimer(): void {
+    if (this.#recordsTimer !== null) clearTimeout(this.#recordsTimer);
+    this.#recordsTimer = null;
+  }
+
+  /** Somebody looks at this box: readings at the quick pace for a while. */
+  #look(): void {
+    const isNews = performance.now() > this.#lookUntilMs;
+    this.#lookUntilMs = performance.now() + LOOK_MS;
+    if (isNews) this.#sendReadings();
+  }
+
+  #sendReadings(): void {
+    if (this.#readingsTimer !== null) clearTimeout(this.#readingsTimer);
+    if (!this.#isUp) return;
+    let queued = 0;
+    for (const stream of this.#streams.values()) if (stream.isQueued) queued++;
+    this.#outgoing.now(
+      tunnelFrame(FrameType.readings, {
+        inventory: this.#inventory.latest(),
+        gpu: this.#gpu.take(),
+        in_flight: this.#streams.size,
+        queued,
+        spooled: this.#spool.pending,
+      }),
+    );
+    const pace = performance.now() < this.#lookUntilMs ? READINGS_LOOK_MS : READINGS_IDLE_MS;
+    this.#readingsTimer = setTimeout(() => this.#sendReadings(), pace);
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * `--check`: tells an operator what works before the agent is left alone. Each line is one thing
+ * that must work, or may be missing; nothing is changed on the box or at the edge.
+ */
+import WebSocket from "ws";
+import { SUBPROTOCOL } from "../protocol/limits.ts";
+import type { AgentConfig } from "./config.ts";
+import { GpuReader } from "./gpu.ts";
+import { InventoryPoller } from "./inventory.ts";
+import { refusalOf } from "./tunnel.ts";
+
+type Finding = { ok: boolean; isFatal: boolean; what: string; detail: string };
+
+const EDGE_MS = 10_000;
+const GPU_MS = 12_000;
+
+/** @returns whether everything that must work does. Prints one line per finding. */
+export async function check(config: AgentConfig, print: (line: string) => void): Promise<boolean> {
+  let isGood = true;
+  const say = ({ ok, isFatal, what, detail }: Finding) => {
+    if (!ok && isFatal) isGood = false;
+    print(`${ok ? "ok    " : isFatal ? "FAILED" : "none  "} ${what.padEnd(7)} ${detail}`);
+  };
+  await Promise.all([checkEdge(config).then(say), checkOllama(config).then(say), checkGpu(config).then(say)]);
+  return isGood;
+}
+
+/** Dials like the agent does, and leaves without a hello: an agent that already serves this box is not disturbed. */
+function checkEdge({ edgeUrl, boxSecret, box }: AgentConfig): Promise<Finding> {
+  const finding = (ok: boolean, detail: string): Finding => ({ ok, isFatal: true, what: "edge", detail: `${edgeUrl.origin} ${detail}` });
+  return new Promise((resolve) => {
+    const url = new URL(`/agent/connect?box=${encodeURIComponent(box)}`, edgeUrl);
+    url.protocol = edgeUrl.protocol === "https:" ? "wss:" : "ws:";
+    const headers = boxSecret === null ? {} : { authorization: `Bearer ${boxSecret}` };
+    const socket = new WebSocket(url, SUBPROTOCOL, { headers, perMessageDeflate: false, handshakeTimeout: EDGE_MS });
+    const done = (result: Finding) => {
+      clearTimeout(timer);
+      resolve(result);
+      socket.close();
+    };
+    const timer = setTimeout(() => done(finding(false, `did not answer within ${EDGE_MS / 1_000} s`)), EDGE_MS);
+    socket.on("unexpected-response", (_request, response) => {
+      response.setEncoding("utf8");
+      response.on("data", (text: string) => done(finding(false, `refused this box: ${refusalOf(response.statusCode ?? 0, text)}`)));
+      response.on("end", () => done(finding(false, `refused this box: ${refusalOf(response.statusCode ?? 0, "")}`)));
+    });
+    socket.on("open", () => done(finding(true, `accepts box ${box}`)));
+    socket.on("close", (_code, reason) => done(finding(false, `closed the connection: ${reason.toString() || "no reason given"}`)));
+    socket.on("error", (error) => done(finding(false, `cannot be reached: ${error.message}`)));
+  });
+}
+
+async function checkOllama({ ollamaUrl }: AgentConfig): Promise<Finding> {
+  const poller = new InventoryPoller({ base: ollamaUrl, log: () => {}, onChange: () => {} });
+  await poller.refresh();
+  const { reachable, error, ollama_version, models } = poller.latest();
+  poller.stop();
+  const detail = reachable ? `${ollama_version ?? "unknown version"}, ${models.length} models` : `does not answer: ${error ?? "unknown"}`;
+  return { ok: reachable, isFatal: true, what: "ollama", detail: `${ollamaUrl.origin} ${detail}` };
+}
+
+/** No GPU is a normal state; it is said, and is no failure. */
+async function checkGpu({ nvidiaSmi, box }: AgentConfig): Promise<Finding> {
+  const reader = new GpuReader({ command: nvidiaSmi, box, intervalSeconds: 1, now: Date.now, log: () => {} });
+  reader.start();
+  let state = reader.take();
+  for (let waited = 0; waited < GPU_MS && !state.available && state.error === null; waited += 100) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    state = reader.take();
+  }
+  const names = reader.latest().map((gpu) => gpu.name);
+  await reader.stop();
+  return {
+    ok: state.available,
+    isFatal: false,
+    what: "gpu",
+    detail: state.available ? names.join(", ") : (state.error ?? "nvidia-smi gives no reading"),
+  };
+}

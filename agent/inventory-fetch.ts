@@ -1,0 +1,67 @@
+/**
+ * One question to Ollama's own API: GET, JSON, bounded in time and size, never a throw.
+ *
+ * `Host` is local, since Ollama on loopback answers 403 to any other; there is no `Origin`
+ * for the same reason. Each question takes a new connection: a kept one that Ollama closed
+ * in the meantime would look like an Ollama that is down.
+ */
+import http from "node:http";
+import https from "node:https";
+
+export type Answer = { ok: true; body: unknown } | { ok: false; reason: string; timedOut: boolean };
+
+/** Thousands of models fit. A larger answer is not a list of models. */
+const BODY_BYTES_MAX = 8 * 1024 * 1024;
+
+const HOST = "localhost:11434";
+
+export function askOllama(base: URL, path: string, timeoutMs: number): Promise<Answer> {
+  return new Promise((resolve) => {
+    const request = (base.protocol === "https:" ? https : http).request(
+      new URL(base.pathname.replace(/\/$/, "") + path, base),
+      { agent: false, headers: { host: HOST, accept: "application/json" } },
+      (response) => {
+        const chunks: Buffer[] = [];
+        let bytes = 0;
+        response.on("data", (chunk: Buffer) => {
+          bytes += chunk.length;
+          chunks.push(chunk);
+          if (bytes > BODY_BYTES_MAX) finish(refusal(`Ollama's answer to ${path} is larger than ${BODY_BYTES_MAX} bytes`));
+        });
+        response.on("end", () => finish(answerOf(path, response.statusCode ?? 0, Buffer.concat(chunks))));
+        response.on("error", fail);
+      },
+    );
+    const timer = setTimeout(() => {
+      finish({ ok: false, reason: `Ollama did not answer ${path} within ${timeoutMs / 1_000} s`, timedOut: true });
+    }, timeoutMs);
+    const finish = (answer: Answer) => {
+      clearTimeout(timer);
+      resolve(answer);
+      request.destroy();
+    };
+    const fail = (error: NodeJS.ErrnoException) => finish(refusal(reasonOf(error, base)));
+    // Stays for good: destroying a request may raise one more error.
+    request.on("error", fail);
+    request.end();
+  });
+}
+
+function answerOf(path: string, status: number, body: Buffer): Answer {
+  if (status !== 200) return refusal(`Ollama answered ${status} to ${path}`);
+  try {
+    const parsed: unknown = JSON.parse(body.toString("utf8"));
+    return { ok: true, body: parsed };
+  } catch {
+    return refusal(`Ollama's answer to ${path} is not JSON`);
+  }
+}
+
+function reasonOf(error: NodeJS.ErrnoException, base: URL): string {
+  if (error.code === "ECONNREFUSED") return `nothing listens at ${base.host}: is Ollama running?`;
+  if (error.code === "ENOTFOUND" || error.code === "EAI_AGAIN") return `the host of ${base.host} is not known`;
+  if (error.code === "ECONNRESET") return `${base.host} closed the connection`;
+  return `${base.host} cannot be reached (${error.code ?? error.message})`.slice(0, 500);
+}
+
+const refusal = (reason: string): Answer => ({ ok: false, reason, timedOut: false });

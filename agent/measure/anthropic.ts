@@ -1,0 +1,80 @@
+/**
+ * Answers of `/v1/messages`.
+ *
+ * The usage in `message_start` is an estimate (the length of the prompt / 4). The one in
+ * `message_delta` is final and comes later, so it holds; before Ollama 0.15.5 it had no
+ * `input_tokens`, and the estimate is all there is.
+ *
+ * @see https://github.com/ollama/ollama/blob/main/anthropic/anthropic.go (StreamConverter)
+ * @see https://github.com/ollama/ollama/pull/13934 (input_tokens in message_delta)
+ */
+import { z } from "zod";
+import { type Dialect, errorWords, optional, type Said } from "./said.ts";
+
+const Usage = optional.object({ input_tokens: optional.count, output_tokens: optional.count });
+const Block = z.object({ type: optional.text, text: optional.text, thinking: optional.text });
+type Block = z.infer<typeof Block>;
+
+const Event = z.object({
+  type: optional.text,
+  message: optional.object({ usage: Usage }),
+  content_block: optional.object(Block.shape),
+  delta: optional.object({
+    text: optional.text,
+    thinking: optional.text,
+    partial_json: optional.text,
+    stop_reason: optional.reason,
+  }),
+  usage: Usage,
+  error: optional.any,
+});
+
+/** Blocks of text and thinking begin empty; any other (a tool's call or result) is there when it begins. */
+const hasContent = ({ type, text, thinking }: Block) => Boolean(text) || Boolean(thinking) || (type !== "text" && type !== "thinking");
+
+function eventSays(value: unknown): Said {
+  const parsed = Event.safeParse(value);
+  if (!parsed.success) return {};
+  const { type, message, content_block: block, delta, usage, error } = parsed.data;
+  switch (type) {
+    case "message_start":
+      return { promptTokens: message?.usage?.input_tokens };
+    case "content_block_start":
+      return block === undefined ? {} : { text: block.text, hasContent: hasContent(block) };
+    case "content_block_delta":
+      return { text: delta?.text, hasContent: Boolean(delta?.text) || Boolean(delta?.thinking) || Boolean(delta?.partial_json) };
+    case "message_delta":
+      return { promptTokens: usage?.input_tokens, completionTokens: usage?.output_tokens, doneReason: delta?.stop_reason };
+    case "message_stop":
+      return { isLast: true };
+    case "error":
+      return { error: errorWords(error ?? {}) };
+    default:
+      return { error: errorWords(error) };
+  }
+}
+
+const Message = z.object({ content: optional.list(Block), usage: Usage, stop_reason: optional.reason, error: optional.any });
+
+function messageSays(value: unknown): Said {
+  const parsed = Message.safeParse(value);
+  if (!parsed.success) return {};
+  const { content = [], usage, stop_reason, error } = parsed.data;
+  return {
+    text: content.map((block) => block.text ?? "").join(""),
+    hasContent: content.some(hasContent),
+    promptTokens: usage?.input_tokens,
+    completionTokens: usage?.output_tokens,
+    doneReason: stop_reason,
+    isLast: stop_reason !== undefined,
+    error: errorWords(error),
+  };
+}
+
+export const anthropic: Dialect = {
+  streamed: eventSays,
+  whole: messageSays,
+  endMark: null,
+  streamEnd: "its last event (message_stop)",
+  wholeEnd: "a stop_reason",
+};

@@ -1,0 +1,42 @@
+/**
+ * Bytes that are appended to. The room doubles, so that many small chunks cost what one large one does.
+ */
+const ROOM_BYTES_MIN = 1024;
+
+export class GrowingBytes {
+  #room = new Uint8Array(0);
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** A view, true until the next change. */
+  get view(): Uint8Array {
+    return this.#room.subarray(0, this.#length);
+  }
+
+  append(chunk: Uint8Array): void {
+    const needed = this.#length + chunk.length;
+    if (needed > this.#room.length) {
+      const grown = new Uint8Array(Math.max(needed, 2 * this.#room.length, ROOM_BYTES_MIN));
+      grown.set(this.view);
+      this.#room = grown;
+    }
+    this.#room.set(chunk, this.#length);
+    this.#length = needed;
+  }
+
+  /** Empties it; the room stays for what comes next. */
+  clear(): void {
+    this.#length = 0;
+  }
+
+  /** Empties it and gives its bytes away. */
+  take(): Uint8Array {
+    const taken = this.view;
+    this.#room = new Uint8Array(0);
+    this.#length = 0;
+    return taken;
+  }
+}

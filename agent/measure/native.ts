@@ -1,0 +1,75 @@
+/**
+ * Answers of Ollama's own API: generate, chat, and the progress of pull, push and create.
+ *
+ * Streamed and not, the objects are the same; the last (or only) one has `done:true`, the counts,
+ * and durations in integer nanoseconds. Every figure may be missing.
+ *
+ * @see https://github.com/ollama/ollama/blob/main/api/types.go (ChatResponse, GenerateResponse, Metrics)
+ */
+import { z } from "zod";
+import { type Dialect, errorWords, optional, type Said } from "./said.ts";
+
+const spoken = { thinking: optional.text, tool_calls: optional.list(z.unknown()) };
+
+const Answer = z.object({
+  ...spoken,
+  response: optional.text,
+  message: optional.object({ ...spoken, content: optional.text }),
+  done: optional.flag,
+  done_reason: optional.reason,
+  error: optional.any,
+  total_duration: optional.nanoseconds,
+  load_duration: optional.nanoseconds,
+  prompt_eval_count: optional.count,
+  prompt_eval_duration: optional.nanoseconds,
+  eval_count: optional.count,
+  eval_duration: optional.nanoseconds,
+});
+
+/** What one object of `/api/chat` or `/api/generate` says. */
+function nativeSays(value: unknown): Said {
+  const parsed = Answer.safeParse(value);
+  if (!parsed.success) return {};
+  const answer = parsed.data;
+  const text = answer.message?.content ?? answer.response;
+  const { thinking, tool_calls } = answer.message ?? answer;
+  const said: Said = { text, hasContent: Boolean(text) || Boolean(thinking) || (tool_calls?.length ?? 0) > 0 };
+  if (answer.error !== undefined) said.error = errorWords(answer.error);
+  if (answer.done !== true) return said;
+  return {
+    ...said,
+    isLast: true,
+    doneReason: answer.done_reason,
+    promptTokens: answer.prompt_eval_count,
+    completionTokens: answer.eval_count,
+    totalNs: answer.total_duration,
+    loadNs: answer.load_duration,
+    prefillNs: answer.prompt_eval_duration,
+    decodeNs: answer.eval_duration,
+  };
+}
+
+export const native: Dialect = {
+  streamed: nativeSays,
+  whole: nativeSays,
+  endMark: null,
+  streamEnd: "its last line (done:true)",
+  wholeEnd: "done:true",
+};
+
+const Progress = z.object({ status: optional.text, error: optional.any });
+
+/** What one object of a pull, push or create says. Good only if the last one is `success`. */
+function progressSays(value: unknown): Said {
+  const parsed = Progress.safeParse(value);
+  if (!parsed.success) return {};
+  return { isLast: parsed.data.status === "success", error: errorWords(parsed.data.error) };
+}
+
+export const progress: Dialect = {
+  streamed: progressSays,
+  whole: progressSays,
+  endMark: null,
+  streamEnd: "its last line (status success)",
+  wholeEnd: "status success",
+};

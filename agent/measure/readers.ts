@@ -1,0 +1,88 @@
+/**
+ * The ways to read an answer while its bytes pass: by parts, as one object, by its tail, as an
+ * error, or not at all. Each gives back the bytes to send on.
+ */
+import { ERROR_CHARS_MAX } from "../../protocol/limits.ts";
+import { TailKept, WholeKept } from "./bytes-kept.ts";
+import { EMBEDDINGS_TAIL_BYTES, embeddingsSay } from "./embeddings.ts";
+import { errorBodyWords } from "./error-body.ts";
+import type { Dialect } from "./said.ts";
+import type { Tally } from "./tally.ts";
+
+export type Reader = {
+  /** @returns the bytes to send on now */
+  data(chunk: Uint8Array, nowMs: number): Uint8Array;
+  /** Ollama's answer is over. @returns the bytes that were held back */
+  end(nowMs: number): Uint8Array;
+};
+
+/** The longest answer in one object that is read. A longer one passes, and its usage stays unknown. */
+export const WHOLE_BYTES_MAX = 8 * 1024 * 1024;
+
+/** Room for the JSON around an error that is kept in full, in any script. */
+const ERROR_BODY_BYTES_MAX = 16 * ERROR_CHARS_MAX;
+
+const NOTHING = new Uint8Array(0);
+const decoder = new TextDecoder();
+
+export const passingReader: Reader = { data: (chunk) => chunk, end: () => NOTHING };
+
+/** An answer that is one JSON object. Its content is what comes first, whenever we can read it. */
+export function wholeReader(dialect: Dialect, tally: Tally): Reader {
+  const kept = new WholeKept(WHOLE_BYTES_MAX);
+  let firstMs: number | null = null;
+  return {
+    data(chunk, nowMs) {
+      firstMs ??= nowMs;
+      kept.add(chunk);
+      return chunk;
+    },
+    end(nowMs) {
+      if (kept.isTooLong) {
+        tally.add({ hasContent: true }, firstMs ?? nowMs);
+        return NOTHING;
+      }
+      const text = decoder.decode(kept.bytes);
+      try {
+        tally.add(dialect.whole(JSON.parse(text)), firstMs ?? nowMs);
+      } catch {
+        tally.fail(text.trim() === "" ? "the answer is empty" : "the answer is not JSON, or ended in the middle");
+      }
+      if (!tally.isComplete) tally.fail(`the answer is not complete (${dialect.wholeEnd} is missing)`);
+      return NOTHING;
+    },
+  };
+}
+
+/** An answer whose vectors are not read. */
+export function embeddingsReader(tally: Tally): Reader {
+  const kept = new TailKept(EMBEDDINGS_TAIL_BYTES);
+  let firstMs: number | null = null;
+  return {
+    data(chunk, nowMs) {
+      firstMs ??= nowMs;
+      kept.add(chunk);
+      return chunk;
+    },
+    end(nowMs) {
+      tally.add(embeddingsSay(decoder.decode(kept.bytes), kept.isWhole), firstMs ?? nowMs);
+      if (!tally.isComplete) tally.fail("the answer is not JSON, or ended in the middle");
+      return NOTHING;
+    },
+  };
+}
+
+/** An answer with a status of 400 or more. */
+export function errorReader(status: number, tally: Tally): Reader {
+  const kept = new WholeKept(ERROR_BODY_BYTES_MAX);
+  return {
+    data(chunk) {
+      kept.add(chunk);
+      return chunk;
+    },
+    end() {
+      tally.fail(kept.isTooLong ? `Ollama answered ${status} with a long text` : errorBodyWords(status, decoder.decode(kept.bytes)));
+      return NOTHING;
+    },
+  };
+}

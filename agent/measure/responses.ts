@@ -1,0 +1,78 @@
+/**
+ * Answers of `/v1/responses`.
+ *
+ * A stream repeats text in its `…done` events; only the deltas are content. It ends with
+ * `response.completed`, `response.incomplete` (a limit was reached: not a failure) or
+ * `response.failed`, each with the whole response in it.
+ *
+ * @see https://github.com/ollama/ollama/blob/main/openai/responses.go
+ */
+import { z } from "zod";
+import { type Dialect, errorWords, optional, type Said } from "./said.ts";
+
+const response = {
+  status: optional.reason,
+  error: optional.any,
+  output: optional.list(z.object({ type: optional.text, content: optional.list(z.object({ text: optional.text })) })),
+  usage: optional.object({ input_tokens: optional.count, output_tokens: optional.count }),
+};
+const Response = z.object(response);
+type Response = z.infer<typeof Response>;
+
+const Event = z.object({
+  type: optional.text,
+  delta: optional.text,
+  /** Of an `error` event, OpenAI's place for it. */
+  message: optional.text,
+  error: optional.any,
+  response: optional.object(response),
+});
+
+const ENDS = new Set(["completed", "incomplete", "failed"]);
+
+/** How a response ended and what it cost, without its text. */
+const endOf = ({ status, usage, error }: Response): Said => ({
+  doneReason: status,
+  promptTokens: usage?.input_tokens,
+  completionTokens: usage?.output_tokens,
+  isLast: status !== undefined && ENDS.has(status),
+  error: errorWords(error ?? (status === "failed" ? {} : undefined)),
+});
+
+function eventSays(value: unknown): Said {
+  const parsed = Event.safeParse(value);
+  if (!parsed.success) return {};
+  const { type, delta, message, error, response } = parsed.data;
+  switch (type) {
+    case "response.output_text.delta":
+      return { text: delta, hasContent: Boolean(delta) };
+    case "response.reasoning_summary_text.delta":
+    case "response.reasoning_text.delta":
+    case "response.function_call_arguments.delta":
+      return { hasContent: Boolean(delta) };
+    case "response.completed":
+    case "response.incomplete":
+    case "response.failed":
+      return endOf({ ...response, status: type.slice("response.".length) });
+    case "error":
+      return { error: errorWords(message ?? error ?? {}) };
+    default:
+      return { error: errorWords(error) };
+  }
+}
+
+function responseSays(value: unknown): Said {
+  const parsed = Response.safeParse(value);
+  if (!parsed.success) return {};
+  const { output = [] } = parsed.data;
+  const text = output.flatMap((item) => (item.type === "message" ? (item.content ?? []).map((part) => part.text ?? "") : [])).join("");
+  return { ...endOf(parsed.data), text, hasContent: text !== "" || output.some((item) => item.type !== "message") };
+}
+
+export const responses: Dialect = {
+  streamed: eventSays,
+  whole: responseSays,
+  endMark: null,
+  streamEnd: "its last event (response.completed)",
+  wholeEnd: "status completed",
+};

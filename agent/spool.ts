@@ -1,0 +1,415 @@
+/**
+ * The spool: a write-ahead log of requests, so that each one that reached this agent ends in
+ * exactly one record, whatever is killed.
+ *
+ * A request is written down before Ollama is asked and again, as a record, when it is over.
+ * One that is found begun and not over belongs to an agent that was killed: it becomes an
+ * error record. Records leave oldest first, and are kept until the edge has them in its
+ * ledger; they may be sent twice, since the edge tells records by their request id.
+ *
+ * What is lost, and when:
+ * - SIGKILL, a crash of the agent: nothing. Each line is in the kernel before the call returns.
+ * - Power cut, crash of the machine: what was written in the last {@link SYNC_MS} and while
+ *   the disk was syncing. Syncs are grouped, for a sync per request would cost more than the request.
+ * - Disk full or failing: nothing at first. Records wait in memory (see spool-backlog.ts),
+ *   still go to the edge, and go to the disk when it is back; past the bound the oldest are
+ *   lost, and all of them if the agent is killed meanwhile. `lost` counts what is known to be lost.
+ *
+ * Memory holds ids and one offset per open request; records that wait are on the disk.
+ */
+import { FRAME_BYTES_MAX } from "../protocol/limits.ts";
+import type { Records } from "../protocol/messages.ts";
+import { RequestRecord } from "../protocol/records.ts";
+import type { Log } from "./log.ts";
+import { SpoolBacklog } from "./spool-backlog.ts";
+import type { SpoolIds } from "./spool-ids.ts";
+import { begunOf, brokenRecord, isDoneLine, lineOf, type OpenLine, parseLine, type SpoolEntry } from "./spool-lines.ts";
+import { type Replay, replay } from "./spool-replay.ts";
+import { type Append, type Place, type Segment, SegmentFiles } from "./spool-segments.ts";
+
+/** Longest time a written line waits for the sync that saves it from a power cut; the disk's own time comes on top. */
+const SYNC_MS = 50;
+
+/** Pause between two tries of a disk that failed. */
+const RETRY_MS = 250;
+
+/** Room for the frame around the records. A single record is always smaller than this. */
+const BATCH_BYTES_MAX = FRAME_BYTES_MAX - 1_024;
+
+const STOPPED = "the agent stopped while it served this request";
+
+export type SpoolOptions = {
+  /** Wall clock, unix ms. */
+  now: () => number;
+  log: Log;
+  /** How bytes get to the disk; tests hand in one that fails. */
+  append?: Append;
+};
+
+/** Where `next` begins to read: behind what is confirmed. */
+type Cursor = { segmentNumber: number; offset: number };
+
+/** The last batch that was handed out, so that its confirmation need not read it again. */
+type Batch = { position: number; count: number; end: Cursor };
+
+export class Spool {
+  readonly #now: () => number;
+  readonly #log: Log;
+  readonly #files: SegmentFiles;
+  readonly #ids: SpoolIds;
+  readonly #backlog = new SpoolBacklog();
+  /** Where the line of each open request is; null while only the backlog has it. */
+  readonly #open: Map<string, Place | null>;
+  #confirmed: number;
+  #lastPosition: number;
+  #pending: number;
+  #lost = 0;
+  #cursor: Cursor = { segmentNumber: 0, offset: 0 };
+  #batch: Batch | null = null;
+  #isConfirmationUnwritten = false;
+  /** Segments that nobody needs, once the lines that replace them are synced. */
+  #deletable: Segment[] = [];
+  #syncTimer: NodeJS.Timeout | null = null;
+  #retryTimer: NodeJS.Timeout | null = null;
+  #isClosed = false;
+
+  /**
+   * Reads the log of earlier runs and ends what they left open.
+   * @throws the system's error when the folder cannot be made or read.
+   */
+  static open(folder: string, options: SpoolOptions): Spool {
+    const files = new SegmentFiles(folder, options.append);
+    return new Spool(files, replay(files), options);
+  }
+
+  private constructor(files: SegmentFiles, found: Replay, { now, log }: SpoolOptions) {
+    this.#now = now;
+    this.#log = log;
+    this.#files = files;
+    this.#ids = found.ids;
+    this.#open = found.open;
+    this.#confirmed = found.confirmed;
+    this.#pending = found.pending;
+    // Positions begin at the wall clock: a late confirmation of records that a power cut took
+    // from the log, or of a folder that was wiped, must not cover records of this run.
+    this.#lastPosition = Math.max(found.lastPosition, found.confirmed, Math.floor(now()));
+    if (found.badLines > 0) log("warn", "spool_lines_skipped", { count: found.badLines });
+    if (found.open.size > 0) log("warn", "spool_requests_broken", { count: found.open.size });
+    for (const id of [...this.#open.keys()]) this.#finishBroken(id, STOPPED, found.lastAt);
+    this.#deleteConfirmed();
+  }
+
+  /** Finished requests that the edge has not confirmed. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** Records lost since the start: dropped from memory while the disk failed, or unreadable on it. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  /** Whether this spool has begun the request before, also in an earlier run: it must not be served again. */
+  knows(requestId: string): boolean {
+    return this.#ids.has(requestId);
+  }
+
+  /**
+   * Writes the request down; to be called before Ollama is asked.
+   * @returns false when the id is known: do not serve it.
+   */
+  begin(entry: SpoolEntry): boolean {
+    const id = entry.request_id;
+    if (this.#ids.has(id)) return false;
+    const line = lineOf({ t: "open", at: this.#now(), begun: begunOf(entry) });
+    this.#ids.begin(id, this.#confirmed);
+    const place = this.#write(line);
+    this.#open.set(id, place);
+    if (place === null) this.#backlog.opens.set(id, line);
+    return true;
+  }
+
+  /** Writes the record of a request that is over. Only the first for an id counts. */
+  finish(record: RequestRecord): void {
+    const id = record.request_id;
+    if (this.#ids.has(id) && !this.#open.has(id)) {
+      this.#log("warn", "spool_finished_twice", { request_id: id });
+      return;
+    }
+    const checked = RequestRecord.safeParse(record);
+    if (checked.success) return this.#finish(checked.data);
+    // A fault of this program: one unreadable line would be a request without a record.
+    const fields = checked.error.issues.map((issue) => issue.path.join(".")).join(", ");
+    this.#log("error", "spool_record_refused", { request_id: id, fields });
+    this.#finishBroken(id, `the agent made a record that does not hold: ${fields}`.slice(0, 500), this.#now());
+  }
+
+  /** The oldest unconfirmed records, as many as fit into one frame, at most `max`. The same again until they are confirmed. */
+  next(max: number): Records | null {
+    const records: RequestRecord[] = [];
+    let [bytes, position, end] = [0, this.#confirmed, this.#cursor];
+    const take = (text: string): boolean => {
+      const line = parseLine(text);
+      if (line?.t !== "done") return this.#skipUnreadable(records.length === 0);
+      if (line.position <= position) return true;
+      bytes += Buffer.byteLength(text) + 1;
+      if (records.length > 0 && (bytes > BATCH_BYTES_MAX || records.length >= max)) return false;
+      records.push(line.record);
+      position = line.position;
+      return true;
+    };
+    const isWhole = this.#readDone(this.#cursor, (text, next) => {
+      const goesOn = take(text);
+      if (goesOn) end = next;
+      return goesOn;
+    });
+    if (isWhole) for (const { line } of this.#backlog.records) if (!take(line)) break;
+    if (records.length === 0) return null;
+    this.#batch = { position, count: records.length, end };
+    return { position, records };
+  }
+
+  /** Everything up to this position is in the ledger. A position that was never handed out says nothing. */
+  confirm(position: number): void {
+    if (position <= this.#confirmed) return;
+    if (position > this.#lastPosition) return this.#log("warn", "spool_confirmation_unknown", { position });
+    const batch = this.#batch?.position === position ? this.#batch : null;
+    this.#pending -= batch?.count ?? this.#countTo(position);
+    if (batch !== null) this.#cursor = batch.end;
+    this.#batch = null;
+    this.#confirmed = position;
+    for (const { id } of this.#backlog.confirm(position)) this.#backlog.over.push(id);
+    this.#isConfirmationUnwritten = true;
+    this.#deleteConfirmed();
+    this.#scheduleSync();
+  }
+
+  /** Writes and syncs what waits, then lets go of the files. Open requests stay open: the next run ends them. */
+  close(): void {
+    if (this.#isClosed) return;
+    if (!this.#backlog.isEmpty) this.#retry();
+    this.#writeConfirmation();
+    this.#isClosed = true;
+    for (const timer of [this.#syncTimer, this.#retryTimer]) if (timer !== null) clearTimeout(timer);
+    try {
+      this.#files.close();
+      this.#unlink(this.#deletable.splice(0));
+    } catch (error) {
+      this.#log("error", "spool_sync_failed", { error });
+    }
+  }
+
+  #finish(record: RequestRecord): void {
+    const id = record.request_id;
+    const position = ++this.#lastPosition;
+    const line = lineOf({ t: "done", at: this.#now(), position, record });
+    this.#open.delete(id);
+    this.#backlog.opens.delete(id);
+    this.#ids.finish(id, position);
+    this.#pending += 1;
+    const place = this.#write(line);
+    if (place !== null) place.segment.lastPosition = position;
+    else this.#keep({ id, position, line });
+  }
+
+  /** Ends a request of which only the beginning is known. */
+  #finishBroken(id: string, message: string, endedAt: number): void {
+    const line = this.#openLineOf(id);
+    if (line !== null) return this.#finish(brokenRecord(line.begun, message, endedAt - line.at));
+    this.#log("error", "spool_record_lost", { request_id: id });
+    this.#lost += 1;
+    this.#open.delete(id);
+    this.#ids.settle(id);
+  }
+
+  #openLineOf(id: string): OpenLine | null {
+    const text = this.#backlog.opens.get(id) ?? this.#textAt(this.#open.get(id) ?? null);
+    const line = text === null ? null : parseLine(text);
+    return line?.t === "open" ? line : null;
+  }
+
+  #textAt(place: Place | null): string | null {
+    if (place === null) return null;
+    try {
+      for (const { text } of this.#files.lines(place.segment, place.offset)) return text;
+    } catch (error) {
+      this.#log("error", "spool_unreadable", { error });
+    }
+    return null;
+  }
+
+  // ---- reading
+
+  /**
+   * Finished requests on the disk from a cursor on, until `visit` says false.
+   * @returns whether the end of the log was reached.
+   */
+  #readDone(from: Cursor, visit: (text: string, next: Cursor) => boolean): boolean {
+    for (const segment of [...this.#files.segments]) {
+      if (segment.number < from.segmentNumber) continue;
+      try {
+        for (const line of this.#files.lines(segment, segment.number === from.segmentNumber ? from.offset : 0)) {
+          if (isDoneLine(line.text) && !visit(line.text, { segmentNumber: segment.number, offset: line.next })) return false;
+        }
+      } catch (error) {
+        // Later records must not overtake: a confirmation of them would cover the unread ones.
+        this.#log("error", "spool_unreadable", { error });
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** A line that was a record once and is none now. It is passed over where it comes first, so that it is counted once. */
+  #skipUnreadable(isFirst: boolean): boolean {
+    if (!isFirst) return false;
+    this.#log("error", "spool_record_lost");
+    this.#lost += 1;
+    this.#pending -= 1;
+    return true;
+  }
+
+  #countTo(position: number): number {
+    let count = 0;
+    let last = this.#confirmed;
+    const visit = (text: string): boolean => {
+      const line = parseLine(text);
+      if (line?.t !== "done" || line.position <= last) return true;
+      last = line.position;
+      if (last <= position) count += 1;
+      return last < position;
+    };
+    this.#readDone(this.#cursor, visit);
+    for (const { line } of this.#backlog.records) visit(line);
+    return count;
+  }
+
+  // ---- writing
+
+  /** @returns null when the disk did not take it; then the backlog must. */
+  #write(text: string): Place | null {
+    // What waits goes first: positions rise in the log.
+    if (!this.#backlog.isEmpty) return null;
+    try {
+      const place = this.#files.append(text);
+      this.#scheduleSync();
+      return place;
+    } catch (error) {
+      this.#log("error", "spool_disk_failed", { error });
+      this.#scheduleRetry();
+      return null;
+    }
+  }
+
+  #keep(record: { id: string; position: number; line: string }): void {
+    const dropped = this.#backlog.add(record);
+    this.#scheduleRetry();
+    if (dropped === null) return;
+    this.#lost += 1;
+    this.#pending -= 1;
+    this.#ids.settle(dropped.id);
+    this.#batch = null;
+  }
+
+  /** Writes the backlog in its order, as far as the disk goes. */
+  #retry(): void {
+    try {
+      for (const [id, line] of this.#backlog.opens) {
+        this.#open.set(id, this.#files.append(line));
+        this.#backlog.opens.delete(id);
+      }
+      for (let first = this.#backlog.records[0]; first !== undefined; first = this.#backlog.records[0]) {
+        this.#files.append(first.line).segment.lastPosition = first.position;
+        this.#backlog.shift();
+      }
+      if (this.#backlog.over.length > 0) this.#files.append(lineOf({ t: "over", at: this.#now(), ids: this.#backlog.over }));
+      this.#backlog.over = [];
+      this.#log("info", "spool_disk_back", { lost: this.#lost });
+    } catch {
+      this.#scheduleRetry();
+    }
+    this.#scheduleSync();
+  }
+
+  #scheduleRetry(): void {
+    if (this.#isClosed) return;
+    this.#retryTimer ??= setTimeout(() => {
+      this.#retryTimer = null;
+      this.#retry();
+    }, RETRY_MS).unref();
+  }
+
+  #scheduleSync(): void {
+    if (this.#isClosed) return;
+    this.#syncTimer ??= setTimeout(() => void this.#sync(), SYNC_MS).unref();
+  }
+
+  async #sync(): Promise<void> {
+    this.#writeConfirmation();
+    const deletable = this.#deletable.splice(0);
+    this.#syncTimer = null;
+    try {
+      await this.#files.sync();
+      this.#unlink(deletable);
+    } catch (error) {
+      this.#log("error", "spool_sync_failed", { error });
+      this.#deletable.push(...deletable);
+    }
+  }
+
+  /** Not at once: a confirmation that is forgotten only means that records are sent again. */
+  #writeConfirmation(): void {
+    if (!this.#isConfirmationUnwritten) return;
+    try {
+      this.#files.append(lineOf({ t: "confirmed", at: this.#now(), position: this.#confirmed }));
+      this.#isConfirmationUnwritten = false;
+    } catch {
+      // The next one says it too.
+    }
+  }
+
+  // ---- deleting
+
+  /** Gives back segments, oldest first, in which all is confirmed; what is still needed of them moves to the current one. */
+  #deleteConfirmed(): void {
+    for (const segment of [...this.#files.segments]) {
+      if (segment === this.#files.current || segment.lastPosition > this.#confirmed) return;
+      this.#writeConfirmation();
+      if (!this.#moveOpen(segment)) return;
+      this.#rememberIds();
+      this.#files.forget(segment);
+      this.#deletable.push(segment);
+      this.#scheduleSync();
+    }
+  }
+
+  #moveOpen(segment: Segment): boolean {
+    for (const [id, place] of this.#open) {
+      if (place?.segment !== segment) continue;
+      const text = this.#textAt(place);
+      const moved = text === null ? null : this.#write(`${text}\n`);
+      if (moved === null) return false;
+      this.#open.set(id, moved);
+    }
+    return true;
+  }
+
+  /** Where that fails the segment goes all the same: on a full disk its room is worth more than the ids. */
+  #rememberIds(): void {
+    try {
+      this.#files.append(lineOf({ t: "over", at: this.#now(), ids: this.#ids.over(this.#confirmed) }));
+    } catch (error) {
+      this.#log("warn", "spool_ids_forgotten", { error });
+    }
+  }
+
+  #unlink(segments: Segment[]): void {
+    for (const { path } of segments) {
+      try {
+        this.#files.unlink(path);
+      } catch (error) {
+        this.#log("warn", "spool_segment_kept", { path, error });
+      }
+    }
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * Children: started in a process group of their own, listened to, and ended so that nothing is left.
+ *
+ * A group of their own, because Ctrl-C in a terminal goes to the whole foreground group: the
+ * children would be told twice, and an agent that is told twice stops without finishing its work.
+ */
+import { spawn } from "node:child_process";
+import type { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Reaper } from "./reaping.ts";
+
+/** How a child ended: an exit code, or the signal that ended it. */
+export type Ending = { code: number | null; signal: NodeJS.Signals | null };
+
+export type ChildOptions = {
+  /** For messages. */
+  name: string;
+  args: readonly string[];
+  env: Record<string, string | undefined>;
+  cwd?: string;
+  /** Gets each line of stdout and stderr. */
+  onLine?: (line: string) => void;
+  /** SIGTERM goes to the group, not to the first process alone. */
+  endsAsGroup?: boolean;
+};
+
+/** Lines kept to show when something fails. */
+const TAIL_LINES = 30;
+/** How long to wait for the kernel to clear a group that was killed. */
+const CLEARED_MS = 1_000;
+
+export class Child {
+  readonly name: string;
+  readonly pid: number | undefined;
+  /** Resolves when the process has ended; never rejects. */
+  readonly ended: Promise<Ending>;
+  readonly #reaper: Reaper;
+  readonly #endsAsGroup: boolean;
+  readonly #tail: string[] = [];
+  #ending: Ending | null = null;
+
+  /** Runs a program of this Node. */
+  constructor(options: ChildOptions, reaper: Reaper) {
+    const { name, args, env, cwd, onLine, endsAsGroup = false } = options;
+    this.name = name;
+    this.#reaper = reaper;
+    this.#endsAsGroup = endsAsGroup;
+    const child = spawn(process.execPath, args, { env, cwd, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    this.pid = child.pid;
+    if (child.pid !== undefined) reaper.watch(child.pid);
+    for (const stream of [child.stdout, child.stderr]) {
+      readLines(stream, (line) => {
+        this.#tail.push(line);
+        if (this.#tail.length > TAIL_LINES) this.#tail.shift();
+        onLine?.(line);
+      });
+    }
+    this.ended = new Promise((resolve) => {
+      const end = (code: number | null, signal: NodeJS.Signals | null) => {
+        this.#ending ??= { code, signal };
+        resolve(this.#ending);
+      };
+      child.on("error", (error) => {
+        this.#tail.push(error.message);
+        end(null, null);
+      });
+      child.on("exit", end);
+    });
+  }
+
+  get hasEnded(): boolean {
+    return this.#ending !== null;
+  }
+
+  /** Its last lines. */
+  tail(): readonly string[] {
+    return this.#tail;
+  }
+
+  /** To the first process alone. Nothing happens when it has ended. */
+  signal(signal: NodeJS.Signals): void {
+    if (this.pid !== undefined && !this.hasEnded) send(this.pid, signal);
+  }
+
+  /** Asks it to end, makes it end after `graceMs`, and resolves when its whole group is gone. */
+  async stop(graceMs: number): Promise<void> {
+    const { pid } = this;
+    if (pid === undefined) return;
+    if (!this.hasEnded) {
+      const target = this.#endsAsGroup ? -pid : pid;
+      send(target, "SIGTERM");
+      send(target, "SIGCONT"); // a stopped process hears nothing else
+      await Promise.race([this.ended, sleep(graceMs, undefined, { ref: false })]);
+    }
+    if (isAlive(-pid)) send(-pid, "SIGKILL");
+    for (let waited = 0; isAlive(-pid) && waited < CLEARED_MS; waited += 20) await sleep(20);
+    this.#reaper.forget(pid);
+  }
+
+  /** Ends the whole group at once, without waiting. */
+  kill(): void {
+    if (this.pid !== undefined) send(-this.pid, "SIGKILL");
+  }
+}
+
+/** @returns whether there was such a process. */
+function send(pid: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}
+
+const isAlive = (pid: number): boolean => send(pid, 0);
+
+function readLines(stream: Readable, onLine: (line: string) => void): void {
+  let rest = "";
+  stream.setEncoding("utf8").on("data", (text: string) => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) if (line.trim() !== "") onLine(line.trimEnd());
+  });
+  stream.on("end", () => rest.trim() !== "" && onLine(rest));
+}

@@ -1,0 +1,94 @@
+/**
+ * Settings of `npm start` and `npm run demo`: the environment, parsed once. An impossible one stops
+ * the program before anything is started, with the name of the variable and never its value.
+ */
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import { defaultBoxName, ollamaHost } from "../agent/config.ts";
+import { BoxName } from "../protocol/records.ts";
+
+/** What the Worker reads. Set in the environment, it reaches the Worker as it is. */
+const WORKER_SETTINGS = [
+  "AUTH_MODE",
+  "ADMIN_KEY",
+  "CALLER_KEY",
+  "READ_KEY",
+  "BOX_SECRETS",
+  "SESSION_SECRET",
+  "LOG_CONTENT",
+  "ENABLE_INSTRUMENTATION",
+  "EXPORTER_TYPE",
+  "METRICS_EXPORT_INTERVAL",
+  "CLICKHOUSE_URL",
+  "CLICKHOUSE_USER",
+  "CLICKHOUSE_PASSWORD",
+  "CLICKHOUSE_DATABASE",
+  "DATABASE_URL",
+  "NEON_FETCH_ENDPOINT",
+  "AGGREGATOR_SHARDS",
+] as const;
+
+export type LocalSettings = {
+  port: number;
+  ollamaUrl: URL;
+  /** Absolute. */
+  stateDir: string;
+  box: string;
+  worker: Record<string, string>;
+};
+
+/** A setting that makes no sense; the message is for the operator, one line per variable. */
+export class SettingsError extends Error {
+  override readonly name = "SettingsError";
+}
+
+const PORT_MESSAGE = "is not a port: a whole number from 1 to 65535";
+
+const Environment = z.object({
+  PORT: z
+    .string()
+    .regex(/^\d{1,5}$/, PORT_MESSAGE)
+    .transform(Number)
+    .pipe(z.number().min(1, PORT_MESSAGE).max(65_535, PORT_MESSAGE))
+    .default(8_000),
+  OLLAMA_HOST: z.string().default("http://127.0.0.1:11434").transform(ollamaUrlOf),
+  STATE_DIR: z.string().default(".state"),
+  BOX_NAME: BoxName.optional(),
+});
+
+/**
+ * @param environment  an empty variable is one that is not set
+ * @param host         name of this machine; the box is called so when nobody names it
+ * @throws {SettingsError}
+ */
+export function settingsOf(environment: Record<string, string | undefined>, host: string): LocalSettings {
+  const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""));
+  const result = Environment.safeParse(set);
+  if (!result.success) throw new SettingsError(result.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("\n"));
+  const { PORT, OLLAMA_HOST, STATE_DIR, BOX_NAME } = result.data;
+  const worker: Record<string, string> = { AUTH_MODE: "open" };
+  for (const name of WORKER_SETTINGS) if (set[name] !== undefined) worker[name] = set[name];
+  return { port: PORT, ollamaUrl: OLLAMA_HOST, stateDir: resolve(STATE_DIR), box: BOX_NAME ?? defaultBoxName(host), worker };
+}
+
+/** Where one stack keeps what must persist. Simulated numbers never mix with real ones. */
+export function foldersOf(stateDir: string, kind: "real" | "simulated" | "demo"): { edge: string; agent(box: string): string } {
+  const base = kind === "real" ? stateDir : join(stateDir, kind);
+  return { edge: join(base, "edge"), agent: (box) => (kind === "demo" ? join(base, "agents", box) : join(base, "agent")) };
+}
+
+/** The secret of a box in `BOX_SECRETS` (`name=secret,other=secret`), null when it has none. */
+export function boxSecretOf(boxSecrets: string | undefined, box: string): string | null {
+  const entry = (boxSecrets ?? "").split(",").find((part) => part.trim().startsWith(`${box}=`));
+  return entry === undefined ? null : entry.trim().slice(box.length + 1);
+}
+
+function ollamaUrlOf(text: string, context: z.RefinementCtx): URL {
+  const written = ollamaHost(text);
+  if (URL.canParse(written)) {
+    const url = new URL(written);
+    if (/^https?:$/.test(url.protocol) && url.username === "") return url;
+  }
+  context.addIssue("is not an address of an Ollama, e.g. http://127.0.0.1:11434 or 127.0.0.1:11434");
+  return z.NEVER;
+}

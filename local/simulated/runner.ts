@@ -1,0 +1,142 @@
+/**
+ * What is in the simulated GPU's memory, and who may use it: loads, parallel slots, expiry.
+ *
+ * The rules are Ollama's scheduler's: loads are serial, a model that is still loading is not listed,
+ * a load is given up when its caller leaves, each model has a fixed number of slots and an endless
+ * queue before them, and models leave some time after their last use.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { SimulatedModel } from "./models.ts";
+
+const MODELS_LOADED_MAX = 3;
+/** Go's way of writing "never": a few centuries from now. */
+const NEVER = new Date("2318-03-01T00:00:00Z");
+
+type Loaded = { model: SimulatedModel; active: number; waiting: (() => void)[]; expiresAt: Date; expiry: NodeJS.Timeout | null };
+
+/** A place on a loaded model. Release it exactly once. */
+export type Slot = { release(): void };
+
+export type RunnerOptions = {
+  /** `OLLAMA_NUM_PARALLEL`. */
+  slotsPerModel: number;
+  /** Simulated time to read one GB of weights, milliseconds. */
+  loadMsPerGb: number;
+};
+
+export class Runner {
+  readonly #options: RunnerOptions;
+  readonly #loaded = new Map<string, Loaded>();
+  #loading: Promise<void> = Promise.resolve();
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Brings the model in. Concurrent loads wait for each other. @throws when the signal aborts */
+  async load(model: SimulatedModel, signal: AbortSignal): Promise<void> {
+    if (this.#loaded.has(model.name)) return;
+    const before = this.#loading;
+    const mine = (async () => {
+      await before;
+      signal.throwIfAborted();
+      if (this.#loaded.has(model.name)) return;
+      await sleep((model.sizeBytes / 1e9) * this.#options.loadMsPerGb, undefined, { signal });
+      this.#makeRoom();
+      this.#loaded.set(model.name, { model, active: 0, waiting: [], expiresAt: NEVER, expiry: null });
+    })();
+    this.#loading = mine.catch(() => {});
+    await mine;
+  }
+
+  /**
+   * Waits for a slot of a model that was loaded before.
+   * @param keepMs  how long the model stays after this use; may be infinite, 0 unloads it
+   * @throws when the signal aborts
+   */
+  async acquire(model: SimulatedModel, keepMs: number, signal: AbortSignal): Promise<Slot> {
+    signal.throwIfAborted();
+    const entry = this.#loaded.get(model.name) ?? this.#reinsert(model);
+    if (entry.active >= this.#options.slotsPerModel) await turnIn(entry.waiting, signal);
+    entry.active++;
+    if (entry.expiry !== null) clearTimeout(entry.expiry);
+    entry.expiresAt = NEVER;
+    let isReleased = false;
+    return {
+      release: () => {
+        if (isReleased) return;
+        isReleased = true;
+        entry.active--;
+        entry.waiting.shift()?.();
+        this.#expireIn(entry, keepMs);
+      },
+    };
+  }
+
+  unload(name: string): void {
+    const entry = this.#loaded.get(name);
+    if (entry?.expiry) clearTimeout(entry.expiry);
+    this.#loaded.delete(name);
+  }
+
+  list(): { model: SimulatedModel; expiresAt: Date }[] {
+    return [...this.#loaded.values()].map(({ model, expiresAt }) => ({ model, expiresAt }));
+  }
+
+  /** Requests that generate now. */
+  get active(): number {
+    let sum = 0;
+    for (const { active } of this.#loaded.values()) sum += active;
+    return sum;
+  }
+
+  /** Requests that wait for a slot. */
+  get waiting(): number {
+    let sum = 0;
+    for (const { waiting } of this.#loaded.values()) sum += waiting.length;
+    return sum;
+  }
+
+  close(): void {
+    for (const name of [...this.#loaded.keys()]) this.unload(name);
+  }
+
+  /** It was unloaded between load and acquire. Ollama would load again; here that costs nothing. */
+  #reinsert(model: SimulatedModel): Loaded {
+    const entry: Loaded = { model, active: 0, waiting: [], expiresAt: NEVER, expiry: null };
+    this.#loaded.set(model.name, entry);
+    return entry;
+  }
+
+  #expireIn(entry: Loaded, keepMs: number): void {
+    if (entry.active > 0 || entry.waiting.length > 0) return;
+    if (keepMs <= 0) return this.unload(entry.model.name);
+    if (!Number.isFinite(keepMs)) return;
+    entry.expiresAt = new Date(Date.now() + keepMs);
+    if (entry.expiry !== null) clearTimeout(entry.expiry);
+    entry.expiry = setTimeout(() => this.unload(entry.model.name), Math.min(keepMs, 2 ** 31 - 1)).unref();
+  }
+
+  #makeRoom(): void {
+    if (this.#loaded.size < MODELS_LOADED_MAX) return;
+    const idle = [...this.#loaded.values()].filter(({ active, waiting }) => active === 0 && waiting.length === 0);
+    const [oldest] = idle.sort((a, b) => a.expiresAt.getTime() - b.expiresAt.getTime());
+    if (oldest !== undefined) this.unload(oldest.model.name);
+  }
+}
+
+function turnIn(queue: (() => void)[], signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const leave = () => {
+      const at = queue.indexOf(go);
+      if (at >= 0) queue.splice(at, 1);
+      reject(signal.reason);
+    };
+    const go = () => {
+      signal.removeEventListener("abort", leave);
+      resolve();
+    };
+    signal.addEventListener("abort", leave, { once: true });
+    queue.push(go);
+  });
+}

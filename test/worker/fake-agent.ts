@@ -1,0 +1,90 @@
+/** An agent that does only what a test tells it: a WebSocket that speaks frames, in workerd. */
+import { exports } from "cloudflare:workers";
+import { decodeFrames, encodeFrames, type Frame, FrameType, jsonBytes, NO_PAYLOAD, tunnelFrame } from "../../protocol/frames.ts";
+import { SUBPROTOCOL } from "../../protocol/limits.ts";
+
+export class FakeAgent {
+  readonly socket: WebSocket;
+  readonly frames: Frame[] = [];
+  closed: { code: number; reason: string } | null = null;
+  #wake: (() => void)[] = [];
+
+  constructor(socket: WebSocket) {
+    this.socket = socket;
+    socket.binaryType = "arraybuffer";
+    socket.accept();
+    socket.addEventListener("message", ({ data }) => {
+      if (typeof data !== "string") this.frames.push(...decodeFrames(data as ArrayBuffer));
+      this.#notify();
+    });
+    socket.addEventListener("close", ({ code, reason }) => {
+      this.closed = { code, reason };
+      this.#notify();
+    });
+  }
+
+  /** Dials; without the welcome. */
+  static async dial(box: string, headers: Record<string, string> = {}): Promise<FakeAgent> {
+    const answer = await exports.default.fetch(`http://localhost/agent/connect?box=${box}`, {
+      headers: { upgrade: "websocket", "sec-websocket-protocol": SUBPROTOCOL, ...headers },
+    });
+    if (answer.webSocket === null) throw new Error(`refused: ${answer.status} ${await answer.text()}`);
+    return new FakeAgent(answer.webSocket);
+  }
+
+  static async connect(box: string, agentId: string = crypto.randomUUID(), headers: Record<string, string> = {}): Promise<FakeAgent> {
+    const agent = await FakeAgent.dial(box, headers);
+    agent.hello(box, agentId);
+    await agent.next(FrameType.welcome);
+    return agent;
+  }
+
+  hello(box: string, agentId: string): void {
+    this.send(
+      tunnelFrame(FrameType.hello, {
+        box,
+        agent_id: agentId,
+        boot_id: crypto.randomUUID(),
+        agent_version: "0.1.0",
+        now_ms: Date.now(),
+        simulated: false,
+      }),
+    );
+  }
+
+  send(...frames: Frame[]): void {
+    this.socket.send(encodeFrames(frames));
+  }
+
+  /** Answers a stream whole, from sequence number 0. */
+  answer(stream: string, status: number, headers: [string, string][], body: string): void {
+    this.send(
+      { type: FrameType.head, stream, seq: 0, payload: jsonBytes({ status, headers }) },
+      { type: FrameType.data, stream, seq: 1, payload: new TextEncoder().encode(body) },
+      { type: FrameType.end, stream, seq: 2, payload: NO_PAYLOAD },
+    );
+  }
+
+  /** The next frame of a type, which is then forgotten. */
+  async next(type: FrameType): Promise<Frame> {
+    for (;;) {
+      const at = this.frames.findIndex((frame) => frame.type === type);
+      if (at >= 0) return this.frames.splice(at, 1)[0] as Frame;
+      if (this.closed !== null) throw new Error(`closed ${this.closed.code} ${this.closed.reason} while waiting for frame type ${type}`);
+      await this.#change();
+    }
+  }
+
+  async untilClosed(): Promise<{ code: number; reason: string }> {
+    while (this.closed === null) await this.#change();
+    return this.closed;
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => this.#wake.push(resolve));
+  }
+
+  #notify(): void {
+    for (const wake of this.#wake.splice(0)) wake();
+  }
+}

@@ -1,0 +1,108 @@
+import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { expect, test } from "vitest";
+import { SUBPROTOCOL } from "../../protocol/limits.ts";
+import type { Bindings } from "../../worker/bindings.ts";
+import worker from "../../worker/index.ts";
+
+const ADMIN = "admin-key-0123456789";
+const CALLER = "caller-key-0123456789";
+const READ = "read-key-0123456789";
+const UNKNOWN = "an-unknown-key-012345";
+const BOX = "box-secret-0123456789";
+const keys = (more: Partial<Bindings> = {}): Bindings => ({
+  ...env,
+  AUTH_MODE: "keys",
+  ADMIN_KEY: ADMIN,
+  CALLER_KEY: CALLER,
+  READ_KEY: READ,
+  BOX_SECRETS: `home=${BOX},office=${BOX}-2`,
+  ...more,
+});
+
+async function call(path: string, init: RequestInit = {}, bindings = keys()): Promise<Response> {
+  const ctx = createExecutionContext();
+  const answer = await worker.fetch(new Request(`https://edge.example${path}`, init), bindings, ctx);
+  const copy = new Response(await answer.text(), answer);
+  await waitOnExecutionContext(ctx);
+  return copy;
+}
+const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
+
+// Every path, by what it needs. 503: it passed, and there is no box.
+const MATRIX: [method: string, path: string, allowed: string[]][] = [
+  ["GET", "/healthz", ["nobody", CALLER, READ, ADMIN, UNKNOWN]],
+  ["GET", "/api/health", [READ, ADMIN]],
+  ["GET", "/api/stats/current", [READ, ADMIN]],
+  ["GET", "/api/stats/history", [READ, ADMIN]],
+  ["GET", "/api/stats/logs", [READ, ADMIN]],
+  ["GET", "/api/models", [READ, ADMIN]],
+  ["GET", "/api/gpu", [READ, ADMIN]],
+  ["GET", "/api/metrics", [READ, ADMIN]],
+  ["POST", "/api/chat", [CALLER, ADMIN]],
+  ["GET", "/ollama/", [CALLER, ADMIN]],
+  ["GET", "/ollama/api/tags", [CALLER, ADMIN]],
+  ["POST", "/ollama/api/chat", [CALLER, ADMIN]],
+  ["POST", "/v1/messages", [CALLER, ADMIN]],
+  ["POST", "/ollama/v1/chat/completions", [CALLER, ADMIN]],
+  ["POST", "/ollama/api/pull", [ADMIN]],
+  ["DELETE", "/ollama/api/delete", [ADMIN]],
+  ["POST", "/ollama/api/create", [ADMIN]],
+  ["POST", "/ollama/api/copy", [ADMIN]],
+  ["POST", "/ollama/api/push", [ADMIN]],
+  ["POST", `/ollama/api/blobs/sha256:${"0".repeat(64)}`, [ADMIN]],
+];
+
+test.each(MATRIX)("%s %s is for its scope only", async (method, path, allowed) => {
+  const body = method !== "GET" ? { body: '{"model":"m","prompt":"x"}' } : {};
+  for (const key of ["nobody", CALLER, READ, ADMIN, UNKNOWN]) {
+    const { status } = await call(path, { method, ...body, headers: key === "nobody" ? {} : bearer(key) });
+    const refused = key === "nobody" || key === UNKNOWN ? 401 : 403;
+    if (allowed.includes(key)) expect([200, 503], `${key} ${path}`).toContain(status);
+    else expect(status, `${key} ${path}`).toBe(refused);
+  }
+});
+
+test("a key may come as x-api-key, or in the path for a client that can send no header; not in the query", async () => {
+  expect((await call("/ollama/api/tags", { headers: { "x-api-key": CALLER } })).status).toBe(503);
+  expect((await call(`/ollama/k/${CALLER}/api/tags`)).status).toBe(503);
+  expect((await call(`/ollama/k/${CALLER}x/api/tags`)).status).toBe(401);
+  expect((await call(`/ollama/api/tags?key=${CALLER}`)).status).toBe(401);
+});
+
+test("an error never repeats a key", async () => {
+  const answer = await call("/ollama/k/a-wrong-key-0123456789/api/tags");
+  expect(await answer.text()).not.toContain("a-wrong-key");
+  const unknown = await call(`/ollama/k/${CALLER}/api/nothing`);
+  expect(unknown.status).toBe(404);
+  expect(await unknown.text()).not.toContain(CALLER);
+});
+
+test.each([
+  ["no secret", "home", {}],
+  ["a wrong secret", "home", bearer("wrong-secret-0123456789")],
+  ["another box's secret", "home", bearer(`${BOX}-2`)],
+  ["an API key", "home", bearer(ADMIN)],
+  ["a box that has no secret", "attic", bearer(BOX)],
+])("an agent with %s is refused", async (_what, box, headers) => {
+  const answer = await call(`/agent/connect?box=${box}`, {
+    headers: { upgrade: "websocket", "sec-websocket-protocol": SUBPROTOCOL, ...headers },
+  });
+  expect(answer.status).toBe(401);
+  expect(await answer.json()).toMatchObject({ error: { message: `The secret of box ${box} is wrong, or the box is not in BOX_SECRETS.` } });
+});
+
+test.each([
+  ["no admin key", { ADMIN_KEY: undefined }, /ADMIN_KEY is not set/],
+  ["a short key", { CALLER_KEY: "short" }, /CALLER_KEY is shorter than 16/],
+  ["two equal keys", { CALLER_KEY: ADMIN }, /CALLER_KEY equals another key/],
+  ["an auth mode that is none", { AUTH_MODE: "none" }, /AUTH_MODE is keys or open/],
+  ["secrets that are no list", { BOX_SECRETS: "home" }, /BOX_SECRETS is not a list/],
+  ["a box twice", { BOX_SECRETS: `home=${BOX},home=${BOX}` }, /BOX_SECRETS names box home twice/],
+])("with %s nothing is open, and the variable is named but not its value", async (_what, more, message) => {
+  const answer = await call("/api/health", { headers: bearer(ADMIN) }, keys(more));
+  expect(answer.status).toBe(503);
+  const text = await answer.text();
+  expect(JSON.parse(text)).toMatchObject({ error: { code: "misconfigured", message: expect.stringMatching(message) } });
+  for (const secret of [ADMIN, BOX, CALLER]) expect(text).not.toContain(secret);
+});

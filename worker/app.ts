@@ -1,0 +1,49 @@
+/**
+ * The edge's HTTP surface: which path is whose, and the one place where a failure becomes an answer.
+ */
+import { Hono } from "hono";
+import type { Env } from "./bindings.ts";
+import { type Dialect, errorResponse, GatewayError } from "./errors.ts";
+import { rawPathOf } from "./raw-path.ts";
+import { newRequestId } from "./request-id.ts";
+import { agentRoutes } from "./routes/agent.ts";
+import { apiRoutes } from "./routes/api.ts";
+import { chatRoutes } from "./routes/chat.ts";
+import { gatewayRoutes } from "./routes/gateway.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { pageRoutes } from "./routes/page.ts";
+
+const app = new Hono<Env>({ strict: true, getPath: rawPathOf });
+
+app.use(async (c, next) => {
+  c.set("requestId", newRequestId(Date.now()));
+  c.set("dialect", dialectOf(rawPathOf(c.req.raw)));
+  await next();
+});
+
+app.route("/", healthRoutes);
+app.route("/", agentRoutes);
+app.route("/", chatRoutes);
+app.route("/", apiRoutes);
+app.route("/", gatewayRoutes);
+app.route("/", pageRoutes);
+
+app.notFound((c) => {
+  const path = rawPathOf(c.req.raw).slice(0, 200);
+  return errorResponse(c.get("dialect"), { reason: "no_route", method: c.req.method, path }, c.get("requestId"));
+});
+
+app.onError((error, c) => {
+  if (error instanceof GatewayError) return errorResponse(c.get("dialect"), error.failure, c.get("requestId"));
+  console.error(error); // a bug, not a failure: the caller learns only that it is ours
+  return errorResponse(c.get("dialect"), { reason: "internal" }, c.get("requestId"));
+});
+
+export { app };
+
+/** In whose words an error on this path is told. */
+function dialectOf(path: string): Dialect {
+  if (/^(\/ollama(\/k\/[^/]+)?)?\/v1\/messages$/.test(path)) return "anthropic";
+  if (/^(\/ollama(\/k\/[^/]+)?)?\/v1(\/|$)/.test(path)) return "openai";
+  return /^\/ollama(\/|$)/.test(path) ? "ollama" : "api";
+}

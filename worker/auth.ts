@@ -1,0 +1,77 @@
+/**
+ * Who calls, and what they may do. A key can infer, or read, or administer.
+ *
+ * Keys are hashed before they are compared, and compared in constant time, so neither length nor
+ * content shows in the time it takes. Nothing here wakes a Durable Object: a stranger costs one
+ * Worker request.
+ */
+import type { Scope } from "../protocol/routes.ts";
+import { GatewayError } from "./errors.ts";
+import type { Settings } from "./settings.ts";
+
+export type Principal = { keyId: string | null; scopes: ReadonlySet<Scope> };
+
+const ALL: ReadonlySet<Scope> = new Set(["infer", "read", "admin"]);
+const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
+
+/**
+ * @param pathKey  the key of `/ollama/k/<key>/…`, for the `ollama` CLI that can send no header
+ * @throws {GatewayError} when the call may not pass at all
+ */
+export async function principalOf(request: Request, settings: Settings, pathKey: string | null): Promise<Principal> {
+  if (settings.authMode === "open") {
+    checkLoopback(request);
+    return { keyId: null, scopes: ALL };
+  }
+  const offered = pathKey ?? bearerOf(request.headers) ?? request.headers.get("x-api-key");
+  if (offered === null) throw new GatewayError({ reason: "no_key" });
+  const keys: [string | null, string, Scope[]][] = [
+    [settings.adminKey, "admin", ["infer", "read", "admin"]],
+    [settings.callerKey, "caller", ["infer"]],
+    [settings.readKey, "read", ["read"]],
+  ];
+  let found: Principal | null = null;
+  // Every key is compared, also after a match: the time says nothing about which one it was.
+  for (const [key, keyId, scopes] of keys) if (key !== null && (await isSame(offered, key))) found = { keyId, scopes: new Set(scopes) };
+  if (found === null) throw new GatewayError({ reason: "key_unknown" });
+  return found;
+}
+
+/** @throws {GatewayError} `scope_missing` */
+export function demand(principal: Principal, scope: Scope): void {
+  if (!principal.scopes.has(scope)) throw new GatewayError({ reason: "scope_missing", scope });
+}
+
+/** @throws {GatewayError} unless the agent of this box may connect. */
+export async function admitAgent(request: Request, settings: Settings, box: string): Promise<void> {
+  const secret = settings.boxSecrets.get(box);
+  if (secret === undefined) {
+    if (settings.authMode !== "open") throw new GatewayError({ reason: "box_secret_unknown", box });
+    return checkLoopback(request);
+  }
+  if (!(await isSame(bearerOf(request.headers) ?? "", secret))) throw new GatewayError({ reason: "box_secret_unknown", box });
+}
+
+/**
+ * Open mode is for one machine. The host name must be loopback (a rebound DNS name is not), and a
+ * browser page of another origin may not call: it could reach loopback though its author cannot.
+ */
+function checkLoopback(request: Request): void {
+  if (!LOOPBACK.has(new URL(request.url).hostname)) throw new GatewayError({ reason: "open_mode_elsewhere" });
+  const origin = request.headers.get("origin");
+  if (origin === null) return;
+  const isOwn = URL.canParse(origin) && LOOPBACK.has(new URL(origin).hostname);
+  if (!isOwn) throw new GatewayError({ reason: "foreign_origin", origin: origin.slice(0, 200) });
+}
+
+function bearerOf(headers: Headers): string | null {
+  return /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1] ?? null;
+}
+
+async function isSame(offered: string, key: string): Promise<boolean> {
+  const [a, b] = await Promise.all([digest(offered), digest(key)]);
+  return crypto.subtle.timingSafeEqual(a, b);
+}
+
+const encoder = new TextEncoder();
+const digest = (text: string) => crypto.subtle.digest("SHA-256", encoder.encode(text));

@@ -1,0 +1,102 @@
+/**
+ * The coding of blobs in storage: unsigned varints and doubles, read back with checks.
+ *
+ * Owns the bytes of a number; what the numbers mean is the business of whoever writes them.
+ * Varints (7 bits a byte, least significant first), because most counts are small.
+ */
+
+/** What was wrong with bytes that should have been a blob of ours. Storage is damaged, or from a newer version. */
+export class BlobError extends Error {
+  override readonly name = "BlobError";
+}
+
+const DOUBLE_BYTES = 8;
+
+export class BlobWriter {
+  #bytes = new Uint8Array(256);
+  #length = 0;
+
+  /** @throws {RangeError} unless `value` is an integer from 0 to 2^53 - 1. */
+  varint(value: number): void {
+    if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`not a count: ${value}`);
+    let rest = value;
+    // Division, not shifts: shifts work on 32 bits.
+    while (rest >= 0x80) {
+      this.#byte((rest % 0x80) | 0x80);
+      rest = Math.floor(rest / 0x80);
+    }
+    this.#byte(rest);
+  }
+
+  /** A signed integer: 0, -1, 1, -2 … become 0, 1, 2, 3 … */
+  signed(value: number): void {
+    this.varint(value < 0 ? -2 * value - 1 : 2 * value);
+  }
+
+  double(value: number): void {
+    this.#reserve(DOUBLE_BYTES);
+    new DataView(this.#bytes.buffer).setFloat64(this.#length, value);
+    this.#length += DOUBLE_BYTES;
+  }
+
+  /** The blob, in a buffer of exactly its size: SQLite stores buffers, not views. */
+  finish(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice(0, this.#length);
+  }
+
+  #byte(value: number): void {
+    this.#reserve(1);
+    this.#bytes[this.#length++] = value;
+  }
+
+  #reserve(more: number): void {
+    if (this.#length + more <= this.#bytes.length) return;
+    const larger = new Uint8Array(this.#bytes.length * 2);
+    larger.set(this.#bytes);
+    this.#bytes = larger;
+  }
+}
+
+/** Every method throws {@link BlobError} when the bytes are not what it reads. */
+export class BlobReader {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  varint(): number {
+    let value = 0;
+    let scale = 1;
+    for (;;) {
+      const byte = this.#bytes[this.#at++];
+      if (byte === undefined) throw new BlobError("the blob ends in the middle of a number");
+      value += (byte & 0x7f) * scale;
+      if (!Number.isSafeInteger(value)) throw new BlobError("a number of more than 53 bits");
+      if (byte < 0x80) {
+        if (byte === 0 && scale > 1) throw new BlobError("a number with a needless last byte");
+        return value;
+      }
+      scale *= 0x80;
+    }
+  }
+
+  signed(): number {
+    const value = this.varint();
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+
+  /** A sum: finite, not negative. */
+  sum(): number {
+    if (this.#at + DOUBLE_BYTES > this.#bytes.length) throw new BlobError("the blob ends in the middle of a sum");
+    const value = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength).getFloat64(this.#at);
+    if (!Number.isFinite(value) || value < 0) throw new BlobError(`${value} is no sum`);
+    this.#at += DOUBLE_BYTES;
+    return value;
+  }
+
+  end(): void {
+    if (this.#at !== this.#bytes.length) throw new BlobError(`${this.#bytes.length - this.#at} bytes after the end`);
+  }
+}

@@ -1,0 +1,69 @@
+/** Ollama's NDJSON chat chunks as the events of `/api/chat`. Pure but for the clock it is given. */
+import { z } from "zod";
+
+/** A chunk, as far as the events need it. Lenient: a field of another type counts as absent. */
+const Chunk = z.object({
+  message: z
+    .object({
+      content: z.string().optional().catch(undefined),
+      thinking: z.string().optional().catch(undefined),
+      tool_calls: z.array(z.unknown()).optional().catch(undefined),
+    })
+    .optional()
+    .catch(undefined),
+  done: z.boolean().optional().catch(undefined),
+  done_reason: z.string().optional().catch(undefined),
+  prompt_eval_count: z.number().optional().catch(undefined),
+  eval_count: z.number().optional().catch(undefined),
+  error: z.string().optional().catch(undefined),
+});
+
+/**
+ * @param requestId  in every event
+ * @param startedMs  unix ms, for `latency_ms`
+ */
+export function sseOfChat(requestId: string, startedMs: number, now: () => number): TransformStream<Uint8Array, Uint8Array> {
+  const decoder = new TextDecoder();
+  const encoder = new TextEncoder();
+  let rest = "";
+  const eventOf = (line: string): object | null => {
+    let value: unknown;
+    try {
+      value = JSON.parse(line);
+    } catch {
+      return { error: "the box sent a line that is not JSON", request_id: requestId };
+    }
+    const chunk = Chunk.safeParse(value);
+    if (!chunk.success) return { error: "the box sent a line that is no chat chunk", request_id: requestId };
+    const { message, done, done_reason, prompt_eval_count, eval_count, error } = chunk.data;
+    if (error !== undefined) return { error, request_id: requestId };
+    if (done === true) {
+      return {
+        ...(message?.content ? { token: message.content } : {}),
+        done: true,
+        request_id: requestId,
+        prompt_tokens: prompt_eval_count ?? null,
+        completion_tokens: eval_count ?? null,
+        latency_ms: now() - startedMs,
+        done_reason: done_reason ?? null,
+      };
+    }
+    const said = {
+      ...(message?.content ? { token: message.content } : {}),
+      ...(message?.thinking ? { thinking: message.thinking } : {}),
+      ...(message?.tool_calls?.length ? { tool_calls: message.tool_calls } : {}),
+    };
+    return Object.keys(said).length === 0 ? null : { ...said, request_id: requestId };
+  };
+  return new TransformStream({
+    transform(bytes, controller) {
+      const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+      rest = lines.pop() ?? "";
+      const events = lines.filter((line) => line !== "").flatMap((line) => eventOf(line) ?? []);
+      if (events.length > 0) controller.enqueue(encoder.encode(events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("")));
+    },
+    flush(controller) {
+      if (rest.trim() !== "") controller.enqueue(encoder.encode(`data: ${JSON.stringify(eventOf(rest))}\n\n`));
+    },
+  });
+}

@@ -1,0 +1,60 @@
+/**
+ * The boxes as this isolate knows them.
+ *
+ * Choosing a box must not cost an object call per request, so the registry is kept for a moment. A
+ * stale entry does no harm: the Box itself refuses when its agent is gone, and the next box is tried.
+ */
+import type { Live, RegisteredBox } from "./aggregator.ts";
+import { theAggregator } from "./aggregator-stub.ts";
+import type { Bindings } from "./bindings.ts";
+
+const KEEP_MS = 1_000;
+
+type Kept = { boxes: RegisteredBox[]; atMs: number };
+let kept: Kept | null = null;
+
+/** Open streams of this isolate, by box. */
+const open = new Map<string, number>();
+
+export async function boxesOf(env: Bindings): Promise<RegisteredBox[]> {
+  const fresh = kept !== null && Date.now() - kept.atMs < KEEP_MS && kept.boxes.some((box) => box.state === "up");
+  if (kept !== null && fresh) return kept.boxes;
+  const boxes = await theAggregator(env).registry();
+  kept = { boxes, atMs: Date.now() };
+  return boxes;
+}
+
+/** What was kept was wrong: ask anew next time. */
+export function forgetBoxes(): void {
+  kept = null;
+}
+
+export const openStreams = (box: string): number => open.get(box) ?? 0;
+
+/** Counts a stream of this isolate until `ended` settles. */
+export async function countStream(box: string, ended: Promise<unknown>): Promise<void> {
+  open.set(box, openStreams(box) + 1);
+  await ended;
+  open.set(box, openStreams(box) - 1);
+}
+
+/** Boxes in the registry, and what each says of itself now. A read of `/api` asks them all: it also makes their agents send fresh readings. */
+export async function look(env: Bindings): Promise<{ boxes: RegisteredBox[]; live: Live }> {
+  const boxes = await theAggregator(env).registry();
+  const live = await Promise.all(
+    boxes.map(async ({ name, readings, readings_at_ms }) => {
+      const seen = await env.BOX.getByName(name).look();
+      const isFresh = readings_at_ms !== null && Date.now() - readings_at_ms < READINGS_FRESH_MS;
+      return {
+        name,
+        up: seen.isUp,
+        in_flight: seen.isUp ? seen.inFlight : null,
+        queue_depth: seen.isUp && isFresh && readings !== null ? readings.queued : null,
+      };
+    }),
+  );
+  return { boxes, live };
+}
+
+/** Readings older than this say nothing about now. */
+const READINGS_FRESH_MS = 90_000;

@@ -1,0 +1,79 @@
+/**
+ * A histogram: exact counts per classic bucket, as Prometheus reads them.
+ *
+ * Beside the sketch, not instead of it: a sketch answers percentiles, while the counts at the
+ * published edges must be exact, since dashboards of strangers subtract them.
+ */
+import { BlobError, type BlobReader, type BlobWriter } from "./blob.ts";
+
+export class Histogram {
+  /** Upper bounds, inclusive, rising. One more bucket, +Inf, follows the last. */
+  readonly edges: readonly number[];
+  readonly #counts: number[];
+  #sum = 0;
+
+  constructor(edges: readonly number[]) {
+    this.edges = edges;
+    this.#counts = Array.from({ length: edges.length + 1 }, () => 0);
+  }
+
+  get sum(): number {
+    return this.#sum;
+  }
+
+  /** Values per bucket, not cumulative; +Inf last. */
+  get counts(): readonly number[] {
+    return this.#counts;
+  }
+
+  get count(): number {
+    return this.#counts.reduce((total, count) => total + count, 0);
+  }
+
+  /** @param value in the unit of the edges, finite and not negative. */
+  add(value: number): void {
+    const found = this.edges.findIndex((edge) => value <= edge);
+    this.#increase(found < 0 ? this.edges.length : found, 1);
+    this.#sum += value;
+  }
+
+  /** @param other of the same edges. */
+  merge(other: Histogram): void {
+    for (const [bucket, count] of other.#counts.entries()) this.#increase(bucket, count);
+    this.#sum += other.#sum;
+  }
+
+  /** Number of buckets in use; distance and count of each; the sum where there is one. */
+  write(writer: BlobWriter): void {
+    const used = [...this.#counts.entries()].filter(([, count]) => count > 0);
+    writer.varint(used.length);
+    let next = 0;
+    for (const [bucket, count] of used) {
+      writer.varint(bucket - next);
+      writer.varint(count);
+      next = bucket + 1;
+    }
+    if (used.length > 0) writer.double(this.#sum);
+  }
+
+  /** @throws {BlobError} when the bytes are not a histogram of these edges. */
+  static read(reader: BlobReader, edges: readonly number[]): Histogram {
+    const histogram = new Histogram(edges);
+    const used = reader.varint();
+    let next = 0;
+    for (let i = 0; i < used; i++) {
+      const bucket = next + reader.varint();
+      if (bucket > edges.length) throw new BlobError(`bucket ${bucket} of ${edges.length + 1}`);
+      const count = reader.varint();
+      if (count === 0) throw new BlobError("an empty bucket");
+      histogram.#increase(bucket, count);
+      next = bucket + 1;
+    }
+    if (used > 0) histogram.#sum = reader.sum();
+    return histogram;
+  }
+
+  #increase(bucket: number, by: number): void {
+    this.#counts[bucket] = (this.#counts[bucket] ?? 0) + by;
+  }
+}

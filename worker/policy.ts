@@ -1,0 +1,66 @@
+/**
+ * What a JSON body may say. Pure.
+ *
+ * The body is parsed once, checked, and forwarded re-serialised: Ollama's decoder ignores the case
+ * of keys and lets the last duplicate win, so a checked body that is passed on raw could say
+ * something else to Ollama than it said to us.
+ */
+import { isCloudModel, type OllamaRoute } from "../protocol/routes.ts";
+import type { FailureReason } from "./errors.ts";
+
+export type CheckedBody = { bytes: Uint8Array; model: string | null; stream: boolean };
+
+/** Fields that a policy reads, or could want to: none of them may come in another spelling that Ollama takes for it. */
+const GUARDED = new Set([
+  "model",
+  "name",
+  "source",
+  "destination",
+  "from",
+  "stream",
+  "stream_options",
+  "remote_host",
+  "keep_alive",
+  "options",
+]);
+const MODEL_FIELDS = ["model", "name", "source", "destination", "from"];
+const MODEL_CHARS_MAX = 512;
+
+const encoder = new TextEncoder();
+
+export function checkBody(route: OllamaRoute, text: string): { ok: true; body: CheckedBody } | { ok: false; failure: FailureReason } {
+  const bad = (what: string) => ({ ok: false, failure: { reason: "bad_request", what } }) as const;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return bad(
+      text.trim() === ""
+        ? "The request body is empty; it must be a JSON object."
+        : `The request body is not JSON: ${(error as Error).message}.`,
+    );
+  }
+  if (!isObject(value)) return bad("The request body must be a JSON object.");
+  for (const key of Object.keys(value)) {
+    const folded = fold(key);
+    if (folded !== key && GUARDED.has(folded)) return bad(`The field ${JSON.stringify(key)} must be written ${JSON.stringify(folded)}.`);
+  }
+  for (const field of MODEL_FIELDS) {
+    const named = value[field];
+    if (named === undefined || named === null) continue;
+    if (typeof named !== "string") return bad(`The field ${JSON.stringify(field)} must be a string.`);
+    if (named.length > MODEL_CHARS_MAX) return bad(`The field ${JSON.stringify(field)} is longer than ${MODEL_CHARS_MAX} characters.`);
+    if (isCloudModel(named)) return { ok: false, failure: { reason: "cloud_model", model: named } };
+  }
+  if (value.stream !== undefined && value.stream !== null && typeof value.stream !== "boolean")
+    return bad('The field "stream" must be true or false.');
+  const model = [value.model, value.name, value.source].find((named) => typeof named === "string" && named !== "");
+  const stream = route.streams === "by_default" ? value.stream !== false : route.streams === "when_asked" && value.stream === true;
+  return { ok: true, body: { bytes: encoder.encode(JSON.stringify(value)), model: typeof model === "string" ? model : null, stream } };
+}
+
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** As Go's decoder compares keys: without case, with the two letters that fold into ASCII (ſ, K). */
+const fold = (key: string): string => key.normalize("NFKC").toLowerCase();

@@ -1,0 +1,28 @@
+/**
+ * Tokens of the last minute, by second: what "tokens per second now" is read from.
+ *
+ * In memory only. The Aggregator fills it from the ledger when it wakes.
+ */
+
+export const RECENT_SECONDS = 60;
+
+export class RecentTokens {
+  readonly #bySecond = new Map<number, number>();
+
+  /** @param finishedMs when the request finished: its tokens count then. */
+  add(finishedMs: number, tokens: number): void {
+    const second = Math.floor(finishedMs / 1_000);
+    this.#bySecond.set(second, (this.#bySecond.get(second) ?? 0) + tokens);
+  }
+
+  /** Mean tokens per second over the last minute. */
+  rate(nowMs: number): number {
+    const now = Math.floor(nowMs / 1_000);
+    let tokens = 0;
+    for (const [second, count] of this.#bySecond) {
+      if (second <= now - RECENT_SECONDS) this.#bySecond.delete(second);
+      else tokens += count;
+    }
+    return tokens / RECENT_SECONDS;
+  }
+}

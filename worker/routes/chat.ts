@@ -1,0 +1,131 @@
+/**
+ * `POST /api/chat`: a chat as server-sent events, for pages and scripts that want no client library.
+ *
+ *     data: {"token":"Hello","request_id":"…"}          also "thinking", "tool_calls"
+ *     data: {"done":true,"request_id":"…","prompt_tokens":12,"completion_tokens":34,"latency_ms":567,…}
+ *     data: {"error":"…","request_id":"…"}
+ *
+ * Takes `prompt` or `messages`. It is a call like any other: one stream, one record.
+ */
+import { Hono } from "hono";
+import { z } from "zod";
+import { withTag } from "../../protocol/inventory.ts";
+import { FailedAt } from "../../protocol/records.ts";
+import type { RegisteredBox } from "../aggregator.ts";
+import { demand, principalOf } from "../auth.ts";
+import type { Env } from "../bindings.ts";
+import { callOf, targetOf, textOf } from "../call.ts";
+import { sseOfChat } from "../chat-events.ts";
+import { errorBody, GatewayError, type Told } from "../errors.ts";
+import { boxesOf } from "../fleet.ts";
+import { checkBody } from "../policy.ts";
+import { type CallBody, serve } from "../serve.ts";
+import { settingsOf } from "../settings.ts";
+
+const common = {
+  model: z.string().max(512).optional(),
+  temperature: z.number().min(0).max(2).optional(),
+  max_tokens: z.int().positive().optional(),
+  think: z.union([z.boolean(), z.string()]).optional(),
+};
+
+/** Both forms are strict: a misspelt field would else be dropped without a word. */
+const ChatRequest = z.union([
+  z.strictObject({ ...common, prompt: z.string().min(1), system: z.string().optional() }),
+  z.strictObject({
+    ...common,
+    messages: z.array(z.looseObject({ role: z.enum(["system", "user", "assistant", "tool"]) })).min(1),
+    tools: z.array(z.looseObject({})).optional(),
+    format: z.union([z.string(), z.looseObject({})]).optional(),
+    options: z.looseObject({}).optional(),
+    keep_alive: z.union([z.string(), z.number()]).optional(),
+    /** Always streams; accepted because clients of Ollama send it. */
+    stream: z.literal(true, { error: "this path always streams; use /ollama/api/chat for stream:false" }).optional(),
+  }),
+]);
+type ChatRequest = z.infer<typeof ChatRequest>;
+
+const DEFAULT_TEMPERATURE = 0.7;
+
+export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
+  const settings = settingsOf(c.env);
+  const principal = await principalOf(c.req.raw, settings, null);
+  const target = targetOf("POST", "/api/chat");
+  const id = c.get("requestId");
+  const call = callOf(c.req.raw, target, id, principal, settings);
+  // Our JSON is not the caller's: Ollama gets what we wrote, and answers NDJSON.
+  call.open.headers = [["content-type", "application/json"]];
+  const bodyOf = async (): Promise<CallBody> => {
+    demand(principal, "infer");
+    const chat = parseChat(await textOf(c.req.raw));
+    const model = chat.model || defaultModel(await boxesOf(c.env));
+    if (model === null)
+      throw new GatewayError({ reason: "bad_request", what: 'The field "model" is missing, and no box has a model to choose.' });
+    const checked = checkBody(target.route, JSON.stringify(ollamaChat(chat, model)));
+    if (!checked.ok) throw new GatewayError(checked.failure);
+    return checked.body;
+  };
+  const answer = await serve(c.env, (promise) => c.executionCtx.waitUntil(promise), call, bodyOf);
+  const box = answer.headers.get("x-box") ?? "";
+  if (answer.status !== 200 || answer.body === null) {
+    // Set when the edge answered for the box; else these are Ollama's own words.
+    const failedAt = FailedAt.safeParse(answer.headers.get("x-failed-at"));
+    const told: Told = {
+      status: answer.status,
+      code: failedAt.success ? "upstream_error" : "ollama_error",
+      failedAt: failedAt.success ? failedAt.data : "ollama",
+      message: ollamaMessage(await answer.text()),
+    };
+    return Response.json(errorBody("api", told, id), { status: answer.status, headers: { "x-request-id": id, "x-box": box } });
+  }
+  return new Response(answer.body.pipeThrough(sseOfChat(id, call.startedMs, Date.now)), {
+    headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-request-id": id, "x-box": box },
+  });
+});
+
+function parseChat(text: string): ChatRequest {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new GatewayError({ reason: "bad_request", what: `The request body is not JSON: ${(error as Error).message}.` });
+  }
+  const form = typeof value === "object" && value !== null && "messages" in value ? ChatRequest.options[1] : ChatRequest.options[0];
+  const result = form.safeParse(value);
+  if (!result.success) throw new GatewayError({ reason: "bad_request", what: z.prettifyError(result.error) });
+  return result.data;
+}
+
+/** The native body. */
+function ollamaChat(chat: ChatRequest, model: string): object {
+  const isPrompt = "prompt" in chat;
+  const sampling = {
+    ...(chat.temperature !== undefined || isPrompt ? { temperature: chat.temperature ?? DEFAULT_TEMPERATURE } : {}),
+    ...(chat.max_tokens !== undefined ? { num_predict: chat.max_tokens } : {}),
+  };
+  const think = chat.think === undefined ? {} : { think: chat.think };
+  if (isPrompt) {
+    const system = chat.system === undefined ? [] : [{ role: "system", content: chat.system }];
+    return { model, messages: [...system, { role: "user", content: chat.prompt }], stream: true, options: sampling, ...think };
+  }
+  const { messages, tools, format, options, keep_alive } = chat;
+  return { model, messages, tools, format, keep_alive, stream: true, options: { ...options, ...sampling }, ...think };
+}
+
+/** A model in memory is the one that answers soonest; else the first on disk. */
+function defaultModel(boxes: RegisteredBox[]): string | null {
+  const up = boxes.filter(({ state }) => state === "up").flatMap(({ readings }) => (readings === null ? [] : [readings.inventory]));
+  const name = up.flatMap(({ loaded }) => loaded)[0]?.name ?? up.flatMap(({ models }) => models)[0]?.name;
+  return name === undefined ? null : withTag(name);
+}
+
+/** Ollama's own words in an error body, else the body. */
+function ollamaMessage(text: string): string {
+  try {
+    const { error } = JSON.parse(text) as { error?: unknown };
+    if (typeof error === "string") return error;
+  } catch {
+    // plain text
+  }
+  return text.slice(0, 500) || "Ollama answered with an error and said nothing.";
+}

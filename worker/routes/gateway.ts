@@ -1,0 +1,33 @@
+/** `/ollama/*` and `/v1/*`: the callers' way to Ollama, byte-true. */
+import { type Context, Hono } from "hono";
+import { principalOf } from "../auth.ts";
+import type { Env } from "../bindings.ts";
+import { bodyOf, callOf, targetOf } from "../call.ts";
+import { rawPathOf } from "../raw-path.ts";
+import { serve } from "../serve.ts";
+import { settingsOf } from "../settings.ts";
+
+/** `/ollama/…`, `/ollama/k/<key>/…`, `/v1/…` → the path on Ollama, and the key where it is in the path. */
+export function splitPath(raw: string): { path: string; key: string | null } {
+  const keyed = /^\/ollama\/k\/([^/]+)(\/.*)?$/.exec(raw);
+  if (keyed !== null) return { key: keyed[1] ?? "", path: keyed[2] ?? "/" };
+  if (raw === "/ollama") return { key: null, path: "/" };
+  return { key: null, path: raw.startsWith("/ollama/") ? raw.slice("/ollama".length) : raw };
+}
+
+async function gateway(c: Context<Env>): Promise<Response> {
+  const request = c.req.raw;
+  const settings = settingsOf(c.env);
+  const { path, key } = splitPath(rawPathOf(request));
+  const principal = await principalOf(request, settings, key);
+  const target = targetOf(request.method, path);
+  const call = callOf(request, target, c.get("requestId"), principal, settings);
+  return serve(
+    c.env,
+    (promise) => c.executionCtx.waitUntil(promise),
+    call,
+    () => bodyOf(request, target.route, principal),
+  );
+}
+
+export const gatewayRoutes = new Hono<Env>().all("/ollama", gateway).all("/ollama/*", gateway).all("/v1/*", gateway);

@@ -1,0 +1,67 @@
+/** What one scrape shows: the samples of every family, from cells, the registry and the boxes themselves. */
+import type { GpuSample } from "../protocol/records.ts";
+import { type Cell, type KeyedCell, sumOf } from "./cell.ts";
+import type { FamilySamples, Sample } from "./exposition.ts";
+import type { Histogram } from "./histogram.ts";
+import { METRICS, type MetricKey } from "./metrics.ts";
+import { freshGpus, type Live, type RegisteredBox } from "./registered.ts";
+import { byModel } from "./stats.ts";
+
+export type ScrapeParts = { nowMs: number; version: string; lifetime: readonly KeyedCell[]; boxes: readonly RegisteredBox[]; live: Live };
+
+export function scrape({ nowMs, version, lifetime, boxes, live }: ScrapeParts): FamilySamples[] {
+  const all = sumOf(lifetime.map(({ cell }) => cell));
+  const models = byModel(lifetime);
+  /** One per model that has any value: an empty histogram says nothing, in 14 lines. */
+  const histograms = (pick: (cell: Cell) => Histogram): Sample[] =>
+    models.map(({ model, cell }) => ({ labels: [model], histogram: pick(cell) })).filter(({ histogram }) => histogram.count > 0);
+  const isUp = new Set(live.filter(({ up }) => up).map(({ name }) => name));
+  const up = boxes.filter(({ name }) => isUp.has(name));
+  const gpus = up.flatMap((box) => freshGpus(box, nowMs));
+  const samples: Record<MetricKey, Sample[]> = {
+    requests: [{ labels: [], value: all.total }],
+    tokens: [{ labels: [], value: all.tokens }],
+    errors: [{ labels: [], value: all.requests.error }],
+    latency: histograms((cell) => cell.latencyMs),
+    modelRequests: lifetime.flatMap(({ model, box, cell }) =>
+      Object.entries(cell.requests).map(([status, value]) => ({ labels: [model, box, status], value })),
+    ),
+    modelTokens: lifetime.flatMap(({ model, box, cell }) => [
+      { labels: [model, box, "prompt"], value: cell.promptTokens },
+      { labels: [model, box, "completion"], value: cell.completionTokens },
+    ]),
+    ttft: histograms((cell) => cell.ttftSeconds),
+    timePerToken: histograms((cell) => cell.secondsPerToken),
+    queueWait: histograms((cell) => cell.queueSeconds),
+    load: histograms((cell) => cell.loadSeconds),
+    inFlight: live.flatMap(({ name, in_flight }) => known([name], in_flight)),
+    queueDepth: live.flatMap(({ name, queue_depth }) => known([name], queue_depth)),
+    boxUp: live.map(({ name, up }) => ({ labels: [name], value: Number(up) })),
+    boxSimulated: boxes.map(({ name, hello }) => ({ labels: [name], value: Number(hello.simulated) })),
+    spooled: up.flatMap(({ name, readings }) => known([name], readings?.spooled ?? null)),
+    gpuUtilization: gpus.flatMap((gpu) => ofGpu(gpu, gpu.utilization_percent, 1, PERCENT)),
+    gpuMemoryUsed: gpus.flatMap((gpu) => ofGpu(gpu, gpu.memory_used_mb, BYTES_PER_MIB)),
+    gpuMemoryTotal: gpus.flatMap((gpu) => ofGpu(gpu, gpu.memory_total_mb, BYTES_PER_MIB)),
+    gpuTemperature: gpus.flatMap((gpu) => ofGpu(gpu, gpu.temperature_c, 1)),
+    gpuPower: gpus.flatMap((gpu) => ofGpu(gpu, gpu.power_draw_w, 1)),
+    gpuPowerLimit: gpus.flatMap((gpu) => ofGpu(gpu, gpu.power_limit_w, 1)),
+    gpuClock: gpus.flatMap((gpu) => ofGpu(gpu, gpu.sm_clock_mhz, HERTZ_PER_MEGAHERTZ)),
+    gpuFan: gpus.flatMap((gpu) => ofGpu(gpu, gpu.fan_percent, 1, PERCENT)),
+    buildInfo: [{ labels: [version], value: 1 }],
+  };
+  return KEYS.map((key) => ({ family: METRICS[key], samples: samples[key] }));
+}
+
+/** In the order of the table, which is that of the exposition. */
+const KEYS = Object.keys(METRICS) as MetricKey[];
+
+const PERCENT = 100;
+const BYTES_PER_MIB = 1_048_576;
+const HERTZ_PER_MEGAHERTZ = 1e6;
+
+/** No sample where nothing is known: absent, not 0. */
+const known = (labels: string[], value: number | null): Sample[] => (value === null ? [] : [{ labels, value }]);
+
+/** A reading in base units. `box`, `gpu`, `uuid` and `name` tell GPUs apart. */
+const ofGpu = ({ box, index, uuid, name }: GpuSample, reading: number | null, times: number, per = 1): Sample[] =>
+  known([box, String(index), uuid ?? "", name], reading === null ? null : (reading * times) / per);

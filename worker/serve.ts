@@ -1,0 +1,136 @@
+/**
+ * One call to Ollama, from the caller's request to the answer: choose a box, open a stream there,
+ * and see to it that there is a record.
+ */
+
+import { ERROR_CHARS_MAX } from "../protocol/limits.ts";
+import type { Open } from "../protocol/messages.ts";
+import { cut, type RequestRecord, type Status } from "../protocol/records.ts";
+import { theAggregator } from "./aggregator-stub.ts";
+import type { Bindings } from "./bindings.ts";
+import { chooseBoxes } from "./choose.ts";
+import { EdgeStream } from "./edge-stream.ts";
+import { type FailureReason, GatewayError, tellCaller } from "./errors.ts";
+import { boxesOf, countStream, forgetBoxes, openStreams } from "./fleet.ts";
+
+export type Call = {
+  id: string;
+  open: Open;
+  /** The box that the caller asked for, or null for the best one. */
+  wantedBox: string | null;
+  /** When the call was accepted, unix ms. */
+  startedMs: number;
+  signal: AbortSignal;
+};
+
+/** The checked body, and what it says. `null`: the route takes none. */
+export type CallBody = { bytes: Uint8Array | ReadableStream<Uint8Array> | null; model: string | null; stream: boolean };
+
+/** Reasons for which another box may do better. */
+const TRY_NEXT = new Set<FailureReason["reason"]>(["box_down", "box_busy", "box_draining"]);
+
+/**
+ * @param bodyOf  reads and checks the body; what it refuses is recorded like any other failure
+ * @returns the caller's answer: Ollama's, or an error that happened on the way, in the words of the API that was called
+ * @throws {GatewayError} when no box took the call. It was recorded.
+ */
+export async function serve(
+  env: Bindings,
+  waitUntil: (promise: Promise<unknown>) => void,
+  call: Call,
+  bodyOf: () => Promise<CallBody>,
+): Promise<Response> {
+  const record = (open: Open, outcome: Outcome) =>
+    waitUntil(theAggregator(env).ingest([edgeRecord({ ...call, open }, outcome, Date.now())]));
+  let { open } = call;
+  try {
+    const { bytes, model, stream } = await bodyOf();
+    open = { ...open, model: model ?? open.model, stream };
+    const [box, socket] = await attachToSomeBox(env, call, open.model);
+    const edge = new EdgeStream(
+      { id: call.id, signal: call.signal, open, body: bytes, box, attach: (isResume) => attach(env, box, call.id, isResume) },
+      socket,
+    );
+    const ended = edge.ended.then((end) => {
+      if (end.by === "edge")
+        record(open, { box, status: end.status, httpStatus: end.httpStatus, failure: end.status === "error" ? end.failure : null });
+    });
+    waitUntil(countStream(box, ended));
+    const answer = await edge.response;
+    answer.headers.set("x-request-id", call.id);
+    answer.headers.set("x-box", box);
+    return answer;
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    record(open, { box: null, status: "error", httpStatus: tellCaller(error.failure).status, failure: error.failure });
+    throw error;
+  }
+}
+
+async function attachToSomeBox(env: Bindings, call: Call, model: string | null): Promise<[string, WebSocket]> {
+  const boxes = await boxesOf(env);
+  if (call.wantedBox !== null && !boxes.some(({ name }) => name === call.wantedBox))
+    throw new GatewayError({ reason: "box_unknown", box: call.wantedBox });
+  const names = call.wantedBox !== null ? [call.wantedBox] : chooseBoxes(boxes, model, openStreams, Math.random);
+  let last: GatewayError | null = null;
+  for (const name of names) {
+    try {
+      return [name, await attach(env, name, call.id, false)];
+    } catch (error) {
+      if (!(error instanceof GatewayError) || !TRY_NEXT.has(error.failure.reason)) throw error;
+      forgetBoxes();
+      last = error;
+    }
+  }
+  throw last ?? new GatewayError({ reason: "no_box" });
+}
+
+async function attach(env: Bindings, box: string, id: string, isResume: boolean): Promise<WebSocket> {
+  const url = `https://box/attach?box=${encodeURIComponent(box)}&stream=${id}${isResume ? "&resume=1" : ""}`;
+  const answer = await env.BOX.getByName(box).fetch(url, { headers: { upgrade: "websocket" } });
+  if (answer.webSocket !== null) return answer.webSocket;
+  const { error } = await answer.json<{ error?: { code?: string } }>();
+  const reason = error?.code === "box_draining" || error?.code === "box_busy" ? error.code : "box_down";
+  throw new GatewayError({ reason, box });
+}
+
+type Outcome = { box: string | null; status: Status; httpStatus: number; failure: FailureReason | null };
+
+/** The record of a call whose agent cannot write it: it never had it, or stays away. Whoever is first wins. */
+function edgeRecord(
+  call: Pick<Call, "id" | "open" | "startedMs">,
+  { box, status, httpStatus, failure }: Outcome,
+  nowMs: number,
+): RequestRecord {
+  const { open } = call;
+  const told = failure === null ? null : tellCaller(failure);
+  return {
+    request_id: call.id,
+    started_at: open.started_at,
+    box,
+    model: open.model,
+    endpoint: open.endpoint,
+    api: open.api,
+    stream: open.stream,
+    status,
+    http_status: httpStatus,
+    failed_at: told?.failedAt ?? null,
+    error_message: told === null ? null : cut(told.message, ERROR_CHARS_MAX),
+    prompt: null,
+    response: null,
+    prompt_tokens: null,
+    completion_tokens: null,
+    latency_ms: Math.max(0, nowMs - call.startedMs),
+    ttft_ms: null,
+    queue_ms: null,
+    load_ms: null,
+    prefill_ms: null,
+    decode_ms: null,
+    done_reason: null,
+    key_id: open.key_id,
+    client_ip: open.client_ip,
+    user_agent: open.user_agent,
+    energy_j: null,
+    resumed: 0,
+  };
+}

@@ -1,0 +1,94 @@
+/**
+ * The Worker's settings: what wrangler.toml, secrets and `.dev.vars` give, parsed once per isolate.
+ *
+ * A Worker cannot refuse to start, so an impossible setting is answered on every call: the name of
+ * the variable, never its value. Fail closed: without keys nothing is open.
+ */
+import { z } from "zod";
+import { BOX_NAME } from "../protocol/limits.ts";
+import type { Bindings } from "./bindings.ts";
+import { GatewayError } from "./errors.ts";
+
+export type Settings = {
+  authMode: "keys" | "open";
+  adminKey: string | null;
+  callerKey: string | null;
+  readKey: string | null;
+  boxSecrets: ReadonlyMap<string, string>;
+  keepsText: boolean;
+  isInstrumented: boolean;
+};
+
+/** A key somebody could guess is no key. */
+const KEY_CHARS_MIN = 16;
+const key = z
+  .string()
+  .min(KEY_CHARS_MIN, `is shorter than ${KEY_CHARS_MIN} characters`)
+  .max(256, "is longer than 256 characters")
+  .optional();
+const flag = (what: string) => z.enum(["true", "false", "1", "0", "on", "off"], { error: `is ${what}` });
+
+const Environment = z
+  .object({
+    AUTH_MODE: z.enum(["keys", "open"], { error: "is keys or open" }).default("keys"),
+    ADMIN_KEY: key,
+    CALLER_KEY: key,
+    READ_KEY: key,
+    BOX_SECRETS: z.string().default("").transform(boxSecretsOf),
+    LOG_CONTENT: flag("on or off").default("on"),
+    ENABLE_INSTRUMENTATION: flag("true or false").default("true"),
+  })
+  .refine((s) => s.AUTH_MODE === "open" || s.ADMIN_KEY !== undefined, {
+    path: ["ADMIN_KEY"],
+    error: "is not set, and AUTH_MODE is keys: set it with `wrangler secret put ADMIN_KEY`",
+  })
+  .refine((s) => new Set(given(s)).size === given(s).length, { path: ["CALLER_KEY"], error: "equals another key: each needs its own" });
+
+const given = (s: { ADMIN_KEY?: string | undefined; CALLER_KEY?: string | undefined; READ_KEY?: string | undefined }) =>
+  [s.ADMIN_KEY, s.CALLER_KEY, s.READ_KEY].filter((value) => value !== undefined);
+
+const parsed = new WeakMap<Bindings, Settings>();
+
+/** @throws {GatewayError} `misconfigured`, naming each variable that is wrong. */
+export function settingsOf(bindings: Bindings): Settings {
+  const known = parsed.get(bindings);
+  if (known !== undefined) return known;
+  const set = Object.fromEntries(Object.entries(bindings).filter(([, value]) => value !== ""));
+  const result = Environment.safeParse(set);
+  if (!result.success) {
+    throw new GatewayError({
+      reason: "misconfigured",
+      what: result.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("; "),
+    });
+  }
+  const env = result.data;
+  const settings: Settings = {
+    authMode: env.AUTH_MODE,
+    adminKey: env.ADMIN_KEY ?? null,
+    callerKey: env.CALLER_KEY ?? null,
+    readKey: env.READ_KEY ?? null,
+    boxSecrets: env.BOX_SECRETS,
+    keepsText: isOn(env.LOG_CONTENT),
+    isInstrumented: isOn(env.ENABLE_INSTRUMENTATION),
+  };
+  parsed.set(bindings, settings);
+  return settings;
+}
+
+const isOn = (value: string) => value === "true" || value === "1" || value === "on";
+
+/** `name=secret,other=secret`. */
+function boxSecretsOf(text: string, context: z.RefinementCtx): ReadonlyMap<string, string> {
+  const secrets = new Map<string, string>();
+  for (const entry of text.split(",").map((part) => part.trim())) {
+    if (entry === "") continue;
+    const at = entry.indexOf("=");
+    const name = entry.slice(0, at);
+    const secret = entry.slice(at + 1);
+    if (at < 0 || !BOX_NAME.test(name)) context.addIssue("is not a list of name=secret, separated by commas");
+    else if (secret.length < KEY_CHARS_MIN) context.addIssue(`has a secret shorter than ${KEY_CHARS_MIN} characters for box ${name}`);
+    else if (secrets.has(name)) context.addIssue(`names box ${name} twice`);
+    else secrets.set(name, secret);
+  }
+  return secrets;
+}

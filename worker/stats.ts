@@ -1,0 +1,97 @@
+/** The answers of `/api/stats/current`, `/api/models` and `/api/gpu`, from cells and the registry. */
+import type { CurrentStats, Gpu, ModelStats, Models } from "../protocol/api.ts";
+import { type Cell, sumOf } from "./cell.ts";
+import { isoOf, isoOrNull, percentilesOf, rounded, roundedOrNull } from "./figures.ts";
+import { NO_MODEL, OTHER } from "./model-key.ts";
+import { freshGpus, isInstalledOn, isLoadedOn, type Live, type RegisteredBox } from "./registered.ts";
+
+export type ModelCell = { model: string; cell: Cell };
+
+/** Cells of one model, whatever the box, as one. Most requests first. */
+export function byModel(cells: Iterable<ModelCell>): ModelCell[] {
+  const lists = Map.groupBy(cells, ({ model }) => model);
+  const sums = [...lists].map(([model, list]) => ({ model, cell: sumOf(list.map(({ cell }) => cell)) }));
+  return sums.sort((a, b) => b.cell.total - a.cell.total || (a.model < b.model ? -1 : 1));
+}
+
+export type CurrentParts = {
+  nowMs: number;
+  sinceMs: number;
+  lifetime: readonly ModelCell[];
+  /** Rollups of the last hour. */
+  lastHour: readonly ModelCell[];
+  /** Completion tokens per second over the last minute. */
+  tokensPerSecond: number;
+  boxes: readonly RegisteredBox[];
+  live: Live;
+};
+
+export function currentStats({ nowMs, sinceMs, lifetime, lastHour, tokensPerSecond, boxes, live }: CurrentParts): CurrentStats {
+  const all = sumOf(lifetime.map(({ cell }) => cell));
+  const hour = byModel(lastHour);
+  const depths = live.map((box) => box.queue_depth).filter((depth) => depth !== null);
+  return {
+    total_requests: all.total,
+    total_tokens: all.tokens,
+    total_errors: all.requests.error,
+    avg_latency_ms: roundedOrNull(all.meanLatencyMs),
+    models_in_use: hour.map(({ model }) => model).filter((model) => model !== NO_MODEL && model !== OTHER),
+    uptime_seconds: Math.floor((nowMs - sinceMs) / 1_000),
+    total_cancelled: all.requests.cancelled,
+    tokens_per_second: rounded(tokensPerSecond),
+    error_rate: all.errorRate,
+    queue_depth: depths.length === 0 ? null : total(depths),
+    in_flight: total(live.map((box) => box.in_flight ?? 0)),
+    ...percentilesOf(sumOf(hour.map(({ cell }) => cell))),
+    boxes: { up: live.filter(({ up }) => up).length, total: live.length },
+    simulated: boxes.some(({ hello }) => hello.simulated),
+    timestamp: isoOf(nowMs),
+  };
+}
+
+const total = (numbers: readonly number[]): number => numbers.reduce((sum, number) => sum + number, 0);
+
+/** What was called, most used first. Calls that name no model are not among them. */
+export function modelStats(lifetime: readonly ModelCell[], boxes: readonly RegisteredBox[]): Models {
+  const up = boxes.filter(({ state }) => state !== "down");
+  const models = byModel(lifetime)
+    .filter(({ model }) => model !== NO_MODEL)
+    .map(
+      ({ model, cell }): ModelStats => ({
+        name: model,
+        total_requests: cell.total,
+        total_tokens: cell.tokens,
+        avg_latency_ms: roundedOrNull(cell.meanLatencyMs),
+        tokens_per_second: roundedOrNull(cell.decodeRate),
+        error_rate: cell.errorRate,
+        total_errors: cell.requests.error,
+        last_used: isoOrNull(cell.lastUsedMs),
+        ...percentilesOf(cell),
+        loaded_on: up.filter((box) => isLoadedOn(box, model)).map(({ name }) => name),
+        installed_on: up.filter((box) => isInstalledOn(box, model)).map(({ name }) => name),
+      }),
+    );
+  return { models };
+}
+
+/** The newest sample of each GPU of boxes that are up, and why the others show none. */
+export function gpuState(boxes: readonly RegisteredBox[], nowMs: number): Gpu {
+  const shown = boxes.map((box) => ({ box, samples: box.state === "down" ? [] : freshGpus(box, nowMs) }));
+  const gpus = shown.flatMap(({ box, samples }) =>
+    samples.map(({ at, ...sample }) => ({
+      ...sample,
+      timestamp: at,
+      driver_version: box.readings?.gpu.driver_version ?? null,
+      simulated: box.hello.simulated,
+    })),
+  );
+  const errors = shown.filter(({ samples }) => samples.length === 0).map(({ box }) => ({ box: box.name, error: whyNoGpu(box) }));
+  return { available: gpus.length > 0, gpu_count: gpus.length, gpus, errors, timestamp: isoOf(nowMs) };
+}
+
+function whyNoGpu({ state, readings }: RegisteredBox): string {
+  if (state === "down") return "the box is not connected";
+  if (readings === null) return "the box has sent no readings yet";
+  if (!readings.gpu.available) return readings.gpu.error ?? "the box has no GPU that can be read";
+  return "the last sample is more than 3 minutes old";
+}

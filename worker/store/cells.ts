@@ -1,0 +1,117 @@
+/**
+ * Cells in storage: all time, and by minute or hour, of each model on each box.
+ *
+ * One upsert per cell that a flush touched, whatever the number of records in it.
+ */
+import { z } from "zod";
+import { Cell, type KeyedCell } from "../cell.ts";
+
+export const MINUTE_SECONDS = 60;
+export const HOUR_SECONDS = 3_600;
+/** Minutes become hours after this; 90 days later still, hours are deleted. */
+export const MINUTES_KEPT_SECONDS = 7 * 86_400 + HOUR_SECONDS;
+export const HOURS_KEPT_SECONDS = 90 * 86_400 + 86_400;
+
+export type CellFilter = { model?: string | undefined; box?: string | undefined };
+
+/** Rows that one slice of housekeeping takes. */
+const SLICE_ROWS = 500;
+
+export type RollupCell = KeyedCell & { /** seconds */ step: number /** unix seconds, start */; at: number };
+
+const Blob = z.instanceof(ArrayBuffer).transform((bytes) => Cell.decode(new Uint8Array(bytes)));
+const Lifetime = z.object({ model: z.string(), box: z.string(), cell: Blob });
+const Rollup = Lifetime.extend({ step: z.number(), at: z.number() });
+const JustCell = z.object({ cell: Blob });
+const Oldest = z.object({ at: z.number().nullable() });
+
+export class CellStore {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  lifetime(): KeyedCell[] {
+    return this.#sql
+      .exec("SELECT model, box, cell FROM lifetime")
+      .toArray()
+      .map((row) => Lifetime.parse(row));
+  }
+
+  putLifetime({ model, box, cell }: KeyedCell): void {
+    this.#sql.exec(
+      "INSERT INTO lifetime (model, box, cell) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET cell = excluded.cell",
+      model,
+      box,
+      cell.encode().buffer,
+    );
+  }
+
+  /** Adds to the cell of a minute or an hour. */
+  addRollup({ step, at, model, box, cell }: RollupCell): void {
+    const key = [step, at, model, box];
+    const [row] = this.#sql.exec("SELECT cell FROM rollup WHERE step = ? AND at = ? AND model = ? AND box = ?", ...key).toArray();
+    const sum = row === undefined ? new Cell() : JustCell.parse(row).cell;
+    sum.merge(cell);
+    this.#sql.exec(
+      "INSERT INTO rollup (step, at, model, box, cell) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET cell = excluded.cell",
+      ...key,
+      sum.encode().buffer,
+    );
+  }
+
+  /** Cells of both steps that begin in [from, to), unix seconds. Lazy: a long range is never in memory at once. */
+  *rollups(from: number, to: number, { model, box }: CellFilter = {}): Generator<RollupCell> {
+    const rows = this.#sql.exec(
+      `SELECT step, at, model, box, cell FROM rollup WHERE step IN (${MINUTE_SECONDS}, ${HOUR_SECONDS}) AND at >= ?1 AND at < ?2
+       AND (?3 IS NULL OR model = ?3) AND (?4 IS NULL OR box = ?4)`,
+      from,
+      to,
+      model ?? null,
+      box ?? null,
+    );
+    for (const row of rows) yield Rollup.parse(row);
+  }
+
+  /**
+   * Turns one slice of old minutes into hours. A slice may end within an hour: hours add up.
+   * @returns whether there may be more.
+   */
+  compactSlice(now: number): boolean {
+    const rows = this.#sql.exec(
+      "SELECT step, at, model, box, cell FROM rollup WHERE step = ? AND at < ? ORDER BY at, model, box LIMIT ?",
+      MINUTE_SECONDS,
+      now - MINUTES_KEPT_SECONDS,
+      SLICE_ROWS,
+    );
+    const minutes = rows.toArray().map((row) => Rollup.parse(row));
+    const hours = new Map<string, RollupCell>();
+    for (const { at, model, box, cell } of minutes) {
+      const hour = at - (at % HOUR_SECONDS);
+      const key = JSON.stringify([hour, model, box]);
+      const sum = hours.get(key) ?? { step: HOUR_SECONDS, at: hour, model, box, cell: new Cell() };
+      sum.cell.merge(cell);
+      hours.set(key, sum);
+      this.#sql.exec("DELETE FROM rollup WHERE step = ? AND at = ? AND model = ? AND box = ?", MINUTE_SECONDS, at, model, box);
+    }
+    for (const hour of hours.values()) this.addRollup(hour);
+    return minutes.length === SLICE_ROWS;
+  }
+
+  deleteOldHours(now: number): void {
+    this.#sql.exec("DELETE FROM rollup WHERE step = ? AND at < ?", HOUR_SECONDS, now - HOURS_KEPT_SECONDS);
+  }
+
+  /** When the oldest row is due, unix ms; null when there is none. */
+  dueMs(): number | null {
+    const minute = this.#oldest(MINUTE_SECONDS);
+    const hour = this.#oldest(HOUR_SECONDS);
+    const due = [minute && minute + MINUTES_KEPT_SECONDS, hour && hour + HOURS_KEPT_SECONDS].filter((at) => at !== null);
+    return due.length === 0 ? null : Math.min(...due) * 1_000;
+  }
+
+  #oldest(step: number): number | null {
+    return Oldest.parse(this.#sql.exec("SELECT min(at) AS at FROM rollup WHERE step = ?", step).one()).at;
+  }
+}

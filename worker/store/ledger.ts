@@ -1,0 +1,128 @@
+/**
+ * The ledger: one row per finished request, the source of truth of every count.
+ *
+ * The request id is the key, so a record that is delivered twice is written once. Rows are parsed
+ * when they are read back: storage outlives the code that wrote it.
+ */
+import { z } from "zod";
+import type { LogEntry, Logs, LogsQuery } from "../../protocol/api.ts";
+import { RequestRecord } from "../../protocol/records.ts";
+import { shortName } from "../model-key.ts";
+import type { Forgotten } from "./forgotten.ts";
+import { SLICE_IDS } from "./forgotten.ts";
+
+/** A row is kept this long, unless there are more than {@link LEDGER_ROWS_MAX}. */
+export const LEDGER_MS = 7 * 24 * 3_600_000;
+export const LEDGER_ROWS_MAX = 100_000;
+
+/** Characters of text in one page of logs. A page that would exceed it ends early: one RPC answer may be 32 MiB. */
+const PAGE_CHARS_MAX = 4_000_000;
+
+/** In the order of the table. The text stands last. */
+const COLUMNS = [
+  ...["request_id", "started_at", "box", "model", "endpoint", "api", "stream", "status", "http_status", "failed_at", "error_message"],
+  ...["prompt_tokens", "completion_tokens", "latency_ms", "ttft_ms", "queue_ms", "load_ms", "prefill_ms", "decode_ms", "done_reason"],
+  ...["key_id", "client_ip", "user_agent", "energy_j", "resumed", "prompt", "response"],
+] as const satisfies (keyof RequestRecord)[];
+
+const INSERT = `INSERT INTO ledger (finished_at_ms, ${COLUMNS.join(", ")}) VALUES (?${", ?".repeat(COLUMNS.length)})
+  ON CONFLICT (request_id) DO NOTHING RETURNING request_id`;
+
+const Row = RequestRecord.extend({ stream: z.literal([0, 1]).transform((value) => value === 1) });
+const Count = z.object({ rows: z.number() });
+const Id = z.object({ request_id: z.string() });
+const Oldest = z.object({ request_id: z.string().nullable() });
+const Tokens = z.object({ finished_at_ms: z.number(), completion_tokens: z.number() });
+
+export class Ledger {
+  readonly #sql: SqlStorage;
+  readonly #forgotten: Forgotten;
+
+  constructor(sql: SqlStorage, forgotten: Forgotten) {
+    this.#sql = sql;
+    this.#forgotten = forgotten;
+  }
+
+  /** @returns whether it is new; false for one that was counted before. */
+  insert(record: RequestRecord, finishedMs: number): boolean {
+    if (this.#forgotten.has(record.request_id)) return false;
+    const values = COLUMNS.map((column) => (column === "stream" ? Number(record.stream) : record[column]));
+    return this.#sql.exec(INSERT, finishedMs, ...values).toArray().length === 1;
+  }
+
+  /** One page, newest first. It may hold fewer than `limit` entries: follow `next`. */
+  page({ limit, offset, model, status, box }: LogsQuery): Logs {
+    const names = model === undefined ? null : JSON.stringify([...new Set([model, shortName(model), `${shortName(model)}:latest`])]);
+    const where = `WHERE (?1 IS NULL OR model IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR box = ?3)`;
+    const filter = [names, status ?? null, box ?? null];
+    const total = Count.parse(this.#sql.exec(`SELECT count(*) AS rows FROM ledger ${where}`, ...filter).one()).rows;
+    const rows = this.#sql.exec(
+      `SELECT ${COLUMNS.join(", ")} FROM ledger ${where} ORDER BY request_id DESC LIMIT ?4 OFFSET ?5`,
+      ...filter,
+      limit,
+      offset,
+    );
+    const logs: LogEntry[] = [];
+    let chars = 0;
+    for (const row of rows) {
+      const entry = logEntry(Row.parse(row));
+      logs.push(entry);
+      chars += (entry.prompt?.length ?? 0) + (entry.response?.length ?? 0);
+      if (chars > PAGE_CHARS_MAX) break;
+    }
+    const next = offset + logs.length;
+    return { logs, total, limit, offset, next: logs.length > 0 && next < total ? next : null };
+  }
+
+  /** Completion tokens of requests that finished after `sinceMs`. Looks at those that began at most ten minutes before. */
+  *tokensSince(sinceMs: number): Generator<z.infer<typeof Tokens>> {
+    const rows = this.#sql.exec(
+      `SELECT finished_at_ms, completion_tokens FROM ledger
+       WHERE request_id >= ? AND finished_at_ms >= ? AND completion_tokens IS NOT NULL`,
+      idFloor(sinceMs - 600_000),
+      sinceMs,
+    );
+    for (const row of rows) yield Tokens.parse(row);
+  }
+
+  /** How many rows there are too many. Counts them all: ask once per housekeeping. */
+  excess(): number {
+    return Math.max(0, Count.parse(this.#sql.exec("SELECT count(*) AS rows FROM ledger").one()).rows - LEDGER_ROWS_MAX);
+  }
+
+  /**
+   * Deletes one slice, the oldest first, and remembers its ids.
+   * @param excess this many go whatever their age.
+   * @returns how many were deleted; fewer than {@link SLICE_IDS} when nothing is left to delete.
+   */
+  forgetSlice(nowMs: number, excess: number): number {
+    const oldest = this.#sql.exec("SELECT request_id FROM ledger ORDER BY request_id LIMIT ?", SLICE_IDS).toArray();
+    const horizon = idFloor(nowMs - LEDGER_MS);
+    const ids = oldest.map((row) => Id.parse(row).request_id).filter((id, index) => index < excess || id < horizon);
+    const last = ids.at(-1);
+    if (last === undefined) return 0;
+    this.#forgotten.add(ids);
+    this.#sql.exec("DELETE FROM ledger WHERE request_id <= ?", last);
+    return ids.length;
+  }
+
+  /** When the oldest row is due to be deleted, unix ms; null when there is none. */
+  dueMs(): number | null {
+    const { request_id } = Oldest.parse(this.#sql.exec("SELECT min(request_id) AS request_id FROM ledger").one());
+    return request_id === null ? null : timeOf(request_id) + LEDGER_MS;
+  }
+}
+
+function logEntry({ request_id, started_at, ...rest }: RequestRecord): LogEntry {
+  const { prompt_tokens, completion_tokens } = rest;
+  const tokens_used = prompt_tokens === null && completion_tokens === null ? null : (prompt_tokens ?? 0) + (completion_tokens ?? 0);
+  return { id: request_id, timestamp: started_at, ...rest, tokens_used };
+}
+
+/** The 48-bit time of a UUIDv7 is its first 12 hexadecimal digits. */
+function idFloor(ms: number): string {
+  const hex = Math.max(0, Math.floor(ms)).toString(16).padStart(12, "0");
+  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
+}
+
+const timeOf = (id: string): number => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);

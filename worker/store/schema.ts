@@ -1,0 +1,72 @@
+/**
+ * The tables of the Aggregator, and how an older set of them becomes this one.
+ *
+ * Row writes are billed, reads almost not: so there is no secondary index, and what is read
+ * together is written as one row.
+ */
+import { z } from "zod";
+
+/** Applied in order, each once. Never edit one that was released; add the next. */
+const MIGRATIONS: readonly string[] = [
+  `
+  -- One row per finished request. The id is a UUIDv7, so the key is in order of time. Prompt and
+  -- response stand last: reading the other columns does not touch the pages they overflow to.
+  CREATE TABLE ledger (
+    request_id TEXT PRIMARY KEY,
+    started_at TEXT NOT NULL, finished_at_ms INTEGER NOT NULL,
+    box TEXT, model TEXT, endpoint TEXT NOT NULL, api TEXT NOT NULL, stream INTEGER NOT NULL,
+    status TEXT NOT NULL, http_status INTEGER NOT NULL, failed_at TEXT, error_message TEXT,
+    prompt_tokens INTEGER, completion_tokens INTEGER, latency_ms REAL NOT NULL, ttft_ms REAL,
+    queue_ms REAL, load_ms REAL, prefill_ms REAL, decode_ms REAL, done_reason TEXT,
+    key_id TEXT, client_ip TEXT, user_agent TEXT, energy_j REAL, resumed INTEGER NOT NULL,
+    prompt TEXT, response TEXT
+  ) STRICT, WITHOUT ROWID;
+
+  -- Ids of rows that the ledger no longer has, 16 bytes each, in slices.
+  CREATE TABLE forgotten (slice INTEGER PRIMARY KEY, first_id TEXT NOT NULL, last_id TEXT NOT NULL, ids BLOB NOT NULL) STRICT;
+
+  -- Cells. 'at' is unix seconds, 'step' the seconds a row stands for: 60, or 3600 when older.
+  CREATE TABLE lifetime (model TEXT NOT NULL, box TEXT NOT NULL, cell BLOB NOT NULL, PRIMARY KEY (model, box)) STRICT, WITHOUT ROWID;
+  CREATE TABLE rollup (
+    step INTEGER NOT NULL, at INTEGER NOT NULL, model TEXT NOT NULL, box TEXT NOT NULL, cell BLOB NOT NULL,
+    PRIMARY KEY (step, at, model, box)
+  ) STRICT, WITHOUT ROWID;
+
+  -- 'pending' are GPU samples on their way to the gpu table.
+  CREATE TABLE boxes (
+    name TEXT PRIMARY KEY, state TEXT NOT NULL, hello TEXT NOT NULL, connected_at_ms INTEGER NOT NULL, last_seen_ms INTEGER NOT NULL,
+    readings TEXT, readings_at_ms INTEGER, gpus_at_ms INTEGER, pending TEXT NOT NULL, pending_since_ms INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE gpu (at_ms INTEGER NOT NULL, box TEXT NOT NULL, samples TEXT NOT NULL, PRIMARY KEY (at_ms, box)) STRICT, WITHOUT ROWID;
+  `,
+];
+
+const Meta = z.object({ value: z.number() });
+
+/**
+ * Brings the tables up to date.
+ * @returns when this object's storage was made, unix ms.
+ */
+export function migrate(storage: DurableObjectStorage, nowMs: number): number {
+  const { sql } = storage;
+  return storage.transactionSync(() => {
+    sql.exec("CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID");
+    const version = readMeta(sql, "schema_version") ?? 0;
+    if (version > MIGRATIONS.length) throw new Error(`storage has schema ${version}; this code knows ${MIGRATIONS.length}`);
+    for (const migration of MIGRATIONS.slice(version)) sql.exec(migration);
+    if (version < MIGRATIONS.length) writeMeta(sql, "schema_version", MIGRATIONS.length);
+    const createdAtMs = readMeta(sql, "created_at_ms");
+    if (createdAtMs !== null) return createdAtMs;
+    writeMeta(sql, "created_at_ms", nowMs);
+    return nowMs;
+  });
+}
+
+function readMeta(sql: SqlStorage, key: string): number | null {
+  const [row] = sql.exec("SELECT value FROM meta WHERE key = ?", key).toArray();
+  return row === undefined ? null : Meta.parse(row).value;
+}
+
+function writeMeta(sql: SqlStorage, key: string, value: number): void {
+  sql.exec("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value);
+}
