@@ -37,13 +37,12 @@ export class SpoolBacklog {
     return record;
   }
 
-  /** Takes out what is confirmed. */
-  confirm(position: number): KeptRecord[] {
-    const confirmed: KeptRecord[] = [];
+  /** Takes out what is confirmed. An id that falls out of `over` costs a second delivery after a crash, no more. */
+  confirm(position: number): void {
     for (let first = this.records[0]; first !== undefined && first.position <= position; first = this.records[0]) {
-      confirmed.push(first);
       this.shift();
+      this.over.push(first.id);
     }
-    return confirmed;
+    this.over = this.over.slice(-RECORDS_MAX);
   }
 }

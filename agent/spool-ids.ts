@@ -7,6 +7,9 @@
 /** A re-sent OPEN comes within the grace period; this many requests do not fit into it. */
 export const IDS_MAX = 10_000;
 
+/** Ids looked at per new one: more than one, so that the surplus shrinks; bounded, since all may be open. */
+const FORGET_STEPS = 8;
+
 const OPEN = Number.POSITIVE_INFINITY;
 const SETTLED = -1;
 
@@ -47,8 +50,9 @@ export class SpoolIds {
   }
 
   #forget(confirmed: number): void {
+    let steps = FORGET_STEPS;
     for (const [id, position] of this.#positions) {
-      if (this.#positions.size <= IDS_MAX || (position > confirmed && position !== OPEN)) return;
+      if (steps-- === 0 || this.#positions.size <= IDS_MAX || (position > confirmed && position !== OPEN)) return;
       this.#positions.delete(id);
       // A long request must not keep all later ids in memory: it moves to the end of the line.
       if (position === OPEN) this.#positions.set(id, OPEN);

@@ -2,7 +2,7 @@
  * What the log says when an agent starts: who was open, what is finished, what is confirmed.
  */
 import { SpoolIds } from "./spool-ids.ts";
-import { parseLine } from "./spool-lines.ts";
+import { parseLine, type SpoolLine } from "./spool-lines.ts";
 import type { Place, SegmentFiles } from "./spool-segments.ts";
 
 export type Replay = {
@@ -19,50 +19,69 @@ export type Replay = {
   lastAt: number;
   /** Lines that are none: torn by a crash, or harmed on the disk. */
   badLines: number;
+  unreadable: { path: string; error: unknown }[];
 };
 
-/** Reads every segment once. @throws the system's error when one cannot be read. */
+/**
+ * Reads every segment once. One that cannot be read is set aside: its file stays for the next
+ * start, and its requests are the only ones that suffer.
+ */
 export function replay(files: SegmentFiles): Replay {
-  const ids = new SpoolIds();
-  const open = new Map<string, Place>();
+  const found: Replay = {
+    ids: new SpoolIds(),
+    open: new Map(),
+    confirmed: 0,
+    lastPosition: 0,
+    pending: 0,
+    lastAt: 0,
+    badLines: 0,
+    unreadable: [],
+  };
   const unconfirmed: number[] = [];
-  let [confirmed, lastPosition, lastAt, badLines, confirmedCount] = [0, 0, 0, 0, 0];
-  for (const segment of files.segments) {
-    for (const { text, offset } of files.lines(segment)) {
-      const line = parseLine(text);
-      if (line === null) {
-        badLines += 1;
-        continue;
+  for (const segment of [...files.segments]) {
+    try {
+      for (const { text, offset } of files.lines(segment)) {
+        const line = parseLine(text);
+        if (line === null) found.badLines += 1;
+        else apply(found, unconfirmed, line, { segment, offset });
       }
-      lastAt = Math.max(lastAt, line.at);
-      switch (line.t) {
-        case "open": {
-          const id = line.begun.request_id;
-          // A copy of a line that moved here from a deleted segment: the newer place counts.
-          if (ids.has(id) && !ids.isOpen(id)) break;
-          ids.begin(id, confirmed);
-          open.set(id, { segment, offset });
-          break;
-        }
-        case "done":
-          if (line.position <= lastPosition) break;
-          lastPosition = line.position;
-          segment.lastPosition = line.position;
-          open.delete(line.record.request_id);
-          ids.finish(line.record.request_id, line.position);
-          unconfirmed.push(line.position);
-          break;
-        case "confirmed":
-          confirmed = Math.max(confirmed, line.position);
-          while ((unconfirmed[confirmedCount] ?? Number.POSITIVE_INFINITY) <= confirmed) confirmedCount += 1;
-          break;
-        case "over":
-          for (const id of line.ids) open.delete(id);
-          ids.prepend(line.ids);
-          for (const id of line.ids) if (ids.isOpen(id)) ids.settle(id);
-          break;
-      }
+    } catch (error) {
+      files.forget(segment);
+      found.unreadable.push({ path: segment.path, error });
     }
   }
-  return { ids, open, confirmed, lastPosition, pending: unconfirmed.length - confirmedCount, lastAt, badLines };
+  found.pending = unconfirmed.filter((position) => position > found.confirmed).length;
+  return found;
+}
+
+function apply(found: Replay, unconfirmed: number[], line: SpoolLine, place: Place): void {
+  const { ids, open } = found;
+  found.lastAt = Math.max(found.lastAt, line.at);
+  switch (line.t) {
+    case "open": {
+      const id = line.begun.request_id;
+      // Over already: a copy of the line of a segment that was being deleted.
+      if (ids.has(id) && !ids.isOpen(id)) return;
+      ids.begin(id, found.confirmed);
+      open.set(id, place);
+      return;
+    }
+    case "done":
+      if (line.position <= found.lastPosition) return;
+      found.lastPosition = line.position;
+      place.segment.lastPosition = line.position;
+      open.delete(line.record.request_id);
+      ids.finish(line.record.request_id, line.position);
+      unconfirmed.push(line.position);
+      return;
+    case "confirmed":
+      found.confirmed = Math.max(found.confirmed, line.position);
+      return;
+    case "over":
+      ids.prepend(line.ids);
+      for (const id of line.ids) {
+        open.delete(id);
+        if (ids.isOpen(id)) ids.settle(id);
+      }
+  }
 }

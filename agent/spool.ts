@@ -75,7 +75,7 @@ export class Spool {
 
   /**
    * Reads the log of earlier runs and ends what they left open.
-   * @throws the system's error when the folder cannot be made or read.
+   * @throws the system's error when the folder cannot be made or listed.
    */
   static open(folder: string, options: SpoolOptions): Spool {
     const files = new SegmentFiles(folder, options.append);
@@ -93,6 +93,7 @@ export class Spool {
     // Positions begin at the wall clock: a late confirmation of records that a power cut took
     // from the log, or of a folder that was wiped, must not cover records of this run.
     this.#lastPosition = Math.max(found.lastPosition, found.confirmed, Math.floor(now()));
+    for (const { path, error } of found.unreadable) log("error", "spool_segment_unreadable", { path, error });
     if (found.badLines > 0) log("warn", "spool_lines_skipped", { count: found.badLines });
     if (found.open.size > 0) log("warn", "spool_requests_broken", { count: found.open.size });
     for (const id of [...this.#open.keys()]) this.#finishBroken(id, STOPPED, found.lastAt);
@@ -150,8 +151,7 @@ export class Spool {
     let [bytes, position, end] = [0, this.#confirmed, this.#cursor];
     const take = (text: string): boolean => {
       const line = parseLine(text);
-      if (line?.t !== "done") return this.#skipUnreadable(records.length === 0);
-      if (line.position <= position) return true;
+      if (line?.t !== "done" || line.position <= position) return true;
       bytes += Buffer.byteLength(text) + 1;
       if (records.length > 0 && (bytes > BATCH_BYTES_MAX || records.length >= max)) return false;
       records.push(line.record);
@@ -163,7 +163,7 @@ export class Spool {
       if (goesOn) end = next;
       return goesOn;
     });
-    if (isWhole) for (const { line } of this.#backlog.records) if (!take(line)) break;
+    if (isWhole) this.#backlog.records.every(({ line }) => take(line));
     if (records.length === 0) return null;
     this.#batch = { position, count: records.length, end };
     return { position, records };
@@ -178,7 +178,7 @@ export class Spool {
     if (batch !== null) this.#cursor = batch.end;
     this.#batch = null;
     this.#confirmed = position;
-    for (const { id } of this.#backlog.confirm(position)) this.#backlog.over.push(id);
+    this.#backlog.confirm(position);
     this.#isConfirmationUnwritten = true;
     this.#deleteConfirmed();
     this.#scheduleSync();
@@ -252,21 +252,20 @@ export class Spool {
           if (isDoneLine(line.text) && !visit(line.text, { segmentNumber: segment.number, offset: line.next })) return false;
         }
       } catch (error) {
-        // Later records must not overtake: a confirmation of them would cover the unread ones.
-        this.#log("error", "spool_unreadable", { error });
-        return false;
+        this.#setAside(segment, error);
       }
     }
     return true;
   }
 
-  /** A line that was a record once and is none now. It is passed over where it comes first, so that it is counted once. */
-  #skipUnreadable(isFirst: boolean): boolean {
-    if (!isFirst) return false;
-    this.#log("error", "spool_record_lost");
-    this.#lost += 1;
-    this.#pending -= 1;
-    return true;
+  /** Leaves out a file that cannot be read, so that later records get through; the file stays for the next start. */
+  #setAside(segment: Segment, error: unknown): void {
+    this.#files.forget(segment);
+    const readable = this.#countTo(Number.POSITIVE_INFINITY);
+    this.#log("error", "spool_segment_unreadable", { path: segment.path, error, lost: this.#pending - readable });
+    this.#lost += this.#pending - readable;
+    this.#pending = readable;
+    this.#batch = null;
   }
 
   #countTo(position: number): number {
@@ -280,7 +279,7 @@ export class Spool {
       return last < position;
     };
     this.#readDone(this.#cursor, visit);
-    for (const { line } of this.#backlog.records) visit(line);
+    this.#backlog.records.every(({ line }) => visit(line));
     return count;
   }
 

@@ -1,7 +1,7 @@
 /** The Worker on this machine: `wrangler dev`, kept quiet, with its objects' storage in the state folder. */
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Child } from "./processes.ts";
@@ -56,8 +56,8 @@ export function startEdge({ port, folder, settings }: EdgeOptions, reaper: Reape
   const wrangler = join(ROOT, "node_modules/wrangler/bin/wrangler.js");
   const args = [wrangler, "dev", "--port", String(port), "--ip", "127.0.0.1", "--inspector-port", "0"];
   args.push("--persist-to", folder, "--env-file", envFile, "--show-interactive-dev-session", "false", "--log-level", "warn");
-  const env = { ...process.env, ...QUIET, WRANGLER_LOG_PATH: join(folder, "logs"), WRANGLER_REGISTRY_PATH: join(dirname(envFile), "registry") };
-  for (const name of Object.keys(settings)) delete (env as Record<string, string | undefined>)[name];
+  const paths = { WRANGLER_LOG_PATH: join(folder, "logs"), WRANGLER_REGISTRY_PATH: join(folder, "registry") };
+  const env = { ...process.env, ...QUIET, ...paths };
   return new Child({ name: "worker", args, env, cwd: ROOT, endsAsGroup: true }, reaper);
 }
 
@@ -103,9 +103,10 @@ export function envFileOf(settings: Record<string, string>): string {
     .join("");
 }
 
-/** Single quotes and backticks are literal in the env file; double quotes are not. */
+/** Single quotes and backticks are literal in the env file; double quotes are not. A bare `$` would be expanded in all of them. */
 function quoted(name: string, value: string): string {
   const quote = ["'", "`"].find((mark) => !value.includes(mark));
-  if (quote === undefined || value.includes("\n")) throw new SettingsError(`${name} holds a line break, or both a ' and a backtick: it cannot be passed on`);
-  return `${quote}${value}${quote}`;
+  if (quote === undefined || value.includes("\n"))
+    throw new SettingsError(`${name} holds a line break, or both a ' and a backtick: it cannot be passed on`);
+  return `${quote}${value.replaceAll("$", "\\$")}${quote}`;
 }

@@ -27,7 +27,7 @@ export type ChildOptions = {
 /** Lines kept to show when something fails. */
 const TAIL_LINES = 30;
 /** How long to wait for the kernel to clear a group that was killed. */
-const CLEARED_MS = 1_000;
+const CLEARED_MS = 500;
 
 export class Child {
   readonly name: string;

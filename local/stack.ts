@@ -1,0 +1,119 @@
+/** The whole thing on one machine: the Worker and its boxes, started in order and ended in the opposite one. */
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Box } from "./box.ts";
+import { ChildFailure, startEdge, stopEdge, waitFor } from "./edge.ts";
+import type { Child } from "./processes.ts";
+import type { Reaper } from "./reaping.ts";
+import { boxSecretOf, foldersOf, type LocalSettings } from "./settings.ts";
+import { type SimulatedBox, startSimulated } from "./simulation.ts";
+
+/** First start on a slow machine. */
+const EDGE_MS = 60_000;
+const READY_MS = 60_000;
+const SIMULATED_END_MS = 2_000;
+
+export type StackPlan = { kind: "real" } | { kind: "simulated" | "demo"; boxes: readonly SimulatedBox[] };
+
+export class Stack {
+  readonly boxes: Box[] = [];
+  /** Addresses of the simulated Ollamas, by box. */
+  readonly simulated = new Map<string, string>();
+  readonly #settings: LocalSettings;
+  readonly #reaper: Reaper;
+  readonly #say: (line: string) => void;
+  readonly #ollamas: Child[] = [];
+  #edge: Child | null = null;
+  #isEnding = false;
+
+  constructor(settings: LocalSettings, reaper: Reaper, say: (line: string) => void) {
+    this.#settings = settings;
+    this.#reaper = reaper;
+    this.#say = say;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#settings.port}`;
+  }
+
+  /**
+   * Resolves when a call can be served.
+   * @param onDeath  the Worker, or a simulated Ollama, has died; nothing works without it
+   * @throws {ChildFailure}
+   */
+  async start(plan: StackPlan, onDeath: (child: Child) => void): Promise<void> {
+    const { worker, box, stateDir, ollamaUrl } = this.#settings;
+    const names = plan.kind === "real" ? [box] : plan.boxes.map(({ name }) => name);
+    const secrets = new Map(names.map((name) => [name, boxSecretOf(worker.BOX_SECRETS, name) ?? newSecret(worker.AUTH_MODE)]));
+    const folders = foldersOf(stateDir, plan.kind);
+    const edge = startEdge({ port: this.#settings.port, folder: folders.edge, settings: withSecrets(worker, secrets) }, this.#reaper);
+    this.#edge = edge;
+    const simulated = plan.kind === "real" ? [] : await Promise.all(plan.boxes.map((one) => this.#startSimulated(one, onDeath)));
+    await waitFor(`${this.url}/healthz`, edge, EDGE_MS);
+    void edge.ended.then(() => !this.#isEnding && onDeath(edge));
+    for (const name of names) {
+      if (this.#isEnding) return;
+      const stand = simulated.find((one) => one.box.name === name);
+      const boxPlan = {
+        name,
+        edgeUrl: this.url,
+        ollamaUrl: stand?.url ?? ollamaUrl.href,
+        folder: folders.agent(name),
+        secret: secrets.get(name) ?? null,
+        simulatedGpu: stand?.box.gpu ?? null,
+      };
+      this.boxes.push(new Box(boxPlan, this.#reaper, this.#say));
+    }
+    await this.#untilReady(edge);
+  }
+
+  /** Agents first: they still deliver what they have while the Worker lives. */
+  async stop(): Promise<void> {
+    this.#isEnding = true;
+    await Promise.all(this.boxes.map((box) => box.stop()));
+    await Promise.all([...this.#ollamas.map((child) => child.stop(SIMULATED_END_MS)), this.#edge && stopEdge(this.#edge)]);
+  }
+
+  /** At once, without waiting. */
+  kill(): void {
+    this.#isEnding = true;
+    for (const box of this.boxes) box.kill();
+    for (const child of this.#ollamas) child.kill();
+    this.#edge?.kill();
+  }
+
+  async #startSimulated(box: SimulatedBox, onDeath: (child: Child) => void): Promise<{ box: SimulatedBox; url: string }> {
+    const { url, child } = await startSimulated(box, this.#reaper);
+    this.#ollamas.push(child);
+    this.simulated.set(box.name, url);
+    void child.ended.then(() => !this.#isEnding && onDeath(child));
+    return { box, url };
+  }
+
+  async #untilReady(edge: Child): Promise<void> {
+    const ready = waitFor(`${this.url}/readyz`, edge, READY_MS);
+    let isOver = false;
+    const over = () => {
+      isOver = true;
+    };
+    ready.then(over, over);
+    while (!isOver && !this.#isEnding) {
+      await Promise.race([ready, sleep(200, undefined, { ref: false })]);
+      for (const box of this.boxes) await box.checkHopeless();
+    }
+    // What holds a call back is in the agents' words, not in the Worker's.
+    await ready.catch((error: unknown) => {
+      const [box] = this.boxes;
+      throw error instanceof ChildFailure && box !== undefined && !edge.hasEnded ? new ChildFailure(box.agent, error.message) : error;
+    });
+  }
+}
+
+/** With keys, an agent needs a secret too; on one machine nobody has to invent it. */
+const newSecret = (authMode: string | undefined): string | null => (authMode === "open" ? null : randomBytes(24).toString("hex"));
+
+function withSecrets(worker: Record<string, string>, secrets: ReadonlyMap<string, string | null>): Record<string, string> {
+  const missing = [...secrets].filter(([name, secret]) => secret !== null && boxSecretOf(worker.BOX_SECRETS, name) === null);
+  const entries = [worker.BOX_SECRETS, ...missing.map(([name, secret]) => `${name}=${secret}`)].filter((entry) => entry);
+  return entries.length === 0 ? worker : { ...worker, BOX_SECRETS: entries.join(",") };
+}

@@ -1,0 +1,137 @@
+/**
+ * The demo's callers: a mix of APIs, models and prompts, bursts, callers that leave, wrong model
+ * names, an Ollama that fails for a while, and a tunnel that is cut now and then.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { DEMO_BOXES } from "./simulation.ts";
+import type { Stack } from "./stack.ts";
+
+const PROMPTS = [
+  "What is machine learning?",
+  "Explain the difference between TCP and UDP to a ten-year-old.",
+  "Write a haiku about the sea in winter.",
+  "Summarise the plot of Hamlet in three sentences.",
+  "Why is the sky blue?",
+  "Give me five names for a bakery in Lyon.",
+  "Translate 'where is the station?' into Italian and Japanese.",
+  "What does `git rebase --onto` do?",
+  "Suggest a dinner with chickpeas, spinach and no dairy.",
+  "How do I read a file line by line in Python?",
+  "What were the causes of the French Revolution?",
+  "Review this sentence: 'Their going to they're house over there.'",
+  "Explain gradient descent without formulas.",
+  "Draft a polite e-mail that moves a meeting to Thursday.",
+];
+
+type Request = { path: string; body: Record<string, unknown> };
+
+/** How often each way of calling is taken, and what it sends. */
+const WAYS: [weight: number, make: (model: string, prompt: string) => Request][] = [
+  [5, (model, prompt) => ({ path: "/ollama/api/chat", body: { model, messages: [{ role: "user", content: prompt }] } })],
+  [2, (model, prompt) => ({ path: "/ollama/api/generate", body: { model, prompt } })],
+  [1, (model, prompt) => ({ path: "/ollama/api/chat", body: { model, messages: [{ role: "user", content: prompt }], stream: false } })],
+  [4, (model, prompt) => ({ path: "/v1/chat/completions", body: { model, messages: [{ role: "user", content: prompt }], stream: true } })],
+  [
+    1,
+    (model, prompt) => ({ path: "/v1/chat/completions", body: { model, messages: [{ role: "user", content: prompt }], tools: [WEATHER] } }),
+  ],
+  [1, (model, prompt) => ({ path: "/v1/responses", body: { model, input: prompt, stream: true } })],
+  [
+    2,
+    (model, prompt) => ({
+      path: "/v1/messages",
+      body: { model, max_tokens: 1_024, messages: [{ role: "user", content: prompt }], stream: true },
+    }),
+  ],
+];
+
+const WEATHER = {
+  type: "function",
+  function: { name: "get_weather", description: "Weather now", parameters: { type: "object", properties: { city: { type: "string" } } } },
+};
+
+const CHAT_MODELS = [...new Set(DEMO_BOXES.flatMap(({ models }) => models))].filter((model) => !model.includes("embed"));
+
+/** Milliseconds between two calls, on average. Bursts come quicker. */
+const CALL_MS = 1_400;
+const BURST_MS = 150;
+const TROUBLE_MS = 45_000;
+/** Longer than the agent's silence limit, shorter than the grace period: streams are resumed. */
+const FREEZE_MS = 5_000;
+const FAULTY_MS = 8_000;
+
+/** Runs until the process ends. */
+export async function runTraffic(stack: Stack, key: string | null, say: (line: string) => void): Promise<void> {
+  void makeTrouble(stack, say);
+  let burst = 0;
+  for (;;) {
+    void call(stack.url, key);
+    if (burst === 0 && Math.random() < 0.03) burst = 8 + Math.floor(Math.random() * 8);
+    burst = Math.max(0, burst - 1);
+    await sleep(-Math.log(1 - Math.random()) * (burst > 0 ? BURST_MS : CALL_MS));
+  }
+}
+
+async function call(url: string, key: string | null): Promise<void> {
+  const { path, body } = Math.random() < 0.08 ? embedding() : picked();
+  const leaves = new AbortController();
+  const timer = Math.random() < 0.06 ? setTimeout(() => leaves.abort(), 150 + Math.random() * 1_500) : null;
+  try {
+    const headers = { "content-type": "application/json", ...(key === null ? {} : { authorization: `Bearer ${key}` }) };
+    const response = await fetch(url + path, { method: "POST", headers, body: JSON.stringify(body), signal: leaves.signal });
+    await response.arrayBuffer();
+  } catch {
+    // Left, cut or refused: the figures tell.
+  } finally {
+    if (timer !== null) clearTimeout(timer);
+  }
+}
+
+function picked(): Request {
+  const total = WAYS.reduce((sum, [weight]) => sum + weight, 0);
+  let left = Math.random() * total;
+  const way = WAYS.find(([weight]) => (left -= weight) < 0) ?? WAYS[0];
+  const model = Math.random() < 0.02 ? "llama9:1t" : oneOf(CHAT_MODELS);
+  return way === undefined ? embedding() : way[1](model, oneOf(PROMPTS));
+}
+
+const embedding = (): Request => ({
+  path: "/ollama/api/embed",
+  body: { model: "nomic-embed-text", input: [oneOf(PROMPTS), oneOf(PROMPTS)] },
+});
+
+/** Now and then something breaks, and it is said what. */
+async function makeTrouble(stack: Stack, say: (line: string) => void): Promise<void> {
+  for (;;) {
+    await sleep(TROUBLE_MS * (0.6 + Math.random() * 0.8));
+    const box = oneOf(stack.boxes);
+    const { name } = box.plan;
+    const kind = oneOf(["freeze", "freeze", "kill", "errors"]);
+    if (kind === "freeze") {
+      say(`demo: the agent of ${name} stands still for ${FREEZE_MS / 1_000} s; its tunnel is cut, its streams wait`);
+      box.agent.signal("SIGSTOP");
+      await sleep(FREEZE_MS);
+      box.agent.signal("SIGCONT");
+    } else if (kind === "kill") {
+      say(`demo: the agent of ${name} is killed; its open requests become errors`);
+      box.agent.signal("SIGKILL");
+    } else {
+      say(`demo: the Ollama of ${name} fails in the middle of answers for ${FAULTY_MS / 1_000} s`);
+      await setFaults(stack.simulated.get(name), [{ kind: "error_line", after_chunks: 12 }]);
+      await sleep(FAULTY_MS);
+      await setFaults(stack.simulated.get(name), []);
+    }
+  }
+}
+
+async function setFaults(url: string | undefined, faults: unknown[]): Promise<void> {
+  if (url === undefined) return;
+  const response = await fetch(`${url}/_simulated/faults`, { method: "POST", body: JSON.stringify(faults) });
+  await response.arrayBuffer();
+}
+
+function oneOf<Item>(items: readonly Item[]): Item {
+  const item = items[Math.floor(Math.random() * items.length)];
+  if (item === undefined) throw new RangeError("nothing to choose from");
+  return item;
+}
