@@ -2,12 +2,12 @@
  * Builds what the Worker serves as static files: the page, and the agent as one file, so that the
  * agent always matches its Worker. wrangler runs this before `dev` and `deploy`.
  */
-import { cpSync, mkdirSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync } from "node:fs";
 import { build } from "esbuild";
 
 const OUT = "dist/assets";
 
-rmSync(OUT, { recursive: true, force: true });
+// Written in place, never emptied first: another start may be reading it just now.
 mkdirSync(`${OUT}/agent`, { recursive: true });
 cpSync("dashboard/index.html", `${OUT}/index.html`);
 for (const file of ["install.sh", "ollama-edge-agent.service"]) cpSync(`agent/install/${file}`, `${OUT}/agent/${file}`);

@@ -69,12 +69,13 @@ export class InventoryPoller {
 
   /** Asks for everything as soon as the poll in progress is over. Resolves when {@link latest} shows the answers. */
   refresh(): Promise<void> {
-    this.#pollsToListing = 0;
-    if (this.#current === null) return this.#begin();
-    this.#next ??= this.#current.then(() => {
+    const begin = () => {
       this.#next = null;
+      this.#pollsToListing = 0;
       return this.#begin();
-    });
+    };
+    if (this.#current === null) return begin();
+    this.#next ??= this.#current.then(begin);
     return this.#next;
   }
 

@@ -128,8 +128,9 @@ export class SegmentFiles {
     }
   }
 
-  /** Takes a segment out of the list; its file goes with {@link unlink}. */
+  /** Takes a segment out of the list; its file stays until {@link unlink}. */
   forget(segment: Segment): void {
+    if (segment === this.current) this.close();
     this.#segments.splice(this.#segments.indexOf(segment), 1);
   }
 

@@ -17,13 +17,13 @@
  *
  * Memory holds ids and one offset per open request; records that wait are on the disk.
  */
-import { FRAME_BYTES_MAX } from "../protocol/limits.ts";
 import type { Records } from "../protocol/messages.ts";
 import { RequestRecord } from "../protocol/records.ts";
 import type { Log } from "./log.ts";
 import { SpoolBacklog } from "./spool-backlog.ts";
 import type { SpoolIds } from "./spool-ids.ts";
-import { begunOf, brokenRecord, isDoneLine, lineOf, type OpenLine, parseLine, type SpoolEntry } from "./spool-lines.ts";
+import { begunOf, brokenRecord, lineOf, type OpenLine, parseLine, type SpoolEntry } from "./spool-lines.ts";
+import { SpoolReader } from "./spool-reader.ts";
 import { type Replay, replay } from "./spool-replay.ts";
 import { type Append, type Place, type Segment, SegmentFiles } from "./spool-segments.ts";
 
@@ -32,9 +32,6 @@ const SYNC_MS = 50;
 
 /** Pause between two tries of a disk that failed. */
 const RETRY_MS = 250;
-
-/** Room for the frame around the records. A single record is always smaller than this. */
-const BATCH_BYTES_MAX = FRAME_BYTES_MAX - 1_024;
 
 const STOPPED = "the agent stopped while it served this request";
 
@@ -46,26 +43,19 @@ export type SpoolOptions = {
   append?: Append;
 };
 
-/** Where `next` begins to read: behind what is confirmed. */
-type Cursor = { segmentNumber: number; offset: number };
-
-/** The last batch that was handed out, so that its confirmation need not read it again. */
-type Batch = { position: number; count: number; end: Cursor };
-
 export class Spool {
   readonly #now: () => number;
   readonly #log: Log;
   readonly #files: SegmentFiles;
   readonly #ids: SpoolIds;
   readonly #backlog = new SpoolBacklog();
+  readonly #reader: SpoolReader;
   /** Where the line of each open request is; null while only the backlog has it. */
   readonly #open: Map<string, Place | null>;
   #confirmed: number;
   #lastPosition: number;
   #pending: number;
   #lost = 0;
-  #cursor: Cursor = { segmentNumber: 0, offset: 0 };
-  #batch: Batch | null = null;
   #isConfirmationUnwritten = false;
   /** Segments that nobody needs, once the lines that replace them are synced. */
   #deletable: Segment[] = [];
@@ -86,6 +76,7 @@ export class Spool {
     this.#now = now;
     this.#log = log;
     this.#files = files;
+    this.#reader = new SpoolReader(files, this.#backlog, (segment, error) => this.#setAside(segment, error));
     this.#ids = found.ids;
     this.#open = found.open;
     this.#confirmed = found.confirmed;
@@ -147,36 +138,14 @@ export class Spool {
 
   /** The oldest unconfirmed records, as many as fit into one frame, at most `max`. The same again until they are confirmed. */
   next(max: number): Records | null {
-    const records: RequestRecord[] = [];
-    let [bytes, position, end] = [0, this.#confirmed, this.#cursor];
-    const take = (text: string): boolean => {
-      const line = parseLine(text);
-      if (line?.t !== "done" || line.position <= position) return true;
-      bytes += Buffer.byteLength(text) + 1;
-      if (records.length > 0 && (bytes > BATCH_BYTES_MAX || records.length >= max)) return false;
-      records.push(line.record);
-      position = line.position;
-      return true;
-    };
-    const isWhole = this.#readDone(this.#cursor, (text, next) => {
-      const goesOn = take(text);
-      if (goesOn) end = next;
-      return goesOn;
-    });
-    if (isWhole) this.#backlog.records.every(({ line }) => take(line));
-    if (records.length === 0) return null;
-    this.#batch = { position, count: records.length, end };
-    return { position, records };
+    return this.#reader.next(max, this.#confirmed);
   }
 
   /** Everything up to this position is in the ledger. A position that was never handed out says nothing. */
   confirm(position: number): void {
     if (position <= this.#confirmed) return;
     if (position > this.#lastPosition) return this.#log("warn", "spool_confirmation_unknown", { position });
-    const batch = this.#batch?.position === position ? this.#batch : null;
-    this.#pending -= batch?.count ?? this.#countTo(position);
-    if (batch !== null) this.#cursor = batch.end;
-    this.#batch = null;
+    this.#pending = Math.max(0, this.#pending - this.#reader.pass(this.#confirmed, position));
     this.#confirmed = position;
     this.#backlog.confirm(position);
     this.#isConfirmationUnwritten = true;
@@ -238,49 +207,14 @@ export class Spool {
     return null;
   }
 
-  // ---- reading
-
-  /**
-   * Finished requests on the disk from a cursor on, until `visit` says false.
-   * @returns whether the end of the log was reached.
-   */
-  #readDone(from: Cursor, visit: (text: string, next: Cursor) => boolean): boolean {
-    for (const segment of [...this.#files.segments]) {
-      if (segment.number < from.segmentNumber) continue;
-      try {
-        for (const line of this.#files.lines(segment, segment.number === from.segmentNumber ? from.offset : 0)) {
-          if (isDoneLine(line.text) && !visit(line.text, { segmentNumber: segment.number, offset: line.next })) return false;
-        }
-      } catch (error) {
-        this.#setAside(segment, error);
-      }
-    }
-    return true;
-  }
-
   /** Leaves out a file that cannot be read, so that later records get through; the file stays for the next start. */
   #setAside(segment: Segment, error: unknown): void {
     this.#files.forget(segment);
-    const readable = this.#countTo(Number.POSITIVE_INFINITY);
+    const readable = this.#reader.count(this.#confirmed, Number.POSITIVE_INFINITY);
     this.#log("error", "spool_segment_unreadable", { path: segment.path, error, lost: this.#pending - readable });
     this.#lost += this.#pending - readable;
     this.#pending = readable;
-    this.#batch = null;
-  }
-
-  #countTo(position: number): number {
-    let count = 0;
-    let last = this.#confirmed;
-    const visit = (text: string): boolean => {
-      const line = parseLine(text);
-      if (line?.t !== "done" || line.position <= last) return true;
-      last = line.position;
-      if (last <= position) count += 1;
-      return last < position;
-    };
-    this.#readDone(this.#cursor, visit);
-    this.#backlog.records.every(({ line }) => visit(line));
-    return count;
+    this.#reader.forgetBatch();
   }
 
   // ---- writing
@@ -307,7 +241,7 @@ export class Spool {
     this.#lost += 1;
     this.#pending -= 1;
     this.#ids.settle(dropped.id);
-    this.#batch = null;
+    this.#reader.forgetBatch();
   }
 
   /** Writes the backlog in its order, as far as the disk goes. */

@@ -1,5 +1,5 @@
 /** The Worker on this machine: `wrangler dev`, kept quiet, with its objects' storage in the state folder. */
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -49,6 +49,8 @@ export async function buildAssets(reaper: Reaper): Promise<void> {
 export function startEdge({ port, folder, settings }: EdgeOptions, reaper: Reaper): Child {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const envFile = join(folder, "settings.env");
+  // Only the log of this run: wrangler itself keeps them all.
+  rmSync(join(folder, "logs"), { recursive: true, force: true });
   // 0600 before anything is in it: keys and passwords follow.
   writeFileSync(envFile, "", { mode: 0o600 });
   chmodSync(envFile, 0o600);

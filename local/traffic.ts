@@ -45,6 +45,8 @@ const WAYS: [weight: number, make: (model: string, prompt: string) => Request][]
   ],
 ];
 
+const DRAWN = WAYS.flatMap(([weight, make]) => Array.from({ length: weight }, () => make));
+
 const WEATHER = {
   type: "function",
   function: { name: "get_weather", description: "Weather now", parameters: { type: "object", properties: { city: { type: "string" } } } },
@@ -55,7 +57,7 @@ const CHAT_MODELS = [...new Set(DEMO_BOXES.flatMap(({ models }) => models))].fil
 /** Milliseconds between two calls, on average. Bursts come quicker. */
 const CALL_MS = 1_400;
 const BURST_MS = 150;
-const TROUBLE_MS = 45_000;
+const TROUBLE_MS = 12_000;
 /** Longer than the agent's silence limit, shorter than the grace period: streams are resumed. */
 const FREEZE_MS = 5_000;
 const FAULTY_MS = 8_000;
@@ -88,11 +90,8 @@ async function call(url: string, key: string | null): Promise<void> {
 }
 
 function picked(): Request {
-  const total = WAYS.reduce((sum, [weight]) => sum + weight, 0);
-  let left = Math.random() * total;
-  const way = WAYS.find(([weight]) => (left -= weight) < 0) ?? WAYS[0];
   const model = Math.random() < 0.02 ? "llama9:1t" : oneOf(CHAT_MODELS);
-  return way === undefined ? embedding() : way[1](model, oneOf(PROMPTS));
+  return oneOf(DRAWN)(model, oneOf(PROMPTS));
 }
 
 const embedding = (): Request => ({

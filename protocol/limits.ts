@@ -64,9 +64,11 @@ export const ERROR_CHARS_MAX = 2_000;
 /** Records in one RECORDS frame. */
 export const RECORDS_PER_BATCH = 200;
 
-/** While somebody looks, an agent sends readings this often; else once per {@link READINGS_IDLE_MS}. */
+/** While somebody looks, an agent sends readings this often. */
 export const READINGS_LOOK_MS = 2_000;
-export const READINGS_IDLE_MS = 60_000;
+
+/** While nobody looks: each message and the row it writes are billed, and an idle box must cost next to nothing. */
+export const READINGS_IDLE_MS = 150_000;
 
 /** How long one LOOK keeps the agent at the quick pace. */
 export const LOOK_MS = 30_000;

@@ -17,7 +17,7 @@ import { shortName } from "./model-key.ts";
 import type { Live, RegisteredBox } from "./registered.ts";
 import { scrape } from "./scrape.ts";
 import { currentStats, gpuState, modelStats } from "./stats.ts";
-import { CellStore, MINUTE_SECONDS } from "./store/cells.ts";
+import { CellStore, HOUR_SECONDS, MINUTE_SECONDS } from "./store/cells.ts";
 import { Forgotten } from "./store/forgotten.ts";
 import { GpuStore } from "./store/gpu.ts";
 import { ALARM_AT_LEAST_EVERY_MS, keepHouse } from "./store/housekeeping.ts";
@@ -31,8 +31,6 @@ export type { Live, LiveBox, RegisteredBox } from "./registered.ts";
 
 /** So many new ledger rows bring the next housekeeping forward: age alone does not bound their number. */
 const ROWS_PER_HOUSEKEEPING = 20_000;
-
-const HOUR_SECONDS = 3_600;
 
 export class Aggregator extends DurableObject<Bindings> {
   readonly #createdAtMs: number;

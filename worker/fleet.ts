@@ -4,6 +4,7 @@
  * Choosing a box must not cost an object call per request, so the registry is kept for a moment. A
  * stale entry does no harm: the Box itself refuses when its agent is gone, and the next box is tried.
  */
+import { READINGS_LOOK_MS } from "../protocol/limits.ts";
 import type { Live, RegisteredBox } from "./aggregator.ts";
 import { theAggregator } from "./aggregator-stub.ts";
 import type { Bindings } from "./bindings.ts";
@@ -57,4 +58,4 @@ export async function look(env: Bindings): Promise<{ boxes: RegisteredBox[]; liv
 }
 
 /** Readings older than this say nothing about now. */
-const READINGS_FRESH_MS = 90_000;
+const READINGS_FRESH_MS = 2 * READINGS_LOOK_MS + 5_000;

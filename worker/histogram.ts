@@ -14,7 +14,7 @@ export class Histogram {
 
   constructor(edges: readonly number[]) {
     this.edges = edges;
-    this.#counts = Array.from({ length: edges.length + 1 }, () => 0);
+    this.#counts = new Array<number>(edges.length + 1).fill(0);
   }
 
   get sum(): number {

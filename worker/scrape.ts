@@ -1,6 +1,6 @@
 /** What one scrape shows: the samples of every family, from cells, the registry and the boxes themselves. */
 import type { GpuSample } from "../protocol/records.ts";
-import { type Cell, type KeyedCell, sumOf } from "./cell.ts";
+import type { Cell, KeyedCell } from "./cell.ts";
 import type { FamilySamples, Sample } from "./exposition.ts";
 import type { Histogram } from "./histogram.ts";
 import { METRICS, type MetricKey } from "./metrics.ts";
@@ -10,8 +10,8 @@ import { byModel } from "./stats.ts";
 export type ScrapeParts = { nowMs: number; version: string; lifetime: readonly KeyedCell[]; boxes: readonly RegisteredBox[]; live: Live };
 
 export function scrape({ nowMs, version, lifetime, boxes, live }: ScrapeParts): FamilySamples[] {
-  const all = sumOf(lifetime.map(({ cell }) => cell));
   const models = byModel(lifetime);
+  const total = (figure: (cell: Cell) => number): number => lifetime.reduce((sum, { cell }) => sum + figure(cell), 0);
   /** One per model that has any value: an empty histogram says nothing, in 14 lines. */
   const histograms = (pick: (cell: Cell) => Histogram): Sample[] =>
     models.map(({ model, cell }) => ({ labels: [model], histogram: pick(cell) })).filter(({ histogram }) => histogram.count > 0);
@@ -19,9 +19,9 @@ export function scrape({ nowMs, version, lifetime, boxes, live }: ScrapeParts): 
   const up = boxes.filter(({ name }) => isUp.has(name));
   const gpus = up.flatMap((box) => freshGpus(box, nowMs));
   const samples: Record<MetricKey, Sample[]> = {
-    requests: [{ labels: [], value: all.total }],
-    tokens: [{ labels: [], value: all.tokens }],
-    errors: [{ labels: [], value: all.requests.error }],
+    requests: [{ labels: [], value: total((cell) => cell.total) }],
+    tokens: [{ labels: [], value: total((cell) => cell.tokens) }],
+    errors: [{ labels: [], value: total((cell) => cell.requests.error) }],
     latency: histograms((cell) => cell.latencyMs),
     modelRequests: lifetime.flatMap(({ model, box, cell }) =>
       Object.entries(cell.requests).map(([status, value]) => ({ labels: [model, box, status], value })),

@@ -8,8 +8,9 @@ import { Cell, type KeyedCell } from "../cell.ts";
 
 export const MINUTE_SECONDS = 60;
 export const HOUR_SECONDS = 3_600;
-/** Minutes become hours after this; 90 days later still, hours are deleted. */
+/** Minutes become hours after seven days, and an hour: so that the range of seven days is in minutes to its first bucket. */
 export const MINUTES_KEPT_SECONDS = 7 * 86_400 + HOUR_SECONDS;
+/** Hours are deleted after ninety days, and one: so that the longest range is whole in its coarsest bucket. */
 export const HOURS_KEPT_SECONDS = 90 * 86_400 + 86_400;
 
 export type CellFilter = { model?: string | undefined; box?: string | undefined };

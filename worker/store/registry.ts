@@ -31,7 +31,7 @@ const Row = RegisteredBox.extend({
   pending_since_ms: z.number().nullable(),
 });
 
-/** `stored_at_ms`: when the row was written; 0 when that is not known. */
+/** `storedAtMs`: when the row was written; 0 when that is not known. */
 type Entry = { box: RegisteredBox; pending: GpuSample[]; pendingSinceMs: number | null; storedAtMs: number };
 
 export class Registry {
@@ -64,7 +64,7 @@ export class Registry {
       connected_at_ms: nowMs,
       last_seen_ms: nowMs,
     };
-    this.#store({ pending: [], pendingSinceMs: null, ...entry, box, storedAtMs: nowMs });
+    this.#store({ pending: [], pendingSinceMs: null, ...entry, box, storedAtMs: nowMs }, nowMs);
     const early = this.#early.get(hello.box);
     this.#early.delete(hello.box);
     if (early !== undefined) this.read(hello.box, early, nowMs);
@@ -73,14 +73,14 @@ export class Registry {
   draining(name: string, nowMs: number): void {
     const entry = this.#entries.get(name);
     if (entry === undefined || entry.box.state !== "up") return;
-    this.#store({ ...entry, box: { ...entry.box, state: "draining", last_seen_ms: nowMs } });
+    this.#store({ ...entry, box: { ...entry.box, state: "draining", last_seen_ms: nowMs } }, nowMs);
   }
 
   /** The tunnel of a box is down. Said late, after the box has connected again, it changes nothing. */
   gone(name: string, atMs: number): void {
     const entry = this.#entries.get(name);
     if (entry === undefined || entry.box.state === "down" || atMs < entry.box.connected_at_ms) return;
-    this.#store({ ...entry, box: { ...entry.box, state: "down", last_seen_ms: atMs } });
+    this.#store({ ...entry, box: { ...entry.box, state: "down", last_seen_ms: atMs } }, atMs);
   }
 
   read(name: string, readings: Readings, nowMs: number): void {
@@ -112,7 +112,7 @@ export class Registry {
   }
 
   /** Writes the row, and with it the batch of GPU samples when that is due. */
-  #store(entry: Entry, nowMs = 0): void {
+  #store(entry: Entry, nowMs: number): void {
     const isBatch = entry.pendingSinceMs !== null && (entry.pending.length >= BATCH_SAMPLES || nowMs - entry.pendingSinceMs >= BATCH_MS);
     const stored: Entry = isBatch ? { ...entry, pending: [], pendingSinceMs: null } : entry;
     this.#storage.transactionSync(() => {

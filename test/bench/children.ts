@@ -1,0 +1,117 @@
+/**
+ * The processes of a bench: started, asked over IPC, their CPU read, and ended by pid in all cases
+ * (a reaper ends them when the bench itself is killed).
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { startReaper } from "../../local/reaping.ts";
+
+export type Program = { name: string; command?: string; args: string[]; env?: Record<string, string>; cwd?: string; hasIpc?: boolean };
+
+/** Lines kept to show when something fails. */
+const TAIL_LINES = 20;
+/** `/proc` counts in USER_HZ, which is 100 on every Linux that people run. */
+const MS_PER_TICK = 10;
+
+export class Children implements AsyncDisposable {
+  readonly #reaper = startReaper();
+  readonly #all: Child[] = [];
+
+  start(program: Program): Child {
+    const child = new Child(program);
+    this.#all.push(child);
+    if (child.pid !== undefined) this.#reaper.watch(child.pid);
+    return child;
+  }
+
+  /** The last lines of each, for whoever looks why a bench failed. */
+  tails(): string {
+    return this.#all.flatMap(({ name, tail }) => tail.map((line) => `${name}: ${line}`)).join("\n");
+  }
+
+  /** CPU of all of them since their start, ms. */
+  cpuMs(): number {
+    return this.#all.reduce((sum, child) => sum + child.cpuMs(), 0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#all.map((child) => child.kill()));
+    for (const { pid } of this.#all) if (pid !== undefined) this.#reaper.forget(pid);
+    this.#reaper.close();
+  }
+}
+
+export class Child {
+  readonly name: string;
+  readonly pid: number | undefined;
+  readonly tail: string[] = [];
+  readonly #process: ChildProcess;
+  readonly #ended: Promise<void>;
+  #cpuMs = 0;
+
+  constructor({ name, command = process.execPath, args, env = {}, cwd, hasIpc = false }: Program) {
+    this.name = name;
+    const stdio = ["ignore", "pipe", "pipe", ...(hasIpc ? ["ipc" as const] : [])] as ("ignore" | "pipe" | "ipc")[];
+    // A group of its own: Ctrl-C is for the bench, which then ends it.
+    this.#process = spawn(command, args, { env: { ...process.env, ...env }, cwd, stdio, detached: true });
+    this.pid = this.#process.pid;
+    for (const stream of [this.#process.stdout, this.#process.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        this.tail.push(...text.split("\n").filter((line) => line.trim() !== ""));
+        this.tail.splice(0, this.tail.length - TAIL_LINES);
+      });
+    }
+    this.#ended = new Promise((resolve) => {
+      this.#process.once("exit", () => resolve());
+      this.#process.once("error", (error) => {
+        this.tail.push(error.message);
+        resolve();
+      });
+    });
+  }
+
+  /**
+   * Sends a message, and waits for what the child says next.
+   * @throws when it says an error, ends, or is silent for `limitMs`
+   */
+  async ask<Result>(message: object | null, limitMs: number): Promise<Result> {
+    const answer = Promise.withResolvers<{ result?: Result; error?: string }>();
+    const onMessage = (said: unknown) => answer.resolve(said as { result?: Result; error?: string });
+    this.#process.once("message", onMessage);
+    const timer = setTimeout(() => answer.reject(new Error(`${this.name} said nothing for ${limitMs} ms`)), limitMs);
+    void this.#ended.then(() => answer.reject(new Error(`${this.name} ended`)));
+    try {
+      if (message !== null) this.#process.send(message);
+      const { result, error } = await answer.promise;
+      if (error !== undefined || result === undefined) throw new Error(`${this.name}: ${error ?? "no result"}`);
+      return result;
+    } finally {
+      clearTimeout(timer);
+      this.#process.off("message", onMessage);
+    }
+  }
+
+  /** User and system time of the process with all its threads since its start, ms. After its end, what was read last. */
+  cpuMs(): number {
+    try {
+      const fields = readFileSync(`/proc/${this.pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+      this.#cpuMs = (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+    } catch {
+      // it has ended
+    }
+    return this.#cpuMs;
+  }
+
+  /** Resolves to the exit code. */
+  async ended(): Promise<number | null> {
+    await this.#ended;
+    return this.#process.exitCode;
+  }
+
+  /** Nothing of a bench is worth an orderly end: its folder is temporary. */
+  async kill(): Promise<void> {
+    this.cpuMs();
+    this.#process.kill("SIGKILL");
+    await this.#ended;
+  }
+}

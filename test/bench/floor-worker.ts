@@ -1,0 +1,79 @@
+/**
+ * The echo floor: Worker → Durable Object → agent and back over WebSockets, and nothing else.
+ *
+ * What a tunnel of this shape costs on this machine before it does anything useful: no records, no
+ * numbering, no credit, no error but a broken socket. Runs in workerd; the few things it needs of
+ * the runtime are declared here, since the tests around it are typed for Node.
+ */
+
+type Socket = {
+  binaryType: string;
+  accept(): void;
+  send(message: ArrayBuffer | Uint8Array): void;
+  close(code: number): void;
+  addEventListener(type: "message", listener: (event: { data: ArrayBuffer }) => void): void;
+};
+type Upgraded = Response & { webSocket: Socket | null };
+type Relay = { fetch(request: Request | string, init?: RequestInit): Promise<Upgraded> };
+type Environment = { RELAY: { idFromName(name: string): object; get(id: object): Relay } };
+type State = { acceptWebSocket(socket: Socket, tags: string[]): void; getWebSockets(tag: string): Socket[] };
+declare const WebSocketPair: new () => { 0: Socket; 1: Socket };
+
+/** A frame is the number of its stream, then bytes. */
+const ID_BYTES = 4;
+
+let nextId = 0;
+
+export default {
+  async fetch(request: Request, { RELAY }: Environment): Promise<Response> {
+    const relay = RELAY.get(RELAY.idFromName("floor"));
+    if (request.headers.get("upgrade") !== null) return relay.fetch(request);
+    const body = new Uint8Array(await request.arrayBuffer());
+    const id = nextId++;
+    const { webSocket: socket } = await relay.fetch(`http://relay/${id}`, { headers: { upgrade: "websocket" } });
+    if (socket === null) return new Response("the relay gave no socket", { status: 502 });
+    const answer = Promise.withResolvers<Response>();
+    socket.binaryType = "arraybuffer";
+    socket.accept();
+    socket.addEventListener("message", ({ data }) => {
+      socket.close(1000);
+      answer.resolve(new Response(data));
+    });
+    const frame = new Uint8Array(ID_BYTES + body.length);
+    new DataView(frame.buffer).setUint32(0, id);
+    frame.set(body, ID_BYTES);
+    socket.send(frame);
+    return answer.promise;
+  },
+};
+
+export class FloorRelay {
+  readonly #state: State;
+  readonly #streams = new Map<number, Socket>();
+  #agent: Socket | undefined;
+
+  constructor(state: State) {
+    this.#state = state;
+    this.#agent = state.getWebSockets("agent")[0]; // after hibernation
+  }
+
+  fetch(request: Request): Response {
+    const { 0: far, 1: near } = new WebSocketPair();
+    const name = new URL(request.url).pathname.slice(1);
+    this.#state.acceptWebSocket(near, [name]);
+    if (name === "agent") this.#agent = near;
+    else this.#streams.set(Number(name), near);
+    return new Response(null, { status: 101, webSocket: far } as ResponseInit);
+  }
+
+  webSocketMessage(socket: Socket, message: ArrayBuffer): void {
+    if (socket !== this.#agent) return this.#agent?.send(message);
+    const id = new DataView(message).getUint32(0);
+    this.#streams.get(id)?.send(message.slice(ID_BYTES));
+    this.#streams.delete(id);
+  }
+
+  webSocketClose(socket: Socket, code: number): void {
+    socket.close(code === 1006 ? 1000 : code);
+  }
+}

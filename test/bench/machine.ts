@@ -1,0 +1,35 @@
+/** The machine that was measured on, and how much of it others took meanwhile. */
+import { readFileSync } from "node:fs";
+import { cpus } from "node:os";
+import type { Children } from "./children.ts";
+import { WORKERD_VERSION } from "./workerd.ts";
+
+const MS_PER_TICK = 10;
+
+export const machine = () => ({
+  cpus: cpus().length,
+  cpu_model: cpus()[0]?.model ?? "unknown",
+  node: process.version,
+  workerd: WORKERD_VERSION,
+});
+
+/** @returns asks for the share of all CPU time since then that went to processes that are not of this bench. */
+export function watchOthers(children: Children): () => number {
+  const [startMs, startBusyMs, startOwnMs] = [performance.now(), busyMs(), ownMs(children)];
+  return () => {
+    const othersMs = busyMs() - startBusyMs - (ownMs(children) - startOwnMs);
+    return Math.max(0, othersMs / ((performance.now() - startMs) * cpus().length));
+  };
+}
+
+/** Time that all CPUs spent on anything, since boot: user, nice, system, irq, softirq, and what a hypervisor stole. */
+function busyMs(): number {
+  const line = readFileSync("/proc/stat", "utf8").split("\n", 1)[0] ?? "";
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = line.trim().split(/ +/).slice(1).map(Number);
+  return (user + nice + system + irq + softirq + steal) * MS_PER_TICK;
+}
+
+function ownMs(children: Children): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000 + children.cpuMs();
+}

@@ -1,0 +1,77 @@
+/**
+ * `npm run bench`: what the product costs, as ratios against baselines of the same run where a clock
+ * is involved.
+ *
+ * Direct (caller → stand-in Ollama), the echo floor (Worker → Box → agent and back, with nothing in
+ * it) and the whole chain take turns in rounds; a figure is the median over rounds. Every answer is
+ * compared byte by byte, and the Worker must have counted each call once: else the bench fails.
+ *
+ * Prints a table and writes `bench.json`. `node test/bench/main.ts P1 P10` measures only these and
+ * what is measured along with them.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "../../local/edge.ts";
+import type { Figure } from "./figures.ts";
+import { measureFirstByte } from "./first-byte.ts";
+import { machine, watchOthers } from "./machine.ts";
+import { measureMessages } from "./messages.ts";
+import { measureOpenStreams } from "./open-streams.ts";
+import { detailsOf, jsonOf, noiseOf, tableOf } from "./report.ts";
+import { Stage } from "./stage.ts";
+import { measureStreams } from "./streams.ts";
+import { measureThroughput } from "./throughput.ts";
+
+const KNOWN = ["P1", "P4", "P6", "P7", "P8", "P10", "P11"];
+
+async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  const isWanted = (...ids: string[]) => ids.some((id) => wanted.has(id));
+  const add = (more: Figure[]) => {
+    figures.push(...more);
+    console.log(more.map(({ id, value, unit }) => `  ${id}: ${value} ${unit}`).join("\n"));
+  };
+  if (isWanted("P1", "P4", "P6", "P7", "P8")) {
+    const floor = await stage.startFloor();
+    const chain = await stage.startChain("chain");
+    if (isWanted("P4", "P6")) add(await measureThroughput(stage, floor, chain));
+    if (isWanted("P1")) add(await measureFirstByte(stage, floor, chain));
+    if (isWanted("P7", "P8")) add(await measureStreams(stage, chain));
+    await chain.check();
+    await chain.stop();
+  }
+  if (isWanted("P11")) add(await measureMessages(stage));
+  if (isWanted("P10")) add(await measureOpenStreams(stage));
+  return figures.sort((a, b) => Number.parseFloat(a.id.slice(1)) - Number.parseFloat(b.id.slice(1)));
+}
+
+async function main(): Promise<void> {
+  const asked = process.argv.slice(2);
+  const unknown = asked.find((id) => !KNOWN.includes(id));
+  if (unknown !== undefined) throw new Error(`no figure is called ${unknown}; there are ${KNOWN.join(", ")}`);
+  await using stage = new Stage();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => void stage[Symbol.asyncDispose]().then(() => process.exit(130)));
+  }
+  const startMs = performance.now();
+  console.log("measuring; about three minutes");
+  try {
+    await stage.open();
+    const othersShare = watchOthers(stage.children);
+    const figures = await measure(stage, new Set(asked.length > 0 ? asked : KNOWN));
+    const others = Math.round(othersShare() * 100) / 100;
+    const seconds = Math.round((performance.now() - startMs) / 1_000);
+    const noise = noiseOf(figures);
+    console.log(`\n${tableOf(figures)}\n\n${detailsOf(figures)}\n`);
+    console.log(
+      `${seconds} s. Other programs took ${Math.round(others * 100)} % of the machine; the rounds of ${noise.worst_id} lie furthest apart: ${Math.round(noise.worst * 100)} % of its median.`,
+    );
+    const about = { at: new Date().toISOString(), seconds, machine: machine(), noise: { others_cpu_share: others, ...noise } };
+    writeFileSync(join(ROOT, "bench.json"), jsonOf(figures, about));
+  } catch (error) {
+    console.error(stage.children.tails());
+    throw error;
+  }
+}
+
+await main();

@@ -1,0 +1,139 @@
+/** What a bench needs on stage: the stand-in Ollama, the load client, the floor, and the product as often as wanted. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ROOT } from "../../local/edge.ts";
+import { CurrentStats } from "../../protocol/api.ts";
+import { freePort } from "../support/stack.ts";
+import { type Child, Children } from "./children.ts";
+import type { Load, LoadResult } from "./load.ts";
+import { bundleFloor, bundleProduct, startWorkerd } from "./workerd.ts";
+
+/** Where a load goes. */
+export type Target = { port: number; path: string };
+
+const START_MS = 15_000;
+/** The agent sends records 50 ms after the end of a request: what a load costs is spent by then. */
+const SETTLE_MS = 200;
+/** Longest silence of one load. */
+const LOAD_MS = 90_000;
+
+const script = (name: string): string => join(ROOT, "test/bench", name);
+
+export class Stage implements AsyncDisposable {
+  readonly children = new Children();
+  readonly #folder = mkdtempSync(join(tmpdir(), "edge-bench-"));
+  readonly #chains: Chain[] = [];
+  #bundle = "";
+  #client: Child | null = null;
+  #upstreamPort = 0;
+
+  /** @throws when something does not start */
+  async open(): Promise<void> {
+    this.#bundle = await bundleProduct(this.children, this.#folder);
+    this.#upstreamPort = await this.#startNode("upstream").ask<number>(null, START_MS);
+    this.#client = this.#startNode("load");
+  }
+
+  get direct(): Target {
+    return { port: this.#upstreamPort, path: "/api/chat" };
+  }
+
+  async startFloor(): Promise<Target> {
+    const port = await freePort();
+    const bundle = await bundleFloor(this.#folder);
+    await startWorkerd(this.children, this.#folder, port, { name: "floor", script: bundle, objects: { FloorRelay: "RELAY" } });
+    await this.#startNode("floor-agent", `ws://127.0.0.1:${port}`).ask(null, START_MS);
+    return { port, path: "/" };
+  }
+
+  /** @param dial  where the agent dials, given the port of the Worker; the Worker itself if left out */
+  async startChain(name: string, dial: (port: number) => Promise<number> = async (port) => port): Promise<Chain> {
+    const port = await freePort();
+    const workerd = await startWorkerd(this.children, this.#folder, port, {
+      name,
+      script: this.#bundle,
+      objects: { Box: "BOX", Aggregator: "AGGREGATOR" },
+      variables: { AUTH_MODE: "open" },
+    });
+    const env = {
+      EDGE_URL: `http://127.0.0.1:${await dial(port)}`,
+      BOX_NAME: "bench",
+      OLLAMA_HOST: `http://127.0.0.1:${this.#upstreamPort}`,
+      STATE_DIR: join(this.#folder, `${name}-agent`),
+      NVIDIA_SMI: "/nonexistent",
+      LOG_FORMAT: "json",
+    };
+    const agent = this.children.start({ name: `${name}-agent`, args: [join(ROOT, "agent/main.ts")], env });
+    const chain = new Chain(port, workerd, agent);
+    this.#chains.push(chain);
+    await until(async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok, `${name} is ready`);
+    return chain;
+  }
+
+  /** Runs a load to its end and lets the dust settle. @throws when any answer was wrong */
+  async run({ port, path }: Target, load: Omit<Load, "port" | "path">): Promise<LoadResult> {
+    if (this.#client === null) throw new Error("the stage is not open");
+    const result = await this.#client.ask<LoadResult>({ ...load, port, path }, LOAD_MS);
+    for (const chain of this.#chains) if (chain.port === port) chain.calls += result.totalMs.length;
+    await sleep(SETTLE_MS);
+    return result;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.children[Symbol.asyncDispose]();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #startNode(name: string, ...args: string[]): Child {
+    return this.children.start({ name, args: [script(`${name}.ts`), ...args], hasIpc: true });
+  }
+}
+
+/** One Worker with its agent. */
+export class Chain implements Target {
+  readonly path = "/ollama/api/chat";
+  readonly port: number;
+  readonly workerd: Child;
+  readonly agent: Child;
+  /** Calls that got their answer. */
+  calls = 0;
+
+  constructor(port: number, workerd: Child, agent: Child) {
+    this.port = port;
+    this.workerd = workerd;
+    this.agent = agent;
+  }
+
+  cpuMs(): { workerd: number; agent: number } {
+    return { workerd: this.workerd.cpuMs(), agent: this.agent.cpuMs() };
+  }
+
+  /** @throws unless the Worker counted each call once, or the agent logged an error */
+  async check(): Promise<void> {
+    let counted = -1;
+    const isCounted = async () => {
+      const answer = await fetch(`http://127.0.0.1:${this.port}/api/stats/current`);
+      counted = CurrentStats.parse(await answer.json()).total_requests;
+      return counted >= this.calls;
+    };
+    await until(isCounted, `${this.calls} calls are counted`);
+    if (counted !== this.calls) throw new Error(`${this.calls} calls were made, ${counted} were counted`);
+    const complaint = this.agent.tail.find((line) => line.includes('"level":"error"'));
+    if (complaint !== undefined) throw new Error(`the agent complains: ${complaint}`);
+  }
+
+  /** Ends both. */
+  async stop(): Promise<void> {
+    await Promise.all([this.agent.kill(), this.workerd.kill()]);
+  }
+}
+
+async function until(isTrue: () => Promise<boolean>, what: string): Promise<void> {
+  const deadline = performance.now() + START_MS;
+  while (!(await isTrue())) {
+    if (performance.now() > deadline) throw new Error(`it did not come true: ${what}`);
+    await sleep(50);
+  }
+}

@@ -1,0 +1,53 @@
+/** P4 and P6: short answers as fast as they go, 64 callers: calls a second against the echo floor, and CPU per call. */
+import { SHORT_TOKENS } from "./answers.ts";
+import { type Figure, inTurns, median, overRounds, quantile, round } from "./figures.ts";
+import type { Chain, Stage, Target } from "./stage.ts";
+
+const ROUNDS = 5;
+const SECONDS = 2;
+const CALLERS = 64;
+
+export async function measureThroughput(stage: Stage, floor: Target, chain: Chain): Promise<Figure[]> {
+  const rps: Record<"floor" | "chain", number[]> = { floor: [], chain: [] };
+  const cpu: Record<"workerd" | "agent", number[]> = { workerd: [], agent: [] };
+  const p99: number[] = [];
+  const ask = (target: Target, seconds = SECONDS) =>
+    stage.run(target, { tokens: SHORT_TOKENS, tokenMs: 0, stream: false, callers: CALLERS, until: { seconds } });
+  // Both engines have compiled what is hot before the first round.
+  await ask(floor, 1);
+  await ask(chain, 2);
+  await inTurns(ROUNDS, {
+    floor: async () => {
+      const { totalMs, seconds } = await ask(floor);
+      rps.floor.push(totalMs.length / seconds);
+    },
+    chain: async () => {
+      const before = chain.cpuMs();
+      const { totalMs, seconds } = await ask(chain);
+      const after = chain.cpuMs();
+      rps.chain.push(totalMs.length / seconds);
+      p99.push(quantile(totalMs, 0.99));
+      for (const part of ["workerd", "agent"] as const) cpu[part].push((after[part] - before[part]) / totalMs.length);
+    },
+  });
+  return [
+    {
+      id: "P4",
+      name: "calls a second / echo floor, 64 callers",
+      ...overRounds(rps.chain.map((chainRps, index) => chainRps / (rps.floor[index] ?? 0))),
+      unit: "x",
+      goal_now: null,
+      goal: { atLeast: 0.95 },
+      detail: { floor_rps: Math.round(median(rps.floor)), chain_rps: Math.round(median(rps.chain)), chain_p99_ms: round(median(p99)) },
+    },
+    {
+      id: "P6",
+      name: "CPU per call, workerd + agent, 64 callers",
+      ...overRounds(cpu.workerd.map((workerdMs, index) => workerdMs + (cpu.agent[index] ?? 0))),
+      unit: "ms",
+      goal_now: null,
+      goal: { atMost: 0.4 },
+      detail: { workerd_ms: round(median(cpu.workerd)), agent_ms: round(median(cpu.agent)) },
+    },
+  ];
+}

@@ -1,0 +1,96 @@
+/**
+ * The stand-in Ollama: a process of its own that answers with bytes made beforehand.
+ *
+ * A streamed answer follows its schedule (`options.token_ms` a token): one that is late says
+ * several tokens at once instead of becoming later, so the pace is the same for all who are compared.
+ */
+import { createServer, type Socket } from "node:net";
+import { type Ask, MODEL, streamedLines, wholeAnswer } from "./answers.ts";
+import { HttpMessages } from "./http-messages.ts";
+
+/** A streamed answer as chunks, and where each begins. */
+type Wire = { bytes: Buffer; starts: number[] };
+
+const STREAM_HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n";
+const MODEL_ENTRY = { name: MODEL, model: MODEL, size: 1_000_000, size_vram: 1_000_000, digest: "0".repeat(64), details: {} };
+
+const FIXED: Record<string, object> = {
+  "/api/tags": { models: [{ ...MODEL_ENTRY, modified_at: "2026-01-01T00:00:00Z" }] },
+  "/api/ps": { models: [{ ...MODEL_ENTRY, expires_at: "2036-01-01T00:00:00Z", context_length: 4096 }] },
+  "/api/version": { version: "0.0.0-bench" },
+};
+
+const wires = new Map<number, Wire>();
+const wholes = new Map<number, Buffer>();
+
+function wireOf(tokens: number): Wire {
+  const known = wires.get(tokens);
+  if (known !== undefined) return known;
+  const chunks = streamedLines(tokens).map((line) => `${Buffer.byteLength(line).toString(16)}\r\n${line}\r\n`);
+  chunks[chunks.length - 1] += "0\r\n\r\n";
+  const starts: number[] = [];
+  let at = 0;
+  for (const chunk of chunks) {
+    starts.push(at);
+    at += Buffer.byteLength(chunk);
+  }
+  const wire = { bytes: Buffer.from(chunks.join("")), starts };
+  wires.set(tokens, wire);
+  return wire;
+}
+
+function wholeOf(tokens: number): Buffer {
+  const known = wholes.get(tokens) ?? Buffer.from(answerOf(wholeAnswer(tokens)));
+  wholes.set(tokens, known);
+  return known;
+}
+
+const answerOf = (body: string, status = "200 OK"): string =>
+  `HTTP/1.1 ${status}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+
+function stream(socket: Socket, { tokens, tokenMs }: Ask): void {
+  const { bytes, starts } = wireOf(tokens);
+  const startMs = performance.now();
+  let sent = 0;
+  const write = () => {
+    if (socket.destroyed) return;
+    const due = Math.min(tokens, 1 + Math.floor((performance.now() - startMs) / tokenMs));
+    if (due > sent) socket.write(bytes.subarray(starts[sent], due === tokens ? bytes.length : starts[due]));
+    sent = due;
+    if (sent < tokens) setTimeout(write, sent * tokenMs - (performance.now() - startMs));
+  };
+  socket.write(STREAM_HEAD);
+  write();
+}
+
+function serve(socket: Socket): void {
+  let [path, body] = ["", ""];
+  const answer = () => {
+    const fixed = FIXED[path];
+    if (fixed !== undefined) return socket.write(answerOf(JSON.stringify(fixed)));
+    if (path !== "/api/chat") return socket.write(answerOf(`{"error":"the stand-in has no ${path}"}`, "404 Not Found"));
+    const { stream: isStreamed, options } = JSON.parse(body) as { stream: boolean; options: { num_predict: number; token_ms: number } };
+    const ask = { tokens: options.num_predict, tokenMs: options.token_ms, stream: isStreamed };
+    return isStreamed ? stream(socket, ask) : socket.write(wholeOf(ask.tokens));
+  };
+  const messages = new HttpMessages({
+    onHead: (head) => {
+      path = head.split(" ", 2)[1] ?? "";
+      body = "";
+    },
+    onBody: (bytes) => {
+      body += bytes.toString();
+    },
+    onEnd: answer,
+  });
+  socket.setNoDelay(true);
+  socket.on("data", (bytes) => messages.push(bytes));
+  socket.on("error", () => {}); // a caller that went away
+}
+
+const server = createServer(serve);
+server.listen({ port: 0, host: "127.0.0.1", backlog: 4_096 }, () => {
+  const address = server.address();
+  process.send?.({ result: typeof address === "object" ? address?.port : undefined });
+});
+process.on("disconnect", () => process.exit(0));

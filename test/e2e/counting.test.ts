@@ -1,0 +1,205 @@
+/** Every call counts once, whatever happens to it. */
+import { request } from "node:http";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { CuttingProxy } from "../support/cutting-proxy.ts";
+import { eventually, TestStack } from "../support/stack.ts";
+
+let stack: TestStack;
+let ollama: SimulatedOllama;
+const MODEL = "llama3.2";
+
+beforeAll(async () => {
+  ollama = await startSimulatedOllama({ models: ["llama3.2:latest"], tokenMs: 5, loadMsPerGb: 0 });
+  stack = await TestStack.start();
+  await stack.startAgent({ name: "box", ollamaUrl: ollama.url });
+});
+
+afterAll(async () => {
+  await stack?.[Symbol.asyncDispose]();
+  await ollama?.close();
+});
+
+const chat = (tokens: number, more: RequestInit & { box?: string; stream?: boolean } = {}) =>
+  fetch(`${stack.url}/ollama/api/chat`, {
+    method: "POST",
+    headers: { "x-box": more.box ?? "box" },
+    body: JSON.stringify({
+      model: MODEL,
+      stream: more.stream ?? true,
+      messages: [{ role: "user", content: "Hello" }],
+      options: { num_predict: tokens },
+    }),
+    ...more,
+  });
+const idOf = (answer: Response) => answer.headers.get("x-request-id");
+const lines = async (answer: Response) =>
+  (await answer.text())
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+test("a streamed chat is counted with its tokens and times", async () => {
+  const answer = await chat(8);
+  const last = (await lines(answer)).at(-1);
+  const record = await stack.record(idOf(answer));
+  expect(record).toMatchObject({
+    box: "box",
+    model: MODEL,
+    endpoint: "/api/chat",
+    stream: true,
+    status: "success",
+    http_status: 200,
+    prompt: "Hello",
+    done_reason: "length",
+    resumed: 0,
+  });
+  expect(record.completion_tokens).toBe(8);
+  expect(record.prompt_tokens).toBe(last?.prompt_eval_count);
+  expect(record.latency_ms).toBeGreaterThanOrEqual(record.ttft_ms ?? Number.NaN);
+  expect(record.decode_ms).toBeGreaterThan(0);
+});
+
+test("an OpenAI stream is counted with its tokens, though its caller did not ask for usage", async () => {
+  const body = { model: MODEL, stream: true, max_tokens: 5, messages: [{ role: "user", content: "Hello" }] };
+  const answer = await fetch(`${stack.url}/v1/chat/completions`, { method: "POST", body: JSON.stringify(body) });
+  expect(await answer.text()).not.toContain('"usage"');
+  expect(await stack.record(idOf(answer))).toMatchObject({
+    api: "openai",
+    endpoint: "/v1/chat/completions",
+    completion_tokens: 5,
+    status: "success",
+  });
+});
+
+const FAULTS: [what: string, fault: Parameters<SimulatedOllama["fault"]>[0][number], error: RegExp, status: number][] = [
+  ["an error line inside a 200", { kind: "error_line", after_chunks: 2, message: "the GPU is lost" }, /the GPU is lost/, 200],
+  ["an answer that stops in its middle", { kind: "drop", after_chunks: 2 }, /closed the connection|aborted|hang up|ECONNRESET/, 200],
+  ["an answer without its last line", { kind: "no_terminator" }, /without its last line/, 200],
+  ["a line that is not JSON", { kind: "malformed", after_chunks: 1 }, /not JSON/, 200],
+  ["a busy Ollama", { kind: "busy" }, /server busy/, 503],
+];
+
+test.each(FAULTS)("%s is one error, of Ollama", async (_what, fault, error, status) => {
+  ollama.fault([fault]);
+  const answer = await chat(6);
+  const text = await answer.text();
+  ollama.fault([]);
+  expect(answer.status).toBe(status);
+  const record = await stack.record(idOf(answer));
+  expect(record).toMatchObject({ status: "error", failed_at: "ollama", http_status: status });
+  expect(record.error_message).toMatch(error);
+  if (fault.kind === "drop") expect(JSON.parse(text.trim().split("\n").at(-1) ?? "")).toHaveProperty("error");
+});
+
+test("a caller that leaves in the middle stops the GPU within a second, and is cancelled, not an error", async () => {
+  const before = (await stack.stats()).total_errors;
+  const caller = new AbortController();
+  const answer = await chat(2_000, { signal: caller.signal });
+  const reader = answer.body?.getReader();
+  await reader?.read();
+  const left = performance.now();
+  caller.abort();
+  await eventually(async () => ollama.requests().at(-1)?.aborted);
+  expect(performance.now() - left).toBeLessThan(1_000);
+  expect(await stack.record(idOf(answer))).toMatchObject({ status: "cancelled", failed_at: null });
+  expect((await stack.stats()).total_errors).toBe(before);
+});
+
+// The local runtime sees a hang-up only when it writes; on Cloudflare, and in test/worker, the request's signal tells at once.
+test("a caller that leaves before the first token stops the GPU at the first token at the latest", async () => {
+  ollama.fault([{ kind: "slow_first_token", ms: 500 }]);
+  const seen = ollama.requests().length;
+  const caller = request(`${stack.url}/ollama/api/chat`, { method: "POST", agent: false });
+  caller.on("error", () => {});
+  caller.end(JSON.stringify({ model: MODEL, messages: [{ role: "user", content: "x" }], options: { num_predict: 2_000 } }));
+  await eventually(async () => ollama.requests().length > seen);
+  caller.destroy();
+  await eventually(async () => ollama.requests().at(-1)?.aborted);
+  ollama.fault([]);
+  await eventually(async () => (await stack.logs("limit=1")).logs[0]?.status === "cancelled");
+});
+
+test("a tunnel that is cut in the middle of a stream costs the caller a pause, nothing else", async () => {
+  await using proxy = await CuttingProxy.start(stack.port);
+  const agent = await stack.startAgent({ name: "cut", ollamaUrl: ollama.url, edgeUrl: proxy.url });
+  const answer = await chat(120, { box: "cut" });
+  const decoder = new TextDecoder();
+  let text = "";
+  let cuts = 0;
+  for await (const chunk of answer.body ?? []) {
+    text += decoder.decode(chunk, { stream: true });
+    if (cuts < 3 && text.length > 2_000 * (cuts + 1)) {
+      cuts++;
+      proxy.cut();
+    }
+  }
+  const said = text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { done: boolean; eval_count?: number });
+  expect(cuts).toBe(3);
+  expect(said.filter(({ done }) => !done)).toHaveLength(120);
+  expect(said.at(-1)).toMatchObject({ done: true, eval_count: 120 });
+  const record = await stack.record(idOf(answer));
+  expect(record).toMatchObject({ status: "success", completion_tokens: 120 });
+  expect(record.resumed).toBeGreaterThanOrEqual(1);
+  await agent.stop(2_000);
+});
+
+test("an agent that is killed in the middle of a stream leaves one error record, and its caller is told", async () => {
+  const agent = await stack.startAgent({ name: "killed", ollamaUrl: ollama.url });
+  const answer = await chat(2_000, { box: "killed" });
+  const reader = answer.body?.getReader();
+  await reader?.read();
+  agent.kill();
+  await agent.ended;
+  await stack.startAgent({ name: "killed", ollamaUrl: ollama.url });
+  let text = "";
+  const decoder = new TextDecoder();
+  for (let part = await reader?.read(); part && !part.done; part = await reader?.read())
+    text += decoder.decode(part.value, { stream: true });
+  expect(JSON.parse(text.trim().split("\n").at(-1) ?? "")).toEqual({
+    error: "The agent of box killed was restarted while it served this request.",
+  });
+  expect(await stack.record(idOf(answer))).toMatchObject({
+    status: "error",
+    failed_at: "tunnel",
+    error_message: "the agent stopped while it served this request",
+  });
+});
+
+test("records that no edge could take are counted when it is back", async () => {
+  const agent = await stack.startAgent({ name: "patient", ollamaUrl: ollama.url });
+  const answer = await chat(3, { box: "patient" });
+  await answer.text();
+  agent.kill(); // before or after its record left: both must count once
+  await agent.ended;
+  await stack.startAgent({ name: "patient", ollamaUrl: ollama.url });
+  const record = await stack.record(idOf(answer));
+  expect((await stack.logs()).logs.filter(({ id }) => id === record.id)).toHaveLength(1);
+});
+
+test("counters equal the calls made, after a restart and after a crash too", async () => {
+  const before = await stack.stats();
+  const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => chat(2, { stream: i % 2 === 0 })));
+  await Promise.all(answers.map((answer) => answer.text()));
+  for (const answer of answers) await stack.record(idOf(answer));
+  const counted = await stack.stats();
+  expect(counted.total_requests).toBe(before.total_requests + 40);
+
+  await stack.stopEdge();
+  await stack.startEdge();
+  expect((await stack.stats()).total_requests).toBe(counted.total_requests);
+
+  await eventually(async () => (await stack.health()).boxes.some(({ name, state }) => name === "box" && state === "up"));
+  await (await chat(2)).text();
+  await eventually(async () => (await stack.stats()).total_requests === counted.total_requests + 1);
+  await stack.killEdge();
+  await stack.startEdge();
+  const after = await stack.stats();
+  expect(after.total_requests).toBe(counted.total_requests + 1);
+  const metrics = await (await fetch(`${stack.url}/api/metrics`)).text();
+  expect(metrics).toMatch(new RegExp(`^ollama_requests_total ${after.total_requests}(\\.0)?$`, "m"));
+  expect((await stack.logs("limit=1")).total).toBe(after.total_requests);
+});

@@ -1,0 +1,131 @@
+/** The real thing for end-to-end tests: `wrangler dev`, agent processes, ports and folders of their own. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buildAssets, ROOT, startEdge, stopEdge, waitFor } from "../../local/edge.ts";
+import { Child } from "../../local/processes.ts";
+import { startReaper } from "../../local/reaping.ts";
+import { CurrentStats, Health, type LogEntry, Logs } from "../../protocol/api.ts";
+
+const START_MS = 60_000;
+
+export type AgentPlan = { name: string; ollamaUrl: string; edgeUrl?: string; env?: Record<string, string> };
+
+export class TestStack implements AsyncDisposable {
+  readonly folder = mkdtempSync(join(tmpdir(), "edge-test-"));
+  readonly port: number;
+  readonly #reaper = startReaper();
+  readonly #settings: Record<string, string>;
+  #edge: Child | null = null;
+  readonly #agents: Child[] = [];
+
+  private constructor(port: number, settings: Record<string, string>) {
+    this.port = port;
+    this.#settings = settings;
+  }
+
+  /** @param settings  of the Worker; open mode unless they say otherwise */
+  static async start(settings: Record<string, string> = { AUTH_MODE: "open" }): Promise<TestStack> {
+    const stack = new TestStack(await freePort(), settings);
+    await buildAssets(stack.#reaper);
+    await stack.startEdge();
+    return stack;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  async startEdge(): Promise<Child> {
+    const edge = startEdge({ port: this.port, folder: join(this.folder, "edge"), settings: this.#settings }, this.#reaper);
+    this.#edge = edge;
+    await waitFor(`${this.url}/healthz`, edge, START_MS).catch((error: Error) => {
+      throw new Error(`${error.message}\n${edge.tail().join("\n")}`);
+    });
+    return edge;
+  }
+
+  async stopEdge(): Promise<void> {
+    if (this.#edge !== null) await stopEdge(this.#edge);
+    this.#edge = null;
+  }
+
+  /** Ends the whole Worker as a crash would. */
+  async killEdge(): Promise<void> {
+    this.#edge?.kill();
+    await this.#edge?.ended;
+    await this.stopEdge();
+  }
+
+  /** Starts an agent and waits until its box is up. */
+  async startAgent({ name, ollamaUrl, edgeUrl = this.url, env = {} }: AgentPlan): Promise<Child> {
+    const agent = this.spawnAgent({ name, ollamaUrl, edgeUrl, env });
+    await eventually(
+      async () => (await this.health()).boxes.some((box) => box.name === name && box.state === "up"),
+      () => agent.tail().join("\n"),
+    );
+    return agent;
+  }
+
+  spawnAgent({ name, ollamaUrl, edgeUrl = this.url, env = {} }: AgentPlan): Child {
+    const settings = {
+      EDGE_URL: edgeUrl,
+      BOX_NAME: name,
+      OLLAMA_HOST: ollamaUrl,
+      STATE_DIR: join(this.folder, name),
+      NVIDIA_SMI: "/nonexistent/nvidia-smi",
+    };
+    const agent = new Child(
+      { name: `agent ${name}`, args: [join(ROOT, "agent/main.ts")], env: { ...process.env, ...settings, ...env }, cwd: ROOT },
+      this.#reaper,
+    );
+    this.#agents.push(agent);
+    return agent;
+  }
+
+  async json(path: string, init?: RequestInit): Promise<unknown> {
+    const answer = await fetch(this.url + path, init);
+    if (!answer.ok) throw new Error(`${path} answered ${answer.status}: ${await answer.text()}`);
+    return answer.json();
+  }
+
+  health = async () => Health.parse(await this.json("/api/health"));
+  stats = async () => CurrentStats.parse(await this.json("/api/stats/current"));
+  logs = async (query = "limit=1000") => Logs.parse(await this.json(`/api/stats/logs?${query}`));
+
+  /** The record of a request, once it is in the ledger. */
+  record(id: string | null): Promise<LogEntry> {
+    return eventually(async () => (await this.logs()).logs.find((entry) => entry.id === id));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#agents.map((agent) => agent.stop(2_000)));
+    await this.stopEdge();
+    this.#reaper.close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Asks again until there is a value that is not false or undefined.
+ * @throws with `told()` when there is none for long: the test would hang otherwise
+ */
+export async function eventually<T>(read: () => Promise<T | undefined | false>, told: () => string = () => ""): Promise<T> {
+  const deadline = performance.now() + 30_000;
+  for (;;) {
+    const value = await read();
+    if (value !== undefined && value !== false) return value;
+    if (performance.now() > deadline) throw new Error(`it did not come true within 30 s. ${told()}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
