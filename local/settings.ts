@@ -5,7 +5,7 @@
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { defaultBoxName, ollamaHost } from "../agent/config.ts";
-import { BoxName } from "../protocol/records.ts";
+import { BOX_NAME } from "../protocol/limits.ts";
 
 /** What the Worker reads. Set in the environment, it reaches the Worker as it is. */
 const WORKER_SETTINGS = [
@@ -53,7 +53,10 @@ const Environment = z.object({
     .default(8_000),
   OLLAMA_HOST: z.string().default("http://127.0.0.1:11434").transform(ollamaUrlOf),
   STATE_DIR: z.string().default(".state"),
-  BOX_NAME: BoxName.optional(),
+  BOX_NAME: z
+    .string()
+    .regex(BOX_NAME, "is not a box name: 1-63 letters, digits, '.', '_' or '-', starting with a letter or digit")
+    .optional(),
 });
 
 /**
@@ -65,10 +68,10 @@ export function settingsOf(environment: Record<string, string | undefined>, host
   const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""));
   const result = Environment.safeParse(set);
   if (!result.success) throw new SettingsError(result.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("\n"));
-  const { PORT, OLLAMA_HOST, STATE_DIR, BOX_NAME } = result.data;
+  const { PORT, OLLAMA_HOST, STATE_DIR, BOX_NAME: box = defaultBoxName(host) } = result.data;
   const worker: Record<string, string> = { AUTH_MODE: "open" };
   for (const name of WORKER_SETTINGS) if (set[name] !== undefined) worker[name] = set[name];
-  return { port: PORT, ollamaUrl: OLLAMA_HOST, stateDir: resolve(STATE_DIR), box: BOX_NAME ?? defaultBoxName(host), worker };
+  return { port: PORT, ollamaUrl: OLLAMA_HOST, stateDir: resolve(STATE_DIR), box, worker };
 }
 
 /** Where one stack keeps what must persist. Simulated numbers never mix with real ones. */

@@ -4,8 +4,9 @@
  *
  * Without an Ollama a simulated one stands in, with its own state folder, until the real one answers.
  */
+import { existsSync, mkdirSync } from "node:fs";
 import { hostname } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { acquireStateLock, StateLockError } from "../agent/state-lock.ts";
@@ -21,6 +22,9 @@ import { runTraffic } from "./traffic.ts";
 const LOOK_MS = 5_000;
 /** npm passes a Ctrl-C on that we got already: signals closer together than this are one. */
 const ONE_SIGNAL_MS = 500;
+
+/** How often to look whether npm is still there. */
+const PARENT_MS = 250;
 
 const say = (line: string) => console.log(line);
 
@@ -39,7 +43,8 @@ async function main(): Promise<void> {
     reaper.close();
     process.exit(code);
   };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => onSignal(end));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => onSignal(end));
+  endWithNpm(() => onSignal(end));
   const onDeath = (child: Child) => {
     if (firstSignalMs !== null) return;
     firstSignalMs = performance.now();
@@ -98,6 +103,21 @@ function onSignal(end: (code: number) => Promise<void>): void {
   }
 }
 
+/**
+ * A signal to npm ends the shell that npm put between itself and us, and that shell tells nobody.
+ * What we can see is that our parent has changed.
+ */
+function endWithNpm(end: () => void): void {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    end();
+  }, PARENT_MS);
+  timer.unref();
+}
+
 function greet(url: string, settings: LocalSettings, isReal: boolean): void {
   const isOpen = settings.worker.AUTH_MODE === "open";
   say(`ready ${url}`);
@@ -114,6 +134,11 @@ function greet(url: string, settings: LocalSettings, isReal: boolean): void {
 
 function lockOf(folder: string): { release(): void } {
   try {
+    makeFolder(folder);
+  } catch {
+    throw new SettingsError(`STATE_DIR ${folder} cannot be made: set another`);
+  }
+  try {
     return acquireStateLock(folder);
   } catch (error) {
     if (!(error instanceof StateLockError)) throw error;
@@ -123,11 +148,17 @@ function lockOf(folder: string): { release(): void } {
   }
 }
 
-const tailOf = (child: Child): string =>
-  child
-    .tail()
-    .map((line) => `  ${line}`)
-    .join("\n");
+/** One folder at a time: Node's recursive mkdir never returns where a file system answers ENOENT, as /proc does. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
+}
+
+const tailOf = (child: Child): string => {
+  const lines = child.tail();
+  return lines.length === 0 ? "  (none)" : lines.map((line) => `  ${line}`).join("\n");
+};
 
 try {
   await main();

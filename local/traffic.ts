@@ -57,7 +57,7 @@ const CHAT_MODELS = [...new Set(DEMO_BOXES.flatMap(({ models }) => models))].fil
 /** Milliseconds between two calls, on average. Bursts come quicker. */
 const CALL_MS = 1_400;
 const BURST_MS = 150;
-const TROUBLE_MS = 12_000;
+const TROUBLE_MS = 45_000;
 /** Longer than the agent's silence limit, shorter than the grace period: streams are resumed. */
 const FREEZE_MS = 5_000;
 const FAULTY_MS = 8_000;

@@ -38,14 +38,14 @@ export class HttpMessages {
       case "head": {
         const end = data.indexOf(HEAD_END);
         if (end < 0) return 0;
-        this.#begin(data.latin1Slice(0, end));
+        this.#begin(data.toString("latin1", 0, end));
         return end + HEAD_END.length;
       }
       case "size": {
         const end = data.indexOf("\r\n");
         if (end < 0) return 0;
-        this.#left = Number.parseInt(data.latin1Slice(0, end), 16);
-        if (Number.isNaN(this.#left)) throw new Error(`not the size of a chunk: ${data.latin1Slice(0, end)}`);
+        this.#left = Number.parseInt(data.toString("latin1", 0, end), 16);
+        if (Number.isNaN(this.#left)) throw new Error(`not the size of a chunk: ${data.toString("latin1", 0, end)}`);
         this.#state = this.#left === 0 ? "last" : "chunk";
         return end + 2;
       }

@@ -5,6 +5,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "esbuild";
@@ -43,7 +44,7 @@ export async function bundleFloor(folder: string): Promise<string> {
   return outfile;
 }
 
-/** Serves the Worker and waits until it answers. */
+/** Serves the Worker and waits until it listens. */
 export async function startWorkerd(children: Children, folder: string, port: number, plan: WorkerPlan): Promise<Child> {
   const home = join(folder, plan.name);
   mkdirSync(join(home, "objects"), { recursive: true });
@@ -52,12 +53,18 @@ export async function startWorkerd(children: Children, folder: string, port: num
   writeFileSync(join(home, "worker.js"), readFileSync(plan.script));
   const child = children.start({ name: plan.name, command: WORKERD, args: ["serve", join(home, "config.capnp")] });
   const deadline = performance.now() + START_MS;
-  while (!(await fetch(`http://127.0.0.1:${port}/healthz`).catch(() => null))) {
-    if (performance.now() > deadline) throw new Error(`${plan.name} does not answer`);
+  while (!(await listens(port))) {
+    if (performance.now() > deadline) throw new Error(`${plan.name} does not listen`);
     await sleep(20);
   }
   return child;
 }
+
+const listens = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => resolve(true)).once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
 
 function configOf({ objects, variables = {} }: WorkerPlan, disk: string, port: number): string {
   const { date, flags } = compatibility(readFileSync(join(ROOT, "wrangler.toml"), "utf8"));
