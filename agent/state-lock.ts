@@ -12,8 +12,9 @@
  * see each other's processes. Where there is no /proc (macOS) a pid that now belongs to
  * another program counts as alive.
  */
-import { mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeStateFolder } from "./state-folder.ts";
 
 /** Why the folder is not ours; the message is for the operator. */
 export class StateLockError extends Error {
@@ -61,7 +62,7 @@ export function acquireStateLock(folder: string): StateLock {
 /** @returns false when this process has claimed the folder before. */
 function claim(folder: string, path: string): boolean {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeStateFolder(folder);
     writeFileSync(path, "", { flag: "wx", mode: 0o600 });
     return true;
   } catch (error) {

@@ -4,11 +4,11 @@
  *
  * Without an Ollama a simulated one stands in, with its own state folder, until the real one answers.
  */
-import { existsSync, mkdirSync } from "node:fs";
 import { hostname } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { makeStateFolder } from "../agent/state-folder.ts";
 import { acquireStateLock, StateLockError } from "../agent/state-lock.ts";
 import { buildAssets, ChildFailure, checkPort } from "./edge.ts";
 import type { Child } from "./processes.ts";
@@ -134,7 +134,7 @@ function greet(url: string, settings: LocalSettings, isReal: boolean): void {
 
 function lockOf(folder: string): { release(): void } {
   try {
-    makeFolder(folder);
+    makeStateFolder(folder);
   } catch {
     throw new SettingsError(`STATE_DIR ${folder} cannot be made: set another`);
   }
@@ -146,13 +146,6 @@ function lockOf(folder: string): { release(): void } {
     const who = /\(pid \d+\)/.exec(error.message)?.[0] ?? "";
     throw new SettingsError(`STATE_DIR ${folder} is in use by another start ${who}: stop that one, or set another STATE_DIR`);
   }
-}
-
-/** One folder at a time: Node's recursive mkdir never returns where a file system answers ENOENT, as /proc does. */
-function makeFolder(path: string): void {
-  if (existsSync(path)) return;
-  makeFolder(dirname(path));
-  mkdirSync(path, { mode: 0o700 });
 }
 
 const tailOf = (child: Child): string => {

@@ -10,10 +10,13 @@ const ESCAPED: Record<string, string> = { "<": "\\u003c", ">": "\\u003e", "&": "
 /** As Go's `json.Marshal` writes it. */
 export const goJson = (value: unknown): string => JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (char) => ESCAPED[char] ?? char);
 
-/** As Go writes a UTC time. Node's clock ends at milliseconds; the rest comes from the monotonic one. */
-export function goTime(at = new Date()): string {
-  const rest = String(process.hrtime.bigint() % 1_000_000n).padStart(6, "0");
-  return at.toISOString().replace("Z", `${rest}Z`);
+/**
+ * As Go writes a UTC time: now when none is given. Node's clock ends at milliseconds; the rest comes
+ * from the monotonic one, and for a stored time from itself, so that it is written the same each time.
+ */
+export function goTime(at?: Date): string {
+  const rest = at === undefined ? process.hrtime.bigint() % 1_000_000n : (BigInt(at.getTime()) * 7_919n) % 1_000_000n;
+  return (at ?? new Date()).toISOString().replace("Z", `${String(rest).padStart(6, "0")}Z`);
 }
 
 /** A request body that Ollama would answer with 400. */
