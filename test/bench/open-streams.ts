@@ -7,7 +7,7 @@ const STEPS = [1_000, 2_500, 5_000];
 const RAMP_PER_SECOND = 500;
 const TOKENS = 10;
 /** All are open for at least this long. */
-const HOLD_MS = 3_000;
+const HOLD_MS = 6_000;
 
 export async function measureOpenStreams(stage: Stage): Promise<Figure[]> {
   let reached = 0;

@@ -35,7 +35,7 @@ export const detailsOf = (figures: readonly Figure[]): string =>
     )
     .join("\n");
 
-/** How far the rounds of a figure lie apart, against its median; in the middle of all figures, and at worst. */
+/** How far the rounds of the noisiest figure lie apart, against its median. */
 export function noiseOf(figures: readonly Figure[]): { worst: number; worst_id: string } {
   const spreads = figures.flatMap(({ id, value, spread }) => (spread === null ? [] : [{ id, width: (spread[1] - spread[0]) / value }]));
   const worst = spreads.reduce((a, b) => (b.width > a.width ? b : a), { id: "", width: 0 });

@@ -40,12 +40,14 @@ export class Stage implements AsyncDisposable {
     return { port: this.#upstreamPort, path: "/api/chat" };
   }
 
-  async startFloor(): Promise<Target> {
+  async startFloor(): Promise<Chain> {
     const port = await freePort();
     const bundle = await bundleFloor(this.#folder);
-    await startWorkerd(this.children, this.#folder, port, { name: "floor", script: bundle, objects: { FloorRelay: "RELAY" } });
-    await this.#startNode("floor-agent", `ws://127.0.0.1:${port}`).ask(null, START_MS);
-    return { port, path: "/" };
+    const plan = { name: "floor", script: bundle, objects: { FloorRelay: "RELAY" } };
+    const workerd = await startWorkerd(this.children, this.#folder, port, plan);
+    const agent = this.#startNode("floor-agent", `ws://127.0.0.1:${port}`);
+    await agent.ask(null, START_MS);
+    return new Chain(port, "/", workerd, agent);
   }
 
   /** @param dial  where the agent dials, given the port of the Worker; the Worker itself if left out */
@@ -66,7 +68,7 @@ export class Stage implements AsyncDisposable {
       LOG_FORMAT: "json",
     };
     const agent = this.children.start({ name: `${name}-agent`, args: [join(ROOT, "agent/main.ts")], env });
-    const chain = new Chain(port, workerd, agent);
+    const chain = new Chain(port, "/ollama/api/chat", workerd, agent);
     this.#chains.push(chain);
     await until(async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok, `${name} is ready`);
     return chain;
@@ -91,17 +93,18 @@ export class Stage implements AsyncDisposable {
   }
 }
 
-/** One Worker with its agent. */
+/** One Worker with its agent: the product, or the floor. */
 export class Chain implements Target {
-  readonly path = "/ollama/api/chat";
   readonly port: number;
+  readonly path: string;
   readonly workerd: Child;
   readonly agent: Child;
   /** Calls that got their answer. */
   calls = 0;
 
-  constructor(port: number, workerd: Child, agent: Child) {
+  constructor(port: number, path: string, workerd: Child, agent: Child) {
     this.port = port;
+    this.path = path;
     this.workerd = workerd;
     this.agent = agent;
   }
@@ -110,7 +113,7 @@ export class Chain implements Target {
     return { workerd: this.workerd.cpuMs(), agent: this.agent.cpuMs() };
   }
 
-  /** @throws unless the Worker counted each call once, or the agent logged an error */
+  /** Of the product only. @throws unless the Worker counted each call once, or the agent logged an error */
   async check(): Promise<void> {
     let counted = -1;
     const isCounted = async () => {

@@ -1,24 +1,28 @@
 /** P4 and P6: short answers as fast as they go, 64 callers: calls a second against the echo floor, and CPU per call. */
 import { SHORT_TOKENS } from "./answers.ts";
 import { type Figure, inTurns, median, overRounds, quantile, round } from "./figures.ts";
-import type { Chain, Stage, Target } from "./stage.ts";
+import type { Chain, Stage } from "./stage.ts";
 
 const ROUNDS = 5;
 const SECONDS = 2;
 const CALLERS = 64;
 
-export async function measureThroughput(stage: Stage, floor: Target, chain: Chain): Promise<Figure[]> {
+export async function measureThroughput(stage: Stage, floor: Chain, chain: Chain): Promise<Figure[]> {
   const rps: Record<"floor" | "chain", number[]> = { floor: [], chain: [] };
   const cpu: Record<"workerd" | "agent", number[]> = { workerd: [], agent: [] };
+  const floorMs: number[] = [];
   const p99: number[] = [];
-  const ask = (target: Target, seconds = SECONDS) =>
+  const ask = (target: Chain, seconds = SECONDS) =>
     stage.run(target, { tokens: SHORT_TOKENS, tokenMs: 0, stream: false, callers: CALLERS, until: { seconds } });
   // Both engines have compiled what is hot before the first round.
   await ask(floor, 1);
   await ask(chain, 2);
   await inTurns(ROUNDS, {
     floor: async () => {
+      const before = floor.cpuMs();
       const { totalMs, seconds } = await ask(floor);
+      const after = floor.cpuMs();
+      floorMs.push((after.workerd + after.agent - before.workerd - before.agent) / totalMs.length);
       rps.floor.push(totalMs.length / seconds);
     },
     chain: async () => {
@@ -47,7 +51,7 @@ export async function measureThroughput(stage: Stage, floor: Target, chain: Chai
       unit: "ms",
       goal_now: null,
       goal: { atMost: 0.4 },
-      detail: { workerd_ms: round(median(cpu.workerd)), agent_ms: round(median(cpu.agent)) },
+      detail: { workerd_ms: round(median(cpu.workerd)), agent_ms: round(median(cpu.agent)), floor_ms: round(median(floorMs)) },
     },
   ];
 }

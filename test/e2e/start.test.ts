@@ -1,0 +1,164 @@
+/** `npm start` as a newcomer meets it: the real program, its output, its signals, its bad days. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Ollama } from "ollama";
+import { afterEach, expect, test } from "vitest";
+import { ROOT } from "../../local/edge.ts";
+import { Child } from "../../local/processes.ts";
+import { type Reaper, startReaper } from "../../local/reaping.ts";
+import { startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { CurrentStats, Health } from "../../protocol/api.ts";
+import { eventually, freePort } from "../support/stack.ts";
+
+const STOP_MS = 15_000;
+const started: { child: Child; reaper: Reaper }[] = [];
+const folders: string[] = [];
+
+afterEach(async () => {
+  for (const { child, reaper } of started.splice(0)) {
+    await child.stop(STOP_MS);
+    reaper.close();
+  }
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), "start-test-"));
+  folders.push(made);
+  return made;
+}
+
+class Start {
+  readonly child: Child;
+  readonly lines: string[] = [];
+  readonly url: string;
+
+  constructor(env: Record<string, string>) {
+    const reaper = startReaper();
+    this.url = `http://127.0.0.1:${env.PORT}`;
+    const { npm_lifecycle_event: _, ...own } = process.env;
+    this.child = new Child(
+      { name: "start", args: [join(ROOT, "local/start.ts")], env: { ...own, ...env }, cwd: ROOT, onLine: (line) => this.lines.push(line) },
+      reaper,
+    );
+    started.push({ child: this.child, reaper });
+  }
+
+  async ready(): Promise<this> {
+    await eventually(
+      async () => this.lines.includes(`ready ${this.url}`) || this.child.hasEnded,
+      () => this.lines.join("\n"),
+    );
+    if (this.child.hasEnded) throw new Error(this.lines.join("\n"));
+    return this;
+  }
+
+  stats = async () => CurrentStats.parse(await (await fetch(`${this.url}/api/stats/current`)).json());
+  health = async () => Health.parse(await (await fetch(`${this.url}/api/health`)).json());
+}
+
+/** Processes that have the folder in their command line or environment: everything a start made. */
+function processesOf(stateDir: string): string[] {
+  const read = (path: string) => {
+    try {
+      return readFileSync(path, "utf8");
+    } catch {
+      return ""; // it ended meanwhile
+    }
+  };
+  return readdirSync("/proc")
+    .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid)
+    .filter((pid) => (read(`/proc/${pid}/cmdline`) + read(`/proc/${pid}/environ`)).includes(stateDir));
+}
+
+test("serves the Ollama of this machine, continues its counters at the next start, and leaves no process", async () => {
+  await using ollama = await simulated();
+  const env = { PORT: String(await freePort()), STATE_DIR: folder(), OLLAMA_HOST: ollama.url, BOX_NAME: "desk" };
+  const first = await new Start(env).ready();
+  const client = new Ollama({ host: `${first.url}/ollama` });
+  expect((await client.list()).models.length).toBeGreaterThan(0);
+  await client.chat({ model: "llama3.2", messages: [{ role: "user", content: "Hello" }] });
+  await eventually(async () => (await first.stats()).total_requests === 2);
+  expect(await first.health()).toMatchObject({ simulated: false, boxes: [{ name: "desk", state: "up", simulated: false }] });
+  expect(first.lines.join("\n")).not.toMatch(/wrangler|workerd/i);
+
+  const second = new Start(env);
+  expect(await second.child.ended).toMatchObject({ code: 1 });
+  expect(second.lines.join("\n")).toMatch(/STATE_DIR .* is in use by another start \(pid \d+\)/);
+
+  first.child.signal("SIGINT");
+  expect(await first.child.ended).toEqual({ code: 0, signal: null });
+  await eventually(
+    async () => processesOf(env.STATE_DIR).length === 0,
+    () => processesOf(env.STATE_DIR).join(),
+  );
+
+  const third = await new Start(env).ready();
+  expect((await third.stats()).total_requests).toBe(2);
+  third.child.signal("SIGTERM");
+  expect(await third.child.ended).toEqual({ code: 0, signal: null });
+  await eventually(async () => processesOf(env.STATE_DIR).length === 0);
+});
+
+test("simulates a box where no Ollama answers, says so everywhere, and changes to the real one when it comes", async () => {
+  const port = await freePort();
+  const env = { PORT: String(await freePort()), STATE_DIR: folder(), OLLAMA_HOST: `127.0.0.1:${port}`, BOX_NAME: "desk" };
+  const start = await new Start(env).ready();
+  expect(start.lines.join("\n")).toMatch(/No Ollama answers at .*simulated/s);
+  expect(await start.health()).toMatchObject({ simulated: true, boxes: [{ simulated: true }] });
+  const client = new Ollama({ host: `${start.url}/ollama` });
+  const model = (await client.list()).models[0]?.name ?? "";
+  await client.generate({ model, prompt: "Hello", options: { num_predict: 3 } });
+  await eventually(async () => (await start.stats()).total_requests === 2);
+  expect(await (await fetch(`${start.url}/api/metrics`)).text()).toContain('ollama_box_simulated{box="desk"} 1');
+
+  await using _ = await simulated(port);
+  await eventually(
+    async () => !(await start.health().catch(() => ({ simulated: true }))).simulated,
+    () => start.lines.join("\n"),
+  );
+  await eventually(async () => (await start.health()).boxes.some(({ state }) => state === "up"));
+  // Nothing that was made up is counted.
+  expect((await start.stats()).total_requests).toBe(0);
+});
+
+const REFUSED: [what: string, env: () => Promise<Record<string, string>>, told: RegExp][] = [
+  ["a port that is taken", async () => ({ PORT: await takenPort() }), /PORT \d+ is in use by another program/],
+  ["a port that is none", async () => ({ PORT: "eighty" }), /PORT is not a port/],
+  [
+    "a state folder that cannot be",
+    async () => ({ STATE_DIR: fileIn(folder()) }),
+    /STATE_DIR .* (cannot be made|is not writable|is not a folder)/,
+  ],
+  ["an Ollama that is no address", async () => ({ OLLAMA_HOST: "http://" }), /OLLAMA_HOST/],
+  ["a box name that is none", async () => ({ BOX_NAME: "my box" }), /BOX_NAME/],
+];
+
+test.each(REFUSED)("%s is said in one clear line, and nothing is started", async (_what, envOf, told) => {
+  const env = { PORT: String(await freePort()), STATE_DIR: folder(), ...(await envOf()) };
+  const start = new Start(env);
+  expect((await start.child.ended).code).toBe(1);
+  expect(start.lines.join("\n")).toMatch(told);
+  expect(start.lines.join("\n")).not.toMatch(/^\s+at /m); // no stack trace
+});
+
+async function simulated(port = 0) {
+  const ollama = await startSimulatedOllama({ port, models: ["llama3.2:latest"], loadMsPerGb: 0 });
+  return { ...ollama, [Symbol.asyncDispose]: () => ollama.close() };
+}
+
+async function takenPort(): Promise<string> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  server.unref();
+  const address = server.address();
+  return String(typeof address === "object" ? address?.port : 0);
+}
+
+function fileIn(parent: string): string {
+  const path = join(parent, "a-file");
+  writeFileSync(path, "");
+  return path;
+}
