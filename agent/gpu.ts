@@ -224,7 +224,9 @@ export class GpuReader {
   }
 
   #fail(reason: string, retryInMs: number | null): void {
-    if (reason !== this.#error) this.#options.log("warn", "gpu_unavailable", { reason, retry_in_ms: retryInMs });
+    // No GPU is a normal state; one that was there and went away is not.
+    const level = this.#available ? "warn" : "info";
+    if (reason !== this.#error) this.#options.log(level, "gpu_unavailable", { reason, retry_in_ms: retryInMs });
     this.#available = false;
     this.#error = reason;
     this.#round.clear();

@@ -52,10 +52,10 @@ function show(health: Health, stats: CurrentStats, logs: LogEntry[]): void {
   status.dataset.state = health.status;
   status.textContent = health.problems.length === 0 ? "healthy" : `${health.status}: ${health.problems.join("; ")}`;
 
-  const totals: [string, string][] = [
+  const totals: [name: string, value: string, more?: string][] = [
     ["Total requests", count(stats.total_requests)],
     ["Total tokens", count(stats.total_tokens)],
-    ["Active models", stats.models_in_use.join(", ") || "none"],
+    ["Active models, 1 h", count(stats.models_in_use.length), stats.models_in_use.join(", ")],
     ["Avg latency", milliseconds(stats.avg_latency_ms)],
     ["P95 latency, 1 h", milliseconds(stats.latency_p95_ms)],
     ["Tokens / s", stats.tokens_per_second === null ? "–" : stats.tokens_per_second.toFixed(1)],
@@ -63,9 +63,10 @@ function show(health: Health, stats: CurrentStats, logs: LogEntry[]): void {
     ["In flight", count(stats.in_flight)],
   ];
   element("totals").replaceChildren(
-    ...totals.map(([name, value]) => {
+    ...totals.map(([name, value, more]) => {
       const card = document.createElement("div");
       card.append(make("dt", name), make("dd", value));
+      if (more) card.append(make("dd", more, "more"));
       return card;
     }),
   );

@@ -21,7 +21,7 @@ import {
   tunnelFrame,
 } from "../protocol/frames.ts";
 import { Readings } from "../protocol/inventory.ts";
-import { HEARTBEAT_MS, SILENCE_MS, STREAMS_PER_BOX_MAX, SUBPROTOCOL } from "../protocol/limits.ts";
+import { HEARTBEAT_MS, READINGS_LOOK_MS, SILENCE_MS, STREAMS_PER_BOX_MAX, SUBPROTOCOL } from "../protocol/limits.ts";
 import { Hello, type Welcome } from "../protocol/messages.ts";
 import { RequestRecord } from "../protocol/records.ts";
 import { theAggregator } from "./aggregator-stub.ts";
@@ -40,20 +40,26 @@ type AgentAttachment = Extract<Attachment, { kind: "agent" }>;
 /** The envelope only: one bad record must not hold up the others, see {@link Box.webSocketMessage}. */
 const RecordsEnvelope = z.object({ position: z.int().nonnegative(), records: z.array(z.unknown()).max(1_000) });
 
-/** Ask the agent for readings at most this often. */
+/** Ask the agent for readings at most this often: one LOOK keeps it at the quick pace for longer. */
 const LOOK_EVERY_MS = 5_000;
+
+/** Readings older than this say nothing about now: who looks waits a moment for new ones. */
+const READINGS_FRESH_MS = 2 * READINGS_LOOK_MS + 1_000;
+const READINGS_WAIT_MS = 400;
 
 /** Close codes of ours (4000-4999). The agent logs the reason. */
 const CLOSE_REPLACED = 4_000;
 const CLOSE_NAME_TAKEN = 4_009;
 
-/** What a Box knows of itself, now. */
-export type BoxLook = { isUp: boolean; isDraining: boolean; inFlight: number };
+/** What a Box knows of itself, now. `queueDepth` is the agent's word; null when it is too old. */
+export type BoxLook = { isUp: boolean; isDraining: boolean; inFlight: number; queueDepth: number | null };
 
 export class Box extends DurableObject<Bindings> {
   readonly #streams = new Map<StreamId, WebSocket>();
   #agent: WebSocket | null | undefined;
   #lookedMs = 0;
+  #queued: { count: number; atMs: number } | null = null;
+  #awaitingReadings: (() => void)[] = [];
 
   constructor(ctx: DurableObjectState, env: Bindings) {
     super(ctx, env);
@@ -81,16 +87,21 @@ export class Box extends DurableObject<Bindings> {
   }
 
   /** What this box is doing. Asks the agent for fresh readings by the way: somebody looks. */
-  look(): BoxLook {
+  async look(): Promise<BoxLook> {
     const agent = this.#liveAgent();
     if (agent !== null && Date.now() - this.#lookedMs > LOOK_EVERY_MS) {
       this.#lookedMs = Date.now();
       sendTo(agent, encodeFrames([tunnelFrame(FrameType.look)]));
     }
+    const isFresh = () => this.#queued !== null && Date.now() - this.#queued.atMs < READINGS_FRESH_MS;
+    if (agent !== null && !isFresh()) {
+      await Promise.race([new Promise<void>((resolve) => this.#awaitingReadings.push(resolve)), scheduler.wait(READINGS_WAIT_MS)]);
+    }
     return {
       isUp: agent !== null,
       isDraining: agent !== null && agentOf(agent).isDraining,
       inFlight: this.ctx.getWebSockets("stream").length,
+      queueDepth: isFresh() ? (this.#queued?.count ?? null) : null,
     };
   }
 
@@ -205,7 +216,10 @@ export class Box extends DurableObject<Bindings> {
       case FrameType.readings: {
         const readings = parsePayload(Readings, frame.payload);
         for (const sample of readings.gpu.samples) sample.box = attachment.box;
-        return aggregator.read(attachment.box, readings);
+        await aggregator.read(attachment.box, readings);
+        this.#queued = { count: readings.queued, atMs: Date.now() };
+        for (const wake of this.#awaitingReadings.splice(0)) wake();
+        return;
       }
       case FrameType.drain:
         attach(socket, { ...attachment, isDraining: true });

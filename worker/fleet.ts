@@ -4,7 +4,6 @@
  * Choosing a box must not cost an object call per request, so the registry is kept for a moment. A
  * stale entry does no harm: the Box itself refuses when its agent is gone, and the next box is tried.
  */
-import { READINGS_LOOK_MS } from "../protocol/limits.ts";
 import type { Live, RegisteredBox } from "./aggregator.ts";
 import { theAggregator } from "./aggregator-stub.ts";
 import type { Bindings } from "./bindings.ts";
@@ -39,23 +38,16 @@ export async function countStream(box: string, ended: Promise<unknown>): Promise
   open.set(box, openStreams(box) - 1);
 }
 
-/** Boxes in the registry, and what each says of itself now. A read of `/api` asks them all: it also makes their agents send fresh readings. */
-export async function look(env: Bindings): Promise<{ boxes: RegisteredBox[]; live: Live }> {
+/**
+ * What each Box says of itself now. A read of `/api` asks them all: that also makes their agents
+ * send fresh readings, which are in the Aggregator when this returns.
+ */
+export async function look(env: Bindings): Promise<Live> {
   const boxes = await theAggregator(env).registry();
-  const live = await Promise.all(
-    boxes.map(async ({ name, readings, readings_at_ms }) => {
-      const seen = await env.BOX.getByName(name).look();
-      const isFresh = readings_at_ms !== null && Date.now() - readings_at_ms < READINGS_FRESH_MS;
-      return {
-        name,
-        up: seen.isUp,
-        in_flight: seen.isUp ? seen.inFlight : null,
-        queue_depth: seen.isUp && isFresh && readings !== null ? readings.queued : null,
-      };
+  return Promise.all(
+    boxes.map(async ({ name }) => {
+      const { isUp, inFlight, queueDepth } = await env.BOX.getByName(name).look();
+      return { name, up: isUp, in_flight: isUp ? inFlight : null, queue_depth: isUp ? queueDepth : null };
     }),
   );
-  return { boxes, live };
 }
-
-/** Readings older than this say nothing about now. */
-const READINGS_FRESH_MS = 2 * READINGS_LOOK_MS + 5_000;

@@ -19,8 +19,7 @@ const reads: MiddlewareHandler<Env> = async (c, next) => {
 export const apiRoutes = new Hono<Env>()
   .get("/api/health", reads, async (c) => c.json(await healthOf(c.env)))
   .get("/api/stats/current", reads, async (c) => {
-    const { live } = await look(c.env);
-    return c.json(await theAggregator(c.env).current(live));
+    return c.json(await theAggregator(c.env).current(await look(c.env)));
   })
   .get("/api/stats/history", reads, valid("query", HistoryQuery), async (c) =>
     c.json(await theAggregator(c.env).history(c.req.valid("query"))),
@@ -29,20 +28,21 @@ export const apiRoutes = new Hono<Env>()
   .get("/api/models", reads, async (c) => c.json(await theAggregator(c.env).models()))
   .get("/api/gpu", reads, valid("query", GpuQuery), async (c) => {
     const { box } = c.req.valid("query");
-    const { boxes } = await look(c.env);
-    if (box !== undefined && !boxes.some(({ name }) => name === box)) throw new GatewayError({ reason: "box_unknown", box });
+    const live = await look(c.env);
+    if (box !== undefined && !live.some(({ name }) => name === box)) throw new GatewayError({ reason: "box_unknown", box });
     return c.json(await theAggregator(c.env).gpu(box));
   })
   .get("/api/metrics", reads, async (c) => {
     const isOpenMetrics = /application\/openmetrics-text/.test(c.req.header("accept") ?? "");
-    const { live } = await look(c.env);
-    const text = await theAggregator(c.env).exposition(live, isOpenMetrics);
+    const text = await theAggregator(c.env).exposition(await look(c.env), isOpenMetrics);
     const type = isOpenMetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8";
     return c.body(text, 200, { "content-type": type });
   });
 
 async function healthOf(env: Env["Bindings"]): Promise<Health> {
-  const [{ boxes, live }, sinceMs] = await Promise.all([look(env), theAggregator(env).since()]);
+  const aggregator = theAggregator(env);
+  const live = await look(env);
+  const [boxes, sinceMs] = await Promise.all([aggregator.registry(), aggregator.since()]);
   const isUp = new Set(live.filter(({ up }) => up).map(({ name }) => name));
   const problems: string[] = [];
   if (boxes.length === 0) problems.push("no box has ever connected");
