@@ -7,6 +7,8 @@ import { defineConfig } from "vitest/config";
  */
 export default defineConfig({
   test: {
+    // A newcomer reads this output: what passed need not talk.
+    silent: "passed-only",
     projects: [
       { test: { name: "unit", include: ["test/{protocol,agent,worker-pure,local,monitoring}/**/*.test.ts", "test/*.test.ts"] } },
       {

@@ -5,8 +5,8 @@
  * full disk cut off is skipped. Whatever is read back is parsed; a disk is outside, too.
  */
 import { z } from "zod";
-import type { Open } from "../protocol/messages.ts";
-import { RequestRecord } from "../protocol/records.ts";
+import { factsOf, type Open } from "../protocol/messages.ts";
+import { RequestRecord, UNMEASURED } from "../protocol/records.ts";
 
 /** What `begin` is told: the caller's request, and what only the agent knows of it. */
 export type SpoolEntry = {
@@ -68,22 +68,11 @@ export function parseLine(text: string): SpoolLine | null {
   }
 }
 
-export function begunOf({ request_id, box, open, prompt }: SpoolEntry): Begun {
-  const { started_at, model, endpoint, api, stream, key_id, client_ip, user_agent, keep_text } = open;
-  return {
-    request_id,
-    started_at,
-    box,
-    model,
-    endpoint,
-    api,
-    stream,
-    prompt: keep_text ? prompt : null,
-    key_id,
-    client_ip,
-    user_agent,
-  };
-}
+export const begunOf = ({ request_id, box, open, prompt }: SpoolEntry): Begun => ({
+  ...factsOf(request_id, open),
+  box,
+  prompt: open.keep_text ? prompt : null,
+});
 
 /**
  * The record of a request that this agent began and could not finish.
@@ -92,20 +81,12 @@ export function begunOf({ request_id, box, open, prompt }: SpoolEntry): Begun {
 export function brokenRecord(begun: Begun, errorMessage: string, latencyMs: number): RequestRecord {
   return {
     ...begun,
+    ...UNMEASURED,
     status: "error",
     http_status: 502,
     failed_at: "tunnel",
     error_message: errorMessage,
-    response: null,
-    prompt_tokens: null,
-    completion_tokens: null,
     latency_ms: Math.max(0, latencyMs),
-    ttft_ms: null,
-    queue_ms: null,
-    load_ms: null,
-    prefill_ms: null,
-    decode_ms: null,
-    done_reason: null,
     energy_j: null,
     resumed: 0,
   };

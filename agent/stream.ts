@@ -10,8 +10,8 @@
 import { Receiver, Sender } from "../protocol/flow.ts";
 import { type Frame, FrameError, FrameType, jsonBytes, parsePayload, type StreamId } from "../protocol/frames.ts";
 import { BODY_BYTES_MAX, DATA_BYTES_MAX, ERROR_CHARS_MAX, WINDOW_BYTES } from "../protocol/limits.ts";
-import { Abort, type AbortCode, type Headers, type Open } from "../protocol/messages.ts";
-import { cut, type FailedAt, type RequestRecord, type Status } from "../protocol/records.ts";
+import { Abort, type AbortCode, factsOf, type Headers, type Open } from "../protocol/messages.ts";
+import { cut, type FailedAt, type RequestRecord, type Status, UNMEASURED } from "../protocol/records.ts";
 import { type LocalBody, localBodyOf } from "./measure/local-body.ts";
 import { type Meter, meterOf } from "./measure/meter.ts";
 import type { LocalExchange, OllamaClient } from "./ollama.ts";
@@ -293,34 +293,18 @@ export class AgentStream implements Source {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#exchange?.abort();
-    const open = this.#open;
-    const measured = this.#meter?.measured();
+    // The meter's own finding is the outcome already.
+    const { error: _, ...measured } = this.#meter?.measured() ?? { ...UNMEASURED, error: null };
     const record: RequestRecord = {
-      request_id: this.id,
-      started_at: open.started_at,
+      ...factsOf(this.id, this.#open),
+      ...measured,
       box: this.#shell.box,
-      model: open.model,
-      endpoint: open.endpoint,
-      api: open.api,
-      stream: open.stream,
       status,
       http_status: httpStatus,
       failed_at: failedAt,
       error_message: error === null ? null : cut(error, ERROR_CHARS_MAX),
       prompt: this.#prompt,
-      response: measured?.response ?? null,
-      prompt_tokens: measured?.prompt_tokens ?? null,
-      completion_tokens: measured?.completion_tokens ?? null,
       latency_ms: round(this.#shell.now() - this.#startMs),
-      ttft_ms: measured?.ttft_ms ?? null,
-      queue_ms: measured?.queue_ms ?? null,
-      load_ms: measured?.load_ms ?? null,
-      prefill_ms: measured?.prefill_ms ?? null,
-      decode_ms: measured?.decode_ms ?? null,
-      done_reason: measured?.done_reason ?? null,
-      key_id: open.key_id,
-      client_ip: open.client_ip,
-      user_agent: open.user_agent,
       energy_j: null,
       resumed: this.#resumed,
     };

@@ -87,3 +87,16 @@ export const Abort = z.object({
 });
 export type Abort = z.infer<typeof Abort>;
 export type AbortCode = Abort["code"];
+
+/** What a record takes from OPEN, whoever writes it and however the request ended. */
+export const factsOf = (requestId: string, { started_at, model, endpoint, api, stream, key_id, client_ip, user_agent }: Open) => ({
+  request_id: requestId,
+  started_at,
+  model,
+  endpoint,
+  api,
+  stream,
+  key_id,
+  client_ip,
+  user_agent,
+});

@@ -75,6 +75,19 @@ export const RequestRecord = z.object({
 });
 export type RequestRecord = z.infer<typeof RequestRecord>;
 
+/** What is known of a request that was not measured. */
+export const UNMEASURED = {
+  response: null,
+  prompt_tokens: null,
+  completion_tokens: null,
+  ttft_ms: null,
+  queue_ms: null,
+  load_ms: null,
+  prefill_ms: null,
+  decode_ms: null,
+  done_reason: null,
+} satisfies Partial<RequestRecord>;
+
 const reading = z.number().nullable();
 
 /** One GPU at one moment. `null` where nvidia-smi gives no number (`[N/A]` and its many relatives). */

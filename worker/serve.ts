@@ -4,8 +4,8 @@
  */
 
 import { ERROR_CHARS_MAX } from "../protocol/limits.ts";
-import type { Open } from "../protocol/messages.ts";
-import { cut, type RequestRecord, type Status } from "../protocol/records.ts";
+import { factsOf, type Open } from "../protocol/messages.ts";
+import { cut, type RequestRecord, type Status, UNMEASURED } from "../protocol/records.ts";
 import { theAggregator } from "./aggregator-stub.ts";
 import type { Bindings } from "./bindings.ts";
 import { chooseBoxes } from "./choose.ts";
@@ -105,31 +105,15 @@ function edgeRecord(
   const { open } = call;
   const told = failure === null ? null : tellCaller(failure);
   return {
-    request_id: call.id,
-    started_at: open.started_at,
+    ...factsOf(call.id, open),
+    ...UNMEASURED,
     box,
-    model: open.model,
-    endpoint: open.endpoint,
-    api: open.api,
-    stream: open.stream,
     status,
     http_status: httpStatus,
     failed_at: told?.failedAt ?? null,
     error_message: told === null ? null : cut(told.message, ERROR_CHARS_MAX),
     prompt: null,
-    response: null,
-    prompt_tokens: null,
-    completion_tokens: null,
     latency_ms: Math.max(0, nowMs - call.startedMs),
-    ttft_ms: null,
-    queue_ms: null,
-    load_ms: null,
-    prefill_ms: null,
-    decode_ms: null,
-    done_reason: null,
-    key_id: open.key_id,
-    client_ip: open.client_ip,
-    user_agent: open.user_agent,
     energy_j: null,
     resumed: 0,
   };

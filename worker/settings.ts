@@ -16,7 +16,6 @@ export type Settings = {
   readKey: string | null;
   boxSecrets: ReadonlyMap<string, string>;
   keepsText: boolean;
-  isInstrumented: boolean;
 };
 
 /** A key somebody could guess is no key. */
@@ -26,7 +25,6 @@ const key = z
   .min(KEY_CHARS_MIN, `is shorter than ${KEY_CHARS_MIN} characters`)
   .max(256, "is longer than 256 characters")
   .optional();
-const flag = (what: string) => z.enum(["true", "false", "1", "0", "on", "off"], { error: `is ${what}` });
 
 const Environment = z
   .object({
@@ -35,8 +33,7 @@ const Environment = z
     CALLER_KEY: key,
     READ_KEY: key,
     BOX_SECRETS: z.string().default("").transform(boxSecretsOf),
-    LOG_CONTENT: flag("on or off").default("on"),
-    ENABLE_INSTRUMENTATION: flag("true or false").default("true"),
+    LOG_CONTENT: z.enum(["on", "off"], { error: "is on or off" }).default("on"),
   })
   .refine((s) => s.AUTH_MODE === "open" || s.ADMIN_KEY !== undefined, {
     path: ["ADMIN_KEY"],
@@ -68,14 +65,11 @@ export function settingsOf(bindings: Bindings): Settings {
     callerKey: env.CALLER_KEY ?? null,
     readKey: env.READ_KEY ?? null,
     boxSecrets: env.BOX_SECRETS,
-    keepsText: isOn(env.LOG_CONTENT),
-    isInstrumented: isOn(env.ENABLE_INSTRUMENTATION),
+    keepsText: env.LOG_CONTENT === "on",
   };
   parsed.set(bindings, settings);
   return settings;
 }
-
-const isOn = (value: string) => value === "true" || value === "1" || value === "on";
 
 /** `name=secret,other=secret`. */
 function boxSecretsOf(text: string, context: z.RefinementCtx): ReadonlyMap<string, string> {
