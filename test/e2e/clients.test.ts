@@ -4,6 +4,8 @@ import { Ollama } from "ollama";
 import OpenAI from "openai";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { Gpu, History, Models } from "../../protocol/api.ts";
+import { parseExposition, seriesValue } from "../support/exposition-parser.ts";
 import { eventually, TestStack } from "../support/stack.ts";
 
 const MODEL = "llama3.2";
@@ -173,6 +175,52 @@ test("anthropic: messages, streamed and not, with usage and tools", async () => 
   await expect(anthropic.messages.create({ model: "nope", max_tokens: 5, messages })).rejects.toBeInstanceOf(Anthropic.NotFoundError);
 });
 
+/** The events of `POST /api/chat`. */
+async function events(body: unknown): Promise<Record<string, unknown>[]> {
+  const answer = await fetch(`${stack.url}/api/chat`, { method: "POST", body: JSON.stringify(body) });
+  expect(answer.headers.get("content-type")).toMatch(/^text\/event-stream/);
+  const text = await answer.text();
+  return text
+    .trim()
+    .split("\n\n")
+    .map((event) => JSON.parse(event.replace(/^data: /, "")) as Record<string, unknown>);
+}
+
+test("/api/chat streams a prompt or messages as events, and picks a model when none is named", async () => {
+  for (const body of [
+    { prompt: "Hello", max_tokens: 4 },
+    { model: MODEL, messages, options: { num_predict: 4 } },
+  ]) {
+    const said = await events(body);
+    expect(said.filter(({ token }) => typeof token === "string")).toHaveLength(4);
+    expect(said.at(-1)).toMatchObject({
+      done: true,
+      prompt_tokens: expect.any(Number),
+      completion_tokens: 4,
+      latency_ms: expect.any(Number),
+    });
+    const ids = new Set(said.map(({ request_id }) => request_id));
+    expect(ids.size).toBe(1);
+    expect(await stack.record(String([...ids][0]))).toMatchObject({ endpoint: "/api/chat", completion_tokens: 4, status: "success" });
+  }
+  const called = await events({ model: MODEL, messages, tools: [WEATHER] });
+  expect(called.some(({ tool_calls }) => Array.isArray(tool_calls))).toBe(true);
+});
+
+test("/api/chat tells errors as events once it streams, and in the API's shape before", async () => {
+  simulated.fault([{ kind: "error_line", after_chunks: 2, message: "the GPU is lost" }]);
+  expect((await events({ model: MODEL, prompt: "Hello" })).at(-1)).toMatchObject({
+    error: "the GPU is lost",
+    request_id: expect.any(String),
+  });
+  simulated.fault([]);
+  const unknown = await fetch(`${stack.url}/api/chat`, { method: "POST", body: '{"model":"nope","prompt":"x"}' });
+  expect(unknown.status).toBe(404);
+  expect(await unknown.json()).toMatchObject({
+    error: { code: "ollama_error", failed_at: "ollama", message: expect.stringContaining("nope") },
+  });
+});
+
 test("a stream that Ollama breaks off ends in an error that each client raises", async () => {
   const broken = async (run: () => Promise<unknown>) => {
     simulated.fault([{ kind: "drop", after_chunks: 2 }]);
@@ -199,4 +247,23 @@ test("each of these calls is in the log, with its API and its tokens", async () 
     expect(entry?.completion_tokens, endpoint).toBeGreaterThan(0);
   }
   expect(logs.find(({ endpoint }) => endpoint === "/api/embed")?.prompt_tokens).toBeGreaterThan(0);
+});
+
+test("the reading half of the API answers in its shapes, and the scrape is one that Prometheus takes", async () => {
+  const models = Models.parse(await stack.json("/api/models"));
+  expect(models.models.find(({ name }) => name === MODEL)).toMatchObject({ installed_on: ["sdk"], tokens_per_second: expect.any(Number) });
+  // The last records may still be on their way: the sources agree once they are all in.
+  const agrees = (read: () => Promise<number | null>) => eventually(async () => (await read()) === (await stack.stats()).total_requests);
+  await agrees(async () => {
+    const { metrics } = History.parse(await stack.json("/api/stats/history?time_range=1h&granularity=1m"));
+    expect(metrics).toHaveLength(60);
+    return metrics.reduce((sum, { requests }) => sum + requests, 0);
+  });
+  expect(Gpu.parse(await stack.json("/api/gpu"))).toMatchObject({ available: false, gpus: [], errors: [{ box: "sdk" }] });
+  for (const accept of ["text/plain", "application/openmetrics-text; version=1.0.0"]) {
+    await agrees(async () => {
+      const scrape = await fetch(`${stack.url}/api/metrics`, { headers: { accept } });
+      return seriesValue(parseExposition(await scrape.text(), accept !== "text/plain"), "ollama_requests_total", {});
+    });
+  }
 });
