@@ -50,7 +50,7 @@ export const SILENCE_MS = 2_500;
 export const GRACE_MS = 30_000;
 
 /** After the first bytes of a stream, later ones of all streams of a box share one message per this interval. */
-export const FLUSH_MS = 40;
+export const FLUSH_MS = 50;
 
 /** Stored prompt text, UTF-16 code units. Cut beyond, and marked as cut. */
 export const PROMPT_CHARS_MAX = 10_000;

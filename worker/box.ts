@@ -56,6 +56,7 @@ export type BoxLook = { isUp: boolean; isDraining: boolean; inFlight: number; qu
 
 export class Box extends DurableObject<Bindings> {
   readonly #streams = new Map<StreamId, WebSocket>();
+  #attached: Set<WebSocket> | null = null;
   #agent: WebSocket | null | undefined;
   #lookedMs = 0;
   #queued: { count: number; atMs: number } | null = null;
@@ -83,6 +84,7 @@ export class Box extends DurableObject<Bindings> {
     }
     this.#accept(near, { kind: "stream", id }, ["stream", id]);
     this.#streams.set(id, near);
+    this.#attachedStreams().add(near);
     return new Response(null, { status: 101, webSocket: far });
   }
 
@@ -100,7 +102,7 @@ export class Box extends DurableObject<Bindings> {
     return {
       isUp: agent !== null,
       isDraining: agent !== null && agentOf(agent).isDraining,
-      inFlight: this.ctx.getWebSockets("stream").length,
+      inFlight: this.#attachedStreams().size,
       queueDepth: isFresh() ? (this.#queued?.count ?? null) : null,
     };
   }
@@ -135,6 +137,7 @@ export class Box extends DurableObject<Bindings> {
     const attachment = attachmentOf(socket);
     if (attachment.kind === "agent") return this.#lost(socket);
     if (this.#streams.get(attachment.id) === socket) this.#streams.delete(attachment.id);
+    this.#attached?.delete(socket);
     // A Worker that ends a stream in order closes with 1000. Any other close is an invocation that died with its caller.
     if (code !== 1000) this.#cancel(attachment.id);
   }
@@ -148,12 +151,18 @@ export class Box extends DurableObject<Bindings> {
     attach(socket, attachment);
   }
 
+  /** Listing all sockets costs more the more there are, so it is done once per life in memory. */
+  #attachedStreams(): Set<WebSocket> {
+    this.#attached ??= new Set(this.ctx.getWebSockets("stream").filter(isOpen));
+    return this.#attached;
+  }
+
   /** Why a new stream cannot be taken; null when it can. */
   #refusal(box: string): FailureReason | null {
     const agent = this.#liveAgent();
     if (agent === null) return { reason: "box_down", box };
     if (agentOf(agent).isDraining) return { reason: "box_draining", box };
-    return this.ctx.getWebSockets("stream").length >= STREAMS_PER_BOX_MAX ? { reason: "box_busy", box } : null;
+    return this.#attachedStreams().size >= STREAMS_PER_BOX_MAX ? { reason: "box_busy", box } : null;
   }
 
   /** The agent said hello: is the name free? */

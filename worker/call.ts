@@ -6,6 +6,7 @@ import { BODY_BYTES_MAX, BOX_NAME, HEAD_BYTES_MAX } from "../protocol/limits.ts"
 import type { Headers as HeaderPairs, Open } from "../protocol/messages.ts";
 import { FORWARDED_HEADERS, isCloudModel, matchOllamaRoute, type OllamaRoute } from "../protocol/routes.ts";
 import { demand, type Principal } from "./auth.ts";
+import { concat } from "./bytes.ts";
 import { GatewayError } from "./errors.ts";
 import { checkBody } from "./policy.ts";
 import type { Call, CallBody } from "./serve.ts";
@@ -78,22 +79,27 @@ export async function bodyOf(request: Request, route: OllamaRoute, principal: Pr
  * @throws {GatewayError} `body_too_large`, `bad_request` when it is not UTF-8
  */
 export async function textOf(request: Request): Promise<string> {
-  if (Number(request.headers.get("content-length") ?? 0) > BODY_BYTES_MAX) throw new GatewayError({ reason: "body_too_large" });
-  if (request.body === null) return "";
-  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
-  let text = "";
-  let bytes = 0;
+  const bytes = await bytesOf(request);
   try {
-    for await (const chunk of request.body) {
-      bytes += chunk.length;
-      if (bytes > BODY_BYTES_MAX) throw new GatewayError({ reason: "body_too_large" });
-      text += decoder.decode(chunk, { stream: true });
-    }
-    return text + decoder.decode();
-  } catch (error) {
-    if (error instanceof TypeError) throw new GatewayError({ reason: "bad_request", what: "The request body is not UTF-8." });
-    throw error;
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+  } catch {
+    throw new GatewayError({ reason: "bad_request", what: "The request body is not UTF-8." });
   }
+}
+
+async function bytesOf(request: Request): Promise<ArrayBuffer | Uint8Array> {
+  const length = request.headers.get("content-length");
+  if (Number(length ?? 0) > BODY_BYTES_MAX) throw new GatewayError({ reason: "body_too_large" });
+  // The runtime holds a body to the length it announced, so this read is bounded; it is also the quickest.
+  if (length !== null || request.body === null) return request.arrayBuffer();
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of request.body) {
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES_MAX) throw new GatewayError({ reason: "body_too_large" });
+    chunks.push(chunk);
+  }
+  return concat(chunks);
 }
 
 function forwardedHeaders(headers: Headers, route: OllamaRoute): HeaderPairs {

@@ -21,6 +21,7 @@ import {
 } from "../protocol/frames.ts";
 import { DATA_BYTES_MAX, GRACE_MS } from "../protocol/limits.ts";
 import { Abort, Head, type Open } from "../protocol/messages.ts";
+import { concat } from "./bytes.ts";
 import { endingOf } from "./ending.ts";
 import { errorResponse, type FailureReason, GatewayError, tellCaller } from "./errors.ts";
 
@@ -370,16 +371,4 @@ export class EdgeStream {
     }
     this.#ended.resolve(ended);
   }
-}
-
-function concat(chunks: Uint8Array[]): Uint8Array {
-  const [only] = chunks;
-  if (chunks.length === 1 && only !== undefined) return only;
-  const whole = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
 }
