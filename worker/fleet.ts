@@ -17,10 +17,12 @@ let kept: Kept | null = null;
 const open = new Map<string, number>();
 
 export async function boxesOf(env: Bindings): Promise<RegisteredBox[]> {
-  const fresh = kept !== null && Date.now() - kept.atMs < KEEP_MS && kept.boxes.some((box) => box.state === "up");
-  if (kept !== null && fresh) return kept.boxes;
+  const nowMs = Date.now();
+  if (kept !== null && nowMs - kept.atMs < KEEP_MS && kept.boxes.some((box) => box.state === "up")) return kept.boxes;
+  // Whoever finds it too old asks; the others go on with what there is until the answer comes.
+  if (kept !== null) kept.atMs = nowMs;
   const boxes = await theAggregator(env).registry();
-  kept = { boxes, atMs: Date.now() };
+  kept = { boxes, atMs: nowMs };
   return boxes;
 }
 
