@@ -50,6 +50,7 @@ export class OllamaClient {
 
   send(local: LocalRequest): LocalExchange {
     let isOver = false;
+    let isRead = false;
     let answer: http.IncomingMessage | null = null;
     let request = this.#open(local);
     const fail = (error: Error) => {
@@ -63,14 +64,16 @@ export class OllamaClient {
         local.onHead(message.statusCode ?? 502, answerHeaders(message.rawHeaders));
         message.on("data", local.onData);
         message.once("end", () => {
+          isRead = true;
           if (isOver) return;
           isOver = true;
           local.onEnd();
         });
         message.once("aborted", () => fail(new Error("Ollama closed the connection in the middle of its answer")));
-        message.once("error", fail);
+        message.on("error", fail);
       });
-      request.once("error", (error: NodeJS.ErrnoException) => {
+      // Not `once`: a body that is still being written to a connection that broke fails again.
+      request.on("error", (error: NodeJS.ErrnoException) => {
         // A kept-alive connection may be closed by Ollama just as we use it: nothing was served, ask again.
         if (!isOver && answer === null && request.reusedSocket && error.code === "ECONNRESET" && local.body !== null) {
           request = this.#open(local);
@@ -88,10 +91,9 @@ export class OllamaClient {
       pause: () => answer?.pause(),
       resume: () => answer?.resume(),
       abort: () => {
-        if (isOver) return;
         isOver = true;
-        request.on("error", () => {}); // destroying makes one; it says nothing new
-        request.destroy();
+        // Complete both ways, the connection is kept for the next request; else it goes, and Ollama sees that.
+        if (!isRead || !request.writableEnded) request.destroy();
       },
     };
   }
@@ -114,7 +116,7 @@ export class OllamaClient {
     // Checked here too, though the edge sends nothing else: this is the side that guards the box.
     for (const [name, value] of headers) if (FORWARDED_HEADERS.has(name)) request.setHeader(name, value);
     const length = headers.find(([name]) => name === "content-length")?.[1];
-    if (body !== null) request.setHeader("content-length", body.length);
+    if (body !== null && (body.length > 0 || method === "POST")) request.setHeader("content-length", body.length);
     else if (length !== undefined && /^\d+$/.test(length)) request.setHeader("content-length", length);
     return request;
   }
