@@ -145,7 +145,7 @@ export class EdgeAgent {
         case FrameType.ack:
         case FrameType.abort:
           // Of a stream that is over: its last words crossed ours.
-          this.#streams.get(frame.stream)?.receive(frame);
+          this.#deliver(this.#streams.get(frame.stream), frame);
           break;
         case FrameType.resume:
           this.#resume(frame);
@@ -166,10 +166,20 @@ export class EdgeAgent {
 
   #open(frame: Frame): void {
     const known = this.#streams.get(frame.stream);
-    if (known !== undefined) return known.receive(frame);
+    if (known !== undefined) return this.#deliver(known, frame);
     if (this.#spool.knows(frame.stream)) return this.#refuse(frame.stream, "lost", "the agent was restarted while it served this request");
     if (this.#isDraining) return this.#refuse(frame.stream, "draining", `box ${this.#config.box} takes no new requests`);
-    const open = parsePayload(Open, frame.payload);
+    let open: Open;
+    try {
+      open = parsePayload(Open, frame.payload);
+    } catch (error) {
+      // Not the tunnel's fault: closed for it, it would be resumed with the same frame, for ever.
+      return this.#refuse(
+        frame.stream,
+        "bad_request",
+        `box ${this.#config.box} does not understand the request: ${(error as Error).message}`,
+      );
+    }
     const match = matchOllamaRoute(open.method, open.path);
     // The edge has checked this. The box checks it too: it is the box's Ollama.
     if (!match.ok || match.route.path !== open.endpoint) {
@@ -177,13 +187,25 @@ export class EdgeAgent {
     }
     const stream = new AgentStream(frame.stream, open, match.route.body === "raw", this.#shell);
     this.#streams.set(frame.stream, stream);
-    stream.receive(frame);
+    this.#deliver(stream, frame);
+  }
+
+  /** What one stream cannot take ends that stream: all others share its tunnel, and this process. */
+  #deliver(stream: AgentStream | undefined, frame: Frame): void {
+    try {
+      stream?.receive(frame);
+    } catch (error) {
+      this.#log("error", "stream_failed", { request_id: frame.stream, error });
+      stream?.refuse((error as Error).message);
+    }
   }
 
   #resume(frame: Frame): void {
     const stream = this.#streams.get(frame.stream);
-    if (stream !== undefined) return stream.receive(frame);
+    if (stream !== undefined) return this.#deliver(stream, frame);
     if (this.#spool.knows(frame.stream)) return this.#refuse(frame.stream, "lost", "the agent was restarted while it served this request");
+    // Answered in part by an agent whose spool is gone: asked again, Ollama would go on differently. Not "lost": only the edge can record it.
+    if (frame.seq > 0) return this.#refuse(frame.stream, "bad_request", `box ${this.#config.box} has forgotten this request`);
     // Never seen: its first frames were lost on the way. Ask for them.
     this.#outgoing.now({ type: FrameType.resume, stream: frame.stream, seq: 0, payload: new Uint8Array(0) });
   }

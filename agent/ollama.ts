@@ -114,13 +114,19 @@ export class OllamaClient {
     });
     request.setHeader("host", "localhost:11434");
     // Checked here too, though the edge sends nothing else: this is the side that guards the box.
-    for (const [name, value] of headers) if (FORWARDED_HEADERS.has(name)) request.setHeader(name, value);
+    for (const [name, value] of headers) if (FORWARDED_HEADERS.has(name)) request.setHeader(name, fieldValue(value));
     const length = headers.find(([name]) => name === "content-length")?.[1];
     if (body !== null && (body.length > 0 || method === "POST")) request.setHeader("content-length", body.length);
     else if (length !== undefined && /^\d+$/.test(length)) request.setHeader("content-length", length);
     return request;
   }
 }
+
+/** A value as Node takes it: UTF-8 as one character a byte, without the control characters that it throws at. */
+const fieldValue = (text: string): string =>
+  Buffer.from(text)
+    .toString("latin1")
+    .replace(/[^\t\x20-\x7e\x80-\xff]/g, "");
 
 /** Name-value pairs of the answer without what belongs to the local connection. */
 function answerHeaders(raw: string[]): Headers {

@@ -131,7 +131,14 @@ export class AgentStream implements Source {
 
   /** Ends the stream because the edge, or this agent, will not come back for it. */
   giveUp(message: string): void {
-    this.#fail("tunnel", message);
+    // All was said, and only the edge's last word is missing. Had it told the caller something else, it has recorded that.
+    if (this.#endSent) this.#succeed();
+    else this.#abort("lost", "tunnel", message);
+  }
+
+  /** Ends the stream because the edge said what cannot be. */
+  refuse(message: string): void {
+    this.#abort("bad_request", "gateway", message);
   }
 
   #begin(): void {

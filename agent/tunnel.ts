@@ -84,6 +84,7 @@ export class Tunnel {
     });
     this.#socket = socket;
     this.#lastHeardMs = now();
+    const dialledMs = now();
     const isCurrent = () => this.#socket === socket;
 
     socket.on("unexpected-response", (_request, response) => {
@@ -92,13 +93,14 @@ export class Tunnel {
       response.on("data", (chunk: string) => {
         if (text.length < 4_096) text += chunk;
       });
-      response.on("end", () => isCurrent() && this.#lost(refusalOf(response.statusCode ?? 0, text)));
+      // Not "end": an answer that is cut off has none, and nothing else would dial again.
+      response.on("close", () => isCurrent() && this.#lost(refusalOf(response.statusCode ?? 0, text)));
     });
     socket.on("open", () => {
       if (!isCurrent()) return;
       this.#lastHeardMs = now();
       socket.send(encodeFrames([tunnelFrame(FrameType.hello, hello())]));
-      this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
+      this.#heartbeat = setInterval(() => this.#beat(dialledMs), HEARTBEAT_MS);
     });
     socket.on("message", (data, isBinary) => {
       if (!isCurrent()) return;
@@ -138,8 +140,10 @@ export class Tunnel {
     if (rest.length > 0) this.#options.onFrames(rest);
   }
 
-  #beat(): void {
-    if (this.#options.now() - this.#lastHeardMs > SILENCE_MS) {
+  #beat(dialledMs: number): void {
+    // The platform answers pings for a Box that never says welcome.
+    const isUnwelcome = !this.#isUp && this.#options.now() - dialledMs > 2 * HANDSHAKE_MS;
+    if (isUnwelcome || this.#options.now() - this.#lastHeardMs > SILENCE_MS) {
       this.#options.log("warn", "tunnel_silent", { silent_ms: Math.round(this.#options.now() - this.#lastHeardMs) });
       const socket = this.#socket;
       this.#lost(null);

@@ -8,8 +8,8 @@
  *
  * Pure: no socket, no clock. Both programs use both classes.
  */
-import { type Frame, FrameError, type FrameType, NO_PAYLOAD, SEQ_MAX, type StreamId } from "./frames.ts";
-import { ACK_EVERY_BYTES, WINDOW_BYTES } from "./limits.ts";
+import { type Frame, FrameError, FrameType, NO_PAYLOAD, SEQ_MAX, type StreamId } from "./frames.ts";
+import { ACK_EVERY_BYTES, DATA_BYTES_MAX, WINDOW_BYTES } from "./limits.ts";
 
 export class Sender {
   readonly #stream: StreamId;
@@ -65,6 +65,8 @@ export class Sender {
    */
   since(next: number): Frame[] {
     this.#check(next);
+    // An end that forgot what it had consumed would wait for it for ever.
+    if (next < this.#next - this.#kept.length) throw new FrameError(`frame ${next} expected again, though it was consumed`);
     return this.#kept.filter((frame) => frame.seq >= next);
   }
 
@@ -75,7 +77,9 @@ export class Sender {
 
 export class Receiver {
   #next = 0;
+  #askedFor = -1;
   #consumed = 0;
+  #heldBytes = 0;
   #unacknowledgedBytes = 0;
 
   /** The number of the frame this end has not seen yet. */
@@ -88,20 +92,34 @@ export class Receiver {
     return this.#consumed;
   }
 
-  /** `new`: deliver it. `duplicate`: drop it. `gap`: drop it and ask for a resume. */
-  accept(frame: Frame): "new" | "duplicate" | "gap" {
-    if (frame.seq < this.#next) return "duplicate";
-    if (frame.seq > this.#next) return "gap";
+  /**
+   * `new`: deliver it. `gap`: drop it and ask for a resume. `drop`: it was seen, or was asked for already.
+   * @throws {FrameError} when the sender sends more than its window: memory is bounded on this side too.
+   */
+  accept(frame: Frame): "new" | "gap" | "drop" {
+    if (frame.seq < this.#next) return "drop";
+    if (frame.seq > this.#next) {
+      const isAsked = this.#askedFor === this.#next;
+      this.#askedFor = this.#next;
+      return isAsked ? "drop" : "gap";
+    }
+    if (frame.type === FrameType.data) {
+      // A sender may pass its window by less than one frame.
+      const heldBytes = this.#heldBytes + frame.payload.length;
+      if (heldBytes > WINDOW_BYTES + DATA_BYTES_MAX) throw new FrameError("more bytes than the window allows");
+      this.#heldBytes = heldBytes;
+    }
     this.#next++;
     return "new";
   }
 
   /**
-   * Notes that every frame before `next` was consumed.
+   * Notes that every frame before `next` was consumed, with `bytes` of data since the last time.
    * @returns whether an acknowledgement is due now.
    */
   consume(next: number, bytes: number): boolean {
     this.#consumed = Math.max(this.#consumed, next);
+    this.#heldBytes -= bytes;
     this.#unacknowledgedBytes += bytes;
     if (this.#unacknowledgedBytes < ACK_EVERY_BYTES) return false;
     this.#unacknowledgedBytes = 0;

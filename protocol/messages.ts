@@ -6,7 +6,20 @@ import { z } from "zod";
 import { Api, BoxName, RequestRecord } from "./records.ts";
 
 /** Header names are lower case; order and duplicates are kept. */
-export const Headers = z.array(z.tuple([z.string().max(256), z.string().max(16_384)])).max(128);
+export const Headers = z
+  .array(
+    z.tuple([
+      z
+        .string()
+        .max(256)
+        .regex(/^[!#$%&'*+.^_`|~0-9a-z-]+$/),
+      z
+        .string()
+        .max(16_384)
+        .regex(/^[^\0\r\n]*$/),
+    ]),
+  )
+  .max(128);
 export type Headers = z.infer<typeof Headers>;
 
 /** HELLO, first frame of the agent: who it is. */

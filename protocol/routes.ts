@@ -68,7 +68,7 @@ export const OLLAMA_ROUTES: readonly OllamaRoute[] = [
 ];
 
 /** One path segment for `:model`: no escapes but `%3A`, which SDKs write for the colon of a tag. */
-const MODEL_SEGMENT = /^(?:[A-Za-z0-9._-]|:|%3[Aa])+$/;
+const MODEL_SEGMENT = /^(?:[A-Za-z0-9._-]|:|%3[Aa]){1,512}$/;
 const DIGEST_SEGMENT = /^sha256:[0-9a-f]{64}$/;
 
 export type RouteMatch =

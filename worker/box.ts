@@ -58,6 +58,7 @@ export class Box extends DurableObject<Bindings> {
   readonly #streams = new Map<StreamId, WebSocket>();
   #attached: Set<WebSocket> | null = null;
   #agent: WebSocket | null | undefined;
+  #agentHeardMs = 0;
   #lookedMs = 0;
   #queued: { count: number; atMs: number } | null = null;
   #awaitingReadings: (() => void)[] = [];
@@ -110,10 +111,11 @@ export class Box extends DurableObject<Bindings> {
   override async webSocketMessage(socket: WebSocket, message: ArrayBuffer | string): Promise<void> {
     const attachment = attachmentOf(socket);
     if (attachment.kind === "stream") {
-      const agent = this.#agentSocket();
+      const agent = this.#liveAgent();
       if (agent !== null && typeof message !== "string") sendTo(agent, message);
       return;
     }
+    if (socket === this.#agent) this.#agentHeardMs = Date.now();
     if (typeof message === "string") return; // a heartbeat that the platform did not answer
     try {
       const frames = decodeFrames(message);
@@ -139,7 +141,8 @@ export class Box extends DurableObject<Bindings> {
     if (this.#streams.get(attachment.id) === socket) this.#streams.delete(attachment.id);
     this.#attached?.delete(socket);
     // A Worker that ends a stream in order closes with 1000. Any other close is an invocation that died with its caller.
-    if (code !== 1000) this.#cancel(attachment.id);
+    // Unless it has attached again: then only this socket was lost.
+    if (code !== 1000 && this.#streamSocket(attachment.id) === null) this.#cancel(attachment.id);
   }
 
   override async webSocketError(socket: WebSocket): Promise<void> {
@@ -181,10 +184,13 @@ export class Box extends DurableObject<Bindings> {
     holder?.close(CLOSE_REPLACED, "replaced by a newer connection of the same agent");
     attach(socket, { ...attachment, agentId: hello.agent_id });
     this.#agent = socket;
+    this.#agentHeardMs = Date.now();
     const welcome: Welcome = { edge_version: VERSION, now_ms: Date.now(), heartbeat_ms: HEARTBEAT_MS };
     sendTo(socket, encodeFrames([tunnelFrame(FrameType.welcome, welcome)]));
     this.#tellStreams(FrameType.back);
-    this.ctx.waitUntil(theAggregator(this.env).connected(hello));
+    // Not in the registry, the box would be chosen for nothing, however well its tunnel is: it dials again.
+    const registered = theAggregator(this.env).connected(hello);
+    this.ctx.waitUntil(registered.catch(() => socket.close(1011, "the registry of boxes did not answer")));
   }
 
   async #fromAgent(socket: WebSocket, attachment: AgentAttachment, frames: Frame[], message: Uint8Array): Promise<void> {
@@ -251,7 +257,7 @@ export class Box extends DurableObject<Bindings> {
     if (agentId === null || socket !== this.#agentSocket()) return; // never greeted, or replaced
     this.#agent = null;
     this.#tellStreams(FrameType.gone);
-    await theAggregator(this.env).gone(box);
+    await theAggregator(this.env).gone(box, Date.now()); // now, not when it arrives: a reconnect may overtake it
   }
 
   #cancel(id: StreamId): void {
@@ -290,7 +296,8 @@ export class Box extends DurableObject<Bindings> {
   #liveAgent(): WebSocket | null {
     const agent = this.#agentSocket();
     if (agent === null) return null;
-    const heardMs = Math.max(this.ctx.getWebSocketAutoResponseTimestamp(agent)?.getTime() ?? 0, agentOf(agent).sinceMs);
+    const pingedMs = this.ctx.getWebSocketAutoResponseTimestamp(agent)?.getTime() ?? 0;
+    const heardMs = Math.max(pingedMs, this.#agentHeardMs, agentOf(agent).sinceMs);
     if (isOpen(agent) && Date.now() - heardMs <= SILENCE_MS + HEARTBEAT_MS) return agent;
     agent.close(CLOSE_REPLACED, "no heartbeat");
     this.ctx.waitUntil(this.#lost(agent));

@@ -19,7 +19,7 @@ import {
   parsePayload,
   type StreamId,
 } from "../protocol/frames.ts";
-import { DATA_BYTES_MAX, GRACE_MS } from "../protocol/limits.ts";
+import { DATA_BYTES_MAX, ERROR_CHARS_MAX, GRACE_MS } from "../protocol/limits.ts";
 import { Abort, Head, type Open } from "../protocol/messages.ts";
 import { concat } from "./bytes.ts";
 import { endingOf } from "./ending.ts";
@@ -46,6 +46,8 @@ export type Ended =
   | { by: "edge"; status: "cancelled"; httpStatus: number };
 
 const REDIAL_MS = 100;
+/** Nothing heard from the agent for so long: is it still there? A cold load is silent too, so this is asked seldom. */
+const PROBE_MS = 5_000;
 /** Statuses whose answers have no body (RFC 9110). */
 const NULL_BODY = new Set([204, 205, 304]);
 
@@ -58,6 +60,8 @@ export class EdgeStream {
   #socket: WebSocket;
   #isAgentAway = false;
   #grace: ReturnType<typeof setTimeout> | null = null;
+  #probe: ReturnType<typeof setInterval> | null = null;
+  #isSilent = false;
   // The request on its way to the box.
   #reader: ReadableStreamDefaultReader<Uint8Array> | null = null;
   #chunk: Uint8Array | null = null;
@@ -83,8 +87,10 @@ export class EdgeStream {
     else this.#chunk = call.body;
     this.#listen(socket);
     call.signal.addEventListener("abort", () => this.#cancel(), { once: true });
-    if (call.signal.aborted) this.#cancel();
     this.#send([this.#sender.frame(FrameType.open, jsonBytes(call.open)), ...this.#bodyFrames()]);
+    // After the OPEN: the agent records a stream that was cancelled, but not one that it never saw.
+    if (call.signal.aborted) this.#cancel();
+    if (!this.#isOver) this.#probe = setInterval(() => this.#checkSilence(), PROBE_MS);
   }
 
   /** The caller's answer, once it begins. Never rejects. */
@@ -106,11 +112,15 @@ export class EdgeStream {
         this.#receive(decodeFrames(data as ArrayBuffer));
       } catch (error) {
         if (!(error instanceof FrameError)) throw error;
-        this.#fail({ reason: "ollama_broke", message: `The box sent something that is no answer: ${error.message}` });
+        this.#abort("gave_up", error.message.slice(0, ERROR_CHARS_MAX)); // it believes that all is well
+        this.#fail({ reason: "box_refused", message: `The box sent something that is no answer: ${error.message}` });
       }
     });
+    let isLost = false;
     const lost = () => {
-      if (!this.#isOver && socket === this.#socket) void this.#redial();
+      if (isLost || this.#isOver || socket !== this.#socket) return;
+      isLost = true; // an error may be followed by a close: one new socket is enough
+      void this.#redial();
     };
     socket.addEventListener("close", lost);
     socket.addEventListener("error", lost);
@@ -234,11 +244,12 @@ export class EdgeStream {
   async #breakOff(failure: FailureReason): Promise<void> {
     const type = this.#head?.headers.find(([name]) => name === "content-type")?.[1] ?? "";
     const last = endingOf(type, this.#call.open.api, tellCaller(failure), this.#call.id, this.#isAtLineStart);
-    if (last === null) await this.#writer?.abort(new GatewayError(failure));
-    else {
-      await this.#writer?.write(last);
-      await this.#writer?.close();
+    if (last === null) {
+      this.#over(this.#endedBy(failure)); // first: an aborted writer looks like a caller that left
+      return this.#writer?.abort(new GatewayError(failure));
     }
+    await this.#writer?.write(last);
+    await this.#writer?.close();
     this.#over(this.#endedBy(failure));
   }
 
@@ -302,8 +313,15 @@ export class EdgeStream {
     this.#grace ??= setTimeout(() => this.#giveUp(), GRACE_MS);
   }
 
+  /** A half-open link says nothing by itself: whatever the Box is sent, it looks whether its agent lives. */
+  #checkSilence(): void {
+    if (this.#isSilent && !this.#isAgentAway) this.#acknowledge();
+    this.#isSilent = true;
+  }
+
   #heard(): void {
     this.#isAgentAway = false;
+    this.#isSilent = false;
     if (this.#grace !== null) clearTimeout(this.#grace);
     this.#grace = null;
   }
@@ -362,6 +380,7 @@ export class EdgeStream {
   #over(ended: Ended): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    if (this.#probe !== null) clearInterval(this.#probe);
     if (this.#grace !== null) clearTimeout(this.#grace);
     this.#reader?.cancel().catch(() => {});
     try {

@@ -5,6 +5,7 @@
  * of keys and lets the last duplicate win, so a checked body that is passed on raw could say
  * something else to Ollama than it said to us.
  */
+import { BODY_BYTES_MAX } from "../protocol/limits.ts";
 import { isCloudModel, type OllamaRoute } from "../protocol/routes.ts";
 import type { FailureReason } from "./errors.ts";
 
@@ -56,7 +57,10 @@ export function checkBody(route: OllamaRoute, text: string): { ok: true; body: C
     return bad('The field "stream" must be true or false.');
   const model = [value.model, value.name, value.source].find((named) => typeof named === "string" && named !== "");
   const stream = route.streams === "by_default" ? value.stream !== false : route.streams === "when_asked" && value.stream === true;
-  return { ok: true, body: { bytes: encoder.encode(JSON.stringify(value)), model: typeof model === "string" ? model : null, stream } };
+  const bytes = encoder.encode(JSON.stringify(value));
+  // It may be longer than what came: 1e20 is written with 21 digits.
+  if (bytes.length > BODY_BYTES_MAX) return { ok: false, failure: { reason: "body_too_large" } };
+  return { ok: true, body: { bytes, model: typeof model === "string" ? model : null, stream } };
 }
 
 export const isObject = (value: unknown): value is Record<string, unknown> =>

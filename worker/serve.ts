@@ -61,8 +61,8 @@ export async function serve(
     answer.headers.set("x-box", box);
     return answer;
   } catch (error) {
-    if (!(error instanceof GatewayError)) throw error;
-    record(open, { box: null, status: "error", httpStatus: tellCaller(error.failure).status, failure: error.failure });
+    const failure: FailureReason = error instanceof GatewayError ? error.failure : { reason: "internal" };
+    record(open, { box: null, status: "error", httpStatus: tellCaller(failure).status, failure });
     throw error;
   }
 }
@@ -87,7 +87,12 @@ async function attachToSomeBox(env: Bindings, call: Call, model: string | null):
 
 async function attach(env: Bindings, box: string, id: string, isResume: boolean): Promise<WebSocket> {
   const url = `https://box/attach?box=${encodeURIComponent(box)}&stream=${id}${isResume ? "&resume=1" : ""}`;
-  const answer = await env.BOX.getByName(box).fetch(url, { headers: { upgrade: "websocket" } });
+  // A Box that is being restarted or moved throws. The next one may serve.
+  const answer = await env.BOX.getByName(box)
+    .fetch(url, { headers: { upgrade: "websocket" } })
+    .catch((error: unknown) => {
+      throw new GatewayError({ reason: "box_down", box }, { cause: error });
+    });
   if (answer.webSocket !== null) return answer.webSocket;
   const { error } = await answer.json<{ error?: { code?: string } }>();
   const reason = error?.code === "box_draining" || error?.code === "box_busy" ? error.code : "box_down";

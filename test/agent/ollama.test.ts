@@ -72,6 +72,16 @@ test("what reaches Ollama has a local host, a length, and none of the headers th
   expect(seen).toEqual({ host: "localhost:11434", "content-type": "application/json", "content-length": "2", connection: "keep-alive" });
 });
 
+test("a header in any script, or with characters that no header has, reaches Ollama as bytes and harms nobody", async () => {
+  let seen = "";
+  const { client } = await ollama((request, response) => {
+    seen = Buffer.from(request.headers["user-agent"] ?? "", "latin1").toString();
+    request.resume().on("end", () => response.end("ok"));
+  });
+  expect(await ask(client, bytes("{}"), [["user-agent", "caf\u00e9 \u2603 a\u0001b\r\n"]]).outcome).toMatchObject({ text: "ok" });
+  expect(seen).toBe("caf\u00e9 \u2603 ab");
+});
+
 test("a redirect is an answer, not an order", async () => {
   let requests = 0;
   const { client } = await ollama((_, response) => {

@@ -32,6 +32,7 @@ const TRICKS = [
   "/v1/models/a/b",
   "/v1/models/..%2f..%2fapi%2fdelete",
   "/v1/models/a%20b",
+  `/v1/models/${"a".repeat(513)}`,
   "/api/blobs/sha256:../../etc/passwd",
   "/api/blobs/sha256-0000",
   "http://evil/api/delete",

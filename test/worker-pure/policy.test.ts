@@ -47,6 +47,7 @@ const REFUSED: [why: string, text: string, reason: string, what?: RegExp][] = [
   ["a model that is a number", '{"model":7}', "bad_request", /"model" must be a string/],
   ["a model name without end", `{"model":"${"x".repeat(513)}"}`, "bad_request", /longer than 512/],
   ["a stream flag that is a string", '{"model":"m","stream":"yes"}', "bad_request", /"stream" must be true or false/],
+  ["numbers that grow beyond the limit when they are written anew", `{"model":"m","x":[${"1e20,".repeat(800_000)}0]}`, "body_too_large"],
   ["a cloud model", '{"model":"gpt-oss:120b-cloud"}', "cloud_model"],
   ["a cloud model in capitals", '{"model":"GPT-OSS:CLOUD"}', "cloud_model"],
   ["a cloud model by its old name", '{"name":"deepseek:cloud"}', "cloud_model"],

@@ -1,9 +1,11 @@
-import { evictDurableObject } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { FrameType, jsonBytes, NO_PAYLOAD, parsePayload } from "../../protocol/frames.ts";
 import { Open } from "../../protocol/messages.ts";
+import type { Aggregator } from "../../worker/aggregator.ts";
 import { theAggregator } from "../../worker/aggregator-stub.ts";
+import type { Box } from "../../worker/box.ts";
 import { forgetBoxes } from "../../worker/fleet.ts";
 import { FakeAgent } from "./fake-agent.ts";
 
@@ -207,6 +209,92 @@ test("a caller that goes away cancels the request on the box", async () => {
   const abort = await agent.next(FrameType.abort);
   expect(abort.stream).toBe(stream);
   expect(new TextDecoder().decode(abort.payload)).toContain("caller_gone");
+});
+
+test("an answer that the edge cannot read ends the call on both sides, with one record", async () => {
+  const agent = await FakeAgent.connect("unreadable");
+  forgetBoxes();
+  for (const headers of [
+    Array<[string, string]>(200).fill(["a", "b"]),
+    [["bad name", "x"]] as [string, string][],
+    [["a", "b\r\nc: d"]] as [string, string][],
+  ]) {
+    const answered = chat("unreadable");
+    const { stream } = await agent.next(FrameType.open);
+    agent.send({ type: FrameType.head, stream, seq: 0, payload: jsonBytes({ status: 200, headers }) });
+    expect((await answered).status).toBe(502);
+    expect((await agent.next(FrameType.abort)).stream).toBe(stream);
+    expect(await eventually(() => logOf(stream))).toMatchObject({ status: "error", box: "unreadable" });
+  }
+});
+
+test("a plain answer that breaks off breaks, and is an error, not a caller that left", async () => {
+  const agent = await FakeAgent.connect("plain");
+  forgetBoxes();
+  const answered = chat("plain");
+  const { stream } = await agent.next(FrameType.open);
+  agent.send(
+    { type: FrameType.head, stream, seq: 0, payload: jsonBytes({ status: 200, headers: [["content-type", "application/json"]] }) },
+    { type: FrameType.data, stream, seq: 1, payload: new TextEncoder().encode('{"half":') },
+  );
+  const answer = await answered;
+  agent.send({ type: FrameType.abort, stream, seq: 0, payload: jsonBytes({ code: "draining", message: "x" }) });
+  await expect(textOf(answer)).rejects.toThrow();
+  expect(await eventually(() => logOf(stream))).toMatchObject({ status: "error", failed_at: "gateway" });
+  expect(agent.frames.filter(({ type }) => type === FrameType.abort)).toEqual([]);
+});
+
+test("the late close of a stream's old socket does not cancel the stream that has attached again", async () => {
+  const agent = await FakeAgent.connect("late");
+  const box = env.BOX.getByName("late");
+  const id = crypto.randomUUID();
+  const attach = async (more: string) => {
+    const { webSocket } = await box.fetch(`https://box/attach?box=late&stream=${id}${more}`, { headers: { upgrade: "websocket" } });
+    webSocket?.accept();
+    return webSocket;
+  };
+  const old = await attach("");
+  const current = await attach("&resume=1");
+  old?.close(1011, "lost");
+  await eventually(async () => ((await box.look()).inFlight === 1 ? true : undefined));
+  expect(agent.frames.filter(({ type }) => type === FrameType.abort)).toEqual([]);
+  current?.close(1011, "lost");
+  expect((await agent.next(FrameType.abort)).stream).toBe(id);
+});
+
+/** The next call of a method throws, as it does when the object is reset under it. Calls from outside go to the prototype. */
+function failOnce(object: object, method: string): void {
+  const prototype: object = Object.getPrototypeOf(object);
+  const whole = Object.getOwnPropertyDescriptor(prototype, method);
+  if (whole === undefined) throw new Error(`no method ${method}`);
+  const restoring = () => {
+    Object.defineProperty(prototype, method, whole);
+    throw new Error("the object was reset");
+  };
+  Object.defineProperty(prototype, method, { ...whole, value: restoring });
+}
+
+test("an agent that the registry could not take is told to dial again", async () => {
+  await runInDurableObject(theAggregator(env), (aggregator: Aggregator) => {
+    failOnce(aggregator, "connected");
+  });
+  const agent = await FakeAgent.connect("unlucky");
+  expect(await agent.untilClosed()).toMatchObject({ code: 1011 });
+});
+
+test("a Box that throws is a box that is down: said so, and recorded", async () => {
+  await FakeAgent.connect("moved");
+  forgetBoxes();
+  await runInDurableObject(env.BOX.getByName("moved"), (box: Box) => {
+    failOnce(box, "fetch");
+  });
+  const answer = await chat("moved");
+  expect(answer.status).toBe(503);
+  expect(await eventually(() => logOf(answer.headers.get("x-request-id")))).toMatchObject({
+    status: "error",
+    failed_at: "gateway",
+    http_status: 503,
+  });
 });
 
 test("records are confirmed once they are in the ledger; a bad one does not hold up the others", async () => {

@@ -1,0 +1,108 @@
+/** The agent against an edge that misbehaves, and a network that does. */
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { expect, test } from "vitest";
+import { Tunnel } from "../../agent/tunnel.ts";
+import { startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { FrameType, NO_PAYLOAD } from "../../protocol/frames.ts";
+import { FakeEdge } from "../support/fake-edge.ts";
+import { eventually } from "../support/stack.ts";
+
+const abortText = (payload: Uint8Array) => new TextDecoder().decode(payload);
+
+async function withOllama(run: (edge: FakeEdge) => Promise<void>): Promise<void> {
+  const ollama = await startSimulatedOllama({ models: ["m:latest"], loadMsPerGb: 0 });
+  try {
+    await using edge = await FakeEdge.start(ollama.url);
+    await run(edge);
+  } finally {
+    await ollama.close();
+  }
+}
+
+test("a request that one stream cannot take ends that stream; the tunnel and the other streams go on", () =>
+  withOllama(async (edge) => {
+    const [deep, long, forbidden, good] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
+    edge.open(deep, {}, `{"model":"m","messages":[],"x":${"[".repeat(20_000)}${"]".repeat(20_000)}}`);
+    edge.open(long, { model: "x".repeat(600) });
+    edge.open(forbidden, { path: "/api/delete", endpoint: "/api/delete" });
+    edge.open(
+      good,
+      { stream: false },
+      '{"model":"m","stream":false,"messages":[{"role":"user","content":"x"}],"options":{"num_predict":2}}',
+    );
+    expect(abortText((await edge.heard(FrameType.abort, long)).payload)).toContain("does not understand");
+    expect(abortText((await edge.heard(FrameType.abort, forbidden)).payload)).toContain("not allowed on box b");
+    await edge.heard(FrameType.end, good);
+    expect(edge.closes).toEqual([]);
+    expect(edge.dials).toBe(1);
+  }));
+
+test("an agent that has forgotten an answer that had begun does not begin another", () =>
+  withOllama(async (edge) => {
+    const id = randomUUID();
+    edge.say({ type: FrameType.resume, stream: id, seq: 3, payload: NO_PAYLOAD });
+    expect(abortText((await edge.heard(FrameType.abort, id)).payload)).toContain("has forgotten this request");
+    // One whose answer has not begun it asks for.
+    const other = randomUUID();
+    edge.say({ type: FrameType.resume, stream: other, seq: 0, payload: NO_PAYLOAD });
+    expect((await edge.heard(FrameType.resume, other)).seq).toBe(0);
+  }));
+
+test("an OPEN that comes again does not ask Ollama again", () =>
+  withOllama(async (edge) => {
+    const id = randomUUID();
+    edge.open(id, {}, '{"model":"m","stream":false,"messages":[]}');
+    const end = await edge.heard(FrameType.end, id);
+    edge.say({ type: FrameType.ack, stream: id, seq: end.seq + 1, payload: NO_PAYLOAD });
+    expect(await edge.recorded(id)).toMatchObject({ status: "success" });
+    edge.open(id);
+    expect(abortText((await edge.heard(FrameType.abort, id)).payload)).toContain("lost");
+    expect(edge.records.filter(({ request_id }) => request_id === id)).toHaveLength(1);
+  }));
+
+test("an answer that was cut in the middle is sent again from where the edge asks", () =>
+  withOllama(async (edge) => {
+    const id = randomUUID();
+    edge.open(id, {}, '{"model":"m","messages":[{"role":"user","content":"x"}],"options":{"num_predict":20}}');
+    const end = await edge.heard(FrameType.end, id);
+    const before = edge.frames.filter(({ stream, type }) => stream === id && type === FrameType.data);
+    edge.frames.length = 0;
+    edge.cut();
+    await eventually(async () => edge.dials === 2);
+    await eventually(async () => {
+      edge.say({ type: FrameType.resume, stream: id, seq: 1, payload: NO_PAYLOAD });
+      return edge.frames.some(({ type }) => type === FrameType.end);
+    });
+    const after = edge.frames.filter(({ stream, type }) => stream === id && type === FrameType.data);
+    expect(after.slice(0, before.length)).toEqual(before);
+    edge.say({ type: FrameType.ack, stream: id, seq: end.seq + 1, payload: NO_PAYLOAD });
+    expect(await edge.recorded(id)).toMatchObject({ status: "success", completion_tokens: 20 });
+  }));
+
+test("an edge whose refusal breaks off is dialled again", async () => {
+  let dials = 0;
+  const server = createServer((socket) => {
+    dials++;
+    socket.on("error", () => {});
+    socket.once("data", () => socket.write("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 1000\r\n\r\npart", () => socket.destroy()));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const tunnel = new Tunnel({
+    edgeUrl: new URL(`http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`),
+    secret: null,
+    hello: () => ({ box: "b", agent_id: randomUUID(), boot_id: randomUUID(), agent_version: "0", now_ms: 0, simulated: false }),
+    onUp: () => {},
+    onDown: () => {},
+    onFrames: () => {},
+    log: () => {},
+    now: () => performance.now(),
+  });
+  tunnel.start();
+  await eventually(async () => dials >= 2);
+  tunnel.stop();
+  server.close();
+});

@@ -1,0 +1,125 @@
+/** An edge that says only what a test tells it, over a real WebSocket, to a real agent in this process. */
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type WebSocket, WebSocketServer } from "ws";
+import { EdgeAgent } from "../../agent/agent.ts";
+import { Spool } from "../../agent/spool.ts";
+import {
+  decodeFrames,
+  encodeFrames,
+  type Frame,
+  FrameType,
+  jsonBytes,
+  NO_PAYLOAD,
+  parsePayload,
+  tunnelFrame,
+} from "../../protocol/frames.ts";
+import { type Open, Records } from "../../protocol/messages.ts";
+import type { RequestRecord } from "../../protocol/records.ts";
+import { eventually } from "./stack.ts";
+
+export class FakeEdge implements AsyncDisposable {
+  /** Everything heard but heartbeats and readings, in order. */
+  readonly frames: Frame[] = [];
+  readonly records: RequestRecord[] = [];
+  dials = 0;
+  closes: number[] = [];
+  readonly #http = createServer();
+  readonly #sockets = new WebSocketServer({ server: this.#http, handleProtocols: (offered) => [...offered][0] ?? false });
+  readonly #folder = mkdtempSync(join(tmpdir(), "fake-edge-"));
+  #socket: WebSocket | null = null;
+  #agent: EdgeAgent | null = null;
+
+  static async start(ollamaUrl = "http://127.0.0.1:9"): Promise<FakeEdge> {
+    const edge = new FakeEdge();
+    edge.#sockets.on("connection", (socket) => edge.#take(socket));
+    await new Promise<void>((resolve) => edge.#http.listen(0, "127.0.0.1", resolve));
+    const address = edge.#http.address();
+    const edgeUrl = new URL(`http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`);
+    const config = {
+      edgeUrl,
+      box: "b",
+      boxSecret: null,
+      ollamaUrl: new URL(ollamaUrl),
+      stateDir: edge.#folder,
+      nvidiaSmi: "/nonexistent",
+      simulated: false,
+    };
+    const log = () => {};
+    edge.#agent = new EdgeAgent(config, randomUUID(), Spool.open(join(edge.#folder, "spool"), { now: Date.now, log }), log);
+    edge.#agent.start();
+    await eventually(async () => edge.#socket !== null);
+    return edge;
+  }
+
+  say(...frames: Frame[]): void {
+    this.#socket?.send(encodeFrames(frames));
+  }
+
+  /** Ends the tunnel without a word. */
+  cut(): void {
+    this.#socket?.terminate();
+    this.#socket = null;
+  }
+
+  /** Asks for a chat. */
+  open(stream: string, more: Partial<Open> = {}, body = '{"model":"m","messages":[]}'): void {
+    const open: Open = {
+      method: "POST",
+      path: "/api/chat",
+      headers: [],
+      endpoint: "/api/chat",
+      api: "ollama",
+      model: "m",
+      stream: true,
+      started_at: new Date().toISOString(),
+      keep_text: true,
+      key_id: null,
+      client_ip: null,
+      user_agent: null,
+      ...more,
+    };
+    this.say(
+      { type: FrameType.open, stream, seq: 0, payload: jsonBytes(open) },
+      { type: FrameType.data, stream, seq: 1, payload: new TextEncoder().encode(body) },
+      { type: FrameType.end, stream, seq: 2, payload: NO_PAYLOAD },
+    );
+  }
+
+  /** The first frame of that type and stream, once it is there. */
+  heard = (type: FrameType, stream: string): Promise<Frame> =>
+    eventually(async () => this.frames.find((frame) => frame.type === type && frame.stream === stream));
+
+  /** The record of a request, once it was sent. */
+  recorded = (stream: string): Promise<RequestRecord> =>
+    eventually(async () => this.records.find(({ request_id }) => request_id === stream));
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#agent?.stop();
+    this.#sockets.close();
+    this.#http.closeAllConnections();
+    this.#http.close();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #take(socket: WebSocket): void {
+    this.dials++;
+    socket.on("close", (code) => this.closes.push(code));
+    socket.on("message", (data, isBinary) => {
+      if (!isBinary) return socket.send("pong");
+      for (const frame of decodeFrames(data as Buffer)) {
+        if (frame.type === FrameType.hello) {
+          this.#socket = socket;
+          this.say(tunnelFrame(FrameType.welcome, { edge_version: "0.0.0", now_ms: Date.now(), heartbeat_ms: 1_000 }));
+        } else if (frame.type === FrameType.records) {
+          const { position, records } = parsePayload(Records, frame.payload);
+          this.records.push(...records);
+          this.say(tunnelFrame(FrameType.recorded, { position }));
+        } else if (frame.type !== FrameType.readings) this.frames.push({ ...frame, payload: frame.payload.slice() });
+      }
+    });
+  }
+}
