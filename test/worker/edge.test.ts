@@ -1,12 +1,13 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { expect, test } from "vitest";
-import { FrameType, jsonBytes, NO_PAYLOAD, parsePayload } from "../../protocol/frames.ts";
+import { FrameType, jsonBytes, NO_PAYLOAD, parsePayload, TUNNEL } from "../../protocol/frames.ts";
 import { Open } from "../../protocol/messages.ts";
 import type { Aggregator } from "../../worker/aggregator.ts";
 import { theAggregator } from "../../worker/aggregator-stub.ts";
 import type { Box } from "../../worker/box.ts";
 import { forgetBoxes } from "../../worker/fleet.ts";
+import { recordOf } from "../support/records.ts";
 import { FakeAgent } from "./fake-agent.ts";
 
 const call = (path: string, init?: RequestInit) => exports.default.fetch(`http://localhost${path}`, init);
@@ -190,7 +191,7 @@ test("a box cannot say hello as another box", async () => {
 test("a box that drains takes no new calls", async () => {
   const agent = await FakeAgent.connect("tired");
   forgetBoxes();
-  agent.send({ type: FrameType.drain, stream: "00000000-0000-0000-0000-000000000000", seq: 0, payload: NO_PAYLOAD });
+  agent.send({ type: FrameType.drain, stream: TUNNEL, seq: 0, payload: NO_PAYLOAD });
   await eventually(async () => ((await env.BOX.getByName("tired").look()).isDraining ? true : undefined));
   const answer = await chat("tired");
   expect(answer.status).toBe(503);
@@ -299,42 +300,13 @@ test("a Box that throws is a box that is down: said so, and recorded", async () 
 
 test("records are confirmed once they are in the ledger; a bad one does not hold up the others", async () => {
   const agent = await FakeAgent.connect("ledger");
-  const id = crypto.randomUUID();
-  const record = {
-    request_id: id,
-    started_at: new Date().toISOString(),
-    box: "somebody-else",
-    model: "m:1b",
-    endpoint: "/api/chat",
-    api: "ollama",
-    stream: true,
-    status: "success",
-    http_status: 200,
-    failed_at: null,
-    error_message: null,
-    prompt: "hi",
-    response: "ho",
-    prompt_tokens: 1,
-    completion_tokens: 2,
-    latency_ms: 3,
-    ttft_ms: 1,
-    queue_ms: null,
-    load_ms: null,
-    prefill_ms: null,
-    decode_ms: null,
-    done_reason: "stop",
-    key_id: null,
-    client_ip: null,
-    user_agent: null,
-    energy_j: null,
-    resumed: 0,
-  };
+  const record = recordOf(Date.now(), { box: "somebody-else", prompt: "hi", prompt_tokens: 1, completion_tokens: 2 });
   const batch = { position: 7, records: [{ nonsense: true }, record, record] };
-  agent.send({ type: FrameType.records, stream: "00000000-0000-0000-0000-000000000000", seq: 0, payload: jsonBytes(batch) });
+  agent.send({ type: FrameType.records, stream: TUNNEL, seq: 0, payload: jsonBytes(batch) });
   const recorded = await agent.next(FrameType.recorded);
   expect(JSON.parse(new TextDecoder().decode(recorded.payload))).toEqual({ position: 7 });
   // A box writes under its own name only.
-  expect(await logOf(id)).toMatchObject({ box: "ledger", tokens_used: 3, prompt: "hi" });
+  expect(await logOf(record.request_id)).toMatchObject({ box: "ledger", tokens_used: 3, prompt: "hi" });
 });
 
 // What the edge refuses by itself, in each API's own shape.
