@@ -120,12 +120,13 @@ function endWithNpm(end: () => void): void {
 
 function greet(url: string, settings: LocalSettings, isReal: boolean): void {
   const isOpen = settings.worker.AUTH_MODE === "open";
+  const key = isOpen ? ", any API key" : ", with an API key";
   say(`ready ${url}`);
   say(`  dashboard   ${url}/`);
   say(`  API         ${url}/api/stats/current, /api/stats/logs, /api/models, /api/gpu, /api/metrics`);
-  say(`  ollama      OLLAMA_HOST=${url}/ollama ollama list`);
-  say(`  OpenAI      base URL ${url}/v1${isOpen ? ", any API key" : ""}`);
-  say(`  Anthropic   base URL ${url}/ollama${isOpen ? ", any API key" : ""}`);
+  say(`  ollama      OLLAMA_HOST=${url}/ollama${isOpen ? "" : "/k/<API key>"} ollama list`);
+  say(`  OpenAI      base URL ${url}/v1${key}`);
+  say(`  Anthropic   base URL ${url}/ollama${key}`);
   say(
     `  ${isReal ? `box         ${settings.box}, Ollama at ${settings.ollamaUrl.origin}` : "simulated   no model runs here: answers and figures are made up"}`,
   );
