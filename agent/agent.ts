@@ -5,7 +5,17 @@
  * it ties (tunnel, spool, GPU reader, inventory) know nothing of each other.
  */
 import { randomUUID } from "node:crypto";
-import { type Frame, FrameError, FrameType, jsonBytes, parsePayload, type StreamId, tunnelFrame } from "../protocol/frames.ts";
+import {
+  type Frame,
+  FrameError,
+  FrameType,
+  jsonBytes,
+  parsePayload,
+  type StreamId,
+  streamFrame,
+  tunnelFrame,
+  typeName,
+} from "../protocol/frames.ts";
 import { GRACE_MS, LOOK_MS, READINGS_IDLE_MS, READINGS_LOOK_MS, RECORDS_PER_BATCH } from "../protocol/limits.ts";
 import { type AbortCode, Open, Recorded } from "../protocol/messages.ts";
 import { matchOllamaRoute } from "../protocol/routes.ts";
@@ -159,7 +169,7 @@ export class EdgeAgent {
           this.#look();
           break;
         default:
-          throw new FrameError(`frame type 0x${frame.type.toString(16)} from the edge`);
+          throw new FrameError(`${typeName(frame.type)} from the edge`);
       }
     }
   }
@@ -207,11 +217,11 @@ export class EdgeAgent {
     // Answered in part by an agent whose spool is gone: asked again, Ollama would go on differently. Not "lost": only the edge can record it.
     if (frame.seq > 0) return this.#refuse(frame.stream, "bad_request", `box ${this.#config.box} has forgotten this request`);
     // Never seen: its first frames were lost on the way. Ask for them.
-    this.#outgoing.now({ type: FrameType.resume, stream: frame.stream, seq: 0, payload: new Uint8Array(0) });
+    this.#outgoing.now(streamFrame(FrameType.resume, frame.stream));
   }
 
   #refuse(stream: StreamId, code: AbortCode, message: string): void {
-    this.#outgoing.now({ type: FrameType.abort, stream, seq: 0, payload: jsonBytes({ code, message }) });
+    this.#outgoing.now(streamFrame(FrameType.abort, stream, 0, jsonBytes({ code, message })));
   }
 
   #over(stream: AgentStream): void {

@@ -2,12 +2,10 @@
  * `--check`: tells an operator what works before the agent is left alone. Each line is one thing
  * that must work, or may be missing; nothing is changed on the box or at the edge.
  */
-import WebSocket from "ws";
-import { SUBPROTOCOL } from "../protocol/limits.ts";
 import type { AgentConfig } from "./config.ts";
 import { GpuReader } from "./gpu.ts";
 import { InventoryPoller } from "./inventory.ts";
-import { refusalOf } from "./tunnel.ts";
+import { dial, refusalOf } from "./tunnel.ts";
 
 type Finding = { ok: boolean; isFatal: boolean; what: string; detail: string };
 
@@ -29,10 +27,7 @@ export async function check(config: AgentConfig, print: (line: string) => void):
 function checkEdge({ edgeUrl, boxSecret, box }: AgentConfig): Promise<Finding> {
   const finding = (ok: boolean, detail: string): Finding => ({ ok, isFatal: true, what: "edge", detail: `${edgeUrl.origin} ${detail}` });
   return new Promise((resolve) => {
-    const url = new URL(`/agent/connect?box=${encodeURIComponent(box)}`, edgeUrl);
-    url.protocol = edgeUrl.protocol === "https:" ? "wss:" : "ws:";
-    const headers = boxSecret === null ? {} : { authorization: `Bearer ${boxSecret}` };
-    const socket = new WebSocket(url, SUBPROTOCOL, { headers, perMessageDeflate: false, handshakeTimeout: EDGE_MS });
+    const socket = dial(edgeUrl, box, boxSecret, EDGE_MS);
     const done = (result: Finding) => {
       clearTimeout(timer);
       resolve(result);

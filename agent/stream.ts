@@ -8,7 +8,17 @@
  */
 
 import { Receiver, Sender } from "../protocol/flow.ts";
-import { type Frame, FrameError, FrameType, jsonBytes, parsePayload, type StreamId } from "../protocol/frames.ts";
+import {
+  type Frame,
+  FrameError,
+  FrameType,
+  jsonBytes,
+  NO_PAYLOAD,
+  parsePayload,
+  type StreamId,
+  streamFrame,
+  typeName,
+} from "../protocol/frames.ts";
 import { BODY_BYTES_MAX, DATA_BYTES_MAX, ERROR_CHARS_MAX, WINDOW_BYTES } from "../protocol/limits.ts";
 import { Abort, type AbortCode, factsOf, type Headers, type Open } from "../protocol/messages.ts";
 import { cut, type FailedAt, type RequestRecord, type Status, UNMEASURED } from "../protocol/records.ts";
@@ -105,7 +115,7 @@ export class AgentStream implements Source {
         return;
       }
       default:
-        throw new FrameError(`frame type ${frame.type} from the edge on a stream`);
+        throw new FrameError(`${typeName(frame.type)} from the edge on a stream`);
     }
   }
 
@@ -171,7 +181,7 @@ export class AgentStream implements Source {
 
   #ask(body: Uint8Array | null): void {
     const { spool, ollama, box, now } = this.#shell;
-    const local: LocalBody = localBodyOf(this.#open.endpoint, this.#open.stream, body ?? new Uint8Array(0));
+    const local: LocalBody = localBodyOf(this.#open.endpoint, this.#open.stream, body ?? NO_PAYLOAD);
     this.#prompt = this.#open.keep_text ? local.prompt : null;
     // Before Ollama is asked: from here on there is exactly one record, whatever is killed.
     spool.begin({ request_id: this.id, box, open: this.#open, prompt: this.#prompt });
@@ -191,7 +201,7 @@ export class AgentStream implements Source {
       onHead: (status, headers) => this.#onHead(status, headers, local.hideUsage),
       onData: (chunk) => this.#push(this.#meter?.data(chunk, now()) ?? chunk),
       onEnd: () => {
-        this.#push(this.#meter?.end(now()) ?? new Uint8Array(0));
+        this.#push(this.#meter?.end(now()) ?? NO_PAYLOAD);
         this.#hasEnded = true;
         this.#shell.outgoing.mark(this, "now");
       },
@@ -267,7 +277,7 @@ export class AgentStream implements Source {
   }
 
   #say(type: typeof FrameType.ack | typeof FrameType.resume, seq: number): void {
-    this.#shell.outgoing.now({ type, stream: this.id, seq, payload: new Uint8Array(0) });
+    this.#shell.outgoing.now(streamFrame(type, this.id, seq));
   }
 
   #succeed(): void {
@@ -283,12 +293,8 @@ export class AgentStream implements Source {
   #abort(code: AbortCode, failedAt: FailedAt, message: string): void {
     if (this.#isOver) return;
     // What Ollama did say goes first; the edge ends the caller's answer in its own format.
-    this.#shell.outgoing.now(...this.take(), {
-      type: FrameType.abort,
-      stream: this.id,
-      seq: 0,
-      payload: jsonBytes({ code, message: cut(message, ERROR_CHARS_MAX) }),
-    });
+    const abort = streamFrame(FrameType.abort, this.id, 0, jsonBytes({ code, message: cut(message, ERROR_CHARS_MAX) }));
+    this.#shell.outgoing.now(...this.take(), abort);
     this.#fail(failedAt, message);
   }
 

@@ -73,15 +73,7 @@ export class Tunnel {
 
   #dial(): void {
     const { edgeUrl, secret, hello, log, now } = this.#options;
-    const { box } = hello();
-    const url = new URL(`/agent/connect?box=${encodeURIComponent(box)}`, edgeUrl);
-    url.protocol = edgeUrl.protocol === "https:" || edgeUrl.protocol === "wss:" ? "wss:" : "ws:";
-    const socket = new WebSocket(url, SUBPROTOCOL, {
-      headers: secret === null ? {} : { authorization: `Bearer ${secret}` },
-      perMessageDeflate: false,
-      handshakeTimeout: HANDSHAKE_MS,
-      maxPayload: 2 * MESSAGE_BYTES_MAX,
-    });
+    const socket = dial(edgeUrl, hello().box, secret, HANDSHAKE_MS);
     this.#socket = socket;
     this.#lastHeardMs = now();
     const dialledMs = now();
@@ -180,6 +172,18 @@ export class Tunnel {
     if (wasUp) this.#options.onDown();
     return wasUp;
   }
+}
+
+/** The agent's way to its edge: also what `--check` tries. */
+export function dial(edgeUrl: URL, box: string, secret: string | null, handshakeMs: number): WebSocket {
+  const url = new URL(`/agent/connect?box=${encodeURIComponent(box)}`, edgeUrl);
+  url.protocol = edgeUrl.protocol === "https:" ? "wss:" : "ws:";
+  return new WebSocket(url, SUBPROTOCOL, {
+    headers: secret === null ? {} : { authorization: `Bearer ${secret}` },
+    perMessageDeflate: false,
+    handshakeTimeout: handshakeMs,
+    maxPayload: 2 * MESSAGE_BYTES_MAX,
+  });
 }
 
 /** What the edge said when it refused the upgrade. */

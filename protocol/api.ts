@@ -5,7 +5,6 @@
  * The worker parses nothing with these (it builds them); tests and the page do.
  */
 import { z } from "zod";
-import { InstalledModel, LoadedModel } from "./inventory.ts";
 import { BoxName, FailedAt, GpuSample, RequestRecord, Status } from "./records.ts";
 
 const time = z.iso.datetime();
@@ -19,26 +18,16 @@ export const ApiError = z.object({
 });
 export type ApiError = z.infer<typeof ApiError>;
 
-/** A box as the fleet sees it now. */
-export const BoxState = z.object({
+/** A box, in `/api/health`. */
+const BoxHealth = z.object({
   name: BoxName,
   state: z.enum(["up", "draining", "down"]),
   simulated: z.boolean(),
   /** When its agent was last heard; null when it is up. */
   last_seen: time.nullable(),
-  agent_version: z.string().nullable(),
   ollama_version: z.string().nullable(),
   ollama_reachable: z.boolean().nullable(),
-  in_flight: count.nullable(),
-  queue_depth: count.nullable(),
-  /** Agent's wall clock minus the edge's, at the last hello. */
-  clock_skew_ms: z.number().nullable(),
-  /** Finished requests that wait in the agent's spool. */
-  spooled: count.nullable(),
-  models: z.array(InstalledModel),
-  loaded: z.array(LoadedModel),
 });
-export type BoxState = z.infer<typeof BoxState>;
 
 /** `GET /api/health`. `degraded`: no box is up, or an Ollama does not answer. */
 export const Health = z.object({
@@ -50,9 +39,7 @@ export const Health = z.object({
   version: z.string(),
   /** Why it is not healthy, in words. Empty when it is. */
   problems: z.array(z.string()),
-  boxes: z.array(
-    BoxState.pick({ name: true, state: true, simulated: true, last_seen: true, ollama_version: true, ollama_reachable: true }),
-  ),
+  boxes: z.array(BoxHealth),
 });
 export type Health = z.infer<typeof Health>;
 

@@ -97,14 +97,14 @@ export function decodeFrames(message: ArrayBuffer | Uint8Array): Frame[] {
   while (at < bytes.length) {
     if (bytes.length - at < HEADER_BYTES) throw new FrameError(`${bytes.length - at} stray bytes at ${at}`);
     const type = view.getUint8(at);
-    if (!isType(type)) throw new FrameError(`unknown frame type 0x${type.toString(16).padStart(2, "0")} at byte ${at}`);
+    if (!isType(type)) throw new FrameError(`unknown ${typeName(type)} at byte ${at}`);
     const length = view.getUint32(at + 21);
     if (length > FRAME_BYTES_MAX) throw new FrameError(`a frame of ${length} bytes; at most ${FRAME_BYTES_MAX}`);
     const end = at + HEADER_BYTES + length;
     if (end > bytes.length) throw new FrameError(`a frame of ${length} bytes, but only ${bytes.length - at - HEADER_BYTES} follow`);
     const stream = readId(bytes, at + 1);
     if ((stream === TUNNEL) !== type < FrameType.open) {
-      throw new FrameError(`frame type 0x${type.toString(16).padStart(2, "0")} on stream ${stream}`);
+      throw new FrameError(`${typeName(type)} on stream ${stream}`);
     }
     frames.push({ type, stream, seq: view.getUint32(at + 17), payload: bytes.subarray(at + HEADER_BYTES, end) });
     at = end;
@@ -117,6 +117,17 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** A frame of the tunnel with a JSON payload. */
 export const tunnelFrame = (type: FrameType, value?: unknown): Frame => ({ type, stream: TUNNEL, seq: 0, payload: jsonBytes(value) });
+
+/** An unnumbered frame of a stream. `seq` means something in ACK and RESUME only. */
+export const streamFrame = (type: FrameType, stream: StreamId, seq = 0, payload: Uint8Array = NO_PAYLOAD): Frame => ({
+  type,
+  stream,
+  seq,
+  payload,
+});
+
+/** A frame type in words for messages, e.g. `frame type 0x12`. */
+export const typeName = (type: number): string => `frame type 0x${HEX[type]}`;
 
 /** JSON as payload bytes; nothing for `undefined`. */
 export const jsonBytes = (value: unknown): Uint8Array => (value === undefined ? NO_PAYLOAD : encoder.encode(JSON.stringify(value)));

@@ -18,7 +18,9 @@ import {
   jsonBytes,
   parsePayload,
   type StreamId,
+  streamFrame,
   tunnelFrame,
+  typeName,
 } from "../protocol/frames.ts";
 import { Readings } from "../protocol/inventory.ts";
 import { HEARTBEAT_MS, READINGS_LOOK_MS, SILENCE_MS, STREAMS_PER_BOX_MAX, SUBPROTOCOL } from "../protocol/limits.ts";
@@ -208,8 +210,7 @@ export class Box extends DurableObject<Bindings> {
       // Frames of one stream stand together; they travel on as one message, as they are.
       for (; i < frames.length && frames[i]?.stream === stream; i++) {
         const frame = frames[i] as Frame;
-        if (frame.type === FrameType.open || frame.type >= FrameType.gone)
-          throw new FrameError(`frame type 0x${frame.type.toString(16)} from an agent`);
+        if (frame.type === FrameType.open || frame.type >= FrameType.gone) throw new FrameError(`${typeName(frame.type)} from an agent`);
         at += HEADER_BYTES + frame.payload.length;
       }
       const to = this.#streamSocket(stream);
@@ -240,7 +241,7 @@ export class Box extends DurableObject<Bindings> {
         attach(socket, { ...attachment, isDraining: true });
         return aggregator.draining(attachment.box);
       default:
-        throw new FrameError(`frame type 0x${frame.type.toString(16).padStart(2, "0")} from an agent`);
+        throw new FrameError(`${typeName(frame.type)} from an agent`);
     }
   }
 
@@ -262,19 +263,14 @@ export class Box extends DurableObject<Bindings> {
 
   #cancel(id: StreamId): void {
     const agent = this.#agentSocket();
-    const abort: Frame = {
-      type: FrameType.abort,
-      stream: id,
-      seq: 0,
-      payload: jsonBytes({ code: "caller_gone", message: "the caller's connection is gone" }),
-    };
+    const abort = streamFrame(FrameType.abort, id, 0, jsonBytes({ code: "caller_gone", message: "the caller's connection is gone" }));
     if (agent !== null) sendTo(agent, encodeFrames([abort]));
   }
 
   #tellStreams(type: typeof FrameType.gone | typeof FrameType.back): void {
     for (const socket of this.ctx.getWebSockets("stream")) {
       const attachment = attachmentOf(socket);
-      if (attachment.kind === "stream") sendTo(socket, encodeFrames([{ type, stream: attachment.id, seq: 0, payload: new Uint8Array(0) }]));
+      if (attachment.kind === "stream") sendTo(socket, encodeFrames([streamFrame(type, attachment.id)]));
     }
   }
 

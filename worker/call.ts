@@ -8,7 +8,7 @@ import { FORWARDED_HEADERS, isCloudModel, matchOllamaRoute, type OllamaRoute } f
 import { demand, type Principal } from "./auth.ts";
 import { concat } from "./bytes.ts";
 import { GatewayError } from "./errors.ts";
-import { checkBody } from "./policy.ts";
+import { checkBody, jsonOf } from "./policy.ts";
 import type { Call, CallBody } from "./serve.ts";
 import type { Settings } from "./settings.ts";
 
@@ -69,7 +69,8 @@ export async function bodyOf(request: Request, route: OllamaRoute, principal: Pr
   const encoding = request.headers.get("content-encoding") ?? "identity";
   if (encoding.toLowerCase() !== "identity") throw new GatewayError({ reason: "encoded_body", encoding: encoding.slice(0, 50) });
   if (route.body === "raw") return { bytes: request.body, model: null, stream: false };
-  const checked = checkBody(route, await textOf(request));
+  const json = jsonOf(await textOf(request));
+  const checked = json.ok ? checkBody(route, json.value) : json;
   if (!checked.ok) throw new GatewayError(checked.failure);
   return checked.body;
 }

@@ -15,9 +15,10 @@ import {
   FrameError,
   FrameType,
   jsonBytes,
-  NO_PAYLOAD,
   parsePayload,
   type StreamId,
+  streamFrame,
+  typeName,
 } from "../protocol/frames.ts";
 import { DATA_BYTES_MAX, ERROR_CHARS_MAX, GRACE_MS } from "../protocol/limits.ts";
 import { Abort, Head, type Open } from "../protocol/messages.ts";
@@ -170,7 +171,7 @@ export class EdgeStream {
           this.#askResume();
           break;
         default:
-          throw new FrameError(`frame type 0x${frame.type.toString(16)} on a stream`);
+          throw new FrameError(`${typeName(frame.type)} on a stream`);
       }
     }
     this.#answer();
@@ -327,15 +328,15 @@ export class EdgeStream {
   }
 
   #askResume(): void {
-    this.#send([{ type: FrameType.resume, stream: this.#call.id, seq: this.#receiver.next, payload: NO_PAYLOAD }]);
+    this.#send([streamFrame(FrameType.resume, this.#call.id, this.#receiver.next)]);
   }
 
   #acknowledge(): void {
-    this.#send([{ type: FrameType.ack, stream: this.#call.id, seq: this.#receiver.consumed, payload: NO_PAYLOAD }]);
+    this.#send([streamFrame(FrameType.ack, this.#call.id, this.#receiver.consumed)]);
   }
 
   #abort(code: "caller_gone" | "gave_up", message: string): boolean {
-    return this.#send([{ type: FrameType.abort, stream: this.#call.id, seq: 0, payload: jsonBytes({ code, message }) }]);
+    return this.#send([streamFrame(FrameType.abort, this.#call.id, 0, jsonBytes({ code, message }))]);
   }
 
   /** As much of the body as there is room for, and its end. Reading a streamed body goes on by itself. */

@@ -9,7 +9,7 @@ import { BODY_BYTES_MAX } from "../protocol/limits.ts";
 import { isCloudModel, type OllamaRoute } from "../protocol/routes.ts";
 import type { FailureReason } from "./errors.ts";
 
-export type CheckedBody = { bytes: Uint8Array; model: string | null; stream: boolean };
+type CheckedBody = { bytes: Uint8Array; model: string | null; stream: boolean };
 
 /** Fields that a policy reads, or could want to: none of them may come in another spelling that Ollama takes for it. */
 const GUARDED = new Set([
@@ -29,11 +29,13 @@ const MODEL_CHARS_MAX = 512;
 
 const encoder = new TextEncoder();
 
-export function checkBody(route: OllamaRoute, text: string): { ok: true; body: CheckedBody } | { ok: false; failure: FailureReason } {
-  const bad = (what: string) => ({ ok: false, failure: { reason: "bad_request", what } }) as const;
-  let value: unknown;
+type Refused = { ok: false; failure: FailureReason };
+const bad = (what: string): Refused => ({ ok: false, failure: { reason: "bad_request", what } });
+
+/** A request body as JSON. */
+export function jsonOf(text: string): { ok: true; value: unknown } | Refused {
   try {
-    value = JSON.parse(text);
+    return { ok: true, value: JSON.parse(text) };
   } catch (error) {
     return bad(
       text.trim() === ""
@@ -41,6 +43,9 @@ export function checkBody(route: OllamaRoute, text: string): { ok: true; body: C
         : `The request body is not JSON: ${(error as Error).message}.`,
     );
   }
+}
+
+export function checkBody(route: OllamaRoute, value: unknown): { ok: true; body: CheckedBody } | Refused {
   if (!isObject(value)) return bad("The request body must be a JSON object.");
   for (const key of Object.keys(value)) {
     const folded = fold(key);
@@ -63,8 +68,7 @@ export function checkBody(route: OllamaRoute, text: string): { ok: true; body: C
   return { ok: true, body: { bytes, model: typeof model === "string" ? model : null, stream } };
 }
 
-export const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** As Go's decoder compares keys: without case, with the two letters that fold into ASCII (ſ, K). */
 const fold = (key: string): string => key.normalize("NFKC").toLowerCase();

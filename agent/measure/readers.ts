@@ -27,9 +27,8 @@ const decoder = new TextDecoder();
 
 export const passingReader: Reader = { data: (chunk) => chunk, end: () => NOTHING };
 
-/** An answer that is one JSON object. Its content is what comes first, whenever we can read it. */
-export function wholeReader(dialect: Dialect, tally: Tally): Reader {
-  const kept = new WholeKept(WHOLE_BYTES_MAX);
+/** Keeps what passes, and reads it at the end. The content of such an answer is what came first, whenever we can read it. */
+const readAtEnd = (kept: { add(chunk: Uint8Array): void }, read: (firstMs: number) => void): Reader => {
   let firstMs: number | null = null;
   return {
     data(chunk, nowMs) {
@@ -38,38 +37,34 @@ export function wholeReader(dialect: Dialect, tally: Tally): Reader {
       return chunk;
     },
     end(nowMs) {
-      if (kept.isTooLong) {
-        tally.add({ hasContent: true }, firstMs ?? nowMs);
-        return NOTHING;
-      }
-      const text = decoder.decode(kept.bytes);
-      try {
-        tally.add(dialect.whole(JSON.parse(text)), firstMs ?? nowMs);
-      } catch {
-        tally.fail(text.trim() === "" ? "the answer is empty" : "the answer is not JSON, or ended in the middle");
-      }
-      if (!tally.isComplete) tally.fail(`the answer is not complete (${dialect.wholeEnd} is missing)`);
+      read(firstMs ?? nowMs);
       return NOTHING;
     },
   };
+};
+
+/** An answer that is one JSON object. */
+export function wholeReader(dialect: Dialect, tally: Tally): Reader {
+  const kept = new WholeKept(WHOLE_BYTES_MAX);
+  return readAtEnd(kept, (firstMs) => {
+    if (kept.isTooLong) return tally.add({ hasContent: true }, firstMs);
+    const text = decoder.decode(kept.bytes);
+    try {
+      tally.add(dialect.whole(JSON.parse(text)), firstMs);
+    } catch {
+      tally.fail(text.trim() === "" ? "the answer is empty" : "the answer is not JSON, or ended in the middle");
+    }
+    if (!tally.isComplete) tally.fail(`the answer is not complete (${dialect.wholeEnd} is missing)`);
+  });
 }
 
 /** An answer whose vectors are not read. */
 export function embeddingsReader(tally: Tally): Reader {
   const kept = new TailKept(EMBEDDINGS_TAIL_BYTES);
-  let firstMs: number | null = null;
-  return {
-    data(chunk, nowMs) {
-      firstMs ??= nowMs;
-      kept.add(chunk);
-      return chunk;
-    },
-    end(nowMs) {
-      tally.add(embeddingsSay(decoder.decode(kept.bytes), kept.isWhole), firstMs ?? nowMs);
-      if (!tally.isComplete) tally.fail("the answer is not JSON, or ended in the middle");
-      return NOTHING;
-    },
-  };
+  return readAtEnd(kept, (firstMs) => {
+    tally.add(embeddingsSay(decoder.decode(kept.bytes), kept.isWhole), firstMs);
+    if (!tally.isComplete) tally.fail("the answer is not JSON, or ended in the middle");
+  });
 }
 
 /** An answer with a status of 400 or more. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { matchOllamaRoute, type OllamaRoute } from "../../protocol/routes.ts";
-import { checkBody } from "../../worker/policy.ts";
+import { checkBody, jsonOf } from "../../worker/policy.ts";
 
 const routeOf = (method: string, path: string): OllamaRoute => {
   const match = matchOllamaRoute(method, path);
@@ -10,6 +10,12 @@ const routeOf = (method: string, path: string): OllamaRoute => {
 const chat = routeOf("POST", "/api/chat");
 const openai = routeOf("POST", "/v1/chat/completions");
 const embed = routeOf("POST", "/api/embed");
+
+/** As a call's body is checked: read, then judged. */
+function check(route: OllamaRoute, text: string) {
+  const json = jsonOf(text);
+  return json.ok ? checkBody(route, json.value) : json;
+}
 
 const TAKEN: [why: string, route: OllamaRoute, text: string, expected: { model: string | null; stream: boolean; sent?: string }][] = [
   ["a native chat streams by default", chat, '{"model":"llama3.2"}', { model: "llama3.2", stream: true }],
@@ -34,7 +40,7 @@ const TAKEN: [why: string, route: OllamaRoute, text: string, expected: { model: 
 ];
 
 test.each(TAKEN)("takes %s", (_why, route, text, { model, stream, sent }) => {
-  const checked = checkBody(route, text);
+  const checked = check(route, text);
   expect(checked).toMatchObject({ ok: true, body: { model, stream } });
   if (checked.ok && sent !== undefined) expect(new TextDecoder().decode(checked.body.bytes)).toBe(sent);
 });
@@ -58,7 +64,7 @@ const REFUSED: [why: string, text: string, reason: string, what?: RegExp][] = [
 ];
 
 test.each(REFUSED)("refuses %s", (_why, text, reason, what) => {
-  const checked = checkBody(chat, text);
+  const checked = check(chat, text);
   if (checked.ok) throw new Error("it was taken");
   expect(checked.failure.reason).toBe(reason);
   if (what !== undefined) expect(checked.failure).toMatchObject({ what: expect.stringMatching(what) });

@@ -18,7 +18,7 @@ import { callOf, targetOf, textOf } from "../call.ts";
 import { sseOfChat } from "../chat-events.ts";
 import { errorBody, GatewayError, type Told } from "../errors.ts";
 import { boxesOf } from "../fleet.ts";
-import { checkBody } from "../policy.ts";
+import { checkBody, jsonOf } from "../policy.ts";
 import { type CallBody, serve } from "../serve.ts";
 import { settingsOf } from "../settings.ts";
 
@@ -61,7 +61,7 @@ export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
     const model = chat.model || defaultModel(await boxesOf(c.env));
     if (model === null)
       throw new GatewayError({ reason: "bad_request", what: 'The field "model" is missing, and no box has a model to choose.' });
-    const checked = checkBody(target.route, JSON.stringify(ollamaChat(chat, model)));
+    const checked = checkBody(target.route, ollamaChat(chat, model));
     if (!checked.ok) throw new GatewayError(checked.failure);
     return checked.body;
   };
@@ -84,12 +84,9 @@ export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
 });
 
 function parseChat(text: string): ChatRequest {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new GatewayError({ reason: "bad_request", what: `The request body is not JSON: ${(error as Error).message}.` });
-  }
+  const json = jsonOf(text);
+  if (!json.ok) throw new GatewayError(json.failure);
+  const { value } = json;
   const form = typeof value === "object" && value !== null && "messages" in value ? ChatRequest.options[1] : ChatRequest.options[0];
   const result = form.safeParse(value);
   if (!result.success) throw new GatewayError({ reason: "bad_request", what: z.prettifyError(result.error) });

@@ -8,7 +8,7 @@ import { serve } from "../serve.ts";
 import { settingsOf } from "../settings.ts";
 
 /** `/ollama/…`, `/ollama/k/<key>/…`, `/v1/…` → the path on Ollama, and the key where it is in the path. */
-export function splitPath(raw: string): { path: string; key: string | null } {
+function splitPath(raw: string): { path: string; key: string | null } {
   const keyed = /^\/ollama\/k\/([^/]+)(\/.*)?$/.exec(raw);
   if (keyed !== null) return { key: keyed[1] ?? "", path: keyed[2] ?? "/" };
   if (raw === "/ollama") return { key: null, path: "/" };
