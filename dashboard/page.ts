@@ -3,7 +3,8 @@
  *
  * Everything from outside is set as text, never as markup. A key is kept for this tab only.
  */
-import type { CurrentStats, Health, LogEntry, Logs } from "../protocol/api.ts";
+import type { Health } from "../protocol/api/fleet.ts";
+import type { CurrentStats, LogEntry, Logs } from "../protocol/api/stats.ts";
 
 const REFRESH_MS = 5_000;
 const KEY = "key";

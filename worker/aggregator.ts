@@ -6,23 +6,24 @@
  * keeps in memory is rebuilt from storage when it wakes.
  */
 import { DurableObject } from "cloudflare:workers";
-import type { CurrentStats, Gpu, History, HistoryQuery, Logs, LogsQuery, Models } from "../protocol/api.ts";
+import type { Gpu } from "../protocol/api/fleet.ts";
+import type { CurrentStats, HistoryPoint, Logs, Models } from "../protocol/api/stats.ts";
 import type { Readings } from "../protocol/inventory.ts";
 import type { Hello } from "../protocol/messages.ts";
 import type { RequestRecord } from "../protocol/records.ts";
 import type { Bindings } from "./bindings.ts";
 import { render } from "./exposition.ts";
-import { endOf, historyOf, spanOf } from "./history.ts";
+import { endOf, historyOf, type Span } from "./history.ts";
 import { shortName } from "./model-key.ts";
 import type { Live, RegisteredBox } from "./registered.ts";
 import { scrape } from "./scrape.ts";
 import { currentStats, gpuState, modelStats } from "./stats.ts";
-import { CellStore, HOUR_SECONDS, MINUTE_SECONDS } from "./store/cells.ts";
+import { type CellFilter, CellStore, HOUR_SECONDS, MINUTE_SECONDS } from "./store/cells.ts";
 import { Forgotten } from "./store/forgotten.ts";
 import { GpuStore } from "./store/gpu.ts";
 import { ALARM_AT_LEAST_EVERY_MS, keepHouse } from "./store/housekeeping.ts";
 import { Intake } from "./store/intake.ts";
-import { Ledger } from "./store/ledger.ts";
+import { Ledger, type LedgerPage } from "./store/ledger.ts";
 import { Registry } from "./store/registry.ts";
 import { migrate } from "./store/schema.ts";
 import { VERSION } from "./version.ts";
@@ -114,15 +115,14 @@ export class Aggregator extends DurableObject<Bindings> {
     });
   }
 
-  history(query: HistoryQuery): History {
-    const nowMs = Date.now();
-    const span = spanOf(query, nowMs);
-    const model = query.model === undefined ? undefined : shortName(query.model);
-    return historyOf(query, nowMs, this.#cells.rollups(span.from, endOf(span), { model, box: query.box }));
+  /** The buckets of a span, empty ones too. */
+  history(span: Span, { model, box }: CellFilter): HistoryPoint[] {
+    const filter = { model: model === undefined ? undefined : shortName(model), box };
+    return historyOf(span, Date.now(), this.#cells.rollups(span.from, endOf(span), filter));
   }
 
-  logs(query: LogsQuery): Logs {
-    return this.#ledger.page(query);
+  logs(page: LedgerPage): Logs {
+    return this.#ledger.page(page);
   }
 
   models(): Models {

@@ -2,16 +2,18 @@
  * The edge's HTTP surface: which path is whose, and the one place where a failure becomes an answer.
  */
 import { Hono } from "hono";
+import { methodsOf } from "./api-route.ts";
 import type { Env } from "./bindings.ts";
-import { type Dialect, errorResponse, GatewayError } from "./errors.ts";
+import { type Dialect, errorResponse, type FailureReason, GatewayError } from "./errors.ts";
 import { rawPathOf } from "./raw-path.ts";
 import { newRequestId } from "./request-id.ts";
 import { agentRoutes } from "./routes/agent.ts";
-import { apiRoutes } from "./routes/api.ts";
 import { chatRoutes } from "./routes/chat.ts";
+import { fleetRoutes } from "./routes/fleet.ts";
 import { gatewayRoutes } from "./routes/gateway.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { pageRoutes } from "./routes/page.ts";
+import { statsRoutes } from "./routes/stats.ts";
 
 const app = new Hono<Env>({ strict: true, getPath: rawPathOf });
 
@@ -24,13 +26,16 @@ app.use(async (c, next) => {
 app.route("/", healthRoutes);
 app.route("/", agentRoutes);
 app.route("/", chatRoutes);
-app.route("/", apiRoutes);
+app.route("/", fleetRoutes);
+app.route("/", statsRoutes);
 app.route("/", gatewayRoutes);
 app.route("/", pageRoutes);
 
 app.notFound((c) => {
-  const path = rawPathOf(c.req.raw).slice(0, 200);
-  return errorResponse(c.get("dialect"), { reason: "no_route", method: c.req.method, path }, c.get("requestId"));
+  const raw = rawPathOf(c.req.raw);
+  const [method, path, allow] = [c.req.method, raw.slice(0, 200), methodsOf(raw)];
+  const failure: FailureReason = allow.length > 0 ? { reason: "wrong_method", method, path, allow } : { reason: "no_route", method, path };
+  return errorResponse(c.get("dialect"), failure, c.get("requestId"));
 });
 
 app.onError((error, c) => {

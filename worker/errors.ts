@@ -5,7 +5,7 @@
  * answers the first question: our edge, the tunnel, or Ollama? Ollama's own errors are not here;
  * they pass through as they are.
  */
-import type { ApiError } from "../protocol/api.ts";
+import type { ApiError } from "../protocol/api/shapes.ts";
 import { BODY_BYTES_MAX, GRACE_MS, HEAD_BYTES_MAX, PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/limits.ts";
 import type { Api, FailedAt } from "../protocol/records.ts";
 

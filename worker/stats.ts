@@ -1,5 +1,6 @@
 /** The answers of `/api/stats/current`, `/api/models` and `/api/gpu`, from cells and the registry. */
-import type { CurrentStats, Gpu, ModelStats, Models } from "../protocol/api.ts";
+import type { Gpu } from "../protocol/api/fleet.ts";
+import type { CurrentStats, ModelStats, Models } from "../protocol/api/stats.ts";
 import { type Cell, sumOf } from "./cell.ts";
 import { isoOf, isoOrNull, percentilesOf, rounded, roundedOrNull } from "./figures.ts";
 import { NO_MODEL, OTHER } from "./model-key.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT } from "../../local/edge.ts";
-import { CurrentStats } from "../../protocol/api.ts";
+import { CurrentStats } from "../../protocol/api/stats.ts";
 import { freePort } from "../support/stack.ts";
 import { type Child, Children } from "./children.ts";
 import type { Load, LoadResult } from "./load.ts";

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { Child } from "../../local/processes.ts";
 import { type Reaper, startReaper } from "../../local/reaping.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
-import { Logs } from "../../protocol/api.ts";
+import { Logs } from "../../protocol/api/stats.ts";
 import { eventually, TestStack } from "../support/stack.ts";
 
 const ADMIN = "admin-key-0123456789";

@@ -4,7 +4,8 @@ import { Ollama } from "ollama";
 import OpenAI from "openai";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
-import { Gpu, History, Models } from "../../protocol/api.ts";
+import { Gpu } from "../../protocol/api/fleet.ts";
+import { History, Models } from "../../protocol/api/stats.ts";
 import { parseExposition, seriesValue } from "../support/exposition-parser.ts";
 import { eventually, TestStack } from "../support/stack.ts";
 

@@ -9,7 +9,8 @@ import { ROOT } from "../../local/edge.ts";
 import { Child } from "../../local/processes.ts";
 import { type Reaper, startReaper } from "../../local/reaping.ts";
 import { startSimulatedOllama } from "../../local/simulated/ollama.ts";
-import { CurrentStats, Health } from "../../protocol/api.ts";
+import { Health } from "../../protocol/api/fleet.ts";
+import { CurrentStats } from "../../protocol/api/stats.ts";
 import { eventually, freePort } from "../support/stack.ts";
 
 const STOP_MS = 15_000;

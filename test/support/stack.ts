@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { buildAssets, ROOT, startEdge, stopEdge, waitFor } from "../../local/edge.ts";
 import { Child } from "../../local/processes.ts";
 import { startReaper } from "../../local/reaping.ts";
-import { CurrentStats, Health, type LogEntry, Logs } from "../../protocol/api.ts";
+import { Health } from "../../protocol/api/fleet.ts";
+import { CurrentStats, type LogEntry, Logs } from "../../protocol/api/stats.ts";
 
 const START_MS = 60_000;
 

@@ -1,8 +1,10 @@
 import { env, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
-import { CurrentStats, Gpu, History, HistoryQuery, Logs, LogsQuery, Models } from "../../protocol/api.ts";
+import { Gpu } from "../../protocol/api/fleet.ts";
+import { CurrentStats, HistoryPoint, HistoryQuery, Logs, Models } from "../../protocol/api/stats.ts";
 import type { Aggregator, Live } from "../../worker/aggregator.ts";
-import { LEDGER_MS, LEDGER_ROWS_MAX } from "../../worker/store/ledger.ts";
+import { spanOf } from "../../worker/history.ts";
+import { LEDGER_MS, LEDGER_ROWS_MAX, type LedgerPage } from "../../worker/store/ledger.ts";
 import { parseExposition, seriesValue } from "../support/exposition-parser.ts";
 import { gpuOf, helloOf, idOf, readingsOf, recordOf } from "../support/records.ts";
 import { seeded } from "../support/seeded.ts";
@@ -88,9 +90,9 @@ test("counters equal the records after random batches with duplicates and evicti
   expect(seriesValue(families, "ollama_tokens_generated_total")).toBe(tokens);
   const counts = families.get("ollama_request_latency_ms")?.series.filter(({ name }) => name.endsWith("_count")) ?? [];
   expect(sum(counts, ({ value }) => value)).toBe(inference.length);
-  const history = History.parse(await aggregator.history(HistoryQuery.parse({ time_range: "6h" })));
-  expect(sum(history.metrics, ({ requests }) => requests)).toBe(600);
-  expect(sum(history.metrics, (point) => point.tokens)).toBe(tokens);
+  const history = await historyOf(aggregator, { time_range: "6h" });
+  expect(sum(history, ({ requests }) => requests)).toBe(600);
+  expect(sum(history, (point) => point.tokens)).toBe(tokens);
   const names = new Set((await aggregator.models()).models.map(({ name }) => name));
   expect(names).toEqual(new Set(["llama3.2", "other"]));
 });
@@ -147,10 +149,7 @@ test("history has every bucket, and can be asked by model and box", async () => 
   const aggregator = await freshAggregator();
   const now = Date.now();
   await aggregator.ingest([recordOf(now - 40 * 60_000), recordOf(now - 40 * 60_000, { model: "invented", box: null }, 1)]);
-  const of = async (rest: Record<string, unknown>) => {
-    const { metrics } = History.parse(await aggregator.history(HistoryQuery.parse(rest)));
-    return metrics.map(({ requests }) => requests);
-  };
+  const of = async (rest: Record<string, unknown>) => (await historyOf(aggregator, rest)).map(({ requests }) => requests);
   const all = await of({});
   expect(all).toHaveLength(12);
   expect(all.filter((requests) => requests > 0)).toEqual([2]);
@@ -185,8 +184,7 @@ test("the alarm deletes what is old, and keeps every count", async () => {
   expect((await aggregator.logs(logsQuery())).total).toBe(1);
   expect((await aggregator.current(LIVE)).total_requests).toBe(1_101);
   expect(await runInDurableObject(aggregator, (_, { storage }) => stepsOf(storage))).toEqual({ 60: 1, 3600: expect.any(Number) });
-  const { metrics } = await aggregator.history(HistoryQuery.parse({ time_range: "30d", granularity: "1h" }));
-  expect(sum(metrics, ({ requests }) => requests)).toBe(1_101);
+  expect(sum(await historyOf(aggregator, { time_range: "30d", granularity: "1h" }), ({ requests }) => requests)).toBe(1_101);
   // The next one is due when the last row is.
   const next = await runInDurableObject(aggregator, (_, { storage }) => storage.getAlarm());
   expect(Math.abs((next ?? 0) - (now + LEDGER_MS - 6 * DAY_MS))).toBeLessThan(60_000);
@@ -342,7 +340,12 @@ async function freshAggregator(): Promise<DurableObjectStub<Aggregator>> {
   return aggregator;
 }
 
-const logsQuery = (rest: Record<string, unknown> = {}): LogsQuery => LogsQuery.parse(rest);
+const logsQuery = (rest: Partial<LedgerPage> = {}): LedgerPage => ({ limit: 100, ...rest });
+
+async function historyOf(aggregator: DurableObjectStub<Aggregator>, asked: Record<string, unknown>): Promise<HistoryPoint[]> {
+  const query = HistoryQuery.parse(asked);
+  return (await aggregator.history(spanOf(query, Date.now()), query)).map((point) => HistoryPoint.parse(point));
+}
 
 const sum = <Item>(items: readonly Item[], of: (item: Item) => number): number => items.reduce((total, item) => total + of(item), 0);
 

@@ -1,6 +1,8 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
+import type { ApiRoute } from "../../protocol/api/route.ts";
+import { API_ROUTES } from "../../protocol/api/routes.ts";
 import { SUBPROTOCOL } from "../../protocol/limits.ts";
 import type { Bindings } from "../../worker/bindings.ts";
 import worker from "../../worker/index.ts";
@@ -29,17 +31,9 @@ async function call(path: string, init: RequestInit = {}, bindings = keys()): Pr
 }
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
 
-// Every path, by what it needs. 503: it passed, and there is no box.
+// Every path outside of the table of /api, by what it needs. 503: it passed, and there is no box.
 const MATRIX: [method: string, path: string, allowed: string[]][] = [
   ["GET", "/healthz", ["nobody", CALLER, READ, ADMIN, UNKNOWN]],
-  ["GET", "/api/health", [READ, ADMIN]],
-  ["GET", "/api/stats/current", [READ, ADMIN]],
-  ["GET", "/api/stats/history", [READ, ADMIN]],
-  ["GET", "/api/stats/logs", [READ, ADMIN]],
-  ["GET", "/api/models", [READ, ADMIN]],
-  ["GET", "/api/gpu", [READ, ADMIN]],
-  ["GET", "/api/metrics", [READ, ADMIN]],
-  ["POST", "/api/chat", [CALLER, ADMIN]],
   ["GET", "/ollama/", [CALLER, ADMIN]],
   ["GET", "/ollama/api/tags", [CALLER, ADMIN]],
   ["POST", "/ollama/api/chat", [CALLER, ADMIN]],
@@ -61,6 +55,25 @@ test.each(MATRIX)("%s %s is for its scope only", async (method, path, allowed) =
     if (allowed.includes(key)) expect([200, 503], `${key} ${path}`).toContain(status);
     else expect(status, `${key} ${path}`).toBe(refused);
   }
+});
+
+const SCOPES = { infer: [CALLER, ADMIN], read: [READ, ADMIN], admin: [ADMIN] };
+
+test.each(Object.values(API_ROUTES) as ApiRoute[])("$method $path is for its scope only", async ({ method, path, scope }) => {
+  const body = method === "GET" ? {} : { body: "{}" };
+  for (const key of ["nobody", CALLER, READ, ADMIN, UNKNOWN]) {
+    const { status } = await call(path.replace("{name}", "m"), { method, ...body, headers: key === "nobody" ? {} : bearer(key) });
+    const refused = key === "nobody" || key === UNKNOWN ? 401 : 403;
+    if (scope === null || SCOPES[scope].includes(key)) expect([401, 403, 500], `${key} ${path}`).not.toContain(status);
+    else expect(status, `${key} ${path}`).toBe(refused);
+  }
+});
+
+test("a path of /api takes its methods only", async () => {
+  const answer = await call("/api/health", { method: "POST", body: "{}", headers: bearer(ADMIN) });
+  expect([answer.status, answer.headers.get("allow")]).toEqual([405, "GET"]);
+  expect(await answer.json()).toMatchObject({ error: { code: "method_not_allowed", failed_at: "gateway" } });
+  expect((await call("/api/nothing", { headers: bearer(ADMIN) })).status).toBe(404);
 });
 
 test("a key may come as x-api-key, or in the path for a client that can send no header; not in the query", async () => {

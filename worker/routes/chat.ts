@@ -9,6 +9,7 @@
  */
 import { Hono } from "hono";
 import { z } from "zod";
+import { type ChatRequest, MessagesChat, PromptChat } from "../../protocol/api/chat.ts";
 import { withTag } from "../../protocol/inventory.ts";
 import { FailedAt } from "../../protocol/records.ts";
 import type { RegisteredBox } from "../aggregator.ts";
@@ -21,29 +22,6 @@ import { boxesOf } from "../fleet.ts";
 import { checkBody, jsonOf } from "../policy.ts";
 import { type CallBody, serve } from "../serve.ts";
 import { settingsOf } from "../settings.ts";
-
-const common = {
-  model: z.string().max(512).optional(),
-  temperature: z.number().min(0).max(2).optional(),
-  max_tokens: z.int().positive().optional(),
-  think: z.union([z.boolean(), z.string()]).optional(),
-};
-
-/** Both forms are strict: a misspelt field would else be dropped without a word. */
-const ChatRequest = z.union([
-  z.strictObject({ ...common, prompt: z.string().min(1), system: z.string().optional() }),
-  z.strictObject({
-    ...common,
-    messages: z.array(z.looseObject({ role: z.enum(["system", "user", "assistant", "tool"]) })).min(1),
-    tools: z.array(z.looseObject({})).optional(),
-    format: z.union([z.string(), z.looseObject({})]).optional(),
-    options: z.looseObject({}).optional(),
-    keep_alive: z.union([z.string(), z.number()]).optional(),
-    /** Always streams; accepted because clients of Ollama send it. */
-    stream: z.literal(true, { error: "this path always streams; use /ollama/api/chat for stream:false" }).optional(),
-  }),
-]);
-type ChatRequest = z.infer<typeof ChatRequest>;
 
 const DEFAULT_TEMPERATURE = 0.7;
 
@@ -87,7 +65,7 @@ function parseChat(text: string): ChatRequest {
   const json = jsonOf(text);
   if (!json.ok) throw new GatewayError(json.failure);
   const { value } = json;
-  const form = typeof value === "object" && value !== null && "messages" in value ? ChatRequest.options[1] : ChatRequest.options[0];
+  const form = typeof value === "object" && value !== null && "messages" in value ? MessagesChat : PromptChat;
   const result = form.safeParse(value);
   if (!result.success) throw new GatewayError({ reason: "bad_request", what: z.prettifyError(result.error) });
   return result.data;

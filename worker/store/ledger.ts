@@ -5,7 +5,7 @@
  * when they are read back: storage outlives the code that wrote it.
  */
 import { z } from "zod";
-import type { LogEntry, Logs, LogsQuery } from "../../protocol/api.ts";
+import type { LogEntry, Logs, LogsQuery } from "../../protocol/api/stats.ts";
 import { RequestRecord } from "../../protocol/records.ts";
 import { shortName } from "../model-key.ts";
 import type { Forgotten } from "./forgotten.ts";
@@ -17,6 +17,12 @@ export const LEDGER_ROWS_MAX = 100_000;
 
 /** Characters of text in one page of logs. A page that would exceed it ends early: one RPC answer may be 32 MiB. */
 const PAGE_CHARS_MAX = 4_000_000;
+
+/** Greater than any request id. */
+const AFTER_ALL_IDS = "g";
+
+/** Which entries: the part of a query that the ledger knows. */
+export type LedgerPage = Omit<LogsQuery, "format" | "limit"> & { limit: number };
 
 /** In the order of the table. The text stands last. */
 const COLUMNS = [
@@ -50,28 +56,32 @@ export class Ledger {
     return this.#sql.exec(INSERT, finishedMs, ...values).toArray().length === 1;
   }
 
-  /** One page, newest first. It may hold fewer than `limit` entries: follow `next`. */
-  page({ limit, offset, model, status, box }: LogsQuery): Logs {
+  /** One page, newest first. It may hold fewer than `limit` entries: follow `next`, or `next_cursor`. */
+  page({ limit, offset = 0, cursor, model, status, box }: LedgerPage): Logs {
     const names = model === undefined ? null : JSON.stringify([...new Set([model, shortName(model), `${shortName(model)}:latest`])]);
     const where = `WHERE (?1 IS NULL OR model IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR box = ?3)`;
     const filter = [names, status ?? null, box ?? null];
     const total = Count.parse(this.#sql.exec(`SELECT count(*) AS rows FROM ledger ${where}`, ...filter).one()).rows;
+    // One more than the page: whether there is a next one.
     const rows = this.#sql.exec(
-      `SELECT ${COLUMNS.join(", ")} FROM ledger ${where} ORDER BY request_id DESC LIMIT ?4 OFFSET ?5`,
+      `SELECT ${COLUMNS.join(", ")} FROM ledger ${where} AND request_id < ?4 ORDER BY request_id DESC LIMIT ?5 OFFSET ?6`,
       ...filter,
-      limit,
+      cursor ?? AFTER_ALL_IDS,
+      limit + 1,
       offset,
     );
     const logs: LogEntry[] = [];
     let chars = 0;
+    let hasMore = false;
     for (const row of rows) {
+      hasMore = logs.length === limit || chars > PAGE_CHARS_MAX;
+      if (hasMore) break;
       const entry = logEntry(Row.parse(row));
       logs.push(entry);
       chars += (entry.prompt?.length ?? 0) + (entry.response?.length ?? 0);
-      if (chars > PAGE_CHARS_MAX) break;
     }
-    const next = offset + logs.length;
-    return { logs, total, limit, offset, next: logs.length > 0 && next < total ? next : null };
+    const next = hasMore && cursor === undefined ? offset + logs.length : null;
+    return { logs, total, limit, offset, next, next_cursor: hasMore ? (logs.at(-1)?.id ?? null) : null };
   }
 
   /** Completion tokens of requests that finished after `sinceMs`. Looks at those that began at most ten minutes before. */

@@ -1,0 +1,32 @@
+/** What the boxes did: totals, history, logs, models. */
+import { Hono } from "hono";
+import { STATS_ROUTES } from "../../protocol/api/stats.ts";
+import { theAggregator } from "../aggregator-stub.ts";
+import { serveRoute } from "../api-route.ts";
+import type { Env } from "../bindings.ts";
+import { historyExport, logsExport } from "../export.ts";
+import { look } from "../fleet.ts";
+import { spanOf } from "../history.ts";
+
+/** Entries of one page, when nobody says how many. */
+const LOGS_LIMIT = 100;
+
+export const statsRoutes = new Hono<Env>();
+
+serveRoute(statsRoutes, STATS_ROUTES.currentStats, async (_, c) => theAggregator(c.env).current(await look(c.env)));
+
+serveRoute(statsRoutes, STATS_ROUTES.history, async ({ query }, c) => {
+  const { time_range, granularity, format, ...filter } = query;
+  const span = spanOf(query, Date.now());
+  const read = theAggregator(c.env);
+  if (format !== "json") return historyExport(format, span, (piece) => read.history(piece, filter));
+  return { time_range, granularity, metrics: await read.history(span, filter) };
+});
+
+serveRoute(statsRoutes, STATS_ROUTES.logs, async ({ query: { format, limit, ...filter } }, c) => {
+  const read = theAggregator(c.env);
+  if (format !== "json") return logsExport(format, limit ?? null, (page) => read.logs({ ...filter, ...page }));
+  return read.logs({ ...filter, limit: limit ?? LOGS_LIMIT });
+});
+
+serveRoute(statsRoutes, STATS_ROUTES.models, async (_, c) => theAggregator(c.env).models());
