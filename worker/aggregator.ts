@@ -6,25 +6,32 @@
  * keeps in memory is rebuilt from storage when it wakes.
  */
 import { DurableObject } from "cloudflare:workers";
+import type { ConfigPatch } from "../protocol/api/config.ts";
+import type { Cleared, DataSummary } from "../protocol/api/data.ts";
 import type { Gpu } from "../protocol/api/fleet.ts";
 import type { CurrentStats, HistoryPoint, Logs, Models } from "../protocol/api/stats.ts";
 import type { Readings } from "../protocol/inventory.ts";
 import type { Hello } from "../protocol/messages.ts";
 import type { RequestRecord } from "../protocol/records.ts";
 import type { Bindings } from "./bindings.ts";
+import { cleared, dataSummary } from "./data.ts";
 import { render } from "./exposition.ts";
+import type { Fleet } from "./fleet.ts";
 import { endOf, historyOf, type Span } from "./history.ts";
 import { shortName } from "./model-key.ts";
 import type { Live, RegisteredBox } from "./registered.ts";
 import { scrape } from "./scrape.ts";
+import { inForce, settingsOf } from "./settings.ts";
 import { currentStats, gpuState, modelStats } from "./stats.ts";
 import { type CellFilter, CellStore, HOUR_SECONDS, MINUTE_SECONDS } from "./store/cells.ts";
+import { type Clearable, Epochs } from "./store/epochs.ts";
 import { Forgotten } from "./store/forgotten.ts";
 import { GpuStore } from "./store/gpu.ts";
 import { ALARM_AT_LEAST_EVERY_MS, keepHouse } from "./store/housekeeping.ts";
 import { Intake } from "./store/intake.ts";
 import { Ledger, type LedgerPage } from "./store/ledger.ts";
 import { Registry } from "./store/registry.ts";
+import { type RunTimeSettings, RunTimeSettingsStore } from "./store/run-time-settings.ts";
 import { migrate } from "./store/schema.ts";
 import { VERSION } from "./version.ts";
 
@@ -39,6 +46,8 @@ export class Aggregator extends DurableObject<Bindings> {
   readonly #ledger: Ledger;
   readonly #gpu: GpuStore;
   readonly #registry: Registry;
+  readonly #epochs: Epochs;
+  readonly #settings: RunTimeSettingsStore;
   readonly #intake: Intake;
   #alarmAtMs: number | null = null;
   #rowsSinceHousekeeping = 0;
@@ -52,7 +61,9 @@ export class Aggregator extends DurableObject<Bindings> {
     this.#ledger = new Ledger(storage.sql, new Forgotten(storage.sql));
     this.#gpu = new GpuStore(storage.sql);
     this.#registry = new Registry(storage, this.#gpu);
-    this.#intake = new Intake(storage, this.#ledger, this.#cells, nowMs);
+    this.#epochs = new Epochs(storage.sql);
+    this.#settings = new RunTimeSettingsStore(storage.sql);
+    this.#intake = new Intake(storage, { ledger: this.#ledger, cells: this.#cells, epochs: this.#epochs }, nowMs);
     ctx.blockConcurrencyWhile(async () => {
       this.#alarmAtMs = await storage.getAlarm();
     });
@@ -65,7 +76,11 @@ export class Aggregator extends DurableObject<Bindings> {
    */
   async ingest(records: RequestRecord[]): Promise<{ counted: number }> {
     const nowMs = Date.now();
-    const counted = this.#intake.add(records, this.#registry.boxes(), nowMs);
+    const { enableInstrumentation, logContent } = inForce(settingsOf(this.env), this.#settings.get());
+    if (!enableInstrumentation) return { counted: 0 };
+    // Also those of calls that were accepted before text was switched off.
+    const kept = logContent === "on" ? records : records.map((record) => ({ ...record, prompt: null, response: null }));
+    const counted = this.#intake.add(kept, this.#registry.boxes(), nowMs);
     this.#rowsSinceHousekeeping += counted;
     if (this.#rowsSinceHousekeeping >= ROWS_PER_HOUSEKEEPING) {
       this.#rowsSinceHousekeeping = 0;
@@ -98,6 +113,11 @@ export class Aggregator extends DurableObject<Bindings> {
 
   registry(): RegisteredBox[] {
     return this.#registry.boxes();
+  }
+
+  /** What a Worker needs to serve calls. */
+  fleet(): Fleet {
+    return { boxes: this.#registry.boxes(), settings: this.#settings.get() };
   }
 
   current(live: Live): CurrentStats {
@@ -138,6 +158,32 @@ export class Aggregator extends DurableObject<Bindings> {
   exposition(live: Live, openMetrics: boolean): string {
     const lifetime = this.#intake.lifetime();
     return render(scrape({ nowMs: Date.now(), version: VERSION, lifetime, boxes: this.#registry.boxes(), live }), openMetrics);
+  }
+
+  /** What was changed at run time. */
+  settings(): RunTimeSettings {
+    return this.#settings.get();
+  }
+
+  patchSettings(patch: ConfigPatch): RunTimeSettings {
+    return this.#settings.patch(patch, Date.now());
+  }
+
+  dataSummary(): DataSummary {
+    const parts = { logs: this.#ledger.summary(), metrics: this.#cells.summary(), sizeBytes: this.ctx.storage.sql.databaseSize };
+    return dataSummary({ ...parts, metricsClearedMs: this.#epochs.clearedMs("metrics"), logsClearedMs: this.#epochs.clearedMs("logs") });
+  }
+
+  /** Deletes what is asked for, for good. */
+  clear(type: Cleared["type"]): Cleared {
+    const nowMs = Date.now();
+    const what: Clearable[] = type === "all" ? ["logs", "metrics"] : [type];
+    const deleted = this.#intake.clear(what, nowMs);
+    if (what.includes("metrics")) {
+      this.#gpu.clear();
+      this.#registry.forgetPending();
+    }
+    return cleared(type, nowMs, deleted);
   }
 
   /** When this object's storage was made, unix ms: since then it counts. */

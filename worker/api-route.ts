@@ -6,7 +6,7 @@ import type { Context, Hono } from "hono";
 import { z } from "zod";
 import type { ApiRoute } from "../protocol/api/route.ts";
 import { API_ROUTES } from "../protocol/api/routes.ts";
-import { demand, principalOf } from "./auth.ts";
+import { demand, type Principal, principalOf } from "./auth.ts";
 import type { Env } from "./bindings.ts";
 import { textOf } from "./call.ts";
 import { GatewayError } from "./errors.ts";
@@ -17,7 +17,12 @@ type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
 type Part<Route extends ApiRoute, Name extends "params" | "query" | "body"> =
   Route extends Record<Name, infer Schema> ? Parsed<Schema> : undefined;
 
-export type Asked<Route extends ApiRoute> = { params: Part<Route, "params">; query: Part<Route, "query">; body: Part<Route, "body"> };
+export type Asked<Route extends ApiRoute> = {
+  principal: Route["scope"] extends null ? null : Principal;
+  params: Part<Route, "params">;
+  query: Part<Route, "query">;
+  body: Part<Route, "body">;
+};
 type Answer<Route extends ApiRoute> = Route["answer"] extends z.ZodType ? z.input<Route["answer"]> | Response : Response;
 
 /** @param handle  gets what was asked, parsed; answers with the value of the JSON answer, or a whole response */
@@ -28,8 +33,10 @@ export function serveRoute<Route extends ApiRoute>(
 ): void {
   app.on(route.method, honoPath(route.path), async (c) => {
     const settings = settingsOf(c.env);
-    if (route.scope !== null) demand(await principalOf(c.req.raw, settings, null), route.scope);
+    const principal = route.scope === null ? null : await principalOf(c.req.raw, settings, null);
+    if (principal !== null && route.scope !== null) demand(principal, route.scope);
     const asked = {
+      principal,
       params: route.params && parsed(route.params, c.req.param()),
       query: parsed(route.query ?? NO_QUERY, queryOf(c.req.url)),
       body: route.body && parsed(route.body, await jsonBodyOf(c.req.raw)),

@@ -9,6 +9,7 @@ import { rawPathOf } from "./raw-path.ts";
 import { newRequestId } from "./request-id.ts";
 import { agentRoutes } from "./routes/agent.ts";
 import { chatRoutes } from "./routes/chat.ts";
+import { dataRoutes } from "./routes/data.ts";
 import { fleetRoutes } from "./routes/fleet.ts";
 import { gatewayRoutes } from "./routes/gateway.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -28,6 +29,7 @@ app.route("/", agentRoutes);
 app.route("/", chatRoutes);
 app.route("/", fleetRoutes);
 app.route("/", statsRoutes);
+app.route("/", dataRoutes);
 app.route("/", gatewayRoutes);
 app.route("/", pageRoutes);
 

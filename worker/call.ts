@@ -10,7 +10,6 @@ import { concat } from "./bytes.ts";
 import { GatewayError } from "./errors.ts";
 import { checkBody, jsonOf } from "./policy.ts";
 import type { Call, CallBody } from "./serve.ts";
-import type { Settings } from "./settings.ts";
 
 /** What a request line asks for, on Ollama. */
 export type Target = { route: OllamaRoute; path: string; model: string | null };
@@ -37,7 +36,7 @@ export function targetOf(method: string, path: string): Target {
  * Everything about the call but its body.
  * @throws {GatewayError} `head_too_large`, `bad_request`
  */
-export function callOf(request: Request, { route, path, model }: Target, id: string, principal: Principal, settings: Settings): Call {
+export function callOf(request: Request, { route, path, model }: Target, id: string, principal: Principal): Call {
   const startedMs = Date.now();
   const wantedBox = request.headers.get("x-box");
   if (wantedBox !== null && !BOX_NAME.test(wantedBox))
@@ -51,7 +50,7 @@ export function callOf(request: Request, { route, path, model }: Target, id: str
     model,
     stream: false,
     started_at: new Date(startedMs).toISOString(),
-    keep_text: settings.keepsText,
+    keep_text: false, // until it is known what is in force
     key_id: principal.keyId,
     client_ip: request.headers.get("cf-connecting-ip")?.slice(0, 64) ?? null,
     user_agent: request.headers.get("user-agent")?.slice(0, 512) ?? null,

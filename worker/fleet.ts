@@ -7,23 +7,26 @@
 import type { Live, RegisteredBox } from "./aggregator.ts";
 import { theAggregator } from "./aggregator-stub.ts";
 import type { Bindings } from "./bindings.ts";
+import type { RunTimeSettings } from "./store/run-time-settings.ts";
 
 const KEEP_MS = 1_000;
 
-type Kept = { boxes: RegisteredBox[]; atMs: number };
+/** What the Aggregator says of the boxes and of how calls are served. */
+export type Fleet = { boxes: RegisteredBox[]; settings: RunTimeSettings };
+
+type Kept = Fleet & { atMs: number };
 let kept: Kept | null = null;
 
 /** Open streams of this isolate, by box. */
 const open = new Map<string, number>();
 
-export async function boxesOf(env: Bindings): Promise<RegisteredBox[]> {
+export async function fleetOf(env: Bindings): Promise<Fleet> {
   const nowMs = Date.now();
-  if (kept !== null && nowMs - kept.atMs < KEEP_MS && kept.boxes.some((box) => box.state === "up")) return kept.boxes;
+  if (kept !== null && nowMs - kept.atMs < KEEP_MS && kept.boxes.some((box) => box.state === "up")) return kept;
   // Whoever finds it too old asks; the others go on with what there is until the answer comes.
   if (kept !== null) kept.atMs = nowMs;
-  const boxes = await theAggregator(env).registry();
-  kept = { boxes, atMs: nowMs };
-  return boxes;
+  kept = { ...(await theAggregator(env).fleet()), atMs: nowMs };
+  return kept;
 }
 
 /** What was kept was wrong: ask anew next time. */

@@ -6,12 +6,14 @@
 import { ERROR_CHARS_MAX } from "../protocol/limits.ts";
 import { factsOf, type Open } from "../protocol/messages.ts";
 import { cut, type RequestRecord, type Status, UNMEASURED } from "../protocol/records.ts";
+import type { RegisteredBox } from "./aggregator.ts";
 import { theAggregator } from "./aggregator-stub.ts";
 import type { Bindings } from "./bindings.ts";
 import { chooseBoxes } from "./choose.ts";
 import { EdgeStream } from "./edge-stream.ts";
 import { type FailureReason, GatewayError, tellCaller } from "./errors.ts";
-import { boxesOf, countStream, forgetBoxes, openStreams } from "./fleet.ts";
+import { countStream, fleetOf, forgetBoxes, openStreams } from "./fleet.ts";
+import { inForce, settingsOf } from "./settings.ts";
 
 export type Call = {
   id: string;
@@ -46,7 +48,9 @@ export async function serve(
   try {
     const { bytes, model, stream } = await bodyOf();
     open = { ...open, model: model ?? open.model, stream };
-    const [box, socket] = await attachToSomeBox(env, call, open.model);
+    const { boxes, settings } = await fleetOf(env);
+    open = { ...open, keep_text: inForce(settingsOf(env), settings).logContent === "on" };
+    const [box, socket] = await attachToSomeBox(env, boxes, call, open.model);
     const edge = new EdgeStream(
       { id: call.id, signal: call.signal, open, body: bytes, box, attach: (isResume) => attach(env, box, call.id, isResume) },
       socket,
@@ -67,8 +71,7 @@ export async function serve(
   }
 }
 
-async function attachToSomeBox(env: Bindings, call: Call, model: string | null): Promise<[string, WebSocket]> {
-  const boxes = await boxesOf(env);
+async function attachToSomeBox(env: Bindings, boxes: RegisteredBox[], call: Call, model: string | null): Promise<[string, WebSocket]> {
   if (call.wantedBox !== null && !boxes.some(({ name }) => name === call.wantedBox))
     throw new GatewayError({ reason: "box_unknown", box: call.wantedBox });
   const names = call.wantedBox !== null ? [call.wantedBox] : chooseBoxes(boxes, model, openStreams, Math.random);

@@ -5,9 +5,11 @@
  * the variable, never its value. Fail closed: without keys nothing is open.
  */
 import { z } from "zod";
+import { ExporterType, OnOff } from "../protocol/api/config.ts";
 import { BOX_NAME } from "../protocol/limits.ts";
 import type { Bindings } from "./bindings.ts";
 import { GatewayError } from "./errors.ts";
+import type { RunTimeSettings } from "./store/run-time-settings.ts";
 
 export type Settings = {
   authMode: "keys" | "open";
@@ -15,8 +17,20 @@ export type Settings = {
   callerKey: string | null;
   readKey: string | null;
   boxSecrets: ReadonlyMap<string, string>;
-  keepsText: boolean;
+  logContent: "on" | "off";
+  enableInstrumentation: boolean;
+  exporterType: ExporterType;
+  metricsExportIntervalSeconds: number;
+  clickhouseHost: string | null;
+  postgresHost: string | null;
 };
+
+/** The host of a store's URL: the rest of it may hold a password. */
+const hostOf = z
+  .string()
+  .refine((text) => URL.canParse(text), "is not a URL")
+  .transform((text) => new URL(text).hostname)
+  .optional();
 
 /** A key somebody could guess is no key. */
 const KEY_CHARS_MIN = 16;
@@ -33,7 +47,16 @@ const Environment = z
     CALLER_KEY: key,
     READ_KEY: key,
     BOX_SECRETS: z.string().default("").transform(boxSecretsOf),
-    LOG_CONTENT: z.enum(["on", "off"], { error: "is on or off" }).default("on"),
+    LOG_CONTENT: z.enum(OnOff.options, { error: "is on or off" }).default("on"),
+    ENABLE_INSTRUMENTATION: z.enum(["true", "false"], { error: "is true or false" }).default("true"),
+    EXPORTER_TYPE: z.enum(ExporterType.options, { error: "is none, clickhouse, postgres or both" }).default("none"),
+    METRICS_EXPORT_INTERVAL: z
+      .string()
+      .regex(/^[1-9]\d{0,4}$/, "is whole seconds from 1 to 99999")
+      .transform(Number)
+      .default(5),
+    CLICKHOUSE_URL: hostOf,
+    DATABASE_URL: hostOf,
   })
   .refine((s) => s.AUTH_MODE === "open" || s.ADMIN_KEY !== undefined, {
     path: ["ADMIN_KEY"],
@@ -50,7 +73,12 @@ const parsed = new WeakMap<Bindings, Settings>();
 export function settingsOf(bindings: Bindings): Settings {
   const known = parsed.get(bindings);
   if (known !== undefined) return known;
-  const set = Object.fromEntries(Object.entries(bindings).filter(([, value]) => value !== ""));
+  // wrangler.toml may say `5` or `true` where the environment says "5" or "true".
+  const set = Object.fromEntries(
+    Object.entries(bindings)
+      .filter(([, value]) => value !== "")
+      .map(([name, value]) => [name, typeof value === "number" || typeof value === "boolean" ? String(value) : value]),
+  );
   const result = Environment.safeParse(set);
   if (!result.success) {
     throw new GatewayError({
@@ -65,11 +93,22 @@ export function settingsOf(bindings: Bindings): Settings {
     callerKey: env.CALLER_KEY ?? null,
     readKey: env.READ_KEY ?? null,
     boxSecrets: env.BOX_SECRETS,
-    keepsText: env.LOG_CONTENT === "on",
+    logContent: env.LOG_CONTENT,
+    enableInstrumentation: env.ENABLE_INSTRUMENTATION === "true",
+    exporterType: env.EXPORTER_TYPE,
+    metricsExportIntervalSeconds: env.METRICS_EXPORT_INTERVAL,
+    clickhouseHost: env.CLICKHOUSE_URL ?? null,
+    postgresHost: env.DATABASE_URL ?? null,
   };
   parsed.set(bindings, settings);
   return settings;
 }
+
+/** What holds now: as deployed, but for what was changed since. */
+export const inForce = (deployed: Settings, changed: RunTimeSettings): Pick<Settings, "enableInstrumentation" | "logContent"> => ({
+  enableInstrumentation: changed.enable_instrumentation ?? deployed.enableInstrumentation,
+  logContent: changed.log_content ?? deployed.logContent,
+});
 
 /** `name=secret,other=secret`. */
 function boxSecretsOf(text: string, context: z.RefinementCtx): ReadonlyMap<string, string> {

@@ -1,7 +1,12 @@
 /** Every route of `/api`: nothing is answered there that is not in this table. */
 import { CHAT_ROUTES } from "./chat.ts";
+import { CONFIG_ROUTES } from "./config.ts";
+import { DATA_ROUTES } from "./data.ts";
 import { FLEET_ROUTES } from "./fleet.ts";
 import type { ApiRoute } from "./route.ts";
 import { STATS_ROUTES } from "./stats.ts";
 
-export const API_ROUTES = { ...FLEET_ROUTES, ...STATS_ROUTES, ...CHAT_ROUTES } as const satisfies Record<string, ApiRoute>;
+export const API_ROUTES = { ...FLEET_ROUTES, ...STATS_ROUTES, ...CHAT_ROUTES, ...DATA_ROUTES, ...CONFIG_ROUTES } as const satisfies Record<
+  string,
+  ApiRoute
+>;

@@ -1,4 +1,4 @@
-import { env, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
 import { Gpu } from "../../protocol/api/fleet.ts";
 import { CurrentStats, HistoryPoint, HistoryQuery, Logs, Models } from "../../protocol/api/stats.ts";
@@ -8,6 +8,7 @@ import { LEDGER_MS, LEDGER_ROWS_MAX, type LedgerPage } from "../../worker/store/
 import { parseExposition, seriesValue } from "../support/exposition-parser.ts";
 import { gpuOf, helloOf, idOf, readingsOf, recordOf } from "../support/records.ts";
 import { seeded } from "../support/seeded.ts";
+import { freshAggregator } from "./fresh-aggregator.ts";
 
 const DAY_MS = 86_400_000;
 const LIVE: Live = [{ name: "atlas", up: true, in_flight: 2, queue_depth: 1 }];
@@ -328,17 +329,6 @@ test("quick readings are not all written, and samples are stored by the batch", 
   expect(boxRows).toBe(0);
   expect(batches).toEqual([{ samples: 315 }]);
 });
-
-let objects = 0;
-
-/** An Aggregator of its own, with one box that has the model of the records. */
-async function freshAggregator(): Promise<DurableObjectStub<Aggregator>> {
-  const { AGGREGATOR } = env as unknown as { AGGREGATOR: DurableObjectNamespace<Aggregator> };
-  const aggregator = AGGREGATOR.getByName(`test-${objects++}`);
-  await aggregator.connected(helloOf("atlas"));
-  await aggregator.read("atlas", readingsOf(Date.now(), ["llama3.2:latest"]));
-  return aggregator;
-}
 
 const logsQuery = (rest: Partial<LedgerPage> = {}): LedgerPage => ({ limit: 100, ...rest });
 

@@ -1,6 +1,7 @@
 import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
+import { Config } from "../../protocol/api/config.ts";
 import type { ApiRoute } from "../../protocol/api/route.ts";
 import { API_ROUTES } from "../../protocol/api/routes.ts";
 import { SUBPROTOCOL } from "../../protocol/limits.ts";
@@ -111,6 +112,10 @@ test.each([
   ["two equal keys", { CALLER_KEY: ADMIN }, /CALLER_KEY equals another key/],
   ["an auth mode that is none", { AUTH_MODE: "none" }, /AUTH_MODE is keys or open/],
   ["secrets that are no list", { BOX_SECRETS: "home" }, /BOX_SECRETS is not a list/],
+  ["instrumentation that is neither", { ENABLE_INSTRUMENTATION: "yes" }, /ENABLE_INSTRUMENTATION is true or false/],
+  ["an exporter that is none of them", { EXPORTER_TYPE: "mysql" }, /EXPORTER_TYPE is none, clickhouse, postgres or both/],
+  ["no interval", { METRICS_EXPORT_INTERVAL: "0" }, /METRICS_EXPORT_INTERVAL is whole seconds from 1/],
+  ["a store that is no URL", { DATABASE_URL: "neon" }, /DATABASE_URL is not a URL/],
   ["a box twice", { BOX_SECRETS: `home=${BOX},home=${BOX}` }, /BOX_SECRETS names box home twice/],
 ])("with %s nothing is open, and the variable is named but not its value", async (_what, more, message) => {
   const answer = await call("/api/health", { headers: bearer(ADMIN) }, keys(more));
@@ -118,4 +123,27 @@ test.each([
   const text = await answer.text();
   expect(JSON.parse(text)).toMatchObject({ error: { code: "misconfigured", message: expect.stringMatching(message) } });
   for (const secret of [ADMIN, BOX, CALLER]) expect(text).not.toContain(secret);
+});
+
+test("the configuration shows hosts to an administrator only, and no secret to anybody", async () => {
+  const more = {
+    EXPORTER_TYPE: "both",
+    METRICS_EXPORT_INTERVAL: 30,
+    CLICKHOUSE_URL: "https://ch.example:8443",
+    DATABASE_URL: "postgres://u:pw-0123@pg.example/db",
+  };
+  const configFor = async (key: string) => Config.parse(await (await call("/api/config", { headers: bearer(key) }, keys(more))).json());
+  expect(await configFor(READ)).toMatchObject({
+    clickhouse_host: null,
+    postgres_host: null,
+    exporter_type: "both",
+    metrics_export_interval: 30,
+  });
+  const shown = await configFor(ADMIN);
+  expect(shown).toMatchObject({ clickhouse_host: "ch.example", postgres_host: "pg.example", auth_mode: "keys" });
+  for (const secret of [ADMIN, CALLER, READ, BOX, "pw-0123"]) expect(JSON.stringify(shown)).not.toContain(secret);
+  const health = await call("/api/health", { headers: bearer(READ) }, keys(more));
+  expect(await health.json()).toMatchObject({
+    problems: expect.arrayContaining(["EXPORTER_TYPE is both, but this version writes to no store"]),
+  });
 });

@@ -18,7 +18,7 @@ import type { Env } from "../bindings.ts";
 import { callOf, targetOf, textOf } from "../call.ts";
 import { sseOfChat } from "../chat-events.ts";
 import { errorBody, GatewayError, type Told } from "../errors.ts";
-import { boxesOf } from "../fleet.ts";
+import { fleetOf } from "../fleet.ts";
 import { checkBody, jsonOf } from "../policy.ts";
 import { type CallBody, serve } from "../serve.ts";
 import { settingsOf } from "../settings.ts";
@@ -30,13 +30,13 @@ export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
   const principal = await principalOf(c.req.raw, settings, null);
   const target = targetOf("POST", "/api/chat");
   const id = c.get("requestId");
-  const call = callOf(c.req.raw, target, id, principal, settings);
+  const call = callOf(c.req.raw, target, id, principal);
   // Our JSON is not the caller's: Ollama gets what we wrote, and answers NDJSON.
   call.open.headers = [["content-type", "application/json"]];
   const bodyOf = async (): Promise<CallBody> => {
     demand(principal, "infer");
     const chat = parseChat(await textOf(c.req.raw));
-    const model = chat.model || defaultModel(await boxesOf(c.env));
+    const model = chat.model || defaultModel((await fleetOf(c.env)).boxes);
     if (model === null)
       throw new GatewayError({ reason: "bad_request", what: 'The field "model" is missing, and no box has a model to choose.' });
     const checked = checkBody(target.route, ollamaChat(chat, model));

@@ -6,6 +6,7 @@ import { serveRoute } from "../api-route.ts";
 import type { Env } from "../bindings.ts";
 import { GatewayError } from "../errors.ts";
 import { look } from "../fleet.ts";
+import { inForce, settingsOf } from "../settings.ts";
 import { VERSION } from "../version.ts";
 
 export const fleetRoutes = new Hono<Env>();
@@ -28,7 +29,7 @@ serveRoute(fleetRoutes, FLEET_ROUTES.metrics, async (_, c) => {
 async function healthOf(env: Env["Bindings"]): Promise<Health> {
   const aggregator = theAggregator(env);
   const live = await look(env);
-  const [boxes, sinceMs] = await Promise.all([aggregator.registry(), aggregator.since()]);
+  const [{ boxes, settings }, sinceMs] = await Promise.all([aggregator.fleet(), aggregator.since()]);
   const isUp = new Set(live.filter(({ up }) => up).map(({ name }) => name));
   const problems: string[] = [];
   if (boxes.length === 0) problems.push("no box has ever connected");
@@ -37,6 +38,9 @@ async function healthOf(env: Env["Bindings"]): Promise<Health> {
     else if (readings?.inventory.reachable === false)
       problems.push(`the Ollama of box ${name} does not answer: ${readings.inventory.error ?? "unknown"}`);
   }
+  const deployed = settingsOf(env);
+  if (!inForce(deployed, settings).enableInstrumentation) problems.push("instrumentation is off: calls are served, and not recorded");
+  if (deployed.exporterType !== "none") problems.push(`EXPORTER_TYPE is ${deployed.exporterType}, but this version writes to no store`);
   return {
     // The edge itself answers, or nobody would read this: so never worse than degraded.
     status: problems.length === 0 ? "healthy" : "degraded",

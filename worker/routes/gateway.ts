@@ -21,7 +21,7 @@ async function gateway(c: Context<Env>): Promise<Response> {
   const { path, key } = splitPath(rawPathOf(request));
   const principal = await principalOf(request, settings, key);
   const target = targetOf(request.method, path);
-  const call = callOf(request, target, c.get("requestId"), principal, settings);
+  const call = callOf(request, target, c.get("requestId"), principal);
   return serve(
     c.env,
     (promise) => c.executionCtx.waitUntil(promise),

@@ -1,7 +1,7 @@
 /** `/healthz` and `/readyz`: for load balancers and start scripts. Public, so they say nothing else. */
 import { Hono } from "hono";
 import type { Env } from "../bindings.ts";
-import { boxesOf } from "../fleet.ts";
+import { fleetOf } from "../fleet.ts";
 
 const NO_STORE = { "cache-control": "no-store" };
 
@@ -9,6 +9,6 @@ export const healthRoutes = new Hono<Env>()
   .get("/healthz", (c) => c.json({ alive: true }, 200, NO_STORE))
   // Ready: a call could be served, so some box is up.
   .get("/readyz", async (c) => {
-    const ready = (await boxesOf(c.env)).some(({ state }) => state === "up");
+    const ready = (await fleetOf(c.env)).boxes.some(({ state }) => state === "up");
     return c.json({ ready }, ready ? 200 : 503, NO_STORE);
   });

@@ -8,10 +8,13 @@ import { Cell, type KeyedCell } from "../cell.ts";
 
 export const MINUTE_SECONDS = 60;
 export const HOUR_SECONDS = 3_600;
-/** Minutes become hours after seven days, and an hour: so that the range of seven days is in minutes to its first bucket. */
-export const MINUTES_KEPT_SECONDS = 7 * 86_400 + HOUR_SECONDS;
-/** Hours are deleted after ninety days, and one: so that the longest range is whole in its coarsest bucket. */
-export const HOURS_KEPT_SECONDS = 90 * 86_400 + 86_400;
+const DAY_SECONDS = 86_400;
+export const MINUTES_KEPT_DAYS = 7;
+export const HOURS_KEPT_DAYS = 90;
+/** Minutes become hours an hour later: so that the range of seven days is in minutes to its first bucket. */
+const MINUTES_KEPT_SECONDS = MINUTES_KEPT_DAYS * DAY_SECONDS + HOUR_SECONDS;
+/** Hours are deleted a day later: so that the longest range is whole in its coarsest bucket. */
+const HOURS_KEPT_SECONDS = HOURS_KEPT_DAYS * DAY_SECONDS + DAY_SECONDS;
 
 export type CellFilter = { model?: string | undefined; box?: string | undefined };
 
@@ -24,6 +27,7 @@ const Blob = z.instanceof(ArrayBuffer).transform((bytes) => Cell.decode(new Uint
 const Lifetime = z.object({ model: z.string(), box: z.string(), cell: Blob });
 const Rollup = Lifetime.extend({ step: z.number(), at: z.number() });
 const JustCell = z.object({ cell: Blob });
+const Summary = z.object({ rows: z.number(), oldest: z.number().nullable(), newest: z.number().nullable() });
 const Oldest = z.object({ at: z.number().nullable() });
 
 export class CellStore {
@@ -73,6 +77,19 @@ export class CellStore {
       box ?? null,
     );
     for (const row of rows) yield Rollup.parse(row);
+  }
+
+  /** Deletes all cells. @returns how many minutes and hours there were. */
+  clear(): number {
+    const { rows } = this.summary();
+    this.#sql.exec("DELETE FROM lifetime");
+    this.#sql.exec("DELETE FROM rollup");
+    return rows;
+  }
+
+  /** How many minutes and hours there are, and when the first and the last of them begin, unix seconds. */
+  summary(): z.infer<typeof Summary> {
+    return Summary.parse(this.#sql.exec("SELECT count(*) AS rows, min(at) AS oldest, max(at) AS newest FROM rollup").one());
   }
 
   /**

@@ -18,6 +18,10 @@ export class GpuStore {
     this.#sql.exec("INSERT OR REPLACE INTO gpu (at_ms, box, samples) VALUES (?, ?, ?)", atMs, box, JSON.stringify(samples));
   }
 
+  clear(): void {
+    this.#sql.exec("DELETE FROM gpu");
+  }
+
   deleteOld(nowMs: number): void {
     this.#sql.exec("DELETE FROM gpu WHERE at_ms < ?", nowMs - GPU_KEPT_MS);
   }

@@ -11,7 +11,10 @@ import { modelKey, NO_MODEL, OTHER } from "../model-key.ts";
 import { RECENT_SECONDS, RecentTokens } from "../recent.ts";
 import type { RegisteredBox } from "../registered.ts";
 import { type CellStore, MINUTE_SECONDS, type RollupCell } from "./cells.ts";
+import type { Clearable, Epochs } from "./epochs.ts";
 import type { Ledger } from "./ledger.ts";
+
+export type IntakeStores = { ledger: Ledger; cells: CellStore; epochs: Epochs };
 
 type Counted = { record: RequestRecord; finishedMs: number };
 
@@ -22,16 +25,19 @@ export class Intake {
   readonly #storage: DurableObjectStorage;
   readonly #ledger: Ledger;
   readonly #cells: CellStore;
+  readonly #epochs: Epochs;
   readonly #lifetime = new Map<string, KeyedCell>();
   readonly #knownModels = new Set<string>();
-  readonly #recent = new RecentTokens();
+  #recent = new RecentTokens();
 
-  constructor(storage: DurableObjectStorage, ledger: Ledger, cells: CellStore, nowMs: number) {
+  constructor(storage: DurableObjectStorage, { ledger, cells, epochs }: IntakeStores, nowMs: number) {
     this.#storage = storage;
     this.#ledger = ledger;
     this.#cells = cells;
+    this.#epochs = epochs;
     for (const cell of cells.lifetime()) this.#remember(cell);
-    for (const row of ledger.tokensSince(nowMs - RECENT_SECONDS * 1_000)) this.#recent.add(row.finished_at_ms, row.completion_tokens);
+    for (const row of ledger.tokensSince(Math.max(nowMs - RECENT_SECONDS * 1_000, epochs.clearedMs("metrics") ?? 0)))
+      this.#recent.add(row.finished_at_ms, row.completion_tokens);
   }
 
   /** Cells of all time. Not to be changed. */
@@ -51,11 +57,16 @@ export class Intake {
     const known = new Set(this.#knownModels);
     const counted: Counted[] = [];
     const sums: KeyedCell[] = [];
+    let added = 0;
     this.#storage.transactionSync(() => {
+      const late = new Set<string>();
       for (const record of records) {
         const finishedMs = finishedAt(record, nowMs);
-        if (this.#ledger.insert(record, finishedMs)) counted.push({ record, finishedMs });
+        if (!this.#isNew(record, finishedMs, late)) continue;
+        added++;
+        if (!this.#epochs.isCleared("metrics", finishedMs)) counted.push({ record, finishedMs });
       }
+      this.#ledger.remember([...late]);
       const minutes = minutesOf(counted, (model) => {
         const key = modelKey(model, known, boxes);
         if (isName(key)) known.add(key);
@@ -75,7 +86,36 @@ export class Intake {
     // Only now: a transaction that failed must leave no trace in memory either.
     for (const sum of sums) this.#remember(sum);
     for (const { record, finishedMs } of counted) this.#recent.add(finishedMs, record.completion_tokens ?? 0);
-    return counted.length;
+    return added;
+  }
+
+  /**
+   * Deletes what is asked for, for good: what finished until now and is delivered later stays out too.
+   * @returns rows deleted.
+   */
+  clear(what: readonly Clearable[], nowMs: number): Record<Clearable, number> {
+    const deleted = { logs: 0, metrics: 0 };
+    this.#storage.transactionSync(() => {
+      if (what.includes("logs")) deleted.logs = this.#ledger.clear();
+      if (what.includes("metrics")) deleted.metrics = this.#cells.clear();
+      for (const each of what) this.#epochs.begin(each, nowMs);
+    });
+    this.#epochs.read();
+    if (what.includes("metrics")) {
+      this.#lifetime.clear();
+      this.#knownModels.clear();
+      this.#recent = new RecentTokens();
+    }
+    return deleted;
+  }
+
+  /** Writes the row of a request, unless it is known. One that finished before the logs were cleared gets none, but counts once too. */
+  #isNew(record: RequestRecord, finishedMs: number, late: Set<string>): boolean {
+    if (!this.#epochs.isCleared("logs", finishedMs)) return this.#ledger.insert(record, finishedMs);
+    const { request_id } = record;
+    if (late.has(request_id) || this.#ledger.knows(request_id)) return false;
+    late.add(request_id);
+    return true;
   }
 
   #remember(cell: KeyedCell): void {

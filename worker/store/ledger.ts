@@ -36,6 +36,7 @@ const INSERT = `INSERT INTO ledger (finished_at_ms, ${COLUMNS.join(", ")}) VALUE
 
 const Row = RequestRecord.extend({ stream: z.literal([0, 1]).transform((value) => value === 1) });
 const Count = z.object({ rows: z.number() });
+const StartedAt = z.object({ started_at: z.string() });
 const Id = z.object({ request_id: z.string() });
 const Oldest = z.object({ request_id: z.string().nullable() });
 const Tokens = z.object({ finished_at_ms: z.number(), completion_tokens: z.number() });
@@ -54,6 +55,36 @@ export class Ledger {
     if (this.#forgotten.has(record.request_id)) return false;
     const values = COLUMNS.map((column) => (column === "stream" ? Number(record.stream) : record[column]));
     return this.#sql.exec(INSERT, finishedMs, ...values).toArray().length === 1;
+  }
+
+  /** Whether there is, or was, a record of that request. */
+  knows(id: string): boolean {
+    return this.#forgotten.has(id) || this.#sql.exec("SELECT 1 FROM ledger WHERE request_id = ?", id).toArray().length > 0;
+  }
+
+  /** Remembers requests that have no row. @param ids  any number, each of which it does not know */
+  remember(ids: readonly string[]): void {
+    const sorted = [...ids].sort();
+    for (let at = 0; at < sorted.length; at += SLICE_IDS) this.#forgotten.add(sorted.slice(at, at + SLICE_IDS));
+  }
+
+  /** Deletes all rows, and remembers their ids. @returns how many. */
+  clear(): number {
+    let deleted = 0;
+    for (;;) {
+      const slice = this.forgetSlice(0, Number.POSITIVE_INFINITY);
+      deleted += slice;
+      if (slice < SLICE_IDS) return deleted;
+    }
+  }
+
+  /** How many rows there are, and when the first and the last were accepted. */
+  summary(): { rows: number; oldest: string | null; newest: string | null } {
+    const startedAt = (order: "ASC" | "DESC") => {
+      const [row] = this.#sql.exec(`SELECT started_at FROM ledger ORDER BY request_id ${order} LIMIT 1`).toArray();
+      return row === undefined ? null : StartedAt.parse(row).started_at;
+    };
+    return { rows: this.#rows(), oldest: startedAt("ASC"), newest: startedAt("DESC") };
   }
 
   /** One page, newest first. It may hold fewer than `limit` entries: follow `next`, or `next_cursor`. */
@@ -97,7 +128,11 @@ export class Ledger {
 
   /** How many rows there are too many. Counts them all: ask once per housekeeping. */
   excess(): number {
-    return Math.max(0, Count.parse(this.#sql.exec("SELECT count(*) AS rows FROM ledger").one()).rows - LEDGER_ROWS_MAX);
+    return Math.max(0, this.#rows() - LEDGER_ROWS_MAX);
+  }
+
+  #rows(): number {
+    return Count.parse(this.#sql.exec("SELECT count(*) AS rows FROM ledger").one()).rows;
   }
 
   /**

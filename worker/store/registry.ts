@@ -111,6 +111,12 @@ export class Registry {
     else this.#entries.set(name, next);
   }
 
+  /** Deletes the samples that wait for their batch. What is shown as current stays: it is now, not history. */
+  forgetPending(): void {
+    this.#storage.sql.exec("UPDATE boxes SET pending = '[]', pending_since_ms = NULL");
+    for (const [name, entry] of this.#entries) this.#entries.set(name, { ...entry, pending: [], pendingSinceMs: null });
+  }
+
   /** Writes the row, and with it the batch of GPU samples when that is due. */
   #store(entry: Entry, nowMs: number): void {
     const isBatch = entry.pendingSinceMs !== null && (entry.pending.length >= BATCH_SAMPLES || nowMs - entry.pendingSinceMs >= BATCH_MS);

@@ -39,6 +39,10 @@ const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE gpu (at_ms INTEGER NOT NULL, box TEXT NOT NULL, samples TEXT NOT NULL, PRIMARY KEY (at_ms, box)) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- One row of JSON: what was changed at run time.
+  CREATE TABLE run_time_settings (id INTEGER PRIMARY KEY CHECK (id = 1), settings TEXT NOT NULL) STRICT;
+  `,
 ];
 
 const Meta = z.object({ value: z.number() });
@@ -62,11 +66,11 @@ export function migrate(storage: DurableObjectStorage, nowMs: number): number {
   });
 }
 
-function readMeta(sql: SqlStorage, key: string): number | null {
+export function readMeta(sql: SqlStorage, key: string): number | null {
   const [row] = sql.exec("SELECT value FROM meta WHERE key = ?", key).toArray();
   return row === undefined ? null : Meta.parse(row).value;
 }
 
-function writeMeta(sql: SqlStorage, key: string, value: number): void {
+export function writeMeta(sql: SqlStorage, key: string, value: number): void {
   sql.exec("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value);
 }

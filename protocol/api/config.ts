@@ -1,0 +1,59 @@
+/** `/api/config`: how the edge is set, and what of it can change while it runs. */
+import { z } from "zod";
+import type { ApiRoute } from "./route.ts";
+import { count, time } from "./shapes.ts";
+
+export const ExporterType = z.enum(["none", "clickhouse", "postgres", "both"]);
+export type ExporterType = z.infer<typeof ExporterType>;
+
+export const OnOff = z.enum(["on", "off"]);
+
+/** `GET /api/config`. */
+export const Config = z
+  .object({
+    enable_instrumentation: z.boolean().describe("false: calls are served, and not recorded"),
+    exporter_type: ExporterType,
+    metrics_export_interval: z.number().positive().describe("seconds between two writes to the stores"),
+    clickhouse_host: z.string().nullable().describe("null when not configured, and for keys without the scope admin"),
+    postgres_host: z.string().nullable().describe("null when not configured, and for keys without the scope admin"),
+    // ours
+    log_content: OnOff.describe("off: prompts and responses are kept nowhere"),
+    auth_mode: z.enum(["keys", "open"]),
+    retention: z.object({ logs_days: count, logs_rows_max: count, minutes_days: count, hours_days: count, samples_hours: count }),
+    version: z.string(),
+    changed_at: time.nullable().describe("when it was changed at run time; null when it is as deployed"),
+  })
+  .meta({ id: "Config" });
+export type Config = z.infer<typeof Config>;
+
+/** `PATCH /api/config`. A field that is left out stays; `null` means: as deployed. */
+export const ConfigPatch = z
+  .strictObject({
+    enable_instrumentation: z.boolean().nullable().optional(),
+    log_content: OnOff.nullable().optional(),
+  })
+  .refine((patch) => Object.keys(patch).length > 0, { error: "names nothing to change" })
+  .meta({ id: "ConfigPatch" });
+export type ConfigPatch = z.infer<typeof ConfigPatch>;
+
+export const CONFIG_ROUTES = {
+  config: {
+    method: "GET",
+    path: "/api/config",
+    scope: "read",
+    tag: "Configuration",
+    summary: "How the edge is set; never a secret",
+    answer: Config,
+  },
+  patchConfig: {
+    method: "PATCH",
+    path: "/api/config",
+    scope: "admin",
+    tag: "Configuration",
+    summary: "Change what can change at run time",
+    description:
+      "Kept until it is changed again, also by a new deployment; null goes back to what was deployed. In force everywhere within a second.",
+    body: ConfigPatch,
+    answer: Config,
+  },
+} as const satisfies Record<string, ApiRoute>;

@@ -1,0 +1,56 @@
+/** `/api/data` and `/api/config`: what is stored, and how the edge is set. */
+import { Hono } from "hono";
+import { CONFIG_ROUTES, type Config } from "../../protocol/api/config.ts";
+import { DATA_ROUTES } from "../../protocol/api/data.ts";
+import { theAggregator } from "../aggregator-stub.ts";
+import { serveRoute } from "../api-route.ts";
+import type { Principal } from "../auth.ts";
+import type { Bindings, Env } from "../bindings.ts";
+import { forgetBoxes } from "../fleet.ts";
+import { inForce, settingsOf } from "../settings.ts";
+import { HOURS_KEPT_DAYS, MINUTES_KEPT_DAYS } from "../store/cells.ts";
+import { GPU_KEPT_MS } from "../store/gpu.ts";
+import { LEDGER_MS, LEDGER_ROWS_MAX } from "../store/ledger.ts";
+import type { RunTimeSettings } from "../store/run-time-settings.ts";
+import { VERSION } from "../version.ts";
+
+export const dataRoutes = new Hono<Env>();
+
+serveRoute(dataRoutes, DATA_ROUTES.dataSummary, async (_, c) => theAggregator(c.env).dataSummary());
+serveRoute(dataRoutes, DATA_ROUTES.clearMetrics, async (_, c) => theAggregator(c.env).clear("metrics"));
+serveRoute(dataRoutes, DATA_ROUTES.clearLogs, async (_, c) => theAggregator(c.env).clear("logs"));
+serveRoute(dataRoutes, DATA_ROUTES.clearAll, async (_, c) => theAggregator(c.env).clear("all"));
+
+serveRoute(dataRoutes, CONFIG_ROUTES.config, async ({ principal }, c) => configOf(c.env, principal, await theAggregator(c.env).settings()));
+
+serveRoute(dataRoutes, CONFIG_ROUTES.patchConfig, async ({ body, principal }, c) => {
+  const changed = await theAggregator(c.env).patchSettings(body);
+  forgetBoxes(); // with them, this isolate would keep the settings of before for a moment
+  return configOf(c.env, principal, changed);
+});
+
+const DAY_MS = 86_400_000;
+
+function configOf(env: Bindings, principal: Principal, changed: RunTimeSettings): Config {
+  const deployed = settingsOf(env);
+  const { enableInstrumentation, logContent } = inForce(deployed, changed);
+  const isAdmin = principal.scopes.has("admin");
+  return {
+    enable_instrumentation: enableInstrumentation,
+    exporter_type: deployed.exporterType,
+    metrics_export_interval: deployed.metricsExportIntervalSeconds,
+    clickhouse_host: isAdmin ? deployed.clickhouseHost : null,
+    postgres_host: isAdmin ? deployed.postgresHost : null,
+    log_content: logContent,
+    auth_mode: deployed.authMode,
+    retention: {
+      logs_days: LEDGER_MS / DAY_MS,
+      logs_rows_max: LEDGER_ROWS_MAX,
+      minutes_days: MINUTES_KEPT_DAYS,
+      hours_days: HOURS_KEPT_DAYS,
+      samples_hours: GPU_KEPT_MS / 3_600_000,
+    },
+    version: VERSION,
+    changed_at: changed.changed_at_ms === null ? null : new Date(changed.changed_at_ms).toISOString(),
+  };
+}
