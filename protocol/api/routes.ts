@@ -2,11 +2,16 @@
 import { CHAT_ROUTES } from "./chat.ts";
 import { CONFIG_ROUTES } from "./config.ts";
 import { DATA_ROUTES } from "./data.ts";
+import { DOCS_ROUTES } from "./docs.ts";
 import { FLEET_ROUTES } from "./fleet.ts";
 import type { ApiRoute } from "./route.ts";
 import { STATS_ROUTES } from "./stats.ts";
 
-export const API_ROUTES = { ...FLEET_ROUTES, ...STATS_ROUTES, ...CHAT_ROUTES, ...DATA_ROUTES, ...CONFIG_ROUTES } as const satisfies Record<
-  string,
-  ApiRoute
->;
+export const API_ROUTES = {
+  ...FLEET_ROUTES,
+  ...STATS_ROUTES,
+  ...CHAT_ROUTES,
+  ...DATA_ROUTES,
+  ...CONFIG_ROUTES,
+  ...DOCS_ROUTES,
+} as const satisfies Record<string, ApiRoute>;
