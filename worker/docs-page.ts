@@ -122,4 +122,5 @@ function rangeOf({ minimum, maximum }: Schema): string {
   return isSaid(maximum) ? `, at most ${maximum}` : "";
 }
 
-const defaultOf = (schema: Schema): string => (schema.default === undefined ? "" : ` (default ${JSON.stringify(schema.default)})`);
+const defaultOf = ({ default: value }: Schema): string =>
+  value === undefined ? "" : ` (default ${typeof value === "string" ? value : JSON.stringify(value)})`;

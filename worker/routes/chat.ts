@@ -8,7 +8,6 @@
  * Takes `prompt` or `messages`. It is a call like any other: one stream, one record.
  */
 import { Hono } from "hono";
-import { z } from "zod";
 import { type ChatRequest, MessagesChat, PromptChat } from "../../protocol/api/chat.ts";
 import { withTag } from "../../protocol/inventory.ts";
 import { FailedAt } from "../../protocol/records.ts";
@@ -17,7 +16,7 @@ import { demand, principalOf } from "../auth.ts";
 import type { Env } from "../bindings.ts";
 import { callOf, targetOf, textOf } from "../call.ts";
 import { sseOfChat } from "../chat-events.ts";
-import { errorBody, GatewayError, type Told } from "../errors.ts";
+import { badRequest, errorBody, GatewayError, type Told } from "../errors.ts";
 import { fleetOf } from "../fleet.ts";
 import { checkBody, jsonOf } from "../policy.ts";
 import { type CallBody, serve } from "../serve.ts";
@@ -67,7 +66,7 @@ function parseChat(text: string): ChatRequest {
   const { value } = json;
   const form = typeof value === "object" && value !== null && "messages" in value ? MessagesChat : PromptChat;
   const result = form.safeParse(value);
-  if (!result.success) throw new GatewayError({ reason: "bad_request", what: z.prettifyError(result.error) });
+  if (!result.success) throw badRequest(result.error);
   return result.data;
 }
 
