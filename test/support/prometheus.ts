@@ -45,7 +45,7 @@ export async function findPrometheus(): Promise<Prometheus | { missing: string }
   if (found !== null) return found;
   const missing = await fetchPackage().then(
     () => "none in the package of apt-get",
-    (error: unknown) => `no Prometheus on the PATH, and apt-get gave none: ${firstLine(error)}`,
+    (error: unknown) => `no Prometheus on the PATH, and apt-get gave none: ${reasonOf(error)}`,
   );
   const fetched = inFolder(FETCHED);
   if (fetched === null) process.stderr.write(`NOT RUN: tests with a real Prometheus. There is ${missing}\n`);
@@ -134,8 +134,8 @@ function writeAptConfig(work: string): string {
   return file;
 }
 
-/** What apt-get said of its failure, without the warnings before. */
-function firstLine(error: unknown): string {
+/** Why a program failed: what apt-get said, without the warnings before. */
+function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const lines = "stderr" in error ? String(error.stderr).split("\n") : [];
   return lines.find((line) => line.startsWith("E: ")) ?? error.message.split("\n")[0] ?? error.name;
