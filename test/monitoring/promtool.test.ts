@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { render } from "../../worker/exposition.ts";
 import { Histogram } from "../../worker/histogram.ts";
@@ -15,13 +15,18 @@ const found = await findPrometheus();
 const isMissing = "missing" in found;
 const promtool = isMissing ? "" : found.promtool;
 
-/** A copy, since the configuration for Cloudflare wants a key beside it. */
-const folder = mkdtempSync(join(tmpdir(), "monitoring-"));
-cpSync(MONITORING, folder, { recursive: true });
-writeFileSync(join(folder, "read-key"), "a-key\n");
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+/** A copy of monitoring/, since the configuration for Cloudflare wants a key beside it. */
+let folder = "";
 
 describe.skipIf(isMissing)(`promtool${isMissing ? ` (NOT RUN: ${found.missing})` : ""}`, () => {
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "monitoring-"));
+    cpSync(MONITORING, folder, { recursive: true });
+    writeFileSync(join(folder, "read-key"), "a-key\n");
+  });
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
   test("the rules are good", () => {
     expect(told("check", "rules", "prometheus_rules.yml")).toContain("7 rules found");
   });
