@@ -20,6 +20,7 @@ export type Family = {
 const BOX = ["box"] as const;
 const GPU = ["box", "gpu", "uuid", "name"] as const;
 const MODEL = ["model"] as const;
+const LOADED = ["box", "model"] as const;
 
 export const METRICS = {
   requests: { type: "counter", name: "ollama_requests_total", help: "Total number of requests.", labels: [] },
@@ -92,6 +93,24 @@ export const METRICS = {
     help: "Finished requests that wait in the spool of the agent.",
     labels: BOX,
   },
+  sinkBacklog: {
+    type: "gauge",
+    name: "ollama_sink_backlog_records",
+    help: "Finished requests that wait for a store.",
+    labels: ["sink"],
+  },
+  loadedModelBytes: { type: "gauge", name: "ollama_loaded_model_bytes", help: "Memory of a loaded model in all.", labels: LOADED },
+  loadedModelVramBytes: {
+    type: "gauge",
+    name: "ollama_loaded_model_vram_bytes",
+    help: "GPU memory of a loaded model. Less than its memory in all means that a part runs on the CPU.",
+    labels: LOADED,
+  },
+  boxCpu: { type: "gauge", name: "ollama_box_cpu_ratio", help: "Part of the CPU time of the box that was used, 0 to 1.", labels: BOX },
+  boxMemoryUsed: { type: "gauge", name: "ollama_box_memory_used_bytes", help: "Memory of the box in use.", labels: BOX },
+  boxMemoryTotal: { type: "gauge", name: "ollama_box_memory_total_bytes", help: "Memory of the box in all.", labels: BOX },
+  boxDiskUsed: { type: "gauge", name: "ollama_box_disk_used_bytes", help: "Disk of the models in use.", labels: BOX },
+  boxDiskTotal: { type: "gauge", name: "ollama_box_disk_total_bytes", help: "Disk of the models in all.", labels: BOX },
   gpuUtilization: {
     type: "gauge",
     name: "ollama_gpu_utilization_ratio",
