@@ -7,7 +7,7 @@
 import { z } from "zod";
 
 /** Applied in order, each once. Never edit one that was released; add the next. */
-const MIGRATIONS: readonly string[] = [
+export const MIGRATIONS: readonly string[] = [
   `
   -- One row per finished request. The id is a UUIDv7, so the key is in order of time. Prompt and
   -- response stand last: reading the other columns does not touch the pages they overflow to.
@@ -38,6 +38,14 @@ const MIGRATIONS: readonly string[] = [
     readings TEXT, readings_at_ms INTEGER, gpus_at_ms INTEGER, pending TEXT NOT NULL, pending_since_ms INTEGER
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE gpu (at_ms INTEGER NOT NULL, box TEXT NOT NULL, samples TEXT NOT NULL, PRIMARY KEY (at_ms, box)) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- Samples of the machine travel, wait and are stored with those of its GPUs.
+  ALTER TABLE gpu RENAME TO samples;
+  ALTER TABLE samples RENAME COLUMN samples TO gpu;
+  ALTER TABLE samples ADD COLUMN system TEXT NOT NULL DEFAULT '[]';
+  ALTER TABLE boxes RENAME COLUMN pending TO pending_gpu;
+  ALTER TABLE boxes ADD COLUMN pending_system TEXT NOT NULL DEFAULT '[]';
   `,
 ];
 
