@@ -7,6 +7,7 @@
 import type { Live, RegisteredBox } from "./aggregator.ts";
 import { theAggregator } from "./aggregator-stub.ts";
 import type { Bindings } from "./bindings.ts";
+import { GatewayError } from "./errors.ts";
 import type { RunTimeSettings } from "./store/run-time-settings.ts";
 
 const KEEP_MS = 1_000;
@@ -46,9 +47,12 @@ export async function countStream(box: string, ended: Promise<unknown>): Promise
 /**
  * What each Box says of itself now. A read of `/api` asks them all: that also makes their agents
  * send fresh readings, which are in the Aggregator when this returns.
+ * @param only  asks this one alone
+ * @throws {GatewayError} `box_unknown` when no box of that name has ever connected
  */
-export async function look(env: Bindings): Promise<Live> {
-  const boxes = await theAggregator(env).registry();
+export async function look(env: Bindings, only?: string): Promise<Live> {
+  const boxes = (await theAggregator(env).registry()).filter(({ name }) => only === undefined || name === only);
+  if (only !== undefined && boxes.length === 0) throw new GatewayError({ reason: "box_unknown", box: only });
   return Promise.all(
     boxes.map(async ({ name }) => {
       const { isUp, inFlight, queueDepth } = await env.BOX.getByName(name).look();

@@ -18,9 +18,9 @@ export type Family = {
 };
 
 const BOX = ["box"] as const;
+const LOADED = ["box", "model"] as const;
 const GPU = ["box", "gpu", "uuid", "name"] as const;
 const MODEL = ["model"] as const;
-const LOADED = ["box", "model"] as const;
 
 export const METRICS = {
   requests: { type: "counter", name: "ollama_requests_total", help: "Total number of requests.", labels: [] },
@@ -96,21 +96,31 @@ export const METRICS = {
   sinkBacklog: {
     type: "gauge",
     name: "ollama_sink_backlog_records",
-    help: "Finished requests that wait for a store.",
+    help: "Finished requests that wait to be written to a store. No samples while no store is configured.",
     labels: ["sink"],
   },
-  loadedModelBytes: { type: "gauge", name: "ollama_loaded_model_bytes", help: "Memory of a loaded model in all.", labels: LOADED },
-  loadedModelVramBytes: {
+  loadedModel: { type: "gauge", name: "ollama_loaded_model_bytes", help: "Memory of a loaded model in all.", labels: LOADED },
+  loadedModelVram: {
     type: "gauge",
     name: "ollama_loaded_model_vram_bytes",
-    help: "GPU memory of a loaded model. Less than its memory in all means that a part runs on the CPU.",
+    help: "Memory of a loaded model that is on the GPU; the rest of it runs on the CPU.",
     labels: LOADED,
   },
-  boxCpu: { type: "gauge", name: "ollama_box_cpu_ratio", help: "Part of the CPU time of the box that was used, 0 to 1.", labels: BOX },
-  boxMemoryUsed: { type: "gauge", name: "ollama_box_memory_used_bytes", help: "Memory of the box in use.", labels: BOX },
+  boxCpu: { type: "gauge", name: "ollama_box_cpu_ratio", help: "Busy part of all CPUs of the box, 0 to 1.", labels: BOX },
+  boxMemoryUsed: { type: "gauge", name: "ollama_box_memory_used_bytes", help: "Memory of the box in use, without caches.", labels: BOX },
   boxMemoryTotal: { type: "gauge", name: "ollama_box_memory_total_bytes", help: "Memory of the box in all.", labels: BOX },
-  boxDiskUsed: { type: "gauge", name: "ollama_box_disk_used_bytes", help: "Disk of the models in use.", labels: BOX },
-  boxDiskTotal: { type: "gauge", name: "ollama_box_disk_total_bytes", help: "Disk of the models in all.", labels: BOX },
+  boxDiskUsed: {
+    type: "gauge",
+    name: "ollama_box_disk_used_bytes",
+    help: "Used part of the file system that the models of the box are on.",
+    labels: BOX,
+  },
+  boxDiskTotal: {
+    type: "gauge",
+    name: "ollama_box_disk_total_bytes",
+    help: "Size of the file system that the models of the box are on.",
+    labels: BOX,
+  },
   gpuUtilization: {
     type: "gauge",
     name: "ollama_gpu_utilization_ratio",

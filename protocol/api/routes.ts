@@ -6,9 +6,11 @@ import { DOCS_ROUTES } from "./docs.ts";
 import { FLEET_ROUTES } from "./fleet.ts";
 import type { ApiRoute } from "./route.ts";
 import { STATS_ROUTES } from "./stats.ts";
+import { SYSTEM_ROUTES } from "./system.ts";
 
 export const API_ROUTES = {
   ...FLEET_ROUTES,
+  ...SYSTEM_ROUTES,
   ...STATS_ROUTES,
   ...CHAT_ROUTES,
   ...DATA_ROUTES,
