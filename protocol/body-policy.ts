@@ -64,10 +64,21 @@ export function checkBody(route: OllamaRoute, value: unknown): { ok: true; body:
     return bad('The field "stream" must be true or false.');
   const model = [value.model, value.name, value.source].find((named) => typeof named === "string" && named !== "");
   const stream = route.streams === "by_default" ? value.stream !== false : route.streams === "when_asked" && value.stream === true;
-  const bytes = encoder.encode(JSON.stringify(value));
+  const text = textOf(value);
+  if (text === null) return bad("The request body is nested too deeply.");
+  const bytes = encoder.encode(text);
   // It may be longer than what came: 1e20 is written with 21 digits.
   if (bytes.length > BODY_BYTES_MAX) return { ok: false, failure: { reason: "body_too_large" } };
   return { ok: true, body: { bytes, model: typeof model === "string" ? model : null, stream } };
+}
+
+/** Written anew; null where it is nested deeper than the engine's stack, which reads more than it writes. */
+function textOf(value: object): string | null {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return null;
+  }
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);

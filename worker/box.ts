@@ -29,6 +29,7 @@ import { RequestRecord } from "../protocol/records.ts";
 import { theAggregator } from "./aggregator-stub.ts";
 import type { Bindings } from "./bindings.ts";
 import { errorResponse, type FailureReason } from "./errors.ts";
+import { settingsOf } from "./settings.ts";
 import { VERSION } from "./version.ts";
 
 /** What a socket carries through hibernation. */
@@ -187,7 +188,8 @@ export class Box extends DurableObject<Bindings> {
     attach(socket, { ...attachment, agentId: hello.agent_id });
     this.#agent = socket;
     this.#agentHeardMs = Date.now();
-    const welcome: Welcome = { edge_version: VERSION, now_ms: Date.now(), heartbeat_ms: HEARTBEAT_MS };
+    const { keepsText } = settingsOf(this.env);
+    const welcome: Welcome = { edge_version: VERSION, now_ms: Date.now(), heartbeat_ms: HEARTBEAT_MS, keep_text: keepsText };
     sendTo(socket, encodeFrames([tunnelFrame(FrameType.welcome, welcome)]));
     this.#tellStreams(FrameType.back);
     // Not in the registry, the box would be chosen for nothing, however well its tunnel is: it dials again.
@@ -248,7 +250,9 @@ export class Box extends DurableObject<Bindings> {
   /** A record as this box may write it: its own name, and a shape that the ledger takes. A bad one is dropped, said, and confirmed: sent again it would be as bad. */
   #checked(value: unknown, box: string): RequestRecord[] {
     const result = RequestRecord.safeParse(value);
-    if (result.success) return [{ ...result.data, box }];
+    // An agent that called Ollama before it was welcomed did not know yet that texts are not kept.
+    const texts = settingsOf(this.env).keepsText ? {} : { prompt: null, response: null };
+    if (result.success) return [{ ...result.data, ...texts, box }];
     console.error(JSON.stringify({ event: "bad_record", box, why: z.prettifyError(result.error).slice(0, 500) }));
     return [];
   }
