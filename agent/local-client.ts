@@ -22,6 +22,7 @@ const ErrorAnswer = z.object({ error: z.string() });
 
 export class LocalClient {
   readonly #ollama: OllamaClient;
+  readonly #open = new Set<Promise<unknown>>();
 
   /** @param url  of the listener */
   constructor(url: string) {
@@ -33,7 +34,7 @@ export class LocalClient {
    * @throws {OllamaError}
    */
   async ask(method: "GET" | "POST", path: string, body?: object): Promise<unknown> {
-    const { status, text } = await this.#send(method, path, body === undefined ? "" : JSON.stringify(body));
+    const { status, text } = await this.#tracked(this.#send(method, path, body === undefined ? "" : JSON.stringify(body)));
     let value: unknown;
     try {
       value = JSON.parse(text);
@@ -45,8 +46,19 @@ export class LocalClient {
     throw new OllamaError(status, told.success ? told.data.error : `${path} was answered ${status}`);
   }
 
-  close(): void {
+  /** Once the listener has drained: its last answers may still be on their way. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#open);
     this.#ollama.close();
+  }
+
+  async #tracked<T>(call: Promise<T>): Promise<T> {
+    this.#open.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#open.delete(call);
+    }
   }
 
   #send(method: string, path: string, body: string): Promise<{ status: number; text: string }> {

@@ -172,7 +172,7 @@ export class OllamaService implements AsyncDisposable {
     this.#url = null;
     if (started === null || started === undefined) return;
     await started.running.drain();
-    started.client.close();
+    await started.client.close();
   }
 }
 
