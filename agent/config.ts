@@ -6,6 +6,7 @@ import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { BoxName } from "../protocol/records.ts";
+import { ConfigError } from "./errors.ts";
 
 export type AgentConfig = {
   edgeUrl: URL;
@@ -16,11 +17,6 @@ export type AgentConfig = {
   nvidiaSmi: string;
   simulated: boolean;
 };
-
-/** A setting that makes no sense; the message is for the operator. */
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
-}
 
 const url = (what: string, protocols: string[]) =>
   z.string().transform((text, context) => {

@@ -1,7 +1,5 @@
 /** `ollama-edge-serve/agent`: what a program gets that installs the package. */
-export { ConfigError } from "./config.ts";
-export { ListenError } from "./listener.ts";
-export { OllamaError } from "./local-client.ts";
+export { ConfigError, ListenError, OllamaError } from "./errors.ts";
 export type { Log, LogLevel } from "./log.ts";
 export { type ExporterType, NetworkConfig, type NetworkConfigOptions } from "./network-config.ts";
 export {

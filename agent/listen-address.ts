@@ -2,7 +2,7 @@
 import { lookup } from "node:dns/promises";
 import { isIPv4 } from "node:net";
 import { networkInterfaces } from "node:os";
-import { ConfigError } from "./config.ts";
+import { ConfigError } from "./errors.ts";
 
 /** `host`: a name or an address, IPv6 without brackets. `port` 0: any free one. */
 export type ListenAddress = { host: string; port: number };

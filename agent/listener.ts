@@ -12,6 +12,7 @@ import { newRequestId } from "../protocol/request-id.ts";
 import { aim, apiOf } from "../protocol/target.ts";
 import { isOwnHost, isOwnOrigin, pageHeaders, preflightHeaders } from "./admission.ts";
 import { atMost, DRAIN_MS } from "./drain.ts";
+import { ListenError } from "./errors.ts";
 import { forwardsToItself, isLoopback, type ListenAddress, shownAddress } from "./listen-address.ts";
 import { type Arrival, answerError, type CallShell, LocalCall } from "./local-call.ts";
 import { type LocalFailure, tellLocal } from "./local-failure.ts";
@@ -23,11 +24,6 @@ export type ListenerOptions = Omit<CallShell, "ollama"> & {
   /** A call is over and its record is written. */
   onOver(): void;
 };
-
-/** Why nothing can listen there; the message is for the operator. */
-export class ListenError extends Error {
-  override readonly name = "ListenError";
-}
 
 /** Of this process. */
 export const CLOCKS = { now: () => performance.now(), wallClock: Date.now };

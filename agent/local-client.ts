@@ -3,20 +3,9 @@
  * recorded like theirs.
  */
 import { z } from "zod";
+import { OllamaError } from "./errors.ts";
 import { OllamaClient } from "./ollama.ts";
 import { AGENT_VERSION } from "./version.ts";
-
-/** Ollama refused or failed a call, or was not there. */
-export class OllamaError extends Error {
-  override readonly name = "OllamaError";
-  /** The HTTP status of the answer, e.g. 404 for a model that is not installed. */
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
 
 const ErrorAnswer = z.object({ error: z.string() });
 

@@ -2,9 +2,9 @@
 /** The command `ollama-edge-agent`: options, signals, exit codes. */
 import { parseArgs } from "node:util";
 import { check } from "./check.ts";
-import { type AgentConfig, ConfigError, configOf } from "./config.ts";
+import { type AgentConfig, configOf } from "./config.ts";
+import { ConfigError, ListenError } from "./errors.ts";
 import { type ListenAddress, listenAddressOf } from "./listen-address.ts";
-import { ListenError } from "./listener.ts";
 import { makeLog } from "./log.ts";
 import { startBox } from "./start.ts";
 import { StateLockError } from "./state-lock.ts";

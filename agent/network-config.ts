@@ -1,6 +1,7 @@
 /** What a program says when it runs {@link OllamaService}: parsed once, wrong values refused with the name of the option. */
 import { z } from "zod";
-import { type AgentConfig, boxOf, ConfigError, configOf } from "./config.ts";
+import { type AgentConfig, boxOf, configOf } from "./config.ts";
+import { ConfigError } from "./errors.ts";
 
 /** Where finished requests go besides the ledger of the edge. */
 export type ExporterType = "none" | "clickhouse" | "postgres" | "both";

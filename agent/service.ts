@@ -8,9 +8,10 @@
  * program calls itself, is recorded at the edge.
  */
 import { z } from "zod";
+import { OllamaError } from "./errors.ts";
 import { installedOf, versionOf } from "./inventory-parse.ts";
 import { urlOf } from "./listen-address.ts";
-import { LocalClient, OllamaError } from "./local-client.ts";
+import { LocalClient } from "./local-client.ts";
 import { type Log, makeLog } from "./log.ts";
 import type { NetworkConfig } from "./network-config.ts";
 import { type Running, startBox, startEndpoint } from "./start.ts";

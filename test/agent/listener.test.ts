@@ -7,7 +7,7 @@ import Anthropic from "@anthropic-ai/sdk";
 import { Ollama } from "ollama";
 import OpenAI from "openai";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ListenError } from "../../agent/listener.ts";
+import { ListenError } from "../../agent/errors.ts";
 import type { Fault } from "../../local/simulated/faults.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
 import { BODY_BYTES_MAX } from "../../protocol/limits.ts";
