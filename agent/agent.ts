@@ -42,7 +42,7 @@ const LAST_RECORDS_MS = 2_000;
 export type AgentOptions = {
   /** How long finished records wait for company, ms. */
   recordsDelayMs?: number;
-  /** Calls that reach Ollama beside the tunnel: they count into the gauges, and end with the agent. It listens already. */
+  /** Calls that reach Ollama beside the tunnel count into the gauges, and end with the agent. Whoever made it lets it listen. */
   listener?: Listener | null;
   /** What this program takes the edge to export to. Said once when the edge says another. */
   exporterType?: ExporterType | null;

@@ -48,6 +48,8 @@ export class Listener {
     // Like Ollama, it waits for a slow upload, and keeps an idle connection, as long as the caller does.
     const limits = { maxHeaderSize: HEAD_BYTES_MAX, requestTimeout: 0, keepAliveTimeout: 0 };
     this.#server = createServer(limits, (request, response) => this.#receive(request, response));
+    // Every call on a connection listens for its end, and a caller may send many before the first is answered.
+    this.#server.on("connection", (socket) => socket.setMaxListeners(0));
   }
 
   /** Calls that are open. */

@@ -79,14 +79,19 @@ export class LocalCall implements AnswerTaker {
   /** @param onOver  the call is over, and its record is written */
   begin(onOver: () => void): void {
     const { request, response } = this.#arrival;
-    response.on("error", () => {}); // a close follows, and says all
-    response.once("close", () => {
+    const close = () => {
+      if (this.#isOver) return;
       this.#isOver = true;
+      request.socket.off("close", close);
       if (response.writableFinished) this.#measure().complete();
       else this.#measure().cancel();
       request.resume(); // what is left of an upload that Ollama did not want
       onOver();
-    });
+    };
+    response.on("error", () => {}); // a close follows, and says all
+    response.once("close", close);
+    // Node 20 closes no answer that waits behind another on its connection.
+    request.socket.once("close", close);
     this.#attempt(() => this.#takeRequest());
   }
 

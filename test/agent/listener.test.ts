@@ -222,6 +222,28 @@ test("a caller that leaves before the first token stops Ollama too", async () =>
   expect(listening.records().at(-1)).toMatchObject({ status: "cancelled", http_status: 499, model: MODEL });
 });
 
+test("a caller that sent twenty calls at once and leaves: each is cancelled", async () => {
+  simulated.fault([{ kind: "hang" }]);
+  const known = listening.records().length;
+  const socket = connect(Number(new URL(listening.url).port), "127.0.0.1");
+  const body = JSON.stringify({ model: MODEL, prompt: "x" });
+  const call = `POST /api/generate HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  socket.write(call.repeat(20));
+  await eventually(async () => listening.listener.inFlight === 20);
+  socket.destroy();
+  await eventually(async () => listening.records().length === known + 20);
+  simulated.fault([]);
+  expect(listening.listener.inFlight).toBe(0);
+  expect(
+    new Set(
+      listening
+        .records()
+        .slice(known)
+        .map(({ status }) => status),
+    ),
+  ).toEqual(new Set(["cancelled"]));
+});
+
 test("a caller that leaves in the middle of its body is cancelled, and Ollama is not asked", async () => {
   const seen = simulated.requests().length;
   const known = listening.records().length;
