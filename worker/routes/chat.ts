@@ -9,6 +9,8 @@
  */
 import { Hono } from "hono";
 import { type ChatRequest, MessagesChat, PromptChat } from "../../protocol/api/chat.ts";
+import { checkBody, jsonOf } from "../../protocol/body-policy.ts";
+import { errorBody, type Told } from "../../protocol/failures.ts";
 import { withTag } from "../../protocol/inventory.ts";
 import { FailedAt } from "../../protocol/records.ts";
 import type { RegisteredBox } from "../aggregator.ts";
@@ -16,9 +18,8 @@ import { demand, principalOf } from "../auth.ts";
 import type { Env } from "../bindings.ts";
 import { callOf, targetOf, textOf } from "../call.ts";
 import { sseOfChat } from "../chat-events.ts";
-import { badRequest, errorBody, GatewayError, type Told } from "../errors.ts";
+import { badRequest, GatewayError } from "../errors.ts";
 import { fleetOf } from "../fleet.ts";
-import { checkBody, jsonOf } from "../policy.ts";
 import { type CallBody, serve } from "../serve.ts";
 import { settingsOf } from "../settings.ts";
 
