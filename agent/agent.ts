@@ -325,6 +325,7 @@ export class EdgeAgent {
         gpu: this.#gpu.take(),
         system: this.#system.take(),
         ...this.#load(),
+        local_in_flight: this.#listener?.inFlight ?? 0,
         spooled: this.#spool.pending,
       }),
     );

@@ -58,8 +58,10 @@ export const Readings = z.object({
   gpu: GpuState,
   /** Samples of the machine since the last readings, oldest first. */
   system: z.array(SystemSample).max(SYSTEM_SAMPLES_MAX).default([]),
-  /** Streams that are open on this agent. */
+  /** Requests that are open on this agent. */
   in_flight: z.int().nonnegative(),
+  /** Those of them that did not come through the edge, but through the agent's own listener. */
+  local_in_flight: z.int().nonnegative().default(0),
   /** Those of them that Ollama has not begun to answer: waiting for a slot, a load, or prefill. */
   queued: z.int().nonnegative(),
   /** Records in the spool that the edge has not confirmed. */

@@ -63,7 +63,8 @@ export class Box extends DurableObject<Bindings> {
   #agent: WebSocket | null | undefined;
   #agentHeardMs = 0;
   #lookedMs = 0;
-  #queued: { count: number; atMs: number } | null = null;
+  /** What the agent said last: calls to its own listener, and those of all that wait. */
+  #load: { local: number; queued: number; atMs: number } | null = null;
   #awaitingReadings: (() => void)[] = [];
 
   constructor(ctx: DurableObjectState, env: Bindings) {
@@ -99,15 +100,15 @@ export class Box extends DurableObject<Bindings> {
       this.#lookedMs = Date.now();
       sendTo(agent, encodeFrames([tunnelFrame(FrameType.look)]));
     }
-    const isFresh = () => this.#queued !== null && Date.now() - this.#queued.atMs < READINGS_FRESH_MS;
-    if (agent !== null && !isFresh()) {
+    const freshLoad = () => (this.#load !== null && Date.now() - this.#load.atMs < READINGS_FRESH_MS ? this.#load : null);
+    if (agent !== null && freshLoad() === null) {
       await Promise.race([new Promise<void>((resolve) => this.#awaitingReadings.push(resolve)), scheduler.wait(READINGS_WAIT_MS)]);
     }
     return {
       isUp: agent !== null,
       isDraining: agent !== null && agentOf(agent).isDraining,
-      inFlight: this.#attachedStreams().size,
-      queueDepth: isFresh() ? (this.#queued?.count ?? null) : null,
+      inFlight: this.#attachedStreams().size + (freshLoad()?.local ?? 0),
+      queueDepth: freshLoad()?.queued ?? null,
     };
   }
 
@@ -241,7 +242,7 @@ export class Box extends DurableObject<Bindings> {
         const readings = parsePayload(Readings, frame.payload);
         for (const sample of readings.gpu.samples) sample.box = attachment.box;
         await aggregator.read(attachment.box, readings);
-        this.#queued = { count: readings.queued, atMs: Date.now() };
+        this.#load = { local: readings.local_in_flight, queued: readings.queued, atMs: Date.now() };
         for (const wake of this.#awaitingReadings.splice(0)) wake();
         return;
       }

@@ -27,7 +27,7 @@ export const METRICS = {
   tokens: {
     type: "counter",
     name: "ollama_tokens_generated_total",
-    help: "Total tokens, prompt and completion: the total_tokens of /api/stats/current.",
+    help: "Total tokens generated, prompt and completion: the total_tokens of /api/stats/current.",
     labels: [],
   },
   errors: { type: "counter", name: "ollama_errors_total", help: "Total errors. Cancelled requests are none.", labels: [] },

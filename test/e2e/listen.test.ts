@@ -65,7 +65,7 @@ test("a local call is in the log of the edge with its tokens, once", async () =>
   await agent.stop(5_000);
 });
 
-test("a local call that waits for Ollama is in the queue depth of the edge", async () => {
+test("a local call that waits for Ollama is in flight, and in the queue depth, at the edge", async () => {
   const agent = await listening("queue");
   ollama.fault([{ kind: "hang" }]);
   const leaving = new AbortController();
@@ -74,7 +74,10 @@ test("a local call that waits for Ollama is in the queue depth of the edge", asy
     body: JSON.stringify({ model: MODEL, messages }),
     signal: leaving.signal,
   }).catch(() => null);
-  await eventually(async () => (await stack.stats()).queue_depth === 1);
+  await eventually(async () => {
+    const { in_flight, queue_depth } = await stack.stats();
+    return in_flight === 1 && queue_depth === 1;
+  });
   leaving.abort();
   await answer;
   ollama.fault([]);

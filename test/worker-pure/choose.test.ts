@@ -31,6 +31,7 @@ const box = (
     system: [],
     gpu: { available: false, error: null, driver_version: null, samples: [] },
     in_flight: 0,
+    local_in_flight: 0,
     queued: 0,
     spooled: 0,
   },
