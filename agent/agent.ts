@@ -18,7 +18,7 @@ import {
 } from "../protocol/frames.ts";
 import { GRACE_MS, LOOK_MS, READINGS_IDLE_MS, READINGS_LOOK_MS, RECORDS_PER_BATCH } from "../protocol/limits.ts";
 import { type AbortCode, Open, Recorded } from "../protocol/messages.ts";
-import { matchOllamaRoute } from "../protocol/routes.ts";
+import { changesModels, matchOllamaRoute } from "../protocol/routes.ts";
 import type { AgentConfig } from "./config.ts";
 import { GpuReader } from "./gpu.ts";
 import { InventoryPoller } from "./inventory.ts";
@@ -226,6 +226,7 @@ export class EdgeAgent {
 
   #over(stream: AgentStream): void {
     this.#streams.delete(stream.id);
+    if (changesModels(stream.endpoint)) void this.#inventory.refresh();
     if (this.#isUp) this.#recordsTimer ??= setTimeout(() => this.#sendRecords(), RECORDS_DELAY_MS);
     if (this.#streams.size === 0) this.#whenIdle?.();
   }

@@ -77,6 +77,11 @@ export class AgentStream implements Source {
     this.#startMs = shell.now();
   }
 
+  /** The route pattern, e.g. `/api/chat`. */
+  get endpoint(): string {
+    return this.#open.endpoint;
+  }
+
   /** Open, and Ollama has not begun to answer. */
   get isQueued(): boolean {
     return this.#httpStatus === null;
