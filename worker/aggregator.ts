@@ -9,6 +9,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { ConfigPatch } from "../protocol/api/config.ts";
 import type { Cleared, DataSummary } from "../protocol/api/data.ts";
 import type { Gpu } from "../protocol/api/fleet.ts";
+import type { RepositoryModel, RepositoryModels, RepositoryQuery, RepositorySync } from "../protocol/api/repository.ts";
 import type { CurrentStats, HistoryPoint, Logs, Models } from "../protocol/api/stats.ts";
 import type { Readings } from "../protocol/inventory.ts";
 import type { Hello } from "../protocol/messages.ts";
@@ -19,6 +20,7 @@ import { render } from "./exposition.ts";
 import type { Fleet } from "./fleet.ts";
 import { endOf, historyOf, type Span } from "./history.ts";
 import { shortName } from "./model-key.ts";
+import { ModelRepository } from "./model-repository.ts";
 import type { Live, RegisteredBox } from "./registered.ts";
 import { scrape } from "./scrape.ts";
 import { inForce, settingsOf } from "./settings.ts";
@@ -31,6 +33,7 @@ import { ALARM_AT_LEAST_EVERY_MS, keepHouse } from "./store/housekeeping.ts";
 import { Intake } from "./store/intake.ts";
 import { Ledger, type LedgerPage } from "./store/ledger.ts";
 import { Registry } from "./store/registry.ts";
+import { RepositoryStore, type SaidOfModel } from "./store/repository.ts";
 import { type RunTimeSettings, RunTimeSettingsStore } from "./store/run-time-settings.ts";
 import { migrate } from "./store/schema.ts";
 import { VERSION } from "./version.ts";
@@ -48,6 +51,7 @@ export class Aggregator extends DurableObject<Bindings> {
   readonly #registry: Registry;
   readonly #epochs: Epochs;
   readonly #settings: RunTimeSettingsStore;
+  readonly #repository: ModelRepository;
   readonly #intake: Intake;
   #alarmAtMs: number | null = null;
   #rowsSinceHousekeeping = 0;
@@ -63,7 +67,13 @@ export class Aggregator extends DurableObject<Bindings> {
     this.#registry = new Registry(storage, this.#gpu);
     this.#epochs = new Epochs(storage.sql);
     this.#settings = new RunTimeSettingsStore(storage.sql);
-    this.#intake = new Intake(storage, { ledger: this.#ledger, cells: this.#cells, epochs: this.#epochs }, nowMs);
+    const repository = new RepositoryStore(storage);
+    this.#intake = new Intake(storage, { ledger: this.#ledger, cells: this.#cells, epochs: this.#epochs, repository }, nowMs);
+    this.#repository = new ModelRepository(repository, () => ({
+      boxes: this.#registry.boxes(),
+      lifetime: this.#intake.lifetime(),
+      nowMs: Date.now(),
+    }));
     ctx.blockConcurrencyWhile(async () => {
       this.#alarmAtMs = await storage.getAlarm();
     });
@@ -117,7 +127,37 @@ export class Aggregator extends DurableObject<Bindings> {
 
   /** What a Worker needs to serve calls. */
   fleet(): Fleet {
-    return { boxes: this.#registry.boxes(), settings: this.#settings.get() };
+    return { boxes: this.#registry.boxes(), settings: this.#settings.get(), defaultModel: this.#repository.defaultModel() };
+  }
+
+  // The model repository: these seven are all that the routes know of it, so that another store may take its place.
+
+  repositoryList(query: RepositoryQuery): RepositoryModels {
+    return this.#repository.list(query);
+  }
+
+  repositoryFind(name: string): RepositoryModel | null {
+    return this.#repository.find(name);
+  }
+
+  repositoryPut(name: string, said: SaidOfModel): RepositoryModel | null {
+    return this.#repository.put(name, said);
+  }
+
+  repositoryChange(name: string, said: SaidOfModel): RepositoryModel | null {
+    return this.#repository.change(name, said);
+  }
+
+  repositoryToggleFavorite(name: string): RepositoryModel | null {
+    return this.#repository.toggleFavorite(name);
+  }
+
+  repositoryRemove(name: string): boolean {
+    return this.#repository.remove(name);
+  }
+
+  repositorySync(): RepositorySync | null {
+    return this.#repository.sync();
   }
 
   current(live: Live): CurrentStats {

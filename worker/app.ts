@@ -13,7 +13,9 @@ import { dataRoutes } from "./routes/data.ts";
 import { fleetRoutes } from "./routes/fleet.ts";
 import { gatewayRoutes } from "./routes/gateway.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { ollamaRoutes } from "./routes/ollama.ts";
 import { pageRoutes } from "./routes/page.ts";
+import { repositoryRoutes } from "./routes/repository.ts";
 import { statsRoutes } from "./routes/stats.ts";
 
 const app = new Hono<Env>({ strict: true, getPath: rawPathOf });
@@ -29,6 +31,8 @@ app.route("/", agentRoutes);
 app.route("/", chatRoutes);
 app.route("/", fleetRoutes);
 app.route("/", statsRoutes);
+app.route("/", ollamaRoutes);
+app.route("/", repositoryRoutes);
 app.route("/", dataRoutes);
 app.route("/", gatewayRoutes);
 app.route("/", pageRoutes);

@@ -5,6 +5,7 @@
  * answers the first question: our edge, the tunnel, or Ollama? Ollama's own errors are not here;
  * they pass through as they are.
  */
+import { REPOSITORY_MODELS_MAX } from "../protocol/api/repository.ts";
 import type { ApiError } from "../protocol/api/shapes.ts";
 import { BODY_BYTES_MAX, GRACE_MS, HEAD_BYTES_MAX, PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/limits.ts";
 import type { Api, FailedAt } from "../protocol/records.ts";
@@ -24,6 +25,8 @@ export type FailureReason =
   | { reason: "wrong_method"; method: string; path: string; allow: string[] }
   | { reason: "cloud_model"; model: string }
   | { reason: "box_unknown"; box: string }
+  | { reason: "model_unknown"; model: string; where: string }
+  | { reason: "repository_full" }
   | { reason: "no_box" }
   | { reason: "box_down"; box: string }
   | { reason: "box_busy"; box: string }
@@ -36,6 +39,10 @@ export type FailureReason =
   | { reason: "agent_restarted"; box: string }
   | { reason: "ollama_unreachable"; message: string }
   | { reason: "ollama_broke"; message: string }
+  /** What a box's answer to a call of ours said, in place of what was asked for. `failedAt` null: in Ollama's own words. */
+  | { reason: "box_answered"; status: number; failedAt: FailedAt | null; message: string; box: string }
+  /** Several boxes were asked, and not all did it. */
+  | { reason: "boxes_failed"; what: string; failedAt: FailedAt }
   | { reason: "internal" };
 
 export type Told = { status: number; code: string; failedAt: FailedAt; message: string; headers?: Record<string, string> };
@@ -103,6 +110,10 @@ export function tellCaller(failure: FailureReason): Told {
       );
     case "box_unknown":
       return gateway(404, "box_not_found", `There is no box named ${failure.box}.`);
+    case "model_unknown":
+      return gateway(404, "model_not_found", `There is no model named ${failure.model} ${failure.where}.`);
+    case "repository_full":
+      return gateway(409, "repository_full", `The repository holds ${REPOSITORY_MODELS_MAX} models, and takes no more: delete some first.`);
     case "no_box":
       return gateway(503, "no_box", "No box is connected. Start an agent beside an Ollama, see the README.", RETRY);
     case "box_down":
@@ -141,6 +152,16 @@ export function tellCaller(failure: FailureReason): Told {
       return { status: 502, code: "ollama_unreachable", failedAt: "ollama", message: failure.message };
     case "ollama_broke":
       return { status: 502, code: "ollama_broke", failedAt: "ollama", message: failure.message };
+    case "box_answered":
+      return {
+        status: failure.status,
+        code: failure.failedAt === null ? "ollama_error" : "upstream_error",
+        failedAt: failure.failedAt ?? "ollama",
+        message: failure.message,
+        headers: { "x-box": failure.box },
+      };
+    case "boxes_failed":
+      return { status: 502, code: "boxes_failed", failedAt: failure.failedAt, message: failure.what };
     case "internal":
       return gateway(500, "internal", "Internal error.");
   }

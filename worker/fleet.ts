@@ -12,7 +12,12 @@ import type { RunTimeSettings } from "./store/run-time-settings.ts";
 const KEEP_MS = 1_000;
 
 /** What the Aggregator says of the boxes and of how calls are served. */
-export type Fleet = { boxes: RegisteredBox[]; settings: RunTimeSettings };
+export type Fleet = {
+  boxes: RegisteredBox[];
+  settings: RunTimeSettings;
+  /** The default model of the repository, whether or not a box has it. */
+  defaultModel: string | null;
+};
 
 type Kept = Fleet & { atMs: number };
 let kept: Kept | null = null;
@@ -55,4 +60,24 @@ export async function look(env: Bindings): Promise<Live> {
       return { name, up: isUp, in_flight: isUp ? inFlight : null, queue_depth: isUp ? queueDepth : null };
     }),
   );
+}
+
+/** The boxes with readings of this moment, and whether each is up now. Costs what {@link look} costs. */
+export async function freshBoxes(env: Bindings): Promise<RegisteredBox[]> {
+  const isUp = new Map((await look(env)).map(({ name, up }) => [name, up]));
+  const boxes = await theAggregator(env).registry();
+  return boxes.map((box) => (isUp.get(box.name) === false ? { ...box, state: "down" } : box));
+}
+
+/** An agent tells what its box has as soon as a change is over: a moment after the caller of that change knows. */
+const TOLD_MS = 1_000;
+const ASK_EVERY_MS = 50;
+
+/** Waits until the boxes have told of a change, so that who asks next sees it; not for ever, since it is done whether or not they told. */
+export async function untilTold(env: Bindings, hasTold: (box: RegisteredBox) => boolean): Promise<void> {
+  for (let waitedMs = 0; waitedMs < TOLD_MS; waitedMs += ASK_EVERY_MS) {
+    if ((await theAggregator(env).registry()).every(hasTold)) break;
+    await scheduler.wait(ASK_EVERY_MS);
+  }
+  forgetBoxes();
 }

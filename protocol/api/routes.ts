@@ -3,10 +3,17 @@ import { CHAT_ROUTES } from "./chat.ts";
 import { CONFIG_ROUTES } from "./config.ts";
 import { DATA_ROUTES } from "./data.ts";
 import { FLEET_ROUTES } from "./fleet.ts";
+import { OLLAMA_API_ROUTES } from "./ollama.ts";
+import { REPOSITORY_ROUTES } from "./repository.ts";
 import type { ApiRoute } from "./route.ts";
 import { STATS_ROUTES } from "./stats.ts";
 
-export const API_ROUTES = { ...FLEET_ROUTES, ...STATS_ROUTES, ...CHAT_ROUTES, ...DATA_ROUTES, ...CONFIG_ROUTES } as const satisfies Record<
-  string,
-  ApiRoute
->;
+export const API_ROUTES = {
+  ...FLEET_ROUTES,
+  ...STATS_ROUTES,
+  ...CHAT_ROUTES,
+  ...OLLAMA_API_ROUTES,
+  ...REPOSITORY_ROUTES,
+  ...DATA_ROUTES,
+  ...CONFIG_ROUTES,
+} as const satisfies Record<string, ApiRoute>;
