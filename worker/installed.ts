@@ -49,8 +49,8 @@ export function installedModels(boxes: readonly RegisteredBox[]): InstalledModel
       });
     }
   }
-  const models = [...entries.values()];
-  return { models: models.sort((a, b) => ms(b.modified_at) - ms(a.modified_at) || (a.name < b.name ? -1 : 1)) };
+  const models = [...entries.values()].sort((a, b) => ms(b.modified_at) - ms(a.modified_at) || (a.name < b.name ? -1 : 1));
+  return { models, simulated: up(boxes).some(({ hello }) => hello.simulated) };
 }
 
 const up = (boxes: readonly RegisteredBox[]) => boxes.filter(({ state }) => state !== "down");

@@ -82,7 +82,7 @@ export function failureOfBoxes(outcomes: readonly Outcome[]): FailureReason {
   const [first] = outcomes.flatMap(({ failure }) => failure ?? []);
   if (first === undefined) return { reason: "internal" };
   if (outcomes.length === 1) return first;
-  const what = outcomes.map(({ box, failure }) => `${box}: ${failure === null ? "done." : tellCaller(failure).message}`).join(" ");
+  const what = outcomes.map(({ box, failure }) => `${box}: ${failure === null ? "done" : tellCaller(failure).message}`).join("; ");
   return { reason: "boxes_failed", what, failedAt: tellCaller(first).failedAt };
 }
 

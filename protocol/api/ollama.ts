@@ -25,7 +25,13 @@ const InstalledEntry = z
   .meta({ id: "InstalledModel" });
 
 /** `GET /api/ollama/models`. */
-export const InstalledModels = z.object({ models: z.array(InstalledEntry) }).meta({ id: "InstalledModels" });
+export const InstalledModels = z
+  .object({
+    models: z.array(InstalledEntry),
+    // ours
+    simulated: z.boolean().describe("true when any of these boxes serves made-up numbers"),
+  })
+  .meta({ id: "InstalledModels" });
 export type InstalledModels = z.infer<typeof InstalledModels>;
 
 export const PullRequest = z
