@@ -261,7 +261,7 @@ test("the routes add, show, change, toggle, sync and delete, whatever the name",
   expect(RepositoryModels.parse(all).models.filter(({ is_default }) => is_default)).toHaveLength(1);
   const [status, synced] = await call("POST", `${PATH}/sync`);
   expect(status).toBe(200);
-  expect(RepositorySync.parse(synced)).toMatchObject({ installed_count: 1, added: ["llama3.2"] });
+  expect(RepositorySync.parse(synced)).toMatchObject({ installed_count: 1, models: [{ model_name: "llama3.2" }], added: ["llama3.2"] });
   for (const raw of ["hf.co%2Fuser%2Fother%3AQ4_K_M", "user/favorite:latest"]) {
     const [deleted, answer] = await call("DELETE", `${PATH}/${raw}`);
     expect(deleted).toBe(200);

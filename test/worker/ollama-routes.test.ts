@@ -152,7 +152,7 @@ test("a pull to one box has the caller's request id, and is over when the box ha
   expect(answer.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
   expect(answer.headers.get("x-request-id")).toBe(stream);
   const text = textOf(answer);
-  box.tell(["hf.co/user/model:Q4_K_M"]);
+  setTimeout(() => box.tell(["hf.co/user/model:Q4_K_M"]), 50); // it tells a moment later
   const events = eventsOf(await text);
   const after = InstalledModels.parse(await (await call("GET", `models?box=${box.name}`)).json());
   expect(after.models.map(({ name }) => name)).toEqual(["hf.co/user/model:Q4_K_M"]);
@@ -328,6 +328,19 @@ test("/api/chat without a model takes the default of the repository when a box h
   expect((await setDefault("elsewhere:7b", true)).status).toBe(200);
   expect(await modelOf()).toBe("loaded:1b");
   expect((await setDefault("elsewhere:7b", false)).status).toBe(200);
+});
+
+test("a caller that leaves is noticed though no box says anything", async () => {
+  const silent = new TransformStream<Uint8Array, Uint8Array>();
+  const pulls = [Promise.resolve(silent.readable), new Promise<never>(() => {})].map((body, n) => ({
+    box: `silent-${n}`,
+    requestId: crypto.randomUUID(),
+    body,
+  }));
+  const left = Promise.withResolvers<void>();
+  const events = pullEvents(pulls, { keepAliveMs: 60_000, onLeft: left.resolve, beforeDone: async () => {} });
+  await events.cancel();
+  await left.promise;
 });
 
 test("a pull that says nothing for a while keeps its connection with a comment", async () => {
