@@ -27,7 +27,7 @@ await Promise.all([
     legalComments: "inline",
   }),
   build({
-    entryPoints: ["dashboard/page.ts", "dashboard/page.css"],
+    entryPoints: ["dashboard/page.ts", "dashboard/page.css", "dashboard/docs.css"],
     outdir: `${OUT}/assets`,
     bundle: true,
     minify: true,

@@ -5,6 +5,7 @@
  * it ties (tunnel, spool, GPU reader, inventory) know nothing of each other.
  */
 import { randomUUID } from "node:crypto";
+import { homedir } from "node:os";
 import {
   type Frame,
   FrameError,
@@ -20,6 +21,7 @@ import { GRACE_MS, LOOK_MS, READINGS_IDLE_MS, READINGS_LOOK_MS, RECORDS_PER_BATC
 import { type AbortCode, Open, Recorded } from "../protocol/messages.ts";
 import { changesModels, matchOllamaRoute } from "../protocol/routes.ts";
 import type { AgentConfig } from "./config.ts";
+import { diskFolders } from "./disk.ts";
 import { GpuReader } from "./gpu.ts";
 import { InventoryPoller } from "./inventory.ts";
 import type { Log } from "./log.ts";
@@ -27,6 +29,7 @@ import { OllamaClient } from "./ollama.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { Spool } from "./spool.ts";
 import { AgentStream, type StreamShell } from "./stream.ts";
+import { SystemSampler } from "./system-sampler.ts";
 import { Tunnel } from "./tunnel.ts";
 import { AGENT_VERSION } from "./version.ts";
 
@@ -47,6 +50,7 @@ export class EdgeAgent {
   readonly #spool: Spool;
   readonly #gpu: GpuReader;
   readonly #inventory: InventoryPoller;
+  readonly #system: SystemSampler;
   readonly #bootId = randomUUID();
   readonly #shell: StreamShell;
   #isUp = false;
@@ -72,6 +76,10 @@ export class EdgeAgent {
       log,
     });
     this.#inventory = new InventoryPoller({ base: config.ollamaUrl, log, onChange: () => this.#sendReadings() });
+    this.#system = new SystemSampler({
+      diskFolders: diskFolders({ ollamaModels: config.ollamaModels, home: homedir(), stateDir: config.stateDir }),
+      load: () => this.#load(),
+    });
     this.#tunnel = new Tunnel({
       edgeUrl: config.edgeUrl,
       secret: config.boxSecret,
@@ -96,6 +104,7 @@ export class EdgeAgent {
   start(): void {
     this.#gpu.start();
     this.#inventory.start();
+    this.#system.start();
     this.#tunnel.start();
     this.#watch = setInterval(() => this.#giveUpLost(), 1_000);
   }
@@ -125,6 +134,7 @@ export class EdgeAgent {
     this.#isUp = false;
     this.#tunnel.stop();
     this.#inventory.stop();
+    this.#system.stop();
     this.#ollama.close();
     await this.#gpu.stop();
     this.#spool.close();
@@ -263,18 +273,23 @@ export class EdgeAgent {
   #sendReadings(): void {
     if (this.#readingsTimer !== null) clearTimeout(this.#readingsTimer);
     if (!this.#isUp) return;
-    let queued = 0;
-    for (const stream of this.#streams.values()) if (stream.isQueued) queued++;
     this.#outgoing.now(
       tunnelFrame(FrameType.readings, {
+        now_ms: Date.now(),
         inventory: this.#inventory.latest(),
         gpu: this.#gpu.take(),
-        in_flight: this.#streams.size,
-        queued,
+        system: this.#system.take(),
+        ...this.#load(),
         spooled: this.#spool.pending,
       }),
     );
     const pace = performance.now() < this.#lookUntilMs ? READINGS_LOOK_MS : READINGS_IDLE_MS;
     this.#readingsTimer = setTimeout(() => this.#sendReadings(), pace);
+  }
+
+  #load(): { in_flight: number; queued: number } {
+    let queued = 0;
+    for (const stream of this.#streams.values()) if (stream.isQueued) queued++;
+    return { in_flight: this.#streams.size, queued };
   }
 }

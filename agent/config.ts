@@ -13,6 +13,8 @@ export type AgentConfig = {
   boxSecret: string | null;
   ollamaUrl: URL;
   stateDir: string;
+  /** Where Ollama keeps its models, if it was told so by `OLLAMA_MODELS`. */
+  ollamaModels: string | null;
   nvidiaSmi: string;
   simulated: boolean;
 };
@@ -41,6 +43,7 @@ const Environment = z.object({
     .default("http://127.0.0.1:11434")
     .transform(ollamaHost)
     .pipe(url("an address of an Ollama, e.g. http://127.0.0.1:11434", ["http:", "https:"])),
+  OLLAMA_MODELS: z.string().optional(),
   STATE_DIR: z.string().min(1, "is empty").default(".state/agent"),
   NVIDIA_SMI: z.string().min(1, "is empty").default("nvidia-smi"),
   SIMULATED: z.enum(["0", "1"], { error: "is 0 or 1" }).default("0"),
@@ -51,13 +54,14 @@ export function configOf(environment: Record<string, string | undefined>): Agent
   const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""));
   const result = Environment.safeParse(set);
   if (!result.success) throw new ConfigError(result.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("\n"));
-  const { EDGE_URL, BOX_NAME, BOX_SECRET, OLLAMA_HOST, STATE_DIR, NVIDIA_SMI, SIMULATED } = result.data;
+  const { EDGE_URL, BOX_NAME, BOX_SECRET, OLLAMA_HOST, OLLAMA_MODELS, STATE_DIR, NVIDIA_SMI, SIMULATED } = result.data;
   return {
     edgeUrl: EDGE_URL,
     box: BOX_NAME ?? defaultBoxName(hostname()),
     boxSecret: BOX_SECRET ?? null,
     ollamaUrl: OLLAMA_HOST,
     stateDir: resolve(STATE_DIR),
+    ollamaModels: OLLAMA_MODELS ?? null,
     nvidiaSmi: NVIDIA_SMI,
     simulated: SIMULATED === "1",
   };

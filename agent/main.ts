@@ -26,6 +26,7 @@ Environment:
   BOX_SECRET    this box's secret, as in the Worker's BOX_SECRETS
   BOX_NAME      name of this box                        (default: the host name)
   OLLAMA_HOST   the Ollama to serve                     (default: http://127.0.0.1:11434)
+  OLLAMA_MODELS where Ollama keeps its models: the disk whose space is shown (default: Ollama's usual folders)
   STATE_DIR     where finished requests wait on disk    (default: .state/agent)
   NVIDIA_SMI    path of nvidia-smi                      (default: nvidia-smi)
   SIMULATED     1: label everything from this box as simulated

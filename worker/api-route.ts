@@ -9,7 +9,7 @@ import { API_ROUTES } from "../protocol/api/routes.ts";
 import { demand, type Principal, principalOf } from "./auth.ts";
 import type { Env } from "./bindings.ts";
 import { textOf } from "./call.ts";
-import { GatewayError } from "./errors.ts";
+import { badRequest, GatewayError } from "./errors.ts";
 import { jsonOf } from "./policy.ts";
 import { settingsOf } from "./settings.ts";
 
@@ -57,7 +57,7 @@ const NO_QUERY = z.strictObject({});
 /** @throws {GatewayError} `bad_request`, which says what is wrong where. */
 function parsed<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
   const result = schema.safeParse(value);
-  if (!result.success) throw new GatewayError({ reason: "bad_request", what: z.prettifyError(result.error) });
+  if (!result.success) throw badRequest(result.error);
   return result.data;
 }
 

@@ -10,6 +10,7 @@ import { newRequestId } from "./request-id.ts";
 import { agentRoutes } from "./routes/agent.ts";
 import { chatRoutes } from "./routes/chat.ts";
 import { dataRoutes } from "./routes/data.ts";
+import { docsRoutes } from "./routes/docs.ts";
 import { fleetRoutes } from "./routes/fleet.ts";
 import { gatewayRoutes } from "./routes/gateway.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -34,6 +35,7 @@ app.route("/", statsRoutes);
 app.route("/", ollamaRoutes);
 app.route("/", repositoryRoutes);
 app.route("/", dataRoutes);
+app.route("/", docsRoutes);
 app.route("/", gatewayRoutes);
 app.route("/", pageRoutes);
 

@@ -5,6 +5,8 @@
  * answers the first question: our edge, the tunnel, or Ollama? Ollama's own errors are not here;
  * they pass through as they are.
  */
+
+import type { z } from "zod";
 import { REPOSITORY_MODELS_MAX } from "../protocol/api/repository.ts";
 import type { ApiError } from "../protocol/api/shapes.ts";
 import { BODY_BYTES_MAX, GRACE_MS, HEAD_BYTES_MAX, PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/limits.ts";
@@ -55,6 +57,13 @@ export class GatewayError extends Error {
     this.failure = failure;
   }
 }
+
+/** What a schema found wrong, in one line: `limit: Too big: expected number to be <=1000`. */
+export const badRequest = ({ issues }: z.ZodError): GatewayError =>
+  new GatewayError({
+    reason: "bad_request",
+    what: `${issues.map(({ path, message }) => (path.length === 0 ? message : `${path.join(".")}: ${message}`)).join("; ")}.`,
+  });
 
 const RETRY = { "retry-after": "5" };
 const gateway = (status: number, code: string, message: string, headers?: Record<string, string>): Told => ({

@@ -7,6 +7,8 @@
 import type { Live, RegisteredBox } from "./aggregator.ts";
 import { theAggregator } from "./aggregator-stub.ts";
 import type { Bindings } from "./bindings.ts";
+import { GatewayError } from "./errors.ts";
+import { upNames } from "./registered.ts";
 import type { RunTimeSettings } from "./store/run-time-settings.ts";
 
 const KEEP_MS = 1_000;
@@ -51,9 +53,12 @@ export async function countStream(box: string, ended: Promise<unknown>): Promise
 /**
  * What each Box says of itself now. A read of `/api` asks them all: that also makes their agents
  * send fresh readings, which are in the Aggregator when this returns.
+ * @param only  asks this one alone
+ * @throws {GatewayError} `box_unknown` when no box of that name has ever connected
  */
-export async function look(env: Bindings): Promise<Live> {
-  const boxes = await theAggregator(env).registry();
+export async function look(env: Bindings, only?: string): Promise<Live> {
+  const boxes = (await theAggregator(env).registry()).filter(({ name }) => only === undefined || name === only);
+  if (only !== undefined && boxes.length === 0) throw new GatewayError({ reason: "box_unknown", box: only });
   return Promise.all(
     boxes.map(async ({ name }) => {
       const { isUp, inFlight, queueDepth } = await env.BOX.getByName(name).look();
@@ -62,11 +67,15 @@ export async function look(env: Bindings): Promise<Live> {
   );
 }
 
-/** The boxes with readings of this moment, and whether each is up now. Costs what {@link look} costs. */
-export async function freshBoxes(env: Bindings): Promise<RegisteredBox[]> {
-  const isUp = new Map((await look(env)).map(({ name, up }) => [name, up]));
+/**
+ * The boxes with readings of this moment, `down` when they are not up now. Asks like {@link look}.
+ * @throws {GatewayError} `box_unknown`
+ */
+export async function freshBoxes(env: Bindings, only?: string): Promise<RegisteredBox[]> {
+  const live = await look(env, only);
+  const [asked, isUp] = [new Set(live.map(({ name }) => name)), upNames(live)];
   const boxes = await theAggregator(env).registry();
-  return boxes.map((box) => (isUp.get(box.name) === false ? { ...box, state: "down" } : box));
+  return boxes.filter(({ name }) => asked.has(name)).map((box) => (isUp.has(box.name) ? box : { ...box, state: "down" }));
 }
 
 /** An agent tells what its box has as soon as a change is over: a moment after the caller of that change knows. */

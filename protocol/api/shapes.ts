@@ -5,6 +5,9 @@ import { FailedAt } from "../records.ts";
 export const time = z.iso.datetime();
 export const count = z.int().nonnegative();
 export const figure = z.number().nonnegative().nullable();
+export const percent = z.number().min(0).max(100).nullable();
+/** 2^30 bytes, two decimals. */
+export const gib = figure;
 export const rate = z.number().min(0).max(1).nullable();
 
 /**

@@ -69,10 +69,11 @@ export const History = z
 export type History = z.infer<typeof History>;
 
 /** A request, in `GET /api/stats/logs`. */
-export const LogEntry = RequestRecord.omit({ request_id: true, started_at: true })
-  .extend({
+export const LogEntry = z
+  .object({
     id: z.uuid().describe("the request id, as in the answer's X-Request-Id"),
     timestamp: time.describe("when the edge accepted the request"),
+    ...RequestRecord.omit({ request_id: true, started_at: true }).shape,
     tokens_used: count.nullable().describe("prompt and completion tokens; null when Ollama said neither"),
   })
   .meta({ id: "LogEntry" });
@@ -177,7 +178,7 @@ const defaultGranularity = (seconds: number): Granularity =>
 
 export const LogsQuery = z
   .strictObject({
-    limit: z.coerce.number().int().min(1).max(1_000).optional().describe("1 to 1000, default 100; an export has all unless it is given"),
+    limit: z.coerce.number().int().min(1).max(1_000).optional().describe("default 100; an export has all unless it is given"),
     offset: z.coerce.number().int().min(0).max(10_000_000).optional().describe("default 0"),
     cursor: z.uuid().optional().describe("next_cursor of the page before; instead of offset"),
     model,

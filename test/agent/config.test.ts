@@ -9,6 +9,7 @@ test("the defaults are those of the help text", () => {
     boxSecret: null,
     ollamaUrl: new URL("http://127.0.0.1:11434/"),
     nvidiaSmi: "nvidia-smi",
+    ollamaModels: null,
     simulated: false,
   });
 });

@@ -17,6 +17,7 @@ import {
   parsePayload,
   tunnelFrame,
 } from "../../protocol/frames.ts";
+import { Readings } from "../../protocol/inventory.ts";
 import { type Open, Records } from "../../protocol/messages.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { eventually } from "./stack.ts";
@@ -25,6 +26,7 @@ export class FakeEdge implements AsyncDisposable {
   /** Everything heard but heartbeats and readings, in order. */
   readonly frames: Frame[] = [];
   readonly records: RequestRecord[] = [];
+  readonly readings: Readings[] = [];
   dials = 0;
   closes: number[] = [];
   readonly #http = createServer();
@@ -46,6 +48,7 @@ export class FakeEdge implements AsyncDisposable {
       ollamaUrl: new URL(ollamaUrl),
       stateDir: edge.#folder,
       nvidiaSmi: "/nonexistent",
+      ollamaModels: null,
       simulated: false,
     };
     const log = () => {};
@@ -118,7 +121,8 @@ export class FakeEdge implements AsyncDisposable {
           const { position, records } = parsePayload(Records, frame.payload);
           this.records.push(...records);
           this.say(tunnelFrame(FrameType.recorded, { position }));
-        } else if (frame.type !== FrameType.readings) this.frames.push({ ...frame, payload: frame.payload.slice() });
+        } else if (frame.type === FrameType.readings) this.readings.push(parsePayload(Readings, frame.payload));
+        else this.frames.push({ ...frame, payload: frame.payload.slice() });
       }
     });
   }

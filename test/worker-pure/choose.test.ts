@@ -27,6 +27,8 @@ const box = (
       models: installed.map(model),
       loaded: loaded.map((each) => ({ name: each, size_bytes: null, size_vram_bytes: null, context_length: null, expires_at: null })),
     },
+    now_ms: null,
+    system: [],
     gpu: { available: false, error: null, driver_version: null, samples: [] },
     in_flight: 0,
     queued: 0,

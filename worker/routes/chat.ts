@@ -8,14 +8,13 @@
  * Takes `prompt` or `messages`. It is a call like any other: one stream, one record.
  */
 import { Hono } from "hono";
-import { z } from "zod";
 import { type ChatRequest, MessagesChat, PromptChat } from "../../protocol/api/chat.ts";
 import { withTag } from "../../protocol/inventory.ts";
 import { demand, principalOf } from "../auth.ts";
 import type { Env } from "../bindings.ts";
 import { callOf, targetOf, textOf } from "../call.ts";
 import { sseOfChat } from "../chat-events.ts";
-import { GatewayError } from "../errors.ts";
+import { badRequest, GatewayError } from "../errors.ts";
 import { type Fleet, fleetOf } from "../fleet.ts";
 import { failureOf } from "../manage.ts";
 import { checkBody, jsonOf } from "../policy.ts";
@@ -57,7 +56,7 @@ function parseChat(text: string): ChatRequest {
   const { value } = json;
   const form = typeof value === "object" && value !== null && "messages" in value ? MessagesChat : PromptChat;
   const result = form.safeParse(value);
-  if (!result.success) throw new GatewayError({ reason: "bad_request", what: z.prettifyError(result.error) });
+  if (!result.success) throw badRequest(result.error);
   return result.data;
 }
 

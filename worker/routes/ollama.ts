@@ -22,8 +22,10 @@ export const ollamaRoutes = new Hono<Env>();
 
 // From the inventories, not by calls to Ollama: a page that refreshes itself must not count as requests.
 serveRoute(ollamaRoutes, OLLAMA_API_ROUTES.installedModels, async ({ query: { box } }, c) => {
-  const boxes = await freshBoxes(c.env);
-  return installedModels(box === undefined ? boxes : [theBox(boxes, box)]);
+  const boxes = await freshBoxes(c.env, box);
+  // What it has now is not known: an empty list would say that it has nothing.
+  if (box !== undefined && boxes[0]?.state === "down") throw new GatewayError({ reason: "box_down", box });
+  return installedModels(boxes);
 });
 
 serveRoute(ollamaRoutes, OLLAMA_API_ROUTES.pullModel, async ({ body, query: { box }, principal }, c) => {
@@ -76,14 +78,6 @@ serveRoute(ollamaRoutes, OLLAMA_API_ROUTES.library, async ({ query: { q, categor
   const models = searchLibrary(libraryModels(repository.models, installedByName(boxes)), q ?? "", category);
   return { models, total: models.length, catalogue: ABOUT_CATALOGUE };
 });
-
-/** @throws {GatewayError} when there is no such box, or it is not connected: what it has is not known then */
-function theBox(boxes: readonly RegisteredBox[], name: string): RegisteredBox {
-  const box = boxes.find((each) => each.name === name);
-  if (box === undefined) throw new GatewayError({ reason: "box_unknown", box: name });
-  if (box.state === "down") throw new GatewayError({ reason: "box_down", box: name });
-  return box;
-}
 
 /** Names of the boxes that are so. @throws {GatewayError} when no box is connected at all */
 async function boxesThat(c: Context<Env>, isSo: (box: RegisteredBox) => boolean): Promise<string[]> {

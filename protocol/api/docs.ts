@@ -1,0 +1,23 @@
+/** The description of the API itself: the same for every deployment, so it needs no key. */
+import type { ApiRoute } from "./route.ts";
+
+export const DOCS_ROUTES = {
+  openapi: {
+    method: "GET",
+    path: "/api/openapi.json",
+    scope: null,
+    tag: "Description",
+    summary: "This API as an OpenAPI 3.1 document",
+    answer: null,
+    media: { "application/json": "OpenAPI 3.1" },
+  },
+  docs: {
+    method: "GET",
+    path: "/api/docs",
+    scope: null,
+    tag: "Description",
+    summary: "This API as a page to read",
+    answer: null,
+    media: { "text/html": "a page without scripts" },
+  },
+} as const satisfies Record<string, ApiRoute>;

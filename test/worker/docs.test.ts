@@ -1,0 +1,12 @@
+import { exports } from "cloudflare:workers";
+import { expect, test } from "vitest";
+
+test("the description is served without a key, and the page under a strict policy", async () => {
+  const json = await exports.default.fetch("https://edge.example/api/openapi.json");
+  expect(json.status).toBe(200);
+  expect(await json.json()).toMatchObject({ openapi: "3.1.1" });
+  const page = await exports.default.fetch("https://edge.example/api/docs");
+  expect(page.headers.get("content-type")).toMatch(/^text\/html/);
+  expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
+  expect(await page.text()).toContain("/api/stats/history");
+});
