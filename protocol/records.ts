@@ -30,7 +30,7 @@ export const BoxName = z.string().regex(BOX_NAME, "a box name is 1-63 letters, d
 /** One finished request. The request id is the key of idempotency everywhere: delivered twice, it counts once. */
 export const RequestRecord = z.object({
   request_id: z.uuid(),
-  /** When the edge accepted the request, ISO 8601 UTC with milliseconds. */
+  /** When the edge, or the agent's own listener, accepted the request, ISO 8601 UTC with milliseconds. */
   started_at: z.iso.datetime({ precision: 3 }),
   /** The box that served it; null when none was reached. */
   box: BoxName.nullable(),

@@ -93,7 +93,7 @@ export class Aggregator extends DurableObject<Bindings> {
     const nowMs = Date.now();
     const { enableInstrumentation, logContent } = inForce(settingsOf(this.env), this.#settings.get());
     if (!enableInstrumentation) return { counted: 0 };
-    // Also those of calls that were accepted before text was switched off.
+    // Also those of calls that were accepted before text was switched off, and of local ones that no edge had told their agent about.
     const kept = logContent === "on" ? records : records.map((record) => ({ ...record, prompt: null, response: null }));
     const counted = this.#intake.add(kept, this.#registry.boxes(), nowMs);
     this.#rowsSinceHousekeeping += counted;

@@ -29,6 +29,7 @@ import { RequestRecord } from "../protocol/records.ts";
 import { theAggregator } from "./aggregator-stub.ts";
 import type { Bindings } from "./bindings.ts";
 import { errorResponse, type FailureReason } from "./errors.ts";
+import { settingsOf } from "./settings.ts";
 import { VERSION } from "./version.ts";
 
 /** What a socket carries through hibernation. */
@@ -187,7 +188,14 @@ export class Box extends DurableObject<Bindings> {
     attach(socket, { ...attachment, agentId: hello.agent_id });
     this.#agent = socket;
     this.#agentHeardMs = Date.now();
-    const welcome: Welcome = { edge_version: VERSION, now_ms: Date.now(), heartbeat_ms: HEARTBEAT_MS };
+    const { logContent, exporterType } = settingsOf(this.env);
+    const welcome: Welcome = {
+      edge_version: VERSION,
+      now_ms: Date.now(),
+      heartbeat_ms: HEARTBEAT_MS,
+      keep_text: logContent === "on",
+      exporter_type: exporterType,
+    };
     sendTo(socket, encodeFrames([tunnelFrame(FrameType.welcome, welcome)]));
     this.#tellStreams(FrameType.back);
     // Not in the registry, the box would be chosen for nothing, however well its tunnel is: it dials again.

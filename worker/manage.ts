@@ -3,12 +3,12 @@
  * other, with one stream and one record of its own.
  */
 import type { Context } from "hono";
+import { checkBody } from "../protocol/body-policy.ts";
 import { FailedAt } from "../protocol/records.ts";
 import type { Principal } from "./auth.ts";
 import type { Env } from "./bindings.ts";
 import { callOf, targetOf } from "./call.ts";
 import { type FailureReason, GatewayError, tellCaller } from "./errors.ts";
-import { checkBody } from "./policy.ts";
 import { serve } from "./serve.ts";
 
 export type ManagementCall = {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { ConfigError, configOf, defaultBoxName, ollamaHost } from "../../agent/config.ts";
+import { configOf, defaultBoxName, ollamaHost } from "../../agent/config.ts";
+import { ConfigError } from "../../agent/errors.ts";
 
 const EDGE_URL = "https://edge.example";
 

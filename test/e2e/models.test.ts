@@ -5,7 +5,7 @@ import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulate
 import { InstalledModels, Library, ModelDeleted, PullDone, PullEvent } from "../../protocol/api/ollama.ts";
 import { RepositoryModel, RepositorySync } from "../../protocol/api/repository.ts";
 import { ApiError } from "../../protocol/api/shapes.ts";
-import { eventually, TestStack } from "../support/stack.ts";
+import { eventually, freePort, TestStack } from "../support/stack.ts";
 
 /** An inventory that was not asked for would come after half a minute. */
 const SOON_MS = 3_000;
@@ -14,13 +14,15 @@ let stack: TestStack;
 let atlasOllama: SimulatedOllama;
 let basilOllama: SimulatedOllama;
 let basil: Child;
+let atlasPort: number;
 
 beforeAll(async () => {
   // Basil is slow: a pull there takes some seconds.
   atlasOllama = await startSimulatedOllama({ models: ["llama3.2"], tokenMs: 2, loadMsPerGb: 0 });
   basilOllama = await startSimulatedOllama({ models: ["llama3.2"], tokenMs: 150, loadMsPerGb: 0 });
   stack = await TestStack.start();
-  await stack.startAgent({ name: "atlas", ollamaUrl: atlasOllama.url });
+  atlasPort = await freePort();
+  await stack.startAgent({ name: "atlas", ollamaUrl: atlasOllama.url, args: ["--listen", `127.0.0.1:${atlasPort}`] });
   basil = await stack.startAgent({ name: "basil", ollamaUrl: basilOllama.url });
 });
 
@@ -180,18 +182,21 @@ test.each([["hf.co/user/model:Q4_K_M"], ["hf.co%2Fuser%2Fmodel%3AQ4_K_M"]])("%s 
   expect([none.status, ApiError.parse(await none.json()).error.code]).toEqual([404, "model_not_found"]);
 });
 
-test("a pull the native way is seen and counted too", async () => {
-  const answer = await fetch(`${stack.url}/ollama/api/pull`, {
+test.each([
+  ["through the tunnel", "smollm2:135m", () => `${stack.url}/ollama`],
+  ["at the box's own listener", "smollm2:360m", () => `http://127.0.0.1:${atlasPort}`],
+])("a pull the native way, %s, is seen and counted too", async (_where, model, base) => {
+  const answer = await fetch(`${base()}/api/pull`, {
     method: "POST",
     headers: { "x-box": "atlas" },
-    body: '{"model":"smollm2:135m","stream":false}',
+    body: JSON.stringify({ model, stream: false }),
   });
   expect(await answer.json()).toEqual({ status: "success" });
   const over = performance.now();
-  await eventually(async () => (await boxesWith("smollm2:135m")).length === 1);
+  await eventually(async () => (await boxesWith(model)).length === 1);
   expect(performance.now() - over).toBeLessThan(SOON_MS);
   const entry = await eventually(async () => {
-    const found = await fetch(`${stack.url}/api/models/repository/smollm2:135m`);
+    const found = await fetch(`${stack.url}/api/models/repository/${model}`);
     return found.ok && RepositoryModel.parse(await found.json());
   });
   expect(entry).toMatchObject({ download_count: 1, installed_on: ["atlas"], category: "small" });

@@ -9,6 +9,7 @@
  */
 import { Hono } from "hono";
 import { type ChatRequest, MessagesChat, PromptChat } from "../../protocol/api/chat.ts";
+import { checkBody, jsonOf } from "../../protocol/body-policy.ts";
 import { withTag } from "../../protocol/inventory.ts";
 import { demand, principalOf } from "../auth.ts";
 import type { Env } from "../bindings.ts";
@@ -17,7 +18,6 @@ import { sseOfChat } from "../chat-events.ts";
 import { badRequest, GatewayError } from "../errors.ts";
 import { type Fleet, fleetOf } from "../fleet.ts";
 import { failureOf } from "../manage.ts";
-import { checkBody, jsonOf } from "../policy.ts";
 import { hasModel } from "../registered.ts";
 import { type CallBody, serve } from "../serve.ts";
 import { settingsOf } from "../settings.ts";

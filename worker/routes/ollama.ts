@@ -1,6 +1,7 @@
 /** `/api/ollama`: the models of all boxes. */
 import { type Context, Hono } from "hono";
 import { OLLAMA_API_ROUTES } from "../../protocol/api/ollama.ts";
+import { newRequestId } from "../../protocol/request-id.ts";
 import { isCloudModel } from "../../protocol/routes.ts";
 import { theAggregator } from "../aggregator-stub.ts";
 import { serveRoute } from "../api-route.ts";
@@ -13,7 +14,6 @@ import { libraryModels, searchLibrary } from "../library.ts";
 import { failureOfBoxes, failureOfError, manage, type Outcome } from "../manage.ts";
 import { pullEvents } from "../pull.ts";
 import { isInstalledOn, type RegisteredBox } from "../registered.ts";
-import { newRequestId } from "../request-id.ts";
 
 /** Shorter than the silence after which common proxies close a connection: 60 s and more. */
 const KEEP_ALIVE_MS = 15_000;
