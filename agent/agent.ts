@@ -19,7 +19,7 @@ import {
 } from "../protocol/frames.ts";
 import { GRACE_MS, LOOK_MS, READINGS_IDLE_MS, READINGS_LOOK_MS, RECORDS_PER_BATCH } from "../protocol/limits.ts";
 import { type AbortCode, type ExporterType, Open, Recorded, type Welcome } from "../protocol/messages.ts";
-import { matchOllamaRoute } from "../protocol/routes.ts";
+import { changesModels, matchOllamaRoute } from "../protocol/routes.ts";
 import type { AgentConfig } from "./config.ts";
 import { diskFolders } from "./disk.ts";
 import { atMost, DRAIN_MS } from "./drain.ts";
@@ -134,8 +134,9 @@ export class EdgeAgent {
     return this.#keepsText;
   }
 
-  /** A finished request waits in the spool: it leaves with the next batch. */
-  recordWaits(): void {
+  /** A request is finished: its record leaves with the next batch, and what it changed here is told. */
+  requestOver(endpoint: string): void {
+    if (changesModels(endpoint)) void this.#inventory.refresh();
     if (this.#isUp) this.#recordsTimer ??= setTimeout(() => this.#sendRecords(), this.#recordsDelayMs);
   }
 
@@ -282,7 +283,7 @@ export class EdgeAgent {
 
   #over(stream: AgentStream): void {
     this.#streams.delete(stream.id);
-    this.recordWaits();
+    this.requestOver(stream.endpoint);
     if (this.#streams.size === 0) this.#whenIdle?.();
   }
 

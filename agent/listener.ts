@@ -22,7 +22,7 @@ export type ListenerOptions = Omit<CallShell, "ollama"> & {
   /** The Ollama that is called: not to be the listener itself. */
   ollamaUrl: URL;
   /** A call is over and its record is written. */
-  onOver(): void;
+  onOver(endpoint: string): void;
 };
 
 /** Of this process. */
@@ -131,7 +131,7 @@ export class Listener {
 
   #over(call: LocalCall): void {
     this.#calls.delete(call);
-    this.#options.onOver();
+    this.#options.onOver(call.endpoint);
     if (this.#calls.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 

@@ -71,6 +71,11 @@ export class LocalCall implements AnswerTaker {
     };
   }
 
+  /** The route pattern, e.g. `/api/chat`. */
+  get endpoint(): string {
+    return this.#facts.endpoint;
+  }
+
   /** Ollama has not begun to answer. */
   get isQueued(): boolean {
     return this.#measured?.isQueued ?? true;

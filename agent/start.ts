@@ -49,7 +49,7 @@ async function startAgent(config: AgentConfig, { listen, ...options }: BoxOption
   const { box, edgeUrl, ollamaUrl, stateDir, simulated } = config;
   const spool = Spool.open(`${stateDir}/spool`, { now: Date.now, log });
   const keepsText = () => agent.keepsText;
-  const onOver = () => agent.recordWaits();
+  const onOver = (endpoint: string) => agent.requestOver(endpoint);
   const listener = listen === null ? null : new Listener({ ...CLOCKS, box, ollamaUrl, spool, log, keepsText, onOver });
   const agent = new EdgeAgent(config, agentIdIn(stateDir), spool, log, { ...options, listener });
   let address: ListenAddress | null = null;

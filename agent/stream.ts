@@ -23,6 +23,8 @@ export type StreamShell = MeasuringShell & {
 
 export class AgentStream implements Source {
   readonly id: StreamId;
+  /** The route pattern, e.g. `/api/chat`. */
+  readonly endpoint: string;
   readonly #request: MeasuredRequest;
   readonly #shell: StreamShell;
   readonly #streamsBody: boolean;
@@ -45,6 +47,7 @@ export class AgentStream implements Source {
   /** @param streamsBody  the body goes to Ollama as it comes (blobs), instead of whole (JSON) */
   constructor(id: StreamId, open: Open, streamsBody: boolean, shell: StreamShell) {
     this.id = id;
+    this.endpoint = open.endpoint;
     this.#request = new MeasuredRequest(id, open, shell.now(), shell);
     this.#shell = shell;
     this.#streamsBody = streamsBody;

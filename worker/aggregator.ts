@@ -9,6 +9,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { ConfigPatch } from "../protocol/api/config.ts";
 import type { Cleared, DataSummary } from "../protocol/api/data.ts";
 import type { Boxes, Gpu } from "../protocol/api/fleet.ts";
+import type { RepositoryModel, RepositoryModels, RepositoryQuery, RepositorySync } from "../protocol/api/repository.ts";
 import type { CurrentStats, HistoryPoint, Logs, Models } from "../protocol/api/stats.ts";
 import type { System, SystemPoint } from "../protocol/api/system.ts";
 import type { Readings } from "../protocol/inventory.ts";
@@ -22,6 +23,7 @@ import type { Fleet } from "./fleet.ts";
 import { gpuState } from "./gpus.ts";
 import { endOf, historyOf, type Span } from "./history.ts";
 import { shortName } from "./model-key.ts";
+import { ModelRepository } from "./model-repository.ts";
 import { type Live, type RegisteredBox, upNames } from "./registered.ts";
 import { scrape } from "./scrape.ts";
 import { inForce, settingsOf } from "./settings.ts";
@@ -33,6 +35,7 @@ import { ALARM_AT_LEAST_EVERY_MS, keepHouse } from "./store/housekeeping.ts";
 import { Intake } from "./store/intake.ts";
 import { Ledger, type LedgerPage } from "./store/ledger.ts";
 import { Registry } from "./store/registry.ts";
+import { RepositoryStore, type SaidOfModel } from "./store/repository.ts";
 import { type RunTimeSettings, RunTimeSettingsStore } from "./store/run-time-settings.ts";
 import { type BoxSamples, SampleStore } from "./store/samples.ts";
 import { migrate } from "./store/schema.ts";
@@ -53,6 +56,7 @@ export class Aggregator extends DurableObject<Bindings> {
   readonly #registry: Registry;
   readonly #epochs: Epochs;
   readonly #settings: RunTimeSettingsStore;
+  readonly #repository: ModelRepository;
   readonly #intake: Intake;
   #alarmAtMs: number | null = null;
   #rowsSinceHousekeeping = 0;
@@ -68,7 +72,13 @@ export class Aggregator extends DurableObject<Bindings> {
     this.#registry = new Registry(storage, this.#samples);
     this.#epochs = new Epochs(storage.sql);
     this.#settings = new RunTimeSettingsStore(storage.sql);
-    this.#intake = new Intake(storage, { ledger: this.#ledger, cells: this.#cells, epochs: this.#epochs }, nowMs);
+    const repository = new RepositoryStore(storage);
+    this.#intake = new Intake(storage, { ledger: this.#ledger, cells: this.#cells, epochs: this.#epochs, repository }, nowMs);
+    this.#repository = new ModelRepository(repository, () => ({
+      boxes: this.#registry.boxes(),
+      lifetime: this.#intake.lifetime(),
+      nowMs: Date.now(),
+    }));
     ctx.blockConcurrencyWhile(async () => {
       this.#alarmAtMs = await storage.getAlarm();
     });
@@ -122,7 +132,37 @@ export class Aggregator extends DurableObject<Bindings> {
 
   /** What a Worker needs to serve calls. */
   fleet(): Fleet {
-    return { boxes: this.#registry.boxes(), settings: this.#settings.get() };
+    return { boxes: this.#registry.boxes(), settings: this.#settings.get(), defaultModel: this.#repository.defaultModel() };
+  }
+
+  // The model repository: these seven are all that the routes know of it, so that another store may take its place.
+
+  repositoryList(query: RepositoryQuery): RepositoryModels {
+    return this.#repository.list(query);
+  }
+
+  repositoryFind(name: string): RepositoryModel | null {
+    return this.#repository.find(name);
+  }
+
+  repositoryPut(name: string, said: SaidOfModel): RepositoryModel | null {
+    return this.#repository.put(name, said);
+  }
+
+  repositoryChange(name: string, said: SaidOfModel): RepositoryModel | null {
+    return this.#repository.change(name, said);
+  }
+
+  repositoryToggleFavorite(name: string): RepositoryModel | null {
+    return this.#repository.toggleFavorite(name);
+  }
+
+  repositoryRemove(name: string): boolean {
+    return this.#repository.remove(name);
+  }
+
+  repositorySync(): RepositorySync | null {
+    return this.#repository.sync();
   }
 
   current(live: Live): CurrentStats {

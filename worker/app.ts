@@ -16,7 +16,9 @@ import { docsRoutes } from "./routes/docs.ts";
 import { fleetRoutes } from "./routes/fleet.ts";
 import { gatewayRoutes } from "./routes/gateway.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { ollamaRoutes } from "./routes/ollama.ts";
 import { pageRoutes } from "./routes/page.ts";
+import { repositoryRoutes } from "./routes/repository.ts";
 import { statsRoutes } from "./routes/stats.ts";
 
 const app = new Hono<Env>({ strict: true, getPath: rawPathOf });
@@ -32,6 +34,8 @@ app.route("/", agentRoutes);
 app.route("/", chatRoutes);
 app.route("/", fleetRoutes);
 app.route("/", statsRoutes);
+app.route("/", ollamaRoutes);
+app.route("/", repositoryRoutes);
 app.route("/", dataRoutes);
 app.route("/", docsRoutes);
 app.route("/", gatewayRoutes);

@@ -1,7 +1,9 @@
 /** Every way in which the gateway itself can fail a call, and what the caller is told. See `protocol/failures.ts`. */
 import type { z } from "zod";
+import { REPOSITORY_MODELS_MAX } from "../protocol/api/repository.ts";
 import { byGateway, type Dialect, errorBody, errorHeaders, type Failure, RETRY, type Told, tellFailure } from "../protocol/failures.ts";
 import { GRACE_MS, PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/limits.ts";
+import type { FailedAt } from "../protocol/records.ts";
 
 export type FailureReason =
   | Failure
@@ -11,6 +13,8 @@ export type FailureReason =
   | { reason: "scope_missing"; scope: string }
   | { reason: "open_mode_elsewhere" }
   | { reason: "box_unknown"; box: string }
+  | { reason: "model_unknown"; model: string; where: string }
+  | { reason: "repository_full" }
   | { reason: "no_box" }
   | { reason: "box_down"; box: string }
   | { reason: "box_refused"; message: string }
@@ -18,7 +22,11 @@ export type FailureReason =
   | { reason: "not_a_websocket" }
   | { reason: "protocol_mismatch"; offered: string }
   | { reason: "tunnel_lost"; box: string }
-  | { reason: "agent_restarted"; box: string };
+  | { reason: "agent_restarted"; box: string }
+  /** What a box's answer to a call of ours said, in place of what was asked for. `failedAt` null: in Ollama's own words. */
+  | { reason: "box_answered"; status: number; failedAt: FailedAt | null; message: string; box: string }
+  /** Several boxes were asked, and not all did it. */
+  | { reason: "boxes_failed"; what: string; failedAt: FailedAt };
 
 export class GatewayError extends Error {
   override readonly name = "GatewayError";
@@ -59,6 +67,14 @@ export function tellCaller(failure: FailureReason): Told {
       );
     case "box_unknown":
       return byGateway(404, "box_not_found", `There is no box named ${failure.box}.`);
+    case "model_unknown":
+      return byGateway(404, "model_not_found", `There is no model named ${failure.model} ${failure.where}.`);
+    case "repository_full":
+      return byGateway(
+        409,
+        "repository_full",
+        `The repository holds ${REPOSITORY_MODELS_MAX} models, and takes no more: delete some first.`,
+      );
     case "no_box":
       return byGateway(503, "no_box", "No box is connected. Start an agent beside an Ollama, see the README.", RETRY);
     case "box_down":
@@ -89,6 +105,16 @@ export function tellCaller(failure: FailureReason): Told {
         failedAt: "tunnel",
         message: `The agent of box ${failure.box} was restarted while it served this request.`,
       };
+    case "box_answered":
+      return {
+        status: failure.status,
+        code: failure.failedAt === null ? "ollama_error" : "upstream_error",
+        failedAt: failure.failedAt ?? "ollama",
+        message: failure.message,
+        headers: { "x-box": failure.box },
+      };
+    case "boxes_failed":
+      return { status: 502, code: "boxes_failed", failedAt: failure.failedAt, message: failure.what };
     default:
       return tellFailure(failure satisfies Failure);
   }

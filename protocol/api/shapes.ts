@@ -23,6 +23,9 @@ export const ModelName = z
     "is not the name of a model: letters, digits, '_', '-', '.', ':' and '/', e.g. llama3.2 or hf.co/user/model:Q4_K_M",
   );
 
+/** The parameter of a path that names a model. */
+export const ModelPath = z.object({ name: ModelName.describe("its / and : as they are, or escaped; with or without :latest") });
+
 /** One error shape for all of `/api`. */
 export const ApiError = z
   .object({

@@ -51,6 +51,16 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE boxes RENAME COLUMN pending TO pending_gpu;
   ALTER TABLE boxes ADD COLUMN pending_system TEXT NOT NULL DEFAULT '[]';
   `,
+  `
+  -- What people decided about models. Ids are never used again. The index holds one row at most: a second default cannot be.
+  CREATE TABLE repository (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, model_name TEXT NOT NULL UNIQUE,
+    display_name TEXT, description TEXT, category TEXT NOT NULL, size_label TEXT,
+    is_favorite INTEGER NOT NULL DEFAULT 0, is_default INTEGER NOT NULL DEFAULT 0,
+    download_count INTEGER NOT NULL DEFAULT 0, installed_at_ms INTEGER, created_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX default_model ON repository (is_default) WHERE is_default = 1;
+  `,
 ];
 
 const Meta = z.object({ value: z.number() });
