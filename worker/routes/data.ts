@@ -7,9 +7,9 @@ import { serveRoute } from "../api-route.ts";
 import type { Principal } from "../auth.ts";
 import type { Bindings, Env } from "../bindings.ts";
 import { forgetBoxes } from "../fleet.ts";
+import { SAMPLES_KEPT_MS } from "../samples.ts";
 import { inForce, settingsOf } from "../settings.ts";
 import { HOURS_KEPT_DAYS, MINUTES_KEPT_DAYS } from "../store/cells.ts";
-import { GPU_KEPT_MS } from "../store/gpu.ts";
 import { LEDGER_MS, LEDGER_ROWS_MAX } from "../store/ledger.ts";
 import type { RunTimeSettings } from "../store/run-time-settings.ts";
 import { VERSION } from "../version.ts";
@@ -29,6 +29,9 @@ serveRoute(dataRoutes, CONFIG_ROUTES.patchConfig, async ({ body, principal }, c)
   return configOf(c.env, principal, changed);
 });
 
+/** The host alone: the rest of a URL may hold a password. */
+const hostOf = (store: { url: string } | null): string | null => (store === null ? null : new URL(store.url).hostname);
+
 const DAY_MS = 86_400_000;
 
 function configOf(env: Bindings, principal: Principal, changed: RunTimeSettings): Config {
@@ -37,10 +40,10 @@ function configOf(env: Bindings, principal: Principal, changed: RunTimeSettings)
   const isAdmin = principal.scopes.has("admin");
   return {
     enable_instrumentation: enableInstrumentation,
-    exporter_type: deployed.exporterType,
-    metrics_export_interval: deployed.metricsExportIntervalSeconds,
-    clickhouse_host: isAdmin ? deployed.clickhouseHost : null,
-    postgres_host: isAdmin ? deployed.postgresHost : null,
+    exporter_type: deployed.stores.exporterType,
+    metrics_export_interval: deployed.stores.exportIntervalMs / 1_000,
+    clickhouse_host: isAdmin ? hostOf(deployed.stores.clickhouse) : null,
+    postgres_host: isAdmin ? hostOf(deployed.stores.postgres) : null,
     log_content: logContent,
     auth_mode: deployed.authMode,
     retention: {
@@ -48,7 +51,7 @@ function configOf(env: Bindings, principal: Principal, changed: RunTimeSettings)
       logs_rows_max: LEDGER_ROWS_MAX,
       minutes_days: MINUTES_KEPT_DAYS,
       hours_days: HOURS_KEPT_DAYS,
-      samples_hours: GPU_KEPT_MS / 3_600_000,
+      samples_hours: SAMPLES_KEPT_MS / 3_600_000,
     },
     version: VERSION,
     changed_at: changed.changed_at_ms === null ? null : new Date(changed.changed_at_ms).toISOString(),

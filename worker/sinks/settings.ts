@@ -4,7 +4,7 @@
  * Parsed for the Worker and for the programs that make and check the stores.
  */
 import { z } from "zod";
-import { ExporterType } from "../../protocol/api/config.ts";
+import { ExporterType } from "../../protocol/messages.ts";
 
 export type ClickHouseSettings = { url: string; user: string; password: string; database: string };
 export type PostgresSettings = {
