@@ -23,7 +23,7 @@ const TEXT = "CODEC(ZSTD(3))";
 const REQUESTS: Table = {
   name: "requests",
   columns: [
-    ["timestamp", "DateTime64(3, 'UTC')", "CODEC(DoubleDelta, ZSTD(1)) COMMENT 'when the edge accepted the request'"],
+    ["timestamp", "DateTime64(3, 'UTC')", "COMMENT 'when the edge accepted the request' CODEC(DoubleDelta, ZSTD(1))"],
     ["request_id", "String", "CODEC(ZSTD(1))"],
     ["finished_at", "DateTime64(3, 'UTC')", "CODEC(DoubleDelta, ZSTD(1))"],
     ["box", "LowCardinality(String)", "COMMENT 'empty when none was reached'"],
@@ -64,7 +64,7 @@ TTL toDateTime(timestamp) + INTERVAL 90 DAY SETTINGS ${DEDUPLICATION}`,
 const REQUESTS_MINUTES: Table = {
   name: "requests_minutes",
   columns: [
-    ["minute", "DateTime('UTC')", "CODEC(DoubleDelta, ZSTD(1)) COMMENT 'in which requests finished'"],
+    ["minute", "DateTime('UTC')", "COMMENT 'in which requests finished' CODEC(DoubleDelta, ZSTD(1))"],
     ["model", "LowCardinality(String)"],
     ["box", "LowCardinality(String)"],
     ["successes", SUM],
@@ -123,6 +123,6 @@ export const CLICKHOUSE_TABLES: readonly Table[] = [REQUESTS, REQUESTS_MINUTES, 
 
 /** In this order, each may be run again. In the database that is to hold the tables. */
 export const CLICKHOUSE_MIGRATION: readonly string[] = [
-  ...CLICKHOUSE_TABLES.flatMap((table) => [createTable(table), ...addColumns(table)]),
+  ...CLICKHOUSE_TABLES.flatMap((table) => [createTable(table), addColumns(table)]),
   MINUTES_OF_REQUESTS,
 ];

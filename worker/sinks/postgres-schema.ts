@@ -71,7 +71,7 @@ export const POSTGRES_TABLES: readonly Table[] = [REQUEST_LOGS, GPU_SAMPLES];
 
 /** In this order, each may be run again. */
 export const POSTGRES_MIGRATION: readonly string[] = [
-  ...POSTGRES_TABLES.flatMap((table) => [createTable(table), ...addColumns(table)]),
+  ...POSTGRES_TABLES.flatMap((table) => [createTable(table), addColumns(table)]),
   // Rows arrive in order of time, so a block range index finds them at almost no cost.
   "CREATE INDEX IF NOT EXISTS request_logs_created ON request_logs USING brin (created_at) WITH (autosummarize = on)",
   "CREATE INDEX IF NOT EXISTS request_logs_errors ON request_logs (created_at DESC) INCLUDE (model) WHERE status = 'error'",

@@ -9,8 +9,8 @@ export const createTable = ({ name, columns, tail }: Table): string =>
   `CREATE TABLE IF NOT EXISTS ${name} (\n${columns.map((column) => `  ${columnText(column)}`).join(",\n")}${tail}`;
 
 /** Columns that a later version added to a table. */
-export const addColumns = ({ name, columns }: Table): string[] =>
-  columns.map((column) => `ALTER TABLE ${name} ADD COLUMN IF NOT EXISTS ${columnText(column)}`);
+export const addColumns = ({ name, columns }: Table): string =>
+  `ALTER TABLE ${name} ${columns.map((column) => `ADD COLUMN IF NOT EXISTS ${columnText(column)}`).join(", ")}`;
 
 const columnText = ([name, type, rest]: Column): string => [name, type, rest].filter((part) => part !== undefined).join(" ");
 
