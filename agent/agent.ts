@@ -6,10 +6,11 @@
 import { randomUUID } from "node:crypto";
 import { homedir } from "node:os";
 import { type Frame, FrameType, parsePayload, tunnelFrame } from "../protocol/frames.ts";
-import { LOOK_MS, READINGS_IDLE_MS, READINGS_LOOK_MS, RECORDS_PER_BATCH } from "../protocol/limits.ts";
+import { LOOK_MS, READINGS_IDLE_MS, READINGS_LOOK_MS } from "../protocol/limits.ts";
 import { type ExporterType, Recorded, type Welcome } from "../protocol/messages.ts";
 import { changesModels } from "../protocol/routes.ts";
 import type { AgentConfig } from "./config.ts";
+import { Delivery, RECORDS_DELAY_MS } from "./delivery.ts";
 import { diskFolders } from "./disk.ts";
 import { atMost, DRAIN_MS } from "./drain.ts";
 import { GpuReader } from "./gpu.ts";
@@ -21,13 +22,10 @@ import { Outgoing } from "./outgoing.ts";
 import type { Spool } from "./spool.ts";
 import { StreamTable } from "./stream-table.ts";
 import { SystemSampler } from "./system-sampler.ts";
+import { after } from "./timers.ts";
 import { Tunnel } from "./tunnel.ts";
 import { AGENT_VERSION } from "./version.ts";
 
-/** Finished records wait this long for company. */
-const RECORDS_DELAY_MS = 50;
-/** No confirmation for this long: send again. */
-const RECORDS_RETRY_MS = 5_000;
 /** How long an agent that has nothing else to do waits until the edge has its last records. */
 const LAST_RECORDS_MS = 2_000;
 
@@ -51,18 +49,16 @@ export class EdgeAgent {
   readonly #inventory: InventoryPoller;
   readonly #system: SystemSampler;
   readonly #listener: Listener | null;
-  readonly #recordsDelayMs: number;
+  readonly #delivery: Delivery;
   #expectedExporter: ExporterType | null;
   /** The edge's word on requests that did not come through it. Until it is heard they are kept: the edge drops what it may not keep. */
   #keepsText = true;
   readonly #bootId = randomUUID();
   #isUp = false;
-  #recordsTimer: NodeJS.Timeout | null = null;
   #readingsTimer: NodeJS.Timeout | null = null;
   #lookUntilMs = 0;
   #watch: NodeJS.Timeout | null = null;
   #whenIdle: (() => void) | null = null;
-  #whenDelivered: (() => void) | null = null;
 
   /** @param agentId  random, kept in the state folder: tells a reconnect from a second agent of this name */
   constructor(config: AgentConfig, agentId: string, spool: Spool, log: Log, options: AgentOptions = {}) {
@@ -70,7 +66,6 @@ export class EdgeAgent {
     this.#log = log;
     this.#spool = spool;
     this.#listener = options.listener ?? null;
-    this.#recordsDelayMs = options.recordsDelayMs ?? RECORDS_DELAY_MS;
     this.#expectedExporter = options.exporterType ?? null;
     this.#ollama = new OllamaClient(config.ollamaUrl);
     this.#gpu = new GpuReader({
@@ -103,6 +98,8 @@ export class EdgeAgent {
       now,
     });
     this.#outgoing = new Outgoing((message) => this.#tunnel.send(message));
+    const send = (frame: Frame) => this.#outgoing.now(frame);
+    this.#delivery = new Delivery({ spool, send, after, delayMs: options.recordsDelayMs ?? RECORDS_DELAY_MS });
     const onOver = (endpoint: string) => this.#over(endpoint);
     this.#streams = new StreamTable({ box: config.box, ollama: this.#ollama, outgoing: this.#outgoing, spool, log, now, onOver });
   }
@@ -123,7 +120,7 @@ export class EdgeAgent {
   /** A request is finished: its record leaves with the next batch, and what it changed here is told. */
   requestOver(endpoint: string): void {
     if (changesModels(endpoint)) void this.#inventory.refresh();
-    if (this.#isUp) this.#recordsTimer ??= setTimeout(() => this.#sendRecords(), this.#recordsDelayMs);
+    this.#delivery.recordWaits();
   }
 
   /** Takes no new requests, lets the open ones finish (up to {@link DRAIN_MS}), then stops. */
@@ -136,7 +133,7 @@ export class EdgeAgent {
       if (this.#streams.size === 0) resolve();
     });
     await Promise.all([atMost(DRAIN_MS, idle), this.#listener?.drain()]);
-    await atMost(LAST_RECORDS_MS, this.#delivered());
+    await atMost(LAST_RECORDS_MS, this.#delivery.delivered());
     await this.stop();
   }
 
@@ -144,24 +141,16 @@ export class EdgeAgent {
     this.#streams.giveUp("the agent was stopped while it served this request");
     await this.#listener?.stop();
     // The last records leave with the tunnel if they can; else they are in the spool.
-    if (this.#isUp) await atMost(2 * RECORDS_DELAY_MS, this.#delivered());
+    if (this.#isUp) await atMost(2 * RECORDS_DELAY_MS, this.#delivery.delivered());
     this.#isUp = false;
-    for (const timer of [this.#watch, this.#recordsTimer, this.#readingsTimer]) if (timer !== null) clearTimeout(timer);
+    this.#delivery.down();
+    for (const timer of [this.#watch, this.#readingsTimer]) if (timer !== null) clearTimeout(timer);
     this.#tunnel.stop();
     this.#inventory.stop();
     this.#system.stop();
     this.#ollama.close();
     await this.#gpu.stop();
     this.#spool.close();
-  }
-
-  /** The edge has every record. */
-  #delivered(): Promise<void> {
-    this.#sendRecords();
-    return new Promise((resolve) => {
-      this.#whenDelivered = resolve;
-      if (this.#spool.pending === 0) resolve();
-    });
   }
 
   #up({ keep_text, exporter_type }: Welcome): void {
@@ -171,7 +160,7 @@ export class EdgeAgent {
     this.#outgoing.isOpen = true;
     if (this.#streams.isDraining) this.#outgoing.now(tunnelFrame(FrameType.drain));
     this.#sendReadings();
-    this.#sendRecords();
+    this.#delivery.up();
   }
 
   #checkExporter(ofEdge: ExporterType | undefined): void {
@@ -183,6 +172,7 @@ export class EdgeAgent {
   #down(): void {
     this.#isUp = false;
     this.#outgoing.isOpen = false;
+    this.#delivery.down();
     this.#streams.detach();
   }
 
@@ -190,10 +180,7 @@ export class EdgeAgent {
     for (const frame of frames) {
       switch (frame.type) {
         case FrameType.recorded:
-          this.#spool.confirm(parsePayload(Recorded, frame.payload).position);
-          this.#clearRecordsTimer();
-          if (this.#spool.pending > 0) this.#sendRecords();
-          else this.#whenDelivered?.();
+          this.#delivery.confirmed(parsePayload(Recorded, frame.payload).position);
           break;
         case FrameType.look:
           this.#look();
@@ -207,20 +194,6 @@ export class EdgeAgent {
   #over(endpoint: string): void {
     this.requestOver(endpoint);
     if (this.#streams.size === 0) this.#whenIdle?.();
-  }
-
-  #sendRecords(): void {
-    this.#clearRecordsTimer();
-    if (!this.#isUp) return;
-    const batch = this.#spool.next(RECORDS_PER_BATCH);
-    if (batch === null) return;
-    this.#outgoing.now(tunnelFrame(FrameType.records, batch));
-    this.#recordsTimer = setTimeout(() => this.#sendRecords(), RECORDS_RETRY_MS);
-  }
-
-  #clearRecordsTimer(): void {
-    if (this.#recordsTimer !== null) clearTimeout(this.#recordsTimer);
-    this.#recordsTimer = null;
   }
 
   /** Somebody looks at this box: readings at the quick pace for a while. */
