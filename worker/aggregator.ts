@@ -136,6 +136,10 @@ export class Aggregator extends DurableObject<Bindings> {
     this.#registry.gone(box, atMs);
   }
 
+  forgetBox(box: string): void {
+    this.#registry.forget(box);
+  }
+
   /** What a box says of its models, its GPUs and its machine. */
   async read(box: string, readings: Readings): Promise<void> {
     const nowMs = Date.now();

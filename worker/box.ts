@@ -303,7 +303,7 @@ export class Box extends DurableObject<Bindings> {
     if (agent === null) return null;
     const pingedMs = this.ctx.getWebSocketAutoResponseTimestamp(agent)?.getTime() ?? 0;
     const heardMs = Math.max(pingedMs, this.#agentHeardMs, agentOf(agent).sinceMs);
-    if (isOpen(agent) && Date.now() - heardMs <= SILENCE_MS + HEARTBEAT_MS) return agent;
+    if (isOpen(agent) && Date.now() - heardMs <= SILENCE_MS) return agent;
     agent.close(CLOSE_REPLACED, "no heartbeat");
     this.ctx.waitUntil(this.#lost(agent));
     return null;

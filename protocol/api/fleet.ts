@@ -96,6 +96,11 @@ export type Boxes = z.infer<typeof Boxes>;
 
 export const BoxQuery = z.strictObject({ box: BoxName.optional().describe("only this box") });
 
+const BoxPath = z.object({ name: BoxName });
+
+/** `DELETE /api/boxes/{name}`. */
+const BoxForgotten = z.object({ status: z.literal("deleted"), box: BoxName }).meta({ id: "BoxForgotten" });
+
 export const FLEET_ROUTES = {
   health: {
     method: "GET",
@@ -114,6 +119,16 @@ export const FLEET_ROUTES = {
     description: "A box that has never connected is unknown: 404, code box_not_found.",
     query: BoxQuery,
     answer: Boxes,
+  },
+  forgetBox: {
+    method: "DELETE",
+    path: "/api/boxes/{name}",
+    scope: "admin",
+    tag: "Boxes",
+    summary: "Forget a box that is gone for good",
+    description: "What it did stays counted. 409 while it is connected; one that connects again is known again.",
+    params: BoxPath,
+    answer: BoxForgotten,
   },
   gpu: {
     method: "GET",

@@ -96,6 +96,12 @@ export class Registry {
     this.#store({ ...entry, box: { ...entry.box, state: "down", last_seen_ms: atMs } }, atMs);
   }
 
+  /** Forgets a box until it connects again. */
+  forget(name: string): void {
+    this.#storage.sql.exec("DELETE FROM boxes WHERE name = ?", name);
+    this.#entries.delete(name);
+  }
+
   read(name: string, readings: Readings, nowMs: number): void {
     const entry = this.#entries.get(name);
     if (entry === undefined) {
