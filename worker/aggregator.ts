@@ -302,7 +302,7 @@ export class Aggregator extends DurableObject<Bindings> {
     this.#alarmAtMs = null;
     if (this.#housekeepingDueMs <= Date.now()) this.#keepHouse(Date.now());
     if (!this.#sinks.isNone) {
-      await this.#sinks.flush(Date.now, () => scheduler.wait(this.#exportIntervalMs));
+      await this.#sinks.flush(Date.now, (signal) => scheduler.wait(this.#exportIntervalMs, { signal }));
       await this.#flushWhenDue(Date.now());
     }
     if (this.#housekeepingDueMs < Number.POSITIVE_INFINITY) await this.#wakeAt(this.#housekeepingDueMs);

@@ -53,7 +53,7 @@ export class Edge {
   flush(): Promise<void> {
     return this.sinks.flush(
       () => this.nowMs,
-      () => scheduler.wait(20),
+      (signal) => scheduler.wait(20, { signal }),
     );
   }
 
