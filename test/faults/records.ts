@@ -1,0 +1,69 @@
+/** Parts are killed under load, at any moment; the callers' ledger equals ours. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { saidOf } from "./accounts.ts";
+import { type Finding, measured, promise, spreadOf } from "./figures.ts";
+import { type Chain, loadNow, type Part, until } from "./stage.ts";
+import { anyCall, between, type Random, type Setting } from "./suite.ts";
+
+export type RecordsPlan = {
+  workerd: number;
+  agent: number;
+  mixed: number;
+  /** No more kills after this, whatever was planned: the number that was reached is told. */
+  limitMs: number;
+};
+
+const CALLERS = 16;
+/** Rows must stay below what the ledger keeps (100,000), or they could not be compared. */
+const PAUSE_MS = 60;
+
+export async function records(setting: Setting, { workerd, agent, mixed, limitMs }: RecordsPlan): Promise<Finding[]> {
+  return [
+    ...(await killing(setting, "R1", ["workerd"], workerd, limitMs)),
+    ...(await killing(setting, "R2", ["agent"], agent, limitMs)),
+    ...(await killing(setting, "R3", ["agent", "workerd", "ollama"], mixed, limitMs)),
+  ];
+}
+
+async function killing({ stage, random, say }: Setting, id: string, parts: Part[], kills: number, limitMs: number): Promise<Finding[]> {
+  await using chain = await stage.chain();
+  const { callers } = chain;
+  let isOver = false;
+  const load = callers.load(CALLERS, anyCall(random, 30, 10), () => isOver, PAUSE_MS);
+  const startMs = performance.now();
+  const restartMs: number[] = [];
+  let done = 0;
+  for (; done < kills && performance.now() - startMs < limitMs; done++) {
+    await sleep(momentMs(random));
+    const part = parts[between(random, 0, parts.length - 1)] ?? "workerd";
+    await chain.kill(part);
+    const killedMs = performance.now();
+    await chain.start(part);
+    if (part === "workerd") restartMs.push(performance.now() - killedMs);
+    if (done % 100 === 99) say(`${done + 1} kills, ${callers.entries.length} calls`);
+  }
+  const seconds = Math.round((performance.now() - startMs) / 1_000);
+  isOver = true;
+  await load;
+  await settle(chain);
+  const accounts = await chain.accounts();
+  const of = parts.length === 1 ? parts[0] : "agent, workerd and Ollama, mixed";
+  const goal = done < kills ? `ledgers equal (of ${kills} kills planned, ${done} fit the time)` : "ledgers equal";
+  return [
+    promise(id, `${done} SIGKILLs of ${of} under load, ${seconds} s, ${loadNow()}`, goal, saidOf(accounts), [
+      ...callers.wrongs,
+      ...accounts.problems,
+    ]),
+    ...(id === "R1" ? [measured(id, "workerd listens again after a SIGKILL", "", `${spreadOf(restartMs).said}, ${loadNow()}`, true)] : []),
+  ];
+}
+
+/** Half of the kills fall while everything is still coming up, half while it runs. */
+const momentMs = (random: Random): number => (random() < 0.5 ? between(random, 10, 250) : between(random, 250, 800));
+
+/** Streams of a Worker that died wait on the agent for the grace period; one that is killed ends them at its next start. */
+async function settle(chain: Chain): Promise<void> {
+  await chain.untilServing();
+  await chain.restart("agent");
+  await until(async () => (await chain.boxes()).some(({ state, spooled }) => state === "up" && spooled === 0), "all is delivered");
+}
