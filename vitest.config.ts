@@ -2,8 +2,9 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 /**
- * Three layers. `unit`: pure code and Node programs. `workerd`: Durable Objects and routes in the
- * real runtime. `e2e`: real processes, real sockets, real client SDKs.
+ * Four layers. `unit`: pure code and Node programs. `workerd`: Durable Objects and routes in the
+ * real runtime. `e2e`: real processes, real sockets, real client SDKs. `faults`: those processes, killed,
+ * cut off and starved; in short, `npm run test:faults` does it for an hour.
  */
 export default defineConfig({
   test: {
@@ -16,6 +17,9 @@ export default defineConfig({
         test: { name: "workerd", include: ["test/worker/**/*.test.ts"] },
       },
       { test: { name: "e2e", include: ["test/e2e/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false } },
+      {
+        test: { name: "faults", include: ["test/faults/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 60_000, fileParallelism: false },
+      },
     ],
   },
 });

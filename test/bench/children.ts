@@ -138,10 +138,10 @@ export class Child {
     return this.#process.exitCode;
   }
 
-  /** Nothing of a bench is worth an orderly end: its folder is temporary. */
+  /** Nothing of a bench is worth an orderly end: its folder is temporary. The whole group: wrangler has a workerd of its own. */
   async kill(): Promise<void> {
     this.cpuMs();
-    this.#process.kill("SIGKILL");
+    if (this.pid !== undefined && !this.hasEnded) process.kill(-this.pid, "SIGKILL");
     await this.#ended;
   }
 }

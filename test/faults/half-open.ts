@@ -6,23 +6,23 @@ import { type Finding, measured, promise, spreadOf } from "./figures.ts";
 import { loadNow, until } from "./stage.ts";
 import { anyShape, type Setting } from "./suite.ts";
 
-export type HalfOpenPlan = { rounds: number; streams: number; edge: boolean };
+export type HalfOpenPlan = { rounds: number; streams: number; tokens: number; edge: boolean };
 
 const GOAL_MS = 3_000;
 const NOTICED_LATEST_MS = 15_000;
 
-export async function halfOpen(setting: Setting, { rounds, streams, edge }: HalfOpenPlan): Promise<Finding[]> {
-  return [...(await agentNotices(setting, rounds, streams)), ...(edge ? await edgeNotices(setting) : [])];
+export async function halfOpen(setting: Setting, plan: HalfOpenPlan): Promise<Finding[]> {
+  return [...(await agentNotices(setting, plan)), ...(plan.edge ? await edgeNotices(setting) : [])];
 }
 
 /** A router forgot the connection: the old one carries nothing any more, a new one works. */
-async function agentNotices({ stage, random, say }: Setting, rounds: number, streams: number): Promise<Finding[]> {
+async function agentNotices({ stage, random, say }: Setting, { rounds, streams, tokens }: HalfOpenPlan): Promise<Finding[]> {
   await using chain = await stage.chain();
   const { callers, proxy } = chain;
   let isOver = false;
   const load = callers.load(
     streams,
-    () => ({ shape: anyShape(random), tokens: 150, tokenMs: 50 }),
+    () => ({ shape: anyShape(random), tokens, tokenMs: 50 }),
     () => isOver,
   );
   await until(() => callers.open.size === streams, "all streams are open");

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { saidOf } from "./accounts.ts";
 import { type Finding, measured, promise, spreadOf } from "./figures.ts";
-import { type Chain, loadNow, type Part, until } from "./stage.ts";
+import { loadNow, type Part } from "./stage.ts";
 import { anyCall, between, type Random, type Setting } from "./suite.ts";
 
 export type RecordsPlan = {
@@ -45,7 +45,7 @@ async function killing({ stage, random, say }: Setting, id: string, parts: Part[
   const seconds = Math.round((performance.now() - startMs) / 1_000);
   isOver = true;
   await load;
-  await settle(chain);
+  await chain.endWaiting();
   const accounts = await chain.accounts();
   const of = parts.length === 1 ? parts[0] : "agent, workerd and Ollama, mixed";
   const goal = done < kills ? `ledgers equal (of ${kills} kills planned, ${done} fit the time)` : "ledgers equal";
@@ -60,10 +60,3 @@ async function killing({ stage, random, say }: Setting, id: string, parts: Part[
 
 /** Half of the kills fall while everything is still coming up, half while it runs. */
 const momentMs = (random: Random): number => (random() < 0.5 ? between(random, 10, 250) : between(random, 250, 800));
-
-/** Streams of a Worker that died wait on the agent for the grace period; one that is killed ends them at its next start. */
-async function settle(chain: Chain): Promise<void> {
-  await chain.untilServing();
-  await chain.restart("agent");
-  await until(async () => (await chain.boxes()).some(({ state, spooled }) => state === "up" && spooled === 0), "all is delivered");
-}

@@ -8,7 +8,7 @@ import { type Finding, measured, promise, spreadOf } from "./figures.ts";
 import { type Chain, loadNow, until } from "./stage.ts";
 import { anyShape, between, type Setting } from "./suite.ts";
 
-export type ResumePlan = { cuts: number; streams: number; stormMs: number };
+export type ResumePlan = { cuts: number; streams: number; tokens: number; stormMs: number };
 
 /** A stream that says nothing for so long after the path is back hangs. */
 const HANG_MS = 5_000;
@@ -17,11 +17,11 @@ const STORM_EVERY_MS = 50;
 /** A cut that no byte brings comes all the same. */
 const CUT_LATEST_MS = 400;
 
-export async function resume({ stage, random, say }: Setting, { cuts, streams, stormMs }: ResumePlan): Promise<Finding[]> {
+export async function resume({ stage, random, say }: Setting, { cuts, streams, tokens, stormMs }: ResumePlan): Promise<Finding[]> {
   await using chain = await stage.chain();
   const { callers, proxy } = chain;
   let isOver = false;
-  const next = () => ({ shape: anyShape(random), tokens: between(random, 50, 250), tokenMs: 30 });
+  const next = () => ({ shape: anyShape(random), tokens: between(random, tokens / 5, tokens), tokenMs: 30 });
   const load = callers.load(streams, next, () => isOver);
   await until(() => callers.open.size === streams, "all streams are open");
 

@@ -7,7 +7,7 @@ import { connect } from "node:net";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ROOT } from "../../local/edge.ts";
+import { QUIET, ROOT } from "../../local/edge.ts";
 import { Boxes } from "../../protocol/api/fleet.ts";
 import { CurrentStats, LogEntry } from "../../protocol/api/stats.ts";
 import { type Child, Children } from "../bench/children.ts";
@@ -23,14 +23,15 @@ const START_MS = 30_000;
 const SETTLE_MS = 45_000;
 
 export type ChainPlan = {
-  /** Wrapped around the agent's start: a wrong clock, a small disk. */
+  /** What the agent is started with: a command and its arguments, before Node and the agent's. */
+  agentCommand?: readonly string[];
   agentEnv?: Record<string, string>;
   /** Arguments of the agent. */
   agentArgs?: string[];
   /** Where the agent keeps its state; a folder of the chain if not said. */
   stateDir?: string;
-  /** The Worker's bundle, when it is not the one of this tree. */
-  script?: string;
+  /** With a wrangler.toml: the Worker runs in `wrangler dev` there, instead of in workerd. */
+  wranglerFolder?: string;
 };
 
 export class Stage implements AsyncDisposable {
@@ -76,6 +77,7 @@ export class Chain implements AsyncDisposable {
   readonly #plan: ChainPlan;
   readonly #ollamaPort: number;
   readonly #parts = new Map<Part, Child>();
+  /** What workerd runs after its next start. */
   script: string;
 
   private constructor(stage: Stage, name: string, plan: ChainPlan, port: number, ollamaPort: number, proxy: CuttingProxy) {
@@ -86,7 +88,7 @@ export class Chain implements AsyncDisposable {
     this.#ollamaPort = ollamaPort;
     this.proxy = proxy;
     this.callers = new Callers(name, port);
-    this.script = plan.script ?? stage.script;
+    this.script = stage.script;
   }
 
   static async start(stage: Stage, name: string, plan: ChainPlan): Promise<Chain> {
@@ -121,6 +123,16 @@ export class Chain implements AsyncDisposable {
   async restart(part: Part): Promise<void> {
     await this.kill(part);
     await this.start(part);
+  }
+
+  /**
+   * Ends the streams that the agent still has, so that nobody needs to wait for their grace periods: those of
+   * Workers that died, and those whose last acknowledgement was lost. One that is killed ends them at its next start.
+   */
+  async endWaiting(): Promise<void> {
+    await this.untilServing();
+    await this.restart("agent");
+    await this.untilServing();
   }
 
   /** Until a call would be served. */
@@ -204,12 +216,14 @@ export class Chain implements AsyncDisposable {
 
   readonly #starters: Record<Part, () => Promise<Child>> = {
     workerd: () =>
-      startWorkerd(this.#stage.children, this.#stage.folder, this.port, {
-        name: this.name,
-        script: this.script,
-        objects: { Box: "BOX", Aggregator: "AGGREGATOR" },
-        variables: { AUTH_MODE: "open" },
-      }),
+      this.#plan.wranglerFolder !== undefined
+        ? this.#startWrangler(this.#plan.wranglerFolder)
+        : startWorkerd(this.#stage.children, this.#stage.folder, this.port, {
+            name: this.name,
+            script: this.script,
+            objects: { Box: "BOX", Aggregator: "AGGREGATOR" },
+            variables: { AUTH_MODE: "open" },
+          }),
     agent: async () => {
       const env = {
         EDGE_URL: this.proxy.url,
@@ -220,8 +234,9 @@ export class Chain implements AsyncDisposable {
         LOG_FORMAT: "json",
         ...this.#plan.agentEnv,
       };
-      const args = [this.#stage.agentFile, ...(this.#plan.agentArgs ?? [])];
-      return this.#stage.children.start({ name: `${this.name} agent`, args, env, cwd: this.#stage.folder });
+      const [command = process.execPath, ...args] = [...(this.#plan.agentCommand ?? []), process.execPath, this.#stage.agentFile];
+      args.push(...(this.#plan.agentArgs ?? []));
+      return this.#stage.children.start({ name: `${this.name} agent`, command, args, env, cwd: this.#stage.folder });
     },
     ollama: async () => {
       const args = [join(ROOT, "test/faults/stand-in.ts"), String(this.#ollamaPort), this.#askedFile];
@@ -230,6 +245,16 @@ export class Chain implements AsyncDisposable {
       return child;
     },
   };
+
+  async #startWrangler(folder: string): Promise<Child> {
+    const args = [join(ROOT, "node_modules/wrangler/bin/wrangler.js"), "dev", "--config", join(folder, "wrangler.toml")];
+    args.push("--port", String(this.port), "--ip", "127.0.0.1", "--inspector-port", "0", "--persist-to", join(folder, "state"));
+    args.push("--show-interactive-dev-session", "false", "--log-level", "warn");
+    const env = { ...QUIET, WRANGLER_LOG_PATH: join(folder, "logs"), WRANGLER_REGISTRY_PATH: join(folder, "registry") };
+    const child = this.#stage.children.start({ name: `${this.name} wrangler`, args, env, cwd: folder });
+    await until(async () => (await fetch(`${this.url}/healthz`)).ok, "wrangler serves", 60_000);
+    return child;
+  }
 
   async #json(path: string): Promise<unknown> {
     const answer = await fetch(this.url + path);

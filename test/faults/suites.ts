@@ -1,6 +1,12 @@
 /** The suites, in full for `npm run test:faults`, and in short slices for `npm test`. */
+import { clock } from "./clock.ts";
+import { deliver } from "./deliver.ts";
+import { deploy } from "./deploy.ts";
+import { diskFull } from "./disk-full.ts";
+import { slowloris, soak } from "./endurance.ts";
 import type { Finding } from "./figures.ts";
 import { halfOpen } from "./half-open.ts";
+import { slowCaller, tooBig } from "./memory.ts";
 import { records } from "./records.ts";
 import { grace, resume } from "./resume.ts";
 import type { Setting } from "./suite.ts";
@@ -11,17 +17,43 @@ const MINUTE_MS = 60_000;
 
 export const SUITES = {
   resume: {
-    full: (setting) => resume(setting, { cuts: 1_000, streams: 64, stormMs: 10_000 }),
-    slice: (setting) => resume(setting, { cuts: 12, streams: 16, stormMs: 1_000 }),
+    full: (setting) => resume(setting, { cuts: 1_000, streams: 64, tokens: 250, stormMs: 10_000 }),
+    slice: (setting) => resume(setting, { cuts: 12, streams: 16, tokens: 100, stormMs: 1_000 }),
   },
   grace: { full: grace, slice: grace },
   "half-open": {
-    full: (setting) => halfOpen(setting, { rounds: 20, streams: 64, edge: true }),
-    slice: (setting) => halfOpen(setting, { rounds: 1, streams: 8, edge: false }),
+    full: (setting) => halfOpen(setting, { rounds: 20, streams: 64, tokens: 150, edge: true }),
+    slice: (setting) => halfOpen(setting, { rounds: 1, streams: 8, tokens: 100, edge: false }),
   },
   records: {
     full: (setting) => records(setting, { workerd: 1_000, agent: 1_000, mixed: 500, limitMs: 10 * MINUTE_MS }),
     slice: (setting) => records(setting, { workerd: 10, agent: 6, mixed: 6, limitMs: MINUTE_MS }),
+  },
+  deliver: {
+    full: (setting) => deliver(setting, { batches: 600, kills: 300, unconfirmed: 20 }),
+    slice: (setting) => deliver(setting, { batches: 8, kills: 4, unconfirmed: 1 }),
+  },
+  "slow-caller": {
+    full: (setting) => slowCaller(setting, { rounds: 6, fast: 63, callsPerRound: 4 }),
+    slice: (setting) => slowCaller(setting, { rounds: 1, fast: 16, callsPerRound: 1 }),
+  },
+  "too-big": { full: tooBig, slice: tooBig },
+  "disk-full": {
+    full: (setting) => diskFull(setting, { calls: 500, localCalls: 11_000 }),
+    slice: (setting) => diskFull(setting, { calls: 40, localCalls: 0 }),
+  },
+  clock: { full: clock, slice: clock },
+  deploy: {
+    full: (setting) => deploy(setting, { deploys: 20, streams: 64, wrangler: true }),
+    slice: (setting) => deploy(setting, { deploys: 1, streams: 16, wrangler: false }),
+  },
+  slowloris: {
+    full: (setting) => slowloris(setting, { sockets: 1_000, rounds: 4, calls: 400 }),
+    slice: (setting) => slowloris(setting, { sockets: 100, rounds: 1, calls: 50 }),
+  },
+  soak: {
+    full: (setting) => soak(setting, { seconds: 300 }),
+    slice: (setting) => soak(setting, { seconds: 3 }),
   },
 } as const satisfies Record<string, { full: Suite; slice: Suite }>;
 
