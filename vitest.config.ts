@@ -2,8 +2,9 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 /**
- * Three layers. `unit`: pure code and Node programs. `workerd`: Durable Objects and routes in the
- * real runtime. `e2e`: real processes, real sockets, real client SDKs.
+ * Four layers. `unit`: pure code and Node programs. `workerd`: Durable Objects and routes in the
+ * real runtime. `stores`: the same, with the real ClickHouse and Postgres. `e2e`: real processes,
+ * real sockets, real client SDKs.
  */
 export default defineConfig({
   test: {
@@ -14,6 +15,16 @@ export default defineConfig({
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: { AUTH_MODE: "open" } } })],
         test: { name: "workerd", include: ["test/worker/**/*.test.ts"] },
+      },
+      {
+        plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: { AUTH_MODE: "open" } } })],
+        test: {
+          name: "stores",
+          include: ["test/stores/**/*.test.ts"],
+          globalSetup: "test/support/engines/global-setup.ts",
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
       },
       { test: { name: "e2e", include: ["test/e2e/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false } },
     ],

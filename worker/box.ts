@@ -189,13 +189,13 @@ export class Box extends DurableObject<Bindings> {
     attach(socket, { ...attachment, agentId: hello.agent_id });
     this.#agent = socket;
     this.#agentHeardMs = Date.now();
-    const { logContent, exporterType } = settingsOf(this.env);
+    const { logContent, stores } = settingsOf(this.env);
     const welcome: Welcome = {
       edge_version: VERSION,
       now_ms: Date.now(),
       heartbeat_ms: HEARTBEAT_MS,
       keep_text: logContent === "on",
-      exporter_type: exporterType,
+      exporter_type: stores.exporterType,
     };
     sendTo(socket, encodeFrames([tunnelFrame(FrameType.welcome, welcome)]));
     this.#tellStreams(FrameType.back);
