@@ -2,9 +2,10 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 /**
- * Four layers. `unit`: pure code and Node programs. `workerd`: Durable Objects and routes in the
- * real runtime. `e2e`: real processes, real sockets, real client SDKs. `faults`: those processes, killed,
- * cut off and starved; in short, `npm run test:faults` does it for an hour.
+ * Five layers. `unit`: pure code and Node programs. `workerd`: Durable Objects and routes in the
+ * real runtime. `stores`: the same, with the real ClickHouse and Postgres. `e2e`: real processes,
+ * real sockets, real client SDKs. `faults`: those processes killed, cut off and starved; a slice of what
+ * `npm run test:faults` does.
  */
 export default defineConfig({
   test: {
@@ -15,6 +16,16 @@ export default defineConfig({
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: { AUTH_MODE: "open" } } })],
         test: { name: "workerd", include: ["test/worker/**/*.test.ts"] },
+      },
+      {
+        plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: { AUTH_MODE: "open" } } })],
+        test: {
+          name: "stores",
+          include: ["test/stores/**/*.test.ts"],
+          globalSetup: "test/support/engines/global-setup.ts",
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
       },
       { test: { name: "e2e", include: ["test/e2e/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false } },
       {

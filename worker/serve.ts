@@ -12,7 +12,7 @@ import type { Bindings } from "./bindings.ts";
 import { chooseBoxes } from "./choose.ts";
 import { EdgeStream } from "./edge-stream.ts";
 import { type FailureReason, GatewayError, tellCaller } from "./errors.ts";
-import { countStream, fleetOf, forgetBoxes, openStreams } from "./fleet.ts";
+import { countStream, fleetOf, forgetBoxes, openStreams, pulseOf } from "./fleet.ts";
 import { inForce, settingsOf } from "./settings.ts";
 
 export type Call = {
@@ -42,8 +42,12 @@ export async function serve(
   call: Call,
   bodyOf: () => Promise<CallBody>,
 ): Promise<Response> {
-  const record = (open: Open, outcome: Outcome) =>
-    waitUntil(theAggregator(env).ingest([edgeRecord({ ...call, open }, outcome, Date.now())]));
+  // Resolves when it is in the ledger, or cannot be. Also for a caller that does not wait for it.
+  const record = async (open: Open, outcome: Outcome) => {
+    const ingested = theAggregator(env).ingest([edgeRecord({ ...call, open }, outcome, Date.now())]);
+    waitUntil(ingested);
+    await ingested.catch(() => {}); // an Aggregator that fails must not fail the answer too
+  };
   let { open } = call;
   try {
     const { bytes, model, stream } = await bodyOf();
@@ -51,22 +55,24 @@ export async function serve(
     const { boxes, settings } = await fleetOf(env);
     open = { ...open, keep_text: inForce(settingsOf(env), settings).logContent === "on" };
     const [box, socket] = await attachToSomeBox(env, boxes, call, open.model);
-    const edge = new EdgeStream(
-      { id: call.id, signal: call.signal, open, body: bytes, box, attach: (isResume) => attach(env, box, call.id, isResume) },
-      socket,
-    );
-    const ended = edge.ended.then((end) => {
+    const { id, signal } = call;
+    const attachAgain = () => attach(env, box, id, true);
+    const edge = new EdgeStream({ id, signal, open, body: bytes, box, pulse: pulseOf(box), attachAgain }, socket);
+    const ended = edge.ended.then(async (end) => {
       if (end.by === "edge")
-        record(open, { box, status: end.status, httpStatus: end.httpStatus, failure: end.status === "error" ? end.failure : null });
+        await record(open, { box, status: end.status, httpStatus: end.httpStatus, failure: end.status === "error" ? end.failure : null });
     });
     waitUntil(countStream(box, ended));
+    waitUntil(edge.done);
     const answer = await edge.response;
+    // What only the edge knows is recorded before it is told: killed in between, there would be an answer without a record.
+    if (edge.hasEnded) await ended;
     answer.headers.set("x-request-id", call.id);
     answer.headers.set("x-box", box);
     return answer;
   } catch (error) {
     const failure: FailureReason = error instanceof GatewayError ? error.failure : { reason: "internal" };
-    record(open, { box: null, status: "error", httpStatus: tellCaller(failure).status, failure });
+    await record(open, { box: null, status: "error", httpStatus: tellCaller(failure).status, failure });
     throw error;
   }
 }

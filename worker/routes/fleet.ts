@@ -6,7 +6,8 @@ import { theAggregator } from "../aggregator-stub.ts";
 import { serveRoute } from "../api-route.ts";
 import type { Env } from "../bindings.ts";
 import { boxHealth } from "../boxes.ts";
-import { look } from "../fleet.ts";
+import { GatewayError } from "../errors.ts";
+import { forgetBoxes, look } from "../fleet.ts";
 import { upNames } from "../registered.ts";
 import { inForce, settingsOf } from "../settings.ts";
 import { systemSpanOf } from "../system-history.ts";
@@ -22,6 +23,14 @@ serveRoute(fleetRoutes, FLEET_ROUTES.gpu, async ({ query: { box } }, c) => {
 });
 
 serveRoute(fleetRoutes, FLEET_ROUTES.boxes, async ({ query: { box } }, c) => theAggregator(c.env).boxes(await look(c.env, box), box));
+
+serveRoute(fleetRoutes, FLEET_ROUTES.forgetBox, async ({ params: { name: box } }, c) => {
+  const [live] = await look(c.env, box);
+  if (live?.up) throw new GatewayError({ reason: "box_connected", box });
+  await theAggregator(c.env).forgetBox(box);
+  forgetBoxes();
+  return { status: "deleted" as const, box };
+});
 
 serveRoute(fleetRoutes, SYSTEM_ROUTES.system, async ({ query: { box } }, c) => theAggregator(c.env).system(await look(c.env, box), box));
 
@@ -41,7 +50,7 @@ serveRoute(fleetRoutes, FLEET_ROUTES.metrics, async (_, c) => {
 async function healthOf(env: Env["Bindings"]): Promise<Health> {
   const aggregator = theAggregator(env);
   const live = await look(env);
-  const [{ boxes, settings }, sinceMs] = await Promise.all([aggregator.fleet(), aggregator.since()]);
+  const [{ boxes, settings }, sinceMs, stores] = await Promise.all([aggregator.fleet(), aggregator.since(), aggregator.sinks()]);
   const isUp = upNames(live);
   const problems: string[] = [];
   if (boxes.length === 0) problems.push("no box has ever connected");
@@ -50,9 +59,9 @@ async function healthOf(env: Env["Bindings"]): Promise<Health> {
     else if (readings?.inventory.reachable === false)
       problems.push(`the Ollama of box ${name} does not answer: ${readings.inventory.error ?? "unknown"}`);
   }
-  const deployed = settingsOf(env);
-  if (!inForce(deployed, settings).enableInstrumentation) problems.push("instrumentation is off: calls are served, and not recorded");
-  if (deployed.exporterType !== "none") problems.push(`EXPORTER_TYPE is ${deployed.exporterType}, but this version writes to no store`);
+  if (!inForce(settingsOf(env), settings).enableInstrumentation)
+    problems.push("instrumentation is off: calls are served, and not recorded");
+  problems.push(...stores.problems);
   return {
     // The edge itself answers, or nobody would read this: so never worse than degraded.
     status: problems.length === 0 ? "healthy" : "degraded",
@@ -62,5 +71,6 @@ async function healthOf(env: Env["Bindings"]): Promise<Health> {
     version: VERSION,
     problems,
     boxes: boxes.map((box) => boxHealth(box, isUp.has(box.name))),
+    sinks: stores.sinks,
   };
 }
