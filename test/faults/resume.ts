@@ -45,6 +45,7 @@ export async function resume({ stage, random, say }: Setting, { cuts, streams, t
   for (const endMs = performance.now() + stormMs; performance.now() < endMs; await sleep(STORM_EVERY_MS)) proxy.cut();
   isOver = true;
   await load;
+  await chain.endWaiting();
 
   // Who calls while the tunnel is away is refused, and may come again: only what had begun must go on.
   const failed = callers.entries.filter(({ outcome }) => outcome !== "whole" && outcome !== "refused");

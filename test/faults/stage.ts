@@ -127,11 +127,17 @@ export class Chain implements AsyncDisposable {
 
   /**
    * Ends the streams that the agent still has, so that nobody needs to wait for their grace periods: those of
-   * Workers that died, and those whose last acknowledgement was lost. One that is killed ends them at its next start.
+   * Workers that died, and those whose last acknowledgement was lost. An agent that is told to stop, and told
+   * again, ends them at once.
    */
   async endWaiting(): Promise<void> {
     await this.untilServing();
-    await this.restart("agent");
+    const agent = this.part("agent");
+    agent.signal("SIGTERM");
+    await sleep(100); // two signals at once may arrive as one
+    agent.signal("SIGTERM");
+    await agent.ended();
+    await this.start("agent");
     await this.untilServing();
   }
 

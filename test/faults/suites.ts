@@ -6,14 +6,15 @@ import { diskFull } from "./disk-full.ts";
 import { slowloris, soak } from "./endurance.ts";
 import type { Finding } from "./figures.ts";
 import { halfOpen } from "./half-open.ts";
+import { killing } from "./killing.ts";
 import { slowCaller, tooBig } from "./memory.ts";
-import { records } from "./records.ts";
 import { grace, resume } from "./resume.ts";
 import type { Setting } from "./suite.ts";
 
 type Suite = (setting: Setting) => Promise<Finding[]>;
 
 const MINUTE_MS = 60_000;
+const KILLING_MS = 10 * MINUTE_MS;
 
 export const SUITES = {
   resume: {
@@ -25,9 +26,17 @@ export const SUITES = {
     full: (setting) => halfOpen(setting, { rounds: 20, streams: 64, tokens: 150, edge: true }),
     slice: (setting) => halfOpen(setting, { rounds: 1, streams: 8, tokens: 100, edge: false }),
   },
-  records: {
-    full: (setting) => records(setting, { workerd: 1_000, agent: 1_000, mixed: 500, limitMs: 10 * MINUTE_MS }),
-    slice: (setting) => records(setting, { workerd: 10, agent: 6, mixed: 6, limitMs: MINUTE_MS }),
+  "kill-workerd": {
+    full: (setting) => killing(setting, { id: "R1", parts: ["workerd"], kills: 1_000, limitMs: KILLING_MS }),
+    slice: (setting) => killing(setting, { id: "R1", parts: ["workerd"], kills: 10, limitMs: MINUTE_MS }),
+  },
+  "kill-agent": {
+    full: (setting) => killing(setting, { id: "R2", parts: ["agent"], kills: 1_000, limitMs: KILLING_MS }),
+    slice: (setting) => killing(setting, { id: "R2", parts: ["agent"], kills: 6, limitMs: MINUTE_MS }),
+  },
+  "kill-mixed": {
+    full: (setting) => killing(setting, { id: "R3", parts: ["agent", "workerd", "ollama"], kills: 500, limitMs: KILLING_MS }),
+    slice: (setting) => killing(setting, { id: "R3", parts: ["agent", "workerd", "ollama"], kills: 8, limitMs: MINUTE_MS }),
   },
   deliver: {
     full: (setting) => deliver(setting, { batches: 600, kills: 300, unconfirmed: 20 }),

@@ -5,10 +5,11 @@ import { type Finding, measured, promise, spreadOf } from "./figures.ts";
 import { loadNow, type Part } from "./stage.ts";
 import { anyCall, between, type Random, type Setting } from "./suite.ts";
 
-export type RecordsPlan = {
-  workerd: number;
-  agent: number;
-  mixed: number;
+export type KillPlan = {
+  /** Of the table in the goals. */
+  id: string;
+  parts: readonly Part[];
+  kills: number;
   /** No more kills after this, whatever was planned: the number that was reached is told. */
   limitMs: number;
 };
@@ -17,15 +18,7 @@ const CALLERS = 16;
 /** Rows must stay below what the ledger keeps (100,000), or they could not be compared. */
 const PAUSE_MS = 60;
 
-export async function records(setting: Setting, { workerd, agent, mixed, limitMs }: RecordsPlan): Promise<Finding[]> {
-  return [
-    ...(await killing(setting, "R1", ["workerd"], workerd, limitMs)),
-    ...(await killing(setting, "R2", ["agent"], agent, limitMs)),
-    ...(await killing(setting, "R3", ["agent", "workerd", "ollama"], mixed, limitMs)),
-  ];
-}
-
-async function killing({ stage, random, say }: Setting, id: string, parts: Part[], kills: number, limitMs: number): Promise<Finding[]> {
+export async function killing({ stage, random, say }: Setting, { id, parts, kills, limitMs }: KillPlan): Promise<Finding[]> {
   await using chain = await stage.chain();
   const { callers } = chain;
   let isOver = false;
