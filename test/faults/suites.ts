@@ -9,6 +9,7 @@ import { halfOpen } from "./half-open.ts";
 import { killing } from "./killing.ts";
 import { slowCaller, tooBig } from "./memory.ts";
 import { grace, resume } from "./resume.ts";
+import { stall } from "./stall.ts";
 import type { Setting } from "./suite.ts";
 
 type Suite = (setting: Setting) => Promise<Finding[]>;
@@ -25,6 +26,10 @@ export const SUITES = {
   "half-open": {
     full: (setting) => halfOpen(setting, { rounds: 20, streams: 64, tokens: 150, edge: true }),
     slice: (setting) => halfOpen(setting, { rounds: 1, streams: 8, tokens: 100, edge: false }),
+  },
+  stall: {
+    full: (setting) => stall(setting, { streams: 64, lossySeconds: 60, outages: 10 }),
+    slice: (setting) => stall(setting, { streams: 8, lossySeconds: 2, outages: 1 }),
   },
   "kill-workerd": {
     full: (setting) => killing(setting, { id: "R1", parts: ["workerd"], kills: 1_000, limitMs: KILLING_MS }),

@@ -4,7 +4,6 @@
  */
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 
 /** Up: from whoever dials (the agent) to the target (the edge). */
 export type Direction = "up" | "down";
@@ -29,8 +28,6 @@ export class CuttingProxy implements AsyncDisposable {
   count = 0;
   /** False: connections are taken and dropped at once. */
   isOpen = true;
-  /** What passes arrives this much later. */
-  delayMs = 0;
 
   private constructor(target: number) {
     this.target = target;
@@ -115,7 +112,6 @@ export class CuttingProxy implements AsyncDisposable {
     // Not destroyed at its end: the other direction may have something to say.
     for await (const chunk of from.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       if (this.#isHeld) await new Promise<void>((resolve) => this.#held.add(resolve));
-      if (this.delayMs > 0) await sleep(this.delayMs);
       if (pair.swallowed.has(direction)) continue;
       const due = this.#due[direction];
       const bytes = due === null ? chunk : chunk.subarray(0, due.bytes);
