@@ -35,8 +35,8 @@ export type Entry = {
   totalMs: number;
 };
 
-/** Why a broken answer was one that only its JSON gave away. */
-export const ENDED_IN_ORDER = "half a JSON value, and the HTTP message ends in order";
+/** Why a broken answer was one that only its content gave away. */
+export const ENDED_IN_ORDER = "a part of the answer, and the HTTP message ends in order";
 
 /** A call that is under way. */
 export class OpenCall {
@@ -52,7 +52,7 @@ export class OpenCall {
   #waiting: ((nowMs: number) => void)[] = [];
   #hasLeft = false;
 
-  constructor(port: number, ask: Ask, readBytesPerSecond: number | null) {
+  constructor(port: number, ask: Ask, readBytesPerSecond: number | null, mayEndInOrder: boolean) {
     this.ask = ask;
     this.#checker = new Checker(ask);
     const body = bodyOf(ask);
@@ -103,7 +103,7 @@ export class OpenCall {
         if (this.#hasLeft) return over("left", "");
         if (!response.complete) return verdict === "told" ? over("told", rest) : over("broken", failure);
         // workerd ends a body in chunks in order even when it was aborted (github.com/cloudflare/workerd/issues/6818). Half a JSON value shows that it is one.
-        if (verdict === "cut" && ask.shape === "json") return over("broken", ENDED_IN_ORDER);
+        if (verdict === "cut" && (ask.shape === "json" || mayEndInOrder)) return over("broken", ENDED_IN_ORDER);
         if (verdict === "cut") return over("wrong", `a short answer that looks whole: ${this.#checker.bytes} bytes`);
         over(verdict, rest);
       });
@@ -130,19 +130,24 @@ export class Callers {
   readonly entries: Entry[] = [];
   readonly open = new Set<OpenCall>();
   readonly #name: string;
+  readonly #mayEndInOrder: boolean;
   #count = 0;
 
-  /** @param name  begins every key: unique in its run */
-  constructor(name: string, port: number) {
+  /**
+   * @param name           begins every key: unique in its run
+   * @param mayEndInOrder  what is in front of the Worker ends an answer in order when the Worker dies: wrangler does
+   */
+  constructor(name: string, port: number, mayEndInOrder: boolean) {
     this.#name = name;
     this.port = port;
+    this.#mayEndInOrder = mayEndInOrder;
   }
 
   ask(shape: Shape, tokens: number, tokenMs: number, more: { pieceBytes?: number; readBytesPerSecond?: number } = {}): OpenCall {
     const key = `${this.#name}-${this.#count++}`;
     const { pieceBytes, readBytesPerSecond = null } = more;
     const ask: Ask = { key, shape, tokens, tokenMs, ...(pieceBytes === undefined ? {} : { pieceBytes }) };
-    const call = new OpenCall(this.port, ask, readBytesPerSecond);
+    const call = new OpenCall(this.port, ask, readBytesPerSecond, this.#mayEndInOrder);
     this.open.add(call);
     void call.ended.then((entry) => {
       this.open.delete(call);

@@ -87,7 +87,7 @@ export class Chain implements AsyncDisposable {
     this.port = port;
     this.#ollamaPort = ollamaPort;
     this.proxy = proxy;
-    this.callers = new Callers(name, port);
+    this.callers = new Callers(name, port, plan.wranglerFolder !== undefined);
     this.script = stage.script;
   }
 
@@ -252,11 +252,25 @@ export class Chain implements AsyncDisposable {
     },
   };
 
+  /** Only code may be in the folder: wrangler reloads when anything in it changes. */
   async #startWrangler(folder: string): Promise<Child> {
     const args = [join(ROOT, "node_modules/wrangler/bin/wrangler.js"), "dev", "--config", join(folder, "wrangler.toml")];
-    args.push("--port", String(this.port), "--ip", "127.0.0.1", "--inspector-port", "0", "--persist-to", join(folder, "state"));
+    args.push(
+      "--port",
+      String(this.port),
+      "--ip",
+      "127.0.0.1",
+      "--inspector-port",
+      "0",
+      "--persist-to",
+      join(this.#stage.folder, `${this.name}-state`),
+    );
     args.push("--show-interactive-dev-session", "false", "--log-level", "warn");
-    const env = { ...QUIET, WRANGLER_LOG_PATH: join(folder, "logs"), WRANGLER_REGISTRY_PATH: join(folder, "registry") };
+    const env = {
+      ...QUIET,
+      WRANGLER_LOG_PATH: join(this.#stage.folder, "wrangler-logs"),
+      WRANGLER_REGISTRY_PATH: join(this.#stage.folder, "registry"),
+    };
     const child = this.#stage.children.start({ name: `${this.name} wrangler`, args, env, cwd: folder });
     await until(async () => (await fetch(`${this.url}/healthz`)).ok, "wrangler serves", 60_000);
     return child;
