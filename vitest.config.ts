@@ -2,9 +2,10 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 /**
- * Four layers. `unit`: pure code and Node programs. `workerd`: Durable Objects and routes in the
+ * Five layers. `unit`: pure code and Node programs. `workerd`: Durable Objects and routes in the
  * real runtime. `stores`: the same, with the real ClickHouse and Postgres. `e2e`: real processes,
- * real sockets, real client SDKs.
+ * real sockets, real client SDKs. `faults`: those processes killed, cut off and starved; a slice of what
+ * `npm run test:faults` does.
  */
 export default defineConfig({
   test: {
@@ -32,6 +33,9 @@ export default defineConfig({
         },
       },
       { test: { name: "e2e", include: ["test/e2e/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false } },
+      {
+        test: { name: "faults", include: ["test/faults/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 60_000, fileParallelism: false },
+      },
     ],
   },
 });

@@ -20,6 +20,7 @@ import type { Log } from "./log.ts";
 import { OllamaClient } from "./ollama.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { Spool } from "./spool.ts";
+import { steadyClock } from "./steady-clock.ts";
 import { StreamTable } from "./stream-table.ts";
 import { SystemSampler } from "./system-sampler.ts";
 import { after } from "./timers.ts";
@@ -51,6 +52,8 @@ export class EdgeAgent {
   readonly #listener: Listener | null;
   readonly #delivery: Delivery;
   #expectedExporter: ExporterType | null;
+  /** That of this machine until an edge has said what time it is. */
+  #edgeClock = steadyClock(Date.now());
   /** The edge's word on requests that did not come through it. Until it is heard they are kept: the edge drops what it may not keep. */
   #keepsText = true;
   readonly #bootId = randomUUID();
@@ -112,6 +115,11 @@ export class EdgeAgent {
     this.#watch = setInterval(() => this.#streams.giveUpLost(), 1_000);
   }
 
+  /** Unix ms by the edge's clock: a call that no edge has seen is stamped like all others, though the clock of this machine may be wrong. */
+  get edgeNowMs(): number {
+    return this.#edgeClock();
+  }
+
   /** Whether the texts of a request that did not come through the edge may be kept. */
   get keepsText(): boolean {
     return this.#keepsText;
@@ -153,8 +161,9 @@ export class EdgeAgent {
     this.#spool.close();
   }
 
-  #up({ keep_text, exporter_type }: Welcome): void {
+  #up({ keep_text, exporter_type, now_ms }: Welcome): void {
     this.#isUp = true;
+    this.#edgeClock = steadyClock(now_ms);
     this.#keepsText = keep_text ?? false;
     this.#checkExporter(exporter_type);
     this.#outgoing.isOpen = true;
