@@ -17,7 +17,7 @@ import type { Bindings } from "./bindings.ts";
 import { cleared, dataSummary } from "./data.ts";
 import { render } from "./exposition.ts";
 import type { Fleet } from "./fleet.ts";
-import { endOf, historyOf, type Span } from "./history.ts";
+import { cellsOf, endOf, historyOf, type Span } from "./history.ts";
 import { shortName } from "./model-key.ts";
 import type { Live, RegisteredBox } from "./registered.ts";
 import { scrape } from "./scrape.ts";
@@ -137,8 +137,13 @@ export class Aggregator extends DurableObject<Bindings> {
 
   /** The buckets of a span, empty ones too. */
   history(span: Span, { model, box }: CellFilter): HistoryPoint[] {
+    const nowMs = Date.now();
+    if (span.granularity < MINUTE_SECONDS) {
+      const fromMs = Math.max(span.from * 1_000, this.#epochs.clearedMs("metrics") ?? 0);
+      return historyOf(span, nowMs, cellsOf(this.#ledger.finishedIn(fromMs, endOf(span) * 1_000, { model, box })));
+    }
     const filter = { model: model === undefined ? undefined : shortName(model), box };
-    return historyOf(span, Date.now(), this.#cells.rollups(span.from, endOf(span), filter));
+    return historyOf(span, nowMs, this.#cells.rollups(span.from, endOf(span), filter));
   }
 
   logs(page: LedgerPage): Logs {
