@@ -1,9 +1,10 @@
 /**
  * Builds what the Worker serves as static files: the page, and the agent as one file, so that the
- * agent always matches its Worker. wrangler runs this before `dev` and `deploy`.
+ * agent always matches its Worker. wrangler runs this before `dev` and `deploy`. And the agent as
+ * the library that the package is for programs: with all it needs inside, so it brings no packages along.
  */
 import { cpSync, mkdirSync } from "node:fs";
-import { build } from "esbuild";
+import { type BuildOptions, build } from "esbuild";
 
 const OUT = "dist/assets";
 
@@ -12,20 +13,21 @@ mkdirSync(`${OUT}/agent`, { recursive: true });
 cpSync("dashboard/index.html", `${OUT}/index.html`);
 for (const file of ["install.sh", "ollama-edge-agent.service"]) cpSync(`agent/install/${file}`, `${OUT}/agent/${file}`);
 
+const onNode: BuildOptions = {
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  // Boxes run what their distribution ships.
+  target: "node20",
+  // ws asks for these optional native helpers at run time and does without them.
+  external: ["bufferutil", "utf-8-validate"],
+  banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
+  legalComments: "inline",
+};
+
 await Promise.all([
-  build({
-    entryPoints: ["agent/main.ts"],
-    outfile: `${OUT}/agent/agent.mjs`,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    // Boxes run what their distribution ships.
-    target: "node20",
-    // ws asks for these optional native helpers at run time and does without them.
-    external: ["bufferutil", "utf-8-validate"],
-    banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
-    legalComments: "inline",
-  }),
+  build({ ...onNode, entryPoints: ["agent/main.ts"], outfile: `${OUT}/agent/agent.mjs` }),
+  build({ ...onNode, entryPoints: ["agent/index.ts"], outfile: "dist/library/index.js" }),
   build({
     entryPoints: ["dashboard/page.ts", "dashboard/page.css", "dashboard/docs.css"],
     outdir: `${OUT}/assets`,

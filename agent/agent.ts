@@ -5,6 +5,7 @@
  * it ties (tunnel, spool, GPU reader, inventory) know nothing of each other.
  */
 import { randomUUID } from "node:crypto";
+import { homedir } from "node:os";
 import {
   type Frame,
   FrameError,
@@ -17,16 +18,20 @@ import {
   typeName,
 } from "../protocol/frames.ts";
 import { GRACE_MS, LOOK_MS, READINGS_IDLE_MS, READINGS_LOOK_MS, RECORDS_PER_BATCH } from "../protocol/limits.ts";
-import { type AbortCode, Open, Recorded } from "../protocol/messages.ts";
-import { matchOllamaRoute } from "../protocol/routes.ts";
+import { type AbortCode, type ExporterType, Open, Recorded, type Welcome } from "../protocol/messages.ts";
+import { changesModels, matchOllamaRoute } from "../protocol/routes.ts";
 import type { AgentConfig } from "./config.ts";
+import { diskFolders } from "./disk.ts";
+import { atMost, DRAIN_MS } from "./drain.ts";
 import { GpuReader } from "./gpu.ts";
 import { InventoryPoller } from "./inventory.ts";
+import type { Listener } from "./listener.ts";
 import type { Log } from "./log.ts";
 import { OllamaClient } from "./ollama.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { Spool } from "./spool.ts";
 import { AgentStream, type StreamShell } from "./stream.ts";
+import { SystemSampler } from "./system-sampler.ts";
 import { Tunnel } from "./tunnel.ts";
 import { AGENT_VERSION } from "./version.ts";
 
@@ -34,8 +39,17 @@ import { AGENT_VERSION } from "./version.ts";
 const RECORDS_DELAY_MS = 50;
 /** No confirmation for this long: send again. */
 const RECORDS_RETRY_MS = 5_000;
-/** How long a draining agent waits for its streams. */
-const DRAIN_MS = 25_000;
+/** How long an agent that has nothing else to do waits until the edge has its last records. */
+const LAST_RECORDS_MS = 2_000;
+
+export type AgentOptions = {
+  /** How long finished records wait for company, ms. */
+  recordsDelayMs?: number;
+  /** Calls that reach Ollama beside the tunnel count into the gauges, and end with the agent. Whoever made it lets it listen. */
+  listener?: Listener | null;
+  /** What this program takes the edge to export to. Said once when the edge says another. */
+  exporterType?: ExporterType | null;
+};
 
 export class EdgeAgent {
   readonly #config: AgentConfig;
@@ -47,6 +61,12 @@ export class EdgeAgent {
   readonly #spool: Spool;
   readonly #gpu: GpuReader;
   readonly #inventory: InventoryPoller;
+  readonly #system: SystemSampler;
+  readonly #listener: Listener | null;
+  readonly #recordsDelayMs: number;
+  #expectedExporter: ExporterType | null;
+  /** The edge's word on requests that did not come through it. Until it is heard they are kept: the edge drops what it may not keep. */
+  #keepsText = true;
   readonly #bootId = randomUUID();
   readonly #shell: StreamShell;
   #isUp = false;
@@ -56,13 +76,17 @@ export class EdgeAgent {
   #lookUntilMs = 0;
   #watch: NodeJS.Timeout | null = null;
   #whenIdle: (() => void) | null = null;
+  #whenDelivered: (() => void) | null = null;
 
   /** @param agentId  random, kept in the state folder: tells a reconnect from a second agent of this name */
-  constructor(config: AgentConfig, agentId: string, spool: Spool, log: Log) {
+  constructor(config: AgentConfig, agentId: string, spool: Spool, log: Log, options: AgentOptions = {}) {
     const now = () => performance.now();
     this.#config = config;
     this.#log = log;
     this.#spool = spool;
+    this.#listener = options.listener ?? null;
+    this.#recordsDelayMs = options.recordsDelayMs ?? RECORDS_DELAY_MS;
+    this.#expectedExporter = options.exporterType ?? null;
     this.#ollama = new OllamaClient(config.ollamaUrl);
     this.#gpu = new GpuReader({
       command: config.nvidiaSmi,
@@ -72,6 +96,10 @@ export class EdgeAgent {
       log,
     });
     this.#inventory = new InventoryPoller({ base: config.ollamaUrl, log, onChange: () => this.#sendReadings() });
+    this.#system = new SystemSampler({
+      diskFolders: diskFolders({ ollamaModels: config.ollamaModels, home: homedir(), stateDir: config.stateDir }),
+      load: () => this.#load(),
+    });
     this.#tunnel = new Tunnel({
       edgeUrl: config.edgeUrl,
       secret: config.boxSecret,
@@ -83,7 +111,7 @@ export class EdgeAgent {
         now_ms: Date.now(),
         simulated: config.simulated,
       }),
-      onUp: () => this.#up(),
+      onUp: (welcome) => this.#up(welcome),
       onDown: () => this.#down(),
       onFrames: (frames) => this.#receive(frames),
       log,
@@ -96,46 +124,74 @@ export class EdgeAgent {
   start(): void {
     this.#gpu.start();
     this.#inventory.start();
+    this.#system.start();
     this.#tunnel.start();
     this.#watch = setInterval(() => this.#giveUpLost(), 1_000);
   }
 
-  /** Takes no new streams, lets the open ones finish (up to {@link DRAIN_MS}), then stops. */
+  /** Whether the texts of a request that did not come through the edge may be kept. */
+  get keepsText(): boolean {
+    return this.#keepsText;
+  }
+
+  /** A request is finished: its record leaves with the next batch, and what it changed here is told. */
+  requestOver(endpoint: string): void {
+    if (changesModels(endpoint)) void this.#inventory.refresh();
+    if (this.#isUp) this.#recordsTimer ??= setTimeout(() => this.#sendRecords(), this.#recordsDelayMs);
+  }
+
+  /** Takes no new requests, lets the open ones finish (up to {@link DRAIN_MS}), then stops. */
   async drain(): Promise<void> {
     this.#isDraining = true;
     this.#log("info", "draining", { open_streams: this.#streams.size });
     this.#outgoing.now(tunnelFrame(FrameType.drain));
-    if (this.#streams.size > 0) {
-      await new Promise<void>((resolve) => {
-        this.#whenIdle = resolve;
-        setTimeout(resolve, DRAIN_MS).unref();
-      });
-    }
+    const idle = new Promise<void>((resolve) => {
+      this.#whenIdle = resolve;
+      if (this.#streams.size === 0) resolve();
+    });
+    await Promise.all([atMost(DRAIN_MS, idle), this.#listener?.drain()]);
+    await atMost(LAST_RECORDS_MS, this.#delivered());
     await this.stop();
   }
 
   async stop(): Promise<void> {
     for (const stream of [...this.#streams.values()]) stream.giveUp("the agent was stopped while it served this request");
-    for (const timer of [this.#watch, this.#recordsTimer, this.#readingsTimer]) if (timer !== null) clearTimeout(timer);
+    await this.#listener?.stop();
     // The last records leave with the tunnel if they can; else they are in the spool.
-    if (this.#isUp) {
-      this.#sendRecords();
-      await new Promise((resolve) => setTimeout(resolve, 2 * RECORDS_DELAY_MS));
-    }
+    if (this.#isUp) await atMost(2 * RECORDS_DELAY_MS, this.#delivered());
     this.#isUp = false;
+    for (const timer of [this.#watch, this.#recordsTimer, this.#readingsTimer]) if (timer !== null) clearTimeout(timer);
     this.#tunnel.stop();
     this.#inventory.stop();
+    this.#system.stop();
     this.#ollama.close();
     await this.#gpu.stop();
     this.#spool.close();
   }
 
-  #up(): void {
+  /** The edge has every record. */
+  #delivered(): Promise<void> {
+    this.#sendRecords();
+    return new Promise((resolve) => {
+      this.#whenDelivered = resolve;
+      if (this.#spool.pending === 0) resolve();
+    });
+  }
+
+  #up({ keep_text, exporter_type }: Welcome): void {
     this.#isUp = true;
+    this.#keepsText = keep_text ?? false;
+    this.#checkExporter(exporter_type);
     this.#outgoing.isOpen = true;
     if (this.#isDraining) this.#outgoing.now(tunnelFrame(FrameType.drain));
     this.#sendReadings();
     this.#sendRecords();
+  }
+
+  #checkExporter(ofEdge: ExporterType | undefined): void {
+    if (this.#expectedExporter === null || ofEdge === undefined || ofEdge === this.#expectedExporter) return;
+    this.#log("warn", "exporter_differs", { expected: this.#expectedExporter, edge: ofEdge });
+    this.#expectedExporter = null; // said once
   }
 
   #down(): void {
@@ -164,6 +220,7 @@ export class EdgeAgent {
           this.#spool.confirm(parsePayload(Recorded, frame.payload).position);
           this.#clearRecordsTimer();
           if (this.#spool.pending > 0) this.#sendRecords();
+          else this.#whenDelivered?.();
           break;
         case FrameType.look:
           this.#look();
@@ -226,7 +283,7 @@ export class EdgeAgent {
 
   #over(stream: AgentStream): void {
     this.#streams.delete(stream.id);
-    if (this.#isUp) this.#recordsTimer ??= setTimeout(() => this.#sendRecords(), RECORDS_DELAY_MS);
+    this.requestOver(stream.endpoint);
     if (this.#streams.size === 0) this.#whenIdle?.();
   }
 
@@ -262,18 +319,24 @@ export class EdgeAgent {
   #sendReadings(): void {
     if (this.#readingsTimer !== null) clearTimeout(this.#readingsTimer);
     if (!this.#isUp) return;
-    let queued = 0;
-    for (const stream of this.#streams.values()) if (stream.isQueued) queued++;
     this.#outgoing.now(
       tunnelFrame(FrameType.readings, {
+        now_ms: Date.now(),
         inventory: this.#inventory.latest(),
         gpu: this.#gpu.take(),
-        in_flight: this.#streams.size,
-        queued,
+        system: this.#system.take(),
+        ...this.#load(),
+        local_in_flight: this.#listener?.inFlight ?? 0,
         spooled: this.#spool.pending,
       }),
     );
     const pace = performance.now() < this.#lookUntilMs ? READINGS_LOOK_MS : READINGS_IDLE_MS;
     this.#readingsTimer = setTimeout(() => this.#sendReadings(), pace);
+  }
+
+  #load(): { in_flight: number; queued: number } {
+    let queued = this.#listener?.queued ?? 0;
+    for (const stream of this.#streams.values()) if (stream.isQueued) queued++;
+    return { in_flight: this.#streams.size + (this.#listener?.inFlight ?? 0), queued };
   }
 }

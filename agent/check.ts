@@ -5,6 +5,8 @@
 import type { AgentConfig } from "./config.ts";
 import { GpuReader } from "./gpu.ts";
 import { InventoryPoller } from "./inventory.ts";
+import { type ListenAddress, shownAddress } from "./listen-address.ts";
+import { CLOCKS, Listener } from "./listener.ts";
 import { dial, refusalOf } from "./tunnel.ts";
 
 type Finding = { ok: boolean; isFatal: boolean; what: string; detail: string };
@@ -13,13 +15,14 @@ const EDGE_MS = 10_000;
 const GPU_MS = 12_000;
 
 /** @returns whether everything that must work does. Prints one line per finding. */
-export async function check(config: AgentConfig, print: (line: string) => void): Promise<boolean> {
+export async function check(config: AgentConfig, listen: ListenAddress | null, print: (line: string) => void): Promise<boolean> {
   let isGood = true;
   const say = ({ ok, isFatal, what, detail }: Finding) => {
     if (!ok && isFatal) isGood = false;
     print(`${ok ? "ok    " : isFatal ? "FAILED" : "none  "} ${what.padEnd(7)} ${detail}`);
   };
   await Promise.all([checkEdge(config).then(say), checkOllama(config).then(say), checkGpu(config).then(say)]);
+  if (listen !== null) say(await checkListen(config, listen));
   return isGood;
 }
 
@@ -52,6 +55,17 @@ async function checkOllama({ ollamaUrl }: AgentConfig): Promise<Finding> {
   poller.stop();
   const detail = reachable ? `${ollama_version ?? "unknown version"}, ${models.length} models` : `does not answer: ${error ?? "unknown"}`;
   return { ok: reachable, isFatal: true, what: "ollama", detail: `${ollamaUrl.origin} ${detail}` };
+}
+
+/** Listens for a moment. */
+async function checkListen({ box, ollamaUrl }: AgentConfig, address: ListenAddress): Promise<Finding> {
+  const listener = new Listener({ ...CLOCKS, box, ollamaUrl, spool: null, log: () => {}, keepsText: () => false, onOver: () => {} });
+  const finding = await listener.listen(address).then(
+    (bound) => ({ ok: true, detail: `can listen on ${shownAddress(bound)}` }),
+    (error: Error) => ({ ok: false, detail: error.message }),
+  );
+  await listener.stop();
+  return { ...finding, isFatal: true, what: "listen" };
 }
 
 /** No GPU is a normal state; it is said, and is no failure. */

@@ -6,6 +6,7 @@ import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { BoxName } from "../protocol/records.ts";
+import { ConfigError } from "./errors.ts";
 
 export type AgentConfig = {
   edgeUrl: URL;
@@ -13,14 +14,11 @@ export type AgentConfig = {
   boxSecret: string | null;
   ollamaUrl: URL;
   stateDir: string;
+  /** Where Ollama keeps its models, if it was told so by `OLLAMA_MODELS`. */
+  ollamaModels: string | null;
   nvidiaSmi: string;
   simulated: boolean;
 };
-
-/** A setting that makes no sense; the message is for the operator. */
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
-}
 
 const url = (what: string, protocols: string[]) =>
   z.string().transform((text, context) => {
@@ -41,26 +39,54 @@ const Environment = z.object({
     .default("http://127.0.0.1:11434")
     .transform(ollamaHost)
     .pipe(url("an address of an Ollama, e.g. http://127.0.0.1:11434", ["http:", "https:"])),
+  OLLAMA_MODELS: z.string().optional(),
   STATE_DIR: z.string().min(1, "is empty").default(".state/agent"),
   NVIDIA_SMI: z.string().min(1, "is empty").default("nvidia-smi"),
   SIMULATED: z.enum(["0", "1"], { error: "is 0 or 1" }).default("0"),
 });
 
+type Variables = Record<string, string | undefined>;
+
+/** How a message names a variable; a program that sets it another way is told of that way. */
+type Naming = (variable: string) => string;
+
 /** @throws {ConfigError} one line per wrong variable. */
-export function configOf(environment: Record<string, string | undefined>): AgentConfig {
-  const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""));
-  const result = Environment.safeParse(set);
-  if (!result.success) throw new ConfigError(result.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("\n"));
-  const { EDGE_URL, BOX_NAME, BOX_SECRET, OLLAMA_HOST, STATE_DIR, NVIDIA_SMI, SIMULATED } = result.data;
+export function configOf(environment: Variables, nameOf: Naming = asItIs): AgentConfig {
+  const { EDGE_URL, BOX_NAME, BOX_SECRET, OLLAMA_HOST, OLLAMA_MODELS, STATE_DIR, NVIDIA_SMI, SIMULATED } = parsed(
+    Environment,
+    environment,
+    nameOf,
+  );
   return {
     edgeUrl: EDGE_URL,
-    box: BOX_NAME ?? defaultBoxName(hostname()),
     boxSecret: BOX_SECRET ?? null,
-    ollamaUrl: OLLAMA_HOST,
+    ...placeOf({ BOX_NAME, OLLAMA_HOST }),
     stateDir: resolve(STATE_DIR),
+    ollamaModels: OLLAMA_MODELS ?? null,
     nvidiaSmi: NVIDIA_SMI,
     simulated: SIMULATED === "1",
   };
+}
+
+/**
+ * The part that needs no edge: which Ollama, on which box.
+ * @throws {ConfigError}
+ */
+export const boxOf = (environment: Variables, nameOf: Naming = asItIs): Pick<AgentConfig, "box" | "ollamaUrl"> =>
+  placeOf(parsed(Environment.pick({ BOX_NAME: true, OLLAMA_HOST: true }), environment, nameOf));
+
+const placeOf = ({ BOX_NAME, OLLAMA_HOST }: { BOX_NAME?: string | undefined; OLLAMA_HOST: URL }) => ({
+  box: BOX_NAME ?? defaultBoxName(hostname()),
+  ollamaUrl: OLLAMA_HOST,
+});
+
+const asItIs: Naming = (variable) => variable;
+
+function parsed<Schema extends z.ZodType>(schema: Schema, environment: Variables, nameOf: Naming): z.infer<Schema> {
+  const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""));
+  const result = schema.safeParse(set);
+  if (result.success) return result.data;
+  throw new ConfigError(result.error.issues.map(({ path, message }) => `${nameOf(path.join("."))} ${message}`).join("\n"));
 }
 
 /** The host's name as a box name: what is not allowed becomes a dash. */

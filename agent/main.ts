@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 /** The command `ollama-edge-agent`: options, signals, exit codes. */
 import { parseArgs } from "node:util";
-import { EdgeAgent } from "./agent.ts";
 import { check } from "./check.ts";
-import { type AgentConfig, ConfigError, configOf } from "./config.ts";
-import { agentIdIn } from "./identity.ts";
+import { type AgentConfig, configOf } from "./config.ts";
+import { ConfigError, ListenError } from "./errors.ts";
+import { type ListenAddress, listenAddressOf } from "./listen-address.ts";
 import { makeLog } from "./log.ts";
-import { Spool } from "./spool.ts";
-import { acquireStateLock, StateLockError } from "./state-lock.ts";
+import { startBox } from "./start.ts";
+import { StateLockError } from "./state-lock.ts";
 import { AGENT_VERSION } from "./version.ts";
 
 const HELP = `ollama-edge-agent ${AGENT_VERSION}: connects the Ollama on this machine to your ollama-edge-serve Worker.
@@ -17,6 +17,9 @@ every request it forwards, and keeps finished ones on disk until the Worker has 
 
 Usage:
   ollama-edge-agent            run (SIGTERM or Ctrl-C: finish open requests, then stop)
+  ollama-edge-agent --listen [host:]port
+                               also be an Ollama for callers of this machine (or network): what they
+                               call is recorded like what comes through the Worker
   ollama-edge-agent --check    say what works: edge, secret, Ollama, GPU; exit 1 if something must be mended
   ollama-edge-agent --help     this text
   ollama-edge-agent --version
@@ -26,6 +29,7 @@ Environment:
   BOX_SECRET    this box's secret, as in the Worker's BOX_SECRETS
   BOX_NAME      name of this box                        (default: the host name)
   OLLAMA_HOST   the Ollama to serve                     (default: http://127.0.0.1:11434)
+  OLLAMA_MODELS where Ollama keeps its models: the disk whose space is shown (default: Ollama's usual folders)
   STATE_DIR     where finished requests wait on disk    (default: .state/agent)
   NVIDIA_SMI    path of nvidia-smi                      (default: nvidia-smi)
   SIMULATED     1: label everything from this box as simulated
@@ -34,11 +38,16 @@ Environment:
 
 const log = makeLog();
 
-function main(): void {
-  let options: { check?: boolean; help?: boolean; version?: boolean };
+async function main(): Promise<void> {
+  let options: { check?: boolean; help?: boolean; listen?: string; version?: boolean };
   try {
     options = parseArgs({
-      options: { check: { type: "boolean" }, help: { type: "boolean", short: "h" }, version: { type: "boolean" } },
+      options: {
+        check: { type: "boolean" },
+        help: { type: "boolean", short: "h" },
+        listen: { type: "string" },
+        version: { type: "boolean" },
+      },
     }).values;
   } catch (error) {
     return stopWith(`${error instanceof Error ? error.message : String(error)}\nTry --help.`, 2);
@@ -47,38 +56,26 @@ function main(): void {
   if (options.version) return void console.log(AGENT_VERSION);
   try {
     const config = configOf(process.env);
-    if (options.check) void runCheck(config);
-    else run(config);
+    const listen = options.listen === undefined ? null : listenAddressOf(options.listen);
+    if (options.check) await runCheck(config, listen);
+    else await run(config, listen);
   } catch (error) {
-    if (error instanceof ConfigError || error instanceof StateLockError) return stopWith(error.message, 2);
+    if (error instanceof ConfigError || error instanceof StateLockError || error instanceof ListenError) return stopWith(error.message, 2);
     throw error;
   }
 }
 
-async function runCheck(config: AgentConfig): Promise<void> {
-  process.exit((await check(config, (line) => console.log(line))) ? 0 : 1);
+async function runCheck(config: AgentConfig, listen: ListenAddress | null): Promise<void> {
+  process.exit((await check(config, listen, (line) => console.log(line))) ? 0 : 1);
 }
 
-function run(config: AgentConfig): void {
-  const lock = acquireStateLock(config.stateDir);
-  const spool = Spool.open(`${config.stateDir}/spool`, { now: Date.now, log });
-  const agent = new EdgeAgent(config, agentIdIn(config.stateDir), spool, log);
-  log("info", "started", {
-    version: AGENT_VERSION,
-    box: config.box,
-    edge: config.edgeUrl.origin,
-    ollama: config.ollamaUrl.origin,
-    simulated: config.simulated,
-  });
-  agent.start();
+async function run(config: AgentConfig, listen: ListenAddress | null): Promise<void> {
+  const box = await startBox(config, { listen }, log);
   let signals = 0;
   const stop = () => {
     // The second signal means now.
-    const ending = ++signals === 1 ? agent.drain() : agent.stop();
-    void ending.then(() => {
-      lock.release();
-      process.exit(0);
-    });
+    const ending = ++signals === 1 ? box.drain() : box.stop();
+    void ending.then(() => process.exit(0));
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
@@ -89,4 +86,4 @@ function stopWith(message: string, code: number): void {
   process.exitCode = code;
 }
 
-main();
+await main();

@@ -1,6 +1,6 @@
 /**
- * The box's end of one stream: takes the caller's request from the tunnel, asks Ollama, sends the
- * answer back, measures it on the way, and closes with one record.
+ * The box's end of one stream: takes the caller's request from the tunnel, has Ollama asked, and
+ * sends the answer back. What it costs and how it ended is the measured request's business.
  *
  * Reads Ollama only as fast as the caller reads: what the edge has not acknowledged may fill one
  * window, then Ollama's socket is paused. A cut of the tunnel changes nothing here but that: the
@@ -8,53 +8,31 @@
  */
 
 import { Receiver, Sender } from "../protocol/flow.ts";
-import {
-  type Frame,
-  FrameError,
-  FrameType,
-  jsonBytes,
-  NO_PAYLOAD,
-  parsePayload,
-  type StreamId,
-  streamFrame,
-  typeName,
-} from "../protocol/frames.ts";
+import { type Frame, FrameError, FrameType, jsonBytes, parsePayload, type StreamId, streamFrame, typeName } from "../protocol/frames.ts";
 import { BODY_BYTES_MAX, DATA_BYTES_MAX, ERROR_CHARS_MAX, WINDOW_BYTES } from "../protocol/limits.ts";
-import { Abort, type AbortCode, factsOf, type Headers, type Open } from "../protocol/messages.ts";
-import { cut, type FailedAt, type RequestRecord, type Status, UNMEASURED } from "../protocol/records.ts";
-import { type LocalBody, localBodyOf } from "./measure/local-body.ts";
-import { type Meter, meterOf } from "./measure/meter.ts";
-import type { LocalExchange, OllamaClient } from "./ollama.ts";
+import { Abort, type AbortCode, type Open } from "../protocol/messages.ts";
+import { cut, type FailedAt } from "../protocol/records.ts";
+import { MeasuredRequest, type MeasuringShell } from "./measured-request.ts";
 import type { Outgoing, Source } from "./outgoing.ts";
-import type { Spool } from "./spool.ts";
 
-export type StreamShell = {
-  box: string;
-  ollama: OllamaClient;
+export type StreamShell = MeasuringShell & {
   outgoing: Outgoing;
-  spool: Spool;
-  /** Monotonic milliseconds. */
-  now: () => number;
   /** The stream is over and its record is in the spool. */
   onOver(stream: AgentStream): void;
 };
 
-type Outcome = { status: Status; httpStatus: number; failedAt: FailedAt | null; error: string | null };
-
 export class AgentStream implements Source {
   readonly id: StreamId;
-  readonly #open: Open;
+  /** The route pattern, e.g. `/api/chat`. */
+  readonly endpoint: string;
+  readonly #request: MeasuredRequest;
   readonly #shell: StreamShell;
   readonly #streamsBody: boolean;
+  readonly #streamsAnswer: boolean;
   readonly #sender: Sender;
   readonly #receiver = new Receiver();
-  readonly #startMs: number;
   readonly #bodyChunks: Uint8Array[] = [];
   #bodyBytes = 0;
-  #prompt: string | null = null;
-  #exchange: LocalExchange | null = null;
-  #meter: Meter | null = null;
-  #httpStatus: number | null = null;
   // What Ollama said and is not framed yet, in the order in which it will be.
   #head: Uint8Array | null = null;
   #chunks: Uint8Array[] = [];
@@ -64,22 +42,22 @@ export class AgentStream implements Source {
   #isPaused = false;
   #hasSentData = false;
   #isOver = false;
-  #resumed = 0;
   #detachedMs: number | null = null;
 
   /** @param streamsBody  the body goes to Ollama as it comes (blobs), instead of whole (JSON) */
   constructor(id: StreamId, open: Open, streamsBody: boolean, shell: StreamShell) {
     this.id = id;
-    this.#open = open;
+    this.endpoint = open.endpoint;
+    this.#request = new MeasuredRequest(id, open, shell.now(), shell);
     this.#shell = shell;
     this.#streamsBody = streamsBody;
+    this.#streamsAnswer = open.stream;
     this.#sender = new Sender(id);
-    this.#startMs = shell.now();
   }
 
   /** Open, and Ollama has not begun to answer. */
   get isQueued(): boolean {
-    return this.#httpStatus === null;
+    return this.#request.isQueued;
   }
 
   /** When the tunnel was lost, monotonic ms; null while the edge's end is there. */
@@ -110,9 +88,9 @@ export class AgentStream implements Source {
         return;
       case FrameType.abort: {
         const { code, message } = parsePayload(Abort, frame.payload);
-        if (code === "caller_gone") this.#close({ status: "cancelled", httpStatus: this.#httpStatus ?? 499, failedAt: null, error: null });
+        if (code === "caller_gone") this.#request.cancel();
         else this.#fail("tunnel", message);
-        return;
+        return this.#over();
       }
       default:
         throw new FrameError(`${typeName(frame.type)} from the edge on a stream`);
@@ -157,10 +135,10 @@ export class AgentStream implements Source {
 
   #takeBody(frame: Frame): void {
     const { length } = frame.payload;
-    if (this.#exchange !== null) {
+    if (this.#request.isAsked) {
       const done = () => this.#consumed(frame.seq + 1, length);
-      if (this.#exchange.write(frame.payload.slice())) done();
-      else this.#exchange.onDrain(done);
+      if (this.#request.write(frame.payload.slice())) done();
+      else this.#request.onDrain(done);
       return;
     }
     this.#bodyBytes += length;
@@ -174,63 +152,36 @@ export class AgentStream implements Source {
   }
 
   #endBody(): void {
-    if (this.#exchange !== null) return this.#exchange.end();
+    if (this.#request.isAsked) return this.#request.end();
     this.#ask(Buffer.concat(this.#bodyChunks));
     this.#bodyChunks.length = 0;
   }
 
   #ask(body: Uint8Array | null): void {
-    const { spool, ollama, box, now } = this.#shell;
-    const local: LocalBody = localBodyOf(this.#open.endpoint, this.#open.stream, body ?? NO_PAYLOAD);
-    this.#prompt = this.#open.keep_text ? local.prompt : null;
-    // Before Ollama is asked: from here on there is exactly one record, whatever is killed.
-    spool.begin({ request_id: this.id, box, open: this.#open, prompt: this.#prompt });
-    this.#meter = meterOf({
-      endpoint: this.#open.endpoint,
-      api: this.#open.api,
-      stream: this.#open.stream,
-      hideUsage: local.hideUsage,
-      keepText: this.#open.keep_text,
-      startMs: this.#startMs,
-    });
-    this.#exchange = ollama.send({
-      method: this.#open.method,
-      path: this.#open.path,
-      headers: this.#open.headers,
-      body: body === null ? null : local.body,
-      onHead: (status, headers) => this.#onHead(status, headers, local.hideUsage),
-      onData: (chunk) => this.#push(this.#meter?.data(chunk, now()) ?? chunk),
+    this.#request.ask(body, {
+      onHead: (status, headers) => {
+        this.#head = jsonBytes({ status, headers });
+        // A streamed answer's head is followed by its first bytes at once; so is any other's.
+        this.#shell.outgoing.mark(this, "now");
+      },
+      onData: (chunk) => this.#push(chunk),
       onEnd: () => {
-        this.#push(this.#meter?.end(now()) ?? NO_PAYLOAD);
         this.#hasEnded = true;
         this.#shell.outgoing.mark(this, "now");
       },
-      onError: (error, hadHead) =>
-        hadHead
-          ? this.#abort("ollama_broke", "ollama", error.message)
-          : this.#abort("ollama_unreachable", "ollama", `Ollama does not answer on this box: ${error.message}`),
+      onError: (message, hadHead) => this.#abort(hadHead ? "ollama_broke" : "ollama_unreachable", "ollama", message),
     });
   }
 
-  #onHead(status: number, headers: Headers, isRewritten: boolean): void {
-    this.#httpStatus = status;
-    this.#meter?.head(status, headers.find(([name]) => name === "content-type")?.[1] ?? null, this.#shell.now());
-    const kept = isRewritten ? headers.filter(([name]) => name !== "content-length") : headers;
-    this.#head = jsonBytes({ status, headers: kept });
-    // A streamed answer's head is followed by its first bytes at once; so is any other's.
-    this.#shell.outgoing.mark(this, "now");
-  }
-
   #push(chunk: Uint8Array): void {
-    if (chunk.length === 0) return;
     this.#chunks.push(chunk);
     this.#chunkBytes += chunk.length;
-    const canWait = this.#open.stream && this.#hasSentData && this.#chunkBytes < DATA_BYTES_MAX;
+    const canWait = this.#streamsAnswer && this.#hasSentData && this.#chunkBytes < DATA_BYTES_MAX;
     this.#hasSentData = true;
     this.#shell.outgoing.mark(this, canWait ? "soon" : "now");
     if (this.#held() >= WINDOW_BYTES && !this.#isPaused) {
       this.#isPaused = true;
-      this.#exchange?.pause();
+      this.#request.pause();
     }
   }
 
@@ -261,7 +212,7 @@ export class AgentStream implements Source {
   #proceed(): void {
     if (this.#isPaused && this.#held() < WINDOW_BYTES / 2) {
       this.#isPaused = false;
-      this.#exchange?.resume();
+      this.#request.resume();
     }
     if (this.#chunkBytes > 0 || (this.#hasEnded && !this.#endSent)) this.#shell.outgoing.mark(this, "now");
     else if (this.#endSent && this.#sender.isSettled) this.#succeed();
@@ -269,7 +220,7 @@ export class AgentStream implements Source {
 
   #resume(next: number): void {
     const frames = this.#sender.since(next);
-    this.#resumed++;
+    this.#request.resumed++;
     this.#detachedMs = null;
     this.#say(FrameType.resume, this.#receiver.next);
     this.#shell.outgoing.now(...frames);
@@ -281,13 +232,8 @@ export class AgentStream implements Source {
   }
 
   #succeed(): void {
-    const error = this.#meter?.measured().error ?? null;
-    this.#close({
-      status: error === null ? "success" : "error",
-      httpStatus: this.#httpStatus ?? 200,
-      failedAt: error === null ? null : "ollama",
-      error,
-    });
+    this.#request.complete();
+    this.#over();
   }
 
   #abort(code: AbortCode, failedAt: FailedAt, message: string): void {
@@ -296,35 +242,17 @@ export class AgentStream implements Source {
     const abort = streamFrame(FrameType.abort, this.id, 0, jsonBytes({ code, message: cut(message, ERROR_CHARS_MAX) }));
     this.#shell.outgoing.now(...this.take(), abort);
     this.#fail(failedAt, message);
+    this.#over();
   }
 
-  #fail(failedAt: FailedAt, error: string): void {
-    this.#close({ status: "error", httpStatus: this.#httpStatus ?? (failedAt === "ollama" ? 502 : 504), failedAt, error });
+  #fail(failedAt: FailedAt, message: string): void {
+    this.#request.fail(failedAt, message, failedAt === "ollama" ? 502 : 504);
   }
 
-  #close({ status, httpStatus, failedAt, error }: Outcome): void {
+  #over(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#exchange?.abort();
-    // The meter's own finding is the outcome already.
-    const { error: _, ...measured } = this.#meter?.measured() ?? { ...UNMEASURED, error: null };
-    const record: RequestRecord = {
-      ...factsOf(this.id, this.#open),
-      ...measured,
-      box: this.#shell.box,
-      status,
-      http_status: httpStatus,
-      failed_at: failedAt,
-      error_message: error === null ? null : cut(error, ERROR_CHARS_MAX),
-      prompt: this.#prompt,
-      latency_ms: round(this.#shell.now() - this.#startMs),
-      energy_j: null,
-      resumed: this.#resumed,
-    };
-    this.#shell.spool.finish(record);
     this.#shell.outgoing.forget(this);
     this.#shell.onOver(this);
   }
 }
-
-const round = (ms: number) => Math.round(ms * 1_000) / 1_000;

@@ -20,7 +20,7 @@ export type TunnelOptions = {
   edgeUrl: URL;
   secret: string | null;
   hello: () => Hello;
-  onUp(): void;
+  onUp(welcome: Welcome): void;
   onDown(): void;
   /** Frames after the welcome. Throwing a {@link FrameError} closes the socket. */
   onFrames(frames: Frame[]): void;
@@ -128,7 +128,7 @@ export class Tunnel {
     this.#openedMs = this.#options.now();
     this.#loggedRefusal = null;
     this.#options.log("info", "tunnel_up", { edge: this.#options.edgeUrl.origin, edge_version: welcome.edge_version });
-    this.#options.onUp();
+    this.#options.onUp(welcome);
     if (rest.length > 0) this.#options.onFrames(rest);
   }
 

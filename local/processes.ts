@@ -15,6 +15,8 @@ export type Ending = { code: number | null; signal: NodeJS.Signals | null };
 export type ChildOptions = {
   /** For messages. */
   name: string;
+  /** This Node, if nothing else is said. */
+  program?: string;
   args: readonly string[];
   env: Record<string, string | undefined>;
   cwd?: string;
@@ -39,13 +41,12 @@ export class Child {
   readonly #tail: string[] = [];
   #ending: Ending | null = null;
 
-  /** Runs a program of this Node. */
   constructor(options: ChildOptions, reaper: Reaper) {
-    const { name, args, env, cwd, onLine, endsAsGroup = false } = options;
+    const { name, program = process.execPath, args, env, cwd, onLine, endsAsGroup = false } = options;
     this.name = name;
     this.#reaper = reaper;
     this.#endsAsGroup = endsAsGroup;
-    const child = spawn(process.execPath, args, { env, cwd, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    const child = spawn(program, args, { env, cwd, stdio: ["ignore", "pipe", "pipe"], detached: true });
     this.pid = child.pid;
     if (child.pid !== undefined) reaper.watch(child.pid);
     for (const stream of [child.stdout, child.stderr]) {

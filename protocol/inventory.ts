@@ -3,7 +3,8 @@
  * acknowledgement: the next one says it better.
  */
 import { z } from "zod";
-import { GpuSample } from "./records.ts";
+import { SYSTEM_SAMPLES_MAX } from "./limits.ts";
+import { GpuSample, SystemSample } from "./records.ts";
 
 /** A model on disk (Ollama `/api/tags`). */
 export const InstalledModel = z.object({
@@ -49,12 +50,18 @@ export const GpuState = z.object({
 });
 export type GpuState = z.infer<typeof GpuState>;
 
-/** Payload of READINGS. */
+/** Payload of READINGS. What has a default was not said by agents of 0.1.0. */
 export const Readings = z.object({
+  /** The agent's wall clock as this leaves, unix ms: the edge puts the times of the samples on its own clock by it. */
+  now_ms: z.number().nullable().default(null),
   inventory: Inventory,
   gpu: GpuState,
-  /** Streams that are open on this agent. */
+  /** Samples of the machine since the last readings, oldest first. */
+  system: z.array(SystemSample).max(SYSTEM_SAMPLES_MAX).default([]),
+  /** Requests that are open on this agent. */
   in_flight: z.int().nonnegative(),
+  /** Those of them that did not come through the edge, but through the agent's own listener. */
+  local_in_flight: z.int().nonnegative().default(0),
   /** Those of them that Ollama has not begun to answer: waiting for a slot, a load, or prefill. */
   queued: z.int().nonnegative(),
   /** Records in the spool that the edge has not confirmed. */

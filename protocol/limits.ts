@@ -73,5 +73,14 @@ export const READINGS_IDLE_MS = 150_000;
 /** How long one LOOK keeps the agent at the quick pace. */
 export const LOOK_MS = 30_000;
 
+/**
+ * The history of a box has one sample of its machine, and one of each of its GPUs, this often: a day of
+ * eight GPUs is then 78,000 samples, which one read of a day goes through in about a second.
+ */
+export const SAMPLE_EVERY_MS = 10_000;
+
+/** Samples of the machine that an agent keeps while the tunnel is away: an hour's, a tenth of a frame. The oldest go first. */
+export const SYSTEM_SAMPLES_MAX = 360;
+
 /** Names of boxes: what fits in a header, a label and a file name without quoting. */
 export const BOX_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;

@@ -37,11 +37,19 @@ export const Hello = z.object({
 });
 export type Hello = z.infer<typeof Hello>;
 
+/** Where the edge sends finished requests besides its own ledger. */
+export const ExporterType = z.enum(["none", "clickhouse", "postgres", "both"]);
+export type ExporterType = z.infer<typeof ExporterType>;
+
 /** WELCOME, the Box's answer: the tunnel is up. */
 export const Welcome = z.object({
   edge_version: z.string().max(32),
   now_ms: z.number(),
   heartbeat_ms: z.int().min(100).max(60_000),
+  /** Absent from an edge that does not say. */
+  exporter_type: ExporterType.optional(),
+  /** May prompts and responses be kept of requests that did not come through the edge? Absent: no. */
+  keep_text: z.boolean().optional(),
 });
 export type Welcome = z.infer<typeof Welcome>;
 

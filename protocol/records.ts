@@ -1,5 +1,5 @@
 /**
- * Records: what is kept of a finished request, and of a GPU at one moment.
+ * Records: what is kept of a finished request, and of a GPU and a machine at one moment.
  *
  * Units are in the names. `null` means unknown, never 0: Ollama leaves fields out, and a zero
  * would lower every average.
@@ -9,6 +9,9 @@ import { BOX_NAME, ERROR_CHARS_MAX, PROMPT_CHARS_MAX, RESPONSE_CHARS_MAX } from 
 
 const ms = z.number().nonnegative().nullable();
 const count = z.int().nonnegative().nullable();
+
+/** Not integers: network file systems of 2^63 bytes exist, and a size beyond 2^53 is none that is safe. */
+const bytes = z.number().nonnegative().nullable();
 
 /** Room for the mark that says how much was cut. */
 const MARK_CHARS = 64;
@@ -27,7 +30,7 @@ export const BoxName = z.string().regex(BOX_NAME, "a box name is 1-63 letters, d
 /** One finished request. The request id is the key of idempotency everywhere: delivered twice, it counts once. */
 export const RequestRecord = z.object({
   request_id: z.uuid(),
-  /** When the edge accepted the request, ISO 8601 UTC with milliseconds. */
+  /** When the edge, or the agent's own listener, accepted the request, ISO 8601 UTC with milliseconds. */
   started_at: z.iso.datetime({ precision: 3 }),
   /** The box that served it; null when none was reached. */
   box: BoxName.nullable(),
@@ -109,6 +112,34 @@ export const GpuSample = z.object({
   throttle_reasons: z.array(z.string().max(64)).max(16).nullable(),
 });
 export type GpuSample = z.infer<typeof GpuSample>;
+
+/**
+ * The machine of a box at one moment, as its agent can read it from Node.
+ *
+ * Of the machine, not of a container or service: the memory limit that an agent runs under (our
+ * systemd unit sets one) is the agent's own, and Ollama beside it has another or none.
+ */
+export const SystemSample = z.object({
+  at: z.iso.datetime({ precision: 3 }),
+  /** Busy part of all CPUs since the sample before, 0 to 100; null in the first one. */
+  cpu_percent: z.number().min(0).max(100).nullable(),
+  /** Hardware threads. Node cannot tell physical cores. */
+  cpu_count_logical: z.int().positive().nullable(),
+  /** Runnable tasks, mean of the last minute; null on Windows, which has no such figure. */
+  load_1m: z.number().nonnegative().nullable(),
+  memory_total_bytes: bytes,
+  /** What no program could get: caches that the system would give up are not in it. */
+  memory_used_bytes: bytes,
+  /** The folder whose file system the disk figures are of: that of the models, where it can be asked. */
+  disk_path: z.string().max(512).nullable(),
+  disk_total_bytes: bytes,
+  disk_used_bytes: bytes,
+  /** Streams that were open on the agent. */
+  in_flight: z.int().nonnegative(),
+  /** Those of them that Ollama had not begun to answer. */
+  queued: z.int().nonnegative(),
+});
+export type SystemSample = z.infer<typeof SystemSample>;
 
 /**
  * Text cut to `max` UTF-16 code units, with a mark that says so.

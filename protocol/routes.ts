@@ -102,6 +102,11 @@ const INFERENCE = new Set(OLLAMA_ROUTES.filter((route) => route.kind === "infere
 /** Whether records of this endpoint count into latency, TTFT and token figures. */
 export const isInference = (endpoint: string): boolean => INFERENCE.has(endpoint);
 
+const CHANGING = new Set(["/api/pull", "/api/create", "/api/copy", "/api/delete"]);
+
+/** Whether a call of this endpoint changes which models a box has. */
+export const changesModels = (endpoint: string): boolean => CHANGING.has(endpoint);
+
 /** Ollama forwards these to ollama.com with the owner's key, on the owner's account. @see internal/modelref */
 export const isCloudModel = (model: string): boolean => /[:-]cloud$/i.test(model.trim());
 

@@ -9,6 +9,7 @@ const MAY_IMPORT: Record<string, { folders: string[]; packages: RegExp }> = {
   agent: { folders: ["agent", "protocol"], packages: /^(zod|ws|node:.*)$/ },
   dashboard: { folders: ["dashboard", "protocol"], packages: /^(zod)$/ },
   local: { folders: ["local", "agent", "protocol"], packages: /^(zod|node:.*)$/ },
+  monitoring: { folders: ["monitoring"], packages: /^(@grafana\/grafana-foundation-sdk\/.*|node:.*)$/ },
 };
 
 test.each(Object.entries(MAY_IMPORT))("%s imports only what it may", (folder, { folders, packages }) => {

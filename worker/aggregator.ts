@@ -8,31 +8,39 @@
 import { DurableObject } from "cloudflare:workers";
 import type { ConfigPatch } from "../protocol/api/config.ts";
 import type { Cleared, DataSummary } from "../protocol/api/data.ts";
-import type { Gpu } from "../protocol/api/fleet.ts";
+import type { Boxes, Gpu } from "../protocol/api/fleet.ts";
+import type { RepositoryModel, RepositoryModels, RepositoryQuery, RepositorySync } from "../protocol/api/repository.ts";
 import type { CurrentStats, HistoryPoint, Logs, Models } from "../protocol/api/stats.ts";
+import type { System, SystemPoint } from "../protocol/api/system.ts";
 import type { Readings } from "../protocol/inventory.ts";
 import type { Hello } from "../protocol/messages.ts";
 import type { RequestRecord } from "../protocol/records.ts";
 import type { Bindings } from "./bindings.ts";
+import { boxesState } from "./boxes.ts";
 import { cleared, dataSummary } from "./data.ts";
 import { render } from "./exposition.ts";
 import type { Fleet } from "./fleet.ts";
+import { gpuState } from "./gpus.ts";
 import { cellsOf, endOf, historyOf, type Span } from "./history.ts";
 import { shortName } from "./model-key.ts";
-import type { Live, RegisteredBox } from "./registered.ts";
+import { ModelRepository } from "./model-repository.ts";
+import { type Live, type RegisteredBox, upNames } from "./registered.ts";
 import { scrape } from "./scrape.ts";
 import { inForce, settingsOf } from "./settings.ts";
-import { currentStats, gpuState, modelStats } from "./stats.ts";
+import { currentStats, modelStats } from "./stats.ts";
 import { type CellFilter, CellStore, HOUR_SECONDS, MINUTE_SECONDS } from "./store/cells.ts";
 import { type Clearable, Epochs } from "./store/epochs.ts";
 import { Forgotten } from "./store/forgotten.ts";
-import { GpuStore } from "./store/gpu.ts";
 import { ALARM_AT_LEAST_EVERY_MS, keepHouse } from "./store/housekeeping.ts";
 import { Intake } from "./store/intake.ts";
 import { Ledger, type LedgerPage } from "./store/ledger.ts";
 import { Registry } from "./store/registry.ts";
+import { RepositoryStore, type SaidOfModel } from "./store/repository.ts";
 import { type RunTimeSettings, RunTimeSettingsStore } from "./store/run-time-settings.ts";
+import { type BoxSamples, SampleStore } from "./store/samples.ts";
 import { migrate } from "./store/schema.ts";
+import { systemState } from "./system.ts";
+import { systemHistoryOf } from "./system-history.ts";
 import { VERSION } from "./version.ts";
 
 export type { Live, LiveBox, RegisteredBox } from "./registered.ts";
@@ -44,10 +52,11 @@ export class Aggregator extends DurableObject<Bindings> {
   readonly #createdAtMs: number;
   readonly #cells: CellStore;
   readonly #ledger: Ledger;
-  readonly #gpu: GpuStore;
+  readonly #samples: SampleStore;
   readonly #registry: Registry;
   readonly #epochs: Epochs;
   readonly #settings: RunTimeSettingsStore;
+  readonly #repository: ModelRepository;
   readonly #intake: Intake;
   #alarmAtMs: number | null = null;
   #rowsSinceHousekeeping = 0;
@@ -59,11 +68,17 @@ export class Aggregator extends DurableObject<Bindings> {
     this.#createdAtMs = migrate(storage, nowMs);
     this.#cells = new CellStore(storage.sql);
     this.#ledger = new Ledger(storage.sql, new Forgotten(storage.sql));
-    this.#gpu = new GpuStore(storage.sql);
-    this.#registry = new Registry(storage, this.#gpu);
+    this.#samples = new SampleStore(storage.sql);
+    this.#registry = new Registry(storage, this.#samples);
     this.#epochs = new Epochs(storage.sql);
     this.#settings = new RunTimeSettingsStore(storage.sql);
-    this.#intake = new Intake(storage, { ledger: this.#ledger, cells: this.#cells, epochs: this.#epochs }, nowMs);
+    const repository = new RepositoryStore(storage);
+    this.#intake = new Intake(storage, { ledger: this.#ledger, cells: this.#cells, epochs: this.#epochs, repository }, nowMs);
+    this.#repository = new ModelRepository(repository, () => ({
+      boxes: this.#registry.boxes(),
+      lifetime: this.#intake.lifetime(),
+      nowMs: Date.now(),
+    }));
     ctx.blockConcurrencyWhile(async () => {
       this.#alarmAtMs = await storage.getAlarm();
     });
@@ -78,7 +93,7 @@ export class Aggregator extends DurableObject<Bindings> {
     const nowMs = Date.now();
     const { enableInstrumentation, logContent } = inForce(settingsOf(this.env), this.#settings.get());
     if (!enableInstrumentation) return { counted: 0 };
-    // Also those of calls that were accepted before text was switched off.
+    // Also those of calls that were accepted before text was switched off, and of local ones that no edge had told their agent about.
     const kept = logContent === "on" ? records : records.map((record) => ({ ...record, prompt: null, response: null }));
     const counted = this.#intake.add(kept, this.#registry.boxes(), nowMs);
     this.#rowsSinceHousekeeping += counted;
@@ -104,11 +119,11 @@ export class Aggregator extends DurableObject<Bindings> {
     this.#registry.gone(box, atMs);
   }
 
-  /** What a box says of its models and GPUs. */
+  /** What a box says of its models, its GPUs and its machine. */
   async read(box: string, readings: Readings): Promise<void> {
     const nowMs = Date.now();
     this.#registry.read(box, readings, nowMs);
-    if (readings.gpu.samples.length > 0) await this.#wakeAt(nowMs + ALARM_AT_LEAST_EVERY_MS);
+    if (readings.gpu.samples.length + readings.system.length > 0) await this.#wakeAt(nowMs + ALARM_AT_LEAST_EVERY_MS);
   }
 
   registry(): RegisteredBox[] {
@@ -117,7 +132,37 @@ export class Aggregator extends DurableObject<Bindings> {
 
   /** What a Worker needs to serve calls. */
   fleet(): Fleet {
-    return { boxes: this.#registry.boxes(), settings: this.#settings.get() };
+    return { boxes: this.#registry.boxes(), settings: this.#settings.get(), defaultModel: this.#repository.defaultModel() };
+  }
+
+  // The model repository: these seven are all that the routes know of it, so that another store may take its place.
+
+  repositoryList(query: RepositoryQuery): RepositoryModels {
+    return this.#repository.list(query);
+  }
+
+  repositoryFind(name: string): RepositoryModel | null {
+    return this.#repository.find(name);
+  }
+
+  repositoryPut(name: string, said: SaidOfModel): RepositoryModel | null {
+    return this.#repository.put(name, said);
+  }
+
+  repositoryChange(name: string, said: SaidOfModel): RepositoryModel | null {
+    return this.#repository.change(name, said);
+  }
+
+  repositoryToggleFavorite(name: string): RepositoryModel | null {
+    return this.#repository.toggleFavorite(name);
+  }
+
+  repositoryRemove(name: string): boolean {
+    return this.#repository.remove(name);
+  }
+
+  repositorySync(): RepositorySync | null {
+    return this.#repository.sync();
   }
 
   current(live: Live): CurrentStats {
@@ -156,8 +201,22 @@ export class Aggregator extends DurableObject<Bindings> {
 
   /** @param box only this one; all when left out. */
   gpu(box?: string): Gpu {
-    const boxes = this.#registry.boxes().filter(({ name }) => box === undefined || name === box);
-    return gpuState(boxes, Date.now());
+    return gpuState(this.#boxes(box), Date.now());
+  }
+
+  /** @param box only this one; all when left out. */
+  boxes(live: Live, box?: string): Boxes {
+    return boxesState(this.#boxes(box), live, Date.now());
+  }
+
+  /** @param box only this one; all when left out. */
+  system(live: Live, box?: string): System {
+    return systemState(this.#boxes(box), upNames(live), Date.now());
+  }
+
+  /** The buckets of a span, empty ones too. Samples that are in no batch yet are in it. */
+  systemHistory(span: Span, box?: string): SystemPoint[] {
+    return systemHistoryOf(span, this.#samplesSince(span.from * 1_000, box));
   }
 
   exposition(live: Live, openMetrics: boolean): string {
@@ -185,7 +244,7 @@ export class Aggregator extends DurableObject<Bindings> {
     const what: Clearable[] = type === "all" ? ["logs", "metrics"] : [type];
     const deleted = this.#intake.clear(what, nowMs);
     if (what.includes("metrics")) {
-      this.#gpu.clear();
+      this.#samples.clear();
       this.#registry.forgetPending();
     }
     return cleared(type, nowMs, deleted);
@@ -199,8 +258,17 @@ export class Aggregator extends DurableObject<Bindings> {
   override async alarm(): Promise<void> {
     this.#alarmAtMs = null;
     this.#rowsSinceHousekeeping = 0;
-    const next = keepHouse(this.ctx.storage, { ledger: this.#ledger, cells: this.#cells, gpu: this.#gpu }, Date.now());
+    const next = keepHouse(this.ctx.storage, { ledger: this.#ledger, cells: this.#cells, samples: this.#samples }, Date.now());
     if (next !== null) await this.#wakeAt(next);
+  }
+
+  *#samplesSince(fromMs: number, box: string | undefined): Generator<BoxSamples> {
+    yield* this.#samples.since(fromMs, box);
+    yield* this.#registry.pending(box);
+  }
+
+  #boxes(only: string | undefined): RegisteredBox[] {
+    return this.#registry.boxes().filter(({ name }) => only === undefined || name === only);
   }
 
   /** Sets the alarm, unless it comes by then anyway: setting one is billed. */

@@ -6,11 +6,11 @@ import type { Context, Hono } from "hono";
 import { z } from "zod";
 import type { ApiRoute } from "../protocol/api/route.ts";
 import { API_ROUTES } from "../protocol/api/routes.ts";
+import { jsonOf } from "../protocol/body-policy.ts";
 import { demand, type Principal, principalOf } from "./auth.ts";
 import type { Env } from "./bindings.ts";
 import { textOf } from "./call.ts";
 import { badRequest, GatewayError } from "./errors.ts";
-import { jsonOf } from "./policy.ts";
 import { settingsOf } from "./settings.ts";
 
 type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;

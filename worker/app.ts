@@ -2,11 +2,13 @@
  * The edge's HTTP surface: which path is whose, and the one place where a failure becomes an answer.
  */
 import { Hono } from "hono";
+import type { Dialect } from "../protocol/failures.ts";
+import { newRequestId } from "../protocol/request-id.ts";
+import { apiOf } from "../protocol/target.ts";
 import { methodsOf } from "./api-route.ts";
 import type { Env } from "./bindings.ts";
-import { type Dialect, errorResponse, type FailureReason, GatewayError } from "./errors.ts";
+import { errorResponse, type FailureReason, GatewayError } from "./errors.ts";
 import { rawPathOf } from "./raw-path.ts";
-import { newRequestId } from "./request-id.ts";
 import { agentRoutes } from "./routes/agent.ts";
 import { chatRoutes } from "./routes/chat.ts";
 import { dataRoutes } from "./routes/data.ts";
@@ -14,7 +16,9 @@ import { docsRoutes } from "./routes/docs.ts";
 import { fleetRoutes } from "./routes/fleet.ts";
 import { gatewayRoutes } from "./routes/gateway.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { ollamaRoutes } from "./routes/ollama.ts";
 import { pageRoutes } from "./routes/page.ts";
+import { repositoryRoutes } from "./routes/repository.ts";
 import { statsRoutes } from "./routes/stats.ts";
 
 const app = new Hono<Env>({ strict: true, getPath: rawPathOf });
@@ -30,6 +34,8 @@ app.route("/", agentRoutes);
 app.route("/", chatRoutes);
 app.route("/", fleetRoutes);
 app.route("/", statsRoutes);
+app.route("/", ollamaRoutes);
+app.route("/", repositoryRoutes);
 app.route("/", dataRoutes);
 app.route("/", docsRoutes);
 app.route("/", gatewayRoutes);
@@ -52,7 +58,7 @@ export { app };
 
 /** In whose words an error on this path is told. */
 function dialectOf(path: string): Dialect {
-  if (/^(\/ollama(\/k\/[^/]+)?)?\/v1\/messages$/.test(path)) return "anthropic";
-  if (/^(\/ollama(\/k\/[^/]+)?)?\/v1(\/|$)/.test(path)) return "openai";
-  return /^\/ollama(\/|$)/.test(path) ? "ollama" : "api";
+  const onOllama = /^\/ollama(?:\/k\/[^/]+)?(\/.*)?$/.exec(path);
+  if (onOllama !== null) return apiOf(onOllama[1] ?? "/");
+  return /^\/v1(\/|$)/.test(path) ? apiOf(path) : "api";
 }

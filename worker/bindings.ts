@@ -1,7 +1,8 @@
 /** What wrangler.toml binds, and the settings as they come: unparsed strings. `settings.ts` parses them. */
+
+import type { Dialect } from "../protocol/failures.ts";
 import type { Aggregator } from "./aggregator.ts";
 import type { Box } from "./box.ts";
-import type { Dialect } from "./errors.ts";
 
 export type Bindings = {
   BOX: DurableObjectNamespace<Box>;

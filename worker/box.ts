@@ -29,6 +29,7 @@ import { RequestRecord } from "../protocol/records.ts";
 import { theAggregator } from "./aggregator-stub.ts";
 import type { Bindings } from "./bindings.ts";
 import { errorResponse, type FailureReason } from "./errors.ts";
+import { settingsOf } from "./settings.ts";
 import { VERSION } from "./version.ts";
 
 /** What a socket carries through hibernation. */
@@ -62,7 +63,8 @@ export class Box extends DurableObject<Bindings> {
   #agent: WebSocket | null | undefined;
   #agentHeardMs = 0;
   #lookedMs = 0;
-  #queued: { count: number; atMs: number } | null = null;
+  /** What the agent said last: calls to its own listener, and those of all that wait. */
+  #load: { local: number; queued: number; atMs: number } | null = null;
   #awaitingReadings: (() => void)[] = [];
 
   constructor(ctx: DurableObjectState, env: Bindings) {
@@ -98,15 +100,15 @@ export class Box extends DurableObject<Bindings> {
       this.#lookedMs = Date.now();
       sendTo(agent, encodeFrames([tunnelFrame(FrameType.look)]));
     }
-    const isFresh = () => this.#queued !== null && Date.now() - this.#queued.atMs < READINGS_FRESH_MS;
-    if (agent !== null && !isFresh()) {
+    const freshLoad = () => (this.#load !== null && Date.now() - this.#load.atMs < READINGS_FRESH_MS ? this.#load : null);
+    if (agent !== null && freshLoad() === null) {
       await Promise.race([new Promise<void>((resolve) => this.#awaitingReadings.push(resolve)), scheduler.wait(READINGS_WAIT_MS)]);
     }
     return {
       isUp: agent !== null,
       isDraining: agent !== null && agentOf(agent).isDraining,
-      inFlight: this.#attachedStreams().size,
-      queueDepth: isFresh() ? (this.#queued?.count ?? null) : null,
+      inFlight: this.#attachedStreams().size + (freshLoad()?.local ?? 0),
+      queueDepth: freshLoad()?.queued ?? null,
     };
   }
 
@@ -187,7 +189,14 @@ export class Box extends DurableObject<Bindings> {
     attach(socket, { ...attachment, agentId: hello.agent_id });
     this.#agent = socket;
     this.#agentHeardMs = Date.now();
-    const welcome: Welcome = { edge_version: VERSION, now_ms: Date.now(), heartbeat_ms: HEARTBEAT_MS };
+    const { logContent, exporterType } = settingsOf(this.env);
+    const welcome: Welcome = {
+      edge_version: VERSION,
+      now_ms: Date.now(),
+      heartbeat_ms: HEARTBEAT_MS,
+      keep_text: logContent === "on",
+      exporter_type: exporterType,
+    };
     sendTo(socket, encodeFrames([tunnelFrame(FrameType.welcome, welcome)]));
     this.#tellStreams(FrameType.back);
     // Not in the registry, the box would be chosen for nothing, however well its tunnel is: it dials again.
@@ -233,7 +242,7 @@ export class Box extends DurableObject<Bindings> {
         const readings = parsePayload(Readings, frame.payload);
         for (const sample of readings.gpu.samples) sample.box = attachment.box;
         await aggregator.read(attachment.box, readings);
-        this.#queued = { count: readings.queued, atMs: Date.now() };
+        this.#load = { local: readings.local_in_flight, queued: readings.queued, atMs: Date.now() };
         for (const wake of this.#awaitingReadings.splice(0)) wake();
         return;
       }

@@ -2,34 +2,25 @@
  * A caller's HTTP request as a {@link Call}: route, scope, body and headers checked. Everything that
  * can be refused without a box is refused here.
  */
+
+import { checkBody, jsonOf } from "../protocol/body-policy.ts";
 import { BODY_BYTES_MAX, BOX_NAME, HEAD_BYTES_MAX } from "../protocol/limits.ts";
 import type { Headers as HeaderPairs, Open } from "../protocol/messages.ts";
-import { FORWARDED_HEADERS, isCloudModel, matchOllamaRoute, type OllamaRoute } from "../protocol/routes.ts";
+import { FORWARDED_HEADERS, type OllamaRoute } from "../protocol/routes.ts";
+import { aim, type Target } from "../protocol/target.ts";
 import { demand, type Principal } from "./auth.ts";
 import { concat } from "./bytes.ts";
 import { GatewayError } from "./errors.ts";
-import { checkBody, jsonOf } from "./policy.ts";
 import type { Call, CallBody } from "./serve.ts";
-
-/** What a request line asks for, on Ollama. */
-export type Target = { route: OllamaRoute; path: string; model: string | null };
 
 /**
  * The target of a raw path.
  * @throws {GatewayError} `no_route`, `wrong_method`, `cloud_model`
  */
 export function targetOf(method: string, path: string): Target {
-  const match = matchOllamaRoute(method, path);
-  if (!match.ok) {
-    const shown = path.slice(0, 200);
-    throw new GatewayError(
-      match.status === 404
-        ? { reason: "no_route", method, path: shown }
-        : { reason: "wrong_method", method, path: shown, allow: match.allow },
-    );
-  }
-  if (match.model !== null && isCloudModel(match.model)) throw new GatewayError({ reason: "cloud_model", model: match.model });
-  return { route: match.route, path, model: match.model };
+  const aimed = aim(method, path);
+  if (!aimed.ok) throw new GatewayError(aimed.failure);
+  return aimed.target;
 }
 
 /**

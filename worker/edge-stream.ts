@@ -7,6 +7,7 @@
  * the agent stays away longer than the grace period, the answer ends with an error in its format.
  */
 
+import { endingOf } from "../protocol/ending.ts";
 import { Receiver, Sender } from "../protocol/flow.ts";
 import {
   decodeFrames,
@@ -23,7 +24,6 @@ import {
 import { DATA_BYTES_MAX, ERROR_CHARS_MAX, GRACE_MS } from "../protocol/limits.ts";
 import { Abort, Head, type Open } from "../protocol/messages.ts";
 import { concat } from "./bytes.ts";
-import { endingOf } from "./ending.ts";
 import { errorResponse, type FailureReason, GatewayError, tellCaller } from "./errors.ts";
 
 export type EdgeCall = {

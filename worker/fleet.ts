@@ -7,12 +7,19 @@
 import type { Live, RegisteredBox } from "./aggregator.ts";
 import { theAggregator } from "./aggregator-stub.ts";
 import type { Bindings } from "./bindings.ts";
+import { GatewayError } from "./errors.ts";
+import { upNames } from "./registered.ts";
 import type { RunTimeSettings } from "./store/run-time-settings.ts";
 
 const KEEP_MS = 1_000;
 
 /** What the Aggregator says of the boxes and of how calls are served. */
-export type Fleet = { boxes: RegisteredBox[]; settings: RunTimeSettings };
+export type Fleet = {
+  boxes: RegisteredBox[];
+  settings: RunTimeSettings;
+  /** The default model of the repository, whether or not a box has it. */
+  defaultModel: string | null;
+};
 
 type Kept = Fleet & { atMs: number };
 let kept: Kept | null = null;
@@ -46,13 +53,44 @@ export async function countStream(box: string, ended: Promise<unknown>): Promise
 /**
  * What each Box says of itself now. A read of `/api` asks them all: that also makes their agents
  * send fresh readings, which are in the Aggregator when this returns.
+ * @param only  asks this one alone
+ * @throws {GatewayError} `box_unknown` when no box of that name has ever connected
  */
-export async function look(env: Bindings): Promise<Live> {
-  const boxes = await theAggregator(env).registry();
+export async function look(env: Bindings, only?: string): Promise<Live> {
+  const boxes = (await theAggregator(env).registry()).filter(({ name }) => only === undefined || name === only);
+  if (only !== undefined && boxes.length === 0) throw new GatewayError({ reason: "box_unknown", box: only });
   return Promise.all(
     boxes.map(async ({ name }) => {
       const { isUp, inFlight, queueDepth } = await env.BOX.getByName(name).look();
       return { name, up: isUp, in_flight: isUp ? inFlight : null, queue_depth: isUp ? queueDepth : null };
     }),
   );
+}
+
+/**
+ * The boxes with readings of this moment, `down` when they are not up now. Asks like {@link look}.
+ * @throws {GatewayError} `box_unknown`
+ */
+export async function freshBoxes(env: Bindings, only?: string): Promise<RegisteredBox[]> {
+  const live = await look(env, only);
+  const [asked, isUp] = [new Set(live.map(({ name }) => name)), upNames(live)];
+  const boxes = await theAggregator(env).registry();
+  return boxes.filter(({ name }) => asked.has(name)).map((box) => (isUp.has(box.name) ? box : { ...box, state: "down" }));
+}
+
+/** An agent tells what its box has as soon as a change is over: a moment after the caller of that change knows. */
+const TOLD_MS = 1_000;
+const ASK_EVERY_MS = 50;
+
+/** Waits until the boxes have told of a change, so that who asks next sees it; not for ever, since it is done whether or not they told. */
+export async function untilTold(env: Bindings, hasTold: (box: RegisteredBox) => boolean): Promise<void> {
+  try {
+    for (let waitedMs = 0; waitedMs < TOLD_MS; waitedMs += ASK_EVERY_MS) {
+      if ((await theAggregator(env).registry()).every(hasTold)) break;
+      await scheduler.wait(ASK_EVERY_MS);
+    }
+  } catch {
+    // A registry that cannot be asked now undoes nothing.
+  }
+  forgetBoxes();
 }

@@ -12,7 +12,11 @@ import { isoOf, percentilesOf, rounded, roundedOrNull } from "./figures.ts";
 export type Span = { /** unix seconds, start of the first bucket */ from: number /** seconds */; granularity: number; buckets: number };
 
 export function spanOf({ seconds, granularity }: Pick<HistoryQuery, "seconds" | "granularity">, nowMs: number): Span {
-  const step = GRANULARITIES[granularity];
+  return alignedSpan(seconds, GRANULARITIES[granularity], nowMs);
+}
+
+/** The last so many seconds in buckets of `step` seconds; the newest is the one that `nowMs` is in. */
+export function alignedSpan(seconds: number, step: number, nowMs: number): Span {
   const buckets = Math.max(1, Math.ceil(seconds / step));
   const newest = Math.floor(nowMs / 1_000 / step) * step;
   return { from: newest - (buckets - 1) * step, granularity: step, buckets };

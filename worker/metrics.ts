@@ -18,6 +18,7 @@ export type Family = {
 };
 
 const BOX = ["box"] as const;
+const LOADED = ["box", "model"] as const;
 const GPU = ["box", "gpu", "uuid", "name"] as const;
 const MODEL = ["model"] as const;
 
@@ -26,7 +27,7 @@ export const METRICS = {
   tokens: {
     type: "counter",
     name: "ollama_tokens_generated_total",
-    help: "Total tokens, prompt and completion: the total_tokens of /api/stats/current.",
+    help: "Total tokens generated, prompt and completion: the total_tokens of /api/stats/current.",
     labels: [],
   },
   errors: { type: "counter", name: "ollama_errors_total", help: "Total errors. Cancelled requests are none.", labels: [] },
@@ -90,6 +91,34 @@ export const METRICS = {
     type: "gauge",
     name: "ollama_agent_spooled_records",
     help: "Finished requests that wait in the spool of the agent.",
+    labels: BOX,
+  },
+  sinkBacklog: {
+    type: "gauge",
+    name: "ollama_sink_backlog_records",
+    help: "Finished requests that wait to be written to a store. No samples while no store is configured.",
+    labels: ["sink"],
+  },
+  loadedModel: { type: "gauge", name: "ollama_loaded_model_bytes", help: "Memory of a loaded model in all.", labels: LOADED },
+  loadedModelVram: {
+    type: "gauge",
+    name: "ollama_loaded_model_vram_bytes",
+    help: "Memory of a loaded model that is on the GPU; the rest of it runs on the CPU.",
+    labels: LOADED,
+  },
+  boxCpu: { type: "gauge", name: "ollama_box_cpu_ratio", help: "Busy part of all CPUs of the box, 0 to 1.", labels: BOX },
+  boxMemoryUsed: { type: "gauge", name: "ollama_box_memory_used_bytes", help: "Memory of the box in use, without caches.", labels: BOX },
+  boxMemoryTotal: { type: "gauge", name: "ollama_box_memory_total_bytes", help: "Memory of the box in all.", labels: BOX },
+  boxDiskUsed: {
+    type: "gauge",
+    name: "ollama_box_disk_used_bytes",
+    help: "Used part of the file system that the models of the box are on.",
+    labels: BOX,
+  },
+  boxDiskTotal: {
+    type: "gauge",
+    name: "ollama_box_disk_total_bytes",
+    help: "Size of the file system that the models of the box are on.",
     labels: BOX,
   },
   gpuUtilization: {

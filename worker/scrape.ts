@@ -1,10 +1,12 @@
 /** What one scrape shows: the samples of every family, from cells, the registry and the boxes themselves. */
+import type { LoadedModel } from "../protocol/inventory.ts";
 import type { GpuSample } from "../protocol/records.ts";
 import type { Cell, KeyedCell } from "./cell.ts";
 import type { FamilySamples, Sample } from "./exposition.ts";
 import type { Histogram } from "./histogram.ts";
 import { METRICS, type MetricKey } from "./metrics.ts";
-import { freshGpus, type Live, type RegisteredBox } from "./registered.ts";
+import { shortName } from "./model-key.ts";
+import { freshGpus, freshLoaded, freshSystem, type Live, type RegisteredBox, upNames } from "./registered.ts";
 import { byModel } from "./stats.ts";
 
 export type ScrapeParts = { nowMs: number; version: string; lifetime: readonly KeyedCell[]; boxes: readonly RegisteredBox[]; live: Live };
@@ -15,9 +17,16 @@ export function scrape({ nowMs, version, lifetime, boxes, live }: ScrapeParts): 
   /** One per model that has any value: an empty histogram says nothing, in 14 lines. */
   const histograms = (pick: (cell: Cell) => Histogram): Sample[] =>
     models.map(({ model, cell }) => ({ labels: [model], histogram: pick(cell) })).filter(({ histogram }) => histogram.count > 0);
-  const isUp = new Set(live.filter(({ up }) => up).map(({ name }) => name));
+  const isUp = upNames(live);
   const up = boxes.filter(({ name }) => isUp.has(name));
   const gpus = up.flatMap((box) => freshGpus(box, nowMs));
+  const loaded = up.flatMap((box) =>
+    [...byName(freshLoaded(box, nowMs))].map(([model, memory]) => ({ labels: [box.name, model], memory })),
+  );
+  const machines = up.flatMap((box) => {
+    const sample = freshSystem(box, nowMs);
+    return sample === null ? [] : [{ labels: [box.name], sample }];
+  });
   const samples: Record<MetricKey, Sample[]> = {
     requests: [{ labels: [], value: total((cell) => cell.total) }],
     tokens: [{ labels: [], value: total((cell) => cell.tokens) }],
@@ -39,6 +48,14 @@ export function scrape({ nowMs, version, lifetime, boxes, live }: ScrapeParts): 
     boxUp: live.map(({ name, up }) => ({ labels: [name], value: Number(up) })),
     boxSimulated: boxes.map(({ name, hello }) => ({ labels: [name], value: Number(hello.simulated) })),
     spooled: up.flatMap(({ name, readings }) => known([name], readings?.spooled ?? null)),
+    sinkBacklog: [],
+    loadedModel: loaded.flatMap(({ labels, memory }) => known(labels, memory.size_bytes)),
+    loadedModelVram: loaded.flatMap(({ labels, memory }) => known(labels, memory.size_vram_bytes)),
+    boxCpu: machines.flatMap(({ labels, sample }) => known(labels, sample.cpu_percent === null ? null : sample.cpu_percent / PERCENT)),
+    boxMemoryUsed: machines.flatMap(({ labels, sample }) => known(labels, sample.memory_used_bytes)),
+    boxMemoryTotal: machines.flatMap(({ labels, sample }) => known(labels, sample.memory_total_bytes)),
+    boxDiskUsed: machines.flatMap(({ labels, sample }) => known(labels, sample.disk_used_bytes)),
+    boxDiskTotal: machines.flatMap(({ labels, sample }) => known(labels, sample.disk_total_bytes)),
     gpuUtilization: gpus.flatMap((gpu) => ofGpu(gpu, gpu.utilization_percent, 1, PERCENT)),
     gpuMemoryUsed: gpus.flatMap((gpu) => ofGpu(gpu, gpu.memory_used_mb, BYTES_PER_MIB)),
     gpuMemoryTotal: gpus.flatMap((gpu) => ofGpu(gpu, gpu.memory_total_mb, BYTES_PER_MIB)),
@@ -61,6 +78,9 @@ const HERTZ_PER_MEGAHERTZ = 1e6;
 
 /** No sample where nothing is known: absent, not 0. */
 const known = (labels: string[], value: number | null): Sample[] => (value === null ? [] : [{ labels, value }]);
+
+/** By the name that requests are counted under. A series must not come twice, whatever Ollama lists. */
+const byName = (loaded: readonly LoadedModel[]): Map<string, LoadedModel> => new Map(loaded.map((model) => [shortName(model.name), model]));
 
 /** A reading in base units. `box`, `gpu`, `uuid` and `name` tell GPUs apart. */
 const ofGpu = ({ box, index, uuid, name }: GpuSample, reading: number | null, times: number, per = 1): Sample[] =>

@@ -5,8 +5,9 @@
  * the variable, never its value. Fail closed: without keys nothing is open.
  */
 import { z } from "zod";
-import { ExporterType, OnOff } from "../protocol/api/config.ts";
+import { OnOff } from "../protocol/api/config.ts";
 import { BOX_NAME } from "../protocol/limits.ts";
+import { ExporterType } from "../protocol/messages.ts";
 import type { Bindings } from "./bindings.ts";
 import { GatewayError } from "./errors.ts";
 import type { RunTimeSettings } from "./store/run-time-settings.ts";

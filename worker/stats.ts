@@ -1,10 +1,9 @@
-/** The answers of `/api/stats/current`, `/api/models` and `/api/gpu`, from cells and the registry. */
-import type { Gpu } from "../protocol/api/fleet.ts";
+/** The answers of `/api/stats/current` and `/api/models`, from cells and the registry. */
 import type { CurrentStats, ModelStats, Models } from "../protocol/api/stats.ts";
 import { type Cell, sumOf } from "./cell.ts";
 import { isoOf, isoOrNull, percentilesOf, rounded, roundedOrNull } from "./figures.ts";
 import { NO_MODEL, OTHER } from "./model-key.ts";
-import { freshGpus, isInstalledOn, isLoadedOn, type Live, type RegisteredBox } from "./registered.ts";
+import { isInstalledOn, isLoadedOn, type Live, type RegisteredBox } from "./registered.ts";
 
 export type ModelCell = { model: string; cell: Cell };
 
@@ -73,26 +72,4 @@ export function modelStats(lifetime: readonly ModelCell[], boxes: readonly Regis
       }),
     );
   return { models };
-}
-
-/** The newest sample of each GPU of boxes that are up, and why the others show none. */
-export function gpuState(boxes: readonly RegisteredBox[], nowMs: number): Gpu {
-  const shown = boxes.map((box) => ({ box, samples: box.state === "down" ? [] : freshGpus(box, nowMs) }));
-  const gpus = shown.flatMap(({ box, samples }) =>
-    samples.map(({ at, ...sample }) => ({
-      ...sample,
-      timestamp: at,
-      driver_version: box.readings?.gpu.driver_version ?? null,
-      simulated: box.hello.simulated,
-    })),
-  );
-  const errors = shown.filter(({ samples }) => samples.length === 0).map(({ box }) => ({ box: box.name, error: whyNoGpu(box) }));
-  return { available: gpus.length > 0, gpu_count: gpus.length, gpus, errors, timestamp: isoOf(nowMs) };
-}
-
-function whyNoGpu({ state, readings }: RegisteredBox): string {
-  if (state === "down") return "the box is not connected";
-  if (readings === null) return "the box has sent no readings yet";
-  if (!readings.gpu.available) return readings.gpu.error ?? "the box has no GPU that can be read";
-  return "the last sample is more than 3 minutes old";
 }

@@ -1,10 +1,8 @@
 /** `/api/config`: how the edge is set, and what of it can change while it runs. */
 import { z } from "zod";
+import { ExporterType } from "../messages.ts";
 import type { ApiRoute } from "./route.ts";
 import { count, time } from "./shapes.ts";
-
-export const ExporterType = z.enum(["none", "clickhouse", "postgres", "both"]);
-export type ExporterType = z.infer<typeof ExporterType>;
 
 export const OnOff = z.enum(["on", "off"]);
 
@@ -53,7 +51,7 @@ export const CONFIG_ROUTES = {
     tag: "Configuration",
     summary: "Change what can change at run time",
     description:
-      "Kept until it is changed again, also by a new deployment; null goes back to what was deployed. In force everywhere within a second.",
+      "Kept until it is changed again, also by a new deployment; null goes back to what was deployed. In force everywhere within a second. Where LOG_CONTENT was deployed as off, calls to the listener of an agent keep no text whatever is set here.",
     body: ConfigPatch,
     answer: Config,
   },

@@ -1,13 +1,14 @@
-/** The answers of `/api/health` and `/api/gpu`: which boxes there are, and how they are. */
+/** The answers of `/api/health`, `/api/boxes` and `/api/gpu`: which boxes there are, and how they are. */
 import { z } from "zod";
-import { BoxName, GpuSample } from "../records.ts";
+import { InstalledModel, LoadedModel } from "../inventory.ts";
+import { BoxName, GpuSample, SystemSample } from "../records.ts";
 import type { ApiRoute } from "./route.ts";
-import { count, time } from "./shapes.ts";
+import { count, rate, time } from "./shapes.ts";
 
 export const BoxState = z.enum(["up", "draining", "down"]);
 
 /** A box, in `GET /api/health`. */
-const BoxHealth = z
+export const BoxHealth = z
   .object({
     name: BoxName,
     state: BoxState,
@@ -17,6 +18,7 @@ const BoxHealth = z
     ollama_reachable: z.boolean().nullable(),
   })
   .meta({ id: "BoxHealth" });
+export type BoxHealth = z.infer<typeof BoxHealth>;
 
 /** `GET /api/health`. `degraded`: no box is up, or an Ollama does not answer. */
 export const Health = z
@@ -32,18 +34,47 @@ export const Health = z
   .meta({ id: "Health" });
 export type Health = z.infer<typeof Health>;
 
+const GpuReading = GpuSample.omit({ at: true })
+  .extend({ timestamp: time, driver_version: z.string().nullable(), simulated: z.boolean() })
+  .meta({ id: "GpuReading" });
+export type GpuReading = z.infer<typeof GpuReading>;
+
 /** `GET /api/gpu`: the newest sample of each GPU of boxes that are up. */
 export const Gpu = z
   .object({
     available: z.boolean(),
     gpu_count: count,
-    gpus: z.array(GpuSample.omit({ at: true }).extend({ timestamp: time, driver_version: z.string().nullable(), simulated: z.boolean() })),
+    gpus: z.array(GpuReading),
     // ours
     errors: z.array(z.object({ box: BoxName, error: z.string() })).describe("why a box shows no GPU"),
     timestamp: time,
   })
   .meta({ id: "Gpu" });
 export type Gpu = z.infer<typeof Gpu>;
+
+/** A box, in `GET /api/boxes`. What its agent said last; what may have changed since it was lost is empty or null then. */
+export const BoxDetail = BoxHealth.extend({
+  connected_at: time.nullable().describe("when its tunnel came up; null while it is down"),
+  agent_version: z.string(),
+  ollama_error: z.string().nullable().describe("why Ollama does not answer; null when it does"),
+  models: z.array(InstalledModel).describe("on disk"),
+  loaded: z
+    .array(LoadedModel.extend({ gpu_share: rate.describe("part of it that is in GPU memory; the rest runs on the CPU") }))
+    .describe("in memory; empty while the box is down"),
+  in_flight: count.nullable().describe("requests that it serves now"),
+  queue_depth: count.nullable().describe("those that its Ollama has not begun to answer"),
+  spooled: count.nullable().describe("finished requests that wait on the box to be counted"),
+  gpus: z.array(GpuReading).describe("the newest reading of each, as in /api/gpu"),
+  gpu_error: z.string().nullable().describe("why there is no reading of a GPU; null when there is one"),
+  system: SystemSample.nullable().describe("the newest sample of the machine; null when there is none of the last minutes"),
+  clock_skew_ms: z.number().describe("how far the clock of the box is ahead of the edge's, less the time a message takes from there"),
+  readings_at: time.nullable().describe("when its agent last said all this"),
+}).meta({ id: "BoxDetail" });
+export type BoxDetail = z.infer<typeof BoxDetail>;
+
+/** `GET /api/boxes`: in order of name. */
+export const Boxes = z.object({ boxes: z.array(BoxDetail), timestamp: time }).meta({ id: "Boxes" });
+export type Boxes = z.infer<typeof Boxes>;
 
 export const BoxQuery = z.strictObject({ box: BoxName.optional().describe("only this box") });
 
@@ -55,6 +86,16 @@ export const FLEET_ROUTES = {
     tag: "Boxes",
     summary: "Boxes, their Ollamas, and what is wrong",
     answer: Health,
+  },
+  boxes: {
+    method: "GET",
+    path: "/api/boxes",
+    scope: "read",
+    tag: "Boxes",
+    summary: "Each box: state, versions, models on disk and in memory, requests, GPUs, machine",
+    description: "A box that has never connected is unknown: 404, code box_not_found.",
+    query: BoxQuery,
+    answer: Boxes,
   },
   gpu: {
     method: "GET",

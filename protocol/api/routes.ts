@@ -4,13 +4,19 @@ import { CONFIG_ROUTES } from "./config.ts";
 import { DATA_ROUTES } from "./data.ts";
 import { DOCS_ROUTES } from "./docs.ts";
 import { FLEET_ROUTES } from "./fleet.ts";
+import { OLLAMA_API_ROUTES } from "./ollama.ts";
+import { REPOSITORY_ROUTES } from "./repository.ts";
 import type { ApiRoute } from "./route.ts";
 import { STATS_ROUTES } from "./stats.ts";
+import { SYSTEM_ROUTES } from "./system.ts";
 
 export const API_ROUTES = {
   ...FLEET_ROUTES,
+  ...SYSTEM_ROUTES,
   ...STATS_ROUTES,
   ...CHAT_ROUTES,
+  ...OLLAMA_API_ROUTES,
+  ...REPOSITORY_ROUTES,
   ...DATA_ROUTES,
   ...CONFIG_ROUTES,
   ...DOCS_ROUTES,

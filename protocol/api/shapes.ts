@@ -5,6 +5,9 @@ import { FailedAt } from "../records.ts";
 export const time = z.iso.datetime();
 export const count = z.int().nonnegative();
 export const figure = z.number().nonnegative().nullable();
+export const percent = z.number().min(0).max(100).nullable();
+/** 2^30 bytes, two decimals. */
+export const gib = figure;
 export const rate = z.number().min(0).max(1).nullable();
 
 /**
@@ -19,6 +22,9 @@ export const ModelName = z
     /^[A-Za-z0-9_][A-Za-z0-9_.:/-]*$/,
     "is not the name of a model: letters, digits, '_', '-', '.', ':' and '/', e.g. llama3.2 or hf.co/user/model:Q4_K_M",
   );
+
+/** The parameter of a path that names a model. */
+export const ModelPath = z.object({ name: ModelName.describe("its / and : as they are, or escaped; with or without :latest") });
 
 /** One error shape for all of `/api`. */
 export const ApiError = z

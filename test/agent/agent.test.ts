@@ -2,10 +2,11 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { totalmem } from "node:os";
 import { expect, test } from "vitest";
 import { Tunnel } from "../../agent/tunnel.ts";
 import { startSimulatedOllama } from "../../local/simulated/ollama.ts";
-import { FrameType, NO_PAYLOAD } from "../../protocol/frames.ts";
+import { FrameType, NO_PAYLOAD, tunnelFrame } from "../../protocol/frames.ts";
 import { FakeEdge } from "../support/fake-edge.ts";
 import { eventually } from "../support/stack.ts";
 
@@ -37,6 +38,20 @@ test("a request that one stream cannot take ends that stream; the tunnel and the
     await edge.heard(FrameType.end, good);
     expect(edge.closes).toEqual([]);
     expect(edge.dials).toBe(1);
+  }));
+
+test("readings carry samples of this machine, each once, and the agent's clock", () =>
+  withOllama(async (edge) => {
+    edge.say(tunnelFrame(FrameType.look));
+    const [sample] = await eventually(async () => {
+      const samples = edge.readings.flatMap(({ system }) => system);
+      return samples.length > 0 && samples;
+    });
+    expect(sample).toMatchObject({ cpu_percent: null, memory_total_bytes: totalmem(), in_flight: 0, queued: 0 });
+    edge.cut();
+    await eventually(async () => edge.dials === 2 && edge.readings.length > 2);
+    expect(edge.readings.flatMap(({ system }) => system).filter(({ at }) => at === sample?.at)).toHaveLength(1);
+    for (const { now_ms } of edge.readings) expect(Math.abs((now_ms ?? 0) - Date.now())).toBeLessThan(60_000);
   }));
 
 test("an agent that has forgotten an answer that had begun does not begin another", () =>

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { ConfigError, configOf, defaultBoxName, ollamaHost } from "../../agent/config.ts";
+import { configOf, defaultBoxName, ollamaHost } from "../../agent/config.ts";
+import { ConfigError } from "../../agent/errors.ts";
 
 const EDGE_URL = "https://edge.example";
 
@@ -9,6 +10,7 @@ test("the defaults are those of the help text", () => {
     boxSecret: null,
     ollamaUrl: new URL("http://127.0.0.1:11434/"),
     nvidiaSmi: "nvidia-smi",
+    ollamaModels: null,
     simulated: false,
   });
 });

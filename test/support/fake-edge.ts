@@ -1,4 +1,4 @@
-/** An edge that says only what a test tells it, over a real WebSocket, to a real agent in this process. */
+/** An edge that says only what a test tells it, over a real WebSocket, to a real agent. */
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
@@ -17,7 +17,8 @@ import {
   parsePayload,
   tunnelFrame,
 } from "../../protocol/frames.ts";
-import { type Open, Records } from "../../protocol/messages.ts";
+import { Readings } from "../../protocol/inventory.ts";
+import { type Open, Records, type Welcome } from "../../protocol/messages.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { eventually } from "./stack.ts";
 
@@ -25,6 +26,10 @@ export class FakeEdge implements AsyncDisposable {
   /** Everything heard but heartbeats and readings, in order. */
   readonly frames: Frame[] = [];
   readonly records: RequestRecord[] = [];
+  /** After the first, the agent has taken the welcome. */
+  readonly readings: Readings[] = [];
+  /** How many RECORDS frames those came in. */
+  batches = 0;
   dials = 0;
   closes: number[] = [];
   readonly #http = createServer();
@@ -32,20 +37,28 @@ export class FakeEdge implements AsyncDisposable {
   readonly #folder = mkdtempSync(join(tmpdir(), "fake-edge-"));
   #socket: WebSocket | null = null;
   #agent: EdgeAgent | null = null;
+  #welcome: Partial<Welcome> = {};
 
-  static async start(ollamaUrl = "http://127.0.0.1:9"): Promise<FakeEdge> {
+  /** Without an agent. */
+  static async listen(welcome: Partial<Welcome> = {}, port = 0): Promise<FakeEdge> {
     const edge = new FakeEdge();
+    edge.#welcome = welcome;
     edge.#sockets.on("connection", (socket) => edge.#take(socket));
-    await new Promise<void>((resolve) => edge.#http.listen(0, "127.0.0.1", resolve));
-    const address = edge.#http.address();
-    const edgeUrl = new URL(`http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`);
+    await new Promise<void>((resolve) => edge.#http.listen(port, "127.0.0.1", resolve));
+    return edge;
+  }
+
+  /** With an agent in this process. */
+  static async start(ollamaUrl = "http://127.0.0.1:9"): Promise<FakeEdge> {
+    const edge = await FakeEdge.listen();
     const config = {
-      edgeUrl,
+      edgeUrl: new URL(edge.url),
       box: "b",
       boxSecret: null,
       ollamaUrl: new URL(ollamaUrl),
       stateDir: edge.#folder,
       nvidiaSmi: "/nonexistent",
+      ollamaModels: null,
       simulated: false,
     };
     const log = () => {};
@@ -53,6 +66,11 @@ export class FakeEdge implements AsyncDisposable {
     edge.#agent.start();
     await eventually(async () => edge.#socket !== null);
     return edge;
+  }
+
+  get url(): string {
+    const address = this.#http.address();
+    return `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
   }
 
   say(...frames: Frame[]): void {
@@ -113,12 +131,14 @@ export class FakeEdge implements AsyncDisposable {
       for (const frame of decodeFrames(data as Buffer)) {
         if (frame.type === FrameType.hello) {
           this.#socket = socket;
-          this.say(tunnelFrame(FrameType.welcome, { edge_version: "0.0.0", now_ms: Date.now(), heartbeat_ms: 1_000 }));
+          this.say(tunnelFrame(FrameType.welcome, { edge_version: "0.0.0", now_ms: Date.now(), heartbeat_ms: 1_000, ...this.#welcome }));
         } else if (frame.type === FrameType.records) {
           const { position, records } = parsePayload(Records, frame.payload);
+          this.batches++;
           this.records.push(...records);
           this.say(tunnelFrame(FrameType.recorded, { position }));
-        } else if (frame.type !== FrameType.readings) this.frames.push({ ...frame, payload: frame.payload.slice() });
+        } else if (frame.type === FrameType.readings) this.readings.push(parsePayload(Readings, frame.payload));
+        else this.frames.push({ ...frame, payload: frame.payload.slice() });
       }
     });
   }

@@ -1,7 +1,7 @@
 /** Finished requests, boxes and readings for tests: everything known, unless a test says otherwise. */
 import type { Readings } from "../../protocol/inventory.ts";
 import type { Hello } from "../../protocol/messages.ts";
-import type { GpuSample, RequestRecord } from "../../protocol/records.ts";
+import type { GpuSample, RequestRecord, SystemSample } from "../../protocol/records.ts";
 
 /** A UUIDv7 of that time; `n` tells apart those of one millisecond. */
 export function idOf(ms: number, n = 0): string {
@@ -70,9 +70,34 @@ export const gpuOf = (box: string, atMs: number, rest: Partial<GpuSample> = {}):
   ...rest,
 });
 
-export function readingsOf(atMs: number, models: string[], samples: GpuSample[] = [], loaded: string[] = []): Readings {
+export const systemOf = (atMs: number, rest: Partial<SystemSample> = {}): SystemSample => ({
+  at: new Date(atMs).toISOString(),
+  cpu_percent: 25,
+  cpu_count_logical: 16,
+  load_1m: 4,
+  memory_total_bytes: 64 * GIB,
+  memory_used_bytes: 16 * GIB,
+  disk_path: "/usr/share/ollama/.ollama/models",
+  disk_total_bytes: 1_000 * GIB,
+  disk_used_bytes: 400 * GIB,
+  in_flight: 2,
+  queued: 1,
+  ...rest,
+});
+
+const GIB = 2 ** 30;
+
+export function readingsOf(
+  atMs: number,
+  models: string[],
+  samples: GpuSample[] = [],
+  loaded: string[] = [],
+  system: SystemSample[] = [],
+): Readings {
   const unknown = { size_bytes: null, digest: null, family: null, parameter_size: null, quantization: null, modified_at: null };
   return {
+    now_ms: null,
+    system,
     inventory: {
       at: new Date(atMs).toISOString(),
       reachable: true,
@@ -83,6 +108,7 @@ export function readingsOf(atMs: number, models: string[], samples: GpuSample[] 
     },
     gpu: { available: samples.length > 0, error: samples.length > 0 ? null : "nvidia-smi was not found", driver_version: "570.1", samples },
     in_flight: 0,
+    local_in_flight: 0,
     queued: 0,
     spooled: 3,
   };

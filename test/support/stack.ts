@@ -11,7 +11,7 @@ import { CurrentStats, type LogEntry, Logs } from "../../protocol/api/stats.ts";
 
 const START_MS = 60_000;
 
-export type AgentPlan = { name: string; ollamaUrl: string; edgeUrl?: string; env?: Record<string, string> };
+export type AgentPlan = { name: string; ollamaUrl: string; edgeUrl?: string; args?: string[]; env?: Record<string, string> };
 
 export class TestStack implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), "edge-test-"));
@@ -60,8 +60,9 @@ export class TestStack implements AsyncDisposable {
   }
 
   /** Starts an agent and waits until its box is up. */
-  async startAgent({ name, ollamaUrl, edgeUrl = this.url, env = {} }: AgentPlan): Promise<Child> {
-    const agent = this.spawnAgent({ name, ollamaUrl, edgeUrl, env });
+  async startAgent(plan: AgentPlan): Promise<Child> {
+    const { name } = plan;
+    const agent = this.spawnAgent(plan);
     await eventually(
       async () => (await this.health()).boxes.some((box) => box.name === name && box.state === "up"),
       () => agent.tail().join("\n"),
@@ -69,7 +70,7 @@ export class TestStack implements AsyncDisposable {
     return agent;
   }
 
-  spawnAgent({ name, ollamaUrl, edgeUrl = this.url, env = {} }: AgentPlan): Child {
+  spawnAgent({ name, ollamaUrl, edgeUrl = this.url, args = [], env = {} }: AgentPlan): Child {
     const settings = {
       EDGE_URL: edgeUrl,
       BOX_NAME: name,
@@ -78,7 +79,7 @@ export class TestStack implements AsyncDisposable {
       NVIDIA_SMI: "/nonexistent/nvidia-smi",
     };
     const agent = new Child(
-      { name: `agent ${name}`, args: [join(ROOT, "agent/main.ts")], env: { ...process.env, ...settings, ...env }, cwd: ROOT },
+      { name: `agent ${name}`, args: [join(ROOT, "agent/main.ts"), ...args], env: { ...process.env, ...settings, ...env }, cwd: ROOT },
       this.#reaper,
     );
     this.#agents.push(agent);

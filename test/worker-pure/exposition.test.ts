@@ -6,7 +6,7 @@ import { type Family, METRICS } from "../../worker/metrics.ts";
 import type { RegisteredBox } from "../../worker/registered.ts";
 import { type ScrapeParts, scrape } from "../../worker/scrape.ts";
 import { parseExposition, seriesValue } from "../support/exposition-parser.ts";
-import { gpuOf, helloOf, readingsOf, recordOf } from "../support/records.ts";
+import { gpuOf, helloOf, readingsOf, recordOf, systemOf } from "../support/records.ts";
 
 const NOW = 1_800_000_000_000;
 
@@ -76,6 +76,46 @@ test("GPU readings are in base units, and absent where unknown", () => {
   expect(seriesValue(families, "ollama_gpu_memory_used_bytes", gpu)).toBe(8_192 * 1_048_576);
   expect(seriesValue(families, "ollama_gpu_sm_clock_hertz", gpu)).toBe(1_695e6);
   expect(families.get("ollama_gpu_fan_speed_ratio")?.series).toEqual([]);
+});
+
+const MODEL = { name: "llama3.2:latest", size_bytes: 4e9, size_vram_bytes: 3e9, context_length: 4_096, expires_at: null };
+
+function partsWithMachine(): ScrapeParts {
+  const base = parts();
+  const readings = readingsOf(NOW, [], [], [], [systemOf(NOW - 10_000)]);
+  const inventory = {
+    ...readings.inventory,
+    loaded: [MODEL, { ...MODEL, name: "llama3.2" }, { ...MODEL, name: "phi:3b", size_vram_bytes: null }],
+  };
+  return { ...base, boxes: base.boxes.map((box) => ({ ...box, readings: { ...readings, inventory } })) };
+}
+
+test("the machine of a box and its loaded models are in base units", () => {
+  const families = parseExposition(render(scrape(partsWithMachine()), false));
+  const box = { box: "atlas" };
+  expect(seriesValue(families, "ollama_box_cpu_ratio", box)).toBe(0.25);
+  expect(seriesValue(families, "ollama_box_memory_used_bytes", box)).toBe(16 * 2 ** 30);
+  expect(seriesValue(families, "ollama_box_memory_total_bytes", box)).toBe(64 * 2 ** 30);
+  expect(seriesValue(families, "ollama_box_disk_used_bytes", box)).toBe(400 * 2 ** 30);
+  expect(seriesValue(families, "ollama_box_disk_total_bytes", box)).toBe(1_000 * 2 ** 30);
+  // Listed twice, with its tag and without: one series.
+  expect(seriesValue(families, "ollama_loaded_model_bytes", { ...box, model: "llama3.2" })).toBe(4e9);
+  expect(seriesValue(families, "ollama_loaded_model_vram_bytes", { ...box, model: "llama3.2" })).toBe(3e9);
+  expect(families.get("ollama_loaded_model_bytes")?.series).toHaveLength(2);
+  expect(families.get("ollama_loaded_model_vram_bytes")?.series).toHaveLength(1);
+  expect(families.get("ollama_sink_backlog_records")?.series).toEqual([]);
+});
+
+test.each<[why: string, change: (parts: ScrapeParts) => void]>([
+  ["a box that is down", ({ live }) => Object.assign(live[0] ?? {}, { up: false })],
+  ["what was said four minutes ago", (parts) => Object.assign(parts, { nowMs: NOW + 240_000 })],
+])("no series of machine and loaded models of %s", (_why, change) => {
+  const changed = partsWithMachine();
+  change(changed);
+  const families = parseExposition(render(scrape(changed), false));
+  const names = [...families.keys()].filter((name) => /^ollama_(loaded_model|box_(cpu|memory|disk))_/.test(name));
+  expect(names).toHaveLength(7);
+  for (const name of names) expect(families.get(name)?.series).toEqual([]);
 });
 
 test.each<[why: string, change: (parts: ScrapeParts) => void]>([

@@ -316,18 +316,18 @@ test("readings between two samples keep the last one, and count as heard", async
 
 test("quick readings are not all written, and samples are stored by the batch", async () => {
   const aggregator = await freshAggregator();
-  const now = Date.now();
+  const now = Date.now() - 60_000;
   const [boxRows, batches] = await runInDurableObject(aggregator, async (instance: Aggregator, { storage }) => {
     await instance.read("atlas", readingsOf(now, ["llama3.2:latest"], [gpuOf("atlas", now)]));
     const before = changes(storage);
-    for (let n = 0; n < 14; n++) await instance.read("atlas", readingsOf(now, ["llama3.2:latest"], [gpuOf("atlas", now + n)]));
+    for (let n = 0; n < 14; n++) await instance.read("atlas", readingsOf(now, ["llama3.2:latest"], [gpuOf("atlas", now, { index: n })]));
     const written = changes(storage) - before;
-    const many = Array.from({ length: 300 }, (_, n) => gpuOf("atlas", now + n));
+    const many = Array.from({ length: 300 }, (_, n) => gpuOf("atlas", now, { index: n + 20 }));
     await instance.read("atlas", readingsOf(now, ["llama3.2:latest"], many));
-    return [written, storage.sql.exec("SELECT json_array_length(samples) AS samples FROM gpu").toArray()];
+    return [written, storage.sql.exec("SELECT json_array_length(gpu) AS samples FROM samples").toArray()];
   });
   expect(boxRows).toBe(0);
-  expect(batches).toEqual([{ samples: 315 }]);
+  expect(batches).toEqual([{ samples: 314 }]);
 });
 
 const logsQuery = (rest: Partial<LedgerPage> = {}): LedgerPage => ({ limit: 100, ...rest });

@@ -98,7 +98,7 @@ test("cleared metrics leave the logs, and a late record is in the logs only", as
   const families = parseExposition(await aggregator.exposition([], false));
   expect(seriesValue(families, "ollama_requests_total")).toBe(0);
   expect(families.get("ollama_request_latency_ms")?.series).toEqual([]);
-  const samples = await runInDurableObject(aggregator, (_, { storage }) => storage.sql.exec("SELECT * FROM gpu").toArray());
+  const samples = await runInDurableObject(aggregator, (_, { storage }) => storage.sql.exec("SELECT * FROM samples").toArray());
   expect(samples).toEqual([]);
   await aggregator.ingest([recordOf(Date.now() + 1_000)]);
   expect((await shown(aggregator)).total_requests).toBe(1);

@@ -9,16 +9,16 @@
  */
 import { Hono } from "hono";
 import { type ChatRequest, MessagesChat, PromptChat } from "../../protocol/api/chat.ts";
+import { checkBody, jsonOf } from "../../protocol/body-policy.ts";
 import { withTag } from "../../protocol/inventory.ts";
-import { FailedAt } from "../../protocol/records.ts";
-import type { RegisteredBox } from "../aggregator.ts";
 import { demand, principalOf } from "../auth.ts";
 import type { Env } from "../bindings.ts";
 import { callOf, targetOf, textOf } from "../call.ts";
 import { sseOfChat } from "../chat-events.ts";
-import { badRequest, errorBody, GatewayError, type Told } from "../errors.ts";
-import { fleetOf } from "../fleet.ts";
-import { checkBody, jsonOf } from "../policy.ts";
+import { badRequest, GatewayError } from "../errors.ts";
+import { type Fleet, fleetOf } from "../fleet.ts";
+import { failureOf } from "../manage.ts";
+import { hasModel } from "../registered.ts";
 import { type CallBody, serve } from "../serve.ts";
 import { settingsOf } from "../settings.ts";
 
@@ -35,7 +35,7 @@ export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
   const bodyOf = async (): Promise<CallBody> => {
     demand(principal, "infer");
     const chat = parseChat(await textOf(c.req.raw));
-    const model = chat.model || defaultModel((await fleetOf(c.env)).boxes);
+    const model = chat.model || defaultModel(await fleetOf(c.env));
     if (model === null)
       throw new GatewayError({ reason: "bad_request", what: 'The field "model" is missing, and no box has a model to choose.' });
     const checked = checkBody(target.route, ollamaChat(chat, model));
@@ -44,17 +44,7 @@ export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
   };
   const answer = await serve(c.env, (promise) => c.executionCtx.waitUntil(promise), call, bodyOf);
   const box = answer.headers.get("x-box") ?? "";
-  if (answer.status !== 200 || answer.body === null) {
-    // Set when the edge answered for the box; else these are Ollama's own words.
-    const failedAt = FailedAt.safeParse(answer.headers.get("x-failed-at"));
-    const told: Told = {
-      status: answer.status,
-      code: failedAt.success ? "upstream_error" : "ollama_error",
-      failedAt: failedAt.success ? failedAt.data : "ollama",
-      message: ollamaMessage(await answer.text()),
-    };
-    return Response.json(errorBody("api", told, id), { status: answer.status, headers: { "x-request-id": id, "x-box": box } });
-  }
+  if (answer.status !== 200 || answer.body === null) throw new GatewayError(await failureOf(answer));
   return new Response(answer.body.pipeThrough(sseOfChat(id, call.startedMs, Date.now)), {
     headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-request-id": id, "x-box": box },
   });
@@ -86,20 +76,11 @@ function ollamaChat(chat: ChatRequest, model: string): object {
   return { model, messages, tools, format, keep_alive, stream: true, options: { ...options, ...sampling }, ...think };
 }
 
-/** A model in memory is the one that answers soonest; else the first on disk. */
-function defaultModel(boxes: RegisteredBox[]): string | null {
-  const up = boxes.filter(({ state }) => state === "up").flatMap(({ readings }) => (readings === null ? [] : [readings.inventory]));
-  const name = up.flatMap(({ loaded }) => loaded)[0]?.name ?? up.flatMap(({ models }) => models)[0]?.name;
+/** The default of the repository, when a box has it; else one in memory, which answers soonest; else the first on disk. */
+function defaultModel({ boxes, defaultModel: chosen }: Fleet): string | null {
+  const up = boxes.filter(({ state }) => state === "up");
+  if (chosen !== null && up.some((box) => hasModel(box, chosen))) return chosen;
+  const inventories = up.flatMap(({ readings }) => (readings === null ? [] : [readings.inventory]));
+  const name = inventories.flatMap(({ loaded }) => loaded)[0]?.name ?? inventories.flatMap(({ models }) => models)[0]?.name;
   return name === undefined ? null : withTag(name);
-}
-
-/** Ollama's own words in an error body, else the body. */
-function ollamaMessage(text: string): string {
-  try {
-    const { error } = JSON.parse(text) as { error?: unknown };
-    if (typeof error === "string") return error;
-  } catch {
-    // plain text
-  }
-  return text.slice(0, 500) || "Ollama answered with an error and said nothing.";
 }

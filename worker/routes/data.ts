@@ -7,9 +7,9 @@ import { serveRoute } from "../api-route.ts";
 import type { Principal } from "../auth.ts";
 import type { Bindings, Env } from "../bindings.ts";
 import { forgetBoxes } from "../fleet.ts";
+import { SAMPLES_KEPT_MS } from "../samples.ts";
 import { inForce, settingsOf } from "../settings.ts";
 import { HOURS_KEPT_DAYS, MINUTES_KEPT_DAYS } from "../store/cells.ts";
-import { GPU_KEPT_MS } from "../store/gpu.ts";
 import { LEDGER_MS, LEDGER_ROWS_MAX } from "../store/ledger.ts";
 import type { RunTimeSettings } from "../store/run-time-settings.ts";
 import { VERSION } from "../version.ts";
@@ -49,7 +49,7 @@ function configOf(env: Bindings, principal: Principal, changed: RunTimeSettings)
       logs_rows_max: LEDGER_ROWS_MAX,
       minutes_days: MINUTES_KEPT_DAYS,
       hours_days: HOURS_KEPT_DAYS,
-      samples_hours: GPU_KEPT_MS / 3_600_000,
+      samples_hours: SAMPLES_KEPT_MS / 3_600_000,
     },
     version: VERSION,
     changed_at: changed.changed_at_ms === null ? null : new Date(changed.changed_at_ms).toISOString(),

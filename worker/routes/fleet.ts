@@ -1,12 +1,15 @@
-/** How the boxes are: health, GPUs, metrics. */
+/** How the boxes are: health, models, GPUs, machines, metrics. */
 import { Hono } from "hono";
 import { FLEET_ROUTES, type Health } from "../../protocol/api/fleet.ts";
+import { SYSTEM_RANGES, SYSTEM_ROUTES } from "../../protocol/api/system.ts";
 import { theAggregator } from "../aggregator-stub.ts";
 import { serveRoute } from "../api-route.ts";
 import type { Env } from "../bindings.ts";
-import { GatewayError } from "../errors.ts";
+import { boxHealth } from "../boxes.ts";
 import { look } from "../fleet.ts";
+import { upNames } from "../registered.ts";
 import { inForce, settingsOf } from "../settings.ts";
+import { systemSpanOf } from "../system-history.ts";
 import { VERSION } from "../version.ts";
 
 export const fleetRoutes = new Hono<Env>();
@@ -14,9 +17,18 @@ export const fleetRoutes = new Hono<Env>();
 serveRoute(fleetRoutes, FLEET_ROUTES.health, (_, c) => healthOf(c.env));
 
 serveRoute(fleetRoutes, FLEET_ROUTES.gpu, async ({ query: { box } }, c) => {
-  const live = await look(c.env);
-  if (box !== undefined && !live.some(({ name }) => name === box)) throw new GatewayError({ reason: "box_unknown", box });
+  await look(c.env, box);
   return theAggregator(c.env).gpu(box);
+});
+
+serveRoute(fleetRoutes, FLEET_ROUTES.boxes, async ({ query: { box } }, c) => theAggregator(c.env).boxes(await look(c.env, box), box));
+
+serveRoute(fleetRoutes, SYSTEM_ROUTES.system, async ({ query: { box } }, c) => theAggregator(c.env).system(await look(c.env, box), box));
+
+serveRoute(fleetRoutes, SYSTEM_ROUTES.systemHistory, async ({ query: { time_range, max_points, box } }, c) => {
+  await look(c.env, box);
+  const data = await theAggregator(c.env).systemHistory(systemSpanOf(SYSTEM_RANGES[time_range], max_points, Date.now()), box);
+  return { time_range, data_points: data.length, data };
 });
 
 serveRoute(fleetRoutes, FLEET_ROUTES.metrics, async (_, c) => {
@@ -30,7 +42,7 @@ async function healthOf(env: Env["Bindings"]): Promise<Health> {
   const aggregator = theAggregator(env);
   const live = await look(env);
   const [{ boxes, settings }, sinceMs] = await Promise.all([aggregator.fleet(), aggregator.since()]);
-  const isUp = new Set(live.filter(({ up }) => up).map(({ name }) => name));
+  const isUp = upNames(live);
   const problems: string[] = [];
   if (boxes.length === 0) problems.push("no box has ever connected");
   for (const { name, readings } of boxes) {
@@ -49,13 +61,6 @@ async function healthOf(env: Env["Bindings"]): Promise<Health> {
     simulated: boxes.some(({ hello }) => hello.simulated),
     version: VERSION,
     problems,
-    boxes: boxes.map(({ name, state, hello, last_seen_ms, readings }) => ({
-      name,
-      state: !isUp.has(name) ? "down" : state === "draining" ? "draining" : "up",
-      simulated: hello.simulated,
-      last_seen: isUp.has(name) ? null : new Date(last_seen_ms).toISOString(),
-      ollama_version: readings?.inventory.ollama_version ?? null,
-      ollama_reachable: readings?.inventory.reachable ?? null,
-    })),
+    boxes: boxes.map((box) => boxHealth(box, isUp.has(box.name))),
   };
 }

@@ -1,13 +1,13 @@
 /**
- * Housekeeping: retention of the ledger, the rollups and the GPU samples, in bounded slices.
+ * Housekeeping: retention of the ledger, the rollups and the samples, in bounded slices.
  *
  * Run by the Aggregator's alarm. Each slice is a transaction of its own, so what is killed in the
  * middle goes on where it was.
  */
 import type { CellStore } from "./cells.ts";
 import { SLICE_IDS } from "./forgotten.ts";
-import type { GpuStore } from "./gpu.ts";
 import type { Ledger } from "./ledger.ts";
+import type { SampleStore } from "./samples.ts";
 
 /** One alarm does at most so much, then lets waiting calls through and comes again. */
 const SLICES_PER_ALARM = 20;
@@ -18,10 +18,10 @@ export const ALARM_EVERY_MS = 3_600_000;
 /** At the latest: the number of ledger rows has no due time. */
 export const ALARM_AT_LEAST_EVERY_MS = 24 * 3_600_000;
 
-export type Stores = { ledger: Ledger; cells: CellStore; gpu: GpuStore };
+export type Stores = { ledger: Ledger; cells: CellStore; samples: SampleStore };
 
 /** @returns when to come again, unix ms; null when nothing is stored that will fall due. */
-export function keepHouse(storage: DurableObjectStorage, { ledger, cells, gpu }: Stores, nowMs: number): number | null {
+export function keepHouse(storage: DurableObjectStorage, { ledger, cells, samples }: Stores, nowMs: number): number | null {
   const now = Math.floor(nowMs / 1_000);
   let slices = SLICES_PER_ALARM;
   const hasMore = (slice: () => boolean): boolean => {
@@ -36,9 +36,9 @@ export function keepHouse(storage: DurableObjectStorage, { ledger, cells, gpu }:
       return forgotten === SLICE_IDS;
     }) || hasMore(() => cells.compactSlice(now));
   cells.deleteOldHours(now);
-  gpu.deleteOld(nowMs);
+  samples.deleteOld(nowMs);
   if (isUnfinished) return nowMs + CONTINUE_MS;
-  const due = [ledger.dueMs(), cells.dueMs(), gpu.dueMs()].filter((at) => at !== null);
+  const due = [ledger.dueMs(), cells.dueMs(), samples.dueMs()].filter((at) => at !== null);
   if (due.length === 0) return null;
   return Math.max(nowMs + ALARM_EVERY_MS, Math.min(nowMs + ALARM_AT_LEAST_EVERY_MS, ...due));
 }

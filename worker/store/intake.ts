@@ -13,8 +13,9 @@ import type { RegisteredBox } from "../registered.ts";
 import { type CellStore, MINUTE_SECONDS, type RollupCell } from "./cells.ts";
 import type { Clearable, Epochs } from "./epochs.ts";
 import type { Ledger } from "./ledger.ts";
+import type { RepositoryStore } from "./repository.ts";
 
-export type IntakeStores = { ledger: Ledger; cells: CellStore; epochs: Epochs };
+export type IntakeStores = { ledger: Ledger; cells: CellStore; epochs: Epochs; repository: RepositoryStore };
 
 type Counted = { record: RequestRecord; finishedMs: number };
 
@@ -26,15 +27,17 @@ export class Intake {
   readonly #ledger: Ledger;
   readonly #cells: CellStore;
   readonly #epochs: Epochs;
+  readonly #repository: RepositoryStore;
   readonly #lifetime = new Map<string, KeyedCell>();
   readonly #knownModels = new Set<string>();
   #recent = new RecentTokens();
 
-  constructor(storage: DurableObjectStorage, { ledger, cells, epochs }: IntakeStores, nowMs: number) {
+  constructor(storage: DurableObjectStorage, { ledger, cells, epochs, repository }: IntakeStores, nowMs: number) {
     this.#storage = storage;
     this.#ledger = ledger;
     this.#cells = cells;
     this.#epochs = epochs;
+    this.#repository = repository;
     for (const cell of cells.lifetime()) this.#remember(cell);
     for (const row of ledger.tokensSince(Math.max(nowMs - RECENT_SECONDS * 1_000, epochs.clearedMs("metrics") ?? 0)))
       this.#recent.add(row.finished_at_ms, row.completion_tokens);
@@ -64,6 +67,7 @@ export class Intake {
         const finishedMs = finishedAt(record, nowMs);
         if (!this.#isNew(record, finishedMs, late)) continue;
         added++;
+        if (isDownload(record)) this.#repository.countDownload(record.model, finishedMs);
         if (!this.#epochs.isCleared("metrics", finishedMs)) counted.push({ record, finishedMs });
       }
       this.#ledger.remember([...late]);
@@ -126,6 +130,9 @@ export class Intake {
 
 const keyOf = ({ model, box }: { model: string; box: string }): string => JSON.stringify([model, box]);
 const isName = (model: string): boolean => model !== NO_MODEL && model !== OTHER;
+
+const isDownload = (record: RequestRecord): record is RequestRecord & { model: string } =>
+  record.endpoint === "/api/pull" && record.status === "success" && record.model !== null;
 
 /** The records as minute cells, one per minute, model and box. */
 function minutesOf(counted: readonly Counted[], nameOf: (model: string | null) => string): RollupCell[] {

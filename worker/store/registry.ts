@@ -8,51 +8,61 @@
 import { z } from "zod";
 import type { Readings } from "../../protocol/inventory.ts";
 import type { Hello } from "../../protocol/messages.ts";
-import { GpuSample } from "../../protocol/records.ts";
+import { GpuSample, SystemSample } from "../../protocol/records.ts";
 import { newestPerGpu, RegisteredBox } from "../registered.ts";
-import type { GpuStore } from "./gpu.ts";
+import { type GpuSlots, onEdgeClock, type Samples, thinned } from "../samples.ts";
+import { jsonText } from "./json-text.ts";
+import type { BoxSamples, SampleStore } from "./samples.ts";
 
 /** Readings that change nothing of the inventory are stored this often. An idle box's come less often than that. */
 const STORE_MS = 30_000;
-/** GPU samples wait in the row of their box until they are this old, or this many: one batch then, in place of many. */
+/** Samples wait in the row of their box until they are this old, or this many: one batch then, in place of many. */
 const BATCH_MS = 10 * 60_000;
 const BATCH_SAMPLES = 300;
 
-const json = <Schema extends z.ZodType>(schema: Schema) =>
-  z
-    .string()
-    .transform((text): unknown => JSON.parse(text))
-    .pipe(schema);
-
 const Row = RegisteredBox.extend({
-  hello: json(RegisteredBox.shape.hello),
-  readings: json(RegisteredBox.shape.readings.unwrap()).nullable(),
-  pending: json(z.array(GpuSample)),
+  hello: jsonText(RegisteredBox.shape.hello),
+  readings: jsonText(RegisteredBox.shape.readings.unwrap()).nullable(),
+  pending_gpu: jsonText(z.array(GpuSample)),
+  pending_system: jsonText(z.array(SystemSample)),
   pending_since_ms: z.number().nullable(),
 });
 
 /** `storedAtMs`: when the row was written; 0 when that is not known. */
-type Entry = { box: RegisteredBox; pending: GpuSample[]; pendingSinceMs: number | null; storedAtMs: number };
+type Entry = { box: RegisteredBox; pending: Samples; pendingSinceMs: number | null; gpuSlots: GpuSlots; storedAtMs: number };
+
+const NO_SAMPLES: Samples = { gpu: [], system: [] };
+const countOf = ({ gpu, system }: Samples): number => gpu.length + system.length;
 
 export class Registry {
   readonly #storage: DurableObjectStorage;
-  readonly #gpu: GpuStore;
+  readonly #samples: SampleStore;
   readonly #entries = new Map<string, Entry>();
   /** Readings that overtook their box's first hello. */
   readonly #early = new Map<string, Readings>();
 
-  constructor(storage: DurableObjectStorage, gpu: GpuStore) {
+  constructor(storage: DurableObjectStorage, samples: SampleStore) {
     this.#storage = storage;
-    this.#gpu = gpu;
+    this.#samples = samples;
     for (const row of storage.sql.exec("SELECT * FROM boxes ORDER BY name")) {
-      const { pending, pending_since_ms, ...box } = Row.parse(row);
-      this.#entries.set(box.name, { box, pending, pendingSinceMs: pending_since_ms, storedAtMs: 0 });
+      const { pending_gpu: gpu, pending_system: system, pending_since_ms: pendingSinceMs, ...box } = Row.parse(row);
+      const gpuSlots: GpuSlots = new Map();
+      thinned(gpu, gpuSlots);
+      this.#entries.set(box.name, { box, pending: { gpu, system }, pendingSinceMs, gpuSlots, storedAtMs: 0 });
     }
   }
 
   /** In order of name. */
   boxes(): RegisteredBox[] {
     return [...this.#entries.values()].map(({ box }) => box).sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /**
+   * Samples that are in no batch yet, by box.
+   * @param box  only of this one; of all when left out
+   */
+  *pending(box?: string): Generator<BoxSamples> {
+    for (const [name, { pending }] of this.#entries) if (box === undefined || name === box) yield { box: name, ...pending };
   }
 
   connected(hello: Hello, nowMs: number): void {
@@ -64,7 +74,7 @@ export class Registry {
       connected_at_ms: nowMs,
       last_seen_ms: nowMs,
     };
-    this.#store({ pending: [], pendingSinceMs: null, ...entry, box, storedAtMs: nowMs }, nowMs);
+    this.#store({ pending: NO_SAMPLES, pendingSinceMs: null, gpuSlots: new Map(), ...entry, box, storedAtMs: nowMs }, nowMs);
     const early = this.#early.get(hello.box);
     this.#early.delete(hello.box);
     if (early !== undefined) this.read(hello.box, early, nowMs);
@@ -89,40 +99,49 @@ export class Registry {
       this.#early.set(name, readings);
       return;
     }
-    const { box } = entry;
-    const { available, samples } = readings.gpu;
-    const hasNew = samples.length > 0;
-    const shown = hasNew ? newestPerGpu(samples) : available ? (box.readings?.gpu.samples ?? []) : [];
-    const pending = [...entry.pending, ...samples];
+    const { box, gpuSlots } = entry;
+    const { gpu, system, ...rest } = onEdgeClock(readings, nowMs);
+    const hasNewGpus = gpu.samples.length > 0;
+    const shownGpus = hasNewGpus ? newestPerGpu(gpu.samples) : gpu.available ? (box.readings?.gpu.samples ?? []) : [];
+    const pending = {
+      gpu: [...entry.pending.gpu, ...thinned(gpu.samples, gpuSlots)],
+      system: [...entry.pending.system, ...system],
+    };
+    const isFull = countOf(pending) >= BATCH_SAMPLES;
     const next: Entry = {
       box: {
         ...box,
         last_seen_ms: nowMs,
-        readings: { ...readings, gpu: { ...readings.gpu, samples: shown } },
+        readings: {
+          ...rest,
+          gpu: { ...gpu, samples: shownGpus },
+          system: system.length > 0 ? system.slice(-1) : (box.readings?.system ?? []),
+        },
         readings_at_ms: nowMs,
-        gpus_at_ms: hasNew ? nowMs : available ? box.gpus_at_ms : null,
+        gpus_at_ms: hasNewGpus ? nowMs : gpu.available ? box.gpus_at_ms : null,
       },
       pending,
-      pendingSinceMs: pending.length === 0 ? null : (entry.pendingSinceMs ?? nowMs),
+      pendingSinceMs: countOf(pending) === 0 ? null : (entry.pendingSinceMs ?? nowMs),
+      gpuSlots,
       storedAtMs: entry.storedAtMs,
     };
     const isDue = nowMs - entry.storedAtMs >= STORE_MS || !isSameInventory(box.readings, readings);
-    if (isDue || pending.length >= BATCH_SAMPLES) this.#store({ ...next, storedAtMs: nowMs }, nowMs);
+    if (isDue || isFull) this.#store({ ...next, storedAtMs: nowMs }, nowMs);
     else this.#entries.set(name, next);
   }
 
   /** Deletes the samples that wait for their batch. What is shown as current stays: it is now, not history. */
   forgetPending(): void {
-    this.#storage.sql.exec("UPDATE boxes SET pending = '[]', pending_since_ms = NULL");
-    for (const [name, entry] of this.#entries) this.#entries.set(name, { ...entry, pending: [], pendingSinceMs: null });
+    this.#storage.sql.exec("UPDATE boxes SET pending_gpu = '[]', pending_system = '[]', pending_since_ms = NULL");
+    for (const [name, entry] of this.#entries) this.#entries.set(name, { ...entry, pending: NO_SAMPLES, pendingSinceMs: null });
   }
 
-  /** Writes the row, and with it the batch of GPU samples when that is due. */
+  /** Writes the row, and with it the batch of samples when that is due. */
   #store(entry: Entry, nowMs: number): void {
-    const isBatch = entry.pendingSinceMs !== null && (entry.pending.length >= BATCH_SAMPLES || nowMs - entry.pendingSinceMs >= BATCH_MS);
-    const stored: Entry = isBatch ? { ...entry, pending: [], pendingSinceMs: null } : entry;
+    const isBatch = entry.pendingSinceMs !== null && (countOf(entry.pending) >= BATCH_SAMPLES || nowMs - entry.pendingSinceMs >= BATCH_MS);
+    const stored: Entry = isBatch ? { ...entry, pending: NO_SAMPLES, pendingSinceMs: null } : entry;
     this.#storage.transactionSync(() => {
-      if (isBatch) this.#gpu.put(entry.box.name, nowMs, entry.pending);
+      if (isBatch) this.#samples.put(nowMs, { box: entry.box.name, ...entry.pending });
       this.#write(stored);
     });
     this.#entries.set(entry.box.name, stored);
@@ -130,8 +149,9 @@ export class Registry {
 
   #write({ box, pending, pendingSinceMs }: Entry): void {
     this.#storage.sql.exec(
-      `INSERT OR REPLACE INTO boxes (name, state, hello, connected_at_ms, last_seen_ms, readings, readings_at_ms, gpus_at_ms, pending, pending_since_ms)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT OR REPLACE INTO boxes (name, state, hello, connected_at_ms, last_seen_ms, readings, readings_at_ms, gpus_at_ms, pending_gpu, pending_system,
+         pending_since_ms)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       box.name,
       box.state,
       JSON.stringify(box.hello),
@@ -140,7 +160,8 @@ export class Registry {
       box.readings && JSON.stringify(box.readings),
       box.readings_at_ms,
       box.gpus_at_ms,
-      JSON.stringify(pending),
+      JSON.stringify(pending.gpu),
+      JSON.stringify(pending.system),
       pendingSinceMs,
     );
   }

@@ -1,6 +1,7 @@
 /** Settings that were changed while the edge runs: they win over what was deployed, until they are taken back. */
 import { z } from "zod";
 import { type ConfigPatch, OnOff } from "../../protocol/api/config.ts";
+import { jsonText } from "./json-text.ts";
 
 /** `null`: as deployed. */
 export const RunTimeSettings = z.object({
@@ -11,12 +12,7 @@ export const RunTimeSettings = z.object({
 });
 export type RunTimeSettings = z.infer<typeof RunTimeSettings>;
 
-const Row = z.object({
-  settings: z
-    .string()
-    .transform((text): unknown => JSON.parse(text))
-    .pipe(RunTimeSettings),
-});
+const Row = z.object({ settings: jsonText(RunTimeSettings) });
 
 export class RunTimeSettingsStore {
   readonly #sql: SqlStorage;

@@ -7,7 +7,7 @@
 import { z } from "zod";
 
 /** Applied in order, each once. Never edit one that was released; add the next. */
-const MIGRATIONS: readonly string[] = [
+export const MIGRATIONS: readonly string[] = [
   `
   -- One row per finished request. The id is a UUIDv7, so the key is in order of time. Prompt and
   -- response stand last: reading the other columns does not touch the pages they overflow to.
@@ -42,6 +42,24 @@ const MIGRATIONS: readonly string[] = [
   `
   -- One row of JSON: what was changed at run time.
   CREATE TABLE run_time_settings (id INTEGER PRIMARY KEY CHECK (id = 1), settings TEXT NOT NULL) STRICT;
+  `,
+  `
+  -- Samples of the machine travel, wait and are stored with those of its GPUs.
+  ALTER TABLE gpu RENAME TO samples;
+  ALTER TABLE samples RENAME COLUMN samples TO gpu;
+  ALTER TABLE samples ADD COLUMN system TEXT NOT NULL DEFAULT '[]';
+  ALTER TABLE boxes RENAME COLUMN pending TO pending_gpu;
+  ALTER TABLE boxes ADD COLUMN pending_system TEXT NOT NULL DEFAULT '[]';
+  `,
+  `
+  -- What people decided about models. Ids are never used again. The index holds one row at most: a second default cannot be.
+  CREATE TABLE repository (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, model_name TEXT NOT NULL UNIQUE,
+    display_name TEXT, description TEXT, category TEXT NOT NULL, size_label TEXT,
+    is_favorite INTEGER NOT NULL DEFAULT 0, is_default INTEGER NOT NULL DEFAULT 0,
+    download_count INTEGER NOT NULL DEFAULT 0, installed_at_ms INTEGER, created_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX default_model ON repository (is_default) WHERE is_default = 1;
   `,
 ];
 

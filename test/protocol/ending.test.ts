@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
+import { endingOf } from "../../protocol/ending.ts";
+import type { Told } from "../../protocol/failures.ts";
 import type { Api } from "../../protocol/records.ts";
-import { endingOf } from "../../worker/ending.ts";
-import { tellCaller } from "../../worker/errors.ts";
 
-const told = tellCaller({ reason: "tunnel_lost", box: "gpu-1" });
 const lost = "Box gpu-1 was lost and did not come back within 30 s.";
+const told: Told = { status: 504, code: "tunnel_lost", failedAt: "tunnel", message: lost };
 
 // How each format says, in its own words, that it cannot go on.
 const ENDINGS: [type: string, api: Api, isAtLineStart: boolean, ending: string | null][] = [

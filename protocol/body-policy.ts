@@ -1,15 +1,15 @@
 /**
- * What a JSON body may say. Pure.
+ * What a JSON body may say, at every door to an Ollama. Pure.
  *
  * The body is parsed once, checked, and forwarded re-serialised: Ollama's decoder ignores the case
  * of keys and lets the last duplicate win, so a checked body that is passed on raw could say
  * something else to Ollama than it said to us.
  */
-import { BODY_BYTES_MAX } from "../protocol/limits.ts";
-import { isCloudModel, type OllamaRoute } from "../protocol/routes.ts";
-import type { FailureReason } from "./errors.ts";
+import type { Failure } from "./failures.ts";
+import { BODY_BYTES_MAX } from "./limits.ts";
+import { isCloudModel, type OllamaRoute } from "./routes.ts";
 
-type CheckedBody = { bytes: Uint8Array; model: string | null; stream: boolean };
+export type CheckedBody = { bytes: Uint8Array; model: string | null; stream: boolean };
 
 /** Fields that a policy reads, or could want to: none of them may come in another spelling that Ollama takes for it. */
 const GUARDED = new Set([
@@ -29,7 +29,9 @@ const MODEL_CHARS_MAX = 512;
 
 const encoder = new TextEncoder();
 
-type Refused = { ok: false; failure: FailureReason };
+export type BodyFailure = Extract<Failure, { reason: "bad_request" | "cloud_model" | "body_too_large" }>;
+
+type Refused = { ok: false; failure: BodyFailure };
 const bad = (what: string): Refused => ({ ok: false, failure: { reason: "bad_request", what } });
 
 /** A request body as JSON. */
@@ -62,10 +64,21 @@ export function checkBody(route: OllamaRoute, value: unknown): { ok: true; body:
     return bad('The field "stream" must be true or false.');
   const model = [value.model, value.name, value.source].find((named) => typeof named === "string" && named !== "");
   const stream = route.streams === "by_default" ? value.stream !== false : route.streams === "when_asked" && value.stream === true;
-  const bytes = encoder.encode(JSON.stringify(value));
+  const text = textOf(value);
+  if (text === null) return bad("The request body is nested too deeply.");
+  const bytes = encoder.encode(text);
   // It may be longer than what came: 1e20 is written with 21 digits.
   if (bytes.length > BODY_BYTES_MAX) return { ok: false, failure: { reason: "body_too_large" } };
   return { ok: true, body: { bytes, model: typeof model === "string" ? model : null, stream } };
+}
+
+/** Written anew; null where it is nested deeper than the engine's stack, which reads more than it writes. */
+function textOf(value: object): string | null {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return null;
+  }
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);

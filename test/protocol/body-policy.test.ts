@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { checkBody, jsonOf } from "../../protocol/body-policy.ts";
 import { matchOllamaRoute, type OllamaRoute } from "../../protocol/routes.ts";
-import { checkBody, jsonOf } from "../../worker/policy.ts";
 
 const routeOf = (method: string, path: string): OllamaRoute => {
   const match = matchOllamaRoute(method, path);

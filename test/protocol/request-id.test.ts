@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { newRequestId } from "../../worker/request-id.ts";
+import { newRequestId } from "../../protocol/request-id.ts";
 
 test("a request id is a UUIDv7 of its moment, and later ones sort behind", () => {
   const atMs = Date.parse("2026-11-23T12:00:00.000Z");

@@ -2,8 +2,8 @@
  * How an answer that has begun ends when it cannot go on: with an error in its own format, never
  * by silence. Pure.
  */
-import type { Api } from "../protocol/records.ts";
-import { errorBody, type Told } from "./errors.ts";
+import { errorBody, type Told } from "./failures.ts";
+import type { Api } from "./records.ts";
 
 const encoder = new TextEncoder();
 

@@ -1,0 +1,13 @@
+/** `ollama-edge-serve/agent`: what a program gets that installs the package. */
+export { ConfigError, ListenError, OllamaError } from "./errors.ts";
+export type { Log, LogLevel } from "./log.ts";
+export { type ExporterType, NetworkConfig, type NetworkConfigOptions } from "./network-config.ts";
+export {
+  type Generated,
+  type GenerateOptions,
+  OllamaService,
+  type ServedModel,
+  type ServiceHealth,
+  type ServiceOptions,
+} from "./service.ts";
+export { StateLockError } from "./state-lock.ts";

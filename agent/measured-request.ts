@@ -1,0 +1,164 @@
+/**
+ * One request to the Ollama on this box, measured: written down before Ollama is asked, metered
+ * while its answer passes, and closed with exactly one record, whatever ends it.
+ *
+ * Knows nothing of where the request came from: a stream of the tunnel and a call to the local
+ * listener both are one of these.
+ */
+import { NO_PAYLOAD } from "../protocol/frames.ts";
+import { ERROR_CHARS_MAX } from "../protocol/limits.ts";
+import { factsOf, type Headers, type Open } from "../protocol/messages.ts";
+import { cut, type FailedAt, type Status, UNMEASURED } from "../protocol/records.ts";
+import { type LocalBody, localBodyOf } from "./measure/local-body.ts";
+import { type Meter, meterOf } from "./measure/meter.ts";
+import type { LocalExchange, OllamaClient } from "./ollama.ts";
+import type { Spool } from "./spool.ts";
+
+export type MeasuringShell = {
+  box: string;
+  ollama: OllamaClient;
+  /** Null: nothing is measured and nothing recorded, and every body passes as it is. */
+  spool: Spool | null;
+  /** Monotonic milliseconds. */
+  now: () => number;
+};
+
+/** Who gets Ollama's answer, as it comes. */
+export type AnswerTaker = {
+  onHead(status: number, headers: Headers): void;
+  /** Never empty. */
+  onData(chunk: Uint8Array): void;
+  onEnd(): void;
+  /** Once, instead of `onEnd`. `hadHead`: the answer had begun. */
+  onError(message: string, hadHead: boolean): void;
+};
+
+/** nginx's "client closed request": what a caller that left before the answer was told. */
+const CLOSED_REQUEST = 499;
+
+export class MeasuredRequest {
+  readonly #id: string;
+  readonly #open: Open;
+  readonly #startMs: number;
+  readonly #shell: MeasuringShell;
+  #prompt: string | null = null;
+  #exchange: LocalExchange | null = null;
+  #meter: Meter | null = null;
+  #httpStatus: number | null = null;
+  #isOver = false;
+  /** How often the tunnel was resumed during it. */
+  resumed = 0;
+
+  /** @param startMs  when the request arrived on this box, monotonic ms */
+  constructor(id: string, open: Open, startMs: number, shell: MeasuringShell) {
+    this.#id = id;
+    this.#open = open;
+    this.#startMs = startMs;
+    this.#shell = shell;
+  }
+
+  get isAsked(): boolean {
+    return this.#exchange !== null;
+  }
+
+  /** Ollama has not begun to answer. */
+  get isQueued(): boolean {
+    return this.#httpStatus === null;
+  }
+
+  /** Asks Ollama, once. @param body  whole; null when it follows through `write` and `end`, or when there is none */
+  ask(body: Uint8Array | null, taker: AnswerTaker): void {
+    const { spool, ollama, now } = this.#shell;
+    const { method, path, headers, endpoint, stream } = this.#open;
+    const whole = body ?? NO_PAYLOAD;
+    const local = spool === null ? { body: whole, prompt: null, hideUsage: false } : localBodyOf(endpoint, stream, whole);
+    if (spool !== null) this.#begin(spool, local);
+    const pass = (chunk: Uint8Array) => chunk.length > 0 && taker.onData(chunk);
+    this.#exchange = ollama.send({
+      method,
+      path,
+      headers,
+      body: body === null ? null : local.body,
+      onHead: (status, answered) => {
+        this.#httpStatus = status;
+        this.#meter?.head(status, answered.find(([name]) => name === "content-type")?.[1] ?? null, now());
+        // An answer from which usage is taken out has another length.
+        taker.onHead(status, local.hideUsage ? answered.filter(([name]) => name !== "content-length") : answered);
+      },
+      onData: (chunk) => pass(this.#meter?.data(chunk, now()) ?? chunk),
+      onEnd: () => {
+        pass(this.#meter?.end(now()) ?? NO_PAYLOAD);
+        taker.onEnd();
+      },
+      onError: (error, hadHead) => taker.onError(hadHead ? error.message : `Ollama does not answer on this box: ${error.message}`, hadHead),
+    });
+  }
+
+  /** A part of a body that was not whole. @returns false when the caller should wait for `onDrain` */
+  write(chunk: Uint8Array): boolean {
+    return this.#exchange?.write(chunk) ?? true;
+  }
+
+  onDrain(resume: () => void): void {
+    this.#exchange?.onDrain(resume);
+  }
+
+  end(): void {
+    this.#exchange?.end();
+  }
+
+  pause(): void {
+    this.#exchange?.pause();
+  }
+
+  resume(): void {
+    this.#exchange?.resume();
+  }
+
+  /** The caller has the whole answer: a success, unless the answer itself said that Ollama failed. */
+  complete(): void {
+    const error = this.#meter?.measured().error ?? null;
+    this.#close(error === null ? "success" : "error", this.#httpStatus ?? 200, error === null ? null : "ollama", error);
+  }
+
+  /** The caller went away. Ollama stops. */
+  cancel(): void {
+    this.#close("cancelled", this.#httpStatus ?? CLOSED_REQUEST, null, null);
+  }
+
+  /** @param httpStatus  what the caller was told, where the answer had not begun */
+  fail(failedAt: FailedAt, message: string, httpStatus: number): void {
+    this.#close("error", this.#httpStatus ?? httpStatus, failedAt, message);
+  }
+
+  /** From here on there is exactly one record, whatever is killed. */
+  #begin(spool: Spool, { prompt, hideUsage }: LocalBody): void {
+    const { endpoint, api, stream, keep_text } = this.#open;
+    this.#prompt = keep_text ? prompt : null;
+    spool.begin({ request_id: this.#id, box: this.#shell.box, open: this.#open, prompt: this.#prompt });
+    this.#meter = meterOf({ endpoint, api, stream, hideUsage, keepText: keep_text, startMs: this.#startMs });
+  }
+
+  #close(status: Status, httpStatus: number, failedAt: FailedAt | null, errorMessage: string | null): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#exchange?.abort();
+    // The meter's own finding is the outcome already.
+    const { error: _, ...measured } = this.#meter?.measured() ?? { ...UNMEASURED, error: null };
+    this.#shell.spool?.finish({
+      ...factsOf(this.#id, this.#open),
+      ...measured,
+      box: this.#shell.box,
+      status,
+      http_status: httpStatus,
+      failed_at: failedAt,
+      error_message: errorMessage === null ? null : cut(errorMessage, ERROR_CHARS_MAX),
+      prompt: this.#prompt,
+      latency_ms: round(this.#shell.now() - this.#startMs),
+      energy_j: null,
+      resumed: this.resumed,
+    });
+  }
+}
+
+const round = (ms: number) => Math.round(ms * 1_000) / 1_000;

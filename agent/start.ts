@@ -1,0 +1,83 @@
+/** What runs in one process for one box: the command's way to start it, and that of `OllamaService`. */
+
+import type { ExporterType } from "../protocol/messages.ts";
+import { EdgeAgent } from "./agent.ts";
+import type { AgentConfig } from "./config.ts";
+import { agentIdIn } from "./identity.ts";
+import type { ListenAddress } from "./listen-address.ts";
+import { CLOCKS, Listener } from "./listener.ts";
+import type { Log } from "./log.ts";
+import { Spool } from "./spool.ts";
+import { acquireStateLock } from "./state-lock.ts";
+import { AGENT_VERSION } from "./version.ts";
+
+export type Running = {
+  /** Where local callers are answered; null where there is no listener. */
+  address: ListenAddress | null;
+  /** Takes no new requests, finishes the open ones, and ends. */
+  drain(): Promise<void>;
+  /** Ends at once. */
+  stop(): Promise<void>;
+};
+
+export type BoxOptions = {
+  listen: ListenAddress | null;
+  /** How long finished records wait for company, ms. */
+  recordsDelayMs?: number;
+  /** What this program takes the edge to export to. */
+  exporterType?: ExporterType;
+};
+
+/**
+ * The agent, and a listener beside it where one is wanted. Does not wait for the edge.
+ * @throws {StateLockError} when another agent uses the state folder
+ * @throws {ListenError} when nothing can listen there
+ */
+export async function startBox(config: AgentConfig, options: BoxOptions, log: Log): Promise<Running> {
+  const lock = acquireStateLock(config.stateDir);
+  try {
+    const { address, drain, stop } = await startAgent(config, options, log);
+    return { address, drain: () => drain().then(lock.release), stop: () => stop().then(lock.release) };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+/** The state folder is ours. */
+async function startAgent(config: AgentConfig, { listen, ...options }: BoxOptions, log: Log): Promise<Running> {
+  const { box, edgeUrl, ollamaUrl, stateDir, simulated } = config;
+  const spool = Spool.open(`${stateDir}/spool`, { now: Date.now, log });
+  const keepsText = () => agent.keepsText;
+  const onOver = (endpoint: string) => agent.requestOver(endpoint);
+  const listener = listen === null ? null : new Listener({ ...CLOCKS, box, ollamaUrl, spool, log, keepsText, onOver });
+  const agent = new EdgeAgent(config, agentIdIn(stateDir), spool, log, { ...options, listener });
+  let address: ListenAddress | null = null;
+  try {
+    if (listener !== null && listen !== null) address = await listener.listen(listen);
+  } catch (error) {
+    await agent.stop();
+    throw error;
+  }
+  log("info", "started", { version: AGENT_VERSION, box, edge: edgeUrl.origin, ollama: ollamaUrl.origin, simulated });
+  agent.start();
+  return { address, drain: () => agent.drain(), stop: () => agent.stop() };
+}
+
+/**
+ * The listener alone: no tunnel, no spool, no records.
+ * @throws {ListenError} when nothing can listen there
+ */
+export async function startEndpoint(
+  { box, ollamaUrl }: Pick<AgentConfig, "box" | "ollamaUrl">,
+  listen: ListenAddress,
+  log: Log,
+): Promise<Running> {
+  const listener = new Listener({ ...CLOCKS, box, ollamaUrl, spool: null, log, keepsText: () => false, onOver: () => {} });
+  const address = await listener.listen(listen);
+  const drain = async () => {
+    await listener.drain();
+    await listener.stop();
+  };
+  return { address, drain, stop: () => listener.stop() };
+}

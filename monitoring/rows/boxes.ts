@@ -1,0 +1,70 @@
+/** The machines: their GPUs, and what else they run out of. */
+import { BytesIEC, Celsius, PercentUnit, Watt } from "@grafana/grafana-foundation-sdk/units";
+import { bands, chart, QUARTER, type Row } from "../panels.ts";
+import { BOX, usedOf } from "../queries.ts";
+
+const GPU = "{{box}} {{gpu}}";
+
+export const gpus: Row = {
+  title: "GPUs",
+  panels: [
+    chart({
+      title: "GPU utilization",
+      description: "Part of the time that the GPU was busy.",
+      queries: [{ expr: `ollama_gpu_utilization_ratio{${BOX}}`, legend: GPU }],
+      unit: PercentUnit,
+      max: 1,
+      width: QUARTER,
+    }),
+    chart({
+      title: "GPU memory",
+      description: "Used and total.",
+      queries: usedOf("ollama_gpu_memory_used_bytes", "ollama_gpu_memory_total_bytes", GPU),
+      unit: BytesIEC,
+      width: QUARTER,
+    }),
+    chart({
+      title: "GPU temperature",
+      description: "Above about 85 °C a GPU lowers its clocks.",
+      queries: [{ expr: `ollama_gpu_temperature_celsius{${BOX}}`, legend: GPU }],
+      unit: Celsius,
+      width: QUARTER,
+    }),
+    chart({
+      title: "GPU power",
+      description: "What the GPU draws, and what it may.",
+      queries: usedOf("ollama_gpu_power_watts", "ollama_gpu_power_limit_watts", GPU, "limit"),
+      unit: Watt,
+      width: QUARTER,
+    }),
+  ],
+};
+
+export const boxes: Row = {
+  title: "Boxes",
+  panels: [
+    bands("Connected", "Whether the agent of the box is connected.", { expr: `ollama_box_up{${BOX}}`, legend: "{{box}}" }, QUARTER),
+    chart({
+      title: "CPU",
+      description: "Part of all cores that was busy.",
+      queries: [{ expr: `ollama_box_cpu_ratio{${BOX}}`, legend: "{{box}}" }],
+      unit: PercentUnit,
+      max: 1,
+      width: QUARTER,
+    }),
+    chart({
+      title: "Memory",
+      description: "Used and total.",
+      queries: usedOf("ollama_box_memory_used_bytes", "ollama_box_memory_total_bytes", "{{box}}"),
+      unit: BytesIEC,
+      width: QUARTER,
+    }),
+    chart({
+      title: "Disk",
+      description: "Used and total. Models are what fills it.",
+      queries: usedOf("ollama_box_disk_used_bytes", "ollama_box_disk_total_bytes", "{{box}}"),
+      unit: BytesIEC,
+      width: QUARTER,
+    }),
+  ],
+};

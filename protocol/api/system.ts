@@ -1,0 +1,101 @@
+/** The answers of `/api/system`: the machines under the boxes, now and over time. */
+import { z } from "zod";
+import { BoxName } from "../records.ts";
+import { BoxQuery } from "./fleet.ts";
+import type { ApiRoute } from "./route.ts";
+import { count, figure, gib, percent, time } from "./shapes.ts";
+
+/** A machine, or several as one: sizes are summed, the CPU is weighted by the number of CPUs. */
+const machine = {
+  available: z.boolean().describe("whether there is a sample of the last minutes"),
+  cpu_percent: percent.describe("busy part of all CPUs over ten seconds"),
+  cpu_count: count.nullable().describe("physical cores; null, since an agent cannot tell"),
+  cpu_count_logical: count.nullable(),
+  memory_total_gb: gib.describe("all sizes: 2^30 bytes"),
+  memory_used_gb: gib,
+  memory_available_gb: gib,
+  memory_percent: percent,
+  // ours
+  disk_total_gb: gib.describe("of the file system that the models are on"),
+  disk_used_gb: gib,
+  disk_percent: percent,
+};
+const error = z.string().nullable().describe("why there is none; null when there is one");
+
+const BoxSystem = z
+  .object({ box: BoxName, ...machine, timestamp: time.nullable().describe("when it was sampled"), error })
+  .meta({ id: "BoxSystem" });
+export type BoxSystem = z.infer<typeof BoxSystem>;
+
+/** `GET /api/system`: the machines of all boxes that are up, as one, and each of them. */
+export const System = z.object({ ...machine, timestamp: time, error, boxes: z.array(BoxSystem) }).meta({ id: "System" });
+export type System = z.infer<typeof System>;
+
+/** One bucket of the machines' history. Means; everything is null where no box said anything. */
+export const SystemPoint = z
+  .object({
+    timestamp: time.describe("start of the bucket"),
+    cpu_percent: percent,
+    memory_percent: percent,
+    memory_used_gb: gib,
+    memory_total_gb: gib,
+    gpu_available: z.boolean().nullable().describe("whether any GPU was read; null in an empty bucket"),
+    gpu_utilization_percent: percent.describe("mean of all GPUs"),
+    vram_used_gb: gib,
+    vram_total_gb: gib,
+    gpu_temperature_celsius: z.number().nullable().describe("of the hottest GPU"),
+    queue_depth: figure.describe("requests that no Ollama had begun to answer"),
+    // ours
+    in_flight: figure,
+    disk_used_gb: gib,
+    disk_total_gb: gib,
+    power_draw_w: figure.describe("of all GPUs"),
+  })
+  .meta({ id: "SystemPoint" });
+export type SystemPoint = z.infer<typeof SystemPoint>;
+
+/** Seconds by name. Samples are kept for a day. */
+export const SYSTEM_RANGES = { "5m": 300, "15m": 900, "1h": 3_600, "6h": 21_600, "24h": 86_400 } as const;
+
+/** `GET /api/system/history`: one point per bucket, empty buckets too. */
+export const SystemHistory = z
+  .object({ time_range: z.string(), data_points: count, data: z.array(SystemPoint) })
+  .meta({ id: "SystemHistory" });
+export type SystemHistory = z.infer<typeof SystemHistory>;
+
+export const SystemHistoryQuery = BoxQuery.extend({
+  time_range: z
+    .enum(Object.keys(SYSTEM_RANGES) as (keyof typeof SYSTEM_RANGES)[])
+    .default("1h")
+    .describe("default 1h"),
+  max_points: z.coerce
+    .number()
+    .int()
+    .min(10)
+    .max(500)
+    .default(120)
+    .describe("10 to 500, default 120; fewer where buckets would be shorter than two samples"),
+});
+
+export const SYSTEM_ROUTES = {
+  system: {
+    method: "GET",
+    path: "/api/system",
+    scope: "read",
+    tag: "Boxes",
+    summary: "CPU, memory and disk of the machines under the boxes",
+    query: BoxQuery,
+    answer: System,
+  },
+  systemHistory: {
+    method: "GET",
+    path: "/api/system/history",
+    scope: "read",
+    tag: "Boxes",
+    summary: "CPU, memory, disk, GPU and queue depth over time, 5 min to 24 h",
+    description:
+      "Means of equal buckets, for all boxes together: sizes, power, requests and queue depth are summed, the CPU is weighted by the number of CPUs, utilization is the mean of the GPUs and temperature that of the hottest.",
+    query: SystemHistoryQuery,
+    answer: SystemHistory,
+  },
+} as const satisfies Record<string, ApiRoute>;

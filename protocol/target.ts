@@ -1,0 +1,35 @@
+/** What a request line asks for, at every door to an Ollama. Pure. */
+import type { Failure } from "./failures.ts";
+import type { Api } from "./records.ts";
+import { isCloudModel, matchOllamaRoute, type OllamaRoute } from "./routes.ts";
+
+/** `model`: decoded, where the path names one. */
+export type Target = { route: OllamaRoute; path: string; model: string | null };
+
+type Unroutable = Extract<Failure, { reason: "no_route" | "wrong_method" | "cloud_model" }>;
+
+/** How much of a path an error repeats. */
+const SHOWN_CHARS_MAX = 200;
+
+/** The target of a raw path, as it stood in the request line without the query. */
+export function aim(method: string, path: string): { ok: true; target: Target } | { ok: false; failure: Unroutable } {
+  const match = matchOllamaRoute(method, path);
+  if (!match.ok) {
+    const shown = path.slice(0, SHOWN_CHARS_MAX);
+    return {
+      ok: false,
+      failure:
+        match.status === 404
+          ? { reason: "no_route", method, path: shown }
+          : { reason: "wrong_method", method, path: shown, allow: match.allow },
+    };
+  }
+  if (match.model !== null && isCloudModel(match.model)) return { ok: false, failure: { reason: "cloud_model", model: match.model } };
+  return { ok: true, target: { route: match.route, path, model: match.model } };
+}
+
+/** Whose API a path on Ollama belongs to, known or not: an error on it is told in these words. */
+export function apiOf(path: string): Api {
+  if (path === "/v1/messages") return "anthropic";
+  return /^\/v1(\/|$)/.test(path) ? "openai" : "ollama";
+}

@@ -1,0 +1,164 @@
+/** Calls to the agent's own listener count at the edge like tunnelled ones, whatever happens to agent and edge. */
+import { Ollama } from "ollama";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { eventually, freePort, TestStack } from "../support/stack.ts";
+
+const MODEL = "llama3.2";
+const messages = [{ role: "user", content: "Hello" }];
+
+let stack: TestStack;
+let ollama: SimulatedOllama;
+let port = 0;
+
+beforeAll(async () => {
+  ollama = await startSimulatedOllama({ models: [`${MODEL}:latest`], tokenMs: 5, loadMsPerGb: 0 });
+  stack = await TestStack.start();
+});
+
+afterAll(async () => {
+  await stack?.[Symbol.asyncDispose]();
+  await ollama?.close();
+});
+
+/** An agent whose listener answers, whether or not its edge does. */
+async function listening(name: string, start: "startAgent" | "spawnAgent" = "startAgent") {
+  port = await freePort();
+  const agent = await stack[start]({ name, ollamaUrl: ollama.url, args: ["--listen", `127.0.0.1:${port}`] });
+  await eventually(
+    async () =>
+      (await fetch(`http://127.0.0.1:${port}/`).then(
+        ({ ok }) => ok,
+        () => false,
+      )) || undefined,
+    () => agent.tail().join("\n"),
+  );
+  return agent;
+}
+
+const chat = (tokens: number) =>
+  fetch(`http://127.0.0.1:${port}/api/chat`, {
+    method: "POST",
+    body: JSON.stringify({ model: MODEL, messages, options: { num_predict: tokens } }),
+  });
+const idOf = (answer: Response) => answer.headers.get("x-request-id");
+const countOf = async (id: string | null) => (await stack.logs()).logs.filter((entry) => entry.id === id).length;
+
+test("a local call is in the log of the edge with its tokens, once", async () => {
+  const agent = await listening("local");
+  const answer = await chat(6);
+  expect((await answer.text()).trim().split("\n")).toHaveLength(7);
+  expect(await stack.record(idOf(answer))).toMatchObject({
+    box: "local",
+    model: MODEL,
+    endpoint: "/api/chat",
+    status: "success",
+    completion_tokens: 6,
+    prompt: "Hello",
+    client_ip: "127.0.0.1",
+    key_id: null,
+    resumed: 0,
+  });
+  const whole = await new Ollama({ host: `http://127.0.0.1:${port}` }).chat({ model: MODEL, messages, options: { num_predict: 4 } });
+  await eventually(async () => (await stack.logs("limit=1")).logs[0]?.completion_tokens === whole.eval_count);
+  expect(await countOf(idOf(answer))).toBe(1);
+  await agent.stop(5_000);
+});
+
+test("a local call that waits for Ollama is in flight, and in the queue depth, at the edge", async () => {
+  const agent = await listening("queue");
+  ollama.fault([{ kind: "hang" }]);
+  const leaving = new AbortController();
+  const answer = fetch(`http://127.0.0.1:${port}/api/chat`, {
+    method: "POST",
+    body: JSON.stringify({ model: MODEL, messages }),
+    signal: leaving.signal,
+  }).catch(() => null);
+  await eventually(async () => {
+    const { in_flight, queue_depth } = await stack.stats();
+    return in_flight === 1 && queue_depth === 1;
+  });
+  leaving.abort();
+  await answer;
+  ollama.fault([]);
+  await eventually(async () => (await stack.stats()).queue_depth === 0);
+  await agent.stop(5_000);
+});
+
+test("an agent that is killed in the middle of a local call leaves one error record", async () => {
+  const agent = await listening("killed");
+  const answer = await chat(10_000);
+  const reader = answer.body?.getReader();
+  await reader?.read();
+  agent.kill();
+  await agent.ended;
+  await expect(reader?.read().then(() => reader.read())).rejects.toThrow();
+  const next = await listening("killed");
+  expect(await stack.record(idOf(answer))).toMatchObject({
+    status: "error",
+    box: "killed",
+    error_message: "the agent stopped while it served this request",
+    prompt: "Hello",
+  });
+  expect(await countOf(idOf(answer))).toBe(1);
+  await next.stop(5_000);
+});
+
+test("an edge that is down is no matter to a local caller, and has the record when it is back", async () => {
+  await stack.stopEdge();
+  const agent = await listening("patient", "spawnAgent");
+  const answer = await chat(3);
+  await answer.text();
+  await stack.startEdge();
+  expect(await stack.record(idOf(answer))).toMatchObject({ status: "success", completion_tokens: 3, box: "patient" });
+  expect(await countOf(idOf(answer))).toBe(1);
+  await agent.stop(5_000);
+});
+
+test("SIGTERM lets an open local call finish, and its record reaches the edge", async () => {
+  const agent = await listening("drain");
+  ollama.fault([{ kind: "slow_first_token", ms: 500 }]);
+  const seen = ollama.requests().length;
+  const open = chat(5);
+  await eventually(async () => ollama.requests().length > seen);
+  agent.signal("SIGTERM");
+  const answer = await open;
+  const text = await answer.text();
+  ollama.fault([]);
+  expect(JSON.parse(text.trim().split("\n").at(-1) ?? "")).toMatchObject({ done: true, eval_count: 5 });
+  expect(await agent.ended).toMatchObject({ code: 0 });
+  expect(await stack.record(idOf(answer))).toMatchObject({ status: "success", completion_tokens: 5 });
+});
+
+const WRONG: [what: string, listen: () => string, told: RegExp][] = [
+  ["no address", () => "everywhere", /^--listen everywhere is not \[host:\]port/m],
+  ["the edge's port", () => String(stack.port), /^cannot listen on 127\.0\.0\.1:\d+: the port is in use by another program/m],
+  ["the Ollama itself", () => `localhost:${ollama.port}`, /^cannot listen on localhost:\d+: that is the Ollama to forward to/m],
+];
+
+test.each(WRONG)("--listen with %s ends with code 2 and says why", async (_what, listen, told) => {
+  const agent = stack.spawnAgent({ name: "wrong", ollamaUrl: ollama.url, args: ["--listen", listen()] });
+  expect(await agent.ended).toMatchObject({ code: 2 });
+  expect(agent.tail().join("\n")).toMatch(told);
+});
+
+test("--check says whether it could listen", async () => {
+  const check = async (listen: string) => {
+    const agent = stack.spawnAgent({ name: "checked", ollamaUrl: ollama.url, args: ["--check", "--listen", listen] });
+    return { ...(await agent.ended), text: agent.tail().join("\n") };
+  };
+  const free = String(await freePort());
+  expect(await check(free)).toMatchObject({ code: 0, text: expect.stringMatching(`ok +listen +can listen on 127.0.0.1:${free}`) });
+  expect(await check(String(stack.port))).toMatchObject({ code: 1, text: expect.stringMatching(/FAILED listen +cannot listen/) });
+});
+
+test("an edge that keeps no texts has none of a local call, even of one that it was down for", async () => {
+  await using silent = await TestStack.start({ AUTH_MODE: "open", LOG_CONTENT: "off" });
+  await silent.stopEdge();
+  port = await freePort();
+  silent.spawnAgent({ name: "silent", ollamaUrl: ollama.url, args: ["--listen", String(port)] });
+  const answer = await eventually(() => chat(2).catch(() => undefined));
+  await answer.text();
+  await silent.startEdge();
+  expect(await silent.record(idOf(answer))).toMatchObject({ prompt: null, response: null, completion_tokens: 2 });
+});

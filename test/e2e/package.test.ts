@@ -1,0 +1,118 @@
+/** The package as a program gets it: packed, installed without a network, imported, and typed. */
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ROOT } from "../../local/edge.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { FakeEdge } from "../support/fake-edge.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "package-"));
+let ollama: SimulatedOllama;
+
+beforeAll(async () => {
+  ollama = await startSimulatedOllama({ models: ["llama3.2:latest"], loadMsPerGb: 0 });
+  succeed("npm", ["pack", "--pack-destination", folder], ROOT);
+  const [tarball = ""] = readdirSync(folder);
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "program", private: true, type: "module" }));
+  succeed("npm", ["install", "--offline", "--no-audit", "--no-fund", `./${tarball}`], folder);
+});
+
+afterAll(async () => {
+  await ollama?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test("it brings no other package along", () => {
+  expect(readdirSync(join(folder, "node_modules")).filter((name) => !name.startsWith("."))).toEqual(["ollama-edge-serve"]);
+});
+
+const PROGRAM = `
+import { ConfigError, NetworkConfig, OllamaService } from "ollama-edge-serve/agent";
+try {
+  new NetworkConfig({ port: -1 });
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+}
+const config = new NetworkConfig({ port: 0, exporterType: "none", metricsExportInterval: 5 });
+await using service = new OllamaService(config);
+await service.start();
+const { response } = await service.generate("llama3.2", "Hello, world!", { options: { num_predict: 3 } });
+console.log(JSON.stringify({ response, models: await service.getModels(), health: await service.healthCheck() }));
+`;
+
+test("a program runs it, its calls reach the edge, and it ends by itself", async () => {
+  await using edge = await FakeEdge.listen({ keep_text: true });
+  writeFileSync(join(folder, "program.mjs"), PROGRAM);
+  const env = { PATH: process.env.PATH, EDGE_URL: edge.url, OLLAMA_HOST: ollama.url, BOX_NAME: "program", NVIDIA_SMI: "/nonexistent" };
+  const ended = await run(process.execPath, ["program.mjs"], env);
+  expect(ended).toMatchObject({ code: 0, stderr: "" });
+  expect(JSON.parse(ended.stdout)).toMatchObject({
+    response: expect.stringMatching(/./),
+    models: [{ name: "llama3.2:latest" }],
+    health: { healthy: true },
+  });
+  expect(edge.records.map(({ endpoint }) => endpoint)).toEqual(["/api/generate", "/api/tags", "/api/version"]);
+  expect(edge.records[0]).toMatchObject({ box: "program", prompt: "Hello, world!", completion_tokens: 3, status: "success" });
+});
+
+test("the command is in it", async () => {
+  const ended = await run(join(folder, "node_modules/.bin/ollama-edge-agent"), ["--help"], { PATH: process.env.PATH });
+  expect(ended.stdout).toContain("--listen [host:]port");
+});
+
+// Each line is right, or is refused by the line above it.
+const TYPED = `
+import { type Generated, type Log, NetworkConfig, type NetworkConfigOptions, OllamaError, OllamaService } from "ollama-edge-serve/agent";
+const options: NetworkConfigOptions = { host: "0.0.0.0", port: 11500, enableInstrumentation: true, exporterType: "both", metricsExportInterval: 5 };
+// @ts-expect-error: no such exporter
+options.exporterType = "prometheus";
+const log: Log = (level, event, fields) => void [level, event, fields];
+export async function main(): Promise<void> {
+  await using service = new OllamaService(new NetworkConfig(options), { log });
+  const answer: Generated = await service.generate("llama3.2", "Hello", { system: "Be brief.", options: { temperature: 0 } });
+  const text: string = answer.response;
+  const tokens: number | undefined = answer.eval_count;
+  const { healthy, reason }: { healthy: boolean; reason: string | null } = await service.healthCheck();
+  for (const { name, sizeBytes } of await service.getModels()) void [name.length, sizeBytes === null ? 0 : sizeBytes / 2];
+  // @ts-expect-error: what belongs to the agent is not for programs
+  void new NetworkConfig(options).agent;
+  void [text, tokens, healthy, reason, new OllamaError(404, "x").status];
+}
+`;
+
+test("its types stand alone: a strict program without other types compiles against them", () => {
+  writeFileSync(join(folder, "typed.ts"), TYPED);
+  const compilerOptions = {
+    target: "es2024",
+    lib: ["es2024", "esnext.disposable"],
+    module: "nodenext",
+    types: [],
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    noEmit: true,
+  };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["typed.ts"] }));
+  succeed(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", folder], folder);
+});
+
+/** @throws with what it said when it does not end well. */
+function succeed(command: string, args: string[], cwd: string): void {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: "utf8" });
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${error?.message ?? `exit code ${status}`}\n${stdout}\n${stderr}`);
+}
+
+/** Not at once like the others: the edge that it calls is in this process. */
+async function run(
+  command: string,
+  args: string[],
+  env: NodeJS.ProcessEnv,
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(command, args, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"], timeout: 30_000 });
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
+  return { code, stdout, stderr };
+}

@@ -1,0 +1,172 @@
+/** A real Prometheus scrapes the running stack by the configuration of monitoring/, and the dashboard's queries return data there. */
+
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ROOT } from "../../local/edge.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { METRICS } from "../../worker/metrics.ts";
+import { parseExposition } from "../support/exposition-parser.ts";
+import { dashboardQueries, grafanaDashboard, MONITORING, type PrometheusConfig, prometheusConfig } from "../support/monitoring-files.ts";
+import { findPrometheus, lintOf } from "../support/prometheus.ts";
+import { filledIn, metricsIn } from "../support/promql.ts";
+import { RunningPrometheus } from "../support/running-prometheus.ts";
+import { eventually, TestStack } from "../support/stack.ts";
+
+const found = await findPrometheus();
+const isMissing = "missing" in found;
+const programs = isMissing ? { prometheus: "", promtool: "" } : found;
+
+/** Families without a sample here, and why. */
+const EMPTY_HERE: Record<string, string> = {
+  [METRICS.sinkBacklog.name]: "no store is configured",
+};
+
+let ollama: SimulatedOllama;
+let stack: TestStack;
+let prometheus: RunningPrometheus;
+
+describe.skipIf(isMissing)(`Prometheus${isMissing ? ` (NOT RUN: ${found.missing})` : ""}`, () => {
+  beforeAll(async () => {
+    ollama = await startSimulatedOllama({ models: ["llama3.2:latest"], tokenMs: 1 });
+    stack = await TestStack.start();
+    await stack.startAgent({ name: "atlas", ollamaUrl: ollama.url, env: simulatedGpu(ollama.url) });
+    prometheus = await RunningPrometheus.start(programs.prometheus, quickened(prometheusConfig("prometheus.yml"), stack));
+  });
+
+  afterAll(async () => {
+    await prometheus?.[Symbol.asyncDispose]();
+    await stack?.[Symbol.asyncDispose]();
+    await ollama?.close();
+  });
+
+  test("it scrapes, and computes the rules", async () => {
+    const targets = await eventually(async () => {
+      const all = await prometheus.targets();
+      return all.length > 0 && all.every(({ health }) => health !== "unknown") && all;
+    });
+    expect(targets).toEqual([{ health: "up", lastError: "", scrapeUrl: `${stack.url}/api/metrics` }]);
+    expect(await prometheus.query('up{job="ollama"}')).toMatchObject([{ value: 1 }]);
+    const rules = await eventually(async () => {
+      const all = await prometheus.rules();
+      return all.length > 0 && all.every(({ health }) => health !== "unknown") && all;
+    });
+    expect(rules).toHaveLength(7);
+    for (const rule of rules) expect(rule).toMatchObject({ health: "ok", lastError: "" });
+  });
+
+  test("every series of the exposition is in Prometheus, and its counts are those of /api", async () => {
+    await traffic();
+    const { total_requests } = await eventually(async () => {
+      const stats = await stack.stats();
+      return stats.total_requests === REQUESTS && stats;
+    });
+    await eventually(async () => (await prometheus.query("ollama_requests_total"))[0]?.value === total_requests);
+    const names = [...parseExposition(await exposition()).values()].flatMap(({ series }) => series.map(({ name }) => name));
+    await eventually(async () => {
+      const known = await prometheus.labelValues('{job="ollama"}', "__name__");
+      return names.every((name) => known.includes(name));
+    });
+    let empty: string[] = [];
+    await eventually(
+      async () => {
+        const families = [...parseExposition(await exposition()).values()];
+        empty = families.filter(({ series }) => series.length === 0).map(({ name }) => name);
+        return empty.every((name) => name in EMPTY_HERE);
+      },
+      () => `no samples of ${empty}`,
+    );
+    expect(empty).toEqual(Object.keys(EMPTY_HERE));
+  });
+
+  test("promtool dislikes only the unit of the mandated name in what is really scraped", async () => {
+    expect(lintOf(programs.promtool, await exposition())).toEqual([
+      expect.stringMatching(/^ollama_request_latency_ms .*abbreviated units$/),
+    ]);
+  });
+
+  test("every query of the dashboard returns numbers", async () => {
+    // A rate is the difference of two scrapes: the requests must come between them.
+    await traffic();
+    const without: string[] = [];
+    for (const { name, expr, legend } of dashboardQueries()) {
+      if (metricsIn(filledIn(expr)).some((metric) => metric in EMPTY_HERE)) {
+        expect(await prometheus.query(filledIn(expr)), name).toEqual([]);
+        continue;
+      }
+      const samples = await eventually(
+        async () => {
+          const all = await prometheus.query(filledIn(expr));
+          return all.some(({ value }) => Number.isFinite(value)) && all;
+        },
+        () => `${name}: ${expr}`,
+      );
+      for (const [, label = ""] of legend.matchAll(/\{\{(\w+)\}\}/g)) if (samples.every(({ labels }) => !labels[label])) without.push(name);
+    }
+    // Of an alert one label tells what it is about, never all.
+    expect(new Set(without)).toEqual(new Set(["Alerts: {{alertname}} {{box}} {{sink}} {{model}} ({{alertstate}})"]));
+  });
+
+  test("the choices of the dashboard offer the box and the model", async () => {
+    const [, box, model] = grafanaDashboard().templating.list;
+    expect(box).toMatchObject({ definition: "label_values(ollama_box_up, box)" });
+    expect(await prometheus.labelValues("ollama_box_up", "box")).toEqual(["atlas"]);
+    expect(model).toMatchObject({ definition: "label_values(ollama_model_requests_total, model)" });
+    expect(await prometheus.labelValues("ollama_model_requests_total", "model")).toContain("llama3.2");
+  });
+
+  test("as configured for Cloudflare it brings the key of the file, as it is at that moment", async () => {
+    const READ_KEY = "read-key-0123456789";
+    await using locked = await TestStack.start({ AUTH_MODE: "keys", ADMIN_KEY: "admin-key-0123456789", READ_KEY });
+    const keyFile = join(locked.folder, "read-key");
+    writeFileSync(keyFile, `${READ_KEY}\n`);
+    const config = quickened(prometheusConfig("prometheus-cloudflare.yml"), locked);
+    const jobs = config.scrape_configs.map((job) => ({ ...job, scheme: "http", authorization: { credentials_file: keyFile } }));
+    await using other = await RunningPrometheus.start(programs.prometheus, { ...config, scrape_configs: jobs });
+    const becomes = (health: string) => eventually(async () => (await other.targets()).find((target) => target.health === health));
+    await becomes("up");
+    writeFileSync(keyFile, "another-key-0123456789");
+    expect((await becomes("down")).lastError).toContain("401");
+    expect(await other.query('up{job="ollama"} == 0')).toHaveLength(1);
+  });
+});
+
+/** What the agent needs to take our nvidia-smi for that of the box. */
+const simulatedGpu = (url: string): Record<string, string> => ({
+  SIMULATED: "1",
+  NVIDIA_SMI: join(ROOT, "local/simulated/nvidia-smi.ts"),
+  SIMULATED_OLLAMA: url,
+  SIMULATED_GPU: "rtx-4090",
+});
+
+/** The configuration as it is committed, but for the target and the pace. */
+const quickened = ({ global, rule_files, scrape_configs }: PrometheusConfig, { port }: TestStack): PrometheusConfig => ({
+  global: { ...global, evaluation_interval: "1s" },
+  rule_files: rule_files.map((file) => fileURLToPath(new URL(file, MONITORING))),
+  scrape_configs: scrape_configs.map((job) => ({
+    ...job,
+    scrape_interval: "1s",
+    static_configs: [{ targets: [`127.0.0.1:${port}`] }],
+  })),
+});
+
+const REQUESTS = 3;
+
+/** A streamed answer, one for the page, and an error: {@link REQUESTS}. */
+async function traffic(): Promise<void> {
+  const messages = [{ role: "user", content: "Hello" }];
+  const native = { model: "llama3.2", messages, options: { num_predict: 20 } };
+  expect(await post("/ollama/api/chat", native)).toBe(200);
+  expect(await post("/api/chat", { prompt: "Hello", model: "llama3.2", max_tokens: 20 })).toBe(200);
+  ollama.fault([{ kind: "error_line", after_chunks: 0, times: 1 }]);
+  expect(await post("/ollama/api/chat", native)).toBe(500);
+}
+
+async function post(path: string, body: unknown): Promise<number> {
+  const answer = await fetch(stack.url + path, { method: "POST", body: JSON.stringify(body) });
+  await answer.text();
+  return answer.status;
+}
+
+const exposition = async (): Promise<string> => (await fetch(`${stack.url}/api/metrics`)).text();

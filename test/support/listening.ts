@@ -1,0 +1,87 @@
+/** A listener in front of an Ollama, in this process, with a spool of its own: what it records is read from there. */
+import { mkdtempSync, rmSync } from "node:fs";
+import http from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { urlOf } from "../../agent/listen-address.ts";
+import { CLOCKS, Listener } from "../../agent/listener.ts";
+import { Spool } from "../../agent/spool.ts";
+import type { RequestRecord } from "../../protocol/records.ts";
+import { eventually } from "./stack.ts";
+
+export type Answer = { status: number; headers: http.IncomingHttpHeaders; text: string; isComplete: boolean };
+
+export class Listening implements AsyncDisposable {
+  readonly url: string;
+  readonly listener: Listener;
+  readonly #spool: Spool | null;
+  readonly #folder: string;
+
+  private constructor(url: string, listener: Listener, spool: Spool | null, folder: string) {
+    this.url = url;
+    this.listener = listener;
+    this.#spool = spool;
+    this.#folder = folder;
+  }
+
+  static async start(
+    ollamaUrl: string,
+    plan: { host?: string; port?: number; records?: boolean; keepsText?: boolean } = {},
+  ): Promise<Listening> {
+    const { host = "127.0.0.1", port = 0, records = true, keepsText = true } = plan;
+    const folder = mkdtempSync(join(tmpdir(), "listening-"));
+    const log = () => {};
+    const spool = records ? Spool.open(folder, { now: Date.now, log }) : null;
+    const listener = new Listener({
+      ...CLOCKS,
+      box: "b",
+      ollamaUrl: new URL(ollamaUrl),
+      spool,
+      log,
+      keepsText: () => keepsText,
+      onOver: () => {},
+    });
+    try {
+      return new Listening(urlOf(await listener.listen({ host, port })), listener, spool, folder);
+    } catch (error) {
+      spool?.close();
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** Every record until now, oldest first. */
+  records(): RequestRecord[] {
+    return this.#spool?.next(1_000)?.records ?? [];
+  }
+
+  /** The record of an answer, once it is written. */
+  recordOf(answer: { headers: http.IncomingHttpHeaders | Headers }): Promise<RequestRecord> {
+    const { headers } = answer;
+    const id = headers instanceof Headers ? headers.get("x-request-id") : headers["x-request-id"];
+    return eventually(async () => this.records().find(({ request_id }) => request_id === id));
+  }
+
+  /** A call as it is written here, with no header that is not: fetch would add some, and hides how an answer ends. */
+  call(method: string, path: string, body: string | Uint8Array | null = null, headers: http.OutgoingHttpHeaders = {}): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const request = http.request(this.url, { method, path, headers, agent: false }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("error", () => {}); // the answer broke off: it says so by `isComplete`
+        response.on("close", () => {
+          const { statusCode: status = 0, headers: answered, complete: isComplete } = response;
+          resolve({ status, headers: answered, text: Buffer.concat(chunks).toString(), isComplete });
+        });
+      });
+      request.on("error", reject);
+      request.end(body === null ? null : Buffer.from(body)); // with a string, Node writes the head as UTF-8 too
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.listener.stop();
+    this.#spool?.close();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}

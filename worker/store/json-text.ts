@@ -1,0 +1,8 @@
+/** A column that holds JSON. */
+import { z } from "zod";
+
+export const jsonText = <Schema extends z.ZodType>(schema: Schema) =>
+  z
+    .string()
+    .transform((text): unknown => JSON.parse(text))
+    .pipe(schema);
