@@ -9,6 +9,7 @@
 
 import { Receiver, Sender } from "../protocol/flow.ts";
 import { type Frame, FrameError, FrameType, jsonBytes, parsePayload, type StreamId, streamFrame, typeName } from "../protocol/frames.ts";
+import type { OpenRequest } from "../protocol/inventory.ts";
 import { BODY_BYTES_MAX, DATA_BYTES_MAX, ERROR_CHARS_MAX, WINDOW_BYTES } from "../protocol/limits.ts";
 import { Abort, type AbortCode, type Open } from "../protocol/messages.ts";
 import { cut, type FailedAt } from "../protocol/records.ts";
@@ -58,6 +59,11 @@ export class AgentStream implements Source {
   /** Open, and Ollama has not begun to answer. */
   get isQueued(): boolean {
     return this.#request.isQueued;
+  }
+
+  /** What readings say of it. */
+  get asOpen(): OpenRequest {
+    return this.#request.asOpen;
   }
 
   /** When the tunnel was lost, monotonic ms; null while the edge's end is there. */

@@ -9,6 +9,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { ConfigPatch } from "../protocol/api/config.ts";
 import type { Cleared, DataSummary } from "../protocol/api/data.ts";
 import type { Boxes, Gpu } from "../protocol/api/fleet.ts";
+import type { Live as LivePage } from "../protocol/api/live.ts";
 import type { RepositoryModel, RepositoryModels, RepositoryQuery, RepositorySync } from "../protocol/api/repository.ts";
 import type { CurrentStats, HistoryPoint, Logs, Models } from "../protocol/api/stats.ts";
 import type { System, SystemPoint } from "../protocol/api/system.ts";
@@ -27,7 +28,7 @@ import { ModelRepository } from "./model-repository.ts";
 import { type Live, type RegisteredBox, upNames } from "./registered.ts";
 import { scrape } from "./scrape.ts";
 import { inForce, settingsOf } from "./settings.ts";
-import { currentStats, modelStats } from "./stats.ts";
+import { currentStats, modelStats, recentOf } from "./stats.ts";
 import { type CellFilter, CellStore, HOUR_SECONDS, MINUTE_SECONDS } from "./store/cells.ts";
 import { type Clearable, Epochs } from "./store/epochs.ts";
 import { Forgotten } from "./store/forgotten.ts";
@@ -44,6 +45,9 @@ import { systemHistoryOf } from "./system-history.ts";
 import { VERSION } from "./version.ts";
 
 export type { Live, LiveBox, RegisteredBox } from "./registered.ts";
+
+/** What is wrong now shows in so many minutes, the one that is not over among them. */
+const RECENT_MINUTES = 5;
 
 /** So many new ledger rows bring the next housekeeping forward: age alone does not bound their number. */
 const ROWS_PER_HOUSEKEEPING = 20_000;
@@ -207,6 +211,15 @@ export class Aggregator extends DurableObject<Bindings> {
   /** @param box only this one; all when left out. */
   boxes(live: Live, box?: string): Boxes {
     return boxesState(this.#boxes(box), live, Date.now());
+  }
+
+  /** What a page shows of now. */
+  now(live: Live): Pick<LivePage, "stats" | "recent" | "boxes"> {
+    const now = Math.floor(Date.now() / 1_000);
+    const from = now - (now % MINUTE_SECONDS) - (RECENT_MINUTES - 1) * MINUTE_SECONDS;
+    const recent = recentOf(RECENT_MINUTES, [...this.#cells.rollups(from, now + 1)]);
+    const boxes = this.boxes(live).boxes.map(({ models: _, ...box }) => box);
+    return { stats: this.current(live), recent, boxes };
   }
 
   /** @param box only this one; all when left out. */

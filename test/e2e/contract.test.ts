@@ -53,6 +53,7 @@ const CALLS: Record<RouteName, Call> = {
   history: { path: "/api/stats/history?hours=2&model=llama3.2&box=atlas" },
   logs: { path: "/api/stats/logs?limit=2&status=success" },
   models: {},
+  live: {},
   chat: { body: { prompt: "Hello", max_tokens: 3 } },
   installedModels: {},
   pullModel: { body: { name: "phi3" } },

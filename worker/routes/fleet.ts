@@ -1,20 +1,17 @@
 /** How the boxes are: health, models, GPUs, machines, metrics. */
 import { Hono } from "hono";
-import { FLEET_ROUTES, type Health } from "../../protocol/api/fleet.ts";
+import { FLEET_ROUTES } from "../../protocol/api/fleet.ts";
 import { SYSTEM_RANGES, SYSTEM_ROUTES } from "../../protocol/api/system.ts";
 import { theAggregator } from "../aggregator-stub.ts";
 import { serveRoute } from "../api-route.ts";
 import type { Env } from "../bindings.ts";
-import { boxHealth } from "../boxes.ts";
 import { look } from "../fleet.ts";
-import { upNames } from "../registered.ts";
-import { inForce, settingsOf } from "../settings.ts";
+import { healthOf } from "../health.ts";
 import { systemSpanOf } from "../system-history.ts";
-import { VERSION } from "../version.ts";
 
 export const fleetRoutes = new Hono<Env>();
 
-serveRoute(fleetRoutes, FLEET_ROUTES.health, (_, c) => healthOf(c.env));
+serveRoute(fleetRoutes, FLEET_ROUTES.health, async (_, c) => healthOf(c.env, await look(c.env)));
 
 serveRoute(fleetRoutes, FLEET_ROUTES.gpu, async ({ query: { box } }, c) => {
   await look(c.env, box);
@@ -37,30 +34,3 @@ serveRoute(fleetRoutes, FLEET_ROUTES.metrics, async (_, c) => {
   const type = isOpenMetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8";
   return c.body(text, 200, { "content-type": type });
 });
-
-async function healthOf(env: Env["Bindings"]): Promise<Health> {
-  const aggregator = theAggregator(env);
-  const live = await look(env);
-  const [{ boxes, settings }, sinceMs] = await Promise.all([aggregator.fleet(), aggregator.since()]);
-  const isUp = upNames(live);
-  const problems: string[] = [];
-  if (boxes.length === 0) problems.push("no box has ever connected");
-  for (const { name, readings } of boxes) {
-    if (!isUp.has(name)) problems.push(`box ${name} is not connected`);
-    else if (readings?.inventory.reachable === false)
-      problems.push(`the Ollama of box ${name} does not answer: ${readings.inventory.error ?? "unknown"}`);
-  }
-  const deployed = settingsOf(env);
-  if (!inForce(deployed, settings).enableInstrumentation) problems.push("instrumentation is off: calls are served, and not recorded");
-  if (deployed.exporterType !== "none") problems.push(`EXPORTER_TYPE is ${deployed.exporterType}, but this version writes to no store`);
-  return {
-    // The edge itself answers, or nobody would read this: so never worse than degraded.
-    status: problems.length === 0 ? "healthy" : "degraded",
-    uptime_seconds: Math.floor((Date.now() - sinceMs) / 1_000),
-    timestamp: new Date().toISOString(),
-    simulated: boxes.some(({ hello }) => hello.simulated),
-    version: VERSION,
-    problems,
-    boxes: boxes.map((box) => boxHealth(box, isUp.has(box.name))),
-  };
-}
