@@ -12,7 +12,7 @@ import type { Boxes, Gpu } from "../protocol/api/fleet.ts";
 import type { Live as LivePage } from "../protocol/api/live.ts";
 import type { RepositoryModel, RepositoryModels, RepositoryQuery, RepositorySync } from "../protocol/api/repository.ts";
 import type { CurrentStats, HistoryPoint, Logs, Models } from "../protocol/api/stats.ts";
-import type { System, SystemPoint } from "../protocol/api/system.ts";
+import type { GpuHistory, System, SystemPoint } from "../protocol/api/system.ts";
 import type { Readings } from "../protocol/inventory.ts";
 import type { Hello } from "../protocol/messages.ts";
 import type { RequestRecord } from "../protocol/records.ts";
@@ -21,6 +21,7 @@ import { boxesState } from "./boxes.ts";
 import { cleared, dataSummary } from "./data.ts";
 import { render } from "./exposition.ts";
 import type { Fleet } from "./fleet.ts";
+import { gpuHistoryOf } from "./gpu-history.ts";
 import { gpuState } from "./gpus.ts";
 import { cellsOf, endOf, historyOf, type Span } from "./history.ts";
 import { shortName } from "./model-key.ts";
@@ -230,6 +231,11 @@ export class Aggregator extends DurableObject<Bindings> {
   /** The buckets of a span, empty ones too. Samples that are in no batch yet are in it. */
   systemHistory(span: Span, box?: string): SystemPoint[] {
     return systemHistoryOf(span, this.#samplesSince(span.from * 1_000, box));
+  }
+
+  /** The same buckets, of each GPU. */
+  gpuHistory(span: Span, box?: string): Omit<GpuHistory, "time_range"> {
+    return gpuHistoryOf(span, this.#samplesSince(span.from * 1_000, box));
   }
 
   exposition(live: Live, openMetrics: boolean): string {

@@ -49,6 +49,7 @@ const CALLS: Record<RouteName, Call> = {
   boxes: { path: "/api/boxes?box=atlas" },
   system: {},
   systemHistory: { path: "/api/system/history?time_range=15m&max_points=10" },
+  gpuHistory: { path: "/api/gpu/history?time_range=15m&box=atlas" },
   currentStats: {},
   history: { path: "/api/stats/history?hours=2&model=llama3.2&box=atlas" },
   logs: { path: "/api/stats/logs?limit=2&status=success" },

@@ -28,6 +28,11 @@ serveRoute(fleetRoutes, SYSTEM_ROUTES.systemHistory, async ({ query: { time_rang
   return { time_range, data_points: data.length, data };
 });
 
+serveRoute(fleetRoutes, SYSTEM_ROUTES.gpuHistory, async ({ query: { time_range, max_points, box } }, c) => {
+  await look(c.env, box);
+  return { time_range, ...(await theAggregator(c.env).gpuHistory(systemSpanOf(SYSTEM_RANGES[time_range], max_points, Date.now()), box)) };
+});
+
 serveRoute(fleetRoutes, FLEET_ROUTES.metrics, async (_, c) => {
   const isOpenMetrics = /application\/openmetrics-text/.test(c.req.header("accept") ?? "");
   const text = await theAggregator(c.env).exposition(await look(c.env), isOpenMetrics);
