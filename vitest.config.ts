@@ -2,8 +2,8 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 /**
- * Three layers. `unit`: pure code and Node programs. `workerd`: Durable Objects and routes in the
- * real runtime. `e2e`: real processes, real sockets, real client SDKs.
+ * Four layers. `unit`: pure code and Node programs. `workerd`: Durable Objects and routes in the
+ * real runtime. `browser`: the page in a real one, on a running edge. `e2e`: real processes, real sockets, real client SDKs.
  */
 export default defineConfig({
   test: {
@@ -14,6 +14,16 @@ export default defineConfig({
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: { AUTH_MODE: "open" } } })],
         test: { name: "workerd", include: ["test/worker/**/*.test.ts"] },
+      },
+      {
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          globalSetup: "test/browser/setup.ts",
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
       },
       { test: { name: "e2e", include: ["test/e2e/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false } },
     ],

@@ -22,7 +22,7 @@ export const tick = signal(0);
 /** A stream that brings an event less often than this is not worth its connection. */
 const STREAM_SECONDS_MAX = 30;
 /** Some proxies hold a stream back until it ends. Without an event for this long, polling has to do. */
-const STREAM_SILENCE_MS = 10_000;
+const STREAM_SILENCE_MS = 5_000;
 /** How long polling is trusted more than a stream that failed. */
 const POLLING_MS = 5 * 60_000;
 const RETRY_MS_MAX = 15_000;

@@ -123,9 +123,10 @@ export function CopyButton({ text, name }: { text: string; name: string }) {
     setTimeout(() => setState("idle"), 2_000);
   };
   return (
-    <button type="button" class="small" onClick={copy} aria-label={`Copy ${name}`}>
+    <button type="button" class="small" onClick={copy}>
       {state === "copied" ? <CheckIcon /> : <CopyIcon />}
       <span aria-live="polite">{state === "copied" ? "Copied" : state === "failed" ? "Not allowed" : "Copy"}</span>
+      <span class="sr-only">{name}</span>
     </button>
   );
 }

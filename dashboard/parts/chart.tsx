@@ -30,7 +30,10 @@ type Props = {
   nothing?: string;
 };
 
-const HEIGHT = 172;
+/** In rem, as all of the page: a wall screen has larger letters. */
+const HEIGHT_REM = 11.5;
+const FONT_REM = 0.75;
+const remPx = () => Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
 /** Charts of one page share the moment that is pointed at. */
 const SYNC = "page";
 
@@ -54,7 +57,7 @@ export function Chart({ title, at, lines, format, isArea = false, top, nothing =
       plot.current = new uPlot(optionsOf(element, lines, { format, isArea, top, onPoint }), dataOf(at, lines), element);
     };
     make();
-    const resized = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: HEIGHT }));
+    const resized = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: HEIGHT_REM * remPx() }));
     resized.observe(element);
     const dark = matchMedia("(prefers-color-scheme: dark)");
     dark.addEventListener("change", make);
@@ -103,10 +106,11 @@ type Drawn = { format: Props["format"]; isArea: boolean; top: number | undefined
 function optionsOf(element: HTMLElement, lines: readonly Line[], { format, isArea, top, onPoint }: Drawn): uPlot.Options {
   const style = getComputedStyle(element);
   const token = (name: string) => style.getPropertyValue(`--${name}`).trim();
-  const axis = { stroke: token("quiet"), font: `11px ${style.fontFamily}`, ticks: { show: false } };
+  const rem = remPx();
+  const axis = { stroke: token("quiet"), font: `${FONT_REM * rem}px ${style.fontFamily}`, ticks: { show: false } };
   return {
     width: Math.max(120, element.clientWidth),
-    height: HEIGHT,
+    height: HEIGHT_REM * rem,
     padding: [8, 8, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: SYNC }, points: { size: 7 } },
@@ -114,12 +118,19 @@ function optionsOf(element: HTMLElement, lines: readonly Line[], { format, isAre
     axes: [
       {
         ...axis,
-        size: 26,
+        size: 1.75 * rem,
         grid: { show: false },
-        space: 64,
+        space: 4.3 * rem,
         values: (_, splits, __, ___, step) => timeLabels(splits, step),
       },
-      { ...axis, size: 64, gap: 4, grid: { stroke: token("grid"), width: 1 }, space: 36, values: (_, splits) => splits.map(format) },
+      {
+        ...axis,
+        size: 4.3 * rem,
+        gap: 4,
+        grid: { stroke: token("grid"), width: 1 },
+        space: 2.4 * rem,
+        values: (_, splits) => splits.map(format),
+      },
     ],
     series: [
       {},

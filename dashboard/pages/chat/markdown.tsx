@@ -3,8 +3,14 @@
  * scripts, no styles, nothing that loads by itself, and links that tell nobody where they were followed from.
  */
 import DOMPurify from "dompurify";
-import { marked } from "marked";
+import { Marked } from "marked";
 import { useMemo } from "preact/hooks";
+
+/** Markup that a model writes outside of code is shown, as what it wrote. */
+const marked = new Marked({ async: false, gfm: true, breaks: true, renderer: { html: ({ text }) => escaped(text) } });
+
+const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+const escaped = (text: string) => text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
 
 DOMPurify.addHook("afterSanitizeAttributes", (node) => {
   if (node.tagName !== "A") return;
@@ -19,6 +25,6 @@ const CLEAN = {
 };
 
 export function Markdown({ text }: { text: string }) {
-  const html = useMemo(() => DOMPurify.sanitize(marked.parse(text, { async: false, gfm: true, breaks: true }), CLEAN), [text]);
+  const html = useMemo(() => DOMPurify.sanitize(String(marked.parse(text)), CLEAN), [text]);
   return <div class="markdown" dangerouslySetInnerHTML={{ __html: html }} />;
 }

@@ -39,7 +39,7 @@ function Whole({ entry }: { entry: LogEntry }) {
 const Text = ({ name, text }: { name: string; text: string | null }) => (
   <div class="text-block">
     <div class="text-head">
-      <h4>{name}</h4>
+      <h3>{name}</h3>
       {text !== null && <CopyButton text={text} name={`the ${name.toLowerCase()}`} />}
     </div>
     {text === null ? (

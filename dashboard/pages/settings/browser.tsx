@@ -68,8 +68,8 @@ export function ThisBrowser() {
             inputMode="decimal"
             placeholder="none"
             aria-label="Price per kWh"
-            value={price ?? ""}
-            onChange={(event) => prefer({ price: priceOf(event.currentTarget.value) })}
+            defaultValue={price ?? ""}
+            onInput={(event) => prefer({ price: priceOf(event.currentTarget.value) })}
           />
           <select aria-label="Currency" value={currency} onChange={(event) => prefer({ currency: event.currentTarget.value })}>
             {CURRENCIES.map((each) => (
