@@ -2,8 +2,9 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 /**
- * Four layers. `unit`: pure code and Node programs. `workerd`: Durable Objects and routes in the
- * real runtime. `browser`: the page in a real one, on a running edge. `e2e`: real processes, real sockets, real client SDKs.
+ * Five layers. `unit`: pure code and Node programs. `workerd`: Durable Objects and routes in the
+ * real runtime. `stores`: the same, with the real ClickHouse and Postgres. `browser`: the page in a real
+ * one, on a running edge. `e2e`: real processes, real sockets, real client SDKs.
  */
 export default defineConfig({
   test: {
@@ -23,6 +24,16 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           fileParallelism: false,
+        },
+      },
+      {
+        plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: { AUTH_MODE: "open" } } })],
+        test: {
+          name: "stores",
+          include: ["test/stores/**/*.test.ts"],
+          globalSetup: "test/support/engines/global-setup.ts",
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       { test: { name: "e2e", include: ["test/e2e/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false } },

@@ -8,20 +8,32 @@
  */
 import { encodeFrames, type Frame, HEADER_BYTES } from "../protocol/frames.ts";
 import { FLUSH_MS, MESSAGE_BYTES_MAX } from "../protocol/limits.ts";
+import { type After, after } from "./timers.ts";
 
 /** Something that has bytes to send, and makes frames of them when there is a way. */
 export type Source = { take(): Frame[] };
 
+/** When what is gathered leaves. */
+export type Turns = {
+  /** Calls `run` at the end of the current turn of the event loop. */
+  atEnd(run: () => void): void;
+  after: After;
+};
+
+const TURNS: Turns = { atEnd: (run) => void setImmediate(run), after };
+
 export class Outgoing {
   readonly #send: (message: Uint8Array) => void;
+  readonly #turns: Turns;
   readonly #sources = new Set<Source>();
   #frames: Frame[] = [];
   #isScheduled = false;
-  #timer: NodeJS.Timeout | null = null;
+  #forgetFlush: (() => void) | null = null;
   #isOpen = false;
 
-  constructor(send: (message: Uint8Array) => void) {
+  constructor(send: (message: Uint8Array) => void, turns: Turns = TURNS) {
     this.#send = send;
+    this.#turns = turns;
   }
 
   /** The tunnel is up (welcomed) or not. Frames of a lost tunnel are dropped: their streams keep them for the resume. */
@@ -42,7 +54,7 @@ export class Outgoing {
   mark(source: Source, when: "now" | "soon"): void {
     this.#sources.add(source);
     if (when === "now") this.#schedule();
-    else if (!this.#isScheduled) this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
+    else if (!this.#isScheduled) this.#forgetFlush ??= this.#turns.after(FLUSH_MS, () => this.#flush());
   }
 
   forget(source: Source): void {
@@ -52,13 +64,13 @@ export class Outgoing {
   #schedule(): void {
     if (this.#isScheduled || !this.#isOpen) return;
     this.#isScheduled = true;
-    setImmediate(() => this.#flush());
+    this.#turns.atEnd(() => this.#flush());
   }
 
   #flush(): void {
     this.#isScheduled = false;
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#forgetFlush?.();
+    this.#forgetFlush = null;
     if (!this.#isOpen) return;
     const frames = this.#frames;
     this.#frames = [];

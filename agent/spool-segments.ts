@@ -4,21 +4,8 @@
  * A run of the agent never appends to a segment of an earlier one: what a crash tore stays
  * at the end of its file, where readers stop. Only bytes below `size` are ever read.
  */
-import {
-  closeSync,
-  fdatasync,
-  fdatasyncSync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readSync,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
 import { join } from "node:path";
+import type { SpoolDisk } from "./spool-disk.ts";
 
 /** A segment is closed before it grows beyond this; the unit in which the disk is given back. */
 const SEGMENT_BYTES_MAX = 4 * 1024 * 1024;
@@ -39,12 +26,9 @@ export type Place = { segment: Segment; offset: number };
 
 export type StoredLine = Place & { text: string /** offset of the next line */; next: number };
 
-/** Writes all of `text` at the end of the file, or throws. Replaced in tests by one that fails. */
-export type Append = (fd: number, text: string) => void;
-
 export class SegmentFiles {
   readonly #folder: string;
-  readonly #append: Append;
+  readonly #disk: SpoolDisk;
   readonly #segments: Segment[];
   #fd: number | null = null;
   #lastNumber: number;
@@ -55,18 +39,13 @@ export class SegmentFiles {
   #closing: number[] = [];
 
   /** Creates the folder, mode 0700: its files hold prompts. @throws the system's error when it cannot be made or read. */
-  constructor(folder: string, append: Append = appendAll) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  constructor(folder: string, disk: SpoolDisk) {
     this.#folder = folder;
-    this.#append = append;
-    this.#segments = readdirSync(folder)
-      .filter((name) => /^\d{6,}\.log$/.test(name))
-      .map((name) => ({
-        number: Number.parseInt(name, 10),
-        path: join(folder, name),
-        size: statSync(join(folder, name)).size,
-        lastPosition: 0,
-      }))
+    this.#disk = disk;
+    this.#segments = disk
+      .list(folder)
+      .filter(({ name }) => /^\d{6,}\.log$/.test(name))
+      .map(({ name, size }) => ({ number: Number.parseInt(name, 10), path: join(folder, name), size, lastPosition: 0 }))
       .sort((a, b) => a.number - b.number);
     this.#lastNumber = this.#segments.at(-1)?.number ?? 0;
   }
@@ -92,7 +71,7 @@ export class SegmentFiles {
     const fd = this.#fd;
     if (fd === null) throw new Error("no segment is open");
     try {
-      this.#append(fd, text);
+      this.#disk.append(fd, text);
     } catch (error) {
       this.#mend(fd, segment);
       throw error;
@@ -105,13 +84,13 @@ export class SegmentFiles {
 
   /** @throws the system's error when the file is gone or cannot be read. */
   *lines(segment: Segment, from = 0): Generator<StoredLine> {
-    const fd = openSync(segment.path, "r");
+    const fd = this.#disk.openToRead(segment.path);
     try {
       let rest = Buffer.alloc(0);
       let read = from;
       while (read < segment.size) {
         const chunk = Buffer.allocUnsafe(Math.min(READ_BYTES, segment.size - read));
-        const bytes = readSync(fd, chunk, 0, chunk.length, read);
+        const bytes = this.#disk.read(fd, chunk, read);
         if (bytes === 0) return;
         const data = Buffer.concat([rest, chunk.subarray(0, bytes)]);
         const base = read - rest.length;
@@ -124,7 +103,7 @@ export class SegmentFiles {
         rest = data.subarray(start);
       }
     } finally {
-      closeSync(fd);
+      this.#disk.close(fd);
     }
   }
 
@@ -135,7 +114,7 @@ export class SegmentFiles {
   }
 
   unlink(path: string): void {
-    unlinkSync(path);
+    this.#disk.unlink(path);
   }
 
   /** Brings to the disk what was appended before the call. Rejects with the system's error. */
@@ -144,13 +123,13 @@ export class SegmentFiles {
     const fd = this.#fd;
     if (fd === null || !this.#isDirty) return;
     this.#isDirty = false;
-    const done = new Promise<void>((resolve, reject) => fdatasync(fd, (error) => (error === null ? resolve() : reject(error))));
+    const done = new Promise<void>((resolve, reject) => this.#disk.sync(fd, (error) => (error === null ? resolve() : reject(error))));
     // For those who wait for their turn, a failed turn is over too.
     this.#syncing = done
       .catch(() => undefined)
       .finally(() => {
         this.#syncing = null;
-        for (const waiting of this.#closing.splice(0)) closeSync(waiting);
+        for (const waiting of this.#closing.splice(0)) this.#disk.close(waiting);
       });
     await done;
   }
@@ -161,14 +140,14 @@ export class SegmentFiles {
     this.#fd = null;
     if (fd === null) return;
     try {
-      fdatasyncSync(fd);
+      this.#disk.syncNow(fd);
     } finally {
       this.#release(fd);
     }
   }
 
   #release(fd: number): void {
-    if (this.#syncing === null) closeSync(fd);
+    if (this.#syncing === null) this.#disk.close(fd);
     else this.#closing.push(fd);
   }
 
@@ -176,40 +155,21 @@ export class SegmentFiles {
     this.close();
     const number = this.#lastNumber + 1;
     const path = join(this.#folder, `${String(number).padStart(6, "0")}.log`);
-    this.#fd = openSync(path, "ax", 0o600);
+    this.#fd = this.#disk.create(path);
     this.#lastNumber = number;
     const segment: Segment = { number, path, size: 0, lastPosition: 0 };
     this.#segments.push(segment);
-    syncFolder(this.#folder);
+    this.#disk.syncFolder(this.#folder);
     return segment;
   }
 
   /** After a write that failed half way: takes the torn piece back, or leaves it at the end of a file that is not used any more. */
   #mend(fd: number, segment: Segment): void {
     try {
-      ftruncateSync(fd, segment.size);
+      this.#disk.truncate(fd, segment.size);
     } catch {
       this.#fd = null;
       this.#release(fd);
     }
-  }
-}
-
-function appendAll(fd: number, text: string): void {
-  const bytes = Buffer.from(text);
-  for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
-}
-
-/** The name of a new file survives a power cut only when its folder was synced. Some systems cannot; there the name is synced in time. */
-function syncFolder(folder: string): void {
-  try {
-    const fd = openSync(folder, "r");
-    try {
-      fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
-  } catch {
-    // Windows opens no folders.
   }
 }

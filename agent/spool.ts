@@ -21,11 +21,13 @@ import type { Records } from "../protocol/messages.ts";
 import { RequestRecord } from "../protocol/records.ts";
 import type { Log } from "./log.ts";
 import { SpoolBacklog } from "./spool-backlog.ts";
+import { NODE_DISK, type SpoolDisk } from "./spool-disk.ts";
 import type { SpoolIds } from "./spool-ids.ts";
 import { begunOf, brokenRecord, lineOf, type OpenLine, parseLine, type SpoolEntry } from "./spool-lines.ts";
 import { SpoolReader } from "./spool-reader.ts";
 import { type Replay, replay } from "./spool-replay.ts";
-import { type Append, type Place, type Segment, SegmentFiles } from "./spool-segments.ts";
+import { type Place, type Segment, SegmentFiles } from "./spool-segments.ts";
+import { type After, after } from "./timers.ts";
 
 /** Longest time a written line waits for the sync that saves it from a power cut; the disk's own time comes on top. */
 const SYNC_MS = 50;
@@ -39,8 +41,8 @@ export type SpoolOptions = {
   /** Wall clock, unix ms. */
   now: () => number;
   log: Log;
-  /** How bytes get to the disk; tests hand in one that fails. */
-  append?: Append;
+  disk?: SpoolDisk;
+  after?: After;
 };
 
 export class Spool {
@@ -59,8 +61,10 @@ export class Spool {
   #isConfirmationUnwritten = false;
   /** Segments that nobody needs, once the lines that replace them are synced. */
   #deletable: Segment[] = [];
-  #syncTimer: NodeJS.Timeout | null = null;
-  #retryTimer: NodeJS.Timeout | null = null;
+  readonly #after: After;
+  /** Takes the timer back that is set. */
+  #forgetSync: (() => void) | null = null;
+  #forgetRetry: (() => void) | null = null;
   #isClosed = false;
 
   /**
@@ -68,12 +72,13 @@ export class Spool {
    * @throws the system's error when the folder cannot be made or listed.
    */
   static open(folder: string, options: SpoolOptions): Spool {
-    const files = new SegmentFiles(folder, options.append);
+    const files = new SegmentFiles(folder, options.disk ?? NODE_DISK);
     return new Spool(files, replay(files), options);
   }
 
-  private constructor(files: SegmentFiles, found: Replay, { now, log }: SpoolOptions) {
+  private constructor(files: SegmentFiles, found: Replay, { now, log, after: givenAfter }: SpoolOptions) {
     this.#now = now;
+    this.#after = givenAfter ?? after;
     this.#log = log;
     this.#files = files;
     this.#reader = new SpoolReader(files, this.#backlog, (segment, error) => this.#setAside(segment, error));
@@ -159,7 +164,8 @@ export class Spool {
     if (!this.#backlog.isEmpty) this.#retry();
     this.#writeConfirmation();
     this.#isClosed = true;
-    for (const timer of [this.#syncTimer, this.#retryTimer]) if (timer !== null) clearTimeout(timer);
+    this.#forgetSync?.();
+    this.#forgetRetry?.();
     try {
       this.#files.close();
       this.#unlink(this.#deletable.splice(0));
@@ -266,21 +272,21 @@ export class Spool {
 
   #scheduleRetry(): void {
     if (this.#isClosed) return;
-    this.#retryTimer ??= setTimeout(() => {
-      this.#retryTimer = null;
+    this.#forgetRetry ??= this.#after(RETRY_MS, () => {
+      this.#forgetRetry = null;
       this.#retry();
-    }, RETRY_MS).unref();
+    });
   }
 
   #scheduleSync(): void {
     if (this.#isClosed) return;
-    this.#syncTimer ??= setTimeout(() => void this.#sync(), SYNC_MS).unref();
+    this.#forgetSync ??= this.#after(SYNC_MS, () => void this.#sync());
   }
 
   async #sync(): Promise<void> {
     this.#writeConfirmation();
     const deletable = this.#deletable.splice(0);
-    this.#syncTimer = null;
+    this.#forgetSync = null;
     try {
       await this.#files.sync();
       this.#unlink(deletable);

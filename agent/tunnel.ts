@@ -9,11 +9,9 @@ import WebSocket from "ws";
 import { decodeFrames, encodeFrames, type Frame, FrameError, FrameType, parsePayload, tunnelFrame } from "../protocol/frames.ts";
 import { HEARTBEAT_MS, MESSAGE_BYTES_MAX, SILENCE_MS, SUBPROTOCOL } from "../protocol/limits.ts";
 import { type Hello, Welcome } from "../protocol/messages.ts";
-import { nextDelay } from "./backoff.ts";
+import { Redial } from "./backoff.ts";
 import type { Log } from "./log.ts";
 
-/** A connection that held this long was good: the backoff starts over. */
-const PROVEN_MS = 5_000;
 const HANDSHAKE_MS = 5_000;
 
 export type TunnelOptions = {
@@ -39,15 +37,15 @@ export class Tunnel {
   #isStopped = false;
   #lastHeardMs = 0;
   #openedMs = 0;
-  #lostMs: number;
-  #attempt = 0;
+  readonly #backoff: Redial;
   #loggedRefusal: Refusal = null;
   #heartbeat: NodeJS.Timeout | null = null;
+  #watchdog: NodeJS.Timeout | null = null;
   #redial: NodeJS.Timeout | null = null;
 
   constructor(options: TunnelOptions) {
     this.#options = options;
-    this.#lostMs = options.now();
+    this.#backoff = new Redial(options.now());
   }
 
   start(): void {
@@ -92,7 +90,8 @@ export class Tunnel {
       if (!isCurrent()) return;
       this.#lastHeardMs = now();
       socket.send(encodeFrames([tunnelFrame(FrameType.hello, hello())]));
-      this.#heartbeat = setInterval(() => this.#beat(dialledMs), HEARTBEAT_MS);
+      this.#heartbeat = setInterval(() => socket.send("ping"), HEARTBEAT_MS);
+      this.#watch(dialledMs);
     });
     socket.on("message", (data, isBinary) => {
       if (!isCurrent()) return;
@@ -126,39 +125,42 @@ export class Tunnel {
     const welcome = parsePayload(Welcome, first.payload);
     this.#isUp = true;
     this.#openedMs = this.#options.now();
+    this.#backoff.up(this.#openedMs);
     this.#loggedRefusal = null;
     this.#options.log("info", "tunnel_up", { edge: this.#options.edgeUrl.origin, edge_version: welcome.edge_version });
     this.#options.onUp(welcome);
     if (rest.length > 0) this.#options.onFrames(rest);
   }
 
-  #beat(dialledMs: number): void {
-    // The platform answers pings for a Box that never says welcome.
-    const isUnwelcome = !this.#isUp && this.#options.now() - dialledMs > 2 * HANDSHAKE_MS;
-    if (isUnwelcome || this.#options.now() - this.#lastHeardMs > SILENCE_MS) {
-      this.#options.log("warn", "tunnel_silent", { silent_ms: Math.round(this.#options.now() - this.#lastHeardMs) });
-      const socket = this.#socket;
-      this.#lost(null);
-      socket?.terminate();
-    } else this.#socket?.send("ping");
+  /** Looks when the silence would be too long, by what was heard until now: not a beat later. */
+  #watch(dialledMs: number): void {
+    const { log, now } = this.#options;
+    this.#watchdog = setTimeout(
+      () => {
+        const silentMs = now() - this.#lastHeardMs;
+        // The platform answers pings for a Box that never says welcome.
+        const isUnwelcome = !this.#isUp && now() - dialledMs > 2 * HANDSHAKE_MS;
+        if (!isUnwelcome && silentMs < SILENCE_MS) return this.#watch(dialledMs);
+        log("warn", "tunnel_silent", { silent_ms: Math.round(silentMs) });
+        const socket = this.#socket;
+        this.#lost(null);
+        socket?.terminate();
+      },
+      this.#lastHeardMs + SILENCE_MS - now(),
+    );
   }
 
   #lost(refusal: Refusal): void {
     const { log, now } = this.#options;
     const wasUp = this.#drop();
     if (this.#isStopped) return;
-    if (wasUp) {
-      log("warn", "tunnel_down", { up_s: Math.round((now() - this.#openedMs) / 1_000) });
-      this.#lostMs = now();
-      if (now() - this.#openedMs > PROVEN_MS) this.#attempt = 0;
-    }
+    if (wasUp) log("warn", "tunnel_down", { up_s: Math.round((now() - this.#openedMs) / 1_000) });
     // Once per reason: an agent that waits for its name would else fill the log.
     if (refusal !== null && refusal !== this.#loggedRefusal) {
       this.#loggedRefusal = refusal;
       log("error", "tunnel_refused", { edge: this.#options.edgeUrl.origin, why: refusal });
     }
-    const delay = nextDelay(this.#attempt++, now() - this.#lostMs, refusal !== null, Math.random);
-    this.#redial = setTimeout(() => this.#dial(), delay);
+    this.#redial = setTimeout(() => this.#dial(), this.#backoff.lost(now(), refusal !== null, Math.random));
   }
 
   /** Forgets the socket. @returns whether the tunnel was up. */
@@ -166,6 +168,8 @@ export class Tunnel {
     const wasUp = this.#isUp;
     if (this.#heartbeat !== null) clearInterval(this.#heartbeat);
     this.#heartbeat = null;
+    if (this.#watchdog !== null) clearTimeout(this.#watchdog);
+    this.#watchdog = null;
     this.#socket?.on("error", () => {}); // a terminated socket may still complain
     this.#socket = null;
     this.#isUp = false;

@@ -28,6 +28,11 @@ export class Sender {
     return this.#window - this.#keptBytes;
   }
 
+  /** Bytes that were sent and are not acknowledged. */
+  get keptBytes(): number {
+    return this.#keptBytes;
+  }
+
   /** Everything sent was acknowledged. */
   get isSettled(): boolean {
     return this.#kept.length === 0;

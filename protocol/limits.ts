@@ -44,7 +44,10 @@ export const STREAMS_PER_BOX_MAX = 10_000;
 export const HEARTBEAT_MS = 1_000;
 
 /** A tunnel on which nothing arrived for this long is dead, whatever the socket says: two missed heartbeats and some slack. */
-export const SILENCE_MS = 2_500;
+export const SILENCE_MS = 2_250;
+
+/** A link that swallows packets is noticed within this long by the agent, and by the edge while somebody waits. */
+export const NOTICE_MS = 3_000;
 
 /** How long both ends keep a stream while the tunnel is away. Then it ends with an error in its own format. */
 export const GRACE_MS = 30_000;

@@ -5,7 +5,10 @@ import { expect, test } from "vitest";
 // Who may import whom. This table is the architecture; the README draws it.
 const MAY_IMPORT: Record<string, { folders: string[]; packages: RegExp }> = {
   protocol: { folders: ["protocol"], packages: /^zod$/ },
-  worker: { folders: ["worker", "protocol"], packages: /^(zod|hono|@hono\/zod-validator|cloudflare:workers)(\/|$)/ },
+  worker: {
+    folders: ["worker", "protocol"],
+    packages: /^(zod|hono|cloudflare:workers|@clickhouse\/client-web|@neondatabase\/serverless)(\/|$)/,
+  },
   agent: { folders: ["agent", "protocol"], packages: /^(zod|ws|node:.*)$/ },
   dashboard: {
     folders: ["dashboard", "protocol"],

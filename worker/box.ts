@@ -190,13 +190,13 @@ export class Box extends DurableObject<Bindings> {
     attach(socket, { ...attachment, agentId: hello.agent_id });
     this.#agent = socket;
     this.#agentHeardMs = Date.now();
-    const { logContent, exporterType } = settingsOf(this.env);
+    const { logContent, stores } = settingsOf(this.env);
     const welcome: Welcome = {
       edge_version: VERSION,
       now_ms: Date.now(),
       heartbeat_ms: HEARTBEAT_MS,
       keep_text: logContent === "on",
-      exporter_type: exporterType,
+      exporter_type: stores.exporterType,
     };
     sendTo(socket, encodeFrames([tunnelFrame(FrameType.welcome, welcome)]));
     this.#tellStreams(FrameType.back);
@@ -305,7 +305,7 @@ export class Box extends DurableObject<Bindings> {
     if (agent === null) return null;
     const pingedMs = this.ctx.getWebSocketAutoResponseTimestamp(agent)?.getTime() ?? 0;
     const heardMs = Math.max(pingedMs, this.#agentHeardMs, agentOf(agent).sinceMs);
-    if (isOpen(agent) && Date.now() - heardMs <= SILENCE_MS + HEARTBEAT_MS) return agent;
+    if (isOpen(agent) && Date.now() - heardMs <= SILENCE_MS) return agent;
     agent.close(CLOSE_REPLACED, "no heartbeat");
     this.ctx.waitUntil(this.#lost(agent));
     return null;

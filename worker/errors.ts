@@ -17,6 +17,7 @@ export type FailureReason =
   | { reason: "repository_full" }
   | { reason: "no_box" }
   | { reason: "box_down"; box: string }
+  | { reason: "box_connected"; box: string }
   | { reason: "box_refused"; message: string }
   | { reason: "box_secret_unknown"; box: string }
   | { reason: "not_a_websocket" }
@@ -77,6 +78,8 @@ export function tellCaller(failure: FailureReason): Told {
       );
     case "no_box":
       return byGateway(503, "no_box", "No box is connected. Start an agent beside an Ollama, see the README.", RETRY);
+    case "box_connected":
+      return byGateway(409, "box_connected", `Box ${failure.box} is connected. Stop its agent first.`);
     case "box_down":
       return byGateway(503, "box_down", `Box ${failure.box} is not connected.`, RETRY);
     case "box_refused":

@@ -9,6 +9,7 @@ import type { Live, RegisteredBox } from "./aggregator.ts";
 import { theAggregator } from "./aggregator-stub.ts";
 import type { Bindings } from "./bindings.ts";
 import { GatewayError } from "./errors.ts";
+import { newPulse, type Pulse } from "./pulse.ts";
 import { upNames } from "./registered.ts";
 import type { RunTimeSettings } from "./store/run-time-settings.ts";
 
@@ -25,8 +26,8 @@ export type Fleet = {
 type Kept = Fleet & { atMs: number };
 let kept: Kept | null = null;
 
-/** Open streams of this isolate, by box. */
-const open = new Map<string, number>();
+/** What the streams of this isolate feel of each box. */
+const pulses = new Map<string, Pulse>();
 
 export async function fleetOf(env: Bindings): Promise<Fleet> {
   const nowMs = Date.now();
@@ -42,13 +43,22 @@ export function forgetBoxes(): void {
   kept = null;
 }
 
-export const openStreams = (box: string): number => open.get(box) ?? 0;
+/** Of one box, shared by all its streams in this isolate. */
+export function pulseOf(box: string): Pulse {
+  const pulse = pulses.get(box) ?? newPulse();
+  pulses.set(box, pulse);
+  return pulse;
+}
+
+/** Open streams of this isolate. */
+export const openStreams = (box: string): number => pulses.get(box)?.open ?? 0;
 
 /** Counts a stream of this isolate until `ended` settles. */
 export async function countStream(box: string, ended: Promise<unknown>): Promise<void> {
-  open.set(box, openStreams(box) + 1);
+  const pulse = pulseOf(box);
+  pulse.open++;
   await ended;
-  open.set(box, openStreams(box) - 1);
+  pulse.open--;
 }
 
 /**

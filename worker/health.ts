@@ -10,7 +10,7 @@ import { VERSION } from "./version.ts";
 /** @param live  what the Boxes say of themselves now */
 export async function healthOf(env: Bindings, live: Live): Promise<Health> {
   const aggregator = theAggregator(env);
-  const [{ boxes, settings }, sinceMs] = await Promise.all([aggregator.fleet(), aggregator.since()]);
+  const [{ boxes, settings }, sinceMs, stores] = await Promise.all([aggregator.fleet(), aggregator.since(), aggregator.sinks()]);
   const isUp = upNames(live);
   const problems: string[] = [];
   if (boxes.length === 0) problems.push("no box has ever connected");
@@ -19,9 +19,9 @@ export async function healthOf(env: Bindings, live: Live): Promise<Health> {
     else if (readings?.inventory.reachable === false)
       problems.push(`the Ollama of box ${name} does not answer: ${readings.inventory.error ?? "unknown"}`);
   }
-  const deployed = settingsOf(env);
-  if (!inForce(deployed, settings).enableInstrumentation) problems.push("instrumentation is off: calls are served, and not recorded");
-  if (deployed.exporterType !== "none") problems.push(`EXPORTER_TYPE is ${deployed.exporterType}, but this version writes to no store`);
+  if (!inForce(settingsOf(env), settings).enableInstrumentation)
+    problems.push("instrumentation is off: calls are served, and not recorded");
+  problems.push(...stores.problems);
   return {
     // The edge itself answers, or nobody would read this: so never worse than degraded.
     status: problems.length === 0 ? "healthy" : "degraded",
@@ -31,5 +31,6 @@ export async function healthOf(env: Bindings, live: Live): Promise<Health> {
     version: VERSION,
     problems,
     boxes: boxes.map((box) => boxHealth(box, isUp.has(box.name))),
+    sinks: stores.sinks,
   };
 }

@@ -12,7 +12,7 @@ import type { Bindings } from "./bindings.ts";
 import { chooseBoxes } from "./choose.ts";
 import { EdgeStream } from "./edge-stream.ts";
 import { type FailureReason, GatewayError, tellCaller } from "./errors.ts";
-import { countStream, fleetOf, forgetBoxes, openStreams } from "./fleet.ts";
+import { countStream, fleetOf, forgetBoxes, openStreams, pulseOf } from "./fleet.ts";
 import { inForce, settingsOf } from "./settings.ts";
 
 export type Call = {
@@ -51,15 +51,15 @@ export async function serve(
     const { boxes, settings } = await fleetOf(env);
     open = { ...open, keep_text: inForce(settingsOf(env), settings).logContent === "on" };
     const [box, socket] = await attachToSomeBox(env, boxes, call, open.model);
-    const edge = new EdgeStream(
-      { id: call.id, signal: call.signal, open, body: bytes, box, attach: (isResume) => attach(env, box, call.id, isResume) },
-      socket,
-    );
+    const { id, signal } = call;
+    const attachAgain = () => attach(env, box, id, true);
+    const edge = new EdgeStream({ id, signal, open, body: bytes, box, pulse: pulseOf(box), attachAgain }, socket);
     const ended = edge.ended.then((end) => {
       if (end.by === "edge")
         record(open, { box, status: end.status, httpStatus: end.httpStatus, failure: end.status === "error" ? end.failure : null });
     });
     waitUntil(countStream(box, ended));
+    waitUntil(edge.done);
     const answer = await edge.response;
     answer.headers.set("x-request-id", call.id);
     answer.headers.set("x-box", box);

@@ -40,12 +40,10 @@ export function startLive(): void {
   });
 }
 
-/** Once, now. */
-export async function refreshNow(): Promise<void> {
-  await begin(true, preferences.peek().refresh);
-}
+/** Now, and then as before. */
+export const refreshNow = (): void => begin(true, preferences.peek().refresh);
 
-async function begin(isWanted: boolean, seconds: number): Promise<void> {
+function begin(isWanted: boolean, seconds: number): void {
   current?.abort();
   current = null;
   if (!isWanted) {
@@ -55,7 +53,7 @@ async function begin(isWanted: boolean, seconds: number): Promise<void> {
   const controller = new AbortController();
   current = controller;
   if (connection.peek().kind !== "failing") connection.value = { kind: "connecting" };
-  await run(seconds, controller.signal);
+  void run(seconds, controller.signal);
 }
 
 async function run(seconds: number, signal: AbortSignal): Promise<void> {

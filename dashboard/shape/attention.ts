@@ -1,7 +1,7 @@
 /** What needs attention first, with the number that says why. Pure. */
+import type { SinkHealth } from "../../protocol/api/fleet.ts";
 import type { Live, LiveBox } from "../../protocol/api/live.ts";
 import { bytes, count, duration, ofHundred, percent, type Sizes, temperature } from "./format.ts";
-import { type Sink, sinksOf } from "./sinks.ts";
 
 export type Concern = {
   severity: "bad" | "warn";
@@ -27,6 +27,7 @@ const DISK_WARN_PERCENT = 90;
 const DISK_BAD_PERCENT = 97;
 const QUEUE_WARN = 5;
 const SPOOLED_WARN = 500;
+const BACKLOG_WARN = 5_000;
 const SKEW_WARN_MS = 5_000;
 /** Reasons that mean too little power or too much heat, and not just that nobody asks for anything. */
 const THROTTLES = /thermal|power_brake|hw_slowdown/;
@@ -40,7 +41,7 @@ export function concernsOf({ health, recent, boxes, stats }: Live, nowMs: number
 
   if (boxes.length === 0) say("bad", "No box", "has ever connected: install the agent on one", "#/settings");
   for (const box of boxes) all.push(...boxConcerns(box, nowMs, units));
-  for (const sink of sinksOf(health)) all.push(...sinkConcerns(sink, nowMs));
+  for (const sink of health.sinks) all.push(...sinkConcerns(sink, nowMs));
 
   const { error_rate, requests, errors, minutes, latency_p95_ms } = recent;
   if (error_rate !== null && requests >= REQUESTS_MIN && error_rate > ERROR_RATE_WARN) {
@@ -87,10 +88,13 @@ function boxConcerns(box: LiveBox, nowMs: number, units: Units): Concern[] {
   return concerns;
 }
 
-function sinkConcerns({ name, state, backlog, last_success, last_error }: Sink, nowMs: number): Concern[] {
-  if (state === "ok") return [];
-  const behind = backlog === null ? "is behind" : `has ${count(backlog)} rows to write`;
+function sinkConcerns({ sink, state, backlog, last_success, last_error, dropped, set_aside }: SinkHealth, nowMs: number): Concern[] {
+  const concerns: Concern[] = [];
+  const say = (severity: Concern["severity"], why: string) => concerns.push({ severity, subject: sink, why, href: "#/settings" });
   const since = last_success === null ? "" : `, last success ${duration(Math.max(0, nowMs - Date.parse(last_success)))} ago`;
-  const why = `${behind}${since}${last_error === null ? "" : `: ${last_error}`}`;
-  return [{ severity: state === "failing" ? "bad" : "warn", subject: name, why, href: "#/settings" }];
+  if (state === "failing") say("bad", `fails, ${count(backlog)} records wait${since}: ${last_error?.message ?? "unknown"}`);
+  else if (backlog >= BACKLOG_WARN) say("warn", `is behind: ${count(backlog)} records wait${since}`);
+  if (dropped > 0) say("bad", `never got ${count(dropped)} records: more waited than can be kept`);
+  if (set_aside > 0) say("warn", `refused ${count(set_aside)} records for what is in them`);
+  return concerns;
 }

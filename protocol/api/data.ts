@@ -31,7 +31,19 @@ export const Cleared = z
     // ours
     results: z.object({ metrics_cleared: z.boolean(), logs_cleared: z.boolean(), model_stats_reset: z.boolean() }),
     cleared_at: time.describe("requests that finished until then are gone, also those that an agent delivers later"),
-    stores: z.array(z.object({ store: Store, metrics_deleted: count, logs_deleted: count })).describe("what was deleted where"),
+    stores: z
+      .array(
+        z.object({
+          store: Store,
+          metrics_deleted: count.nullable(),
+          logs_deleted: count.nullable(),
+          error: z
+            .string()
+            .nullable()
+            .describe("why nothing was deleted yet; it is as soon as the store can be reached, before anything new is written"),
+        }),
+      )
+      .describe("what was deleted where"),
   })
   .meta({ id: "Cleared" });
 export type Cleared = z.infer<typeof Cleared>;

@@ -19,6 +19,7 @@ import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { Spool, type SpoolOptions } from "../../agent/spool.ts";
+import { NODE_DISK } from "../../agent/spool-disk.ts";
 import { IDS_MAX, SpoolIds } from "../../agent/spool-ids.ts";
 import { FRAME_BYTES_MAX, PROMPT_CHARS_MAX, RESPONSE_CHARS_MAX } from "../../protocol/limits.ts";
 import { Records } from "../../protocol/messages.ts";
@@ -460,7 +461,7 @@ function newSpool({ folder = newFolder(), now = () => NOW, onRealDisk = false } 
   const log: SpoolOptions["log"] = (level, event) => {
     if (level !== "info" || event === "spool_disk_back") events.push(event);
   };
-  const spool = Spool.open(folder, onRealDisk ? { now, log } : { now, log, append });
+  const spool = Spool.open(folder, onRealDisk ? { now, log } : { now, log, disk: { ...NODE_DISK, append } });
   // After a crash nothing is written any more; what is in the files is what SIGKILL would leave.
   const crash = () => {
     disk.isFull = true;

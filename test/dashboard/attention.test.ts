@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { concernsOf } from "../../dashboard/shape/attention.ts";
-import type { Sink } from "../../dashboard/shape/sinks.ts";
+import type { SinkHealth } from "../../protocol/api/fleet.ts";
 import type { Live, LiveBox } from "../../protocol/api/live.ts";
 import { boxOf, gpuOf, liveOf } from "./live.ts";
 
@@ -9,12 +9,17 @@ const saidOf = (live: Live) =>
   concernsOf(live, NOW, { sizes: "binary", temperature: "celsius" }).map(
     ({ severity, subject, why }) => `${severity} ${subject}: ${why.replaceAll("\u202f", " ")}`,
   );
-const sink = (rest: Partial<Sink>): Sink => ({
-  name: "clickhouse",
+const sink = (rest: Partial<SinkHealth>): SinkHealth => ({
+  sink: "clickhouse",
   state: "ok",
   backlog: 0,
   last_success: null,
   last_error: null,
+  next_attempt: null,
+  delivered: 0,
+  dropped: 0,
+  set_aside: 0,
+  clearing: false,
   ...rest,
 });
 
@@ -61,16 +66,26 @@ test.each([
   [{ requests: 40, latency_p95_ms: 4_200 }, ["warn Latency: P95 of the last 5 minutes is 4.20 s"]],
 ])("of the last minutes %j", (figures, said) => expect(saidOf(liveOf({ recent: recent(figures) }))).toEqual(said));
 
-test("a sink that is behind says by how much and since when; one that is well says nothing", () => {
+const SINKS: [what: string, sink: Partial<SinkHealth>, said: string[]][] = [
+  ["well", { backlog: 12 }, []],
+  ["behind", { backlog: 9_000 }, ["warn clickhouse: is behind: 9,000 records wait"]],
+  [
+    "failing",
+    {
+      sink: "postgres",
+      state: "failing",
+      backlog: 12_345,
+      last_success: "2026-11-24T11:00:00.000Z",
+      last_error: { at: "2026-11-24T11:59:00.000Z", message: "timeout" },
+    },
+    ["bad postgres: fails, 12,345 records wait, last success 1 h ago: timeout"],
+  ],
+  ["past what can be kept", { dropped: 7 }, ["bad clickhouse: never got 7 records: more waited than can be kept"]],
+];
+
+test.each(SINKS)("a sink that is %s", (_what, rest, said) => {
   const live = liveOf({});
-  const health = {
-    ...live.health,
-    sinks: [
-      sink({}),
-      sink({ name: "postgres", state: "failing", backlog: 12_345, last_success: "2026-11-24T11:00:00.000Z", last_error: "timeout" }),
-    ],
-  };
-  expect(saidOf({ ...live, health })).toEqual(["bad postgres: has 12,345 rows to write, last success 1 h ago: timeout"]);
+  expect(saidOf({ ...live, health: { ...live.health, sinks: [sink(rest)] } })).toEqual(said);
 });
 
 test("the worst comes first", () => {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { SinkHealth } from "../../protocol/api/fleet.ts";
 import { Cell, type KeyedCell } from "../../worker/cell.ts";
 import { render } from "../../worker/exposition.ts";
 import { Histogram } from "../../worker/histogram.ts";
@@ -193,8 +194,21 @@ function parts(): ScrapeParts {
     { name: "atlas", up: true, in_flight: 2, queue_depth: null },
     { name: "basil", up: false, in_flight: null, queue_depth: null },
   ];
-  return { nowMs: NOW, version: "0.1.0", lifetime: cells, boxes: [atlas, basil], live };
+  return { nowMs: NOW, version: "0.1.0", lifetime: cells, boxes: [atlas, basil], live, sinks: [SINK] };
 }
+
+const SINK: SinkHealth = {
+  sink: "clickhouse",
+  state: "failing",
+  backlog: 7,
+  last_success: new Date(NOW).toISOString(),
+  last_error: null,
+  next_attempt: null,
+  delivered: 40,
+  dropped: 2,
+  set_aside: 1,
+  clearing: false,
+};
 
 function boxOf(name: string): RegisteredBox {
   const readings = readingsOf(NOW, ["llama3.2:latest"], [gpuOf(name, NOW)]);

@@ -188,6 +188,26 @@ test("a box cannot say hello as another box", async () => {
   expect(await agent.untilClosed()).toMatchObject({ code: 1002, reason: "box a says hello as b" });
 });
 
+test("a box is forgotten when it is gone, not while it is connected, and is known again when it comes back", async () => {
+  const agent = await FakeAgent.connect("old");
+  const boxes = async () => (await theAggregator(env).registry()).map(({ name }) => name);
+  const forget = (box: string) => call(`/api/boxes/${box}`, { method: "DELETE" });
+  const refused = await forget("old");
+  expect([refused.status, await refused.json()]).toMatchObject([
+    409,
+    { error: { code: "box_connected", message: expect.stringContaining("old") } },
+  ]);
+  expect(await boxes()).toContain("old");
+  agent.socket.close(1000);
+  await eventually(async () => ((await env.BOX.getByName("old").look()).isUp ? undefined : true));
+  expect(await (await forget("old")).json()).toEqual({ status: "deleted", box: "old" });
+  expect(await boxes()).not.toContain("old");
+  expect((await forget("old")).status).toBe(404);
+  expect((await forget("a b")).status).toBe(400);
+  await FakeAgent.connect("old");
+  await eventually(async () => ((await boxes()).includes("old") ? true : undefined));
+});
+
 test("a box that drains takes no new calls", async () => {
   const agent = await FakeAgent.connect("tired");
   forgetBoxes();

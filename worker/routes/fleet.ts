@@ -5,7 +5,8 @@ import { SYSTEM_RANGES, SYSTEM_ROUTES } from "../../protocol/api/system.ts";
 import { theAggregator } from "../aggregator-stub.ts";
 import { serveRoute } from "../api-route.ts";
 import type { Env } from "../bindings.ts";
-import { look } from "../fleet.ts";
+import { GatewayError } from "../errors.ts";
+import { forgetBoxes, look } from "../fleet.ts";
 import { healthOf } from "../health.ts";
 import { systemSpanOf } from "../system-history.ts";
 
@@ -19,6 +20,14 @@ serveRoute(fleetRoutes, FLEET_ROUTES.gpu, async ({ query: { box } }, c) => {
 });
 
 serveRoute(fleetRoutes, FLEET_ROUTES.boxes, async ({ query: { box } }, c) => theAggregator(c.env).boxes(await look(c.env, box), box));
+
+serveRoute(fleetRoutes, FLEET_ROUTES.forgetBox, async ({ params: { name: box } }, c) => {
+  const [live] = await look(c.env, box);
+  if (live?.up) throw new GatewayError({ reason: "box_connected", box });
+  await theAggregator(c.env).forgetBox(box);
+  forgetBoxes();
+  return { status: "deleted" as const, box };
+});
 
 serveRoute(fleetRoutes, SYSTEM_ROUTES.system, async ({ query: { box } }, c) => theAggregator(c.env).system(await look(c.env, box), box));
 

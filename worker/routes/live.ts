@@ -3,8 +3,8 @@
  *
  * What a stream costs. An open response costs a Worker nothing while it waits: CPU and requests are
  * billed, and a stream is one request where polling every 5 s is 120 in ten minutes. Each event asks
- * the Boxes once and the Aggregator four times: with three boxes 7 calls of objects, or for 8 hours
- * a day in a month 890,000, $0.13 at $0.15 a million. That someone looks keeps the objects awake
+ * the Boxes once and the Aggregator five times: with three boxes 8 calls of objects, or for 8 hours
+ * a day in a month 1,010,000, $0.15 at $0.15 a million. That someone looks keeps the objects awake
  * anyway, since their agents speak every 2 s then: 4 objects x 0.128 GB x 634,000 s is 325,000 GB-s,
  * within the 400,000 that the plan includes. A socket held by an object would cost the same, and code.
  */
@@ -18,7 +18,7 @@ import { healthOf } from "../health.ts";
 
 /** One invocation may call objects 1,000 times. The page asks for the next stream. */
 const CALLS_MAX = 900;
-const CALLS_PER_EVENT = 4;
+const CALLS_PER_EVENT = 5;
 
 export const liveRoutes = new Hono<Env>();
 

@@ -36,6 +36,7 @@ const INSERT = `INSERT INTO ledger (finished_at_ms, ${COLUMNS.join(", ")}) VALUE
   ON CONFLICT (request_id) DO NOTHING RETURNING request_id`;
 
 const Row = RequestRecord.extend({ stream: z.literal([0, 1]).transform((value) => value === 1) });
+const FinishedRow = Row.extend({ finished_at_ms: z.number() });
 const Count = z.object({ rows: z.number() });
 const StartedAt = z.object({ started_at: z.string() });
 const Id = z.object({ request_id: z.string() });
@@ -78,8 +79,25 @@ export class Ledger {
   /** @returns whether it is new; false for one that was counted before. */
   insert(record: RequestRecord, finishedMs: number): boolean {
     if (this.#forgotten.has(record.request_id)) return false;
-    const values = COLUMNS.map((column) => (column === "stream" ? Number(record.stream) : record[column]));
+    const values = COLUMNS.map((column) => storedOf(record[column]));
     return this.#sql.exec(INSERT, finishedMs, ...values).toArray().length === 1;
+  }
+
+  /** The records of these requests that have a row, in no order. */
+  records(ids: readonly string[]): { record: RequestRecord; finishedMs: number }[] {
+    const sql = `SELECT finished_at_ms, ${COLUMNS.join(", ")} FROM ledger WHERE request_id IN (SELECT value FROM json_each(?))`;
+    return this.#sql
+      .exec(sql, JSON.stringify(ids))
+      .toArray()
+      .map((row) => {
+        const { finished_at_ms: finishedMs, ...record } = FinishedRow.parse(row);
+        return { record, finishedMs };
+      });
+  }
+
+  /** The newest id that may have lost its row; null while every row is there. */
+  forgottenTo(): string | null {
+    return this.#forgotten.newest();
   }
 
   /** Whether there is, or was, a record of that request. */
@@ -97,7 +115,7 @@ export class Ledger {
   clear(): number {
     let deleted = 0;
     for (;;) {
-      const slice = this.forgetSlice(0, Number.POSITIVE_INFINITY);
+      const slice = this.forgetSlice(0, Number.POSITIVE_INFINITY, null);
       deleted += slice;
       if (slice < SLICE_IDS) return deleted;
     }
@@ -187,12 +205,15 @@ export class Ledger {
   /**
    * Deletes one slice, the oldest first, and remembers its ids.
    * @param excess this many go whatever their age.
+   * @param heldId that row and newer ones are still needed; null when none is.
    * @returns how many were deleted; fewer than {@link SLICE_IDS} when nothing is left to delete.
    */
-  forgetSlice(nowMs: number, excess: number): number {
+  forgetSlice(nowMs: number, excess: number, heldId: string | null): number {
     const oldest = this.#sql.exec("SELECT request_id FROM ledger ORDER BY request_id LIMIT ?", SLICE_IDS).toArray();
     const horizon = idFloor(nowMs - LEDGER_MS);
-    const ids = oldest.map((row) => Id.parse(row).request_id).filter((id, index) => index < excess || id < horizon);
+    const ids = oldest
+      .map((row) => Id.parse(row).request_id)
+      .filter((id, index) => (index < excess || id < horizon) && (heldId === null || id < heldId));
     const last = ids.at(-1);
     if (last === undefined) return 0;
     this.#forgotten.add(ids);
@@ -206,6 +227,10 @@ export class Ledger {
     return request_id === null ? null : timeOf(request_id) + LEDGER_MS;
   }
 }
+
+/** SQLite gives half a surrogate pair back as three characters: a text would be longer than a record's may be. */
+const storedOf = (value: RequestRecord[keyof RequestRecord]): string | number | null =>
+  typeof value === "string" ? value.toWellFormed() : typeof value === "boolean" ? Number(value) : value;
 
 function logEntry({ request_id, started_at, ...rest }: RequestRecord): LogEntry {
   const { prompt_tokens, completion_tokens } = rest;

@@ -2,11 +2,11 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import type { Config, ConfigPatch } from "../../../protocol/api/config.ts";
+import type { SinkHealth } from "../../../protocol/api/fleet.ts";
 import { ask, wordsOf } from "../../data/api.ts";
 import { live } from "../../data/live.ts";
-import { Ago, Moment, Pill, Section, type Tone } from "../../parts/basics.tsx";
+import { Ago, Moment, Pill, Section } from "../../parts/basics.tsx";
 import { count, UNKNOWN } from "../../shape/format.ts";
-import { type Sink, sinksOf } from "../../shape/sinks.ts";
 
 type Props = { config: Config; isAdmin: boolean; changed: () => void };
 
@@ -67,7 +67,7 @@ export function Configuration({ config, isAdmin, changed }: Props) {
             </div>
           ))}
         </dl>
-        {live.value !== null && <Sinks sinks={sinksOf(live.value.value.health)} />}
+        {live.value !== null && <Sinks sinks={live.value.value.health.sinks} />}
       </div>
     </Section>
   );
@@ -88,19 +88,18 @@ const Switch = ({ name, isOn, isDisabled, set }: { name: string; isOn: boolean; 
   </label>
 );
 
-const SINK_TONES: Record<Sink["state"], Tone> = { ok: "good", behind: "warn", failing: "bad" };
-
-const Sinks = ({ sinks }: { sinks: readonly Sink[] }) =>
+const Sinks = ({ sinks }: { sinks: readonly SinkHealth[] }) =>
   sinks.length === 0 ? null : (
     <ul class="sinks" aria-label="Stores">
-      {sinks.map((sink) => (
-        <li key={sink.name}>
-          <strong>{sink.name}</strong> <Pill tone={SINK_TONES[sink.state]}>{sink.state}</Pill>
-          <span>{count(sink.backlog)} waiting</span>
+      {sinks.map(({ sink, state, backlog, delivered, last_success, last_error }) => (
+        <li key={sink}>
+          <strong>{sink}</strong> <Pill tone={state === "ok" ? "good" : "bad"}>{state}</Pill>
+          <span>{count(delivered)} delivered</span>
+          <span>{count(backlog)} waiting</span>
           <span>
-            last success <Ago iso={sink.last_success} />
+            last success <Ago iso={last_success} />
           </span>
-          {sink.last_error !== null && <span class="error-text">{sink.last_error}</span>}
+          {state === "failing" && last_error !== null && <span class="error-text">{last_error.message}</span>}
         </li>
       ))}
     </ul>

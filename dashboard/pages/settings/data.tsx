@@ -36,6 +36,7 @@ const STORES = { durable_object: "the edge itself", clickhouse: "ClickHouse", po
 export function StoredData({ isAdmin }: { isAdmin: boolean }) {
   const { data, error, refetch } = useRead("/api/data/summary", {}, 15_000);
   const [asked, setAsked] = useState<Clearing | null>(null);
+  const [later, setLater] = useState<string[]>([]);
   return (
     <Section title="Data">
       <div class="card">
@@ -87,6 +88,9 @@ export function StoredData({ isAdmin }: { isAdmin: boolean }) {
             </button>
           ))}
         </div>
+        {later.map((why) => (
+          <Failure key={why} what="Not cleared yet, but as soon as it can be reached:" why={why} />
+        ))}
         {!isAdmin && <p class="quiet">Clearing needs a key with the scope admin.</p>}
       </div>
       {asked !== null && (
@@ -96,8 +100,10 @@ export function StoredData({ isAdmin }: { isAdmin: boolean }) {
           typed={asked.typed}
           act={asked.name}
           onConfirm={async () => {
-            await ask("DELETE", asked.path);
+            const { stores } = await ask("DELETE", asked.path);
             refetch();
+            const later = stores.filter((store) => store.error !== null);
+            setLater(later.map(({ store, error }) => `${STORES[store]}: ${error}`));
           }}
           onClose={() => setAsked(null)}
         />

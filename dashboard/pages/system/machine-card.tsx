@@ -1,7 +1,11 @@
 /** The machine under a box, now. */
+import { useState } from "preact/hooks";
 import type { LiveBox } from "../../../protocol/api/live.ts";
+import { ask } from "../../data/api.ts";
+import { refreshNow } from "../../data/live.ts";
 import { preferences } from "../../data/preferences.ts";
 import { Ago, Meter, Pill, Simulated } from "../../parts/basics.tsx";
+import { TypedConfirm } from "../../parts/dialog.tsx";
 import { bytes, count, duration, ofHundred, short, UNKNOWN } from "../../shape/format.ts";
 import { STATE_TONES } from "../overview/fleet.tsx";
 
@@ -18,15 +22,11 @@ export function MachineCard({ box }: { box: LiveBox }) {
         <Pill tone={STATE_TONES[box.state]}>{box.state}</Pill>
       </div>
       {system === null ? (
-        <p class="quiet">
-          {box.state === "down" ? (
-            <>
-              last heard <Ago iso={box.last_seen} />
-            </>
-          ) : (
-            "no sample of the machine yet"
-          )}
-        </p>
+        box.state === "down" ? (
+          <Gone box={box} />
+        ) : (
+          <p class="quiet">no sample of the machine yet</p>
+        )
       ) : (
         <>
           <Meter
@@ -80,5 +80,33 @@ export function MachineCard({ box }: { box: LiveBox }) {
         </div>
       </dl>
     </li>
+  );
+}
+
+/** A box that is down may be one that never comes back. */
+function Gone({ box }: { box: LiveBox }) {
+  const [isAsked, setIsAsked] = useState(false);
+  return (
+    <div class="gone">
+      <p class="quiet">
+        last heard <Ago iso={box.last_seen} />
+      </p>
+      <button type="button" class="small danger" onClick={() => setIsAsked(true)}>
+        Forget<span class="sr-only"> {box.name}</span> …
+      </button>
+      {isAsked && (
+        <TypedConfirm
+          title={`Forget ${box.name}`}
+          text={`${box.name} is shown no more. What it did stays counted, and when it connects again it is known again.`}
+          typed={box.name}
+          act={`Forget ${box.name}`}
+          onConfirm={async () => {
+            await ask("DELETE", "/api/boxes/{name}", { params: { name: box.name } });
+            refreshNow();
+          }}
+          onClose={() => setIsAsked(false)}
+        />
+      )}
+    </div>
   );
 }
