@@ -11,7 +11,7 @@ import { startDemo } from "../support/demo.ts";
 const PAGES = ["overview", "requests", "request-detail", "models", "system", "chat", "settings"];
 const THEMES = ["light", "dark"] as const;
 const WIDTHS = [360, 1280, 3840];
-const TRAFFIC_MS = 60_000;
+const TRAFFIC_MS = 45_000;
 
 const folder = process.argv[2] ?? "screenshots";
 mkdirSync(folder, { recursive: true });
@@ -31,7 +31,9 @@ async function shoot(browser: Browser, theme: (typeof THEMES)[number], width: nu
   const context = await viewerOf(browser, { viewport: { width, height }, colorScheme: theme });
   const page = await context.newPage();
   for (const name of PAGES) {
-    await page.goto(`${demo.url}/#/${name.replace("overview", "").replace("request-detail", "requests?status=success")}`);
+    await page.goto(
+      `${demo.url}/#/${name.replace("overview", "").replace("request-detail", "requests?status=success").replace("chat", "chat?model=llama3.2:latest")}`,
+    );
     await page.locator(".page").waitFor();
     if (name === "request-detail") {
       await page
@@ -43,7 +45,8 @@ async function shoot(browser: Browser, theme: (typeof THEMES)[number], width: nu
     if (name === "chat" && (await page.locator(".message").count()) === 0) {
       await page.getByRole("textbox", { name: "Message" }).fill("What is a GPU good for, in one sentence?");
       await page.keyboard.press("Enter");
-      await page.getByRole("button", { name: "Copy the answer" }).waitFor();
+      // The demo has bad moments too: any end will do.
+      await page.locator('.message.assistant[aria-busy="false"]').waitFor();
     }
     await page.locator(".skeleton").first().waitFor({ state: "detached" });
     await sleep(1_000); // charts are drawn a moment after their data came
