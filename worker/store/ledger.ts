@@ -79,7 +79,7 @@ export class Ledger {
   /** @returns whether it is new; false for one that was counted before. */
   insert(record: RequestRecord, finishedMs: number): boolean {
     if (this.#forgotten.has(record.request_id)) return false;
-    const values = COLUMNS.map((column) => storedOf(record[column]));
+    const values = COLUMNS.map((column) => storedAs(record[column]));
     return this.#sql.exec(INSERT, finishedMs, ...values).toArray().length === 1;
   }
 
@@ -229,7 +229,7 @@ export class Ledger {
 }
 
 /** SQLite gives half a surrogate pair back as three characters: a text would be longer than a record's may be. */
-const storedOf = (value: RequestRecord[keyof RequestRecord]): string | number | null =>
+const storedAs = (value: RequestRecord[keyof RequestRecord]): string | number | null =>
   typeof value === "string" ? value.toWellFormed() : typeof value === "boolean" ? Number(value) : value;
 
 function logEntry({ request_id, started_at, ...rest }: RequestRecord): LogEntry {
