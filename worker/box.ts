@@ -50,6 +50,9 @@ const LOOK_EVERY_MS = 5_000;
 const READINGS_FRESH_MS = 2 * READINGS_LOOK_MS + 1_000;
 const READINGS_WAIT_MS = 400;
 
+/** A stream that lost its socket has a new one by then; a caller that is gone stops its Ollama within a second. */
+const ATTACH_AGAIN_MS = 500;
+
 /** Close codes of ours (4000-4999). The agent logs the reason. */
 const CLOSE_REPLACED = 4_000;
 const CLOSE_NAME_TAKEN = 4_009;
@@ -124,6 +127,8 @@ export class Box extends DurableObject<Bindings> {
     try {
       const frames = decodeFrames(message);
       if (attachment.agentId === null) this.#greet(socket, attachment, frames);
+      // Replaced: its words may not mix with those of the process that came after it. What it has in its spool comes again.
+      else if (socket !== this.#agentSocket()) return;
       else await this.#fromAgent(socket, attachment, frames, new Uint8Array(message));
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
@@ -145,8 +150,10 @@ export class Box extends DurableObject<Bindings> {
     if (this.#streams.get(attachment.id) === socket) this.#streams.delete(attachment.id);
     this.#attached?.delete(socket);
     // A Worker that ends a stream in order closes with 1000. Any other close is an invocation that died with its caller.
-    // Unless it has attached again: then only this socket was lost.
-    if (code !== 1000 && this.#streamSocket(attachment.id) === null) this.#cancel(attachment.id);
+    // Unless only this socket was lost: then it attaches again at once.
+    if (code === 1000) return;
+    await scheduler.wait(ATTACH_AGAIN_MS);
+    if (this.#streamSocket(attachment.id) === null) this.#cancel(attachment.id);
   }
 
   override async webSocketError(socket: WebSocket): Promise<void> {

@@ -33,7 +33,8 @@ export type EdgeFacts = { id: StreamId; box: string; open: Open };
 export type Ended =
   | { by: "agent" }
   | { by: "edge"; status: "error"; httpStatus: number; failure: FailureReason }
-  | { by: "edge"; status: "cancelled"; httpStatus: number };
+  /** `afterMs`: the agent may have the stream, and then knows more of it, so it gets so long to be first. */
+  | { by: "edge"; status: "cancelled"; httpStatus: number; afterMs: number };
 
 /** How the caller's answer begins. `length`: of the body, where it is known and no more than a promise. */
 export type Answer =
@@ -64,6 +65,12 @@ export type Acts = {
 
 const REDIAL_MS = 100;
 
+/** A record that the agent writes is in the ledger by then, unless its tunnel is lost. */
+const AGENT_FIRST_MS = 5_000;
+
+/** nginx's "client closed request". */
+const CLOSED_REQUEST = 499;
+
 /** Statuses whose answers have no body (RFC 9110). */
 const NULL_BODY = new Set([204, 205, 304]);
 
@@ -76,6 +83,8 @@ export class EdgeCore {
   #acts = nothing();
   #isAttached = true;
   #isAgentAway = false;
+  /** The agent said something of this stream: it has it. */
+  #isKnown = false;
   #graceEndsMs: number | null = null;
   // The request on its way to the box.
   #chunk: Uint8Array | null = null;
@@ -188,7 +197,10 @@ export class EdgeCore {
     if (this.#isStreaming) this.#acts.finish = "abandon";
     else this.#acts.answer = { kind: "unheard" };
     if (!isReached) this.#awaitAgent(nowMs);
-    this.#over(isReached ? { by: "agent" } : { by: "edge", status: "cancelled", httpStatus: this.#head?.status ?? 499 });
+    const httpStatus = this.#head?.status ?? CLOSED_REQUEST;
+    // What was sent to an agent that never answered may have been lost with all before it.
+    const isAgents = isReached && this.#isKnown;
+    this.#over(isAgents ? { by: "agent" } : { by: "edge", status: "cancelled", httpStatus, afterMs: isReached ? AGENT_FIRST_MS : 0 });
     return this.#done();
   }
 
@@ -387,6 +399,7 @@ export class EdgeCore {
 
   #heard(nowMs: number): void {
     this.#pulse.heardMs = nowMs;
+    this.#isKnown = true;
     this.#isAgentAway = false;
     this.#graceEndsMs = null;
   }

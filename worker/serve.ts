@@ -42,8 +42,8 @@ export async function serve(
   call: Call,
   bodyOf: () => Promise<CallBody>,
 ): Promise<Response> {
-  const record = (open: Open, outcome: Outcome) =>
-    waitUntil(theAggregator(env).ingest([edgeRecord({ ...call, open }, outcome, Date.now())]));
+  const record = (open: Open, outcome: Outcome, afterMs = 0) =>
+    waitUntil(ingestSurely(env, edgeRecord({ ...call, open }, outcome, Date.now()), afterMs));
   let { open } = call;
   try {
     const { bytes, model, stream } = await bodyOf();
@@ -55,8 +55,10 @@ export async function serve(
     const attachAgain = () => attach(env, box, id, true);
     const edge = new EdgeStream({ id, signal, open, body: bytes, box, pulse: pulseOf(box), attachAgain }, socket);
     const ended = edge.ended.then((end) => {
-      if (end.by === "edge")
-        record(open, { box, status: end.status, httpStatus: end.httpStatus, failure: end.status === "error" ? end.failure : null });
+      if (end.by === "agent") return;
+      const { status, httpStatus } = end;
+      if (status === "error") record(open, { box, status, httpStatus, failure: end.failure });
+      else record(open, { box, status, httpStatus, failure: null }, end.afterMs);
     });
     waitUntil(countStream(box, ended));
     waitUntil(edge.done);
@@ -100,6 +102,23 @@ async function attach(env: Bindings, box: string, id: string, isResume: boolean)
   const { error } = await answer.json<{ error?: { code?: string } }>();
   const reason = error?.code === "box_draining" || error?.code === "box_busy" ? error.code : "box_down";
   throw new GatewayError({ reason, box });
+}
+
+/** The Aggregator may be restarted, or moved, just now; counted twice is counted once. What the runtime grants an invocation after its caller left is half a minute. */
+const INGEST_WAITS_MS = [0, 250, 1_000, 4_000, 8_000];
+
+async function ingestSurely(env: Bindings, record: RequestRecord, afterMs: number): Promise<void> {
+  if (afterMs > 0) await scheduler.wait(afterMs);
+  let last: unknown;
+  for (const waitMs of INGEST_WAITS_MS) {
+    if (waitMs > 0) await scheduler.wait(waitMs);
+    try {
+      return void (await theAggregator(env).ingest([record]));
+    } catch (error) {
+      last = error;
+    }
+  }
+  console.error(JSON.stringify({ event: "record_lost", request_id: record.request_id, why: String(last).slice(0, 500) }));
 }
 
 type Outcome = { box: string | null; status: Status; httpStatus: number; failure: FailureReason | null };
