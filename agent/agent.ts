@@ -158,6 +158,7 @@ export class EdgeAgent {
     this.#keepsText = keep_text ?? false;
     this.#checkExporter(exporter_type);
     this.#outgoing.isOpen = true;
+    this.#streams.attach();
     if (this.#streams.isDraining) this.#outgoing.now(tunnelFrame(FrameType.drain));
     this.#sendReadings();
     this.#delivery.up();

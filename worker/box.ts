@@ -63,6 +63,8 @@ export type BoxLook = { isUp: boolean; isDraining: boolean; inFlight: number; qu
 export class Box extends DurableObject<Bindings> {
   readonly #streams = new Map<StreamId, WebSocket>();
   #attached: Set<WebSocket> | null = null;
+  /** Streams that lost their socket a moment ago: the socket that it was. */
+  readonly #orphans = new Map<StreamId, WebSocket>();
   #agent: WebSocket | null | undefined;
   #agentHeardMs = 0;
   #lookedMs = 0;
@@ -86,12 +88,13 @@ export class Box extends DurableObject<Bindings> {
     }
     const id = url.searchParams.get("stream") ?? "";
     const box = url.searchParams.get("box") ?? "";
-    if (url.searchParams.get("resume") !== "1") {
-      const refusal = this.#refusal(box);
-      if (refusal !== null) return errorResponse("api", refusal, id);
-    }
+    const isResume = url.searchParams.get("resume") === "1";
+    const refusal = isResume ? null : this.#refusal(box);
+    if (refusal !== null) return errorResponse("api", refusal, id);
     this.#accept(near, { kind: "stream", id }, ["stream", id]);
     this.#streams.set(id, near);
+    this.#orphans.delete(id);
+    if (isResume && this.#liveAgent() === null) sendTo(near, encodeFrames([streamFrame(FrameType.gone, id)]));
     this.#attachedStreams().add(near);
     return new Response(null, { status: 101, webSocket: far });
   }
@@ -152,8 +155,13 @@ export class Box extends DurableObject<Bindings> {
     // A Worker that ends a stream in order closes with 1000. Any other close is an invocation that died with its caller.
     // Unless only this socket was lost: then it attaches again at once.
     if (code === 1000) return;
+    const { id } = attachment;
+    if (this.#streamSocket(id) !== null) return;
+    this.#orphans.set(id, socket);
     await scheduler.wait(ATTACH_AGAIN_MS);
-    if (this.#streamSocket(attachment.id) === null) this.#cancel(attachment.id);
+    if (this.#orphans.get(id) !== socket) return;
+    this.#orphans.delete(id);
+    this.#cancel(id);
   }
 
   override async webSocketError(socket: WebSocket): Promise<void> {
@@ -279,7 +287,12 @@ export class Box extends DurableObject<Bindings> {
 
   #cancel(id: StreamId): void {
     const agent = this.#agentSocket();
-    const abort = streamFrame(FrameType.abort, id, 0, jsonBytes({ code: "caller_gone", message: "the caller's connection is gone" }));
+    const abort = streamFrame(
+      FrameType.abort,
+      id,
+      0,
+      jsonBytes({ code: "caller_gone", message: "the caller's connection is gone", presumed: true }),
+    );
     if (agent !== null) sendTo(agent, encodeFrames([abort]));
   }
 

@@ -28,12 +28,12 @@ export type EdgeFacts = { id: StreamId; box: string; open: Open };
 
 /**
  * How a stream ended, and who keeps the record. The agent does, when it had the stream to its end;
- * else the edge must.
+ * else the edge must: also of a cancelled one, since the word of it may be lost on the way.
  */
 export type Ended =
   | { by: "agent" }
   | { by: "edge"; status: "error"; httpStatus: number; failure: FailureReason }
-  /** `afterMs`: the agent may have the stream, and then knows more of it, so it gets so long to be first. */
+  /** `afterMs`: an agent that got the word knows more, so it gets so long to be first. */
   | { by: "edge"; status: "cancelled"; httpStatus: number; afterMs: number };
 
 /** How the caller's answer begins. `length`: of the body, where it is known and no more than a promise. */
@@ -65,6 +65,9 @@ export type Acts = {
 
 const REDIAL_MS = 100;
 
+/** How long a stream that is over waits, once there is a Box to be told, for the word that it has no agent. */
+const LAST_WORD_MS = 1_000;
+
 /** A record that the agent writes is in the ledger by then, unless its tunnel is lost. */
 const AGENT_FIRST_MS = 5_000;
 
@@ -83,8 +86,6 @@ export class EdgeCore {
   #acts = nothing();
   #isAttached = true;
   #isAgentAway = false;
-  /** The agent said something of this stream: it has it. */
-  #isKnown = false;
   #graceEndsMs: number | null = null;
   // The request on its way to the box.
   #chunk: Uint8Array | null = null;
@@ -147,7 +148,7 @@ export class EdgeCore {
   received(message: ArrayBuffer | Uint8Array, nowMs: number): Acts {
     try {
       for (const frame of decodeFrames(message)) {
-        if (this.#isOver) this.#afterTheEnd(frame);
+        if (this.#isOver) this.#afterTheEnd(frame, nowMs);
         else this.#take(frame, nowMs);
       }
     } catch (error) {
@@ -198,9 +199,7 @@ export class EdgeCore {
     else this.#acts.answer = { kind: "unheard" };
     if (!isReached) this.#awaitAgent(nowMs);
     const httpStatus = this.#head?.status ?? CLOSED_REQUEST;
-    // What was sent to an agent that never answered may have been lost with all before it.
-    const isAgents = isReached && this.#isKnown;
-    this.#over(isAgents ? { by: "agent" } : { by: "edge", status: "cancelled", httpStatus, afterMs: isReached ? AGENT_FIRST_MS : 0 });
+    this.#over({ by: "edge", status: "cancelled", httpStatus, afterMs: isReached ? AGENT_FIRST_MS : 0 });
     return this.#done();
   }
 
@@ -219,9 +218,14 @@ export class EdgeCore {
   }
 
   /** There is a new socket to the Box. */
-  attached(): Acts {
+  attached(nowMs: number): Acts {
     this.#isAttached = true;
-    this.#back();
+    this.#isAgentAway = false; // or the Box says so
+    if (!this.#isOver) this.#askResume();
+    else if (this.#lastWord !== null) {
+      this.#say(this.#lastWord);
+      this.#graceEndsMs = nowMs + LAST_WORD_MS; // the Box says so when there is no agent
+    }
     return this.#done();
   }
 
@@ -267,15 +271,20 @@ export class EdgeCore {
       case FrameType.gone:
         return this.#awaitAgent(nowMs);
       case FrameType.back:
-        return this.#back();
+        this.#isAgentAway = false; // the grace period goes on until it is heard
+        return this.#askResume();
       default:
         throw new FrameError(`${typeName(frame.type)} on a stream`);
     }
   }
 
   /** Of a stream that is over only one thing still matters: that there is an agent to be told. */
-  #afterTheEnd({ type }: Frame): void {
-    if (type === FrameType.back) this.#back();
+  #afterTheEnd({ type }: Frame, nowMs: number): void {
+    if (this.#lastWord === null) return;
+    if (type === FrameType.gone) this.#graceEndsMs = nowMs + GRACE_MS;
+    if (type !== FrameType.back) return;
+    this.#say(this.#lastWord);
+    this.#letGo();
   }
 
   #accept(frame: Frame): void {
@@ -399,20 +408,13 @@ export class EdgeCore {
 
   #heard(nowMs: number): void {
     this.#pulse.heardMs = nowMs;
-    this.#isKnown = true;
     this.#isAgentAway = false;
     this.#graceEndsMs = null;
   }
 
-  /** There may be a way to the agent again. */
-  #back(): void {
-    if (!this.#isOver) return this.#askResume();
-    if (this.#lastWord === null) return;
-    this.#say(this.#lastWord);
-    this.#letGo();
-  }
-
+  /** With what was consumed: an acknowledgement that was lost is not sent again by itself, and the other end may be waiting for room. */
   #askResume(): void {
+    if (this.#receiver.consumed > 0) this.#acknowledge();
     this.#say(streamFrame(FrameType.resume, this.#facts.id, this.#receiver.next));
   }
 

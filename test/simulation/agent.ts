@@ -133,6 +133,7 @@ export class AgentProcess {
         this.#isUp = true;
         this.#backoff.up(this.#heardMs);
         this.#outgoing.isOpen = true;
+        this.streams.attach();
         this.#delivery.up();
       } else if (frame.type === FrameType.recorded) this.#delivery.confirmed(parsePayload(Recorded, frame.payload).position);
       else this.streams.receive(frame);

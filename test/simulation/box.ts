@@ -33,6 +33,7 @@ export class SimulatedBox {
   #agents: AgentSocket[] = [];
   #agent: AgentSocket | null = null;
   #streams = new Map<string, End>();
+  #orphans = new Map<string, End>();
 
   constructor(schedule: Schedule, ingest: Ingest) {
     this.#schedule = schedule;
@@ -50,10 +51,12 @@ export class SimulatedBox {
   attach(end: End, id: string, isResume: boolean): boolean {
     if (!isResume && this.#liveAgent() === null) return false;
     this.#streams.set(id, end);
+    this.#orphans.delete(id);
+    if (isResume && this.#liveAgent() === null) end.send(encodeFrames([streamFrame(FrameType.gone, id)]));
     end.onMessage = (message) => this.#liveAgent()?.end.send(message);
     end.onClose = (code) => {
       if (this.#streams.get(id) === end) this.#streams.delete(id);
-      if (code !== 1000) this.#schedule.after(ATTACH_AGAIN_MS, () => !this.#streams.has(id) && this.#cancel(id));
+      if (code !== 1000 && !this.#streams.has(id)) this.#orphaned(id, end);
     };
     return true;
   }
@@ -64,6 +67,7 @@ export class SimulatedBox {
     this.#agents = [];
     this.#agent = null;
     this.#streams = new Map();
+    this.#orphans = new Map();
   }
 
   #fromAgent(socket: AgentSocket, message: Message): void {
@@ -118,8 +122,18 @@ export class SimulatedBox {
     return null;
   }
 
+  #orphaned(id: string, end: End): void {
+    const orphans = this.#orphans; // of this life of the object
+    orphans.set(id, end);
+    this.#schedule.after(ATTACH_AGAIN_MS, () => {
+      if (orphans !== this.#orphans || orphans.get(id) !== end) return;
+      orphans.delete(id);
+      this.#cancel(id);
+    });
+  }
+
   #cancel(id: string): void {
-    const abort = streamFrame(FrameType.abort, id, 0, jsonBytes({ code: "caller_gone", message: "the caller's connection is gone" }));
+    const abort = streamFrame(FrameType.abort, id, 0, jsonBytes({ code: "caller_gone", message: "gone", presumed: true }));
     this.#agent?.end.send(encodeFrames([abort]));
   }
 

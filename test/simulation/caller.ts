@@ -201,7 +201,7 @@ export class Call {
     if (end === null) return this.#do(this.#core.refused());
     this.#end = end;
     this.#listen(end);
-    this.#do(this.#core.attached());
+    this.#do(this.#core.attached(this.#world.schedule.nowMs));
   }
 
   #lookInTime(): void {

@@ -2,7 +2,7 @@
  * The world: callers, an edge, a Box, an agent, an Ollama, a disk and a ledger, on one schedule, made
  * from a seed; faults of every kind in its first minute; and what must hold, at each step and at the end.
  */
-import { STREAMS_PER_BOX_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
+import { NOTICE_MS, STREAMS_PER_BOX_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
 import type { Open } from "../../protocol/messages.ts";
 import { RequestRecord } from "../../protocol/records.ts";
 import type { Ended } from "../../worker/edge-core.ts";
@@ -29,6 +29,8 @@ const STEPS_MAX = 500_000;
 /** Once there is a way to the agent, and nothing happens to it, a call whose caller left stops its Ollama within this. */
 const CANCEL_MS = 1_000;
 const SAMPLE_MS = 250;
+/** An agent that is back gives up what it is not asked for within this. */
+const UNWANTED_MS = 8_000;
 
 /** What does not hold, in the world of one seed. */
 export class Broken extends Error {
@@ -69,6 +71,7 @@ class World {
   #skewMs = 0;
   #needsTurn = false;
   readonly #killsMs: number[] = [];
+  readonly #swallowsMs: number[] = [];
   /** Whether the tunnel was up, and how much had happened until then. */
   readonly #samples: { atMs: number; isUp: boolean; faults: number }[] = [];
   #steps = 0;
@@ -131,6 +134,8 @@ class World {
   #killAgent(why: string): void {
     this.#tell(`agent killed: ${why}`);
     this.#killsMs.push(this.#schedule.nowMs);
+    // What the disk would not take goes with the process: see the head of agent/spool.ts.
+    if (this.#agent?.spool.isBehind) this.#excuseUnrecorded("killed while its disk was full");
     this.#agent?.kill();
     this.#agent = null;
     this.#schedule.after(this.#chance.between(5, 8_000), () => this.#startAgent());
@@ -249,15 +254,13 @@ class World {
     };
     return {
       cutTunnel: () => this.#tunnel?.cut(),
-      swallow: () => {
-        if (this.#tunnel !== null) this.#tunnel.swallows = true;
-      },
+      swallow: () => this.#swallow(),
       cutPath: () => {
         this.#tunnel?.cut();
         pathDown(10, chance.isLikely(0.2) ? 45_000 : 10_000);
       },
       swallowPath: () => {
-        if (this.#tunnel !== null) this.#tunnel.swallows = true;
+        this.#swallow();
         pathDown(10, 40_000);
       },
       cutCaller: () => chance.pick([...this.#links.values()])?.cut(),
@@ -295,6 +298,11 @@ class World {
         });
       },
     };
+  }
+
+  #swallow(): void {
+    if (this.#tunnel !== null) this.#tunnel.swallows = true;
+    this.#swallowsMs.push(this.#schedule.nowMs);
   }
 
   #killWorker(): void {
@@ -363,7 +371,8 @@ class World {
     if (exchanges.length > 1 && excuse === null) this.#broken(`${id}: Ollama was asked ${exchanges.length} times`);
     for (const exchange of exchanges) {
       if (call.leftMs !== null && (excuse === null || !excuse.startsWith("the Worker"))) {
-        const dueMs = this.#reachableMs(call.leftMs) + CANCEL_MS;
+        // The word may be lost on a link that swallows; then the agent is not asked for the stream when it is back.
+        const dueMs = Math.max(this.#reachableMs(call.leftMs) + CANCEL_MS, this.#swallowedMs(call.leftMs));
         if (exchange.overMs === null || exchange.overMs > dueMs)
           this.#broken(`${id}: left at ${call.leftMs}, its exchange over at ${exchange.overMs}, due at ${dueMs}`);
       }
@@ -378,13 +387,19 @@ class World {
   }
 
   /** When, after that, the agent could be told for some time. */
-  #reachableMs(fromMs: number): number {
-    const some = Math.ceil(CANCEL_MS / SAMPLE_MS) + 1;
+  #reachableMs(fromMs: number, forMs = CANCEL_MS): number {
+    const some = Math.ceil(forMs / SAMPLE_MS) + 1;
     const at = this.#samples.findIndex(
       ({ atMs, faults }, index) =>
         atMs >= fromMs && this.#samples.slice(index, index + some).every((later) => later.isUp && later.faults === faults),
     );
     return this.#samples[at]?.atMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** When a stream ends that nobody comes back for, if its last word went into a link that swallowed it. */
+  #swallowedMs(fromMs: number): number {
+    const isLost = this.#swallowsMs.some((atMs) => Math.abs(atMs - fromMs) < NOTICE_MS + 1_000);
+    return isLost ? this.#reachableMs(fromMs + NOTICE_MS, UNWANTED_MS) + UNWANTED_MS : 0;
   }
 
   #isRecorded(id: string): boolean {
