@@ -49,7 +49,9 @@ export class AgentProcess {
     this.#agentId = agentId;
     this.#after = (ms, run) => schedule.after(ms, () => this.#isAlive && run());
     const log = (_level: string, event: string) => world.onLog(event);
-    this.spool = Spool.open("spool", { now: world.wallMs, log, disk: disk.of(this.#after, world.onSynced), after: this.#after });
+    // What waits for a sync goes on in the same step: a process that is killed in the next one must be over.
+    const after: After = (ms, run) => this.#after(ms, () => void [run(), world.onSynced()]);
+    this.spool = Spool.open("spool", { now: world.wallMs, log, disk: disk.of(after), after });
     const turns = { atEnd: (run: () => void) => void this.#after(0, run), after: this.#after };
     this.#outgoing = new Outgoing((message) => this.#end?.send(message), turns);
     this.#delivery = new Delivery({

@@ -20,7 +20,7 @@ export class SimulatedDisk {
   }
 
   /** The disk as one process sees it. @param after  of that process: what it waits for ends with it */
-  of(after: After, onSynced: () => void): SpoolDisk {
+  of(after: After): SpoolDisk {
     return {
       list: () => [...this.#files].map(([path, { size }]) => ({ name: basename(path), size })),
       create: (path) => {
@@ -56,7 +56,6 @@ export class SimulatedDisk {
           const isFailed = this.isFull && this.#chance.isLikely(0.2);
           if (!isFailed) file.syncedBytes = Math.max(file.syncedBytes, Math.min(size, file.size));
           done(isFailed ? new Error("EIO") : null);
-          onSynced();
         });
       },
       syncNow: (fd) => {

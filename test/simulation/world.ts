@@ -29,6 +29,8 @@ const STEPS_MAX = 500_000;
 /** Once there is a way to the agent, and nothing happens to it, a call whose caller left stops its Ollama within this. */
 const CANCEL_MS = 1_000;
 const SAMPLE_MS = 250;
+/** What was sent so shortly before a cut, or before it was noticed, may be lost. */
+const IN_FLIGHT_MS = 250;
 /** An agent that is back gives up what it is not asked for within this. */
 const UNWANTED_MS = 8_000;
 
@@ -72,6 +74,7 @@ class World {
   #needsTurn = false;
   readonly #killsMs: number[] = [];
   readonly #swallowsMs: number[] = [];
+  readonly #cutsMs: number[] = [];
   /** Whether the tunnel was up, and how much had happened until then. */
   readonly #samples: { atMs: number; isUp: boolean; faults: number }[] = [];
   #steps = 0;
@@ -238,6 +241,7 @@ class World {
       this.#schedule.after(chance.between(0, FAULTS_UNTIL_MS), () => {
         this.#faults++;
         this.#tell(`fault: ${kind}`);
+        if (/cut|Box/.test(kind)) this.#cutsMs.push(this.#schedule.nowMs);
         kinds[kind]?.();
       });
     }
@@ -398,7 +402,8 @@ class World {
 
   /** When a stream ends that nobody comes back for, if its last word went into a link that swallowed it. */
   #swallowedMs(fromMs: number): number {
-    const isLost = this.#swallowsMs.some((atMs) => Math.abs(atMs - fromMs) < NOTICE_MS + 1_000);
+    const near = (ms: number) => (atMs: number) => Math.abs(atMs - fromMs) < ms;
+    const isLost = this.#swallowsMs.some(near(NOTICE_MS + 1_000)) || this.#cutsMs.some(near(IN_FLIGHT_MS));
     return isLost ? this.#reachableMs(fromMs + NOTICE_MS, UNWANTED_MS) + UNWANTED_MS : 0;
   }
 

@@ -5,7 +5,7 @@ import { SYSTEM_RANGES, SYSTEM_ROUTES } from "../../protocol/api/system.ts";
 import { theAggregator } from "../aggregator-stub.ts";
 import { serveRoute } from "../api-route.ts";
 import type { Env } from "../bindings.ts";
-import { boxHealth } from "../boxes.ts";
+import { boxHealth, problemsOf } from "../boxes.ts";
 import { look } from "../fleet.ts";
 import { upNames } from "../registered.ts";
 import { inForce, settingsOf } from "../settings.ts";
@@ -45,11 +45,7 @@ async function healthOf(env: Env["Bindings"]): Promise<Health> {
   const isUp = upNames(live);
   const problems: string[] = [];
   if (boxes.length === 0) problems.push("no box has ever connected");
-  for (const { name, readings } of boxes) {
-    if (!isUp.has(name)) problems.push(`box ${name} is not connected`);
-    else if (readings?.inventory.reachable === false)
-      problems.push(`the Ollama of box ${name} does not answer: ${readings.inventory.error ?? "unknown"}`);
-  }
+  for (const box of boxes) problems.push(...problemsOf(box, isUp.has(box.name)));
   const deployed = settingsOf(env);
   if (!inForce(deployed, settings).enableInstrumentation) problems.push("instrumentation is off: calls are served, and not recorded");
   if (deployed.exporterType !== "none") problems.push(`EXPORTER_TYPE is ${deployed.exporterType}, but this version writes to no store`);
