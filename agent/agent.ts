@@ -57,6 +57,8 @@ export class EdgeAgent {
   #isUp = false;
   #readingsTimer: NodeJS.Timeout | null = null;
   #lookUntilMs = 0;
+  /** What the edge's clock said, and when that was, monotonic ms. */
+  #edgeClock: { edgeMs: number; atMs: number } | null = null;
   #watch: NodeJS.Timeout | null = null;
   #whenIdle: (() => void) | null = null;
 
@@ -117,6 +119,15 @@ export class EdgeAgent {
     return this.#keepsText;
   }
 
+  /**
+   * The time by which requests are stamped that no edge has stamped, unix ms: the edge's, as far as it
+   * is known, since a record is sorted, shown and kept by it. This machine's own clock may be off by months.
+   */
+  wallClockMs(): number {
+    if (this.#edgeClock === null) return Date.now();
+    return Math.floor(this.#edgeClock.edgeMs + performance.now() - this.#edgeClock.atMs);
+  }
+
   /** A request is finished: its record leaves with the next batch, and what it changed here is told. */
   requestOver(endpoint: string): void {
     if (changesModels(endpoint)) void this.#inventory.refresh();
@@ -153,8 +164,9 @@ export class EdgeAgent {
     this.#spool.close();
   }
 
-  #up({ keep_text, exporter_type }: Welcome): void {
+  #up({ keep_text, exporter_type, now_ms }: Welcome): void {
     this.#isUp = true;
+    this.#edgeClock = { edgeMs: now_ms, atMs: performance.now() };
     this.#keepsText = keep_text ?? false;
     this.#checkExporter(exporter_type);
     this.#outgoing.isOpen = true;

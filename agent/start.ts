@@ -49,8 +49,9 @@ async function startAgent(config: AgentConfig, { listen, ...options }: BoxOption
   const { box, edgeUrl, ollamaUrl, stateDir, simulated } = config;
   const spool = Spool.open(`${stateDir}/spool`, { now: Date.now, log });
   const keepsText = () => agent.keepsText;
+  const wallClock = () => agent.wallClockMs();
   const onOver = (endpoint: string) => agent.requestOver(endpoint);
-  const listener = listen === null ? null : new Listener({ ...CLOCKS, box, ollamaUrl, spool, log, keepsText, onOver });
+  const listener = listen === null ? null : new Listener({ ...CLOCKS, wallClock, box, ollamaUrl, spool, log, keepsText, onOver });
   const agent = new EdgeAgent(config, agentIdIn(stateDir), spool, log, { ...options, listener });
   let address: ListenAddress | null = null;
   try {

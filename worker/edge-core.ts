@@ -253,6 +253,7 @@ export class EdgeCore {
   }
 
   #take(frame: Frame, nowMs: number): void {
+    if (frame.stream !== this.#facts.id) throw new FrameError(`a frame of stream ${frame.stream}`);
     switch (frame.type) {
       case FrameType.head:
       case FrameType.data:
