@@ -168,6 +168,7 @@ export class EdgeAgent {
     this.#keepsText = keep_text ?? false;
     this.#checkExporter(exporter_type);
     this.#outgoing.isOpen = true;
+    this.#streams.attach();
     if (this.#streams.isDraining) this.#outgoing.now(tunnelFrame(FrameType.drain));
     this.#sendReadings();
     this.#delivery.up();
@@ -226,6 +227,7 @@ export class EdgeAgent {
         requests: this.#isLookedAt ? this.#oldestRequests() : [],
         local_in_flight: this.#listener?.inFlight ?? 0,
         spooled: this.#spool.pending,
+        lost: this.#spool.lost,
       }),
     );
     const pace = this.#isLookedAt ? READINGS_LOOK_MS : READINGS_IDLE_MS;

@@ -17,7 +17,7 @@ import type { Spool } from "./spool.ts";
 
 export type MeasuringShell = {
   box: string;
-  ollama: OllamaClient;
+  ollama: Pick<OllamaClient, "send">;
   /** Null: nothing is measured and nothing recorded, and every body passes as it is. */
   spool: Spool | null;
   /** Monotonic milliseconds. */

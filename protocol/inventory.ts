@@ -80,6 +80,8 @@ export const Readings = z.object({
   requests: z.array(OpenRequest).max(OPEN_REQUESTS_MAX).default([]),
   /** Records in the spool that the edge has not confirmed. */
   spooled: z.int().nonnegative(),
+  /** Records that it lost since it started: its disk failed for longer than its memory holds. */
+  lost: z.int().nonnegative().nullable().default(null),
 });
 export type Readings = z.infer<typeof Readings>;
 

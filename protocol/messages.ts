@@ -106,6 +106,8 @@ export const Abort = z.object({
     "bad_request", // agent → edge: an OPEN that this agent refuses
   ]),
   message: z.string().max(2_100),
+  /** With `caller_gone`: nobody said so, but the stream's socket is gone. Absent: the caller was seen to leave. */
+  presumed: z.boolean().optional(),
 });
 export type Abort = z.infer<typeof Abort>;
 export type AbortCode = Abort["code"];

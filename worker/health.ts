@@ -2,7 +2,7 @@
 import type { Health } from "../protocol/api/fleet.ts";
 import { theAggregator } from "./aggregator-stub.ts";
 import type { Bindings } from "./bindings.ts";
-import { boxHealth } from "./boxes.ts";
+import { boxHealth, problemsOf } from "./boxes.ts";
 import { type Live, upNames } from "./registered.ts";
 import { inForce, settingsOf } from "./settings.ts";
 import { VERSION } from "./version.ts";
@@ -14,11 +14,7 @@ export async function healthOf(env: Bindings, live: Live): Promise<Health> {
   const isUp = upNames(live);
   const problems: string[] = [];
   if (boxes.length === 0) problems.push("no box has ever connected");
-  for (const { name, readings } of boxes) {
-    if (!isUp.has(name)) problems.push(`box ${name} is not connected`);
-    else if (readings?.inventory.reachable === false)
-      problems.push(`the Ollama of box ${name} does not answer: ${readings.inventory.error ?? "unknown"}`);
-  }
+  for (const box of boxes) problems.push(...problemsOf(box, isUp.has(box.name)));
   if (!inForce(settingsOf(env), settings).enableInstrumentation)
     problems.push("instrumentation is off: calls are served, and not recorded");
   problems.push(...stores.problems);

@@ -60,6 +60,7 @@ function pointOf(cell: Cell, start: number, elapsedSeconds: number): HistoryPoin
     requests: cell.total,
     errors: cell.requests.error,
     cancelled: cell.requests.cancelled,
+    resumes: cell.resumes,
     tokens: cell.tokens,
     ...percentilesOf(cell),
   };

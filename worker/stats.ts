@@ -39,6 +39,7 @@ export function currentStats({ nowMs, sinceMs, lifetime, lastHour, tokensPerSeco
     models_in_use: hour.map(({ model }) => model).filter((model) => model !== NO_MODEL && model !== OTHER),
     uptime_seconds: Math.floor((nowMs - sinceMs) / 1_000),
     total_cancelled: all.requests.cancelled,
+    total_resumes: all.resumes,
     tokens_per_second: rounded(tokensPerSecond),
     error_rate: all.errorRate,
     queue_depth: depths.length === 0 ? null : total(depths),

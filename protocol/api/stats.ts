@@ -20,6 +20,7 @@ export const CurrentStats = z
     uptime_seconds: z.number(),
     // ours
     total_cancelled: count.describe("callers that went away; none of the errors"),
+    total_resumes: count.describe("times that a request went on after the tunnel to its box had been cut"),
     tokens_per_second: figure.describe("completion tokens per second over the last minute"),
     error_rate: rate,
     queue_depth: count.nullable().describe("requests that Ollama has not begun to answer"),
@@ -48,6 +49,7 @@ export const HistoryPoint = z
     requests: count,
     errors: count,
     cancelled: count,
+    resumes: count.describe("times that a request went on after the tunnel to its box had been cut"),
     tokens: count,
     latency_p50_ms: figure,
     latency_p95_ms: figure,

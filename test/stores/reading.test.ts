@@ -125,7 +125,9 @@ test.each(SPANS)("history: %s", async (_what, span, filter) => {
       const like = expected[index];
       for (const [field, value] of Object.entries(point)) {
         const other: unknown = like?.[field as keyof HistoryPoint];
-        if (!percentiles.test(field)) expect(value, `${name} ${field}`).toEqual(other);
+        // The sum of many numbers depends on their order in its last digits, and so the rounding.
+        if (field === "avg_latency_ms" && typeof value === "number") expect(Math.abs(value - Number(other)), field).toBeLessThan(0.02);
+        else if (!percentiles.test(field)) expect(value, `${name} ${field}`).toEqual(other);
         // Of few values, which of two neighbours a percentile is depends on the rule.
         else expect(value === null, `${name} ${field}`).toBe(other === null);
       }

@@ -112,5 +112,6 @@ export function readingsOf(
     requests: [],
     queued: 0,
     spooled: 3,
+    lost: 0,
   };
 }

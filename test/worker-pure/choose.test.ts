@@ -35,6 +35,7 @@ const box = (
     requests: [],
     queued: 0,
     spooled: 0,
+    lost: null,
   },
 });
 const choose = (boxes: Candidate[], wanted: string | null, open: Record<string, number> = {}) =>

@@ -152,7 +152,7 @@ export class ClickHouseStore implements Store {
       ...(clearedMs === null ? [] : ["minute > {cleared:DateTime('UTC')}"]),
     ];
     const query = `SELECT intDiv(toUnixTimestamp(minute) - {from:UInt32}, {step:UInt32}) AS bucket,
-        sum(successes) AS successes, sum(errors) AS errors, sum(cancelled) AS cancelled,
+        sum(successes) AS successes, sum(errors) AS errors, sum(cancelled) AS cancelled, sum(resumes) AS resumes,
         sum(prompt_tokens) AS prompt_tokens, sum(completion_tokens) AS completion_tokens,
         sum(latency_count) AS latency_count, sum(latency_ms_sum) AS latency_ms_sum,
         quantilesDDMerge(0.005, 0.5, 0.95, 0.99)(latency_ms) AS latency, quantilesDDMerge(0.005, 0.5, 0.95, 0.99)(ttft_ms) AS ttft,

@@ -133,7 +133,7 @@ export class PostgresStore implements Store {
     const query = `SELECT to_json(summed) AS json FROM (
         SELECT floor((extract(epoch FROM finished_at) - $1::double precision) / $3::double precision) AS bucket,
           count(*) FILTER (WHERE status = 'success') AS successes, count(*) FILTER (WHERE status = 'error') AS errors,
-          count(*) FILTER (WHERE status = 'cancelled') AS cancelled,
+          count(*) FILTER (WHERE status = 'cancelled') AS cancelled, coalesce(sum(resumed), 0) AS resumes,
           coalesce(sum(prompt_tokens) FILTER (WHERE is_inference), 0) AS prompt_tokens,
           coalesce(sum(completion_tokens) FILTER (WHERE is_inference), 0) AS completion_tokens,
           count(*) FILTER (WHERE is_inference) AS latency_count, coalesce(sum(latency_ms) FILTER (WHERE is_inference), 0) AS latency_ms_sum,
