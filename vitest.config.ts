@@ -2,19 +2,30 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 /**
- * Four layers. `unit`: pure code and Node programs. `workerd`: Durable Objects and routes in the
- * real runtime. `stores`: the same, with the real ClickHouse and Postgres. `e2e`: real processes,
- * real sockets, real client SDKs.
+ * Six layers. `unit`: pure code and Node programs. `workerd`: Durable Objects and routes in the
+ * real runtime. `stores`: the same, with the real ClickHouse and Postgres. `browser`: the page in a real
+ * one, on a running edge. `e2e`: real processes, real sockets, real client SDKs. `faults`: those processes
+ * killed, cut off and starved; a slice of what `npm run test:faults` does.
  */
 export default defineConfig({
   test: {
     // A newcomer reads this output: what passed need not talk.
     silent: "passed-only",
     projects: [
-      { test: { name: "unit", include: ["test/{protocol,agent,worker-pure,local,monitoring}/**/*.test.ts", "test/*.test.ts"] } },
+      { test: { name: "unit", include: ["test/{protocol,agent,worker-pure,dashboard,local,monitoring}/**/*.test.ts", "test/*.test.ts"] } },
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: { AUTH_MODE: "open" } } })],
         test: { name: "workerd", include: ["test/worker/**/*.test.ts"] },
+      },
+      {
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          globalSetup: "test/browser/setup.ts",
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
       },
       {
         plugins: [
@@ -32,6 +43,9 @@ export default defineConfig({
         },
       },
       { test: { name: "e2e", include: ["test/e2e/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false } },
+      {
+        test: { name: "faults", include: ["test/faults/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 60_000, fileParallelism: false },
+      },
     ],
   },
 });

@@ -42,8 +42,12 @@ export async function serve(
   call: Call,
   bodyOf: () => Promise<CallBody>,
 ): Promise<Response> {
-  const record = (open: Open, outcome: Outcome) =>
-    waitUntil(theAggregator(env).ingest([edgeRecord({ ...call, open }, outcome, Date.now())]));
+  // Resolves when it is in the ledger, or cannot be. Also for a caller that does not wait for it.
+  const record = async (open: Open, outcome: Outcome) => {
+    const ingested = theAggregator(env).ingest([edgeRecord({ ...call, open }, outcome, Date.now())]);
+    waitUntil(ingested);
+    await ingested.catch(() => {}); // an Aggregator that fails must not fail the answer too
+  };
   let { open } = call;
   try {
     const { bytes, model, stream } = await bodyOf();
@@ -54,19 +58,21 @@ export async function serve(
     const { id, signal } = call;
     const attachAgain = () => attach(env, box, id, true);
     const edge = new EdgeStream({ id, signal, open, body: bytes, box, pulse: pulseOf(box), attachAgain }, socket);
-    const ended = edge.ended.then((end) => {
+    const ended = edge.ended.then(async (end) => {
       if (end.by === "edge")
-        record(open, { box, status: end.status, httpStatus: end.httpStatus, failure: end.status === "error" ? end.failure : null });
+        await record(open, { box, status: end.status, httpStatus: end.httpStatus, failure: end.status === "error" ? end.failure : null });
     });
     waitUntil(countStream(box, ended));
     waitUntil(edge.done);
     const answer = await edge.response;
+    // What only the edge knows is recorded before it is told: killed in between, there would be an answer without a record.
+    if (edge.hasEnded) await ended;
     answer.headers.set("x-request-id", call.id);
     answer.headers.set("x-box", box);
     return answer;
   } catch (error) {
     const failure: FailureReason = error instanceof GatewayError ? error.failure : { reason: "internal" };
-    record(open, { box: null, status: "error", httpStatus: tellCaller(failure).status, failure });
+    await record(open, { box: null, status: "error", httpStatus: tellCaller(failure).status, failure });
     throw error;
   }
 }

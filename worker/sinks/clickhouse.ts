@@ -108,17 +108,28 @@ export class ClickHouseStore implements Store {
   async deleteOld(): Promise<void> {}
 
   async logs(filter: LogFilter): Promise<Logs> {
-    const { limit, offset = 0, cursor, model, status, box, clearedMs } = filter;
+    const { limit, offset = 0, cursor, model, status, box, id, key, q, since, until, clearedMs } = filter;
+    const holdsText = ["prompt", "response", "error_message"].map((column) => `positionCaseInsensitiveUTF8(${column}, {q:String}) > 0`);
     const conditions = [
       ...(model === undefined ? [] : ["model IN {models:Array(String)}"]),
       ...(status === undefined ? [] : ["status = {status:String}"]),
       ...(box === undefined ? [] : ["box = {box:String}"]),
+      ...(id === undefined ? [] : ["request_id = {id:String}"]),
+      ...(key === undefined ? [] : ["key_id = {key:String}"]),
+      ...(q === undefined ? [] : [`(${holdsText.join(" OR ")})`]),
+      ...(since === undefined ? [] : ["timestamp >= fromUnixTimestamp64Milli({sinceMs:Int64})"]),
+      ...(until === undefined ? [] : ["timestamp < fromUnixTimestamp64Milli({untilMs:Int64})"]),
       ...(clearedMs === null ? [] : ["finished_at > fromUnixTimestamp64Milli({clearedMs:Int64})"]),
     ];
     const parameters = {
       models: spellingsOf(model ?? ""),
       status: status ?? "",
       box: box ?? "",
+      id: id ?? "",
+      key: key ?? "",
+      q: q ?? "",
+      sinceMs: Date.parse(since ?? "") || 0,
+      untilMs: Date.parse(until ?? "") || 0,
       clearedMs: clearedMs ?? 0,
       cursor: cursor ?? "",
     };
