@@ -30,13 +30,14 @@ function someRecords(): RequestRecord[] {
         endpoint: pick(["/api/chat", "/v1/chat/completions", "/api/tags"]),
         prompt_tokens: pick([null, 3, 50]),
         completion_tokens: pick([null, 0, 200]),
-        latency_ms: Math.round(random() * 90_000 * 100) / 100,
+        // Whole: a sum of fractions depends on its order.
+        latency_ms: Math.round(random() * 90_000),
         ttft_ms: pick([null, Math.round(random() * 1_000)]),
-        throttled: undefined,
         energy_j: pick([null, 12.5]),
+        prompt: pick(["Hello", 'Die strasse" \\ dort', "x".repeat(5_000)]),
         error_message: pick([null, "it broke"]),
-        key_id: [null, "caller", "admin"][n % 3],
-      } as Partial<RequestRecord>,
+        key_id: pick([null, "caller", "admin"]),
+      },
       n,
     ),
   );
@@ -74,6 +75,7 @@ const PAGES: [what: string, page: LogsPage][] = [
   ["one id", { limit: 10, id: records[17]?.request_id }],
   ["some time", { limit: 1_000, since: new Date(NOW - 2_400_000).toISOString(), until: new Date(NOW - 1_200_000).toISOString() }],
   ["short texts", { limit: 5, texts: "short" }],
+  ["those that hold a text, however it is written", { limit: 1_000, q: 'STRASSE" \\' }],
   ["a model that nobody called", { limit: 10, model: `'"\\{}$1;--` }],
   ["what is beyond the last", { limit: 10, offset: 10_000 }],
 ];

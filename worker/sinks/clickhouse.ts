@@ -22,6 +22,7 @@ import {
   type Clearing,
   type HistoryFilter,
   type LogFilter,
+  STATEMENT_MS,
   type Store,
   StoreError,
   storeErrorOf,
@@ -189,6 +190,8 @@ const clientOf = ({ url, user, password }: ClickHouseSettings, database: string)
     application: "ollama-edge-serve",
     // It would print what it sends.
     log: { level: ClickHouseLogLevel.OFF },
+    // The limit is that of `storeFetch`, which also covers the answer.
+    request_timeout: 2 * STATEMENT_MS,
     keep_alive: { enabled: false },
     fetch: storeFetch((response) => response.headers.has("x-clickhouse-exception-code")),
   });

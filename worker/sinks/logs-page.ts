@@ -28,8 +28,7 @@ export function pageOf(store: StoreName, entries: LogEntry[], total: number, { l
   };
 }
 
-const shortened = (entry: LogEntry): LogEntry => ({
-  ...entry,
-  prompt: entry.prompt?.slice(0, SHORT_TEXT_CHARS) ?? null,
-  response: entry.response?.slice(0, SHORT_TEXT_CHARS) ?? null,
-});
+const shortened = (entry: LogEntry): LogEntry => ({ ...entry, prompt: shortText(entry.prompt), response: shortText(entry.response) });
+
+const shortText = (text: string | null): string | null =>
+  text === null || text.length <= SHORT_TEXT_CHARS ? text : `${text.slice(0, SHORT_TEXT_CHARS).toWellFormed()}…`;
