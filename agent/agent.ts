@@ -6,7 +6,8 @@
 import { randomUUID } from "node:crypto";
 import { homedir } from "node:os";
 import { type Frame, FrameType, parsePayload, tunnelFrame } from "../protocol/frames.ts";
-import { LOOK_MS, READINGS_IDLE_MS, READINGS_LOOK_MS } from "../protocol/limits.ts";
+import type { OpenRequest } from "../protocol/inventory.ts";
+import { LOOK_MS, OPEN_REQUESTS_MAX, READINGS_IDLE_MS, READINGS_LOOK_MS } from "../protocol/limits.ts";
 import { type ExporterType, Recorded, type Welcome } from "../protocol/messages.ts";
 import { changesModels } from "../protocol/routes.ts";
 import type { AgentConfig } from "./config.ts";
@@ -20,6 +21,7 @@ import type { Log } from "./log.ts";
 import { OllamaClient } from "./ollama.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { Spool } from "./spool.ts";
+import { steadyClock } from "./steady-clock.ts";
 import { StreamTable } from "./stream-table.ts";
 import { SystemSampler } from "./system-sampler.ts";
 import { after } from "./timers.ts";
@@ -51,14 +53,14 @@ export class EdgeAgent {
   readonly #listener: Listener | null;
   readonly #delivery: Delivery;
   #expectedExporter: ExporterType | null;
+  /** That of this machine until an edge has said what time it is. */
+  #edgeClock = steadyClock(Date.now());
   /** The edge's word on requests that did not come through it. Until it is heard they are kept: the edge drops what it may not keep. */
   #keepsText = true;
   readonly #bootId = randomUUID();
   #isUp = false;
   #readingsTimer: NodeJS.Timeout | null = null;
   #lookUntilMs = 0;
-  /** What the edge's clock said, and when that was, monotonic ms. */
-  #edgeClock: { edgeMs: number; atMs: number } | null = null;
   #watch: NodeJS.Timeout | null = null;
   #whenIdle: (() => void) | null = null;
 
@@ -114,18 +116,14 @@ export class EdgeAgent {
     this.#watch = setInterval(() => this.#streams.giveUpLost(), 1_000);
   }
 
+  /** Unix ms by the edge's clock: a call that no edge has seen is stamped like all others, though the clock of this machine may be wrong. */
+  get edgeNowMs(): number {
+    return this.#edgeClock();
+  }
+
   /** Whether the texts of a request that did not come through the edge may be kept. */
   get keepsText(): boolean {
     return this.#keepsText;
-  }
-
-  /**
-   * The time by which requests are stamped that no edge has stamped, unix ms: the edge's, as far as it
-   * is known, since a record is sorted, shown and kept by it. This machine's own clock may be off by months.
-   */
-  wallClockMs(): number {
-    if (this.#edgeClock === null) return Date.now();
-    return Math.floor(this.#edgeClock.edgeMs + performance.now() - this.#edgeClock.atMs);
   }
 
   /** A request is finished: its record leaves with the next batch, and what it changed here is told. */
@@ -166,7 +164,7 @@ export class EdgeAgent {
 
   #up({ keep_text, exporter_type, now_ms }: Welcome): void {
     this.#isUp = true;
-    this.#edgeClock = { edgeMs: now_ms, atMs: performance.now() };
+    this.#edgeClock = steadyClock(now_ms);
     this.#keepsText = keep_text ?? false;
     this.#checkExporter(exporter_type);
     this.#outgoing.isOpen = true;
@@ -226,13 +224,23 @@ export class EdgeAgent {
         gpu: this.#gpu.take(),
         system: this.#system.take(),
         ...this.#load(),
+        requests: this.#isLookedAt ? this.#oldestRequests() : [],
         local_in_flight: this.#listener?.inFlight ?? 0,
         spooled: this.#spool.pending,
         lost: this.#spool.lost,
       }),
     );
-    const pace = performance.now() < this.#lookUntilMs ? READINGS_LOOK_MS : READINGS_IDLE_MS;
+    const pace = this.#isLookedAt ? READINGS_LOOK_MS : READINGS_IDLE_MS;
     this.#readingsTimer = setTimeout(() => this.#sendReadings(), pace);
+  }
+
+  get #isLookedAt(): boolean {
+    return performance.now() < this.#lookUntilMs;
+  }
+
+  #oldestRequests(): OpenRequest[] {
+    const all = [...this.#streams.requests, ...(this.#listener?.requests ?? [])];
+    return all.sort((a, b) => (a.started_at < b.started_at ? -1 : 1)).slice(0, OPEN_REQUESTS_MAX);
   }
 
   #load(): { in_flight: number; queued: number } {

@@ -15,7 +15,7 @@ export type Replay = {
   lastPosition: number;
   /** Finished and not confirmed. */
   pending: number;
-  /** When the last line was written, unix ms: how far the clock had come when the agent stopped. */
+  /** When the last line was written, unix ms: how far its clock had come when the agent stopped. That of an earlier run may have been ahead of it. */
   lastAt: number;
   /** Lines that are none: torn by a crash, or harmed on the disk. */
   badLines: number;
@@ -56,7 +56,7 @@ export function replay(files: SegmentFiles): Replay {
 
 function apply(found: Replay, unconfirmed: number[], line: SpoolLine, place: Place): void {
   const { ids, open } = found;
-  found.lastAt = Math.max(found.lastAt, line.at);
+  found.lastAt = line.at;
   switch (line.t) {
     case "open": {
       const id = line.begun.request_id;

@@ -38,7 +38,7 @@ const RETRY_MS = 250;
 const STOPPED = "the agent stopped while it served this request";
 
 export type SpoolOptions = {
-  /** Wall clock, unix ms. */
+  /** Unix ms. Two of its times lie as far apart as it was: not a clock that may be set meanwhile. */
   now: () => number;
   log: Log;
   disk?: SpoolDisk;

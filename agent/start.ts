@@ -9,6 +9,7 @@ import { CLOCKS, Listener } from "./listener.ts";
 import type { Log } from "./log.ts";
 import { Spool } from "./spool.ts";
 import { acquireStateLock } from "./state-lock.ts";
+import { steadyClock } from "./steady-clock.ts";
 import { AGENT_VERSION } from "./version.ts";
 
 export type Running = {
@@ -47,9 +48,9 @@ export async function startBox(config: AgentConfig, options: BoxOptions, log: Lo
 /** The state folder is ours. */
 async function startAgent(config: AgentConfig, { listen, ...options }: BoxOptions, log: Log): Promise<Running> {
   const { box, edgeUrl, ollamaUrl, stateDir, simulated } = config;
-  const spool = Spool.open(`${stateDir}/spool`, { now: Date.now, log });
+  const spool = Spool.open(`${stateDir}/spool`, { now: steadyClock(Date.now()), log });
+  const wallClock = () => agent.edgeNowMs;
   const keepsText = () => agent.keepsText;
-  const wallClock = () => agent.wallClockMs();
   const onOver = (endpoint: string) => agent.requestOver(endpoint);
   const listener = listen === null ? null : new Listener({ ...CLOCKS, wallClock, box, ollamaUrl, spool, log, keepsText, onOver });
   const agent = new EdgeAgent(config, agentIdIn(stateDir), spool, log, { ...options, listener });

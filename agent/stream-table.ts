@@ -3,7 +3,9 @@
  *
  * Each frame of a stream finds its stream here, or is told why there is none.
  */
+
 import { type Frame, FrameError, FrameType, jsonBytes, parsePayload, type StreamId, streamFrame, typeName } from "../protocol/frames.ts";
+import type { OpenRequest } from "../protocol/inventory.ts";
 import { GRACE_MS } from "../protocol/limits.ts";
 import { type AbortCode, Open } from "../protocol/messages.ts";
 import { matchOllamaRoute } from "../protocol/routes.ts";
@@ -46,6 +48,11 @@ export class StreamTable {
 
   get size(): number {
     return this.#streams.size;
+  }
+
+  /** What readings say of them. */
+  get requests(): OpenRequest[] {
+    return Array.from(this.#streams.values(), (stream) => stream.asOpen);
   }
 
   /** Streams that Ollama has not begun to answer. */

@@ -11,7 +11,7 @@ import { SettingsError } from "./settings.ts";
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** wrangler's own notices say nothing to somebody who runs this. */
-const QUIET = {
+export const QUIET = {
   CLOUDFLARE_CF_FETCH_ENABLED: "false",
   WRANGLER_SEND_METRICS: "false",
   WRANGLER_HIDE_BANNER: "true",

@@ -8,10 +8,11 @@
 import { DurableObject } from "cloudflare:workers";
 import type { ConfigPatch } from "../protocol/api/config.ts";
 import type { Cleared, DataSummary } from "../protocol/api/data.ts";
-import type { Boxes, Gpu } from "../protocol/api/fleet.ts";
+import type { Boxes, Gpu, SinkHealth } from "../protocol/api/fleet.ts";
+import type { Live as LivePage } from "../protocol/api/live.ts";
 import type { RepositoryModel, RepositoryModels, RepositoryQuery, RepositorySync } from "../protocol/api/repository.ts";
-import type { CurrentStats, HistoryPoint, Logs, Models } from "../protocol/api/stats.ts";
-import type { System, SystemPoint } from "../protocol/api/system.ts";
+import type { CurrentStats, HistoryPoint, Logs, LogsPage, Models } from "../protocol/api/stats.ts";
+import type { GpuHistory, System, SystemPoint } from "../protocol/api/system.ts";
 import type { Readings } from "../protocol/inventory.ts";
 import type { Hello } from "../protocol/messages.ts";
 import type { RequestRecord } from "../protocol/records.ts";
@@ -20,30 +21,38 @@ import { boxesState } from "./boxes.ts";
 import { cleared, dataSummary } from "./data.ts";
 import { render } from "./exposition.ts";
 import type { Fleet } from "./fleet.ts";
+import { gpuHistoryOf } from "./gpu-history.ts";
 import { gpuState } from "./gpus.ts";
-import { endOf, historyOf, type Span } from "./history.ts";
+import { cellsOf, endOf, historyOf, type Span } from "./history.ts";
 import { shortName } from "./model-key.ts";
 import { ModelRepository } from "./model-repository.ts";
 import { type Live, type RegisteredBox, upNames } from "./registered.ts";
 import { scrape } from "./scrape.ts";
 import { inForce, settingsOf } from "./settings.ts";
-import { currentStats, modelStats } from "./stats.ts";
+import { OUTBOX_ITEMS_MAX, OUTBOX_STORAGE_BYTES_MAX, Sinks } from "./sinks/sinks.ts";
+import { storesOf } from "./sinks/stores.ts";
+import { currentStats, modelStats, recentOf } from "./stats.ts";
 import { type CellFilter, CellStore, HOUR_SECONDS, MINUTE_SECONDS } from "./store/cells.ts";
 import { type Clearable, Epochs } from "./store/epochs.ts";
 import { Forgotten } from "./store/forgotten.ts";
 import { ALARM_AT_LEAST_EVERY_MS, keepHouse } from "./store/housekeeping.ts";
 import { Intake } from "./store/intake.ts";
-import { Ledger, type LedgerPage } from "./store/ledger.ts";
+import { Ledger, timeOf } from "./store/ledger.ts";
+import { Outbox } from "./store/outbox.ts";
 import { Registry } from "./store/registry.ts";
 import { RepositoryStore, type SaidOfModel } from "./store/repository.ts";
 import { type RunTimeSettings, RunTimeSettingsStore } from "./store/run-time-settings.ts";
 import { type BoxSamples, SampleStore } from "./store/samples.ts";
 import { migrate } from "./store/schema.ts";
+import { SinkStates } from "./store/sink-states.ts";
 import { systemState } from "./system.ts";
 import { systemHistoryOf } from "./system-history.ts";
 import { VERSION } from "./version.ts";
 
 export type { Live, LiveBox, RegisteredBox } from "./registered.ts";
+
+/** What is wrong now shows in so many minutes, the one that is not over among them. */
+const RECENT_MINUTES = 5;
 
 /** So many new ledger rows bring the next housekeeping forward: age alone does not bound their number. */
 const ROWS_PER_HOUSEKEEPING = 20_000;
@@ -53,6 +62,9 @@ export class Aggregator extends DurableObject<Bindings> {
   readonly #cells: CellStore;
   readonly #ledger: Ledger;
   readonly #samples: SampleStore;
+  readonly #outbox: Outbox;
+  readonly #sinkStates: SinkStates;
+  readonly #sinks: Sinks;
   readonly #registry: Registry;
   readonly #epochs: Epochs;
   readonly #settings: RunTimeSettingsStore;
@@ -60,6 +72,8 @@ export class Aggregator extends DurableObject<Bindings> {
   readonly #intake: Intake;
   #alarmAtMs: number | null = null;
   #rowsSinceHousekeeping = 0;
+  /** When housekeeping is due, unix ms. What an object that just woke does not know, it finds out at its next alarm. */
+  #housekeepingDueMs = 0;
 
   constructor(ctx: DurableObjectState, env: Bindings) {
     super(ctx, env);
@@ -69,11 +83,18 @@ export class Aggregator extends DurableObject<Bindings> {
     this.#cells = new CellStore(storage.sql);
     this.#ledger = new Ledger(storage.sql, new Forgotten(storage.sql));
     this.#samples = new SampleStore(storage.sql);
-    this.#registry = new Registry(storage, this.#samples);
+    this.#outbox = new Outbox(storage.sql, this.#ledger, this.#samples);
+    this.#sinkStates = new SinkStates(storage.sql);
+    this.#sinks = new Sinks(storage, { stores: storesOf(settingsOf(env).stores), outbox: this.#outbox, states: this.#sinkStates });
+    this.#registry = new Registry(storage, this.#samples, this.#outbox);
     this.#epochs = new Epochs(storage.sql);
     this.#settings = new RunTimeSettingsStore(storage.sql);
     const repository = new RepositoryStore(storage);
-    this.#intake = new Intake(storage, { ledger: this.#ledger, cells: this.#cells, epochs: this.#epochs, repository }, nowMs);
+    this.#intake = new Intake(
+      storage,
+      { ledger: this.#ledger, cells: this.#cells, epochs: this.#epochs, repository, outbox: this.#outbox },
+      nowMs,
+    );
     this.#repository = new ModelRepository(repository, () => ({
       boxes: this.#registry.boxes(),
       lifetime: this.#intake.lifetime(),
@@ -81,6 +102,7 @@ export class Aggregator extends DurableObject<Bindings> {
     }));
     ctx.blockConcurrencyWhile(async () => {
       this.#alarmAtMs = await storage.getAlarm();
+      if (this.#sinks.hasBacklog()) await this.#wakeAt(nowMs + this.#exportIntervalMs);
     });
   }
 
@@ -95,12 +117,12 @@ export class Aggregator extends DurableObject<Bindings> {
     if (!enableInstrumentation) return { counted: 0 };
     // Also those of calls that were accepted before text was switched off, and of local ones that no edge had told their agent about.
     const kept = logContent === "on" ? records : records.map((record) => ({ ...record, prompt: null, response: null }));
-    const counted = this.#intake.add(kept, this.#registry.boxes(), nowMs);
+    const counted = await this.#flushingSoon(nowMs, () => this.#intake.add(kept, this.#registry.boxes(), nowMs));
     this.#rowsSinceHousekeeping += counted;
     if (this.#rowsSinceHousekeeping >= ROWS_PER_HOUSEKEEPING) {
       this.#rowsSinceHousekeeping = 0;
-      await this.#wakeAt(nowMs);
-    } else if (counted > 0) await this.#wakeAt(nowMs + ALARM_AT_LEAST_EVERY_MS);
+      await this.#keepHouseBy(nowMs);
+    } else if (counted > 0) await this.#keepHouseBy(nowMs + ALARM_AT_LEAST_EVERY_MS);
     return { counted };
   }
 
@@ -119,11 +141,15 @@ export class Aggregator extends DurableObject<Bindings> {
     this.#registry.gone(box, atMs);
   }
 
+  forgetBox(box: string): void {
+    this.#registry.forget(box);
+  }
+
   /** What a box says of its models, its GPUs and its machine. */
   async read(box: string, readings: Readings): Promise<void> {
     const nowMs = Date.now();
-    this.#registry.read(box, readings, nowMs);
-    if (readings.gpu.samples.length + readings.system.length > 0) await this.#wakeAt(nowMs + ALARM_AT_LEAST_EVERY_MS);
+    await this.#flushingSoon(nowMs, () => this.#registry.read(box, readings, nowMs));
+    if (readings.gpu.samples.length + readings.system.length > 0) await this.#keepHouseBy(nowMs + ALARM_AT_LEAST_EVERY_MS);
   }
 
   registry(): RegisteredBox[] {
@@ -182,12 +208,28 @@ export class Aggregator extends DurableObject<Bindings> {
 
   /** The buckets of a span, empty ones too. */
   history(span: Span, { model, box }: CellFilter): HistoryPoint[] {
+    const nowMs = Date.now();
+    if (span.granularity < MINUTE_SECONDS) {
+      const fromMs = Math.max(span.from * 1_000, this.#epochs.clearedMs("metrics") ?? 0);
+      return historyOf(span, nowMs, cellsOf(this.#ledger.finishedIn(fromMs, endOf(span) * 1_000, { model, box })));
+    }
     const filter = { model: model === undefined ? undefined : shortName(model), box };
-    return historyOf(span, Date.now(), this.#cells.rollups(span.from, endOf(span), filter));
+    return historyOf(span, nowMs, this.#cells.rollups(span.from, endOf(span), filter));
   }
 
-  logs(page: LedgerPage): Logs {
-    return this.#ledger.page(page);
+  /** One page of the ledger. Where there is a store, what is older than the ledger is whole goes on there. */
+  logs(page: LogsPage): Logs {
+    return this.#ledger.page(page, this.#olderId());
+  }
+
+  /** What somebody must know who reads logs that are older than the ledger's, from a store; null when there are none. */
+  olderLogs(): { clearedMs: number | null } | null {
+    return this.#olderId() === null ? null : { clearedMs: this.#epochs.clearedMs("logs") };
+  }
+
+  /** When metrics were cleared last, unix ms; null when they never were. */
+  metricsClearedMs(): number | null {
+    return this.#epochs.clearedMs("metrics");
   }
 
   models(): Models {
@@ -204,6 +246,15 @@ export class Aggregator extends DurableObject<Bindings> {
     return boxesState(this.#boxes(box), live, Date.now());
   }
 
+  /** What a page shows of now. */
+  now(live: Live): Pick<LivePage, "stats" | "recent" | "boxes"> {
+    const now = Math.floor(Date.now() / 1_000);
+    const from = now - (now % MINUTE_SECONDS) - (RECENT_MINUTES - 1) * MINUTE_SECONDS;
+    const recent = recentOf(RECENT_MINUTES, [...this.#cells.rollups(from, now + 1)]);
+    const boxes = this.boxes(live).boxes.map(({ models: _, ...box }) => box);
+    return { stats: this.current(live), recent, boxes };
+  }
+
   /** @param box only this one; all when left out. */
   system(live: Live, box?: string): System {
     return systemState(this.#boxes(box), upNames(live), Date.now());
@@ -214,9 +265,15 @@ export class Aggregator extends DurableObject<Bindings> {
     return systemHistoryOf(span, this.#samplesSince(span.from * 1_000, box));
   }
 
+  /** The same buckets, of each GPU. */
+  gpuHistory(span: Span, box?: string): Omit<GpuHistory, "time_range"> {
+    return gpuHistoryOf(span, this.#samplesSince(span.from * 1_000, box));
+  }
+
   exposition(live: Live, openMetrics: boolean): string {
     const lifetime = this.#intake.lifetime();
-    return render(scrape({ nowMs: Date.now(), version: VERSION, lifetime, boxes: this.#registry.boxes(), live }), openMetrics);
+    const sinks = this.#sinks.health();
+    return render(scrape({ nowMs: Date.now(), version: VERSION, lifetime, boxes: this.#registry.boxes(), live, sinks }), openMetrics);
   }
 
   /** What was changed at run time. */
@@ -233,16 +290,31 @@ export class Aggregator extends DurableObject<Bindings> {
     return dataSummary({ ...parts, metricsClearedMs: this.#epochs.clearedMs("metrics"), logsClearedMs: this.#epochs.clearedMs("logs") });
   }
 
-  /** Deletes what is asked for, for good. */
-  clear(type: Cleared["type"]): Cleared {
+  /** Deletes what is asked for, for good: here at once, and in the stores as soon as they can be reached. */
+  async clear(type: Cleared["type"]): Promise<Cleared> {
     const nowMs = Date.now();
     const what: Clearable[] = type === "all" ? ["logs", "metrics"] : [type];
-    const deleted = this.#intake.clear(what, nowMs);
-    if (what.includes("metrics")) {
-      this.#samples.clear();
-      this.#registry.forgetPending();
+    const hasMetrics = what.includes("metrics");
+    let deleted: Record<Clearable, number>;
+    try {
+      deleted = this.ctx.storage.transactionSync(() => {
+        this.#sinks.beginClear({ logs: what.includes("logs"), metrics: hasMetrics });
+        if (hasMetrics) this.#samples.clear();
+        return this.#intake.clear(what, nowMs);
+      });
+    } catch (error) {
+      this.#sinkStates.read();
+      throw error;
     }
-    return cleared(type, nowMs, deleted);
+    if (hasMetrics) this.#registry.forgetPending();
+    const stores = await this.#sinks.clear(Date.now);
+    await this.#flushWhenDue(Date.now());
+    return cleared(type, nowMs, deleted, stores);
+  }
+
+  /** How the stores are, and what is wrong with that in words. */
+  sinks(): { sinks: SinkHealth[]; problems: string[] } {
+    return { sinks: this.#sinks.health(), problems: this.#sinks.problems(Date.now()) };
   }
 
   /** When this object's storage was made, unix ms: since then it counts. */
@@ -252,9 +324,48 @@ export class Aggregator extends DurableObject<Bindings> {
 
   override async alarm(): Promise<void> {
     this.#alarmAtMs = null;
+    if (this.#housekeepingDueMs <= Date.now()) this.#keepHouse(Date.now());
+    if (!this.#sinks.isNone) {
+      await this.#sinks.flush(Date.now, (signal) => scheduler.wait(this.#exportIntervalMs, { signal }));
+      await this.#flushWhenDue(Date.now());
+    }
+    if (this.#housekeepingDueMs < Number.POSITIVE_INFINITY) await this.#wakeAt(this.#housekeepingDueMs);
+  }
+
+  #keepHouse(nowMs: number): void {
     this.#rowsSinceHousekeeping = 0;
-    const next = keepHouse(this.ctx.storage, { ledger: this.#ledger, cells: this.#cells, samples: this.#samples }, Date.now());
-    if (next !== null) await this.#wakeAt(next);
+    this.#sinks.bound(nowMs, { itemsMax: OUTBOX_ITEMS_MAX, bytesMax: OUTBOX_STORAGE_BYTES_MAX });
+    const stores = { ledger: this.#ledger, cells: this.#cells, samples: this.#samples, outbox: this.#outbox };
+    this.#housekeepingDueMs = keepHouse(this.ctx.storage, stores, nowMs) ?? Number.POSITIVE_INFINITY;
+  }
+
+  async #keepHouseBy(atMs: number): Promise<void> {
+    this.#housekeepingDueMs = Math.min(this.#housekeepingDueMs, atMs);
+    await this.#wakeAt(atMs);
+  }
+
+  /** Wakes for what `take` leaves to be sent. */
+  async #flushingSoon<Result>(nowMs: number, take: () => Result): Promise<Result> {
+    const { seq } = this.#outbox.end();
+    const result = take();
+    if (this.#outbox.end().seq !== seq) await this.#wakeAt(this.#sinks.dueForNewMs(nowMs, this.#exportIntervalMs));
+    return result;
+  }
+
+  /** Wakes for what is left to be sent. */
+  async #flushWhenDue(nowMs: number): Promise<void> {
+    const due = this.#sinks.dueMs(nowMs);
+    if (due !== null) await this.#wakeAt(due);
+  }
+
+  get #exportIntervalMs(): number {
+    return settingsOf(this.env).stores.exportIntervalMs;
+  }
+
+  /** The newest request that may be in a store alone: what was cleared is nowhere. */
+  #olderId(): string | null {
+    const id = this.#sinks.isNone ? null : this.#ledger.forgottenTo();
+    return id !== null && timeOf(id) > (this.#epochs.clearedMs("logs") ?? 0) ? id : null;
   }
 
   *#samplesSince(fromMs: number, box: string | undefined): Generator<BoxSamples> {

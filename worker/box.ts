@@ -22,7 +22,7 @@ import {
   tunnelFrame,
   typeName,
 } from "../protocol/frames.ts";
-import { Readings } from "../protocol/inventory.ts";
+import { type OpenRequest, Readings } from "../protocol/inventory.ts";
 import { HEARTBEAT_MS, READINGS_LOOK_MS, SILENCE_MS, STREAMS_PER_BOX_MAX, SUBPROTOCOL } from "../protocol/limits.ts";
 import { Hello, type Welcome } from "../protocol/messages.ts";
 import { RequestRecord } from "../protocol/records.ts";
@@ -58,7 +58,7 @@ const CLOSE_REPLACED = 4_000;
 const CLOSE_NAME_TAKEN = 4_009;
 
 /** What a Box knows of itself, now. `queueDepth` is the agent's word; null when it is too old. */
-export type BoxLook = { isUp: boolean; isDraining: boolean; inFlight: number; queueDepth: number | null };
+export type BoxLook = { isUp: boolean; isDraining: boolean; inFlight: number; queueDepth: number | null; requests: OpenRequest[] };
 
 export class Box extends DurableObject<Bindings> {
   readonly #streams = new Map<StreamId, WebSocket>();
@@ -68,8 +68,8 @@ export class Box extends DurableObject<Bindings> {
   #agent: WebSocket | null | undefined;
   #agentHeardMs = 0;
   #lookedMs = 0;
-  /** What the agent said last: calls to its own listener, and those of all that wait. */
-  #load: { local: number; queued: number; atMs: number } | null = null;
+  /** What the agent said last: calls to its own listener, those of all that wait, and the oldest of all. In memory only. */
+  #load: { local: number; queued: number; requests: OpenRequest[]; atMs: number } | null = null;
   #awaitingReadings: (() => void)[] = [];
 
   constructor(ctx: DurableObjectState, env: Bindings) {
@@ -115,6 +115,7 @@ export class Box extends DurableObject<Bindings> {
       isDraining: agent !== null && agentOf(agent).isDraining,
       inFlight: this.#attachedStreams().size + (freshLoad()?.local ?? 0),
       queueDepth: freshLoad()?.queued ?? null,
+      requests: agent === null ? [] : (freshLoad()?.requests ?? []),
     };
   }
 
@@ -204,13 +205,13 @@ export class Box extends DurableObject<Bindings> {
     attach(socket, { ...attachment, agentId: hello.agent_id });
     this.#agent = socket;
     this.#agentHeardMs = Date.now();
-    const { logContent, exporterType } = settingsOf(this.env);
+    const { logContent, stores } = settingsOf(this.env);
     const welcome: Welcome = {
       edge_version: VERSION,
       now_ms: Date.now(),
       heartbeat_ms: HEARTBEAT_MS,
       keep_text: logContent === "on",
-      exporter_type: exporterType,
+      exporter_type: stores.exporterType,
     };
     sendTo(socket, encodeFrames([tunnelFrame(FrameType.welcome, welcome)]));
     this.#tellStreams(FrameType.back);
@@ -256,8 +257,9 @@ export class Box extends DurableObject<Bindings> {
       case FrameType.readings: {
         const readings = parsePayload(Readings, frame.payload);
         for (const sample of readings.gpu.samples) sample.box = attachment.box;
-        await aggregator.read(attachment.box, readings);
-        this.#load = { local: readings.local_in_flight, queued: readings.queued, atMs: Date.now() };
+        // The requests are of this moment: nothing to keep in a registry.
+        await aggregator.read(attachment.box, { ...readings, requests: [] });
+        this.#load = { local: readings.local_in_flight, queued: readings.queued, requests: readings.requests, atMs: Date.now() };
         for (const wake of this.#awaitingReadings.splice(0)) wake();
         return;
       }

@@ -27,6 +27,21 @@ const TOKENS_MAX = 1e9;
 const RESUMES_MAX = 1e6;
 const DURATION_MAX_MS = 366 * 24 * 3_600_000;
 
+/** What of a record is summed. */
+export type Summed = Pick<
+  RequestRecord,
+  | "endpoint"
+  | "status"
+  | "latency_ms"
+  | "ttft_ms"
+  | "queue_ms"
+  | "load_ms"
+  | "decode_ms"
+  | "prompt_tokens"
+  | "completion_tokens"
+  | "resumed"
+>;
+
 export class Cell {
   readonly requests: Record<Status, number> = { success: 0, error: 0, cancelled: 0 };
   promptTokens = 0;
@@ -70,7 +85,7 @@ export class Cell {
   }
 
   /** @param finishedMs when the request finished, unix ms. */
-  add(record: RequestRecord, finishedMs: number): void {
+  add(record: Summed, finishedMs: number): void {
     this.requests[record.status]++;
     this.lastUsedMs = Math.max(this.lastUsedMs, finishedMs);
     this.resumes += atMost(RESUMES_MAX, record.resumed) ?? 0;

@@ -1,6 +1,7 @@
 /** The answers of `/api/data`. */
 import type { Cleared, DataSummary } from "../protocol/api/data.ts";
 import { isoOf } from "./figures.ts";
+import type { StoreCleared } from "./sinks/sinks.ts";
 import type { Clearable } from "./store/epochs.ts";
 
 export type SummaryParts = {
@@ -26,11 +27,19 @@ export function dataSummary({ logs, metrics, logsClearedMs, metricsClearedMs, si
   };
 }
 
-export const cleared = (type: Cleared["type"], nowMs: number, deleted: Record<Clearable, number>): Cleared => ({
+export const cleared = (
+  type: Cleared["type"],
+  nowMs: number,
+  deleted: Record<Clearable, number>,
+  stores: readonly StoreCleared[],
+): Cleared => ({
   status: "cleared",
   type,
   // Model statistics are sums like all others: they go with the metrics.
   results: { metrics_cleared: type !== "logs", logs_cleared: type !== "metrics", model_stats_reset: type !== "logs" },
   cleared_at: isoOf(nowMs),
-  stores: [{ store: "durable_object", metrics_deleted: deleted.metrics, logs_deleted: deleted.logs }],
+  stores: [
+    { store: "durable_object", metrics_deleted: deleted.metrics, logs_deleted: deleted.logs, error: null },
+    ...stores.map(({ store, rows, error }) => ({ store, metrics_deleted: rows?.metrics ?? null, logs_deleted: rows?.logs ?? null, error })),
+  ],
 });

@@ -34,6 +34,7 @@ export class EdgeStream {
   #timer: { id: ReturnType<typeof setTimeout>; atMs: number } | null = null;
   #reader: ReadableStreamDefaultReader<Uint8Array> | null;
   #writer: WritableStreamDefaultWriter<Uint8Array> | null = null;
+  #hasEnded = false;
   #isDone = false;
 
   /** @param socket  attached to the Box, accepted or not */
@@ -60,6 +61,11 @@ export class EdgeStream {
     return this.#ended.promise;
   }
 
+  /** Whether {@link ended} is resolved. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
   /** Nothing is left to do, also not for a caller that left while the agent was away. Never rejects. */
   get done(): Promise<void> {
     return this.#done.promise;
@@ -82,7 +88,10 @@ export class EdgeStream {
     const { frames, answer, ended, write, finish, redialMs } = acts;
     if (frames.length > 0 && this.#socket.readyState === WebSocket.OPEN) this.#socket.send(encodeFrames(frames));
     if (answer !== null) this.#begin(answer);
-    if (ended !== null) this.#ended.resolve(ended);
+    if (ended !== null) {
+      this.#hasEnded = true;
+      this.#ended.resolve(ended);
+    }
     if (write !== null || finish !== null) void this.#write(write, finish);
     if (acts.readsBody && this.#reader !== null) void this.#read(this.#reader);
     if (redialMs !== null) void this.#redial(redialMs);

@@ -15,8 +15,10 @@ export type FailureReason =
   | { reason: "box_unknown"; box: string }
   | { reason: "model_unknown"; model: string; where: string }
   | { reason: "repository_full" }
+  | { reason: "store_unavailable"; what: string }
   | { reason: "no_box" }
   | { reason: "box_down"; box: string }
+  | { reason: "box_connected"; box: string }
   | { reason: "box_refused"; message: string }
   | { reason: "box_secret_unknown"; box: string }
   | { reason: "not_a_websocket" }
@@ -75,8 +77,17 @@ export function tellCaller(failure: FailureReason): Told {
         "repository_full",
         `The repository holds ${REPOSITORY_MODELS_MAX} models, and takes no more: delete some first.`,
       );
+    case "store_unavailable":
+      return byGateway(
+        503,
+        "store_unavailable",
+        `What is older than the edge keeps is in a store that does not give it: ${failure.what}.`,
+        RETRY,
+      );
     case "no_box":
       return byGateway(503, "no_box", "No box is connected. Start an agent beside an Ollama, see the README.", RETRY);
+    case "box_connected":
+      return byGateway(409, "box_connected", `Box ${failure.box} is connected. Stop its agent first.`);
     case "box_down":
       return byGateway(503, "box_down", `Box ${failure.box} is not connected.`, RETRY);
     case "box_refused":

@@ -21,6 +21,7 @@ const BOX = ["box"] as const;
 const LOADED = ["box", "model"] as const;
 const GPU = ["box", "gpu", "uuid", "name"] as const;
 const MODEL = ["model"] as const;
+const SINK = ["sink"] as const;
 
 export const METRICS = {
   requests: { type: "counter", name: "ollama_requests_total", help: "Total number of requests.", labels: [] },
@@ -108,8 +109,26 @@ export const METRICS = {
   sinkBacklog: {
     type: "gauge",
     name: "ollama_sink_backlog_records",
-    help: "Finished requests that wait to be written to a store. No samples while no store is configured.",
-    labels: ["sink"],
+    help: "Finished requests and GPU samples that wait to be written to a store. No samples while no store is configured.",
+    labels: SINK,
+  },
+  sinkDelivered: {
+    type: "counter",
+    name: "ollama_sink_delivered_records_total",
+    help: "Finished requests and GPU samples that a store has confirmed.",
+    labels: SINK,
+  },
+  sinkDropped: {
+    type: "counter",
+    name: "ollama_sink_dropped_records_total",
+    help: "What a store never got: more waited than can be kept, or it refused what was in it (reason full or refused).",
+    labels: ["sink", "reason"],
+  },
+  sinkLastSuccess: {
+    type: "gauge",
+    name: "ollama_sink_last_success_timestamp_seconds",
+    help: "When a store last did what it was told. No sample before it did.",
+    labels: SINK,
   },
   loadedModel: { type: "gauge", name: "ollama_loaded_model_bytes", help: "Memory of a loaded model in all.", labels: LOADED },
   loadedModelVram: {

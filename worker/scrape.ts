@@ -1,4 +1,5 @@
 /** What one scrape shows: the samples of every family, from cells, the registry and the boxes themselves. */
+import type { SinkHealth } from "../protocol/api/fleet.ts";
 import type { LoadedModel } from "../protocol/inventory.ts";
 import type { GpuSample } from "../protocol/records.ts";
 import { type Cell, type KeyedCell, sumOf } from "./cell.ts";
@@ -9,9 +10,16 @@ import { shortName } from "./model-key.ts";
 import { freshGpus, freshLoaded, freshSystem, type Live, type RegisteredBox, upNames } from "./registered.ts";
 import { byModel } from "./stats.ts";
 
-export type ScrapeParts = { nowMs: number; version: string; lifetime: readonly KeyedCell[]; boxes: readonly RegisteredBox[]; live: Live };
+export type ScrapeParts = {
+  nowMs: number;
+  version: string;
+  lifetime: readonly KeyedCell[];
+  boxes: readonly RegisteredBox[];
+  live: Live;
+  sinks: readonly SinkHealth[];
+};
 
-export function scrape({ nowMs, version, lifetime, boxes, live }: ScrapeParts): FamilySamples[] {
+export function scrape({ nowMs, version, lifetime, boxes, live, sinks }: ScrapeParts): FamilySamples[] {
   const models = byModel(lifetime);
   const total = (figure: (cell: Cell) => number): number => lifetime.reduce((sum, { cell }) => sum + figure(cell), 0);
   /** One per model that has any value: an empty histogram says nothing, in 14 lines. */
@@ -50,7 +58,15 @@ export function scrape({ nowMs, version, lifetime, boxes, live }: ScrapeParts): 
     spooled: up.flatMap(({ name, readings }) => known([name], readings?.spooled ?? null)),
     lost: up.flatMap(({ name, readings }) => known([name], readings?.lost ?? null)),
     resumes: byBox(lifetime).map(({ box, cell }) => ({ labels: [box], value: cell.resumes })),
-    sinkBacklog: [],
+    sinkBacklog: sinks.map(({ sink, backlog }) => ({ labels: [sink], value: backlog })),
+    sinkDelivered: sinks.map(({ sink, delivered }) => ({ labels: [sink], value: delivered })),
+    sinkDropped: sinks.flatMap(({ sink, dropped, set_aside }) => [
+      { labels: [sink, "full"], value: dropped },
+      { labels: [sink, "refused"], value: set_aside },
+    ]),
+    sinkLastSuccess: sinks.flatMap(({ sink, last_success }) =>
+      known([sink], last_success === null ? null : Date.parse(last_success) / 1_000),
+    ),
     loadedModel: loaded.flatMap(({ labels, memory }) => known(labels, memory.size_bytes)),
     loadedModelVram: loaded.flatMap(({ labels, memory }) => known(labels, memory.size_vram_bytes)),
     boxCpu: machines.flatMap(({ labels, sample }) => known(labels, sample.cpu_percent === null ? null : sample.cpu_percent / PERCENT)),

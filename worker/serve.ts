@@ -42,8 +42,12 @@ export async function serve(
   call: Call,
   bodyOf: () => Promise<CallBody>,
 ): Promise<Response> {
-  const record = (open: Open, outcome: Outcome, afterMs = 0) =>
-    waitUntil(ingestSurely(env, edgeRecord({ ...call, open }, outcome, Date.now()), afterMs));
+  // Resolves when it is in the ledger, or that takes too long. Also for a caller that does not wait for it.
+  const record = async (open: Open, outcome: Outcome, afterMs = 0) => {
+    const ingested = ingestSurely(env, edgeRecord({ ...call, open }, outcome, Date.now()), afterMs);
+    waitUntil(ingested);
+    if (afterMs === 0) await Promise.race([ingested, scheduler.wait(INGEST_MS)]); // an Aggregator that fails must not hold up the answer too
+  };
   let { open } = call;
   try {
     const { bytes, model, stream } = await bodyOf();
@@ -54,21 +58,23 @@ export async function serve(
     const { id, signal } = call;
     const attachAgain = () => attach(env, box, id, true);
     const edge = new EdgeStream({ id, signal, open, body: bytes, box, pulse: pulseOf(box), attachAgain }, socket);
-    const ended = edge.ended.then((end) => {
+    const ended = edge.ended.then(async (end) => {
       if (end.by === "agent") return;
       const { status, httpStatus } = end;
-      if (status === "error") record(open, { box, status, httpStatus, failure: end.failure });
-      else record(open, { box, status, httpStatus, failure: null }, end.afterMs);
+      if (status === "error") await record(open, { box, status, httpStatus, failure: end.failure });
+      else await record(open, { box, status, httpStatus, failure: null }, end.afterMs);
     });
     waitUntil(countStream(box, ended));
     waitUntil(edge.done);
     const answer = await edge.response;
+    // What only the edge knows is recorded before it is told: killed in between, there would be an answer without a record.
+    if (edge.hasEnded) await ended;
     answer.headers.set("x-request-id", call.id);
     answer.headers.set("x-box", box);
     return answer;
   } catch (error) {
     const failure: FailureReason = error instanceof GatewayError ? error.failure : { reason: "internal" };
-    record(open, { box: null, status: "error", httpStatus: tellCaller(failure).status, failure });
+    await record(open, { box: null, status: "error", httpStatus: tellCaller(failure).status, failure });
     throw error;
   }
 }
@@ -106,6 +112,9 @@ async function attach(env: Bindings, box: string, id: string, isResume: boolean)
 
 /** The Aggregator may be restarted, or moved, just now; counted twice is counted once. What the runtime grants an invocation after its caller left is half a minute. */
 const INGEST_WAITS_MS = [0, 250, 1_000, 4_000, 8_000];
+
+/** What an answer waits for its record at most. */
+const INGEST_MS = 2_000;
 
 async function ingestSurely(env: Bindings, record: RequestRecord, afterMs: number): Promise<void> {
   if (afterMs > 0) await scheduler.wait(afterMs);

@@ -7,9 +7,9 @@
 import { z } from "zod";
 import { OnOff } from "../protocol/api/config.ts";
 import { BOX_NAME } from "../protocol/limits.ts";
-import { ExporterType } from "../protocol/messages.ts";
 import type { Bindings } from "./bindings.ts";
 import { GatewayError } from "./errors.ts";
+import { checkTogether, STORE_VARIABLES, type StoreSettings, storeSettings } from "./sinks/settings.ts";
 import type { RunTimeSettings } from "./store/run-time-settings.ts";
 
 export type Settings = {
@@ -20,18 +20,8 @@ export type Settings = {
   boxSecrets: ReadonlyMap<string, string>;
   logContent: "on" | "off";
   enableInstrumentation: boolean;
-  exporterType: ExporterType;
-  metricsExportIntervalSeconds: number;
-  clickhouseHost: string | null;
-  postgresHost: string | null;
+  stores: StoreSettings;
 };
-
-/** The host of a store's URL: the rest of it may hold a password. */
-const hostOf = z
-  .string()
-  .refine((text) => URL.canParse(text), "is not a URL")
-  .transform((text) => new URL(text).hostname)
-  .optional();
 
 /** A key somebody could guess is no key. */
 const KEY_CHARS_MIN = 16;
@@ -50,20 +40,14 @@ const Environment = z
     BOX_SECRETS: z.string().default("").transform(boxSecretsOf),
     LOG_CONTENT: z.enum(OnOff.options, { error: "is on or off" }).default("on"),
     ENABLE_INSTRUMENTATION: z.enum(["true", "false"], { error: "is true or false" }).default("true"),
-    EXPORTER_TYPE: z.enum(ExporterType.options, { error: "is none, clickhouse, postgres or both" }).default("none"),
-    METRICS_EXPORT_INTERVAL: z
-      .string()
-      .regex(/^[1-9]\d{0,4}$/, "is whole seconds from 1 to 99999")
-      .transform(Number)
-      .default(5),
-    CLICKHOUSE_URL: hostOf,
-    DATABASE_URL: hostOf,
+    ...STORE_VARIABLES,
   })
   .refine((s) => s.AUTH_MODE === "open" || s.ADMIN_KEY !== undefined, {
     path: ["ADMIN_KEY"],
     error: "is not set, and AUTH_MODE is keys: set it with `wrangler secret put ADMIN_KEY`",
   })
-  .refine((s) => new Set(given(s)).size === given(s).length, { path: ["CALLER_KEY"], error: "equals another key: each needs its own" });
+  .refine((s) => new Set(given(s)).size === given(s).length, { path: ["CALLER_KEY"], error: "equals another key: each needs its own" })
+  .superRefine(checkTogether);
 
 const given = (s: { ADMIN_KEY?: string | undefined; CALLER_KEY?: string | undefined; READ_KEY?: string | undefined }) =>
   [s.ADMIN_KEY, s.CALLER_KEY, s.READ_KEY].filter((value) => value !== undefined);
@@ -96,10 +80,7 @@ export function settingsOf(bindings: Bindings): Settings {
     boxSecrets: env.BOX_SECRETS,
     logContent: env.LOG_CONTENT,
     enableInstrumentation: env.ENABLE_INSTRUMENTATION === "true",
-    exporterType: env.EXPORTER_TYPE,
-    metricsExportIntervalSeconds: env.METRICS_EXPORT_INTERVAL,
-    clickhouseHost: env.CLICKHOUSE_URL ?? null,
-    postgresHost: env.DATABASE_URL ?? null,
+    stores: storeSettings(env),
   };
   parsed.set(bindings, settings);
   return settings;

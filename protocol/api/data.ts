@@ -1,10 +1,7 @@
 /** `/api/data`: what is stored, and clearing it. */
 import { z } from "zod";
 import type { ApiRoute } from "./route.ts";
-import { count, time } from "./shapes.ts";
-
-/** Where things are stored. The Durable Object always is one. */
-const Store = z.enum(["durable_object", "clickhouse", "postgres"]);
+import { count, Store, time } from "./shapes.ts";
 
 /** `GET /api/data/summary`. Metrics are sums by minute and hour, of one model on one box each; logs are finished requests. */
 export const DataSummary = z
@@ -31,7 +28,19 @@ export const Cleared = z
     // ours
     results: z.object({ metrics_cleared: z.boolean(), logs_cleared: z.boolean(), model_stats_reset: z.boolean() }),
     cleared_at: time.describe("requests that finished until then are gone, also those that an agent delivers later"),
-    stores: z.array(z.object({ store: Store, metrics_deleted: count, logs_deleted: count })).describe("what was deleted where"),
+    stores: z
+      .array(
+        z.object({
+          store: Store,
+          metrics_deleted: count.nullable(),
+          logs_deleted: count.nullable(),
+          error: z
+            .string()
+            .nullable()
+            .describe("why nothing was deleted yet; it is as soon as the store can be reached, before anything new is written"),
+        }),
+      )
+      .describe("what was deleted where"),
   })
   .meta({ id: "Cleared" });
 export type Cleared = z.infer<typeof Cleared>;

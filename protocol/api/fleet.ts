@@ -20,7 +20,24 @@ export const BoxHealth = z
   .meta({ id: "BoxHealth" });
 export type BoxHealth = z.infer<typeof BoxHealth>;
 
-/** `GET /api/health`. `degraded`: no box is up, or an Ollama does not answer. */
+/** A store that the edge writes to, in `GET /api/health`. Records are finished requests and GPU samples. */
+export const SinkHealth = z
+  .object({
+    sink: z.enum(["clickhouse", "postgres"]),
+    state: z.enum(["ok", "failing"]),
+    backlog: count.describe("records that wait for it"),
+    last_success: time.nullable(),
+    last_error: z.object({ at: time, message: z.string() }).nullable().describe("never a secret, never a text of a caller"),
+    next_attempt: time.nullable().describe("null while it does not fail"),
+    delivered: count,
+    dropped: count.describe("records that it never got, since more waited than can be kept"),
+    set_aside: count.describe("records that it refused for what is in them"),
+    clearing: z.boolean().describe("true while it holds what was cleared: it could not be reached then"),
+  })
+  .meta({ id: "SinkHealth" });
+export type SinkHealth = z.infer<typeof SinkHealth>;
+
+/** `GET /api/health`. `degraded`: no box is up, an Ollama does not answer, or a store does not get what it should. */
 export const Health = z
   .object({
     status: z.enum(["healthy", "degraded", "unhealthy"]),
@@ -30,6 +47,7 @@ export const Health = z
     version: z.string(),
     problems: z.array(z.string()).describe("why it is not healthy, in words; empty when it is"),
     boxes: z.array(BoxHealth),
+    sinks: z.array(SinkHealth).describe("the stores that are written to; none when EXPORTER_TYPE is none"),
   })
   .meta({ id: "Health" });
 export type Health = z.infer<typeof Health>;
@@ -81,6 +99,11 @@ export type Boxes = z.infer<typeof Boxes>;
 
 export const BoxQuery = z.strictObject({ box: BoxName.optional().describe("only this box") });
 
+const BoxPath = z.object({ name: BoxName });
+
+/** `DELETE /api/boxes/{name}`. */
+const BoxForgotten = z.object({ status: z.literal("deleted"), box: BoxName }).meta({ id: "BoxForgotten" });
+
 export const FLEET_ROUTES = {
   health: {
     method: "GET",
@@ -99,6 +122,16 @@ export const FLEET_ROUTES = {
     description: "A box that has never connected is unknown: 404, code box_not_found.",
     query: BoxQuery,
     answer: Boxes,
+  },
+  forgetBox: {
+    method: "DELETE",
+    path: "/api/boxes/{name}",
+    scope: "admin",
+    tag: "Boxes",
+    summary: "Forget a box that is gone for good",
+    description: "What it did stays counted. 409 while it is connected; one that connects again is known again.",
+    params: BoxPath,
+    answer: BoxForgotten,
   },
   gpu: {
     method: "GET",

@@ -118,6 +118,22 @@ describe("after a crash", () => {
     expect([next.knows(lost), next.begin(opened(lost))]).toEqual([true, false]);
   });
 
+  test("how long a request ran is not told by the clock of an earlier run, which was ahead", () => {
+    let clock = NOW + 90 * 24 * 3_600_000;
+    const early = newSpool({ now: () => clock });
+    early.spool.begin(opened(randomUUID()));
+    early.crash();
+    clock = NOW;
+    const { spool, folder, crash } = newSpool({ folder: early.folder, now: () => clock });
+    const lost = randomUUID();
+    spool.begin(opened(lost));
+    clock += 700;
+    spool.begin(opened(randomUUID()));
+    crash();
+    const next = newSpool({ folder, now: () => clock }).spool;
+    expect(next.next(10)?.records.find(({ request_id }) => request_id === lost)?.latency_ms).toBe(700);
+  });
+
   test("what was finished and unconfirmed is there, what was confirmed is not, and both are known", async () => {
     const { spool, folder, crash } = newSpool();
     const [a, b] = [randomUUID(), randomUUID()];

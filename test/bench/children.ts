@@ -3,7 +3,7 @@
  * (a reaper ends them when the bench itself is killed).
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { startReaper } from "../../local/reaping.ts";
 
 export type Program = { name: string; command?: string; args: string[]; env?: Record<string, string>; cwd?: string; hasIpc?: boolean };
@@ -20,7 +20,12 @@ export class Children implements AsyncDisposable {
   start(program: Program): Child {
     const child = new Child(program);
     this.#all.push(child);
-    if (child.pid !== undefined) this.#reaper.watch(child.pid);
+    const { pid } = child;
+    if (pid !== undefined) {
+      this.#reaper.watch(pid);
+      // At once: a pid comes again, and a suite may end a thousand children.
+      void child.ended().then(() => this.#reaper.forget(pid));
+    }
     return child;
   }
 
@@ -36,7 +41,6 @@ export class Children implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#all.map((child) => child.kill()));
-    for (const { pid } of this.#all) if (pid !== undefined) this.#reaper.forget(pid);
     this.#reaper.close();
   }
 }
@@ -102,16 +106,42 @@ export class Child {
     return this.#cpuMs;
   }
 
+  get hasEnded(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null;
+  }
+
+  /** Memory of the process that is in RAM now, MB; 0 after its end. */
+  residentMb(): number {
+    try {
+      return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.pid}/status`, "utf8"))?.[1] ?? 0) / 1_024;
+    } catch {
+      return 0;
+    }
+  }
+
+  /** Open files, sockets among them; 0 after its end. */
+  descriptors(): number {
+    try {
+      return readdirSync(`/proc/${this.pid}/fd`).length;
+    } catch {
+      return 0;
+    }
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
   /** Resolves to the exit code. */
   async ended(): Promise<number | null> {
     await this.#ended;
     return this.#process.exitCode;
   }
 
-  /** Nothing of a bench is worth an orderly end: its folder is temporary. */
+  /** Nothing of a bench is worth an orderly end: its folder is temporary. The whole group: wrangler has a workerd of its own. */
   async kill(): Promise<void> {
     this.cpuMs();
-    this.#process.kill("SIGKILL");
+    if (this.pid !== undefined && !this.hasEnded) process.kill(-this.pid, "SIGKILL");
     await this.#ended;
   }
 }

@@ -54,7 +54,7 @@ export async function startWorkerd(children: Children, folder: string, port: num
   const child = children.start({ name: plan.name, command: WORKERD, args: ["serve", join(home, "config.capnp")] });
   const deadline = performance.now() + START_MS;
   while (!(await listens(port))) {
-    if (performance.now() > deadline) throw new Error(`${plan.name} does not listen`);
+    if (child.hasEnded || performance.now() > deadline) throw new Error(`${plan.name} does not listen: ${child.tail.join("; ")}`);
     await sleep(20);
   }
   return child;

@@ -27,6 +27,8 @@ beforeAll(async () => {
   stack = await TestStack.start();
   const env = { NVIDIA_SMI: join(ROOT, "local/simulated/nvidia-smi.ts"), SIMULATED: "1", SIMULATED_OLLAMA: ollama.url };
   await stack.startAgent({ name: "atlas", ollamaUrl: ollama.url, env });
+  const gone = await stack.startAgent({ name: "gone", ollamaUrl: ollama.url });
+  await gone.stop(5_000);
   for (const model of ["llama3.2", "llama3.2", "mistral", "missing"]) {
     const body = { model, messages: [{ role: "user", content: "What is machine learning?" }], options: { num_predict: 20 } };
     await (await fetch(`${stack.url}/ollama/api/chat`, { method: "POST", body: JSON.stringify(body) })).text();
@@ -47,12 +49,15 @@ const CALLS: Record<RouteName, Call> = {
   gpu: { path: "/api/gpu?box=atlas" },
   metrics: {},
   boxes: { path: "/api/boxes?box=atlas" },
+  forgetBox: { path: "/api/boxes/gone" },
   system: {},
   systemHistory: { path: "/api/system/history?time_range=15m&max_points=10" },
+  gpuHistory: { path: "/api/gpu/history?time_range=15m&box=atlas" },
   currentStats: {},
   history: { path: "/api/stats/history?hours=2&model=llama3.2&box=atlas" },
   logs: { path: "/api/stats/logs?limit=2&status=success" },
   models: {},
+  live: {},
   chat: { body: { prompt: "Hello", max_tokens: 3 } },
   installedModels: {},
   pullModel: { body: { name: "phi3" } },

@@ -7,7 +7,9 @@ import { Epochs } from "../../worker/store/epochs.ts";
 import { Forgotten } from "../../worker/store/forgotten.ts";
 import { Intake } from "../../worker/store/intake.ts";
 import { Ledger } from "../../worker/store/ledger.ts";
+import { Outbox } from "../../worker/store/outbox.ts";
 import { RepositoryStore } from "../../worker/store/repository.ts";
+import { SampleStore } from "../../worker/store/samples.ts";
 import { migrate } from "../../worker/store/schema.ts";
 
 const Row = z.object({ request_id: z.string(), status: z.enum(["success", "error", "cancelled"]), resumed: z.number() });
@@ -98,11 +100,9 @@ export class SimulatedLedger {
 }
 
 function newIntake(nowMs: number): Intake {
-  const stores = {
-    ledger: new Ledger(sql, new Forgotten(sql)),
-    cells: new CellStore(sql),
-    epochs: new Epochs(sql),
-    repository: new RepositoryStore(storage),
-  };
+  const ledger = new Ledger(sql, new Forgotten(sql));
+  const [cells, epochs, repository] = [new CellStore(sql), new Epochs(sql), new RepositoryStore(storage)];
+  const outbox = new Outbox(sql, ledger, new SampleStore(sql));
+  const stores = { ledger, cells, epochs, repository, outbox };
   return new Intake(storage, stores, nowMs);
 }

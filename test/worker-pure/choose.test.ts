@@ -32,6 +32,7 @@ const box = (
     gpu: { available: false, error: null, driver_version: null, samples: [] },
     in_flight: 0,
     local_in_flight: 0,
+    requests: [],
     queued: 0,
     spooled: 0,
     lost: null,

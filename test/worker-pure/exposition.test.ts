@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { SinkHealth } from "../../protocol/api/fleet.ts";
 import { Cell, type KeyedCell } from "../../worker/cell.ts";
 import { render } from "../../worker/exposition.ts";
 import { Histogram } from "../../worker/histogram.ts";
@@ -118,7 +119,6 @@ test("the machine of a box and its loaded models are in base units", () => {
   expect(seriesValue(families, "ollama_loaded_model_vram_bytes", { ...box, model: "llama3.2" })).toBe(3e9);
   expect(families.get("ollama_loaded_model_bytes")?.series).toHaveLength(2);
   expect(families.get("ollama_loaded_model_vram_bytes")?.series).toHaveLength(1);
-  expect(families.get("ollama_sink_backlog_records")?.series).toEqual([]);
 });
 
 test.each<[why: string, change: (parts: ScrapeParts) => void]>([
@@ -170,6 +170,18 @@ test.each(Object.values(METRICS))("$name follows the naming rules of Prometheus"
   expect(buckets !== undefined).toBe(type === "histogram");
 });
 
+test("a store has its backlog, what it got and never gets, and when it did last", () => {
+  const families = parseExposition(render(scrape(parts()), false));
+  const value = (name: string, labels: Record<string, string> = {}) => seriesValue(families, name, { sink: "clickhouse", ...labels });
+  expect(value("ollama_sink_backlog_records")).toBe(7);
+  expect(value("ollama_sink_delivered_records_total")).toBe(40);
+  expect(value("ollama_sink_dropped_records_total", { reason: "full" })).toBe(2);
+  expect(value("ollama_sink_dropped_records_total", { reason: "refused" })).toBe(1);
+  expect(value("ollama_sink_last_success_timestamp_seconds")).toBe(NOW / 1_000);
+  const none = parseExposition(render(scrape({ ...parts(), sinks: [] }), false));
+  expect(none.get("ollama_sink_backlog_records")?.series).toEqual([]);
+});
+
 test("no family is declared twice", () => {
   const names = Object.values(METRICS).map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
@@ -208,8 +220,21 @@ function parts(): ScrapeParts {
     { name: "atlas", up: true, in_flight: 2, queue_depth: null },
     { name: "basil", up: false, in_flight: null, queue_depth: null },
   ];
-  return { nowMs: NOW, version: "0.1.0", lifetime: cells, boxes: [atlas, basil], live };
+  return { nowMs: NOW, version: "0.1.0", lifetime: cells, boxes: [atlas, basil], live, sinks: [SINK] };
 }
+
+const SINK: SinkHealth = {
+  sink: "clickhouse",
+  state: "failing",
+  backlog: 7,
+  last_success: new Date(NOW).toISOString(),
+  last_error: null,
+  next_attempt: null,
+  delivered: 40,
+  dropped: 2,
+  set_aside: 1,
+  clearing: false,
+};
 
 function boxOf(name: string): RegisteredBox {
   const readings = readingsOf(NOW, ["llama3.2:latest"], [gpuOf(name, NOW)]);

@@ -189,6 +189,26 @@ test("a box cannot say hello as another box", async () => {
   expect(await agent.untilClosed()).toMatchObject({ code: 1002, reason: "box a says hello as b" });
 });
 
+test("a box is forgotten when it is gone, not while it is connected, and is known again when it comes back", async () => {
+  const agent = await FakeAgent.connect("old");
+  const boxes = async () => (await theAggregator(env).registry()).map(({ name }) => name);
+  const forget = (box: string) => call(`/api/boxes/${box}`, { method: "DELETE" });
+  const refused = await forget("old");
+  expect([refused.status, await refused.json()]).toMatchObject([
+    409,
+    { error: { code: "box_connected", message: expect.stringContaining("old") } },
+  ]);
+  expect(await boxes()).toContain("old");
+  agent.socket.close(1000);
+  await eventually(async () => ((await env.BOX.getByName("old").look()).isUp ? undefined : true));
+  expect(await (await forget("old")).json()).toEqual({ status: "deleted", box: "old" });
+  expect(await boxes()).not.toContain("old");
+  expect((await forget("old")).status).toBe(404);
+  expect((await forget("a b")).status).toBe(400);
+  await FakeAgent.connect("old");
+  await eventually(async () => ((await boxes()).includes("old") ? true : undefined));
+});
+
 test("a box that drains takes no new calls", async () => {
   const agent = await FakeAgent.connect("tired");
   forgetBoxes();
@@ -424,6 +444,20 @@ const REFUSED: [what: string, path: string, init: RequestInit, status: number, b
     {},
     400,
     { error: { message: expect.stringContaining("coarser") } },
+  ],
+  [
+    "sums that are kept in a store alone",
+    "/api/stats/history?time_range=30d&granularity=5m&format=csv",
+    {},
+    400,
+    { error: { message: "Without ClickHouse or Postgres beyond 7 days sums are by the hour: use 1h or 1d." } },
+  ],
+  [
+    "what is older than anything that is kept",
+    "/api/stats/history?time_range=365d",
+    {},
+    400,
+    { error: { message: "Without ClickHouse or Postgres sums are kept for 90 days." } },
   ],
   ["a chat without words", "/api/chat", { method: "POST", body: "{}" }, 400, { error: { code: "bad_request", failed_at: "gateway" } }],
   [

@@ -29,6 +29,9 @@ serveRoute(dataRoutes, CONFIG_ROUTES.patchConfig, async ({ body, principal }, c)
   return configOf(c.env, principal, changed);
 });
 
+/** The host alone: the rest of a URL may hold a password. */
+const hostOf = (store: { url: string } | null): string | null => (store === null ? null : new URL(store.url).hostname);
+
 const DAY_MS = 86_400_000;
 
 function configOf(env: Bindings, principal: Principal, changed: RunTimeSettings): Config {
@@ -37,12 +40,13 @@ function configOf(env: Bindings, principal: Principal, changed: RunTimeSettings)
   const isAdmin = principal.scopes.has("admin");
   return {
     enable_instrumentation: enableInstrumentation,
-    exporter_type: deployed.exporterType,
-    metrics_export_interval: deployed.metricsExportIntervalSeconds,
-    clickhouse_host: isAdmin ? deployed.clickhouseHost : null,
-    postgres_host: isAdmin ? deployed.postgresHost : null,
+    exporter_type: deployed.stores.exporterType,
+    metrics_export_interval: deployed.stores.exportIntervalMs / 1_000,
+    clickhouse_host: isAdmin ? hostOf(deployed.stores.clickhouse) : null,
+    postgres_host: isAdmin ? hostOf(deployed.stores.postgres) : null,
     log_content: logContent,
     auth_mode: deployed.authMode,
+    scopes: [...principal.scopes],
     retention: {
       logs_days: LEDGER_MS / DAY_MS,
       logs_rows_max: LEDGER_ROWS_MAX,

@@ -5,12 +5,12 @@
  * its row it would count twice. An id costs 16 bytes here, a row a hundred times that.
  */
 import { z } from "zod";
+import { bytesOfIds, includesId } from "./uuid-bytes.ts";
 
 /** Ids per slice: 8 KB, one row write. */
 export const SLICE_IDS = 500;
 /** Slices kept: 2 million ids, 32 MB. A record that comes again after that many others counts twice. */
 const SLICES_MAX = 4_000;
-const ID_BYTES = 16;
 
 const Newest = z.object({ id: z.string().nullable() });
 const Slice = z.object({ ids: z.instanceof(ArrayBuffer) });
@@ -25,10 +25,15 @@ export class Forgotten {
     this.#newest = Newest.parse(sql.exec("SELECT max(last_id) AS id FROM forgotten").one()).id;
   }
 
+  /** The newest; null when there is none. Everything that is newer has its row. */
+  newest(): string | null {
+    return this.#newest;
+  }
+
   has(id: string): boolean {
     if (this.#newest === null || id > this.#newest) return false;
     const slices = this.#sql.exec("SELECT ids FROM forgotten WHERE first_id <= ?1 AND last_id >= ?1", id);
-    for (const row of slices) if (includes(new Uint8Array(Slice.parse(row).ids), bytesOf(id))) return true;
+    for (const row of slices) if (includesId(new Uint8Array(Slice.parse(row).ids), id)) return true;
     return false;
   }
 
@@ -37,20 +42,8 @@ export class Forgotten {
     const [first] = ids;
     const last = ids.at(-1);
     if (first === undefined || last === undefined) return;
-    const bytes = new Uint8Array(ids.length * ID_BYTES);
-    for (const [index, id] of ids.entries()) bytes.set(bytesOf(id), index * ID_BYTES);
-    this.#sql.exec("INSERT INTO forgotten (first_id, last_id, ids) VALUES (?, ?, ?)", first, last, bytes.buffer);
+    this.#sql.exec("INSERT INTO forgotten (first_id, last_id, ids) VALUES (?, ?, ?)", first, last, bytesOfIds(ids).buffer);
     this.#sql.exec("DELETE FROM forgotten WHERE slice <= (SELECT max(slice) FROM forgotten) - ?", SLICES_MAX);
     if (this.#newest === null || last > this.#newest) this.#newest = last;
   }
-}
-
-function bytesOf(id: string): Uint8Array {
-  const hex = id.replaceAll("-", "");
-  return Uint8Array.from({ length: ID_BYTES }, (_, index) => Number.parseInt(hex.slice(2 * index, 2 * index + 2), 16));
-}
-
-function includes(ids: Uint8Array, id: Uint8Array): boolean {
-  for (let at = 0; at < ids.length; at += ID_BYTES) if (id.every((byte, index) => ids[at + index] === byte)) return true;
-  return false;
 }

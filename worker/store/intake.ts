@@ -13,9 +13,10 @@ import type { RegisteredBox } from "../registered.ts";
 import { type CellStore, MINUTE_SECONDS, type RollupCell } from "./cells.ts";
 import type { Clearable, Epochs } from "./epochs.ts";
 import type { Ledger } from "./ledger.ts";
+import type { Outbox } from "./outbox.ts";
 import type { RepositoryStore } from "./repository.ts";
 
-export type IntakeStores = { ledger: Ledger; cells: CellStore; epochs: Epochs; repository: RepositoryStore };
+export type IntakeStores = { ledger: Ledger; cells: CellStore; epochs: Epochs; repository: RepositoryStore; outbox: Outbox };
 
 type Counted = { record: RequestRecord; finishedMs: number };
 
@@ -28,16 +29,18 @@ export class Intake {
   readonly #cells: CellStore;
   readonly #epochs: Epochs;
   readonly #repository: RepositoryStore;
+  readonly #outbox: Outbox;
   readonly #lifetime = new Map<string, KeyedCell>();
   readonly #knownModels = new Set<string>();
   #recent = new RecentTokens();
 
-  constructor(storage: DurableObjectStorage, { ledger, cells, epochs, repository }: IntakeStores, nowMs: number) {
+  constructor(storage: DurableObjectStorage, { ledger, cells, epochs, repository, outbox }: IntakeStores, nowMs: number) {
     this.#storage = storage;
     this.#ledger = ledger;
     this.#cells = cells;
     this.#epochs = epochs;
     this.#repository = repository;
+    this.#outbox = outbox;
     for (const cell of cells.lifetime()) this.#remember(cell);
     for (const row of ledger.tokensSince(Math.max(nowMs - RECENT_SECONDS * 1_000, epochs.clearedMs("metrics") ?? 0)))
       this.#recent.add(row.finished_at_ms, row.completion_tokens);
@@ -61,16 +64,19 @@ export class Intake {
     const counted: Counted[] = [];
     const sums: KeyedCell[] = [];
     let added = 0;
+    const stored: string[] = [];
     this.#storage.transactionSync(() => {
       const late = new Set<string>();
       for (const record of records) {
         const finishedMs = finishedAt(record, nowMs);
         if (!this.#isNew(record, finishedMs, late)) continue;
         added++;
+        if (!late.has(record.request_id)) stored.push(record.request_id);
         if (isDownload(record)) this.#repository.countDownload(record.model, finishedMs);
         if (!this.#epochs.isCleared("metrics", finishedMs)) counted.push({ record, finishedMs });
       }
       this.#ledger.remember([...late]);
+      this.#outbox.addRequests(stored);
       const minutes = minutesOf(counted, (model) => {
         const key = modelKey(model, known, boxes);
         if (isName(key)) known.add(key);

@@ -5,9 +5,10 @@
  * when they are read back: storage outlives the code that wrote it.
  */
 import { z } from "zod";
-import type { LogEntry, Logs, LogsQuery } from "../../protocol/api/stats.ts";
+import { type LogEntry, type Logs, type LogsPage, SHORT_TEXT_CHARS } from "../../protocol/api/stats.ts";
 import { RequestRecord } from "../../protocol/records.ts";
 import { shortName } from "../model-key.ts";
+import type { CellFilter } from "./cells.ts";
 import type { Forgotten } from "./forgotten.ts";
 import { SLICE_IDS } from "./forgotten.ts";
 
@@ -20,9 +21,8 @@ const PAGE_CHARS_MAX = 4_000_000;
 
 /** Greater than any request id. */
 const AFTER_ALL_IDS = "g";
-
-/** Which entries: the part of a query that the ledger knows. */
-export type LedgerPage = Omit<LogsQuery, "format" | "limit"> & { limit: number };
+/** Less than any. */
+const BEFORE_ALL_IDS = "";
 
 /** In the order of the table. The text stands last. */
 const COLUMNS = [
@@ -35,11 +35,37 @@ const INSERT = `INSERT INTO ledger (finished_at_ms, ${COLUMNS.join(", ")}) VALUE
   ON CONFLICT (request_id) DO NOTHING RETURNING request_id`;
 
 const Row = RequestRecord.extend({ stream: z.literal([0, 1]).transform((value) => value === 1) });
+const FinishedRow = Row.extend({ finished_at_ms: z.number() });
 const Count = z.object({ rows: z.number() });
 const StartedAt = z.object({ started_at: z.string() });
 const Id = z.object({ request_id: z.string() });
 const Oldest = z.object({ request_id: z.string().nullable() });
 const Tokens = z.object({ finished_at_ms: z.number(), completion_tokens: z.number() });
+
+const Finished = RequestRecord.pick({
+  endpoint: true,
+  status: true,
+  latency_ms: true,
+  resumed: true,
+  ttft_ms: true,
+  queue_ms: true,
+  load_ms: true,
+  decode_ms: true,
+  prompt_tokens: true,
+  completion_tokens: true,
+}).extend({ finished_at_ms: z.number() });
+
+/** Who looks for what finished lately finds it if it took no longer than this: the key is the time of the start. */
+const LONGEST_MS = 600_000;
+
+/** The names under which the ledger may hold a model: as callers wrote it. */
+const namesOf = (model: string | undefined): string | null =>
+  model === undefined ? null : JSON.stringify([...new Set([model, shortName(model), `${shortName(model)}:latest`])]);
+
+/** A text column, or the first characters of it. */
+const shortened = (column: "prompt" | "response") =>
+  `CASE WHEN length(${column}) > ${SHORT_TEXT_CHARS} THEN substr(${column}, 1, ${SHORT_TEXT_CHARS}) || '…' ELSE ${column} END AS ${column}`;
+const SHORT_COLUMNS = COLUMNS.map((column) => (column === "prompt" || column === "response" ? shortened(column) : column));
 
 export class Ledger {
   readonly #sql: SqlStorage;
@@ -53,8 +79,25 @@ export class Ledger {
   /** @returns whether it is new; false for one that was counted before. */
   insert(record: RequestRecord, finishedMs: number): boolean {
     if (this.#forgotten.has(record.request_id)) return false;
-    const values = COLUMNS.map((column) => (column === "stream" ? Number(record.stream) : record[column]));
+    const values = COLUMNS.map((column) => storedAs(record[column]));
     return this.#sql.exec(INSERT, finishedMs, ...values).toArray().length === 1;
+  }
+
+  /** The records of these requests that have a row, in no order. */
+  records(ids: readonly string[]): { record: RequestRecord; finishedMs: number }[] {
+    const sql = `SELECT finished_at_ms, ${COLUMNS.join(", ")} FROM ledger WHERE request_id IN (SELECT value FROM json_each(?))`;
+    return this.#sql
+      .exec(sql, JSON.stringify(ids))
+      .toArray()
+      .map((row) => {
+        const { finished_at_ms: finishedMs, ...record } = FinishedRow.parse(row);
+        return { record, finishedMs };
+      });
+  }
+
+  /** The newest id that may have lost its row; null while every row is there. */
+  forgottenTo(): string | null {
+    return this.#forgotten.newest();
   }
 
   /** Whether there is, or was, a record of that request. */
@@ -72,7 +115,7 @@ export class Ledger {
   clear(): number {
     let deleted = 0;
     for (;;) {
-      const slice = this.forgetSlice(0, Number.POSITIVE_INFINITY);
+      const slice = this.forgetSlice(0, Number.POSITIVE_INFINITY, null);
       deleted += slice;
       if (slice < SLICE_IDS) return deleted;
     }
@@ -87,17 +130,29 @@ export class Ledger {
     return { rows: this.#rows(), oldest: startedAt("ASC"), newest: startedAt("DESC") };
   }
 
-  /** One page, newest first. It may hold fewer than `limit` entries: follow `next`, or `next_cursor`. */
-  page({ limit, offset = 0, cursor, model, status, box }: LedgerPage): Logs {
-    const names = model === undefined ? null : JSON.stringify([...new Set([model, shortName(model), `${shortName(model)}:latest`])]);
-    const where = `WHERE (?1 IS NULL OR model IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR box = ?3)`;
-    const filter = [names, status ?? null, box ?? null];
+  /**
+   * One page, newest first. It may hold fewer than `limit` entries: follow `next`, or `next_cursor`.
+   * @param afterId  only newer ones, since older ones are read elsewhere; null for all there are
+   */
+  page({ limit, offset = 0, cursor, model, status, box, id, key, q, since, until, texts }: LogsPage, afterId: string | null = null): Logs {
+    // `instr`, since the platform allows LIKE patterns of 50 bytes at most.
+    const where = `WHERE (?1 IS NULL OR model IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR box = ?3)
+      AND (?4 IS NULL OR key_id = ?4) AND (?5 IS NULL OR request_id = ?5) AND request_id >= ?6 AND request_id < ?7
+      AND (?8 IS NULL OR instr(lower(prompt), ?8) > 0 OR instr(lower(response), ?8) > 0 OR instr(lower(error_message), ?8) > 0)`;
+    const filter = [
+      ...[namesOf(model), status ?? null, box ?? null, key ?? null, id ?? null],
+      since === undefined ? "" : idFloor(Date.parse(since)),
+      until === undefined ? AFTER_ALL_IDS : idFloor(Date.parse(until)),
+      q === undefined ? null : lower(q),
+    ];
     const total = Count.parse(this.#sql.exec(`SELECT count(*) AS rows FROM ledger ${where}`, ...filter).one()).rows;
     // One more than the page: whether there is a next one.
     const rows = this.#sql.exec(
-      `SELECT ${COLUMNS.join(", ")} FROM ledger ${where} AND request_id < ?4 ORDER BY request_id DESC LIMIT ?5 OFFSET ?6`,
+      `SELECT ${(texts === "short" ? SHORT_COLUMNS : COLUMNS).join(", ")} FROM ledger ${where}
+       AND request_id < ?9 AND request_id > ?10 ORDER BY request_id DESC LIMIT ?11 OFFSET ?12`,
       ...filter,
       cursor ?? AFTER_ALL_IDS,
+      afterId ?? BEFORE_ALL_IDS,
       limit + 1,
       offset,
     );
@@ -111,8 +166,9 @@ export class Ledger {
       logs.push(entry);
       chars += (entry.prompt?.length ?? 0) + (entry.response?.length ?? 0);
     }
+    hasMore ||= afterId !== null && logs.length > 0;
     const next = hasMore && cursor === undefined ? offset + logs.length : null;
-    return { logs, total, limit, offset, next, next_cursor: hasMore ? (logs.at(-1)?.id ?? null) : null };
+    return { store: "durable_object", logs, total, limit, offset, next, next_cursor: hasMore ? (logs.at(-1)?.id ?? null) : null };
   }
 
   /** Completion tokens of requests that finished after `sinceMs`. Looks at those that began at most ten minutes before. */
@@ -120,10 +176,26 @@ export class Ledger {
     const rows = this.#sql.exec(
       `SELECT finished_at_ms, completion_tokens FROM ledger
        WHERE request_id >= ? AND finished_at_ms >= ? AND completion_tokens IS NOT NULL`,
-      idFloor(sinceMs - 600_000),
+      idFloor(sinceMs - LONGEST_MS),
       sinceMs,
     );
     for (const row of rows) yield Tokens.parse(row);
+  }
+
+  /** What is summed of requests that finished in [fromMs, toMs), in any order. Those that took longer than ten minutes are not found. */
+  *finishedIn(fromMs: number, toMs: number, { model, box }: CellFilter): Generator<z.infer<typeof Finished>> {
+    const rows = this.#sql.exec(
+      `SELECT ${Object.keys(Finished.shape).join(", ")} FROM ledger WHERE request_id >= ?1 AND request_id < ?2
+       AND finished_at_ms >= ?3 AND finished_at_ms < ?4
+       AND (?5 IS NULL OR model IN (SELECT value FROM json_each(?5))) AND (?6 IS NULL OR box = ?6)`,
+      idFloor(fromMs - LONGEST_MS),
+      idFloor(toMs),
+      fromMs,
+      toMs,
+      namesOf(model),
+      box ?? null,
+    );
+    for (const row of rows) yield Finished.parse(row);
   }
 
   /** How many rows there are too many. Counts them all: ask once per housekeeping. */
@@ -138,12 +210,15 @@ export class Ledger {
   /**
    * Deletes one slice, the oldest first, and remembers its ids.
    * @param excess this many go whatever their age.
+   * @param heldId that row and newer ones are still needed; null when none is.
    * @returns how many were deleted; fewer than {@link SLICE_IDS} when nothing is left to delete.
    */
-  forgetSlice(nowMs: number, excess: number): number {
+  forgetSlice(nowMs: number, excess: number, heldId: string | null): number {
     const oldest = this.#sql.exec("SELECT request_id FROM ledger ORDER BY request_id LIMIT ?", SLICE_IDS).toArray();
     const horizon = idFloor(nowMs - LEDGER_MS);
-    const ids = oldest.map((row) => Id.parse(row).request_id).filter((id, index) => index < excess || id < horizon);
+    const ids = oldest
+      .map((row) => Id.parse(row).request_id)
+      .filter((id, index) => (index < excess || id < horizon) && (heldId === null || id < heldId));
     const last = ids.at(-1);
     if (last === undefined) return 0;
     this.#forgotten.add(ids);
@@ -158,11 +233,18 @@ export class Ledger {
   }
 }
 
+/** SQLite gives half a surrogate pair back as three characters: a text would be longer than a record's may be. */
+const storedAs = (value: RequestRecord[keyof RequestRecord]): string | number | null =>
+  typeof value === "string" ? value.toWellFormed() : typeof value === "boolean" ? Number(value) : value;
+
 function logEntry({ request_id, started_at, ...rest }: RequestRecord): LogEntry {
   const { prompt_tokens, completion_tokens } = rest;
   const tokens_used = prompt_tokens === null && completion_tokens === null ? null : (prompt_tokens ?? 0) + (completion_tokens ?? 0);
   return { id: request_id, timestamp: started_at, ...rest, tokens_used };
 }
+
+/** As SQLite's `lower`: letters of ASCII only. */
+const lower = (text: string): string => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 
 /** The 48-bit time of a UUIDv7 is its first 12 hexadecimal digits. */
 function idFloor(ms: number): string {
@@ -170,4 +252,4 @@ function idFloor(ms: number): string {
   return `${hex.slice(0, 8)}-${hex.slice(8)}`;
 }
 
-const timeOf = (id: string): number => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+export const timeOf = (id: string): number => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);

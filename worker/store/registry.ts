@@ -12,6 +12,7 @@ import { GpuSample, SystemSample } from "../../protocol/records.ts";
 import { newestPerGpu, RegisteredBox } from "../registered.ts";
 import { type GpuSlots, onEdgeClock, type Samples, thinned } from "../samples.ts";
 import { jsonText } from "./json-text.ts";
+import type { Outbox } from "./outbox.ts";
 import type { BoxSamples, SampleStore } from "./samples.ts";
 
 /** Readings that change nothing of the inventory are stored this often. An idle box's come less often than that. */
@@ -37,13 +38,15 @@ const countOf = ({ gpu, system }: Samples): number => gpu.length + system.length
 export class Registry {
   readonly #storage: DurableObjectStorage;
   readonly #samples: SampleStore;
+  readonly #outbox: Outbox;
   readonly #entries = new Map<string, Entry>();
   /** Readings that overtook their box's first hello. */
   readonly #early = new Map<string, Readings>();
 
-  constructor(storage: DurableObjectStorage, samples: SampleStore) {
+  constructor(storage: DurableObjectStorage, samples: SampleStore, outbox: Outbox) {
     this.#storage = storage;
     this.#samples = samples;
+    this.#outbox = outbox;
     for (const row of storage.sql.exec("SELECT * FROM boxes ORDER BY name")) {
       const { pending_gpu: gpu, pending_system: system, pending_since_ms: pendingSinceMs, ...box } = Row.parse(row);
       const gpuSlots: GpuSlots = new Map();
@@ -91,6 +94,12 @@ export class Registry {
     const entry = this.#entries.get(name);
     if (entry === undefined || entry.box.state === "down" || atMs < entry.box.connected_at_ms) return;
     this.#store({ ...entry, box: { ...entry.box, state: "down", last_seen_ms: atMs } }, atMs);
+  }
+
+  /** Forgets a box until it connects again. */
+  forget(name: string): void {
+    this.#storage.sql.exec("DELETE FROM boxes WHERE name = ?", name);
+    this.#entries.delete(name);
   }
 
   read(name: string, readings: Readings, nowMs: number): void {
@@ -141,7 +150,10 @@ export class Registry {
     const isBatch = entry.pendingSinceMs !== null && (countOf(entry.pending) >= BATCH_SAMPLES || nowMs - entry.pendingSinceMs >= BATCH_MS);
     const stored: Entry = isBatch ? { ...entry, pending: NO_SAMPLES, pendingSinceMs: null } : entry;
     this.#storage.transactionSync(() => {
-      if (isBatch) this.#samples.put(nowMs, { box: entry.box.name, ...entry.pending });
+      if (isBatch) {
+        this.#samples.put(nowMs, { box: entry.box.name, ...entry.pending });
+        this.#outbox.addSamples(nowMs, entry.box.name, entry.pending.gpu.length);
+      }
       this.#write(stored);
     });
     this.#entries.set(entry.box.name, stored);

@@ -37,12 +37,19 @@ export class SampleStore {
     for (const row of rows) yield Row.parse(row);
   }
 
+  /** The GPU samples of one batch; none when it is gone. */
+  gpuOf(atMs: number, box: string): readonly GpuSample[] {
+    const [row] = this.#sql.exec("SELECT box, gpu, system FROM samples WHERE at_ms = ? AND box = ?", atMs, box).toArray();
+    return row === undefined ? [] : Row.parse(row).gpu;
+  }
+
   clear(): void {
     this.#sql.exec("DELETE FROM samples");
   }
 
-  deleteOld(nowMs: number): void {
-    this.#sql.exec("DELETE FROM samples WHERE at_ms < ?", nowMs - SAMPLES_KEPT_MS);
+  /** @param heldMs  batches from then on are still needed; null when none is */
+  deleteOld(nowMs: number, heldMs: number | null): void {
+    this.#sql.exec("DELETE FROM samples WHERE at_ms < ?", Math.min(nowMs - SAMPLES_KEPT_MS, heldMs ?? Number.POSITIVE_INFINITY));
   }
 
   /** When the oldest batch is due to be deleted, unix ms; null when there is none. */

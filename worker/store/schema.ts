@@ -61,6 +61,14 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE UNIQUE INDEX default_model ON repository (is_default) WHERE is_default = 1;
   `,
+  `
+  -- What the stores have yet to get. 'requests': ids of ledger rows, sorted, 16 bytes each. 'gpu_samples': the key of a row of samples.
+  CREATE TABLE outbox (
+    seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, items INTEGER NOT NULL, ids BLOB, at_ms INTEGER, box TEXT
+  ) STRICT;
+  -- One row of JSON a sink: how far it is.
+  CREATE TABLE sinks (name TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 const Meta = z.object({ value: z.number() });

@@ -1,0 +1,138 @@
+/** Records are delivered twice, out of order, and around a kill between the ledger's commit and its acknowledgement. */
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { WebSocket } from "ws";
+import { decodeFrames, encodeFrames, FrameType, parsePayload, tunnelFrame } from "../../protocol/frames.ts";
+import { SUBPROTOCOL } from "../../protocol/limits.ts";
+import { Recorded } from "../../protocol/messages.ts";
+import type { RequestRecord } from "../../protocol/records.ts";
+import { helloOf, idOf, recordOf } from "../support/records.ts";
+import { saidOf } from "./accounts.ts";
+import { type Finding, promise } from "./figures.ts";
+import { type Chain, until } from "./stage.ts";
+import { between, type Random, type Setting } from "./suite.ts";
+
+export type DeliverPlan = { batches: number; kills: number; unconfirmed: number };
+
+const RECORDS_PER_BATCH = 20;
+
+export async function deliver(setting: Setting, { batches, kills, unconfirmed }: DeliverPlan): Promise<Finding[]> {
+  return [await replayed(setting, batches, kills), await acknowledgementLost(setting, unconfirmed)];
+}
+
+/** An agent that says each batch several times, in any order, while the Worker is killed. */
+async function replayed({ stage, random, say }: Setting, batches: number, kills: number): Promise<Finding> {
+  await using chain = await stage.chain();
+  const startedMs = Date.now() - 60_000;
+  const waiting = new Map<number, RequestRecord[]>();
+  for (let position = 1; position <= batches; position++) {
+    const record = (n: number) => recordOf(startedMs + position, { box: "replayer", request_id: idOf(startedMs + position, n) });
+    waiting.set(
+      position,
+      Array.from({ length: RECORDS_PER_BATCH }, (_, n) => record(n)),
+    );
+  }
+  const agentId = randomUUID();
+  let [said, killed] = [0, 0];
+  const perLife = Math.max(1, Math.ceil(batches / Math.max(1, kills)));
+  while (waiting.size > 0) {
+    const replayer = await Replayer.connect(chain, agentId, (position) => waiting.delete(position));
+    // Batches of this life, each up to three times, shuffled; the Worker dies somewhere between the first and the last answer.
+    const some = [...waiting.keys()].slice(0, perLife).flatMap((position) => Array.from({ length: between(random, 1, 3) }, () => position));
+    for (const position of shuffled(some, random)) {
+      replayer.say(position, waiting.get(position) ?? []);
+      said++;
+    }
+    if (killed < kills) {
+      await sleep(random() * 15);
+      await chain.restart("workerd");
+      killed++;
+    } else await until(() => some.every((position) => !waiting.has(position)), "all is acknowledged");
+    replayer.close();
+    if (killed % 50 === 0) say(`${killed} kills, ${waiting.size} batches left`);
+  }
+  const rows = (await chain.rows()).filter(({ box }) => box === "replayer");
+  const counted = (await chain.stats()).total_requests;
+  const expected = batches * RECORDS_PER_BATCH;
+  const problems = [];
+  if (rows.length !== expected) problems.push(`${rows.length} rows of ${expected} records`);
+  if (counted !== expected) problems.push(`${counted} counted of ${expected} records`);
+  return promise(
+    "R3",
+    `${batches} batches of records said ${said} times out of order, ${killed} SIGKILLs of workerd around their acknowledgement`,
+    "each counts once",
+    `${rows.length} rows of ${expected}`,
+    problems,
+  );
+}
+
+/** An agent that says records and nothing else. */
+class Replayer {
+  readonly #socket: WebSocket;
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket;
+  }
+
+  static async connect(chain: Chain, agentId: string, onRecorded: (position: number) => void): Promise<Replayer> {
+    const socket = new WebSocket(`ws://127.0.0.1:${chain.port}/agent/connect?box=replayer`, SUBPROTOCOL);
+    let isWelcome = false;
+    socket.on("error", () => {}); // killed
+    socket.on("open", () => socket.send(encodeFrames([tunnelFrame(FrameType.hello, helloOf("replayer", { agent_id: agentId }))])));
+    socket.on("message", (data, isBinary) => {
+      if (!isBinary) return;
+      for (const frame of decodeFrames(data as Buffer)) {
+        if (frame.type === FrameType.welcome) isWelcome = true;
+        if (frame.type === FrameType.recorded) onRecorded(parsePayload(Recorded, frame.payload).position);
+      }
+    });
+    await until(() => isWelcome, "the replayer is welcome");
+    return new Replayer(socket);
+  }
+
+  say(position: number, records: readonly RequestRecord[]): void {
+    if (records.length > 0) this.#socket.send(encodeFrames([tunnelFrame(FrameType.records, { position, records })]));
+  }
+
+  close(): void {
+    this.#socket.terminate();
+  }
+}
+
+function shuffled<T>(values: readonly T[], random: Random): T[] {
+  return values
+    .map((value) => ({ value, at: random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ value }) => value);
+}
+
+/** The ledger has it, the agent never hears so, and is killed: it delivers again. */
+async function acknowledgementLost({ stage }: Setting, times: number): Promise<Finding> {
+  await using chain = await stage.chain();
+  const { callers, proxy } = chain;
+  let unheard = 0;
+  for (let time = 0; time < times; time++) {
+    const before = (await chain.stats()).total_requests;
+    await callers.ask("ndjson", 3, 0).ended;
+    // The last byte is acknowledged, and the record leaves 50 ms later: its acknowledgement is swallowed.
+    await sleep(20);
+    proxy.swallow("down");
+    await until(async () => (await chain.stats()).total_requests > before, "it is counted", 4_000).then(
+      () => unheard++,
+      () => {},
+    );
+    await chain.kill("agent");
+    proxy.cut();
+    await chain.start("agent");
+    await chain.untilServing();
+  }
+  const accounts = await chain.accounts();
+  const problems = unheard === 0 ? ["no acknowledgement was lost: the suite did not do its work"] : [];
+  return promise(
+    "R3",
+    `the agent killed ${times} times before it heard that its record is in the ledger`,
+    "each counts once",
+    `${unheard} of them after the commit; ${saidOf(accounts)}`,
+    [...problems, ...accounts.problems],
+  );
+}

@@ -1,0 +1,140 @@
+/** Many callers that never finish asking, and load for minutes: nothing slows down, nothing grows. */
+import { connect, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Child } from "../bench/children.ts";
+import { saidOf } from "./accounts.ts";
+import { type Finding, measured, promise, spreadOf } from "./figures.ts";
+import { loadNow } from "./stage.ts";
+import { anyCall, type Setting } from "./suite.ts";
+
+export type SlowlorisPlan = { sockets: number; rounds: number; calls: number };
+export type SoakPlan = { seconds: number };
+
+const DRIBBLE_MS = 1_000;
+
+/** Sockets that send their request a byte at a time. */
+export async function slowloris({ stage }: Setting, { sockets, rounds, calls }: SlowlorisPlan): Promise<Finding[]> {
+  await using chain = await stage.chain();
+  const { callers } = chain;
+  const round = async () => {
+    let left = calls;
+    const before = callers.entries.length;
+    await callers.load(
+      8,
+      () => ({ shape: "ndjson", tokens: 10, tokenMs: 1 }),
+      () => left-- <= 0,
+    );
+    return callers.entries.slice(before).map(({ totalMs }) => totalMs);
+  };
+  await round();
+  const [without, beside]: [number[], number[]] = [[], []];
+  let alive = 0;
+  for (let turn = 0; turn < rounds; turn++) {
+    without.push(...(await round()));
+    const slow = Array.from({ length: sockets }, () => dribble(chain.port));
+    await sleep(DRIBBLE_MS);
+    beside.push(...(await round()));
+    alive = slow.filter(({ socket }) => !socket.destroyed).length;
+    for (const { end } of slow) end();
+    await sleep(200);
+  }
+  const [alone, together] = [spreadOf(without), spreadOf(beside)];
+  const accounts = await chain.accounts();
+  const ratio = together.p99 / alone.p99;
+  return [
+    promise(
+      "R18",
+      `${sockets} sockets that dribble their request`,
+      "calls are served",
+      `${alive} of them still open; ${saidOf(accounts)}`,
+      [...callers.wrongs, ...accounts.problems],
+    ),
+    measured(
+      "R18",
+      "calls beside them against calls without",
+      "p99 <= 1.2 x",
+      `p99 ${ratio.toFixed(2)} x (${together.said} against ${alone.said}), ${loadNow()}`,
+      ratio <= 1.2,
+    ),
+  ];
+}
+
+function dribble(port: number): { socket: Socket; end(): void } {
+  const head = `POST /ollama/api/chat HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ${"x".repeat(1_000)}`;
+  const socket = connect(port, "127.0.0.1");
+  socket.on("error", () => {});
+  let at = 40;
+  socket.write(head.slice(0, at));
+  const timer = setInterval(() => socket.write(head.slice(at, ++at)), DRIBBLE_MS);
+  return {
+    socket,
+    end: () => {
+      clearInterval(timer);
+      socket.destroy();
+    },
+  };
+}
+
+type Sample = { atMs: number; mb: number; descriptors: number };
+
+/** So much of a soak is warming up: memory grows to what the load needs. */
+const WARM = 0.4;
+const SLOPE_MAX_MB_PER_MINUTE = 3;
+const DESCRIPTORS_SLACK = 20;
+
+/** Load, and a cut every two seconds. */
+export async function soak({ stage, random, say }: Setting, { seconds }: SoakPlan): Promise<Finding[]> {
+  await using chain = await stage.chain();
+  const { callers, proxy } = chain;
+  let isOver = false;
+  const load = callers.load(32, anyCall(random, 20, 5), () => isOver, 40);
+  const samples: Record<"workerd" | "agent", Sample[]> = { workerd: [], agent: [] };
+  const startMs = performance.now();
+  for (let tick = 0; performance.now() - startMs < seconds * 1_000; tick++) {
+    await sleep(1_000);
+    for (const part of ["workerd", "agent"] as const) samples[part].push(sampleOf(chain.part(part), performance.now() - startMs));
+    if (tick % 2 === 0) proxy.cut();
+    if (tick % 60 === 59)
+      say(
+        `${callers.entries.length} calls, workerd ${Math.round(samples.workerd.at(-1)?.mb ?? 0)} MB, agent ${Math.round(samples.agent.at(-1)?.mb ?? 0)} MB`,
+      );
+  }
+  isOver = true;
+  await load;
+  await chain.endWaiting();
+  const accounts = await chain.accounts();
+  const findings = (["workerd", "agent"] as const).map((part) => growthOf(part, samples[part]));
+  return [
+    promise("R19", `${seconds} s of load with a cut every 2 s`, "counters equal the ledger", saidOf(accounts), [
+      ...callers.wrongs,
+      ...accounts.problems,
+    ]),
+    ...findings,
+  ];
+}
+
+const sampleOf = (child: Child, atMs: number): Sample => ({ atMs, mb: child.residentMb(), descriptors: child.descriptors() });
+
+function growthOf(part: string, samples: readonly Sample[]): Finding {
+  const warm = samples.slice(Math.floor(samples.length * WARM));
+  const perMinute = slopeOf(warm.map(({ atMs, mb }) => [atMs / 60_000, mb]));
+  const third = Math.max(1, Math.floor(warm.length / 3));
+  const most = (some: readonly Sample[]) => Math.max(...some.map(({ descriptors }) => descriptors));
+  const [first, last] = [most(warm.slice(0, third)), most(warm.slice(-third))];
+  const got = `${perMinute.toFixed(2)} MB a minute at ${Math.round(warm.at(-1)?.mb ?? 0)} MB; ${first} then ${last} open files, ${loadNow()}`;
+  return measured(
+    "R19",
+    `memory and open files of ${part}`,
+    "no growth",
+    got,
+    perMinute <= SLOPE_MAX_MB_PER_MINUTE && last <= first + DESCRIPTORS_SLACK,
+  );
+}
+
+/** Least squares. */
+function slopeOf(points: readonly (readonly [number, number])[]): number {
+  const mean = (at: 0 | 1) => points.reduce((sum, point) => sum + point[at], 0) / points.length;
+  const [x, y] = [mean(0), mean(1)];
+  const above = points.reduce((sum, point) => sum + (point[0] - x) * (point[1] - y), 0);
+  return above / points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0);
+}

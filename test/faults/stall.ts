@@ -1,0 +1,54 @@
+/** The network holds everything up, and then delivers it: for moments, as lost packets make it do, and for seconds. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { SILENCE_MS } from "../../protocol/limits.ts";
+import { saidOf } from "./accounts.ts";
+import { type Finding, promise } from "./figures.ts";
+import { loadNow, until } from "./stage.ts";
+import { anyShape, between, type Setting } from "./suite.ts";
+
+export type StallPlan = { streams: number; lossySeconds: number; outages: number };
+
+/** What one lost packet costs those behind it: Linux sends it again after 200 ms, and twice as late if that is lost too. */
+const RETRANSMIT_MS = [200, 200, 200, 400] as const;
+
+export async function stall({ stage, random }: Setting, { streams, lossySeconds, outages }: StallPlan): Promise<Finding[]> {
+  await using chain = await stage.chain();
+  const { callers, proxy } = chain;
+  let isOver = false;
+  const load = callers.load(
+    streams,
+    () => ({ shape: anyShape(random), tokens: between(random, 20, 150), tokenMs: 20 }),
+    () => isOver,
+  );
+  await until(() => callers.open.size === streams, "all streams are open");
+  const dials = proxy.count;
+  for (const endMs = performance.now() + lossySeconds * 1_000; performance.now() < endMs; ) {
+    proxy.hold();
+    await sleep(RETRANSMIT_MS[between(random, 0, RETRANSMIT_MS.length - 1)]);
+    proxy.release();
+    await sleep(between(random, 20, 200));
+  }
+  const redials = proxy.count - dials;
+  for (let outage = 0; outage < outages; outage++) {
+    // Around the silence that both sides bear: some outages are noticed, and what was held arrives on sockets that are replaced.
+    proxy.hold();
+    await sleep(between(random, SILENCE_MS - 1_000, SILENCE_MS + 2_500));
+    proxy.release();
+    await sleep(between(random, 500, 1_500));
+  }
+  isOver = true;
+  await load;
+  await chain.endWaiting();
+  const failed = callers.entries.filter(({ outcome }) => outcome !== "whole" && outcome !== "refused");
+  const accounts = await chain.accounts();
+  const problems = failed.map(({ ask, outcome, why }) => `${ask.key} ended ${outcome}: ${why.slice(0, 200)}`);
+  return [
+    promise(
+      "R10",
+      `${lossySeconds} s of stalls as lost packets make them, then ${outages} outages around ${SILENCE_MS} ms, ${streams} streams`,
+      "no failed stream, every byte right",
+      `${redials} new dials under loss; ${callers.count("refused")} calls refused in outages; ${saidOf(accounts)}, ${loadNow()}`,
+      [...problems, ...accounts.problems],
+    ),
+  ];
+}

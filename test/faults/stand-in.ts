@@ -1,0 +1,58 @@
+/**
+ * The stand-in Ollama: a process that says what it is asked to, at the pace it is asked for, and
+ * writes down every call before it answers. What it wrote survives its own SIGKILL.
+ *
+ * Arguments: port, file of the calls that it took. `GET /written/<key>` says how many bytes of an
+ * answer have left it.
+ */
+import { once } from "node:events";
+import { appendFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Ask, MEDIA_TYPES, MODEL, piecesOf, plainLengthOf } from "./answers.ts";
+
+const [port = "0", file = ""] = process.argv.slice(2);
+const entry = { name: MODEL, model: MODEL, size: 1_000_000, size_vram: 1_000_000, digest: "0".repeat(64), details: {} };
+const FIXED: Record<string, object> = {
+  "/api/tags": { models: [{ ...entry, modified_at: "2026-01-01T00:00:00Z" }] },
+  "/api/ps": { models: [{ ...entry, expires_at: "2036-01-01T00:00:00Z", context_length: 4096 }] },
+  "/api/version": { version: "0.0.0-faults" },
+};
+const written = new Map<string, number>();
+
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { url = "/" } = request;
+  const fixed = url.startsWith("/written/") ? { bytes: written.get(url.slice("/written/".length)) ?? 0 } : FIXED[url];
+  if (fixed !== undefined) return void response.end(JSON.stringify(fixed));
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const { call, stream_options } = JSON.parse(Buffer.concat(chunks).toString()) as {
+    call: Ask;
+    stream_options?: { include_usage?: boolean };
+  };
+  appendFileSync(file, `${call.key}\n`);
+  response.writeHead(200, {
+    "content-type": MEDIA_TYPES[call.shape],
+    ...(call.shape === "plain" ? { "content-length": plainLengthOf(call) } : {}),
+  });
+  response.flushHeaders();
+  const gone = once(response, "close").catch(() => {});
+  const startMs = performance.now();
+  let index = 0;
+  let bytes = 0;
+  for (const piece of piecesOf(call, stream_options?.include_usage === true)) {
+    const lateMs = index++ * call.tokenMs - (performance.now() - startMs);
+    if (lateMs >= 1) await sleep(lateMs);
+    if (response.destroyed) return;
+    bytes += piece.length;
+    written.set(call.key, bytes);
+    if (!response.write(piece)) await Promise.race([once(response, "drain"), gone]);
+  }
+  response.end();
+}
+
+const server = createServer((request, response) => {
+  void answer(request, response).catch(() => response.destroy());
+});
+server.keepAliveTimeout = 0;
+server.listen({ port: Number(port), host: "127.0.0.1", backlog: 1_024 });

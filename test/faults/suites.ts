@@ -1,0 +1,74 @@
+/** The suites, in full for `npm run test:faults`, and in short slices for `npm test`. */
+import { clock } from "./clock.ts";
+import { deliver } from "./deliver.ts";
+import { deploy } from "./deploy.ts";
+import { diskFull } from "./disk-full.ts";
+import { slowloris, soak } from "./endurance.ts";
+import type { Finding } from "./figures.ts";
+import { halfOpen } from "./half-open.ts";
+import { killing } from "./killing.ts";
+import { slowCaller, tooBig } from "./memory.ts";
+import { grace, resume } from "./resume.ts";
+import { stall } from "./stall.ts";
+import type { Setting } from "./suite.ts";
+
+type Suite = (setting: Setting) => Promise<Finding[]>;
+
+const MINUTE_MS = 60_000;
+const KILLING_MS = 10 * MINUTE_MS;
+
+export const SUITES = {
+  resume: {
+    full: (setting) => resume(setting, { cuts: 1_000, streams: 64, tokens: 250, stormMs: 10_000 }),
+    slice: (setting) => resume(setting, { cuts: 12, streams: 16, tokens: 100, stormMs: 1_000 }),
+  },
+  grace: { full: grace, slice: grace },
+  "half-open": {
+    full: (setting) => halfOpen(setting, { rounds: 20, streams: 64, tokens: 150, edge: true }),
+    slice: (setting) => halfOpen(setting, { rounds: 1, streams: 8, tokens: 100, edge: false }),
+  },
+  stall: {
+    full: (setting) => stall(setting, { streams: 64, lossySeconds: 60, outages: 10 }),
+    slice: (setting) => stall(setting, { streams: 8, lossySeconds: 2, outages: 1 }),
+  },
+  "kill-workerd": {
+    full: (setting) => killing(setting, { id: "R1", parts: ["workerd"], kills: 1_000, limitMs: KILLING_MS }),
+    slice: (setting) => killing(setting, { id: "R1", parts: ["workerd"], kills: 10, limitMs: MINUTE_MS }),
+  },
+  "kill-agent": {
+    full: (setting) => killing(setting, { id: "R2", parts: ["agent"], kills: 1_000, limitMs: KILLING_MS }),
+    slice: (setting) => killing(setting, { id: "R2", parts: ["agent"], kills: 6, limitMs: MINUTE_MS }),
+  },
+  "kill-mixed": {
+    full: (setting) => killing(setting, { id: "R3", parts: ["agent", "workerd", "ollama"], kills: 500, limitMs: KILLING_MS }),
+    slice: (setting) => killing(setting, { id: "R3", parts: ["agent", "workerd", "ollama"], kills: 8, limitMs: MINUTE_MS }),
+  },
+  deliver: {
+    full: (setting) => deliver(setting, { batches: 600, kills: 300, unconfirmed: 20 }),
+    slice: (setting) => deliver(setting, { batches: 8, kills: 4, unconfirmed: 1 }),
+  },
+  "slow-caller": {
+    full: (setting) => slowCaller(setting, { rounds: 6, fast: 63, callsPerRound: 4 }),
+    slice: (setting) => slowCaller(setting, { rounds: 1, fast: 16, callsPerRound: 1 }),
+  },
+  "too-big": { full: tooBig, slice: tooBig },
+  "disk-full": {
+    full: (setting) => diskFull(setting, { calls: 500, localCalls: 11_000 }),
+    slice: (setting) => diskFull(setting, { calls: 40, localCalls: 0 }),
+  },
+  clock: { full: clock, slice: clock },
+  deploy: {
+    full: (setting) => deploy(setting, { deploys: 20, streams: 64, wrangler: true }),
+    slice: (setting) => deploy(setting, { deploys: 1, streams: 16, wrangler: false }),
+  },
+  slowloris: {
+    full: (setting) => slowloris(setting, { sockets: 1_000, rounds: 4, calls: 400 }),
+    slice: (setting) => slowloris(setting, { sockets: 100, rounds: 1, calls: 50 }),
+  },
+  soak: {
+    full: (setting) => soak(setting, { seconds: 300 }),
+    slice: (setting) => soak(setting, { seconds: 3 }),
+  },
+} as const satisfies Record<string, { full: Suite; slice: Suite }>;
+
+export type SuiteName = keyof typeof SUITES;

@@ -1,0 +1,92 @@
+/** Intake, outbox and sinks on the storage of a real object, with a clock that a test sets. */
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import type { GpuSample, RequestRecord } from "../../protocol/records.ts";
+import { Sinks } from "../../worker/sinks/sinks.ts";
+import type { Store } from "../../worker/sinks/store.ts";
+import { CellStore } from "../../worker/store/cells.ts";
+import { Epochs } from "../../worker/store/epochs.ts";
+import { Forgotten } from "../../worker/store/forgotten.ts";
+import { keepHouse } from "../../worker/store/housekeeping.ts";
+import { Intake } from "../../worker/store/intake.ts";
+import { Ledger } from "../../worker/store/ledger.ts";
+import { Outbox } from "../../worker/store/outbox.ts";
+import { RepositoryStore } from "../../worker/store/repository.ts";
+import { SampleStore } from "../../worker/store/samples.ts";
+import { migrate } from "../../worker/store/schema.ts";
+import { SinkStates } from "../../worker/store/sink-states.ts";
+
+export class Edge {
+  nowMs: number;
+  readonly storage: DurableObjectStorage;
+  readonly ledger: Ledger;
+  readonly cells: CellStore;
+  readonly samples: SampleStore;
+  readonly outbox: Outbox;
+  readonly epochs: Epochs;
+  readonly sinks: Sinks;
+  readonly #intake: Intake;
+
+  constructor(storage: DurableObjectStorage, stores: readonly Store[], nowMs: number) {
+    const { sql } = storage;
+    this.nowMs = nowMs;
+    this.storage = storage;
+    this.ledger = new Ledger(sql, new Forgotten(sql));
+    this.cells = new CellStore(sql);
+    this.samples = new SampleStore(sql);
+    this.outbox = new Outbox(sql, this.ledger, this.samples);
+    this.epochs = new Epochs(sql);
+    this.sinks = new Sinks(storage, { stores, outbox: this.outbox, states: new SinkStates(sql), random: () => 0.5 });
+    const { ledger, cells, epochs, outbox } = this;
+    this.#intake = new Intake(storage, { ledger, cells, epochs, outbox, repository: new RepositoryStore(storage) }, nowMs);
+  }
+
+  add(records: RequestRecord[]): void {
+    this.#intake.add(records, [], this.nowMs);
+  }
+
+  addSamples(box: string, gpu: GpuSample[]): void {
+    this.samples.put(this.nowMs, { box, gpu, system: [] });
+    this.outbox.addSamples(this.nowMs, box, gpu.length);
+  }
+
+  flush(): Promise<void> {
+    return this.sinks.flush(
+      () => this.nowMs,
+      (signal) => scheduler.wait(20, { signal }),
+    );
+  }
+
+  /** Flushes each time it is due, until nothing waits. */
+  async drain(): Promise<void> {
+    for (let rounds = 0; this.backlogs().some((backlog) => backlog > 0); rounds++) {
+      if (rounds > 1_000) throw new Error(`it does not drain: ${JSON.stringify(this.sinks.health())}`);
+      await this.flush();
+      this.nowMs = this.sinks.dueMs(this.nowMs) ?? this.nowMs;
+    }
+  }
+
+  backlogs(): number[] {
+    return this.sinks.health().map(({ backlog }) => backlog);
+  }
+
+  keepHouse(): void {
+    const { ledger, cells, samples, outbox } = this;
+    keepHouse(this.storage, { ledger, cells, samples, outbox }, this.nowMs);
+  }
+
+  clear(what: { logs: boolean; metrics: boolean }): void {
+    this.storage.transactionSync(() => {
+      this.sinks.beginClear(what);
+      this.#intake.clear([...(what.logs ? ["logs" as const] : []), ...(what.metrics ? ["metrics" as const] : [])], this.nowMs);
+    });
+  }
+}
+
+/** @param work  gets the storage of a fresh object; edges on it come one after the other, as after a crash */
+export const onFreshStorage = <Result>(work: (storage: DurableObjectStorage) => Promise<Result>): Promise<Result> =>
+  // A Box stores nothing itself.
+  runInDurableObject(env.BOX.getByName(`test-${crypto.randomUUID()}`), (_, { storage }) => {
+    migrate(storage, 0);
+    return work(storage);
+  });

@@ -1,0 +1,62 @@
+/** Stores of a test's own: a database in each engine, and what tests ask and tell the engines directly. */
+import { neon, neonConfig } from "@neondatabase/serverless";
+import { inject } from "vitest";
+import { ClickHouseStore } from "../../worker/sinks/clickhouse.ts";
+import { PostgresStore } from "../../worker/sinks/postgres.ts";
+import { type StoreSettings, storeSettingsOf } from "../../worker/sinks/settings.ts";
+import type { StoreName } from "../../worker/sinks/store.ts";
+import type { Fault } from "../support/engines/fault.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    engines: Record<string, string>;
+    rounds: number;
+  }
+}
+
+export type FreshStores = Awaited<ReturnType<typeof freshStores>>;
+
+/** @param isMigrated  false: the databases are empty */
+export async function freshStores(isMigrated = true) {
+  const engines = inject("engines");
+  neonConfig.fetchEndpoint = engines.NEON_FETCH_ENDPOINT ?? "";
+  const database = `test_${crypto.randomUUID().replaceAll("-", "")}`;
+  const url = new URL(engines.DATABASE_URL ?? "");
+  await neon(url.href).query(`CREATE DATABASE ${database}`);
+  url.pathname = database;
+  const variables = { ...engines, CLICKHOUSE_DATABASE: database, DATABASE_URL: url.href };
+  const settings = storeSettingsOf(variables);
+  const stores = storesIn(settings);
+  if (isMigrated) await Promise.all([stores.clickhouse.migrate(), stores.postgres.migrate()]);
+  const ask = { clickhouse: (query: string) => askClickHouse(database, query), postgres: (query: string) => neon(url.href).query(query) };
+  return { ...stores, settings, variables, ask };
+}
+
+export function storesIn({ clickhouse, postgres }: StoreSettings): { clickhouse: ClickHouseStore; postgres: PostgresStore } {
+  if (clickhouse === null || postgres === null) throw new Error("both stores are configured in these tests");
+  return { clickhouse: new ClickHouseStore(clickhouse), postgres: new PostgresStore(postgres) };
+}
+
+/** Asks the engine itself, past the store under test. */
+async function askClickHouse(database: string, query: string): Promise<Record<string, unknown>[]> {
+  const { CLICKHOUSE_URL, CLICKHOUSE_USER, CLICKHOUSE_PASSWORD } = inject("engines");
+  const url = new URL(CLICKHOUSE_URL ?? "");
+  url.search = new URLSearchParams({ database, default_format: "JSONEachRow", output_format_json_quote_64bit_integers: "0" }).toString();
+  const authorization = `Basic ${btoa(`${CLICKHOUSE_USER}:${CLICKHOUSE_PASSWORD}`)}`;
+  const answer = await fetch(url, { method: "POST", body: query, headers: { authorization } });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(text);
+  return text.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line)]));
+}
+
+const frontOf = (store: StoreName): string =>
+  new URL("/", store === "clickhouse" ? inject("engines").CLICKHOUSE_URL : inject("engines").NEON_FETCH_ENDPOINT).href;
+
+/** What goes wrong with the next statements. Replaces what was asked for before. */
+export async function faults(store: StoreName, list: Partial<Fault>[]): Promise<void> {
+  const answer = await fetch(`${frontOf(store)}faults`, { method: "POST", body: JSON.stringify(list) });
+  if (!answer.ok) throw new Error(`the front refused the faults: ${answer.status}`);
+}
+
+/** Statements that came since {@link faults} was called last. */
+export const statements = async (store: StoreName): Promise<number> => Number(await (await fetch(`${frontOf(store)}statements`)).text());

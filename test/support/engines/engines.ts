@@ -1,0 +1,64 @@
+/** Both engines, started and ended by the suite itself. */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ROOT } from "../../../local/edge.ts";
+import { Child } from "../../../local/processes.ts";
+import { type Reaper, startReaper } from "../../../local/reaping.ts";
+import { installEngines } from "./install.ts";
+
+/** Canaries too: no answer, log or error may hold them. */
+export const USER = "ollama";
+export const PASSWORD = "canary-p@ss/word";
+const DATABASE = "postgres";
+
+const START_MS = 60_000;
+const END_MS = 5_000;
+
+/** Addresses, and the settings of a Worker that writes to both. */
+export type Engines = { clickhouseUrl: string; neonUrl: string; settings: Record<string, string> };
+
+export class RunningEngines implements AsyncDisposable {
+  readonly #reaper = startReaper();
+  readonly #folder = mkdtempSync(join(tmpdir(), "engines-"));
+  readonly #children: Child[] = [];
+
+  async start(): Promise<Engines> {
+    const cache = installEngines();
+    const [clickhouseUrl, neonUrl] = await Promise.all([this.#front("clickhouse", cache), this.#front("neon", cache)]);
+    const settings = {
+      EXPORTER_TYPE: "both",
+      CLICKHOUSE_URL: clickhouseUrl,
+      CLICKHOUSE_USER: USER,
+      CLICKHOUSE_PASSWORD: PASSWORD,
+      DATABASE_URL: `postgresql://${USER}:${encodeURIComponent(PASSWORD)}@engine.test/${DATABASE}`,
+      NEON_FETCH_ENDPOINT: `${neonUrl}/sql`,
+    };
+    return { clickhouseUrl, neonUrl, settings };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#children.map((child) => child.stop(END_MS)));
+    this.#reaper.close();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #front(name: "clickhouse" | "neon", cache: string): Promise<string> {
+    const folder = join(this.#folder, name);
+    mkdirSync(folder);
+    return startFront(name, [cache, folder, USER, PASSWORD], this.#reaper, this.#children);
+  }
+}
+
+function startFront(name: string, args: string[], reaper: Reaper, children: Child[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const onLine = (line: string) => line.startsWith("ready ") && resolve(line.slice("ready ".length));
+    // Each statement of chdb holds a thread of the pool until it is over.
+    const env = { ...process.env, UV_THREADPOOL_SIZE: "16" };
+    const child = new Child({ name, args: [join(ROOT, `test/support/engines/${name}-front.ts`), ...args], env, onLine }, reaper);
+    children.push(child);
+    const told = () => new Error(`the engine ${name} did not start: ${child.tail().join("\n")}`);
+    void child.ended.then(() => reject(told()));
+    setTimeout(() => reject(told()), START_MS).unref();
+  });
+}

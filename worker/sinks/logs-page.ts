@@ -1,0 +1,35 @@
+/** A page of logs as a store reads it, in the shape of the API. */
+import { type LogEntry, type Logs, type LogsPage, SHORT_TEXT_CHARS } from "../../protocol/api/stats.ts";
+import { shortName } from "../model-key.ts";
+import type { StoreName } from "./store.ts";
+
+/** Columns that both stores and the API name alike. */
+export const LOG_COLUMNS = [
+  ...["box", "model", "endpoint", "api", "stream", "status", "http_status", "failed_at", "error_message", "prompt", "response"],
+  ...["prompt_tokens", "completion_tokens", "latency_ms", "ttft_ms", "queue_ms", "load_ms", "prefill_ms", "decode_ms", "done_reason"],
+  ...["key_id", "client_ip", "user_agent", "energy_j", "resumed", "tokens_used"],
+] as const satisfies (keyof LogEntry)[];
+
+/** The ways in which callers write a model's name. */
+export const spellingsOf = (model: string): string[] => [...new Set([model, shortName(model), `${shortName(model)}:latest`])];
+
+/** @param entries one more than the page, when there is a next one. */
+export function pageOf(store: StoreName, entries: LogEntry[], total: number, { limit, offset = 0, cursor, texts }: LogsPage): Logs {
+  const hasMore = entries.length > limit;
+  const logs = entries.slice(0, limit).map((entry) => (texts === "short" ? shortened(entry) : entry));
+  return {
+    store,
+    logs,
+    total,
+    limit,
+    offset,
+    next: hasMore && cursor === undefined ? offset + logs.length : null,
+    next_cursor: hasMore ? (logs.at(-1)?.id ?? null) : null,
+  };
+}
+
+const shortened = (entry: LogEntry): LogEntry => ({
+  ...entry,
+  prompt: entry.prompt?.slice(0, SHORT_TEXT_CHARS) ?? null,
+  response: entry.response?.slice(0, SHORT_TEXT_CHARS) ?? null,
+});

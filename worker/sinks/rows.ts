@@ -1,0 +1,57 @@
+/**
+ * Rows: what both stores keep of a finished request and of a GPU sample.
+ *
+ * One shape for both, with their own names for its times where the seed names them. Text is cleaned
+ * of what a store refuses (Postgres no NUL, neither of them half a surrogate pair), so that one
+ * caller's prompt can never hold up everybody's records.
+ */
+
+import { PROMPT_CHARS_MAX, RESPONSE_CHARS_MAX } from "../../protocol/limits.ts";
+import { cut, type GpuSample, type RequestRecord } from "../../protocol/records.ts";
+import { isInference } from "../../protocol/routes.ts";
+
+export type RequestRow = Omit<RequestRecord, "started_at"> & {
+  started_at: string;
+  finished_at: string;
+  /** Whether it counts into latency, TTFT and token figures. */
+  is_inference: boolean;
+  /** Prompt and completion tokens; null when Ollama said neither. */
+  tokens_used: number | null;
+};
+
+export type GpuRow = Omit<GpuSample, "at" | "throttle_reasons"> & {
+  sampled_at: string;
+  /** Separated by commas; empty when nothing throttles, null when that is not known. */
+  throttle_reasons: string | null;
+};
+
+/** Room for the mark that the agent put where it cut a text. */
+const MARK_CHARS = 64;
+/** Names, errors, addresses: far beyond what a record may hold. */
+const TEXT_CHARS_MAX = 4_000;
+const CHARS_MAX: Record<string, number> = { prompt: PROMPT_CHARS_MAX + MARK_CHARS, response: RESPONSE_CHARS_MAX + MARK_CHARS };
+
+export function requestRow(record: RequestRecord, finishedMs: number): RequestRow {
+  const { prompt_tokens, completion_tokens } = record;
+  return cleaned({
+    ...record,
+    finished_at: new Date(finishedMs).toISOString(),
+    is_inference: isInference(record.endpoint),
+    tokens_used: prompt_tokens === null && completion_tokens === null ? null : (prompt_tokens ?? 0) + (completion_tokens ?? 0),
+  });
+}
+
+export const gpuRow = ({ at, throttle_reasons, ...rest }: GpuSample): GpuRow =>
+  cleaned({ ...rest, sampled_at: at, throttle_reasons: throttle_reasons?.join(",") ?? null });
+
+/** Its texts without what a store refuses, and not too long: cut, and marked as cut. */
+function cleaned<Row extends object>(row: Row): Row {
+  const entries = Object.entries(row).map(([name, value]) => [
+    name,
+    typeof value === "string" ? cut(wellFormed(value), CHARS_MAX[name] ?? TEXT_CHARS_MAX) : value,
+  ]);
+  return Object.fromEntries(entries) as Row;
+}
+
+/** U+FFFD is what readers of such text show anyway. */
+const wellFormed = (text: string): string => text.toWellFormed().replaceAll("\0", "\uFFFD");

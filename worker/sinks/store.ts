@@ -1,0 +1,96 @@
+/** A store, as a sink writes to it and the API reads from it: the same for ClickHouse and Postgres. */
+import type { HistoryPoint, Logs, LogsPage } from "../../protocol/api/stats.ts";
+import type { Span } from "../history.ts";
+import type { GpuRow, RequestRow } from "./rows.ts";
+
+export type StoreName = "clickhouse" | "postgres";
+
+/** Rows that are stored together, or not at all. Sent again, it has the same id and the same rows. */
+export type Batch = { id: string } & ({ kind: "requests"; rows: RequestRow[] } | { kind: "gpu_samples"; rows: GpuRow[] });
+
+/** What of a store is to be deleted, or was: rows. */
+export type Clearing = { logs: boolean; metrics: boolean };
+export type ClearedRows = { logs: number; metrics: number };
+
+export type LogFilter = Omit<LogsPage, "cursor"> & {
+  cursor?: string | undefined /** unix ms: what finished until then was cleared */;
+  clearedMs: number | null;
+};
+export type HistoryFilter = {
+  model?: string | undefined;
+  box?: string | undefined /** unix ms: what is of before was cleared */;
+  clearedMs: number | null;
+};
+
+export interface Store {
+  readonly name: StoreName;
+  /** How far back its history goes. */
+  readonly historyDays: number;
+  /** How many bytes of a request a row makes. */
+  bytesOf(row: RequestRow | GpuRow): number;
+  /** @throws {StoreError} `schema`, when the tables are not as this version needs them. */
+  check(): Promise<void>;
+  /** May be called again with the same batch: it is stored once. @throws {StoreError} */
+  insert(batch: Batch): Promise<void>;
+  /** @throws {StoreError} */
+  clear(what: Clearing): Promise<ClearedRows>;
+  /** Deletes what is older than it is kept. @throws {StoreError} */
+  deleteOld(): Promise<void>;
+  /** One page, newest first. @throws {StoreError} */
+  logs(filter: LogFilter): Promise<Logs>;
+  /** The buckets of a span, empty ones too. @throws {StoreError} */
+  history(span: Span, filter: HistoryFilter, nowMs: number): Promise<HistoryPoint[]>;
+}
+
+/**
+ * Why a store did not do what it was told.
+ *
+ * `schema`: its tables are not as they must be. `content`: it refuses rows for what is in them.
+ * `too_large`: it takes no request of that size. None of these was carried out. `unavailable`:
+ * anything else; it may have been carried out.
+ */
+export type StoreFailure = "schema" | "content" | "too_large" | "unavailable";
+
+/**
+ * Its message goes to health, logs and the page. It is made of our words and the store's codes,
+ * never of the store's text: that may hold a password, a connection string, or somebody's prompt.
+ */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  readonly failure: StoreFailure;
+
+  constructor(failure: StoreFailure, message: string) {
+    super(message);
+    this.failure = failure;
+  }
+}
+
+/** Bound on one statement, ms. A store that needs longer gets the batch again, later. */
+const STATEMENT_MS = 30_000;
+
+/**
+ * A `fetch` that tells what a store says from what something in front of it says, and that ends.
+ * @param isOfStore  whether the client reads an answer's failure itself
+ */
+export const storeFetch =
+  (isOfStore: (response: Response) => boolean) =>
+  async (url: string | URL | Request, init?: RequestInit): Promise<Response> => {
+    const limit = AbortSignal.timeout(STATEMENT_MS);
+    const signal = init?.signal ? AbortSignal.any([init.signal, limit]) : limit;
+    let response: Response;
+    try {
+      // A redirect would take the credentials somewhere else.
+      response = await fetch(url, { ...init, signal, redirect: "manual" });
+    } catch {
+      throw new StoreError("unavailable", limit.aborted ? `did not answer within ${STATEMENT_MS / 1_000} s` : "cannot be reached");
+    }
+    if (response.ok || isOfStore(response)) return response;
+    throw new StoreError(response.status === 413 ? "too_large" : "unavailable", `answered HTTP ${response.status}`);
+  };
+
+/** The failure of a client of a store: ours, wherever the client put it. */
+export function storeErrorOf(error: unknown): StoreError | null {
+  if (error instanceof StoreError) return error;
+  if (error instanceof Error && "sourceError" in error) return storeErrorOf(error.sourceError);
+  return error instanceof Error && error.cause !== undefined ? storeErrorOf(error.cause) : null;
+}

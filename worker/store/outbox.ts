@@ -1,0 +1,166 @@
+/**
+ * The outbox: what the stores have yet to get, in the order in which it came.
+ *
+ * An entry names what the ledger and the samples hold, one entry a batch that was taken in, written
+ * in the same transaction: rows are billed, so nothing is written twice. Each sink has a cursor into it.
+ */
+import { z } from "zod";
+import { type GpuRow, gpuRow, type RequestRow, requestRow } from "../sinks/rows.ts";
+import type { Ledger } from "./ledger.ts";
+import type { SampleStore } from "./samples.ts";
+import { bytesOfIds, idsOfBytes } from "./uuid-bytes.ts";
+
+/** The first item that was not delivered: an entry, and how many of its items were. */
+export const Cursor = z.object({ seq: z.int(), offset: z.int() });
+export type Cursor = z.infer<typeof Cursor>;
+
+export type OutboxRows = { kind: "requests"; rows: RequestRow[] } | { kind: "gpu_samples"; rows: GpuRow[] };
+/** `items`: how many were read. One whose row is gone makes none. */
+export type Taken = OutboxRows & { items: number; next: Cursor };
+export type TakeLimits = { items: number; bytes: number; bytesOf: (row: RequestRow | GpuRow) => number };
+
+const Entry = z.discriminatedUnion("kind", [
+  z.object({ seq: z.number(), kind: z.literal("requests"), ids: z.instanceof(ArrayBuffer) }),
+  z.object({ seq: z.number(), kind: z.literal("gpu_samples"), items: z.number(), at_ms: z.number(), box: z.string() }),
+]);
+type Entry = z.infer<typeof Entry>;
+
+const Newest = z.object({ seq: z.number().nullable() });
+const Items = z.object({ items: z.number() });
+const Held = z.object({ first_id: z.instanceof(ArrayBuffer).nullable(), at_ms: z.number().nullable() });
+
+export class Outbox {
+  readonly #sql: SqlStorage;
+  readonly #ledger: Ledger;
+  readonly #samples: SampleStore;
+  #isOpen = false;
+  #nextSeq: number;
+
+  constructor(sql: SqlStorage, ledger: Ledger, samples: SampleStore) {
+    this.#sql = sql;
+    this.#ledger = ledger;
+    this.#samples = samples;
+    this.#nextSeq = (Newest.parse(sql.exec("SELECT max(seq) AS seq FROM outbox").one()).seq ?? 0) + 1;
+  }
+
+  /** Takes entries from now on; without a sink it takes none. @param seq  no entry that comes is before it: a sink is there */
+  open(seq: number): void {
+    this.#isOpen = true;
+    this.#nextSeq = Math.max(this.#nextSeq, seq);
+  }
+
+  /** Where the next entry comes. */
+  end(): Cursor {
+    return { seq: this.#nextSeq, offset: 0 };
+  }
+
+  /** Within the transaction that writes their ledger rows. */
+  addRequests(ids: readonly string[]): void {
+    if (!this.#isOpen || ids.length === 0) return;
+    const sorted = bytesOfIds([...ids].sort());
+    this.#sql.exec("INSERT INTO outbox (seq, kind, items, ids) VALUES (?, 'requests', ?, ?)", this.#nextSeq++, ids.length, sorted.buffer);
+  }
+
+  /** Within the transaction that stores the batch. */
+  addSamples(atMs: number, box: string, items: number): void {
+    if (!this.#isOpen || items === 0) return;
+    this.#sql.exec(
+      "INSERT INTO outbox (seq, kind, items, at_ms, box) VALUES (?, 'gpu_samples', ?, ?, ?)",
+      this.#nextSeq++,
+      items,
+      atMs,
+      box,
+    );
+  }
+
+  /** How many items wait from a cursor on. */
+  count({ seq, offset }: Cursor): number {
+    const sql = "SELECT coalesce(sum(CASE WHEN seq = ?1 THEN items - ?2 ELSE items END), 0) AS items FROM outbox WHERE seq >= ?1";
+    return Items.parse(this.#sql.exec(sql, seq, offset).one()).items;
+  }
+
+  /**
+   * Rows of one kind from a cursor on, as many as the limits allow, at least one item.
+   * @returns the same rows for the same cursor and number of items; null when nothing waits.
+   */
+  take(from: Cursor, { items, bytes, bytesOf }: TakeLimits): Taken | null {
+    let first: Taken | null = null;
+    let sum = 0;
+    for (const found of this.#sql.exec("SELECT seq, kind, items, ids, at_ms, box FROM outbox WHERE seq >= ? ORDER BY seq", from.seq)) {
+      const entry = Entry.parse(found);
+      const taken: Taken = first ?? { kind: entry.kind, rows: [], items: 0, next: from };
+      first = taken;
+      if (entry.kind !== taken.kind) break;
+      // The entry at the cursor may have been cleared: the next one is new then.
+      let offset = entry.seq === from.seq ? from.offset : 0;
+      for (const row of this.#rowsOf(entry, offset)) {
+        if (taken.items === items) return taken;
+        sum += row === null ? 0 : bytesOf(row);
+        if (taken.items > 0 && sum > bytes) return taken;
+        offset++;
+        push(taken, row);
+        taken.items++;
+        taken.next = { seq: entry.seq, offset };
+      }
+      taken.next = { seq: entry.seq + 1, offset: 0 };
+    }
+    return first;
+  }
+
+  /** Deletes what is before a cursor. */
+  deleteBefore({ seq }: Cursor): void {
+    this.#sql.exec("DELETE FROM outbox WHERE seq < ?", seq);
+  }
+
+  deleteAll(kind: Taken["kind"]): void {
+    this.#sql.exec("DELETE FROM outbox WHERE kind = ?", kind);
+  }
+
+  /** The cursor behind the oldest `items` items, to the next whole entry. */
+  behind(items: number): Cursor {
+    let sum = 0;
+    for (const row of this.#sql.exec("SELECT seq, items FROM outbox ORDER BY seq")) {
+      const { seq, items: ofEntry } = Items.extend({ seq: z.number() }).parse(row);
+      if (sum >= items) return { seq, offset: 0 };
+      sum += ofEntry;
+    }
+    return this.end();
+  }
+
+  /** From where on ledger and samples are needed: the oldest request id and time of a batch of samples; null when none is. */
+  held(): { requestId: string | null; samplesMs: number | null } {
+    const row = this.#sql.exec("SELECT min(substr(ids, 1, 16)) AS first_id, min(at_ms) AS at_ms FROM outbox").one();
+    const { first_id, at_ms } = Held.parse(row);
+    return { requestId: first_id === null ? null : (idsOfBytes(new Uint8Array(first_id))[0] ?? null), samplesMs: at_ms };
+  }
+
+  *#rowsOf(entry: Entry, offset: number): Generator<RequestRow | GpuRow | null> {
+    if (entry.kind === "gpu_samples") {
+      const samples = this.#samples.gpuOf(entry.at_ms, entry.box);
+      for (let index = offset; index < entry.items; index++) {
+        const sample = samples[index];
+        yield sample === undefined ? null : gpuRow(sample);
+      }
+      return;
+    }
+    const ids = idsOfBytes(new Uint8Array(entry.ids)).slice(offset);
+    for (let at = 0; at < ids.length; at += IDS_PER_READ) {
+      const some = ids.slice(at, at + IDS_PER_READ);
+      const found = new Map(this.#ledger.records(some).map((kept) => [kept.record.request_id, kept]));
+      for (const id of some) {
+        const kept = found.get(id);
+        yield kept === undefined ? null : requestRow(kept.record, kept.finishedMs);
+      }
+    }
+  }
+}
+
+/** Records in memory beyond those of the batch: with long texts, 10 MB. */
+const IDS_PER_READ = 50;
+
+/** `take` asks for rows of one kind only. */
+function push(taken: OutboxRows, row: RequestRow | GpuRow | null): void {
+  if (row === null) return;
+  if (taken.kind === "requests" && "request_id" in row) taken.rows.push(row);
+  else if (taken.kind === "gpu_samples" && !("request_id" in row)) taken.rows.push(row);
+}
