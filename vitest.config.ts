@@ -12,7 +12,12 @@ export default defineConfig({
     // A newcomer reads this output: what passed need not talk.
     silent: "passed-only",
     projects: [
-      { test: { name: "unit", include: ["test/{protocol,agent,worker-pure,dashboard,local,monitoring,simulation}/**/*.test.ts", "test/*.test.ts"] } },
+      {
+        test: {
+          name: "unit",
+          include: ["test/{protocol,agent,worker-pure,dashboard,local,monitoring,simulation}/**/*.test.ts", "test/*.test.ts"],
+        },
+      },
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: { AUTH_MODE: "open" } } })],
         test: { name: "workerd", include: ["test/worker/**/*.test.ts"] },
