@@ -3,13 +3,12 @@
  * and see to it that there is a record.
  */
 
-import { ERROR_CHARS_MAX } from "../protocol/limits.ts";
-import { factsOf, type Open } from "../protocol/messages.ts";
-import { cut, type RequestRecord, type Status, UNMEASURED } from "../protocol/records.ts";
+import type { Open } from "../protocol/messages.ts";
 import type { RegisteredBox } from "./aggregator.ts";
 import { theAggregator } from "./aggregator-stub.ts";
 import type { Bindings } from "./bindings.ts";
 import { chooseBoxes } from "./choose.ts";
+import { edgeRecord, ingestSurely, type Outcome } from "./edge-record.ts";
 import { EdgeStream } from "./edge-stream.ts";
 import { type FailureReason, GatewayError, tellCaller } from "./errors.ts";
 import { countStream, fleetOf, forgetBoxes, openStreams, pulseOf } from "./fleet.ts";
@@ -28,6 +27,9 @@ export type Call = {
 /** The checked body, and what it says. `null`: the route takes none. */
 export type CallBody = { bytes: Uint8Array | ReadableStream<Uint8Array> | null; model: string | null; stream: boolean };
 
+/** What an answer waits for its record at most. */
+const INGEST_MS = 1_000;
+
 /** Reasons for which another box may do better. */
 const TRY_NEXT = new Set<FailureReason["reason"]>(["box_down", "box_busy", "box_draining"]);
 
@@ -42,12 +44,20 @@ export async function serve(
   call: Call,
   bodyOf: () => Promise<CallBody>,
 ): Promise<Response> {
+<<<<<<< HEAD
   // Resolves when it is in the ledger, or cannot be. Also for a caller that does not wait for it.
   const record = async (open: Open, outcome: Outcome, afterMs = 0): Promise<void> => {
     const ingested = ingestSurely(env, edgeRecord({ ...call, open }, outcome, Date.now()), afterMs);
     waitUntil(ingested);
     // An Aggregator that does not answer must not hold up the caller's for long.
     await Promise.race([ingested, scheduler.wait(RECORD_FIRST_MS)]);
+=======
+  // Resolves when it is in the ledger, or that takes too long. Also for a caller that does not wait for it.
+  const record = async (open: Open, outcome: Outcome, afterMs = 0) => {
+    const ingested = ingestSurely(env, edgeRecord({ ...call, open }, outcome, Date.now()), afterMs);
+    waitUntil(ingested);
+    if (afterMs === 0) await Promise.race([ingested, scheduler.wait(INGEST_MS)]); // an Aggregator that fails must not hold up the answer too
+>>>>>>> simulation
   };
   let { open } = call;
   try {
@@ -110,6 +120,7 @@ async function attach(env: Bindings, box: string, id: string, isResume: boolean)
   const reason = error?.code === "box_draining" || error?.code === "box_busy" ? error.code : "box_down";
   throw new GatewayError({ reason, box });
 }
+<<<<<<< HEAD
 
 /** How long an answer waits for its record. */
 const RECORD_FIRST_MS = 1_000;
@@ -155,3 +166,5 @@ function edgeRecord(
     resumed: 0,
   };
 }
+=======
+>>>>>>> simulation

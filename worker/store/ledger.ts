@@ -46,6 +46,7 @@ const Finished = RequestRecord.pick({
   endpoint: true,
   status: true,
   latency_ms: true,
+  resumed: true,
   ttft_ms: true,
   queue_ms: true,
   load_ms: true,
