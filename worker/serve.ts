@@ -5,7 +5,6 @@
 
 import type { Open } from "../protocol/messages.ts";
 import type { RegisteredBox } from "./aggregator.ts";
-import { theAggregator } from "./aggregator-stub.ts";
 import type { Bindings } from "./bindings.ts";
 import { chooseBoxes } from "./choose.ts";
 import { edgeRecord, ingestSurely, type Outcome } from "./edge-record.ts";
@@ -44,20 +43,11 @@ export async function serve(
   call: Call,
   bodyOf: () => Promise<CallBody>,
 ): Promise<Response> {
-<<<<<<< HEAD
-  // Resolves when it is in the ledger, or cannot be. Also for a caller that does not wait for it.
-  const record = async (open: Open, outcome: Outcome, afterMs = 0): Promise<void> => {
-    const ingested = ingestSurely(env, edgeRecord({ ...call, open }, outcome, Date.now()), afterMs);
-    waitUntil(ingested);
-    // An Aggregator that does not answer must not hold up the caller's for long.
-    await Promise.race([ingested, scheduler.wait(RECORD_FIRST_MS)]);
-=======
   // Resolves when it is in the ledger, or that takes too long. Also for a caller that does not wait for it.
   const record = async (open: Open, outcome: Outcome, afterMs = 0) => {
     const ingested = ingestSurely(env, edgeRecord({ ...call, open }, outcome, Date.now()), afterMs);
     waitUntil(ingested);
     if (afterMs === 0) await Promise.race([ingested, scheduler.wait(INGEST_MS)]); // an Aggregator that fails must not hold up the answer too
->>>>>>> simulation
   };
   let { open } = call;
   try {
@@ -120,51 +110,3 @@ async function attach(env: Bindings, box: string, id: string, isResume: boolean)
   const reason = error?.code === "box_draining" || error?.code === "box_busy" ? error.code : "box_down";
   throw new GatewayError({ reason, box });
 }
-<<<<<<< HEAD
-
-/** How long an answer waits for its record. */
-const RECORD_FIRST_MS = 1_000;
-
-/** The Aggregator may be restarted, or moved, just now; counted twice is counted once. What the runtime grants an invocation after its caller left is half a minute. */
-const INGEST_WAITS_MS = [0, 250, 1_000, 4_000, 8_000];
-
-async function ingestSurely(env: Bindings, record: RequestRecord, afterMs: number): Promise<void> {
-  if (afterMs > 0) await scheduler.wait(afterMs);
-  let last: unknown;
-  for (const waitMs of INGEST_WAITS_MS) {
-    if (waitMs > 0) await scheduler.wait(waitMs);
-    try {
-      return void (await theAggregator(env).ingest([record]));
-    } catch (error) {
-      last = error;
-    }
-  }
-  console.error(JSON.stringify({ event: "record_lost", request_id: record.request_id, why: String(last).slice(0, 500) }));
-}
-
-type Outcome = { box: string | null; status: Status; httpStatus: number; failure: FailureReason | null };
-
-/** The record of a call whose agent cannot write it: it never had it, or stays away. Whoever is first wins. */
-function edgeRecord(
-  call: Pick<Call, "id" | "open" | "startedMs">,
-  { box, status, httpStatus, failure }: Outcome,
-  nowMs: number,
-): RequestRecord {
-  const { open } = call;
-  const told = failure === null ? null : tellCaller(failure);
-  return {
-    ...factsOf(call.id, open),
-    ...UNMEASURED,
-    box,
-    status,
-    http_status: httpStatus,
-    failed_at: told?.failedAt ?? null,
-    error_message: told === null ? null : cut(told.message, ERROR_CHARS_MAX),
-    prompt: null,
-    latency_ms: Math.max(0, nowMs - call.startedMs),
-    energy_j: null,
-    resumed: 0,
-  };
-}
-=======
->>>>>>> simulation

@@ -49,7 +49,7 @@ export const HistoryPoint = z
     requests: count,
     errors: count,
     cancelled: count,
-    resumes: count.nullable().describe("times that a request went on after its tunnel had been cut; null where a store does not sum it"),
+    resumes: count.describe("times that a request went on after the tunnel to its box had been cut"),
     tokens: count,
     latency_p50_ms: figure,
     latency_p95_ms: figure,

@@ -50,11 +50,7 @@ function pointOf(bucket: Bucket, start: number, elapsedSeconds: number): History
     requests,
     errors,
     cancelled,
-<<<<<<< HEAD
     resumes: bucket.resumes,
-=======
-    resumes: null, // no store sums them
->>>>>>> simulation
     tokens: prompt_tokens + completion_tokens,
     latency_p50_ms: roundedOrNull(bucket.latency_p50_ms),
     latency_p95_ms: roundedOrNull(bucket.latency_p95_ms),
