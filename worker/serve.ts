@@ -5,7 +5,6 @@
 
 import type { Open } from "../protocol/messages.ts";
 import type { RegisteredBox } from "./aggregator.ts";
-import { theAggregator } from "./aggregator-stub.ts";
 import type { Bindings } from "./bindings.ts";
 import { chooseBoxes } from "./choose.ts";
 import { edgeRecord, ingestSurely, type Outcome } from "./edge-record.ts";
