@@ -18,7 +18,12 @@ export default defineConfig({
         test: { name: "workerd", include: ["test/worker/**/*.test.ts"] },
       },
       {
-        plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: { AUTH_MODE: "open" } } })],
+        plugins: [
+          cloudflareTest(({ inject }) => ({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: { bindings: { AUTH_MODE: "open", ...inject<Record<string, string>>("engines") } },
+          })),
+        ],
         test: {
           name: "stores",
           include: ["test/stores/**/*.test.ts"],

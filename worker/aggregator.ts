@@ -10,7 +10,7 @@ import type { ConfigPatch } from "../protocol/api/config.ts";
 import type { Cleared, DataSummary } from "../protocol/api/data.ts";
 import type { Boxes, Gpu, SinkHealth } from "../protocol/api/fleet.ts";
 import type { RepositoryModel, RepositoryModels, RepositoryQuery, RepositorySync } from "../protocol/api/repository.ts";
-import type { CurrentStats, HistoryPoint, Logs, Models } from "../protocol/api/stats.ts";
+import type { CurrentStats, HistoryPoint, Logs, LogsPage, Models } from "../protocol/api/stats.ts";
 import type { System, SystemPoint } from "../protocol/api/system.ts";
 import type { Readings } from "../protocol/inventory.ts";
 import type { Hello } from "../protocol/messages.ts";
@@ -35,7 +35,7 @@ import { type Clearable, Epochs } from "./store/epochs.ts";
 import { Forgotten } from "./store/forgotten.ts";
 import { ALARM_AT_LEAST_EVERY_MS, keepHouse } from "./store/housekeeping.ts";
 import { Intake } from "./store/intake.ts";
-import { Ledger, type LedgerPage } from "./store/ledger.ts";
+import { Ledger, timeOf } from "./store/ledger.ts";
 import { Outbox } from "./store/outbox.ts";
 import { Registry } from "./store/registry.ts";
 import { RepositoryStore, type SaidOfModel } from "./store/repository.ts";
@@ -207,8 +207,19 @@ export class Aggregator extends DurableObject<Bindings> {
     return historyOf(span, Date.now(), this.#cells.rollups(span.from, endOf(span), filter));
   }
 
-  logs(page: LedgerPage): Logs {
-    return this.#ledger.page(page);
+  /** One page of the ledger. Where there is a store, what is older than the ledger is whole goes on there. */
+  logs(page: LogsPage): Logs {
+    return this.#ledger.page(page, this.#olderId());
+  }
+
+  /** What somebody must know who reads logs that are older than the ledger's, from a store; null when there are none. */
+  olderLogs(): { clearedMs: number | null } | null {
+    return this.#olderId() === null ? null : { clearedMs: this.#epochs.clearedMs("logs") };
+  }
+
+  /** When metrics were cleared last, unix ms; null when they never were. */
+  metricsClearedMs(): number | null {
+    return this.#epochs.clearedMs("metrics");
   }
 
   models(): Models {
@@ -291,7 +302,7 @@ export class Aggregator extends DurableObject<Bindings> {
     this.#alarmAtMs = null;
     if (this.#housekeepingDueMs <= Date.now()) this.#keepHouse(Date.now());
     if (!this.#sinks.isNone) {
-      await this.#sinks.flush(Date.now, () => scheduler.wait(this.#exportIntervalMs));
+      await this.#sinks.flush(Date.now, (signal) => scheduler.wait(this.#exportIntervalMs, { signal }));
       await this.#flushWhenDue(Date.now());
     }
     if (this.#housekeepingDueMs < Number.POSITIVE_INFINITY) await this.#wakeAt(this.#housekeepingDueMs);
@@ -325,6 +336,12 @@ export class Aggregator extends DurableObject<Bindings> {
 
   get #exportIntervalMs(): number {
     return settingsOf(this.env).stores.exportIntervalMs;
+  }
+
+  /** The newest request that may be in a store alone: what was cleared is nowhere. */
+  #olderId(): string | null {
+    const id = this.#sinks.isNone ? null : this.#ledger.forgottenTo();
+    return id !== null && timeOf(id) > (this.#epochs.clearedMs("logs") ?? 0) ? id : null;
   }
 
   *#samplesSince(fromMs: number, box: string | undefined): Generator<BoxSamples> {

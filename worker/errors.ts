@@ -15,6 +15,7 @@ export type FailureReason =
   | { reason: "box_unknown"; box: string }
   | { reason: "model_unknown"; model: string; where: string }
   | { reason: "repository_full" }
+  | { reason: "store_unavailable"; what: string }
   | { reason: "no_box" }
   | { reason: "box_down"; box: string }
   | { reason: "box_connected"; box: string }
@@ -75,6 +76,13 @@ export function tellCaller(failure: FailureReason): Told {
         409,
         "repository_full",
         `The repository holds ${REPOSITORY_MODELS_MAX} models, and takes no more: delete some first.`,
+      );
+    case "store_unavailable":
+      return byGateway(
+        503,
+        "store_unavailable",
+        `What is older than the edge keeps is in a store that does not give it: ${failure.what}.`,
+        RETRY,
       );
     case "no_box":
       return byGateway(503, "no_box", "No box is connected. Start an agent beside an Ollama, see the README.", RETRY);

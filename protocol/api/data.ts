@@ -1,10 +1,7 @@
 /** `/api/data`: what is stored, and clearing it. */
 import { z } from "zod";
 import type { ApiRoute } from "./route.ts";
-import { count, time } from "./shapes.ts";
-
-/** Where things are stored. The Durable Object always is one. */
-const Store = z.enum(["durable_object", "clickhouse", "postgres"]);
+import { count, Store, time } from "./shapes.ts";
 
 /** `GET /api/data/summary`. Metrics are sums by minute and hour, of one model on one box each; logs are finished requests. */
 export const DataSummary = z

@@ -26,6 +26,9 @@ export const ModelName = z
 /** The parameter of a path that names a model. */
 export const ModelPath = z.object({ name: ModelName.describe("its / and : as they are, or escaped; with or without :latest") });
 
+/** Where things are stored. The Durable Object always is one. */
+export const Store = z.enum(["durable_object", "clickhouse", "postgres"]);
+
 /** One error shape for all of `/api`. */
 export const ApiError = z
   .object({

@@ -7,7 +7,7 @@
 import { z } from "zod";
 import { BoxName, RequestRecord, Status } from "../records.ts";
 import type { ApiRoute } from "./route.ts";
-import { count, figure, rate, time } from "./shapes.ts";
+import { count, figure, rate, Store, time } from "./shapes.ts";
 
 /** `GET /api/stats/current`. Latency figures are over inference calls; percentiles over the last hour. */
 export const CurrentStats = z
@@ -64,6 +64,8 @@ export const History = z
     time_range: z.string().describe("as asked for: 24h, or 36h for hours=36"),
     granularity: z.string(),
     metrics: z.array(HistoryPoint),
+    // ours
+    store: Store.describe("where it was read; percentiles of Postgres are exact"),
   })
   .meta({ id: "History" });
 export type History = z.infer<typeof History>;
@@ -83,7 +85,8 @@ export type LogEntry = z.infer<typeof LogEntry>;
 export const Logs = z
   .object({
     logs: z.array(LogEntry),
-    total: count,
+    store: Store.describe("where the page was read: what is older than the Durable Object keeps comes from a store"),
+    total: count.describe("how many match in that store"),
     limit: count,
     offset: count,
     next: count.nullable().describe("the offset of the next page; null on the last"),
@@ -120,17 +123,23 @@ export const Models = z.object({ models: z.array(ModelStats) }).meta({ id: "Mode
 export type Models = z.infer<typeof Models>;
 
 /** Seconds by name. */
-export const TIME_RANGES = { "1h": 3_600, "6h": 21_600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000, "90d": 7_776_000 } as const;
+export const TIME_RANGES = {
+  "1h": 3_600,
+  "6h": 21_600,
+  "24h": 86_400,
+  "7d": 604_800,
+  "30d": 2_592_000,
+  "90d": 7_776_000,
+  "365d": 31_536_000,
+} as const;
 export const GRANULARITIES = { "1m": 60, "5m": 300, "1h": 3_600, "1d": 86_400 } as const;
 type Granularity = keyof typeof GRANULARITIES;
-const HOURS_MAX = TIME_RANGES["90d"] / 3_600;
+const HOURS_MAX = TIME_RANGES["365d"] / 3_600;
 
 /** About one per pixel of a wide chart. An export has no such bound. */
 export const HISTORY_POINTS_MAX = 2_200;
 /** When nobody says how fine: the finest from five minutes on that makes no more points than this. */
 const DEFAULT_POINTS_MAX = 720;
-/** Older sums are by the hour; finer points would be empty but for one. */
-const FINE_SECONDS_MAX = TIME_RANGES["7d"];
 
 const Format = z.enum(["json", "csv", "ndjson"]).default("json").describe("csv and ndjson are streamed, of any length");
 
@@ -166,10 +175,6 @@ export const HistoryQuery = z
   .refine((q) => q.format !== "json" || q.seconds / GRANULARITIES[q.granularity] <= HISTORY_POINTS_MAX, {
     error: `at most ${HISTORY_POINTS_MAX} points; use a coarser granularity, or format=csv`,
     path: ["granularity"],
-  })
-  .refine((q) => q.seconds <= FINE_SECONDS_MAX || GRANULARITIES[q.granularity] >= GRANULARITIES["1h"], {
-    error: "beyond 7 days sums are by the hour: use 1h or 1d",
-    path: ["granularity"],
   });
 export type HistoryQuery = z.infer<typeof HistoryQuery>;
 
@@ -188,6 +193,8 @@ export const LogsQuery = z
   })
   .refine((q) => q.cursor === undefined || q.offset === undefined, { error: "say cursor or offset, not both", path: ["cursor"] });
 export type LogsQuery = z.infer<typeof LogsQuery>;
+/** Which entries: the part of a query that whoever reads them knows. */
+export type LogsPage = Omit<LogsQuery, "format" | "limit"> & { limit: number };
 
 const EXPORTS = {
   "text/csv": "format=csv: a header line, then a line each (RFC 4180). A text that a spreadsheet would run as a formula begins with '.",
@@ -208,8 +215,9 @@ export const STATS_ROUTES = {
     path: "/api/stats/history",
     scope: "read",
     tag: "Statistics",
-    summary: "Rates, percentiles and counts over time, 1 h to 90 d",
-    description: "One point per bucket, empty buckets too. Percentiles are of all requests of the bucket, at most 1 % off.",
+    summary: "Rates, percentiles and counts over time, 1 h to 1 y",
+    description:
+      "One point per bucket, empty buckets too. Percentiles are of all requests of the bucket, at most 1 % off. What is finer than the hour beyond 7 days, or older than 90, needs ClickHouse or Postgres.",
     query: HistoryQuery,
     answer: History,
     media: EXPORTS,

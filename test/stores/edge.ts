@@ -13,6 +13,7 @@ import { Ledger } from "../../worker/store/ledger.ts";
 import { Outbox } from "../../worker/store/outbox.ts";
 import { RepositoryStore } from "../../worker/store/repository.ts";
 import { SampleStore } from "../../worker/store/samples.ts";
+import { migrate } from "../../worker/store/schema.ts";
 import { SinkStates } from "../../worker/store/sink-states.ts";
 
 export class Edge {
@@ -52,7 +53,7 @@ export class Edge {
   flush(): Promise<void> {
     return this.sinks.flush(
       () => this.nowMs,
-      () => scheduler.wait(20),
+      (signal) => scheduler.wait(20, { signal }),
     );
   }
 
@@ -84,4 +85,8 @@ export class Edge {
 
 /** @param work  gets the storage of a fresh object; edges on it come one after the other, as after a crash */
 export const onFreshStorage = <Result>(work: (storage: DurableObjectStorage) => Promise<Result>): Promise<Result> =>
-  runInDurableObject(env.AGGREGATOR.getByName(`test-${crypto.randomUUID()}`), (_, { storage }) => work(storage));
+  // A Box stores nothing itself.
+  runInDurableObject(env.BOX.getByName(`test-${crypto.randomUUID()}`), (_, { storage }) => {
+    migrate(storage, 0);
+    return work(storage);
+  });

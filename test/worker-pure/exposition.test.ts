@@ -104,7 +104,6 @@ test("the machine of a box and its loaded models are in base units", () => {
   expect(seriesValue(families, "ollama_loaded_model_vram_bytes", { ...box, model: "llama3.2" })).toBe(3e9);
   expect(families.get("ollama_loaded_model_bytes")?.series).toHaveLength(2);
   expect(families.get("ollama_loaded_model_vram_bytes")?.series).toHaveLength(1);
-  expect(families.get("ollama_sink_backlog_records")?.series).toEqual([]);
 });
 
 test.each<[why: string, change: (parts: ScrapeParts) => void]>([
@@ -154,6 +153,18 @@ test.each(Object.values(METRICS))("$name follows the naming rules of Prometheus"
   expect(help).toMatch(/^[A-Z0-9][^\n\\"]*\.$/);
   expect(labels).not.toContain("le");
   expect(buckets !== undefined).toBe(type === "histogram");
+});
+
+test("a store has its backlog, what it got and never gets, and when it did last", () => {
+  const families = parseExposition(render(scrape(parts()), false));
+  const value = (name: string, labels: Record<string, string> = {}) => seriesValue(families, name, { sink: "clickhouse", ...labels });
+  expect(value("ollama_sink_backlog_records")).toBe(7);
+  expect(value("ollama_sink_delivered_records_total")).toBe(40);
+  expect(value("ollama_sink_dropped_records_total", { reason: "full" })).toBe(2);
+  expect(value("ollama_sink_dropped_records_total", { reason: "refused" })).toBe(1);
+  expect(value("ollama_sink_last_success_timestamp_seconds")).toBe(NOW / 1_000);
+  const none = parseExposition(render(scrape({ ...parts(), sinks: [] }), false));
+  expect(none.get("ollama_sink_backlog_records")?.series).toEqual([]);
 });
 
 test("no family is declared twice", () => {

@@ -1,10 +1,10 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
 import { Gpu } from "../../protocol/api/fleet.ts";
-import { CurrentStats, HistoryPoint, HistoryQuery, Logs, Models } from "../../protocol/api/stats.ts";
+import { CurrentStats, HistoryPoint, HistoryQuery, Logs, type LogsPage, Models } from "../../protocol/api/stats.ts";
 import type { Aggregator, Live } from "../../worker/aggregator.ts";
 import { spanOf } from "../../worker/history.ts";
-import { LEDGER_MS, LEDGER_ROWS_MAX, type LedgerPage } from "../../worker/store/ledger.ts";
+import { LEDGER_MS, LEDGER_ROWS_MAX } from "../../worker/store/ledger.ts";
 import { parseExposition, seriesValue } from "../support/exposition-parser.ts";
 import { gpuOf, helloOf, idOf, readingsOf, recordOf } from "../support/records.ts";
 import { seeded } from "../support/seeded.ts";
@@ -330,7 +330,7 @@ test("quick readings are not all written, and samples are stored by the batch", 
   expect(batches).toEqual([{ samples: 314 }]);
 });
 
-const logsQuery = (rest: Partial<LedgerPage> = {}): LedgerPage => ({ limit: 100, ...rest });
+const logsQuery = (rest: Partial<LogsPage> = {}): LogsPage => ({ limit: 100, ...rest });
 
 async function historyOf(aggregator: DurableObjectStub<Aggregator>, asked: Record<string, unknown>): Promise<HistoryPoint[]> {
   const query = HistoryQuery.parse(asked);

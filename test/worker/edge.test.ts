@@ -389,6 +389,20 @@ const REFUSED: [what: string, path: string, init: RequestInit, status: number, b
     400,
     { error: { message: expect.stringContaining("coarser") } },
   ],
+  [
+    "sums that are kept in a store alone",
+    "/api/stats/history?time_range=30d&granularity=5m&format=csv",
+    {},
+    400,
+    { error: { message: "Without ClickHouse or Postgres beyond 7 days sums are by the hour: use 1h or 1d." } },
+  ],
+  [
+    "what is older than anything that is kept",
+    "/api/stats/history?time_range=365d",
+    {},
+    400,
+    { error: { message: "Without ClickHouse or Postgres sums are kept for 90 days." } },
+  ],
   ["a chat without words", "/api/chat", { method: "POST", body: "{}" }, 400, { error: { code: "bad_request", failed_at: "gateway" } }],
   [
     "a chat with a misspelt field",

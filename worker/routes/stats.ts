@@ -7,6 +7,7 @@ import type { Env } from "../bindings.ts";
 import { historyExport, logsExport } from "../export.ts";
 import { look } from "../fleet.ts";
 import { spanOf } from "../history.ts";
+import { historyReader, readLogs } from "../older.ts";
 
 /** Entries of one page, when nobody says how many. */
 const LOGS_LIMIT = 100;
@@ -16,17 +17,17 @@ export const statsRoutes = new Hono<Env>();
 serveRoute(statsRoutes, STATS_ROUTES.currentStats, async (_, c) => theAggregator(c.env).current(await look(c.env)));
 
 serveRoute(statsRoutes, STATS_ROUTES.history, async ({ query }, c) => {
-  const { time_range, granularity, format, ...filter } = query;
+  const { time_range, granularity, format, model, box } = query;
+  const filter = { model, box };
   const span = spanOf(query, Date.now());
-  const read = theAggregator(c.env);
-  if (format !== "json") return historyExport(format, span, (piece) => read.history(piece, filter));
-  return { time_range, granularity, metrics: await read.history(span, filter) };
+  const { store, read } = historyReader(c.env, query);
+  if (format !== "json") return historyExport(format, span, (piece) => read(piece, filter));
+  return { time_range, granularity, store, metrics: await read(span, filter) };
 });
 
 serveRoute(statsRoutes, STATS_ROUTES.logs, async ({ query: { format, limit, ...filter } }, c) => {
-  const read = theAggregator(c.env);
-  if (format !== "json") return logsExport(format, limit ?? null, (page) => read.logs({ ...filter, ...page }));
-  return read.logs({ ...filter, limit: limit ?? LOGS_LIMIT });
+  if (format !== "json") return logsExport(format, limit ?? null, (page) => readLogs(c.env, { ...filter, ...page }));
+  return readLogs(c.env, { ...filter, limit: limit ?? LOGS_LIMIT });
 });
 
 serveRoute(statsRoutes, STATS_ROUTES.models, async (_, c) => theAggregator(c.env).models());

@@ -16,6 +16,9 @@ const DEDUPLICATION = [
   "replicated_deduplication_window_seconds = 604800",
 ].join(", ");
 
+/** Whole years and a month. Rows of requests and samples go sooner. */
+export const MINUTES_KEPT_DAYS = 400;
+
 const SKETCH = "AggregateFunction(quantilesDD(0.005, 0.5, 0.95, 0.99), Float64)";
 const SUM = "SimpleAggregateFunction(sum, UInt64)";
 const TEXT = "CODEC(ZSTD(3))";
@@ -79,7 +82,7 @@ const REQUESTS_MINUTES: Table = {
   ],
   tail: `
 ) ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(minute) ORDER BY (minute, model, box)
-TTL minute + INTERVAL 400 DAY SETTINGS ${DEDUPLICATION}`,
+TTL minute + INTERVAL ${MINUTES_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
 };
 
 const MINUTES_OF_REQUESTS = `CREATE MATERIALIZED VIEW IF NOT EXISTS requests_minutes_of_requests TO requests_minutes AS

@@ -11,7 +11,7 @@ import { type HistoryPoint, LogEntry, type Logs } from "../../protocol/api/stats
 import type { Span } from "../history.ts";
 import { endOf } from "../history.ts";
 import { Bucket, pointsOf } from "./buckets.ts";
-import { CLICKHOUSE_MIGRATION, CLICKHOUSE_TABLES } from "./clickhouse-schema.ts";
+import { CLICKHOUSE_MIGRATION, CLICKHOUSE_TABLES, MINUTES_KEPT_DAYS } from "./clickhouse-schema.ts";
 import { LOG_COLUMNS, pageOf, spellingsOf } from "./logs-page.ts";
 import type { GpuRow, RequestRow } from "./rows.ts";
 import { checkTables } from "./schema.ts";
@@ -50,6 +50,7 @@ const encoder = new TextEncoder();
 
 export class ClickHouseStore implements Store {
   readonly name = "clickhouse";
+  readonly historyDays = MINUTES_KEPT_DAYS;
   readonly #settings: ClickHouseSettings;
   readonly #client: ReturnType<typeof createClient>;
 
@@ -90,6 +91,18 @@ export class ClickHouseStore implements Store {
     };
   }
 
+  /** Deletes what there is of a model, at once. @throws {StoreError} */
+  async deleteModel(model: string): Promise<void> {
+    for (const table of ["requests", "requests_minutes"])
+      await told(
+        this.#client.command({
+          query: `ALTER TABLE ${table} DELETE WHERE model = {model:String}`,
+          query_params: { model },
+          clickhouse_settings: { mutations_sync: "2" },
+        }),
+      );
+  }
+
   /** Its tables do that by themselves. */
   async deleteOld(): Promise<void> {}
 
@@ -116,7 +129,7 @@ export class ClickHouseStore implements Store {
       this.#read(Entry, page, parameters),
       this.#read(Rows, `SELECT count() AS rows FROM requests ${where(conditions)}`, parameters),
     ]);
-    return pageOf(entries, count?.rows ?? 0, filter);
+    return pageOf(this.name, entries, count?.rows ?? 0, filter);
   }
 
   async history(span: Span, { model, box, clearedMs }: HistoryFilter, nowMs: number): Promise<HistoryPoint[]> {

@@ -1,6 +1,7 @@
 /** A page of logs as a store reads it, in the shape of the API. */
 import type { LogEntry, Logs } from "../../protocol/api/stats.ts";
 import { shortName } from "../model-key.ts";
+import type { StoreName } from "./store.ts";
 
 /** Columns that both stores and the API name alike. */
 export const LOG_COLUMNS = [
@@ -14,6 +15,7 @@ export const spellingsOf = (model: string): string[] => [...new Set([model, shor
 
 /** @param entries one more than the page, when there is a next one. */
 export function pageOf(
+  store: StoreName,
   entries: LogEntry[],
   total: number,
   { limit, offset = 0, cursor }: { limit: number; offset?: number | undefined; cursor?: string | undefined },
@@ -21,6 +23,7 @@ export function pageOf(
   const hasMore = entries.length > limit;
   const logs = entries.slice(0, limit);
   return {
+    store,
     logs,
     total,
     limit,

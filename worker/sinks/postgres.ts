@@ -52,6 +52,7 @@ const iso = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', '
 
 export class PostgresStore implements Store {
   readonly name = "postgres";
+  readonly historyDays = REQUEST_LOGS_KEPT_DAYS;
   readonly #sql: ReturnType<typeof neon<false, false>>;
 
   constructor({ url, fetchEndpoint }: PostgresSettings) {
@@ -85,6 +86,11 @@ export class PostgresStore implements Store {
     return { logs: logs ? await this.#empty("request_logs") : 0, metrics: metrics ? await this.#empty("gpu_samples") : 0 };
   }
 
+  /** Deletes what there is of a model. @throws {StoreError} */
+  async deleteModel(model: string): Promise<void> {
+    await this.#run("DELETE FROM request_logs WHERE model = $1", [model]);
+  }
+
   async deleteOld(): Promise<void> {
     await this.#deleteOld("request_logs", "created_at", REQUEST_LOGS_KEPT_DAYS);
     await this.#deleteOld("gpu_samples", "sampled_at", GPU_SAMPLES_KEPT_DAYS);
@@ -108,7 +114,7 @@ export class PostgresStore implements Store {
       this.#read(jsonOf(LogEntry), page, [...parameters, cursor ?? null]),
       this.#read(Rows, `SELECT count(*)::double precision AS rows FROM request_logs WHERE ${where}`, parameters),
     ]);
-    return pageOf(entries, count?.rows ?? 0, filter);
+    return pageOf(this.name, entries, count?.rows ?? 0, filter);
   }
 
   async history(span: Span, { model, box, clearedMs }: HistoryFilter, nowMs: number): Promise<HistoryPoint[]> {

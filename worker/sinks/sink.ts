@@ -49,6 +49,12 @@ export class Sink {
     return this.#states.get(this.name) ?? newSinkState(this.#outbox.end());
   }
 
+  /** Whether the store holds what is to be deleted. */
+  get isClearing(): boolean {
+    const { logs, metrics } = this.state.clearing;
+    return logs || metrics;
+  }
+
   backlog(): number {
     return this.#outbox.count(this.state.cursor);
   }
@@ -84,7 +90,8 @@ export class Sink {
 
   async #send(clock: Clock): Promise<void> {
     let setAside = 0;
-    for (let sent = 0; sent < BATCHES_PER_FLUSH; sent++) {
+    // Whoever clears waits for this.
+    for (let sent = 0; sent < BATCHES_PER_FLUSH && !this.isClearing; sent++) {
       const batch = this.#freeze();
       this.#hasMore = batch !== null;
       if (batch === null) break;
@@ -143,8 +150,8 @@ export class Sink {
   }
 
   async #clear(clock: Clock): Promise<ClearedRows> {
+    if (!this.isClearing) return { logs: 0, metrics: 0 };
     const { clearing } = this.state;
-    if (!clearing.logs && !clearing.metrics) return { logs: 0, metrics: 0 };
     const rows = await this.#store.clear(clearing);
     // What was asked for meanwhile is yet to be done.
     const still = (what: keyof Clearing) => this.state.clearing[what] && !clearing[what];

@@ -60,19 +60,20 @@ export class Sinks {
   }
 
   hasBacklog(): boolean {
-    return this.#sinks.some((sink) => sink.backlog() > 0 || sink.state.clearing.logs || sink.state.clearing.metrics);
+    return this.#sinks.some((sink) => sink.backlog() > 0 || sink.isClearing);
   }
 
   /** Sends what waits. A sink whose store is slow does not keep the others from going on at their pace. */
-  async flush(clock: Clock, pause: () => Promise<void>): Promise<void> {
+  async flush(clock: Clock, pause: (signal: AbortSignal) => Promise<void>): Promise<void> {
     let busy = this.#sinks.length;
+    const isOver = new AbortController();
     await Promise.all(
       this.#sinks.map(async (sink) => {
         await sink.flush(clock);
-        busy--;
-        while (busy > 0) {
-          await pause();
-          await sink.flush(clock);
+        if (--busy === 0) isOver.abort();
+        while (!isOver.signal.aborted) {
+          await pause(isOver.signal).catch(() => {});
+          if (!isOver.signal.aborted) await sink.flush(clock);
         }
       }),
     );
@@ -146,7 +147,7 @@ export class Sinks {
         delivered: state.delivered,
         dropped: state.dropped,
         set_aside: state.set_aside,
-        clearing: state.clearing.logs || state.clearing.metrics,
+        clearing: sink.isClearing,
       };
     });
   }
@@ -156,10 +157,9 @@ export class Sinks {
     return this.#sinks.flatMap((sink) => {
       const { name, state } = sink;
       const isRecent = (ms: number | null | undefined) => ms !== null && ms !== undefined && nowMs - ms < LOSS_SHOWN_MS;
-      const clearing = state.clearing.logs || state.clearing.metrics;
       return [
         ...(state.failures > 0 ? [`${name} ${state.last_error?.message}; ${sink.backlog()} records wait for it`] : []),
-        ...(state.failures > 0 && clearing ? [`${name} is not cleared yet: what was to be deleted is still there`] : []),
+        ...(state.failures > 0 && sink.isClearing ? [`${name} is not cleared yet: what was to be deleted is still there`] : []),
         ...(isRecent(state.last_dropped_ms) ? [`${name} did not get ${state.dropped} records: more waited than can be kept`] : []),
         ...(isRecent(state.last_set_aside?.at_ms)
           ? [`${name} did not get ${state.set_aside} records that it refused, last ${state.last_set_aside?.message}`]

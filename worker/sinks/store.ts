@@ -1,7 +1,6 @@
 /** A store, as a sink writes to it and the API reads from it: the same for ClickHouse and Postgres. */
-import type { HistoryPoint, Logs } from "../../protocol/api/stats.ts";
+import type { HistoryPoint, Logs, LogsPage } from "../../protocol/api/stats.ts";
 import type { Span } from "../history.ts";
-import type { LedgerPage } from "../store/ledger.ts";
 import type { GpuRow, RequestRow } from "./rows.ts";
 
 export type StoreName = "clickhouse" | "postgres";
@@ -13,7 +12,7 @@ export type Batch = { id: string } & ({ kind: "requests"; rows: RequestRow[] } |
 export type Clearing = { logs: boolean; metrics: boolean };
 export type ClearedRows = { logs: number; metrics: number };
 
-export type LogFilter = Omit<LedgerPage, "cursor"> & {
+export type LogFilter = Omit<LogsPage, "cursor"> & {
   cursor?: string | undefined /** unix ms: what finished until then was cleared */;
   clearedMs: number | null;
 };
@@ -25,6 +24,8 @@ export type HistoryFilter = {
 
 export interface Store {
   readonly name: StoreName;
+  /** How far back its history goes. */
+  readonly historyDays: number;
   /** How many bytes of a request a row makes. */
   bytesOf(row: RequestRow | GpuRow): number;
   /** @throws {StoreError} `schema`, when the tables are not as this version needs them. */

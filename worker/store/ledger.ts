@@ -5,7 +5,7 @@
  * when they are read back: storage outlives the code that wrote it.
  */
 import { z } from "zod";
-import type { LogEntry, Logs, LogsQuery } from "../../protocol/api/stats.ts";
+import type { LogEntry, Logs, LogsPage } from "../../protocol/api/stats.ts";
 import { RequestRecord } from "../../protocol/records.ts";
 import { shortName } from "../model-key.ts";
 import type { Forgotten } from "./forgotten.ts";
@@ -20,9 +20,8 @@ const PAGE_CHARS_MAX = 4_000_000;
 
 /** Greater than any request id. */
 const AFTER_ALL_IDS = "g";
-
-/** Which entries: the part of a query that the ledger knows. */
-export type LedgerPage = Omit<LogsQuery, "format" | "limit"> & { limit: number };
+/** Less than any. */
+const BEFORE_ALL_IDS = "";
 
 /** In the order of the table. The text stands last. */
 const COLUMNS = [
@@ -105,17 +104,21 @@ export class Ledger {
     return { rows: this.#rows(), oldest: startedAt("ASC"), newest: startedAt("DESC") };
   }
 
-  /** One page, newest first. It may hold fewer than `limit` entries: follow `next`, or `next_cursor`. */
-  page({ limit, offset = 0, cursor, model, status, box }: LedgerPage): Logs {
+  /**
+   * One page, newest first. It may hold fewer than `limit` entries: follow `next`, or `next_cursor`.
+   * @param afterId  only newer ones, since older ones are read elsewhere; null for all there are
+   */
+  page({ limit, offset = 0, cursor, model, status, box }: LogsPage, afterId: string | null = null): Logs {
     const names = model === undefined ? null : JSON.stringify([...new Set([model, shortName(model), `${shortName(model)}:latest`])]);
     const where = `WHERE (?1 IS NULL OR model IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR box = ?3)`;
     const filter = [names, status ?? null, box ?? null];
     const total = Count.parse(this.#sql.exec(`SELECT count(*) AS rows FROM ledger ${where}`, ...filter).one()).rows;
     // One more than the page: whether there is a next one.
     const rows = this.#sql.exec(
-      `SELECT ${COLUMNS.join(", ")} FROM ledger ${where} AND request_id < ?4 ORDER BY request_id DESC LIMIT ?5 OFFSET ?6`,
+      `SELECT ${COLUMNS.join(", ")} FROM ledger ${where} AND request_id < ?4 AND request_id > ?5 ORDER BY request_id DESC LIMIT ?6 OFFSET ?7`,
       ...filter,
       cursor ?? AFTER_ALL_IDS,
+      afterId ?? BEFORE_ALL_IDS,
       limit + 1,
       offset,
     );
@@ -129,8 +132,9 @@ export class Ledger {
       logs.push(entry);
       chars += (entry.prompt?.length ?? 0) + (entry.response?.length ?? 0);
     }
+    hasMore ||= afterId !== null && logs.length > 0;
     const next = hasMore && cursor === undefined ? offset + logs.length : null;
-    return { logs, total, limit, offset, next, next_cursor: hasMore ? (logs.at(-1)?.id ?? null) : null };
+    return { store: "durable_object", logs, total, limit, offset, next, next_cursor: hasMore ? (logs.at(-1)?.id ?? null) : null };
   }
 
   /** Completion tokens of requests that finished after `sinceMs`. Looks at those that began at most ten minutes before. */
@@ -195,4 +199,4 @@ function idFloor(ms: number): string {
   return `${hex.slice(0, 8)}-${hex.slice(8)}`;
 }
 
-const timeOf = (id: string): number => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+export const timeOf = (id: string): number => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);

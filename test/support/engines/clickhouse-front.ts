@@ -12,7 +12,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { bodyOf, Faults } from "./faults.ts";
+import { bodyOf, Faults, lose } from "./faults.ts";
 import { listening } from "./listening.ts";
 
 /** What is used of chdb. */
@@ -56,7 +56,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const rows = searchParams.has("query") ? body : null;
   const fault = await faults.next(query);
   if (fault?.drop === "before") return void request.socket.destroy();
-  if (fault?.status !== undefined) return void response.writeHead(fault.status).end("<html>said by a proxy</html>");
+  if (fault?.status !== undefined && fault.drop !== "after")
+    return void response.writeHead(fault.status).end("<html>said by a proxy</html>");
   if (fault?.code !== undefined) throw new ClickHouseError(fault.code, "asked for by a test (FAULT)");
   authenticate(request);
   // A session per call, so that settings, parameters and the database are those of the call.
@@ -71,13 +72,13 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     const insert = rows === null ? null : INSERT.exec(query);
     if (insert?.[1] !== undefined && insert[2] !== undefined && rows !== null) {
       await session.insert({ table: insert[1], format: insert[2], values: rows });
-      if (fault?.drop === "after") return void request.socket.destroy();
+      if (fault?.drop === "after") return lose(fault, request, response);
       response.end();
     } else {
       // As a server does, this refuses two statements in one.
       if (!/^\s*INSERT/i.test(query)) await session.queryAsync(`SELECT formatQuerySingleLine(${quoted(query)})`);
       const result = await session.queryAsync(query, { format: searchParams.get("default_format") ?? "TabSeparated" });
-      if (fault?.drop === "after") return void request.socket.destroy();
+      if (fault?.drop === "after") return lose(fault, request, response);
       response.end(result.bytes());
     }
   } finally {

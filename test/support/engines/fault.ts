@@ -9,7 +9,7 @@ export const Fault = z.strictObject({
   delayMs: z.number().nonnegative().default(0),
   /** Cuts the connection: before the engine saw the statement, or after it was carried out. */
   drop: z.enum(["before", "after"]).optional(),
-  /** Answers this instead of asking the engine, as a proxy in front of the store would. */
+  /** Answers this in place of what the engine says, as a proxy in front of the store would; without asking it unless `drop` is `after`. */
   status: z.int().optional(),
   /** Answers this error of the store instead of asking the engine. */
   code: z.string().optional(),

@@ -35,6 +35,12 @@ export class Faults {
   }
 }
 
+/** What was carried out is not told. */
+export function lose({ status }: Fault, request: IncomingMessage, response: ServerResponse): void {
+  if (status === undefined) request.socket.destroy();
+  else response.writeHead(status).end("<html>said by a proxy</html>");
+}
+
 export async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk);

@@ -11,7 +11,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { z } from "zod";
-import { bodyOf, Faults } from "./faults.ts";
+import { bodyOf, Faults, lose } from "./faults.ts";
 import { POSTGRES } from "./install.ts";
 import { listening } from "./listening.ts";
 import { startPostgres } from "./postgres.ts";
@@ -94,14 +94,15 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const queries = "queries" in body ? body.queries : [body];
   const fault = await faults.next(queries.map(({ query }) => query).join("; "));
   if (fault?.drop === "before") return void request.socket.destroy();
-  if (fault?.status !== undefined) return void response.writeHead(fault.status).end("<html>said by a proxy</html>");
+  if (fault?.status !== undefined && fault.drop !== "after")
+    return void response.writeHead(fault.status).end("<html>said by a proxy</html>");
   if (fault?.code !== undefined) throw Object.assign(new Error("asked for by a test"), { code: fault.code, severity: "ERROR" });
   const client = await poolOf(request.headers["neon-connection-string"]?.toString()).connect();
   let isBroken = true;
   try {
     const result = "queries" in body ? await transaction(client, body.queries) : await run(client, body);
     isBroken = false;
-    if (fault?.drop === "after") return void request.socket.destroy();
+    if (fault?.drop === "after") return lose(fault, request, response);
     const text = JSON.stringify(result);
     if (text.length > BODY_BYTES_MAX) throw new ProxyError("response is too large", 507);
     response.setHeader("content-type", "application/json");

@@ -1,0 +1,121 @@
+/** The whole way: a call through the Worker is in both stores, is shown, is read back, and is cleared. */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ROOT } from "../../local/edge.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { Cleared } from "../../protocol/api/data.ts";
+import { type Engines, RunningEngines } from "../support/engines/engines.ts";
+import { eventually, TestStack } from "../support/stack.ts";
+
+const engines = new RunningEngines();
+let started: Engines;
+let stack: TestStack;
+let ollama: SimulatedOllama;
+
+const run = (program: string, environment: Record<string, string> = started.settings) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, "local", program)], {
+    encoding: "utf8",
+    env: { PATH: process.env.PATH, ...environment },
+  });
+  return { status, said: stdout + stderr };
+};
+
+beforeAll(async () => {
+  started = await engines.start();
+  ollama = await startSimulatedOllama({ models: ["llama3.2:latest"], tokenMs: 1, loadMsPerGb: 0 });
+  stack = await TestStack.start({ AUTH_MODE: "open", METRICS_EXPORT_INTERVAL: "1", ...started.settings });
+  await stack.startAgent({ name: "box", ollamaUrl: ollama.url });
+});
+
+afterAll(async () => {
+  await stack?.[Symbol.asyncDispose]();
+  await ollama?.close();
+  await engines[Symbol.asyncDispose]();
+});
+
+const chat = async () => {
+  const body = { model: "llama3.2", messages: [{ role: "user", content: "canary-prompt" }], options: { num_predict: 3 } };
+  const answer = await fetch(`${stack.url}/ollama/api/chat`, { method: "POST", body: JSON.stringify(body) });
+  await answer.text();
+  return answer.headers.get("x-request-id") ?? "";
+};
+
+const sinks = async () => (await stack.health()).sinks;
+const areAll = async (state: "ok" | "failing", backlog: number) =>
+  (await sinks()).every((sink) => sink.state === state && sink.backlog === backlog);
+
+test("without tables health says what to run; once that was run everything arrives, also after a crash of the edge", async () => {
+  await stack.record(await chat());
+  await eventually(async () => (await sinks()).every(({ state, backlog }) => state === "failing" && backlog > 0));
+  const { status, problems } = await stack.health();
+  expect(status).toBe("degraded");
+  for (const name of ["clickhouse", "postgres"])
+    expect(problems).toContainEqual(expect.stringMatching(`^${name} has no .*run npm run migrate.*1 records wait for it`));
+  expect(run("check-stores.ts")).toMatchObject({ status: 1, said: expect.stringContaining("run npm run migrate") });
+  await stack.killEdge();
+  expect(run("migrate.ts")).toEqual({
+    status: 0,
+    said: "clickhouse: the tables are as this version needs them\npostgres: the tables are as this version needs them\n",
+  });
+  await stack.startEdge();
+  await eventually(
+    () => areAll("ok", 0),
+    () => JSON.stringify(stack.folder),
+  );
+  expect((await sinks()).map(({ sink, delivered, last_success }) => [sink, delivered, last_success !== null])).toEqual([
+    ["clickhouse", 1, true],
+    ["postgres", 1, true],
+  ]);
+});
+
+test("the check of the stores finds them in order, and leaves nothing behind", () => {
+  const { status, said } = run("check-stores.ts");
+  expect(said).toMatch(
+    /^clickhouse: writes, reads and deletes as it must, in \d+ ms\npostgres: writes, reads and deletes as it must, in \d+ ms\n$/,
+  );
+  expect(status).toBe(0);
+});
+
+test.each([
+  ["no store", {}, /No store is named/],
+  ["a wrong password", { CLICKHOUSE_PASSWORD: "canary-other" }, /clickhouse knows no such user, or another password/],
+  ["an address that is none", { DATABASE_URL: "canary" }, /DATABASE_URL is not a URL/],
+  ["a store that is not there", { CLICKHOUSE_URL: "http://127.0.0.1:9" }, /clickhouse cannot be reached/],
+])("with %s the programs say what is wrong, and end with 1", (_what, environment, said) => {
+  const settings = _what === "no store" ? {} : { ...started.settings, ...environment };
+  const ended = run("check-stores.ts", settings);
+  expect(ended).toMatchObject({ status: 1, said: expect.stringMatching(said) });
+  expect(ended.said).not.toMatch(/canary|127\.0\.0\.1/);
+});
+
+test("no answer, metric or log tells a password, an address or a prompt of a failing store", async () => {
+  await fetch(`${started.clickhouseUrl}/faults`, { method: "POST", body: JSON.stringify([{ times: 1, code: "516" }]) });
+  await fetch(`${started.neonUrl}/faults`, { method: "POST", body: JSON.stringify([{ times: 1, drop: "before" }]) });
+  await chat();
+  await eventually(async () => (await sinks()).every(({ last_error }) => !last_error?.message.includes("migrate")));
+  await eventually(() => areAll("ok", 0));
+  const pages = ["/api/health", "/api/metrics", "/api/config", "/api/data/summary"];
+  const shown = await Promise.all(pages.map(async (path) => (await fetch(stack.url + path)).text()));
+  expect(shown.join()).not.toMatch(/canary/);
+  expect(shown[1]).toMatch(/ollama_sink_backlog_records\{sink="clickhouse"\} 0.0\n/);
+  expect(shown[1]).toMatch(/ollama_sink_delivered_records_total\{sink="postgres"\} 2.0\n/);
+});
+
+test("history that the edge does not keep comes from ClickHouse", async () => {
+  const answer = await stack.json("/api/stats/history?time_range=365d&box=box");
+  expect(answer).toMatchObject({ store: "clickhouse", granularity: "1d" });
+  const { metrics } = answer as { metrics: { requests: number }[] };
+  expect(metrics.reduce((sum, { requests }) => sum + requests, 0)).toBe(2);
+  expect(await stack.json("/api/stats/history?time_range=90d")).toMatchObject({ store: "durable_object" });
+});
+
+test("clearing clears the stores too, and says what of each", async () => {
+  const cleared = Cleared.parse(await stack.json("/api/data/all", { method: "DELETE" }));
+  expect(cleared.stores.map(({ store, logs_deleted, error }) => [store, logs_deleted, error])).toEqual([
+    ["durable_object", 2, null],
+    ["clickhouse", 2, null],
+    ["postgres", 2, null],
+  ]);
+  expect(await stack.json("/api/stats/logs")).toMatchObject({ store: "durable_object", logs: [], total: 0 });
+});

@@ -1,0 +1,143 @@
+/** Logs and history read back from the stores say what the object itself would say. */
+import { beforeAll, expect, test } from "vitest";
+import { HistoryPoint, LogEntry, type LogsPage } from "../../protocol/api/stats.ts";
+import type { RequestRecord, Status } from "../../protocol/records.ts";
+import { endOf, historyOf, type Span } from "../../worker/history.ts";
+import type { StoreName } from "../../worker/sinks/store.ts";
+import { gpuOf, recordOf } from "../support/records.ts";
+import { seeded } from "../support/seeded.ts";
+import { Edge, onFreshStorage } from "./edge.ts";
+import { type FreshStores, freshStores } from "./fresh-stores.ts";
+
+const NAMES: StoreName[] = ["clickhouse", "postgres"];
+const NOW = Date.UTC(2026, 10, 24, 12, 0, 30);
+const COUNT = 400;
+
+let stores: FreshStores;
+const records: RequestRecord[] = someRecords();
+
+function someRecords(): RequestRecord[] {
+  const random = seeded(5);
+  const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)] as Item;
+  const statuses: Status[] = ["success", "success", "success", "error", "cancelled"];
+  return Array.from({ length: COUNT }, (_, n) =>
+    recordOf(
+      NOW - 3_600_000 + Math.floor(random() * 3_500_000),
+      {
+        status: pick(statuses),
+        model: pick(["llama3.2", "llama3.2:latest", "qwen3:8b", null]),
+        box: pick(["atlas", "basil", null]),
+        endpoint: pick(["/api/chat", "/v1/chat/completions", "/api/tags"]),
+        prompt_tokens: pick([null, 3, 50]),
+        completion_tokens: pick([null, 0, 200]),
+        latency_ms: Math.round(random() * 90_000 * 100) / 100,
+        ttft_ms: pick([null, Math.round(random() * 1_000)]),
+        throttled: undefined,
+        energy_j: pick([null, 12.5]),
+        error_message: pick([null, "it broke"]),
+      } as Partial<RequestRecord>,
+      n,
+    ),
+  );
+}
+
+beforeAll(async () => {
+  stores = await freshStores();
+  await onFreshStorage(async (storage) => {
+    const edge = new Edge(storage, [stores.clickhouse, stores.postgres], NOW);
+    edge.add(records);
+    edge.addSamples("atlas", [gpuOf("atlas", NOW)]);
+    await edge.drain();
+  });
+});
+
+/** What the object says of the same records. */
+const inTheObject = <Answer>(ask: (edge: Edge) => Answer): Promise<Answer> =>
+  onFreshStorage(async (storage) => {
+    const edge = new Edge(storage, [], NOW);
+    edge.add(records);
+    return ask(edge);
+  });
+
+const PAGES: [what: string, page: LogsPage][] = [
+  ["all", { limit: 1_000 }],
+  ["the first", { limit: 7 }],
+  ["some after others", { limit: 20, offset: 35 }],
+  ["errors", { limit: 1_000, status: "error" }],
+  ["a model, with and without its tag", { limit: 1_000, model: "llama3.2" }],
+  ["a box", { limit: 1_000, box: "basil" }],
+  ["all filters together", { limit: 5, offset: 1, model: "llama3.2:latest", status: "success", box: "atlas" }],
+  ["a model that nobody called", { limit: 10, model: `'"\\{}$1;--` }],
+  ["what is beyond the last", { limit: 10, offset: 10_000 }],
+];
+
+test.each(PAGES)("logs: %s", async (_what, page) => {
+  const { store: _, ...expected } = await inTheObject((edge) => edge.ledger.page(page));
+  for (const name of NAMES) {
+    const { store, ...read } = await stores[name].logs({ ...page, clearedMs: null });
+    expect(store).toBe(name);
+    expect(read).toEqual(expected);
+    for (const entry of read.logs) LogEntry.parse(entry);
+  }
+});
+
+test.each(NAMES)("logs of %s, page by page, are all logs", async (name) => {
+  const ids: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await stores[name].logs({ limit: 90, cursor, status: "success", clearedMs: null });
+    ids.push(...page.logs.map(({ id }) => id));
+    cursor = page.next_cursor ?? undefined;
+  } while (cursor !== undefined);
+  const successes = records.filter(({ status }) => status === "success").map(({ request_id }) => request_id);
+  expect(ids).toEqual(successes.sort().reverse());
+});
+
+test.each(NAMES)("logs of %s that were cleared, and not there yet, are not shown", async (name) => {
+  const clearedMs = NOW - 1_800_000;
+  const { logs, total } = await stores[name].logs({ limit: 1_000, clearedMs });
+  const left = records.filter(({ started_at, latency_ms }) => Math.floor(Date.parse(started_at) + latency_ms) > clearedMs);
+  expect(total).toBe(left.length);
+  expect(logs).toHaveLength(left.length);
+});
+
+const SPANS: [what: string, span: Span, filter: { model?: string; box?: string }][] = [
+  ["minutes", { from: Math.floor(NOW / 60_000) * 60 - 59 * 60, granularity: 60, buckets: 60 }, {}],
+  ["five minutes", { from: Math.floor(NOW / 300_000) * 300 - 12 * 300, granularity: 300, buckets: 13 }, {}],
+  ["hours of a box", { from: Math.floor(NOW / 3_600_000) * 3_600 - 4 * 3_600, granularity: 3_600, buckets: 5 }, { box: "atlas" }],
+];
+
+test.each(SPANS)("history: %s", async (_what, span, filter) => {
+  const expected = await inTheObject((edge) => historyOf(span, NOW, edge.cells.rollups(span.from, endOf(span), filter)));
+  const percentiles = /^(latency|ttft)_p/;
+  for (const name of NAMES) {
+    const points = await stores[name].history(span, { ...filter, clearedMs: null }, NOW);
+    expect(points).toHaveLength(expected.length);
+    for (const [index, point] of points.entries()) {
+      HistoryPoint.parse(point);
+      const like = expected[index];
+      for (const [field, value] of Object.entries(point)) {
+        const other: unknown = like?.[field as keyof HistoryPoint];
+        if (!percentiles.test(field)) expect(value, `${name} ${field}`).toEqual(other);
+        // Of few values, which of two neighbours a percentile is depends on the rule.
+        else expect(value === null, `${name} ${field}`).toBe(other === null);
+      }
+    }
+  }
+});
+
+test("percentiles of many requests are at most 1 % off, in both stores", async () => {
+  const many = await freshStores();
+  await onFreshStorage(async (storage) => {
+    const edge = new Edge(storage, [many.clickhouse, many.postgres], NOW);
+    const random = seeded(9);
+    for (let batch = 0; batch < 10; batch++)
+      edge.add(Array.from({ length: 500 }, (_, n) => recordOf(NOW - 60_000, { latency_ms: Math.exp(random() * 8) }, batch * 500 + n)));
+    await edge.drain();
+  });
+  const span = { from: Math.floor(NOW / 3_600_000) * 3_600 - 3_600, granularity: 7_200, buckets: 1 };
+  const [clickhouse] = await many.clickhouse.history(span, { clearedMs: null }, NOW);
+  const [exact] = await many.postgres.history(span, { clearedMs: null }, NOW);
+  for (const field of ["latency_p50_ms", "latency_p95_ms", "latency_p99_ms"] as const)
+    expect(Math.abs((clickhouse?.[field] ?? 0) / (exact?.[field] ?? 0) - 1), field).toBeLessThan(0.01);
+});

@@ -1,0 +1,140 @@
+/** The tables: made, brought up to date, and fit for the documented queries. */
+import { beforeEach, expect, test } from "vitest";
+import { PostgresStore } from "../../worker/sinks/postgres.ts";
+import { gpuRow, requestRow } from "../../worker/sinks/rows.ts";
+import { gpuOf, recordOf } from "../support/records.ts";
+import { type FreshStores, freshStores } from "./fresh-stores.ts";
+
+let stores: FreshStores;
+const NOW = Date.now();
+
+beforeEach(async () => {
+  stores = await freshStores();
+});
+
+/** Of the last hour, unless a test says otherwise. */
+const RECORDS = [
+  recordOf(NOW - 600_000, { latency_ms: 1_000 }, 1),
+  recordOf(NOW - 600_000, { latency_ms: 5_000, prompt: "slow", response: "at last" }, 2),
+  recordOf(NOW - 1_200_000, { model: "mistral", latency_ms: 9_000, status: "error", error_message: "out of memory", prompt: "slower" }, 3),
+  recordOf(NOW - 1_200_000, { model: "mistral", latency_ms: 100, status: "error", error_message: "out of memory" }, 4),
+  recordOf(NOW - 7_200_000, { model: "mistral", latency_ms: 200, status: "error", error_message: "no such model" }, 5),
+  recordOf(NOW - 30 * 3_600_000, { latency_ms: 70_000, status: "error", error_message: "long ago", prompt: "slowest" }, 6),
+];
+
+const insertAll = () => {
+  const rows = RECORDS.map((record) => requestRow(record, Date.parse(record.started_at) + record.latency_ms));
+  const batch = { id: crypto.randomUUID(), kind: "requests" as const, rows };
+  return Promise.all([stores.clickhouse.insert(batch), stores.postgres.insert(batch)]);
+};
+
+const atMs = (n: number) => Date.parse(RECORDS[n]?.started_at ?? "");
+/** ClickHouse writes times without a zone; these are UTC. */
+const timeOf = (text: unknown) => Date.parse(`${String(text).replace(" ", "T")}Z`);
+
+test("ClickHouse answers the documented query for latency by time and model", async () => {
+  await insertAll();
+  const rows = await stores.ask.clickhouse(`SELECT timestamp, model, avg(latency_ms) as avg_latency
+FROM requests
+WHERE timestamp > now() - INTERVAL 1 HOUR
+GROUP BY timestamp, model
+ORDER BY timestamp DESC;`);
+  expect(rows.map((row) => [timeOf(row.timestamp), row.model, row.avg_latency])).toEqual([
+    [atMs(0), "llama3.2", 3_000],
+    [atMs(2), "mistral", 4_550],
+  ]);
+});
+
+test("ClickHouse answers the documented query for slow requests", async () => {
+  await insertAll();
+  const rows = await stores.ask.clickhouse(`SELECT model, prompt, response, latency_ms
+FROM requests
+WHERE latency_ms > 3000
+ORDER BY latency_ms DESC
+LIMIT 10;`);
+  expect(rows).toEqual([
+    { model: "llama3.2", prompt: "slowest", response: "A way to learn from data.", latency_ms: 70_000 },
+    { model: "mistral", prompt: "slower", response: "A way to learn from data.", latency_ms: 9_000 },
+    { model: "llama3.2", prompt: "slow", response: "at last", latency_ms: 5_000 },
+  ]);
+});
+
+test("Postgres answers the documented query for requests by model", async () => {
+  await insertAll();
+  const rows = await stores.ask.postgres(`SELECT model, count(*) as total_requests,
+       avg(latency_ms) as avg_latency,
+       max(latency_ms) as max_latency
+FROM request_logs
+WHERE created_at > now() - interval '1 hour'
+GROUP BY model
+ORDER BY total_requests DESC;`);
+  expect(rows).toHaveLength(2);
+  expect(rows).toEqual(
+    expect.arrayContaining([
+      { model: "llama3.2", total_requests: "2", avg_latency: 3_000, max_latency: 5_000 },
+      { model: "mistral", total_requests: "2", avg_latency: 4_550, max_latency: 9_000 },
+    ]),
+  );
+});
+
+test("Postgres answers the documented query for error patterns", async () => {
+  await insertAll();
+  const rows = await stores.ask.postgres(`SELECT model, error_message, count(*) as error_count
+FROM request_logs
+WHERE status = 'error'
+AND created_at > now() - interval '24 hours'
+GROUP BY model, error_message
+ORDER BY error_count DESC;`);
+  expect(rows).toEqual([
+    { model: "mistral", error_message: "out of memory", error_count: "2" },
+    { model: "mistral", error_message: "no such model", error_count: "1" },
+  ]);
+});
+
+test.each(["clickhouse", "postgres"] as const)("migrating %s again adds what a version before lacked, and loses nothing", async (name) => {
+  await insertAll();
+  const table = name === "clickhouse" ? "requests" : "request_logs";
+  await stores.ask[name](`ALTER TABLE ${table} DROP COLUMN energy_j`);
+  await stores.ask[name](`ALTER TABLE gpu_samples ADD COLUMN note ${name === "clickhouse" ? "String" : "text"}`);
+  await expect(stores[name].check()).rejects.toThrow(`has no column energy_j in ${table}: run npm run migrate`);
+  await stores[name].migrate();
+  await stores[name].check();
+  expect((await stores[name].logs({ limit: 10, clearedMs: null })).total).toBe(6);
+});
+
+test("Postgres needs no more grants than the README gives", async () => {
+  const role = `writer_${crypto.randomUUID().replaceAll("-", "")}`;
+  for (const grant of [
+    `CREATE ROLE ${role} LOGIN PASSWORD 'canary-writer'`,
+    `GRANT SELECT, INSERT, DELETE, TRUNCATE ON request_logs, gpu_samples TO ${role}`,
+  ])
+    await stores.ask.postgres(grant);
+  const url = new URL(stores.settings.postgres?.url ?? "");
+  url.username = role;
+  url.password = "canary-writer";
+  const writer = new PostgresStore({ url: url.href, fetchEndpoint: stores.settings.postgres?.fetchEndpoint ?? null });
+  await writer.check();
+  const rows = RECORDS.map((record) => requestRow(record, NOW));
+  await writer.insert({ id: crypto.randomUUID(), kind: "requests", rows });
+  expect((await writer.logs({ limit: 1, clearedMs: null })).total).toBe(6);
+  await writer.deleteOld();
+  await writer.deleteModel("mistral");
+  expect(await writer.clear({ logs: true, metrics: true })).toEqual({ logs: 3, metrics: 0 });
+  await expect(writer.migrate()).rejects.toThrow(/Postgres error 42501/);
+});
+
+test("Postgres deletes what is older than it is kept, ClickHouse by its own rules", async () => {
+  const old = NOW - 91 * 86_400_000;
+  const rows = [...RECORDS, recordOf(old)].map((record) => requestRow(record, Date.parse(record.started_at)));
+  await stores.postgres.insert({ id: crypto.randomUUID(), kind: "requests", rows });
+  const samples = [gpuRow(gpuOf("atlas", NOW)), gpuRow(gpuOf("atlas", NOW - 31 * 86_400_000))];
+  await stores.postgres.insert({ id: crypto.randomUUID(), kind: "gpu_samples", rows: samples });
+  await stores.postgres.deleteOld();
+  expect((await stores.postgres.logs({ limit: 10, clearedMs: null })).total).toBe(6);
+  expect(await stores.ask.postgres("SELECT sampled_at FROM gpu_samples")).toEqual([{ sampled_at: new Date(NOW) }]);
+  const tables = await stores.ask.clickhouse(
+    "SELECT name, engine_full FROM system.tables WHERE database = currentDatabase() ORDER BY name",
+  );
+  const kept = tables.map(({ name, engine_full }) => [name, /TTL .*?toInterval\w+\((\d+)\)/.exec(String(engine_full))?.[1]]);
+  expect(Object.fromEntries(kept)).toMatchObject({ requests: "90", requests_minutes: "400", gpu_samples: "30" });
+});

@@ -1,0 +1,116 @@
+/** The Aggregator and the routes with both stores configured: what is kept no more is read from there. */
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env, exports } from "cloudflare:workers";
+import { beforeAll, expect, inject, test } from "vitest";
+import { Health } from "../../protocol/api/fleet.ts";
+import { History, Logs } from "../../protocol/api/stats.ts";
+import { theAggregator } from "../../worker/aggregator-stub.ts";
+import { settingsOf } from "../../worker/settings.ts";
+import { Forgotten } from "../../worker/store/forgotten.ts";
+import { LEDGER_MS, Ledger } from "../../worker/store/ledger.ts";
+import { gpuOf, helloOf, readingsOf, recordOf } from "../support/records.ts";
+import { faults, storesIn } from "./fresh-stores.ts";
+
+const NOW = Date.now();
+const DAY_MS = 86_400_000;
+const aggregator = () => theAggregator(env);
+const get = async (path: string) => (await exports.default.fetch(`http://localhost${path}`)).json();
+
+/** Twelve that the ledger forgot, and five that it has. */
+const old = Array.from({ length: 12 }, (_, n) =>
+  recordOf(NOW - 20 * DAY_MS + n * 60_000, { status: n % 3 === 0 ? "error" : "success" }, n),
+);
+const recent = Array.from({ length: 5 }, (_, n) => recordOf(NOW - 600_000 + n * 1_000, {}, n));
+const newestFirst = [...old, ...recent].map(({ request_id }) => request_id).reverse();
+
+/** Alarms until nothing waits. */
+async function flushed(): Promise<void> {
+  for (let rounds = 0; rounds < 50; rounds++) {
+    await runDurableObjectAlarm(aggregator());
+    if ((await aggregator().sinks()).sinks.every(({ backlog, state }) => backlog === 0 && state === "ok")) return;
+    await scheduler.wait(50);
+  }
+  throw new Error(JSON.stringify(await aggregator().sinks()));
+}
+
+beforeAll(async () => {
+  const stores = storesIn(settingsOf(env).stores);
+  await Promise.all([stores.clickhouse.migrate(), stores.postgres.migrate()]);
+  await aggregator().connected(helloOf("atlas"));
+  await aggregator().ingest(old);
+  await aggregator().ingest(recent);
+  const samples = Array.from({ length: 400 }, (_, n) => gpuOf("atlas", NOW - n * 10_000));
+  await aggregator().read("atlas", readingsOf(NOW, ["llama3.2:latest"], samples));
+  await flushed();
+  await runInDurableObject(aggregator(), (_, { storage }) =>
+    new Ledger(storage.sql, new Forgotten(storage.sql)).forgetSlice(NOW - 10 * DAY_MS + LEDGER_MS, 0, null),
+  );
+  await evictDurableObject(aggregator());
+});
+
+test("requests and GPU samples are delivered by the alarm, and health shows it", async () => {
+  const { sinks, problems } = Health.parse(await get("/api/health"));
+  expect(sinks.map(({ sink, state, backlog }) => [sink, state, backlog])).toEqual([
+    ["clickhouse", "ok", 0],
+    ["postgres", "ok", 0],
+  ]);
+  for (const { delivered } of sinks) expect(delivered).toBeGreaterThan(17);
+  expect(problems.join()).not.toMatch(/clickhouse|postgres/);
+});
+
+test("logs go on in the store where the ledger ends, page by page", async () => {
+  const stores = new Set<string>();
+  const ids: string[] = [];
+  let path: string | null = "/api/stats/logs?limit=4";
+  while (path !== null) {
+    const page: Logs = Logs.parse(await get(path));
+    stores.add(page.store);
+    ids.push(...page.logs.map(({ id }) => id));
+    path = page.next_cursor === null ? null : `/api/stats/logs?limit=4&cursor=${page.next_cursor}`;
+  }
+  expect(ids).toEqual(newestFirst);
+  expect([...stores]).toEqual(["durable_object", "clickhouse"]);
+});
+
+test("by offset too, and with filters", async () => {
+  const page = Logs.parse(await get("/api/stats/logs?limit=100&offset=5"));
+  expect(page).toMatchObject({ store: "clickhouse", total: 17, next: null });
+  expect(page.logs.map(({ id }) => id)).toEqual(newestFirst.slice(5));
+  const errors = Logs.parse(await get("/api/stats/logs?status=error"));
+  expect(errors.logs.map(({ id }) => id)).toEqual(newestFirst.filter((id) => old.some((o) => o.request_id === id && o.status === "error")));
+});
+
+test("an export holds both", async () => {
+  const lines = (await (await exports.default.fetch("http://localhost/api/stats/logs?format=ndjson")).text()).trim().split("\n");
+  expect(lines.map((line) => JSON.parse(line).id)).toEqual(newestFirst);
+});
+
+test("history is of the object while that keeps it, and of the store when it is finer or older", async () => {
+  const sums = async (path: string) => {
+    const { store, metrics } = History.parse(await get(path));
+    return [store, metrics.reduce((sum, { requests }) => sum + requests, 0)];
+  };
+  expect(await sums("/api/stats/history?time_range=30d")).toEqual(["durable_object", 17]);
+  expect(await sums("/api/stats/history?time_range=365d")).toEqual(["clickhouse", 17]);
+  const csv = await exports.default.fetch("http://localhost/api/stats/history?time_range=30d&granularity=5m&format=csv");
+  expect((await csv.text()).trim().split("\r\n")).toHaveLength(30 * 288 + 1);
+});
+
+test("what only a store has is an error while it is down, and what the object has is not", async () => {
+  await faults("clickhouse", [{ times: 100, status: 503 }]);
+  const answer = await exports.default.fetch("http://localhost/api/stats/logs?offset=5");
+  expect(answer.status).toBe(503);
+  expect(await answer.json()).toMatchObject({
+    error: { code: "store_unavailable", message: expect.stringContaining("clickhouse answered HTTP 503") },
+  });
+  expect(Logs.parse(await get("/api/stats/logs")).logs).toHaveLength(5);
+  await faults("clickhouse", []);
+  expect(inject("engines").EXPORTER_TYPE).toBe("both");
+});
+
+test("what was cleared is read from nowhere", async () => {
+  await exports.default.fetch("http://localhost/api/data/all", { method: "DELETE" });
+  expect(await get("/api/stats/logs")).toMatchObject({ store: "durable_object", logs: [], total: 0 });
+  const { metrics } = History.parse(await get("/api/stats/history?time_range=365d"));
+  expect(metrics.every(({ requests }) => requests === 0)).toBe(true);
+});
