@@ -224,6 +224,7 @@ export class EdgeAgent {
         ...this.#load(),
         local_in_flight: this.#listener?.inFlight ?? 0,
         spooled: this.#spool.pending,
+        records_lost: this.#spool.lost,
       }),
     );
     const pace = performance.now() < this.#lookUntilMs ? READINGS_LOOK_MS : READINGS_IDLE_MS;

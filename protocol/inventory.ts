@@ -66,6 +66,8 @@ export const Readings = z.object({
   queued: z.int().nonnegative(),
   /** Records in the spool that the edge has not confirmed. */
   spooled: z.int().nonnegative(),
+  /** Records that this agent lost since its start, because its disk failed for longer than its memory holds them. Null: not said. */
+  records_lost: z.int().nonnegative().nullable().default(null),
 });
 export type Readings = z.infer<typeof Readings>;
 

@@ -38,6 +38,7 @@ function detailOf(box: RegisteredBox, { up, in_flight, queue_depth }: LiveBox, n
     in_flight,
     queue_depth,
     spooled: up ? (readings?.spooled ?? null) : null,
+    records_lost: readings?.records_lost ?? null,
     gpus,
     gpu_error: error,
     system: up ? freshSystem(box, nowMs) : null,

@@ -94,6 +94,12 @@ export const METRICS = {
     help: "Finished requests that wait in the spool of the agent.",
     labels: BOX,
   },
+  recordsLost: {
+    type: "counter",
+    name: "ollama_agent_lost_records_total",
+    help: "Finished requests that the agent lost since its start, because its disk failed for longer than its memory holds them.",
+    labels: BOX,
+  },
   sinkBacklog: {
     type: "gauge",
     name: "ollama_sink_backlog_records",

@@ -56,6 +56,7 @@ export function scrape({ nowMs, version, lifetime, boxes, live, sinks }: ScrapeP
     boxUp: live.map(({ name, up }) => ({ labels: [name], value: Number(up) })),
     boxSimulated: boxes.map(({ name, hello }) => ({ labels: [name], value: Number(hello.simulated) })),
     spooled: up.flatMap(({ name, readings }) => known([name], readings?.spooled ?? null)),
+    recordsLost: up.flatMap(({ name, readings }) => known([name], readings?.records_lost ?? null)),
     sinkBacklog: sinks.map(({ sink, backlog }) => ({ labels: [sink], value: backlog })),
     sinkDelivered: sinks.map(({ sink, delivered }) => ({ labels: [sink], value: delivered })),
     sinkDropped: sinks.flatMap(({ sink, dropped, set_aside }) => [

@@ -18,6 +18,7 @@ export type ResumePlan = {
  * dials only every few seconds, so that an edge which drops everybody is not stormed. The storm is for that.
  */
 const CUTS_PER_AGENT = 40;
+const TOKEN_MS = 30;
 /** A stream that says nothing for so long after the path is back hangs. */
 const HANG_MS = 5_000;
 /** Between two cuts of the storm. */
@@ -53,7 +54,8 @@ export async function resume(setting: Setting, { cuts, streams, tokens, stormMs,
     measured("R7", "from the path being back to the next byte", "p99 <= 250 ms", `${spread.said}, ${loadNow()}`, spread.p99 <= 250),
   ];
   const storm = { answers: 0, refused: 0, resumed: 0 };
-  await using load = await Streams.open(setting, streams, tokens);
+  // Long ones: while the tunnel is away nobody is let in, and the storm is for those who are.
+  await using load = await Streams.open(setting, streams, Math.max(tokens, stormMs / TOKEN_MS));
   for (const endMs = performance.now() + stormMs; performance.now() < endMs; await sleep(STORM_EVERY_MS)) load.chain.proxy.cut();
   const broken = await load.end(storm);
   return [
@@ -84,7 +86,7 @@ class Streams implements AsyncDisposable {
   private constructor(chain: Chain, random: Setting["random"], streams: number, tokens: number) {
     this.chain = chain;
     this.#random = random;
-    const next = () => ({ shape: anyShape(random), tokens: between(random, tokens / 5, tokens), tokenMs: 30 });
+    const next = () => ({ shape: anyShape(random), tokens: between(random, Math.ceil(tokens / 5), tokens), tokenMs: TOKEN_MS });
     this.#load = chain.callers.load(streams, next, () => this.#isOver);
   }
 
@@ -92,6 +94,7 @@ class Streams implements AsyncDisposable {
     const chain = await stage.chain();
     const opened = new Streams(chain, random, streams, tokens);
     await until(() => chain.callers.open.size === streams, "all streams are open");
+    await Promise.all([...chain.callers.open].map((call) => call.nextByte(HANG_MS)));
     return opened;
   }
 

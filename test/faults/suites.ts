@@ -20,7 +20,7 @@ const LONG_MS = 10 * MINUTE_MS;
 
 export const SUITES = {
   resume: {
-    full: (setting) => resume(setting, { cuts: 1_000, streams: 64, tokens: 150, stormMs: 40_000, limitMs: LONG_MS }),
+    full: (setting) => resume(setting, { cuts: 1_000, streams: 64, tokens: 150, stormMs: 20_000, limitMs: LONG_MS }),
     slice: (setting) => resume(setting, { cuts: 12, streams: 16, tokens: 50, stormMs: 1_000, limitMs: MINUTE_MS }),
   },
   grace: { full: grace, slice: grace },
@@ -67,7 +67,7 @@ export const SUITES = {
     slice: (setting) => slowloris(setting, { sockets: 100, rounds: 1, calls: 50 }),
   },
   soak: {
-    full: (setting) => soak(setting, { seconds: 300 }),
+    full: (setting) => soak(setting, { seconds: 180 }),
     slice: (setting) => soak(setting, { seconds: 3 }),
   },
 } as const satisfies Record<string, { full: Suite; slice: Suite }>;

@@ -111,5 +111,6 @@ export function readingsOf(
     local_in_flight: 0,
     queued: 0,
     spooled: 3,
+    records_lost: 0,
   };
 }

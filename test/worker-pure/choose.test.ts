@@ -34,6 +34,7 @@ const box = (
     local_in_flight: 0,
     queued: 0,
     spooled: 0,
+    records_lost: 0,
   },
 });
 const choose = (boxes: Candidate[], wanted: string | null, open: Record<string, number> = {}) =>

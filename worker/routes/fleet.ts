@@ -58,6 +58,8 @@ async function healthOf(env: Env["Bindings"]): Promise<Health> {
     if (!isUp.has(name)) problems.push(`box ${name} is not connected`);
     else if (readings?.inventory.reachable === false)
       problems.push(`the Ollama of box ${name} does not answer: ${readings.inventory.error ?? "unknown"}`);
+    const lost = readings?.records_lost ?? 0;
+    if (lost > 0) problems.push(`the agent of box ${name} has lost ${lost} finished requests: its disk failed for too long`);
   }
   if (!inForce(settingsOf(env), settings).enableInstrumentation)
     problems.push("instrumentation is off: calls are served, and not recorded");
