@@ -5,12 +5,12 @@
  */
 import { cpSync, mkdirSync } from "node:fs";
 import { type BuildOptions, build } from "esbuild";
+import { build as buildPage, type InlineConfig } from "vite";
 
 const OUT = "dist/assets";
 
 // Written in place, never emptied first: another start may be reading it just now.
 mkdirSync(`${OUT}/agent`, { recursive: true });
-cpSync("dashboard/index.html", `${OUT}/index.html`);
 for (const file of ["install.sh", "ollama-edge-agent.service"]) cpSync(`agent/install/${file}`, `${OUT}/agent/${file}`);
 
 const onNode: BuildOptions = {
@@ -25,15 +25,32 @@ const onNode: BuildOptions = {
   legalComments: "inline",
 };
 
+const page: InlineConfig = {
+  configFile: false,
+  root: "dashboard",
+  logLevel: "warn",
+  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  build: {
+    outDir: `../${OUT}`,
+    emptyOutDir: false,
+    target: "es2022",
+    // Every browser of that age does it by itself.
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    rolldownOptions: {
+      input: { page: "dashboard/index.html", docs: "dashboard/docs.css" },
+      output: {
+        // No hashes: old files would stay, and the platform answers If-None-Match.
+        entryFileNames: "assets/[name].js",
+        chunkFileNames: "assets/[name].js",
+        assetFileNames: "assets/[name][extname]",
+      },
+    },
+  },
+};
+
 await Promise.all([
   build({ ...onNode, entryPoints: ["agent/main.ts"], outfile: `${OUT}/agent/agent.mjs` }),
   build({ ...onNode, entryPoints: ["agent/index.ts"], outfile: "dist/library/index.js" }),
-  build({
-    entryPoints: ["dashboard/page.ts", "dashboard/page.css", "dashboard/docs.css"],
-    outdir: `${OUT}/assets`,
-    bundle: true,
-    minify: true,
-    format: "esm",
-    target: "es2022",
-  }),
+  buildPage(page),
 ]);

@@ -2,20 +2,35 @@ import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
 /**
- * Five layers. `unit`: pure code and Node programs. `workerd`: Durable Objects and routes in the
- * real runtime. `stores`: the same, with the real ClickHouse and Postgres. `e2e`: real processes,
- * real sockets, real client SDKs. `faults`: those processes killed, cut off and starved; a slice of what
- * `npm run test:faults` does.
+ * Six layers. `unit`: pure code and Node programs. `workerd`: Durable Objects and routes in the
+ * real runtime. `stores`: the same, with the real ClickHouse and Postgres. `browser`: the page in a real
+ * one, on a running edge. `e2e`: real processes, real sockets, real client SDKs. `faults`: those processes
+ * killed, cut off and starved; a slice of what `npm run test:faults` does.
  */
 export default defineConfig({
   test: {
     // A newcomer reads this output: what passed need not talk.
     silent: "passed-only",
     projects: [
-      { test: { name: "unit", include: ["test/{protocol,agent,worker-pure,local,monitoring}/**/*.test.ts", "test/*.test.ts"] } },
+      {
+        test: {
+          name: "unit",
+          include: ["test/{protocol,agent,worker-pure,dashboard,local,monitoring,simulation}/**/*.test.ts", "test/*.test.ts"],
+        },
+      },
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: { AUTH_MODE: "open" } } })],
         test: { name: "workerd", include: ["test/worker/**/*.test.ts"] },
+      },
+      {
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          globalSetup: "test/browser/setup.ts",
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
       },
       {
         plugins: [

@@ -6,7 +6,8 @@
 import { randomUUID } from "node:crypto";
 import { homedir } from "node:os";
 import { type Frame, FrameType, parsePayload, tunnelFrame } from "../protocol/frames.ts";
-import { LOOK_MS, READINGS_IDLE_MS, READINGS_LOOK_MS } from "../protocol/limits.ts";
+import type { OpenRequest } from "../protocol/inventory.ts";
+import { LOOK_MS, OPEN_REQUESTS_MAX, READINGS_IDLE_MS, READINGS_LOOK_MS } from "../protocol/limits.ts";
 import { type ExporterType, Recorded, type Welcome } from "../protocol/messages.ts";
 import { changesModels } from "../protocol/routes.ts";
 import type { AgentConfig } from "./config.ts";
@@ -167,6 +168,7 @@ export class EdgeAgent {
     this.#keepsText = keep_text ?? false;
     this.#checkExporter(exporter_type);
     this.#outgoing.isOpen = true;
+    this.#streams.attach();
     if (this.#streams.isDraining) this.#outgoing.now(tunnelFrame(FrameType.drain));
     this.#sendReadings();
     this.#delivery.up();
@@ -222,13 +224,23 @@ export class EdgeAgent {
         gpu: this.#gpu.take(),
         system: this.#system.take(),
         ...this.#load(),
+        requests: this.#isLookedAt ? this.#oldestRequests() : [],
         local_in_flight: this.#listener?.inFlight ?? 0,
         spooled: this.#spool.pending,
-        records_lost: this.#spool.lost,
+        lost: this.#spool.lost,
       }),
     );
-    const pace = performance.now() < this.#lookUntilMs ? READINGS_LOOK_MS : READINGS_IDLE_MS;
+    const pace = this.#isLookedAt ? READINGS_LOOK_MS : READINGS_IDLE_MS;
     this.#readingsTimer = setTimeout(() => this.#sendReadings(), pace);
+  }
+
+  get #isLookedAt(): boolean {
+    return performance.now() < this.#lookUntilMs;
+  }
+
+  #oldestRequests(): OpenRequest[] {
+    const all = [...this.#streams.requests, ...(this.#listener?.requests ?? [])];
+    return all.sort((a, b) => (a.started_at < b.started_at ? -1 : 1)).slice(0, OPEN_REQUESTS_MAX);
   }
 
   #load(): { in_flight: number; queued: number } {

@@ -5,8 +5,10 @@
  * Same allowlist, same checks, same answers. Any path of the allowlist is open to whoever reaches
  * the address, as it is with Ollama itself, except to the web pages of strangers.
  */
+
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { hostname } from "node:os";
+import type { OpenRequest } from "../protocol/inventory.ts";
 import { HEAD_BYTES_MAX, STREAMS_PER_BOX_MAX } from "../protocol/limits.ts";
 import { newRequestId } from "../protocol/request-id.ts";
 import { aim, apiOf } from "../protocol/target.ts";
@@ -55,6 +57,10 @@ export class Listener {
   /** Calls that are open. */
   get inFlight(): number {
     return this.#calls.size;
+  }
+
+  get requests(): OpenRequest[] {
+    return Array.from(this.#calls, (call) => call.asOpen);
   }
 
   /** Those of them that Ollama has not begun to answer. */

@@ -10,8 +10,9 @@ import { checkBody, jsonOf } from "../protocol/body-policy.ts";
 import { endingOf } from "../protocol/ending.ts";
 import { errorBody, errorHeaders, type Told } from "../protocol/failures.ts";
 import { NO_PAYLOAD } from "../protocol/frames.ts";
+import type { OpenRequest } from "../protocol/inventory.ts";
 import { BODY_BYTES_MAX, HEAD_BYTES_MAX } from "../protocol/limits.ts";
-import type { Headers, Open } from "../protocol/messages.ts";
+import { type Headers, type Open, openRequestOf } from "../protocol/messages.ts";
 import type { Api } from "../protocol/records.ts";
 import { FORWARDED_HEADERS } from "../protocol/routes.ts";
 import type { Target } from "../protocol/target.ts";
@@ -79,6 +80,11 @@ export class LocalCall implements AnswerTaker {
   /** Ollama has not begun to answer. */
   get isQueued(): boolean {
     return this.#measured?.isQueued ?? true;
+  }
+
+  /** What readings say of it. */
+  get asOpen(): OpenRequest {
+    return this.#measured?.asOpen ?? openRequestOf(this.#arrival.id, this.#facts, true);
   }
 
   /** @param onOver  the call is over, and its record is written */

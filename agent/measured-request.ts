@@ -6,8 +6,9 @@
  * listener both are one of these.
  */
 import { NO_PAYLOAD } from "../protocol/frames.ts";
+import type { OpenRequest } from "../protocol/inventory.ts";
 import { ERROR_CHARS_MAX } from "../protocol/limits.ts";
-import { factsOf, type Headers, type Open } from "../protocol/messages.ts";
+import { factsOf, type Headers, type Open, openRequestOf } from "../protocol/messages.ts";
 import { cut, type FailedAt, type Status, UNMEASURED } from "../protocol/records.ts";
 import { type LocalBody, localBodyOf } from "./measure/local-body.ts";
 import { type Meter, meterOf } from "./measure/meter.ts";
@@ -16,7 +17,7 @@ import type { Spool } from "./spool.ts";
 
 export type MeasuringShell = {
   box: string;
-  ollama: OllamaClient;
+  ollama: Pick<OllamaClient, "send">;
   /** Null: nothing is measured and nothing recorded, and every body passes as it is. */
   spool: Spool | null;
   /** Monotonic milliseconds. */
@@ -64,6 +65,11 @@ export class MeasuredRequest {
   /** Ollama has not begun to answer. */
   get isQueued(): boolean {
     return this.#httpStatus === null;
+  }
+
+  /** What readings say of it. */
+  get asOpen(): OpenRequest {
+    return openRequestOf(this.#id, this.#open, this.isQueued);
   }
 
   /** Asks Ollama, once. @param body  whole; null when it follows through `write` and `end`, or when there is none */

@@ -101,6 +101,11 @@ export class Spool {
     return this.#pending;
   }
 
+  /** Whether something waits in memory because the disk does not take it: what a kill would lose. */
+  get isBehind(): boolean {
+    return !this.#backlog.isEmpty;
+  }
+
   /** Records lost since the start: dropped from memory while the disk failed, or unreadable on it. */
   get lost(): number {
     return this.#lost;

@@ -183,7 +183,9 @@ export class StreamCore {
       case FrameType.resume:
         return this.#resume(frame.seq);
       case FrameType.abort: {
-        const { code, message } = parsePayload(Abort, frame.payload);
+        const { code, message, presumed } = parsePayload(Abort, frame.payload);
+        // All was said, and the edge's last word was lost with its socket. Had the caller left, the edge has recorded that.
+        if (code === "caller_gone" && presumed === true && this.#endSent) return this.#over({ kind: "complete" });
         return this.#over(code === "caller_gone" ? { kind: "cancelled" } : { kind: "failed", failedAt: "tunnel", message });
       }
       default:
@@ -243,6 +245,8 @@ export class StreamCore {
     const frames = this.#sender.since(next);
     this.#resumed++;
     this.#detachedMs = null;
+    // An acknowledgement that was lost is not sent again by itself, and the edge may be waiting for room.
+    if (this.#receiver.consumed > 0) this.#say(FrameType.ack, this.#receiver.consumed);
     this.#say(FrameType.resume, this.#receiver.next);
     this.#acts.frames.push(...frames);
     this.#acts.ready = "now";

@@ -3,7 +3,9 @@
  *
  * Each frame of a stream finds its stream here, or is told why there is none.
  */
+
 import { type Frame, FrameError, FrameType, jsonBytes, parsePayload, type StreamId, streamFrame, typeName } from "../protocol/frames.ts";
+import type { OpenRequest } from "../protocol/inventory.ts";
 import { GRACE_MS } from "../protocol/limits.ts";
 import { type AbortCode, Open } from "../protocol/messages.ts";
 import { matchOllamaRoute } from "../protocol/routes.ts";
@@ -12,6 +14,9 @@ import type { MeasuringShell } from "./measured-request.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { Spool } from "./spool.ts";
 import { AgentStream, type StreamShell } from "./stream.ts";
+
+/** The edge asks at once when the agent is back. A stream that it has not asked for by then has no caller: Ollama need not go on. */
+const RESUMED_WITHIN_MS = 5_000;
 
 export type TableShell = MeasuringShell & {
   spool: Spool;
@@ -25,6 +30,8 @@ export class StreamTable {
   readonly #shell: TableShell;
   readonly #streamShell: StreamShell;
   readonly #streams = new Map<StreamId, AgentStream>();
+  /** Since when the tunnel is up, monotonic ms; null while it is down. */
+  #upMs: number | null = null;
   /** No new streams. */
   isDraining = false;
 
@@ -41,6 +48,11 @@ export class StreamTable {
 
   get size(): number {
     return this.#streams.size;
+  }
+
+  /** What readings say of them. */
+  get requests(): OpenRequest[] {
+    return Array.from(this.#streams.values(), (stream) => stream.asOpen);
   }
 
   /** Streams that Ollama has not begun to answer. */
@@ -73,17 +85,25 @@ export class StreamTable {
     }
   }
 
+  /** The tunnel is up: whoever still wants a stream asks for it now. */
+  attach(): void {
+    this.#upMs = this.#shell.now();
+  }
+
   /** The tunnel is gone. */
   detach(): void {
+    this.#upMs = null;
     for (const stream of this.#streams.values()) stream.detach();
   }
 
   /** Ends the streams that no edge has come back for. */
   giveUpLost(): void {
-    const beforeMs = this.#shell.now() - GRACE_MS;
+    const nowMs = this.#shell.now();
+    const isUnwanted = this.#upMs !== null && nowMs - this.#upMs > RESUMED_WITHIN_MS;
     for (const stream of [...this.#streams.values()]) {
-      if (stream.detachedMs !== null && stream.detachedMs < beforeMs)
-        stream.giveUp(`the edge did not come back within ${GRACE_MS / 1_000} s`);
+      if (stream.detachedMs === null) continue;
+      if (isUnwanted || nowMs - stream.detachedMs > GRACE_MS)
+        stream.giveUp("the tunnel was lost, and the edge did not come back for the request");
     }
   }
 

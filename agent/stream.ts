@@ -6,6 +6,7 @@
  * nothing here: the stream waits, detached, until the edge resumes it or the grace period ends.
  */
 import type { Frame, StreamId } from "../protocol/frames.ts";
+import type { OpenRequest } from "../protocol/inventory.ts";
 import type { Open } from "../protocol/messages.ts";
 import { MeasuredRequest, type MeasuringShell } from "./measured-request.ts";
 import type { Outgoing, Source } from "./outgoing.ts";
@@ -41,6 +42,11 @@ export class AgentStream implements Source {
   /** Open, and Ollama has not begun to answer. */
   get isQueued(): boolean {
     return this.#request.isQueued;
+  }
+
+  /** What readings say of it. */
+  get asOpen(): OpenRequest {
+    return this.#request.asOpen;
   }
 
   /** When the tunnel was lost, monotonic ms; null while the edge's end is there. */

@@ -3,7 +3,7 @@
  * acknowledgement: the next one says it better.
  */
 import { z } from "zod";
-import { SYSTEM_SAMPLES_MAX } from "./limits.ts";
+import { OPEN_REQUESTS_MAX, SYSTEM_SAMPLES_MAX } from "./limits.ts";
 import { GpuSample, SystemSample } from "./records.ts";
 
 /** A model on disk (Ollama `/api/tags`). */
@@ -50,6 +50,18 @@ export const GpuState = z.object({
 });
 export type GpuState = z.infer<typeof GpuState>;
 
+/** A request that an agent serves now. */
+export const OpenRequest = z.object({
+  request_id: z.uuid(),
+  started_at: z.iso.datetime({ precision: 3 }),
+  model: z.string().max(512).nullable(),
+  endpoint: z.string().max(128),
+  key_id: z.string().max(64).nullable(),
+  client_ip: z.string().max(64).nullable(),
+  is_queued: z.boolean().describe("Ollama has not begun to answer: it waits for a slot, a load, or the prompt"),
+});
+export type OpenRequest = z.infer<typeof OpenRequest>;
+
 /** Payload of READINGS. What has a default was not said by agents of 0.1.0. */
 export const Readings = z.object({
   /** The agent's wall clock as this leaves, unix ms: the edge puts the times of the samples on its own clock by it. */
@@ -64,10 +76,12 @@ export const Readings = z.object({
   local_in_flight: z.int().nonnegative().default(0),
   /** Those of them that Ollama has not begun to answer: waiting for a slot, a load, or prefill. */
   queued: z.int().nonnegative(),
+  /** The requests themselves, the oldest first, while somebody looks: at other times nobody would read them. */
+  requests: z.array(OpenRequest).max(OPEN_REQUESTS_MAX).default([]),
   /** Records in the spool that the edge has not confirmed. */
   spooled: z.int().nonnegative(),
-  /** Records that this agent lost since its start, because its disk failed for longer than its memory holds them. Null: not said. */
-  records_lost: z.int().nonnegative().nullable().default(null),
+  /** Records that it lost since it started: its disk failed for longer than its memory holds. */
+  lost: z.int().nonnegative().nullable().default(null),
 });
 export type Readings = z.infer<typeof Readings>;
 

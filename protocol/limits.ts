@@ -85,5 +85,8 @@ export const SAMPLE_EVERY_MS = 10_000;
 /** Samples of the machine that an agent keeps while the tunnel is away: an hour's, a tenth of a frame. The oldest go first. */
 export const SYSTEM_SAMPLES_MAX = 360;
 
+/** Open requests that readings list: what a page can show, 50 KB at most. The oldest, since one of those is the one that hangs. */
+export const OPEN_REQUESTS_MAX = 100;
+
 /** Names of boxes: what fits in a header, a label and a file name without quoting. */
 export const BOX_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;

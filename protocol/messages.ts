@@ -3,6 +3,7 @@
  * same version may say more.
  */
 import { z } from "zod";
+import type { OpenRequest } from "./inventory.ts";
 import { Api, BoxName, RequestRecord } from "./records.ts";
 
 /** Header names are lower case; order and duplicates are kept. */
@@ -105,9 +106,26 @@ export const Abort = z.object({
     "bad_request", // agent → edge: an OPEN that this agent refuses
   ]),
   message: z.string().max(2_100),
+  /** With `caller_gone`: nobody said so, but the stream's socket is gone. Absent: the caller was seen to leave. */
+  presumed: z.boolean().optional(),
 });
 export type Abort = z.infer<typeof Abort>;
 export type AbortCode = Abort["code"];
+
+/** What readings say of a request that is open. */
+export const openRequestOf = (
+  requestId: string,
+  { started_at, model, endpoint, key_id, client_ip }: Open,
+  isQueued: boolean,
+): OpenRequest => ({
+  request_id: requestId,
+  started_at,
+  model,
+  endpoint,
+  key_id,
+  client_ip,
+  is_queued: isQueued,
+});
 
 /** What a record takes from OPEN, whoever writes it and however the request ended. */
 export const factsOf = (requestId: string, { started_at, model, endpoint, api, stream, key_id, client_ip, user_agent }: Open) => ({

@@ -10,7 +10,10 @@ const MAY_IMPORT: Record<string, { folders: string[]; packages: RegExp }> = {
     packages: /^(zod|hono|cloudflare:workers|@clickhouse\/client-web|@neondatabase\/serverless)(\/|$)/,
   },
   agent: { folders: ["agent", "protocol"], packages: /^(zod|ws|node:.*)$/ },
-  dashboard: { folders: ["dashboard", "protocol"], packages: /^(zod)$/ },
+  dashboard: {
+    folders: ["dashboard", "protocol"],
+    packages: /^(zod|preact(\/hooks)?|@preact\/signals|uplot(\/dist\/uPlot\.min\.css)?|marked|dompurify)$/,
+  },
   local: { folders: ["local", "agent", "protocol", "worker/sinks"], packages: /^(zod|node:.*)$/ },
   monitoring: { folders: ["monitoring"], packages: /^(@grafana\/grafana-foundation-sdk\/.*|node:.*)$/ },
 };
@@ -49,5 +52,5 @@ test("the worker's layers point one way", () => {
 function sourcesIn(folder: string): string[] {
   if (!existsSync(folder)) return [];
   const names = readdirSync(folder, { recursive: true, encoding: "utf8" });
-  return names.filter((name) => name.endsWith(".ts")).map((name) => posix.join(folder, name));
+  return names.filter((name) => /\.tsx?$/.test(name)).map((name) => posix.join(folder, name));
 }

@@ -9,9 +9,10 @@ import { DurableObject } from "cloudflare:workers";
 import type { ConfigPatch } from "../protocol/api/config.ts";
 import type { Cleared, DataSummary } from "../protocol/api/data.ts";
 import type { Boxes, Gpu, SinkHealth } from "../protocol/api/fleet.ts";
+import type { Live as LivePage } from "../protocol/api/live.ts";
 import type { RepositoryModel, RepositoryModels, RepositoryQuery, RepositorySync } from "../protocol/api/repository.ts";
 import type { CurrentStats, HistoryPoint, Logs, LogsPage, Models } from "../protocol/api/stats.ts";
-import type { System, SystemPoint } from "../protocol/api/system.ts";
+import type { GpuHistory, System, SystemPoint } from "../protocol/api/system.ts";
 import type { Readings } from "../protocol/inventory.ts";
 import type { Hello } from "../protocol/messages.ts";
 import type { RequestRecord } from "../protocol/records.ts";
@@ -20,8 +21,9 @@ import { boxesState } from "./boxes.ts";
 import { cleared, dataSummary } from "./data.ts";
 import { render } from "./exposition.ts";
 import type { Fleet } from "./fleet.ts";
+import { gpuHistoryOf } from "./gpu-history.ts";
 import { gpuState } from "./gpus.ts";
-import { endOf, historyOf, type Span } from "./history.ts";
+import { cellsOf, endOf, historyOf, type Span } from "./history.ts";
 import { shortName } from "./model-key.ts";
 import { ModelRepository } from "./model-repository.ts";
 import { type Live, type RegisteredBox, upNames } from "./registered.ts";
@@ -29,7 +31,7 @@ import { scrape } from "./scrape.ts";
 import { inForce, settingsOf } from "./settings.ts";
 import { OUTBOX_ITEMS_MAX, OUTBOX_STORAGE_BYTES_MAX, Sinks } from "./sinks/sinks.ts";
 import { storesOf } from "./sinks/stores.ts";
-import { currentStats, modelStats } from "./stats.ts";
+import { currentStats, modelStats, recentOf } from "./stats.ts";
 import { type CellFilter, CellStore, HOUR_SECONDS, MINUTE_SECONDS } from "./store/cells.ts";
 import { type Clearable, Epochs } from "./store/epochs.ts";
 import { Forgotten } from "./store/forgotten.ts";
@@ -48,6 +50,9 @@ import { systemHistoryOf } from "./system-history.ts";
 import { VERSION } from "./version.ts";
 
 export type { Live, LiveBox, RegisteredBox } from "./registered.ts";
+
+/** What is wrong now shows in so many minutes, the one that is not over among them. */
+const RECENT_MINUTES = 5;
 
 /** So many new ledger rows bring the next housekeeping forward: age alone does not bound their number. */
 const ROWS_PER_HOUSEKEEPING = 20_000;
@@ -203,8 +208,13 @@ export class Aggregator extends DurableObject<Bindings> {
 
   /** The buckets of a span, empty ones too. */
   history(span: Span, { model, box }: CellFilter): HistoryPoint[] {
+    const nowMs = Date.now();
+    if (span.granularity < MINUTE_SECONDS) {
+      const fromMs = Math.max(span.from * 1_000, this.#epochs.clearedMs("metrics") ?? 0);
+      return historyOf(span, nowMs, cellsOf(this.#ledger.finishedIn(fromMs, endOf(span) * 1_000, { model, box })));
+    }
     const filter = { model: model === undefined ? undefined : shortName(model), box };
-    return historyOf(span, Date.now(), this.#cells.rollups(span.from, endOf(span), filter));
+    return historyOf(span, nowMs, this.#cells.rollups(span.from, endOf(span), filter));
   }
 
   /** One page of the ledger. Where there is a store, what is older than the ledger is whole goes on there. */
@@ -236,6 +246,15 @@ export class Aggregator extends DurableObject<Bindings> {
     return boxesState(this.#boxes(box), live, Date.now());
   }
 
+  /** What a page shows of now. */
+  now(live: Live): Pick<LivePage, "stats" | "recent" | "boxes"> {
+    const now = Math.floor(Date.now() / 1_000);
+    const from = now - (now % MINUTE_SECONDS) - (RECENT_MINUTES - 1) * MINUTE_SECONDS;
+    const recent = recentOf(RECENT_MINUTES, [...this.#cells.rollups(from, now + 1)]);
+    const boxes = this.boxes(live).boxes.map(({ models: _, ...box }) => box);
+    return { stats: this.current(live), recent, boxes };
+  }
+
   /** @param box only this one; all when left out. */
   system(live: Live, box?: string): System {
     return systemState(this.#boxes(box), upNames(live), Date.now());
@@ -244,6 +263,11 @@ export class Aggregator extends DurableObject<Bindings> {
   /** The buckets of a span, empty ones too. Samples that are in no batch yet are in it. */
   systemHistory(span: Span, box?: string): SystemPoint[] {
     return systemHistoryOf(span, this.#samplesSince(span.from * 1_000, box));
+  }
+
+  /** The same buckets, of each GPU. */
+  gpuHistory(span: Span, box?: string): Omit<GpuHistory, "time_range"> {
+    return gpuHistoryOf(span, this.#samplesSince(span.from * 1_000, box));
   }
 
   exposition(live: Live, openMetrics: boolean): string {

@@ -22,7 +22,7 @@ import {
   tunnelFrame,
   typeName,
 } from "../protocol/frames.ts";
-import { Readings } from "../protocol/inventory.ts";
+import { type OpenRequest, Readings } from "../protocol/inventory.ts";
 import { HEARTBEAT_MS, READINGS_LOOK_MS, SILENCE_MS, STREAMS_PER_BOX_MAX, SUBPROTOCOL } from "../protocol/limits.ts";
 import { Hello, type Welcome } from "../protocol/messages.ts";
 import { RequestRecord } from "../protocol/records.ts";
@@ -50,21 +50,26 @@ const LOOK_EVERY_MS = 5_000;
 const READINGS_FRESH_MS = 2 * READINGS_LOOK_MS + 1_000;
 const READINGS_WAIT_MS = 400;
 
+/** A stream that lost its socket has a new one by then; a caller that is gone stops its Ollama within a second. */
+const ATTACH_AGAIN_MS = 500;
+
 /** Close codes of ours (4000-4999). The agent logs the reason. */
 const CLOSE_REPLACED = 4_000;
 const CLOSE_NAME_TAKEN = 4_009;
 
 /** What a Box knows of itself, now. `queueDepth` is the agent's word; null when it is too old. */
-export type BoxLook = { isUp: boolean; isDraining: boolean; inFlight: number; queueDepth: number | null };
+export type BoxLook = { isUp: boolean; isDraining: boolean; inFlight: number; queueDepth: number | null; requests: OpenRequest[] };
 
 export class Box extends DurableObject<Bindings> {
   readonly #streams = new Map<StreamId, WebSocket>();
   #attached: Set<WebSocket> | null = null;
+  /** Streams that lost their socket a moment ago: the socket that it was. */
+  readonly #orphans = new Map<StreamId, WebSocket>();
   #agent: WebSocket | null | undefined;
   #agentHeardMs = 0;
   #lookedMs = 0;
-  /** What the agent said last: calls to its own listener, and those of all that wait. */
-  #load: { local: number; queued: number; atMs: number } | null = null;
+  /** What the agent said last: calls to its own listener, those of all that wait, and the oldest of all. In memory only. */
+  #load: { local: number; queued: number; requests: OpenRequest[]; atMs: number } | null = null;
   #awaitingReadings: (() => void)[] = [];
 
   constructor(ctx: DurableObjectState, env: Bindings) {
@@ -83,12 +88,13 @@ export class Box extends DurableObject<Bindings> {
     }
     const id = url.searchParams.get("stream") ?? "";
     const box = url.searchParams.get("box") ?? "";
-    if (url.searchParams.get("resume") !== "1") {
-      const refusal = this.#refusal(box);
-      if (refusal !== null) return errorResponse("api", refusal, id);
-    }
+    const isResume = url.searchParams.get("resume") === "1";
+    const refusal = isResume ? null : this.#refusal(box);
+    if (refusal !== null) return errorResponse("api", refusal, id);
     this.#accept(near, { kind: "stream", id }, ["stream", id]);
     this.#streams.set(id, near);
+    this.#orphans.delete(id);
+    if (isResume && this.#liveAgent() === null) sendTo(near, encodeFrames([streamFrame(FrameType.gone, id)]));
     this.#attachedStreams().add(near);
     return new Response(null, { status: 101, webSocket: far });
   }
@@ -109,6 +115,7 @@ export class Box extends DurableObject<Bindings> {
       isDraining: agent !== null && agentOf(agent).isDraining,
       inFlight: this.#attachedStreams().size + (freshLoad()?.local ?? 0),
       queueDepth: freshLoad()?.queued ?? null,
+      requests: agent === null ? [] : (freshLoad()?.requests ?? []),
     };
   }
 
@@ -124,6 +131,8 @@ export class Box extends DurableObject<Bindings> {
     try {
       const frames = decodeFrames(message);
       if (attachment.agentId === null) this.#greet(socket, attachment, frames);
+      // Replaced: its words may not mix with those of the process that came after it. What it has in its spool comes again.
+      else if (socket !== this.#agentSocket()) return;
       else await this.#fromAgent(socket, attachment, frames, new Uint8Array(message));
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
@@ -145,8 +154,15 @@ export class Box extends DurableObject<Bindings> {
     if (this.#streams.get(attachment.id) === socket) this.#streams.delete(attachment.id);
     this.#attached?.delete(socket);
     // A Worker that ends a stream in order closes with 1000. Any other close is an invocation that died with its caller.
-    // Unless it has attached again: then only this socket was lost.
-    if (code !== 1000 && this.#streamSocket(attachment.id) === null) this.#cancel(attachment.id);
+    // Unless only this socket was lost: then it attaches again at once.
+    if (code === 1000) return;
+    const { id } = attachment;
+    if (this.#streamSocket(id) !== null) return;
+    this.#orphans.set(id, socket);
+    await scheduler.wait(ATTACH_AGAIN_MS);
+    if (this.#orphans.get(id) !== socket) return;
+    this.#orphans.delete(id);
+    this.#cancel(id);
   }
 
   override async webSocketError(socket: WebSocket): Promise<void> {
@@ -241,8 +257,9 @@ export class Box extends DurableObject<Bindings> {
       case FrameType.readings: {
         const readings = parsePayload(Readings, frame.payload);
         for (const sample of readings.gpu.samples) sample.box = attachment.box;
-        await aggregator.read(attachment.box, readings);
-        this.#load = { local: readings.local_in_flight, queued: readings.queued, atMs: Date.now() };
+        // The requests are of this moment: nothing to keep in a registry.
+        await aggregator.read(attachment.box, { ...readings, requests: [] });
+        this.#load = { local: readings.local_in_flight, queued: readings.queued, requests: readings.requests, atMs: Date.now() };
         for (const wake of this.#awaitingReadings.splice(0)) wake();
         return;
       }
@@ -272,7 +289,12 @@ export class Box extends DurableObject<Bindings> {
 
   #cancel(id: StreamId): void {
     const agent = this.#agentSocket();
-    const abort = streamFrame(FrameType.abort, id, 0, jsonBytes({ code: "caller_gone", message: "the caller's connection is gone" }));
+    const abort = streamFrame(
+      FrameType.abort,
+      id,
+      0,
+      jsonBytes({ code: "caller_gone", message: "the caller's connection is gone", presumed: true }),
+    );
     if (agent !== null) sendTo(agent, encodeFrames([abort]));
   }
 

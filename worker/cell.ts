@@ -13,7 +13,9 @@ import { Histogram } from "./histogram.ts";
 import { Sketch } from "./sketch.ts";
 
 /** First byte of a blob. Bumped when the layout or any edge changes, since old counts then mean something else. */
-const BLOB_VERSION = 1;
+const BLOB_VERSION = 2;
+/** Without resumes, which come last. */
+const BLOB_VERSION_BEFORE_RESUMES = 1;
 
 const MS_PER_SECOND = 1000;
 
@@ -22,7 +24,23 @@ const MS_PER_SECOND = 1000;
  * left out like an unknown one: a single absurd number would own every average, or overflow a sum.
  */
 const TOKENS_MAX = 1e9;
+const RESUMES_MAX = 1e6;
 const DURATION_MAX_MS = 366 * 24 * 3_600_000;
+
+/** What of a record is summed. */
+export type Summed = Pick<
+  RequestRecord,
+  | "endpoint"
+  | "status"
+  | "latency_ms"
+  | "ttft_ms"
+  | "queue_ms"
+  | "load_ms"
+  | "decode_ms"
+  | "prompt_tokens"
+  | "completion_tokens"
+  | "resumed"
+>;
 
 export class Cell {
   readonly requests: Record<Status, number> = { success: 0, error: 0, cancelled: 0 };
@@ -31,6 +49,8 @@ export class Cell {
   /** Completion tokens of requests whose decode time is known, and that time: together the decode rate. */
   decodedTokens = 0;
   decodeMs = 0;
+  /** How often the tunnel was resumed during them. */
+  resumes = 0;
   /** When the last of them finished, unix ms; 0 when the cell is empty. */
   lastUsedMs = 0;
   latency = new Sketch();
@@ -65,9 +85,10 @@ export class Cell {
   }
 
   /** @param finishedMs when the request finished, unix ms. */
-  add(record: RequestRecord, finishedMs: number): void {
+  add(record: Summed, finishedMs: number): void {
     this.requests[record.status]++;
     this.lastUsedMs = Math.max(this.lastUsedMs, finishedMs);
+    this.resumes += atMost(RESUMES_MAX, record.resumed) ?? 0;
     if (!isInference(record.endpoint)) return;
     const latencyMs = atMost(DURATION_MAX_MS, record.latency_ms);
     if (latencyMs !== null) {
@@ -102,6 +123,7 @@ export class Cell {
     this.completionTokens += other.completionTokens;
     this.decodedTokens += other.decodedTokens;
     this.decodeMs += other.decodeMs;
+    this.resumes += other.resumes;
     this.lastUsedMs = Math.max(this.lastUsedMs, other.lastUsedMs);
     this.latency.merge(other.latency);
     this.ttft.merge(other.ttft);
@@ -130,6 +152,7 @@ export class Cell {
     this.queueSeconds.write(writer);
     this.loadSeconds.write(writer);
     this.secondsPerToken.write(writer);
+    writer.varint(this.resumes);
     return writer.finish();
   }
 
@@ -137,7 +160,8 @@ export class Cell {
   static decode(bytes: Uint8Array): Cell {
     const reader = new BlobReader(bytes);
     const version = reader.varint();
-    if (version !== BLOB_VERSION) throw new BlobError(`a cell of version ${version}; this code reads ${BLOB_VERSION}`);
+    if (version !== BLOB_VERSION && version !== BLOB_VERSION_BEFORE_RESUMES)
+      throw new BlobError(`a cell of version ${version}; this code reads ${BLOB_VERSION}`);
     const cell = new Cell();
     cell.requests.success = reader.varint();
     cell.requests.error = reader.varint();
@@ -154,6 +178,7 @@ export class Cell {
     cell.queueSeconds = Histogram.read(reader, WAIT_EDGES);
     cell.loadSeconds = Histogram.read(reader, WAIT_EDGES);
     cell.secondsPerToken = Histogram.read(reader, TIME_PER_TOKEN_EDGES);
+    if (version === BLOB_VERSION) cell.resumes = reader.varint();
     reader.end();
     return cell;
   }

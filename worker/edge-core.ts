@@ -28,12 +28,13 @@ export type EdgeFacts = { id: StreamId; box: string; open: Open };
 
 /**
  * How a stream ended, and who keeps the record. The agent does, when it had the stream to its end;
- * else the edge must.
+ * else the edge must: also of a cancelled one, since the word of it may be lost on the way.
  */
 export type Ended =
   | { by: "agent" }
   | { by: "edge"; status: "error"; httpStatus: number; failure: FailureReason }
-  | { by: "edge"; status: "cancelled"; httpStatus: number };
+  /** `afterMs`: an agent that got the word knows more, so it gets so long to be first. */
+  | { by: "edge"; status: "cancelled"; httpStatus: number; afterMs: number };
 
 /** How the caller's answer begins. `length`: of the body, where it is known and no more than a promise. */
 export type Answer =
@@ -63,6 +64,15 @@ export type Acts = {
 };
 
 const REDIAL_MS = 100;
+
+/** How long a stream that is over waits, once there is a Box to be told, for the word that it has no agent. */
+const LAST_WORD_MS = 1_000;
+
+/** A record that the agent writes is in the ledger by then, unless its tunnel is lost. */
+const AGENT_FIRST_MS = 5_000;
+
+/** nginx's "client closed request". */
+const CLOSED_REQUEST = 499;
 
 /** Statuses whose answers have no body (RFC 9110). */
 const NULL_BODY = new Set([204, 205, 304]);
@@ -138,7 +148,7 @@ export class EdgeCore {
   received(message: ArrayBuffer | Uint8Array, nowMs: number): Acts {
     try {
       for (const frame of decodeFrames(message)) {
-        if (this.#isOver) this.#afterTheEnd(frame);
+        if (this.#isOver) this.#afterTheEnd(frame, nowMs);
         else this.#take(frame, nowMs);
       }
     } catch (error) {
@@ -188,7 +198,8 @@ export class EdgeCore {
     if (this.#isStreaming) this.#acts.finish = "abandon";
     else this.#acts.answer = { kind: "unheard" };
     if (!isReached) this.#awaitAgent(nowMs);
-    this.#over(isReached ? { by: "agent" } : { by: "edge", status: "cancelled", httpStatus: this.#head?.status ?? 499 });
+    const httpStatus = this.#head?.status ?? CLOSED_REQUEST;
+    this.#over({ by: "edge", status: "cancelled", httpStatus, afterMs: isReached ? AGENT_FIRST_MS : 0 });
     return this.#done();
   }
 
@@ -207,9 +218,14 @@ export class EdgeCore {
   }
 
   /** There is a new socket to the Box. */
-  attached(): Acts {
+  attached(nowMs: number): Acts {
     this.#isAttached = true;
-    this.#back();
+    this.#isAgentAway = false; // or the Box says so
+    if (!this.#isOver) this.#askResume();
+    else if (this.#lastWord !== null) {
+      this.#say(this.#lastWord);
+      this.#graceEndsMs = nowMs + LAST_WORD_MS; // the Box says so when there is no agent
+    }
     return this.#done();
   }
 
@@ -237,6 +253,7 @@ export class EdgeCore {
   }
 
   #take(frame: Frame, nowMs: number): void {
+    if (frame.stream !== this.#facts.id) throw new FrameError(`a frame of stream ${frame.stream}`);
     switch (frame.type) {
       case FrameType.head:
       case FrameType.data:
@@ -255,15 +272,20 @@ export class EdgeCore {
       case FrameType.gone:
         return this.#awaitAgent(nowMs);
       case FrameType.back:
-        return this.#back();
+        this.#isAgentAway = false; // the grace period goes on until it is heard
+        return this.#askResume();
       default:
         throw new FrameError(`${typeName(frame.type)} on a stream`);
     }
   }
 
   /** Of a stream that is over only one thing still matters: that there is an agent to be told. */
-  #afterTheEnd({ type }: Frame): void {
-    if (type === FrameType.back) this.#back();
+  #afterTheEnd({ type }: Frame, nowMs: number): void {
+    if (this.#lastWord === null) return;
+    if (type === FrameType.gone) this.#graceEndsMs = nowMs + GRACE_MS;
+    if (type !== FrameType.back) return;
+    this.#say(this.#lastWord);
+    this.#letGo();
   }
 
   #accept(frame: Frame): void {
@@ -391,15 +413,9 @@ export class EdgeCore {
     this.#graceEndsMs = null;
   }
 
-  /** There may be a way to the agent again. */
-  #back(): void {
-    if (!this.#isOver) return this.#askResume();
-    if (this.#lastWord === null) return;
-    this.#say(this.#lastWord);
-    this.#letGo();
-  }
-
+  /** With what was consumed: an acknowledgement that was lost is not sent again by itself, and the other end may be waiting for room. */
   #askResume(): void {
+    if (this.#receiver.consumed > 0) this.#acknowledge();
     this.#say(streamFrame(FrameType.resume, this.#facts.id, this.#receiver.next));
   }
 

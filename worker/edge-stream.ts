@@ -148,7 +148,7 @@ export class EdgeStream {
       if (this.#isDone) return socket.close(1000);
       this.#socket = socket;
       this.#listen(socket);
-      this.#do(this.#core.attached());
+      this.#do(this.#core.attached(Date.now()));
     } catch {
       this.#do(this.#core.refused());
     }

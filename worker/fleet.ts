@@ -4,6 +4,7 @@
  * Choosing a box must not cost an object call per request, so the registry is kept for a moment. A
  * stale entry does no harm: the Box itself refuses when its agent is gone, and the next box is tried.
  */
+import type { InFlight } from "../protocol/api/live.ts";
 import type { Live, RegisteredBox } from "./aggregator.ts";
 import { theAggregator } from "./aggregator-stub.ts";
 import type { Bindings } from "./bindings.ts";
@@ -67,14 +68,25 @@ export async function countStream(box: string, ended: Promise<unknown>): Promise
  * @throws {GatewayError} `box_unknown` when no box of that name has ever connected
  */
 export async function look(env: Bindings, only?: string): Promise<Live> {
+  return (await lookClosely(env, only)).live;
+}
+
+/** The same, with the requests that are served now, the oldest first. */
+export async function lookClosely(env: Bindings, only?: string): Promise<{ live: Live; requests: InFlight[] }> {
   const boxes = (await theAggregator(env).registry()).filter(({ name }) => only === undefined || name === only);
   if (only !== undefined && boxes.length === 0) throw new GatewayError({ reason: "box_unknown", box: only });
-  return Promise.all(
-    boxes.map(async ({ name }) => {
-      const { isUp, inFlight, queueDepth } = await env.BOX.getByName(name).look();
-      return { name, up: isUp, in_flight: isUp ? inFlight : null, queue_depth: isUp ? queueDepth : null };
-    }),
-  );
+  const looks = await Promise.all(boxes.map(async ({ name }) => ({ name, ...(await env.BOX.getByName(name).look()) })));
+  return {
+    live: looks.map(({ name, isUp, inFlight, queueDepth }) => ({
+      name,
+      up: isUp,
+      in_flight: isUp ? inFlight : null,
+      queue_depth: isUp ? queueDepth : null,
+    })),
+    requests: looks
+      .flatMap(({ name, requests }) => requests.map((request) => ({ ...request, box: name })))
+      .sort((a, b) => (a.started_at < b.started_at ? -1 : 1)),
+  };
 }
 
 /**

@@ -6,7 +6,7 @@
  * second. A request counts when it finished.
  */
 import { GRANULARITIES, type HistoryPoint, type HistoryQuery } from "../protocol/api/stats.ts";
-import { Cell } from "./cell.ts";
+import { Cell, type Summed } from "./cell.ts";
 import { isoOf, percentilesOf, rounded, roundedOrNull } from "./figures.ts";
 
 export type Span = { /** unix seconds, start of the first bucket */ from: number /** seconds */; granularity: number; buckets: number };
@@ -41,6 +41,15 @@ export function historyOf(span: Span, nowMs: number, rollups: Iterable<{ at: num
   });
 }
 
+/** Single requests as cells, for buckets that are shorter than the rollups. */
+export function* cellsOf(finished: Iterable<Summed & { finished_at_ms: number }>): Generator<{ at: number; cell: Cell }> {
+  for (const each of finished) {
+    const cell = new Cell();
+    cell.add(each, each.finished_at_ms);
+    yield { at: Math.floor(each.finished_at_ms / 1_000), cell };
+  }
+}
+
 function pointOf(cell: Cell, start: number, elapsedSeconds: number): HistoryPoint {
   return {
     timestamp: isoOf(start * 1_000),
@@ -51,6 +60,7 @@ function pointOf(cell: Cell, start: number, elapsedSeconds: number): HistoryPoin
     requests: cell.total,
     errors: cell.requests.error,
     cancelled: cell.requests.cancelled,
+    resumes: cell.resumes,
     tokens: cell.tokens,
     ...percentilesOf(cell),
   };

@@ -94,10 +94,16 @@ export const METRICS = {
     help: "Finished requests that wait in the spool of the agent.",
     labels: BOX,
   },
-  recordsLost: {
+  lost: {
     type: "counter",
     name: "ollama_agent_lost_records_total",
-    help: "Finished requests that the agent lost since its start, because its disk failed for longer than its memory holds them.",
+    help: "Finished requests that the agent has lost since it started, its disk having failed.",
+    labels: BOX,
+  },
+  resumes: {
+    type: "counter",
+    name: "ollama_tunnel_resumes_total",
+    help: "Times that a request went on after its tunnel had been cut.",
     labels: BOX,
   },
   sinkBacklog: {

@@ -31,11 +31,13 @@ const WATCHERS = 16;
 /** But not more seldom than this. */
 const LOOK_EVERY_MS_MAX = 5 * HEARTBEAT_MS;
 
-export const isProbeDue = ({ heardMs, askedMs }: Pulse, nowMs: number): boolean => nowMs - Math.max(heardMs, askedMs) >= PROBE_MS;
+const dueMs = ({ heardMs, askedMs }: Pulse): number => Math.max(heardMs, askedMs) + PROBE_MS;
+
+export const isProbeDue = (pulse: Pulse, nowMs: number): boolean => nowMs >= dueMs(pulse);
 
 /** When a stream looks next: when a probe may be due, and not at the same time as all others. */
-export function nextLookMs({ heardMs, askedMs, open }: Pulse, nowMs: number, random: () => number): number {
-  if (open <= WATCHERS) return Math.max(nowMs, Math.max(heardMs, askedMs) + PROBE_MS);
-  const everyMs = Math.min(LOOK_EVERY_MS_MAX, (PROBE_MS * open) / WATCHERS);
+export function nextLookMs(pulse: Pulse, nowMs: number, random: () => number): number {
+  if (pulse.open <= WATCHERS) return Math.max(nowMs, dueMs(pulse));
+  const everyMs = Math.min(LOOK_EVERY_MS_MAX, (PROBE_MS * pulse.open) / WATCHERS);
   return nowMs + everyMs * (0.5 + random());
 }

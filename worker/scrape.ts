@@ -2,7 +2,7 @@
 import type { SinkHealth } from "../protocol/api/fleet.ts";
 import type { LoadedModel } from "../protocol/inventory.ts";
 import type { GpuSample } from "../protocol/records.ts";
-import type { Cell, KeyedCell } from "./cell.ts";
+import { type Cell, type KeyedCell, sumOf } from "./cell.ts";
 import type { FamilySamples, Sample } from "./exposition.ts";
 import type { Histogram } from "./histogram.ts";
 import { METRICS, type MetricKey } from "./metrics.ts";
@@ -56,7 +56,8 @@ export function scrape({ nowMs, version, lifetime, boxes, live, sinks }: ScrapeP
     boxUp: live.map(({ name, up }) => ({ labels: [name], value: Number(up) })),
     boxSimulated: boxes.map(({ name, hello }) => ({ labels: [name], value: Number(hello.simulated) })),
     spooled: up.flatMap(({ name, readings }) => known([name], readings?.spooled ?? null)),
-    recordsLost: up.flatMap(({ name, readings }) => known([name], readings?.records_lost ?? null)),
+    lost: up.flatMap(({ name, readings }) => known([name], readings?.lost ?? null)),
+    resumes: byBox(lifetime).map(({ box, cell }) => ({ labels: [box], value: cell.resumes })),
     sinkBacklog: sinks.map(({ sink, backlog }) => ({ labels: [sink], value: backlog })),
     sinkDelivered: sinks.map(({ sink, delivered }) => ({ labels: [sink], value: delivered })),
     sinkDropped: sinks.flatMap(({ sink, dropped, set_aside }) => [
@@ -85,6 +86,12 @@ export function scrape({ nowMs, version, lifetime, boxes, live, sinks }: ScrapeP
   };
   return KEYS.map((key) => ({ family: METRICS[key], samples: samples[key] }));
 }
+
+/** Cells of one box, whatever the model, as one. Requests that reached no box have no tunnel. */
+const byBox = (cells: readonly KeyedCell[]): { box: string; cell: Cell }[] =>
+  [...Map.groupBy(cells, ({ box }) => box)]
+    .filter(([box]) => box !== "")
+    .map(([box, list]) => ({ box, cell: sumOf(list.map(({ cell }) => cell)) }));
 
 /** In the order of the table, which is that of the exposition. */
 const KEYS = Object.keys(METRICS) as MetricKey[];

@@ -43,10 +43,11 @@ export async function serve(
   bodyOf: () => Promise<CallBody>,
 ): Promise<Response> {
   // Resolves when it is in the ledger, or cannot be. Also for a caller that does not wait for it.
-  const record = async (open: Open, outcome: Outcome) => {
-    const ingested = theAggregator(env).ingest([edgeRecord({ ...call, open }, outcome, Date.now())]);
+  const record = async (open: Open, outcome: Outcome, afterMs = 0): Promise<void> => {
+    const ingested = ingestSurely(env, edgeRecord({ ...call, open }, outcome, Date.now()), afterMs);
     waitUntil(ingested);
-    await ingested.catch(() => {}); // an Aggregator that fails must not fail the answer too
+    // An Aggregator that does not answer must not hold up the caller's for long.
+    await Promise.race([ingested, scheduler.wait(RECORD_FIRST_MS)]);
   };
   let { open } = call;
   try {
@@ -59,8 +60,10 @@ export async function serve(
     const attachAgain = () => attach(env, box, id, true);
     const edge = new EdgeStream({ id, signal, open, body: bytes, box, pulse: pulseOf(box), attachAgain }, socket);
     const ended = edge.ended.then(async (end) => {
-      if (end.by === "edge")
-        await record(open, { box, status: end.status, httpStatus: end.httpStatus, failure: end.status === "error" ? end.failure : null });
+      if (end.by === "agent") return;
+      const { status, httpStatus } = end;
+      if (status === "error") await record(open, { box, status, httpStatus, failure: end.failure });
+      else await record(open, { box, status, httpStatus, failure: null }, end.afterMs);
     });
     waitUntil(countStream(box, ended));
     waitUntil(edge.done);
@@ -106,6 +109,26 @@ async function attach(env: Bindings, box: string, id: string, isResume: boolean)
   const { error } = await answer.json<{ error?: { code?: string } }>();
   const reason = error?.code === "box_draining" || error?.code === "box_busy" ? error.code : "box_down";
   throw new GatewayError({ reason, box });
+}
+
+/** How long an answer waits for its record. */
+const RECORD_FIRST_MS = 1_000;
+
+/** The Aggregator may be restarted, or moved, just now; counted twice is counted once. What the runtime grants an invocation after its caller left is half a minute. */
+const INGEST_WAITS_MS = [0, 250, 1_000, 4_000, 8_000];
+
+async function ingestSurely(env: Bindings, record: RequestRecord, afterMs: number): Promise<void> {
+  if (afterMs > 0) await scheduler.wait(afterMs);
+  let last: unknown;
+  for (const waitMs of INGEST_WAITS_MS) {
+    if (waitMs > 0) await scheduler.wait(waitMs);
+    try {
+      return void (await theAggregator(env).ingest([record]));
+    } catch (error) {
+      last = error;
+    }
+  }
+  console.error(JSON.stringify({ event: "record_lost", request_id: record.request_id, why: String(last).slice(0, 500) }));
 }
 
 type Outcome = { box: string | null; status: Status; httpStatus: number; failure: FailureReason | null };

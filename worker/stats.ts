@@ -1,4 +1,5 @@
 /** The answers of `/api/stats/current` and `/api/models`, from cells and the registry. */
+import type { Live as LivePage } from "../protocol/api/live.ts";
 import type { CurrentStats, ModelStats, Models } from "../protocol/api/stats.ts";
 import { type Cell, sumOf } from "./cell.ts";
 import { isoOf, isoOrNull, percentilesOf, rounded, roundedOrNull } from "./figures.ts";
@@ -38,6 +39,7 @@ export function currentStats({ nowMs, sinceMs, lifetime, lastHour, tokensPerSeco
     models_in_use: hour.map(({ model }) => model).filter((model) => model !== NO_MODEL && model !== OTHER),
     uptime_seconds: Math.floor((nowMs - sinceMs) / 1_000),
     total_cancelled: all.requests.cancelled,
+    total_resumes: all.resumes,
     tokens_per_second: rounded(tokensPerSecond),
     error_rate: all.errorRate,
     queue_depth: depths.length === 0 ? null : total(depths),
@@ -47,6 +49,13 @@ export function currentStats({ nowMs, sinceMs, lifetime, lastHour, tokensPerSeco
     simulated: boxes.some(({ hello }) => hello.simulated),
     timestamp: isoOf(nowMs),
   };
+}
+
+/** What was counted in the last minutes, of all models on all boxes. */
+export function recentOf(minutes: number, cells: readonly { cell: Cell }[]): LivePage["recent"] {
+  const all = sumOf(cells.map(({ cell }) => cell));
+  const { latency_p95_ms } = percentilesOf(all);
+  return { minutes, requests: all.total, errors: all.requests.error, error_rate: all.errorRate, latency_p95_ms };
 }
 
 const total = (numbers: readonly number[]): number => numbers.reduce((sum, number) => sum + number, 0);

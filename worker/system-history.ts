@@ -8,6 +8,7 @@ import type { SystemPoint } from "../protocol/api/system.ts";
 import { SAMPLE_EVERY_MS } from "../protocol/limits.ts";
 import { isoOf, roundedOrNull } from "./figures.ts";
 import { alignedSpan, type Span } from "./history.ts";
+import { Means } from "./means.ts";
 import type { Samples } from "./samples.ts";
 import { asOne, gibOf, gibOfMib, maxOf, meanOf, percentOf, sumOf } from "./system.ts";
 
@@ -79,31 +80,4 @@ function kept<Name extends string>(all: Map<string, Means<Name>>, key: string, n
   const means = all.get(key) ?? new Means(names);
   all.set(key, means);
   return means;
-}
-
-/** Means of some figures, over the samples that know them. */
-class Means<Name extends string> {
-  readonly #names: readonly Name[];
-  readonly #sums = new Map<Name, { sum: number; count: number }>();
-
-  constructor(names: readonly Name[]) {
-    this.#names = names;
-  }
-
-  add(sample: Record<Name, number | null>): void {
-    for (const name of this.#names) {
-      const value = sample[name];
-      if (value === null) continue;
-      const { sum, count } = this.#sums.get(name) ?? { sum: 0, count: 0 };
-      this.#sums.set(name, { sum: sum + value, count: count + 1 });
-    }
-  }
-
-  values(): Record<Name, number | null> {
-    const mean = (name: Name): number | null => {
-      const figure = this.#sums.get(name);
-      return figure === undefined ? null : figure.sum / figure.count;
-    };
-    return Object.fromEntries(this.#names.map((name) => [name, mean(name)])) as Record<Name, number | null>;
-  }
 }

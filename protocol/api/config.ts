@@ -17,6 +17,7 @@ export const Config = z
     // ours
     log_content: OnOff.describe("off: prompts and responses are kept nowhere"),
     auth_mode: z.enum(["keys", "open"]),
+    scopes: z.array(z.enum(["infer", "read", "admin"])).describe("what the key of this call may do"),
     retention: z.object({ logs_days: count, logs_rows_max: count, minutes_days: count, hours_days: count, samples_hours: count }),
     version: z.string(),
     changed_at: time.nullable().describe("when it was changed at run time; null when it is as deployed"),

@@ -82,7 +82,9 @@ export const BoxDetail = BoxHealth.extend({
   in_flight: count.nullable().describe("requests that it serves now"),
   queue_depth: count.nullable().describe("those that its Ollama has not begun to answer"),
   spooled: count.nullable().describe("finished requests that wait on the box to be counted"),
-  records_lost: count.nullable().describe("finished requests that its agent lost since its start, because its disk failed for too long"),
+  lost: count
+    .nullable()
+    .describe("finished requests that its agent has lost since it started, its disk having failed; 0 is what it should be"),
   gpus: z.array(GpuReading).describe("the newest reading of each, as in /api/gpu"),
   gpu_error: z.string().nullable().describe("why there is no reading of a GPU; null when there is one"),
   system: SystemSample.nullable().describe("the newest sample of the machine; null when there is none of the last minutes"),

@@ -4,6 +4,7 @@ import { CONFIG_ROUTES } from "./config.ts";
 import { DATA_ROUTES } from "./data.ts";
 import { DOCS_ROUTES } from "./docs.ts";
 import { FLEET_ROUTES } from "./fleet.ts";
+import { LIVE_ROUTES } from "./live.ts";
 import { OLLAMA_API_ROUTES } from "./ollama.ts";
 import { REPOSITORY_ROUTES } from "./repository.ts";
 import type { ApiRoute } from "./route.ts";
@@ -14,6 +15,7 @@ export const API_ROUTES = {
   ...FLEET_ROUTES,
   ...SYSTEM_ROUTES,
   ...STATS_ROUTES,
+  ...LIVE_ROUTES,
   ...CHAT_ROUTES,
   ...OLLAMA_API_ROUTES,
   ...REPOSITORY_ROUTES,

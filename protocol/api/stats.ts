@@ -20,6 +20,7 @@ export const CurrentStats = z
     uptime_seconds: z.number(),
     // ours
     total_cancelled: count.describe("callers that went away; none of the errors"),
+    total_resumes: count.describe("times that a request went on after the tunnel to its box had been cut"),
     tokens_per_second: figure.describe("completion tokens per second over the last minute"),
     error_rate: rate,
     queue_depth: count.nullable().describe("requests that Ollama has not begun to answer"),
@@ -48,6 +49,7 @@ export const HistoryPoint = z
     requests: count,
     errors: count,
     cancelled: count,
+    resumes: count.describe("times that a request went on after the tunnel to its box had been cut"),
     tokens: count,
     latency_p50_ms: figure,
     latency_p95_ms: figure,
@@ -124,6 +126,8 @@ export type Models = z.infer<typeof Models>;
 
 /** Seconds by name. */
 export const TIME_RANGES = {
+  "5m": 300,
+  "15m": 900,
   "1h": 3_600,
   "6h": 21_600,
   "24h": 86_400,
@@ -132,7 +136,7 @@ export const TIME_RANGES = {
   "90d": 7_776_000,
   "365d": 31_536_000,
 } as const;
-export const GRANULARITIES = { "1m": 60, "5m": 300, "1h": 3_600, "1d": 86_400 } as const;
+export const GRANULARITIES = { "10s": 10, "1m": 60, "5m": 300, "1h": 3_600, "1d": 86_400 } as const;
 type Granularity = keyof typeof GRANULARITIES;
 const HOURS_MAX = TIME_RANGES["365d"] / 3_600;
 
@@ -140,6 +144,8 @@ const HOURS_MAX = TIME_RANGES["365d"] / 3_600;
 export const HISTORY_POINTS_MAX = 2_200;
 /** When nobody says how fine: the finest from five minutes on that makes no more points than this. */
 const DEFAULT_POINTS_MAX = 720;
+/** Sums are by the minute; what is finer is summed up from the logs each time, so it has to be little. */
+const FROM_LOGS_SECONDS_MAX = TIME_RANGES["15m"];
 
 const Format = z.enum(["json", "csv", "ndjson"]).default("json").describe("csv and ndjson are streamed, of any length");
 
@@ -157,7 +163,7 @@ export const HistoryQuery = z
     granularity: z
       .enum(Object.keys(GRANULARITIES) as Granularity[])
       .optional()
-      .describe(`length of a bucket; default: the finest from 5m on that makes at most ${DEFAULT_POINTS_MAX} points`),
+      .describe(`length of a bucket; default: the finest from 5m on that makes at most ${DEFAULT_POINTS_MAX} points; 10s for 5m and 15m`),
     model,
     box,
     format: Format,
@@ -175,11 +181,20 @@ export const HistoryQuery = z
   .refine((q) => q.format !== "json" || q.seconds / GRANULARITIES[q.granularity] <= HISTORY_POINTS_MAX, {
     error: `at most ${HISTORY_POINTS_MAX} points; use a coarser granularity, or format=csv`,
     path: ["granularity"],
+  })
+  .refine((q) => q.seconds <= FROM_LOGS_SECONDS_MAX || GRANULARITIES[q.granularity] >= GRANULARITIES["1m"], {
+    error: "10s is for the ranges 5m and 15m",
+    path: ["granularity"],
   });
 export type HistoryQuery = z.infer<typeof HistoryQuery>;
 
 const defaultGranularity = (seconds: number): Granularity =>
-  (["5m", "1h"] as const).find((name) => seconds / GRANULARITIES[name] <= DEFAULT_POINTS_MAX) ?? "1d";
+  seconds <= FROM_LOGS_SECONDS_MAX
+    ? "10s"
+    : ((["5m", "1h"] as const).find((name) => seconds / GRANULARITIES[name] <= DEFAULT_POINTS_MAX) ?? "1d");
+
+/** Enough of a text to know it again in a list. */
+export const SHORT_TEXT_CHARS = 200;
 
 export const LogsQuery = z
   .strictObject({
@@ -189,12 +204,21 @@ export const LogsQuery = z
     model,
     status: Status.optional(),
     box,
+    id: z.uuid().optional().describe("only the request of this id"),
+    key: z.string().min(1).max(64).optional().describe("only calls with the key of this name: admin, caller or read"),
+    q: z.string().min(1).max(200).optional().describe("only where prompt, response or error message hold this text, whatever its case"),
+    since: time.optional().describe("only requests that the edge accepted then or later"),
+    until: time.optional().describe("only requests that the edge accepted before"),
+    texts: z
+      .enum(["full", "short"])
+      .default("full")
+      .describe(`short: only the first ${SHORT_TEXT_CHARS} characters of prompt and response`),
     format: Format,
   })
   .refine((q) => q.cursor === undefined || q.offset === undefined, { error: "say cursor or offset, not both", path: ["cursor"] });
 export type LogsQuery = z.infer<typeof LogsQuery>;
 /** Which entries: the part of a query that whoever reads them knows. */
-export type LogsPage = Omit<LogsQuery, "format" | "limit"> & { limit: number };
+export type LogsPage = Omit<LogsQuery, "format" | "limit" | "texts"> & { limit: number; texts?: LogsQuery["texts"] | undefined };
 
 const EXPORTS = {
   "text/csv": "format=csv: a header line, then a line each (RFC 4180). A text that a spreadsheet would run as a formula begins with '.",
@@ -215,9 +239,9 @@ export const STATS_ROUTES = {
     path: "/api/stats/history",
     scope: "read",
     tag: "Statistics",
-    summary: "Rates, percentiles and counts over time, 1 h to 1 y",
+    summary: "Rates, percentiles and counts over time, 5 min to 1 y",
     description:
-      "One point per bucket, empty buckets too. Percentiles are of all requests of the bucket, at most 1 % off. What is finer than the hour beyond 7 days, or older than 90, needs ClickHouse or Postgres.",
+      "One point per bucket, empty buckets too. Percentiles are of all requests of the bucket, at most 1 % off. Buckets shorter than a minute know only what is still in the logs. What is finer than the hour beyond 7 days, or older than 90, needs ClickHouse or Postgres.",
     query: HistoryQuery,
     answer: History,
     media: EXPORTS,

@@ -77,6 +77,31 @@ export const SystemHistoryQuery = BoxQuery.extend({
     .describe("10 to 500, default 120; fewer where buckets would be shorter than two samples"),
 });
 
+const column = z.array(z.number().nullable());
+
+/** `GET /api/gpu/history`: a value per bucket, null in an empty one. */
+export const GpuHistory = z
+  .object({
+    time_range: z.string(),
+    timestamps: z.array(time).describe("starts of the buckets"),
+    gpus: z
+      .array(
+        z.object({
+          box: BoxName,
+          index: count,
+          name: z.string(),
+          utilization_percent: column,
+          memory_used_mb: column,
+          temperature_c: column,
+          power_draw_w: column,
+          sm_clock_mhz: column,
+        }),
+      )
+      .describe("in order of box and index"),
+  })
+  .meta({ id: "GpuHistory" });
+export type GpuHistory = z.infer<typeof GpuHistory>;
+
 export const SYSTEM_ROUTES = {
   system: {
     method: "GET",
@@ -97,5 +122,15 @@ export const SYSTEM_ROUTES = {
       "Means of equal buckets, for all boxes together: sizes, power, requests and queue depth are summed, the CPU is weighted by the number of CPUs, utilization is the mean of the GPUs and temperature that of the hottest.",
     query: SystemHistoryQuery,
     answer: SystemHistory,
+  },
+  gpuHistory: {
+    method: "GET",
+    path: "/api/gpu/history",
+    scope: "read",
+    tag: "Boxes",
+    summary: "Each GPU over time, 5 min to 24 h",
+    description: "Means of equal buckets.",
+    query: SystemHistoryQuery,
+    answer: GpuHistory,
   },
 } as const satisfies Record<string, ApiRoute>;

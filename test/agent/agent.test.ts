@@ -54,6 +54,18 @@ test("readings carry samples of this machine, each once, and the agent's clock",
     for (const { now_ms } of edge.readings) expect(Math.abs((now_ms ?? 0) - Date.now())).toBeLessThan(60_000);
   }));
 
+test("readings name the requests that are open while somebody looks, and at no other time", () =>
+  withOllama(async (edge) => {
+    await eventually(async () => edge.readings.length > 0);
+    const id = randomUUID();
+    edge.open(id, {}, '{"model":"m","messages":[{"role":"user","content":"x"}],"options":{"num_predict":100000}}');
+    await edge.heard(FrameType.data, id);
+    expect(edge.readings.flatMap(({ requests }) => requests)).toEqual([]);
+    edge.say(tunnelFrame(FrameType.look));
+    const [request] = await eventually(async () => edge.readings.map(({ requests }) => requests).find((requests) => requests.length > 0));
+    expect(request).toMatchObject({ request_id: id, endpoint: "/api/chat", is_queued: false });
+  }));
+
 test("an agent that has forgotten an answer that had begun does not begin another", () =>
   withOllama(async (edge) => {
     const id = randomUUID();

@@ -75,9 +75,7 @@ async function overflow(chain: Chain, listenPort: number, calls: number, say: (l
     const [box] = await chain.boxes();
     const { problems: told } = Health.parse(await (await fetch(`${chain.url}/api/health`)).json());
     const exported = await chain.metric('ollama_agent_lost_records_total{box="box"}');
-    return (
-      box?.records_lost === lost && exported === lost && told.some((problem) => problem.includes(`has lost ${lost} finished requests`))
-    );
+    return box?.lost === lost && exported === lost && told.some((problem) => problem.includes(`has lost the records of ${lost} requests`));
   };
   await until(isShown, "the loss is shown").catch(() => problems.push("the loss is not shown by /api/boxes, /api/health and /api/metrics"));
   if (counted !== expected)

@@ -81,7 +81,11 @@ test("by offset too, and with filters", async () => {
 });
 
 test("an export holds both", async () => {
-  const lines = (await (await exports.default.fetch("http://localhost/api/stats/logs?format=ndjson")).text()).trim().split("\n");
+  const answer = await exports.default.fetch("http://localhost/api/stats/logs?format=ndjson");
+  const lines = new TextDecoder()
+    .decode(await answer.arrayBuffer())
+    .trim()
+    .split("\n");
   expect(lines.map((line) => JSON.parse(line).id)).toEqual(newestFirst);
 });
 
@@ -93,7 +97,12 @@ test("history is of the object while that keeps it, and of the store when it is 
   expect(await sums("/api/stats/history?time_range=30d")).toEqual(["durable_object", 17]);
   expect(await sums("/api/stats/history?time_range=365d")).toEqual(["clickhouse", 17]);
   const csv = await exports.default.fetch("http://localhost/api/stats/history?time_range=30d&granularity=5m&format=csv");
-  expect((await csv.text()).trim().split("\r\n")).toHaveLength(30 * 288 + 1);
+  expect(
+    new TextDecoder()
+      .decode(await csv.arrayBuffer())
+      .trim()
+      .split("\r\n"),
+  ).toHaveLength(30 * 288 + 1);
 });
 
 test("what only a store has is an error while it is down, and what the object has is not", async () => {

@@ -109,8 +109,9 @@ export function readingsOf(
     gpu: { available: samples.length > 0, error: samples.length > 0 ? null : "nvidia-smi was not found", driver_version: "570.1", samples },
     in_flight: 0,
     local_in_flight: 0,
+    requests: [],
     queued: 0,
     spooled: 3,
-    records_lost: 0,
+    lost: 0,
   };
 }

@@ -21,6 +21,7 @@ const records = fc.array(
       decode_ms: maybe,
       prompt_tokens: maybe,
       completion_tokens: maybe,
+      resumed: fc.nat(5),
     })
     .map((rest) => recordOf(NOW, rest)),
   { maxLength: 60 },
@@ -34,8 +35,15 @@ test("cells of parts add up to the cell of the whole", () => {
       // The time per token is a quotient, so its sum depends on the order in the last digits.
       expect(merged.secondsPerToken.sum).toBeCloseTo(whole.secondsPerToken.sum, 6);
       expect(merged.secondsPerToken.counts).toEqual(whole.secondsPerToken.counts);
-      expect({ ...merged.requests, tokens: merged.tokens, decodeMs: merged.decodeMs, used: merged.lastUsedMs }).toEqual({
+      expect({
+        ...merged.requests,
+        resumes: merged.resumes,
+        tokens: merged.tokens,
+        decodeMs: merged.decodeMs,
+        used: merged.lastUsedMs,
+      }).toEqual({
         ...whole.requests,
+        resumes: whole.resumes,
         tokens: whole.tokens,
         decodeMs: whole.decodeMs,
         used: whole.lastUsedMs,
@@ -75,7 +83,16 @@ test("any bytes are a cell or refused, never something else", () => {
 test("refuses the blob of another version", () => {
   const blob = new Cell().encode();
   blob[0] = 9;
-  expect(() => Cell.decode(blob)).toThrow("a cell of version 9; this code reads 1");
+  expect(() => Cell.decode(blob)).toThrow("a cell of version 9; this code reads 2");
+});
+
+test("reads a blob of before resumes were counted", () => {
+  const cell = cellOf([recordOf(NOW, { resumed: 3 })]);
+  expect(cell.resumes).toBe(3);
+  const before = cell.encode().slice(0, -1); // the resumes are its last number
+  before[0] = 1;
+  const read = Cell.decode(before);
+  expect([read.total, read.tokens, read.resumes]).toEqual([cell.total, cell.tokens, 0]);
 });
 
 test("only inference calls make latency and token figures, but all are requests", () => {

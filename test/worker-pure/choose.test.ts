@@ -32,9 +32,10 @@ const box = (
     gpu: { available: false, error: null, driver_version: null, samples: [] },
     in_flight: 0,
     local_in_flight: 0,
+    requests: [],
     queued: 0,
     spooled: 0,
-    records_lost: 0,
+    lost: null,
   },
 });
 const choose = (boxes: Candidate[], wanted: string | null, open: Record<string, number> = {}) =>

@@ -67,8 +67,22 @@ test.each([false, true])("a full scrape is read by the strict parser (OpenMetric
   expect(seriesValue(families, "ollama_box_up", { box: "basil" })).toBe(0);
   expect(seriesValue(families, "ollama_box_simulated", { box: "basil" })).toBe(1);
   expect(seriesValue(families, "ollama_agent_spooled_records", { box: "atlas" })).toBe(3);
-  expect(seriesValue(families, "ollama_agent_lost_records_total", { box: "atlas" })).toBe(0);
   expect(seriesValue(families, "ollama_edge_build_info", { version: "0.1.0" })).toBe(1);
+});
+
+test("what a tunnel and a disk cost: resumes by box, whatever the model, and records that an agent lost", () => {
+  const base = parts();
+  const cells = [
+    keyed("llama3.2", "atlas", { resumed: 2 }),
+    keyed("mistral", "atlas", { resumed: 1 }),
+    keyed("", "", { status: "error", endpoint: "/api/tags" }),
+  ];
+  const boxes = base.boxes.map((box) => ({ ...box, readings: { ...readingsOf(NOW, []), lost: box.name === "atlas" ? 4 : null } }));
+  const families = parseExposition(render(scrape({ ...base, lifetime: cells, boxes }), false));
+  expect(families.get("ollama_tunnel_resumes_total")?.series).toHaveLength(1);
+  expect(seriesValue(families, "ollama_tunnel_resumes_total", { box: "atlas" })).toBe(3);
+  expect(families.get("ollama_agent_lost_records_total")?.series).toHaveLength(1);
+  expect(seriesValue(families, "ollama_agent_lost_records_total", { box: "atlas" })).toBe(4);
 });
 
 test("GPU readings are in base units, and absent where unknown", () => {

@@ -196,7 +196,6 @@ test("/api/boxes tells of a box what its agent said, and /api/system of its mach
     in_flight: 0,
     queue_depth: 0,
     spooled: 3,
-    records_lost: 0,
     gpus: [{ box: "told", utilization_percent: 75, driver_version: "570.1", simulated: false }],
     gpu_error: null,
     system: { cpu_percent: 25, queued: 1 },

@@ -76,11 +76,21 @@ function ollamaChat(chat: ChatRequest, model: string): object {
   return { model, messages, tools, format, keep_alive, stream: true, options: { ...options, ...sampling }, ...think };
 }
 
-/** The default of the repository, when a box has it; else one in memory, which answers soonest; else the first on disk. */
+/** `bert`, `nomic-bert`, `gemma-embedding`: Ollama's words for models that only embed. */
+const EMBEDS = /bert|embed/i;
+
+/**
+ * The default of the repository, when a box has it; else one in memory, which answers soonest; else the
+ * first on disk. Not one that makes vectors only, as far as its family tells.
+ */
 function defaultModel({ boxes, defaultModel: chosen }: Fleet): string | null {
   const up = boxes.filter(({ state }) => state === "up");
   if (chosen !== null && up.some((box) => hasModel(box, chosen))) return chosen;
   const inventories = up.flatMap(({ readings }) => (readings === null ? [] : [readings.inventory]));
-  const name = inventories.flatMap(({ loaded }) => loaded)[0]?.name ?? inventories.flatMap(({ models }) => models)[0]?.name;
+  const embedders = new Set(
+    inventories.flatMap(({ models }) => models.filter(({ family }) => EMBEDS.test(family ?? "")).map(({ name }) => name)),
+  );
+  const first = (models: readonly { name: string }[]) => models.find((model) => !embedders.has(model.name))?.name;
+  const name = first(inventories.flatMap(({ loaded }) => loaded)) ?? first(inventories.flatMap(({ models }) => models));
   return name === undefined ? null : withTag(name);
 }

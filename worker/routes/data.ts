@@ -46,6 +46,7 @@ function configOf(env: Bindings, principal: Principal, changed: RunTimeSettings)
     postgres_host: isAdmin ? hostOf(deployed.stores.postgres) : null,
     log_content: logContent,
     auth_mode: deployed.authMode,
+    scopes: [...principal.scopes],
     retention: {
       logs_days: LEDGER_MS / DAY_MS,
       logs_rows_max: LEDGER_ROWS_MAX,

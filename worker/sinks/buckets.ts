@@ -15,6 +15,7 @@ export const Bucket = z.object({
   successes: sum,
   errors: sum,
   cancelled: sum,
+  resumes: sum,
   prompt_tokens: sum,
   completion_tokens: sum,
   latency_count: sum,
@@ -49,6 +50,7 @@ function pointOf(bucket: Bucket, start: number, elapsedSeconds: number): History
     requests,
     errors,
     cancelled,
+    resumes: bucket.resumes,
     tokens: prompt_tokens + completion_tokens,
     latency_p50_ms: roundedOrNull(bucket.latency_p50_ms),
     latency_p95_ms: roundedOrNull(bucket.latency_p95_ms),
@@ -59,6 +61,16 @@ function pointOf(bucket: Bucket, start: number, elapsedSeconds: number): History
 }
 
 const EMPTY: Bucket = {
-  ...{ bucket: 0, successes: 0, errors: 0, cancelled: 0, prompt_tokens: 0, completion_tokens: 0, latency_count: 0, latency_ms_sum: 0 },
+  ...{
+    bucket: 0,
+    successes: 0,
+    errors: 0,
+    cancelled: 0,
+    resumes: 0,
+    prompt_tokens: 0,
+    completion_tokens: 0,
+    latency_count: 0,
+    latency_ms_sum: 0,
+  },
   ...{ latency_p50_ms: null, latency_p95_ms: null, latency_p99_ms: null, ttft_p50_ms: null, ttft_p95_ms: null },
 };

@@ -22,6 +22,7 @@ import {
   type Clearing,
   type HistoryFilter,
   type LogFilter,
+  STATEMENT_MS,
   type Store,
   StoreError,
   storeErrorOf,
@@ -107,17 +108,28 @@ export class ClickHouseStore implements Store {
   async deleteOld(): Promise<void> {}
 
   async logs(filter: LogFilter): Promise<Logs> {
-    const { limit, offset = 0, cursor, model, status, box, clearedMs } = filter;
+    const { limit, offset = 0, cursor, model, status, box, id, key, q, since, until, clearedMs } = filter;
+    const holdsText = ["prompt", "response", "error_message"].map((column) => `positionCaseInsensitiveUTF8(${column}, {q:String}) > 0`);
     const conditions = [
       ...(model === undefined ? [] : ["model IN {models:Array(String)}"]),
       ...(status === undefined ? [] : ["status = {status:String}"]),
       ...(box === undefined ? [] : ["box = {box:String}"]),
+      ...(id === undefined ? [] : ["request_id = {id:String}"]),
+      ...(key === undefined ? [] : ["key_id = {key:String}"]),
+      ...(q === undefined ? [] : [`(${holdsText.join(" OR ")})`]),
+      ...(since === undefined ? [] : ["timestamp >= fromUnixTimestamp64Milli({sinceMs:Int64})"]),
+      ...(until === undefined ? [] : ["timestamp < fromUnixTimestamp64Milli({untilMs:Int64})"]),
       ...(clearedMs === null ? [] : ["finished_at > fromUnixTimestamp64Milli({clearedMs:Int64})"]),
     ];
     const parameters = {
       models: spellingsOf(model ?? ""),
       status: status ?? "",
       box: box ?? "",
+      id: id ?? "",
+      key: key ?? "",
+      q: q ?? "",
+      sinceMs: Date.parse(since ?? "") || 0,
+      untilMs: Date.parse(until ?? "") || 0,
       clearedMs: clearedMs ?? 0,
       cursor: cursor ?? "",
     };
@@ -141,7 +153,7 @@ export class ClickHouseStore implements Store {
       ...(clearedMs === null ? [] : ["minute > {cleared:DateTime('UTC')}"]),
     ];
     const query = `SELECT intDiv(toUnixTimestamp(minute) - {from:UInt32}, {step:UInt32}) AS bucket,
-        sum(successes) AS successes, sum(errors) AS errors, sum(cancelled) AS cancelled,
+        sum(successes) AS successes, sum(errors) AS errors, sum(cancelled) AS cancelled, sum(resumes) AS resumes,
         sum(prompt_tokens) AS prompt_tokens, sum(completion_tokens) AS completion_tokens,
         sum(latency_count) AS latency_count, sum(latency_ms_sum) AS latency_ms_sum,
         quantilesDDMerge(0.005, 0.5, 0.95, 0.99)(latency_ms) AS latency, quantilesDDMerge(0.005, 0.5, 0.95, 0.99)(ttft_ms) AS ttft,
@@ -178,6 +190,8 @@ const clientOf = ({ url, user, password }: ClickHouseSettings, database: string)
     application: "ollama-edge-serve",
     // It would print what it sends.
     log: { level: ClickHouseLogLevel.OFF },
+    // The limit is that of `storeFetch`, which also covers the answer.
+    request_timeout: 2 * STATEMENT_MS,
     keep_alive: { enabled: false },
     fetch: storeFetch((response) => response.headers.has("x-clickhouse-exception-code")),
   });

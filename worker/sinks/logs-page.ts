@@ -1,5 +1,5 @@
 /** A page of logs as a store reads it, in the shape of the API. */
-import type { LogEntry, Logs } from "../../protocol/api/stats.ts";
+import { type LogEntry, type Logs, type LogsPage, SHORT_TEXT_CHARS } from "../../protocol/api/stats.ts";
 import { shortName } from "../model-key.ts";
 import type { StoreName } from "./store.ts";
 
@@ -14,14 +14,9 @@ export const LOG_COLUMNS = [
 export const spellingsOf = (model: string): string[] => [...new Set([model, shortName(model), `${shortName(model)}:latest`])];
 
 /** @param entries one more than the page, when there is a next one. */
-export function pageOf(
-  store: StoreName,
-  entries: LogEntry[],
-  total: number,
-  { limit, offset = 0, cursor }: { limit: number; offset?: number | undefined; cursor?: string | undefined },
-): Logs {
+export function pageOf(store: StoreName, entries: LogEntry[], total: number, { limit, offset = 0, cursor, texts }: LogsPage): Logs {
   const hasMore = entries.length > limit;
-  const logs = entries.slice(0, limit);
+  const logs = entries.slice(0, limit).map((entry) => (texts === "short" ? shortened(entry) : entry));
   return {
     store,
     logs,
@@ -32,3 +27,8 @@ export function pageOf(
     next_cursor: hasMore ? (logs.at(-1)?.id ?? null) : null,
   };
 }
+
+const shortened = (entry: LogEntry): LogEntry => ({ ...entry, prompt: shortText(entry.prompt), response: shortText(entry.response) });
+
+const shortText = (text: string | null): string | null =>
+  text === null || text.length <= SHORT_TEXT_CHARS ? text : `${text.slice(0, SHORT_TEXT_CHARS).toWellFormed()}…`;

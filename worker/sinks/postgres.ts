@@ -97,18 +97,26 @@ export class PostgresStore implements Store {
   }
 
   async logs(filter: LogFilter): Promise<Logs> {
-    const { limit, offset = 0, cursor, model, status, box, clearedMs } = filter;
+    const { limit, offset = 0, cursor, model, status, box, id, key, q, since, until, clearedMs } = filter;
+    const holdsText = ["prompt", "response", "error_message"].map((column) => `position(lower($7) IN lower(${column})) > 0`);
     const where = `($1::text[] IS NULL OR model = ANY ($1)) AND ($2::text IS NULL OR status = $2) AND ($3::text IS NULL OR box = $3)
-      AND ($4::timestamptz IS NULL OR finished_at > $4)`;
+      AND ($4::timestamptz IS NULL OR finished_at > $4) AND ($5::uuid IS NULL OR request_id = $5) AND ($6::text IS NULL OR key_id = $6)
+      AND ($7::text IS NULL OR ${holdsText.join(" OR ")})
+      AND ($8::timestamptz IS NULL OR created_at >= $8) AND ($9::timestamptz IS NULL OR created_at < $9)`;
     const parameters = [
       model === undefined ? null : arrayOf(spellingsOf(model)),
       status ?? null,
       box ?? null,
       clearedMs === null ? null : new Date(clearedMs).toISOString(),
+      id ?? null,
+      key ?? null,
+      q === undefined ? null : wellFormed(q),
+      since ?? null,
+      until ?? null,
     ];
     const page = `SELECT to_json(page) AS json FROM (
         SELECT request_id AS id, ${iso("created_at")} AS timestamp, ${LOG_COLUMNS.join(", ")} FROM request_logs
-        WHERE ${where} AND ($5::uuid IS NULL OR request_id < $5) ORDER BY request_id DESC LIMIT ${limit + 1} OFFSET ${offset}
+        WHERE ${where} AND ($10::uuid IS NULL OR request_id < $10) ORDER BY request_id DESC LIMIT ${limit + 1} OFFSET ${offset}
       ) AS page ORDER BY page.id DESC`;
     const [entries, [count]] = await Promise.all([
       this.#read(jsonOf(LogEntry), page, [...parameters, cursor ?? null]),
@@ -125,7 +133,7 @@ export class PostgresStore implements Store {
     const query = `SELECT to_json(summed) AS json FROM (
         SELECT floor((extract(epoch FROM finished_at) - $1::double precision) / $3::double precision) AS bucket,
           count(*) FILTER (WHERE status = 'success') AS successes, count(*) FILTER (WHERE status = 'error') AS errors,
-          count(*) FILTER (WHERE status = 'cancelled') AS cancelled,
+          count(*) FILTER (WHERE status = 'cancelled') AS cancelled, coalesce(sum(resumed), 0) AS resumes,
           coalesce(sum(prompt_tokens) FILTER (WHERE is_inference), 0) AS prompt_tokens,
           coalesce(sum(completion_tokens) FILTER (WHERE is_inference), 0) AS completion_tokens,
           count(*) FILTER (WHERE is_inference) AS latency_count, coalesce(sum(latency_ms) FILTER (WHERE is_inference), 0) AS latency_ms_sum,
@@ -178,8 +186,10 @@ const requestValues = ({ started_at, ...rest }: RequestRow) => ({ created_at: st
 const gpuValues = ({ index, ...rest }: GpuRow) => ({ gpu: index, ...rest });
 
 /** An array as Postgres writes it. */
-const arrayOf = (texts: readonly string[]): string =>
-  `{${texts.map((text) => JSON.stringify(text.toWellFormed().replaceAll("\0", ""))).join(",")}}`;
+const arrayOf = (texts: readonly string[]): string => `{${texts.map((text) => JSON.stringify(wellFormed(text))).join(",")}}`;
+
+/** Text that Postgres takes. */
+const wellFormed = (text: string): string => text.toWellFormed().replaceAll("\0", "");
 
 async function told<Answer>(answer: Promise<Answer>): Promise<Answer> {
   try {

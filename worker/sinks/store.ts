@@ -66,26 +66,35 @@ export class StoreError extends Error {
 }
 
 /** Bound on one statement, ms. A store that needs longer gets the batch again, later. */
-const STATEMENT_MS = 30_000;
+export const STATEMENT_MS = 30_000;
 
 /**
- * A `fetch` that tells what a store says from what something in front of it says, and that ends.
+ * A `fetch` that tells what a store says from what something in front of it says, and that ends. The
+ * answer is read whole: a timer that goes on would keep the object awake, and that is billed.
  * @param isOfStore  whether the client reads an answer's failure itself
  */
 export const storeFetch =
   (isOfStore: (response: Response) => boolean) =>
   async (url: string | URL | Request, init?: RequestInit): Promise<Response> => {
-    const limit = AbortSignal.timeout(STATEMENT_MS);
-    const signal = init?.signal ? AbortSignal.any([init.signal, limit]) : limit;
-    let response: Response;
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(), STATEMENT_MS);
+    const signal = init?.signal ? AbortSignal.any([init.signal, limit.signal]) : limit.signal;
     try {
       // A redirect would take the credentials somewhere else.
-      response = await fetch(url, { ...init, signal, redirect: "manual" });
-    } catch {
-      throw new StoreError("unavailable", limit.aborted ? `did not answer within ${STATEMENT_MS / 1_000} s` : "cannot be reached");
+      const response = await fetch(url, { ...init, signal, redirect: "manual" });
+      const { status, headers } = response;
+      if (!response.ok && !isOfStore(response)) {
+        await response.body?.cancel();
+        throw new StoreError(status === 413 ? "too_large" : "unavailable", `answered HTTP ${status}`);
+      }
+      // Also one without a byte: the client of ClickHouse waits for ever where there is no body at all.
+      return new Response(await response.arrayBuffer(), { status, headers });
+    } catch (error) {
+      if (error instanceof StoreError) throw error;
+      throw new StoreError("unavailable", limit.signal.aborted ? `did not answer within ${STATEMENT_MS / 1_000} s` : "cannot be reached");
+    } finally {
+      clearTimeout(timer);
     }
-    if (response.ok || isOfStore(response)) return response;
-    throw new StoreError(response.status === 413 ? "too_large" : "unavailable", `answered HTTP ${response.status}`);
   };
 
 /** The failure of a client of a store: ours, wherever the client put it. */

@@ -5,9 +5,10 @@
  * when they are read back: storage outlives the code that wrote it.
  */
 import { z } from "zod";
-import type { LogEntry, Logs, LogsPage } from "../../protocol/api/stats.ts";
+import { type LogEntry, type Logs, type LogsPage, SHORT_TEXT_CHARS } from "../../protocol/api/stats.ts";
 import { RequestRecord } from "../../protocol/records.ts";
 import { shortName } from "../model-key.ts";
+import type { CellFilter } from "./cells.ts";
 import type { Forgotten } from "./forgotten.ts";
 import { SLICE_IDS } from "./forgotten.ts";
 
@@ -40,6 +41,31 @@ const StartedAt = z.object({ started_at: z.string() });
 const Id = z.object({ request_id: z.string() });
 const Oldest = z.object({ request_id: z.string().nullable() });
 const Tokens = z.object({ finished_at_ms: z.number(), completion_tokens: z.number() });
+
+const Finished = RequestRecord.pick({
+  endpoint: true,
+  status: true,
+  latency_ms: true,
+  ttft_ms: true,
+  queue_ms: true,
+  load_ms: true,
+  decode_ms: true,
+  prompt_tokens: true,
+  completion_tokens: true,
+  resumed: true,
+}).extend({ finished_at_ms: z.number() });
+
+/** Who looks for what finished lately finds it if it took no longer than this: the key is the time of the start. */
+const LONGEST_MS = 600_000;
+
+/** The names under which the ledger may hold a model: as callers wrote it. */
+const namesOf = (model: string | undefined): string | null =>
+  model === undefined ? null : JSON.stringify([...new Set([model, shortName(model), `${shortName(model)}:latest`])]);
+
+/** A text column, or the first characters of it. */
+const shortened = (column: "prompt" | "response") =>
+  `CASE WHEN length(${column}) > ${SHORT_TEXT_CHARS} THEN substr(${column}, 1, ${SHORT_TEXT_CHARS}) || '…' ELSE ${column} END AS ${column}`;
+const SHORT_COLUMNS = COLUMNS.map((column) => (column === "prompt" || column === "response" ? shortened(column) : column));
 
 export class Ledger {
   readonly #sql: SqlStorage;
@@ -108,14 +134,22 @@ export class Ledger {
    * One page, newest first. It may hold fewer than `limit` entries: follow `next`, or `next_cursor`.
    * @param afterId  only newer ones, since older ones are read elsewhere; null for all there are
    */
-  page({ limit, offset = 0, cursor, model, status, box }: LogsPage, afterId: string | null = null): Logs {
-    const names = model === undefined ? null : JSON.stringify([...new Set([model, shortName(model), `${shortName(model)}:latest`])]);
-    const where = `WHERE (?1 IS NULL OR model IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR box = ?3)`;
-    const filter = [names, status ?? null, box ?? null];
+  page({ limit, offset = 0, cursor, model, status, box, id, key, q, since, until, texts }: LogsPage, afterId: string | null = null): Logs {
+    // `instr`, since the platform allows LIKE patterns of 50 bytes at most.
+    const where = `WHERE (?1 IS NULL OR model IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR box = ?3)
+      AND (?4 IS NULL OR key_id = ?4) AND (?5 IS NULL OR request_id = ?5) AND request_id >= ?6 AND request_id < ?7
+      AND (?8 IS NULL OR instr(lower(prompt), ?8) > 0 OR instr(lower(response), ?8) > 0 OR instr(lower(error_message), ?8) > 0)`;
+    const filter = [
+      ...[namesOf(model), status ?? null, box ?? null, key ?? null, id ?? null],
+      since === undefined ? "" : idFloor(Date.parse(since)),
+      until === undefined ? AFTER_ALL_IDS : idFloor(Date.parse(until)),
+      q === undefined ? null : lower(q),
+    ];
     const total = Count.parse(this.#sql.exec(`SELECT count(*) AS rows FROM ledger ${where}`, ...filter).one()).rows;
     // One more than the page: whether there is a next one.
     const rows = this.#sql.exec(
-      `SELECT ${COLUMNS.join(", ")} FROM ledger ${where} AND request_id < ?4 AND request_id > ?5 ORDER BY request_id DESC LIMIT ?6 OFFSET ?7`,
+      `SELECT ${(texts === "short" ? SHORT_COLUMNS : COLUMNS).join(", ")} FROM ledger ${where}
+       AND request_id < ?9 AND request_id > ?10 ORDER BY request_id DESC LIMIT ?11 OFFSET ?12`,
       ...filter,
       cursor ?? AFTER_ALL_IDS,
       afterId ?? BEFORE_ALL_IDS,
@@ -142,10 +176,26 @@ export class Ledger {
     const rows = this.#sql.exec(
       `SELECT finished_at_ms, completion_tokens FROM ledger
        WHERE request_id >= ? AND finished_at_ms >= ? AND completion_tokens IS NOT NULL`,
-      idFloor(sinceMs - 600_000),
+      idFloor(sinceMs - LONGEST_MS),
       sinceMs,
     );
     for (const row of rows) yield Tokens.parse(row);
+  }
+
+  /** What is summed of requests that finished in [fromMs, toMs), in any order. Those that took longer than ten minutes are not found. */
+  *finishedIn(fromMs: number, toMs: number, { model, box }: CellFilter): Generator<z.infer<typeof Finished>> {
+    const rows = this.#sql.exec(
+      `SELECT ${Object.keys(Finished.shape).join(", ")} FROM ledger WHERE request_id >= ?1 AND request_id < ?2
+       AND finished_at_ms >= ?3 AND finished_at_ms < ?4
+       AND (?5 IS NULL OR model IN (SELECT value FROM json_each(?5))) AND (?6 IS NULL OR box = ?6)`,
+      idFloor(fromMs - LONGEST_MS),
+      idFloor(toMs),
+      fromMs,
+      toMs,
+      namesOf(model),
+      box ?? null,
+    );
+    for (const row of rows) yield Finished.parse(row);
   }
 
   /** How many rows there are too many. Counts them all: ask once per housekeeping. */
@@ -192,6 +242,9 @@ function logEntry({ request_id, started_at, ...rest }: RequestRecord): LogEntry 
   const tokens_used = prompt_tokens === null && completion_tokens === null ? null : (prompt_tokens ?? 0) + (completion_tokens ?? 0);
   return { id: request_id, timestamp: started_at, ...rest, tokens_used };
 }
+
+/** As SQLite's `lower`: letters of ASCII only. */
+const lower = (text: string): string => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 
 /** The 48-bit time of a UUIDv7 is its first 12 hexadecimal digits. */
 function idFloor(ms: number): string {

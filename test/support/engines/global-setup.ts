@@ -16,7 +16,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   try {
     const { settings } = await engines.start();
     project.provide("engines", settings);
-    project.provide("rounds", Number(process.env.STORES_ROUNDS ?? 40));
+    project.provide("rounds", Number(process.env.STORES_ROUNDS ?? 20));
   } catch (error) {
     await engines[Symbol.asyncDispose]();
     throw error;

@@ -1,0 +1,38 @@
+/** Models: where they are, what can be pulled, what they did. */
+import { live } from "../../data/live.ts";
+import { useRead } from "../../data/query.ts";
+import { Failure, Skeleton } from "../../parts/basics.tsx";
+import { Installed } from "./installed.tsx";
+import { Library } from "./library.tsx";
+import { Statistics } from "./statistics.tsx";
+
+export function ModelsPage() {
+  const config = useRead("/api/config", {}, null);
+  const installed = useRead("/api/ollama/models", {}, 5_000);
+  const repository = useRead("/api/models/repository", {}, 10_000);
+  const scopes = config.data?.scopes ?? [];
+  const boxes = live.value?.value.boxes ?? [];
+  const changed = () => {
+    installed.refetch();
+    repository.refetch();
+  };
+  return (
+    <>
+      {installed.error !== null && <Failure what="The models could not be read." why={installed.error} again={installed.refetch} />}
+      {installed.data === null ? (
+        installed.error === null && <Skeleton lines={5} tall />
+      ) : (
+        <Installed
+          models={installed.data.models}
+          repository={repository.data?.models ?? []}
+          boxes={boxes}
+          isAdmin={scopes.includes("admin")}
+          mayInfer={scopes.includes("infer")}
+          changed={changed}
+        />
+      )}
+      <Statistics />
+      <Library boxes={boxes} isAdmin={scopes.includes("admin")} changed={changed} />
+    </>
+  );
+}

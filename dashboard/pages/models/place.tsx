@@ -1,0 +1,39 @@
+/** One box that has a model: in memory with its size and its end, or on disk only. */
+import type { LiveBox } from "../../../protocol/api/live.ts";
+import { nowMs } from "../../data/clock.ts";
+import { preferences } from "../../data/preferences.ts";
+import { Pill } from "../../parts/basics.tsx";
+import { bytes, percent } from "../../shape/format.ts";
+import { expiryOf } from "../../shape/models.ts";
+
+type Props = {
+  model: string;
+  box: string;
+  loaded: LiveBox["loaded"][number] | null;
+  isDisabled: boolean;
+  isBusy: boolean;
+  toggle: () => void;
+};
+
+export function Place({ model, box, loaded, isDisabled, isBusy, toggle }: Props) {
+  const share = loaded?.gpu_share ?? null;
+  return (
+    <li>
+      <strong>{box}</strong>
+      {loaded === null ? (
+        <span class="quiet">on disk</span>
+      ) : (
+        <>
+          <Pill tone="good">loaded</Pill>
+          <span>{bytes(loaded.size_vram_bytes, preferences.value.sizes)} VRAM</span>
+          {share !== null && share < 1 && <Pill tone="warn">{percent(1 - share)} on the CPU</Pill>}
+          {loaded.expires_at !== null && <span class="quiet">{expiryOf(loaded.expires_at, nowMs.value)}</span>}
+        </>
+      )}
+      <button type="button" class="small" disabled={isDisabled} onClick={toggle}>
+        {isBusy ? "…" : loaded === null ? "Load" : "Unload"}
+        <span class="sr-only">{` ${model} on ${box}`}</span>
+      </button>
+    </li>
+  );
+}

@@ -1,0 +1,36 @@
+/** What needs attention, the worst first; or that nothing does. */
+import type { Live } from "../../../protocol/api/live.ts";
+import { nowMs } from "../../data/clock.ts";
+import { preferences } from "../../data/preferences.ts";
+import { ChevronIcon } from "../../parts/icons.tsx";
+import { concernsOf } from "../../shape/attention.ts";
+import { count } from "../../shape/format.ts";
+
+export function Attention({ live }: { live: Live }) {
+  const concerns = concernsOf(live, nowMs.value, preferences.value);
+  if (concerns.length === 0) {
+    const { requests, errors, minutes } = live.recent;
+    const { up } = live.stats.boxes;
+    return (
+      <p class="all-well">
+        <i class="beat" /> All well: {up === 1 ? "the box is up" : `all ${up} boxes are up`}, {count(requests)}{" "}
+        {requests === 1 ? "request" : "requests"} in the last {minutes} minutes, {errors === 0 ? "none" : count(errors)} failed.
+      </p>
+    );
+  }
+  return (
+    <section class="attention" aria-label="Needs attention">
+      <ul>
+        {concerns.map(({ severity, subject, why, href }) => (
+          <li key={`${subject} ${why}`} class={severity}>
+            <a href={href}>
+              <span class="sr-only">{severity === "bad" ? "Problem: " : "Warning: "}</span>
+              <strong>{subject}</strong> <span>{why}</span>
+              <ChevronIcon />
+            </a>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,87 @@
+/** Each box at a glance: state, GPU, memory, what it serves, what it has loaded. */
+import type { LiveBox } from "../../../protocol/api/live.ts";
+import { preferences } from "../../data/preferences.ts";
+import { Ago, Meter, Pill, Simulated, type Tone } from "../../parts/basics.tsx";
+import { count, mib, ofHundred, percent, temperature, watts } from "../../shape/format.ts";
+
+export const STATE_TONES: Record<LiveBox["state"], Tone> = { up: "good", draining: "warn", down: "bad" };
+
+export const Fleet = ({ boxes }: { boxes: readonly LiveBox[] }) => (
+  <ul class="fleet">
+    {boxes.map((box) => (
+      <BoxCard key={box.name} box={box} />
+    ))}
+  </ul>
+);
+
+function BoxCard({ box }: { box: LiveBox }) {
+  return (
+    <li class={`box ${box.state}`}>
+      <div class="box-head">
+        <h3>{box.name}</h3>
+        {box.simulated && <Simulated />}
+        <Pill tone={STATE_TONES[box.state]}>{box.state}</Pill>
+      </div>
+      {box.state === "down" ? (
+        <p class="quiet">
+          last heard <Ago iso={box.last_seen} />
+        </p>
+      ) : (
+        <>
+          <dl class="figures">
+            <div>
+              <dt>in flight</dt>
+              <dd>{count(box.in_flight)}</dd>
+            </div>
+            <div>
+              <dt>queue</dt>
+              <dd>{count(box.queue_depth)}</dd>
+            </div>
+            <div>
+              <dt>Ollama</dt>
+              <dd>{box.ollama_reachable === false ? <Pill tone="bad">no answer</Pill> : (box.ollama_version ?? "–")}</dd>
+            </div>
+          </dl>
+          {box.gpus.length === 0 ? (
+            <p class="quiet">{box.gpu_error ?? "no GPU"}</p>
+          ) : (
+            box.gpus.map((gpu) => <GpuLine key={gpu.index} gpu={gpu} />)
+          )}
+          <Loaded box={box} />
+        </>
+      )}
+    </li>
+  );
+}
+
+function GpuLine({ gpu }: { gpu: LiveBox["gpus"][number] }) {
+  const { sizes, temperature: unit } = preferences.value;
+  const { memory_used_mb: used, memory_total_mb: total } = gpu;
+  const full = used === null || total === null || total === 0 ? null : (100 * used) / total;
+  const isHot = (gpu.temperature_c ?? 0) >= 83;
+  return (
+    <div class="gpu">
+      <p class="gpu-name">
+        <span>{gpu.name}</span>
+        <span class={isHot ? "hot" : "quiet"}>{temperature(gpu.temperature_c, unit)}</span>
+        <span class="quiet">{watts(gpu.power_draw_w)}</span>
+      </p>
+      <Meter name="GPU" percent={gpu.utilization_percent} text={ofHundred(gpu.utilization_percent)} />
+      <Meter name="VRAM" percent={full} text={`${mib(used, sizes)} / ${mib(total, sizes)}`} tone={(full ?? 0) > 97 ? "warn" : "accent"} />
+    </div>
+  );
+}
+
+const Loaded = ({ box }: { box: LiveBox }) =>
+  box.loaded.length === 0 ? (
+    <p class="quiet">no model in memory</p>
+  ) : (
+    <ul class="chips" aria-label="Models in memory">
+      {box.loaded.map((model) => (
+        <li key={model.name} class={model.gpu_share !== null && model.gpu_share < 1 ? "chip warn" : "chip"}>
+          {model.name}
+          {model.gpu_share !== null && model.gpu_share < 1 && ` · ${percent(1 - model.gpu_share)} on the CPU`}
+        </li>
+      ))}
+    </ul>
+  );

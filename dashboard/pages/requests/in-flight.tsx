@@ -1,0 +1,48 @@
+/** What is served just now, the oldest first: the one that hangs is at the top. */
+import type { InFlight } from "../../../protocol/api/live.ts";
+import { nowMs } from "../../data/clock.ts";
+import { Moment, Pill, Section, TableScroll } from "../../parts/basics.tsx";
+import { count, duration, UNKNOWN } from "../../shape/format.ts";
+
+export function InFlightTable({ requests }: { requests: readonly InFlight[] }) {
+  return (
+    <Section title="In flight" aside={<span class="aside">{count(requests.length)}</span>}>
+      {requests.length === 0 ? (
+        <p class="quiet line">Nothing is being served right now.</p>
+      ) : (
+        <TableScroll label="Requests in flight">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Since</th>
+                <th scope="col">State</th>
+                <th scope="col">Model</th>
+                <th scope="col">Box</th>
+                <th scope="col">Endpoint</th>
+                <th scope="col">Key</th>
+                <th scope="col" class="number">
+                  Running
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {requests.map((request) => (
+                <tr key={request.request_id}>
+                  <td>
+                    <Moment iso={request.started_at} />
+                  </td>
+                  <td>{request.is_queued ? <Pill tone="warn">waiting</Pill> : <Pill tone="accent">answering</Pill>}</td>
+                  <td class="strong">{request.model ?? UNKNOWN}</td>
+                  <td>{request.box}</td>
+                  <td class="mono">{request.endpoint}</td>
+                  <td>{request.key_id ?? UNKNOWN}</td>
+                  <td class="number">{duration(Math.max(0, nowMs.value - Date.parse(request.started_at)))}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </TableScroll>
+      )}
+    </Section>
+  );
+}

@@ -1,0 +1,89 @@
+/** Finished requests, newest first. A row opens to its detail. */
+import { Fragment } from "preact";
+import { useState } from "preact/hooks";
+import type { LogEntry } from "../../../protocol/api/stats.ts";
+import { Moment, Pill, TableScroll, type Tone } from "../../parts/basics.tsx";
+import { ChevronIcon } from "../../parts/icons.tsx";
+import { count, duration, UNKNOWN } from "../../shape/format.ts";
+import { Detail } from "./detail.tsx";
+import { Waterfall } from "./waterfall.tsx";
+
+export const STATUS_TONES: Record<LogEntry["status"], Tone> = { success: "good", error: "bad", cancelled: "quiet" };
+
+const COLUMNS = 9;
+
+export function LogTable({ logs, isLoading }: { logs: readonly LogEntry[]; isLoading: boolean }) {
+  const [opened, setOpened] = useState<string | null>(null);
+  return (
+    <TableScroll label="Finished requests">
+      <table class={isLoading ? "log loading" : "log"}>
+        <thead>
+          <tr>
+            <th scope="col">
+              <span class="sr-only">Detail</span>
+            </th>
+            <th scope="col">Time</th>
+            <th scope="col">Status</th>
+            <th scope="col">Model</th>
+            <th scope="col">Box</th>
+            <th scope="col" class="number">
+              Latency
+            </th>
+            <th scope="col">Where it went</th>
+            <th scope="col" class="number">
+              Tokens
+            </th>
+            <th scope="col">Prompt</th>
+          </tr>
+        </thead>
+        <tbody>
+          {logs.map((entry) => {
+            const isOpen = opened === entry.id;
+            const toggle = () => setOpened(isOpen ? null : entry.id);
+            return (
+              <Fragment key={entry.id}>
+                <tr class={isOpen ? "row open" : "row"} onClick={toggle}>
+                  <td>
+                    <button
+                      type="button"
+                      class="plain twist"
+                      aria-expanded={isOpen}
+                      aria-label={`Detail of ${entry.id}`}
+                      onClick={(event) => {
+                        event.stopPropagation();
+                        toggle();
+                      }}
+                    >
+                      <ChevronIcon />
+                    </button>
+                  </td>
+                  <td>
+                    <Moment iso={entry.timestamp} />
+                  </td>
+                  <td>
+                    <Pill tone={STATUS_TONES[entry.status]}>{entry.status === "error" ? `error ${entry.http_status}` : entry.status}</Pill>
+                  </td>
+                  <td class="strong">{entry.model ?? <span class="quiet mono">{entry.endpoint}</span>}</td>
+                  <td>{entry.box ?? UNKNOWN}</td>
+                  <td class="number">{duration(entry.latency_ms)}</td>
+                  <td>
+                    <Waterfall entry={entry} />
+                  </td>
+                  <td class="number">{count(entry.tokens_used)}</td>
+                  <td class="text">{entry.error_message ?? entry.prompt ?? <span class="quiet">not kept</span>}</td>
+                </tr>
+                {isOpen && (
+                  <tr class="detail-row">
+                    <td colSpan={COLUMNS}>
+                      <Detail id={entry.id} />
+                    </td>
+                  </tr>
+                )}
+              </Fragment>
+            );
+          })}
+        </tbody>
+      </table>
+    </TableScroll>
+  );
+}

@@ -1,0 +1,103 @@
+/** Preferences of this browser. */
+import type { ComponentChildren } from "preact";
+import { forgetKey, key, locked } from "../../data/key.ts";
+import { CURRENCIES, type Preferences, prefer, preferences, REFRESH_SECONDS } from "../../data/preferences.ts";
+import { Choice, Section } from "../../parts/basics.tsx";
+import { duration } from "../../shape/format.ts";
+
+const Line = ({ name, children }: { name: string; children: ComponentChildren }) => (
+  <div class="setting">
+    <span class="setting-name">{name}</span>
+    <div class="setting-value">{children}</div>
+  </div>
+);
+
+const optionsOf = <T extends string>(values: readonly T[], names: Record<NoInfer<T>, string>): { value: T; name: string }[] =>
+  values.map((value) => ({ value, name: names[value] }));
+
+export function ThisBrowser() {
+  const { refresh, theme, temperature, sizes, price, currency } = preferences.value;
+  return (
+    <Section title="This browser">
+      <div class="card">
+        <Line name="Refresh">
+          <select
+            aria-label="Refresh interval"
+            value={refresh}
+            onChange={(event) => prefer({ refresh: Number(event.currentTarget.value) })}
+          >
+            {REFRESH_SECONDS.map((seconds) => (
+              <option key={seconds} value={seconds}>
+                every {duration(seconds * 1_000)}
+                {seconds === 5 ? " (default)" : ""}
+              </option>
+            ))}
+            <option value={0}>off</option>
+          </select>
+        </Line>
+        <Line name="Theme">
+          <Choice
+            label="Theme"
+            options={optionsOf(["system", "light", "dark"] as const, { system: "system", light: "light", dark: "dark" })}
+            chosen={theme}
+            choose={(chosen: Preferences["theme"]) => prefer({ theme: chosen })}
+          />
+        </Line>
+        <Line name="Temperature">
+          <Choice
+            label="Unit of temperatures"
+            options={optionsOf(["celsius", "fahrenheit"] as const, { celsius: "°C", fahrenheit: "°F" })}
+            chosen={temperature}
+            choose={(chosen: Preferences["temperature"]) => prefer({ temperature: chosen })}
+          />
+        </Line>
+        <Line name="Sizes">
+          <Choice
+            label="Unit of sizes"
+            options={optionsOf(["binary", "decimal"] as const, { binary: "GiB", decimal: "GB" })}
+            chosen={sizes}
+            choose={(chosen: Preferences["sizes"]) => prefer({ sizes: chosen })}
+          />
+        </Line>
+        <Line name="Price per kWh">
+          <input
+            class="price"
+            type="number"
+            min="0"
+            step="0.01"
+            inputMode="decimal"
+            placeholder="none"
+            aria-label="Price per kWh"
+            defaultValue={price ?? ""}
+            onInput={(event) => prefer({ price: priceOf(event.currentTarget.value) })}
+          />
+          <select aria-label="Currency" value={currency} onChange={(event) => prefer({ currency: event.currentTarget.value })}>
+            {CURRENCIES.map((each) => (
+              <option key={each} value={each}>
+                {each}
+              </option>
+            ))}
+          </select>
+        </Line>
+        {key.value !== null && (
+          <Line name="Key">
+            <button
+              type="button"
+              onClick={() => {
+                forgetKey();
+                locked.value = "";
+              }}
+            >
+              Forget the key of this tab
+            </button>
+          </Line>
+        )}
+      </div>
+    </Section>
+  );
+}
+
+function priceOf(typed: string): number | null {
+  const price = Number(typed);
+  return typed === "" || !Number.isFinite(price) || price < 0 ? null : price;
+}

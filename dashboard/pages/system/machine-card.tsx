@@ -1,0 +1,112 @@
+/** The machine under a box, now. */
+import { useState } from "preact/hooks";
+import type { LiveBox } from "../../../protocol/api/live.ts";
+import { ask } from "../../data/api.ts";
+import { refreshNow } from "../../data/live.ts";
+import { preferences } from "../../data/preferences.ts";
+import { Ago, Meter, Pill, Simulated } from "../../parts/basics.tsx";
+import { TypedConfirm } from "../../parts/dialog.tsx";
+import { bytes, count, duration, ofHundred, short, UNKNOWN } from "../../shape/format.ts";
+import { STATE_TONES } from "../overview/fleet.tsx";
+
+const share = (part: number | null, whole: number | null): number | null => (part === null || !whole ? null : (100 * part) / whole);
+
+export function MachineCard({ box }: { box: LiveBox }) {
+  const { sizes } = preferences.value;
+  const { system } = box;
+  return (
+    <li class={`card box ${box.state}`}>
+      <div class="box-head">
+        <h3>{box.name}</h3>
+        {box.simulated && <Simulated />}
+        <Pill tone={STATE_TONES[box.state]}>{box.state}</Pill>
+      </div>
+      {system === null ? (
+        box.state === "down" ? (
+          <Gone box={box} />
+        ) : (
+          <p class="quiet">no sample of the machine yet</p>
+        )
+      ) : (
+        <>
+          <Meter
+            name="CPU"
+            percent={system.cpu_percent}
+            text={`${ofHundred(system.cpu_percent)} of ${count(system.cpu_count_logical)} threads`}
+          />
+          <Meter
+            name="Memory"
+            percent={share(system.memory_used_bytes, system.memory_total_bytes)}
+            text={`${bytes(system.memory_used_bytes, sizes)} / ${bytes(system.memory_total_bytes, sizes)}`}
+          />
+          <Meter
+            name="Disk"
+            percent={share(system.disk_used_bytes, system.disk_total_bytes)}
+            text={`${bytes(system.disk_used_bytes, sizes)} / ${bytes(system.disk_total_bytes, sizes)}`}
+            tone={(share(system.disk_used_bytes, system.disk_total_bytes) ?? 0) >= 90 ? "warn" : "accent"}
+          />
+        </>
+      )}
+      <dl class="facts">
+        <div>
+          <dt>load, 1 min</dt>
+          <dd>{system?.load_1m == null ? UNKNOWN : short(system.load_1m)}</dd>
+        </div>
+        <div>
+          <dt>Ollama</dt>
+          <dd>{box.ollama_version ?? UNKNOWN}</dd>
+        </div>
+        <div>
+          <dt>agent</dt>
+          <dd>{box.agent_version}</dd>
+        </div>
+        <div>
+          <dt>connected</dt>
+          <dd>
+            <Ago iso={box.connected_at} />
+          </dd>
+        </div>
+        <div>
+          <dt>to be counted</dt>
+          <dd>{count(box.spooled)}</dd>
+        </div>
+        <div>
+          <dt>clock</dt>
+          <dd>
+            {Math.abs(box.clock_skew_ms) < 1_000
+              ? "right"
+              : `${duration(Math.abs(box.clock_skew_ms))} ${box.clock_skew_ms > 0 ? "ahead" : "behind"}`}
+          </dd>
+        </div>
+      </dl>
+    </li>
+  );
+}
+
+/** A box that is down may be one that never comes back. */
+function Gone({ box }: { box: LiveBox }) {
+  const [isAsked, setIsAsked] = useState(false);
+  return (
+    <div class="gone">
+      <p class="quiet">
+        last heard <Ago iso={box.last_seen} />
+      </p>
+      <button type="button" class="small danger" onClick={() => setIsAsked(true)}>
+        Forget<span class="sr-only"> {box.name}</span> …
+      </button>
+      {isAsked && (
+        <TypedConfirm
+          title={`Forget ${box.name}`}
+          text={`${box.name} is shown no more. What it did stays counted, and when it connects again it is known again.`}
+          typed={box.name}
+          act={`Forget ${box.name}`}
+          onConfirm={async () => {
+            await ask("DELETE", "/api/boxes/{name}", { params: { name: box.name } });
+            refreshNow();
+          }}
+          onClose={() => setIsAsked(false)}
+        />
+      )}
+    </div>
+  );
+}

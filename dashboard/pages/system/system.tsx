@@ -1,0 +1,57 @@
+/** The machines: each GPU, each box's CPU, memory and disk, and how they were over a day. */
+import { live } from "../../data/live.ts";
+import { place, stay } from "../../data/place.ts";
+import { Empty, Section, Skeleton } from "../../parts/basics.tsx";
+import { GpuCard } from "./gpu-card.tsx";
+import { MachineHistory } from "./history.tsx";
+import { MachineCard } from "./machine-card.tsx";
+import { PowerNow } from "./power.tsx";
+
+export function SystemPage() {
+  const latest = live.value;
+  if (latest === null) return <Skeleton lines={4} tall />;
+  const { boxes } = latest.value;
+  if (boxes.length === 0) return <Empty title="No box has connected yet" />;
+  const sought = place.value.query.box ?? "";
+  const shown = boxes.filter(({ name }) => sought === "" || name === sought);
+  const gpus = shown.flatMap((box) => box.gpus);
+  const without = shown.filter((box) => box.gpus.length === 0);
+  const pick = (
+    <label class="pick">
+      <span class="sr-only">Box</span>
+      <select value={sought} onChange={(event) => stay("system", { box: event.currentTarget.value })}>
+        <option value="">all boxes</option>
+        {boxes.map(({ name }) => (
+          <option key={name} value={name}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+  return (
+    <>
+      <Section title="GPUs" aside={pick}>
+        <PowerNow gpus={gpus} />
+        <ul class="cards">
+          {gpus.map((gpu) => (
+            <GpuCard key={`${gpu.box} ${gpu.index}`} gpu={gpu} />
+          ))}
+        </ul>
+        {without.map(({ name, gpu_error }) => (
+          <p key={name} class="quiet line">
+            <strong>{name}</strong>: {gpu_error ?? "no GPU"}
+          </p>
+        ))}
+      </Section>
+      <MachineHistory box={sought} />
+      <Section title="Machines">
+        <ul class="cards">
+          {shown.map((box) => (
+            <MachineCard key={box.name} box={box} />
+          ))}
+        </ul>
+      </Section>
+    </>
+  );
+}

@@ -1,0 +1,127 @@
+/**
+ * Figures as people read them: with units, in the viewer's locale and time zone. Pure.
+ *
+ * Unknown (`null`) is a dash, never 0.
+ */
+
+export const UNKNOWN = "–";
+
+const NARROW = "\u202f";
+
+const formats = new Map<number, Intl.NumberFormat>();
+
+function fixed(value: number, digits: number): string {
+  const format = formats.get(digits) ?? new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  formats.set(digits, format);
+  return format.format(value);
+}
+
+/** Three digits say enough: 0.42, 4.2, 42, 420. */
+export const short = (value: number): string =>
+  fixed(value, value === 0 || Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2).replace(/\.0+$/, "");
+
+export const count = (value: number | null): string => (value === null ? UNKNOWN : fixed(value, 0));
+
+const MULTIPLES: [from: number, by: number, name: string][] = [
+  [1e12, 1e12, "T"],
+  [1e9, 1e9, "G"],
+  [1e6, 1e6, "M"],
+  [1e4, 1e3, "k"],
+];
+
+/** A count in little room: 9,999, then 10 k, 1.25 M. */
+export function compact(value: number | null): string {
+  if (value === null) return UNKNOWN;
+  const multiple = MULTIPLES.find(([from]) => Math.abs(value) >= from);
+  if (multiple === undefined) return Number.isInteger(value) ? fixed(value, 0) : short(value);
+  return `${short(value / multiple[1])}${NARROW}${multiple[2]}`;
+}
+
+export const percent = (rate: number | null): string => (rate === null ? UNKNOWN : `${short(100 * rate)}${NARROW}%`);
+export const ofHundred = (value: number | null): string => (value === null ? UNKNOWN : `${fixed(value, 0)}${NARROW}%`);
+
+/** A length of time, two units at most. */
+export function duration(ms: number | null): string {
+  if (ms === null) return UNKNOWN;
+  if (ms < 1_000) return `${ms < 10 ? short(ms) : fixed(ms, 0)}${NARROW}ms`;
+  if (ms < 59_950) return `${short(ms / 1_000)}${NARROW}s`;
+  const seconds = Math.round(ms / 1_000);
+  const units: [string, number][] = [
+    ["d", Math.floor(seconds / 86_400)],
+    ["h", Math.floor(seconds / 3_600) % 24],
+    ["min", Math.floor(seconds / 60) % 60],
+    ["s", seconds % 60],
+  ];
+  const first = units.findIndex(([, amount]) => amount > 0);
+  return units
+    .slice(first, first + 2)
+    .filter(([, amount]) => amount > 0)
+    .map(([unit, amount]) => `${amount}${NARROW}${unit}`)
+    .join(" ");
+}
+
+/** How long ago, for the age of data. */
+export const age = (ms: number): string => (ms < 1_500 ? "now" : `${duration(Math.floor(ms / 1_000) * 1_000)} ago`);
+
+export type Sizes = "binary" | "decimal";
+
+const BYTE_UNITS: Record<Sizes, [base: number, names: string[]]> = {
+  binary: [1_024, ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]],
+  decimal: [1_000, ["B", "kB", "MB", "GB", "TB", "PB"]],
+};
+
+export function bytes(value: number | null, sizes: Sizes): string {
+  if (value === null) return UNKNOWN;
+  const [base, names] = BYTE_UNITS[sizes];
+  let amount = value;
+  let unit = 0;
+  while (amount >= base && unit < names.length - 1) {
+    amount /= base;
+    unit++;
+  }
+  return `${unit === 0 ? fixed(amount, 0) : short(amount)}${NARROW}${names[unit]}`;
+}
+
+const MIB = 1_024 ** 2;
+const GIB = 1_024 ** 3;
+/** What `/api/gpu` gives as MB, and `/api/system` as GB, are powers of two, as nvidia-smi and `free` say them. */
+export const mib = (value: number | null, sizes: Sizes): string => bytes(value === null ? null : value * MIB, sizes);
+export const gib = (value: number | null, sizes: Sizes): string => bytes(value === null ? null : value * GIB, sizes);
+
+export const temperature = (celsius: number | null, unit: "celsius" | "fahrenheit"): string => {
+  if (celsius === null) return UNKNOWN;
+  return unit === "celsius" ? `${fixed(celsius, 0)}${NARROW}°C` : `${fixed((celsius * 9) / 5 + 32, 0)}${NARROW}°F`;
+};
+
+export const watts = (value: number | null): string => (value === null ? UNKNOWN : `${fixed(value, 0)}${NARROW}W`);
+
+/** Energy of a request is joules, of a day kilowatt hours. */
+export function energy(joules: number | null): string {
+  if (joules === null) return UNKNOWN;
+  const wattHours = joules / 3_600;
+  if (joules < 3_600) return `${short(joules)}${NARROW}J`;
+  return wattHours < 1_000 ? `${short(wattHours)}${NARROW}Wh` : `${short(wattHours / 1_000)}${NARROW}kWh`;
+}
+
+export const perSecond = (value: number | null): string => (value === null ? UNKNOWN : `${short(value)}${NARROW}/s`);
+export const tokenRate = (value: number | null): string => (value === null ? UNKNOWN : `${short(value)}${NARROW}tok/s`);
+
+export function money(amount: number, currency: string): string {
+  const digits = amount !== 0 && amount < 0.1 ? 4 : 2;
+  return new Intl.NumberFormat("en", { style: "currency", currency, minimumFractionDigits: digits, maximumFractionDigits: digits }).format(
+    amount,
+  );
+}
+
+/** A moment, in the viewer's zone: the time alone today, with the date on other days. */
+export function moment(iso: string, nowMs: number, zone?: string): string {
+  const at = new Date(iso);
+  const dayOf = (date: Date) => date.toLocaleDateString("en-CA", { timeZone: zone });
+  const time = at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: zone });
+  if (dayOf(at) === dayOf(new Date(nowMs))) return time;
+  return `${at.toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: zone })}, ${time}`;
+}
+
+/** The same, in full, for titles. */
+export const momentInFull = (iso: string, zone?: string): string =>
+  new Date(iso).toLocaleString("en-GB", { dateStyle: "full", timeStyle: "long", timeZone: zone });

@@ -1,0 +1,73 @@
+/** History as the columns that charts draw, and how a range is asked for. Pure. */
+import type { HistoryPoint } from "../../protocol/api/stats.ts";
+import type { Range } from "../data/preferences.ts";
+
+/** The finest that makes a readable number of points: 30 to 360. */
+export const GRANULARITY: Record<Range, { name: string; seconds: number }> = {
+  "5m": { name: "10s", seconds: 10 },
+  "15m": { name: "10s", seconds: 10 },
+  "1h": { name: "1m", seconds: 60 },
+  "6h": { name: "1m", seconds: 60 },
+  "24h": { name: "5m", seconds: 300 },
+  "7d": { name: "1h", seconds: 3_600 },
+  "30d": { name: "1h", seconds: 3_600 },
+  "90d": { name: "1d", seconds: 86_400 },
+};
+
+export const RANGE_NAMES: Record<Range, string> = {
+  "5m": "5 minutes",
+  "15m": "15 minutes",
+  "1h": "hour",
+  "6h": "6 hours",
+  "24h": "24 hours",
+  "7d": "7 days",
+  "30d": "30 days",
+  "90d": "90 days",
+};
+
+/** A new bucket changes nothing for a while: how often it pays to ask again, ms. */
+export const everyMsOf = (range: Range): number => Math.min(60_000, (GRANULARITY[range].seconds * 1_000) / 12);
+
+export type Column = (number | null)[];
+
+export type HistoryColumns = {
+  /** Unix seconds, starts of buckets. */
+  at: number[];
+  requests: Column;
+  tokens: Column;
+  p50: Column;
+  p95: Column;
+  p99: Column;
+  errorPercent: Column;
+};
+
+export function columnsOf(points: readonly HistoryPoint[]): HistoryColumns {
+  return {
+    at: points.map(({ timestamp }) => Date.parse(timestamp) / 1_000),
+    requests: points.map((point) => point.requests_per_minute),
+    tokens: points.map((point) => point.tokens_per_second),
+    p50: points.map((point) => point.latency_p50_ms),
+    p95: points.map((point) => point.latency_p95_ms),
+    p99: points.map((point) => point.latency_p99_ms),
+    // Nobody called: there is no rate, and not one of 0.
+    errorPercent: points.map(({ error_rate }) => (error_rate === null ? null : 100 * error_rate)),
+  };
+}
+
+export const isEmpty = (columns: readonly Column[]): boolean =>
+  columns.every((column) => column.every((value) => value === null || value === 0));
+
+/** The last value that is known, and where. */
+export function lastKnown(column: Column): number | null {
+  return column.findLast((value) => value !== null) ?? null;
+}
+
+/** What a chart says to who cannot see it. */
+export function summaryOf(title: string, series: readonly { name: string; values: Column }[], format: (value: number) => string): string {
+  const said = series.map(({ name, values }) => {
+    const known = values.filter((value) => value !== null);
+    if (known.length === 0) return `${name} no data`;
+    return `${name} last ${format(known.at(-1) ?? 0)}, lowest ${format(Math.min(...known))}, highest ${format(Math.max(...known))}`;
+  });
+  return `${title}: ${said.join("; ")}`;
+}

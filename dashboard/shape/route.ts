@@ -1,0 +1,20 @@
+/** The address after the `#`: which page, and what it shows. Pure. */
+
+export const PAGES = ["overview", "requests", "models", "system", "chat", "settings"] as const;
+export type Page = (typeof PAGES)[number];
+
+export type Route = { page: Page; query: Record<string, string> };
+
+/** `#/requests?status=error`. What is no page is the overview. */
+export function routeOf(hash: string): Route {
+  const [path = "", search = ""] = hash.replace(/^#\/?/, "").split("?", 2);
+  const page = PAGES.find((each) => each === path) ?? "overview";
+  return { page, query: Object.fromEntries(new URLSearchParams(search)) };
+}
+
+export function hashOf(page: Page, query: Record<string, string | undefined> = {}): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined && value !== "") search.set(name, value);
+  const path = page === "overview" ? "" : page;
+  return search.size === 0 ? `#/${path}` : `#/${path}?${search}`;
+}

@@ -1,0 +1,17 @@
+/** As the system has it, or dark, or light. */
+import { type Preferences, prefer, preferences } from "../data/preferences.ts";
+import { MoonIcon, SunIcon, SystemThemeIcon } from "../parts/icons.tsx";
+
+const NEXT = { system: "dark", dark: "light", light: "system" } as const satisfies Record<Preferences["theme"], Preferences["theme"]>;
+const ICONS = { system: SystemThemeIcon, dark: MoonIcon, light: SunIcon };
+
+export function ThemeSwitch() {
+  const { theme } = preferences.value;
+  const Icon = ICONS[theme];
+  const name = `Theme: ${theme}. Change to ${NEXT[theme]}`;
+  return (
+    <button type="button" class="plain" aria-label={name} title={name} onClick={() => prefer({ theme: NEXT[theme] })}>
+      <Icon />
+    </button>
+  );
+}

@@ -1,0 +1,155 @@
+/**
+ * What the page costs: bytes, first paint, an update with 10,000 points, and memory after eight hours.
+ *
+ *     npm run bench:dashboard
+ *
+ * The page is the built one on a running edge. Only the answers of `/api` are made here, for the
+ * update and the eight hours: nobody waits that long for a number.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import type { Browser, CDPSession, Page } from "playwright-core";
+import { Live } from "../../protocol/api/live.ts";
+import { launchBrowser, viewerOf } from "../support/chromium.ts";
+import { TestStack } from "../support/stack.ts";
+
+const FIRST_LOAD_KB_MAX = 60;
+const POINTS = 10_000;
+const UPDATES = 20;
+/** Eight hours of an event every five seconds. */
+const EVENTS = (8 * 3_600) / 5;
+/** A slow telephone: a quarter of this machine's speed, 1.6 Mbit/s, 150 ms. */
+const SLOW_CPU = 4;
+const SLOW_NETWORK = { offline: false, latency: 150, downloadThroughput: 1.6e6 / 8, uploadThroughput: 750e3 / 8 };
+
+await using stack = await TestStack.start();
+const browser = await launchBrowser();
+try {
+  const bytes = bytesOf("dist/assets/assets");
+  console.log(
+    `first load        ${bytes.first.toFixed(1)} KB JavaScript, ${bytes.style.toFixed(1)} KB CSS, gzipped (at most ${FIRST_LOAD_KB_MAX} KB JavaScript)`,
+  );
+  console.log(`loaded when used  ${bytes.later.map(([name, kb]) => `${name} ${kb.toFixed(1)}`).join(", ")} KB`);
+  console.log(
+    `first paint       ${await firstPaintMs(browser, false)} ms here, ${await firstPaintMs(browser, true)} ms on a slow telephone`,
+  );
+  console.log(`update            ${await updateMs(browser)} ms for four charts of ${POINTS.toLocaleString("en")} points`);
+  const { before, after } = await memoryMb(browser);
+  console.log(
+    `memory            ${before.toFixed(1)} MB at first, ${after.toFixed(1)} MB after ${EVENTS.toLocaleString("en")} events: eight hours of one every 5 s`,
+  );
+  if (bytes.first > FIRST_LOAD_KB_MAX) throw new Error(`the first load is over ${FIRST_LOAD_KB_MAX} KB`);
+} finally {
+  await browser.close();
+}
+
+function bytesOf(folder: string): { first: number; style: number; later: [string, number][] } {
+  const kb = (name: string) => gzipSync(readFileSync(join(folder, name))).length / 1_000;
+  const names = readdirSync(folder);
+  const later = names
+    .filter((name) => name.endsWith(".js") && name !== "page.js")
+    .map((name): [string, number] => [name.replace(".js", ""), kb(name)]);
+  return { first: kb("page.js"), style: kb("page.css"), later };
+}
+
+async function firstPaintMs(browser: Browser, isSlow: boolean): Promise<number> {
+  const { page, session } = await opened(browser);
+  if (isSlow) {
+    await session.send("Network.enable");
+    await session.send("Network.emulateNetworkConditions", SLOW_NETWORK);
+    await session.send("Emulation.setCPUThrottlingRate", { rate: SLOW_CPU });
+  }
+  await page.goto(stack.url);
+  await page.getByText("No box has connected yet").waitFor();
+  const ms = await page.evaluate<number>("performance.getEntriesByName('first-contentful-paint')[0].startTime");
+  await page.context().close();
+  return Math.round(ms);
+}
+
+/** The median time that the page's thread is busy with an answer of so many points. */
+async function updateMs(browser: Browser): Promise<number> {
+  const { page, session } = await opened(browser);
+  let shift = 0;
+  await page.route("**/api/stats/history?*", (route) => route.fulfill({ json: historyOf(shift++) }));
+  await page.goto(stack.url);
+  await page.getByRole("img", { name: /^Latency: / }).waitFor();
+  await session.send("Performance.enable");
+  const busyMs = async () => {
+    const { metrics } = await session.send("Performance.getMetrics");
+    return 1_000 * (metrics.find(({ name }) => name === "TaskDuration")?.value ?? 0);
+  };
+  const times: number[] = [];
+  for (let n = 0; n < UPDATES; n++) {
+    const before = await busyMs();
+    const range = n % 2 === 0 ? "6h" : "1h";
+    const answered = page.waitForResponse("**/api/stats/history?*");
+    await page.getByRole("button", { name: range, exact: true }).click();
+    await (await answered).finished();
+    await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+    times.push((await busyMs()) - before);
+  }
+  await page.context().close();
+  return Math.round(times.sort((a, b) => a - b)[UPDATES / 2] ?? 0);
+}
+
+/** The page takes the events of eight hours as fast as it can, and is asked how much it holds. */
+async function memoryMb(browser: Browser): Promise<{ before: number; after: number }> {
+  const { page, session } = await opened(browser);
+  const live = Live.parse(await stack.json("/api/live"));
+  await page.goto(stack.url);
+  await page.getByText("No box has connected yet").waitFor();
+  const usedMb = async () => {
+    await session.send("HeapProfiler.collectGarbage");
+    const { usedSize } = await session.send("Runtime.getHeapUsage");
+    return usedSize / 1e6;
+  };
+  const before = await usedMb();
+  const eventOf = (n: number) => `data: ${JSON.stringify({ ...live, stats: { ...live.stats, total_requests: n } })}\n\n`;
+  const body = Array.from({ length: EVENTS }, (_, n) => eventOf(n + 1)).join("");
+  await page.route("**/api/stats/history?*", (route) => route.fulfill({ json: historyOf(0, 60) }));
+  let isFirst = true;
+  await page.route("**/api/live?*", (route) => {
+    if (!isFirst) return route.continue();
+    isFirst = false;
+    return route.fulfill({ contentType: "text/event-stream", body });
+  });
+  const answered = page.waitForResponse("**/api/live?*");
+  await page.getByRole("button", { name: "Refresh now" }).click();
+  await (await answered).finished();
+  // The next stream is asked for when the last event of this one was taken.
+  await page.waitForResponse("**/api/live?*");
+  const after = await usedMb();
+  await page.context().close();
+  return { before, after };
+}
+
+async function opened(browser: Browser): Promise<{ page: Page; session: CDPSession }> {
+  const context = await viewerOf(browser, { viewport: { width: 1_280, height: 900 } });
+  const page = await context.newPage();
+  return { page, session: await context.newCDPSession(page) };
+}
+
+function historyOf(shift: number, points = POINTS): object {
+  const startMs = Date.parse("2026-11-24T00:00:00.000Z");
+  const metrics = Array.from({ length: points }, (_, n) => {
+    const wave = 100 + 50 * Math.sin((n + shift * 17) / 40) + (n % 13);
+    return {
+      timestamp: new Date(startMs + n * 60_000).toISOString(),
+      requests_per_minute: wave,
+      tokens_per_second: wave * 3,
+      avg_latency_ms: wave * 9,
+      error_rate: (n % 50) / 1_000,
+      requests: 100,
+      errors: 1,
+      cancelled: 0,
+      tokens: 1_000,
+      latency_p50_ms: wave * 8,
+      latency_p95_ms: wave * 20,
+      latency_p99_ms: wave * 30,
+      ttft_p50_ms: wave,
+      ttft_p95_ms: wave * 2,
+    };
+  });
+  return { time_range: "7d", granularity: "1m", metrics };
+}

@@ -1,0 +1,82 @@
+/** The chat: streamed, marked up and harmless, and stopped where it matters. */
+import { expect, test } from "vitest";
+import { Logs } from "../../protocol/api/stats.ts";
+import { eventually } from "../support/stack.ts";
+import { edgeUrl, useBrowser, Viewer } from "./viewer.ts";
+
+useBrowser();
+
+test("an answer streams, says who gave it and how fast, and is kept", async () => {
+  await using viewer = await Viewer.open("#/chat?model=llama3.2:latest&box=atlas");
+  const { page } = viewer;
+  await page.getByRole("textbox", { name: "Message" }).fill("What is a <b>box</b>?");
+  await page.keyboard.press("Enter");
+  await page.getByText(/tok\/s$/).waitFor();
+  await page.getByRole("button", { name: "Copy the answer" }).waitFor();
+  expect(await page.locator(".message.user").textContent()).toBe("What is a <b>box</b>?");
+  expect(await page.locator(".message-foot").innerText()).toMatch(/llama3\.2:latest.*on atlas.*tokens/s);
+  expect(await viewer.broken()).toEqual([]);
+  await page.reload();
+  await page.locator(".message.assistant").waitFor();
+  await page.getByRole("button", { name: "New chat" }).click();
+  await page.getByText("Ask something").waitFor();
+  expect(viewer.errors).toEqual([]);
+});
+
+test("stop reaches the box: the request is cancelled there", async () => {
+  await using viewer = await Viewer.open("#/chat?model=qwen3:8b");
+  const { page } = viewer;
+  const words = `count the grains of sand ${Date.now()}`;
+  // The simulated model writes as much as it is asked for, and a chat does not ask.
+  await page.route("**/api/chat", (route) => {
+    const body = { ...(route.request().postDataJSON() as object), max_tokens: 100_000 };
+    return route.continue({ postData: JSON.stringify(body) });
+  });
+  await page.getByRole("textbox", { name: "Message" }).fill(words);
+  await page.keyboard.press("Enter");
+  await page.locator(".message.assistant .thinking, .message.assistant .markdown p").first().waitFor();
+  await page.getByRole("button", { name: "Stop" }).click();
+  await page.locator(".pill", { hasText: "stopped" }).waitFor();
+  const entry = await eventually(async () => {
+    const { logs } = Logs.parse(await (await fetch(`${edgeUrl()}/api/stats/logs?q=${encodeURIComponent(words)}`)).json());
+    return logs[0];
+  });
+  expect(entry.status).toBe("cancelled");
+});
+
+test("whatever a model writes, nothing of it runs or loads", async () => {
+  await using viewer = await Viewer.open("#/chat");
+  const { page } = viewer;
+  const evil = [
+    "**bold** <img src=x onerror=alert(1)> <script>alert(2)</script>",
+    "<a href='javascript:alert(3)'>a</a> [b](javascript:alert(4)) [c](https://example.com)",
+    "<style>body{display:none}</style> <p style='position:fixed'>d</p> <iframe src='//evil.example'></iframe> ![e](https://evil.example/x.png)",
+  ].join("\n\n");
+  // No model of ours writes such things: the answer is put in here.
+  await page.route("**/api/chat", (route) =>
+    route.fulfill({
+      contentType: "text/event-stream",
+      body: `data: ${JSON.stringify({ token: evil })}\n\ndata: {"done":true,"completion_tokens":9,"done_reason":"stop"}\n\n`,
+    }),
+  );
+  await page.getByRole("textbox", { name: "Message" }).fill("be evil");
+  await page.keyboard.press("Enter");
+  await page.locator(".markdown strong", { hasText: "bold" }).waitFor();
+  expect(
+    await page
+      .locator(".markdown img, .markdown script, .markdown style, .markdown iframe, .markdown [style], .markdown [onerror]")
+      .count(),
+  ).toBe(0);
+  expect(await page.locator(".markdown").innerText()).toContain("<script>alert(2)</script>");
+  expect(await page.locator('.markdown a[href^="javascript"]').count()).toBe(0);
+  expect(await page.locator(".markdown a", { hasText: "c" }).getAttribute("rel")).toContain("noopener");
+  expect(viewer.errors).toEqual([]);
+});
+
+test("an error is said where the answer would be", async () => {
+  await using viewer = await Viewer.open("#/chat?model=no-such-model");
+  const { page } = viewer;
+  await page.getByRole("textbox", { name: "Message" }).fill("hello");
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.getByRole("alert").filter({ hasText: "no-such-model" }).waitFor();
+});

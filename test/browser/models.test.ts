@@ -1,0 +1,75 @@
+/** Models, managed from the page: pulled, preferred, loaded, unloaded, deleted. */
+import { expect, test } from "vitest";
+import { edgeUrl, useBrowser, Viewer } from "./viewer.ts";
+
+useBrowser();
+
+const installed = async () => {
+  const { models } = (await (await fetch(`${edgeUrl()}/api/ollama/models`)).json()) as {
+    models: { name: string; boxes: string[]; loaded_on: string[] }[];
+  };
+  return models;
+};
+
+test("a model is pulled onto a box with progress, preferred, and deleted after its name was typed", async () => {
+  await using viewer = await Viewer.open("#/models");
+  const { page } = viewer;
+  await page.getByRole("searchbox").fill("phi3");
+  await page.getByRole("combobox", { name: "Onto which box" }).selectOption("borealis");
+  await page.getByRole("button", { name: "Pull phi3", exact: true }).click();
+  await page.getByText("success", { exact: true }).waitFor();
+  expect((await installed()).find(({ name }) => name.startsWith("phi3"))?.boxes).toEqual(["borealis"]);
+
+  const row = page.getByRole("row", { name: /phi3:latest/ });
+  await row.getByRole("button", { name: "Favourite: phi3:latest" }).click();
+  await page.locator('button[aria-label="Favourite: phi3:latest"][aria-pressed="true"]').waitFor();
+  await row.getByRole("button", { name: /Make default/ }).click();
+  await row.getByText("default", { exact: true }).waitFor();
+
+  await row.getByRole("button", { name: /Delete/ }).click();
+  const dialog = page.getByRole("dialog", { name: "Delete phi3:latest" });
+  const confirm = dialog.getByRole("button", { name: "Delete phi3:latest" });
+  expect(await confirm.isDisabled()).toBe(true);
+  expect(await viewer.broken()).toEqual([]);
+  await dialog.getByRole("textbox").fill("phi3:latest");
+  await confirm.click();
+  await row.waitFor({ state: "detached" });
+  expect((await installed()).some(({ name }) => name.startsWith("phi3"))).toBe(false);
+  expect(viewer.errors).toEqual([]);
+});
+
+test("a model is loaded and unloaded on the box that is named", async () => {
+  await using viewer = await Viewer.open("#/models");
+  const { page } = viewer;
+  await page
+    .getByRole("button", { name: "Load mistral:latest on borealis" })
+    .or(page.getByRole("button", { name: "Unload mistral:latest on borealis" }))
+    .waitFor();
+  const unload = page.getByRole("button", { name: "Unload mistral:latest on borealis" });
+  if (!(await unload.isVisible())) await page.getByRole("button", { name: "Load mistral:latest on borealis" }).click();
+  await unload.waitFor();
+  await unload.click();
+  await page.getByRole("button", { name: "Load mistral:latest on borealis" }).waitFor();
+});
+
+test("a deletion that is not confirmed deletes nothing", async () => {
+  await using viewer = await Viewer.open("#/models");
+  const { page } = viewer;
+  const before = (await installed()).length;
+  await page
+    .getByRole("row", { name: /llama3.2:latest/ })
+    .getByRole("button", { name: /Delete/ })
+    .click();
+  await page.getByRole("dialog").getByRole("textbox").fill("something else");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  expect((await installed()).length).toBe(before);
+});
+
+test("a library that has nothing like that says so, and offers the name itself", async () => {
+  await using viewer = await Viewer.open("#/models");
+  await viewer.page.getByRole("searchbox").fill("hf.co/nobody/nothing:Q4");
+  await viewer.page.getByText("The catalogue has nothing like that").waitFor();
+  expect(await viewer.page.getByRole("button", { name: "Pull hf.co/nobody/nothing:Q4" }).isEnabled()).toBe(true);
+});

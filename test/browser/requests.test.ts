@@ -1,0 +1,110 @@
+/** The list of requests: live, filtered, paged, opened, exported; and nothing in it runs. */
+import { readFileSync } from "node:fs";
+import { beforeAll, expect, test } from "vitest";
+import { eventually } from "../support/stack.ts";
+import { callModel, edgeUrl, useBrowser, Viewer } from "./viewer.ts";
+
+useBrowser();
+
+const CANARY = "<img src=x onerror=alert(1)>";
+const SCRIPT = "<script>alert(2)</script> tell me of lighthouses";
+
+beforeAll(async () => {
+  await callModel({ model: "llama3.2", messages: [{ role: "user", content: SCRIPT }], options: { num_predict: 20 } });
+  await callModel({ model: CANARY });
+  for (let n = 0; n < 60; n++) await callModel({ model: "mistral", options: { num_predict: 1 } });
+  await eventually(async () => {
+    const { logs } = (await (await fetch(`${edgeUrl()}/api/stats/logs?q=lighthouses`)).json()) as { logs: unknown[] };
+    return logs.length > 0;
+  });
+}, 60_000);
+
+test("a name and a prompt that are markup show as text", async () => {
+  await using viewer = await Viewer.open(`#/requests?q=lighthouses`);
+  const { page } = viewer;
+  await page
+    .getByRole("button", { name: /^Detail of/ })
+    .first()
+    .click();
+  const prompt = page.locator(".text-block pre").first();
+  await prompt.waitFor();
+  expect(await prompt.textContent()).toContain(SCRIPT);
+  await page.goto(`${edgeUrl()}/#/requests?model=${encodeURIComponent(CANARY)}`);
+  await page.locator("td.strong", { hasText: CANARY }).first().waitFor();
+  expect(await page.locator("main img, main script").count()).toBe(0);
+  expect(viewer.errors).toEqual([]);
+});
+
+test("the detail says where the time went, and has texts to copy", async () => {
+  await using viewer = await Viewer.open("#/requests?q=lighthouses", { permissions: ["clipboard-read", "clipboard-write"] });
+  const { page } = viewer;
+  await page
+    .getByRole("button", { name: /^Detail of/ })
+    .first()
+    .click();
+  await page.getByRole("rowheader", { name: "Writing the answer" }).waitFor();
+  await page.getByRole("button", { name: "Copy the prompt" }).click();
+  await page.getByText("Copied").waitFor();
+  expect(await page.evaluate("navigator.clipboard.readText()")).toContain(SCRIPT);
+  expect(await viewer.broken()).toEqual([]);
+});
+
+test("filters narrow the list, stand in the address, and can be cleared", async () => {
+  await using viewer = await Viewer.open("#/requests");
+  const { page } = viewer;
+  const statuses = page.locator("tr.row .pill");
+  await statuses.first().waitFor();
+  await page.getByRole("button", { name: "error", exact: true }).click();
+  await expect.poll(async () => (await statuses.allTextContents()).every((text) => text.startsWith("error"))).toBe(true);
+  expect(page.url()).toContain("status=error");
+  await page.getByRole("searchbox").fill("no such text anywhere");
+  await page.getByText("Nothing matches these filters").waitFor();
+  await page.getByRole("button", { name: "Clear the filters" }).click();
+  await statuses.first().waitFor();
+  expect(page.url()).not.toContain("?");
+});
+
+test("older requests are on further pages", async () => {
+  await using viewer = await Viewer.open("#/requests?model=mistral");
+  const { page } = viewer;
+  await page.getByText("1 to 50").waitFor();
+  const first = await page.locator("tr.row button").first().getAttribute("aria-label");
+  await page.getByRole("button", { name: "Older" }).click();
+  await page.getByText(/^51 to/).waitFor();
+  await page.getByRole("button", { name: "Newer" }).click();
+  await page.getByText("1 to 50").waitFor();
+  expect(await page.locator("tr.row button").first().getAttribute("aria-label")).toBe(first);
+});
+
+test.each(["CSV", "NDJSON", "JSON"])("what the filters pick is saved as %s", async (format) => {
+  await using viewer = await Viewer.open("#/requests?q=lighthouses");
+  const { page } = viewer;
+  await page.locator("tr.row").first().waitFor();
+  const [saved] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: `Export as ${format}` }).click()]);
+  expect(saved.suggestedFilename()).toMatch(new RegExp(`^requests-.*\\.${format.toLowerCase()}$`));
+  expect(readFileSync((await saved.path()) ?? "", "utf8")).toContain("tell me of lighthouses");
+});
+
+test("a request is seen while it is served, and then as finished", async () => {
+  await using viewer = await Viewer.open("#/requests");
+  const { page } = viewer;
+  await page.getByText("In flight", { exact: true }).waitFor();
+  const leaves = new AbortController();
+  const slow = leavingCall(leaves.signal);
+  const rows = page.getByRole("region", { name: "Requests in flight" }).locator("tbody tr", { hasText: "qwen3:8b" });
+  await rows.first().waitFor();
+  leaves.abort();
+  await slow;
+  await rows.first().waitFor({ state: "detached" });
+});
+
+/** A long answer, to a caller that goes away. */
+async function leavingCall(signal: AbortSignal): Promise<void> {
+  const messages = [{ role: "user", content: "slowly" }];
+  const body = JSON.stringify({ model: "qwen3:8b", messages, options: { num_predict: 100_000 } });
+  try {
+    await (await fetch(`${edgeUrl()}/ollama/api/chat`, { method: "POST", signal, body })).arrayBuffer();
+  } catch {
+    // it went away
+  }
+}

@@ -1,0 +1,156 @@
+/** A simulated agent: the product's table of streams, spool, delivery and backoff, in a process that can be killed. */
+import { Redial } from "../../agent/backoff.ts";
+import { Delivery, RECORDS_DELAY_MS } from "../../agent/delivery.ts";
+import { Outgoing } from "../../agent/outgoing.ts";
+import { Spool } from "../../agent/spool.ts";
+import { StreamTable } from "../../agent/stream-table.ts";
+import type { After } from "../../agent/timers.ts";
+import { decodeFrames, encodeFrames, FrameType, parsePayload, tunnelFrame } from "../../protocol/frames.ts";
+import { HEARTBEAT_MS, SILENCE_MS } from "../../protocol/limits.ts";
+import { type Hello, Recorded } from "../../protocol/messages.ts";
+import type { Chance } from "./chance.ts";
+import type { SimulatedDisk } from "./disk.ts";
+import type { End, Message } from "./link.ts";
+import type { SimulatedOllama } from "./ollama.ts";
+import type { Schedule } from "./schedule.ts";
+
+export type AgentWorld = {
+  schedule: Schedule;
+  chance: Chance;
+  disk: SimulatedDisk;
+  ollama: SimulatedOllama;
+  /** Wall clock of the machine, unix ms. */
+  wallMs(): number;
+  /** A socket to the Box; null while there is no way. */
+  dial(): End | null;
+  /** Promises wait to be settled. */
+  onSynced(): void;
+  onLog(event: string): void;
+};
+
+/** One process, from its start to its end. */
+export class AgentProcess {
+  readonly streams: StreamTable;
+  readonly spool: Spool;
+  readonly #world: AgentWorld;
+  readonly #agentId: string;
+  readonly #after: After;
+  readonly #outgoing: Outgoing;
+  readonly #delivery: Delivery;
+  readonly #backoff: Redial;
+  #isAlive = true;
+  #end: End | null = null;
+  #isUp = false;
+  #heardMs = 0;
+
+  constructor(world: AgentWorld, agentId: string) {
+    const { schedule, disk, ollama } = world;
+    this.#world = world;
+    this.#agentId = agentId;
+    this.#after = (ms, run) => schedule.after(ms, () => this.#isAlive && run());
+    const log = (_level: string, event: string) => world.onLog(event);
+    // What waits for a sync goes on in the same step: a process that is killed in the next one must be over.
+    const after: After = (ms, run) => this.#after(ms, () => void [run(), world.onSynced()]);
+    this.spool = Spool.open("spool", { now: world.wallMs, log, disk: disk.of(after), after });
+    const turns = { atEnd: (run: () => void) => void this.#after(0, run), after: this.#after };
+    this.#outgoing = new Outgoing((message) => this.#end?.send(message), turns);
+    this.#delivery = new Delivery({
+      spool: this.spool,
+      send: (frame) => this.#outgoing.now(frame),
+      after: this.#after,
+      delayMs: RECORDS_DELAY_MS,
+    });
+    this.streams = new StreamTable({
+      box: "box",
+      ollama: ollama.client(this.#after),
+      spool: this.spool,
+      outgoing: this.#outgoing,
+      now: () => schedule.nowMs,
+      log,
+      onOver: () => this.#delivery.recordWaits(),
+    });
+    this.#backoff = new Redial(schedule.nowMs);
+    this.#dial();
+    this.#everySecond();
+  }
+
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  /** SIGKILL. */
+  kill(): void {
+    this.#isAlive = false;
+    this.#end?.reset();
+    this.#world.disk.killed();
+    this.#world.ollama.dropAll();
+  }
+
+  #everySecond(): void {
+    this.#after(1_000, () => {
+      this.streams.giveUpLost();
+      this.#everySecond();
+    });
+  }
+
+  #dial(): void {
+    const { schedule, chance } = this.#world;
+    this.#after(chance.between(1, 15), () => {
+      const end = this.#world.dial();
+      if (end === null) return this.#lost();
+      this.#end = end;
+      this.#heardMs = schedule.nowMs;
+      end.onMessage = (message) => this.#isAlive && this.#hear(message);
+      end.onClose = () => this.#isAlive && end === this.#end && this.#lost();
+      const hello: Hello = {
+        box: "box",
+        agent_id: this.#agentId,
+        boot_id: this.#agentId,
+        agent_version: "0",
+        now_ms: this.#world.wallMs(),
+        simulated: false,
+      };
+      end.send(encodeFrames([tunnelFrame(FrameType.hello, hello)]));
+      this.#beat(end);
+    });
+  }
+
+  #beat(end: End): void {
+    this.#after(Math.min(HEARTBEAT_MS, Math.max(1, this.#heardMs + SILENCE_MS - this.#world.schedule.nowMs)), () => {
+      if (end !== this.#end) return;
+      if (this.#world.schedule.nowMs - this.#heardMs >= SILENCE_MS) {
+        end.reset();
+        return this.#lost();
+      }
+      end.send("ping");
+      this.#beat(end);
+    });
+  }
+
+  #hear(message: Message): void {
+    this.#heardMs = this.#world.schedule.nowMs;
+    if (typeof message === "string") return;
+    for (const frame of decodeFrames(message)) {
+      if (frame.type === FrameType.welcome) {
+        this.#isUp = true;
+        this.#backoff.up(this.#heardMs);
+        this.#outgoing.isOpen = true;
+        this.streams.attach();
+        this.#delivery.up();
+      } else if (frame.type === FrameType.recorded) this.#delivery.confirmed(parsePayload(Recorded, frame.payload).position);
+      else this.streams.receive(frame);
+    }
+  }
+
+  #lost(): void {
+    const { schedule, chance } = this.#world;
+    this.#end = null;
+    if (this.#isUp) {
+      this.#isUp = false;
+      this.#outgoing.isOpen = false;
+      this.#delivery.down();
+      this.streams.detach();
+    }
+    this.#after(this.#backoff.lost(schedule.nowMs, false, chance.random), () => this.#dial());
+  }
+}

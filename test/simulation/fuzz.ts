@@ -1,0 +1,64 @@
+/**
+ * Messages that no program sends, for both ends: valid frames, frames that are nearly valid, cut,
+ * glued and shuffled ones, and noise. From a seed.
+ */
+import { encodeFrames, type Frame, FrameError, FrameType, HEADER_BYTES, jsonBytes, TUNNEL } from "../../protocol/frames.ts";
+import { DATA_BYTES_MAX } from "../../protocol/limits.ts";
+import type { Chance } from "./chance.ts";
+
+const TYPES = Object.values(FrameType);
+const CODES = ["caller_gone", "gave_up", "ollama_unreachable", "ollama_broke", "lost", "draining", "bad_request", "nonsense"];
+
+/** @param streams  ids that the other end may know  @param open  a payload of OPEN that it takes */
+export function fuzzedMessage(chance: Chance, streams: readonly string[], open: Uint8Array): Uint8Array {
+  const frames = Array.from({ length: chance.whole(1, 4) }, () => fuzzedFrame(chance, streams, open));
+  const bytes = encodeFrames(frames);
+  if (chance.isLikely(0.75)) return bytes;
+  switch (chance.whole(0, 3)) {
+    case 0:
+      return bytes.subarray(0, chance.whole(0, bytes.length - 1));
+    case 1:
+      for (let i = chance.whole(1, 4); i > 0; i--) bytes[chance.whole(0, bytes.length - 1)] = chance.whole(0, 255);
+      return bytes;
+    case 2:
+      new DataView(bytes.buffer).setUint32(HEADER_BYTES - 4, chance.pick([0, 1, 2 ** 31, 2 ** 32 - 1, bytes.length]));
+      return bytes;
+    default:
+      return Uint8Array.from({ length: chance.whole(0, 100) }, () => chance.whole(0, 255));
+  }
+}
+
+function fuzzedFrame(chance: Chance, streams: readonly string[], open: Uint8Array): Frame {
+  const type = chance.pick(TYPES);
+  // A frame of the tunnel on a stream, or the other way round, is refused whole: seldom, or nothing else would be seen.
+  const isOfTunnel = type < FrameType.open !== chance.isLikely(0.02);
+  const stream = isOfTunnel ? TUNNEL : chance.pick(streams);
+  return { type, stream, seq: fuzzedSeq(chance), payload: payloadOf(chance, type, stream, open) };
+}
+
+/** What the data of a stream is made of. */
+export const markOf = (stream: string): number => Number.parseInt(stream.slice(-8, -6), 16);
+
+const fuzzedSeq = (chance: Chance): number => (chance.isLikely(0.9) ? chance.whole(0, 6) : chance.pick([7, 100, 2 ** 31, 2 ** 32 - 1]));
+
+function payloadOf(chance: Chance, type: FrameType, stream: string, open: Uint8Array): Uint8Array {
+  if (type !== FrameType.data && chance.isLikely(0.1)) return Uint8Array.from({ length: chance.whole(0, 60) }, () => chance.whole(0, 255));
+  switch (type) {
+    case FrameType.open:
+      return open;
+    case FrameType.head:
+      return jsonBytes({
+        status: chance.pick([200, 204, 404, 500, 99, "x"]),
+        headers: chance.pick([[], [["content-type", "text/plain"]], null]),
+      });
+    case FrameType.data:
+      return new Uint8Array(chance.isLikely(0.02) ? DATA_BYTES_MAX + chance.whole(-1, 1) : chance.whole(0, 300)).fill(markOf(stream));
+    case FrameType.abort:
+      return jsonBytes({ code: chance.pick(CODES), message: "x" });
+    default:
+      return chance.isLikely(0.5) ? new Uint8Array(0) : jsonBytes({ position: chance.pick([0, 1, -1, 1e300, null]) });
+  }
+}
+
+/** Whether an end may throw this at whoever holds its socket, which then closes it. Anything else is a crash. */
+export const isRefusal = (error: unknown): boolean => error instanceof FrameError;

@@ -1,0 +1,151 @@
+/** Both ends under fuzzed messages: they refuse, or take, and never do anything else; what one stream is told stays with it. */
+import { Outgoing } from "../../agent/outgoing.ts";
+import { Spool } from "../../agent/spool.ts";
+import { StreamTable } from "../../agent/stream-table.ts";
+import { decodeFrames, FrameError, FrameType, jsonBytes } from "../../protocol/frames.ts";
+import type { Open } from "../../protocol/messages.ts";
+import { type Acts, EdgeCore } from "../../worker/edge-core.ts";
+import { newPulse } from "../../worker/pulse.ts";
+import { Chance } from "./chance.ts";
+import { SimulatedDisk } from "./disk.ts";
+import { fuzzedMessage, isRefusal, markOf } from "./fuzz.ts";
+import { type AnswerPlan, SimulatedOllama } from "./ollama.ts";
+import { Schedule } from "./schedule.ts";
+
+export type Fuzzed = { messages: number; frames: number; refused: number; streams: number };
+
+/** Streams live short under fuzz: so many messages, then both ends are made anew. */
+const MESSAGES_PER_LIFE = 50;
+
+const OPEN: Open = {
+  method: "GET",
+  path: "/api/tags",
+  headers: [],
+  endpoint: "/api/tags",
+  api: "ollama",
+  model: null,
+  stream: false,
+  started_at: "2026-08-01T00:00:00.000Z",
+  keep_text: false,
+  key_id: null,
+  client_ip: null,
+  user_agent: null,
+};
+const PLAN: AnswerPlan = {
+  status: 200,
+  type: "text/plain",
+  bytes: 900,
+  saysLength: false,
+  waitMs: 1,
+  gapMs: 1,
+  chunkBytes: 300,
+  breaksAfter: null,
+};
+
+/** @throws when an end does anything but refuse or take */
+export function fuzz(seed: number, frames: number): Fuzzed {
+  const chance = new Chance(seed);
+  const sum: Fuzzed = { messages: 0, frames: 0, refused: 0, streams: 0 };
+  while (sum.frames < frames) {
+    fuzzAgent(chance, sum);
+    fuzzEdge(chance, sum);
+  }
+  return sum;
+}
+
+function fuzzAgent(chance: Chance, sum: Fuzzed): void {
+  const schedule = new Schedule();
+  const after = (ms: number, run: () => void) => schedule.after(ms, run);
+  const spool = Spool.open("spool", { now: () => schedule.nowMs, log: () => {}, disk: new SimulatedDisk(chance).of(after), after });
+  const ids = Array.from({ length: 3 }, () => chance.id(0));
+  const sent = new Set<string>();
+  const outgoing = new Outgoing(
+    (message) => {
+      for (const { stream } of decodeFrames(message)) sent.add(stream);
+    },
+    {
+      atEnd: (run) => void after(0, run),
+      after,
+    },
+  );
+  outgoing.isOpen = true;
+  const ollama = new SimulatedOllama(
+    chance,
+    () => schedule.nowMs,
+    () => PLAN,
+    () => {},
+  );
+  const shell = { box: "box", ollama: ollama.client(after), spool, outgoing, now: () => schedule.nowMs, log: () => {}, onOver: () => {} };
+  const table = new StreamTable(shell);
+  const told = new Set<string>();
+  for (let i = 0; i < MESSAGES_PER_LIFE; i++) {
+    take(sum, fuzzedMessage(chance, ids, jsonBytes(OPEN)), (message) => {
+      for (const frame of decodeFrames(message)) {
+        sum.frames++;
+        told.add(frame.stream);
+        if (frame.type >= FrameType.open) table.receive(frame);
+      }
+    });
+    while (schedule.step(schedule.nowMs + chance.whole(0, 3)));
+  }
+  sum.streams += ollama.exchanges.length;
+  for (const stream of sent) if (!told.has(stream)) throw new Error(`the agent spoke on stream ${stream}, of which it was told nothing`);
+  table.giveUp("over");
+  if (table.size !== 0) throw new Error("a stream that does not end");
+  spool.close();
+}
+
+function fuzzEdge(chance: Chance, sum: Fuzzed): void {
+  const ids = Array.from({ length: 3 }, () => chance.id(0));
+  const cores = new Map(
+    ids.map((id) => [
+      id,
+      new EdgeCore({ id, box: "box", open: OPEN }, chance.isLikely(0.5) ? new Uint8Array(10) : null, newPulse(), chance.random),
+    ]),
+  );
+  const ended = new Map(ids.map((id) => [id, 0]));
+  const check = (id: string, acts: Acts): void => {
+    for (const { stream } of acts.frames) if (stream !== id) throw new Error("a frame of another stream");
+    if (acts.ended !== null) ended.set(id, (ended.get(id) ?? 0) + 1);
+    const mark = markOf(id);
+    if (acts.finish === null && acts.write?.some((byte) => byte !== mark)) throw new Error("bytes of another stream");
+    if ((ended.get(id) ?? 0) > 1) throw new Error("a stream that ended twice");
+  };
+  for (const [id, core] of cores) check(id, core.begin(0));
+  for (let i = 0; i < MESSAGES_PER_LIFE; i++) {
+    const id = chance.pick(ids);
+    const core = cores.get(id);
+    if (core === undefined) continue;
+    take(sum, fuzzedMessage(chance, chance.isLikely(0.9) ? [id] : ids, jsonBytes(OPEN)), (message) => {
+      // The shell hands every message to the core, which refuses by itself: it ends the stream.
+      sum.frames += framesIn(message);
+      check(id, core.received(message, i));
+    });
+    if (chance.isLikely(0.5)) check(id, core.wrote());
+    if (chance.isLikely(0.1)) check(id, core.look(i));
+  }
+  for (const [id, core] of cores) {
+    check(id, core.callerGone(MESSAGES_PER_LIFE));
+    if (!core.isOver || ended.get(id) !== 1) throw new Error("a stream that does not end once");
+  }
+  sum.streams += ids.length;
+}
+
+function take(sum: Fuzzed, message: Uint8Array, act: (message: Uint8Array) => void): void {
+  sum.messages++;
+  try {
+    act(message);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    sum.refused++;
+  }
+}
+
+function framesIn(message: Uint8Array): number {
+  try {
+    return decodeFrames(message).length;
+  } catch (error) {
+    if (error instanceof FrameError) return 0;
+    throw error;
+  }
+}

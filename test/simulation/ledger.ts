@@ -1,0 +1,112 @@
+/** The ledger's own code on an SQLite in memory: transactions that fail, an object that is restarted, records that come twice. */
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { z } from "zod";
+import type { RequestRecord } from "../../protocol/records.ts";
+import { CellStore } from "../../worker/store/cells.ts";
+import { Epochs } from "../../worker/store/epochs.ts";
+import { Forgotten } from "../../worker/store/forgotten.ts";
+import { Intake } from "../../worker/store/intake.ts";
+import { Ledger } from "../../worker/store/ledger.ts";
+import { Outbox } from "../../worker/store/outbox.ts";
+import { RepositoryStore } from "../../worker/store/repository.ts";
+import { SampleStore } from "../../worker/store/samples.ts";
+import { migrate } from "../../worker/store/schema.ts";
+
+const Row = z.object({ request_id: z.string(), status: z.enum(["success", "error", "cancelled"]), resumed: z.number() });
+export type LedgerRow = z.infer<typeof Row>;
+
+/** One database for all worlds of this process: making its tables costs more than a world does. */
+const database = new DatabaseSync(":memory:");
+const statements = new Map<string, StatementSync>();
+
+/** How many statements go through before one fails; null: all do. */
+let statementsLeft: number | null = null;
+
+const sql: SqlStorage = {
+  exec(query, ...bindings) {
+    if (statementsLeft !== null && statementsLeft-- <= 0) throw new Error("storage failed");
+    const rows = rowsOf(query, bindings);
+    return { toArray: () => rows, one: () => rows[0] as Record<string, unknown>, [Symbol.iterator]: () => rows[Symbol.iterator]() };
+  },
+};
+
+function rowsOf(query: string, bindings: (ArrayBuffer | string | number | null)[]): Record<string, unknown>[] {
+  if (bindings.length === 0 && !/^\s*SELECT/i.test(query)) {
+    database.exec(query);
+    return [];
+  }
+  const statement = statements.get(query) ?? database.prepare(query);
+  statements.set(query, statement);
+  const rows = statement.all(...bindings.map((value) => (value instanceof ArrayBuffer ? new Uint8Array(value) : value)));
+  for (const row of rows) {
+    for (const [name, value] of Object.entries(row)) if (value instanceof Uint8Array) Object.assign(row, { [name]: bufferOf(value) });
+  }
+  return rows;
+}
+
+const bufferOf = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer;
+
+const storage: DurableObjectStorage = {
+  sql,
+  transactionSync(act) {
+    database.exec("BEGIN");
+    try {
+      const result = act();
+      database.exec("COMMIT");
+      return result;
+    } catch (error) {
+      database.exec("ROLLBACK");
+      throw error;
+    }
+  },
+};
+
+migrate(storage, 0);
+
+export class SimulatedLedger {
+  #intake: Intake;
+
+  constructor() {
+    for (const table of ["ledger", "forgotten", "lifetime", "rollup"]) database.exec(`DELETE FROM ${table}`);
+    this.#intake = newIntake(0);
+  }
+
+  /** @param failsAfter  statements; null: storage works @throws when storage fails */
+  add(records: readonly RequestRecord[], nowMs: number, failsAfter: number | null): number {
+    statementsLeft = failsAfter;
+    try {
+      return this.#intake.add(records, [], nowMs);
+    } finally {
+      statementsLeft = null;
+    }
+  }
+
+  /** The object is gone from memory, and comes back from storage. */
+  restart(nowMs: number): void {
+    this.#intake = newIntake(nowMs);
+  }
+
+  rows(): LedgerRow[] {
+    return rowsOf("SELECT request_id, status, resumed FROM ledger", []).map((row) => Row.parse(row));
+  }
+
+  /** Requests that the cells of all time have counted, by status. */
+  counted(): Record<LedgerRow["status"], number> {
+    const sum = { success: 0, error: 0, cancelled: 0 };
+    for (const { cell } of this.#intake.lifetime())
+      for (const status of ["success", "error", "cancelled"] as const) sum[status] += cell.requests[status];
+    return sum;
+  }
+}
+
+function newIntake(nowMs: number): Intake {
+  const ledger = new Ledger(sql, new Forgotten(sql));
+  const stores = {
+    ledger,
+    cells: new CellStore(sql),
+    epochs: new Epochs(sql),
+    repository: new RepositoryStore(storage),
+    outbox: new Outbox(sql, ledger, new SampleStore(sql)),
+  };
+  return new Intake(storage, stores, nowMs);
+}

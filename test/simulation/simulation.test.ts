@@ -1,0 +1,46 @@
+/** A slice of `npm run test:simulation` and `npm run test:fuzz`. A failure says its seed. */
+import { expect, test } from "vitest";
+import { fuzz } from "./fuzzed-ends.ts";
+import { simulate } from "./world.ts";
+
+const WORLDS = 500;
+const FUZZ_SEEDS = 4;
+const FRAMES_PER_SEED = 5_000;
+
+test("in each of 500 worlds every stream ends once and every request counts once, whatever breaks", { timeout: 120_000 }, async () => {
+  const sums = { whole: 0, left: 0, faults: 0, resumed: 0 };
+  for (let seed = 1; seed <= WORLDS; seed++) {
+    const outcome = await simulate(seed).catch((error: unknown) => {
+      throw new Error(`SEED=${seed} npm run test:simulation`, { cause: error });
+    });
+    sums.whole += outcome.heard.whole ?? 0;
+    sums.left += outcome.heard.left ?? 0;
+    sums.faults += outcome.faults;
+    sums.resumed += outcome.resumed;
+  }
+  // The worlds are worth something: much goes well in them, and much does not.
+  expect(sums.whole).toBeGreaterThan(1_000);
+  expect(sums.left).toBeGreaterThan(100);
+  expect(sums.faults).toBeGreaterThan(2_000);
+  expect(sums.resumed).toBeGreaterThan(200);
+});
+
+test("the same seed is the same world", async () => {
+  const told = async () => {
+    const lines: string[] = [];
+    await simulate(7, (line) => lines.push(line));
+    return lines;
+  };
+  const lines = await told();
+  expect(lines.length).toBeGreaterThan(10);
+  expect(await told()).toEqual(lines);
+});
+
+test("fuzzed messages are refused or taken by both ends, and stay with their stream", { timeout: 60_000 }, () => {
+  for (let seed = 1; seed <= FUZZ_SEEDS; seed++) {
+    const { refused, messages, streams } = fuzz(seed, FRAMES_PER_SEED);
+    expect(refused).toBeGreaterThan(messages / 10);
+    expect(refused).toBeLessThan(messages / 2);
+    expect(streams).toBeGreaterThan(0);
+  }
+});
