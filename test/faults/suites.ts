@@ -25,7 +25,7 @@ export const SUITES = {
   },
   grace: { full: grace, slice: grace },
   "half-open": {
-    full: (setting) => halfOpen(setting, { rounds: 20, streams: 64, tokens: 150, edge: true }),
+    full: (setting) => halfOpen(setting, { rounds: 10, streams: 64, tokens: 150, edge: true }),
     slice: (setting) => halfOpen(setting, { rounds: 1, streams: 8, tokens: 100, edge: false }),
   },
   stall: {
