@@ -2,13 +2,14 @@
  * The agent's disk is full: calls are served, their records kept in memory, and written down when there
  * is room again.
  *
- * A disk of 1 MB is a tmpfs in a mount namespace that belongs to the agent alone: needs no root where
+ * A disk of 32 MB is a tmpfs in a mount namespace that belongs to the agent alone: needs no root where
  * user namespaces are allowed, and is gone with the agent.
  */
 import { execFileSync } from "node:child_process";
 import { closeSync, mkdirSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
 import http from "node:http";
 import { join } from "node:path";
+import { Health } from "../../protocol/api/fleet.ts";
 import { freePort } from "../support/stack.ts";
 import { saidOf } from "./accounts.ts";
 import { type Finding, notRun, promise } from "./figures.ts";
@@ -70,13 +71,20 @@ async function overflow(chain: Chain, listenPort: number, calls: number, say: (l
   await until(async () => (await chain.stats()).total_requests >= expected, `${expected} are counted`, 60_000).catch(() => {});
   const counted = (await chain.stats()).total_requests;
   const problems = failed > 0 ? [`${failed} local calls were not served`] : [];
+  const isShown = async () => {
+    const [box] = await chain.boxes();
+    const { problems: told } = Health.parse(await (await fetch(`${chain.url}/api/health`)).json());
+    const exported = await chain.metric('ollama_agent_lost_records_total{box="box"}');
+    return box?.lost === lost && exported === lost && told.some((problem) => problem.includes(`has lost the records of ${lost} requests`));
+  };
+  await until(isShown, "the loss is shown").catch(() => problems.push("the loss is not shown by /api/boxes, /api/health and /api/metrics"));
   if (counted !== expected)
     problems.push(`${expected} should be counted (${before} before, ${calls} calls, ${lost} lost), and ${counted} are`);
-  const got = `${lost} lost, said by the agent; ${counted - before} of ${calls} counted`;
+  const got = `${lost} lost, shown; ${counted - before} of ${calls} counted`;
   return promise(
     "R14",
     `disk full and no tunnel for ${calls} local calls: more than the ring of ${RING} holds`,
-    "served; the loss is counted",
+    "served; the loss is counted and shown",
     got,
     problems,
   );
@@ -97,7 +105,7 @@ const NAMESPACE = ["--user", "--map-root-user", "--mount"];
 
 function whyNoDisk(): string | null {
   try {
-    execFileSync("unshare", [...NAMESPACE, "mount", "-t", "tmpfs", "-o", "size=1M", "tmpfs", "/mnt"], { stdio: "pipe" });
+    execFileSync("unshare", [...NAMESPACE, "mount", "-t", "tmpfs", "-o", "size=32M", "tmpfs", "/mnt"], { stdio: "pipe" });
     return null;
   } catch (error) {
     return `no small disk can be had here (needs unshare, and user namespaces that may mount a tmpfs): ${(error as Error).message.split("\n")[0]}`;
@@ -108,7 +116,7 @@ function whyNoDisk(): string | null {
 function smallDisk(stage: Stage): ChainPlan {
   const stateDir = join(stage.folder, "small-disk");
   mkdirSync(stateDir);
-  const script = 'mount -t tmpfs -o size=1M tmpfs "$STATE_DIR" && exec "$0" "$@"';
+  const script = 'mount -t tmpfs -o size=32M tmpfs "$STATE_DIR" && exec "$0" "$@"';
   return { stateDir, agentCommand: ["unshare", ...NAMESPACE, "sh", "-c", script] };
 }
 

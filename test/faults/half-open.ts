@@ -29,7 +29,8 @@ async function agentNotices({ stage, random, say }: Setting, { rounds, streams, 
   const noticedMs: number[] = [];
   const nextByteMs: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    await sleep(500 + random() * 1_000); // any moment between two heartbeats
+    // A tunnel that held for five seconds is dialled again at once. Then any moment between two heartbeats.
+    await sleep((round === 0 ? 500 : 5_500) + random() * 1_000);
     const dials = proxy.count;
     proxy.swallow("up", "down");
     const startMs = performance.now();

@@ -14,6 +14,12 @@ export type KillPlan = {
   limitMs: number;
 };
 
+/**
+ * An agent whose tunnel has held for five seconds in no half minute dials only every few seconds, and then
+ * hardly a call would be under way at a kill: a new one does not know of that.
+ */
+const KILLS_PER_AGENT = 60;
+
 const CALLERS = 16;
 /** Rows must stay below what the ledger keeps (100,000), or they could not be compared. */
 const PAUSE_MS = 60;
@@ -33,6 +39,7 @@ export async function killing({ stage, random, say }: Setting, { id, parts, kill
     const killedMs = performance.now();
     await chain.start(part);
     if (part === "workerd") restartMs.push(performance.now() - killedMs);
+    if (done % KILLS_PER_AGENT === KILLS_PER_AGENT - 1) await chain.endWaiting();
     if (done % 100 === 99) say(`${done + 1} kills, ${callers.entries.length} calls`);
   }
   const seconds = Math.round((performance.now() - startMs) / 1_000);

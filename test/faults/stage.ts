@@ -166,10 +166,10 @@ export class Chain implements AsyncDisposable {
       .map((line) => LogEntry.parse(JSON.parse(line)));
   }
 
-  /** What `/api/metrics` says of a metric without labels. */
-  async metric(name: string): Promise<number> {
-    const text = await (await fetch(`${this.url}/api/metrics`)).text();
-    return Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1] ?? Number.NaN);
+  /** What `/api/metrics` says of one series, written as there. */
+  async metric(series: string): Promise<number> {
+    const lines = (await (await fetch(`${this.url}/api/metrics`)).text()).split("\n");
+    return Number(lines.find((line) => line.startsWith(`${series} `))?.slice(series.length + 1) ?? Number.NaN);
   }
 
   /** Keys of the calls that Ollama took. */

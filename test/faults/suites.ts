@@ -5,26 +5,27 @@ import { deploy } from "./deploy.ts";
 import { diskFull } from "./disk-full.ts";
 import { slowloris, soak } from "./endurance.ts";
 import type { Finding } from "./figures.ts";
+import { grace } from "./grace.ts";
 import { halfOpen } from "./half-open.ts";
 import { killing } from "./killing.ts";
 import { slowCaller, tooBig } from "./memory.ts";
-import { grace, resume } from "./resume.ts";
+import { resume } from "./resume.ts";
 import { stall } from "./stall.ts";
 import type { Setting } from "./suite.ts";
 
 type Suite = (setting: Setting) => Promise<Finding[]>;
 
 const MINUTE_MS = 60_000;
-const KILLING_MS = 10 * MINUTE_MS;
+const LONG_MS = 10 * MINUTE_MS;
 
 export const SUITES = {
   resume: {
-    full: (setting) => resume(setting, { cuts: 1_000, streams: 64, tokens: 250, stormMs: 10_000 }),
-    slice: (setting) => resume(setting, { cuts: 12, streams: 16, tokens: 100, stormMs: 1_000 }),
+    full: (setting) => resume(setting, { cuts: 1_000, streams: 64, tokens: 150, stormMs: 20_000, limitMs: LONG_MS }),
+    slice: (setting) => resume(setting, { cuts: 12, streams: 16, tokens: 50, stormMs: 1_000, limitMs: MINUTE_MS }),
   },
   grace: { full: grace, slice: grace },
   "half-open": {
-    full: (setting) => halfOpen(setting, { rounds: 20, streams: 64, tokens: 150, edge: true }),
+    full: (setting) => halfOpen(setting, { rounds: 10, streams: 64, tokens: 150, edge: true }),
     slice: (setting) => halfOpen(setting, { rounds: 1, streams: 8, tokens: 100, edge: false }),
   },
   stall: {
@@ -32,15 +33,15 @@ export const SUITES = {
     slice: (setting) => stall(setting, { streams: 8, lossySeconds: 2, outages: 1 }),
   },
   "kill-workerd": {
-    full: (setting) => killing(setting, { id: "R1", parts: ["workerd"], kills: 1_000, limitMs: KILLING_MS }),
+    full: (setting) => killing(setting, { id: "R1", parts: ["workerd"], kills: 1_000, limitMs: LONG_MS }),
     slice: (setting) => killing(setting, { id: "R1", parts: ["workerd"], kills: 10, limitMs: MINUTE_MS }),
   },
   "kill-agent": {
-    full: (setting) => killing(setting, { id: "R2", parts: ["agent"], kills: 1_000, limitMs: KILLING_MS }),
+    full: (setting) => killing(setting, { id: "R2", parts: ["agent"], kills: 1_000, limitMs: LONG_MS }),
     slice: (setting) => killing(setting, { id: "R2", parts: ["agent"], kills: 6, limitMs: MINUTE_MS }),
   },
   "kill-mixed": {
-    full: (setting) => killing(setting, { id: "R3", parts: ["agent", "workerd", "ollama"], kills: 500, limitMs: KILLING_MS }),
+    full: (setting) => killing(setting, { id: "R3", parts: ["agent", "workerd", "ollama"], kills: 500, limitMs: LONG_MS }),
     slice: (setting) => killing(setting, { id: "R3", parts: ["agent", "workerd", "ollama"], kills: 8, limitMs: MINUTE_MS }),
   },
   deliver: {
@@ -66,7 +67,7 @@ export const SUITES = {
     slice: (setting) => slowloris(setting, { sockets: 100, rounds: 1, calls: 50 }),
   },
   soak: {
-    full: (setting) => soak(setting, { seconds: 300 }),
+    full: (setting) => soak(setting, { seconds: 180 }),
     slice: (setting) => soak(setting, { seconds: 3 }),
   },
 } as const satisfies Record<string, { full: Suite; slice: Suite }>;

@@ -1,0 +1,45 @@
+/** The agent stays away longer than the grace period. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { GRACE_MS } from "../../protocol/limits.ts";
+import { saidOf } from "./accounts.ts";
+import { SHAPES } from "./answers.ts";
+import { type Finding, promise } from "./figures.ts";
+import { until } from "./stage.ts";
+import type { Setting } from "./suite.ts";
+
+/** The first byte of a call comes within this. */
+const BEGIN_MS = 5_000;
+
+/** Each answer ends in its own format, and leaves one error record. */
+export async function grace({ stage }: Setting): Promise<Finding[]> {
+  await using chain = await stage.chain();
+  const { callers, proxy } = chain;
+  const calls = SHAPES.map((shape) => callers.ask(shape, 10_000, 20));
+  await Promise.all(calls.map((call) => call.nextByte(BEGIN_MS)));
+  proxy.isOpen = false;
+  proxy.cut();
+  const startMs = performance.now();
+  const entries = await Promise.all(calls.map(({ ended }) => ended));
+  const tookMs = performance.now() - startMs;
+  proxy.isOpen = true;
+  await until(async () => (await chain.boxes()).some(({ state }) => state === "up"), "the agent is back", 2 * GRACE_MS);
+  // What the agent still has to say of them must not count again.
+  await sleep(1_500);
+  const problems = entries.flatMap(({ ask, outcome, why }) => {
+    const wanted = ask.shape === "plain" || ask.shape === "json" ? "broken" : "told";
+    return outcome === wanted ? [] : [`the ${ask.shape} answer ended ${outcome} (${why.slice(0, 200)}), not ${wanted}`];
+  });
+  const accounts = await chain.accounts();
+  const rows = await chain.rows();
+  for (const { id, status, failed_at } of rows)
+    if (status !== "error" || failed_at !== "tunnel") problems.push(`the record of ${id} says ${status}, failed at ${failed_at}`);
+  return [
+    promise(
+      "R9",
+      `the agent away for more than ${GRACE_MS / 1_000} s: ${SHAPES.join(", ")}`,
+      "each ends in its own format, one error record each",
+      `ended after ${(tookMs / 1_000).toFixed(1)} s; ${saidOf(accounts)}`,
+      [...problems, ...accounts.problems],
+    ),
+  ];
+}
