@@ -274,9 +274,17 @@ class World {
         this.#isPathDown = false;
       });
     };
-    return {
+    const kinds = {
       cutTunnel: () => this.#tunnel?.cut(),
       swallow: () => this.#swallow(),
+      stall: () => {
+        if (this.#tunnel !== null) this.#tunnel.stalledUntilMs = this.#schedule.nowMs + chance.between(100, 6_000);
+        this.#swallowsMs.push(this.#schedule.nowMs);
+      },
+      stallAndWipe: () => {
+        kinds.stall();
+        later(0, 500, kinds.wipe);
+      },
       cutPath: () => {
         this.#tunnel?.cut();
         pathDown(10, chance.isLikely(0.2) ? 45_000 : 10_000);
@@ -320,6 +328,7 @@ class World {
         });
       },
     };
+    return kinds;
   }
 
   #swallow(): void {
