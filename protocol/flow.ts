@@ -33,6 +33,11 @@ export class Sender {
     return this.#keptBytes;
   }
 
+  /** Number of the oldest frame that is kept: those before it were consumed, and cannot be sent again. */
+  get first(): number {
+    return this.#next - this.#kept.length;
+  }
+
   /** Everything sent was acknowledged. */
   get isSettled(): boolean {
     return this.#kept.length === 0;
@@ -71,7 +76,7 @@ export class Sender {
   since(next: number): Frame[] {
     this.#check(next);
     // An end that forgot what it had consumed would wait for it for ever.
-    if (next < this.#next - this.#kept.length) throw new FrameError(`frame ${next} expected again, though it was consumed`);
+    if (next < this.first) throw new FrameError(`frame ${next} expected again, though it was consumed`);
     return this.#kept.filter((frame) => frame.seq >= next);
   }
 

@@ -101,6 +101,8 @@ export class EdgeCore {
   #isFinishing = false;
   #hasEnded = false;
   #failure: FailureReason | null = null;
+  /** The agent knows nothing of the stream. */
+  #isForgotten = false;
   #isAtLineStart = true;
   /** The caller has its answer, whole or not. */
   #isOver = false;
@@ -266,6 +268,7 @@ export class EdgeCore {
         return;
       case FrameType.resume:
         this.#heard(nowMs);
+        if (frame.seq < this.#sender.first) return this.#failForgotten();
         return this.#say(...this.#sender.since(frame.seq), ...this.#bodyFrames());
       case FrameType.abort:
         return this.#aborted(parsePayload(Abort, frame.payload));
@@ -389,9 +392,16 @@ export class EdgeCore {
     this.#over(this.#endedBy(failure));
   }
 
+  /** The agent was restarted before it had the whole request: what it had is gone on both sides, and it knows of none that it could record. */
+  #failForgotten(): void {
+    this.#isForgotten = true;
+    const { box } = this.#facts;
+    this.#fail({ reason: "agent_restarted", box }, "a part of the request was lost with the agent that had it");
+  }
+
   #endedBy(failure: FailureReason): Ended {
-    const isAgents = failure.reason === "ollama_unreachable" || failure.reason === "ollama_broke" || failure.reason === "agent_restarted";
-    return isAgents
+    const isTheirs = failure.reason === "ollama_unreachable" || failure.reason === "ollama_broke" || failure.reason === "agent_restarted";
+    return isTheirs && !this.#isForgotten
       ? { by: "agent" }
       : { by: "edge", status: "error", httpStatus: this.#head?.status ?? tellCaller(failure).status, failure };
   }

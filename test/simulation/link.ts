@@ -44,6 +44,8 @@ export class Link {
   readonly far: End;
   /** Packets vanish, in both directions, and nobody is told. */
   swallows = false;
+  /** What is sent arrives no sooner, as where packets are lost and sent again. */
+  stalledUntilMs = 0;
   readonly #schedule: Schedule;
   readonly #chance: Chance;
   readonly #latencyMs: number;
@@ -60,7 +62,7 @@ export class Link {
 
   carry(from: 0 | 1, deliver: (to: End) => void): void {
     const late = this.#chance.between(0, this.#latencyMs) * (this.#chance.isLikely(0.02) ? 10 : 1);
-    const atMs = Math.max(this.#arrivedMs[from], this.#schedule.nowMs + late);
+    const atMs = Math.max(this.#arrivedMs[from], this.#schedule.nowMs + late, this.stalledUntilMs);
     this.#arrivedMs[from] = atMs;
     this.#schedule.after(atMs - this.#schedule.nowMs, () => {
       const to = from === 0 ? this.far : this.near;

@@ -2,7 +2,7 @@
  * The world: callers, an edge, a Box, an agent, an Ollama, a disk and a ledger, on one schedule, made
  * from a seed; faults of every kind in its first minute; and what must hold, at each step and at the end.
  */
-import { NOTICE_MS, STREAMS_PER_BOX_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
+import { GRACE_MS, NOTICE_MS, STREAMS_PER_BOX_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
 import type { Open } from "../../protocol/messages.ts";
 import { RequestRecord } from "../../protocol/records.ts";
 import type { Ended } from "../../worker/edge-core.ts";
@@ -71,6 +71,12 @@ class World {
   readonly #links = new Map<string, Link>();
   #isPathDown = false;
   #skewMs = 0;
+  /** How each kind of fault is done. */
+  readonly #kinds: Record<string, () => void>;
+  /** This world has faults. */
+  #isTroubled = false;
+  /** Since when the tunnel is down. */
+  #downMs: number | null = null;
   #needsTurn = false;
   readonly #killsMs: number[] = [];
   readonly #swallowsMs: number[] = [];
@@ -82,6 +88,7 @@ class World {
 
   constructor(seed: number, tell: (line: string) => void) {
     this.#chance = new Chance(seed);
+    this.#kinds = this.#faultKinds();
     this.#tell = (line) => tell(`${this.#schedule.nowMs.toFixed(1).padStart(9)} ${line}`);
     this.#disk = new SimulatedDisk(this.#chance);
     this.#agentId = this.#chance.id(EPOCH_MS);
@@ -97,8 +104,8 @@ class World {
 
   async run(): Promise<Outcome> {
     this.#startAgent();
-    this.#planCalls();
     this.#planFaults();
+    this.#planCalls();
     this.#sample();
     this.#schedule.after(FAULTS_UNTIL_MS, () => this.#mend());
     while (this.#schedule.step(FAULTS_UNTIL_MS + QUIET_MS)) {
@@ -128,7 +135,10 @@ class World {
       onSynced: () => {
         this.#needsTurn = true;
       },
-      onLog: (event) => this.#tell(`agent: ${event}`),
+      onLog: (event) => {
+        this.#tell(`agent: ${event}`);
+        if (event === "stream_failed") this.#broken("the agent was told what cannot be");
+      },
     };
     this.#agent = new AgentProcess(world, this.#agentId);
     this.#tell("agent started");
@@ -178,6 +188,8 @@ class World {
     };
     this.#tell(`${plan.id} begins: ${plan.body?.length ?? "no"} bytes, answer ${plan.answer.bytes}`);
     known.call = new Call(plan, end, world);
+    // Much can go wrong while a stream begins, and chance alone seldom finds that moment.
+    if (this.#isTroubled && this.#chance.isLikely(0.1)) this.#schedule.after(this.#chance.between(0, 200), () => this.#fault("cutTunnel"));
   }
 
   #ended(call: Call, ended: Ended): void {
@@ -185,6 +197,8 @@ class World {
     this.#tell(
       `${id} ended by ${ended.by}${"status" in ended ? `, ${ended.status}` : ""}${"failure" in ended ? ` ${ended.failure.reason}` : ""}`,
     );
+    if ("failure" in ended && ended.failure.reason === "box_refused" && ended.failure.message.startsWith("The box sent"))
+      this.#broken(`${id}: ${ended.failure.message}`);
     if (ended.by === "edge") this.#recordAtEdge(id, ended.status, "afterMs" in ended ? ended.afterMs : 0);
   }
 
@@ -231,20 +245,24 @@ class World {
 
   #planFaults(): void {
     const chance = this.#chance;
-    const kinds = this.#faultKinds();
-    const names = Object.keys(kinds);
+    const names = Object.keys(this.#kinds);
     // A few kinds per world: so that each also comes alone, and in storms.
     const chosen = Array.from({ length: chance.whole(1, 4) }, () => chance.pick(names));
     const faults = chance.isLikely(0.1) ? 0 : chance.whole(1, 25);
+    this.#isTroubled = faults > 0;
     for (let i = 0; i < faults; i++) {
       const kind = chance.pick(chosen);
       this.#schedule.after(chance.between(0, FAULTS_UNTIL_MS), () => {
-        this.#faults++;
-        this.#tell(`fault: ${kind}`);
-        if (/cut|Box/.test(kind)) this.#cutsMs.push(this.#schedule.nowMs);
-        kinds[kind]?.();
+        this.#fault(kind);
       });
     }
+  }
+
+  #fault(kind: string): void {
+    this.#faults++;
+    this.#tell(`fault: ${kind}`);
+    if (/cut|Box/.test(kind)) this.#cutsMs.push(this.#schedule.nowMs);
+    this.#kinds[kind]?.();
   }
 
   #faultKinds(): Record<string, () => void> {
@@ -256,9 +274,17 @@ class World {
         this.#isPathDown = false;
       });
     };
-    return {
+    const kinds = {
       cutTunnel: () => this.#tunnel?.cut(),
       swallow: () => this.#swallow(),
+      stall: () => {
+        if (this.#tunnel !== null) this.#tunnel.stalledUntilMs = this.#schedule.nowMs + chance.between(100, 6_000);
+        this.#swallowsMs.push(this.#schedule.nowMs);
+      },
+      stallAndWipe: () => {
+        kinds.stall();
+        later(0, 500, kinds.wipe);
+      },
       cutPath: () => {
         this.#tunnel?.cut();
         pathDown(10, chance.isLikely(0.2) ? 45_000 : 10_000);
@@ -302,6 +328,7 @@ class World {
         });
       },
     };
+    return kinds;
   }
 
   #swallow(): void {
@@ -319,7 +346,11 @@ class World {
   }
 
   #sample(): void {
-    this.#samples.push({ atMs: this.#schedule.nowMs, isUp: this.#agent?.isUp ?? false, faults: this.#faults });
+    const { nowMs } = this.#schedule;
+    const isUp = this.#agent?.isUp ?? false;
+    this.#samples.push({ atMs: nowMs, isUp, faults: this.#faults });
+    this.#downMs = isUp ? null : (this.#downMs ?? nowMs);
+    if (this.#downMs !== null && nowMs - this.#downMs > GRACE_MS + NOTICE_MS + 1_000) this.#checkGaveUp(this.#downMs);
     this.#schedule.after(SAMPLE_MS, () => this.#sample());
   }
 
@@ -339,6 +370,14 @@ class World {
     for (const stream of streams.streams) {
       // One chunk of Ollama may pass the window: it had been read.
       if (stream.keptBytes > WINDOW_BYTES + CHUNK_BYTES_MAX) this.#broken(`the agent keeps ${stream.keptBytes} bytes of ${stream.id}`);
+    }
+  }
+
+  /** An agent that stays away longer than the grace period ends every stream; what its caller was given before may take it a while. */
+  #checkGaveUp(sinceMs: number): void {
+    for (const [id, { call, plan }] of this.#known) {
+      if (call !== null && !call.isDone && call.ended === null && call.beganMs < sinceMs && plan.msPerKilobyte < 1)
+        this.#broken(`${id} waits for an agent that is away since ${sinceMs}`);
     }
   }
 
@@ -465,7 +504,7 @@ function planOf(chance: Chance, atMs: number): CallPlan {
         ? { ...common, method: "GET", path: "/api/tags", endpoint: "/api/tags", stream: false }
         : { ...common, method: "POST", path: `/api/blobs/sha256:${"0".repeat(64)}`, endpoint: "/api/blobs/:digest", stream: false };
   const bodyBytes =
-    kind === "tags" ? 0 : kind === "blob" ? chance.whole(0, 800_000) : chance.whole(2, chance.isLikely(0.1) ? 600_000 : 2_000);
+    kind === "tags" ? 0 : kind === "blob" ? chance.whole(0, 800_000) : chance.whole(2, chance.isLikely(0.2) ? 600_000 : 2_000);
   return {
     id,
     open,

@@ -85,6 +85,17 @@ test("what nobody could be told ends with the grace period all the same", () => 
   expect(core.look(GRACE_MS).isDone).toBe(true);
 });
 
+test("an agent that was restarted while it took a large body: the call fails as that, and the edge records it", () => {
+  const core = new EdgeCore({ id: ID, box: "b", open: OPEN }, new Uint8Array(300_000), newPulse(), half);
+  core.begin(0);
+  core.received(message(frame(FrameType.ack, 2)), 0);
+  core.received(message(frame(FrameType.gone), frame(FrameType.back)), 10);
+  const acts = core.received(message(frame(FrameType.resume, 0)), 20);
+  expect(acts.answer).toEqual({ kind: "failed", failure: { reason: "agent_restarted", box: "b" } });
+  expect(acts.ended).toMatchObject({ by: "edge", status: "error", httpStatus: 502 });
+  expect(abortOf(acts)).toEqual(["gave_up"]);
+});
+
 test("a cancelled call is recorded by the edge too, after the agent: the word of it may be lost on the way", () => {
   expect(begun().callerGone(10).ended).toEqual({ by: "edge", status: "cancelled", httpStatus: 499, afterMs: 5_000 });
 });
