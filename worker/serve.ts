@@ -3,13 +3,11 @@
  * and see to it that there is a record.
  */
 
-import { ERROR_CHARS_MAX } from "../protocol/limits.ts";
-import { factsOf, type Open } from "../protocol/messages.ts";
-import { cut, type RequestRecord, type Status, UNMEASURED } from "../protocol/records.ts";
+import type { Open } from "../protocol/messages.ts";
 import type { RegisteredBox } from "./aggregator.ts";
-import { theAggregator } from "./aggregator-stub.ts";
 import type { Bindings } from "./bindings.ts";
 import { chooseBoxes } from "./choose.ts";
+import { edgeRecord, ingestSurely, type Outcome } from "./edge-record.ts";
 import { EdgeStream } from "./edge-stream.ts";
 import { type FailureReason, GatewayError, tellCaller } from "./errors.ts";
 import { countStream, fleetOf, forgetBoxes, openStreams, pulseOf } from "./fleet.ts";
@@ -28,6 +26,9 @@ export type Call = {
 /** The checked body, and what it says. `null`: the route takes none. */
 export type CallBody = { bytes: Uint8Array | ReadableStream<Uint8Array> | null; model: string | null; stream: boolean };
 
+/** What an answer waits for its record at most. */
+const INGEST_MS = 1_000;
+
 /** Reasons for which another box may do better. */
 const TRY_NEXT = new Set<FailureReason["reason"]>(["box_down", "box_busy", "box_draining"]);
 
@@ -42,12 +43,11 @@ export async function serve(
   call: Call,
   bodyOf: () => Promise<CallBody>,
 ): Promise<Response> {
-  // Resolves when it is in the ledger, or cannot be. Also for a caller that does not wait for it.
-  const record = async (open: Open, outcome: Outcome, afterMs = 0): Promise<void> => {
+  // Resolves when it is in the ledger, or that takes too long. Also for a caller that does not wait for it.
+  const record = async (open: Open, outcome: Outcome, afterMs = 0) => {
     const ingested = ingestSurely(env, edgeRecord({ ...call, open }, outcome, Date.now()), afterMs);
     waitUntil(ingested);
-    // An Aggregator that does not answer must not hold up the caller's for long.
-    await Promise.race([ingested, scheduler.wait(RECORD_FIRST_MS)]);
+    if (afterMs === 0) await Promise.race([ingested, scheduler.wait(INGEST_MS)]); // an Aggregator that fails must not hold up the answer too
   };
   let { open } = call;
   try {
@@ -109,49 +109,4 @@ async function attach(env: Bindings, box: string, id: string, isResume: boolean)
   const { error } = await answer.json<{ error?: { code?: string } }>();
   const reason = error?.code === "box_draining" || error?.code === "box_busy" ? error.code : "box_down";
   throw new GatewayError({ reason, box });
-}
-
-/** How long an answer waits for its record. */
-const RECORD_FIRST_MS = 1_000;
-
-/** The Aggregator may be restarted, or moved, just now; counted twice is counted once. What the runtime grants an invocation after its caller left is half a minute. */
-const INGEST_WAITS_MS = [0, 250, 1_000, 4_000, 8_000];
-
-async function ingestSurely(env: Bindings, record: RequestRecord, afterMs: number): Promise<void> {
-  if (afterMs > 0) await scheduler.wait(afterMs);
-  let last: unknown;
-  for (const waitMs of INGEST_WAITS_MS) {
-    if (waitMs > 0) await scheduler.wait(waitMs);
-    try {
-      return void (await theAggregator(env).ingest([record]));
-    } catch (error) {
-      last = error;
-    }
-  }
-  console.error(JSON.stringify({ event: "record_lost", request_id: record.request_id, why: String(last).slice(0, 500) }));
-}
-
-type Outcome = { box: string | null; status: Status; httpStatus: number; failure: FailureReason | null };
-
-/** The record of a call whose agent cannot write it: it never had it, or stays away. Whoever is first wins. */
-function edgeRecord(
-  call: Pick<Call, "id" | "open" | "startedMs">,
-  { box, status, httpStatus, failure }: Outcome,
-  nowMs: number,
-): RequestRecord {
-  const { open } = call;
-  const told = failure === null ? null : tellCaller(failure);
-  return {
-    ...factsOf(call.id, open),
-    ...UNMEASURED,
-    box,
-    status,
-    http_status: httpStatus,
-    failed_at: told?.failedAt ?? null,
-    error_message: told === null ? null : cut(told.message, ERROR_CHARS_MAX),
-    prompt: null,
-    latency_ms: Math.max(0, nowMs - call.startedMs),
-    energy_j: null,
-    resumed: 0,
-  };
 }

@@ -7,6 +7,7 @@ import { expect, test } from "vitest";
 import { Tunnel } from "../../agent/tunnel.ts";
 import { startSimulatedOllama } from "../../local/simulated/ollama.ts";
 import { FrameType, NO_PAYLOAD, tunnelFrame } from "../../protocol/frames.ts";
+import { NOTICE_MS, SILENCE_MS } from "../../protocol/limits.ts";
 import { FakeEdge } from "../support/fake-edge.ts";
 import { eventually } from "../support/stack.ts";
 
@@ -106,6 +107,17 @@ test("an answer that was cut in the middle is sent again from where the edge ask
     expect(after.slice(0, before.length)).toEqual(before);
     edge.say({ type: FrameType.ack, stream: id, seq: end.seq + 1, payload: NO_PAYLOAD });
     expect(await edge.recorded(id)).toMatchObject({ status: "success", completion_tokens: 20 });
+  }));
+
+test("a link that swallows packets is noticed in time, and another dialled", () =>
+  withOllama(async (edge) => {
+    await eventually(async () => edge.readings.length > 0);
+    await edge.nextPing(); // the worst moment: the agent has just heard that all is well
+    const startMs = performance.now();
+    edge.swallow();
+    await eventually(async () => edge.dials === 2);
+    expect(performance.now() - startMs).toBeLessThan(NOTICE_MS - 100);
+    expect(performance.now() - startMs).toBeGreaterThan(SILENCE_MS - 100);
   }));
 
 test("an edge whose refusal breaks off is dialled again", async () => {

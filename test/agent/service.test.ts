@@ -103,6 +103,22 @@ test("an edge that keeps no texts gets none", async () => {
   expect(edge.records).toMatchObject([{ prompt: null, response: null, completion_tokens: 1 }]);
 });
 
+test("a call of this machine is stamped by the edge's clock, whatever that of the machine says", async () => {
+  const daysMs = 90 * 24 * 3_600_000;
+  await using edge = await FakeEdge.listen({ now_ms: Date.now() - daysMs });
+  await using service = serviceOf({ edgeUrl: edge.url });
+  await service.start();
+  await eventually(async () => edge.readings.length > 0);
+  await service.generate(MODEL, "x", { options: { num_predict: 1 } });
+  await service.stop();
+  const [record] = edge.records;
+  const startedMs = Date.parse(record?.started_at ?? "");
+  expect(Math.abs(startedMs - (Date.now() - daysMs))).toBeLessThan(60_000);
+  // The ledger sorts, and forgets, by the time in the id.
+  expect(Math.abs(Number.parseInt(record?.request_id.replace("-", "").slice(0, 12) ?? "", 16) - startedMs)).toBeLessThan(1_000);
+  expect(record?.latency_ms).toBeLessThan(60_000);
+});
+
 test("an edge that is down is not waited for; its records are on disk and arrive when it is there", async () => {
   const port = await freePort();
   const edgeUrl = `http://127.0.0.1:${port}`;

@@ -38,7 +38,7 @@ export const boxOf = (rest: Partial<LiveBox>): LiveBox => ({
   in_flight: 0,
   queue_depth: 0,
   spooled: 0,
-  lost: null,
+  lost: 0,
   gpus: [gpuOf({})],
   gpu_error: null,
   system: null,

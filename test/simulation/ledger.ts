@@ -101,12 +101,8 @@ export class SimulatedLedger {
 
 function newIntake(nowMs: number): Intake {
   const ledger = new Ledger(sql, new Forgotten(sql));
-  const stores = {
-    ledger,
-    cells: new CellStore(sql),
-    epochs: new Epochs(sql),
-    repository: new RepositoryStore(storage),
-    outbox: new Outbox(sql, ledger, new SampleStore(sql)),
-  };
+  const [cells, epochs, repository] = [new CellStore(sql), new Epochs(sql), new RepositoryStore(storage)];
+  const outbox = new Outbox(sql, ledger, new SampleStore(sql));
+  const stores = { ledger, cells, epochs, repository, outbox };
   return new Intake(storage, stores, nowMs);
 }

@@ -32,6 +32,9 @@ export class FakeEdge implements AsyncDisposable {
   batches = 0;
   dials = 0;
   closes: number[] = [];
+  #awaitingPing: (() => void)[] = [];
+  /** Nothing is heard or said there any more. */
+  #swallowed: WebSocket | null = null;
   readonly #http = createServer();
   readonly #sockets = new WebSocketServer({ server: this.#http, handleProtocols: (offered) => [...offered][0] ?? false });
   readonly #folder = mkdtempSync(join(tmpdir(), "fake-edge-"));
@@ -83,6 +86,16 @@ export class FakeEdge implements AsyncDisposable {
     this.#socket = null;
   }
 
+  /** Resolves when the agent's next heartbeat was answered. */
+  nextPing(): Promise<void> {
+    return new Promise((resolve) => this.#awaitingPing.push(resolve));
+  }
+
+  /** The link goes half-open: what comes is lost, and nothing comes back. */
+  swallow(): void {
+    this.#swallowed = this.#socket;
+  }
+
   /** Asks for a chat. */
   open(stream: string, more: Partial<Open> = {}, body = '{"model":"m","messages":[]}'): void {
     const open: Open = {
@@ -127,7 +140,12 @@ export class FakeEdge implements AsyncDisposable {
     this.dials++;
     socket.on("close", (code) => this.closes.push(code));
     socket.on("message", (data, isBinary) => {
-      if (!isBinary) return socket.send("pong");
+      if (socket === this.#swallowed) return;
+      if (!isBinary) {
+        socket.send("pong");
+        for (const wake of this.#awaitingPing.splice(0)) wake();
+        return;
+      }
       for (const frame of decodeFrames(data as Buffer)) {
         if (frame.type === FrameType.hello) {
           this.#socket = socket;

@@ -1,8 +1,9 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { expect, test } from "vitest";
-import { FrameType, jsonBytes, NO_PAYLOAD, parsePayload, TUNNEL } from "../../protocol/frames.ts";
-import { Open } from "../../protocol/messages.ts";
+import { decodeFrames, FrameType, jsonBytes, NO_PAYLOAD, parsePayload, TUNNEL } from "../../protocol/frames.ts";
+import { NOTICE_MS } from "../../protocol/limits.ts";
+import { Abort, Open } from "../../protocol/messages.ts";
 import type { Aggregator } from "../../worker/aggregator.ts";
 import { theAggregator } from "../../worker/aggregator-stub.ts";
 import type { Box } from "../../worker/box.ts";
@@ -281,6 +282,61 @@ test("the late close of a stream's old socket does not cancel the stream that ha
   expect(agent.frames.filter(({ type }) => type === FrameType.abort)).toEqual([]);
   current?.close(1011, "lost");
   expect((await agent.next(FrameType.abort)).stream).toBe(id);
+});
+
+test("a stream that loses its socket again and again while it attaches is not taken for a caller that left", async () => {
+  const agent = await FakeAgent.connect("shaky");
+  const box = env.BOX.getByName("shaky");
+  const id = crypto.randomUUID();
+  const attach = async (more: string) => {
+    const { webSocket } = await box.fetch(`https://box/attach?box=shaky&stream=${id}${more}`, { headers: { upgrade: "websocket" } });
+    webSocket?.accept();
+    return webSocket;
+  };
+  let socket = await attach("");
+  // Longer in all than the Box waits for a stream, but never so long at a time.
+  for (let i = 0; i < 6; i++) {
+    socket?.close(1011, "lost");
+    await scheduler.wait(150);
+    socket = await attach("&resume=1");
+  }
+  expect(agent.frames.filter(({ type }) => type === FrameType.abort)).toEqual([]);
+  socket?.close(1011, "lost");
+  const abort = await agent.next(FrameType.abort);
+  expect(parsePayload(Abort, abort.payload)).toMatchObject({ code: "caller_gone", presumed: true });
+});
+
+test("a stream that attaches again is told when there is no agent", async () => {
+  const id = crypto.randomUUID();
+  const { webSocket } = await env.BOX.getByName("empty").fetch(`https://box/attach?box=empty&stream=${id}&resume=1`, {
+    headers: { upgrade: "websocket" },
+  });
+  if (webSocket === null) throw new Error("not attached");
+  webSocket.binaryType = "arraybuffer";
+  const message = new Promise<ArrayBuffer>((resolve) => webSocket.addEventListener("message", ({ data }) => resolve(data as ArrayBuffer)));
+  webSocket.accept();
+  expect(decodeFrames(await message)).toMatchObject([{ type: FrameType.gone, stream: id }]);
+  webSocket.close(1000);
+});
+
+test("an agent without a heartbeat is noticed in time while a caller waits, and not looked for while none does", async () => {
+  const agent = await FakeAgent.connect("half-open"); // it never says ping
+  const idle = await FakeAgent.connect("idle");
+  const startMs = Date.now();
+  forgetBoxes();
+  const caller = new AbortController();
+  const answered = call("/ollama/api/chat", {
+    method: "POST",
+    headers: { "x-box": "half-open" },
+    body: '{"model":"m"}',
+    signal: caller.signal,
+  });
+  await agent.next(FrameType.open);
+  expect(await agent.untilClosed()).toEqual({ code: 4000, reason: "no heartbeat" });
+  expect(Date.now() - startMs).toBeLessThan(NOTICE_MS + 200); // its hello was a sign of life, too
+  expect(idle.closed).toBeNull();
+  caller.abort();
+  await expect(answered).rejects.toThrow();
 });
 
 /** The next call of a method throws, as it does when the object is reset under it. Calls from outside go to the prototype. */

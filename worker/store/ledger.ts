@@ -46,13 +46,13 @@ const Finished = RequestRecord.pick({
   endpoint: true,
   status: true,
   latency_ms: true,
+  resumed: true,
   ttft_ms: true,
   queue_ms: true,
   load_ms: true,
   decode_ms: true,
   prompt_tokens: true,
   completion_tokens: true,
-  resumed: true,
 }).extend({ finished_at_ms: z.number() });
 
 /** Who looks for what finished lately finds it if it took no longer than this: the key is the time of the start. */
