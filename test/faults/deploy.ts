@@ -1,5 +1,5 @@
 /** The Worker's code is replaced under open streams: the process with new code, and a reload by wrangler. */
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT } from "../../local/edge.ts";
@@ -27,7 +27,10 @@ export async function deploy(setting: Setting, { deploys, streams, wrangler }: D
   return [
     ...findings,
     ...(await deploying(setting, "a reload by wrangler dev", chain, streams, Math.min(deploys, 5), async (_, round) => {
-      cpSync(versions[round % 2] ?? stage.script, join(folder, "index.js"));
+      // Renamed into its place: wrangler must not read half of it.
+      const fresh = join(stage.folder, "fresh.js");
+      cpSync(versions[round % 2] ?? stage.script, fresh);
+      renameSync(fresh, join(folder, "index.js"));
     })),
   ];
 }
@@ -50,7 +53,8 @@ async function deploying(
   );
   const upMs: number[] = [];
   for (let round = 0; round < deploys; round++) {
-    await sleep(1_500);
+    // A deploy comes to tunnels that have held: one that was lost within five seconds, again and again, is dialled ever more seldom.
+    await sleep(round === 0 ? 1_500 : 6_000);
     await replace(chain, round);
     const startMs = performance.now();
     await until(async () => (await versionAt(chain)) === `0.0.${(round % 2) + 1}`, "the new code answers");

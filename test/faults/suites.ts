@@ -59,7 +59,7 @@ export const SUITES = {
   },
   clock: { full: clock, slice: clock },
   deploy: {
-    full: (setting) => deploy(setting, { deploys: 20, streams: 64, wrangler: true }),
+    full: (setting) => deploy(setting, { deploys: 10, streams: 64, wrangler: true }),
     slice: (setting) => deploy(setting, { deploys: 1, streams: 16, wrangler: false }),
   },
   slowloris: {
