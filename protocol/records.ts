@@ -78,6 +78,13 @@ export const RequestRecord = z.object({
 });
 export type RequestRecord = z.infer<typeof RequestRecord>;
 
+/** Prompt and completion tokens; null when Ollama said neither. */
+export const tokensUsed = ({
+  prompt_tokens,
+  completion_tokens,
+}: Pick<RequestRecord, "prompt_tokens" | "completion_tokens">): number | null =>
+  prompt_tokens === null && completion_tokens === null ? null : (prompt_tokens ?? 0) + (completion_tokens ?? 0);
+
 /** What is known of a request that was not measured. */
 export const UNMEASURED = {
   response: null,

@@ -22,6 +22,9 @@ export const shortName = (model: string): string => {
   return tagged.endsWith(DEFAULT_TAG) ? tagged.slice(0, -DEFAULT_TAG.length) : tagged;
 };
 
+/** The names under which records may hold a model: as callers write it. */
+export const spellingsOf = (model: string): string[] => [...new Set([model, shortName(model), `${shortName(model)}${DEFAULT_TAG}`])];
+
 /**
  * @param known  Names that were counted as themselves before: a model that was deleted keeps its name.
  * @param boxes  Whose inventories are asked for the others.

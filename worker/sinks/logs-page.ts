@@ -1,6 +1,5 @@
 /** A page of logs as a store reads it, in the shape of the API. */
 import { type LogEntry, type Logs, type LogsPage, SHORT_TEXT_CHARS } from "../../protocol/api/stats.ts";
-import { shortName } from "../model-key.ts";
 import type { StoreName } from "./store.ts";
 
 /** Columns that both stores and the API name alike. */
@@ -9,9 +8,6 @@ export const LOG_COLUMNS = [
   ...["prompt_tokens", "completion_tokens", "latency_ms", "ttft_ms", "queue_ms", "load_ms", "prefill_ms", "decode_ms", "done_reason"],
   ...["key_id", "client_ip", "user_agent", "energy_j", "resumed", "tokens_used"],
 ] as const satisfies (keyof LogEntry)[];
-
-/** The ways in which callers write a model's name. */
-export const spellingsOf = (model: string): string[] => [...new Set([model, shortName(model), `${shortName(model)}:latest`])];
 
 /** @param entries one more than the page, when there is a next one. */
 export function pageOf(store: StoreName, entries: LogEntry[], total: number, { limit, offset = 0, cursor, texts }: LogsPage): Logs {

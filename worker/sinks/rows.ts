@@ -7,7 +7,7 @@
  */
 
 import { PROMPT_CHARS_MAX, RESPONSE_CHARS_MAX } from "../../protocol/limits.ts";
-import { cut, type GpuSample, type RequestRecord } from "../../protocol/records.ts";
+import { cut, type GpuSample, type RequestRecord, tokensUsed } from "../../protocol/records.ts";
 import { isInference } from "../../protocol/routes.ts";
 
 export type RequestRow = Omit<RequestRecord, "started_at"> & {
@@ -32,12 +32,11 @@ const TEXT_CHARS_MAX = 4_000;
 const CHARS_MAX: Record<string, number> = { prompt: PROMPT_CHARS_MAX + MARK_CHARS, response: RESPONSE_CHARS_MAX + MARK_CHARS };
 
 export function requestRow(record: RequestRecord, finishedMs: number): RequestRow {
-  const { prompt_tokens, completion_tokens } = record;
   return cleaned({
     ...record,
     finished_at: new Date(finishedMs).toISOString(),
     is_inference: isInference(record.endpoint),
-    tokens_used: prompt_tokens === null && completion_tokens === null ? null : (prompt_tokens ?? 0) + (completion_tokens ?? 0),
+    tokens_used: tokensUsed(record),
   });
 }
 

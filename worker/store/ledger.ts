@@ -6,8 +6,8 @@
  */
 import { z } from "zod";
 import { type LogEntry, type Logs, type LogsPage, SHORT_TEXT_CHARS } from "../../protocol/api/stats.ts";
-import { RequestRecord } from "../../protocol/records.ts";
-import { shortName } from "../model-key.ts";
+import { RequestRecord, tokensUsed } from "../../protocol/records.ts";
+import { spellingsOf } from "../model-key.ts";
 import type { CellFilter } from "./cells.ts";
 import type { Forgotten } from "./forgotten.ts";
 import { SLICE_IDS } from "./forgotten.ts";
@@ -58,9 +58,8 @@ const Finished = RequestRecord.pick({
 /** Who looks for what finished lately finds it if it took no longer than this: the key is the time of the start. */
 const LONGEST_MS = 600_000;
 
-/** The names under which the ledger may hold a model: as callers wrote it. */
-const namesOf = (model: string | undefined): string | null =>
-  model === undefined ? null : JSON.stringify([...new Set([model, shortName(model), `${shortName(model)}:latest`])]);
+/** For `json_each`; null for any model. */
+const namesOf = (model: string | undefined): string | null => (model === undefined ? null : JSON.stringify(spellingsOf(model)));
 
 /** A text column, or the first characters of it. */
 const shortened = (column: "prompt" | "response") =>
@@ -238,9 +237,7 @@ const storedAs = (value: RequestRecord[keyof RequestRecord]): string | number | 
   typeof value === "string" ? value.toWellFormed() : typeof value === "boolean" ? Number(value) : value;
 
 function logEntry({ request_id, started_at, ...rest }: RequestRecord): LogEntry {
-  const { prompt_tokens, completion_tokens } = rest;
-  const tokens_used = prompt_tokens === null && completion_tokens === null ? null : (prompt_tokens ?? 0) + (completion_tokens ?? 0);
-  return { id: request_id, timestamp: started_at, ...rest, tokens_used };
+  return { id: request_id, timestamp: started_at, ...rest, tokens_used: tokensUsed(rest) };
 }
 
 /** As SQLite's `lower`: letters of ASCII only. */
