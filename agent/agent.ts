@@ -11,21 +11,21 @@ import { LOOK_MS, OPEN_REQUESTS_MAX, READINGS_IDLE_MS, READINGS_LOOK_MS } from "
 import { type ExporterType, Recorded, type Welcome } from "../protocol/messages.ts";
 import { changesModels } from "../protocol/routes.ts";
 import type { AgentConfig } from "./config.ts";
-import { Delivery, RECORDS_DELAY_MS } from "./delivery.ts";
-import { diskFolders } from "./disk.ts";
 import { atMost, DRAIN_MS } from "./drain.ts";
-import { GpuReader } from "./gpu.ts";
-import { InventoryPoller } from "./inventory.ts";
-import type { Listener } from "./listener.ts";
+import type { Listener } from "./listen/listener.ts";
 import type { Log } from "./log.ts";
 import { OllamaClient } from "./ollama.ts";
 import { Outgoing } from "./outgoing.ts";
-import type { Spool } from "./spool.ts";
+import { diskFolders } from "./readings/disk.ts";
+import { GpuReader } from "./readings/gpu.ts";
+import { InventoryPoller } from "./readings/inventory.ts";
+import { SystemSampler } from "./readings/system-sampler.ts";
+import { Delivery, RECORDS_DELAY_MS } from "./spool/delivery.ts";
+import type { Spool } from "./spool/spool.ts";
 import { steadyClock } from "./steady-clock.ts";
-import { StreamTable } from "./stream-table.ts";
-import { SystemSampler } from "./system-sampler.ts";
 import { after } from "./timers.ts";
-import { Tunnel } from "./tunnel.ts";
+import { StreamTable } from "./tunnel/stream-table.ts";
+import { Tunnel } from "./tunnel/tunnel.ts";
 import { AGENT_VERSION } from "./version.ts";
 
 /** How long an agent that has nothing else to do waits until the edge has its last records. */

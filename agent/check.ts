@@ -3,11 +3,11 @@
  * that must work, or may be missing; nothing is changed on the box or at the edge.
  */
 import type { AgentConfig } from "./config.ts";
-import { GpuReader } from "./gpu.ts";
-import { InventoryPoller } from "./inventory.ts";
-import { type ListenAddress, shownAddress } from "./listen-address.ts";
-import { CLOCKS, Listener } from "./listener.ts";
-import { dial, refusalOf } from "./tunnel.ts";
+import { type ListenAddress, shownAddress } from "./listen/listen-address.ts";
+import { CLOCKS, Listener } from "./listen/listener.ts";
+import { GpuReader } from "./readings/gpu.ts";
+import { InventoryPoller } from "./readings/inventory.ts";
+import { dial, refusalOf } from "./tunnel/tunnel.ts";
 
 type Finding = { ok: boolean; isFatal: boolean; what: string; detail: string };
 

@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 import { check } from "./check.ts";
 import { type AgentConfig, configOf } from "./config.ts";
 import { ConfigError, ListenError } from "./errors.ts";
-import { type ListenAddress, listenAddressOf } from "./listen-address.ts";
+import { type ListenAddress, listenAddressOf } from "./listen/listen-address.ts";
 import { makeLog } from "./log.ts";
 import { startBox } from "./start.ts";
 import { StateLockError } from "./state-lock.ts";

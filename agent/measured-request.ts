@@ -13,7 +13,7 @@ import { cut, type FailedAt, type Status, UNMEASURED } from "../protocol/records
 import { type LocalBody, localBodyOf } from "./measure/local-body.ts";
 import { type Meter, meterOf } from "./measure/meter.ts";
 import type { LocalExchange, OllamaClient } from "./ollama.ts";
-import type { Spool } from "./spool.ts";
+import type { Spool } from "./spool/spool.ts";
 
 export type MeasuringShell = {
   box: string;

@@ -9,11 +9,11 @@
  */
 import { z } from "zod";
 import { OllamaError } from "./errors.ts";
-import { installedOf, versionOf } from "./inventory-parse.ts";
-import { urlOf } from "./listen-address.ts";
-import { LocalClient } from "./local-client.ts";
+import { urlOf } from "./listen/listen-address.ts";
+import { LocalClient } from "./listen/local-client.ts";
+import type { NetworkConfig } from "./listen/network-config.ts";
 import { type Log, makeLog } from "./log.ts";
-import type { NetworkConfig } from "./network-config.ts";
+import { installedOf, versionOf } from "./readings/inventory-parse.ts";
 import { type Running, startBox, startEndpoint } from "./start.ts";
 
 export type ServiceOptions = {

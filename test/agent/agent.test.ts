@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { totalmem } from "node:os";
 import { expect, test } from "vitest";
-import { Tunnel } from "../../agent/tunnel.ts";
+import { Tunnel } from "../../agent/tunnel/tunnel.ts";
 import { startSimulatedOllama } from "../../local/simulated/ollama.ts";
 import { FrameType, NO_PAYLOAD, tunnelFrame } from "../../protocol/frames.ts";
 import { NOTICE_MS, SILENCE_MS } from "../../protocol/limits.ts";

@@ -8,7 +8,7 @@ import { ROOT } from "../../local/edge.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
 import type { ApiRoute } from "../../protocol/api/route.ts";
 import { API_ROUTES } from "../../protocol/api/routes.ts";
-import { METRICS } from "../../worker/metrics.ts";
+import { METRICS } from "../../worker/exposition/metrics.ts";
 import { LEFT_OUT, NOT_HERE, SHAPES } from "../contract/contract.ts";
 import { rowsOf } from "../contract/contract-tables.ts";
 import { ANSWERS, ENDPOINTS, EXPOSITION, METRIC_NAMES, QUERIES } from "../contract/seed-examples.ts";

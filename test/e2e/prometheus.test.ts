@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ROOT } from "../../local/edge.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
-import { METRICS } from "../../worker/metrics.ts";
+import { METRICS } from "../../worker/exposition/metrics.ts";
 import { parseExposition } from "../support/exposition-parser.ts";
 import { dashboardQueries, grafanaDashboard, MONITORING, type PrometheusConfig, prometheusConfig } from "../support/monitoring-files.ts";
 import { findPrometheus, lintOf } from "../support/prometheus.ts";

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { GPU_COLUMNS, parseGpuRow } from "../../agent/gpu-csv.ts";
+import { GPU_COLUMNS, parseGpuRow } from "../../agent/readings/gpu-csv.ts";
 import { GPU_MODELS, type GpuReading, idleReading, nextReading } from "../../local/simulated/gpus.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../local/simulated/nvidia-smi.ts", import.meta.url));

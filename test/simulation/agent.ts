@@ -1,10 +1,11 @@
 /** A simulated agent: the product's table of streams, spool, delivery and backoff, in a process that can be killed. */
-import { Redial } from "../../agent/backoff.ts";
-import { Delivery, RECORDS_DELAY_MS } from "../../agent/delivery.ts";
+
 import { Outgoing } from "../../agent/outgoing.ts";
-import { Spool } from "../../agent/spool.ts";
-import { StreamTable } from "../../agent/stream-table.ts";
+import { Delivery, RECORDS_DELAY_MS } from "../../agent/spool/delivery.ts";
+import { Spool } from "../../agent/spool/spool.ts";
 import type { After } from "../../agent/timers.ts";
+import { Redial } from "../../agent/tunnel/backoff.ts";
+import { StreamTable } from "../../agent/tunnel/stream-table.ts";
 import { decodeFrames, encodeFrames, FrameType, parsePayload, tunnelFrame } from "../../protocol/frames.ts";
 import { HEARTBEAT_MS, SILENCE_MS } from "../../protocol/limits.ts";
 import { type Hello, Recorded } from "../../protocol/messages.ts";

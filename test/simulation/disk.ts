@@ -1,6 +1,6 @@
 /** A simulated disk: it fills up, and what was not synced may be gone after a power cut. */
 import { basename } from "node:path";
-import type { SpoolDisk } from "../../agent/spool-disk.ts";
+import type { SpoolDisk } from "../../agent/spool/disk.ts";
 import type { After } from "../../agent/timers.ts";
 import type { Chance } from "./chance.ts";
 

@@ -1,11 +1,11 @@
 /** Both ends under fuzzed messages: they refuse, or take, and never do anything else; what one stream is told stays with it. */
 import { Outgoing } from "../../agent/outgoing.ts";
-import { Spool } from "../../agent/spool.ts";
-import { StreamTable } from "../../agent/stream-table.ts";
+import { Spool } from "../../agent/spool/spool.ts";
+import { StreamTable } from "../../agent/tunnel/stream-table.ts";
 import { decodeFrames, FrameError, FrameType, jsonBytes } from "../../protocol/frames.ts";
 import type { Open } from "../../protocol/messages.ts";
-import { type Acts, EdgeCore } from "../../worker/edge-core.ts";
-import { newPulse } from "../../worker/pulse.ts";
+import { type Acts, EdgeCore } from "../../worker/relay/edge-core.ts";
+import { newPulse } from "../../worker/relay/pulse.ts";
 import { Chance } from "./chance.ts";
 import { SimulatedDisk } from "./disk.ts";
 import { fuzzedMessage, isRefusal, markOf } from "./fuzz.ts";

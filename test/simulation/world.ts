@@ -5,8 +5,8 @@
 import { GRACE_MS, NOTICE_MS, STREAMS_PER_BOX_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
 import type { Open } from "../../protocol/messages.ts";
 import { RequestRecord } from "../../protocol/records.ts";
-import type { Ended } from "../../worker/edge-core.ts";
-import { newPulse, type Pulse } from "../../worker/pulse.ts";
+import type { Ended } from "../../worker/relay/edge-core.ts";
+import { newPulse, type Pulse } from "../../worker/relay/pulse.ts";
 import { recordOf } from "../support/records.ts";
 import { AgentProcess, type AgentWorld } from "./agent.ts";
 import { SimulatedBox } from "./box.ts";
@@ -147,7 +147,7 @@ class World {
   #killAgent(why: string): void {
     this.#tell(`agent killed: ${why}`);
     this.#killsMs.push(this.#schedule.nowMs);
-    // What the disk would not take goes with the process: see the head of agent/spool.ts.
+    // What the disk would not take goes with the process: see the head of agent/spool/spool.ts.
     if (this.#agent?.spool.isBehind) this.#excuseUnrecorded("killed while its disk was full");
     this.#agent?.kill();
     this.#agent = null;

@@ -2,7 +2,7 @@
 import { beforeAll, expect, test } from "vitest";
 import { HistoryPoint, LogEntry, type LogsPage } from "../../protocol/api/stats.ts";
 import type { RequestRecord, Status } from "../../protocol/records.ts";
-import { endOf, historyOf, type Span } from "../../worker/history.ts";
+import { endOf, historyOf, type Span } from "../../worker/answers/history.ts";
 import type { StoreName } from "../../worker/sinks/store.ts";
 import { gpuOf, recordOf } from "../support/records.ts";
 import { seeded } from "../support/seeded.ts";

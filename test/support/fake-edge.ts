@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type WebSocket, WebSocketServer } from "ws";
 import { EdgeAgent } from "../../agent/agent.ts";
-import { Spool } from "../../agent/spool.ts";
+import { Spool } from "../../agent/spool/spool.ts";
 import {
   decodeFrames,
   encodeFrames,

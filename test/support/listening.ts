@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { urlOf } from "../../agent/listen-address.ts";
-import { CLOCKS, Listener } from "../../agent/listener.ts";
-import { Spool } from "../../agent/spool.ts";
+import { urlOf } from "../../agent/listen/listen-address.ts";
+import { CLOCKS, Listener } from "../../agent/listen/listener.ts";
+import { Spool } from "../../agent/spool/spool.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { eventually } from "./stack.ts";
 

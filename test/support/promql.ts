@@ -6,7 +6,7 @@
  * with types that the seed makes are looked for here, and promtool finds the others.
  */
 import { parser } from "@prometheus-io/lezer-promql";
-import { type Family, METRICS } from "../../worker/metrics.ts";
+import { type Family, METRICS } from "../../worker/exposition/metrics.ts";
 
 type SyntaxNode = ReturnType<typeof parser.parse>["topNode"];
 

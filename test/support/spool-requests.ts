@@ -1,5 +1,5 @@
 /** Made-up requests for tests of the spool: what an agent begins, and the record it ends with. */
-import type { SpoolEntry } from "../../agent/spool-lines.ts";
+import type { SpoolEntry } from "../../agent/spool/lines.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { recordOf } from "./records.ts";
 

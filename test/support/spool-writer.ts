@@ -7,7 +7,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { writeSync } from "node:fs";
-import { Spool } from "../../agent/spool.ts";
+import { Spool } from "../../agent/spool/spool.ts";
 import { finished, opened } from "./spool-requests.ts";
 
 const [folder = "", seed = "1"] = process.argv.slice(2);

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { Gpu } from "../../protocol/api/fleet.ts";
 import { CurrentStats, HistoryPoint, HistoryQuery, Logs, type LogsPage, Models } from "../../protocol/api/stats.ts";
 import type { Aggregator, Live } from "../../worker/aggregator.ts";
-import { spanOf } from "../../worker/history.ts";
+import { spanOf } from "../../worker/answers/history.ts";
 import { LEDGER_MS, LEDGER_ROWS_MAX } from "../../worker/store/ledger.ts";
 import { parseExposition, seriesValue } from "../support/exposition-parser.ts";
 import { gpuOf, helloOf, idOf, readingsOf, recordOf } from "../support/records.ts";

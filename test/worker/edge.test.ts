@@ -7,7 +7,7 @@ import { Abort, Open } from "../../protocol/messages.ts";
 import type { Aggregator } from "../../worker/aggregator.ts";
 import { theAggregator } from "../../worker/aggregator-stub.ts";
 import type { Box } from "../../worker/box.ts";
-import { forgetBoxes } from "../../worker/fleet.ts";
+import { forgetBoxes } from "../../worker/relay/fleet.ts";
 import { recordOf } from "../support/records.ts";
 import { FakeAgent } from "./fake-agent.ts";
 

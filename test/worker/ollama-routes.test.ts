@@ -6,8 +6,8 @@ import { ApiError } from "../../protocol/api/shapes.ts";
 import { FrameType, jsonBytes, parsePayload, tunnelFrame } from "../../protocol/frames.ts";
 import { Open } from "../../protocol/messages.ts";
 import { theAggregator } from "../../worker/aggregator-stub.ts";
-import { forgetBoxes } from "../../worker/fleet.ts";
-import { pullEvents } from "../../worker/pull.ts";
+import { pullEvents } from "../../worker/models/pull.ts";
+import { forgetBoxes } from "../../worker/relay/fleet.ts";
 import { readingsOf } from "../support/records.ts";
 import { FakeAgent } from "./fake-agent.ts";
 

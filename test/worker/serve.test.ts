@@ -7,8 +7,8 @@ import { newRequestId } from "../../protocol/request-id.ts";
 import { theAggregator } from "../../worker/aggregator-stub.ts";
 import type { Bindings } from "../../worker/bindings.ts";
 import { GatewayError } from "../../worker/errors.ts";
-import { forgetBoxes } from "../../worker/fleet.ts";
-import { type CallBody, serve } from "../../worker/serve.ts";
+import { forgetBoxes } from "../../worker/relay/fleet.ts";
+import { type CallBody, serve } from "../../worker/relay/serve.ts";
 import { FakeAgent } from "./fake-agent.ts";
 
 /** An Aggregator that takes a record only when it is allowed to. */

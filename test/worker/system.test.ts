@@ -8,9 +8,9 @@ import { SYSTEM_RANGES, System, SystemHistory, SystemPoint } from "../../protoco
 import { FrameType, tunnelFrame } from "../../protocol/frames.ts";
 import type { Readings } from "../../protocol/inventory.ts";
 import type { Aggregator, Live } from "../../worker/aggregator.ts";
+import { systemSpanOf } from "../../worker/answers/system-history.ts";
 import { SampleStore } from "../../worker/store/samples.ts";
 import { MIGRATIONS } from "../../worker/store/schema.ts";
-import { systemSpanOf } from "../../worker/system-history.ts";
 import { gpuOf, helloOf, readingsOf, systemOf } from "../support/records.ts";
 import { FakeAgent } from "./fake-agent.ts";
 

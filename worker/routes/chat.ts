@@ -13,13 +13,13 @@ import { checkBody, jsonOf } from "../../protocol/body-policy.ts";
 import { withTag } from "../../protocol/inventory.ts";
 import { demand, principalOf } from "../auth.ts";
 import type { Env } from "../bindings.ts";
-import { callOf, targetOf, textOf } from "../call.ts";
-import { sseOfChat } from "../chat-events.ts";
 import { badRequest, GatewayError } from "../errors.ts";
-import { type Fleet, fleetOf } from "../fleet.ts";
-import { failureOf } from "../manage.ts";
+import { sseOfChat } from "../models/chat-events.ts";
+import { failureOf } from "../models/manage.ts";
 import { hasModel } from "../registered.ts";
-import { type CallBody, serve } from "../serve.ts";
+import { callOf, targetOf, textOf } from "../relay/call.ts";
+import { type Fleet, fleetOf } from "../relay/fleet.ts";
+import { type CallBody, serve } from "../relay/serve.ts";
 import { settingsOf } from "../settings.ts";
 
 const DEFAULT_TEMPERATURE = 0.7;

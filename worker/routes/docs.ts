@@ -2,12 +2,12 @@
 import { Hono } from "hono";
 import { DOCS_ROUTES } from "../../protocol/api/docs.ts";
 import { API_ROUTES } from "../../protocol/api/routes.ts";
-import { serveRoute } from "../api-route.ts";
 import type { Env } from "../bindings.ts";
-import { docsPage } from "../docs-page.ts";
-import { type OpenApi, openApiOf } from "../openapi.ts";
+import { type OpenApi, openApiOf } from "../docs/openapi.ts";
+import { docsPage } from "../docs/page.ts";
 import { SECURITY_HEADERS } from "../security-headers.ts";
 import { VERSION } from "../version.ts";
+import { serveRoute } from "./api-route.ts";
 
 /** Made when it is first asked for: an isolate that only serves calls need not. */
 let made: OpenApi | null = null;

@@ -3,12 +3,12 @@ import { Hono } from "hono";
 import { FLEET_ROUTES } from "../../protocol/api/fleet.ts";
 import { SYSTEM_RANGES, SYSTEM_ROUTES } from "../../protocol/api/system.ts";
 import { theAggregator } from "../aggregator-stub.ts";
-import { serveRoute } from "../api-route.ts";
+import { healthOf } from "../answers/health.ts";
+import { systemSpanOf } from "../answers/system-history.ts";
 import type { Env } from "../bindings.ts";
 import { GatewayError } from "../errors.ts";
-import { forgetBoxes, look } from "../fleet.ts";
-import { healthOf } from "../health.ts";
-import { systemSpanOf } from "../system-history.ts";
+import { forgetBoxes, look } from "../relay/fleet.ts";
+import { serveRoute } from "./api-route.ts";
 
 export const fleetRoutes = new Hono<Env>();
 

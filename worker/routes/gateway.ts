@@ -2,9 +2,9 @@
 import { type Context, Hono } from "hono";
 import { principalOf } from "../auth.ts";
 import type { Env } from "../bindings.ts";
-import { bodyOf, callOf, targetOf } from "../call.ts";
-import { rawPathOf } from "../raw-path.ts";
-import { serve } from "../serve.ts";
+import { bodyOf, callOf, targetOf } from "../relay/call.ts";
+import { rawPathOf } from "../relay/raw-path.ts";
+import { serve } from "../relay/serve.ts";
 import { settingsOf } from "../settings.ts";
 
 /** `/ollama/…`, `/ollama/k/<key>/…`, `/v1/…` → the path on Ollama, and the key where it is in the path. */

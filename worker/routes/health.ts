@@ -1,7 +1,7 @@
 /** `/healthz` and `/readyz`: for load balancers and start scripts. Public, so they say nothing else. */
 import { Hono } from "hono";
 import type { Env } from "../bindings.ts";
-import { fleetOf } from "../fleet.ts";
+import { fleetOf } from "../relay/fleet.ts";
 
 const NO_STORE = { "cache-control": "no-store" };
 

@@ -4,16 +4,16 @@ import { OLLAMA_API_ROUTES } from "../../protocol/api/ollama.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
 import { isCloudModel } from "../../protocol/routes.ts";
 import { theAggregator } from "../aggregator-stub.ts";
-import { serveRoute } from "../api-route.ts";
 import type { Env } from "../bindings.ts";
-import { ABOUT_CATALOGUE } from "../catalogue.ts";
 import { GatewayError } from "../errors.ts";
-import { fleetOf, freshBoxes, untilTold } from "../fleet.ts";
-import { installedByName, installedModels } from "../installed.ts";
-import { libraryModels, searchLibrary } from "../library.ts";
-import { failureOfBoxes, failureOfError, manage, type Outcome } from "../manage.ts";
-import { pullEvents } from "../pull.ts";
+import { ABOUT_CATALOGUE } from "../models/catalogue.ts";
+import { installedByName, installedModels } from "../models/installed.ts";
+import { libraryModels, searchLibrary } from "../models/library.ts";
+import { failureOfBoxes, failureOfError, manage, type Outcome } from "../models/manage.ts";
+import { pullEvents } from "../models/pull.ts";
 import { isInstalledOn, type RegisteredBox } from "../registered.ts";
+import { fleetOf, freshBoxes, untilTold } from "../relay/fleet.ts";
+import { serveRoute } from "./api-route.ts";
 
 /** Shorter than the silence after which common proxies close a connection: 60 s and more. */
 const KEEP_ALIVE_MS = 15_000;

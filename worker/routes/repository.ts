@@ -2,11 +2,11 @@
 import { Hono } from "hono";
 import { REPOSITORY_ROUTES } from "../../protocol/api/repository.ts";
 import { theAggregator } from "../aggregator-stub.ts";
-import { serveRoute } from "../api-route.ts";
 import type { Env } from "../bindings.ts";
+import { shortName } from "../counting/model-key.ts";
 import { GatewayError } from "../errors.ts";
-import { forgetBoxes } from "../fleet.ts";
-import { shortName } from "../model-key.ts";
+import { forgetBoxes } from "../relay/fleet.ts";
+import { serveRoute } from "./api-route.ts";
 
 export const repositoryRoutes = new Hono<Env>();
 

@@ -2,12 +2,12 @@
 import { Hono } from "hono";
 import { STATS_ROUTES } from "../../protocol/api/stats.ts";
 import { theAggregator } from "../aggregator-stub.ts";
-import { serveRoute } from "../api-route.ts";
+import { historyExport, logsExport } from "../answers/export.ts";
+import { spanOf } from "../answers/history.ts";
+import { historyReader, readLogs } from "../answers/older.ts";
 import type { Env } from "../bindings.ts";
-import { historyExport, logsExport } from "../export.ts";
-import { look } from "../fleet.ts";
-import { spanOf } from "../history.ts";
-import { historyReader, readLogs } from "../older.ts";
+import { look } from "../relay/fleet.ts";
+import { serveRoute } from "./api-route.ts";
 
 /** Entries of one page, when nobody says how many. */
 const LOGS_LIMIT = 100;

@@ -1,8 +1,8 @@
 /** History as a store sums it up, in the shape of the API. */
 import { z } from "zod";
 import type { HistoryPoint } from "../../protocol/api/stats.ts";
-import { isoOf, rounded, roundedOrNull } from "../figures.ts";
-import type { Span } from "../history.ts";
+import { isoOf, rounded, roundedOrNull } from "../answers/figures.ts";
+import type { Span } from "../answers/history.ts";
 
 const sum = z.number();
 /** What is unknown comes as null from Postgres, and as NaN, so null in JSON, from ClickHouse. */

@@ -8,9 +8,9 @@
 import { ClickHouseError, ClickHouseLogLevel, createClient, type ClickHouseSettings as Settings } from "@clickhouse/client-web";
 import { z } from "zod";
 import { type HistoryPoint, LogEntry, type Logs } from "../../protocol/api/stats.ts";
-import type { Span } from "../history.ts";
-import { endOf } from "../history.ts";
-import { spellingsOf } from "../model-key.ts";
+import type { Span } from "../answers/history.ts";
+import { endOf } from "../answers/history.ts";
+import { spellingsOf } from "../counting/model-key.ts";
 import { Bucket, pointsOf } from "./buckets.ts";
 import { CLICKHOUSE_MIGRATION, CLICKHOUSE_TABLES, MINUTES_KEPT_DAYS } from "./clickhouse-schema.ts";
 import { LOG_COLUMNS, pageOf } from "./logs-page.ts";

@@ -7,8 +7,8 @@
 import { NeonDbError, neon, neonConfig } from "@neondatabase/serverless";
 import { z } from "zod";
 import { type HistoryPoint, LogEntry, type Logs } from "../../protocol/api/stats.ts";
-import { endOf, type Span } from "../history.ts";
-import { spellingsOf } from "../model-key.ts";
+import { endOf, type Span } from "../answers/history.ts";
+import { spellingsOf } from "../counting/model-key.ts";
 import { Bucket, pointsOf } from "./buckets.ts";
 import { LOG_COLUMNS, pageOf } from "./logs-page.ts";
 import { GPU_SAMPLES_KEPT_DAYS, POSTGRES_MIGRATION, POSTGRES_TABLES, REQUEST_LOGS_KEPT_DAYS } from "./postgres-schema.ts";

@@ -5,7 +5,7 @@
  * only so much. Beyond that the oldest are dropped, and that is counted and shown.
  */
 import type { SinkHealth } from "../../protocol/api/fleet.ts";
-import { isoOf } from "../figures.ts";
+import { isoOf } from "../answers/figures.ts";
 import type { Outbox } from "../store/outbox.ts";
 import { newSinkState, type SinkStates } from "../store/sink-states.ts";
 import { type Clock, Sink } from "./sink.ts";

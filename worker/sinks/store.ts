@@ -1,6 +1,6 @@
 /** A store, as a sink writes to it and the API reads from it: the same for ClickHouse and Postgres. */
 import type { HistoryPoint, Logs, LogsPage } from "../../protocol/api/stats.ts";
-import type { Span } from "../history.ts";
+import type { Span } from "../answers/history.ts";
 import type { GpuRow, RequestRow } from "./rows.ts";
 
 export type StoreName = "clickhouse" | "postgres";

@@ -4,7 +4,7 @@
  * One upsert per cell that a flush touched, whatever the number of records in it.
  */
 import { z } from "zod";
-import { Cell, type KeyedCell } from "../cell.ts";
+import { Cell, type KeyedCell } from "../counting/cell.ts";
 
 export const MINUTE_SECONDS = 60;
 export const HOUR_SECONDS = 3_600;

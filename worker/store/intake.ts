@@ -6,9 +6,9 @@
  * also kept in memory, since every answer needs them.
  */
 import type { RequestRecord } from "../../protocol/records.ts";
-import { Cell, type KeyedCell, sumOf } from "../cell.ts";
-import { modelKey, NO_MODEL, OTHER } from "../model-key.ts";
-import { RECENT_SECONDS, RecentTokens } from "../recent.ts";
+import { Cell, type KeyedCell, sumOf } from "../counting/cell.ts";
+import { modelKey, NO_MODEL, OTHER } from "../counting/model-key.ts";
+import { RECENT_SECONDS, RecentTokens } from "../counting/recent.ts";
 import type { RegisteredBox } from "../registered.ts";
 import { type CellStore, MINUTE_SECONDS, type RollupCell } from "./cells.ts";
 import type { Clearable, Epochs } from "./epochs.ts";

@@ -7,7 +7,7 @@
 import { z } from "zod";
 import { type LogEntry, type Logs, type LogsPage, SHORT_TEXT_CHARS } from "../../protocol/api/stats.ts";
 import { RequestRecord, tokensUsed } from "../../protocol/records.ts";
-import { spellingsOf } from "../model-key.ts";
+import { spellingsOf } from "../counting/model-key.ts";
 import type { CellFilter } from "./cells.ts";
 import type { Forgotten } from "./forgotten.ts";
 import { SLICE_IDS } from "./forgotten.ts";

@@ -10,7 +10,7 @@ import type { Readings } from "../../protocol/inventory.ts";
 import type { Hello } from "../../protocol/messages.ts";
 import { GpuSample, SystemSample } from "../../protocol/records.ts";
 import { newestPerGpu, RegisteredBox } from "../registered.ts";
-import { type GpuSlots, onEdgeClock, type Samples, thinned } from "../samples.ts";
+import { type GpuSlots, onEdgeClock, type Samples, thinned } from "./arriving-samples.ts";
 import { jsonText } from "./json-text.ts";
 import type { Outbox } from "./outbox.ts";
 import type { BoxSamples, SampleStore } from "./samples.ts";

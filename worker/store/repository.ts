@@ -1,13 +1,13 @@
 /**
  * The model repository in storage: what people decided about models, and how often each was pulled.
  *
- * Nothing that is known elsewhere is stored here: `repository.ts` adds it when an entry is shown.
+ * Nothing that is known elsewhere is stored here: `models/repository.ts` adds it when an entry is shown.
  */
 import { z } from "zod";
 import { REPOSITORY_MODELS_MAX } from "../../protocol/api/repository.ts";
 import { ModelName } from "../../protocol/api/shapes.ts";
-import { categoryOf } from "../catalogue.ts";
-import { shortName } from "../model-key.ts";
+import { shortName } from "../counting/model-key.ts";
+import { categoryOf } from "../models/catalogue.ts";
 
 const flag = z.literal([0, 1]).transform((value) => value === 1);
 

@@ -1,7 +1,7 @@
 /** Samples of GPUs and machines of the last day: one row per batch, not per sample. */
 import { z } from "zod";
 import { GpuSample, SystemSample } from "../../protocol/records.ts";
-import { SAMPLES_KEPT_MS, type Samples } from "../samples.ts";
+import { SAMPLES_KEPT_MS, type Samples } from "./arriving-samples.ts";
 import { jsonText } from "./json-text.ts";
 
 export type BoxSamples = Samples & { box: string };

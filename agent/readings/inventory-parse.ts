@@ -1,0 +1,105 @@
+/**
+ * What Ollama says it has, as protocol shapes. Pure.
+ *
+ * Lenient on purpose: Ollama adds and drops fields between releases. An odd field becomes
+ * null, an entry without a name is left out, and neither costs the rest of the list.
+ */
+import { z } from "zod";
+import { InstalledModel, type Inventory, LoadedModel } from "../../protocol/inventory.ts";
+
+/** What `Inventory` may carry. */
+const MODELS_MAX = 2_000;
+const LOADED_MAX = 200;
+
+const text = (charsMax: number) => z.string().min(1).max(charsMax).nullable().catch(null);
+const bytes = z.number().nonnegative().nullable().catch(null);
+
+/** Go writes an empty list as null. */
+const Listing = z.object({ models: z.array(z.unknown()).nullable() });
+
+const Details = z
+  .object({ family: text(128), parameter_size: text(64), quantization_level: text(64) })
+  .catch({ family: null, parameter_size: null, quantization_level: null });
+
+const Tag = z.object({
+  name: text(512),
+  model: text(512),
+  size: bytes,
+  digest: text(128),
+  modified_at: text(64),
+  details: Details,
+  remote_host: text(2_048),
+  remote_model: text(2_048),
+});
+
+const Running = z.object({
+  name: text(512),
+  model: text(512),
+  size: bytes,
+  size_vram: bytes,
+  context_length: z.int().nonnegative().nullable().catch(null),
+  expires_at: text(64),
+});
+
+const Version = z.object({ version: z.string().min(1).max(64) });
+
+/**
+ * Models on disk, from `/api/tags`; null when the answer is no such list.
+ *
+ * Stubs of cloud models (`remote_host`) are left out: they are not on this disk, and a
+ * request for one would be forwarded to ollama.com on the owner's account.
+ */
+export function installedOf(answer: unknown): InstalledModel[] | null {
+  return entriesOf(answer, Tag, MODELS_MAX, (tag) => {
+    if (tag.remote_host !== null || tag.remote_model !== null) return null;
+    return InstalledModel.safeParse({
+      name: tag.name ?? tag.model,
+      size_bytes: tag.size,
+      digest: tag.digest,
+      family: tag.details.family,
+      parameter_size: tag.details.parameter_size,
+      quantization: tag.details.quantization_level,
+      modified_at: tag.modified_at,
+    });
+  });
+}
+
+/** Models in memory, from `/api/ps`; null when the answer is no such list. */
+export function loadedOf(answer: unknown): LoadedModel[] | null {
+  return entriesOf(answer, Running, LOADED_MAX, (running) =>
+    LoadedModel.safeParse({
+      name: running.name ?? running.model,
+      size_bytes: running.size,
+      size_vram_bytes: running.size_vram,
+      context_length: running.context_length,
+      expires_at: running.expires_at,
+    }),
+  );
+}
+
+export function versionOf(answer: unknown): string | null {
+  return Version.safeParse(answer).data?.version ?? null;
+}
+
+/** Equal for two inventories that differ only in times and sizes: what is worth telling at once. */
+export function fingerprintOf({ reachable, ollama_version, models, loaded }: Inventory): string {
+  const installed = models.map(({ name, digest }) => `${name} ${digest}`).sort();
+  return JSON.stringify([reachable, ollama_version, installed, loaded.map(({ name }) => name).sort()]);
+}
+
+function entriesOf<Entry extends z.ZodType, Model>(
+  answer: unknown,
+  schema: Entry,
+  max: number,
+  read: (entry: z.infer<Entry>) => { success: boolean; data?: Model | undefined } | null,
+): Model[] | null {
+  const listing = Listing.safeParse(answer);
+  if (!listing.success) return null;
+  const models: Model[] = [];
+  for (const item of listing.data.models ?? []) {
+    const entry = schema.safeParse(item);
+    const model = entry.success ? read(entry.data)?.data : undefined;
+    if (model !== undefined && models.length < max) models.push(model);
+  }
+  return models;
+}

@@ -1,0 +1,70 @@
+/** The sampler: reads the machine every ten seconds, and keeps what it read until it is taken. */
+import os from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+import { SAMPLE_EVERY_MS, SYSTEM_SAMPLES_MAX } from "../../protocol/limits.ts";
+import type { SystemSample } from "../../protocol/records.ts";
+import { type Disk, diskOf } from "./disk.ts";
+import { type CpuTimes, cpuTimesOf, sampleOf } from "./system.ts";
+
+/** A network file system may not answer at all: then the sample goes without. */
+const DISK_MS = 2_000;
+
+export type SystemSamplerOptions = {
+  /** The folders whose file system is asked for, see `disk.ts`. */
+  diskFolders: readonly string[];
+  /** Streams that are open now, and those of them that wait. */
+  load: () => { in_flight: number; queued: number };
+  /** ms between samples. */
+  everyMs?: number;
+};
+
+export class SystemSampler {
+  readonly #options: SystemSamplerOptions;
+  #samples: SystemSample[] = [];
+  #cpuTimes: CpuTimes | null = null;
+  /** The question that is open: a file system that hangs holds one thread of Node for each. */
+  #disk: Promise<Disk | null> | null = null;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(options: SystemSamplerOptions) {
+    this.#options = options;
+  }
+
+  /** Takes the first sample now. */
+  start(): void {
+    if (this.#timer !== null) return;
+    this.#timer = setInterval(() => void this.#sample(), this.#options.everyMs ?? SAMPLE_EVERY_MS);
+    void this.#sample();
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  /** The samples since the last call, oldest first. */
+  take(): SystemSample[] {
+    return this.#samples.splice(0);
+  }
+
+  async #sample(): Promise<void> {
+    const cpus = os.cpus();
+    const before = this.#cpuTimes;
+    this.#cpuTimes = cpuTimesOf(cpus);
+    const read = {
+      nowMs: Date.now(),
+      cpus,
+      load: os.loadavg(),
+      platform: process.platform,
+      memoryTotalBytes: os.totalmem(),
+      memoryFreeBytes: os.freemem(),
+      ...this.#options.load(),
+    };
+    this.#disk ??= diskOf(this.#options.diskFolders).finally(() => {
+      this.#disk = null;
+    });
+    const disk = await Promise.race([this.#disk, delay(DISK_MS, null, { ref: false })]);
+    this.#samples.push(sampleOf({ ...read, disk }, before));
+    if (this.#samples.length > SYSTEM_SAMPLES_MAX) this.#samples.shift();
+  }
+}

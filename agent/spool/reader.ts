@@ -1,0 +1,100 @@
+/**
+ * Reads finished requests back for sending: first what is on the disk, then what the disk
+ * would not take. Positions rise along that way, so each record is met once.
+ */
+import { FRAME_BYTES_MAX } from "../../protocol/limits.ts";
+import type { Records } from "../../protocol/messages.ts";
+import type { RequestRecord } from "../../protocol/records.ts";
+import type { SpoolBacklog } from "./backlog.ts";
+import { isDoneLine, parseLine } from "./lines.ts";
+import type { Segment, SegmentFiles } from "./segments.ts";
+
+/** Room for the frame around the records. A single record is always smaller than this. */
+const BATCH_BYTES_MAX = FRAME_BYTES_MAX - 1_024;
+
+/** Where to begin to read: behind what is confirmed. */
+type Cursor = { segmentNumber: number; offset: number };
+
+/** The last batch that was handed out, so that its confirmation need not read it again. */
+type Batch = { position: number; count: number; end: Cursor };
+
+export class SpoolReader {
+  readonly #files: SegmentFiles;
+  readonly #backlog: SpoolBacklog;
+  readonly #onUnreadable: (segment: Segment, error: unknown) => void;
+  #cursor: Cursor = { segmentNumber: 0, offset: 0 };
+  #batch: Batch | null = null;
+
+  /** @param onUnreadable  must take the segment out of the files */
+  constructor(files: SegmentFiles, backlog: SpoolBacklog, onUnreadable: (segment: Segment, error: unknown) => void) {
+    this.#files = files;
+    this.#backlog = backlog;
+    this.#onUnreadable = onUnreadable;
+  }
+
+  /** The oldest records behind `confirmed`: as many as fit into one frame, at most `max`. */
+  next(max: number, confirmed: number): Records | null {
+    const records: RequestRecord[] = [];
+    let [bytes, position, end] = [0, confirmed, this.#cursor];
+    const take = (text: string): boolean => {
+      const line = parseLine(text);
+      if (line?.t !== "done" || line.position <= position) return true;
+      bytes += Buffer.byteLength(text) + 1;
+      if (records.length > 0 && (bytes > BATCH_BYTES_MAX || records.length >= max)) return false;
+      records.push(line.record);
+      position = line.position;
+      return true;
+    };
+    this.#visit((text, next) => {
+      const goesOn = take(text);
+      if (goesOn && next !== null) end = next;
+      return goesOn;
+    });
+    if (records.length === 0) return null;
+    this.#batch = { position, count: records.length, end };
+    return { position, records };
+  }
+
+  /** Moves on to `position`. @returns how many records that passes. */
+  pass(confirmed: number, position: number): number {
+    const batch = this.#batch?.position === position ? this.#batch : null;
+    const count = batch?.count ?? this.count(confirmed, position);
+    if (batch !== null) this.#cursor = batch.end;
+    this.#batch = null;
+    return count;
+  }
+
+  /** Records behind `confirmed`, up to and with `position`. Reads them all. */
+  count(confirmed: number, position: number): number {
+    let [count, last] = [0, confirmed];
+    this.#visit((text) => {
+      const line = parseLine(text);
+      if (line?.t !== "done" || line.position <= last) return true;
+      last = line.position;
+      if (last <= position) count += 1;
+      return last < position;
+    });
+    return count;
+  }
+
+  /** What was handed out is not what waits any more. */
+  forgetBatch(): void {
+    this.#batch = null;
+  }
+
+  /** Lines of finished requests until `visit` says false; with the place behind them, where they are on the disk. */
+  #visit(visit: (text: string, next: Cursor | null) => boolean): void {
+    const { segmentNumber, offset } = this.#cursor;
+    for (const segment of [...this.#files.segments]) {
+      if (segment.number < segmentNumber) continue;
+      try {
+        for (const line of this.#files.lines(segment, segment.number === segmentNumber ? offset : 0)) {
+          if (isDoneLine(line.text) && !visit(line.text, { segmentNumber: segment.number, offset: line.next })) return;
+        }
+      } catch (error) {
+        this.#onUnreadable(segment, error);
+      }
+    }
+    this.#backlog.records.every(({ line }) => visit(line, null));
+  }
+}

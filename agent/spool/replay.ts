@@ -1,0 +1,87 @@
+/**
+ * What the log says when an agent starts: who was open, what is finished, what is confirmed.
+ */
+import { SpoolIds } from "./ids.ts";
+import { parseLine, type SpoolLine } from "./lines.ts";
+import type { Place, SegmentFiles } from "./segments.ts";
+
+export type Replay = {
+  ids: SpoolIds;
+  /** Requests without a record, in the order they were begun. */
+  open: Map<string, Place>;
+  /** Everything up to here is in the ledger. */
+  confirmed: number;
+  /** Highest position in the log. */
+  lastPosition: number;
+  /** Finished and not confirmed. */
+  pending: number;
+  /** When the last line was written, unix ms: how far its clock had come when the agent stopped. That of an earlier run may have been ahead of it. */
+  lastAt: number;
+  /** Lines that are none: torn by a crash, or harmed on the disk. */
+  badLines: number;
+  unreadable: { path: string; error: unknown }[];
+};
+
+/**
+ * Reads every segment once. One that cannot be read is set aside: its file stays for the next
+ * start, and its requests are the only ones that suffer.
+ */
+export function replay(files: SegmentFiles): Replay {
+  const found: Replay = {
+    ids: new SpoolIds(),
+    open: new Map(),
+    confirmed: 0,
+    lastPosition: 0,
+    pending: 0,
+    lastAt: 0,
+    badLines: 0,
+    unreadable: [],
+  };
+  const unconfirmed: number[] = [];
+  for (const segment of [...files.segments]) {
+    try {
+      for (const { text, offset } of files.lines(segment)) {
+        const line = parseLine(text);
+        if (line === null) found.badLines += 1;
+        else apply(found, unconfirmed, line, { segment, offset });
+      }
+    } catch (error) {
+      files.forget(segment);
+      found.unreadable.push({ path: segment.path, error });
+    }
+  }
+  found.pending = unconfirmed.filter((position) => position > found.confirmed).length;
+  return found;
+}
+
+function apply(found: Replay, unconfirmed: number[], line: SpoolLine, place: Place): void {
+  const { ids, open } = found;
+  found.lastAt = line.at;
+  switch (line.t) {
+    case "open": {
+      const id = line.begun.request_id;
+      // Over already: a copy of the line of a segment that was being deleted.
+      if (ids.has(id) && !ids.isOpen(id)) return;
+      ids.begin(id, found.confirmed);
+      open.set(id, place);
+      return;
+    }
+    case "done":
+      if (line.position <= found.lastPosition) return;
+      found.lastPosition = line.position;
+      place.segment.lastPosition = line.position;
+      open.delete(line.record.request_id);
+      ids.finish(line.record.request_id, line.position);
+      unconfirmed.push(line.position);
+      return;
+    case "confirmed":
+      found.confirmed = Math.max(found.confirmed, line.position);
+      return;
+    case "over":
+      ids.prepend(line.ids);
+      for (const id of line.ids) {
+        open.delete(id);
+        if (ids.isOpen(id)) ids.settle(id);
+      }
+  }
+}

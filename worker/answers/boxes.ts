@@ -1,0 +1,76 @@
+/** The boxes, as `/api/health` and `/api/boxes` tell of them. */
+import type { BoxDetail, Boxes, BoxHealth } from "../../protocol/api/fleet.ts";
+import type { LoadedModel } from "../../protocol/inventory.ts";
+import { freshLoaded, freshSystem, type Live, type LiveBox, type RegisteredBox } from "../registered.ts";
+import { isoOf } from "./figures.ts";
+import { gpusOf } from "./gpus.ts";
+
+/** @param isUp  what the Box says of itself now: the registry may not have heard yet */
+export function boxHealth({ name, state, hello, last_seen_ms, readings }: RegisteredBox, isUp: boolean): BoxHealth {
+  return {
+    name,
+    state: !isUp ? "down" : state === "draining" ? "draining" : "up",
+    simulated: hello.simulated,
+    last_seen: isUp ? null : isoOf(last_seen_ms),
+    ollama_version: readings?.inventory.ollama_version ?? null,
+    ollama_reachable: readings?.inventory.reachable ?? null,
+  };
+}
+
+export function boxesState(boxes: readonly RegisteredBox[], live: Live, nowMs: number): Boxes {
+  const details = boxes.map((box) => {
+    const now = live.find(({ name }) => name === box.name);
+    return detailOf(box, now ?? { name: box.name, up: false, in_flight: null, queue_depth: null }, nowMs);
+  });
+  return { boxes: details, timestamp: isoOf(nowMs) };
+}
+
+function detailOf(box: RegisteredBox, { up, in_flight, queue_depth }: LiveBox, nowMs: number): BoxDetail {
+  const { hello, readings, readings_at_ms } = box;
+  const { gpus, error } = gpusOf(box, up, nowMs);
+  return {
+    ...boxHealth(box, up),
+    connected_at: up ? isoOf(box.connected_at_ms) : null,
+    agent_version: hello.agent_version,
+    ollama_error: readings?.inventory.error ?? null,
+    models: readings?.inventory.models ?? [],
+    loaded: up ? freshLoaded(box, nowMs).map((model) => ({ ...model, gpu_share: gpuShareOf(model) })) : [],
+    in_flight,
+    queue_depth,
+    spooled: up ? (readings?.spooled ?? null) : null,
+    lost: up ? (readings?.lost ?? null) : null,
+    gpus,
+    gpu_error: error,
+    system: up ? freshSystem(box, nowMs) : null,
+    clock_skew_ms: clockSkewMs(box),
+    readings_at: readings_at_ms === null ? null : isoOf(readings_at_ms),
+  };
+}
+
+const gpuShareOf = ({ size_bytes, size_vram_bytes }: LoadedModel): number | null =>
+  size_bytes === null || size_vram_bytes === null || size_bytes === 0 ? null : Math.min(1, size_vram_bytes / size_bytes);
+
+/** A clock that is off by more is no clock that is merely late. */
+const CLOCK_SKEW_MAX_MS = 30_000;
+
+/** What is wrong with a box, in words. @param isUp  what the Box says of itself now */
+export function problemsOf(box: RegisteredBox, isUp: boolean): string[] {
+  const { name, readings } = box;
+  if (!isUp) return [`box ${name} is not connected`];
+  const problems: string[] = [];
+  if (readings?.inventory.reachable === false)
+    problems.push(`the Ollama of box ${name} does not answer: ${readings.inventory.error ?? "unknown"}`);
+  const skewMs = clockSkewMs(box);
+  if (Math.abs(skewMs) > CLOCK_SKEW_MAX_MS)
+    problems.push(`the clock of box ${name} is ${Math.round(Math.abs(skewMs) / 1_000)} s ${skewMs > 0 ? "ahead" : "behind"}`);
+  const lost = readings?.lost ?? 0;
+  if (lost > 0) problems.push(`box ${name} has lost the records of ${lost} requests: its state folder could not be written, or read`);
+  return problems;
+}
+
+/** By the newest of what said the agent's clock: its readings, or its hello. */
+function clockSkewMs({ hello, connected_at_ms, readings, readings_at_ms }: RegisteredBox): number {
+  const isHelloNewer = readings_at_ms === null || connected_at_ms > readings_at_ms;
+  if (isHelloNewer || typeof readings?.now_ms !== "number") return hello.now_ms - connected_at_ms;
+  return readings.now_ms - readings_at_ms;
+}

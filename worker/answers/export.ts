@@ -1,0 +1,68 @@
+/**
+ * Exports: logs and history of any length, streamed as CSV or NDJSON.
+ *
+ * Page by page, at the reader's pace, so neither the Worker nor the Aggregator holds more than a
+ * page. An export that fails in its middle breaks the connection: a short file must not look whole.
+ */
+import { HistoryPoint, LogEntry, type Logs } from "../../protocol/api/stats.ts";
+import { csvLine } from "./csv.ts";
+import { piecesOf, type Span } from "./history.ts";
+
+type Format = "csv" | "ndjson";
+type Row = Record<string, string | number | boolean | null>;
+
+const ROWS_PER_PAGE = 500;
+
+/**
+ * Logs, newest first: those that were there when it began.
+ * @param limit  at most so many; null for all
+ * @param read   a page of the ledger. The query's own cursor and offset count for the first one
+ */
+export const logsExport = (
+  format: Format,
+  limit: number | null,
+  read: (page: { limit: number; cursor?: string; offset?: number }) => Promise<Logs>,
+): Response => answerOf("logs", format, Object.keys(LogEntry.shape), pagesOf(limit, read));
+
+/** History, oldest first. */
+export const historyExport = (format: Format, span: Span, read: (piece: Span) => Promise<HistoryPoint[]>): Response =>
+  answerOf("history", format, Object.keys(HistoryPoint.shape), pointsOf(span, read));
+
+async function* pagesOf(limit: number | null, read: Parameters<typeof logsExport>[2]): AsyncGenerator<Row[]> {
+  let rest = limit ?? Number.POSITIVE_INFINITY;
+  let page = await read({ limit: Math.min(rest, ROWS_PER_PAGE) });
+  for (;;) {
+    yield page.logs;
+    rest -= page.logs.length;
+    if (page.next_cursor === null || rest <= 0) return;
+    page = await read({ limit: Math.min(rest, ROWS_PER_PAGE), cursor: page.next_cursor, offset: 0 });
+  }
+}
+
+async function* pointsOf(span: Span, read: (piece: Span) => Promise<HistoryPoint[]>): AsyncGenerator<Row[]> {
+  for (const piece of piecesOf(span, ROWS_PER_PAGE)) yield await read(piece);
+}
+
+const MEDIA_TYPES: Record<Format, string> = { csv: "text/csv; charset=utf-8; header=present", ndjson: "application/x-ndjson" };
+
+function answerOf(name: string, format: Format, columns: readonly string[], pages: AsyncGenerator<Row[]>): Response {
+  const encoder = new TextEncoder();
+  const linesOf = (rows: Row[]): string =>
+    rows.map((row) => (format === "csv" ? csvLine(columns.map((column) => row[column] ?? null)) : `${JSON.stringify(row)}\n`)).join("");
+  let head = format === "csv" ? csvLine(columns) : "";
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await pages.next();
+      const text = head + (done ? "" : linesOf(value));
+      head = "";
+      if (text !== "") controller.enqueue(encoder.encode(text));
+      if (done) controller.close();
+    },
+    async cancel() {
+      await pages.return(undefined);
+    },
+  });
+  return new Response(body, {
+    headers: { "content-type": MEDIA_TYPES[format], "content-disposition": `attachment; filename="${name}.${format}"` },
+  });
+}

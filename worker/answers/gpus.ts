@@ -1,0 +1,31 @@
+/** The answer of `/api/gpu`: the newest reading of each GPU, and why a box shows none. */
+import type { Gpu, GpuReading } from "../../protocol/api/fleet.ts";
+import { freshGpus, type RegisteredBox } from "../registered.ts";
+import { isoOf } from "./figures.ts";
+
+/** The readings of boxes that are up, and why the others show none. */
+export function gpuState(boxes: readonly RegisteredBox[], nowMs: number): Gpu {
+  const shown = boxes.map((box) => ({ box: box.name, ...gpusOf(box, box.state !== "down", nowMs) }));
+  const gpus = shown.flatMap((box) => box.gpus);
+  const errors = shown.flatMap(({ box, error }) => (error === null ? [] : [{ box, error }]));
+  return { available: gpus.length > 0, gpu_count: gpus.length, gpus, errors, timestamp: isoOf(nowMs) };
+}
+
+/** The readings of one box, or why there are none. */
+export function gpusOf(box: RegisteredBox, isUp: boolean, nowMs: number): { gpus: GpuReading[]; error: string | null } {
+  const samples = isUp ? freshGpus(box, nowMs) : [];
+  const gpus = samples.map(({ at, ...sample }) => ({
+    ...sample,
+    timestamp: at,
+    driver_version: box.readings?.gpu.driver_version ?? null,
+    simulated: box.hello.simulated,
+  }));
+  return { gpus, error: gpus.length > 0 ? null : whyNoGpu(box, isUp) };
+}
+
+function whyNoGpu({ readings }: RegisteredBox, isUp: boolean): string {
+  if (!isUp) return "the box is not connected";
+  if (readings === null) return "the box has sent no readings yet";
+  if (!readings.gpu.available) return readings.gpu.error ?? "the box has no GPU that can be read";
+  return "the last sample is more than 3 minutes old";
+}

@@ -1,0 +1,67 @@
+/**
+ * History: rollups summed into equal buckets, the empty ones too.
+ *
+ * Buckets are aligned to their length from the unix epoch, so two readings of the same bucket agree.
+ * The newest is the one that is not over yet: its rates are over the part that is, at least a
+ * second. A request counts when it finished.
+ */
+import { GRANULARITIES, type HistoryPoint, type HistoryQuery } from "../../protocol/api/stats.ts";
+import { Cell, type Summed } from "../counting/cell.ts";
+import { isoOf, percentilesOf, rounded, roundedOrNull } from "./figures.ts";
+
+export type Span = { /** unix seconds, start of the first bucket */ from: number /** seconds */; granularity: number; buckets: number };
+
+export function spanOf({ seconds, granularity }: Pick<HistoryQuery, "seconds" | "granularity">, nowMs: number): Span {
+  return alignedSpan(seconds, GRANULARITIES[granularity], nowMs);
+}
+
+/** The last so many seconds in buckets of `step` seconds; the newest is the one that `nowMs` is in. */
+export function alignedSpan(seconds: number, step: number, nowMs: number): Span {
+  const buckets = Math.max(1, Math.ceil(seconds / step));
+  const newest = Math.floor(nowMs / 1_000 / step) * step;
+  return { from: newest - (buckets - 1) * step, granularity: step, buckets };
+}
+
+export const endOf = ({ from, granularity, buckets }: Span): number => from + granularity * buckets;
+
+/** The span in pieces of at most so many buckets: what is exported is never in memory at once. */
+export function* piecesOf({ from, granularity, buckets }: Span, bucketsMax: number): Generator<Span> {
+  for (let first = 0; first < buckets; first += bucketsMax)
+    yield { from: from + first * granularity, granularity, buckets: Math.min(bucketsMax, buckets - first) };
+}
+
+/** @param rollups cells that begin within the span, in any order; `at` is unix seconds. */
+export function historyOf(span: Span, nowMs: number, rollups: Iterable<{ at: number; cell: Cell }>): HistoryPoint[] {
+  const cells = Array.from({ length: span.buckets }, () => new Cell());
+  for (const { at, cell } of rollups) cells[Math.floor((at - span.from) / span.granularity)]?.merge(cell);
+  return cells.map((cell, index) => {
+    const start = span.from + index * span.granularity;
+    const elapsedSeconds = Math.max(1, Math.min(span.granularity, nowMs / 1_000 - start));
+    return pointOf(cell, start, elapsedSeconds);
+  });
+}
+
+/** Single requests as cells, for buckets that are shorter than the rollups. */
+export function* cellsOf(finished: Iterable<Summed & { finished_at_ms: number }>): Generator<{ at: number; cell: Cell }> {
+  for (const each of finished) {
+    const cell = new Cell();
+    cell.add(each, each.finished_at_ms);
+    yield { at: Math.floor(each.finished_at_ms / 1_000), cell };
+  }
+}
+
+function pointOf(cell: Cell, start: number, elapsedSeconds: number): HistoryPoint {
+  return {
+    timestamp: isoOf(start * 1_000),
+    requests_per_minute: rounded((cell.total / elapsedSeconds) * 60),
+    tokens_per_second: rounded(cell.completionTokens / elapsedSeconds),
+    avg_latency_ms: roundedOrNull(cell.meanLatencyMs),
+    error_rate: cell.errorRate,
+    requests: cell.total,
+    errors: cell.requests.error,
+    cancelled: cell.requests.cancelled,
+    resumes: cell.resumes,
+    tokens: cell.tokens,
+    ...percentilesOf(cell),
+  };
+}

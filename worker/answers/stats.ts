@@ -1,0 +1,84 @@
+/** The answers of `/api/stats/current` and `/api/models`, from cells and the registry. */
+import type { Live as LivePage } from "../../protocol/api/live.ts";
+import type { CurrentStats, ModelStats, Models } from "../../protocol/api/stats.ts";
+import { type Cell, sumOf } from "../counting/cell.ts";
+import { NO_MODEL, OTHER } from "../counting/model-key.ts";
+import { isInstalledOn, isLoadedOn, type Live, type RegisteredBox } from "../registered.ts";
+import { isoOf, isoOrNull, percentilesOf, rounded, roundedOrNull } from "./figures.ts";
+
+export type ModelCell = { model: string; cell: Cell };
+
+/** Cells of one model, whatever the box, as one. Most requests first. */
+export function byModel(cells: Iterable<ModelCell>): ModelCell[] {
+  const lists = Map.groupBy(cells, ({ model }) => model);
+  const sums = [...lists].map(([model, list]) => ({ model, cell: sumOf(list.map(({ cell }) => cell)) }));
+  return sums.sort((a, b) => b.cell.total - a.cell.total || (a.model < b.model ? -1 : 1));
+}
+
+export type CurrentParts = {
+  nowMs: number;
+  sinceMs: number;
+  lifetime: readonly ModelCell[];
+  /** Rollups of the last hour. */
+  lastHour: readonly ModelCell[];
+  /** Completion tokens per second over the last minute. */
+  tokensPerSecond: number;
+  boxes: readonly RegisteredBox[];
+  live: Live;
+};
+
+export function currentStats({ nowMs, sinceMs, lifetime, lastHour, tokensPerSecond, boxes, live }: CurrentParts): CurrentStats {
+  const all = sumOf(lifetime.map(({ cell }) => cell));
+  const hour = byModel(lastHour);
+  const depths = live.map((box) => box.queue_depth).filter((depth) => depth !== null);
+  return {
+    total_requests: all.total,
+    total_tokens: all.tokens,
+    total_errors: all.requests.error,
+    avg_latency_ms: roundedOrNull(all.meanLatencyMs),
+    models_in_use: hour.map(({ model }) => model).filter((model) => model !== NO_MODEL && model !== OTHER),
+    uptime_seconds: Math.floor((nowMs - sinceMs) / 1_000),
+    total_cancelled: all.requests.cancelled,
+    total_resumes: all.resumes,
+    tokens_per_second: rounded(tokensPerSecond),
+    error_rate: all.errorRate,
+    queue_depth: depths.length === 0 ? null : total(depths),
+    in_flight: total(live.map((box) => box.in_flight ?? 0)),
+    ...percentilesOf(sumOf(hour.map(({ cell }) => cell))),
+    boxes: { up: live.filter(({ up }) => up).length, total: live.length },
+    simulated: boxes.some(({ hello }) => hello.simulated),
+    timestamp: isoOf(nowMs),
+  };
+}
+
+/** What was counted in the last minutes, of all models on all boxes. */
+export function recentOf(minutes: number, cells: readonly { cell: Cell }[]): LivePage["recent"] {
+  const all = sumOf(cells.map(({ cell }) => cell));
+  const { latency_p95_ms } = percentilesOf(all);
+  return { minutes, requests: all.total, errors: all.requests.error, error_rate: all.errorRate, latency_p95_ms };
+}
+
+const total = (numbers: readonly number[]): number => numbers.reduce((sum, number) => sum + number, 0);
+
+/** What was called, most used first. Calls that name no model are not among them. */
+export function modelStats(lifetime: readonly ModelCell[], boxes: readonly RegisteredBox[]): Models {
+  const up = boxes.filter(({ state }) => state !== "down");
+  const models = byModel(lifetime)
+    .filter(({ model }) => model !== NO_MODEL)
+    .map(
+      ({ model, cell }): ModelStats => ({
+        name: model,
+        total_requests: cell.total,
+        total_tokens: cell.tokens,
+        avg_latency_ms: roundedOrNull(cell.meanLatencyMs),
+        tokens_per_second: roundedOrNull(cell.decodeRate),
+        error_rate: cell.errorRate,
+        total_errors: cell.requests.error,
+        last_used: isoOrNull(cell.lastUsedMs),
+        ...percentilesOf(cell),
+        loaded_on: up.filter((box) => isLoadedOn(box, model)).map(({ name }) => name),
+        installed_on: up.filter((box) => isInstalledOn(box, model)).map(({ name }) => name),
+      }),
+    );
+  return { models };
+}

@@ -1,0 +1,83 @@
+/**
+ * The machines' history: samples as means of equal buckets, then over GPUs and boxes. Pure.
+ *
+ * A mean within the bucket comes first, so that a box counts by what it has and not by how often it
+ * was sampled. Batches come one by one and are not kept.
+ */
+import type { SystemPoint } from "../../protocol/api/system.ts";
+import { SAMPLE_EVERY_MS } from "../../protocol/limits.ts";
+import type { Samples } from "../store/arriving-samples.ts";
+import { isoOf, roundedOrNull } from "./figures.ts";
+import { alignedSpan, type Span } from "./history.ts";
+import { Means } from "./means.ts";
+import { asOne, gibOf, gibOfMib, maxOf, meanOf, percentOf, sumOf } from "./system.ts";
+
+const SAMPLE_EVERY_SECONDS = SAMPLE_EVERY_MS / 1_000;
+/** Two samples: in a bucket of one, a timer that is late by a moment would leave a hole. */
+const BUCKET_SECONDS_MIN = 2 * SAMPLE_EVERY_SECONDS;
+
+/** @returns at most `maxPoints` buckets, each of whole samples. */
+export function systemSpanOf(seconds: number, maxPoints: number, nowMs: number): Span {
+  const step = Math.ceil(seconds / maxPoints / SAMPLE_EVERY_SECONDS) * SAMPLE_EVERY_SECONDS;
+  return alignedSpan(seconds, Math.max(BUCKET_SECONDS_MIN, step), nowMs);
+}
+
+const SYSTEM_FIGURES = [
+  "cpu_percent",
+  "cpu_count_logical",
+  "memory_total_bytes",
+  "memory_used_bytes",
+  "disk_total_bytes",
+  "disk_used_bytes",
+  "in_flight",
+  "queued",
+] as const;
+const GPU_FIGURES = ["utilization_percent", "memory_used_mb", "memory_total_mb", "temperature_c", "power_draw_w"] as const;
+
+/** @param batches  in any order; samples outside the span are left out. */
+export function systemHistoryOf(span: Span, batches: Iterable<Samples & { box: string }>): SystemPoint[] {
+  const buckets = Array.from({ length: span.buckets }, () => new Bucket());
+  const bucketOf = (at: string) => buckets[Math.floor((Date.parse(at) / 1_000 - span.from) / span.granularity)];
+  for (const { box, gpu, system } of batches) {
+    for (const sample of system) bucketOf(sample.at)?.machine(box).add(sample);
+    for (const sample of gpu) bucketOf(sample.at)?.gpu(`${box} ${sample.index}`).add(sample);
+  }
+  return buckets.map((bucket, index) => pointOf(bucket, (span.from + index * span.granularity) * 1_000));
+}
+
+function pointOf(bucket: Bucket, startMs: number): SystemPoint {
+  const machines = [...bucket.machines.values()].map((means) => means.values());
+  const gpus = [...bucket.gpus.values()].map((means) => means.values());
+  const machine = asOne(machines);
+  return {
+    timestamp: isoOf(startMs),
+    cpu_percent: roundedOrNull(machine.cpu_percent),
+    memory_percent: percentOf(machine.memory_used_bytes, machine.memory_total_bytes),
+    memory_used_gb: gibOf(machine.memory_used_bytes),
+    memory_total_gb: gibOf(machine.memory_total_bytes),
+    gpu_available: machines.length + gpus.length === 0 ? null : gpus.length > 0,
+    gpu_utilization_percent: roundedOrNull(meanOf(gpus.map((gpu) => gpu.utilization_percent))),
+    vram_used_gb: gibOfMib(sumOf(gpus.map((gpu) => gpu.memory_used_mb))),
+    vram_total_gb: gibOfMib(sumOf(gpus.map((gpu) => gpu.memory_total_mb))),
+    gpu_temperature_celsius: roundedOrNull(maxOf(gpus.map((gpu) => gpu.temperature_c))),
+    queue_depth: roundedOrNull(sumOf(machines.map(({ queued }) => queued))),
+    in_flight: roundedOrNull(sumOf(machines.map(({ in_flight }) => in_flight))),
+    disk_used_gb: gibOf(machine.disk_used_bytes),
+    disk_total_gb: gibOf(machine.disk_total_bytes),
+    power_draw_w: roundedOrNull(sumOf(gpus.map((gpu) => gpu.power_draw_w))),
+  };
+}
+
+class Bucket {
+  readonly machines = new Map<string, Means<(typeof SYSTEM_FIGURES)[number]>>();
+  readonly gpus = new Map<string, Means<(typeof GPU_FIGURES)[number]>>();
+
+  machine = (box: string) => kept(this.machines, box, SYSTEM_FIGURES);
+  gpu = (key: string) => kept(this.gpus, key, GPU_FIGURES);
+}
+
+function kept<Name extends string>(all: Map<string, Means<Name>>, key: string, names: readonly Name[]): Means<Name> {
+  const means = all.get(key) ?? new Means(names);
+  all.set(key, means);
+  return means;
+}

@@ -1,0 +1,197 @@
+/**
+ * A cell: the sum of many finished requests, everything that is ever shown of them together.
+ *
+ * Cells add up: the requests of a minute, of an hour, of all time, of one model on one box or of
+ * all. What is unknown of a request (`null`) is left out of the figure, never counted as 0.
+ * Only inference calls make tokens, latency and TTFT figures; all calls count as requests.
+ */
+import type { RequestRecord, Status } from "../../protocol/records.ts";
+import { isInference } from "../../protocol/routes.ts";
+import { BlobError, BlobReader, BlobWriter } from "./blob.ts";
+import { LATENCY_EDGES_MS, TIME_PER_TOKEN_EDGES, WAIT_EDGES } from "./edges.ts";
+import { Histogram } from "./histogram.ts";
+import { Sketch } from "./sketch.ts";
+
+/** First byte of a blob. Bumped when the layout or any edge changes, since old counts then mean something else. */
+const BLOB_VERSION = 2;
+/** Without resumes, which come last. */
+const BLOB_VERSION_BEFORE_RESUMES = 1;
+
+const MS_PER_SECOND = 1000;
+
+/**
+ * A record beyond these was measured by something broken. It counts as a request, but the figure is
+ * left out like an unknown one: a single absurd number would own every average, or overflow a sum.
+ */
+const TOKENS_MAX = 1e9;
+const RESUMES_MAX = 1e6;
+const DURATION_MAX_MS = 366 * 24 * 3_600_000;
+
+/** What of a record is summed. */
+export type Summed = Pick<
+  RequestRecord,
+  | "endpoint"
+  | "status"
+  | "latency_ms"
+  | "ttft_ms"
+  | "queue_ms"
+  | "load_ms"
+  | "decode_ms"
+  | "prompt_tokens"
+  | "completion_tokens"
+  | "resumed"
+>;
+
+export class Cell {
+  readonly requests: Record<Status, number> = { success: 0, error: 0, cancelled: 0 };
+  promptTokens = 0;
+  completionTokens = 0;
+  /** Completion tokens of requests whose decode time is known, and that time: together the decode rate. */
+  decodedTokens = 0;
+  decodeMs = 0;
+  /** How often the tunnel was resumed during them. */
+  resumes = 0;
+  /** When the last of them finished, unix ms; 0 when the cell is empty. */
+  lastUsedMs = 0;
+  latency = new Sketch();
+  ttft = new Sketch();
+  latencyMs = new Histogram(LATENCY_EDGES_MS);
+  ttftSeconds = new Histogram(WAIT_EDGES);
+  queueSeconds = new Histogram(WAIT_EDGES);
+  loadSeconds = new Histogram(WAIT_EDGES);
+  secondsPerToken = new Histogram(TIME_PER_TOKEN_EDGES);
+
+  get total(): number {
+    return this.requests.success + this.requests.error + this.requests.cancelled;
+  }
+
+  get tokens(): number {
+    return this.promptTokens + this.completionTokens;
+  }
+
+  /** Mean latency, ms; null without inference calls. */
+  get meanLatencyMs(): number | null {
+    return this.latency.count === 0 ? null : this.latency.sum / this.latency.count;
+  }
+
+  /** Completion tokens per second of decoding; null where no decode time is known. */
+  get decodeRate(): number | null {
+    return this.decodeMs === 0 ? null : (this.decodedTokens / this.decodeMs) * MS_PER_SECOND;
+  }
+
+  /** Errors per request, 0..1; null without requests. */
+  get errorRate(): number | null {
+    return this.total === 0 ? null : this.requests.error / this.total;
+  }
+
+  /** @param finishedMs when the request finished, unix ms. */
+  add(record: Summed, finishedMs: number): void {
+    this.requests[record.status]++;
+    this.lastUsedMs = Math.max(this.lastUsedMs, finishedMs);
+    this.resumes += atMost(RESUMES_MAX, record.resumed) ?? 0;
+    if (!isInference(record.endpoint)) return;
+    const latencyMs = atMost(DURATION_MAX_MS, record.latency_ms);
+    if (latencyMs !== null) {
+      this.latency.add(latencyMs);
+      this.latencyMs.add(latencyMs);
+    }
+    const ttftMs = atMost(DURATION_MAX_MS, record.ttft_ms);
+    if (ttftMs !== null) {
+      this.ttft.add(ttftMs);
+      this.ttftSeconds.add(ttftMs / MS_PER_SECOND);
+    }
+    const queueMs = atMost(DURATION_MAX_MS, record.queue_ms);
+    if (queueMs !== null) this.queueSeconds.add(queueMs / MS_PER_SECOND);
+    const loadMs = atMost(DURATION_MAX_MS, record.load_ms);
+    if (loadMs !== null) this.loadSeconds.add(loadMs / MS_PER_SECOND);
+    const tokens = atMost(TOKENS_MAX, record.completion_tokens);
+    this.promptTokens += atMost(TOKENS_MAX, record.prompt_tokens) ?? 0;
+    this.completionTokens += tokens ?? 0;
+    const decodeMs = atMost(DURATION_MAX_MS, record.decode_ms);
+    if (tokens !== null && tokens > 0 && decodeMs !== null && decodeMs > 0) {
+      this.decodedTokens += tokens;
+      this.decodeMs += decodeMs;
+      this.secondsPerToken.add(decodeMs / MS_PER_SECOND / tokens);
+    }
+  }
+
+  merge(other: Cell): void {
+    this.requests.success += other.requests.success;
+    this.requests.error += other.requests.error;
+    this.requests.cancelled += other.requests.cancelled;
+    this.promptTokens += other.promptTokens;
+    this.completionTokens += other.completionTokens;
+    this.decodedTokens += other.decodedTokens;
+    this.decodeMs += other.decodeMs;
+    this.resumes += other.resumes;
+    this.lastUsedMs = Math.max(this.lastUsedMs, other.lastUsedMs);
+    this.latency.merge(other.latency);
+    this.ttft.merge(other.ttft);
+    this.latencyMs.merge(other.latencyMs);
+    this.ttftSeconds.merge(other.ttftSeconds);
+    this.queueSeconds.merge(other.queueSeconds);
+    this.loadSeconds.merge(other.loadSeconds);
+    this.secondsPerToken.merge(other.secondsPerToken);
+  }
+
+  encode(): Uint8Array<ArrayBuffer> {
+    const writer = new BlobWriter();
+    writer.varint(BLOB_VERSION);
+    writer.varint(this.requests.success);
+    writer.varint(this.requests.error);
+    writer.varint(this.requests.cancelled);
+    writer.varint(this.promptTokens);
+    writer.varint(this.completionTokens);
+    writer.varint(this.decodedTokens);
+    writer.double(this.decodeMs);
+    writer.varint(this.lastUsedMs);
+    this.latency.write(writer);
+    this.ttft.write(writer);
+    this.latencyMs.write(writer);
+    this.ttftSeconds.write(writer);
+    this.queueSeconds.write(writer);
+    this.loadSeconds.write(writer);
+    this.secondsPerToken.write(writer);
+    writer.varint(this.resumes);
+    return writer.finish();
+  }
+
+  /** @throws {BlobError} when the bytes are not a cell of this version. */
+  static decode(bytes: Uint8Array): Cell {
+    const reader = new BlobReader(bytes);
+    const version = reader.varint();
+    if (version !== BLOB_VERSION && version !== BLOB_VERSION_BEFORE_RESUMES)
+      throw new BlobError(`a cell of version ${version}; this code reads ${BLOB_VERSION}`);
+    const cell = new Cell();
+    cell.requests.success = reader.varint();
+    cell.requests.error = reader.varint();
+    cell.requests.cancelled = reader.varint();
+    cell.promptTokens = reader.varint();
+    cell.completionTokens = reader.varint();
+    cell.decodedTokens = reader.varint();
+    cell.decodeMs = reader.sum();
+    cell.lastUsedMs = reader.varint();
+    cell.latency = Sketch.read(reader);
+    cell.ttft = Sketch.read(reader);
+    cell.latencyMs = Histogram.read(reader, LATENCY_EDGES_MS);
+    cell.ttftSeconds = Histogram.read(reader, WAIT_EDGES);
+    cell.queueSeconds = Histogram.read(reader, WAIT_EDGES);
+    cell.loadSeconds = Histogram.read(reader, WAIT_EDGES);
+    cell.secondsPerToken = Histogram.read(reader, TIME_PER_TOKEN_EDGES);
+    if (version === BLOB_VERSION) cell.resumes = reader.varint();
+    reader.end();
+    return cell;
+  }
+}
+
+const atMost = (max: number, value: number | null): number | null => (value !== null && value <= max ? value : null);
+
+/** Whose cell it is: of a model on a box; `box` is empty for requests that reached none. */
+export type KeyedCell = { model: string; box: string; cell: Cell };
+
+/** The sum of cells, as a new one. */
+export function sumOf(cells: Iterable<Cell>): Cell {
+  const sum = new Cell();
+  for (const cell of cells) sum.merge(cell);
+  return sum;
+}

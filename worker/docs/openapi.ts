@@ -1,0 +1,122 @@
+/**
+ * The API's description as OpenAPI 3.1, made from the table of routes: from the schemas that
+ * validate. Pure.
+ *
+ * @see https://spec.openapis.org/oas/v3.1.1 (its schemas are JSON Schema 2020-12, which zod writes)
+ */
+import { z } from "zod";
+import type { ApiRoute } from "../../protocol/api/route.ts";
+import { ApiError } from "../../protocol/api/shapes.ts";
+
+/** A JSON Schema, as far as it is read here. */
+export type Schema = {
+  $ref?: string;
+  type?: string | string[];
+  properties?: Record<string, Schema>;
+  required?: string[];
+  items?: Schema;
+  anyOf?: Schema[];
+  enum?: unknown[];
+  const?: unknown;
+  default?: unknown;
+  description?: string;
+  [keyword: string]: unknown;
+};
+export type Parameter = { name: string; in: "path" | "query"; required: boolean; description?: string; schema: Schema };
+type Content = Record<string, { schema?: Schema }>;
+export type Operation = {
+  operationId: string;
+  tags: string[];
+  summary: string;
+  description?: string;
+  security: Record<string, string[]>[];
+  parameters?: Parameter[];
+  requestBody?: { required: true; content: Content };
+  responses: Record<string, { description: string; content?: Content }>;
+};
+export type OpenApi = {
+  openapi: string;
+  info: { title: string; version: string; description: string; license: { name: string; identifier: string } };
+  tags: { name: string }[];
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, Schema>; securitySchemes: Record<string, object> };
+};
+
+const ABOUT = [
+  "Statistics and management of Ollama GPU boxes behind one Cloudflare Worker. Milliseconds where a name ends in _ms, rates are 0..1,",
+  "null where nothing is known. The native Ollama API is under /ollama, the OpenAI- and Anthropic-compatible ones under /v1: their own documents hold there.",
+  "A key has scopes: read, infer, or admin, which includes both.",
+].join(" ");
+
+export function openApiOf(routes: Record<string, ApiRoute>, version: string): OpenApi {
+  const schemas: Record<string, Schema> = {};
+  const schemaOf = (schema: z.ZodType, io: "input" | "output"): Schema => {
+    const { $defs = {}, $schema: _, ...own } = jsonSchemaOf(schema, io);
+    for (const [name, definition] of Object.entries($defs as Record<string, Schema>)) schemas[name] = definition;
+    return own;
+  };
+  const error = {
+    description: "What was wrong, and who failed",
+    content: { "application/json": { schema: schemaOf(ApiError, "output") } },
+  };
+  const paths: OpenApi["paths"] = {};
+  for (const [operationId, route] of Object.entries(routes)) {
+    const parameters = [...parametersOf("path", route.params, schemaOf), ...parametersOf("query", route.query, schemaOf)];
+    const content: Content = route.answer === null ? {} : { "application/json": { schema: schemaOf(route.answer, "output") } };
+    for (const [media, description] of Object.entries(route.media ?? {})) content[media] = { schema: { description } };
+    paths[route.path] ??= {};
+    (paths[route.path] as Record<string, Operation>)[route.method.toLowerCase()] = {
+      operationId,
+      tags: [route.tag],
+      summary: route.summary,
+      ...(route.description === undefined ? {} : { description: route.description }),
+      security: route.scope === null ? [] : [{ bearer: [route.scope] }, { apiKey: [route.scope] }],
+      ...(parameters.length === 0 ? {} : { parameters }),
+      ...(route.body === undefined
+        ? {}
+        : { requestBody: { required: true, content: { "application/json": { schema: schemaOf(route.body, "input") } } } }),
+      responses: { 200: { description: "OK", content }, default: error },
+    };
+  }
+  return {
+    openapi: "3.1.1",
+    info: { title: "ollama-edge-serve", version, description: ABOUT, license: { name: "MIT", identifier: "MIT" } },
+    tags: [...new Set(Object.values(routes).map(({ tag }) => tag))].map((name) => ({ name })),
+    paths,
+    components: {
+      schemas: Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1))),
+      securitySchemes: { bearer: { type: "http", scheme: "bearer" }, apiKey: { type: "apiKey", in: "header", name: "x-api-key" } },
+    },
+  };
+}
+
+function parametersOf(
+  place: Parameter["in"],
+  schema: z.ZodType | undefined,
+  schemaOf: (schema: z.ZodType, io: "input" | "output") => Schema,
+): Parameter[] {
+  if (schema === undefined) return [];
+  const { properties = {}, required = [] } = schemaOf(schema, "input");
+  return Object.entries(properties).map(([name, { description, ...rest }]) => ({
+    name,
+    in: place,
+    required: place === "path" || required.includes(name),
+    ...(description === undefined ? {} : { description }),
+    schema: rest,
+  }));
+}
+
+function jsonSchemaOf(schema: z.ZodType, io: "input" | "output"): Schema {
+  const json = z.toJSONSchema(schema, {
+    io,
+    // Where a value is transformed on its way in, what a caller may write is on the other side.
+    unrepresentable: "any",
+    override: ({ jsonSchema }) => {
+      // The format says it better than its regular expression.
+      if (jsonSchema.format !== undefined) delete jsonSchema.pattern;
+      // A newer version may answer with more fields.
+      if (io === "output" && jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+    },
+  });
+  return JSON.parse(JSON.stringify(json).replaceAll('"#/$defs/', '"#/components/schemas/'));
+}

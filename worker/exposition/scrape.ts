@@ -1,0 +1,111 @@
+/** What one scrape shows: the samples of every family, from cells, the registry and the boxes themselves. */
+import type { SinkHealth } from "../../protocol/api/fleet.ts";
+import type { LoadedModel } from "../../protocol/inventory.ts";
+import type { GpuSample } from "../../protocol/records.ts";
+import { byModel } from "../answers/stats.ts";
+import { type Cell, type KeyedCell, sumOf } from "../counting/cell.ts";
+import type { Histogram } from "../counting/histogram.ts";
+import { shortName } from "../counting/model-key.ts";
+import { freshGpus, freshLoaded, freshSystem, type Live, type RegisteredBox, upNames } from "../registered.ts";
+import { METRICS, type MetricKey } from "./metrics.ts";
+import type { FamilySamples, Sample } from "./text.ts";
+
+export type ScrapeParts = {
+  nowMs: number;
+  version: string;
+  lifetime: readonly KeyedCell[];
+  boxes: readonly RegisteredBox[];
+  live: Live;
+  sinks: readonly SinkHealth[];
+};
+
+export function scrape({ nowMs, version, lifetime, boxes, live, sinks }: ScrapeParts): FamilySamples[] {
+  const models = byModel(lifetime);
+  const total = (figure: (cell: Cell) => number): number => lifetime.reduce((sum, { cell }) => sum + figure(cell), 0);
+  /** One per model that has any value: an empty histogram says nothing, in 14 lines. */
+  const histograms = (pick: (cell: Cell) => Histogram): Sample[] =>
+    models.map(({ model, cell }) => ({ labels: [model], histogram: pick(cell) })).filter(({ histogram }) => histogram.count > 0);
+  const isUp = upNames(live);
+  const up = boxes.filter(({ name }) => isUp.has(name));
+  const gpus = up.flatMap((box) => freshGpus(box, nowMs));
+  const loaded = up.flatMap((box) =>
+    [...byName(freshLoaded(box, nowMs))].map(([model, memory]) => ({ labels: [box.name, model], memory })),
+  );
+  const machines = up.flatMap((box) => {
+    const sample = freshSystem(box, nowMs);
+    return sample === null ? [] : [{ labels: [box.name], sample }];
+  });
+  const samples: Record<MetricKey, Sample[]> = {
+    requests: [{ labels: [], value: total((cell) => cell.total) }],
+    tokens: [{ labels: [], value: total((cell) => cell.tokens) }],
+    errors: [{ labels: [], value: total((cell) => cell.requests.error) }],
+    latency: histograms((cell) => cell.latencyMs),
+    modelRequests: lifetime.flatMap(({ model, box, cell }) =>
+      Object.entries(cell.requests).map(([status, value]) => ({ labels: [model, box, status], value })),
+    ),
+    modelTokens: lifetime.flatMap(({ model, box, cell }) => [
+      { labels: [model, box, "prompt"], value: cell.promptTokens },
+      { labels: [model, box, "completion"], value: cell.completionTokens },
+    ]),
+    ttft: histograms((cell) => cell.ttftSeconds),
+    timePerToken: histograms((cell) => cell.secondsPerToken),
+    queueWait: histograms((cell) => cell.queueSeconds),
+    load: histograms((cell) => cell.loadSeconds),
+    inFlight: live.flatMap(({ name, in_flight }) => known([name], in_flight)),
+    queueDepth: live.flatMap(({ name, queue_depth }) => known([name], queue_depth)),
+    boxUp: live.map(({ name, up }) => ({ labels: [name], value: Number(up) })),
+    boxSimulated: boxes.map(({ name, hello }) => ({ labels: [name], value: Number(hello.simulated) })),
+    spooled: up.flatMap(({ name, readings }) => known([name], readings?.spooled ?? null)),
+    lost: up.flatMap(({ name, readings }) => known([name], readings?.lost ?? null)),
+    resumes: byBox(lifetime).map(({ box, cell }) => ({ labels: [box], value: cell.resumes })),
+    sinkBacklog: sinks.map(({ sink, backlog }) => ({ labels: [sink], value: backlog })),
+    sinkDelivered: sinks.map(({ sink, delivered }) => ({ labels: [sink], value: delivered })),
+    sinkDropped: sinks.flatMap(({ sink, dropped, set_aside }) => [
+      { labels: [sink, "full"], value: dropped },
+      { labels: [sink, "refused"], value: set_aside },
+    ]),
+    sinkLastSuccess: sinks.flatMap(({ sink, last_success }) =>
+      known([sink], last_success === null ? null : Date.parse(last_success) / 1_000),
+    ),
+    loadedModel: loaded.flatMap(({ labels, memory }) => known(labels, memory.size_bytes)),
+    loadedModelVram: loaded.flatMap(({ labels, memory }) => known(labels, memory.size_vram_bytes)),
+    boxCpu: machines.flatMap(({ labels, sample }) => known(labels, sample.cpu_percent === null ? null : sample.cpu_percent / PERCENT)),
+    boxMemoryUsed: machines.flatMap(({ labels, sample }) => known(labels, sample.memory_used_bytes)),
+    boxMemoryTotal: machines.flatMap(({ labels, sample }) => known(labels, sample.memory_total_bytes)),
+    boxDiskUsed: machines.flatMap(({ labels, sample }) => known(labels, sample.disk_used_bytes)),
+    boxDiskTotal: machines.flatMap(({ labels, sample }) => known(labels, sample.disk_total_bytes)),
+    gpuUtilization: gpus.flatMap((gpu) => ofGpu(gpu, gpu.utilization_percent, 1, PERCENT)),
+    gpuMemoryUsed: gpus.flatMap((gpu) => ofGpu(gpu, gpu.memory_used_mb, BYTES_PER_MIB)),
+    gpuMemoryTotal: gpus.flatMap((gpu) => ofGpu(gpu, gpu.memory_total_mb, BYTES_PER_MIB)),
+    gpuTemperature: gpus.flatMap((gpu) => ofGpu(gpu, gpu.temperature_c, 1)),
+    gpuPower: gpus.flatMap((gpu) => ofGpu(gpu, gpu.power_draw_w, 1)),
+    gpuPowerLimit: gpus.flatMap((gpu) => ofGpu(gpu, gpu.power_limit_w, 1)),
+    gpuClock: gpus.flatMap((gpu) => ofGpu(gpu, gpu.sm_clock_mhz, HERTZ_PER_MEGAHERTZ)),
+    gpuFan: gpus.flatMap((gpu) => ofGpu(gpu, gpu.fan_percent, 1, PERCENT)),
+    buildInfo: [{ labels: [version], value: 1 }],
+  };
+  return KEYS.map((key) => ({ family: METRICS[key], samples: samples[key] }));
+}
+
+/** Cells of one box, whatever the model, as one. Requests that reached no box have no tunnel. */
+const byBox = (cells: readonly KeyedCell[]): { box: string; cell: Cell }[] =>
+  [...Map.groupBy(cells, ({ box }) => box)]
+    .filter(([box]) => box !== "")
+    .map(([box, list]) => ({ box, cell: sumOf(list.map(({ cell }) => cell)) }));
+
+/** In the order of the table, which is that of the exposition. */
+const KEYS = Object.keys(METRICS) as MetricKey[];
+
+const PERCENT = 100;
+const BYTES_PER_MIB = 1_048_576;
+const HERTZ_PER_MEGAHERTZ = 1e6;
+
+/** No sample where nothing is known: absent, not 0. */
+const known = (labels: string[], value: number | null): Sample[] => (value === null ? [] : [{ labels, value }]);
+
+/** By the name that requests are counted under. A series must not come twice, whatever Ollama lists. */
+const byName = (loaded: readonly LoadedModel[]): Map<string, LoadedModel> => new Map(loaded.map((model) => [shortName(model.name), model]));
+
+/** A reading in base units. `box`, `gpu`, `uuid` and `name` tell GPUs apart. */
+const ofGpu = ({ box, index, uuid, name }: GpuSample, reading: number | null, times: number, per = 1): Sample[] =>
+  known([box, String(index), uuid ?? "", name], reading === null ? null : (reading * times) / per);

@@ -1,0 +1,75 @@
+/** The catalogue and the repository as one list to search in. Pure. */
+import type { LibraryModel } from "../../protocol/api/ollama.ts";
+import type { RepositoryModel } from "../../protocol/api/repository.ts";
+import { CATALOGUE, type CatalogueModel, familyOf } from "./catalogue.ts";
+import type { Installed } from "./installed.ts";
+
+/** What somebody here said of a model wins; what nobody said is the catalogue's. */
+export function libraryModels(repository: readonly RepositoryModel[], installed: ReadonlyMap<string, Installed>): LibraryModel[] {
+  const known = new Map(repository.map((model) => [model.model_name, model]));
+  const catalogued = CATALOGUE.filter(({ name }) => !known.has(name)).map((model) => fromCatalogue(model, installed));
+  return [...repository.map((model) => fromRepository(model, familyOf(model.model_name))), ...catalogued];
+}
+
+const fromCatalogue = (model: CatalogueModel, installed: ReadonlyMap<string, Installed>): LibraryModel => ({
+  name: model.name,
+  description: model.description,
+  size: model.size,
+  display_name: null,
+  category: model.category,
+  parameter_sizes: model.parameterSizes,
+  source: "catalogue",
+  is_favorite: false,
+  is_default: false,
+  installed_on: installed.get(model.name)?.boxes ?? [],
+});
+
+const fromRepository = (model: RepositoryModel, family: CatalogueModel | null): LibraryModel => ({
+  name: model.model_name,
+  description: model.description ?? family?.description ?? null,
+  size: model.size_label ?? (family?.name === model.model_name ? family.size : null) ?? sizeLabel(model.size_bytes),
+  display_name: model.display_name,
+  category: model.category,
+  parameter_sizes: family?.parameterSizes ?? [],
+  source: "repository",
+  is_favorite: model.is_favorite,
+  is_default: model.is_default,
+  installed_on: model.installed_on,
+});
+
+/** Decimal units, as Ollama's library writes sizes. */
+export function sizeLabel(bytes: number | null): string | null {
+  if (bytes === null) return null;
+  return bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${bytes < 1e10 ? (bytes / 1e9).toFixed(1) : Math.round(bytes / 1e9)} GB`;
+}
+
+/** Where a word occurs, best first. Null: nowhere. */
+function rankOf(word: string, model: LibraryModel): number | null {
+  const name = model.name.toLowerCase();
+  const lower = (text: string | null) => text?.toLowerCase() ?? "";
+  if (name === word) return 0;
+  if (name.startsWith(word)) return 1;
+  if (name.includes(word)) return 2;
+  if (lower(model.display_name).includes(word)) return 3;
+  if (model.category.toLowerCase() === word || model.parameter_sizes.includes(word)) return 4;
+  return lower(model.description).includes(word) ? 5 : null;
+}
+
+/** The models in which every word of the query occurs, best first; of equal ones favourites, then what is installed. */
+export function searchLibrary(models: readonly LibraryModel[], query: string, category?: string): LibraryModel[] {
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  return models
+    .filter((model) => category === undefined || model.category === category)
+    .map((model) => ({ model, ranks: words.map((word) => rankOf(word, model)) }))
+    .flatMap(({ model, ranks }) => {
+      const found = ranks.filter((rank) => rank !== null);
+      return found.length < words.length ? [] : [{ model, rank: found.reduce((sum, rank) => sum + rank, 0) }];
+    })
+    .sort(
+      (a, b) =>
+        a.rank - b.rank ||
+        Number(b.model.is_favorite) - Number(a.model.is_favorite) ||
+        Number(b.model.installed_on.length > 0) - Number(a.model.installed_on.length > 0),
+    )
+    .map(({ model }) => model);
+}
