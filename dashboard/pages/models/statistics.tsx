@@ -3,19 +3,10 @@ import type { ModelStats } from "../../../protocol/api/stats.ts";
 import { preferences } from "../../data/preferences.ts";
 import { useRead } from "../../data/query.ts";
 import { Ago, Empty, Failure, Section, Skeleton, TableScroll } from "../../parts/basics.tsx";
-import { compact, count, duration, energy, money, percent, tokenRate } from "../../shape/format.ts";
+import { compact, count, duration, energy, money, percent, tokenRate, UNKNOWN } from "../../shape/format.ts";
 import { costOf } from "../../shape/power.ts";
 
-const FIGURES = [
-  "Requests",
-  "Tokens",
-  "First token, P50 / P95",
-  "Latency, P50 / P95",
-  "Decode rate",
-  "Energy",
-  "per 1,000 tokens",
-  "Errors",
-];
+const FIGURES = ["Requests", "Tokens", "First token, P50 / P95", "Latency, P50 / P95", "Decode rate", "Energy, per 1k tokens", "Errors"];
 
 export function Statistics() {
   const { data, error, refetch } = useRead("/api/models", {}, 5_000);
@@ -54,10 +45,7 @@ export function Statistics() {
                   </td>
                   <td class="number">{tokenRate(model.tokens_per_second)}</td>
                   <td class="number">
-                    <Energy joules={model.energy_j} />
-                  </td>
-                  <td class="number">
-                    <Energy joules={model.energy_j_per_1k_tokens} />
+                    <Energy model={model} />
                   </td>
                   <td class={model.total_errors > 0 ? "number bad-text" : "number"}>
                     {count(model.total_errors)} <span class="quiet">({percent(model.error_rate)})</span>
@@ -83,12 +71,17 @@ export function Statistics() {
 }
 
 /** With its cost, where a price is set. */
-function Energy({ joules }: { joules: number | null }) {
+function Energy({ model: { energy_j, energy_j_per_1k_tokens } }: { model: ModelStats }) {
   const { price, currency } = preferences.value;
+  const cost = (joules: number | null) => (joules === null || price === null ? UNKNOWN : money(costOf(joules, price), currency));
   return (
     <>
-      {energy(joules)}
-      {joules !== null && price !== null && <span class="quiet"> ({money(costOf(joules, price), currency)})</span>}
+      {energy(energy_j)} / {energy(energy_j_per_1k_tokens)}
+      {energy_j !== null && price !== null && (
+        <div class="quiet">
+          {cost(energy_j)} / {cost(energy_j_per_1k_tokens)}
+        </div>
+      )}
     </>
   );
 }
