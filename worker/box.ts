@@ -23,7 +23,7 @@ import {
   typeName,
 } from "../protocol/frames.ts";
 import { type OpenRequest, Readings } from "../protocol/inventory.ts";
-import { HEARTBEAT_MS, READINGS_LOOK_MS, SILENCE_MS, STREAMS_PER_BOX_MAX, SUBPROTOCOL } from "../protocol/limits.ts";
+import { HEARTBEAT_MS, READINGS_LOOK_MS, RECONNECT_MS, SILENCE_MS, STREAMS_PER_BOX_MAX, SUBPROTOCOL } from "../protocol/limits.ts";
 import { Hello, type Welcome } from "../protocol/messages.ts";
 import { RequestRecord } from "../protocol/records.ts";
 import { theAggregator } from "./aggregator-stub.ts";
@@ -67,6 +67,9 @@ export class Box extends DurableObject<Bindings> {
   readonly #orphans = new Map<StreamId, WebSocket>();
   #agent: WebSocket | null | undefined;
   #agentHeardMs = 0;
+  /** When the agent was lost, unix ms. An object that just woke cannot know: its agent may be on its way back. */
+  #lostMs = Date.now();
+  #awaitingAgent: (() => void)[] = [];
   #lookedMs = 0;
   /** What the agent said last: calls to its own listener, those of all that wait, and the oldest of all. In memory only. */
   #load: { local: number; queued: number; requests: OpenRequest[]; atMs: number } | null = null;
@@ -89,6 +92,7 @@ export class Box extends DurableObject<Bindings> {
     const id = url.searchParams.get("stream") ?? "";
     const box = url.searchParams.get("box") ?? "";
     const isResume = url.searchParams.get("resume") === "1";
+    if (!isResume) await this.#agentBack();
     const refusal = isResume ? null : this.#refusal(box);
     if (refusal !== null) return errorResponse("api", refusal, id);
     this.#accept(near, { kind: "stream", id }, ["stream", id]);
@@ -180,6 +184,13 @@ export class Box extends DurableObject<Bindings> {
     return this.#attached;
   }
 
+  /** Waits for an agent that was lost a moment ago. */
+  async #agentBack(): Promise<void> {
+    if (this.#liveAgent() !== null) return;
+    const leftMs = this.#lostMs + RECONNECT_MS - Date.now();
+    if (leftMs > 0) await Promise.race([new Promise<void>((resolve) => this.#awaitingAgent.push(resolve)), scheduler.wait(leftMs)]);
+  }
+
   /** Why a new stream cannot be taken; null when it can. */
   #refusal(box: string): FailureReason | null {
     const agent = this.#liveAgent();
@@ -215,6 +226,7 @@ export class Box extends DurableObject<Bindings> {
     };
     sendTo(socket, encodeFrames([tunnelFrame(FrameType.welcome, welcome)]));
     this.#tellStreams(FrameType.back);
+    for (const wake of this.#awaitingAgent.splice(0)) wake();
     // Not in the registry, the box would be chosen for nothing, however well its tunnel is: it dials again.
     const registered = theAggregator(this.env).connected(hello);
     this.ctx.waitUntil(registered.catch(() => socket.close(1011, "the registry of boxes did not answer")));
@@ -283,6 +295,7 @@ export class Box extends DurableObject<Bindings> {
     const { box, agentId } = agentOf(socket);
     if (agentId === null || socket !== this.#agentSocket()) return; // never greeted, or replaced
     this.#agent = null;
+    this.#lostMs = Date.now();
     this.#tellStreams(FrameType.gone);
     await theAggregator(this.env).gone(box, Date.now()); // now, not when it arrives: a reconnect may overtake it
   }

@@ -83,7 +83,7 @@ export async function serve(
 async function attachToSomeBox(env: Bindings, boxes: RegisteredBox[], call: Call, model: string | null): Promise<[string, WebSocket]> {
   if (call.wantedBox !== null && !boxes.some(({ name }) => name === call.wantedBox))
     throw new GatewayError({ reason: "box_unknown", box: call.wantedBox });
-  const names = call.wantedBox !== null ? [call.wantedBox] : chooseBoxes(boxes, model, openStreams, Math.random);
+  const names = call.wantedBox !== null ? [call.wantedBox] : chooseBoxes(boxes, model, openStreams, Math.random, Date.now());
   let last: GatewayError | null = null;
   for (const name of names) {
     try {
