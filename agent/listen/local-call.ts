@@ -65,6 +65,7 @@ export class LocalCall implements AnswerTaker {
       model,
       stream: false,
       started_at: new Date(shell.wallClock()).toISOString(),
+      edge_ms: null,
       keep_text: shell.keepsText(),
       key_id: null,
       client_ip: clientIpOf(request),
@@ -199,7 +200,8 @@ export class LocalCall implements AnswerTaker {
 
   /** The request to Ollama, or what stands for it in the record of a call that was refused. */
   #measure(said: { model: string | null; stream: boolean } = this.#facts): MeasuredRequest {
-    this.#measured ??= new MeasuredRequest(this.#arrival.id, { ...this.#facts, ...said }, this.#startMs, this.#shell);
+    const arrived = { atMs: this.#startMs, tunnelMs: null };
+    this.#measured ??= new MeasuredRequest(this.#arrival.id, { ...this.#facts, ...said }, arrived, this.#shell);
     return this.#measured;
   }
 

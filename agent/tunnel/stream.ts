@@ -14,6 +14,8 @@ import { type Outcome, type StreamActs, StreamCore } from "./stream-core.ts";
 
 export type StreamShell = MeasuringShell & {
   outgoing: Outgoing;
+  /** A round trip of the tunnel as it is now; null when not known. */
+  tunnelMs: () => number | null;
   /** The stream is over and its record is in the spool. */
   onOver(stream: AgentStream): void;
 };
@@ -35,7 +37,7 @@ export class AgentStream implements Source {
     this.id = id;
     this.endpoint = open.endpoint;
     this.#core = new StreamCore(id, streamsBody, open.stream);
-    this.#request = new MeasuredRequest(id, open, shell.now(), shell);
+    this.#request = new MeasuredRequest(id, open, { atMs: shell.now(), tunnelMs: shell.tunnelMs() }, shell);
     this.#shell = shell;
   }
 

@@ -11,6 +11,7 @@ import { HEARTBEAT_MS, MESSAGE_BYTES_MAX, SILENCE_MS, SUBPROTOCOL } from "../../
 import { type Hello, Welcome } from "../../protocol/messages.ts";
 import type { Log } from "../log.ts";
 import { Redial } from "./backoff.ts";
+import { RoundTrip } from "./round-trip.ts";
 
 /** A Box that has not said welcome so long after the hello will not. */
 const WELCOME_MS = 10_000;
@@ -34,6 +35,8 @@ type Refusal = string | null;
 export class Tunnel {
   readonly #options: TunnelOptions;
   #socket: WebSocket | null = null;
+  /** Of that socket. */
+  #roundTrip = new RoundTrip();
   #isUp = false;
   #isStopped = false;
   #lastHeardMs = 0;
@@ -58,6 +61,11 @@ export class Tunnel {
     if (this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(message);
     return true;
+  }
+
+  /** As the newest heartbeat measured it, ms; null before the first of this socket was answered. */
+  get roundTripMs(): number | null {
+    return this.#roundTrip.ms;
   }
 
   /** Ends the tunnel for good. */
@@ -90,13 +98,18 @@ export class Tunnel {
       if (!isCurrent()) return;
       this.#lastHeardMs = now();
       socket.send(encodeFrames([tunnelFrame(FrameType.hello, hello())]));
-      this.#heartbeat = setInterval(() => socket.send("ping"), HEARTBEAT_MS);
+      const ping = () => {
+        this.#roundTrip.pinged(now());
+        socket.send("ping");
+      };
+      ping();
+      this.#heartbeat = setInterval(ping, HEARTBEAT_MS);
       this.#watch(now());
     });
     socket.on("message", (data, isBinary) => {
       if (!isCurrent()) return;
       this.#lastHeardMs = now();
-      if (!isBinary) return; // "pong"
+      if (!isBinary) return this.#roundTrip.ponged(this.#lastHeardMs);
       try {
         this.#hear(decodeFrames(data as Buffer));
       } catch (error) {
@@ -172,6 +185,7 @@ export class Tunnel {
     this.#watchdog = null;
     this.#socket?.on("error", () => {}); // a terminated socket may still complain
     this.#socket = null;
+    this.#roundTrip = new RoundTrip();
     this.#isUp = false;
     if (wasUp) this.#options.onDown();
     return wasUp;

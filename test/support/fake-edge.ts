@@ -31,6 +31,7 @@ export class FakeEdge implements AsyncDisposable {
   /** How many RECORDS frames those came in. */
   batches = 0;
   dials = 0;
+  answersPings = true;
   closes: number[] = [];
   #awaitingPing: (() => void)[] = [];
   /** Nothing is heard or said there any more. */
@@ -107,6 +108,7 @@ export class FakeEdge implements AsyncDisposable {
       model: "m",
       stream: true,
       started_at: new Date().toISOString(),
+      edge_ms: 4,
       keep_text: true,
       key_id: null,
       client_ip: null,
@@ -142,7 +144,7 @@ export class FakeEdge implements AsyncDisposable {
     socket.on("message", (data, isBinary) => {
       if (socket === this.#swallowed) return;
       if (!isBinary) {
-        socket.send("pong");
+        if (this.answersPings) socket.send("pong");
         for (const wake of this.#awaitingPing.splice(0)) wake();
         return;
       }

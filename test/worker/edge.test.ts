@@ -35,6 +35,7 @@ test("a call goes to the box and its answer comes back as it is", async () => {
   const open = await agent.next(FrameType.open);
   const head = parsePayload(Open, open.payload);
   expect(head).toMatchObject({ method: "POST", path: "/api/chat", endpoint: "/api/chat", model: "m:1b", stream: true, api: "ollama" });
+  expect(head.edge_ms).toBeGreaterThanOrEqual(0);
   expect(new TextDecoder().decode((await agent.next(FrameType.data)).payload)).toBe('{"model":"m:1b","messages":[]}');
   await agent.next(FrameType.end);
   agent.answer(open.stream, 200, [["content-type", "application/x-ndjson"]], '{"done":true}\n');

@@ -56,6 +56,7 @@ export async function serve(
     const { boxes, settings } = await fleetOf(env);
     open = { ...open, keep_text: inForce(settingsOf(env), settings).logContent === "on" };
     const [box, socket] = await attachToSomeBox(env, boxes, call, open.model);
+    open = { ...open, edge_ms: Math.max(0, Date.now() - call.startedMs) };
     const { id, signal } = call;
     const attachAgain = () => attach(env, box, id, true);
     const edge = new EdgeStream({ id, signal, open, body: bytes, box, pulse: pulseOf(box), attachAgain }, socket);

@@ -76,6 +76,7 @@ function tableWithStream() {
     spool,
     outgoing: new Outgoing(() => {}),
     now: () => clock.nowMs,
+    tunnelMs: () => null,
     log: () => {},
     onOver: () => {},
   });

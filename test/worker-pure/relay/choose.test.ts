@@ -37,6 +37,7 @@ const box = (
     local_in_flight: 0,
     requests: [],
     queued: 0,
+    tunnel_ms: null,
     spooled: 0,
     lost: null,
   },

@@ -17,6 +17,7 @@ const OPEN: Open = {
   model: "m",
   stream: true,
   started_at: "2026-08-01T00:00:00.000Z",
+  edge_ms: 4,
   keep_text: false,
   key_id: null,
   client_ip: null,
