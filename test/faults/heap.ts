@@ -1,5 +1,5 @@
 /**
- * What is alive in a Node process, asked through its inspector: resident memory also counts garbage that
+ * What is alive in a Node process, or in a Worker's isolate, asked through its inspector: resident memory also counts garbage that
  * nobody has collected yet, and pages that the allocator keeps.
  *
  * @see https://chromedevtools.github.io/devtools-protocol/v8/
@@ -9,7 +9,7 @@ import { WebSocket } from "ws";
 import { z } from "zod";
 import { until } from "./stage.ts";
 
-/** A process that is started with these variables can be asked. */
+/** A Node process that is started with these variables can be asked. */
 export const inspected = (port: number): Record<string, string> => ({ NODE_OPTIONS: `--inspect=127.0.0.1:${port}` });
 
 const Targets = z.tuple([z.object({ webSocketDebuggerUrl: z.url() })]);

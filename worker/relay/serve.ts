@@ -66,7 +66,8 @@ export async function serve(
       if (status === "error") await record(open, { box, status, httpStatus, failure: end.failure });
       else await record(open, { box, status, httpStatus, failure: null }, end.afterMs);
     });
-    waitUntil(countStream(box, ended));
+    countStream(box, edge.ended);
+    waitUntil(ended);
     waitUntil(edge.done);
     const answer = await edge.response;
     // What only the edge knows is recorded before it is told: killed in between, there would be an answer without a record.
