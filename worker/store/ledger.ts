@@ -53,6 +53,7 @@ const Finished = RequestRecord.pick({
   decode_ms: true,
   prompt_tokens: true,
   completion_tokens: true,
+  energy_j: true,
 }).extend({ finished_at_ms: z.number() });
 
 /** Who looks for what finished lately finds it if it took no longer than this: the key is the time of the start. */
