@@ -44,6 +44,7 @@ export class Box extends DurableObject<Bindings> {
     }
     const id = url.searchParams.get("stream") ?? "";
     const isResume = url.searchParams.get("resume") === "1";
+    if (!isResume) await this.#core.agentBack();
     const refusal = isResume ? null : this.#core.refusal(box);
     if (refusal !== null) return errorResponse("api", refusal, id);
     this.#core.attach(near, id, isResume);

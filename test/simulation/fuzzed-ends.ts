@@ -25,6 +25,7 @@ const OPEN: Open = {
   model: null,
   stream: false,
   started_at: "2026-08-01T00:00:00.000Z",
+  edge_ms: 4,
   keep_text: false,
   key_id: null,
   client_ip: null,
@@ -75,7 +76,16 @@ function fuzzAgent(chance: Chance, sum: Fuzzed): void {
     () => PLAN,
     () => {},
   );
-  const shell = { box: "box", ollama: ollama.client(after), spool, outgoing, now: () => schedule.nowMs, log: () => {}, onOver: () => {} };
+  const shell = {
+    box: "box",
+    ollama: ollama.client(after),
+    spool,
+    outgoing,
+    now: () => schedule.nowMs,
+    tunnelMs: () => null,
+    log: () => {},
+    onOver: () => {},
+  };
   const table = new StreamTable(shell);
   const told = new Set<string>();
   for (let i = 0; i < MESSAGES_PER_LIFE; i++) {

@@ -532,6 +532,7 @@ function planOf(chance: Chance, atMs: number): CallPlan {
     api: "ollama" as const,
     model: "m",
     started_at: new Date(EPOCH_MS + atMs).toISOString(),
+    edge_ms: 4,
     keep_text: false,
     key_id: null,
     client_ip: null,

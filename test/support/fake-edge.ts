@@ -31,6 +31,7 @@ export class FakeEdge implements AsyncDisposable {
   /** How many RECORDS frames those came in. */
   batches = 0;
   dials = 0;
+  answersPings = true;
   closes: number[] = [];
   /** Records are confirmed as they come. */
   isConfirming = true;
@@ -134,7 +135,7 @@ export class FakeEdge implements AsyncDisposable {
     socket.on("message", (data, isBinary) => {
       if (socket === this.#swallowed) return;
       if (!isBinary) {
-        socket.send("pong");
+        if (this.answersPings) socket.send("pong");
         for (const wake of this.#awaitingPing.splice(0)) wake();
         return;
       }
@@ -168,6 +169,7 @@ export const openFrame = (stream: string, more: Partial<Open> = {}): Frame => ({
     model: "m",
     stream: true,
     started_at: new Date().toISOString(),
+    edge_ms: 4,
     keep_text: true,
     key_id: null,
     client_ip: null,

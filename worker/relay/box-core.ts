@@ -21,7 +21,7 @@ import {
   typeName,
 } from "../../protocol/frames.ts";
 import { type OpenRequest, Readings } from "../../protocol/inventory.ts";
-import { SILENCE_MS, STREAMS_PER_BOX_MAX } from "../../protocol/limits.ts";
+import { RECONNECT_MS, SILENCE_MS, STREAMS_PER_BOX_MAX } from "../../protocol/limits.ts";
 import { Hello, type Welcome } from "../../protocol/messages.ts";
 import { RequestRecord } from "../../protocol/records.ts";
 import type { FailureReason } from "../errors.ts";
@@ -78,17 +78,29 @@ export class BoxCore<Socket extends RelaySocket> {
   /** Streams that lost their socket a moment ago: the socket that it was. */
   readonly #orphans = new Map<StreamId, Socket>();
   #agentHeardMs = 0;
+  /** When the agent was lost. An object that just woke cannot know: its agent may be on its way back. */
+  #lostMs: number;
+  #awaitingAgent: (() => void)[] = [];
   #lookedMs = 0;
 
   constructor(shell: BoxShell<Socket>) {
     this.#shell = shell;
     this.#host = shell.sockets;
     this.#sockets = new BoxSockets(shell.sockets);
+    this.#lostMs = shell.now();
   }
 
   /** An agent dialled. It says hello next. */
   connect(socket: Socket, box: string): void {
     this.#host.accept(socket, { kind: "agent", box, agentId: null, isDraining: false, sinceMs: this.#shell.now() });
+  }
+
+  /** Waits for an agent that was lost a moment ago: it is nearly always back in time for a new stream. */
+  async agentBack(): Promise<void> {
+    const { now, wait } = this.#shell;
+    if (this.#liveAgent() !== null) return;
+    const leftMs = this.#lostMs + RECONNECT_MS - now();
+    if (leftMs > 0) await Promise.race([new Promise<void>((resolve) => this.#awaitingAgent.push(resolve)), wait(leftMs)]);
   }
 
   /** Why a new stream cannot be taken; null when it can. */
@@ -190,6 +202,7 @@ export class BoxCore<Socket extends RelaySocket> {
     this.heartbeat(socket);
     sendTo(socket, encodeFrames([tunnelFrame(FrameType.welcome, this.#shell.welcome())]));
     this.#tellStreams(FrameType.back);
+    for (const wake of this.#awaitingAgent.splice(0)) wake();
     // Not in the registry, the box would be chosen for nothing, however well its tunnel is: it dials again.
     const registered = this.#shell.registry().connected(hello);
     this.#shell.meanwhile(registered.catch(() => socket.close(1011, "the registry of boxes did not answer")));
@@ -257,9 +270,10 @@ export class BoxCore<Socket extends RelaySocket> {
     const { box, agentId } = agentOf(this.#host, socket);
     if (agentId === null || socket !== this.#sockets.agent) return; // never greeted, or replaced
     this.#sockets.agent = null;
-    this.#tellStreams(FrameType.gone);
     const { now, registry } = this.#shell;
-    await registry().gone(box, now()); // now, not when it arrives: a reconnect may overtake it
+    this.#lostMs = now();
+    this.#tellStreams(FrameType.gone);
+    await registry().gone(box, this.#lostMs); // now, not when it arrives: a reconnect may overtake it
   }
 
   #cancel(id: StreamId): void {
