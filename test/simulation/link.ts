@@ -85,11 +85,13 @@ export class Link {
     });
   }
 
-  /** What is on its way is lost; each end learns of it by and by. */
+  /**
+   * What is on its way is lost; each end learns of it by and by. The far one, which is the Box's, may learn of it when there
+   * is a new link already; not so the near one, for a stream whose edge comes back half a second after the Box knows is given up.
+   */
   cut(): void {
     this.#isCut = true;
-    for (const end of [this.near, this.far]) {
-      this.#schedule.after(this.#chance.between(0, 30), () => end.closed(1006));
-    }
+    this.#schedule.after(this.#chance.between(0, 30), () => this.near.closed(1006));
+    this.#schedule.after(this.#chance.between(0, this.#chance.isLikely(0.2) ? 1_500 : 30), () => this.far.closed(1006));
   }
 }

@@ -201,7 +201,8 @@ class World {
     this.#tell(`${plan.id} begins: ${plan.body?.length ?? "no"} bytes, answer ${plan.answer.bytes}`);
     known.call = new Call(plan, end, world);
     // Much can go wrong while a stream begins, and chance alone seldom finds that moment.
-    if (this.#isTroubled && this.#chance.isLikely(0.1)) this.#schedule.after(this.#chance.between(0, 200), () => this.#fault("cutTunnel"));
+    const kind = this.#chance.pick(["cutTunnel", "cutTunnel", "stallAndWipe", "stallAndPowerCut"]);
+    if (this.#isTroubled && this.#chance.isLikely(0.15)) this.#schedule.after(this.#chance.between(0, 200), () => this.#fault(kind));
   }
 
   #ended(call: Call, ended: Ended): void {
@@ -318,6 +319,10 @@ class World {
       stallAndWipe: () => {
         kinds.stall();
         later(0, 500, kinds.wipe);
+      },
+      stallAndPowerCut: () => {
+        kinds.stall();
+        later(0, 100, kinds.powerCut);
       },
       cutPath: () => {
         this.#tunnel?.cut();
