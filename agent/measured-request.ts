@@ -139,14 +139,14 @@ export class MeasuredRequest {
     this.#close(error === null ? "success" : "error", this.#httpStatus ?? 200, error === null ? null : "ollama", error);
   }
 
-  /** The caller went away. Ollama stops. */
-  cancel(): void {
-    this.#close("cancelled", this.#httpStatus ?? CLOSED_REQUEST, null, null);
+  /** The caller went away. Ollama stops. @param httpStatus  what it was told when its answer began; null when it had not */
+  cancel(httpStatus: number | null): void {
+    this.#close("cancelled", httpStatus ?? CLOSED_REQUEST, null, null);
   }
 
-  /** @param httpStatus  what the caller was told, where the answer had not begun */
+  /** @param httpStatus  what the caller was told */
   fail(failedAt: FailedAt, message: string, httpStatus: number): void {
-    this.#close("error", this.#httpStatus ?? httpStatus, failedAt, message);
+    this.#close("error", httpStatus, failedAt, message);
   }
 
   /** From here on there is exactly one record, whatever is killed. */

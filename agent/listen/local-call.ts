@@ -96,7 +96,7 @@ export class LocalCall implements AnswerTaker {
       this.#isOver = true;
       request.socket.off("close", close);
       if (response.writableFinished) this.#measure().complete();
-      else this.#measure().cancel();
+      else this.#measure().cancel(response.headersSent ? response.statusCode : null);
       request.resume(); // what is left of an upload that Ollama did not want
       onOver();
     };
@@ -210,7 +210,7 @@ export class LocalCall implements AnswerTaker {
     if (this.#isOver) return;
     const { response } = this.#arrival;
     const told = tellLocal(failure);
-    this.#measure().fail(told.failedAt, told.message, told.status);
+    this.#measure().fail(told.failedAt, told.message, response.headersSent ? response.statusCode : told.status);
     if (!response.headersSent) return answerError(this.#arrival, this.#facts.api, told);
     const last = this.#hasLength ? null : endingOf(this.#contentType, this.#facts.api, told, this.#arrival.id, this.#isAtLineStart);
     if (last === null) response.destroy();

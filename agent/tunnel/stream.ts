@@ -117,10 +117,14 @@ export class AgentStream implements Source {
 
   #over(outcome: Outcome): void {
     const { outgoing, onOver } = this.#shell;
-    this.#request.resumed = this.#core.resumed;
+    const { resumed, begunStatus } = this.#core;
+    this.#request.resumed = resumed;
     if (outcome.kind === "complete") this.#request.complete();
-    else if (outcome.kind === "cancelled") this.#request.cancel();
-    else this.#request.fail(outcome.failedAt, outcome.message, outcome.failedAt === "ollama" ? BAD_GATEWAY : GATEWAY_TIMEOUT);
+    else if (outcome.kind === "cancelled") this.#request.cancel(begunStatus);
+    else {
+      const told = outcome.failedAt === "ollama" ? BAD_GATEWAY : GATEWAY_TIMEOUT;
+      this.#request.fail(outcome.failedAt, outcome.message, begunStatus ?? told);
+    }
     outgoing.forget(this);
     onOver(this);
   }

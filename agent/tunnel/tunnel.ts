@@ -13,7 +13,8 @@ import type { Log } from "../log.ts";
 import { Redial } from "./backoff.ts";
 import { RoundTrip } from "./round-trip.ts";
 
-const HANDSHAKE_MS = 5_000;
+/** A Box that has not said welcome so long after the hello will not. */
+const WELCOME_MS = 10_000;
 
 export type TunnelOptions = {
   edgeUrl: URL;
@@ -79,10 +80,9 @@ export class Tunnel {
 
   #dial(): void {
     const { edgeUrl, secret, hello, log, now } = this.#options;
-    const socket = dial(edgeUrl, hello().box, secret, HANDSHAKE_MS);
+    const socket = dial(edgeUrl, hello().box, secret, this.#backoff.handshakeMs);
     this.#socket = socket;
     this.#lastHeardMs = now();
-    const dialledMs = now();
     const isCurrent = () => this.#socket === socket;
 
     socket.on("unexpected-response", (_request, response) => {
@@ -104,7 +104,7 @@ export class Tunnel {
       };
       ping();
       this.#heartbeat = setInterval(ping, HEARTBEAT_MS);
-      this.#watch(dialledMs);
+      this.#watch(now());
     });
     socket.on("message", (data, isBinary) => {
       if (!isCurrent()) return;
@@ -146,14 +146,14 @@ export class Tunnel {
   }
 
   /** Looks when the silence would be too long, by what was heard until now: not a beat later. */
-  #watch(dialledMs: number): void {
+  #watch(helloMs: number): void {
     const { log, now } = this.#options;
     this.#watchdog = setTimeout(
       () => {
         const silentMs = now() - this.#lastHeardMs;
         // The platform answers pings for a Box that never says welcome.
-        const isUnwelcome = !this.#isUp && now() - dialledMs > 2 * HANDSHAKE_MS;
-        if (!isUnwelcome && silentMs < SILENCE_MS) return this.#watch(dialledMs);
+        const isUnwelcome = !this.#isUp && now() - helloMs > WELCOME_MS;
+        if (!isUnwelcome && silentMs < SILENCE_MS) return this.#watch(helloMs);
         log("warn", "tunnel_silent", { silent_ms: Math.round(silentMs) });
         const socket = this.#socket;
         this.#lost(null);

@@ -33,6 +33,8 @@ export class FakeEdge implements AsyncDisposable {
   dials = 0;
   answersPings = true;
   closes: number[] = [];
+  /** Records are confirmed as they come. */
+  isConfirming = true;
   #awaitingPing: (() => void)[] = [];
   /** Nothing is heard or said there any more. */
   #swallowed: WebSocket | null = null;
@@ -78,7 +80,12 @@ export class FakeEdge implements AsyncDisposable {
   }
 
   say(...frames: Frame[]): void {
-    this.#socket?.send(encodeFrames(frames));
+    this.sayBytes(encodeFrames(frames));
+  }
+
+  /** Whatever it is. */
+  sayBytes(message: Uint8Array | string): void {
+    this.#socket?.send(message);
   }
 
   /** Ends the tunnel without a word. */
@@ -99,24 +106,8 @@ export class FakeEdge implements AsyncDisposable {
 
   /** Asks for a chat. */
   open(stream: string, more: Partial<Open> = {}, body = '{"model":"m","messages":[]}'): void {
-    const open: Open = {
-      method: "POST",
-      path: "/api/chat",
-      headers: [],
-      endpoint: "/api/chat",
-      api: "ollama",
-      model: "m",
-      stream: true,
-      started_at: new Date().toISOString(),
-      edge_ms: 4,
-      keep_text: true,
-      key_id: null,
-      client_ip: null,
-      user_agent: null,
-      ...more,
-    };
     this.say(
-      { type: FrameType.open, stream, seq: 0, payload: jsonBytes(open) },
+      openFrame(stream, more),
       { type: FrameType.data, stream, seq: 1, payload: new TextEncoder().encode(body) },
       { type: FrameType.end, stream, seq: 2, payload: NO_PAYLOAD },
     );
@@ -156,10 +147,33 @@ export class FakeEdge implements AsyncDisposable {
           const { position, records } = parsePayload(Records, frame.payload);
           this.batches++;
           this.records.push(...records);
-          this.say(tunnelFrame(FrameType.recorded, { position }));
+          if (this.isConfirming) this.say(tunnelFrame(FrameType.recorded, { position }));
         } else if (frame.type === FrameType.readings) this.readings.push(parsePayload(Readings, frame.payload));
         else this.frames.push({ ...frame, payload: frame.payload.slice() });
       }
     });
   }
 }
+
+/** An OPEN of a chat. */
+export const openFrame = (stream: string, more: Partial<Open> = {}): Frame => ({
+  type: FrameType.open,
+  stream,
+  seq: 0,
+  payload: jsonBytes({
+    method: "POST",
+    path: "/api/chat",
+    headers: [],
+    endpoint: "/api/chat",
+    api: "ollama",
+    model: "m",
+    stream: true,
+    started_at: new Date().toISOString(),
+    edge_ms: 4,
+    keep_text: true,
+    key_id: null,
+    client_ip: null,
+    user_agent: null,
+    ...more,
+  } satisfies Open),
+});

@@ -221,6 +221,33 @@ test("a box that drains takes no new calls", async () => {
   expect(await answer.json()).toEqual({ error: "Box tired is being drained and takes no new requests." });
 });
 
+test("calls to a box whose agent was lost a moment ago wait for it", async () => {
+  const agentId = crypto.randomUUID();
+  const agent = await FakeAgent.connect("blinking", agentId);
+  forgetBoxes();
+  const isDown = () => eventually(async () => ((await env.BOX.getByName("blinking").look()).isUp ? undefined : true));
+  agent.socket.close(1000);
+  await isDown();
+  const answered = [chat("blinking"), chat("blinking")];
+  await isDown(); // asked again: the calls are with the Box by now
+  const back = await FakeAgent.connect("blinking", agentId);
+  for (const body of ["one", "other"]) {
+    const { stream } = await back.next(FrameType.open);
+    back.answer(stream, 200, [["content-type", "text/plain"]], body);
+  }
+  expect((await Promise.all(answered.map(async (answer) => textOf(await answer)))).sort()).toEqual(["one", "other"]);
+});
+
+test("a box whose agent does not come back is told to be down", async () => {
+  const agent = await FakeAgent.connect("leaving");
+  forgetBoxes();
+  agent.socket.close(1000);
+  const answer = await chat("leaving");
+  expect(answer.status).toBe(503);
+  expect(answer.headers.get("retry-after")).toBe("5");
+  expect(await answer.json()).toEqual({ error: expect.stringContaining("leaving") });
+});
+
 test("a caller that goes away cancels the request on the box", async () => {
   const agent = await FakeAgent.connect("gone");
   forgetBoxes();

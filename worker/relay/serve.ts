@@ -66,7 +66,8 @@ export async function serve(
       if (status === "error") await record(open, { box, status, httpStatus, failure: end.failure });
       else await record(open, { box, status, httpStatus, failure: null }, end.afterMs);
     });
-    waitUntil(countStream(box, ended));
+    countStream(box, edge.ended);
+    waitUntil(ended);
     waitUntil(edge.done);
     const answer = await edge.response;
     // What only the edge knows is recorded before it is told: killed in between, there would be an answer without a record.
@@ -84,7 +85,7 @@ export async function serve(
 async function attachToSomeBox(env: Bindings, boxes: RegisteredBox[], call: Call, model: string | null): Promise<[string, WebSocket]> {
   if (call.wantedBox !== null && !boxes.some(({ name }) => name === call.wantedBox))
     throw new GatewayError({ reason: "box_unknown", box: call.wantedBox });
-  const names = call.wantedBox !== null ? [call.wantedBox] : chooseBoxes(boxes, model, openStreams, Math.random);
+  const names = call.wantedBox !== null ? [call.wantedBox] : chooseBoxes(boxes, model, openStreams, Math.random, Date.now());
   let last: GatewayError | null = null;
   for (const name of names) {
     try {
