@@ -70,7 +70,7 @@ export function Statistics() {
   );
 }
 
-/** With its cost, where a price is set. */
+/** With its cost where a price is set: per million tokens, as prices of models are. */
 function Energy({ model: { energy_j, energy_j_per_1k_tokens } }: { model: ModelStats }) {
   const { price, currency } = preferences.value;
   const cost = (joules: number | null) => (joules === null || price === null ? UNKNOWN : money(costOf(joules, price), currency));
@@ -79,7 +79,7 @@ function Energy({ model: { energy_j, energy_j_per_1k_tokens } }: { model: ModelS
       {energy(energy_j)} / {energy(energy_j_per_1k_tokens)}
       {energy_j !== null && price !== null && (
         <div class="quiet">
-          {cost(energy_j)} / {cost(energy_j_per_1k_tokens)}
+          {cost(energy_j)} / {cost(energy_j_per_1k_tokens === null ? null : 1_000 * energy_j_per_1k_tokens)} per 1M
         </div>
       )}
     </>
