@@ -65,7 +65,7 @@ export class EnergyMeter {
     const span = this.#spans.get(id);
     if (span === undefined || span.toMs !== null) return;
     span.toMs = atMs;
-    this.#settle();
+    if (atMs <= this.#sharedMs) this.#keep(id, span);
   }
 
   /** Time has passed: who has waited long enough for a reading is settled by the last one. */
@@ -104,17 +104,23 @@ export class EnergyMeter {
 
   /** Moves those that are over, and shared out to their end, to where their figures are asked for. The others had their share too. */
   #settle(): void {
+    const sharedMs = this.#sharedMs;
+    for (const [id, span] of this.#spans) if (span.toMs !== null && span.toMs <= sharedMs) this.#keep(id, span);
+  }
+
+  #keep(id: string, { joules, isKnown }: Span): void {
+    this.#spans.delete(id);
+    if (!isKnown) return;
+    this.#settled.set(id, Math.round(joules * 1_000) / 1_000);
+    const [oldest] = this.#settled.keys();
+    if (this.#settled.size > SETTLED_MAX && oldest !== undefined) this.#settled.delete(oldest);
+  }
+
+  /** Up to when the power of every GPU is shared out; without a GPU there is none to wait for. */
+  get #sharedMs(): number {
     let sharedMs = Number.POSITIVE_INFINITY;
     for (const { atMs } of this.#gpus.values()) sharedMs = Math.min(sharedMs, atMs);
-    for (const [id, { toMs, joules, isKnown }] of this.#spans) {
-      if (toMs === null || toMs > sharedMs) continue;
-      this.#spans.delete(id);
-      if (isKnown) this.#settled.set(id, Math.round(joules * 1_000) / 1_000);
-    }
-    for (const id of this.#settled.keys()) {
-      if (this.#settled.size <= SETTLED_MAX) break;
-      this.#settled.delete(id);
-    }
+    return sharedMs;
   }
 
   /** Shares what one GPU drew between two moments among the requests that were open, each piece among those of that piece. */

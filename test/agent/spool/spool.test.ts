@@ -44,6 +44,19 @@ describe("a request", () => {
     spool.close();
   });
 
+  test("that is not ready to leave ends the batch before it, and leaves with the next", () => {
+    const { spool } = newSpool();
+    const ids = [randomUUID(), randomUUID(), randomUUID()];
+    for (const id of ids) spool.finish(finished(id));
+    const waiting = new Set<string | undefined>([ids[1]]);
+    const idsOfBatch = () => spool.next(10, (id) => !waiting.has(id))?.records.map(({ request_id }) => request_id);
+    expect(idsOfBatch()).toEqual([ids[0]]);
+    spool.confirm(spool.next(10, (id) => !waiting.has(id))?.position ?? 0);
+    expect([idsOfBatch(), spool.pending]).toEqual([undefined, 2]);
+    waiting.clear();
+    expect(idsOfBatch()).toEqual([ids[1], ids[2]]);
+  });
+
   test("is begun once and finished once", () => {
     const { spool, events } = newSpool();
     const id = randomUUID();
