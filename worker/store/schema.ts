@@ -69,6 +69,11 @@ export const MIGRATIONS: readonly string[] = [
   -- One row of JSON a sink: how far it is.
   CREATE TABLE sinks (name TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Not known of rows from before. Behind the texts, where a table can grow.
+  ALTER TABLE ledger ADD COLUMN edge_ms REAL;
+  ALTER TABLE ledger ADD COLUMN tunnel_ms REAL;
+  `,
 ];
 
 const Meta = z.object({ value: z.number() });
