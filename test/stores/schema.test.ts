@@ -107,6 +107,8 @@ test("Postgres needs no more grants than the README gives", async () => {
   for (const grant of [
     `CREATE ROLE ${role} LOGIN PASSWORD 'canary-writer'`,
     `GRANT SELECT, INSERT, DELETE, TRUNCATE ON request_logs, gpu_samples TO ${role}`,
+    `GRANT SELECT, INSERT, UPDATE, DELETE ON model_repository TO ${role}`,
+    `GRANT SELECT, INSERT, UPDATE ON model_downloads TO ${role}`,
   ])
     await stores.ask.postgres(grant);
   const url = new URL(stores.settings.postgres?.url ?? "");

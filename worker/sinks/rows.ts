@@ -53,4 +53,4 @@ function cleaned<Row extends object>(row: Row): Row {
 }
 
 /** U+FFFD is what readers of such text show anyway. */
-const wellFormed = (text: string): string => text.toWellFormed().replaceAll("\0", "\uFFFD");
+export const wellFormed = (text: string): string => text.toWellFormed().replaceAll("\0", "\uFFFD");

@@ -69,6 +69,15 @@ export const MIGRATIONS: readonly string[] = [
   -- One row of JSON a sink: how far it is.
   CREATE TABLE sinks (name TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Where Postgres holds the repository, this is the last known copy. 'own_downloads': those of 'download_count' that this edge counted;
+  -- 'is_unsent': Postgres may not have the entry, or not all of them.
+  ALTER TABLE repository ADD COLUMN own_downloads INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE repository ADD COLUMN is_unsent INTEGER NOT NULL DEFAULT 1;
+  UPDATE repository SET own_downloads = download_count;
+  -- One row: the name of this edge among those that share a Postgres, and when it was copied last.
+  CREATE TABLE repository_copy (id INTEGER PRIMARY KEY CHECK (id = 1), edge TEXT NOT NULL, copied_at_ms INTEGER) STRICT;
+  `,
 ];
 
 const Meta = z.object({ value: z.number() });
