@@ -105,7 +105,10 @@ export class EdgeAgent {
     const send = (frame: Frame) => this.#outgoing.now(frame);
     this.#delivery = new Delivery({ spool, send, after, delayMs: options.recordsDelayMs ?? RECORDS_DELAY_MS });
     const onOver = (endpoint: string) => this.#over(endpoint);
-    this.#streams = new StreamTable({ box: config.box, ollama: this.#ollama, outgoing: this.#outgoing, spool, log, now, onOver });
+    this.#streams = new StreamTable({
+      ...{ box: config.box, ollama: this.#ollama, outgoing: this.#outgoing, spool, log, now, onOver },
+      tunnelMs: () => this.#tunnel.roundTripMs,
+    });
   }
 
   start(): void {
@@ -226,6 +229,7 @@ export class EdgeAgent {
         ...this.#load(),
         requests: this.#isLookedAt ? this.#oldestRequests() : [],
         local_in_flight: this.#listener?.inFlight ?? 0,
+        tunnel_ms: this.#tunnel.roundTripMs,
         spooled: this.#spool.pending,
         lost: this.#spool.lost,
       }),

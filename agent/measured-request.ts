@@ -12,6 +12,7 @@ import { factsOf, type Headers, type Open, openRequestOf } from "../protocol/mes
 import { cut, type FailedAt, type Status, UNMEASURED } from "../protocol/records.ts";
 import { type LocalBody, localBodyOf } from "./measure/local-body.ts";
 import { type Meter, meterOf } from "./measure/meter.ts";
+import { roundMs } from "./measure/times.ts";
 import type { LocalExchange, OllamaClient } from "./ollama.ts";
 import type { Spool } from "./spool/spool.ts";
 
@@ -22,6 +23,14 @@ export type MeasuringShell = {
   spool: Spool | null;
   /** Monotonic milliseconds. */
   now: () => number;
+};
+
+/** How a request came to this box. */
+export type Arrived = {
+  /** When, monotonic ms. */
+  atMs: number;
+  /** A round trip of the tunnel then; null when it did not come through one, or that is not known. */
+  tunnelMs: number | null;
 };
 
 /** Who gets Ollama's answer, as it comes. */
@@ -40,7 +49,7 @@ const CLOSED_REQUEST = 499;
 export class MeasuredRequest {
   readonly #id: string;
   readonly #open: Open;
-  readonly #startMs: number;
+  readonly #arrived: Arrived;
   readonly #shell: MeasuringShell;
   #prompt: string | null = null;
   #exchange: LocalExchange | null = null;
@@ -50,11 +59,10 @@ export class MeasuredRequest {
   /** How often the tunnel was resumed during it. */
   resumed = 0;
 
-  /** @param startMs  when the request arrived on this box, monotonic ms */
-  constructor(id: string, open: Open, startMs: number, shell: MeasuringShell) {
+  constructor(id: string, open: Open, arrived: Arrived, shell: MeasuringShell) {
     this.#id = id;
     this.#open = open;
-    this.#startMs = startMs;
+    this.#arrived = arrived;
     this.#shell = shell;
   }
 
@@ -127,14 +135,14 @@ export class MeasuredRequest {
     this.#close(error === null ? "success" : "error", this.#httpStatus ?? 200, error === null ? null : "ollama", error);
   }
 
-  /** The caller went away. Ollama stops. */
-  cancel(): void {
-    this.#close("cancelled", this.#httpStatus ?? CLOSED_REQUEST, null, null);
+  /** The caller went away. Ollama stops. @param httpStatus  what it was told when its answer began; null when it had not */
+  cancel(httpStatus: number | null): void {
+    this.#close("cancelled", httpStatus ?? CLOSED_REQUEST, null, null);
   }
 
-  /** @param httpStatus  what the caller was told, where the answer had not begun */
+  /** @param httpStatus  what the caller was told */
   fail(failedAt: FailedAt, message: string, httpStatus: number): void {
-    this.#close("error", this.#httpStatus ?? httpStatus, failedAt, message);
+    this.#close("error", httpStatus, failedAt, message);
   }
 
   /** From here on there is exactly one record, whatever is killed. */
@@ -142,7 +150,7 @@ export class MeasuredRequest {
     const { endpoint, api, stream, keep_text } = this.#open;
     this.#prompt = keep_text ? prompt : null;
     spool.begin({ request_id: this.#id, box: this.#shell.box, open: this.#open, prompt: this.#prompt });
-    this.#meter = meterOf({ endpoint, api, stream, hideUsage, keepText: keep_text, startMs: this.#startMs });
+    this.#meter = meterOf({ endpoint, api, stream, hideUsage, keepText: keep_text, startMs: this.#arrived.atMs });
   }
 
   #close(status: Status, httpStatus: number, failedAt: FailedAt | null, errorMessage: string | null): void {
@@ -160,11 +168,10 @@ export class MeasuredRequest {
       failed_at: failedAt,
       error_message: errorMessage === null ? null : cut(errorMessage, ERROR_CHARS_MAX),
       prompt: this.#prompt,
-      latency_ms: round(this.#shell.now() - this.#startMs),
+      latency_ms: roundMs((this.#open.edge_ms ?? 0) + this.#shell.now() - this.#arrived.atMs),
+      tunnel_ms: this.#arrived.tunnelMs,
       energy_j: null,
       resumed: this.resumed,
     });
   }
 }
-
-const round = (ms: number) => Math.round(ms * 1_000) / 1_000;

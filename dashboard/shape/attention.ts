@@ -82,9 +82,14 @@ function boxConcerns(box: LiveBox, nowMs: number, units: Units): Concern[] {
     const used = (100 * box.system.disk_used_bytes) / box.system.disk_total_bytes;
     if (used >= DISK_WARN_PERCENT) say(used >= DISK_BAD_PERCENT ? "bad" : "warn", `disk is ${ofHundred(used)} full`);
   }
+  if ((box.lost ?? 0) > 0)
+    say("bad", `has lost the records of ${count(box.lost)} requests: its agent cannot write its state folder; see the disk and its rights`);
   if ((box.spooled ?? 0) >= SPOOLED_WARN) say("warn", `${count(box.spooled)} finished requests wait to be counted`);
   if (Math.abs(box.clock_skew_ms) >= SKEW_WARN_MS)
-    say("warn", `its clock is ${duration(Math.abs(box.clock_skew_ms))} ${box.clock_skew_ms > 0 ? "ahead" : "behind"}`);
+    say(
+      "warn",
+      `its clock is ${duration(Math.abs(box.clock_skew_ms))} ${box.clock_skew_ms > 0 ? "ahead" : "behind"}: switch on its time sync`,
+    );
   return concerns;
 }
 

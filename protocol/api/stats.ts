@@ -78,6 +78,10 @@ export const LogEntry = z
     id: z.uuid().describe("the request id, as in the answer's X-Request-Id"),
     timestamp: time.describe("when the edge accepted the request"),
     ...RequestRecord.omit({ request_id: true, started_at: true }).shape,
+    edge_ms: RequestRecord.shape.edge_ms.unwrap().describe("from accepted to the departure for the box; part of latency_ms"),
+    tunnel_ms: RequestRecord.shape.tunnel_ms
+      .unwrap()
+      .describe("a round trip of the tunnel, as the last heartbeat measured it; part of latency_ms"),
     tokens_used: count.nullable().describe("prompt and completion tokens; null when Ollama said neither"),
   })
   .meta({ id: "LogEntry" });

@@ -67,6 +67,28 @@ test("readings name the requests that are open while somebody looks, and at no o
     expect(request).toMatchObject({ request_id: id, endpoint: "/api/chat", is_queued: false });
   }));
 
+test("a record has the edge's word on its part, and the tunnel's round trip as its socket measured it: not that of an earlier one", () =>
+  withOllama(async (edge) => {
+    const recordOf = async (more: { edge_ms?: number | null }) => {
+      const id = randomUUID();
+      edge.open(id, more);
+      edge.say({ type: FrameType.ack, stream: id, seq: (await edge.heard(FrameType.end, id)).seq + 1, payload: NO_PAYLOAD });
+      return edge.recorded(id);
+    };
+    await edge.nextPing();
+    const measured = await eventually(async () => {
+      const record = await recordOf({ edge_ms: 60_000 });
+      return record.tunnel_ms !== null && record;
+    });
+    expect(measured.edge_ms).toBe(60_000);
+    expect(measured.latency_ms).toBeGreaterThan(60_000);
+    expect(measured.tunnel_ms).toBeGreaterThan(0);
+    edge.answersPings = false;
+    edge.cut();
+    await eventually(async () => edge.dials === 2 && edge.readings.length > 2);
+    expect(await recordOf({ edge_ms: undefined as never })).toMatchObject({ edge_ms: null, tunnel_ms: null });
+  }));
+
 test("an agent that has forgotten an answer that had begun does not begin another", () =>
   withOllama(async (edge) => {
     const id = randomUUID();

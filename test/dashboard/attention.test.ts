@@ -49,7 +49,14 @@ const BOXES: [what: string, box: Partial<LiveBox>, said: string[]][] = [
     ["warn atlas: big runs partly on the CPU: 25 %, 2 GiB"],
   ],
   ["with records that wait", { spooled: 1_200 }, ["warn atlas: 1,200 finished requests wait to be counted"]],
-  ["with a wrong clock", { clock_skew_ms: -90_000 }, ["warn atlas: its clock is 1 min 30 s behind"]],
+  ["with a wrong clock", { clock_skew_ms: -90_000 }, ["warn atlas: its clock is 1 min 30 s behind: switch on its time sync"]],
+  ["with a clock that is a moment off", { clock_skew_ms: 4_999 }, []],
+  [
+    "with records lost",
+    { lost: 1_234 },
+    ["bad atlas: has lost the records of 1,234 requests: its agent cannot write its state folder; see the disk and its rights"],
+  ],
+  ["whose losses are unknown", { lost: null }, []],
 ];
 
 test.each(BOXES)("a box that is %s", (_what, box, said) => expect(saidOf(liveOf({ boxes: [boxOf(box)] }))).toEqual(said));

@@ -60,6 +60,25 @@ test("a streamed chat is counted with its tokens and times", async () => {
   expect(record.decode_ms).toBeGreaterThan(0);
 });
 
+test("a record says how long the edge and the tunnel took, and its latency is what the caller waited", async () => {
+  await using proxy = await CuttingProxy.start(stack.port);
+  proxy.delayMs = 200;
+  const agent = await stack.startAgent({ name: "far", ollamaUrl: ollama.url, edgeUrl: proxy.url });
+  const tunnelMs = await eventually(async () => (await stack.boxes()).find(({ name }) => name === "far")?.tunnel_ms ?? undefined);
+  expect(tunnelMs).toBeGreaterThanOrEqual(2 * proxy.delayMs);
+  const askedMs = performance.now();
+  const answer = await chat(4, { box: "far", stream: false });
+  await answer.text();
+  const waitedMs = performance.now() - askedMs;
+  const { latency_ms, ttft_ms, edge_ms, tunnel_ms } = await stack.record(idOf(answer));
+  expect(edge_ms).toBeGreaterThanOrEqual(0);
+  expect(tunnel_ms).toBeGreaterThanOrEqual(2 * proxy.delayMs);
+  // Its way there is not seen from the box, but the way of the last acknowledgement is.
+  expect(Math.abs(latency_ms - waitedMs)).toBeLessThan(1.5 * proxy.delayMs);
+  expect(ttft_ms).toBeLessThan(waitedMs - proxy.delayMs);
+  await agent.stop(5_000);
+});
+
 test("an OpenAI stream is counted with its tokens, though its caller did not ask for usage", async () => {
   const body = { model: MODEL, stream: true, max_tokens: 5, messages: [{ role: "user", content: "Hello" }] };
   const answer = await fetch(`${stack.url}/v1/chat/completions`, { method: "POST", body: JSON.stringify(body) });

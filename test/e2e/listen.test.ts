@@ -58,6 +58,8 @@ test("a local call is in the log of the edge with its tokens, once", async () =>
     client_ip: "127.0.0.1",
     key_id: null,
     resumed: 0,
+    edge_ms: null,
+    tunnel_ms: null,
   });
   const whole = await new Ollama({ host: `http://127.0.0.1:${port}` }).chat({ model: MODEL, messages, options: { num_predict: 4 } });
   await eventually(async () => (await stack.logs("limit=1")).logs[0]?.completion_tokens === whole.eval_count);

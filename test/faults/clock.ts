@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { ROOT } from "../../local/edge.ts";
 import { freePort } from "../support/stack.ts";
 import { SHAPES } from "./answers.ts";
+import { streamed } from "./callers.ts";
 import { type Finding, promise } from "./figures.ts";
 import { type Chain, until } from "./stage.ts";
 import type { Setting } from "./suite.ts";
@@ -58,11 +59,11 @@ async function withClock(chain: Chain, listenPort: number, offMs: number): Promi
 
   // The clock is set right while calls are open; then the agent is killed in the middle of others.
   const open = SHAPES.map((shape) => callers.ask(shape, TOKENS, TOKEN_MS));
-  await Promise.all(open.map((call) => call.nextByte(5_000)));
+  await Promise.all(streamed(open).map((call) => call.nextByte(5_000)));
   chain.part("agent").signal("SIGUSR2");
   await Promise.all(open.map(({ ended }) => ended));
   const killed = SHAPES.map((shape) => callers.ask(shape, 1_000, TOKEN_MS));
-  await Promise.all(killed.map((call) => call.nextByte(5_000)));
+  await Promise.all(streamed(killed).map((call) => call.nextByte(5_000)));
   await sleep(300);
   await chain.restart("agent");
   await Promise.all(killed.map(({ ended }) => ended));

@@ -2,8 +2,10 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Child } from "../bench/children.ts";
+import { freePort } from "../support/stack.ts";
 import { saidOf } from "./accounts.ts";
 import { type Finding, measured, promise, spreadOf } from "./figures.ts";
+import { Heap, inspected } from "./heap.ts";
 import { loadNow } from "./stage.ts";
 import { anyCall, type Setting } from "./suite.ts";
 
@@ -76,30 +78,41 @@ function dribble(port: number): { socket: Socket; end(): void } {
 }
 
 type Sample = { atMs: number; mb: number; descriptors: number };
+/** What is alive in the agent, after a collection. */
+type Alive = { atMs: number; mb: number };
 
 /** So much of a soak is warming up: memory grows to what the load needs. */
 const WARM = 0.4;
 const SLOPE_MAX_MB_PER_MINUTE = 3;
+/** Of what is alive: it goes up and down with the streams that are open, and has no reason to grow. */
+const ALIVE_SLOPE_MAX_MB_PER_MINUTE = 0.5;
+/** Seconds between two looks at what is alive: a collection stops the agent for a moment. */
+const ALIVE_EVERY = 5;
 const DESCRIPTORS_SLACK = 20;
 
 /** Load, and a cut every two seconds. */
 export async function soak({ stage, random, say }: Setting, { seconds }: SoakPlan): Promise<Finding[]> {
-  await using chain = await stage.chain();
+  const inspectorPort = await freePort();
+  await using chain = await stage.chain({ agentEnv: inspected(inspectorPort) });
+  const heap = await Heap.of(inspectorPort);
   const { callers, proxy } = chain;
   let isOver = false;
   const load = callers.load(32, anyCall(random, 20, 5), () => isOver, 40);
   const samples: Record<"workerd" | "agent", Sample[]> = { workerd: [], agent: [] };
+  const alive: Alive[] = [];
   const startMs = performance.now();
   for (let tick = 0; performance.now() - startMs < seconds * 1_000; tick++) {
     await sleep(1_000);
     for (const part of ["workerd", "agent"] as const) samples[part].push(sampleOf(chain.part(part), performance.now() - startMs));
     if (tick % 2 === 0) proxy.cut();
+    if (tick % ALIVE_EVERY === 0) alive.push({ atMs: performance.now() - startMs, mb: await heap.aliveMb() });
     if (tick % 60 === 59)
       say(
         `${callers.entries.length} calls, workerd ${Math.round(samples.workerd.at(-1)?.mb ?? 0)} MB, agent ${Math.round(samples.agent.at(-1)?.mb ?? 0)} MB`,
       );
   }
   isOver = true;
+  heap.close(); // Node would wait for it at its end
   await load;
   await chain.endWaiting();
   const accounts = await chain.accounts();
@@ -110,6 +123,7 @@ export async function soak({ stage, random, say }: Setting, { seconds }: SoakPla
       ...accounts.problems,
     ]),
     ...findings,
+    aliveOf(alive),
   ];
 }
 
@@ -129,6 +143,14 @@ function growthOf(part: string, samples: readonly Sample[]): Finding {
     got,
     perMinute <= SLOPE_MAX_MB_PER_MINUTE && last <= first + DESCRIPTORS_SLACK,
   );
+}
+
+function aliveOf(alive: readonly Alive[]): Finding {
+  const warm = alive.slice(Math.floor(alive.length * WARM));
+  const perMinute = slopeOf(warm.map(({ atMs, mb }) => [atMs / 60_000, mb]));
+  const [from, to] = [Math.min(...warm.map(({ mb }) => mb)), Math.max(...warm.map(({ mb }) => mb))];
+  const got = `${perMinute.toFixed(2)} MB a minute, ${from.toFixed(1)} to ${to.toFixed(1)} MB (n=${warm.length})`;
+  return measured("R19", "what is alive in the agent, after a collection", "no growth", got, perMinute <= ALIVE_SLOPE_MAX_MB_PER_MINUTE);
 }
 
 /** Least squares. */

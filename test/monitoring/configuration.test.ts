@@ -30,6 +30,7 @@ test("the alerts are the documented three, and those of boxes, stores and models
     ServiceDown: "1m, critical",
     BoxDown: "2m, critical",
     SinkBehind: "5m, warning",
+    RecordsLost: "0m, critical",
     GpuHot: "5m, warning",
     ModelOnCpu: "5m, warning",
   });

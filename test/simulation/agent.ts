@@ -67,6 +67,7 @@ export class AgentProcess {
       spool: this.spool,
       outgoing: this.#outgoing,
       now: () => schedule.nowMs,
+      tunnelMs: () => null,
       log,
       onOver: () => this.#delivery.recordWaits(),
     });

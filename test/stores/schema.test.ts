@@ -94,9 +94,9 @@ ORDER BY error_count DESC;`);
 test.each(["clickhouse", "postgres"] as const)("migrating %s again adds what a version before lacked, and loses nothing", async (name) => {
   await insertAll();
   const table = name === "clickhouse" ? "requests" : "request_logs";
-  await stores.ask[name](`ALTER TABLE ${table} DROP COLUMN energy_j`);
+  await stores.ask[name](`ALTER TABLE ${table} DROP COLUMN energy_j, DROP COLUMN edge_ms, DROP COLUMN tunnel_ms`);
   await stores.ask[name](`ALTER TABLE gpu_samples ADD COLUMN note ${name === "clickhouse" ? "String" : "text"}`);
-  await expect(stores[name].check()).rejects.toThrow(`has no column energy_j in ${table}: run npm run migrate`);
+  await expect(stores[name].check()).rejects.toThrow(`has no column edge_ms in ${table}: run npm run migrate`);
   await stores[name].migrate();
   await stores[name].check();
   expect((await stores[name].logs({ limit: 10, clearedMs: null })).total).toBe(6);

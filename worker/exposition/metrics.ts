@@ -100,6 +100,12 @@ export const METRICS = {
     help: "Finished requests that the agent has lost since it started, its disk having failed.",
     labels: BOX,
   },
+  tunnelRoundTrip: {
+    type: "gauge",
+    name: "ollama_tunnel_round_trip_seconds",
+    help: "A round trip of the tunnel, as the agent of the box last measured it.",
+    labels: BOX,
+  },
   resumes: {
     type: "counter",
     name: "ollama_tunnel_resumes_total",

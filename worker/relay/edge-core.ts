@@ -5,7 +5,7 @@
  * when the stream is over, how, and who keeps its record. `edge-stream.ts` is the shell that does
  * what this says; the simulation does the same with simulated sockets.
  */
-import { endingOf } from "../../protocol/ending.ts";
+import { endingOf, isHeldBack } from "../../protocol/ending.ts";
 import { Receiver, Sender } from "../../protocol/flow.ts";
 import {
   decodeFrames,
@@ -130,8 +130,7 @@ export class EdgeCore {
 
   /** Bytes in this end: of the request (sent and not acknowledged), and of the answer (not taken by the caller). For tests. */
   get kept(): { request: number; answer: number } {
-    const queued = this.#queue.reduce((sum, { length }) => sum + length, 0);
-    return { request: this.#sender.keptBytes, answer: queued + (this.#written?.bytes ?? 0) };
+    return { request: this.#sender.keptBytes, answer: this.#queuedBytes + (this.#written?.bytes ?? 0) };
   }
 
   /** When {@link look} should be called next, if at all. Called sooner it does nothing. */
@@ -200,8 +199,12 @@ export class EdgeCore {
     if (this.#isStreaming) this.#acts.finish = "abandon";
     else this.#acts.answer = { kind: "unheard" };
     if (!isReached) this.#awaitAgent(nowMs);
-    const httpStatus = this.#head?.status ?? CLOSED_REQUEST;
-    this.#over({ by: "edge", status: "cancelled", httpStatus, afterMs: isReached ? AGENT_FIRST_MS : 0 });
+    this.#over({
+      by: "edge",
+      status: "cancelled",
+      httpStatus: this.#begunStatus ?? CLOSED_REQUEST,
+      afterMs: isReached ? AGENT_FIRST_MS : 0,
+    });
     return this.#done();
   }
 
@@ -302,7 +305,7 @@ export class EdgeCore {
     this.#queuedNext = frame.seq + 1;
   }
 
-  /** Begins the caller's answer when there is a head. A short one that is here whole needs no stream. */
+  /** Begins the caller's answer when there is a head. One that is here whole needs no stream. */
   #answer(): void {
     if (this.#head === null || this.#isStreaming || this.#isOver) return;
     const { status, headers } = this.#head;
@@ -318,6 +321,7 @@ export class EdgeCore {
       this.#queue = [];
       return this.#complete();
     }
+    if (isHeldBack(this.#facts.open.stream, headers, this.#queuedBytes)) return;
     this.#isStreaming = true;
     const isNumber = length !== undefined && /^\d{1,15}$/.test(length);
     this.#acts.answer = { kind: "streamed", status, headers: others, length: isNumber ? Number(length) : null };
@@ -403,7 +407,16 @@ export class EdgeCore {
     const isTheirs = failure.reason === "ollama_unreachable" || failure.reason === "ollama_broke" || failure.reason === "agent_restarted";
     return isTheirs && !this.#isForgotten
       ? { by: "agent" }
-      : { by: "edge", status: "error", httpStatus: this.#head?.status ?? tellCaller(failure).status, failure };
+      : { by: "edge", status: "error", httpStatus: this.#begunStatus ?? tellCaller(failure).status, failure };
+  }
+
+  /** What the caller was answered before it all went wrong; null when it had nothing yet. */
+  get #begunStatus(): number | null {
+    return this.#isStreaming ? (this.#head?.status ?? null) : null;
+  }
+
+  get #queuedBytes(): number {
+    return this.#queue.reduce((sum, { length }) => sum + length, 0);
   }
 
   #giveUp(): void {

@@ -45,6 +45,8 @@ const REQUESTS: Table = {
     ["completion_tokens", "Nullable(UInt64)"],
     ["tokens_used", "Nullable(UInt64)"],
     ["latency_ms", "Float64"],
+    ["edge_ms", "Nullable(Float64)"],
+    ["tunnel_ms", "Nullable(Float64)"],
     ["ttft_ms", "Nullable(Float64)"],
     ["queue_ms", "Nullable(Float64)"],
     ["load_ms", "Nullable(Float64)"],

@@ -31,6 +31,8 @@ const REQUEST_LOGS: Table = {
     ["completion_tokens", "bigint"],
     ["tokens_used", "bigint"],
     ["latency_ms", NUMBER, "NOT NULL"],
+    ["edge_ms", NUMBER],
+    ["tunnel_ms", NUMBER],
     ["ttft_ms", NUMBER],
     ["queue_ms", NUMBER],
     ["load_ms", NUMBER],

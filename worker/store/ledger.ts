@@ -24,11 +24,11 @@ const AFTER_ALL_IDS = "g";
 /** Less than any. */
 const BEFORE_ALL_IDS = "";
 
-/** In the order of the table. The text stands last. */
+/** In the order of the table. */
 const COLUMNS = [
   ...["request_id", "started_at", "box", "model", "endpoint", "api", "stream", "status", "http_status", "failed_at", "error_message"],
   ...["prompt_tokens", "completion_tokens", "latency_ms", "ttft_ms", "queue_ms", "load_ms", "prefill_ms", "decode_ms", "done_reason"],
-  ...["key_id", "client_ip", "user_agent", "energy_j", "resumed", "prompt", "response"],
+  ...["key_id", "client_ip", "user_agent", "energy_j", "resumed", "prompt", "response", "edge_ms", "tunnel_ms"],
 ] as const satisfies (keyof RequestRecord)[];
 
 const INSERT = `INSERT INTO ledger (finished_at_ms, ${COLUMNS.join(", ")}) VALUES (?${", ?".repeat(COLUMNS.length)})

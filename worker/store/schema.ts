@@ -70,6 +70,11 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE sinks (name TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
   `
+  -- Not known of rows from before. Behind the texts, where a table can grow.
+  ALTER TABLE ledger ADD COLUMN edge_ms REAL;
+  ALTER TABLE ledger ADD COLUMN tunnel_ms REAL;
+  `,
+  `
   -- Where Postgres holds the repository, this is the last known copy. 'own_downloads': those of 'download_count' that this edge counted;
   -- 'is_unsent': Postgres may not have the entry, or not all of them.
   ALTER TABLE repository ADD COLUMN own_downloads INTEGER NOT NULL DEFAULT 0;
