@@ -275,7 +275,7 @@ export class Aggregator extends DurableObject<Bindings> {
   }
 
   /** The same buckets, of each GPU. */
-  gpuHistory(span: Span, box?: string): Omit<GpuHistory, "time_range"> {
+  gpuHistory(span: Span, box?: string): Omit<GpuHistory, "time_range" | "store"> {
     return gpuHistoryOf(span, this.#samplesSince(span.from * 1_000, box));
   }
 

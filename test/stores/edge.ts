@@ -1,7 +1,7 @@
 /** Intake, outbox and sinks on the storage of a real object, with a clock that a test sets. */
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import type { GpuSample, RequestRecord } from "../../protocol/records.ts";
+import type { GpuSample, RequestRecord, SystemSample } from "../../protocol/records.ts";
 import { Sinks } from "../../worker/sinks/sinks.ts";
 import type { Store } from "../../worker/sinks/store.ts";
 import { CellStore } from "../../worker/store/cells.ts";
@@ -45,9 +45,9 @@ export class Edge {
     this.#intake.add(records, [], this.nowMs);
   }
 
-  addSamples(box: string, gpu: GpuSample[]): void {
-    this.samples.put(this.nowMs, { box, gpu, system: [] });
-    this.outbox.addSamples(this.nowMs, box, gpu.length);
+  addSamples(box: string, gpu: GpuSample[], system: SystemSample[] = []): void {
+    this.samples.put(this.nowMs, { box, gpu, system });
+    this.outbox.addSamples(this.nowMs, { box, gpu, system });
   }
 
   flush(): Promise<void> {

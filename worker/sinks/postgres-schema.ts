@@ -69,6 +69,25 @@ const GPU_SAMPLES: Table = {
   tail: ",\n  PRIMARY KEY (box, gpu, sampled_at)\n)",
 };
 
+const SYSTEM_SAMPLES: Table = {
+  name: "system_samples",
+  columns: [
+    ["sampled_at", TIME, "NOT NULL"],
+    ["box", "text", "NOT NULL"],
+    ["cpu_percent", NUMBER],
+    ["cpu_count_logical", "bigint"],
+    ["load_1m", NUMBER],
+    ["memory_total_bytes", NUMBER],
+    ["memory_used_bytes", NUMBER],
+    ["disk_path", "text"],
+    ["disk_total_bytes", NUMBER],
+    ["disk_used_bytes", NUMBER],
+    ["in_flight", "bigint", "NOT NULL"],
+    ["queued", "bigint", "NOT NULL"],
+  ],
+  tail: ",\n  PRIMARY KEY (box, sampled_at)\n)",
+};
+
 /** People may write here too. What they leave out is what it is for an entry of which nobody said anything. */
 const MODEL_REPOSITORY: Table = {
   name: "model_repository",
@@ -99,7 +118,7 @@ const MODEL_DOWNLOADS: Table = {
   tail: ",\n  PRIMARY KEY (model_name, edge)\n)",
 };
 
-export const POSTGRES_TABLES: readonly Table[] = [REQUEST_LOGS, GPU_SAMPLES, MODEL_REPOSITORY, MODEL_DOWNLOADS];
+export const POSTGRES_TABLES: readonly Table[] = [REQUEST_LOGS, GPU_SAMPLES, SYSTEM_SAMPLES, MODEL_REPOSITORY, MODEL_DOWNLOADS];
 
 /** In this order, each may be run again. */
 export const POSTGRES_MIGRATION: readonly string[] = [
@@ -108,9 +127,9 @@ export const POSTGRES_MIGRATION: readonly string[] = [
   "CREATE INDEX IF NOT EXISTS request_logs_created ON request_logs USING brin (created_at) WITH (autosummarize = on)",
   "CREATE INDEX IF NOT EXISTS request_logs_errors ON request_logs (created_at DESC) INCLUDE (model) WHERE status = 'error'",
   "CREATE INDEX IF NOT EXISTS gpu_samples_sampled ON gpu_samples USING brin (sampled_at) WITH (autosummarize = on)",
+  "CREATE INDEX IF NOT EXISTS system_samples_sampled ON system_samples USING brin (sampled_at) WITH (autosummarize = on)",
   // One row at most: a second default cannot be.
   "CREATE UNIQUE INDEX IF NOT EXISTS model_repository_default ON model_repository (is_default) WHERE is_default",
 ];
 
 export const REQUEST_LOGS_KEPT_DAYS = 90;
-export const GPU_SAMPLES_KEPT_DAYS = 30;

@@ -11,9 +11,10 @@ import { spellingsOf } from "../counting/model-key.ts";
 import { Bucket, pointsOf } from "./buckets.ts";
 import { LOG_COLUMNS, pageOf } from "./logs-page.ts";
 import { jsonRow, PostgresClient, rowsOf } from "./postgres-client.ts";
-import { GPU_SAMPLES_KEPT_DAYS, POSTGRES_MIGRATION, POSTGRES_TABLES, REQUEST_LOGS_KEPT_DAYS } from "./postgres-schema.ts";
-import type { GpuRow, RequestRow } from "./rows.ts";
-import { checkTables } from "./schema.ts";
+import { POSTGRES_MIGRATION, POSTGRES_TABLES, REQUEST_LOGS_KEPT_DAYS } from "./postgres-schema.ts";
+import type { AnyRow, GpuRow, RequestRow } from "./rows.ts";
+import { GPU_MEANS, GpuMean, type MeanSamples, meanSamples, SYSTEM_MEANS, SystemMean } from "./sample-means.ts";
+import { checkTables, SAMPLES_KEPT_DAYS } from "./schema.ts";
 import type { PostgresSettings } from "./settings.ts";
 import type { Batch, ClearedRows, Clearing, HistoryFilter, LogFilter, Store } from "./store.ts";
 
@@ -31,7 +32,11 @@ const typedColumnsOf = (table: string): string =>
 
 const insertInto = (table: string): string => `INSERT INTO ${table} (${columnsOf(table).join(", ")})
   SELECT ${columnsOf(table).join(", ")} FROM json_to_recordset($1::json) AS given (${typedColumnsOf(table)}) ON CONFLICT DO NOTHING`;
-const INSERTS = { requests: insertInto("request_logs"), gpu_samples: insertInto("gpu_samples") };
+const INSERTS = {
+  requests: insertInto("request_logs"),
+  gpu_samples: insertInto("gpu_samples"),
+  system_samples: insertInto("system_samples"),
+};
 
 /** As the API writes times. */
 const iso = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
@@ -39,6 +44,7 @@ const iso = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', '
 export class PostgresStore implements Store {
   readonly name = "postgres";
   readonly historyDays = REQUEST_LOGS_KEPT_DAYS;
+  readonly samplesDays = SAMPLES_KEPT_DAYS;
   readonly #client: PostgresClient;
 
   constructor(settings: PostgresSettings) {
@@ -46,7 +52,7 @@ export class PostgresStore implements Store {
   }
 
   /** The rows travel as a JSON text within JSON: quotes in them are written twice. */
-  bytesOf(row: RequestRow | GpuRow): number {
+  bytesOf(row: AnyRow): number {
     return encoder.encode(JSON.stringify(JSON.stringify(row))).length;
   }
 
@@ -65,12 +71,14 @@ export class PostgresStore implements Store {
   }
 
   async insert({ kind, rows }: Batch): Promise<void> {
-    const values = kind === "requests" ? rows.map(requestValues) : rows.map(gpuValues);
+    const values = kind === "requests" ? rows.map(requestValues) : kind === "gpu_samples" ? rows.map(gpuValues) : rows;
     await this.#client.run(INSERTS[kind], [JSON.stringify(values)]);
   }
 
   async clear({ logs, metrics }: Clearing): Promise<ClearedRows> {
-    return { logs: logs ? await this.#empty("request_logs") : 0, metrics: metrics ? await this.#empty("gpu_samples") : 0 };
+    let deleted = 0;
+    for (const table of metrics ? ["gpu_samples", "system_samples"] : []) deleted += await this.#empty(table);
+    return { logs: logs ? await this.#empty("request_logs") : 0, metrics: deleted };
   }
 
   /** Deletes what there is of a model. @throws {StoreError} */
@@ -80,7 +88,7 @@ export class PostgresStore implements Store {
 
   async deleteOld(): Promise<void> {
     await this.#deleteOld("request_logs", "created_at", REQUEST_LOGS_KEPT_DAYS);
-    await this.#deleteOld("gpu_samples", "sampled_at", GPU_SAMPLES_KEPT_DAYS);
+    for (const table of ["gpu_samples", "system_samples"]) await this.#deleteOld(table, "sampled_at", SAMPLES_KEPT_DAYS);
   }
 
   async logs(filter: LogFilter): Promise<Logs> {
@@ -137,6 +145,29 @@ export class PostgresStore implements Store {
     const cleared = clearedMs === null ? null : new Date(clearedMs).toISOString();
     const parameters = [span.from, endOf(span), span.granularity, models, box ?? null, cleared];
     return pointsOf(span, await this.#client.read(jsonRow(Bucket), query, parameters), nowMs);
+  }
+
+  async samples(span: Span, { box, clearedMs }: Pick<HistoryFilter, "box" | "clearedMs">): Promise<MeanSamples[]> {
+    const bucket = "floor((extract(epoch FROM sampled_at) - $1::double precision) / $3::double precision) AS bucket, box";
+    const means = (figures: readonly string[]) => figures.map((figure) => `avg(${figure}) AS ${figure}`).join(", ");
+    const where = `WHERE sampled_at >= to_timestamp($1::double precision) AND sampled_at < to_timestamp($2::double precision)
+      AND ($4::text IS NULL OR box = $4) AND ($5::timestamptz IS NULL OR sampled_at > $5)`;
+    const cleared = clearedMs === null ? null : new Date(clearedMs).toISOString();
+    const parameters = [span.from, endOf(span), span.granularity, box ?? null, cleared];
+    const [gpu, system] = await Promise.all([
+      this.#client.read(
+        jsonRow(GpuMean),
+        `SELECT to_json(mean) AS json FROM (
+          SELECT ${bucket}, gpu AS index, max(name) AS name, ${means(GPU_MEANS)} FROM gpu_samples ${where} GROUP BY bucket, box, gpu) AS mean`,
+        parameters,
+      ),
+      this.#client.read(
+        jsonRow(SystemMean),
+        `SELECT to_json(mean) AS json FROM (SELECT ${bucket}, ${means(SYSTEM_MEANS)} FROM system_samples ${where} GROUP BY bucket, box) AS mean`,
+        parameters,
+      ),
+    ]);
+    return meanSamples(span, gpu, system);
   }
 
   /** @returns how many rows there were. */

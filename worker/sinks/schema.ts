@@ -1,6 +1,9 @@
 /** Tables as data: from it they are made, brought up to date, and checked. */
 import { StoreError } from "./store.ts";
 
+/** Samples of GPUs and machines, in either store. */
+export const SAMPLES_KEPT_DAYS = 30;
+
 /** `rest`: what follows the type, where the table is made. */
 export type Column = readonly [name: string, type: string, rest?: string];
 export type Table = { name: string; columns: readonly Column[] /** What follows the columns. */; tail: string };

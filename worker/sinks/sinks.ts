@@ -93,7 +93,7 @@ export class Sinks {
   /** Within the transaction that clears the object: what waited of it is sent no more, and the stores are to be cleared too. */
   beginClear({ logs, metrics }: Clearing): void {
     if (logs) this.#outbox.deleteAll("requests");
-    if (metrics) this.#outbox.deleteAll("gpu_samples");
+    for (const kind of metrics ? (["gpu_samples", "system_samples"] as const) : []) this.#outbox.deleteAll(kind);
     for (const [name, state] of this.#states.all()) {
       const clearing = { logs: state.clearing.logs || logs, metrics: state.clearing.metrics || metrics };
       const isGone = state.batch?.kind === "requests" ? logs : metrics;

@@ -5,23 +5,28 @@
  * in the same transaction: rows are billed, so nothing is written twice. Each sink has a cursor into it.
  */
 import { z } from "zod";
-import { type GpuRow, gpuRow, type RequestRow, requestRow } from "../sinks/rows.ts";
+import { type AnyRow, gpuRow, type Kind, type Rows, requestRow, systemRow } from "../sinks/rows.ts";
 import type { Ledger } from "./ledger.ts";
-import type { SampleStore } from "./samples.ts";
+import type { BoxSamples, SampleStore } from "./samples.ts";
 import { bytesOfIds, idsOfBytes } from "./uuid-bytes.ts";
 
 /** The first item that was not delivered: an entry, and how many of its items were. */
 export const Cursor = z.object({ seq: z.int(), offset: z.int() });
 export type Cursor = z.infer<typeof Cursor>;
 
-export type OutboxRows = { kind: "requests"; rows: RequestRow[] } | { kind: "gpu_samples"; rows: GpuRow[] };
 /** `items`: how many were read. One whose row is gone makes none. */
-export type Taken = OutboxRows & { items: number; next: Cursor };
-export type TakeLimits = { items: number; bytes: number; bytesOf: (row: RequestRow | GpuRow) => number };
+export type Taken = Rows & { items: number; next: Cursor };
+export type TakeLimits = { items: number; bytes: number; bytesOf: (row: AnyRow) => number };
 
 const Entry = z.discriminatedUnion("kind", [
   z.object({ seq: z.number(), kind: z.literal("requests"), ids: z.instanceof(ArrayBuffer) }),
-  z.object({ seq: z.number(), kind: z.literal("gpu_samples"), items: z.number(), at_ms: z.number(), box: z.string() }),
+  z.object({
+    seq: z.number(),
+    kind: z.literal(["gpu_samples", "system_samples"]),
+    items: z.number(),
+    at_ms: z.number(),
+    box: z.string(),
+  }),
 ]);
 type Entry = z.infer<typeof Entry>;
 
@@ -62,15 +67,14 @@ export class Outbox {
   }
 
   /** Within the transaction that stores the batch. */
-  addSamples(atMs: number, box: string, items: number): void {
-    if (!this.#isOpen || items === 0) return;
-    this.#sql.exec(
-      "INSERT INTO outbox (seq, kind, items, at_ms, box) VALUES (?, 'gpu_samples', ?, ?, ?)",
-      this.#nextSeq++,
-      items,
-      atMs,
-      box,
-    );
+  addSamples(atMs: number, { box, gpu, system }: BoxSamples): void {
+    if (!this.#isOpen) return;
+    const add = (kind: Kind, items: number): void => {
+      if (items === 0) return;
+      this.#sql.exec("INSERT INTO outbox (seq, kind, items, at_ms, box) VALUES (?, ?, ?, ?, ?)", this.#nextSeq++, kind, items, atMs, box);
+    };
+    add("gpu_samples", gpu.length);
+    add("system_samples", system.length);
   }
 
   /** How many items wait from a cursor on. */
@@ -112,7 +116,7 @@ export class Outbox {
     this.#sql.exec("DELETE FROM outbox WHERE seq < ?", seq);
   }
 
-  deleteAll(kind: Taken["kind"]): void {
+  deleteAll(kind: Kind): void {
     this.#sql.exec("DELETE FROM outbox WHERE kind = ?", kind);
   }
 
@@ -134,13 +138,11 @@ export class Outbox {
     return { requestId: first_id === null ? null : (idsOfBytes(new Uint8Array(first_id))[0] ?? null), samplesMs: at_ms };
   }
 
-  *#rowsOf(entry: Entry, offset: number): Generator<RequestRow | GpuRow | null> {
-    if (entry.kind === "gpu_samples") {
-      const samples = this.#samples.gpuOf(entry.at_ms, entry.box);
-      for (let index = offset; index < entry.items; index++) {
-        const sample = samples[index];
-        yield sample === undefined ? null : gpuRow(sample);
-      }
+  *#rowsOf(entry: Entry, offset: number): Generator<AnyRow | null> {
+    if (entry.kind !== "requests") {
+      const { gpu, system } = this.#samples.of(entry.at_ms, entry.box);
+      const rows = entry.kind === "gpu_samples" ? gpu.map(gpuRow) : system.map((sample) => systemRow(entry.box, sample));
+      for (let index = offset; index < entry.items; index++) yield rows[index] ?? null;
       return;
     }
     const ids = idsOfBytes(new Uint8Array(entry.ids)).slice(offset);
@@ -159,8 +161,9 @@ export class Outbox {
 const IDS_PER_READ = 50;
 
 /** `take` asks for rows of one kind only. */
-function push(taken: OutboxRows, row: RequestRow | GpuRow | null): void {
+function push(taken: Rows, row: AnyRow | null): void {
   if (row === null) return;
   if (taken.kind === "requests" && "request_id" in row) taken.rows.push(row);
-  else if (taken.kind === "gpu_samples" && !("request_id" in row)) taken.rows.push(row);
+  else if (taken.kind === "gpu_samples" && "index" in row) taken.rows.push(row);
+  else if (taken.kind === "system_samples" && "cpu_percent" in row) taken.rows.push(row);
 }

@@ -37,10 +37,10 @@ export class SampleStore {
     for (const row of rows) yield Row.parse(row);
   }
 
-  /** The GPU samples of one batch; none when it is gone. */
-  gpuOf(atMs: number, box: string): readonly GpuSample[] {
+  /** One batch; empty when it is gone. */
+  of(atMs: number, box: string): BoxSamples {
     const [row] = this.#sql.exec("SELECT box, gpu, system FROM samples WHERE at_ms = ? AND box = ?", atMs, box).toArray();
-    return row === undefined ? [] : Row.parse(row).gpu;
+    return row === undefined ? { box, gpu: [], system: [] } : Row.parse(row);
   }
 
   clear(): void {

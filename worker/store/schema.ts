@@ -62,7 +62,7 @@ export const MIGRATIONS: readonly string[] = [
   CREATE UNIQUE INDEX default_model ON repository (is_default) WHERE is_default = 1;
   `,
   `
-  -- What the stores have yet to get. 'requests': ids of ledger rows, sorted, 16 bytes each. 'gpu_samples': the key of a row of samples.
+  -- What the stores have yet to get. 'requests': ids of ledger rows, sorted, 16 bytes each. 'gpu_samples', 'system_samples': the key of a row of samples.
   CREATE TABLE outbox (
     seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, items INTEGER NOT NULL, ids BLOB, at_ms INTEGER, box TEXT
   ) STRICT;
