@@ -27,12 +27,12 @@ const requests = (count: number, rest: Partial<RequestRecord> = {}): RequestReco
 
 const both = () => [stores.clickhouse, stores.postgres];
 
-/** Rows, requests, and the sum of the minutes where there is one: all equal when nothing is there twice. */
+/** Rows, requests, and the sum of the minutes: all equal when nothing is there twice. */
 async function stored(name: StoreName): Promise<number[]> {
   const [row] = await stores.ask[name](`SELECT count(*) AS n, count(DISTINCT request_id) AS ids FROM ${TABLES[name]}`);
   const counts = [Number(row?.n), Number(row?.ids)];
-  if (name === "postgres") return counts;
-  const [minutes] = await stores.ask.clickhouse("SELECT sum(successes + errors + cancelled) AS n FROM requests_minutes");
+  const table = name === "clickhouse" ? "requests_minutes" : "request_minutes";
+  const [minutes] = await stores.ask[name](`SELECT sum(successes + errors + cancelled) AS n FROM ${table}`);
   return [...counts, Number(minutes?.n)];
 }
 

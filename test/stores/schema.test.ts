@@ -101,13 +101,42 @@ test.each(["clickhouse", "postgres"] as const)("migrating %s again adds what a v
   expect((await stores[name].logs({ limit: 10, clearedMs: null })).total).toBe(6);
 });
 
+test("requests that Postgres had before there were sums are summed up when it is migrated, once", async () => {
+  const rows = RECORDS.map((record) => requestRow(record, Date.parse(record.started_at) + record.latency_ms));
+  await stores.postgres.insert({ id: crypto.randomUUID(), kind: "requests", rows });
+  const sums = () => stores.ask.postgres("SELECT * FROM request_minutes ORDER BY minute, model");
+  const before = await sums();
+  expect(before.length).toBeGreaterThan(3);
+  await stores.ask.postgres("DROP TABLE request_minutes");
+  await stores.postgres.migrate();
+  expect(await sums()).toEqual(before);
+  await stores.postgres.clear({ logs: false, metrics: true });
+  await stores.postgres.migrate();
+  expect(await sums()).toEqual([]);
+});
+
+test("a row that Postgres has is not summed up again, in whatever batch it comes", async () => {
+  const rows = RECORDS.map((record) => requestRow(record, NOW));
+  const insert = (some: typeof rows) => stores.postgres.insert({ id: crypto.randomUUID(), kind: "requests", rows: some });
+  await Promise.all([insert(rows.slice(0, 3)), insert(rows.slice(2)), insert(rows)]);
+  expect(
+    await stores.ask.postgres("SELECT sum(successes + errors)::int AS n, sum(cardinality(latency_bins))::int AS bins FROM request_minutes"),
+  ).toEqual([{ n: 6, bins: 6 }]);
+});
+
 test("Postgres deletes what is older than it is kept, ClickHouse by its own rules", async () => {
   const old = NOW - 91 * 86_400_000;
   const rows = [...RECORDS, recordOf(old)].map((record) => requestRow(record, Date.parse(record.started_at)));
   await stores.postgres.insert({ id: crypto.randomUUID(), kind: "requests", rows });
   const samples = [gpuRow(gpuOf("atlas", NOW)), gpuRow(gpuOf("atlas", NOW - 31 * 86_400_000))];
   await stores.postgres.insert({ id: crypto.randomUUID(), kind: "gpu_samples", rows: samples });
+  const minute = (days: number) =>
+    `INSERT INTO request_minutes VALUES (now() - interval '${days} days', '', '', 1, 0, 0, 0, 0, 0, 0, 0, '{}', '{}')`;
+  for (const days of [399, 401]) await stores.ask.postgres(minute(days));
   await stores.postgres.deleteOld();
+  expect(await stores.ask.postgres("SELECT 1 AS one FROM request_minutes WHERE minute < now() - interval '398 days'")).toEqual([
+    { one: 1 },
+  ]);
   expect((await stores.postgres.logs({ limit: 10, clearedMs: null })).total).toBe(6);
   expect(await stores.ask.postgres("SELECT sampled_at FROM gpu_samples")).toEqual([{ sampled_at: new Date(NOW) }]);
   const tables = await stores.ask.clickhouse(

@@ -7,7 +7,7 @@
  * `requests_minutes` are sums of it by minute, kept longer than the rows, filled by a view in the
  * same insert. The sketches there are DDSketch with 0.5 % relative error, like the edge's own.
  */
-import { addColumns, createTable, SAMPLES_KEPT_DAYS, type Table } from "./schema.ts";
+import { addColumns, createTable, MINUTES_KEPT_DAYS, SAMPLES_KEPT_DAYS, type Table } from "./schema.ts";
 
 /** A batch may be sent again for a week. The default of replicated tables, an hour, is less than an outage. */
 const DEDUPLICATION = [
@@ -15,9 +15,6 @@ const DEDUPLICATION = [
   "replicated_deduplication_window = 10000",
   "replicated_deduplication_window_seconds = 604800",
 ].join(", ");
-
-/** Whole years and a month. Rows of requests and samples go sooner. */
-export const MINUTES_KEPT_DAYS = 400;
 
 const SKETCH = "AggregateFunction(quantilesDD(0.005, 0.5, 0.95, 0.99), Float64)";
 const SUM = "SimpleAggregateFunction(sum, UInt64)";

@@ -12,11 +12,11 @@ import type { Span } from "../answers/history.ts";
 import { endOf } from "../answers/history.ts";
 import { spellingsOf } from "../counting/model-key.ts";
 import { Bucket, pointsOf } from "./buckets.ts";
-import { CLICKHOUSE_MIGRATION, CLICKHOUSE_TABLES, MINUTES_KEPT_DAYS } from "./clickhouse-schema.ts";
+import { CLICKHOUSE_MIGRATION, CLICKHOUSE_TABLES } from "./clickhouse-schema.ts";
 import { LOG_COLUMNS, pageOf } from "./logs-page.ts";
 import type { AnyRow, GpuRow, RequestRow, SystemRow } from "./rows.ts";
 import { GPU_MEANS, GpuMean, type MeanSamples, meanSamples, SYSTEM_MEANS, SystemMean } from "./sample-means.ts";
-import { checkTables, SAMPLES_KEPT_DAYS } from "./schema.ts";
+import { checkTables, MINUTES_KEPT_DAYS, SAMPLES_KEPT_DAYS } from "./schema.ts";
 import type { ClickHouseSettings } from "./settings.ts";
 import {
   type Batch,

@@ -4,6 +4,7 @@
  * `created_at` is when the edge accepted a request, never the time of the insert: a record that is
  * sent again must be the same row. It is in the key so that the table can be partitioned by it.
  */
+import { addMinutesOf } from "./postgres-minutes.ts";
 import { addColumns, createTable, type Table } from "./schema.ts";
 
 const TIME = "timestamp with time zone";
@@ -47,6 +48,34 @@ const REQUEST_LOGS: Table = {
   ],
   tail: ",\n  PRIMARY KEY (request_id, created_at)\n)",
 };
+
+const REQUEST_MINUTES: Table = {
+  name: "request_minutes",
+  columns: [
+    ["minute", TIME, "NOT NULL"],
+    ["model", "text", "NOT NULL"],
+    ["box", "text", "NOT NULL"],
+    ["successes", "bigint", "NOT NULL"],
+    ["errors", "bigint", "NOT NULL"],
+    ["cancelled", "bigint", "NOT NULL"],
+    ["resumes", "bigint", "NOT NULL"],
+    ["prompt_tokens", "bigint", "NOT NULL"],
+    ["completion_tokens", "bigint", "NOT NULL"],
+    ["latency_count", "bigint", "NOT NULL"],
+    ["latency_ms_sum", NUMBER, "NOT NULL"],
+    ["latency_bins", "smallint[]", "NOT NULL"],
+    ["ttft_bins", "smallint[]", "NOT NULL"],
+  ],
+  tail: ",\n  PRIMARY KEY (minute, model, box)\n)",
+};
+
+/** With what the requests say that were stored before there were minutes. Never again: they may have been cleared since. */
+const MAKE_REQUEST_MINUTES = `DO $make$ BEGIN
+  IF to_regclass('request_minutes') IS NULL THEN
+    ${createTable(REQUEST_MINUTES)};
+    ${addMinutesOf("request_logs")};
+  END IF;
+END $make$`;
 
 const GPU_SAMPLES: Table = {
   name: "gpu_samples",
@@ -118,10 +147,18 @@ const MODEL_DOWNLOADS: Table = {
   tail: ",\n  PRIMARY KEY (model_name, edge)\n)",
 };
 
-export const POSTGRES_TABLES: readonly Table[] = [REQUEST_LOGS, GPU_SAMPLES, SYSTEM_SAMPLES, MODEL_REPOSITORY, MODEL_DOWNLOADS];
+export const POSTGRES_TABLES: readonly Table[] = [
+  REQUEST_LOGS,
+  REQUEST_MINUTES,
+  GPU_SAMPLES,
+  SYSTEM_SAMPLES,
+  MODEL_REPOSITORY,
+  MODEL_DOWNLOADS,
+];
 
 /** In this order, each may be run again. */
 export const POSTGRES_MIGRATION: readonly string[] = [
+  ...[createTable(REQUEST_LOGS), addColumns(REQUEST_LOGS), MAKE_REQUEST_MINUTES],
   ...POSTGRES_TABLES.flatMap((table) => [createTable(table), addColumns(table)]),
   // Rows arrive in order of time, so a block range index finds them at almost no cost.
   "CREATE INDEX IF NOT EXISTS request_logs_created ON request_logs USING brin (created_at) WITH (autosummarize = on)",

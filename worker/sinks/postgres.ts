@@ -2,19 +2,20 @@
  * Postgres as a store, over HTTP as Neon serves it.
  *
  * A batch is one statement: all of it or nothing. Its rows have the request id in their key, so what
- * is sent again conflicts, and nothing is done.
+ * is sent again conflicts, and nothing is done: nor is it summed up again, since only rows that are new are.
  */
 import { z } from "zod";
 import { type HistoryPoint, LogEntry, type Logs } from "../../protocol/api/stats.ts";
 import { endOf, type Span } from "../answers/history.ts";
 import { spellingsOf } from "../counting/model-key.ts";
-import { Bucket, pointsOf } from "./buckets.ts";
+import { pointsOf } from "./buckets.ts";
 import { LOG_COLUMNS, pageOf } from "./logs-page.ts";
 import { jsonRow, PostgresClient, rowsOf } from "./postgres-client.ts";
+import { addMinutesOf, MINUTES_BY_BUCKET, MinuteBucket, SUMMED } from "./postgres-minutes.ts";
 import { POSTGRES_MIGRATION, POSTGRES_TABLES, REQUEST_LOGS_KEPT_DAYS } from "./postgres-schema.ts";
 import type { AnyRow, GpuRow, RequestRow } from "./rows.ts";
 import { GPU_MEANS, GpuMean, type MeanSamples, meanSamples, SYSTEM_MEANS, SystemMean } from "./sample-means.ts";
-import { checkTables, SAMPLES_KEPT_DAYS } from "./schema.ts";
+import { checkTables, MINUTES_KEPT_DAYS, SAMPLES_KEPT_DAYS } from "./schema.ts";
 import type { PostgresSettings } from "./settings.ts";
 import type { Batch, ClearedRows, Clearing, HistoryFilter, LogFilter, Store } from "./store.ts";
 
@@ -33,7 +34,7 @@ const typedColumnsOf = (table: string): string =>
 const insertInto = (table: string): string => `INSERT INTO ${table} (${columnsOf(table).join(", ")})
   SELECT ${columnsOf(table).join(", ")} FROM json_to_recordset($1::json) AS given (${typedColumnsOf(table)}) ON CONFLICT DO NOTHING`;
 const INSERTS = {
-  requests: insertInto("request_logs"),
+  requests: `WITH fresh AS (${insertInto("request_logs")} RETURNING ${SUMMED}) ${addMinutesOf("fresh")}`,
   gpu_samples: insertInto("gpu_samples"),
   system_samples: insertInto("system_samples"),
 };
@@ -43,7 +44,7 @@ const iso = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', '
 
 export class PostgresStore implements Store {
   readonly name = "postgres";
-  readonly historyDays = REQUEST_LOGS_KEPT_DAYS;
+  readonly historyDays = MINUTES_KEPT_DAYS;
   readonly samplesDays = SAMPLES_KEPT_DAYS;
   readonly #client: PostgresClient;
 
@@ -77,17 +78,18 @@ export class PostgresStore implements Store {
 
   async clear({ logs, metrics }: Clearing): Promise<ClearedRows> {
     let deleted = 0;
-    for (const table of metrics ? ["gpu_samples", "system_samples"] : []) deleted += await this.#empty(table);
+    for (const table of metrics ? ["request_minutes", "gpu_samples", "system_samples"] : []) deleted += await this.#empty(table);
     return { logs: logs ? await this.#empty("request_logs") : 0, metrics: deleted };
   }
 
   /** Deletes what there is of a model. @throws {StoreError} */
   async deleteModel(model: string): Promise<void> {
-    await this.#client.run("DELETE FROM request_logs WHERE model = $1", [model]);
+    for (const table of ["request_logs", "request_minutes"]) await this.#client.run(`DELETE FROM ${table} WHERE model = $1`, [model]);
   }
 
   async deleteOld(): Promise<void> {
     await this.#deleteOld("request_logs", "created_at", REQUEST_LOGS_KEPT_DAYS);
+    await this.#deleteOld("request_minutes", "minute", MINUTES_KEPT_DAYS);
     for (const table of ["gpu_samples", "system_samples"]) await this.#deleteOld(table, "sampled_at", SAMPLES_KEPT_DAYS);
   }
 
@@ -121,30 +123,10 @@ export class PostgresStore implements Store {
   }
 
   async history(span: Span, { model, box, clearedMs }: HistoryFilter, nowMs: number): Promise<HistoryPoint[]> {
-    const percentile = (q: number, column: string, condition: string) =>
-      `percentile_disc(${q}) WITHIN GROUP (ORDER BY ${column}) FILTER (WHERE ${condition})`;
-    const ttft = "is_inference AND ttft_ms IS NOT NULL";
-    // The index is on created_at; no request takes longer than a day.
-    const query = `SELECT to_json(summed) AS json FROM (
-        SELECT floor((extract(epoch FROM finished_at) - $1::double precision) / $3::double precision) AS bucket,
-          count(*) FILTER (WHERE status = 'success') AS successes, count(*) FILTER (WHERE status = 'error') AS errors,
-          count(*) FILTER (WHERE status = 'cancelled') AS cancelled, coalesce(sum(resumed), 0) AS resumes,
-          coalesce(sum(prompt_tokens) FILTER (WHERE is_inference), 0) AS prompt_tokens,
-          coalesce(sum(completion_tokens) FILTER (WHERE is_inference), 0) AS completion_tokens,
-          count(*) FILTER (WHERE is_inference) AS latency_count, coalesce(sum(latency_ms) FILTER (WHERE is_inference), 0) AS latency_ms_sum,
-          ${percentile(0.5, "latency_ms", "is_inference")} AS latency_p50_ms, ${percentile(0.95, "latency_ms", "is_inference")} AS latency_p95_ms,
-          ${percentile(0.99, "latency_ms", "is_inference")} AS latency_p99_ms,
-          ${percentile(0.5, "ttft_ms", ttft)} AS ttft_p50_ms, ${percentile(0.95, "ttft_ms", ttft)} AS ttft_p95_ms
-        FROM request_logs
-        WHERE finished_at >= to_timestamp($1::double precision) AND finished_at < to_timestamp($2::double precision)
-          AND created_at >= to_timestamp($1::double precision) - interval '1 day' AND created_at < to_timestamp($2::double precision)
-          AND ($4::text[] IS NULL OR model = ANY ($4)) AND ($5::text IS NULL OR box = $5) AND ($6::timestamptz IS NULL OR finished_at > $6)
-        GROUP BY bucket
-      ) AS summed`;
     const models = model === undefined ? null : arrayOf(spellingsOf(model));
     const cleared = clearedMs === null ? null : new Date(clearedMs).toISOString();
     const parameters = [span.from, endOf(span), span.granularity, models, box ?? null, cleared];
-    return pointsOf(span, await this.#client.read(jsonRow(Bucket), query, parameters), nowMs);
+    return pointsOf(span, await this.#client.read(jsonRow(MinuteBucket), MINUTES_BY_BUCKET, parameters), nowMs);
   }
 
   async samples(span: Span, { box, clearedMs }: Pick<HistoryFilter, "box" | "clearedMs">): Promise<MeanSamples[]> {
