@@ -379,18 +379,67 @@ test("clearing while a batch is on its way leaves none of it behind, and new bat
   });
 });
 
-test("a store that is configured later gets what comes from then on; one that is gone holds nothing back", async () => {
+test("a store that is configured later gets what the edge still has, in order, and the other one nothing twice", async () => {
   await onFreshStorage(async (storage) => {
     const none = new Edge(storage, [], NOW);
     none.add(requests(3));
+    none.addSamples("atlas", [gpuOf("atlas", NOW)], [systemOf(NOW)]);
+    none.nowMs++;
+    none.addSamples("atlas", [], [systemOf(NOW + 1)]);
     expect(storage.sql.exec("SELECT * FROM outbox").toArray()).toEqual([]);
-    const one = new Edge(storage, [stores.postgres], NOW);
+    const one = new Edge(storage, [stores.postgres], NOW + 2);
+    expect(one.backlogs()).toEqual([6]);
+    await one.drain();
+    await expectStored("postgres", 3);
+    // Waits for Postgres, and so for ClickHouse too.
     one.add(requests(4));
+    one.addSamples("atlas", [gpuOf("atlas", NOW + 2)]);
+    const two = new Edge(storage, both(), NOW + 3);
+    expect(two.backlogs()).toEqual([11, 5]);
+    await two.drain();
+    for (const name of NAMES) {
+      await expectStored(name, 7);
+      const [samples] = await stores.ask[name](
+        "SELECT (SELECT count(*) FROM gpu_samples) AS gpu, (SELECT count(*) FROM system_samples) AS system",
+      );
+      expect([Number(samples?.gpu), Number(samples?.system)], name).toEqual([2, 2]);
+    }
+    expect(storage.sql.exec("SELECT * FROM outbox").toArray()).toEqual([]);
+    // And no more at the next start.
+    expect(new Edge(storage, both(), NOW + 4).backlogs()).toEqual([0, 0]);
+  });
+});
+
+test("what was there before a store is sent oldest first, in bounded batches, also over a restart in its middle", async () => {
+  await onFreshStorage(async (storage) => {
+    const none = new Edge(storage, [], NOW);
+    const all = Array.from({ length: 12_000 }, (_, n) => recordOf(NOW - DAY_MS + n * 1_000, {}, n));
+    for (let at = 0; at < all.length; at += 4_000) none.add(all.slice(at, at + 4_000).reverse());
+    const seen = async () => {
+      const [row] = await stores.ask.postgres("SELECT count(*)::int AS n, max(created_at) AS newest FROM request_logs");
+      return row;
+    };
+    await faults("postgres", [
+      { match: "INSERT", times: 1 },
+      { match: "INSERT", times: 1_000, status: 503 },
+    ]);
+    const edge = new Edge(storage, [stores.postgres], NOW);
+    edge.keepHouse();
+    await edge.flush();
+    expect(await seen()).toEqual({ n: 5_000, newest: new Date(NOW - DAY_MS + 4_999_000) });
+    await faults("postgres", []);
+    const again = new Edge(storage, [storesIn(stores.settings).postgres], edge.nowMs + 300_000);
+    expect(again.backlogs()).toEqual([7_000]);
+    await again.drain();
+    await expectStored("postgres", 12_000);
+  });
+});
+
+test("a store that is gone holds nothing back, and when it comes again it gets what comes from then on", async () => {
+  await onFreshStorage(async (storage) => {
     const two = new Edge(storage, both(), NOW);
     two.add(requests(5));
     await two.drain();
-    await expectStored("postgres", 9);
-    await expectStored("clickhouse", 5);
     two.add(requests(1));
     const gone = new Edge(storage, [], NOW);
     gone.add(requests(2));
