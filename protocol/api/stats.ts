@@ -67,7 +67,7 @@ export const History = z
     granularity: z.string(),
     metrics: z.array(HistoryPoint),
     // ours
-    store: Store.describe("where it was read; percentiles of Postgres are exact"),
+    store: Store.describe("where it was read"),
   })
   .meta({ id: "History" });
 export type History = z.infer<typeof History>;

@@ -58,7 +58,10 @@ export const SUITES = {
     full: (setting) => diskFull(setting, { calls: 500, localCalls: 11_000 }),
     slice: (setting) => diskFull(setting, { calls: 40, localCalls: 0 }),
   },
-  clock: { full: clock, slice: clock },
+  clock: {
+    full: (setting) => clock(setting, { everyWay: true }),
+    slice: (setting) => clock(setting, { everyWay: false }),
+  },
   deploy: {
     full: (setting) => deploy(setting, { deploys: 10, streams: 64, wrangler: true }),
     slice: (setting) => deploy(setting, { deploys: 1, streams: 16, wrangler: false }),

@@ -95,6 +95,11 @@ export class Ledger {
       });
   }
 
+  /** Of all rows, oldest first. */
+  ids(): string[] {
+    return Array.from(this.#sql.exec("SELECT request_id FROM ledger ORDER BY request_id"), (row) => Id.parse(row).request_id);
+  }
+
   /** The newest id that may have lost its row; null while every row is there. */
   forgottenTo(): string | null {
     return this.#forgotten.newest();
