@@ -51,7 +51,7 @@ test("an edge that answers with an error says so, everywhere that it matters, an
   await page.getByRole("alert").filter({ hasText: "The edge fails Something broke in the edge." }).waitFor();
   expect(await page.getByText("Failing").isVisible()).toBe(true);
 
-  await page.getByRole("link", { name: "Requests" }).click();
+  await page.getByRole("link", { name: "Requests", exact: true }).click();
   const failure = page.getByRole("alert").filter({ hasText: "The list could not be read. Something broke in the edge." });
   await failure.waitFor();
   await page.unroute("**/api/**");

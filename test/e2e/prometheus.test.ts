@@ -55,7 +55,7 @@ describe.skipIf(isMissing)(`Prometheus${isMissing ? ` (NOT RUN: ${found.missing}
       const all = await prometheus.rules();
       return all.length > 0 && all.every(({ health }) => health !== "unknown") && all;
     });
-    expect(rules).toHaveLength(7);
+    expect(rules).toHaveLength(8);
     for (const rule of rules) expect(rule).toMatchObject({ health: "ok", lastError: "" });
   });
 
