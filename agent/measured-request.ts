@@ -10,6 +10,8 @@ import type { OpenRequest } from "../protocol/inventory.ts";
 import { ERROR_CHARS_MAX } from "../protocol/limits.ts";
 import { factsOf, type Headers, type Open, openRequestOf } from "../protocol/messages.ts";
 import { cut, type FailedAt, type Status, UNMEASURED } from "../protocol/records.ts";
+import { isInference } from "../protocol/routes.ts";
+import type { EnergyMeter } from "./measure/energy.ts";
 import { type LocalBody, localBodyOf } from "./measure/local-body.ts";
 import { type Meter, meterOf } from "./measure/meter.ts";
 import { roundMs } from "./measure/times.ts";
@@ -21,6 +23,7 @@ export type MeasuringShell = {
   ollama: Pick<OllamaClient, "send">;
   /** Null: nothing is measured and nothing recorded, and every body passes as it is. */
   spool: Spool | null;
+  energy: EnergyMeter;
   /** Monotonic milliseconds. */
   now: () => number;
 };
@@ -101,6 +104,7 @@ export class MeasuredRequest {
       },
       onData: (chunk) => pass(this.#meter?.data(chunk, now()) ?? chunk),
       onEnd: () => {
+        this.#answered();
         pass(this.#meter?.end(now()) ?? NO_PAYLOAD);
         taker.onEnd();
       },
@@ -149,14 +153,23 @@ export class MeasuredRequest {
   #begin(spool: Spool, { prompt, hideUsage }: LocalBody): void {
     const { endpoint, api, stream, keep_text } = this.#open;
     this.#prompt = keep_text ? prompt : null;
+    const { energy, now } = this.#shell;
+    if (isInference(endpoint)) energy.begin(this.#id, now());
     spool.begin({ request_id: this.#id, box: this.#shell.box, open: this.#open, prompt: this.#prompt });
     this.#meter = meterOf({ endpoint, api, stream, hideUsage, keepText: keep_text, startMs: this.#arrived.atMs });
+  }
+
+  /** Ollama has nothing more to do for it, however long its caller takes. */
+  #answered(): void {
+    const { energy, now } = this.#shell;
+    energy.end(this.#id, now());
   }
 
   #close(status: Status, httpStatus: number, failedAt: FailedAt | null, errorMessage: string | null): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#exchange?.abort();
+    this.#answered();
     // The meter's own finding is the outcome already.
     const { error: _, ...measured } = this.#meter?.measured() ?? { ...UNMEASURED, error: null };
     this.#shell.spool?.finish({
@@ -170,7 +183,7 @@ export class MeasuredRequest {
       prompt: this.#prompt,
       latency_ms: roundMs((this.#open.edge_ms ?? 0) + this.#shell.now() - this.#arrived.atMs),
       tunnel_ms: this.#arrived.tunnelMs,
-      energy_j: null,
+      energy_j: null, // known with the next reading of the GPUs: see delivery.ts
       resumed: this.resumed,
     });
   }

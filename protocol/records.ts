@@ -87,6 +87,11 @@ export const RequestRecord = z.object({
   key_id: z.string().max(64).nullable(),
   client_ip: z.string().max(64).nullable(),
   user_agent: z.string().max(512).nullable(),
+  /**
+   * What the GPUs of the box drew while Ollama had the request, shared equally with the inference requests beside it:
+   * board power as nvidia-smi says it, that of an idle GPU included. Null where a GPU does not say, for a request that
+   * makes no tokens or vectors, and where an agent was restarted before the record left.
+   */
   energy_j: z.number().nonnegative().nullable(),
   /** How often the tunnel was resumed during it. */
   resumed: z.int().nonnegative(),

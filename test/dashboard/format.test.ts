@@ -21,6 +21,8 @@ const SAID: [what: string, said: string, is: string][] = [
   ["minutes", format.duration(125_000), "2 min 5 s"],
   ["whole hours", format.duration(7_200_000), "2 h"],
   ["days", format.duration(183_600_000), "2 d 3 h"],
+  ["what has just begun", format.elapsed(-300), "1 s"],
+  ["what goes on", format.elapsed(5_910), "5 s"],
   ["age, just now", format.age(900), "now"],
   ["age", format.age(61_400), "1 min 1 s ago"],
   ["bytes", format.bytes(512, "binary"), "512 B"],
@@ -36,6 +38,8 @@ const SAID: [what: string, said: string, is: string][] = [
   ["no energy known", format.energy(null), "–"],
   ["money", format.money(3.5, "EUR"), "€3.50"],
   ["little money", format.money(0.0123, "USD"), "$0.0123"],
+  ["what a request costs", format.money(0.0000083, "EUR"), "€0.0000083"],
+  ["no money", format.money(0, "EUR"), "€0.00"],
 ];
 
 test.each(SAID)("%s is said %s", (_what, said, is) => expect(plain(said)).toBe(is));

@@ -7,7 +7,7 @@ import { afterEvent as afterToken, answering, kept, messagesOf, said, toldOf } f
 import { askedOf, filtersOf, isFiltered } from "../../dashboard/shape/filters.ts";
 import { columnsOf, isEmpty, summaryOf } from "../../dashboard/shape/history.ts";
 import { expiryOf, isSameModel } from "../../dashboard/shape/models.ts";
-import { costPerDay, sumKnown } from "../../dashboard/shape/power.ts";
+import { costOf, costPerDay, sumKnown } from "../../dashboard/shape/power.ts";
 import { afterEvent, newPull, percentOf } from "../../dashboard/shape/pull.ts";
 import { hashOf, routeOf } from "../../dashboard/shape/route.ts";
 import { segmentsOf } from "../../dashboard/shape/waterfall.ts";
@@ -169,4 +169,5 @@ test("a kept conversation is bounded, and whatever stood in storage is read as m
 test("power that is unknown is left out, and costs by the kilowatt hour", () => {
   expect([sumKnown([100, null, 50]), sumKnown([null])]).toEqual([150, null]);
   expect(costPerDay(1_000, 0.3)).toBeCloseTo(7.2);
+  expect(costOf(3_600_000, 0.3)).toBeCloseTo(0.3);
 });

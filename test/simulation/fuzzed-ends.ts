@@ -1,4 +1,6 @@
 /** Both ends, and the relay between them, under fuzzed messages: they refuse, or take, and never do anything else; what one stream is told stays with it. */
+
+import { EnergyMeter } from "../../agent/measure/energy.ts";
 import { Outgoing } from "../../agent/outgoing.ts";
 import { Spool } from "../../agent/spool/spool.ts";
 import { StreamTable } from "../../agent/tunnel/stream-table.ts";
@@ -83,6 +85,7 @@ function fuzzAgent(chance: Chance, sum: Fuzzed): void {
     outgoing,
     now: () => schedule.nowMs,
     tunnelMs: () => null,
+    energy: new EnergyMeter(),
     log: () => {},
     onOver: () => {},
   };

@@ -54,8 +54,8 @@ export class FakeEdge implements AsyncDisposable {
     return edge;
   }
 
-  /** With an agent in this process. */
-  static async start(ollamaUrl = "http://127.0.0.1:9"): Promise<FakeEdge> {
+  /** With an agent in this process. @param nvidiaSmi  by default there is none */
+  static async start(ollamaUrl = "http://127.0.0.1:9", nvidiaSmi = "/nonexistent"): Promise<FakeEdge> {
     const edge = await FakeEdge.listen();
     const config = {
       edgeUrl: new URL(edge.url),
@@ -63,7 +63,7 @@ export class FakeEdge implements AsyncDisposable {
       boxSecret: null,
       ollamaUrl: new URL(ollamaUrl),
       stateDir: edge.#folder,
-      nvidiaSmi: "/nonexistent",
+      nvidiaSmi,
       ollamaModels: null,
       simulated: false,
     };

@@ -247,6 +247,8 @@ test("an older agent, which says nothing of its machine, works on", async () => 
 
 test.each<[path: string, status: number, code: string, told: RegExp]>([
   ["/api/system/history?time_range=2h", 400, "bad_request", /time_range/],
+  ["/api/system/history?time_range=7d", 400, "bad_request", /Without ClickHouse or Postgres samples are kept for a day/],
+  ["/api/gpu/history?time_range=30d", 400, "bad_request", /Without ClickHouse or Postgres samples are kept for a day/],
   ["/api/system/history?time_range=", 400, "bad_request", /time_range/],
   ["/api/system/history?max_points=9", 400, "bad_request", /max_points/],
   ["/api/system/history?max_points=501", 400, "bad_request", /max_points/],

@@ -51,6 +51,12 @@ export const METRICS = {
     help: "Tokens by model, box and kind (prompt or completion).",
     labels: ["model", "box", "kind"],
   },
+  modelEnergy: {
+    type: "counter",
+    name: "ollama_model_energy_joules_total",
+    help: "Energy that the GPUs of the box drew while Ollama had requests for the model, shared with those beside them. No sample where it is not known.",
+    labels: ["model", "box"],
+  },
   ttft: {
     type: "histogram",
     name: "ollama_time_to_first_token_seconds",

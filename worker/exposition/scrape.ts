@@ -47,6 +47,7 @@ export function scrape({ nowMs, version, lifetime, boxes, live, sinks }: ScrapeP
       { labels: [model, box, "prompt"], value: cell.promptTokens },
       { labels: [model, box, "completion"], value: cell.completionTokens },
     ]),
+    modelEnergy: lifetime.flatMap(({ model, box, cell }) => known([model, box], cell.energyRequests === 0 ? null : cell.energyJ)),
     ttft: histograms((cell) => cell.ttftSeconds),
     timePerToken: histograms((cell) => cell.secondsPerToken),
     queueWait: histograms((cell) => cell.queueSeconds),

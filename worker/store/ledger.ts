@@ -53,6 +53,7 @@ const Finished = RequestRecord.pick({
   decode_ms: true,
   prompt_tokens: true,
   completion_tokens: true,
+  energy_j: true,
 }).extend({ finished_at_ms: z.number() });
 
 /** Who looks for what finished lately finds it if it took no longer than this: the key is the time of the start. */
@@ -92,6 +93,11 @@ export class Ledger {
         const { finished_at_ms: finishedMs, ...record } = FinishedRow.parse(row);
         return { record, finishedMs };
       });
+  }
+
+  /** Of all rows, oldest first. */
+  ids(): string[] {
+    return Array.from(this.#sql.exec("SELECT request_id FROM ledger ORDER BY request_id"), (row) => Id.parse(row).request_id);
   }
 
   /** The newest id that may have lost its row; null while every row is there. */

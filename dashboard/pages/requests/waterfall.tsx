@@ -26,7 +26,8 @@ export function Waterfall({ entry }: { entry: LogEntry }) {
 }
 
 function sourceOf({ edge_ms, tunnel_ms }: LogEntry): string {
-  const box = "The phases are Ollama's own figures; what is not told apart is the way between the programs, and the caller's own pace.";
+  const box =
+    "The phases on the box are as Ollama tells them, or as its answer came; what neither tells, and the caller's own pace, is not told apart.";
   if (edge_ms === null) return `Measured on the box alone. ${box}`;
   if (tunnel_ms === null) return `How long the tunnel took is not known. ${box}`;
   return `The tunnel is as the last heartbeat before the request measured it. ${box}`;

@@ -1,5 +1,6 @@
 /** Stories that the simulation found, and what the box's end of a stream does in them. */
 import { expect, test } from "vitest";
+import { EnergyMeter } from "../../../agent/measure/energy.ts";
 import { Outgoing } from "../../../agent/outgoing.ts";
 import type { Spool } from "../../../agent/spool/spool.ts";
 import { StreamCore } from "../../../agent/tunnel/stream-core.ts";
@@ -77,6 +78,7 @@ function tableWithStream() {
     outgoing: new Outgoing(() => {}),
     now: () => clock.nowMs,
     tunnelMs: () => null,
+    energy: new EnergyMeter(),
     log: () => {},
     onOver: () => {},
   });
