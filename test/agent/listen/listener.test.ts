@@ -13,7 +13,7 @@ import { type SimulatedOllama, startSimulatedOllama } from "../../../local/simul
 import { BODY_BYTES_MAX } from "../../../protocol/limits.ts";
 import { RequestRecord } from "../../../protocol/records.ts";
 import { Listening } from "../../support/listening.ts";
-import { eventually, freePort } from "../../support/stack.ts";
+import { eventually, NOBODY } from "../../support/stack.ts";
 
 const MODEL = "llama3.2";
 const EMBEDDER = "nomic-embed-text";
@@ -324,7 +324,7 @@ const SHAPES: [path: string, shape: object][] = [
 ];
 
 test.each(SHAPES)("with no Ollama, %s says so in its own words", async (path, shape) => {
-  await using own = await Listening.start(`http://127.0.0.1:${await freePort()}`);
+  await using own = await Listening.start(NOBODY);
   const answer = await own.call("POST", path, JSON.stringify({ model: MODEL, messages }));
   expect(answer.status).toBe(502);
   expect(JSON.parse(answer.text)).toMatchObject(shape);
@@ -475,7 +475,7 @@ test("a caller that does not read stops Ollama instead of filling memory", () =>
 });
 
 test("an address that cannot be had is said with its name", async () => {
-  const listen = (host: string, port: number) => Listening.start("http://127.0.0.1:9", { host, port });
+  const listen = (host: string, port: number) => Listening.start(NOBODY, { host, port });
   const port = Number(new URL(listening.url).port);
   await expect(listen("127.0.0.1", port)).rejects.toThrow(
     new ListenError(`cannot listen on 127.0.0.1:${port}: the port is in use by another program`),
