@@ -1,6 +1,9 @@
-/** What must hold of a world when it has come to rest. */
+/** What must hold of a world: at each step, while its agent is away, and when it has come to rest. */
+import type { StreamTable } from "../../agent/tunnel/stream-table.ts";
+import { STREAMS_PER_BOX_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
 import type { Pulse } from "../../worker/relay/pulse.ts";
 import type { AgentProcess } from "./agent.ts";
+import { CHUNK_BYTES_MAX } from "./call-plan.ts";
 import type { Call, CallPlan } from "./caller.ts";
 import type { Chronicle } from "./chronicle.ts";
 import type { SimulatedLedger } from "./ledger.ts";
@@ -31,7 +34,24 @@ type Ended = {
   chronicle: Chronicle;
 };
 
-/** @throws {Broken} */
+/** At each step. @throws {Broken} */
+export function checkMemory(streams: StreamTable): void {
+  if (streams.size > STREAMS_PER_BOX_MAX) broken("more streams than a box may have");
+  for (const stream of streams.streams) {
+    // One chunk of Ollama may pass the window: it had been read.
+    if (stream.keptBytes > WINDOW_BYTES + CHUNK_BYTES_MAX) broken(`the agent keeps ${stream.keptBytes} bytes of ${stream.id}`);
+  }
+}
+
+/** An agent that stays away longer than the grace period ends every stream; what its caller was given before may take it a while. @throws {Broken} */
+export function checkGaveUp(known: ReadonlyMap<string, Known>, sinceMs: number): void {
+  for (const [id, { call, plan }] of known) {
+    if (call !== null && !call.isDone && call.ended === null && call.beganMs < sinceMs && plan.msPerKilobyte < 1)
+      broken(`${id} waits for an agent that is away since ${sinceMs}`);
+  }
+}
+
+/** At the end. @throws {Broken} */
 export function checkEnd({ agent, ollama, ledger, pulse, known, chronicle }: Ended): void {
   if (agent.streams.size > 0) broken(`a stream that never ends: ${[...agent.streams.streams].map(({ id }) => id)}`);
   if (agent.spool.pending > 0) broken(`${agent.spool.pending} records that were never delivered`);

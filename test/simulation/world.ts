@@ -2,21 +2,22 @@
  * The world: callers, an edge, a Box, an agent, an Ollama, a disk and a ledger, on one schedule, made
  * from a seed; faults of every kind in its first minute; and what must hold, at each step and at the end.
  */
-import { GRACE_MS, NOTICE_MS, STREAMS_PER_BOX_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
+import { GRACE_MS, NOTICE_MS } from "../../protocol/limits.ts";
 import { RequestRecord } from "../../protocol/records.ts";
 import type { Ended } from "../../worker/relay/edge-core.ts";
 import { newPulse, type Pulse } from "../../worker/relay/pulse.ts";
 import { recordOf } from "../support/records.ts";
 import { AgentProcess, type AgentWorld } from "./agent.ts";
 import { RegistryFailed, SimulatedBox } from "./box.ts";
-import { CHUNK_BYTES_MAX, callPlan, EPOCH_MS } from "./call-plan.ts";
+import { callPlan, EPOCH_MS } from "./call-plan.ts";
 import { Call, type CallPlan, type CallWorld } from "./caller.ts";
 import { Chance } from "./chance.ts";
 import { Chronicle, SAMPLE_MS } from "./chronicle.ts";
 import { SimulatedDisk } from "./disk.ts";
-import { Broken, checkEnd, type Known } from "./holds.ts";
+import { Broken, checkEnd, checkGaveUp, checkMemory, type Known } from "./holds.ts";
 import { SimulatedLedger } from "./ledger.ts";
-import { type End, Link } from "./link.ts";
+import type { End } from "./link.ts";
+import { Network } from "./network.ts";
 import { type AnswerPlan, SimulatedOllama } from "./ollama.ts";
 import { Schedule } from "./schedule.ts";
 
@@ -45,10 +46,7 @@ class World {
   #pulse: Pulse = newPulse();
   #agent: AgentProcess | null = null;
   #agentId: string;
-  #tunnel: Link | null = null;
-  /** The links of the calls, by request id. */
-  readonly #links = new Map<string, Link>();
-  #isPathDown = false;
+  readonly #network: Network;
   #skewMs = 0;
   /** How each kind of fault is done. */
   readonly #kinds: Record<string, () => void>;
@@ -63,6 +61,7 @@ class World {
 
   constructor(seed: number, tell: (line: string) => void) {
     this.#chance = new Chance(seed);
+    this.#network = new Network(this.#schedule, this.#chance, this.#chronicle);
     this.#kinds = this.#faultKinds();
     this.#tell = (line) => tell(`${this.#schedule.nowMs.toFixed(1).padStart(9)} ${line}`);
     this.#disk = new SimulatedDisk(this.#chance);
@@ -95,7 +94,7 @@ class World {
     this.#schedule.after(FAULTS_UNTIL_MS, () => this.#mend());
     while (this.#schedule.step(FAULTS_UNTIL_MS + QUIET_MS)) {
       if (++this.#steps > STEPS_MAX) this.#broken(`more than ${STEPS_MAX} steps: something goes round in circles`);
-      this.#checkAgentMemory();
+      if (this.#agent !== null) checkMemory(this.#agent.streams);
       if (this.#needsTurn) await this.#turn();
       if (this.#crash !== null) throw this.#crash;
     }
@@ -149,18 +148,13 @@ class World {
   }
 
   #dial(): End | null {
-    if (this.#isPathDown) return null;
-    const link = new Link(this.#schedule, this.#chance, 15);
-    this.#tunnel = link;
-    this.#box.connect(link.far);
-    return link.near;
+    const link = this.#network.dial();
+    if (link !== null) this.#box.connect(link.far);
+    return link?.near ?? null;
   }
 
   #attach(id: string, isResume: boolean): End | null {
-    const link = new Link(this.#schedule, this.#chance, 3);
-    if (!this.#box.attach(link.far, id, isResume)) return null;
-    this.#links.set(id, link);
-    return link.near;
+    return this.#network.join(id, ({ far }) => this.#box.attach(far, id, isResume))?.near ?? null;
   }
 
   #begin(plan: CallPlan): void {
@@ -285,19 +279,11 @@ class World {
   #faultKinds(): Record<string, () => void> {
     const chance = this.#chance;
     const later = (fromMs: number, toMs: number, run: () => void) => void this.#schedule.after(chance.between(fromMs, toMs), run);
-    const pathDown = (fromMs: number, toMs: number) => {
-      this.#isPathDown = true;
-      later(fromMs, toMs, () => {
-        this.#isPathDown = false;
-      });
-    };
+    const network = this.#network;
     const kinds = {
-      cutTunnel: () => this.#tunnel?.cut(),
-      swallow: () => this.#swallow(),
-      stall: () => {
-        if (this.#tunnel !== null) this.#tunnel.stalledUntilMs = this.#schedule.nowMs + chance.between(100, 6_000);
-        this.#chronicle.swallowsMs.push(this.#schedule.nowMs);
-      },
+      cutTunnel: () => network.cutTunnel(),
+      swallow: () => network.swallow(),
+      stall: () => network.stall(),
       stallAndWipe: () => {
         kinds.stall();
         later(0, 500, kinds.wipe);
@@ -307,19 +293,19 @@ class World {
         later(0, 100, kinds.powerCut);
       },
       cutPath: () => {
-        this.#tunnel?.cut();
-        pathDown(10, chance.isLikely(0.2) ? 45_000 : 10_000);
+        network.cutTunnel();
+        network.goDown(10, chance.isLikely(0.2) ? 45_000 : 10_000);
       },
       swallowPath: () => {
-        this.#swallow();
-        pathDown(10, 40_000);
+        network.swallow();
+        network.goDown(10, 40_000);
       },
-      cutCaller: () => chance.pick([...this.#links.values()])?.cut(),
+      cutCaller: () => network.cutCaller(),
       restartBox: () => this.#box.restart(),
       hibernate: () => this.#box.hibernate(),
       moveBox: () => {
         this.#box.restart();
-        pathDown(10, 2_000);
+        network.goDown(10, 2_000);
       },
       killAgent: () => this.#killAgent("SIGKILL"),
       powerCut: () => {
@@ -353,11 +339,6 @@ class World {
     return kinds;
   }
 
-  #swallow(): void {
-    if (this.#tunnel !== null) this.#tunnel.swallows = true;
-    this.#chronicle.swallowsMs.push(this.#schedule.nowMs);
-  }
-
   #killWorker(): void {
     this.#pulse = newPulse();
     for (const [id, { call }] of this.#known) {
@@ -372,35 +353,14 @@ class World {
     const isUp = this.#agent?.isUp ?? false;
     this.#chronicle.sample(nowMs, isUp);
     this.#downMs = isUp ? null : (this.#downMs ?? nowMs);
-    if (this.#downMs !== null && nowMs - this.#downMs > GRACE_MS + NOTICE_MS + 1_000) this.#checkGaveUp(this.#downMs);
+    if (this.#downMs !== null && nowMs - this.#downMs > GRACE_MS + NOTICE_MS + 1_000) checkGaveUp(this.#known, this.#downMs);
     this.#schedule.after(SAMPLE_MS, () => this.#sample());
   }
 
   #mend(): void {
-    this.#isPathDown = false;
+    this.#network.mend();
     this.#disk.isFull = false;
     this.#ollama.isDown = false;
-    if (this.#tunnel?.swallows) this.#tunnel.cut();
-  }
-
-  // ---- what must hold
-
-  #checkAgentMemory(): void {
-    if (this.#agent === null) return;
-    const { streams } = this.#agent;
-    if (streams.size > STREAMS_PER_BOX_MAX) this.#broken("more streams than a box may have");
-    for (const stream of streams.streams) {
-      // One chunk of Ollama may pass the window: it had been read.
-      if (stream.keptBytes > WINDOW_BYTES + CHUNK_BYTES_MAX) this.#broken(`the agent keeps ${stream.keptBytes} bytes of ${stream.id}`);
-    }
-  }
-
-  /** An agent that stays away longer than the grace period ends every stream; what its caller was given before may take it a while. */
-  #checkGaveUp(sinceMs: number): void {
-    for (const [id, { call, plan }] of this.#known) {
-      if (call !== null && !call.isDone && call.ended === null && call.beganMs < sinceMs && plan.msPerKilobyte < 1)
-        this.#broken(`${id} waits for an agent that is away since ${sinceMs}`);
-    }
   }
 
   #of(id: string): Known {
