@@ -1,6 +1,8 @@
 /** `OllamaService` as a program uses it, with a simulated Ollama behind it and an edge that says what a test wants. */
+
+import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
@@ -15,7 +17,7 @@ import {
 } from "../../agent/index.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
 import { FakeEdge } from "../support/fake-edge.ts";
-import { eventually, freePort } from "../support/stack.ts";
+import { eventually, NOBODY } from "../support/stack.ts";
 
 const MODEL = "llama3.2";
 
@@ -120,14 +122,12 @@ test("a call of this machine is stamped by the edge's clock, whatever that of th
 });
 
 test("an edge that is down is not waited for; its records are on disk and arrive when it is there", async () => {
-  const port = await freePort();
-  const edgeUrl = `http://127.0.0.1:${port}`;
   {
-    await using service = serviceOf({ edgeUrl });
+    await using service = serviceOf({ edgeUrl: NOBODY });
     await service.generate(MODEL, "first", { options: { num_predict: 2 } });
   }
-  await using edge = await FakeEdge.listen({}, port);
-  await using service = serviceOf({ edgeUrl });
+  await using edge = await FakeEdge.listen();
+  await using service = serviceOf({ edgeUrl: edge.url });
   await service.start();
   await eventually(async () => edge.records.length === 1);
   expect(edge.records).toMatchObject([{ prompt: "first", status: "success", completion_tokens: 2 }]);
@@ -144,7 +144,7 @@ test("an Ollama that refuses, or is not there, is said in words", async () => {
     message: expect.stringContaining("cloud model"),
   });
 
-  await using alone = serviceOf({ enableInstrumentation: false, ollamaUrl: `http://127.0.0.1:${await freePort()}` });
+  await using alone = serviceOf({ enableInstrumentation: false, ollamaUrl: NOBODY });
   expect(await alone.healthCheck()).toMatchObject({
     healthy: false,
     reason: expect.stringContaining("does not answer"),
@@ -185,9 +185,9 @@ test("an open call is finished by stop", async () => {
 });
 
 test("a port that is taken is said, and a later start may have it", async () => {
-  const port = await freePort();
-  const holder = createServer().listen(port, "127.0.0.1");
-  await new Promise((resolve) => holder.once("listening", resolve));
+  const holder = createServer().listen(0, "127.0.0.1");
+  await once(holder, "listening");
+  const { port } = holder.address() as AddressInfo;
   await using edge = await FakeEdge.listen();
   await using service = serviceOf({ edgeUrl: edge.url, port });
   await expect(service.start()).rejects.toThrow(

@@ -11,7 +11,7 @@ import { Child } from "../../local/processes.ts";
 import { type Reaper, startReaper } from "../../local/reaping.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
 import { Logs } from "../../protocol/api/stats.ts";
-import { eventually, TestStack } from "../support/stack.ts";
+import { eventually, NOBODY, TestStack } from "../support/stack.ts";
 
 const ADMIN = "admin-key-0123456789";
 const CALLER = "caller-key-0123456789";
@@ -79,9 +79,9 @@ test("--check says what works, and fails when something must be mended", async (
   expect(good.lines.join("\n")).toMatch(/none +gpu +nvidia-smi was not found/);
   for (const [env, told] of [
     [{ BOX_SECRET: "wrong-secret-0123456789" }, /FAILED edge .*The secret of box home is wrong/],
-    [{ EDGE_URL: "http://127.0.0.1:9" }, /FAILED edge .*cannot be reached/],
+    [{ EDGE_URL: NOBODY }, /FAILED edge .*cannot be reached/],
     [{ EDGE_URL: ollama.url }, /FAILED edge .*is EDGE_URL right/],
-    [{ OLLAMA_HOST: "http://127.0.0.1:9" }, /FAILED ollama .*does not answer/],
+    [{ OLLAMA_HOST: NOBODY }, /FAILED ollama .*does not answer/],
   ] as const) {
     const bad = run(["--check"], env);
     expect(await bad.child.ended, told.source).toMatchObject({ code: 1 });

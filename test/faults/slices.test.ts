@@ -11,7 +11,7 @@ import { SUITES, type SuiteName } from "./suites.ts";
 const seed = Number(process.env.SEED ?? Date.now() % 1e9);
 
 /** They wait for silence, and leave the machine to the others meanwhile. */
-const WAITING: readonly SuiteName[] = ["grace", "half-open", "stall"];
+const WAITING: readonly SuiteName[] = ["grace", "half-open", "stall", "loss"];
 
 let stage: Stage;
 const begun = new Map<SuiteName, Promise<Finding[]>>();

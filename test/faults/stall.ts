@@ -1,4 +1,4 @@
-/** The network holds everything up, and then delivers it: for moments, as lost packets make it do, and for seconds. */
+/** The network holds everything up for seconds, and then delivers it. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { SILENCE_MS } from "../../protocol/limits.ts";
 import { saidOf } from "./accounts.ts";
@@ -6,12 +6,9 @@ import { type Finding, promise } from "./figures.ts";
 import { loadNow, until } from "./stage.ts";
 import { anyShape, between, type Setting } from "./suite.ts";
 
-export type StallPlan = { streams: number; lossySeconds: number; outages: number };
+export type StallPlan = { streams: number; outages: number };
 
-/** What one lost packet costs those behind it: Linux sends it again after 200 ms, and twice as late if that is lost too. */
-const RETRANSMIT_MS = [200, 200, 200, 400] as const;
-
-export async function stall({ stage, random }: Setting, { streams, lossySeconds, outages }: StallPlan): Promise<Finding[]> {
+export async function stall({ stage, random }: Setting, { streams, outages }: StallPlan): Promise<Finding[]> {
   await using chain = await stage.chain();
   const { callers, proxy } = chain;
   let isOver = false;
@@ -21,14 +18,6 @@ export async function stall({ stage, random }: Setting, { streams, lossySeconds,
     () => isOver,
   );
   await until(() => callers.open.size === streams, "all streams are open");
-  const dials = proxy.count;
-  for (const endMs = performance.now() + lossySeconds * 1_000; performance.now() < endMs; ) {
-    proxy.hold();
-    await sleep(RETRANSMIT_MS[between(random, 0, RETRANSMIT_MS.length - 1)]);
-    proxy.release();
-    await sleep(between(random, 20, 200));
-  }
-  const redials = proxy.count - dials;
   for (let outage = 0; outage < outages; outage++) {
     // Around the silence that both sides bear: some outages are noticed, and what was held arrives on sockets that are replaced.
     proxy.hold();
@@ -45,9 +34,9 @@ export async function stall({ stage, random }: Setting, { streams, lossySeconds,
   return [
     promise(
       "R10",
-      `${lossySeconds} s of stalls as lost packets make them, then ${outages} outages around ${SILENCE_MS} ms, ${streams} streams`,
+      `${outages} outages around ${SILENCE_MS} ms, ${streams} streams`,
       "no failed stream, every byte right",
-      `${redials} new dials under loss; ${callers.count("refused")} calls refused in outages; ${saidOf(accounts)}, ${loadNow()}`,
+      `${callers.count("refused")} calls refused in outages; ${saidOf(accounts)}, ${loadNow()}`,
       [...problems, ...accounts.problems],
     ),
   ];

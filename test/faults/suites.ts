@@ -9,6 +9,7 @@ import type { Finding } from "./figures.ts";
 import { grace } from "./grace.ts";
 import { halfOpen } from "./half-open.ts";
 import { killing } from "./killing.ts";
+import { loss } from "./loss.ts";
 import { slowCaller, tooBig } from "./memory.ts";
 import { resume } from "./resume.ts";
 import { stall } from "./stall.ts";
@@ -30,8 +31,12 @@ export const SUITES = {
     slice: (setting) => halfOpen(setting, { rounds: 1, streams: 8, tokens: 100, edge: false }),
   },
   stall: {
-    full: (setting) => stall(setting, { streams: 64, lossySeconds: 60, outages: 10 }),
-    slice: (setting) => stall(setting, { streams: 8, lossySeconds: 2, outages: 1 }),
+    full: (setting) => stall(setting, { streams: 64, outages: 10 }),
+    slice: (setting) => stall(setting, { streams: 8, outages: 1 }),
+  },
+  loss: {
+    full: (setting) => loss(setting, { streams: 64, seconds: 60 }),
+    slice: (setting) => loss(setting, { streams: 8, seconds: 3 }),
   },
   "kill-workerd": {
     full: (setting) => killing(setting, { id: "R1", parts: ["workerd"], kills: 1_000, limitMs: LONG_MS }),

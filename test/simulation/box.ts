@@ -2,7 +2,8 @@
 
 import { HEARTBEAT_MS } from "../../protocol/limits.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
-import { BoxCore, type BoxRegistry } from "../../worker/relay/box-core.ts";
+import { BoxCore } from "../../worker/relay/box-core.ts";
+import type { BoxRegistry } from "../../worker/relay/box-reports.ts";
 import type { Attachment, SocketHost } from "../../worker/relay/box-sockets.ts";
 import type { End } from "./link.ts";
 import type { Schedule } from "./schedule.ts";

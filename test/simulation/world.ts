@@ -2,42 +2,30 @@
  * The world: callers, an edge, a Box, an agent, an Ollama, a disk and a ledger, on one schedule, made
  * from a seed; faults of every kind in its first minute; and what must hold, at each step and at the end.
  */
-import { GRACE_MS, NOTICE_MS, STREAMS_PER_BOX_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
-import type { Open } from "../../protocol/messages.ts";
+import { GRACE_MS, NOTICE_MS } from "../../protocol/limits.ts";
 import { RequestRecord } from "../../protocol/records.ts";
 import type { Ended } from "../../worker/relay/edge-core.ts";
 import { newPulse, type Pulse } from "../../worker/relay/pulse.ts";
 import { recordOf } from "../support/records.ts";
 import { AgentProcess, type AgentWorld } from "./agent.ts";
 import { RegistryFailed, SimulatedBox } from "./box.ts";
+import { callPlan, EPOCH_MS } from "./call-plan.ts";
 import { Call, type CallPlan, type CallWorld } from "./caller.ts";
 import { Chance } from "./chance.ts";
+import { Chronicle, SAMPLE_MS } from "./chronicle.ts";
 import { SimulatedDisk } from "./disk.ts";
+import { Broken, checkEnd, checkGaveUp, checkMemory, type Known } from "./holds.ts";
 import { SimulatedLedger } from "./ledger.ts";
-import { type End, Link } from "./link.ts";
-import { type AnswerPlan, type Exchange, SimulatedOllama } from "./ollama.ts";
+import type { End } from "./link.ts";
+import { Network } from "./network.ts";
+import { type AnswerPlan, SimulatedOllama } from "./ollama.ts";
 import { Schedule } from "./schedule.ts";
 
-/** Unix ms at which every world begins, by the edge's clock. */
-const EPOCH_MS = Date.parse("2026-08-01T00:00:00.000Z");
 const FAULTS_UNTIL_MS = 60_000;
 /** Everything is well for so long at the end: two grace periods, and what a slow caller takes. */
 const QUIET_MS = 150_000;
 const HOUR_MS = 3_600_000;
 const STEPS_MAX = 500_000;
-
-/** Once there is a way to the agent, and nothing happens to it, a call whose caller left stops its Ollama within this. */
-const CANCEL_MS = 1_000;
-const SAMPLE_MS = 250;
-/** What was sent so shortly before a cut, or before it was noticed, may be lost. */
-const IN_FLIGHT_MS = 250;
-/** An agent that is back gives up what it is not asked for within this. */
-const UNWANTED_MS = 8_000;
-
-/** What does not hold, in the world of one seed. */
-export class Broken extends Error {
-  override readonly name = "Broken";
-}
 
 export type Outcome = { calls: number; steps: number; faults: number; recorded: number; resumed: number; heard: Record<string, number> };
 
@@ -45,14 +33,6 @@ export async function simulate(seed: number, tell: (line: string) => void = () =
   const world = new World(seed, tell);
   return world.run();
 }
-
-type Known = {
-  call: Call | null;
-  plan: CallPlan;
-  exchanges: Exchange[];
-  /** Why it may have no record. */
-  excuse: string | null;
-};
 
 class World {
   readonly #schedule = new Schedule();
@@ -66,10 +46,7 @@ class World {
   #pulse: Pulse = newPulse();
   #agent: AgentProcess | null = null;
   #agentId: string;
-  #tunnel: Link | null = null;
-  /** The links of the calls, by request id. */
-  readonly #links = new Map<string, Link>();
-  #isPathDown = false;
+  readonly #network: Network;
   #skewMs = 0;
   /** How each kind of fault is done. */
   readonly #kinds: Record<string, () => void>;
@@ -79,16 +56,12 @@ class World {
   #downMs: number | null = null;
   #needsTurn = false;
   #crash: unknown = null;
-  readonly #killsMs: number[] = [];
-  readonly #swallowsMs: number[] = [];
-  readonly #cutsMs: number[] = [];
-  /** Whether the tunnel was up, and how much had happened until then. */
-  readonly #samples: { atMs: number; isUp: boolean; faults: number }[] = [];
+  readonly #chronicle = new Chronicle();
   #steps = 0;
-  #faults = 0;
 
   constructor(seed: number, tell: (line: string) => void) {
     this.#chance = new Chance(seed);
+    this.#network = new Network(this.#schedule, this.#chance, this.#chronicle);
     this.#kinds = this.#faultKinds();
     this.#tell = (line) => tell(`${this.#schedule.nowMs.toFixed(1).padStart(9)} ${line}`);
     this.#disk = new SimulatedDisk(this.#chance);
@@ -121,16 +94,24 @@ class World {
     this.#schedule.after(FAULTS_UNTIL_MS, () => this.#mend());
     while (this.#schedule.step(FAULTS_UNTIL_MS + QUIET_MS)) {
       if (++this.#steps > STEPS_MAX) this.#broken(`more than ${STEPS_MAX} steps: something goes round in circles`);
-      this.#checkAgentMemory();
+      if (this.#agent !== null) checkMemory(this.#agent.streams);
       if (this.#needsTurn) await this.#turn();
       if (this.#crash !== null) throw this.#crash;
     }
-    this.#checkEnd();
+    if (this.#agent === null) this.#broken("the agent did not come back");
+    checkEnd({
+      agent: this.#agent,
+      ollama: this.#ollama,
+      ledger: this.#ledger,
+      pulse: this.#pulse,
+      known: this.#known,
+      chronicle: this.#chronicle,
+    });
     const heard: Record<string, number> = {};
     for (const { call } of this.#known.values()) heard[call?.heard ?? "refused"] = (heard[call?.heard ?? "refused"] ?? 0) + 1;
     const rows = this.#ledger.rows();
     const resumed = rows.reduce((sum, row) => sum + row.resumed, 0);
-    return { calls: this.#known.size, steps: this.#steps, faults: this.#faults, recorded: rows.length, resumed, heard };
+    return { calls: this.#known.size, steps: this.#steps, faults: this.#chronicle.faults, recorded: rows.length, resumed, heard };
   }
 
   // ---- what happens
@@ -158,7 +139,7 @@ class World {
 
   #killAgent(why: string): void {
     this.#tell(`agent killed: ${why}`);
-    this.#killsMs.push(this.#schedule.nowMs);
+    this.#chronicle.killsMs.push(this.#schedule.nowMs);
     // What the disk would not take goes with the process: see the head of agent/spool/spool.ts.
     if (this.#agent?.spool.isBehind) this.#excuseUnrecorded("killed while its disk was full");
     this.#agent?.kill();
@@ -167,18 +148,13 @@ class World {
   }
 
   #dial(): End | null {
-    if (this.#isPathDown) return null;
-    const link = new Link(this.#schedule, this.#chance, 15);
-    this.#tunnel = link;
-    this.#box.connect(link.far);
-    return link.near;
+    const link = this.#network.dial();
+    if (link !== null) this.#box.connect(link.far);
+    return link?.near ?? null;
   }
 
   #attach(id: string, isResume: boolean): End | null {
-    const link = new Link(this.#schedule, this.#chance, 3);
-    if (!this.#box.attach(link.far, id, isResume)) return null;
-    this.#links.set(id, link);
-    return link.near;
+    return this.#network.join(id, ({ far }) => this.#box.attach(far, id, isResume))?.near ?? null;
   }
 
   #begin(plan: CallPlan): void {
@@ -270,7 +246,7 @@ class World {
     const calls = chance.whole(2, 14);
     for (let i = 0; i < calls; i++) {
       const atMs = chance.between(0, FAULTS_UNTIL_MS - 5_000);
-      this.#schedule.after(atMs, () => this.#begin(planOf(chance, atMs)));
+      this.#schedule.after(atMs, () => this.#begin(callPlan(chance, atMs)));
     }
   }
 
@@ -295,27 +271,19 @@ class World {
   }
 
   #harmed(what: string): void {
-    this.#faults++;
+    this.#chronicle.faults++;
     this.#tell(`fault: ${what}`);
-    if (/cut|Box|registry/.test(what)) this.#cutsMs.push(this.#schedule.nowMs);
+    if (/cut|Box|registry/.test(what)) this.#chronicle.cutsMs.push(this.#schedule.nowMs);
   }
 
   #faultKinds(): Record<string, () => void> {
     const chance = this.#chance;
     const later = (fromMs: number, toMs: number, run: () => void) => void this.#schedule.after(chance.between(fromMs, toMs), run);
-    const pathDown = (fromMs: number, toMs: number) => {
-      this.#isPathDown = true;
-      later(fromMs, toMs, () => {
-        this.#isPathDown = false;
-      });
-    };
+    const network = this.#network;
     const kinds = {
-      cutTunnel: () => this.#tunnel?.cut(),
-      swallow: () => this.#swallow(),
-      stall: () => {
-        if (this.#tunnel !== null) this.#tunnel.stalledUntilMs = this.#schedule.nowMs + chance.between(100, 6_000);
-        this.#swallowsMs.push(this.#schedule.nowMs);
-      },
+      cutTunnel: () => network.cutTunnel(),
+      swallow: () => network.swallow(),
+      stall: () => network.stall(),
       stallAndWipe: () => {
         kinds.stall();
         later(0, 500, kinds.wipe);
@@ -325,19 +293,19 @@ class World {
         later(0, 100, kinds.powerCut);
       },
       cutPath: () => {
-        this.#tunnel?.cut();
-        pathDown(10, chance.isLikely(0.2) ? 45_000 : 10_000);
+        network.cutTunnel();
+        network.goDown(10, chance.isLikely(0.2) ? 45_000 : 10_000);
       },
       swallowPath: () => {
-        this.#swallow();
-        pathDown(10, 40_000);
+        network.swallow();
+        network.goDown(10, 40_000);
       },
-      cutCaller: () => chance.pick([...this.#links.values()])?.cut(),
+      cutCaller: () => network.cutCaller(),
       restartBox: () => this.#box.restart(),
       hibernate: () => this.#box.hibernate(),
       moveBox: () => {
         this.#box.restart();
-        pathDown(10, 2_000);
+        network.goDown(10, 2_000);
       },
       killAgent: () => this.#killAgent("SIGKILL"),
       powerCut: () => {
@@ -371,11 +339,6 @@ class World {
     return kinds;
   }
 
-  #swallow(): void {
-    if (this.#tunnel !== null) this.#tunnel.swallows = true;
-    this.#swallowsMs.push(this.#schedule.nowMs);
-  }
-
   #killWorker(): void {
     this.#pulse = newPulse();
     for (const [id, { call }] of this.#known) {
@@ -388,102 +351,20 @@ class World {
   #sample(): void {
     const { nowMs } = this.#schedule;
     const isUp = this.#agent?.isUp ?? false;
-    this.#samples.push({ atMs: nowMs, isUp, faults: this.#faults });
+    this.#chronicle.sample(nowMs, isUp);
     this.#downMs = isUp ? null : (this.#downMs ?? nowMs);
-    if (this.#downMs !== null && nowMs - this.#downMs > GRACE_MS + NOTICE_MS + 1_000) this.#checkGaveUp(this.#downMs);
+    if (this.#downMs !== null && nowMs - this.#downMs > GRACE_MS + NOTICE_MS + 1_000) checkGaveUp(this.#known, this.#downMs);
     this.#schedule.after(SAMPLE_MS, () => this.#sample());
   }
 
   #mend(): void {
-    this.#isPathDown = false;
+    this.#network.mend();
     this.#disk.isFull = false;
     this.#ollama.isDown = false;
-    if (this.#tunnel?.swallows) this.#tunnel.cut();
-  }
-
-  // ---- what must hold
-
-  #checkAgentMemory(): void {
-    if (this.#agent === null) return;
-    const { streams } = this.#agent;
-    if (streams.size > STREAMS_PER_BOX_MAX) this.#broken("more streams than a box may have");
-    for (const stream of streams.streams) {
-      // One chunk of Ollama may pass the window: it had been read.
-      if (stream.keptBytes > WINDOW_BYTES + CHUNK_BYTES_MAX) this.#broken(`the agent keeps ${stream.keptBytes} bytes of ${stream.id}`);
-    }
-  }
-
-  /** An agent that stays away longer than the grace period ends every stream; what its caller was given before may take it a while. */
-  #checkGaveUp(sinceMs: number): void {
-    for (const [id, { call, plan }] of this.#known) {
-      if (call !== null && !call.isDone && call.ended === null && call.beganMs < sinceMs && plan.msPerKilobyte < 1)
-        this.#broken(`${id} waits for an agent that is away since ${sinceMs}`);
-    }
-  }
-
-  #checkEnd(): void {
-    if (this.#agent === null) this.#broken("the agent did not come back");
-    if (this.#agent.streams.size > 0) this.#broken(`a stream that never ends: ${[...this.#agent.streams.streams].map(({ id }) => id)}`);
-    if (this.#agent.spool.pending > 0) this.#broken(`${this.#agent.spool.pending} records that were never delivered`);
-    if (this.#pulse.open !== 0) this.#broken(`${this.#pulse.open} streams counted as open`);
-    for (const exchange of this.#ollama.exchanges) if (exchange.isOpen) this.#broken(`an exchange that never ends: ${exchange.number}`);
-    const rows = new Map(this.#ledger.rows().map((row) => [row.request_id, row]));
-    for (const [id, known] of this.#known) this.#checkCall(id, known, rows.get(id)?.status ?? null);
-    for (const id of rows.keys()) if (!this.#known.has(id)) this.#broken(`a record of nobody's: ${id}`);
-    const counted = this.#ledger.counted();
-    for (const status of ["success", "error", "cancelled"] as const) {
-      const inLedger = [...rows.values()].filter((row) => row.status === status).length;
-      if (counted[status] !== inLedger) this.#broken(`${counted[status]} ${status} counted, ${inLedger} in the ledger`);
-    }
-  }
-
-  #checkCall(id: string, { call, exchanges, excuse, plan }: Known, status: string | null): void {
-    if (call !== null && !call.isDone) this.#broken(`${id} never ends`);
-    if (status === null && excuse === null) this.#broken(`${id} has no record`);
-    if (call === null) return;
-    if (call.heard === "nothing" && excuse === null) this.#broken(`${id}: its caller heard nothing`);
-    if (
-      call.heard === "whole" &&
-      status !== "success" &&
-      excuse === null &&
-      exchanges.length < 2 &&
-      !this.#killsMs.some((atMs) => atMs >= call.beganMs)
-    )
-      this.#broken(`${id}: answered whole, recorded as ${status}`);
-    if (call.heard !== "left" && status === "cancelled" && excuse === null) this.#broken(`${id}: recorded as cancelled, and nobody left`);
-    if (exchanges.length > 1 && excuse === null) this.#broken(`${id}: Ollama was asked ${exchanges.length} times`);
-    for (const exchange of exchanges) {
-      if (call.leftMs !== null && (excuse === null || !excuse.startsWith("the Worker"))) {
-        // The word may be lost on a link that swallows; then the agent is not asked for the stream when it is back.
-        const dueMs = Math.max(this.#reachableMs(call.leftMs) + CANCEL_MS, this.#swallowedMs(call.leftMs));
-        if (exchange.overMs === null || exchange.overMs > dueMs)
-          this.#broken(`${id}: left at ${call.leftMs}, its exchange over at ${exchange.overMs}, due at ${dueMs}`);
-      }
-      const body = Buffer.concat(exchange.body);
-      if (exchange.hasEnded && exchange.hasBodyEnded && !body.equals(plan.body ?? new Uint8Array(0)))
-        this.#broken(`${id}: Ollama got another body than the caller sent`);
-    }
   }
 
   #of(id: string): Known {
     return this.#known.get(id) ?? this.#broken(`a request that nobody made: ${id}`);
-  }
-
-  /** When, after that, the agent could be told for some time. */
-  #reachableMs(fromMs: number, forMs = CANCEL_MS): number {
-    const some = Math.ceil(forMs / SAMPLE_MS) + 1;
-    const at = this.#samples.findIndex(
-      ({ atMs, faults }, index) =>
-        atMs >= fromMs && this.#samples.slice(index, index + some).every((later) => later.isUp && later.faults === faults),
-    );
-    return this.#samples[at]?.atMs ?? Number.POSITIVE_INFINITY;
-  }
-
-  /** When a stream ends that nobody comes back for, if its last word went into a link that swallowed it. */
-  #swallowedMs(fromMs: number): number {
-    const near = (ms: number) => (atMs: number) => Math.abs(atMs - fromMs) < ms;
-    const isLost = this.#swallowsMs.some(near(NOTICE_MS + 1_000)) || this.#cutsMs.some(near(IN_FLIGHT_MS));
-    return isLost ? this.#reachableMs(fromMs + NOTICE_MS, UNWANTED_MS) + UNWANTED_MS : 0;
   }
 
   #isRecorded(id: string): boolean {
@@ -508,51 +389,4 @@ class World {
     this.#needsTurn = false;
     await new Promise((resolve) => setImmediate(resolve));
   }
-}
-
-const CHUNK_BYTES_MAX = 64 * 1024;
-
-function planOf(chance: Chance, atMs: number): CallPlan {
-  const id = chance.id(EPOCH_MS + atMs);
-  const kind = chance.pick(["json", "json", "json", "tags", "blob"] as const);
-  const isLarge = chance.isLikely(0.1);
-  const bytes = chance.isLikely(0.05) ? 0 : isLarge ? chance.whole(100_000, 1_500_000) : chance.whole(1, 20_000);
-  const answer: AnswerPlan = {
-    status: 200,
-    type: chance.pick(["application/x-ndjson", "text/event-stream", "application/json"]),
-    bytes,
-    saysLength: chance.isLikely(0.2),
-    waitMs: chance.isLikely(0.2) ? chance.between(1_000, 20_000) : chance.between(0, 300),
-    gapMs: chance.pick([0, 5, 20, 200]),
-    chunkBytes: isLarge ? CHUNK_BYTES_MAX : chance.pick([100, 1_000, 10_000]),
-    breaksAfter: chance.isLikely(0.08) ? chance.whole(0, bytes) : null,
-  };
-  const common = {
-    headers: [["x-sim", id] as [string, string]],
-    api: "ollama" as const,
-    model: "m",
-    started_at: new Date(EPOCH_MS + atMs).toISOString(),
-    edge_ms: 4,
-    keep_text: false,
-    key_id: null,
-    client_ip: null,
-    user_agent: null,
-  };
-  const open: Open =
-    kind === "json"
-      ? { ...common, method: "POST", path: "/api/show", endpoint: "/api/show", stream: true }
-      : kind === "tags"
-        ? { ...common, method: "GET", path: "/api/tags", endpoint: "/api/tags", stream: false }
-        : { ...common, method: "POST", path: `/api/blobs/sha256:${"0".repeat(64)}`, endpoint: "/api/blobs/:digest", stream: false };
-  const bodyBytes =
-    kind === "tags" ? 0 : kind === "blob" ? chance.whole(0, 800_000) : chance.whole(2, chance.isLikely(0.2) ? 600_000 : 2_000);
-  return {
-    id,
-    open,
-    body: kind === "tags" ? null : new Uint8Array(bodyBytes).fill(chance.whole(0, 255)),
-    streamsBody: kind === "blob",
-    answer,
-    msPerKilobyte: chance.isLikely(0.2) ? chance.between(1, isLarge ? 20 : 200) : 0.01,
-    leavesAfterMs: chance.isLikely(0.2) ? chance.between(0, chance.pick([5, 500, 20_000])) : null,
-  };
 }

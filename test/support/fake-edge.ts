@@ -20,7 +20,7 @@ import {
 import { Readings } from "../../protocol/inventory.ts";
 import { type Open, Records, type Welcome } from "../../protocol/messages.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
-import { eventually } from "./stack.ts";
+import { eventually, NOBODY } from "./stack.ts";
 
 export class FakeEdge implements AsyncDisposable {
   /** Everything heard but heartbeats and readings, in order. */
@@ -46,16 +46,16 @@ export class FakeEdge implements AsyncDisposable {
   #welcome: Partial<Welcome> = {};
 
   /** Without an agent. */
-  static async listen(welcome: Partial<Welcome> = {}, port = 0): Promise<FakeEdge> {
+  static async listen(welcome: Partial<Welcome> = {}): Promise<FakeEdge> {
     const edge = new FakeEdge();
     edge.#welcome = welcome;
     edge.#sockets.on("connection", (socket) => edge.#take(socket));
-    await new Promise<void>((resolve) => edge.#http.listen(port, "127.0.0.1", resolve));
+    await new Promise<void>((resolve) => edge.#http.listen(0, "127.0.0.1", resolve));
     return edge;
   }
 
   /** With an agent in this process. @param nvidiaSmi  by default there is none */
-  static async start(ollamaUrl = "http://127.0.0.1:9", nvidiaSmi = "/nonexistent"): Promise<FakeEdge> {
+  static async start(ollamaUrl = NOBODY, nvidiaSmi = "/nonexistent"): Promise<FakeEdge> {
     const edge = await FakeEdge.listen();
     const config = {
       edgeUrl: new URL(edge.url),

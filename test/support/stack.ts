@@ -125,6 +125,10 @@ export async function eventually<T>(read: () => Promise<T | undefined | false>, 
   }
 }
 
+/** Where nothing listens: a port that the system gives to no program that asks for any. */
+export const NOBODY = "http://127.0.0.1:9";
+
+/** For programs that must be told one. Another may take it first: what can listen on port 0 should. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

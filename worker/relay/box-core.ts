@@ -5,7 +5,6 @@
  * Copies frames and keeps nothing per request: sockets are found by their tags and attachments, so
  * the object may hibernate, restart or lose a socket, and the ends resume.
  */
-import { z } from "zod";
 import {
   decodeFrames,
   encodeFrames,
@@ -20,23 +19,13 @@ import {
   tunnelFrame,
   typeName,
 } from "../../protocol/frames.ts";
-import { type OpenRequest, Readings } from "../../protocol/inventory.ts";
+import type { OpenRequest } from "../../protocol/inventory.ts";
 import { RECONNECT_MS, SILENCE_MS, STREAMS_PER_BOX_MAX } from "../../protocol/limits.ts";
 import { Hello, type Welcome } from "../../protocol/messages.ts";
-import { RequestRecord } from "../../protocol/records.ts";
 import type { FailureReason } from "../errors.ts";
 import { BoxLoad } from "./box-load.ts";
+import { type BoxRegistry, passReadings, passRecords } from "./box-reports.ts";
 import { type AgentAttachment, agentOf, BoxSockets, isOpen, type RelaySocket, type SocketHost, sendTo } from "./box-sockets.ts";
-
-/** Who is told what the agent says of itself, and of finished requests. */
-export type BoxRegistry = {
-  connected(hello: Hello): Promise<unknown>;
-  draining(box: string): Promise<unknown>;
-  read(box: string, readings: Readings): Promise<unknown>;
-  gone(box: string, atMs: number): Promise<unknown>;
-  /** When it resolves, the records are durable. */
-  ingest(records: RequestRecord[]): Promise<unknown>;
-};
 
 export type BoxShell<Socket extends RelaySocket> = {
   sockets: SocketHost<Socket>;
@@ -53,9 +42,6 @@ export type BoxShell<Socket extends RelaySocket> = {
 
 /** What a Box knows of itself, now. `queueDepth` is the agent's word; null when it is too old. */
 export type BoxLook = { isUp: boolean; isDraining: boolean; inFlight: number; queueDepth: number | null; requests: OpenRequest[] };
-
-/** The envelope only: one bad record must not hold up the others, see {@link BoxCore.received}. */
-const RecordsEnvelope = z.object({ position: z.int().nonnegative(), records: z.array(z.unknown()).max(1_000) });
 
 /** Ask the agent for readings at most this often: one LOOK keeps it at the quick pace for longer. */
 const LOOK_EVERY_MS = 5_000;
@@ -233,37 +219,24 @@ export class BoxCore<Socket extends RelaySocket> {
     for (const frame of tunnelFrames) await this.#fromTunnel(socket, attachment, frame);
   }
 
-  async #fromTunnel(socket: Socket, attachment: AgentAttachment, frame: Frame): Promise<void> {
-    const { now, registry } = this.#shell;
-    switch (frame.type) {
+  async #fromTunnel(socket: Socket, attachment: AgentAttachment, { type, payload }: Frame): Promise<void> {
+    const { box } = attachment;
+    const registry = this.#shell.registry();
+    switch (type) {
       case FrameType.records: {
-        const { position, records } = parsePayload(RecordsEnvelope, frame.payload);
-        await registry().ingest(records.flatMap((record) => this.#checked(record, attachment.box)));
+        const position = await passRecords(payload, box, registry, (why) => this.#shell.log("error", "bad_record", { box, why }));
         // Only now: the ledger has them.
         return sendTo(socket, encodeFrames([tunnelFrame(FrameType.recorded, { position })]));
       }
-      case FrameType.readings: {
-        const readings = parsePayload(Readings, frame.payload);
-        for (const sample of readings.gpu.samples) sample.box = attachment.box;
-        // The requests are of this moment: nothing to keep in a registry.
-        await registry().read(attachment.box, { ...readings, requests: [] });
-        return this.#load.says(readings, now());
-      }
+      case FrameType.readings:
+        return this.#load.says(await passReadings(payload, box, registry), this.#shell.now());
       case FrameType.drain:
         this.#host.attach(socket, { ...attachment, isDraining: true });
-        await registry().draining(attachment.box);
+        await registry.draining(box);
         return;
       default:
-        throw new FrameError(`${typeName(frame.type)} from an agent`);
+        throw new FrameError(`${typeName(type)} from an agent`);
     }
-  }
-
-  /** A record as this box may write it: its own name, and a shape that the ledger takes. A bad one is dropped, said, and confirmed: sent again it would be as bad. */
-  #checked(value: unknown, box: string): RequestRecord[] {
-    const result = RequestRecord.safeParse(value);
-    if (result.success) return [{ ...result.data, box }];
-    this.#shell.log("error", "bad_record", { box, why: z.prettifyError(result.error).slice(0, 500) });
-    return [];
   }
 
   async #lost(socket: Socket): Promise<void> {

@@ -1,6 +1,6 @@
 /** Feeds an answer to a meter, and collects what comes out. */
 import { type Measured, type MeterOptions, meterOf } from "../../../agent/measure/meter.ts";
-import { START_MS } from "./samples.ts";
+import { START_MS } from "./samples/sample.ts";
 
 export type Answer = {
   options: Pick<MeterOptions, "endpoint" | "api" | "stream"> & { hideUsage?: boolean; keepText?: boolean };

@@ -5,7 +5,8 @@ import { WHOLE_BYTES_MAX } from "../../../agent/measure/readers.ts";
 import { PART_BYTES_MAX } from "../../../agent/measure/stream-reader.ts";
 import { RequestRecord } from "../../../protocol/records.ts";
 import { byteByByte, bytes, cutAt, feed, NOTHING_MEASURED, text } from "./feed.ts";
-import { SAMPLES, START_MS } from "./samples.ts";
+import { START_MS } from "./samples/sample.ts";
+import { SAMPLES } from "./samples.ts";
 
 const chat = { endpoint: "/api/chat", api: "ollama", stream: true } as const;
 const NDJSON = "application/x-ndjson";

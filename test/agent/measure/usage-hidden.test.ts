@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { PART_BYTES_MAX } from "../../../agent/measure/stream-reader.ts";
 import { withoutUsage } from "../../../agent/measure/usage-hidden.ts";
 import { byteByByte, bytes, cutAt, feed, text } from "./feed.ts";
-import { START_MS } from "./samples.ts";
+import { START_MS } from "./samples/sample.ts";
 
 const ZEROS = `,"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}`;
 const REAL = `,"usage":{"prompt_tokens":11,"completion_tokens":3,"total_tokens":14}`;

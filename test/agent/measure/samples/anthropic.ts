@@ -1,0 +1,76 @@
+/** Answers of Anthropic's API. */
+import { COUNTS, event, messages, type Sample, SSE, v1Chat, whole } from "./sample.ts";
+
+export const ANTHROPIC: Sample[] = [
+  {
+    name: "a message, streamed: the estimate of its start gives way",
+    options: messages,
+    contentType: SSE,
+    chunks: [
+      event(
+        "message_start",
+        `{"type":"message_start","message":{"id":"msg_1","content":[],"usage":{"input_tokens":99,"output_tokens":0}}}`,
+      ),
+      event("content_block_start", `{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":""}}`),
+      event("content_block_delta", `{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"Hm"}}`),
+      event("content_block_start", `{"type":"content_block_start","index":1,"content_block":{"type":"text","text":""}}`),
+      event("content_block_delta", `{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"Hi"}}`),
+      event("message_delta", `{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"input_tokens":11,"output_tokens":3}}`),
+      event("message_stop", `{"type":"message_stop"}`),
+    ],
+    measured: { response: "Hi", ...COUNTS, ttft_ms: 130, decode_ms: 20, done_reason: "end_turn" },
+  },
+  {
+    name: "a message of an Ollama before 0.15.5: the estimate is all there is",
+    options: messages,
+    contentType: SSE,
+    chunks: [
+      event("message_start", `{"type":"message_start","message":{"usage":{"input_tokens":99,"output_tokens":0}}}`),
+      event(
+        "content_block_start",
+        `{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t","name":"f","input":{}}}`,
+      ),
+      event("content_block_delta", `{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"{}"}}`),
+      event("message_delta", `{"type":"message_delta","delta":{"stop_reason":"tool_use"},"usage":{"output_tokens":62}}`),
+      event("message_stop", `{"type":"message_stop"}`),
+    ],
+    measured: { prompt_tokens: 99, completion_tokens: 62, ttft_ms: 120, decode_ms: 10, done_reason: "tool_use" },
+  },
+  {
+    name: "a message with an error event",
+    options: messages,
+    contentType: SSE,
+    chunks: [
+      event("message_start", `{"type":"message_start","message":{"usage":{"input_tokens":0,"output_tokens":0}}}`),
+      event("error", `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`),
+    ],
+    measured: { error: "Overloaded" },
+  },
+  {
+    name: "a message that ends in silence",
+    options: messages,
+    contentType: SSE,
+    chunks: [event("content_block_delta", `{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"}}`)],
+    measured: { response: "Hi", ttft_ms: 110, error: "the answer ended without its last event (message_stop)" },
+  },
+  {
+    name: "a message, not streamed",
+    options: whole(messages),
+    contentType: "application/json",
+    chunks: [
+      `{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[{"type":"thinking","thinking":"Hm"},{"type":"text","text":"Hi"}],"stop_reason":"end_turn","usage":{"input_tokens":11,"output_tokens":3}}\n`,
+    ],
+    measured: { response: "Hi", ...COUNTS, ttft_ms: 110, done_reason: "end_turn" },
+  },
+  {
+    name: "an event stream with CRLF, comments and data in two lines",
+    options: v1Chat,
+    contentType: "text/event-stream; charset=utf-8",
+    chunks: [
+      `: hello\r\n\r\n`,
+      `id: 1\r\ndata: {"choices":[{"delta":\r\ndata: {"content":"x"},"finish_reason":"stop"}]}\r\n\r\n`,
+      `data:[DONE]\r\n\r\n`,
+    ],
+    measured: { response: "x", ttft_ms: 120, done_reason: "stop" },
+  },
+];

@@ -1,0 +1,67 @@
+/** Refusals, and answers of which nothing is measured. */
+import { chat, JSON_TYPE, messages, type Sample, v1Chat } from "./sample.ts";
+
+export const OTHER: Sample[] = [
+  {
+    name: "a refusal, native",
+    options: chat,
+    status: 404,
+    contentType: JSON_TYPE,
+    chunks: [`{"error":"model 'nope' not found"}`],
+    measured: { error: "model 'nope' not found" },
+  },
+  {
+    name: "a refusal, OpenAI's",
+    options: v1Chat,
+    status: 400,
+    contentType: "application/json",
+    chunks: [`{"error":{"message":"[] is too short - 'messages'","type":"invalid_request_error","param":null,"code":null}}\n`],
+    measured: { error: "[] is too short - 'messages'" },
+  },
+  {
+    name: "a refusal, Anthropic's",
+    options: messages,
+    status: 503,
+    contentType: "application/json",
+    chunks: [`{"type":"error","error":{"type":"overloaded_error","message":"server busy, please try again."},"request_id":"req_1"}\n`],
+    measured: { error: "server busy, please try again." },
+  },
+  {
+    name: "a refusal to sign in, without the link that names the host",
+    options: chat,
+    status: 401,
+    contentType: JSON_TYPE,
+    chunks: [`{"error":"unauthorized","signin_url":"https://ollama.com/connect?name=HOST&key=KEY"}`],
+    measured: { error: "unauthorized" },
+  },
+  {
+    name: "a refusal in plain text, of an endpoint that is not measured",
+    options: { endpoint: "/api/tags", api: "ollama", stream: false },
+    status: 404,
+    contentType: "text/plain",
+    chunks: ["404 page not found"],
+    measured: { error: "404 page not found" },
+  },
+  {
+    name: "a refusal of the Host, without a word",
+    options: chat,
+    status: 403,
+    contentType: "",
+    chunks: [],
+    measured: { error: "Ollama refused the Host or Origin header (403 without a text)" },
+  },
+  {
+    name: "a list of models: nothing is measured",
+    options: { endpoint: "/api/tags", api: "ollama", stream: false },
+    contentType: JSON_TYPE,
+    chunks: [`{"models":[]}`],
+    measured: {},
+  },
+  {
+    name: "the root page",
+    options: { endpoint: "/", api: "ollama", stream: false },
+    contentType: "text/plain; charset=utf-8",
+    chunks: ["Ollama is running"],
+    measured: {},
+  },
+];

@@ -1,0 +1,100 @@
+/** What must hold of a world: at each step, while its agent is away, and when it has come to rest. */
+import type { StreamTable } from "../../agent/tunnel/stream-table.ts";
+import { STREAMS_PER_BOX_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
+import type { Pulse } from "../../worker/relay/pulse.ts";
+import type { AgentProcess } from "./agent.ts";
+import { CHUNK_BYTES_MAX } from "./call-plan.ts";
+import type { Call, CallPlan } from "./caller.ts";
+import type { Chronicle } from "./chronicle.ts";
+import type { SimulatedLedger } from "./ledger.ts";
+import type { Exchange, SimulatedOllama } from "./ollama.ts";
+
+/** Once there is a way to the agent, and nothing happens to it, a call whose caller left stops its Ollama within this. */
+const CANCEL_MS = 1_000;
+
+/** What does not hold, in the world of one seed. */
+export class Broken extends Error {
+  override readonly name = "Broken";
+}
+
+export type Known = {
+  call: Call | null;
+  plan: CallPlan;
+  exchanges: Exchange[];
+  /** Why it may have no record. */
+  excuse: string | null;
+};
+
+type Ended = {
+  agent: AgentProcess;
+  ollama: SimulatedOllama;
+  ledger: SimulatedLedger;
+  pulse: Pulse;
+  known: ReadonlyMap<string, Known>;
+  chronicle: Chronicle;
+};
+
+/** At each step. @throws {Broken} */
+export function checkMemory(streams: StreamTable): void {
+  if (streams.size > STREAMS_PER_BOX_MAX) broken("more streams than a box may have");
+  for (const stream of streams.streams) {
+    // One chunk of Ollama may pass the window: it had been read.
+    if (stream.keptBytes > WINDOW_BYTES + CHUNK_BYTES_MAX) broken(`the agent keeps ${stream.keptBytes} bytes of ${stream.id}`);
+  }
+}
+
+/** An agent that stays away longer than the grace period ends every stream; what its caller was given before may take it a while. @throws {Broken} */
+export function checkGaveUp(known: ReadonlyMap<string, Known>, sinceMs: number): void {
+  for (const [id, { call, plan }] of known) {
+    if (call !== null && !call.isDone && call.ended === null && call.beganMs < sinceMs && plan.msPerKilobyte < 1)
+      broken(`${id} waits for an agent that is away since ${sinceMs}`);
+  }
+}
+
+/** At the end. @throws {Broken} */
+export function checkEnd({ agent, ollama, ledger, pulse, known, chronicle }: Ended): void {
+  if (agent.streams.size > 0) broken(`a stream that never ends: ${[...agent.streams.streams].map(({ id }) => id)}`);
+  if (agent.spool.pending > 0) broken(`${agent.spool.pending} records that were never delivered`);
+  if (pulse.open !== 0) broken(`${pulse.open} streams counted as open`);
+  for (const exchange of ollama.exchanges) if (exchange.isOpen) broken(`an exchange that never ends: ${exchange.number}`);
+  const rows = new Map(ledger.rows().map((row) => [row.request_id, row]));
+  for (const [id, one] of known) checkCall(id, one, rows.get(id)?.status ?? null, chronicle);
+  for (const id of rows.keys()) if (!known.has(id)) broken(`a record of nobody's: ${id}`);
+  const counted = ledger.counted();
+  for (const status of ["success", "error", "cancelled"] as const) {
+    const inLedger = [...rows.values()].filter((row) => row.status === status).length;
+    if (counted[status] !== inLedger) broken(`${counted[status]} ${status} counted, ${inLedger} in the ledger`);
+  }
+}
+
+function checkCall(id: string, { call, exchanges, excuse, plan }: Known, status: string | null, chronicle: Chronicle): void {
+  if (call !== null && !call.isDone) broken(`${id} never ends`);
+  if (status === null && excuse === null) broken(`${id} has no record`);
+  if (call === null) return;
+  if (call.heard === "nothing" && excuse === null) broken(`${id}: its caller heard nothing`);
+  if (
+    call.heard === "whole" &&
+    status !== "success" &&
+    excuse === null &&
+    exchanges.length < 2 &&
+    !chronicle.killsMs.some((atMs) => atMs >= call.beganMs)
+  )
+    broken(`${id}: answered whole, recorded as ${status}`);
+  if (call.heard !== "left" && status === "cancelled" && excuse === null) broken(`${id}: recorded as cancelled, and nobody left`);
+  if (exchanges.length > 1 && excuse === null) broken(`${id}: Ollama was asked ${exchanges.length} times`);
+  for (const exchange of exchanges) {
+    if (call.leftMs !== null && (excuse === null || !excuse.startsWith("the Worker"))) {
+      // The word may be lost on a link that swallows; then the agent is not asked for the stream when it is back.
+      const dueMs = Math.max(chronicle.reachableMs(call.leftMs, CANCEL_MS) + CANCEL_MS, chronicle.swallowedMs(call.leftMs));
+      if (exchange.overMs === null || exchange.overMs > dueMs)
+        broken(`${id}: left at ${call.leftMs}, its exchange over at ${exchange.overMs}, due at ${dueMs}`);
+    }
+    const body = Buffer.concat(exchange.body);
+    if (exchange.hasEnded && exchange.hasBodyEnded && !body.equals(plan.body ?? new Uint8Array(0)))
+      broken(`${id}: Ollama got another body than the caller sent`);
+  }
+}
+
+function broken(what: string): never {
+  throw new Broken(what);
+}

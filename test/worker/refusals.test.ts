@@ -1,0 +1,135 @@
+/** What the edge refuses by itself. */
+import { exports } from "cloudflare:workers";
+import { expect, test } from "vitest";
+import { call, eventually, logOf } from "./calls.ts";
+
+// In each API's own shape.
+const REFUSED: [what: string, path: string, init: RequestInit, status: number, body: unknown][] = [
+  ["not JSON", "/ollama/api/chat", { method: "POST", body: "{" }, 400, { error: expect.stringMatching(/^The request body is not JSON/) }],
+  [
+    "a cloud model",
+    "/v1/chat/completions",
+    { method: "POST", body: '{"model":"x:cloud"}' },
+    403,
+    { error: { type: "permission_error", code: "cloud_model" } },
+  ],
+  ["a cloud model by path", "/v1/models/x%3Acloud", {}, 403, { error: { code: "cloud_model" } }],
+  [
+    "an encoded body",
+    "/v1/responses",
+    { method: "POST", body: "x", headers: { "content-encoding": "zstd" } },
+    415,
+    { error: { code: "encoded_body" } },
+  ],
+  ["an escaped path", "/ollama/api/%64elete", { method: "DELETE" }, 404, { error: "DELETE /api/%64elete is not a path of this gateway." }],
+  ["a doubled slash", "/ollama//api/delete", { method: "DELETE" }, 404, { error: expect.any(String) }],
+  ["a path that never passes", "/ollama/api/me", { method: "POST" }, 404, { error: expect.any(String) }],
+  ["the wrong method", "/ollama/api/chat", {}, 405, { error: "/api/chat takes POST, not GET." }],
+  ["an unknown box", "/ollama/api/tags", { headers: { "x-box": "nobody" } }, 404, { error: "There is no box named nobody." }],
+  ["a box name that is none", "/ollama/api/tags", { headers: { "x-box": "../x" } }, 400, { error: expect.any(String) }],
+  [
+    "an unknown model of Anthropic's",
+    "/v1/messages",
+    { method: "POST", body: "[]" },
+    400,
+    { type: "error", error: { type: "invalid_request_error" } },
+  ],
+  [
+    "an unknown path of the API",
+    "/api/nothing",
+    {},
+    404,
+    { error: { code: "not_found", failed_at: "gateway", request_id: expect.any(String) } },
+  ],
+  [
+    "a limit out of range",
+    "/api/stats/logs?limit=0",
+    {},
+    400,
+    { error: { code: "bad_request", message: expect.stringContaining("limit") } },
+  ],
+  [
+    "a status that is none",
+    "/api/stats/logs?status=maybe",
+    {},
+    400,
+    { error: { code: "bad_request", message: expect.stringContaining("status") } },
+  ],
+  ["a range that is none", "/api/stats/history?time_range=2h", {}, 400, { error: { code: "bad_request" } }],
+  [
+    "too many points",
+    "/api/stats/history?time_range=90d&granularity=1m",
+    {},
+    400,
+    { error: { message: expect.stringContaining("coarser") } },
+  ],
+  [
+    "sums that are kept in a store alone",
+    "/api/stats/history?time_range=30d&granularity=5m&format=csv",
+    {},
+    400,
+    { error: { message: "Without ClickHouse or Postgres beyond 7 days sums are by the hour: use 1h or 1d." } },
+  ],
+  [
+    "what is older than anything that is kept",
+    "/api/stats/history?time_range=365d",
+    {},
+    400,
+    { error: { message: "Without ClickHouse or Postgres sums are kept for 90 days." } },
+  ],
+  ["a chat without words", "/api/chat", { method: "POST", body: "{}" }, 400, { error: { code: "bad_request", failed_at: "gateway" } }],
+  [
+    "a chat with a misspelt field",
+    "/api/chat",
+    { method: "POST", body: '{"prompt":"x","modell":"y"}' },
+    400,
+    { error: { message: expect.stringContaining("modell") } },
+  ],
+];
+
+test.each(REFUSED)("%s is refused in the words of the API", async (_what, path, init, status, body) => {
+  const answer = await call(path, init);
+  expect(answer.status).toBe(status);
+  expect(await answer.json()).toMatchObject(body as object);
+  expect(answer.headers.get("x-failed-at")).toBe("gateway");
+});
+
+test("a call that the edge refuses leaves one record, an error at the gateway", async () => {
+  const answer = await call("/ollama/api/generate", { method: "POST", body: "{" });
+  const id = answer.headers.get("x-request-id");
+  const entry = await eventually(() => logOf(id));
+  expect(entry).toMatchObject({ endpoint: "/api/generate", status: "error", http_status: 400, failed_at: "gateway", box: null });
+});
+
+test("a body beyond the limit is refused at once, by its length and by its bytes", async () => {
+  const long = new Uint8Array(17 * 1024 * 1024);
+  const answer = await call("/ollama/api/chat", { method: "POST", body: long });
+  expect(answer.status).toBe(413);
+  const stream = new ReadableStream({
+    start(controller) {
+      for (let i = 0; i < 17; i++) controller.enqueue(long.slice(0, 1024 * 1024));
+      controller.close();
+    },
+  });
+  expect((await call("/ollama/api/chat", { method: "POST", body: stream })).status).toBe(413);
+});
+
+test("open mode serves loopback only, and no foreign page", async () => {
+  const elsewhere = await exports.default.fetch("http://evil.example/api/health");
+  expect(elsewhere.status).toBe(403);
+  expect(await elsewhere.json()).toMatchObject({ error: { code: "open_mode_elsewhere" } });
+  const page = await call("/ollama/api/tags", { headers: { origin: "https://evil.example" } });
+  expect(page.status).toBe(403);
+  expect(await page.json()).toEqual({ error: "A page of https://evil.example may not call this gateway." });
+});
+
+test("another version of the protocol is refused before any frame, and told what to do", async () => {
+  const answer = await call("/agent/connect?box=old", { headers: { upgrade: "websocket", "sec-websocket-protocol": "ollama-edge.v0" } });
+  expect(answer.status).toBe(426);
+  expect(await answer.json()).toMatchObject({ error: { code: "protocol_mismatch", message: expect.stringContaining("/agent/agent.mjs") } });
+});
+
+test("a plain request to the agents' path is told what the path is", async () => {
+  expect((await call("/agent/connect?box=x")).status).toBe(426);
+  expect((await call("/agent/connect?box=../x", { headers: { upgrade: "websocket" } })).status).toBe(400);
+});
