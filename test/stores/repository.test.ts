@@ -7,7 +7,7 @@ import { PostgresRepository } from "../../worker/sinks/postgres-repository.ts";
 import { StoreError } from "../../worker/sinks/store.ts";
 import { LocalRepository } from "../../worker/store/local-repository.ts";
 import { onFreshStorage, onStorageOf } from "./edge.ts";
-import { type FreshStores, faults, freshStores } from "./fresh-stores.ts";
+import { type FreshStores, faults, freshStores, statements } from "./fresh-stores.ts";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
 const MINUTE_MS = 60_000;
@@ -241,9 +241,36 @@ test("while Postgres is down what is read says so, a change fails and leaves no 
       await expect(shared.write(write, NOW)).rejects.toThrow(new StoreError("unavailable", "answered HTTP 503"));
     expect(shared.problem()).toBe("the model repository is as it was, and cannot be changed: postgres answered HTTP 503");
     expect(local.all()).toEqual(models);
+    // It is asked again, though nothing else may happen.
+    expect(shared.dueMs()).toBe(NOW + MINUTE_MS);
     await faults("postgres", []);
     expect((await shared.read(NOW)).models).toMatchObject([{ model_name: "a", is_default: true, is_favorite: false }]);
-    expect(shared.problem()).toBeNull();
+    expect([shared.problem(), shared.dueMs()]).toEqual([null, null]);
+  });
+});
+
+test("readers of a store that is slow wait for one answer, and a change is not overtaken by an older one", async () => {
+  await onFreshStorage(async (storage) => {
+    const { shared, local, put } = edgeOn(storage);
+    await put("a");
+    await faults("postgres", [{ times: 1, delayMs: 300 }]);
+    const reads = Array.from({ length: 5 }, () => shared.read(NOW));
+    const written = put("b");
+    expect((await Promise.all(reads)).map(({ models }) => models.length)).toEqual([1, 1, 1, 1, 1]);
+    await written;
+    expect(await statements("postgres")).toHaveLength(2);
+    expect(namesOf(local.all())).toEqual(["a", "b"]);
+  });
+});
+
+test("a store that hangs is waited for no longer than five seconds", async () => {
+  await onFreshStorage(async (storage) => {
+    const { shared, put } = edgeOn(storage);
+    await put("a");
+    await faults("postgres", [{ times: 1, delayMs: 20_000 }]);
+    const began = Date.now();
+    expect(await shared.read(NOW)).toMatchObject({ store: "durable_object", models: [{ model_name: "a" }] });
+    expect(Date.now() - began).toBeLessThan(10_000);
   });
 });
 

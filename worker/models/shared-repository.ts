@@ -27,6 +27,7 @@ export class SharedRepository implements Repository {
   readonly #postgres: PostgresRepository;
   /** What is done with Postgres, one thing after the other: an older answer must not become the copy last. */
   #last: Promise<unknown> = Promise.resolve();
+  #reading: Promise<Exchanged> | null = null;
   #tryAtMs = 0;
   #failure: string | null = null;
 
@@ -37,7 +38,7 @@ export class SharedRepository implements Repository {
 
   async read(nowMs: number): Promise<RepositoryRead> {
     try {
-      const { models } = await this.#exchange(null, nowMs);
+      const { models } = await this.#readOnce(nowMs);
       return { store: "postgres", problem: null, models: models.map(storedOf) };
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
@@ -57,14 +58,22 @@ export class SharedRepository implements Repository {
     if (nowMs >= this.#tryAtMs) await this.read(nowMs);
   }
 
-  /** When there is something to tell that could not be told before, unix ms; null when there is not. */
+  /** When to {@link keepUp} though nothing is exported, unix ms; null when nothing is left to be told, and nothing failed. */
   dueMs(): number | null {
-    return this.#copy.copiedAtMs() === null || this.#copy.hasUnsent() ? this.#tryAtMs : null;
+    return this.#failure !== null || this.#copy.copiedAtMs() === null || this.#copy.hasUnsent() ? this.#tryAtMs : null;
   }
 
   /** What is wrong, in words; null when nothing is. */
   problem(): string | null {
     return this.#failure === null ? null : `the model repository is as it was, and cannot be changed: postgres ${this.#failure}`;
+  }
+
+  /** Who reads while somebody reads gets the same answer: readers of a store that hangs do not queue up. */
+  #readOnce(nowMs: number): Promise<Exchanged> {
+    this.#reading ??= this.#exchange(null, nowMs).finally(() => {
+      this.#reading = null;
+    });
+    return this.#reading;
   }
 
   #exchange(write: RepositoryWrite | null, nowMs: number): Promise<Exchanged> {
