@@ -46,6 +46,7 @@ import { Ledger, timeOf } from "./store/ledger.ts";
 import { LocalRepository } from "./store/local-repository.ts";
 import { Outbox } from "./store/outbox.ts";
 import { Registry } from "./store/registry.ts";
+import { RepositoryCopy } from "./store/repository-copy.ts";
 import { type RunTimeSettings, RunTimeSettingsStore } from "./store/run-time-settings.ts";
 import { type BoxSamples, SampleStore } from "./store/samples.ts";
 import { migrate } from "./store/schema.ts";
@@ -103,7 +104,7 @@ export class Aggregator extends DurableObject<Bindings> {
     );
     const { postgres } = settingsOf(env).stores;
     this.#localRepository = repository;
-    this.#sharedRepository = postgres === null ? null : new SharedRepository(repository, new PostgresRepository(postgres));
+    this.#sharedRepository = postgres === null ? null : new SharedRepository(new RepositoryCopy(storage), new PostgresRepository(postgres));
     this.#repository = new ModelRepository(this.#sharedRepository ?? repository, () => ({
       boxes: this.#registry.boxes(),
       lifetime: this.#intake.lifetime(),

@@ -14,7 +14,7 @@
 import { isoOf } from "../answers/figures.ts";
 import type { Exchanged, PostgresRepository } from "../sinks/postgres-repository.ts";
 import { STATEMENT_MS, StoreError } from "../sinks/store.ts";
-import { type LocalRepository, storedOf } from "../store/local-repository.ts";
+import { type RepositoryCopy, storedOf } from "../store/repository-copy.ts";
 import type { Repository, RepositoryRead, RepositoryWrite, RepositoryWritten } from "./stored-repository.ts";
 
 /** A copy that is older is brought up to date by the next alarm; also the pause after a failure. */
@@ -23,7 +23,7 @@ const COPY_EVERY_MS = 60_000;
 const READ_MS = 5_000;
 
 export class SharedRepository implements Repository {
-  readonly #copy: LocalRepository;
+  readonly #copy: RepositoryCopy;
   readonly #postgres: PostgresRepository;
   /** What is done with Postgres, one thing after the other: an older answer must not become the copy last. */
   #last: Promise<unknown> = Promise.resolve();
@@ -31,7 +31,7 @@ export class SharedRepository implements Repository {
   #tryAtMs = 0;
   #failure: string | null = null;
 
-  constructor(copy: LocalRepository, postgres: PostgresRepository) {
+  constructor(copy: RepositoryCopy, postgres: PostgresRepository) {
     this.#copy = copy;
     this.#postgres = postgres;
   }
@@ -44,7 +44,11 @@ export class SharedRepository implements Repository {
       if (!(error instanceof StoreError)) throw error;
       const copiedAtMs = this.#copy.copiedAtMs();
       const age = copiedAtMs === null ? "before it was ever reached" : `at ${isoOf(copiedAtMs)}`;
-      return { store: "durable_object", problem: `postgres ${error.message}; this is what the edge knew ${age}`, models: this.#copy.all() };
+      return {
+        store: "durable_object",
+        problem: `postgres ${error.message}; this is what the edge knew ${age}`,
+        models: this.#copy.models(),
+      };
     }
   }
 
@@ -89,7 +93,7 @@ export class SharedRepository implements Repository {
     const timer = setTimeout(() => limit.abort(), write === null ? READ_MS : STATEMENT_MS);
     try {
       const exchanged = await this.#postgres.exchange({ edge: this.#copy.edge(), unsent, write, nowMs, signal: limit.signal });
-      this.#copy.copy(exchanged.models, unsent, nowMs);
+      this.#copy.replace(exchanged.models, unsent, nowMs);
       this.#failure = null;
       return exchanged;
     } catch (error) {
