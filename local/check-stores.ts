@@ -4,8 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { UNMEASURED } from "../protocol/records.ts";
-import type { RepositoryWrite } from "../worker/models/stored-repository.ts";
-import { PostgresRepository } from "../worker/sinks/postgres-repository.ts";
+import { type Exchange, PostgresRepository } from "../worker/sinks/postgres-repository.ts";
 import { requestRow } from "../worker/sinks/rows.ts";
 import { STATEMENT_MS, StoreError } from "../worker/sinks/store.ts";
 import { type NamedStore, withEachStore } from "./store-programs.ts";
@@ -49,7 +48,7 @@ async function writesOnce(store: NamedStore, model: string): Promise<void> {
 
 /** The model repository takes an entry, and gives it up again. */
 async function keepsModels(repository: PostgresRepository, name: string): Promise<void> {
-  const write = (write: RepositoryWrite) =>
+  const write = (write: Exchange["write"]) =>
     repository.exchange({ edge: randomUUID(), unsent: [], write, nowMs: Date.now(), signal: AbortSignal.timeout(STATEMENT_MS) });
   const { models } = await write({ kind: "put", name, said: {} });
   const { changed } = await write({ kind: "remove", name });
