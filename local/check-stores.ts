@@ -4,11 +4,12 @@
  */
 import { randomUUID } from "node:crypto";
 import { UNMEASURED } from "../protocol/records.ts";
+import { type Exchange, PostgresRepository } from "../worker/sinks/postgres-repository.ts";
 import { requestRow } from "../worker/sinks/rows.ts";
-import { StoreError } from "../worker/sinks/store.ts";
+import { STATEMENT_MS, StoreError } from "../worker/sinks/store.ts";
 import { type NamedStore, withEachStore } from "./store-programs.ts";
 
-await withEachStore(async (store) => {
+await withEachStore(async (store, { postgres }) => {
   const began = performance.now();
   await store.check();
   // No model of anybody is called so: it is what is counted, and deleted.
@@ -18,6 +19,7 @@ await withEachStore(async (store) => {
   } finally {
     await store.deleteModel(model);
   }
+  if (store.name === "postgres" && postgres !== null) await keepsModels(new PostgresRepository(postgres), model);
   const { total } = await store.logs({ model, limit: 1, clearedMs: null });
   if (total !== 0) throw new StoreError("unavailable", "did not delete what was written for this check");
   return `writes, reads and deletes as it must, in ${Math.round(performance.now() - began)} ms`;
@@ -39,8 +41,19 @@ async function writesOnce(store: NamedStore, model: string): Promise<void> {
   if (logs.length !== 1) throw new StoreError("unavailable", `gave ${logs.length} rows for one that was written twice`);
   const minute = Math.floor(nowMs / 60_000) * 60;
   const points = await store.history({ from: minute, granularity: 60, buckets: 1 }, { model, clearedMs: null }, nowMs);
+  await store.samples({ from: minute, granularity: 60, buckets: 1 }, { clearedMs: null });
   if (points[0]?.requests !== 1)
     throw new StoreError("unavailable", `summed up ${points[0]?.requests} requests for one that was written twice`);
+}
+
+/** The model repository takes an entry, and gives it up again. */
+async function keepsModels(repository: PostgresRepository, name: string): Promise<void> {
+  const write = (write: Exchange["write"]) =>
+    repository.exchange({ edge: randomUUID(), unsent: [], write, nowMs: Date.now(), signal: AbortSignal.timeout(STATEMENT_MS) });
+  const { models } = await write({ kind: "put", name, said: {} });
+  const { changed } = await write({ kind: "remove", name });
+  if (!models.some(({ model_name }) => model_name === name) || changed?.length !== 1)
+    throw new StoreError("unavailable", "did not keep, or did not give up, an entry of the model repository");
 }
 
 /** A UUIDv7, as the edge makes them. */

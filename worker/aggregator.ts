@@ -46,6 +46,7 @@ import { Ledger, timeOf } from "./store/ledger.ts";
 import { LocalRepository } from "./store/local-repository.ts";
 import { Outbox } from "./store/outbox.ts";
 import { Registry } from "./store/registry.ts";
+import { RepositoryCopy } from "./store/repository-copy.ts";
 import { type RunTimeSettings, RunTimeSettingsStore } from "./store/run-time-settings.ts";
 import { type BoxSamples, SampleStore } from "./store/samples.ts";
 import { migrate } from "./store/schema.ts";
@@ -103,7 +104,7 @@ export class Aggregator extends DurableObject<Bindings> {
     );
     const { postgres } = settingsOf(env).stores;
     this.#localRepository = repository;
-    this.#sharedRepository = postgres === null ? null : new SharedRepository(repository, new PostgresRepository(postgres));
+    this.#sharedRepository = postgres === null ? null : new SharedRepository(new RepositoryCopy(storage), new PostgresRepository(postgres));
     this.#repository = new ModelRepository(this.#sharedRepository ?? repository, () => ({
       boxes: this.#registry.boxes(),
       lifetime: this.#intake.lifetime(),
@@ -172,32 +173,32 @@ export class Aggregator extends DurableObject<Bindings> {
   }
 
   repositoryList(query: RepositoryQuery): Promise<RepositoryModels> {
-    return this.#repository.list(query);
+    return this.#waking(this.#repository.list(query));
   }
 
   repositoryFind(name: string): Promise<Outcome<RepositoryEntry>> {
-    return this.#repository.find(name);
+    return this.#waking(this.#repository.find(name));
   }
 
   repositoryPut(name: string, said: SaidOfModel): Promise<Outcome<RepositoryEntry>> {
-    return this.#repository.put(name, said);
+    return this.#waking(this.#repository.put(name, said));
   }
 
   repositoryChange(name: string, said: SaidOfModel): Promise<Outcome<RepositoryEntry>> {
-    return this.#repository.change(name, said);
+    return this.#waking(this.#repository.change(name, said));
   }
 
   repositoryToggleFavorite(name: string): Promise<Outcome<RepositoryEntry>> {
-    return this.#repository.toggleFavorite(name);
+    return this.#waking(this.#repository.toggleFavorite(name));
   }
 
   /** @returns the name of what is gone. */
   repositoryRemove(name: string): Promise<Outcome<string>> {
-    return this.#repository.remove(name);
+    return this.#waking(this.#repository.remove(name));
   }
 
   repositorySync(): Promise<Outcome<RepositorySync>> {
-    return this.#repository.sync();
+    return this.#waking(this.#repository.sync());
   }
 
   current(live: Live): CurrentStats {
@@ -366,6 +367,13 @@ export class Aggregator extends DurableObject<Bindings> {
     const result = take();
     if (this.#outbox.end().seq !== seq) await this.#wakeAt(this.#sinks.dueForNewMs(nowMs, this.#exportIntervalMs));
     return result;
+  }
+
+  /** Wakes for what the model repository has yet to tell, or could not. */
+  async #waking<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    const told = await answer;
+    await this.#flushWhenDue(Date.now());
+    return told;
   }
 
   /** Wakes for what is left to be sent. */

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ROOT } from "../../local/edge.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
 import { Cleared } from "../../protocol/api/data.ts";
+import { RepositoryEntry } from "../../protocol/api/repository.ts";
 import { type Engines, RunningEngines } from "../support/engines/engines.ts";
 import { eventually, TestStack } from "../support/stack.ts";
 
@@ -110,12 +111,33 @@ test("history that the edge does not keep comes from ClickHouse", async () => {
   expect(await stack.json("/api/stats/history?time_range=90d")).toMatchObject({ store: "durable_object" });
 });
 
+test("a pull is counted in Postgres, also one that was made while it was down", async () => {
+  const pull = async () => {
+    const answer = await fetch(`${stack.url}/api/ollama/pull`, { method: "POST", body: JSON.stringify({ name: "phi3" }) });
+    expect(await answer.text()).toContain('"status":"success"');
+  };
+  const entry = () => stack.json("/api/models/repository/phi3");
+  await pull();
+  await eventually(async () => RepositoryEntry.safeParse(await entry()).data?.download_count === 1);
+  expect(await entry()).toMatchObject({ model_name: "phi3", store: "postgres", problem: null, is_installed: true });
+  const postgres = (faults: object[]) => fetch(`${started.neonUrl}/faults`, { method: "POST", body: JSON.stringify(faults) });
+  await postgres([{ times: 1_000, status: 503 }]);
+  await pull();
+  await eventually(async () => RepositoryEntry.safeParse(await entry()).data?.download_count === 2);
+  expect(await entry()).toMatchObject({ store: "durable_object", problem: expect.stringContaining("postgres answered HTTP 503") });
+  await postgres([]);
+  expect(await entry()).toMatchObject({ store: "postgres", problem: null, download_count: 2 });
+  await eventually(() => areAll("ok", 0));
+});
+
 test("clearing clears the stores too, and says what of each", async () => {
   const cleared = Cleared.parse(await stack.json("/api/data/all", { method: "DELETE" }));
   expect(cleared.stores.map(({ store, logs_deleted, error }) => [store, logs_deleted, error])).toEqual([
-    ["durable_object", 2, null],
-    ["clickhouse", 2, null],
-    ["postgres", 2, null],
+    ["durable_object", 4, null],
+    ["clickhouse", 4, null],
+    ["postgres", 4, null],
   ]);
   expect(await stack.json("/api/stats/logs")).toMatchObject({ store: "durable_object", logs: [], total: 0 });
+  // What people decided about models is no data of requests.
+  expect(await stack.json("/api/models/repository")).toMatchObject({ store: "postgres", total: 1, models: [{ download_count: 2 }] });
 });

@@ -435,7 +435,7 @@ test("what was there before a store is sent oldest first, in bounded batches, al
   });
 });
 
-test("a store that is gone holds nothing back, and when it comes again it gets what comes from then on", async () => {
+test("a store that is gone holds nothing back; when it comes again Postgres gets what it missed, ClickHouse what comes from then on", async () => {
   await onFreshStorage(async (storage) => {
     const two = new Edge(storage, both(), NOW);
     two.add(requests(5));
@@ -444,9 +444,10 @@ test("a store that is gone holds nothing back, and when it comes again it gets w
     const gone = new Edge(storage, [], NOW);
     gone.add(requests(2));
     expect(storage.sql.exec("SELECT * FROM outbox").toArray()).toEqual([]);
-    const back = new Edge(storage, [stores.clickhouse], NOW);
+    const back = new Edge(storage, both(), NOW);
     back.add(requests(6));
     await back.drain();
+    await expectStored("postgres", 14);
     await expectStored("clickhouse", 11);
   });
 });

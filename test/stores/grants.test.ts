@@ -11,6 +11,7 @@ import { POSTGRES_TABLES } from "../../worker/sinks/postgres-schema.ts";
 import type { PostgresSettings } from "../../worker/sinks/settings.ts";
 import type { Store } from "../../worker/sinks/store.ts";
 import { LocalRepository } from "../../worker/store/local-repository.ts";
+import { RepositoryCopy } from "../../worker/store/repository-copy.ts";
 import { gpuOf, recordOf, systemOf } from "../support/records.ts";
 import { Edge, onFreshStorage } from "./edge.ts";
 import { type FreshStores, faults, freshStores, statements } from "./fresh-stores.ts";
@@ -58,7 +59,7 @@ async function useRepository(settings: PostgresSettings): Promise<void> {
   await onFreshStorage(async (storage) => {
     const local = new LocalRepository(storage);
     local.countDownload("pulled", NOW);
-    const shared = new SharedRepository(local, new PostgresRepository(settings));
+    const shared = new SharedRepository(new RepositoryCopy(storage), new PostgresRepository(settings));
     const writes: RepositoryWrite[] = [
       { kind: "put", name: "a", said: { description: "Mine", is_default: true } },
       { kind: "change", name: "a", said: { is_default: true, category: "code" } },

@@ -6,8 +6,9 @@ import type { RepositoryWrite, StoredModel } from "../../worker/models/stored-re
 import { PostgresRepository } from "../../worker/sinks/postgres-repository.ts";
 import { StoreError } from "../../worker/sinks/store.ts";
 import { LocalRepository } from "../../worker/store/local-repository.ts";
+import { RepositoryCopy } from "../../worker/store/repository-copy.ts";
 import { onFreshStorage, onStorageOf } from "./edge.ts";
-import { type FreshStores, faults, freshStores } from "./fresh-stores.ts";
+import { type FreshStores, faults, freshStores, statements } from "./fresh-stores.ts";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
 const MINUTE_MS = 60_000;
@@ -23,11 +24,12 @@ afterEach(() => faults("postgres", []));
 function edgeOn(storage: DurableObjectStorage, settings = stores.settings.postgres) {
   if (settings === null) throw new Error("Postgres is configured in these tests");
   const local = new LocalRepository(storage);
-  const shared = new SharedRepository(local, new PostgresRepository(settings));
+  const copy = new RepositoryCopy(storage);
+  const shared = new SharedRepository(copy, new PostgresRepository(settings));
   const put = (name: string, said = {}) => shared.write({ kind: "put", name, said }, NOW);
   const downloads = async () =>
     Object.fromEntries((await shared.read(NOW)).models.map((model) => [model.model_name, model.download_count]));
-  return { local, shared, put, downloads };
+  return { local, copy, shared, put, downloads };
 }
 
 const namesOf = (models: readonly StoredModel[]) => models.map(({ model_name }) => model_name);
@@ -89,7 +91,7 @@ test("what an edge had before there was a Postgres moves over once, also when th
     await local.write({ kind: "put", name: "chosen", said: { is_default: true, is_favorite: true, description: "nul\0 \ud83d" } }, NOW);
     const before = local.all();
     await faults("postgres", [{ times: 2, drop: "after" }]);
-    const { shared } = edgeOn(storage);
+    const { shared, copy } = edgeOn(storage);
     for (let n = 0; n < 4; n++) await shared.keepUp(NOW + n * MINUTE_MS);
     const { models, store } = await shared.read(NOW);
     expect(store).toBe("postgres");
@@ -98,7 +100,7 @@ test("what an edge had before there was a Postgres moves over once, also when th
       { model_name: "pulled:1b", download_count: 3, category: before[1]?.category, installed_at_ms: NOW + 2 },
       { model_name: "shared", download_count: 1, description: "by hand", installed_at_ms: NOW },
     ]);
-    expect(local.hasUnsent()).toBe(false);
+    expect(copy.hasUnsent()).toBe(false);
     expect(local.defaultModel()).toBe("chosen");
   });
 });
@@ -132,13 +134,13 @@ test("pulls are counted once, whatever is lost between them and Postgres, also o
     }
     await faults("postgres", []);
     expect(await edge.downloads()).toEqual({ a: 30, "new/model:1b": 10 });
-    expect(edge.local.hasUnsent()).toBe(false);
+    expect(edge.copy.hasUnsent()).toBe(false);
   });
 });
 
 test("a pull that is counted while Postgres is asked is neither lost nor counted twice", async () => {
   await onFreshStorage(async (storage) => {
-    const { shared, local, put, downloads } = edgeOn(storage);
+    const { shared, local, copy, put, downloads } = edgeOn(storage);
     await put("a");
     local.countDownload("a", NOW);
     await faults("postgres", [{ times: 1, delayMs: 200 }]);
@@ -151,13 +153,27 @@ test("a pull that is counted while Postgres is asked is neither lost nor counted
       ["a", 2],
       ["b", 1],
     ]);
-    expect(local.hasUnsent()).toBe(true);
+    expect(copy.hasUnsent()).toBe(true);
     expect(await downloads()).toEqual({ a: 2, b: 1 });
-    expect(local.hasUnsent()).toBe(false);
+    expect(copy.hasUnsent()).toBe(false);
   });
 });
 
 type Edge = ReturnType<typeof edgeOn>;
+
+test("a model that is pulled while it is removed begins anew", async () => {
+  await onFreshStorage(async (storage) => {
+    const { shared, local, put, downloads } = edgeOn(storage);
+    await put("a");
+    for (let n = 0; n < 3; n++) local.countDownload("a", NOW);
+    await faults("postgres", [{ times: 1, delayMs: 200 }]);
+    const removed = shared.write({ kind: "remove", name: "a" }, NOW);
+    await scheduler.wait(50);
+    local.countDownload("a", NOW);
+    await removed;
+    expect(await downloads()).toEqual({ a: 1 });
+  });
+});
 
 test("two edges share it: what one says the other reads at once, and serves within a minute", async () => {
   const [a, b] = twoEdges();
@@ -241,9 +257,36 @@ test("while Postgres is down what is read says so, a change fails and leaves no 
       await expect(shared.write(write, NOW)).rejects.toThrow(new StoreError("unavailable", "answered HTTP 503"));
     expect(shared.problem()).toBe("the model repository is as it was, and cannot be changed: postgres answered HTTP 503");
     expect(local.all()).toEqual(models);
+    // It is asked again, though nothing else may happen.
+    expect(shared.dueMs()).toBe(NOW + MINUTE_MS);
     await faults("postgres", []);
     expect((await shared.read(NOW)).models).toMatchObject([{ model_name: "a", is_default: true, is_favorite: false }]);
-    expect(shared.problem()).toBeNull();
+    expect([shared.problem(), shared.dueMs()]).toEqual([null, null]);
+  });
+});
+
+test("readers of a store that is slow wait for one answer, and a change is not overtaken by an older one", async () => {
+  await onFreshStorage(async (storage) => {
+    const { shared, local, put } = edgeOn(storage);
+    await put("a");
+    await faults("postgres", [{ times: 1, delayMs: 300 }]);
+    const reads = Array.from({ length: 5 }, () => shared.read(NOW));
+    const written = put("b");
+    expect((await Promise.all(reads)).map(({ models }) => models.length)).toEqual([1, 1, 1, 1, 1]);
+    await written;
+    expect(await statements("postgres")).toHaveLength(2);
+    expect(namesOf(local.all())).toEqual(["a", "b"]);
+  });
+});
+
+test("a store that hangs is waited for no longer than five seconds", async () => {
+  await onFreshStorage(async (storage) => {
+    const { shared, put } = edgeOn(storage);
+    await put("a");
+    await faults("postgres", [{ times: 1, delayMs: 20_000 }]);
+    const began = Date.now();
+    expect(await shared.read(NOW)).toMatchObject({ store: "durable_object", models: [{ model_name: "a" }] });
+    expect(Date.now() - began).toBeLessThan(10_000);
   });
 });
 

@@ -14,7 +14,7 @@
 import { isoOf } from "../answers/figures.ts";
 import type { Exchanged, PostgresRepository } from "../sinks/postgres-repository.ts";
 import { STATEMENT_MS, StoreError } from "../sinks/store.ts";
-import { type LocalRepository, storedOf } from "../store/local-repository.ts";
+import { type RepositoryCopy, storedOf } from "../store/repository-copy.ts";
 import type { Repository, RepositoryRead, RepositoryWrite, RepositoryWritten } from "./stored-repository.ts";
 
 /** A copy that is older is brought up to date by the next alarm; also the pause after a failure. */
@@ -23,27 +23,32 @@ const COPY_EVERY_MS = 60_000;
 const READ_MS = 5_000;
 
 export class SharedRepository implements Repository {
-  readonly #copy: LocalRepository;
+  readonly #copy: RepositoryCopy;
   readonly #postgres: PostgresRepository;
   /** What is done with Postgres, one thing after the other: an older answer must not become the copy last. */
   #last: Promise<unknown> = Promise.resolve();
+  #reading: Promise<Exchanged> | null = null;
   #tryAtMs = 0;
   #failure: string | null = null;
 
-  constructor(copy: LocalRepository, postgres: PostgresRepository) {
+  constructor(copy: RepositoryCopy, postgres: PostgresRepository) {
     this.#copy = copy;
     this.#postgres = postgres;
   }
 
   async read(nowMs: number): Promise<RepositoryRead> {
     try {
-      const { models } = await this.#exchange(null, nowMs);
+      const { models } = await this.#readOnce(nowMs);
       return { store: "postgres", problem: null, models: models.map(storedOf) };
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       const copiedAtMs = this.#copy.copiedAtMs();
       const age = copiedAtMs === null ? "before it was ever reached" : `at ${isoOf(copiedAtMs)}`;
-      return { store: "durable_object", problem: `postgres ${error.message}; this is what the edge knew ${age}`, models: this.#copy.all() };
+      return {
+        store: "durable_object",
+        problem: `postgres ${error.message}; this is what the edge knew ${age}`,
+        models: this.#copy.models(),
+      };
     }
   }
 
@@ -57,14 +62,22 @@ export class SharedRepository implements Repository {
     if (nowMs >= this.#tryAtMs) await this.read(nowMs);
   }
 
-  /** When there is something to tell that could not be told before, unix ms; null when there is not. */
+  /** When to {@link keepUp} though nothing is exported, unix ms; null when nothing is left to be told, and nothing failed. */
   dueMs(): number | null {
-    return this.#copy.copiedAtMs() === null || this.#copy.hasUnsent() ? this.#tryAtMs : null;
+    return this.#failure !== null || this.#copy.copiedAtMs() === null || this.#copy.hasUnsent() ? this.#tryAtMs : null;
   }
 
   /** What is wrong, in words; null when nothing is. */
   problem(): string | null {
     return this.#failure === null ? null : `the model repository is as it was, and cannot be changed: postgres ${this.#failure}`;
+  }
+
+  /** Who reads while somebody reads gets the same answer: readers of a store that hangs do not queue up. */
+  #readOnce(nowMs: number): Promise<Exchanged> {
+    this.#reading ??= this.#exchange(null, nowMs).finally(() => {
+      this.#reading = null;
+    });
+    return this.#reading;
   }
 
   #exchange(write: RepositoryWrite | null, nowMs: number): Promise<Exchanged> {
@@ -80,7 +93,7 @@ export class SharedRepository implements Repository {
     const timer = setTimeout(() => limit.abort(), write === null ? READ_MS : STATEMENT_MS);
     try {
       const exchanged = await this.#postgres.exchange({ edge: this.#copy.edge(), unsent, write, nowMs, signal: limit.signal });
-      this.#copy.copy(exchanged.models, unsent, nowMs);
+      this.#copy.replace(exchanged.models, unsent, nowMs);
       this.#failure = null;
       return exchanged;
     } catch (error) {

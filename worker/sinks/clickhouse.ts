@@ -55,6 +55,7 @@ export class ClickHouseStore implements Store {
   readonly name = "clickhouse";
   readonly historyDays = MINUTES_KEPT_DAYS;
   readonly samplesDays = SAMPLES_KEPT_DAYS;
+  readonly countsOnce = false;
   readonly #settings: ClickHouseSettings;
   readonly #client: ReturnType<typeof createClient>;
 

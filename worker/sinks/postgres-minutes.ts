@@ -46,7 +46,7 @@ export const addMinutesOf = (requests: string): string => {
     ...BINS.map(([column]) => `${column} = sums.${column} || excluded.${column}`),
   ];
   return `INSERT INTO request_minutes AS sums (minute, model, box, ${columns.map(([column]) => column).join(", ")})
-    SELECT date_trunc('minute', finished_at) AS minute, coalesce(model, '') AS model, coalesce(box, '') AS box,
+    SELECT date_trunc('minute', finished_at, 'UTC') AS minute, coalesce(model, '') AS model, coalesce(box, '') AS box,
       ${columns.map(([, sum]) => sum).join(",\n      ")}
     FROM ${requests} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
     ON CONFLICT (minute, model, box) DO UPDATE SET ${set.join(", ")}`;

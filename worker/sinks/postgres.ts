@@ -46,6 +46,7 @@ export class PostgresStore implements Store {
   readonly name = "postgres";
   readonly historyDays = MINUTES_KEPT_DAYS;
   readonly samplesDays = SAMPLES_KEPT_DAYS;
+  readonly countsOnce = true;
   readonly #client: PostgresClient;
 
   constructor(settings: PostgresSettings) {

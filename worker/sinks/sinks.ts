@@ -36,27 +36,28 @@ export class Sinks {
     this.#outbox = outbox;
     this.#states = states;
     this.#sinks = stores.map((store) => new Sink(storage, store, outbox, states, random));
-    storage.transactionSync(() => this.#configure());
+    storage.transactionSync(() => this.#configure(stores));
   }
 
   /**
-   * A sink that is new starts with the oldest that there is. One that is gone holds nothing back; when
-   * it comes again it starts with what comes from then on, since nobody remembers what it got of the rest.
+   * A sink that is new starts with the oldest that there is. One that is gone holds nothing back. When it
+   * comes again nobody knows what it got of the rest: it gets all of it again where that does no harm, and
+   * what comes from then on where it does.
    */
-  #configure(): void {
-    const names = new Set<string>(this.#sinks.map(({ name }) => name));
+  #configure(stores: readonly Store[]): void {
+    const names = new Set<string>(stores.map(({ name }) => name));
     for (const [name, state] of this.#states.all())
       if (state.is_configured && !names.has(name)) this.#states.put(name, { ...state, is_configured: false, batch: null });
     const seqs = this.#states.all().map(([, { cursor }]) => cursor.seq);
     if (names.size > 0) this.#outbox.open(Math.max(0, ...seqs));
     else if (seqs.length > 0) this.#outbox.deleteBefore(this.#outbox.end());
-    const fresh = this.#sinks.filter(({ name }) => this.#states.get(name) === null);
-    const start = fresh.length > 0 ? this.#outbox.addEarlier() : this.#outbox.end();
-    for (const { name } of fresh) this.#states.put(name, newSinkState(start));
-    for (const { name } of this.#sinks) {
-      const known = this.#states.get(name);
-      if (known === null || known.is_configured) continue;
-      this.#states.put(name, { ...known, is_configured: true, cursor: this.#outbox.end(), failures: 0, retry_at_ms: null });
+    const joining = stores.filter(({ name }) => this.#states.get(name)?.is_configured !== true);
+    const getsAll = ({ name, countsOnce }: Store) => countsOnce || this.#states.get(name) === null;
+    const earliest = joining.some(getsAll) ? this.#outbox.addEarlier() : null;
+    for (const store of joining) {
+      const cursor = (getsAll(store) ? earliest : null) ?? this.#outbox.end();
+      const known = this.#states.get(store.name) ?? newSinkState(cursor);
+      this.#states.put(store.name, { ...known, is_configured: true, cursor, failures: 0, retry_at_ms: null });
     }
   }
 

@@ -28,6 +28,8 @@ export interface Store {
   /** How far back its history goes, and its samples. */
   readonly historyDays: number;
   readonly samplesDays: number;
+  /** Whether a row that comes again in another batch is one row, also in the sums. */
+  readonly countsOnce: boolean;
   /** How many bytes of a statement a row makes. */
   bytesOf(row: AnyRow): number;
   /** @throws {StoreError} `schema`, when the tables are not as this version needs them. */

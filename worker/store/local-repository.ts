@@ -2,7 +2,7 @@
  * The model repository in the object's own storage.
  *
  * The repository itself where there is no Postgres. Where there is, the last known copy of the one
- * there: what calls are served by, and what pulls are counted in first, whether or not Postgres is up.
+ * there (see `repository-copy.ts`): what calls are served by, and what pulls are counted in first.
  */
 import { z } from "zod";
 import { REPOSITORY_MODELS_MAX } from "../../protocol/api/repository.ts";
@@ -26,16 +26,20 @@ const flag = z.literal([0, 1]).transform((value) => value === 1);
 export const EdgeModel = StoredModel.extend({ own_downloads: z.number() });
 export type EdgeModel = z.infer<typeof EdgeModel>;
 
+/** `is_unsent`: Postgres, if there is one, may not have the entry, or not all of its downloads. */
 const Row = EdgeModel.extend({ is_favorite: flag, is_default: flag, is_unsent: flag });
-type Row = z.infer<typeof Row>;
+export type RepositoryRow = z.infer<typeof Row>;
 
-const COLUMNS = Object.keys(Row.shape) as (keyof Row)[];
+export const REPOSITORY_COLUMNS = Object.keys(Row.shape) as (keyof RepositoryRow)[];
+
+/** In order of name. */
+export const repositoryRows = (sql: SqlStorage): RepositoryRow[] =>
+  Array.from(sql.exec("SELECT * FROM repository ORDER BY model_name"), (row) => Row.parse(row));
 
 const GENERAL = "general";
 
 const Count = z.object({ models: z.number() });
 const Name = z.object({ model_name: z.string() });
-const Copy = z.object({ edge: z.uuid(), copied_at_ms: z.number().nullable() });
 
 export class LocalRepository implements Repository {
   readonly #storage: DurableObjectStorage;
@@ -57,7 +61,7 @@ export class LocalRepository implements Repository {
 
   /** In order of name. */
   all(): StoredModel[] {
-    return this.#rows().map(({ is_unsent: _, ...model }) => storedOf(model));
+    return repositoryRows(this.#sql).map(({ own_downloads: _, is_unsent: __, ...model }) => model);
   }
 
   defaultModel(): string | null {
@@ -78,56 +82,6 @@ export class LocalRepository implements Repository {
       atMs,
       shortName(name),
     );
-  }
-
-  /** The name of this edge among those that share a Postgres: made once. */
-  edge(): string {
-    this.#sql.exec("INSERT OR IGNORE INTO repository_copy (id, edge) VALUES (1, ?)", crypto.randomUUID());
-    return Copy.parse(this.#sql.exec("SELECT edge, copied_at_ms FROM repository_copy").one()).edge;
-  }
-
-  /** When {@link copy} was called last, unix ms; null when it never was. */
-  copiedAtMs(): number | null {
-    const [row] = this.#sql.exec("SELECT edge, copied_at_ms FROM repository_copy").toArray();
-    return row === undefined ? null : Copy.parse(row).copied_at_ms;
-  }
-
-  hasUnsent(): boolean {
-    return this.#sql.exec("SELECT 1 FROM repository WHERE is_unsent = 1 LIMIT 1").toArray().length > 0;
-  }
-
-  /** What Postgres has yet to hear of: entries that it may not have, and pulls. */
-  unsent(): EdgeModel[] {
-    return this.#rows()
-      .filter(({ is_unsent }) => is_unsent)
-      .map(({ is_unsent: _, ...model }) => model);
-  }
-
-  /**
-   * Becomes a copy of what Postgres has. Rows are billed, so only those that differ are written.
-   * @param sent  what was {@link unsent} when Postgres was told: what was counted since then stays to be sent
-   */
-  copy(models: readonly EdgeModel[], sent: readonly EdgeModel[], nowMs: number): void {
-    const edge = this.edge();
-    this.#storage.transactionSync(() => {
-      const before = new Map(this.#rows().map((row) => [row.model_name, row]));
-      const after = models.map((model) => withPulls(model, before.get(model.model_name)));
-      const names = new Set(models.map(({ model_name }) => model_name));
-      const ids = new Set(models.map(({ id }) => id));
-      const sentOf = new Map(sent.map(({ model_name, own_downloads }) => [model_name, own_downloads]));
-      const isMissing = (row: Row) => !names.has(row.model_name) && row.is_unsent && row.own_downloads > (sentOf.get(row.model_name) ?? 0);
-      const pulledMeanwhile = [...before.values()].filter(isMissing).map((row) => ({ ...row, id: ids.has(row.id) ? null : row.id }));
-      const next = [...after, ...pulledMeanwhile];
-      const isThere = (row: (typeof next)[number]) => {
-        const known = before.get(row.model_name);
-        return known !== undefined && COLUMNS.every((column) => known[column] === row[column]);
-      };
-      const same = new Set(next.filter(isThere).map(({ model_name }) => model_name));
-      // All that goes, first: neither a default nor an id may be there twice.
-      for (const name of before.keys()) if (!same.has(name)) this.#sql.exec("DELETE FROM repository WHERE model_name = ?", name);
-      for (const row of next) if (!same.has(row.model_name)) this.#insert(row);
-      this.#sql.exec("UPDATE repository_copy SET edge = ?, copied_at_ms = ?", edge, nowMs);
-    });
   }
 
   #write(write: RepositoryWrite, nowMs: number): string[] | null {
@@ -189,22 +143,7 @@ export class LocalRepository implements Repository {
     );
   }
 
-  #insert(row: Omit<Row, "id"> & { id: number | null }): void {
-    const values = COLUMNS.map((column) => {
-      const value = row[column];
-      return typeof value === "boolean" ? Number(value) : value;
-    });
-    this.#sql.exec(`INSERT INTO repository (${COLUMNS.join(", ")}) VALUES (?${", ?".repeat(COLUMNS.length - 1)})`, ...values);
-  }
-
-  #rows(): Row[] {
-    return this.#sql
-      .exec("SELECT * FROM repository ORDER BY model_name")
-      .toArray()
-      .map((row) => Row.parse(row));
-  }
-
-  #find(name: string): Row | null {
+  #find(name: string): RepositoryRow | null {
     const [row] = this.#sql.exec("SELECT * FROM repository WHERE model_name = ?", shortName(name)).toArray();
     return row === undefined ? null : Row.parse(row);
   }
@@ -219,19 +158,4 @@ export class LocalRepository implements Repository {
   #room(): number {
     return REPOSITORY_MODELS_MAX - Count.parse(this.#sql.exec("SELECT count(*) AS models FROM repository").one()).models;
   }
-}
-
-export const storedOf = ({ own_downloads: _, ...model }: EdgeModel): StoredModel => model;
-
-/** An entry of Postgres with the pulls that were counted here while Postgres was told of those before. */
-function withPulls(model: EdgeModel, here: Row | undefined): Row {
-  const more = here?.is_unsent ? Math.max(0, here.own_downloads - model.own_downloads) : 0;
-  if (here === undefined || more === 0) return { ...model, is_unsent: false };
-  return {
-    ...model,
-    download_count: model.download_count + more,
-    own_downloads: model.own_downloads + more,
-    installed_at_ms: Math.max(model.installed_at_ms ?? 0, here.installed_at_ms ?? 0),
-    is_unsent: true,
-  };
 }

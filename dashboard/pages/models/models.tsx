@@ -19,6 +19,9 @@ export function ModelsPage() {
   return (
     <>
       {installed.error !== null && <Failure what="The models could not be read." why={installed.error} again={installed.refetch} />}
+      {repository.data?.problem && (
+        <Failure what="Favourites and the default are not up to date." why={repository.data.problem} again={repository.refetch} />
+      )}
       {installed.data === null ? (
         installed.error === null && <Skeleton lines={5} tall />
       ) : (
