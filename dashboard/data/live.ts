@@ -12,7 +12,7 @@ import { preferences } from "./preferences.ts";
 
 export type Connection =
   | { kind: "connecting" | "streaming" | "polling" | "hidden" | "off" | "locked" }
-  | { kind: "failing"; why: string; sinceMs: number };
+  | { kind: "failing"; why: string; sinceMs: number /** It did answer, with an error. */; isReached: boolean };
 
 export const live = signal<{ value: Live; atMs: number } | null>(null);
 export const connection = signal<Connection>({ kind: "connecting" });
@@ -25,6 +25,7 @@ const STREAM_SECONDS_MAX = 30;
 const STREAM_SILENCE_MS = 5_000;
 /** How long polling is trusted more than a stream that failed. */
 const POLLING_MS = 5 * 60_000;
+const RETRY_MS = 1_000;
 const RETRY_MS_MAX = 15_000;
 
 let pollsUntilMs = 0;
@@ -58,6 +59,7 @@ function begin(isWanted: boolean, seconds: number): void {
 
 async function run(seconds: number, signal: AbortSignal): Promise<void> {
   for (let failures = 0; !signal.aborted; ) {
+    const heard = tick.peek();
     try {
       if (seconds > 0 && seconds <= STREAM_SECONDS_MAX && Date.now() > pollsUntilMs) await stream(seconds, signal);
       else {
@@ -72,11 +74,19 @@ async function run(seconds: number, signal: AbortSignal): Promise<void> {
         locked.value = key.peek() === null ? "" : error.message;
         return;
       }
-      const before = connection.peek();
-      connection.value = { kind: "failing", why: wordsOf(error), sinceMs: before.kind === "failing" ? before.sinceMs : Date.now() };
-      await sleep(Math.min(RETRY_MS_MAX, 1_000 * 2 ** failures++), signal);
+      failures = tick.peek() === heard ? failures + 1 : 1;
+      connection.value = afterFailure(error, failures);
+      await sleep(Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** (failures - 1)), signal);
     }
   }
+}
+
+/** One failure alarms nobody who has numbers: a Worker that is deployed anew cuts every stream, and is there again. */
+function afterFailure(error: unknown, failures: number): Connection {
+  const before = connection.peek();
+  if (failures === 1 && live.peek() !== null && before.kind !== "failing") return { kind: "connecting" };
+  const sinceMs = before.kind === "failing" ? before.sinceMs : Date.now();
+  return { kind: "failing", why: wordsOf(error), sinceMs, isReached: error instanceof ApiFailure };
 }
 
 /** Returns when the edge ends it in order; the caller asks again. */

@@ -1,11 +1,9 @@
 /** What this browser was set to. Kept in its local storage, where anything may stand: every field is checked. */
 import { effect, signal } from "@preact/signals";
+import { RANGES, type Range } from "../shape/history.ts";
 
 export const REFRESH_SECONDS = [1, 2, 5, 10, 15, 30, 60, 300] as const;
-export const RANGES = ["5m", "15m", "1h", "6h", "24h", "7d", "30d", "90d"] as const;
 export const CURRENCIES = ["EUR", "USD", "GBP", "CHF", "SEK", "JPY", "INR", "AUD", "CAD"] as const;
-
-export type Range = (typeof RANGES)[number];
 
 export type Preferences = {
   /** Seconds; 0: only when asked. */

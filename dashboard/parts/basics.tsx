@@ -134,8 +134,7 @@ export function CopyButton({ text, name }: { text: string; name: string }) {
 /** A line to be copied into a terminal or a file. */
 export const Command = ({ text, name }: { text: string; name: string }) => (
   <div class="command">
-    {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
-    <pre tabIndex={0}>{text}</pre>
+    <pre>{text}</pre>
     <CopyButton text={text} name={name} />
   </div>
 );

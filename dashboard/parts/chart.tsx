@@ -33,6 +33,8 @@ type Props = {
 /** In rem, as all of the page: a wall screen has larger letters. */
 const HEIGHT_REM = 11.5;
 const FONT_REM = 0.75;
+/** About as wide as a digit of that size. */
+const LETTER_REM = 0.45;
 const remPx = () => Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
 /** Charts of one page share the moment that is pointed at. */
 const SYNC = "page";
@@ -111,7 +113,8 @@ function optionsOf(element: HTMLElement, lines: readonly Line[], { format, isAre
   return {
     width: Math.max(120, element.clientWidth),
     height: HEIGHT_REM * rem,
-    padding: [8, 8, 0, 0],
+    // On the right half a label of the time axis.
+    padding: [8, 1.3 * rem, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: SYNC }, points: { size: 7 } },
     scales: { x: { time: true }, y: { range: (_, __, max) => [0, top ?? roomAbove(max)] } },
@@ -121,7 +124,10 @@ function optionsOf(element: HTMLElement, lines: readonly Line[], { format, isAre
         size: 1.75 * rem,
         grid: { show: false },
         space: 4.3 * rem,
-        values: (_, splits, __, ___, step) => timeLabels(splits, step),
+        values: (plot, splits, _, __, step) => {
+          const labels = timeLabels(splits, step);
+          return labels.map((label, index) => (hasRoom(plot, splits[index] ?? 0, label.length * LETTER_REM * rem) ? label : ""));
+        },
       },
       {
         ...axis,
@@ -148,6 +154,10 @@ function optionsOf(element: HTMLElement, lines: readonly Line[], { format, isAre
     hooks: { setCursor: [(plot) => onPoint(plot.cursor.idx ?? null)] },
   };
 }
+
+/** Whether a label of the time axis ends within the picture: half of one says less than none. */
+const hasRoom = (plot: uPlot, at: number, widthPx: number): boolean =>
+  plot.bbox.left / devicePixelRatio + plot.valToPos(at, "x") + widthPx / 2 <= plot.width;
 
 /** A little air above the highest; a scale from 0 to 1 where all is 0. */
 const roomAbove = (max: number | null): number => (max === null || max <= 0 ? 1 : max * 1.12);

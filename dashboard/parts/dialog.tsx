@@ -25,7 +25,8 @@ export function TypedConfirm({ title, text, typed, act, onConfirm, onClose }: Pr
     setState({ isBusy: true, error: null });
     try {
       await onConfirm();
-      onClose();
+      // Closed, and not just gone: the focus goes back to where it was.
+      dialog.current?.close();
     } catch (error) {
       setState({ isBusy: false, error: error instanceof Error ? error.message : String(error) });
     }

@@ -1,7 +1,7 @@
 /** What needs attention first, with the number that says why. Pure. */
 import type { SinkHealth } from "../../protocol/api/fleet.ts";
 import type { Live, LiveBox } from "../../protocol/api/live.ts";
-import { bytes, count, duration, ofHundred, percent, type Sizes, temperature } from "./format.ts";
+import { bytes, count, duration, elapsed, ofHundred, percent, type Sizes, temperature } from "./format.ts";
 
 export type Concern = {
   severity: "bad" | "warn";
@@ -39,7 +39,6 @@ export function concernsOf({ health, recent, boxes, stats }: Live, nowMs: number
   const all: Concern[] = [];
   const say = (severity: Concern["severity"], subject: string, why: string, href: string) => all.push({ severity, subject, why, href });
 
-  if (boxes.length === 0) say("bad", "No box", "has ever connected: install the agent on one", "#/settings");
   for (const box of boxes) all.push(...boxConcerns(box, nowMs, units));
   for (const sink of health.sinks) all.push(...sinkConcerns(sink, nowMs));
 
@@ -61,7 +60,7 @@ function boxConcerns(box: LiveBox, nowMs: number, units: Units): Concern[] {
   const concerns: Concern[] = [];
   const say = (severity: Concern["severity"], why: string, href = "#/system") => concerns.push({ severity, subject: box.name, why, href });
   if (box.state === "down") {
-    say("bad", box.last_seen === null ? "is down" : `is down for ${duration(Math.max(0, nowMs - Date.parse(box.last_seen)))}`);
+    say("bad", box.last_seen === null ? "is down" : `has been down for ${elapsed(nowMs - Date.parse(box.last_seen))}`);
     return concerns; // nothing else is known of it
   }
   if (box.state === "draining") say("warn", `takes no new requests; ${count(box.in_flight)} are being finished`);
@@ -96,7 +95,7 @@ function boxConcerns(box: LiveBox, nowMs: number, units: Units): Concern[] {
 function sinkConcerns({ sink, state, backlog, last_success, last_error, dropped, set_aside }: SinkHealth, nowMs: number): Concern[] {
   const concerns: Concern[] = [];
   const say = (severity: Concern["severity"], why: string) => concerns.push({ severity, subject: sink, why, href: "#/settings" });
-  const since = last_success === null ? "" : `, last success ${duration(Math.max(0, nowMs - Date.parse(last_success)))} ago`;
+  const since = last_success === null ? "" : `, last success ${elapsed(nowMs - Date.parse(last_success))} ago`;
   if (state === "failing") say("bad", `fails, ${count(backlog)} records wait${since}: ${last_error?.message ?? "unknown"}`);
   else if (backlog >= BACKLOG_WARN) say("warn", `is behind: ${count(backlog)} records wait${since}`);
   if (dropped > 0) say("bad", `never got ${count(dropped)} records: more waited than can be kept`);

@@ -25,6 +25,13 @@ export const filtersOf = (query: Record<string, string>): Filters =>
 
 export const isFiltered = (filters: Filters): boolean => FILTER_NAMES.some((name) => filters[name] !== undefined);
 
+/**
+ * Which page of the list: the cursors of the pages up to it, so that one can go back by a link too. New
+ * requests do not shift what is on a page.
+ */
+export const cursorsOf = ({ after = "" }: Record<string, string>): string[] => (after === "" ? [] : after.split("."));
+export const afterOf = (cursors: readonly string[]): string => cursors.join(".");
+
 /** @param minuteMs  now, to the minute: the question must not change with every second */
 export function askedOf({ period, from, until, status, ...rest }: Filters, minuteMs: number): Record<string, string | undefined> {
   const seconds = Object.entries(PERIODS).find(([name]) => name === period)?.[1] ?? null;

@@ -60,8 +60,11 @@ export function duration(ms: number | null): string {
     .join(" ");
 }
 
+/** How long something has lasted that goes on: whole seconds, so that no digits flicker. */
+export const elapsed = (ms: number): string => duration(Math.max(1, Math.floor(ms / 1_000)) * 1_000);
+
 /** How long ago, for the age of data. */
-export const age = (ms: number): string => (ms < 1_500 ? "now" : `${duration(Math.floor(ms / 1_000) * 1_000)} ago`);
+export const age = (ms: number): string => (ms < 1_500 ? "now" : `${elapsed(ms)} ago`);
 
 export type Sizes = "binary" | "decimal";
 

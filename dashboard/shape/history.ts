@@ -1,8 +1,10 @@
 /** History as the columns that charts draw, and how a range is asked for. Pure. */
 import type { HistoryPoint } from "../../protocol/api/stats.ts";
-import type { Range } from "../data/preferences.ts";
 
-/** The finest that makes a readable number of points: 30 to 360. */
+export const RANGES = ["5m", "15m", "1h", "6h", "24h", "7d", "30d", "90d", "365d"] as const;
+export type Range = (typeof RANGES)[number];
+
+/** The finest that makes a readable number of points: 30 to 720. */
 export const GRANULARITY: Record<Range, { name: string; seconds: number }> = {
   "5m": { name: "10s", seconds: 10 },
   "15m": { name: "10s", seconds: 10 },
@@ -12,6 +14,7 @@ export const GRANULARITY: Record<Range, { name: string; seconds: number }> = {
   "7d": { name: "1h", seconds: 3_600 },
   "30d": { name: "1h", seconds: 3_600 },
   "90d": { name: "1d", seconds: 86_400 },
+  "365d": { name: "1d", seconds: 86_400 },
 };
 
 export const RANGE_NAMES: Record<Range, string> = {
@@ -23,7 +26,12 @@ export const RANGE_NAMES: Record<Range, string> = {
   "7d": "7 days",
   "30d": "30 days",
   "90d": "90 days",
+  "365d": "year",
 };
+
+/** A year is offered where a store keeps one: the edge alone has 90 days, and would draw the rest as silence. */
+export const rangesOffered = (hasStore: boolean, chosen: Range): Range[] =>
+  RANGES.filter((range) => range !== "365d" || hasStore || range === chosen);
 
 /** A new bucket changes nothing for a while: how often it pays to ask again, ms. */
 export const everyMsOf = (range: Range): number => Math.min(60_000, (GRANULARITY[range].seconds * 1_000) / 12);

@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import { nowMs } from "../data/clock.ts";
 import { connection, live, refreshNow } from "../data/live.ts";
 import { preferences } from "../data/preferences.ts";
-import { age, duration } from "../shape/format.ts";
+import { elapsed } from "../shape/format.ts";
 
 /** What was on the page first: a stream that brings another version means that this page is of yesterday. */
 const versionAtStart = signal<string | null>(null);
@@ -44,9 +44,9 @@ export function Banners() {
       )}
       {state.kind === "failing" && (
         <p class="banner bad" role="alert">
-          <strong>Offline</strong> {state.why}{" "}
-          {latest === null ? "Nothing was read yet." : `What you see is of ${age(nowMs.value - latest.atMs)}.`} Trying again since{" "}
-          {duration(Math.max(1_000, nowMs.value - state.sinceMs))}.{" "}
+          <strong>{state.isReached ? "The edge fails" : "Offline"}</strong> {state.why}{" "}
+          {latest === null ? "Nothing was read yet." : `What you see is ${elapsed(nowMs.value - latest.atMs)} old.`} Tried again for{" "}
+          {elapsed(nowMs.value - state.sinceMs)}.{" "}
           <button type="button" class="small" onClick={refreshNow}>
             Try now
           </button>

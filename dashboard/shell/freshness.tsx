@@ -1,4 +1,5 @@
 /** How fresh the page is, and the button that makes it so. */
+import type { ComponentChildren } from "preact";
 import { nowMs } from "../data/clock.ts";
 import { connection, live, refreshNow } from "../data/live.ts";
 import { preferences } from "../data/preferences.ts";
@@ -7,17 +8,22 @@ import { age, duration } from "../shape/format.ts";
 import { isStale } from "./banners.tsx";
 
 export function Freshness() {
-  const { kind } = connection.value;
+  const state = connection.value;
+  const { kind } = state;
   const latest = live.value;
   const every = duration(preferences.value.refresh * 1_000);
-  const words: Record<typeof kind, string> = {
+  const words: Record<typeof kind, ComponentChildren> = {
     connecting: "Connecting …",
-    streaming: `Live, every ${every}`,
+    streaming: (
+      <>
+        Live<span class="freshness-every">, every {every}</span>
+      </>
+    ),
     polling: `Every ${every}`,
     hidden: "Paused",
     off: "Refresh is off",
     locked: "Locked",
-    failing: "Offline",
+    failing: state.kind === "failing" && state.isReached ? "Failing" : "Offline",
   };
   const tone = isStale() || kind === "failing" ? "bad" : kind === "streaming" || kind === "polling" ? "good" : "quiet";
   return (

@@ -35,7 +35,7 @@ test("each range shows the four charts", async () => {
 test("a box that is down comes first, with how long", async () => {
   await using viewer = await Viewer.open("#/");
   const first = viewer.page.getByRole("region", { name: "Needs attention" }).getByRole("listitem").first();
-  expect(await first.textContent()).toMatch(/cinder is down for/);
+  expect(await first.textContent()).toMatch(/cinder has been down for/);
 });
 
 test("made-up numbers cannot be missed: a banner, the title, and the box itself", async () => {

@@ -21,6 +21,8 @@ const SAID: [what: string, said: string, is: string][] = [
   ["minutes", format.duration(125_000), "2 min 5 s"],
   ["whole hours", format.duration(7_200_000), "2 h"],
   ["days", format.duration(183_600_000), "2 d 3 h"],
+  ["what has just begun", format.elapsed(-300), "1 s"],
+  ["what goes on", format.elapsed(5_910), "5 s"],
   ["age, just now", format.age(900), "now"],
   ["age", format.age(61_400), "1 min 1 s ago"],
   ["bytes", format.bytes(512, "binary"), "512 B"],

@@ -8,6 +8,7 @@ import { count } from "../../shape/format.ts";
 
 export function Attention({ live }: { live: Live }) {
   const concerns = concernsOf(live, nowMs.value, preferences.value);
+  if (concerns.length === 0 && live.boxes.length === 0) return null;
   if (concerns.length === 0) {
     const { requests, errors, minutes } = live.recent;
     const { up } = live.stats.boxes;
@@ -24,8 +25,10 @@ export function Attention({ live }: { live: Live }) {
         {concerns.map(({ severity, subject, why, href }) => (
           <li key={`${subject} ${why}`} class={severity}>
             <a href={href}>
-              <span class="sr-only">{severity === "bad" ? "Problem: " : "Warning: "}</span>
-              <strong>{subject}</strong> <span>{why}</span>
+              <span>
+                <span class="sr-only">{severity === "bad" ? "Problem: " : "Warning: "}</span>
+                <strong>{subject}</strong> {why}
+              </span>
               <ChevronIcon />
             </a>
           </li>

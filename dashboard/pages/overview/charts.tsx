@@ -1,25 +1,30 @@
-/** The seed's four charts, from real percentiles, over 5 minutes to 90 days. */
+/** The seed's four charts, from real percentiles, over 5 minutes to 90 days; to a year where a store keeps one. */
 import { useMemo } from "preact/hooks";
-import { prefer, preferences, RANGES } from "../../data/preferences.ts";
+import { place, stay } from "../../data/place.ts";
+import { prefer, preferences } from "../../data/preferences.ts";
 import { useRead } from "../../data/query.ts";
 import { Choice, Failure, Section, Skeleton } from "../../parts/basics.tsx";
 import { Chart } from "../../parts/chart.tsx";
 import { duration, short, tokenRate } from "../../shape/format.ts";
-import { columnsOf, everyMsOf, GRANULARITY, RANGE_NAMES } from "../../shape/history.ts";
+import { columnsOf, everyMsOf, GRANULARITY, RANGE_NAMES, RANGES, type Range, rangesOffered } from "../../shape/history.ts";
 
-const OPTIONS = RANGES.map((range) => ({ value: range, name: range }));
-
-export function Charts() {
-  const { range } = preferences.value;
+export function Charts({ hasStore }: { hasStore: boolean }) {
+  // What a link says, or else what was chosen last.
+  const range = RANGES.find((each) => each === place.value.query.range) ?? preferences.value.range;
+  const choose = (chosen: Range) => {
+    prefer({ range: chosen });
+    stay("overview", { range: chosen });
+  };
   const asked = { query: { time_range: range, granularity: GRANULARITY[range].name } };
   const { data, error, isLoading, refetch } = useRead("/api/stats/history", asked, everyMsOf(range));
   const columns = useMemo(() => (data === null ? null : columnsOf(data.metrics)), [data]);
-  const choice = <Choice label="Range of the charts" options={OPTIONS} chosen={range} choose={(chosen) => prefer({ range: chosen })} />;
+  const options = rangesOffered(hasStore, range).map((value) => ({ value, name: value }));
+  const choice = <Choice label="Range of the charts" options={options} chosen={range} choose={choose} />;
   return (
     <Section title={`Last ${RANGE_NAMES[range]}`} aside={choice}>
       {error !== null && <Failure what="The history could not be read." why={error} again={refetch} />}
       {columns === null ? (
-        <Skeleton lines={2} tall />
+        error === null && <Skeleton lines={2} tall />
       ) : (
         <div class={isLoading ? "charts loading" : "charts"}>
           <Chart

@@ -1,6 +1,7 @@
 /** The first page: what needs attention, the totals, the last hours, the boxes. */
 import { live } from "../../data/live.ts";
-import { Empty, Section, Skeleton } from "../../parts/basics.tsx";
+import { Section } from "../../parts/basics.tsx";
+import { NoBox } from "../../parts/install.tsx";
 import { Attention } from "./attention.tsx";
 import { Charts } from "./charts.tsx";
 import { Fleet } from "./fleet.tsx";
@@ -8,24 +9,32 @@ import { Totals } from "./totals.tsx";
 
 export function Overview() {
   const latest = live.value;
-  if (latest === null) return <Skeleton lines={4} tall />;
-  const { value } = latest;
+  if (latest === null) return <Loading />;
+  const { boxes, health, stats } = latest.value;
   return (
     <>
-      <Attention live={value} />
-      <Totals stats={value.stats} />
-      <Charts />
-      <Section title="Boxes" aside={<span class="aside">{`${value.stats.boxes.up} of ${value.stats.boxes.total} up`}</span>}>
-        {value.boxes.length === 0 ? (
-          <Empty title="No box has connected yet">
-            <p>
-              Install the agent beside an Ollama: <a href="#/settings">Settings</a> has the command.
-            </p>
-          </Empty>
-        ) : (
-          <Fleet boxes={value.boxes} />
-        )}
-      </Section>
+      {boxes.length === 0 && <NoBox />}
+      <Attention live={latest.value} />
+      <Totals stats={stats} />
+      <Charts hasStore={health.sinks.length > 0} />
+      {boxes.length > 0 && (
+        <Section title="Boxes" aside={<span class="aside">{`${stats.boxes.up} of ${stats.boxes.total} up`}</span>}>
+          <Fleet boxes={boxes} />
+        </Section>
+      )}
     </>
   );
 }
+
+/** Four totals and four charts, as they will stand. */
+const Loading = () => (
+  <div class="skeleton" role="status" aria-label="Loading">
+    {["totals", "charts"].map((what) => (
+      <div key={what} class={what}>
+        {[1, 2, 3, 4].map((each) => (
+          <span key={each} />
+        ))}
+      </div>
+    ))}
+  </div>
+);

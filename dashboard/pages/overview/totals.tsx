@@ -54,10 +54,7 @@ export function Totals({ stats }: { stats: CurrentStats }) {
             ? [["last hour", "none"]]
             : [
                 ["most used", first],
-                [
-                  "also",
-                  others.length === 0 ? "none" : others.length < 3 ? others.join(", ") : `${others[0]} and ${others.length - 1} more`,
-                ],
+                ["also", others.length === 0 ? "none" : others.length < 3 ? others.join(", ") : `${others.length} more`],
               ]
         }
       />

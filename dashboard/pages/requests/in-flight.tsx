@@ -2,7 +2,7 @@
 import type { InFlight } from "../../../protocol/api/live.ts";
 import { nowMs } from "../../data/clock.ts";
 import { Moment, Pill, Section, TableScroll } from "../../parts/basics.tsx";
-import { count, duration, UNKNOWN } from "../../shape/format.ts";
+import { count, elapsed, UNKNOWN } from "../../shape/format.ts";
 
 export function InFlightTable({ requests }: { requests: readonly InFlight[] }) {
   return (
@@ -36,7 +36,7 @@ export function InFlightTable({ requests }: { requests: readonly InFlight[] }) {
                   <td>{request.box}</td>
                   <td class="mono">{request.endpoint}</td>
                   <td>{request.key_id ?? UNKNOWN}</td>
-                  <td class="number">{duration(Math.max(0, nowMs.value - Date.parse(request.started_at)))}</td>
+                  <td class="number">{elapsed(nowMs.value - Date.parse(request.started_at))}</td>
                 </tr>
               ))}
             </tbody>

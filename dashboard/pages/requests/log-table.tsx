@@ -1,6 +1,5 @@
 /** Finished requests, newest first. A row opens to its detail. */
 import { Fragment } from "preact";
-import { useState } from "preact/hooks";
 import type { LogEntry } from "../../../protocol/api/stats.ts";
 import { Moment, Pill, TableScroll, type Tone } from "../../parts/basics.tsx";
 import { ChevronIcon } from "../../parts/icons.tsx";
@@ -10,10 +9,20 @@ import { Waterfall } from "./waterfall.tsx";
 
 export const STATUS_TONES: Record<LogEntry["status"], Tone> = { success: "good", error: "bad", cancelled: "quiet" };
 
+/** An answer that broke off after its head has a 200, which would say the opposite. */
+const nameOf = ({ status, http_status }: LogEntry): string => (status === "error" && http_status >= 400 ? `error ${http_status}` : status);
+
 const COLUMNS = 9;
 
-export function LogTable({ logs, isLoading }: { logs: readonly LogEntry[]; isLoading: boolean }) {
-  const [opened, setOpened] = useState<string | null>(null);
+type Props = {
+  logs: readonly LogEntry[];
+  isLoading: boolean;
+  /** The request whose detail is shown. */
+  opened: string | null;
+  open: (id: string | null) => void;
+};
+
+export function LogTable({ logs, isLoading, opened, open }: Props) {
   return (
     <TableScroll label="Finished requests">
       <table class={isLoading ? "log loading" : "log"}>
@@ -39,7 +48,7 @@ export function LogTable({ logs, isLoading }: { logs: readonly LogEntry[]; isLoa
         <tbody>
           {logs.map((entry) => {
             const isOpen = opened === entry.id;
-            const toggle = () => setOpened(isOpen ? null : entry.id);
+            const toggle = () => open(isOpen ? null : entry.id);
             return (
               <Fragment key={entry.id}>
                 <tr class={isOpen ? "row open" : "row"} onClick={toggle}>
@@ -61,7 +70,7 @@ export function LogTable({ logs, isLoading }: { logs: readonly LogEntry[]; isLoa
                     <Moment iso={entry.timestamp} />
                   </td>
                   <td>
-                    <Pill tone={STATUS_TONES[entry.status]}>{entry.status === "error" ? `error ${entry.http_status}` : entry.status}</Pill>
+                    <Pill tone={STATUS_TONES[entry.status]}>{nameOf(entry)}</Pill>
                   </td>
                   <td class="strong">{entry.model ?? <span class="quiet mono">{entry.endpoint}</span>}</td>
                   <td>{entry.box ?? UNKNOWN}</td>

@@ -1,11 +1,10 @@
 /** What is served now, and what was: a list with filters, pages, details and exports. */
-import { useState } from "preact/hooks";
 import { nowMs } from "../../data/clock.ts";
 import { live } from "../../data/live.ts";
 import { place, stay } from "../../data/place.ts";
 import { useRead } from "../../data/query.ts";
 import { Empty, Failure, Section, Skeleton } from "../../parts/basics.tsx";
-import { askedOf, type Filters, filtersOf, isFiltered } from "../../shape/filters.ts";
+import { afterOf, askedOf, cursorsOf, type Filters, filtersOf, isFiltered } from "../../shape/filters.ts";
 import { count } from "../../shape/format.ts";
 import { Export } from "./export.tsx";
 import { FilterBar } from "./filter-bar.tsx";
@@ -16,9 +15,9 @@ const PAGE = 50;
 const MINUTE_MS = 60_000;
 
 export function Requests() {
-  const filters = filtersOf(place.value.query);
-  // Cursors of the pages before this one: new requests do not shift what is on a page.
-  const [cursors, setCursors] = useState<string[]>([]);
+  const { query } = place.value;
+  const filters = filtersOf(query);
+  const cursors = cursorsOf(query);
   const cursor = cursors.at(-1);
   const question = askedOf(filters, Math.floor(nowMs.value / MINUTE_MS) * MINUTE_MS);
   // Only the first page changes by itself.
@@ -28,10 +27,10 @@ export function Requests() {
     cursor === undefined ? 0 : null,
   );
   const { data, error, isLoading, refetch } = reading;
-  const change = (changed: Filters) => {
-    setCursors([]);
-    stay("requests", changed);
-  };
+  // All of it stands in the address: a link shows the same page of the same list, with the same request open.
+  const change = (changed: Filters) => stay("requests", changed);
+  const turnTo = (pages: string[]) => stay("requests", { ...filters, after: afterOf(pages) });
+  const open = (id: string | null) => stay("requests", { ...query, open: id ?? undefined });
   const next = data?.next_cursor ?? null;
   const first = cursors.length * PAGE;
 
@@ -66,20 +65,20 @@ export function Requests() {
             )}
           </Empty>
         ) : (
-          <LogTable logs={data.logs} isLoading={isLoading} />
+          <LogTable logs={data.logs} isLoading={isLoading} opened={query.open ?? null} open={open} />
         )}
         {data !== null && (next !== null || cursors.length > 0) && (
           <nav class="pager" aria-label="Pages of the list">
-            <button type="button" disabled={cursors.length === 0} onClick={() => setCursors([])}>
+            <button type="button" disabled={cursors.length === 0} onClick={() => turnTo([])}>
               Newest
             </button>
-            <button type="button" disabled={cursors.length === 0} onClick={() => setCursors(cursors.slice(0, -1))}>
+            <button type="button" disabled={cursors.length === 0} onClick={() => turnTo(cursors.slice(0, -1))}>
               Newer
             </button>
             <span class="aside">
               {count(first + 1)} to {count(first + data.logs.length)}
             </span>
-            <button type="button" disabled={next === null} onClick={() => next !== null && setCursors([...cursors, next])}>
+            <button type="button" disabled={next === null} onClick={() => next !== null && turnTo([...cursors, next])}>
               Older
             </button>
           </nav>

@@ -6,7 +6,7 @@ import type { SinkHealth } from "../../../protocol/api/fleet.ts";
 import { ask, wordsOf } from "../../data/api.ts";
 import { live } from "../../data/live.ts";
 import { Ago, Moment, Pill, Section } from "../../parts/basics.tsx";
-import { count, UNKNOWN } from "../../shape/format.ts";
+import { count } from "../../shape/format.ts";
 
 type Props = { config: Config; isAdmin: boolean; changed: () => void };
 
@@ -25,14 +25,14 @@ export function Configuration({ config, isAdmin, changed }: Props) {
     setIsBusy(false);
   };
   const { retention } = config;
-  const facts: [string, ComponentChildren][] = [
+  const facts: (readonly [string, ComponentChildren])[] = [
     ["Version", config.version],
     ["Access", config.auth_mode === "open" ? "open, on this machine only" : "with keys"],
     ["This key may", config.scopes.join(", ")],
     ["Stores", config.exporter_type],
     ["Written every", `${count(config.metrics_export_interval)} s`],
-    ["ClickHouse", config.clickhouse_host ?? UNKNOWN],
-    ["Postgres", config.postgres_host ?? UNKNOWN],
+    ...(config.clickhouse_host === null ? [] : [["ClickHouse", config.clickhouse_host] as const]),
+    ...(config.postgres_host === null ? [] : [["Postgres", config.postgres_host] as const]),
     ["Requests are kept", `${count(retention.logs_days)} days, ${count(retention.logs_rows_max)} at most`],
     ["Sums are kept", `by minute ${count(retention.minutes_days)} days, by hour ${count(retention.hours_days)} days`],
     ["GPU samples are kept", `${count(retention.samples_hours)} h`],

@@ -1,5 +1,6 @@
 /** What to copy: into Prometheus, into a client, onto a box. */
 import { Command, Section } from "../../parts/basics.tsx";
+import { InstallAgent } from "../../parts/install.tsx";
 
 export function Connect() {
   const edge = location.origin;
@@ -10,11 +11,7 @@ export function Connect() {
         <p class="quiet">Scrape this. On Cloudflare it needs a key with the scope read, as a bearer.</p>
         <Command name="the metrics URL" text={`${edge}/api/metrics`} />
         <h3>A box</h3>
-        <p class="quiet">On the machine with the GPU, as root. Put the secret of the box in place of the dots.</p>
-        <Command
-          name="the agent's install command"
-          text={`curl -fsSL ${edge}/agent/install.sh -o install.sh\nEDGE_URL=${edge} BOX_NAME=home BOX_SECRET=… sh install.sh`}
-        />
+        <InstallAgent />
         <h3>A client</h3>
         <p class="quiet">Ollama's API, and OpenAI's.</p>
         <Command name="the address for Ollama clients" text={`${edge}/ollama`} />

@@ -31,7 +31,21 @@ const CLEARINGS: readonly Clearing[] = [
   },
 ];
 
-const STORES = { durable_object: "the edge itself", clickhouse: "ClickHouse", postgres: "Postgres" };
+const STORES = { durable_object: "the edge", clickhouse: "ClickHouse", postgres: "Postgres" };
+
+const Kept = ({ name, amount, from, to }: { name: string; amount: number; from: string | null; to: string | null }) => (
+  <div>
+    <dt>{name}</dt>
+    <dd>
+      {count(amount)}
+      {from !== null && (
+        <span class="below">
+          <Moment iso={from} /> to <Moment iso={to} />
+        </span>
+      )}
+    </dd>
+  </div>
+);
 
 export function StoredData({ isAdmin }: { isAdmin: boolean }) {
   const { data, error, refetch } = useRead("/api/data/summary", {}, 15_000);
@@ -45,29 +59,11 @@ export function StoredData({ isAdmin }: { isAdmin: boolean }) {
           error === null && <Skeleton lines={3} />
         ) : (
           <dl class="facts">
-            <div>
-              <dt>Requests</dt>
-              <dd>{count(data.logs_count)}</dd>
-            </div>
-            <div>
-              <dt>from, to</dt>
-              <dd>
-                <Moment iso={data.oldest_log} />, <Moment iso={data.newest_log} />
-              </dd>
-            </div>
-            <div>
-              <dt>Sums</dt>
-              <dd>{count(data.metrics_count)}</dd>
-            </div>
-            <div>
-              <dt>from, to</dt>
-              <dd>
-                <Moment iso={data.oldest_metric} />, <Moment iso={data.newest_metric} />
-              </dd>
-            </div>
+            <Kept name="Requests" amount={data.logs_count} from={data.oldest_log} to={data.newest_log} />
+            <Kept name="Sums for charts" amount={data.metrics_count} from={data.oldest_metric} to={data.newest_metric} />
             {data.databases.map(({ store, size_bytes }) => (
               <div key={store}>
-                <dt>{STORES[store]}</dt>
+                <dt>Size in {STORES[store]}</dt>
                 <dd>{size_bytes === null ? UNKNOWN : bytes(size_bytes, preferences.value.sizes)}</dd>
               </div>
             ))}

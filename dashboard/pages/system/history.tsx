@@ -1,5 +1,6 @@
 /** The machines over 5 minutes to a day: of all boxes, or of one; the figures of GPUs also one by one. */
-import { useMemo, useState } from "preact/hooks";
+import { useMemo } from "preact/hooks";
+import { place, stay } from "../../data/place.ts";
 import { preferences } from "../../data/preferences.ts";
 import { useRead } from "../../data/query.ts";
 import { Choice, Failure, Section, Skeleton } from "../../parts/basics.tsx";
@@ -12,7 +13,7 @@ const OPTIONS = RANGES.map((range) => ({ value: range, name: range }));
 const EVERY_MS = 10_000;
 
 export function MachineHistory({ box }: { box: string }) {
-  const [range, setRange] = useState<(typeof RANGES)[number]>("15m");
+  const range = RANGES.find((each) => each === place.value.query.range) ?? "15m";
   const { sizes, temperature: unit } = preferences.value;
   const query = { time_range: range, max_points: 240, box };
   const machines = useRead("/api/system/history", { query }, EVERY_MS);
@@ -42,7 +43,12 @@ export function MachineHistory({ box }: { box: string }) {
     gpus.refetch();
   };
   return (
-    <Section title="History" aside={<Choice label="Range of the history" options={OPTIONS} chosen={range} choose={setRange} />}>
+    <Section
+      title="History"
+      aside={
+        <Choice label="Range of the history" options={OPTIONS} chosen={range} choose={(chosen) => stay("system", { box, range: chosen })} />
+      }
+    >
       {error !== null && <Failure what="The history could not be read." why={error} again={again} />}
       {machines.data === null || gpus.data === null ? (
         error === null && <Skeleton lines={2} tall />

@@ -11,7 +11,7 @@ import { STATE_TONES } from "../overview/fleet.tsx";
 
 const share = (part: number | null, whole: number | null): number | null => (part === null || !whole ? null : (100 * part) / whole);
 
-export function MachineCard({ box }: { box: LiveBox }) {
+export function MachineCard({ box, isAdmin }: { box: LiveBox; isAdmin: boolean }) {
   const { sizes } = preferences.value;
   const { system } = box;
   return (
@@ -23,7 +23,7 @@ export function MachineCard({ box }: { box: LiveBox }) {
       </div>
       {system === null ? (
         box.state === "down" ? (
-          <Gone box={box} />
+          <Gone box={box} isAdmin={isAdmin} />
         ) : (
           <p class="quiet">no sample of the machine yet</p>
         )
@@ -84,14 +84,20 @@ export function MachineCard({ box }: { box: LiveBox }) {
 }
 
 /** A box that is down may be one that never comes back. */
-function Gone({ box }: { box: LiveBox }) {
+function Gone({ box, isAdmin }: { box: LiveBox; isAdmin: boolean }) {
   const [isAsked, setIsAsked] = useState(false);
   return (
     <div class="gone">
       <p class="quiet">
         last heard <Ago iso={box.last_seen} />
       </p>
-      <button type="button" class="small danger" onClick={() => setIsAsked(true)}>
+      <button
+        type="button"
+        class="small danger"
+        disabled={!isAdmin}
+        title={isAdmin ? undefined : "Needs a key with the scope admin"}
+        onClick={() => setIsAsked(true)}
+      >
         Forget<span class="sr-only"> {box.name}</span> …
       </button>
       {isAsked && (

@@ -1,17 +1,21 @@
 /** The machines: each GPU, each box's CPU, memory and disk, and how they were over a day. */
 import { live } from "../../data/live.ts";
 import { place, stay } from "../../data/place.ts";
-import { Empty, Section, Skeleton } from "../../parts/basics.tsx";
+import { useRead } from "../../data/query.ts";
+import { Section, Skeleton } from "../../parts/basics.tsx";
+import { NoBox } from "../../parts/install.tsx";
 import { GpuCard } from "./gpu-card.tsx";
 import { MachineHistory } from "./history.tsx";
 import { MachineCard } from "./machine-card.tsx";
 import { PowerNow } from "./power.tsx";
 
 export function SystemPage() {
+  const config = useRead("/api/config", {}, null);
+  const isAdmin = config.data?.scopes.includes("admin") ?? false;
   const latest = live.value;
   if (latest === null) return <Skeleton lines={4} tall />;
   const { boxes } = latest.value;
-  if (boxes.length === 0) return <Empty title="No box has connected yet" />;
+  if (boxes.length === 0) return <NoBox />;
   const sought = place.value.query.box ?? "";
   const shown = boxes.filter(({ name }) => sought === "" || name === sought);
   const gpus = shown.flatMap((box) => box.gpus);
@@ -19,7 +23,7 @@ export function SystemPage() {
   const pick = (
     <label class="pick">
       <span class="sr-only">Box</span>
-      <select value={sought} onChange={(event) => stay("system", { box: event.currentTarget.value })}>
+      <select value={sought} onChange={(event) => stay("system", { ...place.value.query, box: event.currentTarget.value })}>
         <option value="">all boxes</option>
         {boxes.map(({ name }) => (
           <option key={name} value={name}>
@@ -48,7 +52,7 @@ export function SystemPage() {
       <Section title="Machines">
         <ul class="cards">
           {shown.map((box) => (
-            <MachineCard key={box.name} box={box} />
+            <MachineCard key={box.name} box={box} isAdmin={isAdmin} />
           ))}
         </ul>
       </Section>
