@@ -1,5 +1,5 @@
 /** The list of requests: live, filtered, paged, opened, exported; and nothing in it runs. */
-import { readFileSync } from "node:fs";
+import { text } from "node:stream/consumers";
 import { beforeAll, expect, test } from "vitest";
 import { eventually } from "../support/stack.ts";
 import { callModel, edgeUrl, useBrowser, Viewer } from "./viewer.ts";
@@ -12,7 +12,7 @@ const SCRIPT = "<script>alert(2)</script> tell me of lighthouses";
 beforeAll(async () => {
   await callModel({ model: "llama3.2", messages: [{ role: "user", content: SCRIPT }], options: { num_predict: 20 } });
   await callModel({ model: CANARY });
-  for (let n = 0; n < 60; n++) await callModel({ model: "mistral", options: { num_predict: 1 } });
+  await Promise.all(Array.from({ length: 60 }, () => callModel({ model: "mistral", options: { num_predict: 1 } })));
   await eventually(async () => {
     const { logs } = (await (await fetch(`${edgeUrl()}/api/stats/logs?q=lighthouses`)).json()) as { logs: unknown[] };
     return logs.length > 0;
@@ -82,11 +82,11 @@ test.each(["CSV", "NDJSON", "JSON"])("what the filters pick is saved as %s", asy
   await page.locator("tr.row").first().waitFor();
   const [saved] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: `Export as ${format}` }).click()]);
   expect(saved.suggestedFilename()).toMatch(new RegExp(`^requests-.*\\.${format.toLowerCase()}$`));
-  expect(readFileSync((await saved.path()) ?? "", "utf8")).toContain("tell me of lighthouses");
+  expect(await text(await saved.createReadStream())).toContain("tell me of lighthouses");
 });
 
 test("a request is seen while it is served, and then as finished", async () => {
-  await using viewer = await Viewer.open("#/requests");
+  await using viewer = await Viewer.open("#/requests", { refreshSeconds: 1 });
   const { page } = viewer;
   await page.getByText("In flight", { exact: true }).waitFor();
   const leaves = new AbortController();

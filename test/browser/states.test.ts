@@ -1,7 +1,7 @@
-/** What is not the normal day: no network, nobody looking, no box, no key, a key that may not. */
+/** What is not the normal day: no network, an edge that fails, a stream that breaks, nobody looking. */
 import { expect, test } from "vitest";
-import { TestStack } from "../support/stack.ts";
-import { useBrowser, Viewer } from "./viewer.ts";
+import { CuttingProxy } from "../support/cutting-proxy.ts";
+import { callModel, edgeUrl, useBrowser, Viewer } from "./viewer.ts";
 
 useBrowser();
 
@@ -20,21 +20,73 @@ test("offline, what was read stays, grey and with its age; back online, it lives
   expect(await page.locator(".page.stale").count()).toBe(0);
 });
 
-test("where a stream does not come through, polling does", async () => {
-  await using viewer = await Viewer.open("#/settings");
+test("a stream that is cut is opened anew by itself, and nobody is alarmed", async () => {
+  await using proxy = await CuttingProxy.start(Number(new URL(edgeUrl()).port));
+  await using viewer = await Viewer.open("#/", { refreshSeconds: 1 }, proxy.url);
   const { page } = viewer;
-  await page.getByRole("combobox", { name: "Refresh interval" }).selectOption("1");
+  await page.getByText(/^Live/).waitFor();
+  const streams = () => viewer.asked.filter((asked) => asked.includes("/api/live")).length;
+  const before = streams();
+  await page.evaluate(`
+    globalThis.alarms = 0;
+    new MutationObserver(() => (globalThis.alarms += document.querySelectorAll(".banner.bad").length))
+      .observe(document.body, { subtree: true, childList: true });
+  `);
+  proxy.cut();
+  await page.getByText("Connecting …").waitFor();
+  await page.getByText(/^Live/).waitFor();
+  expect(streams()).toBe(before + 1);
+  expect(await page.evaluate("globalThis.alarms")).toBe(0);
+});
+
+const BROKEN = { error: { code: "internal", message: "Something broke in the edge.", failed_at: "gateway", request_id: null } };
+
+test("an edge that answers with an error says so, everywhere that it matters, and is asked again", async () => {
+  await callModel({ model: "llama3.2" });
+  await using viewer = await Viewer.open("#/");
+  const { page } = viewer;
+  await page.getByText("Total Requests").waitFor();
+  await page.route("**/api/**", (route) => route.fulfill({ status: 500, json: BROKEN }));
+  await page.getByRole("button", { name: "Refresh now" }).click();
+  await page.getByRole("alert").filter({ hasText: "The edge fails Something broke in the edge." }).waitFor();
+  expect(await page.getByText("Failing").isVisible()).toBe(true);
+
+  await page.getByRole("link", { name: "Requests" }).click();
+  const failure = page.getByRole("alert").filter({ hasText: "The list could not be read. Something broke in the edge." });
+  await failure.waitFor();
+  await page.unroute("**/api/**");
+  await failure.getByRole("button", { name: "Try again" }).click();
+  await page.locator("tr.row").first().waitFor();
+  expect(await failure.count()).toBe(0);
+});
+
+test("a page whose program is not there any more says so, and can be loaded again", async () => {
+  await using viewer = await Viewer.open("#/");
+  const { page } = viewer;
+  await page.getByText("Total Requests").waitFor();
+  await page.route("**/assets/models.js", (route) => route.abort());
+  await page.getByRole("link", { name: "Models" }).click();
+  const failure = page.getByRole("alert").filter({ hasText: "It could not be loaded: there may be a new version." });
+  await failure.waitFor();
+  await page.unroute("**/assets/models.js");
+  await failure.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("heading", { name: "On the boxes" }).waitFor();
+});
+
+test("where a stream does not come through, polling does", async () => {
+  await using viewer = await Viewer.open("#/settings", { refreshSeconds: 1 });
+  const { page } = viewer;
   // Some proxies hold a stream back: no event ever arrives.
   await page.route("**/api/live?every=*", () => {});
+  await page.clock.install();
   await page.reload();
-  await page.getByText(/^Every 1/).waitFor({ timeout: 20_000 });
+  await page.clock.fastForward(6_500);
+  await page.getByText(/^Every 1/).waitFor();
 });
 
 test("nothing is asked while nobody looks", async () => {
-  await using viewer = await Viewer.open("#/");
+  await using viewer = await Viewer.open("#/", { refreshSeconds: 1 });
   const { page } = viewer;
-  await page.evaluate('localStorage.setItem("preferences", JSON.stringify({ refresh: 1 }))');
-  await page.reload();
   await page.getByText("Live, every 1").waitFor();
   await page.evaluate(`
     Object.defineProperty(document, "hidden", { get: () => globalThis.isAway === true, configurable: true });
@@ -48,28 +100,4 @@ test("nothing is asked while nobody looks", async () => {
   expect(viewer.asked.length).toBe(before);
   await page.evaluate('globalThis.isAway = false; document.dispatchEvent(new Event("visibilitychange"))');
   await page.getByText(/^Live/).waitFor();
-});
-
-test("an edge with keys asks for one, says when it is wrong, and shows what a read key may", async () => {
-  await using stack = await TestStack.start({
-    AUTH_MODE: "keys",
-    ADMIN_KEY: "an-admin-key-for-tests",
-    READ_KEY: "a-read-key-for-tests",
-    BOX_SECRETS: "atlas=a-secret-for-the-box",
-  });
-  await using viewer = await Viewer.open("#/settings", {}, stack.url);
-  const { page } = viewer;
-  await page.getByLabel("Key", { exact: true }).fill("wrong-wrong-wrong-wrong");
-  await page.getByRole("button", { name: "Show the numbers" }).click();
-  await page.getByRole("alert").waitFor();
-  expect(await viewer.broken()).toEqual([]);
-  await page.getByLabel("Key", { exact: true }).fill("a-read-key-for-tests");
-  await page.getByRole("button", { name: "Show the numbers" }).click();
-  await page.getByText("Clearing needs a key with the scope admin.").waitFor();
-  expect(await page.getByRole("button", { name: "Clear everything …" }).isDisabled()).toBe(true);
-  expect(viewer.asked.some((asked) => asked.includes("key-for-tests"))).toBe(false);
-
-  await page.goto(`${stack.url}/#/`);
-  await page.getByText("No box has connected yet").waitFor();
-  expect(await viewer.broken()).toEqual([]);
 });

@@ -1,18 +1,21 @@
-/** A viewer of the page: a browser of its own, and what went wrong in it. */
+/** A viewer of the page: as good as a browser of its own, and what went wrong in it. */
 import { AxeBuilder } from "@axe-core/playwright";
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, inject } from "vitest";
-import { launchBrowser, viewerOf } from "../support/chromium.ts";
+import { viewerOf } from "../support/chromium.ts";
 
 export const edgeUrl = (): string => inject("edgeUrl");
+
+/** Of the browser, and how often its page was set to refresh; 0: only when asked. */
+type Options = BrowserContextOptions & { refreshSeconds?: number };
 
 let browser: Browser | null = null;
 
 /** Call once, at the top of a file of tests. */
 export function useBrowser(): void {
   beforeAll(async () => {
-    browser = await launchBrowser();
-  }, 120_000);
+    browser = await chromium.connect(inject("browserUrl"));
+  });
   afterAll(() => browser?.close());
 }
 
@@ -37,9 +40,11 @@ export class Viewer implements AsyncDisposable {
   }
 
   /** @param hash  e.g. `#/requests` */
-  static async open(hash: string, options: BrowserContextOptions = {}, url = edgeUrl()): Promise<Viewer> {
+  static async open(hash: string, { refreshSeconds, ...options }: Options = {}, url = edgeUrl()): Promise<Viewer> {
     if (browser === null) throw new Error("no browser: call useBrowser()");
-    const context = await viewerOf(browser, { viewport: { width: 1280, height: 900 }, ...options });
+    const preferences = { name: "preferences", value: JSON.stringify({ refresh: refreshSeconds }) };
+    const storageState = { cookies: [], origins: [{ origin: url, localStorage: [preferences] }] };
+    const context = await viewerOf(browser, { viewport: { width: 1280, height: 900 }, storageState, ...options });
     const viewer = new Viewer(await context.newPage());
     viewer.page.setDefaultTimeout(15_000);
     await viewer.page.goto(`${url}/${hash}`);

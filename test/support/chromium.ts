@@ -10,7 +10,14 @@ import { arch, platform } from "node:os";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createBrotliDecompress } from "node:zlib";
-import { type Browser, type BrowserContext, type BrowserContextOptions, chromium } from "playwright-core";
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  type BrowserServer,
+  chromium,
+  type LaunchOptions,
+} from "playwright-core";
 import { ROOT } from "../../local/edge.ts";
 
 const OF_THIS_MACHINE = [process.env.CHROME_PATH, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
@@ -18,13 +25,18 @@ const OF_THIS_MACHINE = [process.env.CHROME_PATH, "/usr/bin/chromium", "/usr/bin
 /** No sandbox: there is none for root, and only pages of this project are opened. */
 const ARGS = ["--no-sandbox", "--disable-gpu", "--force-color-profile=srgb"];
 
-export async function launchBrowser(): Promise<Browser> {
+export const launchBrowser = (): Promise<Browser> => launched((options) => chromium.launch(options));
+
+/** For several processes that share one. */
+export const launchBrowserServer = (): Promise<BrowserServer> => launched((options) => chromium.launchServer(options));
+
+async function launched<T>(launch: (options: LaunchOptions) => Promise<T>): Promise<T> {
   const candidates = process.env.CHROME_PATH ? OF_THIS_MACHINE : [await unpacked(), ...OF_THIS_MACHINE];
   const failures: string[] = [];
   for (const executablePath of candidates) {
     if (!executablePath || !existsSync(executablePath)) continue;
     try {
-      return await chromium.launch({ executablePath, headless: true, args: ARGS, env: { ...process.env, LANG: "en_US.UTF-8" } });
+      return await launch({ executablePath, headless: true, args: ARGS, env: { ...process.env, LANG: "en_US.UTF-8" } });
     } catch (error) {
       failures.push(`${executablePath}: ${(error as Error).message.split("\n").slice(0, 4).join(" ")}`);
     }

@@ -38,8 +38,9 @@ export class TestStack implements AsyncDisposable {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  async startEdge(): Promise<Child> {
-    const edge = startEdge({ port: this.port, folder: join(this.folder, "edge"), settings: this.#settings }, this.#reaper);
+  /** @param settings  as it was started with, unless said otherwise */
+  async startEdge(settings = this.#settings): Promise<Child> {
+    const edge = startEdge({ port: this.port, folder: join(this.folder, "edge"), settings }, this.#reaper);
     this.#edge = edge;
     await waitFor(`${this.url}/healthz`, edge, START_MS).catch((error: Error) => {
       throw new Error(`${error.message}\n${edge.tail().join("\n")}`);

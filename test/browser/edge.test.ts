@@ -1,0 +1,103 @@
+/** What only an edge of its own shows: its keys, a box that is forgotten, its end and its return. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { eventually, TestStack } from "../support/stack.ts";
+import { useBrowser, Viewer } from "./viewer.ts";
+
+useBrowser();
+
+const ADMIN = "an-admin-key-for-tests";
+const READ = "a-read-key-for-tests";
+const SETTINGS = { AUTH_MODE: "keys", ADMIN_KEY: ADMIN, READ_KEY: READ, BOX_SECRETS: "atlas=a-secret-for-the-box" };
+
+let stack: TestStack;
+let ollama: SimulatedOllama;
+
+beforeAll(async () => {
+  [stack, ollama] = await Promise.all([TestStack.start(SETTINGS), startSimulatedOllama({ models: ["llama3.2"] })]);
+});
+
+afterAll(() => Promise.all([stack[Symbol.asyncDispose](), ollama.close()]));
+
+const open = (hash: string, options = {}) => Viewer.open(hash, options, stack.url);
+
+async function unlock({ page }: Viewer, key: string): Promise<void> {
+  await page.getByLabel("Key", { exact: true }).fill(key);
+  await page.getByRole("button", { name: "Show the numbers" }).click();
+}
+
+test("an edge with keys asks for one, says when it is wrong, and shows what a read key may", async () => {
+  await using viewer = await open("#/settings");
+  const { page } = viewer;
+  await unlock(viewer, "wrong-wrong-wrong-wrong");
+  await page.getByRole("alert").filter({ hasText: "This API key is not known." }).waitFor();
+  expect(await viewer.broken()).toEqual([]);
+  await unlock(viewer, READ);
+  await page.getByText("Clearing needs a key with the scope admin.").waitFor();
+  expect(await page.getByRole("button", { name: "Clear everything …" }).isDisabled()).toBe(true);
+  expect(viewer.asked.some((asked) => asked.includes("key-for-tests"))).toBe(false);
+
+  await page.goto(`${stack.url}/#/`);
+  await page.getByText("No box has connected yet").waitFor();
+  expect(await viewer.broken()).toEqual([]);
+});
+
+test("a box that is gone for good is forgotten after its name was typed; one that is up is not", async () => {
+  const boxStates = async () => {
+    const { boxes } = (await stack.json("/api/boxes", { headers: { authorization: `Bearer ${READ}` } })) as {
+      boxes: { name: string; state: string }[];
+    };
+    return boxes.map(({ name, state }) => `${name} ${state}`).join();
+  };
+  const is = (states: string) => eventually(async () => (await boxStates()) === states);
+  const startAgent = async () => {
+    const agent = stack.spawnAgent({ name: "atlas", ollamaUrl: ollama.url, env: { BOX_SECRET: "a-secret-for-the-box" } });
+    await is("atlas up");
+    return agent;
+  };
+  const first = await startAgent();
+  await first.stop(5_000);
+  await is("atlas down");
+
+  // Without a refresh the page does not hear that the box is up again.
+  await using viewer = await open("#/system", { refreshSeconds: 0 });
+  const { page } = viewer;
+  await unlock(viewer, ADMIN);
+  await page.getByRole("button", { name: "Forget atlas" }).click();
+  const dialog = page.getByRole("dialog", { name: "Forget atlas" });
+  const confirm = dialog.getByRole("button", { name: "Forget atlas" });
+  await dialog.getByRole("textbox").fill("atla");
+  expect(await confirm.isDisabled()).toBe(true);
+  await dialog.getByRole("textbox").fill("atlas");
+
+  const again = await startAgent();
+  await confirm.click();
+  await dialog.getByRole("alert").filter({ hasText: "Box atlas is connected. Stop its agent first." }).waitFor();
+  expect(await boxStates()).toBe("atlas up");
+
+  await again.stop(5_000);
+  await is("atlas down");
+  await confirm.click();
+  await page.getByText("No box has connected yet").waitFor();
+  expect(await page.getByRole("dialog").count()).toBe(0);
+  expect(await boxStates()).toBe("");
+  // What was refused is in the console, as the browser sees it.
+  expect(viewer.errors.filter((error) => !/409|401/.test(error))).toEqual([]);
+});
+
+test("an edge that dies leaves its numbers grey; back with other keys, it is found again by itself, and asks for one", async () => {
+  await using viewer = await open("#/", { refreshSeconds: 1 });
+  const { page } = viewer;
+  await unlock(viewer, READ);
+  await page.getByText(/^Live/).waitFor();
+  await stack.killEdge();
+  await page.getByRole("alert").filter({ hasText: "Offline" }).waitFor();
+  expect(await page.getByText("Total Requests").isVisible()).toBe(true);
+  expect(await page.locator(".page.stale").count()).toBe(1);
+
+  await stack.startEdge({ ...SETTINGS, READ_KEY: "another-key-for-reading" });
+  await page.getByRole("alert").filter({ hasText: "This API key is not known." }).waitFor();
+  await unlock(viewer, "another-key-for-reading");
+  await page.getByText(/^Live/).waitFor();
+  expect(await page.locator(".page.stale, .banner.bad").count()).toBe(0);
+});
