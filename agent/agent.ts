@@ -14,6 +14,7 @@ import type { AgentConfig } from "./config.ts";
 import { atMost, DRAIN_MS } from "./drain.ts";
 import type { Listener } from "./listen/listener.ts";
 import type { Log } from "./log.ts";
+import { EnergyMeter } from "./measure/energy.ts";
 import { OllamaClient } from "./ollama.ts";
 import { Outgoing } from "./outgoing.ts";
 import { diskFolders } from "./readings/disk.ts";
@@ -28,6 +29,12 @@ import { StreamTable } from "./tunnel/stream-table.ts";
 import { Tunnel } from "./tunnel/tunnel.ts";
 import { AGENT_VERSION } from "./version.ts";
 
+/**
+ * How often the GPUs are read, s: `power.draw` of most is the mean of the last second, so what is read less often
+ * misses a part. In loop mode a reading costs some tens of ms, of a driver that is awake as long as the agent runs.
+ */
+const GPU_EVERY_S = 1;
+
 /** How long an agent that has nothing else to do waits until the edge has its last records. */
 const LAST_RECORDS_MS = 2_000;
 
@@ -36,6 +43,8 @@ export type AgentOptions = {
   recordsDelayMs?: number;
   /** Calls that reach Ollama beside the tunnel count into the gauges, and end with the agent. Whoever made it lets it listen. */
   listener?: Listener | null;
+  /** That of the listener too: all requests of a box share its GPUs. */
+  energy?: EnergyMeter;
   /** What this program takes the edge to export to. Said once when the edge says another. */
   exporterType?: ExporterType | null;
 };
@@ -47,6 +56,7 @@ export class EdgeAgent {
   readonly #outgoing: Outgoing;
   readonly #ollama: OllamaClient;
   readonly #spool: Spool;
+  readonly #energy: EnergyMeter;
   readonly #gpu: GpuReader;
   readonly #inventory: InventoryPoller;
   readonly #system: SystemSampler;
@@ -69,13 +79,19 @@ export class EdgeAgent {
     const now = () => performance.now();
     this.#log = log;
     this.#spool = spool;
+    this.#energy = options.energy ?? new EnergyMeter();
     this.#listener = options.listener ?? null;
     this.#expectedExporter = options.exporterType ?? null;
     this.#ollama = new OllamaClient(config.ollamaUrl);
     this.#gpu = new GpuReader({
       command: config.nvidiaSmi,
       box: config.box,
-      intervalSeconds: READINGS_LOOK_MS / 1_000,
+      intervalSeconds: GPU_EVERY_S,
+      keepEvery: READINGS_LOOK_MS / 1_000 / GPU_EVERY_S,
+      onPower: (gpu, watts) => {
+        this.#energy.read(gpu, watts, now());
+        this.#delivery.recordWaits();
+      },
       now: Date.now,
       log,
     });
@@ -103,9 +119,12 @@ export class EdgeAgent {
     });
     this.#outgoing = new Outgoing((message) => this.#tunnel.send(message));
     const send = (frame: Frame) => this.#outgoing.now(frame);
-    this.#delivery = new Delivery({ spool, send, after, delayMs: options.recordsDelayMs ?? RECORDS_DELAY_MS });
+    this.#delivery = new Delivery({ spool, energy: this.#energy, send, after, delayMs: options.recordsDelayMs ?? RECORDS_DELAY_MS });
     const onOver = (endpoint: string) => this.#over(endpoint);
-    this.#streams = new StreamTable({ box: config.box, ollama: this.#ollama, outgoing: this.#outgoing, spool, log, now, onOver });
+    this.#streams = new StreamTable({
+      ...{ box: config.box, ollama: this.#ollama, outgoing: this.#outgoing, spool, energy: this.#energy, log, now, onOver },
+      tunnelMs: () => this.#tunnel.roundTripMs,
+    });
   }
 
   start(): void {
@@ -113,7 +132,7 @@ export class EdgeAgent {
     this.#inventory.start();
     this.#system.start();
     this.#tunnel.start();
-    this.#watch = setInterval(() => this.#streams.giveUpLost(), 1_000);
+    this.#watch = setInterval(() => this.#look(performance.now()), 1_000);
   }
 
   /** Unix ms by the edge's clock: a call that no edge has seen is stamped like all others, though the clock of this machine may be wrong. */
@@ -149,6 +168,7 @@ export class EdgeAgent {
   async stop(): Promise<void> {
     this.#streams.giveUp("the agent was stopped while it served this request");
     await this.#listener?.stop();
+    this.#energy.settleNow();
     // The last records leave with the tunnel if they can; else they are in the spool.
     if (this.#isUp) await atMost(2 * RECORDS_DELAY_MS, this.#delivery.delivered());
     this.#isUp = false;
@@ -194,7 +214,7 @@ export class EdgeAgent {
           this.#delivery.confirmed(parsePayload(Recorded, frame.payload).position);
           break;
         case FrameType.look:
-          this.#look();
+          this.#lookedAt();
           break;
         default:
           this.#streams.receive(frame);
@@ -207,8 +227,15 @@ export class EdgeAgent {
     if (this.#streams.size === 0) this.#whenIdle?.();
   }
 
+  /** Time has passed. */
+  #look(nowMs: number): void {
+    this.#streams.giveUpLost();
+    this.#energy.look(nowMs);
+    this.#delivery.recordWaits();
+  }
+
   /** Somebody looks at this box: readings at the quick pace for a while. */
-  #look(): void {
+  #lookedAt(): void {
     const isNews = performance.now() > this.#lookUntilMs;
     this.#lookUntilMs = performance.now() + LOOK_MS;
     if (isNews) this.#sendReadings();
@@ -226,6 +253,7 @@ export class EdgeAgent {
         ...this.#load(),
         requests: this.#isLookedAt ? this.#oldestRequests() : [],
         local_in_flight: this.#listener?.inFlight ?? 0,
+        tunnel_ms: this.#tunnel.roundTripMs,
         spooled: this.#spool.pending,
         lost: this.#spool.lost,
       }),

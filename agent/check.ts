@@ -4,7 +4,7 @@
  */
 import type { AgentConfig } from "./config.ts";
 import { type ListenAddress, shownAddress } from "./listen/listen-address.ts";
-import { CLOCKS, Listener } from "./listen/listener.ts";
+import { CLOCKS, Listener, NOTHING_RECORDED } from "./listen/listener.ts";
 import { GpuReader } from "./readings/gpu.ts";
 import { InventoryPoller } from "./readings/inventory.ts";
 import { dial, refusalOf } from "./tunnel/tunnel.ts";
@@ -59,7 +59,8 @@ async function checkOllama({ ollamaUrl }: AgentConfig): Promise<Finding> {
 
 /** Listens for a moment. */
 async function checkListen({ box, ollamaUrl }: AgentConfig, address: ListenAddress): Promise<Finding> {
-  const listener = new Listener({ ...CLOCKS, box, ollamaUrl, spool: null, log: () => {}, keepsText: () => false, onOver: () => {} });
+  const log = () => {};
+  const listener = new Listener({ ...CLOCKS, box, ollamaUrl, ...NOTHING_RECORDED, log, onOver: () => {} });
   const finding = await listener.listen(address).then(
     (bound) => ({ ok: true, detail: `can listen on ${shownAddress(bound)}` }),
     (error: Error) => ({ ok: false, detail: error.message }),

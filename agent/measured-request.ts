@@ -10,8 +10,11 @@ import type { OpenRequest } from "../protocol/inventory.ts";
 import { ERROR_CHARS_MAX } from "../protocol/limits.ts";
 import { factsOf, type Headers, type Open, openRequestOf } from "../protocol/messages.ts";
 import { cut, type FailedAt, type Status, UNMEASURED } from "../protocol/records.ts";
+import { isInference } from "../protocol/routes.ts";
+import type { EnergyMeter } from "./measure/energy.ts";
 import { type LocalBody, localBodyOf } from "./measure/local-body.ts";
 import { type Meter, meterOf } from "./measure/meter.ts";
+import { roundMs } from "./measure/times.ts";
 import type { LocalExchange, OllamaClient } from "./ollama.ts";
 import type { Spool } from "./spool/spool.ts";
 
@@ -20,8 +23,17 @@ export type MeasuringShell = {
   ollama: Pick<OllamaClient, "send">;
   /** Null: nothing is measured and nothing recorded, and every body passes as it is. */
   spool: Spool | null;
+  energy: EnergyMeter;
   /** Monotonic milliseconds. */
   now: () => number;
+};
+
+/** How a request came to this box. */
+export type Arrived = {
+  /** When, monotonic ms. */
+  atMs: number;
+  /** A round trip of the tunnel then; null when it did not come through one, or that is not known. */
+  tunnelMs: number | null;
 };
 
 /** Who gets Ollama's answer, as it comes. */
@@ -40,7 +52,7 @@ const CLOSED_REQUEST = 499;
 export class MeasuredRequest {
   readonly #id: string;
   readonly #open: Open;
-  readonly #startMs: number;
+  readonly #arrived: Arrived;
   readonly #shell: MeasuringShell;
   #prompt: string | null = null;
   #exchange: LocalExchange | null = null;
@@ -50,11 +62,10 @@ export class MeasuredRequest {
   /** How often the tunnel was resumed during it. */
   resumed = 0;
 
-  /** @param startMs  when the request arrived on this box, monotonic ms */
-  constructor(id: string, open: Open, startMs: number, shell: MeasuringShell) {
+  constructor(id: string, open: Open, arrived: Arrived, shell: MeasuringShell) {
     this.#id = id;
     this.#open = open;
-    this.#startMs = startMs;
+    this.#arrived = arrived;
     this.#shell = shell;
   }
 
@@ -93,6 +104,7 @@ export class MeasuredRequest {
       },
       onData: (chunk) => pass(this.#meter?.data(chunk, now()) ?? chunk),
       onEnd: () => {
+        this.#answered();
         pass(this.#meter?.end(now()) ?? NO_PAYLOAD);
         taker.onEnd();
       },
@@ -127,28 +139,37 @@ export class MeasuredRequest {
     this.#close(error === null ? "success" : "error", this.#httpStatus ?? 200, error === null ? null : "ollama", error);
   }
 
-  /** The caller went away. Ollama stops. */
-  cancel(): void {
-    this.#close("cancelled", this.#httpStatus ?? CLOSED_REQUEST, null, null);
+  /** The caller went away. Ollama stops. @param httpStatus  what it was told when its answer began; null when it had not */
+  cancel(httpStatus: number | null): void {
+    this.#close("cancelled", httpStatus ?? CLOSED_REQUEST, null, null);
   }
 
-  /** @param httpStatus  what the caller was told, where the answer had not begun */
+  /** @param httpStatus  what the caller was told */
   fail(failedAt: FailedAt, message: string, httpStatus: number): void {
-    this.#close("error", this.#httpStatus ?? httpStatus, failedAt, message);
+    this.#close("error", httpStatus, failedAt, message);
   }
 
   /** From here on there is exactly one record, whatever is killed. */
   #begin(spool: Spool, { prompt, hideUsage }: LocalBody): void {
     const { endpoint, api, stream, keep_text } = this.#open;
     this.#prompt = keep_text ? prompt : null;
+    const { energy, now } = this.#shell;
+    if (isInference(endpoint)) energy.begin(this.#id, now());
     spool.begin({ request_id: this.#id, box: this.#shell.box, open: this.#open, prompt: this.#prompt });
-    this.#meter = meterOf({ endpoint, api, stream, hideUsage, keepText: keep_text, startMs: this.#startMs });
+    this.#meter = meterOf({ endpoint, api, stream, hideUsage, keepText: keep_text, startMs: this.#arrived.atMs });
+  }
+
+  /** Ollama has nothing more to do for it, however long its caller takes. */
+  #answered(): void {
+    const { energy, now } = this.#shell;
+    energy.end(this.#id, now());
   }
 
   #close(status: Status, httpStatus: number, failedAt: FailedAt | null, errorMessage: string | null): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#exchange?.abort();
+    this.#answered();
     // The meter's own finding is the outcome already.
     const { error: _, ...measured } = this.#meter?.measured() ?? { ...UNMEASURED, error: null };
     this.#shell.spool?.finish({
@@ -160,11 +181,10 @@ export class MeasuredRequest {
       failed_at: failedAt,
       error_message: errorMessage === null ? null : cut(errorMessage, ERROR_CHARS_MAX),
       prompt: this.#prompt,
-      latency_ms: round(this.#shell.now() - this.#startMs),
-      energy_j: null,
+      latency_ms: roundMs((this.#open.edge_ms ?? 0) + this.#shell.now() - this.#arrived.atMs),
+      tunnel_ms: this.#arrived.tunnelMs,
+      energy_j: null, // known with the next reading of the GPUs: see delivery.ts
       resumed: this.resumed,
     });
   }
 }
-
-const round = (ms: number) => Math.round(ms * 1_000) / 1_000;

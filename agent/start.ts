@@ -5,8 +5,9 @@ import { EdgeAgent } from "./agent.ts";
 import type { AgentConfig } from "./config.ts";
 import { agentIdIn } from "./identity.ts";
 import type { ListenAddress } from "./listen/listen-address.ts";
-import { CLOCKS, Listener } from "./listen/listener.ts";
+import { CLOCKS, Listener, NOTHING_RECORDED } from "./listen/listener.ts";
 import type { Log } from "./log.ts";
+import { EnergyMeter } from "./measure/energy.ts";
 import { Spool } from "./spool/spool.ts";
 import { acquireStateLock } from "./state-lock.ts";
 import { steadyClock } from "./steady-clock.ts";
@@ -49,11 +50,12 @@ export async function startBox(config: AgentConfig, options: BoxOptions, log: Lo
 async function startAgent(config: AgentConfig, { listen, ...options }: BoxOptions, log: Log): Promise<Running> {
   const { box, edgeUrl, ollamaUrl, stateDir, simulated } = config;
   const spool = Spool.open(`${stateDir}/spool`, { now: steadyClock(Date.now()), log });
+  const energy = new EnergyMeter();
   const wallClock = () => agent.edgeNowMs;
   const keepsText = () => agent.keepsText;
   const onOver = (endpoint: string) => agent.requestOver(endpoint);
-  const listener = listen === null ? null : new Listener({ ...CLOCKS, wallClock, box, ollamaUrl, spool, log, keepsText, onOver });
-  const agent = new EdgeAgent(config, agentIdIn(stateDir), spool, log, { ...options, listener });
+  const listener = listen === null ? null : new Listener({ ...CLOCKS, wallClock, box, ollamaUrl, spool, energy, log, keepsText, onOver });
+  const agent = new EdgeAgent(config, agentIdIn(stateDir), spool, log, { ...options, energy, listener });
   let address: ListenAddress | null = null;
   try {
     if (listener !== null && listen !== null) address = await listener.listen(listen);
@@ -75,7 +77,7 @@ export async function startEndpoint(
   listen: ListenAddress,
   log: Log,
 ): Promise<Running> {
-  const listener = new Listener({ ...CLOCKS, box, ollamaUrl, spool: null, log, keepsText: () => false, onOver: () => {} });
+  const listener = new Listener({ ...CLOCKS, box, ollamaUrl, ...NOTHING_RECORDED, log, onOver: () => {} });
   const address = await listener.listen(listen);
   const drain = async () => {
     await listener.drain();

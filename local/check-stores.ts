@@ -30,7 +30,7 @@ async function writesOnce(store: NamedStore, model: string): Promise<void> {
     ...{ request_id: requestId(nowMs), started_at: new Date(nowMs).toISOString(), box: "check", model, endpoint: "/api/chat" },
     ...({ api: "ollama", stream: false, status: "success", http_status: 200, failed_at: null, error_message: null } as const),
     ...{ prompt: "Is this \0 stored once? \ud83d", latency_ms: 12.5, prompt_tokens: 3, key_id: null, client_ip: null, user_agent: null },
-    ...{ energy_j: null, resumed: 0 },
+    ...{ edge_ms: null, resumed: 0 },
   };
   const batch = { id: randomUUID(), kind: "requests" as const, rows: [requestRow(record, nowMs)] };
   await store.insert(batch);

@@ -78,6 +78,8 @@ export const Readings = z.object({
   queued: z.int().nonnegative(),
   /** The requests themselves, the oldest first, while somebody looks: at other times nobody would read them. */
   requests: z.array(OpenRequest).max(OPEN_REQUESTS_MAX).default([]),
+  /** A round trip of the tunnel as the newest heartbeat measured it; null before the first was answered. */
+  tunnel_ms: z.number().nonnegative().nullable().default(null),
   /** Records in the spool that the edge has not confirmed. */
   spooled: z.int().nonnegative(),
   /** Records that it lost since it started: its disk failed for longer than its memory holds. */

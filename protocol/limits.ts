@@ -52,6 +52,12 @@ export const NOTICE_MS = 3_000;
 /** How long both ends keep a stream while the tunnel is away. Then it ends with an error in its own format. */
 export const GRACE_MS = 30_000;
 
+/**
+ * A new call waits this long for a box whose agent was lost a moment ago: a cut path is back within a
+ * fraction of it, an agent that its service manager starts again within it. Then it is told that the box is down.
+ */
+export const RECONNECT_MS = 3_000;
+
 /** After the first bytes of a stream, later ones of all streams of a box share one message per this interval. */
 export const FLUSH_MS = 50;
 

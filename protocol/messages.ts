@@ -79,6 +79,8 @@ export const Open = z.object({
   /** Whether the answer streams, by the body and the route's default. */
   stream: z.boolean(),
   started_at: z.iso.datetime({ precision: 3 }),
+  /** From `started_at` to the departure of this frame, ms; null where no edge took the call. An older edge does not say. */
+  edge_ms: z.number().nonnegative().nullable().default(null),
   /** May prompt and response be kept? */
   keep_text: z.boolean(),
   key_id: z.string().max(64).nullable(),
@@ -128,9 +130,10 @@ export const openRequestOf = (
 });
 
 /** What a record takes from OPEN, whoever writes it and however the request ended. */
-export const factsOf = (requestId: string, { started_at, model, endpoint, api, stream, key_id, client_ip, user_agent }: Open) => ({
+export const factsOf = (requestId: string, { started_at, edge_ms, model, endpoint, api, stream, key_id, client_ip, user_agent }: Open) => ({
   request_id: requestId,
   started_at,
+  edge_ms,
   model,
   endpoint,
   api,

@@ -59,9 +59,24 @@ export const RequestRecord = z.object({
     .nullable(),
   prompt_tokens: count,
   completion_tokens: count,
-  /** From accepted to the last byte. */
+  /**
+   * From accepted until the caller had the last byte. Of a call through the tunnel: `edge_ms`, and the time on the
+   * box from the request's arrival to the edge's word that the answer is out, which has one round trip of the
+   * tunnel in it. Of a call to the agent's own listener: the time there.
+   */
   latency_ms: z.number().nonnegative(),
-  /** To the first content byte. Measured on the box from the arrival of the request there. */
+  /**
+   * From accepted at the edge to the request's departure for the box: its body read and checked, a box chosen and
+   * attached. In whole ms, as the edge's clock stands still while it computes. Null for what never left, for a call
+   * to the agent's own listener, and from versions that did not say.
+   */
+  edge_ms: ms.default(null),
+  /**
+   * A round trip of the tunnel, as the newest heartbeat before the request measured it: a part of `latency_ms`.
+   * Null for a call to the agent's own listener, before the first heartbeat was answered, and where the edge wrote the record.
+   */
+  tunnel_ms: ms.default(null),
+  /** To the first content byte. Measured on the box from the arrival of the request there: neither edge nor tunnel is in it. */
   ttft_ms: ms,
   /** Waiting for a parallel slot of the model: total - load - prefill - decode. */
   queue_ms: ms,
@@ -72,6 +87,11 @@ export const RequestRecord = z.object({
   key_id: z.string().max(64).nullable(),
   client_ip: z.string().max(64).nullable(),
   user_agent: z.string().max(512).nullable(),
+  /**
+   * What the GPUs of the box drew while Ollama had the request, shared equally with the inference requests beside it:
+   * board power as nvidia-smi says it, that of an idle GPU included. Null where a GPU does not say, for a request that
+   * makes no tokens or vectors, and where an agent was restarted before the record left.
+   */
   energy_j: z.number().nonnegative().nullable(),
   /** How often the tunnel was resumed during it. */
   resumed: z.int().nonnegative(),
@@ -95,7 +115,9 @@ export const UNMEASURED = {
   load_ms: null,
   prefill_ms: null,
   decode_ms: null,
+  tunnel_ms: null,
   done_reason: null,
+  energy_j: null,
 } satisfies Partial<RequestRecord>;
 
 const reading = z.number().nullable();

@@ -10,7 +10,7 @@ import type { ConfigPatch } from "../protocol/api/config.ts";
 import type { Cleared, DataSummary } from "../protocol/api/data.ts";
 import type { Boxes, Gpu, SinkHealth } from "../protocol/api/fleet.ts";
 import type { Live as LivePage } from "../protocol/api/live.ts";
-import type { RepositoryModel, RepositoryModels, RepositoryQuery, RepositorySync } from "../protocol/api/repository.ts";
+import type { RepositoryEntry, RepositoryModels, RepositoryQuery, RepositorySync } from "../protocol/api/repository.ts";
 import type { CurrentStats, HistoryPoint, Logs, LogsPage, Models } from "../protocol/api/stats.ts";
 import type { GpuHistory, System, SystemPoint } from "../protocol/api/system.ts";
 import type { Readings } from "../protocol/inventory.ts";
@@ -28,10 +28,13 @@ import type { Bindings } from "./bindings.ts";
 import { shortName } from "./counting/model-key.ts";
 import { scrape } from "./exposition/scrape.ts";
 import { render } from "./exposition/text.ts";
-import { ModelRepository } from "./models/model-repository.ts";
+import { ModelRepository, type Outcome } from "./models/model-repository.ts";
+import { SharedRepository } from "./models/shared-repository.ts";
+import type { SaidOfModel } from "./models/stored-repository.ts";
 import { type Live, type RegisteredBox, upNames } from "./registered.ts";
 import type { Fleet } from "./relay/fleet.ts";
 import { inForce, settingsOf } from "./settings.ts";
+import { PostgresRepository } from "./sinks/postgres-repository.ts";
 import { OUTBOX_ITEMS_MAX, OUTBOX_STORAGE_BYTES_MAX, Sinks } from "./sinks/sinks.ts";
 import { storesOf } from "./sinks/stores.ts";
 import { type CellFilter, CellStore, HOUR_SECONDS, MINUTE_SECONDS } from "./store/cells.ts";
@@ -40,9 +43,9 @@ import { Forgotten } from "./store/forgotten.ts";
 import { ALARM_AT_LEAST_EVERY_MS, keepHouse } from "./store/housekeeping.ts";
 import { Intake } from "./store/intake.ts";
 import { Ledger, timeOf } from "./store/ledger.ts";
+import { LocalRepository } from "./store/local-repository.ts";
 import { Outbox } from "./store/outbox.ts";
 import { Registry } from "./store/registry.ts";
-import { RepositoryStore, type SaidOfModel } from "./store/repository.ts";
 import { type RunTimeSettings, RunTimeSettingsStore } from "./store/run-time-settings.ts";
 import { type BoxSamples, SampleStore } from "./store/samples.ts";
 import { migrate } from "./store/schema.ts";
@@ -68,6 +71,9 @@ export class Aggregator extends DurableObject<Bindings> {
   readonly #registry: Registry;
   readonly #epochs: Epochs;
   readonly #settings: RunTimeSettingsStore;
+  readonly #localRepository: LocalRepository;
+  /** Where Postgres holds the repository; null where this object does. */
+  readonly #sharedRepository: SharedRepository | null;
   readonly #repository: ModelRepository;
   readonly #intake: Intake;
   #alarmAtMs: number | null = null;
@@ -89,20 +95,24 @@ export class Aggregator extends DurableObject<Bindings> {
     this.#registry = new Registry(storage, this.#samples, this.#outbox);
     this.#epochs = new Epochs(storage.sql);
     this.#settings = new RunTimeSettingsStore(storage.sql);
-    const repository = new RepositoryStore(storage);
+    const repository = new LocalRepository(storage);
     this.#intake = new Intake(
       storage,
       { ledger: this.#ledger, cells: this.#cells, epochs: this.#epochs, repository, outbox: this.#outbox },
       nowMs,
     );
-    this.#repository = new ModelRepository(repository, () => ({
+    const { postgres } = settingsOf(env).stores;
+    this.#localRepository = repository;
+    this.#sharedRepository = postgres === null ? null : new SharedRepository(repository, new PostgresRepository(postgres));
+    this.#repository = new ModelRepository(this.#sharedRepository ?? repository, () => ({
       boxes: this.#registry.boxes(),
       lifetime: this.#intake.lifetime(),
       nowMs: Date.now(),
     }));
     ctx.blockConcurrencyWhile(async () => {
       this.#alarmAtMs = await storage.getAlarm();
-      if (this.#sinks.hasBacklog()) await this.#wakeAt(nowMs + this.#exportIntervalMs);
+      if (this.#sinks.hasBacklog() || (this.#sharedRepository?.dueMs() ?? null) !== null)
+        await this.#wakeAt(nowMs + this.#exportIntervalMs);
     });
   }
 
@@ -158,36 +168,35 @@ export class Aggregator extends DurableObject<Bindings> {
 
   /** What a Worker needs to serve calls. */
   fleet(): Fleet {
-    return { boxes: this.#registry.boxes(), settings: this.#settings.get(), defaultModel: this.#repository.defaultModel() };
+    return { boxes: this.#registry.boxes(), settings: this.#settings.get(), defaultModel: this.#localRepository.defaultModel() };
   }
 
-  // The model repository: these seven are all that the routes know of it, so that another store may take its place.
-
-  repositoryList(query: RepositoryQuery): RepositoryModels {
+  repositoryList(query: RepositoryQuery): Promise<RepositoryModels> {
     return this.#repository.list(query);
   }
 
-  repositoryFind(name: string): RepositoryModel | null {
+  repositoryFind(name: string): Promise<Outcome<RepositoryEntry>> {
     return this.#repository.find(name);
   }
 
-  repositoryPut(name: string, said: SaidOfModel): RepositoryModel | null {
+  repositoryPut(name: string, said: SaidOfModel): Promise<Outcome<RepositoryEntry>> {
     return this.#repository.put(name, said);
   }
 
-  repositoryChange(name: string, said: SaidOfModel): RepositoryModel | null {
+  repositoryChange(name: string, said: SaidOfModel): Promise<Outcome<RepositoryEntry>> {
     return this.#repository.change(name, said);
   }
 
-  repositoryToggleFavorite(name: string): RepositoryModel | null {
+  repositoryToggleFavorite(name: string): Promise<Outcome<RepositoryEntry>> {
     return this.#repository.toggleFavorite(name);
   }
 
-  repositoryRemove(name: string): boolean {
+  /** @returns the name of what is gone. */
+  repositoryRemove(name: string): Promise<Outcome<string>> {
     return this.#repository.remove(name);
   }
 
-  repositorySync(): RepositorySync | null {
+  repositorySync(): Promise<Outcome<RepositorySync>> {
     return this.#repository.sync();
   }
 
@@ -266,7 +275,7 @@ export class Aggregator extends DurableObject<Bindings> {
   }
 
   /** The same buckets, of each GPU. */
-  gpuHistory(span: Span, box?: string): Omit<GpuHistory, "time_range"> {
+  gpuHistory(span: Span, box?: string): Omit<GpuHistory, "time_range" | "store"> {
     return gpuHistoryOf(span, this.#samplesSince(span.from * 1_000, box));
   }
 
@@ -314,7 +323,11 @@ export class Aggregator extends DurableObject<Bindings> {
 
   /** How the stores are, and what is wrong with that in words. */
   sinks(): { sinks: SinkHealth[]; problems: string[] } {
-    return { sinks: this.#sinks.health(), problems: this.#sinks.problems(Date.now()) };
+    const ofRepository = this.#sharedRepository?.problem() ?? null;
+    return {
+      sinks: this.#sinks.health(),
+      problems: [...this.#sinks.problems(Date.now()), ...(ofRepository === null ? [] : [ofRepository])],
+    };
   }
 
   /** When this object's storage was made, unix ms: since then it counts. */
@@ -326,7 +339,10 @@ export class Aggregator extends DurableObject<Bindings> {
     this.#alarmAtMs = null;
     if (this.#housekeepingDueMs <= Date.now()) this.#keepHouse(Date.now());
     if (!this.#sinks.isNone) {
-      await this.#sinks.flush(Date.now, (signal) => scheduler.wait(this.#exportIntervalMs, { signal }));
+      await Promise.all([
+        this.#sinks.flush(Date.now, (signal) => scheduler.wait(this.#exportIntervalMs, { signal })),
+        this.#sharedRepository?.keepUp(Date.now()),
+      ]);
       await this.#flushWhenDue(Date.now());
     }
     if (this.#housekeepingDueMs < Number.POSITIVE_INFINITY) await this.#wakeAt(this.#housekeepingDueMs);
@@ -354,8 +370,8 @@ export class Aggregator extends DurableObject<Bindings> {
 
   /** Wakes for what is left to be sent. */
   async #flushWhenDue(nowMs: number): Promise<void> {
-    const due = this.#sinks.dueMs(nowMs);
-    if (due !== null) await this.#wakeAt(due);
+    const due = [this.#sinks.dueMs(nowMs), this.#sharedRepository?.dueMs() ?? null].filter((at) => at !== null);
+    if (due.length > 0) await this.#wakeAt(Math.max(nowMs, Math.min(...due)));
   }
 
   get #exportIntervalMs(): number {

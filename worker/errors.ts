@@ -15,6 +15,7 @@ export type FailureReason =
   | { reason: "box_unknown"; box: string }
   | { reason: "model_unknown"; model: string; where: string }
   | { reason: "repository_full" }
+  | { reason: "repository_unavailable"; what: string }
   | { reason: "store_unavailable"; what: string }
   | { reason: "no_box" }
   | { reason: "box_down"; box: string }
@@ -76,6 +77,13 @@ export function tellCaller(failure: FailureReason): Told {
         409,
         "repository_full",
         `The repository holds ${REPOSITORY_MODELS_MAX} models, and takes no more: delete some first.`,
+      );
+    case "repository_unavailable":
+      return byGateway(
+        503,
+        "store_unavailable",
+        `The model repository is in postgres, which ${failure.what}: nothing was changed, unless only the answer was lost.`,
+        RETRY,
       );
     case "store_unavailable":
       return byGateway(

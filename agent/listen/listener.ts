@@ -14,6 +14,7 @@ import { newRequestId } from "../../protocol/request-id.ts";
 import { aim, apiOf } from "../../protocol/target.ts";
 import { atMost, DRAIN_MS } from "../drain.ts";
 import { ListenError } from "../errors.ts";
+import { EnergyMeter } from "../measure/energy.ts";
 import { OllamaClient } from "../ollama.ts";
 import { isOwnHost, isOwnOrigin, pageHeaders, preflightHeaders } from "../tunnel/admission.ts";
 import { forwardsToItself, isLoopback, type ListenAddress, shownAddress } from "./listen-address.ts";
@@ -29,6 +30,9 @@ export type ListenerOptions = Omit<CallShell, "ollama"> & {
 
 /** Of this process. */
 export const CLOCKS = { now: () => performance.now(), wallClock: Date.now };
+
+/** The listener alone. */
+export const NOTHING_RECORDED = { spool: null, energy: new EnergyMeter(), keepsText: () => false };
 
 /** How long callers have to take the error that tells them of a stop. */
 const LAST_WORDS_MS = 500;

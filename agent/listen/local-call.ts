@@ -65,6 +65,7 @@ export class LocalCall implements AnswerTaker {
       model,
       stream: false,
       started_at: new Date(shell.wallClock()).toISOString(),
+      edge_ms: null,
       keep_text: shell.keepsText(),
       key_id: null,
       client_ip: clientIpOf(request),
@@ -95,7 +96,7 @@ export class LocalCall implements AnswerTaker {
       this.#isOver = true;
       request.socket.off("close", close);
       if (response.writableFinished) this.#measure().complete();
-      else this.#measure().cancel();
+      else this.#measure().cancel(response.headersSent ? response.statusCode : null);
       request.resume(); // what is left of an upload that Ollama did not want
       onOver();
     };
@@ -199,7 +200,8 @@ export class LocalCall implements AnswerTaker {
 
   /** The request to Ollama, or what stands for it in the record of a call that was refused. */
   #measure(said: { model: string | null; stream: boolean } = this.#facts): MeasuredRequest {
-    this.#measured ??= new MeasuredRequest(this.#arrival.id, { ...this.#facts, ...said }, this.#startMs, this.#shell);
+    const arrived = { atMs: this.#startMs, tunnelMs: null };
+    this.#measured ??= new MeasuredRequest(this.#arrival.id, { ...this.#facts, ...said }, arrived, this.#shell);
     return this.#measured;
   }
 
@@ -208,7 +210,7 @@ export class LocalCall implements AnswerTaker {
     if (this.#isOver) return;
     const { response } = this.#arrival;
     const told = tellLocal(failure);
-    this.#measure().fail(told.failedAt, told.message, told.status);
+    this.#measure().fail(told.failedAt, told.message, response.headersSent ? response.statusCode : told.status);
     if (!response.headersSent) return answerError(this.#arrival, this.#facts.api, told);
     const last = this.#hasLength ? null : endingOf(this.#contentType, this.#facts.api, told, this.#arrival.id, this.#isAtLineStart);
     if (last === null) response.destroy();

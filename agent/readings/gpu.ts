@@ -55,6 +55,10 @@ export type GpuReaderOptions = {
   box: string;
   /** Whole seconds from 1: nvidia-smi's `-l`. */
   intervalSeconds: number;
+  /** Of so many rounds of rows one is kept for `take`. Default: each. */
+  keepEvery?: number;
+  /** Called with each row, kept or not: what the GPU of that index draws, W; null where it does not say. */
+  onPower?: (gpu: number, watts: number | null) => void;
   /** Wall clock, unix ms: the time of samples, and of nothing else. */
   now: () => number;
   log: Log;
@@ -75,6 +79,7 @@ export class GpuReader {
   #error: string | null = null;
   #driverVersion: string | null = null;
   #samples: GpuSample[] = [];
+  #rounds = 0;
   #round = new Map<number, GpuSample>();
   #lastRound = new Map<number, GpuSample>();
 
@@ -212,9 +217,11 @@ export class GpuReader {
     if (this.#round.has(row.index)) {
       this.#lastRound = this.#round;
       this.#round = new Map();
+      this.#rounds++;
     }
     this.#round.set(row.index, sample);
-    this.#samples.push(sample);
+    this.#options.onPower?.(row.index, row.power_draw_w);
+    if (this.#rounds % (this.#options.keepEvery ?? 1) === 0) this.#samples.push(sample);
     if (this.#samples.length > SAMPLES_MAX) this.#samples.shift();
     this.#driverVersion = driver_version;
     if (this.#available) return;

@@ -2,10 +2,12 @@
  * Delivery: finished requests on their way from the spool to the ledger.
  *
  * One batch is out at a time; it is sent again until the edge confirms it, and the spool keeps it
- * until then.
+ * until then. A record leaves when its energy is known, or known to be unknown: a moment after its
+ * request is over. On the disk it is at once, without it.
  */
 import { type Frame, FrameType, tunnelFrame } from "../../protocol/frames.ts";
 import { RECORDS_PER_BATCH } from "../../protocol/limits.ts";
+import type { EnergyMeter } from "../measure/energy.ts";
 import type { After } from "../timers.ts";
 import type { Spool } from "./spool.ts";
 
@@ -16,6 +18,7 @@ const RECORDS_RETRY_MS = 5_000;
 
 export type DeliveryShell = {
   spool: Spool;
+  energy: Pick<EnergyMeter, "isSettled" | "joulesOf">;
   /** To the edge, if there is a way. */
   send(frame: Frame): void;
   after: After;
@@ -44,18 +47,20 @@ export class Delivery {
     this.#stopTimer();
   }
 
-  /** A record waits in the spool: it leaves with the next batch. */
+  /** A record waits in the spool, or its energy is known now: it leaves with the next batch. */
   recordWaits(): void {
-    if (this.#isUp) this.#forgetTimer ??= this.#shell.after(this.#shell.delayMs, () => this.send());
+    if (this.#isUp && this.#shell.spool.pending > 0) this.#forgetTimer ??= this.#shell.after(this.#shell.delayMs, () => this.send());
   }
 
   /** Sends the oldest records, also if they were sent before. */
   send(): void {
     this.#stopTimer();
     if (!this.#isUp) return;
-    const batch = this.#shell.spool.next(RECORDS_PER_BATCH);
+    const { spool, energy } = this.#shell;
+    const batch = spool.next(RECORDS_PER_BATCH, (id) => energy.isSettled(id));
     if (batch === null) return;
-    this.#shell.send(tunnelFrame(FrameType.records, batch));
+    const records = batch.records.map((record) => ({ ...record, energy_j: energy.joulesOf(record.request_id) }));
+    this.#shell.send(tunnelFrame(FrameType.records, { ...batch, records }));
     this.#forgetTimer = this.#shell.after(RECORDS_RETRY_MS, () => this.send());
   }
 

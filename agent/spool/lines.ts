@@ -21,6 +21,7 @@ export type SpoolEntry = {
 const Begun = RequestRecord.pick({
   request_id: true,
   started_at: true,
+  edge_ms: true,
   box: true,
   model: true,
   endpoint: true,
@@ -76,9 +77,9 @@ export const begunOf = ({ request_id, box, open, prompt }: SpoolEntry): Begun =>
 
 /**
  * The record of a request that this agent began and could not finish.
- * @param latencyMs how long it is known to have run; less than it took, never more
+ * @param boxMs how long it is known to have run here; less than it took, never more
  */
-export function brokenRecord(begun: Begun, errorMessage: string, latencyMs: number): RequestRecord {
+export function brokenRecord(begun: Begun, errorMessage: string, boxMs: number): RequestRecord {
   return {
     ...begun,
     ...UNMEASURED,
@@ -86,8 +87,7 @@ export function brokenRecord(begun: Begun, errorMessage: string, latencyMs: numb
     http_status: 502,
     failed_at: "tunnel",
     error_message: errorMessage,
-    latency_ms: Math.max(0, latencyMs),
-    energy_j: null,
+    latency_ms: (begun.edge_ms ?? 0) + Math.max(0, boxMs),
     resumed: 0,
   };
 }

@@ -32,13 +32,14 @@ export class SpoolReader {
     this.#onUnreadable = onUnreadable;
   }
 
-  /** The oldest records behind `confirmed`: as many as fit into one frame, at most `max`. */
-  next(max: number, confirmed: number): Records | null {
+  /** The oldest records behind `confirmed`: as many as fit into one frame, at most `max`, up to the first that is not ready. */
+  next(max: number, confirmed: number, isReady: (requestId: string) => boolean): Records | null {
     const records: RequestRecord[] = [];
     let [bytes, position, end] = [0, confirmed, this.#cursor];
     const take = (text: string): boolean => {
       const line = parseLine(text);
       if (line?.t !== "done" || line.position <= position) return true;
+      if (!isReady(line.record.request_id)) return false;
       bytes += Buffer.byteLength(text) + 1;
       if (records.length > 0 && (bytes > BATCH_BYTES_MAX || records.length >= max)) return false;
       records.push(line.record);

@@ -146,9 +146,12 @@ export class Spool {
     this.#finishBroken(id, `the agent made a record that does not hold: ${fields}`.slice(0, 500), this.#now());
   }
 
-  /** The oldest unconfirmed records, as many as fit into one frame, at most `max`. The same again until they are confirmed. */
-  next(max: number): Records | null {
-    return this.#reader.next(max, this.#confirmed);
+  /**
+   * The oldest unconfirmed records, as many as fit into one frame, at most `max`. The same again until they are confirmed.
+   * @param isReady  the first record that is not ends the batch before it
+   */
+  next(max: number, isReady: (requestId: string) => boolean = () => true): Records | null {
+    return this.#reader.next(max, this.#confirmed, isReady);
   }
 
   /** Everything up to this position is in the ledger. A position that was never handed out says nothing. */

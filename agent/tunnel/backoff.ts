@@ -1,5 +1,5 @@
 /**
- * How long to wait before dialling again. Pure.
+ * How long to wait before dialling again, and for the dial. Pure.
  *
  * While streams may still be waiting (the grace period), the wait stays short: a caller is holding
  * a half-finished answer. After that nobody waits, and a fleet of agents must not hammer an edge
@@ -12,13 +12,20 @@ import { GRACE_MS } from "../../protocol/limits.ts";
 /** A tunnel that held this long was good: the backoff starts over. */
 const PROVEN_MS = 5_000;
 
-const SHORT_MS = 200;
+/** A path that is back is dialled within this: with the handshake, a stream goes on within 250 ms. */
+const SHORT_MS = 100;
 const FIRST_LONG_MS = 500;
 const LONG_MS_MAX = 30_000;
 /** Streams that were resumed over a tunnel that dropped again wait for the next one: several of these fit into their grace period. */
 const FLAPPING_MS_MAX = 5_000;
 /** The wait doubles this often. */
 const DOUBLE_EVERY_MS = 5_000;
+/**
+ * A path that swallows packets leaves a dial hanging, also once it is back: the system repeats a lost SYN
+ * ever more seldom. So the first dials are given up soon, and later ones later, lest a slow path never get through.
+ */
+const FIRST_HANDSHAKE_MS = 2_000;
+const HANDSHAKE_MS_MAX = 10_000;
 /** The edge said no (wrong secret, name taken, version): it will not change its mind at once. */
 const REFUSED_MS = 5_000;
 
@@ -33,6 +40,11 @@ export class Redial {
   constructor(nowMs: number) {
     this.#lostMs = nowMs;
     this.#provenMs = nowMs;
+  }
+
+  /** How long the next dial may take to open the socket, ms. */
+  get handshakeMs(): number {
+    return Math.min(HANDSHAKE_MS_MAX, FIRST_HANDSHAKE_MS * Math.max(1, this.#attempt));
   }
 
   /** The tunnel is up. */

@@ -5,6 +5,7 @@
  * Numbers and resumes in both directions, has Ollama read only as fast as the caller reads, and
  * decides when the stream is over and how. `stream.ts` is the shell that does what this says.
  */
+import { isHeldBack } from "../../protocol/ending.ts";
 import { Receiver, Sender } from "../../protocol/flow.ts";
 import { type Frame, FrameError, FrameType, jsonBytes, parsePayload, type StreamId, streamFrame, typeName } from "../../protocol/frames.ts";
 import { BODY_BYTES_MAX, DATA_BYTES_MAX, ERROR_CHARS_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
@@ -48,6 +49,7 @@ export class StreamCore {
   #head: Uint8Array | null = null;
   #chunks: Uint8Array[] = [];
   #chunkBytes = 0;
+  #answered: { status: number; headers: Headers; bytes: number } | null = null;
   #hasEnded = false;
   #endSent = false;
   #isPaused = false;
@@ -98,7 +100,15 @@ export class StreamCore {
     return this.#done();
   }
 
+  /** What the caller was told when its answer began; null while it was told nothing. */
+  get begunStatus(): number | null {
+    if (this.#answered === null) return null;
+    const { status, headers, bytes } = this.#answered;
+    return isHeldBack(this.#streamsAnswer, headers, bytes) ? null : status;
+  }
+
   answerHead(status: number, headers: Headers): StreamActs {
+    this.#answered = { status, headers, bytes: 0 };
     this.#head = jsonBytes({ status, headers });
     // A streamed answer's head is followed by its first bytes at once; so is any other's.
     this.#acts.ready = "now";
@@ -108,6 +118,7 @@ export class StreamCore {
   answerData(chunk: Uint8Array): StreamActs {
     this.#chunks.push(chunk);
     this.#chunkBytes += chunk.length;
+    if (this.#answered !== null) this.#answered.bytes += chunk.length;
     const canWait = this.#streamsAnswer && this.#hasSentData && this.#chunkBytes < DATA_BYTES_MAX;
     this.#hasSentData = true;
     this.#acts.ready = canWait ? "soon" : "now";

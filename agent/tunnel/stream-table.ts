@@ -10,17 +10,14 @@ import { GRACE_MS } from "../../protocol/limits.ts";
 import { type AbortCode, Open } from "../../protocol/messages.ts";
 import { matchOllamaRoute } from "../../protocol/routes.ts";
 import type { Log } from "../log.ts";
-import type { MeasuringShell } from "../measured-request.ts";
-import type { Outgoing } from "../outgoing.ts";
 import type { Spool } from "../spool/spool.ts";
 import { AgentStream, type StreamShell } from "./stream.ts";
 
 /** The edge asks at once when the agent is back. A stream that it has not asked for by then has no caller: Ollama need not go on. */
 const RESUMED_WITHIN_MS = 5_000;
 
-export type TableShell = MeasuringShell & {
+export type TableShell = Omit<StreamShell, "onOver"> & {
   spool: Spool;
-  outgoing: Outgoing;
   log: Log;
   /** A stream is over and its record is in the spool. */
   onOver(endpoint: string): void;

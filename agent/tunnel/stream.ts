@@ -14,6 +14,8 @@ import { type Outcome, type StreamActs, StreamCore } from "./stream-core.ts";
 
 export type StreamShell = MeasuringShell & {
   outgoing: Outgoing;
+  /** A round trip of the tunnel as it is now; null when not known. */
+  tunnelMs: () => number | null;
   /** The stream is over and its record is in the spool. */
   onOver(stream: AgentStream): void;
 };
@@ -35,7 +37,7 @@ export class AgentStream implements Source {
     this.id = id;
     this.endpoint = open.endpoint;
     this.#core = new StreamCore(id, streamsBody, open.stream);
-    this.#request = new MeasuredRequest(id, open, shell.now(), shell);
+    this.#request = new MeasuredRequest(id, open, { atMs: shell.now(), tunnelMs: shell.tunnelMs() }, shell);
     this.#shell = shell;
   }
 
@@ -115,10 +117,14 @@ export class AgentStream implements Source {
 
   #over(outcome: Outcome): void {
     const { outgoing, onOver } = this.#shell;
-    this.#request.resumed = this.#core.resumed;
+    const { resumed, begunStatus } = this.#core;
+    this.#request.resumed = resumed;
     if (outcome.kind === "complete") this.#request.complete();
-    else if (outcome.kind === "cancelled") this.#request.cancel();
-    else this.#request.fail(outcome.failedAt, outcome.message, outcome.failedAt === "ollama" ? BAD_GATEWAY : GATEWAY_TIMEOUT);
+    else if (outcome.kind === "cancelled") this.#request.cancel(begunStatus);
+    else {
+      const told = outcome.failedAt === "ollama" ? BAD_GATEWAY : GATEWAY_TIMEOUT;
+      this.#request.fail(outcome.failedAt, outcome.message, begunStatus ?? told);
+    }
     outgoing.forget(this);
     onOver(this);
   }

@@ -11,8 +11,10 @@ import { HEARTBEAT_MS, MESSAGE_BYTES_MAX, SILENCE_MS, SUBPROTOCOL } from "../../
 import { type Hello, Welcome } from "../../protocol/messages.ts";
 import type { Log } from "../log.ts";
 import { Redial } from "./backoff.ts";
+import { RoundTrip } from "./round-trip.ts";
 
-const HANDSHAKE_MS = 5_000;
+/** A Box that has not said welcome so long after the hello will not. */
+const WELCOME_MS = 10_000;
 
 export type TunnelOptions = {
   edgeUrl: URL;
@@ -33,6 +35,8 @@ type Refusal = string | null;
 export class Tunnel {
   readonly #options: TunnelOptions;
   #socket: WebSocket | null = null;
+  /** Of that socket. */
+  #roundTrip = new RoundTrip();
   #isUp = false;
   #isStopped = false;
   #lastHeardMs = 0;
@@ -59,6 +63,11 @@ export class Tunnel {
     return true;
   }
 
+  /** As the newest heartbeat measured it, ms; null before the first of this socket was answered. */
+  get roundTripMs(): number | null {
+    return this.#roundTrip.ms;
+  }
+
   /** Ends the tunnel for good. */
   stop(): void {
     this.#isStopped = true;
@@ -71,10 +80,9 @@ export class Tunnel {
 
   #dial(): void {
     const { edgeUrl, secret, hello, log, now } = this.#options;
-    const socket = dial(edgeUrl, hello().box, secret, HANDSHAKE_MS);
+    const socket = dial(edgeUrl, hello().box, secret, this.#backoff.handshakeMs);
     this.#socket = socket;
     this.#lastHeardMs = now();
-    const dialledMs = now();
     const isCurrent = () => this.#socket === socket;
 
     socket.on("unexpected-response", (_request, response) => {
@@ -90,13 +98,18 @@ export class Tunnel {
       if (!isCurrent()) return;
       this.#lastHeardMs = now();
       socket.send(encodeFrames([tunnelFrame(FrameType.hello, hello())]));
-      this.#heartbeat = setInterval(() => socket.send("ping"), HEARTBEAT_MS);
-      this.#watch(dialledMs);
+      const ping = () => {
+        this.#roundTrip.pinged(now());
+        socket.send("ping");
+      };
+      ping();
+      this.#heartbeat = setInterval(ping, HEARTBEAT_MS);
+      this.#watch(now());
     });
     socket.on("message", (data, isBinary) => {
       if (!isCurrent()) return;
       this.#lastHeardMs = now();
-      if (!isBinary) return; // "pong"
+      if (!isBinary) return this.#roundTrip.ponged(this.#lastHeardMs);
       try {
         this.#hear(decodeFrames(data as Buffer));
       } catch (error) {
@@ -133,14 +146,14 @@ export class Tunnel {
   }
 
   /** Looks when the silence would be too long, by what was heard until now: not a beat later. */
-  #watch(dialledMs: number): void {
+  #watch(helloMs: number): void {
     const { log, now } = this.#options;
     this.#watchdog = setTimeout(
       () => {
         const silentMs = now() - this.#lastHeardMs;
         // The platform answers pings for a Box that never says welcome.
-        const isUnwelcome = !this.#isUp && now() - dialledMs > 2 * HANDSHAKE_MS;
-        if (!isUnwelcome && silentMs < SILENCE_MS) return this.#watch(dialledMs);
+        const isUnwelcome = !this.#isUp && now() - helloMs > WELCOME_MS;
+        if (!isUnwelcome && silentMs < SILENCE_MS) return this.#watch(helloMs);
         log("warn", "tunnel_silent", { silent_ms: Math.round(silentMs) });
         const socket = this.#socket;
         this.#lost(null);
@@ -172,6 +185,7 @@ export class Tunnel {
     this.#watchdog = null;
     this.#socket?.on("error", () => {}); // a terminated socket may still complain
     this.#socket = null;
+    this.#roundTrip = new RoundTrip();
     this.#isUp = false;
     if (wasUp) this.#options.onDown();
     return wasUp;

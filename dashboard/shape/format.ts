@@ -109,8 +109,9 @@ export function energy(joules: number | null): string {
 export const perSecond = (value: number | null): string => (value === null ? UNKNOWN : `${short(value)}${NARROW}/s`);
 export const tokenRate = (value: number | null): string => (value === null ? UNKNOWN : `${short(value)}${NARROW}tok/s`);
 
+/** What a request costs is a small part of a cent: two digits of it at least. */
 export function money(amount: number, currency: string): string {
-  const digits = amount !== 0 && amount < 0.1 ? 4 : 2;
+  const digits = amount === 0 || amount >= 0.1 ? 2 : Math.max(4, Math.min(10, 1 - Math.floor(Math.log10(amount))));
   return new Intl.NumberFormat("en", { style: "currency", currency, minimumFractionDigits: digits, maximumFractionDigits: digits }).format(
     amount,
   );

@@ -6,5 +6,10 @@ export function sumKnown(values: readonly (number | null)[]): number | null {
   return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0);
 }
 
+const JOULES_PER_KWH = 3.6e6;
+
+/** @param price  per kWh */
+export const costOf = (joules: number, price: number): number => (joules / JOULES_PER_KWH) * price;
+
 /** @param price  per kWh */
 export const costPerDay = (watts: number, price: number): number => (watts / 1_000) * 24 * price;

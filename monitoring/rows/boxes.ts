@@ -1,7 +1,7 @@
 /** The machines: their GPUs, and what else they run out of. */
-import { BytesIEC, Celsius, PercentUnit, Watt } from "@grafana/grafana-foundation-sdk/units";
-import { bands, chart, QUARTER, type Row } from "../panels.ts";
-import { BOX, usedOf } from "../queries.ts";
+import { BytesIEC, Celsius, PercentUnit, Seconds, Watt } from "@grafana/grafana-foundation-sdk/units";
+import { bands, chart, FULL, QUARTER, type Row } from "../panels.ts";
+import { BOX, MODEL, usedOf } from "../queries.ts";
 
 const GPU = "{{box}} {{gpu}}";
 
@@ -37,6 +37,19 @@ export const gpus: Row = {
       unit: Watt,
       width: QUARTER,
     }),
+    chart({
+      title: "Power by model",
+      description: "What the GPUs of a box drew while it had requests, shared among those. What they draw without any is not in it.",
+      queries: [
+        {
+          expr: `sum by (model, box) (rate(ollama_model_energy_joules_total{${MODEL}, ${BOX}}[$__rate_interval]))`,
+          legend: "{{model}} {{box}}",
+        },
+      ],
+      unit: Watt,
+      isStacked: true,
+      width: FULL,
+    }),
   ],
 };
 
@@ -65,6 +78,13 @@ export const boxes: Row = {
       queries: usedOf("ollama_box_disk_used_bytes", "ollama_box_disk_total_bytes", "{{box}}"),
       unit: BytesIEC,
       width: QUARTER,
+    }),
+    chart({
+      title: "Tunnel round trip",
+      description: "How long a message takes from the box to the edge and back.",
+      queries: [{ expr: `ollama_tunnel_round_trip_seconds{${BOX}}`, legend: "{{box}}" }],
+      unit: Seconds,
+      width: FULL,
     }),
   ],
 };

@@ -81,6 +81,11 @@ export const BoxDetail = BoxHealth.extend({
     .describe("in memory; empty while the box is down"),
   in_flight: count.nullable().describe("requests that it serves now"),
   queue_depth: count.nullable().describe("those that its Ollama has not begun to answer"),
+  tunnel_ms: z
+    .number()
+    .nonnegative()
+    .nullable()
+    .describe("a round trip of its tunnel, as its agent last measured it; null while it is down"),
   spooled: count.nullable().describe("finished requests that wait on the box to be counted"),
   lost: count
     .nullable()

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { BoxName } from "../records.ts";
 import type { ApiRoute } from "./route.ts";
-import { count, ModelName, ModelPath, time } from "./shapes.ts";
+import { count, ModelName, ModelPath, Store, time } from "./shapes.ts";
 
 /** Entries of the repository. It is read whole, so it has a bound. */
 export const REPOSITORY_MODELS_MAX = 2_000;
@@ -38,9 +38,22 @@ export const RepositoryModel = z
   .meta({ id: "RepositoryModel" });
 export type RepositoryModel = z.infer<typeof RepositoryModel>;
 
+/** Where the repository is: what an answer says of that. */
+const source = {
+  store: Store.describe("where the answer was read: Postgres, where that is configured"),
+  problem: z
+    .string()
+    .nullable()
+    .describe("why Postgres was not read; what is answered then is what the edge knew last. Null when all is well"),
+};
+
+/** One model, as the answer to whoever asks for it or changes it. */
+export const RepositoryEntry = RepositoryModel.extend(source).meta({ id: "RepositoryEntry" });
+export type RepositoryEntry = z.infer<typeof RepositoryEntry>;
+
 /** `GET /api/models/repository`. The counts are of the models in this answer. */
 export const RepositoryModels = z
-  .object({ models: z.array(RepositoryModel), total: count, favorites_count: count, installed_count: count })
+  .object({ models: z.array(RepositoryModel), total: count, favorites_count: count, installed_count: count, ...source })
   .meta({ id: "RepositoryModels" });
 export type RepositoryModels = z.infer<typeof RepositoryModels>;
 
@@ -84,6 +97,7 @@ export const RepositorySync = z
     models: z.array(RepositoryModel).describe("those that boxes have"),
     // ours
     added: z.array(ModelName).describe("those that the repository did not have before"),
+    ...source,
   })
   .meta({ id: "RepositorySync" });
 export type RepositorySync = z.infer<typeof RepositorySync>;
@@ -99,6 +113,8 @@ export const REPOSITORY_ROUTES = {
     scope: "read",
     tag: TAG,
     summary: "All models with preferences and use: the default first, then favourites, then the most used",
+    description:
+      "With Postgres configured the repository is there: edges share it, and what is changed in the table shows at once. While Postgres is down this is what the edge knew last, and says so; changes are 503. Calls that name no model always take the default that the edge knows, at most a minute of traffic old. Use and size are those of this edge.",
     query: RepositoryQuery,
     answer: RepositoryModels,
   },
@@ -110,7 +126,7 @@ export const REPOSITORY_ROUTES = {
     summary: "Add a model, or change what is said of it",
     description: `Fields that are left out stay as they are; null empties one. At most ${REPOSITORY_MODELS_MAX} models: 409 beyond.`,
     body: RepositoryPost,
-    answer: RepositoryModel,
+    answer: RepositoryEntry,
   },
   syncRepository: {
     method: "POST",
@@ -128,7 +144,7 @@ export const REPOSITORY_ROUTES = {
     tag: TAG,
     summary: "Make it a favourite, or no longer one",
     params: ModelPath,
-    answer: RepositoryModel,
+    answer: RepositoryEntry,
   },
   repositoryModel: {
     method: "GET",
@@ -137,7 +153,7 @@ export const REPOSITORY_ROUTES = {
     tag: TAG,
     summary: "One model",
     params: ModelPath,
-    answer: RepositoryModel,
+    answer: RepositoryEntry,
   },
   changeRepositoryModel: {
     method: "PUT",
@@ -147,7 +163,7 @@ export const REPOSITORY_ROUTES = {
     summary: "Change what is said of a model; favourite and default too",
     params: ModelPath,
     body: RepositoryPut,
-    answer: RepositoryModel,
+    answer: RepositoryEntry,
   },
   removeFromRepository: {
     method: "DELETE",

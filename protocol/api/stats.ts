@@ -67,7 +67,7 @@ export const History = z
     granularity: z.string(),
     metrics: z.array(HistoryPoint),
     // ours
-    store: Store.describe("where it was read; percentiles of Postgres are exact"),
+    store: Store.describe("where it was read"),
   })
   .meta({ id: "History" });
 export type History = z.infer<typeof History>;
@@ -78,6 +78,10 @@ export const LogEntry = z
     id: z.uuid().describe("the request id, as in the answer's X-Request-Id"),
     timestamp: time.describe("when the edge accepted the request"),
     ...RequestRecord.omit({ request_id: true, started_at: true }).shape,
+    edge_ms: RequestRecord.shape.edge_ms.unwrap().describe("from accepted to the departure for the box; part of latency_ms"),
+    tunnel_ms: RequestRecord.shape.tunnel_ms
+      .unwrap()
+      .describe("a round trip of the tunnel, as the last heartbeat measured it; part of latency_ms"),
     tokens_used: count.nullable().describe("prompt and completion tokens; null when Ollama said neither"),
   })
   .meta({ id: "LogEntry" });
@@ -114,6 +118,11 @@ export const ModelStats = z
     latency_p99_ms: figure,
     ttft_p50_ms: figure,
     ttft_p95_ms: figure,
+    energy_j: figure.describe(
+      "what the GPUs of its boxes drew while Ollama had its requests, shared with those beside them; null where none tells",
+    ),
+    energy_requests: count.describe("requests whose energy is known, and in energy_j"),
+    energy_j_per_1k_tokens: figure.describe("per 1,000 completion tokens of those requests, the energy of their prompts included"),
     loaded_on: z.array(BoxName).describe("boxes that have it in memory now"),
     installed_on: z.array(BoxName).describe("boxes that have it on disk"),
   })

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { BoxName } from "../records.ts";
 import { BoxQuery } from "./fleet.ts";
 import type { ApiRoute } from "./route.ts";
-import { count, figure, gib, percent, time } from "./shapes.ts";
+import { count, figure, gib, percent, Store, time } from "./shapes.ts";
 
 /** A machine, or several as one: sizes are summed, the CPU is weighted by the number of CPUs. */
 const machine = {
@@ -54,12 +54,15 @@ export const SystemPoint = z
   .meta({ id: "SystemPoint" });
 export type SystemPoint = z.infer<typeof SystemPoint>;
 
-/** Seconds by name. Samples are kept for a day. */
-export const SYSTEM_RANGES = { "5m": 300, "15m": 900, "1h": 3_600, "6h": 21_600, "24h": 86_400 } as const;
+/** Seconds by name. The edge keeps samples for a day; beyond that they are read from a store. */
+export const SYSTEM_RANGES = {
+  ...{ "5m": 300, "15m": 900, "1h": 3_600, "6h": 21_600, "24h": 86_400 },
+  ...{ "7d": 7 * 86_400, "30d": 30 * 86_400 },
+} as const;
 
 /** `GET /api/system/history`: one point per bucket, empty buckets too. */
 export const SystemHistory = z
-  .object({ time_range: z.string(), data_points: count, data: z.array(SystemPoint) })
+  .object({ time_range: z.string(), data_points: count, data: z.array(SystemPoint), store: Store.describe("where it was read") })
   .meta({ id: "SystemHistory" });
 export type SystemHistory = z.infer<typeof SystemHistory>;
 
@@ -98,6 +101,7 @@ export const GpuHistory = z
         }),
       )
       .describe("in order of box and index"),
+    store: Store.describe("where it was read"),
   })
   .meta({ id: "GpuHistory" });
 export type GpuHistory = z.infer<typeof GpuHistory>;
@@ -117,7 +121,7 @@ export const SYSTEM_ROUTES = {
     path: "/api/system/history",
     scope: "read",
     tag: "Boxes",
-    summary: "CPU, memory, disk, GPU and queue depth over time, 5 min to 24 h",
+    summary: "CPU, memory, disk, GPU and queue depth over time, 5 min to 24 h, and to 30 days where there is ClickHouse or Postgres",
     description:
       "Means of equal buckets, for all boxes together: sizes, power, requests and queue depth are summed, the CPU is weighted by the number of CPUs, utilization is the mean of the GPUs and temperature that of the hottest.",
     query: SystemHistoryQuery,
@@ -128,7 +132,7 @@ export const SYSTEM_ROUTES = {
     path: "/api/gpu/history",
     scope: "read",
     tag: "Boxes",
-    summary: "Each GPU over time, 5 min to 24 h",
+    summary: "Each GPU over time, 5 min to 24 h, and to 30 days where there is ClickHouse or Postgres",
     description: "Means of equal buckets.",
     query: SystemHistoryQuery,
     answer: GpuHistory,

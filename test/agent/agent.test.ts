@@ -8,15 +8,17 @@ import { Tunnel } from "../../agent/tunnel/tunnel.ts";
 import { startSimulatedOllama } from "../../local/simulated/ollama.ts";
 import { FrameType, NO_PAYLOAD, tunnelFrame } from "../../protocol/frames.ts";
 import { NOTICE_MS, SILENCE_MS } from "../../protocol/limits.ts";
+import type { RequestRecord } from "../../protocol/records.ts";
 import { FakeEdge } from "../support/fake-edge.ts";
+import { fakeSmi } from "../support/fake-nvidia-smi.ts";
 import { eventually } from "../support/stack.ts";
 
 const abortText = (payload: Uint8Array) => new TextDecoder().decode(payload);
 
-async function withOllama(run: (edge: FakeEdge) => Promise<void>): Promise<void> {
+async function withOllama(run: (edge: FakeEdge) => Promise<void>, nvidiaSmi?: string): Promise<void> {
   const ollama = await startSimulatedOllama({ models: ["m:latest"], loadMsPerGb: 0 });
   try {
-    await using edge = await FakeEdge.start(ollama.url);
+    await using edge = await FakeEdge.start(ollama.url, nvidiaSmi);
     await run(edge);
   } finally {
     await ollama.close();
@@ -65,6 +67,66 @@ test("readings name the requests that are open while somebody looks, and at no o
     edge.say(tunnelFrame(FrameType.look));
     const [request] = await eventually(async () => edge.readings.map(({ requests }) => requests).find((requests) => requests.length > 0));
     expect(request).toMatchObject({ request_id: id, endpoint: "/api/chat", is_queued: false });
+  }));
+
+/** Asks for a chat, and acknowledges its answer. */
+async function chatted(edge: FakeEdge, more: { edge_ms?: number } = {}): Promise<RequestRecord> {
+  const id = randomUUID();
+  edge.open(id, more);
+  edge.say({ type: FrameType.ack, stream: id, seq: (await edge.heard(FrameType.end, id)).seq + 1, payload: NO_PAYLOAD });
+  return edge.recorded(id);
+}
+
+const CARD = { index: "0", uuid: "GPU-1", name: "NVIDIA L40S", driver_version: "595.80" };
+
+test("a record has the energy that the GPUs drew meanwhile, though the request lay between two of their readings", () =>
+  withOllama(
+    async (edge) => {
+      const record = await eventually(async () => {
+        const record = await chatted(edge);
+        return record.energy_j !== null && record;
+      });
+      const boxMs = record.latency_ms - (record.edge_ms ?? 0);
+      expect(record.energy_j).toBeGreaterThan(0);
+      expect(record.energy_j).toBeLessThanOrEqual((150 * boxMs) / 1_000 + 0.001);
+    },
+    fakeSmi([
+      {
+        rows: [
+          { ...CARD, "power.draw": "100.00" },
+          { ...CARD, index: "1", "power.draw": "50.00" },
+        ],
+        everyMs: 300,
+      },
+    ]).command,
+  ));
+
+test("where a GPU does not say its power a record has no energy, and does not wait for any", () =>
+  withOllama(
+    async (edge) => {
+      await eventually(async () => {
+        edge.say(tunnelFrame(FrameType.look));
+        return edge.readings.some(({ gpu }) => gpu.samples.length > 0);
+      });
+      expect(await chatted(edge)).toMatchObject({ status: "success", energy_j: null });
+    },
+    fakeSmi([{ rows: [{ ...CARD, "power.draw": "[N/A]" }] }]).command,
+  ));
+
+test("a record has the edge's word on its part, and the tunnel's round trip as its socket measured it: not that of an earlier one", () =>
+  withOllama(async (edge) => {
+    await edge.nextPing();
+    const measured = await eventually(async () => {
+      const record = await chatted(edge, { edge_ms: 60_000 });
+      return record.tunnel_ms !== null && record;
+    });
+    expect(measured.edge_ms).toBe(60_000);
+    expect(measured.latency_ms).toBeGreaterThan(60_000);
+    expect(measured.tunnel_ms).toBeGreaterThan(0);
+    edge.answersPings = false;
+    edge.cut();
+    await eventually(async () => edge.dials === 2 && edge.readings.length > 2);
+    expect(await chatted(edge, { edge_ms: undefined as never })).toMatchObject({ edge_ms: null, tunnel_ms: null });
   }));
 
 test("an agent that has forgotten an answer that had begun does not begin another", () =>

@@ -19,6 +19,8 @@ export type WorkerPlan = {
   /** Binding of each Durable Object namespace, by class. */
   objects: Record<string, string>;
   variables?: Record<string, string>;
+  /** Its isolate can be asked there what is alive in it. */
+  inspectorPort?: number;
 };
 
 const START_MS = 15_000;
@@ -51,7 +53,9 @@ export async function startWorkerd(children: Children, folder: string, port: num
   writeFileSync(join(home, "config.capnp"), configOf(plan, join(home, "objects"), port));
   // Code is embedded relative to the config.
   writeFileSync(join(home, "worker.js"), readFileSync(plan.script));
-  const child = children.start({ name: plan.name, command: WORKERD, args: ["serve", join(home, "config.capnp")] });
+  const args = ["serve", join(home, "config.capnp")];
+  if (plan.inspectorPort !== undefined) args.push(`--inspector-addr=127.0.0.1:${plan.inspectorPort}`);
+  const child = children.start({ name: plan.name, command: WORKERD, args });
   const deadline = performance.now() + START_MS;
   while (!(await listens(port))) {
     if (child.hasEnded || performance.now() > deadline) throw new Error(`${plan.name} does not listen: ${child.tail.join("; ")}`);

@@ -43,6 +43,8 @@ test("the detail says where the time went, and has texts to copy", async () => {
     .first()
     .click();
   await page.getByRole("rowheader", { name: "Writing the answer" }).waitFor();
+  await page.getByRole("rowheader", { name: "Through the tunnel and back" }).waitFor();
+  expect(await page.locator(".facts", { hasText: "Tunnel resumed" }).textContent()).toMatch(/Energy[\d–]/);
   await page.getByRole("button", { name: "Copy the prompt" }).click();
   await page.getByText("Copied").waitFor();
   expect(await page.evaluate("navigator.clipboard.readText()")).toContain(SCRIPT);

@@ -38,6 +38,8 @@ const SAID: [what: string, said: string, is: string][] = [
   ["no energy known", format.energy(null), "–"],
   ["money", format.money(3.5, "EUR"), "€3.50"],
   ["little money", format.money(0.0123, "USD"), "$0.0123"],
+  ["what a request costs", format.money(0.0000083, "EUR"), "€0.0000083"],
+  ["no money", format.money(0, "EUR"), "€0.00"],
 ];
 
 test.each(SAID)("%s is said %s", (_what, said, is) => expect(plain(said)).toBe(is));

@@ -37,6 +37,7 @@ export const boxOf = (rest: Partial<LiveBox>): LiveBox => ({
   loaded: [],
   in_flight: 0,
   queue_depth: 0,
+  tunnel_ms: 30,
   spooled: 0,
   lost: 0,
   gpus: [gpuOf({})],

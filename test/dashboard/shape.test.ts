@@ -7,7 +7,7 @@ import { afterEvent as afterToken, answering, kept, messagesOf, said, toldOf } f
 import { askedOf, filtersOf, isFiltered } from "../../dashboard/shape/filters.ts";
 import { columnsOf, isEmpty, summaryOf } from "../../dashboard/shape/history.ts";
 import { expiryOf, isSameModel } from "../../dashboard/shape/models.ts";
-import { costPerDay, sumKnown } from "../../dashboard/shape/power.ts";
+import { costOf, costPerDay, sumKnown } from "../../dashboard/shape/power.ts";
 import { afterEvent, newPull, percentOf } from "../../dashboard/shape/pull.ts";
 import { hashOf, routeOf } from "../../dashboard/shape/route.ts";
 import { segmentsOf } from "../../dashboard/shape/waterfall.ts";
@@ -58,24 +58,31 @@ test("filters are asked for as the API wants them, and nonsense is left out", ()
   expect([isFiltered({}), isFiltered({ q: "x" })]).toEqual([false, true]);
 });
 
-const times = { latency_ms: 1_000, queue_ms: 100, load_ms: null, prefill_ms: 200, decode_ms: 600 };
+const times = { latency_ms: 1_000, edge_ms: 20, tunnel_ms: 40, queue_ms: 100, load_ms: null, prefill_ms: 200, decode_ms: 600 };
 
 test("a waterfall is the phases that are known, in order, and what is left", () => {
   expect(segmentsOf(times).map(({ phase, ms }) => [phase, ms])).toEqual([
+    ["edge", 20],
+    ["tunnel", 40],
     ["queue", 100],
     ["prefill", 200],
     ["decode", 600],
-    ["rest", 100],
+    ["rest", 40],
   ]);
-  expect(segmentsOf({ ...times, queue_ms: null, prefill_ms: null, decode_ms: null })).toMatchObject([{ phase: "rest", part: 1 }]);
-  expect(segmentsOf({ ...times, latency_ms: 0, queue_ms: 0, prefill_ms: 0, decode_ms: 0 })).toEqual([]);
+  expect(segmentsOf({ ...times, edge_ms: null, tunnel_ms: null, queue_ms: null, prefill_ms: null, decode_ms: null })).toMatchObject([
+    { phase: "rest", part: 1 },
+  ]);
+  expect(segmentsOf({ ...times, latency_ms: 0, edge_ms: 0, tunnel_ms: 0, queue_ms: 0, prefill_ms: 0, decode_ms: 0 })).toEqual([]);
 });
 
 test("a waterfall fills the whole, never more, whatever was measured", () => {
   const ms = fc.option(fc.double({ min: 0, max: 1e7, noNaN: true }));
   fc.assert(
     fc.property(
-      fc.record({ latency_ms: fc.double({ min: 0, max: 1e7, noNaN: true }), queue_ms: ms, load_ms: ms, prefill_ms: ms, decode_ms: ms }),
+      fc.record({
+        latency_ms: fc.double({ min: 0, max: 1e7, noNaN: true }),
+        ...{ edge_ms: ms, tunnel_ms: ms, queue_ms: ms, load_ms: ms, prefill_ms: ms, decode_ms: ms },
+      }),
       (entry) => {
         const sum = segmentsOf(entry).reduce((total, { part }) => total + part, 0);
         expect(sum).toBeLessThanOrEqual(1 + 1e-9);
@@ -162,4 +169,5 @@ test("a kept conversation is bounded, and whatever stood in storage is read as m
 test("power that is unknown is left out, and costs by the kilowatt hour", () => {
   expect([sumKnown([100, null, 50]), sumKnown([null])]).toEqual([150, null]);
   expect(costPerDay(1_000, 0.3)).toBeCloseTo(7.2);
+  expect(costOf(3_600_000, 0.3)).toBeCloseTo(0.3);
 });

@@ -237,6 +237,21 @@ test("a stream that Ollama breaks off ends in an error that each client raises",
   await broken(() => anthropic.messages.stream({ model: MODEL, max_tokens: 50, messages }).finalMessage());
 });
 
+test("an unstreamed answer that Ollama breaks off is a 502 in the words of the API, not half a JSON value", async () => {
+  for (const [path, words] of [
+    ["/ollama/api/chat", { error: expect.any(String) }],
+    ["/v1/chat/completions", { error: { type: "api_error", code: "ollama_broke" } }],
+  ] as const) {
+    simulated.fault([{ kind: "drop", after_chunks: 2 }]);
+    const answer = await fetch(stack.url + path, { method: "POST", body: JSON.stringify({ model: MODEL, messages, stream: false }) });
+    simulated.fault([]);
+    expect(answer.status).toBe(502);
+    expect(await answer.json()).toMatchObject(words);
+    const record = await stack.record(String(answer.headers.get("x-request-id")));
+    expect(record).toMatchObject({ status: "error", failed_at: "ollama", http_status: 502 });
+  }
+});
+
 test("each of these calls is in the log, with its API and its tokens", async () => {
   const { logs } = await eventually(async () => {
     const page = await stack.logs();

@@ -1,7 +1,10 @@
 /** Every call counts once, whatever happens to it. */
 import { request } from "node:http";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { ROOT } from "../../local/edge.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { Models } from "../../protocol/api/stats.ts";
 import { CuttingProxy } from "../support/cutting-proxy.ts";
 import { eventually, TestStack } from "../support/stack.ts";
 
@@ -58,6 +61,45 @@ test("a streamed chat is counted with its tokens and times", async () => {
   expect(record.prompt_tokens).toBe(last?.prompt_eval_count);
   expect(record.latency_ms).toBeGreaterThanOrEqual(record.ttft_ms ?? Number.NaN);
   expect(record.decode_ms).toBeGreaterThan(0);
+});
+
+test("a record says how long the edge and the tunnel took, and its latency is what the caller waited", async () => {
+  await using proxy = await CuttingProxy.start(stack.port);
+  proxy.delayMs = 200;
+  const agent = await stack.startAgent({ name: "far", ollamaUrl: ollama.url, edgeUrl: proxy.url });
+  const tunnelMs = await eventually(async () => (await stack.boxes()).find(({ name }) => name === "far")?.tunnel_ms ?? undefined);
+  expect(tunnelMs).toBeGreaterThanOrEqual(2 * proxy.delayMs);
+  const askedMs = performance.now();
+  const answer = await chat(4, { box: "far", stream: false });
+  await answer.text();
+  const waitedMs = performance.now() - askedMs;
+  const { latency_ms, ttft_ms, edge_ms, tunnel_ms } = await stack.record(idOf(answer));
+  expect(edge_ms).toBeGreaterThanOrEqual(0);
+  expect(tunnel_ms).toBeGreaterThanOrEqual(2 * proxy.delayMs);
+  // Its way there is not seen from the box, but the way of the last acknowledgement is.
+  expect(Math.abs(latency_ms - waitedMs)).toBeLessThan(1.5 * proxy.delayMs);
+  expect(ttft_ms).toBeLessThan(waitedMs - proxy.delayMs);
+  await agent.stop(5_000);
+});
+
+test("a record and its model have the energy that the GPU drew, as far as the GPU tells it", async () => {
+  const gpu = { NVIDIA_SMI: join(ROOT, "local/simulated/nvidia-smi.ts"), SIMULATED_OLLAMA: ollama.url, SIMULATED_GPU: "rtx-4090" };
+  const agent = await stack.startAgent({ name: "warm", ollamaUrl: ollama.url, env: gpu });
+  const record = await eventually(async () => {
+    const answer = await chat(20, { box: "warm" });
+    await answer.text();
+    const entry = await stack.record(idOf(answer));
+    return entry.energy_j !== null && entry;
+  });
+  // A card of 450 W, for the time on the box.
+  expect(record.energy_j).toBeGreaterThan(0);
+  expect(record.energy_j).toBeLessThan((500 * record.latency_ms) / 1_000);
+  const { models } = Models.parse(await stack.json("/api/models"));
+  const model = models.find(({ name }) => name === MODEL);
+  expect(model?.energy_requests).toBeGreaterThanOrEqual(1);
+  expect(model?.energy_j).toBeGreaterThanOrEqual(Math.floor(record.energy_j ?? 0));
+  expect(model?.energy_j_per_1k_tokens).toBeGreaterThan(0);
+  await agent.stop(5_000);
 });
 
 test("an OpenAI stream is counted with its tokens, though its caller did not ask for usage", async () => {

@@ -1,6 +1,8 @@
 /** Calls to the agent's own listener count at the edge like tunnelled ones, whatever happens to agent and edge. */
+import { join } from "node:path";
 import { Ollama } from "ollama";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { ROOT } from "../../local/edge.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
 import { eventually, freePort, TestStack } from "../support/stack.ts";
 
@@ -22,9 +24,9 @@ afterAll(async () => {
 });
 
 /** An agent whose listener answers, whether or not its edge does. */
-async function listening(name: string, start: "startAgent" | "spawnAgent" = "startAgent") {
+async function listening(name: string, start: "startAgent" | "spawnAgent" = "startAgent", env: Record<string, string> = {}) {
   port = await freePort();
-  const agent = await stack[start]({ name, ollamaUrl: ollama.url, args: ["--listen", `127.0.0.1:${port}`] });
+  const agent = await stack[start]({ name, ollamaUrl: ollama.url, args: ["--listen", `127.0.0.1:${port}`], env });
   await eventually(
     async () =>
       (await fetch(`http://127.0.0.1:${port}/`).then(
@@ -58,10 +60,28 @@ test("a local call is in the log of the edge with its tokens, once", async () =>
     client_ip: "127.0.0.1",
     key_id: null,
     resumed: 0,
+    edge_ms: null,
+    tunnel_ms: null,
   });
   const whole = await new Ollama({ host: `http://127.0.0.1:${port}` }).chat({ model: MODEL, messages, options: { num_predict: 4 } });
   await eventually(async () => (await stack.logs("limit=1")).logs[0]?.completion_tokens === whole.eval_count);
   expect(await countOf(idOf(answer))).toBe(1);
+  await agent.stop(5_000);
+});
+
+test("a local call has its energy too, also when its record had to wait for the edge", async () => {
+  const gpu = { NVIDIA_SMI: join(ROOT, "local/simulated/nvidia-smi.ts"), SIMULATED_OLLAMA: ollama.url };
+  const agent = await listening("warm", "startAgent", gpu);
+  const called = async () => {
+    const answer = await chat(20);
+    await answer.text();
+    return idOf(answer);
+  };
+  await eventually(async () => (await stack.record(await called())).energy_j !== null);
+  await stack.stopEdge();
+  const id = await called();
+  await stack.startEdge();
+  expect((await stack.record(id)).energy_j).toBeGreaterThan(0);
   await agent.stop(5_000);
 });
 

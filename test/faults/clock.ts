@@ -1,19 +1,26 @@
-/** The agent's clock is wrong, and is set right in the middle of a call. */
+/** The agent's clock is wrong, and is set in the middle of a call: right, or wrong. */
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { pathToFileURL } from "node:url";
-import { ROOT } from "../../local/edge.ts";
+import { Live } from "../../protocol/api/live.ts";
+import { History } from "../../protocol/api/stats.ts";
 import { freePort } from "../support/stack.ts";
 import { SHAPES } from "./answers.ts";
-import { type Finding, promise } from "./figures.ts";
+import { type FakeClock, libraryClock, type Off, preloadedClock } from "./fake-clocks.ts";
+import { type Finding, notRun, promise } from "./figures.ts";
 import { type Chain, until } from "./stage.ts";
 import type { Setting } from "./suite.ts";
 
+/** `everyWay`: with each fake clock that there is. Else with the best of them. */
+export type ClockPlan = { everyWay: boolean };
+
 const HOUR_MS = 3_600_000;
-const OFF = [
-  ["-1 h", -HOUR_MS],
-  ["+90 days", 90 * 24 * HOUR_MS],
-] as const;
+const NINETY_DAYS_MS = 90 * 24 * HOUR_MS;
+const OFF: readonly [said: string, Off][] = [
+  ["off by -1 h, then set right in mid-stream", { firstMs: -HOUR_MS, thenMs: 0 }],
+  ["off by +90 days, then set right in mid-stream", { firstMs: NINETY_DAYS_MS, thenMs: 0 }],
+  ["right, then set +90 days ahead in mid-stream", { firstMs: 0, thenMs: NINETY_DAYS_MS }],
+];
 
 const TOKENS = 20;
 const TOKEN_MS = 20;
@@ -21,52 +28,64 @@ const TOKEN_MS = 20;
 const LATENCY_MS = { least: (TOKENS - 1) * TOKEN_MS, most: 10_000 };
 const SKEW_SLACK_MS = 2_000;
 const STAMP_SLACK_MS = 10_000;
+/** From so much on, health speaks of it. */
+const SKEW_TOLD_MS = 30_000;
 
-export async function clock({ stage }: Setting): Promise<Finding[]> {
+export async function clock(setting: Setting, { everyWay }: ClockPlan): Promise<Finding[]> {
+  const library = libraryClock();
+  const clocks = library === null ? [preloadedClock] : everyWay ? [preloadedClock, library] : [library];
   const findings: Finding[] = [];
-  for (const [said, offMs] of OFF) {
-    const listenPort = await freePort();
-    await using chain = await stage.chain({
-      agentArgs: ["--listen", String(listenPort)],
-      agentEnv: {
-        NODE_OPTIONS: `--import ${pathToFileURL(join(ROOT, "test/faults/wrong-clock.ts")).href}`,
-        WRONG_CLOCK_MS: String(offMs),
-      },
-    });
-    const problems = await withClock(chain, listenPort, offMs);
-    const got = `${(await chain.stats()).total_requests} records, ${problems.length} wrong`;
-    findings.push(
-      promise(
-        "R15",
-        `the agent's clock off by ${said}, then set right in mid-stream`,
-        "durations and stamps right, skew shown",
-        got,
-        problems,
-      ),
-    );
-  }
+  for (const fake of clocks) for (const [said, off] of OFF) findings.push(await withClock(setting, fake, said, off));
+  if (library === null)
+    findings.push(notRun("R15", "the same by libfaketime", "libfaketime is not installed (Debian: apt-get install faketime)"));
   return findings;
 }
 
-async function withClock(chain: Chain, listenPort: number, offMs: number): Promise<string[]> {
-  const { callers } = chain;
+async function withClock({ stage }: Setting, fake: FakeClock, said: string, off: Off): Promise<Finding> {
+  const listenPort = await freePort();
+  const folder = join(stage.folder, `clock-${listenPort}`);
+  mkdirSync(folder);
+  await using chain = await stage.chain({ agentArgs: ["--listen", String(listenPort)], agentEnv: fake.begin(off, folder) });
   const problems: string[] = [];
-  const [{ clock_skew_ms: skewMs } = { clock_skew_ms: Number.NaN }] = await chain.boxes();
-  if (!(Math.abs(skewMs - offMs) < SKEW_SLACK_MS)) problems.push(`the skew is shown as ${skewMs} ms`);
+  const shown = [await skewShown(chain, off.firstMs, problems)];
+  await calls(chain, listenPort, () => fake.set(chain.part("agent"), off, folder));
+  // Killed, the agent with a replaced `Date` begins as it did before.
+  shown.push(await skewShown(chain, fake === preloadedClock ? off.firstMs : off.thenMs, problems));
+  problems.push(...(await recordProblems(chain)));
+  const got = `${(await chain.stats()).total_requests} records, ${problems.length} wrong; shown: ${shown.join(", then ")}`;
+  return promise("R15", `the agent's clock (${fake.by}) ${said}`, "durations and stamps right, skew shown", got, problems);
+}
+
+/** What the page is given, and what health says: both must say how far the clock is off. */
+async function skewShown(chain: Chain, offMs: number, problems: string[]): Promise<string> {
+  const live = async () => Live.parse(await (await fetch(`${chain.url}/api/live`)).json());
+  const isShown = async () => Math.abs(((await live()).boxes[0]?.clock_skew_ms ?? Number.NaN) - offMs) < SKEW_SLACK_MS;
+  await until(isShown, "the skew is shown").catch((error: Error) => problems.push(error.message));
+  const { boxes, health } = await live();
+  const told = health.problems.filter((problem) => problem.includes("clock"));
+  if (told.length !== (Math.abs(offMs) > SKEW_TOLD_MS ? 1 : 0))
+    problems.push(`of a clock that is off by ${offMs} ms health says: ${told.join("; ")}`);
+  return `${Math.round((boxes[0]?.clock_skew_ms ?? Number.NaN) / 1_000)} s and "${told.join("; ")}"`;
+}
+
+/** Calls before, while and after the clock is set, and calls in whose middle the agent is killed. */
+async function calls(chain: Chain, listenPort: number, setClock: () => void): Promise<void> {
+  const { callers } = chain;
   await Promise.all(SHAPES.map((shape) => callers.ask(shape, TOKENS, TOKEN_MS).ended));
   await fetch(`http://127.0.0.1:${listenPort}/api/version`, { headers: { "user-agent": "local" } }).then((answer) => answer.text());
-
-  // The clock is set right while calls are open; then the agent is killed in the middle of others.
   const open = SHAPES.map((shape) => callers.ask(shape, TOKENS, TOKEN_MS));
   await Promise.all(open.map((call) => call.nextByte(5_000)));
-  chain.part("agent").signal("SIGUSR2");
+  setClock();
   await Promise.all(open.map(({ ended }) => ended));
   const killed = SHAPES.map((shape) => callers.ask(shape, 1_000, TOKEN_MS));
   await Promise.all(killed.map((call) => call.nextByte(5_000)));
   await sleep(300);
   await chain.restart("agent");
   await Promise.all(killed.map(({ ended }) => ended));
+}
 
+async function recordProblems(chain: Chain): Promise<string[]> {
+  const problems: string[] = [];
   const expected = 3 * SHAPES.length + 1;
   await until(async () => (await chain.rows()).length >= expected, `${expected} records`);
   const rows = await chain.rows();
@@ -78,8 +97,7 @@ async function withClock(chain: Chain, listenPort: number, offMs: number): Promi
     const leastMs = row.status === "success" && row.endpoint !== "/api/version" ? LATENCY_MS.least : 0;
     if (row.latency_ms < leastMs || row.latency_ms > LATENCY_MS.most) problems.push(`${about} took ${row.latency_ms} ms`);
   }
-  const history = await (await fetch(`${chain.url}/api/stats/history?time_range=1h&granularity=1m`)).json();
-  const counted = (history as { metrics: { total_requests?: number; requests?: number }[] }).metrics;
-  if (counted.length === 0) problems.push("the history of the last hour is empty");
+  const { metrics } = History.parse(await (await fetch(`${chain.url}/api/stats/history?time_range=1h&granularity=1m`)).json());
+  if (metrics.length === 0) problems.push("the history of the last hour is empty");
   return problems;
 }

@@ -2,13 +2,19 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Child } from "../bench/children.ts";
+import { freePort } from "../support/stack.ts";
 import { saidOf } from "./accounts.ts";
 import { type Finding, measured, promise, spreadOf } from "./figures.ts";
-import { loadNow } from "./stage.ts";
+import { Heap, inspected } from "./heap.ts";
+import { loadNow, until } from "./stage.ts";
 import { anyCall, type Setting } from "./suite.ts";
 
 export type SlowlorisPlan = { sockets: number; rounds: number; calls: number };
-export type SoakPlan = { seconds: number };
+export type SoakPlan = {
+  /** So many calls first: what is remembered of calls, up to a limit, has reached that then. */
+  warmCalls: number;
+  seconds: number;
+};
 
 const DRIBBLE_MS = 1_000;
 
@@ -75,24 +81,40 @@ function dribble(port: number): { socket: Socket; end(): void } {
   };
 }
 
-type Sample = { atMs: number; mb: number; descriptors: number };
+const PARTS = ["workerd", "agent"] as const;
+type Part = (typeof PARTS)[number];
 
-/** So much of a soak is warming up: memory grows to what the load needs. */
-const WARM = 0.4;
+type Sample = { atMs: number; mb: number; descriptors: number };
+/** What is alive, after a collection. */
+type Alive = { atMs: number; mb: number };
+
+const WARM_LATEST_MS = 10 * 60_000;
 const SLOPE_MAX_MB_PER_MINUTE = 3;
+/** Of what is alive: it goes up and down with the streams that are open, and has no reason to grow. */
+const ALIVE_SLOPE_MAX_MB_PER_MINUTE = 0.5;
+/** Seconds between two looks at what is alive: a collection stops everything for a moment. */
+const ALIVE_EVERY = 5;
 const DESCRIPTORS_SLACK = 20;
 
 /** Load, and a cut every two seconds. */
-export async function soak({ stage, random, say }: Setting, { seconds }: SoakPlan): Promise<Finding[]> {
-  await using chain = await stage.chain();
+export async function soak({ stage, random, say }: Setting, { warmCalls, seconds }: SoakPlan): Promise<Finding[]> {
+  const ports = { workerd: await freePort(), agent: await freePort() };
+  await using chain = await stage.chain({ inspectorPort: ports.workerd, agentEnv: inspected(ports.agent) });
+  const heaps = { workerd: await Heap.of(ports.workerd), agent: await Heap.of(ports.agent) };
   const { callers, proxy } = chain;
   let isOver = false;
   const load = callers.load(32, anyCall(random, 20, 5), () => isOver, 40);
-  const samples: Record<"workerd" | "agent", Sample[]> = { workerd: [], agent: [] };
+  const samples: Record<Part, Sample[]> = { workerd: [], agent: [] };
+  const alive: Record<Part, Alive[]> = { workerd: [], agent: [] };
+  await until(() => callers.entries.length >= warmCalls, `${warmCalls} calls are over`, WARM_LATEST_MS);
+  say(`warm after ${callers.entries.length} calls`);
   const startMs = performance.now();
   for (let tick = 0; performance.now() - startMs < seconds * 1_000; tick++) {
     await sleep(1_000);
-    for (const part of ["workerd", "agent"] as const) samples[part].push(sampleOf(chain.part(part), performance.now() - startMs));
+    for (const part of PARTS) {
+      samples[part].push(sampleOf(chain.part(part), performance.now() - startMs));
+      if (tick % ALIVE_EVERY === 0) alive[part].push({ atMs: performance.now() - startMs, mb: await heaps[part].aliveMb() });
+    }
     if (tick % 2 === 0) proxy.cut();
     if (tick % 60 === 59)
       say(
@@ -100,10 +122,11 @@ export async function soak({ stage, random, say }: Setting, { seconds }: SoakPla
       );
   }
   isOver = true;
+  for (const part of PARTS) heaps[part].close(); // Node would wait for it at its end
   await load;
   await chain.endWaiting();
   const accounts = await chain.accounts();
-  const findings = (["workerd", "agent"] as const).map((part) => growthOf(part, samples[part]));
+  const findings = PARTS.flatMap((part) => [growthOf(part, samples[part]), aliveOf(part, alive[part])]);
   return [
     promise("R19", `${seconds} s of load with a cut every 2 s`, "counters equal the ledger", saidOf(accounts), [
       ...callers.wrongs,
@@ -115,13 +138,12 @@ export async function soak({ stage, random, say }: Setting, { seconds }: SoakPla
 
 const sampleOf = (child: Child, atMs: number): Sample => ({ atMs, mb: child.residentMb(), descriptors: child.descriptors() });
 
-function growthOf(part: string, samples: readonly Sample[]): Finding {
-  const warm = samples.slice(Math.floor(samples.length * WARM));
-  const perMinute = slopeOf(warm.map(({ atMs, mb }) => [atMs / 60_000, mb]));
-  const third = Math.max(1, Math.floor(warm.length / 3));
+function growthOf(part: Part, samples: readonly Sample[]): Finding {
+  const perMinute = slopeOf(samples.map(({ atMs, mb }) => [atMs / 60_000, mb]));
+  const third = Math.max(1, Math.floor(samples.length / 3));
   const most = (some: readonly Sample[]) => Math.max(...some.map(({ descriptors }) => descriptors));
-  const [first, last] = [most(warm.slice(0, third)), most(warm.slice(-third))];
-  const got = `${perMinute.toFixed(2)} MB a minute at ${Math.round(warm.at(-1)?.mb ?? 0)} MB; ${first} then ${last} open files, ${loadNow()}`;
+  const [first, last] = [most(samples.slice(0, third)), most(samples.slice(-third))];
+  const got = `${perMinute.toFixed(2)} MB a minute at ${Math.round(samples.at(-1)?.mb ?? 0)} MB; ${first} then ${last} open files, ${loadNow()}`;
   return measured(
     "R19",
     `memory and open files of ${part}`,
@@ -129,6 +151,13 @@ function growthOf(part: string, samples: readonly Sample[]): Finding {
     got,
     perMinute <= SLOPE_MAX_MB_PER_MINUTE && last <= first + DESCRIPTORS_SLACK,
   );
+}
+
+function aliveOf(part: Part, alive: readonly Alive[]): Finding {
+  const perMinute = slopeOf(alive.map(({ atMs, mb }) => [atMs / 60_000, mb]));
+  const [from, to] = [Math.min(...alive.map(({ mb }) => mb)), Math.max(...alive.map(({ mb }) => mb))];
+  const got = `${perMinute.toFixed(2)} MB a minute, ${from.toFixed(1)} to ${to.toFixed(1)} MB (n=${alive.length})`;
+  return measured("R19", `what is alive in ${part}, after a collection`, "no growth", got, perMinute <= ALIVE_SLOPE_MAX_MB_PER_MINUTE);
 }
 
 /** Least squares. */

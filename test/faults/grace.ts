@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { GRACE_MS } from "../../protocol/limits.ts";
 import { saidOf } from "./accounts.ts";
 import { SHAPES } from "./answers.ts";
+import { streamed } from "./callers.ts";
 import { type Finding, promise } from "./figures.ts";
 import { until } from "./stage.ts";
 import type { Setting } from "./suite.ts";
@@ -15,7 +16,7 @@ export async function grace({ stage }: Setting): Promise<Finding[]> {
   await using chain = await stage.chain();
   const { callers, proxy } = chain;
   const calls = SHAPES.map((shape) => callers.ask(shape, 10_000, 20));
-  await Promise.all(calls.map((call) => call.nextByte(BEGIN_MS)));
+  await Promise.all(streamed(calls).map((call) => call.nextByte(BEGIN_MS)));
   proxy.isOpen = false;
   proxy.cut();
   const startMs = performance.now();
@@ -26,7 +27,8 @@ export async function grace({ stage }: Setting): Promise<Finding[]> {
   // What the agent still has to say of them must not count again.
   await sleep(1_500);
   const problems = entries.flatMap(({ ask, outcome, why }) => {
-    const wanted = ask.shape === "plain" || ask.shape === "json" ? "broken" : "told";
+    // What has no room for an error breaks off; what had not begun is refused.
+    const wanted = ask.shape === "plain" ? "broken" : ask.shape === "json" ? "refused" : "told";
     return outcome === wanted ? [] : [`the ${ask.shape} answer ended ${outcome} (${why.slice(0, 200)}), not ${wanted}`];
   });
   const accounts = await chain.accounts();

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { GRACE_MS } from "../../protocol/limits.ts";
 import { saidOf } from "./accounts.ts";
+import { streamed } from "./callers.ts";
 import { type Finding, measured, promise, spreadOf } from "./figures.ts";
 import { loadNow, until } from "./stage.ts";
 import { anyShape, type Setting } from "./suite.ts";
@@ -36,7 +37,7 @@ async function agentNotices({ stage, random, say }: Setting, { rounds, streams, 
     const startMs = performance.now();
     await until(() => proxy.count > dials, "the agent dials again", NOTICED_LATEST_MS);
     noticedMs.push(performance.now() - startMs);
-    const waits = await Promise.all([...callers.open].map((call) => call.nextByte(5_000)));
+    const waits = await Promise.all(streamed(callers.open).map((call) => call.nextByte(5_000)));
     nextByteMs.push(...waits.map((atMs) => (atMs ?? Number.POSITIVE_INFINITY) - startMs));
     say(`round ${round + 1}: noticed after ${Math.round(noticedMs.at(-1) ?? 0)} ms`);
   }

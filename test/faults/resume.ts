@@ -1,5 +1,6 @@
 /** The tunnel is cut at any byte, in either direction, and the callers see a pause. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { streamed } from "./callers.ts";
 import { type Finding, measured, promise, spreadOf } from "./figures.ts";
 import { type Chain, loadNow, until } from "./stage.ts";
 import { anyShape, between, type Setting } from "./suite.ts";
@@ -94,13 +95,13 @@ class Streams implements AsyncDisposable {
     const chain = await stage.chain();
     const opened = new Streams(chain, random, streams, tokens);
     await until(() => chain.callers.open.size === streams, "all streams are open");
-    await Promise.all([...chain.callers.open].map((call) => call.nextByte(HANG_MS)));
+    await Promise.all(streamed(chain.callers.open).map((call) => call.nextByte(HANG_MS)));
     return opened;
   }
 
   /** @returns how long each stream waited for its next byte after the path was back, ms */
   async cut(): Promise<number[]> {
-    const { callers, proxy } = this.chain;
+    const { proxy } = this.chain;
     const random = this.#random;
     await cutOnce(this.chain, between(random, 0, 1) === 0 ? ["up", between(random, 1, 40_000)] : ["down", between(random, 1, 400)]);
     // Away for a while: what was on the way has arrived then, and the next byte is one of after.
@@ -108,7 +109,7 @@ class Streams implements AsyncDisposable {
     if (awayMs > 0) await sleep(awayMs);
     proxy.isOpen = true;
     const openMs = performance.now();
-    const waits = await Promise.all([...callers.open].map(async (call) => ({ call, atMs: await call.nextByte(HANG_MS) })));
+    const waits = await Promise.all(streamed(this.chain.callers.open).map(async (call) => ({ call, atMs: await call.nextByte(HANG_MS) })));
     for (const { call, atMs } of waits) if (atMs === null) this.#problems.push(`${call.ask.key} said nothing for ${HANG_MS} ms`);
     return awayMs === 0 ? [] : waits.flatMap(({ atMs }) => (atMs === null ? [] : [atMs - openMs]));
   }

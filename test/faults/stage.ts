@@ -26,6 +26,8 @@ export type ChainPlan = {
   /** What the agent is started with: a command and its arguments, before Node and the agent's. */
   agentCommand?: readonly string[];
   agentEnv?: Record<string, string>;
+  /** Of workerd. */
+  inspectorPort?: number;
   /** Arguments of the agent. */
   agentArgs?: string[];
   /** Where the agent keeps its state; a folder of the chain if not said. */
@@ -229,6 +231,7 @@ export class Chain implements AsyncDisposable {
             script: this.script,
             objects: { Box: "BOX", Aggregator: "AGGREGATOR" },
             variables: { AUTH_MODE: "open" },
+            ...(this.#plan.inspectorPort === undefined ? {} : { inspectorPort: this.#plan.inspectorPort }),
           }),
     agent: async () => {
       const env = {

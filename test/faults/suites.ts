@@ -1,4 +1,5 @@
 /** The suites, in full for `npm run test:faults`, and in short slices for `npm test`. */
+import { IDS_MAX } from "../../agent/spool/ids.ts";
 import { clock } from "./clock.ts";
 import { deliver } from "./deliver.ts";
 import { deploy } from "./deploy.ts";
@@ -57,7 +58,10 @@ export const SUITES = {
     full: (setting) => diskFull(setting, { calls: 500, localCalls: 11_000 }),
     slice: (setting) => diskFull(setting, { calls: 40, localCalls: 0 }),
   },
-  clock: { full: clock, slice: clock },
+  clock: {
+    full: (setting) => clock(setting, { everyWay: true }),
+    slice: (setting) => clock(setting, { everyWay: false }),
+  },
   deploy: {
     full: (setting) => deploy(setting, { deploys: 10, streams: 64, wrangler: true }),
     slice: (setting) => deploy(setting, { deploys: 1, streams: 16, wrangler: false }),
@@ -67,8 +71,8 @@ export const SUITES = {
     slice: (setting) => slowloris(setting, { sockets: 100, rounds: 1, calls: 50 }),
   },
   soak: {
-    full: (setting) => soak(setting, { seconds: 180 }),
-    slice: (setting) => soak(setting, { seconds: 3 }),
+    full: (setting) => soak(setting, { warmCalls: IDS_MAX + 2_000, seconds: 180 }),
+    slice: (setting) => soak(setting, { warmCalls: 20, seconds: 3 }),
   },
 } as const satisfies Record<string, { full: Suite; slice: Suite }>;
 

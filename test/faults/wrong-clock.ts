@@ -1,6 +1,6 @@
 /**
- * Preloaded into an agent (`node --import`): its wall clock is off by `WRONG_CLOCK_MS`, and jumps back to
- * the true time on SIGUSR2. Monotonic time and timers are untouched, as on a machine whose clock is set.
+ * Preloaded into an agent (`node --import`): its wall clock is off by `WRONG_CLOCK_MS`, and by `WRONG_CLOCK_THEN_MS`
+ * from SIGUSR2 on. Monotonic time and timers are untouched, as on a machine whose clock is set.
  */
 let offMs = Number(process.env.WRONG_CLOCK_MS ?? 0);
 const TrueDate = Date;
@@ -12,5 +12,5 @@ globalThis.Date = new Proxy(TrueDate, {
 });
 
 process.on("SIGUSR2", () => {
-  offMs = 0;
+  offMs = Number(process.env.WRONG_CLOCK_THEN_MS ?? 0);
 });

@@ -1,5 +1,6 @@
 /** A simulated agent: the product's table of streams, spool, delivery and backoff, in a process that can be killed. */
 
+import { EnergyMeter } from "../../agent/measure/energy.ts";
 import { Outgoing } from "../../agent/outgoing.ts";
 import { Delivery, RECORDS_DELAY_MS } from "../../agent/spool/delivery.ts";
 import { Spool } from "../../agent/spool/spool.ts";
@@ -55,8 +56,10 @@ export class AgentProcess {
     this.spool = Spool.open("spool", { now: world.wallMs, log, disk: disk.of(after), after });
     const turns = { atEnd: (run: () => void) => void this.#after(0, run), after: this.#after };
     this.#outgoing = new Outgoing((message) => this.#end?.send(message), turns);
+    const energy = new EnergyMeter(); // no GPU
     this.#delivery = new Delivery({
       spool: this.spool,
+      energy,
       send: (frame) => this.#outgoing.now(frame),
       after: this.#after,
       delayMs: RECORDS_DELAY_MS,
@@ -67,6 +70,8 @@ export class AgentProcess {
       spool: this.spool,
       outgoing: this.#outgoing,
       now: () => schedule.nowMs,
+      tunnelMs: () => null,
+      energy,
       log,
       onOver: () => this.#delivery.recordWaits(),
     });

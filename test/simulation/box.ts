@@ -1,143 +1,142 @@
-/**
- * A model of the Box: what `worker/box.ts` does with frames and sockets, on simulated ones.
- *
- * The real one is a Durable Object and is tested in workerd; here it is only the way between the two
- * ends, and whatever it does to their frames.
- */
-import {
-  decodeFrames,
-  encodeFrames,
-  type Frame,
-  FrameError,
-  FrameType,
-  jsonBytes,
-  parsePayload,
-  streamFrame,
-  tunnelFrame,
-} from "../../protocol/frames.ts";
-import { HEARTBEAT_MS, SILENCE_MS } from "../../protocol/limits.ts";
-import { Hello, Records, type Welcome } from "../../protocol/messages.ts";
+/** A simulated Box: the product's relay, in an object that sleeps, wakes and is moved, on simulated sockets that outlive its memory. */
+
+import { HEARTBEAT_MS } from "../../protocol/limits.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
-import type { End, Message } from "./link.ts";
+import { BoxCore, type BoxRegistry } from "../../worker/relay/box-core.ts";
+import type { Attachment, SocketHost } from "../../worker/relay/box-sockets.ts";
+import type { End } from "./link.ts";
 import type { Schedule } from "./schedule.ts";
 
-const ATTACH_AGAIN_MS = 500;
+export type BoxWorld = {
+  schedule: Schedule;
+  /** The ledger takes records. @throws when they may not be in it */
+  ingest(records: RequestRecord[]): Promise<void>;
+  /** The registry of boxes hears of the agent. @throws when it does not answer */
+  connected(): Promise<void>;
+  /** Promises wait to be settled. */
+  onSettled(): void;
+  /** What must not happen happened. */
+  onCrash(error: unknown): void;
+};
 
-type AgentSocket = { end: End; agentId: string | null; heardMs: number };
+/** A registry or ledger that failed: the agent sends again what matters. */
+export class RegistryFailed extends Error {}
 
-export type Ingest = (records: RequestRecord[], done: () => void) => void;
+type Accepted = { attachment: Attachment; pingedMs: number | null };
 
 export class SimulatedBox {
-  readonly #schedule: Schedule;
-  readonly #ingest: Ingest;
-  #agents: AgentSocket[] = [];
-  #agent: AgentSocket | null = null;
-  #streams = new Map<string, End>();
-  #orphans = new Map<string, End>();
+  readonly #world: BoxWorld;
+  #accepted = new Map<End, Accepted>();
+  #life = 0;
+  /** What this life has begun and not finished. */
+  #underWay = 0;
+  #core: BoxCore<End>;
 
-  constructor(schedule: Schedule, ingest: Ingest) {
-    this.#schedule = schedule;
-    this.#ingest = ingest;
+  constructor(world: BoxWorld) {
+    this.#world = world;
+    this.#core = this.#wake();
   }
 
   connect(end: End): void {
-    const socket: AgentSocket = { end, agentId: null, heardMs: this.#schedule.nowMs };
-    this.#agents.push(socket);
-    end.onMessage = (message) => this.#fromAgent(socket, message);
-    end.onClose = () => this.#lost(socket);
+    this.#listen(end);
+    this.#core.connect(end, "box");
   }
 
   /** @returns whether the stream is taken */
   attach(end: End, id: string, isResume: boolean): boolean {
-    if (!isResume && this.#liveAgent() === null) return false;
-    this.#streams.set(id, end);
-    this.#orphans.delete(id);
-    if (isResume && this.#liveAgent() === null) end.send(encodeFrames([streamFrame(FrameType.gone, id)]));
-    end.onMessage = (message) => this.#liveAgent()?.end.send(message);
-    end.onClose = (code) => {
-      if (this.#streams.get(id) === end) this.#streams.delete(id);
-      if (code !== 1000 && !this.#streams.has(id)) this.#orphaned(id, end);
-    };
+    if (!isResume && this.#core.refusal("box") !== null) return false;
+    this.#listen(end);
+    this.#core.attach(end, id, isResume);
     return true;
   }
 
-  /** The object is moved: what it held in memory is gone, and so are its sockets, which the world cuts. */
-  restart(): void {
-    for (const end of [...this.#agents.map((agent) => agent.end), ...this.#streams.values()]) end.reset();
-    this.#agents = [];
-    this.#agent = null;
-    this.#streams = new Map();
-    this.#orphans = new Map();
-  }
-
-  #fromAgent(socket: AgentSocket, message: Message): void {
-    socket.heardMs = this.#schedule.nowMs;
-    if (typeof message === "string") return socket.end.send("pong");
-    try {
-      const frames = decodeFrames(message);
-      if (socket.agentId === null) return this.#greet(socket, frames);
-      if (socket !== this.#agent) return; // replaced: its words may not mix with those of the agent that came after it
-      for (const frame of frames) this.#pass(socket, frame);
-    } catch (error) {
-      if (!(error instanceof FrameError)) throw error;
-      socket.end.close(1002);
-      this.#lost(socket);
-    }
-  }
-
-  #greet(socket: AgentSocket, [first]: Frame[]): void {
-    if (first?.type !== FrameType.hello) throw new FrameError("no hello");
-    const { agent_id } = parsePayload(Hello, first.payload);
-    const holder = this.#liveAgent();
-    if (holder !== null && holder.agentId !== agent_id) return socket.end.close(4009);
-    holder?.end.close(4000);
-    socket.agentId = agent_id;
-    this.#agent = socket;
-    const welcome: Welcome = { edge_version: "0.0.0", now_ms: 0, heartbeat_ms: HEARTBEAT_MS };
-    socket.end.send(encodeFrames([tunnelFrame(FrameType.welcome, welcome)]));
-    this.#tellStreams(FrameType.back);
-  }
-
-  #pass(socket: AgentSocket, frame: Frame): void {
-    if (frame.type === FrameType.records) {
-      const { position, records } = parsePayload(Records, frame.payload);
-      this.#ingest(records, () => socket.end.send(encodeFrames([tunnelFrame(FrameType.recorded, { position })])));
-    } else if (frame.type < FrameType.open || frame.type === FrameType.open || frame.type >= FrameType.gone) {
-      throw new FrameError("not from an agent");
-    } else this.#streams.get(frame.stream)?.send(encodeFrames([frame]));
-  }
-
-  #lost(socket: AgentSocket): void {
-    if (socket !== this.#agent) return;
-    this.#agent = null;
-    this.#tellStreams(FrameType.gone);
-  }
-
-  #liveAgent(): AgentSocket | null {
-    const agent = this.#agent;
-    if (agent === null) return null;
-    if (agent.end.isOpen && this.#schedule.nowMs - agent.heardMs <= SILENCE_MS) return agent;
-    agent.end.close(4000);
-    this.#lost(agent);
-    return null;
-  }
-
-  #orphaned(id: string, end: End): void {
-    const orphans = this.#orphans; // of this life of the object
-    orphans.set(id, end);
-    this.#schedule.after(ATTACH_AGAIN_MS, () => {
-      if (orphans !== this.#orphans || orphans.get(id) !== end) return;
-      orphans.delete(id);
-      this.#cancel(id);
+  /** Its memory is gone, and its sockets stay. Not while it does something: the platform lets it finish. */
+  hibernate(): void {
+    this.#world.onSettled();
+    this.#world.schedule.after(0, () => {
+      if (this.#underWay === 0) this.#core = this.#wake();
     });
   }
 
-  #cancel(id: string): void {
-    const abort = streamFrame(FrameType.abort, id, 0, jsonBytes({ code: "caller_gone", message: "gone", presumed: true }));
-    this.#agent?.end.send(encodeFrames([abort]));
+  /** The object is moved, or crashed: memory and sockets are gone. */
+  restart(): void {
+    for (const end of this.#accepted.keys()) end.reset();
+    this.#accepted = new Map();
+    this.#core = this.#wake();
   }
 
-  #tellStreams(type: typeof FrameType.gone | typeof FrameType.back): void {
-    for (const [id, end] of this.#streams) end.send(encodeFrames([streamFrame(type, id)]));
+  #wake(): BoxCore<End> {
+    const { schedule, onSettled } = this.#world;
+    const life = ++this.#life;
+    this.#underWay = 0;
+    return new BoxCore({
+      sockets: this.#host(),
+      registry: () => this.#registry(),
+      welcome: () => ({ edge_version: "0.0.0", now_ms: 0, heartbeat_ms: HEARTBEAT_MS }),
+      now: () => schedule.nowMs,
+      wait: (ms) =>
+        new Promise((resolve) => {
+          schedule.after(ms, () => {
+            if (life !== this.#life) return;
+            onSettled();
+            resolve();
+          });
+        }),
+      meanwhile: (promise) => this.#run(promise),
+      log: () => {},
+    });
+  }
+
+  #listen(end: End): void {
+    end.onMessage = (message) => {
+      const socket = this.#accepted.get(end);
+      if (typeof message !== "string") this.#run(this.#core.received(end, message));
+      else if (socket !== undefined && end.isOpen) {
+        socket.pingedMs = this.#world.schedule.nowMs; // by the platform: the object may sleep
+        end.send("pong");
+      }
+    };
+    end.onClose = (code) => {
+      this.#run(this.#core.closed(end, code));
+      this.#accepted.delete(end);
+    };
+  }
+
+  #run(promise: Promise<unknown>): void {
+    const life = this.#life;
+    const over = () => {
+      if (life === this.#life) this.#underWay--;
+    };
+    this.#underWay++;
+    promise.then(over, (error: unknown) => {
+      over();
+      if (!(error instanceof RegistryFailed)) this.#world.onCrash(error);
+    });
+  }
+
+  #registry(): BoxRegistry {
+    const { ingest, connected } = this.#world;
+    const heard = () => Promise.resolve();
+    return { ingest, connected, draining: heard, read: heard, gone: heard };
+  }
+
+  #host(): SocketHost<End> {
+    const of = (end: End): Accepted => {
+      const known = this.#accepted.get(end);
+      if (known === undefined) throw new Error("a socket that was never accepted");
+      return known;
+    };
+    return {
+      accept: (end, attachment) => void this.#accepted.set(end, { attachment, pingedMs: null }),
+      accepted: (tag) => [...this.#accepted].filter(([, { attachment }]) => isTagged(attachment, tag)).map(([end]) => end),
+      attachmentOf: (end) => of(end).attachment,
+      attach: (end, attachment) => {
+        of(end).attachment = attachment;
+      },
+      pingedMs: (end) => of(end).pingedMs,
+    };
   }
 }
+
+const isTagged = (attachment: Attachment, tag: string): boolean =>
+  attachment.kind === tag || (attachment.kind === "stream" && attachment.id === tag);

@@ -1,5 +1,5 @@
 /**
- * `npm run test:fuzz`: a million frames against both ends, from seeds.
+ * `npm run test:fuzz`: a million frames against both ends and the Box between them, from seeds.
  *
  *     FRAMES=1000000 npm run test:fuzz
  *     SEED=17 npm run test:fuzz          one seed again
@@ -19,7 +19,7 @@ const startMs = performance.now();
 const sum = { messages: 0, frames: 0, refused: 0, streams: 0 };
 for (let seed = SEED ?? 1; sum.frames < (SEED === undefined ? FRAMES : 1); seed++) {
   try {
-    const fuzzed = fuzz(seed, FRAMES_PER_SEED);
+    const fuzzed = await fuzz(seed, FRAMES_PER_SEED);
     for (const name of ["messages", "frames", "refused", "streams"] as const) sum[name] += fuzzed[name];
   } catch (error) {
     console.error(`SEED=${seed} npm run test:fuzz`);

@@ -2,12 +2,14 @@
  * Messages that no program sends, for both ends: valid frames, frames that are nearly valid, cut,
  * glued and shuffled ones, and noise. From a seed.
  */
-import { encodeFrames, type Frame, FrameError, FrameType, HEADER_BYTES, jsonBytes, TUNNEL } from "../../protocol/frames.ts";
+import { decodeFrames, encodeFrames, type Frame, FrameError, FrameType, HEADER_BYTES, jsonBytes, TUNNEL } from "../../protocol/frames.ts";
 import { DATA_BYTES_MAX } from "../../protocol/limits.ts";
 import type { Chance } from "./chance.ts";
 
 const TYPES = Object.values(FrameType);
 const CODES = ["caller_gone", "gave_up", "ollama_unreachable", "ollama_broke", "lost", "draining", "bad_request", "nonsense"];
+
+export type Fuzzed = { messages: number; frames: number; refused: number; streams: number };
 
 /** @param streams  ids that the other end may know  @param open  a payload of OPEN that it takes */
 export function fuzzedMessage(chance: Chance, streams: readonly string[], open: Uint8Array): Uint8Array {
@@ -62,3 +64,13 @@ function payloadOf(chance: Chance, type: FrameType, stream: string, open: Uint8A
 
 /** Whether an end may throw this at whoever holds its socket, which then closes it. Anything else is a crash. */
 export const isRefusal = (error: unknown): boolean => error instanceof FrameError;
+
+/** How many frames a message is; 0 when it is none. */
+export function framesIn(message: Uint8Array): number {
+  try {
+    return decodeFrames(message).length;
+  } catch (error) {
+    if (error instanceof FrameError) return 0;
+    throw error;
+  }
+}

@@ -1,18 +1,19 @@
-/** Both ends under fuzzed messages: they refuse, or take, and never do anything else; what one stream is told stays with it. */
+/** Both ends, and the relay between them, under fuzzed messages: they refuse, or take, and never do anything else; what one stream is told stays with it. */
+
+import { EnergyMeter } from "../../agent/measure/energy.ts";
 import { Outgoing } from "../../agent/outgoing.ts";
 import { Spool } from "../../agent/spool/spool.ts";
 import { StreamTable } from "../../agent/tunnel/stream-table.ts";
-import { decodeFrames, FrameError, FrameType, jsonBytes } from "../../protocol/frames.ts";
+import { decodeFrames, FrameType, jsonBytes } from "../../protocol/frames.ts";
 import type { Open } from "../../protocol/messages.ts";
 import { type Acts, EdgeCore } from "../../worker/relay/edge-core.ts";
 import { newPulse } from "../../worker/relay/pulse.ts";
 import { Chance } from "./chance.ts";
 import { SimulatedDisk } from "./disk.ts";
-import { fuzzedMessage, isRefusal, markOf } from "./fuzz.ts";
+import { type Fuzzed, framesIn, fuzzedMessage, isRefusal, markOf } from "./fuzz.ts";
+import { fuzzBox } from "./fuzzed-box.ts";
 import { type AnswerPlan, SimulatedOllama } from "./ollama.ts";
 import { Schedule } from "./schedule.ts";
-
-export type Fuzzed = { messages: number; frames: number; refused: number; streams: number };
 
 /** Streams live short under fuzz: so many messages, then both ends are made anew. */
 const MESSAGES_PER_LIFE = 50;
@@ -26,6 +27,7 @@ const OPEN: Open = {
   model: null,
   stream: false,
   started_at: "2026-08-01T00:00:00.000Z",
+  edge_ms: 4,
   keep_text: false,
   key_id: null,
   client_ip: null,
@@ -42,13 +44,14 @@ const PLAN: AnswerPlan = {
   breaksAfter: null,
 };
 
-/** @throws when an end does anything but refuse or take */
-export function fuzz(seed: number, frames: number): Fuzzed {
+/** @throws when an end, or the Box, does anything but refuse or take */
+export async function fuzz(seed: number, frames: number): Promise<Fuzzed> {
   const chance = new Chance(seed);
   const sum: Fuzzed = { messages: 0, frames: 0, refused: 0, streams: 0 };
   while (sum.frames < frames) {
     fuzzAgent(chance, sum);
     fuzzEdge(chance, sum);
+    await fuzzBox(chance, sum, MESSAGES_PER_LIFE, jsonBytes(OPEN));
   }
   return sum;
 }
@@ -75,7 +78,17 @@ function fuzzAgent(chance: Chance, sum: Fuzzed): void {
     () => PLAN,
     () => {},
   );
-  const shell = { box: "box", ollama: ollama.client(after), spool, outgoing, now: () => schedule.nowMs, log: () => {}, onOver: () => {} };
+  const shell = {
+    box: "box",
+    ollama: ollama.client(after),
+    spool,
+    outgoing,
+    now: () => schedule.nowMs,
+    tunnelMs: () => null,
+    energy: new EnergyMeter(),
+    log: () => {},
+    onOver: () => {},
+  };
   const table = new StreamTable(shell);
   const told = new Set<string>();
   for (let i = 0; i < MESSAGES_PER_LIFE; i++) {
@@ -138,14 +151,5 @@ function take(sum: Fuzzed, message: Uint8Array, act: (message: Uint8Array) => vo
   } catch (error) {
     if (!isRefusal(error)) throw error;
     sum.refused++;
-  }
-}
-
-function framesIn(message: Uint8Array): number {
-  try {
-    return decodeFrames(message).length;
-  } catch (error) {
-    if (error instanceof FrameError) return 0;
-    throw error;
   }
 }

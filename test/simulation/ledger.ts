@@ -7,8 +7,8 @@ import { Epochs } from "../../worker/store/epochs.ts";
 import { Forgotten } from "../../worker/store/forgotten.ts";
 import { Intake } from "../../worker/store/intake.ts";
 import { Ledger } from "../../worker/store/ledger.ts";
+import { LocalRepository } from "../../worker/store/local-repository.ts";
 import { Outbox } from "../../worker/store/outbox.ts";
-import { RepositoryStore } from "../../worker/store/repository.ts";
 import { SampleStore } from "../../worker/store/samples.ts";
 import { migrate } from "../../worker/store/schema.ts";
 
@@ -101,7 +101,7 @@ export class SimulatedLedger {
 
 function newIntake(nowMs: number): Intake {
   const ledger = new Ledger(sql, new Forgotten(sql));
-  const [cells, epochs, repository] = [new CellStore(sql), new Epochs(sql), new RepositoryStore(storage)];
+  const [cells, epochs, repository] = [new CellStore(sql), new Epochs(sql), new LocalRepository(storage)];
   const outbox = new Outbox(sql, ledger, new SampleStore(sql));
   const stores = { ledger, cells, epochs, repository, outbox };
   return new Intake(storage, stores, nowMs);

@@ -1,15 +1,21 @@
 /** A simulated WebSocket: messages arrive late and in order, unless the link is cut or swallows them. */
+import { OPEN, type RelaySocket } from "../../worker/relay/box-sockets.ts";
 import type { Chance } from "./chance.ts";
 import type { Schedule } from "./schedule.ts";
 
 export type Message = Uint8Array | string;
 
+const CLOSING = 2;
+
 /** One end of a link. Whoever holds it sets what happens on messages and on the close. */
-export class End {
+export class End implements RelaySocket {
   onMessage: (message: Message) => void = () => {};
-  /** Once, and not for a close of one's own. */
+  /** Once: the other end closed, or answered the close of this one. */
   onClose: (code: number) => void = () => {};
+  /** Takes messages to send. */
   isOpen = true;
+  /** What the other end sent before it learned of the close still arrives, as it does on the platform. */
+  #hears = true;
   readonly #link: Link;
   readonly #side: 0 | 1;
 
@@ -18,17 +24,18 @@ export class End {
     this.#side = side;
   }
 
+  get readyState(): number {
+    return this.isOpen ? OPEN : CLOSING;
+  }
+
   send(message: Message): void {
-    if (this.isOpen) this.#link.carry(this.#side, (far) => far.onMessage(message));
+    if (this.isOpen) this.#link.carry(this.#side, (far) => far.#hears && far.onMessage(message));
   }
 
   close(code: number): void {
     if (!this.isOpen) return;
     this.isOpen = false;
-    this.#link.carry(this.#side, (far) => {
-      far.isOpen = false;
-      far.onClose(code);
-    });
+    this.#link.carry(this.#side, (far) => far.closed(code));
   }
 
   /** The program at this end is gone; the other end learns it as after a reset. */
@@ -36,6 +43,14 @@ export class End {
     this.close(1006);
     this.onMessage = () => {};
     this.onClose = () => {};
+  }
+
+  /** The other end closed, or the link is lost. */
+  closed(code: number): void {
+    if (!this.#hears) return;
+    this.close(code);
+    this.#hears = false;
+    this.onClose(code);
   }
 }
 
@@ -66,19 +81,17 @@ export class Link {
     this.#arrivedMs[from] = atMs;
     this.#schedule.after(atMs - this.#schedule.nowMs, () => {
       const to = from === 0 ? this.far : this.near;
-      if (!this.#isCut && !this.swallows && to.isOpen) deliver(to);
+      if (!this.#isCut && !this.swallows) deliver(to);
     });
   }
 
-  /** What is on its way is lost; each end learns of it by and by. */
+  /**
+   * What is on its way is lost; each end learns of it by and by. The far one, which is the Box's, may learn of it when there
+   * is a new link already; not so the near one, for a stream whose edge comes back half a second after the Box knows is given up.
+   */
   cut(): void {
     this.#isCut = true;
-    for (const end of [this.near, this.far]) {
-      this.#schedule.after(this.#chance.between(0, 30), () => {
-        if (!end.isOpen) return;
-        end.isOpen = false;
-        end.onClose(1006);
-      });
-    }
+    this.#schedule.after(this.#chance.between(0, 30), () => this.near.closed(1006));
+    this.#schedule.after(this.#chance.between(0, this.#chance.isLikely(0.2) ? 1_500 : 30), () => this.far.closed(1006));
   }
 }

@@ -36,9 +36,9 @@ test("the same seed is the same world", async () => {
   expect(await told()).toEqual(lines);
 });
 
-test("fuzzed messages are refused or taken by both ends, and stay with their stream", { timeout: 60_000 }, () => {
+test("fuzzed messages are refused or taken by both ends and the Box, and stay with their stream", { timeout: 60_000 }, async () => {
   for (let seed = 1; seed <= FUZZ_SEEDS; seed++) {
-    const { refused, messages, streams } = fuzz(seed, FRAMES_PER_SEED);
+    const { refused, messages, streams } = await fuzz(seed, FRAMES_PER_SEED);
     expect(refused).toBeGreaterThan(messages / 10);
     expect(refused).toBeLessThan(messages / 2);
     expect(streams).toBeGreaterThan(0);

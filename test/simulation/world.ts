@@ -9,7 +9,7 @@ import type { Ended } from "../../worker/relay/edge-core.ts";
 import { newPulse, type Pulse } from "../../worker/relay/pulse.ts";
 import { recordOf } from "../support/records.ts";
 import { AgentProcess, type AgentWorld } from "./agent.ts";
-import { SimulatedBox } from "./box.ts";
+import { RegistryFailed, SimulatedBox } from "./box.ts";
 import { Call, type CallPlan, type CallWorld } from "./caller.ts";
 import { Chance } from "./chance.ts";
 import { SimulatedDisk } from "./disk.ts";
@@ -78,6 +78,7 @@ class World {
   /** Since when the tunnel is down. */
   #downMs: number | null = null;
   #needsTurn = false;
+  #crash: unknown = null;
   readonly #killsMs: number[] = [];
   readonly #swallowsMs: number[] = [];
   readonly #cutsMs: number[] = [];
@@ -99,7 +100,17 @@ class World {
       planOf,
       (id, exchange) => this.#of(id).exchanges.push(exchange),
     );
-    this.#box = new SimulatedBox(this.#schedule, (records, done) => this.#ingest(records, (isDurable) => isDurable && done()));
+    this.#box = new SimulatedBox({
+      schedule: this.#schedule,
+      ingest: (records) => this.#settled((take) => this.#ingest(records, take)),
+      connected: () => this.#settled((take) => this.#register(take)),
+      onSettled: () => {
+        this.#needsTurn = true;
+      },
+      onCrash: (error) => {
+        this.#crash ??= error;
+      },
+    });
   }
 
   async run(): Promise<Outcome> {
@@ -112,6 +123,7 @@ class World {
       if (++this.#steps > STEPS_MAX) this.#broken(`more than ${STEPS_MAX} steps: something goes round in circles`);
       this.#checkAgentMemory();
       if (this.#needsTurn) await this.#turn();
+      if (this.#crash !== null) throw this.#crash;
     }
     this.#checkEnd();
     const heard: Record<string, number> = {};
@@ -189,7 +201,8 @@ class World {
     this.#tell(`${plan.id} begins: ${plan.body?.length ?? "no"} bytes, answer ${plan.answer.bytes}`);
     known.call = new Call(plan, end, world);
     // Much can go wrong while a stream begins, and chance alone seldom finds that moment.
-    if (this.#isTroubled && this.#chance.isLikely(0.1)) this.#schedule.after(this.#chance.between(0, 200), () => this.#fault("cutTunnel"));
+    const kind = this.#chance.pick(["cutTunnel", "cutTunnel", "stallAndWipe", "stallAndPowerCut"]);
+    if (this.#isTroubled && this.#chance.isLikely(0.15)) this.#schedule.after(this.#chance.between(0, 200), () => this.#fault(kind));
   }
 
   #ended(call: Call, ended: Ended): void {
@@ -232,6 +245,24 @@ class World {
     });
   }
 
+  /** The registry of boxes is told of an agent; seldom it does not answer. */
+  #register(done: (isDone: boolean) => void): void {
+    const isFailing = this.#isTroubled && this.#schedule.nowMs < FAULTS_UNTIL_MS && this.#chance.isLikely(0.02);
+    if (isFailing) this.#harmed("registry failed");
+    this.#schedule.after(this.#chance.between(0, 20), () => done(!isFailing));
+  }
+
+  /** What is told by a callback, as a promise. */
+  #settled(act: (done: (isDone: boolean) => void) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      act((isDone) => {
+        this.#needsTurn = true;
+        if (isDone) resolve();
+        else reject(new RegistryFailed());
+      });
+    });
+  }
+
   // ---- plans
 
   #planCalls(): void {
@@ -259,10 +290,14 @@ class World {
   }
 
   #fault(kind: string): void {
-    this.#faults++;
-    this.#tell(`fault: ${kind}`);
-    if (/cut|Box/.test(kind)) this.#cutsMs.push(this.#schedule.nowMs);
+    this.#harmed(kind);
     this.#kinds[kind]?.();
+  }
+
+  #harmed(what: string): void {
+    this.#faults++;
+    this.#tell(`fault: ${what}`);
+    if (/cut|Box|registry/.test(what)) this.#cutsMs.push(this.#schedule.nowMs);
   }
 
   #faultKinds(): Record<string, () => void> {
@@ -285,6 +320,10 @@ class World {
         kinds.stall();
         later(0, 500, kinds.wipe);
       },
+      stallAndPowerCut: () => {
+        kinds.stall();
+        later(0, 100, kinds.powerCut);
+      },
       cutPath: () => {
         this.#tunnel?.cut();
         pathDown(10, chance.isLikely(0.2) ? 45_000 : 10_000);
@@ -295,6 +334,7 @@ class World {
       },
       cutCaller: () => chance.pick([...this.#links.values()])?.cut(),
       restartBox: () => this.#box.restart(),
+      hibernate: () => this.#box.hibernate(),
       moveBox: () => {
         this.#box.restart();
         pathDown(10, 2_000);
@@ -492,6 +532,7 @@ function planOf(chance: Chance, atMs: number): CallPlan {
     api: "ollama" as const,
     model: "m",
     started_at: new Date(EPOCH_MS + atMs).toISOString(),
+    edge_ms: 4,
     keep_text: false,
     key_id: null,
     client_ip: null,

@@ -1,7 +1,7 @@
 /** Intake, outbox and sinks on the storage of a real object, with a clock that a test sets. */
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import type { GpuSample, RequestRecord } from "../../protocol/records.ts";
+import type { GpuSample, RequestRecord, SystemSample } from "../../protocol/records.ts";
 import { Sinks } from "../../worker/sinks/sinks.ts";
 import type { Store } from "../../worker/sinks/store.ts";
 import { CellStore } from "../../worker/store/cells.ts";
@@ -10,8 +10,8 @@ import { Forgotten } from "../../worker/store/forgotten.ts";
 import { keepHouse } from "../../worker/store/housekeeping.ts";
 import { Intake } from "../../worker/store/intake.ts";
 import { Ledger } from "../../worker/store/ledger.ts";
+import { LocalRepository } from "../../worker/store/local-repository.ts";
 import { Outbox } from "../../worker/store/outbox.ts";
-import { RepositoryStore } from "../../worker/store/repository.ts";
 import { SampleStore } from "../../worker/store/samples.ts";
 import { migrate } from "../../worker/store/schema.ts";
 import { SinkStates } from "../../worker/store/sink-states.ts";
@@ -38,16 +38,16 @@ export class Edge {
     this.epochs = new Epochs(sql);
     this.sinks = new Sinks(storage, { stores, outbox: this.outbox, states: new SinkStates(sql), random: () => 0.5 });
     const { ledger, cells, epochs, outbox } = this;
-    this.#intake = new Intake(storage, { ledger, cells, epochs, outbox, repository: new RepositoryStore(storage) }, nowMs);
+    this.#intake = new Intake(storage, { ledger, cells, epochs, outbox, repository: new LocalRepository(storage) }, nowMs);
   }
 
   add(records: RequestRecord[]): void {
     this.#intake.add(records, [], this.nowMs);
   }
 
-  addSamples(box: string, gpu: GpuSample[]): void {
-    this.samples.put(this.nowMs, { box, gpu, system: [] });
-    this.outbox.addSamples(this.nowMs, box, gpu.length);
+  addSamples(box: string, gpu: GpuSample[], system: SystemSample[] = []): void {
+    this.samples.put(this.nowMs, { box, gpu, system });
+    this.outbox.addSamples(this.nowMs, { box, gpu, system });
   }
 
   flush(): Promise<void> {
@@ -85,8 +85,12 @@ export class Edge {
 
 /** @param work  gets the storage of a fresh object; edges on it come one after the other, as after a crash */
 export const onFreshStorage = <Result>(work: (storage: DurableObjectStorage) => Promise<Result>): Promise<Result> =>
+  onStorageOf(crypto.randomUUID(), work);
+
+/** The storage of the object of that name. */
+export const onStorageOf = <Result>(name: string, work: (storage: DurableObjectStorage) => Promise<Result>): Promise<Result> =>
   // A Box stores nothing itself.
-  runInDurableObject(env.BOX.getByName(`test-${crypto.randomUUID()}`), (_, { storage }) => {
+  runInDurableObject(env.BOX.getByName(`test-${name}`), (_, { storage }) => {
     migrate(storage, 0);
     return work(storage);
   });

@@ -1,6 +1,7 @@
 /** Stores of a test's own: a database in each engine, and what tests ask and tell the engines directly. */
 import { neon, neonConfig } from "@neondatabase/serverless";
 import { inject } from "vitest";
+import { z } from "zod";
 import { ClickHouseStore } from "../../worker/sinks/clickhouse.ts";
 import { PostgresStore } from "../../worker/sinks/postgres.ts";
 import { type StoreSettings, storeSettingsOf } from "../../worker/sinks/settings.ts";
@@ -58,5 +59,6 @@ export async function faults(store: StoreName, list: Partial<Fault>[]): Promise<
   if (!answer.ok) throw new Error(`the front refused the faults: ${answer.status}`);
 }
 
-/** Statements that came since {@link faults} was called last. */
-export const statements = async (store: StoreName): Promise<number> => Number(await (await fetch(`${frontOf(store)}statements`)).text());
+/** Statements that came since {@link faults} was called last; those of one transaction are one, with semicolons between. */
+export const statements = async (store: StoreName): Promise<string[]> =>
+  z.array(z.string()).parse(await (await fetch(`${frontOf(store)}statements`)).json());

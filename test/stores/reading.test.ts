@@ -2,9 +2,12 @@
 import { beforeAll, expect, test } from "vitest";
 import { HistoryPoint, LogEntry, type LogsPage } from "../../protocol/api/stats.ts";
 import type { RequestRecord, Status } from "../../protocol/records.ts";
+import { gpuHistoryOf } from "../../worker/answers/gpu-history.ts";
 import { endOf, historyOf, type Span } from "../../worker/answers/history.ts";
+import { systemHistoryOf, systemSpanOf } from "../../worker/answers/system-history.ts";
+import { requestRow } from "../../worker/sinks/rows.ts";
 import type { StoreName } from "../../worker/sinks/store.ts";
-import { gpuOf, recordOf } from "../support/records.ts";
+import { gpuOf, recordOf, systemOf } from "../support/records.ts";
 import { seeded } from "../support/seeded.ts";
 import { Edge, onFreshStorage } from "./edge.ts";
 import { type FreshStores, freshStores } from "./fresh-stores.ts";
@@ -14,6 +17,7 @@ const NOW = Date.UTC(2026, 10, 24, 12, 0, 30);
 const COUNT = 400;
 
 let stores: FreshStores;
+const samples = someSamples();
 const records: RequestRecord[] = someRecords();
 
 function someRecords(): RequestRecord[] {
@@ -43,12 +47,40 @@ function someRecords(): RequestRecord[] {
   );
 }
 
+/** Of two boxes, one with two GPUs, with holes and with what nobody knows. */
+function someSamples() {
+  const random = seeded(7);
+  const known = (most: number) => (random() < 0.2 ? null : Math.round(random() * most));
+  return Array.from({ length: 200 }, (_, n) => {
+    const box = n % 3 === 0 ? "basil" : "atlas";
+    const atMs = NOW - 3_600_000 + Math.floor(random() * 3_500_000);
+    const gpu = (index: number) =>
+      gpuOf(box, atMs, {
+        index,
+        name: `GPU ${index}`,
+        utilization_percent: known(100),
+        memory_used_mb: known(24_576),
+        power_draw_w: known(350),
+      });
+    const figures = {
+      cpu_percent: known(100),
+      cpu_count_logical: n % 5 === 0 ? null : 16,
+      memory_used_bytes: known(2 ** 36),
+      queued: n % 4,
+    };
+    return { box, gpu: n % 7 === 0 ? [] : box === "atlas" ? [gpu(0), gpu(1)] : [gpu(0)], system: [systemOf(atMs, figures)] };
+  });
+}
+
 beforeAll(async () => {
   stores = await freshStores();
   await onFreshStorage(async (storage) => {
     const edge = new Edge(storage, [stores.clickhouse, stores.postgres], NOW);
     edge.add(records);
-    edge.addSamples("atlas", [gpuOf("atlas", NOW)]);
+    for (const { box, gpu, system } of samples) {
+      edge.nowMs++;
+      edge.addSamples(box, gpu, system);
+    }
     await edge.drain();
   });
 });
@@ -137,18 +169,79 @@ test.each(SPANS)("history: %s", async (_what, span, filter) => {
   }
 });
 
+const SAMPLE_SPANS: [what: string, span: Span, box: string | undefined][] = [
+  ["of all boxes", systemSpanOf(7_200, 50, NOW), undefined],
+  ["of one box", systemSpanOf(3_600, 120, NOW), "atlas"],
+  ["where there are none", systemSpanOf(300, 10, NOW + 86_400_000), undefined],
+  ["of a box that has none", systemSpanOf(3_600, 10, NOW), "cinder"],
+];
+
+test.each(SAMPLE_SPANS)("the history of machines and GPUs %s is that of the object", async (_what, span, box) => {
+  const own = samples.filter((batch) => box === undefined || batch.box === box);
+  for (const name of NAMES) {
+    const read = await stores[name].samples(span, { box, clearedMs: null });
+    expectNear(systemHistoryOf(span, read), systemHistoryOf(span, own));
+    expectNear(gpuHistoryOf(span, read), gpuHistoryOf(span, own));
+  }
+});
+
+/** Means of floating point numbers depend on their order in the last digit, so rounded ones may differ in theirs. */
+function expectNear(actual: unknown, expected: unknown): void {
+  if (typeof actual === "number" && typeof expected === "number") {
+    expect(Math.abs(actual - expected)).toBeLessThanOrEqual(0.02);
+  } else if (typeof actual === "object" && actual !== null && typeof expected === "object" && expected !== null) {
+    expect(Object.keys(actual)).toEqual(Object.keys(expected));
+    for (const [key, value] of Object.entries(actual)) expectNear(value, (expected as Record<string, unknown>)[key]);
+  } else expect(actual).toEqual(expected);
+}
+
+test.each(NAMES)("samples of %s that were cleared, and not there yet, are not shown", async (name) => {
+  const span = systemSpanOf(7_200, 50, NOW);
+  const clearedMs = NOW - 1_800_000;
+  const left = samples.filter(({ system }) => system.every(({ at }) => Date.parse(at) > clearedMs));
+  const points = systemHistoryOf(span, await stores[name].samples(span, { clearedMs }));
+  expectNear(points, systemHistoryOf(span, left));
+  expect(left.length).toBeGreaterThan(0);
+});
+
 test("percentiles of many requests are at most 1 % off, in both stores", async () => {
   const many = await freshStores();
+  const random = seeded(9);
+  const latencies = Array.from({ length: 5_000 }, () => Math.exp(random() * 8));
   await onFreshStorage(async (storage) => {
     const edge = new Edge(storage, [many.clickhouse, many.postgres], NOW);
-    const random = seeded(9);
-    for (let batch = 0; batch < 10; batch++)
-      edge.add(Array.from({ length: 500 }, (_, n) => recordOf(NOW - 60_000, { latency_ms: Math.exp(random() * 8) }, batch * 500 + n)));
-    await edge.drain();
+    // In several inserts, of which each adds to what is there.
+    for (let from = 0; from < latencies.length; from += 500) {
+      edge.add(latencies.slice(from, from + 500).map((latency_ms, n) => recordOf(NOW - 60_000, { latency_ms, ttft_ms: 0 }, from + n)));
+      await edge.drain();
+    }
   });
+  const sorted = latencies.sort((a, b) => a - b);
   const span = { from: Math.floor(NOW / 3_600_000) * 3_600 - 3_600, granularity: 7_200, buckets: 1 };
-  const [clickhouse] = await many.clickhouse.history(span, { clearedMs: null }, NOW);
-  const [exact] = await many.postgres.history(span, { clearedMs: null }, NOW);
-  for (const field of ["latency_p50_ms", "latency_p95_ms", "latency_p99_ms"] as const)
-    expect(Math.abs((clickhouse?.[field] ?? 0) / (exact?.[field] ?? 0) - 1), field).toBeLessThan(0.01);
+  for (const name of NAMES) {
+    const [point] = await many[name].history(span, { clearedMs: null }, NOW);
+    for (const [field, q] of [
+      ["latency_p50_ms", 0.5],
+      ["latency_p95_ms", 0.95],
+      ["latency_p99_ms", 0.99],
+    ] as const) {
+      const exact = sorted[Math.ceil(q * sorted.length) - 1] ?? Number.NaN;
+      expect(Math.abs((point?.[field] ?? 0) / exact - 1), `${name} ${field}`).toBeLessThan(0.01);
+    }
+    expect([point?.ttft_p50_ms, point?.ttft_p95_ms]).toEqual([0, 0]);
+  }
+});
+
+test.each(NAMES)("history of %s stays when the logs are cleared, and goes with the metrics", async (name) => {
+  const own = await freshStores();
+  const insert = (n: number) =>
+    own[name].insert({ id: crypto.randomUUID(), kind: "requests", rows: [requestRow(recordOf(NOW - 60_000, {}, n), NOW)] });
+  const span = { from: Math.floor(NOW / 60_000) * 60 - 3_540, granularity: 3_600, buckets: 1 };
+  const requests = async () => (await own[name].history(span, { clearedMs: null }, NOW))[0]?.requests;
+  await insert(1);
+  expect(await own[name].clear({ logs: true, metrics: false })).toEqual({ logs: 1, metrics: 0 });
+  expect(await requests()).toBe(1);
+  await insert(2);
+  expect(await own[name].clear({ logs: false, metrics: true })).toEqual({ logs: 0, metrics: expect.any(Number) });
+  expect([await requests(), (await own[name].logs({ limit: 1, clearedMs: null })).total]).toEqual([0, 1]);
 });

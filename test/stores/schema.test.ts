@@ -1,6 +1,5 @@
 /** The tables: made, brought up to date, and fit for the documented queries. */
 import { beforeEach, expect, test } from "vitest";
-import { PostgresStore } from "../../worker/sinks/postgres.ts";
 import { gpuRow, requestRow } from "../../worker/sinks/rows.ts";
 import { gpuOf, recordOf } from "../support/records.ts";
 import { type FreshStores, freshStores } from "./fresh-stores.ts";
@@ -94,33 +93,35 @@ ORDER BY error_count DESC;`);
 test.each(["clickhouse", "postgres"] as const)("migrating %s again adds what a version before lacked, and loses nothing", async (name) => {
   await insertAll();
   const table = name === "clickhouse" ? "requests" : "request_logs";
-  await stores.ask[name](`ALTER TABLE ${table} DROP COLUMN energy_j`);
+  await stores.ask[name](`ALTER TABLE ${table} DROP COLUMN energy_j, DROP COLUMN edge_ms, DROP COLUMN tunnel_ms`);
   await stores.ask[name](`ALTER TABLE gpu_samples ADD COLUMN note ${name === "clickhouse" ? "String" : "text"}`);
-  await expect(stores[name].check()).rejects.toThrow(`has no column energy_j in ${table}: run npm run migrate`);
+  await expect(stores[name].check()).rejects.toThrow(`has no column edge_ms in ${table}: run npm run migrate`);
   await stores[name].migrate();
   await stores[name].check();
   expect((await stores[name].logs({ limit: 10, clearedMs: null })).total).toBe(6);
 });
 
-test("Postgres needs no more grants than the README gives", async () => {
-  const role = `writer_${crypto.randomUUID().replaceAll("-", "")}`;
-  for (const grant of [
-    `CREATE ROLE ${role} LOGIN PASSWORD 'canary-writer'`,
-    `GRANT SELECT, INSERT, DELETE, TRUNCATE ON request_logs, gpu_samples TO ${role}`,
-  ])
-    await stores.ask.postgres(grant);
-  const url = new URL(stores.settings.postgres?.url ?? "");
-  url.username = role;
-  url.password = "canary-writer";
-  const writer = new PostgresStore({ url: url.href, fetchEndpoint: stores.settings.postgres?.fetchEndpoint ?? null });
-  await writer.check();
+test("requests that Postgres had before there were sums are summed up when it is migrated, once", async () => {
+  const rows = RECORDS.map((record) => requestRow(record, Date.parse(record.started_at) + record.latency_ms));
+  await stores.postgres.insert({ id: crypto.randomUUID(), kind: "requests", rows });
+  const sums = () => stores.ask.postgres("SELECT * FROM request_minutes ORDER BY minute, model");
+  const before = await sums();
+  expect(before.length).toBeGreaterThan(3);
+  await stores.ask.postgres("DROP TABLE request_minutes");
+  await stores.postgres.migrate();
+  expect(await sums()).toEqual(before);
+  await stores.postgres.clear({ logs: false, metrics: true });
+  await stores.postgres.migrate();
+  expect(await sums()).toEqual([]);
+});
+
+test("a row that Postgres has is not summed up again, in whatever batch it comes", async () => {
   const rows = RECORDS.map((record) => requestRow(record, NOW));
-  await writer.insert({ id: crypto.randomUUID(), kind: "requests", rows });
-  expect((await writer.logs({ limit: 1, clearedMs: null })).total).toBe(6);
-  await writer.deleteOld();
-  await writer.deleteModel("mistral");
-  expect(await writer.clear({ logs: true, metrics: true })).toEqual({ logs: 3, metrics: 0 });
-  await expect(writer.migrate()).rejects.toThrow(/Postgres error 42501/);
+  const insert = (some: typeof rows) => stores.postgres.insert({ id: crypto.randomUUID(), kind: "requests", rows: some });
+  await Promise.all([insert(rows.slice(0, 3)), insert(rows.slice(2)), insert(rows)]);
+  expect(
+    await stores.ask.postgres("SELECT sum(successes + errors)::int AS n, sum(cardinality(latency_bins))::int AS bins FROM request_minutes"),
+  ).toEqual([{ n: 6, bins: 6 }]);
 });
 
 test("Postgres deletes what is older than it is kept, ClickHouse by its own rules", async () => {
@@ -129,12 +130,18 @@ test("Postgres deletes what is older than it is kept, ClickHouse by its own rule
   await stores.postgres.insert({ id: crypto.randomUUID(), kind: "requests", rows });
   const samples = [gpuRow(gpuOf("atlas", NOW)), gpuRow(gpuOf("atlas", NOW - 31 * 86_400_000))];
   await stores.postgres.insert({ id: crypto.randomUUID(), kind: "gpu_samples", rows: samples });
+  const minute = (days: number) =>
+    `INSERT INTO request_minutes VALUES (now() - interval '${days} days', '', '', 1, 0, 0, 0, 0, 0, 0, 0, '{}', '{}')`;
+  for (const days of [399, 401]) await stores.ask.postgres(minute(days));
   await stores.postgres.deleteOld();
+  expect(await stores.ask.postgres("SELECT 1 AS one FROM request_minutes WHERE minute < now() - interval '398 days'")).toEqual([
+    { one: 1 },
+  ]);
   expect((await stores.postgres.logs({ limit: 10, clearedMs: null })).total).toBe(6);
   expect(await stores.ask.postgres("SELECT sampled_at FROM gpu_samples")).toEqual([{ sampled_at: new Date(NOW) }]);
   const tables = await stores.ask.clickhouse(
     "SELECT name, engine_full FROM system.tables WHERE database = currentDatabase() ORDER BY name",
   );
   const kept = tables.map(({ name, engine_full }) => [name, /TTL .*?toInterval\w+\((\d+)\)/.exec(String(engine_full))?.[1]]);
-  expect(Object.fromEntries(kept)).toMatchObject({ requests: "90", requests_minutes: "400", gpu_samples: "30" });
+  expect(Object.fromEntries(kept)).toMatchObject({ requests: "90", requests_minutes: "400", gpu_samples: "30", system_samples: "30" });
 });

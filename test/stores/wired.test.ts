@@ -4,11 +4,12 @@ import { env, exports } from "cloudflare:workers";
 import { beforeAll, expect, inject, test } from "vitest";
 import { Health } from "../../protocol/api/fleet.ts";
 import { History, Logs } from "../../protocol/api/stats.ts";
+import { GpuHistory, SystemHistory } from "../../protocol/api/system.ts";
 import { theAggregator } from "../../worker/aggregator-stub.ts";
 import { settingsOf } from "../../worker/settings.ts";
 import { Forgotten } from "../../worker/store/forgotten.ts";
 import { LEDGER_MS, Ledger } from "../../worker/store/ledger.ts";
-import { gpuOf, helloOf, readingsOf, recordOf } from "../support/records.ts";
+import { gpuOf, helloOf, readingsOf, recordOf, systemOf } from "../support/records.ts";
 import { faults, storesIn } from "./fresh-stores.ts";
 
 const NOW = Date.now();
@@ -40,7 +41,8 @@ beforeAll(async () => {
   await aggregator().ingest(old);
   await aggregator().ingest(recent);
   const samples = Array.from({ length: 400 }, (_, n) => gpuOf("atlas", NOW - n * 10_000));
-  await aggregator().read("atlas", readingsOf(NOW, ["llama3.2:latest"], samples));
+  const system = Array.from({ length: 10 }, (_, n) => systemOf(NOW - n * 10_000));
+  await aggregator().read("atlas", readingsOf(NOW, ["llama3.2:latest"], samples, [], system));
   await flushed();
   await runInDurableObject(aggregator(), (_, { storage }) =>
     new Ledger(storage.sql, new Forgotten(storage.sql)).forgetSlice(NOW - 10 * DAY_MS + LEDGER_MS, 0, null),
@@ -103,6 +105,18 @@ test("history is of the object while that keeps it, and of the store when it is 
       .trim()
       .split("\r\n"),
   ).toHaveLength(30 * 288 + 1);
+});
+
+test("samples are of the object while that keeps them, and of the store when they are older", async () => {
+  const seen = async (path: string) => {
+    const { store, data } = SystemHistory.parse(await get(path));
+    return [store, data.some(({ cpu_percent, gpu_utilization_percent }) => cpu_percent === 25 && gpu_utilization_percent === 75)];
+  };
+  expect(await seen("/api/system/history?time_range=24h")).toEqual(["durable_object", true]);
+  expect(await seen("/api/system/history?time_range=7d&box=atlas")).toEqual(["clickhouse", true]);
+  const { store, gpus, timestamps } = GpuHistory.parse(await get("/api/gpu/history?time_range=30d&max_points=10"));
+  expect([store, gpus.length, timestamps.length]).toEqual(["clickhouse", 1, 10]);
+  expect(gpus[0]?.temperature_c.filter((value) => value !== null)).toEqual([65]);
 });
 
 test("what only a store has is an error while it is down, and what the object has is not", async () => {

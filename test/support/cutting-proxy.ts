@@ -4,6 +4,7 @@
  */
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { setTimeout } from "node:timers/promises";
 
 /** Up: from whoever dials (the agent) to the target (the edge). */
 export type Direction = "up" | "down";
@@ -26,6 +27,8 @@ export class CuttingProxy implements AsyncDisposable {
   port = 0;
   /** Connections so far. */
   count = 0;
+  /** How long everything is on its way, each way: a network that is far. What comes meanwhile waits for it. */
+  delayMs = 0;
   /** False: connections are taken and dropped at once. */
   isOpen = true;
 
@@ -112,6 +115,7 @@ export class CuttingProxy implements AsyncDisposable {
     // Not destroyed at its end: the other direction may have something to say.
     for await (const chunk of from.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       if (this.#isHeld) await new Promise<void>((resolve) => this.#held.add(resolve));
+      if (this.delayMs > 0) await setTimeout(this.delayMs);
       if (pair.swallowed.has(direction)) continue;
       const due = this.#due[direction];
       const bytes = due === null ? chunk : chunk.subarray(0, due.bytes);

@@ -31,7 +31,10 @@ export class FakeEdge implements AsyncDisposable {
   /** How many RECORDS frames those came in. */
   batches = 0;
   dials = 0;
+  answersPings = true;
   closes: number[] = [];
+  /** Records are confirmed as they come. */
+  isConfirming = true;
   #awaitingPing: (() => void)[] = [];
   /** Nothing is heard or said there any more. */
   #swallowed: WebSocket | null = null;
@@ -51,8 +54,8 @@ export class FakeEdge implements AsyncDisposable {
     return edge;
   }
 
-  /** With an agent in this process. */
-  static async start(ollamaUrl = "http://127.0.0.1:9"): Promise<FakeEdge> {
+  /** With an agent in this process. @param nvidiaSmi  by default there is none */
+  static async start(ollamaUrl = "http://127.0.0.1:9", nvidiaSmi = "/nonexistent"): Promise<FakeEdge> {
     const edge = await FakeEdge.listen();
     const config = {
       edgeUrl: new URL(edge.url),
@@ -60,7 +63,7 @@ export class FakeEdge implements AsyncDisposable {
       boxSecret: null,
       ollamaUrl: new URL(ollamaUrl),
       stateDir: edge.#folder,
-      nvidiaSmi: "/nonexistent",
+      nvidiaSmi,
       ollamaModels: null,
       simulated: false,
     };
@@ -77,7 +80,12 @@ export class FakeEdge implements AsyncDisposable {
   }
 
   say(...frames: Frame[]): void {
-    this.#socket?.send(encodeFrames(frames));
+    this.sayBytes(encodeFrames(frames));
+  }
+
+  /** Whatever it is. */
+  sayBytes(message: Uint8Array | string): void {
+    this.#socket?.send(message);
   }
 
   /** Ends the tunnel without a word. */
@@ -98,23 +106,8 @@ export class FakeEdge implements AsyncDisposable {
 
   /** Asks for a chat. */
   open(stream: string, more: Partial<Open> = {}, body = '{"model":"m","messages":[]}'): void {
-    const open: Open = {
-      method: "POST",
-      path: "/api/chat",
-      headers: [],
-      endpoint: "/api/chat",
-      api: "ollama",
-      model: "m",
-      stream: true,
-      started_at: new Date().toISOString(),
-      keep_text: true,
-      key_id: null,
-      client_ip: null,
-      user_agent: null,
-      ...more,
-    };
     this.say(
-      { type: FrameType.open, stream, seq: 0, payload: jsonBytes(open) },
+      openFrame(stream, more),
       { type: FrameType.data, stream, seq: 1, payload: new TextEncoder().encode(body) },
       { type: FrameType.end, stream, seq: 2, payload: NO_PAYLOAD },
     );
@@ -142,7 +135,7 @@ export class FakeEdge implements AsyncDisposable {
     socket.on("message", (data, isBinary) => {
       if (socket === this.#swallowed) return;
       if (!isBinary) {
-        socket.send("pong");
+        if (this.answersPings) socket.send("pong");
         for (const wake of this.#awaitingPing.splice(0)) wake();
         return;
       }
@@ -154,10 +147,33 @@ export class FakeEdge implements AsyncDisposable {
           const { position, records } = parsePayload(Records, frame.payload);
           this.batches++;
           this.records.push(...records);
-          this.say(tunnelFrame(FrameType.recorded, { position }));
+          if (this.isConfirming) this.say(tunnelFrame(FrameType.recorded, { position }));
         } else if (frame.type === FrameType.readings) this.readings.push(parsePayload(Readings, frame.payload));
         else this.frames.push({ ...frame, payload: frame.payload.slice() });
       }
     });
   }
 }
+
+/** An OPEN of a chat. */
+export const openFrame = (stream: string, more: Partial<Open> = {}): Frame => ({
+  type: FrameType.open,
+  stream,
+  seq: 0,
+  payload: jsonBytes({
+    method: "POST",
+    path: "/api/chat",
+    headers: [],
+    endpoint: "/api/chat",
+    api: "ollama",
+    model: "m",
+    stream: true,
+    started_at: new Date().toISOString(),
+    edge_ms: 4,
+    keep_text: true,
+    key_id: null,
+    client_ip: null,
+    user_agent: null,
+    ...more,
+  } satisfies Open),
+});

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { urlOf } from "../../agent/listen/listen-address.ts";
 import { CLOCKS, Listener } from "../../agent/listen/listener.ts";
+import { EnergyMeter } from "../../agent/measure/energy.ts";
 import { Spool } from "../../agent/spool/spool.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { eventually } from "./stack.ts";
@@ -37,6 +38,7 @@ export class Listening implements AsyncDisposable {
       box: "b",
       ollamaUrl: new URL(ollamaUrl),
       spool,
+      energy: new EnergyMeter(),
       log,
       keepsText: () => keepsText,
       onOver: () => {},

@@ -16,6 +16,7 @@ export const opened = (id: string, prompt: string | null = "why is the sky blue?
     model: "llama3.2",
     stream: true,
     started_at: "2026-08-01T00:00:00.000Z",
+    edge_ms: 4,
     keep_text: true,
     key_id: "key-1",
     client_ip: "203.0.113.7",

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { buildAssets, ROOT, startEdge, stopEdge, waitFor } from "../../local/edge.ts";
 import { Child } from "../../local/processes.ts";
 import { startReaper } from "../../local/reaping.ts";
-import { Health } from "../../protocol/api/fleet.ts";
+import { type BoxDetail, Boxes, Health } from "../../protocol/api/fleet.ts";
 import { CurrentStats, type LogEntry, Logs } from "../../protocol/api/stats.ts";
 
 const START_MS = 60_000;
@@ -95,6 +95,7 @@ export class TestStack implements AsyncDisposable {
 
   health = async () => Health.parse(await this.json("/api/health"));
   stats = async () => CurrentStats.parse(await this.json("/api/stats/current"));
+  boxes = async (): Promise<BoxDetail[]> => Boxes.parse(await this.json("/api/boxes")).boxes;
   logs = async (query = "limit=1000") => Logs.parse(await this.json(`/api/stats/logs?${query}`));
 
   /** The record of a request, once it is in the ledger. */

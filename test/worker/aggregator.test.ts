@@ -5,6 +5,7 @@ import { CurrentStats, HistoryPoint, HistoryQuery, Logs, type LogsPage, Models }
 import type { Aggregator, Live } from "../../worker/aggregator.ts";
 import { spanOf } from "../../worker/answers/history.ts";
 import { LEDGER_MS, LEDGER_ROWS_MAX } from "../../worker/store/ledger.ts";
+import { MIGRATIONS } from "../../worker/store/schema.ts";
 import { parseExposition, seriesValue } from "../support/exposition-parser.ts";
 import { gpuOf, helloOf, idOf, readingsOf, recordOf } from "../support/records.ts";
 import { seeded } from "../support/seeded.ts";
@@ -130,6 +131,30 @@ test("a log entry is the record, to the character, and null stays null", async (
   const { request_id, started_at, ...rest } = record;
   expect((await aggregator.logs(logsQuery())).logs).toEqual([{ id: request_id, timestamp: started_at, ...rest, tokens_used: null }]);
   expect(await aggregator.current([])).toMatchObject({ avg_latency_ms: 0.13, ttft_p50_ms: null, queue_depth: null, models_in_use: [] });
+});
+
+test("a row from before edge and tunnel times were kept has none", async () => {
+  const aggregator = await freshAggregator();
+  const now = Date.now();
+  await runInDurableObject(aggregator, async (_, { storage }) => {
+    await storage.deleteAll();
+    for (const migration of MIGRATIONS.slice(0, 5)) storage.sql.exec(migration);
+    storage.sql.exec("CREATE TABLE meta (key TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID");
+    storage.sql.exec("INSERT INTO meta VALUES ('schema_version', 5), ('created_at_ms', 1000)");
+    storage.sql.exec(
+      `INSERT INTO ledger (request_id, started_at, finished_at_ms, endpoint, api, stream, status, http_status, latency_ms, resumed, prompt)
+       VALUES (?, ?, ?, '/api/chat', 'ollama', 0, 'success', 200, 1250, 0, 'Hello')`,
+      idOf(now),
+      new Date(now).toISOString(),
+      now,
+    );
+  });
+  await evictDurableObject(aggregator);
+  await aggregator.ingest([recordOf(now + 1)]);
+  expect((await aggregator.logs(logsQuery())).logs).toMatchObject([
+    { edge_ms: 4, tunnel_ms: 30 },
+    { id: idOf(now), prompt: "Hello", latency_ms: 1_250, edge_ms: null, tunnel_ms: null },
+  ]);
 });
 
 test("a page of long texts ends early, and next leads on", async () => {

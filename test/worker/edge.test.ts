@@ -35,6 +35,7 @@ test("a call goes to the box and its answer comes back as it is", async () => {
   const open = await agent.next(FrameType.open);
   const head = parsePayload(Open, open.payload);
   expect(head).toMatchObject({ method: "POST", path: "/api/chat", endpoint: "/api/chat", model: "m:1b", stream: true, api: "ollama" });
+  expect(head.edge_ms).toBeGreaterThanOrEqual(0);
   expect(new TextDecoder().decode((await agent.next(FrameType.data)).payload)).toBe('{"model":"m:1b","messages":[]}');
   await agent.next(FrameType.end);
   agent.answer(open.stream, 200, [["content-type", "application/x-ndjson"]], '{"done":true}\n');
@@ -218,6 +219,33 @@ test("a box that drains takes no new calls", async () => {
   expect(answer.status).toBe(503);
   expect(answer.headers.get("retry-after")).toBe("5");
   expect(await answer.json()).toEqual({ error: "Box tired is being drained and takes no new requests." });
+});
+
+test("calls to a box whose agent was lost a moment ago wait for it", async () => {
+  const agentId = crypto.randomUUID();
+  const agent = await FakeAgent.connect("blinking", agentId);
+  forgetBoxes();
+  const isDown = () => eventually(async () => ((await env.BOX.getByName("blinking").look()).isUp ? undefined : true));
+  agent.socket.close(1000);
+  await isDown();
+  const answered = [chat("blinking"), chat("blinking")];
+  await isDown(); // asked again: the calls are with the Box by now
+  const back = await FakeAgent.connect("blinking", agentId);
+  for (const body of ["one", "other"]) {
+    const { stream } = await back.next(FrameType.open);
+    back.answer(stream, 200, [["content-type", "text/plain"]], body);
+  }
+  expect((await Promise.all(answered.map(async (answer) => textOf(await answer)))).sort()).toEqual(["one", "other"]);
+});
+
+test("a box whose agent does not come back is told to be down", async () => {
+  const agent = await FakeAgent.connect("leaving");
+  forgetBoxes();
+  agent.socket.close(1000);
+  const answer = await chat("leaving");
+  expect(answer.status).toBe(503);
+  expect(answer.headers.get("retry-after")).toBe("5");
+  expect(await answer.json()).toEqual({ error: expect.stringContaining("leaving") });
 });
 
 test("a caller that goes away cancels the request on the box", async () => {

@@ -9,10 +9,10 @@ export class FakeAgent {
   closed: { code: number; reason: string } | null = null;
   #wake: (() => void)[] = [];
 
-  constructor(socket: WebSocket) {
+  constructor(socket: WebSocket, options: WebSocketAcceptOptions = {}) {
     this.socket = socket;
     socket.binaryType = "arraybuffer";
-    socket.accept();
+    socket.accept(options);
     socket.addEventListener("message", ({ data }) => {
       if (typeof data !== "string") this.frames.push(...decodeFrames(data as ArrayBuffer));
       this.#notify();
@@ -23,17 +23,22 @@ export class FakeAgent {
     });
   }
 
-  /** Dials; without the welcome. */
-  static async dial(box: string, headers: Record<string, string> = {}): Promise<FakeAgent> {
+  /** Dials; without the welcome. @param options  half open: may go on talking when it is told that the socket is closed */
+  static async dial(box: string, headers: Record<string, string> = {}, options: WebSocketAcceptOptions = {}): Promise<FakeAgent> {
     const answer = await exports.default.fetch(`http://localhost/agent/connect?box=${box}`, {
       headers: { upgrade: "websocket", "sec-websocket-protocol": SUBPROTOCOL, ...headers },
     });
     if (answer.webSocket === null) throw new Error(`refused: ${answer.status} ${await answer.text()}`);
-    return new FakeAgent(answer.webSocket);
+    return new FakeAgent(answer.webSocket, options);
   }
 
-  static async connect(box: string, agentId: string = crypto.randomUUID(), headers: Record<string, string> = {}): Promise<FakeAgent> {
-    const agent = await FakeAgent.dial(box, headers);
+  static async connect(
+    box: string,
+    agentId: string = crypto.randomUUID(),
+    headers: Record<string, string> = {},
+    options: WebSocketAcceptOptions = {},
+  ): Promise<FakeAgent> {
+    const agent = await FakeAgent.dial(box, headers, options);
     agent.hello(box, agentId);
     await agent.next(FrameType.welcome);
     return agent;

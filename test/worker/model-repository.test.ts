@@ -1,26 +1,26 @@
 /** The model repository inside the Aggregator, and its routes. */
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { env, exports } from "cloudflare:workers";
 import { expect, test } from "vitest";
-import {
-  REPOSITORY_MODELS_MAX,
-  RepositoryDeleted,
-  RepositoryModel,
-  RepositoryModels,
-  RepositorySync,
-} from "../../protocol/api/repository.ts";
+import { REPOSITORY_MODELS_MAX, RepositoryEntry, RepositoryModels, RepositorySync } from "../../protocol/api/repository.ts";
 import { ApiError } from "../../protocol/api/shapes.ts";
 import type { Aggregator } from "../../worker/aggregator.ts";
-import { theAggregator } from "../../worker/aggregator-stub.ts";
 import { helloOf, readingsOf, recordOf } from "../support/records.ts";
 import { freshAggregator } from "./fresh-aggregator.ts";
+import { callApi, exerciseRepositoryRoutes, REPOSITORY_PATH } from "./repository-routes.ts";
 
 const pulled = (model: string, rest: Parameters<typeof recordOf>[1] = {}, n = 0) =>
   recordOf(Date.now() - 10_000, { endpoint: "/api/pull", model, prompt_tokens: null, completion_tokens: null, ...rest }, n);
 
+const FULL = { failure: { reason: "repository_full" } };
+const unknown = (model: string) => ({ failure: { reason: "model_unknown", model, where: "in the repository" } });
+
+/** The entry of an answer. */
+const entryOf = (outcome: object): RepositoryEntry => RepositoryEntry.parse("answer" in outcome ? outcome.answer : outcome);
+const syncOf = (outcome: object): RepositorySync => RepositorySync.parse("answer" in outcome ? outcome.answer : outcome);
+
 test("an entry that was added is what was said of it, and says what nobody knows as null or 0", async () => {
   const aggregator = await freshAggregator();
-  const added = RepositoryModel.parse(await aggregator.repositoryPut("hf.co/user/model:Q4_K_M", { description: "Mine" }));
+  const added = entryOf(await aggregator.repositoryPut("hf.co/user/model:Q4_K_M", { description: "Mine" }));
   expect(added).toMatchObject({
     model_name: "hf.co/user/model:Q4_K_M",
     display_name: null,
@@ -39,10 +39,12 @@ test("an entry that was added is what was said of it, and says what nobody knows
     installed_on: [],
   });
   const again = await aggregator.repositoryPut("hf.co/user/model:Q4_K_M", { category: "code", display_name: "Model" });
-  expect(again).toMatchObject({ id: added.id, description: "Mine", category: "code", display_name: "Model" });
-  expect(await aggregator.repositoryPut("hf.co/user/model:Q4_K_M", { description: null })).toMatchObject({
+  expect(entryOf(again)).toMatchObject({ id: added.id, description: "Mine", category: "code", display_name: "Model" });
+  expect(entryOf(await aggregator.repositoryPut("hf.co/user/model:Q4_K_M", { description: null }))).toMatchObject({
     description: null,
     category: "code",
+    store: "durable_object",
+    problem: null,
   });
 });
 
@@ -53,11 +55,12 @@ test.each([
   ["qwen3:8b", "qwen3:8b"],
 ])("%s is found as %s", async (added, asked) => {
   const aggregator = await freshAggregator();
-  const { id } = RepositoryModel.parse(await aggregator.repositoryPut(added, {}));
-  expect(await aggregator.repositoryFind(asked)).toMatchObject({ id, model_name: added.replace(/:latest$/, "") });
-  expect(await aggregator.repositoryPut(asked, {})).toMatchObject({ id });
-  expect(await aggregator.repositoryRemove(asked)).toBe(true);
-  expect(await aggregator.repositoryFind(added)).toBeNull();
+  const { id } = entryOf(await aggregator.repositoryPut(added, {}));
+  const name = added.replace(/:latest$/, "");
+  expect(entryOf(await aggregator.repositoryFind(asked))).toMatchObject({ id, model_name: name });
+  expect(entryOf(await aggregator.repositoryPut(asked, {}))).toMatchObject({ id });
+  expect(await aggregator.repositoryRemove(asked)).toEqual({ answer: name });
+  expect(await aggregator.repositoryFind(added)).toEqual(unknown(added));
 });
 
 test("one model is the default at most, also after a restart, and none when it is deleted", async () => {
@@ -94,18 +97,18 @@ test("storage itself refuses a second default", async () => {
 test("a favourite is toggled; what is not there is not changed", async () => {
   const aggregator = await freshAggregator();
   await aggregator.repositoryPut("a", {});
-  expect(await aggregator.repositoryToggleFavorite("a:latest")).toMatchObject({ is_favorite: true });
-  expect(await aggregator.repositoryToggleFavorite("a")).toMatchObject({ is_favorite: false });
-  expect(await aggregator.repositoryToggleFavorite("b")).toBeNull();
-  expect(await aggregator.repositoryChange("b", { is_favorite: true })).toBeNull();
-  expect(await aggregator.repositoryRemove("b")).toBe(false);
+  expect(entryOf(await aggregator.repositoryToggleFavorite("a:latest"))).toMatchObject({ is_favorite: true });
+  expect(entryOf(await aggregator.repositoryToggleFavorite("a"))).toMatchObject({ is_favorite: false });
+  expect(await aggregator.repositoryToggleFavorite("b")).toEqual(unknown("b"));
+  expect(await aggregator.repositoryChange("b", { is_favorite: true })).toEqual(unknown("b"));
+  expect(await aggregator.repositoryRemove("b")).toEqual(unknown("b"));
 });
 
 test("ids are never used again", async () => {
   const aggregator = await freshAggregator();
-  const first = await aggregator.repositoryPut("a", {});
+  const { id } = entryOf(await aggregator.repositoryPut("a", {}));
   await aggregator.repositoryRemove("a");
-  expect((await aggregator.repositoryPut("a", {}))?.id).toBeGreaterThan(first?.id ?? Number.NaN);
+  expect(entryOf(await aggregator.repositoryPut("a", {})).id).toBeGreaterThan(id);
 });
 
 test("a sync adds what the boxes that are up have, once, and leaves what was said", async () => {
@@ -120,7 +123,7 @@ test("a sync adds what the boxes that are up have, once, and leaves what was sai
   await aggregator.gone("cinder", Date.now());
   await aggregator.repositoryPut("llama3.2", { category: "mine" });
 
-  const synced = RepositorySync.parse(await aggregator.repositorySync());
+  const synced = syncOf(await aggregator.repositorySync());
   expect(synced).toMatchObject({ status: "synced", installed_count: 3, added: ["nomic-embed-text", "hf.co/user/model:Q4_K_M"] });
   const byName = new Map(synced.models.map((model) => [model.model_name, model]));
   expect(byName.get("llama3.2")).toMatchObject({
@@ -131,10 +134,10 @@ test("a sync adds what the boxes that are up have, once, and leaves what was sai
     installed_at: "2026-09-14T06:21:07.412Z",
   });
   expect(byName.get("nomic-embed-text")).toMatchObject({ category: "embedding", size_bytes: null });
-  expect(RepositorySync.parse(await aggregator.repositorySync())).toEqual({ ...synced, added: [] });
+  expect(syncOf(await aggregator.repositorySync())).toEqual({ ...synced, added: [] });
 
   await aggregator.gone("basil", Date.now());
-  expect(await aggregator.repositoryFind("nomic-embed-text")).toMatchObject({ is_installed: false, installed_on: [] });
+  expect(entryOf(await aggregator.repositoryFind("nomic-embed-text"))).toMatchObject({ is_installed: false, installed_on: [] });
   expect(await aggregator.repositoryList({ installed_only: true })).toMatchObject({ total: 1, installed_count: 1 });
 });
 
@@ -171,7 +174,7 @@ test("a download that is not counted for a failing transaction leaves no trace",
   });
   expect((await aggregator.repositoryList({})).total).toBe(0);
   await aggregator.ingest([pulled("a")]);
-  expect(await aggregator.repositoryFind("a")).toMatchObject({ download_count: 1 });
+  expect(entryOf(await aggregator.repositoryFind("a"))).toMatchObject({ download_count: 1 });
 });
 
 test("use comes from the ledger's counts: inference calls, their tokens, and the last call", async () => {
@@ -184,7 +187,7 @@ test("use comes from the ledger's counts: inference calls, their tokens, and the
     recordOf(now - 7_000, { endpoint: "/api/show", completion_tokens: null, latency_ms: 500 }),
     recordOf(now - 6_000, { model: "invented" }),
   ]);
-  expect(await aggregator.repositoryFind("llama3.2")).toMatchObject({
+  expect(entryOf(await aggregator.repositoryFind("llama3.2"))).toMatchObject({
     usage_count: 2,
     total_tokens_generated: 111,
     last_used_at: new Date(now - 6_500).toISOString(),
@@ -218,96 +221,56 @@ test("the repository has a bound, and says so; what is in it can still be change
       REPOSITORY_MODELS_MAX - 1,
     );
   });
-  expect(await aggregator.repositoryPut("last", {})).not.toBeNull();
-  expect(await aggregator.repositoryPut("one-more", {})).toBeNull();
-  expect(await aggregator.repositorySync()).toBeNull();
+  expect(entryOf(await aggregator.repositoryPut("last", {})).model_name).toBe("last");
+  expect(await aggregator.repositoryPut("one-more", {})).toEqual(FULL);
+  expect(await aggregator.repositorySync()).toEqual(FULL);
   await aggregator.ingest([pulled("one-more"), pulled("last", {}, 1)]);
-  expect(await aggregator.repositoryFind("one-more")).toBeNull();
-  expect(await aggregator.repositoryFind("last")).toMatchObject({ download_count: 1 });
-  expect(await aggregator.repositoryPut("m:1", { description: "still" })).toMatchObject({ description: "still" });
+  expect(await aggregator.repositoryFind("one-more")).toEqual(unknown("one-more"));
+  expect(entryOf(await aggregator.repositoryFind("last"))).toMatchObject({ download_count: 1 });
+  expect(entryOf(await aggregator.repositoryPut("m:1", { description: "still" }))).toMatchObject({ description: "still" });
   expect((await aggregator.repositoryList({})).total).toBe(REPOSITORY_MODELS_MAX);
 });
 
-const PATH = "/api/models/repository";
-
-async function call(method: string, path: string, body?: unknown): Promise<[status: number, answer: unknown]> {
-  const text = body === undefined ? null : typeof body === "string" ? body : JSON.stringify(body);
-  const answer = await exports.default.fetch(`http://localhost${path}`, { method, body: text });
-  return [answer.status, await answer.json()];
-}
-
-test("the routes add, show, change, toggle, sync and delete, whatever the name", async () => {
-  await theAggregator(env).connected(helloOf("atlas"));
-  await theAggregator(env).read("atlas", readingsOf(Date.now(), ["llama3.2:latest"]));
-  for (const [name, raw] of [
-    ["plain", "plain"],
-    ["qwen3:8b", "qwen3:8b"],
-    ["hf.co/user/model:Q4_K_M", "hf.co/user/model:Q4_K_M"],
-    ["hf.co/user/other:Q4_K_M", "hf.co%2Fuser%2Fother%3AQ4_K_M"],
-    ["user/favorite", "user/favorite"],
-  ] as const) {
-    const shown = (said: object) => [200, expect.objectContaining({ model_name: name, ...said })];
-    const added = await call("POST", PATH, { model_name: name, display_name: "  A name ", category: "code", size_label: "2 GB" });
-    expect(added).toEqual(shown({ display_name: "A name", category: "code", size_label: "2 GB" }));
-    RepositoryModel.parse(added[1]);
-    expect(await call("GET", `${PATH}/${raw}`)).toEqual(added);
-    expect(await call("PUT", `${PATH}/${raw}`, { is_default: true, display_name: null })).toEqual(
-      shown({ is_default: true, display_name: null, category: "code" }),
-    );
-    expect(await call("POST", `${PATH}/${raw}/favorite`)).toEqual(shown({ is_favorite: true }));
-  }
-  const [, all] = await call("GET", `${PATH}?favorites_only=true&category=code&installed_only=false`);
-  expect(RepositoryModels.parse(all)).toMatchObject({ total: 5, favorites_count: 5, installed_count: 0 });
-  expect(RepositoryModels.parse(all).models.filter(({ is_default }) => is_default)).toHaveLength(1);
-  const [status, synced] = await call("POST", `${PATH}/sync`);
-  expect(status).toBe(200);
-  expect(RepositorySync.parse(synced)).toMatchObject({ installed_count: 1, models: [{ model_name: "llama3.2" }], added: ["llama3.2"] });
-  for (const raw of ["hf.co%2Fuser%2Fother%3AQ4_K_M", "user/favorite:latest"]) {
-    const [deleted, answer] = await call("DELETE", `${PATH}/${raw}`);
-    expect(deleted).toBe(200);
-    expect(RepositoryDeleted.parse(answer).status).toBe("deleted");
-    expect((await call("GET", `${PATH}/${raw}`))[0]).toBe(404);
-  }
-});
+test("the routes add, show, change, toggle, sync and delete, whatever the name", () => exerciseRepositoryRoutes("durable_object"));
 
 const BAD: [method: string, path: string, body: unknown, status: number, code: string, message: RegExp][] = [
-  ["GET", `${PATH}?favorites_only=yes`, undefined, 400, "bad_request", /favorites_only/],
-  ["GET", `${PATH}?installed_only=1`, undefined, 400, "bad_request", /installed_only/],
-  ["GET", `${PATH}?category=`, undefined, 400, "bad_request", /category/],
-  ["GET", `${PATH}?box=atlas`, undefined, 400, "bad_request", /box/],
-  ["GET", `${PATH}/unheard-of`, undefined, 404, "model_not_found", /no model named unheard-of in the repository/],
-  ["GET", `${PATH}/a%20b`, undefined, 400, "bad_request", /name of a model/],
-  ["GET", `${PATH}/%zz`, undefined, 400, "bad_request", /name of a model/],
-  ["GET", `${PATH}/a?x=1`, undefined, 400, "bad_request", /x/],
-  ["POST", PATH, "", 400, "bad_request", /empty/],
-  ["POST", PATH, "{", 400, "bad_request", /not JSON/],
-  ["POST", PATH, [], 400, "bad_request", /expected object/],
-  ["POST", PATH, {}, 400, "bad_request", /model_name/],
-  ["POST", PATH, { model_name: 7 }, 400, "bad_request", /model_name/],
-  ["POST", PATH, { model_name: "" }, 400, "bad_request", /model_name/],
-  ["POST", PATH, { model_name: "a b" }, 400, "bad_request", /name of a model/],
-  ["POST", PATH, { model_name: "a".repeat(351) }, 400, "bad_request", /model_name/],
-  ["POST", PATH, { model_name: "a", category: null }, 400, "bad_request", /category/],
-  ["POST", PATH, { model_name: "a", category: "c".repeat(65) }, 400, "bad_request", /category/],
-  ["POST", PATH, { model_name: "a", description: "d".repeat(2_001) }, 400, "bad_request", /description/],
-  ["POST", PATH, { model_name: "a", size_label: 2 }, 400, "bad_request", /size_label/],
-  ["POST", PATH, { model_name: "a", is_favorite: true }, 400, "bad_request", /is_favorite/],
-  ["PUT", `${PATH}/a`, {}, 400, "bad_request", /at least one/],
-  ["PUT", `${PATH}/a`, { is_default: "true" }, 400, "bad_request", /is_default/],
-  ["PUT", `${PATH}/a`, { size_label: "2 GB" }, 400, "bad_request", /size_label/],
-  ["PUT", `${PATH}/a`, { display_name: "  " }, 400, "bad_request", /display_name/],
-  ["PUT", `${PATH}/unheard-of`, { is_favorite: true }, 404, "model_not_found", /unheard-of/],
-  ["PUT", `${PATH}/hf.co/unheard/of:Q4`, { is_favorite: true }, 404, "model_not_found", /hf\.co\/unheard\/of:Q4/],
-  ["POST", `${PATH}/unheard-of/favorite`, undefined, 404, "model_not_found", /unheard-of/],
-  ["POST", `${PATH}/sync?box=a`, undefined, 400, "bad_request", /box/],
-  ["DELETE", `${PATH}/unheard-of`, undefined, 404, "model_not_found", /unheard-of/],
-  ["DELETE", PATH, undefined, 405, "method_not_allowed", /takes GET, POST/],
-  ["POST", `${PATH}/a`, {}, 405, "method_not_allowed", /takes/],
-  ["PATCH", `${PATH}/a`, {}, 405, "method_not_allowed", /takes/],
+  ["GET", `${REPOSITORY_PATH}?favorites_only=yes`, undefined, 400, "bad_request", /favorites_only/],
+  ["GET", `${REPOSITORY_PATH}?installed_only=1`, undefined, 400, "bad_request", /installed_only/],
+  ["GET", `${REPOSITORY_PATH}?category=`, undefined, 400, "bad_request", /category/],
+  ["GET", `${REPOSITORY_PATH}?box=atlas`, undefined, 400, "bad_request", /box/],
+  ["GET", `${REPOSITORY_PATH}/unheard-of`, undefined, 404, "model_not_found", /no model named unheard-of in the repository/],
+  ["GET", `${REPOSITORY_PATH}/a%20b`, undefined, 400, "bad_request", /name of a model/],
+  ["GET", `${REPOSITORY_PATH}/%zz`, undefined, 400, "bad_request", /name of a model/],
+  ["GET", `${REPOSITORY_PATH}/a?x=1`, undefined, 400, "bad_request", /x/],
+  ["POST", REPOSITORY_PATH, "", 400, "bad_request", /empty/],
+  ["POST", REPOSITORY_PATH, "{", 400, "bad_request", /not JSON/],
+  ["POST", REPOSITORY_PATH, [], 400, "bad_request", /expected object/],
+  ["POST", REPOSITORY_PATH, {}, 400, "bad_request", /model_name/],
+  ["POST", REPOSITORY_PATH, { model_name: 7 }, 400, "bad_request", /model_name/],
+  ["POST", REPOSITORY_PATH, { model_name: "" }, 400, "bad_request", /model_name/],
+  ["POST", REPOSITORY_PATH, { model_name: "a b" }, 400, "bad_request", /name of a model/],
+  ["POST", REPOSITORY_PATH, { model_name: "a".repeat(351) }, 400, "bad_request", /model_name/],
+  ["POST", REPOSITORY_PATH, { model_name: "a", category: null }, 400, "bad_request", /category/],
+  ["POST", REPOSITORY_PATH, { model_name: "a", category: "c".repeat(65) }, 400, "bad_request", /category/],
+  ["POST", REPOSITORY_PATH, { model_name: "a", description: "d".repeat(2_001) }, 400, "bad_request", /description/],
+  ["POST", REPOSITORY_PATH, { model_name: "a", size_label: 2 }, 400, "bad_request", /size_label/],
+  ["POST", REPOSITORY_PATH, { model_name: "a", is_favorite: true }, 400, "bad_request", /is_favorite/],
+  ["PUT", `${REPOSITORY_PATH}/a`, {}, 400, "bad_request", /at least one/],
+  ["PUT", `${REPOSITORY_PATH}/a`, { is_default: "true" }, 400, "bad_request", /is_default/],
+  ["PUT", `${REPOSITORY_PATH}/a`, { size_label: "2 GB" }, 400, "bad_request", /size_label/],
+  ["PUT", `${REPOSITORY_PATH}/a`, { display_name: "  " }, 400, "bad_request", /display_name/],
+  ["PUT", `${REPOSITORY_PATH}/unheard-of`, { is_favorite: true }, 404, "model_not_found", /unheard-of/],
+  ["PUT", `${REPOSITORY_PATH}/hf.co/unheard/of:Q4`, { is_favorite: true }, 404, "model_not_found", /hf\.co\/unheard\/of:Q4/],
+  ["POST", `${REPOSITORY_PATH}/unheard-of/favorite`, undefined, 404, "model_not_found", /unheard-of/],
+  ["POST", `${REPOSITORY_PATH}/sync?box=a`, undefined, 400, "bad_request", /box/],
+  ["DELETE", `${REPOSITORY_PATH}/unheard-of`, undefined, 404, "model_not_found", /unheard-of/],
+  ["DELETE", REPOSITORY_PATH, undefined, 405, "method_not_allowed", /takes GET, POST/],
+  ["POST", `${REPOSITORY_PATH}/a`, {}, 405, "method_not_allowed", /takes/],
+  ["PATCH", `${REPOSITORY_PATH}/a`, {}, 405, "method_not_allowed", /takes/],
 ];
 
 test.each(BAD)("bad input %#: %s %s is told in the one shape", async (method, path, body, status, code, message) => {
-  const [told, answer] = await call(method, path, body);
+  const [told, answer] = await callApi(method, path, body);
   expect([told, ApiError.parse(answer).error]).toEqual([
     status,
     { code, message: expect.stringMatching(message), failed_at: "gateway", request_id: expect.any(String) },

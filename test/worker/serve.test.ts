@@ -37,6 +37,7 @@ const callTo = (wantedBox: string | null, id = newRequestId(Date.now())) => ({
     model: "m",
     stream: true,
     started_at: new Date().toISOString(),
+    edge_ms: 4,
     keep_text: true,
     key_id: null,
     client_ip: null,

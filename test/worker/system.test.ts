@@ -195,6 +195,7 @@ test("/api/boxes tells of a box what its agent said, and /api/system of its mach
     ],
     in_flight: 0,
     queue_depth: 0,
+    tunnel_ms: 30,
     spooled: 3,
     gpus: [{ box: "told", utilization_percent: 75, driver_version: "570.1", simulated: false }],
     gpu_error: null,
@@ -222,6 +223,7 @@ test("/api/boxes tells of a box what its agent said, and /api/system of its mach
       loaded: [],
       in_flight: null,
       queue_depth: null,
+      tunnel_ms: null,
       spooled: null,
       gpus: [],
       gpu_error: "the box is not connected",
@@ -245,6 +247,8 @@ test("an older agent, which says nothing of its machine, works on", async () => 
 
 test.each<[path: string, status: number, code: string, told: RegExp]>([
   ["/api/system/history?time_range=2h", 400, "bad_request", /time_range/],
+  ["/api/system/history?time_range=7d", 400, "bad_request", /Without ClickHouse or Postgres samples are kept for a day/],
+  ["/api/gpu/history?time_range=30d", 400, "bad_request", /Without ClickHouse or Postgres samples are kept for a day/],
   ["/api/system/history?time_range=", 400, "bad_request", /time_range/],
   ["/api/system/history?max_points=9", 400, "bad_request", /max_points/],
   ["/api/system/history?max_points=501", 400, "bad_request", /max_points/],

@@ -37,6 +37,7 @@ function detailOf(box: RegisteredBox, { up, in_flight, queue_depth }: LiveBox, n
     loaded: up ? freshLoaded(box, nowMs).map((model) => ({ ...model, gpu_share: gpuShareOf(model) })) : [],
     in_flight,
     queue_depth,
+    tunnel_ms: up ? (readings?.tunnel_ms ?? null) : null,
     spooled: up ? (readings?.spooled ?? null) : null,
     lost: up ? (readings?.lost ?? null) : null,
     gpus,

@@ -8,10 +8,16 @@ import { Means } from "./means.ts";
 const FIGURES = ["utilization_percent", "memory_used_mb", "temperature_c", "power_draw_w", "sm_clock_mhz"] as const;
 type Figure = (typeof FIGURES)[number];
 
+/** What a history needs of a sample. */
+export type GpuFigures = Pick<GpuSample, "at" | "index" | "name" | "memory_total_mb" | Figure>;
+
 type Gpu = { box: string; index: number; name: string; buckets: Means<Figure>[] };
 
 /** @param batches  in any order; samples outside the span are left out. GPUs come in order of box and index. */
-export function gpuHistoryOf(span: Span, batches: Iterable<{ box: string; gpu: readonly GpuSample[] }>): Omit<GpuHistory, "time_range"> {
+export function gpuHistoryOf(
+  span: Span,
+  batches: Iterable<{ box: string; gpu: readonly GpuFigures[] }>,
+): Omit<GpuHistory, "time_range" | "store"> {
   const gpus = new Map<string, Gpu>();
   for (const { box, gpu } of batches) {
     for (const sample of gpu) {

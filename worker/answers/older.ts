@@ -1,19 +1,23 @@
 /**
- * Logs and history, also of what the object does not keep any more: that is read from the store that
+ * Logs, history and samples, also of what the object does not keep any more: that is read from the store that
  * is configured, ClickHouse before Postgres.
  *
  * By the Worker, not by the object: it may take a store seconds to wake. An answer is of one place,
  * and says of which. No store is asked for what the object has.
  */
 import { GRANULARITIES, type History, type HistoryQuery, type Logs, type LogsPage } from "../../protocol/api/stats.ts";
+import type { GpuHistory, SystemHistory } from "../../protocol/api/system.ts";
 import { theAggregator } from "../aggregator-stub.ts";
 import type { Bindings } from "../bindings.ts";
 import { GatewayError } from "../errors.ts";
 import { settingsOf } from "../settings.ts";
 import { type Store, StoreError } from "../sinks/store.ts";
 import { storesOf } from "../sinks/stores.ts";
+import { SAMPLES_KEPT_MS } from "../store/arriving-samples.ts";
 import { type CellFilter, HOUR_SECONDS, HOURS_KEPT_DAYS, MINUTES_KEPT_DAYS } from "../store/cells.ts";
+import { gpuHistoryOf } from "./gpu-history.ts";
 import type { Span } from "./history.ts";
+import { systemHistoryOf } from "./system-history.ts";
 
 const DAY_SECONDS = 86_400;
 
@@ -49,6 +53,39 @@ export function historyReader(env: Bindings, { seconds, granularity }: Pick<Hist
     return asked(store, () => store.history(piece, { ...filter, clearedMs }, Date.now()));
   };
   return { store: store.name, read };
+}
+
+export async function readSystemHistory(
+  env: Bindings,
+  span: Span,
+  seconds: number,
+  box?: string,
+): Promise<Pick<SystemHistory, "store" | "data">> {
+  const store = samplesStore(env, seconds);
+  if (store === null) return { store: "durable_object", data: await theAggregator(env).systemHistory(span, box) };
+  return { store: store.name, data: systemHistoryOf(span, await samplesOf(env, store, span, box)) };
+}
+
+export async function readGpuHistory(env: Bindings, span: Span, seconds: number, box?: string): Promise<Omit<GpuHistory, "time_range">> {
+  const store = samplesStore(env, seconds);
+  if (store === null) return { store: "durable_object", ...(await theAggregator(env).gpuHistory(span, box)) };
+  return { store: store.name, ...gpuHistoryOf(span, await samplesOf(env, store, span, box)) };
+}
+
+/** Null while the object has them. @throws {GatewayError} `bad_request`, when they are kept nowhere for so long. */
+function samplesStore(env: Bindings, seconds: number): Store | null {
+  if (seconds * 1_000 <= SAMPLES_KEPT_MS) return null;
+  const [store] = storesOf(settingsOf(env).stores);
+  if (store === undefined)
+    throw new GatewayError({ reason: "bad_request", what: "Without ClickHouse or Postgres samples are kept for a day." });
+  if (seconds > store.samplesDays * DAY_SECONDS)
+    throw new GatewayError({ reason: "bad_request", what: `Samples are kept for ${store.samplesDays} days in ${store.name}.` });
+  return store;
+}
+
+async function samplesOf(env: Bindings, store: Store, span: Span, box: string | undefined) {
+  const clearedMs = await theAggregator(env).metricsClearedMs();
+  return asked(store, () => store.samples(span, { box, clearedMs }));
 }
 
 /** @throws {GatewayError} `store_unavailable` */

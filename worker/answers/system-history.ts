@@ -6,7 +6,6 @@
  */
 import type { SystemPoint } from "../../protocol/api/system.ts";
 import { SAMPLE_EVERY_MS } from "../../protocol/limits.ts";
-import type { Samples } from "../store/arriving-samples.ts";
 import { isoOf, roundedOrNull } from "./figures.ts";
 import { alignedSpan, type Span } from "./history.ts";
 import { Means } from "./means.ts";
@@ -34,8 +33,13 @@ const SYSTEM_FIGURES = [
 ] as const;
 const GPU_FIGURES = ["utilization_percent", "memory_used_mb", "memory_total_mb", "temperature_c", "power_draw_w"] as const;
 
+type Figures<Name extends string> = { at: string } & Record<Name, number | null>;
+/** What a history needs of samples. */
+export type SystemFigures = Figures<(typeof SYSTEM_FIGURES)[number]>;
+type Batch = { box: string; gpu: readonly (Figures<(typeof GPU_FIGURES)[number]> & { index: number })[]; system: readonly SystemFigures[] };
+
 /** @param batches  in any order; samples outside the span are left out. */
-export function systemHistoryOf(span: Span, batches: Iterable<Samples & { box: string }>): SystemPoint[] {
+export function systemHistoryOf(span: Span, batches: Iterable<Batch>): SystemPoint[] {
   const buckets = Array.from({ length: span.buckets }, () => new Bucket());
   const bucketOf = (at: string) => buckets[Math.floor((Date.parse(at) / 1_000 - span.from) / span.granularity)];
   for (const { box, gpu, system } of batches) {

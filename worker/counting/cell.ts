@@ -13,8 +13,9 @@ import { Histogram } from "./histogram.ts";
 import { Sketch } from "./sketch.ts";
 
 /** First byte of a blob. Bumped when the layout or any edge changes, since old counts then mean something else. */
-const BLOB_VERSION = 2;
-/** Without resumes, which come last. */
+const BLOB_VERSION = 3;
+/** Versions that lack what came later, at the end of the blob. */
+const BLOB_VERSION_BEFORE_ENERGY = 2;
 const BLOB_VERSION_BEFORE_RESUMES = 1;
 
 const MS_PER_SECOND = 1000;
@@ -25,6 +26,7 @@ const MS_PER_SECOND = 1000;
  */
 const TOKENS_MAX = 1e9;
 const RESUMES_MAX = 1e6;
+const ENERGY_MAX_J = 1e10;
 const DURATION_MAX_MS = 366 * 24 * 3_600_000;
 
 /** What of a record is summed. */
@@ -40,6 +42,7 @@ export type Summed = Pick<
   | "prompt_tokens"
   | "completion_tokens"
   | "resumed"
+  | "energy_j"
 >;
 
 export class Cell {
@@ -51,6 +54,10 @@ export class Cell {
   decodeMs = 0;
   /** How often the tunnel was resumed during them. */
   resumes = 0;
+  /** How many of them tell their energy, what that is together, and the completion tokens that it made. */
+  energyRequests = 0;
+  energyJ = 0;
+  energyTokens = 0;
   /** When the last of them finished, unix ms; 0 when the cell is empty. */
   lastUsedMs = 0;
   latency = new Sketch();
@@ -77,6 +84,11 @@ export class Cell {
   /** Completion tokens per second of decoding; null where no decode time is known. */
   get decodeRate(): number | null {
     return this.decodeMs === 0 ? null : (this.decodedTokens / this.decodeMs) * MS_PER_SECOND;
+  }
+
+  /** Joules per 1,000 completion tokens, the energy of their prompts included; null where no energy of tokens is known. */
+  get energyPerThousandTokensJ(): number | null {
+    return this.energyTokens === 0 ? null : (this.energyJ / this.energyTokens) * 1_000;
   }
 
   /** Errors per request, 0..1; null without requests. */
@@ -107,6 +119,12 @@ export class Cell {
     const tokens = atMost(TOKENS_MAX, record.completion_tokens);
     this.promptTokens += atMost(TOKENS_MAX, record.prompt_tokens) ?? 0;
     this.completionTokens += tokens ?? 0;
+    const energyJ = atMost(ENERGY_MAX_J, record.energy_j);
+    if (energyJ !== null) {
+      this.energyRequests++;
+      this.energyJ += energyJ;
+      this.energyTokens += tokens ?? 0;
+    }
     const decodeMs = atMost(DURATION_MAX_MS, record.decode_ms);
     if (tokens !== null && tokens > 0 && decodeMs !== null && decodeMs > 0) {
       this.decodedTokens += tokens;
@@ -124,6 +142,9 @@ export class Cell {
     this.decodedTokens += other.decodedTokens;
     this.decodeMs += other.decodeMs;
     this.resumes += other.resumes;
+    this.energyRequests += other.energyRequests;
+    this.energyJ += other.energyJ;
+    this.energyTokens += other.energyTokens;
     this.lastUsedMs = Math.max(this.lastUsedMs, other.lastUsedMs);
     this.latency.merge(other.latency);
     this.ttft.merge(other.ttft);
@@ -153,6 +174,9 @@ export class Cell {
     this.loadSeconds.write(writer);
     this.secondsPerToken.write(writer);
     writer.varint(this.resumes);
+    writer.varint(this.energyRequests);
+    writer.double(this.energyJ);
+    writer.varint(this.energyTokens);
     return writer.finish();
   }
 
@@ -160,7 +184,7 @@ export class Cell {
   static decode(bytes: Uint8Array): Cell {
     const reader = new BlobReader(bytes);
     const version = reader.varint();
-    if (version !== BLOB_VERSION && version !== BLOB_VERSION_BEFORE_RESUMES)
+    if (version > BLOB_VERSION || version < BLOB_VERSION_BEFORE_RESUMES)
       throw new BlobError(`a cell of version ${version}; this code reads ${BLOB_VERSION}`);
     const cell = new Cell();
     cell.requests.success = reader.varint();
@@ -178,7 +202,12 @@ export class Cell {
     cell.queueSeconds = Histogram.read(reader, WAIT_EDGES);
     cell.loadSeconds = Histogram.read(reader, WAIT_EDGES);
     cell.secondsPerToken = Histogram.read(reader, TIME_PER_TOKEN_EDGES);
-    if (version === BLOB_VERSION) cell.resumes = reader.varint();
+    if (version > BLOB_VERSION_BEFORE_RESUMES) cell.resumes = reader.varint();
+    if (version > BLOB_VERSION_BEFORE_ENERGY) {
+      cell.energyRequests = reader.varint();
+      cell.energyJ = reader.sum();
+      cell.energyTokens = reader.varint();
+    }
     reader.end();
     return cell;
   }

@@ -12,14 +12,14 @@
  */
 import { BlobError, BlobReader, BlobWriter } from "./blob.ts";
 
-const BINS_PER_POWER = 64;
+export const BINS_PER_POWER = 64;
 const BIN_WIDTH = 2 ** (1 / BINS_PER_POWER);
 
 /** Values at most this count as zero: in milliseconds, a nanosecond. */
-const ZERO_MAX = 2 ** -20;
+export const ZERO_MAX = 2 ** -20;
 /** Values outside are counted in the outermost bin: in milliseconds, beyond 34 years. This bounds the size. */
-const BIN_MIN = -20 * BINS_PER_POWER + 1;
-const BIN_MAX = 40 * BINS_PER_POWER;
+export const BIN_MIN = -20 * BINS_PER_POWER + 1;
+export const BIN_MAX = 40 * BINS_PER_POWER;
 
 export class Sketch {
   #zeros = 0;
@@ -67,7 +67,7 @@ export class Sketch {
     if (seen >= rank) return 0;
     for (const [bin, count] of this.#sortedBins()) {
       seen += count;
-      if (seen >= rank) return midOf(bin);
+      if (seen >= rank) return valueOfBin(bin);
     }
     throw new Error("the bins of a sketch hold less than its count");
   }
@@ -128,8 +128,8 @@ export class Sketch {
   }
 }
 
-/** Equally far, in proportion, from both bounds of the bin: their harmonic mean. */
-function midOf(bin: number): number {
+/** What a value in the bin is taken for. Equally far, in proportion, from both bounds: their harmonic mean. */
+export function valueOfBin(bin: number): number {
   const upper = 2 ** (bin / BINS_PER_POWER);
   return (2 * upper) / (1 + BIN_WIDTH);
 }

@@ -51,6 +51,12 @@ export const METRICS = {
     help: "Tokens by model, box and kind (prompt or completion).",
     labels: ["model", "box", "kind"],
   },
+  modelEnergy: {
+    type: "counter",
+    name: "ollama_model_energy_joules_total",
+    help: "Energy that the GPUs of the box drew while Ollama had requests for the model, shared with those beside them. No sample where it is not known.",
+    labels: ["model", "box"],
+  },
   ttft: {
     type: "histogram",
     name: "ollama_time_to_first_token_seconds",
@@ -98,6 +104,12 @@ export const METRICS = {
     type: "counter",
     name: "ollama_agent_lost_records_total",
     help: "Finished requests that the agent has lost since it started, its disk having failed.",
+    labels: BOX,
+  },
+  tunnelRoundTrip: {
+    type: "gauge",
+    name: "ollama_tunnel_round_trip_seconds",
+    help: "A round trip of the tunnel, as the agent of the box last measured it.",
     labels: BOX,
   },
   resumes: {

@@ -47,6 +47,7 @@ export function scrape({ nowMs, version, lifetime, boxes, live, sinks }: ScrapeP
       { labels: [model, box, "prompt"], value: cell.promptTokens },
       { labels: [model, box, "completion"], value: cell.completionTokens },
     ]),
+    modelEnergy: lifetime.flatMap(({ model, box, cell }) => known([model, box], cell.energyRequests === 0 ? null : cell.energyJ)),
     ttft: histograms((cell) => cell.ttftSeconds),
     timePerToken: histograms((cell) => cell.secondsPerToken),
     queueWait: histograms((cell) => cell.queueSeconds),
@@ -57,6 +58,7 @@ export function scrape({ nowMs, version, lifetime, boxes, live, sinks }: ScrapeP
     boxSimulated: boxes.map(({ name, hello }) => ({ labels: [name], value: Number(hello.simulated) })),
     spooled: up.flatMap(({ name, readings }) => known([name], readings?.spooled ?? null)),
     lost: up.flatMap(({ name, readings }) => known([name], readings?.lost ?? null)),
+    tunnelRoundTrip: up.flatMap(({ name, readings }) => inSeconds([name], readings?.tunnel_ms ?? null)),
     resumes: byBox(lifetime).map(({ box, cell }) => ({ labels: [box], value: cell.resumes })),
     sinkBacklog: sinks.map(({ sink, backlog }) => ({ labels: [sink], value: backlog })),
     sinkDelivered: sinks.map(({ sink, delivered }) => ({ labels: [sink], value: delivered })),
@@ -64,9 +66,7 @@ export function scrape({ nowMs, version, lifetime, boxes, live, sinks }: ScrapeP
       { labels: [sink, "full"], value: dropped },
       { labels: [sink, "refused"], value: set_aside },
     ]),
-    sinkLastSuccess: sinks.flatMap(({ sink, last_success }) =>
-      known([sink], last_success === null ? null : Date.parse(last_success) / 1_000),
-    ),
+    sinkLastSuccess: sinks.flatMap(({ sink, last_success }) => inSeconds([sink], last_success === null ? null : Date.parse(last_success))),
     loadedModel: loaded.flatMap(({ labels, memory }) => known(labels, memory.size_bytes)),
     loadedModelVram: loaded.flatMap(({ labels, memory }) => known(labels, memory.size_vram_bytes)),
     boxCpu: machines.flatMap(({ labels, sample }) => known(labels, sample.cpu_percent === null ? null : sample.cpu_percent / PERCENT)),
@@ -102,6 +102,8 @@ const HERTZ_PER_MEGAHERTZ = 1e6;
 
 /** No sample where nothing is known: absent, not 0. */
 const known = (labels: string[], value: number | null): Sample[] => (value === null ? [] : [{ labels, value }]);
+
+const inSeconds = (labels: string[], ms: number | null): Sample[] => known(labels, ms === null ? null : ms / 1_000);
 
 /** By the name that requests are counted under. A series must not come twice, whatever Ollama lists. */
 const byName = (loaded: readonly LoadedModel[]): Map<string, LoadedModel> => new Map(loaded.map((model) => [shortName(model.name), model]));

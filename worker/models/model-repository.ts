@@ -1,67 +1,82 @@
 /** The model repository: the stored decisions, shown with what is known of the models elsewhere. */
-import type { RepositoryModel, RepositoryModels, RepositoryQuery, RepositorySync } from "../../protocol/api/repository.ts";
+import type { RepositoryEntry, RepositoryModel, RepositoryModels, RepositoryQuery, RepositorySync } from "../../protocol/api/repository.ts";
 import type { KeyedCell } from "../counting/cell.ts";
+import { shortName } from "../counting/model-key.ts";
+import type { FailureReason } from "../errors.ts";
 import type { RegisteredBox } from "../registered.ts";
-import type { RepositoryStore, SaidOfModel, StoredModel } from "../store/repository.ts";
+import { StoreError } from "../sinks/store.ts";
 import { installedByName } from "./installed.ts";
 import { repositoryAnswer, repositoryModels } from "./repository.ts";
+import type { Repository, RepositoryRead, RepositoryWrite, SaidOfModel, StoredModel } from "./stored-repository.ts";
 
-/** What is known beside the store, at this moment. */
+/** What is known beside the repository, at this moment. */
 export type Known = { boxes: RegisteredBox[]; lifetime: KeyedCell[]; nowMs: number };
 
+/** Told, not thrown: an error loses what it says on its way out of an object. */
+export type Outcome<Answer> = { answer: Answer } | { failure: FailureReason };
+
 export class ModelRepository {
-  readonly #store: RepositoryStore;
+  readonly #repository: Repository;
   readonly #known: () => Known;
 
-  constructor(store: RepositoryStore, known: () => Known) {
-    this.#store = store;
+  constructor(repository: Repository, known: () => Known) {
+    this.#repository = repository;
     this.#known = known;
   }
 
-  list(query: RepositoryQuery): RepositoryModels {
-    return repositoryAnswer(this.#shown(this.#store.all()), query);
+  async list(query: RepositoryQuery): Promise<RepositoryModels> {
+    return this.#listed(await this.#repository.read(this.#known().nowMs), query);
   }
 
-  /** Whether or not a box has it. */
-  defaultModel(): string | null {
-    return this.#store.defaultModel();
+  async find(name: string): Promise<Outcome<RepositoryEntry>> {
+    return this.#entry(name, await this.#repository.read(this.#known().nowMs));
   }
 
-  /** Null when there is no such model. */
-  find(name: string): RepositoryModel | null {
-    const stored = this.#store.find(name);
-    return stored === null ? null : (this.#shown([stored])[0] ?? null);
+  /** Adds the model, or changes what is said of it. */
+  put(name: string, said: SaidOfModel): Promise<Outcome<RepositoryEntry>> {
+    return this.#write({ kind: "put", name, said }, (after) => this.#entry(name, after));
   }
 
-  /** Adds the model, or changes what is said of it. Null when there is no room for another one. */
-  put(name: string, said: SaidOfModel): RepositoryModel | null {
-    return this.#store.put(name, said, this.#known().nowMs) ? this.find(name) : null;
+  change(name: string, said: SaidOfModel): Promise<Outcome<RepositoryEntry>> {
+    return this.#write({ kind: "change", name, said }, (after) => this.#entry(name, after));
   }
 
-  /** Null when there is no such model. */
-  change(name: string, said: SaidOfModel): RepositoryModel | null {
-    return this.#store.change(name, said, this.#known().nowMs) ? this.find(name) : null;
+  toggleFavorite(name: string): Promise<Outcome<RepositoryEntry>> {
+    return this.#write({ kind: "toggle_favorite", name }, (after) => this.#entry(name, after));
   }
 
-  /** Null when there is no such model. */
-  toggleFavorite(name: string): RepositoryModel | null {
-    const stored = this.#store.find(name);
-    return stored === null ? null : this.change(name, { is_favorite: !stored.is_favorite });
+  /** @returns its name in the repository. */
+  remove(name: string): Promise<Outcome<string>> {
+    return this.#write({ kind: "remove", name }, ({ changed: [removed] }) => (removed === undefined ? unknown(name) : { answer: removed }));
   }
 
-  /** False when there was no such model. */
-  remove(name: string): boolean {
-    return this.#store.remove(name);
-  }
-
-  /** Adds what the boxes have. Null, and nothing is added, when there is no room for all of it. */
-  sync(): RepositorySync | null {
+  /** Adds what the boxes have. */
+  sync(): Promise<Outcome<RepositorySync>> {
     const { boxes, nowMs } = this.#known();
     const found = [...installedByName(boxes)].map(([name, { installedAtMs }]) => ({ name, installedAtMs: installedAtMs ?? nowMs }));
-    const added = this.#store.addFound(found, nowMs);
-    if (added === null) return null;
-    const { models, installed_count } = this.list({ installed_only: true });
-    return { status: "synced", installed_count, models, added };
+    return this.#write({ kind: "add_found", found }, (after) => {
+      const { models, installed_count, store, problem } = this.#listed(after, { installed_only: true });
+      return { answer: { status: "synced", installed_count, models, added: after.changed, store, problem } };
+    });
+  }
+
+  async #write<Answer>(write: RepositoryWrite, answerOf: (after: Written) => Outcome<Answer>): Promise<Outcome<Answer>> {
+    try {
+      const { changed, ...after } = await this.#repository.write(write, this.#known().nowMs);
+      return changed === null ? { failure: { reason: "repository_full" } } : answerOf({ ...after, changed });
+    } catch (error) {
+      if (error instanceof StoreError) return { failure: { reason: "repository_unavailable", what: error.message } };
+      throw error;
+    }
+  }
+
+  #listed({ models, store, problem }: RepositoryRead, query: RepositoryQuery): RepositoryModels {
+    return { ...repositoryAnswer(this.#shown(models), query), store, problem };
+  }
+
+  #entry(name: string, { models, store, problem }: RepositoryRead): Outcome<RepositoryEntry> {
+    const [model] = this.#shown(models.filter(({ model_name }) => model_name === shortName(name)));
+    return model === undefined ? unknown(name) : { answer: { ...model, store, problem } };
   }
 
   #shown(stored: readonly StoredModel[]): RepositoryModel[] {
@@ -69,3 +84,7 @@ export class ModelRepository {
     return repositoryModels(stored, boxes, lifetime);
   }
 }
+
+type Written = RepositoryRead & { changed: string[] };
+
+const unknown = (model: string) => ({ failure: { reason: "model_unknown" as const, model, where: "in the repository" } });

@@ -3,8 +3,8 @@ import type { RepositoryModel, RepositoryModels, RepositoryQuery } from "../../p
 import { isoOf, isoOrNull } from "../answers/figures.ts";
 import type { KeyedCell } from "../counting/cell.ts";
 import type { RegisteredBox } from "../registered.ts";
-import type { StoredModel } from "../store/repository.ts";
 import { installedByName } from "./installed.ts";
+import type { StoredModel } from "./stored-repository.ts";
 
 export function repositoryModels(
   stored: readonly StoredModel[],
@@ -32,7 +32,7 @@ export function repositoryModels(
 }
 
 /** The default first, then favourites, then the most used. */
-export function repositoryAnswer(all: readonly RepositoryModel[], query: RepositoryQuery): RepositoryModels {
+export function repositoryAnswer(all: readonly RepositoryModel[], query: RepositoryQuery): Omit<RepositoryModels, "store" | "problem"> {
   const { category, favorites_only, installed_only } = query;
   const models = all
     .filter((model) => category === undefined || model.category === category)

@@ -41,6 +41,7 @@ export function callOf(request: Request, { route, path, model }: Target, id: str
     model,
     stream: false,
     started_at: new Date(startedMs).toISOString(),
+    edge_ms: null, // until it leaves
     keep_text: false, // until it is known what is in force
     key_id: principal.keyId,
     client_ip: request.headers.get("cf-connecting-ip")?.slice(0, 64) ?? null,

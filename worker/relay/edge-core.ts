@@ -5,8 +5,8 @@
  * when the stream is over, how, and who keeps its record. `edge-stream.ts` is the shell that does
  * what this says; the simulation does the same with simulated sockets.
  */
-import { endingOf } from "../../protocol/ending.ts";
-import { Receiver, Sender } from "../../protocol/flow.ts";
+import { endingOf, isHeldBack } from "../../protocol/ending.ts";
+import { Receiver } from "../../protocol/flow.ts";
 import {
   decodeFrames,
   type Frame,
@@ -18,11 +18,12 @@ import {
   streamFrame,
   typeName,
 } from "../../protocol/frames.ts";
-import { DATA_BYTES_MAX, ERROR_CHARS_MAX, GRACE_MS } from "../../protocol/limits.ts";
+import { ERROR_CHARS_MAX, GRACE_MS } from "../../protocol/limits.ts";
 import { Abort, Head, type Headers, type Open } from "../../protocol/messages.ts";
 import { type FailureReason, tellCaller } from "../errors.ts";
 import { concat } from "./bytes.ts";
 import { isProbeDue, nextLookMs, type Pulse } from "./pulse.ts";
+import { RequestFrames } from "./request-frames.ts";
 
 export type EdgeFacts = { id: StreamId; box: string; open: Open };
 
@@ -81,17 +82,12 @@ export class EdgeCore {
   readonly #facts: EdgeFacts;
   readonly #pulse: Pulse;
   readonly #random: () => number;
-  readonly #sender: Sender;
+  readonly #request: RequestFrames;
   readonly #receiver = new Receiver();
   #acts = nothing();
   #isAttached = true;
   #isAgentAway = false;
   #graceEndsMs: number | null = null;
-  // The request on its way to the box.
-  #chunk: Uint8Array | null = null;
-  #hasMoreBody: boolean;
-  #isReading = false;
-  #isBodySent = false;
   // The answer on its way to the caller.
   #head: Head | null = null;
   #isStreaming = false;
@@ -119,9 +115,7 @@ export class EdgeCore {
     this.#facts = facts;
     this.#pulse = pulse;
     this.#random = random;
-    this.#sender = new Sender(facts.id);
-    this.#hasMoreBody = body === "streamed";
-    this.#chunk = body === "streamed" ? null : body;
+    this.#request = new RequestFrames(facts.id, body);
   }
 
   get isOver(): boolean {
@@ -130,8 +124,7 @@ export class EdgeCore {
 
   /** Bytes in this end: of the request (sent and not acknowledged), and of the answer (not taken by the caller). For tests. */
   get kept(): { request: number; answer: number } {
-    const queued = this.#queue.reduce((sum, { length }) => sum + length, 0);
-    return { request: this.#sender.keptBytes, answer: queued + (this.#written?.bytes ?? 0) };
+    return { request: this.#request.keptBytes, answer: this.#queuedBytes + (this.#written?.bytes ?? 0) };
   }
 
   /** When {@link look} should be called next, if at all. Called sooner it does nothing. */
@@ -142,7 +135,7 @@ export class EdgeCore {
 
   begin(nowMs: number): Acts {
     this.#pulse.heardMs = Math.max(this.#pulse.heardMs, nowMs); // the Box took the stream: its agent lives
-    this.#say(this.#sender.frame(FrameType.open, jsonBytes(this.#facts.open)), ...this.#bodyFrames());
+    this.#say(...this.#request.open(this.#facts.open));
     return this.#done();
   }
 
@@ -164,11 +157,7 @@ export class EdgeCore {
 
   /** More of the request's body; null when it ends. */
   body(chunk: Uint8Array | null): Acts {
-    this.#isReading = false;
-    if (this.#isOver) return this.#done();
-    if (chunk === null) this.#hasMoreBody = false;
-    else this.#chunk = chunk;
-    this.#say(...this.#bodyFrames());
+    if (!this.#isOver) this.#say(...this.#request.add(chunk));
     return this.#done();
   }
 
@@ -200,8 +189,12 @@ export class EdgeCore {
     if (this.#isStreaming) this.#acts.finish = "abandon";
     else this.#acts.answer = { kind: "unheard" };
     if (!isReached) this.#awaitAgent(nowMs);
-    const httpStatus = this.#head?.status ?? CLOSED_REQUEST;
-    this.#over({ by: "edge", status: "cancelled", httpStatus, afterMs: isReached ? AGENT_FIRST_MS : 0 });
+    this.#over({
+      by: "edge",
+      status: "cancelled",
+      httpStatus: this.#begunStatus ?? CLOSED_REQUEST,
+      afterMs: isReached ? AGENT_FIRST_MS : 0,
+    });
     return this.#done();
   }
 
@@ -250,6 +243,7 @@ export class EdgeCore {
 
   #done(): Acts {
     const acts = this.#acts;
+    acts.readsBody = this.#request.takeAsk();
     this.#acts = nothing();
     return acts;
   }
@@ -264,12 +258,12 @@ export class EdgeCore {
         return this.#accept(frame);
       case FrameType.ack:
         this.#heard(nowMs);
-        if (this.#sender.acknowledge(frame.seq)) this.#say(...this.#bodyFrames());
-        return;
-      case FrameType.resume:
+        return this.#say(...this.#request.acknowledged(frame.seq));
+      case FrameType.resume: {
         this.#heard(nowMs);
-        if (frame.seq < this.#sender.first) return this.#failForgotten();
-        return this.#say(...this.#sender.since(frame.seq), ...this.#bodyFrames());
+        const missing = this.#request.since(frame.seq);
+        return missing === null ? this.#failForgotten() : this.#say(...missing);
+      }
       case FrameType.abort:
         return this.#aborted(parsePayload(Abort, frame.payload));
       case FrameType.gone:
@@ -302,7 +296,7 @@ export class EdgeCore {
     this.#queuedNext = frame.seq + 1;
   }
 
-  /** Begins the caller's answer when there is a head. A short one that is here whole needs no stream. */
+  /** Begins the caller's answer when there is a head. One that is here whole needs no stream. */
   #answer(): void {
     if (this.#head === null || this.#isStreaming || this.#isOver) return;
     const { status, headers } = this.#head;
@@ -318,6 +312,7 @@ export class EdgeCore {
       this.#queue = [];
       return this.#complete();
     }
+    if (isHeldBack(this.#facts.open.stream, headers, this.#queuedBytes)) return;
     this.#isStreaming = true;
     const isNumber = length !== undefined && /^\d{1,15}$/.test(length);
     this.#acts.answer = { kind: "streamed", status, headers: others, length: isNumber ? Number(length) : null };
@@ -403,7 +398,16 @@ export class EdgeCore {
     const isTheirs = failure.reason === "ollama_unreachable" || failure.reason === "ollama_broke" || failure.reason === "agent_restarted";
     return isTheirs && !this.#isForgotten
       ? { by: "agent" }
-      : { by: "edge", status: "error", httpStatus: this.#head?.status ?? tellCaller(failure).status, failure };
+      : { by: "edge", status: "error", httpStatus: this.#begunStatus ?? tellCaller(failure).status, failure };
+  }
+
+  /** What the caller was answered before it all went wrong; null when it had nothing yet. */
+  get #begunStatus(): number | null {
+    return this.#isStreaming ? (this.#head?.status ?? null) : null;
+  }
+
+  get #queuedBytes(): number {
+    return this.#queue.reduce((sum, { length }) => sum + length, 0);
   }
 
   #giveUp(): void {
@@ -435,26 +439,6 @@ export class EdgeCore {
 
   #abortFrame(code: "caller_gone" | "gave_up", message: string): Frame {
     return streamFrame(FrameType.abort, this.#facts.id, 0, jsonBytes({ code, message: message.slice(0, ERROR_CHARS_MAX) }));
-  }
-
-  /** As much of the body as there is room for, and its end. */
-  #bodyFrames(): Frame[] {
-    const frames: Frame[] = [];
-    while (!this.#isBodySent && this.#sender.room > 0) {
-      if (this.#chunk === null || this.#chunk.length === 0) {
-        if (this.#hasMoreBody) {
-          if (!this.#isReading) this.#acts.readsBody = true;
-          this.#isReading = true;
-          break;
-        }
-        this.#isBodySent = true;
-        frames.push(this.#sender.frame(FrameType.end));
-      } else {
-        frames.push(this.#sender.frame(FrameType.data, this.#chunk.subarray(0, DATA_BYTES_MAX)));
-        this.#chunk = this.#chunk.subarray(DATA_BYTES_MAX);
-      }
-    }
-    return frames;
   }
 
   #say(...frames: Frame[]): void {

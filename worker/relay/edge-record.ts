@@ -26,7 +26,6 @@ export function edgeRecord(
     error_message: told === null ? null : cut(told.message, ERROR_CHARS_MAX),
     prompt: null,
     latency_ms: Math.max(0, nowMs - call.startedMs),
-    energy_j: null,
     resumed: 0,
   };
 }

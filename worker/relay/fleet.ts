@@ -53,12 +53,13 @@ export function pulseOf(box: string): Pulse {
 /** Open streams of this isolate. */
 export const openStreams = (box: string): number => pulses.get(box)?.open ?? 0;
 
-/** Counts a stream of this isolate until `ended` settles. */
-export async function countStream(box: string, ended: Promise<unknown>): Promise<void> {
+/** Counts a stream of this isolate until it has `ended`. */
+export function countStream(box: string, ended: Promise<unknown>): void {
   const pulse = pulseOf(box);
   pulse.open++;
-  await ended;
-  pulse.open--;
+  void ended.then(() => {
+    pulse.open--;
+  });
 }
 
 /**

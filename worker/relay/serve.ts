@@ -56,6 +56,7 @@ export async function serve(
     const { boxes, settings } = await fleetOf(env);
     open = { ...open, keep_text: inForce(settingsOf(env), settings).logContent === "on" };
     const [box, socket] = await attachToSomeBox(env, boxes, call, open.model);
+    open = { ...open, edge_ms: Math.max(0, Date.now() - call.startedMs) };
     const { id, signal } = call;
     const attachAgain = () => attach(env, box, id, true);
     const edge = new EdgeStream({ id, signal, open, body: bytes, box, pulse: pulseOf(box), attachAgain }, socket);
@@ -65,7 +66,8 @@ export async function serve(
       if (status === "error") await record(open, { box, status, httpStatus, failure: end.failure });
       else await record(open, { box, status, httpStatus, failure: null }, end.afterMs);
     });
-    waitUntil(countStream(box, ended));
+    countStream(box, edge.ended);
+    waitUntil(ended);
     waitUntil(edge.done);
     const answer = await edge.response;
     // What only the edge knows is recorded before it is told: killed in between, there would be an answer without a record.
@@ -83,7 +85,7 @@ export async function serve(
 async function attachToSomeBox(env: Bindings, boxes: RegisteredBox[], call: Call, model: string | null): Promise<[string, WebSocket]> {
   if (call.wantedBox !== null && !boxes.some(({ name }) => name === call.wantedBox))
     throw new GatewayError({ reason: "box_unknown", box: call.wantedBox });
-  const names = call.wantedBox !== null ? [call.wantedBox] : chooseBoxes(boxes, model, openStreams, Math.random);
+  const names = call.wantedBox !== null ? [call.wantedBox] : chooseBoxes(boxes, model, openStreams, Math.random, Date.now());
   let last: GatewayError | null = null;
   for (const name of names) {
     try {

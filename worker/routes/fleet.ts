@@ -4,6 +4,7 @@ import { FLEET_ROUTES } from "../../protocol/api/fleet.ts";
 import { SYSTEM_RANGES, SYSTEM_ROUTES } from "../../protocol/api/system.ts";
 import { theAggregator } from "../aggregator-stub.ts";
 import { healthOf } from "../answers/health.ts";
+import { readGpuHistory, readSystemHistory } from "../answers/older.ts";
 import { systemSpanOf } from "../answers/system-history.ts";
 import type { Env } from "../bindings.ts";
 import { GatewayError } from "../errors.ts";
@@ -33,13 +34,15 @@ serveRoute(fleetRoutes, SYSTEM_ROUTES.system, async ({ query: { box } }, c) => t
 
 serveRoute(fleetRoutes, SYSTEM_ROUTES.systemHistory, async ({ query: { time_range, max_points, box } }, c) => {
   await look(c.env, box);
-  const data = await theAggregator(c.env).systemHistory(systemSpanOf(SYSTEM_RANGES[time_range], max_points, Date.now()), box);
-  return { time_range, data_points: data.length, data };
+  const seconds = SYSTEM_RANGES[time_range];
+  const { store, data } = await readSystemHistory(c.env, systemSpanOf(seconds, max_points, Date.now()), seconds, box);
+  return { time_range, data_points: data.length, data, store };
 });
 
 serveRoute(fleetRoutes, SYSTEM_ROUTES.gpuHistory, async ({ query: { time_range, max_points, box } }, c) => {
   await look(c.env, box);
-  return { time_range, ...(await theAggregator(c.env).gpuHistory(systemSpanOf(SYSTEM_RANGES[time_range], max_points, Date.now()), box)) };
+  const seconds = SYSTEM_RANGES[time_range];
+  return { time_range, ...(await readGpuHistory(c.env, systemSpanOf(seconds, max_points, Date.now()), seconds, box)) };
 });
 
 serveRoute(fleetRoutes, FLEET_ROUTES.metrics, async (_, c) => {

@@ -3,8 +3,8 @@ import { Hono } from "hono";
 import { REPOSITORY_ROUTES } from "../../protocol/api/repository.ts";
 import { theAggregator } from "../aggregator-stub.ts";
 import type { Env } from "../bindings.ts";
-import { shortName } from "../counting/model-key.ts";
 import { GatewayError } from "../errors.ts";
+import type { Outcome } from "../models/model-repository.ts";
 import { forgetBoxes } from "../relay/fleet.ts";
 import { serveRoute } from "./api-route.ts";
 
@@ -13,39 +13,33 @@ export const repositoryRoutes = new Hono<Env>();
 serveRoute(repositoryRoutes, REPOSITORY_ROUTES.repository, async ({ query }, c) => theAggregator(c.env).repositoryList(query));
 
 serveRoute(repositoryRoutes, REPOSITORY_ROUTES.addToRepository, async ({ body: { model_name, ...said } }, c) =>
-  orFull(await theAggregator(c.env).repositoryPut(model_name, said)),
+  orThrow(await theAggregator(c.env).repositoryPut(model_name, said)),
 );
 
-serveRoute(repositoryRoutes, REPOSITORY_ROUTES.syncRepository, async (_, c) => orFull(await theAggregator(c.env).repositorySync()));
+serveRoute(repositoryRoutes, REPOSITORY_ROUTES.syncRepository, async (_, c) => orThrow(await theAggregator(c.env).repositorySync()));
 
 serveRoute(repositoryRoutes, REPOSITORY_ROUTES.toggleFavorite, async ({ params: { name } }, c) =>
-  orUnknown(name, await theAggregator(c.env).repositoryToggleFavorite(name)),
+  orThrow(await theAggregator(c.env).repositoryToggleFavorite(name)),
 );
 
 serveRoute(repositoryRoutes, REPOSITORY_ROUTES.repositoryModel, async ({ params: { name } }, c) =>
-  orUnknown(name, await theAggregator(c.env).repositoryFind(name)),
+  orThrow(await theAggregator(c.env).repositoryFind(name)),
 );
 
 serveRoute(repositoryRoutes, REPOSITORY_ROUTES.changeRepositoryModel, async ({ params: { name }, body }, c) => {
-  const model = orUnknown(name, await theAggregator(c.env).repositoryChange(name, body));
+  const model = orThrow(await theAggregator(c.env).repositoryChange(name, body));
   forgetBoxes(); // with them, this isolate would keep the default model of before for a moment
   return model;
 });
 
 serveRoute(repositoryRoutes, REPOSITORY_ROUTES.removeFromRepository, async ({ params: { name } }, c) => {
-  if (!(await theAggregator(c.env).repositoryRemove(name))) throw unknown(name);
+  const model_name = orThrow(await theAggregator(c.env).repositoryRemove(name));
   forgetBoxes();
-  return { status: "deleted" as const, model_name: shortName(name) };
+  return { status: "deleted" as const, model_name };
 });
 
-const unknown = (model: string) => new GatewayError({ reason: "model_unknown", model, where: "in the repository" });
-
-function orUnknown<Model>(name: string, model: Model | null): Model {
-  if (model === null) throw unknown(name);
-  return model;
-}
-
-function orFull<Answer>(answer: Answer | null): Answer {
-  if (answer === null) throw new GatewayError({ reason: "repository_full" });
-  return answer;
+/** @throws {GatewayError} */
+function orThrow<Answer>(outcome: Outcome<Answer>): Answer {
+  if ("failure" in outcome) throw new GatewayError(outcome.failure);
+  return outcome.answer;
 }

@@ -7,7 +7,7 @@
  * `requests_minutes` are sums of it by minute, kept longer than the rows, filled by a view in the
  * same insert. The sketches there are DDSketch with 0.5 % relative error, like the edge's own.
  */
-import { addColumns, createTable, type Table } from "./schema.ts";
+import { addColumns, createTable, MINUTES_KEPT_DAYS, SAMPLES_KEPT_DAYS, type Table } from "./schema.ts";
 
 /** A batch may be sent again for a week. The default of replicated tables, an hour, is less than an outage. */
 const DEDUPLICATION = [
@@ -15,9 +15,6 @@ const DEDUPLICATION = [
   "replicated_deduplication_window = 10000",
   "replicated_deduplication_window_seconds = 604800",
 ].join(", ");
-
-/** Whole years and a month. Rows of requests and samples go sooner. */
-export const MINUTES_KEPT_DAYS = 400;
 
 const SKETCH = "AggregateFunction(quantilesDD(0.005, 0.5, 0.95, 0.99), Float64)";
 const SUM = "SimpleAggregateFunction(sum, UInt64)";
@@ -45,6 +42,8 @@ const REQUESTS: Table = {
     ["completion_tokens", "Nullable(UInt64)"],
     ["tokens_used", "Nullable(UInt64)"],
     ["latency_ms", "Float64"],
+    ["edge_ms", "Nullable(Float64)"],
+    ["tunnel_ms", "Nullable(Float64)"],
     ["ttft_ms", "Nullable(Float64)"],
     ["queue_ms", "Nullable(Float64)"],
     ["load_ms", "Nullable(Float64)"],
@@ -121,10 +120,31 @@ const GPU_SAMPLES: Table = {
   ],
   tail: `
 ) ENGINE = ReplacingMergeTree PARTITION BY toYYYYMM(timestamp) ORDER BY (box, gpu, timestamp)
-TTL toDateTime(timestamp) + INTERVAL 30 DAY SETTINGS ${DEDUPLICATION}`,
+TTL toDateTime(timestamp) + INTERVAL ${SAMPLES_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
 };
 
-export const CLICKHOUSE_TABLES: readonly Table[] = [REQUESTS, REQUESTS_MINUTES, GPU_SAMPLES];
+const SYSTEM_SAMPLES: Table = {
+  name: "system_samples",
+  columns: [
+    ["timestamp", "DateTime64(3, 'UTC')", "CODEC(DoubleDelta, ZSTD(1))"],
+    ["box", "LowCardinality(String)"],
+    ["cpu_percent", "Nullable(Float64)"],
+    ["cpu_count_logical", "Nullable(UInt64)"],
+    ["load_1m", "Nullable(Float64)"],
+    ["memory_total_bytes", "Nullable(Float64)"],
+    ["memory_used_bytes", "Nullable(Float64)"],
+    ["disk_path", "LowCardinality(Nullable(String))", "COMMENT 'the folder whose file system the disk figures are of'"],
+    ["disk_total_bytes", "Nullable(Float64)"],
+    ["disk_used_bytes", "Nullable(Float64)"],
+    ["in_flight", "UInt64", "COMMENT 'requests open on the agent'"],
+    ["queued", "UInt64", "COMMENT 'those of them that Ollama had not begun to answer'"],
+  ],
+  tail: `
+) ENGINE = ReplacingMergeTree PARTITION BY toYYYYMM(timestamp) ORDER BY (box, timestamp)
+TTL toDateTime(timestamp) + INTERVAL ${SAMPLES_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
+};
+
+export const CLICKHOUSE_TABLES: readonly Table[] = [REQUESTS, REQUESTS_MINUTES, GPU_SAMPLES, SYSTEM_SAMPLES];
 
 /** In this order, each may be run again. In the database that is to hold the tables. */
 export const CLICKHOUSE_MIGRATION: readonly string[] = [

@@ -12,10 +12,11 @@ import type { Span } from "../answers/history.ts";
 import { endOf } from "../answers/history.ts";
 import { spellingsOf } from "../counting/model-key.ts";
 import { Bucket, pointsOf } from "./buckets.ts";
-import { CLICKHOUSE_MIGRATION, CLICKHOUSE_TABLES, MINUTES_KEPT_DAYS } from "./clickhouse-schema.ts";
+import { CLICKHOUSE_MIGRATION, CLICKHOUSE_TABLES } from "./clickhouse-schema.ts";
 import { LOG_COLUMNS, pageOf } from "./logs-page.ts";
-import type { GpuRow, RequestRow } from "./rows.ts";
-import { checkTables } from "./schema.ts";
+import type { AnyRow, GpuRow, RequestRow, SystemRow } from "./rows.ts";
+import { GPU_MEANS, GpuMean, type MeanSamples, meanSamples, SYSTEM_MEANS, SystemMean } from "./sample-means.ts";
+import { checkTables, MINUTES_KEPT_DAYS, SAMPLES_KEPT_DAYS } from "./schema.ts";
 import type { ClickHouseSettings } from "./settings.ts";
 import {
   type Batch,
@@ -53,6 +54,7 @@ const encoder = new TextEncoder();
 export class ClickHouseStore implements Store {
   readonly name = "clickhouse";
   readonly historyDays = MINUTES_KEPT_DAYS;
+  readonly samplesDays = SAMPLES_KEPT_DAYS;
   readonly #settings: ClickHouseSettings;
   readonly #client: ReturnType<typeof createClient>;
 
@@ -61,7 +63,7 @@ export class ClickHouseStore implements Store {
     this.#client = clientOf(settings, settings.database);
   }
 
-  bytesOf(row: RequestRow | GpuRow): number {
+  bytesOf(row: AnyRow): number {
     return encoder.encode(JSON.stringify(row)).length;
   }
 
@@ -81,16 +83,16 @@ export class ClickHouseStore implements Store {
   }
 
   async insert({ id, kind, rows }: Batch): Promise<void> {
-    const values: object[] = kind === "requests" ? rows.map(requestValues) : rows.map(gpuValues);
+    const values: object[] =
+      kind === "requests" ? rows.map(requestValues) : kind === "gpu_samples" ? rows.map(gpuValues) : rows.map(systemValues);
     const clickhouse_settings = { ...INSERT_SETTINGS, insert_deduplication_token: id };
     await told(this.#client.insert({ table: kind, values, format: "JSONEachRow", clickhouse_settings }));
   }
 
   async clear({ logs, metrics }: Clearing): Promise<ClearedRows> {
-    return {
-      logs: logs ? await this.#empty("requests") : 0,
-      metrics: metrics ? (await this.#empty("requests_minutes")) + (await this.#empty("gpu_samples")) : 0,
-    };
+    let deleted = 0;
+    for (const table of metrics ? ["requests_minutes", "gpu_samples", "system_samples"] : []) deleted += await this.#empty(table);
+    return { logs: logs ? await this.#empty("requests") : 0, metrics: deleted };
   }
 
   /** Deletes what there is of a model, at once. @throws {StoreError} */
@@ -167,6 +169,27 @@ export class ClickHouseStore implements Store {
     return pointsOf(span, await this.#read(Bucket, query, parameters), nowMs);
   }
 
+  async samples(span: Span, { box, clearedMs }: Pick<HistoryFilter, "box" | "clearedMs">): Promise<MeanSamples[]> {
+    const conditions = [
+      "s.timestamp >= toDateTime64({from:UInt32}, 3, 'UTC') AND s.timestamp < toDateTime64({to:UInt32}, 3, 'UTC')",
+      ...(box === undefined ? [] : ["s.box = {box:String}"]),
+      ...(clearedMs === null ? [] : ["s.timestamp > fromUnixTimestamp64Milli({clearedMs:Int64})"]),
+    ];
+    const bucket = "intDiv(toUnixTimestamp(s.timestamp) - {from:UInt32}, {step:UInt32}) AS bucket, s.box AS box";
+    const means = (figures: readonly string[]) => figures.map((figure) => `avg(s.${figure}) AS ${figure}`).join(", ");
+    const where = `WHERE ${conditions.join(" AND ")}`;
+    const parameters = { from: span.from, to: endOf(span), step: span.granularity, box: box ?? "", clearedMs: clearedMs ?? 0 };
+    const [gpu, system] = await Promise.all([
+      this.#read(
+        GpuMean,
+        `SELECT ${bucket}, s.gpu AS index, any(s.name) AS name, ${means(GPU_MEANS)} FROM gpu_samples AS s ${where} GROUP BY bucket, box, index`,
+        parameters,
+      ),
+      this.#read(SystemMean, `SELECT ${bucket}, ${means(SYSTEM_MEANS)} FROM system_samples AS s ${where} GROUP BY bucket, box`, parameters),
+    ]);
+    return meanSamples(span, gpu, system);
+  }
+
   /** Deletes for good, at once, whatever the size of the table. @returns how many rows there were. */
   async #empty(table: string): Promise<number> {
     const [count] = await this.#read(Rows, `SELECT count() AS rows FROM ${table}`);
@@ -205,6 +228,7 @@ const requestValues = ({ started_at, box, model, ...rest }: RequestRow) => ({
   ...rest,
 });
 const gpuValues = ({ sampled_at, index, ...rest }: GpuRow) => ({ timestamp: sampled_at, gpu: index, ...rest });
+const systemValues = ({ sampled_at, ...rest }: SystemRow) => ({ timestamp: sampled_at, ...rest });
 
 async function told<Answer>(answer: Promise<Answer>): Promise<Answer> {
   try {

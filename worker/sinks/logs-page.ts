@@ -5,7 +5,19 @@ import type { StoreName } from "./store.ts";
 /** Columns that both stores and the API name alike. */
 export const LOG_COLUMNS = [
   ...["box", "model", "endpoint", "api", "stream", "status", "http_status", "failed_at", "error_message", "prompt", "response"],
-  ...["prompt_tokens", "completion_tokens", "latency_ms", "ttft_ms", "queue_ms", "load_ms", "prefill_ms", "decode_ms", "done_reason"],
+  ...[
+    "prompt_tokens",
+    "completion_tokens",
+    "latency_ms",
+    "edge_ms",
+    "tunnel_ms",
+    "ttft_ms",
+    "queue_ms",
+    "load_ms",
+    "prefill_ms",
+    "decode_ms",
+    "done_reason",
+  ],
   ...["key_id", "client_ip", "user_agent", "energy_j", "resumed", "tokens_used"],
 ] as const satisfies (keyof LogEntry)[];
 

@@ -1,5 +1,5 @@
 /**
- * Rows: what both stores keep of a finished request and of a GPU sample.
+ * Rows: what both stores keep of a finished request, and of a GPU and a machine at one moment.
  *
  * One shape for both, with their own names for its times where the seed names them. Text is cleaned
  * of what a store refuses (Postgres no NUL, neither of them half a surrogate pair), so that one
@@ -7,7 +7,7 @@
  */
 
 import { PROMPT_CHARS_MAX, RESPONSE_CHARS_MAX } from "../../protocol/limits.ts";
-import { cut, type GpuSample, type RequestRecord, tokensUsed } from "../../protocol/records.ts";
+import { cut, type GpuSample, type RequestRecord, type SystemSample, tokensUsed } from "../../protocol/records.ts";
 import { isInference } from "../../protocol/routes.ts";
 
 export type RequestRow = Omit<RequestRecord, "started_at"> & {
@@ -24,6 +24,14 @@ export type GpuRow = Omit<GpuSample, "at" | "throttle_reasons"> & {
   /** Separated by commas; empty when nothing throttles, null when that is not known. */
   throttle_reasons: string | null;
 };
+
+export type SystemRow = Omit<SystemSample, "at"> & { sampled_at: string; box: string };
+
+/** By the table that they go to; of requests, Postgres calls it `request_logs`. */
+export type RowOf = { requests: RequestRow; gpu_samples: GpuRow; system_samples: SystemRow };
+export type Kind = keyof RowOf;
+export type AnyRow = RowOf[Kind];
+export type Rows = { [Name in Kind]: { kind: Name; rows: RowOf[Name][] } }[Kind];
 
 /** Room for the mark that the agent put where it cut a text. */
 const MARK_CHARS = 64;
@@ -43,6 +51,8 @@ export function requestRow(record: RequestRecord, finishedMs: number): RequestRo
 export const gpuRow = ({ at, throttle_reasons, ...rest }: GpuSample): GpuRow =>
   cleaned({ ...rest, sampled_at: at, throttle_reasons: throttle_reasons?.join(",") ?? null });
 
+export const systemRow = (box: string, { at, ...rest }: SystemSample): SystemRow => cleaned({ ...rest, sampled_at: at, box });
+
 /** Its texts without what a store refuses, and not too long: cut, and marked as cut. */
 function cleaned<Row extends object>(row: Row): Row {
   const entries = Object.entries(row).map(([name, value]) => [
@@ -53,4 +63,4 @@ function cleaned<Row extends object>(row: Row): Row {
 }
 
 /** U+FFFD is what readers of such text show anyway. */
-const wellFormed = (text: string): string => text.toWellFormed().replaceAll("\0", "\uFFFD");
+export const wellFormed = (text: string): string => text.toWellFormed().replaceAll("\0", "\uFFFD");

@@ -1,6 +1,12 @@
 /** Tables as data: from it they are made, brought up to date, and checked. */
 import { StoreError } from "./store.ts";
 
+/** Samples of GPUs and machines, in either store. */
+export const SAMPLES_KEPT_DAYS = 30;
+
+/** Sums of requests by minute, in either store: a year and a month. The requests go sooner. */
+export const MINUTES_KEPT_DAYS = 400;
+
 /** `rest`: what follows the type, where the table is made. */
 export type Column = readonly [name: string, type: string, rest?: string];
 export type Table = { name: string; columns: readonly Column[] /** What follows the columns. */; tail: string };

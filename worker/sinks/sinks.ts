@@ -39,7 +39,10 @@ export class Sinks {
     storage.transactionSync(() => this.#configure());
   }
 
-  /** A sink that is new starts with what comes from now on; one that is gone holds nothing back. */
+  /**
+   * A sink that is new starts with the oldest that there is. One that is gone holds nothing back; when
+   * it comes again it starts with what comes from then on, since nobody remembers what it got of the rest.
+   */
   #configure(): void {
     const names = new Set<string>(this.#sinks.map(({ name }) => name));
     for (const [name, state] of this.#states.all())
@@ -47,11 +50,13 @@ export class Sinks {
     const seqs = this.#states.all().map(([, { cursor }]) => cursor.seq);
     if (names.size > 0) this.#outbox.open(Math.max(0, ...seqs));
     else if (seqs.length > 0) this.#outbox.deleteBefore(this.#outbox.end());
+    const fresh = this.#sinks.filter(({ name }) => this.#states.get(name) === null);
+    const start = fresh.length > 0 ? this.#outbox.addEarlier() : this.#outbox.end();
+    for (const { name } of fresh) this.#states.put(name, newSinkState(start));
     for (const { name } of this.#sinks) {
       const known = this.#states.get(name);
-      const end = this.#outbox.end();
-      if (known === null) this.#states.put(name, newSinkState(end));
-      else if (!known.is_configured) this.#states.put(name, { ...known, is_configured: true, cursor: end, failures: 0, retry_at_ms: null });
+      if (known === null || known.is_configured) continue;
+      this.#states.put(name, { ...known, is_configured: true, cursor: this.#outbox.end(), failures: 0, retry_at_ms: null });
     }
   }
 
@@ -93,7 +98,7 @@ export class Sinks {
   /** Within the transaction that clears the object: what waited of it is sent no more, and the stores are to be cleared too. */
   beginClear({ logs, metrics }: Clearing): void {
     if (logs) this.#outbox.deleteAll("requests");
-    if (metrics) this.#outbox.deleteAll("gpu_samples");
+    for (const kind of metrics ? (["gpu_samples", "system_samples"] as const) : []) this.#outbox.deleteAll(kind);
     for (const [name, state] of this.#states.all()) {
       const clearing = { logs: state.clearing.logs || logs, metrics: state.clearing.metrics || metrics };
       const isGone = state.batch?.kind === "requests" ? logs : metrics;

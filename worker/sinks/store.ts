@@ -1,12 +1,13 @@
 /** A store, as a sink writes to it and the API reads from it: the same for ClickHouse and Postgres. */
 import type { HistoryPoint, Logs, LogsPage } from "../../protocol/api/stats.ts";
 import type { Span } from "../answers/history.ts";
-import type { GpuRow, RequestRow } from "./rows.ts";
+import type { AnyRow, Rows } from "./rows.ts";
+import type { MeanSamples } from "./sample-means.ts";
 
 export type StoreName = "clickhouse" | "postgres";
 
 /** Rows that are stored together, or not at all. Sent again, it has the same id and the same rows. */
-export type Batch = { id: string } & ({ kind: "requests"; rows: RequestRow[] } | { kind: "gpu_samples"; rows: GpuRow[] });
+export type Batch = { id: string } & Rows;
 
 /** What of a store is to be deleted, or was: rows. */
 export type Clearing = { logs: boolean; metrics: boolean };
@@ -24,10 +25,11 @@ export type HistoryFilter = {
 
 export interface Store {
   readonly name: StoreName;
-  /** How far back its history goes. */
+  /** How far back its history goes, and its samples. */
   readonly historyDays: number;
-  /** How many bytes of a request a row makes. */
-  bytesOf(row: RequestRow | GpuRow): number;
+  readonly samplesDays: number;
+  /** How many bytes of a statement a row makes. */
+  bytesOf(row: AnyRow): number;
   /** @throws {StoreError} `schema`, when the tables are not as this version needs them. */
   check(): Promise<void>;
   /** May be called again with the same batch: it is stored once. @throws {StoreError} */
@@ -40,6 +42,8 @@ export interface Store {
   logs(filter: LogFilter): Promise<Logs>;
   /** The buckets of a span, empty ones too. @throws {StoreError} */
   history(span: Span, filter: HistoryFilter, nowMs: number): Promise<HistoryPoint[]>;
+  /** The samples of a span: of each machine and GPU the means of each bucket that has any. @throws {StoreError} */
+  samples(span: Span, filter: Omit<HistoryFilter, "model">): Promise<MeanSamples[]>;
 }
 
 /**

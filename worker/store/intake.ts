@@ -13,10 +13,10 @@ import type { RegisteredBox } from "../registered.ts";
 import { type CellStore, MINUTE_SECONDS, type RollupCell } from "./cells.ts";
 import type { Clearable, Epochs } from "./epochs.ts";
 import type { Ledger } from "./ledger.ts";
+import type { LocalRepository } from "./local-repository.ts";
 import type { Outbox } from "./outbox.ts";
-import type { RepositoryStore } from "./repository.ts";
 
-export type IntakeStores = { ledger: Ledger; cells: CellStore; epochs: Epochs; repository: RepositoryStore; outbox: Outbox };
+export type IntakeStores = { ledger: Ledger; cells: CellStore; epochs: Epochs; repository: LocalRepository; outbox: Outbox };
 
 type Counted = { record: RequestRecord; finishedMs: number };
 
@@ -28,7 +28,7 @@ export class Intake {
   readonly #ledger: Ledger;
   readonly #cells: CellStore;
   readonly #epochs: Epochs;
-  readonly #repository: RepositoryStore;
+  readonly #repository: LocalRepository;
   readonly #outbox: Outbox;
   readonly #lifetime = new Map<string, KeyedCell>();
   readonly #knownModels = new Set<string>();

@@ -24,11 +24,11 @@ const AFTER_ALL_IDS = "g";
 /** Less than any. */
 const BEFORE_ALL_IDS = "";
 
-/** In the order of the table. The text stands last. */
+/** In the order of the table. */
 const COLUMNS = [
   ...["request_id", "started_at", "box", "model", "endpoint", "api", "stream", "status", "http_status", "failed_at", "error_message"],
   ...["prompt_tokens", "completion_tokens", "latency_ms", "ttft_ms", "queue_ms", "load_ms", "prefill_ms", "decode_ms", "done_reason"],
-  ...["key_id", "client_ip", "user_agent", "energy_j", "resumed", "prompt", "response"],
+  ...["key_id", "client_ip", "user_agent", "energy_j", "resumed", "prompt", "response", "edge_ms", "tunnel_ms"],
 ] as const satisfies (keyof RequestRecord)[];
 
 const INSERT = `INSERT INTO ledger (finished_at_ms, ${COLUMNS.join(", ")}) VALUES (?${", ?".repeat(COLUMNS.length)})
@@ -53,6 +53,7 @@ const Finished = RequestRecord.pick({
   decode_ms: true,
   prompt_tokens: true,
   completion_tokens: true,
+  energy_j: true,
 }).extend({ finished_at_ms: z.number() });
 
 /** Who looks for what finished lately finds it if it took no longer than this: the key is the time of the start. */
@@ -92,6 +93,11 @@ export class Ledger {
         const { finished_at_ms: finishedMs, ...record } = FinishedRow.parse(row);
         return { record, finishedMs };
       });
+  }
+
+  /** Of all rows, oldest first. */
+  ids(): string[] {
+    return Array.from(this.#sql.exec("SELECT request_id FROM ledger ORDER BY request_id"), (row) => Id.parse(row).request_id);
   }
 
   /** The newest id that may have lost its row; null while every row is there. */

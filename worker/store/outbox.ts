@@ -5,27 +5,36 @@
  * in the same transaction: rows are billed, so nothing is written twice. Each sink has a cursor into it.
  */
 import { z } from "zod";
-import { type GpuRow, gpuRow, type RequestRow, requestRow } from "../sinks/rows.ts";
+import { type AnyRow, gpuRow, type Kind, type Rows, requestRow, systemRow } from "../sinks/rows.ts";
 import type { Ledger } from "./ledger.ts";
-import type { SampleStore } from "./samples.ts";
+import type { BatchCounts, BoxSamples, SampleStore } from "./samples.ts";
 import { bytesOfIds, idsOfBytes } from "./uuid-bytes.ts";
 
 /** The first item that was not delivered: an entry, and how many of its items were. */
 export const Cursor = z.object({ seq: z.int(), offset: z.int() });
 export type Cursor = z.infer<typeof Cursor>;
 
-export type OutboxRows = { kind: "requests"; rows: RequestRow[] } | { kind: "gpu_samples"; rows: GpuRow[] };
 /** `items`: how many were read. One whose row is gone makes none. */
-export type Taken = OutboxRows & { items: number; next: Cursor };
-export type TakeLimits = { items: number; bytes: number; bytesOf: (row: RequestRow | GpuRow) => number };
+export type Taken = Rows & { items: number; next: Cursor };
+export type TakeLimits = { items: number; bytes: number; bytesOf: (row: AnyRow) => number };
 
 const Entry = z.discriminatedUnion("kind", [
   z.object({ seq: z.number(), kind: z.literal("requests"), ids: z.instanceof(ArrayBuffer) }),
-  z.object({ seq: z.number(), kind: z.literal("gpu_samples"), items: z.number(), at_ms: z.number(), box: z.string() }),
+  z.object({
+    seq: z.number(),
+    kind: z.literal(["gpu_samples", "system_samples"]),
+    items: z.number(),
+    at_ms: z.number(),
+    box: z.string(),
+  }),
 ]);
 type Entry = z.infer<typeof Entry>;
+type SamplesEntry = { kind: "gpu_samples" | "system_samples"; items: number; at_ms: number; box: string };
+/** Ids are sorted. */
+type NewEntry = { kind: "requests"; ids: readonly string[] } | SamplesEntry;
 
 const Newest = z.object({ seq: z.number().nullable() });
+const Waiting = z.object({ first: z.number().nullable(), items: z.number() });
 const Items = z.object({ items: z.number() });
 const Held = z.object({ first_id: z.instanceof(ArrayBuffer).nullable(), at_ms: z.number().nullable() });
 
@@ -56,21 +65,36 @@ export class Outbox {
 
   /** Within the transaction that writes their ledger rows. */
   addRequests(ids: readonly string[]): void {
-    if (!this.#isOpen || ids.length === 0) return;
-    const sorted = bytesOfIds([...ids].sort());
-    this.#sql.exec("INSERT INTO outbox (seq, kind, items, ids) VALUES (?, 'requests', ?, ?)", this.#nextSeq++, ids.length, sorted.buffer);
+    if (this.#isOpen && ids.length > 0) this.#insert(this.#nextSeq++, { kind: "requests", ids: [...ids].sort() });
   }
 
   /** Within the transaction that stores the batch. */
-  addSamples(atMs: number, box: string, items: number): void {
-    if (!this.#isOpen || items === 0) return;
-    this.#sql.exec(
-      "INSERT INTO outbox (seq, kind, items, at_ms, box) VALUES (?, 'gpu_samples', ?, ?, ?)",
-      this.#nextSeq++,
-      items,
-      atMs,
-      box,
-    );
+  addSamples(atMs: number, { box, gpu, system }: BoxSamples): void {
+    if (!this.#isOpen) return;
+    for (const entry of entriesOf({ at_ms: atMs, box, gpu: gpu.length, system: system.length })) this.#insert(this.#nextSeq++, entry);
+  }
+
+  /**
+   * Names what ledger and samples hold and no entry names, oldest first, ahead of all entries that
+   * there are: so it reaches only the sinks whose cursor is put there.
+   * @returns that cursor.
+   */
+  addEarlier(): Cursor {
+    const { first, items } = Waiting.parse(this.#sql.exec("SELECT min(seq) AS first, coalesce(sum(items), 0) AS items FROM outbox").one());
+    const end = first ?? this.#nextSeq;
+    if (items > EARLIER_WAITING_MAX) return { seq: end, offset: 0 };
+    const named = new Set<string>();
+    for (const row of this.#sql.exec("SELECT seq, kind, items, ids, at_ms, box FROM outbox")) {
+      const entry = Entry.parse(row);
+      for (const name of entry.kind === "requests" ? idsOfBytes(new Uint8Array(entry.ids)) : [nameOf(entry)]) named.add(name);
+    }
+    const ids = this.#ledger.ids().filter((id) => !named.has(id));
+    const entries: NewEntry[] = [];
+    for (let at = 0; at < ids.length; at += EARLIER_IDS) entries.push({ kind: "requests", ids: ids.slice(at, at + EARLIER_IDS) });
+    for (const batch of this.#samples.counts()) entries.push(...entriesOf(batch).filter((entry) => !named.has(nameOf(entry))));
+    const seq = end - entries.length;
+    for (const [index, entry] of entries.entries()) this.#insert(seq + index, entry);
+    return { seq, offset: 0 };
   }
 
   /** How many items wait from a cursor on. */
@@ -112,7 +136,7 @@ export class Outbox {
     this.#sql.exec("DELETE FROM outbox WHERE seq < ?", seq);
   }
 
-  deleteAll(kind: Taken["kind"]): void {
+  deleteAll(kind: Kind): void {
     this.#sql.exec("DELETE FROM outbox WHERE kind = ?", kind);
   }
 
@@ -134,13 +158,21 @@ export class Outbox {
     return { requestId: first_id === null ? null : (idsOfBytes(new Uint8Array(first_id))[0] ?? null), samplesMs: at_ms };
   }
 
-  *#rowsOf(entry: Entry, offset: number): Generator<RequestRow | GpuRow | null> {
-    if (entry.kind === "gpu_samples") {
-      const samples = this.#samples.gpuOf(entry.at_ms, entry.box);
-      for (let index = offset; index < entry.items; index++) {
-        const sample = samples[index];
-        yield sample === undefined ? null : gpuRow(sample);
-      }
+  #insert(seq: number, entry: NewEntry): void {
+    if (entry.kind === "requests") {
+      const { buffer } = bytesOfIds(entry.ids);
+      this.#sql.exec("INSERT INTO outbox (seq, kind, items, ids) VALUES (?, 'requests', ?, ?)", seq, entry.ids.length, buffer);
+    } else {
+      const { kind, items, at_ms, box } = entry;
+      this.#sql.exec("INSERT INTO outbox (seq, kind, items, at_ms, box) VALUES (?, ?, ?, ?, ?)", seq, kind, items, at_ms, box);
+    }
+  }
+
+  *#rowsOf(entry: Entry, offset: number): Generator<AnyRow | null> {
+    if (entry.kind !== "requests") {
+      const { gpu, system } = this.#samples.of(entry.at_ms, entry.box);
+      const rows = entry.kind === "gpu_samples" ? gpu.map(gpuRow) : system.map((sample) => systemRow(entry.box, sample));
+      for (let index = offset; index < entry.items; index++) yield rows[index] ?? null;
       return;
     }
     const ids = idsOfBytes(new Uint8Array(entry.ids)).slice(offset);
@@ -155,12 +187,27 @@ export class Outbox {
   }
 }
 
+/** Ids in one entry of {@link Outbox.addEarlier}: 80 KB, one row write. */
+const EARLIER_IDS = 5_000;
+/** When more waits for another sink, a new one begins with that: to find out what else there is would take too much memory. */
+const EARLIER_WAITING_MAX = 100_000;
+
+/** A batch of samples as entries: none for a kind that it has none of. */
+const entriesOf = ({ at_ms, box, gpu, system }: BatchCounts): SamplesEntry[] =>
+  [
+    { kind: "gpu_samples" as const, items: gpu, at_ms, box },
+    { kind: "system_samples" as const, items: system, at_ms, box },
+  ].filter(({ items }) => items > 0);
+
+const nameOf = ({ kind, at_ms, box }: SamplesEntry): string => JSON.stringify([kind, at_ms, box]);
+
 /** Records in memory beyond those of the batch: with long texts, 10 MB. */
 const IDS_PER_READ = 50;
 
 /** `take` asks for rows of one kind only. */
-function push(taken: OutboxRows, row: RequestRow | GpuRow | null): void {
+function push(taken: Rows, row: AnyRow | null): void {
   if (row === null) return;
   if (taken.kind === "requests" && "request_id" in row) taken.rows.push(row);
-  else if (taken.kind === "gpu_samples" && !("request_id" in row)) taken.rows.push(row);
+  else if (taken.kind === "gpu_samples" && "index" in row) taken.rows.push(row);
+  else if (taken.kind === "system_samples" && "cpu_percent" in row) taken.rows.push(row);
 }

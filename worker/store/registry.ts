@@ -151,8 +151,9 @@ export class Registry {
     const stored: Entry = isBatch ? { ...entry, pending: NO_SAMPLES, pendingSinceMs: null } : entry;
     this.#storage.transactionSync(() => {
       if (isBatch) {
-        this.#samples.put(nowMs, { box: entry.box.name, ...entry.pending });
-        this.#outbox.addSamples(nowMs, entry.box.name, entry.pending.gpu.length);
+        const batch = { box: entry.box.name, ...entry.pending };
+        this.#samples.put(nowMs, batch);
+        this.#outbox.addSamples(nowMs, batch);
       }
       this.#write(stored);
     });

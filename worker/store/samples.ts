@@ -5,8 +5,11 @@ import { SAMPLES_KEPT_MS, type Samples } from "./arriving-samples.ts";
 import { jsonText } from "./json-text.ts";
 
 export type BoxSamples = Samples & { box: string };
+/** The key of a batch, and how many samples it has of each kind. */
+export type BatchCounts = z.infer<typeof Counts>;
 
 const Row = z.object({ box: z.string(), gpu: jsonText(z.array(GpuSample)), system: jsonText(z.array(SystemSample)) });
+const Counts = z.object({ at_ms: z.number(), box: z.string(), gpu: z.number(), system: z.number() });
 const Oldest = z.object({ at_ms: z.number().nullable() });
 
 export class SampleStore {
@@ -37,10 +40,19 @@ export class SampleStore {
     for (const row of rows) yield Row.parse(row);
   }
 
-  /** The GPU samples of one batch; none when it is gone. */
-  gpuOf(atMs: number, box: string): readonly GpuSample[] {
+  /** Of all batches, oldest first. */
+  counts(): BatchCounts[] {
+    const sql = "SELECT at_ms, box, json_array_length(gpu) AS gpu, json_array_length(system) AS system FROM samples ORDER BY at_ms, box";
+    return this.#sql
+      .exec(sql)
+      .toArray()
+      .map((row) => Counts.parse(row));
+  }
+
+  /** One batch; empty when it is gone. */
+  of(atMs: number, box: string): BoxSamples {
     const [row] = this.#sql.exec("SELECT box, gpu, system FROM samples WHERE at_ms = ? AND box = ?", atMs, box).toArray();
-    return row === undefined ? [] : Row.parse(row).gpu;
+    return row === undefined ? { box, gpu: [], system: [] } : Row.parse(row);
   }
 
   clear(): void {

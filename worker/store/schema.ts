@@ -62,12 +62,26 @@ export const MIGRATIONS: readonly string[] = [
   CREATE UNIQUE INDEX default_model ON repository (is_default) WHERE is_default = 1;
   `,
   `
-  -- What the stores have yet to get. 'requests': ids of ledger rows, sorted, 16 bytes each. 'gpu_samples': the key of a row of samples.
+  -- What the stores have yet to get. 'requests': ids of ledger rows, sorted, 16 bytes each. 'gpu_samples', 'system_samples': the key of a row of samples.
   CREATE TABLE outbox (
     seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, items INTEGER NOT NULL, ids BLOB, at_ms INTEGER, box TEXT
   ) STRICT;
   -- One row of JSON a sink: how far it is.
   CREATE TABLE sinks (name TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- Not known of rows from before. Behind the texts, where a table can grow.
+  ALTER TABLE ledger ADD COLUMN edge_ms REAL;
+  ALTER TABLE ledger ADD COLUMN tunnel_ms REAL;
+  `,
+  `
+  -- Where Postgres holds the repository, this is the last known copy. 'own_downloads': those of 'download_count' that this edge counted;
+  -- 'is_unsent': Postgres may not have the entry, or not all of them.
+  ALTER TABLE repository ADD COLUMN own_downloads INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE repository ADD COLUMN is_unsent INTEGER NOT NULL DEFAULT 1;
+  UPDATE repository SET own_downloads = download_count;
+  -- One row: the name of this edge among those that share a Postgres, and when it was copied last.
+  CREATE TABLE repository_copy (id INTEGER PRIMARY KEY CHECK (id = 1), edge TEXT NOT NULL, copied_at_ms INTEGER) STRICT;
   `,
 ];
 

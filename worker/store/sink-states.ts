@@ -11,7 +11,7 @@ export const SinkState = z.object({
   is_configured: z.boolean(),
   cursor: Cursor,
   /** The batch that is being sent, from the cursor on: kept before it is sent first, and sent again as it is. */
-  batch: z.object({ id: z.uuid(), kind: z.enum(["requests", "gpu_samples"]), items: z.int().positive() }).nullable(),
+  batch: z.object({ id: z.uuid(), kind: z.enum(["requests", "gpu_samples", "system_samples"]), items: z.int().positive() }).nullable(),
   /** What is to be deleted in the store before anything new is written to it. */
   clearing: z.object({ logs: z.boolean(), metrics: z.boolean() }),
   /** Attempts in a row that failed, and when the next one is due. */

@@ -1,9 +1,12 @@
 /** What each model did, since the beginning. */
+import type { ModelStats } from "../../../protocol/api/stats.ts";
+import { preferences } from "../../data/preferences.ts";
 import { useRead } from "../../data/query.ts";
 import { Ago, Empty, Failure, Section, Skeleton, TableScroll } from "../../parts/basics.tsx";
-import { compact, count, duration, percent, tokenRate } from "../../shape/format.ts";
+import { compact, count, duration, energy, money, percent, tokenRate, UNKNOWN } from "../../shape/format.ts";
+import { costOf } from "../../shape/power.ts";
 
-const FIGURES = ["Requests", "Tokens", "First token, P50 / P95", "Latency, P50 / P95", "Decode rate", "Errors"];
+const FIGURES = ["Requests", "Tokens", "First token, P50 / P95", "Latency, P50 / P95", "Decode rate", "Energy, per 1k tokens", "Errors"];
 
 export function Statistics() {
   const { data, error, refetch } = useRead("/api/models", {}, 5_000);
@@ -41,6 +44,9 @@ export function Statistics() {
                     {duration(model.latency_p50_ms)} / {duration(model.latency_p95_ms)}
                   </td>
                   <td class="number">{tokenRate(model.tokens_per_second)}</td>
+                  <td class="number">
+                    <Energy model={model} />
+                  </td>
                   <td class={model.total_errors > 0 ? "number bad-text" : "number"}>
                     {count(model.total_errors)} <span class="quiet">({percent(model.error_rate)})</span>
                   </td>
@@ -53,6 +59,32 @@ export function Statistics() {
           </table>
         </TableScroll>
       )}
+      {data?.models.some(({ energy_j }) => energy_j !== null) && (
+        <p class="footnote">
+          Energy is what all GPUs of a box drew while it had requests, shared equally among those: by the boards' own account, not at the
+          wall, and with what they draw when idle. Known of {count(sum(data.models, "energy_requests"))} of{" "}
+          {count(sum(data.models, "total_requests"))} requests.
+        </p>
+      )}
     </Section>
   );
 }
+
+/** With its cost where a price is set: per million tokens, as prices of models are. */
+function Energy({ model: { energy_j, energy_j_per_1k_tokens } }: { model: ModelStats }) {
+  const { price, currency } = preferences.value;
+  const cost = (joules: number | null) => (joules === null || price === null ? UNKNOWN : money(costOf(joules, price), currency));
+  return (
+    <>
+      {energy(energy_j)} / {energy(energy_j_per_1k_tokens)}
+      {energy_j !== null && price !== null && (
+        <div class="quiet">
+          {cost(energy_j)} / {cost(energy_j_per_1k_tokens === null ? null : 1_000 * energy_j_per_1k_tokens)} per 1M
+        </div>
+      )}
+    </>
+  );
+}
+
+const sum = (models: ModelStats[], figure: "energy_requests" | "total_requests"): number =>
+  models.reduce((total, model) => total + model[figure], 0);

@@ -1,9 +1,11 @@
 /** One request in full. Read when it is opened: the list has only the first words of long texts. */
 import type { ComponentChildren } from "preact";
 import type { LogEntry } from "../../../protocol/api/stats.ts";
+import { preferences } from "../../data/preferences.ts";
 import { useRead } from "../../data/query.ts";
 import { CopyButton, Empty, Failure, Skeleton } from "../../parts/basics.tsx";
-import { count, duration, energy, momentInFull, tokenRate, UNKNOWN } from "../../shape/format.ts";
+import { count, duration, energy, momentInFull, money, tokenRate, UNKNOWN } from "../../shape/format.ts";
+import { costOf } from "../../shape/power.ts";
 import { WaterfallTable } from "./waterfall.tsx";
 
 export function Detail({ id }: { id: string }) {
@@ -64,6 +66,13 @@ const Facts = ({ facts }: { facts: Fact[] }) => (
   </dl>
 );
 
+/** Its share of what the GPUs drew, and what that costs where a price is set. */
+function energyOf(joules: number | null): string {
+  const { price, currency } = preferences.value;
+  if (joules === null || price === null) return energy(joules);
+  return `${energy(joules)}, ${money(costOf(joules, price), currency)}`;
+}
+
 function factsOf(entry: LogEntry): Fact[] {
   const { completion_tokens, decode_ms } = entry;
   const rate = completion_tokens !== null && decode_ms ? (1_000 * completion_tokens) / decode_ms : null;
@@ -78,8 +87,8 @@ function factsOf(entry: LogEntry): Fact[] {
     ["First token", duration(entry.ttft_ms)],
     ["Tokens", `${count(entry.prompt_tokens)} in, ${count(entry.completion_tokens)} out`],
     ["Decode rate", tokenRate(rate)],
-    ["Energy", energy(entry.energy_j)],
-    ["Tunnel resumed", entry.resumed === 0 ? "never" : `${count(entry.resumed)} times`],
+    ["Energy", energyOf(entry.energy_j)],
+    ["Tunnel resumed", entry.resumed === 0 ? "never" : entry.resumed === 1 ? "once" : `${count(entry.resumed)} times`],
     ["Key", entry.key_id ?? UNKNOWN],
     ["Caller", entry.client_ip ?? UNKNOWN],
     ["Program", entry.user_agent ?? UNKNOWN],

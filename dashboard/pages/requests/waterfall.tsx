@@ -4,6 +4,8 @@ import { duration, percent } from "../../shape/format.ts";
 import { type Phase, segmentsOf } from "../../shape/waterfall.ts";
 
 const NAMES: Record<Phase, string> = {
+  edge: "At the edge",
+  tunnel: "Through the tunnel and back",
   queue: "Waiting for a slot",
   load: "Loading the model",
   prefill: "Reading the prompt",
@@ -21,6 +23,14 @@ export function Waterfall({ entry }: { entry: LogEntry }) {
       ))}
     </span>
   );
+}
+
+function sourceOf({ edge_ms, tunnel_ms }: LogEntry): string {
+  const box =
+    "The phases on the box are as Ollama tells them, or as its answer came; what neither tells, and the caller's own pace, is not told apart.";
+  if (edge_ms === null) return `Measured on the box alone. ${box}`;
+  if (tunnel_ms === null) return `How long the tunnel took is not known. ${box}`;
+  return `The tunnel is as the last heartbeat before the request measured it. ${box}`;
 }
 
 export function WaterfallTable({ entry }: { entry: LogEntry }) {
@@ -41,7 +51,7 @@ export function WaterfallTable({ entry }: { entry: LogEntry }) {
           ))}
         </tbody>
       </table>
-      <p class="footnote">Measured on the box, from the arrival of the request there. The way over edge and tunnel is not in it.</p>
+      <p class="footnote">{sourceOf(entry)}</p>
     </div>
   );
 }

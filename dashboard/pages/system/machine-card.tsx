@@ -67,6 +67,10 @@ export function MachineCard({ box, isAdmin }: { box: LiveBox; isAdmin: boolean }
           </dd>
         </div>
         <div>
+          <dt>tunnel, there and back</dt>
+          <dd>{duration(box.tunnel_ms)}</dd>
+        </div>
+        <div>
           <dt>to be counted</dt>
           <dd>{count(box.spooled)}</dd>
         </div>

@@ -39,6 +39,21 @@ test("samples arrive from one process that stays, and each is taken once", async
   ]);
 });
 
+test("the power of every row is told at once, and of the samples as many are kept as are wanted", async () => {
+  const power: [number, number | null][] = [];
+  const rows = [CARD, { ...CARD, index: "1", "power.draw": "[N/A]" }];
+  await using gpu = reading(fakeSmi([{ rows }]).command, {}, { keepEvery: 3, onPower: (index, watts) => power.push([index, watts]) });
+  // Both GPUs of the rounds 0, 3 and 6.
+  await until(gpu.reader, ({ samples }) => samples.length >= 6);
+  expect(power.slice(0, 4)).toEqual([
+    [0, 61.5],
+    [1, null],
+    [0, 61.5],
+    [1, null],
+  ]);
+  expect(power.length).toBeGreaterThanOrEqual(14);
+});
+
 test("fields that the driver refuses are dropped, one after the other, once", async () => {
   const smi = fakeSmi([{ ...ROWS, unknownFields: ["fan.speed", "clocks_event_reasons.active", "clocks_throttle_reasons.active"] }]);
   await using gpu = reading(smi.command);
@@ -163,7 +178,7 @@ test("no orphan when the agent is killed: the next row ends the child", async ()
   await vi.waitFor(() => expect(isAlive(pid)).toBe(false), 5_000);
 });
 
-function reading(command: string, timing: GpuReaderOptions["timing"] = {}) {
+function reading(command: string, timing: GpuReaderOptions["timing"] = {}, more: Partial<GpuReaderOptions> = {}) {
   const events: { level: string; event: string }[] = [];
   let clock = Date.parse("2026-08-01T00:00:00.000Z");
   let read = 0;
@@ -176,6 +191,7 @@ function reading(command: string, timing: GpuReaderOptions["timing"] = {}) {
     box: "box-1",
     intervalSeconds: 1,
     now,
+    ...more,
     log: (level, event) => events.push({ level, event }),
     timing: { backoffMs: 20, backoffMaxMs: 40, backoffPermanentMaxMs: 40, ...timing },
   });

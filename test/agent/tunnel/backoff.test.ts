@@ -14,10 +14,10 @@ function waitsAt(timesMs: number[], wasRefused = false, random = worst): number[
   return timesMs.map((atMs) => redial.lost(atMs, wasRefused, random));
 }
 
-test("the first dial comes at once, and during the grace period the next ones within a fifth of a second", () => {
+test("the first dial comes at once, and during the grace period the next ones within a tenth of a second", () => {
   expect(new Redial(0).lost(0, false, worst)).toBeLessThan(25);
   const times = Array.from({ length: GRACE_MS / 1_000 }, (_, second) => second * 1_000);
-  expect(Math.max(...waitsAt(times))).toBeLessThanOrEqual(200);
+  expect(Math.max(...waitsAt(times))).toBeLessThanOrEqual(100);
 });
 
 test("after it the wait grows to half a minute, and no further", () => {
@@ -66,5 +66,18 @@ test("a tunnel that held for a while makes the backoff start over", () => {
   }
   redial.up(310_000);
   expect(redial.lost(330_000, false, worst)).toBeLessThan(25);
-  expect(redial.lost(330_100, false, worst)).toBeLessThanOrEqual(200);
+  expect(redial.lost(330_100, false, worst)).toBeLessThanOrEqual(100);
+});
+
+test("a dial that hangs is given up soon at first, and a path on which all take long is given ever more time", () => {
+  const redial = new Redial(0);
+  expect(redial.handshakeMs).toBe(2_000);
+  const times = Array.from({ length: 8 }, (_, dial) => {
+    redial.lost(dial * 5_000, false, worst);
+    return redial.handshakeMs;
+  });
+  expect(times).toEqual([2_000, 4_000, 6_000, 8_000, 10_000, 10_000, 10_000, 10_000]);
+  redial.up(100_000);
+  redial.lost(160_000, false, worst);
+  expect(redial.handshakeMs).toBe(2_000);
 });

@@ -1,9 +1,11 @@
 /** Stories that the simulation found, and what the box's end of a stream does in them. */
 import { expect, test } from "vitest";
+import { EnergyMeter } from "../../../agent/measure/energy.ts";
 import { Outgoing } from "../../../agent/outgoing.ts";
 import type { Spool } from "../../../agent/spool/spool.ts";
 import { StreamCore } from "../../../agent/tunnel/stream-core.ts";
 import { StreamTable } from "../../../agent/tunnel/stream-table.ts";
+import { HELD_BYTES_MAX } from "../../../protocol/ending.ts";
 import { type Frame, FrameError, FrameType, jsonBytes, NO_PAYLOAD } from "../../../protocol/frames.ts";
 import { DATA_BYTES_MAX, GRACE_MS } from "../../../protocol/limits.ts";
 
@@ -75,6 +77,8 @@ function tableWithStream() {
     spool,
     outgoing: new Outgoing(() => {}),
     now: () => clock.nowMs,
+    tunnelMs: () => null,
+    energy: new EnergyMeter(),
     log: () => {},
     onOver: () => {},
   });
@@ -117,4 +121,17 @@ test("one that is asked for goes on, and one whose tunnel stays away has the who
   away.clock.nowMs = GRACE_MS + 1;
   away.table.giveUpLost();
   expect(away.table.size).toBe(0);
+});
+
+test("what the caller was told is known here too: nothing, while its answer is held back at the edge", () => {
+  const core = new StreamCore(ID, false, false);
+  expect(core.begunStatus).toBeNull();
+  core.answerHead(200, [["content-type", "application/json; charset=utf-8"]]);
+  core.answerData(new Uint8Array(HELD_BYTES_MAX - 1));
+  expect(core.begunStatus).toBeNull();
+  core.answerData(new Uint8Array(1));
+  expect(core.begunStatus).toBe(200);
+  const streamed = new StreamCore(ID, false, true);
+  streamed.answerHead(200, [["content-type", "application/json"]]);
+  expect(streamed.begunStatus).toBe(200);
 });

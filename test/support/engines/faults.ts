@@ -2,7 +2,7 @@
  * Faults that a test asks a front for, over HTTP, since tests run in another process than the engines.
  *
  * `POST /faults` with a list replaces what was asked for before. Each fault hits the next `times`
- * statements that `match` it. `GET /statements` says how many statements came since then.
+ * statements that `match` it. `GET /statements` says which statements came since then.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,22 +11,22 @@ import { Fault } from "./fault.ts";
 
 export class Faults {
   #faults: Fault[] = [];
-  #statements = 0;
+  #statements: string[] = [];
 
   /** Serves the test's own calls. @returns false when it is none of them. */
   async serve(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
     if (request.url === "/faults" && request.method === "POST") {
       this.#faults = z.array(Fault).parse(JSON.parse((await bodyOf(request)).toString()));
-      this.#statements = 0;
+      this.#statements = [];
       response.end("{}");
-    } else if (request.url === "/statements") response.end(String(this.#statements));
+    } else if (request.url === "/statements") response.end(JSON.stringify(this.#statements));
     else return false;
     return true;
   }
 
   /** The fault that hits a statement, after its delay. */
   async next(statement: string): Promise<Fault | undefined> {
-    this.#statements++;
+    this.#statements.push(statement);
     const fault = this.#faults.find(({ match, times }) => times > 0 && (match === undefined || statement.includes(match)));
     if (fault === undefined) return undefined;
     fault.times--;

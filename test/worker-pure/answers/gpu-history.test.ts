@@ -15,7 +15,7 @@ test("each GPU has a mean per bucket, null where it was silent, in order of box 
     },
     { box: "atlas", gpu: [gpuOf("atlas", at(1_000), { temperature_c: 60 })] },
   ]);
-  const { timestamps, gpus } = GpuHistory.parse({ time_range: "5m", ...history });
+  const { timestamps, gpus } = GpuHistory.parse({ time_range: "5m", store: "durable_object", ...history });
   expect(timestamps).toEqual(["1970-01-01T00:16:40.000Z", "1970-01-01T00:17:00.000Z", "1970-01-01T00:17:20.000Z"]);
   expect(gpus.map(({ box, index, temperature_c }) => [box, index, temperature_c])).toEqual([
     ["atlas", 0, [60, null, null]],

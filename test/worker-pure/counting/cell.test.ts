@@ -22,6 +22,7 @@ const records = fc.array(
       prompt_tokens: maybe,
       completion_tokens: maybe,
       resumed: fc.nat(5),
+      energy_j: maybe,
     })
     .map((rest) => recordOf(NOW, rest)),
   { maxLength: 60 },
@@ -40,12 +41,14 @@ test("cells of parts add up to the cell of the whole", () => {
         resumes: merged.resumes,
         tokens: merged.tokens,
         decodeMs: merged.decodeMs,
+        energy: [merged.energyRequests, merged.energyJ, merged.energyTokens],
         used: merged.lastUsedMs,
       }).toEqual({
         ...whole.requests,
         resumes: whole.resumes,
         tokens: whole.tokens,
         decodeMs: whole.decodeMs,
+        energy: [whole.energyRequests, whole.energyJ, whole.energyTokens],
         used: whole.lastUsedMs,
       });
       expect(merged.latency.encode()).toEqual(whole.latency.encode());
@@ -83,16 +86,33 @@ test("any bytes are a cell or refused, never something else", () => {
 test("refuses the blob of another version", () => {
   const blob = new Cell().encode();
   blob[0] = 9;
-  expect(() => Cell.decode(blob)).toThrow("a cell of version 9; this code reads 2");
+  expect(() => Cell.decode(blob)).toThrow("a cell of version 9; this code reads 3");
 });
 
-test("reads a blob of before resumes were counted", () => {
-  const cell = cellOf([recordOf(NOW, { resumed: 3 })]);
-  expect(cell.resumes).toBe(3);
-  const before = cell.encode().slice(0, -1); // the resumes are its last number
-  before[0] = 1;
+/** How many bytes the end of a blob lacks: energy is a byte, a double and a byte, the resumes before it are a byte. */
+const BEFORE: [what: string, version: number, lacks: number, resumes: number][] = [
+  ["resumes", 1, 11, 0],
+  ["energy", 2, 10, 3],
+];
+
+test.each(BEFORE)("reads a blob of before %s was counted", (_what, version, lacks, resumes) => {
+  const cell = cellOf([recordOf(NOW, { resumed: 3, energy_j: 90 })]);
+  expect([cell.resumes, cell.energyJ]).toEqual([3, 90]);
+  const before = cell.encode().slice(0, -lacks);
+  before[0] = version;
   const read = Cell.decode(before);
-  expect([read.total, read.tokens, read.resumes]).toEqual([cell.total, cell.tokens, 0]);
+  expect([read.total, read.tokens, read.resumes, read.energyRequests, read.energyJ]).toEqual([cell.total, cell.tokens, resumes, 0, 0]);
+});
+
+test("energy per token is of the requests that tell both, and unknown without any", () => {
+  const cell = cellOf([
+    recordOf(NOW, { energy_j: 100, completion_tokens: 400 }),
+    recordOf(NOW, { energy_j: null, completion_tokens: 5_000 }),
+    recordOf(NOW, { energy_j: 20, completion_tokens: 100 }),
+    recordOf(NOW, { energy_j: 7, endpoint: "/api/tags" }),
+  ]);
+  expect([cell.energyRequests, cell.energyJ, cell.energyPerThousandTokensJ]).toEqual([2, 120, 240]);
+  expect(cellOf([recordOf(NOW)]).energyPerThousandTokensJ).toBeNull();
 });
 
 test("only inference calls make latency and token figures, but all are requests", () => {

@@ -67,7 +67,15 @@ test.each([false, true])("a full scrape is read by the strict parser (OpenMetric
   expect(seriesValue(families, "ollama_box_up", { box: "basil" })).toBe(0);
   expect(seriesValue(families, "ollama_box_simulated", { box: "basil" })).toBe(1);
   expect(seriesValue(families, "ollama_agent_spooled_records", { box: "atlas" })).toBe(3);
+  expect(seriesValue(families, "ollama_tunnel_round_trip_seconds", { box: "atlas" })).toBe(0.03);
   expect(seriesValue(families, "ollama_edge_build_info", { version: "0.1.0" })).toBe(1);
+});
+
+test("energy is told where it is known, and no sample stands for what is not", () => {
+  const lifetime = [keyed("llama3.2", "atlas", { energy_j: 90.5 }), keyed("mistral", "atlas", { energy_j: null })];
+  const families = parseExposition(render(scrape({ ...parts(), lifetime }), false));
+  expect(families.get("ollama_model_energy_joules_total")?.series).toHaveLength(1);
+  expect(seriesValue(families, "ollama_model_energy_joules_total", { model: "llama3.2", box: "atlas" })).toBe(90.5);
 });
 
 test("what a tunnel and a disk cost: resumes by box, whatever the model, and records that an agent lost", () => {

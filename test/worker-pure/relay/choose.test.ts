@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { type Candidate, chooseBoxes } from "../../../worker/relay/choose.ts";
 
+const NOW_MS = 1_800_000_000_000;
+
 const model = (name: string) => ({
   name,
   size_bytes: null,
@@ -14,10 +16,11 @@ const box = (
   name: string,
   installed: string[],
   loaded: string[] = [],
-  more: { state?: Candidate["state"]; reachable?: boolean } = {},
+  more: { state?: Candidate["state"]; reachable?: boolean; lostMs?: number } = {},
 ): Candidate => ({
   name,
   state: more.state ?? "up",
+  last_seen_ms: NOW_MS - (more.lostMs ?? 60_000),
   readings: {
     inventory: {
       at: "2026-01-01T00:00:00.000Z",
@@ -34,6 +37,7 @@ const box = (
     local_in_flight: 0,
     requests: [],
     queued: 0,
+    tunnel_ms: null,
     spooled: 0,
     lost: null,
   },
@@ -44,6 +48,7 @@ const choose = (boxes: Candidate[], wanted: string | null, open: Record<string, 
     wanted,
     (name) => open[name] ?? 0,
     () => 0.5,
+    NOW_MS,
   );
 
 test("a box that has the model in memory comes before one that has it on disk, before one that has it not", () => {
@@ -64,5 +69,14 @@ test("boxes that are down or draining are no candidates", () => {
 });
 
 test("a box that has not sent readings yet can be chosen", () => {
-  expect(choose([{ name: "new", state: "up", readings: null }], "m")).toEqual(["new"]);
+  expect(choose([{ name: "new", state: "up", readings: null, last_seen_ms: NOW_MS }], "m")).toEqual(["new"]);
+});
+
+test("a box that was lost a moment ago comes after those that are up, and before those that lack the model", () => {
+  const lost = box("lost", ["m:1b"], ["m:1b"], { state: "down", lostMs: 500 });
+  expect(choose([lost, box("without", []), box("disk", ["m:1b"])], "m:1b")).toEqual(["disk", "lost", "without"]);
+  expect(choose([lost, box("up", [])], null)).toEqual(["up", "lost"]);
+  expect(choose([lost], "m:1b")).toEqual(["lost"]);
+  expect(choose([box("long", ["m:1b"], [], { state: "down", lostMs: 3_000 })], "m:1b")).toEqual([]);
+  expect(choose([box("draining", ["m:1b"], [], { state: "draining", lostMs: 500 })], "m:1b")).toEqual([]);
 });

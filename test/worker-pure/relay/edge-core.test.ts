@@ -1,5 +1,6 @@
 /** Stories that the simulation found, and what the edge's end of a stream does in them. */
 import { expect, test } from "vitest";
+import { HELD_BYTES_MAX } from "../../../protocol/ending.ts";
 import { encodeFrames, type Frame, FrameType, jsonBytes, NO_PAYLOAD, typeName } from "../../../protocol/frames.ts";
 import { GRACE_MS, HEARTBEAT_MS, NOTICE_MS, SILENCE_MS } from "../../../protocol/limits.ts";
 import type { Open } from "../../../protocol/messages.ts";
@@ -16,6 +17,7 @@ const OPEN: Open = {
   model: "m",
   stream: true,
   started_at: "2026-08-01T00:00:00.000Z",
+  edge_ms: 4,
   keep_text: false,
   key_id: null,
   client_ip: null,
@@ -146,4 +148,45 @@ test("with very many streams open each looks seldom, and together they look ofte
   const waits = Array.from({ length: 100 }, (_, i) => nextLookMs(pulse, 0, () => i / 100));
   expect(Math.min(...waits)).toBeGreaterThanOrEqual(2_000);
   expect(Math.max(...waits)).toBeLessThanOrEqual(10_000);
+});
+
+const json = frame(FrameType.head, 0, jsonBytes({ status: 200, headers: [["content-type", "application/json; charset=utf-8"]] }));
+const unstreamed = () => {
+  const core = new EdgeCore({ id: ID, box: "b", open: { ...OPEN, stream: false } }, null, newPulse(), half);
+  core.begin(0);
+  return core;
+};
+const aborted = (code: string, why: string) => message(frame(FrameType.abort, 0, jsonBytes({ code, message: why })));
+
+test("a JSON answer begins when it is whole, so that one which breaks is told by its status", () => {
+  const whole = unstreamed();
+  expect(whole.received(message(json, data(1, '{"half":')), 0).answer).toBeNull();
+  const acts = whole.received(message(data(2, "1}"), frame(FrameType.end, 3)), 0);
+  expect(acts.answer).toMatchObject({ kind: "whole", status: 200, body: new TextEncoder().encode('{"half":1}') });
+
+  const broken = unstreamed();
+  broken.received(message(json, data(1, '{"half":')), 0);
+  const failed = broken.received(aborted("ollama_broke", "closed"), 0);
+  expect(failed.answer).toEqual({ kind: "failed", failure: { reason: "ollama_broke", message: "closed" } });
+
+  const lost = unstreamed();
+  lost.received(message(json, data(1, '{"half":'), frame(FrameType.gone)), 0);
+  expect(lost.look(GRACE_MS).ended).toMatchObject({ by: "edge", status: "error", httpStatus: 504 });
+  const left = unstreamed();
+  left.received(message(json, data(1, '{"half":')), 0);
+  expect(left.callerGone(1).ended).toMatchObject({ status: "cancelled", httpStatus: 499 });
+});
+
+test("a JSON answer that is longer than what may be kept begins before it is whole", () => {
+  const core = unstreamed();
+  const long = (seq: number) => frame(FrameType.data, seq, new Uint8Array(HELD_BYTES_MAX / 2));
+  expect(core.received(message(json, long(1)), 0).answer).toBeNull();
+  const acts = core.received(message(long(2)), 0);
+  expect([acts.answer?.kind, acts.write?.length]).toEqual(["streamed", HELD_BYTES_MAX]);
+  expect(core.callerGone(1).ended).toMatchObject({ status: "cancelled", httpStatus: 200 });
+});
+
+test.each(["application/x-ndjson", "text/event-stream", "application/octet-stream"])("an answer of type %s begins at once", (type) => {
+  const begins = frame(FrameType.head, 0, jsonBytes({ status: 200, headers: [["content-type", type]] }));
+  expect(unstreamed().received(message(begins), 0).answer).toMatchObject({ kind: "streamed" });
 });

@@ -1,0 +1,73 @@
+/** The relay under fuzzed messages of its agent: only the socket that they came from is closed, and no stream hears what is another's. */
+import { decodeFrames, encodeFrames, type Frame, FrameType, tunnelFrame } from "../../protocol/frames.ts";
+import { BoxCore } from "../../worker/relay/box-core.ts";
+import { type Attachment, OPEN, type RelaySocket } from "../../worker/relay/box-sockets.ts";
+import { helloOf } from "../support/records.ts";
+import type { Chance } from "./chance.ts";
+import { type Fuzzed, framesIn, fuzzedMessage } from "./fuzz.ts";
+
+/** Sockets that only remember. */
+class FuzzedSocket implements RelaySocket {
+  readyState = OPEN;
+  closedWith: number | null = null;
+  readonly heard: Frame[] = [];
+  send(message: Uint8Array): void {
+    this.heard.push(...decodeFrames(message));
+  }
+  close(code: number): void {
+    this.closedWith ??= code;
+    this.readyState = 3;
+  }
+}
+
+/** @param open  a payload of OPEN @throws when anything but the one bad socket suffers */
+export async function fuzzBox(chance: Chance, sum: Fuzzed, messages: number, open: Uint8Array): Promise<void> {
+  const attachments = new Map<FuzzedSocket, Attachment>();
+  const heard = () => Promise.resolve();
+  const core = new BoxCore<FuzzedSocket>({
+    sockets: {
+      accept: (socket, attachment) => void attachments.set(socket, attachment),
+      accepted: (tag) =>
+        [...attachments].filter(([, at]) => at.kind === tag || (at.kind === "stream" && at.id === tag)).map(([socket]) => socket),
+      attachmentOf: (socket) => attachments.get(socket) ?? unaccepted(),
+      attach: (socket, attachment) => void attachments.set(socket, attachment),
+      pingedMs: () => null,
+    },
+    registry: () => ({ connected: heard, draining: heard, read: heard, gone: heard, ingest: heard }),
+    welcome: () => ({ edge_version: "0.0.0", now_ms: 0, heartbeat_ms: 1_000 }),
+    now: () => 0,
+    wait: () => new Promise(() => {}),
+    meanwhile: () => {},
+    log: () => {},
+  });
+  const ids = Array.from({ length: 3 }, () => chance.id(0));
+  const streams = new Map(ids.map((id) => [id, new FuzzedSocket()]));
+  for (const [id, socket] of streams) core.attach(socket, id, true);
+  const hello = encodeFrames([tunnelFrame(FrameType.hello, helloOf("box"))]);
+  const agents: FuzzedSocket[] = [];
+  for (let i = 0; i < messages; i++) {
+    let agent = agents.at(-1);
+    if (agent === undefined || agent.closedWith !== null) {
+      agent = new FuzzedSocket();
+      agents.push(agent);
+      core.connect(agent, "box");
+      if (chance.isLikely(0.9)) await core.received(agent, hello);
+    }
+    const before = new Map(ids.map((id) => [id, streams.get(id)?.heard.length ?? 0]));
+    const message = fuzzedMessage(chance, ids, open);
+    sum.messages++;
+    sum.frames += framesIn(message);
+    await core.received(agent, message);
+    if (agent.closedWith !== null) sum.refused++;
+    for (const [id, socket] of streams) {
+      if (socket.closedWith !== null) throw new Error("the Box closed the socket of a stream, for its agent's words");
+      for (const frame of socket.heard.slice(before.get(id))) if (frame.stream !== id) throw new Error("a frame of another stream");
+    }
+  }
+  if (agents.slice(0, -1).some(({ closedWith }) => closedWith === null)) throw new Error("an agent's socket that was left behind open");
+  sum.streams += ids.length;
+}
+
+function unaccepted(): never {
+  throw new Error("a socket that was never accepted");
+}

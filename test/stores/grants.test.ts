@@ -1,0 +1,148 @@
+/** What the Worker may do in the stores is what it does there. */
+import { beforeAll, expect, test } from "vitest";
+import { SharedRepository } from "../../worker/models/shared-repository.ts";
+import type { RepositoryWrite } from "../../worker/models/stored-repository.ts";
+import { CLICKHOUSE_TABLES } from "../../worker/sinks/clickhouse-schema.ts";
+import clickhouseGrants from "../../worker/sinks/grants/clickhouse.sql?raw";
+import postgresGrants from "../../worker/sinks/grants/postgres.sql?raw";
+import { PostgresStore } from "../../worker/sinks/postgres.ts";
+import { PostgresRepository } from "../../worker/sinks/postgres-repository.ts";
+import { POSTGRES_TABLES } from "../../worker/sinks/postgres-schema.ts";
+import type { PostgresSettings } from "../../worker/sinks/settings.ts";
+import type { Store } from "../../worker/sinks/store.ts";
+import { LocalRepository } from "../../worker/store/local-repository.ts";
+import { gpuOf, recordOf, systemOf } from "../support/records.ts";
+import { Edge, onFreshStorage } from "./edge.ts";
+import { type FreshStores, faults, freshStores, statements } from "./fresh-stores.ts";
+
+const NOW = Date.UTC(2026, 10, 24, 12);
+
+let stores: FreshStores;
+
+beforeAll(async () => {
+  stores = await freshStores();
+});
+
+/** Everything that the Worker, and the check of the stores, do with one. @throws what the first of them that fails says */
+async function useAll(store: Store & { deleteModel(model: string): Promise<void> }): Promise<void> {
+  await onFreshStorage(async (storage) => {
+    const edge = new Edge(storage, [store], NOW);
+    edge.add([recordOf(NOW - 60_000), recordOf(NOW - 60_000, { model: "mistral" }, 1)]);
+    edge.addSamples("atlas", [gpuOf("atlas", NOW)], [systemOf(NOW)]);
+    await edge.flush();
+    const [health] = edge.sinks.health();
+    if (health?.state !== "ok") throw new Error(health?.last_error?.message);
+  });
+  const span = { from: NOW / 1_000 - 3_600, granularity: 60, buckets: 60 };
+  const filters = { box: "atlas", clearedMs: NOW - 3_600_000 };
+  const all = {
+    ...filters,
+    model: "llama3.2",
+    key: "caller",
+    q: "it's",
+    status: "error",
+    limit: 5,
+    since: "2026-11-01T00:00:00Z",
+  } as const;
+  await store.logs({ limit: 5, clearedMs: null });
+  await store.logs({ ...all, until: "2026-12-01T00:00:00Z", id: recordOf(NOW).request_id, cursor: recordOf(NOW).request_id });
+  for (const filter of [{ clearedMs: null }, { ...filters, model: "llama3.2" }]) await store.history(span, filter, NOW);
+  for (const filter of [{ clearedMs: null }, filters]) await store.samples(span, filter);
+  await store.deleteOld();
+  await store.deleteModel("mistral");
+  await store.clear({ logs: true, metrics: true });
+}
+
+/** The same of the model repository. */
+async function useRepository(settings: PostgresSettings): Promise<void> {
+  await onFreshStorage(async (storage) => {
+    const local = new LocalRepository(storage);
+    local.countDownload("pulled", NOW);
+    const shared = new SharedRepository(local, new PostgresRepository(settings));
+    const writes: RepositoryWrite[] = [
+      { kind: "put", name: "a", said: { description: "Mine", is_default: true } },
+      { kind: "change", name: "a", said: { is_default: true, category: "code" } },
+      { kind: "toggle_favorite", name: "a" },
+      { kind: "add_found", found: [{ name: "b", installedAtMs: NOW }] },
+      { kind: "remove", name: "a" },
+    ];
+    for (const write of writes) await shared.write(write, NOW);
+    const { problem } = await shared.read(NOW);
+    if (problem !== null) throw new Error(problem);
+  });
+}
+
+/** `GRANT a, b ON t, u TO who` as rights on tables. */
+const grantsOf = (sql: string): [right: string, table: string][] =>
+  [...sql.matchAll(/^GRANT (.+) ON (.+) TO /gm)].flatMap(([, rights = "", tables = ""]) =>
+    rights.split(", ").flatMap((right) => tables.split(", ").map((table): [string, string] => [right, table])),
+  );
+
+async function newRole(): Promise<{ role: string; settings: PostgresSettings }> {
+  const role = `writer_${crypto.randomUUID().replaceAll("-", "")}`;
+  const sql = postgresGrants
+    .replace(/^--.*$/gm, "")
+    .replaceAll(/\bedge\b/g, role)
+    .replace("…", "canary-writer");
+  for (const statement of sql.split(";").filter((text) => text.trim() !== "")) await stores.ask.postgres(statement);
+  const { url: owner = "", fetchEndpoint = null } = stores.settings.postgres ?? {};
+  const url = Object.assign(new URL(owner), { username: role, password: "canary-writer" });
+  return { role, settings: { url: url.href, fetchEndpoint } };
+}
+
+test("all that the Worker does in Postgres it may do with the grants that are given, and it may not change a table", async () => {
+  const { settings } = await newRole();
+  await useAll(new PostgresStore(settings));
+  await useRepository(settings);
+  await expect(new PostgresStore(settings).migrate()).rejects.toThrow(/Postgres error 42501/);
+});
+
+test.each(grantsOf(postgresGrants))("the Worker needs %s on %s in Postgres, and says that it is missing", async (right, table) => {
+  const { role, settings } = await newRole();
+  await stores.ask.postgres(`REVOKE ${right} ON ${table} FROM ${role}`);
+  const isOfRepository = table.startsWith("model_");
+  const use = () => (isOfRepository ? useRepository(settings) : useAll(new PostgresStore(settings)));
+  await expect(use()).rejects.toThrow(/gives this user not enough grants/);
+});
+
+test("the grants in Postgres name all tables", () => {
+  expect(new Set(grantsOf(postgresGrants).map(([, table]) => table))).toEqual(new Set(POSTGRES_TABLES.map(({ name }) => name)));
+});
+
+/** The engine under test has no users: so what is sent is compared with what is granted. */
+const RIGHTS: [pattern: RegExp, right: string][] = [
+  [/^SELECT\b.*?\bFROM ([\w.]+)/s, "SELECT"],
+  [/^INSERT INTO (\w+)/, "INSERT"],
+  [/^TRUNCATE TABLE (\w+)/, "TRUNCATE"],
+  [/^ALTER TABLE (\w+) DELETE\b/, "ALTER DELETE"],
+];
+
+test("each statement that ClickHouse gets is one that it parses, on tables of ours, with rights that are granted; and all of these are needed", async () => {
+  await faults("clickhouse", []);
+  await useAll(stores.clickhouse);
+  const sent = [...new Set(await statements("clickhouse"))].map((statement) => statement.trim());
+  const tables = new Set([...CLICKHOUSE_TABLES.map(({ name }) => name), "system.columns"]);
+  const used = new Set<string>();
+  for (const statement of sent) {
+    await parse(statement);
+    const [right, table] = RIGHTS.flatMap(([pattern, name]) => {
+      const [, found] = pattern.exec(statement) ?? [];
+      return found === undefined ? [] : [[name, found] as const];
+    })[0] ?? ["nothing that is known", statement];
+    expect(tables, `${right} on ${table}`).toContain(table);
+    used.add(right);
+  }
+  expect(sent.length).toBeGreaterThan(15);
+  expect(used).toEqual(new Set(grantsOf(clickhouseGrants).map(([right]) => right)));
+});
+
+test("the grants for ClickHouse are statements that it parses, for the database of the settings", async () => {
+  const sql = clickhouseGrants.replace(/^--.*$/gm, "");
+  for (const statement of sql.split(";").filter((text) => text.trim() !== "")) await parse(statement);
+  expect(new Set(grantsOf(clickhouseGrants).map(([, table]) => table))).toEqual(new Set(["ollama_metrics.*"]));
+});
+
+const parse = (statement: string) =>
+  stores.ask.clickhouse(`SELECT formatQuerySingleLine('${statement.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}')`);
+
+test("a statement that it does not parse is one that the test would find", () => expect(parse("SELEC 1")).rejects.toThrow(/SYNTAX_ERROR/));

@@ -1,0 +1,6 @@
+-- What the Worker and `npm run check:stores` do in Postgres, and no more. Run as owner, after `npm run migrate`, with a password of yours.
+CREATE ROLE edge LOGIN PASSWORD '…';
+GRANT SELECT, INSERT, DELETE, TRUNCATE ON request_logs, gpu_samples, system_samples TO edge;
+GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON request_minutes TO edge;
+GRANT SELECT, INSERT, UPDATE, DELETE ON model_repository TO edge;
+GRANT SELECT, INSERT, UPDATE ON model_downloads TO edge;
