@@ -12,7 +12,7 @@ const installed = async () => {
 };
 
 test("a model is pulled onto a box with progress, preferred, and deleted after its name was typed", async () => {
-  await using viewer = await Viewer.open("#/models");
+  await using viewer = await Viewer.open("#/models", { refreshSeconds: 1 });
   const { page } = viewer;
   await page.getByRole("searchbox").fill("phi3");
   await page.getByRole("combobox", { name: "Onto which box" }).selectOption("borealis");
@@ -39,7 +39,7 @@ test("a model is pulled onto a box with progress, preferred, and deleted after i
 });
 
 test("a model is loaded and unloaded on the box that is named", async () => {
-  await using viewer = await Viewer.open("#/models");
+  await using viewer = await Viewer.open("#/models", { refreshSeconds: 1 });
   const { page } = viewer;
   await page
     .getByRole("button", { name: "Load mistral:latest on borealis" })
