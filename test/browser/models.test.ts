@@ -12,13 +12,13 @@ const installed = async () => {
 };
 
 test("a model is pulled onto a box with progress, preferred, and deleted after its name was typed", async () => {
-  await using viewer = await Viewer.open("#/models");
+  await using viewer = await Viewer.open("#/models", { refreshSeconds: 1 });
   const { page } = viewer;
   await page.getByRole("searchbox").fill("phi3");
   await page.getByRole("combobox", { name: "Onto which box" }).selectOption("borealis");
   await page.getByRole("button", { name: "Pull phi3", exact: true }).click();
   await page.getByText("success", { exact: true }).waitFor();
-  expect((await installed()).find(({ name }) => name.startsWith("phi3"))?.boxes).toEqual(["borealis"]);
+  await expect.poll(async () => (await installed()).find(({ name }) => name.startsWith("phi3"))?.boxes).toEqual(["borealis"]);
 
   const row = page.getByRole("row", { name: /phi3:latest/ });
   await row.getByRole("button", { name: "Favourite: phi3:latest" }).click();
@@ -34,12 +34,12 @@ test("a model is pulled onto a box with progress, preferred, and deleted after i
   await dialog.getByRole("textbox").fill("phi3:latest");
   await confirm.click();
   await row.waitFor({ state: "detached" });
-  expect((await installed()).some(({ name }) => name.startsWith("phi3"))).toBe(false);
+  await expect.poll(async () => (await installed()).some(({ name }) => name.startsWith("phi3"))).toBe(false);
   expect(viewer.errors).toEqual([]);
 });
 
 test("a model is loaded and unloaded on the box that is named", async () => {
-  await using viewer = await Viewer.open("#/models");
+  await using viewer = await Viewer.open("#/models", { refreshSeconds: 1 });
   const { page } = viewer;
   await page
     .getByRole("button", { name: "Load mistral:latest on borealis" })

@@ -32,6 +32,19 @@ test("each range shows the four charts", async () => {
   expect(viewer.errors).toEqual([]);
 });
 
+test("a link shows its range, whatever was chosen here before; a year is for who has a store", async () => {
+  await using viewer = await Viewer.open("#/?range=7d");
+  const { page } = viewer;
+  await page.getByRole("heading", { name: "Last 7 days" }).waitFor();
+  await page.getByRole("button", { name: "24h", exact: true }).click();
+  await page.getByRole("heading", { name: "Last 24 hours" }).waitFor();
+  expect(new URL(page.url()).hash).toBe("#/?range=24h");
+  expect(await page.getByRole("button", { name: "365d", exact: true }).count()).toBe(0);
+  await page.goto(`${edgeUrl()}/#/?range=365d`);
+  await page.getByRole("heading", { name: "Last year" }).waitFor();
+  await page.getByRole("button", { name: "365d", exact: true, pressed: true }).waitFor();
+});
+
 test("a box that is down comes first, with how long", async () => {
   await using viewer = await Viewer.open("#/");
   const first = viewer.page.getByRole("region", { name: "Needs attention" }).getByRole("listitem").first();

@@ -78,6 +78,24 @@ test("older requests are on further pages", async () => {
   expect(await page.locator("tr.row button").first().getAttribute("aria-label")).toBe(first);
 });
 
+test("a link shows the same page of the list, with the same request open", async () => {
+  await using viewer = await Viewer.open("#/requests?model=mistral");
+  await viewer.page.getByRole("button", { name: "Older" }).click();
+  await viewer.page.getByText(/^51 to/).waitFor();
+  const detail = viewer.page.getByRole("button", { name: /^Detail of/ }).nth(3);
+  const name = (await detail.getAttribute("aria-label")) ?? "";
+  await detail.click();
+  await viewer.page.getByText("Request id").waitFor();
+
+  await using other = await Viewer.open(new URL(viewer.page.url()).hash);
+  await other.page.getByText(/^51 to/).waitFor();
+  await other.page.getByRole("button", { name, expanded: true }).waitFor();
+  await other.page.getByText("Request id").waitFor();
+  await other.page.getByRole("button", { name: "Newer" }).click();
+  await other.page.getByText("1 to 50").waitFor();
+  expect(new URL(other.page.url()).hash).toBe("#/requests?model=mistral");
+});
+
 test.each(["CSV", "NDJSON", "JSON"])("what the filters pick is saved as %s", async (format) => {
   await using viewer = await Viewer.open("#/requests?q=lighthouses");
   const { page } = viewer;

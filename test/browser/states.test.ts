@@ -65,7 +65,7 @@ test("a page whose program is not there any more says so, and can be loaded agai
   const { page } = viewer;
   await page.getByText("Total Requests").waitFor();
   await page.route("**/assets/models.js", (route) => route.abort());
-  await page.getByRole("link", { name: "Models" }).click();
+  await page.getByRole("link", { name: "Models", exact: true }).click();
   const failure = page.getByRole("alert").filter({ hasText: "It could not be loaded: there may be a new version." });
   await failure.waitFor();
   await page.unroute("**/assets/models.js");
@@ -84,20 +84,24 @@ test("where a stream does not come through, polling does", async () => {
   await page.getByText(/^Every 1/).waitFor();
 });
 
-test("nothing is asked while nobody looks", async () => {
+test("nothing is asked while nobody looks, and the stream is closed", async () => {
   await using viewer = await Viewer.open("#/", { refreshSeconds: 1 });
   const { page } = viewer;
+  await page.clock.install();
+  await page.reload();
   await page.getByText("Live, every 1").waitFor();
+  const closed = page.waitForEvent("requestfailed", (request) => request.url().includes("/api/live"));
   await page.evaluate(`
     Object.defineProperty(document, "hidden", { get: () => globalThis.isAway === true, configurable: true });
     globalThis.isAway = true;
     document.dispatchEvent(new Event("visibilitychange"));
   `);
   await page.getByText("Paused").waitFor();
+  await closed;
   const before = viewer.asked.length;
-  // Two intervals: what would be asked would have been.
-  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  await page.clock.runFor(120_000);
   expect(viewer.asked.length).toBe(before);
   await page.evaluate('globalThis.isAway = false; document.dispatchEvent(new Event("visibilitychange"))');
   await page.getByText(/^Live/).waitFor();
+  expect(viewer.asked.length).toBeGreaterThan(before);
 });

@@ -4,8 +4,8 @@ import { expect, test } from "vitest";
 import { eventsIn } from "../../dashboard/data/events.ts";
 import { timeLabels } from "../../dashboard/shape/axis.ts";
 import { afterEvent as afterToken, answering, kept, messagesOf, said, toldOf } from "../../dashboard/shape/chat.ts";
-import { askedOf, filtersOf, isFiltered } from "../../dashboard/shape/filters.ts";
-import { columnsOf, isEmpty, summaryOf } from "../../dashboard/shape/history.ts";
+import { afterOf, askedOf, cursorsOf, filtersOf, isFiltered } from "../../dashboard/shape/filters.ts";
+import { columnsOf, isEmpty, RANGES, rangesOffered, summaryOf } from "../../dashboard/shape/history.ts";
 import { expiryOf, isSameModel } from "../../dashboard/shape/models.ts";
 import { costOf, costPerDay, sumKnown } from "../../dashboard/shape/power.ts";
 import { afterEvent, newPull, percentOf } from "../../dashboard/shape/pull.ts";
@@ -56,6 +56,18 @@ test("filters are asked for as the API wants them, and nonsense is left out", ()
   const local = askedOf({ from: "2026-11-24T10:00" }, MINUTE).since;
   expect(local).toBe(new Date("2026-11-24T10:00").toISOString());
   expect([isFiltered({}), isFiltered({ q: "x" })]).toEqual([false, true]);
+});
+
+test("a page of the list is its cursors, and comes back as it was written", () => {
+  const cursors = ["0190b5a0-0000-7000-8000-00000000000a", "0190b5a0-0000-7000-8000-00000000000b"];
+  expect(cursorsOf(routeOf(hashOf("requests", { after: afterOf(cursors) })).query)).toEqual(cursors);
+  expect([afterOf([]), cursorsOf({})]).toEqual(["", []]);
+});
+
+test("a year is offered where a store keeps one, or a link asked for it", () => {
+  expect(rangesOffered(false, "1h")).not.toContain("365d");
+  expect(rangesOffered(true, "1h")).toEqual(RANGES);
+  expect(rangesOffered(false, "365d")).toContain("365d");
 });
 
 const times = { latency_ms: 1_000, edge_ms: 20, tunnel_ms: 40, queue_ms: 100, load_ms: null, prefill_ms: 200, decode_ms: 600 };

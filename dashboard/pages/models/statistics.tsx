@@ -6,7 +6,15 @@ import { Ago, Empty, Failure, Section, Skeleton, TableScroll } from "../../parts
 import { compact, count, duration, energy, money, percent, tokenRate, UNKNOWN } from "../../shape/format.ts";
 import { costOf } from "../../shape/power.ts";
 
-const FIGURES = ["Requests", "Tokens", "First token, P50 / P95", "Latency, P50 / P95", "Decode rate", "Energy, per 1k tokens", "Errors"];
+const FIGURES = [
+  "Requests",
+  "Tokens",
+  "First token, P50\u00a0/\u00a0P95",
+  "Latency, P50\u00a0/\u00a0P95",
+  "Decode rate",
+  "Energy, per 1k\u00a0tokens",
+  "Errors",
+];
 
 export function Statistics() {
   const { data, error, refetch } = useRead("/api/models", {}, 5_000);

@@ -22,8 +22,9 @@ export function Attention({ live }: { live: Live }) {
   return (
     <section class="attention" aria-label="Needs attention">
       <ul>
-        {concerns.map(({ severity, subject, why, href }) => (
-          <li key={`${subject} ${why}`} class={severity}>
+        {/* By place, and not by words: those change with every second, and the focus would be lost with the link. */}
+        {concerns.map(({ severity, subject, why, href }, place) => (
+          <li key={place} class={severity}>
             <a href={href}>
               <span>
                 <span class="sr-only">{severity === "bad" ? "Problem: " : "Warning: "}</span>
