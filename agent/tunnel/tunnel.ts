@@ -16,6 +16,9 @@ import { RoundTrip } from "./round-trip.ts";
 /** A Box that has not said welcome so long after the hello will not. */
 const WELCOME_MS = 10_000;
 
+/** A timer that comes later than this says more of this process than of the link. */
+const HELD_UP_MS = SILENCE_MS - 2 * HEARTBEAT_MS;
+
 export type TunnelOptions = {
   edgeUrl: URL;
   secret: string | null;
@@ -147,20 +150,27 @@ export class Tunnel {
 
   /** Looks when the silence would be too long, by what was heard until now: not a beat later. */
   #watch(helloMs: number): void {
+    const { now } = this.#options;
+    const socket = this.#socket;
+    const dueMs = this.#lastHeardMs + SILENCE_MS;
+    // What has arrived and was not read yet is heard first.
+    const look = () => setImmediate(() => this.#socket === socket && this.#judge(helloMs, now() - dueMs));
+    this.#watchdog = setTimeout(look, dueMs - now());
+  }
+
+  /** @param lateMs  how much later than it was to be */
+  #judge(helloMs: number, lateMs: number): void {
     const { log, now } = this.#options;
-    this.#watchdog = setTimeout(
-      () => {
-        const silentMs = now() - this.#lastHeardMs;
-        // The platform answers pings for a Box that never says welcome.
-        const isUnwelcome = !this.#isUp && now() - helloMs > WELCOME_MS;
-        if (!isUnwelcome && silentMs < SILENCE_MS) return this.#watch(helloMs);
-        log("warn", "tunnel_silent", { silent_ms: Math.round(silentMs) });
-        const socket = this.#socket;
-        this.#lost(null);
-        socket?.terminate();
-      },
-      this.#lastHeardMs + SILENCE_MS - now(),
-    );
+    // This process was held up, and sent no heartbeat that could have been answered: the next one tells.
+    if (lateMs > HELD_UP_MS) this.#lastHeardMs = Math.max(this.#lastHeardMs, now() - HEARTBEAT_MS);
+    const silentMs = now() - this.#lastHeardMs;
+    // The platform answers pings for a Box that never says welcome.
+    const isUnwelcome = !this.#isUp && now() - helloMs > WELCOME_MS;
+    if (!isUnwelcome && silentMs < SILENCE_MS) return this.#watch(helloMs);
+    log("warn", "tunnel_silent", { silent_ms: Math.round(silentMs) });
+    const socket = this.#socket;
+    this.#lost(null);
+    socket?.terminate();
   }
 
   #lost(refusal: Refusal): void {

@@ -14,7 +14,7 @@ import {
   streamFrame,
   tunnelFrame,
 } from "../../protocol/frames.ts";
-import { DATA_BYTES_MAX, FRAME_BYTES_MAX, MESSAGE_BYTES_MAX } from "../../protocol/limits.ts";
+import { DATA_BYTES_MAX, FRAME_BYTES_MAX, MESSAGE_BYTES_MAX, SILENCE_MS } from "../../protocol/limits.ts";
 import type { Open } from "../../protocol/messages.ts";
 import { AgentProcess } from "../support/agent-process.ts";
 import { openFrame } from "../support/fake-edge.ts";
@@ -243,6 +243,15 @@ test("records that the edge confirms wrongly, or not at all, are sent until it h
   await agent.restart();
   const last = await agent.complete(randomUUID());
   expect(new Set(edge.records.map(({ request_id }) => request_id))).toEqual(new Set([...ids, last.request_id]));
+});
+
+test("an agent that was held up itself does not take its own silence for that of the link", { timeout: 30_000 }, async () => {
+  await using agent = await AgentProcess.start();
+  await agent.complete(randomUUID());
+  const dials = agent.edge.dials;
+  await agent.standStill(SILENCE_MS + 500);
+  await agent.complete(randomUUID());
+  expect(agent.edge.dials).toBe(dials);
 });
 
 test("10,000 OPENs at once: each asked for once at most, and recorded once, though they may choke the tunnel", {

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT } from "../../local/edge.ts";
 import { Child } from "../../local/processes.ts";
 import { startReaper } from "../../local/reaping.ts";
@@ -57,6 +58,13 @@ export class AgentProcess implements AsyncDisposable {
       async () => this.edge.readings.length > heard,
       () => this.lines.join("\n"),
     );
+  }
+
+  /** Does nothing for so long: its clock goes on, and what arrives waits. */
+  async standStill(ms: number): Promise<void> {
+    this.#child?.signal("SIGSTOP");
+    await sleep(ms);
+    this.#child?.signal("SIGCONT");
   }
 
   /** How often Ollama was asked for a request whose words are its id. */
