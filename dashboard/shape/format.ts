@@ -98,11 +98,11 @@ export const temperature = (celsius: number | null, unit: "celsius" | "fahrenhei
 
 export const watts = (value: number | null): string => (value === null ? UNKNOWN : `${fixed(value, 0)}${NARROW}W`);
 
-/** Energy of a request is joules, of a day kilowatt hours. */
+/** In watt hours throughout, as it is paid for: of a request thousandths, of a day thousands. */
 export function energy(joules: number | null): string {
   if (joules === null) return UNKNOWN;
   const wattHours = joules / 3_600;
-  if (joules < 3_600) return `${short(joules)}${NARROW}J`;
+  if (wattHours < 1) return `${short(wattHours * 1_000)}${NARROW}mWh`;
   return wattHours < 1_000 ? `${short(wattHours)}${NARROW}Wh` : `${short(wattHours / 1_000)}${NARROW}kWh`;
 }
 

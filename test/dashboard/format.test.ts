@@ -32,7 +32,7 @@ const SAID: [what: string, said: string, is: string][] = [
   ["unknown bytes", format.bytes(null, "binary"), "–"],
   ["degrees", format.temperature(83.4, "celsius"), "83 °C"],
   ["degrees of Fahrenheit", format.temperature(100, "fahrenheit"), "212 °F"],
-  ["little energy", format.energy(92.4), "92.4 J"],
+  ["little energy", format.energy(92.4), "25.7 mWh"],
   ["more energy", format.energy(7_200), "2 Wh"],
   ["much energy", format.energy(7_200_000), "2 kWh"],
   ["no energy known", format.energy(null), "–"],

@@ -1,4 +1,4 @@
-/** The machines over 5 minutes to a day: of all boxes, or of one; the figures of GPUs also one by one. */
+/** The machines over time, of all boxes or of one; the figures of GPUs also one by one. */
 import { useMemo } from "preact/hooks";
 import { place, stay } from "../../data/place.ts";
 import { preferences } from "../../data/preferences.ts";
@@ -8,16 +8,20 @@ import { Chart, type Line } from "../../parts/chart.tsx";
 import { gib, ofHundred, short, temperature, watts } from "../../shape/format.ts";
 import { type GpuFigure, gpuLines } from "../../shape/gpu-history.ts";
 
-const RANGES = ["5m", "15m", "1h", "6h", "24h"] as const;
-const OPTIONS = RANGES.map((range) => ({ value: range, name: range }));
+const HERE = ["5m", "15m", "1h", "6h", "24h"] as const;
+/** Samples that only a store keeps so long. */
+const RANGES = [...HERE, "7d", "30d"] as const;
 const EVERY_MS = 10_000;
+/** Where a store is asked, which may have gone to sleep. */
+const STORE_EVERY_MS = 60_000;
 
-export function MachineHistory({ box }: { box: string }) {
+export function MachineHistory({ box, hasStore }: { box: string; hasStore: boolean }) {
   const range = RANGES.find((each) => each === place.value.query.range) ?? "15m";
   const { sizes, temperature: unit } = preferences.value;
   const query = { time_range: range, max_points: 240, box };
-  const machines = useRead("/api/system/history", { query }, EVERY_MS);
-  const gpus = useRead("/api/gpu/history", { query }, EVERY_MS);
+  const everyMs = HERE.some((each) => each === range) ? EVERY_MS : STORE_EVERY_MS;
+  const machines = useRead("/api/system/history", { query }, everyMs);
+  const gpus = useRead("/api/gpu/history", { query }, everyMs);
 
   const at = useMemo(() => machines.data?.data.map(({ timestamp }) => Date.parse(timestamp) / 1_000) ?? [], [machines.data]);
   const gpuAt = useMemo(() => gpus.data?.timestamps.map((timestamp) => Date.parse(timestamp) / 1_000) ?? [], [gpus.data]);
@@ -37,6 +41,7 @@ export function MachineHistory({ box }: { box: string }) {
     return { load: of("utilization_percent"), memory: of("memory_used_mb"), heat: of("temperature_c"), power: of("power_draw_w") };
   }, [gpus.data]);
 
+  const options = (hasStore ? RANGES : HERE).map((value) => ({ value, name: value }));
   const error = machines.error ?? gpus.error;
   const again = () => {
     machines.refetch();
@@ -46,7 +51,7 @@ export function MachineHistory({ box }: { box: string }) {
     <Section
       title="History"
       aside={
-        <Choice label="Range of the history" options={OPTIONS} chosen={range} choose={(chosen) => stay("system", { box, range: chosen })} />
+        <Choice label="Range of the history" options={options} chosen={range} choose={(chosen) => stay("system", { box, range: chosen })} />
       }
     >
       {error !== null && <Failure what="The history could not be read." why={error} again={again} />}

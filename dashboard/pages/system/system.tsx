@@ -1,4 +1,4 @@
-/** The machines: each GPU, each box's CPU, memory and disk, and how they were over a day. */
+/** The machines: each GPU, each box's CPU, memory and disk, and how they were over time. */
 import { live } from "../../data/live.ts";
 import { place, stay } from "../../data/place.ts";
 import { useRead } from "../../data/query.ts";
@@ -14,7 +14,7 @@ export function SystemPage() {
   const isAdmin = config.data?.scopes.includes("admin") ?? false;
   const latest = live.value;
   if (latest === null) return <Skeleton lines={4} tall />;
-  const { boxes } = latest.value;
+  const { boxes, health } = latest.value;
   if (boxes.length === 0) return <NoBox />;
   const sought = place.value.query.box ?? "";
   const shown = boxes.filter(({ name }) => sought === "" || name === sought);
@@ -48,7 +48,7 @@ export function SystemPage() {
           </p>
         ))}
       </Section>
-      <MachineHistory box={sought} />
+      <MachineHistory box={sought} hasStore={health.sinks.length > 0} />
       <Section title="Machines">
         <ul class="cards">
           {shown.map((box) => (
