@@ -17,8 +17,11 @@ import type { BoxSamples, SampleStore } from "./samples.ts";
 
 /** Readings that change nothing of the inventory are stored this often. An idle box's come less often than that. */
 const STORE_MS = 30_000;
-/** Samples wait in the row of their box until they are this old, or this many: one batch then, in place of many. */
-const BATCH_MS = 10 * 60_000;
+/**
+ * Samples wait in the row of their box until they are this old, or this many: one batch then, in place of many.
+ * Each wakes the stores, and Neon bills five minutes for that.
+ */
+const BATCH_MS = 30 * 60_000;
 const BATCH_SAMPLES = 300;
 
 const Row = RegisteredBox.extend({
