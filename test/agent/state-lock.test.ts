@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { acquireStateLock, StateLockError } from "../../agent/state-lock.ts";
+import { temporaryFolder } from "../support/temporary.ts";
 
 const hasProc = existsSync("/proc/self/stat");
 
@@ -74,7 +74,7 @@ test("of many that start at once exactly one gets it, over the claim of a dead o
   }
 });
 
-const newFolder = () => mkdtempSync(join(tmpdir(), "lock-"));
+const newFolder = () => temporaryFolder("lock-");
 
 function refusalOf(folder: string): StateLockError {
   try {

@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
+import type { Finding } from "./figures.ts";
 import { type Lose, lossyLoad } from "./lossy-load.ts";
 import { Stage } from "./stage.ts";
 import { seeded } from "./suite.ts";
@@ -33,18 +34,17 @@ const dropped: Lose = async ({ proxy }, seconds) => {
   return `${lost} of ${all} packets lost`;
 };
 
-async function run(task: unknown): Promise<void> {
+async function run(task: unknown): Promise<Finding> {
   const { plan, seed } = Task.parse(task);
   await using stage = await Stage.open();
-  const finding = await lossyLoad(stage, seeded(seed), plan, "by the kernel", dropped).catch((error: unknown) => {
+  return await lossyLoad(stage, seeded(seed), plan, "by the kernel", dropped).catch((error: unknown) => {
     throw new Error(`${String(error)}\n${stage.children.tails()}`);
   });
-  await new Promise((resolve) => process.send?.({ result: finding }, resolve));
 }
 
 process.once("message", (task) => {
   run(task).then(
-    () => process.exit(0),
+    (result) => process.send?.({ result }, () => process.exit(0)),
     (error: unknown) => process.send?.({ error: String(error) }, () => process.exit(1)),
   );
 });

@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { GpuReader, type GpuReaderOptions } from "../../../agent/readings/gpu.ts";
 import { programsOf } from "../../../agent/readings/gpu-process.ts";
 import { GpuState } from "../../../protocol/inventory.ts";
 import { fakeSmi, type Step } from "../../support/fake-nvidia-smi.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
 
 const CARD = {
   index: "0",
@@ -155,7 +155,7 @@ test("what is started for a command", () => {
 });
 
 test("no orphan when the agent is killed: the next row ends the child", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "smi-orphan-"));
+  const folder = temporaryFolder("smi-orphan-");
   const command = join(folder, "nvidia-smi");
   // A shell, not Node: it dies of SIGPIPE as nvidia-smi does.
   const row = "echo '0, GPU-1, NVIDIA L40S, 595.80, 1, 1, 1, 1, 1, 1, 1, 1, 0x0'";

@@ -1,6 +1,6 @@
 /** What the tests of the spool share: spools in folders of their own, and what is in their files. */
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, writeSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmdirSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
@@ -8,10 +8,11 @@ import { runInNewContext } from "node:vm";
 import { NODE_DISK } from "../../../agent/spool/disk.ts";
 import { Spool, type SpoolOptions } from "../../../agent/spool/spool.ts";
 import { RequestRecord } from "../../../protocol/records.ts";
+import { temporaryFolder } from "../../support/temporary.ts";
 
 export const NOW = Date.parse("2026-08-01T00:00:10.000Z");
 
-export const newFolder = () => join(mkdtempSync(join(tmpdir(), "spool-")), "spool");
+export const newFolder = () => join(temporaryFolder("spool-"), "spool");
 
 /** A spool on a disk that can be made to fail, and a crash that leaves the disk as it is. */
 export function newSpool({ folder = newFolder(), now = () => NOW, onRealDisk = false } = {}) {
@@ -81,6 +82,9 @@ export function tmpfs(size: string) {
   return {
     folder,
     grow: (larger: string) => execFileSync("mount", ["-o", `remount,size=${larger}`, folder]),
-    [Symbol.asyncDispose]: async () => void execFileSync("umount", ["-l", folder]),
+    [Symbol.asyncDispose]: async () => {
+      execFileSync("umount", ["-l", folder]);
+      rmdirSync(folder);
+    },
   };
 }
