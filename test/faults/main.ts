@@ -41,3 +41,5 @@ async function main(): Promise<void> {
 }
 
 await main();
+// Not left to an empty event loop: after thousands of children and sockets Node 24 may wait for ever for handles to close.
+process.exit();
