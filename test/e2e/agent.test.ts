@@ -11,7 +11,7 @@ import { Child } from "../../local/processes.ts";
 import { type Reaper, startReaper } from "../../local/reaping.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
 import { Logs } from "../../protocol/api/stats.ts";
-import { eventually, NOBODY, TestStack } from "../support/stack.ts";
+import { eventually, NOBODY, TestStack, untilStill } from "../support/stack.ts";
 
 const ADMIN = "admin-key-0123456789";
 const CALLER = "caller-key-0123456789";
@@ -189,13 +189,7 @@ test("an answer of any size passes, and a caller that does not read stops Ollama
   const reader = answer.body?.getReader();
   await reader?.read();
   // Until Ollama's side stands still: what is on the way is bounded by buffers and one window.
-  let before = -1;
-  await eventually(async () => {
-    const isStill = written === before;
-    before = written;
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    return isStill && written === before;
-  });
+  await untilStill(() => written);
   expect(written).toBeLessThan(total / 2);
   let bytes = 0;
   for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) bytes += part.value.length;

@@ -125,6 +125,19 @@ export async function eventually<T>(read: () => Promise<T | undefined | false>, 
   }
 }
 
+const STILL_MS = 300;
+
+/** Until a count does not move any more. */
+export async function untilStill(count: () => number): Promise<void> {
+  let before = -1;
+  await eventually(async () => {
+    const isStill = count() === before;
+    before = count();
+    await new Promise((resolve) => setTimeout(resolve, STILL_MS));
+    return isStill && count() === before;
+  });
+}
+
 /** Where nothing listens: a port that the system gives to no program that asks for any. */
 export const NOBODY = "http://127.0.0.1:9";
 

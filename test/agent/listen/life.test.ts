@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { expect, test } from "vitest";
 import { ListenError } from "../../../agent/errors.ts";
 import { Listening } from "../../support/listening.ts";
-import { eventually, NOBODY } from "../../support/stack.ts";
+import { eventually, NOBODY, untilStill } from "../../support/stack.ts";
 import { inFrontOf, lastLine, listenForAll, listening, MODEL, messages, simulated } from "./scene.ts";
 
 listenForAll();
@@ -25,13 +25,7 @@ test("a caller that does not read stops Ollama instead of filling memory", () =>
       const answer = await fetch(`${own.url}/api/show`, { method: "POST", body: "{}" });
       const reader = answer.body?.getReader();
       await reader?.read();
-      let before = -1;
-      await eventually(async () => {
-        const isStill = written === before;
-        before = written;
-        await new Promise((resolve) => setTimeout(resolve, 200));
-        return isStill && written === before;
-      });
+      await untilStill(() => written);
       expect(written).toBeLessThan(total / 2);
       let part = await reader?.read();
       while (part && !part.done) part = await reader?.read();
