@@ -15,12 +15,12 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["test/{protocol,agent,worker-pure,dashboard,local,monitoring,simulation}/**/*.test.ts", "test/*.test.ts"],
+          include: ["test/{unit,simulation}/**/*.test.ts", "test/*.test.ts"],
         },
       },
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: { AUTH_MODE: "open" } } })],
-        test: { name: "workerd", include: ["test/worker/**/*.test.ts"] },
+        test: { name: "workerd", include: ["test/workerd/**/*.test.ts"] },
       },
       {
         test: {

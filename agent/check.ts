@@ -5,7 +5,7 @@
 import type { AgentConfig } from "./config.ts";
 import { type ListenAddress, shownAddress } from "./listen/listen-address.ts";
 import { CLOCKS, Listener, NOTHING_RECORDED } from "./listen/listener.ts";
-import { GpuReader } from "./readings/gpu.ts";
+import { GpuReader } from "./readings/nvidia/gpu-reader.ts";
 import { InventoryPoller } from "./readings/inventory.ts";
 import { dial, refusalOf } from "./tunnel/tunnel.ts";
 

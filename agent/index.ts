@@ -1,6 +1,6 @@
 /** `ollama-edge-serve/agent`: what a program gets that installs the package. */
 export { ConfigError, ListenError, OllamaError } from "./errors.ts";
-export { type ExporterType, NetworkConfig, type NetworkConfigOptions } from "./listen/network-config.ts";
+export { type ExporterType, NetworkConfig, type NetworkConfigOptions } from "./service/network-config.ts";
 export type { Log, LogLevel } from "./log.ts";
 export {
   type Generated,
@@ -9,5 +9,5 @@ export {
   type ServedModel,
   type ServiceHealth,
   type ServiceOptions,
-} from "./service.ts";
-export { StateLockError } from "./state-lock.ts";
+} from "./service/service.ts";
+export { StateLockError } from "./state/lock.ts";

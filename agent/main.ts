@@ -7,7 +7,7 @@ import { ConfigError, ListenError } from "./errors.ts";
 import { type ListenAddress, listenAddressOf } from "./listen/listen-address.ts";
 import { makeLog } from "./log.ts";
 import { startBox } from "./start.ts";
-import { StateLockError } from "./state-lock.ts";
+import { StateLockError } from "./state/lock.ts";
 import { AGENT_VERSION } from "./version.ts";
 
 const HELP = `ollama-edge-agent ${AGENT_VERSION}: connects the Ollama on this machine to your ollama-edge-serve Worker.

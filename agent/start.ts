@@ -3,13 +3,13 @@
 import type { ExporterType } from "../protocol/messages.ts";
 import { EdgeAgent } from "./agent.ts";
 import type { AgentConfig } from "./config.ts";
-import { agentIdIn } from "./identity.ts";
+import { agentIdIn } from "./state/identity.ts";
 import type { ListenAddress } from "./listen/listen-address.ts";
 import { CLOCKS, Listener, NOTHING_RECORDED } from "./listen/listener.ts";
 import type { Log } from "./log.ts";
 import { EnergyMeter } from "./measure/energy.ts";
 import { Spool } from "./spool/spool.ts";
-import { acquireStateLock } from "./state-lock.ts";
+import { acquireStateLock } from "./state/lock.ts";
 import { steadyClock } from "./steady-clock.ts";
 import { AGENT_VERSION } from "./version.ts";
 

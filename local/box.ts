@@ -72,7 +72,7 @@ export class Box {
         ? {}
         : {
             SIMULATED: "1",
-            NVIDIA_SMI: join(ROOT, "local/simulated/nvidia-smi.ts"),
+            NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"),
             SIMULATED_OLLAMA: plan.ollamaUrl,
             SIMULATED_GPU: plan.simulatedGpu,
           };

@@ -4,9 +4,9 @@
  */
 import { randomUUID } from "node:crypto";
 import { UNMEASURED } from "../protocol/records.ts";
-import { type Exchange, PostgresRepository } from "../worker/sinks/postgres-repository.ts";
-import { requestRow } from "../worker/sinks/rows.ts";
-import { STATEMENT_MS, StoreError } from "../worker/sinks/store.ts";
+import { type Exchange, PostgresRepository } from "../worker/repository/postgres.ts";
+import { requestRow } from "../worker/export/rows.ts";
+import { STATEMENT_MS, StoreError } from "../worker/export/external-store.ts";
 import { type NamedStore, withEachStore } from "./store-programs.ts";
 
 await withEachStore(async (store, { postgres }) => {

@@ -37,7 +37,7 @@ const START_MS = 15_000;
 /** Starts a simulated Ollama on a free port. @throws {ChildFailure} */
 export async function startSimulated(box: SimulatedBox, reaper: Reaper): Promise<{ url: string; child: Child }> {
   let url: string | null = null;
-  const args = [join(ROOT, "local/simulated/ollama.ts"), "--port", "0", "--models", box.models.join(",")];
+  const args = [join(ROOT, "simulated/ollama.ts"), "--port", "0", "--models", box.models.join(",")];
   args.push("--token-ms", String(box.tokenMs), "--seed", String(box.seed));
   const child = new Child(
     {

@@ -1,9 +1,9 @@
 /** What `npm run migrate` and `npm run check:stores` have in common: the stores that the environment names. */
 import { z } from "zod";
-import { ClickHouseStore } from "../worker/sinks/clickhouse.ts";
-import { PostgresStore } from "../worker/sinks/postgres.ts";
-import { type StoreSettings, storeSettingsOf } from "../worker/sinks/settings.ts";
-import { StoreError } from "../worker/sinks/store.ts";
+import { ClickHouseStore } from "../worker/export/clickhouse/clickhouse.ts";
+import { PostgresStore } from "../worker/export/postgres/postgres.ts";
+import { type StoreSettings, storeSettingsOf } from "../worker/export/settings.ts";
+import { StoreError } from "../worker/export/external-store.ts";
 
 export type NamedStore = ClickHouseStore | PostgresStore;
 

@@ -14,7 +14,7 @@ const MAY_IMPORT: Record<string, { folders: string[]; packages: RegExp }> = {
     folders: ["dashboard", "protocol"],
     packages: /^(zod|preact(\/hooks)?|@preact\/signals|uplot(\/dist\/uPlot\.min\.css)?|marked|dompurify)$/,
   },
-  local: { folders: ["local", "agent", "protocol", "worker/sinks"], packages: /^(zod|node:.*)$/ },
+  local: { folders: ["local", "simulated", "agent", "protocol", "worker/export"], packages: /^(zod|node:.*)$/ },
   monitoring: { folders: ["monitoring"], packages: /^(@grafana\/grafana-foundation-sdk\/.*|node:.*)$/ },
 };
 

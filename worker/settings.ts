@@ -7,10 +7,10 @@
 import { z } from "zod";
 import { OnOff } from "../protocol/api/config.ts";
 import { BOX_NAME } from "../protocol/limits.ts";
-import type { Bindings } from "./bindings.ts";
+import type { Bindings } from "./env.ts";
 import { GatewayError } from "./errors.ts";
-import { checkTogether, STORE_VARIABLES, type StoreSettings, storeSettings } from "./sinks/settings.ts";
-import type { RunTimeSettings } from "./store/run-time-settings.ts";
+import { checkTogether, STORE_VARIABLES, type StoreSettings, storeSettings } from "./export/settings.ts";
+import type { RunTimeSettings } from "./aggregator/run-time-settings.ts";
 
 export type Settings = {
   authMode: "keys" | "open";

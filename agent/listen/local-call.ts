@@ -17,7 +17,7 @@ import type { Api } from "../../protocol/records.ts";
 import { FORWARDED_HEADERS } from "../../protocol/routes.ts";
 import type { Target } from "../../protocol/target.ts";
 import type { Log } from "../log.ts";
-import { type AnswerTaker, MeasuredRequest, type MeasuringShell } from "../measured-request.ts";
+import { type AnswerTaker, MeasuredRequest, type MeasuringShell } from "../request/measured-request.ts";
 import { type LocalFailure, tellLocal } from "./local-failure.ts";
 
 export type CallShell = MeasuringShell & {

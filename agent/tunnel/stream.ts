@@ -8,8 +8,8 @@
 import type { Frame, StreamId } from "../../protocol/frames.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
 import type { Open } from "../../protocol/messages.ts";
-import { MeasuredRequest, type MeasuringShell } from "../measured-request.ts";
-import type { Outgoing, Source } from "../outgoing.ts";
+import { MeasuredRequest, type MeasuringShell } from "../request/measured-request.ts";
+import type { Outgoing, Source } from "./outgoing.ts";
 import { type Outcome, type StreamActs, StreamCore } from "./stream-core.ts";
 
 export type StreamShell = MeasuringShell & {

@@ -6,10 +6,10 @@
  * figures compare stores and queries with each other and over time, not with a cloud.
  */
 import { randomUUID } from "node:crypto";
-import { ClickHouseStore } from "../../worker/sinks/clickhouse.ts";
-import { PostgresStore } from "../../worker/sinks/postgres.ts";
-import { requestRow } from "../../worker/sinks/rows.ts";
-import { storeSettingsOf } from "../../worker/sinks/settings.ts";
+import { ClickHouseStore } from "../../worker/export/clickhouse/clickhouse.ts";
+import { PostgresStore } from "../../worker/export/postgres/postgres.ts";
+import { requestRow } from "../../worker/export/rows.ts";
+import { storeSettingsOf } from "../../worker/export/settings.ts";
 import { RunningEngines } from "../support/engines/engines.ts";
 import { recordOf } from "../support/records.ts";
 import { seeded } from "../support/seeded.ts";

@@ -1,6 +1,6 @@
 /** What only an edge of its own shows: its keys, a box that is forgotten, its end and its return. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { eventually, TestStack } from "../support/stack.ts";
 import { useBrowser, Viewer } from "./viewer.ts";
 

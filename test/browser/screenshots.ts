@@ -6,7 +6,7 @@
 import { mkdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Page, Route } from "playwright-core";
-import { startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { startSimulatedOllama } from "../../simulated/ollama.ts";
 import { launchBrowser, viewerOf } from "../support/chromium.ts";
 import { startDemo } from "../support/demo.ts";
 import { eventually, TestStack } from "../support/stack.ts";

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { ROOT } from "../../local/edge.ts";
-import { startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { startSimulatedOllama } from "../../simulated/ollama.ts";
 import { launchBrowserServer } from "../support/chromium.ts";
 import { eventually, TestStack } from "../support/stack.ts";
 
@@ -24,7 +24,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     startSimulatedOllama({ models: ["llama3.2", "qwen3:8b"], tokenMs: 4, loadMsPerGb: 1 }),
     startSimulatedOllama({ models: ["mistral", "qwen3:8b"], tokenMs: 4, loadMsPerGb: 1 }),
   ]);
-  const gpu = { NVIDIA_SMI: join(ROOT, "local/simulated/nvidia-smi.ts"), SIMULATED_OLLAMA: atlas.url, SIMULATED_GPU: "rtx-4090" };
+  const gpu = { NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"), SIMULATED_OLLAMA: atlas.url, SIMULATED_GPU: "rtx-4090" };
   const [, , cinder] = await Promise.all([
     stack.startAgent({ name: "atlas", ollamaUrl: atlas.url, env: { ...gpu, SIMULATED: "1" } }),
     stack.startAgent({ name: "borealis", ollamaUrl: borealis.url }),

@@ -9,7 +9,7 @@ import { Ollama } from "ollama";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Child } from "../../local/processes.ts";
 import { type Reaper, startReaper } from "../../local/reaping.ts";
-import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { Logs } from "../../protocol/api/stats.ts";
 import { eventually, NOBODY, TestStack, untilStill } from "../support/stack.ts";
 

@@ -3,7 +3,7 @@ import Anthropic from "@anthropic-ai/sdk";
 import { Ollama } from "ollama";
 import OpenAI from "openai";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { Gpu } from "../../protocol/api/fleet.ts";
 import { History, Models } from "../../protocol/api/stats.ts";
 import { parseExposition, seriesValue } from "../support/exposition-parser.ts";

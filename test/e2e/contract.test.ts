@@ -5,13 +5,13 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ROOT } from "../../local/edge.ts";
-import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import type { ApiRoute } from "../../protocol/api/route.ts";
 import { API_ROUTES } from "../../protocol/api/routes.ts";
 import { METRICS } from "../../worker/exposition/metrics.ts";
-import { LEFT_OUT, NOT_HERE, SHAPES } from "../contract/contract.ts";
-import { rowsOf } from "../contract/contract-tables.ts";
-import { ANSWERS, ENDPOINTS, EXPOSITION, METRIC_NAMES, QUERIES } from "../contract/seed-examples.ts";
+import { LEFT_OUT, NOT_HERE, SHAPES } from "../support/contract/contract.ts";
+import { rowsOf } from "../support/contract/contract-tables.ts";
+import { ANSWERS, ENDPOINTS, EXPOSITION, METRIC_NAMES, QUERIES } from "../support/contract/seed-examples.ts";
 import { parseExposition } from "../support/exposition-parser.ts";
 import { eventually, TestStack } from "../support/stack.ts";
 
@@ -25,7 +25,7 @@ let calls = 0;
 beforeAll(async () => {
   ollama = await startSimulatedOllama({ models: ["llama3.2:latest", "mistral:latest"], tokenMs: 2, loadMsPerGb: 0 });
   stack = await TestStack.start();
-  const env = { NVIDIA_SMI: join(ROOT, "local/simulated/nvidia-smi.ts"), SIMULATED: "1", SIMULATED_OLLAMA: ollama.url };
+  const env = { NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"), SIMULATED: "1", SIMULATED_OLLAMA: ollama.url };
   await stack.startAgent({ name: "atlas", ollamaUrl: ollama.url, env });
   const gone = await stack.startAgent({ name: "gone", ollamaUrl: ollama.url });
   await gone.stop(5_000);

@@ -3,7 +3,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ROOT } from "../../local/edge.ts";
-import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { Models } from "../../protocol/api/stats.ts";
 import { CuttingProxy } from "../support/cutting-proxy.ts";
 import { eventually, TestStack } from "../support/stack.ts";
@@ -83,7 +83,7 @@ test("a record says how long the edge and the tunnel took, and its latency is wh
 });
 
 test("a record and its model have the energy that the GPU drew, as far as the GPU tells it", async () => {
-  const gpu = { NVIDIA_SMI: join(ROOT, "local/simulated/nvidia-smi.ts"), SIMULATED_OLLAMA: ollama.url, SIMULATED_GPU: "rtx-4090" };
+  const gpu = { NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"), SIMULATED_OLLAMA: ollama.url, SIMULATED_GPU: "rtx-4090" };
   const agent = await stack.startAgent({ name: "warm", ollamaUrl: ollama.url, env: gpu });
   const record = await eventually(async () => {
     const answer = await chat(20, { box: "warm" });

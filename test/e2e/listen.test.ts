@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Ollama } from "ollama";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ROOT } from "../../local/edge.ts";
-import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { eventually, freePort, TestStack } from "../support/stack.ts";
 
 const MODEL = "llama3.2";
@@ -70,7 +70,7 @@ test("a local call is in the log of the edge with its tokens, once", async () =>
 });
 
 test("a local call has its energy too, also when its record had to wait for the edge", async () => {
-  const gpu = { NVIDIA_SMI: join(ROOT, "local/simulated/nvidia-smi.ts"), SIMULATED_OLLAMA: ollama.url };
+  const gpu = { NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"), SIMULATED_OLLAMA: ollama.url };
   const agent = await listening("warm", "startAgent", gpu);
   const called = async () => {
     const answer = await chat(20);

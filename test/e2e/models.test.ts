@@ -1,7 +1,7 @@
 /** Models on real agents: pulled, listed, deleted and kept in the repository, with what can go wrong on the way. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Child } from "../../local/processes.ts";
-import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { InstalledModels, Library, ModelDeleted, PullDone, PullEvent } from "../../protocol/api/ollama.ts";
 import { RepositoryModel, RepositorySync } from "../../protocol/api/repository.ts";
 import { ApiError } from "../../protocol/api/shapes.ts";

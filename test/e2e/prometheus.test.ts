@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ROOT } from "../../local/edge.ts";
-import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { METRICS } from "../../worker/exposition/metrics.ts";
 import { parseExposition } from "../support/exposition-parser.ts";
 import { dashboardQueries, grafanaDashboard, MONITORING, type PrometheusConfig, prometheusConfig } from "../support/monitoring-files.ts";
@@ -138,7 +138,7 @@ describe.skipIf(isMissing)(`Prometheus${isMissing ? ` (NOT RUN: ${found.missing}
 /** What the agent needs to take our nvidia-smi for that of the box. */
 const simulatedGpu = (url: string): Record<string, string> => ({
   SIMULATED: "1",
-  NVIDIA_SMI: join(ROOT, "local/simulated/nvidia-smi.ts"),
+  NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"),
   SIMULATED_OLLAMA: url,
   SIMULATED_GPU: "rtx-4090",
 });

@@ -8,7 +8,7 @@ import { afterEach, expect, test } from "vitest";
 import { ROOT } from "../../local/edge.ts";
 import { Child } from "../../local/processes.ts";
 import { type Reaper, startReaper } from "../../local/reaping.ts";
-import { startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { startSimulatedOllama } from "../../simulated/ollama.ts";
 import { Health } from "../../protocol/api/fleet.ts";
 import { CurrentStats } from "../../protocol/api/stats.ts";
 import { eventually, freePort } from "../support/stack.ts";

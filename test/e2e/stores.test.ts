@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ROOT } from "../../local/edge.ts";
-import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { Cleared } from "../../protocol/api/data.ts";
 import { RepositoryEntry } from "../../protocol/api/repository.ts";
 import { type Engines, RunningEngines } from "../support/engines/engines.ts";

@@ -1,7 +1,7 @@
 /** What a real agent says of its machine, its models and its queue. */
 import { cpus, totalmem } from "node:os";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { Boxes } from "../../protocol/api/fleet.ts";
 import { System, SystemHistory } from "../../protocol/api/system.ts";
 import { parseExposition, seriesValue } from "../support/exposition-parser.ts";

@@ -1,5 +1,5 @@
 /** What a suite gets to do its work with. */
-import { randomOf } from "../../local/simulated/text.ts";
+import { randomOf } from "../../simulated/text.ts";
 import { SHAPES, type Shape } from "./answers.ts";
 import type { Stage } from "./stage.ts";
 

@@ -1,7 +1,7 @@
 /** A simulated agent: the product's table of streams, spool, delivery and backoff, in a process that can be killed. */
 
 import { EnergyMeter } from "../../agent/measure/energy.ts";
-import { Outgoing } from "../../agent/outgoing.ts";
+import { Outgoing } from "../../agent/tunnel/outgoing.ts";
 import { Delivery, RECORDS_DELAY_MS } from "../../agent/spool/delivery.ts";
 import { Spool } from "../../agent/spool/spool.ts";
 import type { After } from "../../agent/timers.ts";

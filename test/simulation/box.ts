@@ -2,9 +2,9 @@
 
 import { HEARTBEAT_MS } from "../../protocol/limits.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
-import { BoxCore } from "../../worker/relay/box-core.ts";
-import type { BoxRegistry } from "../../worker/relay/box-reports.ts";
-import type { Attachment, SocketHost } from "../../worker/relay/box-sockets.ts";
+import { BoxCore } from "../../worker/box/relay.ts";
+import type { BoxRegistry } from "../../worker/box/reports.ts";
+import type { Attachment, SocketHost } from "../../worker/box/sockets.ts";
 import type { End } from "./link.ts";
 import type { Schedule } from "./schedule.ts";
 

@@ -1,7 +1,7 @@
 /** The relay under fuzzed messages of its agent: only the socket that they came from is closed, and no stream hears what is another's. */
 import { decodeFrames, encodeFrames, type Frame, FrameType, tunnelFrame } from "../../protocol/frames.ts";
-import { BoxCore } from "../../worker/relay/box-core.ts";
-import { type Attachment, OPEN, type RelaySocket } from "../../worker/relay/box-sockets.ts";
+import { BoxCore } from "../../worker/box/relay.ts";
+import { type Attachment, OPEN, type RelaySocket } from "../../worker/box/sockets.ts";
 import { helloOf } from "../support/records.ts";
 import type { Chance } from "./chance.ts";
 import { type Fuzzed, framesIn, fuzzedMessage } from "./fuzz.ts";

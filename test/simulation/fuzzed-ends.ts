@@ -1,13 +1,13 @@
 /** Both ends, and the relay between them, under fuzzed messages: they refuse, or take, and never do anything else; what one stream is told stays with it. */
 
 import { EnergyMeter } from "../../agent/measure/energy.ts";
-import { Outgoing } from "../../agent/outgoing.ts";
+import { Outgoing } from "../../agent/tunnel/outgoing.ts";
 import { Spool } from "../../agent/spool/spool.ts";
 import { StreamTable } from "../../agent/tunnel/stream-table.ts";
 import { decodeFrames, FrameType, jsonBytes } from "../../protocol/frames.ts";
 import type { Open } from "../../protocol/messages.ts";
-import { type Acts, EdgeCore } from "../../worker/relay/edge-core.ts";
-import { newPulse } from "../../worker/relay/pulse.ts";
+import { type Acts, EdgeCore } from "../../worker/gateway/stream/edge-stream-core.ts";
+import { newPulse } from "../../worker/gateway/stream/pulse.ts";
 import { Chance } from "./chance.ts";
 import { SimulatedDisk } from "./disk.ts";
 import { type Fuzzed, framesIn, fuzzedMessage, isRefusal, markOf } from "./fuzz.ts";

@@ -1,7 +1,7 @@
 /** What must hold of a world: at each step, while its agent is away, and when it has come to rest. */
 import type { StreamTable } from "../../agent/tunnel/stream-table.ts";
 import { STREAMS_PER_BOX_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
-import type { Pulse } from "../../worker/relay/pulse.ts";
+import type { Pulse } from "../../worker/gateway/stream/pulse.ts";
 import type { AgentProcess } from "./agent.ts";
 import { CHUNK_BYTES_MAX } from "./call-plan.ts";
 import type { Call, CallPlan } from "./caller.ts";

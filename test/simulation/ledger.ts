@@ -2,15 +2,15 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { z } from "zod";
 import type { RequestRecord } from "../../protocol/records.ts";
-import { CellStore } from "../../worker/store/cells.ts";
-import { Epochs } from "../../worker/store/epochs.ts";
-import { Forgotten } from "../../worker/store/forgotten.ts";
-import { Intake } from "../../worker/store/intake.ts";
-import { Ledger } from "../../worker/store/ledger.ts";
-import { LocalRepository } from "../../worker/store/local-repository.ts";
-import { Outbox } from "../../worker/store/outbox.ts";
-import { SampleStore } from "../../worker/store/samples.ts";
-import { migrate } from "../../worker/store/schema.ts";
+import { CellStore } from "../../worker/aggregator/cells.ts";
+import { Epochs } from "../../worker/aggregator/epochs.ts";
+import { Forgotten } from "../../worker/aggregator/forgotten.ts";
+import { Intake } from "../../worker/aggregator/intake.ts";
+import { Ledger } from "../../worker/aggregator/ledger.ts";
+import { LocalRepository } from "../../worker/repository/local.ts";
+import { Outbox } from "../../worker/export/outbox.ts";
+import { SampleStore } from "../../worker/aggregator/samples.ts";
+import { migrate } from "../../worker/aggregator/schema.ts";
 
 const Row = z.object({ request_id: z.string(), status: z.enum(["success", "error", "cancelled"]), resumed: z.number() });
 export type LedgerRow = z.infer<typeof Row>;

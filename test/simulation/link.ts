@@ -1,5 +1,5 @@
 /** A simulated WebSocket: messages arrive late and in order, unless the link is cut or swallows them. */
-import { OPEN, type RelaySocket } from "../../worker/relay/box-sockets.ts";
+import { OPEN, type RelaySocket } from "../../worker/box/sockets.ts";
 import type { Chance } from "./chance.ts";
 import type { Schedule } from "./schedule.ts";
 

@@ -4,8 +4,8 @@
  */
 import { GRACE_MS, NOTICE_MS } from "../../protocol/limits.ts";
 import { RequestRecord } from "../../protocol/records.ts";
-import type { Ended } from "../../worker/relay/edge-core.ts";
-import { newPulse, type Pulse } from "../../worker/relay/pulse.ts";
+import type { Ended } from "../../worker/gateway/stream/edge-stream-core.ts";
+import { newPulse, type Pulse } from "../../worker/gateway/stream/pulse.ts";
 import { recordOf } from "../support/records.ts";
 import { AgentProcess, type AgentWorld } from "./agent.ts";
 import { RegistryFailed, SimulatedBox } from "./box.ts";

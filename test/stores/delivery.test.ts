@@ -1,7 +1,7 @@
 /** What was counted reaches the stores once, whatever is lost, slow, full or broken in between. */
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import type { RequestRecord } from "../../protocol/records.ts";
-import type { StoreName } from "../../worker/sinks/store.ts";
+import type { StoreName } from "../../worker/export/external-store.ts";
 import { gpuOf, recordOf, systemOf } from "../support/records.ts";
 import { Edge, onFreshStorage } from "./edge.ts";
 import { type FreshStores, faults, freshStores, statements, storesIn } from "./fresh-stores.ts";
@@ -197,7 +197,7 @@ test.each(NAMES)("%s says that the password is wrong, and not which one", async 
     CLICKHOUSE_PASSWORD: "canary-wrong",
     DATABASE_URL: stores.variables.DATABASE_URL.replace(/:[^:@]+@/, ":canary-wrong@"),
   };
-  const { storeSettingsOf } = await import("../../worker/sinks/settings.ts");
+  const { storeSettingsOf } = await import("../../worker/export/settings.ts");
   const wrong = storesIn(storeSettingsOf(variables));
   await onFreshStorage(async (storage) => {
     const edge = new Edge(storage, [wrong[name]], NOW);

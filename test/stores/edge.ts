@@ -2,19 +2,19 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import type { GpuSample, RequestRecord, SystemSample } from "../../protocol/records.ts";
-import { Sinks } from "../../worker/sinks/sinks.ts";
-import type { Store } from "../../worker/sinks/store.ts";
-import { CellStore } from "../../worker/store/cells.ts";
-import { Epochs } from "../../worker/store/epochs.ts";
-import { Forgotten } from "../../worker/store/forgotten.ts";
-import { keepHouse } from "../../worker/store/housekeeping.ts";
-import { Intake } from "../../worker/store/intake.ts";
-import { Ledger } from "../../worker/store/ledger.ts";
-import { LocalRepository } from "../../worker/store/local-repository.ts";
-import { Outbox } from "../../worker/store/outbox.ts";
-import { SampleStore } from "../../worker/store/samples.ts";
-import { migrate } from "../../worker/store/schema.ts";
-import { SinkStates } from "../../worker/store/sink-states.ts";
+import { Sinks } from "../../worker/export/deliveries.ts";
+import type { Store } from "../../worker/export/external-store.ts";
+import { CellStore } from "../../worker/aggregator/cells.ts";
+import { Epochs } from "../../worker/aggregator/epochs.ts";
+import { Forgotten } from "../../worker/aggregator/forgotten.ts";
+import { keepHouse } from "../../worker/aggregator/housekeeping.ts";
+import { Intake } from "../../worker/aggregator/intake.ts";
+import { Ledger } from "../../worker/aggregator/ledger.ts";
+import { LocalRepository } from "../../worker/repository/local.ts";
+import { Outbox } from "../../worker/export/outbox.ts";
+import { SampleStore } from "../../worker/aggregator/samples.ts";
+import { migrate } from "../../worker/aggregator/schema.ts";
+import { SinkStates } from "../../worker/export/delivery-states.ts";
 
 export class Edge {
   nowMs: number;

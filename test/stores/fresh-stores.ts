@@ -2,10 +2,10 @@
 import { neon, neonConfig } from "@neondatabase/serverless";
 import { inject } from "vitest";
 import { z } from "zod";
-import { ClickHouseStore } from "../../worker/sinks/clickhouse.ts";
-import { PostgresStore } from "../../worker/sinks/postgres.ts";
-import { type StoreSettings, storeSettingsOf } from "../../worker/sinks/settings.ts";
-import type { StoreName } from "../../worker/sinks/store.ts";
+import { ClickHouseStore } from "../../worker/export/clickhouse/clickhouse.ts";
+import { PostgresStore } from "../../worker/export/postgres/postgres.ts";
+import { type StoreSettings, storeSettingsOf } from "../../worker/export/settings.ts";
+import type { StoreName } from "../../worker/export/external-store.ts";
 import type { Fault } from "../support/engines/fault.ts";
 
 declare module "vitest" {

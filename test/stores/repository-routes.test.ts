@@ -3,9 +3,9 @@ import { env, exports } from "cloudflare:workers";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { RepositoryModels } from "../../protocol/api/repository.ts";
 import { ApiError } from "../../protocol/api/shapes.ts";
-import { theAggregator } from "../../worker/aggregator-stub.ts";
+import { theAggregator } from "../../worker/aggregator/stub.ts";
 import { settingsOf } from "../../worker/settings.ts";
-import { callApi, exerciseRepositoryRoutes, REPOSITORY_PATH } from "../worker/repository-routes.ts";
+import { callApi, exerciseRepositoryRoutes, REPOSITORY_PATH } from "../workerd/repository-routes.ts";
 import { faults, storesIn } from "./fresh-stores.ts";
 
 beforeAll(() => storesIn(settingsOf(env).stores).postgres.migrate());

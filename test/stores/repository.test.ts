@@ -1,12 +1,12 @@
 /** The model repository in Postgres: shared, never in the way of a call, and every pull counted once. */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { REPOSITORY_MODELS_MAX } from "../../protocol/api/repository.ts";
-import { SharedRepository } from "../../worker/models/shared-repository.ts";
-import type { RepositoryWrite, StoredModel } from "../../worker/models/stored-repository.ts";
-import { PostgresRepository } from "../../worker/sinks/postgres-repository.ts";
-import { StoreError } from "../../worker/sinks/store.ts";
-import { LocalRepository } from "../../worker/store/local-repository.ts";
-import { RepositoryCopy } from "../../worker/store/repository-copy.ts";
+import { SharedRepository } from "../../worker/repository/shared.ts";
+import type { RepositoryWrite, StoredModel } from "../../worker/repository/stored.ts";
+import { PostgresRepository } from "../../worker/repository/postgres.ts";
+import { StoreError } from "../../worker/export/external-store.ts";
+import { LocalRepository } from "../../worker/repository/local.ts";
+import { RepositoryCopy } from "../../worker/repository/copy.ts";
 import { onFreshStorage, onStorageOf } from "./edge.ts";
 import { type FreshStores, faults, freshStores, statements } from "./fresh-stores.ts";
 

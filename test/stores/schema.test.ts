@@ -1,6 +1,6 @@
 /** The tables: made, brought up to date, and fit for the documented queries. */
 import { beforeEach, expect, test } from "vitest";
-import { gpuRow, requestRow } from "../../worker/sinks/rows.ts";
+import { gpuRow, requestRow } from "../../worker/export/rows.ts";
 import { gpuOf, recordOf } from "../support/records.ts";
 import { type FreshStores, freshStores } from "./fresh-stores.ts";
 

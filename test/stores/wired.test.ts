@@ -5,10 +5,10 @@ import { beforeAll, expect, inject, test } from "vitest";
 import { Health } from "../../protocol/api/fleet.ts";
 import { History, Logs } from "../../protocol/api/stats.ts";
 import { GpuHistory, SystemHistory } from "../../protocol/api/system.ts";
-import { theAggregator } from "../../worker/aggregator-stub.ts";
+import { theAggregator } from "../../worker/aggregator/stub.ts";
 import { settingsOf } from "../../worker/settings.ts";
-import { Forgotten } from "../../worker/store/forgotten.ts";
-import { LEDGER_MS, Ledger } from "../../worker/store/ledger.ts";
+import { Forgotten } from "../../worker/aggregator/forgotten.ts";
+import { LEDGER_MS, Ledger } from "../../worker/aggregator/ledger.ts";
 import { gpuOf, helloOf, readingsOf, recordOf, systemOf } from "../support/records.ts";
 import { faults, storesIn } from "./fresh-stores.ts";
 

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT } from "../../local/edge.ts";
 import { Child } from "../../local/processes.ts";
 import { startReaper } from "../../local/reaping.ts";
-import { type SimulatedOllama, startSimulatedOllama } from "../../local/simulated/ollama.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { FrameType, NO_PAYLOAD } from "../../protocol/frames.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { FakeEdge } from "./fake-edge.ts";

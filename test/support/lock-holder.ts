@@ -2,7 +2,7 @@
  * Takes the state folder named by its argument when told "go" on stdin, says `held` or the
  * refusal, and keeps it until stdin ends.
  */
-import { acquireStateLock } from "../../agent/state-lock.ts";
+import { acquireStateLock } from "../../agent/state/lock.ts";
 
 process.stdout.write("ready\n");
 process.stdin.once("data", () => {

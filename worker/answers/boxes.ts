@@ -1,7 +1,7 @@
 /** The boxes, as `/api/health` and `/api/boxes` tell of them. */
 import type { BoxDetail, Boxes, BoxHealth } from "../../protocol/api/fleet.ts";
 import type { LoadedModel } from "../../protocol/inventory.ts";
-import { freshLoaded, freshSystem, type Live, type LiveBox, type RegisteredBox } from "../registered.ts";
+import { freshLoaded, freshSystem, type Live, type LiveBox, type RegisteredBox } from "../registered-box.ts";
 import { isoOf } from "./figures.ts";
 import { gpusOf } from "./gpus.ts";
 

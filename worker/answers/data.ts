@@ -1,7 +1,7 @@
 /** The answers of `/api/data`. */
 import type { Cleared, DataSummary } from "../../protocol/api/data.ts";
-import type { StoreCleared } from "../sinks/sinks.ts";
-import type { Clearable } from "../store/epochs.ts";
+import type { StoreCleared } from "../export/deliveries.ts";
+import type { Clearable } from "../aggregator/epochs.ts";
 import { isoOf } from "./figures.ts";
 
 export type SummaryParts = {

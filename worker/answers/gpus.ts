@@ -1,6 +1,6 @@
 /** The answer of `/api/gpu`: the newest reading of each GPU, and why a box shows none. */
 import type { Gpu, GpuReading } from "../../protocol/api/fleet.ts";
-import { freshGpus, type RegisteredBox } from "../registered.ts";
+import { freshGpus, type RegisteredBox } from "../registered-box.ts";
 import { isoOf } from "./figures.ts";
 
 /** The readings of boxes that are up, and why the others show none. */

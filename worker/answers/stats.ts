@@ -3,7 +3,7 @@ import type { Live as LivePage } from "../../protocol/api/live.ts";
 import type { CurrentStats, ModelStats, Models } from "../../protocol/api/stats.ts";
 import { type Cell, sumOf } from "../counting/cell.ts";
 import { NO_MODEL, OTHER } from "../counting/model-key.ts";
-import { isInstalledOn, isLoadedOn, type Live, type RegisteredBox } from "../registered.ts";
+import { isInstalledOn, isLoadedOn, type Live, type RegisteredBox } from "../registered-box.ts";
 import { isoOf, isoOrNull, percentilesOf, rounded, roundedOrNull } from "./figures.ts";
 
 export type ModelCell = { model: string; cell: Cell };

@@ -1,7 +1,7 @@
 /** The answer of `/api/system`: what the newest samples say of the machines, each and all as one. */
 import type { BoxSystem, System } from "../../protocol/api/system.ts";
 import type { SystemSample } from "../../protocol/records.ts";
-import { freshSystem, type RegisteredBox } from "../registered.ts";
+import { freshSystem, type RegisteredBox } from "../registered-box.ts";
 import { isoOf, rounded, roundedOrNull } from "./figures.ts";
 
 export type Machine = Pick<

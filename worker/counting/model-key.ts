@@ -5,7 +5,7 @@
  * as itself only when a box has the model, and only so many names do.
  */
 import { withTag } from "../../protocol/inventory.ts";
-import { hasModel, type RegisteredBox } from "../registered.ts";
+import { hasModel, type RegisteredBox } from "../registered-box.ts";
 
 /** A request that names no model. */
 export const NO_MODEL = "";

@@ -6,7 +6,7 @@ import { byModel } from "../answers/stats.ts";
 import { type Cell, type KeyedCell, sumOf } from "../counting/cell.ts";
 import type { Histogram } from "../counting/histogram.ts";
 import { shortName } from "../counting/model-key.ts";
-import { freshGpus, freshLoaded, freshSystem, type Live, type RegisteredBox, upNames } from "../registered.ts";
+import { freshGpus, freshLoaded, freshSystem, type Live, type RegisteredBox, upNames } from "../registered-box.ts";
 import { METRICS, type MetricKey } from "./metrics.ts";
 import type { FamilySamples, Sample } from "./text.ts";
 

@@ -1,7 +1,7 @@
 /** What the boxes that are up have on disk, put together. Pure. */
 import type { InstalledModels } from "../../protocol/api/ollama.ts";
 import { shortName } from "../counting/model-key.ts";
-import { isLoadedOn, type RegisteredBox } from "../registered.ts";
+import { isLoadedOn, type RegisteredBox } from "../registered-box.ts";
 
 /** One name, on all boxes that are up. */
 export type Installed = {

@@ -5,7 +5,7 @@
  * those their tunnels. A box that fails is an event; the others go on.
  */
 import { tellCaller } from "../errors.ts";
-import { failureOfError } from "./manage.ts";
+import { failureOfError } from "../gateway/management-call.ts";
 import { linesOf } from "./ndjson.ts";
 import { PullProgress } from "./pull-progress.ts";
 

@@ -2,7 +2,7 @@
 import { Hono } from "hono";
 import { BOX_NAME, SUBPROTOCOL } from "../../protocol/limits.ts";
 import { admitAgent } from "../auth.ts";
-import type { Env } from "../bindings.ts";
+import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { settingsOf } from "../settings.ts";
 

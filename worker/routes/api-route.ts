@@ -8,9 +8,9 @@ import type { ApiRoute } from "../../protocol/api/route.ts";
 import { API_ROUTES } from "../../protocol/api/routes.ts";
 import { jsonOf } from "../../protocol/body-policy.ts";
 import { demand, type Principal, principalOf } from "../auth.ts";
-import type { Env } from "../bindings.ts";
+import type { Env } from "../env.ts";
 import { badRequest, GatewayError } from "../errors.ts";
-import { textOf } from "../relay/call.ts";
+import { textOf } from "../gateway/call.ts";
 import { settingsOf } from "../settings.ts";
 
 type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;

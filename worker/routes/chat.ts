@@ -12,14 +12,14 @@ import { type ChatRequest, MessagesChat, PromptChat } from "../../protocol/api/c
 import { checkBody, jsonOf } from "../../protocol/body-policy.ts";
 import { withTag } from "../../protocol/inventory.ts";
 import { demand, principalOf } from "../auth.ts";
-import type { Env } from "../bindings.ts";
+import type { Env } from "../env.ts";
 import { badRequest, GatewayError } from "../errors.ts";
 import { sseOfChat } from "../models/chat-events.ts";
-import { failureOf } from "../models/manage.ts";
-import { hasModel } from "../registered.ts";
-import { callOf, targetOf, textOf } from "../relay/call.ts";
-import { type Fleet, fleetOf } from "../relay/fleet.ts";
-import { type CallBody, serve } from "../relay/serve.ts";
+import { failureOf } from "../gateway/management-call.ts";
+import { hasModel } from "../registered-box.ts";
+import { callOf, targetOf, textOf } from "../gateway/call.ts";
+import { type Fleet, fleetOf } from "../gateway/fleet.ts";
+import { type CallBody, serve } from "../gateway/serve.ts";
 import { settingsOf } from "../settings.ts";
 
 const DEFAULT_TEMPERATURE = 0.7;

@@ -2,15 +2,15 @@
 import { Hono } from "hono";
 import { CONFIG_ROUTES, type Config } from "../../protocol/api/config.ts";
 import { DATA_ROUTES } from "../../protocol/api/data.ts";
-import { theAggregator } from "../aggregator-stub.ts";
+import { theAggregator } from "../aggregator/stub.ts";
 import type { Principal } from "../auth.ts";
-import type { Bindings, Env } from "../bindings.ts";
-import { forgetBoxes } from "../relay/fleet.ts";
+import type { Bindings, Env } from "../env.ts";
+import { forgetBoxes } from "../gateway/fleet.ts";
 import { inForce, settingsOf } from "../settings.ts";
-import { SAMPLES_KEPT_MS } from "../store/arriving-samples.ts";
-import { HOURS_KEPT_DAYS, MINUTES_KEPT_DAYS } from "../store/cells.ts";
-import { LEDGER_MS, LEDGER_ROWS_MAX } from "../store/ledger.ts";
-import type { RunTimeSettings } from "../store/run-time-settings.ts";
+import { SAMPLES_KEPT_MS } from "../aggregator/arriving-samples.ts";
+import { HOURS_KEPT_DAYS, MINUTES_KEPT_DAYS } from "../aggregator/cells.ts";
+import { LEDGER_MS, LEDGER_ROWS_MAX } from "../aggregator/ledger.ts";
+import type { RunTimeSettings } from "../aggregator/run-time-settings.ts";
 import { VERSION } from "../version.ts";
 import { serveRoute } from "./api-route.ts";
 

@@ -2,10 +2,10 @@
 import { Hono } from "hono";
 import { DOCS_ROUTES } from "../../protocol/api/docs.ts";
 import { API_ROUTES } from "../../protocol/api/routes.ts";
-import type { Env } from "../bindings.ts";
+import type { Env } from "../env.ts";
 import { type OpenApi, openApiOf } from "../docs/openapi.ts";
 import { docsPage } from "../docs/page.ts";
-import { SECURITY_HEADERS } from "../security-headers.ts";
+import { SECURITY_HEADERS } from "./security-headers.ts";
 import { VERSION } from "../version.ts";
 import { serveRoute } from "./api-route.ts";
 

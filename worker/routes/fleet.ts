@@ -2,13 +2,13 @@
 import { Hono } from "hono";
 import { FLEET_ROUTES } from "../../protocol/api/fleet.ts";
 import { SYSTEM_RANGES, SYSTEM_ROUTES } from "../../protocol/api/system.ts";
-import { theAggregator } from "../aggregator-stub.ts";
-import { healthOf } from "../answers/health.ts";
-import { readGpuHistory, readSystemHistory } from "../answers/older.ts";
+import { theAggregator } from "../aggregator/stub.ts";
+import { healthOf } from "./read-health.ts";
+import { readGpuHistory, readSystemHistory } from "./read-older.ts";
 import { systemSpanOf } from "../answers/system-history.ts";
-import type { Env } from "../bindings.ts";
+import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
-import { forgetBoxes, look } from "../relay/fleet.ts";
+import { forgetBoxes, look } from "../gateway/fleet.ts";
 import { serveRoute } from "./api-route.ts";
 
 export const fleetRoutes = new Hono<Env>();

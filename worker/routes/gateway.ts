@@ -1,10 +1,10 @@
 /** `/ollama/*` and `/v1/*`: the callers' way to Ollama, byte-true. */
 import { type Context, Hono } from "hono";
 import { principalOf } from "../auth.ts";
-import type { Env } from "../bindings.ts";
-import { bodyOf, callOf, targetOf } from "../relay/call.ts";
-import { rawPathOf } from "../relay/raw-path.ts";
-import { serve } from "../relay/serve.ts";
+import type { Env } from "../env.ts";
+import { bodyOf, callOf, targetOf } from "../gateway/call.ts";
+import { rawPathOf } from "../gateway/raw-path.ts";
+import { serve } from "../gateway/serve.ts";
 import { settingsOf } from "../settings.ts";
 
 /** `/ollama/…`, `/ollama/k/<key>/…`, `/v1/…` → the path on Ollama, and the key where it is in the path. */

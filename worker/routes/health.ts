@@ -1,7 +1,7 @@
 /** `/healthz` and `/readyz`: for load balancers and start scripts. Public, so they say nothing else. */
 import { Hono } from "hono";
-import type { Env } from "../bindings.ts";
-import { fleetOf } from "../relay/fleet.ts";
+import type { Env } from "../env.ts";
+import { fleetOf } from "../gateway/fleet.ts";
 
 const NO_STORE = { "cache-control": "no-store" };
 

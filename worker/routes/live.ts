@@ -10,10 +10,10 @@
  */
 import { Hono } from "hono";
 import { LIVE_ROUTES, type Live } from "../../protocol/api/live.ts";
-import { theAggregator } from "../aggregator-stub.ts";
-import { healthOf } from "../answers/health.ts";
-import type { Bindings, Env } from "../bindings.ts";
-import { lookClosely } from "../relay/fleet.ts";
+import { theAggregator } from "../aggregator/stub.ts";
+import { healthOf } from "./read-health.ts";
+import type { Bindings, Env } from "../env.ts";
+import { lookClosely } from "../gateway/fleet.ts";
 import { serveRoute } from "./api-route.ts";
 
 /** One invocation may call objects 1,000 times. The page asks for the next stream. */

@@ -3,16 +3,16 @@ import { type Context, Hono } from "hono";
 import { OLLAMA_API_ROUTES } from "../../protocol/api/ollama.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
 import { isCloudModel } from "../../protocol/routes.ts";
-import { theAggregator } from "../aggregator-stub.ts";
-import type { Env } from "../bindings.ts";
+import { theAggregator } from "../aggregator/stub.ts";
+import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { ABOUT_CATALOGUE } from "../models/catalogue.ts";
 import { installedByName, installedModels } from "../models/installed.ts";
 import { libraryModels, searchLibrary } from "../models/library.ts";
-import { failureOfBoxes, failureOfError, manage, type Outcome } from "../models/manage.ts";
+import { failureOfBoxes, failureOfError, manage, type Outcome } from "../gateway/management-call.ts";
 import { pullEvents } from "../models/pull.ts";
-import { isInstalledOn, type RegisteredBox } from "../registered.ts";
-import { fleetOf, freshBoxes, untilTold } from "../relay/fleet.ts";
+import { isInstalledOn, type RegisteredBox } from "../registered-box.ts";
+import { fleetOf, freshBoxes, untilTold } from "../gateway/fleet.ts";
 import { serveRoute } from "./api-route.ts";
 
 /** Shorter than the silence after which common proxies close a connection: 60 s and more. */

@@ -1,7 +1,7 @@
 /** The page and the agent's files: static, without secrets or numbers, so they are public. */
 import { Hono } from "hono";
-import type { Env } from "../bindings.ts";
-import { SECURITY_HEADERS } from "../security-headers.ts";
+import type { Env } from "../env.ts";
+import { SECURITY_HEADERS } from "./security-headers.ts";
 
 export const pageRoutes = new Hono<Env>().on(
   ["GET", "HEAD"],

@@ -1,11 +1,11 @@
 /** `/api/models/repository`: the model repository. */
 import { Hono } from "hono";
 import { REPOSITORY_ROUTES } from "../../protocol/api/repository.ts";
-import { theAggregator } from "../aggregator-stub.ts";
-import type { Env } from "../bindings.ts";
+import { theAggregator } from "../aggregator/stub.ts";
+import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
-import type { Outcome } from "../models/model-repository.ts";
-import { forgetBoxes } from "../relay/fleet.ts";
+import type { Outcome } from "../repository/model-repository.ts";
+import { forgetBoxes } from "../gateway/fleet.ts";
 import { serveRoute } from "./api-route.ts";
 
 export const repositoryRoutes = new Hono<Env>();

@@ -1,12 +1,12 @@
 /** What the boxes did: totals, history, logs, models. */
 import { Hono } from "hono";
 import { STATS_ROUTES } from "../../protocol/api/stats.ts";
-import { theAggregator } from "../aggregator-stub.ts";
+import { theAggregator } from "../aggregator/stub.ts";
 import { historyExport, logsExport } from "../answers/export.ts";
 import { spanOf } from "../answers/history.ts";
-import { historyReader, readLogs } from "../answers/older.ts";
-import type { Env } from "../bindings.ts";
-import { look } from "../relay/fleet.ts";
+import { historyReader, readLogs } from "./read-older.ts";
+import type { Env } from "../env.ts";
+import { look } from "../gateway/fleet.ts";
 import { serveRoute } from "./api-route.ts";
 
 /** Entries of one page, when nobody says how many. */

@@ -1,0 +1,112 @@
+/**
+ * Rows of `nvidia-smi --query-gpu=… --format=csv,noheader,nounits`, by the columns asked for.
+ *
+ * Pure. A cell is a number by its shape or it is `null`: there are too many ways of saying
+ * "no number" to list (`[N/A]`, `N/A`, `[Not Supported]`, `[Unknown Error]`,
+ * `[GPU requires reset]`, `ERR!`, …), and the next driver brings another.
+ */
+import type { GpuSample } from "../../../protocol/records.ts";
+
+/** What is asked for first. A driver may refuse some: see {@link withoutRefused}. */
+export const GPU_COLUMNS: readonly string[] = [
+  "index",
+  "uuid",
+  "name",
+  "driver_version",
+  "utilization.gpu",
+  "memory.used",
+  "memory.total",
+  "temperature.gpu",
+  "power.draw",
+  "power.limit",
+  "clocks.sm",
+  "fan.speed",
+  "clocks_event_reasons.active",
+];
+
+/** Drivers before 535 know only the older name. */
+const OLDER_NAME: ReadonlyMap<string, string> = new Map([["clocks_event_reasons.active", "clocks_throttle_reasons.active"]]);
+
+/** One GPU as its row says; the reader adds the time and the box. */
+export type GpuRow = Omit<GpuSample, "at" | "box"> & { driver_version: string | null };
+
+/**
+ * The columns to ask for after the driver refused one: its older name, or none.
+ * @returns `null` when asking again cannot help: the field is none of ours, or rows mean nothing without it.
+ */
+export function withoutRefused(columns: readonly string[], refused: string): readonly string[] | null {
+  if (!columns.includes(refused) || refused === "index") return null;
+  return columns.flatMap((column) => (column === refused ? (OLDER_NAME.get(column) ?? []) : column));
+}
+
+/**
+ * @returns `null` for a line that is no row of these columns (a failure text, a torn line).
+ *
+ * No quoting: nvidia-smi does none, and no name of a GPU holds a comma.
+ */
+export function parseGpuRow(line: string, columns: readonly string[]): GpuRow | null {
+  const cells = line.split(",").map((cell) => cell.trim());
+  if (cells.length !== columns.length) return null;
+  const cell = new Map(columns.map((column, position) => [column, cells[position] ?? ""]));
+  const index = cell.get("index") ?? "";
+  if (!/^\d{1,4}$/.test(index)) return null;
+  const reasons = cell.get("clocks_event_reasons.active") ?? cell.get("clocks_throttle_reasons.active");
+  return {
+    index: Number(index),
+    uuid: text(cell.get("uuid"), 128),
+    name: text(cell.get("name"), 128) ?? "unknown GPU",
+    driver_version: text(cell.get("driver_version"), 64),
+    utilization_percent: number(cell.get("utilization.gpu")),
+    memory_used_mb: number(cell.get("memory.used")),
+    memory_total_mb: number(cell.get("memory.total")),
+    temperature_c: number(cell.get("temperature.gpu")),
+    power_draw_w: number(cell.get("power.draw")),
+    power_limit_w: number(cell.get("power.limit")),
+    sm_clock_mhz: number(cell.get("clocks.sm")),
+    fan_percent: number(cell.get("fan.speed")),
+    throttle_reasons: throttleReasons(reasons),
+  };
+}
+
+/** Digits are bounded so that garbage cannot become Infinity, which JSON cannot carry. The unit is tolerated, not needed. */
+const NUMBER = /^(-?\d{1,15}(?:\.\d{1,15})?)(?: (?:%|MiB|W|MHz|C))?$/;
+
+function number(cell: string | undefined): number | null {
+  const digits = NUMBER.exec(cell ?? "")?.[1];
+  return digits === undefined ? null : Number(digits);
+}
+
+/** Texts in brackets, `N/A` and `ERR!` stand for "not known" in every column. */
+function text(cell: string | undefined, charsMax: number): string | null {
+  if (cell === undefined || cell === "" || /^(?:\[.*\]|N\/A|ERR!)$/i.test(cell)) return null;
+  return cell.slice(0, charsMax);
+}
+
+/** @see https://docs.nvidia.com/deploy/nvml-api/group__nvmlClocksEventReasons.html */
+const REASONS: readonly (readonly [bit: bigint, name: string])[] = [
+  [0x1n, "gpu_idle"],
+  [0x2n, "applications_clocks_setting"],
+  [0x4n, "sw_power_cap"],
+  [0x8n, "hw_slowdown"],
+  [0x10n, "sync_boost"],
+  [0x20n, "sw_thermal_slowdown"],
+  [0x40n, "hw_thermal_slowdown"],
+  [0x80n, "hw_power_brake_slowdown"],
+  [0x100n, "display_clock_setting"],
+];
+
+/**
+ * Names in a mask of 64 bits as nvidia-smi prints it. Bits without a name here stay visible together.
+ * @example throttleReasons("0x0000000000000204") // ["sw_power_cap", "unknown_0x200"]
+ */
+export function throttleReasons(cell: string | undefined): string[] | null {
+  if (cell === undefined || !/^0x[0-9a-f]{1,16}$/i.test(cell)) return null;
+  let rest = BigInt(cell);
+  const names: string[] = [];
+  for (const [bit, name] of REASONS) {
+    if ((rest & bit) === 0n) continue;
+    names.push(name);
+    rest ^= bit;
+  }
+  return rest === 0n ? names : [...names, `unknown_0x${rest.toString(16)}`];
+}

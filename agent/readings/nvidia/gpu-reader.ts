@@ -1,0 +1,246 @@
+/**
+ * The GPU reader: keeps one nvidia-smi running in loop mode and turns its rows into samples.
+ *
+ * Loop mode, because each start of nvidia-smi initialises the driver: seconds on a box with
+ * several GPUs, and without persistence mode a wake-up of the GPU with a bogus reading. Its
+ * trap is that it goes silent instead of failing, so the age of the last row is watched.
+ *
+ * Never two at once: the next one starts only after the last one is gone. When the agent
+ * exits it kills its child; when the agent is killed, the child's next write ends it
+ * (SIGPIPE). What cannot be done: a process that hangs inside the driver dies neither by
+ * SIGKILL nor by a pipe until the driver lets go; then nothing is started beside it, and the
+ * state says so. On Windows an orphan may live on after the agent was killed.
+ */
+import { performance } from "node:perf_hooks";
+import { setTimeout as delay } from "node:timers/promises";
+import type { GpuState } from "../../../protocol/inventory.ts";
+import type { GpuSample } from "../../../protocol/records.ts";
+import type { Log } from "../../log.ts";
+import { GPU_COLUMNS, type GpuRow, parseGpuRow, withoutRefused } from "./csv.ts";
+import { type GpuFailure, gpuFailure, refusedField, type SmiEnd } from "./failure.ts";
+import { type Program, programsOf, runSmi, type SmiRun } from "./process.ts";
+
+/** Samples kept between two takes: what `GpuState` may carry. The oldest go first. */
+const SAMPLES_MAX = 1_000;
+
+export type GpuTiming = {
+  /** A probe that takes longer is killed. Half a second is normal, six were seen with several GPUs. */
+  probeMs: number;
+  /** How long a row may be late, beyond three intervals, before the process counts as silent. */
+  silenceSlackMs: number;
+  /** First wait after a failure; it doubles up to one of the two maxima. */
+  backoffMs: number;
+  backoffMaxMs: number;
+  /** For failures that only a person can end: no driver, no GPU. */
+  backoffPermanentMaxMs: number;
+  /** A run that lasted this long with rows was a good one: the backoff starts anew. */
+  steadyMs: number;
+  /** How long `stop` waits for the end of a killed process. */
+  stopMs: number;
+};
+
+const TIMING: GpuTiming = {
+  probeMs: 10_000,
+  silenceSlackMs: 10_000,
+  backoffMs: 1_000,
+  backoffMaxMs: 60_000,
+  backoffPermanentMaxMs: 300_000,
+  steadyMs: 60_000,
+  stopMs: 2_000,
+};
+
+export type GpuReaderOptions = {
+  /** Path of nvidia-smi, or of a `.mjs`/`.ts` script that behaves like it. Default `nvidia-smi`, from the PATH. */
+  command?: string;
+  box: string;
+  /** Whole seconds from 1: nvidia-smi's `-l`. */
+  intervalSeconds: number;
+  /** Of so many rounds of rows one is kept for `take`. Default: each. */
+  keepEvery?: number;
+  /** Called with each row, kept or not: what the GPU of that index draws, W; null where it does not say. */
+  onPower?: (gpu: number, watts: number | null) => void;
+  /** Wall clock, unix ms: the time of samples, and of nothing else. */
+  now: () => number;
+  log: Log;
+  timing?: Partial<GpuTiming>;
+};
+
+export class GpuReader {
+  readonly #options: GpuReaderOptions;
+  readonly #timing: GpuTiming;
+  readonly #stopping = new AbortController();
+  #running: Promise<void> | null = null;
+  #run: SmiRun | null = null;
+  /** What the driver answers to, once it was asked; null before, and when that stopped being true. */
+  #query: { program: Program; columns: readonly string[] } | null = null;
+  #failures = 0;
+  #available = false;
+  /** Null while it is available, and before the first answer. */
+  #error: string | null = null;
+  #driverVersion: string | null = null;
+  #samples: GpuSample[] = [];
+  #rounds = 0;
+  #round = new Map<number, GpuSample>();
+  #lastRound = new Map<number, GpuSample>();
+
+  /** @throws RangeError for an interval that nvidia-smi would not take. */
+  constructor(options: GpuReaderOptions) {
+    if (!Number.isInteger(options.intervalSeconds) || options.intervalSeconds < 1) {
+      throw new RangeError(`the GPU interval must be whole seconds from 1, not ${options.intervalSeconds}`);
+    }
+    this.#options = options;
+    this.#timing = { ...TIMING, ...options.timing };
+  }
+
+  /** Starts reading. A second call does nothing. */
+  start(): void {
+    if (this.#running !== null) return;
+    process.once("exit", this.#killNow);
+    this.#running = this.#readUntilStopped();
+  }
+
+  /** Kills nvidia-smi and waits for its end, but no longer than `stopMs`: a hung driver must not hold the agent. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#killNow();
+    process.off("exit", this.#killNow);
+    await Promise.race([this.#running, delay(this.#timing.stopMs, undefined, { ref: false })]);
+  }
+
+  /** The state now, and the samples since the last call, oldest first. */
+  take(): GpuState {
+    const samples = this.#samples;
+    this.#samples = [];
+    return { available: this.#available, error: this.#error, driver_version: this.#driverVersion, samples };
+  }
+
+  /** The newest sample of each GPU, by index. Empty when there is no reading: absent rather than stale. */
+  latest(): GpuSample[] {
+    return [...new Map([...this.#lastRound, ...this.#round]).values()].sort((a, b) => a.index - b.index);
+  }
+
+  readonly #killNow = (): void => this.#run?.kill();
+
+  async #readUntilStopped(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      const startedMs = performance.now();
+      const failure = await this.#readUntilFailure();
+      if (signal.aborted) return;
+      const wasSteady = this.#query !== null && performance.now() - startedMs >= this.#timing.steadyMs;
+      this.#failures = wasSteady ? 1 : this.#failures + 1;
+      const { backoffMs, backoffMaxMs, backoffPermanentMaxMs } = this.#timing;
+      const waitMs = Math.min(backoffMs * 2 ** (this.#failures - 1), failure.permanent ? backoffPermanentMaxMs : backoffMaxMs);
+      this.#fail(failure.reason, waitMs);
+      // The wait ends early, by a rejection, when the reader is stopped.
+      await delay(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
+    }
+  }
+
+  async #readUntilFailure(): Promise<GpuFailure> {
+    if (this.#query === null) {
+      const probed = await this.#probe();
+      if ("reason" in probed) return probed;
+      this.#query = probed;
+    }
+    const { program, columns } = this.#query;
+    const seconds = this.#options.intervalSeconds;
+    const silenceMs = 3_000 * seconds + this.#timing.silenceSlackMs;
+    const limit = { ms: silenceMs, reason: `nvidia-smi printed no reading for ${silenceMs / 1_000} s` };
+    const { end, late } = await this.#watch(program, [...queryOf(columns), "-l", String(seconds)], limit, (line, watchdog) => {
+      const row = parseGpuRow(line, columns);
+      if (row === null) return false;
+      watchdog.refresh();
+      this.#accept(row);
+      return true;
+    });
+    // The driver was exchanged under us: learn again what it knows.
+    if (refusedField(end.output) !== null || end.spawnError !== null) this.#query = null;
+    const failure = gpuFailure(end);
+    if (!late) return failure;
+    return failure.permanent ? failure : { reason: limit.reason, permanent: false };
+  }
+
+  /** Finds a program that runs, and the columns it knows. */
+  async #probe(): Promise<{ program: Program; columns: readonly string[] } | GpuFailure> {
+    const limit = { ms: this.#timing.probeMs, reason: `nvidia-smi did not answer within ${this.#timing.probeMs / 1_000} s` };
+    let failure = NOT_FOUND;
+    for (const program of programsOf(this.#options.command ?? "nvidia-smi")) {
+      let columns: readonly string[] | null = GPU_COLUMNS;
+      while (columns !== null) {
+        const asked: readonly string[] = columns;
+        let rows = 0;
+        const { end, late } = await this.#watch(program, queryOf(asked), limit, (line) => {
+          // The first reading after an idle driver is often wrong (100 % busy): only its shape is used.
+          const isRow = parseGpuRow(line, asked) !== null;
+          if (isRow) rows += 1;
+          return isRow;
+        });
+        if (this.#stopping.signal.aborted || late) return { reason: limit.reason, permanent: false };
+        if (end.code === 0 && rows > 0) return { program, columns: asked };
+        failure = gpuFailure(end);
+        if (end.spawnError === "ENOENT") break;
+        // Each turn drops or renames a column, so this ends.
+        const refused = refusedField(end.output);
+        columns = refused === null ? null : withoutRefused(asked, refused);
+        if (columns === null) return failure;
+      }
+    }
+    return failure;
+  }
+
+  /** One run under a watchdog that kills it after `limit.ms`, counted from the start or from the last refresh. */
+  async #watch(
+    program: Program,
+    args: readonly string[],
+    limit: { ms: number; reason: string },
+    onLine: (line: string, watchdog: NodeJS.Timeout) => boolean,
+  ): Promise<{ end: SmiEnd; late: boolean }> {
+    let late = false;
+    const watchdog = setTimeout(() => {
+      late = true;
+      // Said now: a process that hangs in the driver may never end.
+      this.#fail(limit.reason, null);
+      run.kill();
+    }, limit.ms);
+    const run = runSmi(program, args, (line) => onLine(line, watchdog));
+    this.#run = run;
+    const end = await run.ended;
+    clearTimeout(watchdog);
+    this.#run = null;
+    return { end, late };
+  }
+
+  #accept({ driver_version, ...row }: GpuRow): void {
+    const sample: GpuSample = { at: new Date(this.#options.now()).toISOString(), box: this.#options.box, ...row };
+    // A GPU seen twice begins the next round: one that fell silent is gone from `latest` a round later.
+    if (this.#round.has(row.index)) {
+      this.#lastRound = this.#round;
+      this.#round = new Map();
+      this.#rounds++;
+    }
+    this.#round.set(row.index, sample);
+    this.#options.onPower?.(row.index, row.power_draw_w);
+    if (this.#rounds % (this.#options.keepEvery ?? 1) === 0) this.#samples.push(sample);
+    if (this.#samples.length > SAMPLES_MAX) this.#samples.shift();
+    this.#driverVersion = driver_version;
+    if (this.#available) return;
+    this.#available = true;
+    this.#error = null;
+    this.#options.log("info", "gpu_available", { name: row.name, driver_version });
+  }
+
+  #fail(reason: string, retryInMs: number | null): void {
+    // No GPU is a normal state; one that was there and went away is not.
+    const level = this.#available ? "warn" : "info";
+    if (reason !== this.#error) this.#options.log(level, "gpu_unavailable", { reason, retry_in_ms: retryInMs });
+    this.#available = false;
+    this.#error = reason;
+    this.#round.clear();
+    this.#lastRound.clear();
+  }
+}
+
+const NOT_FOUND: GpuFailure = gpuFailure({ output: "", code: null, signal: null, spawnError: "ENOENT" });
+
+const queryOf = (columns: readonly string[]): string[] => [`--query-gpu=${columns.join(",")}`, "--format=csv,noheader,nounits"];

@@ -1,0 +1,77 @@
+/** Callers of the listener that leave, wherever they are: Ollama stops, and they are cancelled. */
+import { request as httpRequest } from "node:http";
+import { connect } from "node:net";
+import { expect, test } from "vitest";
+import { eventually } from "../../../support/stack.ts";
+import { listenForAll, listening, MODEL, messages, simulated } from "./scene.ts";
+
+listenForAll();
+
+test("a caller that leaves in the middle stops Ollama, and is cancelled, not an error", async () => {
+  const seen = simulated.requests().length;
+  const leaving = new AbortController();
+  const answer = await fetch(`${listening.url}/api/chat`, {
+    method: "POST",
+    body: JSON.stringify({ model: MODEL, messages, options: { num_predict: 100_000 } }),
+    signal: leaving.signal,
+  });
+  await answer.body?.getReader().read();
+  expect(listening.listener.inFlight).toBe(1);
+  expect(listening.listener.queued).toBe(0);
+  leaving.abort();
+  await eventually(async () => simulated.requests()[seen]?.aborted);
+  expect(await listening.recordOf(answer)).toMatchObject({ status: "cancelled", failed_at: null, http_status: 200 });
+  expect(listening.listener.inFlight).toBe(0);
+});
+
+test("a caller that leaves before the first token stops Ollama too", async () => {
+  simulated.fault([{ kind: "hang" }]);
+  const seen = simulated.requests().length;
+  const known = listening.records().length;
+  const leaving = httpRequest(`${listening.url}/api/generate`, { method: "POST", agent: false });
+  leaving.on("error", () => {});
+  leaving.end(JSON.stringify({ model: MODEL, prompt: "x" }));
+  await eventually(async () => simulated.requests().length > seen);
+  expect(listening.listener.queued).toBe(1);
+  leaving.destroy();
+  await eventually(async () => simulated.requests()[seen]?.aborted);
+  simulated.fault([]);
+  await eventually(async () => listening.records().length === known + 1);
+  expect(listening.records().at(-1)).toMatchObject({ status: "cancelled", http_status: 499, model: MODEL });
+});
+
+test("a caller that sent twenty calls at once and leaves: each is cancelled", async () => {
+  simulated.fault([{ kind: "hang" }]);
+  const known = listening.records().length;
+  const socket = connect(Number(new URL(listening.url).port), "127.0.0.1");
+  const body = JSON.stringify({ model: MODEL, prompt: "x" });
+  const call = `POST /api/generate HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+  socket.write(call.repeat(20));
+  await eventually(async () => listening.listener.inFlight === 20);
+  socket.destroy();
+  await eventually(async () => listening.records().length === known + 20);
+  simulated.fault([]);
+  expect(listening.listener.inFlight).toBe(0);
+  expect(
+    new Set(
+      listening
+        .records()
+        .slice(known)
+        .map(({ status }) => status),
+    ),
+  ).toEqual(new Set(["cancelled"]));
+});
+
+test("a caller that leaves in the middle of its body is cancelled, and Ollama is not asked", async () => {
+  const asked = () => simulated.requests().filter(({ path }) => path === "/api/generate").length;
+  const seen = asked();
+  const known = listening.records().length;
+  const leaving = httpRequest(`${listening.url}/api/generate`, { method: "POST", agent: false, headers: { "content-length": 100 } });
+  leaving.on("error", () => {});
+  leaving.write('{"model":');
+  await eventually(async () => listening.listener.inFlight === 1);
+  leaving.destroy();
+  await eventually(async () => listening.records().length === known + 1);
+  expect(listening.records().at(-1)).toMatchObject({ status: "cancelled", http_status: 499, model: null });
+  expect(asked()).toBe(seen);
+});

@@ -1,0 +1,108 @@
+/** Where the listener listens, how it ends, and what it keeps meanwhile. */
+import { once } from "node:events";
+import { connect } from "node:net";
+import { expect, test } from "vitest";
+import { ListenError } from "../../../../agent/errors.ts";
+import { Listening } from "../../../support/listening.ts";
+import { eventually, NOBODY, untilStill } from "../../../support/stack.ts";
+import { inFrontOf, lastLine, listenForAll, listening, MODEL, messages, simulated } from "./scene.ts";
+
+listenForAll();
+
+test("a caller that does not read stops Ollama instead of filling memory", () => {
+  const total = 64 * 1024 * 1024;
+  let written = 0;
+  return inFrontOf(
+    async (request, response) => {
+      request.resume();
+      const gone = once(response, "close");
+      const chunk = Buffer.alloc(64 * 1024);
+      for (; written < total && !response.destroyed; written += chunk.length)
+        if (!response.write(chunk)) await Promise.race([once(response, "drain"), gone]);
+      response.end();
+    },
+    async (own) => {
+      const answer = await fetch(`${own.url}/api/show`, { method: "POST", body: "{}" });
+      const reader = answer.body?.getReader();
+      await reader?.read();
+      await untilStill(() => written);
+      expect(written).toBeLessThan(total / 2);
+      let part = await reader?.read();
+      while (part && !part.done) part = await reader?.read();
+      expect(written).toBe(total);
+      expect(await own.recordOf(answer)).toMatchObject({ status: "success" });
+    },
+  );
+});
+
+test("an address that cannot be had is said with its name", async () => {
+  const listen = (host: string, port: number) => Listening.start(NOBODY, { host, port });
+  const port = Number(new URL(listening.url).port);
+  await expect(listen("127.0.0.1", port)).rejects.toThrow(
+    new ListenError(`cannot listen on 127.0.0.1:${port}: the port is in use by another program`),
+  );
+  await expect(listen("203.0.113.7", 0)).rejects.toThrow("cannot listen on 203.0.113.7:0: that is no address of this machine");
+  await expect(listen("no-such-host.invalid", 0)).rejects.toThrow("cannot listen on no-such-host.invalid:0: that host is not known");
+});
+
+test.each(["127.0.0.1", "localhost", "0.0.0.0", "::"])("on %s it does not listen where its own Ollama is", async (host) => {
+  const port = Number(new URL(simulated.url).port);
+  await expect(Listening.start(simulated.url, { host, port })).rejects.toThrow(/that is the Ollama to forward to/);
+});
+
+test("draining: what is open is finished, what is new is refused", async () => {
+  await using own = await Listening.start(simulated.url);
+  simulated.fault([{ kind: "slow_first_token", ms: 300 }]);
+  const seen = simulated.requests().length;
+  const socket = connect(Number(new URL(own.url).port), "127.0.0.1");
+  let text = "";
+  socket.on("data", (chunk) => {
+    text += chunk.toString();
+  });
+  const body = JSON.stringify({ model: MODEL, messages, stream: false, options: { num_predict: 2 } });
+  const ask = () => socket.write(`POST /api/chat HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+  ask();
+  await eventually(async () => simulated.requests().length > seen);
+  const drained = own.listener.drain();
+  ask(); // on the open connection: it waits for the first, and comes too late
+  await drained;
+  simulated.fault([]);
+  expect(own.records()[0]).toMatchObject({ status: "success", completion_tokens: 2 });
+  await eventually(async () => text.includes("503 Service Unavailable"));
+  expect(text).toContain("Box b is being drained and takes no new requests.");
+  expect(own.records()).toHaveLength(1);
+  await expect(fetch(`${own.url}/api/version`)).rejects.toThrow();
+  socket.destroy();
+});
+
+test("stopping: an open answer ends with an error in its own format, and is recorded", async () => {
+  const own = await Listening.start(simulated.url);
+  const answer = await fetch(`${own.url}/api/chat`, {
+    method: "POST",
+    body: JSON.stringify({ model: MODEL, messages, options: { num_predict: 100_000 } }),
+  });
+  const text = answer.text();
+  await eventually(async () => own.listener.inFlight === 1 && own.listener.queued === 0);
+  const stopped = own.listener.stop();
+  expect(lastLine(await text)).toEqual({ error: "The agent was stopped while it served this request." });
+  await stopped;
+  expect(await own.recordOf(answer)).toMatchObject({ status: "error", failed_at: "gateway", http_status: 200 });
+  await own[Symbol.asyncDispose]();
+});
+
+test("without a spool nothing is recorded, and a body reaches Ollama as the caller meant it", async () => {
+  await using own = await Listening.start(simulated.url, { records: false });
+  const body = { model: MODEL, messages, stream: true, max_tokens: 2 };
+  const answer = await own.call("POST", "/v1/chat/completions", JSON.stringify(body));
+  expect(answer.status).toBe(200);
+  expect(JSON.parse(simulated.requests().at(-1)?.body.toString() ?? "")).toEqual(body);
+  expect(own.records()).toEqual([]);
+});
+
+test("where texts are not kept, there are none in the record", async () => {
+  await using own = await Listening.start(simulated.url, { keepsText: false });
+  const answer = await own.call("POST", "/api/chat", JSON.stringify({ model: MODEL, messages }));
+  const record = await own.recordOf(answer);
+  expect(record).toMatchObject({ prompt: null, response: null, status: "success" });
+  expect(record.completion_tokens).toBeGreaterThan(0);
+});

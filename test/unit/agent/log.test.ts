@@ -1,0 +1,32 @@
+import { expect, test } from "vitest";
+import { makeLog } from "../../../agent/log.ts";
+
+const lineOf = (json: boolean, ...event: Parameters<ReturnType<typeof makeLog>>) => {
+  let line = "";
+  makeLog({ json, now: () => Date.parse("2026-08-01T12:00:01.000Z"), write: (text) => (line += text) })(...event);
+  return line;
+};
+
+test("an event is one JSON line for machines", () => {
+  expect(lineOf(true, "warn", "gpu_unavailable", { reason: "a\nb", retry_in_ms: 1_000, error: new Error("why") })).toBe(
+    '{"time":"2026-08-01T12:00:01.000Z","level":"warn","event":"gpu_unavailable","reason":"a\\nb","retry_in_ms":1000,"error":"why"}\n',
+  );
+});
+
+test("and a short line for people", () => {
+  expect(lineOf(false, "info", "started")).toBe("12:00:01 started\n");
+  expect(lineOf(false, "error", "spool_disk_failed", { error: "a\nb", lost: 3 })).toBe(
+    '12:00:01 ERROR spool_disk_failed error="a\\nb" lost=3\n',
+  );
+});
+
+test.each(["prompt", "response", "messages", "body", "headers", "authorization", "box_secret", "boxSecret", "password", "api_key"])(
+  "a field named %s is never written",
+  (name) => {
+    for (const json of [true, false]) expect(lineOf(json, "info", "request", { [name]: "canary" })).not.toContain("canary");
+  },
+);
+
+test("names that only resemble those are", () => {
+  expect(lineOf(true, "info", "request", { key_id: "k1", prompt_tokens: 3 })).toContain('"key_id":"k1","prompt_tokens":3');
+});

@@ -1,0 +1,310 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { EnergyMeter, GAP_MS, SETTLE_MS } from "../../../../agent/measure/energy.ts";
+
+type Step =
+  | ["read", gpu: number, watts: number | null, atMs: number]
+  | ["begin" | "end", id: string, atMs: number]
+  | ["look", atMs: number];
+
+const CASES: [what: string, steps: Step[], joules: Record<string, number | null>][] = [
+  [
+    "even power",
+    [
+      ["read", 0, 100, 0],
+      ["begin", "a", 0],
+      ["read", 0, 100, 1_000],
+      ["end", "a", 1_000],
+    ],
+    { a: 100 },
+  ],
+  [
+    "power that rises evenly",
+    [
+      ["read", 0, 100, 0],
+      ["begin", "a", 0],
+      ["end", "a", 500],
+      ["read", 0, 300, 1_000],
+    ],
+    { a: 75 },
+  ],
+  [
+    "a request between two readings has its part of what lies between them",
+    [
+      ["read", 0, 20, 0],
+      ["begin", "a", 250],
+      ["end", "a", 750],
+      ["read", 0, 220, 1_000],
+    ],
+    { a: 60 },
+  ],
+  [
+    "two at once share equally, and each has alone what it had alone",
+    [
+      ["read", 0, 100, 0],
+      ["begin", "a", 0],
+      ["begin", "b", 1_000],
+      ["end", "a", 2_000],
+      ["end", "b", 3_000],
+      ["read", 0, 100, 4_000],
+    ],
+    { a: 150, b: 150 },
+  ],
+  [
+    "all GPUs of the box count",
+    [
+      ["read", 0, 100, 0],
+      ["read", 1, 50, 0],
+      ["begin", "a", 0],
+      ["end", "a", 1_000],
+      ["read", 0, 100, 1_500],
+      ["read", 1, 50, 1_500],
+    ],
+    { a: 150 },
+  ],
+  [
+    "it is not known until every GPU has been read again",
+    [
+      ["read", 0, 100, 0],
+      ["read", 1, 50, 0],
+      ["begin", "a", 0],
+      ["end", "a", 1_000],
+      ["read", 0, 100, 1_500],
+    ],
+    { a: null },
+  ],
+  [
+    "who waits too long for a reading is settled by the last one",
+    [
+      ["read", 0, 100, 0],
+      ["begin", "a", 0],
+      ["end", "a", 500],
+      ["look", 500 + SETTLE_MS],
+    ],
+    { a: 50 },
+  ],
+  [
+    "what was settled so is not counted twice",
+    [
+      ["read", 0, 100, 0],
+      ["begin", "a", 0],
+      ["begin", "b", 0],
+      ["end", "a", 1_000],
+      ["look", 1_000 + SETTLE_MS],
+      ["end", "b", 3_000],
+      ["read", 0, 100, 4_000],
+    ],
+    { a: 50, b: 250 },
+  ],
+  [
+    "without a GPU nothing is known",
+    [
+      ["begin", "a", 0],
+      ["end", "a", 1_000],
+    ],
+    { a: null },
+  ],
+  [
+    "of a GPU that does not say its power nothing is known",
+    [
+      ["read", 0, null, 0],
+      ["begin", "a", 0],
+      ["read", 0, null, 1_000],
+      ["end", "a", 1_000],
+    ],
+    { a: null },
+  ],
+  [
+    "one GPU of two that does not say makes the whole unknown",
+    [
+      ["read", 0, 100, 0],
+      ["read", 1, null, 0],
+      ["begin", "a", 0],
+      ["end", "a", 500],
+      ["read", 0, 100, 1_000],
+      ["read", 1, null, 1_000],
+    ],
+    { a: null },
+  ],
+  [
+    "a reading without a number spoils what was open, and what came before its next number",
+    [
+      ["read", 0, 100, 0],
+      ["begin", "a", 0],
+      ["read", 0, null, 1_000],
+      ["begin", "b", 1_500],
+      ["end", "a", 1_800],
+      ["read", 0, 100, 2_000],
+      ["end", "b", 2_500],
+      ["begin", "c", 2_500],
+      ["end", "c", 3_000],
+      ["read", 0, 100, 3_000],
+    ],
+    { a: null, b: null, c: 50 },
+  ],
+  [
+    "a gap in the readings is not bridged",
+    [
+      ["read", 0, 100, 0],
+      ["begin", "a", 0],
+      ["read", 0, 100, GAP_MS + 1],
+      ["end", "a", GAP_MS + 2],
+      ["read", 0, 100, GAP_MS + 3],
+    ],
+    { a: null },
+  ],
+  [
+    "a short silence is",
+    [
+      ["read", 0, 100, 0],
+      ["begin", "a", 0],
+      ["end", "a", GAP_MS],
+      ["read", 0, 100, GAP_MS],
+    ],
+    { a: 500 },
+  ],
+  [
+    "readings that are too old begin nothing",
+    [
+      ["read", 0, 100, 0],
+      ["begin", "a", GAP_MS + 1],
+      ["end", "a", GAP_MS + 2],
+    ],
+    { a: null },
+  ],
+  [
+    "a GPU that is gone spoils what was open, and later requests are of the others",
+    [
+      ["read", 0, 100, 0],
+      ["read", 1, 100, 0],
+      ["begin", "a", 0],
+      ["read", 0, 100, 3_000],
+      ["read", 0, 100, 6_000],
+      ["begin", "b", 6_000],
+      ["end", "a", 7_000],
+      ["end", "b", 7_000],
+      ["read", 0, 100, 8_000],
+    ],
+    { a: null, b: 50 },
+  ],
+  [
+    "a request that began before the first reading is not known",
+    [
+      ["begin", "a", 0],
+      ["read", 0, 100, 100],
+      ["end", "a", 500],
+      ["read", 0, 100, 1_000],
+    ],
+    { a: null },
+  ],
+];
+
+test.each(CASES)("energy: %s", (_what, steps, joules) => {
+  const meter = new EnergyMeter();
+  for (const step of steps) {
+    if (step[0] === "read") meter.read(step[1], step[2], step[3]);
+    else if (step[0] === "look") meter.look(step[1]);
+    else meter[step[0]](step[1], step[2]);
+  }
+  expect(Object.fromEntries(Object.keys(joules).map((id) => [id, meter.joulesOf(id)]))).toEqual(joules);
+});
+
+test("whether a request is settled is said: at once where nothing can be known, else with the next reading, or after a wait", () => {
+  const meter = new EnergyMeter();
+  meter.begin("a", 0);
+  meter.end("a", 10);
+  meter.read(0, 100, 20);
+  for (const id of ["b", "c"]) {
+    meter.begin(id, 30);
+    meter.end(id, 40);
+  }
+  expect([meter.isSettled("a"), meter.isSettled("b"), meter.isSettled("never seen")]).toEqual([true, false, true]);
+  meter.look(39 + SETTLE_MS);
+  expect(meter.isSettled("b")).toBe(false);
+  meter.look(40 + SETTLE_MS);
+  expect([meter.isSettled("b"), meter.isSettled("c")]).toEqual([true, true]);
+  meter.begin("d", 3_000);
+  meter.end("d", 4_000);
+  meter.settleNow();
+  expect(meter.joulesOf("d")).toBe(100);
+});
+
+test("of requests that are never asked for only the newest are remembered", () => {
+  const meter = new EnergyMeter();
+  meter.read(0, 100, 0);
+  for (let n = 0; n < 10_050; n++) {
+    meter.begin(`r${n}`, n / 100);
+    meter.end(`r${n}`, n / 100 + 0.01);
+    meter.settleNow();
+  }
+  expect([meter.joulesOf("r0"), meter.joulesOf("r49"), meter.joulesOf("r50"), meter.joulesOf("r10049")]).toEqual([
+    null,
+    null,
+    0.001,
+    0.001,
+  ]);
+});
+
+/** Readings of each GPU over 20 s, and requests: begin and length, ms. */
+const world = fc.record({
+  gpus: fc.array(
+    fc.array(fc.record({ waitMs: fc.integer({ min: 1, max: GAP_MS }), watts: fc.double({ min: 0, max: 700, noNaN: true }) }), {
+      minLength: 1,
+      maxLength: 12,
+    }),
+    {
+      minLength: 1,
+      maxLength: 3,
+    },
+  ),
+  requests: fc.array(fc.record({ fromMs: fc.integer({ min: 1, max: 20_000 }), lengthMs: fc.integer({ min: 0, max: 8_000 }) }), {
+    minLength: 1,
+    maxLength: 12,
+  }),
+});
+
+test("whatever overlaps whatever, the requests got what the GPUs drew while there was one: no more, no less", () => {
+  fc.assert(
+    fc.property(world, ({ gpus, requests }) => {
+      const readings = gpus.map((waits) => readingsOf(waits));
+      const steps = [
+        ...readings.flatMap((list, gpu) =>
+          list.map(({ atMs, watts }) => ({ atMs, run: (meter: EnergyMeter) => meter.read(gpu, watts, atMs) })),
+        ),
+        ...requests.flatMap(({ fromMs, lengthMs }, n) => [
+          { atMs: fromMs, run: (meter: EnergyMeter) => meter.begin(`r${n}`, fromMs) },
+          { atMs: fromMs + lengthMs, run: (meter: EnergyMeter) => meter.end(`r${n}`, fromMs + lengthMs) },
+        ]),
+      ].sort((a, b) => a.atMs - b.atMs);
+      const meter = new EnergyMeter();
+      for (const { run } of steps) run(meter);
+      let sum = 0;
+      for (const n of requests.keys()) sum += meter.joulesOf(`r${n}`) ?? Number.NaN;
+      const isBusy = (atMs: number) => requests.some(({ fromMs, lengthMs }) => fromMs <= atMs && atMs < fromMs + lengthMs);
+      // Every begin and end is at a whole millisecond: within one nothing changes but the power, and that evenly.
+      let drawn = 0;
+      for (let atMs = 0; atMs < END_MS; atMs++) if (isBusy(atMs)) for (const list of readings) drawn += wattsIn(list, atMs + 0.5) / 1_000;
+      expect(Math.abs(sum - drawn)).toBeLessThan(0.02 + drawn * 1e-9);
+    }),
+    { seed: 20261124, numRuns: 100 },
+  );
+});
+
+const END_MS = 28_001;
+
+/** From 0 until after the last request, at whole milliseconds; the last power holds. */
+function readingsOf(waits: { waitMs: number; watts: number }[]): { atMs: number; watts: number }[] {
+  const list = [{ atMs: 0, watts: waits[0]?.watts ?? 0 }];
+  for (let n = 0; (list.at(-1)?.atMs ?? 0) <= END_MS; n++) {
+    const { waitMs, watts } = waits[n] ?? { waitMs: GAP_MS, watts: list.at(-1)?.watts ?? 0 };
+    list.push({ atMs: (list.at(-1)?.atMs ?? 0) + waitMs, watts });
+  }
+  return list;
+}
+
+function wattsIn(list: { atMs: number; watts: number }[], atMs: number): number {
+  const next = list.findIndex((reading) => reading.atMs > atMs);
+  const [a, b] = [list[next - 1], list[next]];
+  if (a === undefined || b === undefined) return Number.NaN;
+  return a.watts + ((b.watts - a.watts) * (atMs - a.atMs)) / (b.atMs - a.atMs);
+}

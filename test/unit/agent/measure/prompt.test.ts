@@ -1,0 +1,100 @@
+import { expect, test } from "vitest";
+import { promptOf } from "../../../../agent/measure/prompt.ts";
+
+const IMAGE = { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } };
+
+const CASES: [endpoint: string, body: unknown, prompt: string | null][] = [
+  ["/api/generate", { model: "m", prompt: "Why?", system: "secret", images: ["AAAA"] }, "Why?"],
+  ["/api/generate", { model: "m" }, null],
+  ["/api/generate", { model: "m", prompt: "" }, null],
+  [
+    "/api/chat",
+    {
+      messages: [
+        { role: "system", content: "s" },
+        { role: "user", content: "one" },
+        { role: "assistant", content: "a" },
+        { role: "user", content: "two", images: ["AAAA"] },
+      ],
+    },
+    "two",
+  ],
+  [
+    "/api/chat",
+    {
+      messages: [
+        { role: "user", content: "ask" },
+        { role: "assistant", tool_calls: [] },
+        { role: "tool", content: "72" },
+      ],
+    },
+    "ask",
+  ],
+  ["/api/chat", { messages: [] }, null],
+  ["/api/chat", { messages: "no" }, null],
+  ["/api/chat", { messages: [7, null, { role: "user", content: 5 }] }, null],
+  [
+    "/v1/chat/completions",
+    { messages: [{ role: "user", content: [{ type: "text", text: "what" }, IMAGE, { type: "text", text: "is it?" }] }] },
+    "what\nis it?",
+  ],
+  [
+    "/v1/chat/completions",
+    {
+      messages: [
+        { role: "user", content: "look" },
+        { role: "user", content: [IMAGE] },
+      ],
+    },
+    "look",
+  ],
+  [
+    "/v1/messages",
+    {
+      system: "s",
+      messages: [
+        { role: "user", content: [{ type: "text", text: "run it" }] },
+        { role: "assistant", content: [{ type: "tool_use" }] },
+        { role: "user", content: [{ type: "tool_result", tool_use_id: "t", content: "ok" }] },
+      ],
+    },
+    "run it",
+  ],
+  ["/v1/completions", { prompt: "Once" }, "Once"],
+  ["/v1/responses", { input: "Hi", instructions: "s" }, "Hi"],
+  [
+    "/v1/responses",
+    {
+      input: [
+        { role: "user", content: "one" },
+        {
+          type: "message",
+          role: "user",
+          content: [
+            { type: "input_text", text: "two" },
+            { type: "input_image", image_url: "data:" },
+          ],
+        },
+        { type: "function_call_output", output: "x" },
+      ],
+    },
+    "two",
+  ],
+  ["/api/embed", { input: ["a", "b"] }, "a\nb"],
+  ["/api/embed", { input: "a" }, "a"],
+  ["/api/embeddings", { prompt: "a" }, "a"],
+  ["/v1/embeddings", { input: ["a", 7, "b"] }, "a\nb"],
+  ["/v1/embeddings", { input: [[1, 2], [3]] }, null],
+  ["/api/pull", { model: "m", prompt: "no" }, null],
+  ["/api/tags", undefined, null],
+  ["/api/chat", null, null],
+  ["/api/chat", [], null],
+];
+
+test.each(CASES)("%s of %j has the prompt %j", (endpoint, body, prompt) => {
+  expect(promptOf(endpoint, body)).toBe(prompt);
+});
+
+test("a long prompt is cut, and says so", () => {
+  expect(promptOf("/api/generate", { prompt: "p".repeat(10_007) })).toBe(`${"p".repeat(10_000)}… [7 more characters cut]`);
+});

@@ -1,0 +1,19 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { TextKept } from "../../../../agent/measure/text-kept.ts";
+import { cut } from "../../../../protocol/records.ts";
+
+test("is what cutting the whole text gives, surrogate pairs and all", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.string({ unit: "grapheme", maxLength: 6 }), { minLength: 1 }),
+      fc.integer({ min: 1, max: 30 }),
+      (pieces, max) => {
+        const kept = new TextKept(max);
+        for (const piece of pieces) kept.add(piece);
+        const whole = pieces.join("");
+        expect(kept.text).toBe(whole === "" ? null : cut(whole, max));
+      },
+    ),
+  );
+});

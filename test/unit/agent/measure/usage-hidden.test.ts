@@ -1,0 +1,99 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { PART_BYTES_MAX } from "../../../../agent/measure/stream-reader.ts";
+import { withoutUsage } from "../../../../agent/measure/usage-hidden.ts";
+import { byteByByte, bytes, cutAt, feed, text } from "./feed.ts";
+import { START_MS } from "./samples/sample.ts";
+
+const ZEROS = `,"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}`;
+const REAL = `,"usage":{"prompt_tokens":11,"completion_tokens":3,"total_tokens":14}`;
+const DONE = "data: [DONE]\n\n";
+/** What a model may say to look like usage. JSON escapes the quotes of it. */
+const TRICK = JSON.stringify(`Grüß 👋 ,"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}}`);
+
+/** The wire of both endpoints, as asked for usage or not. */
+const STREAMS: Record<string, (isAsked: boolean) => string> = {
+  "/v1/chat/completions": (isAsked) => {
+    const head = `data: {"id":"chatcmpl-7","object":"chat.completion.chunk","created":1,"model":"m","system_fingerprint":"fp_ollama","choices":`;
+    const chunk = (delta: string, finish: string) => `${head}[{"index":0,"delta":${delta},"finish_reason":${finish}}]}\n\n`;
+    const usage = isAsked ? `${head}[]${REAL}}\n\n` : "";
+    return `${chunk(`{"role":"assistant","content":${TRICK}}`, "null")}${chunk("{}", `"stop"`)}${usage}${DONE}`;
+  },
+  "/v1/completions": (isAsked) => {
+    const chunk = (choices: string, usage: string) =>
+      `data: {"id":"cmpl-1","object":"text_completion","created":1,"choices":${choices},"model":"m","system_fingerprint":"fp_ollama"${usage}}\n\n`;
+    const zeros = isAsked ? ZEROS : "";
+    const first = chunk(`[{"text":${TRICK},"index":0,"finish_reason":null}]`, zeros);
+    const last = chunk(`[{"text":"","index":0,"finish_reason":"stop"}]`, zeros);
+    return `${first}${last}${isAsked ? chunk("[]", REAL) : ""}${DONE}`;
+  },
+};
+
+const answer = (endpoint: string) =>
+  ({ options: { endpoint, api: "openai", stream: true, hideUsage: true }, contentType: "text/event-stream" }) as const;
+
+test.each(Object.entries(STREAMS))(
+  "%s: the caller gets what Ollama would have sent unasked, and the record gets the counts",
+  (endpoint, wire) => {
+    const asked = bytes(wire(true));
+    const same = (chunks: Uint8Array[]) => {
+      const { out, measured } = feed(answer(endpoint), chunks, () => START_MS + 5);
+      expect(text(out)).toBe(wire(false));
+      expect(measured).toMatchObject({ prompt_tokens: 11, completion_tokens: 3, done_reason: "stop", error: null });
+    };
+    same([asked]);
+    same(byteByByte(asked));
+    fc.assert(
+      fc.property(fc.array(fc.nat(asked.length), { maxLength: 12 }), (places) => same(cutAt(asked, places))),
+      { numRuns: 100 },
+    );
+  },
+);
+
+test.each(Object.entries(STREAMS))("%s: a stream that has nothing to hide passes as it is", (endpoint, wire) => {
+  expect(text(feed(answer(endpoint), [bytes(wire(false))]).out)).toBe(wire(false));
+});
+
+test("an event leaves with the chunk that completes it", () => {
+  const wire = STREAMS["/v1/chat/completions"]?.(true) ?? "";
+  const events = wire.split(/(?<=\n\n)/);
+  const { out } = feed(answer("/v1/chat/completions"), events.map(bytes));
+  expect(out.map((part) => text([part]))).toEqual([events[0], events[1], "", DONE, ""]);
+});
+
+test("half an event at the end of a broken stream is not kept from the caller", () => {
+  const { out, measured } = feed(answer("/v1/completions"), [bytes(`data: {"id":"cmpl-1","choi`)]);
+  expect(text(out)).toBe(`data: {"id":"cmpl-1","choi`);
+  expect(measured.error).toBe("the answer ended without its last event ([DONE])");
+});
+
+test("an event that is not JSON passes", () => {
+  const { out, measured } = feed(answer("/v1/completions"), [bytes(`data: oops\n\n: ping\n\n${DONE}`)]);
+  expect(text(out)).toBe(`data: oops\n\n: ping\n\n${DONE}`);
+  expect(measured.error).toBe("the answer has a line that is not JSON");
+});
+
+test("from an event on that is too long to hold, bytes pass as they come", () => {
+  const wire = bytes(`data: {"a":1}\n\ndata: "${"x".repeat(PART_BYTES_MAX)}"\n\n${DONE}`);
+  const places = Array.from({ length: Math.ceil(wire.length / 65_536) }, (_, index) => 65_536 * index);
+  const { out, measured } = feed(answer("/v1/completions"), cutAt(wire, places));
+  expect(Buffer.concat(out).equals(wire)).toBe(true);
+  expect(measured).toMatchObject({ prompt_tokens: null, error: null });
+});
+
+test("a refusal is not touched", () => {
+  const body = `{"error":{"message":"no"${ZEROS}}}`;
+  const { out } = feed({ ...answer("/v1/completions"), status: 400, contentType: "application/json" }, [bytes(body)]);
+  expect(text(out)).toBe(body);
+});
+
+test.each([
+  ["a usage of another shape", `{"id":1,"usage":{"a":{"b":[1]}}}`, `{"id":1}`],
+  ["a usage that is null, as OpenAI itself writes it", `{"id":1,"usage":null}`, `{"id":1}`],
+  ["no usage", `{"id":1}`, `{"id":1}`],
+  ["a usage that is not the last member", `{"id":1,"usage":{},"more":2}`, `{"id":1,"usage":{},"more":2}`],
+  ["a usage inside something else", `{"id":{"x":1,"usage":{}}}`, `{"id":{"x":1,"usage":{}}}`],
+  ["a usage inside a list", `{"id":[{"x":1,"usage":{}}]}`, `{"id":[{"x":1,"usage":{}}]}`],
+])("takes exactly the last member: %s", (_what, json, shown) => {
+  for (const end of ["\n\n", "\r\n\r\n"]) expect(text([withoutUsage(bytes(`data: ${json}${end}`), json, {})])).toBe(`data: ${shown}${end}`);
+});

@@ -1,0 +1,227 @@
+import { spawn } from "node:child_process";
+import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
+import { GpuReader, type GpuReaderOptions } from "../../../../../agent/readings/nvidia/gpu-reader.ts";
+import { programsOf } from "../../../../../agent/readings/nvidia/process.ts";
+import { GpuState } from "../../../../../protocol/inventory.ts";
+import { fakeSmi, type Step } from "../../../../support/fake-nvidia-smi.ts";
+import { temporaryFolder } from "../../../../support/temporary.ts";
+
+const CARD = {
+  index: "0",
+  uuid: "GPU-1",
+  name: "NVIDIA L40S",
+  driver_version: "595.80",
+  "utilization.gpu": "42",
+  "memory.used": "1000",
+  "power.draw": "61.50",
+};
+const ROWS: Step = { rows: [CARD, { ...CARD, index: "1", "utilization.gpu": "[Unknown Error]" }] };
+
+test("samples arrive from one process that stays, and each is taken once", async () => {
+  const smi = fakeSmi([ROWS]);
+  await using gpu = reading(smi.command);
+  const state = await until(gpu.reader, (taken) => taken.samples.length >= 4);
+  expect(state).toMatchObject({ available: true, error: null, driver_version: "595.80" });
+  expect(state.samples[0]).toMatchObject({
+    at: "2026-08-01T00:00:00.000Z",
+    box: "box-1",
+    index: 0,
+    utilization_percent: 42,
+    fan_percent: null,
+  });
+  expect(state.samples.some((sample) => sample.index === 1 && sample.utilization_percent === null)).toBe(true);
+  expect(gpu.reader.latest().map((sample) => sample.index)).toEqual([0, 1]);
+  expect(smi.runs().map(({ args }) => args.slice(1))).toEqual([
+    ["--format=csv,noheader,nounits"],
+    ["--format=csv,noheader,nounits", "-l", "1"],
+  ]);
+});
+
+test("the power of every row is told at once, and of the samples as many are kept as are wanted", async () => {
+  const power: [number, number | null][] = [];
+  const rows = [CARD, { ...CARD, index: "1", "power.draw": "[N/A]" }];
+  await using gpu = reading(fakeSmi([{ rows }]).command, {}, { keepEvery: 3, onPower: (index, watts) => power.push([index, watts]) });
+  // Both GPUs of the rounds 0, 3 and 6.
+  await until(gpu.reader, ({ samples }) => samples.length >= 6);
+  expect(power.slice(0, 4)).toEqual([
+    [0, 61.5],
+    [1, null],
+    [0, 61.5],
+    [1, null],
+  ]);
+  expect(power.length).toBeGreaterThanOrEqual(14);
+});
+
+test("fields that the driver refuses are dropped, one after the other, once", async () => {
+  const smi = fakeSmi([{ ...ROWS, unknownFields: ["fan.speed", "clocks_event_reasons.active", "clocks_throttle_reasons.active"] }]);
+  await using gpu = reading(smi.command);
+  const state = await until(gpu.reader, (taken) => taken.samples.length > 0);
+  expect(state.samples[0]).toMatchObject({ power_draw_w: 61.5, throttle_reasons: null });
+  const loop = smi.runs().at(-1)?.args[0];
+  expect(loop).not.toMatch(/fan\.speed|reasons/);
+  expect(smi.runs().filter(({ args }) => args.includes("-l"))).toHaveLength(1);
+});
+
+test("the older name of the throttle reasons is tried", async () => {
+  const row = { ...CARD, "clocks_throttle_reasons.active": "0x0000000000000004" };
+  await using gpu = reading(fakeSmi([{ rows: [row], unknownFields: ["clocks_event_reasons.active"] }]).command);
+  const state = await until(gpu.reader, (taken) => taken.samples.length > 0);
+  expect(state.samples[0]?.throttle_reasons).toEqual(["sw_power_cap"]);
+});
+
+test("a failure is a state with words, and ends when nvidia-smi works", async () => {
+  const smi = fakeSmi([{ text: "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.", code: 9 }]);
+  await using gpu = reading(smi.command);
+  expect(gpu.reader.take()).toEqual({ available: false, error: null, driver_version: null, samples: [] });
+  const failed = await until(gpu.reader, (taken) => taken.error !== null);
+  expect(failed).toMatchObject({ available: false, error: expect.stringContaining("load the driver"), samples: [] });
+  smi.plan([ROWS]);
+  await until(gpu.reader, (taken) => taken.available);
+  expect(gpu.events.map((event) => event.event)).toEqual(["gpu_unavailable", "gpu_available"]);
+});
+
+test("no nvidia-smi at all", async () => {
+  await using gpu = reading("/nowhere/nvidia-smi");
+  expect((await until(gpu.reader, (taken) => taken.error !== null)).error).toMatch(/not found/);
+});
+
+test("a probe that hangs is killed", async () => {
+  const smi = fakeSmi([{ ending: "hang" }, ROWS]);
+  await using gpu = reading(smi.command, { probeMs: 900 });
+  expect((await until(gpu.reader, (taken) => taken.error !== null)).error).toBe("nvidia-smi did not answer within 0.9 s");
+  await until(gpu.reader, (taken) => taken.available);
+  expect(isAlive(smi.runs()[0]?.pid)).toBe(false);
+});
+
+test("a process that falls silent is replaced, and its old readings are no longer shown", async () => {
+  const smi = fakeSmi([ROWS, { ...ROWS, rounds: 2, ending: "hang" }, { text: "No devices were found", code: 6 }]);
+  await using gpu = reading(smi.command, { silenceSlackMs: -1_500 });
+  await until(gpu.reader, (taken) => taken.available);
+  expect((await until(gpu.reader, (taken) => taken.error !== null)).error).toMatch(/no reading for 1.5 s/);
+  expect(gpu.reader.latest()).toEqual([]);
+  await until(gpu.reader, (taken) => taken.error?.startsWith("no NVIDIA GPU") === true);
+  // The columns are known by now: no second probe.
+  expect(
+    smi
+      .runs()
+      .slice(1, 4)
+      .every(({ args }) => args.includes("-l")),
+  ).toBe(true);
+});
+
+test("garbage between rows is passed over", async () => {
+  const garbage = { ...CARD, index: "\u0000\ufffd{]" };
+  await using gpu = reading(fakeSmi([{ rows: [garbage, CARD, { ...CARD, index: "1", name: "a, b, c" }] }]).command);
+  const state = await until(gpu.reader, (taken) => taken.samples.length >= 2);
+  expect(new Set(state.samples.map((sample) => sample.index))).toEqual(new Set([0]));
+});
+
+test("never two at once, and none after the stop", async () => {
+  const smi = fakeSmi([ROWS, { ...ROWS, rounds: 2 }]);
+  const gpu = reading(smi.command);
+  let aliveMax = 0;
+  await vi.waitFor(
+    () => {
+      aliveMax = Math.max(aliveMax, smi.runs().filter(({ pid }) => isAlive(pid)).length);
+      expect(smi.runs().length).toBeGreaterThan(4);
+    },
+    { timeout: 10_000, interval: 5 },
+  );
+  expect(aliveMax).toBe(1);
+  await gpu.reader.stop();
+  expect(smi.runs().filter(({ pid }) => isAlive(pid))).toEqual([]);
+});
+
+test("at most 1,000 samples wait, the newest ones", async () => {
+  const rows = Array.from({ length: 600 }, (_, index) => ({ ...CARD, index: String(index) }));
+  const smi = fakeSmi([{ rows, everyMs: 10 }]);
+  await using gpu = reading(smi.command);
+  await vi.waitFor(() => expect(gpu.count()).toBeGreaterThan(1_800), 10_000);
+  const state = gpu.reader.take();
+  expect(GpuState.safeParse(state).success).toBe(true);
+  expect(state.samples).toHaveLength(1_000);
+});
+
+test("an interval that nvidia-smi would not take is refused at once", () => {
+  expect(() => new GpuReader({ box: "b", intervalSeconds: 0.5, now: Date.now, log: () => {} })).toThrow(RangeError);
+});
+
+test("what is started for a command", () => {
+  expect(programsOf("nvidia-smi").map(({ file }) => file)).toEqual(["nvidia-smi", "/usr/lib/wsl/lib/nvidia-smi"]);
+  expect(programsOf("/opt/bin/nvidia-smi")).toEqual([{ file: "/opt/bin/nvidia-smi", args: [] }]);
+  expect(programsOf("sim/gpu.mjs")).toEqual([{ file: process.execPath, args: ["sim/gpu.mjs"] }]);
+});
+
+test("no orphan when the agent is killed: the next row ends the child", async () => {
+  const folder = temporaryFolder("smi-orphan-");
+  const command = join(folder, "nvidia-smi");
+  // A shell, not Node: it dies of SIGPIPE as nvidia-smi does.
+  const row = "echo '0, GPU-1, NVIDIA L40S, 595.80, 1, 1, 1, 1, 1, 1, 1, 1, 0x0'";
+  writeFileSync(command, `#!/bin/sh\necho $$ > ${folder}/pid\n${row}\ncase "$*" in *-l*) while sleep 0.05; do ${row}; done;; esac\n`);
+  chmodSync(command, 0o755);
+  const script = join(folder, "agent.ts");
+  const gpuModule = new URL("../../../../../agent/readings/nvidia/gpu-reader.ts", import.meta.url).href;
+  writeFileSync(
+    script,
+    `import { GpuReader } from ${JSON.stringify(gpuModule)};
+     const reader = new GpuReader({ command: ${JSON.stringify(command)}, box: "b", intervalSeconds: 1, now: Date.now, log: () => {} });
+     reader.start();
+     setInterval(() => { if (reader.take().available) process.stdout.write("up\\n"); }, 20);`,
+  );
+  const agent = spawn(process.execPath, [script], { stdio: ["ignore", "pipe", "inherit"] });
+  await new Promise((resolve) => agent.stdout.once("data", resolve));
+  const pid = Number(readFileSync(join(folder, "pid"), "utf8"));
+  expect(isAlive(pid)).toBe(true);
+  agent.kill("SIGKILL");
+  await vi.waitFor(() => expect(isAlive(pid)).toBe(false), 5_000);
+});
+
+function reading(command: string, timing: GpuReaderOptions["timing"] = {}, more: Partial<GpuReaderOptions> = {}) {
+  const events: { level: string; event: string }[] = [];
+  let clock = Date.parse("2026-08-01T00:00:00.000Z");
+  let read = 0;
+  const now = () => {
+    read += 1;
+    return clock++;
+  };
+  const reader = new GpuReader({
+    command,
+    box: "box-1",
+    intervalSeconds: 1,
+    now,
+    ...more,
+    log: (level, event) => events.push({ level, event }),
+    timing: { backoffMs: 20, backoffMaxMs: 40, backoffPermanentMaxMs: 40, ...timing },
+  });
+  reader.start();
+  return { reader, events, count: () => read, [Symbol.asyncDispose]: () => reader.stop() };
+}
+
+/** The first state that holds, with all samples taken on the way. */
+async function until(reader: GpuReader, holds: (state: GpuState) => boolean): Promise<GpuState> {
+  const samples: GpuState["samples"] = [];
+  return vi.waitFor(
+    () => {
+      const taken = reader.take();
+      samples.push(...taken.samples);
+      const state = { ...taken, samples };
+      expect(holds(state)).toBe(true);
+      return state;
+    },
+    { timeout: 10_000, interval: 10 },
+  );
+}
+
+/** Living, and not only waiting to be collected by its parent. */
+function isAlive(pid: number | undefined): boolean {
+  if (pid === undefined) return false;
+  const stat = `/proc/${pid}/stat`;
+  if (existsSync("/proc/self/stat")) return existsSync(stat) && !/\) [ZX] /.test(readFileSync(stat, "utf8"));
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,211 @@
+/** `OllamaService` as a program uses it, with a simulated Ollama behind it and an edge that says what a test wants. */
+
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import {
+  ListenError,
+  type Log,
+  NetworkConfig,
+  type NetworkConfigOptions,
+  OllamaError,
+  OllamaService,
+  StateLockError,
+} from "../../../../agent/index.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../../../simulated/ollama.ts";
+import { FakeEdge } from "../../../support/fake-edge.ts";
+import { eventually, NOBODY } from "../../../support/stack.ts";
+
+const MODEL = "llama3.2";
+
+let ollama: SimulatedOllama;
+let stateDir = "";
+
+beforeAll(async () => {
+  ollama = await startSimulatedOllama({ models: [`${MODEL}:latest`], loadMsPerGb: 0 });
+});
+afterAll(() => ollama?.close());
+beforeEach(() => {
+  stateDir = mkdtempSync(join(tmpdir(), "service-"));
+  vi.stubEnv("NVIDIA_SMI", "/nonexistent");
+});
+afterEach(() => {
+  ollama.fault([]);
+  vi.unstubAllEnvs();
+  rmSync(stateDir, { recursive: true, force: true });
+});
+
+const configOf = (options: NetworkConfigOptions) =>
+  new NetworkConfig({ port: 0, ollamaUrl: ollama.url, stateDir, box: "program", ...options });
+const quiet: Log = () => {};
+const serviceOf = (options: NetworkConfigOptions, log = quiet) => new OllamaService(configOf(options), { log });
+
+test("the first call starts it, and what it calls is recorded at the edge, once", async () => {
+  await using edge = await FakeEdge.listen({ keep_text: true });
+  {
+    await using service = serviceOf({ edgeUrl: edge.url });
+    expect(service.url).toBeNull();
+    const answer = await service.generate(MODEL, "Hello, world!", { options: { num_predict: 4 } });
+    expect(answer).toMatchObject({ model: MODEL, done: true, done_reason: "length", eval_count: 4 });
+    expect(answer.response.length).toBeGreaterThan(0);
+    expect(service.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    expect(await service.getModels()).toEqual([{ name: `${MODEL}:latest`, sizeBytes: expect.any(Number) }]);
+    expect(await service.healthCheck()).toEqual({ healthy: true, reason: null, ollamaVersion: expect.stringMatching(/^0\./) });
+    // And a caller of this machine.
+    const body = JSON.stringify({ model: MODEL, stream: false, messages: [{ role: "user", content: "x" }] });
+    expect((await fetch(`${service.url}/api/chat`, { method: "POST", body })).status).toBe(200);
+  }
+  // Leaving the block drains: nothing has to be waited for.
+  expect(edge.records.map(({ endpoint }) => endpoint).sort()).toEqual(["/api/chat", "/api/generate", "/api/tags", "/api/version"]);
+  const generated = edge.records.find(({ endpoint }) => endpoint === "/api/generate");
+  expect(generated).toMatchObject({ box: "program", status: "success", completion_tokens: 4, prompt: "Hello, world!", key_id: null });
+  expect(generated?.user_agent).toMatch(/^ollama-edge-serve\//);
+});
+
+test("metricsExportInterval: finished requests wait for company", async () => {
+  await using edge = await FakeEdge.listen();
+  await using service = serviceOf({ edgeUrl: edge.url, metricsExportInterval: 3_600 });
+  await service.start();
+  await eventually(async () => edge.readings.length > 0);
+  ollama.fault([{ kind: "slow_first_token", ms: 80 }]); // longer than the agent alone would wait
+  for (let i = 0; i < 3; i++) await service.generate(MODEL, "x", { options: { num_predict: 1 } });
+  expect(edge.records).toEqual([]);
+  await service.stop();
+  expect(edge.records).toHaveLength(3);
+  expect(edge.batches).toBe(1);
+});
+
+test.each([
+  ["clickhouse", 1],
+  ["both", 0],
+] as const)("an edge that exports to %s, where the program takes it to be both, is warned of %i times", async (exporter_type, count) => {
+  const events: [string, unknown][] = [];
+  await using edge = await FakeEdge.listen({ exporter_type });
+  await using service = serviceOf({ edgeUrl: edge.url, exporterType: "both" }, (level, event, fields) =>
+    events.push([`${level} ${event}`, fields]),
+  );
+  await service.start();
+  await eventually(async () => events.some(([event]) => event === "info tunnel_up"));
+  edge.cut();
+  await eventually(async () => events.filter(([event]) => event === "info tunnel_up").length === 2);
+  const warned = events.filter(([event]) => event === "warn exporter_differs");
+  expect(warned.map(([, fields]) => fields)).toEqual(Array.from({ length: count }, () => ({ expected: "both", edge: exporter_type })));
+});
+
+test("an edge that keeps no texts gets none", async () => {
+  await using edge = await FakeEdge.listen({ keep_text: false });
+  await using service = serviceOf({ edgeUrl: edge.url });
+  await service.start();
+  await eventually(async () => edge.readings.length > 0);
+  await service.generate(MODEL, "secret", { options: { num_predict: 1 } });
+  await service.stop();
+  expect(edge.records).toMatchObject([{ prompt: null, response: null, completion_tokens: 1 }]);
+});
+
+test("a call of this machine is stamped by the edge's clock, whatever that of the machine says", async () => {
+  const daysMs = 90 * 24 * 3_600_000;
+  await using edge = await FakeEdge.listen({ now_ms: Date.now() - daysMs });
+  await using service = serviceOf({ edgeUrl: edge.url });
+  await service.start();
+  await eventually(async () => edge.readings.length > 0);
+  await service.generate(MODEL, "x", { options: { num_predict: 1 } });
+  await service.stop();
+  const [record] = edge.records;
+  const startedMs = Date.parse(record?.started_at ?? "");
+  expect(Math.abs(startedMs - (Date.now() - daysMs))).toBeLessThan(60_000);
+  // The ledger sorts, and forgets, by the time in the id.
+  expect(Math.abs(Number.parseInt(record?.request_id.replace("-", "").slice(0, 12) ?? "", 16) - startedMs)).toBeLessThan(1_000);
+  expect(record?.latency_ms).toBeLessThan(60_000);
+});
+
+test("an edge that is down is not waited for; its records are on disk and arrive when it is there", async () => {
+  {
+    await using service = serviceOf({ edgeUrl: NOBODY });
+    await service.generate(MODEL, "first", { options: { num_predict: 2 } });
+  }
+  await using edge = await FakeEdge.listen();
+  await using service = serviceOf({ edgeUrl: edge.url });
+  await service.start();
+  await eventually(async () => edge.records.length === 1);
+  expect(edge.records).toMatchObject([{ prompt: "first", status: "success", completion_tokens: 2 }]);
+});
+
+test("an Ollama that refuses, or is not there, is said in words", async () => {
+  await using edge = await FakeEdge.listen();
+  await using service = serviceOf({ edgeUrl: edge.url });
+  const refused = service.generate("nope", "x");
+  await expect(refused).rejects.toBeInstanceOf(OllamaError);
+  await expect(refused).rejects.toMatchObject({ status: 404, message: expect.stringContaining("nope") });
+  await expect(service.generate("gpt-oss:cloud", "x")).rejects.toMatchObject({
+    status: 403,
+    message: expect.stringContaining("cloud model"),
+  });
+
+  await using alone = serviceOf({ enableInstrumentation: false, ollamaUrl: NOBODY });
+  expect(await alone.healthCheck()).toMatchObject({
+    healthy: false,
+    reason: expect.stringContaining("does not answer"),
+    ollamaVersion: null,
+  });
+  await expect(alone.getModels()).rejects.toMatchObject({ status: 502 });
+});
+
+test("without instrumentation there is only the endpoint", async () => {
+  const own = join(stateDir, "none");
+  await using service = serviceOf({ enableInstrumentation: false, stateDir: own });
+  expect(await service.generate(MODEL, "x", { options: { num_predict: 1 } })).toMatchObject({ done: true });
+  expect(existsSync(own)).toBe(false);
+});
+
+test("start and stop may come twice; what was stopped stays so; what was never started has nothing to stop", async () => {
+  const service = serviceOf({ enableInstrumentation: false });
+  await Promise.all([service.start(), service.start()]);
+  const { url } = service;
+  await Promise.all([service.stop(), service.stop()]);
+  await service[Symbol.asyncDispose]();
+  expect(service.url).toBeNull();
+  await expect(fetch(url ?? "")).rejects.toThrow();
+  await expect(service.start()).rejects.toThrow("was stopped");
+  await expect(service.generate(MODEL, "x")).rejects.toThrow("was stopped");
+  await serviceOf({ enableInstrumentation: false }).stop();
+});
+
+test("an open call is finished by stop", async () => {
+  await using service = serviceOf({ enableInstrumentation: false });
+  await service.start();
+  ollama.fault([{ kind: "slow_first_token", ms: 300 }]);
+  const seen = ollama.requests().length;
+  const answer = service.generate(MODEL, "x", { options: { num_predict: 3 } });
+  await eventually(async () => ollama.requests().length > seen);
+  await service.stop();
+  expect(await answer).toMatchObject({ done: true, eval_count: 3 });
+});
+
+test("a port that is taken is said, and a later start may have it", async () => {
+  const holder = createServer().listen(0, "127.0.0.1");
+  await once(holder, "listening");
+  const { port } = holder.address() as AddressInfo;
+  await using edge = await FakeEdge.listen();
+  await using service = serviceOf({ edgeUrl: edge.url, port });
+  await expect(service.start()).rejects.toThrow(
+    new ListenError(`cannot listen on 127.0.0.1:${port}: the port is in use by another program`),
+  );
+  await new Promise((resolve) => holder.close(resolve));
+  expect((await service.healthCheck()).healthy).toBe(true);
+});
+
+test("the address of its own Ollama is refused before it loops", async () => {
+  await using service = serviceOf({ enableInstrumentation: false, port: ollama.port });
+  await expect(service.start()).rejects.toThrow(/that is the Ollama to forward to/);
+});
+
+test("two on one state folder: the second is refused", async () => {
+  await using edge = await FakeEdge.listen();
+  await using first = serviceOf({ edgeUrl: edge.url });
+  await first.start();
+  await using second = serviceOf({ edgeUrl: edge.url });
+  await expect(second.start()).rejects.toBeInstanceOf(StateLockError);
+});

@@ -1,0 +1,131 @@
+/** What the spool finds after a crash, or after its files were harmed. */
+import { randomUUID } from "node:crypto";
+import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test, vi } from "vitest";
+import { Records } from "../../../../protocol/messages.ts";
+import { finished, opened } from "../../../support/spool-requests.ts";
+import { idsOf, NOW, newSpool, textIn } from "./scene.ts";
+
+describe("after a crash", () => {
+  test("a request that was open becomes an error record with what is known of it", () => {
+    let clock = NOW;
+    const { spool, folder, crash } = newSpool({ now: () => clock });
+    const [lost, later] = [randomUUID(), randomUUID()];
+    spool.begin(opened(lost));
+    clock += 1_500;
+    spool.begin(opened(later));
+    crash();
+    clock += 3_600_000;
+    const next = newSpool({ folder, now: () => clock }).spool;
+    expect(next.pending).toBe(2);
+    const [first, second] = Records.parse(next.next(10)).records;
+    expect(first).toEqual({
+      ...finished(lost, null),
+      status: "error",
+      http_status: 502,
+      failed_at: "tunnel",
+      error_message: "the agent stopped while it served this request",
+      prompt_tokens: null,
+      completion_tokens: null,
+      latency_ms: 1_504, // with what the edge said of its part
+      tunnel_ms: null,
+      ttft_ms: null,
+      queue_ms: null,
+      load_ms: null,
+      prefill_ms: null,
+      decode_ms: null,
+      done_reason: null,
+    });
+    expect(second).toMatchObject({ request_id: later, latency_ms: 4 });
+    expect([next.knows(lost), next.begin(opened(lost))]).toEqual([true, false]);
+  });
+
+  test("how long a request ran is not told by the clock of an earlier run, which was ahead", () => {
+    let clock = NOW + 90 * 24 * 3_600_000;
+    const early = newSpool({ now: () => clock });
+    early.spool.begin(opened(randomUUID()));
+    early.crash();
+    clock = NOW;
+    const { spool, folder, crash } = newSpool({ folder: early.folder, now: () => clock });
+    const lost = randomUUID();
+    spool.begin(opened(lost));
+    clock += 700;
+    spool.begin(opened(randomUUID()));
+    crash();
+    const next = newSpool({ folder, now: () => clock }).spool;
+    expect(next.next(10)?.records.find(({ request_id }) => request_id === lost)?.latency_ms).toBe(704);
+  });
+
+  test("what was finished and unconfirmed is there, what was confirmed is not, and both are known", async () => {
+    const { spool, folder, crash } = newSpool();
+    const [a, b] = [randomUUID(), randomUUID()];
+    for (const id of [a, b]) spool.begin(opened(id));
+    spool.finish(finished(a));
+    spool.confirm(spool.next(1)?.position ?? 0);
+    spool.finish(finished(b));
+    await vi.waitFor(() => expect(textIn(folder)).toContain('"t":"confirmed"'));
+    crash();
+    const next = newSpool({ folder }).spool;
+    expect(idsOf(next)).toEqual([b]);
+    expect([next.knows(a), next.knows(b), next.knows(randomUUID())]).toEqual([true, true, false]);
+  });
+
+  test("a confirmation meant for an earlier run never covers a record of this one", () => {
+    const { spool, folder, crash } = newSpool();
+    const [a, b] = [randomUUID(), randomUUID()];
+    for (const id of [a, b]) {
+      spool.begin(opened(id));
+      spool.finish(finished(id));
+    }
+    const late = spool.next(10)?.position ?? 0;
+    crash();
+    // A power cut took the last line.
+    const path = join(folder, "000001.log");
+    const lines = readFileSync(path, "utf8").trimEnd().split("\n");
+    writeFileSync(path, `${lines.slice(0, -1).join("\n")}\n`);
+    const next = newSpool({ folder, now: () => NOW + 60_000 }).spool;
+    const c = randomUUID();
+    next.begin(opened(c));
+    next.finish(finished(c));
+    next.confirm(late);
+    expect(idsOf(next)).toEqual([b, c]);
+    next.confirm(Number.MAX_SAFE_INTEGER);
+    expect(next.pending).toBe(2);
+  });
+
+  test.each([1, 2, 10, 100])("a last line torn %i bytes short is skipped", (bytes) => {
+    const { spool, folder, crash } = newSpool();
+    const [a, b] = [randomUUID(), randomUUID()];
+    for (const id of [a, b]) spool.begin(opened(id));
+    for (const id of [a, b]) spool.finish(finished(id));
+    crash();
+    const path = join(folder, "000001.log");
+    truncateSync(path, statSync(path).size - bytes);
+    const next = newSpool({ folder }).spool;
+    // The torn record belongs to a request that was begun: an error record takes its place.
+    expect(next.next(10)?.records.map(({ request_id, status }) => [request_id, status])).toEqual([
+      [a, "success"],
+      [b, "error"],
+    ]);
+  });
+
+  test.each([
+    ["text", "\u0000\u0001 garbage\n"],
+    ["JSON of another kind", '{"t":"done","position":"x"}\n{"t":"party"}\n[]\nnull\n'],
+    ["a record that does not hold", '{"t":"done","at":1,"position":5,"record":{"request_id":"a"}}\n'],
+  ])("%s between the lines costs only itself", (_what, garbage) => {
+    const { spool, folder, crash } = newSpool();
+    const [a, b] = [randomUUID(), randomUUID()];
+    spool.finish(finished(a));
+    crash();
+    appendFileSync(join(folder, "000001.log"), garbage);
+    const { spool: second, crash: crashAgain } = newSpool({ folder });
+    second.finish(finished(b));
+    expect(idsOf(second)).toEqual([a, b]);
+    crashAgain();
+    const { spool: third, events } = newSpool({ folder });
+    expect([idsOf(third), third.pending]).toEqual([[a, b], 2]);
+    expect(events).toContain("spool_lines_skipped");
+  });
+});

@@ -1,0 +1,76 @@
+import { expect, test } from "vitest";
+import { RoundTrip } from "../../../../agent/tunnel/round-trip.ts";
+
+type Beat = ["ping" | "pong", atMs: number];
+
+const CASES: [what: string, beats: Beat[], ms: number | null][] = [
+  ["nothing before the first pong", [["ping", 0]], null],
+  [
+    "one heartbeat",
+    [
+      ["ping", 10],
+      ["pong", 52.25],
+    ],
+    42.25,
+  ],
+  [
+    "the newest of several",
+    [
+      ["ping", 0],
+      ["pong", 40],
+      ["ping", 1_000],
+      ["pong", 1_030],
+    ],
+    30,
+  ],
+  [
+    "the last one, while the next is on its way",
+    [
+      ["ping", 0],
+      ["pong", 40],
+      ["ping", 1_000],
+    ],
+    40,
+  ],
+  [
+    "a pong is that of the oldest ping",
+    [
+      ["ping", 0],
+      ["ping", 1_000],
+      ["pong", 1_500],
+    ],
+    1_500,
+  ],
+  [
+    "of pings that overtake their pongs one at a time",
+    [
+      ["ping", 0],
+      ["ping", 1_000],
+      ["pong", 1_500],
+      ["pong", 1_600],
+    ],
+    1_500,
+  ],
+  [
+    "the next one after those",
+    [
+      ["ping", 0],
+      ["ping", 1_000],
+      ["pong", 1_500],
+      ["ping", 2_000],
+      ["pong", 2_001],
+      ["pong", 2_100],
+    ],
+    100,
+  ],
+  ["a pong that nobody asked for", [["pong", 5]], null],
+];
+
+test.each(CASES)("a round trip is measured: %s", (_what, beats, ms) => {
+  const roundTrip = new RoundTrip();
+  for (const [beat, atMs] of beats) {
+    if (beat === "ping") roundTrip.pinged(atMs);
+    else roundTrip.ponged(atMs);
+  }
+  expect(roundTrip.ms).toBe(ms);
+});

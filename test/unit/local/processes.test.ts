@@ -1,0 +1,83 @@
+/** Children and what is left of them: nothing. */
+import { existsSync, readFileSync } from "node:fs";
+import { expect, test, vi } from "vitest";
+import { Child } from "../../../local/processes.ts";
+import type { Reaper } from "../../../local/reaping.ts";
+
+const noReaper: Reaper = { watch: () => {}, forget: () => {}, close: () => {} };
+const run = (script: string, more: { endsAsGroup?: boolean } = {}) =>
+  new Child({ name: "child", args: ["-e", script], env: process.env, ...more }, noReaper);
+
+const STUBBORN = 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000); console.log("up");';
+
+test("its lines are kept, whole, and its exit code is told", async () => {
+  const child = run('process.stdout.write("one\\ntw"); console.error("problem"); process.stdout.write("o\\n"); process.exitCode = 3;');
+  expect(await child.ended).toEqual({ code: 3, signal: null });
+  await vi.waitFor(() => expect([...child.tail()].sort()).toEqual(["one", "problem", "two"]));
+});
+
+test("one that ignores SIGTERM is killed after its grace", async () => {
+  const child = run(STUBBORN);
+  await vi.waitFor(() => expect(child.tail()).toEqual(["up"]));
+  await child.stop(30);
+  expect(await child.ended).toEqual({ code: null, signal: "SIGKILL" });
+});
+
+test("one that was stopped is ended all the same", async () => {
+  const child = run('setInterval(() => {}, 1000); console.log("up");');
+  await vi.waitFor(() => expect(child.tail()).toEqual(["up"]));
+  child.signal("SIGSTOP");
+  await child.stop(5_000);
+  expect(await child.ended).toEqual({ code: null, signal: "SIGTERM" });
+});
+
+test("a grandchild that outlives its parent is ended with the group", async () => {
+  const script = `const { spawn } = require("node:child_process");
+    const grand = spawn(process.execPath, ["-e", ${JSON.stringify(STUBBORN)}], { stdio: ["ignore", "inherit", "inherit"] });
+    console.log("grand " + grand.pid); setInterval(() => {}, 1000);`;
+  const child = run(script);
+  await vi.waitFor(() => expect(child.tail()).toContain("up"));
+  const grand = Number(
+    child
+      .tail()
+      .find((line) => line.startsWith("grand "))
+      ?.slice(6),
+  );
+  await child.stop(5_000);
+  await vi.waitFor(() => expect(isRunning(grand)).toBe(false));
+});
+
+test("a program that does not start has ended", async () => {
+  const child = new Child({ name: "child", args: ["-e", ""], env: process.env, cwd: "/nowhere/at/all" }, noReaper);
+  expect(await child.ended).toEqual({ code: null, signal: null });
+  await child.stop(10);
+});
+
+test("when the program is killed, the reaper ends what it had started", async () => {
+  const local = new URL("../../../local/", import.meta.url);
+  const program = `
+    import { Child } from ${JSON.stringify(new URL("processes.ts", local).href)};
+    import { startReaper } from ${JSON.stringify(new URL("reaping.ts", local).href)};
+    const child = new Child({ name: "child", args: ["-e", ${JSON.stringify(STUBBORN)}], env: process.env, onLine: () => console.log(child.pid) }, startReaper());
+    setInterval(() => {}, 1000);`;
+  const parent = new Child({ name: "parent", args: ["--input-type=module", "-e", program], env: process.env }, noReaper);
+  await vi.waitFor(() => expect(parent.tail()).toHaveLength(1), 5_000);
+  const orphan = Number(parent.tail()[0]);
+  expect(isRunning(orphan)).toBe(true);
+  parent.signal("SIGKILL");
+  await vi.waitFor(() => expect(isRunning(orphan)).toBe(false), 5_000);
+});
+
+/** A zombie that nobody has collected yet is no process any more. Where there is no /proc, a pid is a process. */
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  try {
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return !existsSync("/proc/self/stat");
+  }
+}

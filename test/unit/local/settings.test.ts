@@ -1,0 +1,94 @@
+import { createServer } from "node:net";
+import { resolve } from "node:path";
+import { expect, test } from "vitest";
+import { shortened } from "../../../local/box.ts";
+import { checkPort, envFileOf } from "../../../local/edge.ts";
+import { boxSecretOf, foldersOf, SettingsError, settingsOf } from "../../../local/settings.ts";
+
+test("without an environment everything has its default", () => {
+  expect(settingsOf({}, "gpu box.local")).toEqual({
+    port: 8_000,
+    ollamaUrl: new URL("http://127.0.0.1:11434"),
+    stateDir: resolve(".state"),
+    box: "gpu-box.local",
+    worker: { AUTH_MODE: "open" },
+  });
+});
+
+test.each([
+  ["127.0.0.1:11434", "http://127.0.0.1:11434/"],
+  ["0.0.0.0", "http://127.0.0.1:11434/"],
+  ["0.0.0.0:9000", "http://127.0.0.1:9000/"],
+  [":9000", "http://127.0.0.1:9000/"],
+  ["gpu.local", "http://gpu.local:11434/"],
+  ["http://gpu.local:9000", "http://gpu.local:9000/"],
+  ["https://gpu.local", "https://gpu.local/"],
+])("OLLAMA_HOST=%s is dialled at %s", (written, dialled) => {
+  expect(settingsOf({ OLLAMA_HOST: written }, "box").ollamaUrl.href).toBe(dialled);
+});
+
+const REFUSED: [environment: Record<string, string>, message: RegExp][] = [
+  [{ PORT: "web" }, /^PORT is not a port/],
+  [{ PORT: "0" }, /^PORT is not a port/],
+  [{ PORT: "70000" }, /^PORT is not a port/],
+  [{ OLLAMA_HOST: "ftp://box" }, /^OLLAMA_HOST is not an address/],
+  [{ OLLAMA_HOST: "not a host" }, /^OLLAMA_HOST is not an address/],
+  [{ OLLAMA_HOST: "http://user:pass@box" }, /^OLLAMA_HOST is not an address/],
+  [{ BOX_NAME: "two words" }, /^BOX_NAME is not a box name/],
+];
+
+test.each(REFUSED)("%o is refused in one line that names the variable and not its value", (environment, message) => {
+  const parse = () => settingsOf(environment, "box");
+  expect(parse).toThrow(SettingsError);
+  expect(parse).toThrow(message);
+  expect(parse).not.toThrow(Object.values(environment)[0]);
+  expect(parse).not.toThrow("\n");
+});
+
+test("settings of the Worker reach it; empty ones and others do not", () => {
+  const { worker } = settingsOf({ AUTH_MODE: "keys", ADMIN_KEY: "0123456789abcdef", CALLER_KEY: "", HOME: "/root" }, "box");
+  expect(worker).toEqual({ AUTH_MODE: "keys", ADMIN_KEY: "0123456789abcdef" });
+});
+
+test("real, simulated and demo stacks share no folder", () => {
+  const folders = (["real", "simulated", "demo"] as const).flatMap((kind) => {
+    const { edge, agent } = foldersOf("/state", kind);
+    return [edge, agent("a"), ...(kind === "demo" ? [agent("b")] : [])];
+  });
+  expect(new Set(folders).size).toBe(folders.length);
+});
+
+test.each([
+  ["a=one,b=two", "b", "two"],
+  ["a=one, b=t=w=o", "b", "t=w=o"],
+  ["ab=one", "b", null],
+  [undefined, "b", null],
+])("in BOX_SECRETS %s the secret of %s is %s", (secrets, box, secret) => {
+  expect(boxSecretOf(secrets, box)).toBe(secret);
+});
+
+test("values keep their dollars and quotes in the env file; what it cannot hold is refused by name", () => {
+  expect(envFileOf({ A: "pa$$ word#1", B: "it's" })).toBe("A='pa\\$\\$ word#1'\nB=`it's`\n");
+  expect(() => envFileOf({ SESSION_SECRET: "two\nlines" })).toThrow(/^SESSION_SECRET holds/);
+});
+
+test("a port that is taken is refused by the name PORT", async () => {
+  const taken = createServer();
+  const port = await new Promise<number>((done) => {
+    taken.listen(0, "127.0.0.1", () => {
+      const address = taken.address();
+      done(typeof address === "object" && address !== null ? address.port : 0);
+    });
+  });
+  await expect(checkPort(port)).rejects.toThrow(`PORT ${port} is in use by another program`);
+  await new Promise((done) => taken.close(done));
+  await checkPort(port);
+});
+
+test.each([
+  ['{"time":"t","level":"info","event":"tunnel_up","edge":"x"}', null],
+  ['{"time":"t","level":"warn","event":"tunnel_down","up_s":5}', "warn tunnel down up_s=5"],
+  ["TypeError: nothing is right", "TypeError: nothing is right"],
+])("the agent's line %s is shown as %s", (line, shown) => {
+  expect(shortened(line)).toBe(shown);
+});

@@ -1,0 +1,27 @@
+import { expect, test } from "vitest";
+import { endingOf } from "../../../protocol/ending.ts";
+import type { Told } from "../../../protocol/failures.ts";
+import type { Api } from "../../../protocol/records.ts";
+
+const lost = "Box gpu-1 was lost and did not come back within 30 s.";
+const told: Told = { status: 504, code: "tunnel_lost", failedAt: "tunnel", message: lost };
+
+// How each format says, in its own words, that it cannot go on.
+const ENDINGS: [type: string, api: Api, isAtLineStart: boolean, ending: string | null][] = [
+  ["application/x-ndjson", "ollama", true, `{"error":"${lost}"}\n`],
+  ["application/x-ndjson", "ollama", false, `\n{"error":"${lost}"}\n`],
+  ["text/event-stream", "openai", true, `\ndata: {"error":{"message":"${lost}","type":"api_error","param":null,"code":"tunnel_lost"}}\n\n`],
+  [
+    "text/event-stream",
+    "anthropic",
+    false,
+    `\n\nevent: error\ndata: {"type":"error","error":{"type":"api_error","message":"${lost}"},"request_id":"id-1"}\n\n`,
+  ],
+  ["application/json; charset=utf-8", "ollama", true, null],
+  ["", "ollama", true, null],
+];
+
+test.each(ENDINGS)("an answer of type %j in the words of %s (at a line's start: %s)", (type, api, isAtLineStart, ending) => {
+  const bytes = endingOf(type, api, told, "id-1", isAtLineStart);
+  expect(bytes === null ? null : new TextDecoder().decode(bytes)).toBe(ending);
+});

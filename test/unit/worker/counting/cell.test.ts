@@ -1,0 +1,164 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { RequestRecord } from "../../../../protocol/records.ts";
+import { BlobError } from "../../../../worker/counting/blob.ts";
+import { Cell, sumOf } from "../../../../worker/counting/cell.ts";
+import { recordOf } from "../../../support/records.ts";
+
+const NOW = 1_800_000_000_000;
+
+const known = fc.nat(1e6);
+const maybe = fc.option(known);
+const records = fc.array(
+  fc
+    .record({
+      status: fc.constantFrom("success", "error", "cancelled"),
+      endpoint: fc.constantFrom("/api/chat", "/v1/messages", "/api/tags"),
+      latency_ms: known,
+      ttft_ms: maybe,
+      queue_ms: maybe,
+      load_ms: maybe,
+      decode_ms: maybe,
+      prompt_tokens: maybe,
+      completion_tokens: maybe,
+      resumed: fc.nat(5),
+      energy_j: maybe,
+    })
+    .map((rest) => recordOf(NOW, rest)),
+  { maxLength: 60 },
+);
+
+test("cells of parts add up to the cell of the whole", () => {
+  fc.assert(
+    fc.property(fc.array(records, { maxLength: 5 }), (parts) => {
+      const merged = sumOf(parts.map(cellOf));
+      const whole = cellOf(parts.flat());
+      // The time per token is a quotient, so its sum depends on the order in the last digits.
+      expect(merged.secondsPerToken.sum).toBeCloseTo(whole.secondsPerToken.sum, 6);
+      expect(merged.secondsPerToken.counts).toEqual(whole.secondsPerToken.counts);
+      expect({
+        ...merged.requests,
+        resumes: merged.resumes,
+        tokens: merged.tokens,
+        decodeMs: merged.decodeMs,
+        energy: [merged.energyRequests, merged.energyJ, merged.energyTokens],
+        used: merged.lastUsedMs,
+      }).toEqual({
+        ...whole.requests,
+        resumes: whole.resumes,
+        tokens: whole.tokens,
+        decodeMs: whole.decodeMs,
+        energy: [whole.energyRequests, whole.energyJ, whole.energyTokens],
+        used: whole.lastUsedMs,
+      });
+      expect(merged.latency.encode()).toEqual(whole.latency.encode());
+      expect(merged.ttft.encode()).toEqual(whole.ttft.encode());
+      expect(merged.latencyMs).toEqual(whole.latencyMs);
+    }),
+  );
+});
+
+test("a cell survives its blob", () => {
+  fc.assert(
+    fc.property(records, (list) => {
+      const cell = cellOf(list);
+      expect(Cell.decode(cell.encode())).toEqual(cell);
+    }),
+  );
+});
+
+test("any bytes are a cell or refused, never something else", () => {
+  const blob = cellOf([recordOf(NOW)]).encode();
+  fc.assert(
+    fc.property(fc.nat(blob.length - 1), fc.nat(255), fc.nat(blob.length), (at, byte, length) => {
+      const damaged = blob.slice(0, length === 0 ? blob.length : length);
+      damaged[at] = byte;
+      try {
+        Cell.decode(damaged);
+      } catch (error) {
+        expect(error).toBeInstanceOf(BlobError);
+      }
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test("refuses the blob of another version", () => {
+  const blob = new Cell().encode();
+  blob[0] = 9;
+  expect(() => Cell.decode(blob)).toThrow("a cell of version 9; this code reads 3");
+});
+
+/** How many bytes the end of a blob lacks: energy is a byte, a double and a byte, the resumes before it are a byte. */
+const BEFORE: [what: string, version: number, lacks: number, resumes: number][] = [
+  ["resumes", 1, 11, 0],
+  ["energy", 2, 10, 3],
+];
+
+test.each(BEFORE)("reads a blob of before %s was counted", (_what, version, lacks, resumes) => {
+  const cell = cellOf([recordOf(NOW, { resumed: 3, energy_j: 90 })]);
+  expect([cell.resumes, cell.energyJ]).toEqual([3, 90]);
+  const before = cell.encode().slice(0, -lacks);
+  before[0] = version;
+  const read = Cell.decode(before);
+  expect([read.total, read.tokens, read.resumes, read.energyRequests, read.energyJ]).toEqual([cell.total, cell.tokens, resumes, 0, 0]);
+});
+
+test("energy per token is of the requests that tell both, and unknown without any", () => {
+  const cell = cellOf([
+    recordOf(NOW, { energy_j: 100, completion_tokens: 400 }),
+    recordOf(NOW, { energy_j: null, completion_tokens: 5_000 }),
+    recordOf(NOW, { energy_j: 20, completion_tokens: 100 }),
+    recordOf(NOW, { energy_j: 7, endpoint: "/api/tags" }),
+  ]);
+  expect([cell.energyRequests, cell.energyJ, cell.energyPerThousandTokensJ]).toEqual([2, 120, 240]);
+  expect(cellOf([recordOf(NOW)]).energyPerThousandTokensJ).toBeNull();
+});
+
+test("only inference calls make latency and token figures, but all are requests", () => {
+  const cell = cellOf([recordOf(NOW), recordOf(NOW, { endpoint: "/api/tags", status: "error", latency_ms: 9_999 })]);
+  expect(cell.total).toBe(2);
+  expect(cell.errorRate).toBe(0.5);
+  expect(cell.meanLatencyMs).toBe(1_250);
+  expect(cell.latencyMs.count).toBe(1);
+  expect(cell.tokens).toBe(120);
+});
+
+test("what is unknown is left out, not counted as 0", () => {
+  const unknown = { prompt_tokens: null, completion_tokens: null, ttft_ms: null, queue_ms: null, load_ms: null, decode_ms: null };
+  const cell = cellOf([recordOf(NOW, unknown), recordOf(NOW)]);
+  expect(cell.ttft.count).toBe(1);
+  expect(cell.queueSeconds.count).toBe(1);
+  expect(cell.loadSeconds.count).toBe(1);
+  expect(cell.decodeRate).toBe(100);
+  expect(new Cell().decodeRate).toBeNull();
+  expect(new Cell().meanLatencyMs).toBeNull();
+  expect(new Cell().errorRate).toBeNull();
+});
+
+test("tokens without a decode time do not raise the decode rate", () => {
+  expect(cellOf([recordOf(NOW), recordOf(NOW, { decode_ms: null, completion_tokens: 5_000 })]).decodeRate).toBe(100);
+});
+
+test("absurd figures are left out, so that no sum overflows", () => {
+  const cell = cellOf([recordOf(NOW), recordOf(NOW, { completion_tokens: Number.MAX_SAFE_INTEGER, latency_ms: Number.MAX_VALUE })]);
+  expect(cell.total).toBe(2);
+  expect(cell.meanLatencyMs).toBe(1_250);
+  expect(Cell.decode(cell.encode()).completionTokens).toBe(100);
+});
+
+test.each([
+  [50, 0],
+  [50.01, 1],
+  [100, 1],
+  [120_000, 10],
+  [120_001, 11],
+])("a latency of %d ms is counted in bucket %d: edges are inclusive", (latency_ms, bucket) => {
+  expect(cellOf([recordOf(NOW, { latency_ms })]).latencyMs.counts[bucket]).toBe(1);
+});
+
+function cellOf(list: readonly RequestRecord[]): Cell {
+  const cell = new Cell();
+  for (const record of list) cell.add(record, Date.parse(record.started_at));
+  return cell;
+}

@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import { MODELS_MAX, modelKey, NO_MODEL, OTHER, shortName } from "../../../../worker/counting/model-key.ts";
+import type { RegisteredBox } from "../../../../worker/registered-box.ts";
+import { helloOf, readingsOf } from "../../../support/records.ts";
+
+const readings = readingsOf(0, ["llama3.2:latest", "qwen3:8b"], [], ["hf.co/a/b:Q4"]);
+const BOXES: RegisteredBox[] = [
+  {
+    name: "a",
+    hello: helloOf("a"),
+    state: "down",
+    connected_at_ms: 0,
+    last_seen_ms: 0,
+    readings: null,
+    readings_at_ms: null,
+    gpus_at_ms: null,
+  },
+  { name: "b", hello: helloOf("b"), state: "up", connected_at_ms: 0, last_seen_ms: 0, readings, readings_at_ms: 0, gpus_at_ms: null },
+];
+
+test.each([
+  [null, NO_MODEL],
+  ["", NO_MODEL],
+  ["llama3.2", "llama3.2"],
+  ["llama3.2:latest", "llama3.2"],
+  ["qwen3:8b", "qwen3:8b"],
+  ["qwen3", OTHER],
+  ["hf.co/a/b:Q4", "hf.co/a/b:Q4"],
+  ["invented", OTHER],
+])("%s is counted as %j", (model, key) => {
+  expect(modelKey(model, new Set(), BOXES)).toBe(key);
+});
+
+test("a model that was counted keeps its name when no box has it any more", () => {
+  expect(modelKey("gone:latest", new Set(["gone"]), [])).toBe("gone");
+});
+
+test("beyond the limit, new names are other, and old ones keep theirs", () => {
+  const known = new Set(Array.from({ length: MODELS_MAX }, (_, index) => `model-${index}`));
+  expect(modelKey("llama3.2", known, BOXES)).toBe(OTHER);
+  expect(modelKey("model-7", known, BOXES)).toBe("model-7");
+});
+
+test("only Ollama's default tag is left out, and a port is no tag", () => {
+  expect(shortName("localhost:5000/a/b")).toBe("localhost:5000/a/b");
+  expect(shortName("localhost:5000/a/b:latest")).toBe("localhost:5000/a/b");
+});

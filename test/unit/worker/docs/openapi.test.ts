@@ -1,0 +1,71 @@
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { expect, test } from "vitest";
+import { z } from "zod";
+import type { ApiRoute } from "../../../../protocol/api/route.ts";
+import { API_ROUTES } from "../../../../protocol/api/routes.ts";
+import { type OpenApi, openApiOf } from "../../../../worker/docs/openapi.ts";
+import { docsPage } from "../../../../worker/docs/page.ts";
+
+const document = openApiOf(API_ROUTES, "1.2.3");
+const operations = (of: OpenApi) => Object.values(of.paths).flatMap((methods) => Object.values(methods));
+
+test("the document is OpenAPI 3.1, by its own schema", async () => {
+  expect(await new Validator().validate(JSON.stringify(document, null, 1))).toMatchObject({ valid: true });
+});
+
+test("it has every route of the table once, with its scope", () => {
+  expect(
+    operations(document)
+      .map(({ operationId }) => operationId)
+      .sort(),
+  ).toEqual(Object.keys(API_ROUTES).sort());
+  expect(document.paths["/api/data/all"]?.delete?.security).toEqual([{ bearer: ["admin"] }, { apiKey: ["admin"] }]);
+  expect(document.paths["/api/openapi.json"]?.get?.security).toEqual([]);
+});
+
+test("every reference leads to a shape, and every shape is referred to", () => {
+  const referred = new Set([...JSON.stringify(document).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(([, name]) => name));
+  expect([...referred].sort()).toEqual(Object.keys(document.components.schemas));
+});
+
+test("what a query may say is what is parsed: types, ranges, defaults", () => {
+  const parameters = document.paths["/api/stats/logs"]?.get?.parameters ?? [];
+  expect(parameters.find(({ name }) => name === "limit")).toMatchObject({
+    in: "query",
+    required: false,
+    schema: { type: "integer", minimum: 1, maximum: 1_000 },
+  });
+  expect(parameters.find(({ name }) => name === "format")?.schema).toMatchObject({ enum: ["json", "csv", "ndjson"], default: "json" });
+});
+
+test("a parameter in the path is required, and answers may grow", () => {
+  const route: ApiRoute = {
+    method: "GET",
+    path: "/api/things/{name}",
+    scope: "read",
+    tag: "Things",
+    summary: "A thing",
+    params: z.object({ name: z.string() }),
+    answer: z.object({ a: z.number() }),
+  };
+  const { paths } = openApiOf({ thing: route }, "1");
+  expect(paths["/api/things/{name}"]?.get?.parameters).toMatchObject([{ name: "name", in: "path", required: true }]);
+  expect(JSON.stringify(paths)).not.toContain("additionalProperties");
+});
+
+test("the page names every route and shape, each link leads somewhere, and text cannot become markup", () => {
+  const page = String(docsPage(document));
+  const ids = new Set([...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id));
+  for (const [, target] of page.matchAll(/href="#([^"]+)"/g)) expect(ids).toContain(target);
+  for (const id of Object.keys(API_ROUTES)) expect(ids).toContain(id);
+  expect(page).not.toMatch(/<script|style=|https?:\/\//);
+  const canary: ApiRoute = {
+    method: "GET",
+    path: "/api/x",
+    scope: null,
+    tag: "<b>t",
+    summary: '<img src=x onerror="alert(1)">',
+    answer: null,
+  };
+  expect(String(docsPage(openApiOf({ canary }, "1")))).not.toContain("<img");
+});

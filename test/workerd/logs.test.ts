@@ -1,0 +1,86 @@
+/** Which logs a query picks, and the history that is summed up from them. */
+import { env, exports } from "cloudflare:workers";
+import { beforeAll, expect, test } from "vitest";
+import { Config } from "../../protocol/api/config.ts";
+import { History, Logs } from "../../protocol/api/stats.ts";
+import { theAggregator } from "../../worker/aggregator/stub.ts";
+import { idOf, recordOf } from "../support/records.ts";
+
+const NOW = Date.now();
+const at = (secondsAgo: number) => NOW - secondsAgo * 1_000;
+const iso = (secondsAgo: number) => new Date(at(secondsAgo)).toISOString();
+const read = async (path: string) => (await exports.default.fetch(`http://localhost/api/${path}`)).json();
+const logs = async (query: Record<string, string>) => Logs.parse(await read(`stats/logs?${new URLSearchParams(query)}`));
+
+const LONG = "é".repeat(5_000);
+
+beforeAll(async () => {
+  await theAggregator(env).ingest([
+    recordOf(at(10), { latency_ms: 1_000, key_id: "admin", prompt: "Tell me of the SEA", response: null }),
+    recordOf(at(20), { latency_ms: 1_000, key_id: "caller", prompt: null, response: "100% of the sea_side" }),
+    recordOf(at(30), {
+      latency_ms: 1_000,
+      key_id: null,
+      status: "error",
+      error_message: "the box fell into the sea",
+      prompt: LONG,
+      response: LONG,
+    }),
+    recordOf(at(40), { latency_ms: 1_000, key_id: "caller", prompt: "mountains", response: "high" }),
+    recordOf(at(3_000), { latency_ms: 1_000, key_id: "caller", prompt: "long ago", response: "yes" }),
+  ]);
+});
+
+const PICKED: [what: string, query: Record<string, string>, secondsAgo: number[]][] = [
+  ["the key", { key: "caller" }, [20, 40, 3_000]],
+  ["a text in prompt, response or error, whatever its case", { q: "Sea" }, [10, 20, 30]],
+  ["a text with the wildcards of SQL, literally", { q: "% of the sea_" }, [20]],
+  ["a text and a key", { q: "sea", key: "admin" }, [10]],
+  ["a time, from then on", { since: iso(20) }, [10, 20]],
+  ["a time, before it", { until: iso(20) }, [30, 40, 3_000]],
+  ["a span", { since: iso(40), until: iso(10) }, [20, 30, 40]],
+  ["an id", { id: idOf(at(30)) }, [30]],
+  ["nothing", { q: "no such text" }, []],
+];
+
+test.each(PICKED)("logs are picked by %s", async (_what, query, secondsAgo) => {
+  const page = await logs(query);
+  expect(page.logs.map(({ id }) => id)).toEqual(secondsAgo.map((seconds) => idOf(at(seconds))));
+  expect(page.total).toBe(secondsAgo.length);
+});
+
+test("short texts are for lists: the first characters, and that they were cut", async () => {
+  const [entry] = (await logs({ id: idOf(at(30)), texts: "short" })).logs;
+  expect(entry?.prompt).toBe(`${"é".repeat(200)}…`);
+  expect((await logs({ id: idOf(at(30)) })).logs[0]?.response).toBe(LONG);
+});
+
+test.each([
+  ["since", "yesterday"],
+  ["q", ""],
+  ["id", "7"],
+  ["texts", "none"],
+])("%s=%s is refused", async (name, value) => {
+  expect((await exports.default.fetch(`http://localhost/api/stats/logs?${name}=${value}`)).status).toBe(400);
+});
+
+test("five minutes come in buckets of ten seconds, summed up from the logs", async () => {
+  const history = History.parse(await read("stats/history?time_range=5m"));
+  expect(history).toMatchObject({ time_range: "5m", granularity: "10s" });
+  expect(history.metrics).toHaveLength(30);
+  const total = (name: "requests" | "errors") => history.metrics.reduce((sum, point) => sum + point[name], 0);
+  expect([total("requests"), total("errors")]).toEqual([4, 1]);
+  const peak = Math.max(...history.metrics.map(({ requests_per_minute }) => requests_per_minute));
+  expect(peak).toBeGreaterThanOrEqual(6);
+});
+
+test("longer ranges have no such buckets, and what was cleared is in none", async () => {
+  expect((await exports.default.fetch("http://localhost/api/stats/history?time_range=1h&granularity=10s")).status).toBe(400);
+  await theAggregator(env).clear("metrics");
+  const { metrics } = History.parse(await read("stats/history?time_range=15m"));
+  expect(metrics.every(({ requests }) => requests === 0)).toBe(true);
+});
+
+test("the configuration says what the key of the call may do", async () => {
+  expect(Config.parse(await read("config")).scopes).toEqual(["infer", "read", "admin"]);
+});

@@ -1,0 +1,103 @@
+/** What a caller is told by the edge alone is in the ledger before it is told. */
+import { env } from "cloudflare:workers";
+import { expect, test } from "vitest";
+import { FrameType, jsonBytes, streamFrame } from "../../protocol/frames.ts";
+import type { RequestRecord } from "../../protocol/records.ts";
+import { newRequestId } from "../../protocol/request-id.ts";
+import { theAggregator } from "../../worker/aggregator/stub.ts";
+import type { Bindings } from "../../worker/env.ts";
+import { GatewayError } from "../../worker/errors.ts";
+import { forgetBoxes } from "../../worker/gateway/fleet.ts";
+import { type CallBody, serve } from "../../worker/gateway/serve.ts";
+import { FakeAgent } from "./fake-agent.ts";
+
+/** An Aggregator that takes a record only when it is allowed to. */
+function slowAggregator() {
+  const offered: RequestRecord[] = [];
+  const allowed = Promise.withResolvers<{ counted: number }>();
+  const ingest = (records: RequestRecord[]) => {
+    offered.push(...records);
+    return allowed.promise;
+  };
+  const getByName = () => ({ ingest, fleet: () => theAggregator(env).fleet() });
+  return { env: { ...env, AGGREGATOR: { getByName } } as unknown as Bindings, offered, allowed };
+}
+
+const callTo = (wantedBox: string | null, id = newRequestId(Date.now())) => ({
+  id,
+  wantedBox,
+  startedMs: Date.now(),
+  signal: new AbortController().signal,
+  open: {
+    method: "POST" as const,
+    path: "/api/chat",
+    headers: [],
+    endpoint: "/api/chat",
+    api: "ollama" as const,
+    model: "m",
+    stream: true,
+    started_at: new Date().toISOString(),
+    edge_ms: 4,
+    keep_text: true,
+    key_id: null,
+    client_ip: null,
+    user_agent: null,
+  },
+});
+
+const BODY: CallBody = { bytes: new TextEncoder().encode("{}"), model: "m", stream: true };
+const untilOffered = async (offered: readonly RequestRecord[]) => {
+  while (offered.length === 0) await scheduler.wait(5);
+};
+
+/** Whether it is still pending after a moment in which it could have been settled. */
+const isPending = (promise: Promise<unknown>) =>
+  Promise.race([
+    promise.then(
+      () => false,
+      () => false,
+    ),
+    scheduler.wait(30).then(() => true),
+  ]);
+
+test("a refusal without a box waits for its record, and an Aggregator that fails does not change it", async () => {
+  for (const settle of ["resolve", "reject"] as const) {
+    const { env: slow, offered, allowed } = slowAggregator();
+    const refusal = new GatewayError({ reason: "bad_request", what: "no." });
+    const answer = serve(
+      slow,
+      () => {},
+      callTo(null),
+      () => Promise.reject(refusal),
+    );
+    answer.catch(() => {});
+    await untilOffered(offered);
+    expect(await isPending(answer)).toBe(true);
+    if (settle === "resolve") allowed.resolve({ counted: 1 });
+    else allowed.reject(new Error("out of order"));
+    await expect(answer).rejects.toBe(refusal);
+    expect(offered[0]).toMatchObject({ status: "error", http_status: 400 });
+    // One that failed is offered again, behind the answer's back; a request id counts once.
+    expect(offered.length > 1).toBe(settle === "reject");
+    expect(new Set(offered.map(({ request_id }) => request_id)).size).toBe(1);
+  }
+});
+
+test("an error of a box that never took the call waits for its record", async () => {
+  const agent = await FakeAgent.connect("unwilling");
+  forgetBoxes();
+  const { env: slow, offered, allowed } = slowAggregator();
+  const answer = serve(
+    slow,
+    () => {},
+    callTo("unwilling"),
+    () => Promise.resolve(BODY),
+  );
+  const { stream } = await agent.next(FrameType.open);
+  agent.send(streamFrame(FrameType.abort, stream, 0, jsonBytes({ code: "draining", message: "not now" })));
+  await untilOffered(offered);
+  expect(await isPending(answer)).toBe(true);
+  allowed.resolve({ counted: 1 });
+  expect((await answer).status).toBe(503);
+  expect(offered).toMatchObject([{ request_id: stream, box: "unwilling", http_status: 503 }]);
+});

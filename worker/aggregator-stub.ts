@@ -1,4 +1,0 @@
-/** The one Aggregator, as others reach it. */
-import type { Bindings } from "./bindings.ts";
-
-export const theAggregator = (env: Bindings) => env.AGGREGATOR.getByName("aggregator");

@@ -1,0 +1,47 @@
+/**
+ * Housekeeping: retention of the ledger, the rollups and the samples, in bounded slices.
+ *
+ * Run by the Aggregator's alarm. Each slice is a transaction of its own, so what is killed in the
+ * middle goes on where it was.
+ */
+import type { CellStore } from "./cells.ts";
+import { SLICE_IDS } from "./forgotten.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Outbox } from "../export/outbox.ts";
+import type { SampleStore } from "./samples.ts";
+
+/** One alarm does at most so much, then lets waiting calls through and comes again. */
+const SLICES_PER_ALARM = 20;
+/** When there is more. */
+const CONTINUE_MS = 100;
+/** An alarm is billed as a row write. */
+export const ALARM_EVERY_MS = 3_600_000;
+/** At the latest: the number of ledger rows has no due time. */
+export const ALARM_AT_LEAST_EVERY_MS = 24 * 3_600_000;
+
+export type Stores = { ledger: Ledger; cells: CellStore; samples: SampleStore; outbox: Outbox };
+
+/** @returns when to come again, unix ms; null when nothing is stored that will fall due. */
+export function keepHouse(storage: DurableObjectStorage, { ledger, cells, samples, outbox }: Stores, nowMs: number): number | null {
+  const now = Math.floor(nowMs / 1_000);
+  let slices = SLICES_PER_ALARM;
+  const hasMore = (slice: () => boolean): boolean => {
+    for (; slices > 0; slices--) if (!storage.transactionSync(slice)) return false;
+    return true;
+  };
+  // A store that is away for longer than rows are kept gets them all the same.
+  const held = outbox.held();
+  let excess = ledger.excess();
+  const isUnfinished =
+    hasMore(() => {
+      const forgotten = ledger.forgetSlice(nowMs, excess, held.requestId);
+      excess -= forgotten;
+      return forgotten === SLICE_IDS;
+    }) || hasMore(() => cells.compactSlice(now));
+  cells.deleteOldHours(now);
+  samples.deleteOld(nowMs, held.samplesMs);
+  if (isUnfinished) return nowMs + CONTINUE_MS;
+  const due = [ledger.dueMs(), cells.dueMs(), samples.dueMs()].filter((at) => at !== null);
+  if (due.length === 0) return null;
+  return Math.max(nowMs + ALARM_EVERY_MS, Math.min(nowMs + ALARM_AT_LEAST_EVERY_MS, ...due));
+}

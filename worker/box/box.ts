@@ -1,0 +1,111 @@
+/**
+ * Box: one Durable Object per GPU box, the relay between the agent's WebSocket and those of the
+ * streams that Workers hold.
+ *
+ * The thin shell around {@link BoxCore}, which decides everything: here are the sockets of the platform,
+ * which may hibernate with the object, and its clock. Heartbeats are answered by the platform and do not wake it.
+ */
+import { DurableObject } from "cloudflare:workers";
+import { HEARTBEAT_MS, SUBPROTOCOL } from "../../protocol/limits.ts";
+import type { Welcome } from "../../protocol/messages.ts";
+import { theAggregator } from "../aggregator/stub.ts";
+import type { Bindings } from "../env.ts";
+import { errorResponse } from "../errors.ts";
+import { BoxCore, type BoxLook } from "./relay.ts";
+import { Attachment, type SocketHost } from "./sockets.ts";
+import { settingsOf } from "../settings.ts";
+import { VERSION } from "../version.ts";
+
+export class Box extends DurableObject<Bindings> {
+  readonly #core: BoxCore<WebSocket>;
+
+  constructor(ctx: DurableObjectState, env: Bindings) {
+    super(ctx, env);
+    ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
+    this.#core = new BoxCore({
+      sockets: socketsOf(ctx),
+      registry: () => theAggregator(env),
+      welcome: () => welcomeOf(env),
+      now: Date.now,
+      wait: (ms) => scheduler.wait(ms),
+      meanwhile: (promise) => ctx.waitUntil(promise),
+      log: (level, event, fields) => console[level](JSON.stringify({ event, ...fields })),
+    });
+  }
+
+  /** `/connect?box=` takes the agent's socket, `/attach?stream=&resume=` that of a stream. Callers were authenticated by the Worker. */
+  override async fetch(request: Request): Promise<Response> {
+    const url = new URL(request.url);
+    const box = url.searchParams.get("box") ?? "";
+    const { 0: far, 1: near } = new WebSocketPair();
+    if (url.pathname === "/connect") {
+      this.#core.connect(near, box);
+      return new Response(null, { status: 101, webSocket: far, headers: { "sec-websocket-protocol": SUBPROTOCOL } });
+    }
+    const id = url.searchParams.get("stream") ?? "";
+    const isResume = url.searchParams.get("resume") === "1";
+    if (!isResume) await this.#core.agentBack();
+    const refusal = isResume ? null : this.#core.refusal(box);
+    if (refusal !== null) return errorResponse("api", refusal, id);
+    this.#core.attach(near, id, isResume);
+    return new Response(null, { status: 101, webSocket: far });
+  }
+
+  /** What this box is doing. Asks the agent for fresh readings by the way: somebody looks. */
+  look(): Promise<BoxLook> {
+    return this.#core.look();
+  }
+
+  override webSocketMessage(socket: WebSocket, message: ArrayBuffer | string): void | Promise<void> {
+    return typeof message === "string" ? this.#core.heartbeat(socket) : this.#core.received(socket, new Uint8Array(message));
+  }
+
+  override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
+    try {
+      socket.close(code === 1005 || code === 1006 ? 1000 : code);
+    } catch {
+      // closed already
+    }
+    await this.#core.closed(socket, code);
+  }
+
+  override async webSocketError(socket: WebSocket): Promise<void> {
+    await this.webSocketClose(socket, 1006);
+  }
+}
+
+function welcomeOf(env: Bindings): Welcome {
+  const { logContent, stores } = settingsOf(env);
+  return {
+    edge_version: VERSION,
+    now_ms: Date.now(),
+    heartbeat_ms: HEARTBEAT_MS,
+    keep_text: logContent === "on",
+    exporter_type: stores.exporterType,
+  };
+}
+
+function socketsOf(ctx: DurableObjectState): SocketHost<WebSocket> {
+  /** Parsed once per socket and life in memory: it is read on every message. */
+  const attachments = new WeakMap<WebSocket, Attachment>();
+  const attach = (socket: WebSocket, attachment: Attachment) => {
+    socket.serializeAttachment(attachment);
+    attachments.set(socket, attachment);
+  };
+  return {
+    accept: (socket, attachment) => {
+      ctx.acceptWebSocket(socket, attachment.kind === "agent" ? ["agent"] : ["stream", attachment.id]);
+      attach(socket, attachment);
+    },
+    accepted: (tag) => ctx.getWebSockets(tag),
+    attachmentOf: (socket) => {
+      const known = attachments.get(socket);
+      if (known !== undefined) return known;
+      const attachment = Attachment.parse(socket.deserializeAttachment());
+      attachments.set(socket, attachment);
+      return attachment;
+    },
+    attach,
+    pingedMs: (socket) => ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? null,
+  };
+}

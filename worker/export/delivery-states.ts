@@ -1,0 +1,79 @@
+/** How far each sink is, in storage: it outlives the object, and whatever was being sent. */
+import { z } from "zod";
+import type { StoreName } from "./external-store.ts";
+import { jsonText } from "../storage/json-text.ts";
+import { Cursor } from "./outbox.ts";
+
+const timeMs = z.number().nullable();
+
+export const SinkState = z.object({
+  /** False for one that is written to no more: it holds nothing back, and starts anew where the outbox ends. */
+  is_configured: z.boolean(),
+  cursor: Cursor,
+  /** The batch that is being sent, from the cursor on: kept before it is sent first, and sent again as it is. */
+  batch: z.object({ id: z.uuid(), kind: z.enum(["requests", "gpu_samples", "system_samples"]), items: z.int().positive() }).nullable(),
+  /** What is to be deleted in the store before anything new is written to it. */
+  clearing: z.object({ logs: z.boolean(), metrics: z.boolean() }),
+  /** Attempts in a row that failed, and when the next one is due. */
+  failures: z.int(),
+  retry_at_ms: timeMs,
+  last_success_ms: timeMs,
+  last_error: z.object({ at_ms: z.number(), message: z.string() }).nullable(),
+  /** Items. */
+  delivered: z.int(),
+  dropped: z.int(),
+  last_dropped_ms: timeMs,
+  set_aside: z.int(),
+  last_set_aside: z.object({ at_ms: z.number(), message: z.string() }).nullable(),
+});
+export type SinkState = z.infer<typeof SinkState>;
+
+const Row = z.object({ name: z.string(), state: jsonText(SinkState) });
+
+export class SinkStates {
+  readonly #sql: SqlStorage;
+  readonly #states = new Map<string, SinkState>();
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+    this.read();
+  }
+
+  get(name: StoreName): SinkState | null {
+    return this.#states.get(name) ?? null;
+  }
+
+  all(): [name: string, state: SinkState][] {
+    return [...this.#states];
+  }
+
+  put(name: string, state: SinkState): void {
+    this.#sql.exec("INSERT OR REPLACE INTO sinks (name, state) VALUES (?, ?)", name, JSON.stringify(state));
+    this.#states.set(name, state);
+  }
+
+  /** What storage says: after a transaction that was rolled back. */
+  read(): void {
+    this.#states.clear();
+    for (const row of this.#sql.exec("SELECT name, state FROM sinks")) {
+      const { name, state } = Row.parse(row);
+      this.#states.set(name, state);
+    }
+  }
+}
+
+export const newSinkState = (cursor: Cursor): SinkState => ({
+  is_configured: true,
+  cursor,
+  batch: null,
+  clearing: { logs: false, metrics: false },
+  failures: 0,
+  retry_at_ms: null,
+  last_success_ms: null,
+  last_error: null,
+  delivered: 0,
+  dropped: 0,
+  last_dropped_ms: null,
+  set_aside: 0,
+  last_set_aside: null,
+});

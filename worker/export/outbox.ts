@@ -1,0 +1,213 @@
+/**
+ * The outbox: what the stores have yet to get, in the order in which it came.
+ *
+ * An entry names what the ledger and the samples hold, one entry a batch that was taken in, written
+ * in the same transaction: rows are billed, so nothing is written twice. Each sink has a cursor into it.
+ */
+import { z } from "zod";
+import { type AnyRow, gpuRow, type Kind, type Rows, requestRow, systemRow } from "./rows.ts";
+import type { Ledger } from "../aggregator/ledger.ts";
+import type { BatchCounts, BoxSamples, SampleStore } from "../aggregator/samples.ts";
+import { bytesOfIds, idsOfBytes } from "../storage/uuid-bytes.ts";
+
+/** The first item that was not delivered: an entry, and how many of its items were. */
+export const Cursor = z.object({ seq: z.int(), offset: z.int() });
+export type Cursor = z.infer<typeof Cursor>;
+
+/** `items`: how many were read. One whose row is gone makes none. */
+export type Taken = Rows & { items: number; next: Cursor };
+export type TakeLimits = { items: number; bytes: number; bytesOf: (row: AnyRow) => number };
+
+const Entry = z.discriminatedUnion("kind", [
+  z.object({ seq: z.number(), kind: z.literal("requests"), ids: z.instanceof(ArrayBuffer) }),
+  z.object({
+    seq: z.number(),
+    kind: z.literal(["gpu_samples", "system_samples"]),
+    items: z.number(),
+    at_ms: z.number(),
+    box: z.string(),
+  }),
+]);
+type Entry = z.infer<typeof Entry>;
+type SamplesEntry = { kind: "gpu_samples" | "system_samples"; items: number; at_ms: number; box: string };
+/** Ids are sorted. */
+type NewEntry = { kind: "requests"; ids: readonly string[] } | SamplesEntry;
+
+const Newest = z.object({ seq: z.number().nullable() });
+const Waiting = z.object({ first: z.number().nullable(), items: z.number() });
+const Items = z.object({ items: z.number() });
+const Held = z.object({ first_id: z.instanceof(ArrayBuffer).nullable(), at_ms: z.number().nullable() });
+
+export class Outbox {
+  readonly #sql: SqlStorage;
+  readonly #ledger: Ledger;
+  readonly #samples: SampleStore;
+  #isOpen = false;
+  #nextSeq: number;
+
+  constructor(sql: SqlStorage, ledger: Ledger, samples: SampleStore) {
+    this.#sql = sql;
+    this.#ledger = ledger;
+    this.#samples = samples;
+    this.#nextSeq = (Newest.parse(sql.exec("SELECT max(seq) AS seq FROM outbox").one()).seq ?? 0) + 1;
+  }
+
+  /** Takes entries from now on; without a sink it takes none. @param seq  no entry that comes is before it: a sink is there */
+  open(seq: number): void {
+    this.#isOpen = true;
+    this.#nextSeq = Math.max(this.#nextSeq, seq);
+  }
+
+  /** Where the next entry comes. */
+  end(): Cursor {
+    return { seq: this.#nextSeq, offset: 0 };
+  }
+
+  /** Within the transaction that writes their ledger rows. */
+  addRequests(ids: readonly string[]): void {
+    if (this.#isOpen && ids.length > 0) this.#insert(this.#nextSeq++, { kind: "requests", ids: [...ids].sort() });
+  }
+
+  /** Within the transaction that stores the batch. */
+  addSamples(atMs: number, { box, gpu, system }: BoxSamples): void {
+    if (!this.#isOpen) return;
+    for (const entry of entriesOf({ at_ms: atMs, box, gpu: gpu.length, system: system.length })) this.#insert(this.#nextSeq++, entry);
+  }
+
+  /**
+   * Names what ledger and samples hold and no entry names, oldest first, ahead of all entries that
+   * there are: so it reaches only the sinks whose cursor is put there.
+   * @returns that cursor.
+   */
+  addEarlier(): Cursor {
+    const { first, items } = Waiting.parse(this.#sql.exec("SELECT min(seq) AS first, coalesce(sum(items), 0) AS items FROM outbox").one());
+    const end = first ?? this.#nextSeq;
+    if (items > EARLIER_WAITING_MAX) return { seq: end, offset: 0 };
+    const named = new Set<string>();
+    for (const row of this.#sql.exec("SELECT seq, kind, items, ids, at_ms, box FROM outbox")) {
+      const entry = Entry.parse(row);
+      for (const name of entry.kind === "requests" ? idsOfBytes(new Uint8Array(entry.ids)) : [nameOf(entry)]) named.add(name);
+    }
+    const ids = this.#ledger.ids().filter((id) => !named.has(id));
+    const entries: NewEntry[] = [];
+    for (let at = 0; at < ids.length; at += EARLIER_IDS) entries.push({ kind: "requests", ids: ids.slice(at, at + EARLIER_IDS) });
+    for (const batch of this.#samples.counts()) entries.push(...entriesOf(batch).filter((entry) => !named.has(nameOf(entry))));
+    const seq = end - entries.length;
+    for (const [index, entry] of entries.entries()) this.#insert(seq + index, entry);
+    return { seq, offset: 0 };
+  }
+
+  /** How many items wait from a cursor on. */
+  count({ seq, offset }: Cursor): number {
+    const sql = "SELECT coalesce(sum(CASE WHEN seq = ?1 THEN items - ?2 ELSE items END), 0) AS items FROM outbox WHERE seq >= ?1";
+    return Items.parse(this.#sql.exec(sql, seq, offset).one()).items;
+  }
+
+  /**
+   * Rows of one kind from a cursor on, as many as the limits allow, at least one item.
+   * @returns the same rows for the same cursor and number of items; null when nothing waits.
+   */
+  take(from: Cursor, { items, bytes, bytesOf }: TakeLimits): Taken | null {
+    let first: Taken | null = null;
+    let sum = 0;
+    for (const found of this.#sql.exec("SELECT seq, kind, items, ids, at_ms, box FROM outbox WHERE seq >= ? ORDER BY seq", from.seq)) {
+      const entry = Entry.parse(found);
+      const taken: Taken = first ?? { kind: entry.kind, rows: [], items: 0, next: from };
+      first = taken;
+      if (entry.kind !== taken.kind) break;
+      // The entry at the cursor may have been cleared: the next one is new then.
+      let offset = entry.seq === from.seq ? from.offset : 0;
+      for (const row of this.#rowsOf(entry, offset)) {
+        if (taken.items === items) return taken;
+        sum += row === null ? 0 : bytesOf(row);
+        if (taken.items > 0 && sum > bytes) return taken;
+        offset++;
+        push(taken, row);
+        taken.items++;
+        taken.next = { seq: entry.seq, offset };
+      }
+      taken.next = { seq: entry.seq + 1, offset: 0 };
+    }
+    return first;
+  }
+
+  /** Deletes what is before a cursor. */
+  deleteBefore({ seq }: Cursor): void {
+    this.#sql.exec("DELETE FROM outbox WHERE seq < ?", seq);
+  }
+
+  deleteAll(kind: Kind): void {
+    this.#sql.exec("DELETE FROM outbox WHERE kind = ?", kind);
+  }
+
+  /** The cursor behind the oldest `items` items, to the next whole entry. */
+  behind(items: number): Cursor {
+    let sum = 0;
+    for (const row of this.#sql.exec("SELECT seq, items FROM outbox ORDER BY seq")) {
+      const { seq, items: ofEntry } = Items.extend({ seq: z.number() }).parse(row);
+      if (sum >= items) return { seq, offset: 0 };
+      sum += ofEntry;
+    }
+    return this.end();
+  }
+
+  /** From where on ledger and samples are needed: the oldest request id and time of a batch of samples; null when none is. */
+  held(): { requestId: string | null; samplesMs: number | null } {
+    const row = this.#sql.exec("SELECT min(substr(ids, 1, 16)) AS first_id, min(at_ms) AS at_ms FROM outbox").one();
+    const { first_id, at_ms } = Held.parse(row);
+    return { requestId: first_id === null ? null : (idsOfBytes(new Uint8Array(first_id))[0] ?? null), samplesMs: at_ms };
+  }
+
+  #insert(seq: number, entry: NewEntry): void {
+    if (entry.kind === "requests") {
+      const { buffer } = bytesOfIds(entry.ids);
+      this.#sql.exec("INSERT INTO outbox (seq, kind, items, ids) VALUES (?, 'requests', ?, ?)", seq, entry.ids.length, buffer);
+    } else {
+      const { kind, items, at_ms, box } = entry;
+      this.#sql.exec("INSERT INTO outbox (seq, kind, items, at_ms, box) VALUES (?, ?, ?, ?, ?)", seq, kind, items, at_ms, box);
+    }
+  }
+
+  *#rowsOf(entry: Entry, offset: number): Generator<AnyRow | null> {
+    if (entry.kind !== "requests") {
+      const { gpu, system } = this.#samples.of(entry.at_ms, entry.box);
+      const rows = entry.kind === "gpu_samples" ? gpu.map(gpuRow) : system.map((sample) => systemRow(entry.box, sample));
+      for (let index = offset; index < entry.items; index++) yield rows[index] ?? null;
+      return;
+    }
+    const ids = idsOfBytes(new Uint8Array(entry.ids)).slice(offset);
+    for (let at = 0; at < ids.length; at += IDS_PER_READ) {
+      const some = ids.slice(at, at + IDS_PER_READ);
+      const found = new Map(this.#ledger.records(some).map((kept) => [kept.record.request_id, kept]));
+      for (const id of some) {
+        const kept = found.get(id);
+        yield kept === undefined ? null : requestRow(kept.record, kept.finishedMs);
+      }
+    }
+  }
+}
+
+/** Ids in one entry of {@link Outbox.addEarlier}: 80 KB, one row write. */
+const EARLIER_IDS = 5_000;
+/** When more waits for another sink, a new one begins with that: to find out what else there is would take too much memory. */
+const EARLIER_WAITING_MAX = 100_000;
+
+/** A batch of samples as entries: none for a kind that it has none of. */
+const entriesOf = ({ at_ms, box, gpu, system }: BatchCounts): SamplesEntry[] =>
+  [
+    { kind: "gpu_samples" as const, items: gpu, at_ms, box },
+    { kind: "system_samples" as const, items: system, at_ms, box },
+  ].filter(({ items }) => items > 0);
+
+const nameOf = ({ kind, at_ms, box }: SamplesEntry): string => JSON.stringify([kind, at_ms, box]);
+
+/** Records in memory beyond those of the batch: with long texts, 10 MB. */
+const IDS_PER_READ = 50;
+
+/** `take` asks for rows of one kind only. */
+function push(taken: Rows, row: AnyRow | null): void {
+  if (row === null) return;
+  if (taken.kind === "requests" && "request_id" in row) taken.rows.push(row);
+  else if (taken.kind === "gpu_samples" && "index" in row) taken.rows.push(row);
+  else if (taken.kind === "system_samples" && "cpu_percent" in row) taken.rows.push(row);
+}

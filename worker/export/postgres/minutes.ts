@@ -1,0 +1,96 @@
+/**
+ * Requests summed up by minute in Postgres, as the object and ClickHouse do: kept longer than the
+ * requests themselves, and there when these were cleared.
+ *
+ * Percentiles come from the bins of our own sketch, so they are as far off as the object's. A minute
+ * holds the bin of each of its requests, two bytes: minutes are put together by putting these side
+ * by side, which needs no extension, and they are counted when they are read.
+ */
+import { z } from "zod";
+import { BIN_MAX, BIN_MIN, BINS_PER_POWER, valueOfBin, ZERO_MAX } from "../../counting/sketch.ts";
+import { Bucket } from "../buckets.ts";
+
+/** Of values that a sketch counts as zero. */
+const ZERO_BIN = BIN_MIN - 1;
+
+const binOf = (column: string): string => `(CASE WHEN ${column} <= ${ZERO_MAX} THEN ${ZERO_BIN}
+  ELSE least(${BIN_MAX}, greatest(${BIN_MIN}, ceil(ln(${column}) / ln(2::double precision) * ${BINS_PER_POWER}))) END)::smallint`;
+
+const binsOf = (column: string, condition: string): string => `coalesce(array_agg(${binOf(column)}) FILTER (WHERE ${condition}), '{}')`;
+
+const SUMS: readonly [column: string, sum: string][] = [
+  ["successes", "count(*) FILTER (WHERE status = 'success')"],
+  ["errors", "count(*) FILTER (WHERE status = 'error')"],
+  ["cancelled", "count(*) FILTER (WHERE status = 'cancelled')"],
+  ["resumes", "sum(resumed)"],
+  ["prompt_tokens", "coalesce(sum(prompt_tokens) FILTER (WHERE is_inference), 0)"],
+  ["completion_tokens", "coalesce(sum(completion_tokens) FILTER (WHERE is_inference), 0)"],
+  ["latency_count", "count(*) FILTER (WHERE is_inference)"],
+  ["latency_ms_sum", "coalesce(sum(latency_ms) FILTER (WHERE is_inference), 0)"],
+];
+const BINS: readonly [column: string, bins: string][] = [
+  ["latency_bins", binsOf("latency_ms", "is_inference")],
+  ["ttft_bins", binsOf("ttft_ms", "is_inference AND ttft_ms IS NOT NULL")],
+];
+
+/** What of a request is summed up. */
+export const SUMMED = [
+  ...["finished_at", "model", "box", "status", "resumed", "is_inference", "prompt_tokens", "completion_tokens", "latency_ms", "ttft_ms"],
+].join(", ");
+
+/** @param requests  a table, or a part of the same statement, with the columns {@link SUMMED} */
+export const addMinutesOf = (requests: string): string => {
+  const columns = [...SUMS, ...BINS];
+  const set = [
+    ...SUMS.map(([column]) => `${column} = sums.${column} + excluded.${column}`),
+    ...BINS.map(([column]) => `${column} = sums.${column} || excluded.${column}`),
+  ];
+  return `INSERT INTO request_minutes AS sums (minute, model, box, ${columns.map(([column]) => column).join(", ")})
+    SELECT date_trunc('minute', finished_at, 'UTC') AS minute, coalesce(model, '') AS model, coalesce(box, '') AS box,
+      ${columns.map(([, sum]) => sum).join(",\n      ")}
+    FROM ${requests} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    ON CONFLICT (minute, model, box) DO UPDATE SET ${set.join(", ")}`;
+};
+
+const ranks = (of: string) =>
+  [0.5, 0.95, 0.99].map((q) => `min(bin) FILTER (WHERE upto >= ${q} * total AND figure = '${of}') AS ${of}_p${q * 100}`).join(", ");
+
+/** Parameters: start, end and step in unix seconds, models, box, and when the metrics were cleared. */
+export const MINUTES_BY_BUCKET = `WITH minutes AS (
+    SELECT floor((extract(epoch FROM minute) - $1::double precision) / $3::double precision) AS bucket, * FROM request_minutes
+    WHERE minute >= to_timestamp($1::double precision) AND minute < to_timestamp($2::double precision)
+      AND ($4::text[] IS NULL OR model = ANY ($4)) AND ($5::text IS NULL OR box = $5)
+      -- Of the minute in which the metrics were cleared it cannot be told what was before.
+      AND ($6::timestamptz IS NULL OR minute > $6)
+  ), sums AS (
+    SELECT bucket, ${SUMS.map(([column]) => `sum(${column}) AS ${column}`).join(", ")} FROM minutes GROUP BY bucket
+  ), bins AS (
+    SELECT bucket, figure, bin, count(*) AS n FROM (
+      SELECT bucket, 'latency' AS figure, unnest(latency_bins) AS bin FROM minutes
+      UNION ALL SELECT bucket, 'ttft' AS figure, unnest(ttft_bins) AS bin FROM minutes
+    ) AS each GROUP BY bucket, figure, bin
+  ), ranked AS (
+    SELECT bucket, figure, bin, sum(n) OVER (PARTITION BY bucket, figure ORDER BY bin) AS upto,
+      sum(n) OVER (PARTITION BY bucket, figure) AS total FROM bins
+  ), percentiles AS (
+    SELECT bucket, ${ranks("latency")}, ${ranks("ttft")} FROM ranked GROUP BY bucket
+  )
+  SELECT to_json(summed) AS json FROM (SELECT * FROM sums LEFT JOIN percentiles USING (bucket)) AS summed`;
+
+const bin = z.number().nullable();
+const figureOf = (found: number | null): number | null => (found === null ? null : found === ZERO_BIN ? 0 : valueOfBin(found));
+
+export const MinuteBucket = Bucket.omit({
+  ...{ latency_p50_ms: true, latency_p95_ms: true, latency_p99_ms: true, ttft_p50_ms: true, ttft_p95_ms: true },
+})
+  .extend({ latency_p50: bin, latency_p95: bin, latency_p99: bin, ttft_p50: bin, ttft_p95: bin })
+  .transform(
+    ({ latency_p50, latency_p95, latency_p99, ttft_p50, ttft_p95, ...sums }): Bucket => ({
+      ...sums,
+      latency_p50_ms: figureOf(latency_p50),
+      latency_p95_ms: figureOf(latency_p95),
+      latency_p99_ms: figureOf(latency_p99),
+      ttft_p50_ms: figureOf(ttft_p50),
+      ttft_p95_ms: figureOf(ttft_p95),
+    }),
+  );

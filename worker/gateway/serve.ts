@@ -1,0 +1,114 @@
+/**
+ * One call to Ollama, from the caller's request to the answer: choose a box, open a stream there,
+ * and see to it that there is a record.
+ */
+
+import type { Open } from "../../protocol/messages.ts";
+import type { RegisteredBox } from "../aggregator/aggregator.ts";
+import type { Bindings } from "../env.ts";
+import { type FailureReason, GatewayError, tellCaller } from "../errors.ts";
+import { inForce, settingsOf } from "../settings.ts";
+import { chooseBoxes } from "./choose.ts";
+import { edgeRecord, ingestSurely, type Outcome } from "./stream/edge-record.ts";
+import { EdgeStream } from "./stream/edge-stream.ts";
+import { countStream, fleetOf, forgetBoxes, openStreams, pulseOf } from "./fleet.ts";
+
+export type Call = {
+  id: string;
+  open: Open;
+  /** The box that the caller asked for, or null for the best one. */
+  wantedBox: string | null;
+  /** When the call was accepted, unix ms. */
+  startedMs: number;
+  signal: AbortSignal;
+};
+
+/** The checked body, and what it says. `null`: the route takes none. */
+export type CallBody = { bytes: Uint8Array | ReadableStream<Uint8Array> | null; model: string | null; stream: boolean };
+
+/** What an answer waits for its record at most. */
+const INGEST_MS = 1_000;
+
+/** Reasons for which another box may do better. */
+const TRY_NEXT = new Set<FailureReason["reason"]>(["box_down", "box_busy", "box_draining"]);
+
+/**
+ * @param bodyOf  reads and checks the body; what it refuses is recorded like any other failure
+ * @returns the caller's answer: Ollama's, or an error that happened on the way, in the words of the API that was called
+ * @throws {GatewayError} when no box took the call. It was recorded.
+ */
+export async function serve(
+  env: Bindings,
+  waitUntil: (promise: Promise<unknown>) => void,
+  call: Call,
+  bodyOf: () => Promise<CallBody>,
+): Promise<Response> {
+  // Resolves when it is in the ledger, or that takes too long. Also for a caller that does not wait for it.
+  const record = async (open: Open, outcome: Outcome, afterMs = 0) => {
+    const ingested = ingestSurely(env, edgeRecord({ ...call, open }, outcome, Date.now()), afterMs);
+    waitUntil(ingested);
+    if (afterMs === 0) await Promise.race([ingested, scheduler.wait(INGEST_MS)]); // an Aggregator that fails must not hold up the answer too
+  };
+  let { open } = call;
+  try {
+    const { bytes, model, stream } = await bodyOf();
+    open = { ...open, model: model ?? open.model, stream };
+    const { boxes, settings } = await fleetOf(env);
+    open = { ...open, keep_text: inForce(settingsOf(env), settings).logContent === "on" };
+    const [box, socket] = await attachToSomeBox(env, boxes, call, open.model);
+    open = { ...open, edge_ms: Math.max(0, Date.now() - call.startedMs) };
+    const { id, signal } = call;
+    const attachAgain = () => attach(env, box, id, true);
+    const edge = new EdgeStream({ id, signal, open, body: bytes, box, pulse: pulseOf(box), attachAgain }, socket);
+    const ended = edge.ended.then(async (end) => {
+      if (end.by === "agent") return;
+      const { status, httpStatus } = end;
+      if (status === "error") await record(open, { box, status, httpStatus, failure: end.failure });
+      else await record(open, { box, status, httpStatus, failure: null }, end.afterMs);
+    });
+    countStream(box, edge.ended);
+    waitUntil(ended);
+    waitUntil(edge.done);
+    const answer = await edge.response;
+    // What only the edge knows is recorded before it is told: killed in between, there would be an answer without a record.
+    if (edge.hasEnded) await ended;
+    answer.headers.set("x-request-id", call.id);
+    answer.headers.set("x-box", box);
+    return answer;
+  } catch (error) {
+    const failure: FailureReason = error instanceof GatewayError ? error.failure : { reason: "internal" };
+    await record(open, { box: null, status: "error", httpStatus: tellCaller(failure).status, failure });
+    throw error;
+  }
+}
+
+async function attachToSomeBox(env: Bindings, boxes: RegisteredBox[], call: Call, model: string | null): Promise<[string, WebSocket]> {
+  if (call.wantedBox !== null && !boxes.some(({ name }) => name === call.wantedBox))
+    throw new GatewayError({ reason: "box_unknown", box: call.wantedBox });
+  const names = call.wantedBox !== null ? [call.wantedBox] : chooseBoxes(boxes, model, openStreams, Math.random, Date.now());
+  let last: GatewayError | null = null;
+  for (const name of names) {
+    try {
+      return [name, await attach(env, name, call.id, false)];
+    } catch (error) {
+      if (!(error instanceof GatewayError) || !TRY_NEXT.has(error.failure.reason)) throw error;
+      forgetBoxes();
+      last = error;
+    }
+  }
+  throw last ?? new GatewayError({ reason: "no_box" });
+}
+
+async function attach(env: Bindings, box: string, id: string, isResume: boolean): Promise<WebSocket> {
+  const url = `https://box/attach?box=${encodeURIComponent(box)}&stream=${id}${isResume ? "&resume=1" : ""}`;
+  // A Box that is being restarted or moved throws. The next one may serve.
+  const answer = await env.BOX.getByName(box)
+    .fetch(url, { headers: { upgrade: "websocket" } })
+    .catch((error: unknown) => {
+      throw new GatewayError({ reason: "box_down", box }, { cause: error });
+    });
+  if (answer.webSocket !== null) return answer.webSocket;
+  const { error } = await answer.json<{ error?: { code?: string } }>();
+  const reason = error?.code === "box_draining" || error?.code === "box_busy" ? error.code : "box_down";
+  throw new GatewayError({ reason, box });
+}

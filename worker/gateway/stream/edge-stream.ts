@@ -1,0 +1,194 @@
+/**
+ * The edge's end of one stream: holds the caller's answer, sends the request through the Box, and
+ * writes what comes back as fast as the caller takes it.
+ *
+ * Lives as long as the answer, in the Worker invocation that owes it. The thin shell around
+ * {@link EdgeCore}, which decides everything: here are the sockets, the clock and the byte streams.
+ */
+import { encodeFrames, type StreamId } from "../../../protocol/frames.ts";
+import type { Headers as HeaderPairs, Open } from "../../../protocol/messages.ts";
+import { errorResponse, GatewayError } from "../../errors.ts";
+import { type Acts, type Answer, EdgeCore, type Ended } from "./edge-stream-core.ts";
+import type { Pulse } from "./pulse.ts";
+
+export type EdgeCall = {
+  id: StreamId;
+  box: string;
+  open: Open;
+  body: Uint8Array | ReadableStream<Uint8Array> | null;
+  /** Aborted when the caller goes away. */
+  signal: AbortSignal;
+  /** Of the box, in this isolate. */
+  pulse: Pulse;
+  /** A new socket to the Box, after the first was lost. @throws {GatewayError} when the Box refuses */
+  attachAgain(): Promise<WebSocket>;
+};
+
+export class EdgeStream {
+  readonly #call: EdgeCall;
+  readonly #core: EdgeCore;
+  readonly #answered = Promise.withResolvers<Response>();
+  readonly #ended = Promise.withResolvers<Ended>();
+  readonly #done = Promise.withResolvers<void>();
+  #socket: WebSocket;
+  #timer: { id: ReturnType<typeof setTimeout>; atMs: number } | null = null;
+  #reader: ReadableStreamDefaultReader<Uint8Array> | null;
+  #writer: WritableStreamDefaultWriter<Uint8Array> | null = null;
+  #hasEnded = false;
+  #isDone = false;
+
+  /** @param socket  attached to the Box, accepted or not */
+  constructor(call: EdgeCall, socket: WebSocket) {
+    const { id, box, open, body, pulse, signal } = call;
+    this.#call = call;
+    this.#socket = socket;
+    this.#reader = body instanceof ReadableStream ? body.getReader() : null;
+    this.#core = new EdgeCore({ id, box, open }, body instanceof ReadableStream ? "streamed" : body, pulse, Math.random);
+    this.#listen(socket);
+    signal.addEventListener("abort", () => this.#cancel(), { once: true });
+    this.#do(this.#core.begin(Date.now()));
+    // After the OPEN: the agent records a stream that was cancelled, but not one that it never saw.
+    if (signal.aborted) this.#cancel();
+  }
+
+  /** The caller's answer, once it begins. Never rejects. */
+  get response(): Promise<Response> {
+    return this.#answered.promise;
+  }
+
+  /** Never rejects. */
+  get ended(): Promise<Ended> {
+    return this.#ended.promise;
+  }
+
+  /** Whether {@link ended} is resolved. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Nothing is left to do, also not for a caller that left while the agent was away. Never rejects. */
+  get done(): Promise<void> {
+    return this.#done.promise;
+  }
+
+  #listen(socket: WebSocket): void {
+    socket.binaryType = "arraybuffer";
+    socket.accept();
+    const isCurrent = () => !this.#isDone && socket === this.#socket;
+    socket.addEventListener("message", ({ data }) => {
+      if (isCurrent() && typeof data !== "string") this.#do(this.#core.received(data as ArrayBuffer, Date.now()));
+    });
+    const lost = () => isCurrent() && this.#do(this.#core.lost(Date.now()));
+    socket.addEventListener("close", lost);
+    socket.addEventListener("error", lost);
+  }
+
+  /** Does what the core says, in the order in which it says it. */
+  #do(acts: Acts): void {
+    const { frames, answer, ended, write, finish, redialMs } = acts;
+    if (frames.length > 0 && this.#socket.readyState === WebSocket.OPEN) this.#socket.send(encodeFrames(frames));
+    if (answer !== null) this.#begin(answer);
+    if (ended !== null) {
+      this.#hasEnded = true;
+      this.#ended.resolve(ended);
+    }
+    if (write !== null || finish !== null) void this.#write(write, finish);
+    if (acts.readsBody && this.#reader !== null) void this.#read(this.#reader);
+    if (redialMs !== null) void this.#redial(redialMs);
+    if (acts.isDone) this.#letGo();
+    else this.#lookInTime();
+  }
+
+  #begin(answer: Answer): void {
+    switch (answer.kind) {
+      case "whole":
+        return this.#answered.resolve(new Response(answer.body, { status: answer.status, headers: headersOf(answer.headers) }));
+      case "streamed": {
+        const { readable, writable } = answer.length === null ? new IdentityTransformStream() : new FixedLengthStream(answer.length);
+        this.#writer = writable.getWriter();
+        // A caller that goes away shows here too, also between two writes.
+        this.#writer.closed.catch(() => this.#cancel());
+        return this.#answered.resolve(new Response(readable, { status: answer.status, headers: headersOf(answer.headers) }));
+      }
+      case "failed":
+        return this.#answered.resolve(errorResponse(this.#call.open.api, answer.failure, this.#call.id));
+      case "unheard":
+        return this.#answered.resolve(new Response(null, { status: 499 }));
+    }
+  }
+
+  async #write(bytes: Uint8Array | null, finish: Acts["finish"]): Promise<void> {
+    const writer = this.#writer;
+    if (writer === null) return;
+    try {
+      if (bytes !== null) await writer.write(bytes);
+      if (finish === "close") await writer.close();
+      else if (finish !== null) await writer.abort(new GatewayError({ reason: "tunnel_lost", box: this.#call.box }));
+    } catch {
+      return this.#cancel();
+    }
+    this.#do(finish === null ? this.#core.wrote() : this.#core.closed());
+  }
+
+  async #read(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+    try {
+      const { done, value } = await reader.read();
+      if (done) this.#reader = null;
+      this.#do(this.#core.body(done ? null : value));
+    } catch {
+      this.#cancel(); // the caller broke off its upload
+    }
+  }
+
+  async #redial(waitMs: number): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+    if (this.#isDone) return;
+    try {
+      const socket = await this.#call.attachAgain();
+      if (this.#isDone) return socket.close(1000);
+      this.#socket = socket;
+      this.#listen(socket);
+      this.#do(this.#core.attached(Date.now()));
+    } catch {
+      this.#do(this.#core.refused());
+    }
+  }
+
+  #cancel(): void {
+    // Its close event may be on the way: what is sent now would reach nobody.
+    if (this.#socket.readyState !== WebSocket.OPEN) this.#do(this.#core.lost(Date.now()));
+    this.#do(this.#core.callerGone(Date.now()));
+  }
+
+  /** One timer, set anew only when it would come too late: most of what it is set for moves on before. */
+  #lookInTime(): void {
+    const nowMs = Date.now();
+    const atMs = this.#core.lookAtMs(nowMs);
+    if (this.#isDone || atMs === null || (this.#timer !== null && this.#timer.atMs <= atMs)) return;
+    if (this.#timer !== null) clearTimeout(this.#timer.id);
+    const id = setTimeout(() => {
+      this.#timer = null;
+      this.#do(this.#core.look(Date.now()));
+    }, atMs - nowMs);
+    this.#timer = { id, atMs };
+  }
+
+  #letGo(): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    if (this.#timer !== null) clearTimeout(this.#timer.id);
+    this.#reader?.cancel().catch(() => {});
+    try {
+      this.#socket.close(1000);
+    } catch {
+      // it was closed from the other side
+    }
+    this.#done.resolve();
+  }
+}
+
+function headersOf(pairs: HeaderPairs): Headers {
+  const headers = new Headers();
+  for (const [name, value] of pairs) headers.append(name, value);
+  return headers;
+}
