@@ -11,7 +11,8 @@ const OUT = "dist/assets";
 
 // Written in place, never emptied first: another start may be reading it just now.
 mkdirSync(`${OUT}/agent`, { recursive: true });
-for (const file of ["install.sh", "ollama-edge-agent.service"]) cpSync(`agent/install/${file}`, `${OUT}/agent/${file}`);
+for (const file of ["install.sh", "ollama-edge-agent.service"])
+  cpSync(`agent/install/${file}`, `${OUT}/agent/${file}`);
 
 const onNode: BuildOptions = {
   bundle: true,
@@ -21,7 +22,9 @@ const onNode: BuildOptions = {
   target: "node20",
   // ws asks for these optional native helpers at run time and does without them.
   external: ["bufferutil", "utf-8-validate"],
-  banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
+  banner: {
+    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+  },
   legalComments: "inline",
 };
 

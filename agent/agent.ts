@@ -7,7 +7,12 @@ import { randomUUID } from "node:crypto";
 import { homedir } from "node:os";
 import { type Frame, FrameType, parsePayload, tunnelFrame } from "../protocol/frames.ts";
 import type { OpenRequest } from "../protocol/inventory.ts";
-import { LOOK_MS, OPEN_REQUESTS_MAX, READINGS_IDLE_MS, READINGS_LOOK_MS } from "../protocol/limits.ts";
+import {
+  OPEN_REQUESTS_MAX,
+  READINGS_IDLE_MS,
+  READINGS_WATCHED_MS,
+  WATCHED_FOR_MS,
+} from "../protocol/limits.ts";
 import { type ExporterType, Recorded, type Welcome } from "../protocol/messages.ts";
 import { changesModels } from "../protocol/routes.ts";
 import type { AgentConfig } from "./config.ts";
@@ -15,16 +20,16 @@ import { atMost, DRAIN_MS } from "./drain.ts";
 import type { Listener } from "./listen/listener.ts";
 import type { Log } from "./log.ts";
 import { EnergyMeter } from "./measure/energy.ts";
-import { OllamaClient } from "./request/ollama.ts";
-import { Outgoing } from "./tunnel/outgoing.ts";
 import { diskFolders } from "./readings/disk.ts";
-import { GpuReader } from "./readings/nvidia/gpu-reader.ts";
 import { InventoryPoller } from "./readings/inventory.ts";
+import { GpuReader } from "./readings/nvidia/gpu-reader.ts";
 import { SystemSampler } from "./readings/system-sampler.ts";
+import { OllamaClient } from "./request/ollama.ts";
 import { Delivery, RECORDS_DELAY_MS } from "./spool/delivery.ts";
 import type { Spool } from "./spool/spool.ts";
 import { steadyClock } from "./steady-clock.ts";
 import { after } from "./timers.ts";
+import { Outgoing } from "./tunnel/outgoing.ts";
 import { StreamTable } from "./tunnel/stream-table.ts";
 import { Tunnel } from "./tunnel/tunnel.ts";
 import { AGENT_VERSION } from "./version.ts";
@@ -49,7 +54,7 @@ export type AgentOptions = {
   exporterType?: ExporterType | null;
 };
 
-export class EdgeAgent {
+export class Agent {
   readonly #log: Log;
   readonly #streams: StreamTable;
   readonly #tunnel: Tunnel;
@@ -75,7 +80,13 @@ export class EdgeAgent {
   #whenIdle: (() => void) | null = null;
 
   /** @param agentId  random, kept in the state folder: tells a reconnect from a second agent of this name */
-  constructor(config: AgentConfig, agentId: string, spool: Spool, log: Log, options: AgentOptions = {}) {
+  constructor(
+    config: AgentConfig,
+    agentId: string,
+    spool: Spool,
+    log: Log,
+    options: AgentOptions = {},
+  ) {
     const now = () => performance.now();
     this.#log = log;
     this.#spool = spool;
@@ -87,7 +98,7 @@ export class EdgeAgent {
       command: config.nvidiaSmi,
       box: config.box,
       intervalSeconds: GPU_EVERY_S,
-      keepEvery: READINGS_LOOK_MS / 1_000 / GPU_EVERY_S,
+      keepEvery: READINGS_WATCHED_MS / 1_000 / GPU_EVERY_S,
       onPower: (gpu, watts) => {
         this.#energy.read(gpu, watts, now());
         this.#delivery.recordWaits();
@@ -95,9 +106,17 @@ export class EdgeAgent {
       now: Date.now,
       log,
     });
-    this.#inventory = new InventoryPoller({ base: config.ollamaUrl, log, onChange: () => this.#sendReadings() });
+    this.#inventory = new InventoryPoller({
+      base: config.ollamaUrl,
+      log,
+      onChange: () => this.#sendReadings(),
+    });
     this.#system = new SystemSampler({
-      diskFolders: diskFolders({ ollamaModels: config.ollamaModels, home: homedir(), stateDir: config.stateDir }),
+      diskFolders: diskFolders({
+        ollamaModels: config.ollamaModels,
+        home: homedir(),
+        stateDir: config.stateDir,
+      }),
       load: () => this.#load(),
     });
     this.#tunnel = new Tunnel({
@@ -119,10 +138,23 @@ export class EdgeAgent {
     });
     this.#outgoing = new Outgoing((message) => this.#tunnel.send(message));
     const send = (frame: Frame) => this.#outgoing.now(frame);
-    this.#delivery = new Delivery({ spool, energy: this.#energy, send, after, delayMs: options.recordsDelayMs ?? RECORDS_DELAY_MS });
+    this.#delivery = new Delivery({
+      spool,
+      energy: this.#energy,
+      send,
+      after,
+      delayMs: options.recordsDelayMs ?? RECORDS_DELAY_MS,
+    });
     const onOver = (endpoint: string) => this.#over(endpoint);
     this.#streams = new StreamTable({
-      ...{ box: config.box, ollama: this.#ollama, outgoing: this.#outgoing, spool, energy: this.#energy, log, now, onOver },
+      box: config.box,
+      ollama: this.#ollama,
+      outgoing: this.#outgoing,
+      spool,
+      energy: this.#energy,
+      log,
+      now,
+      onOver,
       tunnelMs: () => this.#tunnel.roundTripMs,
     });
   }
@@ -195,7 +227,12 @@ export class EdgeAgent {
   }
 
   #checkExporter(ofEdge: ExporterType | undefined): void {
-    if (this.#expectedExporter === null || ofEdge === undefined || ofEdge === this.#expectedExporter) return;
+    if (
+      this.#expectedExporter === null ||
+      ofEdge === undefined ||
+      ofEdge === this.#expectedExporter
+    )
+      return;
     this.#log("warn", "exporter_differs", { expected: this.#expectedExporter, edge: ofEdge });
     this.#expectedExporter = null; // said once
   }
@@ -213,7 +250,7 @@ export class EdgeAgent {
         case FrameType.recorded:
           this.#delivery.confirmed(parsePayload(Recorded, frame.payload).position);
           break;
-        case FrameType.look:
+        case FrameType.watch:
           this.#lookedAt();
           break;
         default:
@@ -237,7 +274,7 @@ export class EdgeAgent {
   /** Somebody looks at this box: readings at the quick pace for a while. */
   #lookedAt(): void {
     const isNews = performance.now() > this.#lookUntilMs;
-    this.#lookUntilMs = performance.now() + LOOK_MS;
+    this.#lookUntilMs = performance.now() + WATCHED_FOR_MS;
     if (isNews) this.#sendReadings();
   }
 
@@ -258,7 +295,7 @@ export class EdgeAgent {
         lost: this.#spool.lost,
       }),
     );
-    const pace = this.#isLookedAt ? READINGS_LOOK_MS : READINGS_IDLE_MS;
+    const pace = this.#isLookedAt ? READINGS_WATCHED_MS : READINGS_IDLE_MS;
     this.#readingsTimer = setTimeout(() => this.#sendReadings(), pace);
   }
 

@@ -5,8 +5,8 @@
 import type { AgentConfig } from "./config.ts";
 import { type ListenAddress, shownAddress } from "./listen/listen-address.ts";
 import { CLOCKS, Listener, NOTHING_RECORDED } from "./listen/listener.ts";
-import { GpuReader } from "./readings/nvidia/gpu-reader.ts";
 import { InventoryPoller } from "./readings/inventory.ts";
+import { GpuReader } from "./readings/nvidia/gpu-reader.ts";
 import { dial, refusalOf } from "./tunnel/tunnel.ts";
 
 type Finding = { ok: boolean; isFatal: boolean; what: string; detail: string };
@@ -15,20 +15,33 @@ const EDGE_MS = 10_000;
 const GPU_MS = 12_000;
 
 /** @returns whether everything that must work does. Prints one line per finding. */
-export async function check(config: AgentConfig, listen: ListenAddress | null, print: (line: string) => void): Promise<boolean> {
+export async function check(
+  config: AgentConfig,
+  listen: ListenAddress | null,
+  print: (line: string) => void,
+): Promise<boolean> {
   let isGood = true;
   const say = ({ ok, isFatal, what, detail }: Finding) => {
     if (!ok && isFatal) isGood = false;
     print(`${ok ? "ok    " : isFatal ? "FAILED" : "none  "} ${what.padEnd(7)} ${detail}`);
   };
-  await Promise.all([checkEdge(config).then(say), checkOllama(config).then(say), checkGpu(config).then(say)]);
+  await Promise.all([
+    checkEdge(config).then(say),
+    checkOllama(config).then(say),
+    checkGpu(config).then(say),
+  ]);
   if (listen !== null) say(await checkListen(config, listen));
   return isGood;
 }
 
 /** Dials like the agent does, and leaves without a hello: an agent that already serves this box is not disturbed. */
 function checkEdge({ edgeUrl, boxSecret, box }: AgentConfig): Promise<Finding> {
-  const finding = (ok: boolean, detail: string): Finding => ({ ok, isFatal: true, what: "edge", detail: `${edgeUrl.origin} ${detail}` });
+  const finding = (ok: boolean, detail: string): Finding => ({
+    ok,
+    isFatal: true,
+    what: "edge",
+    detail: `${edgeUrl.origin} ${detail}`,
+  });
   return new Promise((resolve) => {
     const socket = dial(edgeUrl, box, boxSecret, EDGE_MS);
     const done = (result: Finding) => {
@@ -36,14 +49,23 @@ function checkEdge({ edgeUrl, boxSecret, box }: AgentConfig): Promise<Finding> {
       resolve(result);
       socket.close();
     };
-    const timer = setTimeout(() => done(finding(false, `did not answer within ${EDGE_MS / 1_000} s`)), EDGE_MS);
+    const timer = setTimeout(
+      () => done(finding(false, `did not answer within ${EDGE_MS / 1_000} s`)),
+      EDGE_MS,
+    );
     socket.on("unexpected-response", (_request, response) => {
       response.setEncoding("utf8");
-      response.on("data", (text: string) => done(finding(false, `refused this box: ${refusalOf(response.statusCode ?? 0, text)}`)));
-      response.on("end", () => done(finding(false, `refused this box: ${refusalOf(response.statusCode ?? 0, "")}`)));
+      response.on("data", (text: string) =>
+        done(finding(false, `refused this box: ${refusalOf(response.statusCode ?? 0, text)}`)),
+      );
+      response.on("end", () =>
+        done(finding(false, `refused this box: ${refusalOf(response.statusCode ?? 0, "")}`)),
+      );
     });
     socket.on("open", () => done(finding(true, `accepts box ${box}`)));
-    socket.on("close", (_code, reason) => done(finding(false, `closed the connection: ${reason.toString() || "no reason given"}`)));
+    socket.on("close", (_code, reason) =>
+      done(finding(false, `closed the connection: ${reason.toString() || "no reason given"}`)),
+    );
     socket.on("error", (error) => done(finding(false, `cannot be reached: ${error.message}`)));
   });
 }
@@ -53,14 +75,26 @@ async function checkOllama({ ollamaUrl }: AgentConfig): Promise<Finding> {
   await poller.refresh();
   const { reachable, error, ollama_version, models } = poller.latest();
   poller.stop();
-  const detail = reachable ? `${ollama_version ?? "unknown version"}, ${models.length} models` : `does not answer: ${error ?? "unknown"}`;
+  const detail = reachable
+    ? `${ollama_version ?? "unknown version"}, ${models.length} models`
+    : `does not answer: ${error ?? "unknown"}`;
   return { ok: reachable, isFatal: true, what: "ollama", detail: `${ollamaUrl.origin} ${detail}` };
 }
 
 /** Listens for a moment. */
-async function checkListen({ box, ollamaUrl }: AgentConfig, address: ListenAddress): Promise<Finding> {
+async function checkListen(
+  { box, ollamaUrl }: AgentConfig,
+  address: ListenAddress,
+): Promise<Finding> {
   const log = () => {};
-  const listener = new Listener({ ...CLOCKS, box, ollamaUrl, ...NOTHING_RECORDED, log, onOver: () => {} });
+  const listener = new Listener({
+    ...CLOCKS,
+    box,
+    ollamaUrl,
+    ...NOTHING_RECORDED,
+    log,
+    onOver: () => {},
+  });
   const finding = await listener.listen(address).then(
     (bound) => ({ ok: true, detail: `can listen on ${shownAddress(bound)}` }),
     (error: Error) => ({ ok: false, detail: error.message }),
@@ -71,7 +105,13 @@ async function checkListen({ box, ollamaUrl }: AgentConfig, address: ListenAddre
 
 /** No GPU is a normal state; it is said, and is no failure. */
 async function checkGpu({ nvidiaSmi, box }: AgentConfig): Promise<Finding> {
-  const reader = new GpuReader({ command: nvidiaSmi, box, intervalSeconds: 1, now: Date.now, log: () => {} });
+  const reader = new GpuReader({
+    command: nvidiaSmi,
+    box,
+    intervalSeconds: 1,
+    now: Date.now,
+    log: () => {},
+  });
   reader.start();
   let state = reader.take();
   for (let waited = 0; waited < GPU_MS && !state.available && state.error === null; waited += 100) {

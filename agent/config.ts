@@ -23,14 +23,17 @@ export type AgentConfig = {
 const url = (what: string, protocols: string[]) =>
   z.string().transform((text, context) => {
     const parsed = URL.canParse(text) ? new URL(text) : null;
-    if (parsed !== null && protocols.includes(parsed.protocol) && parsed.username === "") return parsed;
+    if (parsed !== null && protocols.includes(parsed.protocol) && parsed.username === "")
+      return parsed;
     context.addIssue(`is not ${what}`);
     return z.NEVER;
   });
 
 const Environment = z.object({
   EDGE_URL: z
-    .string({ error: "is not set: the URL of your Worker, e.g. https://ollama-edge-serve.you.workers.dev" })
+    .string({
+      error: "is not set: the URL of your Worker, e.g. https://ollama-edge-serve.you.workers.dev",
+    })
     .pipe(url("an http(s) URL without credentials", ["http:", "https:"])),
   BOX_NAME: BoxName.optional(),
   BOX_SECRET: z.string().min(1, "is empty").optional(),
@@ -52,11 +55,16 @@ type Naming = (variable: string) => string;
 
 /** @throws {ConfigError} one line per wrong variable. */
 export function configOf(environment: Variables, nameOf: Naming = asItIs): AgentConfig {
-  const { EDGE_URL, BOX_NAME, BOX_SECRET, OLLAMA_HOST, OLLAMA_MODELS, STATE_DIR, NVIDIA_SMI, SIMULATED } = parsed(
-    Environment,
-    environment,
-    nameOf,
-  );
+  const {
+    EDGE_URL,
+    BOX_NAME,
+    BOX_SECRET,
+    OLLAMA_HOST,
+    OLLAMA_MODELS,
+    STATE_DIR,
+    NVIDIA_SMI,
+    SIMULATED,
+  } = parsed(Environment, environment, nameOf);
   return {
     edgeUrl: EDGE_URL,
     boxSecret: BOX_SECRET ?? null,
@@ -72,21 +80,40 @@ export function configOf(environment: Variables, nameOf: Naming = asItIs): Agent
  * The part that needs no edge: which Ollama, on which box.
  * @throws {ConfigError}
  */
-export const boxOf = (environment: Variables, nameOf: Naming = asItIs): Pick<AgentConfig, "box" | "ollamaUrl"> =>
+export const boxOf = (
+  environment: Variables,
+  nameOf: Naming = asItIs,
+): Pick<AgentConfig, "box" | "ollamaUrl"> =>
   placeOf(parsed(Environment.pick({ BOX_NAME: true, OLLAMA_HOST: true }), environment, nameOf));
 
-const placeOf = ({ BOX_NAME, OLLAMA_HOST }: { BOX_NAME?: string | undefined; OLLAMA_HOST: URL }) => ({
+const placeOf = ({
+  BOX_NAME,
+  OLLAMA_HOST,
+}: {
+  BOX_NAME?: string | undefined;
+  OLLAMA_HOST: URL;
+}) => ({
   box: BOX_NAME ?? defaultBoxName(hostname()),
   ollamaUrl: OLLAMA_HOST,
 });
 
 const asItIs: Naming = (variable) => variable;
 
-function parsed<Schema extends z.ZodType>(schema: Schema, environment: Variables, nameOf: Naming): z.infer<Schema> {
-  const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""));
+function parsed<Schema extends z.ZodType>(
+  schema: Schema,
+  environment: Variables,
+  nameOf: Naming,
+): z.infer<Schema> {
+  const set = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""),
+  );
   const result = schema.safeParse(set);
   if (result.success) return result.data;
-  throw new ConfigError(result.error.issues.map(({ path, message }) => `${nameOf(path.join("."))} ${message}`).join("\n"));
+  throw new ConfigError(
+    result.error.issues
+      .map(({ path, message }) => `${nameOf(path.join("."))} ${message}`)
+      .join("\n"),
+  );
 }
 
 /** The host's name as a box name: what is not allowed becomes a dash. */
@@ -103,7 +130,9 @@ export const defaultBoxName = (host: string): string =>
  */
 export function ollamaHost(text: string): string {
   const trimmed = text.trim();
-  const withScheme = trimmed.includes("://") ? trimmed : `http://${trimmed.startsWith(":") ? `127.0.0.1${trimmed}` : trimmed}`;
+  const withScheme = trimmed.includes("://")
+    ? trimmed
+    : `http://${trimmed.startsWith(":") ? `127.0.0.1${trimmed}` : trimmed}`;
   if (!URL.canParse(withScheme)) return trimmed;
   const parsed = new URL(withScheme);
   // Ollama's default port is not HTTP's, but a scheme that was written out means its own.

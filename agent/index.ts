@@ -1,7 +1,11 @@
 /** `ollama-edge-serve/agent`: what a program gets that installs the package. */
 export { ConfigError, ListenError, OllamaError } from "./errors.ts";
-export { type ExporterType, NetworkConfig, type NetworkConfigOptions } from "./service/network-config.ts";
 export type { Log, LogLevel } from "./log.ts";
+export {
+  type ExporterTypeOption,
+  NetworkConfig,
+  type NetworkConfigOptions,
+} from "./service/network-config.ts";
 export {
   type Generated,
   type GenerateOptions,

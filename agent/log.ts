@@ -21,7 +21,8 @@ export type LogOptions = {
 };
 
 /** Names of fields that hold what callers wrote, what models answered, or credentials. */
-const PRIVATE_FIELD = /^(?:prompt|response|messages|content|input|body|headers|authorization|cookie)$|secret|password|api_?key$/i;
+const PRIVATE_FIELD =
+  /^(?:prompt|response|messages|content|input|body|headers|authorization|cookie)$|secret|password|api_?key$/i;
 
 /** Longest text of one field, UTF-16 code units: a log line is for reading. */
 const FIELD_CHARS_MAX = 1_000;
@@ -36,7 +37,9 @@ export function makeLog(options: Partial<LogOptions> = {}): Log {
   const write = options.write ?? ((line: string) => process.stdout.write(line));
   return (level, event, fields = {}) => {
     const time = new Date(now()).toISOString();
-    const safe = Object.entries(fields).map(([name, value]) => [name, printable(name, value)] as const);
+    const safe = Object.entries(fields).map(
+      ([name, value]) => [name, printable(name, value)] as const,
+    );
     if (json) {
       write(`${JSON.stringify({ time, level, event, ...Object.fromEntries(safe) })}\n`);
       return;

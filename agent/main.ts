@@ -60,7 +60,12 @@ async function main(): Promise<void> {
     if (options.check) await runCheck(config, listen);
     else await run(config, listen);
   } catch (error) {
-    if (error instanceof ConfigError || error instanceof StateLockError || error instanceof ListenError) return stopWith(error.message, 2);
+    if (
+      error instanceof ConfigError ||
+      error instanceof StateLockError ||
+      error instanceof ListenError
+    )
+      return stopWith(error.message, 2);
     throw error;
   }
 }

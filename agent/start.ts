@@ -1,14 +1,14 @@
 /** What runs in one process for one box: the command's way to start it, and that of `OllamaService`. */
 
 import type { ExporterType } from "../protocol/messages.ts";
-import { EdgeAgent } from "./agent.ts";
+import { Agent } from "./agent.ts";
 import type { AgentConfig } from "./config.ts";
-import { agentIdIn } from "./state/identity.ts";
 import type { ListenAddress } from "./listen/listen-address.ts";
 import { CLOCKS, Listener, NOTHING_RECORDED } from "./listen/listener.ts";
 import type { Log } from "./log.ts";
 import { EnergyMeter } from "./measure/energy.ts";
 import { Spool } from "./spool/spool.ts";
+import { agentIdIn } from "./state/identity.ts";
 import { acquireStateLock } from "./state/lock.ts";
 import { steadyClock } from "./steady-clock.ts";
 import { AGENT_VERSION } from "./version.ts";
@@ -35,11 +35,19 @@ export type BoxOptions = {
  * @throws {StateLockError} when another agent uses the state folder
  * @throws {ListenError} when nothing can listen there
  */
-export async function startBox(config: AgentConfig, options: BoxOptions, log: Log): Promise<Running> {
+export async function startBox(
+  config: AgentConfig,
+  options: BoxOptions,
+  log: Log,
+): Promise<Running> {
   const lock = acquireStateLock(config.stateDir);
   try {
     const { address, drain, stop } = await startAgent(config, options, log);
-    return { address, drain: () => drain().then(lock.release), stop: () => stop().then(lock.release) };
+    return {
+      address,
+      drain: () => drain().then(lock.release),
+      stop: () => stop().then(lock.release),
+    };
   } catch (error) {
     lock.release();
     throw error;
@@ -47,15 +55,36 @@ export async function startBox(config: AgentConfig, options: BoxOptions, log: Lo
 }
 
 /** The state folder is ours. */
-async function startAgent(config: AgentConfig, { listen, ...options }: BoxOptions, log: Log): Promise<Running> {
+async function startAgent(
+  config: AgentConfig,
+  { listen, ...options }: BoxOptions,
+  log: Log,
+): Promise<Running> {
   const { box, edgeUrl, ollamaUrl, stateDir, simulated } = config;
   const spool = Spool.open(`${stateDir}/spool`, { now: steadyClock(Date.now()), log });
   const energy = new EnergyMeter();
   const wallClock = () => agent.edgeNowMs;
   const keepsText = () => agent.keepsText;
   const onOver = (endpoint: string) => agent.requestOver(endpoint);
-  const listener = listen === null ? null : new Listener({ ...CLOCKS, wallClock, box, ollamaUrl, spool, energy, log, keepsText, onOver });
-  const agent = new EdgeAgent(config, agentIdIn(stateDir), spool, log, { ...options, energy, listener });
+  const listener =
+    listen === null
+      ? null
+      : new Listener({
+          ...CLOCKS,
+          wallClock,
+          box,
+          ollamaUrl,
+          spool,
+          energy,
+          log,
+          keepsText,
+          onOver,
+        });
+  const agent = new Agent(config, agentIdIn(stateDir), spool, log, {
+    ...options,
+    energy,
+    listener,
+  });
   let address: ListenAddress | null = null;
   try {
     if (listener !== null && listen !== null) address = await listener.listen(listen);
@@ -63,7 +92,13 @@ async function startAgent(config: AgentConfig, { listen, ...options }: BoxOption
     await agent.stop();
     throw error;
   }
-  log("info", "started", { version: AGENT_VERSION, box, edge: edgeUrl.origin, ollama: ollamaUrl.origin, simulated });
+  log("info", "started", {
+    version: AGENT_VERSION,
+    box,
+    edge: edgeUrl.origin,
+    ollama: ollamaUrl.origin,
+    simulated,
+  });
   agent.start();
   return { address, drain: () => agent.drain(), stop: () => agent.stop() };
 }
@@ -77,7 +112,14 @@ export async function startEndpoint(
   listen: ListenAddress,
   log: Log,
 ): Promise<Running> {
-  const listener = new Listener({ ...CLOCKS, box, ollamaUrl, ...NOTHING_RECORDED, log, onOver: () => {} });
+  const listener = new Listener({
+    ...CLOCKS,
+    box,
+    ollamaUrl,
+    ...NOTHING_RECORDED,
+    log,
+    onOver: () => {},
+  });
   const address = await listener.listen(listen);
   const drain = async () => {
     await listener.drain();

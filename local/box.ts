@@ -25,7 +25,7 @@ const PROVEN_MS = 30_000;
 /** The agent's exit code for "it makes no sense to try": a wrong setting, a state folder in use. */
 const HOPELESS = 2;
 
-export class Box {
+export class LocalBox {
   readonly plan: BoxPlan;
   readonly #reaper: Reaper;
   readonly #say: (line: string) => void;
@@ -50,7 +50,8 @@ export class Box {
   async checkHopeless(): Promise<void> {
     if (!this.#agent.hasEnded) return;
     const { code } = await this.#agent.ended;
-    if (code === HOPELESS) throw new ChildFailure(this.#agent, `the agent of ${this.plan.name} cannot run`);
+    if (code === HOPELESS)
+      throw new ChildFailure(this.#agent, `the agent of ${this.plan.name} cannot run`);
   }
 
   async stop(): Promise<void> {
@@ -90,7 +91,16 @@ export class Box {
       const shown = this.#isEnding ? null : shortened(line);
       if (shown !== null) this.#say(`agent ${plan.name}: ${shown}`);
     };
-    const agent = new Child({ name: `agent of ${plan.name}`, args: [join(ROOT, "agent/main.ts")], env, cwd: ROOT, onLine }, this.#reaper);
+    const agent = new Child(
+      {
+        name: `agent of ${plan.name}`,
+        args: [join(ROOT, "agent/main.ts")],
+        env,
+        cwd: ROOT,
+        onLine,
+      },
+      this.#reaper,
+    );
     void agent.ended.then(({ code, signal }) => this.#died(agent, code, signal));
     return agent;
   }
@@ -98,10 +108,13 @@ export class Box {
   #died(agent: Child, code: number | null, signal: NodeJS.Signals | null): void {
     if (this.#isEnding || agent !== this.#agent) return;
     void agent.stop(0); // what it may have left behind
-    if (code === HOPELESS) return this.#say(`agent ${this.plan.name}: cannot run, and is not started again`);
+    if (code === HOPELESS)
+      return this.#say(`agent ${this.plan.name}: cannot run, and is not started again`);
     this.#deaths = performance.now() - this.#startedMs > PROVEN_MS ? 0 : this.#deaths + 1;
     const waitMs = Math.min(RESTART_MS_MAX, RESTART_MS * 2 ** this.#deaths);
-    this.#say(`agent ${this.plan.name}: ended (${signal ?? `exit code ${code}`}), starts again in ${waitMs / 1_000} s`);
+    this.#say(
+      `agent ${this.plan.name}: ended (${signal ?? `exit code ${code}`}), starts again in ${waitMs / 1_000} s`,
+    );
     this.#restart = setTimeout(() => {
       this.#agent = this.#start();
     }, waitMs);
@@ -122,6 +135,8 @@ export function shortened(line: string): string | null {
   if (!entry.success) return line;
   const { time: _time, level, event, ...fields } = entry.data;
   if (level !== "warn" && level !== "error") return null;
-  const words = Object.entries(fields).map(([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`);
+  const words = Object.entries(fields).map(
+    ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+  );
   return [level, event.replaceAll("_", " "), ...words].join(" ");
 }

@@ -33,13 +33,23 @@ export async function checkPort(port: number): Promise<void> {
     probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(null)));
   });
   if (code === null) return;
-  const why = code === "EADDRINUSE" ? "is in use by another program" : code === "EACCES" ? "needs privileges" : `cannot be used (${code})`;
-  throw new SettingsError(`PORT ${port} ${why}: set another, e.g. PORT=${port === 8_001 ? 8_002 : 8_001} npm start`);
+  const why =
+    code === "EADDRINUSE"
+      ? "is in use by another program"
+      : code === "EACCES"
+        ? "needs privileges"
+        : `cannot be used (${code})`;
+  throw new SettingsError(
+    `PORT ${port} ${why}: set another, e.g. PORT=${port === 8_001 ? 8_002 : 8_001} npm start`,
+  );
 }
 
 /** Makes the static files. wrangler makes them again at its start, but refuses to start without the folder. */
 export async function buildAssets(reaper: Reaper): Promise<void> {
-  const build = new Child({ name: "build", args: ["build.ts"], env: process.env, cwd: ROOT }, reaper);
+  const build = new Child(
+    { name: "build", args: ["build.ts"], env: process.env, cwd: ROOT },
+    reaper,
+  );
   const { code } = await build.ended;
   await build.stop(0);
   if (code !== 0) throw new ChildFailure(build, "the build failed");
@@ -56,9 +66,30 @@ export function startEdge({ port, folder, settings }: EdgeOptions, reaper: Reape
   chmodSync(envFile, 0o600);
   writeFileSync(envFile, envFileOf(settings));
   const wrangler = join(ROOT, "node_modules/wrangler/bin/wrangler.js");
-  const args = [wrangler, "dev", "--port", String(port), "--ip", "127.0.0.1", "--inspector-port", "0"];
-  args.push("--persist-to", folder, "--env-file", envFile, "--show-interactive-dev-session", "false", "--log-level", "warn");
-  const paths = { WRANGLER_LOG_PATH: join(folder, "logs"), WRANGLER_REGISTRY_PATH: join(folder, "registry") };
+  const args = [
+    wrangler,
+    "dev",
+    "--port",
+    String(port),
+    "--ip",
+    "127.0.0.1",
+    "--inspector-port",
+    "0",
+  ];
+  args.push(
+    "--persist-to",
+    folder,
+    "--env-file",
+    envFile,
+    "--show-interactive-dev-session",
+    "false",
+    "--log-level",
+    "warn",
+  );
+  const paths = {
+    WRANGLER_LOG_PATH: join(folder, "logs"),
+    WRANGLER_REGISTRY_PATH: join(folder, "registry"),
+  };
   const env = { ...process.env, ...QUIET, ...paths };
   return new Child({ name: "worker", args, env, cwd: ROOT, endsAsGroup: true }, reaper);
 }
@@ -84,7 +115,8 @@ export async function waitFor(url: string, child: Child, limitMs: number): Promi
   const deadline = performance.now() + limitMs;
   let last = "it does not answer";
   while (performance.now() < deadline) {
-    if (child.hasEnded) throw new ChildFailure(child, `the ${child.name} ended before it was ready`);
+    if (child.hasEnded)
+      throw new ChildFailure(child, `the ${child.name} ended before it was ready`);
     try {
       const response = await fetch(url, { signal: AbortSignal.timeout(2_000) });
       const text = await response.text();
@@ -109,6 +141,8 @@ export function envFileOf(settings: Record<string, string>): string {
 function quoted(name: string, value: string): string {
   const quote = ["'", "`"].find((mark) => !value.includes(mark));
   if (quote === undefined || value.includes("\n"))
-    throw new SettingsError(`${name} holds a line break, or both a ' and a backtick: it cannot be passed on`);
+    throw new SettingsError(
+      `${name} holds a line break, or both a ' and a backtick: it cannot be passed on`,
+    );
   return `${quote}${value.replaceAll("$", "\\$")}${quote}`;
 }

@@ -42,11 +42,24 @@ export class Child {
   #ending: Ending | null = null;
 
   constructor(options: ChildOptions, reaper: Reaper) {
-    const { name, program = process.execPath, args, env, cwd, onLine, endsAsGroup = false } = options;
+    const {
+      name,
+      program = process.execPath,
+      args,
+      env,
+      cwd,
+      onLine,
+      endsAsGroup = false,
+    } = options;
     this.name = name;
     this.#reaper = reaper;
     this.#endsAsGroup = endsAsGroup;
-    const child = spawn(program, args, { env, cwd, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    const child = spawn(program, args, {
+      env,
+      cwd,
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
     this.pid = child.pid;
     if (child.pid !== undefined) reaper.watch(child.pid);
     for (const stream of [child.stdout, child.stderr]) {

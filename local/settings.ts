@@ -55,7 +55,10 @@ const Environment = z.object({
   STATE_DIR: z.string().default(".state"),
   BOX_NAME: z
     .string()
-    .regex(BOX_NAME, "is not a box name: 1-63 letters, digits, '.', '_' or '-', starting with a letter or digit")
+    .regex(
+      BOX_NAME,
+      "is not a box name: 1-63 letters, digits, '.', '_' or '-', starting with a letter or digit",
+    )
     .optional(),
 });
 
@@ -64,10 +67,18 @@ const Environment = z.object({
  * @param host         name of this machine; the box is called so when nobody names it
  * @throws {SettingsError}
  */
-export function settingsOf(environment: Record<string, string | undefined>, host: string): LocalSettings {
-  const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""));
+export function localSettingsOf(
+  environment: Record<string, string | undefined>,
+  host: string,
+): LocalSettings {
+  const set = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""),
+  );
   const result = Environment.safeParse(set);
-  if (!result.success) throw new SettingsError(result.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("\n"));
+  if (!result.success)
+    throw new SettingsError(
+      result.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("\n"),
+    );
   const { PORT, OLLAMA_HOST, STATE_DIR, BOX_NAME: box = defaultBoxName(host) } = result.data;
   const worker: Record<string, string> = { AUTH_MODE: "open" };
   for (const name of WORKER_SETTINGS) if (set[name] !== undefined) worker[name] = set[name];
@@ -75,9 +86,15 @@ export function settingsOf(environment: Record<string, string | undefined>, host
 }
 
 /** Where one stack keeps what must persist. Simulated numbers never mix with real ones. */
-export function foldersOf(stateDir: string, kind: "real" | "simulated" | "demo"): { edge: string; agent(box: string): string } {
+export function foldersOf(
+  stateDir: string,
+  kind: "real" | "simulated" | "demo",
+): { edge: string; agent(box: string): string } {
   const base = kind === "real" ? stateDir : join(stateDir, kind);
-  return { edge: join(base, "edge"), agent: (box) => (kind === "demo" ? join(base, "agents", box) : join(base, "agent")) };
+  return {
+    edge: join(base, "edge"),
+    agent: (box) => (kind === "demo" ? join(base, "agents", box) : join(base, "agent")),
+  };
 }
 
 /** The secret of a box in `BOX_SECRETS` (`name=secret,other=secret`), null when it has none. */
@@ -92,6 +109,8 @@ function ollamaUrlOf(text: string, context: z.RefinementCtx): URL {
     const url = new URL(written);
     if (/^https?:$/.test(url.protocol) && url.username === "") return url;
   }
-  context.addIssue("is not an address of an Ollama, e.g. http://127.0.0.1:11434 or 127.0.0.1:11434");
+  context.addIssue(
+    "is not an address of an Ollama, e.g. http://127.0.0.1:11434 or 127.0.0.1:11434",
+  );
   return z.NEVER;
 }

@@ -27,15 +27,30 @@ export const standIn = (name: string): SimulatedBox => ({
 
 /** Different cards with different models; two have qwen3:8b, so that there is a choice. */
 export const DEMO_BOXES: readonly SimulatedBox[] = [
-  { name: "atlas", gpu: "rtx-4090", models: ["llama3.2", "qwen3:8b", "nomic-embed-text"], tokenMs: 9, seed: 11 },
-  { name: "borealis", gpu: "h100", models: ["llama3.3:70b", "gpt-oss:20b", "qwen3:8b"], tokenMs: 6, seed: 22 },
+  {
+    name: "atlas",
+    gpu: "rtx-4090",
+    models: ["llama3.2", "qwen3:8b", "nomic-embed-text"],
+    tokenMs: 9,
+    seed: 11,
+  },
+  {
+    name: "borealis",
+    gpu: "h100",
+    models: ["llama3.3:70b", "gpt-oss:20b", "qwen3:8b"],
+    tokenMs: 6,
+    seed: 22,
+  },
   { name: "cinder", gpu: "rtx-3090", models: ["mistral", "gemma3:12b"], tokenMs: 13, seed: 33 },
 ];
 
 const START_MS = 15_000;
 
 /** Starts a simulated Ollama on a free port. @throws {ChildFailure} */
-export async function startSimulated(box: SimulatedBox, reaper: Reaper): Promise<{ url: string; child: Child }> {
+export async function startSimulated(
+  box: SimulatedBox,
+  reaper: Reaper,
+): Promise<{ url: string; child: Child }> {
   let url: string | null = null;
   const args = [join(ROOT, "simulated/ollama.ts"), "--port", "0", "--models", box.models.join(",")];
   args.push("--token-ms", String(box.tokenMs), "--seed", String(box.seed));
@@ -52,7 +67,8 @@ export async function startSimulated(box: SimulatedBox, reaper: Reaper): Promise
     reaper,
   );
   for (let waited = 0; url === null; waited += 20) {
-    if (child.hasEnded || waited > START_MS) throw new ChildFailure(child, `the ${child.name} did not start`);
+    if (child.hasEnded || waited > START_MS)
+      throw new ChildFailure(child, `the ${child.name} did not start`);
     await sleep(20);
   }
   return { url, child };
@@ -64,7 +80,9 @@ const VERSION_MS = 2_000;
 /** Whether an Ollama answers there now. */
 export async function ollamaAnswers(url: URL): Promise<boolean> {
   try {
-    const response = await fetch(new URL("/api/version", url), { signal: AbortSignal.timeout(VERSION_MS) });
+    const response = await fetch(new URL("/api/version", url), {
+      signal: AbortSignal.timeout(VERSION_MS),
+    });
     const text = await response.text();
     return response.status === 200 && text.includes('"version"');
   } catch {

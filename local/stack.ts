@@ -1,7 +1,7 @@
 /** The whole thing on one machine: the Worker and its boxes, started in order and ended in the opposite one. */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Box } from "./box.ts";
+import { LocalBox } from "./box.ts";
 import { ChildFailure, startEdge, stopEdge, waitFor } from "./edge.ts";
 import type { Child } from "./processes.ts";
 import type { Reaper } from "./reaping.ts";
@@ -13,10 +13,12 @@ const EDGE_MS = 60_000;
 const READY_MS = 60_000;
 const SIMULATED_END_MS = 2_000;
 
-export type StackPlan = { kind: "real" } | { kind: "simulated" | "demo"; boxes: readonly SimulatedBox[] };
+export type StackPlan =
+  | { kind: "real" }
+  | { kind: "simulated" | "demo"; boxes: readonly SimulatedBox[] };
 
 export class Stack {
-  readonly boxes: Box[] = [];
+  readonly boxes: LocalBox[] = [];
   /** Addresses of the simulated Ollamas, by box. */
   readonly simulated = new Map<string, string>();
   readonly #settings: LocalSettings;
@@ -44,11 +46,22 @@ export class Stack {
   async start(plan: StackPlan, onDeath: (child: Child) => void): Promise<void> {
     const { worker, box, stateDir, ollamaUrl } = this.#settings;
     const names = plan.kind === "real" ? [box] : plan.boxes.map(({ name }) => name);
-    const secrets = new Map(names.map((name) => [name, boxSecretOf(worker.BOX_SECRETS, name) ?? newSecret(worker.AUTH_MODE)]));
+    const secrets = new Map(
+      names.map((name) => [
+        name,
+        boxSecretOf(worker.BOX_SECRETS, name) ?? newSecret(worker.AUTH_MODE),
+      ]),
+    );
     const folders = foldersOf(stateDir, plan.kind);
-    const edge = startEdge({ port: this.#settings.port, folder: folders.edge, settings: withSecrets(worker, secrets) }, this.#reaper);
+    const edge = startEdge(
+      { port: this.#settings.port, folder: folders.edge, settings: withSecrets(worker, secrets) },
+      this.#reaper,
+    );
     this.#edge = edge;
-    const simulated = plan.kind === "real" ? [] : await Promise.all(plan.boxes.map((one) => this.#startSimulated(one, onDeath)));
+    const simulated =
+      plan.kind === "real"
+        ? []
+        : await Promise.all(plan.boxes.map((one) => this.#startSimulated(one, onDeath)));
     await waitFor(`${this.url}/healthz`, edge, EDGE_MS);
     void edge.ended.then(() => !this.#isEnding && onDeath(edge));
     for (const name of names) {
@@ -62,7 +75,7 @@ export class Stack {
         secret: secrets.get(name) ?? null,
         simulatedGpu: stand?.box.gpu ?? null,
       };
-      this.boxes.push(new Box(boxPlan, this.#reaper, this.#say));
+      this.boxes.push(new LocalBox(boxPlan, this.#reaper, this.#say));
     }
     await this.#untilReady(edge);
   }
@@ -71,7 +84,10 @@ export class Stack {
   async stop(): Promise<void> {
     this.#isEnding = true;
     await Promise.all(this.boxes.map((box) => box.stop()));
-    await Promise.all([...this.#ollamas.map((child) => child.stop(SIMULATED_END_MS)), this.#edge && stopEdge(this.#edge)]);
+    await Promise.all([
+      ...this.#ollamas.map((child) => child.stop(SIMULATED_END_MS)),
+      this.#edge && stopEdge(this.#edge),
+    ]);
   }
 
   /** At once, without waiting. */
@@ -82,7 +98,10 @@ export class Stack {
     this.#edge?.kill();
   }
 
-  async #startSimulated(box: SimulatedBox, onDeath: (child: Child) => void): Promise<{ box: SimulatedBox; url: string }> {
+  async #startSimulated(
+    box: SimulatedBox,
+    onDeath: (child: Child) => void,
+  ): Promise<{ box: SimulatedBox; url: string }> {
     const { url, child } = await startSimulated(box, this.#reaper);
     this.#ollamas.push(child);
     this.simulated.set(box.name, url);
@@ -104,16 +123,27 @@ export class Stack {
     // What holds a call back is in the agents' words, not in the Worker's.
     await ready.catch((error: unknown) => {
       const [box] = this.boxes;
-      throw error instanceof ChildFailure && box !== undefined && !edge.hasEnded ? new ChildFailure(box.agent, error.message) : error;
+      throw error instanceof ChildFailure && box !== undefined && !edge.hasEnded
+        ? new ChildFailure(box.agent, error.message)
+        : error;
     });
   }
 }
 
 /** With keys, an agent needs a secret too; on one machine nobody has to invent it. */
-const newSecret = (authMode: string | undefined): string | null => (authMode === "open" ? null : randomBytes(24).toString("hex"));
+const newSecret = (authMode: string | undefined): string | null =>
+  authMode === "open" ? null : randomBytes(24).toString("hex");
 
-function withSecrets(worker: Record<string, string>, secrets: ReadonlyMap<string, string | null>): Record<string, string> {
-  const missing = [...secrets].filter(([name, secret]) => secret !== null && boxSecretOf(worker.BOX_SECRETS, name) === null);
-  const entries = [worker.BOX_SECRETS, ...missing.map(([name, secret]) => `${name}=${secret}`)].filter((entry) => entry);
+function withSecrets(
+  worker: Record<string, string>,
+  secrets: ReadonlyMap<string, string | null>,
+): Record<string, string> {
+  const missing = [...secrets].filter(
+    ([name, secret]) => secret !== null && boxSecretOf(worker.BOX_SECRETS, name) === null,
+  );
+  const entries = [
+    worker.BOX_SECRETS,
+    ...missing.map(([name, secret]) => `${name}=${secret}`),
+  ].filter((entry) => entry);
   return entries.length === 0 ? worker : { ...worker, BOX_SECRETS: entries.join(",") };
 }

@@ -13,7 +13,7 @@ import { acquireStateLock, StateLockError } from "../agent/state/lock.ts";
 import { buildAssets, ChildFailure, checkPort } from "./edge.ts";
 import type { Child } from "./processes.ts";
 import { type Reaper, startReaper } from "./reaping.ts";
-import { type LocalSettings, SettingsError, settingsOf } from "./settings.ts";
+import { type LocalSettings, localSettingsOf, SettingsError } from "./settings.ts";
 import { DEMO_BOXES, ollamaAnswers, standIn } from "./simulation.ts";
 import { Stack, type StackPlan } from "./stack.ts";
 import { runTraffic } from "./traffic.ts";
@@ -33,7 +33,7 @@ let firstSignalMs: number | null = null;
 
 async function main(): Promise<void> {
   const { demo } = parseArgs({ options: { demo: { type: "boolean", default: false } } }).values;
-  const settings = settingsOf(process.env, hostname());
+  const settings = localSettingsOf(process.env, hostname());
   const lock = lockOf(demo ? join(settings.stateDir, "demo") : settings.stateDir);
   await checkPort(settings.port);
   const reaper = startReaper();
@@ -43,12 +43,15 @@ async function main(): Promise<void> {
     reaper.close();
     process.exit(code);
   };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => onSignal(end));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(signal, () => onSignal(end));
   endWithNpm(() => onSignal(end));
   const onDeath = (child: Child) => {
     if (firstSignalMs !== null) return;
     firstSignalMs = performance.now();
-    console.error(`The ${child.name} has died; nothing works without it. Its last lines:\n${tailOf(child)}`);
+    console.error(
+      `The ${child.name} has died; nothing works without it. Its last lines:\n${tailOf(child)}`,
+    );
     void end(1);
   };
   try {
@@ -63,26 +66,37 @@ async function main(): Promise<void> {
   }
 }
 
-async function run(isDemo: boolean, settings: LocalSettings, reaper: Reaper, onDeath: (child: Child) => void): Promise<void> {
+async function run(
+  isDemo: boolean,
+  settings: LocalSettings,
+  reaper: Reaper,
+  onDeath: (child: Child) => void,
+): Promise<void> {
   const isReal = !isDemo && (await ollamaAnswers(settings.ollamaUrl));
-  if (isDemo) say("A demo: three simulated boxes and simulated callers. Every number you see is made up.");
+  if (isDemo)
+    say("A demo: three simulated boxes and simulated callers. Every number you see is made up.");
   else if (!isReal) {
     say(`No Ollama answers at ${settings.ollamaUrl.origin}: a simulated box stands in.`);
     say(
       `Its numbers are made up, and kept apart in ${join(settings.stateDir, "simulated")}. The real one is looked for every ${LOOK_MS / 1_000} s.`,
     );
   }
-  const simulated: StackPlan = isDemo ? { kind: "demo", boxes: DEMO_BOXES } : { kind: "simulated", boxes: [standIn(settings.box)] };
+  const simulated: StackPlan = isDemo
+    ? { kind: "demo", boxes: DEMO_BOXES }
+    : { kind: "simulated", boxes: [standIn(settings.box)] };
   const first = new Stack(settings, reaper, say);
   stack = first;
   await first.start(isReal ? { kind: "real" } : simulated, onDeath);
   if (firstSignalMs !== null) return;
   greet(first.url, settings, isReal);
-  if (isDemo) return runTraffic(first, settings.worker.CALLER_KEY ?? settings.worker.ADMIN_KEY ?? null, say);
+  if (isDemo)
+    return runTraffic(first, settings.worker.CALLER_KEY ?? settings.worker.ADMIN_KEY ?? null, say);
   if (isReal) return;
   while (firstSignalMs === null && !(await ollamaAnswers(settings.ollamaUrl))) await sleep(LOOK_MS);
   if (firstSignalMs !== null) return;
-  say(`An Ollama answers at ${settings.ollamaUrl.origin} now: the simulated box goes, the real one comes.`);
+  say(
+    `An Ollama answers at ${settings.ollamaUrl.origin} now: the simulated box goes, the real one comes.`,
+  );
   await first.stop();
   if (firstSignalMs !== null) return;
   stack = new Stack(settings, reaper, say);
@@ -123,7 +137,9 @@ function greet(url: string, settings: LocalSettings, isReal: boolean): void {
   const key = isOpen ? ", any API key" : ", with an API key";
   say(`ready ${url}`);
   say(`  dashboard   ${url}/`);
-  say(`  API         ${url}/api/stats/current, /api/stats/logs, /api/models, /api/gpu, /api/metrics`);
+  say(
+    `  API         ${url}/api/stats/current, /api/stats/logs, /api/models, /api/gpu, /api/metrics`,
+  );
   say(`  ollama      OLLAMA_HOST=${url}/ollama${isOpen ? "" : "/k/<API key>"} ollama list`);
   say(`  OpenAI      base URL ${url}/v1${key}`);
   say(`  Anthropic   base URL ${url}/ollama${key}`);
@@ -143,9 +159,12 @@ function lockOf(folder: string): { release(): void } {
     return acquireStateLock(folder);
   } catch (error) {
     if (!(error instanceof StateLockError)) throw error;
-    if (error.reason === "not_writable") throw new SettingsError(`STATE_DIR ${folder} is not writable: set another`);
+    if (error.reason === "not_writable")
+      throw new SettingsError(`STATE_DIR ${folder} is not writable: set another`);
     const who = /\(pid \d+\)/.exec(error.message)?.[0] ?? "";
-    throw new SettingsError(`STATE_DIR ${folder} is in use by another start ${who}: stop that one, or set another STATE_DIR`);
+    throw new SettingsError(
+      `STATE_DIR ${folder} is in use by another start ${who}: stop that one, or set another STATE_DIR`,
+    );
   }
 }
 

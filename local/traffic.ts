@@ -27,20 +27,46 @@ type Request = { path: string; body: Record<string, unknown> };
 
 /** How often each way of calling is taken, and what it sends. */
 const WAYS: [weight: number, make: (model: string, prompt: string) => Request][] = [
-  [5, (model, prompt) => ({ path: "/ollama/api/chat", body: { model, messages: [{ role: "user", content: prompt }] } })],
+  [
+    5,
+    (model, prompt) => ({
+      path: "/ollama/api/chat",
+      body: { model, messages: [{ role: "user", content: prompt }] },
+    }),
+  ],
   [2, (model, prompt) => ({ path: "/ollama/api/generate", body: { model, prompt } })],
-  [1, (model, prompt) => ({ path: "/ollama/api/chat", body: { model, messages: [{ role: "user", content: prompt }], stream: false } })],
-  [4, (model, prompt) => ({ path: "/v1/chat/completions", body: { model, messages: [{ role: "user", content: prompt }], stream: true } })],
   [
     1,
-    (model, prompt) => ({ path: "/v1/chat/completions", body: { model, messages: [{ role: "user", content: prompt }], tools: [WEATHER] } }),
+    (model, prompt) => ({
+      path: "/ollama/api/chat",
+      body: { model, messages: [{ role: "user", content: prompt }], stream: false },
+    }),
+  ],
+  [
+    4,
+    (model, prompt) => ({
+      path: "/v1/chat/completions",
+      body: { model, messages: [{ role: "user", content: prompt }], stream: true },
+    }),
+  ],
+  [
+    1,
+    (model, prompt) => ({
+      path: "/v1/chat/completions",
+      body: { model, messages: [{ role: "user", content: prompt }], tools: [WEATHER] },
+    }),
   ],
   [1, (model, prompt) => ({ path: "/v1/responses", body: { model, input: prompt, stream: true } })],
   [
     2,
     (model, prompt) => ({
       path: "/v1/messages",
-      body: { model, max_tokens: 1_024, messages: [{ role: "user", content: prompt }], stream: true },
+      body: {
+        model,
+        max_tokens: 1_024,
+        messages: [{ role: "user", content: prompt }],
+        stream: true,
+      },
     }),
   ],
 ];
@@ -49,10 +75,16 @@ const DRAWN = WAYS.flatMap(([weight, make]) => Array.from({ length: weight }, ()
 
 const WEATHER = {
   type: "function",
-  function: { name: "get_weather", description: "Weather now", parameters: { type: "object", properties: { city: { type: "string" } } } },
+  function: {
+    name: "get_weather",
+    description: "Weather now",
+    parameters: { type: "object", properties: { city: { type: "string" } } },
+  },
 };
 
-const CHAT_MODELS = [...new Set(DEMO_BOXES.flatMap(({ models }) => models))].filter((model) => !model.includes("embed"));
+const CHAT_MODELS = [...new Set(DEMO_BOXES.flatMap(({ models }) => models))].filter(
+  (model) => !model.includes("embed"),
+);
 
 /** Milliseconds between two calls, on average. Bursts come quicker. */
 const CALL_MS = 1_400;
@@ -63,7 +95,11 @@ const FREEZE_MS = 5_000;
 const FAULTY_MS = 8_000;
 
 /** Runs until the process ends. */
-export async function runTraffic(stack: Stack, key: string | null, say: (line: string) => void): Promise<void> {
+export async function runTraffic(
+  stack: Stack,
+  key: string | null,
+  say: (line: string) => void,
+): Promise<void> {
   void makeTrouble(stack, say);
   let burst = 0;
   for (;;) {
@@ -77,10 +113,19 @@ export async function runTraffic(stack: Stack, key: string | null, say: (line: s
 async function call(url: string, key: string | null): Promise<void> {
   const { path, body } = Math.random() < 0.08 ? embedding() : picked();
   const leaves = new AbortController();
-  const timer = Math.random() < 0.06 ? setTimeout(() => leaves.abort(), 150 + Math.random() * 1_500) : null;
+  const timer =
+    Math.random() < 0.06 ? setTimeout(() => leaves.abort(), 150 + Math.random() * 1_500) : null;
   try {
-    const headers = { "content-type": "application/json", ...(key === null ? {} : { authorization: `Bearer ${key}` }) };
-    const response = await fetch(url + path, { method: "POST", headers, body: JSON.stringify(body), signal: leaves.signal });
+    const headers = {
+      "content-type": "application/json",
+      ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+    };
+    const response = await fetch(url + path, {
+      method: "POST",
+      headers,
+      body: JSON.stringify(body),
+      signal: leaves.signal,
+    });
     await response.arrayBuffer();
   } catch {
     // Left, cut or refused: the figures tell.
@@ -107,7 +152,9 @@ async function makeTrouble(stack: Stack, say: (line: string) => void): Promise<v
     const { name } = box.plan;
     const kind = oneOf(["freeze", "freeze", "kill", "errors"]);
     if (kind === "freeze") {
-      say(`demo: the agent of ${name} stands still for ${FREEZE_MS / 1_000} s; its tunnel is cut, its streams wait`);
+      say(
+        `demo: the agent of ${name} stands still for ${FREEZE_MS / 1_000} s; its tunnel is cut, its streams wait`,
+      );
       box.agent.signal("SIGSTOP");
       await sleep(FREEZE_MS);
       box.agent.signal("SIGCONT");
@@ -125,7 +172,10 @@ async function makeTrouble(stack: Stack, say: (line: string) => void): Promise<v
 
 async function setFaults(url: string | undefined, faults: unknown[]): Promise<void> {
   if (url === undefined) return;
-  const response = await fetch(`${url}/_simulated/faults`, { method: "POST", body: JSON.stringify(faults) });
+  const response = await fetch(`${url}/_simulated/faults`, {
+    method: "POST",
+    body: JSON.stringify(faults),
+  });
   await response.arrayBuffer();
 }
 

@@ -26,13 +26,17 @@ import { latency, queueAndLoad, traffic } from "./rows/callers.ts";
 export function dashboardJson(): string {
   const dashboard = new DashboardBuilder("Ollama Metrics")
     .uid("ollama-edge-serve")
-    .description("GPU boxes that run Ollama behind one Cloudflare Worker. Made by monitoring/dashboard.ts of ollama-edge-serve.")
+    .description(
+      "GPU boxes that run Ollama behind one Cloudflare Worker. Made by monitoring/dashboard.ts of ollama-edge-serve.",
+    )
     .tags(["ollama"])
     .timezone("browser")
     .time({ from: "now-1h", to: "now" })
     .refresh("30s")
     .tooltip(DashboardCursorSync.Crosshair)
-    .withVariable(new DatasourceVariableBuilder("datasource").label("Prometheus").type("prometheus"))
+    .withVariable(
+      new DatasourceVariableBuilder("datasource").label("Prometheus").type("prometheus"),
+    )
     .withVariable(choiceOf("box", "ollama_box_up"))
     .withVariable(choiceOf("model", "ollama_model_requests_total"));
   for (const { title, panels } of [attention, traffic, latency, queueAndLoad, gpus, boxes]) {
@@ -60,4 +64,5 @@ function choiceOf(label: string, metric: string): QueryVariableBuilder {
     .current({ selected: true, text: ["All"], value: ["$__all"] });
 }
 
-if (import.meta.main) writeFileSync(new URL("grafana-dashboard.json", import.meta.url), dashboardJson());
+if (import.meta.main)
+  writeFileSync(new URL("grafana-dashboard.json", import.meta.url), dashboardJson());

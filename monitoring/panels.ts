@@ -43,7 +43,7 @@ const CHART_HEIGHT = 8;
 export type Row = { title: string; panels: readonly Builder<Panel>[] };
 
 /** An expression over the time range, and what its lines are called: `{{box}}` is the label. */
-export type Query = { expr: string; legend: string };
+export type PanelQuery = { expr: string; legend: string };
 
 export type StatOptions = {
   title: string;
@@ -61,7 +61,17 @@ export type StatOptions = {
 };
 
 /** One number as it is now, in a colour that says whether somebody must act. */
-export function stat({ title, description, expr, unit, width, noValue, orangeFrom, redFrom, names }: StatOptions): Builder<Panel> {
+export function stat({
+  title,
+  description,
+  expr,
+  unit,
+  width,
+  noValue,
+  orangeFrom,
+  redFrom,
+  names,
+}: StatOptions): Builder<Panel> {
   const steps = [
     { value: null, color: "green" },
     ...(orangeFrom === undefined ? [] : [{ value: orangeFrom, color: "orange" }]),
@@ -86,7 +96,7 @@ export function stat({ title, description, expr, unit, width, noValue, orangeFro
 export type ChartOptions = {
   title: string;
   description: string;
-  queries: readonly Query[];
+  queries: readonly PanelQuery[];
   unit: string;
   width: number;
   /** Upper end of the axis; a ratio goes to 1. */
@@ -95,7 +105,15 @@ export type ChartOptions = {
 };
 
 /** Lines over time. One whose name ends in "total" or "limit" is dashed: it is what the others may reach. */
-export function chart({ title, description, queries, unit, width, max, isStacked = false }: ChartOptions): Builder<Panel> {
+export function chart({
+  title,
+  description,
+  queries,
+  unit,
+  width,
+  max,
+  isStacked = false,
+}: ChartOptions): Builder<Panel> {
   const panel = new ChartBuilder()
     .title(title)
     .description(description)
@@ -108,14 +126,21 @@ export function chart({ title, description, queries, unit, width, max, isStacked
     .showPoints(VisibilityMode.Auto)
     .legend(new VizLegendOptionsBuilder().showLegend(true))
     .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi))
-    .overrideByRegexp("/ (total|limit)$/", [{ id: "custom.lineStyle", value: { fill: "dash", dash: [8, 8] } }])
+    .overrideByRegexp("/ (total|limit)$/", [
+      { id: "custom.lineStyle", value: { fill: "dash", dash: [8, 8] } },
+    ])
     .span(width)
     .height(CHART_HEIGHT);
   return max === undefined ? panel : panel.max(max);
 }
 
 /** A band over time for each box: red while `expr` is 0, green while it is 1. */
-export function bands(title: string, description: string, query: Query, width: number): Builder<Panel> {
+export function bands(
+  title: string,
+  description: string,
+  query: PanelQuery,
+  width: number,
+): Builder<Panel> {
   const steps = [
     { value: null, color: "red" },
     { value: 1, color: "green" },
@@ -125,7 +150,12 @@ export function bands(title: string, description: string, query: Query, width: n
     .description(description)
     .datasource(DATASOURCE)
     .withTarget(promql(query, 0).range())
-    .mappings([{ type: MappingType.ValueToText, options: { "0": { text: "down", index: 0 }, "1": { text: "up", index: 1 } } }])
+    .mappings([
+      {
+        type: MappingType.ValueToText,
+        options: { "0": { text: "down", index: 0 }, "1": { text: "up", index: 1 } },
+      },
+    ])
     .thresholds(new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute).steps(steps))
     .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds))
     .legend(new VizLegendOptionsBuilder().showLegend(false))
@@ -133,7 +163,7 @@ export function bands(title: string, description: string, query: Query, width: n
     .height(CHART_HEIGHT);
 }
 
-function promql({ expr, legend }: Query, index: number): DataqueryBuilder {
+function promql({ expr, legend }: PanelQuery, index: number): DataqueryBuilder {
   return new DataqueryBuilder()
     .refId(String.fromCharCode("A".charCodeAt(0) + index))
     .datasource(DATASOURCE)

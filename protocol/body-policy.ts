@@ -29,7 +29,10 @@ const MODEL_CHARS_MAX = 512;
 
 const encoder = new TextEncoder();
 
-export type BodyFailure = Extract<Failure, { reason: "bad_request" | "cloud_model" | "body_too_large" }>;
+export type BodyFailure = Extract<
+  Failure,
+  { reason: "bad_request" | "cloud_model" | "body_too_large" }
+>;
 
 type Refused = { ok: false; failure: BodyFailure };
 const bad = (what: string): Refused => ({ ok: false, failure: { reason: "bad_request", what } });
@@ -47,23 +50,36 @@ export function jsonOf(text: string): { ok: true; value: unknown } | Refused {
   }
 }
 
-export function checkBody(route: OllamaRoute, value: unknown): { ok: true; body: CheckedBody } | Refused {
+export function checkBody(
+  route: OllamaRoute,
+  value: unknown,
+): { ok: true; body: CheckedBody } | Refused {
   if (!isObject(value)) return bad("The request body must be a JSON object.");
   for (const key of Object.keys(value)) {
     const folded = fold(key);
-    if (folded !== key && GUARDED.has(folded)) return bad(`The field ${JSON.stringify(key)} must be written ${JSON.stringify(folded)}.`);
+    if (folded !== key && GUARDED.has(folded))
+      return bad(`The field ${JSON.stringify(key)} must be written ${JSON.stringify(folded)}.`);
   }
   for (const field of MODEL_FIELDS) {
     const named = value[field];
     if (named === undefined || named === null) continue;
-    if (typeof named !== "string") return bad(`The field ${JSON.stringify(field)} must be a string.`);
-    if (named.length > MODEL_CHARS_MAX) return bad(`The field ${JSON.stringify(field)} is longer than ${MODEL_CHARS_MAX} characters.`);
+    if (typeof named !== "string")
+      return bad(`The field ${JSON.stringify(field)} must be a string.`);
+    if (named.length > MODEL_CHARS_MAX)
+      return bad(
+        `The field ${JSON.stringify(field)} is longer than ${MODEL_CHARS_MAX} characters.`,
+      );
     if (isCloudModel(named)) return { ok: false, failure: { reason: "cloud_model", model: named } };
   }
   if (value.stream !== undefined && value.stream !== null && typeof value.stream !== "boolean")
     return bad('The field "stream" must be true or false.');
-  const model = [value.model, value.name, value.source].find((named) => typeof named === "string" && named !== "");
-  const stream = route.streams === "by_default" ? value.stream !== false : route.streams === "when_asked" && value.stream === true;
+  const model = [value.model, value.name, value.source].find(
+    (named) => typeof named === "string" && named !== "",
+  );
+  const stream =
+    route.streams === "by_default"
+      ? value.stream !== false
+      : route.streams === "when_asked" && value.stream === true;
   const text = textOf(value);
   if (text === null) return bad("The request body is nested too deeply.");
   const bytes = encoder.encode(text);
@@ -81,7 +97,8 @@ function textOf(value: object): string | null {
   }
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** As Go's decoder compares keys: without case, with the two letters that fold into ASCII (ſ, K). */
 const fold = (key: string): string => key.normalize("NFKC").toLowerCase();

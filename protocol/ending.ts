@@ -2,7 +2,7 @@
  * How an answer ends when it cannot go on: with an error in its own format, never by silence. Where
  * that has no room for one, the answer begins only when it is whole. Pure.
  */
-import { errorBody, type Told } from "./failures.ts";
+import { errorBody, type WireError } from "./failures.ts";
 import { WINDOW_BYTES } from "./limits.ts";
 import type { Headers } from "./messages.ts";
 import type { Api } from "./records.ts";
@@ -17,13 +17,21 @@ const encoder = new TextEncoder();
  * @param isAtLineStart  whether the last byte sent was a line feed (or none was sent)
  * @returns the last bytes; null when the format has no room for an error: then the body's length must break
  */
-export function endingOf(contentType: string, api: Api, told: Told, requestId: string, isAtLineStart: boolean): Uint8Array | null {
+export function endingOf(
+  contentType: string,
+  api: Api,
+  told: WireError,
+  requestId: string,
+  isAtLineStart: boolean,
+): Uint8Array | null {
   const error = JSON.stringify(errorBody(api, told, requestId));
   const lead = isAtLineStart ? "" : "\n";
   if (contentType.startsWith("application/x-ndjson")) return encoder.encode(`${lead}${error}\n`);
   // A blank line first: a half-sent event would else swallow the error.
   if (contentType.startsWith("text/event-stream"))
-    return encoder.encode(`${lead}\n${api === "anthropic" ? "event: error\n" : ""}data: ${error}\n\n`);
+    return encoder.encode(
+      `${lead}\n${api === "anthropic" ? "event: error\n" : ""}data: ${error}\n\n`,
+    );
   return null;
 }
 

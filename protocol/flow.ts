@@ -76,12 +76,14 @@ export class Sender {
   since(next: number): Frame[] {
     this.#check(next);
     // An end that forgot what it had consumed would wait for it for ever.
-    if (next < this.first) throw new FrameError(`frame ${next} expected again, though it was consumed`);
+    if (next < this.first)
+      throw new FrameError(`frame ${next} expected again, though it was consumed`);
     return this.#kept.filter((frame) => frame.seq >= next);
   }
 
   #check(next: number): void {
-    if (next > this.#next) throw new FrameError(`frame ${next} expected, but only ${this.#next} were sent`);
+    if (next > this.#next)
+      throw new FrameError(`frame ${next} expected, but only ${this.#next} were sent`);
   }
 }
 
@@ -116,7 +118,8 @@ export class Receiver {
     if (frame.type === FrameType.data) {
       // A sender may pass its window by less than one frame.
       const heldBytes = this.#heldBytes + frame.payload.length;
-      if (heldBytes > WINDOW_BYTES + DATA_BYTES_MAX) throw new FrameError("more bytes than the window allows");
+      if (heldBytes > WINDOW_BYTES + DATA_BYTES_MAX)
+        throw new FrameError("more bytes than the window allows");
       this.#heldBytes = heldBytes;
     }
     this.#next++;

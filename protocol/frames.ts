@@ -23,7 +23,7 @@ export const FrameType = {
   records: 0x03,
   recorded: 0x04,
   readings: 0x05,
-  look: 0x06,
+  watch: 0x06,
   drain: 0x07,
   // of a stream, numbered: delivered once and in order, whatever happens to sockets
   open: 0x10,
@@ -95,18 +95,28 @@ export function decodeFrames(message: ArrayBuffer | Uint8Array): Frame[] {
   const frames: Frame[] = [];
   let at = 0;
   while (at < bytes.length) {
-    if (bytes.length - at < HEADER_BYTES) throw new FrameError(`${bytes.length - at} stray bytes at ${at}`);
+    if (bytes.length - at < HEADER_BYTES)
+      throw new FrameError(`${bytes.length - at} stray bytes at ${at}`);
     const type = view.getUint8(at);
     if (!isType(type)) throw new FrameError(`unknown ${typeName(type)} at byte ${at}`);
     const length = view.getUint32(at + 21);
-    if (length > FRAME_BYTES_MAX) throw new FrameError(`a frame of ${length} bytes; at most ${FRAME_BYTES_MAX}`);
+    if (length > FRAME_BYTES_MAX)
+      throw new FrameError(`a frame of ${length} bytes; at most ${FRAME_BYTES_MAX}`);
     const end = at + HEADER_BYTES + length;
-    if (end > bytes.length) throw new FrameError(`a frame of ${length} bytes, but only ${bytes.length - at - HEADER_BYTES} follow`);
+    if (end > bytes.length)
+      throw new FrameError(
+        `a frame of ${length} bytes, but only ${bytes.length - at - HEADER_BYTES} follow`,
+      );
     const stream = readId(bytes, at + 1);
     if ((stream === TUNNEL) !== type < FrameType.open) {
       throw new FrameError(`${typeName(type)} on stream ${stream}`);
     }
-    frames.push({ type, stream, seq: view.getUint32(at + 17), payload: bytes.subarray(at + HEADER_BYTES, end) });
+    frames.push({
+      type,
+      stream,
+      seq: view.getUint32(at + 17),
+      payload: bytes.subarray(at + HEADER_BYTES, end),
+    });
     at = end;
   }
   return frames;
@@ -116,10 +126,20 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** A frame of the tunnel with a JSON payload. */
-export const tunnelFrame = (type: FrameType, value?: unknown): Frame => ({ type, stream: TUNNEL, seq: 0, payload: jsonBytes(value) });
+export const tunnelFrame = (type: FrameType, value?: unknown): Frame => ({
+  type,
+  stream: TUNNEL,
+  seq: 0,
+  payload: jsonBytes(value),
+});
 
 /** An unnumbered frame of a stream. `seq` means something in ACK and RESUME only. */
-export const streamFrame = (type: FrameType, stream: StreamId, seq = 0, payload: Uint8Array = NO_PAYLOAD): Frame => ({
+export const streamFrame = (
+  type: FrameType,
+  stream: StreamId,
+  seq = 0,
+  payload: Uint8Array = NO_PAYLOAD,
+): Frame => ({
   type,
   stream,
   seq,
@@ -130,14 +150,17 @@ export const streamFrame = (type: FrameType, stream: StreamId, seq = 0, payload:
 export const typeName = (type: number): string => `frame type 0x${HEX[type]}`;
 
 /** JSON as payload bytes; nothing for `undefined`. */
-export const jsonBytes = (value: unknown): Uint8Array => (value === undefined ? NO_PAYLOAD : encoder.encode(JSON.stringify(value)));
+export const jsonBytes = (value: unknown): Uint8Array =>
+  value === undefined ? NO_PAYLOAD : encoder.encode(JSON.stringify(value));
 
 /**
  * A JSON payload, parsed by its schema.
  * @throws {FrameError} when it is not JSON or not of that shape.
  */
 export function parsePayload<T>(
-  schema: { safeParse(value: unknown): { success: true; data: T } | { success: false; error: Error } },
+  schema: {
+    safeParse(value: unknown): { success: true; data: T } | { success: false; error: Error };
+  },
   payload: Uint8Array,
 ): T {
   let value: unknown;
@@ -147,7 +170,8 @@ export function parsePayload<T>(
     throw new FrameError("a payload that is not JSON");
   }
   const result = schema.safeParse(value);
-  if (!result.success) throw new FrameError(`a payload of the wrong shape: ${result.error.message.slice(0, 300)}`);
+  if (!result.success)
+    throw new FrameError(`a payload of the wrong shape: ${result.error.message.slice(0, 300)}`);
   return result.data;
 }
 

@@ -58,7 +58,9 @@ export const OpenRequest = z.object({
   endpoint: z.string().max(128),
   key_id: z.string().max(64).nullable(),
   client_ip: z.string().max(64).nullable(),
-  is_queued: z.boolean().describe("Ollama has not begun to answer: it waits for a slot, a load, or the prompt"),
+  is_queued: z
+    .boolean()
+    .describe("Ollama has not begun to answer: it waits for a slot, a load, or the prompt"),
 });
 export type OpenRequest = z.infer<typeof OpenRequest>;
 
@@ -88,4 +90,5 @@ export const Readings = z.object({
 export type Readings = z.infer<typeof Readings>;
 
 /** Ollama treats a name without a tag as `:latest`, and names without regard to case in the host part only. */
-export const withTag = (model: string): string => (model.slice(model.lastIndexOf("/") + 1).includes(":") ? model : `${model}:latest`);
+export const withTag = (model: string): string =>
+  model.slice(model.lastIndexOf("/") + 1).includes(":") ? model : `${model}:latest`;

@@ -74,13 +74,13 @@ export const ERROR_CHARS_MAX = 2_000;
 export const RECORDS_PER_BATCH = 200;
 
 /** While somebody looks, an agent sends readings this often. */
-export const READINGS_LOOK_MS = 2_000;
+export const READINGS_WATCHED_MS = 2_000;
 
 /** While nobody looks: each message and the row it writes are billed, and an idle box must cost next to nothing. */
 export const READINGS_IDLE_MS = 150_000;
 
 /** How long one LOOK keeps the agent at the quick pace. */
-export const LOOK_MS = 30_000;
+export const WATCHED_FOR_MS = 30_000;
 
 /**
  * The history of a box has one sample of its machine, and one of each of its GPUs, this often: a day of

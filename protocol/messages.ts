@@ -130,7 +130,10 @@ export const openRequestOf = (
 });
 
 /** What a record takes from OPEN, whoever writes it and however the request ended. */
-export const factsOf = (requestId: string, { started_at, edge_ms, model, endpoint, api, stream, key_id, client_ip, user_agent }: Open) => ({
+export const factsOf = (
+  requestId: string,
+  { started_at, edge_ms, model, endpoint, api, stream, key_id, client_ip, user_agent }: Open,
+) => ({
   request_id: requestId,
   started_at,
   edge_ms,

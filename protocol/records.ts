@@ -25,7 +25,12 @@ export type Status = z.infer<typeof Status>;
 export const Api = z.enum(["ollama", "openai", "anthropic"]);
 export type Api = z.infer<typeof Api>;
 
-export const BoxName = z.string().regex(BOX_NAME, "a box name is 1-63 letters, digits, '.', '_' or '-', and starts with a letter or digit");
+export const BoxName = z
+  .string()
+  .regex(
+    BOX_NAME,
+    "a box name is 1-63 letters, digits, '.', '_' or '-', and starts with a letter or digit",
+  );
 
 /** One finished request. The request id is the key of idempotency everywhere: delivered twice, it counts once. */
 export const RequestRecord = z.object({
@@ -103,7 +108,9 @@ export const tokensUsed = ({
   prompt_tokens,
   completion_tokens,
 }: Pick<RequestRecord, "prompt_tokens" | "completion_tokens">): number | null =>
-  prompt_tokens === null && completion_tokens === null ? null : (prompt_tokens ?? 0) + (completion_tokens ?? 0);
+  prompt_tokens === null && completion_tokens === null
+    ? null
+    : (prompt_tokens ?? 0) + (completion_tokens ?? 0);
 
 /** What is known of a request that was not measured. */
 export const UNMEASURED = {

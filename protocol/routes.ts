@@ -27,7 +27,11 @@ export type OllamaRoute = {
   streams: "by_default" | "when_asked" | "never";
 };
 
-const route = (method: OllamaRoute["method"], path: string, rest: Partial<Omit<OllamaRoute, "method" | "path">> = {}): OllamaRoute => ({
+const route = (
+  method: OllamaRoute["method"],
+  path: string,
+  rest: Partial<Omit<OllamaRoute, "method" | "path">> = {},
+): OllamaRoute => ({
   method,
   path,
   api: "ollama",
@@ -58,7 +62,11 @@ export const OLLAMA_ROUTES: readonly OllamaRoute[] = [
   route("DELETE", "/api/delete", { kind: "management", scope: "admin" }),
   route("HEAD", "/api/blobs/:digest", { kind: "management", scope: "admin" }),
   route("POST", "/api/blobs/:digest", { kind: "management", scope: "admin", body: "raw" }),
-  route("POST", "/v1/chat/completions", { api: "openai", kind: "inference", streams: "when_asked" }),
+  route("POST", "/v1/chat/completions", {
+    api: "openai",
+    kind: "inference",
+    streams: "when_asked",
+  }),
   route("POST", "/v1/completions", { api: "openai", kind: "inference", streams: "when_asked" }),
   route("POST", "/v1/embeddings", { api: "openai", kind: "inference" }),
   route("POST", "/v1/responses", { api: "openai", kind: "inference", streams: "when_asked" }),
@@ -72,7 +80,11 @@ const MODEL_SEGMENT = /^(?:[A-Za-z0-9._-]|:|%3[Aa]){1,512}$/;
 const DIGEST_SEGMENT = /^sha256:[0-9a-f]{64}$/;
 
 export type RouteMatch =
-  | { ok: true; route: OllamaRoute /** decoded `:model`, where the path has one */; model: string | null }
+  | {
+      ok: true;
+      route: OllamaRoute /** decoded `:model`, where the path has one */;
+      model: string | null;
+    }
   | { ok: false; status: 404 | 405; allow: string[] };
 
 /** Matches a raw path, as it stood in the request line without the query. */
@@ -97,7 +109,9 @@ function matchPath(pattern: string, rawPath: string): string | null | false {
   return MODEL_SEGMENT.test(segment) ? decodeURIComponent(segment) : false;
 }
 
-const INFERENCE = new Set(OLLAMA_ROUTES.filter((route) => route.kind === "inference").map((route) => route.path));
+const INFERENCE = new Set(
+  OLLAMA_ROUTES.filter((route) => route.kind === "inference").map((route) => route.path),
+);
 
 /** Whether records of this endpoint count into latency, TTFT and token figures. */
 export const isInference = (endpoint: string): boolean => INFERENCE.has(endpoint);

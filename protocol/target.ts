@@ -12,7 +12,10 @@ type Unroutable = Extract<Failure, { reason: "no_route" | "wrong_method" | "clou
 const SHOWN_CHARS_MAX = 200;
 
 /** The target of a raw path, as it stood in the request line without the query. */
-export function aim(method: string, path: string): { ok: true; target: Target } | { ok: false; failure: Unroutable } {
+export function aim(
+  method: string,
+  path: string,
+): { ok: true; target: Target } | { ok: false; failure: Unroutable } {
   const match = matchOllamaRoute(method, path);
   if (!match.ok) {
     const shown = path.slice(0, SHOWN_CHARS_MAX);
@@ -24,7 +27,8 @@ export function aim(method: string, path: string): { ok: true; target: Target } 
           : { reason: "wrong_method", method, path: shown, allow: match.allow },
     };
   }
-  if (match.model !== null && isCloudModel(match.model)) return { ok: false, failure: { reason: "cloud_model", model: match.model } };
+  if (match.model !== null && isCloudModel(match.model))
+    return { ok: false, failure: { reason: "cloud_model", model: match.model } };
   return { ok: true, target: { route: match.route, path, model: match.model } };
 }
 

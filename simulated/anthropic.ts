@@ -3,29 +3,37 @@ import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import type { Exchange } from "./exchange.ts";
 import { JSON_UTF8 } from "./exchange.ts";
-import type { Call, Final, Piece } from "./generation.ts";
+import type { Final, Piece, PromptCall } from "./generation.ts";
 import { BadBody, bodyAs, foldedBody, goJson } from "./go-json.ts";
 import { answer, type Voice, type World } from "./inference.ts";
 import { KEEP_ALIVE_MS } from "./keep-alive.ts";
 import { refusalFor } from "./native.ts";
 import { countOf } from "./text.ts";
 
-const Block = z.looseObject({ type: z.string(), text: z.string().optional(), content: z.unknown().optional() });
+const Block = z.looseObject({
+  type: z.string(),
+  text: z.string().optional(),
+  content: z.unknown().optional(),
+});
 type Block = z.output<typeof Block>;
 const Messages = z.object({
   model: z.string().default(""),
   max_tokens: z.number().default(0),
-  messages: z.array(z.looseObject({ role: z.string(), content: z.union([z.string(), z.array(Block)]) })).default([]),
+  messages: z
+    .array(z.looseObject({ role: z.string(), content: z.union([z.string(), z.array(Block)]) }))
+    .default([]),
   system: z.union([z.string(), z.array(Block)]).optional(),
   stream: z.boolean().default(false),
-  tools: z.array(z.looseObject({ name: z.string(), input_schema: z.unknown().optional() })).default([]),
+  tools: z
+    .array(z.looseObject({ name: z.string(), input_schema: z.unknown().optional() }))
+    .default([]),
   thinking: z.looseObject({ type: z.string() }).optional(),
 });
 
 /** This API demands max_tokens, and callers write "plenty": more than this is a bound that no answer reaches. */
 const CAP_TOKENS = 512;
 
-export async function messages(exchange: Exchange, world: World): Promise<void> {
+export async function anthropicMessages(exchange: Exchange, world: World): Promise<void> {
   const body = bodyAs(Messages, "MessagesRequest", foldedBody(exchange.body));
   if (body.model === "") throw new BadBody("model is required");
   if (body.max_tokens <= 0) throw new BadBody("max_tokens is required and must be positive");
@@ -33,13 +41,18 @@ export async function messages(exchange: Exchange, world: World): Promise<void> 
   const blocks = body.messages.flatMap(({ content }): Block[] =>
     typeof content === "string" ? [{ type: "text", text: content, content: undefined }] : content,
   );
-  const system = typeof body.system === "string" ? body.system : (body.system ?? []).map(({ text }) => text ?? "").join("");
+  const system =
+    typeof body.system === "string"
+      ? body.system
+      : (body.system ?? []).map(({ text }) => text ?? "").join("");
   const hasToolResult = blocks.at(-1)?.type === "tool_result";
-  const call: Call = {
+  const call: PromptCall = {
     model: body.model,
     prompt: [system, ...blocks.map(({ text }) => text ?? "")].join("\n"),
     images: blocks.filter(({ type }) => type === "image").length,
-    tools: hasToolResult ? [] : body.tools.map((tool) => ({ name: tool.name, parameters: tool.input_schema })),
+    tools: hasToolResult
+      ? []
+      : body.tools.map((tool) => ({ name: tool.name, parameters: tool.input_schema })),
     think: body.thinking === undefined ? null : body.thinking.type === "enabled",
     format: undefined,
     maxTokens: body.max_tokens > CAP_TOKENS ? null : body.max_tokens,
@@ -54,9 +67,14 @@ export function anthropicError(exchange: Exchange, status: number, message: stri
   exchange.send(status, "application/json", `${goJson(errorOf(status, message))}\n`);
 }
 
-export const refuseAnthropic = (exchange: Exchange, message: string): void => exchange.send(400, JSON_UTF8, goJson(errorOf(400, message)));
+export const refuseAnthropic = (exchange: Exchange, message: string): void =>
+  exchange.send(400, JSON_UTF8, goJson(errorOf(400, message)));
 
-const ERROR_TYPES: Record<number, string> = { 400: "invalid_request_error", 404: "not_found_error", 503: "overloaded_error" };
+const ERROR_TYPES: Record<number, string> = {
+  400: "invalid_request_error",
+  404: "not_found_error",
+  503: "overloaded_error",
+};
 const idOf = (prefix: string) => `${prefix}_${randomBytes(12).toString("hex")}`;
 const errorOf = (status: number, message: string) => ({
   type: "error",
@@ -72,7 +90,8 @@ type BlockKind = "thinking" | "text";
 
 function messagesVoice(model: string, streams: boolean, estimatedTokens: number): Voice {
   const id = idOf("msg");
-  const say = (events: Named[]) => events.map((event) => `event: ${event.type}\ndata: ${goJson(event)}\n\n`);
+  const say = (events: Named[]) =>
+    events.map((event) => `event: ${event.type}\ndata: ${goJson(event)}\n\n`);
   let hasBegun = false;
   let hasTools = false;
   let index = 0;
@@ -98,16 +117,33 @@ function messagesVoice(model: string, streams: boolean, estimatedTokens: number)
   };
   const delta = (kind: BlockKind, text: string | undefined): Named[] => {
     if (!text) return [];
-    const events = open === kind ? [] : [...close(), { type: "content_block_start", index, content_block: { type: kind, [kind]: "" } }];
+    const events =
+      open === kind
+        ? []
+        : [
+            ...close(),
+            { type: "content_block_start", index, content_block: { type: kind, [kind]: "" } },
+          ];
     open = kind;
-    return [...events, { type: "content_block_delta", index, delta: { type: `${kind}_delta`, [kind]: text } }];
+    return [
+      ...events,
+      { type: "content_block_delta", index, delta: { type: `${kind}_delta`, [kind]: text } },
+    ];
   };
   const tools = ({ toolCalls = [] }: Piece): Named[] =>
     toolCalls.flatMap(({ id: callId, name, arguments: args }) => {
       const events = [
         ...close(),
-        { type: "content_block_start", index, content_block: { type: "tool_use", id: callId, name, input: {} } },
-        { type: "content_block_delta", index, delta: { type: "input_json_delta", partial_json: goJson(args) } },
+        {
+          type: "content_block_start",
+          index,
+          content_block: { type: "tool_use", id: callId, name, input: {} },
+        },
+        {
+          type: "content_block_delta",
+          index,
+          delta: { type: "input_json_delta", partial_json: goJson(args) },
+        },
         { type: "content_block_stop", index },
       ];
       index++;
@@ -119,7 +155,13 @@ function messagesVoice(model: string, streams: boolean, estimatedTokens: number)
     streams,
     contentType: "text/event-stream",
     headers: { "cache-control": "no-cache" },
-    piece: (piece) => say([...begin(), ...delta("thinking", piece.thinking), ...delta("text", piece.content), ...tools(piece)]),
+    piece: (piece) =>
+      say([
+        ...begin(),
+        ...delta("thinking", piece.thinking),
+        ...delta("text", piece.content),
+        ...tools(piece),
+      ]),
     final: (final) =>
       say([
         ...begin(),
@@ -135,7 +177,12 @@ function messagesVoice(model: string, streams: boolean, estimatedTokens: number)
       const blocks = [
         ...(thinking ? [{ type: "thinking", thinking }] : []),
         ...(content ? [{ type: "text", text: content }] : []),
-        ...toolCalls.map(({ id: callId, name, arguments: input }) => ({ type: "tool_use", id: callId, name, input })),
+        ...toolCalls.map(({ id: callId, name, arguments: input }) => ({
+          type: "tool_use",
+          id: callId,
+          name,
+          input,
+        })),
       ];
       const body = {
         id,

@@ -17,7 +17,11 @@ const Embed = z.object({
   dimensions: z.number().optional(),
   keep_alive: keepAlive,
 });
-const Embeddings = z.object({ model: z.string().default(""), prompt: z.string().default(""), keep_alive: keepAlive });
+const Embeddings = z.object({
+  model: z.string().default(""),
+  prompt: z.string().default(""),
+  keep_alive: keepAlive,
+});
 const OpenaiEmbeddings = z.object({
   model: z.string().default(""),
   input: z.unknown().optional(),
@@ -32,7 +36,15 @@ export async function embed(exchange: Exchange, world: World): Promise<void> {
   const inputs = inputsOf(body.input);
   const start = process.hrtime.bigint();
   const refuse: Refuse = (status, message) => exchange.fail(status, message);
-  const made = await vectorsOf(exchange, world, body.model, inputs, body.dimensions, keepAliveMs(body.keep_alive) ?? KEEP_ALIVE_MS, refuse);
+  const made = await vectorsOf(
+    exchange,
+    world,
+    body.model,
+    inputs,
+    body.dimensions,
+    keepAliveMs(body.keep_alive) ?? KEEP_ALIVE_MS,
+    refuse,
+  );
   if (made === null) return;
   exchange.json(200, {
     model: body.model,
@@ -47,7 +59,10 @@ export async function embeddings(exchange: Exchange, world: World): Promise<void
   const body = readBody(Embeddings, "EmbeddingRequest", exchange);
   if (body.model === "") return exchange.fail(400, "model is required");
   const refuse: Refuse = (status, message) =>
-    exchange.fail(status, status === 404 ? `model "${body.model}" not found, try pulling it first` : message);
+    exchange.fail(
+      status,
+      status === 404 ? `model "${body.model}" not found, try pulling it first` : message,
+    );
   const made = await vectorsOf(
     exchange,
     world,
@@ -64,25 +79,44 @@ export async function openaiEmbeddings(exchange: Exchange, world: World): Promis
   const body = bodyAs(OpenaiEmbeddings, "EmbedRequest", foldedBody(exchange.body));
   const encoding = body.encoding_format.toLowerCase();
   if (encoding !== "float" && encoding !== "base64") {
-    throw new BadBody(`Invalid value for 'encoding_format' = ${body.encoding_format}. Supported values: ['float', 'base64'].`);
+    throw new BadBody(
+      `Invalid value for 'encoding_format' = ${body.encoding_format}. Supported values: ['float', 'base64'].`,
+    );
   }
-  if (body.input === undefined || (Array.isArray(body.input) && body.input.length === 0)) throw new BadBody("invalid input");
+  if (body.input === undefined || (Array.isArray(body.input) && body.input.length === 0))
+    throw new BadBody("invalid input");
   const refuse: Refuse = (status, message) => openaiError(exchange, status, message);
-  const made = await vectorsOf(exchange, world, body.model, inputsOf(body.input), body.dimensions, KEEP_ALIVE_MS, refuse);
+  const made = await vectorsOf(
+    exchange,
+    world,
+    body.model,
+    inputsOf(body.input),
+    body.dimensions,
+    KEEP_ALIVE_MS,
+    refuse,
+  );
   if (made === null) return;
   const data = made.vectors.map((vector, index) => ({
     object: "embedding",
-    embedding: encoding === "base64" ? Buffer.from(new Float32Array(vector).buffer).toString("base64") : vector,
+    embedding:
+      encoding === "base64"
+        ? Buffer.from(new Float32Array(vector).buffer).toString("base64")
+        : vector,
     index,
   }));
   const usage = { prompt_tokens: made.tokens, total_tokens: made.tokens };
-  exchange.send(200, "application/json", `${goJson({ object: "list", data, model: body.model, usage })}\n`);
+  exchange.send(
+    200,
+    "application/json",
+    `${goJson({ object: "list", data, model: body.model, usage })}\n`,
+  );
 }
 
 /** @throws {BadBody} */
 function inputsOf(input: unknown): string[] {
   if (typeof input === "string") return input === "" ? [] : [input];
-  if (Array.isArray(input) && input.every((entry): entry is string => typeof entry === "string")) return input;
+  if (Array.isArray(input) && input.every((entry): entry is string => typeof entry === "string"))
+    return input;
   throw new BadBody("invalid input type");
 }
 
@@ -105,7 +139,16 @@ async function vectorsOf(
   if (fault?.kind === "busy") refuse(503, BUSY);
   else if (fault?.kind === "error_line") refuse(500, fault.message ?? "do embedding request: EOF");
   else if (model === undefined) refuse(404, `model '${name}' not found`);
-  else return embedAll(exchange, world, model, inputs, dimensions, keepMs, fault?.kind === "slow_first_token" ? fault.ms : 0);
+  else
+    return embedAll(
+      exchange,
+      world,
+      model,
+      inputs,
+      dimensions,
+      keepMs,
+      fault?.kind === "slow_first_token" ? fault.ms : 0,
+    );
   return null;
 }
 
@@ -126,7 +169,11 @@ async function embedAll(
     const tokens = inputs.reduce((sum, input) => sum + countOf(input) + 2, 0);
     await sleep((tokens * world.pace.tokenMs * model.pace) / 10 + extraMs, undefined, { signal });
     const width = Math.min(dimensions ?? model.embeddingLength, model.embeddingLength);
-    return { vectors: inputs.map((input) => vectorOf(input, world.pace.seed, width)), tokens, loadNs };
+    return {
+      vectors: inputs.map((input) => vectorOf(input, world.pace.seed, width)),
+      tokens,
+      loadNs,
+    };
   } finally {
     slot.release();
   }

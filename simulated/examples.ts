@@ -34,7 +34,9 @@ export function exampleOf(schema: unknown, name = ""): unknown {
   if (anyOf?.[0] !== undefined) return exampleOf(anyOf[0], name);
   switch (typeof type === "string" ? type : type?.[0]) {
     case "object":
-      return Object.fromEntries(Object.entries(properties ?? {}).map(([key, inner]) => [key, exampleOf(inner, key)]));
+      return Object.fromEntries(
+        Object.entries(properties ?? {}).map(([key, inner]) => [key, exampleOf(inner, key)]),
+      );
     case "array":
       return [exampleOf(items, name)];
     case "integer":
@@ -45,8 +47,11 @@ export function exampleOf(schema: unknown, name = ""): unknown {
     case "null":
       return null;
     default:
-      return properties === undefined ? wordFor(name) : exampleOf({ ...parsed.data, type: "object" }, name);
+      return properties === undefined
+        ? wordFor(name)
+        : exampleOf({ ...parsed.data, type: "object" }, name);
   }
 }
 
-const wordFor = (name: string): string => WORDS.find(([pattern]) => pattern.test(name))?.[1] ?? "example";
+const wordFor = (name: string): string =>
+  WORDS.find(([pattern]) => pattern.test(name))?.[1] ?? "example";

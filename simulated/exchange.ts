@@ -42,7 +42,12 @@ export class Exchange {
   }
 
   /** A whole answer. */
-  send(status: number, contentType: string | null, body: string | Buffer, headers: Record<string, string> = {}): void {
+  send(
+    status: number,
+    contentType: string | null,
+    body: string | Buffer,
+    headers: Record<string, string> = {},
+  ): void {
     const bytes = typeof body === "string" ? Buffer.from(body) : body;
     if (contentType !== null) this.#response.setHeader("content-type", contentType);
     if (bytes.length < BUFFERED_BYTES) this.#response.setHeader("content-length", bytes.length);

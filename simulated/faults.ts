@@ -23,7 +23,12 @@ export const Fault = z.discriminatedUnion("kind", [
   /** A chunk that is not JSON comes after so many chunks; then the stream goes on. */
   z.object({ kind: z.literal("malformed"), after_chunks: afterChunks, ...scope }),
   /** Ollama fails after so many chunks: an error line under 200, or a plain 500 when nothing was sent. */
-  z.object({ kind: z.literal("error_line"), after_chunks: afterChunks, message: z.string().optional(), ...scope }),
+  z.object({
+    kind: z.literal("error_line"),
+    after_chunks: afterChunks,
+    message: z.string().optional(),
+    ...scope,
+  }),
   /** 503: too many requests wait for a load. */
   z.object({ kind: z.literal("busy"), ...scope }),
   /** Never a byte. */
@@ -38,12 +43,18 @@ export class FaultPanel {
 
   /** Replaces every fault. An empty list ends them. */
   set(faults: Fault[]): void {
-    this.#faults = faults.map((fault) => ({ fault, left: fault.times ?? Number.POSITIVE_INFINITY }));
+    this.#faults = faults.map((fault) => ({
+      fault,
+      left: fault.times ?? Number.POSITIVE_INFINITY,
+    }));
   }
 
   /** The fault that hits this request, if any: the first that matches. Counts it. */
   take(path: string, model: string): Fault | null {
-    const hit = this.#faults.find(({ fault, left }) => left > 0 && (fault.path ?? path) === path && (fault.model ?? model) === model);
+    const hit = this.#faults.find(
+      ({ fault, left }) =>
+        left > 0 && (fault.path ?? path) === path && (fault.model ?? model) === model,
+    );
     if (hit === undefined) return null;
     hit.left--;
     return hit.fault;

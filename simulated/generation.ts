@@ -6,13 +6,13 @@ import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises"
 import { exampleOf } from "./examples.ts";
 import type { SimulatedModel } from "./models.ts";
 import type { Runner } from "./runner.ts";
-import { countOf, hashOf, randomOf, thoughts, tokens } from "./text.ts";
+import { countOf, randomOf, textHash, thoughts, tokens } from "./text.ts";
 
 export type Tool = { name: string; parameters?: unknown };
 export type ToolCall = { id: string; name: string; arguments: unknown };
 
 /** A call, whatever API it came by. */
-export type Call = {
+export type PromptCall = {
   /** As the caller wrote it; answers repeat it. */
   model: string;
   /** All text of the prompt, and what follows from it. */
@@ -50,12 +50,12 @@ const IMAGE_TOKENS = 256;
 /** What a chat template adds. */
 const TEMPLATE_TOKENS = 9;
 
-export const promptTokensOf = (call: Pick<Call, "prompt" | "images">): number =>
+export const promptTokensOf = (call: Pick<PromptCall, "prompt" | "images">): number =>
   TEMPLATE_TOKENS + countOf(call.prompt) + call.images * IMAGE_TOKENS;
 
 /** Loads, waits for a slot, reads the prompt and speaks. @throws when the signal aborts; then everything is given back */
 export async function* generate(
-  call: Call,
+  call: PromptCall,
   model: SimulatedModel,
   runner: Runner,
   { tokenMs, seed }: Pace,
@@ -96,8 +96,8 @@ export async function* generate(
 
 type Plan = { pieces: Iterable<Piece>; tokens: number; doneReason: Final["doneReason"] };
 
-function planOf(call: Call, model: SimulatedModel, seed: number): Plan {
-  const mixed = hashOf(`${seed} ${model.name} ${call.prompt}`);
+function planOf(call: PromptCall, model: SimulatedModel, seed: number): Plan {
+  const mixed = textHash(`${seed} ${model.name} ${call.prompt}`);
   const [tool] = call.tools;
   if (tool !== undefined) {
     const args = exampleOf(tool.parameters);
@@ -109,14 +109,24 @@ function planOf(call: Call, model: SimulatedModel, seed: number): Plan {
     };
   }
   if (call.format !== undefined && call.format !== "") {
-    const text = JSON.stringify(call.format === "json" ? { answer: exampleOf({}) } : exampleOf(call.format));
+    const text = JSON.stringify(
+      call.format === "json" ? { answer: exampleOf({}) } : exampleOf(call.format),
+    );
     const parts = text.match(/.{1,4}/gsu) ?? [];
-    return { pieces: parts.map((content) => ({ content })), tokens: parts.length, doneReason: "stop" };
+    return {
+      pieces: parts.map((content) => ({ content })),
+      tokens: parts.length,
+      doneReason: "stop",
+    };
   }
   const count = call.maxTokens ?? 20 + Math.floor(randomOf(mixed)() * 60);
   const thinks = model.capabilities.includes("thinking") && (call.think ?? true);
   const thinkingCount = thinks ? Math.floor(count / 3) : 0;
-  return { pieces: spoken(mixed, count, thinkingCount), tokens: count, doneReason: call.maxTokens === null ? "stop" : "length" };
+  return {
+    pieces: spoken(mixed, count, thinkingCount),
+    tokens: count,
+    doneReason: call.maxTokens === null ? "stop" : "length",
+  };
 }
 
 function* spoken(seed: number, count: number, thinkingCount: number): Generator<Piece> {

@@ -5,17 +5,27 @@
  */
 import type { z } from "zod";
 
-const ESCAPED: Record<string, string> = { "<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029" };
+const ESCAPED: Record<string, string> = {
+  "<": "\\u003c",
+  ">": "\\u003e",
+  "&": "\\u0026",
+  "\u2028": "\\u2028",
+  "\u2029": "\\u2029",
+};
 
 /** As Go's `json.Marshal` writes it. */
-export const goJson = (value: unknown): string => JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (char) => ESCAPED[char] ?? char);
+export const goJson = (value: unknown): string =>
+  JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (char) => ESCAPED[char] ?? char);
 
 /**
  * As Go writes a UTC time: now when none is given. Node's clock ends at milliseconds; the rest comes
  * from the monotonic one, and for a stored time from itself, so that it is written the same each time.
  */
 export function goTime(at?: Date): string {
-  const rest = at === undefined ? process.hrtime.bigint() % 1_000_000n : (BigInt(at.getTime()) * 7_919n) % 1_000_000n;
+  const rest =
+    at === undefined
+      ? process.hrtime.bigint() % 1_000_000n
+      : (BigInt(at.getTime()) * 7_919n) % 1_000_000n;
   return (at ?? new Date()).toISOString().replace("Z", `${String(rest).padStart(6, "0")}Z`);
 }
 
@@ -38,27 +48,39 @@ export function foldedBody(bytes: Buffer): Record<string, unknown> {
     throw new BadBody(goSyntaxError(text, error instanceof Error ? error.message : ""));
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
-    throw new BadBody(`json: cannot unmarshal ${goTypeOf(parsed)} into Go value of type api.Request`);
+    throw new BadBody(
+      `json: cannot unmarshal ${goTypeOf(parsed)} into Go value of type api.Request`,
+    );
   }
   const entries = Object.entries(parsed).filter(([, value]) => value !== null);
   return Object.fromEntries(entries.map(([key, value]) => [key.toLowerCase(), value]));
 }
 
 /** @throws {BadBody} in the words of Go's `UnmarshalTypeError`. */
-export function bodyAs<Schema extends z.ZodType>(schema: Schema, struct: string, body: Record<string, unknown>): z.output<Schema> {
+export function bodyAs<Schema extends z.ZodType>(
+  schema: Schema,
+  struct: string,
+  body: Record<string, unknown>,
+): z.output<Schema> {
   const result = schema.safeParse(body, { reportInput: true });
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   if (issue?.code === "custom") throw new BadBody(issue.message);
   const path = issue?.path.filter((part) => typeof part === "string").join(".") ?? "";
   const expected = issue?.code === "invalid_type" ? issue.expected : "value";
-  throw new BadBody(`json: cannot unmarshal ${goTypeOf(issue?.input)} into Go struct field ${struct}.${path} of type ${expected}`);
+  throw new BadBody(
+    `json: cannot unmarshal ${goTypeOf(issue?.input)} into Go struct field ${struct}.${path} of type ${expected}`,
+  );
 }
 
 function goSyntaxError(text: string, why: string): string {
   if (/unexpected end/i.test(why) || /unterminated/i.test(why)) return "unexpected EOF";
   const at = /position (\d+)/.exec(why)?.[1];
-  const token = /Unexpected token '(.)'/u.exec(why)?.[1] ?? text[at === undefined ? 0 : Number(at)] ?? text[0] ?? "";
+  const token =
+    /Unexpected token '(.)'/u.exec(why)?.[1] ??
+    text[at === undefined ? 0 : Number(at)] ??
+    text[0] ??
+    "";
   const looked = /property name/i.test(why) ? "object key string" : "value";
   return `invalid character '${token}' looking for beginning of ${looked}`;
 }

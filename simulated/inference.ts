@@ -4,11 +4,23 @@
  */
 import type { Exchange } from "./exchange.ts";
 import type { Fault } from "./faults.ts";
-import { type Call, type Final, generate, type Pace, type Piece, type ToolCall } from "./generation.ts";
-import type { Library } from "./library.ts";
+import {
+  type Final,
+  generate,
+  type Pace,
+  type Piece,
+  type PromptCall,
+  type ToolCall,
+} from "./generation.ts";
+import type { SimulatedLibrary } from "./library.ts";
 import type { Runner } from "./runner.ts";
 
-export type World = { library: Library; runner: Runner; pace: Pace; takeFault(path: string, model: string): Fault | null };
+export type World = {
+  library: SimulatedLibrary;
+  runner: Runner;
+  pace: Pace;
+  takeFault(path: string, model: string): Fault | null;
+};
 
 export type WholeAnswer = { content: string; thinking: string; toolCalls: ToolCall[] };
 
@@ -34,7 +46,7 @@ const CRASHED =
 /** @param refusal  what is wrong with the call for this model, if anything */
 export async function answer(
   exchange: Exchange,
-  call: Call,
+  call: PromptCall,
   voice: Voice,
   world: World,
   refusal: (capabilities: readonly string[]) => string | null,
@@ -49,14 +61,21 @@ export async function answer(
   const extraPrefillMs = fault?.kind === "slow_first_token" ? fault.ms : 0;
   const pieces = generate(call, model, world.runner, world.pace, extraPrefillMs, exchange.signal);
   try {
-    await (voice.streams ? streamed(exchange, pieces, voice, fault) : whole(exchange, pieces, voice, fault));
+    await (voice.streams
+      ? streamed(exchange, pieces, voice, fault)
+      : whole(exchange, pieces, voice, fault));
   } finally {
     // However it ended, the slot is given back.
     await pieces.return(NOTHING);
   }
 }
 
-async function streamed(exchange: Exchange, pieces: AsyncGenerator<Piece, Final>, voice: Voice, fault: Fault | null): Promise<void> {
+async function streamed(
+  exchange: Exchange,
+  pieces: AsyncGenerator<Piece, Final>,
+  voice: Voice,
+  fault: Fault | null,
+): Promise<void> {
   exchange.stream(voice.contentType, voice.headers);
   const say = async (chunks: string[]) => {
     for (const chunk of chunks) await exchange.write(chunk);
@@ -83,7 +102,12 @@ async function streamed(exchange: Exchange, pieces: AsyncGenerator<Piece, Final>
   }
 }
 
-async function whole(exchange: Exchange, pieces: AsyncGenerator<Piece, Final>, voice: Voice, fault: Fault | null): Promise<void> {
+async function whole(
+  exchange: Exchange,
+  pieces: AsyncGenerator<Piece, Final>,
+  voice: Voice,
+  fault: Fault | null,
+): Promise<void> {
   const collected: WholeAnswer = { content: "", thinking: "", toolCalls: [] };
   let step = await pieces.next();
   for (; !step.done; step = await pieces.next()) {
@@ -111,4 +135,12 @@ function isDue(fault: Fault | null, sent: number, isEnd: boolean): fault is Chun
   return fault !== null && "after_chunks" in fault && (isEnd || sent >= fault.after_chunks);
 }
 
-const NOTHING: Final = { doneReason: "stop", totalNs: 0, loadNs: 0, promptTokens: 0, prefillNs: 0, tokens: 0, decodeNs: 0 };
+const NOTHING: Final = {
+  doneReason: "stop",
+  totalNs: 0,
+  loadNs: 0,
+  promptTokens: 0,
+  prefillNs: 0,
+  tokens: 0,
+  decodeNs: 0,
+};

@@ -3,7 +3,14 @@
 /** Ollama keeps a model in memory this long after its last use. */
 export const KEEP_ALIVE_MS = 5 * 60_000;
 
-const UNIT_MS: Record<string, number> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1, us: 1e-3, ns: 1e-6 };
+const UNIT_MS: Record<string, number> = {
+  h: 3_600_000,
+  m: 60_000,
+  s: 1_000,
+  ms: 1,
+  us: 1e-3,
+  ns: 1e-6,
+};
 
 /** @returns milliseconds, possibly infinite; null when it is no duration. */
 export function keepAliveMs(value: string | number | undefined): number | null {
@@ -13,6 +20,7 @@ export function keepAliveMs(value: string | number | undefined): number | null {
   if (!/^-?(\d+(\.\d+)?(h|ms|m|s|us|ns))+$/.test(value)) return null;
   if (value.startsWith("-")) return Number.POSITIVE_INFINITY;
   let total = 0;
-  for (const [, number, unit] of value.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s|us|ns)/g)) total += Number(number) * (UNIT_MS[unit ?? ""] ?? 0);
+  for (const [, number, unit] of value.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s|us|ns)/g))
+    total += Number(number) * (UNIT_MS[unit ?? ""] ?? 0);
   return total;
 }

@@ -3,7 +3,7 @@ import { withTag } from "../protocol/inventory.ts";
 import { goTime } from "./go-json.ts";
 import { modelNamed, type SimulatedModel } from "./models.ts";
 
-export class Library {
+export class SimulatedLibrary {
   readonly #models = new Map<string, SimulatedModel>();
 
   constructor(names: readonly string[]) {
@@ -25,7 +25,9 @@ export class Library {
 
   /** Newest first, as Ollama lists them. */
   list(): SimulatedModel[] {
-    return [...this.#models.values()].sort((a, b) => b.modifiedAt.getTime() - a.modifiedAt.getTime());
+    return [...this.#models.values()].sort(
+      (a, b) => b.modifiedAt.getTime() - a.modifiedAt.getTime(),
+    );
   }
 }
 
@@ -45,7 +47,11 @@ export const tagOf = (model: SimulatedModel) => ({
   modified_at: goTime(model.modifiedAt),
   size: model.sizeBytes,
   digest: model.digest,
-  details: { ...detailsOf(model), context_length: model.contextLength, embedding_length: model.embeddingLength },
+  details: {
+    ...detailsOf(model),
+    context_length: model.contextLength,
+    embedding_length: model.embeddingLength,
+  },
   capabilities: model.capabilities,
 });
 

@@ -22,10 +22,13 @@ const Named = z.object({
 });
 const Copy = z.object({ source: name, destination: name });
 
-export const tags = (exchange: Exchange, { library }: World): void => exchange.json(200, { models: library.list().map(tagOf) });
+export const tags = (exchange: Exchange, { library }: World): void =>
+  exchange.json(200, { models: library.list().map(tagOf) });
 
 export const ps = (exchange: Exchange, { runner }: World): void =>
-  exchange.json(200, { models: runner.list().map(({ model, expiresAt }) => psOf(model, expiresAt)) });
+  exchange.json(200, {
+    models: runner.list().map(({ model, expiresAt }) => psOf(model, expiresAt)),
+  });
 
 export function show(exchange: Exchange, { library }: World): void {
   const body = readBody(Named, "ShowRequest", exchange);
@@ -80,7 +83,7 @@ type Progress = { status: string; digest?: string; total?: number; completed?: n
 const MISSING = /^(missing|nonexistent|does-not-exist)/;
 const PULL_STEPS = 8;
 
-export async function pull(exchange: Exchange, world: World): Promise<void> {
+export async function pullModel(exchange: Exchange, world: World): Promise<void> {
   const body = readBody(Named, "PullRequest", exchange);
   const wanted = body.model || body.name;
   if (wanted === "") return exchange.fail(400, "invalid model name");
@@ -91,7 +94,12 @@ export async function pull(exchange: Exchange, world: World): Promise<void> {
     const digest = `sha256:${model.digest}`;
     for (let step = 0; step <= PULL_STEPS; step++) {
       const completed = Math.round((model.sizeBytes * step) / PULL_STEPS);
-      yield { status: `pulling ${model.digest.slice(0, 12)}`, digest, total: model.sizeBytes, ...(completed > 0 ? { completed } : {}) };
+      yield {
+        status: `pulling ${model.digest.slice(0, 12)}`,
+        digest,
+        total: model.sizeBytes,
+        ...(completed > 0 ? { completed } : {}),
+      };
     }
     yield { status: "verifying sha256 digest" };
     yield { status: "writing manifest" };
@@ -108,7 +116,11 @@ export async function push(exchange: Exchange, world: World): Promise<void> {
     yield { status: "retrieving manifest" };
     const model = world.library.find(wanted);
     if (model === undefined) throw new Error("file does not exist");
-    const push = { status: `pushing ${model.digest.slice(0, 12)}`, digest: `sha256:${model.digest}`, total: model.sizeBytes };
+    const push = {
+      status: `pushing ${model.digest.slice(0, 12)}`,
+      digest: `sha256:${model.digest}`,
+      total: model.sizeBytes,
+    };
     yield push;
     yield { ...push, completed: model.sizeBytes };
     yield { status: "pushing manifest" };
@@ -120,9 +132,13 @@ export async function create(exchange: Exchange, world: World): Promise<void> {
   const body = readBody(Named, "CreateRequest", exchange);
   const wanted = body.model || body.name;
   if (wanted === "") return exchange.fail(400, "invalid model name");
-  if (body.from === "" && body.files === undefined) return exchange.fail(400, "neither 'from' or 'files' was specified");
+  if (body.from === "" && body.files === undefined)
+    return exchange.fail(400, "neither 'from' or 'files' was specified");
   await progress(exchange, body.stream, world.pace.tokenMs, function* () {
-    const base = body.from === "" ? modelNamed(wanted) : (world.library.find(body.from) ?? modelNamed(body.from));
+    const base =
+      body.from === ""
+        ? modelNamed(wanted)
+        : (world.library.find(body.from) ?? modelNamed(body.from));
     yield { status: `using existing layer sha256:${base.digest}` };
     yield { status: "writing manifest" };
     world.library.add({ ...base, name: withTag(wanted), modifiedAt: new Date() });
@@ -131,7 +147,12 @@ export async function create(exchange: Exchange, world: World): Promise<void> {
 }
 
 /** Progress lines; unstreamed, only the last. An error after the first line comes under 200, as a line. */
-async function progress(exchange: Exchange, streams: boolean, stepMs: number, steps: () => Generator<Progress>): Promise<void> {
+async function progress(
+  exchange: Exchange,
+  streams: boolean,
+  stepMs: number,
+  steps: () => Generator<Progress>,
+): Promise<void> {
   if (streams) exchange.stream("application/x-ndjson");
   let latest: Progress = { status: "" };
   try {
@@ -161,7 +182,8 @@ export class Blobs {
   readonly create = (exchange: Exchange): void => {
     const digest = exchange.path.slice("/api/blobs/".length);
     const actual = `sha256:${createHash("sha256").update(exchange.body).digest("hex")}`;
-    if (digest !== actual) return exchange.fail(400, `digest mismatch, expected "${digest}", got "${actual}"`);
+    if (digest !== actual)
+      return exchange.fail(400, `digest mismatch, expected "${digest}", got "${actual}"`);
     const isKnown = this.#digests.has(digest);
     this.#digests.add(digest);
     exchange.send(isKnown ? 200 : 201, null, "");

@@ -39,7 +39,16 @@ const CATALOGUE: Entry[] = [
   ["llama3.2:latest", 2.02, "llama", "3.2B", 131_072, 3_072, 1, ["completion", "tools"]],
   ["llama3.3:70b", 42.5, "llama", "70.6B", 131_072, 8_192, 5, ["completion", "tools"]],
   ["qwen3:8b", 5.23, "qwen3", "8.2B", 40_960, 4_096, 1.6, ["completion", "tools", "thinking"]],
-  ["gpt-oss:20b", 13.8, "gptoss", "20.9B", 131_072, 2_880, 1.3, ["completion", "tools", "thinking"]],
+  [
+    "gpt-oss:20b",
+    13.8,
+    "gptoss",
+    "20.9B",
+    131_072,
+    2_880,
+    1.3,
+    ["completion", "tools", "thinking"],
+  ],
   ["mistral:latest", 4.37, "llama", "7.2B", 32_768, 4_096, 1.5, ["completion", "tools"]],
   ["gemma3:12b", 8.15, "gemma3", "12.2B", 131_072, 3_840, 2.2, ["completion", "vision"]],
   ["nomic-embed-text:latest", 0.27, "nomic-bert", "137M", 2_048, 768, 0.3, ["embedding"]],
@@ -52,7 +61,8 @@ const GENERIC: Entry = ["", 1.2, "llama", "1.2B", 8_192, 2_048, 0.8, ["completio
 export function modelNamed(name: string, modifiedAt = MODIFIED_AT): SimulatedModel {
   const full = withTag(name);
   const entry = CATALOGUE.find(([known]) => known === full) ?? GENERIC;
-  const [, gigabytes, family, parameterSize, contextLength, embeddingLength, pace, capabilities] = entry;
+  const [, gigabytes, family, parameterSize, contextLength, embeddingLength, pace, capabilities] =
+    entry;
   return {
     name: full,
     sizeBytes: Math.round(gigabytes * 1e9),

@@ -2,11 +2,11 @@
 import { z } from "zod";
 import type { Exchange } from "./exchange.ts";
 import { JSON_UTF8 } from "./exchange.ts";
-import type { Call, Final, Piece, ToolCall } from "./generation.ts";
+import type { Final, Piece, PromptCall, ToolCall } from "./generation.ts";
 import { BadBody, bodyAs, foldedBody, goJson, goTime } from "./go-json.ts";
 import { answer, type Voice, type WholeAnswer, type World } from "./inference.ts";
 import { keepAliveMs } from "./keep-alive.ts";
-import { hashOf } from "./text.ts";
+import { textHash } from "./text.ts";
 
 const Options = z.looseObject({ num_predict: z.number().nullish(), seed: z.number().nullish() });
 const common = {
@@ -17,11 +17,23 @@ const common = {
   keep_alive: z.union([z.string(), z.number()]).optional(),
   options: Options.default({}),
 };
-const Image = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/, { error: "illegal base64 data at input byte 0" });
-export const NativeTool = z.looseObject({ function: z.looseObject({ name: z.string(), parameters: z.unknown().optional() }) });
+const Image = z
+  .string()
+  .regex(/^[A-Za-z0-9+/]*={0,2}$/, { error: "illegal base64 data at input byte 0" });
+export const NativeTool = z.looseObject({
+  function: z.looseObject({ name: z.string(), parameters: z.unknown().optional() }),
+});
 const Chat = z.object({
   ...common,
-  messages: z.array(z.looseObject({ role: z.string(), content: z.string().nullish(), images: z.array(Image).nullish() })).default([]),
+  messages: z
+    .array(
+      z.looseObject({
+        role: z.string(),
+        content: z.string().nullish(),
+        images: z.array(Image).nullish(),
+      }),
+    )
+    .default([]),
   tools: z.array(NativeTool).default([]),
 });
 const Generate = z.object({
@@ -35,7 +47,7 @@ export async function chat(exchange: Exchange, world: World): Promise<void> {
   const body = readBody(Chat, "ChatRequest", exchange);
   if (body.model === "") return exchange.fail(400, "model is required");
   const answeredTools = body.messages.at(-1)?.role === "tool";
-  const call: Call = {
+  const call: PromptCall = {
     ...callOf(body),
     prompt: body.messages.map(({ content }) => content ?? "").join("\n"),
     images: body.messages.reduce((sum, { images }) => sum + (images?.length ?? 0), 0),
@@ -45,34 +57,48 @@ export async function chat(exchange: Exchange, world: World): Promise<void> {
     piece: (piece) => ({ message: messageOf(piece) }),
     end: () => ({ message: { role: "assistant", content: "" } }),
   });
-  if (body.messages.length === 0) return loadOnly(exchange, world, call, { message: { role: "assistant", content: "" } });
+  if (body.messages.length === 0)
+    return loadOnly(exchange, world, call, { message: { role: "assistant", content: "" } });
   return answer(exchange, call, voice, world, refusalFor(call, "chat"));
 }
 
 export async function generateText(exchange: Exchange, world: World): Promise<void> {
   const body = readBody(Generate, "GenerateRequest", exchange);
-  const call: Call = { ...callOf(body), prompt: `${body.system}${body.prompt}`, images: body.images.length };
-  const context = Array.from({ length: 8 }, (_, at) => hashOf(`${call.prompt} ${at}`) % 128_000);
+  const call: PromptCall = {
+    ...callOf(body),
+    prompt: `${body.system}${body.prompt}`,
+    images: body.images.length,
+  };
+  const context = Array.from({ length: 8 }, (_, at) => textHash(`${call.prompt} ${at}`) % 128_000);
   const voice = nativeVoice(body.model, body.stream, {
-    piece: ({ content = "", thinking }) => ({ response: content, ...(thinking ? { thinking } : {}) }),
+    piece: ({ content = "", thinking }) => ({
+      response: content,
+      ...(thinking ? { thinking } : {}),
+    }),
     end: () => ({ response: "" }),
     more: { context },
   });
-  if (body.prompt === "" && body.images.length === 0) return loadOnly(exchange, world, call, { response: "" });
+  if (body.prompt === "" && body.images.length === 0)
+    return loadOnly(exchange, world, call, { response: "" });
   return answer(exchange, call, voice, world, refusalFor(call, "generate"));
 }
 
 /** What Ollama refuses for models that lack an ability. */
 export const refusalFor =
-  (call: Pick<Call, "model" | "think">, what: "chat" | "generate") =>
+  (call: Pick<PromptCall, "model" | "think">, what: "chat" | "generate") =>
   (capabilities: readonly string[]): string | null => {
     if (!capabilities.includes("completion")) return `"${call.model}" does not support ${what}`;
-    if (call.think === true && !capabilities.includes("thinking")) return `"${call.model}" does not support thinking`;
+    if (call.think === true && !capabilities.includes("thinking"))
+      return `"${call.model}" does not support thinking`;
     return null;
   };
 
 /** @throws {BadBody} */
-export function readBody<Schema extends z.ZodType>(schema: Schema, struct: string, exchange: Exchange): z.output<Schema> {
+export function readBody<Schema extends z.ZodType>(
+  schema: Schema,
+  struct: string,
+  exchange: Exchange,
+): z.output<Schema> {
   const text = exchange.body.toString("utf8").trim();
   if (text === "") throw new BadBody("missing request body");
   return bodyAs(schema, struct, foldedBody(exchange.body));
@@ -80,7 +106,7 @@ export function readBody<Schema extends z.ZodType>(schema: Schema, struct: strin
 
 type Common = z.output<z.ZodObject<typeof common>>;
 
-function callOf({ model, think, format, keep_alive, options }: Common): Call {
+function callOf({ model, think, format, keep_alive, options }: Common): PromptCall {
   const keepMs = keepAliveMs(keep_alive);
   if (keepMs === null) throw new BadBody(`time: invalid duration "${keep_alive}"`);
   const wanted = options.num_predict ?? 0;
@@ -97,7 +123,12 @@ function callOf({ model, think, format, keep_alive, options }: Common): Call {
 }
 
 /** An empty prompt brings the model in, or puts it out. Never streamed. */
-async function loadOnly(exchange: Exchange, world: World, call: Call, empty: Record<string, unknown>): Promise<void> {
+async function loadOnly(
+  exchange: Exchange,
+  world: World,
+  call: PromptCall,
+  empty: Record<string, unknown>,
+): Promise<void> {
   const model = world.library.find(call.model);
   if (model === undefined) return exchange.fail(404, `model '${call.model}' not found`);
   if (call.keepMs === 0) world.runner.unload(model.name);
@@ -105,7 +136,13 @@ async function loadOnly(exchange: Exchange, world: World, call: Call, empty: Rec
     await world.runner.load(model, exchange.signal);
     (await world.runner.acquire(model, call.keepMs, exchange.signal)).release();
   }
-  exchange.json(200, { model: call.model, created_at: goTime(), ...empty, done: true, done_reason: call.keepMs === 0 ? "unload" : "load" });
+  exchange.json(200, {
+    model: call.model,
+    created_at: goTime(),
+    ...empty,
+    done: true,
+    done_reason: call.keepMs === 0 ? "unload" : "load",
+  });
 }
 
 type Shape = {
@@ -118,14 +155,22 @@ type Shape = {
 function nativeVoice(model: string, streams: boolean, shape: Shape): Voice {
   const lineOf = (value: unknown) => `${goJson(value)}\n`;
   const head = () => ({ model, created_at: goTime() });
-  const tail = (final: Final) => ({ done: true, done_reason: final.doneReason, ...shape.more, ...metricsOf(final) });
+  const tail = (final: Final) => ({
+    done: true,
+    done_reason: final.doneReason,
+    ...shape.more,
+    ...metricsOf(final),
+  });
   return {
     streams,
     contentType: "application/x-ndjson",
     headers: {},
     piece: (piece) => [lineOf({ ...head(), ...shape.piece(piece), done: false })],
     final: (final) => [lineOf({ ...head(), ...shape.end(), ...tail(final) })],
-    whole: (answer, final) => ({ contentType: JSON_UTF8, body: goJson({ ...head(), ...shape.piece(answer), ...tail(final) }) }),
+    whole: (answer, final) => ({
+      contentType: JSON_UTF8,
+      body: goJson({ ...head(), ...shape.piece(answer), ...tail(final) }),
+    }),
     broken: (message) => [lineOf({ error: message })],
     malformed: () => `{"model":"${model}","created_at":"2026-1\n`,
     error: (exchange, status, message) => exchange.fail(status, message),
@@ -139,7 +184,10 @@ const messageOf = ({ content = "", thinking, toolCalls }: Piece | WholeAnswer) =
   ...(toolCalls && toolCalls.length > 0 ? { tool_calls: toolCalls.map(nativeToolCall) } : {}),
 });
 
-const nativeToolCall = ({ id, name, arguments: args }: ToolCall, index: number) => ({ id, function: { index, name, arguments: args } });
+const nativeToolCall = ({ id, name, arguments: args }: ToolCall, index: number) => ({
+  id,
+  function: { index, name, arguments: args },
+});
 
 /** Go leaves zeros out. */
 const metricsOf = (final: Final) => ({

@@ -10,9 +10,9 @@ import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { GPU_MODELS, type GpuModel, type GpuReading, idleReading, nextReading } from "./gpus.ts";
+import { GPU_MODELS, type GpuModel, idleReading, nextReading, type SimulatedGpu } from "./gpus.ts";
 
-type Field = { value: (gpu: GpuModel, reading: GpuReading) => string; unit?: string };
+type Field = { value: (gpu: GpuModel, reading: SimulatedGpu) => string; unit?: string };
 
 const DRIVER = "595.71.05";
 /** "GPU is idle" and "nothing" in the driver's bit mask of clock event reasons. */
@@ -20,7 +20,9 @@ const IDLE_REASON = "0x0000000000000001";
 const NO_REASON = "0x0000000000000000";
 
 const whole = (value: number) => String(Math.round(value));
-const reasons: Field = { value: (_gpu, reading) => (reading.utilization < 1 ? IDLE_REASON : NO_REASON) };
+const reasons: Field = {
+  value: (_gpu, reading) => (reading.utilization < 1 ? IDLE_REASON : NO_REASON),
+};
 
 const FIELDS: Record<string, Field> = {
   index: { value: () => "0" },
@@ -34,11 +36,17 @@ const FIELDS: Record<string, Field> = {
   "utilization.memory": { value: (_gpu, reading) => whole(reading.utilization * 0.6), unit: "%" },
   "memory.used": { value: (_gpu, reading) => whole(reading.memoryUsedMb), unit: "MiB" },
   "memory.total": { value: (gpu) => whole(gpu.memoryMb), unit: "MiB" },
-  "memory.free": { value: (gpu, reading) => whole(gpu.memoryMb - reading.memoryUsedMb), unit: "MiB" },
+  "memory.free": {
+    value: (gpu, reading) => whole(gpu.memoryMb - reading.memoryUsedMb),
+    unit: "MiB",
+  },
   "temperature.gpu": { value: (_gpu, reading) => whole(reading.temperatureC) },
   "power.draw": { value: (_gpu, reading) => reading.powerW.toFixed(2), unit: "W" },
   "power.limit": { value: (gpu) => gpu.powerLimitW.toFixed(2), unit: "W" },
-  "fan.speed": { value: (gpu, reading) => (gpu.hasFan ? whole(reading.fanPercent) : "[N/A]"), unit: "%" },
+  "fan.speed": {
+    value: (gpu, reading) => (gpu.hasFan ? whole(reading.fanPercent) : "[N/A]"),
+    unit: "%",
+  },
   "clocks.sm": { value: (_gpu, reading) => whole(reading.clockMhz), unit: "MHz" },
   "clocks_event_reasons.active": reasons,
   "clocks_throttle_reasons.active": reasons,
@@ -62,7 +70,9 @@ const LOAD_MS = 500;
 async function loadAt(url: string | undefined): Promise<Load> {
   if (url === undefined) return IDLE;
   try {
-    const response = await fetch(new URL("/_simulated/load", url), { signal: AbortSignal.timeout(LOAD_MS) });
+    const response = await fetch(new URL("/_simulated/load", url), {
+      signal: AbortSignal.timeout(LOAD_MS),
+    });
     return Load.parse(await response.json());
   } catch {
     return IDLE;
@@ -77,16 +87,27 @@ function stopWith(message: string, code: number): never {
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { "query-gpu": { type: "string" }, format: { type: "string", default: "csv" }, loop: { type: "string", short: "l" } },
+    options: {
+      "query-gpu": { type: "string" },
+      format: { type: "string", default: "csv" },
+      loop: { type: "string", short: "l" },
+    },
   });
-  const columns = values["query-gpu"]?.split(",") ?? stopWith("This simulated nvidia-smi answers --query-gpu only.", 2);
+  const columns =
+    values["query-gpu"]?.split(",") ??
+    stopWith("This simulated nvidia-smi answers --query-gpu only.", 2);
   const unknown = columns.find((column) => FIELDS[column] === undefined);
   if (unknown !== undefined) stopWith(`Field "${unknown}" is not a valid field to query.\n`, 2);
-  const gpu = GPU_MODELS[process.env.SIMULATED_GPU ?? "rtx-4090"] ?? stopWith("No devices were found", 6);
+  const gpu =
+    GPU_MODELS[process.env.SIMULATED_GPU ?? "rtx-4090"] ?? stopWith("No devices were found", 6);
   const format = values.format.split(",");
   const hasUnits = !format.includes("nounits");
   if (!format.includes("noheader")) {
-    console.log(columns.map((column) => (FIELDS[column]?.unit ? `${column} [${FIELDS[column].unit}]` : column)).join(", "));
+    console.log(
+      columns
+        .map((column) => (FIELDS[column]?.unit ? `${column} [${FIELDS[column].unit}]` : column))
+        .join(", "),
+    );
   }
   const seconds = values.loop === undefined ? null : Number(values.loop);
   let reading = idleReading(gpu);
@@ -94,7 +115,14 @@ async function main(): Promise<void> {
   for (;;) {
     const { load, vram_used_bytes } = await loadAt(process.env.SIMULATED_OLLAMA);
     const now = performance.now();
-    reading = nextReading(gpu, reading, load, vram_used_bytes / 2 ** 20, (now - at) / 1_000, Math.random);
+    reading = nextReading(
+      gpu,
+      reading,
+      load,
+      vram_used_bytes / 2 ** 20,
+      (now - at) / 1_000,
+      Math.random,
+    );
     at = now;
     console.log(columns.map((column) => cellOf(column, gpu, reading, hasUnits)).join(", "));
     if (seconds === null) return;
@@ -102,11 +130,13 @@ async function main(): Promise<void> {
   }
 }
 
-function cellOf(column: string, gpu: GpuModel, reading: GpuReading, hasUnits: boolean): string {
+function cellOf(column: string, gpu: GpuModel, reading: SimulatedGpu, hasUnits: boolean): string {
   const field = FIELDS[column];
   if (field === undefined) return "[N/A]";
   const value = field.value(gpu, reading);
-  return hasUnits && field.unit !== undefined && value !== "[N/A]" ? `${value} ${field.unit}` : value;
+  return hasUnits && field.unit !== undefined && value !== "[N/A]"
+    ? `${value} ${field.unit}`
+    : value;
 }
 
 // Nobody reads any more: the agent is gone.

@@ -14,7 +14,7 @@ import { isAdmitted } from "./admission.ts";
 import { Exchange } from "./exchange.ts";
 import { type Fault, FaultPanel } from "./faults.ts";
 import type { World } from "./inference.ts";
-import { Library } from "./library.ts";
+import { SimulatedLibrary } from "./library.ts";
 import { DEFAULT_MODELS } from "./models.ts";
 import { dispatch, routesOf } from "./router.ts";
 import { Runner } from "./runner.ts";
@@ -36,7 +36,13 @@ export type SimulatedOllamaOptions = {
 };
 
 /** A request as it arrived, for tests. `aborted`: the caller left before the answer was complete. */
-export type SeenRequest = { method: string; path: string; headers: IncomingMessage["headers"]; body: Buffer; aborted: boolean };
+export type SeenRequest = {
+  method: string;
+  path: string;
+  headers: IncomingMessage["headers"];
+  body: Buffer;
+  aborted: boolean;
+};
 
 export type SimulatedOllama = {
   url: string;
@@ -49,12 +55,22 @@ export type SimulatedOllama = {
   close(): Promise<void>;
 };
 
-export async function startSimulatedOllama(options: SimulatedOllamaOptions = {}): Promise<SimulatedOllama> {
-  const { port = 0, host = "127.0.0.1", models = DEFAULT_MODELS, tokenMs = 0, seed = 1, loadMsPerGb = 5, slotsPerModel = 4 } = options;
+export async function startSimulatedOllama(
+  options: SimulatedOllamaOptions = {},
+): Promise<SimulatedOllama> {
+  const {
+    port = 0,
+    host = "127.0.0.1",
+    models = DEFAULT_MODELS,
+    tokenMs = 0,
+    seed = 1,
+    loadMsPerGb = 5,
+    slotsPerModel = 4,
+  } = options;
   const panel = new FaultPanel();
   const runner = new Runner({ slotsPerModel, loadMsPerGb });
   const world: World = {
-    library: new Library(models),
+    library: new SimulatedLibrary(models),
     runner,
     pace: { tokenMs, seed },
     takeFault: (path, model) => panel.take(path, model),
@@ -62,7 +78,9 @@ export async function startSimulatedOllama(options: SimulatedOllamaOptions = {})
   const routes = routesOf(panel);
   const seen: SeenRequest[] = [];
   const server = createServer((request, response) => {
-    void receive(request, response, seen).then((exchange) => exchange && dispatch(exchange, routes, world));
+    void receive(request, response, seen).then(
+      (exchange) => exchange && dispatch(exchange, routes, world),
+    );
   });
   // Go keeps idle connections; Node's five seconds would race with a caller's pool.
   server.keepAliveTimeout = 0;
@@ -84,7 +102,11 @@ export async function startSimulatedOllama(options: SimulatedOllamaOptions = {})
 }
 
 /** Reads the request whole. Null when it was answered here, or its caller left in the middle. */
-async function receive(request: IncomingMessage, response: ServerResponse, seen: SeenRequest[]): Promise<Exchange | null> {
+async function receive(
+  request: IncomingMessage,
+  response: ServerResponse,
+  seen: SeenRequest[],
+): Promise<Exchange | null> {
   const { method = "GET", url = "/", headers } = request;
   const rawPath = url.split("?")[0] ?? "/";
   const chunks: Buffer[] = [];
@@ -100,8 +122,10 @@ async function receive(request: IncomingMessage, response: ServerResponse, seen:
     record.aborted = !response.writableFinished;
   });
   const clean = rawPath.replace(/\/\.?(?=\/)/g, "");
-  if (!isAdmitted(headers.host, headers.origin)) response.writeHead(403, { "content-length": 0 }).end();
-  else if (clean !== rawPath) response.writeHead(301, { location: clean, "content-length": 0 }).end();
+  if (!isAdmitted(headers.host, headers.origin))
+    response.writeHead(403, { "content-length": 0 }).end();
+  else if (clean !== rawPath)
+    response.writeHead(301, { location: clean, "content-length": 0 }).end();
   else return new Exchange(request, response, decoded(rawPath), body);
   return null;
 }
@@ -155,4 +179,5 @@ async function main(): Promise<void> {
   process.on("SIGINT", stop);
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) await main();
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href)
+  await main();

@@ -7,7 +7,7 @@
 import { z } from "zod";
 import type { Exchange } from "./exchange.ts";
 import { JSON_UTF8 } from "./exchange.ts";
-import type { Call, Final, Piece, ToolCall } from "./generation.ts";
+import type { Final, Piece, PromptCall, ToolCall } from "./generation.ts";
 import { BadBody, bodyAs, foldedBody, goJson } from "./go-json.ts";
 import { answer, type Voice, type World } from "./inference.ts";
 import { KEEP_ALIVE_MS } from "./keep-alive.ts";
@@ -37,7 +37,10 @@ const ChatCompletions = z.object({
   max_completion_tokens: z.number().optional(),
   reasoning_effort: z.string().optional(),
   response_format: z
-    .looseObject({ type: z.string(), json_schema: z.looseObject({ schema: z.unknown().optional() }).optional() })
+    .looseObject({
+      type: z.string(),
+      json_schema: z.looseObject({ schema: z.unknown().optional() }).optional(),
+    })
     .optional(),
 });
 const Completions = z.object({ ...common, prompt: z.string().default("") });
@@ -47,13 +50,18 @@ export async function chatCompletions(exchange: Exchange, world: World): Promise
   if (body.messages.length === 0) throw new BadBody("[] is too short - 'messages'");
   const { text, images } = contentOf(body.messages);
   const format = body.response_format;
-  const call: Call = {
+  const call: PromptCall = {
     model: body.model,
     prompt: text,
     images,
     tools: body.messages.at(-1)?.role === "tool" ? [] : body.tools.map((tool) => tool.function),
     think: body.reasoning_effort === undefined ? null : body.reasoning_effort !== "none",
-    format: format?.type === "json_schema" ? format.json_schema?.schema : format?.type === "json_object" ? "json" : undefined,
+    format:
+      format?.type === "json_schema"
+        ? format.json_schema?.schema
+        : format?.type === "json_object"
+          ? "json"
+          : undefined,
     maxTokens: body.max_tokens ?? body.max_completion_tokens ?? null,
     keepMs: KEEP_ALIVE_MS,
   };
@@ -64,7 +72,7 @@ export async function chatCompletions(exchange: Exchange, world: World): Promise
 export async function completions(exchange: Exchange, world: World): Promise<void> {
   const body = bodyAs(Completions, "CompletionRequest", foldedBody(exchange.body));
   const maxTokens = body.max_tokens ?? null;
-  const call: Call = {
+  const call: PromptCall = {
     model: body.model,
     prompt: body.prompt,
     images: 0,
@@ -74,7 +82,11 @@ export async function completions(exchange: Exchange, world: World): Promise<voi
     maxTokens,
     keepMs: KEEP_ALIVE_MS,
   };
-  const voice = completionVoice(body.model, body.stream, body.stream_options?.include_usage === true);
+  const voice = completionVoice(
+    body.model,
+    body.stream,
+    body.stream_options?.include_usage === true,
+  );
   return answer(exchange, call, voice, world, refusalFor(call, "generate"));
 }
 
@@ -100,8 +112,12 @@ function contentOf(messages: z.output<typeof Message>[]): { text: string; images
 
 /** @throws {BadBody} Ollama takes pictures in the request only. */
 export function checkImage(url: string): void {
-  if (/^https?:/.test(url)) throw new BadBody("image URLs are not currently supported, please use base64 encoded data instead");
-  if (!/^data:image\/(jpeg|jpg|png|webp|gif);base64,/.test(url)) throw new BadBody("invalid image input");
+  if (/^https?:/.test(url))
+    throw new BadBody(
+      "image URLs are not currently supported, please use base64 encoded data instead",
+    );
+  if (!/^data:image\/(jpeg|jpg|png|webp|gif);base64,/.test(url))
+    throw new BadBody("invalid image input");
 }
 
 /** An error as the middleware rewrites it: an encoder's newline at the end. */
@@ -114,7 +130,8 @@ export const refuseOpenai = (exchange: Exchange, message: string): void =>
   exchange.send(400, JSON_UTF8, goJson(openaiErrorOf(400, message)));
 
 function openaiErrorOf(status: number, message: string) {
-  const type = status === 400 ? "invalid_request_error" : status === 404 ? "not_found_error" : "api_error";
+  const type =
+    status === 400 ? "invalid_request_error" : status === 404 ? "not_found_error" : "api_error";
   return { error: { message, type, param: null, code: null } };
 }
 
@@ -134,7 +151,13 @@ function chatVoice(model: string, streams: boolean, includesUsage: boolean): Voi
   const created = unixNow();
   let hasSpoken = false;
   let hasCalledTool = false;
-  const head = (object: string, of = model) => ({ id, object, created, model: of, system_fingerprint: "fp_ollama" });
+  const head = (object: string, of = model) => ({
+    id,
+    object,
+    created,
+    model: of,
+    system_fingerprint: "fp_ollama",
+  });
   const chunk = (delta: Record<string, unknown>, finish: string | null = null, of = model) => ({
     ...head("chat.completion.chunk", of),
     choices: [{ index: 0, delta, finish_reason: finish }],
@@ -151,7 +174,8 @@ function chatVoice(model: string, streams: boolean, includesUsage: boolean): Voi
     hasCalledTool ||= toolCalls.length > 0;
     return value;
   };
-  const reasonOf = (final: Final) => (final.doneReason === "stop" && hasCalledTool ? "tool_calls" : final.doneReason);
+  const reasonOf = (final: Final) =>
+    final.doneReason === "stop" && hasCalledTool ? "tool_calls" : final.doneReason;
   return {
     streams,
     contentType: "text/event-stream",
@@ -160,7 +184,9 @@ function chatVoice(model: string, streams: boolean, includesUsage: boolean): Voi
     final: (final) => [
       ...(hasSpoken ? [] : [event(chunk(delta({})))]),
       event(chunk({}, reasonOf(final))),
-      ...(includesUsage ? [event({ ...head("chat.completion.chunk"), choices: [], usage: usageOf(final) })] : []),
+      ...(includesUsage
+        ? [event({ ...head("chat.completion.chunk"), choices: [], usage: usageOf(final) })]
+        : []),
       DONE,
     ],
     whole: ({ content, thinking, toolCalls }, final) => {
@@ -172,7 +198,10 @@ function chatVoice(model: string, streams: boolean, includesUsage: boolean): Voi
         ...(hasCalledTool ? { tool_calls: toolCalls.map(openaiToolCall) } : {}),
       };
       const choices = [{ index: 0, message, finish_reason: reasonOf(final) }];
-      return { contentType: "application/json", body: `${goJson({ ...head("chat.completion"), choices, usage: usageOf(final) })}\n` };
+      return {
+        contentType: "application/json",
+        body: `${goJson({ ...head("chat.completion"), choices, usage: usageOf(final) })}\n`,
+      };
     },
     // The middleware reads the error line as an empty answer: one more empty chunk, and no [DONE].
     broken: () => [event(chunk({ ...role(), content: "" }, null, ""))],
@@ -200,7 +229,11 @@ function completionVoice(model: string, streams: boolean, includesUsage: boolean
     system_fingerprint: "fp_ollama",
     ...(includesUsage ? { usage } : {}),
   });
-  const choice = (text: string, finish: string | null) => ({ text, index: 0, finish_reason: finish });
+  const choice = (text: string, finish: string | null) => ({
+    text,
+    index: 0,
+    finish_reason: finish,
+  });
   return {
     streams,
     contentType: "text/event-stream",
@@ -212,7 +245,13 @@ function completionVoice(model: string, streams: boolean, includesUsage: boolean
       DONE,
     ],
     whole: ({ content }, final) => {
-      const head = { id, object: "text_completion", created: unixNow(), model, system_fingerprint: "fp_ollama" };
+      const head = {
+        id,
+        object: "text_completion",
+        created: unixNow(),
+        model,
+        system_fingerprint: "fp_ollama",
+      };
       return {
         contentType: "application/json",
         body: `${goJson({ ...head, choices: [choice(content, final.doneReason)], usage: usageOf(final) })}\n`,

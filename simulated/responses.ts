@@ -1,14 +1,18 @@
 /** The OpenAI-compatible `/v1/responses`: a document that is built event by event. */
 import { z } from "zod";
 import type { Exchange } from "./exchange.ts";
-import type { Call, Final, Piece } from "./generation.ts";
+import type { Final, Piece, PromptCall } from "./generation.ts";
 import { bodyAs, foldedBody, goJson } from "./go-json.ts";
 import { answer, type Voice, type World } from "./inference.ts";
 import { KEEP_ALIVE_MS } from "./keep-alive.ts";
 import { refusalFor } from "./native.ts";
 import { checkImage, openaiError } from "./openai.ts";
 
-const Part = z.looseObject({ type: z.string(), text: z.string().optional(), image_url: z.string().optional() });
+const Part = z.looseObject({
+  type: z.string(),
+  text: z.string().optional(),
+  image_url: z.string().optional(),
+});
 const Item = z.looseObject({
   type: z.string().optional(),
   role: z.string().optional(),
@@ -20,23 +24,38 @@ const Request = z.object({
   instructions: z.string().optional(),
   max_output_tokens: z.number().optional(),
   stream: z.boolean().default(false),
-  tools: z.array(z.looseObject({ type: z.string(), name: z.string().default(""), parameters: z.unknown().optional() })).default([]),
+  tools: z
+    .array(
+      z.looseObject({
+        type: z.string(),
+        name: z.string().default(""),
+        parameters: z.unknown().optional(),
+      }),
+    )
+    .default([]),
   reasoning: z.looseObject({ effort: z.string().nullish() }).default({}),
   temperature: z.number().optional(),
   top_p: z.number().optional(),
-  text: z.looseObject({ format: z.looseObject({ type: z.string(), schema: z.unknown().optional() }).optional() }).optional(),
+  text: z
+    .looseObject({
+      format: z.looseObject({ type: z.string(), schema: z.unknown().optional() }).optional(),
+    })
+    .optional(),
 });
 type Request = z.output<typeof Request>;
 
-export async function responses(exchange: Exchange, world: World): Promise<void> {
+export async function openaiResponses(exchange: Exchange, world: World): Promise<void> {
   const body = bodyAs(Request, "ResponsesRequest", foldedBody(exchange.body));
   const items = typeof body.input === "string" ? [{ content: body.input }] : body.input;
-  const parts = items.flatMap(({ content }) => (typeof content === "string" ? [{ type: "input_text", text: content }] : (content ?? [])));
+  const parts = items.flatMap(({ content }) =>
+    typeof content === "string" ? [{ type: "input_text", text: content }] : (content ?? []),
+  );
   const images = parts.filter(({ type }) => type === "input_image");
   for (const { image_url } of images) if (image_url !== undefined) checkImage(image_url);
-  const isToolAnswered = typeof body.input !== "string" && body.input.at(-1)?.type === "function_call_output";
+  const isToolAnswered =
+    typeof body.input !== "string" && body.input.at(-1)?.type === "function_call_output";
   const effort = body.reasoning.effort ?? null;
-  const call: Call = {
+  const call: PromptCall = {
     model: body.model,
     prompt: [body.instructions ?? "", ...parts.map(({ text }) => text ?? "")].join("\n"),
     images: images.length,
@@ -90,16 +109,34 @@ function responsesVoice(request: Request): Voice {
     const said: string[] = [];
     if (thinking === null) {
       thinkingId = idOf("rs");
-      said.push(say("response.output_item.added", { ...here(), item: { id: thinkingId, type: "reasoning", summary: [] } }));
+      said.push(
+        say("response.output_item.added", {
+          ...here(),
+          item: { id: thinkingId, type: "reasoning", summary: [] },
+        }),
+      );
     }
     thinking = (thinking ?? "") + delta;
-    return [...said, say("response.reasoning_summary_text.delta", { item_id: thinkingId, ...here(), summary_index: 0, delta })];
+    return [
+      ...said,
+      say("response.reasoning_summary_text.delta", {
+        item_id: thinkingId,
+        ...here(),
+        summary_index: 0,
+        delta,
+      }),
+    ];
   };
   const endThinking = () => {
     if (thinking === null) return [];
     const item = reasoningItem(thinkingId, thinking);
     const said = [
-      say("response.reasoning_summary_text.done", { item_id: thinkingId, ...here(), summary_index: 0, text: thinking }),
+      say("response.reasoning_summary_text.done", {
+        item_id: thinkingId,
+        ...here(),
+        summary_index: 0,
+        text: thinking,
+      }),
       done(item),
     ];
     thinking = null;
@@ -110,10 +147,25 @@ function responsesVoice(request: Request): Voice {
     const said = endThinking();
     if (text === null) {
       said.push(say("response.output_item.added", { ...here(), item: message([], "in_progress") }));
-      said.push(say("response.content_part.added", { item_id: messageId, ...here(), content_index: 0, part: textPart("") }));
+      said.push(
+        say("response.content_part.added", {
+          item_id: messageId,
+          ...here(),
+          content_index: 0,
+          part: textPart(""),
+        }),
+      );
     }
     text = (text ?? "") + delta;
-    said.push(say("response.output_text.delta", { item_id: messageId, ...here(), content_index: 0, delta, logprobs: [] }));
+    said.push(
+      say("response.output_text.delta", {
+        item_id: messageId,
+        ...here(),
+        content_index: 0,
+        delta,
+        logprobs: [],
+      }),
+    );
     return said;
   };
   const endText = () => {
@@ -129,9 +181,26 @@ function responsesVoice(request: Request): Voice {
     toolCalls.flatMap(({ id: callId, name, arguments: args }) => {
       const said = endThinking();
       const item = toolItem(idOf("fc"), callId, name, goJson(args));
-      said.push(say("response.output_item.added", { ...here(), item: { ...item, status: "in_progress", arguments: "" } }));
-      said.push(say("response.function_call_arguments.delta", { item_id: item.id, ...here(), delta: goJson(args) }));
-      said.push(say("response.function_call_arguments.done", { item_id: item.id, ...here(), arguments: goJson(args) }));
+      said.push(
+        say("response.output_item.added", {
+          ...here(),
+          item: { ...item, status: "in_progress", arguments: "" },
+        }),
+      );
+      said.push(
+        say("response.function_call_arguments.delta", {
+          item_id: item.id,
+          ...here(),
+          delta: goJson(args),
+        }),
+      );
+      said.push(
+        say("response.function_call_arguments.done", {
+          item_id: item.id,
+          ...here(),
+          arguments: goJson(args),
+        }),
+      );
       said.push(done(item));
       return said;
     });
@@ -140,16 +209,25 @@ function responsesVoice(request: Request): Voice {
     streams: request.stream,
     contentType: "text/event-stream",
     headers: { "cache-control": "no-cache" },
-    piece: (piece) => [...begin(), ...think(piece.thinking), ...callTools(piece), ...speak(piece.content)],
+    piece: (piece) => [
+      ...begin(),
+      ...think(piece.thinking),
+      ...callTools(piece),
+      ...speak(piece.content),
+    ],
     final: (final) => [
       ...begin(),
       ...endThinking(),
       ...endText(),
-      say("response.completed", { response: responseOf(request, id, "completed", output, usageOf(final)) }),
+      say("response.completed", {
+        response: responseOf(request, id, "completed", output, usageOf(final)),
+      }),
     ],
     whole: (answer, final) => {
-      const items: OutputItem[] = answer.thinking === "" ? [] : [reasoningItem(`rs_${id}`, answer.thinking)];
-      if (answer.toolCalls.length === 0) items.push(message([textPart(answer.content)], "completed"));
+      const items: OutputItem[] =
+        answer.thinking === "" ? [] : [reasoningItem(`rs_${id}`, answer.thinking)];
+      if (answer.toolCalls.length === 0)
+        items.push(message([textPart(answer.content)], "completed"));
       for (const [at, tool] of answer.toolCalls.entries())
         items.push(toolItem(`fc_${id}_${at}`, tool.id, tool.name, goJson(tool.arguments)));
       const body = responseOf(request, id, "completed", items, usageOf(final));
@@ -186,7 +264,13 @@ const usageOf = ({ promptTokens, tokens }: Final) => ({
   output_tokens_details: { reasoning_tokens: 0 },
 });
 
-function responseOf(request: Request, id: string, status: "in_progress" | "completed", output: OutputItem[], usage: object | null) {
+function responseOf(
+  request: Request,
+  id: string,
+  status: "in_progress" | "completed",
+  output: OutputItem[],
+  usage: object | null,
+) {
   const now = Math.floor(Date.now() / 1_000);
   return {
     id,

@@ -1,16 +1,28 @@
 /** The routes of the simulated Ollama: what gin does with a path, and the control panel beside it. */
 import { z } from "zod";
-import { messages, refuseAnthropic } from "./anthropic.ts";
+import { anthropicMessages, refuseAnthropic } from "./anthropic.ts";
 import { embed, embeddings, openaiEmbeddings } from "./embeddings.ts";
 import type { Exchange } from "./exchange.ts";
 import { Fault, type FaultPanel } from "./faults.ts";
 import { BadBody } from "./go-json.ts";
 import type { World } from "./inference.ts";
 import { vramOf } from "./library.ts";
-import { Blobs, copy, create, openaiModelOf, openaiModels, ps, pull, push, remove, show, tags } from "./management.ts";
+import {
+  Blobs,
+  copy,
+  create,
+  openaiModelOf,
+  openaiModels,
+  ps,
+  pullModel,
+  push,
+  remove,
+  show,
+  tags,
+} from "./management.ts";
 import { chat, generateText } from "./native.ts";
 import { chatCompletions, completions, refuseOpenai } from "./openai.ts";
-import { responses } from "./responses.ts";
+import { openaiResponses } from "./responses.ts";
 
 export const SIMULATED_VERSION = "0.33.0";
 
@@ -19,7 +31,9 @@ export type Routes = ReadonlyMap<string, Handler>;
 
 /** Answers one request. A caller that left is no error. */
 export async function dispatch(exchange: Exchange, routes: Routes, world: World): Promise<void> {
-  const handler = routes.get(`${exchange.method} ${exchange.path}`) ?? routes.get(`${exchange.method} ${patternOf(exchange.path)}`);
+  const handler =
+    routes.get(`${exchange.method} ${exchange.path}`) ??
+    routes.get(`${exchange.method} ${patternOf(exchange.path)}`);
   try {
     if (handler !== undefined) return await handler(exchange, world);
     notRouted(exchange, routes);
@@ -43,18 +57,22 @@ function notRouted(exchange: Exchange, routes: Routes): void {
   const trimmed = path.replace(/\/$/, "");
   if (path.endsWith("/") && routes.has(`${method} ${trimmed}`)) {
     exchange.send(method === "GET" ? 301 : 307, null, "", { location: trimmed });
-  } else if ([...routes.keys()].some((route) => paths.includes(route.slice(route.indexOf(" ") + 1)))) {
+  } else if (
+    [...routes.keys()].some((route) => paths.includes(route.slice(route.indexOf(" ") + 1)))
+  ) {
     exchange.send(405, "text/plain", "405 method not allowed");
   } else exchange.send(404, "text/plain", "404 page not found");
 }
 
 /** The last segment as the router's parameter. */
-const patternOf = (path: string): string => path.replace(/^(\/v1\/models|\/api\/blobs)\/[^/]+$/, "$1/:");
+const patternOf = (path: string): string =>
+  path.replace(/^(\/v1\/models|\/api\/blobs)\/[^/]+$/, "$1/:");
 
 /** By method and path; `:` stands for the last segment. */
 export function routesOf(panel: FaultPanel): Routes {
   const blobs = new Blobs();
-  const isRunning: Handler = (exchange) => exchange.send(200, "text/plain; charset=utf-8", "Ollama is running");
+  const isRunning: Handler = (exchange) =>
+    exchange.send(200, "text/plain; charset=utf-8", "Ollama is running");
   const version: Handler = (exchange) => exchange.json(200, { version: SIMULATED_VERSION });
   return new Map<string, Handler>([
     ["GET /", isRunning],
@@ -69,7 +87,7 @@ export function routesOf(panel: FaultPanel): Routes {
     ["POST /api/generate", generateText],
     ["POST /api/embed", embed],
     ["POST /api/embeddings", embeddings],
-    ["POST /api/pull", pull],
+    ["POST /api/pull", pullModel],
     ["POST /api/push", push],
     ["POST /api/create", create],
     ["POST /api/copy", copy],
@@ -79,8 +97,8 @@ export function routesOf(panel: FaultPanel): Routes {
     ["POST /v1/chat/completions", chatCompletions],
     ["POST /v1/completions", completions],
     ["POST /v1/embeddings", openaiEmbeddings],
-    ["POST /v1/responses", responses],
-    ["POST /v1/messages", messages],
+    ["POST /v1/responses", openaiResponses],
+    ["POST /v1/messages", anthropicMessages],
     ["GET /v1/models", openaiModels],
     ["GET /v1/models/:", openaiModelOf],
     ["POST /_simulated/faults", (exchange) => setFaults(exchange, panel)],
@@ -114,5 +132,10 @@ const BUSY_AT = 3;
 function showLoad(exchange: Exchange, { runner }: World): void {
   const vram = runner.list().reduce((sum, { model }) => sum + vramOf(model), 0);
   const load = Math.min(1, runner.active / BUSY_AT);
-  exchange.json(200, { load, vram_used_bytes: vram, active: runner.active, waiting: runner.waiting });
+  exchange.json(200, {
+    load,
+    vram_used_bytes: vram,
+    active: runner.active,
+    waiting: runner.waiting,
+  });
 }

@@ -12,7 +12,13 @@ const MODELS_LOADED_MAX = 3;
 /** Go's way of writing "never": a few centuries from now. */
 const NEVER = new Date("2318-03-01T00:00:00Z");
 
-type Loaded = { model: SimulatedModel; active: number; waiting: (() => void)[]; expiresAt: Date; expiry: NodeJS.Timeout | null };
+type Loaded = {
+  model: SimulatedModel;
+  active: number;
+  waiting: (() => void)[];
+  expiresAt: Date;
+  expiry: NodeJS.Timeout | null;
+};
 
 /** A place on a loaded model. Release it exactly once. */
 export type Slot = { release(): void };
@@ -43,7 +49,13 @@ export class Runner {
       if (this.#loaded.has(model.name)) return;
       await sleep((model.sizeBytes / 1e9) * this.#options.loadMsPerGb, undefined, { signal });
       this.#makeRoom();
-      this.#loaded.set(model.name, { model, active: 0, waiting: [], expiresAt: NEVER, expiry: null });
+      this.#loaded.set(model.name, {
+        model,
+        active: 0,
+        waiting: [],
+        expiresAt: NEVER,
+        expiry: null,
+      });
     })();
     this.#loading = mine.catch(() => {});
     await mine;
@@ -114,12 +126,17 @@ export class Runner {
     if (!Number.isFinite(keepMs)) return;
     entry.expiresAt = new Date(Date.now() + keepMs);
     if (entry.expiry !== null) clearTimeout(entry.expiry);
-    entry.expiry = setTimeout(() => this.unload(entry.model.name), Math.min(keepMs, 2 ** 31 - 1)).unref();
+    entry.expiry = setTimeout(
+      () => this.unload(entry.model.name),
+      Math.min(keepMs, 2 ** 31 - 1),
+    ).unref();
   }
 
   #makeRoom(): void {
     if (this.#loaded.size < MODELS_LOADED_MAX) return;
-    const idle = [...this.#loaded.values()].filter(({ active, waiting }) => active === 0 && waiting.length === 0);
+    const idle = [...this.#loaded.values()].filter(
+      ({ active, waiting }) => active === 0 && waiting.length === 0,
+    );
     const [oldest] = idle.sort((a, b) => a.expiresAt.getTime() - b.expiresAt.getTime());
     if (oldest !== undefined) this.unload(oldest.model.name);
   }

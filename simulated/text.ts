@@ -7,7 +7,7 @@
  */
 
 /** FNV-1a, 32 bits. */
-export function hashOf(text: string): number {
+export function textHash(text: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
   return hash >>> 0;
@@ -83,7 +83,7 @@ export const countOf = (text: string): number => Math.ceil(text.length / 4);
 
 /** A unit vector for a text: the same for the same text. */
 export function vectorOf(text: string, seed: number, width: number): number[] {
-  const random = randomOf(hashOf(text) ^ seed);
+  const random = randomOf(textHash(text) ^ seed);
   const raw = Array.from({ length: width }, () => random() * 2 - 1);
   const norm = Math.hypot(...raw);
   return raw.map((value) => Number((value / norm).toPrecision(8)));

@@ -1,53 +1,213 @@
+/**
+ * The architecture: which folder may import which, and inside the three processes, which room.
+ *
+ * A room is a folder, or a file that stands beside the folders. `docs/architecture.md` explains the rooms;
+ * this table is what holds. A new import that it lacks fails here, and so does an entry that no import uses.
+ */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { posix } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
-// Who may import whom. This table is the architecture; the README draws it.
-const MAY_IMPORT: Record<string, { folders: string[]; packages: RegExp }> = {
-  protocol: { folders: ["protocol"], packages: /^zod$/ },
+/** The top-level folders: the other folders and the packages that each may import. */
+const FOLDERS: Record<string, { folders: string[]; packages: RegExp }> = {
+  protocol: { folders: [], packages: /^zod$/ },
   worker: {
-    folders: ["worker", "protocol"],
-    packages: /^(zod|hono|cloudflare:workers|@clickhouse\/client-web|@neondatabase\/serverless)(\/|$)/,
+    folders: ["protocol"],
+    packages:
+      /^(zod|hono|cloudflare:workers|@clickhouse\/client-web|@neondatabase\/serverless)(\/|$)/,
   },
-  agent: { folders: ["agent", "protocol"], packages: /^(zod|ws|node:.*)$/ },
+  agent: { folders: ["protocol"], packages: /^(zod|ws|node:.*)$/ },
   dashboard: {
-    folders: ["dashboard", "protocol"],
-    packages: /^(zod|preact(\/hooks)?|@preact\/signals|uplot(\/dist\/uPlot\.min\.css)?|marked|dompurify)$/,
+    folders: ["protocol"],
+    packages:
+      /^(zod|preact(\/hooks)?|@preact\/signals|uplot(\/dist\/uPlot\.min\.css)?|marked|dompurify)$/,
   },
-  local: { folders: ["local", "simulated", "agent", "protocol", "worker/export"], packages: /^(zod|node:.*)$/ },
-  monitoring: { folders: ["monitoring"], packages: /^(@grafana\/grafana-foundation-sdk\/.*|node:.*)$/ },
+  simulated: { folders: ["protocol"], packages: /^(zod|node:.*)$/ },
+  local: {
+    folders: ["agent", "protocol", "simulated", "worker/export", "worker/repository"],
+    packages: /^(zod|node:.*)$/,
+  },
+  monitoring: { folders: [], packages: /^(@grafana\/grafana-foundation-sdk\/.*|node:.*)$/ },
 };
 
-test.each(Object.entries(MAY_IMPORT))("%s imports only what it may", (folder, { folders, packages }) => {
-  const files = sourcesIn(folder);
-  expect(files.length).toBeGreaterThan(0);
-  for (const file of files) {
-    for (const [, target] of readFileSync(file, "utf8").matchAll(/^(?:import|export)[^"';]*? from "([^"]+)"|^import "([^"]+)"/gms)) {
-      if (target === undefined) continue;
-      if (target.startsWith("."))
-        expect(
-          folders.some((allowed) => posix.join(posix.dirname(file), target).startsWith(`${allowed}/`)),
-          `${file} imports ${target}`,
-        ).toBe(true);
-      else expect(target, `${file} imports ${target}`).toMatch(packages);
-    }
-  }
+/** The rooms of each process, lowest first: the rooms that each imports. */
+const ROOMS: Record<string, Record<string, string[]>> = {
+  worker: {
+    docs: [],
+    env: [],
+    errors: [],
+    "registered-box": [],
+    counting: ["registered-box"],
+    answers: ["registered-box", "counting"],
+    exposition: ["registered-box", "counting", "answers"],
+    models: ["errors", "registered-box", "counting"],
+    storage: [],
+    export: ["counting", "answers", "storage"],
+    repository: ["errors", "registered-box", "counting", "answers", "models", "export"],
+    settings: ["env", "errors", "export"],
+    auth: ["errors", "settings"],
+    version: [],
+    aggregator: [
+      "env",
+      "registered-box",
+      "counting",
+      "answers",
+      "exposition",
+      "storage",
+      "export",
+      "repository",
+      "settings",
+      "version",
+    ],
+    box: ["env", "errors", "settings", "version", "aggregator"],
+    gateway: ["env", "errors", "registered-box", "settings", "auth", "aggregator", "box"],
+    routes: [
+      "docs",
+      "env",
+      "errors",
+      "registered-box",
+      "answers",
+      "models",
+      "export",
+      "repository",
+      "settings",
+      "auth",
+      "version",
+      "aggregator",
+      "box",
+      "gateway",
+    ],
+    app: ["env", "errors", "gateway", "routes"],
+    index: ["aggregator", "box", "app"],
+  },
+  agent: {
+    drain: [],
+    errors: [],
+    config: ["errors"],
+    log: [],
+    measure: [],
+    readings: ["log"],
+    state: [],
+    "steady-clock": [],
+    timers: [],
+    spool: ["log", "measure", "timers"],
+    request: ["measure", "spool"],
+    listen: ["drain", "errors", "log", "measure", "request"],
+    tunnel: ["log", "measure", "timers", "spool", "request"],
+    check: ["config", "readings", "listen", "tunnel"],
+    version: [],
+    agent: [
+      "drain",
+      "config",
+      "log",
+      "measure",
+      "readings",
+      "steady-clock",
+      "timers",
+      "spool",
+      "request",
+      "listen",
+      "tunnel",
+      "version",
+    ],
+    start: [
+      "config",
+      "log",
+      "measure",
+      "state",
+      "steady-clock",
+      "spool",
+      "listen",
+      "version",
+      "agent",
+    ],
+    main: ["errors", "config", "log", "state", "listen", "check", "version", "start"],
+    service: ["errors", "config", "log", "readings", "request", "listen", "version", "start"],
+    index: ["errors", "log", "state", "service"],
+  },
+  dashboard: {
+    shape: [],
+    data: ["shape"],
+    parts: ["shape", "data"],
+    pages: ["shape", "data", "parts"],
+    shell: ["shape", "data", "parts", "pages"],
+    main: ["data", "shell"],
+  },
+};
+
+type Import = { file: string; target: string };
+
+test.each(Object.entries(FOLDERS))("%s imports what it may", (folder, { folders, packages }) => {
+  const imports = importsOf(folder);
+  expect(imports.length).toBeGreaterThan(0);
+  const refused = imports.filter(({ file, target }) =>
+    target.startsWith(".")
+      ? ![folder, ...folders].some((allowed) => pathOf({ file, target }).startsWith(`${allowed}/`))
+      : !packages.test(target),
+  );
+  expect(refused.map(({ file, target }) => `${file} imports ${target}`)).toEqual([]);
 });
 
-// Inside the worker: pure files know no Durable Object, and routes are used by the app alone.
-test("the worker's layers point one way", () => {
-  for (const file of sourcesIn("worker")) {
-    const source = readFileSync(file, "utf8");
-    const isEntry = /worker\/(index|app)\.ts$/.test(file);
-    if (!isEntry) expect(source, `${file} imports a route`).not.toMatch(/from "(\.|\.\.)\/routes\//);
-    if (!isEntry) expect(source, `${file} imports the app`).not.toMatch(/from "\.\.?\/app\.ts"/);
-    if (!/worker\/(index|box|aggregator)\.ts$/.test(file)) {
-      expect(source, `${file} imports a Durable Object at run time`).not.toMatch(
-        /^import (?!type)[^;]*from "\.\.?\/(box|aggregator)\.ts"/m,
-      );
-    }
-  }
+describe.each(Object.entries(ROOMS))("the rooms of %s", (folder, rooms) => {
+  const edges = importsOf(folder).flatMap((found) => {
+    const path = pathOf(found);
+    const [from, to] = [roomOf(found.file), roomOf(path)];
+    return path.startsWith(`${folder}/`) && from !== to ? [{ ...found, from, to }] : [];
+  });
+
+  test("import what the table allows", () => {
+    const refused = edges.filter(({ from, to }) => rooms[from]?.includes(to) !== true);
+    expect(refused.map(({ file, target }) => `${file} imports ${target}`)).toEqual([]);
+  });
+
+  test("use every entry of the table", () => {
+    const used = new Set(edges.map(({ from, to }) => `${from} -> ${to}`));
+    const listed = Object.entries(rooms).flatMap(([from, tos]) =>
+      tos.map((to) => `${from} -> ${to}`),
+    );
+    expect(listed.filter((entry) => !used.has(entry))).toEqual([]);
+  });
+
+  test("import only rooms that stand before them in the table, so never in a circle", () => {
+    const order = Object.keys(rooms);
+    const upward = Object.entries(rooms).flatMap(([from, tos]) =>
+      tos.filter((to) => order.indexOf(to) >= order.indexOf(from)).map((to) => `${from} -> ${to}`),
+    );
+    expect(upward).toEqual([]);
+  });
 });
+
+test("only worker/index.ts imports a Durable Object at run time", () => {
+  const importers = sourcesIn("worker").filter((file) =>
+    /^(import|export) (?!type)[^;]*from "[^"]*\/(box\/box|aggregator\/aggregator|box|aggregator)\.ts"/m.test(
+      readFileSync(file, "utf8"),
+    ),
+  );
+  expect(importers).toEqual(["worker/index.ts"]);
+});
+
+/** The imports of a folder's files; the target as it is written. */
+function importsOf(folder: string): Import[] {
+  return sourcesIn(folder).flatMap((file) => {
+    const source = readFileSync(file, "utf8");
+    const found = source.matchAll(
+      /^(?:import|export)\b[^"';]*? from "([^"]+)"|^import "([^"]+)"|\bimport\("([^"]+)"\)/gm,
+    );
+    return Array.from(found, ([, ...targets]) => ({
+      file,
+      target: targets.find((target) => target !== undefined) ?? "",
+    }));
+  });
+}
+
+const pathOf = ({ file, target }: Import): string =>
+  target.startsWith(".") ? posix.join(posix.dirname(file), target) : target;
+
+/** `worker/gateway/call.ts` is in the room `gateway`, `worker/errors.ts` in the room `errors`. */
+function roomOf(path: string): string {
+  const [, room = ""] = path.split("/");
+  return room.replace(/\.tsx?$/, "");
+}
 
 function sourcesIn(folder: string): string[] {
   if (!existsSync(folder)) return [];

@@ -46,12 +46,16 @@ app.route("/", pageRoutes);
 app.notFound((c) => {
   const raw = rawPathOf(c.req.raw);
   const [method, path, allow] = [c.req.method, raw.slice(0, 200), methodsOf(raw)];
-  const failure: FailureReason = allow.length > 0 ? { reason: "wrong_method", method, path, allow } : { reason: "no_route", method, path };
+  const failure: FailureReason =
+    allow.length > 0
+      ? { reason: "wrong_method", method, path, allow }
+      : { reason: "no_route", method, path };
   return errorResponse(c.get("dialect"), failure, c.get("requestId"));
 });
 
 app.onError((error, c) => {
-  if (error instanceof GatewayError) return errorResponse(c.get("dialect"), error.failure, c.get("requestId"));
+  if (error instanceof GatewayError)
+    return errorResponse(c.get("dialect"), error.failure, c.get("requestId"));
   console.error(error); // a bug, not a failure: the caller learns only that it is ours
   return errorResponse(c.get("dialect"), { reason: "internal" }, c.get("requestId"));
 });

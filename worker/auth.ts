@@ -18,7 +18,11 @@ const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
  * @param pathKey  the key of `/ollama/k/<key>/…`, for the `ollama` CLI that can send no header
  * @throws {GatewayError} when the call may not pass at all
  */
-export async function principalOf(request: Request, settings: Settings, pathKey: string | null): Promise<Principal> {
+export async function principalOf(
+  request: Request,
+  settings: Settings,
+  pathKey: string | null,
+): Promise<Principal> {
   if (settings.authMode === "open") {
     checkLoopback(request);
     return { keyId: null, scopes: ALL };
@@ -32,7 +36,8 @@ export async function principalOf(request: Request, settings: Settings, pathKey:
   ];
   let found: Principal | null = null;
   // Every key is compared, also after a match: the time says nothing about which one it was.
-  for (const [key, keyId, scopes] of keys) if (key !== null && (await isSame(offered, key))) found = { keyId, scopes: new Set(scopes) };
+  for (const [key, keyId, scopes] of keys)
+    if (key !== null && (await isSame(offered, key))) found = { keyId, scopes: new Set(scopes) };
   if (found === null) throw new GatewayError({ reason: "key_unknown" });
   return found;
 }
@@ -49,7 +54,8 @@ export async function admitAgent(request: Request, settings: Settings, box: stri
     if (settings.authMode !== "open") throw new GatewayError({ reason: "box_secret_unknown", box });
     return checkLoopback(request);
   }
-  if (!(await isSame(bearerOf(request.headers) ?? "", secret))) throw new GatewayError({ reason: "box_secret_unknown", box });
+  if (!(await isSame(bearerOf(request.headers) ?? "", secret)))
+    throw new GatewayError({ reason: "box_secret_unknown", box });
 }
 
 /**
@@ -57,7 +63,8 @@ export async function admitAgent(request: Request, settings: Settings, box: stri
  * browser page of another origin may not call: it could reach loopback though its author cannot.
  */
 function checkLoopback(request: Request): void {
-  if (!LOOPBACK.has(new URL(request.url).hostname)) throw new GatewayError({ reason: "open_mode_elsewhere" });
+  if (!LOOPBACK.has(new URL(request.url).hostname))
+    throw new GatewayError({ reason: "open_mode_elsewhere" });
   const origin = request.headers.get("origin");
   if (origin === null) return;
   const isOwn = URL.canParse(origin) && LOOPBACK.has(new URL(origin).hostname);

@@ -1,15 +1,17 @@
-/** What wrangler.toml binds, and the settings as they come: unparsed strings. `settings.ts` parses them. */
-
+/**
+ * The bindings of wrangler.toml and the variables of a request.
+ *
+ * Settings arrive as unparsed strings; `settings.ts` parses them. The two namespaces are untyped here,
+ * below every room; `aggregator/stub.ts` and `box/stub.ts` give their stubs a type.
+ */
 import type { Dialect } from "../protocol/failures.ts";
-import type { Aggregator } from "./aggregator/aggregator.ts";
-import type { Box } from "./box/box.ts";
 
 export type Bindings = {
-  BOX: DurableObjectNamespace<Box>;
-  AGGREGATOR: DurableObjectNamespace<Aggregator>;
+  BOX: DurableObjectNamespace;
+  AGGREGATOR: DurableObjectNamespace;
   ASSETS: Fetcher;
   [setting: string]: unknown;
 };
 
-/** What travels with a request through the hono app. */
+/** The types of the hono app: its bindings, and the variables that travel with a request. */
 export type Env = { Bindings: Bindings; Variables: { requestId: string; dialect: Dialect } };

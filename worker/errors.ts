@@ -1,7 +1,16 @@
 /** Every way in which the gateway itself can fail a call, and what the caller is told. See `protocol/failures.ts`. */
 import type { z } from "zod";
 import { REPOSITORY_MODELS_MAX } from "../protocol/api/repository.ts";
-import { byGateway, type Dialect, errorBody, errorHeaders, type Failure, RETRY, type Told, tellFailure } from "../protocol/failures.ts";
+import {
+  byGateway,
+  type Dialect,
+  errorBody,
+  errorHeaders,
+  type Failure,
+  RETRY,
+  sharedWireErrorOf,
+  type WireError,
+} from "../protocol/failures.ts";
 import { GRACE_MS, PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/limits.ts";
 import type { FailedAt } from "../protocol/records.ts";
 
@@ -27,7 +36,13 @@ export type FailureReason =
   | { reason: "tunnel_lost"; box: string }
   | { reason: "agent_restarted"; box: string }
   /** What a box's answer to a call of ours said, in place of what was asked for. `failedAt` null: in Ollama's own words. */
-  | { reason: "box_answered"; status: number; failedAt: FailedAt | null; message: string; box: string }
+  | {
+      reason: "box_answered";
+      status: number;
+      failedAt: FailedAt | null;
+      message: string;
+      box: string;
+    }
   /** Several boxes were asked, and not all did it. */
   | { reason: "boxes_failed"; what: string; failedAt: FailedAt };
 
@@ -40,6 +55,13 @@ export class GatewayError extends Error {
   }
 }
 
+/** What is told of whatever was thrown. A bug is logged here, and is `internal` to others. */
+export function failureOfError(error: unknown): FailureReason {
+  if (error instanceof GatewayError) return error.failure;
+  console.error(error);
+  return { reason: "internal" };
+}
+
 /** What a schema found wrong, in one line: `limit: Too big: expected number to be <=1000`. */
 export const badRequest = ({ issues }: z.ZodError): GatewayError =>
   new GatewayError({
@@ -48,14 +70,19 @@ export const badRequest = ({ issues }: z.ZodError): GatewayError =>
   });
 
 /** No `default` that could hide a new reason: what is left over must be a {@link Failure}. */
-export function tellCaller(failure: FailureReason): Told {
+export function wireErrorOf(failure: FailureReason): WireError {
   switch (failure.reason) {
     case "misconfigured":
       return byGateway(503, "misconfigured", `The Worker is not set up: ${failure.what}.`);
     case "no_key":
-      return byGateway(401, "unauthorized", "An API key is needed: send it as `Authorization: Bearer <key>` or `x-api-key`.", {
-        "www-authenticate": 'Bearer realm="ollama-edge-serve"',
-      });
+      return byGateway(
+        401,
+        "unauthorized",
+        "An API key is needed: send it as `Authorization: Bearer <key>` or `x-api-key`.",
+        {
+          "www-authenticate": 'Bearer realm="ollama-edge-serve"',
+        },
+      );
     case "key_unknown":
       return byGateway(401, "unauthorized", "This API key is not known.", {
         "www-authenticate": 'Bearer realm="ollama-edge-serve", error="invalid_token"',
@@ -71,7 +98,11 @@ export function tellCaller(failure: FailureReason): Told {
     case "box_unknown":
       return byGateway(404, "box_not_found", `There is no box named ${failure.box}.`);
     case "model_unknown":
-      return byGateway(404, "model_not_found", `There is no model named ${failure.model} ${failure.where}.`);
+      return byGateway(
+        404,
+        "model_not_found",
+        `There is no model named ${failure.model} ${failure.where}.`,
+      );
     case "repository_full":
       return byGateway(
         409,
@@ -93,17 +124,32 @@ export function tellCaller(failure: FailureReason): Told {
         RETRY,
       );
     case "no_box":
-      return byGateway(503, "no_box", "No box is connected. Start an agent beside an Ollama, see the README.", RETRY);
+      return byGateway(
+        503,
+        "no_box",
+        "No box is connected. Start an agent beside an Ollama, see the README.",
+        RETRY,
+      );
     case "box_connected":
-      return byGateway(409, "box_connected", `Box ${failure.box} is connected. Stop its agent first.`);
+      return byGateway(
+        409,
+        "box_connected",
+        `Box ${failure.box} is connected. Stop its agent first.`,
+      );
     case "box_down":
       return byGateway(503, "box_down", `Box ${failure.box} is not connected.`, RETRY);
     case "box_refused":
       return byGateway(502, "box_refused", failure.message);
     case "box_secret_unknown":
-      return byGateway(401, "unauthorized", `The secret of box ${failure.box} is wrong, or the box is not in BOX_SECRETS.`);
+      return byGateway(
+        401,
+        "unauthorized",
+        `The secret of box ${failure.box} is wrong, or the box is not in BOX_SECRETS.`,
+      );
     case "not_a_websocket":
-      return byGateway(426, "upgrade_required", "This path takes the agent's WebSocket.", { upgrade: "websocket" });
+      return byGateway(426, "upgrade_required", "This path takes the agent's WebSocket.", {
+        upgrade: "websocket",
+      });
     case "protocol_mismatch":
       return byGateway(
         426,
@@ -133,14 +179,26 @@ export function tellCaller(failure: FailureReason): Told {
         headers: { "x-box": failure.box },
       };
     case "boxes_failed":
-      return { status: 502, code: "boxes_failed", failedAt: failure.failedAt, message: failure.what };
+      return {
+        status: 502,
+        code: "boxes_failed",
+        failedAt: failure.failedAt,
+        message: failure.what,
+      };
     default:
-      return tellFailure(failure satisfies Failure);
+      return sharedWireErrorOf(failure satisfies Failure);
   }
 }
 
 /** The whole error answer. */
-export function errorResponse(dialect: Dialect, failure: FailureReason, requestId: string): Response {
-  const told = tellCaller(failure);
-  return Response.json(errorBody(dialect, told, requestId), { status: told.status, headers: errorHeaders(told, requestId) });
+export function errorResponse(
+  dialect: Dialect,
+  failure: FailureReason,
+  requestId: string,
+): Response {
+  const told = wireErrorOf(failure);
+  return Response.json(errorBody(dialect, told, requestId), {
+    status: told.status,
+    headers: errorHeaders(told, requestId),
+  });
 }

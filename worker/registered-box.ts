@@ -27,8 +27,13 @@ export const RegisteredBox = z.object({
 export type RegisteredBox = z.infer<typeof RegisteredBox>;
 
 /** What a Box says of itself at this moment. `null` where it does not know. */
-export type LiveBox = { name: string; up: boolean; in_flight: number | null; queue_depth: number | null };
-export type Live = LiveBox[];
+export type BoxStatus = {
+  name: string;
+  up: boolean;
+  in_flight: number | null;
+  queue_depth: number | null;
+};
+export type BoxStatuses = BoxStatus[];
 
 /** The newest sample of each GPU; samples come oldest first. */
 export const newestPerGpu = (samples: readonly GpuSample[]): GpuSample[] => [
@@ -48,19 +53,26 @@ export function freshSystem({ readings }: RegisteredBox, nowMs: number): SystemS
 }
 
 /** The models that a box has in memory, by readings that may be taken as current. The caller knows whether the box is up. */
-export function freshLoaded({ readings, readings_at_ms }: RegisteredBox, nowMs: number): LoadedModel[] {
+export function freshLoaded(
+  { readings, readings_at_ms }: RegisteredBox,
+  nowMs: number,
+): LoadedModel[] {
   const isFresh = readings_at_ms !== null && nowMs - readings_at_ms <= FRESH_MS;
   return isFresh ? (readings?.inventory.loaded ?? []) : [];
 }
 
 /** The names of those that are up. */
-export const upNames = (live: Live): Set<string> => new Set(live.filter(({ up }) => up).map(({ name }) => name));
+export const upNames = (live: BoxStatuses): Set<string> =>
+  new Set(live.filter(({ up }) => up).map(({ name }) => name));
 
 /** Names are compared with their tag: `a` and `a:latest` are one model. */
 const includes = (models: readonly { name: string }[] | undefined, model: string): boolean =>
   models?.some(({ name }) => withTag(name) === withTag(model)) ?? false;
 
 /** Whether a box has a model on disk, or in memory, by its last readings. */
-export const isInstalledOn = (box: RegisteredBox, model: string): boolean => includes(box.readings?.inventory.models, model);
-export const isLoadedOn = (box: RegisteredBox, model: string): boolean => includes(box.readings?.inventory.loaded, model);
-export const hasModel = (box: RegisteredBox, model: string): boolean => isInstalledOn(box, model) || isLoadedOn(box, model);
+export const isInstalledOn = (box: RegisteredBox, model: string): boolean =>
+  includes(box.readings?.inventory.models, model);
+export const isLoadedOn = (box: RegisteredBox, model: string): boolean =>
+  includes(box.readings?.inventory.loaded, model);
+export const hasModel = (box: RegisteredBox, model: string): boolean =>
+  isInstalledOn(box, model) || isLoadedOn(box, model);

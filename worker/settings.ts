@@ -9,8 +9,12 @@ import { OnOff } from "../protocol/api/config.ts";
 import { BOX_NAME } from "../protocol/limits.ts";
 import type { Bindings } from "./env.ts";
 import { GatewayError } from "./errors.ts";
-import { checkTogether, STORE_VARIABLES, type StoreSettings, storeSettings } from "./export/settings.ts";
-import type { RunTimeSettings } from "./aggregator/run-time-settings.ts";
+import {
+  checkTogether,
+  STORE_VARIABLES,
+  type StoreSettings,
+  storeSettings,
+} from "./export/settings.ts";
 
 export type Settings = {
   authMode: "keys" | "open";
@@ -39,18 +43,26 @@ const Environment = z
     READ_KEY: key,
     BOX_SECRETS: z.string().default("").transform(boxSecretsOf),
     LOG_CONTENT: z.enum(OnOff.options, { error: "is on or off" }).default("on"),
-    ENABLE_INSTRUMENTATION: z.enum(["true", "false"], { error: "is true or false" }).default("true"),
+    ENABLE_INSTRUMENTATION: z
+      .enum(["true", "false"], { error: "is true or false" })
+      .default("true"),
     ...STORE_VARIABLES,
   })
   .refine((s) => s.AUTH_MODE === "open" || s.ADMIN_KEY !== undefined, {
     path: ["ADMIN_KEY"],
     error: "is not set, and AUTH_MODE is keys: set it with `wrangler secret put ADMIN_KEY`",
   })
-  .refine((s) => new Set(given(s)).size === given(s).length, { path: ["CALLER_KEY"], error: "equals another key: each needs its own" })
+  .refine((s) => new Set(given(s)).size === given(s).length, {
+    path: ["CALLER_KEY"],
+    error: "equals another key: each needs its own",
+  })
   .superRefine(checkTogether);
 
-const given = (s: { ADMIN_KEY?: string | undefined; CALLER_KEY?: string | undefined; READ_KEY?: string | undefined }) =>
-  [s.ADMIN_KEY, s.CALLER_KEY, s.READ_KEY].filter((value) => value !== undefined);
+const given = (s: {
+  ADMIN_KEY?: string | undefined;
+  CALLER_KEY?: string | undefined;
+  READ_KEY?: string | undefined;
+}) => [s.ADMIN_KEY, s.CALLER_KEY, s.READ_KEY].filter((value) => value !== undefined);
 
 const parsed = new WeakMap<Bindings, Settings>();
 
@@ -62,13 +74,18 @@ export function settingsOf(bindings: Bindings): Settings {
   const set = Object.fromEntries(
     Object.entries(bindings)
       .filter(([, value]) => value !== "")
-      .map(([name, value]) => [name, typeof value === "number" || typeof value === "boolean" ? String(value) : value]),
+      .map(([name, value]) => [
+        name,
+        typeof value === "number" || typeof value === "boolean" ? String(value) : value,
+      ]),
   );
   const result = Environment.safeParse(set);
   if (!result.success) {
     throw new GatewayError({
       reason: "misconfigured",
-      what: result.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("; "),
+      what: result.error.issues
+        .map((issue) => `${issue.path.join(".")} ${issue.message}`)
+        .join("; "),
     });
   }
   const env = result.data;
@@ -86,8 +103,20 @@ export function settingsOf(bindings: Bindings): Settings {
   return settings;
 }
 
+/** `null`: as deployed. */
+export const RunTimeSettings = z.object({
+  enable_instrumentation: z.boolean().nullable().default(null),
+  log_content: OnOff.nullable().default(null),
+  /** unix ms; null when nothing differs from what was deployed */
+  changed_at_ms: z.number().nullable().default(null),
+});
+export type RunTimeSettings = z.infer<typeof RunTimeSettings>;
+
 /** What holds now: as deployed, but for what was changed since. */
-export const inForce = (deployed: Settings, changed: RunTimeSettings): Pick<Settings, "enableInstrumentation" | "logContent"> => ({
+export const inForce = (
+  deployed: Settings,
+  changed: RunTimeSettings,
+): Pick<Settings, "enableInstrumentation" | "logContent"> => ({
   enableInstrumentation: changed.enable_instrumentation ?? deployed.enableInstrumentation,
   logContent: changed.log_content ?? deployed.logContent,
 });
@@ -100,8 +129,10 @@ function boxSecretsOf(text: string, context: z.RefinementCtx): ReadonlyMap<strin
     const at = entry.indexOf("=");
     const name = entry.slice(0, at);
     const secret = entry.slice(at + 1);
-    if (at < 0 || !BOX_NAME.test(name)) context.addIssue("is not a list of name=secret, separated by commas");
-    else if (secret.length < KEY_CHARS_MIN) context.addIssue(`has a secret shorter than ${KEY_CHARS_MIN} characters for box ${name}`);
+    if (at < 0 || !BOX_NAME.test(name))
+      context.addIssue("is not a list of name=secret, separated by commas");
+    else if (secret.length < KEY_CHARS_MIN)
+      context.addIssue(`has a secret shorter than ${KEY_CHARS_MIN} characters for box ${name}`);
     else if (secrets.has(name)) context.addIssue(`names box ${name} twice`);
     else secrets.set(name, secret);
   }

@@ -10,7 +10,8 @@
  */
 import { isIP } from "node:net";
 
-const LOCAL_ORIGIN = /^(https?:\/\/(localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(:\d+)?|(app|file|tauri|vscode-[a-z-]+):\/\/.*)$/;
+const LOCAL_ORIGIN =
+  /^(https?:\/\/(localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(:\d+)?|(app|file|tauri|vscode-[a-z-]+):\/\/.*)$/;
 const LOCAL_NAME = /(^|\.)(localhost|local|internal)$/;
 
 /** Whether a page of this origin may call. A page without one ("null") may not. */
@@ -25,7 +26,11 @@ export function isOwnHost(host: string | undefined, ownName: string): boolean {
   if (host === undefined || host === "") return true;
   const name = /^(\[[^\]]*\]|[^:]*)(:\d*)?$/.exec(host)?.[1]?.toLowerCase();
   if (name === undefined) return false;
-  return isIP(name.replace(/^\[|\]$/g, "")) !== 0 || LOCAL_NAME.test(name) || name === ownName.toLowerCase();
+  return (
+    isIP(name.replace(/^\[|\]$/g, "")) !== 0 ||
+    LOCAL_NAME.test(name) ||
+    name === ownName.toLowerCase()
+  );
 }
 
 const METHODS = "GET, HEAD, POST, DELETE";
@@ -36,10 +41,17 @@ const PREFLIGHT_SECONDS = "600";
 export const pageHeaders = (origin: string | undefined): Record<string, string> =>
   origin === undefined
     ? {}
-    : { "access-control-allow-origin": origin, "access-control-expose-headers": "x-request-id, x-failed-at", vary: "origin" };
+    : {
+        "access-control-allow-origin": origin,
+        "access-control-expose-headers": "x-request-id, x-failed-at",
+        vary: "origin",
+      };
 
 /** The answer to a preflight of an admitted page: whatever headers it wants to send, Ollama gets only those that it needs. */
-export const preflightHeaders = (origin: string, wanted: string | undefined): Record<string, string> => ({
+export const preflightHeaders = (
+  origin: string,
+  wanted: string | undefined,
+): Record<string, string> => ({
   ...pageHeaders(origin),
   "access-control-allow-methods": METHODS,
   "access-control-max-age": PREFLIGHT_SECONDS,

@@ -18,27 +18,37 @@ export function listenAddressOf(text: string): ListenAddress {
   const parts = /^(?:(\[[0-9a-f:.]+\]|[^:/\s[\]]+):)?(\d{1,5})$/i.exec(text);
   const port = Number(parts?.[2]);
   if (parts === null || port > PORT_MAX)
-    throw new ConfigError(`--listen ${text.slice(0, 100)} is not [host:]port, e.g. 11500, 0.0.0.0:11500 or [::1]:11500`);
+    throw new ConfigError(
+      `--listen ${text.slice(0, 100)} is not [host:]port, e.g. 11500, 0.0.0.0:11500 or [::1]:11500`,
+    );
   return { host: (parts[1] ?? LOOPBACK).replace(/^\[|\]$/g, ""), port };
 }
 
 /** `host:port`, as a person or a URL writes it. */
-export const shownAddress = ({ host, port }: ListenAddress): string => `${host.includes(":") ? `[${host}]` : host}:${port}`;
+export const shownAddress = ({ host, port }: ListenAddress): string =>
+  `${host.includes(":") ? `[${host}]` : host}:${port}`;
 
 /** The URL at which this machine reaches what listens there. */
 export const urlOf = ({ host, port }: ListenAddress): string =>
   `http://${shownAddress({ host: host === "0.0.0.0" ? LOOPBACK : host === "::" ? "::1" : host, port })}`;
 
-export const isLoopback = (address: string): boolean => address.startsWith("127.") || address === "::1";
+export const isLoopback = (address: string): boolean =>
+  address.startsWith("127.") || address === "::1";
 
 /**
  * Whether a call to `ollamaUrl` would arrive at a listener at `listen`: it would forward to itself.
  * A name that is not known reaches nothing.
  */
 export async function forwardsToItself(listen: ListenAddress, ollamaUrl: URL): Promise<boolean> {
-  if (listen.port !== (Number(ollamaUrl.port) || (ollamaUrl.protocol === "https:" ? 443 : 80))) return false;
-  const [bound, dialled] = await Promise.all([addressesOf(listen.host), addressesOf(ollamaUrl.hostname.replace(/^\[|\]$/g, ""))]);
-  const own = Object.values(networkInterfaces()).flatMap((addresses) => (addresses ?? []).map(({ address }) => address));
+  if (listen.port !== (Number(ollamaUrl.port) || (ollamaUrl.protocol === "https:" ? 443 : 80)))
+    return false;
+  const [bound, dialled] = await Promise.all([
+    addressesOf(listen.host),
+    addressesOf(ollamaUrl.hostname.replace(/^\[|\]$/g, "")),
+  ]);
+  const own = Object.values(networkInterfaces()).flatMap((addresses) =>
+    (addresses ?? []).map(({ address }) => address),
+  );
   return dialled.some((to) => bound.some((at) => isReached(at, to, own)));
 }
 

@@ -17,9 +17,14 @@ import { ListenError } from "../errors.ts";
 import { EnergyMeter } from "../measure/energy.ts";
 import { OllamaClient } from "../request/ollama.ts";
 import { isOwnHost, isOwnOrigin, pageHeaders, preflightHeaders } from "./admission.ts";
-import { forwardsToItself, isLoopback, type ListenAddress, shownAddress } from "./listen-address.ts";
+import {
+  forwardsToItself,
+  isLoopback,
+  type ListenAddress,
+  shownAddress,
+} from "./listen-address.ts";
 import { type Arrival, answerError, type CallShell, LocalCall } from "./local-call.ts";
-import { type LocalFailure, tellLocal } from "./local-failure.ts";
+import { type LocalFailure, localWireErrorOf } from "./local-failure.ts";
 
 export type ListenerOptions = Omit<CallShell, "ollama"> & {
   /** The Ollama that is called: not to be the listener itself. */
@@ -87,12 +92,17 @@ export class Listener {
       );
     }
     await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", (error) => reject(new ListenError(`cannot listen on ${shownAddress(wanted)}: ${reasonOf(error)}`)));
+      this.#server.once("error", (error) =>
+        reject(new ListenError(`cannot listen on ${shownAddress(wanted)}: ${reasonOf(error)}`)),
+      );
       this.#server.listen(wanted.port, wanted.host, resolve);
     });
-    this.#server.removeAllListeners("error").on("error", (error) => log("error", "listener_failed", { error }));
+    this.#server
+      .removeAllListeners("error")
+      .on("error", (error) => log("error", "listener_failed", { error }));
     const bound = this.#server.address();
-    if (bound === null || typeof bound === "string") throw new ListenError(`${shownAddress(wanted)} is no address of a network`);
+    if (bound === null || typeof bound === "string")
+      throw new ListenError(`${shownAddress(wanted)} is no address of a network`);
     this.#isLoopback = isLoopback(bound.address);
     const address = { host: wanted.host, port: bound.port };
     log("info", "listening", { address: shownAddress(address) });
@@ -120,13 +130,27 @@ export class Listener {
     const { method = "", url = "", headers } = request;
     const { origin } = headers;
     const path = url.split(/[?#]/, 1)[0] ?? "";
-    const arrival: Arrival = { id: newRequestId(this.#options.wallClock()), request, response, headers: {} };
-    const refuse = (failure: LocalFailure) => answerError(arrival, apiOf(path), tellLocal(failure));
+    const arrival: Arrival = {
+      id: newRequestId(this.#options.wallClock()),
+      request,
+      response,
+      headers: {},
+    };
+    const refuse = (failure: LocalFailure) =>
+      answerError(arrival, apiOf(path), localWireErrorOf(failure));
 
-    if (this.#isLoopback && !isOwnHost(headers.host, hostname())) return refuse({ reason: "foreign_host", host: shown(headers.host) });
-    if (origin !== undefined && !isOwnOrigin(origin)) return refuse({ reason: "foreign_origin", origin: shown(origin) });
-    if (method === "OPTIONS" && origin !== undefined && headers["access-control-request-method"] !== undefined)
-      return void response.writeHead(204, preflightHeaders(origin, headers["access-control-request-headers"])).end();
+    if (this.#isLoopback && !isOwnHost(headers.host, hostname()))
+      return refuse({ reason: "foreign_host", host: shown(headers.host) });
+    if (origin !== undefined && !isOwnOrigin(origin))
+      return refuse({ reason: "foreign_origin", origin: shown(origin) });
+    if (
+      method === "OPTIONS" &&
+      origin !== undefined &&
+      headers["access-control-request-method"] !== undefined
+    )
+      return void response
+        .writeHead(204, preflightHeaders(origin, headers["access-control-request-headers"]))
+        .end();
     arrival.headers = pageHeaders(origin);
 
     const aimed = aim(method, path);
@@ -146,7 +170,9 @@ export class Listener {
   }
 
   #idle(): Promise<void> {
-    return this.#calls.size === 0 ? Promise.resolve() : new Promise((resolve) => this.#whenIdle.push(resolve));
+    return this.#calls.size === 0
+      ? Promise.resolve()
+      : new Promise((resolve) => this.#whenIdle.push(resolve));
   }
 }
 

@@ -8,7 +8,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { checkBody, jsonOf } from "../../protocol/body-policy.ts";
 import { endingOf } from "../../protocol/ending.ts";
-import { errorBody, errorHeaders, type Told } from "../../protocol/failures.ts";
+import { errorBody, errorHeaders, type WireError } from "../../protocol/failures.ts";
 import { NO_PAYLOAD } from "../../protocol/frames.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
 import { BODY_BYTES_MAX, HEAD_BYTES_MAX } from "../../protocol/limits.ts";
@@ -17,8 +17,12 @@ import type { Api } from "../../protocol/records.ts";
 import { FORWARDED_HEADERS } from "../../protocol/routes.ts";
 import type { Target } from "../../protocol/target.ts";
 import type { Log } from "../log.ts";
-import { type AnswerTaker, MeasuredRequest, type MeasuringShell } from "../request/measured-request.ts";
-import { type LocalFailure, tellLocal } from "./local-failure.ts";
+import {
+  type AnswerTaker,
+  MeasuredRequest,
+  type MeasuringShell,
+} from "../request/measured-request.ts";
+import { type LocalFailure, localWireErrorOf } from "./local-failure.ts";
 
 export type CallShell = MeasuringShell & {
   log: Log;
@@ -160,7 +164,8 @@ export class LocalCall implements AnswerTaker {
 
   #readJson(): void {
     const { request, response } = this.#arrival;
-    if (Number(request.headers["content-length"] ?? 0) > BODY_BYTES_MAX) return this.#fail({ reason: "body_too_large" });
+    if (Number(request.headers["content-length"] ?? 0) > BODY_BYTES_MAX)
+      return this.#fail({ reason: "body_too_large" });
     const chunks: Buffer[] = [];
     let bytes = 0;
     request.on("data", (chunk: Buffer) => {
@@ -172,13 +177,15 @@ export class LocalCall implements AnswerTaker {
       this.#fail({ reason: "body_too_large" });
     });
     request.once("end", () => {
-      if (!response.headersSent && !this.#isOver) this.#attempt(() => this.#askJson(Buffer.concat(chunks)));
+      if (!response.headersSent && !this.#isOver)
+        this.#attempt(() => this.#askJson(Buffer.concat(chunks)));
     });
   }
 
   #askJson(body: Buffer): void {
     const text = utf8Of(body);
-    if (text === null) return this.#fail({ reason: "bad_request", what: "The request body is not UTF-8." });
+    if (text === null)
+      return this.#fail({ reason: "bad_request", what: "The request body is not UTF-8." });
     const json = jsonOf(text);
     const checked = json.ok ? checkBody(this.#target.route, json.value) : json;
     if (!checked.ok) return this.#fail(checked.failure);
@@ -201,7 +208,12 @@ export class LocalCall implements AnswerTaker {
   /** The request to Ollama, or what stands for it in the record of a call that was refused. */
   #measure(said: { model: string | null; stream: boolean } = this.#facts): MeasuredRequest {
     const arrived = { atMs: this.#startMs, tunnelMs: null };
-    this.#measured ??= new MeasuredRequest(this.#arrival.id, { ...this.#facts, ...said }, arrived, this.#shell);
+    this.#measured ??= new MeasuredRequest(
+      this.#arrival.id,
+      { ...this.#facts, ...said },
+      arrived,
+      this.#shell,
+    );
     return this.#measured;
   }
 
@@ -209,17 +221,23 @@ export class LocalCall implements AnswerTaker {
   #fail(failure: LocalFailure): void {
     if (this.#isOver) return;
     const { response } = this.#arrival;
-    const told = tellLocal(failure);
-    this.#measure().fail(told.failedAt, told.message, response.headersSent ? response.statusCode : told.status);
+    const told = localWireErrorOf(failure);
+    this.#measure().fail(
+      told.failedAt,
+      told.message,
+      response.headersSent ? response.statusCode : told.status,
+    );
     if (!response.headersSent) return answerError(this.#arrival, this.#facts.api, told);
-    const last = this.#hasLength ? null : endingOf(this.#contentType, this.#facts.api, told, this.#arrival.id, this.#isAtLineStart);
+    const last = this.#hasLength
+      ? null
+      : endingOf(this.#contentType, this.#facts.api, told, this.#arrival.id, this.#isAtLineStart);
     if (last === null) response.destroy();
     else response.end(last);
   }
 }
 
 /** An error answer, in the words of the API that was called. */
-export function answerError({ id, response, headers }: Arrival, api: Api, told: Told): void {
+export function answerError({ id, response, headers }: Arrival, api: Api, told: WireError): void {
   const body = Buffer.from(JSON.stringify(errorBody(api, told, id)));
   response.writeHead(told.status, {
     ...headers,
@@ -232,25 +250,31 @@ export function answerError({ id, response, headers }: Arrival, api: Api, told: 
 
 /** Why the head alone cannot be taken; null when it can. */
 function refusalOf(request: IncomingMessage, forwarded: Headers): LocalFailure | null {
-  if (forwarded.some(([, value]) => value.length > HEAD_BYTES_MAX / 4)) return { reason: "head_too_large" };
+  if (forwarded.some(([, value]) => value.length > HEAD_BYTES_MAX / 4))
+    return { reason: "head_too_large" };
   const encoding = request.headers["content-encoding"] ?? "identity";
-  return encoding.toLowerCase() === "identity" ? null : { reason: "encoded_body", encoding: encoding.slice(0, 50) };
+  return encoding.toLowerCase() === "identity"
+    ? null
+    : { reason: "encoded_body", encoding: encoding.slice(0, 50) };
 }
 
 function forwardedHeaders({ headers }: IncomingMessage, isRaw: boolean): Headers {
   const pairs: Headers = [];
   for (const [name, value] of Object.entries(headers)) {
     const text = typeof value === "string" ? textOf(value) : null;
-    if (text !== null && (FORWARDED_HEADERS.has(name) || (isRaw && name === "content-length"))) pairs.push([name, text]);
+    if (text !== null && (FORWARDED_HEADERS.has(name) || (isRaw && name === "content-length")))
+      pairs.push([name, text]);
   }
   return pairs;
 }
 
 /** A header value as text: Node gives one character a byte, callers write UTF-8. */
-const textOf = (value: string | undefined): string | null => (value === undefined ? null : Buffer.from(value, "latin1").toString("utf8"));
+const textOf = (value: string | undefined): string | null =>
+  value === undefined ? null : Buffer.from(value, "latin1").toString("utf8");
 
 /** An IPv4 caller of a socket for both families is shown as what it is. */
-const clientIpOf = ({ socket }: IncomingMessage): string | null => socket.remoteAddress?.replace(/^::ffff:/, "").slice(0, 64) ?? null;
+const clientIpOf = ({ socket }: IncomingMessage): string | null =>
+  socket.remoteAddress?.replace(/^::ffff:/, "").slice(0, 64) ?? null;
 
 function utf8Of(bytes: Buffer): string | null {
   try {

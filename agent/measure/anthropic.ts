@@ -9,7 +9,7 @@
  * @see https://github.com/ollama/ollama/pull/13934 (input_tokens in message_delta)
  */
 import { z } from "zod";
-import { type Dialect, errorWords, optional, type Said } from "./said.ts";
+import { type AnswerDialect, errorWords, optional, type Said } from "./said.ts";
 
 const Usage = optional.object({ input_tokens: optional.count, output_tokens: optional.count });
 const Block = z.object({ type: optional.text, text: optional.text, thinking: optional.text });
@@ -30,7 +30,8 @@ const Event = z.object({
 });
 
 /** Blocks of text and thinking begin empty; any other (a tool's call or result) is there when it begins. */
-const hasContent = ({ type, text, thinking }: Block) => Boolean(text) || Boolean(thinking) || (type !== "text" && type !== "thinking");
+const hasContent = ({ type, text, thinking }: Block) =>
+  Boolean(text) || Boolean(thinking) || (type !== "text" && type !== "thinking");
 
 function eventSays(value: unknown): Said {
   const parsed = Event.safeParse(value);
@@ -42,9 +43,17 @@ function eventSays(value: unknown): Said {
     case "content_block_start":
       return block === undefined ? {} : { text: block.text, hasContent: hasContent(block) };
     case "content_block_delta":
-      return { text: delta?.text, hasContent: Boolean(delta?.text) || Boolean(delta?.thinking) || Boolean(delta?.partial_json) };
+      return {
+        text: delta?.text,
+        hasContent:
+          Boolean(delta?.text) || Boolean(delta?.thinking) || Boolean(delta?.partial_json),
+      };
     case "message_delta":
-      return { promptTokens: usage?.input_tokens, completionTokens: usage?.output_tokens, doneReason: delta?.stop_reason };
+      return {
+        promptTokens: usage?.input_tokens,
+        completionTokens: usage?.output_tokens,
+        doneReason: delta?.stop_reason,
+      };
     case "message_stop":
       return { isLast: true };
     case "error":
@@ -54,7 +63,12 @@ function eventSays(value: unknown): Said {
   }
 }
 
-const Message = z.object({ content: optional.list(Block), usage: Usage, stop_reason: optional.reason, error: optional.any });
+const Message = z.object({
+  content: optional.list(Block),
+  usage: Usage,
+  stop_reason: optional.reason,
+  error: optional.any,
+});
 
 function messageSays(value: unknown): Said {
   const parsed = Message.safeParse(value);
@@ -71,7 +85,7 @@ function messageSays(value: unknown): Said {
   };
 }
 
-export const anthropic: Dialect = {
+export const anthropic: AnswerDialect = {
   streamed: eventSays,
   whole: messageSays,
   endMark: null,

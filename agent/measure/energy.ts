@@ -56,7 +56,8 @@ export class EnergyMeter {
   /** Ollama is asked. */
   begin(id: string, atMs: number): void {
     this.#forgetSilent(atMs);
-    const isKnown = this.#gpus.size > 0 && [...this.#gpus.values()].every(({ watts }) => watts !== null);
+    const isKnown =
+      this.#gpus.size > 0 && [...this.#gpus.values()].every(({ watts }) => watts !== null);
     this.#spans.set(id, { fromMs: atMs, toMs: null, joules: 0, isKnown });
   }
 
@@ -93,7 +94,8 @@ export class EnergyMeter {
   /** @param overMs  for requests that were over by then */
   #settleBy(overMs: number): void {
     let lastMs = Number.NEGATIVE_INFINITY;
-    for (const { toMs } of this.#spans.values()) if (toMs !== null && toMs <= overMs) lastMs = Math.max(lastMs, toMs);
+    for (const { toMs } of this.#spans.values())
+      if (toMs !== null && toMs <= overMs) lastMs = Math.max(lastMs, toMs);
     for (const gpu of this.#gpus.values()) {
       if (gpu.atMs >= lastMs || gpu.watts === null) continue;
       this.#share({ atMs: gpu.atMs, watts: gpu.watts }, { atMs: lastMs, watts: gpu.watts });
@@ -105,7 +107,8 @@ export class EnergyMeter {
   /** Moves those that are over, and shared out to their end, to where their figures are asked for. The others had their share too. */
   #settle(): void {
     const sharedMs = this.#sharedMs;
-    for (const [id, span] of this.#spans) if (span.toMs !== null && span.toMs <= sharedMs) this.#keep(id, span);
+    for (const [id, span] of this.#spans)
+      if (span.toMs !== null && span.toMs <= sharedMs) this.#keep(id, span);
   }
 
   #keep(id: string, { joules, isKnown }: Span): void {
@@ -129,7 +132,8 @@ export class EnergyMeter {
     for (const span of this.#spans.values()) {
       const fromMs = Math.max(span.fromMs, from.atMs);
       const toMs = Math.min(span.toMs ?? to.atMs, to.atMs);
-      if (fromMs < toMs) moments.push({ atMs: fromMs, span, opens: true }, { atMs: toMs, span, opens: false });
+      if (fromMs < toMs)
+        moments.push({ atMs: fromMs, span, opens: true }, { atMs: toMs, span, opens: false });
     }
     moments.sort((a, b) => a.atMs - b.atMs);
     let open = 0;
@@ -164,4 +168,5 @@ export class EnergyMeter {
 const wattsAt = (atMs: number, from: Power, to: Power): number =>
   from.watts + ((to.watts - from.watts) * (atMs - from.atMs)) / (to.atMs - from.atMs);
 
-const joulesBetween = (a: Power, b: Power): number => (((a.watts + b.watts) / 2) * (b.atMs - a.atMs)) / MS_PER_SECOND;
+const joulesBetween = (a: Power, b: Power): number =>
+  (((a.watts + b.watts) / 2) * (b.atMs - a.atMs)) / MS_PER_SECOND;

@@ -20,4 +20,6 @@ export function errorBodyWords(status: number, body: string): string {
 
 /** Ollama's only answer without words is the one for a foreign Host or Origin. @see server/routes.go (allowedHostsMiddleware) */
 const emptyWords = (status: number): string =>
-  status === 403 ? "Ollama refused the Host or Origin header (403 without a text)" : `Ollama answered ${status} without a text`;
+  status === 403
+    ? "Ollama refused the Host or Origin header (403 without a text)"
+    : `Ollama answered ${status} without a text`;

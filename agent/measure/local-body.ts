@@ -17,10 +17,15 @@ export type LocalBody = {
   hideUsage: boolean;
 };
 
-const TELL_USAGE_WHEN_ASKED: ReadonlySet<string> = new Set(["/v1/chat/completions", "/v1/completions"]);
+const TELL_USAGE_WHEN_ASKED: ReadonlySet<string> = new Set([
+  "/v1/chat/completions",
+  "/v1/completions",
+]);
 
 /** What Ollama would refuse is none of these, and goes to it unchanged. */
-const Asking = z.looseObject({ stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish() });
+const Asking = z.looseObject({
+  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+});
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -35,7 +40,10 @@ export function localBodyOf(endpoint: string, stream: boolean, body: Uint8Array)
   if (!stream || !TELL_USAGE_WHEN_ASKED.has(endpoint)) return unchanged;
   const asking = Asking.safeParse(value);
   if (!asking.success || asking.data.stream_options?.include_usage === true) return unchanged;
-  const asked = { ...asking.data, stream_options: { ...asking.data.stream_options, include_usage: true } };
+  const asked = {
+    ...asking.data,
+    stream_options: { ...asking.data.stream_options, include_usage: true },
+  };
   return { ...unchanged, body: encoder.encode(JSON.stringify(asked)), hideUsage: true };
 }
 

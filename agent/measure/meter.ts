@@ -8,9 +8,15 @@ import type { Api } from "../../protocol/records.ts";
 import { anthropic } from "./anthropic.ts";
 import { native, progress } from "./native.ts";
 import { openai } from "./openai.ts";
-import { embeddingsReader, errorReader, passingReader, type Reader, wholeReader } from "./readers.ts";
+import {
+  embeddingsReader,
+  errorReader,
+  passingReader,
+  type Reader,
+  wholeReader,
+} from "./readers.ts";
 import { responses } from "./responses.ts";
-import type { Dialect } from "./said.ts";
+import type { AnswerDialect } from "./said.ts";
 import { type StreamFormat, StreamReader } from "./stream-reader.ts";
 import { type Measured, Tally } from "./tally.ts";
 
@@ -41,7 +47,7 @@ export type Meter = {
 };
 
 /** Endpoints whose answers make tokens, or progress. Of those in neither table only the status counts. */
-const DIALECTS: ReadonlyMap<string, Dialect> = new Map([
+const DIALECTS: ReadonlyMap<string, AnswerDialect> = new Map([
   ["/api/generate", native],
   ["/api/chat", native],
   ["/api/pull", progress],
@@ -52,7 +58,11 @@ const DIALECTS: ReadonlyMap<string, Dialect> = new Map([
   ["/v1/responses", responses],
   ["/v1/messages", anthropic],
 ]);
-const EMBEDDINGS: ReadonlySet<string> = new Set(["/api/embed", "/api/embeddings", "/v1/embeddings"]);
+const EMBEDDINGS: ReadonlySet<string> = new Set([
+  "/api/embed",
+  "/api/embeddings",
+  "/v1/embeddings",
+]);
 
 export function meterOf(options: MeterOptions): Meter {
   const { startMs, keepText, api } = options;
@@ -68,7 +78,12 @@ export function meterOf(options: MeterOptions): Meter {
   };
 }
 
-function readerOf(options: MeterOptions, status: number, contentType: string | null, tally: Tally): Reader {
+function readerOf(
+  options: MeterOptions,
+  status: number,
+  contentType: string | null,
+  tally: Tally,
+): Reader {
   if (status >= 400) return errorReader(status, tally);
   if (EMBEDDINGS.has(options.endpoint)) return embeddingsReader(tally);
   const dialect = DIALECTS.get(options.endpoint);
@@ -79,7 +94,10 @@ function readerOf(options: MeterOptions, status: number, contentType: string | n
 }
 
 /** By what Ollama says it is: asked for a stream, it still answers a mere load of a model with one object. */
-function formatOf({ stream, api }: MeterOptions, contentType: string | null): StreamFormat | "whole" {
+function formatOf(
+  { stream, api }: MeterOptions,
+  contentType: string | null,
+): StreamFormat | "whole" {
   const [type = ""] = (contentType ?? "").split(";");
   switch (type.trim().toLowerCase()) {
     case "application/x-ndjson":

@@ -7,7 +7,7 @@
  * @see https://github.com/ollama/ollama/blob/main/api/types.go (ChatResponse, GenerateResponse, Metrics)
  */
 import { z } from "zod";
-import { type Dialect, errorWords, optional, type Said } from "./said.ts";
+import { type AnswerDialect, errorWords, optional, type Said } from "./said.ts";
 
 const spoken = { thinking: optional.text, tool_calls: optional.list(z.unknown()) };
 
@@ -33,7 +33,10 @@ function nativeSays(value: unknown): Said {
   const answer = parsed.data;
   const text = answer.message?.content ?? answer.response;
   const { thinking, tool_calls } = answer.message ?? answer;
-  const said: Said = { text, hasContent: Boolean(text) || Boolean(thinking) || (tool_calls?.length ?? 0) > 0 };
+  const said: Said = {
+    text,
+    hasContent: Boolean(text) || Boolean(thinking) || (tool_calls?.length ?? 0) > 0,
+  };
   if (answer.error !== undefined) said.error = errorWords(answer.error);
   if (answer.done !== true) return said;
   return {
@@ -49,7 +52,7 @@ function nativeSays(value: unknown): Said {
   };
 }
 
-export const native: Dialect = {
+export const native: AnswerDialect = {
   streamed: nativeSays,
   whole: nativeSays,
   endMark: null,
@@ -66,7 +69,7 @@ function progressSays(value: unknown): Said {
   return { isLast: parsed.data.status === "success", error: errorWords(parsed.data.error) };
 }
 
-export const progress: Dialect = {
+export const progress: AnswerDialect = {
   streamed: progressSays,
   whole: progressSays,
   endMark: null,

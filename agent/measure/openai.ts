@@ -9,12 +9,23 @@
  * @see https://github.com/ollama/ollama/blob/main/middleware/openai.go (ChatWriter, CompleteWriter)
  */
 import { z } from "zod";
-import { type Dialect, errorWords, optional, type Said } from "./said.ts";
+import { type AnswerDialect, errorWords, optional, type Said } from "./said.ts";
 
-const Spoken = optional.object({ content: optional.text, reasoning: optional.text, tool_calls: optional.list(z.unknown()) });
+const Spoken = optional.object({
+  content: optional.text,
+  reasoning: optional.text,
+  tool_calls: optional.list(z.unknown()),
+});
 
 const Answer = z.object({
-  choices: optional.list(z.object({ delta: Spoken, message: Spoken, text: optional.text, finish_reason: optional.reason })),
+  choices: optional.list(
+    z.object({
+      delta: Spoken,
+      message: Spoken,
+      text: optional.text,
+      finish_reason: optional.reason,
+    }),
+  ),
   usage: optional.object({ prompt_tokens: optional.count, completion_tokens: optional.count }),
   error: optional.any,
 });
@@ -29,7 +40,8 @@ function chunkSays(value: unknown): Said {
   const text = spoken?.content ?? choice?.text;
   return {
     text,
-    hasContent: Boolean(text) || Boolean(spoken?.reasoning) || (spoken?.tool_calls?.length ?? 0) > 0,
+    hasContent:
+      Boolean(text) || Boolean(spoken?.reasoning) || (spoken?.tool_calls?.length ?? 0) > 0,
     promptTokens: usage?.prompt_tokens,
     completionTokens: usage?.completion_tokens,
     doneReason: choice?.finish_reason,
@@ -43,7 +55,7 @@ function completionSays(value: unknown): Said {
   return { ...said, isLast: said.doneReason !== undefined };
 }
 
-export const openai: Dialect = {
+export const openai: AnswerDialect = {
   streamed: chunkSays,
   whole: completionSays,
   endMark: "[DONE]",

@@ -28,7 +28,10 @@ const member = (name: string) => {
 
 /** Parts that are a text of the user: `text` (OpenAI chat, Anthropic), `input_text` (responses). */
 const Part = z.object({ type: z.enum(["text", "input_text"]), text: z.string() });
-const UserMessage = z.object({ role: z.literal("user"), content: z.union([z.string(), z.array(z.unknown())]) });
+const UserMessage = z.object({
+  role: z.literal("user"),
+  content: z.union([z.string(), z.array(z.unknown())]),
+});
 
 const Chat = z.object({ messages: z.array(z.unknown()) });
 const chat = (body: unknown) => {
@@ -40,7 +43,9 @@ const Responses = z.object({ input: z.union([z.string(), z.array(z.unknown())]) 
 const responses = (body: unknown) => {
   const parsed = Responses.safeParse(body);
   if (!parsed.success) return undefined;
-  return typeof parsed.data.input === "string" ? parsed.data.input : lastUserText(parsed.data.input);
+  return typeof parsed.data.input === "string"
+    ? parsed.data.input
+    : lastUserText(parsed.data.input);
 };
 
 /** Goes back past messages without text: Anthropic's tool results, and lone images, come in the user's name too. */

@@ -6,7 +6,7 @@ import { ERROR_CHARS_MAX } from "../../protocol/limits.ts";
 import { TailKept, WholeKept } from "./bytes-kept.ts";
 import { EMBEDDINGS_TAIL_BYTES, embeddingsSay } from "./embeddings.ts";
 import { errorBodyWords } from "./error-body.ts";
-import type { Dialect } from "./said.ts";
+import type { AnswerDialect } from "./said.ts";
 import type { Tally } from "./tally.ts";
 
 export type Reader = {
@@ -28,7 +28,10 @@ const decoder = new TextDecoder();
 export const passingReader: Reader = { data: (chunk) => chunk, end: () => NOTHING };
 
 /** Keeps what passes, and reads it at the end. The content of such an answer is what came first, whenever we can read it. */
-const readAtEnd = (kept: { add(chunk: Uint8Array): void }, read: (firstMs: number) => void): Reader => {
+const readAtEnd = (
+  kept: { add(chunk: Uint8Array): void },
+  read: (firstMs: number) => void,
+): Reader => {
   let firstMs: number | null = null;
   return {
     data(chunk, nowMs) {
@@ -44,7 +47,7 @@ const readAtEnd = (kept: { add(chunk: Uint8Array): void }, read: (firstMs: numbe
 };
 
 /** An answer that is one JSON object. */
-export function wholeReader(dialect: Dialect, tally: Tally): Reader {
+export function wholeReader(dialect: AnswerDialect, tally: Tally): Reader {
   const kept = new WholeKept(WHOLE_BYTES_MAX);
   return readAtEnd(kept, (firstMs) => {
     if (kept.isTooLong) return tally.add({ hasContent: true }, firstMs);
@@ -52,9 +55,14 @@ export function wholeReader(dialect: Dialect, tally: Tally): Reader {
     try {
       tally.add(dialect.whole(JSON.parse(text)), firstMs);
     } catch {
-      tally.fail(text.trim() === "" ? "the answer is empty" : "the answer is not JSON, or ended in the middle");
+      tally.fail(
+        text.trim() === ""
+          ? "the answer is empty"
+          : "the answer is not JSON, or ended in the middle",
+      );
     }
-    if (!tally.isComplete) tally.fail(`the answer is not complete (${dialect.wholeEnd} is missing)`);
+    if (!tally.isComplete)
+      tally.fail(`the answer is not complete (${dialect.wholeEnd} is missing)`);
   });
 }
 
@@ -76,7 +84,11 @@ export function errorReader(status: number, tally: Tally): Reader {
       return chunk;
     },
     end() {
-      tally.fail(kept.isTooLong ? `Ollama answered ${status} with a long text` : errorBodyWords(status, decoder.decode(kept.bytes)));
+      tally.fail(
+        kept.isTooLong
+          ? `Ollama answered ${status} with a long text`
+          : errorBodyWords(status, decoder.decode(kept.bytes)),
+      );
       return NOTHING;
     },
   };

@@ -8,12 +8,14 @@
  * @see https://github.com/ollama/ollama/blob/main/openai/responses.go
  */
 import { z } from "zod";
-import { type Dialect, errorWords, optional, type Said } from "./said.ts";
+import { type AnswerDialect, errorWords, optional, type Said } from "./said.ts";
 
 const response = {
   status: optional.reason,
   error: optional.any,
-  output: optional.list(z.object({ type: optional.text, content: optional.list(z.object({ text: optional.text })) })),
+  output: optional.list(
+    z.object({ type: optional.text, content: optional.list(z.object({ text: optional.text })) }),
+  ),
   usage: optional.object({ input_tokens: optional.count, output_tokens: optional.count }),
 };
 const Response = z.object(response);
@@ -65,11 +67,19 @@ function responseSays(value: unknown): Said {
   const parsed = Response.safeParse(value);
   if (!parsed.success) return {};
   const { output = [] } = parsed.data;
-  const text = output.flatMap((item) => (item.type === "message" ? (item.content ?? []).map((part) => part.text ?? "") : [])).join("");
-  return { ...endOf(parsed.data), text, hasContent: text !== "" || output.some((item) => item.type !== "message") };
+  const text = output
+    .flatMap((item) =>
+      item.type === "message" ? (item.content ?? []).map((part) => part.text ?? "") : [],
+    )
+    .join("");
+  return {
+    ...endOf(parsed.data),
+    text,
+    hasContent: text !== "" || output.some((item) => item.type !== "message"),
+  };
 }
 
-export const responses: Dialect = {
+export const responses: AnswerDialect = {
   streamed: eventSays,
   whole: responseSays,
   endMark: null,

@@ -30,7 +30,7 @@ export type Said = {
 };
 
 /** How the answers of some endpoints are to be read. The functions throw nothing. */
-export type Dialect = {
+export type AnswerDialect = {
   /** One line or event of a streamed answer. */
   streamed(value: unknown): Said;
   /** The one object of an answer that is not streamed. */
@@ -61,7 +61,10 @@ export const optional = {
   reason: maybe(z.string().min(1).max(64)),
 };
 
-const ErrorWords = z.union([z.string().min(1), z.object({ message: z.string().min(1) }).transform((error) => error.message)]);
+const ErrorWords = z.union([
+  z.string().min(1),
+  z.object({ message: z.string().min(1) }).transform((error) => error.message),
+]);
 
 /** The words of an `error` field, native (a string) or OpenAI and Anthropic (an object); undefined where there is none. */
 export function errorWords(error: unknown): string | undefined {

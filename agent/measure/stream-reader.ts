@@ -5,7 +5,7 @@
  * wait for the end of their event, which Ollama writes in one piece with its beginning.
  */
 import type { Reader } from "./readers.ts";
-import type { Dialect, Said } from "./said.ts";
+import type { AnswerDialect, Said } from "./said.ts";
 import { Splitter } from "./splitter.ts";
 import type { Tally } from "./tally.ts";
 import { withoutUsage } from "./usage-hidden.ts";
@@ -19,14 +19,14 @@ const NOTHING = new Uint8Array(0);
 const decoder = new TextDecoder();
 
 export class StreamReader implements Reader {
-  readonly #dialect: Dialect;
+  readonly #dialect: AnswerDialect;
   readonly #format: StreamFormat;
   readonly #hideUsage: boolean;
   readonly #tally: Tally;
   readonly #splitter: Splitter;
   #isReading = true;
 
-  constructor(dialect: Dialect, format: StreamFormat, hideUsage: boolean, tally: Tally) {
+  constructor(dialect: AnswerDialect, format: StreamFormat, hideUsage: boolean, tally: Tally) {
     this.#dialect = dialect;
     this.#format = format;
     this.#hideUsage = hideUsage;
@@ -55,7 +55,8 @@ export class StreamReader implements Reader {
     if (!this.#isReading) return NOTHING;
     // What is not JSON here was cut off, and the missing end says so.
     const shown = this.#read(this.#splitter.rest(), nowMs, null);
-    if (!this.#tally.isComplete) this.#tally.fail(`the answer ended without ${this.#dialect.streamEnd}`);
+    if (!this.#tally.isComplete)
+      this.#tally.fail(`the answer ended without ${this.#dialect.streamEnd}`);
     return this.#hideUsage ? shown : NOTHING;
   }
 
@@ -66,7 +67,10 @@ export class StreamReader implements Reader {
     if (json === "") return part;
     let said: Said;
     try {
-      said = json === this.#dialect.endMark ? { isLast: true } : this.#dialect.streamed(JSON.parse(json));
+      said =
+        json === this.#dialect.endMark
+          ? { isLast: true }
+          : this.#dialect.streamed(JSON.parse(json));
     } catch {
       if (notJson !== null) this.#tally.fail(notJson);
       return part;

@@ -76,7 +76,10 @@ export class Tally {
   }
 
   measured(): Measured {
-    const ttftMs = this.#firstContentMs === null ? null : roundMs(Math.max(0, this.#firstContentMs - this.#options.startMs));
+    const ttftMs =
+      this.#firstContentMs === null
+        ? null
+        : roundMs(Math.max(0, this.#firstContentMs - this.#options.startMs));
     const times = timesOf(this.#durations, ttftMs);
     return {
       response: this.#text.text,

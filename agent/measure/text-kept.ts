@@ -21,6 +21,8 @@ export class TextKept {
   get text(): string | null {
     if (this.#chars === 0) return null;
     const cutChars = this.#chars - this.#kept.length;
-    return cutChars === 0 ? this.#kept : `${this.#kept.toWellFormed()}… [${cutChars} more characters cut]`;
+    return cutChars === 0
+      ? this.#kept
+      : `${this.#kept.toWellFormed()}… [${cutChars} more characters cut]`;
   }
 }

@@ -1,8 +1,18 @@
 /**
  * Where the time of a request went, from Ollama's own durations.
  */
-export type DurationsNs = { total: number | null; load: number | null; prefill: number | null; decode: number | null };
-export type TimesMs = { queue_ms: number | null; load_ms: number | null; prefill_ms: number | null; decode_ms: number | null };
+export type DurationsNs = {
+  total: number | null;
+  load: number | null;
+  prefill: number | null;
+  decode: number | null;
+};
+export type TimesMs = {
+  queue_ms: number | null;
+  load_ms: number | null;
+  prefill_ms: number | null;
+  decode_ms: number | null;
+};
 
 const NS_PER_MS = 1e6;
 
@@ -16,7 +26,12 @@ export const roundMs = (ms: number): number => Math.round(ms * 1_000) / 1_000;
  */
 export function timesOf(durations: DurationsNs, ttftMs: number | null): TimesMs {
   const { load, prefill, decode } = durations;
-  return { queue_ms: queueMs(durations, ttftMs), load_ms: ms(load), prefill_ms: ms(prefill), decode_ms: ms(decode) };
+  return {
+    queue_ms: queueMs(durations, ttftMs),
+    load_ms: ms(load),
+    prefill_ms: ms(prefill),
+    decode_ms: ms(decode),
+  };
 }
 
 /**
@@ -26,7 +41,10 @@ export function timesOf(durations: DurationsNs, ttftMs: number | null): TimesMs 
  * for before the first content, so the time to that bounds the wait. Not where load and prefill
  * alone are longer: then the two clocks do not describe the same thing.
  */
-function queueMs({ total, load, prefill, decode }: DurationsNs, ttftMs: number | null): number | null {
+function queueMs(
+  { total, load, prefill, decode }: DurationsNs,
+  ttftMs: number | null,
+): number | null {
   if (total === null || load === null || prefill === null || decode === null) return null;
   const left = (total - load - prefill - decode) / NS_PER_MS;
   const beforeContent = ttftMs === null ? -1 : ttftMs - (load + prefill) / NS_PER_MS;

@@ -35,7 +35,8 @@ export async function diskOf(folders: readonly string[]): Promise<Disk | null> {
   for (const path of folders) {
     try {
       const { bsize, blocks, bfree } = await statfs(path);
-      if (blocks > 0) return { path, totalBytes: blocks * bsize, usedBytes: (blocks - bfree) * bsize };
+      if (blocks > 0)
+        return { path, totalBytes: blocks * bsize, usedBytes: (blocks - bfree) * bsize };
     } catch {
       // the next one
     }

@@ -8,14 +8,16 @@
 import http from "node:http";
 import https from "node:https";
 
-export type Answer = { ok: true; body: unknown } | { ok: false; reason: string; timedOut: boolean };
+export type OllamaAnswer =
+  | { ok: true; body: unknown }
+  | { ok: false; reason: string; timedOut: boolean };
 
 /** Thousands of models fit. A larger answer is not a list of models. */
 const BODY_BYTES_MAX = 8 * 1024 * 1024;
 
 const HOST = "localhost:11434";
 
-export function askOllama(base: URL, path: string, timeoutMs: number): Promise<Answer> {
+export function askOllama(base: URL, path: string, timeoutMs: number): Promise<OllamaAnswer> {
   return new Promise((resolve) => {
     const request = (base.protocol === "https:" ? https : http).request(
       new URL(base.pathname.replace(/\/$/, "") + path, base),
@@ -26,16 +28,23 @@ export function askOllama(base: URL, path: string, timeoutMs: number): Promise<A
         response.on("data", (chunk: Buffer) => {
           bytes += chunk.length;
           chunks.push(chunk);
-          if (bytes > BODY_BYTES_MAX) finish(refusal(`Ollama's answer to ${path} is larger than ${BODY_BYTES_MAX} bytes`));
+          if (bytes > BODY_BYTES_MAX)
+            finish(refusal(`Ollama's answer to ${path} is larger than ${BODY_BYTES_MAX} bytes`));
         });
-        response.on("end", () => finish(answerOf(path, response.statusCode ?? 0, Buffer.concat(chunks))));
+        response.on("end", () =>
+          finish(answerOf(path, response.statusCode ?? 0, Buffer.concat(chunks))),
+        );
         response.on("error", fail);
       },
     );
     const timer = setTimeout(() => {
-      finish({ ok: false, reason: `Ollama did not answer ${path} within ${timeoutMs / 1_000} s`, timedOut: true });
+      finish({
+        ok: false,
+        reason: `Ollama did not answer ${path} within ${timeoutMs / 1_000} s`,
+        timedOut: true,
+      });
     }, timeoutMs);
-    const finish = (answer: Answer) => {
+    const finish = (answer: OllamaAnswer) => {
       clearTimeout(timer);
       resolve(answer);
       request.destroy();
@@ -47,7 +56,7 @@ export function askOllama(base: URL, path: string, timeoutMs: number): Promise<A
   });
 }
 
-function answerOf(path: string, status: number, body: Buffer): Answer {
+function answerOf(path: string, status: number, body: Buffer): OllamaAnswer {
   if (status !== 200) return refusal(`Ollama answered ${status} to ${path}`);
   try {
     const parsed: unknown = JSON.parse(body.toString("utf8"));
@@ -59,9 +68,10 @@ function answerOf(path: string, status: number, body: Buffer): Answer {
 
 function reasonOf(error: NodeJS.ErrnoException, base: URL): string {
   if (error.code === "ECONNREFUSED") return `nothing listens at ${base.host}: is Ollama running?`;
-  if (error.code === "ENOTFOUND" || error.code === "EAI_AGAIN") return `the host of ${base.host} is not known`;
+  if (error.code === "ENOTFOUND" || error.code === "EAI_AGAIN")
+    return `the host of ${base.host} is not known`;
   if (error.code === "ECONNRESET") return `${base.host} closed the connection`;
   return `${base.host} cannot be reached (${error.code ?? error.message})`.slice(0, 500);
 }
 
-const refusal = (reason: string): Answer => ({ ok: false, reason, timedOut: false });
+const refusal = (reason: string): OllamaAnswer => ({ ok: false, reason, timedOut: false });

@@ -84,7 +84,12 @@ export function versionOf(answer: unknown): string | null {
 /** Equal for two inventories that differ only in times and sizes: what is worth telling at once. */
 export function fingerprintOf({ reachable, ollama_version, models, loaded }: Inventory): string {
   const installed = models.map(({ name, digest }) => `${name} ${digest}`).sort();
-  return JSON.stringify([reachable, ollama_version, installed, loaded.map(({ name }) => name).sort()]);
+  return JSON.stringify([
+    reachable,
+    ollama_version,
+    installed,
+    loaded.map(({ name }) => name).sort(),
+  ]);
 }
 
 function entriesOf<Entry extends z.ZodType, Model>(

@@ -6,7 +6,7 @@
  */
 import type { Inventory } from "../../protocol/inventory.ts";
 import type { Log } from "../log.ts";
-import { type Answer, askOllama } from "./inventory-fetch.ts";
+import { askOllama, type OllamaAnswer } from "./inventory-fetch.ts";
 import { fingerprintOf, installedOf, loadedOf, versionOf } from "./inventory-parse.ts";
 
 export type InventoryOptions = {
@@ -42,9 +42,22 @@ export class InventoryPoller {
   #isStopped = false;
 
   constructor(options: InventoryOptions) {
-    this.#options = { now: Date.now, pollMs: POLL_MS, pollsPerListing: POLLS_PER_LISTING, timeoutMs: TIMEOUT_MS, ...options };
+    this.#options = {
+      now: Date.now,
+      pollMs: POLL_MS,
+      pollsPerListing: POLLS_PER_LISTING,
+      timeoutMs: TIMEOUT_MS,
+      ...options,
+    };
     const error = "Ollama was not asked yet";
-    this.#inventory = { at: this.#time(), reachable: false, error, ollama_version: null, models: [], loaded: [] };
+    this.#inventory = {
+      at: this.#time(),
+      reachable: false,
+      error,
+      ollama_version: null,
+      models: [],
+      loaded: [],
+    };
   }
 
   /** Polls now and from now on. */
@@ -83,7 +96,8 @@ export class InventoryPoller {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#current = this.#poll().finally(() => {
       this.#current = null;
-      if (this.#isStarted && this.#next === null) this.#timer = setTimeout(() => void this.#begin(), this.#options.pollMs);
+      if (this.#isStarted && this.#next === null)
+        this.#timer = setTimeout(() => void this.#begin(), this.#options.pollMs);
     });
     return this.#current;
   }
@@ -96,25 +110,30 @@ export class InventoryPoller {
     const isListingDue = this.#pollsToListing === 0;
     const version = isListingDue || isBusy ? await this.#ask("/api/version") : null;
     if (loaded === null && !(isBusy && version?.ok === true)) {
-      this.#unreachable(running.ok ? "Ollama's answer to /api/ps is not a list of models" : running.reason);
+      this.#unreachable(
+        running.ok ? "Ollama's answer to /api/ps is not a list of models" : running.reason,
+      );
       return;
     }
     const tags = isListingDue ? await this.#ask("/api/tags") : null;
     const models = tags?.ok === true ? installedOf(tags.body) : null;
     const isListed = !isListingDue || models !== null;
-    this.#pollsToListing = isListed ? (this.#pollsToListing || this.#options.pollsPerListing) - 1 : 0;
+    this.#pollsToListing = isListed
+      ? (this.#pollsToListing || this.#options.pollsPerListing) - 1
+      : 0;
     const before = this.#inventory;
     this.#set({
       at: this.#time(),
       reachable: true,
       error: null,
-      ollama_version: (version?.ok === true ? versionOf(version.body) : null) ?? before.ollama_version,
+      ollama_version:
+        (version?.ok === true ? versionOf(version.body) : null) ?? before.ollama_version,
       models: models ?? before.models,
       loaded: loaded ?? before.loaded,
     });
   }
 
-  #ask(path: string): Promise<Answer> {
+  #ask(path: string): Promise<OllamaAnswer> {
     return askOllama(this.#options.base, path, this.#options.timeoutMs);
   }
 
@@ -128,7 +147,8 @@ export class InventoryPoller {
     if (this.#isStopped) return;
     const before = this.#inventory;
     this.#inventory = inventory;
-    if (inventory.reachable && !before.reachable) this.#options.log("info", "ollama_reachable", { version: inventory.ollama_version });
+    if (inventory.reachable && !before.reachable)
+      this.#options.log("info", "ollama_reachable", { version: inventory.ollama_version });
     if (!inventory.reachable && inventory.error !== before.error) {
       this.#options.log("warn", "ollama_unreachable", { reason: inventory.error });
     }

@@ -15,8 +15,8 @@ import type { EnergyMeter } from "../measure/energy.ts";
 import { type LocalBody, localBodyOf } from "../measure/local-body.ts";
 import { type Meter, meterOf } from "../measure/meter.ts";
 import { roundMs } from "../measure/times.ts";
-import type { LocalExchange, OllamaClient } from "./ollama.ts";
 import type { Spool } from "../spool/spool.ts";
+import type { LocalExchange, OllamaClient } from "./ollama.ts";
 
 export type MeasuringShell = {
   box: string;
@@ -88,7 +88,10 @@ export class MeasuredRequest {
     const { spool, ollama, now } = this.#shell;
     const { method, path, headers, endpoint, stream } = this.#open;
     const whole = body ?? NO_PAYLOAD;
-    const local = spool === null ? { body: whole, prompt: null, hideUsage: false } : localBodyOf(endpoint, stream, whole);
+    const local =
+      spool === null
+        ? { body: whole, prompt: null, hideUsage: false }
+        : localBodyOf(endpoint, stream, whole);
     if (spool !== null) this.#begin(spool, local);
     const pass = (chunk: Uint8Array) => chunk.length > 0 && taker.onData(chunk);
     this.#exchange = ollama.send({
@@ -98,9 +101,16 @@ export class MeasuredRequest {
       body: body === null ? null : local.body,
       onHead: (status, answered) => {
         this.#httpStatus = status;
-        this.#meter?.head(status, answered.find(([name]) => name === "content-type")?.[1] ?? null, now());
+        this.#meter?.head(
+          status,
+          answered.find(([name]) => name === "content-type")?.[1] ?? null,
+          now(),
+        );
         // An answer from which usage is taken out has another length.
-        taker.onHead(status, local.hideUsage ? answered.filter(([name]) => name !== "content-length") : answered);
+        taker.onHead(
+          status,
+          local.hideUsage ? answered.filter(([name]) => name !== "content-length") : answered,
+        );
       },
       onData: (chunk) => pass(this.#meter?.data(chunk, now()) ?? chunk),
       onEnd: () => {
@@ -108,7 +118,11 @@ export class MeasuredRequest {
         pass(this.#meter?.end(now()) ?? NO_PAYLOAD);
         taker.onEnd();
       },
-      onError: (error, hadHead) => taker.onError(hadHead ? error.message : `Ollama does not answer on this box: ${error.message}`, hadHead),
+      onError: (error, hadHead) =>
+        taker.onError(
+          hadHead ? error.message : `Ollama does not answer on this box: ${error.message}`,
+          hadHead,
+        ),
     });
   }
 
@@ -136,7 +150,12 @@ export class MeasuredRequest {
   /** The caller has the whole answer: a success, unless the answer itself said that Ollama failed. */
   complete(): void {
     const error = this.#meter?.measured().error ?? null;
-    this.#close(error === null ? "success" : "error", this.#httpStatus ?? 200, error === null ? null : "ollama", error);
+    this.#close(
+      error === null ? "success" : "error",
+      this.#httpStatus ?? 200,
+      error === null ? null : "ollama",
+      error,
+    );
   }
 
   /** The caller went away. Ollama stops. @param httpStatus  what it was told when its answer began; null when it had not */
@@ -155,8 +174,20 @@ export class MeasuredRequest {
     this.#prompt = keep_text ? prompt : null;
     const { energy, now } = this.#shell;
     if (isInference(endpoint)) energy.begin(this.#id, now());
-    spool.begin({ request_id: this.#id, box: this.#shell.box, open: this.#open, prompt: this.#prompt });
-    this.#meter = meterOf({ endpoint, api, stream, hideUsage, keepText: keep_text, startMs: this.#arrived.atMs });
+    spool.begin({
+      request_id: this.#id,
+      box: this.#shell.box,
+      open: this.#open,
+      prompt: this.#prompt,
+    });
+    this.#meter = meterOf({
+      endpoint,
+      api,
+      stream,
+      hideUsage,
+      keepText: keep_text,
+      startMs: this.#arrived.atMs,
+    });
   }
 
   /** Ollama has nothing more to do for it, however long its caller takes. */
@@ -165,7 +196,12 @@ export class MeasuredRequest {
     energy.end(this.#id, now());
   }
 
-  #close(status: Status, httpStatus: number, failedAt: FailedAt | null, errorMessage: string | null): void {
+  #close(
+    status: Status,
+    httpStatus: number,
+    failedAt: FailedAt | null,
+    errorMessage: string | null,
+  ): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#exchange?.abort();

@@ -43,7 +43,12 @@ export class OllamaClient {
   constructor(base: URL) {
     this.#base = base;
     const isTls = base.protocol === "https:";
-    const options = { keepAlive: true, noDelay: true, maxSockets: Number.POSITIVE_INFINITY, maxFreeSockets: 64 };
+    const options = {
+      keepAlive: true,
+      noDelay: true,
+      maxSockets: Number.POSITIVE_INFINITY,
+      maxFreeSockets: 64,
+    };
     this.#agent = isTls ? new https.Agent(options) : new http.Agent(options);
     this.#request = isTls ? https.request : http.request;
   }
@@ -69,13 +74,21 @@ export class OllamaClient {
           isOver = true;
           local.onEnd();
         });
-        message.once("aborted", () => fail(new Error("Ollama closed the connection in the middle of its answer")));
+        message.once("aborted", () =>
+          fail(new Error("Ollama closed the connection in the middle of its answer")),
+        );
         message.on("error", fail);
       });
       // Not `once`: a body that is still being written to a connection that broke fails again.
       request.on("error", (error: NodeJS.ErrnoException) => {
         // A kept-alive connection may be closed by Ollama just as we use it: nothing was served, ask again.
-        if (!isOver && answer === null && request.reusedSocket && error.code === "ECONNRESET" && local.body !== null) {
+        if (
+          !isOver &&
+          answer === null &&
+          request.reusedSocket &&
+          error.code === "ECONNRESET" &&
+          local.body !== null
+        ) {
           request = this.#open(local);
           listen();
           request.end(local.body);
@@ -114,10 +127,13 @@ export class OllamaClient {
     });
     request.setHeader("host", "localhost:11434");
     // Checked here too, though the edge sends nothing else: this is the side that guards the box.
-    for (const [name, value] of headers) if (FORWARDED_HEADERS.has(name)) request.setHeader(name, fieldValue(value));
+    for (const [name, value] of headers)
+      if (FORWARDED_HEADERS.has(name)) request.setHeader(name, fieldValue(value));
     const length = headers.find(([name]) => name === "content-length")?.[1];
-    if (body !== null && (body.length > 0 || method === "POST")) request.setHeader("content-length", body.length);
-    else if (length !== undefined && /^\d+$/.test(length)) request.setHeader("content-length", length);
+    if (body !== null && (body.length > 0 || method === "POST"))
+      request.setHeader("content-length", body.length);
+    else if (length !== undefined && /^\d+$/.test(length))
+      request.setHeader("content-length", length);
     return request;
   }
 }

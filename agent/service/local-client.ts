@@ -23,7 +23,9 @@ export class LocalClient {
    * @throws {OllamaError}
    */
   async ask(method: "GET" | "POST", path: string, body?: object): Promise<unknown> {
-    const { status, text } = await this.#tracked(this.#send(method, path, body === undefined ? "" : JSON.stringify(body)));
+    const { status, text } = await this.#tracked(
+      this.#send(method, path, body === undefined ? "" : JSON.stringify(body)),
+    );
     let value: unknown;
     try {
       value = JSON.parse(text);
@@ -32,7 +34,10 @@ export class LocalClient {
     }
     if (status < 400) return value;
     const told = ErrorAnswer.safeParse(value);
-    throw new OllamaError(status, told.success ? told.data.error : `${path} was answered ${status}`);
+    throw new OllamaError(
+      status,
+      told.success ? told.data.error : `${path} was answered ${status}`,
+    );
   }
 
   /** Once the listener has drained: its last answers may still be on their way. */
@@ -67,7 +72,8 @@ export class LocalClient {
         },
         onData: (chunk) => chunks.push(chunk),
         onEnd: () => resolve({ status, text: Buffer.concat(chunks).toString("utf8") }),
-        onError: (error) => reject(new OllamaError(502, `the call to ${path} broke off: ${error.message}`)),
+        onError: (error) =>
+          reject(new OllamaError(502, `the call to ${path} broke off: ${error.message}`)),
       });
     });
   }

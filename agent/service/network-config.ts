@@ -4,7 +4,7 @@ import { type AgentConfig, boxOf, configOf } from "../config.ts";
 import { ConfigError } from "../errors.ts";
 
 /** Where finished requests go besides the ledger of the edge. */
-export type ExporterType = "none" | "clickhouse" | "postgres" | "both";
+export type ExporterTypeOption = "none" | "clickhouse" | "postgres" | "both";
 
 export type NetworkConfigOptions = {
   /** Where callers are answered: a name or an address. Default: `127.0.0.1`, this machine only. */
@@ -14,7 +14,7 @@ export type NetworkConfigOptions = {
   /** `false`: calls are passed on and nothing else; no tunnel, no records, no edge needed. Default: `true`. */
   enableInstrumentation?: boolean | undefined;
   /** What the edge exports to, as this program takes it. The edge exports, not this program: where it says another, one warning is logged. Default: `none`. */
-  exporterType?: ExporterType | undefined;
+  exporterType?: ExporterTypeOption | undefined;
   /** How long finished requests may wait for company before they leave for the edge, seconds. Default: 5. */
   metricsExportInterval?: number | undefined;
   /** The Worker. Default: `EDGE_URL`. */
@@ -39,9 +39,15 @@ const Network = z.strictObject({
     .string("is not a string")
     .regex(/^[A-Za-z0-9._:-]{1,253}$/, "is not a host name or an address (IPv6 without brackets)")
     .default("127.0.0.1"),
-  port: z.int("is not a whole number").min(0, "is below 0").max(65_535, "is above 65535").default(11_434),
+  port: z
+    .int("is not a whole number")
+    .min(0, "is below 0")
+    .max(65_535, "is above 65535")
+    .default(11_434),
   enableInstrumentation: z.boolean("is not true or false").default(true),
-  exporterType: z.enum(["none", "clickhouse", "postgres", "both"], "is none of none, clickhouse, postgres, both").default("none"),
+  exporterType: z
+    .enum(["none", "clickhouse", "postgres", "both"], "is none of none, clickhouse, postgres, both")
+    .default("none"),
   metricsExportInterval: z
     .number("is not a number of seconds")
     .positive("is not above 0 seconds")
@@ -62,13 +68,14 @@ const OPTION_OF: Record<string, string> = {
   OLLAMA_HOST: "ollamaUrl",
   STATE_DIR: "stateDir",
 };
-const nameOf = (variable: string) => (variable in OPTION_OF ? `${OPTION_OF[variable]} (or ${variable})` : variable);
+const nameOf = (variable: string) =>
+  variable in OPTION_OF ? `${OPTION_OF[variable]} (or ${variable})` : variable;
 
 export class NetworkConfig {
   readonly host: string;
   readonly port: number;
   readonly enableInstrumentation: boolean;
-  readonly exporterType: ExporterType;
+  readonly exporterType: ExporterTypeOption;
   /** Seconds. */
   readonly metricsExportInterval: number;
   /** @internal Null without instrumentation. */
@@ -80,7 +87,8 @@ export class NetworkConfig {
   constructor(options: NetworkConfigOptions = {}) {
     const result = Network.safeParse(options);
     if (!result.success) throw new ConfigError(result.error.issues.map(wordsOf).join("\n"));
-    const { host, port, enableInstrumentation, exporterType, metricsExportInterval, ...rest } = result.data;
+    const { host, port, enableInstrumentation, exporterType, metricsExportInterval, ...rest } =
+      result.data;
     const { env } = process;
     const environment = {
       ...env,
@@ -91,7 +99,9 @@ export class NetworkConfig {
       STATE_DIR: rest.stateDir ?? env.STATE_DIR,
     };
     if (enableInstrumentation && !environment.EDGE_URL)
-      throw new ConfigError("edgeUrl (or EDGE_URL) is not set: the URL of your Worker. Without one, set enableInstrumentation to false.");
+      throw new ConfigError(
+        "edgeUrl (or EDGE_URL) is not set: the URL of your Worker. Without one, set enableInstrumentation to false.",
+      );
     this.host = host;
     this.port = port;
     this.enableInstrumentation = enableInstrumentation;
@@ -103,4 +113,6 @@ export class NetworkConfig {
 }
 
 const wordsOf = (issue: z.core.$ZodIssue): string =>
-  issue.code === "unrecognized_keys" ? `there is no option ${issue.keys.join(", ")}` : `${issue.path.join(".")} ${issue.message}`;
+  issue.code === "unrecognized_keys"
+    ? `there is no option ${issue.keys.join(", ")}`
+    : `${issue.path.join(".")} ${issue.message}`;

@@ -10,11 +10,11 @@
 import { z } from "zod";
 import { OllamaError } from "../errors.ts";
 import { urlOf } from "../listen/listen-address.ts";
-import { LocalClient } from "./local-client.ts";
-import type { NetworkConfig } from "./network-config.ts";
 import { type Log, makeLog } from "../log.ts";
 import { installedOf, versionOf } from "../readings/inventory-parse.ts";
 import { type Running, startBox, startEndpoint } from "../start.ts";
+import { LocalClient } from "./local-client.ts";
+import type { NetworkConfig } from "./network-config.ts";
 
 export type ServiceOptions = {
   /** Gets the events of the service. Default: warnings and errors, one line each on stderr. */
@@ -22,7 +22,11 @@ export type ServiceOptions = {
 };
 
 /** `reason`: why it is not healthy, in words; null when it is. */
-export type ServiceHealth = { healthy: boolean; reason: string | null; ollamaVersion: string | null };
+export type ServiceHealth = {
+  healthy: boolean;
+  reason: string | null;
+  ollamaVersion: string | null;
+};
 
 /** A model on disk. `null` where Ollama does not say. */
 export type ServedModel = { name: string; sizeBytes: number | null };
@@ -141,14 +145,20 @@ export class OllamaService implements AsyncDisposable {
    */
   async generate(model: string, prompt: string, options: GenerateOptions = {}): Promise<Generated> {
     const { client } = await this.#ready();
-    const answer = GeneratedAnswer.safeParse(await client.ask("POST", "/api/generate", { ...options, model, prompt, stream: false }));
+    const answer = GeneratedAnswer.safeParse(
+      await client.ask("POST", "/api/generate", { ...options, model, prompt, stream: false }),
+    );
     if (answer.success) return answer.data;
-    throw new OllamaError(200, `the answer to /api/generate is none: ${z.prettifyError(answer.error)}`);
+    throw new OllamaError(
+      200,
+      `the answer to /api/generate is none: ${z.prettifyError(answer.error)}`,
+    );
   }
 
   /** Starts it where nobody has. One that could not start may try again. */
   #ready(): Promise<Started> {
-    if (this.#stopped !== null) return Promise.reject(new Error("this OllamaService was stopped: make a new one"));
+    if (this.#stopped !== null)
+      return Promise.reject(new Error("this OllamaService was stopped: make a new one"));
     this.#started ??= this.#launch().catch((error: unknown) => {
       this.#started = null;
       throw error;
@@ -162,7 +172,11 @@ export class OllamaService implements AsyncDisposable {
     const running =
       agent === null
         ? await startEndpoint(served, listen, this.#log)
-        : await startBox(agent, { listen, exporterType, recordsDelayMs: metricsExportInterval * 1_000 }, this.#log);
+        : await startBox(
+            agent,
+            { listen, exporterType, recordsDelayMs: metricsExportInterval * 1_000 },
+            this.#log,
+          );
     const url = urlOf(running.address ?? listen);
     this.#url = url;
     return { running, client: new LocalClient(url) };

@@ -39,7 +39,11 @@ export class SpoolBacklog {
 
   /** Takes out what is confirmed. An id that falls out of `over` costs a second delivery after a crash, no more. */
   confirm(position: number): void {
-    for (let first = this.records[0]; first !== undefined && first.position <= position; first = this.records[0]) {
+    for (
+      let first = this.records[0];
+      first !== undefined && first.position <= position;
+      first = this.records[0]
+    ) {
       this.shift();
       this.over.push(first.id);
     }

@@ -49,7 +49,8 @@ export class Delivery {
 
   /** A record waits in the spool, or its energy is known now: it leaves with the next batch. */
   recordWaits(): void {
-    if (this.#isUp && this.#shell.spool.pending > 0) this.#forgetTimer ??= this.#shell.after(this.#shell.delayMs, () => this.send());
+    if (this.#isUp && this.#shell.spool.pending > 0)
+      this.#forgetTimer ??= this.#shell.after(this.#shell.delayMs, () => this.send());
   }
 
   /** Sends the oldest records, also if they were sent before. */
@@ -59,7 +60,10 @@ export class Delivery {
     const { spool, energy } = this.#shell;
     const batch = spool.next(RECORDS_PER_BATCH, (id) => energy.isSettled(id));
     if (batch === null) return;
-    const records = batch.records.map((record) => ({ ...record, energy_j: energy.joulesOf(record.request_id) }));
+    const records = batch.records.map((record) => ({
+      ...record,
+      energy_j: energy.joulesOf(record.request_id),
+    }));
     this.#shell.send(tunnelFrame(FrameType.records, { ...batch, records }));
     this.#forgetTimer = this.#shell.after(RECORDS_RETRY_MS, () => this.send());
   }

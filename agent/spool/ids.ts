@@ -52,7 +52,12 @@ export class SpoolIds {
   #forget(confirmed: number): void {
     let steps = FORGET_STEPS;
     for (const [id, position] of this.#positions) {
-      if (steps-- === 0 || this.#positions.size <= IDS_MAX || (position > confirmed && position !== OPEN)) return;
+      if (
+        steps-- === 0 ||
+        this.#positions.size <= IDS_MAX ||
+        (position > confirmed && position !== OPEN)
+      )
+        return;
       this.#positions.delete(id);
       // A long request must not keep all later ids in memory: it moves to the end of the line.
       if (position === OPEN) this.#positions.set(id, OPEN);

@@ -7,7 +7,7 @@ import type { Records } from "../../protocol/messages.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import type { SpoolBacklog } from "./backlog.ts";
 import { isDoneLine, parseLine } from "./lines.ts";
-import type { Segment, SegmentFiles } from "./segments.ts";
+import type { SegmentFiles, SpoolSegment } from "./segments.ts";
 
 /** Room for the frame around the records. A single record is always smaller than this. */
 const BATCH_BYTES_MAX = FRAME_BYTES_MAX - 1_024;
@@ -21,12 +21,16 @@ type Batch = { position: number; count: number; end: Cursor };
 export class SpoolReader {
   readonly #files: SegmentFiles;
   readonly #backlog: SpoolBacklog;
-  readonly #onUnreadable: (segment: Segment, error: unknown) => void;
+  readonly #onUnreadable: (segment: SpoolSegment, error: unknown) => void;
   #cursor: Cursor = { segmentNumber: 0, offset: 0 };
   #batch: Batch | null = null;
 
   /** @param onUnreadable  must take the segment out of the files */
-  constructor(files: SegmentFiles, backlog: SpoolBacklog, onUnreadable: (segment: Segment, error: unknown) => void) {
+  constructor(
+    files: SegmentFiles,
+    backlog: SpoolBacklog,
+    onUnreadable: (segment: SpoolSegment, error: unknown) => void,
+  ) {
     this.#files = files;
     this.#backlog = backlog;
     this.#onUnreadable = onUnreadable;
@@ -89,8 +93,15 @@ export class SpoolReader {
     for (const segment of [...this.#files.segments]) {
       if (segment.number < segmentNumber) continue;
       try {
-        for (const line of this.#files.lines(segment, segment.number === segmentNumber ? offset : 0)) {
-          if (isDoneLine(line.text) && !visit(line.text, { segmentNumber: segment.number, offset: line.next })) return;
+        for (const line of this.#files.lines(
+          segment,
+          segment.number === segmentNumber ? offset : 0,
+        )) {
+          if (
+            isDoneLine(line.text) &&
+            !visit(line.text, { segmentNumber: segment.number, offset: line.next })
+          )
+            return;
         }
       } catch (error) {
         this.#onUnreadable(segment, error);

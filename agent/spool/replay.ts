@@ -3,12 +3,12 @@
  */
 import { SpoolIds } from "./ids.ts";
 import { parseLine, type SpoolLine } from "./lines.ts";
-import type { Place, SegmentFiles } from "./segments.ts";
+import type { SegmentFiles, SpoolPlace } from "./segments.ts";
 
 export type Replay = {
   ids: SpoolIds;
   /** Requests without a record, in the order they were begun. */
-  open: Map<string, Place>;
+  open: Map<string, SpoolPlace>;
   /** Everything up to here is in the ledger. */
   confirmed: number;
   /** Highest position in the log. */
@@ -54,7 +54,7 @@ export function replay(files: SegmentFiles): Replay {
   return found;
 }
 
-function apply(found: Replay, unconfirmed: number[], line: SpoolLine, place: Place): void {
+function apply(found: Replay, unconfirmed: number[], line: SpoolLine, place: SpoolPlace): void {
   const { ids, open } = found;
   found.lastAt = line.at;
   switch (line.t) {

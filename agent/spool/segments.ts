@@ -12,7 +12,7 @@ const SEGMENT_BYTES_MAX = 4 * 1024 * 1024;
 
 const READ_BYTES = 256 * 1024;
 
-export type Segment = {
+export type SpoolSegment = {
   number: number;
   path: string;
   /** Bytes that are whole lines, or were when the agent started. */
@@ -22,14 +22,14 @@ export type Segment = {
 };
 
 /** Where a line is. */
-export type Place = { segment: Segment; offset: number };
+export type SpoolPlace = { segment: SpoolSegment; offset: number };
 
-export type StoredLine = Place & { text: string /** offset of the next line */; next: number };
+export type StoredLine = SpoolPlace & { text: string /** offset of the next line */; next: number };
 
 export class SegmentFiles {
   readonly #folder: string;
   readonly #disk: SpoolDisk;
-  readonly #segments: Segment[];
+  readonly #segments: SpoolSegment[];
   #fd: number | null = null;
   #lastNumber: number;
   /** Appended to since the last sync began. */
@@ -45,18 +45,23 @@ export class SegmentFiles {
     this.#segments = disk
       .list(folder)
       .filter(({ name }) => /^\d{6,}\.log$/.test(name))
-      .map(({ name, size }) => ({ number: Number.parseInt(name, 10), path: join(folder, name), size, lastPosition: 0 }))
+      .map(({ name, size }) => ({
+        number: Number.parseInt(name, 10),
+        path: join(folder, name),
+        size,
+        lastPosition: 0,
+      }))
       .sort((a, b) => a.number - b.number);
     this.#lastNumber = this.#segments.at(-1)?.number ?? 0;
   }
 
   /** Oldest first. */
-  get segments(): readonly Segment[] {
+  get segments(): readonly SpoolSegment[] {
     return this.#segments;
   }
 
   /** The segment that is written to, once something was. */
-  get current(): Segment | null {
+  get current(): SpoolSegment | null {
     return this.#fd === null ? null : (this.#segments.at(-1) ?? null);
   }
 
@@ -64,10 +69,13 @@ export class SegmentFiles {
    * One synchronous write: what it returned from survives SIGKILL, and a power cut after the next {@link sync}.
    * @throws the system's error; then nothing of `text` will be read back.
    */
-  append(text: string): Place {
+  append(text: string): SpoolPlace {
     const bytes = Buffer.byteLength(text);
     const current = this.current;
-    const segment = current !== null && (current.size === 0 || current.size + bytes <= SEGMENT_BYTES_MAX) ? current : this.#rotate();
+    const segment =
+      current !== null && (current.size === 0 || current.size + bytes <= SEGMENT_BYTES_MAX)
+        ? current
+        : this.#rotate();
     const fd = this.#fd;
     if (fd === null) throw new Error("no segment is open");
     try {
@@ -83,7 +91,7 @@ export class SegmentFiles {
   }
 
   /** @throws the system's error when the file is gone or cannot be read. */
-  *lines(segment: Segment, from = 0): Generator<StoredLine> {
+  *lines(segment: SpoolSegment, from = 0): Generator<StoredLine> {
     const fd = this.#disk.openToRead(segment.path);
     try {
       let rest = Buffer.alloc(0);
@@ -97,7 +105,12 @@ export class SegmentFiles {
         read += bytes;
         let start = 0;
         for (let end = data.indexOf(0x0a); end >= 0; end = data.indexOf(0x0a, start)) {
-          yield { segment, offset: base + start, text: data.toString("utf8", start, end), next: base + end + 1 };
+          yield {
+            segment,
+            offset: base + start,
+            text: data.toString("utf8", start, end),
+            next: base + end + 1,
+          };
           start = end + 1;
         }
         rest = data.subarray(start);
@@ -108,7 +121,7 @@ export class SegmentFiles {
   }
 
   /** Takes a segment out of the list; its file stays until {@link unlink}. */
-  forget(segment: Segment): void {
+  forget(segment: SpoolSegment): void {
     if (segment === this.current) this.close();
     this.#segments.splice(this.#segments.indexOf(segment), 1);
   }
@@ -123,7 +136,9 @@ export class SegmentFiles {
     const fd = this.#fd;
     if (fd === null || !this.#isDirty) return;
     this.#isDirty = false;
-    const done = new Promise<void>((resolve, reject) => this.#disk.sync(fd, (error) => (error === null ? resolve() : reject(error))));
+    const done = new Promise<void>((resolve, reject) =>
+      this.#disk.sync(fd, (error) => (error === null ? resolve() : reject(error))),
+    );
     // For those who wait for their turn, a failed turn is over too.
     this.#syncing = done
       .catch(() => undefined)
@@ -151,20 +166,20 @@ export class SegmentFiles {
     else this.#closing.push(fd);
   }
 
-  #rotate(): Segment {
+  #rotate(): SpoolSegment {
     this.close();
     const number = this.#lastNumber + 1;
     const path = join(this.#folder, `${String(number).padStart(6, "0")}.log`);
     this.#fd = this.#disk.create(path);
     this.#lastNumber = number;
-    const segment: Segment = { number, path, size: 0, lastPosition: 0 };
+    const segment: SpoolSegment = { number, path, size: 0, lastPosition: 0 };
     this.#segments.push(segment);
     this.#disk.syncFolder(this.#folder);
     return segment;
   }
 
   /** After a write that failed half way: takes the torn piece back, or leaves it at the end of a file that is not used any more. */
-  #mend(fd: number, segment: Segment): void {
+  #mend(fd: number, segment: SpoolSegment): void {
     try {
       this.#disk.truncate(fd, segment.size);
     } catch {

@@ -24,10 +24,17 @@ import { type After, after } from "../timers.ts";
 import { SpoolBacklog } from "./backlog.ts";
 import { NODE_DISK, type SpoolDisk } from "./disk.ts";
 import type { SpoolIds } from "./ids.ts";
-import { begunOf, brokenRecord, lineOf, type OpenLine, parseLine, type SpoolEntry } from "./lines.ts";
+import {
+  begunOf,
+  brokenRecord,
+  lineOf,
+  type OpenLine,
+  parseLine,
+  type SpoolEntry,
+} from "./lines.ts";
 import { SpoolReader } from "./reader.ts";
 import { type Replay, replay } from "./replay.ts";
-import { type Place, type Segment, SegmentFiles } from "./segments.ts";
+import { SegmentFiles, type SpoolPlace, type SpoolSegment } from "./segments.ts";
 
 /** Longest time a written line waits for the sync that saves it from a power cut; the disk's own time comes on top. */
 const SYNC_MS = 50;
@@ -53,14 +60,14 @@ export class Spool {
   readonly #backlog = new SpoolBacklog();
   readonly #reader: SpoolReader;
   /** Where the line of each open request is; null while only the backlog has it. */
-  readonly #open: Map<string, Place | null>;
+  readonly #open: Map<string, SpoolPlace | null>;
   #confirmed: number;
   #lastPosition: number;
   #pending: number;
   #lost = 0;
   #isConfirmationUnwritten = false;
   /** Segments that nobody needs, once the lines that replace them are synced. */
-  #deletable: Segment[] = [];
+  #deletable: SpoolSegment[] = [];
   readonly #after: After;
   /** Takes the timer back that is set. */
   #forgetSync: (() => void) | null = null;
@@ -76,12 +83,18 @@ export class Spool {
     return new Spool(files, replay(files), options);
   }
 
-  private constructor(files: SegmentFiles, found: Replay, { now, log, after: givenAfter }: SpoolOptions) {
+  private constructor(
+    files: SegmentFiles,
+    found: Replay,
+    { now, log, after: givenAfter }: SpoolOptions,
+  ) {
     this.#now = now;
     this.#after = givenAfter ?? after;
     this.#log = log;
     this.#files = files;
-    this.#reader = new SpoolReader(files, this.#backlog, (segment, error) => this.#setAside(segment, error));
+    this.#reader = new SpoolReader(files, this.#backlog, (segment, error) =>
+      this.#setAside(segment, error),
+    );
     this.#ids = found.ids;
     this.#open = found.open;
     this.#confirmed = found.confirmed;
@@ -89,7 +102,8 @@ export class Spool {
     // Positions begin at the wall clock: a late confirmation of records that a power cut took
     // from the log, or of a folder that was wiped, must not cover records of this run.
     this.#lastPosition = Math.max(found.lastPosition, found.confirmed, Math.floor(now()));
-    for (const { path, error } of found.unreadable) log("error", "spool_segment_unreadable", { path, error });
+    for (const { path, error } of found.unreadable)
+      log("error", "spool_segment_unreadable", { path, error });
     if (found.badLines > 0) log("warn", "spool_lines_skipped", { count: found.badLines });
     if (found.open.size > 0) log("warn", "spool_requests_broken", { count: found.open.size });
     for (const id of [...this.#open.keys()]) this.#finishBroken(id, STOPPED, found.lastAt);
@@ -143,7 +157,11 @@ export class Spool {
     // A fault of this program: one unreadable line would be a request without a record.
     const fields = checked.error.issues.map((issue) => issue.path.join(".")).join(", ");
     this.#log("error", "spool_record_refused", { request_id: id, fields });
-    this.#finishBroken(id, `the agent made a record that does not hold: ${fields}`.slice(0, 500), this.#now());
+    this.#finishBroken(
+      id,
+      `the agent made a record that does not hold: ${fields}`.slice(0, 500),
+      this.#now(),
+    );
   }
 
   /**
@@ -157,7 +175,8 @@ export class Spool {
   /** Everything up to this position is in the ledger. A position that was never handed out says nothing. */
   confirm(position: number): void {
     if (position <= this.#confirmed) return;
-    if (position > this.#lastPosition) return this.#log("warn", "spool_confirmation_unknown", { position });
+    if (position > this.#lastPosition)
+      return this.#log("warn", "spool_confirmation_unknown", { position });
     this.#pending = Math.max(0, this.#pending - this.#reader.pass(this.#confirmed, position));
     this.#confirmed = position;
     this.#backlog.confirm(position);
@@ -211,7 +230,7 @@ export class Spool {
     return line?.t === "open" ? line : null;
   }
 
-  #textAt(place: Place | null): string | null {
+  #textAt(place: SpoolPlace | null): string | null {
     if (place === null) return null;
     try {
       for (const { text } of this.#files.lines(place.segment, place.offset)) return text;
@@ -222,10 +241,14 @@ export class Spool {
   }
 
   /** Leaves out a file that cannot be read, so that later records get through; the file stays for the next start. */
-  #setAside(segment: Segment, error: unknown): void {
+  #setAside(segment: SpoolSegment, error: unknown): void {
     this.#files.forget(segment);
     const readable = this.#reader.count(this.#confirmed, Number.POSITIVE_INFINITY);
-    this.#log("error", "spool_segment_unreadable", { path: segment.path, error, lost: this.#pending - readable });
+    this.#log("error", "spool_segment_unreadable", {
+      path: segment.path,
+      error,
+      lost: this.#pending - readable,
+    });
     this.#lost += this.#pending - readable;
     this.#pending = readable;
     this.#reader.forgetBatch();
@@ -234,7 +257,7 @@ export class Spool {
   // ---- writing
 
   /** @returns null when the disk did not take it; then the backlog must. */
-  #write(text: string): Place | null {
+  #write(text: string): SpoolPlace | null {
     // What waits goes first: positions rise in the log.
     if (!this.#backlog.isEmpty) return null;
     try {
@@ -265,11 +288,16 @@ export class Spool {
         this.#open.set(id, this.#files.append(line));
         this.#backlog.opens.delete(id);
       }
-      for (let first = this.#backlog.records[0]; first !== undefined; first = this.#backlog.records[0]) {
+      for (
+        let first = this.#backlog.records[0];
+        first !== undefined;
+        first = this.#backlog.records[0]
+      ) {
         this.#files.append(first.line).segment.lastPosition = first.position;
         this.#backlog.shift();
       }
-      if (this.#backlog.over.length > 0) this.#files.append(lineOf({ t: "over", at: this.#now(), ids: this.#backlog.over }));
+      if (this.#backlog.over.length > 0)
+        this.#files.append(lineOf({ t: "over", at: this.#now(), ids: this.#backlog.over }));
       this.#backlog.over = [];
       this.#log("info", "spool_disk_back", { lost: this.#lost });
     } catch {
@@ -330,7 +358,7 @@ export class Spool {
     }
   }
 
-  #moveOpen(segment: Segment): boolean {
+  #moveOpen(segment: SpoolSegment): boolean {
     for (const [id, place] of this.#open) {
       if (place?.segment !== segment) continue;
       const text = this.#textAt(place);
@@ -344,13 +372,15 @@ export class Spool {
   /** Where that fails the segment goes all the same: on a full disk its room is worth more than the ids. */
   #rememberIds(): void {
     try {
-      this.#files.append(lineOf({ t: "over", at: this.#now(), ids: this.#ids.over(this.#confirmed) }));
+      this.#files.append(
+        lineOf({ t: "over", at: this.#now(), ids: this.#ids.over(this.#confirmed) }),
+      );
     } catch (error) {
       this.#log("warn", "spool_ids_forgotten", { error });
     }
   }
 
-  #unlink(segments: Segment[]): void {
+  #unlink(segments: SpoolSegment[]): void {
     for (const { path } of segments) {
       try {
         this.#files.unlink(path);

@@ -55,8 +55,12 @@ export function acquireStateLock(folder: string): StateLock {
     remove(path);
     holder = other;
   }
-  const who = holder === process.pid ? `this process (pid ${holder})` : `another agent (pid ${holder})`;
-  throw new StateLockError("held", `the state folder ${folder} is in use by ${who}; stop it, or set another STATE_DIR`);
+  const who =
+    holder === process.pid ? `this process (pid ${holder})` : `another agent (pid ${holder})`;
+  throw new StateLockError(
+    "held",
+    `the state folder ${folder} is in use by ${who}; stop it, or set another STATE_DIR`,
+  );
 }
 
 /** @returns false when this process has claimed the folder before. */
@@ -68,7 +72,10 @@ function claim(folder: string, path: string): boolean {
   } catch (error) {
     const code = codeOf(error);
     if (code === "EEXIST" && readsAsFolder(folder)) return false;
-    throw new StateLockError("not_writable", `the state folder ${folder} is not writable (${code}); it keeps finished requests safe`);
+    throw new StateLockError(
+      "not_writable",
+      `the state folder ${folder} is not writable (${code}); it keeps finished requests safe`,
+    );
   }
 }
 
@@ -136,4 +143,5 @@ function pause(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
-const codeOf = (error: unknown): string => (error instanceof Error && "code" in error ? String(error.code) : String(error));
+const codeOf = (error: unknown): string =>
+  error instanceof Error && "code" in error ? String(error.code) : String(error);

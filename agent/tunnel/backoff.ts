@@ -68,7 +68,10 @@ export class Redial {
     this.#upMs = null;
     if (this.#attempt++ === 0) return random() * 20;
     if (wasRefused) return REFUSED_MS * (0.5 + random());
-    const longMs = Math.max(Math.min(LONG_MS_MAX, grown(nowMs - this.#lostMs)), Math.min(FLAPPING_MS_MAX, grown(nowMs - this.#provenMs)));
+    const longMs = Math.max(
+      Math.min(LONG_MS_MAX, grown(nowMs - this.#lostMs)),
+      Math.min(FLAPPING_MS_MAX, grown(nowMs - this.#provenMs)),
+    );
     return Math.max(SHORT_MS, longMs) * (0.5 + random() / 2);
   }
 }

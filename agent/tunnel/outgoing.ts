@@ -54,7 +54,8 @@ export class Outgoing {
   mark(source: Source, when: "now" | "soon"): void {
     this.#sources.add(source);
     if (when === "now") this.#schedule();
-    else if (!this.#isScheduled) this.#forgetFlush ??= this.#turns.after(FLUSH_MS, () => this.#flush());
+    else if (!this.#isScheduled)
+      this.#forgetFlush ??= this.#turns.after(FLUSH_MS, () => this.#flush());
   }
 
   forget(source: Source): void {

@@ -7,16 +7,33 @@
  */
 import { isHeldBack } from "../../protocol/ending.ts";
 import { Receiver, Sender } from "../../protocol/flow.ts";
-import { type Frame, FrameError, FrameType, jsonBytes, parsePayload, type StreamId, streamFrame, typeName } from "../../protocol/frames.ts";
-import { BODY_BYTES_MAX, DATA_BYTES_MAX, ERROR_CHARS_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
+import {
+  type Frame,
+  FrameError,
+  FrameType,
+  jsonBytes,
+  parsePayload,
+  type StreamId,
+  streamFrame,
+  typeName,
+} from "../../protocol/frames.ts";
+import {
+  BODY_BYTES_MAX,
+  DATA_BYTES_MAX,
+  ERROR_CHARS_MAX,
+  WINDOW_BYTES,
+} from "../../protocol/limits.ts";
 import { Abort, type AbortCode, type Headers } from "../../protocol/messages.ts";
 import { cut, type FailedAt } from "../../protocol/records.ts";
 
 /** How the request is recorded. */
-export type Outcome = { kind: "complete" } | { kind: "cancelled" } | { kind: "failed"; failedAt: FailedAt; message: string };
+export type StreamOutcome =
+  | { kind: "complete" }
+  | { kind: "cancelled" }
+  | { kind: "failed"; failedAt: FailedAt; message: string };
 
 /** What is to be done, in this order. */
-export type StreamActs = {
+export type AgentStreamActions = {
   /** To leave at the end of this turn. */
   frames: Frame[];
   /** There is something to `take`: now, or it may wait for more. */
@@ -29,10 +46,10 @@ export type StreamActs = {
   /** Whether Ollama's answer may be read on. */
   flow: "pause" | "resume" | null;
   /** The stream is over. Once. */
-  outcome: Outcome | null;
+  outcome: StreamOutcome | null;
 };
 
-export class StreamCore {
+export class AgentStreamCore {
   readonly #id: StreamId;
   readonly #streamsBody: boolean;
   readonly #streamsAnswer: boolean;
@@ -88,13 +105,13 @@ export class StreamCore {
    * A numbered frame, an acknowledgement, a resume or an abort of this stream, in the order in which they came.
    * @throws {FrameError} when it says what cannot be
    */
-  received(frame: Frame): StreamActs {
+  received(frame: Frame): AgentStreamActions {
     if (!this.#isOver) this.#take(frame);
     return this.#done();
   }
 
   /** Ollama took the oldest part of the body that it was given. */
-  bodyTaken(): StreamActs {
+  bodyTaken(): AgentStreamActions {
     const taken = this.#writing.shift();
     if (taken !== undefined && !this.#isOver) this.#consumed(taken.next, taken.bytes);
     return this.#done();
@@ -107,7 +124,7 @@ export class StreamCore {
     return isHeldBack(this.#streamsAnswer, headers, bytes) ? null : status;
   }
 
-  answerHead(status: number, headers: Headers): StreamActs {
+  answerHead(status: number, headers: Headers): AgentStreamActions {
     this.#answered = { status, headers, bytes: 0 };
     this.#head = jsonBytes({ status, headers });
     // A streamed answer's head is followed by its first bytes at once; so is any other's.
@@ -115,7 +132,7 @@ export class StreamCore {
     return this.#done();
   }
 
-  answerData(chunk: Uint8Array): StreamActs {
+  answerData(chunk: Uint8Array): AgentStreamActions {
     this.#chunks.push(chunk);
     this.#chunkBytes += chunk.length;
     if (this.#answered !== null) this.#answered.bytes += chunk.length;
@@ -129,14 +146,14 @@ export class StreamCore {
     return this.#done();
   }
 
-  answerEnd(): StreamActs {
+  answerEnd(): AgentStreamActions {
     this.#hasEnded = true;
     this.#acts.ready = "now";
     return this.#done();
   }
 
   /** @param hadHead  the answer had begun */
-  answerBroke(message: string, hadHead: boolean): StreamActs {
+  answerBroke(message: string, hadHead: boolean): AgentStreamActions {
     this.#abort(hadHead ? "ollama_broke" : "ollama_unreachable", "ollama", message);
     return this.#done();
   }
@@ -149,7 +166,8 @@ export class StreamCore {
       frames.push(this.#sender.frame(FrameType.head, this.#head));
       this.#head = null;
     }
-    while (this.#chunkBytes > 0 && this.#sender.room > 0) frames.push(this.#sender.frame(FrameType.data, this.#nextData()));
+    while (this.#chunkBytes > 0 && this.#sender.room > 0)
+      frames.push(this.#sender.frame(FrameType.data, this.#nextData()));
     if (this.#hasEnded && !this.#endSent && this.#chunkBytes === 0) {
       this.#endSent = true;
       frames.push(this.#sender.frame(FrameType.end));
@@ -163,7 +181,7 @@ export class StreamCore {
   }
 
   /** The edge, or this agent, will not come back for the stream. */
-  giveUp(message: string): StreamActs {
+  giveUp(message: string): AgentStreamActions {
     // All was said, and only the edge's last word is missing. Had it told the caller something else, it has recorded that.
     if (this.#endSent) this.#over({ kind: "complete" });
     else this.#abort("lost", "tunnel", message);
@@ -171,12 +189,12 @@ export class StreamCore {
   }
 
   /** The edge said what cannot be. */
-  refuse(message: string): StreamActs {
+  refuse(message: string): AgentStreamActions {
     this.#abort("bad_request", "gateway", message);
     return this.#done();
   }
 
-  #done(): StreamActs {
+  #done(): AgentStreamActions {
     const acts = this.#acts;
     this.#acts = nothing();
     return acts;
@@ -196,8 +214,13 @@ export class StreamCore {
       case FrameType.abort: {
         const { code, message, presumed } = parsePayload(Abort, frame.payload);
         // All was said, and the edge's last word was lost with its socket. Had the caller left, the edge has recorded that.
-        if (code === "caller_gone" && presumed === true && this.#endSent) return this.#over({ kind: "complete" });
-        return this.#over(code === "caller_gone" ? { kind: "cancelled" } : { kind: "failed", failedAt: "tunnel", message });
+        if (code === "caller_gone" && presumed === true && this.#endSent)
+          return this.#over({ kind: "complete" });
+        return this.#over(
+          code === "caller_gone"
+            ? { kind: "cancelled" }
+            : { kind: "failed", failedAt: "tunnel", message },
+        );
       }
       default:
         throw new FrameError(`${typeName(frame.type)} from the edge on a stream`);
@@ -208,7 +231,8 @@ export class StreamCore {
     const verdict = this.#receiver.accept(frame);
     if (verdict === "gap") this.#say(FrameType.resume, this.#receiver.next);
     if (verdict !== "new") return;
-    if ((frame.type === FrameType.open) !== (frame.seq === 0)) throw new FrameError("a request begins with one OPEN");
+    if ((frame.type === FrameType.open) !== (frame.seq === 0))
+      throw new FrameError("a request begins with one OPEN");
     if (frame.type === FrameType.open) {
       if (this.#streamsBody) this.#acts.ask = { body: null };
     } else if (frame.type === FrameType.data) this.#takeBody(frame);
@@ -226,7 +250,8 @@ export class StreamCore {
       return;
     }
     this.#bodyBytes += bytes;
-    if (this.#bodyBytes > BODY_BYTES_MAX) throw new FrameError(`a body of more than ${BODY_BYTES_MAX} bytes`);
+    if (this.#bodyBytes > BODY_BYTES_MAX)
+      throw new FrameError(`a body of more than ${BODY_BYTES_MAX} bytes`);
     this.#bodyChunks.push(part);
     this.#consumed(next, bytes);
   }
@@ -288,15 +313,28 @@ export class StreamCore {
   #abort(code: AbortCode, failedAt: FailedAt, message: string): void {
     if (this.#isOver) return;
     // What Ollama did say goes first; the edge ends the caller's answer in its own format.
-    const abort = streamFrame(FrameType.abort, this.#id, 0, jsonBytes({ code, message: cut(message, ERROR_CHARS_MAX) }));
+    const abort = streamFrame(
+      FrameType.abort,
+      this.#id,
+      0,
+      jsonBytes({ code, message: cut(message, ERROR_CHARS_MAX) }),
+    );
     this.#acts.frames.push(...this.take(), abort);
     this.#over({ kind: "failed", failedAt, message });
   }
 
-  #over(outcome: Outcome): void {
+  #over(outcome: StreamOutcome): void {
     this.#isOver = true;
     this.#acts.outcome = outcome;
   }
 }
 
-const nothing = (): StreamActs => ({ frames: [], ready: null, ask: null, write: null, endsBody: false, flow: null, outcome: null });
+const nothing = (): AgentStreamActions => ({
+  frames: [],
+  ready: null,
+  ask: null,
+  write: null,
+  endsBody: false,
+  flow: null,
+  outcome: null,
+});

@@ -4,7 +4,16 @@
  * Each frame of a stream finds its stream here, or is told why there is none.
  */
 
-import { type Frame, FrameError, FrameType, jsonBytes, parsePayload, type StreamId, streamFrame, typeName } from "../../protocol/frames.ts";
+import {
+  type Frame,
+  FrameError,
+  FrameType,
+  jsonBytes,
+  parsePayload,
+  type StreamId,
+  streamFrame,
+  typeName,
+} from "../../protocol/frames.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
 import { GRACE_MS } from "../../protocol/limits.ts";
 import { type AbortCode, Open } from "../../protocol/messages.ts";
@@ -113,20 +122,39 @@ export class StreamTable {
     const { box, spool } = this.#shell;
     const known = this.#streams.get(frame.stream);
     if (known !== undefined) return this.#deliver(known, frame);
-    if (spool.knows(frame.stream)) return this.#refuse(frame.stream, "lost", "the agent was restarted while it served this request");
-    if (this.isDraining) return this.#refuse(frame.stream, "draining", `box ${box} takes no new requests`);
+    if (spool.knows(frame.stream))
+      return this.#refuse(
+        frame.stream,
+        "lost",
+        "the agent was restarted while it served this request",
+      );
+    if (this.isDraining)
+      return this.#refuse(frame.stream, "draining", `box ${box} takes no new requests`);
     let open: Open;
     try {
       open = parsePayload(Open, frame.payload);
     } catch (error) {
       // Not the tunnel's fault: closed for it, it would be resumed with the same frame, for ever.
-      return this.#refuse(frame.stream, "bad_request", `box ${box} does not understand the request: ${(error as Error).message}`);
+      return this.#refuse(
+        frame.stream,
+        "bad_request",
+        `box ${box} does not understand the request: ${(error as Error).message}`,
+      );
     }
     const match = matchOllamaRoute(open.method, open.path);
     // The edge has checked this. The box checks it too: it is the box's Ollama.
     if (!match.ok || match.route.path !== open.endpoint)
-      return this.#refuse(frame.stream, "bad_request", `${open.method} ${open.path} is not allowed on box ${box}`);
-    const stream = new AgentStream(frame.stream, open, match.route.body === "raw", this.#streamShell);
+      return this.#refuse(
+        frame.stream,
+        "bad_request",
+        `${open.method} ${open.path} is not allowed on box ${box}`,
+      );
+    const stream = new AgentStream(
+      frame.stream,
+      open,
+      match.route.body === "raw",
+      this.#streamShell,
+    );
     this.#streams.set(frame.stream, stream);
     this.#deliver(stream, frame);
   }
@@ -145,9 +173,15 @@ export class StreamTable {
     const { box, spool, outgoing } = this.#shell;
     const stream = this.#streams.get(frame.stream);
     if (stream !== undefined) return this.#deliver(stream, frame);
-    if (spool.knows(frame.stream)) return this.#refuse(frame.stream, "lost", "the agent was restarted while it served this request");
+    if (spool.knows(frame.stream))
+      return this.#refuse(
+        frame.stream,
+        "lost",
+        "the agent was restarted while it served this request",
+      );
     // Answered in part by an agent whose spool is gone: asked again, Ollama would go on differently. Not "lost": only the edge can record it.
-    if (frame.seq > 0) return this.#refuse(frame.stream, "bad_request", `box ${box} has forgotten this request`);
+    if (frame.seq > 0)
+      return this.#refuse(frame.stream, "bad_request", `box ${box} has forgotten this request`);
     // Never seen: its first frames were lost on the way. Ask for them.
     outgoing.now(streamFrame(FrameType.resume, frame.stream));
   }

@@ -2,7 +2,7 @@
  * The box's end of one stream: takes the caller's request from the tunnel, has Ollama asked, and
  * sends the answer back. What it costs and how it ended is the measured request's business.
  *
- * The thin shell around {@link StreamCore}, which decides everything. A cut of the tunnel changes
+ * The thin shell around {@link AgentStreamCore}, which decides everything. A cut of the tunnel changes
  * nothing here: the stream waits, detached, until the edge resumes it or the grace period ends.
  */
 import type { Frame, StreamId } from "../../protocol/frames.ts";
@@ -10,7 +10,7 @@ import type { OpenRequest } from "../../protocol/inventory.ts";
 import type { Open } from "../../protocol/messages.ts";
 import { MeasuredRequest, type MeasuringShell } from "../request/measured-request.ts";
 import type { Outgoing, Source } from "./outgoing.ts";
-import { type Outcome, type StreamActs, StreamCore } from "./stream-core.ts";
+import { type AgentStreamActions, AgentStreamCore, type StreamOutcome } from "./stream-core.ts";
 
 export type StreamShell = MeasuringShell & {
   outgoing: Outgoing;
@@ -28,7 +28,7 @@ export class AgentStream implements Source {
   readonly id: StreamId;
   /** The route pattern, e.g. `/api/chat`. */
   readonly endpoint: string;
-  readonly #core: StreamCore;
+  readonly #core: AgentStreamCore;
   readonly #request: MeasuredRequest;
   readonly #shell: StreamShell;
 
@@ -36,8 +36,13 @@ export class AgentStream implements Source {
   constructor(id: StreamId, open: Open, streamsBody: boolean, shell: StreamShell) {
     this.id = id;
     this.endpoint = open.endpoint;
-    this.#core = new StreamCore(id, streamsBody, open.stream);
-    this.#request = new MeasuredRequest(id, open, { atMs: shell.now(), tunnelMs: shell.tunnelMs() }, shell);
+    this.#core = new AgentStreamCore(id, streamsBody, open.stream);
+    this.#request = new MeasuredRequest(
+      id,
+      open,
+      { atMs: shell.now(), tunnelMs: shell.tunnelMs() },
+      shell,
+    );
     this.#shell = shell;
   }
 
@@ -89,7 +94,7 @@ export class AgentStream implements Source {
   }
 
   /** Does what the core says, in the order in which it says it. */
-  #do({ frames, ready, ask, write, endsBody, flow, outcome }: StreamActs): void {
+  #do({ frames, ready, ask, write, endsBody, flow, outcome }: AgentStreamActions): void {
     if (frames.length > 0) this.#shell.outgoing.now(...frames);
     if (ready !== null) this.#shell.outgoing.mark(this, ready);
     if (ask !== null) this.#ask(ask.body);
@@ -115,7 +120,7 @@ export class AgentStream implements Source {
     else this.#request.onDrain(taken);
   }
 
-  #over(outcome: Outcome): void {
+  #over(outcome: StreamOutcome): void {
     const { outgoing, onOver } = this.#shell;
     const { resumed, begunStatus } = this.#core;
     this.#request.resumed = resumed;

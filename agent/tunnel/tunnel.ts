@@ -6,7 +6,15 @@
  * never fires `close`, so silence alone is enough to dial again.
  */
 import WebSocket from "ws";
-import { decodeFrames, encodeFrames, type Frame, FrameError, FrameType, parsePayload, tunnelFrame } from "../../protocol/frames.ts";
+import {
+  decodeFrames,
+  encodeFrames,
+  type Frame,
+  FrameError,
+  FrameType,
+  parsePayload,
+  tunnelFrame,
+} from "../../protocol/frames.ts";
 import { HEARTBEAT_MS, MESSAGE_BYTES_MAX, SILENCE_MS, SUBPROTOCOL } from "../../protocol/limits.ts";
 import { type Hello, Welcome } from "../../protocol/messages.ts";
 import type { Log } from "../log.ts";
@@ -95,7 +103,10 @@ export class Tunnel {
         if (text.length < 4_096) text += chunk;
       });
       // Not "end": an answer that is cut off has none, and nothing else would dial again.
-      response.on("close", () => isCurrent() && this.#lost(refusalOf(response.statusCode ?? 0, text)));
+      response.on(
+        "close",
+        () => isCurrent() && this.#lost(refusalOf(response.statusCode ?? 0, text)),
+      );
     });
     socket.on("open", () => {
       if (!isCurrent()) return;
@@ -143,7 +154,10 @@ export class Tunnel {
     this.#openedMs = this.#options.now();
     this.#backoff.up(this.#openedMs);
     this.#loggedRefusal = null;
-    this.#options.log("info", "tunnel_up", { edge: this.#options.edgeUrl.origin, edge_version: welcome.edge_version });
+    this.#options.log("info", "tunnel_up", {
+      edge: this.#options.edgeUrl.origin,
+      edge_version: welcome.edge_version,
+    });
     this.#options.onUp(welcome);
     if (rest.length > 0) this.#options.onFrames(rest);
   }
@@ -154,7 +168,8 @@ export class Tunnel {
     const socket = this.#socket;
     const dueMs = this.#lastHeardMs + SILENCE_MS;
     // What has arrived and was not read yet is heard first.
-    const look = () => setImmediate(() => this.#socket === socket && this.#judge(helloMs, now() - dueMs));
+    const look = () =>
+      setImmediate(() => this.#socket === socket && this.#judge(helloMs, now() - dueMs));
     this.#watchdog = setTimeout(look, dueMs - now());
   }
 
@@ -183,7 +198,10 @@ export class Tunnel {
       this.#loggedRefusal = refusal;
       log("error", "tunnel_refused", { edge: this.#options.edgeUrl.origin, why: refusal });
     }
-    this.#redial = setTimeout(() => this.#dial(), this.#backoff.lost(now(), refusal !== null, Math.random));
+    this.#redial = setTimeout(
+      () => this.#dial(),
+      this.#backoff.lost(now(), refusal !== null, Math.random),
+    );
   }
 
   /** Forgets the socket. @returns whether the tunnel was up. */
@@ -203,7 +221,12 @@ export class Tunnel {
 }
 
 /** The agent's way to its edge: also what `--check` tries. */
-export function dial(edgeUrl: URL, box: string, secret: string | null, handshakeMs: number): WebSocket {
+export function dial(
+  edgeUrl: URL,
+  box: string,
+  secret: string | null,
+  handshakeMs: number,
+): WebSocket {
   const url = new URL(`/agent/connect?box=${encodeURIComponent(box)}`, edgeUrl);
   url.protocol = edgeUrl.protocol === "https:" ? "wss:" : "ws:";
   return new WebSocket(url, SUBPROTOCOL, {

@@ -13,7 +13,8 @@ type Route = (typeof API_ROUTES)[keyof typeof API_ROUTES];
 export type Method = Route["method"];
 export type PathOf<M extends Method> = Extract<Route, { method: M }>["path"];
 type RouteAt<M extends Method, P extends string> = Extract<Route, { method: M; path: P }>;
-export type Answer<M extends Method, P extends string> = RouteAt<M, P> extends { answer: infer A extends z.ZodType } ? z.output<A> : never;
+export type Answer<M extends Method, P extends string> =
+  RouteAt<M, P> extends { answer: infer A extends z.ZodType } ? z.output<A> : never;
 
 export type Query = Record<string, string | number | undefined>;
 export type Asked = {
@@ -47,10 +48,20 @@ export class Unreachable extends Error {
   override readonly name = "Unreachable";
 }
 
-export const read = <P extends PathOf<"GET">>(path: P, asked: Asked = {}): Promise<Answer<"GET", P>> => ask("GET", path, asked);
+export const read = <P extends PathOf<"GET">>(
+  path: P,
+  asked: Asked = {},
+): Promise<Answer<"GET", P>> => ask("GET", path, asked);
 
-export async function ask<M extends Method, P extends PathOf<M>>(method: M, path: P, asked: Asked = {}): Promise<Answer<M, P>> {
-  const answer = await call(method, path, { ...asked, headers: { accept: "application/json", ...asked.headers } });
+export async function ask<M extends Method, P extends PathOf<M>>(
+  method: M,
+  path: P,
+  asked: Asked = {},
+): Promise<Answer<M, P>> {
+  const answer = await call(method, path, {
+    ...asked,
+    headers: { accept: "application/json", ...asked.headers },
+  });
   return (await answer.json()) as Answer<M, P>;
 }
 
@@ -64,7 +75,12 @@ export async function call(
   path: string,
   { params = {}, query = {}, body, headers = {}, signal }: Asked = {},
 ): Promise<Response> {
-  const init: RequestInit = { method, headers: { ...headers, ...authorization() }, cache: "no-store", ...(signal && { signal }) };
+  const init: RequestInit = {
+    method,
+    headers: { ...headers, ...authorization() },
+    cache: "no-store",
+    ...(signal && { signal }),
+  };
   if (body !== undefined) {
     init.body = JSON.stringify(body);
     init.headers = { ...init.headers, "content-type": "application/json" };
@@ -80,12 +96,16 @@ export async function call(
   return answer;
 }
 
-const authorization = (): Record<string, string> => (key.value === null ? {} : { authorization: `Bearer ${key.value}` });
+const authorization = (): Record<string, string> =>
+  key.value === null ? {} : { authorization: `Bearer ${key.value}` };
 
 function urlOf(path: string, params: Record<string, string>, query: Query): string {
-  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ""));
+  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent(params[name] ?? ""),
+  );
   const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value !== undefined && value !== "") search.set(name, String(value));
+  for (const [name, value] of Object.entries(query))
+    if (value !== undefined && value !== "") search.set(name, String(value));
   return search.size === 0 ? filled : `${filled}?${search}`;
 }
 
@@ -93,12 +113,18 @@ async function failureOf(answer: Response): Promise<ApiFailure> {
   const text = await answer.text();
   try {
     const said = JSON.parse(text) as ApiError | { error: string };
-    if (typeof said.error === "string") return new ApiFailure(answer.status, "ollama_error", said.error);
+    if (typeof said.error === "string")
+      return new ApiFailure(answer.status, "ollama_error", said.error);
     return new ApiFailure(answer.status, said.error.code, said.error.message);
   } catch {
-    return new ApiFailure(answer.status, "unknown", text.slice(0, 300) || `The edge answered HTTP ${answer.status}.`);
+    return new ApiFailure(
+      answer.status,
+      "unknown",
+      text.slice(0, 300) || `The edge answered HTTP ${answer.status}.`,
+    );
   }
 }
 
 /** What went wrong, in words for people. */
-export const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+export const wordsOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);

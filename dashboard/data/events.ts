@@ -7,7 +7,9 @@ export function eventsIn(text: string): { events: string[]; rest: string } {
   const blocks = whole.replace(/\r\n?/g, "\n").split("\n\n");
   const rest = (blocks.pop() ?? "") + text.slice(whole.length);
   const events = blocks.flatMap((block) => {
-    const data = block.split("\n").flatMap((line) => (line.startsWith("data:") ? [line.slice(5).replace(/^ /, "")] : []));
+    const data = block
+      .split("\n")
+      .flatMap((line) => (line.startsWith("data:") ? [line.slice(5).replace(/^ /, "")] : []));
     return data.length === 0 ? [] : [data.join("\n")];
   });
   return { events, rest };

@@ -12,7 +12,12 @@ import { preferences } from "./preferences.ts";
 
 export type Connection =
   | { kind: "connecting" | "streaming" | "polling" | "hidden" | "off" | "locked" }
-  | { kind: "failing"; why: string; sinceMs: number /** It did answer, with an error. */; isReached: boolean };
+  | {
+      kind: "failing";
+      why: string;
+      sinceMs: number /** It did answer, with an error. */;
+      isReached: boolean;
+    };
 
 export const live = signal<{ value: Live; atMs: number } | null>(null);
 export const connection = signal<Connection>({ kind: "connecting" });
@@ -61,7 +66,8 @@ async function run(seconds: number, signal: AbortSignal): Promise<void> {
   for (let failures = 0; !signal.aborted; ) {
     const heard = tick.peek();
     try {
-      if (seconds > 0 && seconds <= STREAM_SECONDS_MAX && Date.now() > pollsUntilMs) await stream(seconds, signal);
+      if (seconds > 0 && seconds <= STREAM_SECONDS_MAX && Date.now() > pollsUntilMs)
+        await stream(seconds, signal);
       else {
         take(await read("/api/live", { signal }), seconds === 0 ? "off" : "polling");
         if (seconds === 0) return;
@@ -84,7 +90,8 @@ async function run(seconds: number, signal: AbortSignal): Promise<void> {
 /** One failure alarms nobody who has numbers: a Worker that is deployed anew cuts every stream, and is there again. */
 function afterFailure(error: unknown, failures: number): Connection {
   const before = connection.peek();
-  if (failures === 1 && live.peek() !== null && before.kind !== "failing") return { kind: "connecting" };
+  if (failures === 1 && live.peek() !== null && before.kind !== "failing")
+    return { kind: "connecting" };
   const sinceMs = before.kind === "failing" ? before.sinceMs : Date.now();
   return { kind: "failing", why: wordsOf(error), sinceMs, isReached: error instanceof ApiFailure };
 }

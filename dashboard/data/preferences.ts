@@ -32,8 +32,10 @@ export const DEFAULTS: Preferences = {
 
 /** Whatever stood in storage, as preferences. */
 export function preferencesOf(value: unknown): Preferences {
-  const said: Partial<Record<keyof Preferences, unknown>> = typeof value === "object" && value !== null ? value : {};
-  const oneOf = <T>(options: readonly T[], option: unknown, otherwise: T): T => options.find((each) => each === option) ?? otherwise;
+  const said: Partial<Record<keyof Preferences, unknown>> =
+    typeof value === "object" && value !== null ? value : {};
+  const oneOf = <T>(options: readonly T[], option: unknown, otherwise: T): T =>
+    options.find((each) => each === option) ?? otherwise;
   const { price } = said;
   return {
     refresh: oneOf([0, ...REFRESH_SECONDS], said.refresh, DEFAULTS.refresh),

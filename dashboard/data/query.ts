@@ -36,7 +36,8 @@ export function useRead<P extends PathOf<"GET">>(
           (data) => setTold({ data, error: null, isLoading: false }),
           (error: unknown) => {
             if (controller.signal.aborted) return;
-            if (error instanceof ApiFailure && error.status === 401) locked.value = key.peek() === null ? "" : error.message;
+            if (error instanceof ApiFailure && error.status === 401)
+              locked.value = key.peek() === null ? "" : error.message;
             setTold((before) => ({ ...before, error: wordsOf(error), isLoading: false }));
           },
         )

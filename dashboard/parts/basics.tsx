@@ -7,13 +7,23 @@ import { CheckIcon, CopyIcon } from "./icons.tsx";
 
 export type Tone = "good" | "warn" | "bad" | "quiet" | "accent";
 
-export const Pill = ({ tone, children }: { tone: Tone; children: ComponentChildren }) => <span class={`pill ${tone}`}>{children}</span>;
+export const Pill = ({ tone, children }: { tone: Tone; children: ComponentChildren }) => (
+  <span class={`pill ${tone}`}>{children}</span>
+);
 
 /** On everything that was made up. */
 export const Simulated = () => <span class="pill simulated">simulated</span>;
 
 /** A heading, what belongs to it on its right, and what it is about. */
-export function Section({ title, aside, children }: { title: string; aside?: ComponentChildren; children: ComponentChildren }) {
+export function Section({
+  title,
+  aside,
+  children,
+}: {
+  title: string;
+  aside?: ComponentChildren;
+  children: ComponentChildren;
+}) {
   return (
     <section aria-label={title}>
       <div class="section-head">
@@ -26,7 +36,17 @@ export function Section({ title, aside, children }: { title: string; aside?: Com
 }
 
 /** A share of a whole as a bar, with the figure beside it. */
-export function Meter({ name, percent, text, tone = "accent" }: { name: string; percent: number | null; text?: string; tone?: Tone }) {
+export function MeterBar({
+  name,
+  percent,
+  text,
+  tone = "accent",
+}: {
+  name: string;
+  percent: number | null;
+  text?: string;
+  tone?: Tone;
+}) {
   const said = text ?? ofHundred(percent);
   return (
     <div class="meter">
@@ -45,7 +65,10 @@ export function Meter({ name, percent, text, tone = "accent" }: { name: string; 
           aria-valuenow={Math.round(percent)}
           aria-valuetext={said}
         >
-          <span class={`fill ${tone}`} style={{ width: `${Math.min(100, Math.max(0, percent))}%` }} />
+          <span
+            class={`fill ${tone}`}
+            style={{ width: `${Math.min(100, Math.max(0, percent))}%` }}
+          />
         </span>
       )}
     </div>
@@ -81,7 +104,15 @@ export const Empty = ({ title, children }: { title: string; children?: Component
 );
 
 /** Something could not be read. What was read before stays on the page. */
-export const Failure = ({ what, why, again }: { what: string; why: string; again?: () => void }) => (
+export const FailureNote = ({
+  what,
+  why,
+  again,
+}: {
+  what: string;
+  why: string;
+  again?: () => void;
+}) => (
   <div class="failure" role="alert">
     <p>
       <strong>{what}</strong> {why}
@@ -104,7 +135,13 @@ export const Skeleton = ({ lines = 3, tall = false }: { lines?: number; tall?: b
 );
 
 /** A table that scrolls by itself, so that the page does not. */
-export const TableScroll = ({ label, children }: { label: string; children: ComponentChildren }) => (
+export const TableScroll = ({
+  label,
+  children,
+}: {
+  label: string;
+  children: ComponentChildren;
+}) => (
   // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
   <section class="scroll" aria-label={label} tabIndex={0}>
     {children}
@@ -125,7 +162,9 @@ export function CopyButton({ text, name }: { text: string; name: string }) {
   return (
     <button type="button" class="small" onClick={copy}>
       {state === "copied" ? <CheckIcon /> : <CopyIcon />}
-      <span aria-live="polite">{state === "copied" ? "Copied" : state === "failed" ? "Not allowed" : "Copy"}</span>
+      <span aria-live="polite">
+        {state === "copied" ? "Copied" : state === "failed" ? "Not allowed" : "Copy"}
+      </span>
       <span class="sr-only">{name}</span>
     </button>
   );
@@ -155,7 +194,12 @@ export function Choice<T extends string | number>({
     <fieldset class="choice">
       <legend class="sr-only">{label}</legend>
       {options.map(({ value, name }) => (
-        <button type="button" key={value} aria-pressed={value === chosen} onClick={() => choose(value)}>
+        <button
+          type="button"
+          key={value}
+          aria-pressed={value === chosen}
+          onClick={() => choose(value)}
+        >
           {name}
         </button>
       ))}

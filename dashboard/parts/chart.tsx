@@ -11,9 +11,7 @@ import "uplot/dist/uPlot.min.css";
 import { preferences } from "../data/preferences.ts";
 import { timeLabels } from "../shape/axis.ts";
 import { UNKNOWN } from "../shape/format.ts";
-import { type Column, isEmpty, lastKnown, summaryOf } from "../shape/history.ts";
-
-export type Line = { name: string; values: Column; colour: "one" | "two" | "three" | "four" | "bad" };
+import { isEmpty, type Line, lastKnown, summaryOf } from "../shape/history.ts";
 
 type Props = {
   title: string;
@@ -39,7 +37,15 @@ const remPx = () => Number.parseFloat(getComputedStyle(document.documentElement)
 /** Charts of one page share the moment that is pointed at. */
 const SYNC = "page";
 
-export function Chart({ title, at, lines, format, isArea = false, top, nothing = "Nothing in this range" }: Props) {
+export function Chart({
+  title,
+  at,
+  lines,
+  format,
+  isArea = false,
+  top,
+  nothing = "Nothing in this range",
+}: Props) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const pointed = useSignal<number | null>(null);
@@ -56,10 +62,16 @@ export function Chart({ title, at, lines, format, isArea = false, top, nothing =
       const onPoint = (index: number | null) => {
         pointed.value = index;
       };
-      plot.current = new uPlot(optionsOf(element, lines, { format, isArea, top, onPoint }), dataOf(at, lines), element);
+      plot.current = new uPlot(
+        optionsOf(element, lines, { format, isArea, top, onPoint }),
+        dataOf(at, lines),
+        element,
+      );
     };
     make();
-    const resized = new ResizeObserver(() => plot.current?.setSize({ width: element.clientWidth, height: HEIGHT_REM * remPx() }));
+    const resized = new ResizeObserver(() =>
+      plot.current?.setSize({ width: element.clientWidth, height: HEIGHT_REM * remPx() }),
+    );
     resized.observe(element);
     const dark = matchMedia("(prefers-color-scheme: dark)");
     dark.addEventListener("change", make);
@@ -101,15 +113,31 @@ export function Chart({ title, at, lines, format, isArea = false, top, nothing =
   );
 }
 
-const dataOf = (at: readonly number[], lines: readonly Line[]): uPlot.AlignedData => [[...at], ...lines.map(({ values }) => values)];
+const dataOf = (at: readonly number[], lines: readonly Line[]): uPlot.AlignedData => [
+  [...at],
+  ...lines.map(({ values }) => values),
+];
 
-type Drawn = { format: Props["format"]; isArea: boolean; top: number | undefined; onPoint: (index: number | null) => void };
+type Drawn = {
+  format: Props["format"];
+  isArea: boolean;
+  top: number | undefined;
+  onPoint: (index: number | null) => void;
+};
 
-function optionsOf(element: HTMLElement, lines: readonly Line[], { format, isArea, top, onPoint }: Drawn): uPlot.Options {
+function optionsOf(
+  element: HTMLElement,
+  lines: readonly Line[],
+  { format, isArea, top, onPoint }: Drawn,
+): uPlot.Options {
   const style = getComputedStyle(element);
   const token = (name: string) => style.getPropertyValue(`--${name}`).trim();
   const rem = remPx();
-  const axis = { stroke: token("quiet"), font: `${FONT_REM * rem}px ${style.fontFamily}`, ticks: { show: false } };
+  const axis = {
+    stroke: token("quiet"),
+    font: `${FONT_REM * rem}px ${style.fontFamily}`,
+    ticks: { show: false },
+  };
   return {
     width: Math.max(120, element.clientWidth),
     height: HEIGHT_REM * rem,
@@ -126,7 +154,9 @@ function optionsOf(element: HTMLElement, lines: readonly Line[], { format, isAre
         space: 4.3 * rem,
         values: (plot, splits, _, __, step) => {
           const labels = timeLabels(splits, step);
-          return labels.map((label, index) => (hasRoom(plot, splits[index] ?? 0, label.length * LETTER_REM * rem) ? label : ""));
+          return labels.map((label, index) =>
+            hasRoom(plot, splits[index] ?? 0, label.length * LETTER_REM * rem) ? label : "",
+          );
         },
       },
       {
@@ -166,5 +196,7 @@ const roomAbove = (max: number | null): number => (max === null || max <= 0 ? 1 
 const alone: uPlot.Series.Points.Filter = (plot, series) => {
   const values = plot.data[series] ?? [];
   const isKnown = (index: number) => values[index] !== null && values[index] !== undefined;
-  return Array.from(values, (_, index) => index).filter((index) => isKnown(index) && !isKnown(index - 1) && !isKnown(index + 1));
+  return Array.from(values, (_, index) => index).filter(
+    (index) => isKnown(index) && !isKnown(index - 1) && !isKnown(index + 1),
+  );
 };

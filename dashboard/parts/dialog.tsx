@@ -16,7 +16,10 @@ type Props = {
 export function TypedConfirm({ title, text, typed, act, onConfirm, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [said, setSaid] = useState("");
-  const [state, setState] = useState<{ isBusy: boolean; error: string | null }>({ isBusy: false, error: null });
+  const [state, setState] = useState<{ isBusy: boolean; error: string | null }>({
+    isBusy: false,
+    error: null,
+  });
   useEffect(() => dialog.current?.showModal(), []);
 
   const confirm = async (event: Event) => {
@@ -33,7 +36,12 @@ export function TypedConfirm({ title, text, typed, act, onConfirm, onClose }: Pr
   };
 
   return (
-    <dialog ref={dialog} onClose={onClose} aria-labelledby="confirm-title" aria-describedby="confirm-text">
+    <dialog
+      ref={dialog}
+      onClose={onClose}
+      aria-labelledby="confirm-title"
+      aria-describedby="confirm-text"
+    >
       <form onSubmit={confirm}>
         <h2 id="confirm-title">{title}</h2>
         <p id="confirm-text">{text}</p>

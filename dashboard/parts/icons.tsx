@@ -9,8 +9,12 @@ const icon = (shape: ComponentChildren) => () => (
 
 export const OverviewIcon = icon(<path d="M3 16V9m4.7 7V4m4.6 12v-5M17 16V7" />);
 export const RequestsIcon = icon(<path d="M3 5h14M3 10h9M3 15h12" />);
-export const ModelsIcon = icon(<path d="m10 2.5 6.5 3.75v7.5L10 17.5l-6.5-3.75v-7.5zM3.6 6.3 10 10l6.4-3.7M10 10v7.3" />);
-export const SystemIcon = icon(<path d="M5.5 5.5h9v9h-9zM8.5 8.5h3v3h-3zM8 2.5v3m4-3v3m-4 9v3m4-3v3M2.5 8h3m-3 4h3m9-4h3m-3 4h3" />);
+export const ModelsIcon = icon(
+  <path d="m10 2.5 6.5 3.75v7.5L10 17.5l-6.5-3.75v-7.5zM3.6 6.3 10 10l6.4-3.7M10 10v7.3" />,
+);
+export const SystemIcon = icon(
+  <path d="M5.5 5.5h9v9h-9zM8.5 8.5h3v3h-3zM8 2.5v3m4-3v3m-4 9v3m4-3v3M2.5 8h3m-3 4h3m9-4h3m-3 4h3" />,
+);
 export const ChatIcon = icon(<path d="M3 4h14v9.5H9L5 17v-3.5H3z" />);
 export const SettingsIcon = icon(<path d="M3 6h7m4 0h3M3 14h3m4 0h7M12 4v4M8 12v4" />);
 export const RefreshIcon = icon(<path d="M16 10a6 6 0 1 1-1.8-4.3M16 3v4h-4" />);
@@ -21,7 +25,9 @@ export const MoonIcon = icon(<path d="M16.5 12A7 7 0 0 1 8 3.5a7 7 0 1 0 8.5 8.5
 export const SystemThemeIcon = icon(<path d="M3 4h14v9H3zM8 17h4m-2-4v4" />);
 export const CopyIcon = icon(<path d="M7 7h9v9H7zM13 7V4H4v9h3" />);
 export const CheckIcon = icon(<path d="m4 10.5 4 4 8-9" />);
-export const StarIcon = icon(<path d="m10 3 2.1 4.5 4.9.6-3.6 3.4.9 4.9-4.3-2.4-4.3 2.4.9-4.9L3 8.1l4.9-.6z" />);
+export const StarIcon = icon(
+  <path d="m10 3 2.1 4.5 4.9.6-3.6 3.4.9 4.9-4.3-2.4-4.3 2.4.9-4.9L3 8.1l4.9-.6z" />,
+);
 export const CloseIcon = icon(<path d="m5 5 10 10M15 5 5 15" />);
 export const DownloadIcon = icon(<path d="M10 3v9m-4-4 4 4 4-4M4 16h12" />);
 export const ChevronIcon = icon(<path d="m7 5 5 5-5 5" />);

@@ -1,12 +1,20 @@
 /** Labels of a time axis, in the viewer's zone. Pure. */
 
 /** @param stepSeconds  between two labels; it decides what has to be said */
-export function timeLabels(seconds: readonly number[], stepSeconds: number, zone?: string): string[] {
+export function timeLabels(
+  seconds: readonly number[],
+  stepSeconds: number,
+  zone?: string,
+): string[] {
   const format = (at: number, options: Intl.DateTimeFormatOptions) =>
     new Date(at * 1_000).toLocaleString("en-GB", { ...options, timeZone: zone });
   const day = (at: number) => format(at, { day: "numeric", month: "short" });
   if (stepSeconds >= 86_400) return seconds.map(day);
-  const clock: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", ...(stepSeconds < 60 && { second: "2-digit" }) };
+  const clock: Intl.DateTimeFormatOptions = {
+    hour: "2-digit",
+    minute: "2-digit",
+    ...(stepSeconds < 60 && { second: "2-digit" }),
+  };
   // The first label of a day says which one it is.
   return seconds.map((at, index) => {
     const before = seconds[index - 1];

@@ -20,16 +20,35 @@ export type ChatEvent =
   | { error: string };
 
 export const said = (content: string): Message => ({ ...BLANK, role: "user", content });
-export const answering = (model: string | null): Message => ({ ...BLANK, role: "assistant", model, state: "streaming" });
+export const answering = (model: string | null): Message => ({
+  ...BLANK,
+  role: "assistant",
+  model,
+  state: "streaming",
+});
 
-const BLANK = { content: "", thinking: "", model: null, box: null, tokens: null, rate: null, state: "done", error: null } as const;
+const BLANK = {
+  content: "",
+  thinking: "",
+  model: null,
+  box: null,
+  tokens: null,
+  rate: null,
+  state: "done",
+  error: null,
+} as const;
 
 /** @param elapsedMs  since the first token */
-export function afterEvent(message: Message, event: ChatEvent, elapsedMs: number): Message {
+export function afterChatEvent(message: Message, event: ChatEvent, elapsedMs: number): Message {
   if ("error" in event) return { ...message, state: "failed", error: event.error };
   if ("done" in event) {
     const tokens = event.completion_tokens;
-    return { ...message, state: "done", tokens, rate: tokens !== null && elapsedMs > 0 ? (1_000 * tokens) / elapsedMs : null };
+    return {
+      ...message,
+      state: "done",
+      tokens,
+      rate: tokens !== null && elapsedMs > 0 ? (1_000 * tokens) / elapsedMs : null,
+    };
   }
   const content = message.content + (event.token ?? "");
   const tokens = (message.tokens ?? 0) + 1; // about one per event; the last event says how many
@@ -50,7 +69,9 @@ export function kept(messages: readonly Message[]): Message[] {
     chars += content.length + thinking.length;
     return chars <= CHARS_MAX;
   });
-  return newest.toReversed().map((message) => (message.state === "streaming" ? { ...message, state: "stopped" } : message));
+  return newest
+    .toReversed()
+    .map((message) => (message.state === "streaming" ? { ...message, state: "stopped" } : message));
 }
 
 /** Whatever stood in storage, as messages. */

@@ -17,23 +17,37 @@ export type Filters = {
   until?: string;
 };
 
-export const FILTER_NAMES = ["status", "model", "box", "key", "q", "period", "from", "until"] as const satisfies (keyof Filters)[];
+export const FILTER_NAMES = [
+  "status",
+  "model",
+  "box",
+  "key",
+  "q",
+  "period",
+  "from",
+  "until",
+] as const satisfies (keyof Filters)[];
 
 /** What of the address is a filter. */
 export const filtersOf = (query: Record<string, string>): Filters =>
   Object.fromEntries(FILTER_NAMES.flatMap((name) => (query[name] ? [[name, query[name]]] : [])));
 
-export const isFiltered = (filters: Filters): boolean => FILTER_NAMES.some((name) => filters[name] !== undefined);
+export const isFiltered = (filters: Filters): boolean =>
+  FILTER_NAMES.some((name) => filters[name] !== undefined);
 
 /**
  * Which page of the list: the cursors of the pages up to it, so that one can go back by a link too. New
  * requests do not shift what is on a page.
  */
-export const cursorsOf = ({ after = "" }: Record<string, string>): string[] => (after === "" ? [] : after.split("."));
+export const cursorsOf = ({ after = "" }: Record<string, string>): string[] =>
+  after === "" ? [] : after.split(".");
 export const afterOf = (cursors: readonly string[]): string => cursors.join(".");
 
 /** @param minuteMs  now, to the minute: the question must not change with every second */
-export function askedOf({ period, from, until, status, ...rest }: Filters, minuteMs: number): Record<string, string | undefined> {
+export function askedOf(
+  { period, from, until, status, ...rest }: Filters,
+  minuteMs: number,
+): Record<string, string | undefined> {
   const seconds = Object.entries(PERIODS).find(([name]) => name === period)?.[1] ?? null;
   return {
     ...rest,

@@ -11,14 +11,19 @@ const NARROW = "\u202f";
 const formats = new Map<number, Intl.NumberFormat>();
 
 function fixed(value: number, digits: number): string {
-  const format = formats.get(digits) ?? new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const format =
+    formats.get(digits) ??
+    new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
   formats.set(digits, format);
   return format.format(value);
 }
 
 /** Three digits say enough: 0.42, 4.2, 42, 420. */
 export const short = (value: number): string =>
-  fixed(value, value === 0 || Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2).replace(/\.0+$/, "");
+  fixed(value, value === 0 || Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2).replace(
+    /\.0+$/,
+    "",
+  );
 
 export const count = (value: number | null): string => (value === null ? UNKNOWN : fixed(value, 0));
 
@@ -37,8 +42,10 @@ export function compact(value: number | null): string {
   return `${short(value / multiple[1])}${NARROW}${multiple[2]}`;
 }
 
-export const percent = (rate: number | null): string => (rate === null ? UNKNOWN : `${short(100 * rate)}${NARROW}%`);
-export const ofHundred = (value: number | null): string => (value === null ? UNKNOWN : `${fixed(value, 0)}${NARROW}%`);
+export const percent = (rate: number | null): string =>
+  rate === null ? UNKNOWN : `${short(100 * rate)}${NARROW}%`;
+export const ofHundred = (value: number | null): string =>
+  value === null ? UNKNOWN : `${fixed(value, 0)}${NARROW}%`;
 
 /** A length of time, two units at most. */
 export function duration(ms: number | null): string {
@@ -61,7 +68,8 @@ export function duration(ms: number | null): string {
 }
 
 /** How long something has lasted that goes on: whole seconds, so that no digits flicker. */
-export const elapsed = (ms: number): string => duration(Math.max(1, Math.floor(ms / 1_000)) * 1_000);
+export const elapsed = (ms: number): string =>
+  duration(Math.max(1, Math.floor(ms / 1_000)) * 1_000);
 
 /** How long ago, for the age of data. */
 export const age = (ms: number): string => (ms < 1_500 ? "now" : `${elapsed(ms)} ago`);
@@ -88,40 +96,60 @@ export function bytes(value: number | null, sizes: Sizes): string {
 const MIB = 1_024 ** 2;
 const GIB = 1_024 ** 3;
 /** What `/api/gpu` gives as MB, and `/api/system` as GB, are powers of two, as nvidia-smi and `free` say them. */
-export const mib = (value: number | null, sizes: Sizes): string => bytes(value === null ? null : value * MIB, sizes);
-export const gib = (value: number | null, sizes: Sizes): string => bytes(value === null ? null : value * GIB, sizes);
+export const mib = (value: number | null, sizes: Sizes): string =>
+  bytes(value === null ? null : value * MIB, sizes);
+export const gib = (value: number | null, sizes: Sizes): string =>
+  bytes(value === null ? null : value * GIB, sizes);
 
 export const temperature = (celsius: number | null, unit: "celsius" | "fahrenheit"): string => {
   if (celsius === null) return UNKNOWN;
-  return unit === "celsius" ? `${fixed(celsius, 0)}${NARROW}°C` : `${fixed((celsius * 9) / 5 + 32, 0)}${NARROW}°F`;
+  return unit === "celsius"
+    ? `${fixed(celsius, 0)}${NARROW}°C`
+    : `${fixed((celsius * 9) / 5 + 32, 0)}${NARROW}°F`;
 };
 
-export const watts = (value: number | null): string => (value === null ? UNKNOWN : `${fixed(value, 0)}${NARROW}W`);
+export const watts = (value: number | null): string =>
+  value === null ? UNKNOWN : `${fixed(value, 0)}${NARROW}W`;
 
 /** In watt hours throughout, as it is paid for: of a request thousandths, of a day thousands. */
 export function energy(joules: number | null): string {
   if (joules === null) return UNKNOWN;
   const wattHours = joules / 3_600;
   if (wattHours < 1) return `${short(wattHours * 1_000)}${NARROW}mWh`;
-  return wattHours < 1_000 ? `${short(wattHours)}${NARROW}Wh` : `${short(wattHours / 1_000)}${NARROW}kWh`;
+  return wattHours < 1_000
+    ? `${short(wattHours)}${NARROW}Wh`
+    : `${short(wattHours / 1_000)}${NARROW}kWh`;
 }
 
-export const perSecond = (value: number | null): string => (value === null ? UNKNOWN : `${short(value)}${NARROW}/s`);
-export const tokenRate = (value: number | null): string => (value === null ? UNKNOWN : `${short(value)}${NARROW}tok/s`);
+export const perSecond = (value: number | null): string =>
+  value === null ? UNKNOWN : `${short(value)}${NARROW}/s`;
+export const tokenRate = (value: number | null): string =>
+  value === null ? UNKNOWN : `${short(value)}${NARROW}tok/s`;
 
 /** What a request costs is a small part of a cent: two digits of it at least. */
 export function money(amount: number, currency: string): string {
-  const digits = amount === 0 || amount >= 0.1 ? 2 : Math.max(4, Math.min(10, 1 - Math.floor(Math.log10(amount))));
-  return new Intl.NumberFormat("en", { style: "currency", currency, minimumFractionDigits: digits, maximumFractionDigits: digits }).format(
-    amount,
-  );
+  const digits =
+    amount === 0 || amount >= 0.1
+      ? 2
+      : Math.max(4, Math.min(10, 1 - Math.floor(Math.log10(amount))));
+  return new Intl.NumberFormat("en", {
+    style: "currency",
+    currency,
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  }).format(amount);
 }
 
 /** A moment, in the viewer's zone: the time alone today, with the date on other days. */
 export function moment(iso: string, nowMs: number, zone?: string): string {
   const at = new Date(iso);
   const dayOf = (date: Date) => date.toLocaleDateString("en-CA", { timeZone: zone });
-  const time = at.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: zone });
+  const time = at.toLocaleTimeString("en-GB", {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    timeZone: zone,
+  });
   if (dayOf(at) === dayOf(new Date(nowMs))) return time;
   return `${at.toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: zone })}, ${time}`;
 }

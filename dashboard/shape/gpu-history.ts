@@ -1,6 +1,6 @@
 /** The history of each GPU as lines of a chart. Pure. */
 import type { GpuHistory } from "../../protocol/api/system.ts";
-import type { Line } from "../parts/chart.tsx";
+import type { Line } from "./history.ts";
 
 export type GpuFigure = "utilization_percent" | "memory_used_mb" | "temperature_c" | "power_draw_w";
 
@@ -13,6 +13,13 @@ const COLOURS = ["one", "two", "three", "four"] as const;
 export const gpuLines = (gpus: GpuHistory["gpus"], figure: GpuFigure): Line[] =>
   gpus.map(({ box, index, ...figures }, at) => {
     const isOnly = gpus.filter((gpu) => gpu.box === box).length === 1;
-    const values = figure === "memory_used_mb" ? figures[figure].map((mib) => (mib === null ? null : mib / MIB_PER_GIB)) : figures[figure];
-    return { name: isOnly ? box : `${box} ${index}`, values, colour: COLOURS[at % COLOURS.length] ?? "one" };
+    const values =
+      figure === "memory_used_mb"
+        ? figures[figure].map((mib) => (mib === null ? null : mib / MIB_PER_GIB))
+        : figures[figure];
+    return {
+      name: isOnly ? box : `${box} ${index}`,
+      values,
+      colour: COLOURS[at % COLOURS.length] ?? "one",
+    };
   });

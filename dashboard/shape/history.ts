@@ -34,9 +34,17 @@ export const rangesOffered = (hasStore: boolean, chosen: Range): Range[] =>
   RANGES.filter((range) => range !== "365d" || hasStore || range === chosen);
 
 /** A new bucket changes nothing for a while: how often it pays to ask again, ms. */
-export const everyMsOf = (range: Range): number => Math.min(60_000, (GRANULARITY[range].seconds * 1_000) / 12);
+export const everyMsOf = (range: Range): number =>
+  Math.min(60_000, (GRANULARITY[range].seconds * 1_000) / 12);
 
 export type Column = (number | null)[];
+
+/** One line of a chart. */
+export type Line = {
+  name: string;
+  values: Column;
+  colour: "one" | "two" | "three" | "four" | "bad";
+};
 
 export type HistoryColumns = {
   /** Unix seconds, starts of buckets. */
@@ -71,7 +79,11 @@ export function lastKnown(column: Column): number | null {
 }
 
 /** What a chart says to who cannot see it. */
-export function summaryOf(title: string, series: readonly { name: string; values: Column }[], format: (value: number) => string): string {
+export function summaryOf(
+  title: string,
+  series: readonly { name: string; values: Column }[],
+  format: (value: number) => string,
+): string {
   const said = series.map(({ name, values }) => {
     const known = values.filter((value) => value !== null);
     if (known.length === 0) return `${name} no data`;

@@ -1,7 +1,8 @@
 /** Names of models, and when they leave memory. Pure. */
 import { duration } from "./format.ts";
 
-const withTag = (name: string): string => (name.slice(name.lastIndexOf("/") + 1).includes(":") ? name : `${name}:latest`);
+const withTag = (name: string): string =>
+  name.slice(name.lastIndexOf("/") + 1).includes(":") ? name : `${name}:latest`;
 
 /** `a` and `a:latest` are one model. */
 export const isSameModel = (a: string, b: string): boolean => withTag(a) === withTag(b);
@@ -13,5 +14,7 @@ export function expiryOf(expiresAt: string, nowMs: number): string {
   const leftMs = Date.parse(expiresAt) - nowMs;
   if (Number.isNaN(leftMs)) return "";
   if (leftMs > FOREVER_MS) return "stays";
-  return leftMs <= 0 ? "leaves now" : `leaves in ${duration(leftMs < 60_000 ? leftMs : Math.round(leftMs / 60_000) * 60_000)}`;
+  return leftMs <= 0
+    ? "leaves now"
+    : `leaves in ${duration(leftMs < 60_000 ? leftMs : Math.round(leftMs / 60_000) * 60_000)}`;
 }

@@ -20,20 +20,31 @@ export type Pull = {
   error: string | null;
 };
 
-export const newPull = (model: string): Pull => ({ model, boxes: {}, state: "pulling", error: null });
+export const newPull = (model: string): Pull => ({
+  model,
+  boxes: {},
+  state: "pulling",
+  error: null,
+});
 
-export function afterEvent(pull: Pull, event: PullNews): Pull {
+export function afterPullEvent(pull: Pull, event: PullNews): Pull {
   if ("done" in event && event.done === true) {
     const { status, boxes } = event as z.infer<typeof PullDone>;
     const told = { ...pull.boxes };
     for (const { box, status: ended, error } of boxes)
-      told[box] = { ...(told[box] ?? NOTHING), status: ended === "success" ? "done" : "failed", error };
+      told[box] = {
+        ...(told[box] ?? NOTHING),
+        status: ended === "success" ? "done" : "failed",
+        error,
+      };
     return { ...pull, boxes: told, state: status };
   }
   const { box, status, digest, total, completed, error } = event as z.infer<typeof PullEvent>;
   const before = pull.boxes[box] ?? NOTHING;
   const layers =
-    digest === undefined || total === undefined ? before.layers : { ...before.layers, [digest]: { total, completed: completed ?? 0 } };
+    digest === undefined || total === undefined
+      ? before.layers
+      : { ...before.layers, [digest]: { total, completed: completed ?? 0 } };
   const sizes = Object.values(layers);
   const next: BoxPull = {
     layers,

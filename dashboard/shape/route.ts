@@ -14,7 +14,8 @@ export function routeOf(hash: string): Route {
 
 export function hashOf(page: Page, query: Record<string, string | undefined> = {}): string {
   const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value !== undefined && value !== "") search.set(name, value);
+  for (const [name, value] of Object.entries(query))
+    if (value !== undefined && value !== "") search.set(name, value);
   const path = page === "overview" ? "" : page;
   return search.size === 0 ? `#/${path}` : `#/${path}?${search}`;
 }

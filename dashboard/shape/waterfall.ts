@@ -20,7 +20,10 @@ export type Segment = {
 /** Less than this much of nothing in particular is not worth a segment. */
 const REST_PART_MIN = 0.005;
 
-export type Times = Pick<LogEntry, "latency_ms" | "edge_ms" | "tunnel_ms" | "queue_ms" | "load_ms" | "prefill_ms" | "decode_ms">;
+export type Times = Pick<
+  LogEntry,
+  "latency_ms" | "edge_ms" | "tunnel_ms" | "queue_ms" | "load_ms" | "prefill_ms" | "decode_ms"
+>;
 
 export function segmentsOf(times: Times): Segment[] {
   const { latency_ms, edge_ms, tunnel_ms, queue_ms, load_ms, prefill_ms, decode_ms } = times;
@@ -32,7 +35,9 @@ export function segmentsOf(times: Times): Segment[] {
     ["prefill", prefill_ms],
     ["decode", decode_ms],
   ];
-  const known = measured.flatMap(([phase, ms]): [Phase, number][] => (ms === null || ms <= 0 ? [] : [[phase, ms]]));
+  const known = measured.flatMap(([phase, ms]): [Phase, number][] =>
+    ms === null || ms <= 0 ? [] : [[phase, ms]],
+  );
   const sum = known.reduce((total, [, ms]) => total + ms, 0);
   // Their clocks may disagree by a moment, and the tunnel be quicker than its last heartbeat: then the phases are the whole.
   const total = Math.max(latency_ms, sum);

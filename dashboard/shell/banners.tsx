@@ -18,7 +18,11 @@ export function isStale(): boolean {
   const latest = live.value;
   if (latest === null || connection.value.kind === "locked") return false;
   if (connection.value.kind === "failing") return true;
-  return refresh > 0 && connection.value.kind !== "hidden" && nowMs.value - latest.atMs > LATE_INTERVALS * refresh * 1_000 + GRACE_MS;
+  return (
+    refresh > 0 &&
+    connection.value.kind !== "hidden" &&
+    nowMs.value - latest.atMs > LATE_INTERVALS * refresh * 1_000 + GRACE_MS
+  );
 }
 
 export function Banners() {
@@ -26,12 +30,14 @@ export function Banners() {
   const state = connection.value;
   const version = latest?.value.health.version ?? null;
   if (versionAtStart.peek() === null) versionAtStart.value = version;
-  const isOld = version !== null && versionAtStart.value !== null && version !== versionAtStart.value;
+  const isOld =
+    version !== null && versionAtStart.value !== null && version !== versionAtStart.value;
   return (
     <>
       {latest?.value.health.simulated && (
         <p class="banner simulated" role="note">
-          <strong>Simulated</strong> No model runs here. Every answer and every number on this page is made up.
+          <strong>Simulated</strong> No model runs here. Every answer and every number on this page
+          is made up.
         </p>
       )}
       {isOld && (
@@ -45,8 +51,10 @@ export function Banners() {
       {state.kind === "failing" && (
         <p class="banner bad" role="alert">
           <strong>{state.isReached ? "The edge fails" : "Offline"}</strong> {state.why}{" "}
-          {latest === null ? "Nothing was read yet." : `What you see is ${elapsed(nowMs.value - latest.atMs)} old.`} Tried again for{" "}
-          {elapsed(nowMs.value - state.sinceMs)}.{" "}
+          {latest === null
+            ? "Nothing was read yet."
+            : `What you see is ${elapsed(nowMs.value - latest.atMs)} old.`}{" "}
+          Tried again for {elapsed(nowMs.value - state.sinceMs)}.{" "}
           <button type="button" class="small" onClick={refreshNow}>
             Try now
           </button>

@@ -25,15 +25,28 @@ export function Freshness() {
     locked: "Locked",
     failing: state.kind === "failing" && state.isReached ? "Failing" : "Offline",
   };
-  const tone = isStale() || kind === "failing" ? "bad" : kind === "streaming" || kind === "polling" ? "good" : "quiet";
+  const tone =
+    isStale() || kind === "failing"
+      ? "bad"
+      : kind === "streaming" || kind === "polling"
+        ? "good"
+        : "quiet";
   return (
     <div class="freshness">
       <span class={`state ${tone}`}>
         <i class="beat" />
         <span role="status">{words[kind]}</span>
       </span>
-      {latest !== null && kind !== "streaming" && <span class="freshness-age">{age(nowMs.value - latest.atMs)}</span>}
-      <button type="button" class="plain" aria-label="Refresh now" title="Refresh now" onClick={refreshNow}>
+      {latest !== null && kind !== "streaming" && (
+        <span class="freshness-age">{age(nowMs.value - latest.atMs)}</span>
+      )}
+      <button
+        type="button"
+        class="plain"
+        aria-label="Refresh now"
+        title="Refresh now"
+        onClick={refreshNow}
+      >
         <RefreshIcon />
       </button>
     </div>

@@ -12,8 +12,8 @@ export function Login() {
     <form class="login" onSubmit={submit}>
       <h1>This edge needs a key</h1>
       <p>
-        <code>READ_KEY</code> shows everything, <code>ADMIN_KEY</code> can also change it. It is kept in this tab until you close it, and
-        sent in a header.
+        <code>READ_KEY</code> shows everything, <code>ADMIN_KEY</code> can also change it. It is
+        kept in this tab until you close it, and sent in a header.
       </p>
       <label for="key">Key</label>
       <input

@@ -5,7 +5,14 @@ import { locked } from "../data/key.ts";
 import { live } from "../data/live.ts";
 import { place } from "../data/place.ts";
 import { Overview } from "../pages/overview/overview.tsx";
-import { ChatIcon, ModelsIcon, OverviewIcon, RequestsIcon, SettingsIcon, SystemIcon } from "../parts/icons.tsx";
+import {
+  ChatIcon,
+  ModelsIcon,
+  OverviewIcon,
+  RequestsIcon,
+  SettingsIcon,
+  SystemIcon,
+} from "../parts/icons.tsx";
 import { lazy } from "../parts/lazy.tsx";
 import { hashOf, PAGES, type Page } from "../shape/route.ts";
 import { Banners, isStale } from "./banners.tsx";
@@ -13,20 +20,41 @@ import { Freshness } from "./freshness.tsx";
 import { Login } from "./login.tsx";
 import { ThemeSwitch } from "./theme.tsx";
 
-type Entry = { name: string /** Where there is little room. */; brief?: string; Icon: ComponentType; Page: ComponentType };
+type Entry = {
+  name: string /** Where there is little room. */;
+  brief?: string;
+  Icon: ComponentType;
+  Page: ComponentType;
+};
 
 const ENTRIES: Record<Page, Entry> = {
   overview: { name: "Overview", Icon: OverviewIcon, Page: Overview },
-  requests: { name: "Requests", Icon: RequestsIcon, Page: lazy(async () => (await import("../pages/requests/requests.tsx")).Requests) },
-  models: { name: "Models", Icon: ModelsIcon, Page: lazy(async () => (await import("../pages/models/models.tsx")).ModelsPage) },
+  requests: {
+    name: "Requests",
+    Icon: RequestsIcon,
+    Page: lazy(async () => (await import("../pages/requests/requests.tsx")).Requests),
+  },
+  models: {
+    name: "Models",
+    Icon: ModelsIcon,
+    Page: lazy(async () => (await import("../pages/models/models.tsx")).ModelsPage),
+  },
   system: {
     name: "GPU & system",
     brief: "GPU",
     Icon: SystemIcon,
     Page: lazy(async () => (await import("../pages/system/system.tsx")).SystemPage),
   },
-  chat: { name: "Chat", Icon: ChatIcon, Page: lazy(async () => (await import("../pages/chat/chat.tsx")).ChatPage) },
-  settings: { name: "Settings", Icon: SettingsIcon, Page: lazy(async () => (await import("../pages/settings/settings.tsx")).SettingsPage) },
+  chat: {
+    name: "Chat",
+    Icon: ChatIcon,
+    Page: lazy(async () => (await import("../pages/chat/chat.tsx")).ChatPage),
+  },
+  settings: {
+    name: "Settings",
+    Icon: SettingsIcon,
+    Page: lazy(async () => (await import("../pages/settings/settings.tsx")).SettingsPage),
+  },
 };
 
 export function Shell() {
@@ -79,7 +107,8 @@ export function Shell() {
           })}
         </ul>
         <p class="nav-foot">
-          <a href="/api/docs">API</a> {live.value !== null && <span>v{live.value.value.health.version}</span>}
+          <a href="/api/docs">API</a>{" "}
+          {live.value !== null && <span>v{live.value.value.health.version}</span>}
         </p>
       </nav>
       <main id="main" ref={main} tabIndex={-1}>

@@ -2,7 +2,10 @@
 import { type Preferences, prefer, preferences } from "../data/preferences.ts";
 import { MoonIcon, SunIcon, SystemThemeIcon } from "../parts/icons.tsx";
 
-const NEXT = { system: "dark", dark: "light", light: "system" } as const satisfies Record<Preferences["theme"], Preferences["theme"]>;
+const NEXT = { system: "dark", dark: "light", light: "system" } as const satisfies Record<
+  Preferences["theme"],
+  Preferences["theme"]
+>;
 const ICONS = { system: SystemThemeIcon, dark: MoonIcon, light: SunIcon };
 
 export function ThemeSwitch() {
@@ -10,7 +13,13 @@ export function ThemeSwitch() {
   const Icon = ICONS[theme];
   const name = `Theme: ${theme}. Change to ${NEXT[theme]}`;
   return (
-    <button type="button" class="plain" aria-label={name} title={name} onClick={() => prefer({ theme: NEXT[theme] })}>
+    <button
+      type="button"
+      class="plain"
+      aria-label={name}
+      title={name}
+      onClick={() => prefer({ theme: NEXT[theme] })}
+    >
       <Icon />
     </button>
   );

@@ -65,7 +65,8 @@ export const attention: Row = {
     }),
     stat({
       title: "Store backlog",
-      description: "Finished requests that wait for ClickHouse or Postgres. They are kept until it takes them.",
+      description:
+        "Finished requests that wait for ClickHouse or Postgres. They are kept until it takes them.",
       expr: "sum(ollama_sink_backlog_records)",
       unit: Short,
       orangeFrom: 1_000,

@@ -1,5 +1,11 @@
 /** The machines: their GPUs, and what else they run out of. */
-import { BytesIEC, Celsius, PercentUnit, Seconds, Watt } from "@grafana/grafana-foundation-sdk/units";
+import {
+  BytesIEC,
+  Celsius,
+  PercentUnit,
+  Seconds,
+  Watt,
+} from "@grafana/grafana-foundation-sdk/units";
 import { bands, chart, FULL, QUARTER, type Row } from "../panels.ts";
 import { BOX, MODEL, usedOf } from "../queries.ts";
 
@@ -39,7 +45,8 @@ export const gpus: Row = {
     }),
     chart({
       title: "Power by model",
-      description: "What the GPUs of a box drew while it had requests, shared among those. What they draw without any is not in it.",
+      description:
+        "What the GPUs of a box drew while it had requests, shared among those. What they draw without any is not in it.",
       queries: [
         {
           expr: `sum by (model, box) (rate(ollama_model_energy_joules_total{${MODEL}, ${BOX}}[$__rate_interval]))`,
@@ -56,7 +63,12 @@ export const gpus: Row = {
 export const boxes: Row = {
   title: "Boxes",
   panels: [
-    bands("Connected", "Whether the agent of the box is connected.", { expr: `ollama_box_up{${BOX}}`, legend: "{{box}}" }, QUARTER),
+    bands(
+      "Connected",
+      "Whether the agent of the box is connected.",
+      { expr: `ollama_box_up{${BOX}}`, legend: "{{box}}" },
+      QUARTER,
+    ),
     chart({
       title: "CPU",
       description: "Part of all cores that was busy.",

@@ -4,7 +4,14 @@
  * The totals have no labels, and the histograms only `model`: there the choice of a box does not
  * narrow anything, and the panel says so.
  */
-import { BytesIEC, Milliseconds, PercentUnit, RequestsPerMinute, Seconds, Short } from "@grafana/grafana-foundation-sdk/units";
+import {
+  BytesIEC,
+  Milliseconds,
+  PercentUnit,
+  RequestsPerMinute,
+  Seconds,
+  Short,
+} from "@grafana/grafana-foundation-sdk/units";
 import { chart, FULL, HALF, QUARTER, type Row, THIRD } from "../panels.ts";
 import { BOX, MODEL, percentiles } from "../queries.ts";
 
@@ -27,13 +34,16 @@ export const traffic: Row = {
     chart({
       title: "Token Rate",
       description: "Tokens of prompts and answers together, a second. All boxes and models.",
-      queries: [{ expr: "sum(rate(ollama_tokens_generated_total[$__rate_interval]))", legend: "tokens" }],
+      queries: [
+        { expr: "sum(rate(ollama_tokens_generated_total[$__rate_interval]))", legend: "tokens" },
+      ],
       unit: TOKENS_PER_SECOND,
       width: THIRD,
     }),
     chart({
       title: "Error Rate",
-      description: "Errors as part of the requests; nothing where there were none. A caller that left is no error. All boxes and models.",
+      description:
+        "Errors as part of the requests; nothing where there were none. A caller that left is no error. All boxes and models.",
       queries: [
         {
           expr: "sum(rate(ollama_errors_total[$__rate_interval])) / (sum(rate(ollama_requests_total[$__rate_interval])) > 0)",
@@ -72,7 +82,12 @@ export const traffic: Row = {
     chart({
       title: "Tokens by kind",
       description: "Tokens that were read (prompt), and tokens that were made (completion).",
-      queries: [{ expr: `sum by (kind) (rate(ollama_model_tokens_total{${MODEL}, ${BOX}}[$__rate_interval]))`, legend: "{{kind}}" }],
+      queries: [
+        {
+          expr: `sum by (kind) (rate(ollama_model_tokens_total{${MODEL}, ${BOX}}[$__rate_interval]))`,
+          legend: "{{kind}}",
+        },
+      ],
       unit: TOKENS_PER_SECOND,
       isStacked: true,
       width: THIRD,
@@ -85,7 +100,8 @@ export const latency: Row = {
   panels: [
     chart({
       title: "Latency (ms)",
-      description: "From accepted to the last byte: it grows with the length of the answer. The chosen models, all boxes.",
+      description:
+        "From accepted to the last byte: it grows with the length of the answer. The chosen models, all boxes.",
       queries: percentiles("ollama_request_latency_ms"),
       unit: Milliseconds,
       width: HALF,
@@ -104,7 +120,8 @@ export const latency: Row = {
     }),
     chart({
       title: "Time to first token",
-      description: "From the arrival of the request on the box to the first content byte: wait, load and reading the prompt. All boxes.",
+      description:
+        "From the arrival of the request on the box to the first content byte: wait, load and reading the prompt. All boxes.",
       queries: percentiles("ollama_time_to_first_token_seconds"),
       unit: Seconds,
       width: HALF,
@@ -132,7 +149,8 @@ export const queueAndLoad: Row = {
     }),
     chart({
       title: "Queue depth",
-      description: "Requests that Ollama has not begun to answer. If it stays above 0, another box or more parallel slots would help.",
+      description:
+        "Requests that Ollama has not begun to answer. If it stays above 0, another box or more parallel slots would help.",
       queries: [{ expr: `ollama_queue_depth{${BOX}}`, legend: "{{box}}" }],
       unit: Short,
       width: QUARTER,
@@ -146,14 +164,16 @@ export const queueAndLoad: Row = {
     }),
     chart({
       title: "Load time",
-      description: "Time a request waited for its model to be loaded; near zero when it was warm. All boxes.",
+      description:
+        "Time a request waited for its model to be loaded; near zero when it was warm. All boxes.",
       queries: percentiles("ollama_model_load_seconds"),
       unit: Seconds,
       width: QUARTER,
     }),
     chart({
       title: "Loaded models",
-      description: "Memory of each loaded model, and the part of it on the GPU. Where they differ, the rest runs on the CPU.",
+      description:
+        "Memory of each loaded model, and the part of it on the GPU. Where they differ, the rest runs on the CPU.",
       queries: [
         { expr: `ollama_loaded_model_vram_bytes{${BOX}}`, legend: "{{model}} {{box}} GPU" },
         { expr: `ollama_loaded_model_bytes{${BOX}}`, legend: "{{model}} {{box}} total" },

@@ -3,23 +3,37 @@ import { z } from "zod";
 import type { ApiRoute } from "./route.ts";
 
 const common = {
-  model: z.string().max(512).optional().describe("default: the default model of the repository, else one that is loaded, else one on disk"),
+  model: z
+    .string()
+    .max(512)
+    .optional()
+    .describe(
+      "default: the default model of the repository, else one that is loaded, else one on disk",
+    ),
   temperature: z.number().min(0).max(2).optional(),
   max_tokens: z.int().positive().optional(),
   think: z.union([z.boolean(), z.string()]).optional(),
 };
 
-export const PromptChat = z.strictObject({ ...common, prompt: z.string().min(1), system: z.string().optional() });
+export const PromptChat = z.strictObject({
+  ...common,
+  prompt: z.string().min(1),
+  system: z.string().optional(),
+});
 
 export const MessagesChat = z.strictObject({
   ...common,
-  messages: z.array(z.looseObject({ role: z.enum(["system", "user", "assistant", "tool"]) })).min(1),
+  messages: z
+    .array(z.looseObject({ role: z.enum(["system", "user", "assistant", "tool"]) }))
+    .min(1),
   tools: z.array(z.looseObject({})).optional(),
   format: z.union([z.string(), z.looseObject({})]).optional(),
   options: z.looseObject({}).optional(),
   keep_alive: z.union([z.string(), z.number()]).optional(),
   /** Always streams; accepted because clients of Ollama send it. */
-  stream: z.literal(true, { error: "this path always streams; use /ollama/api/chat for stream:false" }).optional(),
+  stream: z
+    .literal(true, { error: "this path always streams; use /ollama/api/chat for stream:false" })
+    .optional(),
 });
 
 /** Both forms are strict: a misspelt field would else be dropped without a word. */

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { ExporterType } from "../messages.ts";
 import type { ApiRoute } from "./route.ts";
-import { count, time } from "./shapes.ts";
+import { Count, Time } from "./shapes.ts";
 
 export const OnOff = z.enum(["on", "off"]);
 
@@ -11,16 +11,35 @@ export const Config = z
   .object({
     enable_instrumentation: z.boolean().describe("false: calls are served, and not recorded"),
     exporter_type: ExporterType,
-    metrics_export_interval: z.number().positive().describe("seconds between two writes to the stores"),
-    clickhouse_host: z.string().nullable().describe("null when not configured, and for keys without the scope admin"),
-    postgres_host: z.string().nullable().describe("null when not configured, and for keys without the scope admin"),
+    metrics_export_interval: z
+      .number()
+      .positive()
+      .describe("seconds between two writes to the stores"),
+    clickhouse_host: z
+      .string()
+      .nullable()
+      .describe("null when not configured, and for keys without the scope admin"),
+    postgres_host: z
+      .string()
+      .nullable()
+      .describe("null when not configured, and for keys without the scope admin"),
     // ours
     log_content: OnOff.describe("off: prompts and responses are kept nowhere"),
     auth_mode: z.enum(["keys", "open"]),
-    scopes: z.array(z.enum(["infer", "read", "admin"])).describe("what the key of this call may do"),
-    retention: z.object({ logs_days: count, logs_rows_max: count, minutes_days: count, hours_days: count, samples_hours: count }),
+    scopes: z
+      .array(z.enum(["infer", "read", "admin"]))
+      .describe("what the key of this call may do"),
+    retention: z.object({
+      logs_days: Count,
+      logs_rows_max: Count,
+      minutes_days: Count,
+      hours_days: Count,
+      samples_hours: Count,
+    }),
     version: z.string(),
-    changed_at: time.nullable().describe("when it was changed at run time; null when it is as deployed"),
+    changed_at: Time.nullable().describe(
+      "when it was changed at run time; null when it is as deployed",
+    ),
   })
   .meta({ id: "Config" });
 export type Config = z.infer<typeof Config>;

@@ -4,7 +4,7 @@ import { OpenRequest } from "../inventory.ts";
 import { BoxName } from "../records.ts";
 import { BoxDetail, Health } from "./fleet.ts";
 import type { ApiRoute } from "./route.ts";
-import { count, figure, rate, time } from "./shapes.ts";
+import { Count, Figure, Rate, Time } from "./shapes.ts";
 import { CurrentStats } from "./stats.ts";
 
 /** A box, without the list of what is on its disk: that one is long, and changes seldom. */
@@ -21,11 +21,17 @@ export const Live = z
     health: Health,
     stats: CurrentStats,
     recent: z
-      .object({ minutes: count, requests: count, errors: count, error_rate: rate, latency_p95_ms: figure })
+      .object({
+        minutes: Count,
+        requests: Count,
+        errors: Count,
+        error_rate: Rate,
+        latency_p95_ms: Figure,
+      })
       .describe("the last minutes: what is wrong now, and not what ever was"),
     boxes: z.array(LiveBox).describe("in order of name"),
     in_flight: z.array(InFlight).describe("the oldest first; at most 100 of each box"),
-    timestamp: time,
+    timestamp: Time,
   })
   .meta({ id: "Live" });
 export type Live = z.infer<typeof Live>;
@@ -34,7 +40,13 @@ export type Live = z.infer<typeof Live>;
 const EVERY_SECONDS_MAX = 30;
 
 export const LiveQuery = z.strictObject({
-  every: z.coerce.number().int().min(1).max(EVERY_SECONDS_MAX).default(5).describe("seconds between two events; default 5"),
+  every: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(EVERY_SECONDS_MAX)
+    .default(5)
+    .describe("seconds between two events; default 5"),
 });
 
 export const LIVE_ROUTES = {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { BoxName } from "../records.ts";
 import { BoxQuery } from "./fleet.ts";
 import type { ApiRoute } from "./route.ts";
-import { count, ModelName, ModelPath } from "./shapes.ts";
+import { Count, ModelName, ModelPath } from "./shapes.ts";
 
 /** A model on disk, as Ollama's `/api/tags` shows it, and where it is. One entry per name and digest. */
 const InstalledEntry = z
@@ -11,7 +11,7 @@ const InstalledEntry = z
     name: z.string(),
     model: z.string(),
     modified_at: z.string().nullable().describe("the newest, as Ollama says it"),
-    size: count.nullable().describe("bytes"),
+    size: Count.nullable().describe("bytes"),
     digest: z.string().nullable(),
     details: z.object({
       family: z.string().nullable(),
@@ -48,11 +48,11 @@ export type PullRequest = z.infer<typeof PullRequest>;
 
 /** One view of pulls to several boxes. Bytes are of the layers that were announced so far. */
 export const PullOverall = z.object({
-  boxes: count,
-  finished: count.describe("boxes that have the model now"),
-  failed: count,
-  total_bytes: count.nullable().describe("null until a box has said how much there is"),
-  completed_bytes: count,
+  boxes: Count,
+  finished: Count.describe("boxes that have the model now"),
+  failed: Count,
+  total_bytes: Count.nullable().describe("null until a box has said how much there is"),
+  completed_bytes: Count,
 });
 export type PullOverall = z.infer<typeof PullOverall>;
 
@@ -75,7 +75,14 @@ const Finished = z.enum(["success", "error"]);
 export const PullDone = z.object({
   done: z.literal(true),
   status: Finished.describe("error when a box does not have the model now"),
-  boxes: z.array(z.object({ box: BoxName, request_id: z.uuid(), status: Finished, error: z.string().nullable() })),
+  boxes: z.array(
+    z.object({
+      box: BoxName,
+      request_id: z.uuid(),
+      status: Finished,
+      error: z.string().nullable(),
+    }),
+  ),
 });
 export type PullDone = z.infer<typeof PullDone>;
 
@@ -85,7 +92,9 @@ export const ModelDeleted = z
     status: z.literal("deleted"),
     model: ModelName,
     // ours
-    boxes: z.array(z.object({ box: BoxName, request_id: z.uuid() })).describe("where it was deleted"),
+    boxes: z
+      .array(z.object({ box: BoxName, request_id: z.uuid() }))
+      .describe("where it was deleted"),
   })
   .meta({ id: "ModelDeleted" });
 
@@ -94,7 +103,10 @@ export const LibraryModel = z
   .object({
     name: z.string(),
     description: z.string().nullable(),
-    size: z.string().nullable().describe("what a pull of this name downloads, for people; null when that is not known"),
+    size: z
+      .string()
+      .nullable()
+      .describe("what a pull of this name downloads, for people; null when that is not known"),
     // ours
     display_name: z.string().nullable(),
     category: z.string(),
@@ -112,7 +124,7 @@ export const Library = z
   .object({
     models: z.array(LibraryModel),
     // ours
-    total: count,
+    total: Count,
     catalogue: z
       .object({ date: z.iso.date(), source: z.url(), about: z.string() })
       .describe("when the facts of the catalogue were true, and where they come from"),
@@ -121,7 +133,13 @@ export const Library = z
 export type Library = z.infer<typeof Library>;
 
 export const LibraryQuery = z.strictObject({
-  q: z.string().max(200).optional().describe("words; every one of them must occur in the name, or else in what is said of the model"),
+  q: z
+    .string()
+    .max(200)
+    .optional()
+    .describe(
+      "words; every one of them must occur in the name, or else in what is said of the model",
+    ),
   category: z.string().min(1).max(64).optional().describe("only this category"),
 });
 
@@ -171,7 +189,8 @@ export const OLLAMA_API_ROUTES = {
     scope: "read",
     tag: TAG,
     summary: "Models that can be pulled: a dated catalogue, and the repository",
-    description: "Matches in the name come first. Any other model of Ollama's library, or of a registry, can be pulled too.",
+    description:
+      "Matches in the name come first. Any other model of Ollama's library, or of a registry, can be pulled too.",
     query: LibraryQuery,
     answer: Library,
   },

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { BoxName } from "../records.ts";
 import type { ApiRoute } from "./route.ts";
-import { count, ModelName, ModelPath, Store, time } from "./shapes.ts";
+import { Count, ModelName, ModelPath, Store, Time } from "./shapes.ts";
 
 /** Entries of the repository. It is read whole, so it has a bound. */
 export const REPOSITORY_MODELS_MAX = 2_000;
@@ -15,23 +15,27 @@ const SizeLabel = z.string().trim().min(1).max(32).describe("for people, e.g. 2.
 /** A model of the repository. */
 export const RepositoryModel = z
   .object({
-    id: count,
+    id: Count,
     model_name: ModelName.describe("without :latest"),
     display_name: z.string().nullable(),
     description: z.string().nullable(),
     category: z.string(),
     size_label: z.string().nullable(),
-    size_bytes: count.nullable().describe("on disk; null when no box that is up has it"),
+    size_bytes: Count.nullable().describe("on disk; null when no box that is up has it"),
     is_favorite: z.boolean(),
     is_installed: z.boolean().describe("whether a box that is up has it on disk"),
     is_default: z.boolean().describe("what /api/chat takes when no model is named; one at most"),
-    download_count: count.describe("pulls that succeeded, one per box, whichever way they were asked for"),
-    usage_count: count.describe("inference calls"),
-    total_tokens_generated: count,
-    last_used_at: time.nullable().describe("when a call that named it finished last"),
-    installed_at: time.nullable().describe("when a box got it last; stays when it is deleted there; null when that was never seen"),
-    created_at: time,
-    updated_at: time.describe("when a person changed the entry last"),
+    download_count: Count.describe(
+      "pulls that succeeded, one per box, whichever way they were asked for",
+    ),
+    usage_count: Count.describe("inference calls"),
+    total_tokens_generated: Count,
+    last_used_at: Time.nullable().describe("when a call that named it finished last"),
+    installed_at: Time.nullable().describe(
+      "when a box got it last; stays when it is deleted there; null when that was never seen",
+    ),
+    created_at: Time,
+    updated_at: Time.describe("when a person changed the entry last"),
     // ours
     installed_on: z.array(BoxName).describe("boxes that are up and have it on disk"),
   })
@@ -44,7 +48,9 @@ const source = {
   problem: z
     .string()
     .nullable()
-    .describe("why Postgres was not read; what is answered then is what the edge knew last. Null when all is well"),
+    .describe(
+      "why Postgres was not read; what is answered then is what the edge knew last. Null when all is well",
+    ),
 };
 
 /** One model, as the answer to whoever asks for it or changes it. */
@@ -53,7 +59,13 @@ export type RepositoryEntry = z.infer<typeof RepositoryEntry>;
 
 /** `GET /api/models/repository`. The counts are of the models in this answer. */
 export const RepositoryModels = z
-  .object({ models: z.array(RepositoryModel), total: count, favorites_count: count, installed_count: count, ...source })
+  .object({
+    models: z.array(RepositoryModel),
+    total: Count,
+    favorites_count: Count,
+    installed_count: Count,
+    ...source,
+  })
   .meta({ id: "RepositoryModels" });
 export type RepositoryModels = z.infer<typeof RepositoryModels>;
 
@@ -93,7 +105,7 @@ export type RepositoryPut = z.infer<typeof RepositoryPut>;
 export const RepositorySync = z
   .object({
     status: z.literal("synced"),
-    installed_count: count,
+    installed_count: Count,
     models: z.array(RepositoryModel).describe("those that boxes have"),
     // ours
     added: z.array(ModelName).describe("those that the repository did not have before"),
@@ -102,7 +114,9 @@ export const RepositorySync = z
   .meta({ id: "RepositorySync" });
 export type RepositorySync = z.infer<typeof RepositorySync>;
 
-export const RepositoryDeleted = z.object({ status: z.literal("deleted"), model_name: ModelName }).meta({ id: "RepositoryDeleted" });
+export const RepositoryDeleted = z
+  .object({ status: z.literal("deleted"), model_name: ModelName })
+  .meta({ id: "RepositoryDeleted" });
 
 const TAG = "Model repository";
 
@@ -112,7 +126,8 @@ export const REPOSITORY_ROUTES = {
     path: "/api/models/repository",
     scope: "read",
     tag: TAG,
-    summary: "All models with preferences and use: the default first, then favourites, then the most used",
+    summary:
+      "All models with preferences and use: the default first, then favourites, then the most used",
     description:
       "With Postgres configured the repository is there: edges share it, and what is changed in the table shows at once. While Postgres is down this is what the edge knew last, and says so; changes are 503. Calls that name no model always take the default that the edge knows, at most a minute of traffic old. Use and size are those of this edge.",
     query: RepositoryQuery,
@@ -134,7 +149,8 @@ export const REPOSITORY_ROUTES = {
     scope: "admin",
     tag: TAG,
     summary: "Add what the boxes have on disk",
-    description: "A successful pull adds its model by itself. 409, and nothing is added, when there is no room for all.",
+    description:
+      "A successful pull adds its model by itself. 409, and nothing is added, when there is no room for all.",
     answer: RepositorySync,
   },
   toggleFavorite: {

@@ -2,13 +2,13 @@
 import { z } from "zod";
 import { FailedAt } from "../records.ts";
 
-export const time = z.iso.datetime();
-export const count = z.int().nonnegative();
-export const figure = z.number().nonnegative().nullable();
-export const percent = z.number().min(0).max(100).nullable();
+export const Time = z.iso.datetime();
+export const Count = z.int().nonnegative();
+export const Figure = z.number().nonnegative().nullable();
+export const Percent = z.number().min(0).max(100).nullable();
 /** 2^30 bytes, two decimals. */
-export const gib = figure;
-export const rate = z.number().min(0).max(1).nullable();
+export const Gib = Figure;
+export const Rate = z.number().min(0).max(1).nullable();
 
 /**
  * The name of a model as Ollama takes it: `llama3.2`, `qwen3:8b`, `hf.co/bartowski/Some-GGUF:Q4_K_M`.
@@ -24,7 +24,9 @@ export const ModelName = z
   );
 
 /** The parameter of a path that names a model. */
-export const ModelPath = z.object({ name: ModelName.describe("its / and : as they are, or escaped; with or without :latest") });
+export const ModelPath = z.object({
+  name: ModelName.describe("its / and : as they are, or escaped; with or without :latest"),
+});
 
 /** Where things are stored. The Durable Object always is one. */
 export const Store = z.enum(["durable_object", "clickhouse", "postgres"]);

@@ -3,66 +3,86 @@ import { z } from "zod";
 import { BoxName } from "../records.ts";
 import { BoxQuery } from "./fleet.ts";
 import type { ApiRoute } from "./route.ts";
-import { count, figure, gib, percent, Store, time } from "./shapes.ts";
+import { Count, Figure, Gib, Percent, Store, Time } from "./shapes.ts";
 
 /** A machine, or several as one: sizes are summed, the CPU is weighted by the number of CPUs. */
 const machine = {
   available: z.boolean().describe("whether there is a sample of the last minutes"),
-  cpu_percent: percent.describe("busy part of all CPUs over ten seconds"),
-  cpu_count: count.nullable().describe("physical cores; null, since an agent cannot tell"),
-  cpu_count_logical: count.nullable(),
-  memory_total_gb: gib.describe("all sizes: 2^30 bytes"),
-  memory_used_gb: gib,
-  memory_available_gb: gib,
-  memory_percent: percent,
+  cpu_percent: Percent.describe("busy part of all CPUs over ten seconds"),
+  cpu_count: Count.nullable().describe("physical cores; null, since an agent cannot tell"),
+  cpu_count_logical: Count.nullable(),
+  memory_total_gb: Gib.describe("all sizes: 2^30 bytes"),
+  memory_used_gb: Gib,
+  memory_available_gb: Gib,
+  memory_percent: Percent,
   // ours
-  disk_total_gb: gib.describe("of the file system that the models are on"),
-  disk_used_gb: gib,
-  disk_percent: percent,
+  disk_total_gb: Gib.describe("of the file system that the models are on"),
+  disk_used_gb: Gib,
+  disk_percent: Percent,
 };
 const error = z.string().nullable().describe("why there is none; null when there is one");
 
 const BoxSystem = z
-  .object({ box: BoxName, ...machine, timestamp: time.nullable().describe("when it was sampled"), error })
+  .object({
+    box: BoxName,
+    ...machine,
+    timestamp: Time.nullable().describe("when it was sampled"),
+    error,
+  })
   .meta({ id: "BoxSystem" });
 export type BoxSystem = z.infer<typeof BoxSystem>;
 
 /** `GET /api/system`: the machines of all boxes that are up, as one, and each of them. */
-export const System = z.object({ ...machine, timestamp: time, error, boxes: z.array(BoxSystem) }).meta({ id: "System" });
+export const System = z
+  .object({ ...machine, timestamp: Time, error, boxes: z.array(BoxSystem) })
+  .meta({ id: "System" });
 export type System = z.infer<typeof System>;
 
 /** One bucket of the machines' history. Means; everything is null where no box said anything. */
 export const SystemPoint = z
   .object({
-    timestamp: time.describe("start of the bucket"),
-    cpu_percent: percent,
-    memory_percent: percent,
-    memory_used_gb: gib,
-    memory_total_gb: gib,
-    gpu_available: z.boolean().nullable().describe("whether any GPU was read; null in an empty bucket"),
-    gpu_utilization_percent: percent.describe("mean of all GPUs"),
-    vram_used_gb: gib,
-    vram_total_gb: gib,
+    timestamp: Time.describe("start of the bucket"),
+    cpu_percent: Percent,
+    memory_percent: Percent,
+    memory_used_gb: Gib,
+    memory_total_gb: Gib,
+    gpu_available: z
+      .boolean()
+      .nullable()
+      .describe("whether any GPU was read; null in an empty bucket"),
+    gpu_utilization_percent: Percent.describe("mean of all GPUs"),
+    vram_used_gb: Gib,
+    vram_total_gb: Gib,
     gpu_temperature_celsius: z.number().nullable().describe("of the hottest GPU"),
-    queue_depth: figure.describe("requests that no Ollama had begun to answer"),
+    queue_depth: Figure.describe("requests that no Ollama had begun to answer"),
     // ours
-    in_flight: figure,
-    disk_used_gb: gib,
-    disk_total_gb: gib,
-    power_draw_w: figure.describe("of all GPUs"),
+    in_flight: Figure,
+    disk_used_gb: Gib,
+    disk_total_gb: Gib,
+    power_draw_w: Figure.describe("of all GPUs"),
   })
   .meta({ id: "SystemPoint" });
 export type SystemPoint = z.infer<typeof SystemPoint>;
 
 /** Seconds by name. The edge keeps samples for a day; beyond that they are read from a store. */
 export const SYSTEM_RANGES = {
-  ...{ "5m": 300, "15m": 900, "1h": 3_600, "6h": 21_600, "24h": 86_400 },
-  ...{ "7d": 7 * 86_400, "30d": 30 * 86_400 },
+  "5m": 300,
+  "15m": 900,
+  "1h": 3_600,
+  "6h": 21_600,
+  "24h": 86_400,
+  "7d": 7 * 86_400,
+  "30d": 30 * 86_400,
 } as const;
 
 /** `GET /api/system/history`: one point per bucket, empty buckets too. */
 export const SystemHistory = z
-  .object({ time_range: z.string(), data_points: count, data: z.array(SystemPoint), store: Store.describe("where it was read") })
+  .object({
+    time_range: z.string(),
+    data_points: Count,
+    data: z.array(SystemPoint),
+    store: Store.describe("where it was read"),
+  })
   .meta({ id: "SystemHistory" });
 export type SystemHistory = z.infer<typeof SystemHistory>;
 
@@ -86,12 +106,12 @@ const column = z.array(z.number().nullable());
 export const GpuHistory = z
   .object({
     time_range: z.string(),
-    timestamps: z.array(time).describe("starts of the buckets"),
+    timestamps: z.array(Time).describe("starts of the buckets"),
     gpus: z
       .array(
         z.object({
           box: BoxName,
-          index: count,
+          index: Count,
           name: z.string(),
           utilization_percent: column,
           memory_used_mb: column,
@@ -121,7 +141,8 @@ export const SYSTEM_ROUTES = {
     path: "/api/system/history",
     scope: "read",
     tag: "Boxes",
-    summary: "CPU, memory, disk, GPU and queue depth over time, 5 min to 24 h, and to 30 days where there is ClickHouse or Postgres",
+    summary:
+      "CPU, memory, disk, GPU and queue depth over time, 5 min to 24 h, and to 30 days where there is ClickHouse or Postgres",
     description:
       "Means of equal buckets, for all boxes together: sizes, power, requests and queue depth are summed, the CPU is weighted by the number of CPUs, utilization is the mean of the GPUs and temperature that of the hottest.",
     query: SystemHistoryQuery,
@@ -132,7 +153,8 @@ export const SYSTEM_ROUTES = {
     path: "/api/gpu/history",
     scope: "read",
     tag: "Boxes",
-    summary: "Each GPU over time, 5 min to 24 h, and to 30 days where there is ClickHouse or Postgres",
+    summary:
+      "Each GPU over time, 5 min to 24 h, and to 30 days where there is ClickHouse or Postgres",
     description: "Means of equal buckets.",
     query: SystemHistoryQuery,
     answer: GpuHistory,

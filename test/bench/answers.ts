@@ -37,7 +37,10 @@ export const streamedLines = (tokens: number): string[] => [
 
 /** The answer of `stream: false`. */
 export const wholeAnswer = (tokens: number): string =>
-  lineOf(Array.from({ length: tokens }, (_, index) => token(index)).join(""), finalOf(tokens)).trimEnd();
+  lineOf(
+    Array.from({ length: tokens }, (_, index) => token(index)).join(""),
+    finalOf(tokens),
+  ).trimEnd();
 
 export type Ask = { tokens: number; tokenMs: number; stream: boolean };
 
@@ -51,4 +54,5 @@ export const bodyOf = ({ tokens, tokenMs, stream }: Ask): string =>
   });
 
 /** What a caller must receive, to the byte. */
-export const expectedOf = ({ tokens, stream }: Ask): Buffer => Buffer.from(stream ? streamedLines(tokens).join("") : wholeAnswer(tokens));
+export const expectedOf = ({ tokens, stream }: Ask): Buffer =>
+  Buffer.from(stream ? streamedLines(tokens).join("") : wholeAnswer(tokens));

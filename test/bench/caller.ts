@@ -33,7 +33,11 @@ export class Caller {
       }
     });
     socket.on("error", (error) => this.#fail(error));
-    socket.on("close", () => this.#fail(new Error(`the connection was closed after ${this.#at} of ${this.#expected.length} bytes`)));
+    socket.on("close", () =>
+      this.#fail(
+        new Error(`the connection was closed after ${this.#at} of ${this.#expected.length} bytes`),
+      ),
+    );
   }
 
   static async open(port: number, onFirstByte: () => void): Promise<Caller> {
@@ -68,15 +72,19 @@ export class Caller {
       this.#onFirstByte();
     }
     const end = this.#at + bytes.length;
-    const isSame = end <= this.#expected.length && bytes.compare(this.#expected, this.#at, end) === 0;
+    const isSame =
+      end <= this.#expected.length && bytes.compare(this.#expected, this.#at, end) === 0;
     if (!isSame || !this.#status.startsWith("HTTP/1.1 200")) {
-      throw new Error(`wrong bytes at ${this.#at} of ${this.#expected.length}: ${this.#status}, ${bytes.toString().slice(0, 300)}`);
+      throw new Error(
+        `wrong bytes at ${this.#at} of ${this.#expected.length}: ${this.#status}, ${bytes.toString().slice(0, 300)}`,
+      );
     }
     this.#at = end;
   }
 
   #end(): void {
-    if (this.#at < this.#expected.length) throw new Error(`${this.#status}, ended after ${this.#at} of ${this.#expected.length} bytes`);
+    if (this.#at < this.#expected.length)
+      throw new Error(`${this.#status}, ended after ${this.#at} of ${this.#expected.length} bytes`);
     this.#current?.resolve({ firstMs: this.#firstMs, totalMs: performance.now() - this.#startMs });
     this.#current = null;
   }

@@ -6,7 +6,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { startReaper } from "../../local/reaping.ts";
 
-export type Program = { name: string; command?: string; args: string[]; env?: Record<string, string>; cwd?: string; hasIpc?: boolean };
+export type Program = {
+  name: string;
+  command?: string;
+  args: string[];
+  env?: Record<string, string>;
+  cwd?: string;
+  hasIpc?: boolean;
+};
 
 /** Lines kept to show when something fails. */
 const TAIL_LINES = 20;
@@ -55,9 +62,18 @@ export class Child {
 
   constructor({ name, command = process.execPath, args, env = {}, cwd, hasIpc = false }: Program) {
     this.name = name;
-    const stdio = ["ignore", "pipe", "pipe", ...(hasIpc ? ["ipc" as const] : [])] as ("ignore" | "pipe" | "ipc")[];
+    const stdio = ["ignore", "pipe", "pipe", ...(hasIpc ? ["ipc" as const] : [])] as (
+      | "ignore"
+      | "pipe"
+      | "ipc"
+    )[];
     // A group of its own: Ctrl-C is for the bench, which then ends it.
-    this.#process = spawn(command, args, { env: { ...process.env, ...env }, cwd, stdio, detached: true });
+    this.#process = spawn(command, args, {
+      env: { ...process.env, ...env },
+      cwd,
+      stdio,
+      detached: true,
+    });
     this.pid = this.#process.pid;
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {
@@ -80,14 +96,19 @@ export class Child {
    */
   async ask<Result>(message: object | null, limitMs: number): Promise<Result> {
     const answer = Promise.withResolvers<{ result?: Result; error?: string }>();
-    const onMessage = (said: unknown) => answer.resolve(said as { result?: Result; error?: string });
+    const onMessage = (said: unknown) =>
+      answer.resolve(said as { result?: Result; error?: string });
     this.#process.once("message", onMessage);
-    const timer = setTimeout(() => answer.reject(new Error(`${this.name} said nothing for ${limitMs} ms`)), limitMs);
+    const timer = setTimeout(
+      () => answer.reject(new Error(`${this.name} said nothing for ${limitMs} ms`)),
+      limitMs,
+    );
     void this.#ended.then(() => answer.reject(new Error(`${this.name} ended`)));
     try {
       if (message !== null) this.#process.send(message);
       const { result, error } = await answer.promise;
-      if (error !== undefined || result === undefined) throw new Error(`${this.name}: ${error ?? "no result"}`);
+      if (error !== undefined || result === undefined)
+        throw new Error(`${this.name}: ${error ?? "no result"}`);
       return result;
     } finally {
       clearTimeout(timer);
@@ -98,7 +119,8 @@ export class Child {
   /** User and system time of the process with all its threads since its start, ms. After its end, what was read last. */
   cpuMs(): number {
     try {
-      const fields = readFileSync(`/proc/${this.pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+      const fields =
+        readFileSync(`/proc/${this.pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
       this.#cpuMs = (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
     } catch {
       // it has ended
@@ -113,7 +135,11 @@ export class Child {
   /** Memory of the process that is in RAM now, MB; 0 after its end. */
   residentMb(): number {
     try {
-      return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.pid}/status`, "utf8"))?.[1] ?? 0) / 1_024;
+      return (
+        Number(
+          /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.pid}/status`, "utf8"))?.[1] ?? 0,
+        ) / 1_024
+      );
     } catch {
       return 0;
     }

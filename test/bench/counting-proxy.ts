@@ -54,7 +54,9 @@ export class CountingProxy implements Disposable {
   }
 
   #join(from: Socket, to: Socket, isToAgent: boolean): void {
-    const reader = new WebSocketReader((payload, isBinary) => this.#count(payload, isBinary, isToAgent));
+    const reader = new WebSocketReader((payload, isBinary) =>
+      this.#count(payload, isBinary, isToAgent),
+    );
     this.#sockets.add(from.setNoDelay(true));
     from.on("data", (bytes) => {
       to.write(bytes);

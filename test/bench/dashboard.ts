@@ -21,7 +21,12 @@ const UPDATES = 20;
 const EVENTS = (8 * 3_600) / 5;
 /** A slow telephone: a quarter of this machine's speed, 1.6 Mbit/s, 150 ms. */
 const SLOW_CPU = 4;
-const SLOW_NETWORK = { offline: false, latency: 150, downloadThroughput: 1.6e6 / 8, uploadThroughput: 750e3 / 8 };
+const SLOW_NETWORK = {
+  offline: false,
+  latency: 150,
+  downloadThroughput: 1.6e6 / 8,
+  uploadThroughput: 750e3 / 8,
+};
 
 await using stack = await TestStack.start();
 const browser = await launchBrowser();
@@ -30,16 +35,21 @@ try {
   console.log(
     `first load        ${bytes.first.toFixed(1)} KB JavaScript, ${bytes.style.toFixed(1)} KB CSS, gzipped (at most ${FIRST_LOAD_KB_MAX} KB JavaScript)`,
   );
-  console.log(`loaded when used  ${bytes.later.map(([name, kb]) => `${name} ${kb.toFixed(1)}`).join(", ")} KB`);
+  console.log(
+    `loaded when used  ${bytes.later.map(([name, kb]) => `${name} ${kb.toFixed(1)}`).join(", ")} KB`,
+  );
   console.log(
     `first paint       ${await firstPaintMs(browser, false)} ms here, ${await firstPaintMs(browser, true)} ms on a slow telephone`,
   );
-  console.log(`update            ${await updateMs(browser)} ms for four charts of ${POINTS.toLocaleString("en")} points`);
+  console.log(
+    `update            ${await updateMs(browser)} ms for four charts of ${POINTS.toLocaleString("en")} points`,
+  );
   const { before, after } = await memoryMb(browser);
   console.log(
     `memory            ${before.toFixed(1)} MB at first, ${after.toFixed(1)} MB after ${EVENTS.toLocaleString("en")} events: eight hours of one every 5 s`,
   );
-  if (bytes.first > FIRST_LOAD_KB_MAX) throw new Error(`the first load is over ${FIRST_LOAD_KB_MAX} KB`);
+  if (bytes.first > FIRST_LOAD_KB_MAX)
+    throw new Error(`the first load is over ${FIRST_LOAD_KB_MAX} KB`);
 } finally {
   await browser.close();
 }
@@ -62,7 +72,9 @@ async function firstPaintMs(browser: Browser, isSlow: boolean): Promise<number> 
   }
   await page.goto(stack.url);
   await page.getByText("No box has connected yet").waitFor();
-  const ms = await page.evaluate<number>("performance.getEntriesByName('first-contentful-paint')[0].startTime");
+  const ms = await page.evaluate<number>(
+    "performance.getEntriesByName('first-contentful-paint')[0].startTime",
+  );
   await page.context().close();
   return Math.round(ms);
 }
@@ -71,7 +83,9 @@ async function firstPaintMs(browser: Browser, isSlow: boolean): Promise<number> 
 async function updateMs(browser: Browser): Promise<number> {
   const { page, session } = await opened(browser);
   let shift = 0;
-  await page.route("**/api/stats/history?*", (route) => route.fulfill({ json: historyOf(shift++) }));
+  await page.route("**/api/stats/history?*", (route) =>
+    route.fulfill({ json: historyOf(shift++) }),
+  );
   await page.goto(stack.url);
   await page.getByRole("img", { name: /^Latency: / }).waitFor();
   await session.send("Performance.enable");
@@ -86,7 +100,9 @@ async function updateMs(browser: Browser): Promise<number> {
     const answered = page.waitForResponse("**/api/stats/history?*");
     await page.getByRole("button", { name: range, exact: true }).click();
     await (await answered).finished();
-    await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+    await page.evaluate(
+      "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))",
+    );
     times.push((await busyMs()) - before);
   }
   await page.context().close();
@@ -105,7 +121,8 @@ async function memoryMb(browser: Browser): Promise<{ before: number; after: numb
     return usedSize / 1e6;
   };
   const before = await usedMb();
-  const eventOf = (n: number) => `data: ${JSON.stringify({ ...live, stats: { ...live.stats, total_requests: n } })}\n\n`;
+  const eventOf = (n: number) =>
+    `data: ${JSON.stringify({ ...live, stats: { ...live.stats, total_requests: n } })}\n\n`;
   const body = Array.from({ length: EVENTS }, (_, n) => eventOf(n + 1)).join("");
   await page.route("**/api/stats/history?*", (route) => route.fulfill({ json: historyOf(0, 60) }));
   let isFirst = true;

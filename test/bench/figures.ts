@@ -44,12 +44,17 @@ export const overRounds = (values: readonly number[]): Pick<Figure, "value" | "s
 /** Three significant digits behind the point are more than any of this holds. */
 export const round = (value: number): number => Math.round(value * 1_000) / 1_000;
 
-export const isReached = (value: number, goal: Goal): boolean => ("atMost" in goal ? value <= goal.atMost : value >= goal.atLeast);
+export const isReached = (value: number, goal: Goal): boolean =>
+  "atMost" in goal ? value <= goal.atMost : value >= goal.atLeast;
 
-export const wordsOf = (goal: Goal): string => ("atMost" in goal ? `<= ${goal.atMost}` : `>= ${goal.atLeast}`);
+export const wordsOf = (goal: Goal): string =>
+  "atMost" in goal ? `<= ${goal.atMost}` : `>= ${goal.atLeast}`;
 
 /** Runs the parts in turns, and begins each round with another one: whoever goes first must not always be the same. */
-export async function inTurns<Name extends string>(rounds: number, parts: Record<Name, (round: number) => Promise<void>>): Promise<void> {
+export async function inTurns<Name extends string>(
+  rounds: number,
+  parts: Record<Name, (round: number) => Promise<void>>,
+): Promise<void> {
   const names = Object.keys(parts) as Name[];
   for (let index = 0; index < rounds; index++) {
     for (let turn = 0; turn < names.length; turn++) {

@@ -12,16 +12,35 @@ const ASK = { tokens: SHORT_TOKENS, tokenMs: 0, stream: false };
  * that callers use, whose cost is in all three times. The reference figures were taken with a client
  * like the second (direct: 0.29 ms).
  */
-export async function measureFirstByte(stage: Stage, floor: Target, chain: Chain): Promise<Figure[]> {
-  const bySocket = async (target: Target) => median((await stage.run(target, { ...ASK, callers: 1, until: { calls: CALLS } })).firstMs);
+export async function measureFirstByte(
+  stage: Stage,
+  floor: Target,
+  chain: Chain,
+): Promise<Figure[]> {
+  const bySocket = async (target: Target) =>
+    median((await stage.run(target, { ...ASK, callers: 1, until: { calls: CALLS } })).firstMs);
   const byFetch = async (target: Target) => {
     const times = await fetchTimes(target);
     if (target === chain) chain.calls += times.length;
     return median(times);
   };
   return [
-    await figureOf("P1", "(chain - direct) / echo floor, first byte p50, 1 caller", stage, floor, chain, bySocket),
-    await figureOf("P1.fetch", "the same, the caller being Node's fetch", stage, floor, chain, byFetch),
+    await figureOf(
+      "P1",
+      "(chain - direct) / echo floor, first byte p50, 1 caller",
+      stage,
+      floor,
+      chain,
+      bySocket,
+    ),
+    await figureOf(
+      "P1.fetch",
+      "the same, the caller being Node's fetch",
+      stage,
+      floor,
+      chain,
+      byFetch,
+    ),
   ];
 }
 
@@ -39,7 +58,9 @@ async function figureOf(
     floor: async () => void p50.floor.push(await ask(floor)),
     chain: async () => void p50.chain.push(await ask(chain)),
   });
-  const ratios = p50.chain.map((chainMs, index) => (chainMs - (p50.direct[index] ?? 0)) / (p50.floor[index] ?? 0));
+  const ratios = p50.chain.map(
+    (chainMs, index) => (chainMs - (p50.direct[index] ?? 0)) / (p50.floor[index] ?? 0),
+  );
   return {
     id,
     name,
@@ -47,7 +68,11 @@ async function figureOf(
     unit: "x",
     goal_now: { atMost: 1.31 },
     goal: { atMost: 1.1 },
-    detail: { direct_ms: round(median(p50.direct)), floor_ms: round(median(p50.floor)), chain_ms: round(median(p50.chain)) },
+    detail: {
+      direct_ms: round(median(p50.direct)),
+      floor_ms: round(median(p50.floor)),
+      chain_ms: round(median(p50.chain)),
+    },
   };
 }
 
@@ -63,8 +88,10 @@ async function fetchTimes({ port, path }: Target): Promise<number[]> {
     const first = await reader?.read();
     times.push(performance.now() - startMs);
     let text = Buffer.from(first?.value ?? []).toString();
-    for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) text += Buffer.from(part.value).toString();
-    if (answer.status !== 200 || text !== expected) throw new Error(`a wrong answer: ${answer.status} ${text.slice(0, 200)}`);
+    for (let part = await reader?.read(); part && !part.done; part = await reader?.read())
+      text += Buffer.from(part.value).toString();
+    if (answer.status !== 200 || text !== expected)
+      throw new Error(`a wrong answer: ${answer.status} ${text.slice(0, 200)}`);
   }
   return times;
 }

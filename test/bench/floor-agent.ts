@@ -7,7 +7,9 @@ const ANSWER = Buffer.from(wholeAnswer(SHORT_TOKENS));
 
 const socket = new WebSocket(`${process.argv[2]}/agent`, { perMessageDeflate: false });
 socket.on("open", () => process.send?.({ result: "up" }));
-socket.on("message", (frame: Buffer) => socket.send(Buffer.concat([frame.subarray(0, ID_BYTES), ANSWER])));
+socket.on("message", (frame: Buffer) =>
+  socket.send(Buffer.concat([frame.subarray(0, ID_BYTES), ANSWER])),
+);
 socket.on("error", (error) => {
   console.error(error.message);
   process.exit(1);

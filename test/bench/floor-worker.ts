@@ -16,7 +16,10 @@ type Socket = {
 type Upgraded = Response & { webSocket: Socket | null };
 type Relay = { fetch(request: Request | string, init?: RequestInit): Promise<Upgraded> };
 type Environment = { RELAY: { idFromName(name: string): object; get(id: object): Relay } };
-type State = { acceptWebSocket(socket: Socket, tags: string[]): void; getWebSockets(tag: string): Socket[] };
+type State = {
+  acceptWebSocket(socket: Socket, tags: string[]): void;
+  getWebSockets(tag: string): Socket[];
+};
 declare const WebSocketPair: new () => { 0: Socket; 1: Socket };
 
 /** A frame is the number of its stream, then bytes. */
@@ -30,7 +33,9 @@ export default {
     if (request.headers.get("upgrade") !== null) return relay.fetch(request);
     const body = new Uint8Array(await request.arrayBuffer());
     const id = nextId++;
-    const { webSocket: socket } = await relay.fetch(`http://relay/${id}`, { headers: { upgrade: "websocket" } });
+    const { webSocket: socket } = await relay.fetch(`http://relay/${id}`, {
+      headers: { upgrade: "websocket" },
+    });
     if (socket === null) return new Response("the relay gave no socket", { status: 502 });
     const answer = Promise.withResolvers<Response>();
     socket.binaryType = "arraybuffer";

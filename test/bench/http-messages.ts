@@ -28,7 +28,8 @@ export class HttpMessages {
   /** @throws when the bytes are no such message. */
   push(bytes: Buffer): void {
     let data = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
-    for (let used = this.#step(data); used > 0 && data.length > 0; used = this.#step(data)) data = data.subarray(used);
+    for (let used = this.#step(data); used > 0 && data.length > 0; used = this.#step(data))
+      data = data.subarray(used);
     this.#rest = data;
   }
 
@@ -45,7 +46,8 @@ export class HttpMessages {
         const end = data.indexOf("\r\n");
         if (end < 0) return 0;
         this.#left = Number.parseInt(data.toString("latin1", 0, end), 16);
-        if (Number.isNaN(this.#left)) throw new Error(`not the size of a chunk: ${data.toString("latin1", 0, end)}`);
+        if (Number.isNaN(this.#left))
+          throw new Error(`not the size of a chunk: ${data.toString("latin1", 0, end)}`);
         this.#state = this.#left === 0 ? "last" : "chunk";
         return end + 2;
       }

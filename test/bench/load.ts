@@ -43,7 +43,8 @@ async function run(load: Load): Promise<LoadResult> {
     return Caller.open(port, onFirstByte);
   };
   const ask = async (caller: Caller, startMs: number) => {
-    const goesOn = (calls: number) => ("calls" in until ? calls < until.calls : performance.now() - startMs < until.seconds * 1_000);
+    const goesOn = (calls: number) =>
+      "calls" in until ? calls < until.calls : performance.now() - startMs < until.seconds * 1_000;
     for (let calls = 0; goesOn(calls); calls++) {
       timings.push(await caller.ask(request, expected));
       open--;
@@ -58,13 +59,19 @@ async function run(load: Load): Promise<LoadResult> {
     ? Promise.all(delays.map(async (delayMs) => ask(await begin(delayMs), startMs)))
     : Promise.all(ready.map((caller) => ask(caller, startMs))));
   const seconds = (performance.now() - startMs) / 1_000;
-  return { firstMs: timings.map(({ firstMs }) => firstMs), totalMs: timings.map(({ totalMs }) => totalMs), seconds, peakOpen };
+  return {
+    firstMs: timings.map(({ firstMs }) => firstMs),
+    totalMs: timings.map(({ totalMs }) => totalMs),
+    seconds,
+    peakOpen,
+  };
 }
 
 process.on("message", (load) => {
   run(load as Load).then(
     (result) => process.send?.({ result }),
-    (error: unknown) => process.send?.({ error: error instanceof Error ? error.message : String(error) }),
+    (error: unknown) =>
+      process.send?.({ error: error instanceof Error ? error.message : String(error) }),
   );
 });
 process.on("disconnect", () => process.exit(0));

@@ -25,7 +25,11 @@ export function watchOthers(children: Children): () => number {
 /** Time that all CPUs spent on anything, since boot: user, nice, system, irq, softirq, and what a hypervisor stole. */
 function busyMs(): number {
   const line = readFileSync("/proc/stat", "utf8").split("\n", 1)[0] ?? "";
-  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = line.trim().split(/ +/).slice(1).map(Number);
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = line
+    .trim()
+    .split(/ +/)
+    .slice(1)
+    .map(Number);
   return (user + nice + system + irq + softirq + steal) * MS_PER_TICK;
 }
 

@@ -42,13 +42,16 @@ async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Figur
   }
   if (isWanted("P11")) add(await measureMessages(stage));
   if (isWanted("P10")) add(await measureOpenStreams(stage));
-  return figures.sort((a, b) => Number.parseFloat(a.id.slice(1)) - Number.parseFloat(b.id.slice(1)));
+  return figures.sort(
+    (a, b) => Number.parseFloat(a.id.slice(1)) - Number.parseFloat(b.id.slice(1)),
+  );
 }
 
 async function main(): Promise<void> {
   const asked = process.argv.slice(2);
   const unknown = asked.find((id) => !KNOWN.includes(id));
-  if (unknown !== undefined) throw new Error(`no figure is called ${unknown}; there are ${KNOWN.join(", ")}`);
+  if (unknown !== undefined)
+    throw new Error(`no figure is called ${unknown}; there are ${KNOWN.join(", ")}`);
   await using stage = new Stage();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => void stage[Symbol.asyncDispose]().then(() => process.exit(130)));
@@ -66,7 +69,12 @@ async function main(): Promise<void> {
     console.log(
       `${seconds} s. Other programs took ${Math.round(others * 100)} % of the machine; the rounds of ${noise.worst_id} lie furthest apart: ${Math.round(noise.worst * 100)} % of its median.`,
     );
-    const about = { at: new Date().toISOString(), seconds, machine: machine(), noise: { others_cpu_share: others, ...noise } };
+    const about = {
+      at: new Date().toISOString(),
+      seconds,
+      machine: machine(),
+      noise: { others_cpu_share: others, ...noise },
+    };
     writeFileSync(join(ROOT, "bench.json"), jsonOf(figures, about));
   } catch (error) {
     console.error(stage.children.tails());

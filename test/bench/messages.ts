@@ -16,22 +16,43 @@ export async function measureMessages(stage: Stage): Promise<Figure[]> {
   using counting = proxy as CountingProxy | null;
   if (counting === null) throw new Error("the agent was not told to dial the proxy");
   const figures = [
-    { ...(await measure(stage, chain, counting, "P11", 1)), goal_now: { atMost: 40 }, goal: { atMost: 20 } },
-    { ...(await measure(stage, chain, counting, "P11.16", 16)), goal_now: { atMost: 40 }, goal: { atMost: 13 } },
+    {
+      ...(await measure(stage, chain, counting, "P11", 1)),
+      goal_now: { atMost: 40 },
+      goal: { atMost: 20 },
+    },
+    {
+      ...(await measure(stage, chain, counting, "P11.16", 16)),
+      goal_now: { atMost: 40 },
+      goal: { atMost: 13 },
+    },
   ];
   await chain.check();
   await chain.stop();
   return figures;
 }
 
-async function measure(stage: Stage, chain: Chain, proxy: CountingProxy, id: string, callers: number): Promise<Figure> {
+async function measure(
+  stage: Stage,
+  chain: Chain,
+  proxy: CountingProxy,
+  id: string,
+  callers: number,
+): Promise<Figure> {
   const rounds: Counts[] = [];
   for (let index = 0; index < ROUNDS; index++) {
     proxy.take();
-    await stage.run(chain, { tokens: TOKENS, tokenMs: TOKEN_MS, stream: true, callers, until: { calls: 1 } });
+    await stage.run(chain, {
+      tokens: TOKENS,
+      tokenMs: TOKEN_MS,
+      stream: true,
+      callers,
+      until: { calls: 1 },
+    });
     rounds.push(proxy.take());
   }
-  const perCall = (read: (counts: Counts) => number) => rounds.map((counts) => read(counts) / callers);
+  const perCall = (read: (counts: Counts) => number) =>
+    rounds.map((counts) => read(counts) / callers);
   const typical = (read: (counts: Counts) => number) => round(median(perCall(read)));
   return {
     id,

@@ -17,7 +17,14 @@ export async function measureOpenStreams(stage: Stage): Promise<Figure[]> {
     try {
       const rampMs = (callers / RAMP_PER_SECOND) * 1_000;
       const tokenMs = (rampMs + HOLD_MS) / (TOKENS - 1);
-      const { peakOpen, firstMs } = await stage.run(chain, { tokens: TOKENS, tokenMs, stream: true, callers, until: { calls: 1 }, rampMs });
+      const { peakOpen, firstMs } = await stage.run(chain, {
+        tokens: TOKENS,
+        tokenMs,
+        stream: true,
+        callers,
+        until: { calls: 1 },
+        rampMs,
+      });
       await chain.check();
       if (peakOpen < callers) throw new Error(`only ${peakOpen} were open at the same moment`);
       reached = callers;

@@ -1,7 +1,8 @@
 /** What a bench says: a table for people, JSON for programs. */
 import { type Figure, isReached, wordsOf } from "./figures.ts";
 
-const mark = ({ value, goal_now }: Figure): string => (goal_now === null ? "" : isReached(value, goal_now) ? "reached" : "MISSED");
+const mark = ({ value, goal_now }: Figure): string =>
+  goal_now === null ? "" : isReached(value, goal_now) ? "reached" : "MISSED";
 
 export function tableOf(figures: readonly Figure[]): string {
   const rows = figures.map((figure) => [
@@ -14,7 +15,9 @@ export function tableOf(figures: readonly Figure[]): string {
     figure.name,
   ]);
   const table = [["", "median", "over rounds", "now", "", "goal", ""], ...rows];
-  const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  const widths = (table[0] ?? []).map((_, column) =>
+    Math.max(...table.map((row) => row[column]?.length ?? 0)),
+  );
   return table
     .map((row) =>
       row
@@ -37,7 +40,9 @@ export const detailsOf = (figures: readonly Figure[]): string =>
 
 /** How far the rounds of the noisiest figure lie apart, against its median. */
 export function noiseOf(figures: readonly Figure[]): { worst: number; worst_id: string } {
-  const spreads = figures.flatMap(({ id, value, spread }) => (spread === null ? [] : [{ id, width: (spread[1] - spread[0]) / value }]));
+  const spreads = figures.flatMap(({ id, value, spread }) =>
+    spread === null ? [] : [{ id, width: (spread[1] - spread[0]) / value }],
+  );
   const worst = spreads.reduce((a, b) => (b.width > a.width ? b : a), { id: "", width: 0 });
   return { worst: Math.round(worst.width * 100) / 100, worst_id: worst.id };
 }

@@ -51,7 +51,10 @@ export class Stage implements AsyncDisposable {
   }
 
   /** @param dial  where the agent dials, given the port of the Worker; the Worker itself if left out */
-  async startChain(name: string, dial: (port: number) => Promise<number> = async (port) => port): Promise<Chain> {
+  async startChain(
+    name: string,
+    dial: (port: number) => Promise<number> = async (port) => port,
+  ): Promise<Chain> {
     const port = await freePort();
     const workerd = await startWorkerd(this.children, this.#folder, port, {
       name,
@@ -67,10 +70,17 @@ export class Stage implements AsyncDisposable {
       NVIDIA_SMI: "/nonexistent",
       LOG_FORMAT: "json",
     };
-    const agent = this.children.start({ name: `${name}-agent`, args: [join(ROOT, "agent/main.ts")], env });
+    const agent = this.children.start({
+      name: `${name}-agent`,
+      args: [join(ROOT, "agent/main.ts")],
+      env,
+    });
     const chain = new Chain(port, "/ollama/api/chat", workerd, agent);
     this.#chains.push(chain);
-    await until(async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok, `${name} is ready`);
+    await until(
+      async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
+      `${name} is ready`,
+    );
     return chain;
   }
 
@@ -122,7 +132,8 @@ export class Chain implements Target {
       return counted >= this.calls;
     };
     await until(isCounted, `${this.calls} calls are counted`);
-    if (counted !== this.calls) throw new Error(`${this.calls} calls were made, ${counted} were counted`);
+    if (counted !== this.calls)
+      throw new Error(`${this.calls} calls were made, ${counted} were counted`);
     const complaint = this.agent.tail.find((line) => line.includes('"level":"error"'));
     if (complaint !== undefined) throw new Error(`the agent complains: ${complaint}`);
   }

@@ -29,7 +29,14 @@ function batchOf(first: number, nowMs: number, random: () => number) {
     const text = `${random().toString(36)} `.repeat(20);
     const record = recordOf(
       startedMs,
-      { model: MODELS[n % 4] ?? null, box: `box-${n % 3}`, latency_ms, status, prompt: text, response: text },
+      {
+        model: MODELS[n % 4] ?? null,
+        box: `box-${n % 3}`,
+        latency_ms,
+        status,
+        prompt: text,
+        response: text,
+      },
       n,
     );
     return requestRow(record, startedMs + latency_ms);
@@ -69,14 +76,22 @@ for (const store of [new ClickHouseStore(clickhouse), new PostgresStore(postgres
     await store.insert(batch);
     insertMs += performance.now() - began;
   }
-  console.log(`${store.name}: ${ROWS} rows in ${(insertMs / 1_000).toFixed(1)} s, ${Math.round(ROWS / (insertMs / 1_000))} rows/s`);
+  console.log(
+    `${store.name}: ${ROWS} rows in ${(insertMs / 1_000).toFixed(1)} s, ${Math.round(ROWS / (insertMs / 1_000))} rows/s`,
+  );
   const all = { clearedMs: null };
   const first = await store.logs({ limit: 100, ...all });
   if (first.total !== ROWS) throw new Error(`${store.name} has ${first.total} rows`);
   await timed("logs: the newest 100", () => store.logs({ limit: 100, ...all }));
-  await timed("logs: errors of one model", () => store.logs({ limit: 100, status: "error", model: "llama3.2", ...all }));
-  await timed("logs: 100 from the middle, by offset", () => store.logs({ limit: 100, offset: ROWS / 2, ...all }));
+  await timed("logs: errors of one model", () =>
+    store.logs({ limit: 100, status: "error", model: "llama3.2", ...all }),
+  );
+  await timed("logs: 100 from the middle, by offset", () =>
+    store.logs({ limit: 100, offset: ROWS / 2, ...all }),
+  );
   await timed("history: a day by 5 minutes", () => store.history(daysOf(1, 300), all, nowMs));
   await timed("history: 30 days by hour", () => store.history(daysOf(30, 3_600), all, nowMs));
-  await timed("history: 30 days by hour, one box", () => store.history(daysOf(30, 3_600), { box: "box-1", ...all }, nowMs));
+  await timed("history: 30 days by hour, one box", () =>
+    store.history(daysOf(30, 3_600), { box: "box-1", ...all }, nowMs),
+  );
 }

@@ -17,7 +17,10 @@ export async function measureStreams(stage: Stage, chain: Chain): Promise<Figure
   const real: Cost[] = [];
   await costOf(stage, chain, FAST_MS, CALLS);
   await inTurns(ROUNDS, {
-    direct: async () => void total.direct.push(median((await stage.run(stage.direct, loadOf(FAST_MS, CALLS))).totalMs)),
+    direct: async () =>
+      void total.direct.push(
+        median((await stage.run(stage.direct, loadOf(FAST_MS, CALLS))).totalMs),
+      ),
     chain: async () => {
       const cost = await costOf(stage, chain, FAST_MS, CALLS);
       fast.push(cost);
@@ -42,9 +45,20 @@ export async function measureStreams(stage: Stage, chain: Chain): Promise<Figure
 
 type Cost = { workerdMs: number; agentMs: number; totalMs: number; firstMs: number };
 
-const loadOf = (tokenMs: number, calls: number) => ({ tokens: TOKENS, tokenMs, stream: true, callers: CALLERS, until: { calls } });
+const loadOf = (tokenMs: number, calls: number) => ({
+  tokens: TOKENS,
+  tokenMs,
+  stream: true,
+  callers: CALLERS,
+  until: { calls },
+});
 
-async function costOf(stage: Stage, target: Chain & Target, tokenMs: number, calls: number): Promise<Cost> {
+async function costOf(
+  stage: Stage,
+  target: Chain & Target,
+  tokenMs: number,
+  calls: number,
+): Promise<Cost> {
   const before = target.cpuMs();
   const { totalMs, firstMs } = await stage.run(target, loadOf(tokenMs, calls));
   const after = target.cpuMs();

@@ -7,13 +7,23 @@ const ROUNDS = 5;
 const SECONDS = 2;
 const CALLERS = 64;
 
-export async function measureThroughput(stage: Stage, floor: Chain, chain: Chain): Promise<Figure[]> {
+export async function measureThroughput(
+  stage: Stage,
+  floor: Chain,
+  chain: Chain,
+): Promise<Figure[]> {
   const rps: Record<"floor" | "chain", number[]> = { floor: [], chain: [] };
   const cpu: Record<"workerd" | "agent", number[]> = { workerd: [], agent: [] };
   const floorMs: number[] = [];
   const p99: number[] = [];
   const ask = (target: Chain, seconds = SECONDS) =>
-    stage.run(target, { tokens: SHORT_TOKENS, tokenMs: 0, stream: false, callers: CALLERS, until: { seconds } });
+    stage.run(target, {
+      tokens: SHORT_TOKENS,
+      tokenMs: 0,
+      stream: false,
+      callers: CALLERS,
+      until: { seconds },
+    });
   // Both engines have compiled what is hot before the first round.
   await ask(floor, 1);
   await ask(chain, 2);
@@ -31,7 +41,8 @@ export async function measureThroughput(stage: Stage, floor: Chain, chain: Chain
       const after = chain.cpuMs();
       rps.chain.push(totalMs.length / seconds);
       p99.push(quantile(totalMs, 0.99));
-      for (const part of ["workerd", "agent"] as const) cpu[part].push((after[part] - before[part]) / totalMs.length);
+      for (const part of ["workerd", "agent"] as const)
+        cpu[part].push((after[part] - before[part]) / totalMs.length);
     },
   });
   return [
@@ -42,7 +53,11 @@ export async function measureThroughput(stage: Stage, floor: Chain, chain: Chain
       unit: "x",
       goal_now: null,
       goal: { atLeast: 0.95 },
-      detail: { floor_rps: Math.round(median(rps.floor)), chain_rps: Math.round(median(rps.chain)), chain_p99_ms: round(median(p99)) },
+      detail: {
+        floor_rps: Math.round(median(rps.floor)),
+        chain_rps: Math.round(median(rps.chain)),
+        chain_p99_ms: round(median(p99)),
+      },
     },
     {
       id: "P6",
@@ -51,7 +66,11 @@ export async function measureThroughput(stage: Stage, floor: Chain, chain: Chain
       unit: "ms",
       goal_now: null,
       goal: { atMost: 0.4 },
-      detail: { workerd_ms: round(median(cpu.workerd)), agent_ms: round(median(cpu.agent)), floor_ms: round(median(floorMs)) },
+      detail: {
+        workerd_ms: round(median(cpu.workerd)),
+        agent_ms: round(median(cpu.agent)),
+        floor_ms: round(median(floorMs)),
+      },
     },
   ];
 }

@@ -11,12 +11,22 @@ import { HttpMessages } from "./http-messages.ts";
 /** A streamed answer as chunks, and where each begins. */
 type Wire = { bytes: Buffer; starts: number[] };
 
-const STREAM_HEAD = "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n";
-const MODEL_ENTRY = { name: MODEL, model: MODEL, size: 1_000_000, size_vram: 1_000_000, digest: "0".repeat(64), details: {} };
+const STREAM_HEAD =
+  "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n";
+const MODEL_ENTRY = {
+  name: MODEL,
+  model: MODEL,
+  size: 1_000_000,
+  size_vram: 1_000_000,
+  digest: "0".repeat(64),
+  details: {},
+};
 
 const FIXED: Record<string, object> = {
   "/api/tags": { models: [{ ...MODEL_ENTRY, modified_at: "2026-01-01T00:00:00Z" }] },
-  "/api/ps": { models: [{ ...MODEL_ENTRY, expires_at: "2036-01-01T00:00:00Z", context_length: 4096 }] },
+  "/api/ps": {
+    models: [{ ...MODEL_ENTRY, expires_at: "2036-01-01T00:00:00Z", context_length: 4096 }],
+  },
   "/api/version": { version: "0.0.0-bench" },
 };
 
@@ -26,7 +36,9 @@ const wholes = new Map<number, Buffer>();
 function wireOf(tokens: number): Wire {
   const known = wires.get(tokens);
   if (known !== undefined) return known;
-  const chunks = streamedLines(tokens).map((line) => `${Buffer.byteLength(line).toString(16)}\r\n${line}\r\n`);
+  const chunks = streamedLines(tokens).map(
+    (line) => `${Buffer.byteLength(line).toString(16)}\r\n${line}\r\n`,
+  );
   chunks[chunks.length - 1] += "0\r\n\r\n";
   const starts: number[] = [];
   let at = 0;
@@ -55,7 +67,8 @@ function stream(socket: Socket, { tokens, tokenMs }: Ask): void {
   const write = () => {
     if (socket.destroyed) return;
     const due = Math.min(tokens, 1 + Math.floor((performance.now() - startMs) / tokenMs));
-    if (due > sent) socket.write(bytes.subarray(starts[sent], due === tokens ? bytes.length : starts[due]));
+    if (due > sent)
+      socket.write(bytes.subarray(starts[sent], due === tokens ? bytes.length : starts[due]));
     sent = due;
     if (sent < tokens) setTimeout(write, sent * tokenMs - (performance.now() - startMs));
   };
@@ -68,8 +81,12 @@ function serve(socket: Socket): void {
   const answer = () => {
     const fixed = FIXED[path];
     if (fixed !== undefined) return socket.write(answerOf(JSON.stringify(fixed)));
-    if (path !== "/api/chat") return socket.write(answerOf(`{"error":"the stand-in has no ${path}"}`, "404 Not Found"));
-    const { stream: isStreamed, options } = JSON.parse(body) as { stream: boolean; options: { num_predict: number; token_ms: number } };
+    if (path !== "/api/chat")
+      return socket.write(answerOf(`{"error":"the stand-in has no ${path}"}`, "404 Not Found"));
+    const { stream: isStreamed, options } = JSON.parse(body) as {
+      stream: boolean;
+      options: { num_predict: number; token_ms: number };
+    };
     const ask = { tokens: options.num_predict, tokenMs: options.token_ms, stream: isStreamed };
     return isStreamed ? stream(socket, ask) : socket.write(wholeOf(ask.tokens));
   };

@@ -22,7 +22,8 @@ export class WebSocketReader {
       this.#isUpgraded = true;
       this.#rest = this.#rest.subarray(end + 4);
     }
-    for (let used = this.#frame(); used > 0; used = this.#frame()) this.#rest = this.#rest.subarray(used);
+    for (let used = this.#frame(); used > 0; used = this.#frame())
+      this.#rest = this.#rest.subarray(used);
   }
 
   /** @returns how many bytes the first frame had; 0 while it is not whole. */
@@ -35,15 +36,23 @@ export class WebSocketReader {
     const maskBytes = (second & 0x80) === 0 ? 0 : 4;
     const head = 2 + lengthBytes + maskBytes;
     if (data.length < head) return 0;
-    const length = lengthBytes === 8 ? Number(data.readBigUInt64BE(2)) : lengthBytes === 2 ? data.readUInt16BE(2) : short;
+    const length =
+      lengthBytes === 8
+        ? Number(data.readBigUInt64BE(2))
+        : lengthBytes === 2
+          ? data.readUInt16BE(2)
+          : short;
     const end = head + length;
     if (data.length < end) return 0;
     const opcode = first & 0x0f;
-    if (opcode === CONTINUATION || ((first & 0x80) === 0 && opcode <= BINARY)) throw new Error("a WebSocket message in fragments");
+    if (opcode === CONTINUATION || ((first & 0x80) === 0 && opcode <= BINARY))
+      throw new Error("a WebSocket message in fragments");
     if (opcode === TEXT || opcode === BINARY) {
       const payload = Buffer.from(data.subarray(head, end));
       const mask = data.subarray(head - maskBytes, head);
-      if (maskBytes > 0) for (let i = 0; i < payload.length; i++) payload[i] = (payload[i] ?? 0) ^ (mask[i % 4] ?? 0);
+      if (maskBytes > 0)
+        for (let i = 0; i < payload.length; i++)
+          payload[i] = (payload[i] ?? 0) ^ (mask[i % 4] ?? 0);
       this.#onMessage(payload, opcode === BINARY);
     }
     return end;

@@ -25,7 +25,9 @@ export type WorkerPlan = {
 
 const START_MS = 15_000;
 
-export const { default: WORKERD, version: WORKERD_VERSION } = createRequire(import.meta.url)("workerd") as {
+export const { default: WORKERD, version: WORKERD_VERSION } = createRequire(import.meta.url)(
+  "workerd",
+) as {
   default: string;
   version: string;
 };
@@ -33,8 +35,19 @@ export const { default: WORKERD, version: WORKERD_VERSION } = createRequire(impo
 /** The Worker as it is deployed. @returns the path of its bundle */
 export async function bundleProduct(children: Children, folder: string): Promise<string> {
   const outdir = join(folder, "product");
-  const args = [join(ROOT, "node_modules/wrangler/bin/wrangler.js"), "deploy", "--dry-run", "--outdir", outdir];
-  const env = { WRANGLER_SEND_METRICS: "false", WRANGLER_HIDE_BANNER: "true", WRANGLER_LOG_PATH: join(folder, "wrangler-logs"), CI: "1" };
+  const args = [
+    join(ROOT, "node_modules/wrangler/bin/wrangler.js"),
+    "deploy",
+    "--dry-run",
+    "--outdir",
+    outdir,
+  ];
+  const env = {
+    WRANGLER_SEND_METRICS: "false",
+    WRANGLER_HIDE_BANNER: "true",
+    WRANGLER_LOG_PATH: join(folder, "wrangler-logs"),
+    CI: "1",
+  };
   const code = await children.start({ name: "wrangler", args, env, cwd: ROOT }).ended();
   if (code !== 0) throw new Error("wrangler could not bundle the Worker");
   return join(outdir, "index.js");
@@ -42,23 +55,36 @@ export async function bundleProduct(children: Children, folder: string): Promise
 
 export async function bundleFloor(folder: string): Promise<string> {
   const outfile = join(folder, "floor.js");
-  await build({ entryPoints: [join(ROOT, "test/bench/floor-worker.ts")], outfile, bundle: true, format: "esm", target: "es2024" });
+  await build({
+    entryPoints: [join(ROOT, "test/bench/floor-worker.ts")],
+    outfile,
+    bundle: true,
+    format: "esm",
+    target: "es2024",
+  });
   return outfile;
 }
 
 /** Serves the Worker and waits until it listens. */
-export async function startWorkerd(children: Children, folder: string, port: number, plan: WorkerPlan): Promise<Child> {
+export async function startWorkerd(
+  children: Children,
+  folder: string,
+  port: number,
+  plan: WorkerPlan,
+): Promise<Child> {
   const home = join(folder, plan.name);
   mkdirSync(join(home, "objects"), { recursive: true });
   writeFileSync(join(home, "config.capnp"), configOf(plan, join(home, "objects"), port));
   // Code is embedded relative to the config.
   writeFileSync(join(home, "worker.js"), readFileSync(plan.script));
   const args = ["serve", join(home, "config.capnp")];
-  if (plan.inspectorPort !== undefined) args.push(`--inspector-addr=127.0.0.1:${plan.inspectorPort}`);
+  if (plan.inspectorPort !== undefined)
+    args.push(`--inspector-addr=127.0.0.1:${plan.inspectorPort}`);
   const child = children.start({ name: plan.name, command: WORKERD, args });
   const deadline = performance.now() + START_MS;
   while (!(await listens(port))) {
-    if (child.hasEnded || performance.now() > deadline) throw new Error(`${plan.name} does not listen: ${child.tail.join("; ")}`);
+    if (child.hasEnded || performance.now() > deadline)
+      throw new Error(`${plan.name} does not listen: ${child.tail.join("; ")}`);
     await sleep(20);
   }
   return child;
@@ -66,17 +92,25 @@ export async function startWorkerd(children: Children, folder: string, port: num
 
 const listens = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => resolve(true)).once("error", () => resolve(false));
+    const socket = connect(port, "127.0.0.1", () => resolve(true)).once("error", () =>
+      resolve(false),
+    );
     socket.once("connect", () => socket.destroy());
   });
 
 function configOf({ objects, variables = {} }: WorkerPlan, disk: string, port: number): string {
   const { date, flags } = compatibility(readFileSync(join(ROOT, "wrangler.toml"), "utf8"));
   const text = (value: string) => JSON.stringify(value);
-  const namespaces = Object.keys(objects).map((name) => `(className = ${text(name)}, uniqueKey = ${text(name)}, enableSql = true)`);
+  const namespaces = Object.keys(objects).map(
+    (name) => `(className = ${text(name)}, uniqueKey = ${text(name)}, enableSql = true)`,
+  );
   const bindings = [
-    ...Object.entries(objects).map(([name, binding]) => `(name = ${text(binding)}, durableObjectNamespace = ${text(name)})`),
-    ...Object.entries(variables).map(([name, value]) => `(name = ${text(name)}, text = ${text(value)})`),
+    ...Object.entries(objects).map(
+      ([name, binding]) => `(name = ${text(binding)}, durableObjectNamespace = ${text(name)})`,
+    ),
+    ...Object.entries(variables).map(
+      ([name, value]) => `(name = ${text(name)}, text = ${text(value)})`,
+    ),
   ];
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -100,6 +134,7 @@ const config :Workerd.Config = (
 function compatibility(toml: string): { date: string; flags: string[] } {
   const date = /^compatibility_date *= *"([^"]+)"/m.exec(toml)?.[1];
   const flags = /^compatibility_flags *= *\[([^\]]*)\]/m.exec(toml)?.[1];
-  if (date === undefined || flags === undefined) throw new Error("wrangler.toml names no compatibility date and flags");
+  if (date === undefined || flags === undefined)
+    throw new Error("wrangler.toml names no compatibility date and flags");
   return { date, flags: [...flags.matchAll(/"([^"]+)"/g)].map(([, flag = ""]) => flag) };
 }

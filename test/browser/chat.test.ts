@@ -14,7 +14,9 @@ test("an answer streams, says who gave it and how fast, and is kept", async () =
   await page.getByText(/tok\/s$/).waitFor();
   await page.getByRole("button", { name: "Copy the answer" }).waitFor();
   expect(await page.locator(".message.user").textContent()).toBe("What is a <b>box</b>?");
-  expect(await page.locator(".message-foot").innerText()).toMatch(/llama3\.2:latest.*on atlas.*tokens/s);
+  expect(await page.locator(".message-foot").innerText()).toMatch(
+    /llama3\.2:latest.*on atlas.*tokens/s,
+  );
   expect(await viewer.broken()).toEqual([]);
   await page.reload();
   await page.locator(".message.assistant").waitFor();
@@ -34,11 +36,16 @@ test("stop reaches the box: the request is cancelled there", async () => {
   });
   await page.getByRole("textbox", { name: "Message" }).fill(words);
   await page.keyboard.press("Enter");
-  await page.locator(".message.assistant .thinking, .message.assistant .markdown p").first().waitFor();
+  await page
+    .locator(".message.assistant .thinking, .message.assistant .markdown p")
+    .first()
+    .waitFor();
   await page.getByRole("button", { name: "Stop" }).click();
   await page.locator(".pill", { hasText: "stopped" }).waitFor();
   const entry = await eventually(async () => {
-    const { logs } = Logs.parse(await (await fetch(`${edgeUrl()}/api/stats/logs?q=${encodeURIComponent(words)}`)).json());
+    const { logs } = Logs.parse(
+      await (await fetch(`${edgeUrl()}/api/stats/logs?q=${encodeURIComponent(words)}`)).json(),
+    );
     return logs[0];
   });
   expect(entry.status).toBe("cancelled");
@@ -64,12 +71,16 @@ test("whatever a model writes, nothing of it runs or loads", async () => {
   await page.locator(".markdown strong", { hasText: "bold" }).waitFor();
   expect(
     await page
-      .locator(".markdown img, .markdown script, .markdown style, .markdown iframe, .markdown [style], .markdown [onerror]")
+      .locator(
+        ".markdown img, .markdown script, .markdown style, .markdown iframe, .markdown [style], .markdown [onerror]",
+      )
       .count(),
   ).toBe(0);
   expect(await page.locator(".markdown").innerText()).toContain("<script>alert(2)</script>");
   expect(await page.locator('.markdown a[href^="javascript"]').count()).toBe(0);
-  expect(await page.locator(".markdown a", { hasText: "c" }).getAttribute("rel")).toContain("noopener");
+  expect(await page.locator(".markdown a", { hasText: "c" }).getAttribute("rel")).toContain(
+    "noopener",
+  );
   expect(viewer.errors).toEqual([]);
 });
 

@@ -8,13 +8,21 @@ useBrowser();
 
 const ADMIN = "an-admin-key-for-tests";
 const READ = "a-read-key-for-tests";
-const SETTINGS = { AUTH_MODE: "keys", ADMIN_KEY: ADMIN, READ_KEY: READ, BOX_SECRETS: "atlas=a-secret-for-the-box" };
+const SETTINGS = {
+  AUTH_MODE: "keys",
+  ADMIN_KEY: ADMIN,
+  READ_KEY: READ,
+  BOX_SECRETS: "atlas=a-secret-for-the-box",
+};
 
 let stack: TestStack;
 let ollama: SimulatedOllama;
 
 beforeAll(async () => {
-  [stack, ollama] = await Promise.all([TestStack.start(SETTINGS), startSimulatedOllama({ models: ["llama3.2"] })]);
+  [stack, ollama] = await Promise.all([
+    TestStack.start(SETTINGS),
+    startSimulatedOllama({ models: ["llama3.2"] }),
+  ]);
 });
 
 afterAll(() => Promise.all([stack[Symbol.asyncDispose](), ollama.close()]));
@@ -44,14 +52,20 @@ test("an edge with keys asks for one, says when it is wrong, and shows what a re
 
 test("a box that is gone for good is forgotten after its name was typed; one that is up is not", async () => {
   const boxStates = async () => {
-    const { boxes } = (await stack.json("/api/boxes", { headers: { authorization: `Bearer ${READ}` } })) as {
+    const { boxes } = (await stack.json("/api/boxes", {
+      headers: { authorization: `Bearer ${READ}` },
+    })) as {
       boxes: { name: string; state: string }[];
     };
     return boxes.map(({ name, state }) => `${name} ${state}`).join();
   };
   const is = (states: string) => eventually(async () => (await boxStates()) === states);
   const startAgent = async () => {
-    const agent = stack.spawnAgent({ name: "atlas", ollamaUrl: ollama.url, env: { BOX_SECRET: "a-secret-for-the-box" } });
+    const agent = stack.spawnAgent({
+      name: "atlas",
+      ollamaUrl: ollama.url,
+      env: { BOX_SECRET: "a-secret-for-the-box" },
+    });
     await is("atlas up");
     return agent;
   };
@@ -72,7 +86,10 @@ test("a box that is gone for good is forgotten after its name was typed; one tha
 
   const again = await startAgent();
   await confirm.click();
-  await dialog.getByRole("alert").filter({ hasText: "Box atlas is connected. Stop its agent first." }).waitFor();
+  await dialog
+    .getByRole("alert")
+    .filter({ hasText: "Box atlas is connected. Stop its agent first." })
+    .waitFor();
   expect(await boxStates()).toBe("atlas up");
 
   await again.stop(5_000);

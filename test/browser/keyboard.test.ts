@@ -45,22 +45,27 @@ async function walk({ page }: Viewer, key: "Tab" | "Shift+Tab", limit: number): 
   throw new Error(`the focus does not leave the page: ${stops.at(-1)?.what}`);
 }
 
-test.each(PAGES)("%s: every control is reached, both ways, has a name, and shows that it has the focus", async (hash) => {
-  // Without a refresh, or the walk would be over other things than were counted.
-  await using viewer = await Viewer.open(hash, { refreshSeconds: 0 });
-  const { page } = viewer;
-  await page.locator(".page:not(:has(.skeleton))").waitFor();
-  await page.waitForLoadState("networkidle");
-  for (const width of WIDTHS) {
-    await page.setViewportSize({ width, height: 700 });
-    const reachable = await page.evaluate<number>(REACHABLE);
-    for (const key of ["Tab", "Shift+Tab"] as const) {
-      const stops = await walk(viewer, key, reachable + 5);
-      expect(stops.length).toBe(reachable);
-      expect(stops.filter(({ hasName, hasRing, isSeen }) => !hasName || !hasRing || !isSeen)).toEqual([]);
+test.each(PAGES)(
+  "%s: every control is reached, both ways, has a name, and shows that it has the focus",
+  async (hash) => {
+    // Without a refresh, or the walk would be over other things than were counted.
+    await using viewer = await Viewer.open(hash, { refreshSeconds: 0 });
+    const { page } = viewer;
+    await page.locator(".page:not(:has(.skeleton))").waitFor();
+    await page.waitForLoadState("networkidle");
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: 700 });
+      const reachable = await page.evaluate<number>(REACHABLE);
+      for (const key of ["Tab", "Shift+Tab"] as const) {
+        const stops = await walk(viewer, key, reachable + 5);
+        expect(stops.length).toBe(reachable);
+        expect(
+          stops.filter(({ hasName, hasRing, isSeen }) => !hasName || !hasRing || !isSeen),
+        ).toEqual([]);
+      }
     }
-  }
-});
+  },
+);
 
 test("the first stop leads past the navigation, and another page is read from its top", async () => {
   await using viewer = await Viewer.open("#/");
@@ -71,7 +76,9 @@ test("the first stop leads past the navigation, and another page is read from it
   expect(await focused("textContent")).toContain("To the content");
   await page.keyboard.press("Enter");
   expect(await focused("id")).toBe("main");
-  const link = page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Settings" });
+  const link = page
+    .getByRole("navigation", { name: "Pages" })
+    .getByRole("link", { name: "Settings" });
   await link.focus();
   await page.keyboard.press("Enter");
   await page.getByText("Price per kWh", { exact: true }).waitFor();
@@ -95,7 +102,11 @@ test("a dialog keeps the focus until it is closed, and gives it back", async () 
   for (const key of ["Tab", "Tab", "Tab", "Tab", "Shift+Tab", "Shift+Tab", "Shift+Tab"]) {
     await page.keyboard.press(key);
     // Outside of it there is only the browser itself.
-    expect(await page.evaluate("document.activeElement === document.body || document.activeElement.closest('dialog') !== null")).toBe(true);
+    expect(
+      await page.evaluate(
+        "document.activeElement === document.body || document.activeElement.closest('dialog') !== null",
+      ),
+    ).toBe(true);
   }
   await page.keyboard.press("Escape");
   await isGone();
@@ -117,7 +128,9 @@ test("nothing moves for who does not want that", async () => {
     await viewer.page.reload();
     await viewer.page.locator(".skeleton").first().waitFor();
     // What goes with scrolling moves by the viewer's own hand.
-    return await viewer.page.evaluate<number>("document.getAnimations().filter(({ timeline }) => timeline === document.timeline).length");
+    return await viewer.page.evaluate<number>(
+      "document.getAnimations().filter(({ timeline }) => timeline === document.timeline).length",
+    );
   };
   expect(await moving("no-preference")).toBeGreaterThan(0);
   expect(await moving("reduce")).toBe(0);

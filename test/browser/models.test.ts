@@ -18,7 +18,9 @@ test("a model is pulled onto a box with progress, preferred, and deleted after i
   await page.getByRole("combobox", { name: "Onto which box" }).selectOption("borealis");
   await page.getByRole("button", { name: "Pull phi3", exact: true }).click();
   await page.getByText("success", { exact: true }).waitFor();
-  await expect.poll(async () => (await installed()).find(({ name }) => name.startsWith("phi3"))?.boxes).toEqual(["borealis"]);
+  await expect
+    .poll(async () => (await installed()).find(({ name }) => name.startsWith("phi3"))?.boxes)
+    .toEqual(["borealis"]);
 
   const row = page.getByRole("row", { name: /phi3:latest/ });
   await row.getByRole("button", { name: "Favourite: phi3:latest" }).click();
@@ -34,7 +36,9 @@ test("a model is pulled onto a box with progress, preferred, and deleted after i
   await dialog.getByRole("textbox").fill("phi3:latest");
   await confirm.click();
   await row.waitFor({ state: "detached" });
-  await expect.poll(async () => (await installed()).some(({ name }) => name.startsWith("phi3"))).toBe(false);
+  await expect
+    .poll(async () => (await installed()).some(({ name }) => name.startsWith("phi3")))
+    .toBe(false);
   expect(viewer.errors).toEqual([]);
 });
 
@@ -46,7 +50,8 @@ test("a model is loaded and unloaded on the box that is named", async () => {
     .or(page.getByRole("button", { name: "Unload mistral:latest on borealis" }))
     .waitFor();
   const unload = page.getByRole("button", { name: "Unload mistral:latest on borealis" });
-  if (!(await unload.isVisible())) await page.getByRole("button", { name: "Load mistral:latest on borealis" }).click();
+  if (!(await unload.isVisible()))
+    await page.getByRole("button", { name: "Load mistral:latest on borealis" }).click();
   await unload.waitFor();
   await unload.click();
   await page.getByRole("button", { name: "Load mistral:latest on borealis" }).waitFor();
@@ -71,5 +76,7 @@ test("a library that has nothing like that says so, and offers the name itself",
   await using viewer = await Viewer.open("#/models");
   await viewer.page.getByRole("searchbox").fill("hf.co/nobody/nothing:Q4");
   await viewer.page.getByText("The catalogue has nothing like that").waitFor();
-  expect(await viewer.page.getByRole("button", { name: "Pull hf.co/nobody/nothing:Q4" }).isEnabled()).toBe(true);
+  expect(
+    await viewer.page.getByRole("button", { name: "Pull hf.co/nobody/nothing:Q4" }).isEnabled(),
+  ).toBe(true);
 });

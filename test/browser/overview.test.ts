@@ -11,9 +11,13 @@ test("the totals are the API's, and rise while one looks", async () => {
   const shown = page.locator(".total", { hasText: "Total Requests" }).locator(".total-value");
   await shown.waitFor();
   await callModel({ model: "llama3.2" });
-  const { total_requests } = CurrentStats.parse(await (await fetch(`${edgeUrl()}/api/stats/current`)).json());
+  const { total_requests } = CurrentStats.parse(
+    await (await fetch(`${edgeUrl()}/api/stats/current`)).json(),
+  );
   await expect
-    .poll(async () => Number((await shown.getAttribute("title"))?.replaceAll(",", "")), { timeout: 15_000 })
+    .poll(async () => Number((await shown.getAttribute("title"))?.replaceAll(",", "")), {
+      timeout: 15_000,
+    })
     .toBeGreaterThanOrEqual(total_requests);
   expect(viewer.errors).toEqual([]);
 });
@@ -23,7 +27,9 @@ test("each range shows the four charts", async () => {
   await using viewer = await Viewer.open("#/");
   const { page } = viewer;
   for (const range of ["5m", "15m", "6h", "24h", "7d", "30d", "90d", "1h"]) {
-    const answered = page.waitForResponse((answer) => answer.url().includes(`/api/stats/history?time_range=${range}`));
+    const answered = page.waitForResponse((answer) =>
+      answer.url().includes(`/api/stats/history?time_range=${range}`),
+    );
     await page.getByRole("button", { name: range, exact: true }).click();
     expect((await answered).status()).toBe(200);
   }
@@ -47,7 +53,10 @@ test("a link shows its range, whatever was chosen here before; a year is for who
 
 test("a box that is down comes first, with how long", async () => {
   await using viewer = await Viewer.open("#/");
-  const first = viewer.page.getByRole("region", { name: "Needs attention" }).getByRole("listitem").first();
+  const first = viewer.page
+    .getByRole("region", { name: "Needs attention" })
+    .getByRole("listitem")
+    .first();
   expect(await first.textContent()).toMatch(/cinder has been down for/);
 });
 
@@ -57,5 +66,7 @@ test("made-up numbers cannot be missed: a banner, the title, and the box itself"
   await page.getByText("No model runs here.").waitFor();
   expect(await page.title()).toMatch(/^\[simulated\]/);
   expect(await page.locator(".box", { hasText: "atlas" }).getByText("simulated").count()).toBe(1);
-  expect(await page.locator(".box", { hasText: "borealis" }).getByText("simulated").count()).toBe(0);
+  expect(await page.locator(".box", { hasText: "borealis" }).getByText("simulated").count()).toBe(
+    0,
+  );
 });

@@ -6,7 +6,11 @@ import { callModel, useBrowser, Viewer } from "./viewer.ts";
 useBrowser();
 
 beforeAll(async () => {
-  await Promise.all([callModel({ model: "llama3.2" }), callModel({ model: "mistral" }), callModel({ model: "missing" })]);
+  await Promise.all([
+    callModel({ model: "llama3.2" }),
+    callModel({ model: "mistral" }),
+    callModel({ model: "missing" }),
+  ]);
 });
 
 const PAGES: [hash: string, shows: string][] = [
@@ -29,9 +33,12 @@ test.each(CASES)("$hash, $theme, from a phone to a wall", async ({ hash, shows, 
   await expect.poll(() => page.locator(".skeleton").count()).toBe(0);
   for (const width of WIDTHS) {
     await page.setViewportSize({ width, height: 900 });
-    await expect.poll(() => viewer.overflow(), { message: `too wide for ${width} px` }).toBeLessThanOrEqual(0);
+    await expect
+      .poll(() => viewer.overflow(), { message: `too wide for ${width} px` })
+      .toBeLessThanOrEqual(0);
     // Colours are the same at every width; what is hidden or moved at some is looked at in one theme.
-    if (width === 1_280 || (width === 360 && theme === "light")) expect(await viewer.broken(), `at ${width} px`).toEqual([]);
+    if (width === 1_280 || (width === 360 && theme === "light"))
+      expect(await viewer.broken(), `at ${width} px`).toEqual([]);
   }
   expect(viewer.errors).toEqual([]);
 });
@@ -41,7 +48,9 @@ test("the page comes with a strict policy, and asks nobody else for anything", a
   const foreign: string[] = [];
   viewer.page.on(
     "request",
-    (request) => new URL(request.url()).origin !== new URL(viewer.page.url()).origin && foreign.push(request.url()),
+    (request) =>
+      new URL(request.url()).origin !== new URL(viewer.page.url()).origin &&
+      foreign.push(request.url()),
   );
   const answer = await viewer.page.reload();
   await viewer.page.getByText("Ask something").waitFor();
@@ -56,10 +65,15 @@ test("the first load is at most 60 KB of JavaScript, as it travels", async () =>
   await using viewer = await Viewer.open("#/");
   const { page } = viewer;
   const scripts: string[] = [];
-  page.on("request", (request) => request.resourceType() === "script" && scripts.push(request.url()));
+  page.on(
+    "request",
+    (request) => request.resourceType() === "script" && scripts.push(request.url()),
+  );
   await page.reload();
   await page.getByText("Total Requests").waitFor();
-  const sizes = await Promise.all(scripts.map(async (url) => gzipSync(await (await fetch(url)).arrayBuffer()).length));
+  const sizes = await Promise.all(
+    scripts.map(async (url) => gzipSync(await (await fetch(url)).arrayBuffer()).length),
+  );
   expect(sizes.length).toBeGreaterThan(0);
   expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(60_000);
 });

@@ -10,11 +10,19 @@ const CANARY = "<img src=x onerror=alert(1)>";
 const SCRIPT = "<script>alert(2)</script> tell me of lighthouses";
 
 beforeAll(async () => {
-  await callModel({ model: "llama3.2", messages: [{ role: "user", content: SCRIPT }], options: { num_predict: 20 } });
+  await callModel({
+    model: "llama3.2",
+    messages: [{ role: "user", content: SCRIPT }],
+    options: { num_predict: 20 },
+  });
   await callModel({ model: CANARY });
-  await Promise.all(Array.from({ length: 60 }, () => callModel({ model: "mistral", options: { num_predict: 1 } })));
+  await Promise.all(
+    Array.from({ length: 60 }, () => callModel({ model: "mistral", options: { num_predict: 1 } })),
+  );
   await eventually(async () => {
-    const { logs } = (await (await fetch(`${edgeUrl()}/api/stats/logs?q=lighthouses`)).json()) as { logs: unknown[] };
+    const { logs } = (await (await fetch(`${edgeUrl()}/api/stats/logs?q=lighthouses`)).json()) as {
+      logs: unknown[];
+    };
     return logs.length > 0;
   });
 }, 60_000);
@@ -36,7 +44,9 @@ test("a name and a prompt that are markup show as text", async () => {
 });
 
 test("the detail says where the time went, and has texts to copy", async () => {
-  await using viewer = await Viewer.open("#/requests?q=lighthouses", { permissions: ["clipboard-read", "clipboard-write"] });
+  await using viewer = await Viewer.open("#/requests?q=lighthouses", {
+    permissions: ["clipboard-read", "clipboard-write"],
+  });
   const { page } = viewer;
   await page
     .getByRole("button", { name: /^Detail of/ })
@@ -44,7 +54,9 @@ test("the detail says where the time went, and has texts to copy", async () => {
     .click();
   await page.getByRole("rowheader", { name: "Writing the answer" }).waitFor();
   await page.getByRole("rowheader", { name: "Through the tunnel and back" }).waitFor();
-  expect(await page.locator(".facts", { hasText: "Tunnel resumed" }).textContent()).toMatch(/Energy[\d–]/);
+  expect(await page.locator(".facts", { hasText: "Tunnel resumed" }).textContent()).toMatch(
+    /Energy[\d–]/,
+  );
   await page.getByRole("button", { name: "Copy the prompt" }).click();
   await page.getByText("Copied").waitFor();
   expect(await page.evaluate("navigator.clipboard.readText()")).toContain(SCRIPT);
@@ -57,7 +69,9 @@ test("filters narrow the list, stand in the address, and can be cleared", async 
   const statuses = page.locator("tr.row .pill");
   await statuses.first().waitFor();
   await page.getByRole("button", { name: "error", exact: true }).click();
-  await expect.poll(async () => (await statuses.allTextContents()).every((text) => text.startsWith("error"))).toBe(true);
+  await expect
+    .poll(async () => (await statuses.allTextContents()).every((text) => text.startsWith("error")))
+    .toBe(true);
   expect(page.url()).toContain("status=error");
   await page.getByRole("searchbox").fill("no such text anywhere");
   await page.getByText("Nothing matches these filters").waitFor();
@@ -100,7 +114,10 @@ test.each(["CSV", "NDJSON", "JSON"])("what the filters pick is saved as %s", asy
   await using viewer = await Viewer.open("#/requests?q=lighthouses");
   const { page } = viewer;
   await page.locator("tr.row").first().waitFor();
-  const [saved] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: `Export as ${format}` }).click()]);
+  const [saved] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: `Export as ${format}` }).click(),
+  ]);
   expect(saved.suggestedFilename()).toMatch(new RegExp(`^requests-.*\\.${format.toLowerCase()}$`));
   expect(await text(await saved.createReadStream())).toContain("tell me of lighthouses");
 });
@@ -111,7 +128,9 @@ test("a request is seen while it is served, and then as finished", async () => {
   await page.getByText("In flight", { exact: true }).waitFor();
   const leaves = new AbortController();
   const slow = leavingCall(leaves.signal);
-  const rows = page.getByRole("region", { name: "Requests in flight" }).locator("tbody tr", { hasText: "qwen3:8b" });
+  const rows = page
+    .getByRole("region", { name: "Requests in flight" })
+    .locator("tbody tr", { hasText: "qwen3:8b" });
   await rows.first().waitFor();
   leaves.abort();
   await slow;
@@ -123,7 +142,9 @@ async function leavingCall(signal: AbortSignal): Promise<void> {
   const messages = [{ role: "user", content: "slowly" }];
   const body = JSON.stringify({ model: "qwen3:8b", messages, options: { num_predict: 100_000 } });
   try {
-    await (await fetch(`${edgeUrl()}/ollama/api/chat`, { method: "POST", signal, body })).arrayBuffer();
+    await (
+      await fetch(`${edgeUrl()}/ollama/api/chat`, { method: "POST", signal, body })
+    ).arrayBuffer();
   } catch {
     // it went away
   }

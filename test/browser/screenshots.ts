@@ -37,25 +37,40 @@ const PAGES: Shot[] = [
 ];
 
 const failing = (route: Route) =>
-  route.fulfill({ status: 500, json: { error: { code: "internal", message: "Something broke in the edge.", failed_at: "gateway" } } });
+  route.fulfill({
+    status: 500,
+    json: {
+      error: { code: "internal", message: "Something broke in the edge.", failed_at: "gateway" },
+    },
+  });
 
 const BAD_DAYS: Shot[] = [
   { name: "loading", hash: "#/", before: (page) => page.route("**/api/**", () => {}) },
   { name: "failing", hash: "#/", before: (page) => page.route("**/api/stats/**", failing) },
   { name: "offline", hash: "#/", opened: cutOff },
   { name: "nothing-found", hash: "#/requests?q=no+such+text" },
-  { name: "delete-dialog", hash: "#/models", opened: (page) => page.getByRole("button", { name: "Delete llama3.2:latest" }).click() },
+  {
+    name: "delete-dialog",
+    hash: "#/models",
+    opened: (page) => page.getByRole("button", { name: "Delete llama3.2:latest" }).click(),
+  },
 ];
 
-const NEW: Shot[] = ["overview", "requests", "models", "system", "chat", "settings"].map((name) => ({
-  name: `new-${name}`,
-  hash: `#/${name === "overview" ? "" : name}`,
-}));
+const NEW: Shot[] = ["overview", "requests", "models", "system", "chat", "settings"].map(
+  (name) => ({
+    name: `new-${name}`,
+    hash: `#/${name === "overview" ? "" : name}`,
+  }),
+);
 
 const DOWN: Shot[] = [
   { name: "down-overview", hash: "#/" },
   { name: "down-system", hash: "#/system" },
-  { name: "down-forget", hash: "#/system", opened: (page) => page.getByRole("button", { name: "Forget atlas" }).click() },
+  {
+    name: "down-forget",
+    hash: "#/system",
+    opened: (page) => page.getByRole("button", { name: "Forget atlas" }).click(),
+  },
 ];
 
 const folder = process.argv[2] ?? "screenshots";
@@ -72,7 +87,9 @@ console.log(`${taken} pictures are in ${folder}/`);
 
 async function shootDemo(): Promise<void> {
   await using demo = await startDemo();
-  console.log(`The demo runs for ${TRAFFIC_MS / 1_000} s first, so that there is something to see.`);
+  console.log(
+    `The demo runs for ${TRAFFIC_MS / 1_000} s first, so that there is something to see.`,
+  );
   await sleep(TRAFFIC_MS);
   await shootAll(PAGES, demo.url, WIDTHS);
   await shootAll(BAD_DAYS, demo.url, STATE_WIDTHS);
@@ -80,26 +97,45 @@ async function shootDemo(): Promise<void> {
 
 /** An edge that nobody has used yet; then one whose only box is gone. */
 async function shootNew(): Promise<void> {
-  await using locked = await TestStack.start({ AUTH_MODE: "keys", ADMIN_KEY: "an-admin-key-for-pictures" });
+  await using locked = await TestStack.start({
+    AUTH_MODE: "keys",
+    ADMIN_KEY: "an-admin-key-for-pictures",
+  });
   await shootAll([{ name: "login", hash: "#/" }], locked.url, STATE_WIDTHS);
   await using stack = await TestStack.start();
   await shootAll(NEW, stack.url, STATE_WIDTHS);
   const ollama = await startSimulatedOllama({ models: ["llama3.2"] });
   try {
-    const agent = await stack.startAgent({ name: "atlas", ollamaUrl: ollama.url, env: { SIMULATED: "1" } });
+    const agent = await stack.startAgent({
+      name: "atlas",
+      ollamaUrl: ollama.url,
+      env: { SIMULATED: "1" },
+    });
     await agent.stop(5_000);
-    await eventually(async () => (await stack.health()).boxes.some(({ state }) => state === "down"));
+    await eventually(async () =>
+      (await stack.health()).boxes.some(({ state }) => state === "down"),
+    );
     await shootAll(DOWN, stack.url, STATE_WIDTHS);
   } finally {
     await ollama.close();
   }
 }
 
-async function shootAll(shots: readonly Shot[], url: string, widths: readonly number[]): Promise<void> {
-  for (const theme of THEMES) for (const width of widths) for (const shot of shots) await shoot(shot, url, theme, width);
+async function shootAll(
+  shots: readonly Shot[],
+  url: string,
+  widths: readonly number[],
+): Promise<void> {
+  for (const theme of THEMES)
+    for (const width of widths) for (const shot of shots) await shoot(shot, url, theme, width);
 }
 
-async function shoot({ name, hash, before, opened }: Shot, url: string, theme: (typeof THEMES)[number], width: number): Promise<void> {
+async function shoot(
+  { name, hash, before, opened }: Shot,
+  url: string,
+  theme: (typeof THEMES)[number],
+  width: number,
+): Promise<void> {
   const height = width > 2_000 ? 2_160 : width < 500 ? 780 : 900;
   const context = await viewerOf(browser, { viewport: { width, height }, colorScheme: theme });
   const page = await context.newPage();
@@ -125,7 +161,9 @@ async function openFirst(page: Page): Promise<void> {
 }
 
 async function ask(page: Page): Promise<void> {
-  await page.getByRole("textbox", { name: "Message" }).fill("What is a GPU good for, in one sentence?");
+  await page
+    .getByRole("textbox", { name: "Message" })
+    .fill("What is a GPU good for, in one sentence?");
   await page.keyboard.press("Enter");
   // The demo has bad moments too: any end will do.
   await page.locator('.message.assistant[aria-busy="false"]').waitFor();

@@ -28,14 +28,18 @@ test("with refresh off nothing is asked until the button is pressed", async () =
   await page.getByText("Refresh is off").waitFor();
   const before = viewer.asked.filter((asked) => asked.includes("/api/live")).length;
   await page.getByRole("button", { name: "Refresh now" }).click();
-  await expect.poll(() => viewer.asked.filter((asked) => asked.includes("/api/live")).length).toBe(before + 1);
+  await expect
+    .poll(() => viewer.asked.filter((asked) => asked.includes("/api/live")).length)
+    .toBe(before + 1);
 });
 
 test("what the edge is set to is shown, and text can be switched off and on", async () => {
   await using viewer = await Viewer.open("#/settings");
   const { page } = viewer;
   const texts = page.getByRole("switch", { name: "Keep prompts and responses" });
-  const logContent = async () => ((await (await fetch(`${edgeUrl()}/api/config`)).json()) as { log_content: string }).log_content;
+  const logContent = async () =>
+    ((await (await fetch(`${edgeUrl()}/api/config`)).json()) as { log_content: string })
+      .log_content;
   await texts.click();
   await expect.poll(logContent).toBe("off");
   await expect.poll(async () => (await texts.isEnabled()) && !(await texts.isChecked())).toBe(true);
@@ -46,7 +50,9 @@ test("what the edge is set to is shown, and text can be switched off and on", as
 
 test("metrics are cleared after the words were typed, and not before", async () => {
   await callModel({ model: "llama3.2" });
-  const clearedAt = async () => DataSummary.parse(await (await fetch(`${edgeUrl()}/api/data/summary`)).json()).metrics_cleared_at;
+  const clearedAt = async () =>
+    DataSummary.parse(await (await fetch(`${edgeUrl()}/api/data/summary`)).json())
+      .metrics_cleared_at;
   const before = await clearedAt();
   await using viewer = await Viewer.open("#/settings");
   const { page } = viewer;

@@ -24,14 +24,20 @@ export default async function setup(project: TestProject): Promise<() => Promise
     startSimulatedOllama({ models: ["llama3.2", "qwen3:8b"], tokenMs: 4, loadMsPerGb: 1 }),
     startSimulatedOllama({ models: ["mistral", "qwen3:8b"], tokenMs: 4, loadMsPerGb: 1 }),
   ]);
-  const gpu = { NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"), SIMULATED_OLLAMA: atlas.url, SIMULATED_GPU: "rtx-4090" };
+  const gpu = {
+    NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"),
+    SIMULATED_OLLAMA: atlas.url,
+    SIMULATED_GPU: "rtx-4090",
+  };
   const [, , cinder] = await Promise.all([
     stack.startAgent({ name: "atlas", ollamaUrl: atlas.url, env: { ...gpu, SIMULATED: "1" } }),
     stack.startAgent({ name: "borealis", ollamaUrl: borealis.url }),
     stack.startAgent({ name: "cinder", ollamaUrl: borealis.url }),
   ]);
   await cinder.stop(5_000);
-  await eventually(async () => (await stack.health()).boxes.some(({ name, state }) => name === "cinder" && state === "down"));
+  await eventually(async () =>
+    (await stack.health()).boxes.some(({ name, state }) => name === "cinder" && state === "down"),
+  );
   project.provide("edgeUrl", stack.url);
   project.provide("browserUrl", browser.wsEndpoint());
   return async () => {

@@ -39,7 +39,14 @@ test("a stream that is cut is opened anew by itself, and nobody is alarmed", asy
   expect(await page.evaluate("globalThis.alarms")).toBe(0);
 });
 
-const BROKEN = { error: { code: "internal", message: "Something broke in the edge.", failed_at: "gateway", request_id: null } };
+const BROKEN = {
+  error: {
+    code: "internal",
+    message: "Something broke in the edge.",
+    failed_at: "gateway",
+    request_id: null,
+  },
+};
 
 test("an edge that answers with an error says so, everywhere that it matters, and is asked again", async () => {
   await callModel({ model: "llama3.2" });
@@ -48,11 +55,16 @@ test("an edge that answers with an error says so, everywhere that it matters, an
   await page.getByText("Total Requests").waitFor();
   await page.route("**/api/**", (route) => route.fulfill({ status: 500, json: BROKEN }));
   await page.getByRole("button", { name: "Refresh now" }).click();
-  await page.getByRole("alert").filter({ hasText: "The edge fails Something broke in the edge." }).waitFor();
+  await page
+    .getByRole("alert")
+    .filter({ hasText: "The edge fails Something broke in the edge." })
+    .waitFor();
   expect(await page.getByText("Failing").isVisible()).toBe(true);
 
   await page.getByRole("link", { name: "Requests", exact: true }).click();
-  const failure = page.getByRole("alert").filter({ hasText: "The list could not be read. Something broke in the edge." });
+  const failure = page
+    .getByRole("alert")
+    .filter({ hasText: "The list could not be read. Something broke in the edge." });
   await failure.waitFor();
   await page.unroute("**/api/**");
   await failure.getByRole("button", { name: "Try again" }).click();
@@ -66,7 +78,9 @@ test("a page whose program is not there any more says so, and can be loaded agai
   await page.getByText("Total Requests").waitFor();
   await page.route("**/assets/models.js", (route) => route.abort());
   await page.getByRole("link", { name: "Models", exact: true }).click();
-  const failure = page.getByRole("alert").filter({ hasText: "It could not be loaded: there may be a new version." });
+  const failure = page
+    .getByRole("alert")
+    .filter({ hasText: "It could not be loaded: there may be a new version." });
   await failure.waitFor();
   await page.unroute("**/assets/models.js");
   await failure.getByRole("button", { name: "Try again" }).click();
@@ -90,7 +104,9 @@ test("nothing is asked while nobody looks, and the stream is closed", async () =
   await page.clock.install();
   await page.reload();
   await page.getByText("Live, every 1").waitFor();
-  const closed = page.waitForEvent("requestfailed", (request) => request.url().includes("/api/live"));
+  const closed = page.waitForEvent("requestfailed", (request) =>
+    request.url().includes("/api/live"),
+  );
   await page.evaluate(`
     Object.defineProperty(document, "hidden", { get: () => globalThis.isAway === true, configurable: true });
     globalThis.isAway = true;
@@ -101,7 +117,9 @@ test("nothing is asked while nobody looks, and the stream is closed", async () =
   const before = viewer.asked.length;
   await page.clock.runFor(120_000);
   expect(viewer.asked.length).toBe(before);
-  await page.evaluate('globalThis.isAway = false; document.dispatchEvent(new Event("visibilitychange"))');
+  await page.evaluate(
+    'globalThis.isAway = false; document.dispatchEvent(new Event("visibilitychange"))',
+  );
   await page.getByText(/^Live/).waitFor();
   expect(viewer.asked.length).toBeGreaterThan(before);
 });

@@ -35,16 +35,25 @@ export class Viewer implements AsyncDisposable {
       void dialog.dismiss();
     });
     page.on("request", (request) => {
-      if (new URL(request.url()).pathname.startsWith("/api/")) this.asked.push(`${request.method()} ${request.url()}`);
+      if (new URL(request.url()).pathname.startsWith("/api/"))
+        this.asked.push(`${request.method()} ${request.url()}`);
     });
   }
 
   /** @param hash  e.g. `#/requests` */
-  static async open(hash: string, { refreshSeconds, ...options }: Options = {}, url = edgeUrl()): Promise<Viewer> {
+  static async open(
+    hash: string,
+    { refreshSeconds, ...options }: Options = {},
+    url = edgeUrl(),
+  ): Promise<Viewer> {
     if (browser === null) throw new Error("no browser: call useBrowser()");
     const preferences = { name: "preferences", value: JSON.stringify({ refresh: refreshSeconds }) };
     const storageState = { cookies: [], origins: [{ origin: url, localStorage: [preferences] }] };
-    const context = await viewerOf(browser, { viewport: { width: 1280, height: 900 }, storageState, ...options });
+    const context = await viewerOf(browser, {
+      viewport: { width: 1280, height: 900 },
+      storageState,
+      ...options,
+    });
     const viewer = new Viewer(await context.newPage());
     viewer.page.setDefaultTimeout(15_000);
     await viewer.page.goto(`${url}/${hash}`);
@@ -55,9 +64,14 @@ export class Viewer implements AsyncDisposable {
   async broken(): Promise<string[]> {
     const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
     // There are no frames in the page, and nobody reads what is well: both would take most of the time.
-    const axe = new AxeBuilder({ page: this.page }).setLegacyMode().options({ resultTypes: ["violations"] });
+    const axe = new AxeBuilder({ page: this.page })
+      .setLegacyMode()
+      .options({ resultTypes: ["violations"] });
     const { violations } = await axe.withTags(tags).analyze();
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, target }) => `${target} ${html.slice(0, 160)}`).join(" | ")}`);
+    return violations.map(
+      ({ id, nodes }) =>
+        `${id}: ${nodes.map(({ html, target }) => `${target} ${html.slice(0, 160)}`).join(" | ")}`,
+    );
   }
 
   /** Pixels that the page is wider than the window. */
@@ -75,7 +89,11 @@ export async function callModel(body: Record<string, unknown>, box?: string): Pr
   const answer = await fetch(`${edgeUrl()}/ollama/api/chat`, {
     method: "POST",
     headers: { "content-type": "application/json", ...(box !== undefined && { "x-box": box }) },
-    body: JSON.stringify({ messages: [{ role: "user", content: "Hello" }], options: { num_predict: 5 }, ...body }),
+    body: JSON.stringify({
+      messages: [{ role: "user", content: "Hello" }],
+      options: { num_predict: 5 },
+      ...body,
+    }),
   });
   await answer.arrayBuffer();
   return answer;

@@ -9,8 +9,8 @@ import { Ollama } from "ollama";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Child } from "../../local/processes.ts";
 import { type Reaper, startReaper } from "../../local/reaping.ts";
-import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { Logs } from "../../protocol/api/stats.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { eventually, NOBODY, TestStack, untilStill } from "../support/stack.ts";
 
 const ADMIN = "admin-key-0123456789";
@@ -26,7 +26,12 @@ const children: Child[] = [];
 beforeAll(async () => {
   reaper = startReaper();
   ollama = await startSimulatedOllama({ models: ["llama3.2:latest"], loadMsPerGb: 0 });
-  stack = await TestStack.start({ AUTH_MODE: "keys", ADMIN_KEY: ADMIN, CALLER_KEY: CALLER, BOX_SECRETS: `home=${SECRET},big=${SECRET}` });
+  stack = await TestStack.start({
+    AUTH_MODE: "keys",
+    ADMIN_KEY: ADMIN,
+    CALLER_KEY: CALLER,
+    BOX_SECRETS: `home=${SECRET},big=${SECRET}`,
+  });
   const answer = await fetch(`${stack.url}/agent/agent.mjs`);
   expect(answer.status).toBe(200);
   file = join(stack.folder, "agent.mjs");
@@ -42,7 +47,13 @@ afterAll(async () => {
 
 function run(args: string[], env: Record<string, string>): { child: Child; lines: string[] } {
   const lines: string[] = [];
-  const settings = { EDGE_URL: stack.url, BOX_NAME: "home", BOX_SECRET: SECRET, OLLAMA_HOST: ollama.url, NVIDIA_SMI: "/nonexistent" };
+  const settings = {
+    EDGE_URL: stack.url,
+    BOX_NAME: "home",
+    BOX_SECRET: SECRET,
+    OLLAMA_HOST: ollama.url,
+    NVIDIA_SMI: "/nonexistent",
+  };
   const child = new Child(
     {
       name: "agent",
@@ -58,9 +69,11 @@ function run(args: string[], env: Record<string, string>): { child: Child; lines
 }
 const admin = { authorization: `Bearer ${ADMIN}` };
 const isUp = async (name: string) =>
-  ((await (await fetch(`${stack.url}/api/health`, { headers: admin })).json()) as { boxes: { name: string; state: string }[] }).boxes.some(
-    (box) => box.name === name && box.state === "up",
-  );
+  (
+    (await (await fetch(`${stack.url}/api/health`, { headers: admin })).json()) as {
+      boxes: { name: string; state: string }[];
+    }
+  ).boxes.some((box) => box.name === name && box.state === "up");
 
 test("--help reads well, --version is one line, a wrong option is refused", async () => {
   const help = run(["--help"], {});
@@ -91,7 +104,10 @@ test("--check says what works, and fails when something must be mended", async (
 });
 
 test("a wrong secret and a taken name are said once, and the agent goes on trying", async () => {
-  const wrong = run([], { BOX_SECRET: "wrong-secret-0123456789", STATE_DIR: join(stack.folder, "wrong") });
+  const wrong = run([], {
+    BOX_SECRET: "wrong-secret-0123456789",
+    STATE_DIR: join(stack.folder, "wrong"),
+  });
   await eventually(async () => wrong.lines.some((line) => line.includes("tunnel_refused")));
   expect(wrong.lines.join("\n")).toContain("The secret of box home is wrong");
   expect(wrong.child.hasEnded).toBe(false);
@@ -99,7 +115,9 @@ test("a wrong secret and a taken name are said once, and the agent goes on tryin
   const first = run([], { STATE_DIR: join(stack.folder, "first") });
   await eventually(() => isUp("home"));
   const second = run([], { STATE_DIR: join(stack.folder, "second") });
-  await eventually(async () => second.lines.some((line) => line.includes("another agent is connected as box home")));
+  await eventually(async () =>
+    second.lines.some((line) => line.includes("another agent is connected as box home")),
+  );
   await first.child.stop(5_000);
   // The name is free now.
   await eventually(async () => second.lines.some((line) => line.includes("tunnel_up")));
@@ -121,18 +139,25 @@ test("with keys: the SDK calls with a header, the CLI with the key in its path, 
   const agent = run([], { STATE_DIR: join(stack.folder, "keys") });
   await eventually(() => isUp("home"));
   const messages = [{ role: "user", content: "Hello" }];
-  const sdk = new Ollama({ host: `${stack.url}/ollama`, headers: { Authorization: `Bearer ${CALLER}` } });
+  const sdk = new Ollama({
+    host: `${stack.url}/ollama`,
+    headers: { Authorization: `Bearer ${CALLER}` },
+  });
   expect((await sdk.chat({ model: "llama3.2", messages })).done).toBe(true);
   const cli = new Ollama({ host: `${stack.url}/ollama/k/${CALLER}` });
   expect((await cli.chat({ model: "llama3.2", messages })).done).toBe(true);
-  await expect(new Ollama({ host: `${stack.url}/ollama` }).list()).rejects.toMatchObject({ status_code: 401 });
+  await expect(new Ollama({ host: `${stack.url}/ollama` }).list()).rejects.toMatchObject({
+    status_code: 401,
+  });
   await expect(sdk.delete({ model: "llama3.2" })).rejects.toMatchObject({ status_code: 403 });
   for (const { headers } of ollama.requests().filter(({ path }) => path === "/api/chat")) {
     expect(headers.host).toBe("localhost:11434");
     expect(JSON.stringify(headers)).not.toContain("key-0123456789");
   }
   const entry = await eventually(async () => {
-    const logs = Logs.parse(await (await fetch(`${stack.url}/api/stats/logs`, { headers: admin })).json()).logs;
+    const logs = Logs.parse(
+      await (await fetch(`${stack.url}/api/stats/logs`, { headers: admin })).json(),
+    ).logs;
     return logs.find(({ endpoint, status }) => endpoint === "/api/chat" && status === "success");
   });
   expect(entry.key_id).toBe("caller");
@@ -147,12 +172,18 @@ test("SIGTERM lets open requests finish, and takes no new ones", async () => {
     fetch(`${stack.url}/ollama/api/chat`, {
       method: "POST",
       headers: admin,
-      body: JSON.stringify({ model: "llama3.2", messages: [{ role: "user", content: "x" }], options: { num_predict: 5 } }),
+      body: JSON.stringify({
+        model: "llama3.2",
+        messages: [{ role: "user", content: "x" }],
+        options: { num_predict: 5 },
+      }),
     });
   const seen = ollama.requests().length;
   const open = call();
   await eventually(
-    async () => ollama.requests().length > seen && ollama.requests().some(({ path }, i) => i >= seen && path === "/api/chat"),
+    async () =>
+      ollama.requests().length > seen &&
+      ollama.requests().some(({ path }, i) => i >= seen && path === "/api/chat"),
   );
   agent.child.signal("SIGTERM");
   await eventually(async () => (await call()).status === 503);
@@ -184,7 +215,11 @@ test("an answer of any size passes, and a caller that does not read stops Ollama
     OLLAMA_HOST: `127.0.0.1:${typeof address === "object" ? address?.port : 0}`,
   });
   await eventually(() => isUp("big"));
-  const answer = await fetch(`${stack.url}/ollama/api/show`, { method: "POST", headers: { ...admin, "x-box": "big" }, body: "{}" });
+  const answer = await fetch(`${stack.url}/ollama/api/show`, {
+    method: "POST",
+    headers: { ...admin, "x-box": "big" },
+    body: "{}",
+  });
   expect(answer.status).toBe(200);
   const reader = answer.body?.getReader();
   await reader?.read();
@@ -192,7 +227,8 @@ test("an answer of any size passes, and a caller that does not read stops Ollama
   await untilStill(() => written);
   expect(written).toBeLessThan(total / 2);
   let bytes = 0;
-  for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) bytes += part.value.length;
+  for (let part = await reader?.read(); part && !part.done; part = await reader?.read())
+    bytes += part.value.length;
   expect(written).toBe(total);
   expect(bytes).toBeGreaterThan(total - 4 * chunk.length);
   await agent.child.stop(2_000);

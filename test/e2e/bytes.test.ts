@@ -27,17 +27,30 @@ const ANSWERS: Record<string, Answer> = {
     type: "application/json; charset=utf-8",
     chunks: [JSON.stringify({ embeddings: [Array.from({ length: 60_000 }, (_, i) => i / 7)] })],
   },
-  "GET /api/tags": { status: 200, type: "application/json; charset=utf-8", chunks: ['{"models":[]}'], length: true },
+  "GET /api/tags": {
+    status: 200,
+    type: "application/json; charset=utf-8",
+    chunks: ['{"models":[]}'],
+    length: true,
+  },
   "GET /api/ps": { status: 500, type: "text/plain", chunks: ["\u0000\u0001 not text \ufffd"] },
   "HEAD /": { status: 200, type: "text/plain; charset=utf-8", chunks: [] },
-  "POST /v1/completions": { status: 200, type: "text/event-stream", chunks: ['data: {"choices":[{"text":"a"}]}\n\n', "data: [DONE]\n\n"] },
+  "POST /v1/completions": {
+    status: 200,
+    type: "text/event-stream",
+    chunks: ['data: {"choices":[{"text":"a"}]}\n\n', "data: [DONE]\n\n"],
+  },
   "POST /v1/messages": {
     status: 200,
     type: "text/event-stream",
     chunks: ["event: message_start\r\ndata: {}\r\n\r\n", "event: message_stop\ndata: {}\n\n"],
   },
   "POST /api/copy": { status: 200, type: "", chunks: [] },
-  "POST /api/show": { status: 200, type: "application/json", chunks: [JSON.stringify({ license: "x".repeat(3_000_000) })] },
+  "POST /api/show": {
+    status: 200,
+    type: "application/json",
+    chunks: [JSON.stringify({ license: "x".repeat(3_000_000) })],
+  },
 };
 
 let stack: TestStack;
@@ -47,10 +60,20 @@ let direct = "";
 beforeAll(async () => {
   ollama = createServer(async (request, response) => {
     for await (const _ of request);
-    const answer = ANSWERS[`${request.method} ${request.url}`] ?? { status: 200, type: "application/json", chunks: ["{}"] };
-    const length = answer.length ? { "content-length": Buffer.byteLength(answer.chunks.join("")) } : {};
-    response.writeHead(answer.status, { ...(answer.type ? { "content-type": answer.type } : {}), ...length });
-    for (const chunk of answer.chunks) await new Promise((resolve) => setTimeout(() => response.write(chunk, resolve), 3));
+    const answer = ANSWERS[`${request.method} ${request.url}`] ?? {
+      status: 200,
+      type: "application/json",
+      chunks: ["{}"],
+    };
+    const length = answer.length
+      ? { "content-length": Buffer.byteLength(answer.chunks.join("")) }
+      : {};
+    response.writeHead(answer.status, {
+      ...(answer.type ? { "content-type": answer.type } : {}),
+      ...length,
+    });
+    for (const chunk of answer.chunks)
+      await new Promise((resolve) => setTimeout(() => response.write(chunk, resolve), 3));
     response.end();
   });
   await new Promise<void>((resolve) => ollama.listen(0, "127.0.0.1", resolve));
@@ -68,7 +91,9 @@ afterAll(async () => {
 test.each(Object.keys(ANSWERS))("%s", async (line) => {
   const [method = "", path = ""] = line.split(" ");
   const init: RequestInit =
-    method === "POST" ? { method, body: '{"model":"m","stream":true,"stream_options":{"include_usage":true}}' } : { method };
+    method === "POST"
+      ? { method, body: '{"model":"m","stream":true,"stream_options":{"include_usage":true}}' }
+      : { method };
   const [there, through] = await Promise.all([
     fetch(direct + path, init),
     fetch(`${stack.url}${path.startsWith("/v1") ? path : `/ollama${path}`}`, init),
@@ -76,5 +101,7 @@ test.each(Object.keys(ANSWERS))("%s", async (line) => {
   expect(through.status).toBe(there.status);
   expect(through.headers.get("content-type")).toBe(there.headers.get("content-type"));
   // Not the length header: wrangler's proxy, like Cloudflare's edge, may compress on the way.
-  expect(Buffer.from(await through.arrayBuffer()).equals(Buffer.from(await there.arrayBuffer()))).toBe(true);
+  expect(
+    Buffer.from(await through.arrayBuffer()).equals(Buffer.from(await there.arrayBuffer())),
+  ).toBe(true);
 });

@@ -3,21 +3,26 @@ import Anthropic from "@anthropic-ai/sdk";
 import { Ollama } from "ollama";
 import OpenAI from "openai";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { Gpu } from "../../protocol/api/fleet.ts";
 import { History, Models } from "../../protocol/api/stats.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { parseExposition, seriesValue } from "../support/exposition-parser.ts";
 import { eventually, TestStack } from "../support/stack.ts";
 
 const MODEL = "llama3.2";
 const EMBEDDER = "nomic-embed-text";
-const PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+const PIXEL =
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 const WEATHER = {
   type: "function" as const,
   function: {
     name: "get_weather",
     description: "Weather in a city",
-    parameters: { type: "object", properties: { city: { type: "string", description: "city" } }, required: ["city"] },
+    parameters: {
+      type: "object",
+      properties: { city: { type: "string", description: "city" } },
+      required: ["city"],
+    },
   },
 };
 
@@ -28,7 +33,11 @@ let openai: OpenAI;
 let anthropic: Anthropic;
 
 beforeAll(async () => {
-  simulated = await startSimulatedOllama({ models: [`${MODEL}:latest`, `${EMBEDDER}:latest`], tokenMs: 1, loadMsPerGb: 0 });
+  simulated = await startSimulatedOllama({
+    models: [`${MODEL}:latest`, `${EMBEDDER}:latest`],
+    tokenMs: 1,
+    loadMsPerGb: 0,
+  });
   stack = await TestStack.start();
   await stack.startAgent({ name: "sdk", ollamaUrl: simulated.url });
   ollama = new Ollama({ host: `${stack.url}/ollama` });
@@ -55,13 +64,19 @@ test("ollama: chats, streamed and not, with the same words", async () => {
   const options = { num_predict: 12, seed: 7 };
   const whole = await ollama.chat({ model: MODEL, messages, options });
   let text = "";
-  for await (const part of await ollama.chat({ model: MODEL, messages, options, stream: true })) text += part.message.content;
+  for await (const part of await ollama.chat({ model: MODEL, messages, options, stream: true }))
+    text += part.message.content;
   expect(whole.eval_count).toBe(12);
   expect(text).toBe(whole.message.content);
 });
 
 test("ollama: generates, embeds, takes images, calls tools", async () => {
-  const generated = await ollama.generate({ model: MODEL, prompt: "Why?", images: [PIXEL], options: { num_predict: 4 } });
+  const generated = await ollama.generate({
+    model: MODEL,
+    prompt: "Why?",
+    images: [PIXEL],
+    options: { num_predict: 4 },
+  });
   expect(generated).toMatchObject({ done: true, eval_count: 4 });
   const embedded = await ollama.embed({ model: EMBEDDER, input: ["one", "two"] });
   expect(embedded.embeddings).toHaveLength(2);
@@ -71,7 +86,8 @@ test("ollama: generates, embeds, takes images, calls tools", async () => {
 
 test("ollama: pulls with progress and deletes", async () => {
   const seen: string[] = [];
-  for await (const part of await ollama.pull({ model: "qwen3:0.6b", stream: true })) seen.push(part.status);
+  for await (const part of await ollama.pull({ model: "qwen3:0.6b", stream: true }))
+    seen.push(part.status);
   expect(seen.at(-1)).toBe("success");
   expect((await ollama.list()).models.map(({ name }) => name)).toContain("qwen3:0.6b");
   await ollama.delete({ model: "qwen3:0.6b" });
@@ -87,7 +103,12 @@ test("ollama: an unknown model is Ollama's own error", async () => {
 
 test("ollama: abort stops the stream and the box", async () => {
   const seen = simulated.requests().length;
-  const stream = await ollama.chat({ model: MODEL, messages, stream: true, options: { num_predict: 5_000 } });
+  const stream = await ollama.chat({
+    model: MODEL,
+    messages,
+    stream: true,
+    options: { num_predict: 5_000 },
+  });
   await expect(
     (async () => {
       for await (const _ of stream) stream.abort();
@@ -108,16 +129,28 @@ test("openai: chats, streamed and not, with usage when asked", async () => {
     stream_options: { include_usage: true },
   }))
     chunks.push(chunk);
-  expect(chunks.map((chunk) => chunk.choices[0]?.delta.content ?? "").join("")).toBe(whole.choices[0]?.message.content);
+  expect(chunks.map((chunk) => chunk.choices[0]?.delta.content ?? "").join("")).toBe(
+    whole.choices[0]?.message.content,
+  );
   expect(chunks.at(-1)?.usage?.completion_tokens).toBe(6);
 });
 
 test("openai: hidden usage stays hidden", async () => {
-  for await (const chunk of await openai.chat.completions.create({ model: MODEL, messages, max_tokens: 3, stream: true })) {
+  for await (const chunk of await openai.chat.completions.create({
+    model: MODEL,
+    messages,
+    max_tokens: 3,
+    stream: true,
+  })) {
     expect(chunk.choices).toHaveLength(1);
     expect(chunk.usage ?? null).toBeNull();
   }
-  for await (const chunk of await openai.completions.create({ model: MODEL, prompt: "x", max_tokens: 3, stream: true })) {
+  for await (const chunk of await openai.completions.create({
+    model: MODEL,
+    prompt: "x",
+    max_tokens: 3,
+    stream: true,
+  })) {
     expect(chunk.choices).toHaveLength(1);
     expect(chunk.usage ?? null).toBeNull();
   }
@@ -139,14 +172,26 @@ test("openai: images, tools, embeddings, responses, models", async () => {
   });
   expect(seen.choices).toHaveLength(1);
   const called = await openai.chat.completions.create({ model: MODEL, messages, tools: [WEATHER] });
-  expect(called.choices[0]?.message.tool_calls?.[0]).toMatchObject({ function: { name: "get_weather" } });
+  expect(called.choices[0]?.message.tool_calls?.[0]).toMatchObject({
+    function: { name: "get_weather" },
+  });
   expect(
-    (await openai.embeddings.create({ model: EMBEDDER, input: "x", encoding_format: "float" })).data[0]?.embedding.length,
+    (await openai.embeddings.create({ model: EMBEDDER, input: "x", encoding_format: "float" }))
+      .data[0]?.embedding.length,
   ).toBeGreaterThan(0);
-  const answered = await openai.responses.create({ model: MODEL, input: "Hello", max_output_tokens: 4 });
+  const answered = await openai.responses.create({
+    model: MODEL,
+    input: "Hello",
+    max_output_tokens: 4,
+  });
   expect(answered.usage?.output_tokens).toBe(4);
   const events = [];
-  for await (const event of await openai.responses.create({ model: MODEL, input: "Hello", max_output_tokens: 4, stream: true }))
+  for await (const event of await openai.responses.create({
+    model: MODEL,
+    input: "Hello",
+    max_output_tokens: 4,
+    stream: true,
+  }))
     events.push(event.type);
   expect(events.at(-1)).toBe("response.completed");
   expect((await openai.models.list()).data.map(({ id }) => id)).toContain(`${MODEL}:latest`);
@@ -154,10 +199,16 @@ test("openai: images, tools, embeddings, responses, models", async () => {
 });
 
 test("openai: errors of Ollama and of the gateway are told apart and are the client's own classes", async () => {
-  await expect(openai.chat.completions.create({ model: "nope", messages })).rejects.toBeInstanceOf(OpenAI.NotFoundError);
-  const refused = await openai.chat.completions.create({ model: "x:cloud", messages }).catch((error: unknown) => error);
+  await expect(openai.chat.completions.create({ model: "nope", messages })).rejects.toBeInstanceOf(
+    OpenAI.NotFoundError,
+  );
+  const refused = await openai.chat.completions
+    .create({ model: "x:cloud", messages })
+    .catch((error: unknown) => error);
   expect(refused).toBeInstanceOf(OpenAI.PermissionDeniedError);
-  expect((refused as InstanceType<typeof OpenAI.APIError>).headers?.get("x-failed-at")).toBe("gateway");
+  expect((refused as InstanceType<typeof OpenAI.APIError>).headers?.get("x-failed-at")).toBe(
+    "gateway",
+  );
 });
 
 test("anthropic: messages, streamed and not, with usage and tools", async () => {
@@ -170,15 +221,25 @@ test("anthropic: messages, streamed and not, with usage and tools", async () => 
     model: MODEL,
     max_tokens: 50,
     messages,
-    tools: [{ name: "get_weather", input_schema: { type: "object", properties: { city: { type: "string" } } } }],
+    tools: [
+      {
+        name: "get_weather",
+        input_schema: { type: "object", properties: { city: { type: "string" } } },
+      },
+    ],
   });
   expect(called.content.some(({ type }) => type === "tool_use")).toBe(true);
-  await expect(anthropic.messages.create({ model: "nope", max_tokens: 5, messages })).rejects.toBeInstanceOf(Anthropic.NotFoundError);
+  await expect(
+    anthropic.messages.create({ model: "nope", max_tokens: 5, messages }),
+  ).rejects.toBeInstanceOf(Anthropic.NotFoundError);
 });
 
 /** The events of `POST /api/chat`. */
 async function events(body: unknown): Promise<Record<string, unknown>[]> {
-  const answer = await fetch(`${stack.url}/api/chat`, { method: "POST", body: JSON.stringify(body) });
+  const answer = await fetch(`${stack.url}/api/chat`, {
+    method: "POST",
+    body: JSON.stringify(body),
+  });
   expect(answer.headers.get("content-type")).toMatch(/^text\/event-stream/);
   const text = await answer.text();
   return text
@@ -202,7 +263,11 @@ test("/api/chat streams a prompt or messages as events, and picks a model when n
     });
     const ids = new Set(said.map(({ request_id }) => request_id));
     expect(ids.size).toBe(1);
-    expect(await stack.record(String([...ids][0]))).toMatchObject({ endpoint: "/api/chat", completion_tokens: 4, status: "success" });
+    expect(await stack.record(String([...ids][0]))).toMatchObject({
+      endpoint: "/api/chat",
+      completion_tokens: 4,
+      status: "success",
+    });
   }
   const called = await events({ model: MODEL, messages, tools: [WEATHER] });
   expect(called.some(({ tool_calls }) => Array.isArray(tool_calls))).toBe(true);
@@ -215,7 +280,10 @@ test("/api/chat tells errors as events once it streams, and in the API's shape b
     request_id: expect.any(String),
   });
   simulated.fault([]);
-  const unknown = await fetch(`${stack.url}/api/chat`, { method: "POST", body: '{"model":"nope","prompt":"x"}' });
+  const unknown = await fetch(`${stack.url}/api/chat`, {
+    method: "POST",
+    body: '{"model":"nope","prompt":"x"}',
+  });
   expect(unknown.status).toBe(404);
   expect(await unknown.json()).toMatchObject({
     error: { code: "ollama_error", failed_at: "ollama", message: expect.stringContaining("nope") },
@@ -232,9 +300,15 @@ test("a stream that Ollama breaks off ends in an error that each client raises",
     for await (const _ of await ollama.chat({ model: MODEL, messages, stream: true }));
   });
   await broken(async () => {
-    for await (const _ of await openai.chat.completions.create({ model: MODEL, messages, stream: true }));
+    for await (const _ of await openai.chat.completions.create({
+      model: MODEL,
+      messages,
+      stream: true,
+    }));
   });
-  await broken(() => anthropic.messages.stream({ model: MODEL, max_tokens: 50, messages }).finalMessage());
+  await broken(() =>
+    anthropic.messages.stream({ model: MODEL, max_tokens: 50, messages }).finalMessage(),
+  );
 });
 
 test("an unstreamed answer that Ollama breaks off is a 502 in the words of the API, not half a JSON value", async () => {
@@ -243,7 +317,10 @@ test("an unstreamed answer that Ollama breaks off is a 502 in the words of the A
     ["/v1/chat/completions", { error: { type: "api_error", code: "ollama_broke" } }],
   ] as const) {
     simulated.fault([{ kind: "drop", after_chunks: 2 }]);
-    const answer = await fetch(stack.url + path, { method: "POST", body: JSON.stringify({ model: MODEL, messages, stream: false }) });
+    const answer = await fetch(stack.url + path, {
+      method: "POST",
+      body: JSON.stringify({ model: MODEL, messages, stream: false }),
+    });
     simulated.fault([]);
     expect(answer.status).toBe(502);
     expect(await answer.json()).toMatchObject(words);
@@ -257,7 +334,13 @@ test("each of these calls is in the log, with its API and its tokens", async () 
     const page = await stack.logs();
     return page.logs.some(({ endpoint }) => endpoint === "/v1/messages") ? page : undefined;
   });
-  for (const endpoint of ["/api/chat", "/api/generate", "/v1/chat/completions", "/v1/responses", "/v1/messages"]) {
+  for (const endpoint of [
+    "/api/chat",
+    "/api/generate",
+    "/v1/chat/completions",
+    "/v1/responses",
+    "/v1/messages",
+  ]) {
     const entry = logs.find((log) => log.endpoint === endpoint && log.status === "success");
     expect(entry, endpoint).toBeDefined();
     expect(entry?.completion_tokens, endpoint).toBeGreaterThan(0);
@@ -267,19 +350,33 @@ test("each of these calls is in the log, with its API and its tokens", async () 
 
 test("the reading half of the API answers in its shapes, and the scrape is one that Prometheus takes", async () => {
   const models = Models.parse(await stack.json("/api/models"));
-  expect(models.models.find(({ name }) => name === MODEL)).toMatchObject({ installed_on: ["sdk"], tokens_per_second: expect.any(Number) });
+  expect(models.models.find(({ name }) => name === MODEL)).toMatchObject({
+    installed_on: ["sdk"],
+    tokens_per_second: expect.any(Number),
+  });
   // The last records may still be on their way: the sources agree once they are all in.
-  const agrees = (read: () => Promise<number | null>) => eventually(async () => (await read()) === (await stack.stats()).total_requests);
+  const agrees = (read: () => Promise<number | null>) =>
+    eventually(async () => (await read()) === (await stack.stats()).total_requests);
   await agrees(async () => {
-    const { metrics } = History.parse(await stack.json("/api/stats/history?time_range=1h&granularity=1m"));
+    const { metrics } = History.parse(
+      await stack.json("/api/stats/history?time_range=1h&granularity=1m"),
+    );
     expect(metrics).toHaveLength(60);
     return metrics.reduce((sum, { requests }) => sum + requests, 0);
   });
-  expect(Gpu.parse(await stack.json("/api/gpu"))).toMatchObject({ available: false, gpus: [], errors: [{ box: "sdk" }] });
+  expect(Gpu.parse(await stack.json("/api/gpu"))).toMatchObject({
+    available: false,
+    gpus: [],
+    errors: [{ box: "sdk" }],
+  });
   for (const accept of ["text/plain", "application/openmetrics-text; version=1.0.0"]) {
     await agrees(async () => {
       const scrape = await fetch(`${stack.url}/api/metrics`, { headers: { accept } });
-      return seriesValue(parseExposition(await scrape.text(), accept !== "text/plain"), "ollama_requests_total", {});
+      return seriesValue(
+        parseExposition(await scrape.text(), accept !== "text/plain"),
+        "ollama_requests_total",
+        {},
+      );
     });
   }
 });

@@ -5,13 +5,19 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ROOT } from "../../local/edge.ts";
-import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import type { ApiRoute } from "../../protocol/api/route.ts";
 import { API_ROUTES } from "../../protocol/api/routes.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { METRICS } from "../../worker/exposition/metrics.ts";
 import { LEFT_OUT, NOT_HERE, SHAPES } from "../support/contract/contract.ts";
 import { rowsOf } from "../support/contract/contract-tables.ts";
-import { ANSWERS, ENDPOINTS, EXPOSITION, METRIC_NAMES, QUERIES } from "../support/contract/seed-examples.ts";
+import {
+  ANSWERS,
+  ENDPOINTS,
+  EXPOSITION,
+  METRIC_NAMES,
+  QUERIES,
+} from "../support/contract/seed-examples.ts";
 import { parseExposition } from "../support/exposition-parser.ts";
 import { eventually, TestStack } from "../support/stack.ts";
 
@@ -23,19 +29,35 @@ let ollama: SimulatedOllama;
 let calls = 0;
 
 beforeAll(async () => {
-  ollama = await startSimulatedOllama({ models: ["llama3.2:latest", "mistral:latest"], tokenMs: 2, loadMsPerGb: 0 });
+  ollama = await startSimulatedOllama({
+    models: ["llama3.2:latest", "mistral:latest"],
+    tokenMs: 2,
+    loadMsPerGb: 0,
+  });
   stack = await TestStack.start();
-  const env = { NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"), SIMULATED: "1", SIMULATED_OLLAMA: ollama.url };
+  const env = {
+    NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"),
+    SIMULATED: "1",
+    SIMULATED_OLLAMA: ollama.url,
+  };
   await stack.startAgent({ name: "atlas", ollamaUrl: ollama.url, env });
   const gone = await stack.startAgent({ name: "gone", ollamaUrl: ollama.url });
   await gone.stop(5_000);
   for (const model of ["llama3.2", "llama3.2", "mistral", "missing"]) {
-    const body = { model, messages: [{ role: "user", content: "What is machine learning?" }], options: { num_predict: 20 } };
-    await (await fetch(`${stack.url}/ollama/api/chat`, { method: "POST", body: JSON.stringify(body) })).text();
+    const body = {
+      model,
+      messages: [{ role: "user", content: "What is machine learning?" }],
+      options: { num_predict: 20 },
+    };
+    await (
+      await fetch(`${stack.url}/ollama/api/chat`, { method: "POST", body: JSON.stringify(body) })
+    ).text();
     calls++;
   }
   await eventually(async () => (await stack.stats()).total_requests === calls);
-  await eventually(async () => ((await stack.json("/api/gpu")) as { available: boolean }).available);
+  await eventually(
+    async () => ((await stack.json("/api/gpu")) as { available: boolean }).available,
+  );
 });
 
 afterAll(async () => {
@@ -83,18 +105,27 @@ const CALLS: Record<RouteName, Call> = {
 const call = (name: RouteName): Promise<Response> => {
   const { method, path }: ApiRoute = API_ROUTES[name];
   const { path: asked = path, body } = CALLS[name];
-  return fetch(stack.url + asked, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+  return fetch(stack.url + asked, {
+    method,
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
 };
 
 // Before the routes that clear what was counted.
-test.each(Object.entries(ANSWERS))("%s answers with every field of its example, of the same kind", async (path, example) => {
-  expectLike(JSON.parse(example), await stack.json(path), path);
-});
+test.each(Object.entries(ANSWERS))(
+  "%s answers with every field of its example, of the same kind",
+  async (path, example) => {
+    expectLike(JSON.parse(example), await stack.json(path), path);
+  },
+);
 
 test.each(QUERIES)("%s is answered, with what was asked for", async (path) => {
   const { logs } = (await stack.json(path)) as { logs: { model: string; status: string }[] };
   expect(logs.length).toBeGreaterThan(0);
-  for (const log of logs) expect(path.includes("model=") ? log.model : log.status).toBe(path.includes("model=") ? "llama3.2" : "error");
+  for (const log of logs)
+    expect(path.includes("model=") ? log.model : log.status).toBe(
+      path.includes("model=") ? "llama3.2" : "error",
+    );
 });
 
 test("the exposition has the lines of its example but for their numbers, and the four metrics", async () => {
@@ -110,7 +141,8 @@ test("the exposition has the lines of its example but for their numbers, and the
       ).toBe(true);
     else expect(lines, line).toContain(withoutValue(line));
   }
-  for (const name of METRIC_NAMES) expect(Object.values(METRICS).map((family) => family.name)).toContain(name);
+  for (const name of METRIC_NAMES)
+    expect(Object.values(METRICS).map((family) => family.name)).toContain(name);
   expect(text).toMatch(/^ollama_requests_total \d+\.0$/m);
   expect(parseExposition(text).size).toBe(Object.keys(METRICS).length);
 });
@@ -120,28 +152,37 @@ test("every documented endpoint is a route", () => {
   expect(routes).toEqual(expect.arrayContaining(ENDPOINTS));
 });
 
-test.each(Object.keys(CALLS) as RouteName[])("%s answers as it is described, with every field of its contract", async (name) => {
-  const route: ApiRoute = API_ROUTES[name];
-  const answer = await call(name);
-  const text = await answer.text();
-  expect(answer.status, text).toBe(200);
-  expect(answer.headers.get("cache-control")).toBe("no-store");
-  const media = answer.headers.get("content-type")?.split(";")[0] ?? "";
-  if (route.answer === null) return void expect(Object.keys(route.media ?? {})).toContain(media);
-  expect(media).toBe("application/json");
-  const value: unknown = JSON.parse(text);
-  const validate = await validatorOf(route);
-  expect(validate(value), JSON.stringify(validate.errors)).toBe(true);
-  for (const field of SHAPES[name as keyof typeof SHAPES] ?? []) expect(hasField(value, field.split(".")), field).toBe(true);
-});
+test.each(Object.keys(CALLS) as RouteName[])(
+  "%s answers as it is described, with every field of its contract",
+  async (name) => {
+    const route: ApiRoute = API_ROUTES[name];
+    const answer = await call(name);
+    const text = await answer.text();
+    expect(answer.status, text).toBe(200);
+    expect(answer.headers.get("cache-control")).toBe("no-store");
+    const media = answer.headers.get("content-type")?.split(";")[0] ?? "";
+    if (route.answer === null) return void expect(Object.keys(route.media ?? {})).toContain(media);
+    expect(media).toBe("application/json");
+    const value: unknown = JSON.parse(text);
+    const validate = await validatorOf(route);
+    expect(validate(value), JSON.stringify(validate.errors)).toBe(true);
+    for (const field of SHAPES[name as keyof typeof SHAPES] ?? [])
+      expect(hasField(value, field.split(".")), field).toBe(true);
+  },
+);
 
 /** A validator of the answer by the published document, not by the schema it is made from. */
 async function validatorOf({ method, path }: ApiRoute) {
   const document = (await stack.json("/api/openapi.json")) as {
-    paths: Record<string, Record<string, { responses: Record<string, { content: Record<string, { schema: object }> }> }>>;
+    paths: Record<
+      string,
+      Record<string, { responses: Record<string, { content: Record<string, { schema: object }> }> }>
+    >;
     components: object;
   };
-  const schema = document.paths[path]?.[method.toLowerCase()]?.responses[200]?.content["application/json"]?.schema;
+  const schema =
+    document.paths[path]?.[method.toLowerCase()]?.responses[200]?.content["application/json"]
+      ?.schema;
   if (schema === undefined) throw new Error(`${method} ${path} is not described`);
   const ajv = new Ajv2020({ strict: false });
   formats.default(ajv);
@@ -153,9 +194,17 @@ function expectLike(example: unknown, actual: unknown, path: string): void {
   expect(kindOf(actual), path).toBe(kindOf(example));
   if (Array.isArray(example) && Array.isArray(actual)) {
     expect(actual.length, `${path} is not empty`).toBeGreaterThan(0);
-    for (const element of actual) if (typeof element !== "object" || !isUnmeasured(element)) expectLike(example[0], element, `${path}[]`);
-  } else if (typeof example === "object" && example !== null && typeof actual === "object" && actual !== null) {
-    for (const [name, value] of Object.entries(example)) expectLike(value, (actual as Record<string, unknown>)[name], `${path}.${name}`);
+    for (const element of actual)
+      if (typeof element !== "object" || !isUnmeasured(element))
+        expectLike(example[0], element, `${path}[]`);
+  } else if (
+    typeof example === "object" &&
+    example !== null &&
+    typeof actual === "object" &&
+    actual !== null
+  ) {
+    for (const [name, value] of Object.entries(example))
+      expectLike(value, (actual as Record<string, unknown>)[name], `${path}.${name}`);
   } else if (typeof example === "string" && /^\d{4}-\d\d-\d\dT.*Z$/.test(example))
     expect(actual).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);
 }
@@ -166,8 +215,10 @@ function isUnmeasured(element: unknown): boolean {
   return requests === 0 || response === null || error_rate === 1;
 }
 
-const kindOf = (value: unknown): string => (Array.isArray(value) ? "list" : value === null ? "null" : typeof value);
-const withoutValue = (line: string): string => (line.startsWith("#") ? line : line.slice(0, line.lastIndexOf(" ")));
+const kindOf = (value: unknown): string =>
+  Array.isArray(value) ? "list" : value === null ? "null" : typeof value;
+const withoutValue = (line: string): string =>
+  line.startsWith("#") ? line : line.slice(0, line.lastIndexOf(" "));
 
 function hasField(value: unknown, [first = "", ...rest]: string[]): boolean {
   const name = first.replace(/\[\]$/, "");
@@ -175,40 +226,55 @@ function hasField(value: unknown, [first = "", ...rest]: string[]): boolean {
   const field = (value as Record<string, unknown>)[name];
   if (!first.endsWith("[]")) return rest.length === 0 || hasField(field, rest);
   // An empty list says nothing of its elements: other tests see to it that it has some.
-  return Array.isArray(field) && field.every((element) => rest.length === 0 || hasField(element, rest));
+  return (
+    Array.isArray(field) && field.every((element) => rest.length === 0 || hasField(element, rest))
+  );
 }
 
 const DOCUMENTS = join(ROOT, "../shared");
 const isHere = existsSync(DOCUMENTS);
 
-test.skipIf(!isHere)("the committed examples are those of the documentation, where it lies beside the checkout", () => {
-  const text = readFileSync(join(DOCUMENTS, "mission/monitoring.md"), "utf8");
-  for (const example of [...Object.values(ANSWERS), EXPOSITION]) expect(text).toContain(example);
-  for (const query of [...Object.keys(ANSWERS), ...QUERIES]) expect(text).toContain(query);
-  const written = [...text.matchAll(/^(GET|POST|PUT|DELETE) +(\/api\S+)/gm)].map(([, method, path]) => `${method} ${path}`);
-  expect(ENDPOINTS).toEqual(expect.arrayContaining(written));
-});
-
-test.skipIf(!isHere)("every endpoint and field of the contract's tables is here, or it is said why not", () => {
-  const text = readFileSync(join(DOCUMENTS, "reference/contract.md"), "utf8");
-  const rows = rowsOf(text.slice(text.indexOf("## D1."), text.indexOf("## D3.")));
-  expect(rows.length).toBeGreaterThan(30);
-  for (const { paths, fields } of rows) {
-    const routes = Object.entries(API_ROUTES).filter(([, route]) => paths.includes(route.path));
-    if (routes.length === 0) {
-      expect(
-        paths.some((path) => path in NOT_HERE),
-        paths.join(),
-      ).toBe(true);
-      continue;
-    }
-    if (routes.every(([, route]) => route.answer === null)) continue; // its fields are those of a body, or of events
-    const known = new Set(
-      routes.flatMap(([name]) => (SHAPES[name as keyof typeof SHAPES] ?? []).flatMap((shape) => shape.split(/\[?\]?\./))),
+test.skipIf(!isHere)(
+  "the committed examples are those of the documentation, where it lies beside the checkout",
+  () => {
+    const text = readFileSync(join(DOCUMENTS, "mission/monitoring.md"), "utf8");
+    for (const example of [...Object.values(ANSWERS), EXPOSITION]) expect(text).toContain(example);
+    for (const query of [...Object.keys(ANSWERS), ...QUERIES]) expect(text).toContain(query);
+    const written = [...text.matchAll(/^(GET|POST|PUT|DELETE) +(\/api\S+)/gm)].map(
+      ([, method, path]) => `${method} ${path}`,
     );
-    for (const field of fields) {
-      const isLeftOut = routes.some(([name]) => `${name}.${field}` in LEFT_OUT);
-      expect(isLeftOut || known.has(field) || known.has(`${field}[]`), `${paths.join()} ${field}`).toBe(true);
+    expect(ENDPOINTS).toEqual(expect.arrayContaining(written));
+  },
+);
+
+test.skipIf(!isHere)(
+  "every endpoint and field of the contract's tables is here, or it is said why not",
+  () => {
+    const text = readFileSync(join(DOCUMENTS, "reference/contract.md"), "utf8");
+    const rows = rowsOf(text.slice(text.indexOf("## D1."), text.indexOf("## D3.")));
+    expect(rows.length).toBeGreaterThan(30);
+    for (const { paths, fields } of rows) {
+      const routes = Object.entries(API_ROUTES).filter(([, route]) => paths.includes(route.path));
+      if (routes.length === 0) {
+        expect(
+          paths.some((path) => path in NOT_HERE),
+          paths.join(),
+        ).toBe(true);
+        continue;
+      }
+      if (routes.every(([, route]) => route.answer === null)) continue; // its fields are those of a body, or of events
+      const known = new Set(
+        routes.flatMap(([name]) =>
+          (SHAPES[name as keyof typeof SHAPES] ?? []).flatMap((shape) => shape.split(/\[?\]?\./)),
+        ),
+      );
+      for (const field of fields) {
+        const isLeftOut = routes.some(([name]) => `${name}.${field}` in LEFT_OUT);
+        expect(
+          isLeftOut || known.has(field) || known.has(`${field}[]`),
+          `${paths.join()} ${field}`,
+        ).toBe(true);
+      }
     }
-  }
-});
+  },
+);

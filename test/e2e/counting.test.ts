@@ -3,8 +3,8 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ROOT } from "../../local/edge.ts";
-import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { Models } from "../../protocol/api/stats.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { CuttingProxy } from "../support/cutting-proxy.ts";
 import { eventually, TestStack } from "../support/stack.ts";
 
@@ -67,7 +67,9 @@ test("a record says how long the edge and the tunnel took, and its latency is wh
   await using proxy = await CuttingProxy.start(stack.port);
   proxy.delayMs = 200;
   const agent = await stack.startAgent({ name: "far", ollamaUrl: ollama.url, edgeUrl: proxy.url });
-  const tunnelMs = await eventually(async () => (await stack.boxes()).find(({ name }) => name === "far")?.tunnel_ms ?? undefined);
+  const tunnelMs = await eventually(
+    async () => (await stack.boxes()).find(({ name }) => name === "far")?.tunnel_ms ?? undefined,
+  );
   expect(tunnelMs).toBeGreaterThanOrEqual(2 * proxy.delayMs);
   const askedMs = performance.now();
   const answer = await chat(4, { box: "far", stream: false });
@@ -83,7 +85,11 @@ test("a record says how long the edge and the tunnel took, and its latency is wh
 });
 
 test("a record and its model have the energy that the GPU drew, as far as the GPU tells it", async () => {
-  const gpu = { NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"), SIMULATED_OLLAMA: ollama.url, SIMULATED_GPU: "rtx-4090" };
+  const gpu = {
+    NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"),
+    SIMULATED_OLLAMA: ollama.url,
+    SIMULATED_GPU: "rtx-4090",
+  };
   const agent = await stack.startAgent({ name: "warm", ollamaUrl: ollama.url, env: gpu });
   const record = await eventually(async () => {
     const answer = await chat(20, { box: "warm" });
@@ -103,8 +109,16 @@ test("a record and its model have the energy that the GPU drew, as far as the GP
 });
 
 test("an OpenAI stream is counted with its tokens, though its caller did not ask for usage", async () => {
-  const body = { model: MODEL, stream: true, max_tokens: 5, messages: [{ role: "user", content: "Hello" }] };
-  const answer = await fetch(`${stack.url}/v1/chat/completions`, { method: "POST", body: JSON.stringify(body) });
+  const body = {
+    model: MODEL,
+    stream: true,
+    max_tokens: 5,
+    messages: [{ role: "user", content: "Hello" }],
+  };
+  const answer = await fetch(`${stack.url}/v1/chat/completions`, {
+    method: "POST",
+    body: JSON.stringify(body),
+  });
   expect(await answer.text()).not.toContain('"usage"');
   expect(await stack.record(idOf(answer))).toMatchObject({
     api: "openai",
@@ -114,9 +128,24 @@ test("an OpenAI stream is counted with its tokens, though its caller did not ask
   });
 });
 
-const FAULTS: [what: string, fault: Parameters<SimulatedOllama["fault"]>[0][number], error: RegExp, status: number][] = [
-  ["an error line inside a 200", { kind: "error_line", after_chunks: 2, message: "the GPU is lost" }, /the GPU is lost/, 200],
-  ["an answer that stops in its middle", { kind: "drop", after_chunks: 2 }, /closed the connection|aborted|hang up|ECONNRESET/, 200],
+const FAULTS: [
+  what: string,
+  fault: Parameters<SimulatedOllama["fault"]>[0][number],
+  error: RegExp,
+  status: number,
+][] = [
+  [
+    "an error line inside a 200",
+    { kind: "error_line", after_chunks: 2, message: "the GPU is lost" },
+    /the GPU is lost/,
+    200,
+  ],
+  [
+    "an answer that stops in its middle",
+    { kind: "drop", after_chunks: 2 },
+    /closed the connection|aborted|hang up|ECONNRESET/,
+    200,
+  ],
   ["an answer without its last line", { kind: "no_terminator" }, /without its last line/, 200],
   ["a line that is not JSON", { kind: "malformed", after_chunks: 1 }, /not JSON/, 200],
   ["a busy Ollama", { kind: "busy" }, /server busy/, 503],
@@ -131,7 +160,8 @@ test.each(FAULTS)("%s is one error, of Ollama", async (_what, fault, error, stat
   const record = await stack.record(idOf(answer));
   expect(record).toMatchObject({ status: "error", failed_at: "ollama", http_status: status });
   expect(record.error_message).toMatch(error);
-  if (fault.kind === "drop") expect(JSON.parse(text.trim().split("\n").at(-1) ?? "")).toHaveProperty("error");
+  if (fault.kind === "drop")
+    expect(JSON.parse(text.trim().split("\n").at(-1) ?? "")).toHaveProperty("error");
 });
 
 test("a caller that leaves in the middle stops the GPU within a second, and is cancelled, not an error", async () => {
@@ -154,7 +184,13 @@ test("a caller that leaves before the first token stops the GPU at the first tok
   const seen = ollama.requests().length;
   const caller = request(`${stack.url}/ollama/api/chat`, { method: "POST", agent: false });
   caller.on("error", () => {});
-  caller.end(JSON.stringify({ model: MODEL, messages: [{ role: "user", content: "x" }], options: { num_predict: 2_000 } }));
+  caller.end(
+    JSON.stringify({
+      model: MODEL,
+      messages: [{ role: "user", content: "x" }],
+      options: { num_predict: 2_000 },
+    }),
+  );
   await eventually(async () => ollama.requests().length > seen);
   caller.destroy();
   await eventually(async () => ollama.requests().at(-1)?.aborted);
@@ -224,7 +260,9 @@ test("records that no edge could take are counted when it is back", async () => 
 
 test("counters equal the calls made, after a restart and after a crash too", async () => {
   const before = await stack.stats();
-  const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => chat(2, { stream: i % 2 === 0 })));
+  const answers = await Promise.all(
+    Array.from({ length: 40 }, (_, i) => chat(2, { stream: i % 2 === 0 })),
+  );
   await Promise.all(answers.map((answer) => answer.text()));
   for (const answer of answers) await stack.record(idOf(answer));
   const counted = await stack.stats();
@@ -234,7 +272,9 @@ test("counters equal the calls made, after a restart and after a crash too", asy
   await stack.startEdge();
   expect((await stack.stats()).total_requests).toBe(counted.total_requests);
 
-  await eventually(async () => (await stack.health()).boxes.some(({ name, state }) => name === "box" && state === "up"));
+  await eventually(async () =>
+    (await stack.health()).boxes.some(({ name, state }) => name === "box" && state === "up"),
+  );
   await (await chat(2)).text();
   await eventually(async () => (await stack.stats()).total_requests === counted.total_requests + 1);
   await stack.killEdge();
@@ -242,6 +282,8 @@ test("counters equal the calls made, after a restart and after a crash too", asy
   const after = await stack.stats();
   expect(after.total_requests).toBe(counted.total_requests + 1);
   const metrics = await (await fetch(`${stack.url}/api/metrics`)).text();
-  expect(metrics).toMatch(new RegExp(`^ollama_requests_total ${after.total_requests}(\\.0)?$`, "m"));
+  expect(metrics).toMatch(
+    new RegExp(`^ollama_requests_total ${after.total_requests}(\\.0)?$`, "m"),
+  );
   expect((await stack.logs("limit=1")).total).toBe(after.total_requests);
 });

@@ -24,9 +24,18 @@ afterAll(async () => {
 });
 
 /** An agent whose listener answers, whether or not its edge does. */
-async function listening(name: string, start: "startAgent" | "spawnAgent" = "startAgent", env: Record<string, string> = {}) {
+async function listening(
+  name: string,
+  start: "startAgent" | "spawnAgent" = "startAgent",
+  env: Record<string, string> = {},
+) {
   port = await freePort();
-  const agent = await stack[start]({ name, ollamaUrl: ollama.url, args: ["--listen", `127.0.0.1:${port}`], env });
+  const agent = await stack[start]({
+    name,
+    ollamaUrl: ollama.url,
+    args: ["--listen", `127.0.0.1:${port}`],
+    env,
+  });
   await eventually(
     async () =>
       (await fetch(`http://127.0.0.1:${port}/`).then(
@@ -44,7 +53,8 @@ const chat = (tokens: number) =>
     body: JSON.stringify({ model: MODEL, messages, options: { num_predict: tokens } }),
   });
 const idOf = (answer: Response) => answer.headers.get("x-request-id");
-const countOf = async (id: string | null) => (await stack.logs()).logs.filter((entry) => entry.id === id).length;
+const countOf = async (id: string | null) =>
+  (await stack.logs()).logs.filter((entry) => entry.id === id).length;
 
 test("a local call is in the log of the edge with its tokens, once", async () => {
   const agent = await listening("local");
@@ -63,8 +73,14 @@ test("a local call is in the log of the edge with its tokens, once", async () =>
     edge_ms: null,
     tunnel_ms: null,
   });
-  const whole = await new Ollama({ host: `http://127.0.0.1:${port}` }).chat({ model: MODEL, messages, options: { num_predict: 4 } });
-  await eventually(async () => (await stack.logs("limit=1")).logs[0]?.completion_tokens === whole.eval_count);
+  const whole = await new Ollama({ host: `http://127.0.0.1:${port}` }).chat({
+    model: MODEL,
+    messages,
+    options: { num_predict: 4 },
+  });
+  await eventually(
+    async () => (await stack.logs("limit=1")).logs[0]?.completion_tokens === whole.eval_count,
+  );
   expect(await countOf(idOf(answer))).toBe(1);
   await agent.stop(5_000);
 });
@@ -130,7 +146,11 @@ test("an edge that is down is no matter to a local caller, and has the record wh
   const answer = await chat(3);
   await answer.text();
   await stack.startEdge();
-  expect(await stack.record(idOf(answer))).toMatchObject({ status: "success", completion_tokens: 3, box: "patient" });
+  expect(await stack.record(idOf(answer))).toMatchObject({
+    status: "success",
+    completion_tokens: 3,
+    box: "patient",
+  });
   expect(await countOf(idOf(answer))).toBe(1);
   await agent.stop(5_000);
 });
@@ -145,31 +165,59 @@ test("SIGTERM lets an open local call finish, and its record reaches the edge", 
   const answer = await open;
   const text = await answer.text();
   ollama.fault([]);
-  expect(JSON.parse(text.trim().split("\n").at(-1) ?? "")).toMatchObject({ done: true, eval_count: 5 });
+  expect(JSON.parse(text.trim().split("\n").at(-1) ?? "")).toMatchObject({
+    done: true,
+    eval_count: 5,
+  });
   expect(await agent.ended).toMatchObject({ code: 0 });
-  expect(await stack.record(idOf(answer))).toMatchObject({ status: "success", completion_tokens: 5 });
+  expect(await stack.record(idOf(answer))).toMatchObject({
+    status: "success",
+    completion_tokens: 5,
+  });
 });
 
 const WRONG: [what: string, listen: () => string, told: RegExp][] = [
   ["no address", () => "everywhere", /^--listen everywhere is not \[host:\]port/m],
-  ["the edge's port", () => String(stack.port), /^cannot listen on 127\.0\.0\.1:\d+: the port is in use by another program/m],
-  ["the Ollama itself", () => `localhost:${ollama.port}`, /^cannot listen on localhost:\d+: that is the Ollama to forward to/m],
+  [
+    "the edge's port",
+    () => String(stack.port),
+    /^cannot listen on 127\.0\.0\.1:\d+: the port is in use by another program/m,
+  ],
+  [
+    "the Ollama itself",
+    () => `localhost:${ollama.port}`,
+    /^cannot listen on localhost:\d+: that is the Ollama to forward to/m,
+  ],
 ];
 
 test.each(WRONG)("--listen with %s ends with code 2 and says why", async (_what, listen, told) => {
-  const agent = stack.spawnAgent({ name: "wrong", ollamaUrl: ollama.url, args: ["--listen", listen()] });
+  const agent = stack.spawnAgent({
+    name: "wrong",
+    ollamaUrl: ollama.url,
+    args: ["--listen", listen()],
+  });
   expect(await agent.ended).toMatchObject({ code: 2 });
   expect(agent.tail().join("\n")).toMatch(told);
 });
 
 test("--check says whether it could listen", async () => {
   const check = async (listen: string) => {
-    const agent = stack.spawnAgent({ name: "checked", ollamaUrl: ollama.url, args: ["--check", "--listen", listen] });
+    const agent = stack.spawnAgent({
+      name: "checked",
+      ollamaUrl: ollama.url,
+      args: ["--check", "--listen", listen],
+    });
     return { ...(await agent.ended), text: agent.tail().join("\n") };
   };
   const free = String(await freePort());
-  expect(await check(free)).toMatchObject({ code: 0, text: expect.stringMatching(`ok +listen +can listen on 127.0.0.1:${free}`) });
-  expect(await check(String(stack.port))).toMatchObject({ code: 1, text: expect.stringMatching(/FAILED listen +cannot listen/) });
+  expect(await check(free)).toMatchObject({
+    code: 0,
+    text: expect.stringMatching(`ok +listen +can listen on 127.0.0.1:${free}`),
+  });
+  expect(await check(String(stack.port))).toMatchObject({
+    code: 1,
+    text: expect.stringMatching(/FAILED listen +cannot listen/),
+  });
 });
 
 test("an edge that keeps no texts has none of a local call, even of one that it was down for", async () => {
@@ -180,5 +228,9 @@ test("an edge that keeps no texts has none of a local call, even of one that it 
   const answer = await eventually(() => chat(2).catch(() => undefined));
   await answer.text();
   await silent.startEdge();
-  expect(await silent.record(idOf(answer))).toMatchObject({ prompt: null, response: null, completion_tokens: 2 });
+  expect(await silent.record(idOf(answer))).toMatchObject({
+    prompt: null,
+    response: null,
+    completion_tokens: 2,
+  });
 });

@@ -1,10 +1,16 @@
 /** Models on real agents: pulled, listed, deleted and kept in the repository, with what can go wrong on the way. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Child } from "../../local/processes.ts";
-import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
-import { InstalledModels, Library, ModelDeleted, PullDone, PullEvent } from "../../protocol/api/ollama.ts";
+import {
+  InstalledModels,
+  Library,
+  ModelDeleted,
+  PullDone,
+  PullEvent,
+} from "../../protocol/api/ollama.ts";
 import { RepositoryModel, RepositorySync } from "../../protocol/api/repository.ts";
 import { ApiError } from "../../protocol/api/shapes.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { eventually, freePort, TestStack } from "../support/stack.ts";
 
 /** An inventory that was not asked for would come after half a minute. */
@@ -22,7 +28,11 @@ beforeAll(async () => {
   basilOllama = await startSimulatedOllama({ models: ["llama3.2"], tokenMs: 150, loadMsPerGb: 0 });
   stack = await TestStack.start();
   atlasPort = await freePort();
-  await stack.startAgent({ name: "atlas", ollamaUrl: atlasOllama.url, args: ["--listen", `127.0.0.1:${atlasPort}`] });
+  await stack.startAgent({
+    name: "atlas",
+    ollamaUrl: atlasOllama.url,
+    args: ["--listen", `127.0.0.1:${atlasPort}`],
+  });
   basil = await stack.startAgent({ name: "basil", ollamaUrl: basilOllama.url });
 });
 
@@ -47,7 +57,8 @@ async function* eventsOf(answer: Response): AsyncGenerator<unknown> {
   for await (const chunk of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
     const events = (rest + chunk).split("\n\n");
     rest = events.pop() ?? "";
-    for (const event of events) if (event.startsWith("data: ")) yield JSON.parse(event.slice("data: ".length));
+    for (const event of events)
+      if (event.startsWith("data: ")) yield JSON.parse(event.slice("data: ".length));
   }
   expect(rest).toBe("");
 }
@@ -55,29 +66,47 @@ async function* eventsOf(answer: Response): AsyncGenerator<unknown> {
 async function allOf(answer: Response): Promise<{ progress: PullEvent[]; done: PullDone }> {
   const events: unknown[] = [];
   for await (const event of eventsOf(answer)) events.push(event);
-  return { progress: events.slice(0, -1).map((event) => PullEvent.parse(event)), done: PullDone.parse(events.at(-1)) };
+  return {
+    progress: events.slice(0, -1).map((event) => PullEvent.parse(event)),
+    done: PullDone.parse(events.at(-1)),
+  };
 }
 
-const list = async (query = "") => InstalledModels.parse(await stack.json(`/api/ollama/models${query}`)).models;
-const boxesWith = async (name: string) => (await list()).find((model) => model.name === name)?.boxes ?? [];
-const remove = (path: string) => fetch(`${stack.url}/api/ollama/models/${path}`, { method: "DELETE" });
-const entryOf = async (name: string) => RepositoryModel.parse(await stack.json(`/api/models/repository/${name}`));
+const list = async (query = "") =>
+  InstalledModels.parse(await stack.json(`/api/ollama/models${query}`)).models;
+const boxesWith = async (name: string) =>
+  (await list()).find((model) => model.name === name)?.boxes ?? [];
+const remove = (path: string) =>
+  fetch(`${stack.url}/api/ollama/models/${path}`, { method: "DELETE" });
+const entryOf = async (name: string) =>
+  RepositoryModel.parse(await stack.json(`/api/models/repository/${name}`));
 
 test("a pull to both boxes is one view, one record each, and is listed as soon as it is over", async () => {
   const { progress, done } = await allOf(await pull("qwen3:0.6b"));
   const overall = progress.map((event) => event.overall);
   expect(overall[0]).toMatchObject({ boxes: 2, finished: 0, failed: 0, total_bytes: null });
-  expect(overall.at(-1)).toMatchObject({ boxes: 2, finished: 2, failed: 0, completed_bytes: overall.at(-1)?.total_bytes });
+  expect(overall.at(-1)).toMatchObject({
+    boxes: 2,
+    finished: 2,
+    failed: 0,
+    completed_bytes: overall.at(-1)?.total_bytes,
+  });
   const completed = overall.map((view) => view?.completed_bytes ?? Number.NaN);
   expect(completed).toEqual([...completed].sort((a, b) => a - b));
   // Atlas has it, and the view still says how far basil is.
-  expect(overall.some((view) => view?.finished === 1 && view.completed_bytes < (view.total_bytes ?? 0))).toBe(true);
+  expect(
+    overall.some((view) => view?.finished === 1 && view.completed_bytes < (view.total_bytes ?? 0)),
+  ).toBe(true);
   expect(done).toMatchObject({ status: "success", boxes: [{ box: "atlas" }, { box: "basil" }] });
   const over = performance.now();
   await eventually(async () => (await boxesWith("qwen3:0.6b")).length === 2);
   expect(performance.now() - over).toBeLessThan(SOON_MS);
   for (const { box, request_id } of done.boxes) {
-    expect(progress.filter((event) => event.box === box).every((event) => event.request_id === request_id)).toBe(true);
+    expect(
+      progress
+        .filter((event) => event.box === box)
+        .every((event) => event.request_id === request_id),
+    ).toBe(true);
     expect(await stack.record(request_id)).toMatchObject({
       box,
       model: "qwen3:0.6b",
@@ -87,7 +116,11 @@ test("a pull to both boxes is one view, one record each, and is listed as soon a
     });
   }
   // Both pulls are downloads, and so the model is in the repository.
-  expect(await entryOf("qwen3:0.6b")).toMatchObject({ download_count: 2, is_installed: true, installed_on: ["atlas", "basil"] });
+  expect(await entryOf("qwen3:0.6b")).toMatchObject({
+    download_count: 2,
+    is_installed: true,
+    installed_on: ["atlas", "basil"],
+  });
 });
 
 test("a name that the registry lacks fails on every box, in words of Ollama", async () => {
@@ -118,13 +151,23 @@ test("a box that is killed in the middle does not stop the other, and the end sa
     status: "error",
     boxes: [
       { box: "atlas", status: "success" },
-      { box: "basil", status: "error", error: "The agent of box basil was restarted while it served this request." },
+      {
+        box: "basil",
+        status: "error",
+        error: "The agent of box basil was restarted while it served this request.",
+      },
     ],
   });
-  expect(await stack.record(done?.boxes[1]?.request_id ?? null)).toMatchObject({ box: "basil", status: "error", failed_at: "tunnel" });
+  expect(await stack.record(done?.boxes[1]?.request_id ?? null)).toMatchObject({
+    box: "basil",
+    status: "error",
+    failed_at: "tunnel",
+  });
   expect(await boxesWith("hf.co/user/model:Q4_K_M")).toEqual(["atlas"]);
   // The pull goes on where it is asked for again.
-  expect((await allOf(await pull("hf.co/user/model:Q4_K_M", { box: "basil" }))).done.status).toBe("success");
+  expect((await allOf(await pull("hf.co/user/model:Q4_K_M", { box: "basil" }))).done.status).toBe(
+    "success",
+  );
   await eventually(async () => (await entryOf("hf.co/user/model:Q4_K_M")).download_count === 2);
 });
 
@@ -143,7 +186,9 @@ test("a caller that leaves stops the pull on the box, and that is no error", asy
       }
     })(),
   ).rejects.toThrow();
-  const request = await eventually(async () => basilOllama.requests().find(({ path }, n) => n >= seen && path === "/api/pull"));
+  const request = await eventually(async () =>
+    basilOllama.requests().find(({ path }, n) => n >= seen && path === "/api/pull"),
+  );
   await eventually(async () => request.aborted);
   expect(await stack.record(id)).toMatchObject({ box: "basil", status: "cancelled" });
   expect(await boxesWith("qwen3:32b")).not.toContain("basil");
@@ -161,26 +206,39 @@ test("a box whose Ollama is gone fails alone; when it is the only one asked, tha
   expect(told.get("lone")).toMatch(/Ollama does not answer on this box/);
   const alone = await pull("tinyllama", { box: "lone" });
   expect(alone.status).toBe(502);
-  expect(ApiError.parse(await alone.json()).error).toMatchObject({ code: "upstream_error", failed_at: "ollama" });
+  expect(ApiError.parse(await alone.json()).error).toMatchObject({
+    code: "upstream_error",
+    failed_at: "ollama",
+  });
   await agent.stop(2_000);
 });
 
-test.each([["hf.co/user/model:Q4_K_M"], ["hf.co%2Fuser%2Fmodel%3AQ4_K_M"]])("%s is deleted from one box, then from all", async (raw) => {
-  const model = "hf.co/user/model:Q4_K_M";
-  await allOf(await pull(model));
-  await eventually(async () => (await boxesWith(model)).length === 2);
-  const one = ModelDeleted.parse(await (await remove(`${raw}?box=basil`)).json());
-  expect(one).toMatchObject({ status: "deleted", model, boxes: [{ box: "basil" }] });
-  const over = performance.now();
-  await eventually(async () => (await boxesWith(model)).join() === "atlas");
-  expect(performance.now() - over).toBeLessThan(SOON_MS);
-  expect(await stack.record(one.boxes[0]?.request_id ?? null)).toMatchObject({ endpoint: "/api/delete", model, status: "success" });
-  const rest = ModelDeleted.parse(await (await remove(raw)).json());
-  expect(rest.boxes.map(({ box }) => box)).toEqual(["atlas"]);
-  await eventually(async () => (await boxesWith(model)).length === 0);
-  const none = await remove(raw);
-  expect([none.status, ApiError.parse(await none.json()).error.code]).toEqual([404, "model_not_found"]);
-});
+test.each([["hf.co/user/model:Q4_K_M"], ["hf.co%2Fuser%2Fmodel%3AQ4_K_M"]])(
+  "%s is deleted from one box, then from all",
+  async (raw) => {
+    const model = "hf.co/user/model:Q4_K_M";
+    await allOf(await pull(model));
+    await eventually(async () => (await boxesWith(model)).length === 2);
+    const one = ModelDeleted.parse(await (await remove(`${raw}?box=basil`)).json());
+    expect(one).toMatchObject({ status: "deleted", model, boxes: [{ box: "basil" }] });
+    const over = performance.now();
+    await eventually(async () => (await boxesWith(model)).join() === "atlas");
+    expect(performance.now() - over).toBeLessThan(SOON_MS);
+    expect(await stack.record(one.boxes[0]?.request_id ?? null)).toMatchObject({
+      endpoint: "/api/delete",
+      model,
+      status: "success",
+    });
+    const rest = ModelDeleted.parse(await (await remove(raw)).json());
+    expect(rest.boxes.map(({ box }) => box)).toEqual(["atlas"]);
+    await eventually(async () => (await boxesWith(model)).length === 0);
+    const none = await remove(raw);
+    expect([none.status, ApiError.parse(await none.json()).error.code]).toEqual([
+      404,
+      "model_not_found",
+    ]);
+  },
+);
 
 test.each([
   ["through the tunnel", "smollm2:135m", () => `${stack.url}/ollama`],
@@ -203,18 +261,33 @@ test.each([
 });
 
 test("a sync fills the repository, use is counted, and the library shows it", async () => {
-  const synced = RepositorySync.parse(await stack.json("/api/models/repository/sync", { method: "POST" }));
+  const synced = RepositorySync.parse(
+    await stack.json("/api/models/repository/sync", { method: "POST" }),
+  );
   expect(synced.added).toContain("llama3.2");
   expect(synced.installed_count).toBe((await list()).length);
   const messages = [{ role: "user", content: "Hello" }];
   for (const path of ["/api/chat", "/ollama/v1/chat/completions"])
-    await (await fetch(stack.url + path, { method: "POST", body: JSON.stringify({ model: "llama3.2", messages, max_tokens: 5 }) })).text();
+    await (
+      await fetch(stack.url + path, {
+        method: "POST",
+        body: JSON.stringify({ model: "llama3.2", messages, max_tokens: 5 }),
+      })
+    ).text();
   const used = await eventually(async () => {
     const entry = await entryOf("llama3.2:latest");
     return entry.usage_count === 2 && entry;
   });
-  expect(used).toMatchObject({ total_tokens_generated: 10, download_count: 0, size_bytes: 2_020_000_000 });
+  expect(used).toMatchObject({
+    total_tokens_generated: 10,
+    download_count: 0,
+    size_bytes: 2_020_000_000,
+  });
   expect(used.installed_at).toBe("2026-09-14T08:21:07.412Z");
   const library = Library.parse(await stack.json("/api/ollama/library?q=llama3.2"));
-  expect(library.models[0]).toMatchObject({ name: "llama3.2", source: "repository", installed_on: ["atlas", "basil"] });
+  expect(library.models[0]).toMatchObject({
+    name: "llama3.2",
+    source: "repository",
+    installed_on: ["atlas", "basil"],
+  });
 });

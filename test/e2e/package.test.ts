@@ -17,7 +17,10 @@ beforeAll(async () => {
   ollama = await startSimulatedOllama({ models: ["llama3.2:latest"], loadMsPerGb: 0 });
   succeed("npm", ["pack", "--pack-destination", folder], ROOT);
   const [tarball = ""] = readdirSync(folder);
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "program", private: true, type: "module" }));
+  writeFileSync(
+    join(folder, "package.json"),
+    JSON.stringify({ name: "program", private: true, type: "module" }),
+  );
   succeed("npm", ["install", "--offline", "--no-audit", "--no-fund", `./${tarball}`], folder);
 });
 
@@ -27,7 +30,9 @@ afterAll(async () => {
 });
 
 test("it brings no other package along", () => {
-  expect(readdirSync(join(folder, "node_modules")).filter((name) => !name.startsWith("."))).toEqual(["ollama-edge-serve"]);
+  expect(readdirSync(join(folder, "node_modules")).filter((name) => !name.startsWith("."))).toEqual(
+    ["ollama-edge-serve"],
+  );
 });
 
 const PROGRAM = `
@@ -47,7 +52,13 @@ console.log(JSON.stringify({ response, models: await service.getModels(), health
 test("a program runs it, its calls reach the edge, and it ends by itself", async () => {
   await using edge = await FakeEdge.listen({ keep_text: true });
   writeFileSync(join(folder, "program.mjs"), PROGRAM);
-  const env = { PATH: process.env.PATH, EDGE_URL: edge.url, OLLAMA_HOST: ollama.url, BOX_NAME: "program", NVIDIA_SMI: "/nonexistent" };
+  const env = {
+    PATH: process.env.PATH,
+    EDGE_URL: edge.url,
+    OLLAMA_HOST: ollama.url,
+    BOX_NAME: "program",
+    NVIDIA_SMI: "/nonexistent",
+  };
   const ended = await run(process.execPath, ["program.mjs"], env);
   expect(ended).toMatchObject({ code: 0, stderr: "" });
   expect(JSON.parse(ended.stdout)).toMatchObject({
@@ -55,12 +66,23 @@ test("a program runs it, its calls reach the edge, and it ends by itself", async
     models: [{ name: "llama3.2:latest" }],
     health: { healthy: true },
   });
-  expect(edge.records.map(({ endpoint }) => endpoint)).toEqual(["/api/generate", "/api/tags", "/api/version"]);
-  expect(edge.records[0]).toMatchObject({ box: "program", prompt: "Hello, world!", completion_tokens: 3, status: "success" });
+  expect(edge.records.map(({ endpoint }) => endpoint)).toEqual([
+    "/api/generate",
+    "/api/tags",
+    "/api/version",
+  ]);
+  expect(edge.records[0]).toMatchObject({
+    box: "program",
+    prompt: "Hello, world!",
+    completion_tokens: 3,
+    status: "success",
+  });
 });
 
 test("the command is in it", async () => {
-  const ended = await run(join(folder, "node_modules/.bin/ollama-edge-agent"), ["--help"], { PATH: process.env.PATH });
+  const ended = await run(join(folder, "node_modules/.bin/ollama-edge-agent"), ["--help"], {
+    PATH: process.env.PATH,
+  });
   expect(ended.stdout).toContain("--listen [host:]port");
 });
 
@@ -96,14 +118,20 @@ test("its types stand alone: a strict program without other types compiles again
     skipLibCheck: false,
     noEmit: true,
   };
-  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["typed.ts"] }));
+  writeFileSync(
+    join(folder, "tsconfig.json"),
+    JSON.stringify({ compilerOptions, files: ["typed.ts"] }),
+  );
   succeed(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", folder], folder);
 });
 
 /** @throws with what it said when it does not end well. */
 function succeed(command: string, args: string[], cwd: string): void {
   const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: "utf8" });
-  if (status !== 0) throw new Error(`${command} ${args.join(" ")}: ${error?.message ?? `exit code ${status}`}\n${stdout}\n${stderr}`);
+  if (status !== 0)
+    throw new Error(
+      `${command} ${args.join(" ")}: ${error?.message ?? `exit code ${status}`}\n${stdout}\n${stderr}`,
+    );
 }
 
 /** Not at once like the others: the edge that it calls is in this process. */
@@ -112,7 +140,16 @@ async function run(
   args: string[],
   env: NodeJS.ProcessEnv,
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const child = spawn(command, args, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"], timeout: 30_000 });
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
+  const child = spawn(command, args, {
+    cwd: folder,
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: 30_000,
+  });
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, "exit"),
+  ]);
   return { code, stdout, stderr };
 }

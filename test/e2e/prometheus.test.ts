@@ -8,7 +8,13 @@ import { ROOT } from "../../local/edge.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { METRICS } from "../../worker/exposition/metrics.ts";
 import { parseExposition } from "../support/exposition-parser.ts";
-import { dashboardQueries, grafanaDashboard, MONITORING, type PrometheusConfig, prometheusConfig } from "../support/monitoring-files.ts";
+import {
+  dashboardQueries,
+  grafanaDashboard,
+  MONITORING,
+  type PrometheusConfig,
+  prometheusConfig,
+} from "../support/monitoring-files.ts";
 import { findPrometheus, lintOf } from "../support/prometheus.ts";
 import { filledIn, metricsIn } from "../support/promql.ts";
 import { RunningPrometheus } from "../support/running-prometheus.ts";
@@ -20,10 +26,9 @@ const programs = isMissing ? { prometheus: "", promtool: "" } : found;
 
 /** Families without a sample here, and why. */
 const EMPTY_HERE: Record<string, string> = Object.fromEntries(
-  [METRICS.sinkBacklog, METRICS.sinkDelivered, METRICS.sinkDropped, METRICS.sinkLastSuccess].map(({ name }) => [
-    name,
-    "no store is configured",
-  ]),
+  [METRICS.sinkBacklog, METRICS.sinkDelivered, METRICS.sinkDropped, METRICS.sinkLastSuccess].map(
+    ({ name }) => [name, "no store is configured"],
+  ),
 );
 
 let ollama: SimulatedOllama;
@@ -35,7 +40,10 @@ describe.skipIf(isMissing)(`Prometheus${isMissing ? ` (NOT RUN: ${found.missing}
     ollama = await startSimulatedOllama({ models: ["llama3.2:latest"], tokenMs: 1 });
     stack = await TestStack.start();
     await stack.startAgent({ name: "atlas", ollamaUrl: ollama.url, env: simulatedGpu(ollama.url) });
-    prometheus = await RunningPrometheus.start(programs.prometheus, quickened(prometheusConfig("prometheus.yml"), stack));
+    prometheus = await RunningPrometheus.start(
+      programs.prometheus,
+      quickened(prometheusConfig("prometheus.yml"), stack),
+    );
   });
 
   afterAll(async () => {
@@ -49,7 +57,9 @@ describe.skipIf(isMissing)(`Prometheus${isMissing ? ` (NOT RUN: ${found.missing}
       const all = await prometheus.targets();
       return all.length > 0 && all.every(({ health }) => health !== "unknown") && all;
     });
-    expect(targets).toEqual([{ health: "up", lastError: "", scrapeUrl: `${stack.url}/api/metrics` }]);
+    expect(targets).toEqual([
+      { health: "up", lastError: "", scrapeUrl: `${stack.url}/api/metrics` },
+    ]);
     expect(await prometheus.query('up{job="ollama"}')).toMatchObject([{ value: 1 }]);
     const rules = await eventually(async () => {
       const all = await prometheus.rules();
@@ -65,8 +75,12 @@ describe.skipIf(isMissing)(`Prometheus${isMissing ? ` (NOT RUN: ${found.missing}
       const stats = await stack.stats();
       return stats.total_requests === REQUESTS && stats;
     });
-    await eventually(async () => (await prometheus.query("ollama_requests_total"))[0]?.value === total_requests);
-    const names = [...parseExposition(await exposition()).values()].flatMap(({ series }) => series.map(({ name }) => name));
+    await eventually(
+      async () => (await prometheus.query("ollama_requests_total"))[0]?.value === total_requests,
+    );
+    const names = [...parseExposition(await exposition()).values()].flatMap(({ series }) =>
+      series.map(({ name }) => name),
+    );
     await eventually(async () => {
       const known = await prometheus.labelValues('{job="ollama"}', "__name__");
       return names.every((name) => known.includes(name));
@@ -105,10 +119,13 @@ describe.skipIf(isMissing)(`Prometheus${isMissing ? ` (NOT RUN: ${found.missing}
         },
         () => `${name}: ${expr}`,
       );
-      for (const [, label = ""] of legend.matchAll(/\{\{(\w+)\}\}/g)) if (samples.every(({ labels }) => !labels[label])) without.push(name);
+      for (const [, label = ""] of legend.matchAll(/\{\{(\w+)\}\}/g))
+        if (samples.every(({ labels }) => !labels[label])) without.push(name);
     }
     // Of an alert one label tells what it is about, never all.
-    expect(new Set(without)).toEqual(new Set(["Alerts: {{alertname}} {{box}} {{sink}} {{model}} ({{alertstate}})"]));
+    expect(new Set(without)).toEqual(
+      new Set(["Alerts: {{alertname}} {{box}} {{sink}} {{model}} ({{alertstate}})"]),
+    );
   });
 
   test("the choices of the dashboard offer the box and the model", async () => {
@@ -116,18 +133,32 @@ describe.skipIf(isMissing)(`Prometheus${isMissing ? ` (NOT RUN: ${found.missing}
     expect(box).toMatchObject({ definition: "label_values(ollama_box_up, box)" });
     expect(await prometheus.labelValues("ollama_box_up", "box")).toEqual(["atlas"]);
     expect(model).toMatchObject({ definition: "label_values(ollama_model_requests_total, model)" });
-    expect(await prometheus.labelValues("ollama_model_requests_total", "model")).toContain("llama3.2");
+    expect(await prometheus.labelValues("ollama_model_requests_total", "model")).toContain(
+      "llama3.2",
+    );
   });
 
   test("as configured for Cloudflare it brings the key of the file, as it is at that moment", async () => {
     const READ_KEY = "read-key-0123456789";
-    await using locked = await TestStack.start({ AUTH_MODE: "keys", ADMIN_KEY: "admin-key-0123456789", READ_KEY });
+    await using locked = await TestStack.start({
+      AUTH_MODE: "keys",
+      ADMIN_KEY: "admin-key-0123456789",
+      READ_KEY,
+    });
     const keyFile = join(locked.folder, "read-key");
     writeFileSync(keyFile, `${READ_KEY}\n`);
     const config = quickened(prometheusConfig("prometheus-cloudflare.yml"), locked);
-    const jobs = config.scrape_configs.map((job) => ({ ...job, scheme: "http", authorization: { credentials_file: keyFile } }));
-    await using other = await RunningPrometheus.start(programs.prometheus, { ...config, scrape_configs: jobs });
-    const becomes = (health: string) => eventually(async () => (await other.targets()).find((target) => target.health === health));
+    const jobs = config.scrape_configs.map((job) => ({
+      ...job,
+      scheme: "http",
+      authorization: { credentials_file: keyFile },
+    }));
+    await using other = await RunningPrometheus.start(programs.prometheus, {
+      ...config,
+      scrape_configs: jobs,
+    });
+    const becomes = (health: string) =>
+      eventually(async () => (await other.targets()).find((target) => target.health === health));
     await becomes("up");
     writeFileSync(keyFile, "another-key-0123456789");
     expect((await becomes("down")).lastError).toContain("401");
@@ -144,7 +175,10 @@ const simulatedGpu = (url: string): Record<string, string> => ({
 });
 
 /** The configuration as it is committed, but for the target and the pace. */
-const quickened = ({ global, rule_files, scrape_configs }: PrometheusConfig, { port }: TestStack): PrometheusConfig => ({
+const quickened = (
+  { global, rule_files, scrape_configs }: PrometheusConfig,
+  { port }: TestStack,
+): PrometheusConfig => ({
   global: { ...global, evaluation_interval: "1s" },
   rule_files: rule_files.map((file) => fileURLToPath(new URL(file, MONITORING))),
   scrape_configs: scrape_configs.map((job) => ({

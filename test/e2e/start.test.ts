@@ -8,9 +8,9 @@ import { afterEach, expect, test } from "vitest";
 import { ROOT } from "../../local/edge.ts";
 import { Child } from "../../local/processes.ts";
 import { type Reaper, startReaper } from "../../local/reaping.ts";
-import { startSimulatedOllama } from "../../simulated/ollama.ts";
 import { Health } from "../../protocol/api/fleet.ts";
 import { CurrentStats } from "../../protocol/api/stats.ts";
+import { startSimulatedOllama } from "../../simulated/ollama.ts";
 import { eventually, freePort } from "../support/stack.ts";
 
 const STOP_MS = 15_000;
@@ -41,7 +41,13 @@ class Start {
     this.url = `http://127.0.0.1:${env.PORT}`;
     const { npm_lifecycle_event: _, ...own } = process.env;
     this.child = new Child(
-      { name: "start", args: [join(ROOT, "local/start.ts")], env: { ...own, ...env }, cwd: ROOT, onLine: (line) => this.lines.push(line) },
+      {
+        name: "start",
+        args: [join(ROOT, "local/start.ts")],
+        env: { ...own, ...env },
+        cwd: ROOT,
+        onLine: (line) => this.lines.push(line),
+      },
       reaper,
     );
     started.push({ child: this.child, reaper });
@@ -56,7 +62,8 @@ class Start {
     return this;
   }
 
-  stats = async () => CurrentStats.parse(await (await fetch(`${this.url}/api/stats/current`)).json());
+  stats = async () =>
+    CurrentStats.parse(await (await fetch(`${this.url}/api/stats/current`)).json());
   health = async () => Health.parse(await (await fetch(`${this.url}/api/health`)).json());
 }
 
@@ -71,18 +78,28 @@ function processesOf(stateDir: string): string[] {
   };
   return readdirSync("/proc")
     .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid)
-    .filter((pid) => (read(`/proc/${pid}/cmdline`) + read(`/proc/${pid}/environ`)).includes(stateDir));
+    .filter((pid) =>
+      (read(`/proc/${pid}/cmdline`) + read(`/proc/${pid}/environ`)).includes(stateDir),
+    );
 }
 
 test("serves the Ollama of this machine, continues its counters at the next start, and leaves no process", async () => {
   await using ollama = await simulated();
-  const env = { PORT: String(await freePort()), STATE_DIR: folder(), OLLAMA_HOST: ollama.url, BOX_NAME: "desk" };
+  const env = {
+    PORT: String(await freePort()),
+    STATE_DIR: folder(),
+    OLLAMA_HOST: ollama.url,
+    BOX_NAME: "desk",
+  };
   const first = await new Start(env).ready();
   const client = new Ollama({ host: `${first.url}/ollama` });
   expect((await client.list()).models.length).toBeGreaterThan(0);
   await client.chat({ model: "llama3.2", messages: [{ role: "user", content: "Hello" }] });
   await eventually(async () => (await first.stats()).total_requests === 2);
-  expect(await first.health()).toMatchObject({ simulated: false, boxes: [{ name: "desk", state: "up", simulated: false }] });
+  expect(await first.health()).toMatchObject({
+    simulated: false,
+    boxes: [{ name: "desk", state: "up", simulated: false }],
+  });
   expect(first.lines.join("\n")).not.toMatch(/wrangler|workerd/i);
 
   const second = new Start(env);
@@ -105,7 +122,12 @@ test("serves the Ollama of this machine, continues its counters at the next star
 
 test("simulates a box where no Ollama answers, says so everywhere, and changes to the real one when it comes", async () => {
   const port = await freePort();
-  const env = { PORT: String(await freePort()), STATE_DIR: folder(), OLLAMA_HOST: `127.0.0.1:${port}`, BOX_NAME: "desk" };
+  const env = {
+    PORT: String(await freePort()),
+    STATE_DIR: folder(),
+    OLLAMA_HOST: `127.0.0.1:${port}`,
+    BOX_NAME: "desk",
+  };
   const start = await new Start(env).ready();
   expect(start.lines.join("\n")).toMatch(/No Ollama answers at .*simulated/s);
   expect(await start.health()).toMatchObject({ simulated: true, boxes: [{ simulated: true }] });
@@ -113,7 +135,9 @@ test("simulates a box where no Ollama answers, says so everywhere, and changes t
   const model = (await client.list()).models[0]?.name ?? "";
   await client.generate({ model, prompt: "Hello", options: { num_predict: 3 } });
   await eventually(async () => (await start.stats()).total_requests === 2);
-  expect(await (await fetch(`${start.url}/api/metrics`)).text()).toContain('ollama_box_simulated{box="desk"} 1');
+  expect(await (await fetch(`${start.url}/api/metrics`)).text()).toContain(
+    'ollama_box_simulated{box="desk"} 1',
+  );
 
   await using _ = await simulated(port);
   await eventually(
@@ -126,7 +150,11 @@ test("simulates a box where no Ollama answers, says so everywhere, and changes t
 });
 
 const REFUSED: [what: string, env: () => Promise<Record<string, string>>, told: RegExp][] = [
-  ["a port that is taken", async () => ({ PORT: await takenPort() }), /PORT \d+ is in use by another program/],
+  [
+    "a port that is taken",
+    async () => ({ PORT: await takenPort() }),
+    /PORT \d+ is in use by another program/,
+  ],
   ["a port that is none", async () => ({ PORT: "eighty" }), /PORT is not a port/],
   [
     "a state folder that cannot be",
@@ -137,13 +165,16 @@ const REFUSED: [what: string, env: () => Promise<Record<string, string>>, told: 
   ["a box name that is none", async () => ({ BOX_NAME: "my box" }), /BOX_NAME/],
 ];
 
-test.each(REFUSED)("%s is said in one clear line, and nothing is started", async (_what, envOf, told) => {
-  const env = { PORT: String(await freePort()), STATE_DIR: folder(), ...(await envOf()) };
-  const start = new Start(env);
-  expect((await start.child.ended).code).toBe(1);
-  expect(start.lines.join("\n")).toMatch(told);
-  expect(start.lines.join("\n")).not.toMatch(/^\s+at /m); // no stack trace
-});
+test.each(REFUSED)(
+  "%s is said in one clear line, and nothing is started",
+  async (_what, envOf, told) => {
+    const env = { PORT: String(await freePort()), STATE_DIR: folder(), ...(await envOf()) };
+    const start = new Start(env);
+    expect((await start.child.ended).code).toBe(1);
+    expect(start.lines.join("\n")).toMatch(told);
+    expect(start.lines.join("\n")).not.toMatch(/^\s+at /m); // no stack trace
+  },
+);
 
 async function simulated(port = 0) {
   const ollama = await startSimulatedOllama({ port, models: ["llama3.2:latest"], loadMsPerGb: 0 });

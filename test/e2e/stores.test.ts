@@ -3,9 +3,9 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ROOT } from "../../local/edge.ts";
-import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { Cleared } from "../../protocol/api/data.ts";
 import { RepositoryEntry } from "../../protocol/api/repository.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { type Engines, RunningEngines } from "../support/engines/engines.ts";
 import { eventually, TestStack } from "../support/stack.ts";
 
@@ -25,7 +25,11 @@ const run = (program: string, environment: Record<string, string> = started.sett
 beforeAll(async () => {
   started = await engines.start();
   ollama = await startSimulatedOllama({ models: ["llama3.2:latest"], tokenMs: 1, loadMsPerGb: 0 });
-  stack = await TestStack.start({ AUTH_MODE: "open", METRICS_EXPORT_INTERVAL: "1", ...started.settings });
+  stack = await TestStack.start({
+    AUTH_MODE: "open",
+    METRICS_EXPORT_INTERVAL: "1",
+    ...started.settings,
+  });
   await stack.startAgent({ name: "box", ollamaUrl: ollama.url });
 });
 
@@ -36,8 +40,15 @@ afterAll(async () => {
 });
 
 const chat = async () => {
-  const body = { model: "llama3.2", messages: [{ role: "user", content: "canary-prompt" }], options: { num_predict: 3 } };
-  const answer = await fetch(`${stack.url}/ollama/api/chat`, { method: "POST", body: JSON.stringify(body) });
+  const body = {
+    model: "llama3.2",
+    messages: [{ role: "user", content: "canary-prompt" }],
+    options: { num_predict: 3 },
+  };
+  const answer = await fetch(`${stack.url}/ollama/api/chat`, {
+    method: "POST",
+    body: JSON.stringify(body),
+  });
   await answer.text();
   return answer.headers.get("x-request-id") ?? "";
 };
@@ -48,12 +59,19 @@ const areAll = async (state: "ok" | "failing", backlog: number) =>
 
 test("without tables health says what to run; once that was run everything arrives, also after a crash of the edge", async () => {
   await stack.record(await chat());
-  await eventually(async () => (await sinks()).every(({ state, backlog }) => state === "failing" && backlog > 0));
+  await eventually(async () =>
+    (await sinks()).every(({ state, backlog }) => state === "failing" && backlog > 0),
+  );
   const { status, problems } = await stack.health();
   expect(status).toBe("degraded");
   for (const name of ["clickhouse", "postgres"])
-    expect(problems).toContainEqual(expect.stringMatching(`^${name} has no .*run npm run migrate.*1 records wait for it`));
-  expect(run("check-stores.ts")).toMatchObject({ status: 1, said: expect.stringContaining("run npm run migrate") });
+    expect(problems).toContainEqual(
+      expect.stringMatching(`^${name} has no .*run npm run migrate.*1 records wait for it`),
+    );
+  expect(run("check-stores.ts")).toMatchObject({
+    status: 1,
+    said: expect.stringContaining("run npm run migrate"),
+  });
   await stack.killEdge();
   expect(run("migrate.ts")).toEqual({
     status: 0,
@@ -64,7 +82,13 @@ test("without tables health says what to run; once that was run everything arriv
     () => areAll("ok", 0),
     () => JSON.stringify(stack.folder),
   );
-  expect((await sinks()).map(({ sink, delivered, last_success }) => [sink, delivered, last_success !== null])).toEqual([
+  expect(
+    (await sinks()).map(({ sink, delivered, last_success }) => [
+      sink,
+      delivered,
+      last_success !== null,
+    ]),
+  ).toEqual([
     ["clickhouse", 1, true],
     ["postgres", 1, true],
   ]);
@@ -80,9 +104,17 @@ test("the check of the stores finds them in order, and leaves nothing behind", (
 
 test.each([
   ["no store", {}, /No store is named/],
-  ["a wrong password", { CLICKHOUSE_PASSWORD: "canary-other" }, /clickhouse knows no such user, or another password/],
+  [
+    "a wrong password",
+    { CLICKHOUSE_PASSWORD: "canary-other" },
+    /clickhouse knows no such user, or another password/,
+  ],
   ["an address that is none", { DATABASE_URL: "canary" }, /DATABASE_URL is not a URL/],
-  ["a store that is not there", { CLICKHOUSE_URL: "http://127.0.0.1:9" }, /clickhouse cannot be reached/],
+  [
+    "a store that is not there",
+    { CLICKHOUSE_URL: "http://127.0.0.1:9" },
+    /clickhouse cannot be reached/,
+  ],
 ])("with %s the programs say what is wrong, and end with 1", (_what, environment, said) => {
   const settings = _what === "no store" ? {} : { ...started.settings, ...environment };
   const ended = run("check-stores.ts", settings);
@@ -91,13 +123,23 @@ test.each([
 });
 
 test("no answer, metric or log tells a password, an address or a prompt of a failing store", async () => {
-  await fetch(`${started.clickhouseUrl}/faults`, { method: "POST", body: JSON.stringify([{ times: 1, code: "516" }]) });
-  await fetch(`${started.neonUrl}/faults`, { method: "POST", body: JSON.stringify([{ times: 1, drop: "before" }]) });
+  await fetch(`${started.clickhouseUrl}/faults`, {
+    method: "POST",
+    body: JSON.stringify([{ times: 1, code: "516" }]),
+  });
+  await fetch(`${started.neonUrl}/faults`, {
+    method: "POST",
+    body: JSON.stringify([{ times: 1, drop: "before" }]),
+  });
   await chat();
-  await eventually(async () => (await sinks()).every(({ last_error }) => !last_error?.message.includes("migrate")));
+  await eventually(async () =>
+    (await sinks()).every(({ last_error }) => !last_error?.message.includes("migrate")),
+  );
   await eventually(() => areAll("ok", 0));
   const pages = ["/api/health", "/api/metrics", "/api/config", "/api/data/summary"];
-  const shown = await Promise.all(pages.map(async (path) => (await fetch(stack.url + path)).text()));
+  const shown = await Promise.all(
+    pages.map(async (path) => (await fetch(stack.url + path)).text()),
+  );
   expect(shown.join()).not.toMatch(/canary/);
   expect(shown[1]).toMatch(/ollama_sink_backlog_records\{sink="clickhouse"\} 0.0\n/);
   expect(shown[1]).toMatch(/ollama_sink_delivered_records_total\{sink="postgres"\} 2.0\n/);
@@ -108,23 +150,37 @@ test("history that the edge does not keep comes from ClickHouse", async () => {
   expect(answer).toMatchObject({ store: "clickhouse", granularity: "1d" });
   const { metrics } = answer as { metrics: { requests: number }[] };
   expect(metrics.reduce((sum, { requests }) => sum + requests, 0)).toBe(2);
-  expect(await stack.json("/api/stats/history?time_range=90d")).toMatchObject({ store: "durable_object" });
+  expect(await stack.json("/api/stats/history?time_range=90d")).toMatchObject({
+    store: "durable_object",
+  });
 });
 
 test("a pull is counted in Postgres, also one that was made while it was down", async () => {
   const pull = async () => {
-    const answer = await fetch(`${stack.url}/api/ollama/pull`, { method: "POST", body: JSON.stringify({ name: "phi3" }) });
+    const answer = await fetch(`${stack.url}/api/ollama/pull`, {
+      method: "POST",
+      body: JSON.stringify({ name: "phi3" }),
+    });
     expect(await answer.text()).toContain('"status":"success"');
   };
   const entry = () => stack.json("/api/models/repository/phi3");
   await pull();
   await eventually(async () => RepositoryEntry.safeParse(await entry()).data?.download_count === 1);
-  expect(await entry()).toMatchObject({ model_name: "phi3", store: "postgres", problem: null, is_installed: true });
-  const postgres = (faults: object[]) => fetch(`${started.neonUrl}/faults`, { method: "POST", body: JSON.stringify(faults) });
+  expect(await entry()).toMatchObject({
+    model_name: "phi3",
+    store: "postgres",
+    problem: null,
+    is_installed: true,
+  });
+  const postgres = (faults: object[]) =>
+    fetch(`${started.neonUrl}/faults`, { method: "POST", body: JSON.stringify(faults) });
   await postgres([{ times: 1_000, status: 503 }]);
   await pull();
   await eventually(async () => RepositoryEntry.safeParse(await entry()).data?.download_count === 2);
-  expect(await entry()).toMatchObject({ store: "durable_object", problem: expect.stringContaining("postgres answered HTTP 503") });
+  expect(await entry()).toMatchObject({
+    store: "durable_object",
+    problem: expect.stringContaining("postgres answered HTTP 503"),
+  });
   await postgres([]);
   expect(await entry()).toMatchObject({ store: "postgres", problem: null, download_count: 2 });
   await eventually(() => areAll("ok", 0));
@@ -132,12 +188,22 @@ test("a pull is counted in Postgres, also one that was made while it was down", 
 
 test("clearing clears the stores too, and says what of each", async () => {
   const cleared = Cleared.parse(await stack.json("/api/data/all", { method: "DELETE" }));
-  expect(cleared.stores.map(({ store, logs_deleted, error }) => [store, logs_deleted, error])).toEqual([
+  expect(
+    cleared.stores.map(({ store, logs_deleted, error }) => [store, logs_deleted, error]),
+  ).toEqual([
     ["durable_object", 4, null],
     ["clickhouse", 4, null],
     ["postgres", 4, null],
   ]);
-  expect(await stack.json("/api/stats/logs")).toMatchObject({ store: "durable_object", logs: [], total: 0 });
+  expect(await stack.json("/api/stats/logs")).toMatchObject({
+    store: "durable_object",
+    logs: [],
+    total: 0,
+  });
   // What people decided about models is no data of requests.
-  expect(await stack.json("/api/models/repository")).toMatchObject({ store: "postgres", total: 1, models: [{ download_count: 2 }] });
+  expect(await stack.json("/api/models/repository")).toMatchObject({
+    store: "postgres",
+    total: 1,
+    models: [{ download_count: 2 }],
+  });
 });

@@ -22,15 +22,25 @@ export type Accounts = {
   brokenButSuccess: number;
 };
 
-export type OurSide = { rows: readonly Pick<LogEntry, "id" | "user_agent" | "status">[]; counted: number; exported: number };
+export type OurSide = {
+  rows: readonly Pick<LogEntry, "id" | "user_agent" | "status">[];
+  counted: number;
+  exported: number;
+};
 
 /** @param asked  keys that Ollama was asked for, as it wrote them down */
-export function compare(entries: readonly Entry[], asked: ReadonlySet<string>, ours: OurSide): Accounts {
+export function compare(
+  entries: readonly Entry[],
+  asked: ReadonlySet<string>,
+  ours: OurSide,
+): Accounts {
   const problems: string[] = [];
   const byKey = new Map<string, OurSide["rows"][number][]>();
-  for (const row of ours.rows) byKey.set(row.user_agent ?? "", [...(byKey.get(row.user_agent ?? "") ?? []), row]);
+  for (const row of ours.rows)
+    byKey.set(row.user_agent ?? "", [...(byKey.get(row.user_agent ?? "") ?? []), row]);
   const ids = new Set(ours.rows.map(({ id }) => id));
-  if (ids.size !== ours.rows.length) problems.push(`${ours.rows.length - ids.size} request ids stand in more than one row`);
+  if (ids.size !== ours.rows.length)
+    problems.push(`${ours.rows.length - ids.size} request ids stand in more than one row`);
   const accounts: Accounts = {
     calls: entries.length,
     rows: ours.rows.length,
@@ -51,17 +61,25 @@ export function compare(entries: readonly Entry[], asked: ReadonlySet<string>, o
       if (row !== undefined) accounts.unheardWithRow++;
       continue;
     }
-    if (row === undefined) problems.push(`${about} has no row; Ollama was ${asked.has(ask.key) ? "" : "not "}asked`);
-    else if (id !== null && row.id !== id) problems.push(`${about} has a row of another id, ${row.id}`);
+    if (row === undefined)
+      problems.push(`${about} has no row; Ollama was ${asked.has(ask.key) ? "" : "not "}asked`);
+    else if (id !== null && row.id !== id)
+      problems.push(`${about} has a row of another id, ${row.id}`);
     else if (outcome === "whole" && row.status === "error") accounts.wholeButError++;
-    else if (outcome === "whole" && row.status === "cancelled") problems.push(`${about} is recorded as cancelled`);
+    else if (outcome === "whole" && row.status === "cancelled")
+      problems.push(`${about} is recorded as cancelled`);
     else if (outcome === "broken" && row.status === "success") accounts.brokenButSuccess++;
-    else if ((outcome === "told" || outcome === "refused") && row.status === "success") problems.push(`${about} is recorded as a success`);
+    else if ((outcome === "told" || outcome === "refused") && row.status === "success")
+      problems.push(`${about} is recorded as a success`);
   }
-  for (const [key, rows] of byKey) problems.push(`${rows.length} rows of ${key || "nobody"}, who made no such call`);
-  if (ours.counted !== ours.rows.length) problems.push(`the counter says ${ours.counted}, and there are ${ours.rows.length} rows`);
+  for (const [key, rows] of byKey)
+    problems.push(`${rows.length} rows of ${key || "nobody"}, who made no such call`);
+  if (ours.counted !== ours.rows.length)
+    problems.push(`the counter says ${ours.counted}, and there are ${ours.rows.length} rows`);
   if (ours.exported !== ours.rows.length)
-    problems.push(`ollama_requests_total says ${ours.exported}, and there are ${ours.rows.length} rows`);
+    problems.push(
+      `ollama_requests_total says ${ours.exported}, and there are ${ours.rows.length} rows`,
+    );
   return accounts;
 }
 

@@ -4,7 +4,12 @@ import { endingOf } from "../../protocol/ending.ts";
 import { Checker, MEDIA_TYPES, piecesOf, plainLengthOf, SHAPES, type Shape } from "./answers.ts";
 
 const askOf = (shape: Shape) => ({ key: "some-key", shape, tokens: 12, tokenMs: 0 });
-const told = { status: 504, code: "tunnel_lost", failedAt: "tunnel", message: "Box b was lost." } as const;
+const told = {
+  status: 504,
+  code: "tunnel_lost",
+  failedAt: "tunnel",
+  message: "Box b was lost.",
+} as const;
 const apiOf = (shape: Shape) => (shape === "openai" || shape === "anthropic" ? shape : "ollama");
 
 function verdictOf(shape: Shape, bytes: Buffer, chunk: number): string {
@@ -23,8 +28,15 @@ test.each(SHAPES)("%s: whole, cut, told and wrong, at every byte", (shape) => {
     const other = Buffer.from(whole);
     other[at] = (other[at] ?? 0) ^ 1;
     expect(verdictOf(shape, other, 64), `another byte at ${at}`).toBe("wrong");
-    const last = endingOf(MEDIA_TYPES[shape], apiOf(shape), told, "id", begun.length === 0 || begun.at(-1) === 0x0a);
-    if (last !== null) expect(verdictOf(shape, Buffer.concat([begun, last]), 64), `told at ${at}`).toBe("told");
+    const last = endingOf(
+      MEDIA_TYPES[shape],
+      apiOf(shape),
+      told,
+      "id",
+      begun.length === 0 || begun.at(-1) === 0x0a,
+    );
+    if (last !== null)
+      expect(verdictOf(shape, Buffer.concat([begun, last]), 64), `told at ${at}`).toBe("told");
   }
 });
 

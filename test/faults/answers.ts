@@ -79,13 +79,19 @@ function wordOf({ key, pieceBytes = 0 }: Ask, index: number): string {
 type Voice = { first: string; token(word: string): string; last: string };
 
 const event = (value: object): string => `data: ${JSON.stringify(value)}\n\n`;
-const named = (type: string, value: object): string => `event: ${type}\n${event({ type, ...value })}`;
+const named = (type: string, value: object): string =>
+  `event: ${type}\n${event({ type, ...value })}`;
 
 const voices: Record<Shape, (ask: Ask, withUsage: boolean) => Voice> = {
   ndjson: ({ tokens }) => {
     const line = (content: string, rest: object) =>
       `${JSON.stringify({ model: MODEL, created_at: CREATED_AT, message: { role: "assistant", content }, ...rest })}\n`;
-    const durations = { total_duration: 9_000_000, load_duration: 1_000_000, prompt_eval_duration: 2_000_000, eval_duration: 6_000_000 };
+    const durations = {
+      total_duration: 9_000_000,
+      load_duration: 1_000_000,
+      prompt_eval_duration: 2_000_000,
+      eval_duration: 6_000_000,
+    };
     const counts = { prompt_eval_count: 7, eval_count: tokens };
     return {
       first: "",
@@ -94,8 +100,10 @@ const voices: Record<Shape, (ask: Ask, withUsage: boolean) => Voice> = {
     };
   },
   openai: ({ key, tokens }, withUsage) => {
-    const chunk = (rest: object) => event({ id: key, object: "chat.completion.chunk", created: 1, model: MODEL, ...rest });
-    const choice = (delta: object, finish_reason: string | null) => chunk({ choices: [{ index: 0, delta, finish_reason }] });
+    const chunk = (rest: object) =>
+      event({ id: key, object: "chat.completion.chunk", created: 1, model: MODEL, ...rest });
+    const choice = (delta: object, finish_reason: string | null) =>
+      chunk({ choices: [{ index: 0, delta, finish_reason }] });
     const usage = { prompt_tokens: 7, completion_tokens: tokens, total_tokens: 7 + tokens };
     return {
       first: "",
@@ -105,12 +113,24 @@ const voices: Record<Shape, (ask: Ask, withUsage: boolean) => Voice> = {
   },
   anthropic: ({ key, tokens }) => ({
     first:
-      named("message_start", { message: { id: key, type: "message", role: "assistant", content: [], model: MODEL, usage: {} } }) +
-      named("content_block_start", { index: 0, content_block: { type: "text", text: "" } }),
-    token: (text) => named("content_block_delta", { index: 0, delta: { type: "text_delta", text } }),
+      named("message_start", {
+        message: {
+          id: key,
+          type: "message",
+          role: "assistant",
+          content: [],
+          model: MODEL,
+          usage: {},
+        },
+      }) + named("content_block_start", { index: 0, content_block: { type: "text", text: "" } }),
+    token: (text) =>
+      named("content_block_delta", { index: 0, delta: { type: "text_delta", text } }),
     last:
       named("content_block_stop", { index: 0 }) +
-      named("message_delta", { delta: { stop_reason: "end_turn" }, usage: { input_tokens: 7, output_tokens: tokens } }) +
+      named("message_delta", {
+        delta: { stop_reason: "end_turn" },
+        usage: { input_tokens: 7, output_tokens: tokens },
+      }) +
       named("message_stop", {}),
   }),
   plain: () => ({ first: "", token: (word) => word, last: "" }),
@@ -155,7 +175,8 @@ export class Checker {
       this.#piece = this.#pieces.next().value ?? null;
       this.#at = 0;
     }
-    if (from < chunk.length) this.#rest = Buffer.concat([this.#rest, chunk.subarray(from)]).subarray(0, 8_192);
+    if (from < chunk.length)
+      this.#rest = Buffer.concat([this.#rest, chunk.subarray(from)]).subarray(0, 8_192);
   }
 
   /** The end of the answer. What it ended with, when that is not what was said, is in {@link rest}. */
@@ -166,7 +187,9 @@ export class Checker {
 
   /** From the beginning of the piece in which it went another way. */
   get rest(): string {
-    return this.#rest.length === 0 ? "" : `${this.#piece?.toString("utf8", 0, this.#at) ?? ""}${this.#rest.toString()}`;
+    return this.#rest.length === 0
+      ? ""
+      : `${this.#piece?.toString("utf8", 0, this.#at) ?? ""}${this.#rest.toString()}`;
   }
 
   /** An error of this format, after a true beginning of the piece that it broke off. */
@@ -175,7 +198,10 @@ export class Checker {
     if (ending === null || ending === undefined) return false;
     try {
       const said = JSON.parse(ending[1] ?? "") as { error?: unknown };
-      return said.error !== undefined && (this.#piece?.toString() ?? "").startsWith(rest.slice(0, ending.index));
+      return (
+        said.error !== undefined &&
+        (this.#piece?.toString() ?? "").startsWith(rest.slice(0, ending.index))
+      );
     } catch {
       return false;
     }

@@ -56,9 +56,20 @@ export class OpenCall {
     this.ask = ask;
     this.#checker = new Checker(ask);
     const body = bodyOf(ask);
-    const headers = { "user-agent": ask.key, "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+    const headers = {
+      "user-agent": ask.key,
+      "content-type": "application/json",
+      "content-length": Buffer.byteLength(body),
+    };
     const startMs = performance.now();
-    this.#request = http.request({ port, host: "127.0.0.1", method: "POST", path: PATHS[ask.shape], headers, agent: false });
+    this.#request = http.request({
+      port,
+      host: "127.0.0.1",
+      method: "POST",
+      path: PATHS[ask.shape],
+      headers,
+      agent: false,
+    });
     const begun = Promise.withResolvers<void>();
     const ended = Promise.withResolvers<Entry>();
     this.begun = begun.promise;
@@ -73,7 +84,15 @@ export class OpenCall {
       const id = this.#response?.headers["x-request-id"];
       const status = this.#response?.statusCode ?? null;
       const totalMs = performance.now() - startMs;
-      ended.resolve({ ask, id: typeof id === "string" ? id : null, status, outcome, why, bytes: this.#checker.bytes, totalMs });
+      ended.resolve({
+        ask,
+        id: typeof id === "string" ? id : null,
+        status,
+        outcome,
+        why,
+        bytes: this.#checker.bytes,
+        totalMs,
+      });
     };
     this.#request.on("error", (error) => {
       failure = error.message;
@@ -99,11 +118,14 @@ export class OpenCall {
       response.on("close", () => {
         if (isRefusal) return over("refused", `${response.statusCode} ${refusal.slice(0, 300)}`);
         const { verdict, rest } = this.#checker;
-        if (verdict === "wrong") return over("wrong", `after ${this.#checker.bytes} bytes: ${rest.slice(0, 300)}`);
+        if (verdict === "wrong")
+          return over("wrong", `after ${this.#checker.bytes} bytes: ${rest.slice(0, 300)}`);
         if (this.#hasLeft) return over("left", "");
-        if (!response.complete) return verdict === "told" ? over("told", rest) : over("broken", failure);
+        if (!response.complete)
+          return verdict === "told" ? over("told", rest) : over("broken", failure);
         if (verdict === "cut" && mayEndInOrder) return over("broken", ENDED_IN_ORDER);
-        if (verdict === "cut") return over("wrong", `a short answer that looks whole: ${this.#checker.bytes} bytes`);
+        if (verdict === "cut")
+          return over("wrong", `a short answer that looks whole: ${this.#checker.bytes} bytes`);
         over(verdict, rest);
       });
     });
@@ -113,7 +135,10 @@ export class OpenCall {
   /** When the next byte after now came, or the end; monotonic ms. Null: not within the limit. */
   nextByte(limitMs: number): Promise<number | null> {
     if (this.isOver) return Promise.resolve(performance.now());
-    return Promise.race([new Promise<number>((resolve) => this.#waiting.push(resolve)), sleep(limitMs, null, { ref: false })]);
+    return Promise.race([
+      new Promise<number>((resolve) => this.#waiting.push(resolve)),
+      sleep(limitMs, null, { ref: false }),
+    ]);
   }
 
   /** The caller goes away. */
@@ -124,7 +149,8 @@ export class OpenCall {
 }
 
 /** Those whose next byte says something: a JSON value comes only when it is whole. */
-export const streamed = (calls: Iterable<OpenCall>): OpenCall[] => [...calls].filter(({ ask }) => ask.shape !== "json");
+export const streamed = (calls: Iterable<OpenCall>): OpenCall[] =>
+  [...calls].filter(({ ask }) => ask.shape !== "json");
 
 /** Callers of one Worker, and their ledger. */
 export class Callers {
@@ -145,10 +171,21 @@ export class Callers {
     this.#mayEndInOrder = mayEndInOrder;
   }
 
-  ask(shape: Shape, tokens: number, tokenMs: number, more: { pieceBytes?: number; readBytesPerSecond?: number } = {}): OpenCall {
+  ask(
+    shape: Shape,
+    tokens: number,
+    tokenMs: number,
+    more: { pieceBytes?: number; readBytesPerSecond?: number } = {},
+  ): OpenCall {
     const key = `${this.#name}-${this.#count++}`;
     const { pieceBytes, readBytesPerSecond = null } = more;
-    const ask: Ask = { key, shape, tokens, tokenMs, ...(pieceBytes === undefined ? {} : { pieceBytes }) };
+    const ask: Ask = {
+      key,
+      shape,
+      tokens,
+      tokenMs,
+      ...(pieceBytes === undefined ? {} : { pieceBytes }),
+    };
     const call = new OpenCall(this.port, ask, readBytesPerSecond, this.#mayEndInOrder);
     this.open.add(call);
     void call.ended.then((entry) => {
@@ -182,6 +219,8 @@ export class Callers {
 
   /** What must never happen, in words. */
   get wrongs(): string[] {
-    return this.entries.filter(({ outcome }) => outcome === "wrong").map(({ ask, why }) => `${ask.key} (${ask.shape}): ${why}`);
+    return this.entries
+      .filter(({ outcome }) => outcome === "wrong")
+      .map(({ ask, why }) => `${ask.key} (${ask.shape}): ${why}`);
   }
 }

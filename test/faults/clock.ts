@@ -33,19 +33,35 @@ const SKEW_TOLD_MS = 30_000;
 
 export async function clock(setting: Setting, { everyWay }: ClockPlan): Promise<Finding[]> {
   const library = libraryClock();
-  const clocks = library === null ? [preloadedClock] : everyWay ? [preloadedClock, library] : [library];
+  const clocks =
+    library === null ? [preloadedClock] : everyWay ? [preloadedClock, library] : [library];
   const findings: Finding[] = [];
-  for (const fake of clocks) for (const [said, off] of OFF) findings.push(await withClock(setting, fake, said, off));
+  for (const fake of clocks)
+    for (const [said, off] of OFF) findings.push(await withClock(setting, fake, said, off));
   if (library === null)
-    findings.push(notRun("R15", "the same by libfaketime", "libfaketime is not installed (Debian: apt-get install faketime)"));
+    findings.push(
+      notRun(
+        "R15",
+        "the same by libfaketime",
+        "libfaketime is not installed (Debian: apt-get install faketime)",
+      ),
+    );
   return findings;
 }
 
-async function withClock({ stage }: Setting, fake: FakeClock, said: string, off: Off): Promise<Finding> {
+async function withClock(
+  { stage }: Setting,
+  fake: FakeClock,
+  said: string,
+  off: Off,
+): Promise<Finding> {
   const listenPort = await freePort();
   const folder = join(stage.folder, `clock-${listenPort}`);
   mkdirSync(folder);
-  await using chain = await stage.chain({ agentArgs: ["--listen", String(listenPort)], agentEnv: fake.begin(off, folder) });
+  await using chain = await stage.chain({
+    agentArgs: ["--listen", String(listenPort)],
+    agentEnv: fake.begin(off, folder),
+  });
   const problems: string[] = [];
   const shown = [await skewShown(chain, off.firstMs, problems)];
   await calls(chain, listenPort, () => fake.set(chain.part("agent"), off, folder));
@@ -53,7 +69,13 @@ async function withClock({ stage }: Setting, fake: FakeClock, said: string, off:
   await killedCalls(chain);
   problems.push(...(await recordProblems(chain)));
   const got = `${(await chain.stats()).total_requests} records, ${problems.length} wrong; shown: ${shown.join(", then ")}`;
-  return promise("R15", `the agent's clock (${fake.by}) ${said}`, "durations and stamps right, skew shown", got, problems);
+  return promise(
+    "R15",
+    `the agent's clock (${fake.by}) ${said}`,
+    "durations and stamps right, skew shown",
+    got,
+    problems,
+  );
 }
 
 /** What the page is given, and what health says: both must say how far the clock is off. */
@@ -72,7 +94,9 @@ async function skewShown(chain: Chain, offMs: number, problems: string[]): Promi
 /** Calls before, while and after the clock is set. */
 async function calls({ callers }: Chain, listenPort: number, setClock: () => void): Promise<void> {
   await Promise.all(SHAPES.map((shape) => callers.ask(shape, TOKENS, TOKEN_MS).ended));
-  await fetch(`http://127.0.0.1:${listenPort}/api/version`, { headers: { "user-agent": "local" } }).then((answer) => answer.text());
+  await fetch(`http://127.0.0.1:${listenPort}/api/version`, {
+    headers: { "user-agent": "local" },
+  }).then((answer) => answer.text());
   const open = SHAPES.map((shape) => callers.ask(shape, TOKENS, TOKEN_MS));
   await Promise.all(open.map((call) => call.nextByte(5_000)));
   setClock();
@@ -97,11 +121,16 @@ async function recordProblems(chain: Chain): Promise<string[]> {
   for (const row of rows) {
     const about = `${row.user_agent} (${row.status})`;
     const offStampMs = Date.parse(row.timestamp) - Date.now();
-    if (Math.abs(offStampMs) > STAMP_SLACK_MS) problems.push(`${about} is stamped ${Math.round(offStampMs / 1_000)} s from now`);
-    const leastMs = row.status === "success" && row.endpoint !== "/api/version" ? LATENCY_MS.least : 0;
-    if (row.latency_ms < leastMs || row.latency_ms > LATENCY_MS.most) problems.push(`${about} took ${row.latency_ms} ms`);
+    if (Math.abs(offStampMs) > STAMP_SLACK_MS)
+      problems.push(`${about} is stamped ${Math.round(offStampMs / 1_000)} s from now`);
+    const leastMs =
+      row.status === "success" && row.endpoint !== "/api/version" ? LATENCY_MS.least : 0;
+    if (row.latency_ms < leastMs || row.latency_ms > LATENCY_MS.most)
+      problems.push(`${about} took ${row.latency_ms} ms`);
   }
-  const { metrics } = History.parse(await (await fetch(`${chain.url}/api/stats/history?time_range=1h&granularity=1m`)).json());
+  const { metrics } = History.parse(
+    await (await fetch(`${chain.url}/api/stats/history?time_range=1h&granularity=1m`)).json(),
+  );
   if (metrics.length === 0) problems.push("the history of the last hour is empty");
   return problems;
 }

@@ -2,7 +2,13 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
-import { decodeFrames, encodeFrames, FrameType, parsePayload, tunnelFrame } from "../../protocol/frames.ts";
+import {
+  decodeFrames,
+  encodeFrames,
+  FrameType,
+  parsePayload,
+  tunnelFrame,
+} from "../../protocol/frames.ts";
 import { SUBPROTOCOL } from "../../protocol/limits.ts";
 import { Recorded } from "../../protocol/messages.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
@@ -16,17 +22,28 @@ export type DeliverPlan = { batches: number; kills: number; unconfirmed: number 
 
 const RECORDS_PER_BATCH = 20;
 
-export async function deliver(setting: Setting, { batches, kills, unconfirmed }: DeliverPlan): Promise<Finding[]> {
+export async function deliver(
+  setting: Setting,
+  { batches, kills, unconfirmed }: DeliverPlan,
+): Promise<Finding[]> {
   return [await replayed(setting, batches, kills), await acknowledgementLost(setting, unconfirmed)];
 }
 
 /** An agent that says each batch several times, in any order, while the Worker is killed. */
-async function replayed({ stage, random, say }: Setting, batches: number, kills: number): Promise<Finding> {
+async function replayed(
+  { stage, random, say }: Setting,
+  batches: number,
+  kills: number,
+): Promise<Finding> {
   await using chain = await stage.chain();
   const startedMs = Date.now() - 60_000;
   const waiting = new Map<number, RequestRecord[]>();
   for (let position = 1; position <= batches; position++) {
-    const record = (n: number) => recordOf(startedMs + position, { box: "replayer", request_id: idOf(startedMs + position, n) });
+    const record = (n: number) =>
+      recordOf(startedMs + position, {
+        box: "replayer",
+        request_id: idOf(startedMs + position, n),
+      });
     waiting.set(
       position,
       Array.from({ length: RECORDS_PER_BATCH }, (_, n) => record(n)),
@@ -38,7 +55,9 @@ async function replayed({ stage, random, say }: Setting, batches: number, kills:
   while (waiting.size > 0) {
     const replayer = await Replayer.connect(chain, agentId, (position) => waiting.delete(position));
     // Batches of this life, each up to three times, shuffled; the Worker dies somewhere between the first and the last answer.
-    const some = [...waiting.keys()].slice(0, perLife).flatMap((position) => Array.from({ length: between(random, 1, 3) }, () => position));
+    const some = [...waiting.keys()]
+      .slice(0, perLife)
+      .flatMap((position) => Array.from({ length: between(random, 1, 3) }, () => position));
     for (const position of shuffled(some, random)) {
       replayer.say(position, waiting.get(position) ?? []);
       said++;
@@ -47,7 +66,8 @@ async function replayed({ stage, random, say }: Setting, batches: number, kills:
       await sleep(random() * 15);
       await chain.restart("workerd");
       killed++;
-    } else await until(() => some.every((position) => !waiting.has(position)), "all is acknowledged");
+    } else
+      await until(() => some.every((position) => !waiting.has(position)), "all is acknowledged");
     replayer.close();
     if (killed % 50 === 0) say(`${killed} kills, ${waiting.size} batches left`);
   }
@@ -74,16 +94,28 @@ class Replayer {
     this.#socket = socket;
   }
 
-  static async connect(chain: Chain, agentId: string, onRecorded: (position: number) => void): Promise<Replayer> {
-    const socket = new WebSocket(`ws://127.0.0.1:${chain.port}/agent/connect?box=replayer`, SUBPROTOCOL);
+  static async connect(
+    chain: Chain,
+    agentId: string,
+    onRecorded: (position: number) => void,
+  ): Promise<Replayer> {
+    const socket = new WebSocket(
+      `ws://127.0.0.1:${chain.port}/agent/connect?box=replayer`,
+      SUBPROTOCOL,
+    );
     let isWelcome = false;
     socket.on("error", () => {}); // killed
-    socket.on("open", () => socket.send(encodeFrames([tunnelFrame(FrameType.hello, helloOf("replayer", { agent_id: agentId }))])));
+    socket.on("open", () =>
+      socket.send(
+        encodeFrames([tunnelFrame(FrameType.hello, helloOf("replayer", { agent_id: agentId }))]),
+      ),
+    );
     socket.on("message", (data, isBinary) => {
       if (!isBinary) return;
       for (const frame of decodeFrames(data as Buffer)) {
         if (frame.type === FrameType.welcome) isWelcome = true;
-        if (frame.type === FrameType.recorded) onRecorded(parsePayload(Recorded, frame.payload).position);
+        if (frame.type === FrameType.recorded)
+          onRecorded(parsePayload(Recorded, frame.payload).position);
       }
     });
     await until(() => isWelcome, "the replayer is welcome");
@@ -91,7 +123,8 @@ class Replayer {
   }
 
   say(position: number, records: readonly RequestRecord[]): void {
-    if (records.length > 0) this.#socket.send(encodeFrames([tunnelFrame(FrameType.records, { position, records })]));
+    if (records.length > 0)
+      this.#socket.send(encodeFrames([tunnelFrame(FrameType.records, { position, records })]));
   }
 
   close(): void {
@@ -117,7 +150,11 @@ async function acknowledgementLost({ stage }: Setting, times: number): Promise<F
     // The last byte is acknowledged, and the record leaves 50 ms later: its acknowledgement is swallowed.
     await sleep(20);
     proxy.swallow("down");
-    await until(async () => (await chain.stats()).total_requests > before, "it is counted", 4_000).then(
+    await until(
+      async () => (await chain.stats()).total_requests > before,
+      "it is counted",
+      4_000,
+    ).then(
       () => unheard++,
       () => {},
     );
@@ -127,7 +164,8 @@ async function acknowledgementLost({ stage }: Setting, times: number): Promise<F
     await chain.untilServing();
   }
   const accounts = await chain.accounts();
-  const problems = unheard === 0 ? ["no acknowledgement was lost: the suite did not do its work"] : [];
+  const problems =
+    unheard === 0 ? ["no acknowledgement was lost: the suite did not do its work"] : [];
   return promise(
     "R3",
     `the agent killed ${times} times before it heard that its record is in the ledger`,

@@ -13,25 +13,42 @@ export type DeployPlan = { deploys: number; streams: number; wrangler: boolean }
 
 const GOAL_MS = 1_000;
 
-export async function deploy(setting: Setting, { deploys, streams, wrangler }: DeployPlan): Promise<Finding[]> {
+export async function deploy(
+  setting: Setting,
+  { deploys, streams, wrangler }: DeployPlan,
+): Promise<Finding[]> {
   const { stage } = setting;
   const versions = [1, 2].map((version) => versionOf(stage, version));
-  const findings = await deploying(setting, "a new process with new code", await stage.chain(), streams, deploys, async (chain, round) => {
-    chain.script = versions[round % 2] ?? stage.script;
-    await chain.kill("workerd");
-    await chain.start("workerd");
-  });
+  const findings = await deploying(
+    setting,
+    "a new process with new code",
+    await stage.chain(),
+    streams,
+    deploys,
+    async (chain, round) => {
+      chain.script = versions[round % 2] ?? stage.script;
+      await chain.kill("workerd");
+      await chain.start("workerd");
+    },
+  );
   if (!wrangler) return findings;
   const folder = wranglerFolder(stage);
   const chain = await stage.chain({ wranglerFolder: folder });
   return [
     ...findings,
-    ...(await deploying(setting, "a reload by wrangler dev", chain, streams, Math.min(deploys, 5), async (_, round) => {
-      // Renamed into its place: wrangler must not read half of it.
-      const fresh = join(stage.folder, "fresh.js");
-      cpSync(versions[round % 2] ?? stage.script, fresh);
-      renameSync(fresh, join(folder, "index.js"));
-    })),
+    ...(await deploying(
+      setting,
+      "a reload by wrangler dev",
+      chain,
+      streams,
+      Math.min(deploys, 5),
+      async (_, round) => {
+        // Renamed into its place: wrangler must not read half of it.
+        const fresh = join(stage.folder, "fresh.js");
+        cpSync(versions[round % 2] ?? stage.script, fresh);
+        renameSync(fresh, join(folder, "index.js"));
+      },
+    )),
   ];
 }
 
@@ -57,9 +74,15 @@ async function deploying(
     await sleep(round === 0 ? 1_500 : 6_000);
     await replace(chain, round);
     const startMs = performance.now();
-    await until(async () => (await versionAt(chain)) === `0.0.${(round % 2) + 1}`, "the new code answers");
+    await until(
+      async () => (await versionAt(chain)) === `0.0.${(round % 2) + 1}`,
+      "the new code answers",
+    );
     const answersMs = performance.now();
-    await until(async () => (await callers.ask("ndjson", 1, 0).ended).outcome === "whole", "a new call is served");
+    await until(
+      async () => (await callers.ask("ndjson", 1, 0).ended).outcome === "whole",
+      "a new call is served",
+    );
     upMs.push(performance.now() - answersMs);
     say(
       `deploy ${round + 1}: the new code answers after ${Math.round(answersMs - startMs)} ms, and serves ${Math.round(upMs.at(-1) ?? 0)} ms later`,
@@ -78,7 +101,13 @@ async function deploying(
       `${callers.count("broken") + callers.count("unanswered")} calls broken; ${saidOf(accounts)}`,
       [...callers.wrongs, ...accounts.problems],
     ),
-    measured("R11", `${what}: a new call is served`, "<= 1 s", `${spread.said}, ${loadNow()}`, spread.max <= GOAL_MS),
+    measured(
+      "R11",
+      `${what}: a new call is served`,
+      "<= 1 s",
+      `${spread.said}, ${loadNow()}`,
+      spread.max <= GOAL_MS,
+    ),
   ];
 }
 

@@ -16,15 +16,24 @@ import { type Finding, notRun, promise } from "./figures.ts";
 import { type Chain, type ChainPlan, type Stage, until } from "./stage.ts";
 import { anyCall, type Setting } from "./suite.ts";
 
-export type DiskPlan = { calls: number /** More than the ring holds (10,000), or 0 to leave that out. */; localCalls: number };
+export type DiskPlan = {
+  calls: number /** More than the ring holds (10,000), or 0 to leave that out. */;
+  localCalls: number;
+};
 
 const RING = 10_000;
 
-export async function diskFull({ stage, random, say }: Setting, { calls, localCalls }: DiskPlan): Promise<Finding[]> {
+export async function diskFull(
+  { stage, random, say }: Setting,
+  { calls, localCalls }: DiskPlan,
+): Promise<Finding[]> {
   const why = whyNoDisk();
   if (why !== null) return [notRun("R14", "the agent's disk is full", why)];
   const listenPort = await freePort();
-  await using chain = await stage.chain({ ...smallDisk(stage), agentArgs: ["--listen", String(listenPort)] });
+  await using chain = await stage.chain({
+    ...smallDisk(stage),
+    agentArgs: ["--listen", String(listenPort)],
+  });
   const { callers } = chain;
   const problems: string[] = [];
   let left = calls;
@@ -33,23 +42,43 @@ export async function diskFull({ stage, random, say }: Setting, { calls, localCa
     left = calls;
     await callers.load(8, anyCall(random, 20, 2), () => left-- <= 0);
     const bad = callers.entries.slice(before).filter(({ outcome }) => outcome !== "whole");
-    problems.push(...bad.map(({ ask, outcome, why: reason }) => `${what}: ${ask.key} ended ${outcome}: ${reason}`));
+    problems.push(
+      ...bad.map(
+        ({ ask, outcome, why: reason }) => `${what}: ${ask.key} ended ${outcome}: ${reason}`,
+      ),
+    );
   };
   await served("before");
   fill(chain);
   await served("while the disk is full");
-  if (!tailOf(chain).includes("spool_disk_failed")) problems.push("the agent did not say that its disk fails");
+  if (!tailOf(chain).includes("spool_disk_failed"))
+    problems.push("the agent did not say that its disk fails");
   empty(chain);
-  await until(() => tailOf(chain).includes("spool_disk_back"), "the agent says that its disk is back");
+  await until(
+    () => tailOf(chain).includes("spool_disk_back"),
+    "the agent says that its disk is back",
+  );
   await served("after");
   const accounts = await chain.accounts();
   const what = `the agent's disk full for ${calls} calls, then back`;
-  const findings = [promise("R14", what, "served, counted, caught up", saidOf(accounts), [...problems, ...accounts.problems])];
-  return localCalls === 0 ? findings : [...findings, await overflow(chain, listenPort, localCalls, say)];
+  const findings = [
+    promise("R14", what, "served, counted, caught up", saidOf(accounts), [
+      ...problems,
+      ...accounts.problems,
+    ]),
+  ];
+  return localCalls === 0
+    ? findings
+    : [...findings, await overflow(chain, listenPort, localCalls, say)];
 }
 
 /** Disk full and no tunnel: the ring overflows, and the loss is counted. */
-async function overflow(chain: Chain, listenPort: number, calls: number, say: (line: string) => void): Promise<Finding> {
+async function overflow(
+  chain: Chain,
+  listenPort: number,
+  calls: number,
+  say: (line: string) => void,
+): Promise<Finding> {
   const before = (await chain.stats()).total_requests;
   chain.proxy.isOpen = false;
   chain.proxy.cut();
@@ -64,22 +93,37 @@ async function overflow(chain: Chain, listenPort: number, calls: number, say: (l
   agent.destroy();
   say(`${calls} local calls on a full disk without a tunnel, ${failed} failed`);
   empty(chain);
-  await until(() => /spool_disk_back","lost":[1-9]/.test(tailOf(chain)), "the agent says that its disk is back, and what it lost");
+  await until(
+    () => /spool_disk_back","lost":[1-9]/.test(tailOf(chain)),
+    "the agent says that its disk is back, and what it lost",
+  );
   const lost = Number([...tailOf(chain).matchAll(/spool_disk_back","lost":(\d+)/g)].at(-1)?.[1]);
   chain.proxy.isOpen = true;
   const expected = before + calls - lost;
-  await until(async () => (await chain.stats()).total_requests >= expected, `${expected} are counted`, 60_000).catch(() => {});
+  await until(
+    async () => (await chain.stats()).total_requests >= expected,
+    `${expected} are counted`,
+    60_000,
+  ).catch(() => {});
   const counted = (await chain.stats()).total_requests;
   const problems = failed > 0 ? [`${failed} local calls were not served`] : [];
   const isShown = async () => {
     const [box] = await chain.boxes();
     const { problems: told } = Health.parse(await (await fetch(`${chain.url}/api/health`)).json());
     const exported = await chain.metric('ollama_agent_lost_records_total{box="box"}');
-    return box?.lost === lost && exported === lost && told.some((problem) => problem.includes(`has lost the records of ${lost} requests`));
+    return (
+      box?.lost === lost &&
+      exported === lost &&
+      told.some((problem) => problem.includes(`has lost the records of ${lost} requests`))
+    );
   };
-  await until(isShown, "the loss is shown").catch(() => problems.push("the loss is not shown by /api/boxes, /api/health and /api/metrics"));
+  await until(isShown, "the loss is shown").catch(() =>
+    problems.push("the loss is not shown by /api/boxes, /api/health and /api/metrics"),
+  );
   if (counted !== expected)
-    problems.push(`${expected} should be counted (${before} before, ${calls} calls, ${lost} lost), and ${counted} are`);
+    problems.push(
+      `${expected} should be counted (${before} before, ${calls} calls, ${lost} lost), and ${counted} are`,
+    );
   const got = `${lost} lost, shown; ${counted - before} of ${calls} counted`;
   return promise(
     "R14",
@@ -92,10 +136,13 @@ async function overflow(chain: Chain, listenPort: number, calls: number, say: (l
 
 const localCall = (port: number, agent: http.Agent): Promise<boolean> =>
   new Promise((resolve) => {
-    const request = http.get({ port, host: "127.0.0.1", path: "/api/version", agent }, (response) => {
-      response.resume();
-      response.on("end", () => resolve(response.statusCode === 200));
-    });
+    const request = http.get(
+      { port, host: "127.0.0.1", path: "/api/version", agent },
+      (response) => {
+        response.resume();
+        response.on("end", () => resolve(response.statusCode === 200));
+      },
+    );
     request.on("error", () => resolve(false));
   });
 
@@ -105,7 +152,11 @@ const NAMESPACE = ["--user", "--map-root-user", "--mount"];
 
 function whyNoDisk(): string | null {
   try {
-    execFileSync("unshare", [...NAMESPACE, "mount", "-t", "tmpfs", "-o", "size=32M", "tmpfs", "/mnt"], { stdio: "pipe" });
+    execFileSync(
+      "unshare",
+      [...NAMESPACE, "mount", "-t", "tmpfs", "-o", "size=32M", "tmpfs", "/mnt"],
+      { stdio: "pipe" },
+    );
     return null;
   } catch (error) {
     return `no small disk can be had here (needs unshare, and user namespaces that may mount a tmpfs): ${(error as Error).message.split("\n")[0]}`;
@@ -121,7 +172,8 @@ function smallDisk(stage: Stage): ChainPlan {
 }
 
 /** Inside the agent's namespace. */
-const fillerOf = (chain: Chain): string => join(`/proc/${chain.part("agent").pid}/root`, chain.stateDir, "filler");
+const fillerOf = (chain: Chain): string =>
+  join(`/proc/${chain.part("agent").pid}/root`, chain.stateDir, "filler");
 
 function fill(chain: Chain): void {
   const file = fillerOf(chain);

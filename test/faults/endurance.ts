@@ -19,7 +19,10 @@ export type SoakPlan = {
 const DRIBBLE_MS = 1_000;
 
 /** Sockets that send their request a byte at a time. */
-export async function slowloris({ stage }: Setting, { sockets, rounds, calls }: SlowlorisPlan): Promise<Finding[]> {
+export async function slowloris(
+  { stage }: Setting,
+  { sockets, rounds, calls }: SlowlorisPlan,
+): Promise<Finding[]> {
   await using chain = await stage.chain();
   const { callers } = chain;
   const round = async () => {
@@ -97,23 +100,34 @@ const ALIVE_EVERY = 5;
 const DESCRIPTORS_SLACK = 20;
 
 /** Load, and a cut every two seconds. */
-export async function soak({ stage, random, say }: Setting, { warmCalls, seconds }: SoakPlan): Promise<Finding[]> {
+export async function soak(
+  { stage, random, say }: Setting,
+  { warmCalls, seconds }: SoakPlan,
+): Promise<Finding[]> {
   const ports = { workerd: await freePort(), agent: await freePort() };
-  await using chain = await stage.chain({ inspectorPort: ports.workerd, agentEnv: inspected(ports.agent) });
+  await using chain = await stage.chain({
+    inspectorPort: ports.workerd,
+    agentEnv: inspected(ports.agent),
+  });
   const heaps = { workerd: await Heap.of(ports.workerd), agent: await Heap.of(ports.agent) };
   const { callers, proxy } = chain;
   let isOver = false;
   const load = callers.load(32, anyCall(random, 20, 5), () => isOver, 40);
   const samples: Record<Part, Sample[]> = { workerd: [], agent: [] };
   const alive: Record<Part, Alive[]> = { workerd: [], agent: [] };
-  await until(() => callers.entries.length >= warmCalls, `${warmCalls} calls are over`, WARM_LATEST_MS);
+  await until(
+    () => callers.entries.length >= warmCalls,
+    `${warmCalls} calls are over`,
+    WARM_LATEST_MS,
+  );
   say(`warm after ${callers.entries.length} calls`);
   const startMs = performance.now();
   for (let tick = 0; performance.now() - startMs < seconds * 1_000; tick++) {
     await sleep(1_000);
     for (const part of PARTS) {
       samples[part].push(sampleOf(chain.part(part), performance.now() - startMs));
-      if (tick % ALIVE_EVERY === 0) alive[part].push({ atMs: performance.now() - startMs, mb: await heaps[part].aliveMb() });
+      if (tick % ALIVE_EVERY === 0)
+        alive[part].push({ atMs: performance.now() - startMs, mb: await heaps[part].aliveMb() });
     }
     if (tick % 2 === 0) proxy.cut();
     if (tick % 60 === 59)
@@ -126,17 +140,27 @@ export async function soak({ stage, random, say }: Setting, { warmCalls, seconds
   await load;
   await chain.endWaiting();
   const accounts = await chain.accounts();
-  const findings = PARTS.flatMap((part) => [growthOf(part, samples[part]), aliveOf(part, alive[part])]);
+  const findings = PARTS.flatMap((part) => [
+    growthOf(part, samples[part]),
+    aliveOf(part, alive[part]),
+  ]);
   return [
-    promise("R19", `${seconds} s of load with a cut every 2 s`, "counters equal the ledger", saidOf(accounts), [
-      ...callers.wrongs,
-      ...accounts.problems,
-    ]),
+    promise(
+      "R19",
+      `${seconds} s of load with a cut every 2 s`,
+      "counters equal the ledger",
+      saidOf(accounts),
+      [...callers.wrongs, ...accounts.problems],
+    ),
     ...findings,
   ];
 }
 
-const sampleOf = (child: Child, atMs: number): Sample => ({ atMs, mb: child.residentMb(), descriptors: child.descriptors() });
+const sampleOf = (child: Child, atMs: number): Sample => ({
+  atMs,
+  mb: child.residentMb(),
+  descriptors: child.descriptors(),
+});
 
 function growthOf(part: Part, samples: readonly Sample[]): Finding {
   const perMinute = slopeOf(samples.map(({ atMs, mb }) => [atMs / 60_000, mb]));
@@ -155,9 +179,18 @@ function growthOf(part: Part, samples: readonly Sample[]): Finding {
 
 function aliveOf(part: Part, alive: readonly Alive[]): Finding {
   const perMinute = slopeOf(alive.map(({ atMs, mb }) => [atMs / 60_000, mb]));
-  const [from, to] = [Math.min(...alive.map(({ mb }) => mb)), Math.max(...alive.map(({ mb }) => mb))];
+  const [from, to] = [
+    Math.min(...alive.map(({ mb }) => mb)),
+    Math.max(...alive.map(({ mb }) => mb)),
+  ];
   const got = `${perMinute.toFixed(2)} MB a minute, ${from.toFixed(1)} to ${to.toFixed(1)} MB (n=${alive.length})`;
-  return measured("R19", `what is alive in ${part}, after a collection`, "no growth", got, perMinute <= ALIVE_SLOPE_MAX_MB_PER_MINUTE);
+  return measured(
+    "R19",
+    `what is alive in ${part}, after a collection`,
+    "no growth",
+    got,
+    perMinute <= ALIVE_SLOPE_MAX_MB_PER_MINUTE,
+  );
 }
 
 /** Least squares. */

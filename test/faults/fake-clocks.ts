@@ -32,7 +32,8 @@ export function libraryClock(): FakeClock | null {
   const library = libfaketime();
   if (library === null) return null;
   const fileIn = (folder: string) => join(folder, "faketime");
-  const write = (folder: string, offMs: number) => writeFileSync(fileIn(folder), `${offMs < 0 ? "" : "+"}${offMs / 1_000}\n`);
+  const write = (folder: string, offMs: number) =>
+    writeFileSync(fileIn(folder), `${offMs < 0 ? "" : "+"}${offMs / 1_000}\n`);
   return {
     by: "libfaketime",
     begin: ({ firstMs }, folder) => {
@@ -58,5 +59,9 @@ function libfaketime(): string | null {
     "/usr/local/lib",
     ...(existsSync("/usr/lib") ? readdirSync("/usr/lib").map((name) => `/usr/lib/${name}`) : []),
   ];
-  return folders.map((folder) => join(folder, "faketime/libfaketimeMT.so.1")).find((path) => existsSync(path)) ?? null;
+  return (
+    folders
+      .map((folder) => join(folder, "faketime/libfaketimeMT.so.1"))
+      .find((path) => existsSync(path)) ?? null
+  );
 }

@@ -15,7 +15,13 @@ export type Finding = {
   problems: readonly string[];
 };
 
-export const promise = (id: string, what: string, goal: string, got: string, problems: readonly string[]): Finding => ({
+export const promise = (
+  id: string,
+  what: string,
+  goal: string,
+  got: string,
+  problems: readonly string[],
+): Finding => ({
   id,
   what,
   goal,
@@ -24,7 +30,13 @@ export const promise = (id: string, what: string, goal: string, got: string, pro
   problems,
 });
 
-export const measured = (id: string, what: string, goal: string, got: string, isReached: boolean): Finding => ({
+export const measured = (
+  id: string,
+  what: string,
+  goal: string,
+  got: string,
+  isReached: boolean,
+): Finding => ({
   id,
   what,
   goal,
@@ -43,17 +55,30 @@ export const notRun = (id: string, what: string, why: string): Finding => ({
 });
 
 /** p50, p99 and the greatest. */
-export function spreadOf(values: readonly number[]): { p50: number; p99: number; max: number; said: string } {
+export function spreadOf(values: readonly number[]): {
+  p50: number;
+  p99: number;
+  max: number;
+  said: string;
+} {
   const sorted = [...values].sort((a, b) => a - b);
-  const at = (q: number) => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN);
+  const at = (q: number) =>
+    Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN);
   const [p50, p99, max] = [at(0.5), at(0.99), at(1)];
-  return { p50, p99, max, said: `p50 ${p50} ms, p99 ${p99} ms, max ${max} ms (n=${values.length})` };
+  return {
+    p50,
+    p99,
+    max,
+    said: `p50 ${p50} ms, p99 ${p99} ms, max ${max} ms (n=${values.length})`,
+  };
 }
 
 export function tableOf(findings: readonly Finding[]): string {
   const rows = findings.map(({ id, verdict, what, goal, got }) => [id, verdict, what, goal, got]);
   const table = [["", "", "fault", "goal", "got"], ...rows];
-  const widths = (table[0] ?? []).map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  const widths = (table[0] ?? []).map((_, column) =>
+    Math.max(...table.map((row) => row[column]?.length ?? 0)),
+  );
   const lines = table.map((row) =>
     row
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))

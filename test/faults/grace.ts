@@ -23,18 +23,25 @@ export async function grace({ stage }: Setting): Promise<Finding[]> {
   const entries = await Promise.all(calls.map(({ ended }) => ended));
   const tookMs = performance.now() - startMs;
   proxy.isOpen = true;
-  await until(async () => (await chain.boxes()).some(({ state }) => state === "up"), "the agent is back", 2 * GRACE_MS);
+  await until(
+    async () => (await chain.boxes()).some(({ state }) => state === "up"),
+    "the agent is back",
+    2 * GRACE_MS,
+  );
   // What the agent still has to say of them must not count again.
   await sleep(1_500);
   const problems = entries.flatMap(({ ask, outcome, why }) => {
     // What has no room for an error breaks off; what had not begun is refused.
     const wanted = ask.shape === "plain" ? "broken" : ask.shape === "json" ? "refused" : "told";
-    return outcome === wanted ? [] : [`the ${ask.shape} answer ended ${outcome} (${why.slice(0, 200)}), not ${wanted}`];
+    return outcome === wanted
+      ? []
+      : [`the ${ask.shape} answer ended ${outcome} (${why.slice(0, 200)}), not ${wanted}`];
   });
   const accounts = await chain.accounts();
   const rows = await chain.rows();
   for (const { id, status, failed_at } of rows)
-    if (status !== "error" || failed_at !== "tunnel") problems.push(`the record of ${id} says ${status}, failed at ${failed_at}`);
+    if (status !== "error" || failed_at !== "tunnel")
+      problems.push(`the record of ${id} says ${status}, failed at ${failed_at}`);
   return [
     promise(
       "R9",

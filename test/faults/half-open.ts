@@ -17,7 +17,10 @@ export async function halfOpen(setting: Setting, plan: HalfOpenPlan): Promise<Fi
 }
 
 /** A router forgot the connection: the old one carries nothing any more, a new one works. */
-async function agentNotices({ stage, random, say }: Setting, { rounds, streams, tokens }: HalfOpenPlan): Promise<Finding[]> {
+async function agentNotices(
+  { stage, random, say }: Setting,
+  { rounds, streams, tokens }: HalfOpenPlan,
+): Promise<Finding[]> {
   await using chain = await stage.chain();
   const { callers, proxy } = chain;
   let isOver = false;
@@ -50,12 +53,27 @@ async function agentNotices({ stage, random, say }: Setting, { rounds, streams, 
   const noticed = spreadOf(noticedMs);
   const what = "a half-open tunnel, both directions swallowed";
   return [
-    promise("R8", `${what}, ${rounds} times, ${streams} streams`, "every stream goes on", saidOf(accounts), [
-      ...failed,
-      ...accounts.problems,
-    ]),
-    measured("R8", `${what}: the agent dials again`, "<= 3 s", `${noticed.said}, ${loadNow()}`, noticed.max <= GOAL_MS),
-    measured("R8", `${what}: the callers' next byte`, "", `${spreadOf(nextByteMs).said}, ${loadNow()}`, true),
+    promise(
+      "R8",
+      `${what}, ${rounds} times, ${streams} streams`,
+      "every stream goes on",
+      saidOf(accounts),
+      [...failed, ...accounts.problems],
+    ),
+    measured(
+      "R8",
+      `${what}: the agent dials again`,
+      "<= 3 s",
+      `${noticed.said}, ${loadNow()}`,
+      noticed.max <= GOAL_MS,
+    ),
+    measured(
+      "R8",
+      `${what}: the callers' next byte`,
+      "",
+      `${spreadOf(nextByteMs).said}, ${loadNow()}`,
+      true,
+    ),
   ];
 }
 
@@ -71,17 +89,28 @@ async function edgeNotices({ stage }: Setting): Promise<Finding[]> {
   proxy.swallow("up", "down");
   proxy.isOpen = false;
   const startMs = performance.now();
-  const ends = await Promise.all(calls.map(async ({ ended }) => ({ entry: await ended, atMs: performance.now() })));
+  const ends = await Promise.all(
+    calls.map(async ({ ended }) => ({ entry: await ended, atMs: performance.now() })),
+  );
   proxy.isOpen = true;
-  await until(async () => (await chain.boxes()).some(({ state }) => state === "up"), "the agent is back", 2 * GRACE_MS);
+  await until(
+    async () => (await chain.boxes()).some(({ state }) => state === "up"),
+    "the agent is back",
+    2 * GRACE_MS,
+  );
   const noticed = spreadOf(ends.map(({ atMs }) => atMs - startMs - GRACE_MS));
-  const problems = ends.flatMap(({ entry: { outcome, why } }) => (outcome === "told" ? [] : [`an answer ended ${outcome}: ${why}`]));
+  const problems = ends.flatMap(({ entry: { outcome, why } }) =>
+    outcome === "told" ? [] : [`an answer ended ${outcome}: ${why}`],
+  );
   const accounts = await chain.accounts();
   return [
-    promise("R8", "a half-open tunnel that does not come back", "the answers end with an error", saidOf(accounts), [
-      ...problems,
-      ...accounts.problems,
-    ]),
+    promise(
+      "R8",
+      "a half-open tunnel that does not come back",
+      "the answers end with an error",
+      saidOf(accounts),
+      [...problems, ...accounts.problems],
+    ),
     measured(
       "R8",
       "a half-open tunnel: the edge's streams miss their agent",

@@ -10,7 +10,9 @@ import { z } from "zod";
 import { until } from "./stage.ts";
 
 /** A Node process that is started with these variables can be asked. */
-export const inspected = (port: number): Record<string, string> => ({ NODE_OPTIONS: `--inspect=127.0.0.1:${port}` });
+export const inspected = (port: number): Record<string, string> => ({
+  NODE_OPTIONS: `--inspect=127.0.0.1:${port}`,
+});
 
 const Targets = z.tuple([z.object({ webSocketDebuggerUrl: z.url() })]);
 const Said = z.object({ id: z.int(), result: z.unknown() });
@@ -44,7 +46,9 @@ export class Heap {
   /** Collects what is garbage first. @returns MB of objects, and of buffers */
   async aliveMb(): Promise<number> {
     await this.#ask("HeapProfiler.collectGarbage");
-    const { usedSize, backingStorageSize } = HeapUsage.parse(await this.#ask("Runtime.getHeapUsage"));
+    const { usedSize, backingStorageSize } = HeapUsage.parse(
+      await this.#ask("Runtime.getHeapUsage"),
+    );
     return (usedSize + backingStorageSize) / (1_024 * 1_024);
   }
 

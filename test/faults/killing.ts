@@ -24,7 +24,10 @@ const CALLERS = 16;
 /** Rows must stay below what the ledger keeps (100,000), or they could not be compared. */
 const PAUSE_MS = 60;
 
-export async function killing({ stage, random, say }: Setting, { id, parts, kills, limitMs }: KillPlan): Promise<Finding[]> {
+export async function killing(
+  { stage, random, say }: Setting,
+  { id, parts, kills, limitMs }: KillPlan,
+): Promise<Finding[]> {
   await using chain = await stage.chain();
   const { callers } = chain;
   let isOver = false;
@@ -48,15 +51,32 @@ export async function killing({ stage, random, say }: Setting, { id, parts, kill
   await chain.endWaiting();
   const accounts = await chain.accounts();
   const of = parts.length === 1 ? parts[0] : "agent, workerd and Ollama, mixed";
-  const goal = done < kills ? `ledgers equal (of ${kills} kills planned, ${done} fit the time)` : "ledgers equal";
+  const goal =
+    done < kills
+      ? `ledgers equal (of ${kills} kills planned, ${done} fit the time)`
+      : "ledgers equal";
   return [
-    promise(id, `${done} SIGKILLs of ${of} under load, ${seconds} s, ${loadNow()}`, goal, saidOf(accounts), [
-      ...callers.wrongs,
-      ...accounts.problems,
-    ]),
-    ...(id === "R1" ? [measured(id, "workerd listens again after a SIGKILL", "", `${spreadOf(restartMs).said}, ${loadNow()}`, true)] : []),
+    promise(
+      id,
+      `${done} SIGKILLs of ${of} under load, ${seconds} s, ${loadNow()}`,
+      goal,
+      saidOf(accounts),
+      [...callers.wrongs, ...accounts.problems],
+    ),
+    ...(id === "R1"
+      ? [
+          measured(
+            id,
+            "workerd listens again after a SIGKILL",
+            "",
+            `${spreadOf(restartMs).said}, ${loadNow()}`,
+            true,
+          ),
+        ]
+      : []),
   ];
 }
 
 /** Half of the kills fall while everything is still coming up, half while it runs. */
-const momentMs = (random: Random): number => (random() < 0.5 ? between(random, 10, 250) : between(random, 250, 800));
+const momentMs = (random: Random): number =>
+  random() < 0.5 ? between(random, 10, 250) : between(random, 250, 800);

@@ -17,13 +17,27 @@ const RETRANSMIT_MS = [200, 200, 200, 400] as const;
 const AROUND_MS = 180_000;
 
 export async function loss({ stage, random }: Setting, plan: LossPlan): Promise<Finding[]> {
-  const emulated = await lossyLoad(stage, random, plan, "emulated: stalls as TCP makes of it", stalls);
+  const emulated = await lossyLoad(
+    stage,
+    random,
+    plan,
+    "emulated: stalls as TCP makes of it",
+    stalls,
+  );
   const why = whyNoLoss();
-  if (why !== null) return [emulated, notRun("R10", "5 % of the tunnel's packets lost (by the kernel)", why)];
+  if (why !== null)
+    return [emulated, notRun("R10", "5 % of the tunnel's packets lost (by the kernel)", why)];
   const inside = stage.children.start({
     name: "lossy network",
     command: "unshare",
-    args: [...NAMESPACE, "sh", "-c", `${LOOPBACK_UP} && exec "$0" "$@"`, process.execPath, join(ROOT, "test/faults/lossy-network.ts")],
+    args: [
+      ...NAMESPACE,
+      "sh",
+      "-c",
+      `${LOOPBACK_UP} && exec "$0" "$@"`,
+      process.execPath,
+      join(ROOT, "test/faults/lossy-network.ts"),
+    ],
     hasIpc: true,
   });
   try {
@@ -53,7 +67,9 @@ function whyNoLoss(): string | null {
   try {
     const drop =
       "nft 'add table inet x; add chain inet x in { type filter hook input priority 0; }; add rule inet x in numgen random mod 100 < 5 drop'";
-    execFileSync("unshare", [...NAMESPACE, "sh", "-c", `${LOOPBACK_UP} && ${drop}`], { stdio: "pipe" });
+    execFileSync("unshare", [...NAMESPACE, "sh", "-c", `${LOOPBACK_UP} && ${drop}`], {
+      stdio: "pipe",
+    });
     return null;
   } catch (error) {
     const said = error instanceof Error ? error.message.trim().split("\n").at(-1) : String(error);

@@ -9,7 +9,13 @@ export type LossPlan = { streams: number; seconds: number };
 /** Loses packets for so long. @returns what was lost, for people */
 export type Lose = (chain: Chain, seconds: number, random: Random) => Promise<string>;
 
-export async function lossyLoad(stage: Stage, random: Random, { streams, seconds }: LossPlan, by: string, lose: Lose): Promise<Finding> {
+export async function lossyLoad(
+  stage: Stage,
+  random: Random,
+  { streams, seconds }: LossPlan,
+  by: string,
+  lose: Lose,
+): Promise<Finding> {
   await using chain = await stage.chain();
   const { callers, proxy } = chain;
   let isOver = false;
@@ -22,7 +28,9 @@ export async function lossyLoad(stage: Stage, random: Random, { streams, seconds
   const [dials, before] = [proxy.count, callers.entries.length];
   const lost = await lose(chain, seconds, random);
   const redials = proxy.count - dials;
-  const late = spreadOf(callers.entries.slice(before).map(({ ask, totalMs }) => totalMs - ask.tokens * ask.tokenMs));
+  const late = spreadOf(
+    callers.entries.slice(before).map(({ ask, totalMs }) => totalMs - ask.tokens * ask.tokenMs),
+  );
   isOver = true;
   await load;
   await chain.endWaiting();
@@ -33,6 +41,9 @@ export async function lossyLoad(stage: Stage, random: Random, { streams, seconds
     `5 % of the tunnel's packets lost (${by}) for ${seconds} s, ${streams} streams`,
     "no failed stream, every byte right",
     `${lost}; ${redials} new dials; answers later than Ollama by ${late.said}; ${saidOf(accounts)}, ${loadNow()}`,
-    [...failed.map(({ ask, outcome, why }) => `${ask.key} ended ${outcome}: ${why.slice(0, 200)}`), ...accounts.problems],
+    [
+      ...failed.map(({ ask, outcome, why }) => `${ask.key} ended ${outcome}: ${why.slice(0, 200)}`),
+      ...accounts.problems,
+    ],
   );
 }

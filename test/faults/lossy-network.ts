@@ -7,9 +7,13 @@ import { type Lose, lossyLoad } from "./lossy-load.ts";
 import { Stage } from "./stage.ts";
 import { seeded } from "./suite.ts";
 
-const Task = z.object({ plan: z.object({ streams: z.number(), seconds: z.number() }), seed: z.number() });
+const Task = z.object({
+  plan: z.object({ streams: z.number(), seconds: z.number() }),
+  seed: z.number(),
+});
 
-const nft = (script: string): string => execFileSync("nft", ["-f", "-"], { input: script, encoding: "utf8" });
+const nft = (script: string): string =>
+  execFileSync("nft", ["-f", "-"], { input: script, encoding: "utf8" });
 
 /** Where packets arrive: one that is dropped as it leaves is an error for its sender, and no loss. Both directions of a connection arrive here. */
 const rulesFor = (port: number): string => `
@@ -28,7 +32,9 @@ const rulesFor = (port: number): string => `
 const dropped: Lose = async ({ proxy }, seconds) => {
   nft(rulesFor(proxy.port));
   await sleep(seconds * 1_000);
-  const [all = 0, lost = 0] = [...nft("list table inet loss").matchAll(/counter packets (\d+)/g)].map(([, packets]) => Number(packets));
+  const [all = 0, lost = 0] = [
+    ...nft("list table inet loss").matchAll(/counter packets (\d+)/g),
+  ].map(([, packets]) => Number(packets));
   nft("delete table inet loss");
   if (lost === 0) throw new Error(`none of ${all} packets was lost`);
   return `${lost} of ${all} packets lost`;
@@ -37,9 +43,11 @@ const dropped: Lose = async ({ proxy }, seconds) => {
 async function run(task: unknown): Promise<Finding> {
   const { plan, seed } = Task.parse(task);
   await using stage = await Stage.open();
-  return await lossyLoad(stage, seeded(seed), plan, "by the kernel", dropped).catch((error: unknown) => {
-    throw new Error(`${String(error)}\n${stage.children.tails()}`);
-  });
+  return await lossyLoad(stage, seeded(seed), plan, "by the kernel", dropped).catch(
+    (error: unknown) => {
+      throw new Error(`${String(error)}\n${stage.children.tails()}`);
+    },
+  );
 }
 
 process.once("message", (task) => {

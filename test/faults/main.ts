@@ -15,7 +15,8 @@ async function main(): Promise<void> {
   const asked = process.argv.slice(2);
   const names = Object.keys(SUITES) as SuiteName[];
   const unknown = asked.find((name) => !names.some((known) => known === name));
-  if (unknown !== undefined) throw new Error(`no suite is called ${unknown}; there are ${names.join(", ")}`);
+  if (unknown !== undefined)
+    throw new Error(`no suite is called ${unknown}; there are ${names.join(", ")}`);
   const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 1e9));
   console.log(`seed ${seed}, ${loadNow()}`);
   await using stage = await Stage.open();
@@ -25,13 +26,19 @@ async function main(): Promise<void> {
   for (const name of names.filter((known) => asked.length === 0 || asked.includes(known))) {
     const startMs = performance.now();
     console.log(`${name}: begins, ${loadNow()}`);
-    const setting = { stage, random: seeded(seed), say: (line: string) => console.log(`${name}: ${line}`) };
+    const setting = {
+      stage,
+      random: seeded(seed),
+      say: (line: string) => console.log(`${name}: ${line}`),
+    };
     const found = await SUITES[name].full(setting).catch((error: unknown) => {
       console.error(stage.children.tails());
       throw error;
     });
     findings.push(...found);
-    console.log(`${name}: ${Math.round((performance.now() - startMs) / 1_000)} s\n${tableOf(found)}\n${problemsOf(found)}`);
+    console.log(
+      `${name}: ${Math.round((performance.now() - startMs) / 1_000)} s\n${tableOf(found)}\n${problemsOf(found)}`,
+    );
   }
   console.log(`\n${tableOf(findings)}\n`);
   const broken = findings.filter(({ verdict }) => verdict === "BROKEN");

@@ -48,7 +48,10 @@ class Growth {
 }
 
 /** One caller reads 1 kB/s of a body of 1 GB, beside fast ones. */
-export async function slowCaller({ stage, say }: Setting, { rounds, fast, callsPerRound }: MemoryPlan): Promise<Finding[]> {
+export async function slowCaller(
+  { stage, say }: Setting,
+  { rounds, fast, callsPerRound }: MemoryPlan,
+): Promise<Finding[]> {
   await using chain = await stage.chain();
   const { callers } = chain;
   const fastRound = async () => {
@@ -64,12 +67,21 @@ export async function slowCaller({ stage, say }: Setting, { rounds, fast, callsP
   await fastRound(); // what is first is slower, and memory grows to what it needs
   const without: number[] = [];
   const beside: number[] = [];
-  const growths: Record<"workerd" | "agent", { fromMb: number; mb: number }[]> = { workerd: [], agent: [] };
+  const growths: Record<"workerd" | "agent", { fromMb: number; mb: number }[]> = {
+    workerd: [],
+    agent: [],
+  };
   let onTheWayMb = 0;
   for (let round = 0; round < rounds; round++) {
     without.push(...(await fastRound()));
-    const growth = { workerd: new Growth(chain.part("workerd")), agent: new Growth(chain.part("agent")) };
-    const slow = callers.ask("plain", PIECES_OF_A_GIGABYTE, 0, { pieceBytes: PIECE_BYTES, readBytesPerSecond: SLOW_BYTES_PER_SECOND });
+    const growth = {
+      workerd: new Growth(chain.part("workerd")),
+      agent: new Growth(chain.part("agent")),
+    };
+    const slow = callers.ask("plain", PIECES_OF_A_GIGABYTE, 0, {
+      pieceBytes: PIECE_BYTES,
+      readBytesPerSecond: SLOW_BYTES_PER_SECOND,
+    });
     await slow.nextByte(5_000);
     beside.push(...(await fastRound()));
     onTheWayMb = Math.max(onTheWayMb, (await chain.written(slow.ask.key)) / MIB);
@@ -84,8 +96,11 @@ export async function slowCaller({ stage, say }: Setting, { rounds, fast, callsP
   const most = (part: "workerd" | "agent") => Math.max(...growths[part].map(({ mb }) => mb));
   const problems = [...callers.wrongs];
   if (onTheWayMb > ON_THE_WAY_MAX_MB)
-    problems.push(`Ollama had sent ${Math.round(onTheWayMb)} MB for a caller that had read next to nothing`);
-  for (const part of ["workerd", "agent"] as const) if (most(part) > GROWTH_MAX_MB) problems.push(`${part} grew by ${most(part)} MB`);
+    problems.push(
+      `Ollama had sent ${Math.round(onTheWayMb)} MB for a caller that had read next to nothing`,
+    );
+  for (const part of ["workerd", "agent"] as const)
+    if (most(part) > GROWTH_MAX_MB) problems.push(`${part} grew by ${most(part)} MB`);
   const accounts = await chain.accounts();
   const what = `a caller of 1 kB/s on 1 GB beside ${fast} fast ones`;
   return [
@@ -115,11 +130,21 @@ export async function tooBig({ stage }: Setting): Promise<Finding[]> {
   const post = `POST /ollama/api/chat HTTP/1.1\r\nHost: 127.0.0.1:${chain.port}\r\nUser-Agent: too-big\r\nContent-Type: application/json\r\n`;
   return [
     await refused(chain, "workerd", "413", 100, 8, () =>
-      bodyRefused(chain, "100 MB of JSON, announced", `${post}Content-Length: ${length}\r\n\r\n`, false),
+      bodyRefused(
+        chain,
+        "100 MB of JSON, announced",
+        `${post}Content-Length: ${length}\r\n\r\n`,
+        false,
+      ),
     ),
     // 16 MiB are taken before the 17th shows that it is too long.
     await refused(chain, "workerd", "413", 1_000, 64, () =>
-      bodyRefused(chain, "100 MB of JSON in chunks", `${post}Transfer-Encoding: chunked\r\n\r\n`, true),
+      bodyRefused(
+        chain,
+        "100 MB of JSON in chunks",
+        `${post}Transfer-Encoding: chunked\r\n\r\n`,
+        true,
+      ),
     ),
     await refused(chain, "workerd", "431", 100, 8, () =>
       bodyRefused(
@@ -147,13 +172,21 @@ async function refused(
   const growth = new Growth(chain.part(part));
   const { what, ms, said } = await attempt();
   const { mb } = growth.stop();
-  const problems = said.includes(wanted) || said === CLOSED ? [] : [`${what} was answered: ${said}`];
+  const problems =
+    said.includes(wanted) || said === CLOSED ? [] : [`${what} was answered: ${said}`];
   if (mb > growthMaxMb) problems.push(`${part} grew by ${mb} MB`);
   if (chain.proxy.count !== dials) problems.push("the agent's tunnel was disturbed");
   const after = await chain.callers.ask("ndjson", 5, 0).ended;
-  if (after.outcome !== "whole") problems.push(`the next call ended ${after.outcome}: ${after.why}`);
+  if (after.outcome !== "whole")
+    problems.push(`the next call ended ${after.outcome}: ${after.why}`);
   const got = `${said.split("\r\n")[0]} after ${Math.round(ms)} ms, ${part} + ${mb} MB, ${loadNow()}`;
-  const finding = promise("R17", what, `${wanted} at once (${goalMs} ms), memory flat`, got, problems);
+  const finding = promise(
+    "R17",
+    what,
+    `${wanted} at once (${goalMs} ms), memory flat`,
+    got,
+    problems,
+  );
   return finding.verdict === "kept" && ms > goalMs ? { ...finding, verdict: "missed" } : finding;
 }
 
@@ -161,7 +194,12 @@ async function refused(
 const CLOSED = "closed under the caller's hands";
 
 /** Sends until there is an answer, or the connection is closed. */
-async function bodyRefused({ port }: Chain, what: string, head: string, inChunks: boolean): Promise<Refusal> {
+async function bodyRefused(
+  { port }: Chain,
+  what: string,
+  head: string,
+  inChunks: boolean,
+): Promise<Refusal> {
   const socket = connect(port, "127.0.0.1");
   socket.on("error", () => {}); // refused while we still send: closed under our hands
   let said = "";
@@ -181,7 +219,9 @@ async function bodyRefused({ port }: Chain, what: string, head: string, inChunks
   // What is announced is refused by its head; a caller that looks before it sends sees that.
   if (!inChunks) await Promise.race([isOver, sleep(1_000)]);
   const piece = Buffer.alloc(MIB, "1");
-  const chunk = inChunks ? Buffer.concat([Buffer.from(`${MIB.toString(16)}\r\n`), piece, Buffer.from("\r\n")]) : piece;
+  const chunk = inChunks
+    ? Buffer.concat([Buffer.from(`${MIB.toString(16)}\r\n`), piece, Buffer.from("\r\n")])
+    : piece;
   for (let sent = 0; sent < 100 && !over && head.startsWith("POST"); sent++) {
     if (!socket.write(chunk)) await Promise.race([once(socket, "drain").catch(() => {}), isOver]);
   }
@@ -211,7 +251,11 @@ async function messageToWorker({ port }: Chain): Promise<Refusal> {
 /** An edge that says something too long: the agent closes that socket at once, and dials again. */
 async function messageToAgent(chain: Chain): Promise<Finding> {
   const what = "a message of 32 MiB + 1 to the agent";
-  const server = new WebSocketServer({ port: 0, host: "127.0.0.1", handleProtocols: (offered) => [...offered][0] ?? false });
+  const server = new WebSocketServer({
+    port: 0,
+    host: "127.0.0.1",
+    handleProtocols: (offered) => [...offered][0] ?? false,
+  });
   await once(server, "listening");
   const address = server.address();
   const closes: { code: number; ms: number }[] = [];
@@ -221,7 +265,15 @@ async function messageToAgent(chain: Chain): Promise<Finding> {
     socket.on("error", () => {});
     socket.on("message", (data: RawData, isBinary) => {
       if (!isBinary || decodeFrames(data as Buffer)[0]?.type !== FrameType.hello) return;
-      socket.send(encodeFrames([tunnelFrame(FrameType.welcome, { edge_version: "0.0.0", now_ms: Date.now(), heartbeat_ms: 1_000 })]));
+      socket.send(
+        encodeFrames([
+          tunnelFrame(FrameType.welcome, {
+            edge_version: "0.0.0",
+            now_ms: Date.now(),
+            heartbeat_ms: 1_000,
+          }),
+        ]),
+      );
       if (dials > 1) return;
       const startMs = performance.now();
       socket.once("close", (code) => closes.push({ code, ms: performance.now() - startMs }));

@@ -27,7 +27,10 @@ const STORM_EVERY_MS = 50;
 /** A cut that no byte brings comes all the same. */
 const CUT_LATEST_MS = 400;
 
-export async function resume(setting: Setting, { cuts, streams, tokens, stormMs, limitMs }: ResumePlan): Promise<Finding[]> {
+export async function resume(
+  setting: Setting,
+  { cuts, streams, tokens, stormMs, limitMs }: ResumePlan,
+): Promise<Finding[]> {
   const { say } = setting;
   const backMs: number[] = [];
   const problems: string[] = [];
@@ -40,7 +43,9 @@ export async function resume(setting: Setting, { cuts, streams, tokens, stormMs,
     for (let cut = 0; cut < some; cut++) backMs.push(...(await load.cut()));
     problems.push(...(await load.end(got)));
     done += some;
-    say(`${done} cuts, ${got.answers} answers, ${Math.round((performance.now() - startMs) / 1_000)} s`);
+    say(
+      `${done} cuts, ${got.answers} answers, ${Math.round((performance.now() - startMs) / 1_000)} s`,
+    );
   }
   const spread = spreadOf(backMs);
   const of = done < cuts ? ` (of ${cuts} planned, ${done} fit the time)` : "";
@@ -52,12 +57,23 @@ export async function resume(setting: Setting, { cuts, streams, tokens, stormMs,
       saidOfStreams(got),
       problems,
     ),
-    measured("R7", "from the path being back to the next byte", "p99 <= 250 ms", `${spread.said}, ${loadNow()}`, spread.p99 <= 250),
+    measured(
+      "R7",
+      "from the path being back to the next byte",
+      "p99 <= 250 ms",
+      `${spread.said}, ${loadNow()}`,
+      spread.p99 <= 250,
+    ),
   ];
   const storm = { answers: 0, refused: 0, resumed: 0 };
   // Long ones: while the tunnel is away nobody is let in, and the storm is for those who are.
   await using load = await Streams.open(setting, streams, Math.max(tokens, stormMs / TOKEN_MS));
-  for (const endMs = performance.now() + stormMs; performance.now() < endMs; await sleep(STORM_EVERY_MS)) load.chain.proxy.cut();
+  for (
+    const endMs = performance.now() + stormMs;
+    performance.now() < endMs;
+    await sleep(STORM_EVERY_MS)
+  )
+    load.chain.proxy.cut();
   const broken = await load.end(storm);
   return [
     ...findings,
@@ -87,7 +103,11 @@ class Streams implements AsyncDisposable {
   private constructor(chain: Chain, random: Setting["random"], streams: number, tokens: number) {
     this.chain = chain;
     this.#random = random;
-    const next = () => ({ shape: anyShape(random), tokens: between(random, Math.ceil(tokens / 5), tokens), tokenMs: TOKEN_MS });
+    const next = () => ({
+      shape: anyShape(random),
+      tokens: between(random, Math.ceil(tokens / 5), tokens),
+      tokenMs: TOKEN_MS,
+    });
     this.#load = chain.callers.load(streams, next, () => this.#isOver);
   }
 
@@ -103,14 +123,25 @@ class Streams implements AsyncDisposable {
   async cut(): Promise<number[]> {
     const { proxy } = this.chain;
     const random = this.#random;
-    await cutOnce(this.chain, between(random, 0, 1) === 0 ? ["up", between(random, 1, 40_000)] : ["down", between(random, 1, 400)]);
+    await cutOnce(
+      this.chain,
+      between(random, 0, 1) === 0
+        ? ["up", between(random, 1, 40_000)]
+        : ["down", between(random, 1, 400)],
+    );
     // Away for a while: what was on the way has arrived then, and the next byte is one of after.
     const awayMs = random() < 0.3 ? 0 : between(random, 60, 250);
     if (awayMs > 0) await sleep(awayMs);
     proxy.isOpen = true;
     const openMs = performance.now();
-    const waits = await Promise.all(streamed(this.chain.callers.open).map(async (call) => ({ call, atMs: await call.nextByte(HANG_MS) })));
-    for (const { call, atMs } of waits) if (atMs === null) this.#problems.push(`${call.ask.key} said nothing for ${HANG_MS} ms`);
+    const waits = await Promise.all(
+      streamed(this.chain.callers.open).map(async (call) => ({
+        call,
+        atMs: await call.nextByte(HANG_MS),
+      })),
+    );
+    for (const { call, atMs } of waits)
+      if (atMs === null) this.#problems.push(`${call.ask.key} said nothing for ${HANG_MS} ms`);
     return awayMs === 0 ? [] : waits.flatMap(({ atMs }) => (atMs === null ? [] : [atMs - openMs]));
   }
 
@@ -123,7 +154,9 @@ class Streams implements AsyncDisposable {
     const accounts = await chain.accounts();
     const resumed = (await chain.rows()).filter((row) => row.resumed > 0).length;
     // Who calls while the tunnel is away is refused, and may come again: only what had begun must go on.
-    const failed = chain.callers.entries.filter(({ outcome }) => outcome !== "whole" && outcome !== "refused");
+    const failed = chain.callers.entries.filter(
+      ({ outcome }) => outcome !== "whole" && outcome !== "refused",
+    );
     got.answers += chain.callers.count("whole");
     got.refused += chain.callers.count("refused");
     got.resumed += resumed;
@@ -141,7 +174,10 @@ class Streams implements AsyncDisposable {
 }
 
 /** Cuts at a byte, or soon if no byte comes. The way stays closed. */
-async function cutOnce({ proxy }: Chain, [direction, bytes]: ["up" | "down", number]): Promise<void> {
+async function cutOnce(
+  { proxy }: Chain,
+  [direction, bytes]: ["up" | "down", number],
+): Promise<void> {
   await Promise.race([proxy.cutAfter(direction, bytes), sleep(CUT_LATEST_MS)]);
   proxy.isOpen = false;
   proxy.cut();

@@ -16,7 +16,8 @@ const WAITING: readonly SuiteName[] = ["grace", "half-open", "stall", "loss"];
 let stage: Stage;
 const begun = new Map<SuiteName, Promise<Finding[]>>();
 
-const begin = (name: SuiteName) => SUITES[name].slice({ stage, random: seeded(seed), say: () => {} });
+const begin = (name: SuiteName) =>
+  SUITES[name].slice({ stage, random: seeded(seed), say: () => {} });
 
 beforeAll(async () => {
   stage = await Stage.open();
@@ -29,10 +30,13 @@ beforeAll(async () => {
 
 afterAll(() => stage?.[Symbol.asyncDispose]());
 
-const inOrder = (Object.keys(SUITES) as SuiteName[]).sort((a, b) => Number(WAITING.includes(a)) - Number(WAITING.includes(b)));
+const inOrder = (Object.keys(SUITES) as SuiteName[]).sort(
+  (a, b) => Number(WAITING.includes(a)) - Number(WAITING.includes(b)),
+);
 
 test.each(inOrder)("%s", async (name) => {
   const findings = await (begun.get(name) ?? begin(name));
-  for (const { verdict, what, got } of findings) if (verdict === "not run") process.stderr.write(`NOT TESTED: ${what}: ${got}\n`);
+  for (const { verdict, what, got } of findings)
+    if (verdict === "not run") process.stderr.write(`NOT TESTED: ${what}: ${got}\n`);
   expect(problemsOf(findings), `SEED=${seed}`).toBe("");
 });

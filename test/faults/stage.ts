@@ -82,7 +82,14 @@ export class Chain implements AsyncDisposable {
   /** What workerd runs after its next start. */
   script: string;
 
-  private constructor(stage: Stage, name: string, plan: ChainPlan, port: number, ollamaPort: number, proxy: CuttingProxy) {
+  private constructor(
+    stage: Stage,
+    name: string,
+    plan: ChainPlan,
+    port: number,
+    ollamaPort: number,
+    proxy: CuttingProxy,
+  ) {
     this.#stage = stage;
     this.name = name;
     this.#plan = plan;
@@ -146,7 +153,10 @@ export class Chain implements AsyncDisposable {
   /** Until a call would be served. */
   async untilServing(): Promise<void> {
     await until(
-      async () => (await this.boxes()).some(({ state, ollama_reachable }) => state === "up" && ollama_reachable === true),
+      async () =>
+        (await this.boxes()).some(
+          ({ state, ollama_reachable }) => state === "up" && ollama_reachable === true,
+        ),
       `${this.name} serves`,
     );
   }
@@ -171,7 +181,9 @@ export class Chain implements AsyncDisposable {
   /** What `/api/metrics` says of one series, written as there. */
   async metric(series: string): Promise<number> {
     const lines = (await (await fetch(`${this.url}/api/metrics`)).text()).split("\n");
-    return Number(lines.find((line) => line.startsWith(`${series} `))?.slice(series.length + 1) ?? Number.NaN);
+    return Number(
+      lines.find((line) => line.startsWith(`${series} `))?.slice(series.length + 1) ?? Number.NaN,
+    );
   }
 
   /** Keys of the calls that Ollama took. */
@@ -195,7 +207,11 @@ export class Chain implements AsyncDisposable {
     for (;;) {
       const rows = await this.rows();
       const counted = (await this.stats()).total_requests;
-      const accounts = compare(this.callers.entries, this.asked(), { rows, counted, exported: await this.metric("ollama_requests_total") });
+      const accounts = compare(this.callers.entries, this.asked(), {
+        rows,
+        counted,
+        exported: await this.metric("ollama_requests_total"),
+      });
       if (accounts.problems.length === 0 || performance.now() > deadline) return accounts;
       await sleep(500);
     }
@@ -231,7 +247,9 @@ export class Chain implements AsyncDisposable {
             script: this.script,
             objects: { Box: "BOX", Aggregator: "AGGREGATOR" },
             variables: { AUTH_MODE: "open" },
-            ...(this.#plan.inspectorPort === undefined ? {} : { inspectorPort: this.#plan.inspectorPort }),
+            ...(this.#plan.inspectorPort === undefined
+              ? {}
+              : { inspectorPort: this.#plan.inspectorPort }),
           }),
     agent: async () => {
       const env = {
@@ -243,12 +261,26 @@ export class Chain implements AsyncDisposable {
         LOG_FORMAT: "json",
         ...this.#plan.agentEnv,
       };
-      const [command = process.execPath, ...args] = [...(this.#plan.agentCommand ?? []), process.execPath, this.#stage.agentFile];
+      const [command = process.execPath, ...args] = [
+        ...(this.#plan.agentCommand ?? []),
+        process.execPath,
+        this.#stage.agentFile,
+      ];
       args.push(...(this.#plan.agentArgs ?? []));
-      return this.#stage.children.start({ name: `${this.name} agent`, command, args, env, cwd: this.#stage.folder });
+      return this.#stage.children.start({
+        name: `${this.name} agent`,
+        command,
+        args,
+        env,
+        cwd: this.#stage.folder,
+      });
     },
     ollama: async () => {
-      const args = [join(ROOT, "test/faults/stand-in.ts"), String(this.#ollamaPort), this.#askedFile];
+      const args = [
+        join(ROOT, "test/faults/stand-in.ts"),
+        String(this.#ollamaPort),
+        this.#askedFile,
+      ];
       const child = this.#stage.children.start({ name: `${this.name} Ollama`, args });
       await until(() => listens(this.#ollamaPort), "the stand-in listens");
       return child;
@@ -257,7 +289,12 @@ export class Chain implements AsyncDisposable {
 
   /** Only code may be in the folder: wrangler reloads when anything in it changes. */
   async #startWrangler(folder: string): Promise<Child> {
-    const args = [join(ROOT, "node_modules/wrangler/bin/wrangler.js"), "dev", "--config", join(folder, "wrangler.toml")];
+    const args = [
+      join(ROOT, "node_modules/wrangler/bin/wrangler.js"),
+      "dev",
+      "--config",
+      join(folder, "wrangler.toml"),
+    ];
     args.push(
       "--port",
       String(this.port),
@@ -274,7 +311,12 @@ export class Chain implements AsyncDisposable {
       WRANGLER_LOG_PATH: join(this.#stage.folder, "wrangler-logs"),
       WRANGLER_REGISTRY_PATH: join(this.#stage.folder, "registry"),
     };
-    const child = this.#stage.children.start({ name: `${this.name} wrangler`, args, env, cwd: folder });
+    const child = this.#stage.children.start({
+      name: `${this.name} wrangler`,
+      args,
+      env,
+      cwd: folder,
+    });
     await until(async () => (await fetch(`${this.url}/healthz`)).ok, "wrangler serves", 60_000);
     return child;
   }
@@ -287,7 +329,11 @@ export class Chain implements AsyncDisposable {
 }
 
 /** Asks again until it is true. An error counts as not yet. @throws when it does not come true */
-export async function until(isTrue: () => Promise<boolean> | boolean, what: string, limitMs = START_MS): Promise<void> {
+export async function until(
+  isTrue: () => Promise<boolean> | boolean,
+  what: string,
+  limitMs = START_MS,
+): Promise<void> {
   const deadline = performance.now() + limitMs;
   let last = "";
   for (;;) {
@@ -296,14 +342,17 @@ export async function until(isTrue: () => Promise<boolean> | boolean, what: stri
     } catch (error) {
       last = error instanceof Error ? error.message : String(error);
     }
-    if (performance.now() > deadline) throw new Error(`it did not come true within ${limitMs / 1_000} s: ${what}. ${last}`);
+    if (performance.now() > deadline)
+      throw new Error(`it did not come true within ${limitMs / 1_000} s: ${what}. ${last}`);
     await sleep(20);
   }
 }
 
 const listens = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
-    const socket = connect(port, "127.0.0.1", () => resolve(true)).once("error", () => resolve(false));
+    const socket = connect(port, "127.0.0.1", () => resolve(true)).once("error", () =>
+      resolve(false),
+    );
     socket.once("connect", () => socket.destroy());
   });
 

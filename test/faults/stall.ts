@@ -8,7 +8,10 @@ import { anyShape, between, type Setting } from "./suite.ts";
 
 export type StallPlan = { streams: number; outages: number };
 
-export async function stall({ stage, random }: Setting, { streams, outages }: StallPlan): Promise<Finding[]> {
+export async function stall(
+  { stage, random }: Setting,
+  { streams, outages }: StallPlan,
+): Promise<Finding[]> {
   await using chain = await stage.chain();
   const { callers, proxy } = chain;
   let isOver = false;
@@ -28,9 +31,13 @@ export async function stall({ stage, random }: Setting, { streams, outages }: St
   isOver = true;
   await load;
   await chain.endWaiting();
-  const failed = callers.entries.filter(({ outcome }) => outcome !== "whole" && outcome !== "refused");
+  const failed = callers.entries.filter(
+    ({ outcome }) => outcome !== "whole" && outcome !== "refused",
+  );
   const accounts = await chain.accounts();
-  const problems = failed.map(({ ask, outcome, why }) => `${ask.key} ended ${outcome}: ${why.slice(0, 200)}`);
+  const problems = failed.map(
+    ({ ask, outcome, why }) => `${ask.key} ended ${outcome}: ${why.slice(0, 200)}`,
+  );
   return [
     promise(
       "R10",

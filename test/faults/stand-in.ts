@@ -12,7 +12,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Ask, MEDIA_TYPES, MODEL, piecesOf, plainLengthOf } from "./answers.ts";
 
 const [port = "0", file = ""] = process.argv.slice(2);
-const entry = { name: MODEL, model: MODEL, size: 1_000_000, size_vram: 1_000_000, digest: "0".repeat(64), details: {} };
+const entry = {
+  name: MODEL,
+  model: MODEL,
+  size: 1_000_000,
+  size_vram: 1_000_000,
+  digest: "0".repeat(64),
+  details: {},
+};
 const FIXED: Record<string, object> = {
   "/api/tags": { models: [{ ...entry, modified_at: "2026-01-01T00:00:00Z" }] },
   "/api/ps": { models: [{ ...entry, expires_at: "2036-01-01T00:00:00Z", context_length: 4096 }] },
@@ -22,7 +29,9 @@ const written = new Map<string, number>();
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { url = "/" } = request;
-  const fixed = url.startsWith("/written/") ? { bytes: written.get(url.slice("/written/".length)) ?? 0 } : FIXED[url];
+  const fixed = url.startsWith("/written/")
+    ? { bytes: written.get(url.slice("/written/".length)) ?? 0 }
+    : FIXED[url];
   if (fixed !== undefined) return void response.end(JSON.stringify(fixed));
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);

@@ -15,9 +15,11 @@ export type Setting = {
 export const seeded = (seed: number): Random => randomOf(seed);
 
 /** A whole number, from `from` to `to`, both included. */
-export const between = (random: Random, from: number, to: number): number => from + Math.floor(random() * (to - from + 1));
+export const between = (random: Random, from: number, to: number): number =>
+  from + Math.floor(random() * (to - from + 1));
 
-export const anyShape = (random: Random): Shape => SHAPES[between(random, 0, SHAPES.length - 1)] ?? "ndjson";
+export const anyShape = (random: Random): Shape =>
+  SHAPES[between(random, 0, SHAPES.length - 1)] ?? "ndjson";
 
 /** Calls of every shape, of 1 to `tokens` tokens at up to `tokenMs` each. */
 export const anyCall = (random: Random, tokens: number, tokenMs: number) => () => ({

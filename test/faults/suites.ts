@@ -22,8 +22,10 @@ const LONG_MS = 10 * MINUTE_MS;
 
 export const SUITES = {
   resume: {
-    full: (setting) => resume(setting, { cuts: 1_000, streams: 64, tokens: 150, stormMs: 20_000, limitMs: LONG_MS }),
-    slice: (setting) => resume(setting, { cuts: 12, streams: 16, tokens: 50, stormMs: 1_000, limitMs: MINUTE_MS }),
+    full: (setting) =>
+      resume(setting, { cuts: 1_000, streams: 64, tokens: 150, stormMs: 20_000, limitMs: LONG_MS }),
+    slice: (setting) =>
+      resume(setting, { cuts: 12, streams: 16, tokens: 50, stormMs: 1_000, limitMs: MINUTE_MS }),
   },
   grace: { full: grace, slice: grace },
   "half-open": {
@@ -39,16 +41,32 @@ export const SUITES = {
     slice: (setting) => loss(setting, { streams: 8, seconds: 3 }),
   },
   "kill-workerd": {
-    full: (setting) => killing(setting, { id: "R1", parts: ["workerd"], kills: 1_000, limitMs: LONG_MS }),
-    slice: (setting) => killing(setting, { id: "R1", parts: ["workerd"], kills: 10, limitMs: MINUTE_MS }),
+    full: (setting) =>
+      killing(setting, { id: "R1", parts: ["workerd"], kills: 1_000, limitMs: LONG_MS }),
+    slice: (setting) =>
+      killing(setting, { id: "R1", parts: ["workerd"], kills: 10, limitMs: MINUTE_MS }),
   },
   "kill-agent": {
-    full: (setting) => killing(setting, { id: "R2", parts: ["agent"], kills: 1_000, limitMs: LONG_MS }),
-    slice: (setting) => killing(setting, { id: "R2", parts: ["agent"], kills: 6, limitMs: MINUTE_MS }),
+    full: (setting) =>
+      killing(setting, { id: "R2", parts: ["agent"], kills: 1_000, limitMs: LONG_MS }),
+    slice: (setting) =>
+      killing(setting, { id: "R2", parts: ["agent"], kills: 6, limitMs: MINUTE_MS }),
   },
   "kill-mixed": {
-    full: (setting) => killing(setting, { id: "R3", parts: ["agent", "workerd", "ollama"], kills: 500, limitMs: LONG_MS }),
-    slice: (setting) => killing(setting, { id: "R3", parts: ["agent", "workerd", "ollama"], kills: 8, limitMs: MINUTE_MS }),
+    full: (setting) =>
+      killing(setting, {
+        id: "R3",
+        parts: ["agent", "workerd", "ollama"],
+        kills: 500,
+        limitMs: LONG_MS,
+      }),
+    slice: (setting) =>
+      killing(setting, {
+        id: "R3",
+        parts: ["agent", "workerd", "ollama"],
+        kills: 8,
+        limitMs: MINUTE_MS,
+      }),
   },
   deliver: {
     full: (setting) => deliver(setting, { batches: 600, kills: 300, unconfirmed: 20 }),

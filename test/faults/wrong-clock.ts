@@ -6,9 +6,11 @@ let offMs = Number(process.env.WRONG_CLOCK_MS ?? 0);
 const TrueDate = Date;
 
 globalThis.Date = new Proxy(TrueDate, {
-  construct: (target, args) => (args.length === 0 ? new target(TrueDate.now() + offMs) : Reflect.construct(target, args)),
+  construct: (target, args) =>
+    args.length === 0 ? new target(TrueDate.now() + offMs) : Reflect.construct(target, args),
   apply: () => new TrueDate(TrueDate.now() + offMs).toString(),
-  get: (target, name) => (name === "now" ? () => TrueDate.now() + offMs : Reflect.get(target, name)),
+  get: (target, name) =>
+    name === "now" ? () => TrueDate.now() + offMs : Reflect.get(target, name),
 });
 
 process.on("SIGUSR2", () => {

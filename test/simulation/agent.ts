@@ -1,13 +1,19 @@
 /** A simulated agent: the product's table of streams, spool, delivery and backoff, in a process that can be killed. */
 
 import { EnergyMeter } from "../../agent/measure/energy.ts";
-import { Outgoing } from "../../agent/tunnel/outgoing.ts";
 import { Delivery, RECORDS_DELAY_MS } from "../../agent/spool/delivery.ts";
 import { Spool } from "../../agent/spool/spool.ts";
 import type { After } from "../../agent/timers.ts";
 import { Redial } from "../../agent/tunnel/backoff.ts";
+import { Outgoing } from "../../agent/tunnel/outgoing.ts";
 import { StreamTable } from "../../agent/tunnel/stream-table.ts";
-import { decodeFrames, encodeFrames, FrameType, parsePayload, tunnelFrame } from "../../protocol/frames.ts";
+import {
+  decodeFrames,
+  encodeFrames,
+  FrameType,
+  parsePayload,
+  tunnelFrame,
+} from "../../protocol/frames.ts";
 import { HEARTBEAT_MS, SILENCE_MS } from "../../protocol/limits.ts";
 import { type Hello, Recorded } from "../../protocol/messages.ts";
 import type { Chance } from "./chance.ts";
@@ -122,15 +128,18 @@ export class AgentProcess {
   }
 
   #beat(end: End): void {
-    this.#after(Math.min(HEARTBEAT_MS, Math.max(1, this.#heardMs + SILENCE_MS - this.#world.schedule.nowMs)), () => {
-      if (end !== this.#end) return;
-      if (this.#world.schedule.nowMs - this.#heardMs >= SILENCE_MS) {
-        end.reset();
-        return this.#lost();
-      }
-      end.send("ping");
-      this.#beat(end);
-    });
+    this.#after(
+      Math.min(HEARTBEAT_MS, Math.max(1, this.#heardMs + SILENCE_MS - this.#world.schedule.nowMs)),
+      () => {
+        if (end !== this.#end) return;
+        if (this.#world.schedule.nowMs - this.#heardMs >= SILENCE_MS) {
+          end.reset();
+          return this.#lost();
+        }
+        end.send("ping");
+        this.#beat(end);
+      },
+    );
   }
 
   #hear(message: Message): void {
@@ -143,7 +152,8 @@ export class AgentProcess {
         this.#outgoing.isOpen = true;
         this.streams.attach();
         this.#delivery.up();
-      } else if (frame.type === FrameType.recorded) this.#delivery.confirmed(parsePayload(Recorded, frame.payload).position);
+      } else if (frame.type === FrameType.recorded)
+        this.#delivery.confirmed(parsePayload(Recorded, frame.payload).position);
       else this.streams.receive(frame);
     }
   }

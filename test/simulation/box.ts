@@ -2,7 +2,7 @@
 
 import { HEARTBEAT_MS } from "../../protocol/limits.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
-import { BoxCore } from "../../worker/box/relay.ts";
+import { Relay } from "../../worker/box/relay.ts";
 import type { BoxRegistry } from "../../worker/box/reports.ts";
 import type { Attachment, SocketHost } from "../../worker/box/sockets.ts";
 import type { End } from "./link.ts";
@@ -31,7 +31,7 @@ export class SimulatedBox {
   #life = 0;
   /** What this life has begun and not finished. */
   #underWay = 0;
-  #core: BoxCore<End>;
+  #core: Relay<End>;
 
   constructor(world: BoxWorld) {
     this.#world = world;
@@ -66,11 +66,11 @@ export class SimulatedBox {
     this.#core = this.#wake();
   }
 
-  #wake(): BoxCore<End> {
+  #wake(): Relay<End> {
     const { schedule, onSettled } = this.#world;
     const life = ++this.#life;
     this.#underWay = 0;
-    return new BoxCore({
+    return new Relay({
       sockets: this.#host(),
       registry: () => this.#registry(),
       welcome: () => ({ edge_version: "0.0.0", now_ms: 0, heartbeat_ms: HEARTBEAT_MS }),
@@ -129,7 +129,10 @@ export class SimulatedBox {
     };
     return {
       accept: (end, attachment) => void this.#accepted.set(end, { attachment, pingedMs: null }),
-      accepted: (tag) => [...this.#accepted].filter(([, { attachment }]) => isTagged(attachment, tag)).map(([end]) => end),
+      accepted: (tag) =>
+        [...this.#accepted]
+          .filter(([, { attachment }]) => isTagged(attachment, tag))
+          .map(([end]) => end),
       attachmentOf: (end) => of(end).attachment,
       attach: (end, attachment) => {
         of(end).attachment = attachment;

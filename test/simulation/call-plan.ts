@@ -14,7 +14,11 @@ export function callPlan(chance: Chance, atMs: number): CallPlan {
   const id = chance.id(EPOCH_MS + atMs);
   const kind = chance.pick(["json", "json", "json", "tags", "blob"] as const);
   const isLarge = chance.isLikely(0.1);
-  const bytes = chance.isLikely(0.05) ? 0 : isLarge ? chance.whole(100_000, 1_500_000) : chance.whole(1, 20_000);
+  const bytes = chance.isLikely(0.05)
+    ? 0
+    : isLarge
+      ? chance.whole(100_000, 1_500_000)
+      : chance.whole(1, 20_000);
   const answer: AnswerPlan = {
     status: 200,
     type: chance.pick(["application/x-ndjson", "text/event-stream", "application/json"]),
@@ -41,9 +45,19 @@ export function callPlan(chance: Chance, atMs: number): CallPlan {
       ? { ...common, method: "POST", path: "/api/show", endpoint: "/api/show", stream: true }
       : kind === "tags"
         ? { ...common, method: "GET", path: "/api/tags", endpoint: "/api/tags", stream: false }
-        : { ...common, method: "POST", path: `/api/blobs/sha256:${"0".repeat(64)}`, endpoint: "/api/blobs/:digest", stream: false };
+        : {
+            ...common,
+            method: "POST",
+            path: `/api/blobs/sha256:${"0".repeat(64)}`,
+            endpoint: "/api/blobs/:digest",
+            stream: false,
+          };
   const bodyBytes =
-    kind === "tags" ? 0 : kind === "blob" ? chance.whole(0, 800_000) : chance.whole(2, chance.isLikely(0.2) ? 600_000 : 2_000);
+    kind === "tags"
+      ? 0
+      : kind === "blob"
+        ? chance.whole(0, 800_000)
+        : chance.whole(2, chance.isLikely(0.2) ? 600_000 : 2_000);
   return {
     id,
     open,

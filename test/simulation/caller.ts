@@ -3,8 +3,12 @@ import { endingOf } from "../../protocol/ending.ts";
 import { encodeFrames } from "../../protocol/frames.ts";
 import { DATA_BYTES_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
 import type { Open } from "../../protocol/messages.ts";
-import { tellCaller } from "../../worker/errors.ts";
-import { type Acts, EdgeCore, type Ended } from "../../worker/gateway/stream/edge-stream-core.ts";
+import { wireErrorOf } from "../../worker/errors.ts";
+import {
+  type EdgeStreamActions,
+  EdgeStreamCore,
+  type Ended,
+} from "../../worker/gateway/stream/edge-stream-core.ts";
 import type { Pulse } from "../../worker/gateway/stream/pulse.ts";
 import type { Chance } from "./chance.ts";
 import type { End } from "./link.ts";
@@ -44,7 +48,7 @@ export type Heard = "nothing" | "error" | "whole" | "ending" | "torn" | "left";
 export class Call {
   readonly plan: CallPlan;
   readonly #world: CallWorld;
-  readonly #core: EdgeCore;
+  readonly #core: EdgeStreamCore;
   #end: End;
   #isAlive = true;
   #isDone = false;
@@ -66,7 +70,12 @@ export class Call {
     this.#end = end;
     this.beganMs = world.schedule.nowMs;
     const { id, open } = plan;
-    this.#core = new EdgeCore({ id, box: "box", open }, plan.streamsBody ? "streamed" : plan.body, world.pulse, world.chance.random);
+    this.#core = new EdgeStreamCore(
+      { id, box: "box", open },
+      plan.streamsBody ? "streamed" : plan.body,
+      world.pulse,
+      world.chance.random,
+    );
     world.pulse.open++;
     this.#listen(end);
     this.#do(this.#core.begin(world.schedule.nowMs));
@@ -96,7 +105,8 @@ export class Call {
   #listen(end: End): void {
     const isCurrent = () => this.#isAlive && !this.#isDone && end === this.#end;
     end.onMessage = (message) => {
-      if (isCurrent() && typeof message !== "string") this.#do(this.#core.received(message, this.#world.schedule.nowMs));
+      if (isCurrent() && typeof message !== "string")
+        this.#do(this.#core.received(message, this.#world.schedule.nowMs));
     };
     end.onClose = () => isCurrent() && this.#do(this.#core.lost(this.#world.schedule.nowMs));
   }
@@ -109,7 +119,7 @@ export class Call {
     this.#do(this.#core.callerGone(this.#world.schedule.nowMs));
   }
 
-  #do(acts: Acts): void {
+  #do(acts: EdgeStreamActions): void {
     const { chance } = this.#world;
     if (acts.frames.length > 0 && this.#end.isOpen) this.#end.send(encodeFrames(acts.frames));
     if (acts.answer !== null) this.#begin(acts.answer);
@@ -126,7 +136,7 @@ export class Call {
     this.#checkMemory();
   }
 
-  #takeInTime({ write, finish }: Acts): void {
+  #takeInTime({ write, finish }: EdgeStreamActions): void {
     const { chance, broken } = this.#world;
     const takeMs = ((write?.length ?? 0) / 1_024) * this.plan.msPerKilobyte + chance.between(0, 3);
     this.#after(takeMs, () => {
@@ -140,13 +150,19 @@ export class Call {
 
   /** The answer is closed in order: then it is whole. */
   #complete(): void {
-    const exchange = this.#exchange ?? this.#world.exchangesOf(this.plan.id).find(({ hasEnded, plan }) => hasEnded && plan.bytes === 0);
+    const exchange =
+      this.#exchange ??
+      this.#world
+        .exchangesOf(this.plan.id)
+        .find(({ hasEnded, plan }) => hasEnded && plan.bytes === 0);
     if (exchange === undefined || !exchange.hasEnded || this.#gotBytes !== exchange.plan.bytes)
-      this.#world.broken(`an answer that was taken as whole has ${this.#gotBytes} bytes of ${exchange?.plan.bytes}`);
+      this.#world.broken(
+        `an answer that was taken as whole has ${this.#gotBytes} bytes of ${exchange?.plan.bytes}`,
+      );
     this.heard = "whole";
   }
 
-  #begin(answer: NonNullable<Acts["answer"]>): void {
+  #begin(answer: NonNullable<EdgeStreamActions["answer"]>): void {
     if (this.#hasBegun) this.#world.broken("an answer that began twice");
     this.#hasBegun = true;
     if (answer.kind === "failed") this.heard = "error";
@@ -162,18 +178,28 @@ export class Call {
     this.#exchange ??=
       this.#world
         .exchangesOf(this.plan.id)
-        .find(({ number, sentBytes }) => sentBytes > 0 && isOfAnswer(bytes.subarray(0, 64), number, 0)) ?? null;
+        .find(
+          ({ number, sentBytes }) => sentBytes > 0 && isOfAnswer(bytes.subarray(0, 64), number, 0),
+        ) ?? null;
     if (this.#exchange === null || !isOfAnswer(bytes, this.#exchange.number, this.#gotBytes))
       this.#world.broken(`bytes at ${this.#gotBytes} that are not Ollama's`);
     this.#gotBytes += bytes.length;
-    if (this.#gotBytes > this.#exchange.sentBytes) this.#world.broken("more bytes than Ollama sent");
+    if (this.#gotBytes > this.#exchange.sentBytes)
+      this.#world.broken("more bytes than Ollama sent");
   }
 
   /** The last bytes of an answer that broke off are an error in its format. */
   #takeEnding(bytes: Uint8Array): void {
     const failure = { reason: "ollama_broke", message: "x" } as const;
-    const form = endingOf(this.plan.answer.type, this.plan.open.api, tellCaller(failure), this.plan.id, true);
-    if (form === null || !new TextDecoder().decode(bytes).includes('"error"')) this.#world.broken("an ending that is none");
+    const form = endingOf(
+      this.plan.answer.type,
+      this.plan.open.api,
+      wireErrorOf(failure),
+      this.plan.id,
+      true,
+    );
+    if (form === null || !new TextDecoder().decode(bytes).includes('"error"'))
+      this.#world.broken("an ending that is none");
     this.heard = "ending";
   }
 
@@ -206,19 +232,21 @@ export class Call {
 
   #lookInTime(): void {
     const { nowMs } = this.#world.schedule;
-    const atMs = this.#core.lookAtMs(nowMs);
+    const atMs = this.#core.nextTickMs(nowMs);
     if (atMs === null || this.#lookAtMs <= atMs) return;
     this.#lookAtMs = atMs;
     this.#after(atMs - nowMs, () => {
       if (this.#lookAtMs !== atMs) return;
       this.#lookAtMs = Number.POSITIVE_INFINITY;
-      if (!this.#isDone) this.#do(this.#core.look(this.#world.schedule.nowMs));
+      if (!this.#isDone) this.#do(this.#core.tick(this.#world.schedule.nowMs));
     });
   }
 
   #checkMemory(): void {
     const { request, answer } = this.#core.kept;
-    if (request > WINDOW_BYTES + DATA_BYTES_MAX) this.#world.broken(`the edge keeps ${request} bytes of a request`);
-    if (answer > WINDOW_BYTES + DATA_BYTES_MAX) this.#world.broken(`the edge keeps ${answer} bytes of an answer`);
+    if (request > WINDOW_BYTES + DATA_BYTES_MAX)
+      this.#world.broken(`the edge keeps ${request} bytes of a request`);
+    if (answer > WINDOW_BYTES + DATA_BYTES_MAX)
+      this.#world.broken(`the edge keeps ${answer} bytes of an answer`);
   }
 }

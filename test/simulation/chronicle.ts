@@ -27,7 +27,10 @@ export class Chronicle {
     const some = Math.ceil(forMs / SAMPLE_MS) + 1;
     const at = this.#samples.findIndex(
       ({ atMs, faults }, index) =>
-        atMs >= fromMs && this.#samples.slice(index, index + some).every((later) => later.isUp && later.faults === faults),
+        atMs >= fromMs &&
+        this.#samples
+          .slice(index, index + some)
+          .every((later) => later.isUp && later.faults === faults),
     );
     return this.#samples[at]?.atMs ?? Number.POSITIVE_INFINITY;
   }
@@ -35,7 +38,8 @@ export class Chronicle {
   /** When a stream ends that nobody comes back for, if its last word went into a link that swallowed it. */
   swallowedMs(fromMs: number): number {
     const near = (ms: number) => (atMs: number) => Math.abs(atMs - fromMs) < ms;
-    const isLost = this.swallowsMs.some(near(NOTICE_MS + 1_000)) || this.cutsMs.some(near(IN_FLIGHT_MS));
+    const isLost =
+      this.swallowsMs.some(near(NOTICE_MS + 1_000)) || this.cutsMs.some(near(IN_FLIGHT_MS));
     return isLost ? this.reachableMs(fromMs + NOTICE_MS, UNWANTED_MS) + UNWANTED_MS : 0;
   }
 }

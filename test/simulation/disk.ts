@@ -33,7 +33,9 @@ export class SimulatedDisk {
       append: (fd, text) => {
         const { file } = this.#at(fd);
         const bytes = Buffer.from(text);
-        const taken = this.isFull ? bytes.subarray(0, this.#chance.whole(0, bytes.length - 1)) : bytes;
+        const taken = this.isFull
+          ? bytes.subarray(0, this.#chance.whole(0, bytes.length - 1))
+          : bytes;
         if (file.size + taken.length > file.bytes.length) {
           const grown = Buffer.alloc(2 * (file.size + taken.length));
           file.bytes.copy(grown, 0, 0, file.size);
@@ -95,7 +97,8 @@ export class SimulatedDisk {
       file.size = this.#chance.whole(Math.min(file.syncedBytes, file.size), file.size);
       file.syncedBytes = file.size;
     }
-    for (const [path, file] of this.#deleted) if (this.#chance.isLikely(0.5) && !this.#files.has(path)) this.#files.set(path, file);
+    for (const [path, file] of this.#deleted)
+      if (this.#chance.isLikely(0.5) && !this.#files.has(path)) this.#files.set(path, file);
     this.#deleted.clear();
   }
 

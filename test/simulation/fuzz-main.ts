@@ -20,7 +20,8 @@ const sum = { messages: 0, frames: 0, refused: 0, streams: 0 };
 for (let seed = SEED ?? 1; sum.frames < (SEED === undefined ? FRAMES : 1); seed++) {
   try {
     const fuzzed = await fuzz(seed, FRAMES_PER_SEED);
-    for (const name of ["messages", "frames", "refused", "streams"] as const) sum[name] += fuzzed[name];
+    for (const name of ["messages", "frames", "refused", "streams"] as const)
+      sum[name] += fuzzed[name];
   } catch (error) {
     console.error(`SEED=${seed} npm run test:fuzz`);
     throw error;

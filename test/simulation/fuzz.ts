@@ -2,28 +2,56 @@
  * Messages that no program sends, for both ends: valid frames, frames that are nearly valid, cut,
  * glued and shuffled ones, and noise. From a seed.
  */
-import { decodeFrames, encodeFrames, type Frame, FrameError, FrameType, HEADER_BYTES, jsonBytes, TUNNEL } from "../../protocol/frames.ts";
+import {
+  decodeFrames,
+  encodeFrames,
+  type Frame,
+  FrameError,
+  FrameType,
+  HEADER_BYTES,
+  jsonBytes,
+  TUNNEL,
+} from "../../protocol/frames.ts";
 import { DATA_BYTES_MAX } from "../../protocol/limits.ts";
 import type { Chance } from "./chance.ts";
 
 const TYPES = Object.values(FrameType);
-const CODES = ["caller_gone", "gave_up", "ollama_unreachable", "ollama_broke", "lost", "draining", "bad_request", "nonsense"];
+const CODES = [
+  "caller_gone",
+  "gave_up",
+  "ollama_unreachable",
+  "ollama_broke",
+  "lost",
+  "draining",
+  "bad_request",
+  "nonsense",
+];
 
 export type Fuzzed = { messages: number; frames: number; refused: number; streams: number };
 
 /** @param streams  ids that the other end may know  @param open  a payload of OPEN that it takes */
-export function fuzzedMessage(chance: Chance, streams: readonly string[], open: Uint8Array): Uint8Array {
-  const frames = Array.from({ length: chance.whole(1, 4) }, () => fuzzedFrame(chance, streams, open));
+export function fuzzedMessage(
+  chance: Chance,
+  streams: readonly string[],
+  open: Uint8Array,
+): Uint8Array {
+  const frames = Array.from({ length: chance.whole(1, 4) }, () =>
+    fuzzedFrame(chance, streams, open),
+  );
   const bytes = encodeFrames(frames);
   if (chance.isLikely(0.75)) return bytes;
   switch (chance.whole(0, 3)) {
     case 0:
       return bytes.subarray(0, chance.whole(0, bytes.length - 1));
     case 1:
-      for (let i = chance.whole(1, 4); i > 0; i--) bytes[chance.whole(0, bytes.length - 1)] = chance.whole(0, 255);
+      for (let i = chance.whole(1, 4); i > 0; i--)
+        bytes[chance.whole(0, bytes.length - 1)] = chance.whole(0, 255);
       return bytes;
     case 2:
-      new DataView(bytes.buffer).setUint32(HEADER_BYTES - 4, chance.pick([0, 1, 2 ** 31, 2 ** 32 - 1, bytes.length]));
+      new DataView(bytes.buffer).setUint32(
+        HEADER_BYTES - 4,
+        chance.pick([0, 1, 2 ** 31, 2 ** 32 - 1, bytes.length]),
+      );
       return bytes;
     default:
       return Uint8Array.from({ length: chance.whole(0, 100) }, () => chance.whole(0, 255));
@@ -41,10 +69,12 @@ function fuzzedFrame(chance: Chance, streams: readonly string[], open: Uint8Arra
 /** What the data of a stream is made of. */
 export const markOf = (stream: string): number => Number.parseInt(stream.slice(-8, -6), 16);
 
-const fuzzedSeq = (chance: Chance): number => (chance.isLikely(0.9) ? chance.whole(0, 6) : chance.pick([7, 100, 2 ** 31, 2 ** 32 - 1]));
+const fuzzedSeq = (chance: Chance): number =>
+  chance.isLikely(0.9) ? chance.whole(0, 6) : chance.pick([7, 100, 2 ** 31, 2 ** 32 - 1]);
 
 function payloadOf(chance: Chance, type: FrameType, stream: string, open: Uint8Array): Uint8Array {
-  if (type !== FrameType.data && chance.isLikely(0.1)) return Uint8Array.from({ length: chance.whole(0, 60) }, () => chance.whole(0, 255));
+  if (type !== FrameType.data && chance.isLikely(0.1))
+    return Uint8Array.from({ length: chance.whole(0, 60) }, () => chance.whole(0, 255));
   switch (type) {
     case FrameType.open:
       return open;
@@ -54,11 +84,15 @@ function payloadOf(chance: Chance, type: FrameType, stream: string, open: Uint8A
         headers: chance.pick([[], [["content-type", "text/plain"]], null]),
       });
     case FrameType.data:
-      return new Uint8Array(chance.isLikely(0.02) ? DATA_BYTES_MAX + chance.whole(-1, 1) : chance.whole(0, 300)).fill(markOf(stream));
+      return new Uint8Array(
+        chance.isLikely(0.02) ? DATA_BYTES_MAX + chance.whole(-1, 1) : chance.whole(0, 300),
+      ).fill(markOf(stream));
     case FrameType.abort:
       return jsonBytes({ code: chance.pick(CODES), message: "x" });
     default:
-      return chance.isLikely(0.5) ? new Uint8Array(0) : jsonBytes({ position: chance.pick([0, 1, -1, 1e300, null]) });
+      return chance.isLikely(0.5)
+        ? new Uint8Array(0)
+        : jsonBytes({ position: chance.pick([0, 1, -1, 1e300, null]) });
   }
 }
 

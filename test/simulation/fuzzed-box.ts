@@ -1,6 +1,12 @@
 /** The relay under fuzzed messages of its agent: only the socket that they came from is closed, and no stream hears what is another's. */
-import { decodeFrames, encodeFrames, type Frame, FrameType, tunnelFrame } from "../../protocol/frames.ts";
-import { BoxCore } from "../../worker/box/relay.ts";
+import {
+  decodeFrames,
+  encodeFrames,
+  type Frame,
+  FrameType,
+  tunnelFrame,
+} from "../../protocol/frames.ts";
+import { Relay } from "../../worker/box/relay.ts";
 import { type Attachment, OPEN, type RelaySocket } from "../../worker/box/sockets.ts";
 import { helloOf } from "../support/records.ts";
 import type { Chance } from "./chance.ts";
@@ -21,19 +27,32 @@ class FuzzedSocket implements RelaySocket {
 }
 
 /** @param open  a payload of OPEN @throws when anything but the one bad socket suffers */
-export async function fuzzBox(chance: Chance, sum: Fuzzed, messages: number, open: Uint8Array): Promise<void> {
+export async function fuzzBox(
+  chance: Chance,
+  sum: Fuzzed,
+  messages: number,
+  open: Uint8Array,
+): Promise<void> {
   const attachments = new Map<FuzzedSocket, Attachment>();
   const heard = () => Promise.resolve();
-  const core = new BoxCore<FuzzedSocket>({
+  const core = new Relay<FuzzedSocket>({
     sockets: {
       accept: (socket, attachment) => void attachments.set(socket, attachment),
       accepted: (tag) =>
-        [...attachments].filter(([, at]) => at.kind === tag || (at.kind === "stream" && at.id === tag)).map(([socket]) => socket),
+        [...attachments]
+          .filter(([, at]) => at.kind === tag || (at.kind === "stream" && at.id === tag))
+          .map(([socket]) => socket),
       attachmentOf: (socket) => attachments.get(socket) ?? unaccepted(),
       attach: (socket, attachment) => void attachments.set(socket, attachment),
       pingedMs: () => null,
     },
-    registry: () => ({ connected: heard, draining: heard, read: heard, gone: heard, ingest: heard }),
+    registry: () => ({
+      connected: heard,
+      draining: heard,
+      read: heard,
+      gone: heard,
+      ingest: heard,
+    }),
     welcome: () => ({ edge_version: "0.0.0", now_ms: 0, heartbeat_ms: 1_000 }),
     now: () => 0,
     wait: () => new Promise(() => {}),
@@ -60,11 +79,14 @@ export async function fuzzBox(chance: Chance, sum: Fuzzed, messages: number, ope
     await core.received(agent, message);
     if (agent.closedWith !== null) sum.refused++;
     for (const [id, socket] of streams) {
-      if (socket.closedWith !== null) throw new Error("the Box closed the socket of a stream, for its agent's words");
-      for (const frame of socket.heard.slice(before.get(id))) if (frame.stream !== id) throw new Error("a frame of another stream");
+      if (socket.closedWith !== null)
+        throw new Error("the Box closed the socket of a stream, for its agent's words");
+      for (const frame of socket.heard.slice(before.get(id)))
+        if (frame.stream !== id) throw new Error("a frame of another stream");
     }
   }
-  if (agents.slice(0, -1).some(({ closedWith }) => closedWith === null)) throw new Error("an agent's socket that was left behind open");
+  if (agents.slice(0, -1).some(({ closedWith }) => closedWith === null))
+    throw new Error("an agent's socket that was left behind open");
   sum.streams += ids.length;
 }
 

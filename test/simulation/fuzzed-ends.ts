@@ -1,12 +1,15 @@
 /** Both ends, and the relay between them, under fuzzed messages: they refuse, or take, and never do anything else; what one stream is told stays with it. */
 
 import { EnergyMeter } from "../../agent/measure/energy.ts";
-import { Outgoing } from "../../agent/tunnel/outgoing.ts";
 import { Spool } from "../../agent/spool/spool.ts";
+import { Outgoing } from "../../agent/tunnel/outgoing.ts";
 import { StreamTable } from "../../agent/tunnel/stream-table.ts";
 import { decodeFrames, FrameType, jsonBytes } from "../../protocol/frames.ts";
 import type { Open } from "../../protocol/messages.ts";
-import { type Acts, EdgeCore } from "../../worker/gateway/stream/edge-stream-core.ts";
+import {
+  type EdgeStreamActions,
+  EdgeStreamCore,
+} from "../../worker/gateway/stream/edge-stream-core.ts";
 import { newPulse } from "../../worker/gateway/stream/pulse.ts";
 import { Chance } from "./chance.ts";
 import { SimulatedDisk } from "./disk.ts";
@@ -59,7 +62,12 @@ export async function fuzz(seed: number, frames: number): Promise<Fuzzed> {
 function fuzzAgent(chance: Chance, sum: Fuzzed): void {
   const schedule = new Schedule();
   const after = (ms: number, run: () => void) => schedule.after(ms, run);
-  const spool = Spool.open("spool", { now: () => schedule.nowMs, log: () => {}, disk: new SimulatedDisk(chance).of(after), after });
+  const spool = Spool.open("spool", {
+    now: () => schedule.nowMs,
+    log: () => {},
+    disk: new SimulatedDisk(chance).of(after),
+    after,
+  });
   const ids = Array.from({ length: 3 }, () => chance.id(0));
   const sent = new Set<string>();
   const outgoing = new Outgoing(
@@ -102,7 +110,9 @@ function fuzzAgent(chance: Chance, sum: Fuzzed): void {
     while (schedule.step(schedule.nowMs + chance.whole(0, 3)));
   }
   sum.streams += ollama.exchanges.length;
-  for (const stream of sent) if (!told.has(stream)) throw new Error(`the agent spoke on stream ${stream}, of which it was told nothing`);
+  for (const stream of sent)
+    if (!told.has(stream))
+      throw new Error(`the agent spoke on stream ${stream}, of which it was told nothing`);
   table.giveUp("over");
   if (table.size !== 0) throw new Error("a stream that does not end");
   spool.close();
@@ -113,15 +123,22 @@ function fuzzEdge(chance: Chance, sum: Fuzzed): void {
   const cores = new Map(
     ids.map((id) => [
       id,
-      new EdgeCore({ id, box: "box", open: OPEN }, chance.isLikely(0.5) ? new Uint8Array(10) : null, newPulse(), chance.random),
+      new EdgeStreamCore(
+        { id, box: "box", open: OPEN },
+        chance.isLikely(0.5) ? new Uint8Array(10) : null,
+        newPulse(),
+        chance.random,
+      ),
     ]),
   );
   const ended = new Map(ids.map((id) => [id, 0]));
-  const check = (id: string, acts: Acts): void => {
-    for (const { stream } of acts.frames) if (stream !== id) throw new Error("a frame of another stream");
+  const check = (id: string, acts: EdgeStreamActions): void => {
+    for (const { stream } of acts.frames)
+      if (stream !== id) throw new Error("a frame of another stream");
     if (acts.ended !== null) ended.set(id, (ended.get(id) ?? 0) + 1);
     const mark = markOf(id);
-    if (acts.finish === null && acts.write?.some((byte) => byte !== mark)) throw new Error("bytes of another stream");
+    if (acts.finish === null && acts.write?.some((byte) => byte !== mark))
+      throw new Error("bytes of another stream");
     if ((ended.get(id) ?? 0) > 1) throw new Error("a stream that ended twice");
   };
   for (const [id, core] of cores) check(id, core.begin(0));
@@ -129,13 +146,17 @@ function fuzzEdge(chance: Chance, sum: Fuzzed): void {
     const id = chance.pick(ids);
     const core = cores.get(id);
     if (core === undefined) continue;
-    take(sum, fuzzedMessage(chance, chance.isLikely(0.9) ? [id] : ids, jsonBytes(OPEN)), (message) => {
-      // The shell hands every message to the core, which refuses by itself: it ends the stream.
-      sum.frames += framesIn(message);
-      check(id, core.received(message, i));
-    });
+    take(
+      sum,
+      fuzzedMessage(chance, chance.isLikely(0.9) ? [id] : ids, jsonBytes(OPEN)),
+      (message) => {
+        // The shell hands every message to the core, which refuses by itself: it ends the stream.
+        sum.frames += framesIn(message);
+        check(id, core.received(message, i));
+      },
+    );
     if (chance.isLikely(0.5)) check(id, core.wrote());
-    if (chance.isLikely(0.1)) check(id, core.look(i));
+    if (chance.isLikely(0.1)) check(id, core.tick(i));
   }
   for (const [id, core] of cores) {
     check(id, core.callerGone(MESSAGES_PER_LIFE));

@@ -39,35 +39,50 @@ export function checkMemory(streams: StreamTable): void {
   if (streams.size > STREAMS_PER_BOX_MAX) broken("more streams than a box may have");
   for (const stream of streams.streams) {
     // One chunk of Ollama may pass the window: it had been read.
-    if (stream.keptBytes > WINDOW_BYTES + CHUNK_BYTES_MAX) broken(`the agent keeps ${stream.keptBytes} bytes of ${stream.id}`);
+    if (stream.keptBytes > WINDOW_BYTES + CHUNK_BYTES_MAX)
+      broken(`the agent keeps ${stream.keptBytes} bytes of ${stream.id}`);
   }
 }
 
 /** An agent that stays away longer than the grace period ends every stream; what its caller was given before may take it a while. @throws {Broken} */
 export function checkGaveUp(known: ReadonlyMap<string, Known>, sinceMs: number): void {
   for (const [id, { call, plan }] of known) {
-    if (call !== null && !call.isDone && call.ended === null && call.beganMs < sinceMs && plan.msPerKilobyte < 1)
+    if (
+      call !== null &&
+      !call.isDone &&
+      call.ended === null &&
+      call.beganMs < sinceMs &&
+      plan.msPerKilobyte < 1
+    )
       broken(`${id} waits for an agent that is away since ${sinceMs}`);
   }
 }
 
 /** At the end. @throws {Broken} */
 export function checkEnd({ agent, ollama, ledger, pulse, known, chronicle }: Ended): void {
-  if (agent.streams.size > 0) broken(`a stream that never ends: ${[...agent.streams.streams].map(({ id }) => id)}`);
+  if (agent.streams.size > 0)
+    broken(`a stream that never ends: ${[...agent.streams.streams].map(({ id }) => id)}`);
   if (agent.spool.pending > 0) broken(`${agent.spool.pending} records that were never delivered`);
   if (pulse.open !== 0) broken(`${pulse.open} streams counted as open`);
-  for (const exchange of ollama.exchanges) if (exchange.isOpen) broken(`an exchange that never ends: ${exchange.number}`);
+  for (const exchange of ollama.exchanges)
+    if (exchange.isOpen) broken(`an exchange that never ends: ${exchange.number}`);
   const rows = new Map(ledger.rows().map((row) => [row.request_id, row]));
   for (const [id, one] of known) checkCall(id, one, rows.get(id)?.status ?? null, chronicle);
   for (const id of rows.keys()) if (!known.has(id)) broken(`a record of nobody's: ${id}`);
   const counted = ledger.counted();
   for (const status of ["success", "error", "cancelled"] as const) {
     const inLedger = [...rows.values()].filter((row) => row.status === status).length;
-    if (counted[status] !== inLedger) broken(`${counted[status]} ${status} counted, ${inLedger} in the ledger`);
+    if (counted[status] !== inLedger)
+      broken(`${counted[status]} ${status} counted, ${inLedger} in the ledger`);
   }
 }
 
-function checkCall(id: string, { call, exchanges, excuse, plan }: Known, status: string | null, chronicle: Chronicle): void {
+function checkCall(
+  id: string,
+  { call, exchanges, excuse, plan }: Known,
+  status: string | null,
+  chronicle: Chronicle,
+): void {
   if (call !== null && !call.isDone) broken(`${id} never ends`);
   if (status === null && excuse === null) broken(`${id} has no record`);
   if (call === null) return;
@@ -80,14 +95,21 @@ function checkCall(id: string, { call, exchanges, excuse, plan }: Known, status:
     !chronicle.killsMs.some((atMs) => atMs >= call.beganMs)
   )
     broken(`${id}: answered whole, recorded as ${status}`);
-  if (call.heard !== "left" && status === "cancelled" && excuse === null) broken(`${id}: recorded as cancelled, and nobody left`);
-  if (exchanges.length > 1 && excuse === null) broken(`${id}: Ollama was asked ${exchanges.length} times`);
+  if (call.heard !== "left" && status === "cancelled" && excuse === null)
+    broken(`${id}: recorded as cancelled, and nobody left`);
+  if (exchanges.length > 1 && excuse === null)
+    broken(`${id}: Ollama was asked ${exchanges.length} times`);
   for (const exchange of exchanges) {
     if (call.leftMs !== null && (excuse === null || !excuse.startsWith("the Worker"))) {
       // The word may be lost on a link that swallows; then the agent is not asked for the stream when it is back.
-      const dueMs = Math.max(chronicle.reachableMs(call.leftMs, CANCEL_MS) + CANCEL_MS, chronicle.swallowedMs(call.leftMs));
+      const dueMs = Math.max(
+        chronicle.reachableMs(call.leftMs, CANCEL_MS) + CANCEL_MS,
+        chronicle.swallowedMs(call.leftMs),
+      );
       if (exchange.overMs === null || exchange.overMs > dueMs)
-        broken(`${id}: left at ${call.leftMs}, its exchange over at ${exchange.overMs}, due at ${dueMs}`);
+        broken(
+          `${id}: left at ${call.leftMs}, its exchange over at ${exchange.overMs}, due at ${dueMs}`,
+        );
     }
     const body = Buffer.concat(exchange.body);
     if (exchange.hasEnded && exchange.hasBodyEnded && !body.equals(plan.body ?? new Uint8Array(0)))

@@ -7,12 +7,16 @@ import { Epochs } from "../../worker/aggregator/epochs.ts";
 import { Forgotten } from "../../worker/aggregator/forgotten.ts";
 import { Intake } from "../../worker/aggregator/intake.ts";
 import { Ledger } from "../../worker/aggregator/ledger.ts";
-import { LocalRepository } from "../../worker/repository/local.ts";
-import { Outbox } from "../../worker/export/outbox.ts";
 import { SampleStore } from "../../worker/aggregator/samples.ts";
 import { migrate } from "../../worker/aggregator/schema.ts";
+import { Outbox } from "../../worker/export/outbox.ts";
+import { LocalRepository } from "../../worker/repository/local.ts";
 
-const Row = z.object({ request_id: z.string(), status: z.enum(["success", "error", "cancelled"]), resumed: z.number() });
+const Row = z.object({
+  request_id: z.string(),
+  status: z.enum(["success", "error", "cancelled"]),
+  resumed: z.number(),
+});
 export type LedgerRow = z.infer<typeof Row>;
 
 /** One database for all worlds of this process: making its tables costs more than a world does. */
@@ -26,20 +30,30 @@ const sql: SqlStorage = {
   exec(query, ...bindings) {
     if (statementsLeft !== null && statementsLeft-- <= 0) throw new Error("storage failed");
     const rows = rowsOf(query, bindings);
-    return { toArray: () => rows, one: () => rows[0] as Record<string, unknown>, [Symbol.iterator]: () => rows[Symbol.iterator]() };
+    return {
+      toArray: () => rows,
+      one: () => rows[0] as Record<string, unknown>,
+      [Symbol.iterator]: () => rows[Symbol.iterator](),
+    };
   },
 };
 
-function rowsOf(query: string, bindings: (ArrayBuffer | string | number | null)[]): Record<string, unknown>[] {
+function rowsOf(
+  query: string,
+  bindings: (ArrayBuffer | string | number | null)[],
+): Record<string, unknown>[] {
   if (bindings.length === 0 && !/^\s*SELECT/i.test(query)) {
     database.exec(query);
     return [];
   }
   const statement = statements.get(query) ?? database.prepare(query);
   statements.set(query, statement);
-  const rows = statement.all(...bindings.map((value) => (value instanceof ArrayBuffer ? new Uint8Array(value) : value)));
+  const rows = statement.all(
+    ...bindings.map((value) => (value instanceof ArrayBuffer ? new Uint8Array(value) : value)),
+  );
   for (const row of rows) {
-    for (const [name, value] of Object.entries(row)) if (value instanceof Uint8Array) Object.assign(row, { [name]: bufferOf(value) });
+    for (const [name, value] of Object.entries(row))
+      if (value instanceof Uint8Array) Object.assign(row, { [name]: bufferOf(value) });
   }
   return rows;
 }
@@ -67,7 +81,8 @@ export class SimulatedLedger {
   #intake: Intake;
 
   constructor() {
-    for (const table of ["ledger", "forgotten", "lifetime", "rollup"]) database.exec(`DELETE FROM ${table}`);
+    for (const table of ["ledger", "forgotten", "lifetime", "rollup"])
+      database.exec(`DELETE FROM ${table}`);
     this.#intake = newIntake(0);
   }
 
@@ -87,21 +102,28 @@ export class SimulatedLedger {
   }
 
   rows(): LedgerRow[] {
-    return rowsOf("SELECT request_id, status, resumed FROM ledger", []).map((row) => Row.parse(row));
+    return rowsOf("SELECT request_id, status, resumed FROM ledger", []).map((row) =>
+      Row.parse(row),
+    );
   }
 
   /** Requests that the cells of all time have counted, by status. */
   counted(): Record<LedgerRow["status"], number> {
     const sum = { success: 0, error: 0, cancelled: 0 };
     for (const { cell } of this.#intake.lifetime())
-      for (const status of ["success", "error", "cancelled"] as const) sum[status] += cell.requests[status];
+      for (const status of ["success", "error", "cancelled"] as const)
+        sum[status] += cell.requests[status];
     return sum;
   }
 }
 
 function newIntake(nowMs: number): Intake {
   const ledger = new Ledger(sql, new Forgotten(sql));
-  const [cells, epochs, repository] = [new CellStore(sql), new Epochs(sql), new LocalRepository(storage)];
+  const [cells, epochs, repository] = [
+    new CellStore(sql),
+    new Epochs(sql),
+    new LocalRepository(storage),
+  ];
   const outbox = new Outbox(sql, ledger, new SampleStore(sql));
   const stores = { ledger, cells, epochs, repository, outbox };
   return new Intake(storage, stores, nowMs);

@@ -92,6 +92,8 @@ export class Link {
   cut(): void {
     this.#isCut = true;
     this.#schedule.after(this.#chance.between(0, 30), () => this.near.closed(1006));
-    this.#schedule.after(this.#chance.between(0, this.#chance.isLikely(0.2) ? 1_500 : 30), () => this.far.closed(1006));
+    this.#schedule.after(this.#chance.between(0, this.#chance.isLikely(0.2) ? 1_500 : 30), () =>
+      this.far.closed(1006),
+    );
   }
 }

@@ -34,12 +34,16 @@ async function main(): Promise<void> {
   const take = (told: Told) => {
     sums.worlds++;
     if ("failure" in told) return void failures.push(told);
-    for (const name of ["calls", "steps", "faults", "recorded", "resumed"] as const) sums[name] += told.outcome[name];
-    for (const [what, count] of Object.entries(told.outcome.heard)) heard[what] = (heard[what] ?? 0) + count;
+    for (const name of ["calls", "steps", "faults", "recorded", "resumed"] as const)
+      sums[name] += told.outcome[name];
+    for (const [what, count] of Object.entries(told.outcome.heard))
+      heard[what] = (heard[what] ?? 0) + count;
   };
   const threads = Math.max(1, availableParallelism());
   await Promise.all(
-    Array.from({ length: threads }, (_, index) => runShare({ from: FROM + index, step: threads, until: FROM + SEEDS }, take)),
+    Array.from({ length: threads }, (_, index) =>
+      runShare({ from: FROM + index, step: threads, until: FROM + SEEDS }, take),
+    ),
   );
   const seconds = (performance.now() - startMs) / 1_000;
   console.log(
@@ -49,7 +53,8 @@ async function main(): Promise<void> {
   );
   console.log(`${seconds.toFixed(1)} s, ${failures.length} worlds broken`);
   failures.sort((a, b) => a.seed - b.seed);
-  for (const { seed, failure } of failures.slice(0, FAILURES_SHOWN)) console.log(`  SEED=${seed} npm run test:simulation   # ${failure}`);
+  for (const { seed, failure } of failures.slice(0, FAILURES_SHOWN))
+    console.log(`  SEED=${seed} npm run test:simulation   # ${failure}`);
   process.exitCode = failures.length === 0 ? 0 : 1;
 }
 
@@ -67,7 +72,12 @@ async function work({ from, step, until }: Share): Promise<void> {
     try {
       parentPort?.postMessage({ seed, outcome: await simulate(seed) } satisfies Told);
     } catch (error) {
-      const failure = error instanceof Error ? (error.name === "Broken" ? error.message : String(error.stack)) : String(error);
+      const failure =
+        error instanceof Error
+          ? error.name === "Broken"
+            ? error.message
+            : String(error.stack)
+          : String(error);
       parentPort?.postMessage({ seed, failure } satisfies Told);
     }
   }

@@ -53,7 +53,8 @@ export class Network {
 
   /** What is in the tunnel arrives late. */
   stall(): void {
-    if (this.#tunnel !== null) this.#tunnel.stalledUntilMs = this.#schedule.nowMs + this.#chance.between(100, 6_000);
+    if (this.#tunnel !== null)
+      this.#tunnel.stalledUntilMs = this.#schedule.nowMs + this.#chance.between(100, 6_000);
     this.#chronicle.swallowsMs.push(this.#schedule.nowMs);
   }
 

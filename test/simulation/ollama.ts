@@ -129,18 +129,24 @@ export class SimulatedOllama {
       if (!exchange.hasBodyEnded) return wait(20);
       if (!hasHead) {
         hasHead = true;
-        const length = plan.saysLength ? [["content-length", String(plan.bytes)] as [string, string]] : [];
+        const length = plan.saysLength
+          ? [["content-length", String(plan.bytes)] as [string, string]]
+          : [];
         local.onHead(plan.status, [["content-type", plan.type], ...length]);
         return wait(chance.isLikely(0.5) ? 0 : plan.gapMs);
       }
       if (isPaused) return;
-      if (plan.breaksAfter !== null && exchange.sentBytes >= plan.breaksAfter) return fail("Ollama broke");
+      if (plan.breaksAfter !== null && exchange.sentBytes >= plan.breaksAfter)
+        return fail("Ollama broke");
       if (exchange.sentBytes >= plan.bytes) {
         this.#end(exchange);
         exchange.hasEnded = true;
         return local.onEnd();
       }
-      const length = Math.min(plan.bytes - exchange.sentBytes, 1 + Math.floor(chance.random() * plan.chunkBytes));
+      const length = Math.min(
+        plan.bytes - exchange.sentBytes,
+        1 + Math.floor(chance.random() * plan.chunkBytes),
+      );
       const chunk = Buffer.from(answerBytes(exchange.number, exchange.sentBytes, length));
       exchange.sentBytes += length;
       local.onData(chunk);

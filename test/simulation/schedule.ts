@@ -60,4 +60,5 @@ export class Schedule {
   }
 }
 
-const isBefore = (a: Due, b: Due): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
+const isBefore = (a: Due, b: Due): boolean =>
+  a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);

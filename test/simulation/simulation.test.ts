@@ -7,7 +7,9 @@ const WORLDS = 500;
 const FUZZ_SEEDS = 4;
 const FRAMES_PER_SEED = 5_000;
 
-test("in each of 500 worlds every stream ends once and every request counts once, whatever breaks", { timeout: 120_000 }, async () => {
+test("in each of 500 worlds every stream ends once and every request counts once, whatever breaks", {
+  timeout: 120_000,
+}, async () => {
   const sums = { whole: 0, left: 0, faults: 0, resumed: 0 };
   for (let seed = 1; seed <= WORLDS; seed++) {
     const outcome = await simulate(seed).catch((error: unknown) => {
@@ -36,7 +38,9 @@ test("the same seed is the same world", async () => {
   expect(await told()).toEqual(lines);
 });
 
-test("fuzzed messages are refused or taken by both ends and the Box, and stay with their stream", { timeout: 60_000 }, async () => {
+test("fuzzed messages are refused or taken by both ends and the Box, and stay with their stream", {
+  timeout: 60_000,
+}, async () => {
   for (let seed = 1; seed <= FUZZ_SEEDS; seed++) {
     const { refused, messages, streams } = await fuzz(seed, FRAMES_PER_SEED);
     expect(refused).toBeGreaterThan(messages / 10);

@@ -27,9 +27,19 @@ const QUIET_MS = 150_000;
 const HOUR_MS = 3_600_000;
 const STEPS_MAX = 500_000;
 
-export type Outcome = { calls: number; steps: number; faults: number; recorded: number; resumed: number; heard: Record<string, number> };
+export type Outcome = {
+  calls: number;
+  steps: number;
+  faults: number;
+  recorded: number;
+  resumed: number;
+  heard: Record<string, number>;
+};
 
-export async function simulate(seed: number, tell: (line: string) => void = () => {}): Promise<Outcome> {
+export async function simulate(
+  seed: number,
+  tell: (line: string) => void = () => {},
+): Promise<Outcome> {
   const world = new World(seed, tell);
   return world.run();
 }
@@ -93,7 +103,8 @@ class World {
     this.#sample();
     this.#schedule.after(FAULTS_UNTIL_MS, () => this.#mend());
     while (this.#schedule.step(FAULTS_UNTIL_MS + QUIET_MS)) {
-      if (++this.#steps > STEPS_MAX) this.#broken(`more than ${STEPS_MAX} steps: something goes round in circles`);
+      if (++this.#steps > STEPS_MAX)
+        this.#broken(`more than ${STEPS_MAX} steps: something goes round in circles`);
       if (this.#agent !== null) checkMemory(this.#agent.streams);
       if (this.#needsTurn) await this.#turn();
       if (this.#crash !== null) throw this.#crash;
@@ -108,10 +119,18 @@ class World {
       chronicle: this.#chronicle,
     });
     const heard: Record<string, number> = {};
-    for (const { call } of this.#known.values()) heard[call?.heard ?? "refused"] = (heard[call?.heard ?? "refused"] ?? 0) + 1;
+    for (const { call } of this.#known.values())
+      heard[call?.heard ?? "refused"] = (heard[call?.heard ?? "refused"] ?? 0) + 1;
     const rows = this.#ledger.rows();
     const resumed = rows.reduce((sum, row) => sum + row.resumed, 0);
-    return { calls: this.#known.size, steps: this.#steps, faults: this.#chronicle.faults, recorded: rows.length, resumed, heard };
+    return {
+      calls: this.#known.size,
+      steps: this.#steps,
+      faults: this.#chronicle.faults,
+      recorded: rows.length,
+      resumed,
+      heard,
+    };
   }
 
   // ---- what happens
@@ -174,11 +193,14 @@ class World {
       exchangesOf: (id) => this.#of(id).exchanges,
       broken: (what) => this.#broken(`${plan.id}: ${what}`),
     };
-    this.#tell(`${plan.id} begins: ${plan.body?.length ?? "no"} bytes, answer ${plan.answer.bytes}`);
+    this.#tell(
+      `${plan.id} begins: ${plan.body?.length ?? "no"} bytes, answer ${plan.answer.bytes}`,
+    );
     known.call = new Call(plan, end, world);
     // Much can go wrong while a stream begins, and chance alone seldom finds that moment.
     const kind = this.#chance.pick(["cutTunnel", "cutTunnel", "stallAndWipe", "stallAndPowerCut"]);
-    if (this.#isTroubled && this.#chance.isLikely(0.15)) this.#schedule.after(this.#chance.between(0, 200), () => this.#fault(kind));
+    if (this.#isTroubled && this.#chance.isLikely(0.15))
+      this.#schedule.after(this.#chance.between(0, 200), () => this.#fault(kind));
   }
 
   #ended(call: Call, ended: Ended): void {
@@ -186,13 +208,24 @@ class World {
     this.#tell(
       `${id} ended by ${ended.by}${"status" in ended ? `, ${ended.status}` : ""}${"failure" in ended ? ` ${ended.failure.reason}` : ""}`,
     );
-    if ("failure" in ended && ended.failure.reason === "box_refused" && ended.failure.message.startsWith("The box sent"))
+    if (
+      "failure" in ended &&
+      ended.failure.reason === "box_refused" &&
+      ended.failure.message.startsWith("The box sent")
+    )
       this.#broken(`${id}: ${ended.failure.message}`);
-    if (ended.by === "edge") this.#recordAtEdge(id, ended.status, "afterMs" in ended ? ended.afterMs : 0);
+    if (ended.by === "edge")
+      this.#recordAtEdge(id, ended.status, "afterMs" in ended ? ended.afterMs : 0);
   }
 
   #recordAtEdge(id: string, status: "error" | "cancelled", afterMs = 0): void {
-    const record = recordOf(EPOCH_MS, { request_id: id, box: "box", status, prompt: null, response: null });
+    const record = recordOf(EPOCH_MS, {
+      request_id: id,
+      box: "box",
+      status,
+      prompt: null,
+      response: null,
+    });
     const worker = this.#pulse;
     this.#schedule.after(afterMs, () => {
       if (this.#pulse !== worker) return this.#excuse(id, "the Worker was killed with the record");
@@ -208,7 +241,11 @@ class World {
       const nowMs = Math.floor(EPOCH_MS + this.#schedule.nowMs);
       const isTroubled = this.#schedule.nowMs < FAULTS_UNTIL_MS;
       try {
-        this.#ledger.add(records, nowMs, isTroubled && chance.isLikely(0.05) ? chance.whole(0, 12) : null);
+        this.#ledger.add(
+          records,
+          nowMs,
+          isTroubled && chance.isLikely(0.05) ? chance.whole(0, 12) : null,
+        );
       } catch {
         this.#tell("ledger: storage failed");
         this.#ledger.restart(nowMs);
@@ -216,14 +253,17 @@ class World {
       }
       if (isTroubled && chance.isLikely(0.05)) this.#ledger.restart(nowMs);
       if (chance.isLikely(0.05)) this.#ledger.add(records, nowMs, null);
-      this.#tell(`ledger: ${records.map(({ request_id, status }) => `${request_id} ${status}`).join(", ")}`);
+      this.#tell(
+        `ledger: ${records.map(({ request_id, status }) => `${request_id} ${status}`).join(", ")}`,
+      );
       done(!(isTroubled && chance.isLikely(0.05))); // else killed between commit and answer
     });
   }
 
   /** The registry of boxes is told of an agent; seldom it does not answer. */
   #register(done: (isDone: boolean) => void): void {
-    const isFailing = this.#isTroubled && this.#schedule.nowMs < FAULTS_UNTIL_MS && this.#chance.isLikely(0.02);
+    const isFailing =
+      this.#isTroubled && this.#schedule.nowMs < FAULTS_UNTIL_MS && this.#chance.isLikely(0.02);
     if (isFailing) this.#harmed("registry failed");
     this.#schedule.after(this.#chance.between(0, 20), () => done(!isFailing));
   }
@@ -278,7 +318,8 @@ class World {
 
   #faultKinds(): Record<string, () => void> {
     const chance = this.#chance;
-    const later = (fromMs: number, toMs: number, run: () => void) => void this.#schedule.after(chance.between(fromMs, toMs), run);
+    const later = (fromMs: number, toMs: number, run: () => void) =>
+      void this.#schedule.after(chance.between(fromMs, toMs), run);
     const network = this.#network;
     const kinds = {
       cutTunnel: () => network.cutTunnel(),
@@ -353,7 +394,8 @@ class World {
     const isUp = this.#agent?.isUp ?? false;
     this.#chronicle.sample(nowMs, isUp);
     this.#downMs = isUp ? null : (this.#downMs ?? nowMs);
-    if (this.#downMs !== null && nowMs - this.#downMs > GRACE_MS + NOTICE_MS + 1_000) checkGaveUp(this.#known, this.#downMs);
+    if (this.#downMs !== null && nowMs - this.#downMs > GRACE_MS + NOTICE_MS + 1_000)
+      checkGaveUp(this.#known, this.#downMs);
     this.#schedule.after(SAMPLE_MS, () => this.#sample());
   }
 

@@ -2,19 +2,19 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import type { GpuSample, RequestRecord, SystemSample } from "../../protocol/records.ts";
-import { Sinks } from "../../worker/export/deliveries.ts";
-import type { Store } from "../../worker/export/external-store.ts";
 import { CellStore } from "../../worker/aggregator/cells.ts";
 import { Epochs } from "../../worker/aggregator/epochs.ts";
 import { Forgotten } from "../../worker/aggregator/forgotten.ts";
 import { keepHouse } from "../../worker/aggregator/housekeeping.ts";
 import { Intake } from "../../worker/aggregator/intake.ts";
 import { Ledger } from "../../worker/aggregator/ledger.ts";
-import { LocalRepository } from "../../worker/repository/local.ts";
-import { Outbox } from "../../worker/export/outbox.ts";
 import { SampleStore } from "../../worker/aggregator/samples.ts";
 import { migrate } from "../../worker/aggregator/schema.ts";
-import { SinkStates } from "../../worker/export/delivery-states.ts";
+import { StoreDeliveries } from "../../worker/export/deliveries.ts";
+import { DeliveryStates } from "../../worker/export/delivery-states.ts";
+import type { ExternalStore } from "../../worker/export/external-store.ts";
+import { Outbox } from "../../worker/export/outbox.ts";
+import { LocalRepository } from "../../worker/repository/local.ts";
 
 export class Edge {
   nowMs: number;
@@ -24,10 +24,10 @@ export class Edge {
   readonly samples: SampleStore;
   readonly outbox: Outbox;
   readonly epochs: Epochs;
-  readonly sinks: Sinks;
+  readonly sinks: StoreDeliveries;
   readonly #intake: Intake;
 
-  constructor(storage: DurableObjectStorage, stores: readonly Store[], nowMs: number) {
+  constructor(storage: DurableObjectStorage, stores: readonly ExternalStore[], nowMs: number) {
     const { sql } = storage;
     this.nowMs = nowMs;
     this.storage = storage;
@@ -36,9 +36,18 @@ export class Edge {
     this.samples = new SampleStore(sql);
     this.outbox = new Outbox(sql, this.ledger, this.samples);
     this.epochs = new Epochs(sql);
-    this.sinks = new Sinks(storage, { stores, outbox: this.outbox, states: new SinkStates(sql), random: () => 0.5 });
+    this.sinks = new StoreDeliveries(storage, {
+      stores,
+      outbox: this.outbox,
+      states: new DeliveryStates(sql),
+      random: () => 0.5,
+    });
     const { ledger, cells, epochs, outbox } = this;
-    this.#intake = new Intake(storage, { ledger, cells, epochs, outbox, repository: new LocalRepository(storage) }, nowMs);
+    this.#intake = new Intake(
+      storage,
+      { ledger, cells, epochs, outbox, repository: new LocalRepository(storage) },
+      nowMs,
+    );
   }
 
   add(records: RequestRecord[]): void {
@@ -60,7 +69,8 @@ export class Edge {
   /** Flushes each time it is due, until nothing waits. */
   async drain(): Promise<void> {
     for (let rounds = 0; this.backlogs().some((backlog) => backlog > 0); rounds++) {
-      if (rounds > 1_000) throw new Error(`it does not drain: ${JSON.stringify(this.sinks.health())}`);
+      if (rounds > 1_000)
+        throw new Error(`it does not drain: ${JSON.stringify(this.sinks.health())}`);
       await this.flush();
       this.nowMs = this.sinks.dueMs(this.nowMs) ?? this.nowMs;
     }
@@ -78,17 +88,24 @@ export class Edge {
   clear(what: { logs: boolean; metrics: boolean }): void {
     this.storage.transactionSync(() => {
       this.sinks.beginClear(what);
-      this.#intake.clear([...(what.logs ? ["logs" as const] : []), ...(what.metrics ? ["metrics" as const] : [])], this.nowMs);
+      this.#intake.clear(
+        [...(what.logs ? ["logs" as const] : []), ...(what.metrics ? ["metrics" as const] : [])],
+        this.nowMs,
+      );
     });
   }
 }
 
 /** @param work  gets the storage of a fresh object; edges on it come one after the other, as after a crash */
-export const onFreshStorage = <Result>(work: (storage: DurableObjectStorage) => Promise<Result>): Promise<Result> =>
-  onStorageOf(crypto.randomUUID(), work);
+export const onFreshStorage = <Result>(
+  work: (storage: DurableObjectStorage) => Promise<Result>,
+): Promise<Result> => onStorageOf(crypto.randomUUID(), work);
 
 /** The storage of the object of that name. */
-export const onStorageOf = <Result>(name: string, work: (storage: DurableObjectStorage) => Promise<Result>): Promise<Result> =>
+export const onStorageOf = <Result>(
+  name: string,
+  work: (storage: DurableObjectStorage) => Promise<Result>,
+): Promise<Result> =>
   // A Box stores nothing itself.
   runInDurableObject(env.BOX.getByName(`test-${name}`), (_, { storage }) => {
     migrate(storage, 0);

@@ -3,9 +3,9 @@ import { neon, neonConfig } from "@neondatabase/serverless";
 import { inject } from "vitest";
 import { z } from "zod";
 import { ClickHouseStore } from "../../worker/export/clickhouse/clickhouse.ts";
+import type { StoreName } from "../../worker/export/external-store.ts";
 import { PostgresStore } from "../../worker/export/postgres/postgres.ts";
 import { type StoreSettings, storeSettingsOf } from "../../worker/export/settings.ts";
-import type { StoreName } from "../../worker/export/external-store.ts";
 import type { Fault } from "../support/engines/fault.ts";
 
 declare module "vitest" {
@@ -29,12 +29,19 @@ export async function freshStores(isMigrated = true) {
   const settings = storeSettingsOf(variables);
   const stores = storesIn(settings);
   if (isMigrated) await Promise.all([stores.clickhouse.migrate(), stores.postgres.migrate()]);
-  const ask = { clickhouse: (query: string) => askClickHouse(database, query), postgres: (query: string) => neon(url.href).query(query) };
+  const ask = {
+    clickhouse: (query: string) => askClickHouse(database, query),
+    postgres: (query: string) => neon(url.href).query(query),
+  };
   return { ...stores, settings, variables, ask };
 }
 
-export function storesIn({ clickhouse, postgres }: StoreSettings): { clickhouse: ClickHouseStore; postgres: PostgresStore } {
-  if (clickhouse === null || postgres === null) throw new Error("both stores are configured in these tests");
+export function storesIn({ clickhouse, postgres }: StoreSettings): {
+  clickhouse: ClickHouseStore;
+  postgres: PostgresStore;
+} {
+  if (clickhouse === null || postgres === null)
+    throw new Error("both stores are configured in these tests");
   return { clickhouse: new ClickHouseStore(clickhouse), postgres: new PostgresStore(postgres) };
 }
 
@@ -42,7 +49,11 @@ export function storesIn({ clickhouse, postgres }: StoreSettings): { clickhouse:
 async function askClickHouse(database: string, query: string): Promise<Record<string, unknown>[]> {
   const { CLICKHOUSE_URL, CLICKHOUSE_USER, CLICKHOUSE_PASSWORD } = inject("engines");
   const url = new URL(CLICKHOUSE_URL ?? "");
-  url.search = new URLSearchParams({ database, default_format: "JSONEachRow", output_format_json_quote_64bit_integers: "0" }).toString();
+  url.search = new URLSearchParams({
+    database,
+    default_format: "JSONEachRow",
+    output_format_json_quote_64bit_integers: "0",
+  }).toString();
   const authorization = `Basic ${btoa(`${CLICKHOUSE_USER}:${CLICKHOUSE_PASSWORD}`)}`;
   const answer = await fetch(url, { method: "POST", body: query, headers: { authorization } });
   const text = await answer.text();
@@ -51,11 +62,19 @@ async function askClickHouse(database: string, query: string): Promise<Record<st
 }
 
 const frontOf = (store: StoreName): string =>
-  new URL("/", store === "clickhouse" ? inject("engines").CLICKHOUSE_URL : inject("engines").NEON_FETCH_ENDPOINT).href;
+  new URL(
+    "/",
+    store === "clickhouse"
+      ? inject("engines").CLICKHOUSE_URL
+      : inject("engines").NEON_FETCH_ENDPOINT,
+  ).href;
 
 /** What goes wrong with the next statements. Replaces what was asked for before. */
 export async function faults(store: StoreName, list: Partial<Fault>[]): Promise<void> {
-  const answer = await fetch(`${frontOf(store)}faults`, { method: "POST", body: JSON.stringify(list) });
+  const answer = await fetch(`${frontOf(store)}faults`, {
+    method: "POST",
+    body: JSON.stringify(list),
+  });
   if (!answer.ok) throw new Error(`the front refused the faults: ${answer.status}`);
 }
 

@@ -1,17 +1,17 @@
 /** What the Worker may do in the stores is what it does there. */
 import { beforeAll, expect, test } from "vitest";
-import { SharedRepository } from "../../worker/repository/shared.ts";
-import type { RepositoryWrite } from "../../worker/repository/stored.ts";
-import { CLICKHOUSE_TABLES } from "../../worker/export/clickhouse/schema.ts";
 import clickhouseGrants from "../../worker/export/clickhouse/grants.sql?raw";
+import { CLICKHOUSE_TABLES } from "../../worker/export/clickhouse/schema.ts";
+import type { ExternalStore } from "../../worker/export/external-store.ts";
 import postgresGrants from "../../worker/export/postgres/grants.sql?raw";
 import { PostgresStore } from "../../worker/export/postgres/postgres.ts";
-import { PostgresRepository } from "../../worker/repository/postgres.ts";
 import { POSTGRES_TABLES } from "../../worker/export/postgres/schema.ts";
 import type { PostgresSettings } from "../../worker/export/settings.ts";
-import type { Store } from "../../worker/export/external-store.ts";
-import { LocalRepository } from "../../worker/repository/local.ts";
 import { RepositoryCopy } from "../../worker/repository/copy.ts";
+import { LocalRepository } from "../../worker/repository/local.ts";
+import { PostgresRepository } from "../../worker/repository/postgres.ts";
+import { SharedRepository } from "../../worker/repository/shared.ts";
+import type { RepositoryWrite } from "../../worker/repository/stored.ts";
 import { gpuOf, recordOf, systemOf } from "../support/records.ts";
 import { Edge, onFreshStorage } from "./edge.ts";
 import { type FreshStores, faults, freshStores, statements } from "./fresh-stores.ts";
@@ -25,7 +25,9 @@ beforeAll(async () => {
 });
 
 /** Everything that the Worker, and the check of the stores, do with one. @throws what the first of them that fails says */
-async function useAll(store: Store & { deleteModel(model: string): Promise<void> }): Promise<void> {
+async function useAll(
+  store: ExternalStore & { deleteModel(model: string): Promise<void> },
+): Promise<void> {
   await onFreshStorage(async (storage) => {
     const edge = new Edge(storage, [store], NOW);
     edge.add([recordOf(NOW - 60_000), recordOf(NOW - 60_000, { model: "mistral" }, 1)]);
@@ -46,8 +48,14 @@ async function useAll(store: Store & { deleteModel(model: string): Promise<void>
     since: "2026-11-01T00:00:00Z",
   } as const;
   await store.logs({ limit: 5, clearedMs: null });
-  await store.logs({ ...all, until: "2026-12-01T00:00:00Z", id: recordOf(NOW).request_id, cursor: recordOf(NOW).request_id });
-  for (const filter of [{ clearedMs: null }, { ...filters, model: "llama3.2" }]) await store.history(span, filter, NOW);
+  await store.logs({
+    ...all,
+    until: "2026-12-01T00:00:00Z",
+    id: recordOf(NOW).request_id,
+    cursor: recordOf(NOW).request_id,
+  });
+  for (const filter of [{ clearedMs: null }, { ...filters, model: "llama3.2" }])
+    await store.history(span, filter, NOW);
   for (const filter of [{ clearedMs: null }, filters]) await store.samples(span, filter);
   await store.deleteOld();
   await store.deleteModel("mistral");
@@ -59,7 +67,10 @@ async function useRepository(settings: PostgresSettings): Promise<void> {
   await onFreshStorage(async (storage) => {
     const local = new LocalRepository(storage);
     local.countDownload("pulled", NOW);
-    const shared = new SharedRepository(new RepositoryCopy(storage), new PostgresRepository(settings));
+    const shared = new SharedRepository(
+      new RepositoryCopy(storage),
+      new PostgresRepository(settings),
+    );
     const writes: RepositoryWrite[] = [
       { kind: "put", name: "a", said: { description: "Mine", is_default: true } },
       { kind: "change", name: "a", said: { is_default: true, category: "code" } },
@@ -76,7 +87,9 @@ async function useRepository(settings: PostgresSettings): Promise<void> {
 /** `GRANT a, b ON t, u TO who` as rights on tables. */
 const grantsOf = (sql: string): [right: string, table: string][] =>
   [...sql.matchAll(/^GRANT (.+) ON (.+) TO /gm)].flatMap(([, rights = "", tables = ""]) =>
-    rights.split(", ").flatMap((right) => tables.split(", ").map((table): [string, string] => [right, table])),
+    rights
+      .split(", ")
+      .flatMap((right) => tables.split(", ").map((table): [string, string] => [right, table])),
   );
 
 async function newRole(): Promise<{ role: string; settings: PostgresSettings }> {
@@ -85,7 +98,8 @@ async function newRole(): Promise<{ role: string; settings: PostgresSettings }> 
     .replace(/^--.*$/gm, "")
     .replaceAll(/\bedge\b/g, role)
     .replace("…", "canary-writer");
-  for (const statement of sql.split(";").filter((text) => text.trim() !== "")) await stores.ask.postgres(statement);
+  for (const statement of sql.split(";").filter((text) => text.trim() !== ""))
+    await stores.ask.postgres(statement);
   const { url: owner = "", fetchEndpoint = null } = stores.settings.postgres ?? {};
   const url = Object.assign(new URL(owner), { username: role, password: "canary-writer" });
   return { role, settings: { url: url.href, fetchEndpoint } };
@@ -98,16 +112,22 @@ test("all that the Worker does in Postgres it may do with the grants that are gi
   await expect(new PostgresStore(settings).migrate()).rejects.toThrow(/Postgres error 42501/);
 });
 
-test.each(grantsOf(postgresGrants))("the Worker needs %s on %s in Postgres, and says that it is missing", async (right, table) => {
-  const { role, settings } = await newRole();
-  await stores.ask.postgres(`REVOKE ${right} ON ${table} FROM ${role}`);
-  const isOfRepository = table.startsWith("model_");
-  const use = () => (isOfRepository ? useRepository(settings) : useAll(new PostgresStore(settings)));
-  await expect(use()).rejects.toThrow(/gives this user not enough grants/);
-});
+test.each(grantsOf(postgresGrants))(
+  "the Worker needs %s on %s in Postgres, and says that it is missing",
+  async (right, table) => {
+    const { role, settings } = await newRole();
+    await stores.ask.postgres(`REVOKE ${right} ON ${table} FROM ${role}`);
+    const isOfRepository = table.startsWith("model_");
+    const use = () =>
+      isOfRepository ? useRepository(settings) : useAll(new PostgresStore(settings));
+    await expect(use()).rejects.toThrow(/gives this user not enough grants/);
+  },
+);
 
 test("the grants in Postgres name all tables", () => {
-  expect(new Set(grantsOf(postgresGrants).map(([, table]) => table))).toEqual(new Set(POSTGRES_TABLES.map(({ name }) => name)));
+  expect(new Set(grantsOf(postgresGrants).map(([, table]) => table))).toEqual(
+    new Set(POSTGRES_TABLES.map(({ name }) => name)),
+  );
 });
 
 /** The engine under test has no users: so what is sent is compared with what is granted. */
@@ -139,11 +159,17 @@ test("each statement that ClickHouse gets is one that it parses, on tables of ou
 
 test("the grants for ClickHouse are statements that it parses, for the database of the settings", async () => {
   const sql = clickhouseGrants.replace(/^--.*$/gm, "");
-  for (const statement of sql.split(";").filter((text) => text.trim() !== "")) await parse(statement);
-  expect(new Set(grantsOf(clickhouseGrants).map(([, table]) => table))).toEqual(new Set(["ollama_metrics.*"]));
+  for (const statement of sql.split(";").filter((text) => text.trim() !== ""))
+    await parse(statement);
+  expect(new Set(grantsOf(clickhouseGrants).map(([, table]) => table))).toEqual(
+    new Set(["ollama_metrics.*"]),
+  );
 });
 
 const parse = (statement: string) =>
-  stores.ask.clickhouse(`SELECT formatQuerySingleLine('${statement.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}')`);
+  stores.ask.clickhouse(
+    `SELECT formatQuerySingleLine('${statement.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}')`,
+  );
 
-test("a statement that it does not parse is one that the test would find", () => expect(parse("SELEC 1")).rejects.toThrow(/SYNTAX_ERROR/));
+test("a statement that it does not parse is one that the test would find", () =>
+  expect(parse("SELEC 1")).rejects.toThrow(/SYNTAX_ERROR/));

@@ -5,8 +5,8 @@ import type { RequestRecord, Status } from "../../protocol/records.ts";
 import { gpuHistoryOf } from "../../worker/answers/gpu-history.ts";
 import { endOf, historyOf, type Span } from "../../worker/answers/history.ts";
 import { systemHistoryOf, systemSpanOf } from "../../worker/answers/system-history.ts";
-import { requestRow } from "../../worker/export/rows.ts";
 import type { StoreName } from "../../worker/export/external-store.ts";
+import { requestRow } from "../../worker/export/rows.ts";
 import { gpuOf, recordOf, systemOf } from "../support/records.ts";
 import { seeded } from "../support/seeded.ts";
 import { Edge, onFreshStorage } from "./edge.ts";
@@ -22,7 +22,8 @@ const records: RequestRecord[] = someRecords();
 
 function someRecords(): RequestRecord[] {
   const random = seeded(5);
-  const pick = <Item>(items: readonly Item[]): Item => items[Math.floor(random() * items.length)] as Item;
+  const pick = <Item>(items: readonly Item[]): Item =>
+    items[Math.floor(random() * items.length)] as Item;
   const statuses: Status[] = ["success", "success", "success", "error", "cancelled"];
   return Array.from({ length: COUNT }, (_, n) =>
     recordOf(
@@ -68,7 +69,11 @@ function someSamples() {
       memory_used_bytes: known(2 ** 36),
       queued: n % 4,
     };
-    return { box, gpu: n % 7 === 0 ? [] : box === "atlas" ? [gpu(0), gpu(1)] : [gpu(0)], system: [systemOf(atMs, figures)] };
+    return {
+      box,
+      gpu: n % 7 === 0 ? [] : box === "atlas" ? [gpu(0), gpu(1)] : [gpu(0)],
+      system: [systemOf(atMs, figures)],
+    };
   });
 }
 
@@ -100,12 +105,22 @@ const PAGES: [what: string, page: LogsPage][] = [
   ["errors", { limit: 1_000, status: "error" }],
   ["a model, with and without its tag", { limit: 1_000, model: "llama3.2" }],
   ["a box", { limit: 1_000, box: "basil" }],
-  ["all filters together", { limit: 5, offset: 1, model: "llama3.2:latest", status: "success", box: "atlas" }],
+  [
+    "all filters together",
+    { limit: 5, offset: 1, model: "llama3.2:latest", status: "success", box: "atlas" },
+  ],
   ["a text, whatever its case", { limit: 1_000, q: "IT BROKE" }],
   ["a text that is a pattern", { limit: 10, q: "%_'\\{}" }],
   ["a key", { limit: 1_000, key: "caller" }],
   ["one id", { limit: 10, id: records[17]?.request_id }],
-  ["some time", { limit: 1_000, since: new Date(NOW - 2_400_000).toISOString(), until: new Date(NOW - 1_200_000).toISOString() }],
+  [
+    "some time",
+    {
+      limit: 1_000,
+      since: new Date(NOW - 2_400_000).toISOString(),
+      until: new Date(NOW - 1_200_000).toISOString(),
+    },
+  ],
   ["short texts", { limit: 5, texts: "short" }],
   ["those that hold a text, however it is written", { limit: 1_000, q: 'STRASSE" \\' }],
   ["a model that nobody called", { limit: 10, model: `'"\\{}$1;--` }],
@@ -130,26 +145,40 @@ test.each(NAMES)("logs of %s, page by page, are all logs", async (name) => {
     ids.push(...page.logs.map(({ id }) => id));
     cursor = page.next_cursor ?? undefined;
   } while (cursor !== undefined);
-  const successes = records.filter(({ status }) => status === "success").map(({ request_id }) => request_id);
+  const successes = records
+    .filter(({ status }) => status === "success")
+    .map(({ request_id }) => request_id);
   expect(ids).toEqual(successes.sort().reverse());
 });
 
 test.each(NAMES)("logs of %s that were cleared, and not there yet, are not shown", async (name) => {
   const clearedMs = NOW - 1_800_000;
   const { logs, total } = await stores[name].logs({ limit: 1_000, clearedMs });
-  const left = records.filter(({ started_at, latency_ms }) => Math.floor(Date.parse(started_at) + latency_ms) > clearedMs);
+  const left = records.filter(
+    ({ started_at, latency_ms }) => Math.floor(Date.parse(started_at) + latency_ms) > clearedMs,
+  );
   expect(total).toBe(left.length);
   expect(logs).toHaveLength(left.length);
 });
 
 const SPANS: [what: string, span: Span, filter: { model?: string; box?: string }][] = [
   ["minutes", { from: Math.floor(NOW / 60_000) * 60 - 59 * 60, granularity: 60, buckets: 60 }, {}],
-  ["five minutes", { from: Math.floor(NOW / 300_000) * 300 - 12 * 300, granularity: 300, buckets: 13 }, {}],
-  ["hours of a box", { from: Math.floor(NOW / 3_600_000) * 3_600 - 4 * 3_600, granularity: 3_600, buckets: 5 }, { box: "atlas" }],
+  [
+    "five minutes",
+    { from: Math.floor(NOW / 300_000) * 300 - 12 * 300, granularity: 300, buckets: 13 },
+    {},
+  ],
+  [
+    "hours of a box",
+    { from: Math.floor(NOW / 3_600_000) * 3_600 - 4 * 3_600, granularity: 3_600, buckets: 5 },
+    { box: "atlas" },
+  ],
 ];
 
 test.each(SPANS)("history: %s", async (_what, span, filter) => {
-  const expected = await inTheObject((edge) => historyOf(span, NOW, edge.cells.rollups(span.from, endOf(span), filter)));
+  const expected = await inTheObject((edge) =>
+    historyOf(span, NOW, edge.cells.rollups(span.from, endOf(span), filter)),
+  );
   const percentiles = /^(latency|ttft)_p/;
   for (const name of NAMES) {
     const points = await stores[name].history(span, { ...filter, clearedMs: null }, NOW);
@@ -160,7 +189,8 @@ test.each(SPANS)("history: %s", async (_what, span, filter) => {
       for (const [field, value] of Object.entries(point)) {
         const other: unknown = like?.[field as keyof HistoryPoint];
         // The sum of many numbers depends on their order in its last digits, and so the rounding.
-        if (field === "avg_latency_ms" && typeof value === "number") expect(Math.abs(value - Number(other)), field).toBeLessThan(0.02);
+        if (field === "avg_latency_ms" && typeof value === "number")
+          expect(Math.abs(value - Number(other)), field).toBeLessThan(0.02);
         else if (!percentiles.test(field)) expect(value, `${name} ${field}`).toEqual(other);
         // Of few values, which of two neighbours a percentile is depends on the rule.
         else expect(value === null, `${name} ${field}`).toBe(other === null);
@@ -176,33 +206,47 @@ const SAMPLE_SPANS: [what: string, span: Span, box: string | undefined][] = [
   ["of a box that has none", systemSpanOf(3_600, 10, NOW), "cinder"],
 ];
 
-test.each(SAMPLE_SPANS)("the history of machines and GPUs %s is that of the object", async (_what, span, box) => {
-  const own = samples.filter((batch) => box === undefined || batch.box === box);
-  for (const name of NAMES) {
-    const read = await stores[name].samples(span, { box, clearedMs: null });
-    expectNear(systemHistoryOf(span, read), systemHistoryOf(span, own));
-    expectNear(gpuHistoryOf(span, read), gpuHistoryOf(span, own));
-  }
-});
+test.each(SAMPLE_SPANS)(
+  "the history of machines and GPUs %s is that of the object",
+  async (_what, span, box) => {
+    const own = samples.filter((batch) => box === undefined || batch.box === box);
+    for (const name of NAMES) {
+      const read = await stores[name].samples(span, { box, clearedMs: null });
+      expectNear(systemHistoryOf(span, read), systemHistoryOf(span, own));
+      expectNear(gpuHistoryOf(span, read), gpuHistoryOf(span, own));
+    }
+  },
+);
 
 /** Means of floating point numbers depend on their order in the last digit, so rounded ones may differ in theirs. */
 function expectNear(actual: unknown, expected: unknown): void {
   if (typeof actual === "number" && typeof expected === "number") {
     expect(Math.abs(actual - expected)).toBeLessThanOrEqual(0.02);
-  } else if (typeof actual === "object" && actual !== null && typeof expected === "object" && expected !== null) {
+  } else if (
+    typeof actual === "object" &&
+    actual !== null &&
+    typeof expected === "object" &&
+    expected !== null
+  ) {
     expect(Object.keys(actual)).toEqual(Object.keys(expected));
-    for (const [key, value] of Object.entries(actual)) expectNear(value, (expected as Record<string, unknown>)[key]);
+    for (const [key, value] of Object.entries(actual))
+      expectNear(value, (expected as Record<string, unknown>)[key]);
   } else expect(actual).toEqual(expected);
 }
 
-test.each(NAMES)("samples of %s that were cleared, and not there yet, are not shown", async (name) => {
-  const span = systemSpanOf(7_200, 50, NOW);
-  const clearedMs = NOW - 1_800_000;
-  const left = samples.filter(({ system }) => system.every(({ at }) => Date.parse(at) > clearedMs));
-  const points = systemHistoryOf(span, await stores[name].samples(span, { clearedMs }));
-  expectNear(points, systemHistoryOf(span, left));
-  expect(left.length).toBeGreaterThan(0);
-});
+test.each(NAMES)(
+  "samples of %s that were cleared, and not there yet, are not shown",
+  async (name) => {
+    const span = systemSpanOf(7_200, 50, NOW);
+    const clearedMs = NOW - 1_800_000;
+    const left = samples.filter(({ system }) =>
+      system.every(({ at }) => Date.parse(at) > clearedMs),
+    );
+    const points = systemHistoryOf(span, await stores[name].samples(span, { clearedMs }));
+    expectNear(points, systemHistoryOf(span, left));
+    expect(left.length).toBeGreaterThan(0);
+  },
+);
 
 test("percentiles of many requests are at most 1 % off, in both stores", async () => {
   const many = await freshStores();
@@ -212,12 +256,20 @@ test("percentiles of many requests are at most 1 % off, in both stores", async (
     const edge = new Edge(storage, [many.clickhouse, many.postgres], NOW);
     // In several inserts, of which each adds to what is there.
     for (let from = 0; from < latencies.length; from += 500) {
-      edge.add(latencies.slice(from, from + 500).map((latency_ms, n) => recordOf(NOW - 60_000, { latency_ms, ttft_ms: 0 }, from + n)));
+      edge.add(
+        latencies
+          .slice(from, from + 500)
+          .map((latency_ms, n) => recordOf(NOW - 60_000, { latency_ms, ttft_ms: 0 }, from + n)),
+      );
       await edge.drain();
     }
   });
   const sorted = latencies.sort((a, b) => a - b);
-  const span = { from: Math.floor(NOW / 3_600_000) * 3_600 - 3_600, granularity: 7_200, buckets: 1 };
+  const span = {
+    from: Math.floor(NOW / 3_600_000) * 3_600 - 3_600,
+    granularity: 7_200,
+    buckets: 1,
+  };
   for (const name of NAMES) {
     const [point] = await many[name].history(span, { clearedMs: null }, NOW);
     for (const [field, q] of [
@@ -232,16 +284,29 @@ test("percentiles of many requests are at most 1 % off, in both stores", async (
   }
 });
 
-test.each(NAMES)("history of %s stays when the logs are cleared, and goes with the metrics", async (name) => {
-  const own = await freshStores();
-  const insert = (n: number) =>
-    own[name].insert({ id: crypto.randomUUID(), kind: "requests", rows: [requestRow(recordOf(NOW - 60_000, {}, n), NOW)] });
-  const span = { from: Math.floor(NOW / 60_000) * 60 - 3_540, granularity: 3_600, buckets: 1 };
-  const requests = async () => (await own[name].history(span, { clearedMs: null }, NOW))[0]?.requests;
-  await insert(1);
-  expect(await own[name].clear({ logs: true, metrics: false })).toEqual({ logs: 1, metrics: 0 });
-  expect(await requests()).toBe(1);
-  await insert(2);
-  expect(await own[name].clear({ logs: false, metrics: true })).toEqual({ logs: 0, metrics: expect.any(Number) });
-  expect([await requests(), (await own[name].logs({ limit: 1, clearedMs: null })).total]).toEqual([0, 1]);
-});
+test.each(NAMES)(
+  "history of %s stays when the logs are cleared, and goes with the metrics",
+  async (name) => {
+    const own = await freshStores();
+    const insert = (n: number) =>
+      own[name].insert({
+        id: crypto.randomUUID(),
+        kind: "requests",
+        rows: [requestRow(recordOf(NOW - 60_000, {}, n), NOW)],
+      });
+    const span = { from: Math.floor(NOW / 60_000) * 60 - 3_540, granularity: 3_600, buckets: 1 };
+    const requests = async () =>
+      (await own[name].history(span, { clearedMs: null }, NOW))[0]?.requests;
+    await insert(1);
+    expect(await own[name].clear({ logs: true, metrics: false })).toEqual({ logs: 1, metrics: 0 });
+    expect(await requests()).toBe(1);
+    await insert(2);
+    expect(await own[name].clear({ logs: false, metrics: true })).toEqual({
+      logs: 0,
+      metrics: expect.any(Number),
+    });
+    expect([await requests(), (await own[name].logs({ limit: 1, clearedMs: null })).total]).toEqual(
+      [0, 1],
+    );
+  },
+);

@@ -3,16 +3,21 @@ import { env, exports } from "cloudflare:workers";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { RepositoryModels } from "../../protocol/api/repository.ts";
 import { ApiError } from "../../protocol/api/shapes.ts";
-import { theAggregator } from "../../worker/aggregator/stub.ts";
+import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { settingsOf } from "../../worker/settings.ts";
-import { callApi, exerciseRepositoryRoutes, REPOSITORY_PATH } from "../workerd/repository-routes.ts";
+import {
+  callApi,
+  exerciseRepositoryRoutes,
+  REPOSITORY_PATH,
+} from "../workerd/repository-routes.ts";
 import { faults, storesIn } from "./fresh-stores.ts";
 
 beforeAll(() => storesIn(settingsOf(env).stores).postgres.migrate());
 
 afterEach(() => faults("postgres", []));
 
-test("the routes add, show, change, toggle, sync and delete, whatever the name", () => exerciseRepositoryRoutes("postgres"));
+test("the routes add, show, change, toggle, sync and delete, whatever the name", () =>
+  exerciseRepositoryRoutes("postgres"));
 
 test("a call does not wait for Postgres to know the default, and a change that Postgres does not take is an error that says so", async () => {
   await callApi("POST", REPOSITORY_PATH, { model_name: "chosen" });
@@ -23,14 +28,18 @@ test("a call does not wait for Postgres to know the default, and a change that P
   ]);
   const slow = callApi("GET", REPOSITORY_PATH);
   const began = Date.now();
-  expect((await theAggregator(env).fleet()).defaultModel).toBe("chosen");
+  expect((await aggregatorOf(env).fleet()).defaultModel).toBe("chosen");
   expect(Date.now() - began).toBeLessThan(1_000);
   expect((await slow)[0]).toBe(200);
 
   const [status, answer] = await callApi("PUT", `${REPOSITORY_PATH}/chosen`, { is_default: false });
   expect([status, ApiError.parse(answer).error]).toMatchObject([
     503,
-    { code: "store_unavailable", failed_at: "gateway", message: expect.stringContaining("is in postgres, which answered HTTP 503") },
+    {
+      code: "store_unavailable",
+      failed_at: "gateway",
+      message: expect.stringContaining("is in postgres, which answered HTTP 503"),
+    },
   ]);
   for (const [method, path, body] of [
     ["POST", REPOSITORY_PATH, { model_name: "other" }],
@@ -45,9 +54,13 @@ test("a call does not wait for Postgres to know the default, and a change that P
     store: "durable_object",
     problem: expect.stringMatching(/^postgres answered HTTP 503; this is/),
   });
-  expect((await theAggregator(env).fleet()).defaultModel).toBe("chosen");
-  const { problems } = (await (await exports.default.fetch("http://localhost/api/health")).json()) as { problems: string[] };
+  expect((await aggregatorOf(env).fleet()).defaultModel).toBe("chosen");
+  const { problems } = (await (
+    await exports.default.fetch("http://localhost/api/health")
+  ).json()) as { problems: string[] };
   expect(problems).toContainEqual(
-    expect.stringMatching(/^the model repository is as it was, and cannot be changed: postgres answered HTTP 503$/),
+    expect.stringMatching(
+      /^the model repository is as it was, and cannot be changed: postgres answered HTTP 503$/,
+    ),
   );
 });

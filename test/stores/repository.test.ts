@@ -1,12 +1,12 @@
 /** The model repository in Postgres: shared, never in the way of a call, and every pull counted once. */
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { REPOSITORY_MODELS_MAX } from "../../protocol/api/repository.ts";
+import { StoreError } from "../../worker/export/external-store.ts";
+import { RepositoryCopy } from "../../worker/repository/copy.ts";
+import { LocalRepository } from "../../worker/repository/local.ts";
+import { PostgresRepository } from "../../worker/repository/postgres.ts";
 import { SharedRepository } from "../../worker/repository/shared.ts";
 import type { RepositoryWrite, StoredModel } from "../../worker/repository/stored.ts";
-import { PostgresRepository } from "../../worker/repository/postgres.ts";
-import { StoreError } from "../../worker/export/external-store.ts";
-import { LocalRepository } from "../../worker/repository/local.ts";
-import { RepositoryCopy } from "../../worker/repository/copy.ts";
 import { onFreshStorage, onStorageOf } from "./edge.ts";
 import { type FreshStores, faults, freshStores, statements } from "./fresh-stores.ts";
 
@@ -28,28 +28,66 @@ function edgeOn(storage: DurableObjectStorage, settings = stores.settings.postgr
   const shared = new SharedRepository(copy, new PostgresRepository(settings));
   const put = (name: string, said = {}) => shared.write({ kind: "put", name, said }, NOW);
   const downloads = async () =>
-    Object.fromEntries((await shared.read(NOW)).models.map((model) => [model.model_name, model.download_count]));
+    Object.fromEntries(
+      (await shared.read(NOW)).models.map((model) => [model.model_name, model.download_count]),
+    );
   return { local, copy, shared, put, downloads };
 }
 
 const namesOf = (models: readonly StoredModel[]) => models.map(({ model_name }) => model_name);
-const defaultsOf = (models: readonly StoredModel[]) => namesOf(models.filter(({ is_default }) => is_default));
+const defaultsOf = (models: readonly StoredModel[]) =>
+  namesOf(models.filter(({ is_default }) => is_default));
 
 /** What people said, and nothing that depends on where it is. */
 const saidOf = (models: readonly StoredModel[]) => models.map(({ id: _, ...said }) => said);
 
 const WRITES: [what: string, writes: RepositoryWrite[]][] = [
-  ["an entry that is added", [{ kind: "put", name: "hf.co/user/model:Q4_K_M", said: { description: "Mine", size_label: "2 GB" } }]],
-  ["an entry that is added again", ["a", "a:latest"].map((name) => ({ kind: "put", name, said: { category: name.slice(0, 3) } }))],
-  ["an entry that is added as the default", ["a", "b"].map((name) => ({ kind: "put", name, said: { is_default: true } }))],
-  ["a text that is emptied", ["Mine", null].map((description) => ({ kind: "put", name: "a", said: { description } }))],
-  ["what is not there", (["change", "put"] as const).map((kind) => ({ kind, name: "b", said: { is_default: true } }))],
+  [
+    "an entry that is added",
+    [
+      {
+        kind: "put",
+        name: "hf.co/user/model:Q4_K_M",
+        said: { description: "Mine", size_label: "2 GB" },
+      },
+    ],
+  ],
+  [
+    "an entry that is added again",
+    ["a", "a:latest"].map((name) => ({ kind: "put", name, said: { category: name.slice(0, 3) } })),
+  ],
+  [
+    "an entry that is added as the default",
+    ["a", "b"].map((name) => ({ kind: "put", name, said: { is_default: true } })),
+  ],
+  [
+    "a text that is emptied",
+    ["Mine", null].map((description) => ({ kind: "put", name: "a", said: { description } })),
+  ],
+  [
+    "what is not there",
+    (["change", "put"] as const).map((kind) => ({ kind, name: "b", said: { is_default: true } })),
+  ],
   [
     "a default that is not there",
-    ["a", "a", "b"].map((name, n) => ({ kind: n === 0 ? "put" : "change", name, said: { is_default: true } })),
+    ["a", "a", "b"].map((name, n) => ({
+      kind: n === 0 ? "put" : "change",
+      name,
+      said: { is_default: true },
+    })),
   ],
-  ["a favourite", ["a", "a", "b"].map((name, n) => (n === 0 ? { kind: "put", name, said: {} } : { kind: "toggle_favorite", name }))],
-  ["an entry that is removed", ["a", "a", "a"].map((name, n) => (n === 0 ? { kind: "put", name, said: {} } : { kind: "remove", name }))],
+  [
+    "a favourite",
+    ["a", "a", "b"].map((name, n) =>
+      n === 0 ? { kind: "put", name, said: {} } : { kind: "toggle_favorite", name },
+    ),
+  ],
+  [
+    "an entry that is removed",
+    ["a", "a", "a"].map((name, n) =>
+      n === 0 ? { kind: "put", name, said: {} } : { kind: "remove", name },
+    ),
+  ],
   [
     "what boxes have",
     [
@@ -60,20 +98,31 @@ const WRITES: [what: string, writes: RepositoryWrite[]][] = [
       })),
     ],
   ],
-  ["a text that no store takes", [{ kind: "put", name: "a", said: { description: "nul\0 half \ud83d '); --", display_name: '"\\$1' } }]],
+  [
+    "a text that no store takes",
+    [
+      {
+        kind: "put",
+        name: "a",
+        said: { description: "nul\0 half \ud83d '); --", display_name: '"\\$1' },
+      },
+    ],
+  ],
 ];
 
 test.each(WRITES)("%s is the same there as in the object", async (_what, writes) => {
   const inTheObject = await onFreshStorage(async (storage) => {
     const local = new LocalRepository(storage);
     const changed = [];
-    for (const [n, write] of writes.entries()) changed.push((await local.write(write, NOW + n)).changed);
+    for (const [n, write] of writes.entries())
+      changed.push((await local.write(write, NOW + n)).changed);
     return { changed, models: saidOf(local.all()) };
   });
   await onFreshStorage(async (storage) => {
     const { shared, local } = edgeOn(storage);
     const changed = [];
-    for (const [n, write] of writes.entries()) changed.push((await shared.write(write, NOW + n)).changed);
+    for (const [n, write] of writes.entries())
+      changed.push((await shared.write(write, NOW + n)).changed);
     const read = await shared.read(NOW);
     expect({ changed, models: saidOf(read.models) }).toEqual(inTheObject);
     expect(read).toMatchObject({ store: "postgres", problem: null });
@@ -83,12 +132,21 @@ test.each(WRITES)("%s is the same there as in the object", async (_what, writes)
 });
 
 test("what an edge had before there was a Postgres moves over once, also when the answer is lost, and what is there stays", async () => {
-  await stores.ask.postgres("INSERT INTO model_repository (model_name, description) VALUES ('shared', 'by hand')");
+  await stores.ask.postgres(
+    "INSERT INTO model_repository (model_name, description) VALUES ('shared', 'by hand')",
+  );
   await onFreshStorage(async (storage) => {
     const local = new LocalRepository(storage);
     for (let n = 0; n < 3; n++) local.countDownload("pulled:1b", NOW + n);
     local.countDownload("shared", NOW);
-    await local.write({ kind: "put", name: "chosen", said: { is_default: true, is_favorite: true, description: "nul\0 \ud83d" } }, NOW);
+    await local.write(
+      {
+        kind: "put",
+        name: "chosen",
+        said: { is_default: true, is_favorite: true, description: "nul\0 \ud83d" },
+      },
+      NOW,
+    );
     const before = local.all();
     await faults("postgres", [{ times: 2, drop: "after" }]);
     const { shared, copy } = edgeOn(storage);
@@ -96,8 +154,19 @@ test("what an edge had before there was a Postgres moves over once, also when th
     const { models, store } = await shared.read(NOW);
     expect(store).toBe("postgres");
     expect(models).toMatchObject([
-      { model_name: "chosen", is_default: true, is_favorite: true, created_at_ms: NOW, description: "nul\ufffd \ufffd" },
-      { model_name: "pulled:1b", download_count: 3, category: before[1]?.category, installed_at_ms: NOW + 2 },
+      {
+        model_name: "chosen",
+        is_default: true,
+        is_favorite: true,
+        created_at_ms: NOW,
+        description: "nul\ufffd \ufffd",
+      },
+      {
+        model_name: "pulled:1b",
+        download_count: 3,
+        category: before[1]?.category,
+        installed_at_ms: NOW + 2,
+      },
       { model_name: "shared", download_count: 1, description: "by hand", installed_at_ms: NOW },
     ]);
     expect(copy.hasUnsent()).toBe(false);
@@ -106,9 +175,14 @@ test("what an edge had before there was a Postgres moves over once, also when th
 });
 
 test("a default that was chosen in Postgres is not taken by an edge that joins", async () => {
-  await stores.ask.postgres("INSERT INTO model_repository (model_name, is_default) VALUES ('theirs', true)");
+  await stores.ask.postgres(
+    "INSERT INTO model_repository (model_name, is_default) VALUES ('theirs', true)",
+  );
   await onFreshStorage(async (storage) => {
-    await new LocalRepository(storage).write({ kind: "put", name: "ours", said: { is_default: true } }, NOW);
+    await new LocalRepository(storage).write(
+      { kind: "put", name: "ours", said: { is_default: true } },
+      NOW,
+    );
     const { shared, local } = edgeOn(storage);
     expect(local.defaultModel()).toBe("ours");
     await shared.keepUp(NOW);
@@ -125,7 +199,8 @@ test("pulls are counted once, whatever is lost between them and Postgres, also o
     for (let round = 0; round < 30; round++) {
       edge.local.countDownload("a", nowMs);
       if (round % 3 === 0) edge.local.countDownload("new/model:1b", nowMs);
-      if (round % 4 !== 0) await faults("postgres", [{ times: 1, drop: round % 2 === 0 ? "after" : "before" }]);
+      if (round % 4 !== 0)
+        await faults("postgres", [{ times: 1, drop: round % 2 === 0 ? "after" : "before" }]);
       if (round % 5 === 0) edge = edgeOn(storage);
       nowMs += MINUTE_MS;
       await edge.shared.keepUp(nowMs);
@@ -149,7 +224,9 @@ test("a pull that is counted while Postgres is asked is neither lost nor counted
     local.countDownload("a", NOW + 1);
     local.countDownload("b", NOW + 1);
     await asked;
-    expect(local.all().map(({ model_name, download_count }) => [model_name, download_count])).toEqual([
+    expect(
+      local.all().map(({ model_name, download_count }) => [model_name, download_count]),
+    ).toEqual([
       ["a", 2],
       ["b", 1],
     ]);
@@ -178,8 +255,12 @@ test("a model that is pulled while it is removed begins anew", async () => {
 test("two edges share it: what one says the other reads at once, and serves within a minute", async () => {
   const [a, b] = twoEdges();
   await a(({ put }) => put("model:1b", { is_favorite: true }));
-  expect(await b(({ shared }) => shared.read(NOW))).toMatchObject({ models: [{ model_name: "model:1b", is_favorite: true }] });
-  await b(({ shared }) => shared.write({ kind: "change", name: "model:1b", said: { is_default: true } }, NOW));
+  expect(await b(({ shared }) => shared.read(NOW))).toMatchObject({
+    models: [{ model_name: "model:1b", is_favorite: true }],
+  });
+  await b(({ shared }) =>
+    shared.write({ kind: "change", name: "model:1b", said: { is_default: true } }, NOW),
+  );
   await a(async ({ shared, local }) => {
     await shared.keepUp(NOW);
     expect(local.defaultModel()).toBe("model:1b");
@@ -216,7 +297,8 @@ test("of edges that choose a default at the same time none fails, and one model 
 const twoEdges = () =>
   ["a", "b"].map((name) => {
     const object = `${name}-${crypto.randomUUID()}`;
-    return <Result>(work: (edge: Edge) => Promise<Result>) => onStorageOf(object, (storage) => work(edgeOn(storage)));
+    return <Result>(work: (edge: Edge) => Promise<Result>) =>
+      onStorageOf(object, (storage) => work(edgeOn(storage)));
   }) as [OnEdge, OnEdge];
 type OnEdge = <Result>(work: (edge: Edge) => Promise<Result>) => Promise<Result>;
 
@@ -224,15 +306,31 @@ test("what a person changes in the table is read, and the table refuses what mus
   await onFreshStorage(async (storage) => {
     const { shared, put, local } = edgeOn(storage);
     await put("a", { is_default: true });
-    await stores.ask.postgres("UPDATE model_repository SET description = 'by hand' WHERE model_name = 'a'");
-    await stores.ask.postgres("INSERT INTO model_repository (model_name) VALUES ('hf.co/user/b:Q4')");
+    await stores.ask.postgres(
+      "UPDATE model_repository SET description = 'by hand' WHERE model_name = 'a'",
+    );
+    await stores.ask.postgres(
+      "INSERT INTO model_repository (model_name) VALUES ('hf.co/user/b:Q4')",
+    );
     expect((await shared.read(NOW)).models).toMatchObject([
       { model_name: "a", description: "by hand" },
-      { model_name: "hf.co/user/b:Q4", category: "general", is_favorite: false, download_count: 0, installed_at_ms: null },
+      {
+        model_name: "hf.co/user/b:Q4",
+        category: "general",
+        is_favorite: false,
+        download_count: 0,
+        installed_at_ms: null,
+      },
     ]);
-    await expect(stores.ask.postgres("UPDATE model_repository SET is_default = true")).rejects.toThrow(/model_repository_default/);
-    await expect(stores.ask.postgres("INSERT INTO model_repository (model_name) VALUES ('a:latest')")).rejects.toThrow(/check/);
-    await stores.ask.postgres("UPDATE model_repository SET model_name = 'renamed' WHERE model_name = 'a'");
+    await expect(
+      stores.ask.postgres("UPDATE model_repository SET is_default = true"),
+    ).rejects.toThrow(/model_repository_default/);
+    await expect(
+      stores.ask.postgres("INSERT INTO model_repository (model_name) VALUES ('a:latest')"),
+    ).rejects.toThrow(/check/);
+    await stores.ask.postgres(
+      "UPDATE model_repository SET model_name = 'renamed' WHERE model_name = 'a'",
+    );
     await shared.read(NOW);
     expect(namesOf(local.all())).toEqual(["hf.co/user/b:Q4", "renamed"]);
     expect(local.defaultModel()).toBe("renamed");
@@ -246,7 +344,9 @@ test("while Postgres is down what is read says so, a change fails and leaves no 
     await faults("postgres", [{ times: 1_000, status: 503 }]);
     const { store, problem, models } = await shared.read(NOW);
     expect([store, namesOf(models)]).toEqual(["durable_object", ["a"]]);
-    expect(problem).toBe(`postgres answered HTTP 503; this is what the edge knew at ${new Date(NOW).toISOString()}`);
+    expect(problem).toBe(
+      `postgres answered HTTP 503; this is what the edge knew at ${new Date(NOW).toISOString()}`,
+    );
     for (const write of [
       { kind: "put", name: "b", said: {} },
       { kind: "change", name: "a", said: { is_default: false } },
@@ -254,13 +354,19 @@ test("while Postgres is down what is read says so, a change fails and leaves no 
       { kind: "remove", name: "a" },
       { kind: "add_found", found: [{ name: "c", installedAtMs: NOW }] },
     ] as const)
-      await expect(shared.write(write, NOW)).rejects.toThrow(new StoreError("unavailable", "answered HTTP 503"));
-    expect(shared.problem()).toBe("the model repository is as it was, and cannot be changed: postgres answered HTTP 503");
+      await expect(shared.write(write, NOW)).rejects.toThrow(
+        new StoreError("unavailable", "answered HTTP 503"),
+      );
+    expect(shared.problem()).toBe(
+      "the model repository is as it was, and cannot be changed: postgres answered HTTP 503",
+    );
     expect(local.all()).toEqual(models);
     // It is asked again, though nothing else may happen.
     expect(shared.dueMs()).toBe(NOW + MINUTE_MS);
     await faults("postgres", []);
-    expect((await shared.read(NOW)).models).toMatchObject([{ model_name: "a", is_default: true, is_favorite: false }]);
+    expect((await shared.read(NOW)).models).toMatchObject([
+      { model_name: "a", is_default: true, is_favorite: false },
+    ]);
     expect([shared.problem(), shared.dueMs()]).toEqual([null, null]);
   });
 });
@@ -285,7 +391,10 @@ test("a store that hangs is waited for no longer than five seconds", async () =>
     await put("a");
     await faults("postgres", [{ times: 1, delayMs: 20_000 }]);
     const began = Date.now();
-    expect(await shared.read(NOW)).toMatchObject({ store: "durable_object", models: [{ model_name: "a" }] });
+    expect(await shared.read(NOW)).toMatchObject({
+      store: "durable_object",
+      models: [{ model_name: "a" }],
+    });
     expect(Date.now() - began).toBeLessThan(10_000);
   });
 });
@@ -319,7 +428,10 @@ test("it has a bound, and what is in it can still be changed", async () => {
   );
   await onFreshStorage(async (storage) => {
     const { shared, put } = edgeOn(storage);
-    const found = (names: string[]): RepositoryWrite => ({ kind: "add_found", found: names.map((name) => ({ name, installedAtMs: NOW })) });
+    const found = (names: string[]): RepositoryWrite => ({
+      kind: "add_found",
+      found: names.map((name) => ({ name, installedAtMs: NOW })),
+    });
     expect((await shared.write(found(["x", "y"]), NOW)).changed).toBeNull();
     expect((await put("last")).changed).toEqual(["last"]);
     const full = await put("one-more");
@@ -334,7 +446,9 @@ test("a copy of what did not change writes no row", async () => {
     const { shared, put } = edgeOn(storage);
     for (const name of ["a", "b", "c"]) await put(name, { description: name });
     storage.sql.exec("CREATE TABLE written (name TEXT)");
-    storage.sql.exec("CREATE TRIGGER written AFTER INSERT ON repository BEGIN INSERT INTO written VALUES (NEW.model_name); END");
+    storage.sql.exec(
+      "CREATE TRIGGER written AFTER INSERT ON repository BEGIN INSERT INTO written VALUES (NEW.model_name); END",
+    );
     await shared.read(NOW);
     await shared.write({ kind: "toggle_favorite", name: "b" }, NOW);
     expect(storage.sql.exec("SELECT name FROM written").toArray()).toEqual([{ name: "b" }]);

@@ -15,14 +15,38 @@ beforeEach(async () => {
 const RECORDS = [
   recordOf(NOW - 600_000, { latency_ms: 1_000 }, 1),
   recordOf(NOW - 600_000, { latency_ms: 5_000, prompt: "slow", response: "at last" }, 2),
-  recordOf(NOW - 1_200_000, { model: "mistral", latency_ms: 9_000, status: "error", error_message: "out of memory", prompt: "slower" }, 3),
-  recordOf(NOW - 1_200_000, { model: "mistral", latency_ms: 100, status: "error", error_message: "out of memory" }, 4),
-  recordOf(NOW - 7_200_000, { model: "mistral", latency_ms: 200, status: "error", error_message: "no such model" }, 5),
-  recordOf(NOW - 30 * 3_600_000, { latency_ms: 70_000, status: "error", error_message: "long ago", prompt: "slowest" }, 6),
+  recordOf(
+    NOW - 1_200_000,
+    {
+      model: "mistral",
+      latency_ms: 9_000,
+      status: "error",
+      error_message: "out of memory",
+      prompt: "slower",
+    },
+    3,
+  ),
+  recordOf(
+    NOW - 1_200_000,
+    { model: "mistral", latency_ms: 100, status: "error", error_message: "out of memory" },
+    4,
+  ),
+  recordOf(
+    NOW - 7_200_000,
+    { model: "mistral", latency_ms: 200, status: "error", error_message: "no such model" },
+    5,
+  ),
+  recordOf(
+    NOW - 30 * 3_600_000,
+    { latency_ms: 70_000, status: "error", error_message: "long ago", prompt: "slowest" },
+    6,
+  ),
 ];
 
 const insertAll = () => {
-  const rows = RECORDS.map((record) => requestRow(record, Date.parse(record.started_at) + record.latency_ms));
+  const rows = RECORDS.map((record) =>
+    requestRow(record, Date.parse(record.started_at) + record.latency_ms),
+  );
   const batch = { id: crypto.randomUUID(), kind: "requests" as const, rows };
   return Promise.all([stores.clickhouse.insert(batch), stores.postgres.insert(batch)]);
 };
@@ -52,8 +76,18 @@ WHERE latency_ms > 3000
 ORDER BY latency_ms DESC
 LIMIT 10;`);
   expect(rows).toEqual([
-    { model: "llama3.2", prompt: "slowest", response: "A way to learn from data.", latency_ms: 70_000 },
-    { model: "mistral", prompt: "slower", response: "A way to learn from data.", latency_ms: 9_000 },
+    {
+      model: "llama3.2",
+      prompt: "slowest",
+      response: "A way to learn from data.",
+      latency_ms: 70_000,
+    },
+    {
+      model: "mistral",
+      prompt: "slower",
+      response: "A way to learn from data.",
+      latency_ms: 9_000,
+    },
     { model: "llama3.2", prompt: "slow", response: "at last", latency_ms: 5_000 },
   ]);
 });
@@ -90,19 +124,30 @@ ORDER BY error_count DESC;`);
   ]);
 });
 
-test.each(["clickhouse", "postgres"] as const)("migrating %s again adds what a version before lacked, and loses nothing", async (name) => {
-  await insertAll();
-  const table = name === "clickhouse" ? "requests" : "request_logs";
-  await stores.ask[name](`ALTER TABLE ${table} DROP COLUMN energy_j, DROP COLUMN edge_ms, DROP COLUMN tunnel_ms`);
-  await stores.ask[name](`ALTER TABLE gpu_samples ADD COLUMN note ${name === "clickhouse" ? "String" : "text"}`);
-  await expect(stores[name].check()).rejects.toThrow(`has no column edge_ms in ${table}: run npm run migrate`);
-  await stores[name].migrate();
-  await stores[name].check();
-  expect((await stores[name].logs({ limit: 10, clearedMs: null })).total).toBe(6);
-});
+test.each(["clickhouse", "postgres"] as const)(
+  "migrating %s again adds what a version before lacked, and loses nothing",
+  async (name) => {
+    await insertAll();
+    const table = name === "clickhouse" ? "requests" : "request_logs";
+    await stores.ask[name](
+      `ALTER TABLE ${table} DROP COLUMN energy_j, DROP COLUMN edge_ms, DROP COLUMN tunnel_ms`,
+    );
+    await stores.ask[name](
+      `ALTER TABLE gpu_samples ADD COLUMN note ${name === "clickhouse" ? "String" : "text"}`,
+    );
+    await expect(stores[name].check()).rejects.toThrow(
+      `has no column edge_ms in ${table}: run npm run migrate`,
+    );
+    await stores[name].migrate();
+    await stores[name].check();
+    expect((await stores[name].logs({ limit: 10, clearedMs: null })).total).toBe(6);
+  },
+);
 
 test("requests that Postgres had before there were sums are summed up when it is migrated, once", async () => {
-  const rows = RECORDS.map((record) => requestRow(record, Date.parse(record.started_at) + record.latency_ms));
+  const rows = RECORDS.map((record) =>
+    requestRow(record, Date.parse(record.started_at) + record.latency_ms),
+  );
   await stores.postgres.insert({ id: crypto.randomUUID(), kind: "requests", rows });
   const sums = () => stores.ask.postgres("SELECT * FROM request_minutes ORDER BY minute, model");
   const before = await sums();
@@ -117,16 +162,21 @@ test("requests that Postgres had before there were sums are summed up when it is
 
 test("a row that Postgres has is not summed up again, in whatever batch it comes", async () => {
   const rows = RECORDS.map((record) => requestRow(record, NOW));
-  const insert = (some: typeof rows) => stores.postgres.insert({ id: crypto.randomUUID(), kind: "requests", rows: some });
+  const insert = (some: typeof rows) =>
+    stores.postgres.insert({ id: crypto.randomUUID(), kind: "requests", rows: some });
   await Promise.all([insert(rows.slice(0, 3)), insert(rows.slice(2)), insert(rows)]);
   expect(
-    await stores.ask.postgres("SELECT sum(successes + errors)::int AS n, sum(cardinality(latency_bins))::int AS bins FROM request_minutes"),
+    await stores.ask.postgres(
+      "SELECT sum(successes + errors)::int AS n, sum(cardinality(latency_bins))::int AS bins FROM request_minutes",
+    ),
   ).toEqual([{ n: 6, bins: 6 }]);
 });
 
 test("Postgres deletes what is older than it is kept, ClickHouse by its own rules", async () => {
   const old = NOW - 91 * 86_400_000;
-  const rows = [...RECORDS, recordOf(old)].map((record) => requestRow(record, Date.parse(record.started_at)));
+  const rows = [...RECORDS, recordOf(old)].map((record) =>
+    requestRow(record, Date.parse(record.started_at)),
+  );
   await stores.postgres.insert({ id: crypto.randomUUID(), kind: "requests", rows });
   const samples = [gpuRow(gpuOf("atlas", NOW)), gpuRow(gpuOf("atlas", NOW - 31 * 86_400_000))];
   await stores.postgres.insert({ id: crypto.randomUUID(), kind: "gpu_samples", rows: samples });
@@ -134,14 +184,26 @@ test("Postgres deletes what is older than it is kept, ClickHouse by its own rule
     `INSERT INTO request_minutes VALUES (now() - interval '${days} days', '', '', 1, 0, 0, 0, 0, 0, 0, 0, '{}', '{}')`;
   for (const days of [399, 401]) await stores.ask.postgres(minute(days));
   await stores.postgres.deleteOld();
-  expect(await stores.ask.postgres("SELECT 1 AS one FROM request_minutes WHERE minute < now() - interval '398 days'")).toEqual([
-    { one: 1 },
-  ]);
+  expect(
+    await stores.ask.postgres(
+      "SELECT 1 AS one FROM request_minutes WHERE minute < now() - interval '398 days'",
+    ),
+  ).toEqual([{ one: 1 }]);
   expect((await stores.postgres.logs({ limit: 10, clearedMs: null })).total).toBe(6);
-  expect(await stores.ask.postgres("SELECT sampled_at FROM gpu_samples")).toEqual([{ sampled_at: new Date(NOW) }]);
+  expect(await stores.ask.postgres("SELECT sampled_at FROM gpu_samples")).toEqual([
+    { sampled_at: new Date(NOW) },
+  ]);
   const tables = await stores.ask.clickhouse(
     "SELECT name, engine_full FROM system.tables WHERE database = currentDatabase() ORDER BY name",
   );
-  const kept = tables.map(({ name, engine_full }) => [name, /TTL .*?toInterval\w+\((\d+)\)/.exec(String(engine_full))?.[1]]);
-  expect(Object.fromEntries(kept)).toMatchObject({ requests: "90", requests_minutes: "400", gpu_samples: "30", system_samples: "30" });
+  const kept = tables.map(({ name, engine_full }) => [
+    name,
+    /TTL .*?toInterval\w+\((\d+)\)/.exec(String(engine_full))?.[1],
+  ]);
+  expect(Object.fromEntries(kept)).toMatchObject({
+    requests: "90",
+    requests_minutes: "400",
+    gpu_samples: "30",
+    system_samples: "30",
+  });
 });

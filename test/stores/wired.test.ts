@@ -5,16 +5,16 @@ import { beforeAll, expect, inject, test } from "vitest";
 import { Health } from "../../protocol/api/fleet.ts";
 import { History, Logs } from "../../protocol/api/stats.ts";
 import { GpuHistory, SystemHistory } from "../../protocol/api/system.ts";
-import { theAggregator } from "../../worker/aggregator/stub.ts";
-import { settingsOf } from "../../worker/settings.ts";
 import { Forgotten } from "../../worker/aggregator/forgotten.ts";
 import { LEDGER_MS, Ledger } from "../../worker/aggregator/ledger.ts";
+import { aggregatorOf } from "../../worker/aggregator/stub.ts";
+import { settingsOf } from "../../worker/settings.ts";
 import { gpuOf, helloOf, readingsOf, recordOf, systemOf } from "../support/records.ts";
 import { faults, storesIn } from "./fresh-stores.ts";
 
 const NOW = Date.now();
 const DAY_MS = 86_400_000;
-const aggregator = () => theAggregator(env);
+const aggregator = () => aggregatorOf(env);
 const get = async (path: string) => (await exports.default.fetch(`http://localhost${path}`)).json();
 
 /** Twelve that the ledger forgot, and five that it has. */
@@ -28,7 +28,12 @@ const newestFirst = [...old, ...recent].map(({ request_id }) => request_id).reve
 async function flushed(): Promise<void> {
   for (let rounds = 0; rounds < 50; rounds++) {
     await runDurableObjectAlarm(aggregator());
-    if ((await aggregator().sinks()).sinks.every(({ backlog, state }) => backlog === 0 && state === "ok")) return;
+    if (
+      (await aggregator().sinks()).sinks.every(
+        ({ backlog, state }) => backlog === 0 && state === "ok",
+      )
+    )
+      return;
     await scheduler.wait(50);
   }
   throw new Error(JSON.stringify(await aggregator().sinks()));
@@ -45,7 +50,11 @@ beforeAll(async () => {
   await aggregator().read("atlas", readingsOf(NOW, ["llama3.2:latest"], samples, [], system));
   await flushed();
   await runInDurableObject(aggregator(), (_, { storage }) =>
-    new Ledger(storage.sql, new Forgotten(storage.sql)).forgetSlice(NOW - 10 * DAY_MS + LEDGER_MS, 0, null),
+    new Ledger(storage.sql, new Forgotten(storage.sql)).forgetSlice(
+      NOW - 10 * DAY_MS + LEDGER_MS,
+      0,
+      null,
+    ),
   );
   await evictDurableObject(aggregator());
 });
@@ -79,7 +88,9 @@ test("by offset too, and with filters", async () => {
   expect(page).toMatchObject({ store: "clickhouse", total: 17, next: null });
   expect(page.logs.map(({ id }) => id)).toEqual(newestFirst.slice(5));
   const errors = Logs.parse(await get("/api/stats/logs?status=error"));
-  expect(errors.logs.map(({ id }) => id)).toEqual(newestFirst.filter((id) => old.some((o) => o.request_id === id && o.status === "error")));
+  expect(errors.logs.map(({ id }) => id)).toEqual(
+    newestFirst.filter((id) => old.some((o) => o.request_id === id && o.status === "error")),
+  );
 });
 
 test("an export holds both", async () => {
@@ -98,7 +109,9 @@ test("history is of the object while that keeps it, and of the store when it is 
   };
   expect(await sums("/api/stats/history?time_range=30d")).toEqual(["durable_object", 17]);
   expect(await sums("/api/stats/history?time_range=365d")).toEqual(["clickhouse", 17]);
-  const csv = await exports.default.fetch("http://localhost/api/stats/history?time_range=30d&granularity=5m&format=csv");
+  const csv = await exports.default.fetch(
+    "http://localhost/api/stats/history?time_range=30d&granularity=5m&format=csv",
+  );
   expect(
     new TextDecoder()
       .decode(await csv.arrayBuffer())
@@ -110,11 +123,19 @@ test("history is of the object while that keeps it, and of the store when it is 
 test("samples are of the object while that keeps them, and of the store when they are older", async () => {
   const seen = async (path: string) => {
     const { store, data } = SystemHistory.parse(await get(path));
-    return [store, data.some(({ cpu_percent, gpu_utilization_percent }) => cpu_percent === 25 && gpu_utilization_percent === 75)];
+    return [
+      store,
+      data.some(
+        ({ cpu_percent, gpu_utilization_percent }) =>
+          cpu_percent === 25 && gpu_utilization_percent === 75,
+      ),
+    ];
   };
   expect(await seen("/api/system/history?time_range=24h")).toEqual(["durable_object", true]);
   expect(await seen("/api/system/history?time_range=7d&box=atlas")).toEqual(["clickhouse", true]);
-  const { store, gpus, timestamps } = GpuHistory.parse(await get("/api/gpu/history?time_range=30d&max_points=10"));
+  const { store, gpus, timestamps } = GpuHistory.parse(
+    await get("/api/gpu/history?time_range=30d&max_points=10"),
+  );
   expect([store, gpus.length, timestamps.length]).toEqual(["clickhouse", 1, 10]);
   expect(gpus[0]?.temperature_c.filter((value) => value !== null)).toEqual([65]);
 });
@@ -124,7 +145,10 @@ test("what only a store has is an error while it is down, and what the object ha
   const answer = await exports.default.fetch("http://localhost/api/stats/logs?offset=5");
   expect(answer.status).toBe(503);
   expect(await answer.json()).toMatchObject({
-    error: { code: "store_unavailable", message: expect.stringContaining("clickhouse answered HTTP 503") },
+    error: {
+      code: "store_unavailable",
+      message: expect.stringContaining("clickhouse answered HTTP 503"),
+    },
   });
   expect(Logs.parse(await get("/api/stats/logs")).logs).toHaveLength(5);
   await faults("clickhouse", []);
@@ -133,7 +157,11 @@ test("what only a store has is an error while it is down, and what the object ha
 
 test("what was cleared is read from nowhere", async () => {
   await exports.default.fetch("http://localhost/api/data/all", { method: "DELETE" });
-  expect(await get("/api/stats/logs")).toMatchObject({ store: "durable_object", logs: [], total: 0 });
+  expect(await get("/api/stats/logs")).toMatchObject({
+    store: "durable_object",
+    logs: [],
+    total: 0,
+  });
   const { metrics } = History.parse(await get("/api/stats/history?time_range=365d"));
   expect(metrics.every(({ requests }) => requests === 0)).toBe(true);
 });

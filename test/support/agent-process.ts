@@ -6,9 +6,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT } from "../../local/edge.ts";
 import { Child } from "../../local/processes.ts";
 import { startReaper } from "../../local/reaping.ts";
-import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { FrameType, NO_PAYLOAD } from "../../protocol/frames.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { FakeEdge } from "./fake-edge.ts";
 import { eventually } from "./stack.ts";
 
@@ -53,7 +53,10 @@ export class AgentProcess implements AsyncDisposable {
       NVIDIA_SMI: "/nonexistent/nvidia-smi",
     };
     const onLine = (line: string) => void this.lines.push(line);
-    this.#child = new Child({ name: "agent", args: [join(ROOT, "agent/main.ts")], env, cwd: ROOT, onLine }, this.#reaper);
+    this.#child = new Child(
+      { name: "agent", args: [join(ROOT, "agent/main.ts")], env, cwd: ROOT, onLine },
+      this.#reaper,
+    );
     await eventually(
       async () => this.edge.readings.length > heard,
       () => this.lines.join("\n"),
@@ -96,4 +99,8 @@ export class AgentProcess implements AsyncDisposable {
 
 /** A chat that Ollama answers with so many tokens; its words are the id. */
 const chatOf = (id: string, tokens: number): string =>
-  JSON.stringify({ model: "m", messages: [{ role: "user", content: id }], options: { num_predict: tokens } });
+  JSON.stringify({
+    model: "m",
+    messages: [{ role: "user", content: id }],
+    options: { num_predict: tokens },
+  });

@@ -19,7 +19,10 @@ type Pair = {
 export class CuttingProxy implements AsyncDisposable {
   readonly #pairs = new Set<Pair>();
   readonly #server: Server;
-  readonly #due: Record<Direction, { bytes: number; cut: () => void } | null> = { up: null, down: null };
+  readonly #due: Record<Direction, { bytes: number; cut: () => void } | null> = {
+    up: null,
+    down: null,
+  };
   readonly #passed: Record<Direction, number> = { up: 0, down: 0 };
   readonly #held = new Set<() => void>();
   #isHeld = false;
@@ -56,7 +59,8 @@ export class CuttingProxy implements AsyncDisposable {
 
   /** Cuts every connection, without a word to either side. */
   cut(): void {
-    for (const { near, far } of this.#pairs) for (const socket of [near, far]) socket.resetAndDestroy();
+    for (const { near, far } of this.#pairs)
+      for (const socket of [near, far]) socket.resetAndDestroy();
   }
 
   /** Cuts every connection once so many more bytes have passed in that direction: those pass, the next do not. */
@@ -71,7 +75,8 @@ export class CuttingProxy implements AsyncDisposable {
    * New ones work, as when a router on the way has forgotten the old ones.
    */
   swallow(...directions: Direction[]): void {
-    for (const pair of this.#pairs) for (const direction of directions) pair.swallowed.add(direction);
+    for (const pair of this.#pairs)
+      for (const direction of directions) pair.swallowed.add(direction);
   }
 
   /** Nothing arrives until {@link release}; then all of it does: a network that is gone for a while. */

@@ -10,7 +10,10 @@ const NAME = "[a-zA-Z_:][a-zA-Z0-9_:]*";
 const COMMENT = new RegExp(`^# (HELP|TYPE) (${NAME}) (.+)$`);
 const SAMPLE = new RegExp(`^(${NAME})(?:\\{(.*)\\})? (\\S+)$`);
 const LABEL = /^([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\"n])*)"(?:,|$)/;
-const SUFFIXES: Record<string, string[]> = { histogram: ["_bucket", "_sum", "_count"], gauge: [""] };
+const SUFFIXES: Record<string, string[]> = {
+  histogram: ["_bucket", "_sum", "_count"],
+  gauge: [""],
+};
 
 /**
  * @returns families by name, as in their TYPE line.
@@ -32,13 +35,15 @@ export function parseExposition(text: string, isOpenMetrics = false): Map<string
         current = { name, type: "", help: rest, series: [] };
         families.set(name, current);
       } else {
-        if (current?.name !== name || current.type !== "") throw new Error(`a TYPE that does not follow its HELP: ${line}`);
+        if (current?.name !== name || current.type !== "")
+          throw new Error(`a TYPE that does not follow its HELP: ${line}`);
         current.type = rest;
       }
       continue;
     }
     const series = parseSample(line);
-    if (current === null || !namesOf(current, isOpenMetrics).includes(series.name)) throw new Error(`a sample outside its family: ${line}`);
+    if (current === null || !namesOf(current, isOpenMetrics).includes(series.name))
+      throw new Error(`a sample outside its family: ${line}`);
     const key = JSON.stringify([series.name, Object.entries(series.labels).sort()]);
     if (seen.has(key)) throw new Error(`a series twice: ${line}`);
     seen.add(key);
@@ -53,10 +58,18 @@ export function parseExposition(text: string, isOpenMetrics = false): Map<string
 }
 
 /** The value of one series. @throws when there is none. */
-export function seriesValue(families: Map<string, ParsedFamily>, name: string, labels: Record<string, string> = {}): number {
+export function seriesValue(
+  families: Map<string, ParsedFamily>,
+  name: string,
+  labels: Record<string, string> = {},
+): number {
   for (const { series } of families.values())
     for (const one of series)
-      if (one.name === name && JSON.stringify(Object.entries(one.labels).sort()) === JSON.stringify(Object.entries(labels).sort()))
+      if (
+        one.name === name &&
+        JSON.stringify(Object.entries(one.labels).sort()) ===
+          JSON.stringify(Object.entries(labels).sort())
+      )
         return one.value;
   throw new Error(`no series ${name} ${JSON.stringify(labels)}`);
 }
@@ -76,7 +89,9 @@ function parseSample(line: string): Series {
     if (label === null) throw new Error(`not a label: ${rest}`);
     const [all, key = "", value = ""] = label;
     if (key in labels) throw new Error(`a label twice: ${line}`);
-    labels[key] = value.replace(/\\(.)/g, (_, character: string) => (character === "n" ? "\n" : character));
+    labels[key] = value.replace(/\\(.)/g, (_, character: string) =>
+      character === "n" ? "\n" : character,
+    );
     rest = rest.slice(all.length);
   }
   const value = valueText === "+Inf" ? Number.POSITIVE_INFINITY : Number(valueText);
@@ -85,22 +100,29 @@ function parseSample(line: string): Series {
 }
 
 function checkCounter({ name, series }: ParsedFamily): void {
-  for (const { value } of series) if (value < 0 || !Number.isFinite(value)) throw new Error(`${name} counts ${value}`);
+  for (const { value } of series)
+    if (value < 0 || !Number.isFinite(value)) throw new Error(`${name} counts ${value}`);
 }
 
 function checkHistograms({ name, series }: ParsedFamily): void {
-  const groups = Map.groupBy(series, ({ labels: { le: _, ...labels } }) => JSON.stringify(Object.entries(labels).sort()));
+  const groups = Map.groupBy(series, ({ labels: { le: _, ...labels } }) =>
+    JSON.stringify(Object.entries(labels).sort()),
+  );
   for (const [labels, group] of groups) {
     const buckets = group.filter((one) => one.name === `${name}_bucket`);
-    const edges = buckets.map((one) => (one.labels.le === "+Inf" ? Number.POSITIVE_INFINITY : Number(one.labels.le)));
+    const edges = buckets.map((one) =>
+      one.labels.le === "+Inf" ? Number.POSITIVE_INFINITY : Number(one.labels.le),
+    );
     const counts = buckets.map(({ value }) => value);
     if (edges.some((edge, index) => Number.isNaN(edge) || edge <= (edges[index - 1] ?? -1)))
       throw new Error(`${name}${labels}: edges do not rise`);
-    if (counts.some((count, index) => count < (counts[index - 1] ?? 0))) throw new Error(`${name}${labels}: counts fall`);
+    if (counts.some((count, index) => count < (counts[index - 1] ?? 0)))
+      throw new Error(`${name}${labels}: counts fall`);
     if (edges.at(-1) !== Number.POSITIVE_INFINITY) throw new Error(`${name}${labels}: no +Inf`);
     const count = group.filter((one) => one.name === `${name}_count`);
     const sum = group.filter((one) => one.name === `${name}_sum`);
-    if (count.length !== 1 || sum.length !== 1) throw new Error(`${name}${labels}: needs one _count and one _sum`);
+    if (count.length !== 1 || sum.length !== 1)
+      throw new Error(`${name}${labels}: needs one _count and one _sum`);
     if (count[0]?.value !== counts.at(-1)) throw new Error(`${name}${labels}: +Inf is not _count`);
   }
 }

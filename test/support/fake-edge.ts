@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type WebSocket, WebSocketServer } from "ws";
-import { EdgeAgent } from "../../agent/agent.ts";
+import { Agent } from "../../agent/agent.ts";
 import { Spool } from "../../agent/spool/spool.ts";
 import {
   decodeFrames,
@@ -39,10 +39,13 @@ export class FakeEdge implements AsyncDisposable {
   /** Nothing is heard or said there any more. */
   #swallowed: WebSocket | null = null;
   readonly #http = createServer();
-  readonly #sockets = new WebSocketServer({ server: this.#http, handleProtocols: (offered) => [...offered][0] ?? false });
+  readonly #sockets = new WebSocketServer({
+    server: this.#http,
+    handleProtocols: (offered) => [...offered][0] ?? false,
+  });
   readonly #folder = mkdtempSync(join(tmpdir(), "fake-edge-"));
   #socket: WebSocket | null = null;
-  #agent: EdgeAgent | null = null;
+  #agent: Agent | null = null;
   #welcome: Partial<Welcome> = {};
 
   /** Without an agent. */
@@ -68,7 +71,12 @@ export class FakeEdge implements AsyncDisposable {
       simulated: false,
     };
     const log = () => {};
-    edge.#agent = new EdgeAgent(config, randomUUID(), Spool.open(join(edge.#folder, "spool"), { now: Date.now, log }), log);
+    edge.#agent = new Agent(
+      config,
+      randomUUID(),
+      Spool.open(join(edge.#folder, "spool"), { now: Date.now, log }),
+      log,
+    );
     edge.#agent.start();
     await eventually(async () => edge.#socket !== null);
     return edge;
@@ -115,7 +123,9 @@ export class FakeEdge implements AsyncDisposable {
 
   /** The first frame of that type and stream, once it is there. */
   heard = (type: FrameType, stream: string): Promise<Frame> =>
-    eventually(async () => this.frames.find((frame) => frame.type === type && frame.stream === stream));
+    eventually(async () =>
+      this.frames.find((frame) => frame.type === type && frame.stream === stream),
+    );
 
   /** The record of a request, once it was sent. */
   recorded = (stream: string): Promise<RequestRecord> =>
@@ -142,13 +152,21 @@ export class FakeEdge implements AsyncDisposable {
       for (const frame of decodeFrames(data as Buffer)) {
         if (frame.type === FrameType.hello) {
           this.#socket = socket;
-          this.say(tunnelFrame(FrameType.welcome, { edge_version: "0.0.0", now_ms: Date.now(), heartbeat_ms: 1_000, ...this.#welcome }));
+          this.say(
+            tunnelFrame(FrameType.welcome, {
+              edge_version: "0.0.0",
+              now_ms: Date.now(),
+              heartbeat_ms: 1_000,
+              ...this.#welcome,
+            }),
+          );
         } else if (frame.type === FrameType.records) {
           const { position, records } = parsePayload(Records, frame.payload);
           this.batches++;
           this.records.push(...records);
           if (this.isConfirming) this.say(tunnelFrame(FrameType.recorded, { position }));
-        } else if (frame.type === FrameType.readings) this.readings.push(parsePayload(Readings, frame.payload));
+        } else if (frame.type === FrameType.readings)
+          this.readings.push(parsePayload(Readings, frame.payload));
         else this.frames.push({ ...frame, payload: frame.payload.slice() });
       }
     });

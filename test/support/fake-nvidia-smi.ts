@@ -23,7 +23,11 @@ export type Step = {
   code?: number;
 };
 
-export type FakeSmi = { command: string; runs: () => { pid: number; args: string[] }[]; plan: (steps: Step[]) => void };
+export type FakeSmi = {
+  command: string;
+  runs: () => { pid: number; args: string[] }[];
+  plan: (steps: Step[]) => void;
+};
 
 /** A folder with a script that `GpuReader` can be pointed at. */
 export function fakeSmi(steps: Step[]): FakeSmi {
@@ -32,7 +36,10 @@ export function fakeSmi(steps: Step[]): FakeSmi {
   const plan = (next: Step[]) => writeFileSync(join(folder, "plan.json"), JSON.stringify(next));
   plan(steps);
   writeFileSync(join(folder, "runs"), "");
-  writeFileSync(command, `import { play } from ${JSON.stringify(import.meta.url)};\nplay(${JSON.stringify(folder)});\n`);
+  writeFileSync(
+    command,
+    `import { play } from ${JSON.stringify(import.meta.url)};\nplay(${JSON.stringify(folder)});\n`,
+  );
   const runs = () =>
     readFileSync(join(folder, "runs"), "utf8")
       .split("\n")
@@ -51,10 +58,14 @@ export function play(folder: string): void {
   const columns = /--query-gpu=(\S+)/.exec(args.join(" "))?.[1]?.split(",") ?? [];
   const refused = columns.find((column) => step.unknownFields?.includes(column));
   if (refused !== undefined) return end(`Field "${refused}" is not a valid field to query.\n\n`, 2);
-  const finish = () => (step.ending === "hang" ? void setInterval(() => {}, 1_000) : end(step.text ?? "", step.code ?? 0));
+  const finish = () =>
+    step.ending === "hang"
+      ? void setInterval(() => {}, 1_000)
+      : end(step.text ?? "", step.code ?? 0);
   if (step.rows === undefined) return finish();
   const print = () => {
-    const lines = step.rows?.map((row) => columns.map((column) => row[column] ?? "[N/A]").join(", ")) ?? [];
+    const lines =
+      step.rows?.map((row) => columns.map((column) => row[column] ?? "[N/A]").join(", ")) ?? [];
     process.stdout.write(`${lines.join("\n")}\n`);
   };
   print();

@@ -10,7 +10,12 @@ import { Spool } from "../../agent/spool/spool.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { eventually } from "./stack.ts";
 
-export type Answer = { status: number; headers: http.IncomingHttpHeaders; text: string; isComplete: boolean };
+export type Answer = {
+  status: number;
+  headers: http.IncomingHttpHeaders;
+  text: string;
+  isComplete: boolean;
+};
 
 export class Listening implements AsyncDisposable {
   readonly url: string;
@@ -65,17 +70,31 @@ export class Listening implements AsyncDisposable {
   }
 
   /** A call as it is written here, with no header that is not: fetch would add some, and hides how an answer ends. */
-  call(method: string, path: string, body: string | Uint8Array | null = null, headers: http.OutgoingHttpHeaders = {}): Promise<Answer> {
+  call(
+    method: string,
+    path: string,
+    body: string | Uint8Array | null = null,
+    headers: http.OutgoingHttpHeaders = {},
+  ): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const request = http.request(this.url, { method, path, headers, agent: false }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on("data", (chunk: Buffer) => chunks.push(chunk));
-        response.on("error", () => {}); // the answer broke off: it says so by `isComplete`
-        response.on("close", () => {
-          const { statusCode: status = 0, headers: answered, complete: isComplete } = response;
-          resolve({ status, headers: answered, text: Buffer.concat(chunks).toString(), isComplete });
-        });
-      });
+      const request = http.request(
+        this.url,
+        { method, path, headers, agent: false },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on("data", (chunk: Buffer) => chunks.push(chunk));
+          response.on("error", () => {}); // the answer broke off: it says so by `isComplete`
+          response.on("close", () => {
+            const { statusCode: status = 0, headers: answered, complete: isComplete } = response;
+            resolve({
+              status,
+              headers: answered,
+              text: Buffer.concat(chunks).toString(),
+              isComplete,
+            });
+          });
+        },
+      );
       request.on("error", reject);
       request.end(body === null ? null : Buffer.from(body)); // with a string, Node writes the head as UTF-8 too
     });

@@ -48,7 +48,8 @@ export async function findPrometheus(): Promise<Prometheus | { missing: string }
     (error: unknown) => `no Prometheus on the PATH, and apt-get gave none: ${reasonOf(error)}`,
   );
   const fetched = inFolder(FETCHED);
-  if (fetched === null) process.stderr.write(`NOT RUN: tests with a real Prometheus. There is ${missing}\n`);
+  if (fetched === null)
+    process.stderr.write(`NOT RUN: tests with a real Prometheus. There is ${missing}\n`);
   return fetched ?? { missing };
 }
 
@@ -78,7 +79,11 @@ async function fetchPackage(): Promise<void> {
   const work = mkdtempSync(`${CACHE}-`);
   try {
     const deadline = AbortSignal.timeout(FETCH_MS);
-    const options = { cwd: work, env: { ...process.env, LC_ALL: "C", APT_CONFIG: writeAptConfig(work) }, signal: deadline };
+    const options = {
+      cwd: work,
+      env: { ...process.env, LC_ALL: "C", APT_CONFIG: writeAptConfig(work) },
+      signal: deadline,
+    };
     await run("apt-get", ["update"], options);
     await run("apt-get", ["download", "prometheus"], options);
     const [archive = ""] = readdirSync(work).filter((name) => name.endsWith(".deb"));
@@ -103,7 +108,8 @@ function moveUnlessThere(from: string, to: string): void {
  * @returns the path of the file
  */
 function writeAptConfig(work: string): string {
-  for (const folder of ["parts", "lists/partial", "cache/archives/partial"]) mkdirSync(join(work, folder), { recursive: true });
+  for (const folder of ["parts", "lists/partial", "cache/archives/partial"])
+    mkdirSync(join(work, folder), { recursive: true });
   const parts = "/etc/apt/apt.conf.d";
   for (const name of existsSync(parts) ? readdirSync(parts) : []) {
     const text = readFileSync(join(parts, name), "utf8");
@@ -146,7 +152,11 @@ function reasonOf(error: unknown): string {
  * @throws when it cannot read it
  */
 export function lintOf(promtool: string, exposition: string): string[] {
-  const { status, stdout, stderr } = spawnSync(promtool, ["check", "metrics"], { input: exposition, encoding: "utf8" });
-  if (status !== 0 && status !== PROMTOOL_LINT) throw new Error(`promtool check metrics (${status}): ${stderr}`);
+  const { status, stdout, stderr } = spawnSync(promtool, ["check", "metrics"], {
+    input: exposition,
+    encoding: "utf8",
+  });
+  if (status !== 0 && status !== PROMTOOL_LINT)
+    throw new Error(`promtool check metrics (${status}): ${stderr}`);
   return `${stdout}${stderr}`.split("\n").filter((line) => line !== "");
 }

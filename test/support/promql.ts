@@ -18,7 +18,13 @@ const SCRAPED = ["job", "instance"];
 /** Every series that a scrape may have, and those that Prometheus adds, by name. */
 export const KNOWN_SERIES: ReadonlyMap<string, KnownSeries> = new Map([
   ["up", { labels: SCRAPED, rises: false }],
-  ["ALERTS", { labels: ["alertname", "alertstate", "service", "severity", "box", "sink", "model"], rises: false }],
+  [
+    "ALERTS",
+    {
+      labels: ["alertname", "alertstate", "service", "severity", "box", "sink", "model"],
+      rises: false,
+    },
+  ],
   ...Object.values(METRICS).flatMap(seriesOf),
 ]);
 
@@ -33,10 +39,12 @@ function seriesOf({ name, type, labels: own }: Family): [string, KnownSeries][] 
 }
 
 /** Grafana's variables, as it fills them in when "All" is chosen. */
-export const filledIn = (expr: string): string => expr.replaceAll("$__rate_interval", "1m").replaceAll(/\$(box|model)\b/g, ".*");
+export const filledIn = (expr: string): string =>
+  expr.replaceAll("$__rate_interval", "1m").replaceAll(/\$(box|model)\b/g, ".*");
 
 /** The names of the metrics in an expression. */
-export const metricsIn = (expr: string): string[] => descendants(rootOf(expr), "VectorSelector").map((node) => metricOf(expr, node));
+export const metricsIn = (expr: string): string[] =>
+  descendants(rootOf(expr), "VectorSelector").map((node) => metricOf(expr, node));
 
 /** The labels of what an expression returns, as far as it names them: those it groups by, else those of its metrics. */
 export function labelsOf(expr: string): string[] {
@@ -53,7 +61,8 @@ export function flawsOf(expr: string): string[] {
   const demandLabels = (labels: readonly string[], metrics: readonly string[]) => {
     for (const metric of metrics)
       for (const label of labels)
-        if (KNOWN_SERIES.has(metric) && !KNOWN_SERIES.get(metric)?.labels.includes(label)) flaws.push(`${metric} has no label ${label}`);
+        if (KNOWN_SERIES.has(metric) && !KNOWN_SERIES.get(metric)?.labels.includes(label))
+          flaws.push(`${metric} has no label ${label}`);
   };
 
   root.cursor().iterate((node) => {
@@ -82,14 +91,20 @@ export function flawsOf(expr: string): string[] {
     const metrics = descendants(call, "VectorSelector").map((node) => metricOf(expr, node));
     if (name === "rate" || name === "increase") {
       if (descendants(call, "MatrixSelector").length === 0) flaws.push(`${name} needs a range`);
-      for (const metric of metrics) if (KNOWN_SERIES.get(metric)?.rises === false) flaws.push(`${name} of ${metric}, which also falls`);
+      for (const metric of metrics)
+        if (KNOWN_SERIES.get(metric)?.rises === false)
+          flaws.push(`${name} of ${metric}, which also falls`);
     }
     if (name === "histogram_quantile") {
-      for (const metric of metrics) if (!metric.endsWith("_bucket")) flaws.push(`a quantile of ${metric}, which are no buckets`);
+      for (const metric of metrics)
+        if (!metric.endsWith("_bucket"))
+          flaws.push(`a quantile of ${metric}, which are no buckets`);
       for (const aggregate of descendants(call, "AggregateExpr")) {
-        if (!groupingOf(expr, aggregate).includes("le")) flaws.push("a quantile of buckets that were summed over le");
+        if (!groupingOf(expr, aggregate).includes("le"))
+          flaws.push("a quantile of buckets that were summed over le");
       }
-      if (!descendants(call, "FunctionIdentifier").some((node) => text(node) === "rate")) flaws.push("a quantile of all time");
+      if (!descendants(call, "FunctionIdentifier").some((node) => text(node) === "rate"))
+        flaws.push("a quantile of all time");
     }
   }
   return flaws;
@@ -114,5 +129,7 @@ function metricOf(expr: string, selector: SyntaxNode): string {
 /** The labels after `by`. */
 function groupingOf(expr: string, aggregate: SyntaxNode): string[] {
   const modifier = aggregate.getChild("AggregateModifier");
-  return modifier === null ? [] : descendants(modifier, "LabelName").map((node) => expr.slice(node.from, node.to));
+  return modifier === null
+    ? []
+    : descendants(modifier, "LabelName").map((node) => expr.slice(node.from, node.to));
 }

@@ -9,7 +9,11 @@ export function idOf(ms: number, n = 0): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-${n.toString(16).padStart(12, "0")}`;
 }
 
-export function recordOf(startedMs: number, rest: Partial<RequestRecord> = {}, n = 0): RequestRecord {
+export function recordOf(
+  startedMs: number,
+  rest: Partial<RequestRecord> = {},
+  n = 0,
+): RequestRecord {
   return {
     request_id: idOf(startedMs, n),
     started_at: new Date(startedMs).toISOString(),
@@ -96,7 +100,14 @@ export function readingsOf(
   loaded: string[] = [],
   system: SystemSample[] = [],
 ): Readings {
-  const unknown = { size_bytes: null, digest: null, family: null, parameter_size: null, quantization: null, modified_at: null };
+  const unknown = {
+    size_bytes: null,
+    digest: null,
+    family: null,
+    parameter_size: null,
+    quantization: null,
+    modified_at: null,
+  };
   return {
     now_ms: null,
     system,
@@ -106,9 +117,20 @@ export function readingsOf(
       error: null,
       ollama_version: "0.13.0",
       models: models.map((name) => ({ name, ...unknown })),
-      loaded: loaded.map((name) => ({ name, size_bytes: null, size_vram_bytes: null, context_length: null, expires_at: null })),
+      loaded: loaded.map((name) => ({
+        name,
+        size_bytes: null,
+        size_vram_bytes: null,
+        context_length: null,
+        expires_at: null,
+      })),
     },
-    gpu: { available: samples.length > 0, error: samples.length > 0 ? null : "nvidia-smi was not found", driver_version: "570.1", samples },
+    gpu: {
+      available: samples.length > 0,
+      error: samples.length > 0 ? null : "nvidia-smi was not found",
+      driver_version: "570.1",
+      samples,
+    },
     in_flight: 0,
     local_in_flight: 0,
     requests: [],

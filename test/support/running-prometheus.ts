@@ -16,11 +16,26 @@ const Answer = z.object({ status: z.literal("success"), data: z.unknown() });
 /** Values travel as text: "NaN" and "+Inf" are no JSON. */
 const Vector = z.object({
   resultType: z.literal("vector"),
-  result: z.array(z.object({ metric: z.record(z.string(), z.string()), value: z.tuple([z.number(), z.string()]) })),
+  result: z.array(
+    z.object({
+      metric: z.record(z.string(), z.string()),
+      value: z.tuple([z.number(), z.string()]),
+    }),
+  ),
 });
-const Targets = z.object({ activeTargets: z.array(z.object({ health: z.string(), lastError: z.string(), scrapeUrl: z.string() })) });
+const Targets = z.object({
+  activeTargets: z.array(
+    z.object({ health: z.string(), lastError: z.string(), scrapeUrl: z.string() }),
+  ),
+});
 const Rules = z.object({
-  groups: z.array(z.object({ rules: z.array(z.object({ name: z.string(), health: z.string(), lastError: z.string().default("") })) })),
+  groups: z.array(
+    z.object({
+      rules: z.array(
+        z.object({ name: z.string(), health: z.string(), lastError: z.string().default("") }),
+      ),
+    }),
+  ),
 });
 
 export type PrometheusSample = { labels: Record<string, string>; value: number };
@@ -44,9 +59,15 @@ export class RunningPrometheus implements AsyncDisposable {
     const address = `127.0.0.1:${await freePort()}`;
     const reaper = startReaper();
     writeFileSync(join(folder, "prometheus.yml"), stringify(config));
-    const args = [`--config.file=${join(folder, "prometheus.yml")}`, `--storage.tsdb.path=${join(folder, "data")}`];
+    const args = [
+      `--config.file=${join(folder, "prometheus.yml")}`,
+      `--storage.tsdb.path=${join(folder, "data")}`,
+    ];
     args.push(`--web.listen-address=${address}`, "--log.level=warn");
-    const child = new Child({ name: "prometheus", program, args, env: process.env, cwd: folder }, reaper);
+    const child = new Child(
+      { name: "prometheus", program, args, env: process.env, cwd: folder },
+      reaper,
+    );
     const prometheus = new RunningPrometheus(`http://${address}`, child, folder, reaper);
     await waitFor(`http://${address}/-/ready`, child, START_MS).catch(async (error: Error) => {
       await prometheus[Symbol.asyncDispose]();
@@ -62,7 +83,10 @@ export class RunningPrometheus implements AsyncDisposable {
   }
 
   async labelValues(metric: string, label: string): Promise<string[]> {
-    return this.#ask(`label/${label}/values?${new URLSearchParams({ "match[]": metric })}`, z.array(z.string()));
+    return this.#ask(
+      `label/${label}/values?${new URLSearchParams({ "match[]": metric })}`,
+      z.array(z.string()),
+    );
   }
 
   async targets(): Promise<z.infer<typeof Targets>["activeTargets"]> {
@@ -87,5 +111,8 @@ export class RunningPrometheus implements AsyncDisposable {
   }
 }
 
-const INFINITIES: Record<string, number> = { "+Inf": Number.POSITIVE_INFINITY, "-Inf": Number.NEGATIVE_INFINITY };
+const INFINITIES: Record<string, number> = {
+  "+Inf": Number.POSITIVE_INFINITY,
+  "-Inf": Number.NEGATIVE_INFINITY,
+};
 const numberOf = (text: string): number => INFINITIES[text] ?? Number(text);

@@ -11,7 +11,13 @@ import { CurrentStats, type LogEntry, Logs } from "../../protocol/api/stats.ts";
 
 const START_MS = 60_000;
 
-export type AgentPlan = { name: string; ollamaUrl: string; edgeUrl?: string; args?: string[]; env?: Record<string, string> };
+export type AgentPlan = {
+  name: string;
+  ollamaUrl: string;
+  edgeUrl?: string;
+  args?: string[];
+  env?: Record<string, string>;
+};
 
 export class TestStack implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), "edge-test-"));
@@ -40,7 +46,10 @@ export class TestStack implements AsyncDisposable {
 
   /** @param settings  as it was started with, unless said otherwise */
   async startEdge(settings = this.#settings): Promise<Child> {
-    const edge = startEdge({ port: this.port, folder: join(this.folder, "edge"), settings }, this.#reaper);
+    const edge = startEdge(
+      { port: this.port, folder: join(this.folder, "edge"), settings },
+      this.#reaper,
+    );
     this.#edge = edge;
     await waitFor(`${this.url}/healthz`, edge, START_MS).catch((error: Error) => {
       throw new Error(`${error.message}\n${edge.tail().join("\n")}`);
@@ -65,7 +74,8 @@ export class TestStack implements AsyncDisposable {
     const { name } = plan;
     const agent = this.spawnAgent(plan);
     await eventually(
-      async () => (await this.health()).boxes.some((box) => box.name === name && box.state === "up"),
+      async () =>
+        (await this.health()).boxes.some((box) => box.name === name && box.state === "up"),
       () => agent.tail().join("\n"),
     );
     return agent;
@@ -80,7 +90,12 @@ export class TestStack implements AsyncDisposable {
       NVIDIA_SMI: "/nonexistent/nvidia-smi",
     };
     const agent = new Child(
-      { name: `agent ${name}`, args: [join(ROOT, "agent/main.ts"), ...args], env: { ...process.env, ...settings, ...env }, cwd: ROOT },
+      {
+        name: `agent ${name}`,
+        args: [join(ROOT, "agent/main.ts"), ...args],
+        env: { ...process.env, ...settings, ...env },
+        cwd: ROOT,
+      },
       this.#reaper,
     );
     this.#agents.push(agent);
@@ -115,12 +130,16 @@ export class TestStack implements AsyncDisposable {
  * Asks again until there is a value that is not false or undefined.
  * @throws with `told()` when there is none for long: the test would hang otherwise
  */
-export async function eventually<T>(read: () => Promise<T | undefined | false>, told: () => string = () => ""): Promise<T> {
+export async function eventually<T>(
+  read: () => Promise<T | undefined | false>,
+  told: () => string = () => "",
+): Promise<T> {
   const deadline = performance.now() + 30_000;
   for (;;) {
     const value = await read();
     if (value !== undefined && value !== false) return value;
-    if (performance.now() > deadline) throw new Error(`it did not come true within 30 s. ${told()}`);
+    if (performance.now() > deadline)
+      throw new Error(`it did not come true within 30 s. ${told()}`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }

@@ -1,18 +1,26 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
 import { Gpu } from "../../protocol/api/fleet.ts";
-import { CurrentStats, HistoryPoint, HistoryQuery, Logs, type LogsPage, Models } from "../../protocol/api/stats.ts";
-import type { Aggregator, Live } from "../../worker/aggregator/aggregator.ts";
-import { spanOf } from "../../worker/answers/history.ts";
+import {
+  CurrentStats,
+  HistoryPoint,
+  HistoryQuery,
+  Logs,
+  type LogsPage,
+  Models,
+} from "../../protocol/api/stats.ts";
+import type { Aggregator } from "../../worker/aggregator/aggregator.ts";
 import { LEDGER_MS, LEDGER_ROWS_MAX } from "../../worker/aggregator/ledger.ts";
 import { MIGRATIONS } from "../../worker/aggregator/schema.ts";
+import { spanOf } from "../../worker/answers/history.ts";
+import type { BoxStatuses } from "../../worker/registered-box.ts";
 import { parseExposition, seriesValue } from "../support/exposition-parser.ts";
 import { gpuOf, helloOf, idOf, readingsOf, recordOf } from "../support/records.ts";
 import { seeded } from "../support/seeded.ts";
 import { freshAggregator } from "./fresh-aggregator.ts";
 
 const DAY_MS = 86_400_000;
-const LIVE: Live = [{ name: "atlas", up: true, in_flight: 2, queue_depth: 1 }];
+const LIVE: BoxStatuses = [{ name: "atlas", up: true, in_flight: 2, queue_depth: 1 }];
 
 test("a record that is delivered twice counts once", async () => {
   const aggregator = await freshAggregator();
@@ -34,12 +42,21 @@ test("the first of two different records of one request wins", async () => {
 test("totals, rates and boxes survive an eviction of the object", async () => {
   const aggregator = await freshAggregator();
   const now = Date.now();
-  await aggregator.ingest([recordOf(now - 5_000, { completion_tokens: 600 }), recordOf(now - 90_000, {}, 1)]);
+  await aggregator.ingest([
+    recordOf(now - 5_000, { completion_tokens: 600 }),
+    recordOf(now - 90_000, {}, 1),
+  ]);
   await aggregator.read("atlas", readingsOf(now, ["llama3.2:latest"], [gpuOf("atlas", now)]));
   const look = async () => {
     const { uptime_seconds: _, timestamp: __, ...current } = await aggregator.current(LIVE);
     const { timestamp: ___, ...gpu } = await aggregator.gpu();
-    return { current, gpu, models: await aggregator.models(), since: await aggregator.since(), boxes: await aggregator.registry() };
+    return {
+      current,
+      gpu,
+      models: await aggregator.models(),
+      since: await aggregator.since(),
+      boxes: await aggregator.registry(),
+    };
   };
   const before = await look();
   expect(before.current.tokens_per_second).toBe(10);
@@ -69,13 +86,19 @@ test("counters equal the records after random batches with duplicates and evicti
   );
   let counted = 0;
   for (let at = 0; at < all.length; at += 40) {
-    const again = Array.from({ length: 15 }, () => all[Math.floor(random() * (at + 40))] ?? recordOf(0));
+    const again = Array.from(
+      { length: 15 },
+      () => all[Math.floor(random() * (at + 40))] ?? recordOf(0),
+    );
     counted += (await aggregator.ingest([...all.slice(at, at + 40), ...again])).counted;
     if (at % 160 === 0) await evictDurableObject(aggregator);
   }
   expect(counted).toBe(600);
   const inference = all.filter(({ endpoint }) => endpoint === "/api/chat");
-  const tokens = sum(inference, ({ prompt_tokens, completion_tokens }) => (prompt_tokens ?? 0) + (completion_tokens ?? 0));
+  const tokens = sum(
+    inference,
+    ({ prompt_tokens, completion_tokens }) => (prompt_tokens ?? 0) + (completion_tokens ?? 0),
+  );
   const latency = sum(inference, ({ latency_ms }) => latency_ms);
   const current = CurrentStats.parse(await aggregator.current(LIVE));
   expect(current).toMatchObject({
@@ -85,12 +108,18 @@ test("counters equal the records after random batches with duplicates and evicti
     total_cancelled: all.filter(({ status }) => status === "cancelled").length,
     avg_latency_ms: Math.round((latency / inference.length) * 100) / 100,
   });
-  const exact = inference.map(({ latency_ms }) => latency_ms).sort((a, b) => a - b)[Math.ceil(inference.length * 0.95) - 1] ?? 0;
+  const exact =
+    inference.map(({ latency_ms }) => latency_ms).sort((a, b) => a - b)[
+      Math.ceil(inference.length * 0.95) - 1
+    ] ?? 0;
   expect(Math.abs((current.latency_p95_ms ?? 0) / exact - 1)).toBeLessThan(0.0055);
   const families = parseExposition(await aggregator.exposition(LIVE, false));
   expect(seriesValue(families, "ollama_requests_total")).toBe(600);
   expect(seriesValue(families, "ollama_tokens_generated_total")).toBe(tokens);
-  const counts = families.get("ollama_request_latency_ms")?.series.filter(({ name }) => name.endsWith("_count")) ?? [];
+  const counts =
+    families
+      .get("ollama_request_latency_ms")
+      ?.series.filter(({ name }) => name.endsWith("_count")) ?? [];
   expect(sum(counts, ({ value }) => value)).toBe(inference.length);
   const history = await historyOf(aggregator, { time_range: "6h" });
   expect(sum(history, ({ requests }) => requests)).toBe(600);
@@ -112,25 +141,53 @@ test("logs are newest first, filtered and paged", async () => {
   await aggregator.ingest(records);
   const page = Logs.parse(await aggregator.logs(logsQuery({ limit: 10 })));
   expect(page).toMatchObject({ total: 25, limit: 10, offset: 0, next: 10 });
-  expect(page.logs.map(({ id }) => id)).toEqual(records.slice(0, 10).map(({ request_id }) => request_id));
+  expect(page.logs.map(({ id }) => id)).toEqual(
+    records.slice(0, 10).map(({ request_id }) => request_id),
+  );
   const last = await aggregator.logs(logsQuery({ limit: 10, offset: 20 }));
   expect([last.logs.length, last.next]).toEqual([5, null]);
-  expect(await aggregator.logs(logsQuery({ offset: 99 }))).toMatchObject({ logs: [], total: 25, next: null });
+  expect(await aggregator.logs(logsQuery({ offset: 99 }))).toMatchObject({
+    logs: [],
+    total: 25,
+    next: null,
+  });
   expect((await aggregator.logs(logsQuery({ status: "error" }))).total).toBe(5);
   expect((await aggregator.logs(logsQuery({ model: "mistral" }))).total).toBe(12);
-  expect((await aggregator.logs(logsQuery({ model: "llama3.2:latest", box: "basil" }))).logs.map(({ model }) => model)).toEqual(
-    Array(3).fill("llama3.2"),
-  );
+  expect(
+    (await aggregator.logs(logsQuery({ model: "llama3.2:latest", box: "basil" }))).logs.map(
+      ({ model }) => model,
+    ),
+  ).toEqual(Array(3).fill("llama3.2"));
 });
 
 test("a log entry is the record, to the character, and null stays null", async () => {
   const aggregator = await freshAggregator();
-  const unknown = { prompt_tokens: null, completion_tokens: null, ttft_ms: null, decode_ms: null, response: null, box: null, model: null };
-  const record = recordOf(Date.now(), { ...unknown, stream: false, prompt: "é\0 \u{1f600}\n", latency_ms: 0.125 });
+  const unknown = {
+    prompt_tokens: null,
+    completion_tokens: null,
+    ttft_ms: null,
+    decode_ms: null,
+    response: null,
+    box: null,
+    model: null,
+  };
+  const record = recordOf(Date.now(), {
+    ...unknown,
+    stream: false,
+    prompt: "é\0 \u{1f600}\n",
+    latency_ms: 0.125,
+  });
   await aggregator.ingest([record]);
   const { request_id, started_at, ...rest } = record;
-  expect((await aggregator.logs(logsQuery())).logs).toEqual([{ id: request_id, timestamp: started_at, ...rest, tokens_used: null }]);
-  expect(await aggregator.current([])).toMatchObject({ avg_latency_ms: 0.13, ttft_p50_ms: null, queue_depth: null, models_in_use: [] });
+  expect((await aggregator.logs(logsQuery())).logs).toEqual([
+    { id: request_id, timestamp: started_at, ...rest, tokens_used: null },
+  ]);
+  expect(await aggregator.current([])).toMatchObject({
+    avg_latency_ms: 0.13,
+    ttft_p50_ms: null,
+    queue_depth: null,
+    models_in_use: [],
+  });
 });
 
 test("a row from before edge and tunnel times were kept has none", async () => {
@@ -139,7 +196,9 @@ test("a row from before edge and tunnel times were kept has none", async () => {
   await runInDurableObject(aggregator, async (_, { storage }) => {
     await storage.deleteAll();
     for (const migration of MIGRATIONS.slice(0, 5)) storage.sql.exec(migration);
-    storage.sql.exec("CREATE TABLE meta (key TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID");
+    storage.sql.exec(
+      "CREATE TABLE meta (key TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID",
+    );
     storage.sql.exec("INSERT INTO meta VALUES ('schema_version', 5), ('created_at_ms', 1000)");
     storage.sql.exec(
       `INSERT INTO ledger (request_id, started_at, finished_at_ms, endpoint, api, stream, status, http_status, latency_ms, resumed, prompt)
@@ -160,7 +219,9 @@ test("a row from before edge and tunnel times were kept has none", async () => {
 test("a page of long texts ends early, and next leads on", async () => {
   const aggregator = await freshAggregator();
   const now = Date.now();
-  const records = Array.from({ length: 100 }, (_, n) => recordOf(now + n, { response: "x".repeat(50_000) }));
+  const records = Array.from({ length: 100 }, (_, n) =>
+    recordOf(now + n, { response: "x".repeat(50_000) }),
+  );
   await aggregator.ingest(records);
   const ids: string[] = [];
   for (let offset: number | null = 0; offset !== null; ) {
@@ -174,8 +235,12 @@ test("a page of long texts ends early, and next leads on", async () => {
 test("history has every bucket, and can be asked by model and box", async () => {
   const aggregator = await freshAggregator();
   const now = Date.now();
-  await aggregator.ingest([recordOf(now - 40 * 60_000), recordOf(now - 40 * 60_000, { model: "invented", box: null }, 1)]);
-  const of = async (rest: Record<string, unknown>) => (await historyOf(aggregator, rest)).map(({ requests }) => requests);
+  await aggregator.ingest([
+    recordOf(now - 40 * 60_000),
+    recordOf(now - 40 * 60_000, { model: "invented", box: null }, 1),
+  ]);
+  const of = async (rest: Record<string, unknown>) =>
+    (await historyOf(aggregator, rest)).map(({ requests }) => requests);
   const all = await of({});
   expect(all).toHaveLength(12);
   expect(all.filter((requests) => requests > 0)).toEqual([2]);
@@ -197,7 +262,12 @@ test("names that no box has are other; a deleted model keeps its name", async ()
     ["other", 2],
     ["llama3.2", 1],
   ]);
-  expect(models[2]).toMatchObject({ installed_on: ["atlas"], loaded_on: [], tokens_per_second: 100, error_rate: 0 });
+  expect(models[2]).toMatchObject({
+    installed_on: ["atlas"],
+    loaded_on: [],
+    tokens_per_second: 100,
+    error_rate: 0,
+  });
   expect((await aggregator.current(LIVE)).models_in_use).toEqual(["mistral", "llama3.2"]);
 });
 
@@ -209,8 +279,16 @@ test("the alarm deletes what is old, and keeps every count", async () => {
   expect(await runDurableObjectAlarm(aggregator)).toBe(true);
   expect((await aggregator.logs(logsQuery())).total).toBe(1);
   expect((await aggregator.current(LIVE)).total_requests).toBe(1_101);
-  expect(await runInDurableObject(aggregator, (_, { storage }) => stepsOf(storage))).toEqual({ 60: 1, 3600: expect.any(Number) });
-  expect(sum(await historyOf(aggregator, { time_range: "30d", granularity: "1h" }), ({ requests }) => requests)).toBe(1_101);
+  expect(await runInDurableObject(aggregator, (_, { storage }) => stepsOf(storage))).toEqual({
+    60: 1,
+    3600: expect.any(Number),
+  });
+  expect(
+    sum(
+      await historyOf(aggregator, { time_range: "30d", granularity: "1h" }),
+      ({ requests }) => requests,
+    ),
+  ).toBe(1_101);
   // The next one is due when the last row is.
   const next = await runInDurableObject(aggregator, (_, { storage }) => storage.getAlarm());
   expect(Math.abs((next ?? 0) - (now + LEDGER_MS - 6 * DAY_MS))).toBeLessThan(60_000);
@@ -222,7 +300,9 @@ test("a record whose row was deleted long ago still counts once", async () => {
   await aggregator.ingest(old);
   await runDurableObjectAlarm(aggregator);
   await evictDurableObject(aggregator);
-  expect(await aggregator.ingest([...old, recordOf(Date.now() - 9 * DAY_MS + 1, {}, 77)])).toEqual({ counted: 1 });
+  expect(await aggregator.ingest([...old, recordOf(Date.now() - 9 * DAY_MS + 1, {}, 77)])).toEqual({
+    counted: 1,
+  });
 });
 
 test("beyond its number of rows the ledger forgets the oldest, whatever their age", async () => {
@@ -261,12 +341,15 @@ test("a batch writes a row per record, and two per cell, whatever its size", asy
   const aggregator = await freshAggregator();
   const now = Date.now() - 120_000;
   const startedMs = now - (now % 60_000);
-  const written = await runInDurableObject(aggregator, async (instance: Aggregator, { storage }) => {
-    await instance.ingest([recordOf(startedMs)]);
-    const before = changes(storage);
-    await instance.ingest(Array.from({ length: 50 }, (_, n) => recordOf(startedMs, {}, n + 1)));
-    return changes(storage) - before;
-  });
+  const written = await runInDurableObject(
+    aggregator,
+    async (instance: Aggregator, { storage }) => {
+      await instance.ingest([recordOf(startedMs)]);
+      const before = changes(storage);
+      await instance.ingest(Array.from({ length: 50 }, (_, n) => recordOf(startedMs, {}, n + 1)));
+      return changes(storage) - before;
+    },
+  );
   expect(written).toBe(52);
 });
 
@@ -303,7 +386,9 @@ test("readings that overtake the hello are not lost", async () => {
   const aggregator = await freshAggregator();
   await aggregator.read("basil", readingsOf(Date.now(), ["phi:latest"]));
   await aggregator.connected(helloOf("basil"));
-  expect((await aggregator.registry())[1]?.readings?.inventory.models.map(({ name }) => name)).toEqual(["phi:latest"]);
+  expect(
+    (await aggregator.registry())[1]?.readings?.inventory.models.map(({ name }) => name),
+  ).toEqual(["phi:latest"]);
 });
 
 test("the newest sample of each GPU is shown, and why a box shows none", async () => {
@@ -318,14 +403,22 @@ test("the newest sample of each GPU is shown, and why a box shows none", async (
   await aggregator.connected(helloOf("basil", { simulated: true }));
   await aggregator.read("basil", readingsOf(now, []));
   const gpu = Gpu.parse(await aggregator.gpu());
-  expect(gpu.gpus.map(({ box, index, utilization_percent }) => [box, index, utilization_percent])).toEqual([
+  expect(
+    gpu.gpus.map(({ box, index, utilization_percent }) => [box, index, utilization_percent]),
+  ).toEqual([
     ["atlas", 0, 80],
     ["atlas", 1, 75],
   ]);
-  expect(gpu).toMatchObject({ available: true, gpu_count: 2, errors: [{ box: "basil", error: "nvidia-smi was not found" }] });
+  expect(gpu).toMatchObject({
+    available: true,
+    gpu_count: 2,
+    errors: [{ box: "basil", error: "nvidia-smi was not found" }],
+  });
   expect(await aggregator.gpu("basil")).toMatchObject({ available: false, gpus: [] });
   await aggregator.gone("atlas", Date.now());
-  expect((await aggregator.gpu("atlas")).errors).toEqual([{ box: "atlas", error: "the box is not connected" }]);
+  expect((await aggregator.gpu("atlas")).errors).toEqual([
+    { box: "atlas", error: "the box is not connected" },
+  ]);
 });
 
 test("readings between two samples keep the last one, and count as heard", async () => {
@@ -342,29 +435,46 @@ test("readings between two samples keep the last one, and count as heard", async
 test("quick readings are not all written, and samples are stored by the batch", async () => {
   const aggregator = await freshAggregator();
   const now = Date.now() - 60_000;
-  const [boxRows, batches] = await runInDurableObject(aggregator, async (instance: Aggregator, { storage }) => {
-    await instance.read("atlas", readingsOf(now, ["llama3.2:latest"], [gpuOf("atlas", now)]));
-    const before = changes(storage);
-    for (let n = 0; n < 14; n++) await instance.read("atlas", readingsOf(now, ["llama3.2:latest"], [gpuOf("atlas", now, { index: n })]));
-    const written = changes(storage) - before;
-    const many = Array.from({ length: 300 }, (_, n) => gpuOf("atlas", now, { index: n + 20 }));
-    await instance.read("atlas", readingsOf(now, ["llama3.2:latest"], many));
-    return [written, storage.sql.exec("SELECT json_array_length(gpu) AS samples FROM samples").toArray()];
-  });
+  const [boxRows, batches] = await runInDurableObject(
+    aggregator,
+    async (instance: Aggregator, { storage }) => {
+      await instance.read("atlas", readingsOf(now, ["llama3.2:latest"], [gpuOf("atlas", now)]));
+      const before = changes(storage);
+      for (let n = 0; n < 14; n++)
+        await instance.read(
+          "atlas",
+          readingsOf(now, ["llama3.2:latest"], [gpuOf("atlas", now, { index: n })]),
+        );
+      const written = changes(storage) - before;
+      const many = Array.from({ length: 300 }, (_, n) => gpuOf("atlas", now, { index: n + 20 }));
+      await instance.read("atlas", readingsOf(now, ["llama3.2:latest"], many));
+      return [
+        written,
+        storage.sql.exec("SELECT json_array_length(gpu) AS samples FROM samples").toArray(),
+      ];
+    },
+  );
   expect(boxRows).toBe(0);
   expect(batches).toEqual([{ samples: 314 }]);
 });
 
 const logsQuery = (rest: Partial<LogsPage> = {}): LogsPage => ({ limit: 100, ...rest });
 
-async function historyOf(aggregator: DurableObjectStub<Aggregator>, asked: Record<string, unknown>): Promise<HistoryPoint[]> {
+async function historyOf(
+  aggregator: DurableObjectStub<Aggregator>,
+  asked: Record<string, unknown>,
+): Promise<HistoryPoint[]> {
   const query = HistoryQuery.parse(asked);
-  return (await aggregator.history(spanOf(query, Date.now()), query)).map((point) => HistoryPoint.parse(point));
+  return (await aggregator.history(spanOf(query, Date.now()), query)).map((point) =>
+    HistoryPoint.parse(point),
+  );
 }
 
-const sum = <Item>(items: readonly Item[], of: (item: Item) => number): number => items.reduce((total, item) => total + of(item), 0);
+const sum = <Item>(items: readonly Item[], of: (item: Item) => number): number =>
+  items.reduce((total, item) => total + of(item), 0);
 
-const changes = (storage: DurableObjectStorage): number => Number(storage.sql.exec("SELECT total_changes() AS n").one().n);
+const changes = (storage: DurableObjectStorage): number =>
+  Number(storage.sql.exec("SELECT total_changes() AS n").one().n);
 
 const stepsOf = (storage: DurableObjectStorage) =>
   Object.fromEntries(

@@ -2,18 +2,30 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
-import { decodeFrames, FrameType, jsonBytes, NO_PAYLOAD, parsePayload, TUNNEL, tunnelFrame } from "../../protocol/frames.ts";
+import {
+  decodeFrames,
+  FrameType,
+  jsonBytes,
+  NO_PAYLOAD,
+  parsePayload,
+  TUNNEL,
+  tunnelFrame,
+} from "../../protocol/frames.ts";
 import { NOTICE_MS } from "../../protocol/limits.ts";
 import { Abort } from "../../protocol/messages.ts";
 import type { Aggregator } from "../../worker/aggregator/aggregator.ts";
-import { theAggregator } from "../../worker/aggregator/stub.ts";
+import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import type { Box } from "../../worker/box/box.ts";
 import { forgetBoxes } from "../../worker/gateway/fleet.ts";
 import { recordOf } from "../support/records.ts";
 import { call, chat, eventually, logOf, textOf } from "./calls.ts";
 import { FakeAgent } from "./fake-agent.ts";
 
-const agentSockets = (box: string) => runInDurableObject(env.BOX.getByName(box), (_box: Box, state) => state.getWebSockets("agent").length);
+const agentSockets = (box: string) =>
+  runInDurableObject(
+    env.BOX.getByName(box),
+    (_box: Box, state) => state.getWebSockets("agent").length,
+  );
 
 test("what a replaced agent goes on saying reaches no caller and no ledger", async () => {
   const id = crypto.randomUUID();
@@ -33,10 +45,13 @@ test("what a replaced agent goes on saying reaches no caller and no ledger", asy
   // Closed in full: all that it said was heard.
   await expect.poll(() => agentSockets("replaced")).toBe(1);
 
-  expect(await env.BOX.getByName("replaced").look()).toMatchObject({ isUp: true, isDraining: false });
+  expect(await env.BOX.getByName("replaced").status()).toMatchObject({
+    isUp: true,
+    isDraining: false,
+  });
   current.answer(stream, 200, [["content-type", "text/plain"]], "of the new one");
   expect(await textOf(await answered)).toBe("of the new one");
-  const { logs } = await theAggregator(env).logs({ limit: 1000, offset: 0 });
+  const { logs } = await aggregatorOf(env).logs({ limit: 1000, offset: 0 });
   expect(logs.map((entry) => entry.id)).not.toContain(record.request_id);
   expect(old.frames.filter(({ type }) => type === FrameType.recorded)).toEqual([]);
 });
@@ -61,7 +76,10 @@ test("a second agent of the same name is refused, with the reason; the first goe
   const first = await FakeAgent.connect("mine");
   const second = await FakeAgent.dial("mine");
   second.hello("mine", crypto.randomUUID());
-  expect(await second.untilClosed()).toEqual({ code: 4009, reason: "another agent is connected as box mine; set another BOX_NAME" });
+  expect(await second.untilClosed()).toEqual({
+    code: 4009,
+    reason: "another agent is connected as box mine; set another BOX_NAME",
+  });
   expect(first.closed).toBeNull();
 });
 
@@ -70,7 +88,7 @@ test("the same agent again replaces its old socket", async () => {
   const first = await FakeAgent.connect("twice", id);
   await FakeAgent.connect("twice", id);
   expect((await first.untilClosed()).code).toBe(4000);
-  expect(await env.BOX.getByName("twice").look()).toMatchObject({ isUp: true });
+  expect(await env.BOX.getByName("twice").status()).toMatchObject({ isUp: true });
 });
 
 test("a box cannot say hello as another box", async () => {
@@ -81,7 +99,7 @@ test("a box cannot say hello as another box", async () => {
 
 test("a box is forgotten when it is gone, not while it is connected, and is known again when it comes back", async () => {
   const agent = await FakeAgent.connect("old");
-  const boxes = async () => (await theAggregator(env).registry()).map(({ name }) => name);
+  const boxes = async () => (await aggregatorOf(env).registry()).map(({ name }) => name);
   const forget = (box: string) => call(`/api/boxes/${box}`, { method: "DELETE" });
   const refused = await forget("old");
   expect([refused.status, await refused.json()]).toMatchObject([
@@ -90,7 +108,7 @@ test("a box is forgotten when it is gone, not while it is connected, and is know
   ]);
   expect(await boxes()).toContain("old");
   agent.socket.close(1000);
-  await eventually(async () => ((await env.BOX.getByName("old").look()).isUp ? undefined : true));
+  await eventually(async () => ((await env.BOX.getByName("old").status()).isUp ? undefined : true));
   expect(await (await forget("old")).json()).toEqual({ status: "deleted", box: "old" });
   expect(await boxes()).not.toContain("old");
   expect((await forget("old")).status).toBe(404);
@@ -103,18 +121,25 @@ test("a box that drains takes no new calls", async () => {
   const agent = await FakeAgent.connect("tired");
   forgetBoxes();
   agent.send({ type: FrameType.drain, stream: TUNNEL, seq: 0, payload: NO_PAYLOAD });
-  await eventually(async () => ((await env.BOX.getByName("tired").look()).isDraining ? true : undefined));
+  await eventually(async () =>
+    (await env.BOX.getByName("tired").status()).isDraining ? true : undefined,
+  );
   const answer = await chat("tired");
   expect(answer.status).toBe(503);
   expect(answer.headers.get("retry-after")).toBe("5");
-  expect(await answer.json()).toEqual({ error: "Box tired is being drained and takes no new requests." });
+  expect(await answer.json()).toEqual({
+    error: "Box tired is being drained and takes no new requests.",
+  });
 });
 
 test("calls to a box whose agent was lost a moment ago wait for it", async () => {
   const agentId = crypto.randomUUID();
   const agent = await FakeAgent.connect("blinking", agentId);
   forgetBoxes();
-  const isDown = () => eventually(async () => ((await env.BOX.getByName("blinking").look()).isUp ? undefined : true));
+  const isDown = () =>
+    eventually(async () =>
+      (await env.BOX.getByName("blinking").status()).isUp ? undefined : true,
+    );
   agent.socket.close(1000);
   await isDown();
   const answered = [chat("blinking"), chat("blinking")];
@@ -124,7 +149,10 @@ test("calls to a box whose agent was lost a moment ago wait for it", async () =>
     const { stream } = await back.next(FrameType.open);
     back.answer(stream, 200, [["content-type", "text/plain"]], body);
   }
-  expect((await Promise.all(answered.map(async (answer) => textOf(await answer)))).sort()).toEqual(["one", "other"]);
+  expect((await Promise.all(answered.map(async (answer) => textOf(await answer)))).sort()).toEqual([
+    "one",
+    "other",
+  ]);
 });
 
 test("a box whose agent does not come back is told to be down", async () => {
@@ -142,14 +170,16 @@ test("the late close of a stream's old socket does not cancel the stream that ha
   const box = env.BOX.getByName("late");
   const id = crypto.randomUUID();
   const attach = async (more: string) => {
-    const { webSocket } = await box.fetch(`https://box/attach?box=late&stream=${id}${more}`, { headers: { upgrade: "websocket" } });
+    const { webSocket } = await box.fetch(`https://box/attach?box=late&stream=${id}${more}`, {
+      headers: { upgrade: "websocket" },
+    });
     webSocket?.accept();
     return webSocket;
   };
   const old = await attach("");
   const current = await attach("&resume=1");
   old?.close(1011, "lost");
-  await eventually(async () => ((await box.look()).inFlight === 1 ? true : undefined));
+  await eventually(async () => ((await box.status()).inFlight === 1 ? true : undefined));
   expect(agent.frames.filter(({ type }) => type === FrameType.abort)).toEqual([]);
   current?.close(1011, "lost");
   expect((await agent.next(FrameType.abort)).stream).toBe(id);
@@ -160,7 +190,9 @@ test("a stream that loses its socket again and again while it attaches is not ta
   const box = env.BOX.getByName("shaky");
   const id = crypto.randomUUID();
   const attach = async (more: string) => {
-    const { webSocket } = await box.fetch(`https://box/attach?box=shaky&stream=${id}${more}`, { headers: { upgrade: "websocket" } });
+    const { webSocket } = await box.fetch(`https://box/attach?box=shaky&stream=${id}${more}`, {
+      headers: { upgrade: "websocket" },
+    });
     webSocket?.accept();
     return webSocket;
   };
@@ -179,12 +211,17 @@ test("a stream that loses its socket again and again while it attaches is not ta
 
 test("a stream that attaches again is told when there is no agent", async () => {
   const id = crypto.randomUUID();
-  const { webSocket } = await env.BOX.getByName("empty").fetch(`https://box/attach?box=empty&stream=${id}&resume=1`, {
-    headers: { upgrade: "websocket" },
-  });
+  const { webSocket } = await env.BOX.getByName("empty").fetch(
+    `https://box/attach?box=empty&stream=${id}&resume=1`,
+    {
+      headers: { upgrade: "websocket" },
+    },
+  );
   if (webSocket === null) throw new Error("not attached");
   webSocket.binaryType = "arraybuffer";
-  const message = new Promise<ArrayBuffer>((resolve) => webSocket.addEventListener("message", ({ data }) => resolve(data as ArrayBuffer)));
+  const message = new Promise<ArrayBuffer>((resolve) =>
+    webSocket.addEventListener("message", ({ data }) => resolve(data as ArrayBuffer)),
+  );
   webSocket.accept();
   expect(decodeFrames(await message)).toMatchObject([{ type: FrameType.gone, stream: id }]);
   webSocket.close(1000);
@@ -223,7 +260,7 @@ function failOnce(object: object, method: string): void {
 }
 
 test("an agent that the registry could not take is told to dial again", async () => {
-  await runInDurableObject(theAggregator(env), (aggregator: Aggregator) => {
+  await runInDurableObject(aggregatorOf(env), (aggregator: Aggregator) => {
     failOnce(aggregator, "connected");
   });
   const agent = await FakeAgent.connect("unlucky");
@@ -247,11 +284,20 @@ test("a Box that throws is a box that is down: said so, and recorded", async () 
 
 test("records are confirmed once they are in the ledger; a bad one does not hold up the others", async () => {
   const agent = await FakeAgent.connect("ledger");
-  const record = recordOf(Date.now(), { box: "somebody-else", prompt: "hi", prompt_tokens: 1, completion_tokens: 2 });
+  const record = recordOf(Date.now(), {
+    box: "somebody-else",
+    prompt: "hi",
+    prompt_tokens: 1,
+    completion_tokens: 2,
+  });
   const batch = { position: 7, records: [{ nonsense: true }, record, record] };
   agent.send({ type: FrameType.records, stream: TUNNEL, seq: 0, payload: jsonBytes(batch) });
   const recorded = await agent.next(FrameType.recorded);
   expect(JSON.parse(new TextDecoder().decode(recorded.payload))).toEqual({ position: 7 });
   // A box writes under its own name only.
-  expect(await logOf(record.request_id)).toMatchObject({ box: "ledger", tokens_used: 3, prompt: "hi" });
+  expect(await logOf(record.request_id)).toMatchObject({
+    box: "ledger",
+    tokens_used: 3,
+    prompt: "hi",
+  });
 });

@@ -1,15 +1,21 @@
 /** How the tests of the edge call it, and look what it wrote down. */
 import { env, exports } from "cloudflare:workers";
-import { theAggregator } from "../../worker/aggregator/stub.ts";
+import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 
-export const call = (path: string, init?: RequestInit) => exports.default.fetch(`http://localhost${path}`, init);
+export const call = (path: string, init?: RequestInit) =>
+  exports.default.fetch(`http://localhost${path}`, init);
 export const chat = (box: string, model = "m:1b") =>
-  call("/ollama/api/chat", { method: "POST", headers: { "x-box": box }, body: JSON.stringify({ model, messages: [] }) });
+  call("/ollama/api/chat", {
+    method: "POST",
+    headers: { "x-box": box },
+    body: JSON.stringify({ model, messages: [] }),
+  });
 export const logOf = async (id: string | null) =>
-  (await theAggregator(env).logs({ limit: 1000, offset: 0 })).logs.find((entry) => entry.id === id);
+  (await aggregatorOf(env).logs({ limit: 1000, offset: 0 })).logs.find((entry) => entry.id === id);
 
 /** Not `text()`: the runtime warns of it where the type is not text. */
-export const textOf = async (answer: Response) => new TextDecoder().decode(await answer.arrayBuffer());
+export const textOf = async (answer: Response) =>
+  new TextDecoder().decode(await answer.arrayBuffer());
 
 export async function eventually<T>(read: () => Promise<T | undefined>): Promise<T> {
   for (;;) {

@@ -6,7 +6,7 @@ import { Config } from "../../protocol/api/config.ts";
 import { Cleared, DataSummary } from "../../protocol/api/data.ts";
 import { ApiError } from "../../protocol/api/shapes.ts";
 import type { Aggregator } from "../../worker/aggregator/aggregator.ts";
-import { theAggregator } from "../../worker/aggregator/stub.ts";
+import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { parseExposition, seriesValue } from "../support/exposition-parser.ts";
 import { gpuOf, readingsOf, recordOf } from "../support/records.ts";
 import { freshAggregator } from "./fresh-aggregator.ts";
@@ -16,13 +16,28 @@ async function shown(aggregator: DurableObjectStub<Aggregator>) {
   const { total_requests, total_tokens, tokens_per_second } = await aggregator.current([]);
   const { logs, total } = await aggregator.logs({ limit: 100 });
   const models = (await aggregator.models()).models.map(({ name }) => name);
-  return { total_requests, total_tokens, tokens_per_second, models, logs: logs.map(({ id }) => id), total };
+  return {
+    total_requests,
+    total_tokens,
+    tokens_per_second,
+    models,
+    logs: logs.map(({ id }) => id),
+    total,
+  };
 }
 
-const NOTHING = { total_requests: 0, total_tokens: 0, tokens_per_second: 0, models: [], logs: [], total: 0 };
+const NOTHING = {
+  total_requests: 0,
+  total_tokens: 0,
+  tokens_per_second: 0,
+  models: [],
+  logs: [],
+  total: 0,
+};
 
 /** Requests that finished some seconds ago, so that a clear comes after all of them. */
-const finished = (count: number) => Array.from({ length: count }, (_, n) => recordOf(Date.now() - 10_000, {}, n));
+const finished = (count: number) =>
+  Array.from({ length: count }, (_, n) => recordOf(Date.now() - 10_000, {}, n));
 
 test("the summary says how much there is, since when, and where", async () => {
   const aggregator = await freshAggregator();
@@ -98,7 +113,9 @@ test("cleared metrics leave the logs, and a late record is in the logs only", as
   const families = parseExposition(await aggregator.exposition([], false));
   expect(seriesValue(families, "ollama_requests_total")).toBe(0);
   expect(families.get("ollama_request_latency_ms")?.series).toEqual([]);
-  const samples = await runInDurableObject(aggregator, (_, { storage }) => storage.sql.exec("SELECT * FROM samples").toArray());
+  const samples = await runInDurableObject(aggregator, (_, { storage }) =>
+    storage.sql.exec("SELECT * FROM samples").toArray(),
+  );
   expect(samples).toEqual([]);
   await aggregator.ingest([recordOf(Date.now() + 1_000)]);
   expect((await shown(aggregator)).total_requests).toBe(1);
@@ -138,8 +155,13 @@ test("a clear that fails clears nothing", async () => {
   expect(await shown(aggregator)).toMatchObject({ total: 7 });
 });
 
-const call = (path: string, init?: RequestInit) => exports.default.fetch(`http://localhost${path}`, init);
-const patch = (body: unknown) => call("/api/config", { method: "PATCH", body: typeof body === "string" ? body : JSON.stringify(body) });
+const call = (path: string, init?: RequestInit) =>
+  exports.default.fetch(`http://localhost${path}`, init);
+const patch = (body: unknown) =>
+  call("/api/config", {
+    method: "PATCH",
+    body: typeof body === "string" ? body : JSON.stringify(body),
+  });
 
 afterEach(async () => {
   await patch({ enable_instrumentation: null, log_content: null });
@@ -157,25 +179,34 @@ test("settings change at run time, hold after a restart of the object, and can b
   const changed = Config.parse(await (await patch({ log_content: "off" })).json());
   expect(changed).toMatchObject({ log_content: "off", enable_instrumentation: true });
   expect(changed.changed_at).not.toBeNull();
-  await evictDurableObject(theAggregator(env));
+  await evictDurableObject(aggregatorOf(env));
   expect(Config.parse(await (await call("/api/config")).json())).toEqual(changed);
-  expect(Config.parse(await (await patch({ log_content: null })).json())).toMatchObject({ log_content: "on", changed_at: null });
+  expect(Config.parse(await (await patch({ log_content: null })).json())).toMatchObject({
+    log_content: "on",
+    changed_at: null,
+  });
 });
 
 test("with content off the text of a record is kept nowhere, also of one that was on its way", async () => {
   await patch({ log_content: "off" });
   const record = recordOf(Date.now(), { prompt: "canary-prompt", response: "canary-response" });
-  await theAggregator(env).ingest([record]);
-  const { logs } = await theAggregator(env).logs({ limit: 100 });
-  expect(logs.find(({ id }) => id === record.request_id)).toMatchObject({ prompt: null, response: null, tokens_used: 120 });
+  await aggregatorOf(env).ingest([record]);
+  const { logs } = await aggregatorOf(env).logs({ limit: 100 });
+  expect(logs.find(({ id }) => id === record.request_id)).toMatchObject({
+    prompt: null,
+    response: null,
+    tokens_used: 120,
+  });
 });
 
 test("with instrumentation off nothing is recorded, and health says so", async () => {
   await patch({ enable_instrumentation: false });
   const record = recordOf(Date.now());
-  expect(await theAggregator(env).ingest([record])).toEqual({ counted: 0 });
+  expect(await aggregatorOf(env).ingest([record])).toEqual({ counted: 0 });
   expect(await (await call("/api/health")).json()).toMatchObject({
-    problems: expect.arrayContaining(["instrumentation is off: calls are served, and not recorded"]),
+    problems: expect.arrayContaining([
+      "instrumentation is off: calls are served, and not recorded",
+    ]),
   });
 });
 
@@ -192,5 +223,9 @@ test.each([
   const answer = await patch(body);
   expect(answer.status).toBe(400);
   const { error } = ApiError.parse(await answer.json());
-  expect(error).toMatchObject({ code: "bad_request", failed_at: "gateway", message: expect.stringMatching(why) });
+  expect(error).toMatchObject({
+    code: "bad_request",
+    failed_at: "gateway",
+    message: expect.stringMatching(why),
+  });
 });

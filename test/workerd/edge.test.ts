@@ -14,9 +14,18 @@ test("a call goes to the box and its answer comes back as it is", async () => {
   const answered = chat("echo");
   const open = await agent.next(FrameType.open);
   const head = parsePayload(Open, open.payload);
-  expect(head).toMatchObject({ method: "POST", path: "/api/chat", endpoint: "/api/chat", model: "m:1b", stream: true, api: "ollama" });
+  expect(head).toMatchObject({
+    method: "POST",
+    path: "/api/chat",
+    endpoint: "/api/chat",
+    model: "m:1b",
+    stream: true,
+    api: "ollama",
+  });
   expect(head.edge_ms).toBeGreaterThanOrEqual(0);
-  expect(new TextDecoder().decode((await agent.next(FrameType.data)).payload)).toBe('{"model":"m:1b","messages":[]}');
+  expect(new TextDecoder().decode((await agent.next(FrameType.data)).payload)).toBe(
+    '{"model":"m:1b","messages":[]}',
+  );
   await agent.next(FrameType.end);
   agent.answer(open.stream, 200, [["content-type", "application/x-ndjson"]], '{"done":true}\n');
   const answer = await answered;
@@ -55,7 +64,12 @@ test("frames that come twice, or again after a gap, make the same answer", async
   forgetBoxes();
   const answered = chat("resume");
   const { stream } = await agent.next(FrameType.open);
-  const data = (seq: number, text: string) => ({ type: FrameType.data, stream, seq, payload: new TextEncoder().encode(text) });
+  const data = (seq: number, text: string) => ({
+    type: FrameType.data,
+    stream,
+    seq,
+    payload: new TextEncoder().encode(text),
+  });
   agent.send({
     type: FrameType.head,
     stream,
@@ -66,7 +80,12 @@ test("frames that come twice, or again after a gap, make the same answer", async
   const text = textOf(answer);
   agent.send(data(1, "one\n"), data(1, "one\n"), data(3, "three\n"));
   expect((await agent.next(FrameType.resume)).seq).toBe(2);
-  agent.send(data(2, "two\n"), data(3, "three\n"), { type: FrameType.end, stream, seq: 4, payload: NO_PAYLOAD });
+  agent.send(data(2, "two\n"), data(3, "three\n"), {
+    type: FrameType.end,
+    stream,
+    seq: 4,
+    payload: NO_PAYLOAD,
+  });
   expect(await text).toBe("one\ntwo\nthree\n");
 });
 
@@ -77,7 +96,12 @@ test("a stream goes on when the agent comes back over a new socket", async () =>
   const answered = chat("cut");
   const { stream } = await first.next(FrameType.open);
   first.send(
-    { type: FrameType.head, stream, seq: 0, payload: jsonBytes({ status: 200, headers: [["content-type", "application/x-ndjson"]] }) },
+    {
+      type: FrameType.head,
+      stream,
+      seq: 0,
+      payload: jsonBytes({ status: 200, headers: [["content-type", "application/x-ndjson"]] }),
+    },
     { type: FrameType.data, stream, seq: 1, payload: new TextEncoder().encode("before\n") },
   );
   const text = answered.then(textOf);
@@ -108,9 +132,19 @@ test("an agent that ends a stream in its middle ends it in the answer's own form
   const answered = chat("broken");
   const { stream } = await agent.next(FrameType.open);
   agent.send(
-    { type: FrameType.head, stream, seq: 0, payload: jsonBytes({ status: 200, headers: [["content-type", "application/x-ndjson"]] }) },
+    {
+      type: FrameType.head,
+      stream,
+      seq: 0,
+      payload: jsonBytes({ status: 200, headers: [["content-type", "application/x-ndjson"]] }),
+    },
     { type: FrameType.data, stream, seq: 1, payload: new TextEncoder().encode('{"half":') },
-    { type: FrameType.abort, stream, seq: 0, payload: jsonBytes({ code: "ollama_broke", message: "Ollama closed the connection" }) },
+    {
+      type: FrameType.abort,
+      stream,
+      seq: 0,
+      payload: jsonBytes({ code: "ollama_broke", message: "Ollama closed the connection" }),
+    },
   );
   expect(await textOf(await answered)).toBe('{"half":\n{"error":"Ollama closed the connection"}\n');
 });
@@ -118,25 +152,40 @@ test("an agent that ends a stream in its middle ends it in the answer's own form
 test("an Ollama that does not answer is told in the API's words, and who failed", async () => {
   const agent = await FakeAgent.connect("silent");
   forgetBoxes();
-  const answered = call("/v1/messages", { method: "POST", headers: { "x-box": "silent" }, body: "{}" });
+  const answered = call("/v1/messages", {
+    method: "POST",
+    headers: { "x-box": "silent" },
+    body: "{}",
+  });
   const { stream } = await agent.next(FrameType.open);
   agent.send({
     type: FrameType.abort,
     stream,
     seq: 0,
-    payload: jsonBytes({ code: "ollama_unreachable", message: "Ollama does not answer on this box" }),
+    payload: jsonBytes({
+      code: "ollama_unreachable",
+      message: "Ollama does not answer on this box",
+    }),
   });
   const answer = await answered;
   expect(answer.status).toBe(502);
   expect(answer.headers.get("x-failed-at")).toBe("ollama");
-  expect(await answer.json()).toMatchObject({ type: "error", error: { type: "api_error", message: "Ollama does not answer on this box" } });
+  expect(await answer.json()).toMatchObject({
+    type: "error",
+    error: { type: "api_error", message: "Ollama does not answer on this box" },
+  });
 });
 
 test("a caller that goes away cancels the request on the box", async () => {
   const agent = await FakeAgent.connect("gone");
   forgetBoxes();
   const caller = new AbortController();
-  const answered = call("/ollama/api/chat", { method: "POST", headers: { "x-box": "gone" }, body: '{"model":"m"}', signal: caller.signal });
+  const answered = call("/ollama/api/chat", {
+    method: "POST",
+    headers: { "x-box": "gone" },
+    body: '{"model":"m"}',
+    signal: caller.signal,
+  });
   const { stream } = await agent.next(FrameType.open);
   caller.abort();
   await expect(answered).rejects.toThrow();
@@ -155,10 +204,18 @@ test("an answer that the edge cannot read ends the call on both sides, with one 
   ]) {
     const answered = chat("unreadable");
     const { stream } = await agent.next(FrameType.open);
-    agent.send({ type: FrameType.head, stream, seq: 0, payload: jsonBytes({ status: 200, headers }) });
+    agent.send({
+      type: FrameType.head,
+      stream,
+      seq: 0,
+      payload: jsonBytes({ status: 200, headers }),
+    });
     expect((await answered).status).toBe(502);
     expect((await agent.next(FrameType.abort)).stream).toBe(stream);
-    expect(await eventually(() => logOf(stream))).toMatchObject({ status: "error", box: "unreadable" });
+    expect(await eventually(() => logOf(stream))).toMatchObject({
+      status: "error",
+      box: "unreadable",
+    });
   }
 });
 
@@ -168,12 +225,25 @@ test("a plain answer that breaks off breaks, and is an error, not a caller that 
   const answered = chat("plain");
   const { stream } = await agent.next(FrameType.open);
   agent.send(
-    { type: FrameType.head, stream, seq: 0, payload: jsonBytes({ status: 200, headers: [["content-type", "application/json"]] }) },
+    {
+      type: FrameType.head,
+      stream,
+      seq: 0,
+      payload: jsonBytes({ status: 200, headers: [["content-type", "application/json"]] }),
+    },
     { type: FrameType.data, stream, seq: 1, payload: new TextEncoder().encode('{"half":') },
   );
   const answer = await answered;
-  agent.send({ type: FrameType.abort, stream, seq: 0, payload: jsonBytes({ code: "draining", message: "x" }) });
+  agent.send({
+    type: FrameType.abort,
+    stream,
+    seq: 0,
+    payload: jsonBytes({ code: "draining", message: "x" }),
+  });
   await expect(textOf(answer)).rejects.toThrow();
-  expect(await eventually(() => logOf(stream))).toMatchObject({ status: "error", failed_at: "gateway" });
+  expect(await eventually(() => logOf(stream))).toMatchObject({
+    status: "error",
+    failed_at: "gateway",
+  });
   expect(agent.frames.filter(({ type }) => type === FrameType.abort)).toEqual([]);
 });

@@ -3,7 +3,7 @@ import { env, exports } from "cloudflare:workers";
 import { beforeAll, expect, test } from "vitest";
 import { ApiError } from "../../protocol/api/shapes.ts";
 import { HistoryPoint, LogEntry, Logs } from "../../protocol/api/stats.ts";
-import { theAggregator } from "../../worker/aggregator/stub.ts";
+import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { helloOf, idOf, readingsOf, recordOf } from "../support/records.ts";
 
 const NOW = Date.now();
@@ -14,12 +14,16 @@ const textOf = async (answer: Response) => new TextDecoder().decode(await answer
 const linesOf = async (answer: Response) => (await textOf(answer)).trimEnd().split(/\r?\n/);
 
 beforeAll(async () => {
-  await theAggregator(env).connected(helloOf("atlas"));
-  await theAggregator(env).read("atlas", readingsOf(NOW, ["llama3.2:latest"]));
+  await aggregatorOf(env).connected(helloOf("atlas"));
+  await aggregatorOf(env).read("atlas", readingsOf(NOW, ["llama3.2:latest"]));
   const records = Array.from({ length: COUNT }, (_, n) =>
-    recordOf(NOW - n * 1_000, { status: n % 3 === 0 ? "error" : "success", prompt: `=cmd "${n}"`, response: null }),
+    recordOf(NOW - n * 1_000, {
+      status: n % 3 === 0 ? "error" : "success",
+      prompt: `=cmd "${n}"`,
+      response: null,
+    }),
   );
-  await theAggregator(env).ingest(records);
+  await aggregatorOf(env).ingest(records);
 });
 
 test("a cursor pages through everything once, also while new requests come", async () => {
@@ -29,7 +33,7 @@ test("a cursor pages through everything once, also while new requests come", asy
     const page = Logs.parse(await (await call(query)).json());
     ids.push(...page.logs.map(({ id }) => id));
     if (page.next_cursor === null) break;
-    await theAggregator(env).ingest([recordOf(NOW + ids.length, { model: "newer" })]);
+    await aggregatorOf(env).ingest([recordOf(NOW + ids.length, { model: "newer" })]);
     query = `logs?limit=500&cursor=${page.next_cursor}`;
   }
   expect(ids).toEqual(Array.from({ length: COUNT }, (_, n) => idOf(NOW - n * 1_000)));
@@ -59,7 +63,9 @@ test("history is exported in any length, and sums up to the same", async () => {
   expect(points).toHaveLength(7 * 24 * 60);
   expect(points.reduce((sum, { requests }) => sum + requests, 0)).toBe(COUNT);
   const times = points.map(({ timestamp }) => Date.parse(timestamp));
-  expect(times.every((time, index) => index === 0 || time - (times[index - 1] ?? 0) === 60_000)).toBe(true);
+  expect(
+    times.every((time, index) => index === 0 || time - (times[index - 1] ?? 0) === 60_000),
+  ).toBe(true);
   const [header, ...rows] = await linesOf(await call("history?format=csv&hours=24"));
   expect(header?.split(",")).toEqual(Object.keys(HistoryPoint.shape));
   expect(rows).toHaveLength(288);
@@ -91,6 +97,10 @@ test.each([
   const answer = await call(query);
   expect(answer.status).toBe(400);
   const { error } = ApiError.parse(await answer.json());
-  expect(error).toMatchObject({ code: "bad_request", failed_at: "gateway", request_id: answer.headers.get("x-request-id") });
+  expect(error).toMatchObject({
+    code: "bad_request",
+    failed_at: "gateway",
+    request_id: answer.headers.get("x-request-id"),
+  });
   expect(error.message).toMatch(why);
 });

@@ -1,6 +1,14 @@
 /** An agent that does only what a test tells it: a WebSocket that speaks frames, in workerd. */
 import { exports } from "cloudflare:workers";
-import { decodeFrames, encodeFrames, type Frame, FrameType, jsonBytes, NO_PAYLOAD, tunnelFrame } from "../../protocol/frames.ts";
+import {
+  decodeFrames,
+  encodeFrames,
+  type Frame,
+  FrameType,
+  jsonBytes,
+  NO_PAYLOAD,
+  tunnelFrame,
+} from "../../protocol/frames.ts";
 import { SUBPROTOCOL } from "../../protocol/limits.ts";
 
 export class FakeAgent {
@@ -24,11 +32,16 @@ export class FakeAgent {
   }
 
   /** Dials; without the welcome. @param options  half open: may go on talking when it is told that the socket is closed */
-  static async dial(box: string, headers: Record<string, string> = {}, options: WebSocketAcceptOptions = {}): Promise<FakeAgent> {
+  static async dial(
+    box: string,
+    headers: Record<string, string> = {},
+    options: WebSocketAcceptOptions = {},
+  ): Promise<FakeAgent> {
     const answer = await exports.default.fetch(`http://localhost/agent/connect?box=${box}`, {
       headers: { upgrade: "websocket", "sec-websocket-protocol": SUBPROTOCOL, ...headers },
     });
-    if (answer.webSocket === null) throw new Error(`refused: ${answer.status} ${await answer.text()}`);
+    if (answer.webSocket === null)
+      throw new Error(`refused: ${answer.status} ${await answer.text()}`);
     return new FakeAgent(answer.webSocket, options);
   }
 
@@ -75,7 +88,10 @@ export class FakeAgent {
     for (;;) {
       const at = this.frames.findIndex((frame) => frame.type === type);
       if (at >= 0) return this.frames.splice(at, 1)[0] as Frame;
-      if (this.closed !== null) throw new Error(`closed ${this.closed.code} ${this.closed.reason} while waiting for frame type ${type}`);
+      if (this.closed !== null)
+        throw new Error(
+          `closed ${this.closed.code} ${this.closed.reason} while waiting for frame type ${type}`,
+        );
       await this.#change();
     }
   }

@@ -25,7 +25,11 @@ const keys = (more: Partial<Bindings> = {}): Bindings => ({
 
 async function call(path: string, init: RequestInit = {}, bindings = keys()): Promise<Response> {
   const ctx = createExecutionContext();
-  const answer = await worker.fetch(new Request(`https://edge.example${path}`, init), bindings, ctx);
+  const answer = await worker.fetch(
+    new Request(`https://edge.example${path}`, init),
+    bindings,
+    ctx,
+  );
   const copy = new Response(await answer.text(), answer);
   await waitOnExecutionContext(ctx);
   return copy;
@@ -51,7 +55,11 @@ const MATRIX: [method: string, path: string, allowed: string[]][] = [
 test.each(MATRIX)("%s %s is for its scope only", async (method, path, allowed) => {
   const body = method !== "GET" ? { body: '{"model":"m","prompt":"x"}' } : {};
   for (const key of ["nobody", CALLER, READ, ADMIN, UNKNOWN]) {
-    const { status } = await call(path, { method, ...body, headers: key === "nobody" ? {} : bearer(key) });
+    const { status } = await call(path, {
+      method,
+      ...body,
+      headers: key === "nobody" ? {} : bearer(key),
+    });
     const refused = key === "nobody" || key === UNKNOWN ? 401 : 403;
     if (allowed.includes(key)) expect([200, 503], `${key} ${path}`).toContain(status);
     else expect(status, `${key} ${path}`).toBe(refused);
@@ -60,20 +68,30 @@ test.each(MATRIX)("%s %s is for its scope only", async (method, path, allowed) =
 
 const SCOPES = { infer: [CALLER, ADMIN], read: [READ, ADMIN], admin: [ADMIN] };
 
-test.each(Object.values(API_ROUTES) as ApiRoute[])("$method $path is for its scope only", async ({ method, path, scope }) => {
-  const body = method === "GET" ? {} : { body: "{}" };
-  for (const key of ["nobody", CALLER, READ, ADMIN, UNKNOWN]) {
-    const { status } = await call(path.replace("{name}", "m"), { method, ...body, headers: key === "nobody" ? {} : bearer(key) });
-    const refused = key === "nobody" || key === UNKNOWN ? 401 : 403;
-    if (scope === null || SCOPES[scope].includes(key)) expect([401, 403, 500], `${key} ${path}`).not.toContain(status);
-    else expect(status, `${key} ${path}`).toBe(refused);
-  }
-});
+test.each(Object.values(API_ROUTES) as ApiRoute[])(
+  "$method $path is for its scope only",
+  async ({ method, path, scope }) => {
+    const body = method === "GET" ? {} : { body: "{}" };
+    for (const key of ["nobody", CALLER, READ, ADMIN, UNKNOWN]) {
+      const { status } = await call(path.replace("{name}", "m"), {
+        method,
+        ...body,
+        headers: key === "nobody" ? {} : bearer(key),
+      });
+      const refused = key === "nobody" || key === UNKNOWN ? 401 : 403;
+      if (scope === null || SCOPES[scope].includes(key))
+        expect([401, 403, 500], `${key} ${path}`).not.toContain(status);
+      else expect(status, `${key} ${path}`).toBe(refused);
+    }
+  },
+);
 
 test("a path of /api takes its methods only", async () => {
   const answer = await call("/api/health", { method: "POST", body: "{}", headers: bearer(ADMIN) });
   expect([answer.status, answer.headers.get("allow")]).toEqual([405, "GET"]);
-  expect(await answer.json()).toMatchObject({ error: { code: "method_not_allowed", failed_at: "gateway" } });
+  expect(await answer.json()).toMatchObject({
+    error: { code: "method_not_allowed", failed_at: "gateway" },
+  });
   expect((await call("/api/nothing", { headers: bearer(ADMIN) })).status).toBe(404);
 });
 
@@ -103,7 +121,9 @@ test.each([
     headers: { upgrade: "websocket", "sec-websocket-protocol": SUBPROTOCOL, ...headers },
   });
   expect(answer.status).toBe(401);
-  expect(await answer.json()).toMatchObject({ error: { message: `The secret of box ${box} is wrong, or the box is not in BOX_SECRETS.` } });
+  expect(await answer.json()).toMatchObject({
+    error: { message: `The secret of box ${box} is wrong, or the box is not in BOX_SECRETS.` },
+  });
 });
 
 test.each([
@@ -112,31 +132,60 @@ test.each([
   ["two equal keys", { CALLER_KEY: ADMIN }, /CALLER_KEY equals another key/],
   ["an auth mode that is none", { AUTH_MODE: "none" }, /AUTH_MODE is keys or open/],
   ["secrets that are no list", { BOX_SECRETS: "home" }, /BOX_SECRETS is not a list/],
-  ["instrumentation that is neither", { ENABLE_INSTRUMENTATION: "yes" }, /ENABLE_INSTRUMENTATION is true or false/],
-  ["an exporter that is none of them", { EXPORTER_TYPE: "mysql" }, /EXPORTER_TYPE is none, clickhouse, postgres or both/],
-  ["no interval", { METRICS_EXPORT_INTERVAL: "0" }, /METRICS_EXPORT_INTERVAL is whole seconds from 1/],
+  [
+    "instrumentation that is neither",
+    { ENABLE_INSTRUMENTATION: "yes" },
+    /ENABLE_INSTRUMENTATION is true or false/,
+  ],
+  [
+    "an exporter that is none of them",
+    { EXPORTER_TYPE: "mysql" },
+    /EXPORTER_TYPE is none, clickhouse, postgres or both/,
+  ],
+  [
+    "no interval",
+    { METRICS_EXPORT_INTERVAL: "0" },
+    /METRICS_EXPORT_INTERVAL is whole seconds from 1/,
+  ],
   ["a store that is no URL", { DATABASE_URL: "neon" }, /DATABASE_URL is not a URL/],
-  ["a store that is another one's", { DATABASE_URL: `https://u:${CALLER}@pg.example/db` }, /DATABASE_URL is not of the form postgresql:/],
+  [
+    "a store that is another one's",
+    { DATABASE_URL: `https://u:${CALLER}@pg.example/db` },
+    /DATABASE_URL is not of the form postgresql:/,
+  ],
   [
     "a database without a user",
     { DATABASE_URL: "postgres://pg.example/db" },
     /DATABASE_URL lacks one of user, password, host and database/,
   ],
-  ["a password in the wrong place", { CLICKHOUSE_URL: `https://u:${CALLER}@ch.example` }, /CLICKHOUSE_URL has more than a host and a port/],
-  ["a database that needs quoting", { CLICKHOUSE_DATABASE: "a;b" }, /CLICKHOUSE_DATABASE is not a name/],
+  [
+    "a password in the wrong place",
+    { CLICKHOUSE_URL: `https://u:${CALLER}@ch.example` },
+    /CLICKHOUSE_URL has more than a host and a port/,
+  ],
+  [
+    "a database that needs quoting",
+    { CLICKHOUSE_DATABASE: "a;b" },
+    /CLICKHOUSE_DATABASE is not a name/,
+  ],
   [
     "a store without an address",
     { EXPORTER_TYPE: "both", DATABASE_URL: "postgres://u:p@h/d" },
     /CLICKHOUSE_URL is not set, and EXPORTER_TYPE is both/,
   ],
   ["a box twice", { BOX_SECRETS: `home=${BOX},home=${BOX}` }, /BOX_SECRETS names box home twice/],
-])("with %s nothing is open, and the variable is named but not its value", async (_what, more, message) => {
-  const answer = await call("/api/health", { headers: bearer(ADMIN) }, keys(more));
-  expect(answer.status).toBe(503);
-  const text = await answer.text();
-  expect(JSON.parse(text)).toMatchObject({ error: { code: "misconfigured", message: expect.stringMatching(message) } });
-  for (const secret of [ADMIN, BOX, CALLER]) expect(text).not.toContain(secret);
-});
+])(
+  "with %s nothing is open, and the variable is named but not its value",
+  async (_what, more, message) => {
+    const answer = await call("/api/health", { headers: bearer(ADMIN) }, keys(more));
+    expect(answer.status).toBe(503);
+    const text = await answer.text();
+    expect(JSON.parse(text)).toMatchObject({
+      error: { code: "misconfigured", message: expect.stringMatching(message) },
+    });
+    for (const secret of [ADMIN, BOX, CALLER]) expect(text).not.toContain(secret);
+  },
+);
 
 test("the configuration shows hosts to an administrator only, and no secret to anybody", async () => {
   const more = {
@@ -145,7 +194,8 @@ test("the configuration shows hosts to an administrator only, and no secret to a
     CLICKHOUSE_URL: "https://ch.example:8443",
     DATABASE_URL: "postgres://u:pw-0123@pg.example/db",
   };
-  const configFor = async (key: string) => Config.parse(await (await call("/api/config", { headers: bearer(key) }, keys(more))).json());
+  const configFor = async (key: string) =>
+    Config.parse(await (await call("/api/config", { headers: bearer(key) }, keys(more))).json());
   expect(await configFor(READ)).toMatchObject({
     clickhouse_host: null,
     postgres_host: null,
@@ -153,8 +203,13 @@ test("the configuration shows hosts to an administrator only, and no secret to a
     metrics_export_interval: 30,
   });
   const shown = await configFor(ADMIN);
-  expect(shown).toMatchObject({ clickhouse_host: "ch.example", postgres_host: "pg.example", auth_mode: "keys" });
-  for (const secret of [ADMIN, CALLER, READ, BOX, "pw-0123"]) expect(JSON.stringify(shown)).not.toContain(secret);
+  expect(shown).toMatchObject({
+    clickhouse_host: "ch.example",
+    postgres_host: "pg.example",
+    auth_mode: "keys",
+  });
+  for (const secret of [ADMIN, CALLER, READ, BOX, "pw-0123"])
+    expect(JSON.stringify(shown)).not.toContain(secret);
   const health = await call("/api/health", { headers: bearer(READ) }, keys(more));
   expect(await health.text()).not.toMatch(/pw-0123|pg\.example|ch\.example/);
 });

@@ -4,15 +4,16 @@ import { beforeAll, expect, test } from "vitest";
 import { Live } from "../../protocol/api/live.ts";
 import { FrameType, tunnelFrame } from "../../protocol/frames.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
-import { theAggregator } from "../../worker/aggregator/stub.ts";
+import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { idOf, readingsOf, recordOf } from "../support/records.ts";
 import { FakeAgent } from "./fake-agent.ts";
 
 const NOW = Date.now();
-const call = (query = "", headers: Record<string, string> = {}) => exports.default.fetch(`http://localhost/api/live${query}`, { headers });
+const call = (query = "", headers: Record<string, string> = {}) =>
+  exports.default.fetch(`http://localhost/api/live${query}`, { headers });
 
 beforeAll(async () => {
-  await theAggregator(env).ingest([
+  await aggregatorOf(env).ingest([
     recordOf(NOW - 60_000, { latency_ms: 2_000 }),
     recordOf(NOW - 50_000, { latency_ms: 2_000, status: "error" }),
     recordOf(NOW - 3_600_000, { status: "error" }),
@@ -21,7 +22,12 @@ beforeAll(async () => {
 
 test("an edge that no box has connected to says so", async () => {
   const live = Live.parse(await (await call()).json());
-  expect(live).toMatchObject({ boxes: [], in_flight: [], health: { status: "degraded" }, stats: { total_requests: 3 } });
+  expect(live).toMatchObject({
+    boxes: [],
+    in_flight: [],
+    health: { status: "degraded" },
+    stats: { total_requests: 3 },
+  });
 });
 
 test("the last minutes are told apart from all time", async () => {
@@ -44,11 +50,22 @@ test("requests in flight are what the agents last said, and no registry keeps th
   const agent = await FakeAgent.connect("atlas");
   const other = await FakeAgent.connect("borealis");
   const readings = { ...readingsOf(NOW, ["llama3.2:latest"]), now_ms: Date.now() };
-  agent.send(tunnelFrame(FrameType.readings, { ...readings, in_flight: 2, queued: 1, requests: [open(9, false), open(3, true)] }));
-  other.send(tunnelFrame(FrameType.readings, { ...readings, in_flight: 1, requests: [open(5, false)] }));
+  agent.send(
+    tunnelFrame(FrameType.readings, {
+      ...readings,
+      in_flight: 2,
+      queued: 1,
+      requests: [open(9, false), open(3, true)],
+    }),
+  );
+  other.send(
+    tunnelFrame(FrameType.readings, { ...readings, in_flight: 1, requests: [open(5, false)] }),
+  );
   let live = Live.parse(await (await call()).json());
   while (live.in_flight.length < 3) live = Live.parse(await (await call()).json());
-  expect(live.in_flight.map(({ box, is_queued, request_id }) => [box, is_queued, request_id])).toEqual([
+  expect(
+    live.in_flight.map(({ box, is_queued, request_id }) => [box, is_queued, request_id]),
+  ).toEqual([
     ["atlas", false, idOf(NOW - 9_000)],
     ["borealis", false, idOf(NOW - 5_000)],
     ["atlas", true, idOf(NOW - 3_000)],
@@ -57,13 +74,16 @@ test("requests in flight are what the agents last said, and no registry keeps th
     ["atlas", "up"],
     ["borealis", "up"],
   ]);
-  for (const { readings: kept } of await theAggregator(env).registry()) expect(kept?.requests).toEqual([]);
+  for (const { readings: kept } of await aggregatorOf(env).registry())
+    expect(kept?.requests).toEqual([]);
 });
 
 test("a stream brings everything again, each interval", async () => {
   const answer = await call("?every=1", { accept: "text/event-stream" });
   expect(answer.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
-  const reader = (answer.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream()).getReader();
+  const reader = (answer.body ?? new ReadableStream())
+    .pipeThrough(new TextDecoderStream())
+    .getReader();
   const times: string[] = [];
   for (let text = ""; times.length < 2; ) {
     const { value, done } = await reader.read();

@@ -3,21 +3,33 @@ import { env, exports } from "cloudflare:workers";
 import { beforeAll, expect, test } from "vitest";
 import { Config } from "../../protocol/api/config.ts";
 import { History, Logs } from "../../protocol/api/stats.ts";
-import { theAggregator } from "../../worker/aggregator/stub.ts";
+import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { idOf, recordOf } from "../support/records.ts";
 
 const NOW = Date.now();
 const at = (secondsAgo: number) => NOW - secondsAgo * 1_000;
 const iso = (secondsAgo: number) => new Date(at(secondsAgo)).toISOString();
-const read = async (path: string) => (await exports.default.fetch(`http://localhost/api/${path}`)).json();
-const logs = async (query: Record<string, string>) => Logs.parse(await read(`stats/logs?${new URLSearchParams(query)}`));
+const read = async (path: string) =>
+  (await exports.default.fetch(`http://localhost/api/${path}`)).json();
+const logs = async (query: Record<string, string>) =>
+  Logs.parse(await read(`stats/logs?${new URLSearchParams(query)}`));
 
 const LONG = "é".repeat(5_000);
 
 beforeAll(async () => {
-  await theAggregator(env).ingest([
-    recordOf(at(10), { latency_ms: 1_000, key_id: "admin", prompt: "Tell me of the SEA", response: null }),
-    recordOf(at(20), { latency_ms: 1_000, key_id: "caller", prompt: null, response: "100% of the sea_side" }),
+  await aggregatorOf(env).ingest([
+    recordOf(at(10), {
+      latency_ms: 1_000,
+      key_id: "admin",
+      prompt: "Tell me of the SEA",
+      response: null,
+    }),
+    recordOf(at(20), {
+      latency_ms: 1_000,
+      key_id: "caller",
+      prompt: null,
+      response: "100% of the sea_side",
+    }),
     recordOf(at(30), {
       latency_ms: 1_000,
       key_id: null,
@@ -26,8 +38,18 @@ beforeAll(async () => {
       prompt: LONG,
       response: LONG,
     }),
-    recordOf(at(40), { latency_ms: 1_000, key_id: "caller", prompt: "mountains", response: "high" }),
-    recordOf(at(3_000), { latency_ms: 1_000, key_id: "caller", prompt: "long ago", response: "yes" }),
+    recordOf(at(40), {
+      latency_ms: 1_000,
+      key_id: "caller",
+      prompt: "mountains",
+      response: "high",
+    }),
+    recordOf(at(3_000), {
+      latency_ms: 1_000,
+      key_id: "caller",
+      prompt: "long ago",
+      response: "yes",
+    }),
   ]);
 });
 
@@ -61,22 +83,31 @@ test.each([
   ["id", "7"],
   ["texts", "none"],
 ])("%s=%s is refused", async (name, value) => {
-  expect((await exports.default.fetch(`http://localhost/api/stats/logs?${name}=${value}`)).status).toBe(400);
+  expect(
+    (await exports.default.fetch(`http://localhost/api/stats/logs?${name}=${value}`)).status,
+  ).toBe(400);
 });
 
 test("five minutes come in buckets of ten seconds, summed up from the logs", async () => {
   const history = History.parse(await read("stats/history?time_range=5m"));
   expect(history).toMatchObject({ time_range: "5m", granularity: "10s" });
   expect(history.metrics).toHaveLength(30);
-  const total = (name: "requests" | "errors") => history.metrics.reduce((sum, point) => sum + point[name], 0);
+  const total = (name: "requests" | "errors") =>
+    history.metrics.reduce((sum, point) => sum + point[name], 0);
   expect([total("requests"), total("errors")]).toEqual([4, 1]);
   const peak = Math.max(...history.metrics.map(({ requests_per_minute }) => requests_per_minute));
   expect(peak).toBeGreaterThanOrEqual(6);
 });
 
 test("longer ranges have no such buckets, and what was cleared is in none", async () => {
-  expect((await exports.default.fetch("http://localhost/api/stats/history?time_range=1h&granularity=10s")).status).toBe(400);
-  await theAggregator(env).clear("metrics");
+  expect(
+    (
+      await exports.default.fetch(
+        "http://localhost/api/stats/history?time_range=1h&granularity=10s",
+      )
+    ).status,
+  ).toBe(400);
+  await aggregatorOf(env).clear("metrics");
   const { metrics } = History.parse(await read("stats/history?time_range=15m"));
   expect(metrics.every(({ requests }) => requests === 0)).toBe(true);
 });

@@ -1,7 +1,12 @@
 /** The model repository inside the Aggregator, and its routes. */
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
-import { REPOSITORY_MODELS_MAX, RepositoryEntry, RepositoryModels, RepositorySync } from "../../protocol/api/repository.ts";
+import {
+  REPOSITORY_MODELS_MAX,
+  RepositoryEntry,
+  RepositoryModels,
+  RepositorySync,
+} from "../../protocol/api/repository.ts";
 import { ApiError } from "../../protocol/api/shapes.ts";
 import type { Aggregator } from "../../worker/aggregator/aggregator.ts";
 import { helloOf, readingsOf, recordOf } from "../support/records.ts";
@@ -9,18 +14,28 @@ import { freshAggregator } from "./fresh-aggregator.ts";
 import { callApi, exerciseRepositoryRoutes, REPOSITORY_PATH } from "./repository-routes.ts";
 
 const pulled = (model: string, rest: Parameters<typeof recordOf>[1] = {}, n = 0) =>
-  recordOf(Date.now() - 10_000, { endpoint: "/api/pull", model, prompt_tokens: null, completion_tokens: null, ...rest }, n);
+  recordOf(
+    Date.now() - 10_000,
+    { endpoint: "/api/pull", model, prompt_tokens: null, completion_tokens: null, ...rest },
+    n,
+  );
 
 const FULL = { failure: { reason: "repository_full" } };
-const unknown = (model: string) => ({ failure: { reason: "model_unknown", model, where: "in the repository" } });
+const unknown = (model: string) => ({
+  failure: { reason: "model_unknown", model, where: "in the repository" },
+});
 
 /** The entry of an answer. */
-const entryOf = (outcome: object): RepositoryEntry => RepositoryEntry.parse("answer" in outcome ? outcome.answer : outcome);
-const syncOf = (outcome: object): RepositorySync => RepositorySync.parse("answer" in outcome ? outcome.answer : outcome);
+const entryOf = (outcome: object): RepositoryEntry =>
+  RepositoryEntry.parse("answer" in outcome ? outcome.answer : outcome);
+const syncOf = (outcome: object): RepositorySync =>
+  RepositorySync.parse("answer" in outcome ? outcome.answer : outcome);
 
 test("an entry that was added is what was said of it, and says what nobody knows as null or 0", async () => {
   const aggregator = await freshAggregator();
-  const added = entryOf(await aggregator.repositoryPut("hf.co/user/model:Q4_K_M", { description: "Mine" }));
+  const added = entryOf(
+    await aggregator.repositoryPut("hf.co/user/model:Q4_K_M", { description: "Mine" }),
+  );
   expect(added).toMatchObject({
     model_name: "hf.co/user/model:Q4_K_M",
     display_name: null,
@@ -38,9 +53,19 @@ test("an entry that was added is what was said of it, and says what nobody knows
     installed_at: null,
     installed_on: [],
   });
-  const again = await aggregator.repositoryPut("hf.co/user/model:Q4_K_M", { category: "code", display_name: "Model" });
-  expect(entryOf(again)).toMatchObject({ id: added.id, description: "Mine", category: "code", display_name: "Model" });
-  expect(entryOf(await aggregator.repositoryPut("hf.co/user/model:Q4_K_M", { description: null }))).toMatchObject({
+  const again = await aggregator.repositoryPut("hf.co/user/model:Q4_K_M", {
+    category: "code",
+    display_name: "Model",
+  });
+  expect(entryOf(again)).toMatchObject({
+    id: added.id,
+    description: "Mine",
+    category: "code",
+    display_name: "Model",
+  });
+  expect(
+    entryOf(await aggregator.repositoryPut("hf.co/user/model:Q4_K_M", { description: null })),
+  ).toMatchObject({
     description: null,
     category: "code",
     store: "durable_object",
@@ -89,7 +114,8 @@ test("storage itself refuses a second default", async () => {
   const aggregator = await freshAggregator();
   await aggregator.repositoryPut("a", { is_default: true });
   await runInDurableObject(aggregator, (_, { storage }) => {
-    const insert = "INSERT INTO repository (model_name, category, is_default, created_at_ms, updated_at_ms) VALUES ('b', 'x', 1, 0, 0)";
+    const insert =
+      "INSERT INTO repository (model_name, category, is_default, created_at_ms, updated_at_ms) VALUES ('b', 'x', 1, 0, 0)";
     expect(() => storage.sql.exec(insert)).toThrow(/UNIQUE/);
   });
 });
@@ -97,8 +123,12 @@ test("storage itself refuses a second default", async () => {
 test("a favourite is toggled; what is not there is not changed", async () => {
   const aggregator = await freshAggregator();
   await aggregator.repositoryPut("a", {});
-  expect(entryOf(await aggregator.repositoryToggleFavorite("a:latest"))).toMatchObject({ is_favorite: true });
-  expect(entryOf(await aggregator.repositoryToggleFavorite("a"))).toMatchObject({ is_favorite: false });
+  expect(entryOf(await aggregator.repositoryToggleFavorite("a:latest"))).toMatchObject({
+    is_favorite: true,
+  });
+  expect(entryOf(await aggregator.repositoryToggleFavorite("a"))).toMatchObject({
+    is_favorite: false,
+  });
   expect(await aggregator.repositoryToggleFavorite("b")).toEqual(unknown("b"));
   expect(await aggregator.repositoryChange("b", { is_favorite: true })).toEqual(unknown("b"));
   expect(await aggregator.repositoryRemove("b")).toEqual(unknown("b"));
@@ -113,9 +143,14 @@ test("ids are never used again", async () => {
 
 test("a sync adds what the boxes that are up have, once, and leaves what was said", async () => {
   const aggregator = await freshAggregator();
-  const readings = readingsOf(Date.now(), ["llama3.2:latest", "nomic-embed-text:latest", "hf.co/user/model:Q4_K_M"]);
+  const readings = readingsOf(Date.now(), [
+    "llama3.2:latest",
+    "nomic-embed-text:latest",
+    "hf.co/user/model:Q4_K_M",
+  ]);
   const [first] = readings.inventory.models;
-  if (first !== undefined) Object.assign(first, { size_bytes: 2_000, modified_at: "2026-09-14T08:21:07.412000001+02:00" });
+  if (first !== undefined)
+    Object.assign(first, { size_bytes: 2_000, modified_at: "2026-09-14T08:21:07.412000001+02:00" });
   await aggregator.connected(helloOf("basil"));
   await aggregator.read("basil", readings);
   await aggregator.connected(helloOf("cinder"));
@@ -124,7 +159,11 @@ test("a sync adds what the boxes that are up have, once, and leaves what was sai
   await aggregator.repositoryPut("llama3.2", { category: "mine" });
 
   const synced = syncOf(await aggregator.repositorySync());
-  expect(synced).toMatchObject({ status: "synced", installed_count: 3, added: ["nomic-embed-text", "hf.co/user/model:Q4_K_M"] });
+  expect(synced).toMatchObject({
+    status: "synced",
+    installed_count: 3,
+    added: ["nomic-embed-text", "hf.co/user/model:Q4_K_M"],
+  });
   const byName = new Map(synced.models.map((model) => [model.model_name, model]));
   expect(byName.get("llama3.2")).toMatchObject({
     category: "mine",
@@ -137,8 +176,14 @@ test("a sync adds what the boxes that are up have, once, and leaves what was sai
   expect(syncOf(await aggregator.repositorySync())).toEqual({ ...synced, added: [] });
 
   await aggregator.gone("basil", Date.now());
-  expect(entryOf(await aggregator.repositoryFind("nomic-embed-text"))).toMatchObject({ is_installed: false, installed_on: [] });
-  expect(await aggregator.repositoryList({ installed_only: true })).toMatchObject({ total: 1, installed_count: 1 });
+  expect(entryOf(await aggregator.repositoryFind("nomic-embed-text"))).toMatchObject({
+    is_installed: false,
+    installed_on: [],
+  });
+  expect(await aggregator.repositoryList({ installed_only: true })).toMatchObject({
+    total: 1,
+    installed_count: 1,
+  });
 });
 
 test("downloads are pulls that succeeded, each once, however often its record comes", async () => {
@@ -203,13 +248,19 @@ test("the list is filtered, and the default, favourites and much used models com
   await aggregator.repositoryChange("beta", { is_favorite: true });
   await aggregator.ingest([recordOf(Date.now() - 5_000)]);
   const names = async (query: Parameters<typeof aggregator.repositoryList>[0]) =>
-    RepositoryModels.parse(await aggregator.repositoryList(query)).models.map(({ model_name }) => model_name);
+    RepositoryModels.parse(await aggregator.repositoryList(query)).models.map(
+      ({ model_name }) => model_name,
+    );
   expect(await names({})).toEqual(["zeta", "beta", "llama3.2", "alpha"]);
   expect(await names({ category: "code" })).toEqual(["beta"]);
   expect(await names({ favorites_only: true })).toEqual(["beta"]);
   expect(await names({ installed_only: true })).toEqual(["llama3.2"]);
   expect(await names({ installed_only: true, category: "code" })).toEqual([]);
-  expect(await aggregator.repositoryList({})).toMatchObject({ total: 4, favorites_count: 1, installed_count: 1 });
+  expect(await aggregator.repositoryList({})).toMatchObject({
+    total: 4,
+    favorites_count: 1,
+    installed_count: 1,
+  });
 });
 
 test("the repository has a bound, and says so; what is in it can still be changed", async () => {
@@ -227,18 +278,35 @@ test("the repository has a bound, and says so; what is in it can still be change
   await aggregator.ingest([pulled("one-more"), pulled("last", {}, 1)]);
   expect(await aggregator.repositoryFind("one-more")).toEqual(unknown("one-more"));
   expect(entryOf(await aggregator.repositoryFind("last"))).toMatchObject({ download_count: 1 });
-  expect(entryOf(await aggregator.repositoryPut("m:1", { description: "still" }))).toMatchObject({ description: "still" });
+  expect(entryOf(await aggregator.repositoryPut("m:1", { description: "still" }))).toMatchObject({
+    description: "still",
+  });
   expect((await aggregator.repositoryList({})).total).toBe(REPOSITORY_MODELS_MAX);
 });
 
-test("the routes add, show, change, toggle, sync and delete, whatever the name", () => exerciseRepositoryRoutes("durable_object"));
+test("the routes add, show, change, toggle, sync and delete, whatever the name", () =>
+  exerciseRepositoryRoutes("durable_object"));
 
-const BAD: [method: string, path: string, body: unknown, status: number, code: string, message: RegExp][] = [
+const BAD: [
+  method: string,
+  path: string,
+  body: unknown,
+  status: number,
+  code: string,
+  message: RegExp,
+][] = [
   ["GET", `${REPOSITORY_PATH}?favorites_only=yes`, undefined, 400, "bad_request", /favorites_only/],
   ["GET", `${REPOSITORY_PATH}?installed_only=1`, undefined, 400, "bad_request", /installed_only/],
   ["GET", `${REPOSITORY_PATH}?category=`, undefined, 400, "bad_request", /category/],
   ["GET", `${REPOSITORY_PATH}?box=atlas`, undefined, 400, "bad_request", /box/],
-  ["GET", `${REPOSITORY_PATH}/unheard-of`, undefined, 404, "model_not_found", /no model named unheard-of in the repository/],
+  [
+    "GET",
+    `${REPOSITORY_PATH}/unheard-of`,
+    undefined,
+    404,
+    "model_not_found",
+    /no model named unheard-of in the repository/,
+  ],
   ["GET", `${REPOSITORY_PATH}/a%20b`, undefined, 400, "bad_request", /name of a model/],
   ["GET", `${REPOSITORY_PATH}/%zz`, undefined, 400, "bad_request", /name of a model/],
   ["GET", `${REPOSITORY_PATH}/a?x=1`, undefined, 400, "bad_request", /x/],
@@ -251,17 +319,59 @@ const BAD: [method: string, path: string, body: unknown, status: number, code: s
   ["POST", REPOSITORY_PATH, { model_name: "a b" }, 400, "bad_request", /name of a model/],
   ["POST", REPOSITORY_PATH, { model_name: "a".repeat(351) }, 400, "bad_request", /model_name/],
   ["POST", REPOSITORY_PATH, { model_name: "a", category: null }, 400, "bad_request", /category/],
-  ["POST", REPOSITORY_PATH, { model_name: "a", category: "c".repeat(65) }, 400, "bad_request", /category/],
-  ["POST", REPOSITORY_PATH, { model_name: "a", description: "d".repeat(2_001) }, 400, "bad_request", /description/],
+  [
+    "POST",
+    REPOSITORY_PATH,
+    { model_name: "a", category: "c".repeat(65) },
+    400,
+    "bad_request",
+    /category/,
+  ],
+  [
+    "POST",
+    REPOSITORY_PATH,
+    { model_name: "a", description: "d".repeat(2_001) },
+    400,
+    "bad_request",
+    /description/,
+  ],
   ["POST", REPOSITORY_PATH, { model_name: "a", size_label: 2 }, 400, "bad_request", /size_label/],
-  ["POST", REPOSITORY_PATH, { model_name: "a", is_favorite: true }, 400, "bad_request", /is_favorite/],
+  [
+    "POST",
+    REPOSITORY_PATH,
+    { model_name: "a", is_favorite: true },
+    400,
+    "bad_request",
+    /is_favorite/,
+  ],
   ["PUT", `${REPOSITORY_PATH}/a`, {}, 400, "bad_request", /at least one/],
   ["PUT", `${REPOSITORY_PATH}/a`, { is_default: "true" }, 400, "bad_request", /is_default/],
   ["PUT", `${REPOSITORY_PATH}/a`, { size_label: "2 GB" }, 400, "bad_request", /size_label/],
   ["PUT", `${REPOSITORY_PATH}/a`, { display_name: "  " }, 400, "bad_request", /display_name/],
-  ["PUT", `${REPOSITORY_PATH}/unheard-of`, { is_favorite: true }, 404, "model_not_found", /unheard-of/],
-  ["PUT", `${REPOSITORY_PATH}/hf.co/unheard/of:Q4`, { is_favorite: true }, 404, "model_not_found", /hf\.co\/unheard\/of:Q4/],
-  ["POST", `${REPOSITORY_PATH}/unheard-of/favorite`, undefined, 404, "model_not_found", /unheard-of/],
+  [
+    "PUT",
+    `${REPOSITORY_PATH}/unheard-of`,
+    { is_favorite: true },
+    404,
+    "model_not_found",
+    /unheard-of/,
+  ],
+  [
+    "PUT",
+    `${REPOSITORY_PATH}/hf.co/unheard/of:Q4`,
+    { is_favorite: true },
+    404,
+    "model_not_found",
+    /hf\.co\/unheard\/of:Q4/,
+  ],
+  [
+    "POST",
+    `${REPOSITORY_PATH}/unheard-of/favorite`,
+    undefined,
+    404,
+    "model_not_found",
+    /unheard-of/,
+  ],
   ["POST", `${REPOSITORY_PATH}/sync?box=a`, undefined, 400, "bad_request", /box/],
   ["DELETE", `${REPOSITORY_PATH}/unheard-of`, undefined, 404, "model_not_found", /unheard-of/],
   ["DELETE", REPOSITORY_PATH, undefined, 405, "method_not_allowed", /takes GET, POST/],
@@ -269,10 +379,18 @@ const BAD: [method: string, path: string, body: unknown, status: number, code: s
   ["PATCH", `${REPOSITORY_PATH}/a`, {}, 405, "method_not_allowed", /takes/],
 ];
 
-test.each(BAD)("bad input %#: %s %s is told in the one shape", async (method, path, body, status, code, message) => {
-  const [told, answer] = await callApi(method, path, body);
-  expect([told, ApiError.parse(answer).error]).toEqual([
-    status,
-    { code, message: expect.stringMatching(message), failed_at: "gateway", request_id: expect.any(String) },
-  ]);
-});
+test.each(BAD)(
+  "bad input %#: %s %s is told in the one shape",
+  async (method, path, body, status, code, message) => {
+    const [told, answer] = await callApi(method, path, body);
+    expect([told, ApiError.parse(answer).error]).toEqual([
+      status,
+      {
+        code,
+        message: expect.stringMatching(message),
+        failed_at: "gateway",
+        request_id: expect.any(String),
+      },
+    ]);
+  },
+);

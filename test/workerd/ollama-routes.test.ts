@@ -1,23 +1,36 @@
 /** `/api/ollama` in the real runtime, with agents that do what a test says. */
 import { env, exports } from "cloudflare:workers";
 import { expect, test } from "vitest";
-import { InstalledModels, Library, ModelDeleted, PullDone, PullEvent } from "../../protocol/api/ollama.ts";
+import {
+  InstalledModels,
+  Library,
+  ModelDeleted,
+  PullDone,
+  PullEvent,
+} from "../../protocol/api/ollama.ts";
 import { ApiError } from "../../protocol/api/shapes.ts";
 import { FrameType, jsonBytes, parsePayload, tunnelFrame } from "../../protocol/frames.ts";
 import { Open } from "../../protocol/messages.ts";
-import { theAggregator } from "../../worker/aggregator/stub.ts";
-import { pullEvents } from "../../worker/models/pull.ts";
+import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { forgetBoxes } from "../../worker/gateway/fleet.ts";
+import { pullEvents } from "../../worker/models/pull.ts";
 import { readingsOf } from "../support/records.ts";
 import { FakeAgent } from "./fake-agent.ts";
 
 const call = (method: string, path: string, body?: unknown): Promise<Response> =>
-  exports.default.fetch(`http://localhost/api/ollama/${path}`, { method, body: body === undefined ? null : JSON.stringify(body) });
+  exports.default.fetch(`http://localhost/api/ollama/${path}`, {
+    method,
+    body: body === undefined ? null : JSON.stringify(body),
+  });
 
 /** Not `text()`: the runtime warns of it where the type is not text. */
 const textOf = async (answer: Response) => new TextDecoder().decode(await answer.arrayBuffer());
-const eventsOf = (text: string): unknown[] => [...text.matchAll(/^data: (.*)$/gm)].map(([, json]) => JSON.parse(json ?? ""));
-const errorOf = async (answer: Response) => ({ status: answer.status, ...ApiError.parse(await answer.json()).error });
+const eventsOf = (text: string): unknown[] =>
+  [...text.matchAll(/^data: (.*)$/gm)].map(([, json]) => JSON.parse(json ?? ""));
+const errorOf = async (answer: Response) => ({
+  status: answer.status,
+  ...ApiError.parse(await answer.json()).error,
+});
 
 type Answer = { status: number; body: string };
 
@@ -42,8 +55,11 @@ class FakeBox {
   async has(models: string[], loaded: string[] = []): Promise<void> {
     this.tell(models, loaded);
     await eventually(async () => {
-      const found = (await theAggregator(env).registry()).find(({ name }) => name === this.name);
-      return JSON.stringify(found?.readings?.inventory.models.map(({ name }) => name)) === JSON.stringify(models);
+      const found = (await aggregatorOf(env).registry()).find(({ name }) => name === this.name);
+      return (
+        JSON.stringify(found?.readings?.inventory.models.map(({ name }) => name)) ===
+        JSON.stringify(models)
+      );
     });
     forgetBoxes();
   }
@@ -54,7 +70,9 @@ class FakeBox {
 
   async next(): Promise<{ open: Open; stream: string; body: unknown }> {
     const { stream, payload } = await this.agent.next(FrameType.open);
-    const body: unknown = JSON.parse(new TextDecoder().decode((await this.agent.next(FrameType.data)).payload));
+    const body: unknown = JSON.parse(
+      new TextDecoder().decode((await this.agent.next(FrameType.data)).payload),
+    );
     const asked = { open: parsePayload(Open, payload), stream, body };
     this.asked.push(asked);
     return asked;
@@ -62,13 +80,22 @@ class FakeBox {
 
   async answer({ status, body }: Answer, models?: string[]): Promise<void> {
     const { stream } = await this.next();
-    this.agent.answer(stream, status, [["content-type", status === 200 ? "application/x-ndjson" : "application/json"]], body);
+    this.agent.answer(
+      stream,
+      status,
+      [["content-type", status === 200 ? "application/x-ndjson" : "application/json"]],
+      body,
+    );
     if (models !== undefined) this.tell(models);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.agent.socket.close(1000, "the test is over");
-    await eventually(async () => (await theAggregator(env).registry()).some(({ name, state }) => name === this.name && state === "down"));
+    await eventually(async () =>
+      (await aggregatorOf(env).registry()).some(
+        ({ name, state }) => name === this.name && state === "down",
+      ),
+    );
     forgetBoxes();
   }
 }
@@ -77,20 +104,33 @@ async function eventually(isSo: () => Promise<boolean>): Promise<void> {
   while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-const SUCCESS: Answer = { status: 200, body: '{"status":"pulling manifest"}\n{"status":"success"}\n' };
+const SUCCESS: Answer = {
+  status: 200,
+  body: '{"status":"pulling manifest"}\n{"status":"success"}\n',
+};
 const DELETED: Answer = { status: 200, body: "" };
 const NOT_FOUND: Answer = { status: 404, body: '{"error":"model \'a\' not found"}' };
 
 test("without a box the list is empty, and nothing can be pulled or deleted", async () => {
   expect(await (await call("GET", "models")).json()).toEqual({ models: [], simulated: false });
-  for (const answer of [await call("POST", "pull", { name: "a" }), await call("DELETE", "models/a")]) {
+  for (const answer of [
+    await call("POST", "pull", { name: "a" }),
+    await call("DELETE", "models/a"),
+  ]) {
     expect(answer.headers.get("retry-after")).toBe("5");
     expect(await errorOf(answer)).toMatchObject({ status: 503, code: "no_box" });
   }
   expect(Library.parse(await (await call("GET", "library")).json()).total).toBeGreaterThan(60);
 });
 
-const BAD: [method: string, path: string, body: unknown, status: number, code: string, message: RegExp][] = [
+const BAD: [
+  method: string,
+  path: string,
+  body: unknown,
+  status: number,
+  code: string,
+  message: RegExp,
+][] = [
   ["GET", "models?box=", undefined, 400, "bad_request", /box name/],
   ["GET", "models?box=unheard-of", undefined, 404, "box_not_found", /no box named unheard-of/],
   ["GET", "models?name=a", undefined, 400, "bad_request", /name/],
@@ -117,10 +157,19 @@ const BAD: [method: string, path: string, body: unknown, status: number, code: s
   ["GET", "library?category=", undefined, 400, "bad_request", /category/],
 ];
 
-test.each(BAD)("bad input %#: %s %s is told in the one shape", async (method, path, body, status, code, message) => {
-  const error = { status, code, message: expect.stringMatching(message), failed_at: "gateway", request_id: expect.any(String) };
-  expect(await errorOf(await call(method, path, body))).toEqual(error);
-});
+test.each(BAD)(
+  "bad input %#: %s %s is told in the one shape",
+  async (method, path, body, status, code, message) => {
+    const error = {
+      status,
+      code,
+      message: expect.stringMatching(message),
+      failed_at: "gateway",
+      request_id: expect.any(String),
+    };
+    expect(await errorOf(await call(method, path, body))).toEqual(error);
+  },
+);
 
 test("the list is of the boxes that are up, or of one; of one that is down nothing is known", async () => {
   await using atlas = await FakeBox.connect("list-atlas", ["a:latest", "b:7b"]);
@@ -132,19 +181,39 @@ test("the list is of the boxes that are up, or of one; of one that is down nothi
       ["a:latest", [atlas.name, basil.name], [basil.name]],
       ["b:7b", [atlas.name], []],
     ]);
-    expect(InstalledModels.parse(await (await call("GET", `models?box=${basil.name}`)).json()).models).toHaveLength(1);
+    expect(
+      InstalledModels.parse(await (await call("GET", `models?box=${basil.name}`)).json()).models,
+    ).toHaveLength(1);
   }
   expect(InstalledModels.parse(await (await call("GET", "models")).json()).models).toHaveLength(2);
-  expect(await errorOf(await call("GET", "models?box=list-basil"))).toMatchObject({ status: 503, code: "box_down" });
-  expect(await errorOf(await call("POST", "pull?box=list-basil", { name: "a" }))).toMatchObject({ status: 503, code: "box_down" });
-  expect(await errorOf(await call("DELETE", "models/a?box=list-basil"))).toMatchObject({ status: 503, code: "box_down" });
+  expect(await errorOf(await call("GET", "models?box=list-basil"))).toMatchObject({
+    status: 503,
+    code: "box_down",
+  });
+  expect(await errorOf(await call("POST", "pull?box=list-basil", { name: "a" }))).toMatchObject({
+    status: 503,
+    code: "box_down",
+  });
+  expect(await errorOf(await call("DELETE", "models/a?box=list-basil"))).toMatchObject({
+    status: 503,
+    code: "box_down",
+  });
 });
 
 test("a pull to one box has the caller's request id, and is over when the box has told of the model", async () => {
   await using box = await FakeBox.connect("pull-one", []);
-  const answered = call("POST", `pull?box=${box.name}`, { model: "hf.co/user/model:Q4_K_M", insecure: true });
+  const answered = call("POST", `pull?box=${box.name}`, {
+    model: "hf.co/user/model:Q4_K_M",
+    insecure: true,
+  });
   const { open, stream, body } = await box.next();
-  expect(open).toMatchObject({ method: "POST", path: "/api/pull", endpoint: "/api/pull", model: "hf.co/user/model:Q4_K_M", stream: true });
+  expect(open).toMatchObject({
+    method: "POST",
+    path: "/api/pull",
+    endpoint: "/api/pull",
+    model: "hf.co/user/model:Q4_K_M",
+    stream: true,
+  });
   expect(open.headers).toEqual([["content-type", "application/json"]]);
   expect(body).toEqual({ model: "hf.co/user/model:Q4_K_M", insecure: true, stream: true });
   box.agent.answer(stream, 200, [["content-type", "application/x-ndjson"]], SUCCESS.body);
@@ -190,8 +259,14 @@ test("of two boxes one may refuse: the other's progress is shown at once, and th
     overall: { finished: 1, failed: 1 },
   });
   const done = PullDone.parse(events.at(-1));
-  expect(done).toMatchObject({ status: "error", boxes: [{ error: null }, { status: "error", error: "no space left on device" }] });
-  expect(new Set([...done.boxes.map(({ request_id }) => request_id), answer.headers.get("x-request-id")]).size).toBe(3);
+  expect(done).toMatchObject({
+    status: "error",
+    boxes: [{ error: null }, { status: "error", error: "no space left on device" }],
+  });
+  expect(
+    new Set([...done.boxes.map(({ request_id }) => request_id), answer.headers.get("x-request-id")])
+      .size,
+  ).toBe(3);
 });
 
 test("when no box can begin, the answer is an error and no stream", async () => {
@@ -234,35 +309,41 @@ test("a caller that leaves stops the pull on every box", async () => {
   expect((await basil.agent.next(FrameType.abort)).stream).toBe(b.stream);
 });
 
-test.each([["hf.co/user/model:Q4_K_M"], ["hf.co%2Fuser%2Fmodel%3AQ4_K_M"]])("%s is deleted where it is", async (raw) => {
-  const model = "hf.co/user/model:Q4_K_M";
-  await using atlas = await FakeBox.connect("raw-atlas", [model]);
-  await using basil = await FakeBox.connect("raw-basil", ["a:latest"]);
-  const answered = call("DELETE", `models/${raw}`);
-  await atlas.answer(DELETED, []);
-  const answer = await answered;
-  const [asked] = atlas.asked;
-  expect(ModelDeleted.parse(await answer.json())).toEqual({
-    status: "deleted",
-    model,
-    boxes: [{ box: atlas.name, request_id: asked?.stream }],
-  });
-  expect(asked?.open).toMatchObject({ method: "DELETE", path: "/api/delete", model });
-  expect(asked?.body).toEqual({ model });
-  expect(basil.asked).toEqual([]);
-  expect(await errorOf(await call("DELETE", `models/${raw}`))).toMatchObject({
-    status: 404,
-    code: "model_not_found",
-    message: `There is no model named ${model} on any box that is up.`,
-  });
-});
+test.each([["hf.co/user/model:Q4_K_M"], ["hf.co%2Fuser%2Fmodel%3AQ4_K_M"]])(
+  "%s is deleted where it is",
+  async (raw) => {
+    const model = "hf.co/user/model:Q4_K_M";
+    await using atlas = await FakeBox.connect("raw-atlas", [model]);
+    await using basil = await FakeBox.connect("raw-basil", ["a:latest"]);
+    const answered = call("DELETE", `models/${raw}`);
+    await atlas.answer(DELETED, []);
+    const answer = await answered;
+    const [asked] = atlas.asked;
+    expect(ModelDeleted.parse(await answer.json())).toEqual({
+      status: "deleted",
+      model,
+      boxes: [{ box: atlas.name, request_id: asked?.stream }],
+    });
+    expect(asked?.open).toMatchObject({ method: "DELETE", path: "/api/delete", model });
+    expect(asked?.body).toEqual({ model });
+    expect(basil.asked).toEqual([]);
+    expect(await errorOf(await call("DELETE", `models/${raw}`))).toMatchObject({
+      status: 404,
+      code: "model_not_found",
+      message: `There is no model named ${model} on any box that is up.`,
+    });
+  },
+);
 
 test("a model is deleted on all boxes that have it, or on one; a name without its tag is :latest", async () => {
   await using atlas = await FakeBox.connect("all-atlas", ["a:latest"]);
   await using basil = await FakeBox.connect("all-basil", ["a:latest", "a:7b"]);
   const all = call("DELETE", "models/a");
   await Promise.all([atlas.answer(DELETED, []), basil.answer(DELETED, ["a:7b"])]);
-  expect(ModelDeleted.parse(await (await all).json()).boxes.map(({ box }) => box)).toEqual([atlas.name, basil.name]);
+  expect(ModelDeleted.parse(await (await all).json()).boxes.map(({ box }) => box)).toEqual([
+    atlas.name,
+    basil.name,
+  ]);
   const one = call("DELETE", `models/a:7b?box=${basil.name}`);
   await basil.answer(DELETED, []);
   expect((await one).status).toBe(200);
@@ -290,21 +371,33 @@ test("a model that is not deleted everywhere is 502, and says where it was and w
     status: 502,
     code: "boxes_failed",
     failed_at: "ollama",
-    message: "part-atlas: done; part-basil: file is in use; part-cinder: There is no model named a on box part-cinder.",
+    message:
+      "part-atlas: done; part-basil: file is in use; part-cinder: There is no model named a on box part-cinder.",
   });
 });
 
 test("the library is the catalogue and the repository, ranked, with where a model is", async () => {
   await using box = await FakeBox.connect("library", ["tinyllama:latest", "mine/tiny:1b"]);
-  await theAggregator(env).repositoryPut("mine/tiny:1b", { description: "Ours", is_favorite: true });
+  await aggregatorOf(env).repositoryPut("mine/tiny:1b", { description: "Ours", is_favorite: true });
   const answer = Library.parse(await (await call("GET", "library?q=tiny")).json());
-  expect(answer.catalogue).toMatchObject({ date: expect.any(String), source: "https://ollama.com/library" });
+  expect(answer.catalogue).toMatchObject({
+    date: expect.any(String),
+    source: "https://ollama.com/library",
+  });
   expect(answer.models.slice(0, 2)).toMatchObject([
     { name: "tinyllama", source: "catalogue", size: "638 MB", installed_on: [box.name] },
-    { name: "mine/tiny:1b", source: "repository", description: "Ours", is_favorite: true, installed_on: [box.name] },
+    {
+      name: "mine/tiny:1b",
+      source: "repository",
+      description: "Ours",
+      is_favorite: true,
+      installed_on: [box.name],
+    },
   ]);
   expect(answer.total).toBe(answer.models.length);
-  const embedders = Library.parse(await (await call("GET", "library?q=embed&category=embedding")).json()).models;
+  const embedders = Library.parse(
+    await (await call("GET", "library?q=embed&category=embedding")).json(),
+  ).models;
   expect(new Set(embedders.map(({ category }) => category))).toEqual(new Set(["embedding"]));
 });
 
@@ -312,17 +405,23 @@ test("/api/chat without a model takes the default of the repository when a box h
   await using box = await FakeBox.connect("default", ["first:latest", "chosen:7b", "loaded:1b"]);
   await box.has(["first:latest", "chosen:7b", "loaded:1b"], ["loaded:1b"]);
   const modelOf = async () => {
-    const answered = exports.default.fetch("http://localhost/api/chat", { method: "POST", body: '{"prompt":"x"}' });
+    const answered = exports.default.fetch("http://localhost/api/chat", {
+      method: "POST",
+      body: '{"prompt":"x"}',
+    });
     const { stream, open } = await box.next();
     box.agent.answer(stream, 200, [["content-type", "application/x-ndjson"]], '{"done":true}\n');
     await textOf(await answered);
     return open.model;
   };
   const setDefault = (name: string, is_default: boolean) =>
-    exports.default.fetch(`http://localhost/api/models/repository/${name}`, { method: "PUT", body: JSON.stringify({ is_default }) });
+    exports.default.fetch(`http://localhost/api/models/repository/${name}`, {
+      method: "PUT",
+      body: JSON.stringify({ is_default }),
+    });
   expect(await modelOf()).toBe("loaded:1b");
-  await theAggregator(env).repositoryPut("chosen:7b", {});
-  await theAggregator(env).repositoryPut("elsewhere:7b", {});
+  await aggregatorOf(env).repositoryPut("chosen:7b", {});
+  await aggregatorOf(env).repositoryPut("elsewhere:7b", {});
   expect((await setDefault("chosen:7b", true)).status).toBe(200);
   expect(await modelOf()).toBe("chosen:7b");
   expect((await setDefault("elsewhere:7b", true)).status).toBe(200);
@@ -338,17 +437,29 @@ test("a caller that leaves is noticed though no box says anything", async () => 
     body,
   }));
   const left = Promise.withResolvers<void>();
-  const events = pullEvents(pulls, { keepAliveMs: 60_000, onLeft: left.resolve, beforeDone: async () => {} });
+  const events = pullEvents(pulls, {
+    keepAliveMs: 60_000,
+    onLeft: left.resolve,
+    beforeDone: async () => {},
+  });
   await events.cancel();
   await left.promise;
 });
 
 test("a pull that says nothing for a while keeps its connection with a comment", async () => {
   const silent = new TransformStream<Uint8Array, Uint8Array>();
-  const pull = { box: "quiet", requestId: crypto.randomUUID(), body: Promise.resolve(silent.readable) };
+  const pull = {
+    box: "quiet",
+    requestId: crypto.randomUUID(),
+    body: Promise.resolve(silent.readable),
+  };
   const done: string[][] = [];
   const beforeDone = async (boxes: readonly string[]) => void done.push([...boxes]);
-  const events = pullEvents([pull], { keepAliveMs: 10, onLeft: () => done.push(["left"]), beforeDone });
+  const events = pullEvents([pull], {
+    keepAliveMs: 10,
+    onLeft: () => done.push(["left"]),
+    beforeDone,
+  });
   const writer = silent.writable.getWriter();
   void writer.write(new TextEncoder().encode('{"status":"pulling manifest"}\n{"status":"succ'));
   let text = "";

@@ -5,7 +5,13 @@ import { call, eventually, logOf } from "./calls.ts";
 
 // In each API's own shape.
 const REFUSED: [what: string, path: string, init: RequestInit, status: number, body: unknown][] = [
-  ["not JSON", "/ollama/api/chat", { method: "POST", body: "{" }, 400, { error: expect.stringMatching(/^The request body is not JSON/) }],
+  [
+    "not JSON",
+    "/ollama/api/chat",
+    { method: "POST", body: "{" },
+    400,
+    { error: expect.stringMatching(/^The request body is not JSON/) },
+  ],
   [
     "a cloud model",
     "/v1/chat/completions",
@@ -21,12 +27,42 @@ const REFUSED: [what: string, path: string, init: RequestInit, status: number, b
     415,
     { error: { code: "encoded_body" } },
   ],
-  ["an escaped path", "/ollama/api/%64elete", { method: "DELETE" }, 404, { error: "DELETE /api/%64elete is not a path of this gateway." }],
-  ["a doubled slash", "/ollama//api/delete", { method: "DELETE" }, 404, { error: expect.any(String) }],
-  ["a path that never passes", "/ollama/api/me", { method: "POST" }, 404, { error: expect.any(String) }],
+  [
+    "an escaped path",
+    "/ollama/api/%64elete",
+    { method: "DELETE" },
+    404,
+    { error: "DELETE /api/%64elete is not a path of this gateway." },
+  ],
+  [
+    "a doubled slash",
+    "/ollama//api/delete",
+    { method: "DELETE" },
+    404,
+    { error: expect.any(String) },
+  ],
+  [
+    "a path that never passes",
+    "/ollama/api/me",
+    { method: "POST" },
+    404,
+    { error: expect.any(String) },
+  ],
   ["the wrong method", "/ollama/api/chat", {}, 405, { error: "/api/chat takes POST, not GET." }],
-  ["an unknown box", "/ollama/api/tags", { headers: { "x-box": "nobody" } }, 404, { error: "There is no box named nobody." }],
-  ["a box name that is none", "/ollama/api/tags", { headers: { "x-box": "../x" } }, 400, { error: expect.any(String) }],
+  [
+    "an unknown box",
+    "/ollama/api/tags",
+    { headers: { "x-box": "nobody" } },
+    404,
+    { error: "There is no box named nobody." },
+  ],
+  [
+    "a box name that is none",
+    "/ollama/api/tags",
+    { headers: { "x-box": "../x" } },
+    400,
+    { error: expect.any(String) },
+  ],
   [
     "an unknown model of Anthropic's",
     "/v1/messages",
@@ -55,7 +91,13 @@ const REFUSED: [what: string, path: string, init: RequestInit, status: number, b
     400,
     { error: { code: "bad_request", message: expect.stringContaining("status") } },
   ],
-  ["a range that is none", "/api/stats/history?time_range=2h", {}, 400, { error: { code: "bad_request" } }],
+  [
+    "a range that is none",
+    "/api/stats/history?time_range=2h",
+    {},
+    400,
+    { error: { code: "bad_request" } },
+  ],
   [
     "too many points",
     "/api/stats/history?time_range=90d&granularity=1m",
@@ -68,7 +110,11 @@ const REFUSED: [what: string, path: string, init: RequestInit, status: number, b
     "/api/stats/history?time_range=30d&granularity=5m&format=csv",
     {},
     400,
-    { error: { message: "Without ClickHouse or Postgres beyond 7 days sums are by the hour: use 1h or 1d." } },
+    {
+      error: {
+        message: "Without ClickHouse or Postgres beyond 7 days sums are by the hour: use 1h or 1d.",
+      },
+    },
   ],
   [
     "what is older than anything that is kept",
@@ -77,7 +123,13 @@ const REFUSED: [what: string, path: string, init: RequestInit, status: number, b
     400,
     { error: { message: "Without ClickHouse or Postgres sums are kept for 90 days." } },
   ],
-  ["a chat without words", "/api/chat", { method: "POST", body: "{}" }, 400, { error: { code: "bad_request", failed_at: "gateway" } }],
+  [
+    "a chat without words",
+    "/api/chat",
+    { method: "POST", body: "{}" },
+    400,
+    { error: { code: "bad_request", failed_at: "gateway" } },
+  ],
   [
     "a chat with a misspelt field",
     "/api/chat",
@@ -87,18 +139,27 @@ const REFUSED: [what: string, path: string, init: RequestInit, status: number, b
   ],
 ];
 
-test.each(REFUSED)("%s is refused in the words of the API", async (_what, path, init, status, body) => {
-  const answer = await call(path, init);
-  expect(answer.status).toBe(status);
-  expect(await answer.json()).toMatchObject(body as object);
-  expect(answer.headers.get("x-failed-at")).toBe("gateway");
-});
+test.each(REFUSED)(
+  "%s is refused in the words of the API",
+  async (_what, path, init, status, body) => {
+    const answer = await call(path, init);
+    expect(answer.status).toBe(status);
+    expect(await answer.json()).toMatchObject(body as object);
+    expect(answer.headers.get("x-failed-at")).toBe("gateway");
+  },
+);
 
 test("a call that the edge refuses leaves one record, an error at the gateway", async () => {
   const answer = await call("/ollama/api/generate", { method: "POST", body: "{" });
   const id = answer.headers.get("x-request-id");
   const entry = await eventually(() => logOf(id));
-  expect(entry).toMatchObject({ endpoint: "/api/generate", status: "error", http_status: 400, failed_at: "gateway", box: null });
+  expect(entry).toMatchObject({
+    endpoint: "/api/generate",
+    status: "error",
+    http_status: 400,
+    failed_at: "gateway",
+    box: null,
+  });
 });
 
 test("a body beyond the limit is refused at once, by its length and by its bytes", async () => {
@@ -120,16 +181,24 @@ test("open mode serves loopback only, and no foreign page", async () => {
   expect(await elsewhere.json()).toMatchObject({ error: { code: "open_mode_elsewhere" } });
   const page = await call("/ollama/api/tags", { headers: { origin: "https://evil.example" } });
   expect(page.status).toBe(403);
-  expect(await page.json()).toEqual({ error: "A page of https://evil.example may not call this gateway." });
+  expect(await page.json()).toEqual({
+    error: "A page of https://evil.example may not call this gateway.",
+  });
 });
 
 test("another version of the protocol is refused before any frame, and told what to do", async () => {
-  const answer = await call("/agent/connect?box=old", { headers: { upgrade: "websocket", "sec-websocket-protocol": "ollama-edge.v0" } });
+  const answer = await call("/agent/connect?box=old", {
+    headers: { upgrade: "websocket", "sec-websocket-protocol": "ollama-edge.v0" },
+  });
   expect(answer.status).toBe(426);
-  expect(await answer.json()).toMatchObject({ error: { code: "protocol_mismatch", message: expect.stringContaining("/agent/agent.mjs") } });
+  expect(await answer.json()).toMatchObject({
+    error: { code: "protocol_mismatch", message: expect.stringContaining("/agent/agent.mjs") },
+  });
 });
 
 test("a plain request to the agents' path is told what the path is", async () => {
   expect((await call("/agent/connect?box=x")).status).toBe(426);
-  expect((await call("/agent/connect?box=../x", { headers: { upgrade: "websocket" } })).status).toBe(400);
+  expect(
+    (await call("/agent/connect?box=../x", { headers: { upgrade: "websocket" } })).status,
+  ).toBe(400);
 });

@@ -1,13 +1,22 @@
 /** The routes of the model repository, wherever it is stored. */
 import { env, exports } from "cloudflare:workers";
 import { expect } from "vitest";
-import { RepositoryDeleted, RepositoryEntry, RepositoryModels, RepositorySync } from "../../protocol/api/repository.ts";
-import { theAggregator } from "../../worker/aggregator/stub.ts";
+import {
+  RepositoryDeleted,
+  RepositoryEntry,
+  RepositoryModels,
+  RepositorySync,
+} from "../../protocol/api/repository.ts";
+import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { helloOf, readingsOf } from "../support/records.ts";
 
 export const REPOSITORY_PATH = "/api/models/repository";
 
-export async function callApi(method: string, path: string, body?: unknown): Promise<[status: number, answer: unknown]> {
+export async function callApi(
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<[status: number, answer: unknown]> {
   const text = body === undefined ? null : typeof body === "string" ? body : JSON.stringify(body);
   const answer = await exports.default.fetch(`http://localhost${path}`, { method, body: text });
   return [answer.status, await answer.json()];
@@ -15,8 +24,8 @@ export async function callApi(method: string, path: string, body?: unknown): Pro
 
 /** Adds, shows, changes, toggles, syncs and deletes through the routes, whatever the name. */
 export async function exerciseRepositoryRoutes(store: RepositoryEntry["store"]): Promise<void> {
-  await theAggregator(env).connected(helloOf("atlas"));
-  await theAggregator(env).read("atlas", readingsOf(Date.now(), ["llama3.2:latest"]));
+  await aggregatorOf(env).connected(helloOf("atlas"));
+  await aggregatorOf(env).read("atlas", readingsOf(Date.now(), ["llama3.2:latest"]));
   for (const [name, raw] of [
     ["plain", "plain"],
     ["qwen3:8b", "qwen3:8b"],
@@ -24,7 +33,10 @@ export async function exerciseRepositoryRoutes(store: RepositoryEntry["store"]):
     ["hf.co/user/other:Q4_K_M", "hf.co%2Fuser%2Fother%3AQ4_K_M"],
     ["user/favorite", "user/favorite"],
   ] as const) {
-    const shown = (said: object) => [200, expect.objectContaining({ model_name: name, store, problem: null, ...said })];
+    const shown = (said: object) => [
+      200,
+      expect.objectContaining({ model_name: name, store, problem: null, ...said }),
+    ];
     const added = await callApi("POST", REPOSITORY_PATH, {
       model_name: name,
       display_name: "  A name ",
@@ -34,17 +46,30 @@ export async function exerciseRepositoryRoutes(store: RepositoryEntry["store"]):
     expect(added).toEqual(shown({ display_name: "A name", category: "code", size_label: "2 GB" }));
     RepositoryEntry.parse(added[1]);
     expect(await callApi("GET", `${REPOSITORY_PATH}/${raw}`)).toEqual(added);
-    expect(await callApi("PUT", `${REPOSITORY_PATH}/${raw}`, { is_default: true, display_name: null })).toEqual(
-      shown({ is_default: true, display_name: null, category: "code" }),
+    expect(
+      await callApi("PUT", `${REPOSITORY_PATH}/${raw}`, { is_default: true, display_name: null }),
+    ).toEqual(shown({ is_default: true, display_name: null, category: "code" }));
+    expect(await callApi("POST", `${REPOSITORY_PATH}/${raw}/favorite`)).toEqual(
+      shown({ is_favorite: true }),
     );
-    expect(await callApi("POST", `${REPOSITORY_PATH}/${raw}/favorite`)).toEqual(shown({ is_favorite: true }));
   }
-  const [, all] = await callApi("GET", `${REPOSITORY_PATH}?favorites_only=true&category=code&installed_only=false`);
-  expect(RepositoryModels.parse(all)).toMatchObject({ total: 5, favorites_count: 5, installed_count: 0 });
+  const [, all] = await callApi(
+    "GET",
+    `${REPOSITORY_PATH}?favorites_only=true&category=code&installed_only=false`,
+  );
+  expect(RepositoryModels.parse(all)).toMatchObject({
+    total: 5,
+    favorites_count: 5,
+    installed_count: 0,
+  });
   expect(RepositoryModels.parse(all).models.filter(({ is_default }) => is_default)).toHaveLength(1);
   const [status, synced] = await callApi("POST", `${REPOSITORY_PATH}/sync`);
   expect(status).toBe(200);
-  expect(RepositorySync.parse(synced)).toMatchObject({ installed_count: 1, models: [{ model_name: "llama3.2" }], added: ["llama3.2"] });
+  expect(RepositorySync.parse(synced)).toMatchObject({
+    installed_count: 1,
+    models: [{ model_name: "llama3.2" }],
+    added: ["llama3.2"],
+  });
   for (const raw of ["hf.co%2Fuser%2Fother%3AQ4_K_M", "user/favorite:latest"]) {
     const [deleted, answer] = await callApi("DELETE", `${REPOSITORY_PATH}/${raw}`);
     expect(deleted).toBe(200);

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { FrameType, jsonBytes, streamFrame } from "../../protocol/frames.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
-import { theAggregator } from "../../worker/aggregator/stub.ts";
+import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import type { Bindings } from "../../worker/env.ts";
 import { GatewayError } from "../../worker/errors.ts";
 import { forgetBoxes } from "../../worker/gateway/fleet.ts";
@@ -19,7 +19,7 @@ function slowAggregator() {
     offered.push(...records);
     return allowed.promise;
   };
-  const getByName = () => ({ ingest, fleet: () => theAggregator(env).fleet() });
+  const getByName = () => ({ ingest, fleet: () => aggregatorOf(env).fleet() });
   return { env: { ...env, AGGREGATOR: { getByName } } as unknown as Bindings, offered, allowed };
 }
 
@@ -94,7 +94,9 @@ test("an error of a box that never took the call waits for its record", async ()
     () => Promise.resolve(BODY),
   );
   const { stream } = await agent.next(FrameType.open);
-  agent.send(streamFrame(FrameType.abort, stream, 0, jsonBytes({ code: "draining", message: "not now" })));
+  agent.send(
+    streamFrame(FrameType.abort, stream, 0, jsonBytes({ code: "draining", message: "not now" })),
+  );
   await untilOffered(offered);
   expect(await isPending(answer)).toBe(true);
   allowed.resolve({ counted: 1 });

@@ -7,25 +7,32 @@ import { ApiError } from "../../protocol/api/shapes.ts";
 import { SYSTEM_RANGES, System, SystemHistory, SystemPoint } from "../../protocol/api/system.ts";
 import { FrameType, tunnelFrame } from "../../protocol/frames.ts";
 import type { Readings } from "../../protocol/inventory.ts";
-import type { Aggregator, Live } from "../../worker/aggregator/aggregator.ts";
-import { systemSpanOf } from "../../worker/answers/system-history.ts";
+import type { Aggregator } from "../../worker/aggregator/aggregator.ts";
 import { SampleStore } from "../../worker/aggregator/samples.ts";
 import { MIGRATIONS } from "../../worker/aggregator/schema.ts";
+import { systemSpanOf } from "../../worker/answers/system-history.ts";
+import type { BoxStatuses } from "../../worker/registered-box.ts";
 import { gpuOf, helloOf, readingsOf, systemOf } from "../support/records.ts";
 import { FakeAgent } from "./fake-agent.ts";
 
-const LIVE: Live = [{ name: "atlas", up: true, in_flight: 2, queue_depth: 1 }];
+const LIVE: BoxStatuses = [{ name: "atlas", up: true, in_flight: 2, queue_depth: 1 }];
 const SECOND_MS = 1_000;
 const GIB = 2 ** 30;
 
 test("storage of the code before this keeps its boxes, its samples and those on their way", async () => {
   const aggregator = await freshAggregator();
   const now = Date.now();
-  const { system: _, now_ms: __, ...readings } = readingsOf(now, ["llama3.2:latest"], [gpuOf("atlas", now)]);
+  const {
+    system: _,
+    now_ms: __,
+    ...readings
+  } = readingsOf(now, ["llama3.2:latest"], [gpuOf("atlas", now)]);
   await runInDurableObject(aggregator, async (_instance: Aggregator, { storage }) => {
     await storage.deleteAll();
     storage.sql.exec(MIGRATIONS[0] ?? "");
-    storage.sql.exec("CREATE TABLE meta (key TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID");
+    storage.sql.exec(
+      "CREATE TABLE meta (key TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID",
+    );
     storage.sql.exec("INSERT INTO meta VALUES ('schema_version', 1), ('created_at_ms', 1000)");
     storage.sql.exec(
       "INSERT INTO boxes VALUES ('atlas', 'up', ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -38,16 +45,28 @@ test("storage of the code before this keeps its boxes, its samples and those on 
       JSON.stringify([gpuOf("atlas", now, { utilization_percent: 20 })]),
       now,
     );
-    storage.sql.exec("INSERT INTO gpu VALUES (?, 'atlas', ?)", now, JSON.stringify([gpuOf("atlas", now, { utilization_percent: 60 })]));
+    storage.sql.exec(
+      "INSERT INTO gpu VALUES (?, 'atlas', ?)",
+      now,
+      JSON.stringify([gpuOf("atlas", now, { utilization_percent: 60 })]),
+    );
   });
   await evictDurableObject(aggregator);
   expect(await aggregator.since()).toBe(1_000);
   expect((await aggregator.gpu()).gpu_count).toBe(1);
-  expect((await aggregator.boxes(LIVE)).boxes).toMatchObject([{ name: "atlas", models: [{ name: "llama3.2:latest" }], system: null }]);
-  expect(newestOf(await historyOf(aggregator))).toMatchObject({ gpu_utilization_percent: 40, cpu_percent: null });
+  expect((await aggregator.boxes(LIVE)).boxes).toMatchObject([
+    { name: "atlas", models: [{ name: "llama3.2:latest" }], system: null },
+  ]);
+  expect(newestOf(await historyOf(aggregator))).toMatchObject({
+    gpu_utilization_percent: 40,
+    cpu_percent: null,
+  });
   await aggregator.read("atlas", readingsOf(now, [], [], [], [systemOf(now)]));
   await evictDurableObject(aggregator);
-  expect(newestOf(await historyOf(aggregator))).toMatchObject({ gpu_utilization_percent: 40, cpu_percent: 25 });
+  expect(newestOf(await historyOf(aggregator))).toMatchObject({
+    gpu_utilization_percent: 40,
+    cpu_percent: 25,
+  });
 });
 
 test("samples of machine and GPUs are one row a batch, and show before they are in one", async () => {
@@ -63,13 +82,16 @@ test("samples of machine and GPUs are one row a batch, and show before they are 
       times.map((at) => systemOf(at)),
     );
   };
-  const written = await runInDurableObject(aggregator, async (instance: Aggregator, { storage }) => {
-    const changes = () => Number(storage.sql.exec("SELECT total_changes() AS n").one().n);
-    await instance.read("atlas", readings(200, 140, "a:latest"));
-    const before = changes();
-    await instance.read("atlas", readings(60, 10, "a:latest"));
-    return changes() - before;
-  });
+  const written = await runInDurableObject(
+    aggregator,
+    async (instance: Aggregator, { storage }) => {
+      const changes = () => Number(storage.sql.exec("SELECT total_changes() AS n").one().n);
+      await instance.read("atlas", readings(200, 140, "a:latest"));
+      const before = changes();
+      await instance.read("atlas", readings(60, 10, "a:latest"));
+      return changes() - before;
+    },
+  );
   // The row of the batch, and that of the box.
   expect(written).toBe(2);
   expect(await batchSizes(aggregator)).toEqual([{ gpu: 150, system: 150 }]);
@@ -89,19 +111,31 @@ test("samples of machine and GPUs are one row a batch, and show before they are 
 
 test("a machine that is sampled every ten seconds costs one batch in ten minutes, whatever the pace of its readings", async () => {
   const aggregator = await freshAggregator();
-  await aggregator.read("atlas", readingsOf(0, ["llama3.2:latest"], [], [], [systemOf(Date.now())]));
-  for (let n = 0; n < 20; n++) await aggregator.read("atlas", readingsOf(0, ["llama3.2:latest"], [], [], [systemOf(Date.now())]));
+  await aggregator.read(
+    "atlas",
+    readingsOf(0, ["llama3.2:latest"], [], [], [systemOf(Date.now())]),
+  );
+  for (let n = 0; n < 20; n++)
+    await aggregator.read(
+      "atlas",
+      readingsOf(0, ["llama3.2:latest"], [], [], [systemOf(Date.now())]),
+    );
   expect(await batchSizes(aggregator)).toEqual([]);
   expect(newestOf(await historyOf(aggregator))?.memory_total_gb).toBe(64);
   // What was stored has a time when it is deleted.
-  expect(await runInDurableObject(aggregator, (_, { storage }) => storage.getAlarm())).not.toBeNull();
+  expect(
+    await runInDurableObject(aggregator, (_, { storage }) => storage.getAlarm()),
+  ).not.toBeNull();
 });
 
 test("of a GPU that is read every two seconds, a fifth is stored", async () => {
   const aggregator = await freshAggregator();
   const start = Math.floor(Date.now() / 10_000) * 10_000 - 3_600 * SECOND_MS;
-  const samples = Array.from({ length: 1_500 }, (_, n) => gpuOf("atlas", start + n * 2 * SECOND_MS));
-  for (let n = 0; n < samples.length; n += 75) await aggregator.read("atlas", readingsOf(0, ["llama3.2:latest"], samples.slice(n, n + 75)));
+  const samples = Array.from({ length: 1_500 }, (_, n) =>
+    gpuOf("atlas", start + n * 2 * SECOND_MS),
+  );
+  for (let n = 0; n < samples.length; n += 75)
+    await aggregator.read("atlas", readingsOf(0, ["llama3.2:latest"], samples.slice(n, n + 75)));
   expect(await batchSizes(aggregator)).toEqual([{ gpu: 300, system: 0 }]);
   expect((await aggregator.gpu()).gpus[0]?.timestamp).toBe(samples.at(-1)?.at);
 });
@@ -111,7 +145,13 @@ test("a clock that is an hour wrong misplaces no sample", async () => {
   const now = Date.now();
   const ahead = now + 3_600 * SECOND_MS;
   const said: Readings = {
-    ...readingsOf(now, [], [gpuOf("atlas", ahead)], [], [systemOf(ahead - 40 * SECOND_MS), systemOf(ahead)]),
+    ...readingsOf(
+      now,
+      [],
+      [gpuOf("atlas", ahead)],
+      [],
+      [systemOf(ahead - 40 * SECOND_MS), systemOf(ahead)],
+    ),
     now_ms: ahead,
   };
   await aggregator.read("atlas", said);
@@ -130,15 +170,32 @@ test("a day of a box with eight GPUs is read back, every bucket full", async () 
     const store = new SampleStore(storage.sql);
     const samples = 24 * 360;
     for (let from = 0; from < samples; from += 33) {
-      const times = Array.from({ length: 33 }, (_, n) => now - (samples - from - n) * 10 * SECOND_MS);
-      const gpu = times.flatMap((at) => Array.from({ length: 8 }, (_, index) => gpuOf("atlas", at, { index, uuid: `GPU-${index}` })));
-      store.put(times.at(-1) ?? now, { box: "atlas", gpu, system: times.map((at) => systemOf(at)) });
+      const times = Array.from(
+        { length: 33 },
+        (_, n) => now - (samples - from - n) * 10 * SECOND_MS,
+      );
+      const gpu = times.flatMap((at) =>
+        Array.from({ length: 8 }, (_, index) =>
+          gpuOf("atlas", at, { index, uuid: `GPU-${index}` }),
+        ),
+      );
+      store.put(times.at(-1) ?? now, {
+        box: "atlas",
+        gpu,
+        system: times.map((at) => systemOf(at)),
+      });
     }
   });
   const points = await historyOf(aggregator, "24h", 500);
   expect(points).toHaveLength(480);
   for (const point of points.slice(1, -1)) {
-    expect(point).toMatchObject({ cpu_percent: 25, vram_total_gb: 192, power_draw_w: 2_240, queue_depth: 1, gpu_temperature_celsius: 65 });
+    expect(point).toMatchObject({
+      cpu_percent: 25,
+      vram_total_gb: 192,
+      power_draw_w: 2_240,
+      queue_depth: 1,
+      gpu_temperature_celsius: 65,
+    });
   }
 });
 
@@ -147,9 +204,17 @@ test("history is of all boxes together, or of one", async () => {
   const now = Date.now();
   await aggregator.connected(helloOf("basil"));
   await aggregator.read("atlas", readingsOf(now, [], [], [], [systemOf(now)]));
-  await aggregator.read("basil", readingsOf(now, [], [], [], [systemOf(now, { memory_total_bytes: 16 * GIB })]));
-  const newest = async (box?: string) => newestOf(await historyOf(aggregator, "5m", 120, box))?.memory_total_gb;
-  expect([await newest(), await newest("basil"), await newest("nobody")]).toEqual([80, 16, undefined]);
+  await aggregator.read(
+    "basil",
+    readingsOf(now, [], [], [], [systemOf(now, { memory_total_bytes: 16 * GIB })]),
+  );
+  const newest = async (box?: string) =>
+    newestOf(await historyOf(aggregator, "5m", 120, box))?.memory_total_gb;
+  expect([await newest(), await newest("basil"), await newest("nobody")]).toEqual([
+    80,
+    16,
+    undefined,
+  ]);
 });
 
 const call = async (path: string) => exports.default.fetch(`http://localhost${path}`);
@@ -172,8 +237,17 @@ async function connected(box: string, readings: Readings): Promise<FakeAgent> {
 
 test("/api/boxes tells of a box what its agent said, and /api/system of its machine", async () => {
   const now = Date.now();
-  const readings = { ...readingsOf(now, ["llama3.2:latest"], [gpuOf("told", now)], [], [systemOf(now)]), now_ms: now };
-  const half = { name: "llama3.2:latest", size_bytes: 4e9, size_vram_bytes: 2e9, context_length: 4_096, expires_at: null };
+  const readings = {
+    ...readingsOf(now, ["llama3.2:latest"], [gpuOf("told", now)], [], [systemOf(now)]),
+    now_ms: now,
+  };
+  const half = {
+    name: "llama3.2:latest",
+    size_bytes: 4e9,
+    size_vram_bytes: 2e9,
+    context_length: 4_096,
+    expires_at: null,
+  };
   readings.inventory.loaded = [half, { ...half, name: "odd:1b", size_bytes: null }];
   const agent = await connected("told", readings);
   const { boxes } = Boxes.parse(await answerOf("/api/boxes?box=told"));
@@ -231,7 +305,10 @@ test("/api/boxes tells of a box what its agent said, and /api/system of its mach
     });
     break;
   }
-  expect(System.parse(await answerOf("/api/system?box=told"))).toMatchObject({ available: false, error: "told: the box is not connected" });
+  expect(System.parse(await answerOf("/api/system?box=told"))).toMatchObject({
+    available: false,
+    error: "told: the box is not connected",
+  });
 });
 
 test("an older agent, which says nothing of its machine, works on", async () => {
@@ -242,13 +319,25 @@ test("an older agent, which says nothing of its machine, works on", async () => 
     models: [{}],
     clock_skew_ms: expect.any(Number),
   });
-  expect(System.parse(await answerOf("/api/system?box=older")).error).toMatch(/sends no samples of the machine/);
+  expect(System.parse(await answerOf("/api/system?box=older")).error).toMatch(
+    /sends no samples of the machine/,
+  );
 });
 
 test.each<[path: string, status: number, code: string, told: RegExp]>([
   ["/api/system/history?time_range=2h", 400, "bad_request", /time_range/],
-  ["/api/system/history?time_range=7d", 400, "bad_request", /Without ClickHouse or Postgres samples are kept for a day/],
-  ["/api/gpu/history?time_range=30d", 400, "bad_request", /Without ClickHouse or Postgres samples are kept for a day/],
+  [
+    "/api/system/history?time_range=7d",
+    400,
+    "bad_request",
+    /Without ClickHouse or Postgres samples are kept for a day/,
+  ],
+  [
+    "/api/gpu/history?time_range=30d",
+    400,
+    "bad_request",
+    /Without ClickHouse or Postgres samples are kept for a day/,
+  ],
   ["/api/system/history?time_range=", 400, "bad_request", /time_range/],
   ["/api/system/history?max_points=9", 400, "bad_request", /max_points/],
   ["/api/system/history?max_points=501", 400, "bad_request", /max_points/],
@@ -271,10 +360,16 @@ test.each<[path: string, status: number, code: string, told: RegExp]>([
   expect(error.message).toMatch(told);
 });
 
-test.each(["/api/boxes", "/api/system", "/api/system/history"])("%s takes GET alone", async (path) => {
-  const answer = await exports.default.fetch(`http://localhost${path}`, { method: "POST", body: "{}" });
-  expect([answer.status, answer.headers.get("allow")]).toEqual([405, "GET"]);
-});
+test.each(["/api/boxes", "/api/system", "/api/system/history"])(
+  "%s takes GET alone",
+  async (path) => {
+    const answer = await exports.default.fetch(`http://localhost${path}`, {
+      method: "POST",
+      body: "{}",
+    });
+    expect([answer.status, answer.headers.get("allow")]).toEqual([405, "GET"]);
+  },
+);
 
 let objects = 0;
 
@@ -293,15 +388,23 @@ async function historyOf(
   maxPoints = 120,
   box?: string,
 ): Promise<SystemPoint[]> {
-  const points = await aggregator.systemHistory(systemSpanOf(SYSTEM_RANGES[range], maxPoints, Date.now()), box);
+  const points = await aggregator.systemHistory(
+    systemSpanOf(SYSTEM_RANGES[range], maxPoints, Date.now()),
+    box,
+  );
   return points.map((point) => SystemPoint.parse(point));
 }
 
 /** The newest bucket that says anything: a new one may have begun a moment ago. */
-const newestOf = (points: readonly SystemPoint[]) => points.findLast(({ gpu_available }) => gpu_available !== null);
+const newestOf = (points: readonly SystemPoint[]) =>
+  points.findLast(({ gpu_available }) => gpu_available !== null);
 
 /** How many samples each stored batch holds. */
 const batchSizes = (aggregator: DurableObjectStub<Aggregator>) =>
   runInDurableObject(aggregator, (_, { storage }) =>
-    storage.sql.exec("SELECT json_array_length(gpu) AS gpu, json_array_length(system) AS system FROM samples").toArray(),
+    storage.sql
+      .exec(
+        "SELECT json_array_length(gpu) AS gpu, json_array_length(system) AS system FROM samples",
+      )
+      .toArray(),
   );

@@ -7,11 +7,22 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import type { ConfigPatch } from "../../protocol/api/config.ts";
-import type { Cleared, DataSummary } from "../../protocol/api/data.ts";
+import type { Clearable, Cleared, DataSummary } from "../../protocol/api/data.ts";
 import type { Boxes, Gpu, SinkHealth } from "../../protocol/api/fleet.ts";
 import type { Live as LivePage } from "../../protocol/api/live.ts";
-import type { RepositoryEntry, RepositoryModels, RepositoryQuery, RepositorySync } from "../../protocol/api/repository.ts";
-import type { CurrentStats, HistoryPoint, Logs, LogsPage, Models } from "../../protocol/api/stats.ts";
+import type {
+  RepositoryEntry,
+  RepositoryModels,
+  RepositoryQuery,
+  RepositorySync,
+} from "../../protocol/api/repository.ts";
+import type {
+  CurrentStats,
+  HistoryPoint,
+  Logs,
+  LogsPage,
+  Models,
+} from "../../protocol/api/stats.ts";
 import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.ts";
 import type { Readings } from "../../protocol/inventory.ts";
 import type { Hello } from "../../protocol/messages.ts";
@@ -24,36 +35,37 @@ import { cellsOf, endOf, historyOf, type Span } from "../answers/history.ts";
 import { currentStats, modelStats, recentOf } from "../answers/stats.ts";
 import { systemState } from "../answers/system.ts";
 import { systemHistoryOf } from "../answers/system-history.ts";
-import type { Bindings } from "../env.ts";
 import { shortName } from "../counting/model-key.ts";
+import type { Bindings } from "../env.ts";
+import {
+  OUTBOX_ITEMS_MAX,
+  OUTBOX_STORAGE_BYTES_MAX,
+  StoreDeliveries,
+} from "../export/deliveries.ts";
+import { DeliveryStates } from "../export/delivery-states.ts";
+import { externalStoresOf } from "../export/external-stores.ts";
+import { Outbox } from "../export/outbox.ts";
 import { scrape } from "../exposition/scrape.ts";
 import { render } from "../exposition/text.ts";
-import { ModelRepository, type Outcome } from "../repository/model-repository.ts";
-import { SharedRepository } from "../repository/shared.ts";
-import type { SaidOfModel } from "../repository/stored.ts";
-import { type Live, type RegisteredBox, upNames } from "../registered-box.ts";
-import type { Fleet } from "../gateway/fleet.ts";
-import { inForce, settingsOf } from "../settings.ts";
+import { type BoxStatuses, type RegisteredBox, upNames } from "../registered-box.ts";
+import { RepositoryCopy } from "../repository/copy.ts";
+import { LocalRepository } from "../repository/local.ts";
+import { ModelRepository, type RepositoryResult } from "../repository/model-repository.ts";
 import { PostgresRepository } from "../repository/postgres.ts";
-import { OUTBOX_ITEMS_MAX, OUTBOX_STORAGE_BYTES_MAX, Sinks } from "../export/deliveries.ts";
-import { storesOf } from "../export/external-stores.ts";
+import { SharedRepository } from "../repository/shared.ts";
+import type { ModelEdit } from "../repository/stored.ts";
+import { inForce, type RunTimeSettings, settingsOf } from "../settings.ts";
+import { VERSION } from "../version.ts";
 import { type CellFilter, CellStore, HOUR_SECONDS, MINUTE_SECONDS } from "./cells.ts";
-import { type Clearable, Epochs } from "./epochs.ts";
+import { Epochs } from "./epochs.ts";
 import { Forgotten } from "./forgotten.ts";
 import { ALARM_AT_LEAST_EVERY_MS, keepHouse } from "./housekeeping.ts";
 import { Intake } from "./intake.ts";
 import { Ledger, timeOf } from "./ledger.ts";
-import { LocalRepository } from "../repository/local.ts";
-import { Outbox } from "../export/outbox.ts";
 import { Registry } from "./registry.ts";
-import { RepositoryCopy } from "../repository/copy.ts";
-import { type RunTimeSettings, RunTimeSettingsStore } from "./run-time-settings.ts";
+import { RunTimeSettingsStore } from "./run-time-settings.ts";
 import { type BoxSamples, SampleStore } from "./samples.ts";
 import { migrate } from "./schema.ts";
-import { SinkStates } from "../export/delivery-states.ts";
-import { VERSION } from "../version.ts";
-
-export type { Live, LiveBox, RegisteredBox } from "../registered-box.ts";
 
 /** What is wrong now shows in so many minutes, the one that is not over among them. */
 const RECENT_MINUTES = 5;
@@ -61,14 +73,22 @@ const RECENT_MINUTES = 5;
 /** So many new ledger rows bring the next housekeeping forward: age alone does not bound their number. */
 const ROWS_PER_HOUSEKEEPING = 20_000;
 
+/** The boxes, and how calls are served now. */
+export type Fleet = {
+  boxes: RegisteredBox[];
+  settings: RunTimeSettings;
+  /** The default model of the repository, whether or not a box has it. */
+  defaultModel: string | null;
+};
+
 export class Aggregator extends DurableObject<Bindings> {
   readonly #createdAtMs: number;
   readonly #cells: CellStore;
   readonly #ledger: Ledger;
   readonly #samples: SampleStore;
   readonly #outbox: Outbox;
-  readonly #sinkStates: SinkStates;
-  readonly #sinks: Sinks;
+  readonly #sinkStates: DeliveryStates;
+  readonly #sinks: StoreDeliveries;
   readonly #registry: Registry;
   readonly #epochs: Epochs;
   readonly #settings: RunTimeSettingsStore;
@@ -91,20 +111,33 @@ export class Aggregator extends DurableObject<Bindings> {
     this.#ledger = new Ledger(storage.sql, new Forgotten(storage.sql));
     this.#samples = new SampleStore(storage.sql);
     this.#outbox = new Outbox(storage.sql, this.#ledger, this.#samples);
-    this.#sinkStates = new SinkStates(storage.sql);
-    this.#sinks = new Sinks(storage, { stores: storesOf(settingsOf(env).stores), outbox: this.#outbox, states: this.#sinkStates });
+    this.#sinkStates = new DeliveryStates(storage.sql);
+    this.#sinks = new StoreDeliveries(storage, {
+      stores: externalStoresOf(settingsOf(env).stores),
+      outbox: this.#outbox,
+      states: this.#sinkStates,
+    });
     this.#registry = new Registry(storage, this.#samples, this.#outbox);
     this.#epochs = new Epochs(storage.sql);
     this.#settings = new RunTimeSettingsStore(storage.sql);
     const repository = new LocalRepository(storage);
     this.#intake = new Intake(
       storage,
-      { ledger: this.#ledger, cells: this.#cells, epochs: this.#epochs, repository, outbox: this.#outbox },
+      {
+        ledger: this.#ledger,
+        cells: this.#cells,
+        epochs: this.#epochs,
+        repository,
+        outbox: this.#outbox,
+      },
       nowMs,
     );
     const { postgres } = settingsOf(env).stores;
     this.#localRepository = repository;
-    this.#sharedRepository = postgres === null ? null : new SharedRepository(new RepositoryCopy(storage), new PostgresRepository(postgres));
+    this.#sharedRepository =
+      postgres === null
+        ? null
+        : new SharedRepository(new RepositoryCopy(storage), new PostgresRepository(postgres));
     this.#repository = new ModelRepository(this.#sharedRepository ?? repository, () => ({
       boxes: this.#registry.boxes(),
       lifetime: this.#intake.lifetime(),
@@ -124,11 +157,19 @@ export class Aggregator extends DurableObject<Bindings> {
    */
   async ingest(records: RequestRecord[]): Promise<{ counted: number }> {
     const nowMs = Date.now();
-    const { enableInstrumentation, logContent } = inForce(settingsOf(this.env), this.#settings.get());
+    const { enableInstrumentation, logContent } = inForce(
+      settingsOf(this.env),
+      this.#settings.get(),
+    );
     if (!enableInstrumentation) return { counted: 0 };
     // Also those of calls that were accepted before text was switched off, and of local ones that no edge had told their agent about.
-    const kept = logContent === "on" ? records : records.map((record) => ({ ...record, prompt: null, response: null }));
-    const counted = await this.#flushingSoon(nowMs, () => this.#intake.add(kept, this.#registry.boxes(), nowMs));
+    const kept =
+      logContent === "on"
+        ? records
+        : records.map((record) => ({ ...record, prompt: null, response: null }));
+    const counted = await this.#flushingSoon(nowMs, () =>
+      this.#intake.add(kept, this.#registry.boxes(), nowMs),
+    );
     this.#rowsSinceHousekeeping += counted;
     if (this.#rowsSinceHousekeeping >= ROWS_PER_HOUSEKEEPING) {
       this.#rowsSinceHousekeeping = 0;
@@ -160,7 +201,8 @@ export class Aggregator extends DurableObject<Bindings> {
   async read(box: string, readings: Readings): Promise<void> {
     const nowMs = Date.now();
     await this.#flushingSoon(nowMs, () => this.#registry.read(box, readings, nowMs));
-    if (readings.gpu.samples.length + readings.system.length > 0) await this.#keepHouseBy(nowMs + ALARM_AT_LEAST_EVERY_MS);
+    if (readings.gpu.samples.length + readings.system.length > 0)
+      await this.#keepHouseBy(nowMs + ALARM_AT_LEAST_EVERY_MS);
   }
 
   registry(): RegisteredBox[] {
@@ -169,39 +211,43 @@ export class Aggregator extends DurableObject<Bindings> {
 
   /** What a Worker needs to serve calls. */
   fleet(): Fleet {
-    return { boxes: this.#registry.boxes(), settings: this.#settings.get(), defaultModel: this.#localRepository.defaultModel() };
+    return {
+      boxes: this.#registry.boxes(),
+      settings: this.#settings.get(),
+      defaultModel: this.#localRepository.defaultModel(),
+    };
   }
 
   repositoryList(query: RepositoryQuery): Promise<RepositoryModels> {
     return this.#waking(this.#repository.list(query));
   }
 
-  repositoryFind(name: string): Promise<Outcome<RepositoryEntry>> {
+  repositoryFind(name: string): Promise<RepositoryResult<RepositoryEntry>> {
     return this.#waking(this.#repository.find(name));
   }
 
-  repositoryPut(name: string, said: SaidOfModel): Promise<Outcome<RepositoryEntry>> {
+  repositoryPut(name: string, said: ModelEdit): Promise<RepositoryResult<RepositoryEntry>> {
     return this.#waking(this.#repository.put(name, said));
   }
 
-  repositoryChange(name: string, said: SaidOfModel): Promise<Outcome<RepositoryEntry>> {
+  repositoryChange(name: string, said: ModelEdit): Promise<RepositoryResult<RepositoryEntry>> {
     return this.#waking(this.#repository.change(name, said));
   }
 
-  repositoryToggleFavorite(name: string): Promise<Outcome<RepositoryEntry>> {
+  repositoryToggleFavorite(name: string): Promise<RepositoryResult<RepositoryEntry>> {
     return this.#waking(this.#repository.toggleFavorite(name));
   }
 
   /** @returns the name of what is gone. */
-  repositoryRemove(name: string): Promise<Outcome<string>> {
+  repositoryRemove(name: string): Promise<RepositoryResult<string>> {
     return this.#waking(this.#repository.remove(name));
   }
 
-  repositorySync(): Promise<Outcome<RepositorySync>> {
+  repositorySync(): Promise<RepositoryResult<RepositorySync>> {
     return this.#waking(this.#repository.sync());
   }
 
-  current(live: Live): CurrentStats {
+  current(live: BoxStatuses): CurrentStats {
     const nowMs = Date.now();
     const now = Math.floor(nowMs / 1_000);
     const from = now - (now % MINUTE_SECONDS) - HOUR_SECONDS;
@@ -221,7 +267,11 @@ export class Aggregator extends DurableObject<Bindings> {
     const nowMs = Date.now();
     if (span.granularity < MINUTE_SECONDS) {
       const fromMs = Math.max(span.from * 1_000, this.#epochs.clearedMs("metrics") ?? 0);
-      return historyOf(span, nowMs, cellsOf(this.#ledger.finishedIn(fromMs, endOf(span) * 1_000, { model, box })));
+      return historyOf(
+        span,
+        nowMs,
+        cellsOf(this.#ledger.finishedIn(fromMs, endOf(span) * 1_000, { model, box })),
+      );
     }
     const filter = { model: model === undefined ? undefined : shortName(model), box };
     return historyOf(span, nowMs, this.#cells.rollups(span.from, endOf(span), filter));
@@ -252,12 +302,12 @@ export class Aggregator extends DurableObject<Bindings> {
   }
 
   /** @param box only this one; all when left out. */
-  boxes(live: Live, box?: string): Boxes {
+  boxes(live: BoxStatuses, box?: string): Boxes {
     return boxesState(this.#boxes(box), live, Date.now());
   }
 
   /** What a page shows of now. */
-  now(live: Live): Pick<LivePage, "stats" | "recent" | "boxes"> {
+  now(live: BoxStatuses): Pick<LivePage, "stats" | "recent" | "boxes"> {
     const now = Math.floor(Date.now() / 1_000);
     const from = now - (now % MINUTE_SECONDS) - (RECENT_MINUTES - 1) * MINUTE_SECONDS;
     const recent = recentOf(RECENT_MINUTES, [...this.#cells.rollups(from, now + 1)]);
@@ -266,7 +316,7 @@ export class Aggregator extends DurableObject<Bindings> {
   }
 
   /** @param box only this one; all when left out. */
-  system(live: Live, box?: string): System {
+  system(live: BoxStatuses, box?: string): System {
     return systemState(this.#boxes(box), upNames(live), Date.now());
   }
 
@@ -280,10 +330,20 @@ export class Aggregator extends DurableObject<Bindings> {
     return gpuHistoryOf(span, this.#samplesSince(span.from * 1_000, box));
   }
 
-  exposition(live: Live, openMetrics: boolean): string {
+  exposition(live: BoxStatuses, openMetrics: boolean): string {
     const lifetime = this.#intake.lifetime();
     const sinks = this.#sinks.health();
-    return render(scrape({ nowMs: Date.now(), version: VERSION, lifetime, boxes: this.#registry.boxes(), live, sinks }), openMetrics);
+    return render(
+      scrape({
+        nowMs: Date.now(),
+        version: VERSION,
+        lifetime,
+        boxes: this.#registry.boxes(),
+        live,
+        sinks,
+      }),
+      openMetrics,
+    );
   }
 
   /** What was changed at run time. */
@@ -296,8 +356,16 @@ export class Aggregator extends DurableObject<Bindings> {
   }
 
   dataSummary(): DataSummary {
-    const parts = { logs: this.#ledger.summary(), metrics: this.#cells.summary(), sizeBytes: this.ctx.storage.sql.databaseSize };
-    return dataSummary({ ...parts, metricsClearedMs: this.#epochs.clearedMs("metrics"), logsClearedMs: this.#epochs.clearedMs("logs") });
+    const parts = {
+      logs: this.#ledger.summary(),
+      metrics: this.#cells.summary(),
+      sizeBytes: this.ctx.storage.sql.databaseSize,
+    };
+    return dataSummary({
+      ...parts,
+      metricsClearedMs: this.#epochs.clearedMs("metrics"),
+      logsClearedMs: this.#epochs.clearedMs("logs"),
+    });
   }
 
   /** Deletes what is asked for, for good: here at once, and in the stores as soon as they can be reached. */
@@ -327,7 +395,10 @@ export class Aggregator extends DurableObject<Bindings> {
     const ofRepository = this.#sharedRepository?.problem() ?? null;
     return {
       sinks: this.#sinks.health(),
-      problems: [...this.#sinks.problems(Date.now()), ...(ofRepository === null ? [] : [ofRepository])],
+      problems: [
+        ...this.#sinks.problems(Date.now()),
+        ...(ofRepository === null ? [] : [ofRepository]),
+      ],
     };
   }
 
@@ -346,14 +417,21 @@ export class Aggregator extends DurableObject<Bindings> {
       ]);
       await this.#flushWhenDue(Date.now());
     }
-    if (this.#housekeepingDueMs < Number.POSITIVE_INFINITY) await this.#wakeAt(this.#housekeepingDueMs);
+    if (this.#housekeepingDueMs < Number.POSITIVE_INFINITY)
+      await this.#wakeAt(this.#housekeepingDueMs);
   }
 
   #keepHouse(nowMs: number): void {
     this.#rowsSinceHousekeeping = 0;
     this.#sinks.bound(nowMs, { itemsMax: OUTBOX_ITEMS_MAX, bytesMax: OUTBOX_STORAGE_BYTES_MAX });
-    const stores = { ledger: this.#ledger, cells: this.#cells, samples: this.#samples, outbox: this.#outbox };
-    this.#housekeepingDueMs = keepHouse(this.ctx.storage, stores, nowMs) ?? Number.POSITIVE_INFINITY;
+    const stores = {
+      ledger: this.#ledger,
+      cells: this.#cells,
+      samples: this.#samples,
+      outbox: this.#outbox,
+    };
+    this.#housekeepingDueMs =
+      keepHouse(this.ctx.storage, stores, nowMs) ?? Number.POSITIVE_INFINITY;
   }
 
   async #keepHouseBy(atMs: number): Promise<void> {
@@ -365,7 +443,8 @@ export class Aggregator extends DurableObject<Bindings> {
   async #flushingSoon<Result>(nowMs: number, take: () => Result): Promise<Result> {
     const { seq } = this.#outbox.end();
     const result = take();
-    if (this.#outbox.end().seq !== seq) await this.#wakeAt(this.#sinks.dueForNewMs(nowMs, this.#exportIntervalMs));
+    if (this.#outbox.end().seq !== seq)
+      await this.#wakeAt(this.#sinks.dueForNewMs(nowMs, this.#exportIntervalMs));
     return result;
   }
 
@@ -378,7 +457,9 @@ export class Aggregator extends DurableObject<Bindings> {
 
   /** Wakes for what is left to be sent. */
   async #flushWhenDue(nowMs: number): Promise<void> {
-    const due = [this.#sinks.dueMs(nowMs), this.#sharedRepository?.dueMs() ?? null].filter((at) => at !== null);
+    const due = [this.#sinks.dueMs(nowMs), this.#sharedRepository?.dueMs() ?? null].filter(
+      (at) => at !== null,
+    );
     if (due.length > 0) await this.#wakeAt(Math.max(nowMs, Math.min(...due)));
   }
 

@@ -9,25 +9,32 @@ import { Cell, type KeyedCell } from "../counting/cell.ts";
 export const MINUTE_SECONDS = 60;
 export const HOUR_SECONDS = 3_600;
 const DAY_SECONDS = 86_400;
-export const MINUTES_KEPT_DAYS = 7;
-export const HOURS_KEPT_DAYS = 90;
+export const MINUTE_CELLS_KEPT_DAYS = 7;
+export const HOUR_CELLS_KEPT_DAYS = 90;
 /** Minutes become hours an hour later: so that the range of seven days is in minutes to its first bucket. */
-const MINUTES_KEPT_SECONDS = MINUTES_KEPT_DAYS * DAY_SECONDS + HOUR_SECONDS;
+const MINUTES_KEPT_SECONDS = MINUTE_CELLS_KEPT_DAYS * DAY_SECONDS + HOUR_SECONDS;
 /** Hours are deleted a day later: so that the longest range is whole in its coarsest bucket. */
-const HOURS_KEPT_SECONDS = HOURS_KEPT_DAYS * DAY_SECONDS + DAY_SECONDS;
+const HOURS_KEPT_SECONDS = HOUR_CELLS_KEPT_DAYS * DAY_SECONDS + DAY_SECONDS;
 
 export type CellFilter = { model?: string | undefined; box?: string | undefined };
 
 /** Rows that one slice of housekeeping takes. */
 const SLICE_ROWS = 500;
 
-export type RollupCell = KeyedCell & { /** seconds */ step: number /** unix seconds, start */; at: number };
+export type RollupCell = KeyedCell & {
+  /** seconds */ step: number /** unix seconds, start */;
+  at: number;
+};
 
 const Blob = z.instanceof(ArrayBuffer).transform((bytes) => Cell.decode(new Uint8Array(bytes)));
 const Lifetime = z.object({ model: z.string(), box: z.string(), cell: Blob });
 const Rollup = Lifetime.extend({ step: z.number(), at: z.number() });
 const JustCell = z.object({ cell: Blob });
-const Summary = z.object({ rows: z.number(), oldest: z.number().nullable(), newest: z.number().nullable() });
+const Summary = z.object({
+  rows: z.number(),
+  oldest: z.number().nullable(),
+  newest: z.number().nullable(),
+});
 const Oldest = z.object({ at: z.number().nullable() });
 
 export class CellStore {
@@ -56,7 +63,9 @@ export class CellStore {
   /** Adds to the cell of a minute or an hour. */
   addRollup({ step, at, model, box, cell }: RollupCell): void {
     const key = [step, at, model, box];
-    const [row] = this.#sql.exec("SELECT cell FROM rollup WHERE step = ? AND at = ? AND model = ? AND box = ?", ...key).toArray();
+    const [row] = this.#sql
+      .exec("SELECT cell FROM rollup WHERE step = ? AND at = ? AND model = ? AND box = ?", ...key)
+      .toArray();
     const sum = row === undefined ? new Cell() : JustCell.parse(row).cell;
     sum.merge(cell);
     this.#sql.exec(
@@ -89,7 +98,11 @@ export class CellStore {
 
   /** How many minutes and hours there are, and when the first and the last of them begin, unix seconds. */
   summary(): z.infer<typeof Summary> {
-    return Summary.parse(this.#sql.exec("SELECT count(*) AS rows, min(at) AS oldest, max(at) AS newest FROM rollup").one());
+    return Summary.parse(
+      this.#sql
+        .exec("SELECT count(*) AS rows, min(at) AS oldest, max(at) AS newest FROM rollup")
+        .one(),
+    );
   }
 
   /**
@@ -111,25 +124,39 @@ export class CellStore {
       const sum = hours.get(key) ?? { step: HOUR_SECONDS, at: hour, model, box, cell: new Cell() };
       sum.cell.merge(cell);
       hours.set(key, sum);
-      this.#sql.exec("DELETE FROM rollup WHERE step = ? AND at = ? AND model = ? AND box = ?", MINUTE_SECONDS, at, model, box);
+      this.#sql.exec(
+        "DELETE FROM rollup WHERE step = ? AND at = ? AND model = ? AND box = ?",
+        MINUTE_SECONDS,
+        at,
+        model,
+        box,
+      );
     }
     for (const hour of hours.values()) this.addRollup(hour);
     return minutes.length === SLICE_ROWS;
   }
 
   deleteOldHours(now: number): void {
-    this.#sql.exec("DELETE FROM rollup WHERE step = ? AND at < ?", HOUR_SECONDS, now - HOURS_KEPT_SECONDS);
+    this.#sql.exec(
+      "DELETE FROM rollup WHERE step = ? AND at < ?",
+      HOUR_SECONDS,
+      now - HOURS_KEPT_SECONDS,
+    );
   }
 
   /** When the oldest row is due, unix ms; null when there is none. */
   dueMs(): number | null {
     const minute = this.#oldest(MINUTE_SECONDS);
     const hour = this.#oldest(HOUR_SECONDS);
-    const due = [minute && minute + MINUTES_KEPT_SECONDS, hour && hour + HOURS_KEPT_SECONDS].filter((at) => at !== null);
+    const due = [minute && minute + MINUTES_KEPT_SECONDS, hour && hour + HOURS_KEPT_SECONDS].filter(
+      (at) => at !== null,
+    );
     return due.length === 0 ? null : Math.min(...due) * 1_000;
   }
 
   #oldest(step: number): number | null {
-    return Oldest.parse(this.#sql.exec("SELECT min(at) AS at FROM rollup WHERE step = ?", step).one()).at;
+    return Oldest.parse(
+      this.#sql.exec("SELECT min(at) AS at FROM rollup WHERE step = ?", step).one(),
+    ).at;
   }
 }

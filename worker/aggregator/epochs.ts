@@ -4,9 +4,8 @@
  * What finished until then stays cleared, however late it is delivered: an agent may have been away
  * for days with records in its spool.
  */
+import type { Clearable } from "../../protocol/api/data.ts";
 import { readMeta, writeMeta } from "./schema.ts";
-
-export type Clearable = "logs" | "metrics";
 
 export class Epochs {
   readonly #sql: SqlStorage;
@@ -34,7 +33,10 @@ export class Epochs {
   }
 
   read(): void {
-    this.#ms = { logs: readMeta(this.#sql, keyOf("logs")), metrics: readMeta(this.#sql, keyOf("metrics")) };
+    this.#ms = {
+      logs: readMeta(this.#sql, keyOf("logs")),
+      metrics: readMeta(this.#sql, keyOf("metrics")),
+    };
   }
 }
 

@@ -32,7 +32,10 @@ export class Forgotten {
 
   has(id: string): boolean {
     if (this.#newest === null || id > this.#newest) return false;
-    const slices = this.#sql.exec("SELECT ids FROM forgotten WHERE first_id <= ?1 AND last_id >= ?1", id);
+    const slices = this.#sql.exec(
+      "SELECT ids FROM forgotten WHERE first_id <= ?1 AND last_id >= ?1",
+      id,
+    );
     for (const row of slices) if (includesId(new Uint8Array(Slice.parse(row).ids), id)) return true;
     return false;
   }
@@ -42,8 +45,16 @@ export class Forgotten {
     const [first] = ids;
     const last = ids.at(-1);
     if (first === undefined || last === undefined) return;
-    this.#sql.exec("INSERT INTO forgotten (first_id, last_id, ids) VALUES (?, ?, ?)", first, last, bytesOfIds(ids).buffer);
-    this.#sql.exec("DELETE FROM forgotten WHERE slice <= (SELECT max(slice) FROM forgotten) - ?", SLICES_MAX);
+    this.#sql.exec(
+      "INSERT INTO forgotten (first_id, last_id, ids) VALUES (?, ?, ?)",
+      first,
+      last,
+      bytesOfIds(ids).buffer,
+    );
+    this.#sql.exec(
+      "DELETE FROM forgotten WHERE slice <= (SELECT max(slice) FROM forgotten) - ?",
+      SLICES_MAX,
+    );
     if (this.#newest === null || last > this.#newest) this.#newest = last;
   }
 }

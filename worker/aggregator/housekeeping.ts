@@ -4,10 +4,11 @@
  * Run by the Aggregator's alarm. Each slice is a transaction of its own, so what is killed in the
  * middle goes on where it was.
  */
+
+import type { Outbox } from "../export/outbox.ts";
 import type { CellStore } from "./cells.ts";
 import { SLICE_IDS } from "./forgotten.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Outbox } from "../export/outbox.ts";
 import type { SampleStore } from "./samples.ts";
 
 /** One alarm does at most so much, then lets waiting calls through and comes again. */
@@ -22,7 +23,11 @@ export const ALARM_AT_LEAST_EVERY_MS = 24 * 3_600_000;
 export type Stores = { ledger: Ledger; cells: CellStore; samples: SampleStore; outbox: Outbox };
 
 /** @returns when to come again, unix ms; null when nothing is stored that will fall due. */
-export function keepHouse(storage: DurableObjectStorage, { ledger, cells, samples, outbox }: Stores, nowMs: number): number | null {
+export function keepHouse(
+  storage: DurableObjectStorage,
+  { ledger, cells, samples, outbox }: Stores,
+  nowMs: number,
+): number | null {
   const now = Math.floor(nowMs / 1_000);
   let slices = SLICES_PER_ALARM;
   const hasMore = (slice: () => boolean): boolean => {

@@ -5,18 +5,26 @@
  * and cells say the same whatever is delivered twice or killed in between. The cells of all time are
  * also kept in memory, since every answer needs them.
  */
+
+import type { Clearable } from "../../protocol/api/data.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { Cell, type KeyedCell, sumOf } from "../counting/cell.ts";
 import { modelKey, NO_MODEL, OTHER } from "../counting/model-key.ts";
 import { RECENT_SECONDS, RecentTokens } from "../counting/recent.ts";
-import type { RegisteredBox } from "../registered-box.ts";
-import { type CellStore, MINUTE_SECONDS, type RollupCell } from "./cells.ts";
-import type { Clearable, Epochs } from "./epochs.ts";
-import type { Ledger } from "./ledger.ts";
-import type { LocalRepository } from "../repository/local.ts";
 import type { Outbox } from "../export/outbox.ts";
+import type { RegisteredBox } from "../registered-box.ts";
+import type { LocalRepository } from "../repository/local.ts";
+import { type CellStore, MINUTE_SECONDS, type RollupCell } from "./cells.ts";
+import type { Epochs } from "./epochs.ts";
+import type { Ledger } from "./ledger.ts";
 
-export type IntakeStores = { ledger: Ledger; cells: CellStore; epochs: Epochs; repository: LocalRepository; outbox: Outbox };
+export type IntakeStores = {
+  ledger: Ledger;
+  cells: CellStore;
+  epochs: Epochs;
+  repository: LocalRepository;
+  outbox: Outbox;
+};
 
 type Counted = { record: RequestRecord; finishedMs: number };
 
@@ -34,7 +42,11 @@ export class Intake {
   readonly #knownModels = new Set<string>();
   #recent = new RecentTokens();
 
-  constructor(storage: DurableObjectStorage, { ledger, cells, epochs, repository, outbox }: IntakeStores, nowMs: number) {
+  constructor(
+    storage: DurableObjectStorage,
+    { ledger, cells, epochs, repository, outbox }: IntakeStores,
+    nowMs: number,
+  ) {
     this.#storage = storage;
     this.#ledger = ledger;
     this.#cells = cells;
@@ -42,7 +54,9 @@ export class Intake {
     this.#repository = repository;
     this.#outbox = outbox;
     for (const cell of cells.lifetime()) this.#remember(cell);
-    for (const row of ledger.tokensSince(Math.max(nowMs - RECENT_SECONDS * 1_000, epochs.clearedMs("metrics") ?? 0)))
+    for (const row of ledger.tokensSince(
+      Math.max(nowMs - RECENT_SECONDS * 1_000, epochs.clearedMs("metrics") ?? 0),
+    ))
       this.#recent.add(row.finished_at_ms, row.completion_tokens);
   }
 
@@ -95,7 +109,8 @@ export class Intake {
     });
     // Only now: a transaction that failed must leave no trace in memory either.
     for (const sum of sums) this.#remember(sum);
-    for (const { record, finishedMs } of counted) this.#recent.add(finishedMs, record.completion_tokens ?? 0);
+    for (const { record, finishedMs } of counted)
+      this.#recent.add(finishedMs, record.completion_tokens ?? 0);
     return added;
   }
 
@@ -134,14 +149,18 @@ export class Intake {
   }
 }
 
-const keyOf = ({ model, box }: { model: string; box: string }): string => JSON.stringify([model, box]);
+const keyOf = ({ model, box }: { model: string; box: string }): string =>
+  JSON.stringify([model, box]);
 const isName = (model: string): boolean => model !== NO_MODEL && model !== OTHER;
 
 const isDownload = (record: RequestRecord): record is RequestRecord & { model: string } =>
   record.endpoint === "/api/pull" && record.status === "success" && record.model !== null;
 
 /** The records as minute cells, one per minute, model and box. */
-function minutesOf(counted: readonly Counted[], nameOf: (model: string | null) => string): RollupCell[] {
+function minutesOf(
+  counted: readonly Counted[],
+  nameOf: (model: string | null) => string,
+): RollupCell[] {
   const minutes = new Map<string, RollupCell>();
   for (const { record, finishedMs } of counted) {
     const second = Math.floor(finishedMs / 1_000);

@@ -5,7 +5,12 @@
  * when they are read back: storage outlives the code that wrote it.
  */
 import { z } from "zod";
-import { type LogEntry, type Logs, type LogsPage, SHORT_TEXT_CHARS } from "../../protocol/api/stats.ts";
+import {
+  type LogEntry,
+  type Logs,
+  type LogsPage,
+  SHORT_TEXT_CHARS,
+} from "../../protocol/api/stats.ts";
 import { RequestRecord, tokensUsed } from "../../protocol/records.ts";
 import { spellingsOf } from "../counting/model-key.ts";
 import type { CellFilter } from "./cells.ts";
@@ -26,9 +31,35 @@ const BEFORE_ALL_IDS = "";
 
 /** In the order of the table. */
 const COLUMNS = [
-  ...["request_id", "started_at", "box", "model", "endpoint", "api", "stream", "status", "http_status", "failed_at", "error_message"],
-  ...["prompt_tokens", "completion_tokens", "latency_ms", "ttft_ms", "queue_ms", "load_ms", "prefill_ms", "decode_ms", "done_reason"],
-  ...["key_id", "client_ip", "user_agent", "energy_j", "resumed", "prompt", "response", "edge_ms", "tunnel_ms"],
+  "request_id",
+  "started_at",
+  "box",
+  "model",
+  "endpoint",
+  "api",
+  "stream",
+  "status",
+  "http_status",
+  "failed_at",
+  "error_message",
+  "prompt_tokens",
+  "completion_tokens",
+  "latency_ms",
+  "ttft_ms",
+  "queue_ms",
+  "load_ms",
+  "prefill_ms",
+  "decode_ms",
+  "done_reason",
+  "key_id",
+  "client_ip",
+  "user_agent",
+  "energy_j",
+  "resumed",
+  "prompt",
+  "response",
+  "edge_ms",
+  "tunnel_ms",
 ] as const satisfies (keyof RequestRecord)[];
 
 const INSERT = `INSERT INTO ledger (finished_at_ms, ${COLUMNS.join(", ")}) VALUES (?${", ?".repeat(COLUMNS.length)})
@@ -60,12 +91,15 @@ const Finished = RequestRecord.pick({
 const LONGEST_MS = 600_000;
 
 /** For `json_each`; null for any model. */
-const namesOf = (model: string | undefined): string | null => (model === undefined ? null : JSON.stringify(spellingsOf(model)));
+const namesOf = (model: string | undefined): string | null =>
+  model === undefined ? null : JSON.stringify(spellingsOf(model));
 
 /** A text column, or the first characters of it. */
 const shortened = (column: "prompt" | "response") =>
   `CASE WHEN length(${column}) > ${SHORT_TEXT_CHARS} THEN substr(${column}, 1, ${SHORT_TEXT_CHARS}) || '…' ELSE ${column} END AS ${column}`;
-const SHORT_COLUMNS = COLUMNS.map((column) => (column === "prompt" || column === "response" ? shortened(column) : column));
+const SHORT_COLUMNS = COLUMNS.map((column) =>
+  column === "prompt" || column === "response" ? shortened(column) : column,
+);
 
 export class Ledger {
   readonly #sql: SqlStorage;
@@ -97,7 +131,10 @@ export class Ledger {
 
   /** Of all rows, oldest first. */
   ids(): string[] {
-    return Array.from(this.#sql.exec("SELECT request_id FROM ledger ORDER BY request_id"), (row) => Id.parse(row).request_id);
+    return Array.from(
+      this.#sql.exec("SELECT request_id FROM ledger ORDER BY request_id"),
+      (row) => Id.parse(row).request_id,
+    );
   }
 
   /** The newest id that may have lost its row; null while every row is there. */
@@ -107,13 +144,17 @@ export class Ledger {
 
   /** Whether there is, or was, a record of that request. */
   knows(id: string): boolean {
-    return this.#forgotten.has(id) || this.#sql.exec("SELECT 1 FROM ledger WHERE request_id = ?", id).toArray().length > 0;
+    return (
+      this.#forgotten.has(id) ||
+      this.#sql.exec("SELECT 1 FROM ledger WHERE request_id = ?", id).toArray().length > 0
+    );
   }
 
   /** Remembers requests that have no row. @param ids  any number, each of which it does not know */
   remember(ids: readonly string[]): void {
     const sorted = [...ids].sort();
-    for (let at = 0; at < sorted.length; at += SLICE_IDS) this.#forgotten.add(sorted.slice(at, at + SLICE_IDS));
+    for (let at = 0; at < sorted.length; at += SLICE_IDS)
+      this.#forgotten.add(sorted.slice(at, at + SLICE_IDS));
   }
 
   /** Deletes all rows, and remembers their ids. @returns how many. */
@@ -129,7 +170,9 @@ export class Ledger {
   /** How many rows there are, and when the first and the last were accepted. */
   summary(): { rows: number; oldest: string | null; newest: string | null } {
     const startedAt = (order: "ASC" | "DESC") => {
-      const [row] = this.#sql.exec(`SELECT started_at FROM ledger ORDER BY request_id ${order} LIMIT 1`).toArray();
+      const [row] = this.#sql
+        .exec(`SELECT started_at FROM ledger ORDER BY request_id ${order} LIMIT 1`)
+        .toArray();
       return row === undefined ? null : StartedAt.parse(row).started_at;
     };
     return { rows: this.#rows(), oldest: startedAt("ASC"), newest: startedAt("DESC") };
@@ -139,18 +182,27 @@ export class Ledger {
    * One page, newest first. It may hold fewer than `limit` entries: follow `next`, or `next_cursor`.
    * @param afterId  only newer ones, since older ones are read elsewhere; null for all there are
    */
-  page({ limit, offset = 0, cursor, model, status, box, id, key, q, since, until, texts }: LogsPage, afterId: string | null = null): Logs {
+  page(
+    { limit, offset = 0, cursor, model, status, box, id, key, q, since, until, texts }: LogsPage,
+    afterId: string | null = null,
+  ): Logs {
     // `instr`, since the platform allows LIKE patterns of 50 bytes at most.
     const where = `WHERE (?1 IS NULL OR model IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR box = ?3)
       AND (?4 IS NULL OR key_id = ?4) AND (?5 IS NULL OR request_id = ?5) AND request_id >= ?6 AND request_id < ?7
       AND (?8 IS NULL OR instr(lower(prompt), ?8) > 0 OR instr(lower(response), ?8) > 0 OR instr(lower(error_message), ?8) > 0)`;
     const filter = [
-      ...[namesOf(model), status ?? null, box ?? null, key ?? null, id ?? null],
+      namesOf(model),
+      status ?? null,
+      box ?? null,
+      key ?? null,
+      id ?? null,
       since === undefined ? "" : idFloor(Date.parse(since)),
       until === undefined ? AFTER_ALL_IDS : idFloor(Date.parse(until)),
       q === undefined ? null : lower(q),
     ];
-    const total = Count.parse(this.#sql.exec(`SELECT count(*) AS rows FROM ledger ${where}`, ...filter).one()).rows;
+    const total = Count.parse(
+      this.#sql.exec(`SELECT count(*) AS rows FROM ledger ${where}`, ...filter).one(),
+    ).rows;
     // One more than the page: whether there is a next one.
     const rows = this.#sql.exec(
       `SELECT ${(texts === "short" ? SHORT_COLUMNS : COLUMNS).join(", ")} FROM ledger ${where}
@@ -173,7 +225,15 @@ export class Ledger {
     }
     hasMore ||= afterId !== null && logs.length > 0;
     const next = hasMore && cursor === undefined ? offset + logs.length : null;
-    return { store: "durable_object", logs, total, limit, offset, next, next_cursor: hasMore ? (logs.at(-1)?.id ?? null) : null };
+    return {
+      store: "durable_object",
+      logs,
+      total,
+      limit,
+      offset,
+      next,
+      next_cursor: hasMore ? (logs.at(-1)?.id ?? null) : null,
+    };
   }
 
   /** Completion tokens of requests that finished after `sinceMs`. Looks at those that began at most ten minutes before. */
@@ -188,7 +248,11 @@ export class Ledger {
   }
 
   /** What is summed of requests that finished in [fromMs, toMs), in any order. Those that took longer than ten minutes are not found. */
-  *finishedIn(fromMs: number, toMs: number, { model, box }: CellFilter): Generator<z.infer<typeof Finished>> {
+  *finishedIn(
+    fromMs: number,
+    toMs: number,
+    { model, box }: CellFilter,
+  ): Generator<z.infer<typeof Finished>> {
     const rows = this.#sql.exec(
       `SELECT ${Object.keys(Finished.shape).join(", ")} FROM ledger WHERE request_id >= ?1 AND request_id < ?2
        AND finished_at_ms >= ?3 AND finished_at_ms < ?4
@@ -219,7 +283,9 @@ export class Ledger {
    * @returns how many were deleted; fewer than {@link SLICE_IDS} when nothing is left to delete.
    */
   forgetSlice(nowMs: number, excess: number, heldId: string | null): number {
-    const oldest = this.#sql.exec("SELECT request_id FROM ledger ORDER BY request_id LIMIT ?", SLICE_IDS).toArray();
+    const oldest = this.#sql
+      .exec("SELECT request_id FROM ledger ORDER BY request_id LIMIT ?", SLICE_IDS)
+      .toArray();
     const horizon = idFloor(nowMs - LEDGER_MS);
     const ids = oldest
       .map((row) => Id.parse(row).request_id)
@@ -233,14 +299,20 @@ export class Ledger {
 
   /** When the oldest row is due to be deleted, unix ms; null when there is none. */
   dueMs(): number | null {
-    const { request_id } = Oldest.parse(this.#sql.exec("SELECT min(request_id) AS request_id FROM ledger").one());
+    const { request_id } = Oldest.parse(
+      this.#sql.exec("SELECT min(request_id) AS request_id FROM ledger").one(),
+    );
     return request_id === null ? null : timeOf(request_id) + LEDGER_MS;
   }
 }
 
 /** SQLite gives half a surrogate pair back as three characters: a text would be longer than a record's may be. */
 const storedAs = (value: RequestRecord[keyof RequestRecord]): string | number | null =>
-  typeof value === "string" ? value.toWellFormed() : typeof value === "boolean" ? Number(value) : value;
+  typeof value === "string"
+    ? value.toWellFormed()
+    : typeof value === "boolean"
+      ? Number(value)
+      : value;
 
 function logEntry({ request_id, started_at, ...rest }: RequestRecord): LogEntry {
   return { id: request_id, timestamp: started_at, ...rest, tokens_used: tokensUsed(rest) };

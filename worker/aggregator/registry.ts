@@ -9,10 +9,10 @@ import { z } from "zod";
 import type { Readings } from "../../protocol/inventory.ts";
 import type { Hello } from "../../protocol/messages.ts";
 import { GpuSample, SystemSample } from "../../protocol/records.ts";
-import { newestPerGpu, RegisteredBox } from "../registered-box.ts";
-import { type GpuSlots, onEdgeClock, type Samples, thinned } from "./arriving-samples.ts";
-import { jsonText } from "../storage/json-text.ts";
 import type { Outbox } from "../export/outbox.ts";
+import { newestPerGpu, RegisteredBox } from "../registered-box.ts";
+import { jsonText } from "../storage/json-text.ts";
+import { type GpuSlots, onEdgeClock, type Samples, thinned } from "./arriving-samples.ts";
 import type { BoxSamples, SampleStore } from "./samples.ts";
 
 /** Readings that change nothing of the inventory are stored this often. An idle box's come less often than that. */
@@ -33,7 +33,13 @@ const Row = RegisteredBox.extend({
 });
 
 /** `storedAtMs`: when the row was written; 0 when that is not known. */
-type Entry = { box: RegisteredBox; pending: Samples; pendingSinceMs: number | null; gpuSlots: GpuSlots; storedAtMs: number };
+type Entry = {
+  box: RegisteredBox;
+  pending: Samples;
+  pendingSinceMs: number | null;
+  gpuSlots: GpuSlots;
+  storedAtMs: number;
+};
 
 const NO_SAMPLES: Samples = { gpu: [], system: [] };
 const countOf = ({ gpu, system }: Samples): number => gpu.length + system.length;
@@ -51,16 +57,29 @@ export class Registry {
     this.#samples = samples;
     this.#outbox = outbox;
     for (const row of storage.sql.exec("SELECT * FROM boxes ORDER BY name")) {
-      const { pending_gpu: gpu, pending_system: system, pending_since_ms: pendingSinceMs, ...box } = Row.parse(row);
+      const {
+        pending_gpu: gpu,
+        pending_system: system,
+        pending_since_ms: pendingSinceMs,
+        ...box
+      } = Row.parse(row);
       const gpuSlots: GpuSlots = new Map();
       thinned(gpu, gpuSlots);
-      this.#entries.set(box.name, { box, pending: { gpu, system }, pendingSinceMs, gpuSlots, storedAtMs: 0 });
+      this.#entries.set(box.name, {
+        box,
+        pending: { gpu, system },
+        pendingSinceMs,
+        gpuSlots,
+        storedAtMs: 0,
+      });
     }
   }
 
   /** In order of name. */
   boxes(): RegisteredBox[] {
-    return [...this.#entries.values()].map(({ box }) => box).sort((a, b) => (a.name < b.name ? -1 : 1));
+    return [...this.#entries.values()]
+      .map(({ box }) => box)
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /**
@@ -68,19 +87,35 @@ export class Registry {
    * @param box  only of this one; of all when left out
    */
   *pending(box?: string): Generator<BoxSamples> {
-    for (const [name, { pending }] of this.#entries) if (box === undefined || name === box) yield { box: name, ...pending };
+    for (const [name, { pending }] of this.#entries)
+      if (box === undefined || name === box) yield { box: name, ...pending };
   }
 
   connected(hello: Hello, nowMs: number): void {
     const entry = this.#entries.get(hello.box);
     const box: RegisteredBox = {
-      ...(entry?.box ?? { name: hello.box, readings: null, readings_at_ms: null, gpus_at_ms: null }),
+      ...(entry?.box ?? {
+        name: hello.box,
+        readings: null,
+        readings_at_ms: null,
+        gpus_at_ms: null,
+      }),
       hello,
       state: "up",
       connected_at_ms: nowMs,
       last_seen_ms: nowMs,
     };
-    this.#store({ pending: NO_SAMPLES, pendingSinceMs: null, gpuSlots: new Map(), ...entry, box, storedAtMs: nowMs }, nowMs);
+    this.#store(
+      {
+        pending: NO_SAMPLES,
+        pendingSinceMs: null,
+        gpuSlots: new Map(),
+        ...entry,
+        box,
+        storedAtMs: nowMs,
+      },
+      nowMs,
+    );
     const early = this.#early.get(hello.box);
     this.#early.delete(hello.box);
     if (early !== undefined) this.read(hello.box, early, nowMs);
@@ -95,7 +130,8 @@ export class Registry {
   /** The tunnel of a box is down. Said late, after the box has connected again, it changes nothing. */
   gone(name: string, atMs: number): void {
     const entry = this.#entries.get(name);
-    if (entry === undefined || entry.box.state === "down" || atMs < entry.box.connected_at_ms) return;
+    if (entry === undefined || entry.box.state === "down" || atMs < entry.box.connected_at_ms)
+      return;
     this.#store({ ...entry, box: { ...entry.box, state: "down", last_seen_ms: atMs } }, atMs);
   }
 
@@ -114,7 +150,11 @@ export class Registry {
     const { box, gpuSlots } = entry;
     const { gpu, system, ...rest } = onEdgeClock(readings, nowMs);
     const hasNewGpus = gpu.samples.length > 0;
-    const shownGpus = hasNewGpus ? newestPerGpu(gpu.samples) : gpu.available ? (box.readings?.gpu.samples ?? []) : [];
+    const shownGpus = hasNewGpus
+      ? newestPerGpu(gpu.samples)
+      : gpu.available
+        ? (box.readings?.gpu.samples ?? [])
+        : [];
     const pending = {
       gpu: [...entry.pending.gpu, ...thinned(gpu.samples, gpuSlots)],
       system: [...entry.pending.system, ...system],
@@ -144,13 +184,18 @@ export class Registry {
 
   /** Deletes the samples that wait for their batch. What is shown as current stays: it is now, not history. */
   forgetPending(): void {
-    this.#storage.sql.exec("UPDATE boxes SET pending_gpu = '[]', pending_system = '[]', pending_since_ms = NULL");
-    for (const [name, entry] of this.#entries) this.#entries.set(name, { ...entry, pending: NO_SAMPLES, pendingSinceMs: null });
+    this.#storage.sql.exec(
+      "UPDATE boxes SET pending_gpu = '[]', pending_system = '[]', pending_since_ms = NULL",
+    );
+    for (const [name, entry] of this.#entries)
+      this.#entries.set(name, { ...entry, pending: NO_SAMPLES, pendingSinceMs: null });
   }
 
   /** Writes the row, and with it the batch of samples when that is due. */
   #store(entry: Entry, nowMs: number): void {
-    const isBatch = entry.pendingSinceMs !== null && (countOf(entry.pending) >= BATCH_SAMPLES || nowMs - entry.pendingSinceMs >= BATCH_MS);
+    const isBatch =
+      entry.pendingSinceMs !== null &&
+      (countOf(entry.pending) >= BATCH_SAMPLES || nowMs - entry.pendingSinceMs >= BATCH_MS);
     const stored: Entry = isBatch ? { ...entry, pending: NO_SAMPLES, pendingSinceMs: null } : entry;
     this.#storage.transactionSync(() => {
       if (isBatch) {
@@ -197,5 +242,10 @@ function isSameInventory(previous: Readings | null, next: Readings): boolean {
   );
 }
 
-const isSameList = <Item>(a: readonly Item[], b: readonly Item[], say: (item: Item) => string): boolean =>
-  a.length === b.length && a.every((item, index) => b[index] !== undefined && say(item) === say(b[index]));
+const isSameList = <Item>(
+  a: readonly Item[],
+  b: readonly Item[],
+  say: (item: Item) => string,
+): boolean =>
+  a.length === b.length &&
+  a.every((item, index) => b[index] !== undefined && say(item) === say(b[index]));

@@ -1,16 +1,8 @@
 /** Settings that were changed while the edge runs: they win over what was deployed, until they are taken back. */
 import { z } from "zod";
-import { type ConfigPatch, OnOff } from "../../protocol/api/config.ts";
+import type { ConfigPatch } from "../../protocol/api/config.ts";
+import { RunTimeSettings } from "../settings.ts";
 import { jsonText } from "../storage/json-text.ts";
-
-/** `null`: as deployed. */
-export const RunTimeSettings = z.object({
-  enable_instrumentation: z.boolean().nullable().default(null),
-  log_content: OnOff.nullable().default(null),
-  /** unix ms; null when nothing differs from what was deployed */
-  changed_at_ms: z.number().nullable().default(null),
-});
-export type RunTimeSettings = z.infer<typeof RunTimeSettings>;
 
 const Row = z.object({ settings: jsonText(RunTimeSettings) });
 
@@ -32,8 +24,14 @@ export class RunTimeSettingsStore {
     const { changed_at_ms: _, ...before } = this.#settings;
     const after = { ...before, ...patch };
     const isAsDeployed = Object.values(after).every((value) => value === null);
-    const settings = RunTimeSettings.parse({ ...after, changed_at_ms: isAsDeployed ? null : nowMs });
-    this.#sql.exec("INSERT OR REPLACE INTO run_time_settings (id, settings) VALUES (1, ?)", JSON.stringify(settings));
+    const settings = RunTimeSettings.parse({
+      ...after,
+      changed_at_ms: isAsDeployed ? null : nowMs,
+    });
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO run_time_settings (id, settings) VALUES (1, ?)",
+      JSON.stringify(settings),
+    );
     this.#settings = settings;
     return settings;
   }

@@ -1,15 +1,24 @@
 /** Samples of GPUs and machines of the last day: one row per batch, not per sample. */
 import { z } from "zod";
 import { GpuSample, SystemSample } from "../../protocol/records.ts";
-import { SAMPLES_KEPT_MS, type Samples } from "./arriving-samples.ts";
 import { jsonText } from "../storage/json-text.ts";
+import { SAMPLES_KEPT_MS, type Samples } from "./arriving-samples.ts";
 
 export type BoxSamples = Samples & { box: string };
 /** The key of a batch, and how many samples it has of each kind. */
-export type BatchCounts = z.infer<typeof Counts>;
+type BatchCounts = z.infer<typeof Counts>;
 
-const Row = z.object({ box: z.string(), gpu: jsonText(z.array(GpuSample)), system: jsonText(z.array(SystemSample)) });
-const Counts = z.object({ at_ms: z.number(), box: z.string(), gpu: z.number(), system: z.number() });
+const Row = z.object({
+  box: z.string(),
+  gpu: jsonText(z.array(GpuSample)),
+  system: jsonText(z.array(SystemSample)),
+});
+const Counts = z.object({
+  at_ms: z.number(),
+  box: z.string(),
+  gpu: z.number(),
+  system: z.number(),
+});
 const Oldest = z.object({ at_ms: z.number().nullable() });
 
 export class SampleStore {
@@ -36,13 +45,18 @@ export class SampleStore {
    * @param box  only of this one; of all when left out
    */
   *since(fromMs: number, box?: string): Generator<BoxSamples> {
-    const rows = this.#sql.exec("SELECT box, gpu, system FROM samples WHERE at_ms >= ?1 AND (?2 IS NULL OR box = ?2)", fromMs, box ?? null);
+    const rows = this.#sql.exec(
+      "SELECT box, gpu, system FROM samples WHERE at_ms >= ?1 AND (?2 IS NULL OR box = ?2)",
+      fromMs,
+      box ?? null,
+    );
     for (const row of rows) yield Row.parse(row);
   }
 
   /** Of all batches, oldest first. */
   counts(): BatchCounts[] {
-    const sql = "SELECT at_ms, box, json_array_length(gpu) AS gpu, json_array_length(system) AS system FROM samples ORDER BY at_ms, box";
+    const sql =
+      "SELECT at_ms, box, json_array_length(gpu) AS gpu, json_array_length(system) AS system FROM samples ORDER BY at_ms, box";
     return this.#sql
       .exec(sql)
       .toArray()
@@ -51,7 +65,9 @@ export class SampleStore {
 
   /** One batch; empty when it is gone. */
   of(atMs: number, box: string): BoxSamples {
-    const [row] = this.#sql.exec("SELECT box, gpu, system FROM samples WHERE at_ms = ? AND box = ?", atMs, box).toArray();
+    const [row] = this.#sql
+      .exec("SELECT box, gpu, system FROM samples WHERE at_ms = ? AND box = ?", atMs, box)
+      .toArray();
     return row === undefined ? { box, gpu: [], system: [] } : Row.parse(row);
   }
 
@@ -61,7 +77,10 @@ export class SampleStore {
 
   /** @param heldMs  batches from then on are still needed; null when none is */
   deleteOld(nowMs: number, heldMs: number | null): void {
-    this.#sql.exec("DELETE FROM samples WHERE at_ms < ?", Math.min(nowMs - SAMPLES_KEPT_MS, heldMs ?? Number.POSITIVE_INFINITY));
+    this.#sql.exec(
+      "DELETE FROM samples WHERE at_ms < ?",
+      Math.min(nowMs - SAMPLES_KEPT_MS, heldMs ?? Number.POSITIVE_INFINITY),
+    );
   }
 
   /** When the oldest batch is due to be deleted, unix ms; null when there is none. */

@@ -94,9 +94,12 @@ const Meta = z.object({ value: z.number() });
 export function migrate(storage: DurableObjectStorage, nowMs: number): number {
   const { sql } = storage;
   return storage.transactionSync(() => {
-    sql.exec("CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID");
+    sql.exec(
+      "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID",
+    );
     const version = readMeta(sql, "schema_version") ?? 0;
-    if (version > MIGRATIONS.length) throw new Error(`storage has schema ${version}; this code knows ${MIGRATIONS.length}`);
+    if (version > MIGRATIONS.length)
+      throw new Error(`storage has schema ${version}; this code knows ${MIGRATIONS.length}`);
     for (const migration of MIGRATIONS.slice(version)) sql.exec(migration);
     if (version < MIGRATIONS.length) writeMeta(sql, "schema_version", MIGRATIONS.length);
     const createdAtMs = readMeta(sql, "created_at_ms");
@@ -112,5 +115,9 @@ export function readMeta(sql: SqlStorage, key: string): number | null {
 }
 
 export function writeMeta(sql: SqlStorage, key: string, value: number): void {
-  sql.exec("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value);
+  sql.exec(
+    "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    key,
+    value,
+  );
 }

@@ -1,12 +1,21 @@
 /** The boxes, as `/api/health` and `/api/boxes` tell of them. */
 import type { BoxDetail, Boxes, BoxHealth } from "../../protocol/api/fleet.ts";
 import type { LoadedModel } from "../../protocol/inventory.ts";
-import { freshLoaded, freshSystem, type Live, type LiveBox, type RegisteredBox } from "../registered-box.ts";
+import {
+  type BoxStatus,
+  type BoxStatuses,
+  freshLoaded,
+  freshSystem,
+  type RegisteredBox,
+} from "../registered-box.ts";
 import { isoOf } from "./figures.ts";
 import { gpusOf } from "./gpus.ts";
 
 /** @param isUp  what the Box says of itself now: the registry may not have heard yet */
-export function boxHealth({ name, state, hello, last_seen_ms, readings }: RegisteredBox, isUp: boolean): BoxHealth {
+export function boxHealth(
+  { name, state, hello, last_seen_ms, readings }: RegisteredBox,
+  isUp: boolean,
+): BoxHealth {
   return {
     name,
     state: !isUp ? "down" : state === "draining" ? "draining" : "up",
@@ -17,15 +26,27 @@ export function boxHealth({ name, state, hello, last_seen_ms, readings }: Regist
   };
 }
 
-export function boxesState(boxes: readonly RegisteredBox[], live: Live, nowMs: number): Boxes {
+export function boxesState(
+  boxes: readonly RegisteredBox[],
+  live: BoxStatuses,
+  nowMs: number,
+): Boxes {
   const details = boxes.map((box) => {
     const now = live.find(({ name }) => name === box.name);
-    return detailOf(box, now ?? { name: box.name, up: false, in_flight: null, queue_depth: null }, nowMs);
+    return detailOf(
+      box,
+      now ?? { name: box.name, up: false, in_flight: null, queue_depth: null },
+      nowMs,
+    );
   });
   return { boxes: details, timestamp: isoOf(nowMs) };
 }
 
-function detailOf(box: RegisteredBox, { up, in_flight, queue_depth }: LiveBox, nowMs: number): BoxDetail {
+function detailOf(
+  box: RegisteredBox,
+  { up, in_flight, queue_depth }: BoxStatus,
+  nowMs: number,
+): BoxDetail {
   const { hello, readings, readings_at_ms } = box;
   const { gpus, error } = gpusOf(box, up, nowMs);
   return {
@@ -34,7 +55,9 @@ function detailOf(box: RegisteredBox, { up, in_flight, queue_depth }: LiveBox, n
     agent_version: hello.agent_version,
     ollama_error: readings?.inventory.error ?? null,
     models: readings?.inventory.models ?? [],
-    loaded: up ? freshLoaded(box, nowMs).map((model) => ({ ...model, gpu_share: gpuShareOf(model) })) : [],
+    loaded: up
+      ? freshLoaded(box, nowMs).map((model) => ({ ...model, gpu_share: gpuShareOf(model) }))
+      : [],
     in_flight,
     queue_depth,
     tunnel_ms: up ? (readings?.tunnel_ms ?? null) : null,
@@ -49,7 +72,9 @@ function detailOf(box: RegisteredBox, { up, in_flight, queue_depth }: LiveBox, n
 }
 
 const gpuShareOf = ({ size_bytes, size_vram_bytes }: LoadedModel): number | null =>
-  size_bytes === null || size_vram_bytes === null || size_bytes === 0 ? null : Math.min(1, size_vram_bytes / size_bytes);
+  size_bytes === null || size_vram_bytes === null || size_bytes === 0
+    ? null
+    : Math.min(1, size_vram_bytes / size_bytes);
 
 /** A clock that is off by more is no clock that is merely late. */
 const CLOCK_SKEW_MAX_MS = 30_000;
@@ -60,12 +85,19 @@ export function problemsOf(box: RegisteredBox, isUp: boolean): string[] {
   if (!isUp) return [`box ${name} is not connected`];
   const problems: string[] = [];
   if (readings?.inventory.reachable === false)
-    problems.push(`the Ollama of box ${name} does not answer: ${readings.inventory.error ?? "unknown"}`);
+    problems.push(
+      `the Ollama of box ${name} does not answer: ${readings.inventory.error ?? "unknown"}`,
+    );
   const skewMs = clockSkewMs(box);
   if (Math.abs(skewMs) > CLOCK_SKEW_MAX_MS)
-    problems.push(`the clock of box ${name} is ${Math.round(Math.abs(skewMs) / 1_000)} s ${skewMs > 0 ? "ahead" : "behind"}`);
+    problems.push(
+      `the clock of box ${name} is ${Math.round(Math.abs(skewMs) / 1_000)} s ${skewMs > 0 ? "ahead" : "behind"}`,
+    );
   const lost = readings?.lost ?? 0;
-  if (lost > 0) problems.push(`box ${name} has lost the records of ${lost} requests: its state folder could not be written, or read`);
+  if (lost > 0)
+    problems.push(
+      `box ${name} has lost the records of ${lost} requests: its state folder could not be written, or read`,
+    );
   return problems;
 }
 

@@ -1,8 +1,11 @@
 /** The answers of `/api/data`. */
-import type { Cleared, DataSummary } from "../../protocol/api/data.ts";
-import type { StoreCleared } from "../export/deliveries.ts";
-import type { Clearable } from "../aggregator/epochs.ts";
+import type { Clearable, Cleared, DataSummary } from "../../protocol/api/data.ts";
 import { isoOf } from "./figures.ts";
+
+/** The result of a clear in one external store; `rows` is null while the store cannot be reached. */
+export type StoreCleared = Pick<Cleared["stores"][number], "store" | "error"> & {
+  rows: Record<Clearable, number> | null;
+};
 
 export type SummaryParts = {
   logs: { rows: number; oldest: string | null; newest: string | null };
@@ -13,7 +16,13 @@ export type SummaryParts = {
   sizeBytes: number;
 };
 
-export function dataSummary({ logs, metrics, logsClearedMs, metricsClearedMs, sizeBytes }: SummaryParts): DataSummary {
+export function dataSummary({
+  logs,
+  metrics,
+  logsClearedMs,
+  metricsClearedMs,
+  sizeBytes,
+}: SummaryParts): DataSummary {
   return {
     metrics_count: metrics.rows,
     logs_count: logs.rows,
@@ -36,10 +45,24 @@ export const cleared = (
   status: "cleared",
   type,
   // Model statistics are sums like all others: they go with the metrics.
-  results: { metrics_cleared: type !== "logs", logs_cleared: type !== "metrics", model_stats_reset: type !== "logs" },
+  results: {
+    metrics_cleared: type !== "logs",
+    logs_cleared: type !== "metrics",
+    model_stats_reset: type !== "logs",
+  },
   cleared_at: isoOf(nowMs),
   stores: [
-    { store: "durable_object", metrics_deleted: deleted.metrics, logs_deleted: deleted.logs, error: null },
-    ...stores.map(({ store, rows, error }) => ({ store, metrics_deleted: rows?.metrics ?? null, logs_deleted: rows?.logs ?? null, error })),
+    {
+      store: "durable_object",
+      metrics_deleted: deleted.metrics,
+      logs_deleted: deleted.logs,
+      error: null,
+    },
+    ...stores.map(({ store, rows, error }) => ({
+      store,
+      metrics_deleted: rows?.metrics ?? null,
+      logs_deleted: rows?.logs ?? null,
+      error,
+    })),
   ],
 });

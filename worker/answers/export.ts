@@ -25,30 +25,57 @@ export const logsExport = (
 ): Response => answerOf("logs", format, Object.keys(LogEntry.shape), pagesOf(limit, read));
 
 /** History, oldest first. */
-export const historyExport = (format: Format, span: Span, read: (piece: Span) => Promise<HistoryPoint[]>): Response =>
-  answerOf("history", format, Object.keys(HistoryPoint.shape), pointsOf(span, read));
+export const historyExport = (
+  format: Format,
+  span: Span,
+  read: (piece: Span) => Promise<HistoryPoint[]>,
+): Response => answerOf("history", format, Object.keys(HistoryPoint.shape), pointsOf(span, read));
 
-async function* pagesOf(limit: number | null, read: Parameters<typeof logsExport>[2]): AsyncGenerator<Row[]> {
+async function* pagesOf(
+  limit: number | null,
+  read: Parameters<typeof logsExport>[2],
+): AsyncGenerator<Row[]> {
   let rest = limit ?? Number.POSITIVE_INFINITY;
   let page = await read({ limit: Math.min(rest, ROWS_PER_PAGE) });
   for (;;) {
     yield page.logs;
     rest -= page.logs.length;
     if (page.next_cursor === null || rest <= 0) return;
-    page = await read({ limit: Math.min(rest, ROWS_PER_PAGE), cursor: page.next_cursor, offset: 0 });
+    page = await read({
+      limit: Math.min(rest, ROWS_PER_PAGE),
+      cursor: page.next_cursor,
+      offset: 0,
+    });
   }
 }
 
-async function* pointsOf(span: Span, read: (piece: Span) => Promise<HistoryPoint[]>): AsyncGenerator<Row[]> {
+async function* pointsOf(
+  span: Span,
+  read: (piece: Span) => Promise<HistoryPoint[]>,
+): AsyncGenerator<Row[]> {
   for (const piece of piecesOf(span, ROWS_PER_PAGE)) yield await read(piece);
 }
 
-const MEDIA_TYPES: Record<Format, string> = { csv: "text/csv; charset=utf-8; header=present", ndjson: "application/x-ndjson" };
+const MEDIA_TYPES: Record<Format, string> = {
+  csv: "text/csv; charset=utf-8; header=present",
+  ndjson: "application/x-ndjson",
+};
 
-function answerOf(name: string, format: Format, columns: readonly string[], pages: AsyncGenerator<Row[]>): Response {
+function answerOf(
+  name: string,
+  format: Format,
+  columns: readonly string[],
+  pages: AsyncGenerator<Row[]>,
+): Response {
   const encoder = new TextEncoder();
   const linesOf = (rows: Row[]): string =>
-    rows.map((row) => (format === "csv" ? csvLine(columns.map((column) => row[column] ?? null)) : `${JSON.stringify(row)}\n`)).join("");
+    rows
+      .map((row) =>
+        format === "csv"
+          ? csvLine(columns.map((column) => row[column] ?? null))
+          : `${JSON.stringify(row)}\n`,
+      )
+      .join("");
   let head = format === "csv" ? csvLine(columns) : "";
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -63,6 +90,9 @@ function answerOf(name: string, format: Format, columns: readonly string[], page
     },
   });
   return new Response(body, {
-    headers: { "content-type": MEDIA_TYPES[format], "content-disposition": `attachment; filename="${name}.${format}"` },
+    headers: {
+      "content-type": MEDIA_TYPES[format],
+      "content-disposition": `attachment; filename="${name}.${format}"`,
+    },
   });
 }

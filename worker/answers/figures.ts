@@ -3,7 +3,8 @@ import type { Cell } from "../counting/cell.ts";
 
 /** Hundredths: a hundredth of a millisecond is below what is measured. */
 export const rounded = (value: number): number => Math.round(value * 100) / 100;
-export const roundedOrNull = (value: number | null): number | null => (value === null ? null : rounded(value));
+export const roundedOrNull = (value: number | null): number | null =>
+  value === null ? null : rounded(value);
 
 export const isoOf = (ms: number): string => new Date(ms).toISOString();
 /** `null` for 0, which stands for "never". */

@@ -5,7 +5,13 @@ import { isoOf, roundedOrNull } from "./figures.ts";
 import type { Span } from "./history.ts";
 import { Means } from "./means.ts";
 
-const FIGURES = ["utilization_percent", "memory_used_mb", "temperature_c", "power_draw_w", "sm_clock_mhz"] as const;
+const FIGURES = [
+  "utilization_percent",
+  "memory_used_mb",
+  "temperature_c",
+  "power_draw_w",
+  "sm_clock_mhz",
+] as const;
 type Figure = (typeof FIGURES)[number];
 
 /** What a history needs of a sample. */
@@ -24,14 +30,23 @@ export function gpuHistoryOf(
       const bucket = Math.floor((Date.parse(sample.at) / 1_000 - span.from) / span.granularity);
       if (bucket < 0 || bucket >= span.buckets) continue;
       const key = `${box} ${sample.index}`;
-      const known = gpus.get(key) ?? { box, index: sample.index, name: sample.name, buckets: emptyOf(span) };
+      const known = gpus.get(key) ?? {
+        box,
+        index: sample.index,
+        name: sample.name,
+        buckets: emptyOf(span),
+      };
       gpus.set(key, known);
       known.buckets[bucket]?.add(sample);
     }
   }
   return {
-    timestamps: Array.from({ length: span.buckets }, (_, bucket) => isoOf((span.from + bucket * span.granularity) * 1_000)),
-    gpus: [...gpus.values()].sort((a, b) => (a.box === b.box ? a.index - b.index : a.box < b.box ? -1 : 1)).map(columnsOf),
+    timestamps: Array.from({ length: span.buckets }, (_, bucket) =>
+      isoOf((span.from + bucket * span.granularity) * 1_000),
+    ),
+    gpus: [...gpus.values()]
+      .sort((a, b) => (a.box === b.box ? a.index - b.index : a.box < b.box ? -1 : 1))
+      .map(columnsOf),
   };
 }
 

@@ -5,14 +5,27 @@ import { isoOf } from "./figures.ts";
 
 /** The readings of boxes that are up, and why the others show none. */
 export function gpuState(boxes: readonly RegisteredBox[], nowMs: number): Gpu {
-  const shown = boxes.map((box) => ({ box: box.name, ...gpusOf(box, box.state !== "down", nowMs) }));
+  const shown = boxes.map((box) => ({
+    box: box.name,
+    ...gpusOf(box, box.state !== "down", nowMs),
+  }));
   const gpus = shown.flatMap((box) => box.gpus);
   const errors = shown.flatMap(({ box, error }) => (error === null ? [] : [{ box, error }]));
-  return { available: gpus.length > 0, gpu_count: gpus.length, gpus, errors, timestamp: isoOf(nowMs) };
+  return {
+    available: gpus.length > 0,
+    gpu_count: gpus.length,
+    gpus,
+    errors,
+    timestamp: isoOf(nowMs),
+  };
 }
 
 /** The readings of one box, or why there are none. */
-export function gpusOf(box: RegisteredBox, isUp: boolean, nowMs: number): { gpus: GpuReading[]; error: string | null } {
+export function gpusOf(
+  box: RegisteredBox,
+  isUp: boolean,
+  nowMs: number,
+): { gpus: GpuReading[]; error: string | null } {
   const samples = isUp ? freshGpus(box, nowMs) : [];
   const gpus = samples.map(({ at, ...sample }) => ({
     ...sample,

@@ -9,9 +9,16 @@ import { GRANULARITIES, type HistoryPoint, type HistoryQuery } from "../../proto
 import { Cell, type Summed } from "../counting/cell.ts";
 import { isoOf, percentilesOf, rounded, roundedOrNull } from "./figures.ts";
 
-export type Span = { /** unix seconds, start of the first bucket */ from: number /** seconds */; granularity: number; buckets: number };
+export type Span = {
+  /** unix seconds, start of the first bucket */ from: number /** seconds */;
+  granularity: number;
+  buckets: number;
+};
 
-export function spanOf({ seconds, granularity }: Pick<HistoryQuery, "seconds" | "granularity">, nowMs: number): Span {
+export function spanOf(
+  { seconds, granularity }: Pick<HistoryQuery, "seconds" | "granularity">,
+  nowMs: number,
+): Span {
   return alignedSpan(seconds, GRANULARITIES[granularity], nowMs);
 }
 
@@ -25,15 +32,27 @@ export function alignedSpan(seconds: number, step: number, nowMs: number): Span 
 export const endOf = ({ from, granularity, buckets }: Span): number => from + granularity * buckets;
 
 /** The span in pieces of at most so many buckets: what is exported is never in memory at once. */
-export function* piecesOf({ from, granularity, buckets }: Span, bucketsMax: number): Generator<Span> {
+export function* piecesOf(
+  { from, granularity, buckets }: Span,
+  bucketsMax: number,
+): Generator<Span> {
   for (let first = 0; first < buckets; first += bucketsMax)
-    yield { from: from + first * granularity, granularity, buckets: Math.min(bucketsMax, buckets - first) };
+    yield {
+      from: from + first * granularity,
+      granularity,
+      buckets: Math.min(bucketsMax, buckets - first),
+    };
 }
 
 /** @param rollups cells that begin within the span, in any order; `at` is unix seconds. */
-export function historyOf(span: Span, nowMs: number, rollups: Iterable<{ at: number; cell: Cell }>): HistoryPoint[] {
+export function historyOf(
+  span: Span,
+  nowMs: number,
+  rollups: Iterable<{ at: number; cell: Cell }>,
+): HistoryPoint[] {
   const cells = Array.from({ length: span.buckets }, () => new Cell());
-  for (const { at, cell } of rollups) cells[Math.floor((at - span.from) / span.granularity)]?.merge(cell);
+  for (const { at, cell } of rollups)
+    cells[Math.floor((at - span.from) / span.granularity)]?.merge(cell);
   return cells.map((cell, index) => {
     const start = span.from + index * span.granularity;
     const elapsedSeconds = Math.max(1, Math.min(span.granularity, nowMs / 1_000 - start));
@@ -42,7 +61,9 @@ export function historyOf(span: Span, nowMs: number, rollups: Iterable<{ at: num
 }
 
 /** Single requests as cells, for buckets that are shorter than the rollups. */
-export function* cellsOf(finished: Iterable<Summed & { finished_at_ms: number }>): Generator<{ at: number; cell: Cell }> {
+export function* cellsOf(
+  finished: Iterable<Summed & { finished_at_ms: number }>,
+): Generator<{ at: number; cell: Cell }> {
   for (const each of finished) {
     const cell = new Cell();
     cell.add(each, each.finished_at_ms);

@@ -21,6 +21,9 @@ export class Means<Name extends string> {
       const figure = this.#sums.get(name);
       return figure === undefined ? null : figure.sum / figure.count;
     };
-    return Object.fromEntries(this.#names.map((name) => [name, mean(name)])) as Record<Name, number | null>;
+    return Object.fromEntries(this.#names.map((name) => [name, mean(name)])) as Record<
+      Name,
+      number | null
+    >;
   }
 }

@@ -3,7 +3,12 @@ import type { Live as LivePage } from "../../protocol/api/live.ts";
 import type { CurrentStats, ModelStats, Models } from "../../protocol/api/stats.ts";
 import { type Cell, sumOf } from "../counting/cell.ts";
 import { NO_MODEL, OTHER } from "../counting/model-key.ts";
-import { isInstalledOn, isLoadedOn, type Live, type RegisteredBox } from "../registered-box.ts";
+import {
+  type BoxStatuses,
+  isInstalledOn,
+  isLoadedOn,
+  type RegisteredBox,
+} from "../registered-box.ts";
 import { isoOf, isoOrNull, percentilesOf, rounded, roundedOrNull } from "./figures.ts";
 
 export type ModelCell = { model: string; cell: Cell };
@@ -11,7 +16,10 @@ export type ModelCell = { model: string; cell: Cell };
 /** Cells of one model, whatever the box, as one. Most requests first. */
 export function byModel(cells: Iterable<ModelCell>): ModelCell[] {
   const lists = Map.groupBy(cells, ({ model }) => model);
-  const sums = [...lists].map(([model, list]) => ({ model, cell: sumOf(list.map(({ cell }) => cell)) }));
+  const sums = [...lists].map(([model, list]) => ({
+    model,
+    cell: sumOf(list.map(({ cell }) => cell)),
+  }));
   return sums.sort((a, b) => b.cell.total - a.cell.total || (a.model < b.model ? -1 : 1));
 }
 
@@ -24,10 +32,18 @@ export type CurrentParts = {
   /** Completion tokens per second over the last minute. */
   tokensPerSecond: number;
   boxes: readonly RegisteredBox[];
-  live: Live;
+  live: BoxStatuses;
 };
 
-export function currentStats({ nowMs, sinceMs, lifetime, lastHour, tokensPerSecond, boxes, live }: CurrentParts): CurrentStats {
+export function currentStats({
+  nowMs,
+  sinceMs,
+  lifetime,
+  lastHour,
+  tokensPerSecond,
+  boxes,
+  live,
+}: CurrentParts): CurrentStats {
   const all = sumOf(lifetime.map(({ cell }) => cell));
   const hour = byModel(lastHour);
   const depths = live.map((box) => box.queue_depth).filter((depth) => depth !== null);
@@ -36,7 +52,9 @@ export function currentStats({ nowMs, sinceMs, lifetime, lastHour, tokensPerSeco
     total_tokens: all.tokens,
     total_errors: all.requests.error,
     avg_latency_ms: roundedOrNull(all.meanLatencyMs),
-    models_in_use: hour.map(({ model }) => model).filter((model) => model !== NO_MODEL && model !== OTHER),
+    models_in_use: hour
+      .map(({ model }) => model)
+      .filter((model) => model !== NO_MODEL && model !== OTHER),
     uptime_seconds: Math.floor((nowMs - sinceMs) / 1_000),
     total_cancelled: all.requests.cancelled,
     total_resumes: all.resumes,
@@ -55,13 +73,23 @@ export function currentStats({ nowMs, sinceMs, lifetime, lastHour, tokensPerSeco
 export function recentOf(minutes: number, cells: readonly { cell: Cell }[]): LivePage["recent"] {
   const all = sumOf(cells.map(({ cell }) => cell));
   const { latency_p95_ms } = percentilesOf(all);
-  return { minutes, requests: all.total, errors: all.requests.error, error_rate: all.errorRate, latency_p95_ms };
+  return {
+    minutes,
+    requests: all.total,
+    errors: all.requests.error,
+    error_rate: all.errorRate,
+    latency_p95_ms,
+  };
 }
 
-const total = (numbers: readonly number[]): number => numbers.reduce((sum, number) => sum + number, 0);
+const total = (numbers: readonly number[]): number =>
+  numbers.reduce((sum, number) => sum + number, 0);
 
 /** What was called, most used first. Calls that name no model are not among them. */
-export function modelStats(lifetime: readonly ModelCell[], boxes: readonly RegisteredBox[]): Models {
+export function modelStats(
+  lifetime: readonly ModelCell[],
+  boxes: readonly RegisteredBox[],
+): Models {
   const up = boxes.filter(({ state }) => state !== "down");
   const models = byModel(lifetime)
     .filter(({ model }) => model !== NO_MODEL)

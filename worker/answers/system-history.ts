@@ -9,7 +9,7 @@ import { SAMPLE_EVERY_MS } from "../../protocol/limits.ts";
 import { isoOf, roundedOrNull } from "./figures.ts";
 import { alignedSpan, type Span } from "./history.ts";
 import { Means } from "./means.ts";
-import { asOne, gibOf, gibOfMib, maxOf, meanOf, percentOf, sumOf } from "./system.ts";
+import { asOne, gibOf, gibOfMib, maxOf, meanOf, percentOfTotal, sumOrNull } from "./system.ts";
 
 const SAMPLE_EVERY_SECONDS = SAMPLE_EVERY_MS / 1_000;
 /** Two samples: in a bucket of one, a timer that is late by a moment would leave a hole. */
@@ -31,22 +31,35 @@ const SYSTEM_FIGURES = [
   "in_flight",
   "queued",
 ] as const;
-const GPU_FIGURES = ["utilization_percent", "memory_used_mb", "memory_total_mb", "temperature_c", "power_draw_w"] as const;
+const GPU_FIGURES = [
+  "utilization_percent",
+  "memory_used_mb",
+  "memory_total_mb",
+  "temperature_c",
+  "power_draw_w",
+] as const;
 
 type Figures<Name extends string> = { at: string } & Record<Name, number | null>;
 /** What a history needs of samples. */
 export type SystemFigures = Figures<(typeof SYSTEM_FIGURES)[number]>;
-type Batch = { box: string; gpu: readonly (Figures<(typeof GPU_FIGURES)[number]> & { index: number })[]; system: readonly SystemFigures[] };
+type Batch = {
+  box: string;
+  gpu: readonly (Figures<(typeof GPU_FIGURES)[number]> & { index: number })[];
+  system: readonly SystemFigures[];
+};
 
 /** @param batches  in any order; samples outside the span are left out. */
 export function systemHistoryOf(span: Span, batches: Iterable<Batch>): SystemPoint[] {
   const buckets = Array.from({ length: span.buckets }, () => new Bucket());
-  const bucketOf = (at: string) => buckets[Math.floor((Date.parse(at) / 1_000 - span.from) / span.granularity)];
+  const bucketOf = (at: string) =>
+    buckets[Math.floor((Date.parse(at) / 1_000 - span.from) / span.granularity)];
   for (const { box, gpu, system } of batches) {
     for (const sample of system) bucketOf(sample.at)?.machine(box).add(sample);
     for (const sample of gpu) bucketOf(sample.at)?.gpu(`${box} ${sample.index}`).add(sample);
   }
-  return buckets.map((bucket, index) => pointOf(bucket, (span.from + index * span.granularity) * 1_000));
+  return buckets.map((bucket, index) =>
+    pointOf(bucket, (span.from + index * span.granularity) * 1_000),
+  );
 }
 
 function pointOf(bucket: Bucket, startMs: number): SystemPoint {
@@ -56,19 +69,19 @@ function pointOf(bucket: Bucket, startMs: number): SystemPoint {
   return {
     timestamp: isoOf(startMs),
     cpu_percent: roundedOrNull(machine.cpu_percent),
-    memory_percent: percentOf(machine.memory_used_bytes, machine.memory_total_bytes),
+    memory_percent: percentOfTotal(machine.memory_used_bytes, machine.memory_total_bytes),
     memory_used_gb: gibOf(machine.memory_used_bytes),
     memory_total_gb: gibOf(machine.memory_total_bytes),
     gpu_available: machines.length + gpus.length === 0 ? null : gpus.length > 0,
     gpu_utilization_percent: roundedOrNull(meanOf(gpus.map((gpu) => gpu.utilization_percent))),
-    vram_used_gb: gibOfMib(sumOf(gpus.map((gpu) => gpu.memory_used_mb))),
-    vram_total_gb: gibOfMib(sumOf(gpus.map((gpu) => gpu.memory_total_mb))),
+    vram_used_gb: gibOfMib(sumOrNull(gpus.map((gpu) => gpu.memory_used_mb))),
+    vram_total_gb: gibOfMib(sumOrNull(gpus.map((gpu) => gpu.memory_total_mb))),
     gpu_temperature_celsius: roundedOrNull(maxOf(gpus.map((gpu) => gpu.temperature_c))),
-    queue_depth: roundedOrNull(sumOf(machines.map(({ queued }) => queued))),
-    in_flight: roundedOrNull(sumOf(machines.map(({ in_flight }) => in_flight))),
+    queue_depth: roundedOrNull(sumOrNull(machines.map(({ queued }) => queued))),
+    in_flight: roundedOrNull(sumOrNull(machines.map(({ in_flight }) => in_flight))),
     disk_used_gb: gibOf(machine.disk_used_bytes),
     disk_total_gb: gibOf(machine.disk_total_bytes),
-    power_draw_w: roundedOrNull(sumOf(gpus.map((gpu) => gpu.power_draw_w))),
+    power_draw_w: roundedOrNull(sumOrNull(gpus.map((gpu) => gpu.power_draw_w))),
   };
 }
 
@@ -80,7 +93,11 @@ class Bucket {
   gpu = (key: string) => kept(this.gpus, key, GPU_FIGURES);
 }
 
-function kept<Name extends string>(all: Map<string, Means<Name>>, key: string, names: readonly Name[]): Means<Name> {
+function kept<Name extends string>(
+  all: Map<string, Means<Name>>,
+  key: string,
+  names: readonly Name[],
+): Means<Name> {
   const means = all.get(key) ?? new Means(names);
   all.set(key, means);
   return means;

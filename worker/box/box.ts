@@ -2,29 +2,29 @@
  * Box: one Durable Object per GPU box, the relay between the agent's WebSocket and those of the
  * streams that Workers hold.
  *
- * The thin shell around {@link BoxCore}, which decides everything: here are the sockets of the platform,
+ * The thin shell around {@link Relay}, which decides everything: here are the sockets of the platform,
  * which may hibernate with the object, and its clock. Heartbeats are answered by the platform and do not wake it.
  */
 import { DurableObject } from "cloudflare:workers";
 import { HEARTBEAT_MS, SUBPROTOCOL } from "../../protocol/limits.ts";
 import type { Welcome } from "../../protocol/messages.ts";
-import { theAggregator } from "../aggregator/stub.ts";
+import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Bindings } from "../env.ts";
 import { errorResponse } from "../errors.ts";
-import { BoxCore, type BoxLook } from "./relay.ts";
-import { Attachment, type SocketHost } from "./sockets.ts";
 import { settingsOf } from "../settings.ts";
 import { VERSION } from "../version.ts";
+import { Relay, type RelayStatus } from "./relay.ts";
+import { Attachment, type SocketHost } from "./sockets.ts";
 
 export class Box extends DurableObject<Bindings> {
-  readonly #core: BoxCore<WebSocket>;
+  readonly #core: Relay<WebSocket>;
 
   constructor(ctx: DurableObjectState, env: Bindings) {
     super(ctx, env);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
-    this.#core = new BoxCore({
+    this.#core = new Relay({
       sockets: socketsOf(ctx),
-      registry: () => theAggregator(env),
+      registry: () => aggregatorOf(env),
       welcome: () => welcomeOf(env),
       now: Date.now,
       wait: (ms) => scheduler.wait(ms),
@@ -40,7 +40,11 @@ export class Box extends DurableObject<Bindings> {
     const { 0: far, 1: near } = new WebSocketPair();
     if (url.pathname === "/connect") {
       this.#core.connect(near, box);
-      return new Response(null, { status: 101, webSocket: far, headers: { "sec-websocket-protocol": SUBPROTOCOL } });
+      return new Response(null, {
+        status: 101,
+        webSocket: far,
+        headers: { "sec-websocket-protocol": SUBPROTOCOL },
+      });
     }
     const id = url.searchParams.get("stream") ?? "";
     const isResume = url.searchParams.get("resume") === "1";
@@ -52,12 +56,17 @@ export class Box extends DurableObject<Bindings> {
   }
 
   /** What this box is doing. Asks the agent for fresh readings by the way: somebody looks. */
-  look(): Promise<BoxLook> {
-    return this.#core.look();
+  status(): Promise<RelayStatus> {
+    return this.#core.status();
   }
 
-  override webSocketMessage(socket: WebSocket, message: ArrayBuffer | string): void | Promise<void> {
-    return typeof message === "string" ? this.#core.heartbeat(socket) : this.#core.received(socket, new Uint8Array(message));
+  override webSocketMessage(
+    socket: WebSocket,
+    message: ArrayBuffer | string,
+  ): void | Promise<void> {
+    return typeof message === "string"
+      ? this.#core.heartbeat(socket)
+      : this.#core.received(socket, new Uint8Array(message));
   }
 
   override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
@@ -94,7 +103,10 @@ function socketsOf(ctx: DurableObjectState): SocketHost<WebSocket> {
   };
   return {
     accept: (socket, attachment) => {
-      ctx.acceptWebSocket(socket, attachment.kind === "agent" ? ["agent"] : ["stream", attachment.id]);
+      ctx.acceptWebSocket(
+        socket,
+        attachment.kind === "agent" ? ["agent"] : ["stream", attachment.id],
+      );
       attach(socket, attachment);
     },
     accepted: (tag) => ctx.getWebSockets(tag),

@@ -25,9 +25,17 @@ import { Hello, type Welcome } from "../../protocol/messages.ts";
 import type { FailureReason } from "../errors.ts";
 import { BoxLoad } from "./load.ts";
 import { type BoxRegistry, passReadings, passRecords } from "./reports.ts";
-import { type AgentAttachment, agentOf, BoxSockets, isOpen, type RelaySocket, type SocketHost, sendTo } from "./sockets.ts";
+import {
+  type AgentAttachment,
+  agentOf,
+  BoxSockets,
+  isOpen,
+  type RelaySocket,
+  type SocketHost,
+  sendTo,
+} from "./sockets.ts";
 
-export type BoxShell<Socket extends RelaySocket> = {
+export type RelayShell<Socket extends RelaySocket> = {
   sockets: SocketHost<Socket>;
   /** Asked for anew each time: one that failed is not used again. */
   registry(): BoxRegistry;
@@ -41,7 +49,13 @@ export type BoxShell<Socket extends RelaySocket> = {
 };
 
 /** What a Box knows of itself, now. `queueDepth` is the agent's word; null when it is too old. */
-export type BoxLook = { isUp: boolean; isDraining: boolean; inFlight: number; queueDepth: number | null; requests: OpenRequest[] };
+export type RelayStatus = {
+  isUp: boolean;
+  isDraining: boolean;
+  inFlight: number;
+  queueDepth: number | null;
+  requests: OpenRequest[];
+};
 
 /** Ask the agent for readings at most this often: one LOOK keeps it at the quick pace for longer. */
 const LOOK_EVERY_MS = 5_000;
@@ -56,8 +70,8 @@ const ATTACH_AGAIN_MS = 500;
 const CLOSE_REPLACED = 4_000;
 const CLOSE_NAME_TAKEN = 4_009;
 
-export class BoxCore<Socket extends RelaySocket> {
-  readonly #shell: BoxShell<Socket>;
+export class Relay<Socket extends RelaySocket> {
+  readonly #shell: RelayShell<Socket>;
   readonly #host: SocketHost<Socket>;
   readonly #sockets: BoxSockets<Socket>;
   readonly #load = new BoxLoad();
@@ -69,7 +83,7 @@ export class BoxCore<Socket extends RelaySocket> {
   #awaitingAgent: (() => void)[] = [];
   #lookedMs = 0;
 
-  constructor(shell: BoxShell<Socket>) {
+  constructor(shell: RelayShell<Socket>) {
     this.#shell = shell;
     this.#host = shell.sockets;
     this.#sockets = new BoxSockets(shell.sockets);
@@ -78,7 +92,13 @@ export class BoxCore<Socket extends RelaySocket> {
 
   /** An agent dialled. It says hello next. */
   connect(socket: Socket, box: string): void {
-    this.#host.accept(socket, { kind: "agent", box, agentId: null, isDraining: false, sinceMs: this.#shell.now() });
+    this.#host.accept(socket, {
+      kind: "agent",
+      box,
+      agentId: null,
+      isDraining: false,
+      sinceMs: this.#shell.now(),
+    });
   }
 
   /** Waits for an agent that was lost a moment ago: it is nearly always back in time for a new stream. */
@@ -86,7 +106,11 @@ export class BoxCore<Socket extends RelaySocket> {
     const { now, wait } = this.#shell;
     if (this.#liveAgent() !== null) return;
     const leftMs = this.#lostMs + RECONNECT_MS - now();
-    if (leftMs > 0) await Promise.race([new Promise<void>((resolve) => this.#awaitingAgent.push(resolve)), wait(leftMs)]);
+    if (leftMs > 0)
+      await Promise.race([
+        new Promise<void>((resolve) => this.#awaitingAgent.push(resolve)),
+        wait(leftMs),
+      ]);
   }
 
   /** Why a new stream cannot be taken; null when it can. */
@@ -94,7 +118,9 @@ export class BoxCore<Socket extends RelaySocket> {
     const agent = this.#liveAgent();
     if (agent === null) return { reason: "box_down", box };
     if (agentOf(this.#host, agent).isDraining) return { reason: "box_draining", box };
-    return this.#sockets.streamsAttached >= STREAMS_PER_BOX_MAX ? { reason: "box_busy", box } : null;
+    return this.#sockets.streamsAttached >= STREAMS_PER_BOX_MAX
+      ? { reason: "box_busy", box }
+      : null;
   }
 
   /** A stream's socket. @param isResume  it had one before */
@@ -102,18 +128,20 @@ export class BoxCore<Socket extends RelaySocket> {
     this.#host.accept(socket, { kind: "stream", id });
     this.#sockets.attached(id, socket);
     this.#orphans.delete(id);
-    if (isResume && this.#liveAgent() === null) sendTo(socket, encodeFrames([streamFrame(FrameType.gone, id)]));
+    if (isResume && this.#liveAgent() === null)
+      sendTo(socket, encodeFrames([streamFrame(FrameType.gone, id)]));
   }
 
   /** What this box is doing. Asks the agent for fresh readings by the way: somebody looks. */
-  async look(): Promise<BoxLook> {
+  async status(): Promise<RelayStatus> {
     const { now, wait } = this.#shell;
     const agent = this.#liveAgent();
     if (agent !== null && now() - this.#lookedMs > LOOK_EVERY_MS) {
       this.#lookedMs = now();
-      sendTo(agent, encodeFrames([tunnelFrame(FrameType.look)]));
+      sendTo(agent, encodeFrames([tunnelFrame(FrameType.watch)]));
     }
-    if (agent !== null && this.#load.at(now()) === null) await Promise.race([this.#load.next(), wait(READINGS_WAIT_MS)]);
+    if (agent !== null && this.#load.at(now()) === null)
+      await Promise.race([this.#load.next(), wait(READINGS_WAIT_MS)]);
     const load = this.#load.at(now());
     return {
       isUp: agent !== null,
@@ -175,11 +203,15 @@ export class BoxCore<Socket extends RelaySocket> {
     if (first?.type !== FrameType.hello || frames.length > 1)
       throw new FrameError("an agent must say hello first, and wait for the welcome");
     const hello = parsePayload(Hello, first.payload);
-    if (hello.box !== attachment.box) throw new FrameError(`box ${attachment.box} says hello as ${hello.box}`);
+    if (hello.box !== attachment.box)
+      throw new FrameError(`box ${attachment.box} says hello as ${hello.box}`);
     const holder = this.#liveAgent();
     if (holder !== null && agentOf(this.#host, holder).agentId !== hello.agent_id) {
       this.#shell.log("warn", "name_taken", { box: hello.box });
-      return socket.close(CLOSE_NAME_TAKEN, `another agent is connected as box ${hello.box}; set another BOX_NAME`);
+      return socket.close(
+        CLOSE_NAME_TAKEN,
+        `another agent is connected as box ${hello.box}; set another BOX_NAME`,
+      );
     }
     // The same agent again: its old socket is dead, whatever the platform thinks.
     holder?.close(CLOSE_REPLACED, "replaced by a newer connection of the same agent");
@@ -191,10 +223,17 @@ export class BoxCore<Socket extends RelaySocket> {
     for (const wake of this.#awaitingAgent.splice(0)) wake();
     // Not in the registry, the box would be chosen for nothing, however well its tunnel is: it dials again.
     const registered = this.#shell.registry().connected(hello);
-    this.#shell.meanwhile(registered.catch(() => socket.close(1011, "the registry of boxes did not answer")));
+    this.#shell.meanwhile(
+      registered.catch(() => socket.close(1011, "the registry of boxes did not answer")),
+    );
   }
 
-  async #fromAgent(socket: Socket, attachment: AgentAttachment, frames: Frame[], message: Uint8Array): Promise<void> {
+  async #fromAgent(
+    socket: Socket,
+    attachment: AgentAttachment,
+    frames: Frame[],
+    message: Uint8Array,
+  ): Promise<void> {
     const tunnelFrames: Frame[] = [];
     let at = 0;
     for (let i = 0; i < frames.length; ) {
@@ -209,7 +248,8 @@ export class BoxCore<Socket extends RelaySocket> {
       // Frames of one stream stand together; they travel on as one message, as they are.
       for (; i < frames.length && frames[i]?.stream === stream; i++) {
         const frame = frames[i] as Frame;
-        if (frame.type === FrameType.open || frame.type >= FrameType.gone) throw new FrameError(`${typeName(frame.type)} from an agent`);
+        if (frame.type === FrameType.open || frame.type >= FrameType.gone)
+          throw new FrameError(`${typeName(frame.type)} from an agent`);
         at += HEADER_BYTES + frame.payload.length;
       }
       const to = this.#sockets.stream(stream);
@@ -219,17 +259,23 @@ export class BoxCore<Socket extends RelaySocket> {
     for (const frame of tunnelFrames) await this.#fromTunnel(socket, attachment, frame);
   }
 
-  async #fromTunnel(socket: Socket, attachment: AgentAttachment, { type, payload }: Frame): Promise<void> {
+  async #fromTunnel(
+    socket: Socket,
+    attachment: AgentAttachment,
+    { type, payload }: Frame,
+  ): Promise<void> {
     const { box } = attachment;
     const registry = this.#shell.registry();
     switch (type) {
       case FrameType.records: {
-        const position = await passRecords(payload, box, registry, (why) => this.#shell.log("error", "bad_record", { box, why }));
+        const position = await passRecords(payload, box, registry, (why) =>
+          this.#shell.log("error", "bad_record", { box, why }),
+        );
         // Only now: the ledger has them.
         return sendTo(socket, encodeFrames([tunnelFrame(FrameType.recorded, { position })]));
       }
       case FrameType.readings:
-        return this.#load.says(await passReadings(payload, box, registry), this.#shell.now());
+        return this.#load.report(await passReadings(payload, box, registry), this.#shell.now());
       case FrameType.drain:
         this.#host.attach(socket, { ...attachment, isDraining: true });
         await registry.draining(box);
@@ -251,14 +297,20 @@ export class BoxCore<Socket extends RelaySocket> {
 
   #cancel(id: StreamId): void {
     const { agent } = this.#sockets;
-    const word = { code: "caller_gone", message: "the caller's connection is gone", presumed: true };
-    if (agent !== null) sendTo(agent, encodeFrames([streamFrame(FrameType.abort, id, 0, jsonBytes(word))]));
+    const word = {
+      code: "caller_gone",
+      message: "the caller's connection is gone",
+      presumed: true,
+    };
+    if (agent !== null)
+      sendTo(agent, encodeFrames([streamFrame(FrameType.abort, id, 0, jsonBytes(word))]));
   }
 
   #tellStreams(type: typeof FrameType.gone | typeof FrameType.back): void {
     for (const socket of this.#host.accepted("stream")) {
       const attachment = this.#host.attachmentOf(socket);
-      if (attachment.kind === "stream") sendTo(socket, encodeFrames([streamFrame(type, attachment.id)]));
+      if (attachment.kind === "stream")
+        sendTo(socket, encodeFrames([streamFrame(type, attachment.id)]));
     }
   }
 
@@ -266,7 +318,11 @@ export class BoxCore<Socket extends RelaySocket> {
   #liveAgent(): Socket | null {
     const { agent } = this.#sockets;
     if (agent === null) return null;
-    const heardMs = Math.max(this.#host.pingedMs(agent) ?? 0, this.#agentHeardMs, agentOf(this.#host, agent).sinceMs);
+    const heardMs = Math.max(
+      this.#host.pingedMs(agent) ?? 0,
+      this.#agentHeardMs,
+      agentOf(this.#host, agent).sinceMs,
+    );
     if (isOpen(agent) && this.#shell.now() - heardMs <= SILENCE_MS) return agent;
     agent.close(CLOSE_REPLACED, "no heartbeat");
     this.#shell.meanwhile(this.#lost(agent));

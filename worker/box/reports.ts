@@ -16,14 +16,22 @@ export type BoxRegistry = {
 };
 
 /** The envelope only: one bad record must not hold up the others. */
-const RecordsEnvelope = z.object({ position: z.int().nonnegative(), records: z.array(z.unknown()).max(1_000) });
+const RecordsEnvelope = z.object({
+  position: z.int().nonnegative(),
+  records: z.array(z.unknown()).max(1_000),
+});
 
 /**
  * @param onBad  hears of each record that the ledger would not take. It is dropped, and confirmed: sent again it would be as bad
  * @returns the position to confirm, once the ledger has the records
  * @throws {FrameError}, and what the registry throws
  */
-export async function passRecords(payload: Uint8Array, box: string, registry: BoxRegistry, onBad: (why: string) => void): Promise<number> {
+export async function passRecords(
+  payload: Uint8Array,
+  box: string,
+  registry: BoxRegistry,
+  onBad: (why: string) => void,
+): Promise<number> {
   const { position, records } = parsePayload(RecordsEnvelope, payload);
   const checked = records.flatMap((value): RequestRecord[] => {
     const result = RequestRecord.safeParse(value);
@@ -36,7 +44,11 @@ export async function passRecords(payload: Uint8Array, box: string, registry: Bo
 }
 
 /** @throws {FrameError}, and what the registry throws */
-export async function passReadings(payload: Uint8Array, box: string, registry: BoxRegistry): Promise<Readings> {
+export async function passReadings(
+  payload: Uint8Array,
+  box: string,
+  registry: BoxRegistry,
+): Promise<Readings> {
   const readings = parsePayload(Readings, payload);
   for (const sample of readings.gpu.samples) sample.box = box;
   // The requests are of this moment: nothing to keep in a registry.

@@ -9,7 +9,13 @@ import type { StreamId } from "../../protocol/frames.ts";
 
 /** What a socket carries through hibernation. */
 export const Attachment = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("agent"), box: z.string(), agentId: z.string().nullable(), isDraining: z.boolean(), sinceMs: z.number() }),
+  z.object({
+    kind: z.literal("agent"),
+    box: z.string(),
+    agentId: z.string().nullable(),
+    isDraining: z.boolean(),
+    sinceMs: z.number(),
+  }),
   z.object({ kind: z.literal("stream"), id: z.string() }),
 ]);
 export type Attachment = z.infer<typeof Attachment>;
@@ -51,7 +57,10 @@ export class BoxSockets<Socket extends RelaySocket> {
   get agent(): Socket | null {
     if (this.#agent === undefined)
       this.#agent =
-        this.#host.accepted("agent").findLast((socket) => isOpen(socket) && agentOf(this.#host, socket).agentId !== null) ?? null;
+        this.#host
+          .accepted("agent")
+          .findLast((socket) => isOpen(socket) && agentOf(this.#host, socket).agentId !== null) ??
+        null;
     return this.#agent;
   }
 
@@ -91,7 +100,10 @@ export class BoxSockets<Socket extends RelaySocket> {
   }
 }
 
-export function agentOf<Socket extends RelaySocket>(host: SocketHost<Socket>, socket: Socket): AgentAttachment {
+export function agentOf<Socket extends RelaySocket>(
+  host: SocketHost<Socket>,
+  socket: Socket,
+): AgentAttachment {
   const attachment = host.attachmentOf(socket);
   if (attachment.kind !== "agent") throw new Error("a stream's socket where the agent's should be");
   return attachment;

@@ -89,14 +89,20 @@ export class BlobReader {
 
   /** A sum: finite, not negative. */
   sum(): number {
-    if (this.#at + DOUBLE_BYTES > this.#bytes.length) throw new BlobError("the blob ends in the middle of a sum");
-    const value = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.byteLength).getFloat64(this.#at);
+    if (this.#at + DOUBLE_BYTES > this.#bytes.length)
+      throw new BlobError("the blob ends in the middle of a sum");
+    const value = new DataView(
+      this.#bytes.buffer,
+      this.#bytes.byteOffset,
+      this.#bytes.byteLength,
+    ).getFloat64(this.#at);
     if (!Number.isFinite(value) || value < 0) throw new BlobError(`${value} is no sum`);
     this.#at += DOUBLE_BYTES;
     return value;
   }
 
   end(): void {
-    if (this.#at !== this.#bytes.length) throw new BlobError(`${this.#bytes.length - this.#at} bytes after the end`);
+    if (this.#at !== this.#bytes.length)
+      throw new BlobError(`${this.#bytes.length - this.#at} bytes after the end`);
   }
 }

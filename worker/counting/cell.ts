@@ -213,7 +213,8 @@ export class Cell {
   }
 }
 
-const atMost = (max: number, value: number | null): number | null => (value !== null && value <= max ? value : null);
+const atMost = (max: number, value: number | null): number | null =>
+  value !== null && value <= max ? value : null;
 
 /** Whose cell it is: of a model on a box; `box` is empty for requests that reached none. */
 export type KeyedCell = { model: string; box: string; cell: Cell };

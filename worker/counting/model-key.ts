@@ -23,13 +23,19 @@ export const shortName = (model: string): string => {
 };
 
 /** The names under which records may hold a model: as callers write it. */
-export const spellingsOf = (model: string): string[] => [...new Set([model, shortName(model), `${shortName(model)}${DEFAULT_TAG}`])];
+export const spellingsOf = (model: string): string[] => [
+  ...new Set([model, shortName(model), `${shortName(model)}${DEFAULT_TAG}`]),
+];
 
 /**
  * @param known  Names that were counted as themselves before: a model that was deleted keeps its name.
  * @param boxes  Whose inventories are asked for the others.
  */
-export function modelKey(model: string | null, known: ReadonlySet<string>, boxes: readonly RegisteredBox[]): string {
+export function modelKey(
+  model: string | null,
+  known: ReadonlySet<string>,
+  boxes: readonly RegisteredBox[],
+): string {
   if (model === null || model === "") return NO_MODEL;
   const name = shortName(model);
   if (known.has(name)) return name;

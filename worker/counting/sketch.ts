@@ -118,7 +118,8 @@ export class Sketch {
       sketch.#bins.set(bin, count);
       sketch.#count += count;
     }
-    if (!Number.isSafeInteger(sketch.#count)) throw new BlobError("a sketch of more than 2^53 values");
+    if (!Number.isSafeInteger(sketch.#count))
+      throw new BlobError("a sketch of more than 2^53 values");
     if (sketch.#count > 0) sketch.#sum = reader.sum();
     return sketch;
   }

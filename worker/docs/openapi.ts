@@ -22,7 +22,13 @@ export type Schema = {
   description?: string;
   [keyword: string]: unknown;
 };
-export type Parameter = { name: string; in: "path" | "query"; required: boolean; description?: string; schema: Schema };
+export type Parameter = {
+  name: string;
+  in: "path" | "query";
+  required: boolean;
+  description?: string;
+  schema: Schema;
+};
 type Content = Record<string, { schema?: Schema }>;
 export type Operation = {
   operationId: string;
@@ -36,7 +42,12 @@ export type Operation = {
 };
 export type OpenApi = {
   openapi: string;
-  info: { title: string; version: string; description: string; license: { name: string; identifier: string } };
+  info: {
+    title: string;
+    version: string;
+    description: string;
+    license: { name: string; identifier: string };
+  };
   tags: { name: string }[];
   paths: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, Schema>; securitySchemes: Record<string, object> };
@@ -52,7 +63,8 @@ export function openApiOf(routes: Record<string, ApiRoute>, version: string): Op
   const schemas: Record<string, Schema> = {};
   const schemaOf = (schema: z.ZodType, io: "input" | "output"): Schema => {
     const { $defs = {}, $schema: _, ...own } = jsonSchemaOf(schema, io);
-    for (const [name, definition] of Object.entries($defs as Record<string, Schema>)) schemas[name] = definition;
+    for (const [name, definition] of Object.entries($defs as Record<string, Schema>))
+      schemas[name] = definition;
     return own;
   };
   const error = {
@@ -61,9 +73,16 @@ export function openApiOf(routes: Record<string, ApiRoute>, version: string): Op
   };
   const paths: OpenApi["paths"] = {};
   for (const [operationId, route] of Object.entries(routes)) {
-    const parameters = [...parametersOf("path", route.params, schemaOf), ...parametersOf("query", route.query, schemaOf)];
-    const content: Content = route.answer === null ? {} : { "application/json": { schema: schemaOf(route.answer, "output") } };
-    for (const [media, description] of Object.entries(route.media ?? {})) content[media] = { schema: { description } };
+    const parameters = [
+      ...parametersOf("path", route.params, schemaOf),
+      ...parametersOf("query", route.query, schemaOf),
+    ];
+    const content: Content =
+      route.answer === null
+        ? {}
+        : { "application/json": { schema: schemaOf(route.answer, "output") } };
+    for (const [media, description] of Object.entries(route.media ?? {}))
+      content[media] = { schema: { description } };
     paths[route.path] ??= {};
     (paths[route.path] as Record<string, Operation>)[route.method.toLowerCase()] = {
       operationId,
@@ -74,18 +93,31 @@ export function openApiOf(routes: Record<string, ApiRoute>, version: string): Op
       ...(parameters.length === 0 ? {} : { parameters }),
       ...(route.body === undefined
         ? {}
-        : { requestBody: { required: true, content: { "application/json": { schema: schemaOf(route.body, "input") } } } }),
+        : {
+            requestBody: {
+              required: true,
+              content: { "application/json": { schema: schemaOf(route.body, "input") } },
+            },
+          }),
       responses: { 200: { description: "OK", content }, default: error },
     };
   }
   return {
     openapi: "3.1.1",
-    info: { title: "ollama-edge-serve", version, description: ABOUT, license: { name: "MIT", identifier: "MIT" } },
+    info: {
+      title: "ollama-edge-serve",
+      version,
+      description: ABOUT,
+      license: { name: "MIT", identifier: "MIT" },
+    },
     tags: [...new Set(Object.values(routes).map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
     components: {
       schemas: Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1))),
-      securitySchemes: { bearer: { type: "http", scheme: "bearer" }, apiKey: { type: "apiKey", in: "header", name: "x-api-key" } },
+      securitySchemes: {
+        bearer: { type: "http", scheme: "bearer" },
+        apiKey: { type: "apiKey", in: "header", name: "x-api-key" },
+      },
     },
   };
 }
@@ -115,7 +147,8 @@ function jsonSchemaOf(schema: z.ZodType, io: "input" | "output"): Schema {
       // The format says it better than its regular expression.
       if (jsonSchema.format !== undefined) delete jsonSchema.pattern;
       // A newer version may answer with more fields.
-      if (io === "output" && jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+      if (io === "output" && jsonSchema.additionalProperties === false)
+        delete jsonSchema.additionalProperties;
     },
   });
   return JSON.parse(JSON.stringify(json).replaceAll('"#/$defs/', '"#/components/schemas/'));

@@ -6,7 +6,11 @@ type Html = ReturnType<typeof html>;
 
 export function docsPage({ info, tags, paths, components }: OpenApi): Html {
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
+    Object.entries(methods).map(([method, operation]) => ({
+      path,
+      method: method.toUpperCase(),
+      operation,
+    })),
   );
   return html`<!doctype html>
 <html lang="en">
@@ -30,7 +34,10 @@ export function docsPage({ info, tags, paths, components }: OpenApi): Html {
           ({ name }) => html`<section><h2>${name}</h2><ul>
             ${operations
               .filter(({ operation }) => operation.tags.includes(name))
-              .map(({ path, method, operation }) => html`<li><a href="#${operation.operationId}"><b>${method}</b> ${path}</a></li>`)}
+              .map(
+                ({ path, method, operation }) =>
+                  html`<li><a href="#${operation.operationId}"><b>${method}</b> ${path}</a></li>`,
+              )}
           </ul></section>`,
         )}
       </nav>
@@ -105,7 +112,8 @@ function typeOf(schema: Schema): Html {
     const name = schema.$ref.slice(schema.$ref.lastIndexOf("/") + 1);
     return html`<a href="#shape-${name}">${name}</a>`;
   }
-  if (schema.anyOf !== undefined) return html`${schema.anyOf.map((one, index) => html`${index > 0 ? " or " : ""}${typeOf(one)}`)}`;
+  if (schema.anyOf !== undefined)
+    return html`${schema.anyOf.map((one, index) => html`${index > 0 ? " or " : ""}${typeOf(one)}`)}`;
   if (schema.enum !== undefined) return html`${schema.enum.join(" | ")}`;
   if (schema.const !== undefined) return html`${JSON.stringify(schema.const)}`;
   if (schema.type === "array") return html`list of ${typeOf(schema.items ?? {})}`;
@@ -116,11 +124,14 @@ function typeOf(schema: Schema): Html {
 }
 
 function rangeOf({ minimum, maximum }: Schema): string {
-  const isSaid = (bound: unknown): bound is number => typeof bound === "number" && Math.abs(bound) !== Number.MAX_SAFE_INTEGER;
+  const isSaid = (bound: unknown): bound is number =>
+    typeof bound === "number" && Math.abs(bound) !== Number.MAX_SAFE_INTEGER;
   if (isSaid(minimum) && isSaid(maximum)) return `, ${minimum} to ${maximum}`;
   if (isSaid(minimum) && minimum !== 0) return `, at least ${minimum}`;
   return isSaid(maximum) ? `, at most ${maximum}` : "";
 }
 
 const defaultOf = ({ default: value }: Schema): string =>
-  value === undefined ? "" : ` (default ${typeof value === "string" ? value : JSON.stringify(value)})`;
+  value === undefined
+    ? ""
+    : ` (default ${typeof value === "string" ? value : JSON.stringify(value)})`;

@@ -61,16 +61,18 @@ function pointOf(bucket: Bucket, start: number, elapsedSeconds: number): History
 }
 
 const EMPTY: Bucket = {
-  ...{
-    bucket: 0,
-    successes: 0,
-    errors: 0,
-    cancelled: 0,
-    resumes: 0,
-    prompt_tokens: 0,
-    completion_tokens: 0,
-    latency_count: 0,
-    latency_ms_sum: 0,
-  },
-  ...{ latency_p50_ms: null, latency_p95_ms: null, latency_p99_ms: null, ttft_p50_ms: null, ttft_p95_ms: null },
+  bucket: 0,
+  successes: 0,
+  errors: 0,
+  cancelled: 0,
+  resumes: 0,
+  prompt_tokens: 0,
+  completion_tokens: 0,
+  latency_count: 0,
+  latency_ms_sum: 0,
+  latency_p50_ms: null,
+  latency_p95_ms: null,
+  latency_p99_ms: null,
+  ttft_p50_ms: null,
+  ttft_p95_ms: null,
 };

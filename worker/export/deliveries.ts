@@ -5,11 +5,12 @@
  * only so much. Beyond that the oldest are dropped, and that is counted and shown.
  */
 import type { SinkHealth } from "../../protocol/api/fleet.ts";
+import type { StoreCleared } from "../answers/data.ts";
 import { isoOf } from "../answers/figures.ts";
+import { type Clock, StoreDelivery } from "./delivery.ts";
+import { type DeliveryStates, newDeliveryState } from "./delivery-states.ts";
+import { type Clearing, type ExternalStore, StoreError } from "./external-store.ts";
 import type { Outbox } from "./outbox.ts";
-import { newSinkState, type SinkStates } from "./delivery-states.ts";
-import { type Clock, Sink } from "./delivery.ts";
-import { type ClearedRows, type Clearing, type Store, StoreError, type StoreName } from "./external-store.ts";
 
 /** Items that wait at most: eleven days of one request a second. */
 export const OUTBOX_ITEMS_MAX = 1_000_000;
@@ -22,20 +23,27 @@ const LOSS_SHOWN_MS = 24 * 3_600_000;
 /** When there is more to send. */
 const CONTINUE_MS = 100;
 
-export type SinksParts = { stores: readonly Store[]; outbox: Outbox; states: SinkStates; random?: () => number };
-export type StoreCleared = { store: StoreName; rows: ClearedRows | null; error: string | null };
+export type StoreDeliveriesParts = {
+  stores: readonly ExternalStore[];
+  outbox: Outbox;
+  states: DeliveryStates;
+  random?: () => number;
+};
 
-export class Sinks {
-  readonly #sinks: readonly Sink[];
+export class StoreDeliveries {
+  readonly #sinks: readonly StoreDelivery[];
   readonly #storage: DurableObjectStorage;
   readonly #outbox: Outbox;
-  readonly #states: SinkStates;
+  readonly #states: DeliveryStates;
 
-  constructor(storage: DurableObjectStorage, { stores, outbox, states, random = Math.random }: SinksParts) {
+  constructor(
+    storage: DurableObjectStorage,
+    { stores, outbox, states, random = Math.random }: StoreDeliveriesParts,
+  ) {
     this.#storage = storage;
     this.#outbox = outbox;
     this.#states = states;
-    this.#sinks = stores.map((store) => new Sink(storage, store, outbox, states, random));
+    this.#sinks = stores.map((store) => new StoreDelivery(storage, store, outbox, states, random));
     storage.transactionSync(() => this.#configure(stores));
   }
 
@@ -44,20 +52,28 @@ export class Sinks {
    * comes again nobody knows what it got of the rest: it gets all of it again where that does no harm, and
    * what comes from then on where it does.
    */
-  #configure(stores: readonly Store[]): void {
+  #configure(stores: readonly ExternalStore[]): void {
     const names = new Set<string>(stores.map(({ name }) => name));
     for (const [name, state] of this.#states.all())
-      if (state.is_configured && !names.has(name)) this.#states.put(name, { ...state, is_configured: false, batch: null });
+      if (state.is_configured && !names.has(name))
+        this.#states.put(name, { ...state, is_configured: false, batch: null });
     const seqs = this.#states.all().map(([, { cursor }]) => cursor.seq);
     if (names.size > 0) this.#outbox.open(Math.max(0, ...seqs));
     else if (seqs.length > 0) this.#outbox.deleteBefore(this.#outbox.end());
     const joining = stores.filter(({ name }) => this.#states.get(name)?.is_configured !== true);
-    const getsAll = ({ name, countsOnce }: Store) => countsOnce || this.#states.get(name) === null;
+    const getsAll = ({ name, countsOnce }: ExternalStore) =>
+      countsOnce || this.#states.get(name) === null;
     const earliest = joining.some(getsAll) ? this.#outbox.addEarlier() : null;
     for (const store of joining) {
       const cursor = (getsAll(store) ? earliest : null) ?? this.#outbox.end();
-      const known = this.#states.get(store.name) ?? newSinkState(cursor);
-      this.#states.put(store.name, { ...known, is_configured: true, cursor, failures: 0, retry_at_ms: null });
+      const known = this.#states.get(store.name) ?? newDeliveryState(cursor);
+      this.#states.put(store.name, {
+        ...known,
+        is_configured: true,
+        cursor,
+        failures: 0,
+        retry_at_ms: null,
+      });
     }
   }
 
@@ -93,15 +109,21 @@ export class Sinks {
 
   /** When to flush for what comes in now, unix ms: not before a store is asked again that failed. */
   dueForNewMs(nowMs: number, intervalMs: number): number {
-    return Math.min(...this.#sinks.map(({ state }) => Math.max(nowMs + intervalMs, state.retry_at_ms ?? 0)));
+    return Math.min(
+      ...this.#sinks.map(({ state }) => Math.max(nowMs + intervalMs, state.retry_at_ms ?? 0)),
+    );
   }
 
   /** Within the transaction that clears the object: what waited of it is sent no more, and the stores are to be cleared too. */
   beginClear({ logs, metrics }: Clearing): void {
     if (logs) this.#outbox.deleteAll("requests");
-    for (const kind of metrics ? (["gpu_samples", "system_samples"] as const) : []) this.#outbox.deleteAll(kind);
+    for (const kind of metrics ? (["gpu_samples", "system_samples"] as const) : [])
+      this.#outbox.deleteAll(kind);
     for (const [name, state] of this.#states.all()) {
-      const clearing = { logs: state.clearing.logs || logs, metrics: state.clearing.metrics || metrics };
+      const clearing = {
+        logs: state.clearing.logs || logs,
+        metrics: state.clearing.metrics || metrics,
+      };
       const isGone = state.batch?.kind === "requests" ? logs : metrics;
       this.#states.put(name, { ...state, clearing, batch: isGone ? null : state.batch });
     }
@@ -133,7 +155,13 @@ export class Sinks {
         const { state } = sink;
         if (state.cursor.seq >= cursor.seq) continue;
         const dropped = state.dropped + sink.backlog() - this.#outbox.count(cursor);
-        this.#states.put(sink.name, { ...state, cursor, batch: null, dropped, last_dropped_ms: nowMs });
+        this.#states.put(sink.name, {
+          ...state,
+          cursor,
+          batch: null,
+          dropped,
+          last_dropped_ms: nowMs,
+        });
       }
       this.#outbox.deleteBefore(cursor);
     });
@@ -148,7 +176,10 @@ export class Sinks {
         state: state.failures > 0 ? "failing" : "ok",
         backlog: sink.backlog(),
         last_success: time(state.last_success_ms),
-        last_error: state.last_error && { at: isoOf(state.last_error.at_ms), message: state.last_error.message },
+        last_error: state.last_error && {
+          at: isoOf(state.last_error.at_ms),
+          message: state.last_error.message,
+        },
         next_attempt: time(state.retry_at_ms),
         delivered: state.delivered,
         dropped: state.dropped,
@@ -162,13 +193,22 @@ export class Sinks {
   problems(nowMs: number): string[] {
     return this.#sinks.flatMap((sink) => {
       const { name, state } = sink;
-      const isRecent = (ms: number | null | undefined) => ms !== null && ms !== undefined && nowMs - ms < LOSS_SHOWN_MS;
+      const isRecent = (ms: number | null | undefined) =>
+        ms !== null && ms !== undefined && nowMs - ms < LOSS_SHOWN_MS;
       return [
-        ...(state.failures > 0 ? [`${name} ${state.last_error?.message}; ${sink.backlog()} records wait for it`] : []),
-        ...(state.failures > 0 && sink.isClearing ? [`${name} is not cleared yet: what was to be deleted is still there`] : []),
-        ...(isRecent(state.last_dropped_ms) ? [`${name} did not get ${state.dropped} records: more waited than can be kept`] : []),
+        ...(state.failures > 0
+          ? [`${name} ${state.last_error?.message}; ${sink.backlog()} records wait for it`]
+          : []),
+        ...(state.failures > 0 && sink.isClearing
+          ? [`${name} is not cleared yet: what was to be deleted is still there`]
+          : []),
+        ...(isRecent(state.last_dropped_ms)
+          ? [`${name} did not get ${state.dropped} records: more waited than can be kept`]
+          : []),
         ...(isRecent(state.last_set_aside?.at_ms)
-          ? [`${name} did not get ${state.set_aside} records that it refused, last ${state.last_set_aside?.message}`]
+          ? [
+              `${name} did not get ${state.set_aside} records that it refused, last ${state.last_set_aside?.message}`,
+            ]
           : []),
       ];
     });

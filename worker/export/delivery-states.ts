@@ -1,17 +1,23 @@
 /** How far each sink is, in storage: it outlives the object, and whatever was being sent. */
 import { z } from "zod";
-import type { StoreName } from "./external-store.ts";
 import { jsonText } from "../storage/json-text.ts";
+import type { StoreName } from "./external-store.ts";
 import { Cursor } from "./outbox.ts";
 
 const timeMs = z.number().nullable();
 
-export const SinkState = z.object({
+export const DeliveryState = z.object({
   /** False for one that is written to no more: it holds nothing back, and starts anew where the outbox ends. */
   is_configured: z.boolean(),
   cursor: Cursor,
   /** The batch that is being sent, from the cursor on: kept before it is sent first, and sent again as it is. */
-  batch: z.object({ id: z.uuid(), kind: z.enum(["requests", "gpu_samples", "system_samples"]), items: z.int().positive() }).nullable(),
+  batch: z
+    .object({
+      id: z.uuid(),
+      kind: z.enum(["requests", "gpu_samples", "system_samples"]),
+      items: z.int().positive(),
+    })
+    .nullable(),
   /** What is to be deleted in the store before anything new is written to it. */
   clearing: z.object({ logs: z.boolean(), metrics: z.boolean() }),
   /** Attempts in a row that failed, and when the next one is due. */
@@ -26,29 +32,33 @@ export const SinkState = z.object({
   set_aside: z.int(),
   last_set_aside: z.object({ at_ms: z.number(), message: z.string() }).nullable(),
 });
-export type SinkState = z.infer<typeof SinkState>;
+export type DeliveryState = z.infer<typeof DeliveryState>;
 
-const Row = z.object({ name: z.string(), state: jsonText(SinkState) });
+const Row = z.object({ name: z.string(), state: jsonText(DeliveryState) });
 
-export class SinkStates {
+export class DeliveryStates {
   readonly #sql: SqlStorage;
-  readonly #states = new Map<string, SinkState>();
+  readonly #states = new Map<string, DeliveryState>();
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
     this.read();
   }
 
-  get(name: StoreName): SinkState | null {
+  get(name: StoreName): DeliveryState | null {
     return this.#states.get(name) ?? null;
   }
 
-  all(): [name: string, state: SinkState][] {
+  all(): [name: string, state: DeliveryState][] {
     return [...this.#states];
   }
 
-  put(name: string, state: SinkState): void {
-    this.#sql.exec("INSERT OR REPLACE INTO sinks (name, state) VALUES (?, ?)", name, JSON.stringify(state));
+  put(name: string, state: DeliveryState): void {
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO sinks (name, state) VALUES (?, ?)",
+      name,
+      JSON.stringify(state),
+    );
     this.#states.set(name, state);
   }
 
@@ -62,7 +72,7 @@ export class SinkStates {
   }
 }
 
-export const newSinkState = (cursor: Cursor): SinkState => ({
+export const newDeliveryState = (cursor: Cursor): DeliveryState => ({
   is_configured: true,
   cursor,
   batch: null,

@@ -5,10 +5,18 @@
  * are sent again under the same name, so it does not matter whether the store, its answer or this
  * object was lost. Nothing here is in a transaction while it waits for the store: intake goes on.
  */
-import type { Outbox, Taken } from "./outbox.ts";
-import { newSinkState, type SinkState, type SinkStates } from "./delivery-states.ts";
+
 import { retryDelayMs } from "./backoff.ts";
-import { type Batch, type ClearedRows, type Clearing, type Store, StoreError, type StoreName } from "./external-store.ts";
+import { type DeliveryState, type DeliveryStates, newDeliveryState } from "./delivery-states.ts";
+import {
+  type Batch,
+  type ClearedRows,
+  type Clearing,
+  type ExternalStore,
+  StoreError,
+  type StoreName,
+} from "./external-store.ts";
+import type { Outbox, Taken } from "./outbox.ts";
 
 const BATCH_ITEMS_MAX = 5_000;
 /** Neon takes 10 MiB. Two sinks, the rows and their text stay well within the memory of an object. */
@@ -21,11 +29,11 @@ const DELETE_OLD_EVERY_MS = 3_600_000;
 
 export type Clock = () => number;
 
-export class Sink {
+export class StoreDelivery {
   readonly #storage: DurableObjectStorage;
-  readonly #store: Store;
+  readonly #store: ExternalStore;
   readonly #outbox: Outbox;
-  readonly #states: SinkStates;
+  readonly #states: DeliveryStates;
   readonly #random: () => number;
   /** What is done with the store, one thing after the other. */
   #last: Promise<unknown> = Promise.resolve();
@@ -33,7 +41,13 @@ export class Sink {
   #hasMore = false;
   #deletedOldMs = 0;
 
-  constructor(storage: DurableObjectStorage, store: Store, outbox: Outbox, states: SinkStates, random: () => number) {
+  constructor(
+    storage: DurableObjectStorage,
+    store: ExternalStore,
+    outbox: Outbox,
+    states: DeliveryStates,
+    random: () => number,
+  ) {
     this.#storage = storage;
     this.#store = store;
     this.#outbox = outbox;
@@ -45,8 +59,8 @@ export class Sink {
     return this.#store.name;
   }
 
-  get state(): SinkState {
-    return this.#states.get(this.name) ?? newSinkState(this.#outbox.end());
+  get state(): DeliveryState {
+    return this.#states.get(this.name) ?? newDeliveryState(this.#outbox.end());
   }
 
   /** Whether the store holds what is to be deleted. */
@@ -100,7 +114,11 @@ export class Sink {
         if (batch.rows.length > 0) await this.#store.insert(batch);
         this.#delivered(batch, clock());
       } catch (error) {
-        if (!(error instanceof StoreError) || !(error.failure === "content" || error.failure === "too_large")) throw error;
+        if (
+          !(error instanceof StoreError) ||
+          !(error.failure === "content" || error.failure === "too_large")
+        )
+          throw error;
         // The fault may be the tables'. Rows are given up only when these are as they must be.
         this.#isChecked = false;
         await this.#check();
@@ -114,12 +132,20 @@ export class Sink {
   /** The batch that was being sent, or a new one; null when nothing waits. */
   #freeze(): (Batch & Taken) | null {
     const { state } = this;
-    const bytesOf = (row: Parameters<Store["bytesOf"]>[0]) => this.#store.bytesOf(row);
+    const bytesOf = (row: Parameters<ExternalStore["bytesOf"]>[0]) => this.#store.bytesOf(row);
     if (state.batch !== null) {
-      const again = this.#outbox.take(state.cursor, { items: state.batch.items, bytes: Number.POSITIVE_INFINITY, bytesOf });
+      const again = this.#outbox.take(state.cursor, {
+        items: state.batch.items,
+        bytes: Number.POSITIVE_INFINITY,
+        bytesOf,
+      });
       if (again !== null) return { ...again, id: state.batch.id };
     }
-    const taken = this.#outbox.take(state.cursor, { items: BATCH_ITEMS_MAX, bytes: BATCH_BYTES_MAX, bytesOf });
+    const taken = this.#outbox.take(state.cursor, {
+      items: BATCH_ITEMS_MAX,
+      bytes: BATCH_BYTES_MAX,
+      bytesOf,
+    });
     if (taken === null || taken.items === 0) return null;
     const id = crypto.randomUUID();
     this.#put({ batch: { id, kind: taken.kind, items: taken.items } });
@@ -130,7 +156,13 @@ export class Sink {
     const { state } = this;
     const success = { failures: 0, retry_at_ms: null, last_success_ms: nowMs };
     // What was cleared or dropped while it was sent is not where it was.
-    if (state.batch?.id === batch.id) this.#put({ ...success, batch: null, cursor: batch.next, delivered: state.delivered + batch.items });
+    if (state.batch?.id === batch.id)
+      this.#put({
+        ...success,
+        batch: null,
+        cursor: batch.next,
+        delivered: state.delivered + batch.items,
+      });
     else this.#put(success);
   }
 
@@ -140,13 +172,27 @@ export class Sink {
     if (state.batch?.id !== batch.id) return;
     const last_error = { at_ms: nowMs, message };
     if (batch.items > 1) {
-      this.#put({ last_error, batch: { id: crypto.randomUUID(), kind: batch.kind, items: Math.ceil(batch.items / 2) } });
+      this.#put({
+        last_error,
+        batch: { id: crypto.randomUUID(), kind: batch.kind, items: Math.ceil(batch.items / 2) },
+      });
       return;
     }
     const [row] = batch.rows;
-    const who = row === undefined ? "" : "request_id" in row ? `request ${row.request_id}: ` : `a sample of ${row.box}: `;
+    const who =
+      row === undefined
+        ? ""
+        : "request_id" in row
+          ? `request ${row.request_id}: `
+          : `a sample of ${row.box}: `;
     const last_set_aside = { at_ms: nowMs, message: `${who}${message}` };
-    this.#put({ last_error, batch: null, cursor: batch.next, set_aside: state.set_aside + 1, last_set_aside });
+    this.#put({
+      last_error,
+      batch: null,
+      cursor: batch.next,
+      set_aside: state.set_aside + 1,
+      last_set_aside,
+    });
   }
 
   async #clear(clock: Clock): Promise<ClearedRows> {
@@ -155,7 +201,12 @@ export class Sink {
     const rows = await this.#store.clear(clearing);
     // What was asked for meanwhile is yet to be done.
     const still = (what: keyof Clearing) => this.state.clearing[what] && !clearing[what];
-    this.#put({ clearing: { logs: still("logs"), metrics: still("metrics") }, failures: 0, retry_at_ms: null, last_success_ms: clock() });
+    this.#put({
+      clearing: { logs: still("logs"), metrics: still("metrics") },
+      failures: 0,
+      retry_at_ms: null,
+      last_success_ms: clock(),
+    });
     return rows;
   }
 
@@ -187,13 +238,16 @@ export class Sink {
     }
   }
 
-  #put(changed: Partial<SinkState>): void {
+  #put(changed: Partial<DeliveryState>): void {
     const next = { ...this.state, ...changed };
     this.#storage.transactionSync(() => {
       this.#states.put(this.name, next);
       if (changed.cursor === undefined) return;
       const cursors = this.#states.all().filter(([, { is_configured }]) => is_configured);
-      this.#outbox.deleteBefore({ seq: Math.min(...cursors.map(([, { cursor }]) => cursor.seq)), offset: 0 });
+      this.#outbox.deleteBefore({
+        seq: Math.min(...cursors.map(([, { cursor }]) => cursor.seq)),
+        offset: 0,
+      });
     });
   }
 
@@ -207,5 +261,8 @@ export class Sink {
 /** An alarm that fails is given up by the platform after some tries: no fault of one sink may end all that alarms do. */
 function faultOfOurs(error: unknown): StoreError {
   console.error(error);
-  return new StoreError("unavailable", "is not written to, by a fault of this program: its logs say more");
+  return new StoreError(
+    "unavailable",
+    "is not written to, by a fault of this program: its logs say more",
+  );
 }

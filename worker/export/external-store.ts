@@ -23,7 +23,7 @@ export type HistoryFilter = {
   clearedMs: number | null;
 };
 
-export interface Store {
+export interface ExternalStore {
   readonly name: StoreName;
   /** How far back its history goes, and its samples. */
   readonly historyDays: number;
@@ -91,13 +91,21 @@ export const storeFetch =
       const { status, headers } = response;
       if (!response.ok && !isOfStore(response)) {
         await response.body?.cancel();
-        throw new StoreError(status === 413 ? "too_large" : "unavailable", `answered HTTP ${status}`);
+        throw new StoreError(
+          status === 413 ? "too_large" : "unavailable",
+          `answered HTTP ${status}`,
+        );
       }
       // Also one without a byte: the client of ClickHouse waits for ever where there is no body at all.
       return new Response(await response.arrayBuffer(), { status, headers });
     } catch (error) {
       if (error instanceof StoreError) throw error;
-      throw new StoreError("unavailable", limit.signal.aborted ? `did not answer within ${STATEMENT_MS / 1_000} s` : "cannot be reached");
+      throw new StoreError(
+        "unavailable",
+        limit.signal.aborted
+          ? `did not answer within ${STATEMENT_MS / 1_000} s`
+          : "cannot be reached",
+      );
     } finally {
       clearTimeout(timer);
     }

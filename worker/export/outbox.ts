@@ -5,10 +5,9 @@
  * in the same transaction: rows are billed, so nothing is written twice. Each sink has a cursor into it.
  */
 import { z } from "zod";
-import { type AnyRow, gpuRow, type Kind, type Rows, requestRow, systemRow } from "./rows.ts";
-import type { Ledger } from "../aggregator/ledger.ts";
-import type { BatchCounts, BoxSamples, SampleStore } from "../aggregator/samples.ts";
+import type { GpuSample, RequestRecord, SystemSample } from "../../protocol/records.ts";
 import { bytesOfIds, idsOfBytes } from "../storage/uuid-bytes.ts";
+import { type AnyRow, gpuRow, type Kind, type Rows, requestRow, systemRow } from "./rows.ts";
 
 /** The first item that was not delivered: an entry, and how many of its items were. */
 export const Cursor = z.object({ seq: z.int(), offset: z.int() });
@@ -29,27 +28,55 @@ const Entry = z.discriminatedUnion("kind", [
   }),
 ]);
 type Entry = z.infer<typeof Entry>;
-type SamplesEntry = { kind: "gpu_samples" | "system_samples"; items: number; at_ms: number; box: string };
+type SamplesEntry = {
+  kind: "gpu_samples" | "system_samples";
+  items: number;
+  at_ms: number;
+  box: string;
+};
 /** Ids are sorted. */
 type NewEntry = { kind: "requests"; ids: readonly string[] } | SamplesEntry;
 
 const Newest = z.object({ seq: z.number().nullable() });
 const Waiting = z.object({ first: z.number().nullable(), items: z.number() });
 const Items = z.object({ items: z.number() });
-const Held = z.object({ first_id: z.instanceof(ArrayBuffer).nullable(), at_ms: z.number().nullable() });
+const Held = z.object({
+  first_id: z.instanceof(ArrayBuffer).nullable(),
+  at_ms: z.number().nullable(),
+});
+
+/** The ledger, as far as the outbox reads it. */
+export type OutboxLedger = {
+  ids(): string[];
+  records(ids: readonly string[]): { record: RequestRecord; finishedMs: number }[];
+};
+
+/** The key of a stored batch, and how many samples of each kind it holds. */
+type BatchCounts = { at_ms: number; box: string; gpu: number; system: number };
+
+/** A stored batch of samples of one box. */
+type SampleBatch = { box: string; gpu: readonly GpuSample[]; system: readonly SystemSample[] };
+
+/** The stored samples, as far as the outbox reads them. */
+export type OutboxSamples = {
+  /** Of every batch, oldest first. */
+  counts(): BatchCounts[];
+  of(atMs: number, box: string): SampleBatch;
+};
 
 export class Outbox {
   readonly #sql: SqlStorage;
-  readonly #ledger: Ledger;
-  readonly #samples: SampleStore;
+  readonly #ledger: OutboxLedger;
+  readonly #samples: OutboxSamples;
   #isOpen = false;
   #nextSeq: number;
 
-  constructor(sql: SqlStorage, ledger: Ledger, samples: SampleStore) {
+  constructor(sql: SqlStorage, ledger: OutboxLedger, samples: OutboxSamples) {
     this.#sql = sql;
     this.#ledger = ledger;
     this.#samples = samples;
-    this.#nextSeq = (Newest.parse(sql.exec("SELECT max(seq) AS seq FROM outbox").one()).seq ?? 0) + 1;
+    this.#nextSeq =
+      (Newest.parse(sql.exec("SELECT max(seq) AS seq FROM outbox").one()).seq ?? 0) + 1;
   }
 
   /** Takes entries from now on; without a sink it takes none. @param seq  no entry that comes is before it: a sink is there */
@@ -65,13 +92,15 @@ export class Outbox {
 
   /** Within the transaction that writes their ledger rows. */
   addRequests(ids: readonly string[]): void {
-    if (this.#isOpen && ids.length > 0) this.#insert(this.#nextSeq++, { kind: "requests", ids: [...ids].sort() });
+    if (this.#isOpen && ids.length > 0)
+      this.#insert(this.#nextSeq++, { kind: "requests", ids: [...ids].sort() });
   }
 
   /** Within the transaction that stores the batch. */
-  addSamples(atMs: number, { box, gpu, system }: BoxSamples): void {
+  addSamples(atMs: number, { box, gpu, system }: SampleBatch): void {
     if (!this.#isOpen) return;
-    for (const entry of entriesOf({ at_ms: atMs, box, gpu: gpu.length, system: system.length })) this.#insert(this.#nextSeq++, entry);
+    for (const entry of entriesOf({ at_ms: atMs, box, gpu: gpu.length, system: system.length }))
+      this.#insert(this.#nextSeq++, entry);
   }
 
   /**
@@ -80,18 +109,27 @@ export class Outbox {
    * @returns that cursor.
    */
   addEarlier(): Cursor {
-    const { first, items } = Waiting.parse(this.#sql.exec("SELECT min(seq) AS first, coalesce(sum(items), 0) AS items FROM outbox").one());
+    const { first, items } = Waiting.parse(
+      this.#sql
+        .exec("SELECT min(seq) AS first, coalesce(sum(items), 0) AS items FROM outbox")
+        .one(),
+    );
     const end = first ?? this.#nextSeq;
     if (items > EARLIER_WAITING_MAX) return { seq: end, offset: 0 };
     const named = new Set<string>();
     for (const row of this.#sql.exec("SELECT seq, kind, items, ids, at_ms, box FROM outbox")) {
       const entry = Entry.parse(row);
-      for (const name of entry.kind === "requests" ? idsOfBytes(new Uint8Array(entry.ids)) : [nameOf(entry)]) named.add(name);
+      for (const name of entry.kind === "requests"
+        ? idsOfBytes(new Uint8Array(entry.ids))
+        : [nameOf(entry)])
+        named.add(name);
     }
     const ids = this.#ledger.ids().filter((id) => !named.has(id));
     const entries: NewEntry[] = [];
-    for (let at = 0; at < ids.length; at += EARLIER_IDS) entries.push({ kind: "requests", ids: ids.slice(at, at + EARLIER_IDS) });
-    for (const batch of this.#samples.counts()) entries.push(...entriesOf(batch).filter((entry) => !named.has(nameOf(entry))));
+    for (let at = 0; at < ids.length; at += EARLIER_IDS)
+      entries.push({ kind: "requests", ids: ids.slice(at, at + EARLIER_IDS) });
+    for (const batch of this.#samples.counts())
+      entries.push(...entriesOf(batch).filter((entry) => !named.has(nameOf(entry))));
     const seq = end - entries.length;
     for (const [index, entry] of entries.entries()) this.#insert(seq + index, entry);
     return { seq, offset: 0 };
@@ -99,7 +137,8 @@ export class Outbox {
 
   /** How many items wait from a cursor on. */
   count({ seq, offset }: Cursor): number {
-    const sql = "SELECT coalesce(sum(CASE WHEN seq = ?1 THEN items - ?2 ELSE items END), 0) AS items FROM outbox WHERE seq >= ?1";
+    const sql =
+      "SELECT coalesce(sum(CASE WHEN seq = ?1 THEN items - ?2 ELSE items END), 0) AS items FROM outbox WHERE seq >= ?1";
     return Items.parse(this.#sql.exec(sql, seq, offset).one()).items;
   }
 
@@ -110,7 +149,10 @@ export class Outbox {
   take(from: Cursor, { items, bytes, bytesOf }: TakeLimits): Taken | null {
     let first: Taken | null = null;
     let sum = 0;
-    for (const found of this.#sql.exec("SELECT seq, kind, items, ids, at_ms, box FROM outbox WHERE seq >= ? ORDER BY seq", from.seq)) {
+    for (const found of this.#sql.exec(
+      "SELECT seq, kind, items, ids, at_ms, box FROM outbox WHERE seq >= ? ORDER BY seq",
+      from.seq,
+    )) {
       const entry = Entry.parse(found);
       const taken: Taken = first ?? { kind: entry.kind, rows: [], items: 0, next: from };
       first = taken;
@@ -153,32 +195,54 @@ export class Outbox {
 
   /** From where on ledger and samples are needed: the oldest request id and time of a batch of samples; null when none is. */
   held(): { requestId: string | null; samplesMs: number | null } {
-    const row = this.#sql.exec("SELECT min(substr(ids, 1, 16)) AS first_id, min(at_ms) AS at_ms FROM outbox").one();
+    const row = this.#sql
+      .exec("SELECT min(substr(ids, 1, 16)) AS first_id, min(at_ms) AS at_ms FROM outbox")
+      .one();
     const { first_id, at_ms } = Held.parse(row);
-    return { requestId: first_id === null ? null : (idsOfBytes(new Uint8Array(first_id))[0] ?? null), samplesMs: at_ms };
+    return {
+      requestId: first_id === null ? null : (idsOfBytes(new Uint8Array(first_id))[0] ?? null),
+      samplesMs: at_ms,
+    };
   }
 
   #insert(seq: number, entry: NewEntry): void {
     if (entry.kind === "requests") {
       const { buffer } = bytesOfIds(entry.ids);
-      this.#sql.exec("INSERT INTO outbox (seq, kind, items, ids) VALUES (?, 'requests', ?, ?)", seq, entry.ids.length, buffer);
+      this.#sql.exec(
+        "INSERT INTO outbox (seq, kind, items, ids) VALUES (?, 'requests', ?, ?)",
+        seq,
+        entry.ids.length,
+        buffer,
+      );
     } else {
       const { kind, items, at_ms, box } = entry;
-      this.#sql.exec("INSERT INTO outbox (seq, kind, items, at_ms, box) VALUES (?, ?, ?, ?, ?)", seq, kind, items, at_ms, box);
+      this.#sql.exec(
+        "INSERT INTO outbox (seq, kind, items, at_ms, box) VALUES (?, ?, ?, ?, ?)",
+        seq,
+        kind,
+        items,
+        at_ms,
+        box,
+      );
     }
   }
 
   *#rowsOf(entry: Entry, offset: number): Generator<AnyRow | null> {
     if (entry.kind !== "requests") {
       const { gpu, system } = this.#samples.of(entry.at_ms, entry.box);
-      const rows = entry.kind === "gpu_samples" ? gpu.map(gpuRow) : system.map((sample) => systemRow(entry.box, sample));
+      const rows =
+        entry.kind === "gpu_samples"
+          ? gpu.map(gpuRow)
+          : system.map((sample) => systemRow(entry.box, sample));
       for (let index = offset; index < entry.items; index++) yield rows[index] ?? null;
       return;
     }
     const ids = idsOfBytes(new Uint8Array(entry.ids)).slice(offset);
     for (let at = 0; at < ids.length; at += IDS_PER_READ) {
       const some = ids.slice(at, at + IDS_PER_READ);
-      const found = new Map(this.#ledger.records(some).map((kept) => [kept.record.request_id, kept]));
+      const found = new Map(
+        this.#ledger.records(some).map((kept) => [kept.record.request_id, kept]),
+      );
       for (const id of some) {
         const kept = found.get(id);
         yield kept === undefined ? null : requestRow(kept.record, kept.finishedMs);

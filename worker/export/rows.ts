@@ -7,7 +7,13 @@
  */
 
 import { PROMPT_CHARS_MAX, RESPONSE_CHARS_MAX } from "../../protocol/limits.ts";
-import { cut, type GpuSample, type RequestRecord, type SystemSample, tokensUsed } from "../../protocol/records.ts";
+import {
+  cut,
+  type GpuSample,
+  type RequestRecord,
+  type SystemSample,
+  tokensUsed,
+} from "../../protocol/records.ts";
 import { isInference } from "../../protocol/routes.ts";
 
 export type RequestRow = Omit<RequestRecord, "started_at"> & {
@@ -37,7 +43,10 @@ export type Rows = { [Name in Kind]: { kind: Name; rows: RowOf[Name][] } }[Kind]
 const MARK_CHARS = 64;
 /** Names, errors, addresses: far beyond what a record may hold. */
 const TEXT_CHARS_MAX = 4_000;
-const CHARS_MAX: Record<string, number> = { prompt: PROMPT_CHARS_MAX + MARK_CHARS, response: RESPONSE_CHARS_MAX + MARK_CHARS };
+const CHARS_MAX: Record<string, number> = {
+  prompt: PROMPT_CHARS_MAX + MARK_CHARS,
+  response: RESPONSE_CHARS_MAX + MARK_CHARS,
+};
 
 export function requestRow(record: RequestRecord, finishedMs: number): RequestRow {
   return cleaned({
@@ -51,7 +60,8 @@ export function requestRow(record: RequestRecord, finishedMs: number): RequestRo
 export const gpuRow = ({ at, throttle_reasons, ...rest }: GpuSample): GpuRow =>
   cleaned({ ...rest, sampled_at: at, throttle_reasons: throttle_reasons?.join(",") ?? null });
 
-export const systemRow = (box: string, { at, ...rest }: SystemSample): SystemRow => cleaned({ ...rest, sampled_at: at, box });
+export const systemRow = (box: string, { at, ...rest }: SystemSample): SystemRow =>
+  cleaned({ ...rest, sampled_at: at, box });
 
 /** Its texts without what a store refuses, and not too long: cut, and marked as cut. */
 function cleaned<Row extends object>(row: Row): Row {

@@ -25,15 +25,22 @@ const urlOf = (protocols: RegExp, example: string) =>
   z
     .string()
     .refine((text) => URL.canParse(text), "is not a URL")
-    .refine((text) => !URL.canParse(text) || protocols.test(new URL(text).protocol), `is not of the form ${example}`);
+    .refine(
+      (text) => !URL.canParse(text) || protocols.test(new URL(text).protocol),
+      `is not of the form ${example}`,
+    );
 
 const http = urlOf(/^https?:$/, "https://host:port");
 
 /** An identifier that needs no quoting. */
-const name = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, "is not a name of letters, digits and _");
+const name = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, "is not a name of letters, digits and _");
 
 export const STORE_VARIABLES = {
-  EXPORTER_TYPE: z.enum(ExporterType.options, { error: "is none, clickhouse, postgres or both" }).default("none"),
+  EXPORTER_TYPE: z
+    .enum(ExporterType.options, { error: "is none, clickhouse, postgres or both" })
+    .default("none"),
   METRICS_EXPORT_INTERVAL: z
     .string()
     .regex(/^[1-9]\d{0,4}$/, "is whole seconds from 1 to 99999")
@@ -49,7 +56,10 @@ export const STORE_VARIABLES = {
   CLICKHOUSE_PASSWORD: z.string().default(""),
   CLICKHOUSE_DATABASE: name.default("ollama_metrics"),
   DATABASE_URL: urlOf(/^postgres(ql)?:$/, "postgresql://user:password@host/database")
-    .refine((text) => !URL.canParse(text) || hasAll(new URL(text)), "lacks one of user, password, host and database")
+    .refine(
+      (text) => !URL.canParse(text) || hasAll(new URL(text)),
+      "lacks one of user, password, host and database",
+    )
     .optional(),
   NEON_FETCH_ENDPOINT: http.optional(),
 };
@@ -64,7 +74,11 @@ export function checkTogether(
 ): void {
   const { EXPORTER_TYPE: type, CLICKHOUSE_URL, DATABASE_URL } = variables;
   const missing = (variable: string) =>
-    context.addIssue({ code: "custom", path: [variable], message: `is not set, and EXPORTER_TYPE is ${type}` });
+    context.addIssue({
+      code: "custom",
+      path: [variable],
+      message: `is not set, and EXPORTER_TYPE is ${type}`,
+    });
   if (writes(type, "clickhouse") && CLICKHOUSE_URL === undefined) missing("CLICKHOUSE_URL");
   if (writes(type, "postgres") && DATABASE_URL === undefined) missing("DATABASE_URL");
 }
@@ -91,7 +105,8 @@ export const storeSettings = (variables: Variables): StoreSettings => ({
       : null,
 });
 
-const writes = (type: ExporterType, store: "clickhouse" | "postgres"): boolean => type === store || type === "both";
+const writes = (type: ExporterType, store: "clickhouse" | "postgres"): boolean =>
+  type === store || type === "both";
 
 const afterHost = (text: string): string => {
   const { username, password, pathname, search, hash } = new URL(text);

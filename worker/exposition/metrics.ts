@@ -24,14 +24,24 @@ const MODEL = ["model"] as const;
 const SINK = ["sink"] as const;
 
 export const METRICS = {
-  requests: { type: "counter", name: "ollama_requests_total", help: "Total number of requests.", labels: [] },
+  requests: {
+    type: "counter",
+    name: "ollama_requests_total",
+    help: "Total number of requests.",
+    labels: [],
+  },
   tokens: {
     type: "counter",
     name: "ollama_tokens_generated_total",
     help: "Total tokens generated, prompt and completion: the total_tokens of /api/stats/current.",
     labels: [],
   },
-  errors: { type: "counter", name: "ollama_errors_total", help: "Total errors. Cancelled requests are none.", labels: [] },
+  errors: {
+    type: "counter",
+    name: "ollama_errors_total",
+    help: "Total errors. Cancelled requests are none.",
+    labels: [],
+  },
   latency: {
     type: "histogram",
     name: "ollama_request_latency_ms",
@@ -85,15 +95,30 @@ export const METRICS = {
     labels: MODEL,
     buckets: WAIT_EDGES,
   },
-  inFlight: { type: "gauge", name: "ollama_in_flight_requests", help: "Requests that the box is serving now.", labels: BOX },
+  inFlight: {
+    type: "gauge",
+    name: "ollama_in_flight_requests",
+    help: "Requests that the box is serving now.",
+    labels: BOX,
+  },
   queueDepth: {
     type: "gauge",
     name: "ollama_queue_depth",
     help: "Requests that Ollama has not begun to answer.",
     labels: BOX,
   },
-  boxUp: { type: "gauge", name: "ollama_box_up", help: "1 when the agent of the box is connected, else 0.", labels: BOX },
-  boxSimulated: { type: "gauge", name: "ollama_box_simulated", help: "1 when the numbers of the box are made up, else 0.", labels: BOX },
+  boxUp: {
+    type: "gauge",
+    name: "ollama_box_up",
+    help: "1 when the agent of the box is connected, else 0.",
+    labels: BOX,
+  },
+  boxSimulated: {
+    type: "gauge",
+    name: "ollama_box_simulated",
+    help: "1 when the numbers of the box are made up, else 0.",
+    labels: BOX,
+  },
   spooled: {
     type: "gauge",
     name: "ollama_agent_spooled_records",
@@ -142,16 +167,36 @@ export const METRICS = {
     help: "When a store last did what it was told. No sample before it did.",
     labels: SINK,
   },
-  loadedModel: { type: "gauge", name: "ollama_loaded_model_bytes", help: "Memory of a loaded model in all.", labels: LOADED },
+  loadedModel: {
+    type: "gauge",
+    name: "ollama_loaded_model_bytes",
+    help: "Memory of a loaded model in all.",
+    labels: LOADED,
+  },
   loadedModelVram: {
     type: "gauge",
     name: "ollama_loaded_model_vram_bytes",
     help: "Memory of a loaded model that is on the GPU; the rest of it runs on the CPU.",
     labels: LOADED,
   },
-  boxCpu: { type: "gauge", name: "ollama_box_cpu_ratio", help: "Busy part of all CPUs of the box, 0 to 1.", labels: BOX },
-  boxMemoryUsed: { type: "gauge", name: "ollama_box_memory_used_bytes", help: "Memory of the box in use, without caches.", labels: BOX },
-  boxMemoryTotal: { type: "gauge", name: "ollama_box_memory_total_bytes", help: "Memory of the box in all.", labels: BOX },
+  boxCpu: {
+    type: "gauge",
+    name: "ollama_box_cpu_ratio",
+    help: "Busy part of all CPUs of the box, 0 to 1.",
+    labels: BOX,
+  },
+  boxMemoryUsed: {
+    type: "gauge",
+    name: "ollama_box_memory_used_bytes",
+    help: "Memory of the box in use, without caches.",
+    labels: BOX,
+  },
+  boxMemoryTotal: {
+    type: "gauge",
+    name: "ollama_box_memory_total_bytes",
+    help: "Memory of the box in all.",
+    labels: BOX,
+  },
   boxDiskUsed: {
     type: "gauge",
     name: "ollama_box_disk_used_bytes",
@@ -170,14 +215,54 @@ export const METRICS = {
     help: "Part of the time that the GPU was busy, 0 to 1.",
     labels: GPU,
   },
-  gpuMemoryUsed: { type: "gauge", name: "ollama_gpu_memory_used_bytes", help: "GPU memory in use.", labels: GPU },
-  gpuMemoryTotal: { type: "gauge", name: "ollama_gpu_memory_total_bytes", help: "GPU memory in all.", labels: GPU },
-  gpuTemperature: { type: "gauge", name: "ollama_gpu_temperature_celsius", help: "Temperature of the GPU.", labels: GPU },
-  gpuPower: { type: "gauge", name: "ollama_gpu_power_watts", help: "Power that the GPU draws.", labels: GPU },
-  gpuPowerLimit: { type: "gauge", name: "ollama_gpu_power_limit_watts", help: "Power that the GPU may draw.", labels: GPU },
-  gpuClock: { type: "gauge", name: "ollama_gpu_sm_clock_hertz", help: "Clock of the streaming multiprocessors.", labels: GPU },
-  gpuFan: { type: "gauge", name: "ollama_gpu_fan_speed_ratio", help: "Fan speed, as part of its maximum.", labels: GPU },
-  buildInfo: { type: "gauge", name: "ollama_edge_build_info", help: "Always 1; the version of the edge is a label.", labels: ["version"] },
+  gpuMemoryUsed: {
+    type: "gauge",
+    name: "ollama_gpu_memory_used_bytes",
+    help: "GPU memory in use.",
+    labels: GPU,
+  },
+  gpuMemoryTotal: {
+    type: "gauge",
+    name: "ollama_gpu_memory_total_bytes",
+    help: "GPU memory in all.",
+    labels: GPU,
+  },
+  gpuTemperature: {
+    type: "gauge",
+    name: "ollama_gpu_temperature_celsius",
+    help: "Temperature of the GPU.",
+    labels: GPU,
+  },
+  gpuPower: {
+    type: "gauge",
+    name: "ollama_gpu_power_watts",
+    help: "Power that the GPU draws.",
+    labels: GPU,
+  },
+  gpuPowerLimit: {
+    type: "gauge",
+    name: "ollama_gpu_power_limit_watts",
+    help: "Power that the GPU may draw.",
+    labels: GPU,
+  },
+  gpuClock: {
+    type: "gauge",
+    name: "ollama_gpu_sm_clock_hertz",
+    help: "Clock of the streaming multiprocessors.",
+    labels: GPU,
+  },
+  gpuFan: {
+    type: "gauge",
+    name: "ollama_gpu_fan_speed_ratio",
+    help: "Fan speed, as part of its maximum.",
+    labels: GPU,
+  },
+  buildInfo: {
+    type: "gauge",
+    name: "ollama_edge_build_info",
+    help: "Always 1; the version of the edge is a label.",
+    labels: ["version"],
+  },
 } as const satisfies Record<string, Family>;
 
 export type MetricKey = keyof typeof METRICS;

@@ -6,7 +6,14 @@ import { byModel } from "../answers/stats.ts";
 import { type Cell, type KeyedCell, sumOf } from "../counting/cell.ts";
 import type { Histogram } from "../counting/histogram.ts";
 import { shortName } from "../counting/model-key.ts";
-import { freshGpus, freshLoaded, freshSystem, type Live, type RegisteredBox, upNames } from "../registered-box.ts";
+import {
+  type BoxStatuses,
+  freshGpus,
+  freshLoaded,
+  freshSystem,
+  type RegisteredBox,
+  upNames,
+} from "../registered-box.ts";
 import { METRICS, type MetricKey } from "./metrics.ts";
 import type { FamilySamples, Sample } from "./text.ts";
 
@@ -15,21 +22,34 @@ export type ScrapeParts = {
   version: string;
   lifetime: readonly KeyedCell[];
   boxes: readonly RegisteredBox[];
-  live: Live;
+  live: BoxStatuses;
   sinks: readonly SinkHealth[];
 };
 
-export function scrape({ nowMs, version, lifetime, boxes, live, sinks }: ScrapeParts): FamilySamples[] {
+export function scrape({
+  nowMs,
+  version,
+  lifetime,
+  boxes,
+  live,
+  sinks,
+}: ScrapeParts): FamilySamples[] {
   const models = byModel(lifetime);
-  const total = (figure: (cell: Cell) => number): number => lifetime.reduce((sum, { cell }) => sum + figure(cell), 0);
+  const total = (figure: (cell: Cell) => number): number =>
+    lifetime.reduce((sum, { cell }) => sum + figure(cell), 0);
   /** One per model that has any value: an empty histogram says nothing, in 14 lines. */
   const histograms = (pick: (cell: Cell) => Histogram): Sample[] =>
-    models.map(({ model, cell }) => ({ labels: [model], histogram: pick(cell) })).filter(({ histogram }) => histogram.count > 0);
+    models
+      .map(({ model, cell }) => ({ labels: [model], histogram: pick(cell) }))
+      .filter(({ histogram }) => histogram.count > 0);
   const isUp = upNames(live);
   const up = boxes.filter(({ name }) => isUp.has(name));
   const gpus = up.flatMap((box) => freshGpus(box, nowMs));
   const loaded = up.flatMap((box) =>
-    [...byName(freshLoaded(box, nowMs))].map(([model, memory]) => ({ labels: [box.name, model], memory })),
+    [...byName(freshLoaded(box, nowMs))].map(([model, memory]) => ({
+      labels: [box.name, model],
+      memory,
+    })),
   );
   const machines = up.flatMap((box) => {
     const sample = freshSystem(box, nowMs);
@@ -41,13 +61,18 @@ export function scrape({ nowMs, version, lifetime, boxes, live, sinks }: ScrapeP
     errors: [{ labels: [], value: total((cell) => cell.requests.error) }],
     latency: histograms((cell) => cell.latencyMs),
     modelRequests: lifetime.flatMap(({ model, box, cell }) =>
-      Object.entries(cell.requests).map(([status, value]) => ({ labels: [model, box, status], value })),
+      Object.entries(cell.requests).map(([status, value]) => ({
+        labels: [model, box, status],
+        value,
+      })),
     ),
     modelTokens: lifetime.flatMap(({ model, box, cell }) => [
       { labels: [model, box, "prompt"], value: cell.promptTokens },
       { labels: [model, box, "completion"], value: cell.completionTokens },
     ]),
-    modelEnergy: lifetime.flatMap(({ model, box, cell }) => known([model, box], cell.energyRequests === 0 ? null : cell.energyJ)),
+    modelEnergy: lifetime.flatMap(({ model, box, cell }) =>
+      known([model, box], cell.energyRequests === 0 ? null : cell.energyJ),
+    ),
     ttft: histograms((cell) => cell.ttftSeconds),
     timePerToken: histograms((cell) => cell.secondsPerToken),
     queueWait: histograms((cell) => cell.queueSeconds),
@@ -55,10 +80,15 @@ export function scrape({ nowMs, version, lifetime, boxes, live, sinks }: ScrapeP
     inFlight: live.flatMap(({ name, in_flight }) => known([name], in_flight)),
     queueDepth: live.flatMap(({ name, queue_depth }) => known([name], queue_depth)),
     boxUp: live.map(({ name, up }) => ({ labels: [name], value: Number(up) })),
-    boxSimulated: boxes.map(({ name, hello }) => ({ labels: [name], value: Number(hello.simulated) })),
+    boxSimulated: boxes.map(({ name, hello }) => ({
+      labels: [name],
+      value: Number(hello.simulated),
+    })),
     spooled: up.flatMap(({ name, readings }) => known([name], readings?.spooled ?? null)),
     lost: up.flatMap(({ name, readings }) => known([name], readings?.lost ?? null)),
-    tunnelRoundTrip: up.flatMap(({ name, readings }) => inSeconds([name], readings?.tunnel_ms ?? null)),
+    tunnelRoundTrip: up.flatMap(({ name, readings }) =>
+      inSeconds([name], readings?.tunnel_ms ?? null),
+    ),
     resumes: byBox(lifetime).map(({ box, cell }) => ({ labels: [box], value: cell.resumes })),
     sinkBacklog: sinks.map(({ sink, backlog }) => ({ labels: [sink], value: backlog })),
     sinkDelivered: sinks.map(({ sink, delivered }) => ({ labels: [sink], value: delivered })),
@@ -66,12 +96,20 @@ export function scrape({ nowMs, version, lifetime, boxes, live, sinks }: ScrapeP
       { labels: [sink, "full"], value: dropped },
       { labels: [sink, "refused"], value: set_aside },
     ]),
-    sinkLastSuccess: sinks.flatMap(({ sink, last_success }) => inSeconds([sink], last_success === null ? null : Date.parse(last_success))),
+    sinkLastSuccess: sinks.flatMap(({ sink, last_success }) =>
+      inSeconds([sink], last_success === null ? null : Date.parse(last_success)),
+    ),
     loadedModel: loaded.flatMap(({ labels, memory }) => known(labels, memory.size_bytes)),
     loadedModelVram: loaded.flatMap(({ labels, memory }) => known(labels, memory.size_vram_bytes)),
-    boxCpu: machines.flatMap(({ labels, sample }) => known(labels, sample.cpu_percent === null ? null : sample.cpu_percent / PERCENT)),
-    boxMemoryUsed: machines.flatMap(({ labels, sample }) => known(labels, sample.memory_used_bytes)),
-    boxMemoryTotal: machines.flatMap(({ labels, sample }) => known(labels, sample.memory_total_bytes)),
+    boxCpu: machines.flatMap(({ labels, sample }) =>
+      known(labels, sample.cpu_percent === null ? null : sample.cpu_percent / PERCENT),
+    ),
+    boxMemoryUsed: machines.flatMap(({ labels, sample }) =>
+      known(labels, sample.memory_used_bytes),
+    ),
+    boxMemoryTotal: machines.flatMap(({ labels, sample }) =>
+      known(labels, sample.memory_total_bytes),
+    ),
     boxDiskUsed: machines.flatMap(({ labels, sample }) => known(labels, sample.disk_used_bytes)),
     boxDiskTotal: machines.flatMap(({ labels, sample }) => known(labels, sample.disk_total_bytes)),
     gpuUtilization: gpus.flatMap((gpu) => ofGpu(gpu, gpu.utilization_percent, 1, PERCENT)),
@@ -101,13 +139,21 @@ const BYTES_PER_MIB = 1_048_576;
 const HERTZ_PER_MEGAHERTZ = 1e6;
 
 /** No sample where nothing is known: absent, not 0. */
-const known = (labels: string[], value: number | null): Sample[] => (value === null ? [] : [{ labels, value }]);
+const known = (labels: string[], value: number | null): Sample[] =>
+  value === null ? [] : [{ labels, value }];
 
-const inSeconds = (labels: string[], ms: number | null): Sample[] => known(labels, ms === null ? null : ms / 1_000);
+const inSeconds = (labels: string[], ms: number | null): Sample[] =>
+  known(labels, ms === null ? null : ms / 1_000);
 
 /** By the name that requests are counted under. A series must not come twice, whatever Ollama lists. */
-const byName = (loaded: readonly LoadedModel[]): Map<string, LoadedModel> => new Map(loaded.map((model) => [shortName(model.name), model]));
+const byName = (loaded: readonly LoadedModel[]): Map<string, LoadedModel> =>
+  new Map(loaded.map((model) => [shortName(model.name), model]));
 
 /** A reading in base units. `box`, `gpu`, `uuid` and `name` tell GPUs apart. */
-const ofGpu = ({ box, index, uuid, name }: GpuSample, reading: number | null, times: number, per = 1): Sample[] =>
+const ofGpu = (
+  { box, index, uuid, name }: GpuSample,
+  reading: number | null,
+  times: number,
+  per = 1,
+): Sample[] =>
   known([box, String(index), uuid ?? "", name], reading === null ? null : (reading * times) / per);

@@ -11,16 +11,21 @@ import type { Histogram } from "../counting/histogram.ts";
 import type { Family } from "./metrics.ts";
 
 /** `labels`: values, in the order of the family's names. */
-export type Sample = { labels: readonly string[]; value: number } | { labels: readonly string[]; histogram: Histogram };
+export type Sample =
+  | { labels: readonly string[]; value: number }
+  | { labels: readonly string[]; histogram: Histogram };
 export type FamilySamples = { family: Family; samples: readonly Sample[] };
 
 export function render(families: readonly FamilySamples[], isOpenMetrics: boolean): string {
   const lines: string[] = [];
   for (const { family, samples } of families) {
-    const name = isOpenMetrics && family.type === "counter" ? family.name.replace(/_total$/, "") : family.name;
+    const name =
+      isOpenMetrics && family.type === "counter" ? family.name.replace(/_total$/, "") : family.name;
     lines.push(`# HELP ${name} ${family.help}`, `# TYPE ${name} ${family.type}`);
     for (const sample of samples) {
-      const labels = family.labels.map((label, index) => `${label}="${escaped(sample.labels[index] ?? "")}"`);
+      const labels = family.labels.map(
+        (label, index) => `${label}="${escaped(sample.labels[index] ?? "")}"`,
+      );
       if ("value" in sample) lines.push(line(family.name, labels, sample.value));
       else pushHistogram(lines, family.name, labels, sample.histogram);
     }
@@ -29,7 +34,12 @@ export function render(families: readonly FamilySamples[], isOpenMetrics: boolea
   return `${lines.join("\n")}\n`;
 }
 
-function pushHistogram(lines: string[], name: string, labels: readonly string[], histogram: Histogram): void {
+function pushHistogram(
+  lines: string[],
+  name: string,
+  labels: readonly string[],
+  histogram: Histogram,
+): void {
   let cumulative = 0;
   for (const [index, count] of histogram.counts.entries()) {
     cumulative += count;
@@ -43,7 +53,9 @@ const line = (name: string, labels: readonly string[], value: number): string =>
   `${name}${labels.length === 0 ? "" : `{${labels.join(",")}}`} ${numeral(value)}`;
 
 /** Whole numbers as `42.0`, as the Python client writes them and the documentation shows them. */
-const numeral = (value: number): string => (Number.isInteger(value) && Math.abs(value) < 1e21 ? `${value}.0` : String(value));
+const numeral = (value: number): string =>
+  Number.isInteger(value) && Math.abs(value) < 1e21 ? `${value}.0` : String(value);
 
 const ESCAPES: Record<string, string> = { "\\": "\\\\", '"': '\\"', "\n": "\\n" };
-const escaped = (value: string): string => value.toWellFormed().replace(/[\\"\n]/g, (character) => ESCAPES[character] ?? character);
+const escaped = (value: string): string =>
+  value.toWellFormed().replace(/[\\"\n]/g, (character) => ESCAPES[character] ?? character);

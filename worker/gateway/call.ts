@@ -10,8 +10,8 @@ import { FORWARDED_HEADERS, type OllamaRoute } from "../../protocol/routes.ts";
 import { aim, type Target } from "../../protocol/target.ts";
 import { demand, type Principal } from "../auth.ts";
 import { GatewayError } from "../errors.ts";
-import { concat } from "./stream/bytes.ts";
 import type { Call, CallBody } from "./serve.ts";
+import { concat } from "./stream/bytes.ts";
 
 /**
  * The target of a raw path.
@@ -27,7 +27,12 @@ export function targetOf(method: string, path: string): Target {
  * Everything about the call but its body.
  * @throws {GatewayError} `head_too_large`, `bad_request`
  */
-export function callOf(request: Request, { route, path, model }: Target, id: string, principal: Principal): Call {
+export function callOf(
+  request: Request,
+  { route, path, model }: Target,
+  id: string,
+  principal: Principal,
+): Call {
   const startedMs = Date.now();
   const wantedBox = request.headers.get("x-box");
   if (wantedBox !== null && !BOX_NAME.test(wantedBox))
@@ -54,11 +59,16 @@ export function callOf(request: Request, { route, path, model }: Target, id: str
  * The body as it goes to Ollama, checked where it is JSON.
  * @throws {GatewayError} `scope_missing`, `encoded_body`, `body_too_large`, `bad_request`, `cloud_model`
  */
-export async function bodyOf(request: Request, route: OllamaRoute, principal: Principal): Promise<CallBody> {
+export async function bodyOf(
+  request: Request,
+  route: OllamaRoute,
+  principal: Principal,
+): Promise<CallBody> {
   demand(principal, route.scope);
   if (route.body === "none") return { bytes: null, model: null, stream: false };
   const encoding = request.headers.get("content-encoding") ?? "identity";
-  if (encoding.toLowerCase() !== "identity") throw new GatewayError({ reason: "encoded_body", encoding: encoding.slice(0, 50) });
+  if (encoding.toLowerCase() !== "identity")
+    throw new GatewayError({ reason: "encoded_body", encoding: encoding.slice(0, 50) });
   if (route.body === "raw") return { bytes: request.body, model: null, stream: false };
   const json = jsonOf(await textOf(request));
   const checked = json.ok ? checkBody(route, json.value) : json;
@@ -99,7 +109,8 @@ function forwardedHeaders(headers: Headers, route: OllamaRoute): HeaderPairs {
   let size = 0;
   for (const [name, value] of headers) {
     size += name.length + value.length;
-    if (FORWARDED_HEADERS.has(name) || (name === "content-length" && route.body === "raw")) pairs.push([name, value]);
+    if (FORWARDED_HEADERS.has(name) || (name === "content-length" && route.body === "raw"))
+      pairs.push([name, value]);
   }
   if (size > HEAD_BYTES_MAX || pairs.some(([, value]) => value.length > HEAD_BYTES_MAX / 4))
     throw new GatewayError({ reason: "head_too_large" });

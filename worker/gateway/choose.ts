@@ -10,7 +10,7 @@
  */
 import { withTag } from "../../protocol/inventory.ts";
 import { RECONNECT_MS } from "../../protocol/limits.ts";
-import type { RegisteredBox } from "../aggregator/aggregator.ts";
+import type { RegisteredBox } from "../registered-box.ts";
 
 export type Candidate = Pick<RegisteredBox, "name" | "state" | "readings" | "last_seen_ms">;
 
@@ -31,12 +31,30 @@ export function chooseBoxes(
   const has = (names: readonly { name: string }[] | undefined) =>
     wanted !== null && (names ?? []).some(({ name }) => withTag(name) === wanted);
   return boxes
-    .filter((box) => box.state === "up" || (box.state === "down" && nowMs - box.last_seen_ms < RECONNECT_MS))
+    .filter(
+      (box) =>
+        box.state === "up" || (box.state === "down" && nowMs - box.last_seen_ms < RECONNECT_MS),
+    )
     .map((box) => {
-      const warmth = wanted === null ? 0 : has(box.readings?.inventory.loaded) ? 2 : has(box.readings?.inventory.models) ? 1 : 0;
+      const warmth =
+        wanted === null
+          ? 0
+          : has(box.readings?.inventory.loaded)
+            ? 2
+            : has(box.readings?.inventory.models)
+              ? 1
+              : 0;
       const isReachable = box.readings?.inventory.reachable !== false;
       const [hasIt, isUp] = [warmth > 0, box.state === "up"];
-      return { name: box.name, isReachable, hasIt, isUp, warmth, open: openStreams(box.name), tie: random() };
+      return {
+        name: box.name,
+        isReachable,
+        hasIt,
+        isUp,
+        warmth,
+        open: openStreams(box.name),
+        tie: random(),
+      };
     })
     .sort(
       (a, b) =>

@@ -4,24 +4,17 @@
  * Choosing a box must not cost an object call per request, so the registry is kept for a moment. A
  * stale entry does no harm: the Box itself refuses when its agent is gone, and the next box is tried.
  */
+
 import type { InFlight } from "../../protocol/api/live.ts";
-import type { Live, RegisteredBox } from "../aggregator/aggregator.ts";
-import { theAggregator } from "../aggregator/stub.ts";
+import type { Fleet } from "../aggregator/aggregator.ts";
+import { aggregatorOf } from "../aggregator/stub.ts";
+import { boxOf } from "../box/stub.ts";
 import type { Bindings } from "../env.ts";
 import { GatewayError } from "../errors.ts";
-import { upNames } from "../registered-box.ts";
-import type { RunTimeSettings } from "../aggregator/run-time-settings.ts";
+import { type BoxStatuses, type RegisteredBox, upNames } from "../registered-box.ts";
 import { newPulse, type Pulse } from "./stream/pulse.ts";
 
 const KEEP_MS = 1_000;
-
-/** What the Aggregator says of the boxes and of how calls are served. */
-export type Fleet = {
-  boxes: RegisteredBox[];
-  settings: RunTimeSettings;
-  /** The default model of the repository, whether or not a box has it. */
-  defaultModel: string | null;
-};
 
 type Kept = Fleet & { atMs: number };
 let kept: Kept | null = null;
@@ -31,10 +24,11 @@ const pulses = new Map<string, Pulse>();
 
 export async function fleetOf(env: Bindings): Promise<Fleet> {
   const nowMs = Date.now();
-  if (kept !== null && nowMs - kept.atMs < KEEP_MS && kept.boxes.some((box) => box.state === "up")) return kept;
+  if (kept !== null && nowMs - kept.atMs < KEEP_MS && kept.boxes.some((box) => box.state === "up"))
+    return kept;
   // Whoever finds it too old asks; the others go on with what there is until the answer comes.
   if (kept !== null) kept.atMs = nowMs;
-  kept = { ...(await theAggregator(env).fleet()), atMs: nowMs };
+  kept = { ...(await aggregatorOf(env).fleet()), atMs: nowMs };
   return kept;
 }
 
@@ -68,15 +62,23 @@ export function countStream(box: string, ended: Promise<unknown>): void {
  * @param only  asks this one alone
  * @throws {GatewayError} `box_unknown` when no box of that name has ever connected
  */
-export async function look(env: Bindings, only?: string): Promise<Live> {
-  return (await lookClosely(env, only)).live;
+export async function boxStatuses(env: Bindings, only?: string): Promise<BoxStatuses> {
+  return (await statusesAndRequests(env, only)).live;
 }
 
 /** The same, with the requests that are served now, the oldest first. */
-export async function lookClosely(env: Bindings, only?: string): Promise<{ live: Live; requests: InFlight[] }> {
-  const boxes = (await theAggregator(env).registry()).filter(({ name }) => only === undefined || name === only);
-  if (only !== undefined && boxes.length === 0) throw new GatewayError({ reason: "box_unknown", box: only });
-  const looks = await Promise.all(boxes.map(async ({ name }) => ({ name, ...(await env.BOX.getByName(name).look()) })));
+export async function statusesAndRequests(
+  env: Bindings,
+  only?: string,
+): Promise<{ live: BoxStatuses; requests: InFlight[] }> {
+  const boxes = (await aggregatorOf(env).registry()).filter(
+    ({ name }) => only === undefined || name === only,
+  );
+  if (only !== undefined && boxes.length === 0)
+    throw new GatewayError({ reason: "box_unknown", box: only });
+  const looks = await Promise.all(
+    boxes.map(async ({ name }) => ({ name, ...(await boxOf(env, name).status()) })),
+  );
   return {
     live: looks.map(({ name, isUp, inFlight, queueDepth }) => ({
       name,
@@ -91,14 +93,16 @@ export async function lookClosely(env: Bindings, only?: string): Promise<{ live:
 }
 
 /**
- * The boxes with readings of this moment, `down` when they are not up now. Asks like {@link look}.
+ * The boxes with readings of this moment, `down` when they are not up now. Asks like {@link boxStatuses}.
  * @throws {GatewayError} `box_unknown`
  */
 export async function freshBoxes(env: Bindings, only?: string): Promise<RegisteredBox[]> {
-  const live = await look(env, only);
+  const live = await boxStatuses(env, only);
   const [asked, isUp] = [new Set(live.map(({ name }) => name)), upNames(live)];
-  const boxes = await theAggregator(env).registry();
-  return boxes.filter(({ name }) => asked.has(name)).map((box) => (isUp.has(box.name) ? box : { ...box, state: "down" }));
+  const boxes = await aggregatorOf(env).registry();
+  return boxes
+    .filter(({ name }) => asked.has(name))
+    .map((box) => (isUp.has(box.name) ? box : { ...box, state: "down" }));
 }
 
 /** An agent tells what its box has as soon as a change is over: a moment after the caller of that change knows. */
@@ -106,10 +110,13 @@ const TOLD_MS = 1_000;
 const ASK_EVERY_MS = 50;
 
 /** Waits until the boxes have told of a change, so that who asks next sees it; not for ever, since it is done whether or not they told. */
-export async function untilTold(env: Bindings, hasTold: (box: RegisteredBox) => boolean): Promise<void> {
+export async function untilReported(
+  env: Bindings,
+  hasTold: (box: RegisteredBox) => boolean,
+): Promise<void> {
   try {
     for (let waitedMs = 0; waitedMs < TOLD_MS; waitedMs += ASK_EVERY_MS) {
-      if ((await theAggregator(env).registry()).every(hasTold)) break;
+      if ((await aggregatorOf(env).registry()).every(hasTold)) break;
       await scheduler.wait(ASK_EVERY_MS);
     }
   } catch {

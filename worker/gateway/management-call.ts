@@ -7,7 +7,7 @@ import { checkBody } from "../../protocol/body-policy.ts";
 import { FailedAt } from "../../protocol/records.ts";
 import type { Principal } from "../auth.ts";
 import type { Env } from "../env.ts";
-import { type FailureReason, GatewayError, tellCaller } from "../errors.ts";
+import { type FailureReason, GatewayError, wireErrorOf } from "../errors.ts";
 import { callOf, targetOf } from "./call.ts";
 import { serve } from "./serve.ts";
 
@@ -25,7 +25,11 @@ export type ManagementCall = {
  * @returns Ollama's answer when it is 200
  * @throws {GatewayError} when the box did not do it
  */
-export async function manage(c: Context<Env>, principal: Principal, asked: ManagementCall): Promise<Response> {
+export async function manage(
+  c: Context<Env>,
+  principal: Principal,
+  asked: ManagementCall,
+): Promise<Response> {
   const target = targetOf(asked.method, asked.path);
   const { open, startedMs } = callOf(c.req.raw, target, asked.requestId, principal);
   const call = {
@@ -75,20 +79,17 @@ function ollamaMessage(text: string): string {
 }
 
 /** What one box made of a call; `failure` null: it did it. */
-export type Outcome = { box: string; requestId: string; failure: FailureReason | null };
+export type BoxOutcome = { box: string; requestId: string; failure: FailureReason | null };
 
 /** Why a call to these boxes, of which some did not do it, failed. */
-export function failureOfBoxes(outcomes: readonly Outcome[]): FailureReason {
+export function failureOfBoxes(outcomes: readonly BoxOutcome[]): FailureReason {
   const [first] = outcomes.flatMap(({ failure }) => failure ?? []);
   if (first === undefined) return { reason: "internal" };
   if (outcomes.length === 1) return first;
-  const what = outcomes.map(({ box, failure }) => `${box}: ${failure === null ? "done" : tellCaller(failure).message}`).join("; ");
-  return { reason: "boxes_failed", what, failedAt: tellCaller(first).failedAt };
-}
-
-/** What is told of whatever was thrown. A bug is logged here, and is `internal` to others. */
-export function failureOfError(error: unknown): FailureReason {
-  if (error instanceof GatewayError) return error.failure;
-  console.error(error);
-  return { reason: "internal" };
+  const what = outcomes
+    .map(
+      ({ box, failure }) => `${box}: ${failure === null ? "done" : wireErrorOf(failure).message}`,
+    )
+    .join("; ");
+  return { reason: "boxes_failed", what, failedAt: wireErrorOf(first).failedAt };
 }

@@ -7,5 +7,9 @@
 export function rawPathOf(request: Request): string {
   const start = request.url.indexOf("/", request.url.indexOf("://") + 3);
   const end = request.url.slice(start).search(/[?#]/);
-  return start < 0 ? "/" : end < 0 ? request.url.slice(start) : request.url.slice(start, start + end);
+  return start < 0
+    ? "/"
+    : end < 0
+      ? request.url.slice(start)
+      : request.url.slice(start, start + end);
 }

@@ -4,14 +4,15 @@
  */
 
 import type { Open } from "../../protocol/messages.ts";
-import type { RegisteredBox } from "../aggregator/aggregator.ts";
+import { boxOf } from "../box/stub.ts";
 import type { Bindings } from "../env.ts";
-import { type FailureReason, GatewayError, tellCaller } from "../errors.ts";
+import { type FailureReason, GatewayError, wireErrorOf } from "../errors.ts";
+import type { RegisteredBox } from "../registered-box.ts";
 import { inForce, settingsOf } from "../settings.ts";
 import { chooseBoxes } from "./choose.ts";
-import { edgeRecord, ingestSurely, type Outcome } from "./stream/edge-record.ts";
-import { EdgeStream } from "./stream/edge-stream.ts";
 import { countStream, fleetOf, forgetBoxes, openStreams, pulseOf } from "./fleet.ts";
+import { type EdgeOutcome, edgeRecord, ingestSurely } from "./stream/edge-record.ts";
+import { EdgeStream } from "./stream/edge-stream.ts";
 
 export type Call = {
   id: string;
@@ -24,7 +25,11 @@ export type Call = {
 };
 
 /** The checked body, and what it says. `null`: the route takes none. */
-export type CallBody = { bytes: Uint8Array | ReadableStream<Uint8Array> | null; model: string | null; stream: boolean };
+export type CallBody = {
+  bytes: Uint8Array | ReadableStream<Uint8Array> | null;
+  model: string | null;
+  stream: boolean;
+};
 
 /** What an answer waits for its record at most. */
 const INGEST_MS = 1_000;
@@ -44,7 +49,7 @@ export async function serve(
   bodyOf: () => Promise<CallBody>,
 ): Promise<Response> {
   // Resolves when it is in the ledger, or that takes too long. Also for a caller that does not wait for it.
-  const record = async (open: Open, outcome: Outcome, afterMs = 0) => {
+  const record = async (open: Open, outcome: EdgeOutcome, afterMs = 0) => {
     const ingested = ingestSurely(env, edgeRecord({ ...call, open }, outcome, Date.now()), afterMs);
     waitUntil(ingested);
     if (afterMs === 0) await Promise.race([ingested, scheduler.wait(INGEST_MS)]); // an Aggregator that fails must not hold up the answer too
@@ -59,7 +64,10 @@ export async function serve(
     open = { ...open, edge_ms: Math.max(0, Date.now() - call.startedMs) };
     const { id, signal } = call;
     const attachAgain = () => attach(env, box, id, true);
-    const edge = new EdgeStream({ id, signal, open, body: bytes, box, pulse: pulseOf(box), attachAgain }, socket);
+    const edge = new EdgeStream(
+      { id, signal, open, body: bytes, box, pulse: pulseOf(box), attachAgain },
+      socket,
+    );
     const ended = edge.ended.then(async (end) => {
       if (end.by === "agent") return;
       const { status, httpStatus } = end;
@@ -76,16 +84,30 @@ export async function serve(
     answer.headers.set("x-box", box);
     return answer;
   } catch (error) {
-    const failure: FailureReason = error instanceof GatewayError ? error.failure : { reason: "internal" };
-    await record(open, { box: null, status: "error", httpStatus: tellCaller(failure).status, failure });
+    const failure: FailureReason =
+      error instanceof GatewayError ? error.failure : { reason: "internal" };
+    await record(open, {
+      box: null,
+      status: "error",
+      httpStatus: wireErrorOf(failure).status,
+      failure,
+    });
     throw error;
   }
 }
 
-async function attachToSomeBox(env: Bindings, boxes: RegisteredBox[], call: Call, model: string | null): Promise<[string, WebSocket]> {
+async function attachToSomeBox(
+  env: Bindings,
+  boxes: RegisteredBox[],
+  call: Call,
+  model: string | null,
+): Promise<[string, WebSocket]> {
   if (call.wantedBox !== null && !boxes.some(({ name }) => name === call.wantedBox))
     throw new GatewayError({ reason: "box_unknown", box: call.wantedBox });
-  const names = call.wantedBox !== null ? [call.wantedBox] : chooseBoxes(boxes, model, openStreams, Math.random, Date.now());
+  const names =
+    call.wantedBox !== null
+      ? [call.wantedBox]
+      : chooseBoxes(boxes, model, openStreams, Math.random, Date.now());
   let last: GatewayError | null = null;
   for (const name of names) {
     try {
@@ -99,16 +121,22 @@ async function attachToSomeBox(env: Bindings, boxes: RegisteredBox[], call: Call
   throw last ?? new GatewayError({ reason: "no_box" });
 }
 
-async function attach(env: Bindings, box: string, id: string, isResume: boolean): Promise<WebSocket> {
+async function attach(
+  env: Bindings,
+  box: string,
+  id: string,
+  isResume: boolean,
+): Promise<WebSocket> {
   const url = `https://box/attach?box=${encodeURIComponent(box)}&stream=${id}${isResume ? "&resume=1" : ""}`;
   // A Box that is being restarted or moved throws. The next one may serve.
-  const answer = await env.BOX.getByName(box)
+  const answer = await boxOf(env, box)
     .fetch(url, { headers: { upgrade: "websocket" } })
     .catch((error: unknown) => {
       throw new GatewayError({ reason: "box_down", box }, { cause: error });
     });
   if (answer.webSocket !== null) return answer.webSocket;
   const { error } = await answer.json<{ error?: { code?: string } }>();
-  const reason = error?.code === "box_draining" || error?.code === "box_busy" ? error.code : "box_down";
+  const reason =
+    error?.code === "box_draining" || error?.code === "box_busy" ? error.code : "box_down";
   throw new GatewayError({ reason, box });
 }

@@ -12,7 +12,8 @@
 export const ABOUT_CATALOGUE = {
   date: "2026-07-15",
   source: "https://ollama.com/library",
-  about: "A selection by hand of Ollama's public library, with the sizes that its pages showed on that date.",
+  about:
+    "A selection by hand of Ollama's public library, with the sizes that its pages showed on that date.",
 };
 
 type Category = "general" | "reasoning" | "code" | "vision" | "embedding" | "small" | "safety";
@@ -32,69 +33,214 @@ type Row = [name: string, parameterSizes: string, size: string | null, descripti
 
 const ROWS: Record<Category, Row[]> = {
   general: [
-    ["llama3.3", "70b", "43 GB", "Meta's 70B chat model, near the quality of the much larger Llama 3.1 405B"],
-    ["llama3.1", "8b 70b 405b", "4.9 GB", "Meta's chat models with a context of 128K tokens and tool calls"],
-    ["gemma4", "e2b e4b 12b 26b 31b", "9.6 GB", "Google's models for text, images and audio, with thinking and tool calls"],
-    ["gemma3", "270m 1b 4b 12b 27b", "3.3 GB", "Google's models for one GPU; those from 4B on read images too"],
-    ["gemma2", "2b 9b 27b", "5.4 GB", "Google's earlier text models, with a short context of 8K tokens"],
+    [
+      "llama3.3",
+      "70b",
+      "43 GB",
+      "Meta's 70B chat model, near the quality of the much larger Llama 3.1 405B",
+    ],
+    [
+      "llama3.1",
+      "8b 70b 405b",
+      "4.9 GB",
+      "Meta's chat models with a context of 128K tokens and tool calls",
+    ],
+    [
+      "gemma4",
+      "e2b e4b 12b 26b 31b",
+      "9.6 GB",
+      "Google's models for text, images and audio, with thinking and tool calls",
+    ],
+    [
+      "gemma3",
+      "270m 1b 4b 12b 27b",
+      "3.3 GB",
+      "Google's models for one GPU; those from 4B on read images too",
+    ],
+    [
+      "gemma2",
+      "2b 9b 27b",
+      "5.4 GB",
+      "Google's earlier text models, with a short context of 8K tokens",
+    ],
     [
       "qwen3",
       "0.6b 1.7b 4b 8b 14b 30b 32b 235b",
       "5.2 GB",
       "Alibaba's dense and mixture-of-experts models that can think before they answer",
     ],
-    ["qwen2.5", "0.5b 1.5b 3b 7b 14b 32b 72b", "4.7 GB", "Alibaba's earlier models in many sizes, strong in many languages"],
+    [
+      "qwen2.5",
+      "0.5b 1.5b 3b 7b 14b 32b 72b",
+      "4.7 GB",
+      "Alibaba's earlier models in many sizes, strong in many languages",
+    ],
     ["mistral", "7b", "4.4 GB", "Mistral's 7B model with tool calls, version 0.3"],
     ["mistral-nemo", "12b", "7.1 GB", "12B model by Mistral and NVIDIA with a long context"],
     ["mixtral", "8x7b 8x22b", "26 GB", "Mistral's mixtures of eight experts"],
     ["phi4", "14b", "9.1 GB", "Microsoft's 14B model, trained for reasoning and mathematics"],
-    ["granite4", "350m 1b 3b", "2.1 GB", "IBM's models for instructions and tool calls in business use"],
+    [
+      "granite4",
+      "350m 1b 3b",
+      "2.1 GB",
+      "IBM's models for instructions and tool calls in business use",
+    ],
     ["granite3.3", "2b 8b", "4.9 GB", "IBM's models with a context of 128K tokens"],
-    ["command-r", "35b", "19 GB", "Cohere's model for long conversations and answers from documents"],
+    [
+      "command-r",
+      "35b",
+      "19 GB",
+      "Cohere's model for long conversations and answers from documents",
+    ],
     ["command-r7b", "7b", "5.1 GB", "Cohere's small model of the R series, for common GPUs"],
     ["aya-expanse", "8b 32b", "5.1 GB", "Cohere's models for 23 languages"],
     ["olmo-3", "7b 32b", "4.5 GB", "Ai2's models, open to the training data"],
-    ["falcon3", "1b 3b 7b 10b", "4.6 GB", "TII's models of up to 10B for science, mathematics and code"],
-    ["hermes3", "3b 8b 70b 405b", "4.7 GB", "Nous Research's tuning of Llama 3 for role play and tool calls"],
-    ["dolphin3", "8b", "4.9 GB", "General model on Llama 3.1 8B that leaves its rules to who runs it"],
+    [
+      "falcon3",
+      "1b 3b 7b 10b",
+      "4.6 GB",
+      "TII's models of up to 10B for science, mathematics and code",
+    ],
+    [
+      "hermes3",
+      "3b 8b 70b 405b",
+      "4.7 GB",
+      "Nous Research's tuning of Llama 3 for role play and tool calls",
+    ],
+    [
+      "dolphin3",
+      "8b",
+      "4.9 GB",
+      "General model on Llama 3.1 8B that leaves its rules to who runs it",
+    ],
     ["llama4", "16x17b 128x17b", "67 GB", "Meta's mixture-of-experts models for text and images"],
-    ["qwen3-next", "80b", "50 GB", "Alibaba's sparse 80B model, built for speed with long contexts"],
-    ["translategemma", "4b 12b 27b", "3.3 GB", "Google's translation models on Gemma 3, for 55 languages"],
-    ["medgemma", "4b 27b", "3.3 GB", "Google's Gemma 3 for medical text and images; not a medical device"],
+    [
+      "qwen3-next",
+      "80b",
+      "50 GB",
+      "Alibaba's sparse 80B model, built for speed with long contexts",
+    ],
+    [
+      "translategemma",
+      "4b 12b 27b",
+      "3.3 GB",
+      "Google's translation models on Gemma 3, for 55 languages",
+    ],
+    [
+      "medgemma",
+      "4b 27b",
+      "3.3 GB",
+      "Google's Gemma 3 for medical text and images; not a medical device",
+    ],
   ],
   reasoning: [
-    ["gpt-oss", "20b 120b", "14 GB", "OpenAI's open-weight models with adjustable thinking and tool calls"],
-    ["deepseek-r1", "1.5b 7b 8b 14b 32b 70b 671b", "5.2 GB", "DeepSeek's reasoning model, and smaller ones distilled from it"],
+    [
+      "gpt-oss",
+      "20b 120b",
+      "14 GB",
+      "OpenAI's open-weight models with adjustable thinking and tool calls",
+    ],
+    [
+      "deepseek-r1",
+      "1.5b 7b 8b 14b 32b 70b 671b",
+      "5.2 GB",
+      "DeepSeek's reasoning model, and smaller ones distilled from it",
+    ],
     ["qwq", "32b", "20 GB", "Alibaba's reasoning model of the Qwen 2.5 time"],
     ["magistral", "24b", "14 GB", "Mistral's reasoning model"],
     ["phi4-reasoning", "14b", "11 GB", "Microsoft's Phi-4, trained to reason in steps"],
-    ["cogito", "3b 8b 14b 32b 70b", "4.9 GB", "Deep Cogito's hybrid models, which think when they are asked to"],
-    ["openthinker", "7b 32b", "4.7 GB", "Open reasoning models from data that was distilled from DeepSeek-R1"],
-    ["nemotron-3-nano", "4b 30b", "24 GB", "NVIDIA's efficient hybrid models for agents, with very long contexts"],
+    [
+      "cogito",
+      "3b 8b 14b 32b 70b",
+      "4.9 GB",
+      "Deep Cogito's hybrid models, which think when they are asked to",
+    ],
+    [
+      "openthinker",
+      "7b 32b",
+      "4.7 GB",
+      "Open reasoning models from data that was distilled from DeepSeek-R1",
+    ],
+    [
+      "nemotron-3-nano",
+      "4b 30b",
+      "24 GB",
+      "NVIDIA's efficient hybrid models for agents, with very long contexts",
+    ],
     ["glm-4.7-flash", "", "19 GB", "Z.ai's model of the 30B class for agents and code"],
-    ["deepseek-v3.1", "671b", "404 GB", "DeepSeek's 671B model with and without thinking; for several large GPUs"],
+    [
+      "deepseek-v3.1",
+      "671b",
+      "404 GB",
+      "DeepSeek's 671B model with and without thinking; for several large GPUs",
+    ],
   ],
   code: [
-    ["qwen3-coder", "30b 480b", "19 GB", "Alibaba's models for agents that write code, with long contexts"],
+    [
+      "qwen3-coder",
+      "30b 480b",
+      "19 GB",
+      "Alibaba's models for agents that write code, with long contexts",
+    ],
     ["qwen3-coder-next", "", "52 GB", "Alibaba's sparse coding model for local agents"],
-    ["qwen2.5-coder", "0.5b 1.5b 3b 7b 14b 32b", "4.7 GB", "Alibaba's models to write, complete and mend code"],
-    ["devstral-small-2", "24b", "15 GB", "Mistral's 24B model for agents that explore and edit code bases"],
+    [
+      "qwen2.5-coder",
+      "0.5b 1.5b 3b 7b 14b 32b",
+      "4.7 GB",
+      "Alibaba's models to write, complete and mend code",
+    ],
+    [
+      "devstral-small-2",
+      "24b",
+      "15 GB",
+      "Mistral's 24B model for agents that explore and edit code bases",
+    ],
     ["codestral", "22b", "13 GB", "Mistral's first model for code, with fill-in-the-middle"],
     ["deepseek-coder-v2", "16b 236b", "8.9 GB", "DeepSeek's mixture of experts for code"],
     ["codellama", "7b 13b 34b 70b", "3.8 GB", "Meta's older models for code, on Llama 2"],
     ["codegemma", "2b 7b", "5.0 GB", "Google's models for completion and chat about code"],
     ["granite-code", "3b 8b 20b 34b", "2.0 GB", "IBM's models for code"],
-    ["starcoder2", "3b 7b 15b", "1.7 GB", "BigCode's models for completion, with open training data"],
+    [
+      "starcoder2",
+      "3b 7b 15b",
+      "1.7 GB",
+      "BigCode's models for completion, with open training data",
+    ],
     ["deepcoder", "1.5b 14b", "9.0 GB", "Open model for code, trained to reason"],
   ],
   vision: [
-    ["qwen3.5", "0.8b 2b 4b 9b 27b 35b 122b", "6.6 GB", "Alibaba's models for text and images, with thinking and tool calls"],
-    ["qwen3.6", "27b 35b", "24 GB", "Alibaba's newer models for text and images, made for coding agents"],
+    [
+      "qwen3.5",
+      "0.8b 2b 4b 9b 27b 35b 122b",
+      "6.6 GB",
+      "Alibaba's models for text and images, with thinking and tool calls",
+    ],
+    [
+      "qwen3.6",
+      "27b 35b",
+      "24 GB",
+      "Alibaba's newer models for text and images, made for coding agents",
+    ],
     ["qwen3-vl", "2b 4b 8b 30b 32b 235b", "6.1 GB", "Alibaba's vision models of the Qwen 3 family"],
-    ["qwen2.5vl", "3b 7b 32b 72b", "6.0 GB", "Alibaba's earlier vision models, good with documents"],
+    [
+      "qwen2.5vl",
+      "3b 7b 32b 72b",
+      "6.0 GB",
+      "Alibaba's earlier vision models, good with documents",
+    ],
     ["llama3.2-vision", "11b 90b", "7.8 GB", "Meta's Llama 3.2 that reads images"],
-    ["mistral-small3.2", "24b", "15 GB", "Mistral's 24B model for text and images, with tool calls"],
-    ["ministral-3", "3b 8b 14b", "6.0 GB", "Mistral's small models for text and images, for many kinds of hardware"],
+    [
+      "mistral-small3.2",
+      "24b",
+      "15 GB",
+      "Mistral's 24B model for text and images, with tool calls",
+    ],
+    [
+      "ministral-3",
+      "3b 8b 14b",
+      "6.0 GB",
+      "Mistral's small models for text and images, for many kinds of hardware",
+    ],
     ["minicpm-v", "8b", "5.5 GB", "OpenBMB's compact vision model"],
     ["granite3.2-vision", "2b", "2.4 GB", "IBM's small model for tables, charts and documents"],
     ["llava", "7b 13b 34b", "4.7 GB", "One of the first open vision models, on Vicuna and Mistral"],
@@ -103,14 +249,29 @@ const ROWS: Record<Category, Row[]> = {
     ["glm-ocr", "", "2.2 GB", "Z.ai's model to read complex documents"],
   ],
   embedding: [
-    ["nomic-embed-text", "", "274 MB", "Nomic's English text embeddings, with a context of 2K tokens"],
+    [
+      "nomic-embed-text",
+      "",
+      "274 MB",
+      "Nomic's English text embeddings, with a context of 2K tokens",
+    ],
     ["nomic-embed-text-v2-moe", "", "958 MB", "Nomic's text embeddings for many languages"],
     ["embeddinggemma", "300m", "622 MB", "Google's small text embeddings for many languages"],
     ["qwen3-embedding", "0.6b 4b 8b", "4.7 GB", "Alibaba's text embeddings on Qwen 3"],
     ["mxbai-embed-large", "335m", "670 MB", "Mixedbread's large English text embeddings"],
     ["bge-m3", "567m", "1.2 GB", "BAAI's text embeddings for many languages and long texts"],
-    ["snowflake-arctic-embed2", "568m", "1.2 GB", "Snowflake's text embeddings for search in many languages"],
-    ["granite-embedding", "30m 278m", "63 MB", "IBM's text embeddings: 30M for English, 278M for many languages"],
+    [
+      "snowflake-arctic-embed2",
+      "568m",
+      "1.2 GB",
+      "Snowflake's text embeddings for search in many languages",
+    ],
+    [
+      "granite-embedding",
+      "30m 278m",
+      "63 MB",
+      "IBM's text embeddings: 30M for English, 278M for many languages",
+    ],
     ["all-minilm", "22m 33m", "46 MB", "Tiny sentence embeddings"],
   ],
   small: [
@@ -126,11 +287,18 @@ const ROWS: Record<Category, Row[]> = {
   safety: [
     ["llama-guard3", "1b 8b", "4.9 GB", "Meta's classifier of unsafe prompts and answers"],
     ["shieldgemma", "2b 9b 27b", "5.8 GB", "Google's judge of text against a safety policy"],
-    ["gpt-oss-safeguard", "20b 120b", "14 GB", "OpenAI's gpt-oss, tuned to judge text by a policy that you write"],
+    [
+      "gpt-oss-safeguard",
+      "20b 120b",
+      "14 GB",
+      "OpenAI's gpt-oss, tuned to judge text by a policy that you write",
+    ],
   ],
 };
 
-export const CATALOGUE: readonly CatalogueModel[] = (Object.entries(ROWS) as [Category, Row[]][]).flatMap(([category, rows]) =>
+export const CATALOGUE: readonly CatalogueModel[] = (
+  Object.entries(ROWS) as [Category, Row[]][]
+).flatMap(([category, rows]) =>
   rows.map(([name, parameterSizes, size, description]) => ({
     name,
     category,
@@ -143,7 +311,8 @@ export const CATALOGUE: readonly CatalogueModel[] = (Object.entries(ROWS) as [Ca
 const BY_NAME = new Map(CATALOGUE.map((model) => [model.name, model]));
 
 /** The catalogue's entry of a model in any of its sizes; null when it is not there. */
-export const familyOf = (model: string): CatalogueModel | null => BY_NAME.get(model.replace(/:[^/]*$/, "")) ?? null;
+export const familyOf = (model: string): CatalogueModel | null =>
+  BY_NAME.get(model.replace(/:[^/]*$/, "")) ?? null;
 
 /** What a model is for, when nobody said. */
 export const categoryOf = (model: string): string => familyOf(model)?.category ?? "general";

@@ -22,7 +22,11 @@ const Chunk = z.object({
  * @param requestId  in every event
  * @param startedMs  unix ms, for `latency_ms`
  */
-export function sseOfChat(requestId: string, startedMs: number, now: () => number): TransformStream<Uint8Array, Uint8Array> {
+export function sseOfChat(
+  requestId: string,
+  startedMs: number,
+  now: () => number,
+): TransformStream<Uint8Array, Uint8Array> {
   const decoder = new TextDecoder();
   const encoder = new TextEncoder();
   let rest = "";
@@ -34,7 +38,8 @@ export function sseOfChat(requestId: string, startedMs: number, now: () => numbe
       return { error: "the box sent a line that is not JSON", request_id: requestId };
     }
     const chunk = Chunk.safeParse(value);
-    if (!chunk.success) return { error: "the box sent a line that is no chat chunk", request_id: requestId };
+    if (!chunk.success)
+      return { error: "the box sent a line that is no chat chunk", request_id: requestId };
     const { message, done, done_reason, prompt_eval_count, eval_count, error } = chunk.data;
     if (error !== undefined) return { error, request_id: requestId };
     if (done === true) {
@@ -60,10 +65,14 @@ export function sseOfChat(requestId: string, startedMs: number, now: () => numbe
       const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
       const events = lines.filter((line) => line !== "").flatMap((line) => eventOf(line) ?? []);
-      if (events.length > 0) controller.enqueue(encoder.encode(events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("")));
+      if (events.length > 0)
+        controller.enqueue(
+          encoder.encode(events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("")),
+        );
     },
     flush(controller) {
-      if (rest.trim() !== "") controller.enqueue(encoder.encode(`data: ${JSON.stringify(eventOf(rest))}\n\n`));
+      if (rest.trim() !== "")
+        controller.enqueue(encoder.encode(`data: ${JSON.stringify(eventOf(rest))}\n\n`));
     },
   });
 }

@@ -21,7 +21,8 @@ export function installedByName(boxes: readonly RegisteredBox[]): Map<string, In
       const before = found.get(key) ?? { boxes: [], sizeBytes: null, installedAtMs: null };
       found.set(key, {
         boxes: [...new Set([...before.boxes, box.name])],
-        sizeBytes: size_bytes === null ? before.sizeBytes : Math.max(size_bytes, before.sizeBytes ?? 0),
+        sizeBytes:
+          size_bytes === null ? before.sizeBytes : Math.max(size_bytes, before.sizeBytes ?? 0),
         installedAtMs: earlier(before.installedAtMs, Date.parse(modified_at ?? "")),
       });
     }
@@ -49,13 +50,16 @@ export function installedModels(boxes: readonly RegisteredBox[]): InstalledModel
       });
     }
   }
-  const models = [...entries.values()].sort((a, b) => ms(b.modified_at) - ms(a.modified_at) || (a.name < b.name ? -1 : 1));
+  const models = [...entries.values()].sort(
+    (a, b) => ms(b.modified_at) - ms(a.modified_at) || (a.name < b.name ? -1 : 1),
+  );
   return { models, simulated: up(boxes).some(({ hello }) => hello.simulated) };
 }
 
 const up = (boxes: readonly RegisteredBox[]) => boxes.filter(({ state }) => state !== "down");
 
-const earlier = (known: number | null, ms: number): number | null => (Number.isNaN(ms) ? known : Math.min(ms, known ?? ms));
+const earlier = (known: number | null, ms: number): number | null =>
+  Number.isNaN(ms) ? known : Math.min(ms, known ?? ms);
 
 /** Unix ms; 0 for a time that is not known or that nobody can read. */
 const ms = (time: string | null): number => Date.parse(time ?? "") || 0;

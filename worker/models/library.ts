@@ -5,13 +5,24 @@ import { CATALOGUE, type CatalogueModel, familyOf } from "./catalogue.ts";
 import type { Installed } from "./installed.ts";
 
 /** What somebody here said of a model wins; what nobody said is the catalogue's. */
-export function libraryModels(repository: readonly RepositoryModel[], installed: ReadonlyMap<string, Installed>): LibraryModel[] {
+export function libraryModels(
+  repository: readonly RepositoryModel[],
+  installed: ReadonlyMap<string, Installed>,
+): LibraryModel[] {
   const known = new Map(repository.map((model) => [model.model_name, model]));
-  const catalogued = CATALOGUE.filter(({ name }) => !known.has(name)).map((model) => fromCatalogue(model, installed));
-  return [...repository.map((model) => fromRepository(model, familyOf(model.model_name))), ...catalogued];
+  const catalogued = CATALOGUE.filter(({ name }) => !known.has(name)).map((model) =>
+    fromCatalogue(model, installed),
+  );
+  return [
+    ...repository.map((model) => fromRepository(model, familyOf(model.model_name))),
+    ...catalogued,
+  ];
 }
 
-const fromCatalogue = (model: CatalogueModel, installed: ReadonlyMap<string, Installed>): LibraryModel => ({
+const fromCatalogue = (
+  model: CatalogueModel,
+  installed: ReadonlyMap<string, Installed>,
+): LibraryModel => ({
   name: model.name,
   description: model.description,
   size: model.size,
@@ -27,7 +38,10 @@ const fromCatalogue = (model: CatalogueModel, installed: ReadonlyMap<string, Ins
 const fromRepository = (model: RepositoryModel, family: CatalogueModel | null): LibraryModel => ({
   name: model.model_name,
   description: model.description ?? family?.description ?? null,
-  size: model.size_label ?? (family?.name === model.model_name ? family.size : null) ?? sizeLabel(model.size_bytes),
+  size:
+    model.size_label ??
+    (family?.name === model.model_name ? family.size : null) ??
+    sizeLabel(model.size_bytes),
   display_name: model.display_name,
   category: model.category,
   parameter_sizes: family?.parameterSizes ?? [],
@@ -40,7 +54,9 @@ const fromRepository = (model: RepositoryModel, family: CatalogueModel | null): 
 /** Decimal units, as Ollama's library writes sizes. */
 export function sizeLabel(bytes: number | null): string | null {
   if (bytes === null) return null;
-  return bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${bytes < 1e10 ? (bytes / 1e9).toFixed(1) : Math.round(bytes / 1e9)} GB`;
+  return bytes < 1e9
+    ? `${Math.round(bytes / 1e6)} MB`
+    : `${bytes < 1e10 ? (bytes / 1e9).toFixed(1) : Math.round(bytes / 1e9)} GB`;
 }
 
 /** Where a word occurs, best first. Null: nowhere. */
@@ -56,14 +72,20 @@ function rankOf(word: string, model: LibraryModel): number | null {
 }
 
 /** The models in which every word of the query occurs, best first; of equal ones favourites, then what is installed. */
-export function searchLibrary(models: readonly LibraryModel[], query: string, category?: string): LibraryModel[] {
+export function searchLibrary(
+  models: readonly LibraryModel[],
+  query: string,
+  category?: string,
+): LibraryModel[] {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
   return models
     .filter((model) => category === undefined || model.category === category)
     .map((model) => ({ model, ranks: words.map((word) => rankOf(word, model)) }))
     .flatMap(({ model, ranks }) => {
       const found = ranks.filter((rank) => rank !== null);
-      return found.length < words.length ? [] : [{ model, rank: found.reduce((sum, rank) => sum + rank, 0) }];
+      return found.length < words.length
+        ? []
+        : [{ model, rank: found.reduce((sum, rank) => sum + rank, 0) }];
     })
     .sort(
       (a, b) =>

@@ -13,7 +13,8 @@ export async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator
   for await (const chunk of body) {
     const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
     rest = lines.pop() ?? "";
-    if (rest.length > LINE_CHARS_MAX) throw new Error(`a line of more than ${LINE_CHARS_MAX} characters`);
+    if (rest.length > LINE_CHARS_MAX)
+      throw new Error(`a line of more than ${LINE_CHARS_MAX} characters`);
     for (const line of lines) if (line.trim() !== "") yield line;
   }
   rest += decoder.decode();

@@ -15,13 +15,23 @@ const PullLine = z.looseObject({
 const LAYERS_MAX = 1_000;
 
 type Layer = { total: number; completed: number };
-type State = { requestId: string; hasModel: boolean; error: string | null; layers: Map<string, Layer> };
+type State = {
+  requestId: string;
+  hasModel: boolean;
+  error: string | null;
+  layers: Map<string, Layer>;
+};
 
 export class PullProgress {
   readonly #states: ReadonlyMap<string, State>;
 
   constructor(pulls: readonly { box: string; requestId: string }[]) {
-    this.#states = new Map(pulls.map(({ box, requestId }) => [box, { requestId, hasModel: false, error: null, layers: new Map() }]));
+    this.#states = new Map(
+      pulls.map(({ box, requestId }) => [
+        box,
+        { requestId, hasModel: false, error: null, layers: new Map() },
+      ]),
+    );
   }
 
   /** A line of a box's Ollama. */
@@ -32,7 +42,10 @@ export class PullProgress {
     const state = this.#state(box);
     if (error !== undefined) state.error ??= error;
     if (status === "success") state.hasModel = true;
-    const isCounted = digest !== undefined && total !== undefined && (state.layers.has(digest) || state.layers.size < LAYERS_MAX);
+    const isCounted =
+      digest !== undefined &&
+      total !== undefined &&
+      (state.layers.has(digest) || state.layers.size < LAYERS_MAX);
     if (isCounted) state.layers.set(digest, { total, completed: Math.min(completed ?? 0, total) });
     return this.#event(box, parsed.data);
   }
@@ -46,7 +59,9 @@ export class PullProgress {
   /** The box's answer is over. @returns an event when that is news */
   end(box: string): PullEvent | null {
     const { hasModel, error } = this.#state(box);
-    return hasModel || error !== null ? null : this.fail(box, "the pull ended and did not say that it succeeded");
+    return hasModel || error !== null
+      ? null
+      : this.fail(box, "the pull ended and did not say that it succeeded");
   }
 
   done(): PullDone {
@@ -56,13 +71,23 @@ export class PullProgress {
       status: error === null ? ("success" as const) : ("error" as const),
       error,
     }));
-    return { done: true, status: boxes.every(({ error }) => error === null) ? "success" : "error", boxes };
+    return {
+      done: true,
+      status: boxes.every(({ error }) => error === null) ? "success" : "error",
+      boxes,
+    };
   }
 
   #event(box: string, line: object): PullEvent {
     const ours = { box, request_id: this.#state(box).requestId };
     // Twice: they stand first, and a line cannot say otherwise.
-    return Object.assign({}, ours, line, ours, this.#states.size > 1 ? { overall: this.#overall() } : {});
+    return Object.assign(
+      {},
+      ours,
+      line,
+      ours,
+      this.#states.size > 1 ? { overall: this.#overall() } : {},
+    );
   }
 
   #overall(): PullOverall {
@@ -92,4 +117,5 @@ function jsonOf(text: string): unknown {
   }
 }
 
-const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
+const sum = (numbers: readonly number[]): number =>
+  numbers.reduce((total, number) => total + number, 0);

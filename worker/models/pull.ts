@@ -4,8 +4,7 @@
  * Goes at the caller's pace: an event that is not taken holds up the answers of the boxes, and
  * those their tunnels. A box that fails is an event; the others go on.
  */
-import { tellCaller } from "../errors.ts";
-import { failureOfError } from "../gateway/management-call.ts";
+import { failureOfError, wireErrorOf } from "../errors.ts";
 import { linesOf } from "./ndjson.ts";
 import { PullProgress } from "./pull-progress.ts";
 
@@ -24,7 +23,10 @@ export type PullOptions = {
   beforeDone: (boxes: readonly string[]) => Promise<void>;
 };
 
-export function pullEvents(pulls: readonly BoxPull[], { keepAliveMs, onLeft, beforeDone }: PullOptions): ReadableStream<Uint8Array> {
+export function pullEvents(
+  pulls: readonly BoxPull[],
+  { keepAliveMs, onLeft, beforeDone }: PullOptions,
+): ReadableStream<Uint8Array> {
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const writer = writable.getWriter();
   const encoder = new TextEncoder();
@@ -36,16 +38,18 @@ export function pullEvents(pulls: readonly BoxPull[], { keepAliveMs, onLeft, bef
     clearTimeout(timer);
     await writer.write(encoder.encode(text));
     clearTimeout(timer);
-    if (!hasLeft) timer = setTimeout(() => void write(": still there\n\n").catch(() => {}), keepAliveMs);
+    if (!hasLeft)
+      timer = setTimeout(() => void write(": still there\n\n").catch(() => {}), keepAliveMs);
   };
-  const say = (event: object | null) => (event === null ? Promise.resolve() : write(`data: ${JSON.stringify(event)}\n\n`));
+  const say = (event: object | null) =>
+    event === null ? Promise.resolve() : write(`data: ${JSON.stringify(event)}\n\n`);
 
   const follow = async ({ box, body }: BoxPull): Promise<void> => {
     try {
       for await (const line of linesOf(await body)) await say(progress.line(box, line));
       await say(progress.end(box));
     } catch (error) {
-      if (!hasLeft) await say(progress.fail(box, tellCaller(failureOfError(error)).message));
+      if (!hasLeft) await say(progress.fail(box, wireErrorOf(failureOfError(error)).message));
     }
   };
 

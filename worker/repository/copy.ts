@@ -6,8 +6,8 @@
  * that telling it twice does no harm.
  */
 import { z } from "zod";
-import type { StoredModel } from "./stored.ts";
 import { type EdgeModel, REPOSITORY_COLUMNS, type RepositoryRow, repositoryRows } from "./local.ts";
+import type { StoredModel } from "./stored.ts";
 
 const Copy = z.object({ edge: z.uuid(), copied_at_ms: z.number().nullable() });
 
@@ -27,7 +27,10 @@ export class RepositoryCopy {
 
   /** The name of this edge among those that share a Postgres: made once. */
   edge(): string {
-    this.#sql.exec("INSERT OR IGNORE INTO repository_copy (id, edge) VALUES (1, ?)", crypto.randomUUID());
+    this.#sql.exec(
+      "INSERT OR IGNORE INTO repository_copy (id, edge) VALUES (1, ?)",
+      crypto.randomUUID(),
+    );
     return Copy.parse(this.#sql.exec("SELECT edge, copied_at_ms FROM repository_copy").one()).edge;
   }
 
@@ -38,7 +41,9 @@ export class RepositoryCopy {
   }
 
   hasUnsent(): boolean {
-    return this.#sql.exec("SELECT 1 FROM repository WHERE is_unsent = 1 LIMIT 1").toArray().length > 0;
+    return (
+      this.#sql.exec("SELECT 1 FROM repository WHERE is_unsent = 1 LIMIT 1").toArray().length > 0
+    );
   }
 
   /** What Postgres has yet to hear of: entries that it may not have, and pulls. */
@@ -59,19 +64,36 @@ export class RepositoryCopy {
       const after = models.map((model) => withPulls(model, before.get(model.model_name)));
       const names = new Set(models.map(({ model_name }) => model_name));
       const ids = new Set(models.map(({ id }) => id));
-      const sentOf = new Map(sent.map(({ model_name, own_downloads }) => [model_name, own_downloads]));
+      const sentOf = new Map(
+        sent.map(({ model_name, own_downloads }) => [model_name, own_downloads]),
+      );
       const pulledMeanwhile = [...before.values()].flatMap((row) => {
-        const pulls = row.is_unsent && !names.has(row.model_name) ? row.own_downloads - (sentOf.get(row.model_name) ?? 0) : 0;
-        return pulls > 0 ? [{ ...row, id: ids.has(row.id) ? null : row.id, own_downloads: pulls, download_count: pulls }] : [];
+        const pulls =
+          row.is_unsent && !names.has(row.model_name)
+            ? row.own_downloads - (sentOf.get(row.model_name) ?? 0)
+            : 0;
+        return pulls > 0
+          ? [
+              {
+                ...row,
+                id: ids.has(row.id) ? null : row.id,
+                own_downloads: pulls,
+                download_count: pulls,
+              },
+            ]
+          : [];
       });
       const next = [...after, ...pulledMeanwhile];
       const isThere = (row: (typeof next)[number]) => {
         const known = before.get(row.model_name);
-        return known !== undefined && REPOSITORY_COLUMNS.every((column) => known[column] === row[column]);
+        return (
+          known !== undefined && REPOSITORY_COLUMNS.every((column) => known[column] === row[column])
+        );
       };
       const same = new Set(next.filter(isThere).map(({ model_name }) => model_name));
       // All that goes, first: neither a default nor an id may be there twice.
-      for (const name of before.keys()) if (!same.has(name)) this.#sql.exec("DELETE FROM repository WHERE model_name = ?", name);
+      for (const name of before.keys())
+        if (!same.has(name)) this.#sql.exec("DELETE FROM repository WHERE model_name = ?", name);
       for (const row of next) if (!same.has(row.model_name)) this.#insert(row);
       this.#sql.exec("UPDATE repository_copy SET copied_at_ms = ?", nowMs);
     });

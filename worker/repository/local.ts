@@ -10,13 +10,13 @@ import { ModelName } from "../../protocol/api/shapes.ts";
 import { shortName } from "../counting/model-key.ts";
 import { categoryOf } from "../models/catalogue.ts";
 import {
+  editOf,
   type FoundModel,
-  givenOf,
+  type ModelEdit,
   type Repository,
   type RepositoryRead,
   type RepositoryWrite,
   type RepositoryWritten,
-  type SaidOfModel,
   StoredModel,
 } from "./stored.ts";
 
@@ -65,7 +65,9 @@ export class LocalRepository implements Repository {
   }
 
   defaultModel(): string | null {
-    const [row] = this.#sql.exec("SELECT model_name FROM repository WHERE is_default = 1").toArray();
+    const [row] = this.#sql
+      .exec("SELECT model_name FROM repository WHERE is_default = 1")
+      .toArray();
     return row === undefined ? null : Name.parse(row).model_name;
   }
 
@@ -95,19 +97,30 @@ export class LocalRepository implements Repository {
       case "change":
         return this.#change(write.name, write.said, nowMs);
       case "toggle_favorite":
-        return this.#change(write.name, { is_favorite: this.#find(write.name)?.is_favorite !== true }, nowMs);
+        return this.#change(
+          write.name,
+          { is_favorite: this.#find(write.name)?.is_favorite !== true },
+          nowMs,
+        );
       case "remove":
-        return this.#names("DELETE FROM repository WHERE model_name = ? RETURNING model_name", shortName(write.name));
+        return this.#names(
+          "DELETE FROM repository WHERE model_name = ? RETURNING model_name",
+          shortName(write.name),
+        );
       case "add_found":
         return this.#addFound(write.found, nowMs);
     }
   }
 
-  #change(name: string, said: SaidOfModel, nowMs: number): string[] {
+  #change(name: string, said: ModelEdit, nowMs: number): string[] {
     const before = this.#find(name);
     if (before === null) return [];
-    const after = { ...before, ...givenOf(said) };
-    if (after.is_default) this.#sql.exec("UPDATE repository SET is_default = 0 WHERE is_default = 1 AND id <> ?", after.id);
+    const after = { ...before, ...editOf(said) };
+    if (after.is_default)
+      this.#sql.exec(
+        "UPDATE repository SET is_default = 0 WHERE is_default = 1 AND id <> ?",
+        after.id,
+      );
     return this.#names(
       `UPDATE repository SET display_name = ?, description = ?, category = ?, size_label = ?, is_favorite = ?, is_default = ?,
        updated_at_ms = ? WHERE id = ? RETURNING model_name`,
@@ -127,7 +140,8 @@ export class LocalRepository implements Repository {
     if (fresh.length > this.#room()) return null;
     for (const { name } of fresh) this.#add(name, categoryOf(name), nowMs);
     for (const { name, installedAtMs } of found) {
-      const sql = "UPDATE repository SET installed_at_ms = ? WHERE model_name = ? AND installed_at_ms IS NULL";
+      const sql =
+        "UPDATE repository SET installed_at_ms = ? WHERE model_name = ? AND installed_at_ms IS NULL";
       this.#sql.exec(sql, installedAtMs, shortName(name));
     }
     return fresh.map(({ name }) => shortName(name));
@@ -144,7 +158,9 @@ export class LocalRepository implements Repository {
   }
 
   #find(name: string): RepositoryRow | null {
-    const [row] = this.#sql.exec("SELECT * FROM repository WHERE model_name = ?", shortName(name)).toArray();
+    const [row] = this.#sql
+      .exec("SELECT * FROM repository WHERE model_name = ?", shortName(name))
+      .toArray();
     return row === undefined ? null : Row.parse(row);
   }
 
@@ -156,6 +172,9 @@ export class LocalRepository implements Repository {
   }
 
   #room(): number {
-    return REPOSITORY_MODELS_MAX - Count.parse(this.#sql.exec("SELECT count(*) AS models FROM repository").one()).models;
+    return (
+      REPOSITORY_MODELS_MAX -
+      Count.parse(this.#sql.exec("SELECT count(*) AS models FROM repository").one()).models
+    );
   }
 }

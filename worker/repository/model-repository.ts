@@ -1,19 +1,31 @@
 /** The model repository: the stored decisions, shown with what is known of the models elsewhere. */
-import type { RepositoryEntry, RepositoryModel, RepositoryModels, RepositoryQuery, RepositorySync } from "../../protocol/api/repository.ts";
+import type {
+  RepositoryEntry,
+  RepositoryModel,
+  RepositoryModels,
+  RepositoryQuery,
+  RepositorySync,
+} from "../../protocol/api/repository.ts";
 import type { KeyedCell } from "../counting/cell.ts";
 import { shortName } from "../counting/model-key.ts";
 import type { FailureReason } from "../errors.ts";
-import type { RegisteredBox } from "../registered-box.ts";
 import { StoreError } from "../export/external-store.ts";
 import { installedByName } from "../models/installed.ts";
+import type { RegisteredBox } from "../registered-box.ts";
 import { repositoryAnswer, repositoryModels } from "./shown.ts";
-import type { Repository, RepositoryRead, RepositoryWrite, SaidOfModel, StoredModel } from "./stored.ts";
+import type {
+  ModelEdit,
+  Repository,
+  RepositoryRead,
+  RepositoryWrite,
+  StoredModel,
+} from "./stored.ts";
 
 /** What is known beside the repository, at this moment. */
 export type Known = { boxes: RegisteredBox[]; lifetime: KeyedCell[]; nowMs: number };
 
 /** Told, not thrown: an error loses what it says on its way out of an object. */
-export type Outcome<Answer> = { answer: Answer } | { failure: FailureReason };
+export type RepositoryResult<Answer> = { answer: Answer } | { failure: FailureReason };
 
 export class ModelRepository {
   readonly #repository: Repository;
@@ -28,44 +40,59 @@ export class ModelRepository {
     return this.#listed(await this.#repository.read(this.#known().nowMs), query);
   }
 
-  async find(name: string): Promise<Outcome<RepositoryEntry>> {
+  async find(name: string): Promise<RepositoryResult<RepositoryEntry>> {
     return this.#entry(name, await this.#repository.read(this.#known().nowMs));
   }
 
   /** Adds the model, or changes what is said of it. */
-  put(name: string, said: SaidOfModel): Promise<Outcome<RepositoryEntry>> {
+  put(name: string, said: ModelEdit): Promise<RepositoryResult<RepositoryEntry>> {
     return this.#write({ kind: "put", name, said }, (after) => this.#entry(name, after));
   }
 
-  change(name: string, said: SaidOfModel): Promise<Outcome<RepositoryEntry>> {
+  change(name: string, said: ModelEdit): Promise<RepositoryResult<RepositoryEntry>> {
     return this.#write({ kind: "change", name, said }, (after) => this.#entry(name, after));
   }
 
-  toggleFavorite(name: string): Promise<Outcome<RepositoryEntry>> {
+  toggleFavorite(name: string): Promise<RepositoryResult<RepositoryEntry>> {
     return this.#write({ kind: "toggle_favorite", name }, (after) => this.#entry(name, after));
   }
 
   /** @returns its name in the repository. */
-  remove(name: string): Promise<Outcome<string>> {
-    return this.#write({ kind: "remove", name }, ({ changed: [removed] }) => (removed === undefined ? unknown(name) : { answer: removed }));
+  remove(name: string): Promise<RepositoryResult<string>> {
+    return this.#write({ kind: "remove", name }, ({ changed: [removed] }) =>
+      removed === undefined ? unknown(name) : { answer: removed },
+    );
   }
 
   /** Adds what the boxes have. */
-  sync(): Promise<Outcome<RepositorySync>> {
+  sync(): Promise<RepositoryResult<RepositorySync>> {
     const { boxes, nowMs } = this.#known();
-    const found = [...installedByName(boxes)].map(([name, { installedAtMs }]) => ({ name, installedAtMs: installedAtMs ?? nowMs }));
+    const found = [...installedByName(boxes)].map(([name, { installedAtMs }]) => ({
+      name,
+      installedAtMs: installedAtMs ?? nowMs,
+    }));
     return this.#write({ kind: "add_found", found }, (after) => {
-      const { models, installed_count, store, problem } = this.#listed(after, { installed_only: true });
-      return { answer: { status: "synced", installed_count, models, added: after.changed, store, problem } };
+      const { models, installed_count, store, problem } = this.#listed(after, {
+        installed_only: true,
+      });
+      return {
+        answer: { status: "synced", installed_count, models, added: after.changed, store, problem },
+      };
     });
   }
 
-  async #write<Answer>(write: RepositoryWrite, answerOf: (after: Written) => Outcome<Answer>): Promise<Outcome<Answer>> {
+  async #write<Answer>(
+    write: RepositoryWrite,
+    answerOf: (after: Written) => RepositoryResult<Answer>,
+  ): Promise<RepositoryResult<Answer>> {
     try {
       const { changed, ...after } = await this.#repository.write(write, this.#known().nowMs);
-      return changed === null ? { failure: { reason: "repository_full" } } : answerOf({ ...after, changed });
+      return changed === null
+        ? { failure: { reason: "repository_full" } }
+        : answerOf({ ...after, changed });
     } catch (error) {
-      if (error instanceof StoreError) return { failure: { reason: "repository_unavailable", what: error.message } };
+      if (error instanceof StoreError)
+        return { failure: { reason: "repository_unavailable", what: error.message } };
       throw error;
     }
   }
@@ -74,7 +101,10 @@ export class ModelRepository {
     return { ...repositoryAnswer(this.#shown(models), query), store, problem };
   }
 
-  #entry(name: string, { models, store, problem }: RepositoryRead): Outcome<RepositoryEntry> {
+  #entry(
+    name: string,
+    { models, store, problem }: RepositoryRead,
+  ): RepositoryResult<RepositoryEntry> {
     const [model] = this.#shown(models.filter(({ model_name }) => model_name === shortName(name)));
     return model === undefined ? unknown(name) : { answer: { ...model, store, problem } };
   }
@@ -87,4 +117,6 @@ export class ModelRepository {
 
 type Written = RepositoryRead & { changed: string[] };
 
-const unknown = (model: string) => ({ failure: { reason: "model_unknown" as const, model, where: "in the repository" } });
+const unknown = (model: string) => ({
+  failure: { reason: "model_unknown" as const, model, where: "in the repository" },
+});

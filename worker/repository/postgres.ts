@@ -10,14 +10,14 @@
 import { z } from "zod";
 import { REPOSITORY_MODELS_MAX } from "../../protocol/api/repository.ts";
 import { shortName } from "../counting/model-key.ts";
-import { categoryOf } from "../models/catalogue.ts";
-import { type FoundModel, givenOf, type RepositoryWrite, type SaidOfModel } from "./stored.ts";
-import { EdgeModel } from "./local.ts";
 import { jsonRow, PostgresClient, rowsOf, type Statement } from "../export/postgres/client.ts";
 import { wellFormed } from "../export/rows.ts";
 import type { PostgresSettings } from "../export/settings.ts";
+import { categoryOf } from "../models/catalogue.ts";
+import { EdgeModel } from "./local.ts";
+import { editOf, type FoundModel, type ModelEdit, type RepositoryWrite } from "./stored.ts";
 
-export type Exchange = {
+export type RepositoryExchange = {
   /** The name of the edge among those that share the tables. */
   edge: string;
   unsent: readonly EdgeModel[];
@@ -26,7 +26,7 @@ export type Exchange = {
   nowMs: number;
   signal: AbortSignal;
 };
-export type Exchanged = { models: EdgeModel[]; changed: string[] | null };
+export type RepositoryExchanged = { models: EdgeModel[]; changed: string[] | null };
 
 export class PostgresRepository {
   readonly #client: PostgresClient;
@@ -36,11 +36,20 @@ export class PostgresRepository {
   }
 
   /** May be called again with what is unsent, whether or not it was told before. @throws {StoreError} */
-  async exchange({ edge, unsent, write, nowMs, signal }: Exchange): Promise<Exchanged> {
+  async exchange({
+    edge,
+    unsent,
+    write,
+    nowMs,
+    signal,
+  }: RepositoryExchange): Promise<RepositoryExchanged> {
     const told = unsent.length === 0 ? [] : tellingOf(unsent, edge);
     const done = write === null ? [] : writing(write, nowMs);
     const lock = told.length + done.length === 0 ? [] : [LOCK];
-    const results = await this.#client.transaction([...lock, ...told, ...done, { sql: ALL, parameters: [edge] }], signal);
+    const results = await this.#client.transaction(
+      [...lock, ...told, ...done, { sql: ALL, parameters: [edge] }],
+      signal,
+    );
     const models = rowsOf(jsonRow(EdgeModel), results.at(-1));
     if (write === null) return { models, changed: [] };
     const changed = rowsOf(Changed, results.at(-2)).map(({ model_name }) => model_name);
@@ -51,7 +60,10 @@ export class PostgresRepository {
 const Changed = z.object({ model_name: z.string() });
 
 /** Until the transaction ends. */
-const LOCK: Statement = { sql: "SELECT pg_advisory_xact_lock(hashtext('model_repository'))", parameters: [] };
+const LOCK: Statement = {
+  sql: "SELECT pg_advisory_xact_lock(hashtext('model_repository'))",
+  parameters: [],
+};
 
 const msOf = (column: string): string => `round(extract(epoch FROM ${column}) * 1000)`;
 
@@ -69,16 +81,27 @@ const TOLD = `json_to_recordset($1::json) AS told (model_name text, display_name
 /** What Postgres has of an entry stays as it is, but for the pulls, and for when a box got it last. */
 function tellingOf(unsent: readonly EdgeModel[], edge: string): Statement[] {
   const told = JSON.stringify(
-    unsent.map(({ display_name, description, category, size_label, installed_at_ms, created_at_ms, updated_at_ms, ...rest }) => ({
-      ...rest,
-      display_name: textOf(display_name),
-      description: textOf(description),
-      category: textOf(category),
-      size_label: textOf(size_label),
-      installed_at: installed_at_ms === null ? null : timeOf(installed_at_ms),
-      created_at: timeOf(created_at_ms),
-      updated_at: timeOf(updated_at_ms),
-    })),
+    unsent.map(
+      ({
+        display_name,
+        description,
+        category,
+        size_label,
+        installed_at_ms,
+        created_at_ms,
+        updated_at_ms,
+        ...rest
+      }) => ({
+        ...rest,
+        display_name: textOf(display_name),
+        description: textOf(description),
+        category: textOf(category),
+        size_label: textOf(size_label),
+        installed_at: installed_at_ms === null ? null : timeOf(installed_at_ms),
+        created_at: timeOf(created_at_ms),
+        updated_at: timeOf(updated_at_ms),
+      }),
+    ),
   );
   const entries = `INSERT INTO model_repository
       (model_name, display_name, description, category, size_label, is_favorite, is_default, installed_at, created_at, updated_at)
@@ -105,11 +128,17 @@ function writing(write: RepositoryWrite, nowMs: number): Statement[] {
     case "change":
       return changing(name, write.said, nowMs);
     case "toggle_favorite": {
-      const sql = "UPDATE model_repository SET is_favorite = NOT is_favorite, updated_at = $2 WHERE model_name = $1 RETURNING model_name";
+      const sql =
+        "UPDATE model_repository SET is_favorite = NOT is_favorite, updated_at = $2 WHERE model_name = $1 RETURNING model_name";
       return [{ sql, parameters: [name, timeOf(nowMs)] }];
     }
     case "remove":
-      return [{ sql: "DELETE FROM model_repository WHERE model_name = $1 RETURNING model_name", parameters: [name] }];
+      return [
+        {
+          sql: "DELETE FROM model_repository WHERE model_name = $1 RETURNING model_name",
+          parameters: [name],
+        },
+      ];
   }
 }
 
@@ -126,11 +155,13 @@ const TYPES = {
   size_label: "text",
   is_favorite: "boolean",
   is_default: "boolean",
-} satisfies Record<keyof SaidOfModel, string>;
+} satisfies Record<keyof ModelEdit, string>;
 
-function changing(name: string, said: SaidOfModel, nowMs: number): Statement[] {
-  const given = givenOf(said);
-  const fields = (Object.keys(TYPES) as (keyof SaidOfModel)[]).filter((field) => given[field] !== undefined);
+function changing(name: string, said: ModelEdit, nowMs: number): Statement[] {
+  const given = editOf(said);
+  const fields = (Object.keys(TYPES) as (keyof ModelEdit)[]).filter(
+    (field) => given[field] !== undefined,
+  );
   const set = fields.map((field, index) => `, ${field} = $${index + 3}::${TYPES[field]}`).join("");
   const noOther = `UPDATE model_repository SET is_default = false WHERE is_default AND model_name <> $1
     AND EXISTS (SELECT FROM model_repository WHERE model_name = $1)`;
@@ -151,7 +182,8 @@ function addingFound(found: readonly FoundModel[], nowMs: number): Statement[] {
       installed_at: timeOf(installedAtMs),
     })),
   );
-  const FOUND = "json_to_recordset($1::json) AS found (model_name text, category text, installed_at timestamptz)";
+  const FOUND =
+    "json_to_recordset($1::json) AS found (model_name text, category text, installed_at timestamptz)";
   const installed = `UPDATE model_repository AS m SET installed_at = found.installed_at FROM ${FOUND}
     WHERE m.model_name = found.model_name AND m.installed_at IS NULL`;
   const added = `WITH fresh AS (SELECT * FROM ${FOUND} WHERE NOT EXISTS (SELECT FROM model_repository AS m WHERE m.model_name = found.model_name))
@@ -166,7 +198,11 @@ function addingFound(found: readonly FoundModel[], nowMs: number): Statement[] {
 }
 
 /** Only what adds needs room: then what it was about is not there. */
-function hadRoom(write: RepositoryWrite, changed: readonly string[], models: readonly EdgeModel[]): boolean {
+function hadRoom(
+  write: RepositoryWrite,
+  changed: readonly string[],
+  models: readonly EdgeModel[],
+): boolean {
   if (write.kind === "put") return changed.length > 0;
   if (write.kind !== "add_found") return true;
   const names = new Set(models.map(({ model_name }) => model_name));

@@ -12,9 +12,9 @@
  * serves the calls of this edge within a minute of traffic.
  */
 import { isoOf } from "../answers/figures.ts";
-import type { Exchanged, PostgresRepository } from "./postgres.ts";
 import { STATEMENT_MS, StoreError } from "../export/external-store.ts";
 import { type RepositoryCopy, storedOf } from "./copy.ts";
+import type { PostgresRepository, RepositoryExchanged } from "./postgres.ts";
 import type { Repository, RepositoryRead, RepositoryWrite, RepositoryWritten } from "./stored.ts";
 
 /** A copy that is older is brought up to date by the next alarm; also the pause after a failure. */
@@ -27,7 +27,7 @@ export class SharedRepository implements Repository {
   readonly #postgres: PostgresRepository;
   /** What is done with Postgres, one thing after the other: an older answer must not become the copy last. */
   #last: Promise<unknown> = Promise.resolve();
-  #reading: Promise<Exchanged> | null = null;
+  #reading: Promise<RepositoryExchanged> | null = null;
   #tryAtMs = 0;
   #failure: string | null = null;
 
@@ -64,35 +64,45 @@ export class SharedRepository implements Repository {
 
   /** When to {@link keepUp} though nothing is exported, unix ms; null when nothing is left to be told, and nothing failed. */
   dueMs(): number | null {
-    return this.#failure !== null || this.#copy.copiedAtMs() === null || this.#copy.hasUnsent() ? this.#tryAtMs : null;
+    return this.#failure !== null || this.#copy.copiedAtMs() === null || this.#copy.hasUnsent()
+      ? this.#tryAtMs
+      : null;
   }
 
   /** What is wrong, in words; null when nothing is. */
   problem(): string | null {
-    return this.#failure === null ? null : `the model repository is as it was, and cannot be changed: postgres ${this.#failure}`;
+    return this.#failure === null
+      ? null
+      : `the model repository is as it was, and cannot be changed: postgres ${this.#failure}`;
   }
 
   /** Who reads while somebody reads gets the same answer: readers of a store that hangs do not queue up. */
-  #readOnce(nowMs: number): Promise<Exchanged> {
+  #readOnce(nowMs: number): Promise<RepositoryExchanged> {
     this.#reading ??= this.#exchange(null, nowMs).finally(() => {
       this.#reading = null;
     });
     return this.#reading;
   }
 
-  #exchange(write: RepositoryWrite | null, nowMs: number): Promise<Exchanged> {
+  #exchange(write: RepositoryWrite | null, nowMs: number): Promise<RepositoryExchanged> {
     const result = this.#last.then(() => this.#exchangeNow(write, nowMs));
     this.#last = result.catch(() => {});
     return result;
   }
 
-  async #exchangeNow(write: RepositoryWrite | null, nowMs: number): Promise<Exchanged> {
+  async #exchangeNow(write: RepositoryWrite | null, nowMs: number): Promise<RepositoryExchanged> {
     const unsent = this.#copy.unsent();
     this.#tryAtMs = nowMs + COPY_EVERY_MS;
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), write === null ? READ_MS : STATEMENT_MS);
     try {
-      const exchanged = await this.#postgres.exchange({ edge: this.#copy.edge(), unsent, write, nowMs, signal: limit.signal });
+      const exchanged = await this.#postgres.exchange({
+        edge: this.#copy.edge(),
+        unsent,
+        write,
+        nowMs,
+        signal: limit.signal,
+      });
       this.#copy.replace(exchanged.models, unsent, nowMs);
       this.#failure = null;
       return exchanged;

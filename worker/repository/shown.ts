@@ -1,9 +1,13 @@
 /** How the model repository is shown: stored decisions, what the boxes have, and what the ledger counted. Pure. */
-import type { RepositoryModel, RepositoryModels, RepositoryQuery } from "../../protocol/api/repository.ts";
+import type {
+  RepositoryModel,
+  RepositoryModels,
+  RepositoryQuery,
+} from "../../protocol/api/repository.ts";
 import { isoOf, isoOrNull } from "../answers/figures.ts";
 import type { KeyedCell } from "../counting/cell.ts";
-import type { RegisteredBox } from "../registered-box.ts";
 import { installedByName } from "../models/installed.ts";
+import type { RegisteredBox } from "../registered-box.ts";
 import type { StoredModel } from "./stored.ts";
 
 export function repositoryModels(
@@ -32,7 +36,10 @@ export function repositoryModels(
 }
 
 /** The default first, then favourites, then the most used. */
-export function repositoryAnswer(all: readonly RepositoryModel[], query: RepositoryQuery): Omit<RepositoryModels, "store" | "problem"> {
+export function repositoryAnswer(
+  all: readonly RepositoryModel[],
+  query: RepositoryQuery,
+): Omit<RepositoryModels, "store" | "problem"> {
   const { category, favorites_only, installed_only } = query;
   const models = all
     .filter((model) => category === undefined || model.category === category)
@@ -53,4 +60,5 @@ export function repositoryAnswer(all: readonly RepositoryModel[], query: Reposit
   };
 }
 
-const total = (numbers: readonly number[]): number => numbers.reduce((sum, number) => sum + number, 0);
+const total = (numbers: readonly number[]): number =>
+  numbers.reduce((sum, number) => sum + number, 0);

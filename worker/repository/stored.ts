@@ -25,12 +25,17 @@ export const StoredModel = z.object({
 export type StoredModel = z.infer<typeof StoredModel>;
 
 /** What people say of a model. */
-type Given = Partial<Pick<StoredModel, "display_name" | "description" | "category" | "size_label" | "is_favorite" | "is_default">>;
+type Given = Partial<
+  Pick<
+    StoredModel,
+    "display_name" | "description" | "category" | "size_label" | "is_favorite" | "is_default"
+  >
+>;
 /** What is left out stays as it is. */
-export type SaidOfModel = { [Field in keyof Given]?: Given[Field] | undefined };
+export type ModelEdit = { [Field in keyof Given]?: Given[Field] | undefined };
 
 /** What was given, as text that both stores take. */
-export const givenOf = (said: SaidOfModel): Given =>
+export const editOf = (said: ModelEdit): Given =>
   Object.fromEntries(
     Object.entries(said).flatMap(([field, value]) =>
       value === undefined ? [] : [[field, typeof value === "string" ? wellFormed(value) : value]],
@@ -42,8 +47,8 @@ export type FoundModel = { name: string; installedAtMs: number };
 
 export type RepositoryWrite =
   /** Adds the model, or changes what is said of it. */
-  | { kind: "put"; name: string; said: SaidOfModel }
-  | { kind: "change"; name: string; said: SaidOfModel }
+  | { kind: "put"; name: string; said: ModelEdit }
+  | { kind: "change"; name: string; said: ModelEdit }
   | { kind: "toggle_favorite"; name: string }
   | { kind: "remove"; name: string }
   /** Adds those that are not there yet: all of them, or none when there is no room for all. */

@@ -1,19 +1,27 @@
 /** `/agent/connect`: the agents' WebSocket. Refused before any Durable Object is woken. */
+
 import { Hono } from "hono";
 import { BOX_NAME, SUBPROTOCOL } from "../../protocol/limits.ts";
 import { admitAgent } from "../auth.ts";
+import { boxOf } from "../box/stub.ts";
 import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { settingsOf } from "../settings.ts";
 
 export const agentRoutes = new Hono<Env>().get("/agent/connect", async (c) => {
-  if (c.req.header("upgrade")?.toLowerCase() !== "websocket") throw new GatewayError({ reason: "not_a_websocket" });
+  if (c.req.header("upgrade")?.toLowerCase() !== "websocket")
+    throw new GatewayError({ reason: "not_a_websocket" });
   const box = c.req.query("box") ?? "";
   if (!BOX_NAME.test(box))
-    throw new GatewayError({ reason: "bad_request", what: "The query needs box=<name>: 1-63 letters, digits, '.', '_' or '-'." });
+    throw new GatewayError({
+      reason: "bad_request",
+      what: "The query needs box=<name>: 1-63 letters, digits, '.', '_' or '-'.",
+    });
   await admitAgent(c.req.raw, settingsOf(c.env), box);
   const offered = c.req.header("sec-websocket-protocol") ?? "";
   if (!offered.split(",").some((protocol) => protocol.trim() === SUBPROTOCOL))
     throw new GatewayError({ reason: "protocol_mismatch", offered: offered.slice(0, 100) });
-  return c.env.BOX.getByName(box).fetch(`https://box/connect?box=${encodeURIComponent(box)}`, { headers: { upgrade: "websocket" } });
+  return boxOf(c.env, box).fetch(`https://box/connect?box=${encodeURIComponent(box)}`, {
+    headers: { upgrade: "websocket" },
+  });
 });

@@ -17,19 +17,21 @@ type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
 type Part<Route extends ApiRoute, Name extends "params" | "query" | "body"> =
   Route extends Record<Name, infer Schema> ? Parsed<Schema> : undefined;
 
-export type Asked<Route extends ApiRoute> = {
+export type ApiCall<Route extends ApiRoute> = {
   principal: Route["scope"] extends null ? null : Principal;
   params: Part<Route, "params">;
   query: Part<Route, "query">;
   body: Part<Route, "body">;
 };
-type Answer<Route extends ApiRoute> = Route["answer"] extends z.ZodType ? z.input<Route["answer"]> | Response : Response;
+type Answer<Route extends ApiRoute> = Route["answer"] extends z.ZodType
+  ? z.input<Route["answer"]> | Response
+  : Response;
 
 /** @param handle  gets what was asked, parsed; answers with the value of the JSON answer, or a whole response */
 export function serveRoute<Route extends ApiRoute>(
   app: Hono<Env>,
   route: Route,
-  handle: (asked: Asked<Route>, c: Context<Env>) => Promise<Answer<Route>>,
+  handle: (asked: ApiCall<Route>, c: Context<Env>) => Promise<Answer<Route>>,
 ): void {
   app.on(route.method, honoPath(route.path), async (c) => {
     const settings = settingsOf(c.env);
@@ -40,7 +42,7 @@ export function serveRoute<Route extends ApiRoute>(
       params: route.params && parsed(route.params, c.req.param()),
       query: parsed(route.query ?? NO_QUERY, queryOf(c.req.url)),
       body: route.body && parsed(route.body, await jsonBodyOf(c.req.raw)),
-    } as Asked<Route>;
+    } as ApiCall<Route>;
     const answer = await handle(asked, c);
     const response = answer instanceof Response ? answer : c.json(answer as object);
     if (!response.headers.has("cache-control")) response.headers.set("cache-control", "no-store");
@@ -50,7 +52,9 @@ export function serveRoute<Route extends ApiRoute>(
 
 /** The methods that a path of `/api` takes; none when it is no path of the table. */
 export const methodsOf = (rawPath: string): string[] =>
-  Object.values(API_ROUTES).flatMap(({ method, path }) => (patternOf(path).test(rawPath) ? [method] : []));
+  Object.values(API_ROUTES).flatMap(({ method, path }) =>
+    patternOf(path).test(rawPath) ? [method] : [],
+  );
 
 const NO_QUERY = z.strictObject({});
 
@@ -65,7 +69,11 @@ function parsed<Schema extends z.ZodType>(schema: Schema, value: unknown): z.out
 function queryOf(url: string): Record<string, string> {
   const query: Record<string, string> = {};
   for (const [name, value] of new URL(url).searchParams) {
-    if (Object.hasOwn(query, name)) throw new GatewayError({ reason: "bad_request", what: `The query has ${JSON.stringify(name)} twice.` });
+    if (Object.hasOwn(query, name))
+      throw new GatewayError({
+        reason: "bad_request",
+        what: `The query has ${JSON.stringify(name)} twice.`,
+      });
     query[name] = value;
   }
   return query;
@@ -78,4 +86,5 @@ async function jsonBodyOf(request: Request): Promise<unknown> {
 }
 
 const honoPath = (path: string): string => path.replace(/\{(\w+)\}/g, ":$1{.+}");
-const patternOf = (path: string): RegExp => new RegExp(`^${path.replaceAll(".", "\\.").replace(/\{\w+\}/g, ".+")}$`);
+const patternOf = (path: string): RegExp =>
+  new RegExp(`^${path.replaceAll(".", "\\.").replace(/\{\w+\}/g, ".+")}$`);

@@ -11,15 +11,16 @@ import { Hono } from "hono";
 import { type ChatRequest, MessagesChat, PromptChat } from "../../protocol/api/chat.ts";
 import { checkBody, jsonOf } from "../../protocol/body-policy.ts";
 import { withTag } from "../../protocol/inventory.ts";
+import type { Fleet } from "../aggregator/aggregator.ts";
 import { demand, principalOf } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { badRequest, GatewayError } from "../errors.ts";
-import { sseOfChat } from "../models/chat-events.ts";
-import { failureOf } from "../gateway/management-call.ts";
-import { hasModel } from "../registered-box.ts";
 import { callOf, targetOf, textOf } from "../gateway/call.ts";
-import { type Fleet, fleetOf } from "../gateway/fleet.ts";
+import { fleetOf } from "../gateway/fleet.ts";
+import { failureOf } from "../gateway/management-call.ts";
 import { type CallBody, serve } from "../gateway/serve.ts";
+import { sseOfChat } from "../models/chat-events.ts";
+import { hasModel } from "../registered-box.ts";
 import { settingsOf } from "../settings.ts";
 
 const DEFAULT_TEMPERATURE = 0.7;
@@ -37,16 +38,25 @@ export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
     const chat = parseChat(await textOf(c.req.raw));
     const model = chat.model || defaultModel(await fleetOf(c.env));
     if (model === null)
-      throw new GatewayError({ reason: "bad_request", what: 'The field "model" is missing, and no box has a model to choose.' });
+      throw new GatewayError({
+        reason: "bad_request",
+        what: 'The field "model" is missing, and no box has a model to choose.',
+      });
     const checked = checkBody(target.route, ollamaChat(chat, model));
     if (!checked.ok) throw new GatewayError(checked.failure);
     return checked.body;
   };
   const answer = await serve(c.env, (promise) => c.executionCtx.waitUntil(promise), call, bodyOf);
   const box = answer.headers.get("x-box") ?? "";
-  if (answer.status !== 200 || answer.body === null) throw new GatewayError(await failureOf(answer));
+  if (answer.status !== 200 || answer.body === null)
+    throw new GatewayError(await failureOf(answer));
   return new Response(answer.body.pipeThrough(sseOfChat(id, call.startedMs, Date.now)), {
-    headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-request-id": id, "x-box": box },
+    headers: {
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-store",
+      "x-request-id": id,
+      "x-box": box,
+    },
   });
 });
 
@@ -54,7 +64,8 @@ function parseChat(text: string): ChatRequest {
   const json = jsonOf(text);
   if (!json.ok) throw new GatewayError(json.failure);
   const { value } = json;
-  const form = typeof value === "object" && value !== null && "messages" in value ? MessagesChat : PromptChat;
+  const form =
+    typeof value === "object" && value !== null && "messages" in value ? MessagesChat : PromptChat;
   const result = form.safeParse(value);
   if (!result.success) throw badRequest(result.error);
   return result.data;
@@ -64,16 +75,33 @@ function parseChat(text: string): ChatRequest {
 function ollamaChat(chat: ChatRequest, model: string): object {
   const isPrompt = "prompt" in chat;
   const sampling = {
-    ...(chat.temperature !== undefined || isPrompt ? { temperature: chat.temperature ?? DEFAULT_TEMPERATURE } : {}),
+    ...(chat.temperature !== undefined || isPrompt
+      ? { temperature: chat.temperature ?? DEFAULT_TEMPERATURE }
+      : {}),
     ...(chat.max_tokens !== undefined ? { num_predict: chat.max_tokens } : {}),
   };
   const think = chat.think === undefined ? {} : { think: chat.think };
   if (isPrompt) {
     const system = chat.system === undefined ? [] : [{ role: "system", content: chat.system }];
-    return { model, messages: [...system, { role: "user", content: chat.prompt }], stream: true, options: sampling, ...think };
+    return {
+      model,
+      messages: [...system, { role: "user", content: chat.prompt }],
+      stream: true,
+      options: sampling,
+      ...think,
+    };
   }
   const { messages, tools, format, options, keep_alive } = chat;
-  return { model, messages, tools, format, keep_alive, stream: true, options: { ...options, ...sampling }, ...think };
+  return {
+    model,
+    messages,
+    tools,
+    format,
+    keep_alive,
+    stream: true,
+    options: { ...options, ...sampling },
+    ...think,
+  };
 }
 
 /** `bert`, `nomic-bert`, `gemma-embedding`: Ollama's words for models that only embed. */
@@ -88,9 +116,14 @@ function defaultModel({ boxes, defaultModel: chosen }: Fleet): string | null {
   if (chosen !== null && up.some((box) => hasModel(box, chosen))) return chosen;
   const inventories = up.flatMap(({ readings }) => (readings === null ? [] : [readings.inventory]));
   const embedders = new Set(
-    inventories.flatMap(({ models }) => models.filter(({ family }) => EMBEDS.test(family ?? "")).map(({ name }) => name)),
+    inventories.flatMap(({ models }) =>
+      models.filter(({ family }) => EMBEDS.test(family ?? "")).map(({ name }) => name),
+    ),
   );
-  const first = (models: readonly { name: string }[]) => models.find((model) => !embedders.has(model.name))?.name;
-  const name = first(inventories.flatMap(({ loaded }) => loaded)) ?? first(inventories.flatMap(({ models }) => models));
+  const first = (models: readonly { name: string }[]) =>
+    models.find((model) => !embedders.has(model.name))?.name;
+  const name =
+    first(inventories.flatMap(({ loaded }) => loaded)) ??
+    first(inventories.flatMap(({ models }) => models));
   return name === undefined ? null : withTag(name);
 }

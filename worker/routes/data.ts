@@ -2,35 +2,39 @@
 import { Hono } from "hono";
 import { CONFIG_ROUTES, type Config } from "../../protocol/api/config.ts";
 import { DATA_ROUTES } from "../../protocol/api/data.ts";
-import { theAggregator } from "../aggregator/stub.ts";
+import { SAMPLES_KEPT_MS } from "../aggregator/arriving-samples.ts";
+import { HOUR_CELLS_KEPT_DAYS, MINUTE_CELLS_KEPT_DAYS } from "../aggregator/cells.ts";
+import { LEDGER_MS, LEDGER_ROWS_MAX } from "../aggregator/ledger.ts";
+import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Principal } from "../auth.ts";
 import type { Bindings, Env } from "../env.ts";
 import { forgetBoxes } from "../gateway/fleet.ts";
-import { inForce, settingsOf } from "../settings.ts";
-import { SAMPLES_KEPT_MS } from "../aggregator/arriving-samples.ts";
-import { HOURS_KEPT_DAYS, MINUTES_KEPT_DAYS } from "../aggregator/cells.ts";
-import { LEDGER_MS, LEDGER_ROWS_MAX } from "../aggregator/ledger.ts";
-import type { RunTimeSettings } from "../aggregator/run-time-settings.ts";
+import { inForce, type RunTimeSettings, settingsOf } from "../settings.ts";
 import { VERSION } from "../version.ts";
 import { serveRoute } from "./api-route.ts";
 
 export const dataRoutes = new Hono<Env>();
 
-serveRoute(dataRoutes, DATA_ROUTES.dataSummary, async (_, c) => theAggregator(c.env).dataSummary());
-serveRoute(dataRoutes, DATA_ROUTES.clearMetrics, async (_, c) => theAggregator(c.env).clear("metrics"));
-serveRoute(dataRoutes, DATA_ROUTES.clearLogs, async (_, c) => theAggregator(c.env).clear("logs"));
-serveRoute(dataRoutes, DATA_ROUTES.clearAll, async (_, c) => theAggregator(c.env).clear("all"));
+serveRoute(dataRoutes, DATA_ROUTES.dataSummary, async (_, c) => aggregatorOf(c.env).dataSummary());
+serveRoute(dataRoutes, DATA_ROUTES.clearMetrics, async (_, c) =>
+  aggregatorOf(c.env).clear("metrics"),
+);
+serveRoute(dataRoutes, DATA_ROUTES.clearLogs, async (_, c) => aggregatorOf(c.env).clear("logs"));
+serveRoute(dataRoutes, DATA_ROUTES.clearAll, async (_, c) => aggregatorOf(c.env).clear("all"));
 
-serveRoute(dataRoutes, CONFIG_ROUTES.config, async ({ principal }, c) => configOf(c.env, principal, await theAggregator(c.env).settings()));
+serveRoute(dataRoutes, CONFIG_ROUTES.config, async ({ principal }, c) =>
+  configOf(c.env, principal, await aggregatorOf(c.env).settings()),
+);
 
 serveRoute(dataRoutes, CONFIG_ROUTES.patchConfig, async ({ body, principal }, c) => {
-  const changed = await theAggregator(c.env).patchSettings(body);
+  const changed = await aggregatorOf(c.env).patchSettings(body);
   forgetBoxes(); // with them, this isolate would keep the settings of before for a moment
   return configOf(c.env, principal, changed);
 });
 
 /** The host alone: the rest of a URL may hold a password. */
-const hostOf = (store: { url: string } | null): string | null => (store === null ? null : new URL(store.url).hostname);
+const hostOf = (store: { url: string } | null): string | null =>
+  store === null ? null : new URL(store.url).hostname;
 
 const DAY_MS = 86_400_000;
 
@@ -50,11 +54,12 @@ function configOf(env: Bindings, principal: Principal, changed: RunTimeSettings)
     retention: {
       logs_days: LEDGER_MS / DAY_MS,
       logs_rows_max: LEDGER_ROWS_MAX,
-      minutes_days: MINUTES_KEPT_DAYS,
-      hours_days: HOURS_KEPT_DAYS,
+      minutes_days: MINUTE_CELLS_KEPT_DAYS,
+      hours_days: HOUR_CELLS_KEPT_DAYS,
       samples_hours: SAMPLES_KEPT_MS / 3_600_000,
     },
     version: VERSION,
-    changed_at: changed.changed_at_ms === null ? null : new Date(changed.changed_at_ms).toISOString(),
+    changed_at:
+      changed.changed_at_ms === null ? null : new Date(changed.changed_at_ms).toISOString(),
   };
 }

@@ -2,52 +2,76 @@
 import { Hono } from "hono";
 import { FLEET_ROUTES } from "../../protocol/api/fleet.ts";
 import { SYSTEM_RANGES, SYSTEM_ROUTES } from "../../protocol/api/system.ts";
-import { theAggregator } from "../aggregator/stub.ts";
-import { healthOf } from "./read-health.ts";
-import { readGpuHistory, readSystemHistory } from "./read-older.ts";
+import { aggregatorOf } from "../aggregator/stub.ts";
 import { systemSpanOf } from "../answers/system-history.ts";
 import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
-import { forgetBoxes, look } from "../gateway/fleet.ts";
+import { boxStatuses, forgetBoxes } from "../gateway/fleet.ts";
 import { serveRoute } from "./api-route.ts";
+import { healthOf } from "./read-health.ts";
+import { readGpuHistory, readSystemHistory } from "./read-older.ts";
 
 export const fleetRoutes = new Hono<Env>();
 
-serveRoute(fleetRoutes, FLEET_ROUTES.health, async (_, c) => healthOf(c.env, await look(c.env)));
+serveRoute(fleetRoutes, FLEET_ROUTES.health, async (_, c) =>
+  healthOf(c.env, await boxStatuses(c.env)),
+);
 
 serveRoute(fleetRoutes, FLEET_ROUTES.gpu, async ({ query: { box } }, c) => {
-  await look(c.env, box);
-  return theAggregator(c.env).gpu(box);
+  await boxStatuses(c.env, box);
+  return aggregatorOf(c.env).gpu(box);
 });
 
-serveRoute(fleetRoutes, FLEET_ROUTES.boxes, async ({ query: { box } }, c) => theAggregator(c.env).boxes(await look(c.env, box), box));
+serveRoute(fleetRoutes, FLEET_ROUTES.boxes, async ({ query: { box } }, c) =>
+  aggregatorOf(c.env).boxes(await boxStatuses(c.env, box), box),
+);
 
 serveRoute(fleetRoutes, FLEET_ROUTES.forgetBox, async ({ params: { name: box } }, c) => {
-  const [live] = await look(c.env, box);
+  const [live] = await boxStatuses(c.env, box);
   if (live?.up) throw new GatewayError({ reason: "box_connected", box });
-  await theAggregator(c.env).forgetBox(box);
+  await aggregatorOf(c.env).forgetBox(box);
   forgetBoxes();
   return { status: "deleted" as const, box };
 });
 
-serveRoute(fleetRoutes, SYSTEM_ROUTES.system, async ({ query: { box } }, c) => theAggregator(c.env).system(await look(c.env, box), box));
+serveRoute(fleetRoutes, SYSTEM_ROUTES.system, async ({ query: { box } }, c) =>
+  aggregatorOf(c.env).system(await boxStatuses(c.env, box), box),
+);
 
-serveRoute(fleetRoutes, SYSTEM_ROUTES.systemHistory, async ({ query: { time_range, max_points, box } }, c) => {
-  await look(c.env, box);
-  const seconds = SYSTEM_RANGES[time_range];
-  const { store, data } = await readSystemHistory(c.env, systemSpanOf(seconds, max_points, Date.now()), seconds, box);
-  return { time_range, data_points: data.length, data, store };
-});
+serveRoute(
+  fleetRoutes,
+  SYSTEM_ROUTES.systemHistory,
+  async ({ query: { time_range, max_points, box } }, c) => {
+    await boxStatuses(c.env, box);
+    const seconds = SYSTEM_RANGES[time_range];
+    const { store, data } = await readSystemHistory(
+      c.env,
+      systemSpanOf(seconds, max_points, Date.now()),
+      seconds,
+      box,
+    );
+    return { time_range, data_points: data.length, data, store };
+  },
+);
 
-serveRoute(fleetRoutes, SYSTEM_ROUTES.gpuHistory, async ({ query: { time_range, max_points, box } }, c) => {
-  await look(c.env, box);
-  const seconds = SYSTEM_RANGES[time_range];
-  return { time_range, ...(await readGpuHistory(c.env, systemSpanOf(seconds, max_points, Date.now()), seconds, box)) };
-});
+serveRoute(
+  fleetRoutes,
+  SYSTEM_ROUTES.gpuHistory,
+  async ({ query: { time_range, max_points, box } }, c) => {
+    await boxStatuses(c.env, box);
+    const seconds = SYSTEM_RANGES[time_range];
+    return {
+      time_range,
+      ...(await readGpuHistory(c.env, systemSpanOf(seconds, max_points, Date.now()), seconds, box)),
+    };
+  },
+);
 
 serveRoute(fleetRoutes, FLEET_ROUTES.metrics, async (_, c) => {
   const isOpenMetrics = /application\/openmetrics-text/.test(c.req.header("accept") ?? "");
-  const text = await theAggregator(c.env).exposition(await look(c.env), isOpenMetrics);
-  const type = isOpenMetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8";
+  const text = await aggregatorOf(c.env).exposition(await boxStatuses(c.env), isOpenMetrics);
+  const type = isOpenMetrics
+    ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    : "text/plain; version=0.0.4; charset=utf-8";
   return c.body(text, 200, { "content-type": type });
 });

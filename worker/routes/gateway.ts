@@ -30,4 +30,7 @@ async function gateway(c: Context<Env>): Promise<Response> {
   );
 }
 
-export const gatewayRoutes = new Hono<Env>().all("/ollama", gateway).all("/ollama/*", gateway).all("/v1/*", gateway);
+export const gatewayRoutes = new Hono<Env>()
+  .all("/ollama", gateway)
+  .all("/ollama/*", gateway)
+  .all("/v1/*", gateway);

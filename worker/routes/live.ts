@@ -10,11 +10,11 @@
  */
 import { Hono } from "hono";
 import { LIVE_ROUTES, type Live } from "../../protocol/api/live.ts";
-import { theAggregator } from "../aggregator/stub.ts";
-import { healthOf } from "./read-health.ts";
+import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Bindings, Env } from "../env.ts";
-import { lookClosely } from "../gateway/fleet.ts";
+import { statusesAndRequests } from "../gateway/fleet.ts";
 import { serveRoute } from "./api-route.ts";
+import { healthOf } from "./read-health.ts";
 
 /** One invocation may call objects 1,000 times. The page asks for the next stream. */
 const CALLS_MAX = 900;
@@ -26,12 +26,14 @@ serveRoute(liveRoutes, LIVE_ROUTES.live, async ({ query }, c) => {
   // The first before the answer begins: an error still has its own status then.
   const first = await liveOf(c.env);
   if (!/\btext\/event-stream\b/.test(c.req.header("accept") ?? "")) return first;
-  return new Response(events(c.env, first, query.every * 1_000), { headers: { "content-type": "text/event-stream; charset=utf-8" } });
+  return new Response(events(c.env, first, query.every * 1_000), {
+    headers: { "content-type": "text/event-stream; charset=utf-8" },
+  });
 });
 
 async function liveOf(env: Bindings): Promise<Live> {
-  const { live, requests } = await lookClosely(env);
-  const [health, now] = await Promise.all([healthOf(env, live), theAggregator(env).now(live)]);
+  const { live, requests } = await statusesAndRequests(env);
+  const [health, now] = await Promise.all([healthOf(env, live), aggregatorOf(env).now(live)]);
   return { health, ...now, in_flight: requests, timestamp: health.timestamp };
 }
 

@@ -3,16 +3,16 @@ import { type Context, Hono } from "hono";
 import { OLLAMA_API_ROUTES } from "../../protocol/api/ollama.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
 import { isCloudModel } from "../../protocol/routes.ts";
-import { theAggregator } from "../aggregator/stub.ts";
+import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Env } from "../env.ts";
-import { GatewayError } from "../errors.ts";
+import { failureOfError, GatewayError } from "../errors.ts";
+import { fleetOf, freshBoxes, untilReported } from "../gateway/fleet.ts";
+import { type BoxOutcome, failureOfBoxes, manage } from "../gateway/management-call.ts";
 import { ABOUT_CATALOGUE } from "../models/catalogue.ts";
 import { installedByName, installedModels } from "../models/installed.ts";
 import { libraryModels, searchLibrary } from "../models/library.ts";
-import { failureOfBoxes, failureOfError, manage, type Outcome } from "../gateway/management-call.ts";
 import { pullEvents } from "../models/pull.ts";
 import { isInstalledOn, type RegisteredBox } from "../registered-box.ts";
-import { fleetOf, freshBoxes, untilTold } from "../gateway/fleet.ts";
 import { serveRoute } from "./api-route.ts";
 
 /** Shorter than the silence after which common proxies close a connection: 60 s and more. */
@@ -24,72 +24,140 @@ export const ollamaRoutes = new Hono<Env>();
 serveRoute(ollamaRoutes, OLLAMA_API_ROUTES.installedModels, async ({ query: { box } }, c) => {
   const boxes = await freshBoxes(c.env, box);
   // What it has now is not known: an empty list would say that it has nothing.
-  if (box !== undefined && boxes[0]?.state === "down") throw new GatewayError({ reason: "box_down", box });
+  if (box !== undefined && boxes[0]?.state === "down")
+    throw new GatewayError({ reason: "box_down", box });
   return installedModels(boxes);
 });
 
-serveRoute(ollamaRoutes, OLLAMA_API_ROUTES.pullModel, async ({ body, query: { box }, principal }, c) => {
-  const { insecure } = body;
-  const model = body.name ?? body.model ?? "";
-  if (isCloudModel(model)) throw new GatewayError({ reason: "cloud_model", model });
-  const boxes = box === undefined ? await boxesThat(c, ({ state }) => state === "up") : [box];
-  const left = new AbortController();
-  const signal = AbortSignal.any([c.req.raw.signal, left.signal]);
-  const pulls = boxes.map((name, _, { length }) => {
-    const requestId = requestIdOf(c, length);
-    const asked = { method: "POST", path: "/api/pull", body: { model, insecure, stream: true }, box: name, requestId, signal } as const;
-    return { box: name, requestId, body: manage(c, principal, asked).then(({ body }) => body ?? new Blob().stream()) };
-  });
-  // As soon as one has begun there is progress to show. When none can, that is no stream but an error.
-  const hasBegun = await Promise.any(pulls.map((pull) => pull.body)).catch(() => null);
-  if (hasBegun === null) throw new GatewayError(failureOfBoxes(await outcomesOf(pulls.map((pull) => ({ ...pull, done: pull.body })))));
-  const events = pullEvents(pulls, {
-    keepAliveMs: KEEP_ALIVE_MS,
-    onLeft: () => left.abort(),
-    beforeDone: (names) => untilTold(c.env, (told) => !names.includes(told.name) || isInstalledOn(told, model)),
-  });
-  return new Response(events, {
-    headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store", "x-request-id": c.get("requestId") },
-  });
-});
+serveRoute(
+  ollamaRoutes,
+  OLLAMA_API_ROUTES.pullModel,
+  async ({ body, query: { box }, principal }, c) => {
+    const { insecure } = body;
+    const model = body.name ?? body.model ?? "";
+    if (isCloudModel(model)) throw new GatewayError({ reason: "cloud_model", model });
+    const boxes = box === undefined ? await boxesThat(c, ({ state }) => state === "up") : [box];
+    const left = new AbortController();
+    const signal = AbortSignal.any([c.req.raw.signal, left.signal]);
+    const pulls = boxes.map((name, _, { length }) => {
+      const requestId = requestIdOf(c, length);
+      const asked = {
+        method: "POST",
+        path: "/api/pull",
+        body: { model, insecure, stream: true },
+        box: name,
+        requestId,
+        signal,
+      } as const;
+      return {
+        box: name,
+        requestId,
+        body: manage(c, principal, asked).then(({ body }) => body ?? new Blob().stream()),
+      };
+    });
+    // As soon as one has begun there is progress to show. When none can, that is no stream but an error.
+    const hasBegun = await Promise.any(pulls.map((pull) => pull.body)).catch(() => null);
+    if (hasBegun === null)
+      throw new GatewayError(
+        failureOfBoxes(await outcomesOf(pulls.map((pull) => ({ ...pull, done: pull.body })))),
+      );
+    const events = pullEvents(pulls, {
+      keepAliveMs: KEEP_ALIVE_MS,
+      onLeft: () => left.abort(),
+      beforeDone: (names) =>
+        untilReported(c.env, (told) => !names.includes(told.name) || isInstalledOn(told, model)),
+    });
+    return new Response(events, {
+      headers: {
+        "content-type": "text/event-stream; charset=utf-8",
+        "cache-control": "no-store",
+        "x-request-id": c.get("requestId"),
+      },
+    });
+  },
+);
 
-serveRoute(ollamaRoutes, OLLAMA_API_ROUTES.deleteModel, async ({ params: { name: model }, query: { box }, principal }, c) => {
-  const boxes = box === undefined ? await boxesThat(c, (each) => each.state !== "down" && isInstalledOn(each, model)) : [box];
-  if (boxes.length === 0) throw new GatewayError({ reason: "model_unknown", model, where: "on any box that is up" });
-  const { signal } = c.req.raw;
-  const deletions = boxes.map((name, _, { length }) => {
-    const requestId = requestIdOf(c, length);
-    const asked = { method: "DELETE", path: "/api/delete", body: { model }, box: name, requestId, signal } as const;
-    return { box: name, requestId, done: manage(c, principal, asked).then((answer) => answer.arrayBuffer()) };
-  });
-  const outcomes = (await outcomesOf(deletions)).map((outcome): Outcome => {
-    const { failure } = outcome;
-    const isUnknown = failure?.reason === "box_answered" && failure.failedAt === null && failure.status === 404;
-    return isUnknown ? { ...outcome, failure: { reason: "model_unknown", model, where: `on box ${outcome.box}` } } : outcome;
-  });
-  const deleted = new Set(outcomes.filter(({ failure }) => failure === null).map(({ box: name }) => name));
-  await untilTold(c.env, (told) => !deleted.has(told.name) || !isInstalledOn(told, model));
-  if (deleted.size < outcomes.length) throw new GatewayError(failureOfBoxes(outcomes));
-  return { status: "deleted" as const, model, boxes: outcomes.map(({ box: name, requestId }) => ({ box: name, request_id: requestId })) };
-});
+serveRoute(
+  ollamaRoutes,
+  OLLAMA_API_ROUTES.deleteModel,
+  async ({ params: { name: model }, query: { box }, principal }, c) => {
+    const boxes =
+      box === undefined
+        ? await boxesThat(c, (each) => each.state !== "down" && isInstalledOn(each, model))
+        : [box];
+    if (boxes.length === 0)
+      throw new GatewayError({ reason: "model_unknown", model, where: "on any box that is up" });
+    const { signal } = c.req.raw;
+    const deletions = boxes.map((name, _, { length }) => {
+      const requestId = requestIdOf(c, length);
+      const asked = {
+        method: "DELETE",
+        path: "/api/delete",
+        body: { model },
+        box: name,
+        requestId,
+        signal,
+      } as const;
+      return {
+        box: name,
+        requestId,
+        done: manage(c, principal, asked).then((answer) => answer.arrayBuffer()),
+      };
+    });
+    const outcomes = (await outcomesOf(deletions)).map((outcome): BoxOutcome => {
+      const { failure } = outcome;
+      const isUnknown =
+        failure?.reason === "box_answered" && failure.failedAt === null && failure.status === 404;
+      return isUnknown
+        ? {
+            ...outcome,
+            failure: { reason: "model_unknown", model, where: `on box ${outcome.box}` },
+          }
+        : outcome;
+    });
+    const deleted = new Set(
+      outcomes.filter(({ failure }) => failure === null).map(({ box: name }) => name),
+    );
+    await untilReported(c.env, (told) => !deleted.has(told.name) || !isInstalledOn(told, model));
+    if (deleted.size < outcomes.length) throw new GatewayError(failureOfBoxes(outcomes));
+    return {
+      status: "deleted" as const,
+      model,
+      boxes: outcomes.map(({ box: name, requestId }) => ({ box: name, request_id: requestId })),
+    };
+  },
+);
 
 serveRoute(ollamaRoutes, OLLAMA_API_ROUTES.library, async ({ query: { q, category } }, c) => {
-  const [repository, { boxes }] = await Promise.all([theAggregator(c.env).repositoryList({}), fleetOf(c.env)]);
-  const models = searchLibrary(libraryModels(repository.models, installedByName(boxes)), q ?? "", category);
+  const [repository, { boxes }] = await Promise.all([
+    aggregatorOf(c.env).repositoryList({}),
+    fleetOf(c.env),
+  ]);
+  const models = searchLibrary(
+    libraryModels(repository.models, installedByName(boxes)),
+    q ?? "",
+    category,
+  );
   return { models, total: models.length, catalogue: ABOUT_CATALOGUE };
 });
 
 /** Names of the boxes that are so. @throws {GatewayError} when no box is connected at all */
-async function boxesThat(c: Context<Env>, isSo: (box: RegisteredBox) => boolean): Promise<string[]> {
+async function boxesThat(
+  c: Context<Env>,
+  isSo: (box: RegisteredBox) => boolean,
+): Promise<string[]> {
   const boxes = await freshBoxes(c.env);
   if (boxes.every(({ state }) => state === "down")) throw new GatewayError({ reason: "no_box" });
   return boxes.filter(isSo).map(({ name }) => name);
 }
 
 /** A call that becomes one request has its id; each of several has its own. */
-const requestIdOf = (c: Context<Env>, requests: number): string => (requests === 1 ? c.get("requestId") : newRequestId(Date.now()));
+const requestIdOf = (c: Context<Env>, requests: number): string =>
+  requests === 1 ? c.get("requestId") : newRequestId(Date.now());
 
-const outcomesOf = (calls: readonly { box: string; requestId: string; done: Promise<unknown> }[]): Promise<Outcome[]> =>
+const outcomesOf = (
+  calls: readonly { box: string; requestId: string; done: Promise<unknown> }[],
+): Promise<BoxOutcome[]> =>
   Promise.all(
     calls.map(({ box, requestId, done }) =>
       done.then(

@@ -1,16 +1,20 @@
 /** The answer of `/api/health`: which boxes there are, and what is wrong. */
 import type { Health } from "../../protocol/api/fleet.ts";
-import { theAggregator } from "../aggregator/stub.ts";
+import { aggregatorOf } from "../aggregator/stub.ts";
+import { boxHealth, problemsOf } from "../answers/boxes.ts";
 import type { Bindings } from "../env.ts";
-import { type Live, upNames } from "../registered-box.ts";
+import { type BoxStatuses, upNames } from "../registered-box.ts";
 import { inForce, settingsOf } from "../settings.ts";
 import { VERSION } from "../version.ts";
-import { boxHealth, problemsOf } from "../answers/boxes.ts";
 
 /** @param live  what the Boxes say of themselves now */
-export async function healthOf(env: Bindings, live: Live): Promise<Health> {
-  const aggregator = theAggregator(env);
-  const [{ boxes, settings }, sinceMs, stores] = await Promise.all([aggregator.fleet(), aggregator.since(), aggregator.sinks()]);
+export async function healthOf(env: Bindings, live: BoxStatuses): Promise<Health> {
+  const aggregator = aggregatorOf(env);
+  const [{ boxes, settings }, sinceMs, stores] = await Promise.all([
+    aggregator.fleet(),
+    aggregator.since(),
+    aggregator.sinks(),
+  ]);
   const isUp = upNames(live);
   const problems: string[] = [];
   if (boxes.length === 0) problems.push("no box has ever connected");

@@ -1,45 +1,60 @@
 /** `/api/models/repository`: the model repository. */
 import { Hono } from "hono";
 import { REPOSITORY_ROUTES } from "../../protocol/api/repository.ts";
-import { theAggregator } from "../aggregator/stub.ts";
+import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
-import type { Outcome } from "../repository/model-repository.ts";
 import { forgetBoxes } from "../gateway/fleet.ts";
+import type { RepositoryResult } from "../repository/model-repository.ts";
 import { serveRoute } from "./api-route.ts";
 
 export const repositoryRoutes = new Hono<Env>();
 
-serveRoute(repositoryRoutes, REPOSITORY_ROUTES.repository, async ({ query }, c) => theAggregator(c.env).repositoryList(query));
-
-serveRoute(repositoryRoutes, REPOSITORY_ROUTES.addToRepository, async ({ body: { model_name, ...said } }, c) =>
-  orThrow(await theAggregator(c.env).repositoryPut(model_name, said)),
+serveRoute(repositoryRoutes, REPOSITORY_ROUTES.repository, async ({ query }, c) =>
+  aggregatorOf(c.env).repositoryList(query),
 );
 
-serveRoute(repositoryRoutes, REPOSITORY_ROUTES.syncRepository, async (_, c) => orThrow(await theAggregator(c.env).repositorySync()));
+serveRoute(
+  repositoryRoutes,
+  REPOSITORY_ROUTES.addToRepository,
+  async ({ body: { model_name, ...said } }, c) =>
+    orThrow(await aggregatorOf(c.env).repositoryPut(model_name, said)),
+);
+
+serveRoute(repositoryRoutes, REPOSITORY_ROUTES.syncRepository, async (_, c) =>
+  orThrow(await aggregatorOf(c.env).repositorySync()),
+);
 
 serveRoute(repositoryRoutes, REPOSITORY_ROUTES.toggleFavorite, async ({ params: { name } }, c) =>
-  orThrow(await theAggregator(c.env).repositoryToggleFavorite(name)),
+  orThrow(await aggregatorOf(c.env).repositoryToggleFavorite(name)),
 );
 
 serveRoute(repositoryRoutes, REPOSITORY_ROUTES.repositoryModel, async ({ params: { name } }, c) =>
-  orThrow(await theAggregator(c.env).repositoryFind(name)),
+  orThrow(await aggregatorOf(c.env).repositoryFind(name)),
 );
 
-serveRoute(repositoryRoutes, REPOSITORY_ROUTES.changeRepositoryModel, async ({ params: { name }, body }, c) => {
-  const model = orThrow(await theAggregator(c.env).repositoryChange(name, body));
-  forgetBoxes(); // with them, this isolate would keep the default model of before for a moment
-  return model;
-});
+serveRoute(
+  repositoryRoutes,
+  REPOSITORY_ROUTES.changeRepositoryModel,
+  async ({ params: { name }, body }, c) => {
+    const model = orThrow(await aggregatorOf(c.env).repositoryChange(name, body));
+    forgetBoxes(); // with them, this isolate would keep the default model of before for a moment
+    return model;
+  },
+);
 
-serveRoute(repositoryRoutes, REPOSITORY_ROUTES.removeFromRepository, async ({ params: { name } }, c) => {
-  const model_name = orThrow(await theAggregator(c.env).repositoryRemove(name));
-  forgetBoxes();
-  return { status: "deleted" as const, model_name };
-});
+serveRoute(
+  repositoryRoutes,
+  REPOSITORY_ROUTES.removeFromRepository,
+  async ({ params: { name } }, c) => {
+    const model_name = orThrow(await aggregatorOf(c.env).repositoryRemove(name));
+    forgetBoxes();
+    return { status: "deleted" as const, model_name };
+  },
+);
 
 /** @throws {GatewayError} */
-function orThrow<Answer>(outcome: Outcome<Answer>): Answer {
+function orThrow<Answer>(outcome: RepositoryResult<Answer>): Answer {
   if ("failure" in outcome) throw new GatewayError(outcome.failure);
   return outcome.answer;
 }

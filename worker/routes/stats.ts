@@ -1,20 +1,22 @@
 /** What the boxes did: totals, history, logs, models. */
 import { Hono } from "hono";
 import { STATS_ROUTES } from "../../protocol/api/stats.ts";
-import { theAggregator } from "../aggregator/stub.ts";
+import { aggregatorOf } from "../aggregator/stub.ts";
 import { historyExport, logsExport } from "../answers/export.ts";
 import { spanOf } from "../answers/history.ts";
-import { historyReader, readLogs } from "./read-older.ts";
 import type { Env } from "../env.ts";
-import { look } from "../gateway/fleet.ts";
+import { boxStatuses } from "../gateway/fleet.ts";
 import { serveRoute } from "./api-route.ts";
+import { historyReader, readLogs } from "./read-older.ts";
 
 /** Entries of one page, when nobody says how many. */
 const LOGS_LIMIT = 100;
 
 export const statsRoutes = new Hono<Env>();
 
-serveRoute(statsRoutes, STATS_ROUTES.currentStats, async (_, c) => theAggregator(c.env).current(await look(c.env)));
+serveRoute(statsRoutes, STATS_ROUTES.currentStats, async (_, c) =>
+  aggregatorOf(c.env).current(await boxStatuses(c.env)),
+);
 
 serveRoute(statsRoutes, STATS_ROUTES.history, async ({ query }, c) => {
   const { time_range, granularity, format, model, box } = query;
@@ -26,8 +28,9 @@ serveRoute(statsRoutes, STATS_ROUTES.history, async ({ query }, c) => {
 });
 
 serveRoute(statsRoutes, STATS_ROUTES.logs, async ({ query: { format, limit, ...filter } }, c) => {
-  if (format !== "json") return logsExport(format, limit ?? null, (page) => readLogs(c.env, { ...filter, ...page }));
+  if (format !== "json")
+    return logsExport(format, limit ?? null, (page) => readLogs(c.env, { ...filter, ...page }));
   return readLogs(c.env, { ...filter, limit: limit ?? LOGS_LIMIT });
 });
 
-serveRoute(statsRoutes, STATS_ROUTES.models, async (_, c) => theAggregator(c.env).models());
+serveRoute(statsRoutes, STATS_ROUTES.models, async (_, c) => aggregatorOf(c.env).models());

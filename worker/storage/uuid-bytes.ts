@@ -8,19 +8,24 @@ export function bytesOfIds(ids: readonly string[]): Uint8Array<ArrayBuffer> {
 }
 
 export function idsOfBytes(bytes: Uint8Array): string[] {
-  return Array.from({ length: bytes.length / ID_BYTES }, (_, index) => idOfBytes(bytes.subarray(index * ID_BYTES, (index + 1) * ID_BYTES)));
+  return Array.from({ length: bytes.length / ID_BYTES }, (_, index) =>
+    idOfBytes(bytes.subarray(index * ID_BYTES, (index + 1) * ID_BYTES)),
+  );
 }
 
 /** Whether an id is among them. */
 export function includesId(ids: Uint8Array, id: string): boolean {
   const sought = bytesOfId(id);
-  for (let at = 0; at < ids.length; at += ID_BYTES) if (sought.every((byte, index) => ids[at + index] === byte)) return true;
+  for (let at = 0; at < ids.length; at += ID_BYTES)
+    if (sought.every((byte, index) => ids[at + index] === byte)) return true;
   return false;
 }
 
 function bytesOfId(id: string): Uint8Array {
   const hex = id.replaceAll("-", "");
-  return Uint8Array.from({ length: ID_BYTES }, (_, index) => Number.parseInt(hex.slice(2 * index, 2 * index + 2), 16));
+  return Uint8Array.from({ length: ID_BYTES }, (_, index) =>
+    Number.parseInt(hex.slice(2 * index, 2 * index + 2), 16),
+  );
 }
 
 function idOfBytes(bytes: Uint8Array): string {

@@ -25,18 +25,25 @@ export const GPU_COLUMNS: readonly string[] = [
 ];
 
 /** Drivers before 535 know only the older name. */
-const OLDER_NAME: ReadonlyMap<string, string> = new Map([["clocks_event_reasons.active", "clocks_throttle_reasons.active"]]);
+const OLDER_NAME: ReadonlyMap<string, string> = new Map([
+  ["clocks_event_reasons.active", "clocks_throttle_reasons.active"],
+]);
 
 /** One GPU as its row says; the reader adds the time and the box. */
-export type GpuRow = Omit<GpuSample, "at" | "box"> & { driver_version: string | null };
+export type SmiRow = Omit<GpuSample, "at" | "box"> & { driver_version: string | null };
 
 /**
  * The columns to ask for after the driver refused one: its older name, or none.
  * @returns `null` when asking again cannot help: the field is none of ours, or rows mean nothing without it.
  */
-export function withoutRefused(columns: readonly string[], refused: string): readonly string[] | null {
+export function withoutRefused(
+  columns: readonly string[],
+  refused: string,
+): readonly string[] | null {
   if (!columns.includes(refused) || refused === "index") return null;
-  return columns.flatMap((column) => (column === refused ? (OLDER_NAME.get(column) ?? []) : column));
+  return columns.flatMap((column) =>
+    column === refused ? (OLDER_NAME.get(column) ?? []) : column,
+  );
 }
 
 /**
@@ -44,13 +51,14 @@ export function withoutRefused(columns: readonly string[], refused: string): rea
  *
  * No quoting: nvidia-smi does none, and no name of a GPU holds a comma.
  */
-export function parseGpuRow(line: string, columns: readonly string[]): GpuRow | null {
+export function parseGpuRow(line: string, columns: readonly string[]): SmiRow | null {
   const cells = line.split(",").map((cell) => cell.trim());
   if (cells.length !== columns.length) return null;
   const cell = new Map(columns.map((column, position) => [column, cells[position] ?? ""]));
   const index = cell.get("index") ?? "";
   if (!/^\d{1,4}$/.test(index)) return null;
-  const reasons = cell.get("clocks_event_reasons.active") ?? cell.get("clocks_throttle_reasons.active");
+  const reasons =
+    cell.get("clocks_event_reasons.active") ?? cell.get("clocks_throttle_reasons.active");
   return {
     index: Number(index),
     uuid: text(cell.get("uuid"), 128),

@@ -24,7 +24,10 @@ export type GpuFailure = {
 /** `GpuState.error` holds no more, UTF-16 code units. */
 const REASON_CHARS_MAX = 500;
 
-const KNOWN: readonly (readonly [text: RegExp, say: (match: RegExpExecArray, output: string) => string])[] = [
+const KNOWN: readonly (readonly [
+  text: RegExp,
+  say: (match: RegExpExecArray, output: string) => string,
+])[] = [
   [
     /Driver\/library version mismatch/i,
     (_match, output) => {
@@ -39,10 +42,14 @@ const KNOWN: readonly (readonly [text: RegExp, say: (match: RegExpExecArray, out
       "nvidia-smi cannot communicate with the NVIDIA driver: install or load the driver (modprobe nvidia), or reboot after a kernel update",
   ],
   [/No supported GPUs were found/i, () => "the NVIDIA driver found no supported GPU"],
-  [/No devices were found/i, () => "no NVIDIA GPU was found: check the driver's log (dmesg) if this box has one"],
+  [
+    /No devices were found/i,
+    () => "no NVIDIA GPU was found: check the driver's log (dmesg) if this box has one",
+  ],
   [
     /Failed to initialize NVML: Unknown Error/i,
-    () => "NVML does not start (Unknown Error): in a container this follows a systemd reload; restart the container",
+    () =>
+      "NVML does not start (Unknown Error): in a container this follows a systemd reload; restart the container",
   ],
   [
     /Failed to initialize NVML: (?:Insufficient Permissions|GPU access blocked[^\n]*)/i,
@@ -50,28 +57,41 @@ const KNOWN: readonly (readonly [text: RegExp, say: (match: RegExpExecArray, out
   ],
   [
     /Unable to determine the device handle for GPU\s?([0-9A-Fa-f:.]+): ([^\n]+)/i,
-    ([, gpu, why]) => `GPU ${gpu} does not answer (${why?.trim()}): it may have fallen off the bus; reset it or reboot`,
+    ([, gpu, why]) =>
+      `GPU ${gpu} does not answer (${why?.trim()}): it may have fallen off the bus; reset it or reboot`,
   ],
 ];
 
 /** The field that made the driver refuse a query, or null. One unknown field fails the whole query, with exit code 2. */
-export const refusedField = (output: string): string | null => /Field "([^"]+)" is not a valid field/i.exec(output)?.[1] ?? null;
+export const refusedField = (output: string): string | null =>
+  /Field "([^"]+)" is not a valid field/i.exec(output)?.[1] ?? null;
 
 /** @example gpuFailure({ output: "No devices were found", code: 6, signal: null, spawnError: null }).permanent // true */
 export function gpuFailure({ output, code, signal, spawnError }: SmiEnd): GpuFailure {
   if (spawnError === "ENOENT" || code === 127) {
-    return { reason: "nvidia-smi was not found: install the NVIDIA driver, or give its path", permanent: true };
+    return {
+      reason: "nvidia-smi was not found: install the NVIDIA driver, or give its path",
+      permanent: true,
+    };
   }
-  if (spawnError !== null) return { reason: `nvidia-smi could not be started (${spawnError})`, permanent: spawnError === "EACCES" };
+  if (spawnError !== null)
+    return {
+      reason: `nvidia-smi could not be started (${spawnError})`,
+      permanent: spawnError === "EACCES",
+    };
   for (const [text, say] of KNOWN) {
     const match = text.exec(output);
-    if (match !== null) return { reason: say(match, output).slice(0, REASON_CHARS_MAX), permanent: true };
+    if (match !== null)
+      return { reason: say(match, output).slice(0, REASON_CHARS_MAX), permanent: true };
   }
   const firstLine = output
     .split("\n")
     .map((line) => line.trim())
     .find((line) => line !== "");
   const how = signal === null ? `exit code ${code ?? "unknown"}` : signal;
-  const reason = firstLine === undefined ? `nvidia-smi ended (${how})` : `nvidia-smi ended (${how}): ${firstLine}`;
+  const reason =
+    firstLine === undefined
+      ? `nvidia-smi ended (${how})`
+      : `nvidia-smi ended (${how}): ${firstLine}`;
   return { reason: reason.slice(0, REASON_CHARS_MAX), permanent: false };
 }

@@ -16,7 +16,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { GpuState } from "../../../protocol/inventory.ts";
 import type { GpuSample } from "../../../protocol/records.ts";
 import type { Log } from "../../log.ts";
-import { GPU_COLUMNS, type GpuRow, parseGpuRow, withoutRefused } from "./csv.ts";
+import { GPU_COLUMNS, parseGpuRow, type SmiRow, withoutRefused } from "./csv.ts";
 import { type GpuFailure, gpuFailure, refusedField, type SmiEnd } from "./failure.ts";
 import { type Program, programsOf, runSmi, type SmiRun } from "./process.ts";
 
@@ -86,7 +86,9 @@ export class GpuReader {
   /** @throws RangeError for an interval that nvidia-smi would not take. */
   constructor(options: GpuReaderOptions) {
     if (!Number.isInteger(options.intervalSeconds) || options.intervalSeconds < 1) {
-      throw new RangeError(`the GPU interval must be whole seconds from 1, not ${options.intervalSeconds}`);
+      throw new RangeError(
+        `the GPU interval must be whole seconds from 1, not ${options.intervalSeconds}`,
+      );
     }
     this.#options = options;
     this.#timing = { ...TIMING, ...options.timing };
@@ -111,12 +113,19 @@ export class GpuReader {
   take(): GpuState {
     const samples = this.#samples;
     this.#samples = [];
-    return { available: this.#available, error: this.#error, driver_version: this.#driverVersion, samples };
+    return {
+      available: this.#available,
+      error: this.#error,
+      driver_version: this.#driverVersion,
+      samples,
+    };
   }
 
   /** The newest sample of each GPU, by index. Empty when there is no reading: absent rather than stale. */
   latest(): GpuSample[] {
-    return [...new Map([...this.#lastRound, ...this.#round]).values()].sort((a, b) => a.index - b.index);
+    return [...new Map([...this.#lastRound, ...this.#round]).values()].sort(
+      (a, b) => a.index - b.index,
+    );
   }
 
   readonly #killNow = (): void => this.#run?.kill();
@@ -127,10 +136,14 @@ export class GpuReader {
       const startedMs = performance.now();
       const failure = await this.#readUntilFailure();
       if (signal.aborted) return;
-      const wasSteady = this.#query !== null && performance.now() - startedMs >= this.#timing.steadyMs;
+      const wasSteady =
+        this.#query !== null && performance.now() - startedMs >= this.#timing.steadyMs;
       this.#failures = wasSteady ? 1 : this.#failures + 1;
       const { backoffMs, backoffMaxMs, backoffPermanentMaxMs } = this.#timing;
-      const waitMs = Math.min(backoffMs * 2 ** (this.#failures - 1), failure.permanent ? backoffPermanentMaxMs : backoffMaxMs);
+      const waitMs = Math.min(
+        backoffMs * 2 ** (this.#failures - 1),
+        failure.permanent ? backoffPermanentMaxMs : backoffMaxMs,
+      );
       this.#fail(failure.reason, waitMs);
       // The wait ends early, by a rejection, when the reader is stopped.
       await delay(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
@@ -146,14 +159,22 @@ export class GpuReader {
     const { program, columns } = this.#query;
     const seconds = this.#options.intervalSeconds;
     const silenceMs = 3_000 * seconds + this.#timing.silenceSlackMs;
-    const limit = { ms: silenceMs, reason: `nvidia-smi printed no reading for ${silenceMs / 1_000} s` };
-    const { end, late } = await this.#watch(program, [...queryOf(columns), "-l", String(seconds)], limit, (line, watchdog) => {
-      const row = parseGpuRow(line, columns);
-      if (row === null) return false;
-      watchdog.refresh();
-      this.#accept(row);
-      return true;
-    });
+    const limit = {
+      ms: silenceMs,
+      reason: `nvidia-smi printed no reading for ${silenceMs / 1_000} s`,
+    };
+    const { end, late } = await this.#watch(
+      program,
+      [...queryOf(columns), "-l", String(seconds)],
+      limit,
+      (line, watchdog) => {
+        const row = parseGpuRow(line, columns);
+        if (row === null) return false;
+        watchdog.refresh();
+        this.#accept(row);
+        return true;
+      },
+    );
     // The driver was exchanged under us: learn again what it knows.
     if (refusedField(end.output) !== null || end.spawnError !== null) this.#query = null;
     const failure = gpuFailure(end);
@@ -163,7 +184,10 @@ export class GpuReader {
 
   /** Finds a program that runs, and the columns it knows. */
   async #probe(): Promise<{ program: Program; columns: readonly string[] } | GpuFailure> {
-    const limit = { ms: this.#timing.probeMs, reason: `nvidia-smi did not answer within ${this.#timing.probeMs / 1_000} s` };
+    const limit = {
+      ms: this.#timing.probeMs,
+      reason: `nvidia-smi did not answer within ${this.#timing.probeMs / 1_000} s`,
+    };
     let failure = NOT_FOUND;
     for (const program of programsOf(this.#options.command ?? "nvidia-smi")) {
       let columns: readonly string[] | null = GPU_COLUMNS;
@@ -176,7 +200,8 @@ export class GpuReader {
           if (isRow) rows += 1;
           return isRow;
         });
-        if (this.#stopping.signal.aborted || late) return { reason: limit.reason, permanent: false };
+        if (this.#stopping.signal.aborted || late)
+          return { reason: limit.reason, permanent: false };
         if (end.code === 0 && rows > 0) return { program, columns: asked };
         failure = gpuFailure(end);
         if (end.spawnError === "ENOENT") break;
@@ -211,8 +236,12 @@ export class GpuReader {
     return { end, late };
   }
 
-  #accept({ driver_version, ...row }: GpuRow): void {
-    const sample: GpuSample = { at: new Date(this.#options.now()).toISOString(), box: this.#options.box, ...row };
+  #accept({ driver_version, ...row }: SmiRow): void {
+    const sample: GpuSample = {
+      at: new Date(this.#options.now()).toISOString(),
+      box: this.#options.box,
+      ...row,
+    };
     // A GPU seen twice begins the next round: one that fell silent is gone from `latest` a round later.
     if (this.#round.has(row.index)) {
       this.#lastRound = this.#round;
@@ -233,7 +262,8 @@ export class GpuReader {
   #fail(reason: string, retryInMs: number | null): void {
     // No GPU is a normal state; one that was there and went away is not.
     const level = this.#available ? "warn" : "info";
-    if (reason !== this.#error) this.#options.log(level, "gpu_unavailable", { reason, retry_in_ms: retryInMs });
+    if (reason !== this.#error)
+      this.#options.log(level, "gpu_unavailable", { reason, retry_in_ms: retryInMs });
     this.#available = false;
     this.#error = reason;
     this.#round.clear();
@@ -241,6 +271,14 @@ export class GpuReader {
   }
 }
 
-const NOT_FOUND: GpuFailure = gpuFailure({ output: "", code: null, signal: null, spawnError: "ENOENT" });
+const NOT_FOUND: GpuFailure = gpuFailure({
+  output: "",
+  code: null,
+  signal: null,
+  spawnError: "ENOENT",
+});
 
-const queryOf = (columns: readonly string[]): string[] => [`--query-gpu=${columns.join(",")}`, "--format=csv,noheader,nounits"];
+const queryOf = (columns: readonly string[]): string[] => [
+  `--query-gpu=${columns.join(",")}`,
+  "--format=csv,noheader,nounits",
+];

@@ -36,17 +36,34 @@ export function programsOf(command: string): readonly Program[] {
  * stdout is a pipe to this process on purpose: when the agent dies without a chance to kill
  * (SIGKILL, power), the next row that nvidia-smi writes ends it by SIGPIPE.
  */
-export function runSmi(program: Program, args: readonly string[], onLine: (line: string) => boolean): SmiRun {
+export function runSmi(
+  program: Program,
+  args: readonly string[],
+  onLine: (line: string) => boolean,
+): SmiRun {
   try {
-    return follow(spawn(program.file, [...program.args, ...args], { stdio: ["ignore", "pipe", "pipe"], windowsHide: true }), onLine);
+    return follow(
+      spawn(program.file, [...program.args, ...args], {
+        stdio: ["ignore", "pipe", "pipe"],
+        windowsHide: true,
+      }),
+      onLine,
+    );
   } catch (error) {
     // Most failures to start arrive as an event; out of file descriptors (no pipes) is thrown.
-    const spawnError = error instanceof Error && "code" in error ? String(error.code) : String(error);
-    return { ended: Promise.resolve({ output: "", code: null, signal: null, spawnError }), kill: () => undefined };
+    const spawnError =
+      error instanceof Error && "code" in error ? String(error.code) : String(error);
+    return {
+      ended: Promise.resolve({ output: "", code: null, signal: null, spawnError }),
+      kill: () => undefined,
+    };
   }
 }
 
-function follow(child: ChildProcessByStdio<null, Readable, Readable>, onLine: (line: string) => boolean): SmiRun {
+function follow(
+  child: ChildProcessByStdio<null, Readable, Readable>,
+  onLine: (line: string) => boolean,
+): SmiRun {
   let output = "";
   let rest = "";
   let spawnError: string | null = null;

@@ -15,15 +15,23 @@ const FOLLOW_PX = 120;
 export function ChatPage() {
   const { model = "", box = "" } = place.value.query;
   const { data: installed } = useRead("/api/ollama/models", {}, 30_000);
-  const boxes = live.value?.value.boxes.filter(({ state }) => state === "up").map(({ name }) => name) ?? [];
-  const models = [...new Set(installed?.models.filter((each) => box === "" || each.boxes.includes(box)).map(({ name }) => name) ?? [])];
+  const boxes =
+    live.value?.value.boxes.filter(({ state }) => state === "up").map(({ name }) => name) ?? [];
+  const models = [
+    ...new Set(
+      installed?.models
+        .filter((each) => box === "" || each.boxes.includes(box))
+        .map(({ name }) => name) ?? [],
+    ),
+  ];
   const shown = model === "" || models.includes(model) ? models : [model, ...models];
   const all = messages.value;
   const end = useRef<HTMLDivElement>(null);
 
   useEffect(() => {
     const { scrollHeight, scrollTop, clientHeight } = document.documentElement;
-    if (scrollHeight - scrollTop - clientHeight < FOLLOW_PX) end.current?.scrollIntoView({ block: "end" });
+    if (scrollHeight - scrollTop - clientHeight < FOLLOW_PX)
+      end.current?.scrollIntoView({ block: "end" });
   }, [all]);
 
   return (
@@ -31,7 +39,10 @@ export function ChatPage() {
       <div class="chat-head">
         <label class="pick">
           <span class="sr-only">Model</span>
-          <select value={model} onChange={(event) => stay("chat", { model: event.currentTarget.value, box })}>
+          <select
+            value={model}
+            onChange={(event) => stay("chat", { model: event.currentTarget.value, box })}
+          >
             <option value="">the default model</option>
             {shown.map((name) => (
               <option key={name} value={name}>
@@ -42,7 +53,10 @@ export function ChatPage() {
         </label>
         <label class="pick">
           <span class="sr-only">Box</span>
-          <select value={box} onChange={(event) => stay("chat", { model, box: event.currentTarget.value })}>
+          <select
+            value={box}
+            onChange={(event) => stay("chat", { model, box: event.currentTarget.value })}
+          >
             <option value="">any box</option>
             {boxes.map((name) => (
               <option key={name} value={name}>
@@ -59,7 +73,10 @@ export function ChatPage() {
       </div>
       {all.length === 0 ? (
         <Empty title="Ask something">
-          <p>It is a call like any other: it counts, and it is in the list of requests. The conversation stays in this browser.</p>
+          <p>
+            It is a call like any other: it counts, and it is in the list of requests. The
+            conversation stays in this browser.
+          </p>
         </Empty>
       ) : (
         <ol class="messages" aria-label="Conversation">

@@ -2,7 +2,16 @@
 import { effect, signal } from "@preact/signals";
 import { call, wordsOf } from "../../data/api.ts";
 import { jsonEvents } from "../../data/events.ts";
-import { afterEvent, answering, type ChatEvent, kept, type Message, messagesOf, said, toldOf } from "../../shape/chat.ts";
+import {
+  afterChatEvent,
+  answering,
+  type ChatEvent,
+  kept,
+  type Message,
+  messagesOf,
+  said,
+  toldOf,
+} from "../../shape/chat.ts";
 
 const NAME = "chat";
 /** An answer is drawn this often: marking up a long one takes a while. */
@@ -39,7 +48,10 @@ export function forgetConversation(): void {
   messages.value = [];
 }
 
-export async function say(text: string, { model, box }: { model: string; box: string }): Promise<void> {
+export async function say(
+  text: string,
+  { model, box }: { model: string; box: string },
+): Promise<void> {
   if (isAnswering()) return;
   const before = [...messages.value, said(text)];
   let answer = answering(model === "" ? null : model);
@@ -63,11 +75,16 @@ export async function say(text: string, { model, box }: { model: string; box: st
     let firstMs: number | null = null;
     for await (const event of jsonEvents<ChatEvent>(response)) {
       firstMs ??= performance.now();
-      const next = afterEvent(answer, event, performance.now() - firstMs);
+      const next = afterChatEvent(answer, event, performance.now() - firstMs);
       show(next, next.state !== "streaming");
     }
-    if (answer.state === "streaming") show({ ...answer, state: "failed", error: "The answer broke off." });
+    if (answer.state === "streaming")
+      show({ ...answer, state: "failed", error: "The answer broke off." });
   } catch (error) {
-    show(controller.signal.aborted ? { ...answer, state: "stopped" } : { ...answer, state: "failed", error: wordsOf(error) });
+    show(
+      controller.signal.aborted
+        ? { ...answer, state: "stopped" }
+        : { ...answer, state: "failed", error: wordsOf(error) },
+    );
   }
 }

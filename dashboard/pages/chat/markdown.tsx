@@ -7,10 +7,22 @@ import { Marked } from "marked";
 import { useMemo } from "preact/hooks";
 
 /** Markup that a model writes outside of code is shown, as what it wrote. */
-const marked = new Marked({ async: false, gfm: true, breaks: true, renderer: { html: ({ text }) => escaped(text) } });
+const marked = new Marked({
+  async: false,
+  gfm: true,
+  breaks: true,
+  renderer: { html: ({ text }) => escaped(text) },
+});
 
-const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
-const escaped = (text: string) => text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
+const ENTITIES: Record<string, string> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+const escaped = (text: string) =>
+  text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
 
 DOMPurify.addHook("afterSanitizeAttributes", (node) => {
   if (node.tagName !== "A") return;
@@ -20,7 +32,20 @@ DOMPurify.addHook("afterSanitizeAttributes", (node) => {
 
 const CLEAN = {
   USE_PROFILES: { html: true },
-  FORBID_TAGS: ["style", "img", "picture", "video", "audio", "source", "form", "input", "button", "select", "textarea", "dialog"],
+  FORBID_TAGS: [
+    "style",
+    "img",
+    "picture",
+    "video",
+    "audio",
+    "source",
+    "form",
+    "input",
+    "button",
+    "select",
+    "textarea",
+    "dialog",
+  ],
   FORBID_ATTR: ["style", "class", "id", "name"],
 };
 

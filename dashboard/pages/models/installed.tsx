@@ -5,12 +5,12 @@ import type { InstalledModels } from "../../../protocol/api/ollama.ts";
 import type { RepositoryModel } from "../../../protocol/api/repository.ts";
 import { ask, call, wordsOf } from "../../data/api.ts";
 import { preferences } from "../../data/preferences.ts";
-import { Empty, Failure, Pill, Section, TableScroll } from "../../parts/basics.tsx";
+import { Empty, FailureNote, Pill, Section, TableScroll } from "../../parts/basics.tsx";
 import { TypedConfirm } from "../../parts/dialog.tsx";
 import { StarIcon } from "../../parts/icons.tsx";
 import { bytes } from "../../shape/format.ts";
 import { isSameModel } from "../../shape/models.ts";
-import { Place } from "./place.tsx";
+import { ModelPlacement } from "./place.tsx";
 
 type Model = InstalledModels["models"][number];
 
@@ -23,11 +23,12 @@ type Props = {
   changed: () => void;
 };
 
-export function Installed({ models, repository, boxes, isAdmin, mayInfer, changed }: Props) {
+export function InstalledSection({ models, repository, boxes, isAdmin, mayInfer, changed }: Props) {
   const [deleting, setDeleting] = useState<Model | null>(null);
   const [busy, setBusy] = useState<string | null>(null);
   const [error, setError] = useState<string | null>(null);
-  const entryOf = (model: Model) => repository.find(({ model_name }) => isSameModel(model_name, model.name));
+  const entryOf = (model: Model) =>
+    repository.find(({ model_name }) => isSameModel(model_name, model.name));
 
   const act = async (what: string, action: () => Promise<unknown>) => {
     setBusy(what);
@@ -50,8 +51,12 @@ export function Installed({ models, repository, boxes, isAdmin, mayInfer, change
     );
   const prefer = (model: Model, said: { is_favorite: boolean } | { is_default: boolean }) =>
     act(`${model.name} preference`, async () => {
-      if (entryOf(model) === undefined) await ask("POST", "/api/models/repository", { body: { model_name: model.name } });
-      await ask("PUT", "/api/models/repository/{name}", { params: { name: model.name }, body: said });
+      if (entryOf(model) === undefined)
+        await ask("POST", "/api/models/repository", { body: { model_name: model.name } });
+      await ask("PUT", "/api/models/repository/{name}", {
+        params: { name: model.name },
+        body: said,
+      });
     });
 
   const rowOf = (model: Model) => {
@@ -74,15 +79,22 @@ export function Installed({ models, repository, boxes, isAdmin, mayInfer, change
         </td>
         <th scope="row">
           {model.name} {entry?.is_default && <Pill tone="accent">default</Pill>}
-          <span class="below">{[family, parameter_size, quantization_level].filter((part) => part !== null).join(" · ")}</span>
+          <span class="below">
+            {[family, parameter_size, quantization_level]
+              .filter((part) => part !== null)
+              .join(" · ")}
+          </span>
         </th>
         <td class="number">{bytes(model.size, preferences.value.sizes)}</td>
         <td>
           <ul class="places">
             {model.boxes.map((name) => {
-              const loaded = boxes.find((box) => box.name === name)?.loaded.find((each) => isSameModel(each.name, model.name)) ?? null;
+              const loaded =
+                boxes
+                  .find((box) => box.name === name)
+                  ?.loaded.find((each) => isSameModel(each.name, model.name)) ?? null;
               return (
-                <Place
+                <ModelPlacement
                   key={name}
                   model={model.name}
                   box={name}
@@ -108,7 +120,12 @@ export function Installed({ models, repository, boxes, isAdmin, mayInfer, change
             >
               Make default<span class="sr-only">: {model.name}</span>
             </button>
-            <button type="button" class="small danger" disabled={!mayChange} onClick={() => setDeleting(model)}>
+            <button
+              type="button"
+              class="small danger"
+              disabled={!mayChange}
+              onClick={() => setDeleting(model)}
+            >
               Delete<span class="sr-only"> {model.name}</span> …
             </button>
           </div>
@@ -118,8 +135,13 @@ export function Installed({ models, repository, boxes, isAdmin, mayInfer, change
   };
 
   return (
-    <Section title="On the boxes" aside={<span class="aside">{models.length === 1 ? "1 model" : `${models.length} models`}</span>}>
-      {error !== null && <Failure what="That did not work." why={error} />}
+    <Section
+      title="On the boxes"
+      aside={
+        <span class="aside">{models.length === 1 ? "1 model" : `${models.length} models`}</span>
+      }
+    >
+      {error !== null && <FailureNote what="That did not work." why={error} />}
       {models.length === 0 ? (
         <Empty title="No box that is up has a model">
           <p>Pull one below.</p>
@@ -146,7 +168,9 @@ export function Installed({ models, repository, boxes, isAdmin, mayInfer, change
           </table>
         </TableScroll>
       )}
-      {!isAdmin && <p class="quiet line">Preferences, pulls and deletes need a key with the scope admin.</p>}
+      {!isAdmin && (
+        <p class="quiet line">Preferences, pulls and deletes need a key with the scope admin.</p>
+      )}
       {deleting !== null && (
         <TypedConfirm
           title={`Delete ${deleting.name}`}

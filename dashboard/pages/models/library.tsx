@@ -3,9 +3,9 @@ import { useEffect, useState } from "preact/hooks";
 import type { LiveBox } from "../../../protocol/api/live.ts";
 import type { LibraryModel } from "../../../protocol/api/ollama.ts";
 import { useRead } from "../../data/query.ts";
-import { Empty, Failure, Pill, Section, Skeleton, TableScroll } from "../../parts/basics.tsx";
+import { Empty, FailureNote, Pill, Section, Skeleton, TableScroll } from "../../parts/basics.tsx";
 import { UNKNOWN } from "../../shape/format.ts";
-import { Progress, pull, runPull } from "./pull.tsx";
+import { currentPull, Progress, runPull } from "./pull.tsx";
 
 const TYPING_MS = 250;
 /** Rows that are shown before somebody wants all. */
@@ -13,7 +13,7 @@ const FIRST = 10;
 
 type Props = { boxes: readonly LiveBox[]; isAdmin: boolean; changed: () => void };
 
-export function Library({ boxes, isAdmin, changed }: Props) {
+export function LibrarySection({ boxes, isAdmin, changed }: Props) {
   const [typed, setTyped] = useState("");
   const [sought, setSought] = useState("");
   const [box, setBox] = useState("");
@@ -22,9 +22,17 @@ export function Library({ boxes, isAdmin, changed }: Props) {
     const timer = setTimeout(() => setSought(typed.trim()), TYPING_MS);
     return () => clearTimeout(timer);
   }, [typed]);
-  const { data, error, isLoading, refetch } = useRead("/api/ollama/library", { query: { q: sought } }, null);
-  const isBusy = pull.value?.state === "pulling";
-  const isUnlisted = sought !== "" && data !== null && !isLoading && !data.models.some(({ name }) => name === sought);
+  const { data, error, isLoading, refetch } = useRead(
+    "/api/ollama/library",
+    { query: { q: sought } },
+    null,
+  );
+  const isBusy = currentPull.value?.state === "pulling";
+  const isUnlisted =
+    sought !== "" &&
+    data !== null &&
+    !isLoading &&
+    !data.models.some(({ name }) => name === sought);
   const begin = async (name: string) => {
     await runPull(name, box);
     changed();
@@ -64,13 +72,20 @@ export function Library({ boxes, isAdmin, changed }: Props) {
           </select>
         </label>
         {isUnlisted && (
-          <button type="button" class="primary" disabled={!isAdmin || isBusy} onClick={() => begin(sought)}>
+          <button
+            type="button"
+            class="primary"
+            disabled={!isAdmin || isBusy}
+            onClick={() => begin(sought)}
+          >
             Pull {sought}
           </button>
         )}
       </search>
-      {pull.value !== null && <Progress pull={pull.value} />}
-      {error !== null && <Failure what="The library could not be read." why={error} again={refetch} />}
+      {currentPull.value !== null && <Progress pull={currentPull.value} />}
+      {error !== null && (
+        <FailureNote what="The library could not be read." why={error} again={refetch} />
+      )}
       {data === null ? (
         error === null && <Skeleton lines={4} />
       ) : data.models.length === 0 ? (
@@ -79,7 +94,11 @@ export function Library({ boxes, isAdmin, changed }: Props) {
         </Empty>
       ) : (
         <>
-          <Table models={isWhole ? data.models : data.models.slice(0, FIRST)} isDisabled={!isAdmin || isBusy} begin={begin} />
+          <Table
+            models={isWhole ? data.models : data.models.slice(0, FIRST)}
+            isDisabled={!isAdmin || isBusy}
+            begin={begin}
+          />
           {!isWhole && data.models.length > FIRST && (
             <p class="pager">
               <button type="button" onClick={() => setIsWhole(true)}>
@@ -93,7 +112,15 @@ export function Library({ boxes, isAdmin, changed }: Props) {
   );
 }
 
-const Table = ({ models, isDisabled, begin }: { models: readonly LibraryModel[]; isDisabled: boolean; begin: (name: string) => void }) => (
+const Table = ({
+  models,
+  isDisabled,
+  begin,
+}: {
+  models: readonly LibraryModel[];
+  isDisabled: boolean;
+  begin: (name: string) => void;
+}) => (
   <TableScroll label="Library">
     <table class="library">
       <thead>
@@ -113,14 +140,22 @@ const Table = ({ models, isDisabled, begin }: { models: readonly LibraryModel[];
         {models.map((model) => (
           <tr key={model.name}>
             <th scope="row">
-              {model.name} {model.installed_on.length > 0 && <Pill tone="good">on {model.installed_on.join(", ")}</Pill>}
+              {model.name}{" "}
+              {model.installed_on.length > 0 && (
+                <Pill tone="good">on {model.installed_on.join(", ")}</Pill>
+              )}
             </th>
             <td class="text">{model.description ?? UNKNOWN}</td>
             <td class="quiet">{model.parameter_sizes.join(" ") || UNKNOWN}</td>
             <td class="number">{model.size ?? UNKNOWN}</td>
             <td>
               <div class="row-acts">
-                <button type="button" class="small" disabled={isDisabled} onClick={() => begin(model.name)}>
+                <button
+                  type="button"
+                  class="small"
+                  disabled={isDisabled}
+                  onClick={() => begin(model.name)}
+                >
                   Pull<span class="sr-only"> {model.name}</span>
                 </button>
               </div>

@@ -1,9 +1,9 @@
 /** Models: where they are, what can be pulled, what they did. */
 import { live } from "../../data/live.ts";
 import { useRead } from "../../data/query.ts";
-import { Failure, Skeleton } from "../../parts/basics.tsx";
-import { Installed } from "./installed.tsx";
-import { Library } from "./library.tsx";
+import { FailureNote, Skeleton } from "../../parts/basics.tsx";
+import { InstalledSection } from "./installed.tsx";
+import { LibrarySection } from "./library.tsx";
 import { Statistics } from "./statistics.tsx";
 
 export function ModelsPage() {
@@ -18,14 +18,24 @@ export function ModelsPage() {
   };
   return (
     <>
-      {installed.error !== null && <Failure what="The models could not be read." why={installed.error} again={installed.refetch} />}
+      {installed.error !== null && (
+        <FailureNote
+          what="The models could not be read."
+          why={installed.error}
+          again={installed.refetch}
+        />
+      )}
       {repository.data?.problem && (
-        <Failure what="Favourites and the default are not up to date." why={repository.data.problem} again={repository.refetch} />
+        <FailureNote
+          what="Favourites and the default are not up to date."
+          why={repository.data.problem}
+          again={repository.refetch}
+        />
       )}
       {installed.data === null ? (
         installed.error === null && <Skeleton lines={5} tall />
       ) : (
-        <Installed
+        <InstalledSection
           models={installed.data.models}
           repository={repository.data?.models ?? []}
           boxes={boxes}
@@ -35,7 +45,7 @@ export function ModelsPage() {
         />
       )}
       <Statistics />
-      <Library boxes={boxes} isAdmin={scopes.includes("admin")} changed={changed} />
+      <LibrarySection boxes={boxes} isAdmin={scopes.includes("admin")} changed={changed} />
     </>
   );
 }

@@ -15,7 +15,7 @@ type Props = {
   toggle: () => void;
 };
 
-export function Place({ model, box, loaded, isDisabled, isBusy, toggle }: Props) {
+export function ModelPlacement({ model, box, loaded, isDisabled, isBusy, toggle }: Props) {
   const share = loaded?.gpu_share ?? null;
   return (
     <li>
@@ -27,7 +27,9 @@ export function Place({ model, box, loaded, isDisabled, isBusy, toggle }: Props)
           <Pill tone="good">loaded</Pill>
           <span>{bytes(loaded.size_vram_bytes, preferences.value.sizes)} VRAM</span>
           {share !== null && share < 1 && <Pill tone="warn">{percent(1 - share)} on the CPU</Pill>}
-          {loaded.expires_at !== null && <span class="quiet">{expiryOf(loaded.expires_at, nowMs.value)}</span>}
+          {loaded.expires_at !== null && (
+            <span class="quiet">{expiryOf(loaded.expires_at, nowMs.value)}</span>
+          )}
         </>
       )}
       <button type="button" class="small" disabled={isDisabled} onClick={toggle}>

@@ -3,11 +3,11 @@ import { signal } from "@preact/signals";
 import { call, wordsOf } from "../../data/api.ts";
 import { jsonEvents } from "../../data/events.ts";
 import { preferences } from "../../data/preferences.ts";
-import { Meter, Pill, type Tone } from "../../parts/basics.tsx";
+import { MeterBar, Pill, type Tone } from "../../parts/basics.tsx";
 import { bytes } from "../../shape/format.ts";
-import { afterEvent, newPull, type Pull, type PullNews, percentOf } from "../../shape/pull.ts";
+import { afterPullEvent, newPull, type Pull, type PullNews, percentOf } from "../../shape/pull.ts";
 
-export const pull = signal<Pull | null>(null);
+export const currentPull = signal<Pull | null>(null);
 let stop: AbortController | null = null;
 
 /** @param box  empty: onto all */
@@ -17,26 +17,41 @@ export async function runPull(model: string, box: string): Promise<void> {
   let state = newPull(model);
   const show = (next: Pull) => {
     state = next;
-    pull.value = next;
+    currentPull.value = next;
   };
   show(state);
   try {
-    const asked = { query: { box }, body: { name: model }, headers: { accept: "text/event-stream" }, signal: controller.signal };
+    const asked = {
+      query: { box },
+      body: { name: model },
+      headers: { accept: "text/event-stream" },
+      signal: controller.signal,
+    };
     const answer = await call("POST", "/api/ollama/pull", asked);
-    for await (const event of jsonEvents<PullNews>(answer)) show(afterEvent(state, event));
-    if (state.state === "pulling") show({ ...state, state: "error", error: "It broke off before it was done." });
+    for await (const event of jsonEvents<PullNews>(answer)) show(afterPullEvent(state, event));
+    if (state.state === "pulling")
+      show({ ...state, state: "error", error: "It broke off before it was done." });
   } catch (error) {
-    show(controller.signal.aborted ? { ...state, state: "stopped" } : { ...state, state: "error", error: wordsOf(error) });
+    show(
+      controller.signal.aborted
+        ? { ...state, state: "stopped" }
+        : { ...state, state: "error", error: wordsOf(error) },
+    );
   }
 }
 
-const TONES: Record<Pull["state"], Tone> = { pulling: "accent", success: "good", error: "bad", stopped: "quiet" };
+const TONES: Record<Pull["state"], Tone> = {
+  pulling: "accent",
+  success: "good",
+  error: "bad",
+  stopped: "quiet",
+};
 
 export function Progress({ pull: shown }: { pull: Pull }) {
   const { model, boxes, state, error } = shown;
   const { sizes } = preferences.value;
   const close = () => {
-    pull.value = null;
+    currentPull.value = null;
   };
   return (
     <div class="card pulling">
@@ -45,11 +60,15 @@ export function Progress({ pull: shown }: { pull: Pull }) {
         <span role="status">
           <Pill tone={TONES[state]}>{state}</Pill>
         </span>
-        <button type="button" class="small" onClick={state === "pulling" ? () => stop?.abort() : close}>
+        <button
+          type="button"
+          class="small"
+          onClick={state === "pulling" ? () => stop?.abort() : close}
+        >
           {state === "pulling" ? "Stop" : "Close"}
         </button>
       </div>
-      {state === "pulling" && <Meter name="Pulled" percent={percentOf(shown)} />}
+      {state === "pulling" && <MeterBar name="Pulled" percent={percentOf(shown)} />}
       {error !== null && (
         <p class="error-text" role="alert">
           {error}
@@ -58,7 +77,8 @@ export function Progress({ pull: shown }: { pull: Pull }) {
       <ul class="places">
         {Object.entries(boxes).map(([name, box]) => (
           <li key={name}>
-            <strong>{name}</strong> <span class={box.error === null ? "" : "error-text"}>{box.error ?? box.status}</span>
+            <strong>{name}</strong>{" "}
+            <span class={box.error === null ? "" : "error-text"}>{box.error ?? box.status}</span>
             {box.total !== null && (
               <span class="quiet">
                 {bytes(box.completed, sizes)} of {bytes(box.total, sizes)}

@@ -2,8 +2,17 @@
 import type { ModelStats } from "../../../protocol/api/stats.ts";
 import { preferences } from "../../data/preferences.ts";
 import { useRead } from "../../data/query.ts";
-import { Ago, Empty, Failure, Section, Skeleton, TableScroll } from "../../parts/basics.tsx";
-import { compact, count, duration, energy, money, percent, tokenRate, UNKNOWN } from "../../shape/format.ts";
+import { Ago, Empty, FailureNote, Section, Skeleton, TableScroll } from "../../parts/basics.tsx";
+import {
+  compact,
+  count,
+  duration,
+  energy,
+  money,
+  percent,
+  tokenRate,
+  UNKNOWN,
+} from "../../shape/format.ts";
 import { costOf } from "../../shape/power.ts";
 
 const FIGURES = [
@@ -20,7 +29,9 @@ export function Statistics() {
   const { data, error, refetch } = useRead("/api/models", {}, 5_000);
   return (
     <Section title="What they did" aside={<span class="aside">since the beginning</span>}>
-      {error !== null && <Failure what="The statistics could not be read." why={error} again={refetch} />}
+      {error !== null && (
+        <FailureNote what="The statistics could not be read." why={error} again={refetch} />
+      )}
       {data === null ? (
         error === null && <Skeleton lines={4} />
       ) : data.models.length === 0 ? (
@@ -56,7 +67,8 @@ export function Statistics() {
                     <Energy model={model} />
                   </td>
                   <td class={model.total_errors > 0 ? "number bad-text" : "number"}>
-                    {count(model.total_errors)} <span class="quiet">({percent(model.error_rate)})</span>
+                    {count(model.total_errors)}{" "}
+                    <span class="quiet">({percent(model.error_rate)})</span>
                   </td>
                   <td>
                     <Ago iso={model.last_used} />
@@ -69,8 +81,9 @@ export function Statistics() {
       )}
       {data?.models.some(({ energy_j }) => energy_j !== null) && (
         <p class="footnote">
-          Energy is what all GPUs of a box drew while it had requests, shared equally among those: by the boards' own account, not at the
-          wall, and with what they draw when idle. Known of {count(sum(data.models, "energy_requests"))} of{" "}
+          Energy is what all GPUs of a box drew while it had requests, shared equally among those:
+          by the boards' own account, not at the wall, and with what they draw when idle. Known of{" "}
+          {count(sum(data.models, "energy_requests"))} of{" "}
           {count(sum(data.models, "total_requests"))} requests.
         </p>
       )}
@@ -81,13 +94,15 @@ export function Statistics() {
 /** With its cost where a price is set: per million tokens, as prices of models are. */
 function Energy({ model: { energy_j, energy_j_per_1k_tokens } }: { model: ModelStats }) {
   const { price, currency } = preferences.value;
-  const cost = (joules: number | null) => (joules === null || price === null ? UNKNOWN : money(costOf(joules, price), currency));
+  const cost = (joules: number | null) =>
+    joules === null || price === null ? UNKNOWN : money(costOf(joules, price), currency);
   return (
     <>
       {energy(energy_j)} / {energy(energy_j_per_1k_tokens)}
       {energy_j !== null && price !== null && (
         <div class="quiet">
-          {cost(energy_j)} / {cost(energy_j_per_1k_tokens === null ? null : 1_000 * energy_j_per_1k_tokens)} per 1M
+          {cost(energy_j)} /{" "}
+          {cost(energy_j_per_1k_tokens === null ? null : 1_000 * energy_j_per_1k_tokens)} per 1M
         </div>
       )}
     </>

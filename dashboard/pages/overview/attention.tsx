@@ -14,8 +14,9 @@ export function Attention({ live }: { live: Live }) {
     const { up } = live.stats.boxes;
     return (
       <p class="all-well">
-        <i class="beat" /> All well: {up === 1 ? "the box is up" : `all ${up} boxes are up`}, {count(requests)}{" "}
-        {requests === 1 ? "request" : "requests"} in the last {minutes} minutes, {errors === 0 ? "none" : count(errors)} failed.
+        <i class="beat" /> All well: {up === 1 ? "the box is up" : `all ${up} boxes are up`},{" "}
+        {count(requests)} {requests === 1 ? "request" : "requests"} in the last {minutes} minutes,{" "}
+        {errors === 0 ? "none" : count(errors)} failed.
       </p>
     );
   }

@@ -3,10 +3,18 @@ import { useMemo } from "preact/hooks";
 import { place, stay } from "../../data/place.ts";
 import { prefer, preferences } from "../../data/preferences.ts";
 import { useRead } from "../../data/query.ts";
-import { Choice, Failure, Section, Skeleton } from "../../parts/basics.tsx";
+import { Choice, FailureNote, Section, Skeleton } from "../../parts/basics.tsx";
 import { Chart } from "../../parts/chart.tsx";
 import { duration, short, tokenRate } from "../../shape/format.ts";
-import { columnsOf, everyMsOf, GRANULARITY, RANGE_NAMES, RANGES, type Range, rangesOffered } from "../../shape/history.ts";
+import {
+  columnsOf,
+  everyMsOf,
+  GRANULARITY,
+  RANGE_NAMES,
+  RANGES,
+  type Range,
+  rangesOffered,
+} from "../../shape/history.ts";
 
 export function Charts({ hasStore }: { hasStore: boolean }) {
   // What a link says, or else what was chosen last.
@@ -16,13 +24,21 @@ export function Charts({ hasStore }: { hasStore: boolean }) {
     stay("overview", { range: chosen });
   };
   const asked = { query: { time_range: range, granularity: GRANULARITY[range].name } };
-  const { data, error, isLoading, refetch } = useRead("/api/stats/history", asked, everyMsOf(range));
+  const { data, error, isLoading, refetch } = useRead(
+    "/api/stats/history",
+    asked,
+    everyMsOf(range),
+  );
   const columns = useMemo(() => (data === null ? null : columnsOf(data.metrics)), [data]);
   const options = rangesOffered(hasStore, range).map((value) => ({ value, name: value }));
-  const choice = <Choice label="Range of the charts" options={options} chosen={range} choose={choose} />;
+  const choice = (
+    <Choice label="Range of the charts" options={options} chosen={range} choose={choose} />
+  );
   return (
     <Section title={`Last ${RANGE_NAMES[range]}`} aside={choice}>
-      {error !== null && <Failure what="The history could not be read." why={error} again={refetch} />}
+      {error !== null && (
+        <FailureNote what="The history could not be read." why={error} again={refetch} />
+      )}
       {columns === null ? (
         error === null && <Skeleton lines={2} tall />
       ) : (
@@ -57,7 +73,11 @@ export function Charts({ hasStore }: { hasStore: boolean }) {
             at={columns.at}
             format={(value) => `${short(value)}\u202f%`}
             isArea
-            nothing={columns.errorPercent.some((value) => value !== null) ? "No errors in this range" : "Nothing in this range"}
+            nothing={
+              columns.errorPercent.some((value) => value !== null)
+                ? "No errors in this range"
+                : "Nothing in this range"
+            }
             lines={[{ name: "errors", values: columns.errorPercent, colour: "bad" }]}
           />
         </div>

@@ -1,12 +1,16 @@
 /** Each box at a glance: state, GPU, memory, what it serves, what it has loaded. */
 import type { LiveBox } from "../../../protocol/api/live.ts";
 import { preferences } from "../../data/preferences.ts";
-import { Ago, Meter, Pill, Simulated, type Tone } from "../../parts/basics.tsx";
+import { Ago, MeterBar, Pill, Simulated, type Tone } from "../../parts/basics.tsx";
 import { count, mib, ofHundred, percent, temperature, watts } from "../../shape/format.ts";
 
-export const STATE_TONES: Record<LiveBox["state"], Tone> = { up: "good", draining: "warn", down: "bad" };
+export const STATE_TONES: Record<LiveBox["state"], Tone> = {
+  up: "good",
+  draining: "warn",
+  down: "bad",
+};
 
-export const Fleet = ({ boxes }: { boxes: readonly LiveBox[] }) => (
+export const FleetSection = ({ boxes }: { boxes: readonly LiveBox[] }) => (
   <ul class="fleet">
     {boxes.map((box) => (
       <BoxCard key={box.name} box={box} />
@@ -39,7 +43,13 @@ function BoxCard({ box }: { box: LiveBox }) {
             </div>
             <div>
               <dt>Ollama</dt>
-              <dd>{box.ollama_reachable === false ? <Pill tone="bad">no answer</Pill> : (box.ollama_version ?? "–")}</dd>
+              <dd>
+                {box.ollama_reachable === false ? (
+                  <Pill tone="bad">no answer</Pill>
+                ) : (
+                  (box.ollama_version ?? "–")
+                )}
+              </dd>
             </div>
           </dl>
           {box.gpus.length === 0 ? (
@@ -66,8 +76,17 @@ function GpuLine({ gpu }: { gpu: LiveBox["gpus"][number] }) {
         <span class={isHot ? "hot" : "quiet"}>{temperature(gpu.temperature_c, unit)}</span>
         <span class="quiet">{watts(gpu.power_draw_w)}</span>
       </p>
-      <Meter name="GPU" percent={gpu.utilization_percent} text={ofHundred(gpu.utilization_percent)} />
-      <Meter name="VRAM" percent={full} text={`${mib(used, sizes)} / ${mib(total, sizes)}`} tone={(full ?? 0) > 97 ? "warn" : "accent"} />
+      <MeterBar
+        name="GPU"
+        percent={gpu.utilization_percent}
+        text={ofHundred(gpu.utilization_percent)}
+      />
+      <MeterBar
+        name="VRAM"
+        percent={full}
+        text={`${mib(used, sizes)} / ${mib(total, sizes)}`}
+        tone={(full ?? 0) > 97 ? "warn" : "accent"}
+      />
     </div>
   );
 }
@@ -78,9 +97,14 @@ const Loaded = ({ box }: { box: LiveBox }) =>
   ) : (
     <ul class="chips" aria-label="Models in memory">
       {box.loaded.map((model) => (
-        <li key={model.name} class={model.gpu_share !== null && model.gpu_share < 1 ? "chip warn" : "chip"}>
+        <li
+          key={model.name}
+          class={model.gpu_share !== null && model.gpu_share < 1 ? "chip warn" : "chip"}
+        >
           {model.name}
-          {model.gpu_share !== null && model.gpu_share < 1 && ` · ${percent(1 - model.gpu_share)} on the CPU`}
+          {model.gpu_share !== null &&
+            model.gpu_share < 1 &&
+            ` · ${percent(1 - model.gpu_share)} on the CPU`}
         </li>
       ))}
     </ul>

@@ -4,7 +4,7 @@ import { Section } from "../../parts/basics.tsx";
 import { NoBox } from "../../parts/install.tsx";
 import { Attention } from "./attention.tsx";
 import { Charts } from "./charts.tsx";
-import { Fleet } from "./fleet.tsx";
+import { FleetSection } from "./fleet.tsx";
 import { Totals } from "./totals.tsx";
 
 export function Overview() {
@@ -18,8 +18,11 @@ export function Overview() {
       <Totals stats={stats} />
       <Charts hasStore={health.sinks.length > 0} />
       {boxes.length > 0 && (
-        <Section title="Boxes" aside={<span class="aside">{`${stats.boxes.up} of ${stats.boxes.total} up`}</span>}>
-          <Fleet boxes={boxes} />
+        <Section
+          title="Boxes"
+          aside={<span class="aside">{`${stats.boxes.up} of ${stats.boxes.total} up`}</span>}
+        >
+          <FleetSection boxes={boxes} />
         </Section>
       )}
     </>

@@ -5,7 +5,17 @@ import { compact, count, duration, percent, tokenRate } from "../../shape/format
 
 type Fact = [name: string, value: ComponentChildren];
 
-function Total({ name, value, title, facts }: { name: string; value: string; title: string; facts: Fact[] }) {
+function Total({
+  name,
+  value,
+  title,
+  facts,
+}: {
+  name: string;
+  value: string;
+  title: string;
+  facts: Fact[];
+}) {
   return (
     <div class="total">
       <dt>{name}</dt>
@@ -54,7 +64,14 @@ export function Totals({ stats }: { stats: CurrentStats }) {
             ? [["last hour", "none"]]
             : [
                 ["most used", first],
-                ["also", others.length === 0 ? "none" : others.length < 3 ? others.join(", ") : `${others.length} more`],
+                [
+                  "also",
+                  others.length === 0
+                    ? "none"
+                    : others.length < 3
+                      ? others.join(", ")
+                      : `${others.length} more`,
+                ],
               ]
         }
       />
@@ -63,7 +80,10 @@ export function Totals({ stats }: { stats: CurrentStats }) {
         value={duration(stats.avg_latency_ms)}
         title="Mean of all inference calls"
         facts={[
-          ["P50 / P95, 1 h", `${duration(stats.latency_p50_ms)} / ${duration(stats.latency_p95_ms)}`],
+          [
+            "P50 / P95, 1 h",
+            `${duration(stats.latency_p50_ms)} / ${duration(stats.latency_p95_ms)}`,
+          ],
           ["first token", duration(stats.ttft_p50_ms)],
         ]}
       />

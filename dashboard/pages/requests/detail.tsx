@@ -3,17 +3,30 @@ import type { ComponentChildren } from "preact";
 import type { LogEntry } from "../../../protocol/api/stats.ts";
 import { preferences } from "../../data/preferences.ts";
 import { useRead } from "../../data/query.ts";
-import { CopyButton, Empty, Failure, Skeleton } from "../../parts/basics.tsx";
-import { count, duration, energy, momentInFull, money, tokenRate, UNKNOWN } from "../../shape/format.ts";
+import { CopyButton, Empty, FailureNote, Skeleton } from "../../parts/basics.tsx";
+import {
+  count,
+  duration,
+  energy,
+  momentInFull,
+  money,
+  tokenRate,
+  UNKNOWN,
+} from "../../shape/format.ts";
 import { costOf } from "../../shape/power.ts";
 import { WaterfallTable } from "./waterfall.tsx";
 
 export function Detail({ id }: { id: string }) {
   const { data, error, refetch } = useRead("/api/stats/logs", { query: { id } }, null);
-  if (error !== null) return <Failure what="The request could not be read." why={error} again={refetch} />;
+  if (error !== null)
+    return <FailureNote what="The request could not be read." why={error} again={refetch} />;
   if (data === null) return <Skeleton lines={4} />;
   const [entry] = data.logs;
-  return entry === undefined ? <Empty title="This request is not kept any more" /> : <Whole entry={entry} />;
+  return entry === undefined ? (
+    <Empty title="This request is not kept any more" />
+  ) : (
+    <Whole entry={entry} />
+  );
 }
 
 function Whole({ entry }: { entry: LogEntry }) {
@@ -21,7 +34,10 @@ function Whole({ entry }: { entry: LogEntry }) {
     <div class="detail">
       {entry.error_message !== null && (
         <p class="failure">
-          <strong>{entry.failed_at === null ? "Failed" : `Failed at the ${entry.failed_at}`}:</strong> {entry.error_message}
+          <strong>
+            {entry.failed_at === null ? "Failed" : `Failed at the ${entry.failed_at}`}:
+          </strong>{" "}
+          {entry.error_message}
         </p>
       )}
       <div class="detail-columns">
@@ -75,7 +91,8 @@ function energyOf(joules: number | null): string {
 
 function factsOf(entry: LogEntry): Fact[] {
   const { completion_tokens, decode_ms } = entry;
-  const rate = completion_tokens !== null && decode_ms ? (1_000 * completion_tokens) / decode_ms : null;
+  const rate =
+    completion_tokens !== null && decode_ms ? (1_000 * completion_tokens) / decode_ms : null;
   return [
     ["Request id", <code>{entry.id}</code>],
     ["Accepted", momentInFull(entry.timestamp)],
@@ -88,7 +105,14 @@ function factsOf(entry: LogEntry): Fact[] {
     ["Tokens", `${count(entry.prompt_tokens)} in, ${count(entry.completion_tokens)} out`],
     ["Decode rate", tokenRate(rate)],
     ["Energy", energyOf(entry.energy_j)],
-    ["Tunnel resumed", entry.resumed === 0 ? "never" : entry.resumed === 1 ? "once" : `${count(entry.resumed)} times`],
+    [
+      "Tunnel resumed",
+      entry.resumed === 0
+        ? "never"
+        : entry.resumed === 1
+          ? "once"
+          : `${count(entry.resumed)} times`,
+    ],
     ["Key", entry.key_id ?? UNKNOWN],
     ["Caller", entry.client_ip ?? UNKNOWN],
     ["Program", entry.user_agent ?? UNKNOWN],

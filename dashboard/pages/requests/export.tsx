@@ -9,7 +9,10 @@ const JSON_MAX = 1_000;
 const FORMATS = ["csv", "ndjson", "json"] as const;
 
 export function Export({ question }: { question: Record<string, string | undefined> }) {
-  const [state, setState] = useState<{ busy: string | null; error: string | null }>({ busy: null, error: null });
+  const [state, setState] = useState<{ busy: string | null; error: string | null }>({
+    busy: null,
+    error: null,
+  });
   const save = async (format: (typeof FORMATS)[number]) => {
     setState({ busy: format, error: null });
     try {
@@ -33,7 +36,9 @@ export function Export({ question }: { question: Record<string, string | undefin
           key={format}
           type="button"
           disabled={state.busy !== null}
-          title={format === "json" ? `The newest ${JSON_MAX} as JSON` : `All as ${format.toUpperCase()}`}
+          title={
+            format === "json" ? `The newest ${JSON_MAX} as JSON` : `All as ${format.toUpperCase()}`
+          }
           aria-label={`Export as ${format.toUpperCase()}`}
           onClick={() => save(format)}
         >

@@ -31,7 +31,10 @@ export function FilterBar({ filters, change }: Props) {
       <Search value={filters.q ?? ""} change={(q) => set({ q })} />
       <Choice
         label="Status"
-        options={[{ value: "", name: "all" }, ...STATUSES.map((status) => ({ value: status as string, name: status as string }))]}
+        options={[
+          { value: "", name: "all" },
+          ...STATUSES.map((status) => ({ value: status as string, name: status as string })),
+        ]}
         chosen={filters.status ?? ""}
         choose={(status) => set({ status })}
       />
@@ -42,11 +45,26 @@ export function FilterBar({ filters, change }: Props) {
         options={models?.models.map(({ name }) => name) ?? []}
         change={(model) => set({ model })}
       />
-      <Pick label="Box" all="all boxes" value={filters.box} options={boxes} change={(box) => set({ box })} />
-      <Pick label="Key" all="all keys" value={filters.key} options={KEYS} change={(key) => set({ key })} />
+      <Pick
+        label="Box"
+        all="all boxes"
+        value={filters.box}
+        options={boxes}
+        change={(box) => set({ box })}
+      />
+      <Pick
+        label="Key"
+        all="all keys"
+        value={filters.key}
+        options={KEYS}
+        change={(key) => set({ key })}
+      />
       <label class="pick">
         <span class="sr-only">Time</span>
-        <select value={showsSpan ? CUSTOM : (filters.period ?? "")} onChange={(event) => setPeriod(event.currentTarget.value)}>
+        <select
+          value={showsSpan ? CUSTOM : (filters.period ?? "")}
+          onChange={(event) => setPeriod(event.currentTarget.value)}
+        >
           <option value="">any time</option>
           {Object.keys(PERIODS).map((period) => (
             <option key={period} value={period}>
@@ -59,10 +77,20 @@ export function FilterBar({ filters, change }: Props) {
       {showsSpan && (
         <span class="span">
           <label>
-            from <input type="datetime-local" value={filters.from ?? ""} onChange={(event) => set({ from: event.currentTarget.value })} />
+            from{" "}
+            <input
+              type="datetime-local"
+              value={filters.from ?? ""}
+              onChange={(event) => set({ from: event.currentTarget.value })}
+            />
           </label>
           <label>
-            to <input type="datetime-local" value={filters.until ?? ""} onChange={(event) => set({ until: event.currentTarget.value })} />
+            to{" "}
+            <input
+              type="datetime-local"
+              value={filters.until ?? ""}
+              onChange={(event) => set({ until: event.currentTarget.value })}
+            />
           </label>
         </span>
       )}
@@ -103,7 +131,13 @@ function Search({ value, change }: { value: string; change: (value: string) => v
   );
 }
 
-type PickProps = { label: string; all: string; value: string | undefined; options: readonly string[]; change: (value: string) => void };
+type PickProps = {
+  label: string;
+  all: string;
+  value: string | undefined;
+  options: readonly string[];
+  change: (value: string) => void;
+};
 
 function Pick({ label, all, value = "", options, change }: PickProps) {
   // What is in the address stays choosable, also when nobody knows it now.

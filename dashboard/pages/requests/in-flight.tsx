@@ -31,7 +31,13 @@ export function InFlightTable({ requests }: { requests: readonly InFlight[] }) {
                   <td>
                     <Moment iso={request.started_at} />
                   </td>
-                  <td>{request.is_queued ? <Pill tone="warn">waiting</Pill> : <Pill tone="accent">answering</Pill>}</td>
+                  <td>
+                    {request.is_queued ? (
+                      <Pill tone="warn">waiting</Pill>
+                    ) : (
+                      <Pill tone="accent">answering</Pill>
+                    )}
+                  </td>
                   <td class="strong">{request.model ?? UNKNOWN}</td>
                   <td>{request.box}</td>
                   <td class="mono">{request.endpoint}</td>

@@ -7,10 +7,15 @@ import { count, duration, UNKNOWN } from "../../shape/format.ts";
 import { Detail } from "./detail.tsx";
 import { Waterfall } from "./waterfall.tsx";
 
-export const STATUS_TONES: Record<LogEntry["status"], Tone> = { success: "good", error: "bad", cancelled: "quiet" };
+export const STATUS_TONES: Record<LogEntry["status"], Tone> = {
+  success: "good",
+  error: "bad",
+  cancelled: "quiet",
+};
 
 /** An answer that broke off after its head has a 200, which would say the opposite. */
-const nameOf = ({ status, http_status }: LogEntry): string => (status === "error" && http_status >= 400 ? `error ${http_status}` : status);
+const nameOf = ({ status, http_status }: LogEntry): string =>
+  status === "error" && http_status >= 400 ? `error ${http_status}` : status;
 
 const COLUMNS = 9;
 
@@ -72,14 +77,18 @@ export function LogTable({ logs, isLoading, opened, open }: Props) {
                   <td>
                     <Pill tone={STATUS_TONES[entry.status]}>{nameOf(entry)}</Pill>
                   </td>
-                  <td class="strong">{entry.model ?? <span class="quiet mono">{entry.endpoint}</span>}</td>
+                  <td class="strong">
+                    {entry.model ?? <span class="quiet mono">{entry.endpoint}</span>}
+                  </td>
                   <td>{entry.box ?? UNKNOWN}</td>
                   <td class="number">{duration(entry.latency_ms)}</td>
                   <td>
                     <Waterfall entry={entry} />
                   </td>
                   <td class="number">{count(entry.tokens_used)}</td>
-                  <td class="text">{entry.error_message ?? entry.prompt ?? <span class="quiet">not kept</span>}</td>
+                  <td class="text">
+                    {entry.error_message ?? entry.prompt ?? <span class="quiet">not kept</span>}
+                  </td>
                 </tr>
                 {isOpen && (
                   <tr class="detail-row">

@@ -3,8 +3,15 @@ import { nowMs } from "../../data/clock.ts";
 import { live } from "../../data/live.ts";
 import { place, stay } from "../../data/place.ts";
 import { useRead } from "../../data/query.ts";
-import { Empty, Failure, Section, Skeleton } from "../../parts/basics.tsx";
-import { afterOf, askedOf, cursorsOf, type Filters, filtersOf, isFiltered } from "../../shape/filters.ts";
+import { Empty, FailureNote, Section, Skeleton } from "../../parts/basics.tsx";
+import {
+  afterOf,
+  askedOf,
+  cursorsOf,
+  type Filters,
+  filtersOf,
+  isFiltered,
+} from "../../shape/filters.ts";
 import { count } from "../../shape/format.ts";
 import { Export } from "./export.tsx";
 import { FilterBar } from "./filter-bar.tsx";
@@ -42,18 +49,26 @@ export function Requests() {
         aside={
           <>
             <span class="aside" role="status">
-              {data === null ? "" : `${count(data.total)} ${isFiltered(filters) ? "found" : "kept"}`}
+              {data === null
+                ? ""
+                : `${count(data.total)} ${isFiltered(filters) ? "found" : "kept"}`}
             </span>
             <Export question={question} />
           </>
         }
       >
         <FilterBar filters={filters} change={change} />
-        {error !== null && <Failure what="The list could not be read." why={error} again={refetch} />}
+        {error !== null && (
+          <FailureNote what="The list could not be read." why={error} again={refetch} />
+        )}
         {data === null ? (
           error === null && <Skeleton lines={8} />
         ) : data.logs.length === 0 ? (
-          <Empty title={isFiltered(filters) ? "Nothing matches these filters" : "No request has finished yet"}>
+          <Empty
+            title={
+              isFiltered(filters) ? "Nothing matches these filters" : "No request has finished yet"
+            }
+          >
             {isFiltered(filters) ? (
               <button type="button" onClick={() => change({})}>
                 Clear the filters
@@ -65,20 +80,33 @@ export function Requests() {
             )}
           </Empty>
         ) : (
-          <LogTable logs={data.logs} isLoading={isLoading} opened={query.open ?? null} open={open} />
+          <LogTable
+            logs={data.logs}
+            isLoading={isLoading}
+            opened={query.open ?? null}
+            open={open}
+          />
         )}
         {data !== null && (next !== null || cursors.length > 0) && (
           <nav class="pager" aria-label="Pages of the list">
             <button type="button" disabled={cursors.length === 0} onClick={() => turnTo([])}>
               Newest
             </button>
-            <button type="button" disabled={cursors.length === 0} onClick={() => turnTo(cursors.slice(0, -1))}>
+            <button
+              type="button"
+              disabled={cursors.length === 0}
+              onClick={() => turnTo(cursors.slice(0, -1))}
+            >
               Newer
             </button>
             <span class="aside">
               {count(first + 1)} to {count(first + data.logs.length)}
             </span>
-            <button type="button" disabled={next === null} onClick={() => next !== null && turnTo([...cursors, next])}>
+            <button
+              type="button"
+              disabled={next === null}
+              onClick={() => next !== null && turnTo([...cursors, next])}
+            >
               Older
             </button>
           </nav>

@@ -45,7 +45,10 @@ export function WaterfallTable({ entry }: { entry: LogEntry }) {
               <td class="number">{duration(ms)}</td>
               <td class="number quiet">{percent(part)}</td>
               <td class="phase-bar">
-                <i class={phase} style={{ marginLeft: `${100 * from}%`, width: `${100 * part}%` }} />
+                <i
+                  class={phase}
+                  style={{ marginLeft: `${100 * from}%`, width: `${100 * part}%` }}
+                />
               </td>
             </tr>
           ))}

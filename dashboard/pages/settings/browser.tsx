@@ -1,7 +1,13 @@
 /** Preferences of this browser. */
 import type { ComponentChildren } from "preact";
 import { forgetKey, key, locked } from "../../data/key.ts";
-import { CURRENCIES, type Preferences, prefer, preferences, REFRESH_SECONDS } from "../../data/preferences.ts";
+import {
+  CURRENCIES,
+  type Preferences,
+  prefer,
+  preferences,
+  REFRESH_SECONDS,
+} from "../../data/preferences.ts";
 import { Choice, Section } from "../../parts/basics.tsx";
 import { duration } from "../../shape/format.ts";
 
@@ -12,8 +18,10 @@ const Line = ({ name, children }: { name: string; children: ComponentChildren })
   </div>
 );
 
-const optionsOf = <T extends string>(values: readonly T[], names: Record<NoInfer<T>, string>): { value: T; name: string }[] =>
-  values.map((value) => ({ value, name: names[value] }));
+const optionsOf = <T extends string>(
+  values: readonly T[],
+  names: Record<NoInfer<T>, string>,
+): { value: T; name: string }[] => values.map((value) => ({ value, name: names[value] }));
 
 export function ThisBrowser() {
   const { refresh, theme, temperature, sizes, price, currency } = preferences.value;
@@ -38,7 +46,11 @@ export function ThisBrowser() {
         <Line name="Theme">
           <Choice
             label="Theme"
-            options={optionsOf(["system", "light", "dark"] as const, { system: "system", light: "light", dark: "dark" })}
+            options={optionsOf(["system", "light", "dark"] as const, {
+              system: "system",
+              light: "light",
+              dark: "dark",
+            })}
             chosen={theme}
             choose={(chosen: Preferences["theme"]) => prefer({ theme: chosen })}
           />
@@ -46,7 +58,10 @@ export function ThisBrowser() {
         <Line name="Temperature">
           <Choice
             label="Unit of temperatures"
-            options={optionsOf(["celsius", "fahrenheit"] as const, { celsius: "°C", fahrenheit: "°F" })}
+            options={optionsOf(["celsius", "fahrenheit"] as const, {
+              celsius: "°C",
+              fahrenheit: "°F",
+            })}
             chosen={temperature}
             choose={(chosen: Preferences["temperature"]) => prefer({ temperature: chosen })}
           />
@@ -71,7 +86,11 @@ export function ThisBrowser() {
             defaultValue={price ?? ""}
             onInput={(event) => prefer({ price: priceOf(event.currentTarget.value) })}
           />
-          <select aria-label="Currency" value={currency} onChange={(event) => prefer({ currency: event.currentTarget.value })}>
+          <select
+            aria-label="Currency"
+            value={currency}
+            onChange={(event) => prefer({ currency: event.currentTarget.value })}
+          >
             {CURRENCIES.map((each) => (
               <option key={each} value={each}>
                 {each}

@@ -33,10 +33,19 @@ export function Configuration({ config, isAdmin, changed }: Props) {
     ["Written every", `${count(config.metrics_export_interval)} s`],
     ...(config.clickhouse_host === null ? [] : [["ClickHouse", config.clickhouse_host] as const]),
     ...(config.postgres_host === null ? [] : [["Postgres", config.postgres_host] as const]),
-    ["Requests are kept", `${count(retention.logs_days)} days, ${count(retention.logs_rows_max)} at most`],
-    ["Sums are kept", `by minute ${count(retention.minutes_days)} days, by hour ${count(retention.hours_days)} days`],
+    [
+      "Requests are kept",
+      `${count(retention.logs_days)} days, ${count(retention.logs_rows_max)} at most`,
+    ],
+    [
+      "Sums are kept",
+      `by minute ${count(retention.minutes_days)} days, by hour ${count(retention.hours_days)} days`,
+    ],
     ["GPU samples are kept", `${count(retention.samples_hours)} h`],
-    ["Changed at run time", config.changed_at === null ? "never" : <Moment iso={config.changed_at} />],
+    [
+      "Changed at run time",
+      config.changed_at === null ? "never" : <Moment iso={config.changed_at} />,
+    ],
   ];
   return (
     <Section title="The edge">
@@ -73,7 +82,17 @@ export function Configuration({ config, isAdmin, changed }: Props) {
   );
 }
 
-const Switch = ({ name, isOn, isDisabled, set }: { name: string; isOn: boolean; isDisabled: boolean; set: (isOn: boolean) => void }) => (
+const Switch = ({
+  name,
+  isOn,
+  isDisabled,
+  set,
+}: {
+  name: string;
+  isOn: boolean;
+  isDisabled: boolean;
+  set: (isOn: boolean) => void;
+}) => (
   <label class="setting">
     <span class="setting-name">{name}</span>
     <input
@@ -99,7 +118,9 @@ const Sinks = ({ sinks }: { sinks: readonly SinkHealth[] }) =>
           <span>
             last success <Ago iso={last_success} />
           </span>
-          {state === "failing" && last_error !== null && <span class="error-text">{last_error.message}</span>}
+          {state === "failing" && last_error !== null && (
+            <span class="error-text">{last_error.message}</span>
+          )}
         </li>
       ))}
     </ul>

@@ -8,7 +8,9 @@ export function Connect() {
     <Section title="Connect">
       <div class="card">
         <h3>Prometheus</h3>
-        <p class="quiet">Scrape this. On Cloudflare it needs a key with the scope read, as a bearer.</p>
+        <p class="quiet">
+          Scrape this. On Cloudflare it needs a key with the scope read, as a bearer.
+        </p>
         <Command name="the metrics URL" text={`${edge}/api/metrics`} />
         <h3>A box</h3>
         <InstallAgent />

@@ -4,11 +4,16 @@ import { ask } from "../../data/api.ts";
 import { download, stamp } from "../../data/download.ts";
 import { preferences } from "../../data/preferences.ts";
 import { useRead } from "../../data/query.ts";
-import { Failure, Moment, Section, Skeleton } from "../../parts/basics.tsx";
+import { FailureNote, Moment, Section, Skeleton } from "../../parts/basics.tsx";
 import { TypedConfirm } from "../../parts/dialog.tsx";
 import { bytes, count, UNKNOWN } from "../../shape/format.ts";
 
-type Clearing = { path: "/api/data/logs" | "/api/data/metrics" | "/api/data/all"; typed: string; name: string; text: string };
+type Clearing = {
+  path: "/api/data/logs" | "/api/data/metrics" | "/api/data/all";
+  typed: string;
+  name: string;
+  text: string;
+};
 
 const CLEARINGS: readonly Clearing[] = [
   {
@@ -33,7 +38,17 @@ const CLEARINGS: readonly Clearing[] = [
 
 const STORES = { durable_object: "the edge", clickhouse: "ClickHouse", postgres: "Postgres" };
 
-const Kept = ({ name, amount, from, to }: { name: string; amount: number; from: string | null; to: string | null }) => (
+const Kept = ({
+  name,
+  amount,
+  from,
+  to,
+}: {
+  name: string;
+  amount: number;
+  from: string | null;
+  to: string | null;
+}) => (
   <div>
     <dt>{name}</dt>
     <dd>
@@ -54,38 +69,74 @@ export function StoredData({ isAdmin }: { isAdmin: boolean }) {
   return (
     <Section title="Data">
       <div class="card">
-        {error !== null && <Failure what="The summary could not be read." why={error} again={refetch} />}
+        {error !== null && (
+          <FailureNote what="The summary could not be read." why={error} again={refetch} />
+        )}
         {data === null ? (
           error === null && <Skeleton lines={3} />
         ) : (
           <dl class="facts">
-            <Kept name="Requests" amount={data.logs_count} from={data.oldest_log} to={data.newest_log} />
-            <Kept name="Sums for charts" amount={data.metrics_count} from={data.oldest_metric} to={data.newest_metric} />
+            <Kept
+              name="Requests"
+              amount={data.logs_count}
+              from={data.oldest_log}
+              to={data.newest_log}
+            />
+            <Kept
+              name="Sums for charts"
+              amount={data.metrics_count}
+              from={data.oldest_metric}
+              to={data.newest_metric}
+            />
             {data.databases.map(({ store, size_bytes }) => (
               <div key={store}>
                 <dt>Size in {STORES[store]}</dt>
-                <dd>{size_bytes === null ? UNKNOWN : bytes(size_bytes, preferences.value.sizes)}</dd>
+                <dd>
+                  {size_bytes === null ? UNKNOWN : bytes(size_bytes, preferences.value.sizes)}
+                </dd>
               </div>
             ))}
           </dl>
         )}
         <div class="acts">
-          <button type="button" onClick={() => download("/api/stats/current", {}, `metrics-${stamp()}.json`)}>
+          <button
+            type="button"
+            onClick={() => download("/api/stats/current", {}, `metrics-${stamp()}.json`)}
+          >
             Export the totals (JSON)
           </button>
-          <button type="button" onClick={() => download("/api/stats/history", { query: { time_range: "24h" } }, `history-${stamp()}.json`)}>
+          <button
+            type="button"
+            onClick={() =>
+              download(
+                "/api/stats/history",
+                { query: { time_range: "24h" } },
+                `history-${stamp()}.json`,
+              )
+            }
+          >
             Export the history of 24 h (JSON)
           </button>
         </div>
         <div class="acts">
           {CLEARINGS.map((clearing) => (
-            <button key={clearing.path} type="button" class="danger" disabled={!isAdmin} onClick={() => setAsked(clearing)}>
+            <button
+              key={clearing.path}
+              type="button"
+              class="danger"
+              disabled={!isAdmin}
+              onClick={() => setAsked(clearing)}
+            >
               {clearing.name} …
             </button>
           ))}
         </div>
         {later.map((why) => (
-          <Failure key={why} what="Not cleared yet, but as soon as it can be reached:" why={why} />
+          <FailureNote
+            key={why}
+            what="Not cleared yet, but as soon as it can be reached:"
+            why={why}
+          />
         ))}
         {!isAdmin && <p class="quiet">Clearing needs a key with the scope admin.</p>}
       </div>

@@ -1,6 +1,6 @@
 /** What this browser shows, how the edge is set, what is stored, and what to copy elsewhere. */
 import { useRead } from "../../data/query.ts";
-import { Failure, Skeleton } from "../../parts/basics.tsx";
+import { FailureNote, Skeleton } from "../../parts/basics.tsx";
 import { ThisBrowser } from "./browser.tsx";
 import { Configuration } from "./configuration.tsx";
 import { Connect } from "./connect.tsx";
@@ -13,8 +13,14 @@ export function SettingsPage() {
     <div class="settings">
       <ThisBrowser />
       <Connect />
-      {config !== null ? <Configuration config={config} isAdmin={isAdmin} changed={refetch} /> : error === null && <Skeleton lines={5} />}
-      {error !== null && <Failure what="The configuration could not be read." why={error} again={refetch} />}
+      {config !== null ? (
+        <Configuration config={config} isAdmin={isAdmin} changed={refetch} />
+      ) : (
+        error === null && <Skeleton lines={5} />
+      )}
+      {error !== null && (
+        <FailureNote what="The configuration could not be read." why={error} again={refetch} />
+      )}
       <StoredData isAdmin={isAdmin} />
     </div>
   );

@@ -1,14 +1,15 @@
 /** One GPU, now. */
 import type { GpuReading } from "../../../protocol/api/fleet.ts";
 import { preferences } from "../../data/preferences.ts";
-import { Ago, Meter, Pill, Simulated } from "../../parts/basics.tsx";
+import { Ago, MeterBar, Pill, Simulated } from "../../parts/basics.tsx";
 import { count, mib, ofHundred, temperature, UNKNOWN, watts } from "../../shape/format.ts";
 
 /** Reasons that are no reason for worry: nobody asks, or somebody set it so. */
 const HARMLESS = new Set(["gpu_idle", "applications_clocks_setting", "none"]);
 const HOT_C = 83;
 
-const share = (part: number | null, whole: number | null): number | null => (part === null || !whole ? null : (100 * part) / whole);
+const share = (part: number | null, whole: number | null): number | null =>
+  part === null || !whole ? null : (100 * part) / whole;
 
 export function GpuCard({ gpu }: { gpu: GpuReading }) {
   const { sizes, temperature: unit } = preferences.value;
@@ -23,16 +24,24 @@ export function GpuCard({ gpu }: { gpu: GpuReading }) {
         {gpu.simulated && <Simulated />}
       </div>
       <p class="quiet">{gpu.name}</p>
-      <Meter name="Utilization" percent={gpu.utilization_percent} text={ofHundred(gpu.utilization_percent)} />
-      <Meter
+      <MeterBar
+        name="Utilization"
+        percent={gpu.utilization_percent}
+        text={ofHundred(gpu.utilization_percent)}
+      />
+      <MeterBar
         name="VRAM"
         percent={share(gpu.memory_used_mb, gpu.memory_total_mb)}
         text={`${mib(gpu.memory_used_mb, sizes)} / ${mib(gpu.memory_total_mb, sizes)}`}
       />
-      <Meter
+      <MeterBar
         name="Power"
         percent={share(gpu.power_draw_w, gpu.power_limit_w)}
-        text={gpu.power_limit_w === null ? watts(gpu.power_draw_w) : `${watts(gpu.power_draw_w)} / ${watts(gpu.power_limit_w)}`}
+        text={
+          gpu.power_limit_w === null
+            ? watts(gpu.power_draw_w)
+            : `${watts(gpu.power_draw_w)} / ${watts(gpu.power_limit_w)}`
+        }
       />
       <dl class="figures">
         <div>

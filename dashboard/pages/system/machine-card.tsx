@@ -4,12 +4,13 @@ import type { LiveBox } from "../../../protocol/api/live.ts";
 import { ask } from "../../data/api.ts";
 import { refreshNow } from "../../data/live.ts";
 import { preferences } from "../../data/preferences.ts";
-import { Ago, Meter, Pill, Simulated } from "../../parts/basics.tsx";
+import { Ago, MeterBar, Pill, Simulated } from "../../parts/basics.tsx";
 import { TypedConfirm } from "../../parts/dialog.tsx";
 import { bytes, count, duration, ofHundred, short, UNKNOWN } from "../../shape/format.ts";
 import { STATE_TONES } from "../overview/fleet.tsx";
 
-const share = (part: number | null, whole: number | null): number | null => (part === null || !whole ? null : (100 * part) / whole);
+const share = (part: number | null, whole: number | null): number | null =>
+  part === null || !whole ? null : (100 * part) / whole;
 
 export function MachineCard({ box, isAdmin }: { box: LiveBox; isAdmin: boolean }) {
   const { sizes } = preferences.value;
@@ -29,21 +30,25 @@ export function MachineCard({ box, isAdmin }: { box: LiveBox; isAdmin: boolean }
         )
       ) : (
         <>
-          <Meter
+          <MeterBar
             name="CPU"
             percent={system.cpu_percent}
             text={`${ofHundred(system.cpu_percent)} of ${count(system.cpu_count_logical)} threads`}
           />
-          <Meter
+          <MeterBar
             name="Memory"
             percent={share(system.memory_used_bytes, system.memory_total_bytes)}
             text={`${bytes(system.memory_used_bytes, sizes)} / ${bytes(system.memory_total_bytes, sizes)}`}
           />
-          <Meter
+          <MeterBar
             name="Disk"
             percent={share(system.disk_used_bytes, system.disk_total_bytes)}
             text={`${bytes(system.disk_used_bytes, sizes)} / ${bytes(system.disk_total_bytes, sizes)}`}
-            tone={(share(system.disk_used_bytes, system.disk_total_bytes) ?? 0) >= 90 ? "warn" : "accent"}
+            tone={
+              (share(system.disk_used_bytes, system.disk_total_bytes) ?? 0) >= 90
+                ? "warn"
+                : "accent"
+            }
           />
         </>
       )}

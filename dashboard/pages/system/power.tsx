@@ -19,7 +19,11 @@ export function PowerNow({ gpus }: { gpus: readonly GpuReading[] }) {
           · <a href="#/settings">set a price per kWh</a> to see the cost
         </span>
       ) : (
-        <span> · at this rate {drawn === null ? UNKNOWN : money(costPerDay(drawn, price), currency)} a day</span>
+        <span>
+          {" "}
+          · at this rate {drawn === null ? UNKNOWN : money(costPerDay(drawn, price), currency)} a
+          day
+        </span>
       )}
     </p>
   );

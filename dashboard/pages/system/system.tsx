@@ -23,7 +23,12 @@ export function SystemPage() {
   const pick = (
     <label class="pick">
       <span class="sr-only">Box</span>
-      <select value={sought} onChange={(event) => stay("system", { ...place.value.query, box: event.currentTarget.value })}>
+      <select
+        value={sought}
+        onChange={(event) =>
+          stay("system", { ...place.value.query, box: event.currentTarget.value })
+        }
+      >
         <option value="">all boxes</option>
         {boxes.map(({ name }) => (
           <option key={name} value={name}>

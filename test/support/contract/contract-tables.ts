@@ -13,7 +13,9 @@ export function rowsOf(text: string): Row[] {
     const [first] = endpoint.match(/\/(api|healthz)[^\s`?,]*/) ?? [];
     if (first === undefined) continue;
     // `DELETE /api/data/metrics` · `/logs`: siblings of the first.
-    const siblings = [...endpoint.matchAll(/· `(\/\w+)`/g)].map(([, last]) => first.replace(/\/\w+$/, last ?? ""));
+    const siblings = [...endpoint.matchAll(/· `(\/\w+)`/g)].map(([, last]) =>
+      first.replace(/\/\w+$/, last ?? ""),
+    );
     // The first shape that says anything wins.
     const fields = shapes.map(fieldsOf).find((names) => names.length > 0) ?? [];
     rows.push({ paths: [first, ...siblings], fields });
@@ -28,5 +30,7 @@ function fieldsOf(cell: string): string[] {
     .replace(/\([^)]*\)/g, "")
     .replace(/\[[^[\]{}]*\]/g, "")
     .replace(/: *[\w\\|]+(?=[,}])/g, "");
-  return [...bare.matchAll(/\{[^`]*\}/g)].flatMap(([braces]) => [...braces.matchAll(/[{,] *([a-z_]\w*)/g)].map(([, name]) => name ?? ""));
+  return [...bare.matchAll(/\{[^`]*\}/g)].flatMap(([braces]) =>
+    [...braces.matchAll(/[{,] *([a-z_]\w*)/g)].map(([, name]) => name ?? ""),
+  );
 }

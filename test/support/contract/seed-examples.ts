@@ -84,7 +84,10 @@ export const ANSWERS: Record<string, string> = {
 };
 
 /** Queries of the documentation besides those of {@link ANSWERS}. */
-export const QUERIES = ["/api/stats/logs?model=llama3.2&limit=5", "/api/stats/logs?status=error&limit=10"];
+export const QUERIES = [
+  "/api/stats/logs?model=llama3.2&limit=5",
+  "/api/stats/logs?status=error&limit=10",
+];
 
 /** What the exposition must contain, but for the numbers. */
 export const EXPOSITION = `# HELP ollama_requests_total Total number of requests
@@ -103,7 +106,12 @@ ollama_request_latency_ms_bucket{model="llama3.2",le="1000"} 18.0
 ollama_request_latency_ms_bucket{model="llama3.2",le="5000"} 25.0`;
 
 /** The four metrics. */
-export const METRIC_NAMES = ["ollama_requests_total", "ollama_tokens_generated_total", "ollama_errors_total", "ollama_request_latency_ms"];
+export const METRIC_NAMES = [
+  "ollama_requests_total",
+  "ollama_tokens_generated_total",
+  "ollama_errors_total",
+  "ollama_request_latency_ms",
+];
 
 /** Every endpoint of the documentation. */
 export const ENDPOINTS = `GET  /api/health

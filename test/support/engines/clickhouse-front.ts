@@ -17,7 +17,10 @@ import { listening } from "./listening.ts";
 
 /** What is used of chdb. */
 type Session = {
-  queryAsync(query: string, options?: { format: string }): Promise<{ text(): string; bytes(): Uint8Array }>;
+  queryAsync(
+    query: string,
+    options?: { format: string },
+  ): Promise<{ text(): string; bytes(): Uint8Array }>;
   insert(batch: { table: string; format: string; values: Buffer }): Promise<unknown>;
   close(): void;
 };
@@ -32,16 +35,27 @@ class ClickHouseError extends Error {
 }
 
 /** Parameters of the URL that are no settings. */
-const RESERVED = new Set(["query", "database", "default_format", "query_id", "user", "password", "wait_end_of_query"]);
+const RESERVED = new Set([
+  "query",
+  "database",
+  "default_format",
+  "query_id",
+  "user",
+  "password",
+  "wait_end_of_query",
+]);
 const INSERT = /^\s*INSERT\s+INTO\s+(\w+)\s+(?:\([^)]*\)\s+)?FORMAT\s+(JSONEachRow)\s*$/i;
 
-const quoted = (text: string): string => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+const quoted = (text: string): string =>
+  `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 const identifier = (name: string): string => `\`${name.replaceAll("`", "\\`")}\``;
 
 const [cache, path, user, password] = process.argv.slice(2);
 if (cache === undefined || path === undefined || user === undefined || password === undefined)
   throw new Error("usage: clickhouse-front.ts CACHE DATA_FOLDER USER PASSWORD");
-const chdb: { Session: new (path: string) => Session } = createRequire(join(cache, "package.json"))("chdb");
+const chdb: { Session: new (path: string) => Session } = createRequire(join(cache, "package.json"))(
+  "chdb",
+);
 
 const faults = new Faults();
 const open = () => new chdb.Session(path);
@@ -58,7 +72,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   if (fault?.drop === "before") return void request.socket.destroy();
   if (fault?.status !== undefined && fault.drop !== "after")
     return void response.writeHead(fault.status).end("<html>said by a proxy</html>");
-  if (fault?.code !== undefined) throw new ClickHouseError(fault.code, "asked for by a test (FAULT)");
+  if (fault?.code !== undefined)
+    throw new ClickHouseError(fault.code, "asked for by a test (FAULT)");
   authenticate(request);
   // A session per call, so that settings, parameters and the database are those of the call.
   const session = open();
@@ -67,7 +82,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     if (database !== "default") await session.queryAsync(`USE ${identifier(database)}`);
     // The engine is that of clickhouse-local, which takes a query without SELECT; a server does not.
     const settings = ["implicit_select=0"];
-    for (const [name, value] of searchParams) if (!RESERVED.has(name)) settings.push(`${identifier(name)}=${quoted(value)}`);
+    for (const [name, value] of searchParams)
+      if (!RESERVED.has(name)) settings.push(`${identifier(name)}=${quoted(value)}`);
     await session.queryAsync(`SET ${settings.join(", ")}`);
     const insert = rows === null ? null : INSERT.exec(query);
     if (insert?.[1] !== undefined && insert[2] !== undefined && rows !== null) {
@@ -76,8 +92,11 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
       response.end();
     } else {
       // As a server does, this refuses two statements in one.
-      if (!/^\s*INSERT/i.test(query)) await session.queryAsync(`SELECT formatQuerySingleLine(${quoted(query)})`);
-      const result = await session.queryAsync(query, { format: searchParams.get("default_format") ?? "TabSeparated" });
+      if (!/^\s*INSERT/i.test(query))
+        await session.queryAsync(`SELECT formatQuerySingleLine(${quoted(query)})`);
+      const result = await session.queryAsync(query, {
+        format: searchParams.get("default_format") ?? "TabSeparated",
+      });
       if (fault?.drop === "after") return lose(fault, request, response);
       response.end(result.bytes());
     }
@@ -89,13 +108,20 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
 function authenticate(request: IncomingMessage): void {
   const expected = `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
   if (request.headers.authorization !== expected)
-    throw new ClickHouseError("516", `${user}: Authentication failed: password is incorrect (AUTHENTICATION_FAILED)`);
+    throw new ClickHouseError(
+      "516",
+      `${user}: Authentication failed: password is incorrect (AUTHENTICATION_FAILED)`,
+    );
 }
 
 function fail(response: ServerResponse, error: Error): void {
   const code = /^Code: (\d+)\. /.exec(error.message)?.[1] ?? "1001";
-  const message = error.message.startsWith("Code: ") ? error.message : `Code: ${code}. DB::Exception: ${error.message} (STD_EXCEPTION)`;
-  response.writeHead(statusOf(code), { "X-ClickHouse-Exception-Code": code }).end(`${message} (version front)\n`);
+  const message = error.message.startsWith("Code: ")
+    ? error.message
+    : `Code: ${code}. DB::Exception: ${error.message} (STD_EXCEPTION)`;
+  response
+    .writeHead(statusOf(code), { "X-ClickHouse-Exception-Code": code })
+    .end(`${message} (version front)\n`);
 }
 
 const STATUSES: Record<string, number> = {

@@ -25,7 +25,10 @@ export class RunningEngines implements AsyncDisposable {
 
   async start(): Promise<Engines> {
     const cache = installEngines();
-    const [clickhouseUrl, neonUrl] = await Promise.all([this.#front("clickhouse", cache), this.#front("neon", cache)]);
+    const [clickhouseUrl, neonUrl] = await Promise.all([
+      this.#front("clickhouse", cache),
+      this.#front("neon", cache),
+    ]);
     const settings = {
       EXPORTER_TYPE: "both",
       CLICKHOUSE_URL: clickhouseUrl,
@@ -50,12 +53,21 @@ export class RunningEngines implements AsyncDisposable {
   }
 }
 
-function startFront(name: string, args: string[], reaper: Reaper, children: Child[]): Promise<string> {
+function startFront(
+  name: string,
+  args: string[],
+  reaper: Reaper,
+  children: Child[],
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const onLine = (line: string) => line.startsWith("ready ") && resolve(line.slice("ready ".length));
+    const onLine = (line: string) =>
+      line.startsWith("ready ") && resolve(line.slice("ready ".length));
     // Each statement of chdb holds a thread of the pool until it is over.
     const env = { ...process.env, UV_THREADPOOL_SIZE: "16" };
-    const child = new Child({ name, args: [join(ROOT, `test/support/engines/${name}-front.ts`), ...args], env, onLine }, reaper);
+    const child = new Child(
+      { name, args: [join(ROOT, `test/support/engines/${name}-front.ts`), ...args], env, onLine },
+      reaper,
+    );
     children.push(child);
     const told = () => new Error(`the engine ${name} did not start: ${child.tail().join("\n")}`);
     void child.ended.then(() => reject(told()));

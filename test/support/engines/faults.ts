@@ -27,7 +27,9 @@ export class Faults {
   /** The fault that hits a statement, after its delay. */
   async next(statement: string): Promise<Fault | undefined> {
     this.#statements.push(statement);
-    const fault = this.#faults.find(({ match, times }) => times > 0 && (match === undefined || statement.includes(match)));
+    const fault = this.#faults.find(
+      ({ match, times }) => times > 0 && (match === undefined || statement.includes(match)),
+    );
     if (fault === undefined) return undefined;
     fault.times--;
     await sleep(fault.delayMs);

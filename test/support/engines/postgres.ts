@@ -7,7 +7,12 @@ import { freePort } from "../stack.ts";
 export type Postgres = { port: number; stop(): Promise<void> };
 
 const FASTER = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
-const SETTINGS = [...FASTER, "unix_socket_directories=", "timezone=UTC", "log_timezone=UTC"].flatMap((setting) => ["-c", setting]);
+const SETTINGS = [
+  ...FASTER,
+  "unix_socket_directories=",
+  "timezone=UTC",
+  "log_timezone=UTC",
+].flatMap((setting) => ["-c", setting]);
 
 /** Postgres refuses to run as root: there, it runs in a user namespace in which it is somebody else. */
 function asNobody(program: string, args: string[]): [string, string[]] {
@@ -16,17 +21,39 @@ function asNobody(program: string, args: string[]): [string, string[]] {
 }
 
 /** @param bin  the folder of `initdb` and `postgres` */
-export async function startPostgres(bin: string, folder: string, user: string, password: string): Promise<Postgres> {
+export async function startPostgres(
+  bin: string,
+  folder: string,
+  user: string,
+  password: string,
+): Promise<Postgres> {
   chmodSync(folder, 0o700);
   const data = join(folder, "data");
   const passwordFile = join(folder, "password");
   writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
-  const init = ["-D", data, "-U", user, `--pwfile=${passwordFile}`, "--auth=scram-sha-256", "-E", "UTF8", "--locale=C", "--no-sync"];
-  execFileSync(...asNobody(join(bin, "initdb"), init), { cwd: "/", stdio: ["ignore", "ignore", "inherit"] });
+  const init = [
+    "-D",
+    data,
+    "-U",
+    user,
+    `--pwfile=${passwordFile}`,
+    "--auth=scram-sha-256",
+    "-E",
+    "UTF8",
+    "--locale=C",
+    "--no-sync",
+  ];
+  execFileSync(...asNobody(join(bin, "initdb"), init), {
+    cwd: "/",
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   rmSync(passwordFile);
   const port = await freePort();
   const args = ["-D", data, "-p", String(port), "-h", "127.0.0.1", ...SETTINGS];
-  const server = spawn(...asNobody(join(bin, "postgres"), args), { cwd: "/", stdio: ["ignore", "ignore", "pipe"] });
+  const server = spawn(...asNobody(join(bin, "postgres"), args), {
+    cwd: "/",
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   await ready(server);
   const ended = new Promise<void>((resolve) => server.once("close", () => resolve()));
   return {

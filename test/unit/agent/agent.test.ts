@@ -5,17 +5,20 @@ import { createServer } from "node:net";
 import { totalmem } from "node:os";
 import { expect, test } from "vitest";
 import { Tunnel } from "../../../agent/tunnel/tunnel.ts";
-import { startSimulatedOllama } from "../../../simulated/ollama.ts";
 import { FrameType, NO_PAYLOAD, tunnelFrame } from "../../../protocol/frames.ts";
 import { NOTICE_MS, SILENCE_MS } from "../../../protocol/limits.ts";
 import type { RequestRecord } from "../../../protocol/records.ts";
+import { startSimulatedOllama } from "../../../simulated/ollama.ts";
 import { FakeEdge } from "../../support/fake-edge.ts";
 import { fakeSmi } from "../../support/fake-nvidia-smi.ts";
 import { eventually } from "../../support/stack.ts";
 
 const abortText = (payload: Uint8Array) => new TextDecoder().decode(payload);
 
-async function withOllama(run: (edge: FakeEdge) => Promise<void>, nvidiaSmi?: string): Promise<void> {
+async function withOllama(
+  run: (edge: FakeEdge) => Promise<void>,
+  nvidiaSmi?: string,
+): Promise<void> {
   const ollama = await startSimulatedOllama({ models: ["m:latest"], loadMsPerGb: 0 });
   try {
     await using edge = await FakeEdge.start(ollama.url, nvidiaSmi);
@@ -28,7 +31,11 @@ async function withOllama(run: (edge: FakeEdge) => Promise<void>, nvidiaSmi?: st
 test("a request that one stream cannot take ends that stream; the tunnel and the other streams go on", () =>
   withOllama(async (edge) => {
     const [deep, long, forbidden, good] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
-    edge.open(deep, {}, `{"model":"m","messages":[],"x":${"[".repeat(20_000)}${"]".repeat(20_000)}}`);
+    edge.open(
+      deep,
+      {},
+      `{"model":"m","messages":[],"x":${"[".repeat(20_000)}${"]".repeat(20_000)}}`,
+    );
     edge.open(long, { model: "x".repeat(600) });
     edge.open(forbidden, { path: "/api/delete", endpoint: "/api/delete" });
     edge.open(
@@ -36,8 +43,12 @@ test("a request that one stream cannot take ends that stream; the tunnel and the
       { stream: false },
       '{"model":"m","stream":false,"messages":[{"role":"user","content":"x"}],"options":{"num_predict":2}}',
     );
-    expect(abortText((await edge.heard(FrameType.abort, long)).payload)).toContain("does not understand");
-    expect(abortText((await edge.heard(FrameType.abort, forbidden)).payload)).toContain("not allowed on box b");
+    expect(abortText((await edge.heard(FrameType.abort, long)).payload)).toContain(
+      "does not understand",
+    );
+    expect(abortText((await edge.heard(FrameType.abort, forbidden)).payload)).toContain(
+      "not allowed on box b",
+    );
     await edge.heard(FrameType.end, good);
     expect(edge.closes).toEqual([]);
     expect(edge.dials).toBe(1);
@@ -45,27 +56,41 @@ test("a request that one stream cannot take ends that stream; the tunnel and the
 
 test("readings carry samples of this machine, each once, and the agent's clock", () =>
   withOllama(async (edge) => {
-    edge.say(tunnelFrame(FrameType.look));
+    edge.say(tunnelFrame(FrameType.watch));
     const [sample] = await eventually(async () => {
       const samples = edge.readings.flatMap(({ system }) => system);
       return samples.length > 0 && samples;
     });
-    expect(sample).toMatchObject({ cpu_percent: null, memory_total_bytes: totalmem(), in_flight: 0, queued: 0 });
+    expect(sample).toMatchObject({
+      cpu_percent: null,
+      memory_total_bytes: totalmem(),
+      in_flight: 0,
+      queued: 0,
+    });
     edge.cut();
     await eventually(async () => edge.dials === 2 && edge.readings.length > 2);
-    expect(edge.readings.flatMap(({ system }) => system).filter(({ at }) => at === sample?.at)).toHaveLength(1);
-    for (const { now_ms } of edge.readings) expect(Math.abs((now_ms ?? 0) - Date.now())).toBeLessThan(60_000);
+    expect(
+      edge.readings.flatMap(({ system }) => system).filter(({ at }) => at === sample?.at),
+    ).toHaveLength(1);
+    for (const { now_ms } of edge.readings)
+      expect(Math.abs((now_ms ?? 0) - Date.now())).toBeLessThan(60_000);
   }));
 
 test("readings name the requests that are open while somebody looks, and at no other time", () =>
   withOllama(async (edge) => {
     await eventually(async () => edge.readings.length > 0);
     const id = randomUUID();
-    edge.open(id, {}, '{"model":"m","messages":[{"role":"user","content":"x"}],"options":{"num_predict":100000}}');
+    edge.open(
+      id,
+      {},
+      '{"model":"m","messages":[{"role":"user","content":"x"}],"options":{"num_predict":100000}}',
+    );
     await edge.heard(FrameType.data, id);
     expect(edge.readings.flatMap(({ requests }) => requests)).toEqual([]);
-    edge.say(tunnelFrame(FrameType.look));
-    const [request] = await eventually(async () => edge.readings.map(({ requests }) => requests).find((requests) => requests.length > 0));
+    edge.say(tunnelFrame(FrameType.watch));
+    const [request] = await eventually(async () =>
+      edge.readings.map(({ requests }) => requests).find((requests) => requests.length > 0),
+    );
     expect(request).toMatchObject({ request_id: id, endpoint: "/api/chat", is_queued: false });
   }));
 
@@ -73,7 +98,12 @@ test("readings name the requests that are open while somebody looks, and at no o
 async function chatted(edge: FakeEdge, more: { edge_ms?: number } = {}): Promise<RequestRecord> {
   const id = randomUUID();
   edge.open(id, more);
-  edge.say({ type: FrameType.ack, stream: id, seq: (await edge.heard(FrameType.end, id)).seq + 1, payload: NO_PAYLOAD });
+  edge.say({
+    type: FrameType.ack,
+    stream: id,
+    seq: (await edge.heard(FrameType.end, id)).seq + 1,
+    payload: NO_PAYLOAD,
+  });
   return edge.recorded(id);
 }
 
@@ -105,7 +135,7 @@ test("where a GPU does not say its power a record has no energy, and does not wa
   withOllama(
     async (edge) => {
       await eventually(async () => {
-        edge.say(tunnelFrame(FrameType.look));
+        edge.say(tunnelFrame(FrameType.watch));
         return edge.readings.some(({ gpu }) => gpu.samples.length > 0);
       });
       expect(await chatted(edge)).toMatchObject({ status: "success", energy_j: null });
@@ -126,14 +156,19 @@ test("a record has the edge's word on its part, and the tunnel's round trip as i
     edge.answersPings = false;
     edge.cut();
     await eventually(async () => edge.dials === 2 && edge.readings.length > 2);
-    expect(await chatted(edge, { edge_ms: undefined as never })).toMatchObject({ edge_ms: null, tunnel_ms: null });
+    expect(await chatted(edge, { edge_ms: undefined as never })).toMatchObject({
+      edge_ms: null,
+      tunnel_ms: null,
+    });
   }));
 
 test("an agent that has forgotten an answer that had begun does not begin another", () =>
   withOllama(async (edge) => {
     const id = randomUUID();
     edge.say({ type: FrameType.resume, stream: id, seq: 3, payload: NO_PAYLOAD });
-    expect(abortText((await edge.heard(FrameType.abort, id)).payload)).toContain("has forgotten this request");
+    expect(abortText((await edge.heard(FrameType.abort, id)).payload)).toContain(
+      "has forgotten this request",
+    );
     // One whose answer has not begun it asks for.
     const other = randomUUID();
     edge.say({ type: FrameType.resume, stream: other, seq: 0, payload: NO_PAYLOAD });
@@ -155,9 +190,15 @@ test("an OPEN that comes again does not ask Ollama again", () =>
 test("an answer that was cut in the middle is sent again from where the edge asks", () =>
   withOllama(async (edge) => {
     const id = randomUUID();
-    edge.open(id, {}, '{"model":"m","messages":[{"role":"user","content":"x"}],"options":{"num_predict":20}}');
+    edge.open(
+      id,
+      {},
+      '{"model":"m","messages":[{"role":"user","content":"x"}],"options":{"num_predict":20}}',
+    );
     const end = await edge.heard(FrameType.end, id);
-    const before = edge.frames.filter(({ stream, type }) => stream === id && type === FrameType.data);
+    const before = edge.frames.filter(
+      ({ stream, type }) => stream === id && type === FrameType.data,
+    );
     edge.frames.length = 0;
     edge.cut();
     await eventually(async () => edge.dials === 2);
@@ -165,7 +206,9 @@ test("an answer that was cut in the middle is sent again from where the edge ask
       edge.say({ type: FrameType.resume, stream: id, seq: 1, payload: NO_PAYLOAD });
       return edge.frames.some(({ type }) => type === FrameType.end);
     });
-    const after = edge.frames.filter(({ stream, type }) => stream === id && type === FrameType.data);
+    const after = edge.frames.filter(
+      ({ stream, type }) => stream === id && type === FrameType.data,
+    );
     expect(after.slice(0, before.length)).toEqual(before);
     edge.say({ type: FrameType.ack, stream: id, seq: end.seq + 1, payload: NO_PAYLOAD });
     expect(await edge.recorded(id)).toMatchObject({ status: "success", completion_tokens: 20 });
@@ -187,7 +230,11 @@ test("an edge whose refusal breaks off is dialled again", async () => {
   const server = createServer((socket) => {
     dials++;
     socket.on("error", () => {});
-    socket.once("data", () => socket.write("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 1000\r\n\r\npart", () => socket.destroy()));
+    socket.once("data", () =>
+      socket.write("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 1000\r\n\r\npart", () =>
+        socket.destroy(),
+      ),
+    );
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -195,7 +242,14 @@ test("an edge whose refusal breaks off is dialled again", async () => {
   const tunnel = new Tunnel({
     edgeUrl: new URL(`http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`),
     secret: null,
-    hello: () => ({ box: "b", agent_id: randomUUID(), boot_id: randomUUID(), agent_version: "0", now_ms: 0, simulated: false }),
+    hello: () => ({
+      box: "b",
+      agent_id: randomUUID(),
+      boot_id: randomUUID(),
+      agent_version: "0",
+      now_ms: 0,
+      simulated: false,
+    }),
     onUp: () => {},
     onDown: () => {},
     onFrames: () => {},

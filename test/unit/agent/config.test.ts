@@ -38,17 +38,28 @@ const REFUSED: [what: string, env: Record<string, string>, told: RegExp][] = [
   ["no edge", {}, /^EDGE_URL is not set/],
   ["an empty edge", { EDGE_URL: "" }, /^EDGE_URL is not set/],
   ["an edge that is no URL", { EDGE_URL: "edge" }, /^EDGE_URL is not an http/],
-  ["an edge with credentials in it", { EDGE_URL: "https://user:hunter2@edge" }, /^EDGE_URL is not .* without credentials/],
+  [
+    "an edge with credentials in it",
+    { EDGE_URL: "https://user:hunter2@edge" },
+    /^EDGE_URL is not .* without credentials/,
+  ],
   ["a box name with a blank", { EDGE_URL, BOX_NAME: "my box" }, /^BOX_NAME a box name is/],
-  ["an Ollama that is no address", { EDGE_URL, OLLAMA_HOST: "ftp://x" }, /^OLLAMA_HOST is not an address/],
+  [
+    "an Ollama that is no address",
+    { EDGE_URL, OLLAMA_HOST: "ftp://x" },
+    /^OLLAMA_HOST is not an address/,
+  ],
   ["a flag that is none", { EDGE_URL, SIMULATED: "yes" }, /^SIMULATED is 0 or 1/],
 ];
 
-test.each(REFUSED)("%s is refused by the name of the variable, never by its value", (_what, env, told) => {
-  expect(() => configOf(env)).toThrow(ConfigError);
-  expect(() => configOf(env)).toThrow(told);
-  expect(() => configOf(env)).not.toThrow(/hunter2/);
-});
+test.each(REFUSED)(
+  "%s is refused by the name of the variable, never by its value",
+  (_what, env, told) => {
+    expect(() => configOf(env)).toThrow(ConfigError);
+    expect(() => configOf(env)).toThrow(told);
+    expect(() => configOf(env)).not.toThrow(/hunter2/);
+  },
+);
 
 test("any host name makes a box name", () => {
   expect(defaultBoxName("gpu-1.lan")).toBe("gpu-1.lan");

@@ -3,12 +3,22 @@ import { makeLog } from "../../../agent/log.ts";
 
 const lineOf = (json: boolean, ...event: Parameters<ReturnType<typeof makeLog>>) => {
   let line = "";
-  makeLog({ json, now: () => Date.parse("2026-08-01T12:00:01.000Z"), write: (text) => (line += text) })(...event);
+  makeLog({
+    json,
+    now: () => Date.parse("2026-08-01T12:00:01.000Z"),
+    write: (text) => (line += text),
+  })(...event);
   return line;
 };
 
 test("an event is one JSON line for machines", () => {
-  expect(lineOf(true, "warn", "gpu_unavailable", { reason: "a\nb", retry_in_ms: 1_000, error: new Error("why") })).toBe(
+  expect(
+    lineOf(true, "warn", "gpu_unavailable", {
+      reason: "a\nb",
+      retry_in_ms: 1_000,
+      error: new Error("why"),
+    }),
+  ).toBe(
     '{"time":"2026-08-01T12:00:01.000Z","level":"warn","event":"gpu_unavailable","reason":"a\\nb","retry_in_ms":1000,"error":"why"}\n',
   );
 });
@@ -20,13 +30,24 @@ test("and a short line for people", () => {
   );
 });
 
-test.each(["prompt", "response", "messages", "body", "headers", "authorization", "box_secret", "boxSecret", "password", "api_key"])(
-  "a field named %s is never written",
-  (name) => {
-    for (const json of [true, false]) expect(lineOf(json, "info", "request", { [name]: "canary" })).not.toContain("canary");
-  },
-);
+test.each([
+  "prompt",
+  "response",
+  "messages",
+  "body",
+  "headers",
+  "authorization",
+  "box_secret",
+  "boxSecret",
+  "password",
+  "api_key",
+])("a field named %s is never written", (name) => {
+  for (const json of [true, false])
+    expect(lineOf(json, "info", "request", { [name]: "canary" })).not.toContain("canary");
+});
 
 test("names that only resemble those are", () => {
-  expect(lineOf(true, "info", "request", { key_id: "k1", prompt_tokens: 3 })).toContain('"key_id":"k1","prompt_tokens":3');
+  expect(lineOf(true, "info", "request", { key_id: "k1", prompt_tokens: 3 })).toContain(
+    '"key_id":"k1","prompt_tokens":3',
+  );
 });

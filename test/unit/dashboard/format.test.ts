@@ -48,5 +48,7 @@ test("a moment is told in the viewer's zone, with its day when that is not today
   const now = Date.parse("2026-11-24T23:30:00Z");
   expect(format.moment("2026-11-24T22:05:09.000Z", now, "UTC")).toBe("22:05:09");
   expect(format.moment("2026-11-24T22:05:09.000Z", now, "Asia/Tokyo")).toBe("07:05:09");
-  expect(format.moment("2026-11-20T22:05:09.000Z", now, "America/New_York")).toBe("20 Nov, 17:05:09");
+  expect(format.moment("2026-11-20T22:05:09.000Z", now, "America/New_York")).toBe(
+    "20 Nov, 17:05:09",
+  );
 });

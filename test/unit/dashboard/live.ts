@@ -49,7 +49,16 @@ export const boxOf = (rest: Partial<LiveBox>): LiveBox => ({
 });
 
 export const liveOf = (rest: Partial<Live>): Live => ({
-  health: { status: "healthy", uptime_seconds: 60, timestamp: AT, simulated: false, version: "0.1.0", problems: [], boxes: [], sinks: [] },
+  health: {
+    status: "healthy",
+    uptime_seconds: 60,
+    timestamp: AT,
+    simulated: false,
+    version: "0.1.0",
+    problems: [],
+    boxes: [],
+    sinks: [],
+  },
   stats: {
     total_requests: 42,
     total_tokens: 5_230,

@@ -3,12 +3,31 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { eventsIn } from "../../../dashboard/data/events.ts";
 import { timeLabels } from "../../../dashboard/shape/axis.ts";
-import { afterEvent as afterToken, answering, kept, messagesOf, said, toldOf } from "../../../dashboard/shape/chat.ts";
-import { afterOf, askedOf, cursorsOf, filtersOf, isFiltered } from "../../../dashboard/shape/filters.ts";
-import { columnsOf, isEmpty, RANGES, rangesOffered, summaryOf } from "../../../dashboard/shape/history.ts";
+import {
+  afterChatEvent as afterToken,
+  answering,
+  kept,
+  messagesOf,
+  said,
+  toldOf,
+} from "../../../dashboard/shape/chat.ts";
+import {
+  afterOf,
+  askedOf,
+  cursorsOf,
+  filtersOf,
+  isFiltered,
+} from "../../../dashboard/shape/filters.ts";
+import {
+  columnsOf,
+  isEmpty,
+  RANGES,
+  rangesOffered,
+  summaryOf,
+} from "../../../dashboard/shape/history.ts";
 import { expiryOf, isSameModel } from "../../../dashboard/shape/models.ts";
 import { costOf, costPerDay, sumKnown } from "../../../dashboard/shape/power.ts";
-import { afterEvent, newPull, percentOf } from "../../../dashboard/shape/pull.ts";
+import { afterPullEvent, newPull, percentOf } from "../../../dashboard/shape/pull.ts";
 import { hashOf, routeOf } from "../../../dashboard/shape/route.ts";
 import { segmentsOf } from "../../../dashboard/shape/waterfall.ts";
 
@@ -37,18 +56,33 @@ test.each([
   ["#/requests?status=error&q=a%20b", "requests", { status: "error", q: "a b" }],
   ["#/nowhere", "overview", {}],
   ["#/__proto__", "overview", {}],
-] as const)("the address %s is %s", (hash, page, query) => expect(routeOf(hash)).toEqual({ page, query }));
+] as const)("the address %s is %s", (hash, page, query) =>
+  expect(routeOf(hash)).toEqual({ page, query }),
+);
 
 test("an address comes back as it was written", () => {
-  expect(routeOf(hashOf("requests", { q: "a&b=c#d", status: undefined }))).toEqual({ page: "requests", query: { q: "a&b=c#d" } });
+  expect(routeOf(hashOf("requests", { q: "a&b=c#d", status: undefined }))).toEqual({
+    page: "requests",
+    query: { q: "a&b=c#d" },
+  });
 });
 
 const MINUTE = Date.parse("2026-11-24T12:00:00Z");
 
 test("filters are asked for as the API wants them, and nonsense is left out", () => {
-  const asked = askedOf(filtersOf({ status: "error", model: "m", period: "1h", other: "x" }), MINUTE);
-  expect(asked).toEqual({ status: "error", model: "m", since: "2026-11-24T11:00:00.000Z", until: undefined });
-  expect(askedOf(filtersOf({ status: "maybe", from: "yesterday", period: "toString" }), MINUTE)).toEqual({
+  const asked = askedOf(
+    filtersOf({ status: "error", model: "m", period: "1h", other: "x" }),
+    MINUTE,
+  );
+  expect(asked).toEqual({
+    status: "error",
+    model: "m",
+    since: "2026-11-24T11:00:00.000Z",
+    until: undefined,
+  });
+  expect(
+    askedOf(filtersOf({ status: "maybe", from: "yesterday", period: "toString" }), MINUTE),
+  ).toEqual({
     status: undefined,
     since: undefined,
     until: undefined,
@@ -60,7 +94,9 @@ test("filters are asked for as the API wants them, and nonsense is left out", ()
 
 test("a page of the list is its cursors, and comes back as it was written", () => {
   const cursors = ["0190b5a0-0000-7000-8000-00000000000a", "0190b5a0-0000-7000-8000-00000000000b"];
-  expect(cursorsOf(routeOf(hashOf("requests", { after: afterOf(cursors) })).query)).toEqual(cursors);
+  expect(cursorsOf(routeOf(hashOf("requests", { after: afterOf(cursors) })).query)).toEqual(
+    cursors,
+  );
   expect([afterOf([]), cursorsOf({})]).toEqual(["", []]);
 });
 
@@ -70,7 +106,15 @@ test("a year is offered where a store keeps one, or a link asked for it", () => 
   expect(rangesOffered(false, "365d")).toContain("365d");
 });
 
-const times = { latency_ms: 1_000, edge_ms: 20, tunnel_ms: 40, queue_ms: 100, load_ms: null, prefill_ms: 200, decode_ms: 600 };
+const times = {
+  latency_ms: 1_000,
+  edge_ms: 20,
+  tunnel_ms: 40,
+  queue_ms: 100,
+  load_ms: null,
+  prefill_ms: 200,
+  decode_ms: 600,
+};
 
 test("a waterfall is the phases that are known, in order, and what is left", () => {
   expect(segmentsOf(times).map(({ phase, ms }) => [phase, ms])).toEqual([
@@ -81,10 +125,27 @@ test("a waterfall is the phases that are known, in order, and what is left", () 
     ["decode", 600],
     ["rest", 40],
   ]);
-  expect(segmentsOf({ ...times, edge_ms: null, tunnel_ms: null, queue_ms: null, prefill_ms: null, decode_ms: null })).toMatchObject([
-    { phase: "rest", part: 1 },
-  ]);
-  expect(segmentsOf({ ...times, latency_ms: 0, edge_ms: 0, tunnel_ms: 0, queue_ms: 0, prefill_ms: 0, decode_ms: 0 })).toEqual([]);
+  expect(
+    segmentsOf({
+      ...times,
+      edge_ms: null,
+      tunnel_ms: null,
+      queue_ms: null,
+      prefill_ms: null,
+      decode_ms: null,
+    }),
+  ).toMatchObject([{ phase: "rest", part: 1 }]);
+  expect(
+    segmentsOf({
+      ...times,
+      latency_ms: 0,
+      edge_ms: 0,
+      tunnel_ms: 0,
+      queue_ms: 0,
+      prefill_ms: 0,
+      decode_ms: 0,
+    }),
+  ).toEqual([]);
 });
 
 test("a waterfall fills the whole, never more, whatever was measured", () => {
@@ -93,7 +154,12 @@ test("a waterfall fills the whole, never more, whatever was measured", () => {
     fc.property(
       fc.record({
         latency_ms: fc.double({ min: 0, max: 1e7, noNaN: true }),
-        ...{ edge_ms: ms, tunnel_ms: ms, queue_ms: ms, load_ms: ms, prefill_ms: ms, decode_ms: ms },
+        edge_ms: ms,
+        tunnel_ms: ms,
+        queue_ms: ms,
+        load_ms: ms,
+        prefill_ms: ms,
+        decode_ms: ms,
       }),
       (entry) => {
         const sum = segmentsOf(entry).reduce((total, { part }) => total + part, 0);
@@ -106,31 +172,37 @@ test("a waterfall fills the whole, never more, whatever was measured", () => {
 
 test("labels of a time axis say the day where it changes", () => {
   const at = (iso: string) => Date.parse(iso) / 1_000;
-  expect(timeLabels([at("2026-11-24T23:00Z"), at("2026-11-25T00:00Z"), at("2026-11-25T01:00Z")], 3_600, "UTC")).toEqual([
-    "23:00",
-    "25 Nov",
-    "01:00",
-  ]);
+  expect(
+    timeLabels(
+      [at("2026-11-24T23:00Z"), at("2026-11-25T00:00Z"), at("2026-11-25T01:00Z")],
+      3_600,
+      "UTC",
+    ),
+  ).toEqual(["23:00", "25 Nov", "01:00"]);
   expect(timeLabels([at("2026-11-24T23:00:10Z")], 10, "UTC")).toEqual(["23:00:10"]);
   expect(timeLabels([at("2026-11-24T00:00Z")], 86_400, "UTC")).toEqual(["24 Nov"]);
 });
 
 test("a chart says in words what it draws", () => {
-  expect(summaryOf("Latency", [{ name: "P50", values: [1, null, 3] }], (value) => `${value} ms`)).toBe(
-    "Latency: P50 last 3 ms, lowest 1 ms, highest 3 ms",
+  expect(
+    summaryOf("Latency", [{ name: "P50", values: [1, null, 3] }], (value) => `${value} ms`),
+  ).toBe("Latency: P50 last 3 ms, lowest 1 ms, highest 3 ms");
+  expect(summaryOf("Latency", [{ name: "P50", values: [null] }], String)).toBe(
+    "Latency: P50 no data",
   );
-  expect(summaryOf("Latency", [{ name: "P50", values: [null] }], String)).toBe("Latency: P50 no data");
   expect([isEmpty([[null, 0]]), isEmpty([[null, 2]])]).toEqual([true, false]);
   expect(columnsOf([]).at).toEqual([]);
 });
 
 test("models are one with and without :latest, and say when they leave", () => {
-  expect([isSameModel("a", "a:latest"), isSameModel("hf.co:443/a", "hf.co:443/a:latest"), isSameModel("a:1b", "a")]).toEqual([
-    true,
-    true,
-    false,
-  ]);
-  expect(expiryOf(new Date(MINUTE + 299_000).toISOString(), MINUTE).replaceAll("\u202f", " ")).toBe("leaves in 5 min");
+  expect([
+    isSameModel("a", "a:latest"),
+    isSameModel("hf.co:443/a", "hf.co:443/a:latest"),
+    isSameModel("a:1b", "a"),
+  ]).toEqual([true, true, false]);
+  expect(expiryOf(new Date(MINUTE + 299_000).toISOString(), MINUTE).replaceAll("\u202f", " ")).toBe(
+    "leaves in 5 min",
+  );
   expect(expiryOf("2318-01-01T00:00:00Z", MINUTE)).toBe("stays");
   expect(expiryOf("soon", MINUTE)).toBe("");
 });
@@ -139,11 +211,24 @@ test("a pull adds up the layers of its boxes, and ends as the last event says", 
   const id = "0190b5a0-0000-7000-8000-00000000000a";
   let pull = newPull("phi3");
   expect(percentOf(pull)).toBeNull();
-  pull = afterEvent(pull, { box: "a", request_id: id, status: "pulling", digest: "x", total: 100, completed: 50 });
-  pull = afterEvent(pull, { box: "a", request_id: id, status: "pulling", digest: "y", total: 100 });
-  pull = afterEvent(pull, { box: "b", request_id: id, error: "disk full" });
+  pull = afterPullEvent(pull, {
+    box: "a",
+    request_id: id,
+    status: "pulling",
+    digest: "x",
+    total: 100,
+    completed: 50,
+  });
+  pull = afterPullEvent(pull, {
+    box: "a",
+    request_id: id,
+    status: "pulling",
+    digest: "y",
+    total: 100,
+  });
+  pull = afterPullEvent(pull, { box: "b", request_id: id, error: "disk full" });
   expect(percentOf(pull)).toBe(25);
-  pull = afterEvent(pull, {
+  pull = afterPullEvent(pull, {
     done: true,
     status: "error",
     boxes: [
@@ -151,7 +236,11 @@ test("a pull adds up the layers of its boxes, and ends as the last event says", 
       { box: "b", request_id: id, status: "error", error: "disk full" },
     ],
   });
-  expect([pull.state, pull.boxes.a?.status, pull.boxes.b?.error]).toEqual(["error", "done", "disk full"]);
+  expect([pull.state, pull.boxes.a?.status, pull.boxes.b?.error]).toEqual([
+    "error",
+    "done",
+    "disk full",
+  ]);
 });
 
 test("an answer grows with its events; its rate is of the last one's count", () => {
@@ -160,8 +249,17 @@ test("an answer grows with its events; its rate is of the last one's count", () 
   answer = afterToken(answer, { token: "Hel" }, 100);
   answer = afterToken(answer, { token: "lo" }, 200);
   answer = afterToken(answer, { done: true, completion_tokens: 40, done_reason: "stop" }, 2_000);
-  expect(answer).toMatchObject({ content: "Hello", thinking: "hm", state: "done", tokens: 40, rate: 20 });
-  expect(afterToken(answering(null), { error: "no" }, 0)).toMatchObject({ state: "failed", error: "no" });
+  expect(answer).toMatchObject({
+    content: "Hello",
+    thinking: "hm",
+    state: "done",
+    tokens: 40,
+    rate: 20,
+  });
+  expect(afterToken(answering(null), { error: "no" }, 0)).toMatchObject({
+    state: "failed",
+    error: "no",
+  });
   expect(toldOf([said("hi"), { ...answering("m"), state: "failed" }, said("again")])).toEqual([
     { role: "user", content: "hi" },
     { role: "user", content: "again" },
@@ -171,10 +269,18 @@ test("an answer grows with its events; its rate is of the last one's count", () 
 test("a kept conversation is bounded, and whatever stood in storage is read as messages or left out", () => {
   const long = said("x".repeat(900_000));
   expect(kept([long, long, said("last")]).length).toBe(3);
-  expect(kept([long, long, long, said("last")]).map(({ content }) => content.length)).toEqual([900_000, 900_000, 4]);
-  expect(messagesOf([{ role: "user", content: "hi" }, { role: "root", content: "x" }, null, 7, { role: "user" }])).toMatchObject([
-    { content: "hi", state: "done" },
+  expect(kept([long, long, long, said("last")]).map(({ content }) => content.length)).toEqual([
+    900_000, 900_000, 4,
   ]);
+  expect(
+    messagesOf([
+      { role: "user", content: "hi" },
+      { role: "root", content: "x" },
+      null,
+      7,
+      { role: "user" },
+    ]),
+  ).toMatchObject([{ content: "hi", state: "done" }]);
   expect(messagesOf("{}")).toEqual([]);
 });
 

@@ -11,7 +11,9 @@ const run = (script: string, more: { endsAsGroup?: boolean } = {}) =>
 const STUBBORN = 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000); console.log("up");';
 
 test("its lines are kept, whole, and its exit code is told", async () => {
-  const child = run('process.stdout.write("one\\ntw"); console.error("problem"); process.stdout.write("o\\n"); process.exitCode = 3;');
+  const child = run(
+    'process.stdout.write("one\\ntw"); console.error("problem"); process.stdout.write("o\\n"); process.exitCode = 3;',
+  );
   expect(await child.ended).toEqual({ code: 3, signal: null });
   await vi.waitFor(() => expect([...child.tail()].sort()).toEqual(["one", "problem", "two"]));
 });
@@ -48,7 +50,10 @@ test("a grandchild that outlives its parent is ended with the group", async () =
 });
 
 test("a program that does not start has ended", async () => {
-  const child = new Child({ name: "child", args: ["-e", ""], env: process.env, cwd: "/nowhere/at/all" }, noReaper);
+  const child = new Child(
+    { name: "child", args: ["-e", ""], env: process.env, cwd: "/nowhere/at/all" },
+    noReaper,
+  );
   expect(await child.ended).toEqual({ code: null, signal: null });
   await child.stop(10);
 });
@@ -60,7 +65,10 @@ test("when the program is killed, the reaper ends what it had started", async ()
     import { startReaper } from ${JSON.stringify(new URL("reaping.ts", local).href)};
     const child = new Child({ name: "child", args: ["-e", ${JSON.stringify(STUBBORN)}], env: process.env, onLine: () => console.log(child.pid) }, startReaper());
     setInterval(() => {}, 1000);`;
-  const parent = new Child({ name: "parent", args: ["--input-type=module", "-e", program], env: process.env }, noReaper);
+  const parent = new Child(
+    { name: "parent", args: ["--input-type=module", "-e", program], env: process.env },
+    noReaper,
+  );
   await vi.waitFor(() => expect(parent.tail()).toHaveLength(1), 5_000);
   const orphan = Number(parent.tail()[0]);
   expect(isRunning(orphan)).toBe(true);

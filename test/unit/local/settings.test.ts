@@ -3,10 +3,10 @@ import { resolve } from "node:path";
 import { expect, test } from "vitest";
 import { shortened } from "../../../local/box.ts";
 import { checkPort, envFileOf } from "../../../local/edge.ts";
-import { boxSecretOf, foldersOf, SettingsError, settingsOf } from "../../../local/settings.ts";
+import { boxSecretOf, foldersOf, localSettingsOf, SettingsError } from "../../../local/settings.ts";
 
 test("without an environment everything has its default", () => {
-  expect(settingsOf({}, "gpu box.local")).toEqual({
+  expect(localSettingsOf({}, "gpu box.local")).toEqual({
     port: 8_000,
     ollamaUrl: new URL("http://127.0.0.1:11434"),
     stateDir: resolve(".state"),
@@ -24,7 +24,7 @@ test.each([
   ["http://gpu.local:9000", "http://gpu.local:9000/"],
   ["https://gpu.local", "https://gpu.local/"],
 ])("OLLAMA_HOST=%s is dialled at %s", (written, dialled) => {
-  expect(settingsOf({ OLLAMA_HOST: written }, "box").ollamaUrl.href).toBe(dialled);
+  expect(localSettingsOf({ OLLAMA_HOST: written }, "box").ollamaUrl.href).toBe(dialled);
 });
 
 const REFUSED: [environment: Record<string, string>, message: RegExp][] = [
@@ -37,16 +37,22 @@ const REFUSED: [environment: Record<string, string>, message: RegExp][] = [
   [{ BOX_NAME: "two words" }, /^BOX_NAME is not a box name/],
 ];
 
-test.each(REFUSED)("%o is refused in one line that names the variable and not its value", (environment, message) => {
-  const parse = () => settingsOf(environment, "box");
-  expect(parse).toThrow(SettingsError);
-  expect(parse).toThrow(message);
-  expect(parse).not.toThrow(Object.values(environment)[0]);
-  expect(parse).not.toThrow("\n");
-});
+test.each(REFUSED)(
+  "%o is refused in one line that names the variable and not its value",
+  (environment, message) => {
+    const parse = () => localSettingsOf(environment, "box");
+    expect(parse).toThrow(SettingsError);
+    expect(parse).toThrow(message);
+    expect(parse).not.toThrow(Object.values(environment)[0]);
+    expect(parse).not.toThrow("\n");
+  },
+);
 
 test("settings of the Worker reach it; empty ones and others do not", () => {
-  const { worker } = settingsOf({ AUTH_MODE: "keys", ADMIN_KEY: "0123456789abcdef", CALLER_KEY: "", HOME: "/root" }, "box");
+  const { worker } = localSettingsOf(
+    { AUTH_MODE: "keys", ADMIN_KEY: "0123456789abcdef", CALLER_KEY: "", HOME: "/root" },
+    "box",
+  );
   expect(worker).toEqual({ AUTH_MODE: "keys", ADMIN_KEY: "0123456789abcdef" });
 });
 

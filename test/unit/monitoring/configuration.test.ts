@@ -3,7 +3,12 @@ import { alertRules, prometheusConfig } from "../../support/monitoring-files.ts"
 
 test("the scrape job on this machine is the documented one, to the letter", () => {
   expect(prometheusConfig("prometheus.yml").scrape_configs).toEqual([
-    { job_name: "ollama", static_configs: [{ targets: ["localhost:8000"] }], metrics_path: "/api/metrics", scrape_interval: "30s" },
+    {
+      job_name: "ollama",
+      static_configs: [{ targets: ["localhost:8000"] }],
+      metrics_path: "/api/metrics",
+      scrape_interval: "30s",
+    },
   ]);
 });
 
@@ -24,7 +29,11 @@ test("on Cloudflare it differs by the host, https and the key, and the key is in
 });
 
 test("the alerts are the documented three, and those of boxes, stores and models", () => {
-  expect(Object.fromEntries(alertRules().map(({ alert, for: wait, labels }) => [alert, `${wait}, ${labels.severity}`]))).toEqual({
+  expect(
+    Object.fromEntries(
+      alertRules().map(({ alert, for: wait, labels }) => [alert, `${wait}, ${labels.severity}`]),
+    ),
+  ).toEqual({
     HighErrorRate: "5m, critical",
     HighLatency: "5m, warning",
     ServiceDown: "1m, critical",

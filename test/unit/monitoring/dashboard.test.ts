@@ -1,6 +1,10 @@
 import { expect, test } from "vitest";
 import { dashboardJson } from "../../../monitoring/dashboard.ts";
-import { dashboardQueries, dashboardText, grafanaDashboard } from "../../support/monitoring-files.ts";
+import {
+  dashboardQueries,
+  dashboardText,
+  grafanaDashboard,
+} from "../../support/monitoring-files.ts";
 
 test("the committed dashboard is what the code makes (else: npm run dashboard:grafana)", () => {
   expect(dashboardText()).toBe(dashboardJson());
@@ -8,7 +12,9 @@ test("the committed dashboard is what the code makes (else: npm run dashboard:gr
 
 test("the documented panels are there", () => {
   const titles = grafanaDashboard().panels.map(({ title }) => title);
-  expect(titles).toEqual(expect.arrayContaining(["Requests per Minute", "Token Rate", "Latency (ms)"]));
+  expect(titles).toEqual(
+    expect.arrayContaining(["Requests per Minute", "Token Rate", "Latency (ms)"]),
+  );
 });
 
 test("no panel lies over another, or beside the grid, and each has a number of its own", () => {
@@ -16,16 +22,22 @@ test("no panel lies over another, or beside the grid, and each has a number of i
   expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
   const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) => {
     expect(x + w).toBeLessThanOrEqual(24);
-    return Array.from({ length: w * h }, (_, index) => `${x + (index % w)},${y + Math.floor(index / w)}`);
+    return Array.from(
+      { length: w * h },
+      (_, index) => `${x + (index % w)},${y + Math.floor(index / w)}`,
+    );
   });
   expect(new Set(cells).size).toBe(cells.length);
 });
 
-test.each(grafanaDashboard().panels.filter(({ type }) => type !== "row"))("the panel $title says its unit and what it means", (panel) => {
-  expect(panel.description).toMatch(/^[A-Z].*\.$/);
-  if (panel.type !== "state-timeline") expect(panel.fieldConfig?.defaults.unit).toMatch(/./);
-  expect(panel.targets.length).toBeGreaterThan(0);
-});
+test.each(grafanaDashboard().panels.filter(({ type }) => type !== "row"))(
+  "the panel $title says its unit and what it means",
+  (panel) => {
+    expect(panel.description).toMatch(/^[A-Z].*\.$/);
+    if (panel.type !== "state-timeline") expect(panel.fieldConfig?.defaults.unit).toMatch(/./);
+    expect(panel.targets.length).toBeGreaterThan(0);
+  },
+);
 
 test("every query goes to the Prometheus that is chosen at the top", () => {
   const { panels } = grafanaDashboard();
@@ -36,5 +48,6 @@ test("every query goes to the Prometheus that is chosen at the top", () => {
 test("legends are short, and no two lines of a panel have the same", () => {
   const names = dashboardQueries().map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
-  for (const { legend } of dashboardQueries()) expect(legend.replaceAll(/\{\{\w+\}\}/g, "x").length).toBeLessThan(20);
+  for (const { legend } of dashboardQueries())
+    expect(legend.replaceAll(/\{\{\w+\}\}/g, "x").length).toBeLessThan(20);
 });

@@ -13,11 +13,14 @@ test.each(alertRules())("the alert $alert asks for what exists", ({ expr, annota
 
 test.each(dashboardQueries())("the panel $name asks for what exists", ({ expr, legend }) => {
   expect(flawsOf(filledIn(expr))).toEqual([]);
-  for (const [, label] of legend.matchAll(/\{\{(\w+)\}\}/g)) expect(labelsOf(filledIn(expr))).toContain(label);
+  for (const [, label] of legend.matchAll(/\{\{(\w+)\}\}/g))
+    expect(labelsOf(filledIn(expr))).toContain(label);
 });
 
 test("the choices of the dashboard come from what exists", () => {
-  const definitions = grafanaDashboard().templating.list.flatMap(({ definition }) => definition ?? []);
+  const definitions = grafanaDashboard().templating.list.flatMap(
+    ({ definition }) => definition ?? [],
+  );
   expect(definitions).toHaveLength(2);
   for (const definition of definitions) {
     const [, metric = "", label] = /^label_values\((\w+), (\w+)\)$/.exec(definition) ?? [];
@@ -29,7 +32,10 @@ test("the choices of the dashboard come from what exists", () => {
 // Mostly mistakes that Prometheus itself takes in silence. The first three are the usual ones.
 const FLAWED: [expr: string, flaw: RegExp][] = [
   ["histogram_quantile(0.95, ollama_request_latency_ms)", /no metric ollama_request_latency_ms/],
-  ["histogram_quantile(0.95, sum by (model) (rate(ollama_request_latency_ms_bucket[5m])))", /summed over le/],
+  [
+    "histogram_quantile(0.95, sum by (model) (rate(ollama_request_latency_ms_bucket[5m])))",
+    /summed over le/,
+  ],
   ["histogram_quantile(0.95, sum by (le) (ollama_request_latency_ms_bucket))", /of all time/],
   ["histogram_quantile(0.95, rate(ollama_requests_total[5m]))", /are no buckets/],
   ["sum(rate(ollama_requests_total[5m])", /not PromQL/],
@@ -37,7 +43,10 @@ const FLAWED: [expr: string, flaw: RegExp][] = [
   ["rate(ollama_queue_depth[5m])", /also falls/],
   ["ollama_tokens_total", /no metric/],
   ['ollama_requests_total{model="a"}', /has no label model/],
-  ["sum by (box) (ollama_model_requests_total) / sum by (box) (ollama_requests_total)", /ollama_requests_total has no label box/],
+  [
+    "sum by (box) (ollama_model_requests_total) / sum by (box) (ollama_requests_total)",
+    /ollama_requests_total has no label box/,
+  ],
   ["ollama_gpu_power_watts / on (box, gpu) ollama_box_up", /ollama_box_up has no label gpu/],
 ];
 

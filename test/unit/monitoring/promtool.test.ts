@@ -39,8 +39,13 @@ describe.skipIf(isMissing)(`promtool${isMissing ? ` (NOT RUN: ${found.missing})`
     const changed = mkdtempSync(join(folder, "changed-"));
     cpSync(join(folder, "prometheus_rules.test.yml"), join(changed, "prometheus_rules.test.yml"));
     const rules = readFileSync(join(folder, "prometheus_rules.yml"), "utf8");
-    writeFileSync(join(changed, "prometheus_rules.yml"), rules.replace("celsius > 85", "celsius > 86"));
-    expect(() => told("test", "rules", join(changed, "prometheus_rules.test.yml"))).toThrow(/GpuHot/);
+    writeFileSync(
+      join(changed, "prometheus_rules.yml"),
+      rules.replace("celsius > 85", "celsius > 86"),
+    );
+    expect(() => told("test", "rules", join(changed, "prometheus_rules.test.yml"))).toThrow(
+      /GpuHot/,
+    );
   });
 
   test.each(["prometheus.yml", "prometheus-cloudflare.yml"])("%s is good", (file) => {
@@ -48,8 +53,14 @@ describe.skipIf(isMissing)(`promtool${isMissing ? ` (NOT RUN: ${found.missing})`
   });
 
   test("every query of the dashboard is PromQL, with types that fit", () => {
-    const rules = dashboardQueries().map(({ expr }, index) => ({ record: `query:${index}`, expr: filledIn(expr) }));
-    writeFileSync(join(folder, "queries.yml"), stringify({ groups: [{ name: "dashboard", rules }] }));
+    const rules = dashboardQueries().map(({ expr }, index) => ({
+      record: `query:${index}`,
+      expr: filledIn(expr),
+    }));
+    writeFileSync(
+      join(folder, "queries.yml"),
+      stringify({ groups: [{ name: "dashboard", rules }] }),
+    );
     expect(told("check", "rules", "queries.yml")).toContain(`${rules.length} rules found`);
   });
 
@@ -61,8 +72,12 @@ describe.skipIf(isMissing)(`promtool${isMissing ? ` (NOT RUN: ${found.missing})`
       histogram.add(1);
       return { family, samples: [{ labels, histogram }] };
     });
-    expect(lintOf(promtool, render(families, false))).toEqual([expect.stringMatching(/^ollama_request_latency_ms .*abbreviated units$/)]);
-    expect(lintOf(promtool, "# HELP a_total A.\n# TYPE a_total gauge\na_total 1\n")).toEqual([expect.stringMatching(/^a_total /)]);
+    expect(lintOf(promtool, render(families, false))).toEqual([
+      expect.stringMatching(/^ollama_request_latency_ms .*abbreviated units$/),
+    ]);
+    expect(lintOf(promtool, "# HELP a_total A.\n# TYPE a_total gauge\na_total 1\n")).toEqual([
+      expect.stringMatching(/^a_total /),
+    ]);
   });
 });
 

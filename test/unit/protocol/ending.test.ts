@@ -1,16 +1,21 @@
 import { expect, test } from "vitest";
 import { endingOf } from "../../../protocol/ending.ts";
-import type { Told } from "../../../protocol/failures.ts";
+import type { WireError } from "../../../protocol/failures.ts";
 import type { Api } from "../../../protocol/records.ts";
 
 const lost = "Box gpu-1 was lost and did not come back within 30 s.";
-const told: Told = { status: 504, code: "tunnel_lost", failedAt: "tunnel", message: lost };
+const told: WireError = { status: 504, code: "tunnel_lost", failedAt: "tunnel", message: lost };
 
 // How each format says, in its own words, that it cannot go on.
 const ENDINGS: [type: string, api: Api, isAtLineStart: boolean, ending: string | null][] = [
   ["application/x-ndjson", "ollama", true, `{"error":"${lost}"}\n`],
   ["application/x-ndjson", "ollama", false, `\n{"error":"${lost}"}\n`],
-  ["text/event-stream", "openai", true, `\ndata: {"error":{"message":"${lost}","type":"api_error","param":null,"code":"tunnel_lost"}}\n\n`],
+  [
+    "text/event-stream",
+    "openai",
+    true,
+    `\ndata: {"error":{"message":"${lost}","type":"api_error","param":null,"code":"tunnel_lost"}}\n\n`,
+  ],
   [
     "text/event-stream",
     "anthropic",
@@ -21,7 +26,10 @@ const ENDINGS: [type: string, api: Api, isAtLineStart: boolean, ending: string |
   ["", "ollama", true, null],
 ];
 
-test.each(ENDINGS)("an answer of type %j in the words of %s (at a line's start: %s)", (type, api, isAtLineStart, ending) => {
-  const bytes = endingOf(type, api, told, "id-1", isAtLineStart);
-  expect(bytes === null ? null : new TextDecoder().decode(bytes)).toBe(ending);
-});
+test.each(ENDINGS)(
+  "an answer of type %j in the words of %s (at a line's start: %s)",
+  (type, api, isAtLineStart, ending) => {
+    const bytes = endingOf(type, api, told, "id-1", isAtLineStart);
+    expect(bytes === null ? null : new TextDecoder().decode(bytes)).toBe(ending);
+  },
+);

@@ -38,7 +38,12 @@ test("what was consumed cannot be asked for again: that end has forgotten the st
 
 test("a sender that does not keep to its window is refused", () => {
   const receiver = new Receiver();
-  const frame = (seq: number): Frame => ({ type: FrameType.data, stream: STREAM, seq, payload: data(DATA_BYTES_MAX) });
+  const frame = (seq: number): Frame => ({
+    type: FrameType.data,
+    stream: STREAM,
+    seq,
+    payload: data(DATA_BYTES_MAX),
+  });
   const allowed = WINDOW_BYTES / DATA_BYTES_MAX + 1;
   for (let seq = 0; seq < allowed; seq++) expect(receiver.accept(frame(seq))).toBe("new");
   expect(() => receiver.accept(frame(allowed))).toThrow(FrameError);
@@ -55,11 +60,9 @@ test("an acknowledgement of what was never sent is refused", () => {
 
 test("a receiver takes each frame once, in order, and says when something is missing", () => {
   const receiver = new Receiver();
-  const [a, b, c] = [0, 1, 2].map((seq): Frame => ({ type: FrameType.data, stream: STREAM, seq, payload: data(1) })) as [
-    Frame,
-    Frame,
-    Frame,
-  ];
+  const [a, b, c] = [0, 1, 2].map(
+    (seq): Frame => ({ type: FrameType.data, stream: STREAM, seq, payload: data(1) }),
+  ) as [Frame, Frame, Frame];
   expect(receiver.accept(a)).toBe("new");
   expect(receiver.accept(a)).toBe("drop");
   expect(receiver.accept(c)).toBe("gap");
@@ -81,7 +84,13 @@ test("an acknowledgement is due after each quarter of a window that was consumed
 /** A link that loses everything in flight at a cut, driven by a list of steps: what comes out equals what went in. */
 test("bytes arrive once and in order over a link that is cut anywhere", () => {
   const step = fc.oneof(
-    { weight: 5, arbitrary: fc.record({ do: fc.constant("send" as const), bytes: fc.integer({ min: 1, max: 50 }) }) },
+    {
+      weight: 5,
+      arbitrary: fc.record({
+        do: fc.constant("send" as const),
+        bytes: fc.integer({ min: 1, max: 50 }),
+      }),
+    },
     { weight: 5, arbitrary: fc.record({ do: fc.constant("deliver" as const) }) },
     { weight: 3, arbitrary: fc.record({ do: fc.constant("consume" as const) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant("cut" as const) }) },
@@ -103,7 +112,10 @@ test("bytes arrive once and in order over a link that is cut anywhere", () => {
       let consumed = 0;
       for (const each of steps) {
         if (each.do === "send" && sender.room > 0) {
-          const payload = Uint8Array.from({ length: each.bytes }, (_, i) => (sent.length + i) % 256);
+          const payload = Uint8Array.from(
+            { length: each.bytes },
+            (_, i) => (sent.length + i) % 256,
+          );
           sent.push(...payload);
           wire.push(sender.frame(FrameType.data, payload));
         } else if (each.do === "deliver") deliver();

@@ -16,24 +16,60 @@ import { Recorded } from "../../../protocol/messages.ts";
 
 const STREAM = "01890a5d-ac96-774b-bcce-b302099a8057";
 const text = (value: string) => new TextEncoder().encode(value);
-const bytes = (hex: string) => Uint8Array.from(hex.replaceAll(" ", "").match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+const bytes = (hex: string) =>
+  Uint8Array.from(hex.replaceAll(" ", "").match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 const hex = (value: Uint8Array) => Buffer.from(value).toString("hex");
 
 // The wire is the key, so this table is also the protocol by example (see protocol/README.md).
 const FRAMES: Record<string, Frame> = {
-  "06 00000000000000000000000000000000 00000000 00000000": { type: FrameType.look, stream: TUNNEL, seq: 0, payload: NO_PAYLOAD },
+  "06 00000000000000000000000000000000 00000000 00000000": {
+    type: FrameType.watch,
+    stream: TUNNEL,
+    seq: 0,
+    payload: NO_PAYLOAD,
+  },
   "04 00000000000000000000000000000000 00000000 0000000e 7b22706f736974696f6e223a377d": {
     type: FrameType.recorded,
     stream: TUNNEL,
     seq: 0,
     payload: text('{"position":7}'),
   },
-  "12 01890a5dac96774bbcceb302099a8057 00000001 00000002 7b7d": { type: FrameType.data, stream: STREAM, seq: 1, payload: text("{}") },
-  "13 01890a5dac96774bbcceb302099a8057 00000002 00000000": { type: FrameType.end, stream: STREAM, seq: 2, payload: NO_PAYLOAD },
-  "20 01890a5dac96774bbcceb302099a8057 00000003 00000000": { type: FrameType.ack, stream: STREAM, seq: 3, payload: NO_PAYLOAD },
-  "21 01890a5dac96774bbcceb302099a8057 00000001 00000000": { type: FrameType.resume, stream: STREAM, seq: 1, payload: NO_PAYLOAD },
-  "22 01890a5dac96774bbcceb302099a8057 00000000 00000002 7b7d": { type: FrameType.abort, stream: STREAM, seq: 0, payload: text("{}") },
-  "30 01890a5dac96774bbcceb302099a8057 00000000 00000000": { type: FrameType.gone, stream: STREAM, seq: 0, payload: NO_PAYLOAD },
+  "12 01890a5dac96774bbcceb302099a8057 00000001 00000002 7b7d": {
+    type: FrameType.data,
+    stream: STREAM,
+    seq: 1,
+    payload: text("{}"),
+  },
+  "13 01890a5dac96774bbcceb302099a8057 00000002 00000000": {
+    type: FrameType.end,
+    stream: STREAM,
+    seq: 2,
+    payload: NO_PAYLOAD,
+  },
+  "20 01890a5dac96774bbcceb302099a8057 00000003 00000000": {
+    type: FrameType.ack,
+    stream: STREAM,
+    seq: 3,
+    payload: NO_PAYLOAD,
+  },
+  "21 01890a5dac96774bbcceb302099a8057 00000001 00000000": {
+    type: FrameType.resume,
+    stream: STREAM,
+    seq: 1,
+    payload: NO_PAYLOAD,
+  },
+  "22 01890a5dac96774bbcceb302099a8057 00000000 00000002 7b7d": {
+    type: FrameType.abort,
+    stream: STREAM,
+    seq: 0,
+    payload: text("{}"),
+  },
+  "30 01890a5dac96774bbcceb302099a8057 00000000 00000000": {
+    type: FrameType.gone,
+    stream: STREAM,
+    seq: 0,
+    payload: NO_PAYLOAD,
+  },
 };
 
 test.each(Object.entries(FRAMES))("frame %s survives both ways", (wire, frame) => {
@@ -50,12 +86,28 @@ const HEADER = "12 01890a5dac96774bbcceb302099a8057 00000001";
 const REFUSED: [why: string, wire: string, message: RegExp][] = [
   ["nothing", "", /empty message/],
   ["half a header", "12 01890a", /stray bytes/],
-  ["an unknown type", "7f 01890a5dac96774bbcceb302099a8057 00000000 00000000", /unknown frame type 0x7f/],
+  [
+    "an unknown type",
+    "7f 01890a5dac96774bbcceb302099a8057 00000000 00000000",
+    /unknown frame type 0x7f/,
+  ],
   ["a payload that was cut", `${HEADER} 00000003 7b7d`, /frame of 3 bytes, but only 2/],
-  ["a payload beyond the limit", `${HEADER} ${(FRAME_BYTES_MAX + 1).toString(16).padStart(8, "0")}`, /at most/],
+  [
+    "a payload beyond the limit",
+    `${HEADER} ${(FRAME_BYTES_MAX + 1).toString(16).padStart(8, "0")}`,
+    /at most/,
+  ],
   ["bytes after the last frame", `${HEADER} 00000001 7b 00`, /stray bytes/],
-  ["data on the tunnel itself", "12 00000000000000000000000000000000 00000000 00000000", /on stream 0000/],
-  ["a hello on a stream", "01 01890a5dac96774bbcceb302099a8057 00000000 00000000", /on stream 0189/],
+  [
+    "data on the tunnel itself",
+    "12 00000000000000000000000000000000 00000000 00000000",
+    /on stream 0000/,
+  ],
+  [
+    "a hello on a stream",
+    "01 01890a5dac96774bbcceb302099a8057 00000000 00000000",
+    /on stream 0189/,
+  ],
 ];
 
 test.each(REFUSED)("refuses %s", (_why, wire, message) => {
@@ -70,7 +122,14 @@ const anyFrame = fc
     fc.nat(0xffff_ffff),
     fc.uint8Array({ maxLength: 300 }),
   )
-  .map(([type, stream, seq, payload]): Frame => ({ type, stream: type < FrameType.open ? TUNNEL : stream, seq, payload }));
+  .map(
+    ([type, stream, seq, payload]): Frame => ({
+      type,
+      stream: type < FrameType.open ? TUNNEL : stream,
+      seq,
+      payload,
+    }),
+  );
 
 test("any frames survive both ways", () => {
   fc.assert(
@@ -84,11 +143,13 @@ test("any garbage is refused with a FrameError or read as frames, never anything
   const garbage = fc.oneof(
     fc.uint8Array({ maxLength: 200 }),
     // near misses: a good message with one byte changed
-    fc.tuple(fc.array(anyFrame, { minLength: 1, maxLength: 3 }), fc.nat(), fc.nat(255)).map(([frames, at, byte]) => {
-      const message = encodeFrames(frames);
-      message[at % message.length] = byte;
-      return message;
-    }),
+    fc
+      .tuple(fc.array(anyFrame, { minLength: 1, maxLength: 3 }), fc.nat(), fc.nat(255))
+      .map(([frames, at, byte]) => {
+        const message = encodeFrames(frames);
+        message[at % message.length] = byte;
+        return message;
+      }),
   );
   fc.assert(
     fc.property(garbage, (message) => {
@@ -103,12 +164,16 @@ test("any garbage is refused with a FrameError or read as frames, never anything
 });
 
 test("a payload that is not JSON, or of the wrong shape, is a FrameError", () => {
-  expect(parsePayload(Recorded, jsonBytes({ position: 3, later: "field" }))).toEqual({ position: 3 });
+  expect(parsePayload(Recorded, jsonBytes({ position: 3, later: "field" }))).toEqual({
+    position: 3,
+  });
   expect(() => parsePayload(Recorded, text("{"))).toThrow(FrameError);
   expect(() => parsePayload(Recorded, bytes("ff"))).toThrow(FrameError);
   expect(() => parsePayload(Recorded, jsonBytes({ position: -1 }))).toThrow(/wrong shape/);
 });
 
 test("an id that is no UUID cannot be sent", () => {
-  expect(() => encodeFrames([{ type: FrameType.end, stream: "req-1", seq: 0, payload: NO_PAYLOAD }])).toThrow(FrameError);
+  expect(() =>
+    encodeFrames([{ type: FrameType.end, stream: "req-1", seq: 0, payload: NO_PAYLOAD }]),
+  ).toThrow(FrameError);
 });

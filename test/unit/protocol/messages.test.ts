@@ -15,7 +15,15 @@ const LATER_FIELDS: [what: string, schema: z.ZodType, now: object, fields: strin
   ["readings", Readings, readingsOf(AT, []), ["tunnel_ms", "now_ms", "lost"]],
 ];
 
-test.each(LATER_FIELDS)("%s of an earlier version is read, and what it does not say is not known", (_what, schema, now, fields) => {
-  const before = Object.fromEntries(Object.entries(now).filter(([name]) => !fields.includes(name)));
-  expect(schema.parse(before)).toEqual({ ...now, ...Object.fromEntries(fields.map((name) => [name, null])) });
-});
+test.each(LATER_FIELDS)(
+  "%s of an earlier version is read, and what it does not say is not known",
+  (_what, schema, now, fields) => {
+    const before = Object.fromEntries(
+      Object.entries(now).filter(([name]) => !fields.includes(name)),
+    );
+    expect(schema.parse(before)).toEqual({
+      ...now,
+      ...Object.fromEntries(fields.map((name) => [name, null])),
+    });
+  },
+);

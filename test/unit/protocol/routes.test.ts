@@ -46,7 +46,11 @@ test.each(TRICKS)("%j is not on the allowlist", (path) => {
 
 test("a known path with another method says which methods it takes", () => {
   expect(matchOllamaRoute("GET", "/api/chat")).toEqual({ ok: false, status: 405, allow: ["POST"] });
-  expect(matchOllamaRoute("POST", "/api/tags")).toEqual({ ok: false, status: 405, allow: ["GET", "HEAD"] });
+  expect(matchOllamaRoute("POST", "/api/tags")).toEqual({
+    ok: false,
+    status: 405,
+    allow: ["GET", "HEAD"],
+  });
 });
 
 test("paths that change a box need the admin scope", () => {
@@ -54,10 +58,15 @@ test("paths that change a box need the admin scope", () => {
     expect(matchOllamaRoute("POST", path)).toMatchObject({ route: { scope: "admin" } });
   expect(matchOllamaRoute("DELETE", "/api/delete")).toMatchObject({ route: { scope: "admin" } });
   for (const method of ["POST", "HEAD"])
-    expect(matchOllamaRoute(method, `/api/blobs/sha256:${"a".repeat(64)}`)).toMatchObject({ route: { scope: "admin" } });
+    expect(matchOllamaRoute(method, `/api/blobs/sha256:${"a".repeat(64)}`)).toMatchObject({
+      route: { scope: "admin" },
+    });
 });
 
-test.each(["gpt-oss:120b-cloud", "x:cloud", "X:CLOUD", " y:cloud "])("%j is a cloud model", (model) =>
-  expect(isCloudModel(model)).toBe(true),
+test.each(["gpt-oss:120b-cloud", "x:cloud", "X:CLOUD", " y:cloud "])(
+  "%j is a cloud model",
+  (model) => expect(isCloudModel(model)).toBe(true),
 );
-test.each(["llama3.2", "cloud", "my-cloudy", "cloud:7b", "x:cloud-q4"])("%j is not", (model) => expect(isCloudModel(model)).toBe(false));
+test.each(["llama3.2", "cloud", "my-cloudy", "cloud:7b", "x:cloud-q4"])("%j is not", (model) =>
+  expect(isCloudModel(model)).toBe(false),
+);

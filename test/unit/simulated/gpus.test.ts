@@ -2,7 +2,12 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { GPU_COLUMNS, parseGpuRow } from "../../../agent/readings/nvidia/csv.ts";
-import { GPU_MODELS, type GpuReading, idleReading, nextReading } from "../../../simulated/gpus.ts";
+import {
+  GPU_MODELS,
+  idleReading,
+  nextReading,
+  type SimulatedGpu,
+} from "../../../simulated/gpus.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../../simulated/nvidia-smi.ts", import.meta.url));
 const smi = (query: string, format = "csv,noheader,nounits", env: Record<string, string> = {}) =>
@@ -11,19 +16,22 @@ const smi = (query: string, format = "csv,noheader,nounits", env: Record<string,
     env: { ...process.env, ...env },
   });
 
-test.each(Object.entries(GPU_MODELS))("the agent reads every column of a simulated %s", (name, model) => {
-  const { status, stdout } = smi(GPU_COLUMNS.join(","), undefined, { SIMULATED_GPU: name });
-  expect(status).toBe(0);
-  const row = parseGpuRow(stdout.trimEnd(), GPU_COLUMNS);
-  expect(row).toMatchObject({
-    index: 0,
-    name: model.name,
-    memory_total_mb: model.memoryMb,
-    power_limit_w: model.powerLimitW,
-    utilization_percent: 0,
-  });
-  expect(row?.fan_percent === null).toBe(!model.hasFan);
-});
+test.each(Object.entries(GPU_MODELS))(
+  "the agent reads every column of a simulated %s",
+  (name, model) => {
+    const { status, stdout } = smi(GPU_COLUMNS.join(","), undefined, { SIMULATED_GPU: name });
+    expect(status).toBe(0);
+    const row = parseGpuRow(stdout.trimEnd(), GPU_COLUMNS);
+    expect(row).toMatchObject({
+      index: 0,
+      name: model.name,
+      memory_total_mb: model.memoryMb,
+      power_limit_w: model.powerLimitW,
+      utilization_percent: 0,
+    });
+    expect(row?.fan_percent === null).toBe(!model.hasFan);
+  },
+);
 
 test("one unknown field fails the whole query, on stdout, with exit code 2", () => {
   const { status, stdout, stderr } = smi("index,no.such.field");
@@ -39,9 +47,10 @@ test("header and units appear unless they are declined", () => {
 test("under load a card gets busy at once, warm in a while, and never beyond its limits; then it calms down", () => {
   const gpu = GPU_MODELS["rtx-4090"];
   if (gpu === undefined) throw new Error("no such card");
-  const after = (from: GpuReading, load: number, seconds: number) => {
+  const after = (from: SimulatedGpu, load: number, seconds: number) => {
     let reading = from;
-    for (let second = 0; second < seconds; second++) reading = nextReading(gpu, reading, load, 8_000, 1, () => 0.5);
+    for (let second = 0; second < seconds; second++)
+      reading = nextReading(gpu, reading, load, 8_000, 1, () => 0.5);
     return reading;
   };
   const soon = after(idleReading(gpu), 1, 5);

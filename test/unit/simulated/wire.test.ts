@@ -13,9 +13,17 @@ afterEach(() => simulated.close());
 
 const NDJSON = "application/x-ndjson";
 const JSON_UTF8 = "application/json; charset=utf-8";
-const chat = (more: Record<string, unknown> = {}) => ({ model: "llama3.2", messages: [{ role: "user", content: "hi" }], ...more });
+const chat = (more: Record<string, unknown> = {}) => ({
+  model: "llama3.2",
+  messages: [{ role: "user", content: "hi" }],
+  ...more,
+});
 const post = (path: string, body: unknown, init: RequestInit = {}) =>
-  fetch(simulated.url + path, { method: "POST", body: typeof body === "string" ? body : JSON.stringify(body), ...init });
+  fetch(simulated.url + path, {
+    method: "POST",
+    body: typeof body === "string" ? body : JSON.stringify(body),
+    ...init,
+  });
 
 const ANSWERS: [
   what: string,
@@ -32,7 +40,15 @@ const ANSWERS: [
   ["an unknown path", "GET", "/metrics", null, 404, "text/plain", "404 page not found"],
   ["a wrong method", "GET", "/api/chat", null, 405, "text/plain", "405 method not allowed"],
   ["an empty body", "POST", "/api/chat", "", 400, JSON_UTF8, '{"error":"missing request body"}'],
-  ["no JSON", "POST", "/api/chat", "hello", 400, JSON_UTF8, `{"error":"invalid character 'h' looking for beginning of value"}`],
+  [
+    "no JSON",
+    "POST",
+    "/api/chat",
+    "hello",
+    400,
+    JSON_UTF8,
+    `{"error":"invalid character 'h' looking for beginning of value"}`,
+  ],
   ["half JSON", "POST", "/api/chat", '{"model":"llama3.2"', 400, JSON_UTF8, /"error":/],
   [
     "a wrong type",
@@ -43,7 +59,15 @@ const ANSWERS: [
     JSON_UTF8,
     /cannot unmarshal number into Go struct field ChatRequest.model of type string/,
   ],
-  ["no model", "POST", "/api/chat", '{"messages":[]}', 400, JSON_UTF8, '{"error":"model is required"}'],
+  [
+    "no model",
+    "POST",
+    "/api/chat",
+    '{"messages":[]}',
+    400,
+    JSON_UTF8,
+    '{"error":"model is required"}',
+  ],
   [
     "an unknown model",
     "POST",
@@ -80,8 +104,24 @@ const ANSWERS: [
     JSON_UTF8,
     /"type":"error","error":{"type":"invalid_request_error","message":"max_tokens is required/,
   ],
-  ["a path that decodes to a route", "DELETE", "/api/%64elete", '{"MODEL":"x"}', 404, JSON_UTF8, `{"error":"model 'x' not found"}`],
-  ["an unknown model of /v1", "GET", "/v1/models/nothing", null, 404, "application/json", /"type":"not_found_error"/],
+  [
+    "a path that decodes to a route",
+    "DELETE",
+    "/api/%64elete",
+    '{"MODEL":"x"}',
+    404,
+    JSON_UTF8,
+    `{"error":"model 'x' not found"}`,
+  ],
+  [
+    "an unknown model of /v1",
+    "GET",
+    "/v1/models/nothing",
+    null,
+    404,
+    "application/json",
+    /"type":"not_found_error"/,
+  ],
   ["an unknown blob", "HEAD", `/api/blobs/sha256:${"0".repeat(64)}`, null, 404, JSON_UTF8, ""],
 ];
 
@@ -110,7 +150,9 @@ test("a blob is taken once, and only under its own digest", async () => {
   const digest = "sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
   expect((await post(`/api/blobs/${digest}`, "hello")).status).toBe(201);
   expect((await post(`/api/blobs/${digest}`, "hello")).status).toBe(200);
-  expect((await fetch(`${simulated.url}/api/blobs/${digest}`, { method: "HEAD" })).status).toBe(200);
+  expect((await fetch(`${simulated.url}/api/blobs/${digest}`, { method: "HEAD" })).status).toBe(
+    200,
+  );
   expect((await post(`/api/blobs/${digest}`, "other")).status).toBe(400);
 });
 
@@ -121,33 +163,44 @@ test.each([
   ["localhost", { host: "localhost:11434" }, 200],
   ["a page on localhost", { origin: "http://localhost:3000" }, 200],
 ])("%s is answered with %o: %i", async (_who, headers, status) => {
-  const answered = await new Promise<{ status: number | undefined; text: string }>((resolve, reject) => {
-    request(`${simulated.url}/api/tags`, { headers }, (response) => {
-      let text = "";
-      response.on("data", (chunk) => (text += chunk)).on("end", () => resolve({ status: response.statusCode, text }));
-    })
-      .on("error", reject)
-      .end();
-  });
+  const answered = await new Promise<{ status: number | undefined; text: string }>(
+    (resolve, reject) => {
+      request(`${simulated.url}/api/tags`, { headers }, (response) => {
+        let text = "";
+        response
+          .on("data", (chunk) => (text += chunk))
+          .on("end", () => resolve({ status: response.statusCode, text }));
+      })
+        .on("error", reject)
+        .end();
+    },
+  );
   expect(answered.status).toBe(status);
   if (status === 403) expect(answered.text).toBe("");
 });
 
 test("the last of keys that differ in case wins, as in Go", async () => {
-  const { status } = await post("/api/chat", '{"model":"llama3.2","MODEL":"unknown","messages":[{"role":"user","content":"a"}]}');
+  const { status } = await post(
+    "/api/chat",
+    '{"model":"llama3.2","MODEL":"unknown","messages":[{"role":"user","content":"a"}]}',
+  );
   expect(status).toBe(404);
 });
 
 test("a caller that leaves ends the generation and gives its slot back", async () => {
   const leaving = new AbortController();
-  const response = await post("/api/chat", chat({ options: { num_predict: 10_000_000 } }), { signal: leaving.signal });
+  const response = await post("/api/chat", chat({ options: { num_predict: 10_000_000 } }), {
+    signal: leaving.signal,
+  });
   const reader = response.body?.getReader();
   await reader?.read();
   expect(await activeNow()).toBe(1);
   leaving.abort();
   await reader?.read().catch(() => {});
   await vi.waitFor(async () => expect(await activeNow()).toBe(0));
-  expect(simulated.requests().map(({ path, aborted }) => ({ path, aborted }))).toEqual([{ path: "/api/chat", aborted: true }]);
+  expect(simulated.requests().map(({ path, aborted }) => ({ path, aborted }))).toEqual([
+    { path: "/api/chat", aborted: true },
+  ]);
 });
 
 test("more requests than slots wait, and the wait shows in total_duration only", async () => {
@@ -156,7 +209,9 @@ test("more requests than slots wait, and the wait shows in total_duration only",
   const ask = chat({ stream: false, options: { num_predict: 20 } });
   await post("/api/chat", ask).then((response) => response.json()); // the load
   const answers = await Promise.all([1, 2, 3].map(() => post("/api/chat", ask).then(wholeOf)));
-  const waits = answers.map((one) => one.total_duration - one.load_duration - one.prompt_eval_duration - one.eval_duration);
+  const waits = answers.map(
+    (one) => one.total_duration - one.load_duration - one.prompt_eval_duration - one.eval_duration,
+  );
   expect(Math.max(...waits)).toBeGreaterThan(Math.min(...answers.map((one) => one.eval_duration)));
 });
 
@@ -182,16 +237,31 @@ test("requests are remembered as they came", async () => {
 
 const STREAM = chat({ stream: true, max_tokens: 6, options: { num_predict: 6 } });
 const FAULTS: [what: string, path: string, fault: Fault, expected: RegExp][] = [
-  ["an error line under 200", "/api/chat", { kind: "error_line", after_chunks: 2, message: "boom" }, /\n\{"error":"boom"\}\n$/],
+  [
+    "an error line under 200",
+    "/api/chat",
+    { kind: "error_line", after_chunks: 2, message: "boom" },
+    /\n\{"error":"boom"\}\n$/,
+  ],
   ["no last line", "/api/chat", { kind: "no_terminator" }, /"done":false\}\n$/],
-  ["a line that is no JSON, and the rest", "/api/chat", { kind: "malformed", after_chunks: 2 }, /"created_at":"2026-1\n[\s\S]*"done":true/],
+  [
+    "a line that is no JSON, and the rest",
+    "/api/chat",
+    { kind: "malformed", after_chunks: 2 },
+    /"created_at":"2026-1\n[\s\S]*"done":true/,
+  ],
   [
     "an OpenAI stream that fails: an empty chunk, no [DONE]",
     "/v1/chat/completions",
     { kind: "error_line", after_chunks: 2 },
     /"content":""\},"finish_reason":null\}\]\}\n\n$/,
   ],
-  ["an OpenAI stream without [DONE]", "/v1/chat/completions", { kind: "no_terminator" }, /"finish_reason":null\}\]\}\n\n$/],
+  [
+    "an OpenAI stream without [DONE]",
+    "/v1/chat/completions",
+    { kind: "no_terminator" },
+    /"finish_reason":null\}\]\}\n\n$/,
+  ],
   [
     "an Anthropic stream that fails: no message_stop",
     "/v1/messages",
@@ -213,7 +283,8 @@ test("fault: a drop cuts the connection after so many chunks, streamed or not", 
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   const readAll = async () => {
-    for (let step = await reader?.read(); step?.done === false; step = await reader?.read()) text += step.value;
+    for (let step = await reader?.read(); step?.done === false; step = await reader?.read())
+      text += step.value;
   };
   await expect(readAll()).rejects.toThrow();
   expect(text.split("\n")).toHaveLength(4);
@@ -249,7 +320,9 @@ test("fault: a hang lasts until the caller leaves", async () => {
 
 test("fault: a slow first token counts as prefill", async () => {
   simulated.fault([{ kind: "slow_first_token", ms: 60 }]);
-  const { prompt_eval_duration } = await post("/api/chat", { ...STREAM, stream: false }).then(wholeOf);
+  const { prompt_eval_duration } = await post("/api/chat", { ...STREAM, stream: false }).then(
+    wholeOf,
+  );
   expect(prompt_eval_duration).toBeGreaterThan(55e6);
 });
 

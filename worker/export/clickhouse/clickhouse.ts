@@ -5,31 +5,43 @@
  * sums it up. A token that is used for other rows would lose them without a word, so a batch with
  * that id holds these rows for ever.
  */
-import { ClickHouseError, ClickHouseLogLevel, createClient, type ClickHouseSettings as Settings } from "@clickhouse/client-web";
+import {
+  ClickHouseError,
+  ClickHouseLogLevel,
+  createClient,
+  type ClickHouseSettings as Settings,
+} from "@clickhouse/client-web";
 import { z } from "zod";
 import { type HistoryPoint, LogEntry, type Logs } from "../../../protocol/api/stats.ts";
 import type { Span } from "../../answers/history.ts";
 import { endOf } from "../../answers/history.ts";
 import { spellingsOf } from "../../counting/model-key.ts";
 import { Bucket, pointsOf } from "../buckets.ts";
-import { CLICKHOUSE_MIGRATION, CLICKHOUSE_TABLES } from "./schema.ts";
-import { LOG_COLUMNS, pageOf } from "../logs-page.ts";
-import type { AnyRow, GpuRow, RequestRow, SystemRow } from "../rows.ts";
-import { GPU_MEANS, GpuMean, type MeanSamples, meanSamples, SYSTEM_MEANS, SystemMean } from "../sample-means.ts";
-import { checkTables, MINUTES_KEPT_DAYS, SAMPLES_KEPT_DAYS } from "../schema.ts";
-import type { ClickHouseSettings } from "../settings.ts";
 import {
   type Batch,
   type ClearedRows,
   type Clearing,
+  type ExternalStore,
   type HistoryFilter,
   type LogFilter,
   STATEMENT_MS,
-  type Store,
   StoreError,
   storeErrorOf,
   storeFetch,
 } from "../external-store.ts";
+import { LOG_COLUMNS, pageOf } from "../logs-page.ts";
+import type { AnyRow, GpuRow, RequestRow, SystemRow } from "../rows.ts";
+import {
+  GPU_MEANS,
+  GpuMean,
+  type MeanSamples,
+  meanSamples,
+  SYSTEM_MEANS,
+  SystemMean,
+} from "../sample-means.ts";
+import { checkTables, STORE_MINUTES_KEPT_DAYS, STORE_SAMPLES_KEPT_DAYS } from "../schema.ts";
+import type { ClickHouseSettings } from "../settings.ts";
+import { CLICKHOUSE_MIGRATION, CLICKHOUSE_TABLES } from "./schema.ts";
 
 const INSERT_SETTINGS: Settings = {
   // The answer comes when the rows are there, and says so with its status.
@@ -40,7 +52,11 @@ const INSERT_SETTINGS: Settings = {
   date_time_input_format: "best_effort",
 };
 
-const READ_SETTINGS: Settings = { date_time_output_format: "iso", output_format_json_quote_64bit_integers: 0, wait_end_of_query: 1 };
+const READ_SETTINGS: Settings = {
+  date_time_output_format: "iso",
+  output_format_json_quote_64bit_integers: 0,
+  wait_end_of_query: 1,
+};
 
 const Column = z.object({ table: z.string(), name: z.string(), type: z.string() });
 const Rows = z.object({ rows: z.number() });
@@ -51,10 +67,10 @@ const Entry = LogEntry.extend({
 
 const encoder = new TextEncoder();
 
-export class ClickHouseStore implements Store {
+export class ClickHouseStore implements ExternalStore {
   readonly name = "clickhouse";
-  readonly historyDays = MINUTES_KEPT_DAYS;
-  readonly samplesDays = SAMPLES_KEPT_DAYS;
+  readonly historyDays = STORE_MINUTES_KEPT_DAYS;
+  readonly samplesDays = STORE_SAMPLES_KEPT_DAYS;
   readonly countsOnce = false;
   readonly #settings: ClickHouseSettings;
   readonly #client: ReturnType<typeof createClient>;
@@ -72,27 +88,37 @@ export class ClickHouseStore implements Store {
   async migrate(): Promise<void> {
     // In the database that every server has: ours may not be there yet.
     const client = clientOf(this.#settings, "default");
-    await told(client.command({ query: `CREATE DATABASE IF NOT EXISTS ${this.#settings.database}` }));
+    await told(
+      client.command({ query: `CREATE DATABASE IF NOT EXISTS ${this.#settings.database}` }),
+    );
     for (const query of CLICKHOUSE_MIGRATION) await told(this.#client.command({ query }));
     await this.check();
   }
 
   async check(): Promise<void> {
     const names = CLICKHOUSE_TABLES.map(({ name }) => name);
-    const query = "SELECT table, name, type FROM system.columns WHERE database = currentDatabase() AND table IN {names:Array(String)}";
+    const query =
+      "SELECT table, name, type FROM system.columns WHERE database = currentDatabase() AND table IN {names:Array(String)}";
     checkTables(CLICKHOUSE_TABLES, await this.#read(Column, query, { names }));
   }
 
   async insert({ id, kind, rows }: Batch): Promise<void> {
     const values: object[] =
-      kind === "requests" ? rows.map(requestValues) : kind === "gpu_samples" ? rows.map(gpuValues) : rows.map(systemValues);
+      kind === "requests"
+        ? rows.map(requestValues)
+        : kind === "gpu_samples"
+          ? rows.map(gpuValues)
+          : rows.map(systemValues);
     const clickhouse_settings = { ...INSERT_SETTINGS, insert_deduplication_token: id };
-    await told(this.#client.insert({ table: kind, values, format: "JSONEachRow", clickhouse_settings }));
+    await told(
+      this.#client.insert({ table: kind, values, format: "JSONEachRow", clickhouse_settings }),
+    );
   }
 
   async clear({ logs, metrics }: Clearing): Promise<ClearedRows> {
     let deleted = 0;
-    for (const table of metrics ? ["requests_minutes", "gpu_samples", "system_samples"] : []) deleted += await this.#empty(table);
+    for (const table of metrics ? ["requests_minutes", "gpu_samples", "system_samples"] : [])
+      deleted += await this.#empty(table);
     return { logs: logs ? await this.#empty("requests") : 0, metrics: deleted };
   }
 
@@ -112,8 +138,23 @@ export class ClickHouseStore implements Store {
   async deleteOld(): Promise<void> {}
 
   async logs(filter: LogFilter): Promise<Logs> {
-    const { limit, offset = 0, cursor, model, status, box, id, key, q, since, until, clearedMs } = filter;
-    const holdsText = ["prompt", "response", "error_message"].map((column) => `positionCaseInsensitiveUTF8(${column}, {q:String}) > 0`);
+    const {
+      limit,
+      offset = 0,
+      cursor,
+      model,
+      status,
+      box,
+      id,
+      key,
+      q,
+      since,
+      until,
+      clearedMs,
+    } = filter;
+    const holdsText = ["prompt", "response", "error_message"].map(
+      (column) => `positionCaseInsensitiveUTF8(${column}, {q:String}) > 0`,
+    );
     const conditions = [
       ...(model === undefined ? [] : ["model IN {models:Array(String)}"]),
       ...(status === undefined ? [] : ["status = {status:String}"]),
@@ -148,7 +189,11 @@ export class ClickHouseStore implements Store {
     return pageOf(this.name, entries, count?.rows ?? 0, filter);
   }
 
-  async history(span: Span, { model, box, clearedMs }: HistoryFilter, nowMs: number): Promise<HistoryPoint[]> {
+  async history(
+    span: Span,
+    { model, box, clearedMs }: HistoryFilter,
+    nowMs: number,
+  ): Promise<HistoryPoint[]> {
     const conditions = [
       "minute >= {from:DateTime('UTC')} AND minute < {to:DateTime('UTC')}",
       ...(model === undefined ? [] : ["model IN {models:Array(String)}"]),
@@ -164,29 +209,48 @@ export class ClickHouseStore implements Store {
         latency[1] AS latency_p50_ms, latency[2] AS latency_p95_ms, latency[3] AS latency_p99_ms, ttft[1] AS ttft_p50_ms, ttft[2] AS ttft_p95_ms
       FROM requests_minutes WHERE ${conditions.join(" AND ")} GROUP BY bucket ORDER BY bucket`;
     const parameters = {
-      ...{ from: span.from, to: endOf(span), step: span.granularity, models: spellingsOf(model ?? ""), box: box ?? "" },
+      from: span.from,
+      to: endOf(span),
+      step: span.granularity,
+      models: spellingsOf(model ?? ""),
+      box: box ?? "",
       cleared: Math.floor((clearedMs ?? 0) / 1_000),
     };
     return pointsOf(span, await this.#read(Bucket, query, parameters), nowMs);
   }
 
-  async samples(span: Span, { box, clearedMs }: Pick<HistoryFilter, "box" | "clearedMs">): Promise<MeanSamples[]> {
+  async samples(
+    span: Span,
+    { box, clearedMs }: Pick<HistoryFilter, "box" | "clearedMs">,
+  ): Promise<MeanSamples[]> {
     const conditions = [
       "s.timestamp >= toDateTime64({from:UInt32}, 3, 'UTC') AND s.timestamp < toDateTime64({to:UInt32}, 3, 'UTC')",
       ...(box === undefined ? [] : ["s.box = {box:String}"]),
       ...(clearedMs === null ? [] : ["s.timestamp > fromUnixTimestamp64Milli({clearedMs:Int64})"]),
     ];
-    const bucket = "intDiv(toUnixTimestamp(s.timestamp) - {from:UInt32}, {step:UInt32}) AS bucket, s.box AS box";
-    const means = (figures: readonly string[]) => figures.map((figure) => `avg(s.${figure}) AS ${figure}`).join(", ");
+    const bucket =
+      "intDiv(toUnixTimestamp(s.timestamp) - {from:UInt32}, {step:UInt32}) AS bucket, s.box AS box";
+    const means = (figures: readonly string[]) =>
+      figures.map((figure) => `avg(s.${figure}) AS ${figure}`).join(", ");
     const where = `WHERE ${conditions.join(" AND ")}`;
-    const parameters = { from: span.from, to: endOf(span), step: span.granularity, box: box ?? "", clearedMs: clearedMs ?? 0 };
+    const parameters = {
+      from: span.from,
+      to: endOf(span),
+      step: span.granularity,
+      box: box ?? "",
+      clearedMs: clearedMs ?? 0,
+    };
     const [gpu, system] = await Promise.all([
       this.#read(
         GpuMean,
         `SELECT ${bucket}, s.gpu AS index, any(s.name) AS name, ${means(GPU_MEANS)} FROM gpu_samples AS s ${where} GROUP BY bucket, box, index`,
         parameters,
       ),
-      this.#read(SystemMean, `SELECT ${bucket}, ${means(SYSTEM_MEANS)} FROM system_samples AS s ${where} GROUP BY bucket, box`, parameters),
+      this.#read(
+        SystemMean,
+        `SELECT ${bucket}, ${means(SYSTEM_MEANS)} FROM system_samples AS s ${where} GROUP BY bucket, box`,
+        parameters,
+      ),
     ]);
     return meanSamples(span, gpu, system);
   }
@@ -194,24 +258,45 @@ export class ClickHouseStore implements Store {
   /** Deletes for good, at once, whatever the size of the table. @returns how many rows there were. */
   async #empty(table: string): Promise<number> {
     const [count] = await this.#read(Rows, `SELECT count() AS rows FROM ${table}`);
-    await told(this.#client.command({ query: `TRUNCATE TABLE ${table}`, clickhouse_settings: { max_table_size_to_drop: "0" } }));
+    await told(
+      this.#client.command({
+        query: `TRUNCATE TABLE ${table}`,
+        clickhouse_settings: { max_table_size_to_drop: "0" },
+      }),
+    );
     return count?.rows ?? 0;
   }
 
-  async #read<Row>(schema: z.ZodType<Row>, query: string, query_params: Record<string, unknown> = {}): Promise<Row[]> {
+  async #read<Row>(
+    schema: z.ZodType<Row>,
+    query: string,
+    query_params: Record<string, unknown> = {},
+  ): Promise<Row[]> {
     const read = async () => {
-      const result = await this.#client.query({ query, query_params, format: "JSONEachRow", clickhouse_settings: READ_SETTINGS });
+      const result = await this.#client.query({
+        query,
+        query_params,
+        format: "JSONEachRow",
+        clickhouse_settings: READ_SETTINGS,
+      });
       return result.json();
     };
     const rows = z.array(schema).safeParse(await told(read()));
-    if (!rows.success) throw new StoreError("schema", "answered something that this version does not read: run npm run migrate");
+    if (!rows.success)
+      throw new StoreError(
+        "schema",
+        "answered something that this version does not read: run npm run migrate",
+      );
     return rows.data;
   }
 }
 
 const clientOf = ({ url, user, password }: ClickHouseSettings, database: string) =>
   createClient({
-    ...{ url, username: user, password, database },
+    url,
+    username: user,
+    password,
+    database,
     application: "ollama-edge-serve",
     // It would print what it sends.
     log: { level: ClickHouseLogLevel.OFF },
@@ -228,7 +313,11 @@ const requestValues = ({ started_at, box, model, ...rest }: RequestRow) => ({
   model: model ?? "",
   ...rest,
 });
-const gpuValues = ({ sampled_at, index, ...rest }: GpuRow) => ({ timestamp: sampled_at, gpu: index, ...rest });
+const gpuValues = ({ sampled_at, index, ...rest }: GpuRow) => ({
+  timestamp: sampled_at,
+  gpu: index,
+  ...rest,
+});
 const systemValues = ({ sampled_at, ...rest }: SystemRow) => ({ timestamp: sampled_at, ...rest });
 
 async function told<Answer>(answer: Promise<Answer>): Promise<Answer> {
@@ -240,7 +329,21 @@ async function told<Answer>(answer: Promise<Answer>): Promise<Answer> {
 }
 
 /** Rows whose content the engine could not read, or that break a constraint. */
-const CONTENT_CODES = new Set(["6", "26", "27", "38", "41", "53", "69", "72", "117", "131", "349", "469", "691"]);
+const CONTENT_CODES = new Set([
+  "6",
+  "26",
+  "27",
+  "38",
+  "41",
+  "53",
+  "69",
+  "72",
+  "117",
+  "131",
+  "349",
+  "469",
+  "691",
+]);
 const SCHEMA_CODES = new Set(["8", "10", "16", "47", "60", "81"]);
 
 /** What people can do something about. Others are told by their code. */
@@ -260,9 +363,14 @@ const WORDS: Record<string, string> = {
 
 /** @see https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp */
 function failureOf(error: unknown): StoreError {
-  if (!(error instanceof ClickHouseError)) return new StoreError("unavailable", "answered something that is not ClickHouse's");
+  if (!(error instanceof ClickHouseError))
+    return new StoreError("unavailable", "answered something that is not ClickHouse's");
   const { code } = error;
   const message = `${WORDS[code] ?? "refused a statement"} (ClickHouse error ${code})`;
-  if (CONTENT_CODES.has(code)) return new StoreError("content", `refused rows for their content (ClickHouse error ${code})`);
-  return new StoreError(SCHEMA_CODES.has(code) ? "schema" : code === "223" ? "too_large" : "unavailable", message);
+  if (CONTENT_CODES.has(code))
+    return new StoreError("content", `refused rows for their content (ClickHouse error ${code})`);
+  return new StoreError(
+    SCHEMA_CODES.has(code) ? "schema" : code === "223" ? "too_large" : "unavailable",
+    message,
+  );
 }

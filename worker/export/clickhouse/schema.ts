@@ -7,7 +7,13 @@
  * `requests_minutes` are sums of it by minute, kept longer than the rows, filled by a view in the
  * same insert. The sketches there are DDSketch with 0.5 % relative error, like the edge's own.
  */
-import { addColumns, createTable, MINUTES_KEPT_DAYS, SAMPLES_KEPT_DAYS, type Table } from "../schema.ts";
+import {
+  addColumns,
+  createTable,
+  STORE_MINUTES_KEPT_DAYS,
+  STORE_SAMPLES_KEPT_DAYS,
+  type Table,
+} from "../schema.ts";
 
 /** A batch may be sent again for a week. The default of replicated tables, an hour, is less than an outage. */
 const DEDUPLICATION = [
@@ -23,11 +29,19 @@ const TEXT = "CODEC(ZSTD(3))";
 const REQUESTS: Table = {
   name: "requests",
   columns: [
-    ["timestamp", "DateTime64(3, 'UTC')", "COMMENT 'when the edge accepted the request' CODEC(DoubleDelta, ZSTD(1))"],
+    [
+      "timestamp",
+      "DateTime64(3, 'UTC')",
+      "COMMENT 'when the edge accepted the request' CODEC(DoubleDelta, ZSTD(1))",
+    ],
     ["request_id", "String", "CODEC(ZSTD(1))"],
     ["finished_at", "DateTime64(3, 'UTC')", "CODEC(DoubleDelta, ZSTD(1))"],
     ["box", "LowCardinality(String)", "COMMENT 'empty when none was reached'"],
-    ["model", "LowCardinality(String)", "COMMENT 'as the caller wrote it; empty when none was named'"],
+    [
+      "model",
+      "LowCardinality(String)",
+      "COMMENT 'as the caller wrote it; empty when none was named'",
+    ],
     ["endpoint", "LowCardinality(String)"],
     ["api", "LowCardinality(String)"],
     ["stream", "Bool"],
@@ -66,7 +80,11 @@ TTL toDateTime(timestamp) + INTERVAL 90 DAY SETTINGS ${DEDUPLICATION}`,
 const REQUESTS_MINUTES: Table = {
   name: "requests_minutes",
   columns: [
-    ["minute", "DateTime('UTC')", "COMMENT 'in which requests finished' CODEC(DoubleDelta, ZSTD(1))"],
+    [
+      "minute",
+      "DateTime('UTC')",
+      "COMMENT 'in which requests finished' CODEC(DoubleDelta, ZSTD(1))",
+    ],
     ["model", "LowCardinality(String)"],
     ["box", "LowCardinality(String)"],
     ["successes", SUM],
@@ -82,7 +100,7 @@ const REQUESTS_MINUTES: Table = {
   ],
   tail: `
 ) ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(minute) ORDER BY (minute, model, box)
-TTL minute + INTERVAL ${MINUTES_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
+TTL minute + INTERVAL ${STORE_MINUTES_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
 };
 
 const MINUTES_OF_REQUESTS = `CREATE MATERIALIZED VIEW IF NOT EXISTS requests_minutes_of_requests TO requests_minutes AS
@@ -116,11 +134,15 @@ const GPU_SAMPLES: Table = {
     ["power_limit_w", "Nullable(Float32)"],
     ["sm_clock_mhz", "Nullable(Float32)"],
     ["fan_percent", "Nullable(Float32)"],
-    ["throttle_reasons", "LowCardinality(Nullable(String))", "COMMENT 'separated by commas; empty: none; null: not known'"],
+    [
+      "throttle_reasons",
+      "LowCardinality(Nullable(String))",
+      "COMMENT 'separated by commas; empty: none; null: not known'",
+    ],
   ],
   tail: `
 ) ENGINE = ReplacingMergeTree PARTITION BY toYYYYMM(timestamp) ORDER BY (box, gpu, timestamp)
-TTL toDateTime(timestamp) + INTERVAL ${SAMPLES_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
+TTL toDateTime(timestamp) + INTERVAL ${STORE_SAMPLES_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
 };
 
 const SYSTEM_SAMPLES: Table = {
@@ -133,7 +155,11 @@ const SYSTEM_SAMPLES: Table = {
     ["load_1m", "Nullable(Float64)"],
     ["memory_total_bytes", "Nullable(Float64)"],
     ["memory_used_bytes", "Nullable(Float64)"],
-    ["disk_path", "LowCardinality(Nullable(String))", "COMMENT 'the folder whose file system the disk figures are of'"],
+    [
+      "disk_path",
+      "LowCardinality(Nullable(String))",
+      "COMMENT 'the folder whose file system the disk figures are of'",
+    ],
     ["disk_total_bytes", "Nullable(Float64)"],
     ["disk_used_bytes", "Nullable(Float64)"],
     ["in_flight", "UInt64", "COMMENT 'requests open on the agent'"],
@@ -141,10 +167,15 @@ const SYSTEM_SAMPLES: Table = {
   ],
   tail: `
 ) ENGINE = ReplacingMergeTree PARTITION BY toYYYYMM(timestamp) ORDER BY (box, timestamp)
-TTL toDateTime(timestamp) + INTERVAL ${SAMPLES_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
+TTL toDateTime(timestamp) + INTERVAL ${STORE_SAMPLES_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
 };
 
-export const CLICKHOUSE_TABLES: readonly Table[] = [REQUESTS, REQUESTS_MINUTES, GPU_SAMPLES, SYSTEM_SAMPLES];
+export const CLICKHOUSE_TABLES: readonly Table[] = [
+  REQUESTS,
+  REQUESTS_MINUTES,
+  GPU_SAMPLES,
+  SYSTEM_SAMPLES,
+];
 
 /** In this order, each may be run again. In the database that is to hold the tables. */
 export const CLICKHOUSE_MIGRATION: readonly string[] = [

@@ -16,7 +16,8 @@ const ZERO_BIN = BIN_MIN - 1;
 const binOf = (column: string): string => `(CASE WHEN ${column} <= ${ZERO_MAX} THEN ${ZERO_BIN}
   ELSE least(${BIN_MAX}, greatest(${BIN_MIN}, ceil(ln(${column}) / ln(2::double precision) * ${BINS_PER_POWER}))) END)::smallint`;
 
-const binsOf = (column: string, condition: string): string => `coalesce(array_agg(${binOf(column)}) FILTER (WHERE ${condition}), '{}')`;
+const binsOf = (column: string, condition: string): string =>
+  `coalesce(array_agg(${binOf(column)}) FILTER (WHERE ${condition}), '{}')`;
 
 const SUMS: readonly [column: string, sum: string][] = [
   ["successes", "count(*) FILTER (WHERE status = 'success')"],
@@ -35,7 +36,16 @@ const BINS: readonly [column: string, bins: string][] = [
 
 /** What of a request is summed up. */
 export const SUMMED = [
-  ...["finished_at", "model", "box", "status", "resumed", "is_inference", "prompt_tokens", "completion_tokens", "latency_ms", "ttft_ms"],
+  "finished_at",
+  "model",
+  "box",
+  "status",
+  "resumed",
+  "is_inference",
+  "prompt_tokens",
+  "completion_tokens",
+  "latency_ms",
+  "ttft_ms",
 ].join(", ");
 
 /** @param requests  a table, or a part of the same statement, with the columns {@link SUMMED} */
@@ -53,7 +63,12 @@ export const addMinutesOf = (requests: string): string => {
 };
 
 const ranks = (of: string) =>
-  [0.5, 0.95, 0.99].map((q) => `min(bin) FILTER (WHERE upto >= ${q} * total AND figure = '${of}') AS ${of}_p${q * 100}`).join(", ");
+  [0.5, 0.95, 0.99]
+    .map(
+      (q) =>
+        `min(bin) FILTER (WHERE upto >= ${q} * total AND figure = '${of}') AS ${of}_p${q * 100}`,
+    )
+    .join(", ");
 
 /** Parameters: start, end and step in unix seconds, models, box, and when the metrics were cleared. */
 export const MINUTES_BY_BUCKET = `WITH minutes AS (
@@ -78,10 +93,15 @@ export const MINUTES_BY_BUCKET = `WITH minutes AS (
   SELECT to_json(summed) AS json FROM (SELECT * FROM sums LEFT JOIN percentiles USING (bucket)) AS summed`;
 
 const bin = z.number().nullable();
-const figureOf = (found: number | null): number | null => (found === null ? null : found === ZERO_BIN ? 0 : valueOfBin(found));
+const figureOf = (found: number | null): number | null =>
+  found === null ? null : found === ZERO_BIN ? 0 : valueOfBin(found);
 
 export const MinuteBucket = Bucket.omit({
-  ...{ latency_p50_ms: true, latency_p95_ms: true, latency_p99_ms: true, ttft_p50_ms: true, ttft_p95_ms: true },
+  latency_p50_ms: true,
+  latency_p95_ms: true,
+  latency_p99_ms: true,
+  ttft_p50_ms: true,
+  ttft_p95_ms: true,
 })
   .extend({ latency_p50: bin, latency_p95: bin, latency_p99: bin, ttft_p50: bin, ttft_p95: bin })
   .transform(

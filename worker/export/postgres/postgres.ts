@@ -9,15 +9,29 @@ import { type HistoryPoint, LogEntry, type Logs } from "../../../protocol/api/st
 import { endOf, type Span } from "../../answers/history.ts";
 import { spellingsOf } from "../../counting/model-key.ts";
 import { pointsOf } from "../buckets.ts";
+import type {
+  Batch,
+  ClearedRows,
+  Clearing,
+  ExternalStore,
+  HistoryFilter,
+  LogFilter,
+} from "../external-store.ts";
 import { LOG_COLUMNS, pageOf } from "../logs-page.ts";
+import type { AnyRow, GpuRow, RequestRow } from "../rows.ts";
+import {
+  GPU_MEANS,
+  GpuMean,
+  type MeanSamples,
+  meanSamples,
+  SYSTEM_MEANS,
+  SystemMean,
+} from "../sample-means.ts";
+import { checkTables, STORE_MINUTES_KEPT_DAYS, STORE_SAMPLES_KEPT_DAYS } from "../schema.ts";
+import type { PostgresSettings } from "../settings.ts";
 import { jsonRow, PostgresClient, rowsOf } from "./client.ts";
 import { addMinutesOf, MINUTES_BY_BUCKET, MinuteBucket, SUMMED } from "./minutes.ts";
 import { POSTGRES_MIGRATION, POSTGRES_TABLES, REQUEST_LOGS_KEPT_DAYS } from "./schema.ts";
-import type { AnyRow, GpuRow, RequestRow } from "../rows.ts";
-import { GPU_MEANS, GpuMean, type MeanSamples, meanSamples, SYSTEM_MEANS, SystemMean } from "../sample-means.ts";
-import { checkTables, MINUTES_KEPT_DAYS, SAMPLES_KEPT_DAYS } from "../schema.ts";
-import type { PostgresSettings } from "../settings.ts";
-import type { Batch, ClearedRows, Clearing, HistoryFilter, LogFilter, Store } from "../external-store.ts";
 
 /** Rows that one statement of retention deletes: it is over soon, and comes again. */
 const DELETE_ROWS_MAX = 20_000;
@@ -25,7 +39,8 @@ const DELETE_ROWS_MAX = 20_000;
 const Column = z.object({ table: z.string(), name: z.string(), type: z.string() });
 const Rows = z.object({ rows: z.number() });
 
-const columnsOf = (table: string): string[] => POSTGRES_TABLES.find(({ name }) => name === table)?.columns.map(([name]) => name) ?? [];
+const columnsOf = (table: string): string[] =>
+  POSTGRES_TABLES.find(({ name }) => name === table)?.columns.map(([name]) => name) ?? [];
 const typedColumnsOf = (table: string): string =>
   POSTGRES_TABLES.find(({ name }) => name === table)
     ?.columns.map(([name, type]) => `${name} ${type}`)
@@ -40,12 +55,13 @@ const INSERTS = {
 };
 
 /** As the API writes times. */
-const iso = (column: string): string => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+const iso = (column: string): string =>
+  `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
-export class PostgresStore implements Store {
+export class PostgresStore implements ExternalStore {
   readonly name = "postgres";
-  readonly historyDays = MINUTES_KEPT_DAYS;
-  readonly samplesDays = SAMPLES_KEPT_DAYS;
+  readonly historyDays = STORE_MINUTES_KEPT_DAYS;
+  readonly samplesDays = STORE_SAMPLES_KEPT_DAYS;
   readonly countsOnce = true;
   readonly #client: PostgresClient;
 
@@ -73,30 +89,53 @@ export class PostgresStore implements Store {
   }
 
   async insert({ kind, rows }: Batch): Promise<void> {
-    const values = kind === "requests" ? rows.map(requestValues) : kind === "gpu_samples" ? rows.map(gpuValues) : rows;
+    const values =
+      kind === "requests"
+        ? rows.map(requestValues)
+        : kind === "gpu_samples"
+          ? rows.map(gpuValues)
+          : rows;
     await this.#client.run(INSERTS[kind], [JSON.stringify(values)]);
   }
 
   async clear({ logs, metrics }: Clearing): Promise<ClearedRows> {
     let deleted = 0;
-    for (const table of metrics ? ["request_minutes", "gpu_samples", "system_samples"] : []) deleted += await this.#empty(table);
+    for (const table of metrics ? ["request_minutes", "gpu_samples", "system_samples"] : [])
+      deleted += await this.#empty(table);
     return { logs: logs ? await this.#empty("request_logs") : 0, metrics: deleted };
   }
 
   /** Deletes what there is of a model. @throws {StoreError} */
   async deleteModel(model: string): Promise<void> {
-    for (const table of ["request_logs", "request_minutes"]) await this.#client.run(`DELETE FROM ${table} WHERE model = $1`, [model]);
+    for (const table of ["request_logs", "request_minutes"])
+      await this.#client.run(`DELETE FROM ${table} WHERE model = $1`, [model]);
   }
 
   async deleteOld(): Promise<void> {
     await this.#deleteOld("request_logs", "created_at", REQUEST_LOGS_KEPT_DAYS);
-    await this.#deleteOld("request_minutes", "minute", MINUTES_KEPT_DAYS);
-    for (const table of ["gpu_samples", "system_samples"]) await this.#deleteOld(table, "sampled_at", SAMPLES_KEPT_DAYS);
+    await this.#deleteOld("request_minutes", "minute", STORE_MINUTES_KEPT_DAYS);
+    for (const table of ["gpu_samples", "system_samples"])
+      await this.#deleteOld(table, "sampled_at", STORE_SAMPLES_KEPT_DAYS);
   }
 
   async logs(filter: LogFilter): Promise<Logs> {
-    const { limit, offset = 0, cursor, model, status, box, id, key, q, since, until, clearedMs } = filter;
-    const holdsText = ["prompt", "response", "error_message"].map((column) => `position(lower($7) IN lower(${column})) > 0`);
+    const {
+      limit,
+      offset = 0,
+      cursor,
+      model,
+      status,
+      box,
+      id,
+      key,
+      q,
+      since,
+      until,
+      clearedMs,
+    } = filter;
+    const holdsText = ["prompt", "response", "error_message"].map(
+      (column) => `position(lower($7) IN lower(${column})) > 0`,
+    );
     const where = `($1::text[] IS NULL OR model = ANY ($1)) AND ($2::text IS NULL OR status = $2) AND ($3::text IS NULL OR box = $3)
       AND ($4::timestamptz IS NULL OR finished_at > $4) AND ($5::uuid IS NULL OR request_id = $5) AND ($6::text IS NULL OR key_id = $6)
       AND ($7::text IS NULL OR ${holdsText.join(" OR ")})
@@ -118,21 +157,38 @@ export class PostgresStore implements Store {
       ) AS page ORDER BY page.id DESC`;
     const [entries, [count]] = await Promise.all([
       this.#client.read(jsonRow(LogEntry), page, [...parameters, cursor ?? null]),
-      this.#client.read(Rows, `SELECT count(*)::double precision AS rows FROM request_logs WHERE ${where}`, parameters),
+      this.#client.read(
+        Rows,
+        `SELECT count(*)::double precision AS rows FROM request_logs WHERE ${where}`,
+        parameters,
+      ),
     ]);
     return pageOf(this.name, entries, count?.rows ?? 0, filter);
   }
 
-  async history(span: Span, { model, box, clearedMs }: HistoryFilter, nowMs: number): Promise<HistoryPoint[]> {
+  async history(
+    span: Span,
+    { model, box, clearedMs }: HistoryFilter,
+    nowMs: number,
+  ): Promise<HistoryPoint[]> {
     const models = model === undefined ? null : arrayOf(spellingsOf(model));
     const cleared = clearedMs === null ? null : new Date(clearedMs).toISOString();
     const parameters = [span.from, endOf(span), span.granularity, models, box ?? null, cleared];
-    return pointsOf(span, await this.#client.read(jsonRow(MinuteBucket), MINUTES_BY_BUCKET, parameters), nowMs);
+    return pointsOf(
+      span,
+      await this.#client.read(jsonRow(MinuteBucket), MINUTES_BY_BUCKET, parameters),
+      nowMs,
+    );
   }
 
-  async samples(span: Span, { box, clearedMs }: Pick<HistoryFilter, "box" | "clearedMs">): Promise<MeanSamples[]> {
-    const bucket = "floor((extract(epoch FROM sampled_at) - $1::double precision) / $3::double precision) AS bucket, box";
-    const means = (figures: readonly string[]) => figures.map((figure) => `avg(${figure}) AS ${figure}`).join(", ");
+  async samples(
+    span: Span,
+    { box, clearedMs }: Pick<HistoryFilter, "box" | "clearedMs">,
+  ): Promise<MeanSamples[]> {
+    const bucket =
+      "floor((extract(epoch FROM sampled_at) - $1::double precision) / $3::double precision) AS bucket, box";
+    const means = (figures: readonly string[]) =>
+      figures.map((figure) => `avg(${figure}) AS ${figure}`).join(", ");
     const where = `WHERE sampled_at >= to_timestamp($1::double precision) AND sampled_at < to_timestamp($2::double precision)
       AND ($4::text IS NULL OR box = $4) AND ($5::timestamptz IS NULL OR sampled_at > $5)`;
     const cleared = clearedMs === null ? null : new Date(clearedMs).toISOString();
@@ -172,11 +228,15 @@ export class PostgresStore implements Store {
 const encoder = new TextEncoder();
 
 /** The seed names the time of a request. */
-const requestValues = ({ started_at, ...rest }: RequestRow) => ({ created_at: started_at, ...rest });
+const requestValues = ({ started_at, ...rest }: RequestRow) => ({
+  created_at: started_at,
+  ...rest,
+});
 const gpuValues = ({ index, ...rest }: GpuRow) => ({ gpu: index, ...rest });
 
 /** An array as Postgres writes it. */
-const arrayOf = (texts: readonly string[]): string => `{${texts.map((text) => JSON.stringify(wellFormed(text))).join(",")}}`;
+const arrayOf = (texts: readonly string[]): string =>
+  `{${texts.map((text) => JSON.stringify(wellFormed(text))).join(",")}}`;
 
 /** Text that Postgres takes. */
 const wellFormed = (text: string): string => text.toWellFormed().replaceAll("\0", "");

@@ -4,8 +4,9 @@
  * `created_at` is when the edge accepted a request, never the time of the insert: a record that is
  * sent again must be the same row. It is in the key so that the table can be partitioned by it.
  */
-import { addMinutesOf } from "./minutes.ts";
+
 import { addColumns, createTable, type Table } from "../schema.ts";
+import { addMinutesOf } from "./minutes.ts";
 
 const TIME = "timestamp with time zone";
 const NUMBER = "double precision";
@@ -140,7 +141,11 @@ const MODEL_REPOSITORY: Table = {
 const MODEL_DOWNLOADS: Table = {
   name: "model_downloads",
   columns: [
-    ["model_name", "text", "NOT NULL REFERENCES model_repository ON DELETE CASCADE ON UPDATE CASCADE"],
+    [
+      "model_name",
+      "text",
+      "NOT NULL REFERENCES model_repository ON DELETE CASCADE ON UPDATE CASCADE",
+    ],
     ["edge", "uuid", "NOT NULL"],
     ["downloads", "bigint", "NOT NULL"],
   ],
@@ -158,7 +163,9 @@ export const POSTGRES_TABLES: readonly Table[] = [
 
 /** In this order, each may be run again. */
 export const POSTGRES_MIGRATION: readonly string[] = [
-  ...[createTable(REQUEST_LOGS), addColumns(REQUEST_LOGS), MAKE_REQUEST_MINUTES],
+  createTable(REQUEST_LOGS),
+  addColumns(REQUEST_LOGS),
+  MAKE_REQUEST_MINUTES,
   ...POSTGRES_TABLES.flatMap((table) => [createTable(table), addColumns(table)]),
   // Rows arrive in order of time, so a block range index finds them at almost no cost.
   "CREATE INDEX IF NOT EXISTS request_logs_created ON request_logs USING brin (created_at) WITH (autosummarize = on)",

@@ -2,20 +2,25 @@
 import { ERROR_CHARS_MAX } from "../../../protocol/limits.ts";
 import { factsOf, type Open } from "../../../protocol/messages.ts";
 import { cut, type RequestRecord, type Status, UNMEASURED } from "../../../protocol/records.ts";
-import { theAggregator } from "../../aggregator/stub.ts";
+import { aggregatorOf } from "../../aggregator/stub.ts";
 import type { Bindings } from "../../env.ts";
-import { type FailureReason, tellCaller } from "../../errors.ts";
+import { type FailureReason, wireErrorOf } from "../../errors.ts";
 
-export type Outcome = { box: string | null; status: Status; httpStatus: number; failure: FailureReason | null };
+export type EdgeOutcome = {
+  box: string | null;
+  status: Status;
+  httpStatus: number;
+  failure: FailureReason | null;
+};
 
 /** @param call  `startedMs`: when it was accepted, unix ms */
 export function edgeRecord(
   call: { id: string; open: Open; startedMs: number },
-  { box, status, httpStatus, failure }: Outcome,
+  { box, status, httpStatus, failure }: EdgeOutcome,
   nowMs: number,
 ): RequestRecord {
   const { open } = call;
-  const told = failure === null ? null : tellCaller(failure);
+  const told = failure === null ? null : wireErrorOf(failure);
   return {
     ...factsOf(call.id, open),
     ...UNMEASURED,
@@ -34,16 +39,26 @@ export function edgeRecord(
 const INGEST_WAITS_MS = [0, 250, 1_000, 4_000, 8_000];
 
 /** Resolves when it is in the ledger; or when it cannot be, which is logged. @param afterMs  begins so long from now */
-export async function ingestSurely(env: Bindings, record: RequestRecord, afterMs: number): Promise<void> {
+export async function ingestSurely(
+  env: Bindings,
+  record: RequestRecord,
+  afterMs: number,
+): Promise<void> {
   if (afterMs > 0) await scheduler.wait(afterMs);
   let last: unknown;
   for (const waitMs of INGEST_WAITS_MS) {
     if (waitMs > 0) await scheduler.wait(waitMs);
     try {
-      return void (await theAggregator(env).ingest([record]));
+      return void (await aggregatorOf(env).ingest([record]));
     } catch (error) {
       last = error;
     }
   }
-  console.error(JSON.stringify({ event: "record_lost", request_id: record.request_id, why: String(last).slice(0, 500) }));
+  console.error(
+    JSON.stringify({
+      event: "record_lost",
+      request_id: record.request_id,
+      why: String(last).slice(0, 500),
+    }),
+  );
 }

@@ -20,9 +20,9 @@ import {
 } from "../../../protocol/frames.ts";
 import { ERROR_CHARS_MAX, GRACE_MS } from "../../../protocol/limits.ts";
 import { Abort, Head, type Headers, type Open } from "../../../protocol/messages.ts";
-import { type FailureReason, tellCaller } from "../../errors.ts";
+import { type FailureReason, wireErrorOf } from "../../errors.ts";
 import { concat } from "./bytes.ts";
-import { isProbeDue, nextLookMs, type Pulse } from "./pulse.ts";
+import { isProbeDue, nextProbeMs, type Pulse } from "./pulse.ts";
 import { RequestFrames } from "./request-frames.ts";
 
 export type EdgeFacts = { id: StreamId; box: string; open: Open };
@@ -38,7 +38,7 @@ export type Ended =
   | { by: "edge"; status: "cancelled"; httpStatus: number; afterMs: number };
 
 /** How the caller's answer begins. `length`: of the body, where it is known and no more than a promise. */
-export type Answer =
+export type CallerAnswer =
   | { kind: "whole"; status: number; headers: Headers; body: Uint8Array | null }
   | { kind: "streamed"; status: number; headers: Headers; length: number | null }
   | { kind: "failed"; failure: FailureReason }
@@ -46,10 +46,10 @@ export type Answer =
   | { kind: "unheard" };
 
 /** What is to be done, in this order. Empty: nothing. */
-export type Acts = {
+export type EdgeStreamActions = {
   /** For the Box, as one message. Lost without harm when there is no socket. */
   frames: Frame[];
-  answer: Answer | null;
+  answer: CallerAnswer | null;
   /** The stream is over: known once. */
   ended: Ended | null;
   /** For the caller; `wrote` is told when it was taken, and there is no other write until then. */
@@ -78,7 +78,7 @@ const CLOSED_REQUEST = 499;
 /** Statuses whose answers have no body (RFC 9110). */
 const NULL_BODY = new Set([204, 205, 304]);
 
-export class EdgeCore {
+export class EdgeStreamCore {
   readonly #facts: EdgeFacts;
   readonly #pulse: Pulse;
   readonly #random: () => number;
@@ -111,7 +111,12 @@ export class EdgeCore {
    * @param pulse   of the box, shared by all its streams in this isolate
    * @param random  uniform in [0, 1)
    */
-  constructor(facts: EdgeFacts, body: Uint8Array | "streamed" | null, pulse: Pulse, random: () => number) {
+  constructor(
+    facts: EdgeFacts,
+    body: Uint8Array | "streamed" | null,
+    pulse: Pulse,
+    random: () => number,
+  ) {
     this.#facts = facts;
     this.#pulse = pulse;
     this.#random = random;
@@ -124,23 +129,26 @@ export class EdgeCore {
 
   /** Bytes in this end: of the request (sent and not acknowledged), and of the answer (not taken by the caller). For tests. */
   get kept(): { request: number; answer: number } {
-    return { request: this.#request.keptBytes, answer: this.#queuedBytes + (this.#written?.bytes ?? 0) };
+    return {
+      request: this.#request.keptBytes,
+      answer: this.#queuedBytes + (this.#written?.bytes ?? 0),
+    };
   }
 
-  /** When {@link look} should be called next, if at all. Called sooner it does nothing. */
-  lookAtMs(nowMs: number): number | null {
+  /** When {@link tick} should be called next, if at all. Called sooner it does nothing. */
+  nextTickMs(nowMs: number): number | null {
     if (this.#graceEndsMs !== null) return this.#graceEndsMs;
-    return this.#isWatching ? nextLookMs(this.#pulse, nowMs, this.#random) : null;
+    return this.#isWatching ? nextProbeMs(this.#pulse, nowMs, this.#random) : null;
   }
 
-  begin(nowMs: number): Acts {
+  begin(nowMs: number): EdgeStreamActions {
     this.#pulse.heardMs = Math.max(this.#pulse.heardMs, nowMs); // the Box took the stream: its agent lives
     this.#say(...this.#request.open(this.#facts.open));
     return this.#done();
   }
 
   /** A message from the Box, through the socket that is attached. */
-  received(message: ArrayBuffer | Uint8Array, nowMs: number): Acts {
+  received(message: ArrayBuffer | Uint8Array, nowMs: number): EdgeStreamActions {
     try {
       for (const frame of decodeFrames(message)) {
         if (this.#isOver) this.#afterTheEnd(frame, nowMs);
@@ -148,7 +156,13 @@ export class EdgeCore {
       }
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
-      this.#fail({ reason: "box_refused", message: `The box sent something that is no answer: ${error.message}` }, error.message);
+      this.#fail(
+        {
+          reason: "box_refused",
+          message: `The box sent something that is no answer: ${error.message}`,
+        },
+        error.message,
+      );
     }
     this.#answer();
     this.#proceed();
@@ -156,13 +170,13 @@ export class EdgeCore {
   }
 
   /** More of the request's body; null when it ends. */
-  body(chunk: Uint8Array | null): Acts {
+  body(chunk: Uint8Array | null): EdgeStreamActions {
     if (!this.#isOver) this.#say(...this.#request.add(chunk));
     return this.#done();
   }
 
   /** The caller took the last write. */
-  wrote(): Acts {
+  wrote(): EdgeStreamActions {
     const written = this.#written;
     this.#written = null;
     if (this.#isOver || written === null) return this.#done();
@@ -172,7 +186,7 @@ export class EdgeCore {
   }
 
   /** The caller took the close of its answer. */
-  closed(): Acts {
+  closed(): EdgeStreamActions {
     if (this.#isOver) return this.#done();
     if (this.#failure === null) this.#complete();
     else this.#over(this.#endedBy(this.#failure));
@@ -180,7 +194,7 @@ export class EdgeCore {
   }
 
   /** The caller went away, or broke off its upload. */
-  callerGone(nowMs: number): Acts {
+  callerGone(nowMs: number): EdgeStreamActions {
     if (this.#isOver) return this.#done();
     const abort = this.#abortFrame("caller_gone", "the caller went away");
     const isReached = this.#isAttached && !this.#isAgentAway;
@@ -199,7 +213,7 @@ export class EdgeCore {
   }
 
   /** The socket to the Box is gone: the Box was restarted or moved, or refused. Find it again, and go on. */
-  lost(nowMs: number): Acts {
+  lost(nowMs: number): EdgeStreamActions {
     if (this.#isDone || !this.#isAttached) return this.#done();
     this.#isAttached = false;
     this.#awaitAgent(nowMs);
@@ -207,13 +221,13 @@ export class EdgeCore {
   }
 
   /** There was no new socket: the grace period is running, it ends this. */
-  refused(): Acts {
+  refused(): EdgeStreamActions {
     if (!this.#isDone) this.#acts.redialMs = REDIAL_MS * (0.5 + this.#random());
     return this.#done();
   }
 
   /** There is a new socket to the Box. */
-  attached(nowMs: number): Acts {
+  attached(nowMs: number): EdgeStreamActions {
     this.#isAttached = true;
     this.#isAgentAway = false; // or the Box says so
     if (!this.#isOver) this.#askResume();
@@ -225,7 +239,7 @@ export class EdgeCore {
   }
 
   /** Time has passed. */
-  look(nowMs: number): Acts {
+  tick(nowMs: number): EdgeStreamActions {
     if (this.#isDone) return this.#done();
     if (this.#graceEndsMs !== null && nowMs >= this.#graceEndsMs) this.#giveUp();
     else if (this.#isWatching && isProbeDue(this.#pulse, nowMs)) {
@@ -241,7 +255,7 @@ export class EdgeCore {
     return this.#graceEndsMs === null && this.#failure === null && !this.#isOver;
   }
 
-  #done(): Acts {
+  #done(): EdgeStreamActions {
     const acts = this.#acts;
     acts.readsBody = this.#request.takeAsk();
     this.#acts = nothing();
@@ -304,7 +318,12 @@ export class EdgeCore {
     const others = headers.filter(([name]) => name !== "content-length");
     if (this.#facts.open.method === "HEAD" || NULL_BODY.has(status)) {
       if (!this.#hasEnded) return;
-      this.#acts.answer = { kind: "whole", status, headers: length === undefined ? others : headers, body: null };
+      this.#acts.answer = {
+        kind: "whole",
+        status,
+        headers: length === undefined ? others : headers,
+        body: null,
+      };
       return this.#complete();
     }
     if (this.#hasEnded) {
@@ -315,7 +334,12 @@ export class EdgeCore {
     if (isHeldBack(this.#facts.open.stream, headers, this.#queuedBytes)) return;
     this.#isStreaming = true;
     const isNumber = length !== undefined && /^\d{1,15}$/.test(length);
-    this.#acts.answer = { kind: "streamed", status, headers: others, length: isNumber ? Number(length) : null };
+    this.#acts.answer = {
+      kind: "streamed",
+      status,
+      headers: others,
+      length: isNumber ? Number(length) : null,
+    };
   }
 
   /** Writes what is queued, at the caller's pace, one at a time; ends the answer when all was taken. */
@@ -344,7 +368,7 @@ export class EdgeCore {
   #breakOff(failure: FailureReason): void {
     const { open, id } = this.#facts;
     const type = this.#head?.headers.find(([name]) => name === "content-type")?.[1] ?? "";
-    this.#acts.write = endingOf(type, open.api, tellCaller(failure), id, this.#isAtLineStart);
+    this.#acts.write = endingOf(type, open.api, wireErrorOf(failure), id, this.#isAtLineStart);
     this.#finish(this.#acts.write === null ? "break" : "close");
     if (this.#acts.write === null) this.#over(this.#endedBy(failure));
   }
@@ -391,14 +415,25 @@ export class EdgeCore {
   #failForgotten(): void {
     this.#isForgotten = true;
     const { box } = this.#facts;
-    this.#fail({ reason: "agent_restarted", box }, "a part of the request was lost with the agent that had it");
+    this.#fail(
+      { reason: "agent_restarted", box },
+      "a part of the request was lost with the agent that had it",
+    );
   }
 
   #endedBy(failure: FailureReason): Ended {
-    const isTheirs = failure.reason === "ollama_unreachable" || failure.reason === "ollama_broke" || failure.reason === "agent_restarted";
+    const isTheirs =
+      failure.reason === "ollama_unreachable" ||
+      failure.reason === "ollama_broke" ||
+      failure.reason === "agent_restarted";
     return isTheirs && !this.#isForgotten
       ? { by: "agent" }
-      : { by: "edge", status: "error", httpStatus: this.#begunStatus ?? tellCaller(failure).status, failure };
+      : {
+          by: "edge",
+          status: "error",
+          httpStatus: this.#begunStatus ?? wireErrorOf(failure).status,
+          failure,
+        };
   }
 
   /** What the caller was answered before it all went wrong; null when it had nothing yet. */
@@ -438,7 +473,12 @@ export class EdgeCore {
   }
 
   #abortFrame(code: "caller_gone" | "gave_up", message: string): Frame {
-    return streamFrame(FrameType.abort, this.#facts.id, 0, jsonBytes({ code, message: message.slice(0, ERROR_CHARS_MAX) }));
+    return streamFrame(
+      FrameType.abort,
+      this.#facts.id,
+      0,
+      jsonBytes({ code, message: message.slice(0, ERROR_CHARS_MAX) }),
+    );
   }
 
   #say(...frames: Frame[]): void {
@@ -457,7 +497,7 @@ export class EdgeCore {
   }
 }
 
-const nothing = (): Acts => ({
+const nothing = (): EdgeStreamActions => ({
   frames: [],
   answer: null,
   ended: null,

@@ -3,12 +3,17 @@
  * writes what comes back as fast as the caller takes it.
  *
  * Lives as long as the answer, in the Worker invocation that owes it. The thin shell around
- * {@link EdgeCore}, which decides everything: here are the sockets, the clock and the byte streams.
+ * {@link EdgeStreamCore}, which decides everything: here are the sockets, the clock and the byte streams.
  */
 import { encodeFrames, type StreamId } from "../../../protocol/frames.ts";
 import type { Headers as HeaderPairs, Open } from "../../../protocol/messages.ts";
 import { errorResponse, GatewayError } from "../../errors.ts";
-import { type Acts, type Answer, EdgeCore, type Ended } from "./edge-stream-core.ts";
+import {
+  type CallerAnswer,
+  type EdgeStreamActions,
+  EdgeStreamCore,
+  type Ended,
+} from "./edge-stream-core.ts";
 import type { Pulse } from "./pulse.ts";
 
 export type EdgeCall = {
@@ -26,7 +31,7 @@ export type EdgeCall = {
 
 export class EdgeStream {
   readonly #call: EdgeCall;
-  readonly #core: EdgeCore;
+  readonly #core: EdgeStreamCore;
   readonly #answered = Promise.withResolvers<Response>();
   readonly #ended = Promise.withResolvers<Ended>();
   readonly #done = Promise.withResolvers<void>();
@@ -43,7 +48,12 @@ export class EdgeStream {
     this.#call = call;
     this.#socket = socket;
     this.#reader = body instanceof ReadableStream ? body.getReader() : null;
-    this.#core = new EdgeCore({ id, box, open }, body instanceof ReadableStream ? "streamed" : body, pulse, Math.random);
+    this.#core = new EdgeStreamCore(
+      { id, box, open },
+      body instanceof ReadableStream ? "streamed" : body,
+      pulse,
+      Math.random,
+    );
     this.#listen(socket);
     signal.addEventListener("abort", () => this.#cancel(), { once: true });
     this.#do(this.#core.begin(Date.now()));
@@ -76,7 +86,8 @@ export class EdgeStream {
     socket.accept();
     const isCurrent = () => !this.#isDone && socket === this.#socket;
     socket.addEventListener("message", ({ data }) => {
-      if (isCurrent() && typeof data !== "string") this.#do(this.#core.received(data as ArrayBuffer, Date.now()));
+      if (isCurrent() && typeof data !== "string")
+        this.#do(this.#core.received(data as ArrayBuffer, Date.now()));
     });
     const lost = () => isCurrent() && this.#do(this.#core.lost(Date.now()));
     socket.addEventListener("close", lost);
@@ -84,9 +95,10 @@ export class EdgeStream {
   }
 
   /** Does what the core says, in the order in which it says it. */
-  #do(acts: Acts): void {
+  #do(acts: EdgeStreamActions): void {
     const { frames, answer, ended, write, finish, redialMs } = acts;
-    if (frames.length > 0 && this.#socket.readyState === WebSocket.OPEN) this.#socket.send(encodeFrames(frames));
+    if (frames.length > 0 && this.#socket.readyState === WebSocket.OPEN)
+      this.#socket.send(encodeFrames(frames));
     if (answer !== null) this.#begin(answer);
     if (ended !== null) {
       this.#hasEnded = true;
@@ -99,31 +111,41 @@ export class EdgeStream {
     else this.#lookInTime();
   }
 
-  #begin(answer: Answer): void {
+  #begin(answer: CallerAnswer): void {
     switch (answer.kind) {
       case "whole":
-        return this.#answered.resolve(new Response(answer.body, { status: answer.status, headers: headersOf(answer.headers) }));
+        return this.#answered.resolve(
+          new Response(answer.body, { status: answer.status, headers: headersOf(answer.headers) }),
+        );
       case "streamed": {
-        const { readable, writable } = answer.length === null ? new IdentityTransformStream() : new FixedLengthStream(answer.length);
+        const { readable, writable } =
+          answer.length === null
+            ? new IdentityTransformStream()
+            : new FixedLengthStream(answer.length);
         this.#writer = writable.getWriter();
         // A caller that goes away shows here too, also between two writes.
         this.#writer.closed.catch(() => this.#cancel());
-        return this.#answered.resolve(new Response(readable, { status: answer.status, headers: headersOf(answer.headers) }));
+        return this.#answered.resolve(
+          new Response(readable, { status: answer.status, headers: headersOf(answer.headers) }),
+        );
       }
       case "failed":
-        return this.#answered.resolve(errorResponse(this.#call.open.api, answer.failure, this.#call.id));
+        return this.#answered.resolve(
+          errorResponse(this.#call.open.api, answer.failure, this.#call.id),
+        );
       case "unheard":
         return this.#answered.resolve(new Response(null, { status: 499 }));
     }
   }
 
-  async #write(bytes: Uint8Array | null, finish: Acts["finish"]): Promise<void> {
+  async #write(bytes: Uint8Array | null, finish: EdgeStreamActions["finish"]): Promise<void> {
     const writer = this.#writer;
     if (writer === null) return;
     try {
       if (bytes !== null) await writer.write(bytes);
       if (finish === "close") await writer.close();
-      else if (finish !== null) await writer.abort(new GatewayError({ reason: "tunnel_lost", box: this.#call.box }));
+      else if (finish !== null)
+        await writer.abort(new GatewayError({ reason: "tunnel_lost", box: this.#call.box }));
     } catch {
       return this.#cancel();
     }
@@ -163,12 +185,12 @@ export class EdgeStream {
   /** One timer, set anew only when it would come too late: most of what it is set for moves on before. */
   #lookInTime(): void {
     const nowMs = Date.now();
-    const atMs = this.#core.lookAtMs(nowMs);
+    const atMs = this.#core.nextTickMs(nowMs);
     if (this.#isDone || atMs === null || (this.#timer !== null && this.#timer.atMs <= atMs)) return;
     if (this.#timer !== null) clearTimeout(this.#timer.id);
     const id = setTimeout(() => {
       this.#timer = null;
-      this.#do(this.#core.look(Date.now()));
+      this.#do(this.#core.tick(Date.now()));
     }, atMs - nowMs);
     this.#timer = { id, atMs };
   }

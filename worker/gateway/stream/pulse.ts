@@ -36,7 +36,7 @@ const dueMs = ({ heardMs, askedMs }: Pulse): number => Math.max(heardMs, askedMs
 export const isProbeDue = (pulse: Pulse, nowMs: number): boolean => nowMs >= dueMs(pulse);
 
 /** When a stream looks next: when a probe may be due, and not at the same time as all others. */
-export function nextLookMs(pulse: Pulse, nowMs: number, random: () => number): number {
+export function nextProbeMs(pulse: Pulse, nowMs: number, random: () => number): number {
   if (pulse.open <= WATCHERS) return Math.max(nowMs, dueMs(pulse));
   const everyMs = Math.min(LOOK_EVERY_MS_MAX, (PROBE_MS * pulse.open) / WATCHERS);
   return nowMs + everyMs * (0.5 + random());

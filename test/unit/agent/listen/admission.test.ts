@@ -7,28 +7,61 @@ import { listenForAll, listening, simulated } from "./scene.ts";
 listenForAll();
 
 const deep = `{"model":"m","x":${"[".repeat(20_000)}${"]".repeat(20_000)}}`;
-const BAD_BODIES: [what: string, body: string | Uint8Array, headers: Record<string, string>, status: number, told: RegExp][] = [
+const BAD_BODIES: [
+  what: string,
+  body: string | Uint8Array,
+  headers: Record<string, string>,
+  status: number,
+  told: RegExp,
+][] = [
   ["nothing", "", {}, 400, /empty/],
   ["half a JSON", '{"model":', {}, 400, /not JSON/],
   ["an array", "[]", {}, 400, /JSON object/],
   ["bytes that are no text", Uint8Array.of(0x7b, 0xff, 0x7d), {}, 400, /not UTF-8/],
   ["a cloud model", '{"model":"gpt-oss:120b-cloud"}', {}, 403, /cloud model/],
-  ["a second model in another case", '{"model":"a","MODEL":"b:cloud"}', {}, 400, /must be written "model"/],
+  [
+    "a second model in another case",
+    '{"model":"a","MODEL":"b:cloud"}',
+    {},
+    400,
+    /must be written "model"/,
+  ],
   ["a compressed body", "x", { "content-encoding": "gzip" }, 415, /gzip is not accepted/],
   ["a body nested without end", deep, {}, 400, /nested too deeply/],
-  ["a body that is too large, as it says itself", Buffer.alloc(BODY_BYTES_MAX + 1, " "), {}, 413, /larger than 16 MiB/],
-  ["a body that is too large, without a word", Buffer.alloc(BODY_BYTES_MAX + 1, " "), { "transfer-encoding": "chunked" }, 413, /larger/],
+  [
+    "a body that is too large, as it says itself",
+    Buffer.alloc(BODY_BYTES_MAX + 1, " "),
+    {},
+    413,
+    /larger than 16 MiB/,
+  ],
+  [
+    "a body that is too large, without a word",
+    Buffer.alloc(BODY_BYTES_MAX + 1, " "),
+    { "transfer-encoding": "chunked" },
+    413,
+    /larger/,
+  ],
 ];
 
-test.each(BAD_BODIES)("%s is refused, recorded, and never reaches Ollama", async (_what, body, headers, status, told) => {
-  const seen = simulated.requests().length;
-  const length = "transfer-encoding" in headers ? {} : { "content-length": Buffer.byteLength(body) };
-  const answer = await listening.call("POST", "/api/chat", body, { ...length, ...headers });
-  expect(answer.status).toBe(status);
-  expect(JSON.parse(answer.text)).toEqual({ error: expect.stringMatching(told) });
-  expect(simulated.requests()).toHaveLength(seen);
-  expect(await listening.recordOf(answer)).toMatchObject({ status: "error", failed_at: "gateway", http_status: status, box: "b" });
-});
+test.each(BAD_BODIES)(
+  "%s is refused, recorded, and never reaches Ollama",
+  async (_what, body, headers, status, told) => {
+    const seen = simulated.requests().length;
+    const length =
+      "transfer-encoding" in headers ? {} : { "content-length": Buffer.byteLength(body) };
+    const answer = await listening.call("POST", "/api/chat", body, { ...length, ...headers });
+    expect(answer.status).toBe(status);
+    expect(JSON.parse(answer.text)).toEqual({ error: expect.stringMatching(told) });
+    expect(simulated.requests()).toHaveLength(seen);
+    expect(await listening.recordOf(answer)).toMatchObject({
+      status: "error",
+      failed_at: "gateway",
+      http_status: status,
+      box: "b",
+    });
+  },
+);
 
 const NO_PATHS: [method: string, path: string, status: number, body: unknown][] = [
   ["GET", "/nope", 404, { error: "GET /nope is not a path of this gateway." }],
@@ -38,22 +71,34 @@ const NO_PATHS: [method: string, path: string, status: number, body: unknown][] 
   ["GET", "/api/chat", 405, { error: "/api/chat takes POST, not GET." }],
   ["PUT", "/v1/messages", 405, expect.objectContaining({ type: "error" })],
   ["OPTIONS", "/api/chat", 405, { error: expect.any(String) }],
-  ["GET", "/v1/models/gpt-oss:cloud", 403, { error: expect.objectContaining({ code: "cloud_model" }) }],
+  [
+    "GET",
+    "/v1/models/gpt-oss:cloud",
+    403,
+    { error: expect.objectContaining({ code: "cloud_model" }) },
+  ],
 ];
 
-test.each(NO_PATHS)("%s %s is %i, and no request that counts", async (method, path, status, body) => {
-  const known = listening.records().length;
-  const answer = await listening.call(method, path);
-  expect(answer.status).toBe(status);
-  expect(JSON.parse(answer.text)).toEqual(body);
-  expect(answer.headers.allow).toBe(status === 405 ? "POST" : undefined);
-  expect(answer.headers["x-request-id"]).toMatch(/^[0-9a-f-]{36}$/);
-  expect(listening.records()).toHaveLength(known);
-});
+test.each(NO_PATHS)(
+  "%s %s is %i, and no request that counts",
+  async (method, path, status, body) => {
+    const known = listening.records().length;
+    const answer = await listening.call(method, path);
+    expect(answer.status).toBe(status);
+    expect(JSON.parse(answer.text)).toEqual(body);
+    expect(answer.headers.allow).toBe(status === 405 ? "POST" : undefined);
+    expect(answer.headers["x-request-id"]).toMatch(/^[0-9a-f-]{36}$/);
+    expect(listening.records()).toHaveLength(known);
+  },
+);
 
 test("a head that is too large is 431", async () => {
-  expect((await listening.call("GET", "/api/tags", null, { "x-long": "x".repeat(70_000) })).status).toBe(431);
-  expect((await listening.call("GET", "/api/tags", null, { accept: "x".repeat(20_000) })).status).toBe(431);
+  expect(
+    (await listening.call("GET", "/api/tags", null, { "x-long": "x".repeat(70_000) })).status,
+  ).toBe(431);
+  expect(
+    (await listening.call("GET", "/api/tags", null, { accept: "x".repeat(20_000) })).status,
+  ).toBe(431);
 });
 
 test.each([
@@ -66,7 +111,11 @@ test.each([
   "tauri://localhost",
   "vscode-webview://abc",
 ])("a page of %s may call, and may read its answer", async (origin) => {
-  const asked = { origin, "access-control-request-method": "POST", "access-control-request-headers": "content-type,x-stainless-os" };
+  const asked = {
+    origin,
+    "access-control-request-method": "POST",
+    "access-control-request-headers": "content-type,x-stainless-os",
+  };
   const preflight = await listening.call("OPTIONS", "/api/chat", null, asked);
   expect(preflight).toMatchObject({ status: 204, text: "" });
   expect(preflight.headers).toMatchObject({
@@ -89,7 +138,10 @@ test.each([
 ])("a page of %s may not call", async (origin) => {
   const seen = simulated.requests().length;
   for (const method of ["GET", "OPTIONS"]) {
-    const answer = await listening.call(method, "/api/tags", null, { origin, "access-control-request-method": "GET" });
+    const answer = await listening.call(method, "/api/tags", null, {
+      origin,
+      "access-control-request-method": "GET",
+    });
     expect(answer.status).toBe(403);
     expect(answer.headers["access-control-allow-origin"]).toBeUndefined();
   }
@@ -113,5 +165,12 @@ test.each([
 test("bound to every address, it answers to any name, as Ollama does", async () => {
   await using own = await Listening.start(simulated.url, { host: "0.0.0.0" });
   expect((await own.call("GET", "/api/version", null, { host: "gpu.example" })).status).toBe(200);
-  expect((await own.call("GET", "/api/version", null, { host: "gpu.example", origin: "http://gpu.example" })).status).toBe(403);
+  expect(
+    (
+      await own.call("GET", "/api/version", null, {
+        host: "gpu.example",
+        origin: "http://gpu.example",
+      })
+    ).status,
+  ).toBe(403);
 });

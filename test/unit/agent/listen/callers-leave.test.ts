@@ -20,7 +20,11 @@ test("a caller that leaves in the middle stops Ollama, and is cancelled, not an 
   expect(listening.listener.queued).toBe(0);
   leaving.abort();
   await eventually(async () => simulated.requests()[seen]?.aborted);
-  expect(await listening.recordOf(answer)).toMatchObject({ status: "cancelled", failed_at: null, http_status: 200 });
+  expect(await listening.recordOf(answer)).toMatchObject({
+    status: "cancelled",
+    failed_at: null,
+    http_status: 200,
+  });
   expect(listening.listener.inFlight).toBe(0);
 });
 
@@ -37,7 +41,11 @@ test("a caller that leaves before the first token stops Ollama too", async () =>
   await eventually(async () => simulated.requests()[seen]?.aborted);
   simulated.fault([]);
   await eventually(async () => listening.records().length === known + 1);
-  expect(listening.records().at(-1)).toMatchObject({ status: "cancelled", http_status: 499, model: MODEL });
+  expect(listening.records().at(-1)).toMatchObject({
+    status: "cancelled",
+    http_status: 499,
+    model: MODEL,
+  });
 });
 
 test("a caller that sent twenty calls at once and leaves: each is cancelled", async () => {
@@ -66,12 +74,20 @@ test("a caller that leaves in the middle of its body is cancelled, and Ollama is
   const asked = () => simulated.requests().filter(({ path }) => path === "/api/generate").length;
   const seen = asked();
   const known = listening.records().length;
-  const leaving = httpRequest(`${listening.url}/api/generate`, { method: "POST", agent: false, headers: { "content-length": 100 } });
+  const leaving = httpRequest(`${listening.url}/api/generate`, {
+    method: "POST",
+    agent: false,
+    headers: { "content-length": 100 },
+  });
   leaving.on("error", () => {});
   leaving.write('{"model":');
   await eventually(async () => listening.listener.inFlight === 1);
   leaving.destroy();
   await eventually(async () => listening.records().length === known + 1);
-  expect(listening.records().at(-1)).toMatchObject({ status: "cancelled", http_status: 499, model: null });
+  expect(listening.records().at(-1)).toMatchObject({
+    status: "cancelled",
+    http_status: 499,
+    model: null,
+  });
   expect(asked()).toBe(seen);
 });

@@ -9,7 +9,12 @@ listenForAll();
 
 const BROKEN = /closed the connection|aborted|hang up|ECONNRESET/;
 const BREAKS: [api: string, path: string, body: object, ending: RegExp][] = [
-  ["native", "/api/chat", { model: MODEL, messages, options: { num_predict: 9 } }, /\n\{"error":"[^"]+"\}\n$/],
+  [
+    "native",
+    "/api/chat",
+    { model: MODEL, messages, options: { num_predict: 9 } },
+    /\n\{"error":"[^"]+"\}\n$/,
+  ],
   [
     "OpenAI",
     "/v1/chat/completions",
@@ -53,7 +58,11 @@ test("an answer of known length that breaks has no room for an error: it is cut"
   ));
 
 const FAULTS: [what: string, fault: Fault, status: number][] = [
-  ["an error line inside a 200", { kind: "error_line", after_chunks: 2, message: "the GPU is lost" }, 200],
+  [
+    "an error line inside a 200",
+    { kind: "error_line", after_chunks: 2, message: "the GPU is lost" },
+    200,
+  ],
   ["an answer without its last line", { kind: "no_terminator" }, 200],
   ["a busy Ollama", { kind: "busy" }, 503],
 ];
@@ -63,13 +72,34 @@ test.each(FAULTS)("%s is one error, of Ollama", async (_what, fault, status) => 
   const answer = await post("/api/chat", { model: MODEL, messages });
   simulated.fault([]);
   expect(answer.status).toBe(status);
-  expect(await listening.recordOf(answer)).toMatchObject({ status: "error", failed_at: "ollama", http_status: status });
+  expect(await listening.recordOf(answer)).toMatchObject({
+    status: "error",
+    failed_at: "ollama",
+    http_status: status,
+  });
 });
 
 const SHAPES: [path: string, shape: object][] = [
   ["/api/chat", { error: expect.stringContaining("Ollama does not answer on this box") }],
-  ["/v1/chat/completions", { error: { message: expect.any(String), type: "api_error", param: null, code: "ollama_unreachable" } }],
-  ["/v1/messages", { type: "error", error: { type: "api_error", message: expect.any(String) }, request_id: expect.any(String) }],
+  [
+    "/v1/chat/completions",
+    {
+      error: {
+        message: expect.any(String),
+        type: "api_error",
+        param: null,
+        code: "ollama_unreachable",
+      },
+    },
+  ],
+  [
+    "/v1/messages",
+    {
+      type: "error",
+      error: { type: "api_error", message: expect.any(String) },
+      request_id: expect.any(String),
+    },
+  ],
 ];
 
 test.each(SHAPES)("with no Ollama, %s says so in its own words", async (path, shape) => {
@@ -78,5 +108,10 @@ test.each(SHAPES)("with no Ollama, %s says so in its own words", async (path, sh
   expect(answer.status).toBe(502);
   expect(JSON.parse(answer.text)).toMatchObject(shape);
   expect(answer.headers["x-failed-at"]).toBe("ollama");
-  expect(await own.recordOf(answer)).toMatchObject({ status: "error", failed_at: "ollama", http_status: 502, model: MODEL });
+  expect(await own.recordOf(answer)).toMatchObject({
+    status: "error",
+    failed_at: "ollama",
+    http_status: 502,
+    model: MODEL,
+  });
 });

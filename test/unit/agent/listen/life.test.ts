@@ -5,7 +5,15 @@ import { expect, test } from "vitest";
 import { ListenError } from "../../../../agent/errors.ts";
 import { Listening } from "../../../support/listening.ts";
 import { eventually, NOBODY, untilStill } from "../../../support/stack.ts";
-import { inFrontOf, lastLine, listenForAll, listening, MODEL, messages, simulated } from "./scene.ts";
+import {
+  inFrontOf,
+  lastLine,
+  listenForAll,
+  listening,
+  MODEL,
+  messages,
+  simulated,
+} from "./scene.ts";
 
 listenForAll();
 
@@ -41,14 +49,23 @@ test("an address that cannot be had is said with its name", async () => {
   await expect(listen("127.0.0.1", port)).rejects.toThrow(
     new ListenError(`cannot listen on 127.0.0.1:${port}: the port is in use by another program`),
   );
-  await expect(listen("203.0.113.7", 0)).rejects.toThrow("cannot listen on 203.0.113.7:0: that is no address of this machine");
-  await expect(listen("no-such-host.invalid", 0)).rejects.toThrow("cannot listen on no-such-host.invalid:0: that host is not known");
+  await expect(listen("203.0.113.7", 0)).rejects.toThrow(
+    "cannot listen on 203.0.113.7:0: that is no address of this machine",
+  );
+  await expect(listen("no-such-host.invalid", 0)).rejects.toThrow(
+    "cannot listen on no-such-host.invalid:0: that host is not known",
+  );
 });
 
-test.each(["127.0.0.1", "localhost", "0.0.0.0", "::"])("on %s it does not listen where its own Ollama is", async (host) => {
-  const port = Number(new URL(simulated.url).port);
-  await expect(Listening.start(simulated.url, { host, port })).rejects.toThrow(/that is the Ollama to forward to/);
-});
+test.each(["127.0.0.1", "localhost", "0.0.0.0", "::"])(
+  "on %s it does not listen where its own Ollama is",
+  async (host) => {
+    const port = Number(new URL(simulated.url).port);
+    await expect(Listening.start(simulated.url, { host, port })).rejects.toThrow(
+      /that is the Ollama to forward to/,
+    );
+  },
+);
 
 test("draining: what is open is finished, what is new is refused", async () => {
   await using own = await Listening.start(simulated.url);
@@ -59,8 +76,16 @@ test("draining: what is open is finished, what is new is refused", async () => {
   socket.on("data", (chunk) => {
     text += chunk.toString();
   });
-  const body = JSON.stringify({ model: MODEL, messages, stream: false, options: { num_predict: 2 } });
-  const ask = () => socket.write(`POST /api/chat HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+  const body = JSON.stringify({
+    model: MODEL,
+    messages,
+    stream: false,
+    options: { num_predict: 2 },
+  });
+  const ask = () =>
+    socket.write(
+      `POST /api/chat HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
   ask();
   await eventually(async () => simulated.requests().length > seen);
   const drained = own.listener.drain();
@@ -84,9 +109,15 @@ test("stopping: an open answer ends with an error in its own format, and is reco
   const text = answer.text();
   await eventually(async () => own.listener.inFlight === 1 && own.listener.queued === 0);
   const stopped = own.listener.stop();
-  expect(lastLine(await text)).toEqual({ error: "The agent was stopped while it served this request." });
+  expect(lastLine(await text)).toEqual({
+    error: "The agent was stopped while it served this request.",
+  });
   await stopped;
-  expect(await own.recordOf(answer)).toMatchObject({ status: "error", failed_at: "gateway", http_status: 200 });
+  expect(await own.recordOf(answer)).toMatchObject({
+    status: "error",
+    failed_at: "gateway",
+    http_status: 200,
+  });
   await own[Symbol.asyncDispose]();
 });
 

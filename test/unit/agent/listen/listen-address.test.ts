@@ -1,5 +1,10 @@
 import { expect, test } from "vitest";
-import { forwardsToItself, listenAddressOf, shownAddress, urlOf } from "../../../../agent/listen/listen-address.ts";
+import {
+  forwardsToItself,
+  listenAddressOf,
+  shownAddress,
+  urlOf,
+} from "../../../../agent/listen/listen-address.ts";
 
 const TAKEN: [text: string, host: string, port: number, url: string][] = [
   ["11500", "127.0.0.1", 11_500, "http://127.0.0.1:11500"],
@@ -15,9 +20,12 @@ test.each(TAKEN)("--listen %s", (text, host, port, url) => {
   if (text.includes(":")) expect(shownAddress({ host, port })).toBe(text);
 });
 
-test.each(["", "x", ":11500", "65536", "http://127.0.0.1:11500", "::1:80", "127.0.0.1:", "a b:1"])("--listen %j is refused", (text) => {
-  expect(() => listenAddressOf(text)).toThrow(/^--listen .* is not \[host:\]port/);
-});
+test.each(["", "x", ":11500", "65536", "http://127.0.0.1:11500", "::1:80", "127.0.0.1:", "a b:1"])(
+  "--listen %j is refused",
+  (text) => {
+    expect(() => listenAddressOf(text)).toThrow(/^--listen .* is not \[host:\]port/);
+  },
+);
 
 const LOOPS: [host: string, port: number, ollama: string, does: boolean][] = [
   ["127.0.0.1", 11_434, "http://127.0.0.1:11434", true],
@@ -31,6 +39,9 @@ const LOOPS: [host: string, port: number, ollama: string, does: boolean][] = [
   ["0.0.0.0", 11_434, "http://no-such-host.invalid:11434", false],
 ];
 
-test.each(LOOPS)("listening on %s:%i and forwarding to %s is a loop: %s", async (host, port, ollama, does) => {
-  expect(await forwardsToItself({ host, port }, new URL(ollama))).toBe(does);
-});
+test.each(LOOPS)(
+  "listening on %s:%i and forwarding to %s is a loop: %s",
+  async (host, port, ollama, does) => {
+    expect(await forwardsToItself({ host, port }, new URL(ollama))).toBe(does);
+  },
+);

@@ -7,7 +7,16 @@ import OpenAI from "openai";
 import { expect, test } from "vitest";
 import { RequestRecord } from "../../../../protocol/records.ts";
 import { eventually } from "../../../support/stack.ts";
-import { EMBEDDER, inFrontOf, listenForAll, listening, MODEL, messages, post, simulated } from "./scene.ts";
+import {
+  EMBEDDER,
+  inFrontOf,
+  listenForAll,
+  listening,
+  MODEL,
+  messages,
+  post,
+  simulated,
+} from "./scene.ts";
 
 listenForAll();
 
@@ -55,30 +64,42 @@ const CALLS: [what: string, path: string, body: object, record: Partial<RequestR
     { model: MODEL, messages, max_tokens: 4 },
     { api: "anthropic", stream: false, completion_tokens: 4 },
   ],
-  ["embeddings", "/api/embed", { model: EMBEDDER, input: ["one", "two"] }, { api: "ollama", stream: false }],
+  [
+    "embeddings",
+    "/api/embed",
+    { model: EMBEDDER, input: ["one", "two"] },
+    { api: "ollama", stream: false },
+  ],
   ["OpenAI embeddings", "/v1/embeddings", { model: EMBEDDER, input: "one" }, { api: "openai" }],
 ];
 
-test.each(CALLS)("%s is answered and recorded once, like a tunnelled one", async (_what, path, body, expected) => {
-  const before = Date.now();
-  const answer = await post(path, body, { "user-agent": Buffer.from("café/1").toString("latin1") }); // as UTF-8
-  expect(answer).toMatchObject({ status: 200, isComplete: true });
-  expect(answer.text).not.toContain('"choices":[],"usage"'); // what only the agent asked for
-  const record = await listening.recordOf(answer);
-  expect(record).toMatchObject({
-    box: "b",
-    endpoint: path,
-    status: "success",
-    http_status: 200,
-    failed_at: null,
-    key_id: null,
-    ...expected,
-  });
-  expect(record).toMatchObject({ client_ip: "127.0.0.1", user_agent: "café/1", resumed: 0 });
-  expect(Date.parse(record.started_at)).toBeGreaterThanOrEqual(before);
-  expect(RequestRecord.parse(record)).toEqual(record);
-  expect(listening.records().filter(({ request_id }) => request_id === record.request_id)).toHaveLength(1);
-});
+test.each(CALLS)(
+  "%s is answered and recorded once, like a tunnelled one",
+  async (_what, path, body, expected) => {
+    const before = Date.now();
+    const answer = await post(path, body, {
+      "user-agent": Buffer.from("café/1").toString("latin1"),
+    }); // as UTF-8
+    expect(answer).toMatchObject({ status: 200, isComplete: true });
+    expect(answer.text).not.toContain('"choices":[],"usage"'); // what only the agent asked for
+    const record = await listening.recordOf(answer);
+    expect(record).toMatchObject({
+      box: "b",
+      endpoint: path,
+      status: "success",
+      http_status: 200,
+      failed_at: null,
+      key_id: null,
+      ...expected,
+    });
+    expect(record).toMatchObject({ client_ip: "127.0.0.1", user_agent: "café/1", resumed: 0 });
+    expect(Date.parse(record.started_at)).toBeGreaterThanOrEqual(before);
+    expect(RequestRecord.parse(record)).toEqual(record);
+    expect(
+      listening.records().filter(({ request_id }) => request_id === record.request_id),
+    ).toHaveLength(1);
+  },
+);
 
 test("the published clients work, as their users write them", async () => {
   const ollama = new Ollama({ host: listening.url });
@@ -86,35 +107,60 @@ test("the published clients work, as their users write them", async () => {
   expect(await ollama.list()).toEqual(await direct.list());
   expect(await ollama.show({ model: MODEL })).toEqual(await direct.show({ model: MODEL }));
   let text = "";
-  for await (const part of await ollama.chat({ model: MODEL, messages, stream: true, options: { num_predict: 9, seed: 3 } }))
+  for await (const part of await ollama.chat({
+    model: MODEL,
+    messages,
+    stream: true,
+    options: { num_predict: 9, seed: 3 },
+  }))
     text += part.message.content;
-  expect(text).toBe((await direct.chat({ model: MODEL, messages, options: { num_predict: 9, seed: 3 } })).message.content);
+  expect(text).toBe(
+    (await direct.chat({ model: MODEL, messages, options: { num_predict: 9, seed: 3 } })).message
+      .content,
+  );
   const seen: string[] = [];
-  for await (const part of await ollama.pull({ model: "qwen3:0.6b", stream: true })) seen.push(part.status);
+  for await (const part of await ollama.pull({ model: "qwen3:0.6b", stream: true }))
+    seen.push(part.status);
   expect(seen.at(-1)).toBe("success");
   await ollama.delete({ model: "qwen3:0.6b" });
-  await expect(ollama.chat({ model: "nope", messages })).rejects.toMatchObject({ status_code: 404 });
+  await expect(ollama.chat({ model: "nope", messages })).rejects.toMatchObject({
+    status_code: 404,
+  });
 
   const openai = new OpenAI({ baseURL: `${listening.url}/v1`, apiKey: "none", maxRetries: 0 });
-  expect((await openai.chat.completions.create({ model: MODEL, messages, max_tokens: 6 })).usage?.completion_tokens).toBe(6);
+  expect(
+    (await openai.chat.completions.create({ model: MODEL, messages, max_tokens: 6 })).usage
+      ?.completion_tokens,
+  ).toBe(6);
   const anthropic = new Anthropic({ baseURL: listening.url, authToken: "none", maxRetries: 0 });
-  expect((await anthropic.messages.create({ model: MODEL, messages, max_tokens: 5 })).usage.output_tokens).toBe(5);
+  expect(
+    (await anthropic.messages.create({ model: MODEL, messages, max_tokens: 5 })).usage
+      .output_tokens,
+  ).toBe(5);
 });
 
 test("an upload streams through, and Ollama has it", async () => {
   const blob = Buffer.alloc(3_000_000, "layer");
   const digest = `sha256:${createHash("sha256").update(blob).digest("hex")}`;
-  expect(await listening.call("HEAD", `/api/blobs/${digest}`)).toMatchObject({ status: 404, text: "" });
+  expect(await listening.call("HEAD", `/api/blobs/${digest}`)).toMatchObject({
+    status: 404,
+    text: "",
+  });
   const created = await listening.call("POST", `/api/blobs/${digest}`, blob);
   expect(created.status).toBe(201);
   expect(simulated.requests().at(-1)?.body.equals(blob)).toBe(true);
   expect(await listening.call("HEAD", `/api/blobs/${digest}`)).toMatchObject({ status: 200 });
-  expect(await listening.recordOf(created)).toMatchObject({ endpoint: "/api/blobs/:digest", status: "success", http_status: 201 });
+  expect(await listening.recordOf(created)).toMatchObject({
+    endpoint: "/api/blobs/:digest",
+    status: "success",
+    http_status: 201,
+  });
 });
 
 test("an answer that comes before the upload was read ends the call, and the connection goes on", () =>
   inFrontOf(
-    (request, response) => (request.method === "POST" ? response.writeHead(400).end("no") : response.end("ok")),
+    (request, response) =>
+      request.method === "POST" ? response.writeHead(400).end("no") : response.end("ok"),
     async (own) => {
       const path = `/api/blobs/sha256:${"0".repeat(64)}`;
       const socket = connect(Number(new URL(own.url).port), "127.0.0.1");
@@ -129,7 +175,11 @@ test("an answer that comes before the upload was read ends the call, and the con
       await eventually(async () => text.includes("200 OK"));
       socket.destroy();
       await eventually(async () => own.records().length === 2);
-      expect(own.records()[0]).toMatchObject({ status: "error", http_status: 400, failed_at: "ollama" });
+      expect(own.records()[0]).toMatchObject({
+        status: "error",
+        http_status: 400,
+        failed_at: "ollama",
+      });
     },
   ));
 
@@ -137,14 +187,26 @@ test("the bytes and headers of an answer are Ollama's", () =>
   inFrontOf(
     (request, response) => {
       request.resume().on("end", () => {
-        response.writeHead(418, { "content-type": "application/x-odd", "content-length": "4", date: "then", "x-odd": ["1", "2"] });
+        response.writeHead(418, {
+          "content-type": "application/x-odd",
+          "content-length": "4",
+          date: "then",
+          "x-odd": ["1", "2"],
+        });
         response.end(Buffer.from([0, 0xff, 0x0a, 0x7b]));
       });
     },
     async (own) => {
       const answer = await own.call("POST", "/api/show", "{}");
       expect(answer).toMatchObject({ status: 418, isComplete: true });
-      expect(answer.headers).toMatchObject({ "content-type": "application/x-odd", "content-length": "4", date: "then", "x-odd": "1, 2" });
-      expect(Buffer.from(answer.text)).toEqual(Buffer.from(Buffer.from([0, 0xff, 0x0a, 0x7b]).toString()));
+      expect(answer.headers).toMatchObject({
+        "content-type": "application/x-odd",
+        "content-length": "4",
+        date: "then",
+        "x-odd": "1, 2",
+      });
+      expect(Buffer.from(answer.text)).toEqual(
+        Buffer.from(Buffer.from([0, 0xff, 0x0a, 0x7b]).toString()),
+      );
     },
   ));

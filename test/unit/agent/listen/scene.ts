@@ -15,7 +15,10 @@ export let listening: Listening;
 /** To be called once in a file. */
 export function listenForAll(): void {
   beforeAll(async () => {
-    simulated = await startSimulatedOllama({ models: [`${MODEL}:latest`, `${EMBEDDER}:latest`], loadMsPerGb: 0 });
+    simulated = await startSimulatedOllama({
+      models: [`${MODEL}:latest`, `${EMBEDDER}:latest`],
+      loadMsPerGb: 0,
+    });
     listening = await Listening.start(simulated.url);
   });
 
@@ -30,13 +33,18 @@ export const post = (path: string, body: object | string, headers: Record<string
 export const lastLine = (text: string): unknown => JSON.parse(text.trim().split("\n").at(-1) ?? "");
 
 /** Runs one test against an Ollama that says what the test wants. */
-export async function inFrontOf(answer: RequestListener, run: (listening: Listening, server: Server) => Promise<void>): Promise<void> {
+export async function inFrontOf(
+  answer: RequestListener,
+  run: (listening: Listening, server: Server) => Promise<void>,
+): Promise<void> {
   const server = createServer(answer);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
   try {
-    await using own = await Listening.start(`http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`);
+    await using own = await Listening.start(
+      `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`,
+    );
     await run(own, server);
   } finally {
     server.closeAllConnections();

@@ -1,8 +1,14 @@
 import { expect, test } from "vitest";
 import { byteByByte, bytes, cutAt, feed, NOTHING_MEASURED } from "./feed.ts";
 
-const embed = { options: { endpoint: "/api/embed", api: "ollama", stream: false }, contentType: "application/json" } as const;
-const vectors = (count: number) => JSON.stringify(Array.from({ length: count }, () => Array.from({ length: 768 }, (_, i) => i / 1_000)));
+const embed = {
+  options: { endpoint: "/api/embed", api: "ollama", stream: false },
+  contentType: "application/json",
+} as const;
+const vectors = (count: number) =>
+  JSON.stringify(
+    Array.from({ length: count }, () => Array.from({ length: 768 }, (_, i) => i / 1_000)),
+  );
 const FIGURES = `"total_duration":14143917,"load_duration":1019500,"prompt_eval_count":8`;
 
 test("counts what many vectors cost, and does not parse them", () => {
@@ -10,7 +16,12 @@ test("counts what many vectors cost, and does not parse them", () => {
   const places = Array.from({ length: 400 }, (_, index) => 4_099 * index);
   for (const chunks of [[wire], cutAt(wire, places)]) {
     const { measured } = feed(embed, chunks);
-    expect(measured).toEqual({ ...NOTHING_MEASURED, prompt_tokens: 8, ttft_ms: 110, load_ms: 1.02 });
+    expect(measured).toEqual({
+      ...NOTHING_MEASURED,
+      prompt_tokens: 8,
+      ttft_ms: 110,
+      load_ms: 1.02,
+    });
   }
 });
 
@@ -33,7 +44,9 @@ test.each([
 });
 
 test("figures that are not where we know them stay unknown, without blame", () => {
-  const { measured } = feed(embed, [bytes(`{"prompt_eval_count":8,"embeddings":${vectors(4)},"notes":{"of":"another","kind":[1]}}`)]);
+  const { measured } = feed(embed, [
+    bytes(`{"prompt_eval_count":8,"embeddings":${vectors(4)},"notes":{"of":"another","kind":[1]}}`),
+  ]);
   expect(measured).toEqual({ ...NOTHING_MEASURED, ttft_ms: 110 });
 });
 

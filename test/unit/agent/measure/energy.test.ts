@@ -206,7 +206,9 @@ test.each(CASES)("energy: %s", (_what, steps, joules) => {
     else if (step[0] === "look") meter.look(step[1]);
     else meter[step[0]](step[1], step[2]);
   }
-  expect(Object.fromEntries(Object.keys(joules).map((id) => [id, meter.joulesOf(id)]))).toEqual(joules);
+  expect(Object.fromEntries(Object.keys(joules).map((id) => [id, meter.joulesOf(id)]))).toEqual(
+    joules,
+  );
 });
 
 test("whether a request is settled is said: at once where nothing can be known, else with the next reading, or after a wait", () => {
@@ -218,7 +220,11 @@ test("whether a request is settled is said: at once where nothing can be known, 
     meter.begin(id, 30);
     meter.end(id, 40);
   }
-  expect([meter.isSettled("a"), meter.isSettled("b"), meter.isSettled("never seen")]).toEqual([true, false, true]);
+  expect([meter.isSettled("a"), meter.isSettled("b"), meter.isSettled("never seen")]).toEqual([
+    true,
+    false,
+    true,
+  ]);
   meter.look(39 + SETTLE_MS);
   expect(meter.isSettled("b")).toBe(false);
   meter.look(40 + SETTLE_MS);
@@ -237,30 +243,42 @@ test("of requests that are never asked for only the newest are remembered", () =
     meter.end(`r${n}`, n / 100 + 0.01);
     meter.settleNow();
   }
-  expect([meter.joulesOf("r0"), meter.joulesOf("r49"), meter.joulesOf("r50"), meter.joulesOf("r10049")]).toEqual([
-    null,
-    null,
-    0.001,
-    0.001,
-  ]);
+  expect([
+    meter.joulesOf("r0"),
+    meter.joulesOf("r49"),
+    meter.joulesOf("r50"),
+    meter.joulesOf("r10049"),
+  ]).toEqual([null, null, 0.001, 0.001]);
 });
 
 /** Readings of each GPU over 20 s, and requests: begin and length, ms. */
 const world = fc.record({
   gpus: fc.array(
-    fc.array(fc.record({ waitMs: fc.integer({ min: 1, max: GAP_MS }), watts: fc.double({ min: 0, max: 700, noNaN: true }) }), {
-      minLength: 1,
-      maxLength: 12,
-    }),
+    fc.array(
+      fc.record({
+        waitMs: fc.integer({ min: 1, max: GAP_MS }),
+        watts: fc.double({ min: 0, max: 700, noNaN: true }),
+      }),
+      {
+        minLength: 1,
+        maxLength: 12,
+      },
+    ),
     {
       minLength: 1,
       maxLength: 3,
     },
   ),
-  requests: fc.array(fc.record({ fromMs: fc.integer({ min: 1, max: 20_000 }), lengthMs: fc.integer({ min: 0, max: 8_000 }) }), {
-    minLength: 1,
-    maxLength: 12,
-  }),
+  requests: fc.array(
+    fc.record({
+      fromMs: fc.integer({ min: 1, max: 20_000 }),
+      lengthMs: fc.integer({ min: 0, max: 8_000 }),
+    }),
+    {
+      minLength: 1,
+      maxLength: 12,
+    },
+  ),
 });
 
 test("whatever overlaps whatever, the requests got what the GPUs drew while there was one: no more, no less", () => {
@@ -269,21 +287,29 @@ test("whatever overlaps whatever, the requests got what the GPUs drew while ther
       const readings = gpus.map((waits) => readingsOf(waits));
       const steps = [
         ...readings.flatMap((list, gpu) =>
-          list.map(({ atMs, watts }) => ({ atMs, run: (meter: EnergyMeter) => meter.read(gpu, watts, atMs) })),
+          list.map(({ atMs, watts }) => ({
+            atMs,
+            run: (meter: EnergyMeter) => meter.read(gpu, watts, atMs),
+          })),
         ),
         ...requests.flatMap(({ fromMs, lengthMs }, n) => [
           { atMs: fromMs, run: (meter: EnergyMeter) => meter.begin(`r${n}`, fromMs) },
-          { atMs: fromMs + lengthMs, run: (meter: EnergyMeter) => meter.end(`r${n}`, fromMs + lengthMs) },
+          {
+            atMs: fromMs + lengthMs,
+            run: (meter: EnergyMeter) => meter.end(`r${n}`, fromMs + lengthMs),
+          },
         ]),
       ].sort((a, b) => a.atMs - b.atMs);
       const meter = new EnergyMeter();
       for (const { run } of steps) run(meter);
       let sum = 0;
       for (const n of requests.keys()) sum += meter.joulesOf(`r${n}`) ?? Number.NaN;
-      const isBusy = (atMs: number) => requests.some(({ fromMs, lengthMs }) => fromMs <= atMs && atMs < fromMs + lengthMs);
+      const isBusy = (atMs: number) =>
+        requests.some(({ fromMs, lengthMs }) => fromMs <= atMs && atMs < fromMs + lengthMs);
       // Every begin and end is at a whole millisecond: within one nothing changes but the power, and that evenly.
       let drawn = 0;
-      for (let atMs = 0; atMs < END_MS; atMs++) if (isBusy(atMs)) for (const list of readings) drawn += wattsIn(list, atMs + 0.5) / 1_000;
+      for (let atMs = 0; atMs < END_MS; atMs++)
+        if (isBusy(atMs)) for (const list of readings) drawn += wattsIn(list, atMs + 0.5) / 1_000;
       expect(Math.abs(sum - drawn)).toBeLessThan(0.02 + drawn * 1e-9);
     }),
     { seed: 20261124, numRuns: 100 },

@@ -3,7 +3,10 @@ import { type Measured, type MeterOptions, meterOf } from "../../../../agent/mea
 import { START_MS } from "./samples/sample.ts";
 
 export type Answer = {
-  options: Pick<MeterOptions, "endpoint" | "api" | "stream"> & { hideUsage?: boolean; keepText?: boolean };
+  options: Pick<MeterOptions, "endpoint" | "api" | "stream"> & {
+    hideUsage?: boolean;
+    keepText?: boolean;
+  };
   status?: number;
   contentType: string | null;
 };
@@ -26,11 +29,14 @@ export const text = (parts: Uint8Array[]): string => Buffer.concat(parts).toStri
 
 /** Cuts at the given places, in any order; places outside are no cut. */
 export function cutAt(whole: Uint8Array, places: number[]): Uint8Array[] {
-  const sorted = [...new Set(places)].filter((place) => place > 0 && place < whole.length).sort((a, b) => a - b);
+  const sorted = [...new Set(places)]
+    .filter((place) => place > 0 && place < whole.length)
+    .sort((a, b) => a - b);
   return [0, ...sorted].map((from, index) => whole.subarray(from, sorted[index] ?? whole.length));
 }
 
-export const byteByByte = (whole: Uint8Array): Uint8Array[] => Array.from(whole, (_, at) => whole.subarray(at, at + 1));
+export const byteByByte = (whole: Uint8Array): Uint8Array[] =>
+  Array.from(whole, (_, at) => whole.subarray(at, at + 1));
 
 export const NOTHING_MEASURED: Measured = {
   response: null,

@@ -14,12 +14,22 @@ test.each([
 ])("%s %s: usage is asked for, and will be hidden", (endpoint, wire) => {
   const { body, hideUsage } = localBodyOf(endpoint, true, bytes(wire));
   expect(hideUsage).toBe(true);
-  expect(JSON.parse(text([body]))).toEqual({ ...JSON.parse(wire), stream_options: { include_usage: true } });
+  expect(JSON.parse(text([body]))).toEqual({
+    ...JSON.parse(wire),
+    stream_options: { include_usage: true },
+  });
 });
 
 test("another stream option stays", () => {
-  const { body } = localBodyOf(CHAT, true, bytes(`{"stream":true,"stream_options":{"include_obfuscation":false}}`));
-  expect(JSON.parse(text([body]))).toEqual({ stream: true, stream_options: { include_obfuscation: false, include_usage: true } });
+  const { body } = localBodyOf(
+    CHAT,
+    true,
+    bytes(`{"stream":true,"stream_options":{"include_obfuscation":false}}`),
+  );
+  expect(JSON.parse(text([body]))).toEqual({
+    stream: true,
+    stream_options: { include_obfuscation: false, include_usage: true },
+  });
 });
 
 test.each([
@@ -27,8 +37,18 @@ test.each([
   ["does not stream", CHAT, false, `{"messages":[]}`],
   ["is not one that hides it", "/v1/responses", true, `{"stream":true,"input":"Hi"}`],
   ["is native", "/api/chat", true, `{ "messages" : [] }`],
-  ["will be refused: the options are no object", CHAT, true, `{"stream":true,"stream_options":"all"}`],
-  ["will be refused: the option is no boolean", CHAT, true, `{"stream":true,"stream_options":{"include_usage":"yes"}}`],
+  [
+    "will be refused: the options are no object",
+    CHAT,
+    true,
+    `{"stream":true,"stream_options":"all"}`,
+  ],
+  [
+    "will be refused: the option is no boolean",
+    CHAT,
+    true,
+    `{"stream":true,"stream_options":{"include_usage":"yes"}}`,
+  ],
   ["will be refused: it is no object", CHAT, true, `[1]`],
   ["will be refused: it is not JSON", CHAT, true, `{"stream":tr`],
   ["has no body", "/api/tags", false, ""],

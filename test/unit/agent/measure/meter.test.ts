@@ -22,7 +22,8 @@ const Recorded = RequestRecord.pick({
   decode_ms: true,
   done_reason: true,
 });
-const said = (content: string) => `{"message":{"content":${JSON.stringify(content)}},"done":false}\n`;
+const said = (content: string) =>
+  `{"message":{"content":${JSON.stringify(content)}},"done":false}\n`;
 const LAST = `{"message":{"content":""},"done":true,"prompt_eval_count":5,"eval_count":2}\n`;
 
 test.each(SAMPLES)("measures $name", (sample) => {
@@ -33,21 +34,26 @@ test.each(SAMPLES)("measures $name", (sample) => {
   expect(Recorded.safeParse(measured).success, "fits a record").toBe(true);
 });
 
-test.each(SAMPLES)("measures the same, and passes the same bytes, however it is cut: $name", (sample) => {
-  const wire = bytes(sample.chunks.join(""));
-  const oneMoment = () => START_MS + 110;
-  const { measured } = feed(sample, [wire], oneMoment);
-  const same = (chunks: Uint8Array[]) => {
-    const fed = feed(sample, chunks, oneMoment);
-    expect(fed.measured).toEqual(measured);
-    expect(text(fed.out)).toBe(sample.chunks.join(""));
-  };
-  same(byteByByte(wire));
-  fc.assert(
-    fc.property(fc.array(fc.nat(wire.length), { maxLength: 12 }), (places) => same(cutAt(wire, places))),
-    { numRuns: 40 },
-  );
-});
+test.each(SAMPLES)(
+  "measures the same, and passes the same bytes, however it is cut: $name",
+  (sample) => {
+    const wire = bytes(sample.chunks.join(""));
+    const oneMoment = () => START_MS + 110;
+    const { measured } = feed(sample, [wire], oneMoment);
+    const same = (chunks: Uint8Array[]) => {
+      const fed = feed(sample, chunks, oneMoment);
+      expect(fed.measured).toEqual(measured);
+      expect(text(fed.out)).toBe(sample.chunks.join(""));
+    };
+    same(byteByByte(wire));
+    fc.assert(
+      fc.property(fc.array(fc.nat(wire.length), { maxLength: 12 }), (places) =>
+        same(cutAt(wire, places)),
+      ),
+      { numRuns: 40 },
+    );
+  },
+);
 
 test("passes every byte at once when nothing is hidden, the very chunk", () => {
   const chunk = bytes('{"message":{"con');
@@ -57,8 +63,15 @@ test("passes every byte at once when nothing is hidden, the very chunk", () => {
 });
 
 test("keeps no text when it must not, and measures all the same", () => {
-  const { measured } = feed({ options: { ...chat, keepText: false }, contentType: NDJSON }, [bytes(said("secret") + LAST)]);
-  expect(measured).toEqual({ ...NOTHING_MEASURED, prompt_tokens: 5, completion_tokens: 2, ttft_ms: 110 });
+  const { measured } = feed({ options: { ...chat, keepText: false }, contentType: NDJSON }, [
+    bytes(said("secret") + LAST),
+  ]);
+  expect(measured).toEqual({
+    ...NOTHING_MEASURED,
+    prompt_tokens: 5,
+    completion_tokens: 2,
+    ttft_ms: 110,
+  });
 });
 
 test("knows what came before an answer was cut off, and blames nobody", () => {
@@ -75,7 +88,9 @@ test("cuts a long response as a record does, and says how much is missing", () =
 });
 
 test("cuts a long error", () => {
-  const { measured } = feed({ options: chat, contentType: NDJSON }, [bytes(`{"error":"${"e".repeat(3_000)}"}\n`)]);
+  const { measured } = feed({ options: chat, contentType: NDJSON }, [
+    bytes(`{"error":"${"e".repeat(3_000)}"}\n`),
+  ]);
   expect(measured.error).toBe(`${"e".repeat(2_000)}… [1000 more characters cut]`);
 });
 
@@ -83,7 +98,9 @@ test.each([
   ["by its own name", { ...chat }, "Application/X-NDJSON; charset=utf-8"],
   ["without a type, native", { ...chat }, null],
 ])("recognises a stream of lines %s", (_how, options, contentType) => {
-  expect(feed({ options, contentType }, [bytes(said("a") + LAST)]).measured.completion_tokens).toBe(2);
+  expect(feed({ options, contentType }, [bytes(said("a") + LAST)]).measured.completion_tokens).toBe(
+    2,
+  );
 });
 
 test("recognises a stream of events and a whole object without a type", () => {
@@ -92,19 +109,28 @@ test("recognises a stream of events and a whole object without a type", () => {
   const streamed = feed({ options: { ...v1, stream: true }, contentType: "" }, [
     bytes(`data: ${choice('"delta":{"content":"a"}')}\n\ndata: [DONE]\n\n`),
   ]);
-  const whole = feed({ options: { ...v1, stream: false }, contentType: null }, [bytes(choice('"message":{"content":"a"}'))]);
-  for (const { measured } of [streamed, whole]) expect(measured).toMatchObject({ response: "a", done_reason: "stop", error: null });
+  const whole = feed({ options: { ...v1, stream: false }, contentType: null }, [
+    bytes(choice('"message":{"content":"a"}')),
+  ]);
+  for (const { measured } of [streamed, whole])
+    expect(measured).toMatchObject({ response: "a", done_reason: "stop", error: null });
 });
 
 test("an empty answer of an endpoint that owes one is an error", () => {
-  const { measured } = feed({ options: { ...chat, stream: false }, contentType: "application/json" }, []);
+  const { measured } = feed(
+    { options: { ...chat, stream: false }, contentType: "application/json" },
+    [],
+  );
   expect(measured.error).toBe("the answer is empty");
 });
 
 test("a line that is too long passes, and what it would have said stays unknown, without blame", () => {
   const huge = bytes(said("x".repeat(PART_BYTES_MAX)));
   const wire = Buffer.concat([bytes(said("a")), huge, bytes(LAST)]);
-  const places = Array.from({ length: Math.ceil(wire.length / 65_536) }, (_, index) => 65_536 * index);
+  const places = Array.from(
+    { length: Math.ceil(wire.length / 65_536) },
+    (_, index) => 65_536 * index,
+  );
   for (const chunks of [[wire], cutAt(wire, places)]) {
     const { out, measured } = feed({ options: chat, contentType: NDJSON }, chunks);
     expect(measured).toEqual({ ...NOTHING_MEASURED, response: "a", ttft_ms: 110 });
@@ -114,7 +140,10 @@ test("a line that is too long passes, and what it would have said stays unknown,
 
 test("an object that is too long passes, and stays unknown, without blame", () => {
   const wire = bytes(`{"message":{"content":"${"x".repeat(WHOLE_BYTES_MAX)}"},"done":true}`);
-  const { out, measured } = feed({ options: { ...chat, stream: false }, contentType: "application/json" }, [wire]);
+  const { out, measured } = feed(
+    { options: { ...chat, stream: false }, contentType: "application/json" },
+    [wire],
+  );
   expect(measured).toEqual({ ...NOTHING_MEASURED, ttft_ms: 110 });
   expect(out[0]).toBe(wire);
 });
@@ -136,7 +165,18 @@ const NAMES = [
 const VALUES = fc.letrec<{ value: unknown }>((tie) => ({
   value: fc.oneof(
     { depthSize: "small" },
-    fc.constantFrom(null, true, -1, 1.5, 1e300, "", "error", "response.completed", "message_delta", "x".repeat(100)),
+    fc.constantFrom(
+      null,
+      true,
+      -1,
+      1.5,
+      1e300,
+      "",
+      "error",
+      "response.completed",
+      "message_delta",
+      "x".repeat(100),
+    ),
     fc.array(tie("value"), { maxLength: 3 }),
     fc.dictionary(fc.constantFrom(...NAMES), tie("value"), { maxKeys: 5 }),
   ),
@@ -144,18 +184,26 @@ const VALUES = fc.letrec<{ value: unknown }>((tie) => ({
 
 test("whatever JSON comes, nothing throws, the bytes pass, and the record stays valid", () => {
   fc.assert(
-    fc.property(fc.constantFrom(...SAMPLES), fc.array(VALUES, { maxLength: 4 }), (sample, values) => {
-      const isEvents = sample.contentType.startsWith("text/event-stream");
-      const parts = values.map((value) => (isEvents ? `data: ${JSON.stringify(value)}\n\n` : `${JSON.stringify(value)}\n`));
-      const { out, measured } = feed(sample, parts.map(bytes));
-      expect(text(out)).toBe(parts.join(""));
-      expect(Recorded.safeParse(measured).error).toBeUndefined();
-    }),
+    fc.property(
+      fc.constantFrom(...SAMPLES),
+      fc.array(VALUES, { maxLength: 4 }),
+      (sample, values) => {
+        const isEvents = sample.contentType.startsWith("text/event-stream");
+        const parts = values.map((value) =>
+          isEvents ? `data: ${JSON.stringify(value)}\n\n` : `${JSON.stringify(value)}\n`,
+        );
+        const { out, measured } = feed(sample, parts.map(bytes));
+        expect(text(out)).toBe(parts.join(""));
+        expect(Recorded.safeParse(measured).error).toBeUndefined();
+      },
+    ),
     { numRuns: 500 },
   );
 });
 
 test("an error page of any length is an error", () => {
-  const { measured } = feed({ options: chat, status: 502, contentType: "text/html" }, [bytes("x".repeat(100_000))]);
+  const { measured } = feed({ options: chat, status: 502, contentType: "text/html" }, [
+    bytes("x".repeat(100_000)),
+  ]);
   expect(measured.error).toBe("Ollama answered 502 with a long text");
 });

@@ -35,7 +35,14 @@ const CASES: [endpoint: string, body: unknown, prompt: string | null][] = [
   ["/api/chat", { messages: [7, null, { role: "user", content: 5 }] }, null],
   [
     "/v1/chat/completions",
-    { messages: [{ role: "user", content: [{ type: "text", text: "what" }, IMAGE, { type: "text", text: "is it?" }] }] },
+    {
+      messages: [
+        {
+          role: "user",
+          content: [{ type: "text", text: "what" }, IMAGE, { type: "text", text: "is it?" }],
+        },
+      ],
+    },
     "what\nis it?",
   ],
   [
@@ -96,5 +103,7 @@ test.each(CASES)("%s of %j has the prompt %j", (endpoint, body, prompt) => {
 });
 
 test("a long prompt is cut, and says so", () => {
-  expect(promptOf("/api/generate", { prompt: "p".repeat(10_007) })).toBe(`${"p".repeat(10_000)}… [7 more characters cut]`);
+  expect(promptOf("/api/generate", { prompt: "p".repeat(10_007) })).toBe(
+    `${"p".repeat(10_000)}… [7 more characters cut]`,
+  );
 });

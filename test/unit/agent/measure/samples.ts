@@ -13,4 +13,10 @@ import { OPENAI } from "./samples/openai.ts";
 import { OTHER } from "./samples/other.ts";
 import type { Sample } from "./samples/sample.ts";
 
-export const SAMPLES: readonly Sample[] = [...NATIVE, ...MANAGEMENT, ...OPENAI, ...ANTHROPIC, ...OTHER];
+export const SAMPLES: readonly Sample[] = [
+  ...NATIVE,
+  ...MANAGEMENT,
+  ...OPENAI,
+  ...ANTHROPIC,
+  ...OTHER,
+];

@@ -4,7 +4,12 @@ import { timesOf } from "../../../../agent/measure/times.ts";
 const MS = 1e6;
 const second = { total: 1_000 * MS, load: 100 * MS, prefill: 200 * MS, decode: 300 * MS };
 
-const CASES: [what: string, durations: Parameters<typeof timesOf>[0], ttftMs: number | null, queueMs: number | null][] = [
+const CASES: [
+  what: string,
+  durations: Parameters<typeof timesOf>[0],
+  ttftMs: number | null,
+  queueMs: number | null,
+][] = [
   ["what is left of the total", second, null, 400],
   ["what is left, when the first content came late enough", second, 700, 400],
   ["not more than what passed before the first content", second, 320, 20],

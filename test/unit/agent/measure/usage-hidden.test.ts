@@ -9,13 +9,16 @@ const ZEROS = `,"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":
 const REAL = `,"usage":{"prompt_tokens":11,"completion_tokens":3,"total_tokens":14}`;
 const DONE = "data: [DONE]\n\n";
 /** What a model may say to look like usage. JSON escapes the quotes of it. */
-const TRICK = JSON.stringify(`Grüß 👋 ,"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}}`);
+const TRICK = JSON.stringify(
+  `Grüß 👋 ,"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}}`,
+);
 
 /** The wire of both endpoints, as asked for usage or not. */
 const STREAMS: Record<string, (isAsked: boolean) => string> = {
   "/v1/chat/completions": (isAsked) => {
     const head = `data: {"id":"chatcmpl-7","object":"chat.completion.chunk","created":1,"model":"m","system_fingerprint":"fp_ollama","choices":`;
-    const chunk = (delta: string, finish: string) => `${head}[{"index":0,"delta":${delta},"finish_reason":${finish}}]}\n\n`;
+    const chunk = (delta: string, finish: string) =>
+      `${head}[{"index":0,"delta":${delta},"finish_reason":${finish}}]}\n\n`;
     const usage = isAsked ? `${head}[]${REAL}}\n\n` : "";
     return `${chunk(`{"role":"assistant","content":${TRICK}}`, "null")}${chunk("{}", `"stop"`)}${usage}${DONE}`;
   },
@@ -30,7 +33,10 @@ const STREAMS: Record<string, (isAsked: boolean) => string> = {
 };
 
 const answer = (endpoint: string) =>
-  ({ options: { endpoint, api: "openai", stream: true, hideUsage: true }, contentType: "text/event-stream" }) as const;
+  ({
+    options: { endpoint, api: "openai", stream: true, hideUsage: true },
+    contentType: "text/event-stream",
+  }) as const;
 
 test.each(Object.entries(STREAMS))(
   "%s: the caller gets what Ollama would have sent unasked, and the record gets the counts",
@@ -39,20 +45,30 @@ test.each(Object.entries(STREAMS))(
     const same = (chunks: Uint8Array[]) => {
       const { out, measured } = feed(answer(endpoint), chunks, () => START_MS + 5);
       expect(text(out)).toBe(wire(false));
-      expect(measured).toMatchObject({ prompt_tokens: 11, completion_tokens: 3, done_reason: "stop", error: null });
+      expect(measured).toMatchObject({
+        prompt_tokens: 11,
+        completion_tokens: 3,
+        done_reason: "stop",
+        error: null,
+      });
     };
     same([asked]);
     same(byteByByte(asked));
     fc.assert(
-      fc.property(fc.array(fc.nat(asked.length), { maxLength: 12 }), (places) => same(cutAt(asked, places))),
+      fc.property(fc.array(fc.nat(asked.length), { maxLength: 12 }), (places) =>
+        same(cutAt(asked, places)),
+      ),
       { numRuns: 100 },
     );
   },
 );
 
-test.each(Object.entries(STREAMS))("%s: a stream that has nothing to hide passes as it is", (endpoint, wire) => {
-  expect(text(feed(answer(endpoint), [bytes(wire(false))]).out)).toBe(wire(false));
-});
+test.each(Object.entries(STREAMS))(
+  "%s: a stream that has nothing to hide passes as it is",
+  (endpoint, wire) => {
+    expect(text(feed(answer(endpoint), [bytes(wire(false))]).out)).toBe(wire(false));
+  },
+);
 
 test("an event leaves with the chunk that completes it", () => {
   const wire = STREAMS["/v1/chat/completions"]?.(true) ?? "";
@@ -68,14 +84,19 @@ test("half an event at the end of a broken stream is not kept from the caller", 
 });
 
 test("an event that is not JSON passes", () => {
-  const { out, measured } = feed(answer("/v1/completions"), [bytes(`data: oops\n\n: ping\n\n${DONE}`)]);
+  const { out, measured } = feed(answer("/v1/completions"), [
+    bytes(`data: oops\n\n: ping\n\n${DONE}`),
+  ]);
   expect(text(out)).toBe(`data: oops\n\n: ping\n\n${DONE}`);
   expect(measured.error).toBe("the answer has a line that is not JSON");
 });
 
 test("from an event on that is too long to hold, bytes pass as they come", () => {
   const wire = bytes(`data: {"a":1}\n\ndata: "${"x".repeat(PART_BYTES_MAX)}"\n\n${DONE}`);
-  const places = Array.from({ length: Math.ceil(wire.length / 65_536) }, (_, index) => 65_536 * index);
+  const places = Array.from(
+    { length: Math.ceil(wire.length / 65_536) },
+    (_, index) => 65_536 * index,
+  );
   const { out, measured } = feed(answer("/v1/completions"), cutAt(wire, places));
   expect(Buffer.concat(out).equals(wire)).toBe(true);
   expect(measured).toMatchObject({ prompt_tokens: null, error: null });
@@ -83,7 +104,10 @@ test("from an event on that is too long to hold, bytes pass as they come", () =>
 
 test("a refusal is not touched", () => {
   const body = `{"error":{"message":"no"${ZEROS}}}`;
-  const { out } = feed({ ...answer("/v1/completions"), status: 400, contentType: "application/json" }, [bytes(body)]);
+  const { out } = feed(
+    { ...answer("/v1/completions"), status: 400, contentType: "application/json" },
+    [bytes(body)],
+  );
   expect(text(out)).toBe(body);
 });
 
@@ -91,9 +115,16 @@ test.each([
   ["a usage of another shape", `{"id":1,"usage":{"a":{"b":[1]}}}`, `{"id":1}`],
   ["a usage that is null, as OpenAI itself writes it", `{"id":1,"usage":null}`, `{"id":1}`],
   ["no usage", `{"id":1}`, `{"id":1}`],
-  ["a usage that is not the last member", `{"id":1,"usage":{},"more":2}`, `{"id":1,"usage":{},"more":2}`],
+  [
+    "a usage that is not the last member",
+    `{"id":1,"usage":{},"more":2}`,
+    `{"id":1,"usage":{},"more":2}`,
+  ],
   ["a usage inside something else", `{"id":{"x":1,"usage":{}}}`, `{"id":{"x":1,"usage":{}}}`],
   ["a usage inside a list", `{"id":[{"x":1,"usage":{}}]}`, `{"id":[{"x":1,"usage":{}}]}`],
 ])("takes exactly the last member: %s", (_what, json, shown) => {
-  for (const end of ["\n\n", "\r\n\r\n"]) expect(text([withoutUsage(bytes(`data: ${json}${end}`), json, {})])).toBe(`data: ${shown}${end}`);
+  for (const end of ["\n\n", "\r\n\r\n"])
+    expect(text([withoutUsage(bytes(`data: ${json}${end}`), json, {})])).toBe(
+      `data: ${shown}${end}`,
+    );
 });

@@ -37,5 +37,7 @@ test("OLLAMA_MODELS is asked first, the state folder last", () => {
     "/var/lib/ollama",
     "/state",
   ]);
-  expect(diskFolders({ ollamaModels: null, home: "/home/u", stateDir: "/state" })[0]).toBe(join("/home/u", ".ollama", "models"));
+  expect(diskFolders({ ollamaModels: null, home: "/home/u", stateDir: "/state" })[0]).toBe(
+    join("/home/u", ".ollama", "models"),
+  );
 });

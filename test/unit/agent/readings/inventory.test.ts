@@ -2,7 +2,12 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, test, vi } from "vitest";
 import { InventoryPoller } from "../../../../agent/readings/inventory.ts";
-import { fingerprintOf, installedOf, loadedOf, versionOf } from "../../../../agent/readings/inventory-parse.ts";
+import {
+  fingerprintOf,
+  installedOf,
+  loadedOf,
+  versionOf,
+} from "../../../../agent/readings/inventory-parse.ts";
 import { Inventory } from "../../../../protocol/inventory.ts";
 
 const TAGS = {
@@ -70,7 +75,17 @@ test.each<[why: string, entry: unknown, read: unknown[]]>([
   [
     "only a name",
     { name: "a" },
-    [{ name: "a", size_bytes: null, digest: null, family: null, parameter_size: null, quantization: null, modified_at: null }],
+    [
+      {
+        name: "a",
+        size_bytes: null,
+        digest: null,
+        family: null,
+        parameter_size: null,
+        quantization: null,
+        modified_at: null,
+      },
+    ],
   ],
   ["an older or newer name field", { model: "a" }, [expect.objectContaining({ name: "a" })]],
   [
@@ -86,7 +101,15 @@ test.each<[why: string, entry: unknown, read: unknown[]]>([
   ["no name", { size: 1 }, []],
   ["a name too long", { name: "x".repeat(513) }, []],
   ["no object", "a", []],
-  ["a stub of a cloud model", { name: "gpt-oss:120b-cloud", remote_host: "https://ollama.com:443", remote_model: "gpt-oss:120b" }, []],
+  [
+    "a stub of a cloud model",
+    {
+      name: "gpt-oss:120b-cloud",
+      remote_host: "https://ollama.com:443",
+      remote_model: "gpt-oss:120b",
+    },
+    [],
+  ],
 ])("an entry with %s", (_why, entry, read) => {
   expect(installedOf({ models: [entry] })).toEqual(read);
 });
@@ -124,9 +147,12 @@ test("only names, version and reachability are worth telling at once", () => {
   };
   expect(fingerprintOf(later)).toBe(fingerprintOf(inventory));
   expect(fingerprintOf({ ...inventory, loaded: [] })).not.toBe(fingerprintOf(inventory));
-  expect(fingerprintOf({ ...inventory, models: inventory.models.map((model) => ({ ...model, digest: "new" })) })).not.toBe(
-    fingerprintOf(inventory),
-  );
+  expect(
+    fingerprintOf({
+      ...inventory,
+      models: inventory.models.map((model) => ({ ...model, digest: "new" })),
+    }),
+  ).not.toBe(fingerprintOf(inventory));
   expect(fingerprintOf({ ...inventory, ollama_version: "2" })).not.toBe(fingerprintOf(inventory));
   expect(fingerprintOf({ ...inventory, reachable: false })).not.toBe(fingerprintOf(inventory));
 });
@@ -134,7 +160,13 @@ test("only names, version and reachability are worth telling at once", () => {
 test("it asks as a local program, and tells what changed once", async () => {
   await using ollama = await fakeOllama();
   await using polling = poll(ollama.base);
-  await vi.waitFor(() => expect(polling.changes.at(-1)).toMatchObject({ reachable: true, error: null, ollama_version: "0.32.15" }));
+  await vi.waitFor(() =>
+    expect(polling.changes.at(-1)).toMatchObject({
+      reachable: true,
+      error: null,
+      ollama_version: "0.32.15",
+    }),
+  );
   expect(Inventory.safeParse(polling.poller.latest()).success).toBe(true);
   const seen = ollama.count("/api/ps");
   await vi.waitFor(() => expect(ollama.count("/api/ps")).toBeGreaterThan(seen + 3));
@@ -188,34 +220,57 @@ test("one question works without a start", async () => {
 });
 
 const BROKEN: [why: string, answer: (response: http.ServerResponse) => void, error: RegExp][] = [
-  ["a 403 without a body", (response) => response.writeHead(403).end(), /^Ollama answered 403 to \/api\/ps$/],
-  ["a redirect, which is not followed", (response) => response.writeHead(307, { location: "http://127.0.0.1:1/" }).end(), /answered 307/],
+  [
+    "a 403 without a body",
+    (response) => response.writeHead(403).end(),
+    /^Ollama answered 403 to \/api\/ps$/,
+  ],
+  [
+    "a redirect, which is not followed",
+    (response) => response.writeHead(307, { location: "http://127.0.0.1:1/" }).end(),
+    /answered 307/,
+  ],
   ["text", (response) => response.end("Ollama is running"), /not JSON/],
   ["other JSON", (response) => response.end("[]"), /not a list of models/],
-  ["too much", (response) => response.end(Buffer.alloc(9 * 1024 * 1024, 0x20)), /larger than 8388608 bytes/],
+  [
+    "too much",
+    (response) => response.end(Buffer.alloc(9 * 1024 * 1024, 0x20)),
+    /larger than 8388608 bytes/,
+  ],
   [
     "half an answer",
-    (response) => response.writeHead(200, { "content-length": 100 }).write("{", () => response.destroy()),
+    (response) =>
+      response.writeHead(200, { "content-length": 100 }).write("{", () => response.destroy()),
     /closed the connection/,
   ],
   ["nothing", () => {}, /did not answer \/api\/ps within 0.2 s/],
 ];
 
-test.each(BROKEN)("%s is a state with the reason, and ends by itself", async (_why, answer, error) => {
-  await using ollama = await fakeOllama();
-  await using polling = poll(ollama.base, { timeoutMs: 200 });
-  await vi.waitFor(() => expect(polling.poller.latest().reachable).toBe(true));
-  ollama.answer(answer);
-  await vi.waitFor(
-    () => expect(polling.poller.latest()).toMatchObject({ reachable: false, error: expect.stringMatching(error), loaded: [] }),
-    5_000,
-  );
-  expect(polling.poller.latest().models).toHaveLength(1);
-  ollama.answer(null);
-  await vi.waitFor(() => expect(polling.poller.latest()).toMatchObject({ reachable: true, error: null }));
-  expect(polling.poller.latest().loaded).toHaveLength(1);
-  expect(polling.events).toEqual(["ollama_reachable", "ollama_unreachable", "ollama_reachable"]);
-});
+test.each(BROKEN)(
+  "%s is a state with the reason, and ends by itself",
+  async (_why, answer, error) => {
+    await using ollama = await fakeOllama();
+    await using polling = poll(ollama.base, { timeoutMs: 200 });
+    await vi.waitFor(() => expect(polling.poller.latest().reachable).toBe(true));
+    ollama.answer(answer);
+    await vi.waitFor(
+      () =>
+        expect(polling.poller.latest()).toMatchObject({
+          reachable: false,
+          error: expect.stringMatching(error),
+          loaded: [],
+        }),
+      5_000,
+    );
+    expect(polling.poller.latest().models).toHaveLength(1);
+    ollama.answer(null);
+    await vi.waitFor(() =>
+      expect(polling.poller.latest()).toMatchObject({ reachable: true, error: null }),
+    );
+    expect(polling.poller.latest().loaded).toHaveLength(1);
+    expect(polling.events).toEqual(["ollama_reachable", "ollama_unreachable", "ollama_reachable"]);
+  },
+);
 
 test("an Ollama that is busy loading is reachable: its scheduler holds /api/ps, not /api/version", async () => {
   await using ollama = await fakeOllama();
@@ -232,7 +287,11 @@ test("nothing listens", async () => {
   const ollama = await fakeOllama();
   await ollama[Symbol.asyncDispose]();
   await using polling = poll(ollama.base);
-  await vi.waitFor(() => expect(polling.poller.latest().error).toMatch(/^nothing listens at 127.0.0.1:\d+: is Ollama running\?$/));
+  await vi.waitFor(() =>
+    expect(polling.poller.latest().error).toMatch(
+      /^nothing listens at 127.0.0.1:\d+: is Ollama running\?$/,
+    ),
+  );
 });
 
 test("after the stop nothing is told", async () => {

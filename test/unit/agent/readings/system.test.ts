@@ -1,6 +1,12 @@
 import os, { tmpdir } from "node:os";
 import { expect, test } from "vitest";
-import { busyPercent, type CpuTimes, cpuTimesOf, type Machine, sampleOf } from "../../../../agent/readings/system.ts";
+import {
+  busyPercent,
+  type CpuTimes,
+  cpuTimesOf,
+  type Machine,
+  sampleOf,
+} from "../../../../agent/readings/system.ts";
 import { SystemSampler } from "../../../../agent/readings/system-sampler.ts";
 import { SYSTEM_SAMPLES_MAX } from "../../../../protocol/limits.ts";
 import { SystemSample } from "../../../../protocol/records.ts";
@@ -56,13 +62,27 @@ test("a sample is what was read", () => {
 });
 
 test.each<[what: string, read: Partial<Machine>, unknown: Partial<SystemSample>]>([
-  ["no disk that could be asked", { disk: null }, { disk_path: null, disk_total_bytes: null, disk_used_bytes: null }],
+  [
+    "no disk that could be asked",
+    { disk: null },
+    { disk_path: null, disk_total_bytes: null, disk_used_bytes: null },
+  ],
   ["Windows, which has no load average", { platform: "win32", load: [0, 0, 0] }, { load_1m: null }],
   ["a system that hides its CPUs", { cpus: [] }, { cpu_percent: null, cpu_count_logical: null }],
-  ["a system that hides its memory", { memoryTotalBytes: 0 }, { memory_total_bytes: null, memory_used_bytes: null }],
-  ["more free memory than there is", { memoryFreeBytes: 1_001 }, { memory_total_bytes: 1_000, memory_used_bytes: null }],
+  [
+    "a system that hides its memory",
+    { memoryTotalBytes: 0 },
+    { memory_total_bytes: null, memory_used_bytes: null },
+  ],
+  [
+    "more free memory than there is",
+    { memoryFreeBytes: 1_001 },
+    { memory_total_bytes: 1_000, memory_used_bytes: null },
+  ],
 ])("unknown is null: %s", (_what, read, unknown) => {
-  expect(SystemSample.parse(sampleOf({ ...MACHINE, ...read }, { busyMs: 0, idleMs: 0 }))).toMatchObject(unknown);
+  expect(
+    SystemSample.parse(sampleOf({ ...MACHINE, ...read }, { busyMs: 0, idleMs: 0 })),
+  ).toMatchObject(unknown);
 });
 
 test("a path or a disk of any size makes a sample that the edge takes", () => {
@@ -71,7 +91,11 @@ test("a path or a disk of any size makes a sample that the edge takes", () => {
 });
 
 test("this machine is sampled again and again, the first time without a CPU figure", async () => {
-  const sampler = new SystemSampler({ diskFolders: [tmpdir()], load: () => ({ in_flight: 2, queued: 1 }), everyMs: 100 });
+  const sampler = new SystemSampler({
+    diskFolders: [tmpdir()],
+    load: () => ({ in_flight: 2, queued: 1 }),
+    everyMs: 100,
+  });
   sampler.start();
   sampler.start();
   const samples: SystemSample[] = [];
@@ -81,7 +105,12 @@ test("this machine is sampled again and again, the first time without a CPU figu
   expect(first?.cpu_percent).toBeNull();
   for (const sample of rest) {
     expect(sample.cpu_percent).toBeGreaterThanOrEqual(0);
-    expect(sample).toMatchObject({ cpu_count_logical: os.cpus().length, memory_total_bytes: os.totalmem(), in_flight: 2, queued: 1 });
+    expect(sample).toMatchObject({
+      cpu_count_logical: os.cpus().length,
+      memory_total_bytes: os.totalmem(),
+      in_flight: 2,
+      queued: 1,
+    });
     expect(sample.memory_used_bytes).toBeGreaterThan(0);
     expect(sample.memory_used_bytes).toBeLessThan(os.totalmem());
     expect(sample.disk_path).toBe(tmpdir());
@@ -94,7 +123,11 @@ test("this machine is sampled again and again, the first time without a CPU figu
 
 test("nobody takes them: the oldest go first", async () => {
   let taken = 0;
-  const sampler = new SystemSampler({ diskFolders: [], load: () => ({ in_flight: taken++, queued: 0 }), everyMs: 1 });
+  const sampler = new SystemSampler({
+    diskFolders: [],
+    load: () => ({ in_flight: taken++, queued: 0 }),
+    everyMs: 1,
+  });
   sampler.start();
   await eventually(async () => taken > SYSTEM_SAMPLES_MAX + 5);
   sampler.stop();

@@ -21,20 +21,34 @@ async function ollama(
 ): Promise<{ client: OllamaClient; server: Server; sockets: Set<Socket> }> {
   const server = createServer(handle);
   const sockets = new Set<Socket>();
-  server.on("connection", (socket) => sockets.add(socket.once("close", () => sockets.delete(socket))));
+  server.on("connection", (socket) =>
+    sockets.add(socket.once("close", () => sockets.delete(socket))),
+  );
   server.keepAliveTimeout = 0;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
-  const client = new OllamaClient(new URL(`http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`));
+  const client = new OllamaClient(
+    new URL(`http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`),
+  );
   servers.push(server);
   clients.push(client);
   return { client, server, sockets };
 }
 
-type Outcome = { status: number; headers: Headers; text: string; error: string | null; hadHead: boolean };
+type Outcome = {
+  status: number;
+  headers: Headers;
+  text: string;
+  error: string | null;
+  hadHead: boolean;
+};
 
-function ask(client: OllamaClient, body: Uint8Array | null, headers: Headers = []): { exchange: LocalExchange; outcome: Promise<Outcome> } {
+function ask(
+  client: OllamaClient,
+  body: Uint8Array | null,
+  headers: Headers = [],
+): { exchange: LocalExchange; outcome: Promise<Outcome> } {
   const outcome: Outcome = { status: 0, headers: [], text: "", error: null, hadHead: false };
   const done = Promise.withResolvers<Outcome>();
   const exchange = client.send({
@@ -69,7 +83,12 @@ test("what reaches Ollama has a local host, a length, and none of the headers th
     ["content-type", "application/json"],
   ];
   await ask(client, bytes("{}"), secret).outcome;
-  expect(seen).toEqual({ host: "localhost:11434", "content-type": "application/json", "content-length": "2", connection: "keep-alive" });
+  expect(seen).toEqual({
+    host: "localhost:11434",
+    "content-type": "application/json",
+    "content-length": "2",
+    connection: "keep-alive",
+  });
 });
 
 test("a header in any script, or with characters that no header has, reaches Ollama as bytes and harms nobody", async () => {
@@ -78,7 +97,9 @@ test("a header in any script, or with characters that no header has, reaches Oll
     seen = Buffer.from(request.headers["user-agent"] ?? "", "latin1").toString();
     request.resume().on("end", () => response.end("ok"));
   });
-  expect(await ask(client, bytes("{}"), [["user-agent", "caf\u00e9 \u2603 a\u0001b\r\n"]]).outcome).toMatchObject({ text: "ok" });
+  expect(
+    await ask(client, bytes("{}"), [["user-agent", "caf\u00e9 \u2603 a\u0001b\r\n"]]).outcome,
+  ).toMatchObject({ text: "ok" });
   expect(seen).toBe("caf\u00e9 \u2603 ab");
 });
 
@@ -93,7 +114,9 @@ test("a redirect is an answer, not an order", async () => {
 });
 
 test("a connection is kept for the next request, and one that broke meanwhile is replaced without a word", async () => {
-  const { client, sockets } = await ollama((request, response) => request.resume().on("end", () => response.end("ok")));
+  const { client, sockets } = await ollama((request, response) =>
+    request.resume().on("end", () => response.end("ok")),
+  );
   await ask(client, bytes("1")).outcome;
   await ask(client, bytes("2")).outcome;
   expect(sockets.size).toBe(1);

@@ -37,26 +37,42 @@ test("what the agent needs comes from its environment, and an option wins over i
 });
 
 test("without instrumentation no edge is needed", () => {
-  const { agent, served } = new NetworkConfig({ enableInstrumentation: false, ollamaUrl: "http://gpu.lan:11434", box: "home" });
+  const { agent, served } = new NetworkConfig({
+    enableInstrumentation: false,
+    ollamaUrl: "http://gpu.lan:11434",
+    box: "home",
+  });
   expect(agent).toBeNull();
   expect(served).toEqual({ box: "home", ollamaUrl: new URL("http://gpu.lan:11434") });
 });
 
 const REFUSED: [options: object, told: string][] = [
-  [{}, "edgeUrl (or EDGE_URL) is not set: the URL of your Worker. Without one, set enableInstrumentation to false."],
+  [
+    {},
+    "edgeUrl (or EDGE_URL) is not set: the URL of your Worker. Without one, set enableInstrumentation to false.",
+  ],
   [{ edgeUrl: "edge" }, "edgeUrl (or EDGE_URL) is not an http(s) URL without credentials"],
   [{ edgeUrl: "" }, "edgeUrl is empty"],
   [{ edgeUrl, port: 65_536 }, "port is above 65535"],
   [{ edgeUrl, port: 1.5 }, "port is not a whole number"],
   [{ edgeUrl, port: "11434" }, "port is not a whole number"],
   [{ edgeUrl, host: "http://x" }, "host is not a host name or an address (IPv6 without brackets)"],
-  [{ edgeUrl, exporterType: "prometheus" }, "exporterType is none of none, clickhouse, postgres, both"],
+  [
+    { edgeUrl, exporterType: "prometheus" },
+    "exporterType is none of none, clickhouse, postgres, both",
+  ],
   [{ edgeUrl, metricsExportInterval: 0 }, "metricsExportInterval is not above 0 seconds"],
-  [{ edgeUrl, metricsExportInterval: Number.NaN }, "metricsExportInterval is not a number of seconds"],
+  [
+    { edgeUrl, metricsExportInterval: Number.NaN },
+    "metricsExportInterval is not a number of seconds",
+  ],
   [{ edgeUrl, enableInstrumentation: "no" }, "enableInstrumentation is not true or false"],
   [{ edgeUrl, exporter_type: "none" }, "there is no option exporter_type"],
   [{ edgeUrl, box: "a b" }, "box (or BOX_NAME) a box name is"],
-  [{ enableInstrumentation: false, ollamaUrl: "ftp://x" }, "ollamaUrl (or OLLAMA_HOST) is not an address of an Ollama"],
+  [
+    { enableInstrumentation: false, ollamaUrl: "ftp://x" },
+    "ollamaUrl (or OLLAMA_HOST) is not an address of an Ollama",
+  ],
 ];
 
 test.each(REFUSED)("%j is refused in words that name the option", (options, told) => {
@@ -66,5 +82,7 @@ test.each(REFUSED)("%j is refused in words that name the option", (options, told
 });
 
 test("a secret is never in the message", () => {
-  expect(() => new NetworkConfig({ edgeUrl: "https://user:hunter2@edge.example" })).toThrow(/^(?!.*hunter2).*$/s);
+  expect(() => new NetworkConfig({ edgeUrl: "https://user:hunter2@edge.example" })).toThrow(
+    /^(?!.*hunter2).*$/s,
+  );
 });

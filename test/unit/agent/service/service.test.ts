@@ -41,7 +41,8 @@ afterEach(() => {
 const configOf = (options: NetworkConfigOptions) =>
   new NetworkConfig({ port: 0, ollamaUrl: ollama.url, stateDir, box: "program", ...options });
 const quiet: Log = () => {};
-const serviceOf = (options: NetworkConfigOptions, log = quiet) => new OllamaService(configOf(options), { log });
+const serviceOf = (options: NetworkConfigOptions, log = quiet) =>
+  new OllamaService(configOf(options), { log });
 
 test("the first call starts it, and what it calls is recorded at the edge, once", async () => {
   await using edge = await FakeEdge.listen({ keep_text: true });
@@ -49,19 +50,45 @@ test("the first call starts it, and what it calls is recorded at the edge, once"
     await using service = serviceOf({ edgeUrl: edge.url });
     expect(service.url).toBeNull();
     const answer = await service.generate(MODEL, "Hello, world!", { options: { num_predict: 4 } });
-    expect(answer).toMatchObject({ model: MODEL, done: true, done_reason: "length", eval_count: 4 });
+    expect(answer).toMatchObject({
+      model: MODEL,
+      done: true,
+      done_reason: "length",
+      eval_count: 4,
+    });
     expect(answer.response.length).toBeGreaterThan(0);
     expect(service.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
-    expect(await service.getModels()).toEqual([{ name: `${MODEL}:latest`, sizeBytes: expect.any(Number) }]);
-    expect(await service.healthCheck()).toEqual({ healthy: true, reason: null, ollamaVersion: expect.stringMatching(/^0\./) });
+    expect(await service.getModels()).toEqual([
+      { name: `${MODEL}:latest`, sizeBytes: expect.any(Number) },
+    ]);
+    expect(await service.healthCheck()).toEqual({
+      healthy: true,
+      reason: null,
+      ollamaVersion: expect.stringMatching(/^0\./),
+    });
     // And a caller of this machine.
-    const body = JSON.stringify({ model: MODEL, stream: false, messages: [{ role: "user", content: "x" }] });
+    const body = JSON.stringify({
+      model: MODEL,
+      stream: false,
+      messages: [{ role: "user", content: "x" }],
+    });
     expect((await fetch(`${service.url}/api/chat`, { method: "POST", body })).status).toBe(200);
   }
   // Leaving the block drains: nothing has to be waited for.
-  expect(edge.records.map(({ endpoint }) => endpoint).sort()).toEqual(["/api/chat", "/api/generate", "/api/tags", "/api/version"]);
+  expect(edge.records.map(({ endpoint }) => endpoint).sort()).toEqual([
+    "/api/chat",
+    "/api/generate",
+    "/api/tags",
+    "/api/version",
+  ]);
   const generated = edge.records.find(({ endpoint }) => endpoint === "/api/generate");
-  expect(generated).toMatchObject({ box: "program", status: "success", completion_tokens: 4, prompt: "Hello, world!", key_id: null });
+  expect(generated).toMatchObject({
+    box: "program",
+    status: "success",
+    completion_tokens: 4,
+    prompt: "Hello, world!",
+    key_id: null,
+  });
   expect(generated?.user_agent).toMatch(/^ollama-edge-serve\//);
 });
 
@@ -81,19 +108,27 @@ test("metricsExportInterval: finished requests wait for company", async () => {
 test.each([
   ["clickhouse", 1],
   ["both", 0],
-] as const)("an edge that exports to %s, where the program takes it to be both, is warned of %i times", async (exporter_type, count) => {
-  const events: [string, unknown][] = [];
-  await using edge = await FakeEdge.listen({ exporter_type });
-  await using service = serviceOf({ edgeUrl: edge.url, exporterType: "both" }, (level, event, fields) =>
-    events.push([`${level} ${event}`, fields]),
-  );
-  await service.start();
-  await eventually(async () => events.some(([event]) => event === "info tunnel_up"));
-  edge.cut();
-  await eventually(async () => events.filter(([event]) => event === "info tunnel_up").length === 2);
-  const warned = events.filter(([event]) => event === "warn exporter_differs");
-  expect(warned.map(([, fields]) => fields)).toEqual(Array.from({ length: count }, () => ({ expected: "both", edge: exporter_type })));
-});
+] as const)(
+  "an edge that exports to %s, where the program takes it to be both, is warned of %i times",
+  async (exporter_type, count) => {
+    const events: [string, unknown][] = [];
+    await using edge = await FakeEdge.listen({ exporter_type });
+    await using service = serviceOf(
+      { edgeUrl: edge.url, exporterType: "both" },
+      (level, event, fields) => events.push([`${level} ${event}`, fields]),
+    );
+    await service.start();
+    await eventually(async () => events.some(([event]) => event === "info tunnel_up"));
+    edge.cut();
+    await eventually(
+      async () => events.filter(([event]) => event === "info tunnel_up").length === 2,
+    );
+    const warned = events.filter(([event]) => event === "warn exporter_differs");
+    expect(warned.map(([, fields]) => fields)).toEqual(
+      Array.from({ length: count }, () => ({ expected: "both", edge: exporter_type })),
+    );
+  },
+);
 
 test("an edge that keeps no texts gets none", async () => {
   await using edge = await FakeEdge.listen({ keep_text: false });
@@ -117,7 +152,11 @@ test("a call of this machine is stamped by the edge's clock, whatever that of th
   const startedMs = Date.parse(record?.started_at ?? "");
   expect(Math.abs(startedMs - (Date.now() - daysMs))).toBeLessThan(60_000);
   // The ledger sorts, and forgets, by the time in the id.
-  expect(Math.abs(Number.parseInt(record?.request_id.replace("-", "").slice(0, 12) ?? "", 16) - startedMs)).toBeLessThan(1_000);
+  expect(
+    Math.abs(
+      Number.parseInt(record?.request_id.replace("-", "").slice(0, 12) ?? "", 16) - startedMs,
+    ),
+  ).toBeLessThan(1_000);
   expect(record?.latency_ms).toBeLessThan(60_000);
 });
 
@@ -130,7 +169,9 @@ test("an edge that is down is not waited for; its records are on disk and arrive
   await using service = serviceOf({ edgeUrl: edge.url });
   await service.start();
   await eventually(async () => edge.records.length === 1);
-  expect(edge.records).toMatchObject([{ prompt: "first", status: "success", completion_tokens: 2 }]);
+  expect(edge.records).toMatchObject([
+    { prompt: "first", status: "success", completion_tokens: 2 },
+  ]);
 });
 
 test("an Ollama that refuses, or is not there, is said in words", async () => {
@@ -138,7 +179,10 @@ test("an Ollama that refuses, or is not there, is said in words", async () => {
   await using service = serviceOf({ edgeUrl: edge.url });
   const refused = service.generate("nope", "x");
   await expect(refused).rejects.toBeInstanceOf(OllamaError);
-  await expect(refused).rejects.toMatchObject({ status: 404, message: expect.stringContaining("nope") });
+  await expect(refused).rejects.toMatchObject({
+    status: 404,
+    message: expect.stringContaining("nope"),
+  });
   await expect(service.generate("gpt-oss:cloud", "x")).rejects.toMatchObject({
     status: 403,
     message: expect.stringContaining("cloud model"),
@@ -156,7 +200,9 @@ test("an Ollama that refuses, or is not there, is said in words", async () => {
 test("without instrumentation there is only the endpoint", async () => {
   const own = join(stateDir, "none");
   await using service = serviceOf({ enableInstrumentation: false, stateDir: own });
-  expect(await service.generate(MODEL, "x", { options: { num_predict: 1 } })).toMatchObject({ done: true });
+  expect(await service.generate(MODEL, "x", { options: { num_predict: 1 } })).toMatchObject({
+    done: true,
+  });
   expect(existsSync(own)).toBe(false);
 });
 

@@ -54,7 +54,9 @@ describe("after a crash", () => {
     spool.begin(opened(randomUUID()));
     crash();
     const next = newSpool({ folder, now: () => clock }).spool;
-    expect(next.next(10)?.records.find(({ request_id }) => request_id === lost)?.latency_ms).toBe(704);
+    expect(next.next(10)?.records.find(({ request_id }) => request_id === lost)?.latency_ms).toBe(
+      704,
+    );
   });
 
   test("what was finished and unconfirmed is there, what was confirmed is not, and both are known", async () => {
@@ -113,7 +115,10 @@ describe("after a crash", () => {
   test.each([
     ["text", "\u0000\u0001 garbage\n"],
     ["JSON of another kind", '{"t":"done","position":"x"}\n{"t":"party"}\n[]\nnull\n'],
-    ["a record that does not hold", '{"t":"done","at":1,"position":5,"record":{"request_id":"a"}}\n'],
+    [
+      "a record that does not hold",
+      '{"t":"done","at":1,"position":5,"record":{"request_id":"a"}}\n',
+    ],
   ])("%s between the lines costs only itself", (_what, garbage) => {
     const { spool, folder, crash } = newSpool();
     const [a, b] = [randomUUID(), randomUUID()];

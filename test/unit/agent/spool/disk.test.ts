@@ -4,7 +4,11 @@ import { statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { IDS_MAX, SpoolIds } from "../../../../agent/spool/ids.ts";
-import { FRAME_BYTES_MAX, PROMPT_CHARS_MAX, RESPONSE_CHARS_MAX } from "../../../../protocol/limits.ts";
+import {
+  FRAME_BYTES_MAX,
+  PROMPT_CHARS_MAX,
+  RESPONSE_CHARS_MAX,
+} from "../../../../protocol/limits.ts";
 import { finished, opened } from "../../../support/spool-requests.ts";
 import { idsOf, mountsTmpfs, newSpool, segmentsIn, tmpfs } from "./scene.ts";
 
@@ -19,7 +23,8 @@ describe("segments", () => {
       spool.finish(finished(id, "x".repeat(RESPONSE_CHARS_MAX)));
     }
     expect(segmentsIn(folder).length).toBeGreaterThan(3);
-    for (const name of segmentsIn(folder)) expect(statSync(join(folder, name)).size).toBeLessThanOrEqual(4 * 1024 * 1024);
+    for (const name of segmentsIn(folder))
+      expect(statSync(join(folder, name)).size).toBeLessThanOrEqual(4 * 1024 * 1024);
     const delivered: string[] = [];
     for (let batch = spool.next(200); batch !== null; batch = spool.next(200)) {
       expect(Buffer.byteLength(JSON.stringify(batch))).toBeLessThanOrEqual(FRAME_BYTES_MAX);
@@ -37,7 +42,10 @@ describe("segments", () => {
   test("one record of the largest size fits into a frame", () => {
     const { spool } = newSpool();
     const id = randomUUID();
-    const worst = { ...finished(id, "\u0001".repeat(RESPONSE_CHARS_MAX)), prompt: "\u0001".repeat(PROMPT_CHARS_MAX) };
+    const worst = {
+      ...finished(id, "\u0001".repeat(RESPONSE_CHARS_MAX)),
+      prompt: "\u0001".repeat(PROMPT_CHARS_MAX),
+    };
     spool.finish(worst);
     spool.finish({ ...worst, request_id: randomUUID() });
     spool.finish({ ...worst, request_id: randomUUID() });
@@ -71,7 +79,11 @@ describe("the ids", () => {
       ids.begin(`id-${n}`, n - 1);
       ids.finish(`id-${n}`, n);
     }
-    expect([ids.has("long"), ids.has("id-1"), ids.has(`id-${2 * IDS_MAX + 10}`)]).toEqual([true, false, true]);
+    expect([ids.has("long"), ids.has("id-1"), ids.has(`id-${2 * IDS_MAX + 10}`)]).toEqual([
+      true,
+      false,
+      true,
+    ]);
     expect(ids.over(Number.MAX_SAFE_INTEGER).length).toBeLessThanOrEqual(IDS_MAX);
     for (let n = 0; n < 2 * IDS_MAX; n++) ids.begin(`open-${n}`, 0);
     expect(ids.has("open-0")).toBe(true);
@@ -81,7 +93,12 @@ describe("the ids", () => {
 describe("a disk that fails", () => {
   test("records go on to the edge from memory, and to the disk when it is back", async () => {
     const { spool, folder, disk, events } = newSpool();
-    const [before, open, during, confirmed] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
+    const [before, open, during, confirmed] = [
+      randomUUID(),
+      randomUUID(),
+      randomUUID(),
+      randomUUID(),
+    ];
     spool.begin(opened(before));
     disk.isFull = true;
     for (const id of [open, during, confirmed]) spool.begin(opened(id));

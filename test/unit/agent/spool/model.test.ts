@@ -6,9 +6,16 @@ import { expect, test } from "vitest";
 import { finished, opened } from "../../../support/spool-requests.ts";
 import { heapBytes, linesUntilKilled, NOW, newFolder, newSpool } from "./scene.ts";
 
-test("killed at random points, each request ends in exactly one record", { timeout: 120_000 }, async () => {
+test("killed at random points, each request ends in exactly one record", {
+  timeout: 120_000,
+}, async () => {
   const folder = newFolder();
-  const [willBegin, begun, done, confirmed] = [new Set<string>(), new Set<string>(), new Set<string>(), new Set<string>()];
+  const [willBegin, begun, done, confirmed] = [
+    new Set<string>(),
+    new Set<string>(),
+    new Set<string>(),
+    new Set<string>(),
+  ];
   const outcome = new Map<string, string>();
   const deliver = (id: string, status: string) => {
     // The edge keeps the first; a second one must be the same.
@@ -95,7 +102,9 @@ test("any sequence of calls, crashes and disk failures agrees with the model", (
           restart();
         }
         const records = run.spool.next(1_000)?.records ?? [];
-        expect(records.map(({ request_id, status }) => ({ id: request_id, status }))).toEqual(waiting);
+        expect(records.map(({ request_id, status }) => ({ id: request_id, status }))).toEqual(
+          waiting,
+        );
         expect([run.spool.pending, run.spool.lost]).toEqual([waiting.length, 0]);
         expect(known.every((id) => run.spool.knows(id))).toBe(true);
       }
@@ -106,7 +115,9 @@ test("any sequence of calls, crashes and disk failures agrees with the model", (
   );
 });
 
-test("a day without the edge at one request a second stays on the disk", { timeout: 60_000 }, () => {
+test("a day without the edge at one request a second stays on the disk", {
+  timeout: 60_000,
+}, () => {
   const { spool, folder } = newSpool();
   const response = "x".repeat(200);
   const heapBefore = heapBytes();

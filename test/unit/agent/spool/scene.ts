@@ -27,7 +27,10 @@ export function newSpool({ folder = newFolder(), now = () => NOW, onRealDisk = f
   const log: SpoolOptions["log"] = (level, event) => {
     if (level !== "info" || event === "spool_disk_back") events.push(event);
   };
-  const spool = Spool.open(folder, onRealDisk ? { now, log } : { now, log, disk: { ...NODE_DISK, append } });
+  const spool = Spool.open(
+    folder,
+    onRealDisk ? { now, log } : { now, log, disk: { ...NODE_DISK, append } },
+  );
   // After a crash nothing is written any more; what is in the files is what SIGKILL would leave.
   const crash = () => {
     disk.isFull = true;
@@ -35,9 +38,11 @@ export function newSpool({ folder = newFolder(), now = () => NOW, onRealDisk = f
   return { spool, folder, events, disk, crash };
 }
 
-export const idsOf = (spool: Spool) => spool.next(1_000)?.records.map((record) => RequestRecord.parse(record).request_id) ?? [];
+export const idsOf = (spool: Spool) =>
+  spool.next(1_000)?.records.map((record) => RequestRecord.parse(record).request_id) ?? [];
 
-export const segmentsIn = (folder: string) => readdirSync(folder).filter((name) => /^\d{6}\.log$/.test(name));
+export const segmentsIn = (folder: string) =>
+  readdirSync(folder).filter((name) => /^\d{6}\.log$/.test(name));
 
 export const textIn = (folder: string) =>
   segmentsIn(folder)
@@ -53,7 +58,9 @@ export function heapBytes(): number {
 /** Lets another process serve until it has said a random number of lines, kills it, and returns what it said. */
 export async function linesUntilKilled(folder: string, seed: number): Promise<string[]> {
   const script = new URL("../../../support/spool-writer.ts", import.meta.url).pathname;
-  const child = spawn(process.execPath, [script, folder, String(seed)], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [script, folder, String(seed)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const gone = new Promise((resolve) => child.once("close", resolve));
   const linesMax = 1 + Math.floor(Math.random() * 400);
   let said = "";
@@ -78,7 +85,9 @@ export function mountsTmpfs(): boolean {
 
 export function tmpfs(size: string) {
   const folder = mkdtempSync(join(tmpdir(), "full-"));
-  execFileSync("mount", ["-t", "tmpfs", "-o", `size=${size}`, "tmpfs", folder], { stdio: "ignore" });
+  execFileSync("mount", ["-t", "tmpfs", "-o", `size=${size}`, "tmpfs", folder], {
+    stdio: "ignore",
+  });
   return {
     folder,
     grow: (larger: string) => execFileSync("mount", ["-o", `remount,size=${larger}`, folder]),

@@ -27,7 +27,8 @@ describe("a request", () => {
     const ids = [randomUUID(), randomUUID(), randomUUID()];
     for (const id of ids) spool.finish(finished(id));
     const waiting = new Set<string | undefined>([ids[1]]);
-    const idsOfBatch = () => spool.next(10, (id) => !waiting.has(id))?.records.map(({ request_id }) => request_id);
+    const idsOfBatch = () =>
+      spool.next(10, (id) => !waiting.has(id))?.records.map(({ request_id }) => request_id);
     expect(idsOfBatch()).toEqual([ids[0]]);
     spool.confirm(spool.next(10, (id) => !waiting.has(id))?.position ?? 0);
     expect([idsOfBatch(), spool.pending]).toEqual([undefined, 2]);

@@ -22,7 +22,10 @@ test("a second agent is told who holds the folder", async () => {
   await using holder = starter(folder);
   expect(await holder.go()).toBe("held");
   const refusal = refusalOf(folder);
-  expect(refusal).toMatchObject({ reason: "held", message: expect.stringContaining(`another agent (pid ${holder.pid})`) });
+  expect(refusal).toMatchObject({
+    reason: "held",
+    message: expect.stringContaining(`another agent (pid ${holder.pid})`),
+  });
   expect(refusal.message).toContain(folder);
   // The refused one leaves nothing behind.
   expect(readdirSync(folder)).toHaveLength(1);
@@ -31,7 +34,10 @@ test("a second agent is told who holds the folder", async () => {
 test("one process cannot take a folder twice", () => {
   const folder = newFolder();
   const lock = acquireStateLock(folder);
-  expect(refusalOf(folder)).toMatchObject({ reason: "held", message: expect.stringContaining(`this process (pid ${process.pid})`) });
+  expect(refusalOf(folder)).toMatchObject({
+    reason: "held",
+    message: expect.stringContaining(`this process (pid ${process.pid})`),
+  });
   lock.release();
 });
 
@@ -58,10 +64,15 @@ test.each([
   const folder = newFolder();
   writeFileSync(join(folder, "file"), "");
   const path = pathOf(folder);
-  expect(refusalOf(path)).toMatchObject({ reason: "not_writable", message: expect.stringMatching(`${path} is not writable`) });
+  expect(refusalOf(path)).toMatchObject({
+    reason: "not_writable",
+    message: expect.stringMatching(`${path} is not writable`),
+  });
 });
 
-test("of many that start at once exactly one gets it, over the claim of a dead one", { timeout: 60_000 }, async () => {
+test("of many that start at once exactly one gets it, over the claim of a dead one", {
+  timeout: 60_000,
+}, async () => {
   for (let round = 0; round < 3; round++) {
     const folder = newFolder();
     writeFileSync(join(folder, "agent-4194000-0badb00799.lock"), "");
@@ -97,7 +108,10 @@ function starter(folder: string) {
   const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const line = (number: number) =>
     vi.waitFor(
-      () => (said.split("\n").at(number + 1) !== undefined ? (said.split("\n")[number] ?? "") : Promise.reject(new Error("silent"))),
+      () =>
+        said.split("\n").at(number + 1) !== undefined
+          ? (said.split("\n")[number] ?? "")
+          : Promise.reject(new Error("silent")),
       {
         timeout: 20_000,
         interval: 10,

@@ -51,11 +51,14 @@ function dialsOf(holdsMs: number, untilMs: number): number[] {
 
 test("an edge that takes the tunnel and drops it at once is dialled quickly while that may pass, then seldom", () => {
   const dials = dialsOf(5, 10 * 60_000);
-  const during = (fromMs: number, toMs: number) => dials.filter((atMs) => atMs >= fromMs && atMs < toMs).length;
+  const during = (fromMs: number, toMs: number) =>
+    dials.filter((atMs) => atMs >= fromMs && atMs < toMs).length;
   expect(during(0, GRACE_MS)).toBeGreaterThan(GRACE_MS / 250);
   expect(during(5 * 60_000, 10 * 60_000)).toBeLessThan(130); // 6 a second would be 1,800
   // Not so seldom that a stream could not wait for the next one.
-  expect(Math.max(...dials.slice(1).map((atMs, index) => atMs - (dials[index] ?? 0)))).toBeLessThan(GRACE_MS / 4);
+  expect(Math.max(...dials.slice(1).map((atMs, index) => atMs - (dials[index] ?? 0)))).toBeLessThan(
+    GRACE_MS / 4,
+  );
 });
 
 test("a tunnel that held for a while makes the backoff start over", () => {

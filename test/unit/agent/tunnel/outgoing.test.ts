@@ -4,7 +4,12 @@ import { decodeFrames, type Frame, FrameType } from "../../../../protocol/frames
 import { FLUSH_MS, MESSAGE_BYTES_MAX } from "../../../../protocol/limits.ts";
 
 const id = (n: number) => `01890a5d-ac96-774b-bcce-${String(n).padStart(12, "0")}`;
-const data = (n: number, length = 10): Frame => ({ type: FrameType.data, stream: id(n), seq: 0, payload: new Uint8Array(length) });
+const data = (n: number, length = 10): Frame => ({
+  type: FrameType.data,
+  stream: id(n),
+  seq: 0,
+  payload: new Uint8Array(length),
+});
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 function opened(): { outgoing: Outgoing; messages: Frame[][] } {
@@ -20,7 +25,9 @@ test("all that is urgent in one turn leaves in one message", async () => {
   outgoing.mark({ take: () => [data(2)] }, "now");
   outgoing.mark({ take: () => [data(3)] }, "now");
   await turn();
-  expect(messages.map((frames) => frames.map(({ stream }) => stream))).toEqual([[id(1), id(2), id(3)]]);
+  expect(messages.map((frames) => frames.map(({ stream }) => stream))).toEqual([
+    [id(1), id(2), id(3)],
+  ]);
 });
 
 test("what can wait waits for company, at most one flush interval, and leaves early with what is urgent", async () => {
@@ -51,7 +58,9 @@ test("a message never grows beyond the limit", async () => {
   await turn();
   expect(messages.flat()).toHaveLength(10);
   for (const frames of messages)
-    expect(frames.reduce((sum, { payload }) => sum + payload.length, 0)).toBeLessThanOrEqual(MESSAGE_BYTES_MAX);
+    expect(frames.reduce((sum, { payload }) => sum + payload.length, 0)).toBeLessThanOrEqual(
+      MESSAGE_BYTES_MAX,
+    );
 });
 
 test("while the tunnel is down nothing is taken from a stream, so nothing is lost", async () => {

@@ -1,20 +1,32 @@
 /** Stories that the simulation found, and what the box's end of a stream does in them. */
 import { expect, test } from "vitest";
 import { EnergyMeter } from "../../../../agent/measure/energy.ts";
-import { Outgoing } from "../../../../agent/tunnel/outgoing.ts";
 import type { Spool } from "../../../../agent/spool/spool.ts";
-import { StreamCore } from "../../../../agent/tunnel/stream-core.ts";
+import { Outgoing } from "../../../../agent/tunnel/outgoing.ts";
+import { AgentStreamCore } from "../../../../agent/tunnel/stream-core.ts";
 import { StreamTable } from "../../../../agent/tunnel/stream-table.ts";
 import { HELD_BYTES_MAX } from "../../../../protocol/ending.ts";
-import { type Frame, FrameError, FrameType, jsonBytes, NO_PAYLOAD } from "../../../../protocol/frames.ts";
+import {
+  type Frame,
+  FrameError,
+  FrameType,
+  jsonBytes,
+  NO_PAYLOAD,
+} from "../../../../protocol/frames.ts";
 import { DATA_BYTES_MAX, GRACE_MS } from "../../../../protocol/limits.ts";
 
 const ID = "01890a5d-ac96-774b-bcce-b302099a8057";
-const frame = (type: FrameType, seq = 0, payload: Uint8Array = NO_PAYLOAD): Frame => ({ type, stream: ID, seq, payload });
-const abort = (more: object) => frame(FrameType.abort, 0, jsonBytes({ code: "caller_gone", message: "x", ...more }));
+const frame = (type: FrameType, seq = 0, payload: Uint8Array = NO_PAYLOAD): Frame => ({
+  type,
+  stream: ID,
+  seq,
+  payload,
+});
+const abort = (more: object) =>
+  frame(FrameType.abort, 0, jsonBytes({ code: "caller_gone", message: "x", ...more }));
 
 test("an acknowledgement that was lost comes again with the resume: the edge may be waiting for room for its body", () => {
-  const core = new StreamCore(ID, true, false);
+  const core = new AgentStreamCore(ID, true, false);
   core.received(frame(FrameType.open));
   core.received(frame(FrameType.data, 1, new Uint8Array(DATA_BYTES_MAX - 1)));
   expect(core.bodyTaken().frames).toEqual([]); // consumed, and too little for an acknowledgement of its own
@@ -26,8 +38,8 @@ test("an acknowledgement that was lost comes again with the resume: the edge may
   ]);
 });
 
-function answered(): StreamCore {
-  const core = new StreamCore(ID, false, true);
+function answered(): AgentStreamCore {
+  const core = new AgentStreamCore(ID, false, true);
   core.received(frame(FrameType.open));
   core.received(frame(FrameType.end, 1));
   core.answerHead(200, []);
@@ -52,11 +64,14 @@ test("a socket that broke after the whole answer was sent is no caller that left
 test.each<[what: string, frames: Frame[]]>([
   ["begins twice", [frame(FrameType.open), frame(FrameType.open, 1)]],
   ["ends twice", [frame(FrameType.open), frame(FrameType.end, 1), frame(FrameType.end, 2)]],
-  ["goes on after its end", [frame(FrameType.open), frame(FrameType.end, 1), frame(FrameType.data, 2)]],
+  [
+    "goes on after its end",
+    [frame(FrameType.open), frame(FrameType.end, 1), frame(FrameType.data, 2)],
+  ],
   ["has no beginning", [frame(FrameType.data)]],
 ])("a request that %s is refused", (_what, frames) => {
   for (const streamsBody of [true, false]) {
-    const core = new StreamCore(ID, streamsBody, false);
+    const core = new AgentStreamCore(ID, streamsBody, false);
     expect(() => frames.forEach((each) => void core.received(each))).toThrow(FrameError);
   }
 });
@@ -68,9 +83,17 @@ function tableWithStream() {
   const spool = {
     knows: () => false,
     begin: () => true,
-    finish: ({ status, failed_at }: { status: string; failed_at: string | null }) => finished.push(`${status} ${failed_at}`),
+    finish: ({ status, failed_at }: { status: string; failed_at: string | null }) =>
+      finished.push(`${status} ${failed_at}`),
   } as unknown as Spool;
-  const exchange = { write: () => true, onDrain: () => {}, end: () => {}, pause: () => {}, resume: () => {}, abort: () => {} };
+  const exchange = {
+    write: () => true,
+    onDrain: () => {},
+    end: () => {},
+    pause: () => {},
+    resume: () => {},
+    abort: () => {},
+  };
   const table = new StreamTable({
     box: "b",
     ollama: { send: () => exchange },
@@ -83,8 +106,18 @@ function tableWithStream() {
     onOver: () => {},
   });
   const open = {
-    ...{ method: "GET", path: "/api/tags", headers: [], endpoint: "/api/tags", api: "ollama", model: null, stream: false },
-    ...{ started_at: "2026-08-01T00:00:00.000Z", keep_text: false, key_id: null, client_ip: null, user_agent: null },
+    method: "GET",
+    path: "/api/tags",
+    headers: [],
+    endpoint: "/api/tags",
+    api: "ollama",
+    model: null,
+    stream: false,
+    started_at: "2026-08-01T00:00:00.000Z",
+    keep_text: false,
+    key_id: null,
+    client_ip: null,
+    user_agent: null,
   };
   table.attach();
   table.receive(frame(FrameType.open, 0, jsonBytes(open)));
@@ -124,14 +157,14 @@ test("one that is asked for goes on, and one whose tunnel stays away has the who
 });
 
 test("what the caller was told is known here too: nothing, while its answer is held back at the edge", () => {
-  const core = new StreamCore(ID, false, false);
+  const core = new AgentStreamCore(ID, false, false);
   expect(core.begunStatus).toBeNull();
   core.answerHead(200, [["content-type", "application/json; charset=utf-8"]]);
   core.answerData(new Uint8Array(HELD_BYTES_MAX - 1));
   expect(core.begunStatus).toBeNull();
   core.answerData(new Uint8Array(1));
   expect(core.begunStatus).toBe(200);
-  const streamed = new StreamCore(ID, false, true);
+  const streamed = new AgentStreamCore(ID, false, true);
   streamed.answerHead(200, [["content-type", "application/json"]]);
   expect(streamed.begunStatus).toBe(200);
 });

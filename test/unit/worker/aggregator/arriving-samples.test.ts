@@ -1,7 +1,11 @@
 import { expect, test } from "vitest";
 import type { Readings } from "../../../../protocol/inventory.ts";
 import { SystemSample } from "../../../../protocol/records.ts";
-import { onEdgeClock, SAMPLES_KEPT_MS, thinned } from "../../../../worker/aggregator/arriving-samples.ts";
+import {
+  onEdgeClock,
+  SAMPLES_KEPT_MS,
+  thinned,
+} from "../../../../worker/aggregator/arriving-samples.ts";
 import { gpuOf, readingsOf, systemOf } from "../../../support/records.ts";
 
 const NOW = 1_800_000_000_000;
@@ -16,7 +20,13 @@ const agesMs = ({ gpu, system }: Readings) => ({
 const said = (aheadMs: number): Readings => {
   const [early, late] = [NOW + aheadMs - 12_000, NOW + aheadMs - 2_000];
   return {
-    ...readingsOf(NOW, [], [gpuOf("atlas", early), gpuOf("atlas", late)], [], [systemOf(early), systemOf(late)]),
+    ...readingsOf(
+      NOW,
+      [],
+      [gpuOf("atlas", early), gpuOf("atlas", late)],
+      [],
+      [systemOf(early), systemOf(late)],
+    ),
     now_ms: NOW + aheadMs,
   };
 };
@@ -34,18 +44,29 @@ test.each<[clock: string, aheadMs: number]>([
 });
 
 test("a clock that was set between two samples moves only the older one, and not out of what is kept", () => {
-  const set = { ...readingsOf(NOW, [], [], [], [systemOf(NOW - 90 * 24 * HOUR_MS), systemOf(NOW - 1_000)]), now_ms: NOW };
+  const set = {
+    ...readingsOf(NOW, [], [], [], [systemOf(NOW - 90 * 24 * HOUR_MS), systemOf(NOW - 1_000)]),
+    now_ms: NOW,
+  };
   expect(agesMs(onEdgeClock(set, NOW)).system).toEqual([SAMPLES_KEPT_MS, 1_000]);
 });
 
-test.each([Number.MAX_VALUE, -Number.MAX_VALUE, 8.64e15])("a clock of %s harms nothing", (now_ms) => {
-  const moved = onEdgeClock({ ...readingsOf(NOW, [], [], [], [systemOf(NOW)]), now_ms }, NOW);
-  expect(agesMs(moved).system[0]).toBeGreaterThanOrEqual(0);
-  expect(agesMs(moved).system[0]).toBeLessThanOrEqual(SAMPLES_KEPT_MS);
-});
+test.each([Number.MAX_VALUE, -Number.MAX_VALUE, 8.64e15])(
+  "a clock of %s harms nothing",
+  (now_ms) => {
+    const moved = onEdgeClock({ ...readingsOf(NOW, [], [], [], [systemOf(NOW)]), now_ms }, NOW);
+    expect(agesMs(moved).system[0]).toBeGreaterThanOrEqual(0);
+    expect(agesMs(moved).system[0]).toBeLessThanOrEqual(SAMPLES_KEPT_MS);
+  },
+);
 
 test("an agent that does not say its clock is believed, but not that it comes from the future", () => {
-  const { gpu } = agesMs(onEdgeClock(readingsOf(NOW, [], [gpuOf("atlas", NOW - 5_000), gpuOf("atlas", NOW + HOUR_MS)]), NOW));
+  const { gpu } = agesMs(
+    onEdgeClock(
+      readingsOf(NOW, [], [gpuOf("atlas", NOW - 5_000), gpuOf("atlas", NOW + HOUR_MS)]),
+      NOW,
+    ),
+  );
   expect(gpu).toEqual([5_000, 0]);
 });
 
@@ -58,7 +79,9 @@ test("of each GPU the first sample of ten seconds is stored, also from readings 
   const slots = new Map();
   const kept = [...thinned(samples.slice(0, 25), slots), ...thinned(samples.slice(25), slots)];
   for (const index of [0, 1]) {
-    const times = kept.filter((sample) => sample.index === index).map(({ at }) => Date.parse(at) - start);
+    const times = kept
+      .filter((sample) => sample.index === index)
+      .map(({ at }) => Date.parse(at) - start);
     expect(times).toEqual([0, 10_000, 20_000, 30_000, 40_000, 50_000]);
   }
 });

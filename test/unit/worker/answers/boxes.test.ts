@@ -22,11 +22,26 @@ const HOUR_MS = 3_600_000;
 
 test.each<[what: string, box: RegisteredBox, isUp: boolean, problems: RegExp[]]>([
   ["a box that is well", boxOf(), true, []],
-  ["a box that is away, whatever else", boxOf({ lost: 3 }, HOUR_MS), false, [/^box atlas is not connected$/]],
+  [
+    "a box that is away, whatever else",
+    boxOf({ lost: 3 }, HOUR_MS),
+    false,
+    [/^box atlas is not connected$/],
+  ],
   ["a clock that is a little off", boxOf({}, 29_000), true, []],
   ["a clock that is ahead", boxOf({}, HOUR_MS), true, [/^the clock of box atlas is 3600 s ahead$/]],
-  ["a clock that is behind", boxOf({}, -90 * 24 * HOUR_MS), true, [/^the clock of box atlas is 7776000 s behind$/]],
-  ["a box that lost records", boxOf({ lost: 3 }), true, [/^box atlas has lost the records of 3 requests/]],
+  [
+    "a clock that is behind",
+    boxOf({}, -90 * 24 * HOUR_MS),
+    true,
+    [/^the clock of box atlas is 7776000 s behind$/],
+  ],
+  [
+    "a box that lost records",
+    boxOf({ lost: 3 }),
+    true,
+    [/^box atlas has lost the records of 3 requests/],
+  ],
   ["an agent that does not say whether it lost any", boxOf({ lost: null }), true, []],
 ])("%s", (_what, box, isUp, problems) => {
   const found = problemsOf(box, isUp);
@@ -36,10 +51,11 @@ test.each<[what: string, box: RegisteredBox, isUp: boolean, problems: RegExp[]]>
 
 test("a box shows what its agent has lost while it is up; null where it does not say", () => {
   const live = (up: boolean) => [{ name: "atlas", up, in_flight: 0, queue_depth: 0 }];
-  const lostOf = (box: RegisteredBox, up: boolean) => boxesState([box], live(up), NOW).boxes[0]?.lost;
-  expect([lostOf(boxOf({ lost: 2 }), true), lostOf(boxOf({ lost: null }), true), lostOf(boxOf({ lost: 2 }), false)]).toEqual([
-    2,
-    null,
-    null,
-  ]);
+  const lostOf = (box: RegisteredBox, up: boolean) =>
+    boxesState([box], live(up), NOW).boxes[0]?.lost;
+  expect([
+    lostOf(boxOf({ lost: 2 }), true),
+    lostOf(boxOf({ lost: null }), true),
+    lostOf(boxOf({ lost: 2 }), false),
+  ]).toEqual([2, null, null]);
 });

@@ -11,7 +11,10 @@ const queryOf = (rest: Record<string, unknown> = {}) => HistoryQuery.parse(rest)
 
 test("an hour in five minutes is twelve buckets, empty ones too, aligned, the newest last", () => {
   const points = pointsOf({}, NOW, []).map((point) => HistoryPoint.parse(point));
-  expect(points.map(({ timestamp }) => timestamp).slice(-2)).toEqual(["2026-11-01T09:55:00.000Z", "2026-11-01T10:00:00.000Z"]);
+  expect(points.map(({ timestamp }) => timestamp).slice(-2)).toEqual([
+    "2026-11-01T09:55:00.000Z",
+    "2026-11-01T10:00:00.000Z",
+  ]);
   expect(points).toHaveLength(12);
   expect(points[0]).toMatchObject({
     requests: 0,
@@ -29,19 +32,34 @@ test("minutes are summed into their bucket, and percentiles come from all of the
     { at: second("08:00:00"), cell: cellOf(100) }, // before the span
   ]);
   const point = points.at(-2);
-  expect(point).toMatchObject({ requests: 5, errors: 3, error_rate: 0.6, tokens: 600, requests_per_minute: 1, avg_latency_ms: 6_500 });
+  expect(point).toMatchObject({
+    requests: 5,
+    errors: 3,
+    error_rate: 0.6,
+    tokens: 600,
+    requests_per_minute: 1,
+    avg_latency_ms: 6_500,
+  });
   expect(point?.tokens_per_second).toBe(1.67);
   expect((point?.latency_p95_ms ?? 0) / 10_000).toBeCloseTo(1, 2);
   expect((point?.latency_p50_ms ?? 0) / 10_000).toBeCloseTo(1, 2);
 });
 
 test("rates of the newest bucket are over the part that is over", () => {
-  const points = pointsOf({ granularity: "1m" }, NOW, [{ at: second("10:04:00"), cell: cellOf(5) }]);
-  expect(points.at(-1)).toMatchObject({ requests: 5, requests_per_minute: 30, tokens_per_second: 50 });
+  const points = pointsOf({ granularity: "1m" }, NOW, [
+    { at: second("10:04:00"), cell: cellOf(5) },
+  ]);
+  expect(points.at(-1)).toMatchObject({
+    requests: 5,
+    requests_per_minute: 30,
+    tokens_per_second: 50,
+  });
 });
 
 test("in its first instant, over one second", () => {
-  const points = pointsOf({ granularity: "1m" }, second("10:04:00") * 1_000, [{ at: second("10:04:00"), cell: cellOf(1) }]);
+  const points = pointsOf({ granularity: "1m" }, second("10:04:00") * 1_000, [
+    { at: second("10:04:00"), cell: cellOf(1) },
+  ]);
   expect(points.at(-1)?.requests_per_minute).toBe(60);
 });
 
@@ -52,13 +70,16 @@ test.each([
   ["7d", "5m", 2_016],
   ["90d", "1h", 2_160],
   ["1h", "1d", 1],
-])("%s in steps of %s is %d buckets, the last of which is now", (time_range, granularity, buckets) => {
-  const span = spanOf(queryOf({ time_range, granularity }), NOW);
-  expect(span.buckets).toBe(buckets);
-  expect(span.from % span.granularity).toBe(0);
-  expect(endOf(span)).toBeGreaterThan(NOW / 1_000);
-  expect(endOf(span) - span.granularity).toBeLessThanOrEqual(NOW / 1_000);
-});
+])(
+  "%s in steps of %s is %d buckets, the last of which is now",
+  (time_range, granularity, buckets) => {
+    const span = spanOf(queryOf({ time_range, granularity }), NOW);
+    expect(span.buckets).toBe(buckets);
+    expect(span.from % span.granularity).toBe(0);
+    expect(endOf(span)).toBeGreaterThan(NOW / 1_000);
+    expect(endOf(span) - span.granularity).toBeLessThanOrEqual(NOW / 1_000);
+  },
+);
 
 test.each([
   ["nothing", {}, "1h", "5m"],
@@ -98,11 +119,15 @@ test("a span in pieces is the span", () => {
   const pieces = [...piecesOf(span, 500)];
   expect(pieces.map(({ buckets }) => buckets)).toEqual([500, 500, 500, 500, 16]);
   expect(pieces[0]?.from).toBe(span.from);
-  for (const [index, piece] of pieces.entries()) expect(pieces[index + 1]?.from ?? endOf(span)).toBe(endOf(piece));
+  for (const [index, piece] of pieces.entries())
+    expect(pieces[index + 1]?.from ?? endOf(span)).toBe(endOf(piece));
 });
 
-const pointsOf = (asked: Record<string, unknown>, nowMs: number, rollups: Parameters<typeof historyOf>[2]) =>
-  historyOf(spanOf(queryOf(asked), nowMs), nowMs, rollups);
+const pointsOf = (
+  asked: Record<string, unknown>,
+  nowMs: number,
+  rollups: Parameters<typeof historyOf>[2],
+) => historyOf(spanOf(queryOf(asked), nowMs), nowMs, rollups);
 
 function cellOf(requests: number, rest: Parameters<typeof recordOf>[1] = {}): Cell {
   const cell = new Cell();

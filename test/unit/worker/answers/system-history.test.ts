@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { SYSTEM_RANGES, SystemPoint } from "../../../../protocol/api/system.ts";
-import { systemHistoryOf, systemSpanOf } from "../../../../worker/answers/system-history.ts";
 import type { Samples } from "../../../../worker/aggregator/arriving-samples.ts";
+import { systemHistoryOf, systemSpanOf } from "../../../../worker/answers/system-history.ts";
 import { gpuOf, systemOf } from "../../../support/records.ts";
 
 const GIB = 2 ** 30;
@@ -11,18 +11,24 @@ const SPAN = { from: FROM, granularity: 20, buckets: 3 };
 const at = (seconds: number) => (FROM + seconds) * 1_000;
 
 type Batch = Samples & { box: string };
-const historyOf = (...batches: Batch[]) => systemHistoryOf(SPAN, batches).map((point) => SystemPoint.parse(point));
+const historyOf = (...batches: Batch[]) =>
+  systemHistoryOf(SPAN, batches).map((point) => SystemPoint.parse(point));
 const firstOf = (...batches: Batch[]) => historyOf(...batches)[0];
 
 test("no samples: every bucket is there, and says nothing", () => {
   const points = historyOf();
   expect(points.map(({ timestamp }) => Date.parse(timestamp))).toEqual([at(0), at(20), at(40)]);
-  for (const { timestamp: _, ...figures } of points) expect(new Set(Object.values(figures))).toEqual(new Set([null]));
+  for (const { timestamp: _, ...figures } of points)
+    expect(new Set(Object.values(figures))).toEqual(new Set([null]));
 });
 
 test("a sample counts in the bucket that it is in, and outside the span in none", () => {
-  const system = [-0.001, 0, 19.999, 20, 59.999, 60].map((seconds) => systemOf(at(seconds), { queued: 10 + seconds }));
-  expect(historyOf({ box: "atlas", gpu: [], system }).map(({ queue_depth }) => queue_depth)).toEqual([20, 30, 70]);
+  const system = [-0.001, 0, 19.999, 20, 59.999, 60].map((seconds) =>
+    systemOf(at(seconds), { queued: 10 + seconds }),
+  );
+  expect(
+    historyOf({ box: "atlas", gpu: [], system }).map(({ queue_depth }) => queue_depth),
+  ).toEqual([20, 30, 70]);
 });
 
 test("within a bucket: means; an unknown figure is not a zero", () => {
@@ -44,9 +50,20 @@ test("within a bucket: means; an unknown figure is not a zero", () => {
 });
 
 test("over boxes: sizes and queues are summed, the CPU is weighted, however often each was sampled", () => {
-  const often = [1, 5, 9, 13].map((seconds) => systemOf(at(seconds), { cpu_percent: 10, cpu_count_logical: 30 }));
-  const once = [systemOf(at(2), { cpu_percent: 90, cpu_count_logical: 10, memory_total_bytes: 16 * GIB, queued: 5 })];
-  expect(firstOf({ box: "atlas", gpu: [], system: often }, { box: "basil", gpu: [], system: once })).toMatchObject({
+  const often = [1, 5, 9, 13].map((seconds) =>
+    systemOf(at(seconds), { cpu_percent: 10, cpu_count_logical: 30 }),
+  );
+  const once = [
+    systemOf(at(2), {
+      cpu_percent: 90,
+      cpu_count_logical: 10,
+      memory_total_bytes: 16 * GIB,
+      queued: 5,
+    }),
+  ];
+  expect(
+    firstOf({ box: "atlas", gpu: [], system: often }, { box: "basil", gpu: [], system: once }),
+  ).toMatchObject({
     cpu_percent: 30,
     memory_total_gb: 80,
     memory_used_gb: 32,
@@ -59,11 +76,24 @@ test("over boxes: sizes and queues are summed, the CPU is weighted, however ofte
 });
 
 test("over GPUs, of one box and of others: memory and power are summed, utilization is the mean, temperature that of the hottest", () => {
-  const gpu = (box: string, index: number, utilization_percent: number | null, temperature_c: number | null) => [
+  const gpu = (
+    box: string,
+    index: number,
+    utilization_percent: number | null,
+    temperature_c: number | null,
+  ) => [
     gpuOf(box, at(1), { index, utilization_percent, temperature_c }),
-    gpuOf(box, at(11), { index, utilization_percent, temperature_c: temperature_c && temperature_c + 2 }),
+    gpuOf(box, at(11), {
+      index,
+      utilization_percent,
+      temperature_c: temperature_c && temperature_c + 2,
+    }),
   ];
-  const atlas = { box: "atlas", gpu: [...gpu("atlas", 0, 100, 70), ...gpu("atlas", 1, 50, null)], system: [] };
+  const atlas = {
+    box: "atlas",
+    gpu: [...gpu("atlas", 0, 100, 70), ...gpu("atlas", 1, 50, null)],
+    system: [],
+  };
   const basil = { box: "basil", gpu: gpu("basil", 0, null, 40), system: [] };
   expect(firstOf(atlas, basil)).toMatchObject({
     gpu_available: true,
@@ -78,7 +108,11 @@ test("over GPUs, of one box and of others: memory and power are summed, utilizat
 });
 
 test("samples of one bucket may come in several batches", () => {
-  const batch = (seconds: number, queued: number) => ({ box: "atlas", gpu: [], system: [systemOf(at(seconds), { queued })] });
+  const batch = (seconds: number, queued: number) => ({
+    box: "atlas",
+    gpu: [],
+    system: [systemOf(at(seconds), { queued })],
+  });
   expect(firstOf(batch(11, 4), batch(1, 2))?.queue_depth).toBe(3);
 });
 
@@ -92,12 +126,15 @@ test.each<[range: keyof typeof SYSTEM_RANGES, maxPoints: number, seconds: number
   ["6h", 500, 50, 432],
   ["24h", 500, 180, 480],
   ["24h", 10, 8_640, 10],
-])("%s in at most %i points: buckets of %i s, %i of them", (range, maxPoints, granularity, buckets) => {
-  const nowMs = 1_800_000_123_456;
-  const span = systemSpanOf(SYSTEM_RANGES[range], maxPoints, nowMs);
-  expect(span).toMatchObject({ granularity, buckets });
-  expect(span.from % granularity).toBe(0);
-  const newest = span.from + (buckets - 1) * granularity;
-  expect(newest).toBeLessThanOrEqual(nowMs / 1_000);
-  expect(newest + granularity).toBeGreaterThan(nowMs / 1_000);
-});
+])(
+  "%s in at most %i points: buckets of %i s, %i of them",
+  (range, maxPoints, granularity, buckets) => {
+    const nowMs = 1_800_000_123_456;
+    const span = systemSpanOf(SYSTEM_RANGES[range], maxPoints, nowMs);
+    expect(span).toMatchObject({ granularity, buckets });
+    expect(span.from % granularity).toBe(0);
+    const newest = span.from + (buckets - 1) * granularity;
+    expect(newest).toBeLessThanOrEqual(nowMs / 1_000);
+    expect(newest + granularity).toBeGreaterThan(nowMs / 1_000);
+  },
+);

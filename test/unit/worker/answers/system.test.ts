@@ -18,10 +18,13 @@ const boxOf = (name: string, sample: SystemSample | null): RegisteredBox => ({
   readings_at_ms: NOW,
   gpus_at_ms: null,
 });
-const stateOf = (boxes: RegisteredBox[], up = boxes.map(({ name }) => name)) => System.parse(systemState(boxes, new Set(up), NOW));
+const stateOf = (boxes: RegisteredBox[], up = boxes.map(({ name }) => name)) =>
+  System.parse(systemState(boxes, new Set(up), NOW));
 
 test("one machine", () => {
-  const { boxes, ...all } = stateOf([boxOf("atlas", systemOf(NOW - 4_000, { cpu_percent: 12.3456 }))]);
+  const { boxes, ...all } = stateOf([
+    boxOf("atlas", systemOf(NOW - 4_000, { cpu_percent: 12.3456 })),
+  ]);
   expect(all).toEqual({
     available: true,
     cpu_percent: 12.35,
@@ -41,8 +44,18 @@ test("one machine", () => {
 });
 
 test("two machines are summed, and the larger one weighs more", () => {
-  const small = systemOf(NOW, { cpu_percent: 90, cpu_count_logical: 4, memory_total_bytes: 16 * GIB, memory_used_bytes: 14 * GIB });
-  expect(stateOf([boxOf("atlas", systemOf(NOW, { cpu_percent: 10, cpu_count_logical: 12 })), boxOf("basil", small)])).toMatchObject({
+  const small = systemOf(NOW, {
+    cpu_percent: 90,
+    cpu_count_logical: 4,
+    memory_total_bytes: 16 * GIB,
+    memory_used_bytes: 14 * GIB,
+  });
+  expect(
+    stateOf([
+      boxOf("atlas", systemOf(NOW, { cpu_percent: 10, cpu_count_logical: 12 })),
+      boxOf("basil", small),
+    ]),
+  ).toMatchObject({
     cpu_percent: 30,
     cpu_count_logical: 16,
     memory_total_gb: 80,
@@ -55,22 +68,47 @@ test("two machines are summed, and the larger one weighs more", () => {
 
 test("a machine that does not know its CPU yet weighs nothing", () => {
   const first = systemOf(NOW, { cpu_percent: null, cpu_count_logical: 100 });
-  expect(stateOf([boxOf("atlas", systemOf(NOW)), boxOf("basil", first)])).toMatchObject({ cpu_percent: 25, cpu_count_logical: 116 });
+  expect(stateOf([boxOf("atlas", systemOf(NOW)), boxOf("basil", first)])).toMatchObject({
+    cpu_percent: 25,
+    cpu_count_logical: 116,
+  });
 });
 
-const NONE = { available: false, cpu_percent: null, memory_total_gb: null, memory_percent: null, disk_used_gb: null };
+const NONE = {
+  available: false,
+  cpu_percent: null,
+  memory_total_gb: null,
+  memory_percent: null,
+  disk_used_gb: null,
+};
 
 test.each<[what: string, boxes: RegisteredBox[], up: string[], error: RegExp]>([
   ["no box", [], [], /^no box has ever connected$/],
   ["a box that is down", [boxOf("atlas", systemOf(NOW))], [], /^atlas: the box is not connected$/],
-  ["a box without readings", [{ ...boxOf("atlas", null), readings: null }], ["atlas"], /^atlas: .*no readings yet$/],
+  [
+    "a box without readings",
+    [{ ...boxOf("atlas", null), readings: null }],
+    ["atlas"],
+    /^atlas: .*no readings yet$/,
+  ],
   ["an older agent", [boxOf("atlas", null)], ["atlas"], /^atlas: its agent sends no samples/],
-  ["an old sample", [boxOf("atlas", systemOf(NOW - 181_000))], ["atlas"], /^atlas: the last sample is more than 3 minutes old$/],
-  ["two reasons", [boxOf("atlas", null), boxOf("basil", null)], ["atlas"], /^atlas: its agent .*; basil: the box is not connected$/],
+  [
+    "an old sample",
+    [boxOf("atlas", systemOf(NOW - 181_000))],
+    ["atlas"],
+    /^atlas: the last sample is more than 3 minutes old$/,
+  ],
+  [
+    "two reasons",
+    [boxOf("atlas", null), boxOf("basil", null)],
+    ["atlas"],
+    /^atlas: its agent .*; basil: the box is not connected$/,
+  ],
 ])("%s: nothing is known, and why", (_what, boxes, up, error) => {
   const state = stateOf(boxes, up);
   expect(state).toMatchObject({ ...NONE, error: expect.stringMatching(error) });
-  for (const box of state.boxes) expect(box).toMatchObject({ ...NONE, timestamp: null, error: expect.any(String) });
+  for (const box of state.boxes)
+    expect(box).toMatchObject({ ...NONE, timestamp: null, error: expect.any(String) });
 });
 
 test("what the other boxes say counts when one is down", () => {

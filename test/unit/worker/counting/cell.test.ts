@@ -101,7 +101,13 @@ test.each(BEFORE)("reads a blob of before %s was counted", (_what, version, lack
   const before = cell.encode().slice(0, -lacks);
   before[0] = version;
   const read = Cell.decode(before);
-  expect([read.total, read.tokens, read.resumes, read.energyRequests, read.energyJ]).toEqual([cell.total, cell.tokens, resumes, 0, 0]);
+  expect([read.total, read.tokens, read.resumes, read.energyRequests, read.energyJ]).toEqual([
+    cell.total,
+    cell.tokens,
+    resumes,
+    0,
+    0,
+  ]);
 });
 
 test("energy per token is of the requests that tell both, and unknown without any", () => {
@@ -116,7 +122,10 @@ test("energy per token is of the requests that tell both, and unknown without an
 });
 
 test("only inference calls make latency and token figures, but all are requests", () => {
-  const cell = cellOf([recordOf(NOW), recordOf(NOW, { endpoint: "/api/tags", status: "error", latency_ms: 9_999 })]);
+  const cell = cellOf([
+    recordOf(NOW),
+    recordOf(NOW, { endpoint: "/api/tags", status: "error", latency_ms: 9_999 }),
+  ]);
   expect(cell.total).toBe(2);
   expect(cell.errorRate).toBe(0.5);
   expect(cell.meanLatencyMs).toBe(1_250);
@@ -125,7 +134,14 @@ test("only inference calls make latency and token figures, but all are requests"
 });
 
 test("what is unknown is left out, not counted as 0", () => {
-  const unknown = { prompt_tokens: null, completion_tokens: null, ttft_ms: null, queue_ms: null, load_ms: null, decode_ms: null };
+  const unknown = {
+    prompt_tokens: null,
+    completion_tokens: null,
+    ttft_ms: null,
+    queue_ms: null,
+    load_ms: null,
+    decode_ms: null,
+  };
   const cell = cellOf([recordOf(NOW, unknown), recordOf(NOW)]);
   expect(cell.ttft.count).toBe(1);
   expect(cell.queueSeconds.count).toBe(1);
@@ -137,11 +153,17 @@ test("what is unknown is left out, not counted as 0", () => {
 });
 
 test("tokens without a decode time do not raise the decode rate", () => {
-  expect(cellOf([recordOf(NOW), recordOf(NOW, { decode_ms: null, completion_tokens: 5_000 })]).decodeRate).toBe(100);
+  expect(
+    cellOf([recordOf(NOW), recordOf(NOW, { decode_ms: null, completion_tokens: 5_000 })])
+      .decodeRate,
+  ).toBe(100);
 });
 
 test("absurd figures are left out, so that no sum overflows", () => {
-  const cell = cellOf([recordOf(NOW), recordOf(NOW, { completion_tokens: Number.MAX_SAFE_INTEGER, latency_ms: Number.MAX_VALUE })]);
+  const cell = cellOf([
+    recordOf(NOW),
+    recordOf(NOW, { completion_tokens: Number.MAX_SAFE_INTEGER, latency_ms: Number.MAX_VALUE }),
+  ]);
   expect(cell.total).toBe(2);
   expect(cell.meanLatencyMs).toBe(1_250);
   expect(Cell.decode(cell.encode()).completionTokens).toBe(100);

@@ -1,5 +1,11 @@
 import { expect, test } from "vitest";
-import { MODELS_MAX, modelKey, NO_MODEL, OTHER, shortName } from "../../../../worker/counting/model-key.ts";
+import {
+  MODELS_MAX,
+  modelKey,
+  NO_MODEL,
+  OTHER,
+  shortName,
+} from "../../../../worker/counting/model-key.ts";
 import type { RegisteredBox } from "../../../../worker/registered-box.ts";
 import { helloOf, readingsOf } from "../../../support/records.ts";
 
@@ -15,7 +21,16 @@ const BOXES: RegisteredBox[] = [
     readings_at_ms: null,
     gpus_at_ms: null,
   },
-  { name: "b", hello: helloOf("b"), state: "up", connected_at_ms: 0, last_seen_ms: 0, readings, readings_at_ms: 0, gpus_at_ms: null },
+  {
+    name: "b",
+    hello: helloOf("b"),
+    state: "up",
+    connected_at_ms: 0,
+    last_seen_ms: 0,
+    readings,
+    readings_at_ms: 0,
+    gpus_at_ms: null,
+  },
 ];
 
 test.each([

@@ -9,24 +9,36 @@ const VALUES = 20_000;
 
 const DISTRIBUTIONS: [name: string, draw: (random: () => number) => number][] = [
   ["lognormal", (random) => Math.exp(6 + 1.2 * normal(random))],
-  ["bimodal", (random) => (random() < 0.7 ? 40 + 5 * normal(random) : 30_000 + 900 * normal(random))],
+  [
+    "bimodal",
+    (random) => (random() < 0.7 ? 40 + 5 * normal(random) : 30_000 + 900 * normal(random)),
+  ],
   ["pareto", (random) => 10 / (1 - random()) ** (1 / 1.1)],
 ];
 
-test.each(DISTRIBUTIONS)("percentiles of %s values are within 0.55 percent of the exact ones", (_name, draw) => {
-  const random = seeded(42);
-  const values = Array.from({ length: VALUES }, () => Math.abs(draw(random)));
-  const sketch = sketchOf(values);
-  values.sort((a, b) => a - b);
-  for (const q of [0, 0.001, 0.01, 0.1, 0.25, 0.5, 0.699, 0.7, 0.701, 0.9, 0.95, 0.99, 0.999, 1]) {
-    const exact = values[Math.max(0, Math.ceil(q * VALUES) - 1)] ?? Number.NaN;
-    expect(Math.abs((sketch.quantile(q) ?? Number.NaN) - exact) / exact, `q=${q}`).toBeLessThan(RELATIVE_ERROR_MAX);
-  }
-});
+test.each(DISTRIBUTIONS)(
+  "percentiles of %s values are within 0.55 percent of the exact ones",
+  (_name, draw) => {
+    const random = seeded(42);
+    const values = Array.from({ length: VALUES }, () => Math.abs(draw(random)));
+    const sketch = sketchOf(values);
+    values.sort((a, b) => a - b);
+    for (const q of [
+      0, 0.001, 0.01, 0.1, 0.25, 0.5, 0.699, 0.7, 0.701, 0.9, 0.95, 0.99, 0.999, 1,
+    ]) {
+      const exact = values[Math.max(0, Math.ceil(q * VALUES) - 1)] ?? Number.NaN;
+      expect(Math.abs((sketch.quantile(q) ?? Number.NaN) - exact) / exact, `q=${q}`).toBeLessThan(
+        RELATIVE_ERROR_MAX,
+      );
+    }
+  },
+);
 
 test.each(DISTRIBUTIONS)("a sketch of %s values is at most 3 kB", (_name, draw) => {
   const random = seeded(7);
-  expect(sketchOf(Array.from({ length: VALUES }, () => Math.abs(draw(random)))).encode().length).toBeLessThan(3_000);
+  expect(
+    sketchOf(Array.from({ length: VALUES }, () => Math.abs(draw(random)))).encode().length,
+  ).toBeLessThan(3_000);
 });
 
 // Sums of such values are exact, so equality can be.

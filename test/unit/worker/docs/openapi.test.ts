@@ -7,10 +7,13 @@ import { type OpenApi, openApiOf } from "../../../../worker/docs/openapi.ts";
 import { docsPage } from "../../../../worker/docs/page.ts";
 
 const document = openApiOf(API_ROUTES, "1.2.3");
-const operations = (of: OpenApi) => Object.values(of.paths).flatMap((methods) => Object.values(methods));
+const operations = (of: OpenApi) =>
+  Object.values(of.paths).flatMap((methods) => Object.values(methods));
 
 test("the document is OpenAPI 3.1, by its own schema", async () => {
-  expect(await new Validator().validate(JSON.stringify(document, null, 1))).toMatchObject({ valid: true });
+  expect(await new Validator().validate(JSON.stringify(document, null, 1))).toMatchObject({
+    valid: true,
+  });
 });
 
 test("it has every route of the table once, with its scope", () => {
@@ -19,12 +22,19 @@ test("it has every route of the table once, with its scope", () => {
       .map(({ operationId }) => operationId)
       .sort(),
   ).toEqual(Object.keys(API_ROUTES).sort());
-  expect(document.paths["/api/data/all"]?.delete?.security).toEqual([{ bearer: ["admin"] }, { apiKey: ["admin"] }]);
+  expect(document.paths["/api/data/all"]?.delete?.security).toEqual([
+    { bearer: ["admin"] },
+    { apiKey: ["admin"] },
+  ]);
   expect(document.paths["/api/openapi.json"]?.get?.security).toEqual([]);
 });
 
 test("every reference leads to a shape, and every shape is referred to", () => {
-  const referred = new Set([...JSON.stringify(document).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(([, name]) => name));
+  const referred = new Set(
+    [...JSON.stringify(document).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(
+      ([, name]) => name,
+    ),
+  );
   expect([...referred].sort()).toEqual(Object.keys(document.components.schemas));
 });
 
@@ -35,7 +45,10 @@ test("what a query may say is what is parsed: types, ranges, defaults", () => {
     required: false,
     schema: { type: "integer", minimum: 1, maximum: 1_000 },
   });
-  expect(parameters.find(({ name }) => name === "format")?.schema).toMatchObject({ enum: ["json", "csv", "ndjson"], default: "json" });
+  expect(parameters.find(({ name }) => name === "format")?.schema).toMatchObject({
+    enum: ["json", "csv", "ndjson"],
+    default: "json",
+  });
 });
 
 test("a parameter in the path is required, and answers may grow", () => {
@@ -49,7 +62,9 @@ test("a parameter in the path is required, and answers may grow", () => {
     answer: z.object({ a: z.number() }),
   };
   const { paths } = openApiOf({ thing: route }, "1");
-  expect(paths["/api/things/{name}"]?.get?.parameters).toMatchObject([{ name: "name", in: "path", required: true }]);
+  expect(paths["/api/things/{name}"]?.get?.parameters).toMatchObject([
+    { name: "name", in: "path", required: true },
+  ]);
   expect(JSON.stringify(paths)).not.toContain("additionalProperties");
 });
 

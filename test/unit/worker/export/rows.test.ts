@@ -3,7 +3,8 @@ import { gpuRow, requestRow } from "../../../../worker/export/rows.ts";
 import { gpuOf, recordOf } from "../../../support/records.ts";
 
 const NOW = Date.UTC(2026, 10, 24, 12);
-const rowOf = (rest: Parameters<typeof recordOf>[1]) => requestRow(recordOf(NOW, rest), NOW + 1_250);
+const rowOf = (rest: Parameters<typeof recordOf>[1]) =>
+  requestRow(recordOf(NOW, rest), NOW + 1_250);
 
 test("a row has what a record has, when it finished, and its tokens together", () => {
   const { tokens_used, finished_at, is_inference, ...rest } = rowOf({});
@@ -19,9 +20,12 @@ test.each([
   [null, null, null],
   [20, null, 20],
   [null, 100, 100],
-])("%s prompt tokens and %s completion tokens are %s in all", (prompt_tokens, completion_tokens, tokens_used) => {
-  expect(rowOf({ prompt_tokens, completion_tokens }).tokens_used).toBe(tokens_used);
-});
+])(
+  "%s prompt tokens and %s completion tokens are %s in all",
+  (prompt_tokens, completion_tokens, tokens_used) => {
+    expect(rowOf({ prompt_tokens, completion_tokens }).tokens_used).toBe(tokens_used);
+  },
+);
 
 test("what lists models is no inference", () => {
   expect(rowOf({ endpoint: "/api/tags" }).is_inference).toBe(false);
@@ -31,7 +35,11 @@ test.each([
   ["a NUL", "a\0b", "a\ufffdb"],
   ["half a surrogate pair", "a\ud83db", "a\ufffdb"],
   ["a whole one", "a\ud83d\ude00b", "a\ud83d\ude00b"],
-  ["a prompt of 2 MB", "x".repeat(2_000_000), `${"x".repeat(10_064)}… [1989936 more characters cut]`],
+  [
+    "a prompt of 2 MB",
+    "x".repeat(2_000_000),
+    `${"x".repeat(10_064)}… [1989936 more characters cut]`,
+  ],
 ])("%s in a text: a store takes what is left", (_what, prompt, kept) => {
   expect(rowOf({ prompt }).prompt).toBe(kept);
   expect(gpuRow(gpuOf("atlas", NOW, { name: prompt.slice(0, 100) })).name).toBe(kept.slice(0, 100));

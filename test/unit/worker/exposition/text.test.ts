@@ -12,7 +12,12 @@ import { gpuOf, helloOf, readingsOf, recordOf, systemOf } from "../../../support
 const NOW = 1_800_000_000_000;
 
 test("the text of a small scrape, to the letter", () => {
-  const counter: Family = { name: "ollama_model_requests_total", type: "counter", help: "Requests.", labels: ["model", "status"] };
+  const counter: Family = {
+    name: "ollama_model_requests_total",
+    type: "counter",
+    help: "Requests.",
+    labels: ["model", "status"],
+  };
   const latency: Family = {
     name: "ollama_request_latency_ms",
     type: "histogram",
@@ -20,11 +25,25 @@ test("the text of a small scrape, to the letter", () => {
     labels: ["model"],
     buckets: [100, 500],
   };
-  const load: Family = { name: "ollama_model_load_seconds", type: "histogram", help: "Load.", labels: [], buckets: [0.001, 2.5] };
-  const empty: Family = { name: "ollama_queue_depth", type: "gauge", help: "Waiting.", labels: ["box"] };
+  const load: Family = {
+    name: "ollama_model_load_seconds",
+    type: "histogram",
+    help: "Load.",
+    labels: [],
+    buckets: [0.001, 2.5],
+  };
+  const empty: Family = {
+    name: "ollama_queue_depth",
+    type: "gauge",
+    help: "Waiting.",
+    labels: ["box"],
+  };
   const families = [
     { family: counter, samples: [{ labels: ["llama3.2", "success"], value: 42 }] },
-    { family: latency, samples: [{ labels: ["llama3.2"], histogram: histogramOf([100, 500], [100, 100.5, 9_000]) }] },
+    {
+      family: latency,
+      samples: [{ labels: ["llama3.2"], histogram: histogramOf([100, 500], [100, 100.5, 9_000]) }],
+    },
     { family: load, samples: [{ labels: [], histogram: histogramOf([0.001, 2.5], [0.25]) }] },
     { family: empty, samples: [] },
   ];
@@ -49,33 +68,64 @@ ollama_model_load_seconds_count 1.0
 # TYPE ollama_queue_depth gauge
 `);
   const openMetrics = render(families, true);
-  expect(openMetrics).toContain("# TYPE ollama_model_requests counter\nollama_model_requests_total{");
+  expect(openMetrics).toContain(
+    "# TYPE ollama_model_requests counter\nollama_model_requests_total{",
+  );
   expect(openMetrics.endsWith("\n# EOF\n")).toBe(true);
 });
 
-test.each([false, true])("a full scrape is read by the strict parser (OpenMetrics: %s)", (isOpenMetrics) => {
-  const families = parseExposition(render(scrape(parts()), isOpenMetrics), isOpenMetrics);
-  expect(seriesValue(families, "ollama_requests_total")).toBe(3);
-  expect(seriesValue(families, "ollama_tokens_generated_total")).toBe(240);
-  expect(seriesValue(families, "ollama_errors_total")).toBe(1);
-  expect(seriesValue(families, "ollama_request_latency_ms_bucket", { model: "llama3.2", le: "5000" })).toBe(1);
-  expect(seriesValue(families, "ollama_model_requests_total", { model: "llama3.2", box: "atlas", status: "success" })).toBe(1);
-  expect(seriesValue(families, "ollama_model_tokens_total", { model: "llama3.2", box: "atlas", kind: "completion" })).toBe(100);
-  expect(seriesValue(families, "ollama_time_to_first_token_seconds_bucket", { model: "llama3.2", le: "0.25" })).toBe(1);
-  expect(seriesValue(families, "ollama_time_per_output_token_seconds_sum", { model: "llama3.2" })).toBe(0.01);
-  expect(seriesValue(families, "ollama_box_up", { box: "atlas" })).toBe(1);
-  expect(seriesValue(families, "ollama_box_up", { box: "basil" })).toBe(0);
-  expect(seriesValue(families, "ollama_box_simulated", { box: "basil" })).toBe(1);
-  expect(seriesValue(families, "ollama_agent_spooled_records", { box: "atlas" })).toBe(3);
-  expect(seriesValue(families, "ollama_tunnel_round_trip_seconds", { box: "atlas" })).toBe(0.03);
-  expect(seriesValue(families, "ollama_edge_build_info", { version: "0.1.0" })).toBe(1);
-});
+test.each([false, true])(
+  "a full scrape is read by the strict parser (OpenMetrics: %s)",
+  (isOpenMetrics) => {
+    const families = parseExposition(render(scrape(parts()), isOpenMetrics), isOpenMetrics);
+    expect(seriesValue(families, "ollama_requests_total")).toBe(3);
+    expect(seriesValue(families, "ollama_tokens_generated_total")).toBe(240);
+    expect(seriesValue(families, "ollama_errors_total")).toBe(1);
+    expect(
+      seriesValue(families, "ollama_request_latency_ms_bucket", { model: "llama3.2", le: "5000" }),
+    ).toBe(1);
+    expect(
+      seriesValue(families, "ollama_model_requests_total", {
+        model: "llama3.2",
+        box: "atlas",
+        status: "success",
+      }),
+    ).toBe(1);
+    expect(
+      seriesValue(families, "ollama_model_tokens_total", {
+        model: "llama3.2",
+        box: "atlas",
+        kind: "completion",
+      }),
+    ).toBe(100);
+    expect(
+      seriesValue(families, "ollama_time_to_first_token_seconds_bucket", {
+        model: "llama3.2",
+        le: "0.25",
+      }),
+    ).toBe(1);
+    expect(
+      seriesValue(families, "ollama_time_per_output_token_seconds_sum", { model: "llama3.2" }),
+    ).toBe(0.01);
+    expect(seriesValue(families, "ollama_box_up", { box: "atlas" })).toBe(1);
+    expect(seriesValue(families, "ollama_box_up", { box: "basil" })).toBe(0);
+    expect(seriesValue(families, "ollama_box_simulated", { box: "basil" })).toBe(1);
+    expect(seriesValue(families, "ollama_agent_spooled_records", { box: "atlas" })).toBe(3);
+    expect(seriesValue(families, "ollama_tunnel_round_trip_seconds", { box: "atlas" })).toBe(0.03);
+    expect(seriesValue(families, "ollama_edge_build_info", { version: "0.1.0" })).toBe(1);
+  },
+);
 
 test("energy is told where it is known, and no sample stands for what is not", () => {
-  const lifetime = [keyed("llama3.2", "atlas", { energy_j: 90.5 }), keyed("mistral", "atlas", { energy_j: null })];
+  const lifetime = [
+    keyed("llama3.2", "atlas", { energy_j: 90.5 }),
+    keyed("mistral", "atlas", { energy_j: null }),
+  ];
   const families = parseExposition(render(scrape({ ...parts(), lifetime }), false));
   expect(families.get("ollama_model_energy_joules_total")?.series).toHaveLength(1);
-  expect(seriesValue(families, "ollama_model_energy_joules_total", { model: "llama3.2", box: "atlas" })).toBe(90.5);
+  expect(
+    seriesValue(families, "ollama_model_energy_joules_total", { model: "llama3.2", box: "atlas" }),
+  ).toBe(90.5);
 });
 
 test("what a tunnel and a disk cost: resumes by box, whatever the model, and records that an agent lost", () => {
@@ -85,7 +135,10 @@ test("what a tunnel and a disk cost: resumes by box, whatever the model, and rec
     keyed("mistral", "atlas", { resumed: 1 }),
     keyed("", "", { status: "error", endpoint: "/api/tags" }),
   ];
-  const boxes = base.boxes.map((box) => ({ ...box, readings: { ...readingsOf(NOW, []), lost: box.name === "atlas" ? 4 : null } }));
+  const boxes = base.boxes.map((box) => ({
+    ...box,
+    readings: { ...readingsOf(NOW, []), lost: box.name === "atlas" ? 4 : null },
+  }));
   const families = parseExposition(render(scrape({ ...base, lifetime: cells, boxes }), false));
   expect(families.get("ollama_tunnel_resumes_total")?.series).toHaveLength(1);
   expect(seriesValue(families, "ollama_tunnel_resumes_total", { box: "atlas" })).toBe(3);
@@ -102,16 +155,29 @@ test("GPU readings are in base units, and absent where unknown", () => {
   expect(families.get("ollama_gpu_fan_speed_ratio")?.series).toEqual([]);
 });
 
-const MODEL = { name: "llama3.2:latest", size_bytes: 4e9, size_vram_bytes: 3e9, context_length: 4_096, expires_at: null };
+const MODEL = {
+  name: "llama3.2:latest",
+  size_bytes: 4e9,
+  size_vram_bytes: 3e9,
+  context_length: 4_096,
+  expires_at: null,
+};
 
 function partsWithMachine(): ScrapeParts {
   const base = parts();
   const readings = readingsOf(NOW, [], [], [], [systemOf(NOW - 10_000)]);
   const inventory = {
     ...readings.inventory,
-    loaded: [MODEL, { ...MODEL, name: "llama3.2" }, { ...MODEL, name: "phi:3b", size_vram_bytes: null }],
+    loaded: [
+      MODEL,
+      { ...MODEL, name: "llama3.2" },
+      { ...MODEL, name: "phi:3b", size_vram_bytes: null },
+    ],
   };
-  return { ...base, boxes: base.boxes.map((box) => ({ ...box, readings: { ...readings, inventory } })) };
+  return {
+    ...base,
+    boxes: base.boxes.map((box) => ({ ...box, readings: { ...readings, inventory } })),
+  };
 }
 
 test("the machine of a box and its loaded models are in base units", () => {
@@ -123,8 +189,12 @@ test("the machine of a box and its loaded models are in base units", () => {
   expect(seriesValue(families, "ollama_box_disk_used_bytes", box)).toBe(400 * 2 ** 30);
   expect(seriesValue(families, "ollama_box_disk_total_bytes", box)).toBe(1_000 * 2 ** 30);
   // Listed twice, with its tag and without: one series.
-  expect(seriesValue(families, "ollama_loaded_model_bytes", { ...box, model: "llama3.2" })).toBe(4e9);
-  expect(seriesValue(families, "ollama_loaded_model_vram_bytes", { ...box, model: "llama3.2" })).toBe(3e9);
+  expect(seriesValue(families, "ollama_loaded_model_bytes", { ...box, model: "llama3.2" })).toBe(
+    4e9,
+  );
+  expect(
+    seriesValue(families, "ollama_loaded_model_vram_bytes", { ...box, model: "llama3.2" }),
+  ).toBe(3e9);
   expect(families.get("ollama_loaded_model_bytes")?.series).toHaveLength(2);
   expect(families.get("ollama_loaded_model_vram_bytes")?.series).toHaveLength(1);
 });
@@ -136,19 +206,25 @@ test.each<[why: string, change: (parts: ScrapeParts) => void]>([
   const changed = partsWithMachine();
   change(changed);
   const families = parseExposition(render(scrape(changed), false));
-  const names = [...families.keys()].filter((name) => /^ollama_(loaded_model|box_(cpu|memory|disk))_/.test(name));
+  const names = [...families.keys()].filter((name) =>
+    /^ollama_(loaded_model|box_(cpu|memory|disk))_/.test(name),
+  );
   expect(names).toHaveLength(7);
   for (const name of names) expect(families.get(name)?.series).toEqual([]);
 });
 
 test.each<[why: string, change: (parts: ScrapeParts) => void]>([
   ["a box that is down", ({ live }) => Object.assign(live[0] ?? {}, { up: false })],
-  ["samples of four minutes ago", ({ boxes }) => Object.assign(boxes[0] ?? {}, { gpus_at_ms: NOW - 240_000 })],
+  [
+    "samples of four minutes ago",
+    ({ boxes }) => Object.assign(boxes[0] ?? {}, { gpus_at_ms: NOW - 240_000 }),
+  ],
 ])("no GPU series of %s", (_why, change) => {
   const changed = parts();
   change(changed);
   const families = parseExposition(render(scrape(changed), false));
-  for (const [name, { series }] of families) if (name.startsWith("ollama_gpu_")) expect(series).toEqual([]);
+  for (const [name, { series }] of families)
+    if (name.startsWith("ollama_gpu_")) expect(series).toEqual([]);
 });
 
 test("a queue depth that nobody knows has no series", () => {
@@ -167,20 +243,27 @@ test("labels are escaped, whatever a model is called", () => {
 /** The seed fixed this name; everything else is in base units. */
 const MANDATED_UNITS = new Set(["ollama_request_latency_ms"]);
 
-test.each(Object.values(METRICS))("$name follows the naming rules of Prometheus", (family: Family) => {
-  const { name, type, help, labels, buckets } = family;
-  expect(name).toMatch(/^ollama_[a-z0-9_]+$/);
-  expect(name.endsWith("_total")).toBe(type === "counter");
-  if (!MANDATED_UNITS.has(name)) expect(name).not.toMatch(/_(ms|us|ns|sec|kb|mb|gb|mib|milliseconds|percent|mhz|celcius)(_|$)/);
-  expect(name).not.toMatch(/_(counter|gauge|histogram|bucket|sum|count)$/);
-  expect(help).toMatch(/^[A-Z0-9][^\n\\"]*\.$/);
-  expect(labels).not.toContain("le");
-  expect(buckets !== undefined).toBe(type === "histogram");
-});
+test.each(Object.values(METRICS))(
+  "$name follows the naming rules of Prometheus",
+  (family: Family) => {
+    const { name, type, help, labels, buckets } = family;
+    expect(name).toMatch(/^ollama_[a-z0-9_]+$/);
+    expect(name.endsWith("_total")).toBe(type === "counter");
+    if (!MANDATED_UNITS.has(name))
+      expect(name).not.toMatch(
+        /_(ms|us|ns|sec|kb|mb|gb|mib|milliseconds|percent|mhz|celcius)(_|$)/,
+      );
+    expect(name).not.toMatch(/_(counter|gauge|histogram|bucket|sum|count)$/);
+    expect(help).toMatch(/^[A-Z0-9][^\n\\"]*\.$/);
+    expect(labels).not.toContain("le");
+    expect(buckets !== undefined).toBe(type === "histogram");
+  },
+);
 
 test("a store has its backlog, what it got and never gets, and when it did last", () => {
   const families = parseExposition(render(scrape(parts()), false));
-  const value = (name: string, labels: Record<string, string> = {}) => seriesValue(families, name, { sink: "clickhouse", ...labels });
+  const value = (name: string, labels: Record<string, string> = {}) =>
+    seriesValue(families, name, { sink: "clickhouse", ...labels });
   expect(value("ollama_sink_backlog_records")).toBe(7);
   expect(value("ollama_sink_delivered_records_total")).toBe(40);
   expect(value("ollama_sink_dropped_records_total", { reason: "full" })).toBe(2);
@@ -199,7 +282,11 @@ test("the documented names and edges are there", () => {
   expect(METRICS.requests).toMatchObject({ name: "ollama_requests_total", labels: [] });
   expect(METRICS.tokens).toMatchObject({ name: "ollama_tokens_generated_total", labels: [] });
   expect(METRICS.errors).toMatchObject({ name: "ollama_errors_total", labels: [] });
-  expect(METRICS.latency).toMatchObject({ name: "ollama_request_latency_ms", type: "histogram", labels: ["model"] });
+  expect(METRICS.latency).toMatchObject({
+    name: "ollama_request_latency_ms",
+    type: "histogram",
+    labels: ["model"],
+  });
   expect(METRICS.latency.buckets).toEqual(expect.arrayContaining([100, 500, 1_000, 5_000]));
 });
 
@@ -209,8 +296,14 @@ const REFUSED: [why: string, text: string][] = [
   ["a series twice", '# HELP a A.\n# TYPE a gauge\na{x="1"} 1\na{x="1"} 2\n'],
   ["no type", "# HELP a A.\na 1\n"],
   ["no +Inf", '# HELP a A.\n# TYPE a histogram\na_bucket{le="1"} 1\na_sum 1\na_count 1\n'],
-  ["falling counts", '# HELP a A.\n# TYPE a histogram\na_bucket{le="1"} 2\na_bucket{le="+Inf"} 1\na_sum 1\na_count 1\n'],
-  ["+Inf beside _count", '# HELP a A.\n# TYPE a histogram\na_bucket{le="1"} 1\na_bucket{le="+Inf"} 1\na_sum 1\na_count 2\n'],
+  [
+    "falling counts",
+    '# HELP a A.\n# TYPE a histogram\na_bucket{le="1"} 2\na_bucket{le="+Inf"} 1\na_sum 1\na_count 1\n',
+  ],
+  [
+    "+Inf beside _count",
+    '# HELP a A.\n# TYPE a histogram\na_bucket{le="1"} 1\na_bucket{le="+Inf"} 1\na_sum 1\na_count 2\n',
+  ],
   ["a raw quote", '# HELP a A.\n# TYPE a gauge\na{x="1"2"} 1\n'],
   ["an empty line", "# HELP a A.\n# TYPE a gauge\n\n"],
   ["no newline at the end", "# HELP a A.\n# TYPE a gauge\na 1"],
@@ -221,14 +314,29 @@ test.each(REFUSED)("the strict parser refuses %s", (_why, text) => {
 });
 
 function parts(): ScrapeParts {
-  const cells = [keyed("llama3.2", "atlas"), keyed("mistral", "basil"), keyed("", "", { status: "error", endpoint: "/api/tags" })];
+  const cells = [
+    keyed("llama3.2", "atlas"),
+    keyed("mistral", "basil"),
+    keyed("", "", { status: "error", endpoint: "/api/tags" }),
+  ];
   const atlas = boxOf("atlas");
-  const basil = { ...boxOf("basil"), hello: helloOf("basil", { simulated: true }), state: "down" as const };
+  const basil = {
+    ...boxOf("basil"),
+    hello: helloOf("basil", { simulated: true }),
+    state: "down" as const,
+  };
   const live = [
     { name: "atlas", up: true, in_flight: 2, queue_depth: null },
     { name: "basil", up: false, in_flight: null, queue_depth: null },
   ];
-  return { nowMs: NOW, version: "0.1.0", lifetime: cells, boxes: [atlas, basil], live, sinks: [SINK] };
+  return {
+    nowMs: NOW,
+    version: "0.1.0",
+    lifetime: cells,
+    boxes: [atlas, basil],
+    live,
+    sinks: [SINK],
+  };
 }
 
 const SINK: SinkHealth = {

@@ -28,7 +28,13 @@ const box = (
       error: null,
       ollama_version: null,
       models: installed.map(model),
-      loaded: loaded.map((each) => ({ name: each, size_bytes: null, size_vram_bytes: null, context_length: null, expires_at: null })),
+      loaded: loaded.map((each) => ({
+        name: each,
+        size_bytes: null,
+        size_vram_bytes: null,
+        context_length: null,
+        expires_at: null,
+      })),
     },
     now_ms: null,
     system: [],
@@ -52,31 +58,53 @@ const choose = (boxes: Candidate[], wanted: string | null, open: Record<string, 
   );
 
 test("a box that has the model in memory comes before one that has it on disk, before one that has it not", () => {
-  const boxes = [box("none", []), box("disk", ["llama3.2:latest"]), box("warm", ["llama3.2:latest"], ["llama3.2:latest"])];
+  const boxes = [
+    box("none", []),
+    box("disk", ["llama3.2:latest"]),
+    box("warm", ["llama3.2:latest"], ["llama3.2:latest"]),
+  ];
   expect(choose(boxes, "llama3.2")).toEqual(["warm", "disk", "none"]);
 });
 
 test("among equals the one with the fewest open requests comes first", () => {
-  expect(choose([box("a", ["m:1b"]), box("b", ["m:1b"])], "m:1b", { a: 3, b: 1 })).toEqual(["b", "a"]);
+  expect(choose([box("a", ["m:1b"]), box("b", ["m:1b"])], "m:1b", { a: 3, b: 1 })).toEqual([
+    "b",
+    "a",
+  ]);
 });
 
 test("a box whose Ollama does not answer comes last", () => {
-  expect(choose([box("sick", ["m:1b"], ["m:1b"], { reachable: false }), box("well", [])], "m:1b")).toEqual(["well", "sick"]);
+  expect(
+    choose([box("sick", ["m:1b"], ["m:1b"], { reachable: false }), box("well", [])], "m:1b"),
+  ).toEqual(["well", "sick"]);
 });
 
 test("boxes that are down or draining are no candidates", () => {
-  expect(choose([box("down", [], [], { state: "down" }), box("draining", [], [], { state: "draining" })], null)).toEqual([]);
+  expect(
+    choose(
+      [box("down", [], [], { state: "down" }), box("draining", [], [], { state: "draining" })],
+      null,
+    ),
+  ).toEqual([]);
 });
 
 test("a box that has not sent readings yet can be chosen", () => {
-  expect(choose([{ name: "new", state: "up", readings: null, last_seen_ms: NOW_MS }], "m")).toEqual(["new"]);
+  expect(choose([{ name: "new", state: "up", readings: null, last_seen_ms: NOW_MS }], "m")).toEqual(
+    ["new"],
+  );
 });
 
 test("a box that was lost a moment ago comes after those that are up, and before those that lack the model", () => {
   const lost = box("lost", ["m:1b"], ["m:1b"], { state: "down", lostMs: 500 });
-  expect(choose([lost, box("without", []), box("disk", ["m:1b"])], "m:1b")).toEqual(["disk", "lost", "without"]);
+  expect(choose([lost, box("without", []), box("disk", ["m:1b"])], "m:1b")).toEqual([
+    "disk",
+    "lost",
+    "without",
+  ]);
   expect(choose([lost, box("up", [])], null)).toEqual(["up", "lost"]);
   expect(choose([lost], "m:1b")).toEqual(["lost"]);
   expect(choose([box("long", ["m:1b"], [], { state: "down", lostMs: 3_000 })], "m:1b")).toEqual([]);
-  expect(choose([box("draining", ["m:1b"], [], { state: "draining", lostMs: 500 })], "m:1b")).toEqual([]);
+  expect(
+    choose([box("draining", ["m:1b"], [], { state: "draining", lostMs: 500 })], "m:1b"),
+  ).toEqual([]);
 });

@@ -16,22 +16,47 @@ const model = (name: string, rest: Partial<InstalledModel> = {}): InstalledModel
   ...rest,
 });
 
-function box(name: string, models: InstalledModel[], state: RegisteredBox["state"] = "up", loaded: string[] = []): RegisteredBox {
+function box(
+  name: string,
+  models: InstalledModel[],
+  state: RegisteredBox["state"] = "up",
+  loaded: string[] = [],
+): RegisteredBox {
   const readings = readingsOf(0, [], [], loaded);
   readings.inventory.models = models;
-  return { name, hello: helloOf(name), state, connected_at_ms: 0, last_seen_ms: 0, readings, readings_at_ms: 0, gpus_at_ms: null };
+  return {
+    name,
+    hello: helloOf(name),
+    state,
+    connected_at_ms: 0,
+    last_seen_ms: 0,
+    readings,
+    readings_at_ms: 0,
+    gpus_at_ms: null,
+  };
 }
 
 test("one entry per name and digest, newest first, with where it is", () => {
   const boxes = [
-    box("atlas", [model("llama3.2:latest"), model("old:1b", { modified_at: "2025-01-01T00:00:00Z" }), model("odd", { modified_at: null })]),
-    box("basil", [model("llama3.2:latest", { modified_at: "2026-10-01T00:00:00+02:00" })], "draining", ["llama3.2:latest"]),
+    box("atlas", [
+      model("llama3.2:latest"),
+      model("old:1b", { modified_at: "2025-01-01T00:00:00Z" }),
+      model("odd", { modified_at: null }),
+    ]),
+    box(
+      "basil",
+      [model("llama3.2:latest", { modified_at: "2026-10-01T00:00:00+02:00" })],
+      "draining",
+      ["llama3.2:latest"],
+    ),
     box("cinder", [model("llama3.2:latest", { digest: "d2" })]),
     box("gone", [model("llama3.2:latest"), model("gone:1b")], "down"),
     { ...box("new", []), readings: null },
   ];
   const { models } = InstalledModels.parse(installedModels(boxes));
-  expect(models.map(({ name, digest, boxes: on, loaded_on }) => [name, digest, on, loaded_on])).toEqual([
+  expect(
+    models.map(({ name, digest, boxes: on, loaded_on }) => [name, digest, on, loaded_on]),
+  ).toEqual([
     ["llama3.2:latest", "d1", ["atlas", "basil"], ["basil"]],
     ["llama3.2:latest", "d2", ["cinder"], []],
     ["old:1b", "d1", ["atlas"], []],
@@ -48,7 +73,9 @@ test("one entry per name and digest, newest first, with where it is", () => {
     loaded_on: ["basil"],
   });
   expect(installedModels([])).toEqual({ models: [], simulated: false });
-  expect(installedModels([{ ...box("made-up", []), hello: helloOf("made-up", { simulated: true }) }])).toEqual({
+  expect(
+    installedModels([{ ...box("made-up", []), hello: helloOf("made-up", { simulated: true }) }]),
+  ).toEqual({
     models: [],
     simulated: true,
   });
@@ -57,9 +84,16 @@ test("one entry per name and digest, newest first, with where it is", () => {
 test("a name is the same with and without :latest, and different builds of it are one", () => {
   const boxes = [
     box("atlas", [model("a:latest", { size_bytes: null, modified_at: "nonsense" }), model("b:7b")]),
-    box("basil", [model("a", { size_bytes: 7 }), model("a:latest", { digest: "d2", size_bytes: 9, modified_at: "2026-01-01T00:00:00Z" })]),
+    box("basil", [
+      model("a", { size_bytes: 7 }),
+      model("a:latest", { digest: "d2", size_bytes: 9, modified_at: "2026-01-01T00:00:00Z" }),
+    ]),
   ];
   const installed = installedByName(boxes);
   expect([...installed.keys()]).toEqual(["a", "b:7b"]);
-  expect(installed.get("a")).toEqual({ boxes: ["atlas", "basil"], sizeBytes: 9, installedAtMs: Date.parse("2026-01-01") });
+  expect(installed.get("a")).toEqual({
+    boxes: ["atlas", "basil"],
+    sizeBytes: 9,
+    installedAtMs: Date.parse("2026-01-01"),
+  });
 });

@@ -3,7 +3,12 @@ import { LibraryModel } from "../../../../protocol/api/ollama.ts";
 import type { RepositoryModel } from "../../../../protocol/api/repository.ts";
 import { ModelName } from "../../../../protocol/api/shapes.ts";
 import { isCloudModel } from "../../../../protocol/routes.ts";
-import { ABOUT_CATALOGUE, CATALOGUE, categoryOf, familyOf } from "../../../../worker/models/catalogue.ts";
+import {
+  ABOUT_CATALOGUE,
+  CATALOGUE,
+  categoryOf,
+  familyOf,
+} from "../../../../worker/models/catalogue.ts";
 import type { Installed } from "../../../../worker/models/installed.ts";
 import { libraryModels, searchLibrary, sizeLabel } from "../../../../worker/models/library.ts";
 
@@ -38,10 +43,14 @@ test("each model of the catalogue is one that can be pulled, and is there once",
   expect(new Set(CATALOGUE.map(({ name }) => name)).size).toBe(CATALOGUE.length);
   expect(Date.parse(ABOUT_CATALOGUE.date)).toBeLessThan(Date.now());
   for (const { name, size, description, parameterSizes } of CATALOGUE) {
-    expect(ModelName.safeParse(name).success && !name.includes(":") && !isCloudModel(name), name).toBe(true);
+    expect(
+      ModelName.safeParse(name).success && !name.includes(":") && !isCloudModel(name),
+      name,
+    ).toBe(true);
     if (size !== null) expect(size, name).toMatch(/^\d+(\.\d)? [MG]B$/);
     expect(description, name).toMatch(/^[^\n]{10,100}[^.\s]$/);
-    for (const parameters of parameterSizes) expect(parameters, name).toMatch(/^(\d+x)?e?\d+(\.\d+)?[mb]$/);
+    for (const parameters of parameterSizes)
+      expect(parameters, name).toMatch(/^(\d+x)?e?\d+(\.\d+)?[mb]$/);
   }
 });
 
@@ -95,15 +104,32 @@ test("what somebody said of a model wins, and what nobody said is the catalogue'
     entry("qwen3:14b", { size_bytes: 9_300_000_000, display_name: "Big Qwen" }),
     entry("hf.co/user/model:Q4_K_M"),
   ];
-  const models = libraryModels(repository, new Map([["gemma3", { boxes: ["atlas"], sizeBytes: null, installedAtMs: null }]]));
+  const models = libraryModels(
+    repository,
+    new Map([["gemma3", { boxes: ["atlas"], sizeBytes: null, installedAtMs: null }]]),
+  );
   for (const model of models) LibraryModel.parse(model);
   const of = (name: string) => models.filter((model) => model.name === name);
   expect(of("llama3.2")).toEqual([
-    expect.objectContaining({ description: "Our default", size: "2.0 GB", category: "mine", source: "repository", is_default: true }),
+    expect.objectContaining({
+      description: "Our default",
+      size: "2.0 GB",
+      category: "mine",
+      source: "repository",
+      is_default: true,
+    }),
   ]);
-  expect(of("qwen3:14b")[0]).toMatchObject({ description: familyOf("qwen3")?.description, size: "9.3 GB", display_name: "Big Qwen" });
+  expect(of("qwen3:14b")[0]).toMatchObject({
+    description: familyOf("qwen3")?.description,
+    size: "9.3 GB",
+    display_name: "Big Qwen",
+  });
   expect(of("qwen3")[0]).toMatchObject({ source: "catalogue", size: "5.2 GB" });
-  expect(of("hf.co/user/model:Q4_K_M")[0]).toMatchObject({ description: null, size: null, parameter_sizes: [] });
+  expect(of("hf.co/user/model:Q4_K_M")[0]).toMatchObject({
+    description: null,
+    size: null,
+    parameter_sizes: [],
+  });
   expect(of("gemma3")[0]).toMatchObject({ installed_on: ["atlas"] });
   expect(search("big", repository)[0]).toBe("qwen3:14b");
 });

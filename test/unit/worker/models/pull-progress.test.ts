@@ -9,7 +9,9 @@ const layer = (digest: string, total: number, completed?: number) =>
 
 test("a line of one box is passed on with whose it is, and nothing is merged", () => {
   const progress = new PullProgress([A]);
-  expect(PullEvent.parse(progress.line("atlas", '{"status":"pulling manifest","something":"new"}'))).toEqual({
+  expect(
+    PullEvent.parse(progress.line("atlas", '{"status":"pulling manifest","something":"new"}')),
+  ).toEqual({
     box: "atlas",
     request_id: A.requestId,
     status: "pulling manifest",
@@ -34,10 +36,22 @@ test("layers of all boxes add up, the last word of each counting once", () => {
     total_bytes: null,
     completed_bytes: 0,
   });
-  expect(overall("atlas", layer("one", 100))).toMatchObject({ total_bytes: 100, completed_bytes: 0 });
-  expect(overall("atlas", layer("one", 100, 40))).toMatchObject({ total_bytes: 100, completed_bytes: 40 });
-  expect(overall("basil", layer("one", 100, 10))).toMatchObject({ total_bytes: 200, completed_bytes: 50 });
-  expect(overall("atlas", layer("two", 7, 9))).toMatchObject({ total_bytes: 207, completed_bytes: 57 });
+  expect(overall("atlas", layer("one", 100))).toMatchObject({
+    total_bytes: 100,
+    completed_bytes: 0,
+  });
+  expect(overall("atlas", layer("one", 100, 40))).toMatchObject({
+    total_bytes: 100,
+    completed_bytes: 40,
+  });
+  expect(overall("basil", layer("one", 100, 10))).toMatchObject({
+    total_bytes: 200,
+    completed_bytes: 50,
+  });
+  expect(overall("atlas", layer("two", 7, 9))).toMatchObject({
+    total_bytes: 207,
+    completed_bytes: 57,
+  });
   expect(overall("atlas", '{"status":"success"}')).toMatchObject({ finished: 1, failed: 0 });
   expect(overall("basil", '{"error":"disk full"}')).toMatchObject({ finished: 1, failed: 1 });
 });
@@ -57,15 +71,30 @@ test("a box that fails makes the whole an error; the first reason holds", () => 
   ]);
 });
 
-test.each([["not JSON"], ["[1]"], ['"text"'], ["null"], [""]])("%j is no progress, and fails the box", (line) => {
-  const progress = new PullProgress([A]);
-  expect(progress.line("atlas", line)).toMatchObject({ box: "atlas", error: expect.stringContaining("no progress") });
-  expect(progress.done().status).toBe("error");
-});
+test.each([["not JSON"], ["[1]"], ['"text"'], ["null"], [""]])(
+  "%j is no progress, and fails the box",
+  (line) => {
+    const progress = new PullProgress([A]);
+    expect(progress.line("atlas", line)).toMatchObject({
+      box: "atlas",
+      error: expect.stringContaining("no progress"),
+    });
+    expect(progress.done().status).toBe("error");
+  },
+);
 
 test("fields of another type count as absent, and a line cannot say whose it is", () => {
   const progress = new PullProgress([A, B]);
-  const line = { box: "x", request_id: "y", overall: "z", status: 7, digest: null, total: "many", completed: -1, error: ["e"] };
+  const line = {
+    box: "x",
+    request_id: "y",
+    overall: "z",
+    status: 7,
+    digest: null,
+    total: "many",
+    completed: -1,
+    error: ["e"],
+  };
   expect(PullEvent.parse(progress.line("atlas", JSON.stringify(line)))).toMatchObject({
     box: "atlas",
     request_id: A.requestId,
@@ -76,12 +105,17 @@ test("fields of another type count as absent, and a line cannot say whose it is"
 test("an answer that ends without success is an error", () => {
   const progress = new PullProgress([A]);
   progress.line("atlas", '{"status":"verifying sha256 digest"}');
-  expect(progress.end("atlas")).toMatchObject({ error: expect.stringContaining("did not say that it succeeded") });
+  expect(progress.end("atlas")).toMatchObject({
+    error: expect.stringContaining("did not say that it succeeded"),
+  });
   expect(progress.done().boxes[0]?.status).toBe("error");
 });
 
 test("layers without end are not kept", () => {
   const progress = new PullProgress([A, B]);
   for (let n = 0; n < 5_000; n++) progress.line("atlas", layer(`layer ${n}`, 1, 1));
-  expect(progress.line("atlas", layer("layer 0", 3, 3)).overall).toMatchObject({ total_bytes: 1_002, completed_bytes: 1_002 });
+  expect(progress.line("atlas", layer("layer 0", 3, 3)).overall).toMatchObject({
+    total_bytes: 1_002,
+    completed_bytes: 1_002,
+  });
 });

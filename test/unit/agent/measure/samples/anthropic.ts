@@ -11,11 +11,26 @@ export const ANTHROPIC: Sample[] = [
         "message_start",
         `{"type":"message_start","message":{"id":"msg_1","content":[],"usage":{"input_tokens":99,"output_tokens":0}}}`,
       ),
-      event("content_block_start", `{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":""}}`),
-      event("content_block_delta", `{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"Hm"}}`),
-      event("content_block_start", `{"type":"content_block_start","index":1,"content_block":{"type":"text","text":""}}`),
-      event("content_block_delta", `{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"Hi"}}`),
-      event("message_delta", `{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"input_tokens":11,"output_tokens":3}}`),
+      event(
+        "content_block_start",
+        `{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":""}}`,
+      ),
+      event(
+        "content_block_delta",
+        `{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"Hm"}}`,
+      ),
+      event(
+        "content_block_start",
+        `{"type":"content_block_start","index":1,"content_block":{"type":"text","text":""}}`,
+      ),
+      event(
+        "content_block_delta",
+        `{"type":"content_block_delta","index":1,"delta":{"type":"text_delta","text":"Hi"}}`,
+      ),
+      event(
+        "message_delta",
+        `{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"input_tokens":11,"output_tokens":3}}`,
+      ),
       event("message_stop", `{"type":"message_stop"}`),
     ],
     measured: { response: "Hi", ...COUNTS, ttft_ms: 130, decode_ms: 20, done_reason: "end_turn" },
@@ -25,23 +40,41 @@ export const ANTHROPIC: Sample[] = [
     options: messages,
     contentType: SSE,
     chunks: [
-      event("message_start", `{"type":"message_start","message":{"usage":{"input_tokens":99,"output_tokens":0}}}`),
+      event(
+        "message_start",
+        `{"type":"message_start","message":{"usage":{"input_tokens":99,"output_tokens":0}}}`,
+      ),
       event(
         "content_block_start",
         `{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"t","name":"f","input":{}}}`,
       ),
-      event("content_block_delta", `{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"{}"}}`),
-      event("message_delta", `{"type":"message_delta","delta":{"stop_reason":"tool_use"},"usage":{"output_tokens":62}}`),
+      event(
+        "content_block_delta",
+        `{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"{}"}}`,
+      ),
+      event(
+        "message_delta",
+        `{"type":"message_delta","delta":{"stop_reason":"tool_use"},"usage":{"output_tokens":62}}`,
+      ),
       event("message_stop", `{"type":"message_stop"}`),
     ],
-    measured: { prompt_tokens: 99, completion_tokens: 62, ttft_ms: 120, decode_ms: 10, done_reason: "tool_use" },
+    measured: {
+      prompt_tokens: 99,
+      completion_tokens: 62,
+      ttft_ms: 120,
+      decode_ms: 10,
+      done_reason: "tool_use",
+    },
   },
   {
     name: "a message with an error event",
     options: messages,
     contentType: SSE,
     chunks: [
-      event("message_start", `{"type":"message_start","message":{"usage":{"input_tokens":0,"output_tokens":0}}}`),
+      event(
+        "message_start",
+        `{"type":"message_start","message":{"usage":{"input_tokens":0,"output_tokens":0}}}`,
+      ),
       event("error", `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`),
     ],
     measured: { error: "Overloaded" },
@@ -50,8 +83,17 @@ export const ANTHROPIC: Sample[] = [
     name: "a message that ends in silence",
     options: messages,
     contentType: SSE,
-    chunks: [event("content_block_delta", `{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"}}`)],
-    measured: { response: "Hi", ttft_ms: 110, error: "the answer ended without its last event (message_stop)" },
+    chunks: [
+      event(
+        "content_block_delta",
+        `{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"}}`,
+      ),
+    ],
+    measured: {
+      response: "Hi",
+      ttft_ms: 110,
+      error: "the answer ended without its last event (message_stop)",
+    },
   },
   {
     name: "a message, not streamed",

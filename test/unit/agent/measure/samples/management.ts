@@ -6,7 +6,11 @@ export const MANAGEMENT: Sample[] = [
     name: "a pull that succeeds",
     options: { endpoint: "/api/pull", api: "ollama", stream: true },
     contentType: NDJSON,
-    chunks: [`{"status":"pulling manifest"}\n`, `{"status":"pulling 0123","digest":"sha256:0123","total":9}\n`, `{"status":"success"}\n`],
+    chunks: [
+      `{"status":"pulling manifest"}\n`,
+      `{"status":"pulling 0123","digest":"sha256:0123","total":9}\n`,
+      `{"status":"success"}\n`,
+    ],
     measured: {},
   },
   {
@@ -20,7 +24,10 @@ export const MANAGEMENT: Sample[] = [
     name: "a pull that fails",
     options: { endpoint: "/api/pull", api: "ollama", stream: true },
     contentType: NDJSON,
-    chunks: [`{"status":"pulling manifest"}\n`, `{"error":"pull model manifest: file does not exist"}\n`],
+    chunks: [
+      `{"status":"pulling manifest"}\n`,
+      `{"error":"pull model manifest: file does not exist"}\n`,
+    ],
     measured: { error: "pull model manifest: file does not exist" },
   },
   {
@@ -34,7 +41,9 @@ export const MANAGEMENT: Sample[] = [
     name: "embed",
     options: { endpoint: "/api/embed", api: "ollama", stream: false },
     contentType: JSON_TYPE,
-    chunks: [`{"model":"e","embeddings":[[0.1,-0.2],[3e-7,4]],"total_duration":14143917,"load_duration":1019500,"prompt_eval_count":8}`],
+    chunks: [
+      `{"model":"e","embeddings":[[0.1,-0.2],[3e-7,4]],"total_duration":14143917,"load_duration":1019500,"prompt_eval_count":8}`,
+    ],
     measured: { prompt_tokens: 8, ttft_ms: 110, load_ms: 1.02 },
   },
   {

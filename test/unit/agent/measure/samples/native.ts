@@ -1,5 +1,15 @@
 /** Answers of the native API to a chat and a generate. */
-import { COUNTS, chat, generate, JSON_TYPE, METRICS, NDJSON, type Sample, TIMES, whole } from "./sample.ts";
+import {
+  COUNTS,
+  chat,
+  generate,
+  JSON_TYPE,
+  METRICS,
+  NDJSON,
+  type Sample,
+  TIMES,
+  whole,
+} from "./sample.ts";
 
 export const NATIVE: Sample[] = [
   {
@@ -59,7 +69,9 @@ export const NATIVE: Sample[] = [
     name: "a chat, not streamed",
     options: whole(chat),
     contentType: JSON_TYPE,
-    chunks: [`{"message":{"role":"assistant","content":"Hi"},"done":true,"done_reason":"stop",${METRICS}}`],
+    chunks: [
+      `{"message":{"role":"assistant","content":"Hi"},"done":true,"done_reason":"stop",${METRICS}}`,
+    ],
     measured: { response: "Hi", ...COUNTS, ...TIMES, ttft_ms: 110, done_reason: "stop" },
   },
   {
@@ -85,36 +97,69 @@ export const NATIVE: Sample[] = [
     name: "a generate that fails in the middle",
     options: generate,
     contentType: NDJSON,
-    chunks: [`{"response":"I","done":false}\n`, `{"error":"an error was encountered while running the model"}\n`],
-    measured: { response: "I", ttft_ms: 110, error: "an error was encountered while running the model" },
+    chunks: [
+      `{"response":"I","done":false}\n`,
+      `{"error":"an error was encountered while running the model"}\n`,
+    ],
+    measured: {
+      response: "I",
+      ttft_ms: 110,
+      error: "an error was encountered while running the model",
+    },
   },
   {
     name: "a chat that ends in silence",
     options: chat,
     contentType: NDJSON,
-    chunks: [`{"message":{"content":"no "},"done":false}\n`, `{"message":{"content":"no "},"done":false}\n`],
-    measured: { response: "no no ", ttft_ms: 110, error: "the answer ended without its last line (done:true)" },
+    chunks: [
+      `{"message":{"content":"no "},"done":false}\n`,
+      `{"message":{"content":"no "},"done":false}\n`,
+    ],
+    measured: {
+      response: "no no ",
+      ttft_ms: 110,
+      error: "the answer ended without its last line (done:true)",
+    },
   },
   {
     name: "a chat that is cut off inside a line",
     options: chat,
     contentType: NDJSON,
     chunks: [`{"message":{"content":"a"},"done":false}\n`, `{"message":{"con`],
-    measured: { response: "a", ttft_ms: 110, error: "the answer ended without its last line (done:true)" },
+    measured: {
+      response: "a",
+      ttft_ms: 110,
+      error: "the answer ended without its last line (done:true)",
+    },
   },
   {
     name: "a chat with a line that is not JSON",
     options: chat,
     contentType: NDJSON,
-    chunks: [`{"message":{"content":"a"},"done":false}\n`, `oops\n`, `\n`, `{"message":{"content":"b"},"done":true,${METRICS}}\n`],
-    measured: { response: "ab", ...COUNTS, ...TIMES, ttft_ms: 110, error: "the answer has a line that is not JSON" },
+    chunks: [
+      `{"message":{"content":"a"},"done":false}\n`,
+      `oops\n`,
+      `\n`,
+      `{"message":{"content":"b"},"done":true,${METRICS}}\n`,
+    ],
+    measured: {
+      response: "ab",
+      ...COUNTS,
+      ...TIMES,
+      ttft_ms: 110,
+      error: "the answer has a line that is not JSON",
+    },
   },
   {
     name: "a chat, not streamed, that is not done",
     options: whole(chat),
     contentType: JSON_TYPE,
     chunks: [`{"message":{"role":"assistant","content":"no no"},"done":false}`],
-    measured: { response: "no no", ttft_ms: 110, error: "the answer is not complete (done:true is missing)" },
+    measured: {
+      response: "no no",
+      ttft_ms: 110,
+      error: "the answer is not complete (done:true is missing)",
+    },
   },
   {
     name: "a chat, not streamed, that is cut off",

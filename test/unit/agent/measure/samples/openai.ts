@@ -1,5 +1,17 @@
 /** Answers of OpenAI's API. */
-import { COUNTS, DONE, event, responses, type Sample, SSE, v1Chat, v1Chunk, v1Completions, v1Usage, whole } from "./sample.ts";
+import {
+  COUNTS,
+  DONE,
+  event,
+  responses,
+  type Sample,
+  SSE,
+  v1Chat,
+  v1Chunk,
+  v1Completions,
+  v1Usage,
+  whole,
+} from "./sample.ts";
 
 export const OPENAI: Sample[] = [
   {
@@ -14,7 +26,13 @@ export const OPENAI: Sample[] = [
       v1Usage,
       DONE,
     ],
-    measured: { response: "Grüß dich 👋", ...COUNTS, ttft_ms: 110, decode_ms: 20, done_reason: "stop" },
+    measured: {
+      response: "Grüß dich 👋",
+      ...COUNTS,
+      ttft_ms: 110,
+      decode_ms: 20,
+      done_reason: "stop",
+    },
   },
   {
     name: "an OpenAI chat that was not asked for usage, and calls a tool",
@@ -34,13 +52,20 @@ export const OPENAI: Sample[] = [
     options: v1Chat,
     contentType: SSE,
     chunks: [v1Chunk(`{"role":"assistant","content":"I"}`), v1Chunk(`{"content":""}`)],
-    measured: { response: "I", ttft_ms: 110, error: "the answer ended without its last event ([DONE])" },
+    measured: {
+      response: "I",
+      ttft_ms: 110,
+      error: "the answer ended without its last event ([DONE])",
+    },
   },
   {
     name: "an OpenAI chat with an error event",
     options: v1Chat,
     contentType: SSE,
-    chunks: [v1Chunk(`{"content":"I"}`), `data: {"error":{"message":"it broke","type":"api_error","param":null,"code":null}}\n\n`],
+    chunks: [
+      v1Chunk(`{"content":"I"}`),
+      `data: {"error":{"message":"it broke","type":"api_error","param":null,"code":null}}\n\n`,
+    ],
     measured: { response: "I", ttft_ms: 110, error: "it broke" },
   },
   {
@@ -73,7 +98,10 @@ export const OPENAI: Sample[] = [
         "response.created",
         `{"response":{"status":"in_progress","output":[],"usage":null,"error":null},"sequence_number":0,"type":"response.created"}`,
       ),
-      event("response.reasoning_summary_text.delta", `{"delta":"Hm","type":"response.reasoning_summary_text.delta"}`),
+      event(
+        "response.reasoning_summary_text.delta",
+        `{"delta":"Hm","type":"response.reasoning_summary_text.delta"}`,
+      ),
       event("response.output_text.delta", `{"delta":"Hi","type":"response.output_text.delta"}`),
       event("response.output_text.done", `{"text":"Hi","type":"response.output_text.done"}`),
       event(
@@ -100,8 +128,16 @@ export const OPENAI: Sample[] = [
     name: "a response that ends in silence",
     options: responses,
     contentType: SSE,
-    chunks: [event("response.function_call_arguments.delta", `{"delta":"{}","type":"response.function_call_arguments.delta"}`)],
-    measured: { ttft_ms: 110, error: "the answer ended without its last event (response.completed)" },
+    chunks: [
+      event(
+        "response.function_call_arguments.delta",
+        `{"delta":"{}","type":"response.function_call_arguments.delta"}`,
+      ),
+    ],
+    measured: {
+      ttft_ms: 110,
+      error: "the answer ended without its last event (response.completed)",
+    },
   },
   {
     name: "a response, not streamed, that reached its limit: incomplete, and no error",

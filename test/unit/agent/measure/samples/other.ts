@@ -15,7 +15,9 @@ export const OTHER: Sample[] = [
     options: v1Chat,
     status: 400,
     contentType: "application/json",
-    chunks: [`{"error":{"message":"[] is too short - 'messages'","type":"invalid_request_error","param":null,"code":null}}\n`],
+    chunks: [
+      `{"error":{"message":"[] is too short - 'messages'","type":"invalid_request_error","param":null,"code":null}}\n`,
+    ],
     measured: { error: "[] is too short - 'messages'" },
   },
   {
@@ -23,7 +25,9 @@ export const OTHER: Sample[] = [
     options: messages,
     status: 503,
     contentType: "application/json",
-    chunks: [`{"type":"error","error":{"type":"overloaded_error","message":"server busy, please try again."},"request_id":"req_1"}\n`],
+    chunks: [
+      `{"type":"error","error":{"type":"overloaded_error","message":"server busy, please try again."},"request_id":"req_1"}\n`,
+    ],
     measured: { error: "server busy, please try again." },
   },
   {
@@ -31,7 +35,9 @@ export const OTHER: Sample[] = [
     options: chat,
     status: 401,
     contentType: JSON_TYPE,
-    chunks: [`{"error":"unauthorized","signin_url":"https://ollama.com/connect?name=HOST&key=KEY"}`],
+    chunks: [
+      `{"error":"unauthorized","signin_url":"https://ollama.com/connect?name=HOST&key=KEY"}`,
+    ],
     measured: { error: "unauthorized" },
   },
   {

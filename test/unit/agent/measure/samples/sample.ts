@@ -22,7 +22,10 @@ export const v1Chat = { endpoint: "/v1/chat/completions", api: "openai", stream:
 export const v1Completions = { endpoint: "/v1/completions", api: "openai", stream: true } as const;
 export const responses = { endpoint: "/v1/responses", api: "openai", stream: true } as const;
 export const messages = { endpoint: "/v1/messages", api: "anthropic", stream: true } as const;
-export const whole = <Options extends Sample["options"]>(options: Options) => ({ ...options, stream: false });
+export const whole = <Options extends Sample["options"]>(options: Options) => ({
+  ...options,
+  stream: false,
+});
 
 export const METRICS = `"total_duration":2000000000,"load_duration":500000000,"prompt_eval_count":11,"prompt_eval_duration":250000000,"eval_count":3,"eval_duration":1000000000`;
 export const TIMES = { queue_ms: 250, load_ms: 500, prefill_ms: 250, decode_ms: 1_000 };

@@ -2,7 +2,10 @@ import { spawn } from "node:child_process";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { GpuReader, type GpuReaderOptions } from "../../../../../agent/readings/nvidia/gpu-reader.ts";
+import {
+  GpuReader,
+  type GpuReaderOptions,
+} from "../../../../../agent/readings/nvidia/gpu-reader.ts";
 import { programsOf } from "../../../../../agent/readings/nvidia/process.ts";
 import { GpuState } from "../../../../../protocol/inventory.ts";
 import { fakeSmi, type Step } from "../../../../support/fake-nvidia-smi.ts";
@@ -31,7 +34,9 @@ test("samples arrive from one process that stays, and each is taken once", async
     utilization_percent: 42,
     fan_percent: null,
   });
-  expect(state.samples.some((sample) => sample.index === 1 && sample.utilization_percent === null)).toBe(true);
+  expect(
+    state.samples.some((sample) => sample.index === 1 && sample.utilization_percent === null),
+  ).toBe(true);
   expect(gpu.reader.latest().map((sample) => sample.index)).toEqual([0, 1]);
   expect(smi.runs().map(({ args }) => args.slice(1))).toEqual([
     ["--format=csv,noheader,nounits"],
@@ -42,7 +47,11 @@ test("samples arrive from one process that stays, and each is taken once", async
 test("the power of every row is told at once, and of the samples as many are kept as are wanted", async () => {
   const power: [number, number | null][] = [];
   const rows = [CARD, { ...CARD, index: "1", "power.draw": "[N/A]" }];
-  await using gpu = reading(fakeSmi([{ rows }]).command, {}, { keepEvery: 3, onPower: (index, watts) => power.push([index, watts]) });
+  await using gpu = reading(
+    fakeSmi([{ rows }]).command,
+    {},
+    { keepEvery: 3, onPower: (index, watts) => power.push([index, watts]) },
+  );
   // Both GPUs of the rounds 0, 3 and 6.
   await until(gpu.reader, ({ samples }) => samples.length >= 6);
   expect(power.slice(0, 4)).toEqual([
@@ -55,7 +64,12 @@ test("the power of every row is told at once, and of the samples as many are kep
 });
 
 test("fields that the driver refuses are dropped, one after the other, once", async () => {
-  const smi = fakeSmi([{ ...ROWS, unknownFields: ["fan.speed", "clocks_event_reasons.active", "clocks_throttle_reasons.active"] }]);
+  const smi = fakeSmi([
+    {
+      ...ROWS,
+      unknownFields: ["fan.speed", "clocks_event_reasons.active", "clocks_throttle_reasons.active"],
+    },
+  ]);
   await using gpu = reading(smi.command);
   const state = await until(gpu.reader, (taken) => taken.samples.length > 0);
   expect(state.samples[0]).toMatchObject({ power_draw_w: 61.5, throttle_reasons: null });
@@ -66,17 +80,33 @@ test("fields that the driver refuses are dropped, one after the other, once", as
 
 test("the older name of the throttle reasons is tried", async () => {
   const row = { ...CARD, "clocks_throttle_reasons.active": "0x0000000000000004" };
-  await using gpu = reading(fakeSmi([{ rows: [row], unknownFields: ["clocks_event_reasons.active"] }]).command);
+  await using gpu = reading(
+    fakeSmi([{ rows: [row], unknownFields: ["clocks_event_reasons.active"] }]).command,
+  );
   const state = await until(gpu.reader, (taken) => taken.samples.length > 0);
   expect(state.samples[0]?.throttle_reasons).toEqual(["sw_power_cap"]);
 });
 
 test("a failure is a state with words, and ends when nvidia-smi works", async () => {
-  const smi = fakeSmi([{ text: "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.", code: 9 }]);
+  const smi = fakeSmi([
+    {
+      text: "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.",
+      code: 9,
+    },
+  ]);
   await using gpu = reading(smi.command);
-  expect(gpu.reader.take()).toEqual({ available: false, error: null, driver_version: null, samples: [] });
+  expect(gpu.reader.take()).toEqual({
+    available: false,
+    error: null,
+    driver_version: null,
+    samples: [],
+  });
   const failed = await until(gpu.reader, (taken) => taken.error !== null);
-  expect(failed).toMatchObject({ available: false, error: expect.stringContaining("load the driver"), samples: [] });
+  expect(failed).toMatchObject({
+    available: false,
+    error: expect.stringContaining("load the driver"),
+    samples: [],
+  });
   smi.plan([ROWS]);
   await until(gpu.reader, (taken) => taken.available);
   expect(gpu.events.map((event) => event.event)).toEqual(["gpu_unavailable", "gpu_available"]);
@@ -90,16 +120,24 @@ test("no nvidia-smi at all", async () => {
 test("a probe that hangs is killed", async () => {
   const smi = fakeSmi([{ ending: "hang" }, ROWS]);
   await using gpu = reading(smi.command, { probeMs: 900 });
-  expect((await until(gpu.reader, (taken) => taken.error !== null)).error).toBe("nvidia-smi did not answer within 0.9 s");
+  expect((await until(gpu.reader, (taken) => taken.error !== null)).error).toBe(
+    "nvidia-smi did not answer within 0.9 s",
+  );
   await until(gpu.reader, (taken) => taken.available);
   expect(isAlive(smi.runs()[0]?.pid)).toBe(false);
 });
 
 test("a process that falls silent is replaced, and its old readings are no longer shown", async () => {
-  const smi = fakeSmi([ROWS, { ...ROWS, rounds: 2, ending: "hang" }, { text: "No devices were found", code: 6 }]);
+  const smi = fakeSmi([
+    ROWS,
+    { ...ROWS, rounds: 2, ending: "hang" },
+    { text: "No devices were found", code: 6 },
+  ]);
   await using gpu = reading(smi.command, { silenceSlackMs: -1_500 });
   await until(gpu.reader, (taken) => taken.available);
-  expect((await until(gpu.reader, (taken) => taken.error !== null)).error).toMatch(/no reading for 1.5 s/);
+  expect((await until(gpu.reader, (taken) => taken.error !== null)).error).toMatch(
+    /no reading for 1.5 s/,
+  );
   expect(gpu.reader.latest()).toEqual([]);
   await until(gpu.reader, (taken) => taken.error?.startsWith("no NVIDIA GPU") === true);
   // The columns are known by now: no second probe.
@@ -113,7 +151,9 @@ test("a process that falls silent is replaced, and its old readings are no longe
 
 test("garbage between rows is passed over", async () => {
   const garbage = { ...CARD, index: "\u0000\ufffd{]" };
-  await using gpu = reading(fakeSmi([{ rows: [garbage, CARD, { ...CARD, index: "1", name: "a, b, c" }] }]).command);
+  await using gpu = reading(
+    fakeSmi([{ rows: [garbage, CARD, { ...CARD, index: "1", name: "a, b, c" }] }]).command,
+  );
   const state = await until(gpu.reader, (taken) => taken.samples.length >= 2);
   expect(new Set(state.samples.map((sample) => sample.index))).toEqual(new Set([0]));
 });
@@ -145,11 +185,16 @@ test("at most 1,000 samples wait, the newest ones", async () => {
 });
 
 test("an interval that nvidia-smi would not take is refused at once", () => {
-  expect(() => new GpuReader({ box: "b", intervalSeconds: 0.5, now: Date.now, log: () => {} })).toThrow(RangeError);
+  expect(
+    () => new GpuReader({ box: "b", intervalSeconds: 0.5, now: Date.now, log: () => {} }),
+  ).toThrow(RangeError);
 });
 
 test("what is started for a command", () => {
-  expect(programsOf("nvidia-smi").map(({ file }) => file)).toEqual(["nvidia-smi", "/usr/lib/wsl/lib/nvidia-smi"]);
+  expect(programsOf("nvidia-smi").map(({ file }) => file)).toEqual([
+    "nvidia-smi",
+    "/usr/lib/wsl/lib/nvidia-smi",
+  ]);
   expect(programsOf("/opt/bin/nvidia-smi")).toEqual([{ file: "/opt/bin/nvidia-smi", args: [] }]);
   expect(programsOf("sim/gpu.mjs")).toEqual([{ file: process.execPath, args: ["sim/gpu.mjs"] }]);
 });
@@ -159,10 +204,14 @@ test("no orphan when the agent is killed: the next row ends the child", async ()
   const command = join(folder, "nvidia-smi");
   // A shell, not Node: it dies of SIGPIPE as nvidia-smi does.
   const row = "echo '0, GPU-1, NVIDIA L40S, 595.80, 1, 1, 1, 1, 1, 1, 1, 1, 0x0'";
-  writeFileSync(command, `#!/bin/sh\necho $$ > ${folder}/pid\n${row}\ncase "$*" in *-l*) while sleep 0.05; do ${row}; done;; esac\n`);
+  writeFileSync(
+    command,
+    `#!/bin/sh\necho $$ > ${folder}/pid\n${row}\ncase "$*" in *-l*) while sleep 0.05; do ${row}; done;; esac\n`,
+  );
   chmodSync(command, 0o755);
   const script = join(folder, "agent.ts");
-  const gpuModule = new URL("../../../../../agent/readings/nvidia/gpu-reader.ts", import.meta.url).href;
+  const gpuModule = new URL("../../../../../agent/readings/nvidia/gpu-reader.ts", import.meta.url)
+    .href;
   writeFileSync(
     script,
     `import { GpuReader } from ${JSON.stringify(gpuModule)};
@@ -178,7 +227,11 @@ test("no orphan when the agent is killed: the next row ends the child", async ()
   await vi.waitFor(() => expect(isAlive(pid)).toBe(false), 5_000);
 });
 
-function reading(command: string, timing: GpuReaderOptions["timing"] = {}, more: Partial<GpuReaderOptions> = {}) {
+function reading(
+  command: string,
+  timing: GpuReaderOptions["timing"] = {},
+  more: Partial<GpuReaderOptions> = {},
+) {
   const events: { level: string; event: string }[] = [];
   let clock = Date.parse("2026-08-01T00:00:00.000Z");
   let read = 0;
@@ -218,7 +271,8 @@ async function until(reader: GpuReader, holds: (state: GpuState) => boolean): Pr
 function isAlive(pid: number | undefined): boolean {
   if (pid === undefined) return false;
   const stat = `/proc/${pid}/stat`;
-  if (existsSync("/proc/self/stat")) return existsSync(stat) && !/\) [ZX] /.test(readFileSync(stat, "utf8"));
+  if (existsSync("/proc/self/stat"))
+    return existsSync(stat) && !/\) [ZX] /.test(readFileSync(stat, "utf8"));
   try {
     return process.kill(pid, 0);
   } catch {

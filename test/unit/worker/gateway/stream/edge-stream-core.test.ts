@@ -1,11 +1,27 @@
 /** Stories that the simulation found, and what the edge's end of a stream does in them. */
 import { expect, test } from "vitest";
 import { HELD_BYTES_MAX } from "../../../../../protocol/ending.ts";
-import { encodeFrames, type Frame, FrameType, jsonBytes, NO_PAYLOAD, typeName } from "../../../../../protocol/frames.ts";
+import {
+  encodeFrames,
+  type Frame,
+  FrameType,
+  jsonBytes,
+  NO_PAYLOAD,
+  typeName,
+} from "../../../../../protocol/frames.ts";
 import { GRACE_MS, HEARTBEAT_MS, NOTICE_MS, SILENCE_MS } from "../../../../../protocol/limits.ts";
 import type { Open } from "../../../../../protocol/messages.ts";
-import { type Acts, EdgeCore } from "../../../../../worker/gateway/stream/edge-stream-core.ts";
-import { isProbeDue, newPulse, nextLookMs, PROBE_MS, type Pulse } from "../../../../../worker/gateway/stream/pulse.ts";
+import {
+  type EdgeStreamActions,
+  EdgeStreamCore,
+} from "../../../../../worker/gateway/stream/edge-stream-core.ts";
+import {
+  isProbeDue,
+  newPulse,
+  nextProbeMs,
+  PROBE_MS,
+  type Pulse,
+} from "../../../../../worker/gateway/stream/pulse.ts";
 
 const ID = "01890a5d-ac96-774b-bcce-b302099a8057";
 const OPEN: Open = {
@@ -26,17 +42,30 @@ const OPEN: Open = {
 
 const half = () => 0.5;
 const begun = (pulse: Pulse = newPulse()) => {
-  const core = new EdgeCore({ id: ID, box: "b", open: OPEN }, new Uint8Array(3), pulse, half);
+  const core = new EdgeStreamCore({ id: ID, box: "b", open: OPEN }, new Uint8Array(3), pulse, half);
   core.begin(0);
   return core;
 };
-const frame = (type: FrameType, seq = 0, payload: Uint8Array = NO_PAYLOAD): Frame => ({ type, stream: ID, seq, payload });
+const frame = (type: FrameType, seq = 0, payload: Uint8Array = NO_PAYLOAD): Frame => ({
+  type,
+  stream: ID,
+  seq,
+  payload,
+});
 const message = (...frames: Frame[]) => encodeFrames(frames);
-const head = frame(FrameType.head, 0, jsonBytes({ status: 200, headers: [["content-type", "application/x-ndjson"]] }));
-const data = (seq: number, text: string) => frame(FrameType.data, seq, new TextEncoder().encode(text));
-const said = ({ frames }: Acts) => frames.map(({ type, seq }) => [typeName(type), seq]);
-const abortOf = ({ frames }: Acts) =>
-  frames.filter(({ type }) => type === FrameType.abort).map(({ payload }) => JSON.parse(new TextDecoder().decode(payload)).code);
+const head = frame(
+  FrameType.head,
+  0,
+  jsonBytes({ status: 200, headers: [["content-type", "application/x-ndjson"]] }),
+);
+const data = (seq: number, text: string) =>
+  frame(FrameType.data, seq, new TextEncoder().encode(text));
+const said = ({ frames }: EdgeStreamActions) =>
+  frames.map(({ type, seq }) => [typeName(type), seq]);
+const abortOf = ({ frames }: EdgeStreamActions) =>
+  frames
+    .filter(({ type }) => type === FrameType.abort)
+    .map(({ payload }) => JSON.parse(new TextDecoder().decode(payload)).code);
 
 test("an acknowledgement that was lost comes again with the resume: the agent may be waiting for room", () => {
   const core = begun();
@@ -54,7 +83,11 @@ test("a caller that leaves while the agent is away: the agent is told when it is
   const core = begun();
   core.received(message(head, data(1, "one\n"), frame(FrameType.gone)), 0);
   const left = core.callerGone(10);
-  expect([abortOf(left), left.isDone, left.ended]).toEqual([[], false, { by: "edge", status: "cancelled", httpStatus: 200, afterMs: 0 }]);
+  expect([abortOf(left), left.isDone, left.ended]).toEqual([
+    [],
+    false,
+    { by: "edge", status: "cancelled", httpStatus: 200, afterMs: 0 },
+  ]);
   const back = core.received(message(frame(FrameType.back)), 500);
   expect([abortOf(back), back.isDone]).toEqual([["caller_gone"], true]);
 });
@@ -66,7 +99,7 @@ test("a caller that leaves while the Box is away: a Box without an agent says so
   const attached = core.attached(100);
   expect([abortOf(attached), attached.isDone]).toEqual([["caller_gone"], false]);
   expect(core.received(message(frame(FrameType.gone)), 101).isDone).toBe(false);
-  expect(core.look(2_000).isDone).toBe(false);
+  expect(core.tick(2_000).isDone).toBe(false);
   const back = core.received(message(frame(FrameType.back)), 5_000);
   expect([abortOf(back), back.isDone]).toEqual([["caller_gone"], true]);
 });
@@ -83,12 +116,17 @@ test("what nobody could be told ends with the grace period all the same", () => 
   const core = begun();
   core.lost(0);
   core.callerGone(10);
-  expect(core.lookAtMs(10)).toBe(GRACE_MS);
-  expect(core.look(GRACE_MS).isDone).toBe(true);
+  expect(core.nextTickMs(10)).toBe(GRACE_MS);
+  expect(core.tick(GRACE_MS).isDone).toBe(true);
 });
 
 test("an agent that was restarted while it took a large body: the call fails as that, and the edge records it", () => {
-  const core = new EdgeCore({ id: ID, box: "b", open: OPEN }, new Uint8Array(300_000), newPulse(), half);
+  const core = new EdgeStreamCore(
+    { id: ID, box: "b", open: OPEN },
+    new Uint8Array(300_000),
+    newPulse(),
+    half,
+  );
   core.begin(0);
   core.received(message(frame(FrameType.ack, 2)), 0);
   core.received(message(frame(FrameType.gone), frame(FrameType.back)), 10);
@@ -99,7 +137,12 @@ test("an agent that was restarted while it took a large body: the call fails as 
 });
 
 test("a cancelled call is recorded by the edge too, after the agent: the word of it may be lost on the way", () => {
-  expect(begun().callerGone(10).ended).toEqual({ by: "edge", status: "cancelled", httpStatus: 499, afterMs: 5_000 });
+  expect(begun().callerGone(10).ended).toEqual({
+    by: "edge",
+    status: "cancelled",
+    httpStatus: 499,
+    afterMs: 5_000,
+  });
 });
 
 test("a frame of another stream ends this one, and none of its bytes reach the caller", () => {
@@ -115,63 +158,80 @@ test("a Box is made to look so often that a link which swallows is noticed in ti
   expect(SILENCE_MS + PROBE_MS).toBeLessThanOrEqual(NOTICE_MS - 100);
   expect(SILENCE_MS).toBeGreaterThan(2 * HEARTBEAT_MS);
   const core = begun();
-  expect(said(core.look(PROBE_MS - 1))).toEqual([]);
-  expect(said(core.look(PROBE_MS))).toEqual([[typeName(FrameType.ack), 0]]);
+  expect(said(core.tick(PROBE_MS - 1))).toEqual([]);
+  expect(said(core.tick(PROBE_MS))).toEqual([[typeName(FrameType.ack), 0]]);
 });
 
 test("one stream asks for all: what one hears or asks, the others need not", () => {
   const pulse = newPulse();
   const [one, other] = [begun(pulse), begun(pulse)];
-  expect(said(one.look(PROBE_MS))).toHaveLength(1);
-  expect(said(other.look(PROBE_MS))).toHaveLength(0);
+  expect(said(one.tick(PROBE_MS))).toHaveLength(1);
+  expect(said(other.tick(PROBE_MS))).toHaveLength(0);
   one.received(message(head), 2 * PROBE_MS);
-  expect(said(other.look(2 * PROBE_MS))).toHaveLength(0);
+  expect(said(other.tick(2 * PROBE_MS))).toHaveLength(0);
 });
 
 test("nobody asks while the agent is known to be away, or nobody waits", () => {
   const [away, over] = [begun(), begun()];
   away.received(message(frame(FrameType.gone)), 0);
   over.callerGone(0);
-  expect([away.look(10_000), over.look(10_000)].map(said)).toEqual([[], []]);
+  expect([away.tick(10_000), over.tick(10_000)].map(said)).toEqual([[], []]);
 });
 
 test("a look that was asked for is due when it comes: fractions of a millisecond make no circles", () => {
   for (let i = 0; i < 10_000; i++) {
     const pulse = { ...newPulse(), heardMs: Math.sqrt(i) * 1_000.1, open: 1 };
-    const atMs = nextLookMs(pulse, pulse.heardMs, half);
+    const atMs = nextProbeMs(pulse, pulse.heardMs, half);
     expect(isProbeDue(pulse, atMs)).toBe(true);
   }
 });
 
 test("with very many streams open each looks seldom, and together they look often", () => {
   const pulse = { ...newPulse(), open: 10_000 };
-  const waits = Array.from({ length: 100 }, (_, i) => nextLookMs(pulse, 0, () => i / 100));
+  const waits = Array.from({ length: 100 }, (_, i) => nextProbeMs(pulse, 0, () => i / 100));
   expect(Math.min(...waits)).toBeGreaterThanOrEqual(2_000);
   expect(Math.max(...waits)).toBeLessThanOrEqual(10_000);
 });
 
-const json = frame(FrameType.head, 0, jsonBytes({ status: 200, headers: [["content-type", "application/json; charset=utf-8"]] }));
+const json = frame(
+  FrameType.head,
+  0,
+  jsonBytes({ status: 200, headers: [["content-type", "application/json; charset=utf-8"]] }),
+);
 const unstreamed = () => {
-  const core = new EdgeCore({ id: ID, box: "b", open: { ...OPEN, stream: false } }, null, newPulse(), half);
+  const core = new EdgeStreamCore(
+    { id: ID, box: "b", open: { ...OPEN, stream: false } },
+    null,
+    newPulse(),
+    half,
+  );
   core.begin(0);
   return core;
 };
-const aborted = (code: string, why: string) => message(frame(FrameType.abort, 0, jsonBytes({ code, message: why })));
+const aborted = (code: string, why: string) =>
+  message(frame(FrameType.abort, 0, jsonBytes({ code, message: why })));
 
 test("a JSON answer begins when it is whole, so that one which breaks is told by its status", () => {
   const whole = unstreamed();
   expect(whole.received(message(json, data(1, '{"half":')), 0).answer).toBeNull();
   const acts = whole.received(message(data(2, "1}"), frame(FrameType.end, 3)), 0);
-  expect(acts.answer).toMatchObject({ kind: "whole", status: 200, body: new TextEncoder().encode('{"half":1}') });
+  expect(acts.answer).toMatchObject({
+    kind: "whole",
+    status: 200,
+    body: new TextEncoder().encode('{"half":1}'),
+  });
 
   const broken = unstreamed();
   broken.received(message(json, data(1, '{"half":')), 0);
   const failed = broken.received(aborted("ollama_broke", "closed"), 0);
-  expect(failed.answer).toEqual({ kind: "failed", failure: { reason: "ollama_broke", message: "closed" } });
+  expect(failed.answer).toEqual({
+    kind: "failed",
+    failure: { reason: "ollama_broke", message: "closed" },
+  });
 
   const lost = unstreamed();
   lost.received(message(json, data(1, '{"half":'), frame(FrameType.gone)), 0);
-  expect(lost.look(GRACE_MS).ended).toMatchObject({ by: "edge", status: "error", httpStatus: 504 });
+  expect(lost.tick(GRACE_MS).ended).toMatchObject({ by: "edge", status: "error", httpStatus: 504 });
   const left = unstreamed();
   left.received(message(json, data(1, '{"half":')), 0);
   expect(left.callerGone(1).ended).toMatchObject({ status: "cancelled", httpStatus: 499 });
@@ -186,7 +246,14 @@ test("a JSON answer that is longer than what may be kept begins before it is who
   expect(core.callerGone(1).ended).toMatchObject({ status: "cancelled", httpStatus: 200 });
 });
 
-test.each(["application/x-ndjson", "text/event-stream", "application/octet-stream"])("an answer of type %s begins at once", (type) => {
-  const begins = frame(FrameType.head, 0, jsonBytes({ status: 200, headers: [["content-type", type]] }));
-  expect(unstreamed().received(message(begins), 0).answer).toMatchObject({ kind: "streamed" });
-});
+test.each(["application/x-ndjson", "text/event-stream", "application/octet-stream"])(
+  "an answer of type %s begins at once",
+  (type) => {
+    const begins = frame(
+      FrameType.head,
+      0,
+      jsonBytes({ status: 200, headers: [["content-type", type]] }),
+    );
+    expect(unstreamed().received(message(begins), 0).answer).toMatchObject({ kind: "streamed" });
+  },
+);
