@@ -3,5 +3,5 @@ import type { Bindings } from "../env.ts";
 import type { Box } from "./box.ts";
 
 /** wrangler.toml binds BOX to the class {@link Box}; there is one object per GPU box. */
-export const boxOf = (env: Bindings, name: string): DurableObjectStub<Box> =>
+export const boxStubOf = (env: Bindings, name: string): DurableObjectStub<Box> =>
   (env.BOX as DurableObjectNamespace<Box>).getByName(name);

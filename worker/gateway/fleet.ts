@@ -8,7 +8,7 @@
 import type { InFlight } from "../../protocol/api/live.ts";
 import type { Fleet } from "../aggregator/aggregator.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
-import { boxOf } from "../box/stub.ts";
+import { boxStubOf } from "../box/stub.ts";
 import type { Bindings } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { type BoxStatuses, type RegisteredBox, upNames } from "../registered-box.ts";
@@ -77,7 +77,7 @@ export async function statusesAndRequests(
   if (only !== undefined && boxes.length === 0)
     throw new GatewayError({ reason: "box_unknown", box: only });
   const looks = await Promise.all(
-    boxes.map(async ({ name }) => ({ name, ...(await boxOf(env, name).status()) })),
+    boxes.map(async ({ name }) => ({ name, ...(await boxStubOf(env, name).status()) })),
   );
   return {
     live: looks.map(({ name, isUp, inFlight, queueDepth }) => ({

@@ -4,7 +4,7 @@
  */
 
 import type { Open } from "../../protocol/messages.ts";
-import { boxOf } from "../box/stub.ts";
+import { boxStubOf } from "../box/stub.ts";
 import type { Bindings } from "../env.ts";
 import { type FailureReason, GatewayError, wireErrorOf } from "../errors.ts";
 import type { RegisteredBox } from "../registered-box.ts";
@@ -129,7 +129,7 @@ async function attach(
 ): Promise<WebSocket> {
   const url = `https://box/attach?box=${encodeURIComponent(box)}&stream=${id}${isResume ? "&resume=1" : ""}`;
   // A Box that is being restarted or moved throws. The next one may serve.
-  const answer = await boxOf(env, box)
+  const answer = await boxStubOf(env, box)
     .fetch(url, { headers: { upgrade: "websocket" } })
     .catch((error: unknown) => {
       throw new GatewayError({ reason: "box_down", box }, { cause: error });

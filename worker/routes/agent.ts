@@ -3,7 +3,7 @@
 import { Hono } from "hono";
 import { BOX_NAME, SUBPROTOCOL } from "../../protocol/limits.ts";
 import { admitAgent } from "../auth.ts";
-import { boxOf } from "../box/stub.ts";
+import { boxStubOf } from "../box/stub.ts";
 import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { settingsOf } from "../settings.ts";
@@ -21,7 +21,7 @@ export const agentRoutes = new Hono<Env>().get("/agent/connect", async (c) => {
   const offered = c.req.header("sec-websocket-protocol") ?? "";
   if (!offered.split(",").some((protocol) => protocol.trim() === SUBPROTOCOL))
     throw new GatewayError({ reason: "protocol_mismatch", offered: offered.slice(0, 100) });
-  return boxOf(c.env, box).fetch(`https://box/connect?box=${encodeURIComponent(box)}`, {
+  return boxStubOf(c.env, box).fetch(`https://box/connect?box=${encodeURIComponent(box)}`, {
     headers: { upgrade: "websocket" },
   });
 });

@@ -1,0 +1,99 @@
+/** The house rules of `docs/style.md` that a program can check. */
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { ROOT } from "../local/edge.ts";
+import { findings, passages, passagesOf, rulesBroken } from "./support/prose.ts";
+
+/** Only ever goes down. */
+const FINDINGS_LEFT = 1_690;
+
+const PRODUCT = ["worker", "agent", "protocol", "dashboard", "simulated", "local", "monitoring"];
+
+/** Only ever goes down. */
+const LONG_LINES_LEFT = 194;
+
+/** Biome breaks code at 100; strings and comments it leaves alone. */
+const LINE_CHARS_MAX = 120;
+
+test("prose keeps to the house rules", () => {
+  expect(findings(passages()).length).toBeLessThanOrEqual(FINDINGS_LEFT);
+});
+
+test.each([
+  ["What is stored in ClickHouse.", ["open with the subject or the verb"]],
+  ["The agent says hello.", ["programs do not speak"]],
+  ["a line that is none", ["use not a valid X"]],
+  [
+    "so many retries, else it fails",
+    ["use at most N, this long, N times", "use otherwise, or name the other case"],
+  ],
+  ["What is machine learning?", []],
+  ["Returns nothing else. Otherwise at most 10 s.", []],
+  ["The field `says` is a name.", []],
+])("judges %j", (text, rules) => {
+  expect(rulesBroken(text)).toEqual(rules);
+});
+
+test("reads comments, strings and the text of a page, but no code", () => {
+  const source = `/** Returns a box. @param box  the name */
+// A comment that goes on
+// over two lines.
+const sql = "SELECT what FROM boxes WHERE it says";
+const text = \`box \${name} is not connected\`;
+const page = <p>No box is connected.</p>;`;
+  expect(passagesOf("a.tsx", source)).toEqual([
+    { file: "a.tsx", line: 1, text: "Returns a box." },
+    { file: "a.tsx", line: 1, text: "the name" },
+    { file: "a.tsx", line: 2, text: "A comment that goes on over two lines." },
+    { file: "a.tsx", line: 5, text: "box X is not connected" },
+    { file: "a.tsx", line: 6, text: "No box is connected." },
+  ]);
+  const page = "# Title\n\nText.\n\n```sh\necho it says\n```\n\n| a cell | another |\n";
+  expect(passagesOf("a.md", page).map(({ text }) => text)).toEqual([
+    "Title",
+    "Text.",
+    "a cell",
+    "another",
+  ]);
+});
+
+test("an exported name has one meaning", () => {
+  const declared = Map.groupBy(
+    sources().flatMap(({ file, text }) =>
+      Array.from(
+        text.matchAll(
+          /^export (?:async )?(?:const|function\*?|(?:abstract )?class|type|interface) (\w+)/gm,
+        ),
+        ([, name]) => ({ name, file }),
+      ),
+    ),
+    ({ name }) => name,
+  );
+  const doubled = [...declared].flatMap(([name, places]) => {
+    const files = [...new Set(places.map(({ file }) => file))];
+    return files.length > 1 ? [`${name}: ${files.join(", ")}`] : [];
+  });
+  expect(doubled).toEqual([]);
+});
+
+test("lines are at most 120 characters long", () => {
+  const long = sources().flatMap(({ file, text }) =>
+    text
+      .split("\n")
+      .flatMap((line, index) => (line.length > LINE_CHARS_MAX ? [`${file}:${index + 1}`] : [])),
+  );
+  expect(long.length).toBeLessThanOrEqual(LONG_LINES_LEFT);
+});
+
+function sources(): { file: string; text: string }[] {
+  const files = execFileSync("git", ["ls-files", "--", ...PRODUCT], {
+    cwd: ROOT,
+    encoding: "utf8",
+  });
+  return files
+    .split("\n")
+    .filter((file) => /\.tsx?$/.test(file))
+    .map((file) => ({ file, text: readFileSync(join(ROOT, file), "utf8") }));
+}
