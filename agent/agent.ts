@@ -15,20 +15,21 @@ import {
 } from "../protocol/limits.ts";
 import { type ExporterType, Recorded, type Welcome } from "../protocol/messages.ts";
 import { changesModels } from "../protocol/routes.ts";
+import { atMost, DRAIN_MS } from "./clock/drain.ts";
+import { steadyClock } from "./clock/steady-clock.ts";
+import { after } from "./clock/timers.ts";
 import type { AgentConfig } from "./config.ts";
-import { atMost, DRAIN_MS } from "./drain.ts";
 import type { Listener } from "./listen/listener.ts";
 import type { Log } from "./log.ts";
 import { EnergyMeter } from "./measure/energy.ts";
 import { diskFolders } from "./readings/disk.ts";
+import type { GpuSource } from "./readings/gpu-source.ts";
 import { InventoryPoller } from "./readings/inventory.ts";
-import { GpuReader } from "./readings/nvidia/gpu-reader.ts";
+import { pickGpuSource } from "./readings/pick-gpu-source.ts";
 import { SystemSampler } from "./readings/system-sampler.ts";
 import { OllamaClient } from "./request/ollama.ts";
 import { Delivery, RECORDS_DELAY_MS } from "./spool/delivery.ts";
 import type { Spool } from "./spool/spool.ts";
-import { steadyClock } from "./steady-clock.ts";
-import { after } from "./timers.ts";
 import { Outgoing } from "./tunnel/outgoing.ts";
 import { StreamTable } from "./tunnel/stream-table.ts";
 import { Tunnel } from "./tunnel/tunnel.ts";
@@ -62,7 +63,7 @@ export class Agent {
   readonly #ollama: OllamaClient;
   readonly #spool: Spool;
   readonly #energy: EnergyMeter;
-  readonly #gpu: GpuReader;
+  readonly #gpu: GpuSource;
   readonly #inventory: InventoryPoller;
   readonly #system: SystemSampler;
   readonly #listener: Listener | null;
@@ -94,8 +95,7 @@ export class Agent {
     this.#listener = options.listener ?? null;
     this.#expectedExporter = options.exporterType ?? null;
     this.#ollama = new OllamaClient(config.ollamaUrl);
-    this.#gpu = new GpuReader({
-      command: config.nvidiaSmi,
+    this.#gpu = pickGpuSource(config, {
       box: config.box,
       intervalSeconds: GPU_EVERY_S,
       keepEvery: READINGS_WATCHED_MS / 1_000 / GPU_EVERY_S,
@@ -178,7 +178,7 @@ export class Agent {
   }
 
   /** A request is finished: its record leaves with the next batch, and what it changed here is told. */
-  requestOver(endpoint: string): void {
+  requestFinished(endpoint: string): void {
     if (changesModels(endpoint)) void this.#inventory.refresh();
     this.#delivery.recordWaits();
   }
@@ -260,14 +260,14 @@ export class Agent {
   }
 
   #over(endpoint: string): void {
-    this.requestOver(endpoint);
+    this.requestFinished(endpoint);
     if (this.#streams.size === 0) this.#whenIdle?.();
   }
 
   /** Time has passed. */
   #look(nowMs: number): void {
     this.#streams.giveUpLost();
-    this.#energy.look(nowMs);
+    this.#energy.tick(nowMs);
     this.#delivery.recordWaits();
   }
 

@@ -6,7 +6,7 @@ import type { AgentConfig } from "./config.ts";
 import { type ListenAddress, shownAddress } from "./listen/listen-address.ts";
 import { CLOCKS, Listener, NOTHING_RECORDED } from "./listen/listener.ts";
 import { InventoryPoller } from "./readings/inventory.ts";
-import { GpuReader } from "./readings/nvidia/gpu-reader.ts";
+import { pickGpuSource } from "./readings/pick-gpu-source.ts";
 import { dial, refusalOf } from "./tunnel/tunnel.ts";
 
 type Finding = { ok: boolean; isFatal: boolean; what: string; detail: string };
@@ -103,27 +103,28 @@ async function checkListen(
   return { ...finding, isFatal: true, what: "listen" };
 }
 
-/** No GPU is a normal state; it is said, and is no failure. */
-async function checkGpu({ nvidiaSmi, box }: AgentConfig): Promise<Finding> {
-  const reader = new GpuReader({
-    command: nvidiaSmi,
-    box,
+/** Reads the GPU until the first reading or failure. Not fatal: a box without a GPU is a normal box. */
+async function checkGpu(config: AgentConfig): Promise<Finding> {
+  const source = pickGpuSource(config, {
+    box: config.box,
     intervalSeconds: 1,
     now: Date.now,
     log: () => {},
   });
-  reader.start();
-  let state = reader.take();
+  source.start();
+  let state = source.take();
   for (let waited = 0; waited < GPU_MS && !state.available && state.error === null; waited += 100) {
     await new Promise((resolve) => setTimeout(resolve, 100));
-    state = reader.take();
+    state = source.take();
   }
-  const names = reader.latest().map((gpu) => gpu.name);
-  await reader.stop();
+  const names = source.latest().map((gpu) => gpu.name);
+  await source.stop();
   return {
     ok: state.available,
     isFatal: false,
     what: "gpu",
-    detail: state.available ? names.join(", ") : (state.error ?? "nvidia-smi gives no reading"),
+    detail: state.available
+      ? names.join(", ")
+      : (state.error ?? `no reading within ${GPU_MS / 1_000} s`),
   };
 }

@@ -54,7 +54,7 @@ type Variables = Record<string, string | undefined>;
 type Naming = (variable: string) => string;
 
 /** @throws {ConfigError} one line per wrong variable. */
-export function configOf(environment: Variables, nameOf: Naming = asItIs): AgentConfig {
+export function configOf(environment: Variables, nameOf: Naming = unchanged): AgentConfig {
   const {
     EDGE_URL,
     BOX_NAME,
@@ -80,9 +80,9 @@ export function configOf(environment: Variables, nameOf: Naming = asItIs): Agent
  * The part that needs no edge: which Ollama, on which box.
  * @throws {ConfigError}
  */
-export const boxOf = (
+export const boxConfigOf = (
   environment: Variables,
-  nameOf: Naming = asItIs,
+  nameOf: Naming = unchanged,
 ): Pick<AgentConfig, "box" | "ollamaUrl"> =>
   placeOf(parsed(Environment.pick({ BOX_NAME: true, OLLAMA_HOST: true }), environment, nameOf));
 
@@ -97,7 +97,7 @@ const placeOf = ({
   ollamaUrl: OLLAMA_HOST,
 });
 
-const asItIs: Naming = (variable) => variable;
+const unchanged: Naming = (variable) => variable;
 
 function parsed<Schema extends z.ZodType>(
   schema: Schema,

@@ -2,6 +2,7 @@
 
 import type { ExporterType } from "../protocol/messages.ts";
 import { Agent } from "./agent.ts";
+import { steadyClock } from "./clock/steady-clock.ts";
 import type { AgentConfig } from "./config.ts";
 import type { ListenAddress } from "./listen/listen-address.ts";
 import { CLOCKS, Listener, NOTHING_RECORDED } from "./listen/listener.ts";
@@ -10,7 +11,6 @@ import { EnergyMeter } from "./measure/energy.ts";
 import { Spool } from "./spool/spool.ts";
 import { agentIdIn } from "./state/identity.ts";
 import { acquireStateLock } from "./state/lock.ts";
-import { steadyClock } from "./steady-clock.ts";
 import { AGENT_VERSION } from "./version.ts";
 
 export type Running = {
@@ -65,7 +65,7 @@ async function startAgent(
   const energy = new EnergyMeter();
   const wallClock = () => agent.edgeNowMs;
   const keepsText = () => agent.keepsText;
-  const onOver = (endpoint: string) => agent.requestOver(endpoint);
+  const onOver = (endpoint: string) => agent.requestFinished(endpoint);
   const listener =
     listen === null
       ? null

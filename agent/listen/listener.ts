@@ -12,7 +12,7 @@ import type { OpenRequest } from "../../protocol/inventory.ts";
 import { HEAD_BYTES_MAX, STREAMS_PER_BOX_MAX } from "../../protocol/limits.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
 import { aim, apiOf } from "../../protocol/target.ts";
-import { atMost, DRAIN_MS } from "../drain.ts";
+import { atMost, DRAIN_MS } from "../clock/drain.ts";
 import { ListenError } from "../errors.ts";
 import { EnergyMeter } from "../measure/energy.ts";
 import { OllamaClient } from "../request/ollama.ts";

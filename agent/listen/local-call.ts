@@ -18,13 +18,13 @@ import { FORWARDED_HEADERS } from "../../protocol/routes.ts";
 import type { Target } from "../../protocol/target.ts";
 import type { Log } from "../log.ts";
 import {
-  type AnswerTaker,
+  type AnswerHandler,
   MeasuredRequest,
-  type MeasuringShell,
+  type MeasuredRequestShell,
 } from "../request/measured-request.ts";
 import { type LocalFailure, localWireErrorOf } from "./local-failure.ts";
 
-export type CallShell = MeasuringShell & {
+export type CallShell = MeasuredRequestShell & {
   log: Log;
   /** Wall clock, unix ms. */
   wallClock: () => number;
@@ -41,7 +41,7 @@ export type Arrival = {
   headers: Record<string, string>;
 };
 
-export class LocalCall implements AnswerTaker {
+export class LocalCall implements AnswerHandler {
   readonly #arrival: Arrival;
   readonly #target: Target;
   readonly #shell: CallShell;
@@ -144,7 +144,7 @@ export class LocalCall implements AnswerTaker {
     if (refusal !== null) return this.#fail(refusal);
     switch (this.#target.route.body) {
       case "none":
-        return this.#measure().ask(NO_PAYLOAD, this);
+        return this.#measure().send(NO_PAYLOAD, this);
       case "json":
         return this.#readJson();
       case "raw":
@@ -190,13 +190,13 @@ export class LocalCall implements AnswerTaker {
     const checked = json.ok ? checkBody(this.#target.route, json.value) : json;
     if (!checked.ok) return this.#fail(checked.failure);
     const { bytes, model, stream } = checked.body;
-    this.#measure({ model: model ?? this.#facts.model, stream }).ask(bytes, this);
+    this.#measure({ model: model ?? this.#facts.model, stream }).send(bytes, this);
   }
 
   #passRaw(): void {
     const { request } = this.#arrival;
     const measured = this.#measure();
-    measured.ask(null, this);
+    measured.send(null, this);
     request.on("data", (chunk: Buffer) => {
       if (this.#isOver || measured.write(chunk)) return;
       request.pause();

@@ -9,7 +9,7 @@
  * @see https://github.com/ollama/ollama/pull/13934 (input_tokens in message_delta)
  */
 import { z } from "zod";
-import { type AnswerDialect, errorWords, optional, type Said } from "./said.ts";
+import { type AnswerDialect, type AnswerPart, errorText, optional } from "./answer-part.ts";
 
 const Usage = optional.object({ input_tokens: optional.count, output_tokens: optional.count });
 const Block = z.object({ type: optional.text, text: optional.text, thinking: optional.text });
@@ -33,7 +33,7 @@ const Event = z.object({
 const hasContent = ({ type, text, thinking }: Block) =>
   Boolean(text) || Boolean(thinking) || (type !== "text" && type !== "thinking");
 
-function eventSays(value: unknown): Said {
+function partOfEvent(value: unknown): AnswerPart {
   const parsed = Event.safeParse(value);
   if (!parsed.success) return {};
   const { type, message, content_block: block, delta, usage, error } = parsed.data;
@@ -57,9 +57,9 @@ function eventSays(value: unknown): Said {
     case "message_stop":
       return { isLast: true };
     case "error":
-      return { error: errorWords(error ?? {}) };
+      return { error: errorText(error ?? {}) };
     default:
-      return { error: errorWords(error) };
+      return { error: errorText(error) };
   }
 }
 
@@ -70,7 +70,7 @@ const Message = z.object({
   error: optional.any,
 });
 
-function messageSays(value: unknown): Said {
+function partOfMessage(value: unknown): AnswerPart {
   const parsed = Message.safeParse(value);
   if (!parsed.success) return {};
   const { content = [], usage, stop_reason, error } = parsed.data;
@@ -81,13 +81,13 @@ function messageSays(value: unknown): Said {
     completionTokens: usage?.output_tokens,
     doneReason: stop_reason,
     isLast: stop_reason !== undefined,
-    error: errorWords(error),
+    error: errorText(error),
   };
 }
 
 export const anthropic: AnswerDialect = {
-  streamed: eventSays,
-  whole: messageSays,
+  streamed: partOfEvent,
+  whole: partOfMessage,
   endMark: null,
   streamEnd: "its last event (message_stop)",
   wholeEnd: "a stop_reason",

@@ -11,7 +11,7 @@
  * @see https://github.com/ollama/ollama/blob/main/openai/openai.go (EmbeddingList)
  */
 import { z } from "zod";
-import { errorWords, optional, type Said } from "./said.ts";
+import { type AnswerPart, errorText, optional } from "./answer-part.ts";
 
 /** Enough for the members after the vectors; the longest is a model's name. */
 export const EMBEDDINGS_TAIL_BYTES = 4096;
@@ -28,7 +28,7 @@ const Figures = z.object({
  * @param tail     the last {@link EMBEDDINGS_TAIL_BYTES} of the answer, or all of a shorter one
  * @param isWhole  it is all of it
  */
-export function embeddingsSay(tail: string, isWhole: boolean): Said {
+export function partOfEmbeddings(tail: string, isWhole: boolean): AnswerPart {
   const vectorsEnd = tail.lastIndexOf("]");
   const hasContent = vectorsEnd >= 0 || !isWhole;
   let value: unknown;
@@ -46,7 +46,7 @@ export function embeddingsSay(tail: string, isWhole: boolean): Said {
     promptTokens: figures.data.prompt_eval_count ?? figures.data.usage?.prompt_tokens,
     totalNs: figures.data.total_duration,
     loadNs: figures.data.load_duration,
-    error: errorWords(figures.data.error),
+    error: errorText(figures.data.error),
   };
 }
 

@@ -70,7 +70,7 @@ export class EnergyMeter {
   }
 
   /** Time has passed: who has waited long enough for a reading is settled by the last one. */
-  look(nowMs: number): void {
+  tick(nowMs: number): void {
     this.#forgetSilent(nowMs);
     this.#settleBy(nowMs - SETTLE_MS);
   }

@@ -5,6 +5,7 @@
  * No clock and no socket: whoever has them hands in monotonic milliseconds and chunks.
  */
 import type { Api } from "../../protocol/records.ts";
+import type { AnswerDialect } from "./answer-part.ts";
 import { anthropic } from "./anthropic.ts";
 import { native, progress } from "./native.ts";
 import { openai } from "./openai.ts";
@@ -16,7 +17,6 @@ import {
   wholeReader,
 } from "./readers.ts";
 import { responses } from "./responses.ts";
-import type { AnswerDialect } from "./said.ts";
 import { type StreamFormat, StreamReader } from "./stream-reader.ts";
 import { type Measured, Tally } from "./tally.ts";
 

@@ -7,7 +7,7 @@
  * @see https://github.com/ollama/ollama/blob/main/api/types.go (ChatResponse, GenerateResponse, Metrics)
  */
 import { z } from "zod";
-import { type AnswerDialect, errorWords, optional, type Said } from "./said.ts";
+import { type AnswerDialect, type AnswerPart, errorText, optional } from "./answer-part.ts";
 
 const spoken = { thinking: optional.text, tool_calls: optional.list(z.unknown()) };
 
@@ -27,17 +27,17 @@ const Answer = z.object({
 });
 
 /** What one object of `/api/chat` or `/api/generate` says. */
-function nativeSays(value: unknown): Said {
+function partOfAnswer(value: unknown): AnswerPart {
   const parsed = Answer.safeParse(value);
   if (!parsed.success) return {};
   const answer = parsed.data;
   const text = answer.message?.content ?? answer.response;
   const { thinking, tool_calls } = answer.message ?? answer;
-  const said: Said = {
+  const said: AnswerPart = {
     text,
     hasContent: Boolean(text) || Boolean(thinking) || (tool_calls?.length ?? 0) > 0,
   };
-  if (answer.error !== undefined) said.error = errorWords(answer.error);
+  if (answer.error !== undefined) said.error = errorText(answer.error);
   if (answer.done !== true) return said;
   return {
     ...said,
@@ -53,8 +53,8 @@ function nativeSays(value: unknown): Said {
 }
 
 export const native: AnswerDialect = {
-  streamed: nativeSays,
-  whole: nativeSays,
+  streamed: partOfAnswer,
+  whole: partOfAnswer,
   endMark: null,
   streamEnd: "its last line (done:true)",
   wholeEnd: "done:true",
@@ -63,15 +63,15 @@ export const native: AnswerDialect = {
 const Progress = z.object({ status: optional.text, error: optional.any });
 
 /** What one object of a pull, push or create says. Good only if the last one is `success`. */
-function progressSays(value: unknown): Said {
+function partOfProgress(value: unknown): AnswerPart {
   const parsed = Progress.safeParse(value);
   if (!parsed.success) return {};
-  return { isLast: parsed.data.status === "success", error: errorWords(parsed.data.error) };
+  return { isLast: parsed.data.status === "success", error: errorText(parsed.data.error) };
 }
 
 export const progress: AnswerDialect = {
-  streamed: progressSays,
-  whole: progressSays,
+  streamed: partOfProgress,
+  whole: partOfProgress,
   endMark: null,
   streamEnd: "its last line (status success)",
   wholeEnd: "status success",

@@ -9,7 +9,7 @@
  * @see https://github.com/ollama/ollama/blob/main/middleware/openai.go (ChatWriter, CompleteWriter)
  */
 import { z } from "zod";
-import { type AnswerDialect, errorWords, optional, type Said } from "./said.ts";
+import { type AnswerDialect, type AnswerPart, errorText, optional } from "./answer-part.ts";
 
 const Spoken = optional.object({
   content: optional.text,
@@ -31,7 +31,7 @@ const Answer = z.object({
 });
 
 /** What a chunk says; `[DONE]`, which ends the stream, is no chunk. */
-function chunkSays(value: unknown): Said {
+function partOfChunk(value: unknown): AnswerPart {
   const parsed = Answer.safeParse(value);
   if (!parsed.success) return {};
   const { choices, usage, error } = parsed.data;
@@ -45,19 +45,19 @@ function chunkSays(value: unknown): Said {
     promptTokens: usage?.prompt_tokens,
     completionTokens: usage?.completion_tokens,
     doneReason: choice?.finish_reason,
-    error: errorWords(error),
+    error: errorText(error),
     isUsageOnly: usage !== undefined && choices?.length === 0,
   };
 }
 
-function completionSays(value: unknown): Said {
-  const said = chunkSays(value);
+function partOfCompletion(value: unknown): AnswerPart {
+  const said = partOfChunk(value);
   return { ...said, isLast: said.doneReason !== undefined };
 }
 
 export const openai: AnswerDialect = {
-  streamed: chunkSays,
-  whole: completionSays,
+  streamed: partOfChunk,
+  whole: partOfCompletion,
   endMark: "[DONE]",
   streamEnd: "its last event ([DONE])",
   wholeEnd: "a finish_reason",

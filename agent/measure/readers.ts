@@ -3,10 +3,10 @@
  * error, or not at all. Each gives back the bytes to send on.
  */
 import { ERROR_CHARS_MAX } from "../../protocol/limits.ts";
-import { TailKept, WholeKept } from "./bytes-kept.ts";
-import { EMBEDDINGS_TAIL_BYTES, embeddingsSay } from "./embeddings.ts";
-import { errorBodyWords } from "./error-body.ts";
-import type { AnswerDialect } from "./said.ts";
+import type { AnswerDialect } from "./answer-part.ts";
+import { BoundedBytes, TailBytes } from "./bounded-bytes.ts";
+import { EMBEDDINGS_TAIL_BYTES, partOfEmbeddings } from "./embeddings.ts";
+import { errorBodyText } from "./error-body.ts";
 import type { Tally } from "./tally.ts";
 
 export type Reader = {
@@ -48,7 +48,7 @@ const readAtEnd = (
 
 /** An answer that is one JSON object. */
 export function wholeReader(dialect: AnswerDialect, tally: Tally): Reader {
-  const kept = new WholeKept(WHOLE_BYTES_MAX);
+  const kept = new BoundedBytes(WHOLE_BYTES_MAX);
   return readAtEnd(kept, (firstMs) => {
     if (kept.isTooLong) return tally.add({ hasContent: true }, firstMs);
     const text = decoder.decode(kept.bytes);
@@ -68,16 +68,16 @@ export function wholeReader(dialect: AnswerDialect, tally: Tally): Reader {
 
 /** An answer whose vectors are not read. */
 export function embeddingsReader(tally: Tally): Reader {
-  const kept = new TailKept(EMBEDDINGS_TAIL_BYTES);
+  const kept = new TailBytes(EMBEDDINGS_TAIL_BYTES);
   return readAtEnd(kept, (firstMs) => {
-    tally.add(embeddingsSay(decoder.decode(kept.bytes), kept.isWhole), firstMs);
+    tally.add(partOfEmbeddings(decoder.decode(kept.bytes), kept.isWhole), firstMs);
     if (!tally.isComplete) tally.fail("the answer is not JSON, or ended in the middle");
   });
 }
 
 /** An answer with a status of 400 or more. */
 export function errorReader(status: number, tally: Tally): Reader {
-  const kept = new WholeKept(ERROR_BODY_BYTES_MAX);
+  const kept = new BoundedBytes(ERROR_BODY_BYTES_MAX);
   return {
     data(chunk) {
       kept.add(chunk);
@@ -87,7 +87,7 @@ export function errorReader(status: number, tally: Tally): Reader {
       tally.fail(
         kept.isTooLong
           ? `Ollama answered ${status} with a long text`
-          : errorBodyWords(status, decoder.decode(kept.bytes)),
+          : errorBodyText(status, decoder.decode(kept.bytes)),
       );
       return NOTHING;
     },

@@ -8,7 +8,7 @@
  * @see https://github.com/ollama/ollama/blob/main/openai/responses.go
  */
 import { z } from "zod";
-import { type AnswerDialect, errorWords, optional, type Said } from "./said.ts";
+import { type AnswerDialect, type AnswerPart, errorText, optional } from "./answer-part.ts";
 
 const response = {
   status: optional.reason,
@@ -33,15 +33,15 @@ const Event = z.object({
 const ENDS = new Set(["completed", "incomplete", "failed"]);
 
 /** How a response ended and what it cost, without its text. */
-const endOf = ({ status, usage, error }: Response): Said => ({
+const endOf = ({ status, usage, error }: Response): AnswerPart => ({
   doneReason: status,
   promptTokens: usage?.input_tokens,
   completionTokens: usage?.output_tokens,
   isLast: status !== undefined && ENDS.has(status),
-  error: errorWords(error ?? (status === "failed" ? {} : undefined)),
+  error: errorText(error ?? (status === "failed" ? {} : undefined)),
 });
 
-function eventSays(value: unknown): Said {
+function partOfEvent(value: unknown): AnswerPart {
   const parsed = Event.safeParse(value);
   if (!parsed.success) return {};
   const { type, delta, message, error, response } = parsed.data;
@@ -57,13 +57,13 @@ function eventSays(value: unknown): Said {
     case "response.failed":
       return endOf({ ...response, status: type.slice("response.".length) });
     case "error":
-      return { error: errorWords(message ?? error ?? {}) };
+      return { error: errorText(message ?? error ?? {}) };
     default:
-      return { error: errorWords(error) };
+      return { error: errorText(error) };
   }
 }
 
-function responseSays(value: unknown): Said {
+function partOfResponse(value: unknown): AnswerPart {
   const parsed = Response.safeParse(value);
   if (!parsed.success) return {};
   const { output = [] } = parsed.data;
@@ -80,8 +80,8 @@ function responseSays(value: unknown): Said {
 }
 
 export const responses: AnswerDialect = {
-  streamed: eventSays,
-  whole: responseSays,
+  streamed: partOfEvent,
+  whole: partOfResponse,
   endMark: null,
   streamEnd: "its last event (response.completed)",
   wholeEnd: "status completed",

@@ -4,11 +4,12 @@
  * Bytes are sent on as they come, and the parts are read beside. Only where usage is hidden they
  * wait for the end of their event, which Ollama writes in one piece with its beginning.
  */
+
+import type { AnswerDialect, AnswerPart } from "./answer-part.ts";
 import type { Reader } from "./readers.ts";
-import type { AnswerDialect, Said } from "./said.ts";
 import { Splitter } from "./splitter.ts";
 import type { Tally } from "./tally.ts";
-import { withoutUsage } from "./usage-hidden.ts";
+import { withoutUsage } from "./without-usage.ts";
 
 export type StreamFormat = "ndjson" | "sse";
 
@@ -65,7 +66,7 @@ export class StreamReader implements Reader {
     const text = decoder.decode(part);
     const json = this.#format === "sse" ? dataOf(text) : text.trim();
     if (json === "") return part;
-    let said: Said;
+    let said: AnswerPart;
     try {
       said =
         json === this.#dialect.endMark

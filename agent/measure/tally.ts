@@ -3,9 +3,9 @@
  */
 import { ERROR_CHARS_MAX, RESPONSE_CHARS_MAX } from "../../protocol/limits.ts";
 import { cut } from "../../protocol/records.ts";
-import type { Said } from "./said.ts";
-import { TextKept } from "./text-kept.ts";
-import { type DurationsNs, roundMs, timesOf } from "./times.ts";
+import type { AnswerPart } from "./answer-part.ts";
+import { BoundedText } from "./bounded-text.ts";
+import { type DurationsNs, phasesOf, roundMs } from "./phases.ts";
 
 /** What a record says of an answer. Milliseconds; null where unknown. */
 export type Measured = {
@@ -34,7 +34,7 @@ export type TallyOptions = {
 
 export class Tally {
   readonly #options: TallyOptions;
-  readonly #text = new TextKept(RESPONSE_CHARS_MAX);
+  readonly #text = new BoundedText(RESPONSE_CHARS_MAX);
   readonly #durations: DurationsNs = { total: null, load: null, prefill: null, decode: null };
   #firstContentMs: number | null = null;
   #lastContentMs: number | null = null;
@@ -53,7 +53,7 @@ export class Tally {
     return this.#isComplete;
   }
 
-  add(said: Said, nowMs: number): void {
+  add(said: AnswerPart, nowMs: number): void {
     if (said.hasContent === true) {
       this.#firstContentMs ??= nowMs;
       this.#lastContentMs = nowMs;
@@ -80,7 +80,7 @@ export class Tally {
       this.#firstContentMs === null
         ? null
         : roundMs(Math.max(0, this.#firstContentMs - this.#options.startMs));
-    const times = timesOf(this.#durations, ttftMs);
+    const times = phasesOf(this.#durations, ttftMs);
     return {
       response: this.#text.text,
       prompt_tokens: this.#promptTokens,

@@ -17,7 +17,7 @@ const BODY_BYTES_MAX = 8 * 1024 * 1024;
 
 const HOST = "localhost:11434";
 
-export function askOllama(base: URL, path: string, timeoutMs: number): Promise<OllamaAnswer> {
+export function getFromOllama(base: URL, path: string, timeoutMs: number): Promise<OllamaAnswer> {
   return new Promise((resolve) => {
     const request = (base.protocol === "https:" ? https : http).request(
       new URL(base.pathname.replace(/\/$/, "") + path, base),

@@ -6,7 +6,7 @@
  */
 import type { Inventory } from "../../protocol/inventory.ts";
 import type { Log } from "../log.ts";
-import { askOllama, type OllamaAnswer } from "./inventory-fetch.ts";
+import { getFromOllama, type OllamaAnswer } from "./inventory-fetch.ts";
 import { fingerprintOf, installedOf, loadedOf, versionOf } from "./inventory-parse.ts";
 
 export type InventoryOptions = {
@@ -134,7 +134,7 @@ export class InventoryPoller {
   }
 
   #ask(path: string): Promise<OllamaAnswer> {
-    return askOllama(this.#options.base, path, this.#options.timeoutMs);
+    return getFromOllama(this.#options.base, path, this.#options.timeoutMs);
   }
 
   #unreachable(error: string): void {

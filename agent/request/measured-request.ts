@@ -14,11 +14,11 @@ import { isInference } from "../../protocol/routes.ts";
 import type { EnergyMeter } from "../measure/energy.ts";
 import { type LocalBody, localBodyOf } from "../measure/local-body.ts";
 import { type Meter, meterOf } from "../measure/meter.ts";
-import { roundMs } from "../measure/times.ts";
+import { roundMs } from "../measure/phases.ts";
 import type { Spool } from "../spool/spool.ts";
 import type { LocalExchange, OllamaClient } from "./ollama.ts";
 
-export type MeasuringShell = {
+export type MeasuredRequestShell = {
   box: string;
   ollama: Pick<OllamaClient, "send">;
   /** Null: nothing is measured and nothing recorded, and every body passes as it is. */
@@ -29,7 +29,7 @@ export type MeasuringShell = {
 };
 
 /** How a request came to this box. */
-export type Arrived = {
+export type ArrivalTimes = {
   /** When, monotonic ms. */
   atMs: number;
   /** A round trip of the tunnel then; null when it did not come through one, or that is not known. */
@@ -37,7 +37,7 @@ export type Arrived = {
 };
 
 /** Who gets Ollama's answer, as it comes. */
-export type AnswerTaker = {
+export type AnswerHandler = {
   onHead(status: number, headers: Headers): void;
   /** Never empty. */
   onData(chunk: Uint8Array): void;
@@ -52,8 +52,8 @@ const CLOSED_REQUEST = 499;
 export class MeasuredRequest {
   readonly #id: string;
   readonly #open: Open;
-  readonly #arrived: Arrived;
-  readonly #shell: MeasuringShell;
+  readonly #arrived: ArrivalTimes;
+  readonly #shell: MeasuredRequestShell;
   #prompt: string | null = null;
   #exchange: LocalExchange | null = null;
   #meter: Meter | null = null;
@@ -62,14 +62,14 @@ export class MeasuredRequest {
   /** How often the tunnel was resumed during it. */
   resumed = 0;
 
-  constructor(id: string, open: Open, arrived: Arrived, shell: MeasuringShell) {
+  constructor(id: string, open: Open, arrived: ArrivalTimes, shell: MeasuredRequestShell) {
     this.#id = id;
     this.#open = open;
     this.#arrived = arrived;
     this.#shell = shell;
   }
 
-  get isAsked(): boolean {
+  get isSent(): boolean {
     return this.#exchange !== null;
   }
 
@@ -84,7 +84,7 @@ export class MeasuredRequest {
   }
 
   /** Asks Ollama, once. @param body  whole; null when it follows through `write` and `end`, or when there is none */
-  ask(body: Uint8Array | null, taker: AnswerTaker): void {
+  send(body: Uint8Array | null, taker: AnswerHandler): void {
     const { spool, ollama, now } = this.#shell;
     const { method, path, headers, endpoint, stream } = this.#open;
     const whole = body ?? NO_PAYLOAD;

@@ -22,7 +22,7 @@ export class LocalClient {
    * One call with a whole answer. Waits as long as Ollama does: a cold load takes minutes.
    * @throws {OllamaError}
    */
-  async ask(method: "GET" | "POST", path: string, body?: object): Promise<unknown> {
+  async call(method: "GET" | "POST", path: string, body?: object): Promise<unknown> {
     const { status, text } = await this.#tracked(
       this.#send(method, path, body === undefined ? "" : JSON.stringify(body)),
     );

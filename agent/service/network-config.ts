@@ -1,6 +1,6 @@
 /** What a program says when it runs {@link OllamaService}: parsed once, wrong values refused with the name of the option. */
 import { z } from "zod";
-import { type AgentConfig, boxOf, configOf } from "../config.ts";
+import { type AgentConfig, boxConfigOf, configOf } from "../config.ts";
 import { ConfigError } from "../errors.ts";
 
 /** Where finished requests go besides the ledger of the edge. */
@@ -86,7 +86,7 @@ export class NetworkConfig {
   /** @throws {ConfigError} one line per option that makes no sense */
   constructor(options: NetworkConfigOptions = {}) {
     const result = Network.safeParse(options);
-    if (!result.success) throw new ConfigError(result.error.issues.map(wordsOf).join("\n"));
+    if (!result.success) throw new ConfigError(result.error.issues.map(messageOf).join("\n"));
     const { host, port, enableInstrumentation, exporterType, metricsExportInterval, ...rest } =
       result.data;
     const { env } = process;
@@ -108,11 +108,11 @@ export class NetworkConfig {
     this.exporterType = exporterType;
     this.metricsExportInterval = metricsExportInterval;
     this.agent = enableInstrumentation ? configOf(environment, nameOf) : null;
-    this.served = this.agent ?? boxOf(environment, nameOf);
+    this.served = this.agent ?? boxConfigOf(environment, nameOf);
   }
 }
 
-const wordsOf = (issue: z.core.$ZodIssue): string =>
+const messageOf = (issue: z.core.$ZodIssue): string =>
   issue.code === "unrecognized_keys"
     ? `there is no option ${issue.keys.join(", ")}`
     : `${issue.path.join(".")} ${issue.message}`;

@@ -119,7 +119,7 @@ export class OllamaService implements AsyncDisposable {
   async healthCheck(): Promise<ServiceHealth> {
     const { client } = await this.#ready();
     try {
-      const ollamaVersion = versionOf(await client.ask("GET", "/api/version"));
+      const ollamaVersion = versionOf(await client.call("GET", "/api/version"));
       if (ollamaVersion !== null) return { healthy: true, reason: null, ollamaVersion };
       return { healthy: false, reason: "what answers is no Ollama", ollamaVersion };
     } catch (error) {
@@ -134,7 +134,7 @@ export class OllamaService implements AsyncDisposable {
    */
   async getModels(): Promise<ServedModel[]> {
     const { client } = await this.#ready();
-    const models = installedOf(await client.ask("GET", "/api/tags"));
+    const models = installedOf(await client.call("GET", "/api/tags"));
     if (models === null) throw new OllamaError(200, "the answer to /api/tags is no list of models");
     return models.map(({ name, size_bytes }) => ({ name, sizeBytes: size_bytes }));
   }
@@ -146,7 +146,7 @@ export class OllamaService implements AsyncDisposable {
   async generate(model: string, prompt: string, options: GenerateOptions = {}): Promise<Generated> {
     const { client } = await this.#ready();
     const answer = GeneratedAnswer.safeParse(
-      await client.ask("POST", "/api/generate", { ...options, model, prompt, stream: false }),
+      await client.call("POST", "/api/generate", { ...options, model, prompt, stream: false }),
     );
     if (answer.success) return answer.data;
     throw new OllamaError(

@@ -7,8 +7,8 @@
  */
 import { type Frame, FrameType, tunnelFrame } from "../../protocol/frames.ts";
 import { RECORDS_PER_BATCH } from "../../protocol/limits.ts";
+import type { After } from "../clock/timers.ts";
 import type { EnergyMeter } from "../measure/energy.ts";
-import type { After } from "../timers.ts";
 import type { Spool } from "./spool.ts";
 
 /** Finished records wait this long for company. */

@@ -18,7 +18,7 @@ export type SpoolEntry = {
 };
 
 /** What a record says before anything is known of the answer. Headers stay out: they may hold what nobody may keep. */
-const Begun = RequestRecord.pick({
+const OpenFacts = RequestRecord.pick({
   request_id: true,
   started_at: true,
   edge_ms: true,
@@ -32,14 +32,14 @@ const Begun = RequestRecord.pick({
   client_ip: true,
   user_agent: true,
 });
-export type Begun = z.infer<typeof Begun>;
+export type OpenFacts = z.infer<typeof OpenFacts>;
 
 /** Wall clock of the agent when the line was written, unix ms. */
 const at = z.number();
 const position = z.int().nonnegative();
 
 /** A request was begun. Written again, unchanged, when its segment is deleted while it is open. */
-const OpenLine = z.object({ t: z.literal("open"), at, begun: Begun });
+const OpenLine = z.object({ t: z.literal("open"), at, begun: OpenFacts });
 export type OpenLine = z.infer<typeof OpenLine>;
 
 /** A request is finished. Positions rise, with gaps. */
@@ -69,7 +69,7 @@ export function parseLine(text: string): SpoolLine | null {
   }
 }
 
-export const begunOf = ({ request_id, box, open, prompt }: SpoolEntry): Begun => ({
+export const openFactsOf = ({ request_id, box, open, prompt }: SpoolEntry): OpenFacts => ({
   ...factsOf(request_id, open),
   box,
   prompt: open.keep_text ? prompt : null,
@@ -79,7 +79,11 @@ export const begunOf = ({ request_id, box, open, prompt }: SpoolEntry): Begun =>
  * The record of a request that this agent began and could not finish.
  * @param boxMs how long it is known to have run here; less than it took, never more
  */
-export function brokenRecord(begun: Begun, errorMessage: string, boxMs: number): RequestRecord {
+export function interruptedRecord(
+  begun: OpenFacts,
+  errorMessage: string,
+  boxMs: number,
+): RequestRecord {
   return {
     ...begun,
     ...UNMEASURED,

@@ -19,16 +19,16 @@
  */
 import type { Records } from "../../protocol/messages.ts";
 import { RequestRecord } from "../../protocol/records.ts";
+import { type After, after } from "../clock/timers.ts";
 import type { Log } from "../log.ts";
-import { type After, after } from "../timers.ts";
 import { SpoolBacklog } from "./backlog.ts";
 import { NODE_DISK, type SpoolDisk } from "./disk.ts";
 import type { SpoolIds } from "./ids.ts";
 import {
-  begunOf,
-  brokenRecord,
+  interruptedRecord,
   lineOf,
   type OpenLine,
+  openFactsOf,
   parseLine,
   type SpoolEntry,
 } from "./lines.ts";
@@ -137,7 +137,7 @@ export class Spool {
   begin(entry: SpoolEntry): boolean {
     const id = entry.request_id;
     if (this.#ids.has(id)) return false;
-    const line = lineOf({ t: "open", at: this.#now(), begun: begunOf(entry) });
+    const line = lineOf({ t: "open", at: this.#now(), begun: openFactsOf(entry) });
     this.#ids.begin(id, this.#confirmed);
     const place = this.#write(line);
     this.#open.set(id, place);
@@ -217,7 +217,8 @@ export class Spool {
   /** Ends a request of which only the beginning is known. */
   #finishBroken(id: string, message: string, endedAt: number): void {
     const line = this.#openLineOf(id);
-    if (line !== null) return this.#finish(brokenRecord(line.begun, message, endedAt - line.at));
+    if (line !== null)
+      return this.#finish(interruptedRecord(line.begun, message, endedAt - line.at));
     this.#log("error", "spool_record_lost", { request_id: id });
     this.#lost += 1;
     this.#open.delete(id);

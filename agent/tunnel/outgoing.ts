@@ -8,7 +8,7 @@
  */
 import { encodeFrames, type Frame, HEADER_BYTES } from "../../protocol/frames.ts";
 import { FLUSH_MS, MESSAGE_BYTES_MAX } from "../../protocol/limits.ts";
-import { type After, after } from "../timers.ts";
+import { type After, after } from "../clock/timers.ts";
 
 /** Something that has bytes to send, and makes frames of them when there is a way. */
 export type Source = { take(): Frame[] };

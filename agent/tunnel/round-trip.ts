@@ -4,7 +4,7 @@
  * A pong says nothing but "pong": it is known by its place, since a socket keeps the order and each ping has
  * one. Of pings that overtake their pongs one at a time is timed.
  */
-import { roundMs } from "../measure/times.ts";
+import { roundMs } from "../measure/phases.ts";
 
 export class RoundTrip {
   #pings = 0;

@@ -8,11 +8,11 @@
 import type { Frame, StreamId } from "../../protocol/frames.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
 import type { Open } from "../../protocol/messages.ts";
-import { MeasuredRequest, type MeasuringShell } from "../request/measured-request.ts";
+import { MeasuredRequest, type MeasuredRequestShell } from "../request/measured-request.ts";
 import type { Outgoing, Source } from "./outgoing.ts";
 import { type AgentStreamActions, AgentStreamCore, type StreamOutcome } from "./stream-core.ts";
 
-export type StreamShell = MeasuringShell & {
+export type StreamShell = MeasuredRequestShell & {
   outgoing: Outgoing;
   /** A round trip of the tunnel as it is now; null when not known. */
   tunnelMs: () => number | null;
@@ -106,7 +106,7 @@ export class AgentStream implements Source {
   }
 
   #ask(body: Uint8Array | null): void {
-    this.#request.ask(body, {
+    this.#request.send(body, {
       onHead: (status, headers) => this.#do(this.#core.answerHead(status, headers)),
       onData: (chunk) => this.#do(this.#core.answerData(chunk)),
       onEnd: () => this.#do(this.#core.answerEnd()),

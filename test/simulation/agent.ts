@@ -1,9 +1,9 @@
 /** A simulated agent: the product's table of streams, spool, delivery and backoff, in a process that can be killed. */
 
+import type { After } from "../../agent/clock/timers.ts";
 import { EnergyMeter } from "../../agent/measure/energy.ts";
 import { Delivery, RECORDS_DELAY_MS } from "../../agent/spool/delivery.ts";
 import { Spool } from "../../agent/spool/spool.ts";
-import type { After } from "../../agent/timers.ts";
 import { Redial } from "../../agent/tunnel/backoff.ts";
 import { Outgoing } from "../../agent/tunnel/outgoing.ts";
 import { StreamTable } from "../../agent/tunnel/stream-table.ts";

@@ -1,7 +1,7 @@
 /** A simulated disk: it fills up, and what was not synced may be gone after a power cut. */
 import { basename } from "node:path";
+import type { After } from "../../agent/clock/timers.ts";
 import type { SpoolDisk } from "../../agent/spool/disk.ts";
-import type { After } from "../../agent/timers.ts";
 import type { Chance } from "./chance.ts";
 
 type File = { bytes: Buffer; size: number; syncedBytes: number };

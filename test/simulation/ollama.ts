@@ -2,8 +2,9 @@
  * A simulated Ollama: each exchange answers with bytes of its own, so that a byte of another one, or
  * of the same request asked twice, is seen wherever it turns up.
  */
+
+import type { After } from "../../agent/clock/timers.ts";
 import type { LocalExchange, LocalRequest } from "../../agent/request/ollama.ts";
-import type { After } from "../../agent/timers.ts";
 import { seeded } from "../support/seeded.ts";
 import type { Chance } from "./chance.ts";
 

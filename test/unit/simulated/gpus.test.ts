@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { GPU_COLUMNS, parseGpuRow } from "../../../agent/readings/nvidia/csv.ts";
+import { GPU_COLUMNS, parseGpuRow } from "../../../agent/readings/nvidia/smi-rows.ts";
 import {
   GPU_MODELS,
   idleReading,

@@ -203,7 +203,7 @@ test.each(CASES)("energy: %s", (_what, steps, joules) => {
   const meter = new EnergyMeter();
   for (const step of steps) {
     if (step[0] === "read") meter.read(step[1], step[2], step[3]);
-    else if (step[0] === "look") meter.look(step[1]);
+    else if (step[0] === "look") meter.tick(step[1]);
     else meter[step[0]](step[1], step[2]);
   }
   expect(Object.fromEntries(Object.keys(joules).map((id) => [id, meter.joulesOf(id)]))).toEqual(
@@ -225,9 +225,9 @@ test("whether a request is settled is said: at once where nothing can be known, 
     false,
     true,
   ]);
-  meter.look(39 + SETTLE_MS);
+  meter.tick(39 + SETTLE_MS);
   expect(meter.isSettled("b")).toBe(false);
-  meter.look(40 + SETTLE_MS);
+  meter.tick(40 + SETTLE_MS);
   expect([meter.isSettled("b"), meter.isSettled("c")]).toEqual([true, true]);
   meter.begin("d", 3_000);
   meter.end("d", 4_000);

@@ -2,11 +2,11 @@ import { spawn } from "node:child_process";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
+import { programsOf } from "../../../../../agent/readings/nvidia/smi-process.ts";
 import {
-  GpuReader,
-  type GpuReaderOptions,
-} from "../../../../../agent/readings/nvidia/gpu-reader.ts";
-import { programsOf } from "../../../../../agent/readings/nvidia/process.ts";
+  type NvidiaSmiOptions,
+  NvidiaSmiSource,
+} from "../../../../../agent/readings/nvidia/smi-source.ts";
 import { GpuState } from "../../../../../protocol/inventory.ts";
 import { fakeSmi, type Step } from "../../../../support/fake-nvidia-smi.ts";
 import { temporaryFolder } from "../../../../support/temporary.ts";
@@ -186,7 +186,7 @@ test("at most 1,000 samples wait, the newest ones", async () => {
 
 test("an interval that nvidia-smi would not take is refused at once", () => {
   expect(
-    () => new GpuReader({ box: "b", intervalSeconds: 0.5, now: Date.now, log: () => {} }),
+    () => new NvidiaSmiSource({ box: "b", intervalSeconds: 0.5, now: Date.now, log: () => {} }),
   ).toThrow(RangeError);
 });
 
@@ -210,14 +210,14 @@ test("no orphan when the agent is killed: the next row ends the child", async ()
   );
   chmodSync(command, 0o755);
   const script = join(folder, "agent.ts");
-  const gpuModule = new URL("../../../../../agent/readings/nvidia/gpu-reader.ts", import.meta.url)
+  const gpuModule = new URL("../../../../../agent/readings/nvidia/smi-source.ts", import.meta.url)
     .href;
   writeFileSync(
     script,
-    `import { GpuReader } from ${JSON.stringify(gpuModule)};
-     const reader = new GpuReader({ command: ${JSON.stringify(command)}, box: "b", intervalSeconds: 1, now: Date.now, log: () => {} });
-     reader.start();
-     setInterval(() => { if (reader.take().available) process.stdout.write("up\\n"); }, 20);`,
+    `import { NvidiaSmiSource } from ${JSON.stringify(gpuModule)};
+     const source = new NvidiaSmiSource({ command: ${JSON.stringify(command)}, box: "b", intervalSeconds: 1, now: Date.now, log: () => {} });
+     source.start();
+     setInterval(() => { if (source.take().available) process.stdout.write("up\\n"); }, 20);`,
   );
   const agent = spawn(process.execPath, [script], { stdio: ["ignore", "pipe", "inherit"] });
   await new Promise((resolve) => agent.stdout.once("data", resolve));
@@ -229,8 +229,8 @@ test("no orphan when the agent is killed: the next row ends the child", async ()
 
 function reading(
   command: string,
-  timing: GpuReaderOptions["timing"] = {},
-  more: Partial<GpuReaderOptions> = {},
+  timing: NvidiaSmiOptions["timing"] = {},
+  more: Partial<NvidiaSmiOptions> = {},
 ) {
   const events: { level: string; event: string }[] = [];
   let clock = Date.parse("2026-08-01T00:00:00.000Z");
@@ -239,7 +239,7 @@ function reading(
     read += 1;
     return clock++;
   };
-  const reader = new GpuReader({
+  const reader = new NvidiaSmiSource({
     command,
     box: "box-1",
     intervalSeconds: 1,
@@ -253,7 +253,10 @@ function reading(
 }
 
 /** The first state that holds, with all samples taken on the way. */
-async function until(reader: GpuReader, holds: (state: GpuState) => boolean): Promise<GpuState> {
+async function until(
+  reader: NvidiaSmiSource,
+  holds: (state: GpuState) => boolean,
+): Promise<GpuState> {
   const samples: GpuState["samples"] = [];
   return vi.waitFor(
     () => {

@@ -4,7 +4,7 @@
  */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
-import type { SmiEnd } from "./failure.ts";
+import type { SmiEnd } from "./smi-failure.ts";
 
 export type Program = { file: string; args: readonly string[] };
 

@@ -7,7 +7,7 @@ export type DurationsNs = {
   prefill: number | null;
   decode: number | null;
 };
-export type TimesMs = {
+export type PhasesMs = {
   queue_ms: number | null;
   load_ms: number | null;
   prefill_ms: number | null;
@@ -24,7 +24,7 @@ export const roundMs = (ms: number): number => Math.round(ms * 1_000) / 1_000;
  * @param ttftMs     time to the first content as measured here; null when there was none
  * @returns          milliseconds; null where unknown
  */
-export function timesOf(durations: DurationsNs, ttftMs: number | null): TimesMs {
+export function phasesOf(durations: DurationsNs, ttftMs: number | null): PhasesMs {
   const { load, prefill, decode } = durations;
   return {
     queue_ms: queueMs(durations, ttftMs),

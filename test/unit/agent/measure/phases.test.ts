@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
-import { timesOf } from "../../../../agent/measure/times.ts";
+import { phasesOf } from "../../../../agent/measure/phases.ts";
 
 const MS = 1e6;
 const second = { total: 1_000 * MS, load: 100 * MS, prefill: 200 * MS, decode: 300 * MS };
 
 const CASES: [
   what: string,
-  durations: Parameters<typeof timesOf>[0],
+  durations: Parameters<typeof phasesOf>[0],
   ttftMs: number | null,
   queueMs: number | null,
 ][] = [
@@ -22,11 +22,11 @@ const CASES: [
 ];
 
 test.each(CASES)("the wait for a slot is %s", (_what, durations, ttftMs, queueMs) => {
-  expect(timesOf(durations, ttftMs).queue_ms).toBe(queueMs);
+  expect(phasesOf(durations, ttftMs).queue_ms).toBe(queueMs);
 });
 
 test("nanoseconds become milliseconds, to the microsecond, and unknown stays unknown", () => {
-  expect(timesOf({ total: null, load: 1_019_499, prefill: null, decode: 0 }, null)).toEqual({
+  expect(phasesOf({ total: null, load: 1_019_499, prefill: null, decode: 0 }, null)).toEqual({
     queue_ms: null,
     load_ms: 1.019,
     prefill_ms: null,

@@ -1,7 +1,7 @@
 /**
  * The answer's text as far as a record keeps it: no more is held, however long the answer.
  */
-export class TextKept {
+export class BoundedText {
   readonly #charsMax: number;
   #kept = "";
   #chars = 0;

@@ -9,7 +9,7 @@
 import { z } from "zod";
 
 /** What is absent was not said. Said again, the later one holds. */
-export type Said = {
+export type AnswerPart = {
   /** A piece of the answer's text. Thinking and tool calls are content, but not text. */
   text?: string | undefined;
   /** Carries something a caller waits for: text, thinking, a tool call or an embedding. */
@@ -32,9 +32,9 @@ export type Said = {
 /** How the answers of some endpoints are to be read. The functions throw nothing. */
 export type AnswerDialect = {
   /** One line or event of a streamed answer. */
-  streamed(value: unknown): Said;
+  streamed(value: unknown): AnswerPart;
   /** The one object of an answer that is not streamed. */
-  whole(value: unknown): Said;
+  whole(value: unknown): AnswerPart;
   /** A line that is not JSON and ends a stream. */
   endMark: "[DONE]" | null;
   /** What a streamed answer ends with, in words. */
@@ -61,14 +61,14 @@ export const optional = {
   reason: maybe(z.string().min(1).max(64)),
 };
 
-const ErrorWords = z.union([
+const ErrorText = z.union([
   z.string().min(1),
   z.object({ message: z.string().min(1) }).transform((error) => error.message),
 ]);
 
 /** The words of an `error` field, native (a string) or OpenAI and Anthropic (an object); undefined where there is none. */
-export function errorWords(error: unknown): string | undefined {
+export function errorText(error: unknown): string | undefined {
   if (error === undefined || error === null) return undefined;
-  const words = ErrorWords.safeParse(error);
+  const words = ErrorText.safeParse(error);
   return words.success ? words.data : "Ollama said that there was an error, but not which";
 }

@@ -5,7 +5,7 @@
 import { GrowingBytes } from "./growing-bytes.ts";
 
 /** Keeps everything, as long as it is not more than `bytesMax`; beyond, keeps nothing and says so. */
-export class WholeKept {
+export class BoundedBytes {
   readonly #bytesMax: number;
   readonly #kept = new GrowingBytes();
   #isTooLong = false;
@@ -32,7 +32,7 @@ export class WholeKept {
 }
 
 /** Keeps the last bytes: `bytesMax` of them, or all if there were fewer. */
-export class TailKept {
+export class TailBytes {
   readonly #bytesMax: number;
   /** Twice what is kept, so that many small chunks move the kept bytes seldom. */
   readonly #room: Uint8Array;

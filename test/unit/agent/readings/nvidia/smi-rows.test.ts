@@ -1,13 +1,13 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { gpuFailure, refusedField } from "../../../../../agent/readings/nvidia/smi-failure.ts";
 import {
   GPU_COLUMNS,
   parseGpuRow,
   throttleReasons,
   withoutRefused,
-} from "../../../../../agent/readings/nvidia/csv.ts";
-import { gpuFailure, refusedField } from "../../../../../agent/readings/nvidia/failure.ts";
+} from "../../../../../agent/readings/nvidia/smi-rows.ts";
 import { GpuSample } from "../../../../../protocol/records.ts";
 
 const row = (line: string) => parseGpuRow(line, GPU_COLUMNS);

@@ -15,15 +15,15 @@ import { performance } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 import type { GpuState } from "../../../protocol/inventory.ts";
 import type { GpuSample } from "../../../protocol/records.ts";
-import type { Log } from "../../log.ts";
-import { GPU_COLUMNS, parseGpuRow, type SmiRow, withoutRefused } from "./csv.ts";
-import { type GpuFailure, gpuFailure, refusedField, type SmiEnd } from "./failure.ts";
-import { type Program, programsOf, runSmi, type SmiRun } from "./process.ts";
+import type { GpuSource, GpuSourceOptions } from "../gpu-source.ts";
+import { type GpuFailure, gpuFailure, refusedField, type SmiEnd } from "./smi-failure.ts";
+import { type Program, programsOf, runSmi, type SmiRun } from "./smi-process.ts";
+import { GPU_COLUMNS, parseGpuRow, type SmiRow, withoutRefused } from "./smi-rows.ts";
 
 /** Samples kept between two takes: what `GpuState` may carry. The oldest go first. */
 const SAMPLES_MAX = 1_000;
 
-export type GpuTiming = {
+export type NvidiaSmiTiming = {
   /** A probe that takes longer is killed. Half a second is normal, six were seen with several GPUs. */
   probeMs: number;
   /** How long a row may be late, beyond three intervals, before the process counts as silent. */
@@ -39,7 +39,7 @@ export type GpuTiming = {
   stopMs: number;
 };
 
-const TIMING: GpuTiming = {
+const TIMING: NvidiaSmiTiming = {
   probeMs: 10_000,
   silenceSlackMs: 10_000,
   backoffMs: 1_000,
@@ -49,25 +49,18 @@ const TIMING: GpuTiming = {
   stopMs: 2_000,
 };
 
-export type GpuReaderOptions = {
-  /** Path of nvidia-smi, or of a `.mjs`/`.ts` script that behaves like it. Default `nvidia-smi`, from the PATH. */
+export type NvidiaSmiOptions = GpuSourceOptions & {
+  /**
+   * Path of nvidia-smi, or of a `.mjs` or `.ts` script that behaves like it. Default: `nvidia-smi`,
+   * from the PATH.
+   */
   command?: string;
-  box: string;
-  /** Whole seconds from 1: nvidia-smi's `-l`. */
-  intervalSeconds: number;
-  /** Of so many rounds of rows one is kept for `take`. Default: each. */
-  keepEvery?: number;
-  /** Called with each row, kept or not: what the GPU of that index draws, W; null where it does not say. */
-  onPower?: (gpu: number, watts: number | null) => void;
-  /** Wall clock, unix ms: the time of samples, and of nothing else. */
-  now: () => number;
-  log: Log;
-  timing?: Partial<GpuTiming>;
+  timing?: Partial<NvidiaSmiTiming>;
 };
 
-export class GpuReader {
-  readonly #options: GpuReaderOptions;
-  readonly #timing: GpuTiming;
+export class NvidiaSmiSource implements GpuSource {
+  readonly #options: NvidiaSmiOptions;
+  readonly #timing: NvidiaSmiTiming;
   readonly #stopping = new AbortController();
   #running: Promise<void> | null = null;
   #run: SmiRun | null = null;
@@ -84,7 +77,7 @@ export class GpuReader {
   #lastRound = new Map<number, GpuSample>();
 
   /** @throws RangeError for an interval that nvidia-smi would not take. */
-  constructor(options: GpuReaderOptions) {
+  constructor(options: NvidiaSmiOptions) {
     if (!Number.isInteger(options.intervalSeconds) || options.intervalSeconds < 1) {
       throw new RangeError(
         `the GPU interval must be whole seconds from 1, not ${options.intervalSeconds}`,

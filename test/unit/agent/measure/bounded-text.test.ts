@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { TextKept } from "../../../../agent/measure/text-kept.ts";
+import { BoundedText } from "../../../../agent/measure/bounded-text.ts";
 import { cut } from "../../../../protocol/records.ts";
 
 test("is what cutting the whole text gives, surrogate pairs and all", () => {
@@ -9,7 +9,7 @@ test("is what cutting the whole text gives, surrogate pairs and all", () => {
       fc.array(fc.string({ unit: "grapheme", maxLength: 6 }), { minLength: 1 }),
       fc.integer({ min: 1, max: 30 }),
       (pieces, max) => {
-        const kept = new TextKept(max);
+        const kept = new BoundedText(max);
         for (const piece of pieces) kept.add(piece);
         const whole = pieces.join("");
         expect(kept.text).toBe(whole === "" ? null : cut(whole, max));

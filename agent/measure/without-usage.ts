@@ -7,7 +7,7 @@
  *
  * @see https://github.com/ollama/ollama/blob/main/openai/openai.go (CompletionChunk, ChatCompletionChunk)
  */
-import type { Said } from "./said.ts";
+import type { AnswerPart } from "./answer-part.ts";
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -21,7 +21,7 @@ const BRACE = new TextEncoder().encode("}");
  * @param said   what that says
  * @returns      what Ollama would have sent in its place; the event itself where it is not about usage
  */
-export function withoutUsage(event: Uint8Array, json: string, said: Said): Uint8Array {
+export function withoutUsage(event: Uint8Array, json: string, said: AnswerPart): Uint8Array {
   if (said.isUsageOnly === true) return NOTHING;
   const at = json.lastIndexOf(MEMBER);
   if (at < 0 || !isOneMember(json.slice(at))) return event;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { PART_BYTES_MAX } from "../../../../agent/measure/stream-reader.ts";
-import { withoutUsage } from "../../../../agent/measure/usage-hidden.ts";
+import { withoutUsage } from "../../../../agent/measure/without-usage.ts";
 import { byteByByte, bytes, cutAt, feed, text } from "./feed.ts";
 import { START_MS } from "./samples/sample.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { steadyClock } from "../../../agent/steady-clock.ts";
+import { steadyClock } from "../../../../agent/clock/steady-clock.ts";
 
 test("it goes on from where it began, though the clock of the machine is set", async () => {
   const begun = Date.parse("2026-08-01T00:00:00Z");

@@ -1,0 +1,47 @@
+/**
+ * The interface between the agent and whatever reads the GPUs of a box.
+ *
+ * `nvidia/` is the only implementation. A second vendor is a folder beside it and one line in
+ * `pick-gpu-source.ts`; nothing else in the agent names a vendor.
+ */
+import type { GpuState } from "../../protocol/inventory.ts";
+import type { GpuSample } from "../../protocol/records.ts";
+import type { Log } from "../log.ts";
+
+/**
+ * Reads every GPU of the box at a fixed interval. A missing GPU, driver or tool is a state, not an
+ * exception: {@link take} reports it with its reason, and the source keeps retrying.
+ */
+export interface GpuSource {
+  /** Starts reading. A second call does nothing. */
+  start(): void;
+
+  /** Stops reading. Resolves when no child process is left, or after a few seconds at most. */
+  stop(): Promise<void>;
+
+  /** Returns the current state and removes the samples collected since the last call, oldest first. */
+  take(): GpuState;
+
+  /**
+   * Returns the newest sample of each GPU, ordered by index, without removing any. Empty while the
+   * GPUs cannot be read: a missing reading is better than a stale one.
+   */
+  latest(): GpuSample[];
+}
+
+export type GpuSourceOptions = {
+  /** Name of the box, copied into each sample. */
+  box: string;
+  /** Time between two readings in whole seconds, at least 1. */
+  intervalSeconds: number;
+  /** Keeps every nth round of readings for {@link GpuSource.take}. Default: 1, which keeps all of them. */
+  keepEvery?: number;
+  /**
+   * Receives the power draw of one GPU in watts, at every reading, whether its sample is kept or
+   * not. Null if the GPU does not report its power.
+   */
+  onPower?: (gpuIndex: number, watts: number | null) => void;
+  /** Wall clock in unix ms. Used only for the timestamps of samples. */
+  now: () => number;
+  log: Log;
+};
