@@ -1,32 +1,48 @@
 "use strict";
 /**
  * Makes `npm start` and `npm test` complete on a fresh clone: runs `npm ci` when node_modules is
- * missing or older than the lockfile. CommonJS, because it must run on whatever Node is on the
+ * missing or differs from the lockfile. CommonJS, because it must run on whatever Node is on the
  * PATH, before the project's own Node is there.
  */
 const { spawnSync } = require("node:child_process");
-const { statSync } = require("node:fs");
+const { readFileSync } = require("node:fs");
 const { join } = require("node:path");
 
 const root = join(__dirname, "..");
-const changed = (path) => {
+
+/** The packages of a lockfile by their folder; none if there is no such file. */
+const packagesOf = (lockfile) => {
   try {
-    return statSync(join(root, path)).mtimeMs;
+    const { "": _project, ...packages } = JSON.parse(
+      readFileSync(join(root, lockfile), "utf8"),
+    ).packages;
+    return packages;
   } catch {
-    return 0;
+    return {};
   }
 };
 
-// npm writes this file last, so an interrupted install is seen as missing.
-if (changed("node_modules/.package-lock.json") < changed("package-lock.json")) {
-  console.log("Installing what the project needs (npm ci); once, about a minute …");
+/** Compares contents, not times: a checkout makes files newer without changing them. */
+const isInstalled = () => {
+  const wanted = packagesOf("package-lock.json");
+  // npm writes this file last, so an interrupted install counts as missing.
+  const installed = packagesOf("node_modules/.package-lock.json");
+  const isSame = (folder) => installed[folder]?.integrity === wanted[folder]?.integrity;
+  return (
+    Object.keys(installed).every(isSame) &&
+    Object.keys(wanted).every((folder) => wanted[folder].optional || isSame(folder))
+  );
+};
+
+if (!isInstalled()) {
+  console.log("Installing the packages of the project (npm ci), which takes about a minute …");
   const npm = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
     cwd: root,
     stdio: "inherit",
     shell: process.platform === "win32",
   });
   if (npm.status !== 0) {
-    console.error("npm ci failed: see above. Is the npm registry reachable?");
+    console.error("npm ci failed, see above. Is the npm registry reachable?");
     process.exit(npm.status ?? 1);
   }
 }

@@ -1,0 +1,42 @@
+"use strict";
+/**
+ * Runs one program of the project: `node local/run.cjs <file.ts | command> [argument …]`.
+ *
+ * The scripts of package.json call it on whatever Node is on the PATH. It installs the packages if
+ * they are missing, and then runs the file under the project's own Node, or the command from
+ * `node_modules/.bin`. CommonJS without types, because the system's Node may be older than the project's.
+ */
+require("./install.cjs");
+const { spawn } = require("node:child_process");
+const { delimiter, join } = require("node:path");
+
+/** How often to check that npm is still running. */
+const PARENT_MS = 250;
+
+const bin = join(__dirname, "..", "node_modules", ".bin");
+const [program, ...rest] = process.argv.slice(2);
+const [command, args] = program.endsWith(".ts") ? ["node", [program, ...rest]] : [program, rest];
+
+const child = spawn(join(bin, command), args, {
+  stdio: "inherit",
+  env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` },
+  shell: process.platform === "win32",
+});
+child.on("error", (error) => {
+  console.error(
+    `${command} cannot be started: ${error.message}. Delete node_modules and try again.`,
+  );
+  process.exit(1);
+});
+child.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGINT" ? 130 : 1)));
+
+// A terminal sends Ctrl-C to the whole process group, so the child has it already.
+process.on("SIGINT", () => {});
+for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+
+// A signal to npm alone may end only the shell between npm and this process.
+const parent = process.ppid;
+setInterval(() => {
+  if (process.ppid === parent) return;
+  child.kill("SIGTERM");
+}, PARENT_MS).unref();
