@@ -1,32 +1,37 @@
 /**
- * Builds what the Worker serves as static files: the page, and the agent as one file, so that the
- * agent always matches its Worker. wrangler runs this before `dev` and `deploy`. And the agent as
- * the library that the package is for programs: with all it needs inside, so it brings no packages along.
+ * Builds the static files of the Worker and the library of the package, each with its notices.
+ *
+ * The Worker serves the page, and the agent as one file, so that an agent always matches its Worker.
+ * Wrangler runs this program before `dev` and `deploy`. The library is the agent for programs: one
+ * file that contains its packages, so that installing it brings no others along.
  */
-import { cpSync, mkdirSync } from "node:fs";
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { type BuildOptions, build } from "esbuild";
 import { build as buildPage, type InlineConfig } from "vite";
+import { commentOf, noticesOf, packagesOf } from "./local/notices.ts";
 
 const OUT = "dist/assets";
+const LIBRARY = "dist/library";
 
-// Written in place, never emptied first: another start may be reading it just now.
-mkdirSync(`${OUT}/agent`, { recursive: true });
-for (const file of ["install.sh", "ollama-edge-agent.service"])
-  cpSync(`agent/install/${file}`, `${OUT}/agent/${file}`);
-
-const onNode: BuildOptions = {
+const inOneFile = {
   bundle: true,
-  platform: "node",
   format: "esm",
-  // Boxes run what their distribution ships.
+  metafile: true,
+  write: false,
+  legalComments: "inline",
+} as const satisfies BuildOptions;
+
+const onNode = {
+  ...inOneFile,
+  platform: "node",
+  // Boxes run the Node of their distribution.
   target: "node20",
-  // ws asks for these optional native helpers at run time and does without them.
+  // ws loads these optional native helpers at run time and works without them.
   external: ["bufferutil", "utf-8-validate"],
   banner: {
     js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
   },
-  legalComments: "inline",
-};
+} as const satisfies BuildOptions;
 
 const page: InlineConfig = {
   configFile: false,
@@ -37,13 +42,13 @@ const page: InlineConfig = {
     outDir: `../${OUT}`,
     emptyOutDir: false,
     target: "es2022",
-    // Every browser of that age does it by itself.
+    // Every browser that runs es2022 preloads modules by itself.
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     rolldownOptions: {
       input: { page: "dashboard/index.html", docs: "dashboard/docs.css" },
       output: {
-        // No hashes: old files would stay, and the platform answers If-None-Match.
+        // No hashes: old files would accumulate, and the platform answers If-None-Match.
         entryFileNames: "assets/[name].js",
         chunkFileNames: "assets/[name].js",
         assetFileNames: "assets/[name][extname]",
@@ -52,8 +57,49 @@ const page: InlineConfig = {
   },
 };
 
-await Promise.all([
-  build({ ...onNode, entryPoints: ["agent/main.ts"], outfile: `${OUT}/agent/agent.mjs` }),
-  build({ ...onNode, entryPoints: ["agent/index.ts"], outfile: "dist/library/index.js" }),
-  buildPage(page),
+/** Bundles a program for Node and writes it with its notices at the end. Returns its packages. */
+async function writeForNode(entryPoint: string, outfile: string): Promise<string[]> {
+  const { metafile, outputFiles } = await build({ ...onNode, entryPoints: [entryPoint], outfile });
+  const packages = packagesOf(Object.keys(metafile.inputs));
+  const notices = commentOf(noticesOf(".", packages));
+  for (const { path, text } of outputFiles) writeFileSync(path, text + notices);
+  return packages;
+}
+
+/** Builds the page. Returns its packages. */
+async function writePage(): Promise<string[]> {
+  const files: string[] = [];
+  const collect = {
+    name: "collect",
+    moduleParsed: ({ id }: { id: string }) => void files.push(id),
+  };
+  await buildPage({ ...page, plugins: [collect] });
+  return packagesOf(files);
+}
+
+/** Returns the packages in the Worker. Wrangler bundles it, with the same bundler. */
+async function packagesOfWorker(): Promise<string[]> {
+  const { metafile } = await build({
+    ...inOneFile,
+    entryPoints: ["worker/index.ts"],
+    external: ["cloudflare:*"],
+  });
+  return packagesOf(Object.keys(metafile.inputs));
+}
+
+// Files are overwritten and folders never emptied: another start may be reading them.
+for (const folder of [`${OUT}/agent`, `${OUT}/assets`, LIBRARY])
+  mkdirSync(folder, { recursive: true });
+for (const file of ["install.sh", "ollama-edge-agent.service"])
+  cpSync(`agent/install/${file}`, `${OUT}/agent/${file}`);
+
+const packages = await Promise.all([
+  writeForNode("agent/main.ts", `${OUT}/agent/agent.mjs`),
+  writeForNode("agent/index.ts", `${LIBRARY}/index.js`),
+  writePage(),
+  packagesOfWorker(),
 ]);
+writeFileSync(
+  `${OUT}/assets/third-party-notices.txt`,
+  noticesOf(".", [...new Set(packages.flat())].sort()),
+);
