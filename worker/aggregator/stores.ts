@@ -1,0 +1,95 @@
+/** Opens everything the Aggregator keeps in its SQLite, and its connections to the external stores. */
+import { StoreDeliveries } from "../export/deliveries.ts";
+import { DeliveryStates } from "../export/delivery-states.ts";
+import { externalStoresOf } from "../export/external-stores.ts";
+import { Outbox } from "../export/outbox.ts";
+import type { StoreSettings } from "../export/settings.ts";
+import { RepositoryCopy } from "../repository/copy.ts";
+import { LocalRepository } from "../repository/local.ts";
+import { ModelRepository } from "../repository/model-repository.ts";
+import { PostgresRepository } from "../repository/postgres.ts";
+import { SharedRepository } from "../repository/shared.ts";
+import { CellStore } from "./cells.ts";
+import { Epochs } from "./epochs.ts";
+import { Forgotten } from "./forgotten.ts";
+import { Intake } from "./intake.ts";
+import { Ledger } from "./ledger.ts";
+import { Registry } from "./registry.ts";
+import { RunTimeSettingsStore } from "./run-time-settings.ts";
+import { SampleStore } from "./samples.ts";
+import { migrate } from "./schema.ts";
+
+export type AggregatorStores = {
+  /** When this object's storage was created, unix ms. */
+  createdAtMs: number;
+  cells: CellStore;
+  ledger: Ledger;
+  samples: SampleStore;
+  outbox: Outbox;
+  deliveryStates: DeliveryStates;
+  deliveries: StoreDeliveries;
+  registry: Registry;
+  epochs: Epochs;
+  settings: RunTimeSettingsStore;
+  localRepository: LocalRepository;
+  /** The repository in Postgres; null when this object holds the repository itself. */
+  sharedRepository: SharedRepository | null;
+  /** Whichever of the two holds the repository. */
+  repository: ModelRepository;
+  intake: Intake;
+};
+
+export function openStores(
+  storage: DurableObjectStorage,
+  external: StoreSettings,
+  nowMs: number,
+): AggregatorStores {
+  const createdAtMs = migrate(storage, nowMs);
+  const cells = new CellStore(storage.sql);
+  const ledger = new Ledger(storage.sql, new Forgotten(storage.sql));
+  const samples = new SampleStore(storage.sql);
+  const outbox = new Outbox(storage.sql, ledger, samples);
+  const deliveryStates = new DeliveryStates(storage.sql);
+  const deliveries = new StoreDeliveries(storage, {
+    stores: externalStoresOf(external),
+    outbox,
+    states: deliveryStates,
+  });
+  const registry = new Registry(storage, samples, outbox);
+  const epochs = new Epochs(storage.sql);
+  const settings = new RunTimeSettingsStore(storage.sql);
+  const localRepository = new LocalRepository(storage);
+  const intake = new Intake(
+    storage,
+    { ledger, cells, epochs, repository: localRepository, outbox },
+    nowMs,
+  );
+  const sharedRepository =
+    external.postgres === null
+      ? null
+      : new SharedRepository(
+          new RepositoryCopy(storage),
+          new PostgresRepository(external.postgres),
+        );
+  const repository = new ModelRepository(sharedRepository ?? localRepository, () => ({
+    boxes: registry.boxes(),
+    lifetime: intake.lifetime(),
+    nowMs: Date.now(),
+  }));
+  return {
+    createdAtMs,
+    cells,
+    ledger,
+    samples,
+    outbox,
+    deliveryStates,
+    deliveries,
+    registry,
+    epochs,
+    settings,
+    localRepository,
+    sharedRepository,
+    repository,
+    intake,
+  };
+}

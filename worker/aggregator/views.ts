@@ -1,0 +1,152 @@
+/** The views: what the page, the API and Prometheus read, computed from the stores on demand. */
+import type { DataSummary } from "../../protocol/api/data.ts";
+import type { Boxes, Gpu } from "../../protocol/api/fleet.ts";
+import type { Live as LivePage } from "../../protocol/api/live.ts";
+import type {
+  CurrentStats,
+  HistoryPoint,
+  Logs,
+  LogsPage,
+  Models,
+} from "../../protocol/api/stats.ts";
+import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.ts";
+import { boxesState } from "../answers/boxes.ts";
+import { dataSummary } from "../answers/data.ts";
+import { gpuHistoryOf } from "../answers/gpu-history.ts";
+import { gpuState } from "../answers/gpus.ts";
+import { cellsOf, endOf, historyOf, type Span } from "../answers/history.ts";
+import { currentStats, modelStats, recentOf } from "../answers/stats.ts";
+import { systemState } from "../answers/system.ts";
+import { systemHistoryOf } from "../answers/system-history.ts";
+import { shortName } from "../counting/model-key.ts";
+import { scrape } from "../exposition/scrape.ts";
+import { render } from "../exposition/text.ts";
+import { type BoxStatuses, type RegisteredBox, upNames } from "../registered-box.ts";
+import { VERSION } from "../version.ts";
+import { type CellFilter, HOUR_SECONDS, MINUTE_SECONDS } from "./cells.ts";
+import { timeOf } from "./ledger.ts";
+import type { BoxSamples } from "./samples.ts";
+import type { AggregatorStores } from "./stores.ts";
+
+/** Window of the "recent" statistics, in minutes, including the current one. */
+const RECENT_MINUTES = 5;
+
+export class Views {
+  readonly #stores: AggregatorStores;
+
+  constructor(stores: AggregatorStores) {
+    this.#stores = stores;
+  }
+
+  current(live: BoxStatuses): CurrentStats {
+    const { createdAtMs, intake, cells, registry } = this.#stores;
+    const nowMs = Date.now();
+    const now = Math.floor(nowMs / 1_000);
+    const from = now - (now % MINUTE_SECONDS) - HOUR_SECONDS;
+    return currentStats({
+      nowMs,
+      sinceMs: createdAtMs,
+      lifetime: intake.lifetime(),
+      lastHour: [...cells.rollups(from, now + 1)],
+      tokensPerSecond: intake.tokensPerSecond(nowMs),
+      boxes: registry.boxes(),
+      live,
+    });
+  }
+
+  history(span: Span, { model, box }: CellFilter): HistoryPoint[] {
+    const { epochs, ledger, cells } = this.#stores;
+    const nowMs = Date.now();
+    if (span.granularity < MINUTE_SECONDS) {
+      const fromMs = Math.max(span.from * 1_000, epochs.clearedMs("metrics") ?? 0);
+      return historyOf(
+        span,
+        nowMs,
+        cellsOf(ledger.finishedIn(fromMs, endOf(span) * 1_000, { model, box })),
+      );
+    }
+    const filter = { model: model === undefined ? undefined : shortName(model), box };
+    return historyOf(span, nowMs, cells.rollups(span.from, endOf(span), filter));
+  }
+
+  logs(page: LogsPage): Logs {
+    return this.#stores.ledger.page(page, this.#olderId());
+  }
+
+  olderLogs(): { clearedMs: number | null } | null {
+    return this.#olderId() === null ? null : { clearedMs: this.#stores.epochs.clearedMs("logs") };
+  }
+
+  models(): Models {
+    return modelStats(this.#stores.intake.lifetime(), this.#stores.registry.boxes());
+  }
+
+  gpu(box: string | undefined): Gpu {
+    return gpuState(this.#boxes(box), Date.now());
+  }
+
+  boxes(live: BoxStatuses, box?: string): Boxes {
+    return boxesState(this.#boxes(box), live, Date.now());
+  }
+
+  now(live: BoxStatuses): Pick<LivePage, "stats" | "recent" | "boxes"> {
+    const now = Math.floor(Date.now() / 1_000);
+    const from = now - (now % MINUTE_SECONDS) - (RECENT_MINUTES - 1) * MINUTE_SECONDS;
+    const recent = recentOf(RECENT_MINUTES, [...this.#stores.cells.rollups(from, now + 1)]);
+    const boxes = this.boxes(live).boxes.map(({ models: _, ...box }) => box);
+    return { stats: this.current(live), recent, boxes };
+  }
+
+  system(live: BoxStatuses, box: string | undefined): System {
+    return systemState(this.#boxes(box), upNames(live), Date.now());
+  }
+
+  systemHistory(span: Span, box: string | undefined): SystemPoint[] {
+    return systemHistoryOf(span, this.#samplesSince(span.from * 1_000, box));
+  }
+
+  gpuHistory(span: Span, box: string | undefined): Omit<GpuHistory, "time_range" | "store"> {
+    return gpuHistoryOf(span, this.#samplesSince(span.from * 1_000, box));
+  }
+
+  exposition(live: BoxStatuses, openMetrics: boolean): string {
+    const lifetime = this.#stores.intake.lifetime();
+    const sinks = this.#stores.deliveries.health();
+    const boxes = this.#stores.registry.boxes();
+    return render(
+      scrape({ nowMs: Date.now(), version: VERSION, lifetime, boxes, live, sinks }),
+      openMetrics,
+    );
+  }
+
+  dataSummary(sizeBytes: number): DataSummary {
+    const { ledger, cells, epochs } = this.#stores;
+    return dataSummary({
+      logs: ledger.summary(),
+      metrics: cells.summary(),
+      sizeBytes,
+      metricsClearedMs: epochs.clearedMs("metrics"),
+      logsClearedMs: epochs.clearedMs("logs"),
+    });
+  }
+
+  /**
+   * Returns the newest request that may exist only in an external store; null if there is none.
+   * Requests from before the last clear exist nowhere.
+   */
+  #olderId(): string | null {
+    const { deliveries, ledger, epochs } = this.#stores;
+    const id = deliveries.isNone ? null : ledger.forgottenTo();
+    return id !== null && timeOf(id) > (epochs.clearedMs("logs") ?? 0) ? id : null;
+  }
+
+  /** Yields the stored samples, then those that wait for their batch. */
+  *#samplesSince(fromMs: number, box: string | undefined): Generator<BoxSamples> {
+    yield* this.#stores.samples.since(fromMs, box);
+    yield* this.#stores.registry.pending(box);
+  }
+
+  #boxes(only: string | undefined): RegisteredBox[] {
+    return this.#stores.registry.boxes().filter(({ name }) => only === undefined || name === only);
+  }
+}

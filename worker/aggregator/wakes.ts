@@ -1,0 +1,106 @@
+/**
+ * The Aggregator's alarm: when housekeeping, exports and the repository's copy are due.
+ *
+ * A Durable Object has one alarm, and setting it is billed as a row write. It is therefore set only
+ * when the new time is earlier than the one already set.
+ */
+import { OUTBOX_ITEMS_MAX, OUTBOX_STORAGE_BYTES_MAX } from "../export/deliveries.ts";
+import { ALARM_AT_LEAST_EVERY_MS, keepHouse } from "./housekeeping.ts";
+import type { AggregatorStores } from "./stores.ts";
+
+/** New ledger rows that bring the next housekeeping forward: age alone does not bound their number. */
+const ROWS_PER_HOUSEKEEPING = 20_000;
+
+export class Wakes {
+  readonly #storage: DurableObjectStorage;
+  readonly #stores: AggregatorStores;
+  readonly #exportIntervalMs: number;
+  #alarmAtMs: number | null = null;
+  #rowsSinceHousekeeping = 0;
+  /** When housekeeping is due, unix ms. Unknown after a restart; the next alarm finds out. */
+  #housekeepingDueMs = 0;
+
+  constructor(storage: DurableObjectStorage, stores: AggregatorStores, exportIntervalMs: number) {
+    this.#storage = storage;
+    this.#stores = stores;
+    this.#exportIntervalMs = exportIntervalMs;
+  }
+
+  /** Reads the alarm that is set, and sets one for work left over from before the restart. */
+  async resume(nowMs: number): Promise<void> {
+    const { deliveries, sharedRepository } = this.#stores;
+    this.#alarmAtMs = await this.#storage.getAlarm();
+    if (deliveries.hasBacklog() || (sharedRepository?.dueMs() ?? null) !== null)
+      await this.#wakeAt(nowMs + this.#exportIntervalMs);
+  }
+
+  /** Does what is due, and sets the next alarm. */
+  async alarm(): Promise<void> {
+    const { deliveries, sharedRepository } = this.#stores;
+    this.#alarmAtMs = null;
+    if (this.#housekeepingDueMs <= Date.now()) this.#keepHouse(Date.now());
+    if (!deliveries.isNone) {
+      await Promise.all([
+        deliveries.flush(Date.now, (signal) => scheduler.wait(this.#exportIntervalMs, { signal })),
+        sharedRepository?.keepUp(Date.now()),
+      ]);
+      await this.flushWhenDue(Date.now());
+    }
+    if (this.#housekeepingDueMs < Number.POSITIVE_INFINITY)
+      await this.#wakeAt(this.#housekeepingDueMs);
+  }
+
+  /** Schedules housekeeping for new ledger rows. */
+  async onRows(count: number, nowMs: number): Promise<void> {
+    this.#rowsSinceHousekeeping += count;
+    if (this.#rowsSinceHousekeeping >= ROWS_PER_HOUSEKEEPING) {
+      this.#rowsSinceHousekeeping = 0;
+      await this.#keepHouseBy(nowMs);
+    } else if (count > 0) await this.onNewData(nowMs);
+  }
+
+  /** Schedules housekeeping for data whose retention ends later. */
+  onNewData(nowMs: number): Promise<void> {
+    return this.#keepHouseBy(nowMs + ALARM_AT_LEAST_EVERY_MS);
+  }
+
+  /** Runs `take`, and schedules an export if it added to the outbox. */
+  async flushingSoon<Result>(nowMs: number, take: () => Result): Promise<Result> {
+    const { outbox, deliveries } = this.#stores;
+    const { seq } = outbox.end();
+    const result = take();
+    if (outbox.end().seq !== seq)
+      await this.#wakeAt(deliveries.dueForNewMs(nowMs, this.#exportIntervalMs));
+    return result;
+  }
+
+  /** Schedules an export of what is still unsent. */
+  async flushWhenDue(nowMs: number): Promise<void> {
+    const { deliveries, sharedRepository } = this.#stores;
+    const due = [deliveries.dueMs(nowMs), sharedRepository?.dueMs() ?? null].filter(
+      (at) => at !== null,
+    );
+    if (due.length > 0) await this.#wakeAt(Math.max(nowMs, Math.min(...due)));
+  }
+
+  #keepHouse(nowMs: number): void {
+    this.#rowsSinceHousekeeping = 0;
+    this.#stores.deliveries.bound(nowMs, {
+      itemsMax: OUTBOX_ITEMS_MAX,
+      bytesMax: OUTBOX_STORAGE_BYTES_MAX,
+    });
+    this.#housekeepingDueMs =
+      keepHouse(this.#storage, this.#stores, nowMs) ?? Number.POSITIVE_INFINITY;
+  }
+
+  async #keepHouseBy(atMs: number): Promise<void> {
+    this.#housekeepingDueMs = Math.min(this.#housekeepingDueMs, atMs);
+    await this.#wakeAt(atMs);
+  }
+
+  async #wakeAt(atMs: number): Promise<void> {
+    if (this.#alarmAtMs !== null && this.#alarmAtMs <= atMs) return;
+    this.#alarmAtMs = atMs;
+    await this.#storage.setAlarm(atMs);
+  }
+}
