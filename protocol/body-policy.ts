@@ -1,9 +1,9 @@
 /**
- * What a JSON body may say, at every door to an Ollama. Pure.
+ * The policy for JSON bodies, at every door to an Ollama: which models and fields a body may name. Pure.
  *
- * The body is parsed once, checked, and forwarded re-serialised: Ollama's decoder ignores the case
- * of keys and lets the last duplicate win, so a checked body that is passed on raw could say
- * something else to Ollama than it said to us.
+ * The body is parsed once, checked, and forwarded re-serialised. Ollama's decoder ignores the case
+ * of keys and lets the last duplicate win, so a checked body that was passed on raw could mean
+ * something else to Ollama than it meant here.
  */
 import type { Failure } from "./failures.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
@@ -11,7 +11,7 @@ import { isCloudModel, type OllamaRoute } from "./routes.ts";
 
 export type CheckedBody = { bytes: Uint8Array; model: string | null; stream: boolean };
 
-/** Fields that a policy reads, or could want to: none of them may come in another spelling that Ollama takes for it. */
+/** Fields that a policy reads or may come to read. Each is accepted only in its exact spelling. */
 const GUARDED = new Set([
   "model",
   "name",
@@ -37,19 +37,7 @@ export type BodyFailure = Extract<
 type Refused = { ok: false; failure: BodyFailure };
 const bad = (what: string): Refused => ({ ok: false, failure: { reason: "bad_request", what } });
 
-/** A request body as JSON. */
-export function jsonOf(text: string): { ok: true; value: unknown } | Refused {
-  try {
-    return { ok: true, value: JSON.parse(text) };
-  } catch (error) {
-    return bad(
-      text.trim() === ""
-        ? "The request body is empty; it must be a JSON object."
-        : `The request body is not JSON: ${(error as Error).message}.`,
-    );
-  }
-}
-
+/** Checks a parsed body against the policy, and serialises it for Ollama. */
 export function checkBody(
   route: OllamaRoute,
   value: unknown,
@@ -64,32 +52,33 @@ export function checkBody(
     const named = value[field];
     if (named === undefined || named === null) continue;
     if (typeof named !== "string")
-      return bad(`The field ${JSON.stringify(field)} must be a string.`);
+      return bad(`The field ${JSON.stringify(field)} must be a string; got ${typeof named}.`);
     if (named.length > MODEL_CHARS_MAX)
       return bad(
-        `The field ${JSON.stringify(field)} is longer than ${MODEL_CHARS_MAX} characters.`,
+        `The field ${JSON.stringify(field)} must have at most ${MODEL_CHARS_MAX} characters; got ${named.length}.`,
       );
     if (isCloudModel(named)) return { ok: false, failure: { reason: "cloud_model", model: named } };
   }
-  if (value.stream !== undefined && value.stream !== null && typeof value.stream !== "boolean")
-    return bad('The field "stream" must be true or false.');
+  const { stream: wanted } = value;
+  if (wanted !== undefined && wanted !== null && typeof wanted !== "boolean")
+    return bad(`The field "stream" must be true or false; got a value of type ${typeof wanted}.`);
   const model = [value.model, value.name, value.source].find(
     (named) => typeof named === "string" && named !== "",
   );
   const stream =
     route.streams === "by_default"
-      ? value.stream !== false
-      : route.streams === "when_asked" && value.stream === true;
-  const text = textOf(value);
+      ? wanted !== false
+      : route.streams === "when_asked" && wanted === true;
+  const text = serialised(value);
   if (text === null) return bad("The request body is nested too deeply.");
   const bytes = encoder.encode(text);
-  // It may be longer than what came: 1e20 is written with 21 digits.
+  // It can be longer than the original: 1e20 is serialised with 21 digits.
   if (bytes.length > BODY_BYTES_MAX) return { ok: false, failure: { reason: "body_too_large" } };
   return { ok: true, body: { bytes, model: typeof model === "string" ? model : null, stream } };
 }
 
-/** Written anew; null where it is nested deeper than the engine's stack, which reads more than it writes. */
-function textOf(value: object): string | null {
+/** Null if the value is nested deeper than the engine can serialise; it can parse deeper than that. */
+function serialised(value: object): string | null {
   try {
     return JSON.stringify(value);
   } catch {
@@ -100,5 +89,5 @@ function textOf(value: object): string | null {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** As Go's decoder compares keys: without case, with the two letters that fold into ASCII (ſ, K). */
+/** Folds a key as Go's decoder compares keys: without case, and with the two letters that fold into ASCII (ſ, K). */
 const fold = (key: string): string => key.normalize("NFKC").toLowerCase();

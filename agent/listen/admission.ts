@@ -1,9 +1,9 @@
 /**
- * Whom the listener answers: programs, and pages of this machine; not pages of strangers. Pure.
+ * Admission: the listener answers programs and web pages of this machine, but no other web page. Pure.
  *
- * A browser lets any page send requests to loopback. Ollama refuses those by their `Origin`, and by
- * a `Host` that is no local name (a page whose DNS name was rebound to 127.0.0.1 has no foreign
- * origin); the agent tells Ollama neither, so the listener has to refuse what Ollama would.
+ * A browser lets any page send requests to loopback. Ollama refuses them by their `Origin`, and by a
+ * `Host` that is not a local name (a page whose DNS name was rebound to 127.0.0.1 has no foreign
+ * origin). The agent forwards neither header, so the listener must refuse what Ollama would.
  *
  * @see https://github.com/ollama/ollama/blob/main/server/routes.go (allowedHostsMiddleware)
  * @see https://github.com/ollama/ollama/blob/main/envconfig/config.go (AllowedOrigins)
@@ -14,12 +14,12 @@ const LOCAL_ORIGIN =
   /^(https?:\/\/(localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(:\d+)?|(app|file|tauri|vscode-[a-z-]+):\/\/.*)$/;
 const LOCAL_NAME = /(^|\.)(localhost|local|internal)$/;
 
-/** Whether a page of this origin may call. A page without one ("null") may not. */
+/** Whether a page of this origin may call. A page with the opaque origin "null" may not. */
 export const isOwnOrigin = (origin: string): boolean => LOCAL_ORIGIN.test(origin);
 
 /**
- * Whether `Host` names this machine. An address always does: only names can be rebound.
- * @param host      as it was sent; undefined from a program that speaks HTTP/1.0
+ * Whether `Host` names this machine. An address always passes: only names can be rebound.
+ * @param host      as sent; undefined from a program that uses HTTP/1.0
  * @param ownName   the host name of this machine
  */
 export function isOwnHost(host: string | undefined, ownName: string): boolean {
@@ -34,10 +34,10 @@ export function isOwnHost(host: string | undefined, ownName: string): boolean {
 }
 
 const METHODS = "GET, HEAD, POST, DELETE";
-/** How long a browser may remember the answer to a preflight, s. */
+/** How long a browser may cache the answer to a preflight, in seconds. */
 const PREFLIGHT_SECONDS = "600";
 
-/** Lets an admitted page read its answer. */
+/** Returns the headers that let an admitted page read its answer. */
 export const pageHeaders = (origin: string | undefined): Record<string, string> =>
   origin === undefined
     ? {}
@@ -47,7 +47,7 @@ export const pageHeaders = (origin: string | undefined): Record<string, string> 
         vary: "origin",
       };
 
-/** The answer to a preflight of an admitted page: whatever headers it wants to send, Ollama gets only those that it needs. */
+/** Answers the preflight of an admitted page. It may send any header: only those Ollama needs are forwarded. */
 export const preflightHeaders = (
   origin: string,
   wanted: string | undefined,

@@ -1,9 +1,9 @@
 /**
- * The listener: the Ollama of this box once more, on an address of its own, for callers on this
- * machine or its network; what they call is recorded like what comes through the tunnel.
+ * The listener: serves this box's Ollama on a second address, to callers on this machine or its
+ * network. Their calls are recorded like calls through the tunnel.
  *
- * Same allowlist, same checks, same answers. Any path of the allowlist is open to whoever reaches
- * the address, as it is with Ollama itself, except to the web pages of strangers.
+ * Same allowlist, same checks, same answers. Anyone who reaches the address may use any path of the
+ * allowlist, as with Ollama itself; only web pages from elsewhere are refused.
  */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -27,20 +27,20 @@ import { type Arrival, answerError, type CallShell, LocalCall } from "./local-ca
 import { type LocalFailure, localWireErrorOf } from "./local-failure.ts";
 
 export type ListenerOptions = Omit<CallShell, "ollama"> & {
-  /** The Ollama that is called: not to be the listener itself. */
+  /** The Ollama that is called. It must not be the listener itself. */
   ollamaUrl: URL;
-  /** A call is over and its record is written. */
+  /** Runs when a call is over and its record is written. */
   onOver(endpoint: string): void;
 };
 
-/** Of this process. */
+/** The clocks of this process. */
 export const CLOCKS = { now: () => performance.now(), wallClock: Date.now };
 
-/** The listener alone. */
+/** For a listener that measures and records nothing. */
 export const NOTHING_RECORDED = { spool: null, energy: new EnergyMeter(), keepsText: () => false };
 
-/** How long callers have to take the error that tells them of a stop. */
-const LAST_WORDS_MS = 500;
+/** How long callers have to receive the error that ends their calls when the agent stops. */
+const FINAL_ERRORS_MS = 500;
 
 export class Listener {
   readonly #options: ListenerOptions;
@@ -56,14 +56,14 @@ export class Listener {
     this.#options = options;
     this.#ollama = new OllamaClient(options.ollamaUrl);
     this.#shell = { ...options, ollama: this.#ollama };
-    // Like Ollama, it waits for a slow upload, and keeps an idle connection, as long as the caller does.
+    // Like Ollama, it sets no time limit on a slow upload or an idle connection.
     const limits = { maxHeaderSize: HEAD_BYTES_MAX, requestTimeout: 0, keepAliveTimeout: 0 };
     this.#server = createServer(limits, (request, response) => this.#receive(request, response));
-    // Every call on a connection listens for its end, and a caller may send many before the first is answered.
+    // Every call on a connection adds a close listener, and a caller may pipeline many calls.
     this.#server.on("connection", (socket) => socket.setMaxListeners(0));
   }
 
-  /** Calls that are open. */
+  /** The number of open calls. */
   get inFlight(): number {
     return this.#calls.size;
   }
@@ -72,7 +72,7 @@ export class Listener {
     return Array.from(this.#calls, (call) => call.asOpen);
   }
 
-  /** Those of them that Ollama has not begun to answer. */
+  /** The number of open calls that Ollama has not begun to answer. */
   get queued(): number {
     let queued = 0;
     for (const call of this.#calls) if (call.isQueued) queued++;
@@ -80,15 +80,16 @@ export class Listener {
   }
 
   /**
-   * @returns where it listens, with the port that was found for port 0
-   * @throws {ListenError} when nothing can listen there, or it would forward to itself
+   * @returns the bound address, with the port that was chosen for port 0
+   * @throws {ListenError} if the address cannot be bound, or the listener would forward to itself
    */
   async listen(wanted: ListenAddress): Promise<ListenAddress> {
     const { ollamaUrl, log } = this.#options;
     if (await forwardsToItself(wanted, ollamaUrl)) {
       throw new ListenError(
-        `cannot listen on ${shownAddress(wanted)}: that is the Ollama to forward to (${ollamaUrl.origin}). ` +
-          "Listen on another port, or move Ollama and set OLLAMA_HOST.",
+        `cannot listen on ${shownAddress(wanted)}: that is the address of the Ollama to forward to ` +
+          `(${ollamaUrl.origin}). ` +
+          "Choose another --listen port, or move Ollama and set OLLAMA_HOST.",
       );
     }
     await new Promise<void>((resolve, reject) => {
@@ -102,26 +103,28 @@ export class Listener {
       .on("error", (error) => log("error", "listener_failed", { error }));
     const bound = this.#server.address();
     if (bound === null || typeof bound === "string")
-      throw new ListenError(`${shownAddress(wanted)} is no address of a network`);
+      throw new ListenError(
+        `cannot listen on ${shownAddress(wanted)}: it is not a network address`,
+      );
     this.#isLoopback = isLoopback(bound.address);
     const address = { host: wanted.host, port: bound.port };
     log("info", "listening", { address: shownAddress(address) });
     return address;
   }
 
-  /** Takes no new calls; resolves when the open ones are over, or have had their time. */
+  /** Accepts no new calls. Resolves when the open ones are over, or at the drain limit. */
   async drain(): Promise<void> {
     this.#isDraining = true;
     this.#server.close();
     await atMost(DRAIN_MS, this.#idle());
   }
 
-  /** Ends at once: open calls end with an error. */
+  /** Stops at once. Open calls end with an error. */
   async stop(): Promise<void> {
     this.#isDraining = true;
     this.#server.close();
     for (const call of [...this.#calls]) call.stop();
-    await atMost(LAST_WORDS_MS, this.#idle());
+    await atMost(FINAL_ERRORS_MS, this.#idle());
     this.#server.closeAllConnections();
     this.#ollama.close();
   }
@@ -182,14 +185,14 @@ const shown = (text = ""): string => text.slice(0, 200);
 function reasonOf(error: NodeJS.ErrnoException): string {
   switch (error.code) {
     case "EADDRINUSE":
-      return "the port is in use by another program";
+      return "another program uses that port. Choose another --listen port";
     case "EACCES":
-      return "that port needs privileges";
+      return "that port needs privileges. Choose a port above 1023";
     case "EADDRNOTAVAIL":
-      return "that is no address of this machine";
+      return "that address does not belong to this machine";
     case "ENOTFOUND":
     case "EAI_AGAIN":
-      return "that host is not known";
+      return "that host name does not resolve";
     default:
       return error.message;
   }

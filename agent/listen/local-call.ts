@@ -1,20 +1,25 @@
 /**
- * One call of a local caller to the listener, from its request line to the last byte of the answer.
+ * One local caller's call to the listener, from its request line to the last byte of the answer.
  *
- * What goes to Ollama and what comes back is what the tunnel would carry: a JSON body checked and
- * written anew, any other streamed; an answer byte-true, read from Ollama only as fast as the
- * caller takes it. A caller that leaves stops Ollama.
+ * Ollama receives, and the caller gets, exactly what the tunnel would carry. A JSON body is checked
+ * and re-serialised; any other body is streamed. The answer is byte-true and is read from Ollama
+ * only as fast as the caller takes it. A caller that disconnects stops Ollama.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { checkBody, jsonOf } from "../../protocol/body-policy.ts";
+import { checkBody } from "../../protocol/body-policy.ts";
 import { endingOf } from "../../protocol/ending.ts";
 import { errorBody, errorHeaders, type WireError } from "../../protocol/failures.ts";
 import { NO_PAYLOAD } from "../../protocol/frames.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
-import { BODY_BYTES_MAX, HEAD_BYTES_MAX } from "../../protocol/limits.ts";
 import { type Headers, type Open, openRequestOf } from "../../protocol/messages.ts";
 import type { Api } from "../../protocol/records.ts";
-import { FORWARDED_HEADERS } from "../../protocol/routes.ts";
+import {
+  encodingFailure,
+  forwardedHeaders,
+  headFailure,
+  jsonOfBytes,
+  sizeFailure,
+} from "../../protocol/request-checks.ts";
 import type { Target } from "../../protocol/target.ts";
 import type { Log } from "../log.ts";
 import {
@@ -28,7 +33,7 @@ export type CallShell = MeasuredRequestShell & {
   log: Log;
   /** Wall clock, unix ms. */
   wallClock: () => number;
-  /** May prompts and responses be kept? */
+  /** Returns whether prompts and responses may be kept. */
   keepsText: () => boolean;
 };
 
@@ -37,7 +42,7 @@ export type Arrival = {
   id: string;
   request: IncomingMessage;
   response: ServerResponse;
-  /** For every answer, whatever it is. */
+  /** Added to every answer, errors included. */
   headers: Record<string, string>;
 };
 
@@ -63,7 +68,7 @@ export class LocalCall implements AnswerHandler {
     this.#facts = {
       method: route.method,
       path,
-      headers: forwardedHeaders(request, route.body === "raw"),
+      headers: forwardedHeaders(headersOf(request), route.body),
       endpoint: route.path,
       api: route.api,
       model,
@@ -73,7 +78,7 @@ export class LocalCall implements AnswerHandler {
       keep_text: shell.keepsText(),
       key_id: null,
       client_ip: clientIpOf(request),
-      user_agent: textOf(request.headers["user-agent"])?.slice(0, 512) ?? null,
+      user_agent: utf8Of(request.headers["user-agent"])?.slice(0, 512) ?? null,
     };
   }
 
@@ -82,17 +87,17 @@ export class LocalCall implements AnswerHandler {
     return this.#facts.endpoint;
   }
 
-  /** Ollama has not begun to answer. */
+  /** Whether Ollama has yet to begin its answer. */
   get isQueued(): boolean {
     return this.#measured?.isQueued ?? true;
   }
 
-  /** What readings say of it. */
+  /** The call as readings list it. */
   get asOpen(): OpenRequest {
     return this.#measured?.asOpen ?? openRequestOf(this.#arrival.id, this.#facts, true);
   }
 
-  /** @param onOver  the call is over, and its record is written */
+  /** @param onOver  runs when the call is over and its record is written */
   begin(onOver: () => void): void {
     const { request, response } = this.#arrival;
     const close = () => {
@@ -101,17 +106,17 @@ export class LocalCall implements AnswerHandler {
       request.socket.off("close", close);
       if (response.writableFinished) this.#measure().complete();
       else this.#measure().cancel(response.headersSent ? response.statusCode : null);
-      request.resume(); // what is left of an upload that Ollama did not want
+      request.resume(); // drains the rest of an upload that Ollama refused
       onOver();
     };
-    response.on("error", () => {}); // a close follows, and says all
+    response.on("error", () => {}); // the close event follows and handles it
     response.once("close", close);
-    // Node 20 closes no answer that waits behind another on its connection.
+    // Node 20 emits no close for an answer that waits behind another on its connection.
     request.socket.once("close", close);
     this.#attempt(() => this.#takeRequest());
   }
 
-  /** Ends the call because the agent stops. */
+  /** Ends the call with an error because the agent stops. */
   stop(): void {
     this.#fail({ reason: "stopped" });
   }
@@ -140,8 +145,10 @@ export class LocalCall implements AnswerHandler {
   }
 
   #takeRequest(): void {
-    const refusal = refusalOf(this.#arrival.request, this.#facts.headers);
-    if (refusal !== null) return this.#fail(refusal);
+    const { headers } = this.#arrival.request;
+    const failure =
+      headFailure(this.#facts.headers) ?? encodingFailure(headers["content-encoding"]);
+    if (failure !== null) return this.#fail(failure);
     switch (this.#target.route.body) {
       case "none":
         return this.#measure().send(NO_PAYLOAD, this);
@@ -152,7 +159,7 @@ export class LocalCall implements AnswerHandler {
     }
   }
 
-  /** What one call cannot take ends that call: all others share this process. */
+  /** Ends only this call if `act` throws: all other calls share this process. */
   #attempt(act: () => void): void {
     try {
       act();
@@ -164,29 +171,27 @@ export class LocalCall implements AnswerHandler {
 
   #readJson(): void {
     const { request, response } = this.#arrival;
-    if (Number(request.headers["content-length"] ?? 0) > BODY_BYTES_MAX)
-      return this.#fail({ reason: "body_too_large" });
+    const announced = sizeFailure(request.headers["content-length"]);
+    if (announced !== null) return this.#fail(announced);
     const chunks: Buffer[] = [];
     let bytes = 0;
     request.on("data", (chunk: Buffer) => {
-      if (response.headersSent) return; // refused: the rest is read, so that the caller reads why
+      if (response.headersSent) return; // refused; the rest is drained so that the caller can read the error
       bytes += chunk.length;
       chunks.push(chunk);
-      if (bytes <= BODY_BYTES_MAX) return;
+      const counted = sizeFailure(bytes);
+      if (counted === null) return;
       chunks.length = 0;
-      this.#fail({ reason: "body_too_large" });
+      this.#fail(counted);
     });
     request.once("end", () => {
       if (!response.headersSent && !this.#isOver)
-        this.#attempt(() => this.#askJson(Buffer.concat(chunks)));
+        this.#attempt(() => this.#sendJson(Buffer.concat(chunks)));
     });
   }
 
-  #askJson(body: Buffer): void {
-    const text = utf8Of(body);
-    if (text === null)
-      return this.#fail({ reason: "bad_request", what: "The request body is not UTF-8." });
-    const json = jsonOf(text);
+  #sendJson(body: Buffer): void {
+    const json = jsonOfBytes(body);
     const checked = json.ok ? checkBody(this.#target.route, json.value) : json;
     if (!checked.ok) return this.#fail(checked.failure);
     const { bytes, model, stream } = checked.body;
@@ -205,81 +210,61 @@ export class LocalCall implements AnswerHandler {
     request.once("end", () => measured.end());
   }
 
-  /** The request to Ollama, or what stands for it in the record of a call that was refused. */
-  #measure(said: { model: string | null; stream: boolean } = this.#facts): MeasuredRequest {
+  /** Returns the request to Ollama. A refused call has one too, which only makes its record. */
+  #measure(body: { model: string | null; stream: boolean } = this.#facts): MeasuredRequest {
     const arrived = { atMs: this.#startMs, tunnelMs: null };
     this.#measured ??= new MeasuredRequest(
       this.#arrival.id,
-      { ...this.#facts, ...said },
+      { ...this.#facts, ...body },
       arrived,
       this.#shell,
     );
     return this.#measured;
   }
 
-  /** Ends the call with an error: the answer is one, or, when it had begun, ends with one in its own format. */
+  /** Ends the call with an error answer, or, after the first byte, with an error in the stream's own format. */
   #fail(failure: LocalFailure): void {
     if (this.#isOver) return;
     const { response } = this.#arrival;
-    const told = localWireErrorOf(failure);
+    const error = localWireErrorOf(failure);
     this.#measure().fail(
-      told.failedAt,
-      told.message,
-      response.headersSent ? response.statusCode : told.status,
+      error.failedAt,
+      error.message,
+      response.headersSent ? response.statusCode : error.status,
     );
-    if (!response.headersSent) return answerError(this.#arrival, this.#facts.api, told);
-    const last = this.#hasLength
+    if (!response.headersSent) return answerError(this.#arrival, this.#facts.api, error);
+    const ending = this.#hasLength
       ? null
-      : endingOf(this.#contentType, this.#facts.api, told, this.#arrival.id, this.#isAtLineStart);
-    if (last === null) response.destroy();
-    else response.end(last);
+      : endingOf(this.#contentType, this.#facts.api, error, this.#arrival.id, this.#isAtLineStart);
+    if (ending === null) response.destroy();
+    else response.end(ending);
   }
 }
 
-/** An error answer, in the words of the API that was called. */
-export function answerError({ id, response, headers }: Arrival, api: Api, told: WireError): void {
-  const body = Buffer.from(JSON.stringify(errorBody(api, told, id)));
-  response.writeHead(told.status, {
+/** Sends an error answer in the shape of the called API. */
+export function answerError({ id, response, headers }: Arrival, api: Api, error: WireError): void {
+  const body = Buffer.from(JSON.stringify(errorBody(api, error, id)));
+  response.writeHead(error.status, {
     ...headers,
-    ...errorHeaders(told, id),
+    ...errorHeaders(error, id),
     "content-type": "application/json",
     "content-length": body.length,
   });
   response.end(body);
 }
 
-/** Why the head alone cannot be taken; null when it can. */
-function refusalOf(request: IncomingMessage, forwarded: Headers): LocalFailure | null {
-  if (forwarded.some(([, value]) => value.length > HEAD_BYTES_MAX / 4))
-    return { reason: "head_too_large" };
-  const encoding = request.headers["content-encoding"] ?? "identity";
-  return encoding.toLowerCase() === "identity"
-    ? null
-    : { reason: "encoded_body", encoding: encoding.slice(0, 50) };
-}
-
-function forwardedHeaders({ headers }: IncomingMessage, isRaw: boolean): Headers {
-  const pairs: Headers = [];
+/** Yields the headers that occur once, as text. */
+function* headersOf({ headers }: IncomingMessage): Generator<[name: string, value: string]> {
   for (const [name, value] of Object.entries(headers)) {
-    const text = typeof value === "string" ? textOf(value) : null;
-    if (text !== null && (FORWARDED_HEADERS.has(name) || (isRaw && name === "content-length")))
-      pairs.push([name, text]);
+    const text = typeof value === "string" ? utf8Of(value) : null;
+    if (text !== null) yield [name, text];
   }
-  return pairs;
 }
 
-/** A header value as text: Node gives one character a byte, callers write UTF-8. */
-const textOf = (value: string | undefined): string | null =>
+/** Decodes a header value: Node gives each byte as one character, but callers send UTF-8. */
+const utf8Of = (value: string | undefined): string | null =>
   value === undefined ? null : Buffer.from(value, "latin1").toString("utf8");
 
-/** An IPv4 caller of a socket for both families is shown as what it is. */
+/** Returns the caller's address. A dual-stack socket maps IPv4 into IPv6; the prefix is dropped. */
 const clientIpOf = ({ socket }: IncomingMessage): string | null =>
   socket.remoteAddress?.replace(/^::ffff:/, "").slice(0, 64) ?? null;
-
-function utf8Of(bytes: Buffer): string | null {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    return null;
-  }
-}

@@ -181,12 +181,12 @@ const WRONG: [what: string, listen: () => string, told: RegExp][] = [
   [
     "the edge's port",
     () => String(stack.port),
-    /^cannot listen on 127\.0\.0\.1:\d+: the port is in use by another program/m,
+    /^cannot listen on 127\.0\.0\.1:\d+: another program uses that port/m,
   ],
   [
     "the Ollama itself",
     () => `localhost:${ollama.port}`,
-    /^cannot listen on localhost:\d+: that is the Ollama to forward to/m,
+    /^cannot listen on localhost:\d+: that is the address of the Ollama to forward to/m,
   ],
 ];
 

@@ -1,4 +1,4 @@
-/** A listener in front of an Ollama, in this process, with a spool of its own: what it records is read from there. */
+/** A listener in front of an Ollama, in this process. Its records are read from its own spool. */
 import { mkdtempSync, rmSync } from "node:fs";
 import http from "node:http";
 import { tmpdir } from "node:os";
@@ -57,19 +57,19 @@ export class Listening implements AsyncDisposable {
     }
   }
 
-  /** Every record until now, oldest first. */
+  /** Returns every record so far, oldest first. */
   records(): RequestRecord[] {
     return this.#spool?.next(1_000)?.records ?? [];
   }
 
-  /** The record of an answer, once it is written. */
+  /** Waits for the record of an answer. */
   recordOf(answer: { headers: http.IncomingHttpHeaders | Headers }): Promise<RequestRecord> {
     const { headers } = answer;
     const id = headers instanceof Headers ? headers.get("x-request-id") : headers["x-request-id"];
     return eventually(async () => this.records().find(({ request_id }) => request_id === id));
   }
 
-  /** A call as it is written here, with no header that is not: fetch would add some, and hides how an answer ends. */
+  /** Sends exactly these headers. `fetch` would add some, and hides how an answer ends. */
   call(
     method: string,
     path: string,
@@ -83,7 +83,7 @@ export class Listening implements AsyncDisposable {
         (response) => {
           const chunks: Buffer[] = [];
           response.on("data", (chunk: Buffer) => chunks.push(chunk));
-          response.on("error", () => {}); // the answer broke off: it says so by `isComplete`
+          response.on("error", () => {}); // a broken answer is reported by `isComplete`
           response.on("close", () => {
             const { statusCode: status = 0, headers: answered, complete: isComplete } = response;
             resolve({
@@ -96,7 +96,7 @@ export class Listening implements AsyncDisposable {
         },
       );
       request.on("error", reject);
-      request.end(body === null ? null : Buffer.from(body)); // with a string, Node writes the head as UTF-8 too
+      request.end(body === null ? null : Buffer.from(body)); // given a string, Node would write the head as UTF-8 too
     });
   }
 

@@ -217,7 +217,7 @@ test.each([
   ["a wrong type", { enable_instrumentation: "no" }, /boolean/],
   ["a wrong value", { log_content: "maybe" }, /log_content/],
   ["no object", [], /object/],
-  ["no JSON", "{", /not JSON/],
+  ["no JSON", "{", /not valid JSON/],
   ["nothing at all", "", /empty/],
 ])("a patch of %s is refused, with the reason", async (_what, body, why) => {
   const answer = await patch(body);

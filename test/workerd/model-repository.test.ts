@@ -311,7 +311,7 @@ const BAD: [
   ["GET", `${REPOSITORY_PATH}/%zz`, undefined, 400, "bad_request", /name of a model/],
   ["GET", `${REPOSITORY_PATH}/a?x=1`, undefined, 400, "bad_request", /x/],
   ["POST", REPOSITORY_PATH, "", 400, "bad_request", /empty/],
-  ["POST", REPOSITORY_PATH, "{", 400, "bad_request", /not JSON/],
+  ["POST", REPOSITORY_PATH, "{", 400, "bad_request", /not valid JSON/],
   ["POST", REPOSITORY_PATH, [], 400, "bad_request", /expected object/],
   ["POST", REPOSITORY_PATH, {}, 400, "bad_request", /model_name/],
   ["POST", REPOSITORY_PATH, { model_name: 7 }, 400, "bad_request", /model_name/],

@@ -10,7 +10,7 @@ const REFUSED: [what: string, path: string, init: RequestInit, status: number, b
     "/ollama/api/chat",
     { method: "POST", body: "{" },
     400,
-    { error: expect.stringMatching(/^The request body is not JSON/) },
+    { error: expect.stringMatching(/^The request body is not valid JSON/) },
   ],
   [
     "a cloud model",

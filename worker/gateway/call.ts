@@ -1,20 +1,27 @@
 /**
- * A caller's HTTP request as a {@link Call}: route, scope, body and headers checked. Everything that
- * can be refused without a box is refused here.
+ * Turns a caller's HTTP request into a {@link Call}: route, scope, body and headers checked.
+ * Everything that can be refused without a box is refused here.
  */
 
-import { checkBody, jsonOf } from "../../protocol/body-policy.ts";
-import { BODY_BYTES_MAX, BOX_NAME, HEAD_BYTES_MAX } from "../../protocol/limits.ts";
-import type { Headers as HeaderPairs, Open } from "../../protocol/messages.ts";
-import { FORWARDED_HEADERS, type OllamaRoute } from "../../protocol/routes.ts";
+import { checkBody } from "../../protocol/body-policy.ts";
+import { BOX_NAME, HEAD_BYTES_MAX } from "../../protocol/limits.ts";
+import type { Open } from "../../protocol/messages.ts";
+import {
+  encodingFailure,
+  forwardedHeaders,
+  headFailure,
+  jsonOfBytes,
+  sizeFailure,
+} from "../../protocol/request-checks.ts";
+import type { OllamaRoute } from "../../protocol/routes.ts";
 import { aim, type Target } from "../../protocol/target.ts";
 import { demand, type Principal } from "../auth.ts";
-import { GatewayError } from "../errors.ts";
+import { type FailureReason, GatewayError } from "../errors.ts";
 import type { Call, CallBody } from "./serve.ts";
 import { concat } from "./stream/bytes.ts";
 
 /**
- * The target of a raw path.
+ * Returns the target of a raw path.
  * @throws {GatewayError} `no_route`, `wrong_method`, `cloud_model`
  */
 export function targetOf(method: string, path: string): Target {
@@ -24,7 +31,7 @@ export function targetOf(method: string, path: string): Target {
 }
 
 /**
- * Everything about the call but its body.
+ * Returns everything about the call except its body.
  * @throws {GatewayError} `head_too_large`, `bad_request`
  */
 export function callOf(
@@ -36,18 +43,24 @@ export function callOf(
   const startedMs = Date.now();
   const wantedBox = request.headers.get("x-box");
   if (wantedBox !== null && !BOX_NAME.test(wantedBox))
-    throw new GatewayError({ reason: "bad_request", what: "The header X-Box is not a box name." });
+    throw new GatewayError({
+      reason: "bad_request",
+      what: `The header X-Box is not a valid box name: ${JSON.stringify(wantedBox.slice(0, 100))}.`,
+    });
+  checkHeadSize(request.headers);
+  const headers = forwardedHeaders(request.headers, route.body);
+  throwIf(headFailure(headers));
   const open: Open = {
     method: route.method,
     path,
-    headers: forwardedHeaders(request.headers, route),
+    headers,
     endpoint: route.path,
     api: route.api,
     model,
     stream: false,
     started_at: new Date(startedMs).toISOString(),
-    edge_ms: null, // until it leaves
-    keep_text: false, // until it is known what is in force
+    edge_ms: null, // set when the call leaves the edge
+    keep_text: false, // set once the settings in force are known
     key_id: principal.keyId,
     client_ip: request.headers.get("cf-connecting-ip")?.slice(0, 64) ?? null,
     user_agent: request.headers.get("user-agent")?.slice(0, 512) ?? null,
@@ -56,7 +69,7 @@ export function callOf(
 }
 
 /**
- * The body as it goes to Ollama, checked where it is JSON.
+ * Returns the body as it goes to Ollama; a JSON body is checked.
  * @throws {GatewayError} `scope_missing`, `encoded_body`, `body_too_large`, `bad_request`, `cloud_model`
  */
 export async function bodyOf(
@@ -66,53 +79,45 @@ export async function bodyOf(
 ): Promise<CallBody> {
   demand(principal, route.scope);
   if (route.body === "none") return { bytes: null, model: null, stream: false };
-  const encoding = request.headers.get("content-encoding") ?? "identity";
-  if (encoding.toLowerCase() !== "identity")
-    throw new GatewayError({ reason: "encoded_body", encoding: encoding.slice(0, 50) });
+  throwIf(encodingFailure(request.headers.get("content-encoding")));
   if (route.body === "raw") return { bytes: request.body, model: null, stream: false };
-  const json = jsonOf(await textOf(request));
-  const checked = json.ok ? checkBody(route, json.value) : json;
+  const checked = checkBody(route, await jsonBodyOf(request));
   if (!checked.ok) throw new GatewayError(checked.failure);
   return checked.body;
 }
 
 /**
- * The body as text, never more of it in memory than the limit.
- * @throws {GatewayError} `body_too_large`, `bad_request` when it is not UTF-8
+ * Parses the body as JSON. Never holds more of it in memory than the limit.
+ * @throws {GatewayError} `body_too_large`; `bad_request` if it is not JSON in UTF-8
  */
-export async function textOf(request: Request): Promise<string> {
-  const bytes = await bytesOf(request);
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
-  } catch {
-    throw new GatewayError({ reason: "bad_request", what: "The request body is not UTF-8." });
-  }
+export async function jsonBodyOf(request: Request): Promise<unknown> {
+  const json = jsonOfBytes(await bytesOf(request));
+  if (!json.ok) throw new GatewayError(json.failure);
+  return json.value;
 }
 
 async function bytesOf(request: Request): Promise<ArrayBuffer | Uint8Array> {
   const length = request.headers.get("content-length");
-  if (Number(length ?? 0) > BODY_BYTES_MAX) throw new GatewayError({ reason: "body_too_large" });
-  // The runtime holds a body to the length it announced, so this read is bounded; it is also the quickest.
+  throwIf(sizeFailure(length));
+  // The runtime holds a body to its announced length, so this read is bounded; it is also the fastest.
   if (length !== null || request.body === null) return request.arrayBuffer();
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of request.body) {
     bytes += chunk.length;
-    if (bytes > BODY_BYTES_MAX) throw new GatewayError({ reason: "body_too_large" });
+    throwIf(sizeFailure(bytes));
     chunks.push(chunk);
   }
   return concat(chunks);
 }
 
-function forwardedHeaders(headers: Headers, route: OllamaRoute): HeaderPairs {
-  const pairs: HeaderPairs = [];
+/** Limits the whole head, including the headers that are not forwarded. */
+function checkHeadSize(headers: Headers): void {
   let size = 0;
-  for (const [name, value] of headers) {
-    size += name.length + value.length;
-    if (FORWARDED_HEADERS.has(name) || (name === "content-length" && route.body === "raw"))
-      pairs.push([name, value]);
-  }
-  if (size > HEAD_BYTES_MAX || pairs.some(([, value]) => value.length > HEAD_BYTES_MAX / 4))
-    throw new GatewayError({ reason: "head_too_large" });
-  return pairs;
+  for (const [name, value] of headers) size += name.length + value.length;
+  if (size > HEAD_BYTES_MAX) throw new GatewayError({ reason: "head_too_large" });
+}
+
+function throwIf(failure: FailureReason | null): void {
+  if (failure !== null) throw new GatewayError(failure);
 }

@@ -1,16 +1,15 @@
 /**
- * Serves a route of the table of `/api`: key, scope, path, query and body are checked by what the
- * table says, so that no route is open, or unchecked, by omission.
+ * Serves the routes in the table of `/api`. Key, scope, path, query and body are checked against the
+ * table, so that no route is open or unchecked by omission.
  */
 import type { Context, Hono } from "hono";
 import { z } from "zod";
 import type { ApiRoute } from "../../protocol/api/route.ts";
 import { API_ROUTES } from "../../protocol/api/routes.ts";
-import { jsonOf } from "../../protocol/body-policy.ts";
 import { demand, type Principal, principalOf } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { badRequest, GatewayError } from "../errors.ts";
-import { textOf } from "../gateway/call.ts";
+import { jsonBodyOf } from "../gateway/call.ts";
 import { settingsOf } from "../settings.ts";
 
 type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
@@ -27,30 +26,30 @@ type Answer<Route extends ApiRoute> = Route["answer"] extends z.ZodType
   ? z.input<Route["answer"]> | Response
   : Response;
 
-/** @param handle  gets what was asked, parsed; answers with the value of the JSON answer, or a whole response */
+/** @param handle  receives the parsed call; returns the value of the JSON answer, or a whole response */
 export function serveRoute<Route extends ApiRoute>(
   app: Hono<Env>,
   route: Route,
-  handle: (asked: ApiCall<Route>, c: Context<Env>) => Promise<Answer<Route>>,
+  handle: (call: ApiCall<Route>, c: Context<Env>) => Promise<Answer<Route>>,
 ): void {
   app.on(route.method, honoPath(route.path), async (c) => {
     const settings = settingsOf(c.env);
     const principal = route.scope === null ? null : await principalOf(c.req.raw, settings, null);
     if (principal !== null && route.scope !== null) demand(principal, route.scope);
-    const asked = {
+    const call = {
       principal,
       params: route.params && parsed(route.params, c.req.param()),
       query: parsed(route.query ?? NO_QUERY, queryOf(c.req.url)),
       body: route.body && parsed(route.body, await jsonBodyOf(c.req.raw)),
     } as ApiCall<Route>;
-    const answer = await handle(asked, c);
+    const answer = await handle(call, c);
     const response = answer instanceof Response ? answer : c.json(answer as object);
     if (!response.headers.has("cache-control")) response.headers.set("cache-control", "no-store");
     return response;
   });
 }
 
-/** The methods that a path of `/api` takes; none when it is no path of the table. */
+/** Returns the methods that a path of `/api` accepts; empty if the path is not in the table. */
 export const methodsOf = (rawPath: string): string[] =>
   Object.values(API_ROUTES).flatMap(({ method, path }) =>
     patternOf(path).test(rawPath) ? [method] : [],
@@ -58,31 +57,25 @@ export const methodsOf = (rawPath: string): string[] =>
 
 const NO_QUERY = z.strictObject({});
 
-/** @throws {GatewayError} `bad_request`, which says what is wrong where. */
+/** @throws {GatewayError} `bad_request`, which names each invalid field */
 function parsed<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
   const result = schema.safeParse(value);
   if (!result.success) throw badRequest(result.error);
   return result.data;
 }
 
-/** A parameter that comes twice is refused: which one was meant? */
+/** Rejects a parameter that occurs twice, since either value could be the intended one. */
 function queryOf(url: string): Record<string, string> {
   const query: Record<string, string> = {};
   for (const [name, value] of new URL(url).searchParams) {
     if (Object.hasOwn(query, name))
       throw new GatewayError({
         reason: "bad_request",
-        what: `The query has ${JSON.stringify(name)} twice.`,
+        what: `The query parameter ${JSON.stringify(name)} occurs twice. Send it once.`,
       });
     query[name] = value;
   }
   return query;
-}
-
-async function jsonBodyOf(request: Request): Promise<unknown> {
-  const json = jsonOf(await textOf(request));
-  if (!json.ok) throw new GatewayError(json.failure);
-  return json.value;
 }
 
 const honoPath = (path: string): string => path.replace(/\{(\w+)\}/g, ":$1{.+}");

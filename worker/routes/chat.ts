@@ -1,21 +1,21 @@
 /**
- * `POST /api/chat`: a chat as server-sent events, for pages and scripts that want no client library.
+ * `POST /api/chat`: a chat as server-sent events, for pages and scripts without a client library.
  *
  *     data: {"token":"Hello","request_id":"…"}          also "thinking", "tool_calls"
  *     data: {"done":true,"request_id":"…","prompt_tokens":12,"completion_tokens":34,"latency_ms":567,…}
  *     data: {"error":"…","request_id":"…"}
  *
- * Takes `prompt` or `messages`. It is a call like any other: one stream, one record.
+ * Accepts `prompt` or `messages`. It is a call like any other: one stream, one record.
  */
 import { Hono } from "hono";
 import { type ChatRequest, MessagesChat, PromptChat } from "../../protocol/api/chat.ts";
-import { checkBody, jsonOf } from "../../protocol/body-policy.ts";
+import { checkBody } from "../../protocol/body-policy.ts";
 import { withTag } from "../../protocol/inventory.ts";
 import type { Fleet } from "../aggregator/aggregator.ts";
 import { demand, principalOf } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { badRequest, GatewayError } from "../errors.ts";
-import { callOf, targetOf, textOf } from "../gateway/call.ts";
+import { callOf, jsonBodyOf, targetOf } from "../gateway/call.ts";
 import { fleetOf } from "../gateway/fleet.ts";
 import { failureOf } from "../gateway/management-call.ts";
 import { type CallBody, serve } from "../gateway/serve.ts";
@@ -31,16 +31,16 @@ export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
   const target = targetOf("POST", "/api/chat");
   const id = c.get("requestId");
   const call = callOf(c.req.raw, target, id, principal);
-  // Our JSON is not the caller's: Ollama gets what we wrote, and answers NDJSON.
+  // Ollama receives our JSON, not the caller's, and answers with NDJSON.
   call.open.headers = [["content-type", "application/json"]];
   const bodyOf = async (): Promise<CallBody> => {
     demand(principal, "infer");
-    const chat = parseChat(await textOf(c.req.raw));
+    const chat = parseChat(await jsonBodyOf(c.req.raw));
     const model = chat.model || defaultModel(await fleetOf(c.env));
     if (model === null)
       throw new GatewayError({
         reason: "bad_request",
-        what: 'The field "model" is missing, and no box has a model to choose.',
+        what: 'The field "model" is missing, and no connected box has a chat model to use by default.',
       });
     const checked = checkBody(target.route, ollamaChat(chat, model));
     if (!checked.ok) throw new GatewayError(checked.failure);
@@ -60,10 +60,7 @@ export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
   });
 });
 
-function parseChat(text: string): ChatRequest {
-  const json = jsonOf(text);
-  if (!json.ok) throw new GatewayError(json.failure);
-  const { value } = json;
+function parseChat(value: unknown): ChatRequest {
   const form =
     typeof value === "object" && value !== null && "messages" in value ? MessagesChat : PromptChat;
   const result = form.safeParse(value);
@@ -71,7 +68,7 @@ function parseChat(text: string): ChatRequest {
   return result.data;
 }
 
-/** The native body. */
+/** Returns the body of Ollama's own `/api/chat`. */
 function ollamaChat(chat: ChatRequest, model: string): object {
   const isPrompt = "prompt" in chat;
   const sampling = {
@@ -104,12 +101,12 @@ function ollamaChat(chat: ChatRequest, model: string): object {
   };
 }
 
-/** `bert`, `nomic-bert`, `gemma-embedding`: Ollama's words for models that only embed. */
+/** Families of models that only embed, as Ollama names them: `bert`, `nomic-bert`, `gemma-embedding`. */
 const EMBEDS = /bert|embed/i;
 
 /**
- * The default of the repository, when a box has it; else one in memory, which answers soonest; else the
- * first on disk. Not one that makes vectors only, as far as its family tells.
+ * Returns the repository's default if a box has it, otherwise a model in memory, which answers
+ * soonest, otherwise the first on disk. Skips models whose family only embeds.
  */
 function defaultModel({ boxes, defaultModel: chosen }: Fleet): string | null {
   const up = boxes.filter(({ state }) => state === "up");

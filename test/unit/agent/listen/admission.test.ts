@@ -1,4 +1,4 @@
-/** What the listener refuses, and whom it answers. */
+/** The requests that the listener refuses, and the origins and hosts that it admits. */
 import { expect, test } from "vitest";
 import { BODY_BYTES_MAX } from "../../../../protocol/limits.ts";
 import { Listening } from "../../../support/listening.ts";
@@ -8,16 +8,16 @@ listenForAll();
 
 const deep = `{"model":"m","x":${"[".repeat(20_000)}${"]".repeat(20_000)}}`;
 const BAD_BODIES: [
-  what: string,
+  name: string,
   body: string | Uint8Array,
   headers: Record<string, string>,
   status: number,
-  told: RegExp,
+  message: RegExp,
 ][] = [
-  ["nothing", "", {}, 400, /empty/],
-  ["half a JSON", '{"model":', {}, 400, /not JSON/],
+  ["an empty body", "", {}, 400, /empty/],
+  ["half a JSON", '{"model":', {}, 400, /not valid JSON/],
   ["an array", "[]", {}, 400, /JSON object/],
-  ["bytes that are no text", Uint8Array.of(0x7b, 0xff, 0x7d), {}, 400, /not UTF-8/],
+  ["bytes that are not text", Uint8Array.of(0x7b, 0xff, 0x7d), {}, 400, /not valid UTF-8/],
   ["a cloud model", '{"model":"gpt-oss:120b-cloud"}', {}, 403, /cloud model/],
   [
     "a second model in another case",
@@ -27,16 +27,16 @@ const BAD_BODIES: [
     /must be written "model"/,
   ],
   ["a compressed body", "x", { "content-encoding": "gzip" }, 415, /gzip is not accepted/],
-  ["a body nested without end", deep, {}, 400, /nested too deeply/],
+  ["a body nested 20,000 levels deep", deep, {}, 400, /nested too deeply/],
   [
-    "a body that is too large, as it says itself",
+    "a body whose announced length is too large",
     Buffer.alloc(BODY_BYTES_MAX + 1, " "),
     {},
     413,
     /larger than 16 MiB/,
   ],
   [
-    "a body that is too large, without a word",
+    "a body of unknown length that turns out too large",
     Buffer.alloc(BODY_BYTES_MAX + 1, " "),
     { "transfer-encoding": "chunked" },
     413,
@@ -45,14 +45,14 @@ const BAD_BODIES: [
 ];
 
 test.each(BAD_BODIES)(
-  "%s is refused, recorded, and never reaches Ollama",
-  async (_what, body, headers, status, told) => {
+  "refuses and records %s, and Ollama never receives it",
+  async (_name, body, headers, status, message) => {
     const seen = simulated.requests().length;
     const length =
       "transfer-encoding" in headers ? {} : { "content-length": Buffer.byteLength(body) };
     const answer = await listening.call("POST", "/api/chat", body, { ...length, ...headers });
     expect(answer.status).toBe(status);
-    expect(JSON.parse(answer.text)).toEqual({ error: expect.stringMatching(told) });
+    expect(JSON.parse(answer.text)).toEqual({ error: expect.stringMatching(message) });
     expect(simulated.requests()).toHaveLength(seen);
     expect(await listening.recordOf(answer)).toMatchObject({
       status: "error",
@@ -80,7 +80,7 @@ const NO_PATHS: [method: string, path: string, status: number, body: unknown][] 
 ];
 
 test.each(NO_PATHS)(
-  "%s %s is %i, and no request that counts",
+  "answers %s %s with %i, and records nothing",
   async (method, path, status, body) => {
     const known = listening.records().length;
     const answer = await listening.call(method, path);
@@ -92,7 +92,7 @@ test.each(NO_PATHS)(
   },
 );
 
-test("a head that is too large is 431", async () => {
+test("answers a head that is too large with 431", async () => {
   expect(
     (await listening.call("GET", "/api/tags", null, { "x-long": "x".repeat(70_000) })).status,
   ).toBe(431);
@@ -110,13 +110,13 @@ test.each([
   "file://",
   "tauri://localhost",
   "vscode-webview://abc",
-])("a page of %s may call, and may read its answer", async (origin) => {
-  const asked = {
+])("admits a page of %s, and lets it read its answer", async (origin) => {
+  const preflightOf = {
     origin,
     "access-control-request-method": "POST",
     "access-control-request-headers": "content-type,x-stainless-os",
   };
-  const preflight = await listening.call("OPTIONS", "/api/chat", null, asked);
+  const preflight = await listening.call("OPTIONS", "/api/chat", null, preflightOf);
   expect(preflight).toMatchObject({ status: 204, text: "" });
   expect(preflight.headers).toMatchObject({
     "access-control-allow-origin": origin,
@@ -135,7 +135,7 @@ test.each([
   "null",
   "http://127.0.0.1.evil.example:80",
   "https://evil.example/app://",
-])("a page of %s may not call", async (origin) => {
+])("refuses a page of %s", async (origin) => {
   const seen = simulated.requests().length;
   for (const method of ["GET", "OPTIONS"]) {
     const answer = await listening.call(method, "/api/tags", null, {
@@ -158,11 +158,11 @@ test.each([
   ["evil.example", 403],
   ["localhost.evil.example:11434", 403],
   ["::1:evil", 403],
-])("on loopback, Host %s is answered %i", async (host, status) => {
+])("on loopback, answers the Host header %s with %i", async (host, status) => {
   expect((await listening.call("GET", "/api/version", null, { host })).status).toBe(status);
 });
 
-test("bound to every address, it answers to any name, as Ollama does", async () => {
+test("accepts any host name when bound to every address, as Ollama does", async () => {
   await using own = await Listening.start(simulated.url, { host: "0.0.0.0" });
   expect((await own.call("GET", "/api/version", null, { host: "gpu.example" })).status).toBe(200);
   expect(

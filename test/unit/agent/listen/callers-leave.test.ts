@@ -1,4 +1,4 @@
-/** Callers of the listener that leave, wherever they are: Ollama stops, and they are cancelled. */
+/** Callers of the listener that disconnect at any point: Ollama stops, and their calls are cancelled. */
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { expect, test } from "vitest";
@@ -7,7 +7,7 @@ import { listenForAll, listening, MODEL, messages, simulated } from "./scene.ts"
 
 listenForAll();
 
-test("a caller that leaves in the middle stops Ollama, and is cancelled, not an error", async () => {
+test("stops Ollama when a caller disconnects in the middle, and records cancelled, not an error", async () => {
   const seen = simulated.requests().length;
   const leaving = new AbortController();
   const answer = await fetch(`${listening.url}/api/chat`, {
@@ -28,7 +28,7 @@ test("a caller that leaves in the middle stops Ollama, and is cancelled, not an 
   expect(listening.listener.inFlight).toBe(0);
 });
 
-test("a caller that leaves before the first token stops Ollama too", async () => {
+test("stops Ollama when a caller disconnects before the first token", async () => {
   simulated.fault([{ kind: "hang" }]);
   const seen = simulated.requests().length;
   const known = listening.records().length;
@@ -48,7 +48,7 @@ test("a caller that leaves before the first token stops Ollama too", async () =>
   });
 });
 
-test("a caller that sent twenty calls at once and leaves: each is cancelled", async () => {
+test("cancels each of twenty pipelined calls when their caller disconnects", async () => {
   simulated.fault([{ kind: "hang" }]);
   const known = listening.records().length;
   const socket = connect(Number(new URL(listening.url).port), "127.0.0.1");
@@ -70,9 +70,10 @@ test("a caller that sent twenty calls at once and leaves: each is cancelled", as
   ).toEqual(new Set(["cancelled"]));
 });
 
-test("a caller that leaves in the middle of its body is cancelled, and Ollama is not asked", async () => {
-  const asked = () => simulated.requests().filter(({ path }) => path === "/api/generate").length;
-  const seen = asked();
+test("cancels a call whose caller disconnects in the middle of its body, without calling Ollama", async () => {
+  const callsToOllama = () =>
+    simulated.requests().filter(({ path }) => path === "/api/generate").length;
+  const seen = callsToOllama();
   const known = listening.records().length;
   const leaving = httpRequest(`${listening.url}/api/generate`, {
     method: "POST",
@@ -89,5 +90,5 @@ test("a caller that leaves in the middle of its body is cancelled, and Ollama is
     http_status: 499,
     model: null,
   });
-  expect(asked()).toBe(seen);
+  expect(callsToOllama()).toBe(seen);
 });

@@ -1,4 +1,4 @@
-/** What the listener says, and records, when Ollama fails. */
+/** The listener's errors and records when Ollama fails. */
 import { expect, test } from "vitest";
 import type { Fault } from "../../../../simulated/faults.ts";
 import { Listening } from "../../../support/listening.ts";
@@ -30,7 +30,7 @@ const BREAKS: [api: string, path: string, body: object, ending: RegExp][] = [
 ];
 
 test.each(BREAKS)(
-  "an answer of the %s API that breaks in its middle ends with an error in its own format",
+  "ends a broken answer of the %s API with an error in its own format",
   async (_api, path, body, ending) => {
     simulated.fault([{ kind: "drop", after_chunks: 3 }]);
     const answer = await post(path, body);
@@ -43,7 +43,7 @@ test.each(BREAKS)(
   },
 );
 
-test("an answer of known length that breaks has no room for an error: it is cut", () =>
+test("cuts a broken answer of known length, which has no room for an error", () =>
   inFrontOf(
     (request, response) => {
       request.resume();
@@ -57,7 +57,7 @@ test("an answer of known length that breaks has no room for an error: it is cut"
     },
   ));
 
-const FAULTS: [what: string, fault: Fault, status: number][] = [
+const FAULTS: [name: string, fault: Fault, status: number][] = [
   [
     "an error line inside a 200",
     { kind: "error_line", after_chunks: 2, message: "the GPU is lost" },
@@ -67,7 +67,7 @@ const FAULTS: [what: string, fault: Fault, status: number][] = [
   ["a busy Ollama", { kind: "busy" }, 503],
 ];
 
-test.each(FAULTS)("%s is one error, of Ollama", async (_what, fault, status) => {
+test.each(FAULTS)("records %s as one error, failed at ollama", async (_name, fault, status) => {
   simulated.fault([fault]);
   const answer = await post("/api/chat", { model: MODEL, messages });
   simulated.fault([]);
@@ -102,16 +102,19 @@ const SHAPES: [path: string, shape: object][] = [
   ],
 ];
 
-test.each(SHAPES)("with no Ollama, %s says so in its own words", async (path, shape) => {
-  await using own = await Listening.start(NOBODY);
-  const answer = await own.call("POST", path, JSON.stringify({ model: MODEL, messages }));
-  expect(answer.status).toBe(502);
-  expect(JSON.parse(answer.text)).toMatchObject(shape);
-  expect(answer.headers["x-failed-at"]).toBe("ollama");
-  expect(await own.recordOf(answer)).toMatchObject({
-    status: "error",
-    failed_at: "ollama",
-    http_status: 502,
-    model: MODEL,
-  });
-});
+test.each(SHAPES)(
+  "answers %s in its own error shape when Ollama is unreachable",
+  async (path, shape) => {
+    await using own = await Listening.start(NOBODY);
+    const answer = await own.call("POST", path, JSON.stringify({ model: MODEL, messages }));
+    expect(answer.status).toBe(502);
+    expect(JSON.parse(answer.text)).toMatchObject(shape);
+    expect(answer.headers["x-failed-at"]).toBe("ollama");
+    expect(await own.recordOf(answer)).toMatchObject({
+      status: "error",
+      failed_at: "ollama",
+      http_status: 502,
+      model: MODEL,
+    });
+  },
+);

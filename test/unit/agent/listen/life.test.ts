@@ -1,4 +1,4 @@
-/** Where the listener listens, how it ends, and what it keeps meanwhile. */
+/** The life of the listener: binding, backpressure, draining and stopping. */
 import { once } from "node:events";
 import { connect } from "node:net";
 import { expect, test } from "vitest";
@@ -17,7 +17,7 @@ import {
 
 listenForAll();
 
-test("a caller that does not read stops Ollama instead of filling memory", () => {
+test("stops reading Ollama when the caller does not read, instead of filling memory", () => {
   const total = 64 * 1024 * 1024;
   let written = 0;
   return inFrontOf(
@@ -43,31 +43,33 @@ test("a caller that does not read stops Ollama instead of filling memory", () =>
   );
 });
 
-test("an address that cannot be had is said with its name", async () => {
+test("names the address that it cannot listen on, and the reason", async () => {
   const listen = (host: string, port: number) => Listening.start(NOBODY, { host, port });
   const port = Number(new URL(listening.url).port);
   await expect(listen("127.0.0.1", port)).rejects.toThrow(
-    new ListenError(`cannot listen on 127.0.0.1:${port}: the port is in use by another program`),
+    new ListenError(
+      `cannot listen on 127.0.0.1:${port}: another program uses that port. Choose another --listen port`,
+    ),
   );
   await expect(listen("203.0.113.7", 0)).rejects.toThrow(
-    "cannot listen on 203.0.113.7:0: that is no address of this machine",
+    "cannot listen on 203.0.113.7:0: that address does not belong to this machine",
   );
   await expect(listen("no-such-host.invalid", 0)).rejects.toThrow(
-    "cannot listen on no-such-host.invalid:0: that host is not known",
+    "cannot listen on no-such-host.invalid:0: that host name does not resolve",
   );
 });
 
 test.each(["127.0.0.1", "localhost", "0.0.0.0", "::"])(
-  "on %s it does not listen where its own Ollama is",
+  "refuses to listen on %s at the port of its own Ollama",
   async (host) => {
     const port = Number(new URL(simulated.url).port);
     await expect(Listening.start(simulated.url, { host, port })).rejects.toThrow(
-      /that is the Ollama to forward to/,
+      /that is the address of the Ollama to forward to/,
     );
   },
 );
 
-test("draining: what is open is finished, what is new is refused", async () => {
+test("finishes open calls and refuses new ones while draining", async () => {
   await using own = await Listening.start(simulated.url);
   simulated.fault([{ kind: "slow_first_token", ms: 300 }]);
   const seen = simulated.requests().length;
@@ -82,14 +84,14 @@ test("draining: what is open is finished, what is new is refused", async () => {
     stream: false,
     options: { num_predict: 2 },
   });
-  const ask = () =>
+  const send = () =>
     socket.write(
       `POST /api/chat HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
     );
-  ask();
+  send();
   await eventually(async () => simulated.requests().length > seen);
   const drained = own.listener.drain();
-  ask(); // on the open connection: it waits for the first, and comes too late
+  send(); // on the open connection, it waits behind the first and comes too late
   await drained;
   simulated.fault([]);
   expect(own.records()[0]).toMatchObject({ status: "success", completion_tokens: 2 });
@@ -100,7 +102,7 @@ test("draining: what is open is finished, what is new is refused", async () => {
   socket.destroy();
 });
 
-test("stopping: an open answer ends with an error in its own format, and is recorded", async () => {
+test("ends an open answer with an error in its own format when stopped, and records it", async () => {
   const own = await Listening.start(simulated.url);
   const answer = await fetch(`${own.url}/api/chat`, {
     method: "POST",
@@ -110,7 +112,7 @@ test("stopping: an open answer ends with an error in its own format, and is reco
   await eventually(async () => own.listener.inFlight === 1 && own.listener.queued === 0);
   const stopped = own.listener.stop();
   expect(lastLine(await text)).toEqual({
-    error: "The agent was stopped while it served this request.",
+    error: "The agent was stopped while it served this request. Try again when it is running.",
   });
   await stopped;
   expect(await own.recordOf(answer)).toMatchObject({
@@ -121,7 +123,7 @@ test("stopping: an open answer ends with an error in its own format, and is reco
   await own[Symbol.asyncDispose]();
 });
 
-test("without a spool nothing is recorded, and a body reaches Ollama as the caller meant it", async () => {
+test("records nothing without a spool, and forwards a body without additions", async () => {
   await using own = await Listening.start(simulated.url, { records: false });
   const body = { model: MODEL, messages, stream: true, max_tokens: 2 };
   const answer = await own.call("POST", "/v1/chat/completions", JSON.stringify(body));
@@ -130,7 +132,7 @@ test("without a spool nothing is recorded, and a body reaches Ollama as the call
   expect(own.records()).toEqual([]);
 });
 
-test("where texts are not kept, there are none in the record", async () => {
+test("records no prompt and no response when text is not kept", async () => {
   await using own = await Listening.start(simulated.url, { keepsText: false });
   const answer = await own.call("POST", "/api/chat", JSON.stringify({ model: MODEL, messages }));
   const record = await own.recordOf(answer);

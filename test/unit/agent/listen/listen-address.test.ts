@@ -6,7 +6,7 @@ import {
   urlOf,
 } from "../../../../agent/listen/listen-address.ts";
 
-const TAKEN: [text: string, host: string, port: number, url: string][] = [
+const ACCEPTED: [text: string, host: string, port: number, url: string][] = [
   ["11500", "127.0.0.1", 11_500, "http://127.0.0.1:11500"],
   ["0.0.0.0:11500", "0.0.0.0", 11_500, "http://127.0.0.1:11500"],
   ["[::1]:11500", "::1", 11_500, "http://[::1]:11500"],
@@ -14,16 +14,16 @@ const TAKEN: [text: string, host: string, port: number, url: string][] = [
   ["gpu.lan:80", "gpu.lan", 80, "http://gpu.lan:80"],
 ];
 
-test.each(TAKEN)("--listen %s", (text, host, port, url) => {
+test.each(ACCEPTED)("parses --listen %s", (text, host, port, url) => {
   expect(listenAddressOf(text)).toEqual({ host, port });
   expect(urlOf({ host, port })).toBe(url);
   if (text.includes(":")) expect(shownAddress({ host, port })).toBe(text);
 });
 
 test.each(["", "x", ":11500", "65536", "http://127.0.0.1:11500", "::1:80", "127.0.0.1:", "a b:1"])(
-  "--listen %j is refused",
+  "refuses --listen %j",
   (text) => {
-    expect(() => listenAddressOf(text)).toThrow(/^--listen .* is not \[host:\]port/);
+    expect(() => listenAddressOf(text)).toThrow(/^--listen must be \[host:\]port/);
   },
 );
 
@@ -40,7 +40,7 @@ const LOOPS: [host: string, port: number, ollama: string, does: boolean][] = [
 ];
 
 test.each(LOOPS)(
-  "listening on %s:%i and forwarding to %s is a loop: %s",
+  "knows whether listening on %s:%i and forwarding to %s is a loop: %s",
   async (host, port, ollama, does) => {
     expect(await forwardsToItself({ host, port }, new URL(ollama))).toBe(does);
   },

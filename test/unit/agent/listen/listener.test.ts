@@ -1,4 +1,4 @@
-/** The listener with real sockets, in front of a simulated Ollama, or of one that says exactly what a test wants. */
+/** The listener with real sockets, in front of a simulated Ollama, or of a server scripted by the test. */
 import { createHash } from "node:crypto";
 import { connect } from "node:net";
 import Anthropic from "@anthropic-ai/sdk";
@@ -20,8 +20,8 @@ import {
 
 listenForAll();
 
-// Every API, streamed and not: what is counted is what was asked for.
-const CALLS: [what: string, path: string, body: object, record: Partial<RequestRecord>][] = [
+// Every API, streamed and not. The counted tokens are the requested ones.
+const CALLS: [name: string, path: string, body: object, record: Partial<RequestRecord>][] = [
   [
     "a streamed chat",
     "/api/chat",
@@ -41,7 +41,7 @@ const CALLS: [what: string, path: string, body: object, record: Partial<RequestR
     { api: "ollama", completion_tokens: 3, prompt: "Why?" },
   ],
   [
-    "an OpenAI stream that did not ask for usage",
+    "an OpenAI stream without usage",
     "/v1/chat/completions",
     { model: MODEL, messages, stream: true, max_tokens: 5 },
     { api: "openai", stream: true, completion_tokens: 5 },
@@ -74,14 +74,14 @@ const CALLS: [what: string, path: string, body: object, record: Partial<RequestR
 ];
 
 test.each(CALLS)(
-  "%s is answered and recorded once, like a tunnelled one",
-  async (_what, path, body, expected) => {
+  "answers %s and records it once, like a tunnelled call",
+  async (_name, path, body, expected) => {
     const before = Date.now();
     const answer = await post(path, body, {
       "user-agent": Buffer.from("café/1").toString("latin1"),
-    }); // as UTF-8
+    }); // sent as UTF-8
     expect(answer).toMatchObject({ status: 200, isComplete: true });
-    expect(answer.text).not.toContain('"choices":[],"usage"'); // what only the agent asked for
+    expect(answer.text).not.toContain('"choices":[],"usage"'); // the agent requests it for itself and hides it
     const record = await listening.recordOf(answer);
     expect(record).toMatchObject({
       box: "b",
@@ -101,7 +101,7 @@ test.each(CALLS)(
   },
 );
 
-test("the published clients work, as their users write them", async () => {
+test("serves the published Ollama, OpenAI and Anthropic clients", async () => {
   const ollama = new Ollama({ host: listening.url });
   const direct = new Ollama({ host: simulated.url });
   expect(await ollama.list()).toEqual(await direct.list());
@@ -139,7 +139,7 @@ test("the published clients work, as their users write them", async () => {
   ).toBe(5);
 });
 
-test("an upload streams through, and Ollama has it", async () => {
+test("streams an upload through to Ollama", async () => {
   const blob = Buffer.alloc(3_000_000, "layer");
   const digest = `sha256:${createHash("sha256").update(blob).digest("hex")}`;
   expect(await listening.call("HEAD", `/api/blobs/${digest}`)).toMatchObject({
@@ -157,7 +157,7 @@ test("an upload streams through, and Ollama has it", async () => {
   });
 });
 
-test("an answer that comes before the upload was read ends the call, and the connection goes on", () =>
+test("ends a call that Ollama answers before reading the upload, and keeps the connection", () =>
   inFrontOf(
     (request, response) =>
       request.method === "POST" ? response.writeHead(400).end("no") : response.end("ok"),
@@ -183,7 +183,7 @@ test("an answer that comes before the upload was read ends the call, and the con
     },
   ));
 
-test("the bytes and headers of an answer are Ollama's", () =>
+test("passes on the bytes and headers of Ollama's answer unchanged", () =>
   inFrontOf(
     (request, response) => {
       request.resume().on("end", () => {

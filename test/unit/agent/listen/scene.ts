@@ -1,4 +1,4 @@
-/** What the tests of the listener share: in each file, one simulated Ollama with a listener in front. */
+/** Shared by the tests of the listener: in each file, one simulated Ollama with a listener in front. */
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { afterAll, beforeAll } from "vitest";
@@ -12,7 +12,7 @@ export const messages = [{ role: "user" as const, content: "Hello" }];
 export let simulated: SimulatedOllama;
 export let listening: Listening;
 
-/** To be called once in a file. */
+/** Starts both before the tests of a file, and stops them after. Call it once in a file. */
 export function listenForAll(): void {
   beforeAll(async () => {
     simulated = await startSimulatedOllama({
@@ -32,7 +32,7 @@ export const post = (path: string, body: object | string, headers: Record<string
   listening.call("POST", path, typeof body === "string" ? body : JSON.stringify(body), headers);
 export const lastLine = (text: string): unknown => JSON.parse(text.trim().split("\n").at(-1) ?? "");
 
-/** Runs one test against an Ollama that says what the test wants. */
+/** Runs one test against a scripted Ollama. */
 export async function inFrontOf(
   answer: RequestListener,
   run: (listening: Listening, server: Server) => Promise<void>,

@@ -237,7 +237,9 @@ test("a port that is taken is said, and a later start may have it", async () => 
   await using edge = await FakeEdge.listen();
   await using service = serviceOf({ edgeUrl: edge.url, port });
   await expect(service.start()).rejects.toThrow(
-    new ListenError(`cannot listen on 127.0.0.1:${port}: the port is in use by another program`),
+    new ListenError(
+      `cannot listen on 127.0.0.1:${port}: another program uses that port. Choose another --listen port`,
+    ),
   );
   await new Promise((resolve) => holder.close(resolve));
   expect((await service.healthCheck()).healthy).toBe(true);
@@ -245,7 +247,7 @@ test("a port that is taken is said, and a later start may have it", async () => 
 
 test("the address of its own Ollama is refused before it loops", async () => {
   await using service = serviceOf({ enableInstrumentation: false, port: ollama.port });
-  await expect(service.start()).rejects.toThrow(/that is the Ollama to forward to/);
+  await expect(service.start()).rejects.toThrow(/that is the address of the Ollama to forward to/);
 });
 
 test("two on one state folder: the second is refused", async () => {
