@@ -121,6 +121,17 @@ test("energy per token is of the requests that tell both, and unknown without an
   expect(cellOf([recordOf(NOW)]).energyPerThousandTokensJ).toBeNull();
 });
 
+test.each([
+  ["counts", 1e10, { energyRequests: 1, energyJ: 1e10, energyTokens: 20 }],
+  ["leaves out", 1e10 + 1, { energyRequests: 0, energyJ: 0, energyTokens: 0 }],
+])(
+  "%s an energy of %d J, next to the limit of 10 GJ for one request",
+  (_verb, energy_j, energy) => {
+    const cell = cellOf([recordOf(NOW, { energy_j, completion_tokens: 20 })]);
+    expect(cell).toMatchObject({ total: 1, completionTokens: 20, ...energy });
+  },
+);
+
 test("only inference calls make latency and token figures, but all are requests", () => {
   const cell = cellOf([
     recordOf(NOW),
