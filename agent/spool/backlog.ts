@@ -1,30 +1,30 @@
 /**
- * What the disk would not take: kept in memory, in order, until it does. Pure.
+ * Lines that the disk did not accept: kept in memory, in order, until it does. Pure.
  *
- * Bounded; beyond that the oldest finished requests are lost, and counted. A request that is
- * still open is never dropped: there are at most as many as streams.
+ * Bounded. Beyond the bound the oldest finished requests are lost, and counted. An open request is
+ * never dropped: there are at most as many of them as streams.
  */
 
-/** Finished requests kept, and UTF-16 code units of their lines: records may be long. */
+/** Limits of the finished requests kept: their number, and the UTF-16 code units of their lines. */
 const RECORDS_MAX = 10_000;
 const CHARS_MAX = 64 * 1024 * 1024;
 
 export type KeptRecord = { id: string; position: number; line: string };
 
 export class SpoolBacklog {
-  /** Lines of requests that were begun while the disk failed and are still open, by id. */
+  /** Lines of requests that began while the disk failed and are still open, by id. */
   readonly opens = new Map<string, string>();
   /** Finished requests, by rising position. */
   records: KeptRecord[] = [];
-  /** Requests whose end is in the ledger while the disk still has them as open. */
-  over: string[] = [];
+  /** Requests that are confirmed in the ledger but still open on the disk. */
+  settledIds: string[] = [];
   #chars = 0;
 
   get isEmpty(): boolean {
-    return this.opens.size === 0 && this.records.length === 0 && this.over.length === 0;
+    return this.opens.size === 0 && this.records.length === 0 && this.settledIds.length === 0;
   }
 
-  /** @returns the record that had to go for this one, if any. */
+  /** Adds a record. Returns the record dropped to make room for it, if any. */
   add(record: KeptRecord): KeptRecord | null {
     this.records.push(record);
     this.#chars += record.line.length;
@@ -37,7 +37,10 @@ export class SpoolBacklog {
     return record;
   }
 
-  /** Takes out what is confirmed. An id that falls out of `over` costs a second delivery after a crash, no more. */
+  /**
+   * Removes the confirmed records. An id that no longer fits into `settledIds` costs a second
+   * delivery after a crash, nothing more.
+   */
   confirm(position: number): void {
     for (
       let first = this.records[0];
@@ -45,8 +48,8 @@ export class SpoolBacklog {
       first = this.records[0]
     ) {
       this.shift();
-      this.over.push(first.id);
+      this.settledIds.push(first.id);
     }
-    this.over = this.over.slice(-RECORDS_MAX);
+    this.settledIds = this.settledIds.slice(-RECORDS_MAX);
   }
 }

@@ -1,9 +1,9 @@
 /**
- * Delivery: finished requests on their way from the spool to the ledger.
+ * Delivery: sends finished requests from the spool to the ledger.
  *
- * One batch is out at a time; it is sent again until the edge confirms it, and the spool keeps it
- * until then. A record leaves when its energy is known, or known to be unknown: a moment after its
- * request is over. On the disk it is at once, without it.
+ * One batch is in flight at a time. It is sent again until the edge confirms it, and the spool keeps
+ * it until then. A record is on the disk as soon as its request ends, but leaves a moment later: once
+ * its energy is known, or known to be unknown.
  */
 import { type Frame, FrameType, tunnelFrame } from "../../protocol/frames.ts";
 import { RECORDS_PER_BATCH } from "../../protocol/limits.ts";
@@ -11,26 +11,26 @@ import type { After } from "../clock/timers.ts";
 import type { EnergyMeter } from "../measure/energy.ts";
 import type { Spool } from "./spool.ts";
 
-/** Finished records wait this long for company. */
+/** Time that a finished record waits for others to join its batch. */
 export const RECORDS_DELAY_MS = 50;
-/** No confirmation for this long: send again. */
+/** Time without a confirmation after which a batch is sent again. */
 const RECORDS_RETRY_MS = 5_000;
 
 export type DeliveryShell = {
   spool: Spool;
   energy: Pick<EnergyMeter, "isSettled" | "joulesOf">;
-  /** To the edge, if there is a way. */
+  /** Sends a frame to the edge if the tunnel is up. */
   send(frame: Frame): void;
   after: After;
-  /** How long finished records wait for company, ms. */
+  /** Time that a finished record waits for others to join its batch, ms. */
   delayMs: number;
 };
 
 export class Delivery {
   readonly #shell: DeliveryShell;
   #isUp = false;
-  #forgetTimer: (() => void) | null = null;
-  #whenDelivered: (() => void) | null = null;
+  #cancelTimer: (() => void) | null = null;
+  #onDelivered: (() => void) | null = null;
 
   constructor(shell: DeliveryShell) {
     this.#shell = shell;
@@ -47,13 +47,13 @@ export class Delivery {
     this.#stopTimer();
   }
 
-  /** A record waits in the spool, or its energy is known now: it leaves with the next batch. */
+  /** A record is waiting in the spool, or its energy has become known: it leaves with the next batch. */
   recordWaits(): void {
     if (this.#isUp && this.#shell.spool.pending > 0)
-      this.#forgetTimer ??= this.#shell.after(this.#shell.delayMs, () => this.send());
+      this.#cancelTimer ??= this.#shell.after(this.#shell.delayMs, () => this.send());
   }
 
-  /** Sends the oldest records, also if they were sent before. */
+  /** Sends the oldest records, including any that were sent before. */
   send(): void {
     this.#stopTimer();
     if (!this.#isUp) return;
@@ -65,7 +65,7 @@ export class Delivery {
       energy_j: energy.joulesOf(record.request_id),
     }));
     this.#shell.send(tunnelFrame(FrameType.records, { ...batch, records }));
-    this.#forgetTimer = this.#shell.after(RECORDS_RETRY_MS, () => this.send());
+    this.#cancelTimer = this.#shell.after(RECORDS_RETRY_MS, () => this.send());
   }
 
   /** Everything up to this position is in the ledger. */
@@ -74,20 +74,20 @@ export class Delivery {
     spool.confirm(position);
     this.#stopTimer();
     if (spool.pending > 0) this.send();
-    else this.#whenDelivered?.();
+    else this.#onDelivered?.();
   }
 
   /** Resolves when the edge has every record. */
   delivered(): Promise<void> {
     this.send();
     return new Promise((resolve) => {
-      this.#whenDelivered = resolve;
+      this.#onDelivered = resolve;
       if (this.#shell.spool.pending === 0) resolve();
     });
   }
 
   #stopTimer(): void {
-    this.#forgetTimer?.();
-    this.#forgetTimer = null;
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
   }
 }

@@ -1,4 +1,7 @@
-/** The system calls of the spool's log: Node's. Another disk can stand in their place: one that fails, or a simulated one. */
+/**
+ * The system calls of the spool's log, as an interface with Node's as its implementation. Tests
+ * replace it with a disk that fails, the simulation with a simulated one.
+ */
 import {
   closeSync,
   fdatasync,
@@ -15,22 +18,22 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 
-/** All but {@link sync} throw the system's error. */
+/** Every call throws the system's error, except `sync`, which passes it to `done`. */
 export type SpoolDisk = {
-  /** Makes the folder, mode 0700, if there is none. @returns its files, and their bytes */
+  /** Creates the folder, mode 0700, if it is missing. Returns its files with their sizes in bytes. */
   list(folder: string): { name: string; size: number }[];
-  /** A new file to append to, mode 0600. @returns its descriptor */
+  /** Creates a file for appending, mode 0600. Returns its descriptor. */
   create(path: string): number;
-  /** Writes all of it at the end, or throws: then a part of it may be there. */
+  /** Appends all of the text. If it throws, a part of the text may have been written. */
   append(fd: number, text: string): void;
   truncate(fd: number, size: number): void;
-  /** Makes what was appended survive a power cut. */
+  /** Makes appended data survive a power cut. */
   sync(fd: number, done: (error: Error | null) => void): void;
   syncNow(fd: number): void;
-  /** Makes the names of new files survive a power cut, where the system can. */
+  /** Makes the names of new files survive a power cut, on systems that support it. */
   syncFolder(folder: string): void;
   openToRead(path: string): number;
-  /** @returns how many bytes were read; 0 at the end */
+  /** Returns the number of bytes read; 0 at the end of the file. */
   read(fd: number, into: Uint8Array, at: number): number;
   close(fd: number): void;
   unlink(path: string): void;
@@ -58,7 +61,7 @@ export const NODE_DISK: SpoolDisk = {
         closeSync(fd);
       }
     } catch {
-      // Windows opens no folders; there the name is synced in time.
+      // Windows cannot open a folder; it syncs the name by itself.
     }
   },
   openToRead: (path) => openSync(path, "r"),

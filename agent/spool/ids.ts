@@ -1,20 +1,23 @@
 /**
- * The request ids that a spool remembers, so that none is served twice. Pure.
+ * The request ids that a spool remembers, so that it serves no request twice. Pure.
  *
- * Every open and every unconfirmed id, and the newest others up to a limit.
+ * Remembers every open and every unconfirmed id, and the newest others up to a limit.
  */
 
-/** A re-sent OPEN comes within the grace period; this many requests do not fit into it. */
+/** A re-sent OPEN arrives within the grace period, and fewer requests than this fit into it. */
 export const IDS_MAX = 10_000;
 
-/** Ids looked at per new one: more than one, so that the surplus shrinks; bounded, since all may be open. */
+/**
+ * Ids examined per new one. More than one, so that the surplus shrinks; bounded, because all of them
+ * may be open.
+ */
 const FORGET_STEPS = 8;
 
 const OPEN = Number.POSITIVE_INFINITY;
 const SETTLED = -1;
 
 export class SpoolIds {
-  /** In the order they came: the position that must be confirmed before the id may be forgotten. */
+  /** In order of arrival: the position that must be confirmed before the id may be forgotten. */
   #positions = new Map<string, number>();
 
   has(id: string): boolean {
@@ -34,17 +37,20 @@ export class SpoolIds {
     this.#positions.set(id, position);
   }
 
-  /** The id is over and needs no confirmation any more. */
+  /** Marks an id as ended and no longer waiting for a confirmation. */
   settle(id: string): void {
     this.#positions.set(id, SETTLED);
   }
 
-  /** Ids that are over and confirmed, oldest first: what may be written down as such. */
-  over(confirmed: number): string[] {
+  /** Returns the ids that have ended and are confirmed, oldest first. */
+  settledIds(confirmed: number): string[] {
     return [...this.#positions].filter(([, position]) => position <= confirmed).map(([id]) => id);
   }
 
-  /** Puts remembered ids before all others, where they belong: they are older. What is known of them stays. */
+  /**
+   * Inserts remembered ids before all others, because they are older. An id that is already known
+   * keeps its state.
+   */
   prepend(ids: readonly string[]): void {
     this.#positions = new Map([...ids.map((id) => [id, SETTLED] as const), ...this.#positions]);
   }
@@ -59,7 +65,7 @@ export class SpoolIds {
       )
         return;
       this.#positions.delete(id);
-      // A long request must not keep all later ids in memory: it moves to the end of the line.
+      // A long request must not keep every later id in memory, so it moves to the end.
       if (position === OPEN) this.#positions.set(id, OPEN);
     }
   }

@@ -1,23 +1,27 @@
 /**
- * The lines of the spool's log, and what a crash makes of them. Pure.
+ * The lines of the spool's log, and the record of a request that a crash interrupted. Pure.
  *
- * JSON lines, one of four kinds. A line counts only with its line feed: what a crash or a
- * full disk cut off is skipped. Whatever is read back is parsed; a disk is outside, too.
+ * Each line is a JSON object of one of four kinds. A line counts only with its line feed: a line cut
+ * off by a crash or a full disk is skipped. Lines read back are parsed with a schema: a disk is
+ * outside this program, too.
  */
 import { z } from "zod";
 import { factsOf, type Open } from "../../protocol/messages.ts";
 import { RequestRecord, UNMEASURED } from "../../protocol/records.ts";
 
-/** What `begin` is told: the caller's request, and what only the agent knows of it. */
+/** The argument of `begin`: the caller's request, and the facts that only the agent knows. */
 export type SpoolEntry = {
   request_id: string;
   box: string;
   open: Open;
-  /** Already cut to its limit; null when text is not kept. */
+  /** Already cut to its limit; null if text is not kept. */
   prompt: string | null;
 };
 
-/** What a record says before anything is known of the answer. Headers stay out: they may hold what nobody may keep. */
+/**
+ * The fields of a record that are known before the answer. Headers are left out: they may contain
+ * data that must not be stored.
+ */
 const OpenFacts = RequestRecord.pick({
   request_id: true,
   started_at: true,
@@ -38,18 +42,18 @@ export type OpenFacts = z.infer<typeof OpenFacts>;
 const at = z.number();
 const position = z.int().nonnegative();
 
-/** A request was begun. Written again, unchanged, when its segment is deleted while it is open. */
+/** A request began. Written again, unchanged, if its segment is deleted while it is open. */
 const OpenLine = z.object({ t: z.literal("open"), at, begun: OpenFacts });
 export type OpenLine = z.infer<typeof OpenLine>;
 
-/** A request is finished. Positions rise, with gaps. */
+/** A request finished. Positions rise, with gaps. */
 const DoneLine = z.object({ t: z.literal("done"), at, position, record: RequestRecord });
 export type DoneLine = z.infer<typeof DoneLine>;
 
 /** Everything up to `position` is in the ledger. */
 const ConfirmedLine = z.object({ t: z.literal("confirmed"), at, position });
 
-/** The newest ids that are over and confirmed, oldest first: what deleted segments knew. */
+/** The newest ended and confirmed ids of deleted segments, oldest first. */
 const OverLine = z.object({ t: z.literal("over"), at, ids: z.array(z.string().max(64)) });
 
 const SpoolLine = z.discriminatedUnion("t", [OpenLine, DoneLine, ConfirmedLine, OverLine]);
@@ -57,10 +61,10 @@ export type SpoolLine = z.infer<typeof SpoolLine>;
 
 export const lineOf = (line: SpoolLine): string => `${JSON.stringify(line)}\n`;
 
-/** Whether a stored line is a finished request, without parsing it. */
+/** Returns true if a stored line is a finished request, without parsing it. */
 export const isDoneLine = (text: string): boolean => text.startsWith('{"t":"done"');
 
-/** @returns null for anything that is no line of the spool. */
+/** Returns null for anything that is not a valid line of the spool. */
 export function parseLine(text: string): SpoolLine | null {
   try {
     return SpoolLine.safeParse(JSON.parse(text)).data ?? null;
@@ -76,8 +80,8 @@ export const openFactsOf = ({ request_id, box, open, prompt }: SpoolEntry): Open
 });
 
 /**
- * The record of a request that this agent began and could not finish.
- * @param boxMs how long it is known to have run here; less than it took, never more
+ * Returns the record of a request that this agent began and could not finish.
+ * @param boxMs  known running time on this box in ms; may be too short, never too long
  */
 export function interruptedRecord(
   begun: OpenFacts,

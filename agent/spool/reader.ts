@@ -1,6 +1,6 @@
 /**
- * Reads finished requests back for sending: first what is on the disk, then what the disk
- * would not take. Positions rise along that way, so each record is met once.
+ * Reads finished requests back for sending: first those on the disk, then those in the backlog.
+ * Positions rise in that order, so each record is visited once.
  */
 import { FRAME_BYTES_MAX } from "../../protocol/limits.ts";
 import type { Records } from "../../protocol/messages.ts";
@@ -12,10 +12,10 @@ import type { SegmentFiles, SpoolSegment } from "./segments.ts";
 /** Room for the frame around the records. A single record is always smaller than this. */
 const BATCH_BYTES_MAX = FRAME_BYTES_MAX - 1_024;
 
-/** Where to begin to read: behind what is confirmed. */
+/** Where reading starts: just after the confirmed records. */
 type Cursor = { segmentNumber: number; offset: number };
 
-/** The last batch that was handed out, so that its confirmation need not read it again. */
+/** The last batch returned, so that its confirmation does not need to read it again. */
 type Batch = { position: number; count: number; end: Cursor };
 
 export class SpoolReader {
@@ -25,7 +25,7 @@ export class SpoolReader {
   #cursor: Cursor = { segmentNumber: 0, offset: 0 };
   #batch: Batch | null = null;
 
-  /** @param onUnreadable  must take the segment out of the files */
+  /** @param onUnreadable  must remove the segment from the files */
   constructor(
     files: SegmentFiles,
     backlog: SpoolBacklog,
@@ -36,7 +36,10 @@ export class SpoolReader {
     this.#onUnreadable = onUnreadable;
   }
 
-  /** The oldest records behind `confirmed`: as many as fit into one frame, at most `max`, up to the first that is not ready. */
+  /**
+   * Returns the oldest records after `confirmed`, up to the first that is not ready: as many as fit
+   * into one frame, at most `max`.
+   */
   next(max: number, confirmed: number, isReady: (requestId: string) => boolean): Records | null {
     const records: RequestRecord[] = [];
     let [bytes, position, end] = [0, confirmed, this.#cursor];
@@ -51,16 +54,16 @@ export class SpoolReader {
       return true;
     };
     this.#visit((text, next) => {
-      const goesOn = take(text);
-      if (goesOn && next !== null) end = next;
-      return goesOn;
+      const isTaken = take(text);
+      if (isTaken && next !== null) end = next;
+      return isTaken;
     });
     if (records.length === 0) return null;
     this.#batch = { position, count: records.length, end };
     return { position, records };
   }
 
-  /** Moves on to `position`. @returns how many records that passes. */
+  /** Moves the cursor to `position`. Returns the number of records it passed. */
   pass(confirmed: number, position: number): number {
     const batch = this.#batch?.position === position ? this.#batch : null;
     const count = batch?.count ?? this.count(confirmed, position);
@@ -69,7 +72,7 @@ export class SpoolReader {
     return count;
   }
 
-  /** Records behind `confirmed`, up to and with `position`. Reads them all. */
+  /** Counts the records after `confirmed`, up to and including `position`. Reads all of them. */
   count(confirmed: number, position: number): number {
     let [count, last] = [0, confirmed];
     this.#visit((text) => {
@@ -82,12 +85,15 @@ export class SpoolReader {
     return count;
   }
 
-  /** What was handed out is not what waits any more. */
+  /** Forgets the last batch, because the waiting records have changed. */
   forgetBatch(): void {
     this.#batch = null;
   }
 
-  /** Lines of finished requests until `visit` says false; with the place behind them, where they are on the disk. */
+  /**
+   * Visits lines of finished requests until `visit` returns false. `next` is the cursor just after
+   * the line, or null for a line in the backlog.
+   */
   #visit(visit: (text: string, next: Cursor | null) => boolean): void {
     const { segmentNumber, offset } = this.#cursor;
     for (const segment of [...this.#files.segments]) {

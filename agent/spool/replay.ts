@@ -1,5 +1,5 @@
 /**
- * What the log says when an agent starts: who was open, what is finished, what is confirmed.
+ * Reads the log when an agent starts: which requests are open, finished and confirmed.
  */
 import { SpoolIds } from "./ids.ts";
 import { parseLine, type SpoolLine } from "./lines.ts";
@@ -7,7 +7,7 @@ import type { SegmentFiles, SpoolPlace } from "./segments.ts";
 
 export type Replay = {
   ids: SpoolIds;
-  /** Requests without a record, in the order they were begun. */
+  /** Requests without a record, in the order they began. */
   open: Map<string, SpoolPlace>;
   /** Everything up to here is in the ledger. */
   confirmed: number;
@@ -15,16 +15,19 @@ export type Replay = {
   lastPosition: number;
   /** Finished and not confirmed. */
   pending: number;
-  /** When the last line was written, unix ms: how far its clock had come when the agent stopped. That of an earlier run may have been ahead of it. */
+  /**
+   * Unix ms at which the last line was written: the best estimate of when the agent stopped. Not the
+   * latest time in the log: the clock of an earlier run may have been ahead.
+   */
   lastAt: number;
-  /** Lines that are none: torn by a crash, or harmed on the disk. */
+  /** Invalid lines: torn by a crash, or damaged on the disk. */
   badLines: number;
   unreadable: { path: string; error: unknown }[];
 };
 
 /**
- * Reads every segment once. One that cannot be read is set aside: its file stays for the next
- * start, and its requests are the only ones that suffer.
+ * Reads every segment once. An unreadable segment is set aside: its file stays for the next start,
+ * and only its own requests are affected.
  */
 export function replay(files: SegmentFiles): Replay {
   const found: Replay = {
@@ -60,7 +63,7 @@ function apply(found: Replay, unconfirmed: number[], line: SpoolLine, place: Spo
   switch (line.t) {
     case "open": {
       const id = line.begun.request_id;
-      // Over already: a copy of the line of a segment that was being deleted.
+      // Already ended: this is a copy of a line from a segment that was being deleted.
       if (ids.has(id) && !ids.isOpen(id)) return;
       ids.begin(id, found.confirmed);
       open.set(id, place);

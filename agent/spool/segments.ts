@@ -1,13 +1,13 @@
 /**
  * The spool's log on disk: numbered segment files, appended to, read by offset, deleted whole.
  *
- * A run of the agent never appends to a segment of an earlier one: what a crash tore stays
- * at the end of its file, where readers stop. Only bytes below `size` are ever read.
+ * A run of the agent never appends to a segment of an earlier run. A line torn by a crash therefore
+ * stays at the end of its file, where readers stop. Only bytes below `size` are ever read.
  */
 import { join } from "node:path";
 import type { SpoolDisk } from "./disk.ts";
 
-/** A segment is closed before it grows beyond this; the unit in which the disk is given back. */
+/** A segment is closed before it grows beyond this. Disk space is freed in units of this size. */
 const SEGMENT_BYTES_MAX = 4 * 1024 * 1024;
 
 const READ_BYTES = 256 * 1024;
@@ -15,16 +15,20 @@ const READ_BYTES = 256 * 1024;
 export type SpoolSegment = {
   number: number;
   path: string;
-  /** Bytes that are whole lines, or were when the agent started. */
+  /** Bytes of complete lines; for the segments of earlier runs, the file's size at start-up. */
   size: number;
-  /** Highest position of a finished request in it; 0 when there is none. */
+  /** Highest position of a finished request in it; 0 if it has none. */
   lastPosition: number;
 };
 
-/** Where a line is. */
+/** The place of a line. */
 export type SpoolPlace = { segment: SpoolSegment; offset: number };
 
-export type StoredLine = SpoolPlace & { text: string /** offset of the next line */; next: number };
+export type StoredLine = SpoolPlace & {
+  text: string;
+  /** Offset of the next line. */
+  next: number;
+};
 
 export class SegmentFiles {
   readonly #folder: string;
@@ -38,7 +42,10 @@ export class SegmentFiles {
   /** Descriptors that a sync in progress still needs. */
   #closing: number[] = [];
 
-  /** Creates the folder, mode 0700: its files hold prompts. @throws the system's error when it cannot be made or read. */
+  /**
+   * Creates the folder with mode 0700, because its files contain prompts.
+   * @throws the system's error if it cannot be created or read
+   */
   constructor(folder: string, disk: SpoolDisk) {
     this.#folder = folder;
     this.#disk = disk;
@@ -60,14 +67,15 @@ export class SegmentFiles {
     return this.#segments;
   }
 
-  /** The segment that is written to, once something was. */
+  /** The segment being written; null before the first write. */
   get current(): SpoolSegment | null {
     return this.#fd === null ? null : (this.#segments.at(-1) ?? null);
   }
 
   /**
-   * One synchronous write: what it returned from survives SIGKILL, and a power cut after the next {@link sync}.
-   * @throws the system's error; then nothing of `text` will be read back.
+   * Writes synchronously. Once it returns, the text survives SIGKILL; after the next {@link sync} it
+   * also survives a power cut.
+   * @throws the system's error; no part of `text` is read back then
    */
   append(text: string): SpoolPlace {
     const bytes = Buffer.byteLength(text);
@@ -90,7 +98,7 @@ export class SegmentFiles {
     return { segment, offset };
   }
 
-  /** @throws the system's error when the file is gone or cannot be read. */
+  /** @throws the system's error if the file is missing or unreadable */
   *lines(segment: SpoolSegment, from = 0): Generator<StoredLine> {
     const fd = this.#disk.openToRead(segment.path);
     try {
@@ -120,7 +128,7 @@ export class SegmentFiles {
     }
   }
 
-  /** Takes a segment out of the list; its file stays until {@link unlink}. */
+  /** Removes a segment from the list. Its file stays until {@link unlink}. */
   forget(segment: SpoolSegment): void {
     if (segment === this.current) this.close();
     this.#segments.splice(this.#segments.indexOf(segment), 1);
@@ -130,7 +138,7 @@ export class SegmentFiles {
     this.#disk.unlink(path);
   }
 
-  /** Brings to the disk what was appended before the call. Rejects with the system's error. */
+  /** Flushes everything appended before the call to the disk. Rejects with the system's error. */
   async sync(): Promise<void> {
     while (this.#syncing !== null) await this.#syncing;
     const fd = this.#fd;
@@ -139,7 +147,7 @@ export class SegmentFiles {
     const done = new Promise<void>((resolve, reject) =>
       this.#disk.sync(fd, (error) => (error === null ? resolve() : reject(error))),
     );
-    // For those who wait for their turn, a failed turn is over too.
+    // A failed sync also ends the wait of the next caller.
     this.#syncing = done
       .catch(() => undefined)
       .finally(() => {
@@ -149,7 +157,10 @@ export class SegmentFiles {
     await done;
   }
 
-  /** Syncs and closes. @throws the system's error of the sync; it is closed all the same. */
+  /**
+   * Syncs and closes the current segment.
+   * @throws the system's error if the sync fails; the file is closed anyway
+   */
   close(): void {
     const fd = this.#fd;
     this.#fd = null;
@@ -178,7 +189,10 @@ export class SegmentFiles {
     return segment;
   }
 
-  /** After a write that failed half way: takes the torn piece back, or leaves it at the end of a file that is not used any more. */
+  /**
+   * Cleans up after a write that failed halfway: truncates the torn line, or abandons the file with
+   * the torn line at its end.
+   */
   #mend(fd: number, segment: SpoolSegment): void {
     try {
       this.#disk.truncate(fd, segment.size);

@@ -1,21 +1,21 @@
 /**
- * The spool: a write-ahead log of requests, so that each one that reached this agent ends in
- * exactly one record, whatever is killed.
+ * The spool: a write-ahead log of requests. Every request that reached this agent ends in exactly
+ * one record, whatever process is killed and whenever.
  *
- * A request is written down before Ollama is asked and again, as a record, when it is over.
- * One that is found begun and not over belongs to an agent that was killed: it becomes an
- * error record. Records leave oldest first, and are kept until the edge has them in its
- * ledger; they may be sent twice, since the edge tells records by their request id.
+ * A request is written before it is sent to Ollama, and again, as a record, when it ends. A request
+ * found open at start-up belongs to an agent that was killed; it becomes an error record. Records
+ * leave oldest first and are kept until the edge has them in its ledger. They may be sent twice: the
+ * edge recognises a record by its request id.
  *
- * What is lost, and when:
- * - SIGKILL, a crash of the agent: nothing. Each line is in the kernel before the call returns.
- * - Power cut, crash of the machine: what was written in the last {@link SYNC_MS} and while
- *   the disk was syncing. Syncs are grouped, for a sync per request would cost more than the request.
- * - Disk full or failing: nothing at first. Records wait in memory (see spool-backlog.ts),
- *   still go to the edge, and go to the disk when it is back; past the bound the oldest are
- *   lost, and all of them if the agent is killed meanwhile. `lost` counts what is known to be lost.
+ * Losses, by cause:
+ * - SIGKILL or a crash of the agent: none. Each line is in the kernel before the call returns.
+ * - A power cut or a crash of the machine: the lines of the last sync interval (see writer.ts), and
+ *   those written while the disk was syncing.
+ * - A full or failing disk: none at first. Records wait in memory (see backlog.ts), still go to the
+ *   edge, and are written when the disk works again. Beyond the backlog's bound the oldest are lost,
+ *   and all of them if the agent is killed meanwhile. `lost` counts the known losses.
  *
- * Memory holds ids and one offset per open request; records that wait are on the disk.
+ * Memory holds ids and one offset per open request. Waiting records stay on the disk.
  */
 import type { Records } from "../../protocol/messages.ts";
 import { RequestRecord } from "../../protocol/records.ts";
@@ -35,17 +35,15 @@ import {
 import { SpoolReader } from "./reader.ts";
 import { type Replay, replay } from "./replay.ts";
 import { SegmentFiles, type SpoolPlace, type SpoolSegment } from "./segments.ts";
-
-/** Longest time a written line waits for the sync that saves it from a power cut; the disk's own time comes on top. */
-const SYNC_MS = 50;
-
-/** Pause between two tries of a disk that failed. */
-const RETRY_MS = 250;
+import { SpoolWriter } from "./writer.ts";
 
 const STOPPED = "the agent stopped while it served this request";
 
 export type SpoolOptions = {
-  /** Unix ms. Two of its times lie as far apart as it was: not a clock that may be set meanwhile. */
+  /**
+   * Unix ms, from a clock that nobody can set: the difference between two of its times is the time
+   * that passed.
+   */
   now: () => number;
   log: Log;
   disk?: SpoolDisk;
@@ -59,63 +57,59 @@ export class Spool {
   readonly #ids: SpoolIds;
   readonly #backlog = new SpoolBacklog();
   readonly #reader: SpoolReader;
-  /** Where the line of each open request is; null while only the backlog has it. */
+  readonly #writer: SpoolWriter;
+  /** The place of each open request's line; null while only the backlog has it. */
   readonly #open: Map<string, SpoolPlace | null>;
   #confirmed: number;
   #lastPosition: number;
   #pending: number;
   #lost = 0;
-  #isConfirmationUnwritten = false;
-  /** Segments that nobody needs, once the lines that replace them are synced. */
-  #deletable: SpoolSegment[] = [];
-  readonly #after: After;
-  /** Takes the timer back that is set. */
-  #forgetSync: (() => void) | null = null;
-  #forgetRetry: (() => void) | null = null;
-  #isClosed = false;
 
   /**
-   * Reads the log of earlier runs and ends what they left open.
-   * @throws the system's error when the folder cannot be made or listed.
+   * Reads the log of earlier runs and closes the requests they left open.
+   * @throws the system's error if the folder cannot be created or listed
    */
   static open(folder: string, options: SpoolOptions): Spool {
     const files = new SegmentFiles(folder, options.disk ?? NODE_DISK);
     return new Spool(files, replay(files), options);
   }
 
-  private constructor(
-    files: SegmentFiles,
-    found: Replay,
-    { now, log, after: givenAfter }: SpoolOptions,
-  ) {
+  private constructor(files: SegmentFiles, found: Replay, options: SpoolOptions) {
+    const { now, log } = options;
     this.#now = now;
-    this.#after = givenAfter ?? after;
     this.#log = log;
     this.#files = files;
     this.#reader = new SpoolReader(files, this.#backlog, (segment, error) =>
       this.#setAside(segment, error),
     );
+    this.#writer = new SpoolWriter(files, this.#backlog, {
+      now,
+      log,
+      after: options.after ?? after,
+      onOpenWritten: (id, place) => this.#open.set(id, place),
+      onDiskBack: () => log("info", "spool_disk_back", { lost: this.#lost }),
+    });
     this.#ids = found.ids;
     this.#open = found.open;
     this.#confirmed = found.confirmed;
     this.#pending = found.pending;
-    // Positions begin at the wall clock: a late confirmation of records that a power cut took
-    // from the log, or of a folder that was wiped, must not cover records of this run.
+    // Positions start at the wall clock. A late confirmation, of records that a power cut removed
+    // from the log or of a folder that was wiped, must not cover records of this run.
     this.#lastPosition = Math.max(found.lastPosition, found.confirmed, Math.floor(now()));
     for (const { path, error } of found.unreadable)
       log("error", "spool_segment_unreadable", { path, error });
     if (found.badLines > 0) log("warn", "spool_lines_skipped", { count: found.badLines });
     if (found.open.size > 0) log("warn", "spool_requests_broken", { count: found.open.size });
-    for (const id of [...this.#open.keys()]) this.#finishBroken(id, STOPPED, found.lastAt);
+    for (const id of [...this.#open.keys()]) this.#finishInterrupted(id, STOPPED, found.lastAt);
     this.#deleteConfirmed();
   }
 
-  /** Finished requests that the edge has not confirmed. */
+  /** Number of finished requests that the edge has not confirmed. */
   get pending(): number {
     return this.#pending;
   }
 
-  /** Whether something waits in memory because the disk does not take it: what a kill would lose. */
+  /** True while something waits in memory for a failing disk. A kill would lose it. */
   get isBehind(): boolean {
     return !this.#backlog.isEmpty;
   }
@@ -125,27 +119,30 @@ export class Spool {
     return this.#lost;
   }
 
-  /** Whether this spool has begun the request before, also in an earlier run: it must not be served again. */
+  /**
+   * Returns true if this spool has begun the request before, in this run or an earlier one. Such a
+   * request must not be served again.
+   */
   knows(requestId: string): boolean {
     return this.#ids.has(requestId);
   }
 
   /**
-   * Writes the request down; to be called before Ollama is asked.
-   * @returns false when the id is known: do not serve it.
+   * Writes the request to the log. Call it before sending the request to Ollama.
+   * @returns false if the id is known: do not serve the request
    */
   begin(entry: SpoolEntry): boolean {
     const id = entry.request_id;
     if (this.#ids.has(id)) return false;
     const line = lineOf({ t: "open", at: this.#now(), begun: openFactsOf(entry) });
     this.#ids.begin(id, this.#confirmed);
-    const place = this.#write(line);
+    const place = this.#writer.write(line);
     this.#open.set(id, place);
     if (place === null) this.#backlog.opens.set(id, line);
     return true;
   }
 
-  /** Writes the record of a request that is over. Only the first for an id counts. */
+  /** Writes the record of a finished request. Only the first record of an id counts. */
   finish(record: RequestRecord): void {
     const id = record.request_id;
     if (this.#ids.has(id) && !this.#open.has(id)) {
@@ -154,25 +151,26 @@ export class Spool {
     }
     const checked = RequestRecord.safeParse(record);
     if (checked.success) return this.#finish(checked.data);
-    // A fault of this program: one unreadable line would be a request without a record.
+    // A bug in this program. An unreadable line would leave the request without a record.
     const fields = checked.error.issues.map((issue) => issue.path.join(".")).join(", ");
     this.#log("error", "spool_record_refused", { request_id: id, fields });
-    this.#finishBroken(
+    this.#finishInterrupted(
       id,
-      `the agent made a record that does not hold: ${fields}`.slice(0, 500),
+      `the agent created an invalid record; invalid fields: ${fields}`.slice(0, 500),
       this.#now(),
     );
   }
 
   /**
-   * The oldest unconfirmed records, as many as fit into one frame, at most `max`. The same again until they are confirmed.
-   * @param isReady  the first record that is not ends the batch before it
+   * Returns the oldest unconfirmed records: as many as fit into one frame, at most `max`. Returns the
+   * same ones again until they are confirmed.
+   * @param isReady  the first record that is not ready ends the batch before it
    */
   next(max: number, isReady: (requestId: string) => boolean = () => true): Records | null {
     return this.#reader.next(max, this.#confirmed, isReady);
   }
 
-  /** Everything up to this position is in the ledger. A position that was never handed out says nothing. */
+  /** Marks everything up to this position as stored in the ledger. Ignores a position never sent. */
   confirm(position: number): void {
     if (position <= this.#confirmed) return;
     if (position > this.#lastPosition)
@@ -180,25 +178,17 @@ export class Spool {
     this.#pending = Math.max(0, this.#pending - this.#reader.pass(this.#confirmed, position));
     this.#confirmed = position;
     this.#backlog.confirm(position);
-    this.#isConfirmationUnwritten = true;
+    this.#writer.noteConfirmed(position);
     this.#deleteConfirmed();
-    this.#scheduleSync();
+    this.#writer.scheduleSync();
   }
 
-  /** Writes and syncs what waits, then lets go of the files. Open requests stay open: the next run ends them. */
+  /**
+   * Writes and syncs everything that waits, then closes the files. Open requests stay open in the
+   * log: the next run closes them.
+   */
   close(): void {
-    if (this.#isClosed) return;
-    if (!this.#backlog.isEmpty) this.#retry();
-    this.#writeConfirmation();
-    this.#isClosed = true;
-    this.#forgetSync?.();
-    this.#forgetRetry?.();
-    try {
-      this.#files.close();
-      this.#unlink(this.#deletable.splice(0));
-    } catch (error) {
-      this.#log("error", "spool_sync_failed", { error });
-    }
+    this.#writer.close();
   }
 
   #finish(record: RequestRecord): void {
@@ -209,13 +199,22 @@ export class Spool {
     this.#backlog.opens.delete(id);
     this.#ids.finish(id, position);
     this.#pending += 1;
-    const place = this.#write(line);
+    const place = this.#writer.write(line);
     if (place !== null) place.segment.lastPosition = position;
-    else this.#keep({ id, position, line });
+    else this.#keep(id, position, line);
   }
 
-  /** Ends a request of which only the beginning is known. */
-  #finishBroken(id: string, message: string, endedAt: number): void {
+  #keep(id: string, position: number, line: string): void {
+    const dropped = this.#writer.keep({ id, position, line });
+    if (dropped === null) return;
+    this.#lost += 1;
+    this.#pending -= 1;
+    this.#ids.settle(dropped.id);
+    this.#reader.forgetBatch();
+  }
+
+  /** Closes a request of which only the beginning is known. */
+  #finishInterrupted(id: string, message: string, endedAt: number): void {
     const line = this.#openLineOf(id);
     if (line !== null)
       return this.#finish(interruptedRecord(line.begun, message, endedAt - line.at));
@@ -241,7 +240,7 @@ export class Spool {
     return null;
   }
 
-  /** Leaves out a file that cannot be read, so that later records get through; the file stays for the next start. */
+  /** Skips an unreadable file so that later records get through. The file stays for the next start. */
   #setAside(segment: SpoolSegment, error: unknown): void {
     this.#files.forget(segment);
     const readable = this.#reader.count(this.#confirmed, Number.POSITIVE_INFINITY);
@@ -255,107 +254,17 @@ export class Spool {
     this.#reader.forgetBatch();
   }
 
-  // ---- writing
-
-  /** @returns null when the disk did not take it; then the backlog must. */
-  #write(text: string): SpoolPlace | null {
-    // What waits goes first: positions rise in the log.
-    if (!this.#backlog.isEmpty) return null;
-    try {
-      const place = this.#files.append(text);
-      this.#scheduleSync();
-      return place;
-    } catch (error) {
-      this.#log("error", "spool_disk_failed", { error });
-      this.#scheduleRetry();
-      return null;
-    }
-  }
-
-  #keep(record: { id: string; position: number; line: string }): void {
-    const dropped = this.#backlog.add(record);
-    this.#scheduleRetry();
-    if (dropped === null) return;
-    this.#lost += 1;
-    this.#pending -= 1;
-    this.#ids.settle(dropped.id);
-    this.#reader.forgetBatch();
-  }
-
-  /** Writes the backlog in its order, as far as the disk goes. */
-  #retry(): void {
-    try {
-      for (const [id, line] of this.#backlog.opens) {
-        this.#open.set(id, this.#files.append(line));
-        this.#backlog.opens.delete(id);
-      }
-      for (
-        let first = this.#backlog.records[0];
-        first !== undefined;
-        first = this.#backlog.records[0]
-      ) {
-        this.#files.append(first.line).segment.lastPosition = first.position;
-        this.#backlog.shift();
-      }
-      if (this.#backlog.over.length > 0)
-        this.#files.append(lineOf({ t: "over", at: this.#now(), ids: this.#backlog.over }));
-      this.#backlog.over = [];
-      this.#log("info", "spool_disk_back", { lost: this.#lost });
-    } catch {
-      this.#scheduleRetry();
-    }
-    this.#scheduleSync();
-  }
-
-  #scheduleRetry(): void {
-    if (this.#isClosed) return;
-    this.#forgetRetry ??= this.#after(RETRY_MS, () => {
-      this.#forgetRetry = null;
-      this.#retry();
-    });
-  }
-
-  #scheduleSync(): void {
-    if (this.#isClosed) return;
-    this.#forgetSync ??= this.#after(SYNC_MS, () => void this.#sync());
-  }
-
-  async #sync(): Promise<void> {
-    this.#writeConfirmation();
-    const deletable = this.#deletable.splice(0);
-    this.#forgetSync = null;
-    try {
-      await this.#files.sync();
-      this.#unlink(deletable);
-    } catch (error) {
-      this.#log("error", "spool_sync_failed", { error });
-      this.#deletable.push(...deletable);
-    }
-  }
-
-  /** Not at once: a confirmation that is forgotten only means that records are sent again. */
-  #writeConfirmation(): void {
-    if (!this.#isConfirmationUnwritten) return;
-    try {
-      this.#files.append(lineOf({ t: "confirmed", at: this.#now(), position: this.#confirmed }));
-      this.#isConfirmationUnwritten = false;
-    } catch {
-      // The next one says it too.
-    }
-  }
-
-  // ---- deleting
-
-  /** Gives back segments, oldest first, in which all is confirmed; what is still needed of them moves to the current one. */
+  /**
+   * Deletes the oldest segments in which everything is confirmed. The parts of them that are still
+   * needed move to the current segment first.
+   */
   #deleteConfirmed(): void {
     for (const segment of [...this.#files.segments]) {
       if (segment === this.#files.current || segment.lastPosition > this.#confirmed) return;
-      this.#writeConfirmation();
+      this.#writer.writeConfirmation();
       if (!this.#moveOpen(segment)) return;
-      this.#rememberIds();
-      this.#files.forget(segment);
-      this.#deletable.push(segment);
-      this.#scheduleSync();
+      this.#writer.writeSettledIds(this.#ids.settledIds(this.#confirmed));
+      this.#writer.discard(segment);
     }
   }
 
@@ -363,31 +272,10 @@ export class Spool {
     for (const [id, place] of this.#open) {
       if (place?.segment !== segment) continue;
       const text = this.#textAt(place);
-      const moved = text === null ? null : this.#write(`${text}\n`);
+      const moved = text === null ? null : this.#writer.write(`${text}\n`);
       if (moved === null) return false;
       this.#open.set(id, moved);
     }
     return true;
-  }
-
-  /** Where that fails the segment goes all the same: on a full disk its room is worth more than the ids. */
-  #rememberIds(): void {
-    try {
-      this.#files.append(
-        lineOf({ t: "over", at: this.#now(), ids: this.#ids.over(this.#confirmed) }),
-      );
-    } catch (error) {
-      this.#log("warn", "spool_ids_forgotten", { error });
-    }
-  }
-
-  #unlink(segments: SpoolSegment[]): void {
-    for (const { path } of segments) {
-      try {
-        this.#files.unlink(path);
-      } catch (error) {
-        this.#log("warn", "spool_segment_kept", { path, error });
-      }
-    }
   }
 }

@@ -1,4 +1,4 @@
-/** What the tests of the spool share: spools in folders of their own, and what is in their files. */
+/** Shared by the tests of the spool: spools in temporary folders, and the contents of their files. */
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmdirSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,7 +14,7 @@ export const NOW = Date.parse("2026-08-01T00:00:10.000Z");
 
 export const newFolder = () => join(temporaryFolder("spool-"), "spool");
 
-/** A spool on a disk that can be made to fail, and a crash that leaves the disk as it is. */
+/** Opens a spool on a disk that can be made to fail. `crash` stops all writing, like SIGKILL. */
 export function newSpool({ folder = newFolder(), now = () => NOW, onRealDisk = false } = {}) {
   const disk = { isFull: false, hasFailed: false };
   const events: string[] = [];
@@ -31,7 +31,6 @@ export function newSpool({ folder = newFolder(), now = () => NOW, onRealDisk = f
     folder,
     onRealDisk ? { now, log } : { now, log, disk: { ...NODE_DISK, append } },
   );
-  // After a crash nothing is written any more; what is in the files is what SIGKILL would leave.
   const crash = () => {
     disk.isFull = true;
   };
@@ -55,7 +54,7 @@ export function heapBytes(): number {
   return process.memoryUsage().heapUsed;
 }
 
-/** Lets another process serve until it has said a random number of lines, kills it, and returns what it said. */
+/** Runs spool-writer.ts until it has printed a random number of lines, kills it, and returns them. */
 export async function linesUntilKilled(folder: string, seed: number): Promise<string[]> {
   const script = new URL("../../../support/spool-writer.ts", import.meta.url).pathname;
   const child = spawn(process.execPath, [script, folder, String(seed)], {
@@ -63,13 +62,13 @@ export async function linesUntilKilled(folder: string, seed: number): Promise<st
   });
   const gone = new Promise((resolve) => child.once("close", resolve));
   const linesMax = 1 + Math.floor(Math.random() * 400);
-  let said = "";
+  let printed = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    said += text;
-    if (said.split("\n").length > linesMax) child.kill("SIGKILL");
+    printed += text;
+    if (printed.split("\n").length > linesMax) child.kill("SIGKILL");
   });
   await gone;
-  return said.split("\n").slice(1, -1);
+  return printed.split("\n").slice(1, -1);
 }
 
 export function mountsTmpfs(): boolean {

@@ -1,4 +1,4 @@
-/** What the spool finds after a crash, or after its files were harmed. */
+/** The spool after a crash, or after damage to its files. */
 import { randomUUID } from "node:crypto";
 import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { finished, opened } from "../../../support/spool-requests.ts";
 import { idsOf, NOW, newSpool, textIn } from "./scene.ts";
 
 describe("after a crash", () => {
-  test("a request that was open becomes an error record with what is known of it", () => {
+  test("turns a request that was open at the crash into an error record with the known facts", () => {
     let clock = NOW;
     const { spool, folder, crash } = newSpool({ now: () => clock });
     const [lost, later] = [randomUUID(), randomUUID()];
@@ -28,7 +28,7 @@ describe("after a crash", () => {
       error_message: "the agent stopped while it served this request",
       prompt_tokens: null,
       completion_tokens: null,
-      latency_ms: 1_504, // with what the edge said of its part
+      latency_ms: 1_504, // includes the edge's own part
       tunnel_ms: null,
       ttft_ms: null,
       queue_ms: null,
@@ -41,7 +41,7 @@ describe("after a crash", () => {
     expect([next.knows(lost), next.begin(opened(lost))]).toEqual([true, false]);
   });
 
-  test("how long a request ran is not told by the clock of an earlier run, which was ahead", () => {
+  test("measures how long a request ran without the clock of an earlier run, which was ahead", () => {
     let clock = NOW + 90 * 24 * 3_600_000;
     const early = newSpool({ now: () => clock });
     early.spool.begin(opened(randomUUID()));
@@ -59,7 +59,7 @@ describe("after a crash", () => {
     );
   });
 
-  test("what was finished and unconfirmed is there, what was confirmed is not, and both are known", async () => {
+  test("returns unconfirmed records after a crash, not confirmed ones, and knows the ids of both", async () => {
     const { spool, folder, crash } = newSpool();
     const [a, b] = [randomUUID(), randomUUID()];
     for (const id of [a, b]) spool.begin(opened(id));
@@ -73,7 +73,7 @@ describe("after a crash", () => {
     expect([next.knows(a), next.knows(b), next.knows(randomUUID())]).toEqual([true, true, false]);
   });
 
-  test("a confirmation meant for an earlier run never covers a record of this one", () => {
+  test("never lets a confirmation meant for an earlier run cover a record of this one", () => {
     const { spool, folder, crash } = newSpool();
     const [a, b] = [randomUUID(), randomUUID()];
     for (const id of [a, b]) {
@@ -82,7 +82,7 @@ describe("after a crash", () => {
     }
     const late = spool.next(10)?.position ?? 0;
     crash();
-    // A power cut took the last line.
+    // A power cut removed the last line.
     const path = join(folder, "000001.log");
     const lines = readFileSync(path, "utf8").trimEnd().split("\n");
     writeFileSync(path, `${lines.slice(0, -1).join("\n")}\n`);
@@ -96,7 +96,7 @@ describe("after a crash", () => {
     expect(next.pending).toBe(2);
   });
 
-  test.each([1, 2, 10, 100])("a last line torn %i bytes short is skipped", (bytes) => {
+  test.each([1, 2, 10, 100])("skips a last line that is %i bytes short", (bytes) => {
     const { spool, folder, crash } = newSpool();
     const [a, b] = [randomUUID(), randomUUID()];
     for (const id of [a, b]) spool.begin(opened(id));
@@ -105,7 +105,7 @@ describe("after a crash", () => {
     const path = join(folder, "000001.log");
     truncateSync(path, statSync(path).size - bytes);
     const next = newSpool({ folder }).spool;
-    // The torn record belongs to a request that was begun: an error record takes its place.
+    // The torn record belongs to a request that had begun: an error record takes its place.
     expect(next.next(10)?.records.map(({ request_id, status }) => [request_id, status])).toEqual([
       [a, "success"],
       [b, "error"],
@@ -115,11 +115,8 @@ describe("after a crash", () => {
   test.each([
     ["text", "\u0000\u0001 garbage\n"],
     ["JSON of another kind", '{"t":"done","position":"x"}\n{"t":"party"}\n[]\nnull\n'],
-    [
-      "a record that does not hold",
-      '{"t":"done","at":1,"position":5,"record":{"request_id":"a"}}\n',
-    ],
-  ])("%s between the lines costs only itself", (_what, garbage) => {
+    ["an invalid record", '{"t":"done","at":1,"position":5,"record":{"request_id":"a"}}\n'],
+  ])("skips %s between the lines and keeps everything else", (_kind, garbage) => {
     const { spool, folder, crash } = newSpool();
     const [a, b] = [randomUUID(), randomUUID()];
     spool.finish(finished(a));

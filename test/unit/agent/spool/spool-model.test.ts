@@ -1,4 +1,4 @@
-/** The spool against chance: killed anywhere, driven by any sequence of calls, for a day. */
+/** The spool under random kills, random sequences of calls, and a day without the edge. */
 import { randomUUID } from "node:crypto";
 import { rmSync } from "node:fs";
 import fc from "fast-check";
@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { finished, opened } from "../../../support/spool-requests.ts";
 import { heapBytes, linesUntilKilled, NOW, newFolder, newSpool } from "./scene.ts";
 
-test("killed at random points, each request ends in exactly one record", {
+test("ends each request in exactly one record when its process is killed at random points", {
   timeout: 120_000,
 }, async () => {
   const folder = newFolder();
@@ -24,12 +24,12 @@ test("killed at random points, each request ends in exactly one record", {
   };
   for (let round = 1; round <= 20; round++) {
     for (const line of await linesUntilKilled(folder, round)) {
-      const [what, id = "", status = ""] = line.split(" ");
-      if (what === "+") willBegin.add(id);
-      if (what === "b") begun.add(id);
-      if (what === "f") done.add(id);
-      if (what === "d") deliver(id, status);
-      if (what === "c") confirmed.add(id);
+      const [kind, id = "", status = ""] = line.split(" ");
+      if (kind === "+") willBegin.add(id);
+      if (kind === "b") begun.add(id);
+      if (kind === "f") done.add(id);
+      if (kind === "d") deliver(id, status);
+      if (kind === "c") confirmed.add(id);
     }
   }
   const { spool } = newSpool({ folder });
@@ -45,7 +45,7 @@ test("killed at random points, each request ends in exactly one record", {
   expect([...outcome.values()].filter((status) => status === "error").length).toBeGreaterThan(0);
 });
 
-test("any sequence of calls, crashes and disk failures agrees with the model", () => {
+test("agrees with the model after any sequence of calls, crashes and disk failures", () => {
   const operation = fc.oneof(
     { weight: 6, arbitrary: fc.constant("begin" as const) },
     { weight: 6, arbitrary: fc.constant("finish" as const) },
@@ -69,34 +69,34 @@ test("any sequence of calls, crashes and disk failures agrees with the model", (
         waiting.push(...open.map((id) => ({ id, status: "error" })));
         open = [];
       };
-      for (const what of operations) {
-        if (what === "begin") {
+      for (const step of operations) {
+        if (step === "begin") {
           const id = randomUUID();
           run.spool.begin(opened(id));
           open.push(id);
           known.push(id);
         }
-        if (what === "finish") {
+        if (step === "finish") {
           const id = open.shift();
           if (id === undefined) continue;
           run.spool.finish(finished(id));
           waiting.push({ id, status: "success" });
         }
-        if (what === "confirm" || what === "confirm a part") {
-          const batch = run.spool.next(what === "confirm" ? 100 : 1);
+        if (step === "confirm" || step === "confirm a part") {
+          const batch = run.spool.next(step === "confirm" ? 100 : 1);
           if (batch !== null) run.spool.confirm(batch.position);
           confirmed.push(...waiting.splice(0, batch?.records.length ?? 0));
         }
-        if (what === "disk") run.disk.isFull = !run.disk.isFull;
-        // A disk that is full at the moment of a crash takes what only memory had with it: said in the docstring.
-        if (what === "crash" && !run.disk.hasFailed) {
+        if (step === "disk") run.disk.isFull = !run.disk.isFull;
+        // A crash while the disk is full loses what only memory held; see the doc comment of spool.ts.
+        if (step === "crash" && !run.disk.hasFailed) {
           run.crash();
           restart();
-          // What was confirmed last may be handed out again, in its place before the rest.
+          // The latest confirmed records may be returned again, in their place before the others.
           const again = (run.spool.next(1_000)?.records.length ?? 0) - waiting.length;
           waiting = [...confirmed.slice(confirmed.length - again), ...waiting];
         }
-        if (what === "restart") {
+        if (step === "restart") {
           run.disk.isFull = false;
           run.spool.close();
           restart();
@@ -115,7 +115,7 @@ test("any sequence of calls, crashes and disk failures agrees with the model", (
   );
 });
 
-test("a day without the edge at one request a second stays on the disk", {
+test("keeps a day without the edge on the disk, at one request a second", {
   timeout: 60_000,
 }, () => {
   const { spool, folder } = newSpool();
