@@ -1,12 +1,12 @@
 /**
- * One direction of a stream: numbering, credit, acknowledgement and resume in one mechanism.
+ * One direction of a stream: numbering, credit and acknowledgement in one mechanism.
  *
- * The sender numbers its frames and keeps each until it is acknowledged; what it keeps may not
- * exceed the window. The receiver acknowledges a frame when its bytes were *consumed* (written to
- * the caller, or to Ollama), not when they arrived. So the window is at once the memory bound,
- * the backpressure, and the store a resume is served from.
+ * The sender numbers its frames and keeps each one until it is acknowledged; the kept bytes may not
+ * exceed the window. The receiver acknowledges a frame when its bytes were *consumed* (written to the
+ * caller, or to Ollama), not when they arrived. So the window is at once the memory bound, the
+ * backpressure, and the store from which a resume is served. `stream-end.ts` pairs the two directions.
  *
- * Pure: no socket, no clock. Both programs use both classes.
+ * Pure: no sockets, no clock.
  */
 import { type Frame, FrameError, FrameType, NO_PAYLOAD, SEQ_MAX, type StreamId } from "./frames.ts";
 import { ACK_EVERY_BYTES, DATA_BYTES_MAX, WINDOW_BYTES } from "./limits.ts";
@@ -23,29 +23,29 @@ export class Sender {
     this.#window = windowBytes;
   }
 
-  /** Bytes that may be sent now. May be negative: a frame is never split to fit. */
+  /** Bytes that may be sent now. Negative after a frame that passed the window: frames are never split to fit. */
   get room(): number {
     return this.#window - this.#keptBytes;
   }
 
-  /** Bytes that were sent and are not acknowledged. */
+  /** Bytes sent and not yet acknowledged. */
   get keptBytes(): number {
     return this.#keptBytes;
   }
 
-  /** Number of the oldest frame that is kept: those before it were consumed, and cannot be sent again. */
+  /** Number of the oldest kept frame. Earlier frames were consumed and cannot be sent again. */
   get first(): number {
     return this.#next - this.#kept.length;
   }
 
-  /** Everything sent was acknowledged. */
+  /** True when every frame sent was acknowledged. */
   get isSettled(): boolean {
     return this.#kept.length === 0;
   }
 
-  /** Numbers a frame and keeps it. The caller checks {@link room} before, and does not change the payload after. */
+  /** Numbers a frame and keeps it. The caller checks {@link room} first and never changes the payload afterwards. */
   frame(type: FrameType, payload: Uint8Array = NO_PAYLOAD): Frame {
-    if (this.#next > SEQ_MAX) throw new FrameError("a stream of more than 2^32 frames");
+    if (this.#next > SEQ_MAX) throw new FrameError("a stream may have at most 2^32 frames");
     const frame: Frame = { type, stream: this.#stream, seq: this.#next++, payload };
     this.#kept.push(frame);
     this.#keptBytes += payload.length;
@@ -53,9 +53,9 @@ export class Sender {
   }
 
   /**
-   * The other end has consumed every frame before `next`.
-   * @returns whether that freed anything.
-   * @throws {FrameError} when it acknowledges what was never sent.
+   * Forgets every frame before `next`: the other end has consumed them.
+   * @returns whether that made room
+   * @throws {FrameError} if such a frame was never sent
    */
   acknowledge(next: number): boolean {
     this.#check(next);
@@ -70,14 +70,15 @@ export class Sender {
   }
 
   /**
-   * What to send again to an end that expects `next`. Frees nothing: received is not consumed,
-   * and a receiver that is cut often would otherwise be given credit each time.
+   * Returns the frames to send again to an end that expects `next`. Makes no room: received is not
+   * consumed, and otherwise every cut would grant a receiver new credit.
+   * @throws {FrameError} if frame `next` was consumed, or lies beyond the frames that were sent
    */
   since(next: number): Frame[] {
     this.#check(next);
-    // An end that forgot what it had consumed would wait for it for ever.
+    // An end that has forgotten what it consumed would wait for it forever.
     if (next < this.first)
-      throw new FrameError(`frame ${next} expected again, though it was consumed`);
+      throw new FrameError(`frame ${next} requested again after it was acknowledged`);
     return this.#kept.filter((frame) => frame.seq >= next);
   }
 
@@ -89,12 +90,12 @@ export class Sender {
 
 export class Receiver {
   #next = 0;
-  #askedFor = -1;
+  #requested = -1;
   #consumed = 0;
   #heldBytes = 0;
   #unacknowledgedBytes = 0;
 
-  /** The number of the frame this end has not seen yet. */
+  /** Number of the first frame that has not arrived yet. */
   get next(): number {
     return this.#next;
   }
@@ -105,15 +106,16 @@ export class Receiver {
   }
 
   /**
-   * `new`: deliver it. `gap`: drop it and ask for a resume. `drop`: it was seen, or was asked for already.
-   * @throws {FrameError} when the sender sends more than its window: memory is bounded on this side too.
+   * Sorts an arriving frame. `new`: deliver it. `gap`: drop it and request a resume. `drop`: it has
+   * arrived before, or its resume is already under way.
+   * @throws {FrameError} if the sender exceeds its window: memory is bounded on this side too
    */
   accept(frame: Frame): "new" | "gap" | "drop" {
     if (frame.seq < this.#next) return "drop";
     if (frame.seq > this.#next) {
-      const isAsked = this.#askedFor === this.#next;
-      this.#askedFor = this.#next;
-      return isAsked ? "drop" : "gap";
+      const isRequested = this.#requested === this.#next;
+      this.#requested = this.#next;
+      return isRequested ? "drop" : "gap";
     }
     if (frame.type === FrameType.data) {
       // A sender may pass its window by less than one frame.
@@ -127,8 +129,8 @@ export class Receiver {
   }
 
   /**
-   * Notes that every frame before `next` was consumed, with `bytes` of data since the last time.
-   * @returns whether an acknowledgement is due now.
+   * Notes that every frame before `next` was consumed, with `bytes` of data since the last call.
+   * @returns whether an acknowledgement is due now
    */
   consume(next: number, bytes: number): boolean {
     this.#consumed = Math.max(this.#consumed, next);

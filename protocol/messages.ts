@@ -1,12 +1,14 @@
 /**
- * The JSON payloads of frames. Unknown fields are ignored, so that a newer peer of the
- * same version may say more.
+ * The JSON payloads of frames. Unknown fields are ignored, so that a newer peer of the same protocol
+ * version may add some.
  */
 import { z } from "zod";
+import { type Frame, FrameType, jsonBytes, type StreamId, streamFrame } from "./frames.ts";
 import type { OpenRequest } from "./inventory.ts";
-import { Api, BoxName, RequestRecord } from "./records.ts";
+import { ERROR_CHARS_MAX } from "./limits.ts";
+import { Api, BoxName, cut, RequestRecord } from "./records.ts";
 
-/** Header names are lower case; order and duplicates are kept. */
+/** Header names are in lower case; order and duplicates are kept. */
 export const Headers = z
   .array(
     z.tuple([
@@ -23,22 +25,22 @@ export const Headers = z
   .max(128);
 export type Headers = z.infer<typeof Headers>;
 
-/** HELLO, first frame of the agent: who it is. */
+/** HELLO, the agent's first frame: its identity. */
 export const Hello = z.object({
   box: BoxName,
-  /** Random, kept in the agent's state folder: tells a reconnect from a second agent of the same name. */
+  /** Random, kept in the agent's state folder. Distinguishes a reconnect from a second agent of the same name. */
   agent_id: z.uuid(),
-  /** Random per process: tells a reconnect from a restart. */
+  /** Random for each process. Distinguishes a reconnect from a restart. */
   boot_id: z.uuid(),
   agent_version: z.string().max(32),
-  /** The agent's wall clock, unix ms: the edge shows the skew. */
+  /** The agent's wall clock, unix ms. The edge shows its skew. */
   now_ms: z.number(),
-  /** The numbers of this box are made up; every place that shows them says so. */
+  /** The figures of this box are made up, and labelled as such everywhere. */
   simulated: z.boolean(),
 });
 export type Hello = z.infer<typeof Hello>;
 
-/** Where the edge sends finished requests besides its own ledger. */
+/** The external stores that receive finished requests, besides the edge's own ledger. */
 export const ExporterType = z.enum(["none", "clickhouse", "postgres", "both"]);
 export type ExporterType = z.infer<typeof ExporterType>;
 
@@ -47,14 +49,14 @@ export const Welcome = z.object({
   edge_version: z.string().max(32),
   now_ms: z.number(),
   heartbeat_ms: z.int().min(100).max(60_000),
-  /** Absent from an edge that does not say. */
+  /** Absent from older edges. */
   exporter_type: ExporterType.optional(),
-  /** May prompts and responses be kept of requests that did not come through the edge? Absent: no. */
+  /** Allows the agent to keep prompts and responses of requests that did not come through the edge. Absent: no. */
   keep_text: z.boolean().optional(),
 });
 export type Welcome = z.infer<typeof Welcome>;
 
-/** RECORDS: finished requests, oldest first. Sent again until RECORDED says that they are in the ledger. */
+/** RECORDS: finished requests, oldest first. Sent again until RECORDED confirms that they are in the ledger. */
 export const Records = z.object({
   /** Position in the agent's spool after the last of these records. Opaque to the edge. */
   position: z.int().nonnegative(),
@@ -66,22 +68,22 @@ export type Records = z.infer<typeof Records>;
 export const Recorded = z.object({ position: z.int().nonnegative() });
 export type Recorded = z.infer<typeof Recorded>;
 
-/** OPEN: the caller's request as it goes to Ollama, and what only the edge knows of it, for the record. */
+/** OPEN: the caller's request as it goes to Ollama, and the facts for its record that only the edge knows. */
 export const Open = z.object({
   method: z.enum(["GET", "HEAD", "POST", "DELETE"]),
-  /** Path on Ollama, e.g. `/api/chat`. Raw; it was matched against the allowlist as it is. */
+  /** Path on Ollama, e.g. `/api/chat`. Raw, exactly as it was matched against the allowlist. */
   path: z.string().startsWith("/").max(2_048),
   headers: Headers,
   /** The route pattern of the allowlist, see `routes.ts`. */
   endpoint: z.string().max(128),
   api: Api,
   model: z.string().max(512).nullable(),
-  /** Whether the answer streams, by the body and the route's default. */
+  /** Whether the answer is streamed, according to the body, or to the route's default. */
   stream: z.boolean(),
   started_at: z.iso.datetime({ precision: 3 }),
-  /** From `started_at` to the departure of this frame, ms; null where no edge took the call. An older edge does not say. */
+  /** From `started_at` to the departure of this frame, ms. Null if no edge took the call; absent from older edges. */
   edge_ms: z.number().nonnegative().nullable().default(null),
-  /** May prompt and response be kept? */
+  /** Allows the agent to keep prompt and response. */
   keep_text: z.boolean(),
   key_id: z.string().max(64).nullable(),
   client_ip: z.string().max(64).nullable(),
@@ -94,27 +96,33 @@ export const Head = z.object({ status: z.int().min(200).max(599), headers: Heade
 export type Head = z.infer<typeof Head>;
 
 /**
- * ABORT: the stream is over for its sender. From the edge: the caller is gone. From the agent:
- * it cannot go on, and why. The codes are the whole vocabulary; a new one needs a decision on both sides.
+ * ABORT: the stream is over for its sender. From the edge: nobody waits for the answer. From the agent:
+ * it cannot go on, and why. The list of codes is closed; a new one needs a decision on both sides.
  */
 export const Abort = z.object({
   code: z.enum([
     "caller_gone", // edge → agent: cancel the local request
-    "gave_up", // edge → agent: the grace period is over, the caller was told
+    "gave_up", // edge → agent: the edge has ended the caller's answer with an error
     "ollama_unreachable", // agent → edge: nothing listens at OLLAMA_HOST
     "ollama_broke", // agent → edge: the answer ended in the middle
-    "lost", // agent → edge: the agent does not know this stream (it was restarted)
+    "lost", // agent → edge: the agent was restarted and does not know this stream
     "draining", // agent → edge: no new streams here
-    "bad_request", // agent → edge: an OPEN that this agent refuses
+    "bad_request", // agent → edge: the agent refuses an OPEN or another frame
   ]),
   message: z.string().max(2_100),
-  /** With `caller_gone`: nobody said so, but the stream's socket is gone. Absent: the caller was seen to leave. */
+  /** With `caller_gone`: inferred from the loss of the stream's socket. Absent: the caller was seen to leave. */
   presumed: z.boolean().optional(),
 });
 export type Abort = z.infer<typeof Abort>;
 export type AbortCode = Abort["code"];
 
-/** What readings say of a request that is open. */
+/** Returns an ABORT whose message keeps to its limit. */
+export function abortFrame(stream: StreamId, { code, message, presumed }: Abort): Frame {
+  const abort: Abort = { code, message: cut(message, ERROR_CHARS_MAX), presumed };
+  return streamFrame(FrameType.abort, stream, 0, jsonBytes(abort));
+}
+
+/** Returns one open request as readings list it. */
 export const openRequestOf = (
   requestId: string,
   { started_at, model, endpoint, key_id, client_ip }: Open,
@@ -129,7 +137,7 @@ export const openRequestOf = (
   is_queued: isQueued,
 });
 
-/** What a record takes from OPEN, whoever writes it and however the request ended. */
+/** Returns the part of a record that comes from OPEN, however the request ended. */
 export const factsOf = (
   requestId: string,
   { started_at, edge_ms, model, endpoint, api, stream, key_id, client_ip, user_agent }: Open,

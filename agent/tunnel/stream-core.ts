@@ -1,30 +1,23 @@
 /**
- * The box's end of one stream, without sockets and clocks: frames and Ollama's answer go in, what is
- * to be done comes out.
+ * The box's end of one stream, without sockets or clocks: frames and Ollama's answer go in, actions
+ * come out.
  *
- * Numbers and resumes in both directions, has Ollama read only as fast as the caller reads, and
- * decides when the stream is over and how. `stream.ts` is the shell that does what this says.
+ * Resumes in both directions, and decides when the stream is over and how. The request is
+ * {@link RequestBody}'s part, the answer {@link AnswerFrames}'s. `stream.ts` is the shell that runs the actions.
  */
-import { isHeldBack } from "../../protocol/ending.ts";
-import { Receiver, Sender } from "../../protocol/flow.ts";
 import {
   type Frame,
   FrameError,
   FrameType,
-  jsonBytes,
   parsePayload,
   type StreamId,
-  streamFrame,
   typeName,
 } from "../../protocol/frames.ts";
-import {
-  BODY_BYTES_MAX,
-  DATA_BYTES_MAX,
-  ERROR_CHARS_MAX,
-  WINDOW_BYTES,
-} from "../../protocol/limits.ts";
-import { Abort, type AbortCode, type Headers } from "../../protocol/messages.ts";
-import { cut, type FailedAt } from "../../protocol/records.ts";
+import { Abort, type AbortCode, abortFrame, type Headers } from "../../protocol/messages.ts";
+import type { FailedAt } from "../../protocol/records.ts";
+import { StreamEnd } from "../../protocol/stream-end.ts";
+import { AnswerFrames } from "./answer-frames.ts";
+import { type RequestActions, RequestBody } from "./request-body.ts";
 
 /** How the request is recorded. */
 export type StreamOutcome =
@@ -32,61 +25,40 @@ export type StreamOutcome =
   | { kind: "cancelled" }
   | { kind: "failed"; failedAt: FailedAt; message: string };
 
-/** What is to be done, in this order. */
-export type AgentStreamActions = {
-  /** To leave at the end of this turn. */
+/** Actions of the shell, in this order: frames, ready, the request's, flow, outcome. */
+export type AgentStreamActions = RequestActions & {
+  /** To leave at the end of this turn of the event loop. */
   frames: Frame[];
   /** There is something to `take`: now, or it may wait for more. */
   ready: "now" | "soon" | null;
-  /** Ask Ollama; `body` null: it follows. */
-  ask: { body: Uint8Array | null } | null;
-  /** A part of the body for Ollama; `bodyTaken` is told when it took it. */
-  write: Uint8Array | null;
-  endsBody: boolean;
   /** Whether Ollama's answer may be read on. */
   flow: "pause" | "resume" | null;
-  /** The stream is over. Once. */
+  /** The stream is over. Reported once. */
   outcome: StreamOutcome | null;
 };
 
 export class AgentStreamCore {
   readonly #id: StreamId;
-  readonly #streamsBody: boolean;
-  readonly #streamsAnswer: boolean;
-  readonly #sender: Sender;
-  readonly #receiver = new Receiver();
-  #acts = nothing();
-  // The request, until Ollama is asked.
-  #bodyChunks: Uint8Array[] = [];
-  #bodyBytes = 0;
-  #hasWholeBody = false;
-  /** Parts of the body that Ollama has not taken yet, oldest first: their frames' numbers, and bytes. */
-  #writing: { next: number; bytes: number }[] = [];
-  // What Ollama said and is not framed yet, in the order in which it will be.
-  #head: Uint8Array | null = null;
-  #chunks: Uint8Array[] = [];
-  #chunkBytes = 0;
-  #answered: { status: number; headers: Headers; bytes: number } | null = null;
-  #hasEnded = false;
-  #endSent = false;
-  #isPaused = false;
-  #hasSentData = false;
+  readonly #end: StreamEnd;
+  readonly #body: RequestBody;
+  readonly #answer: AnswerFrames;
+  #acts = noActions();
   #isOver = false;
   #detachedMs: number | null = null;
   #resumed = 0;
 
   /**
-   * @param streamsBody    the body goes to Ollama as it comes (blobs), instead of whole (JSON)
-   * @param streamsAnswer  the answer is one that comes bit by bit: bits may wait for each other
+   * @param streamsBody    the body goes to Ollama as it arrives (blobs), instead of whole (JSON)
+   * @param streamsAnswer  the answer comes bit by bit, so its bits may wait for each other
    */
   constructor(id: StreamId, streamsBody: boolean, streamsAnswer: boolean) {
     this.#id = id;
-    this.#streamsBody = streamsBody;
-    this.#streamsAnswer = streamsAnswer;
-    this.#sender = new Sender(id);
+    this.#end = new StreamEnd(id);
+    this.#body = new RequestBody(this.#end, streamsBody);
+    this.#answer = new AnswerFrames(this.#end, streamsAnswer);
   }
 
-  /** When the tunnel was lost, monotonic ms; null while the edge's end is there. */
+  /** When the tunnel was lost, monotonic ms; null while the edge's end is attached. */
   get detachedMs(): number | null {
     return this.#detachedMs;
   }
@@ -98,12 +70,17 @@ export class AgentStreamCore {
 
   /** Bytes of the answer in this process: sent and not acknowledged, and not sent. */
   get keptBytes(): number {
-    return this.#sender.keptBytes + this.#chunkBytes;
+    return this.#answer.keptBytes;
+  }
+
+  /** Status that the caller has received; null while its answer has not begun. */
+  get begunStatus(): number | null {
+    return this.#answer.begunStatus;
   }
 
   /**
-   * A numbered frame, an acknowledgement, a resume or an abort of this stream, in the order in which they came.
-   * @throws {FrameError} when it says what cannot be
+   * Takes a frame of this stream: numbered, ACK, RESUME or ABORT, in order of arrival.
+   * @throws {FrameError} if no edge may send it
    */
   received(frame: Frame): AgentStreamActions {
     if (!this.#isOver) this.#take(frame);
@@ -112,42 +89,26 @@ export class AgentStreamCore {
 
   /** Ollama took the oldest part of the body that it was given. */
   bodyTaken(): AgentStreamActions {
-    const taken = this.#writing.shift();
-    if (taken !== undefined && !this.#isOver) this.#consumed(taken.next, taken.bytes);
+    const acks = this.#body.taken();
+    if (!this.#isOver) this.#acts.frames.push(...acks);
     return this.#done();
   }
 
-  /** What the caller was told when its answer began; null while it was told nothing. */
-  get begunStatus(): number | null {
-    if (this.#answered === null) return null;
-    const { status, headers, bytes } = this.#answered;
-    return isHeldBack(this.#streamsAnswer, headers, bytes) ? null : status;
-  }
-
   answerHead(status: number, headers: Headers): AgentStreamActions {
-    this.#answered = { status, headers, bytes: 0 };
-    this.#head = jsonBytes({ status, headers });
-    // A streamed answer's head is followed by its first bytes at once; so is any other's.
+    this.#answer.head(status, headers);
+    // The first bytes follow at once, streamed or not.
     this.#acts.ready = "now";
     return this.#done();
   }
 
   answerData(chunk: Uint8Array): AgentStreamActions {
-    this.#chunks.push(chunk);
-    this.#chunkBytes += chunk.length;
-    if (this.#answered !== null) this.#answered.bytes += chunk.length;
-    const canWait = this.#streamsAnswer && this.#hasSentData && this.#chunkBytes < DATA_BYTES_MAX;
-    this.#hasSentData = true;
-    this.#acts.ready = canWait ? "soon" : "now";
-    if (this.keptBytes >= WINDOW_BYTES && !this.#isPaused) {
-      this.#isPaused = true;
-      this.#acts.flow = "pause";
-    }
+    this.#acts.ready = this.#answer.data(chunk);
+    this.#acts.flow = this.#answer.takeFlow();
     return this.#done();
   }
 
   answerEnd(): AgentStreamActions {
-    this.#hasEnded = true;
+    this.#answer.end();
     this.#acts.ready = "now";
     return this.#done();
   }
@@ -158,37 +119,25 @@ export class AgentStreamCore {
     return this.#done();
   }
 
-  /** Frames of what is ready, as far as there is room; none while the tunnel is away. */
+  /** Frames what is ready, as far as there is room; nothing while the tunnel is away. */
   take(): Frame[] {
-    if (this.#detachedMs !== null || this.#isOver) return [];
-    const frames: Frame[] = [];
-    if (this.#head !== null) {
-      frames.push(this.#sender.frame(FrameType.head, this.#head));
-      this.#head = null;
-    }
-    while (this.#chunkBytes > 0 && this.#sender.room > 0)
-      frames.push(this.#sender.frame(FrameType.data, this.#nextData()));
-    if (this.#hasEnded && !this.#endSent && this.#chunkBytes === 0) {
-      this.#endSent = true;
-      frames.push(this.#sender.frame(FrameType.end));
-    }
-    return frames;
+    return this.#detachedMs !== null || this.#isOver ? [] : this.#answer.take();
   }
 
-  /** The tunnel is gone. The local request goes on, up to the window. */
+  /** The tunnel is lost. The local request goes on, up to the window. */
   detach(nowMs: number): void {
     this.#detachedMs ??= nowMs;
   }
 
   /** The edge, or this agent, will not come back for the stream. */
   giveUp(message: string): AgentStreamActions {
-    // All was said, and only the edge's last word is missing. Had it told the caller something else, it has recorded that.
-    if (this.#endSent) this.#over({ kind: "complete" });
+    // Everything was sent, and only the last ACK is missing. If the caller's answer ended otherwise, the edge has recorded that.
+    if (this.#answer.isEndSent) this.#over({ kind: "complete" });
     else this.#abort("lost", "tunnel", message);
     return this.#done();
   }
 
-  /** The edge said what cannot be. */
+  /** The edge sent a frame that it may not send. */
   refuse(message: string): AgentStreamActions {
     this.#abort("bad_request", "gateway", message);
     return this.#done();
@@ -196,7 +145,7 @@ export class AgentStreamCore {
 
   #done(): AgentStreamActions {
     const acts = this.#acts;
-    this.#acts = nothing();
+    this.#acts = noActions();
     return acts;
   }
 
@@ -204,122 +153,50 @@ export class AgentStreamCore {
     switch (frame.type) {
       case FrameType.open:
       case FrameType.data:
-      case FrameType.end:
-        return this.#accept(frame);
+      case FrameType.end: {
+        const { isNew, replies } = this.#end.accept(frame);
+        this.#acts.frames.push(...replies);
+        if (isNew) this.#acts.frames.push(...this.#body.take(frame, this.#acts));
+        return;
+      }
       case FrameType.ack:
-        if (this.#sender.acknowledge(frame.seq)) this.#proceed();
+        if (this.#end.acknowledged(frame)) this.#proceed();
         return;
       case FrameType.resume:
-        return this.#resume(frame.seq);
-      case FrameType.abort: {
-        const { code, message, presumed } = parsePayload(Abort, frame.payload);
-        // All was said, and the edge's last word was lost with its socket. Had the caller left, the edge has recorded that.
-        if (code === "caller_gone" && presumed === true && this.#endSent)
-          return this.#over({ kind: "complete" });
-        return this.#over(
-          code === "caller_gone"
-            ? { kind: "cancelled" }
-            : { kind: "failed", failedAt: "tunnel", message },
-        );
-      }
+        return this.#resume(frame);
+      case FrameType.abort:
+        return this.#aborted(parsePayload(Abort, frame.payload));
       default:
         throw new FrameError(`${typeName(frame.type)} from the edge on a stream`);
     }
   }
 
-  #accept(frame: Frame): void {
-    const verdict = this.#receiver.accept(frame);
-    if (verdict === "gap") this.#say(FrameType.resume, this.#receiver.next);
-    if (verdict !== "new") return;
-    if ((frame.type === FrameType.open) !== (frame.seq === 0))
-      throw new FrameError("a request begins with one OPEN");
-    if (frame.type === FrameType.open) {
-      if (this.#streamsBody) this.#acts.ask = { body: null };
-    } else if (frame.type === FrameType.data) this.#takeBody(frame);
-    else this.#endBody();
-  }
-
-  #takeBody({ seq, payload }: Frame): void {
-    if (this.#hasWholeBody) throw new FrameError("more of a body after its end");
-    const [next, bytes] = [seq + 1, payload.length];
-    // A view into a message of many: kept, it would keep them all.
-    const part = payload.slice();
-    if (this.#streamsBody) {
-      this.#writing.push({ next, bytes });
-      this.#acts.write = part;
-      return;
-    }
-    this.#bodyBytes += bytes;
-    if (this.#bodyBytes > BODY_BYTES_MAX)
-      throw new FrameError(`a body of more than ${BODY_BYTES_MAX} bytes`);
-    this.#bodyChunks.push(part);
-    this.#consumed(next, bytes);
-  }
-
-  #endBody(): void {
-    if (this.#hasWholeBody) throw new FrameError("a body that ends twice");
-    this.#hasWholeBody = true;
-    if (this.#streamsBody) this.#acts.endsBody = true;
-    else this.#acts.ask = { body: Buffer.concat(this.#bodyChunks.splice(0)) };
-  }
-
-  #consumed(next: number, bytes: number): void {
-    if (this.#receiver.consume(next, bytes)) this.#say(FrameType.ack, this.#receiver.consumed);
-  }
-
-  /** The edge consumed something: there is room, or the end. */
+  /** The edge consumed something: there is room, or this was the last ACK. */
   #proceed(): void {
-    if (this.#isPaused && this.keptBytes < WINDOW_BYTES / 2) {
-      this.#isPaused = false;
-      this.#acts.flow = "resume";
-    }
-    if (this.#chunkBytes > 0 || (this.#hasEnded && !this.#endSent)) this.#acts.ready = "now";
-    else if (this.#endSent && this.#sender.isSettled) this.#over({ kind: "complete" });
+    this.#acts.flow = this.#answer.takeFlow();
+    if (this.#answer.isWaiting) this.#acts.ready = "now";
+    else if (this.#answer.isEndSent && this.#end.isSettled) this.#over({ kind: "complete" });
   }
 
-  #resume(next: number): void {
-    const frames = this.#sender.since(next);
+  #resume(frame: Frame): void {
+    const missing = this.#end.missing(frame);
     this.#resumed++;
     this.#detachedMs = null;
-    // An acknowledgement that was lost is not sent again by itself, and the edge may be waiting for room.
-    if (this.#receiver.consumed > 0) this.#say(FrameType.ack, this.#receiver.consumed);
-    this.#say(FrameType.resume, this.#receiver.next);
-    this.#acts.frames.push(...frames);
+    this.#acts.frames.push(...this.#end.requestResume(), ...missing);
     this.#acts.ready = "now";
   }
 
-  /** Up to one DATA frame of what is waiting. */
-  #nextData(): Uint8Array {
-    const parts: Uint8Array[] = [];
-    let bytes = 0;
-    while (bytes < DATA_BYTES_MAX) {
-      const chunk = this.#chunks[0];
-      if (chunk === undefined) break;
-      const part = chunk.subarray(0, DATA_BYTES_MAX - bytes);
-      parts.push(part);
-      bytes += part.length;
-      if (part.length === chunk.length) this.#chunks.shift();
-      else this.#chunks[0] = chunk.subarray(part.length);
-    }
-    this.#chunkBytes -= bytes;
-    const [only] = parts;
-    return parts.length === 1 && only !== undefined ? only : Buffer.concat(parts, bytes);
-  }
-
-  #say(type: typeof FrameType.ack | typeof FrameType.resume, seq: number): void {
-    this.#acts.frames.push(streamFrame(type, this.#id, seq));
+  #aborted({ code, message, presumed }: Abort): void {
+    if (code !== "caller_gone") return this.#over({ kind: "failed", failedAt: "tunnel", message });
+    // Everything was sent, and the last ACK was lost with the edge's socket. If the caller did leave, the edge has recorded that.
+    const isComplete = presumed === true && this.#answer.isEndSent;
+    this.#over({ kind: isComplete ? "complete" : "cancelled" });
   }
 
   #abort(code: AbortCode, failedAt: FailedAt, message: string): void {
     if (this.#isOver) return;
-    // What Ollama did say goes first; the edge ends the caller's answer in its own format.
-    const abort = streamFrame(
-      FrameType.abort,
-      this.#id,
-      0,
-      jsonBytes({ code, message: cut(message, ERROR_CHARS_MAX) }),
-    );
-    this.#acts.frames.push(...this.take(), abort);
+    // Bytes that Ollama did send go first; then the edge ends the caller's answer in its own format.
+    this.#acts.frames.push(...this.take(), abortFrame(this.#id, { code, message }));
     this.#over({ kind: "failed", failedAt, message });
   }
 
@@ -329,10 +206,10 @@ export class AgentStreamCore {
   }
 }
 
-const nothing = (): AgentStreamActions => ({
+const noActions = (): AgentStreamActions => ({
   frames: [],
   ready: null,
-  ask: null,
+  localRequest: null,
   write: null,
   endsBody: false,
   flow: null,

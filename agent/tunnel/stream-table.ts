@@ -1,14 +1,11 @@
 /**
- * The open streams of an agent, and what becomes of them when the tunnel comes and goes.
- *
- * Each frame of a stream finds its stream here, or is told why there is none.
+ * The open streams of an agent: delivers each frame to its stream, refuses frames that have none, and
+ * attaches and detaches all streams as the tunnel comes and goes.
  */
-
 import {
   type Frame,
   FrameError,
   FrameType,
-  jsonBytes,
   parsePayload,
   type StreamId,
   streamFrame,
@@ -16,19 +13,22 @@ import {
 } from "../../protocol/frames.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
 import { GRACE_MS } from "../../protocol/limits.ts";
-import { type AbortCode, Open } from "../../protocol/messages.ts";
+import { type AbortCode, abortFrame, Open } from "../../protocol/messages.ts";
 import { matchOllamaRoute } from "../../protocol/routes.ts";
 import type { Log } from "../log.ts";
 import type { Spool } from "../spool/spool.ts";
 import { AgentStream, type StreamShell } from "./stream.ts";
 
-/** The edge asks at once when the agent is back. A stream that it has not asked for by then has no caller: Ollama need not go on. */
+/**
+ * The edge sends RESUME at once when the agent is back. A stream that it has not resumed within this
+ * has no caller, so Ollama need not go on.
+ */
 const RESUMED_WITHIN_MS = 5_000;
 
 export type TableShell = Omit<StreamShell, "onOver"> & {
   spool: Spool;
   log: Log;
-  /** A stream is over and its record is in the spool. */
+  /** A stream is over, and its record is in the spool. */
   onOver(endpoint: string): void;
 };
 
@@ -36,9 +36,9 @@ export class StreamTable {
   readonly #shell: TableShell;
   readonly #streamShell: StreamShell;
   readonly #streams = new Map<StreamId, AgentStream>();
-  /** Since when the tunnel is up, monotonic ms; null while it is down. */
+  /** When the tunnel came up, monotonic ms; null while it is down. */
   #upMs: number | null = null;
-  /** No new streams. */
+  /** Refuses new streams. */
   isDraining = false;
 
   constructor(shell: TableShell) {
@@ -56,12 +56,12 @@ export class StreamTable {
     return this.#streams.size;
   }
 
-  /** What readings say of them. */
+  /** The open streams as readings list them. */
   get requests(): OpenRequest[] {
     return Array.from(this.#streams.values(), (stream) => stream.asOpen);
   }
 
-  /** Streams that Ollama has not begun to answer. */
+  /** Number of streams that Ollama has not begun to answer. */
   get queued(): number {
     let queued = 0;
     for (const stream of this.#streams.values()) if (stream.isQueued) queued++;
@@ -73,7 +73,7 @@ export class StreamTable {
     return this.#streams.values();
   }
 
-  /** A frame of a stream. @throws {FrameError} when it is none that the edge may send */
+  /** Takes a frame of a stream. @throws {FrameError} if the edge may not send that type */
   receive(frame: Frame): void {
     switch (frame.type) {
       case FrameType.open:
@@ -82,7 +82,7 @@ export class StreamTable {
       case FrameType.end:
       case FrameType.ack:
       case FrameType.abort:
-        // Of a stream that is over: its last words crossed ours.
+        // Without a stream: it is over, and its last frames crossed ours.
         return this.#deliver(this.#streams.get(frame.stream), frame);
       case FrameType.resume:
         return this.#resume(frame);
@@ -91,25 +91,25 @@ export class StreamTable {
     }
   }
 
-  /** The tunnel is up: whoever still wants a stream asks for it now. */
+  /** The tunnel is up. The edge now resumes the streams that it still wants. */
   attach(): void {
     this.#upMs = this.#shell.now();
   }
 
-  /** The tunnel is gone. */
+  /** The tunnel is lost. */
   detach(): void {
     this.#upMs = null;
     for (const stream of this.#streams.values()) stream.detach();
   }
 
-  /** Ends the streams that no edge has come back for. */
+  /** Ends the streams that no edge has resumed in time. */
   giveUpLost(): void {
     const nowMs = this.#shell.now();
     const isUnwanted = this.#upMs !== null && nowMs - this.#upMs > RESUMED_WITHIN_MS;
     for (const stream of [...this.#streams.values()]) {
       if (stream.detachedMs === null) continue;
       if (isUnwanted || nowMs - stream.detachedMs > GRACE_MS)
-        stream.giveUp("the tunnel was lost, and the edge did not come back for the request");
+        stream.giveUp("the tunnel was lost, and the edge did not resume the request");
     }
   }
 
@@ -129,20 +129,24 @@ export class StreamTable {
         "the agent was restarted while it served this request",
       );
     if (this.isDraining)
-      return this.#refuse(frame.stream, "draining", `box ${box} takes no new requests`);
+      return this.#refuse(
+        frame.stream,
+        "draining",
+        `box ${box} is draining and takes no new requests`,
+      );
     let open: Open;
     try {
       open = parsePayload(Open, frame.payload);
     } catch (error) {
-      // Not the tunnel's fault: closed for it, it would be resumed with the same frame, for ever.
+      // Closing the tunnel would not help: it would be resumed with the same frame, forever.
       return this.#refuse(
         frame.stream,
         "bad_request",
-        `box ${box} does not understand the request: ${(error as Error).message}`,
+        `box ${box} cannot parse the OPEN: ${(error as Error).message}`,
       );
     }
     const match = matchOllamaRoute(open.method, open.path);
-    // The edge has checked this. The box checks it too: it is the box's Ollama.
+    // The edge has checked this. The box checks it again, because the Ollama is its own.
     if (!match.ok || match.route.path !== open.endpoint)
       return this.#refuse(
         frame.stream,
@@ -159,7 +163,7 @@ export class StreamTable {
     this.#deliver(stream, frame);
   }
 
-  /** What one stream cannot take ends that stream: all others share its tunnel, and this process. */
+  /** Ends the one stream that cannot take a frame: all others share its tunnel and this process. */
   #deliver(stream: AgentStream | undefined, frame: Frame): void {
     try {
       stream?.receive(frame);
@@ -179,14 +183,15 @@ export class StreamTable {
         "lost",
         "the agent was restarted while it served this request",
       );
-    // Answered in part by an agent whose spool is gone: asked again, Ollama would go on differently. Not "lost": only the edge can record it.
+    // Answered in part by an agent whose spool is gone. A second answer of Ollama would go on differently.
+    // The code is not "lost", because only the edge can record the request.
     if (frame.seq > 0)
       return this.#refuse(frame.stream, "bad_request", `box ${box} has forgotten this request`);
-    // Never seen: its first frames were lost on the way. Ask for them.
+    // Never seen: its first frames were lost on the way. Requests them.
     outgoing.now(streamFrame(FrameType.resume, frame.stream));
   }
 
   #refuse(stream: StreamId, code: AbortCode, message: string): void {
-    this.#shell.outgoing.now(streamFrame(FrameType.abort, stream, 0, jsonBytes({ code, message })));
+    this.#shell.outgoing.now(abortFrame(stream, { code, message }));
   }
 }

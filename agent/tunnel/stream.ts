@@ -1,8 +1,8 @@
 /**
- * The box's end of one stream: takes the caller's request from the tunnel, has Ollama asked, and
- * sends the answer back. What it costs and how it ended is the measured request's business.
+ * The box's end of one stream: takes the caller's request from the tunnel, passes it to Ollama, and
+ * sends the answer back. The measured request measures its cost and records how it ended.
  *
- * The thin shell around {@link AgentStreamCore}, which decides everything. A cut of the tunnel changes
+ * A thin shell around {@link AgentStreamCore}, which decides everything. A cut of the tunnel changes
  * nothing here: the stream waits, detached, until the edge resumes it or the grace period ends.
  */
 import type { Frame, StreamId } from "../../protocol/frames.ts";
@@ -14,13 +14,13 @@ import { type AgentStreamActions, AgentStreamCore, type StreamOutcome } from "./
 
 export type StreamShell = MeasuredRequestShell & {
   outgoing: Outgoing;
-  /** A round trip of the tunnel as it is now; null when not known. */
+  /** The latest round trip of the tunnel, ms; null if unknown. */
   tunnelMs: () => number | null;
-  /** The stream is over and its record is in the spool. */
+  /** The stream is over, and its record is in the spool. */
   onOver(stream: AgentStream): void;
 };
 
-/** What the edge says where the answer had not begun and the agent does not come back: see `tunnel_lost`. */
+/** Status at the edge if an answer has not begun and its agent does not come back: see `tunnel_lost`. */
 const GATEWAY_TIMEOUT = 504;
 const BAD_GATEWAY = 502;
 
@@ -32,7 +32,7 @@ export class AgentStream implements Source {
   readonly #request: MeasuredRequest;
   readonly #shell: StreamShell;
 
-  /** @param streamsBody  the body goes to Ollama as it comes (blobs), instead of whole (JSON) */
+  /** @param streamsBody  the body goes to Ollama as it arrives (blobs), instead of whole (JSON) */
   constructor(id: StreamId, open: Open, streamsBody: boolean, shell: StreamShell) {
     this.id = id;
     this.endpoint = open.endpoint;
@@ -46,17 +46,17 @@ export class AgentStream implements Source {
     this.#shell = shell;
   }
 
-  /** Open, and Ollama has not begun to answer. */
+  /** True while Ollama has not begun to answer. */
   get isQueued(): boolean {
     return this.#request.isQueued;
   }
 
-  /** What readings say of it. */
+  /** The stream as readings list it. */
   get asOpen(): OpenRequest {
     return this.#request.asOpen;
   }
 
-  /** When the tunnel was lost, monotonic ms; null while the edge's end is there. */
+  /** When the tunnel was lost, monotonic ms; null while the edge's end is attached. */
   get detachedMs(): number | null {
     return this.#core.detachedMs;
   }
@@ -67,8 +67,8 @@ export class AgentStream implements Source {
   }
 
   /**
-   * Numbered frames and acknowledgements of this stream, in the order in which they came.
-   * @throws {FrameError} when a frame says what cannot be
+   * Takes a frame of this stream, in order of arrival.
+   * @throws {FrameError} if no edge may send it
    */
   receive(frame: Frame): void {
     this.#do(this.#core.received(frame));
@@ -78,26 +78,26 @@ export class AgentStream implements Source {
     return this.#core.take();
   }
 
-  /** The tunnel is gone. The local request goes on, up to the window. */
+  /** The tunnel is lost. The local request goes on, up to the window. */
   detach(): void {
     this.#core.detach(this.#shell.now());
   }
 
-  /** Ends the stream because the edge, or this agent, will not come back for it. */
+  /** Ends the stream: the edge, or this agent, will not come back for it. */
   giveUp(message: string): void {
     this.#do(this.#core.giveUp(message));
   }
 
-  /** Ends the stream because the edge said what cannot be. */
+  /** Ends the stream: the edge sent a frame that it may not send. */
   refuse(message: string): void {
     this.#do(this.#core.refuse(message));
   }
 
-  /** Does what the core says, in the order in which it says it. */
-  #do({ frames, ready, ask, write, endsBody, flow, outcome }: AgentStreamActions): void {
+  /** Runs the actions of the core, in their order. */
+  #do({ frames, ready, localRequest, write, endsBody, flow, outcome }: AgentStreamActions): void {
     if (frames.length > 0) this.#shell.outgoing.now(...frames);
     if (ready !== null) this.#shell.outgoing.mark(this, ready);
-    if (ask !== null) this.#ask(ask.body);
+    if (localRequest !== null) this.#send(localRequest.body);
     if (write !== null) this.#write(write);
     if (endsBody) this.#request.end();
     if (flow === "pause") this.#request.pause();
@@ -105,7 +105,7 @@ export class AgentStream implements Source {
     if (outcome !== null) this.#over(outcome);
   }
 
-  #ask(body: Uint8Array | null): void {
+  #send(body: Uint8Array | null): void {
     this.#request.send(body, {
       onHead: (status, headers) => this.#do(this.#core.answerHead(status, headers)),
       onData: (chunk) => this.#do(this.#core.answerData(chunk)),
@@ -127,8 +127,8 @@ export class AgentStream implements Source {
     if (outcome.kind === "complete") this.#request.complete();
     else if (outcome.kind === "cancelled") this.#request.cancel(begunStatus);
     else {
-      const told = outcome.failedAt === "ollama" ? BAD_GATEWAY : GATEWAY_TIMEOUT;
-      this.#request.fail(outcome.failedAt, outcome.message, begunStatus ?? told);
+      const status = outcome.failedAt === "ollama" ? BAD_GATEWAY : GATEWAY_TIMEOUT;
+      this.#request.fail(outcome.failedAt, outcome.message, begunStatus ?? status);
     }
     outgoing.forget(this);
     onOver(this);

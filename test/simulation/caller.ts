@@ -4,11 +4,9 @@ import { encodeFrames } from "../../protocol/frames.ts";
 import { DATA_BYTES_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
 import type { Open } from "../../protocol/messages.ts";
 import { wireErrorOf } from "../../worker/errors.ts";
-import {
-  type EdgeStreamActions,
-  EdgeStreamCore,
-  type Ended,
-} from "../../worker/gateway/stream/edge-stream-core.ts";
+import type { EdgeStreamActions } from "../../worker/gateway/stream/actions.ts";
+import { EdgeStreamCore } from "../../worker/gateway/stream/edge-stream-core.ts";
+import type { Ended } from "../../worker/gateway/stream/ended.ts";
 import type { Pulse } from "../../worker/gateway/stream/pulse.ts";
 import type { Chance } from "./chance.ts";
 import type { End } from "./link.ts";

@@ -6,10 +6,8 @@ import { Outgoing } from "../../agent/tunnel/outgoing.ts";
 import { StreamTable } from "../../agent/tunnel/stream-table.ts";
 import { decodeFrames, FrameType, jsonBytes } from "../../protocol/frames.ts";
 import type { Open } from "../../protocol/messages.ts";
-import {
-  type EdgeStreamActions,
-  EdgeStreamCore,
-} from "../../worker/gateway/stream/edge-stream-core.ts";
+import type { EdgeStreamActions } from "../../worker/gateway/stream/actions.ts";
+import { EdgeStreamCore } from "../../worker/gateway/stream/edge-stream-core.ts";
 import { newPulse } from "../../worker/gateway/stream/pulse.ts";
 import { Chance } from "./chance.ts";
 import { SimulatedDisk } from "./disk.ts";

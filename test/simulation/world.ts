@@ -4,7 +4,7 @@
  */
 import { GRACE_MS, NOTICE_MS } from "../../protocol/limits.ts";
 import { RequestRecord } from "../../protocol/records.ts";
-import type { Ended } from "../../worker/gateway/stream/edge-stream-core.ts";
+import type { Ended } from "../../worker/gateway/stream/ended.ts";
 import { newPulse, type Pulse } from "../../worker/gateway/stream/pulse.ts";
 import { recordOf } from "../support/records.ts";
 import { AgentProcess, type AgentWorld } from "./agent.ts";
@@ -211,7 +211,7 @@ class World {
     if (
       "failure" in ended &&
       ended.failure.reason === "box_refused" &&
-      ended.failure.message.startsWith("The box sent")
+      ended.failure.message.startsWith("The box sent an invalid answer")
     )
       this.#broken(`${id}: ${ended.failure.message}`);
     if (ended.by === "edge")

@@ -1,115 +1,53 @@
 /**
- * The edge's end of one stream, without sockets and clocks: events go in, what is to be done comes out.
+ * The edge's end of one stream, without sockets or clocks: events go in, actions come out.
  *
- * Numbers and resumes in both directions, writes to the caller no faster than it takes, and decides
- * when the stream is over, how, and who keeps its record. `edge-stream.ts` is the shell that does
- * what this says; the simulation does the same with simulated sockets.
+ * Carries the stream across cuts: resumes in both directions, the grace period, redials and probes. Decides
+ * when the stream is over, how, and who keeps its record. The caller's answer is {@link AnswerWriter}'s part.
+ * `edge-stream.ts` is the shell that runs the actions; the simulation runs them on simulated sockets.
  */
-import { endingOf, isHeldBack } from "../../../protocol/ending.ts";
-import { Receiver } from "../../../protocol/flow.ts";
 import {
   decodeFrames,
   type Frame,
   FrameError,
   FrameType,
-  jsonBytes,
   parsePayload,
   type StreamId,
-  streamFrame,
   typeName,
 } from "../../../protocol/frames.ts";
-import { ERROR_CHARS_MAX, GRACE_MS } from "../../../protocol/limits.ts";
-import { Abort, Head, type Headers, type Open } from "../../../protocol/messages.ts";
-import { type FailureReason, wireErrorOf } from "../../errors.ts";
-import { concat } from "./bytes.ts";
-import { isProbeDue, nextProbeMs, type Pulse } from "./pulse.ts";
+import { Abort, abortFrame, type Open } from "../../../protocol/messages.ts";
+import { StreamEnd } from "../../../protocol/stream-end.ts";
+import type { FailureReason } from "../../errors.ts";
+import { type EdgeStreamActions, noActions } from "./actions.ts";
+import { AnswerWriter } from "./answer.ts";
+import { abortFailure, type Ended, endedBy, endedByCaller } from "./ended.ts";
+import type { Pulse } from "./pulse.ts";
+import { Reach } from "./reach.ts";
 import { RequestFrames } from "./request-frames.ts";
 
 export type EdgeFacts = { id: StreamId; box: string; open: Open };
 
-/**
- * How a stream ended, and who keeps the record. The agent does, when it had the stream to its end;
- * else the edge must: also of a cancelled one, since the word of it may be lost on the way.
- */
-export type Ended =
-  | { by: "agent" }
-  | { by: "edge"; status: "error"; httpStatus: number; failure: FailureReason }
-  /** `afterMs`: an agent that got the word knows more, so it gets so long to be first. */
-  | { by: "edge"; status: "cancelled"; httpStatus: number; afterMs: number };
-
-/** How the caller's answer begins. `length`: of the body, where it is known and no more than a promise. */
-export type CallerAnswer =
-  | { kind: "whole"; status: number; headers: Headers; body: Uint8Array | null }
-  | { kind: "streamed"; status: number; headers: Headers; length: number | null }
-  | { kind: "failed"; failure: FailureReason }
-  /** Nobody waits for it any more. */
-  | { kind: "unheard" };
-
-/** What is to be done, in this order. Empty: nothing. */
-export type EdgeStreamActions = {
-  /** For the Box, as one message. Lost without harm when there is no socket. */
-  frames: Frame[];
-  answer: CallerAnswer | null;
-  /** The stream is over: known once. */
-  ended: Ended | null;
-  /** For the caller; `wrote` is told when it was taken, and there is no other write until then. */
-  write: Uint8Array | null;
-  /** How the streamed answer ends, after that write: `closed` is told when a close was taken. */
-  finish: "close" | "break" | "abandon" | null;
-  /** Ask for more of the request's body, and tell `body`. */
-  readsBody: boolean;
-  /** Wait so long, then ask for a new socket to the Box, and tell `attached` or `refused`. */
-  redialMs: number | null;
-  /** Nothing is left to do: let go of socket, timer and body. */
-  isDone: boolean;
-};
-
-const REDIAL_MS = 100;
-
-/** How long a stream that is over waits, once there is a Box to be told, for the word that it has no agent. */
-const LAST_WORD_MS = 1_000;
-
-/** A record that the agent writes is in the ledger by then, unless its tunnel is lost. */
-const AGENT_FIRST_MS = 5_000;
-
-/** nginx's "client closed request". */
-const CLOSED_REQUEST = 499;
-
-/** Statuses whose answers have no body (RFC 9110). */
-const NULL_BODY = new Set([204, 205, 304]);
+/** A Box without an agent sends GONE within this of a new socket; otherwise the ABORT has reached one. */
+const ABORT_WAITS_MS = 1_000;
 
 export class EdgeStreamCore {
   readonly #facts: EdgeFacts;
-  readonly #pulse: Pulse;
-  readonly #random: () => number;
+  readonly #reach: Reach;
+  readonly #end: StreamEnd;
   readonly #request: RequestFrames;
-  readonly #receiver = new Receiver();
-  #acts = nothing();
-  #isAttached = true;
-  #isAgentAway = false;
-  #graceEndsMs: number | null = null;
-  // The answer on its way to the caller.
-  #head: Head | null = null;
-  #isStreaming = false;
-  #queue: Uint8Array[] = [];
-  #queuedNext = 0;
-  #written: { next: number; bytes: number } | null = null;
-  #isFinishing = false;
-  #hasEnded = false;
+  readonly #answer: AnswerWriter;
+  #acts = noActions();
   #failure: FailureReason | null = null;
-  /** The agent knows nothing of the stream. */
+  /** The agent has lost all trace of the stream. */
   #isForgotten = false;
-  #isAtLineStart = true;
-  /** The caller has its answer, whole or not. */
+  /** The caller has its answer, complete or not. */
   #isOver = false;
-  /** What the agent could not be told: that nobody wants the stream. Said when it is back. */
-  #lastWord: Frame | null = null;
+  /** The ABORT for an agent that is away: nobody wants the stream. Sent when it is back. */
+  #pendingAbort: Frame | null = null;
   #isDone = false;
 
   /**
-   * @param body    whole; null when there is none; "streamed" when it comes through {@link body}
-   * @param pulse   of the box, shared by all its streams in this isolate
-   * @param random  uniform in [0, 1)
+   * @param body    whole; null if there is none; "streamed" if it arrives through {@link body}
+   * @param pulse, random  see {@link Reach}
    */
   constructor(
     facts: EdgeFacts,
@@ -118,69 +56,59 @@ export class EdgeStreamCore {
     random: () => number,
   ) {
     this.#facts = facts;
-    this.#pulse = pulse;
-    this.#random = random;
-    this.#request = new RequestFrames(facts.id, body);
+    this.#reach = new Reach(pulse, random);
+    this.#end = new StreamEnd(facts.id);
+    this.#request = new RequestFrames(this.#end, body);
+    this.#answer = new AnswerWriter(facts.id, facts.open);
   }
 
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** Bytes in this end: of the request (sent and not acknowledged), and of the answer (not taken by the caller). For tests. */
+  /** Bytes in memory: of the request, sent and not acknowledged; of the answer, not taken by the caller. For tests. */
   get kept(): { request: number; answer: number } {
-    return {
-      request: this.#request.keptBytes,
-      answer: this.#queuedBytes + (this.#written?.bytes ?? 0),
-    };
+    return { request: this.#end.keptBytes, answer: this.#answer.keptBytes };
   }
 
-  /** When {@link tick} should be called next, if at all. Called sooner it does nothing. */
+  /** When {@link tick} should be called next, if at all. An earlier call does nothing. */
   nextTickMs(nowMs: number): number | null {
-    if (this.#graceEndsMs !== null) return this.#graceEndsMs;
-    return this.#isWatching ? nextProbeMs(this.#pulse, nowMs, this.#random) : null;
+    return this.#reach.nextLookMs(nowMs, this.#isWanted);
   }
 
   begin(nowMs: number): EdgeStreamActions {
-    this.#pulse.heardMs = Math.max(this.#pulse.heardMs, nowMs); // the Box took the stream: its agent lives
-    this.#say(...this.#request.open(this.#facts.open));
+    this.#reach.begin(nowMs);
+    this.#send(...this.#request.open(this.#facts.open));
     return this.#done();
   }
 
-  /** A message from the Box, through the socket that is attached. */
+  /** A message from the Box, through the attached socket. */
   received(message: ArrayBuffer | Uint8Array, nowMs: number): EdgeStreamActions {
     try {
       for (const frame of decodeFrames(message)) {
-        if (this.#isOver) this.#afterTheEnd(frame, nowMs);
+        if (this.#isOver) this.#afterEnd(frame, nowMs);
         else this.#take(frame, nowMs);
       }
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
-      this.#fail(
-        {
-          reason: "box_refused",
-          message: `The box sent something that is no answer: ${error.message}`,
-        },
-        error.message,
-      );
+      const message = `The box sent an invalid answer: ${error.message}`;
+      this.#fail({ reason: "box_refused", message }, error.message);
     }
-    this.#answer();
-    this.#proceed();
+    this.#advance();
     return this.#done();
   }
 
-  /** More of the request's body; null when it ends. */
+  /** More of the request's body; null at its end. */
   body(chunk: Uint8Array | null): EdgeStreamActions {
-    if (!this.#isOver) this.#say(...this.#request.add(chunk));
+    if (!this.#isOver) this.#send(...this.#request.add(chunk));
     return this.#done();
   }
 
   /** The caller took the last write. */
   wrote(): EdgeStreamActions {
-    const written = this.#written;
-    this.#written = null;
+    const written = this.#answer.wrote();
     if (this.#isOver || written === null) return this.#done();
-    if (this.#receiver.consume(written.next, written.bytes)) this.#acknowledge();
+    this.#send(...this.#end.consume(written.next, written.bytes));
     this.#proceed();
     return this.#done();
   }
@@ -189,51 +117,46 @@ export class EdgeStreamCore {
   closed(): EdgeStreamActions {
     if (this.#isOver) return this.#done();
     if (this.#failure === null) this.#complete();
-    else this.#over(this.#endedBy(this.#failure));
+    else this.#overBy(this.#failure);
     return this.#done();
   }
 
-  /** The caller went away, or broke off its upload. */
+  /** The caller left, or broke off its upload. */
   callerGone(nowMs: number): EdgeStreamActions {
     if (this.#isOver) return this.#done();
-    const abort = this.#abortFrame("caller_gone", "the caller went away");
-    const isReached = this.#isAttached && !this.#isAgentAway;
-    if (isReached) this.#say(abort);
-    else this.#lastWord = abort;
-    if (this.#isStreaming) this.#acts.finish = "abandon";
-    else this.#acts.answer = { kind: "unheard" };
+    const { id } = this.#facts;
+    const abort = abortFrame(id, { code: "caller_gone", message: "the caller left" });
+    const { isReached } = this.#reach;
+    if (isReached) this.#send(abort);
+    else this.#pendingAbort = abort;
+    this.#answer.abandon(this.#acts);
     if (!isReached) this.#awaitAgent(nowMs);
-    this.#over({
-      by: "edge",
-      status: "cancelled",
-      httpStatus: this.#begunStatus ?? CLOSED_REQUEST,
-      afterMs: isReached ? AGENT_FIRST_MS : 0,
-    });
+    this.#over(endedByCaller(this.#answer.begunStatus, isReached));
     return this.#done();
   }
 
-  /** The socket to the Box is gone: the Box was restarted or moved, or refused. Find it again, and go on. */
+  /** The socket to the Box is lost: the Box was restarted or moved, or it refused. Dials it again. */
   lost(nowMs: number): EdgeStreamActions {
-    if (this.#isDone || !this.#isAttached) return this.#done();
-    this.#isAttached = false;
+    if (this.#isDone || !this.#reach.isAttached) return this.#done();
+    this.#reach.isAttached = false;
     this.#awaitAgent(nowMs);
     return this.refused();
   }
 
-  /** There was no new socket: the grace period is running, it ends this. */
+  /** A redial failed. Dials again until the grace period ends. */
   refused(): EdgeStreamActions {
-    if (!this.#isDone) this.#acts.redialMs = REDIAL_MS * (0.5 + this.#random());
+    if (!this.#isDone) this.#acts.redialMs = this.#reach.redialMs();
     return this.#done();
   }
 
   /** There is a new socket to the Box. */
   attached(nowMs: number): EdgeStreamActions {
-    this.#isAttached = true;
-    this.#isAgentAway = false; // or the Box says so
-    if (!this.#isOver) this.#askResume();
-    else if (this.#lastWord !== null) {
-      this.#say(this.#lastWord);
-      this.#graceEndsMs = nowMs + LAST_WORD_MS; // the Box says so when there is no agent
+    this.#reach.isAttached = true;
+    this.#reach.back(); // otherwise the Box sends GONE
+    if (!this.#isOver) this.#send(...this.#end.requestResume());
+    else if (this.#pendingAbort !== null) {
+      this.#send(this.#pendingAbort);
+      this.#reach.restartGrace(nowMs, ABORT_WAITS_MS);
     }
     return this.#done();
   }
@@ -241,24 +164,21 @@ export class EdgeStreamCore {
   /** Time has passed. */
   tick(nowMs: number): EdgeStreamActions {
     if (this.#isDone) return this.#done();
-    if (this.#graceEndsMs !== null && nowMs >= this.#graceEndsMs) this.#giveUp();
-    else if (this.#isWatching && isProbeDue(this.#pulse, nowMs)) {
-      // A half-open link says nothing by itself: whatever the Box is sent, it looks whether its agent lives.
-      this.#pulse.askedMs = nowMs;
-      this.#acknowledge();
-    }
+    if (this.#reach.isGraceOver(nowMs)) this.#giveUp();
+    // A half-open link looks idle. Any message makes the Box check whether its agent is alive.
+    else if (this.#isWanted && this.#reach.takeProbe(nowMs)) this.#send(this.#end.acknowledge());
     return this.#done();
   }
 
-  /** Whether there is an agent to be watched, and a reason to. */
-  get #isWatching(): boolean {
-    return this.#graceEndsMs === null && this.#failure === null && !this.#isOver;
+  /** True while a caller waits for the agent. */
+  get #isWanted(): boolean {
+    return this.#failure === null && !this.#isOver;
   }
 
   #done(): EdgeStreamActions {
     const acts = this.#acts;
-    acts.readsBody = this.#request.takeAsk();
-    this.#acts = nothing();
+    acts.readsBody = this.#request.takeReadRequest();
+    this.#acts = noActions();
     return acts;
   }
 
@@ -267,243 +187,113 @@ export class EdgeStreamCore {
     switch (frame.type) {
       case FrameType.head:
       case FrameType.data:
-      case FrameType.end:
-        this.#heard(nowMs);
-        return this.#accept(frame);
-      case FrameType.ack:
-        this.#heard(nowMs);
-        return this.#say(...this.#request.acknowledged(frame.seq));
-      case FrameType.resume: {
-        this.#heard(nowMs);
-        const missing = this.#request.since(frame.seq);
-        return missing === null ? this.#failForgotten() : this.#say(...missing);
+      case FrameType.end: {
+        this.#reach.seen(nowMs);
+        const { isNew, replies } = this.#end.accept(frame);
+        this.#send(...replies);
+        if (isNew) this.#answer.take(frame);
+        return;
       }
+      case FrameType.ack:
+        this.#reach.seen(nowMs);
+        if (this.#end.acknowledged(frame)) this.#send(...this.#request.next());
+        return;
+      case FrameType.resume:
+        this.#reach.seen(nowMs);
+        if (this.#end.isForgotten(frame)) return this.#failForgotten();
+        return this.#send(...this.#end.missing(frame), ...this.#request.next());
       case FrameType.abort:
         return this.#aborted(parsePayload(Abort, frame.payload));
       case FrameType.gone:
         return this.#awaitAgent(nowMs);
       case FrameType.back:
-        this.#isAgentAway = false; // the grace period goes on until it is heard
-        return this.#askResume();
+        this.#reach.back();
+        return this.#send(...this.#end.requestResume());
       default:
         throw new FrameError(`${typeName(frame.type)} on a stream`);
     }
   }
 
-  /** Of a stream that is over only one thing still matters: that there is an agent to be told. */
-  #afterTheEnd({ type }: Frame, nowMs: number): void {
-    if (this.#lastWord === null) return;
-    if (type === FrameType.gone) this.#graceEndsMs = nowMs + GRACE_MS;
+  /** Once the stream is over, only one thing matters: whether an agent can receive the pending ABORT. */
+  #afterEnd({ type }: Frame, nowMs: number): void {
+    if (this.#pendingAbort === null) return;
+    if (type === FrameType.gone) this.#reach.restartGrace(nowMs);
     if (type !== FrameType.back) return;
-    this.#say(this.#lastWord);
-    this.#letGo();
+    this.#send(this.#pendingAbort);
+    this.#release();
   }
 
-  #accept(frame: Frame): void {
-    const verdict = this.#receiver.accept(frame);
-    if (verdict === "gap") this.#askResume();
-    if (verdict !== "new") return;
-    if (frame.type === FrameType.head) this.#head = parsePayload(Head, frame.payload);
-    else if (this.#head === null) throw new FrameError("an answer without a head");
-    else if (frame.type === FrameType.data) this.#queue.push(frame.payload);
-    else this.#hasEnded = true;
-    this.#queuedNext = frame.seq + 1;
+  #advance(): void {
+    if (this.#isOver) return;
+    if (this.#answer.begin(this.#acts)) this.#complete();
+    else this.#proceed();
   }
 
-  /** Begins the caller's answer when there is a head. One that is here whole needs no stream. */
-  #answer(): void {
-    if (this.#head === null || this.#isStreaming || this.#isOver) return;
-    const { status, headers } = this.#head;
-    const length = headers.find(([name]) => name === "content-length")?.[1];
-    const others = headers.filter(([name]) => name !== "content-length");
-    if (this.#facts.open.method === "HEAD" || NULL_BODY.has(status)) {
-      if (!this.#hasEnded) return;
-      this.#acts.answer = {
-        kind: "whole",
-        status,
-        headers: length === undefined ? others : headers,
-        body: null,
-      };
-      return this.#complete();
-    }
-    if (this.#hasEnded) {
-      this.#acts.answer = { kind: "whole", status, headers: others, body: concat(this.#queue) };
-      this.#queue = [];
-      return this.#complete();
-    }
-    if (isHeldBack(this.#facts.open.stream, headers, this.#queuedBytes)) return;
-    this.#isStreaming = true;
-    const isNumber = length !== undefined && /^\d{1,15}$/.test(length);
-    this.#acts.answer = {
-      kind: "streamed",
-      status,
-      headers: others,
-      length: isNumber ? Number(length) : null,
-    };
-  }
-
-  /** Writes what is queued, at the caller's pace, one at a time; ends the answer when all was taken. */
   #proceed(): void {
-    if (!this.#isStreaming || this.#written !== null || this.#isFinishing || this.#isOver) return;
-    if (this.#queue.length > 0) {
-      const bytes = concat(this.#queue);
-      this.#queue = [];
-      this.#isAtLineStart = bytes.at(-1) === 0x0a;
-      this.#write(bytes, this.#queuedNext);
-    } else if (this.#hasEnded) this.#finish("close");
-    else if (this.#failure !== null) this.#breakOff(this.#failure);
-  }
-
-  #write(bytes: Uint8Array, next: number): void {
-    this.#written = { next, bytes: bytes.length };
-    this.#acts.write = bytes;
-  }
-
-  #finish(how: "close" | "break"): void {
-    this.#isFinishing = true;
-    this.#acts.finish = how;
-  }
-
-  /** Ends an answer that had begun with an error in its own format. */
-  #breakOff(failure: FailureReason): void {
-    const { open, id } = this.#facts;
-    const type = this.#head?.headers.find(([name]) => name === "content-type")?.[1] ?? "";
-    this.#acts.write = endingOf(type, open.api, wireErrorOf(failure), id, this.#isAtLineStart);
-    this.#finish(this.#acts.write === null ? "break" : "close");
-    if (this.#acts.write === null) this.#over(this.#endedBy(failure));
+    if (this.#answer.proceed(this.#acts, this.#failure) && this.#failure !== null)
+      this.#overBy(this.#failure);
   }
 
   #complete(): void {
-    this.#receiver.consume(this.#queuedNext, 0);
-    this.#acknowledge();
+    this.#end.consume(this.#answer.next, 0);
+    this.#send(this.#end.acknowledge());
     this.#over({ by: "agent" });
   }
 
-  /** The agent ended the stream: it said why, and keeps the record unless it never took the request. */
-  #aborted({ code, message }: Abort): void {
-    const { box } = this.#facts;
-    switch (code) {
-      case "ollama_unreachable":
-        return this.#fail({ reason: "ollama_unreachable", message });
-      case "ollama_broke":
-        return this.#fail({ reason: "ollama_broke", message });
-      case "lost":
-        return this.#fail({ reason: "agent_restarted", box });
-      case "draining":
-        return this.#fail({ reason: "box_draining", box });
-      case "bad_request":
-        return this.#fail({ reason: "box_refused", message });
-      case "caller_gone":
-      case "gave_up":
-        throw new FrameError(`abort ${code} from an agent`);
-    }
+  /** The agent ended the stream, and why. */
+  #aborted(abort: Abort): void {
+    const failure = abortFailure(abort, this.#facts.box);
+    if (failure === null) throw new FrameError(`abort ${abort.code} from an agent`);
+    this.#fail(failure);
   }
 
-  /** @param told  what the agent is told; null when it knows */
-  #fail(failure: FailureReason, told: string | null = null): void {
+  /** @param notice  message for an agent that does not know of the failure yet; null if it does */
+  #fail(failure: FailureReason, notice: string | null = null): void {
     if (this.#isOver || this.#failure !== null) return;
-    if (told !== null) this.#say(this.#abortFrame("gave_up", told)); // it believes that all is well
+    if (notice !== null)
+      this.#send(abortFrame(this.#facts.id, { code: "gave_up", message: notice }));
     this.#failure = failure;
-    this.#graceEndsMs = null;
-    this.#answer();
-    if (this.#isStreaming) return this.#proceed();
+    this.#reach.endGrace();
+    if (this.#answer.begin(this.#acts)) this.#complete();
+    if (this.#answer.isStreaming) return this.#proceed();
     this.#acts.answer = { kind: "failed", failure };
-    this.#over(this.#endedBy(failure));
+    this.#overBy(failure);
   }
 
-  /** The agent was restarted before it had the whole request: what it had is gone on both sides, and it knows of none that it could record. */
+  /** A restarted agent lost part of the request, which the edge has released, and cannot record it. */
   #failForgotten(): void {
     this.#isForgotten = true;
-    const { box } = this.#facts;
-    this.#fail(
-      { reason: "agent_restarted", box },
-      "a part of the request was lost with the agent that had it",
-    );
-  }
-
-  #endedBy(failure: FailureReason): Ended {
-    const isTheirs =
-      failure.reason === "ollama_unreachable" ||
-      failure.reason === "ollama_broke" ||
-      failure.reason === "agent_restarted";
-    return isTheirs && !this.#isForgotten
-      ? { by: "agent" }
-      : {
-          by: "edge",
-          status: "error",
-          httpStatus: this.#begunStatus ?? wireErrorOf(failure).status,
-          failure,
-        };
-  }
-
-  /** What the caller was answered before it all went wrong; null when it had nothing yet. */
-  get #begunStatus(): number | null {
-    return this.#isStreaming ? (this.#head?.status ?? null) : null;
-  }
-
-  get #queuedBytes(): number {
-    return this.#queue.reduce((sum, { length }) => sum + length, 0);
+    const failure: FailureReason = { reason: "agent_restarted", box: this.#facts.box };
+    this.#fail(failure, "part of the request was lost when the agent was restarted");
   }
 
   #giveUp(): void {
-    if (this.#isOver) return this.#letGo();
+    if (this.#isOver) return this.#release();
     const { box } = this.#facts;
-    this.#fail({ reason: "tunnel_lost", box }, `the caller was told that box ${box} was lost`);
+    this.#fail({ reason: "tunnel_lost", box }, `the edge gave up on box ${box}`);
   }
 
   #awaitAgent(nowMs: number): void {
-    this.#isAgentAway = true;
-    if (this.#failure === null) this.#graceEndsMs ??= nowMs + GRACE_MS;
+    this.#reach.away();
+    if (this.#failure === null) this.#reach.startGrace(nowMs);
   }
 
-  #heard(nowMs: number): void {
-    this.#pulse.heardMs = nowMs;
-    this.#isAgentAway = false;
-    this.#graceEndsMs = null;
-  }
-
-  /** With what was consumed: an acknowledgement that was lost is not sent again by itself, and the other end may be waiting for room. */
-  #askResume(): void {
-    if (this.#receiver.consumed > 0) this.#acknowledge();
-    this.#say(streamFrame(FrameType.resume, this.#facts.id, this.#receiver.next));
-  }
-
-  #acknowledge(): void {
-    this.#say(streamFrame(FrameType.ack, this.#facts.id, this.#receiver.consumed));
-  }
-
-  #abortFrame(code: "caller_gone" | "gave_up", message: string): Frame {
-    return streamFrame(
-      FrameType.abort,
-      this.#facts.id,
-      0,
-      jsonBytes({ code, message: message.slice(0, ERROR_CHARS_MAX) }),
-    );
-  }
-
-  #say(...frames: Frame[]): void {
+  #send(...frames: Frame[]): void {
     this.#acts.frames.push(...frames);
+  }
+
+  #overBy(failure: FailureReason): void {
+    this.#over(endedBy(failure, this.#answer.begunStatus, this.#isForgotten));
   }
 
   #over(ended: Ended): void {
     this.#isOver = true;
     this.#acts.ended = ended;
-    if (this.#lastWord === null) this.#letGo();
+    if (this.#pendingAbort === null) this.#release();
   }
 
-  #letGo(): void {
+  #release(): void {
     this.#isDone = true;
     this.#acts.isDone = true;
   }
 }
-
-const nothing = (): EdgeStreamActions => ({
-  frames: [],
-  answer: null,
-  ended: null,
-  write: null,
-  finish: null,
-  readsBody: false,
-  redialMs: null,
-  isDone: false,
-});

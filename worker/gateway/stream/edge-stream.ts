@@ -2,18 +2,15 @@
  * The edge's end of one stream: holds the caller's answer, sends the request through the Box, and
  * writes what comes back as fast as the caller takes it.
  *
- * Lives as long as the answer, in the Worker invocation that owes it. The thin shell around
- * {@link EdgeStreamCore}, which decides everything: here are the sockets, the clock and the byte streams.
+ * Lives as long as the answer, in the Worker invocation that owes it. A thin shell around
+ * {@link EdgeStreamCore}, which decides everything: the sockets, the clock and the byte streams are here.
  */
 import { encodeFrames, type StreamId } from "../../../protocol/frames.ts";
 import type { Headers as HeaderPairs, Open } from "../../../protocol/messages.ts";
 import { errorResponse, GatewayError } from "../../errors.ts";
-import {
-  type CallerAnswer,
-  type EdgeStreamActions,
-  EdgeStreamCore,
-  type Ended,
-} from "./edge-stream-core.ts";
+import type { CallerAnswer, EdgeStreamActions } from "./actions.ts";
+import { EdgeStreamCore } from "./edge-stream-core.ts";
+import { CLOSED_REQUEST, type Ended } from "./ended.ts";
 import type { Pulse } from "./pulse.ts";
 
 export type EdgeCall = {
@@ -21,11 +18,11 @@ export type EdgeCall = {
   box: string;
   open: Open;
   body: Uint8Array | ReadableStream<Uint8Array> | null;
-  /** Aborted when the caller goes away. */
+  /** Aborted when the caller leaves. */
   signal: AbortSignal;
-  /** Of the box, in this isolate. */
+  /** The box's, shared by its streams in this isolate. */
   pulse: Pulse;
-  /** A new socket to the Box, after the first was lost. @throws {GatewayError} when the Box refuses */
+  /** Dials a new socket to the Box, after the last one was lost. @throws {GatewayError} if the Box refuses */
   attachAgain(): Promise<WebSocket>;
 };
 
@@ -57,26 +54,26 @@ export class EdgeStream {
     this.#listen(socket);
     signal.addEventListener("abort", () => this.#cancel(), { once: true });
     this.#do(this.#core.begin(Date.now()));
-    // After the OPEN: the agent records a stream that was cancelled, but not one that it never saw.
+    // After the OPEN: the agent records a cancelled stream, but not one that it never saw.
     if (signal.aborted) this.#cancel();
   }
 
-  /** The caller's answer, once it begins. Never rejects. */
+  /** Resolves with the caller's answer, once it begins. Never rejects. */
   get response(): Promise<Response> {
     return this.#answered.promise;
   }
 
-  /** Never rejects. */
+  /** Resolves when the stream is over. Never rejects. */
   get ended(): Promise<Ended> {
     return this.#ended.promise;
   }
 
-  /** Whether {@link ended} is resolved. */
+  /** True once {@link ended} is resolved. */
   get hasEnded(): boolean {
     return this.#hasEnded;
   }
 
-  /** Nothing is left to do, also not for a caller that left while the agent was away. Never rejects. */
+  /** Resolves when nothing is left to do, including the ABORT for an agent that was away. Never rejects. */
   get done(): Promise<void> {
     return this.#done.promise;
   }
@@ -94,7 +91,7 @@ export class EdgeStream {
     socket.addEventListener("error", lost);
   }
 
-  /** Does what the core says, in the order in which it says it. */
+  /** Runs the actions of the core, in their order. */
   #do(acts: EdgeStreamActions): void {
     const { frames, answer, ended, write, finish, redialMs } = acts;
     if (frames.length > 0 && this.#socket.readyState === WebSocket.OPEN)
@@ -107,8 +104,8 @@ export class EdgeStream {
     if (write !== null || finish !== null) void this.#write(write, finish);
     if (acts.readsBody && this.#reader !== null) void this.#read(this.#reader);
     if (redialMs !== null) void this.#redial(redialMs);
-    if (acts.isDone) this.#letGo();
-    else this.#lookInTime();
+    if (acts.isDone) this.#release();
+    else this.#scheduleTick();
   }
 
   #begin(answer: CallerAnswer): void {
@@ -123,7 +120,7 @@ export class EdgeStream {
             ? new IdentityTransformStream()
             : new FixedLengthStream(answer.length);
         this.#writer = writable.getWriter();
-        // A caller that goes away shows here too, also between two writes.
+        // A caller that leaves shows here too, even between two writes.
         this.#writer.closed.catch(() => this.#cancel());
         return this.#answered.resolve(
           new Response(readable, { status: answer.status, headers: headersOf(answer.headers) }),
@@ -133,8 +130,8 @@ export class EdgeStream {
         return this.#answered.resolve(
           errorResponse(this.#call.open.api, answer.failure, this.#call.id),
         );
-      case "unheard":
-        return this.#answered.resolve(new Response(null, { status: 499 }));
+      case "abandoned":
+        return this.#answered.resolve(new Response(null, { status: CLOSED_REQUEST }));
     }
   }
 
@@ -177,13 +174,13 @@ export class EdgeStream {
   }
 
   #cancel(): void {
-    // Its close event may be on the way: what is sent now would reach nobody.
+    // The close event may still be on its way; a frame sent now would be lost.
     if (this.#socket.readyState !== WebSocket.OPEN) this.#do(this.#core.lost(Date.now()));
     this.#do(this.#core.callerGone(Date.now()));
   }
 
-  /** One timer, set anew only when it would come too late: most of what it is set for moves on before. */
-  #lookInTime(): void {
+  /** Keeps one timer, and sets it again only if it would fire too late: most deadlines move on before. */
+  #scheduleTick(): void {
     const nowMs = Date.now();
     const atMs = this.#core.nextTickMs(nowMs);
     if (this.#isDone || atMs === null || (this.#timer !== null && this.#timer.atMs <= atMs)) return;
@@ -195,7 +192,7 @@ export class EdgeStream {
     this.#timer = { id, atMs };
   }
 
-  #letGo(): void {
+  #release(): void {
     if (this.#isDone) return;
     this.#isDone = true;
     if (this.#timer !== null) clearTimeout(this.#timer.id);

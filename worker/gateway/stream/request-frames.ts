@@ -1,75 +1,60 @@
 /**
- * A caller's request on its way to the box: OPEN, body and END as numbered frames, no more of them than
- * the box has room for, and kept until it has taken them. Pure.
+ * A caller's request on its way to the box: OPEN, body and END as numbered frames, at most as many
+ * as the box has room for. Pure.
  */
-import { Sender } from "../../../protocol/flow.ts";
-import { type Frame, FrameType, jsonBytes, type StreamId } from "../../../protocol/frames.ts";
+import { type Frame, FrameType, jsonBytes } from "../../../protocol/frames.ts";
 import { DATA_BYTES_MAX } from "../../../protocol/limits.ts";
 import type { Open } from "../../../protocol/messages.ts";
+import type { StreamEnd } from "../../../protocol/stream-end.ts";
 
 export class RequestFrames {
-  readonly #sender: Sender;
+  readonly #end: StreamEnd;
   #chunk: Uint8Array | null;
   #hasMore: boolean;
   #isReading = false;
-  #asksForMore = false;
+  #isReadDue = false;
   #isSent = false;
 
-  /** @param body  whole; null when there is none; "streamed" when it comes through {@link add} */
-  constructor(id: StreamId, body: Uint8Array | "streamed" | null) {
-    this.#sender = new Sender(id);
+  /** @param body  whole; null if there is none; "streamed" if it arrives through {@link add} */
+  constructor(end: StreamEnd, body: Uint8Array | "streamed" | null) {
+    this.#end = end;
     this.#hasMore = body === "streamed";
     this.#chunk = body === "streamed" ? null : body;
   }
 
-  /** Bytes that were sent and not acknowledged. */
-  get keptBytes(): number {
-    return this.#sender.keptBytes;
-  }
-
   open(open: Open): Frame[] {
-    return [this.#sender.frame(FrameType.open, jsonBytes(open)), ...this.#next()];
+    return [this.#end.frame(FrameType.open, jsonBytes(open)), ...this.next()];
   }
 
-  /** More of the body; null when it ends. */
+  /** Takes more of the body; null at its end. */
   add(chunk: Uint8Array | null): Frame[] {
     this.#isReading = false;
     if (chunk === null) this.#hasMore = false;
     else this.#chunk = chunk;
-    return this.#next();
+    return this.next();
   }
 
-  /** The box took all frames before this number. @throws {FrameError} when it was never sent */
-  acknowledged(next: number): Frame[] {
-    return this.#sender.acknowledge(next) ? this.#next() : [];
+  /** Returns whether to read more of the body, once for each read: {@link add} follows. */
+  takeReadRequest(): boolean {
+    const isDue = this.#isReadDue;
+    this.#isReadDue = false;
+    return isDue;
   }
 
-  /** What a box that expects this number lacks; null when that was let go, as an agent that is gone had taken it. */
-  since(next: number): Frame[] | null {
-    return next < this.#sender.first ? null : [...this.#sender.since(next), ...this.#next()];
-  }
-
-  /** Whether to read on, which is told once: {@link add} follows. */
-  takeAsk(): boolean {
-    const asks = this.#asksForMore;
-    this.#asksForMore = false;
-    return asks;
-  }
-
-  /** As much of the body as there is room for, and its end. */
-  #next(): Frame[] {
+  /** Frames as much of the body as there is room for, and its end. */
+  next(): Frame[] {
     const frames: Frame[] = [];
-    while (!this.#isSent && this.#sender.room > 0) {
+    while (!this.#isSent && this.#end.room > 0) {
       if (this.#chunk !== null && this.#chunk.length > 0) {
-        frames.push(this.#sender.frame(FrameType.data, this.#chunk.subarray(0, DATA_BYTES_MAX)));
+        frames.push(this.#end.frame(FrameType.data, this.#chunk.subarray(0, DATA_BYTES_MAX)));
         this.#chunk = this.#chunk.subarray(DATA_BYTES_MAX);
       } else if (this.#hasMore) {
-        this.#asksForMore ||= !this.#isReading;
+        this.#isReadDue ||= !this.#isReading;
         this.#isReading = true;
         break;
       } else {
         this.#isSent = true;
-        frames.push(this.#sender.frame(FrameType.end));
+        frames.push(this.#end.frame(FrameType.end));
       }
     }
     return frames;

@@ -38,6 +38,23 @@ test("an acknowledgement that was lost comes again with the resume: the edge may
   ]);
 });
 
+test.each([
+  ["whole", false],
+  ["part by part", true],
+])(
+  "a body that goes to Ollama %s keeps its bytes after the message is overwritten",
+  (_how, isStreamed) => {
+    const core = new AgentStreamCore(ID, isStreamed, false);
+    core.received(frame(FrameType.open));
+    const message = new TextEncoder().encode("between body between");
+    const acts = core.received(frame(FrameType.data, 1, message.subarray(8, 12)));
+    message.fill(0);
+    const { localRequest } = core.received(frame(FrameType.end, 2));
+    const body = isStreamed ? acts.write : localRequest?.body;
+    expect(new TextDecoder().decode(body ?? NO_PAYLOAD)).toBe("body");
+  },
+);
+
 function answered(): AgentStreamCore {
   const core = new AgentStreamCore(ID, false, true);
   core.received(frame(FrameType.open));

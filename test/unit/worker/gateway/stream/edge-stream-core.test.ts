@@ -11,10 +11,8 @@ import {
 } from "../../../../../protocol/frames.ts";
 import { GRACE_MS, HEARTBEAT_MS, NOTICE_MS, SILENCE_MS } from "../../../../../protocol/limits.ts";
 import type { Open } from "../../../../../protocol/messages.ts";
-import {
-  type EdgeStreamActions,
-  EdgeStreamCore,
-} from "../../../../../worker/gateway/stream/edge-stream-core.ts";
+import type { EdgeStreamActions } from "../../../../../worker/gateway/stream/actions.ts";
+import { EdgeStreamCore } from "../../../../../worker/gateway/stream/edge-stream-core.ts";
 import {
   isProbeDue,
   newPulse,
@@ -180,8 +178,8 @@ test("nobody asks while the agent is known to be away, or nobody waits", () => {
 
 test("a look that was asked for is due when it comes: fractions of a millisecond make no circles", () => {
   for (let i = 0; i < 10_000; i++) {
-    const pulse = { ...newPulse(), heardMs: Math.sqrt(i) * 1_000.1, open: 1 };
-    const atMs = nextProbeMs(pulse, pulse.heardMs, half);
+    const pulse = { ...newPulse(), lastSeenMs: Math.sqrt(i) * 1_000.1, open: 1 };
+    const atMs = nextProbeMs(pulse, pulse.lastSeenMs, half);
     expect(isProbeDue(pulse, atMs)).toBe(true);
   }
 });

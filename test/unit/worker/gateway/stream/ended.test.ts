@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+import type { FailureReason } from "../../../../../worker/errors.ts";
+import {
+  abortFailure,
+  endedBy,
+  endedByCaller,
+} from "../../../../../worker/gateway/stream/ended.ts";
+
+test.each<[failure: FailureReason, isForgotten: boolean, by: "agent" | "edge"]>([
+  [{ reason: "ollama_unreachable", message: "x" }, false, "agent"],
+  [{ reason: "ollama_broke", message: "x" }, false, "agent"],
+  [{ reason: "agent_restarted", box: "b" }, false, "agent"],
+  [{ reason: "agent_restarted", box: "b" }, true, "edge"],
+  [{ reason: "tunnel_lost", box: "b" }, false, "edge"],
+  [{ reason: "box_draining", box: "b" }, false, "edge"],
+  [{ reason: "box_refused", message: "x" }, false, "edge"],
+])(
+  "a stream that failed with %j, forgotten: %s, is recorded by the %s",
+  (failure, isForgotten, by) => {
+    expect(endedBy(failure, null, isForgotten).by).toBe(by);
+  },
+);
+
+test("the edge records the status that the caller received", () => {
+  const failure: FailureReason = { reason: "tunnel_lost", box: "b" };
+  expect(endedBy(failure, 200, false)).toMatchObject({ status: "error", httpStatus: 200 });
+  expect(endedBy(failure, null, false)).toMatchObject({ status: "error", httpStatus: 504 });
+});
+
+test("an agent that received the ABORT of a cancelled stream has 5 s to record it first", () => {
+  const cancelled = { by: "edge", status: "cancelled" };
+  expect(endedByCaller(null, true)).toEqual({ ...cancelled, httpStatus: 499, afterMs: 5_000 });
+  expect(endedByCaller(200, false)).toEqual({ ...cancelled, httpStatus: 200, afterMs: 0 });
+});
+
+test.each(["caller_gone", "gave_up"] as const)("an ABORT %s of an agent is no failure", (code) => {
+  expect(abortFailure({ code, message: "x" }, "b")).toBeNull();
+});

@@ -1,0 +1,67 @@
+/** How a stream ended, and which side keeps its record. Pure. */
+import type { Abort } from "../../../protocol/messages.ts";
+import { type FailureReason, wireErrorOf } from "../../errors.ts";
+
+/**
+ * The agent keeps the record of a stream that it served to the end. The edge keeps all others, and also
+ * that of a cancelled stream, because the ABORT that announces it may be lost on the way.
+ */
+export type Ended =
+  | { by: "agent" }
+  | { by: "edge"; status: "error"; httpStatus: number; failure: FailureReason }
+  /** `afterMs`: head start for an agent that received the ABORT. It knows more, so its record should win. */
+  | { by: "edge"; status: "cancelled"; httpStatus: number; afterMs: number };
+
+/** An agent's record is in the ledger by then, unless its tunnel is lost. */
+const AGENT_FIRST_MS = 5_000;
+
+/** nginx's "client closed request". */
+export const CLOSED_REQUEST = 499;
+
+/** The agent ends these streams itself and records them. */
+const RECORDED_BY_AGENT: ReadonlySet<FailureReason["reason"]> = new Set([
+  "ollama_unreachable",
+  "ollama_broke",
+  "agent_restarted",
+]);
+
+/**
+ * @param begunStatus  status that the caller already has; null if its answer has not begun
+ * @param isForgotten  the agent has lost all trace of the stream, so it cannot record it
+ */
+export function endedBy(
+  failure: FailureReason,
+  begunStatus: number | null,
+  isForgotten: boolean,
+): Ended {
+  if (RECORDED_BY_AGENT.has(failure.reason) && !isForgotten) return { by: "agent" };
+  const httpStatus = begunStatus ?? wireErrorOf(failure).status;
+  return { by: "edge", status: "error", httpStatus, failure };
+}
+
+/** @param isReached  the ABORT was sent to an agent that is connected */
+export const endedByCaller = (begunStatus: number | null, isReached: boolean): Ended => ({
+  by: "edge",
+  status: "cancelled",
+  httpStatus: begunStatus ?? CLOSED_REQUEST,
+  afterMs: isReached ? AGENT_FIRST_MS : 0,
+});
+
+/** Returns the failure that an agent reports with its ABORT; null if only an edge may send that code. */
+export function abortFailure({ code, message }: Abort, box: string): FailureReason | null {
+  switch (code) {
+    case "ollama_unreachable":
+      return { reason: "ollama_unreachable", message };
+    case "ollama_broke":
+      return { reason: "ollama_broke", message };
+    case "lost":
+      return { reason: "agent_restarted", box };
+    case "draining":
+      return { reason: "box_draining", box };
+    case "bad_request":
+      return { reason: "box_refused", message };
+    case "caller_gone":
+    case "gave_up":
+      return null;
+  }
+}
