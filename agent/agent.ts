@@ -1,18 +1,13 @@
 /**
- * The agent: everything on a box that the edge talks to, tied together.
+ * The agent: connects a box to the edge.
  *
- * The parts it ties (tunnel, table of streams, spool, GPU reader, inventory) know nothing of each other.
+ * Wires up its parts (tunnel, stream table, spool, GPU source, inventory), which do not know each
+ * other, and starts and stops them in order.
  */
 import { randomUUID } from "node:crypto";
 import { homedir } from "node:os";
 import { type Frame, FrameType, parsePayload, tunnelFrame } from "../protocol/frames.ts";
-import type { OpenRequest } from "../protocol/inventory.ts";
-import {
-  OPEN_REQUESTS_MAX,
-  READINGS_IDLE_MS,
-  READINGS_WATCHED_MS,
-  WATCHED_FOR_MS,
-} from "../protocol/limits.ts";
+import { READINGS_WATCHED_MS } from "../protocol/limits.ts";
 import { type ExporterType, Recorded, type Welcome } from "../protocol/messages.ts";
 import { changesModels } from "../protocol/routes.ts";
 import { atMost, DRAIN_MS } from "./clock/drain.ts";
@@ -26,6 +21,7 @@ import { diskFolders } from "./readings/disk.ts";
 import type { GpuSource } from "./readings/gpu-source.ts";
 import { InventoryPoller } from "./readings/inventory.ts";
 import { pickGpuSource } from "./readings/pick-gpu-source.ts";
+import { ReadingsSender } from "./readings/readings-sender.ts";
 import { SystemSampler } from "./readings/system-sampler.ts";
 import { OllamaClient } from "./request/ollama.ts";
 import { Delivery, RECORDS_DELAY_MS } from "./spool/delivery.ts";
@@ -36,22 +32,26 @@ import { Tunnel } from "./tunnel/tunnel.ts";
 import { AGENT_VERSION } from "./version.ts";
 
 /**
- * How often the GPUs are read, s: `power.draw` of most is the mean of the last second, so what is read less often
- * misses a part. In loop mode a reading costs some tens of ms, of a driver that is awake as long as the agent runs.
+ * Seconds between two GPU readings. Most GPUs report `power.draw` as the mean of the last second, so
+ * a longer interval would miss energy. In loop mode a reading costs tens of ms, and the driver stays
+ * awake while the agent runs.
  */
 const GPU_EVERY_S = 1;
 
-/** How long an agent that has nothing else to do waits until the edge has its last records. */
+/** Time that a drained agent waits for the edge to confirm its last records. */
 const LAST_RECORDS_MS = 2_000;
 
 export type AgentOptions = {
-  /** How long finished records wait for company, ms. */
+  /** Time that a finished record waits for others to join its batch, ms. */
   recordsDelayMs?: number;
-  /** Calls that reach Ollama beside the tunnel count into the gauges, and end with the agent. Whoever made it lets it listen. */
+  /**
+   * Serves callers beside the tunnel. Its requests count in the readings, and it stops with the
+   * agent. The caller of the constructor makes it listen.
+   */
   listener?: Listener | null;
-  /** That of the listener too: all requests of a box share its GPUs. */
+  /** Shared with the listener, because all requests of a box share its GPUs. */
   energy?: EnergyMeter;
-  /** What this program takes the edge to export to. Said once when the edge says another. */
+  /** The exporter type that this program expects of the edge. One warning is logged if it differs. */
   exporterType?: ExporterType | null;
 };
 
@@ -66,21 +66,26 @@ export class Agent {
   readonly #gpu: GpuSource;
   readonly #inventory: InventoryPoller;
   readonly #system: SystemSampler;
+  readonly #readings: ReadingsSender;
   readonly #listener: Listener | null;
   readonly #delivery: Delivery;
   #expectedExporter: ExporterType | null;
-  /** That of this machine until an edge has said what time it is. */
+  /** This machine's clock until the first welcome, then the edge's. */
   #edgeClock = steadyClock(Date.now());
-  /** The edge's word on requests that did not come through it. Until it is heard they are kept: the edge drops what it may not keep. */
+  /**
+   * The edge's decision about the text of requests that did not come through it. Text is kept until
+   * the first welcome: the edge drops text that it must not keep.
+   */
   #keepsText = true;
   readonly #bootId = randomUUID();
   #isUp = false;
-  #readingsTimer: NodeJS.Timeout | null = null;
-  #lookUntilMs = 0;
-  #watch: NodeJS.Timeout | null = null;
-  #whenIdle: (() => void) | null = null;
+  #ticker: NodeJS.Timeout | null = null;
+  #onIdle: (() => void) | null = null;
 
-  /** @param agentId  random, kept in the state folder: tells a reconnect from a second agent of this name */
+  /**
+   * @param agentId  random, kept in the state folder; distinguishes a reconnect from a second agent
+   *                 with the same box name
+   */
   constructor(
     config: AgentConfig,
     agentId: string,
@@ -99,8 +104,8 @@ export class Agent {
       box: config.box,
       intervalSeconds: GPU_EVERY_S,
       keepEvery: READINGS_WATCHED_MS / 1_000 / GPU_EVERY_S,
-      onPower: (gpu, watts) => {
-        this.#energy.read(gpu, watts, now());
+      onPower: (gpuIndex, watts) => {
+        this.#energy.read(gpuIndex, watts, now());
         this.#delivery.recordWaits();
       },
       now: Date.now,
@@ -109,7 +114,7 @@ export class Agent {
     this.#inventory = new InventoryPoller({
       base: config.ollamaUrl,
       log,
-      onChange: () => this.#sendReadings(),
+      onChange: () => this.#readings.send(),
     });
     this.#system = new SystemSampler({
       diskFolders: diskFolders({
@@ -138,6 +143,20 @@ export class Agent {
     });
     this.#outgoing = new Outgoing((message) => this.#tunnel.send(message));
     const send = (frame: Frame) => this.#outgoing.now(frame);
+    this.#readings = new ReadingsSender({
+      gpu: this.#gpu,
+      inventory: this.#inventory,
+      system: this.#system,
+      counts: () => ({
+        ...this.#load(),
+        local_in_flight: this.#listener?.inFlight ?? 0,
+        tunnel_ms: this.#tunnel.roundTripMs,
+        spooled: spool.pending,
+        lost: spool.lost,
+      }),
+      requests: () => [...this.#streams.requests, ...(this.#listener?.requests ?? [])],
+      send,
+    });
     this.#delivery = new Delivery({
       spool,
       energy: this.#energy,
@@ -145,7 +164,6 @@ export class Agent {
       after,
       delayMs: options.recordsDelayMs ?? RECORDS_DELAY_MS,
     });
-    const onOver = (endpoint: string) => this.#over(endpoint);
     this.#streams = new StreamTable({
       box: config.box,
       ollama: this.#ollama,
@@ -154,7 +172,7 @@ export class Agent {
       energy: this.#energy,
       log,
       now,
-      onOver,
+      onOver: (endpoint) => this.#streamFinished(endpoint),
       tunnelMs: () => this.#tunnel.roundTripMs,
     });
   }
@@ -164,20 +182,23 @@ export class Agent {
     this.#inventory.start();
     this.#system.start();
     this.#tunnel.start();
-    this.#watch = setInterval(() => this.#look(performance.now()), 1_000);
+    this.#ticker = setInterval(() => this.#tick(performance.now()), 1_000);
   }
 
-  /** Unix ms by the edge's clock: a call that no edge has seen is stamped like all others, though the clock of this machine may be wrong. */
+  /**
+   * Unix ms by the edge's clock. Requests that never reached the edge are stamped with it too, since
+   * this machine's clock may be wrong.
+   */
   get edgeNowMs(): number {
     return this.#edgeClock();
   }
 
-  /** Whether the texts of a request that did not come through the edge may be kept. */
+  /** True if the text of a request that did not come through the edge may be kept. */
   get keepsText(): boolean {
     return this.#keepsText;
   }
 
-  /** A request is finished: its record leaves with the next batch, and what it changed here is told. */
+  /** Sends the record of a finished request with the next batch, and polls the models it changed. */
   requestFinished(endpoint: string): void {
     if (changesModels(endpoint)) void this.#inventory.refresh();
     this.#delivery.recordWaits();
@@ -189,7 +210,7 @@ export class Agent {
     this.#log("info", "draining", { open_streams: this.#streams.size });
     this.#outgoing.now(tunnelFrame(FrameType.drain));
     const idle = new Promise<void>((resolve) => {
-      this.#whenIdle = resolve;
+      this.#onIdle = resolve;
       if (this.#streams.size === 0) resolve();
     });
     await Promise.all([atMost(DRAIN_MS, idle), this.#listener?.drain()]);
@@ -201,11 +222,12 @@ export class Agent {
     this.#streams.giveUp("the agent was stopped while it served this request");
     await this.#listener?.stop();
     this.#energy.settleNow();
-    // The last records leave with the tunnel if they can; else they are in the spool.
+    // The last records leave with the tunnel if it is up; otherwise they stay in the spool.
     if (this.#isUp) await atMost(2 * RECORDS_DELAY_MS, this.#delivery.delivered());
     this.#isUp = false;
     this.#delivery.down();
-    for (const timer of [this.#watch, this.#readingsTimer]) if (timer !== null) clearTimeout(timer);
+    this.#readings.down();
+    if (this.#ticker !== null) clearInterval(this.#ticker);
     this.#tunnel.stop();
     this.#inventory.stop();
     this.#system.stop();
@@ -222,7 +244,7 @@ export class Agent {
     this.#outgoing.isOpen = true;
     this.#streams.attach();
     if (this.#streams.isDraining) this.#outgoing.now(tunnelFrame(FrameType.drain));
-    this.#sendReadings();
+    this.#readings.up();
     this.#delivery.up();
   }
 
@@ -234,13 +256,14 @@ export class Agent {
     )
       return;
     this.#log("warn", "exporter_differs", { expected: this.#expectedExporter, edge: ofEdge });
-    this.#expectedExporter = null; // said once
+    this.#expectedExporter = null; // logged once
   }
 
   #down(): void {
     this.#isUp = false;
     this.#outgoing.isOpen = false;
     this.#delivery.down();
+    this.#readings.down();
     this.#streams.detach();
   }
 
@@ -251,7 +274,7 @@ export class Agent {
           this.#delivery.confirmed(parsePayload(Recorded, frame.payload).position);
           break;
         case FrameType.watch:
-          this.#lookedAt();
+          this.#readings.watch();
           break;
         default:
           this.#streams.receive(frame);
@@ -259,53 +282,15 @@ export class Agent {
     }
   }
 
-  #over(endpoint: string): void {
+  #streamFinished(endpoint: string): void {
     this.requestFinished(endpoint);
-    if (this.#streams.size === 0) this.#whenIdle?.();
+    if (this.#streams.size === 0) this.#onIdle?.();
   }
 
-  /** Time has passed. */
-  #look(nowMs: number): void {
+  #tick(nowMs: number): void {
     this.#streams.giveUpLost();
     this.#energy.tick(nowMs);
     this.#delivery.recordWaits();
-  }
-
-  /** Somebody looks at this box: readings at the quick pace for a while. */
-  #lookedAt(): void {
-    const isNews = performance.now() > this.#lookUntilMs;
-    this.#lookUntilMs = performance.now() + WATCHED_FOR_MS;
-    if (isNews) this.#sendReadings();
-  }
-
-  #sendReadings(): void {
-    if (this.#readingsTimer !== null) clearTimeout(this.#readingsTimer);
-    if (!this.#isUp) return;
-    this.#outgoing.now(
-      tunnelFrame(FrameType.readings, {
-        now_ms: Date.now(),
-        inventory: this.#inventory.latest(),
-        gpu: this.#gpu.take(),
-        system: this.#system.take(),
-        ...this.#load(),
-        requests: this.#isLookedAt ? this.#oldestRequests() : [],
-        local_in_flight: this.#listener?.inFlight ?? 0,
-        tunnel_ms: this.#tunnel.roundTripMs,
-        spooled: this.#spool.pending,
-        lost: this.#spool.lost,
-      }),
-    );
-    const pace = this.#isLookedAt ? READINGS_WATCHED_MS : READINGS_IDLE_MS;
-    this.#readingsTimer = setTimeout(() => this.#sendReadings(), pace);
-  }
-
-  get #isLookedAt(): boolean {
-    return performance.now() < this.#lookUntilMs;
-  }
-
-  #oldestRequests(): OpenRequest[] {
-    const all = [...this.#streams.requests, ...(this.#listener?.requests ?? [])];
-    return all.sort((a, b) => (a.started_at < b.started_at ? -1 : 1)).slice(0, OPEN_REQUESTS_MAX);
   }
 
   #load(): { in_flight: number; queued: number } {

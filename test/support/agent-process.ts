@@ -1,4 +1,7 @@
-/** A real agent in a process of its own, beside an edge that says what a test tells it and an Ollama that remembers what it was asked. */
+/**
+ * A real agent in its own process, between a fake edge that a test controls and a simulated Ollama
+ * that remembers its requests.
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -27,7 +30,7 @@ export class AgentProcess implements AsyncDisposable {
     this.ollama = ollama;
   }
 
-  /** Resolves when the agent has taken the welcome. */
+  /** Resolves when the agent is connected and has sent its first readings. */
   static async start(): Promise<AgentProcess> {
     const ollama = await startSimulatedOllama({ models: ["m:latest"], loadMsPerGb: 0, tokenMs: 5 });
     const agent = new AgentProcess(await FakeEdge.listen(), ollama);
@@ -39,11 +42,11 @@ export class AgentProcess implements AsyncDisposable {
     return this.#child?.hasEnded === false;
   }
 
-  /** Kills the process, if there is one, and starts it on the same state folder. */
+  /** Kills the process, if one is running, and starts a new one on the same state folder. */
   async restart(): Promise<void> {
     this.#child?.signal("SIGKILL");
     await this.#child?.ended;
-    const heard = this.edge.readings.length;
+    const readingsBefore = this.edge.readings.length;
     const env = {
       ...process.env,
       EDGE_URL: this.edge.url,
@@ -58,33 +61,33 @@ export class AgentProcess implements AsyncDisposable {
       this.#reaper,
     );
     await eventually(
-      async () => this.edge.readings.length > heard,
+      async () => this.edge.readings.length > readingsBefore,
       () => this.lines.join("\n"),
     );
   }
 
-  /** Does nothing for so long: its clock goes on, and what arrives waits. */
+  /** Suspends the process. Its clock keeps running, and incoming data waits. */
   async standStill(ms: number): Promise<void> {
     this.#child?.signal("SIGSTOP");
     await sleep(ms);
     this.#child?.signal("SIGCONT");
   }
 
-  /** How often Ollama was asked for a request whose words are its id. */
-  asked(id: string): number {
+  /** Returns how often Ollama received the request whose prompt is this id. */
+  requestsOf(id: string): number {
     return this.ollama.requests().filter(({ body }) => body.includes(id)).length;
   }
 
-  /** Asks for a chat, without waiting. */
+  /** Starts a chat without waiting for its answer. */
   begin(id: string, tokens: number): void {
     this.edge.open(id, {}, chatOf(id, tokens));
   }
 
-  /** A whole chat: answered, acknowledged, recorded. */
+  /** Runs a whole chat: answered, acknowledged and recorded. */
   async complete(id: string): Promise<RequestRecord> {
     this.begin(id, 3);
-    const end = await this.edge.heard(FrameType.end, id);
-    this.edge.say({ type: FrameType.ack, stream: id, seq: end.seq + 1, payload: NO_PAYLOAD });
+    const end = await this.edge.received(FrameType.end, id);
+    this.edge.send({ type: FrameType.ack, stream: id, seq: end.seq + 1, payload: NO_PAYLOAD });
     return this.edge.recorded(id);
   }
 
@@ -97,7 +100,7 @@ export class AgentProcess implements AsyncDisposable {
   }
 }
 
-/** A chat that Ollama answers with so many tokens; its words are the id. */
+/** Returns a chat request whose prompt is the id and whose answer has this many tokens. */
 const chatOf = (id: string, tokens: number): string =>
   JSON.stringify({
     model: "m",

@@ -1,4 +1,4 @@
-/** An edge that says only what a test tells it, over a real WebSocket, to a real agent. */
+/** A fake edge: sends only the frames of a test, over a real WebSocket, to a real agent. */
 import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
@@ -23,20 +23,20 @@ import type { RequestRecord } from "../../protocol/records.ts";
 import { eventually, NOBODY } from "./stack.ts";
 
 export class FakeEdge implements AsyncDisposable {
-  /** Everything heard but heartbeats and readings, in order. */
+  /** Every received frame in order, except heartbeats, readings and records. */
   readonly frames: Frame[] = [];
   readonly records: RequestRecord[] = [];
-  /** After the first, the agent has taken the welcome. */
+  /** The first readings show that the agent has processed the welcome. */
   readonly readings: Readings[] = [];
-  /** How many RECORDS frames those came in. */
+  /** Number of RECORDS frames received. */
   batches = 0;
   dials = 0;
   answersPings = true;
   closes: number[] = [];
-  /** Records are confirmed as they come. */
+  /** Confirms records as they arrive. */
   isConfirming = true;
   #awaitingPing: (() => void)[] = [];
-  /** Nothing is heard or said there any more. */
+  /** A half-open connection: its messages are dropped. */
   #swallowed: WebSocket | null = null;
   readonly #http = createServer();
   readonly #sockets = new WebSocketServer({
@@ -48,16 +48,16 @@ export class FakeEdge implements AsyncDisposable {
   #agent: Agent | null = null;
   #welcome: Partial<Welcome> = {};
 
-  /** Without an agent. */
+  /** Starts an edge without an agent. */
   static async listen(welcome: Partial<Welcome> = {}): Promise<FakeEdge> {
     const edge = new FakeEdge();
     edge.#welcome = welcome;
-    edge.#sockets.on("connection", (socket) => edge.#take(socket));
+    edge.#sockets.on("connection", (socket) => edge.#accept(socket));
     await new Promise<void>((resolve) => edge.#http.listen(0, "127.0.0.1", resolve));
     return edge;
   }
 
-  /** With an agent in this process. @param nvidiaSmi  by default there is none */
+  /** Starts an edge and an agent in this process. Without `nvidiaSmi` the box has no GPU. */
   static async start(ollamaUrl = NOBODY, nvidiaSmi = "/nonexistent"): Promise<FakeEdge> {
     const edge = await FakeEdge.listen();
     const config = {
@@ -87,47 +87,47 @@ export class FakeEdge implements AsyncDisposable {
     return `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
   }
 
-  say(...frames: Frame[]): void {
-    this.sayBytes(encodeFrames(frames));
+  send(...frames: Frame[]): void {
+    this.sendBytes(encodeFrames(frames));
   }
 
-  /** Whatever it is. */
-  sayBytes(message: Uint8Array | string): void {
+  /** Sends any message, valid or not. */
+  sendBytes(message: Uint8Array | string): void {
     this.#socket?.send(message);
   }
 
-  /** Ends the tunnel without a word. */
+  /** Terminates the tunnel without a close frame. */
   cut(): void {
     this.#socket?.terminate();
     this.#socket = null;
   }
 
-  /** Resolves when the agent's next heartbeat was answered. */
+  /** Resolves when the agent's next heartbeat has been answered. */
   nextPing(): Promise<void> {
     return new Promise((resolve) => this.#awaitingPing.push(resolve));
   }
 
-  /** The link goes half-open: what comes is lost, and nothing comes back. */
+  /** Makes the link half-open: messages from the agent are dropped and nothing is sent back. */
   swallow(): void {
     this.#swallowed = this.#socket;
   }
 
-  /** Asks for a chat. */
+  /** Opens a stream with a chat request. */
   open(stream: string, more: Partial<Open> = {}, body = '{"model":"m","messages":[]}'): void {
-    this.say(
+    this.send(
       openFrame(stream, more),
       { type: FrameType.data, stream, seq: 1, payload: new TextEncoder().encode(body) },
       { type: FrameType.end, stream, seq: 2, payload: NO_PAYLOAD },
     );
   }
 
-  /** The first frame of that type and stream, once it is there. */
-  heard = (type: FrameType, stream: string): Promise<Frame> =>
+  /** Resolves with the first frame of this type and stream. */
+  received = (type: FrameType, stream: string): Promise<Frame> =>
     eventually(async () =>
       this.frames.find((frame) => frame.type === type && frame.stream === stream),
     );
 
-  /** The record of a request, once it was sent. */
+  /** Resolves with the record of a request. */
   recorded = (stream: string): Promise<RequestRecord> =>
     eventually(async () => this.records.find(({ request_id }) => request_id === stream));
 
@@ -139,7 +139,7 @@ export class FakeEdge implements AsyncDisposable {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  #take(socket: WebSocket): void {
+  #accept(socket: WebSocket): void {
     this.dials++;
     socket.on("close", (code) => this.closes.push(code));
     socket.on("message", (data, isBinary) => {
@@ -152,7 +152,7 @@ export class FakeEdge implements AsyncDisposable {
       for (const frame of decodeFrames(data as Buffer)) {
         if (frame.type === FrameType.hello) {
           this.#socket = socket;
-          this.say(
+          this.send(
             tunnelFrame(FrameType.welcome, {
               edge_version: "0.0.0",
               now_ms: Date.now(),
@@ -164,7 +164,7 @@ export class FakeEdge implements AsyncDisposable {
           const { position, records } = parsePayload(Records, frame.payload);
           this.batches++;
           this.records.push(...records);
-          if (this.isConfirming) this.say(tunnelFrame(FrameType.recorded, { position }));
+          if (this.isConfirming) this.send(tunnelFrame(FrameType.recorded, { position }));
         } else if (frame.type === FrameType.readings)
           this.readings.push(parsePayload(Readings, frame.payload));
         else this.frames.push({ ...frame, payload: frame.payload.slice() });
@@ -173,7 +173,7 @@ export class FakeEdge implements AsyncDisposable {
   }
 }
 
-/** An OPEN of a chat. */
+/** Returns the OPEN frame of a chat. */
 export const openFrame = (stream: string, more: Partial<Open> = {}): Frame => ({
   type: FrameType.open,
   stream,

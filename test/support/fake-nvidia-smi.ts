@@ -1,23 +1,26 @@
 /**
- * A stand-in for nvidia-smi: a real process that behaves as its plan says.
+ * A fake nvidia-smi: a real process that follows a plan.
  *
- * The plan is a JSON file beside the started script: one step per run, the last one for all
- * further runs. Each run appends a line to `runs` (pid and arguments), so that a test can
- * count processes without watching them.
+ * The plan is a JSON file beside the script. It has one step per run; the last step repeats for all
+ * further runs. Each run appends a line to `runs` (pid and arguments), so that a test can count the
+ * processes without watching them.
  */
 import { appendFileSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 export type Step = {
-  /** Refuse a query that names one of these, as a driver does. */
+  /** Columns that the driver does not know: a query with one of them fails. */
   unknownFields?: string[];
-  /** Printed at once, then every `everyMs` in loop mode, with the cells of the columns asked for. */
+  /**
+   * Rows printed at once, then every `everyMs` in loop mode. Only the cells of the queried columns
+   * are printed.
+   */
   rows?: Record<string, string>[];
   everyMs?: number;
-  /** Rounds until the step goes on to `ending`. Default: for ever. */
+  /** Rounds before the step continues with `ending`. Default: unlimited. */
   rounds?: number;
-  /** Text on stdout before the end. */
+  /** Text printed before the end. */
   text?: string;
   ending?: "exit" | "hang";
   code?: number;
@@ -29,7 +32,7 @@ export type FakeSmi = {
   plan: (steps: Step[]) => void;
 };
 
-/** A folder with a script that `GpuReader` can be pointed at. */
+/** Creates a folder with a script that `NvidiaSmiSource` can run as its command. */
 export function fakeSmi(steps: Step[]): FakeSmi {
   const folder = mkdtempSync(join(tmpdir(), "smi-"));
   const command = join(folder, "nvidia-smi.mjs");
@@ -48,7 +51,7 @@ export function fakeSmi(steps: Step[]): FakeSmi {
   return { command, runs, plan };
 }
 
-/** The script's part: one run. */
+/** Plays one run. The script calls it. */
 export function play(folder: string): void {
   const args = process.argv.slice(2);
   const steps: Step[] = JSON.parse(readFileSync(join(folder, "plan.json"), "utf8"));

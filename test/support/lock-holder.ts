@@ -1,6 +1,6 @@
 /**
- * Takes the state folder named by its argument when told "go" on stdin, says `held` or the
- * refusal, and keeps it until stdin ends.
+ * A program that locks the state folder given as its argument at the first input on stdin, prints
+ * `held` or the refusal, and keeps the lock until stdin ends.
  */
 import { acquireStateLock } from "../../agent/state/lock.ts";
 

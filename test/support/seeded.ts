@@ -1,7 +1,7 @@
-/** Chance that comes out the same every time. */
+/** Random numbers that repeat for the same seed. */
 
 export { randomOf as seeded } from "../../simulated/text.ts";
 
-/** Normally distributed, mean 0, deviation 1 (Box and Muller). */
+/** Returns a normally distributed number with mean 0 and deviation 1 (Box-Muller). */
 export const normal = (random: () => number): number =>
   Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());

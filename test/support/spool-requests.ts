@@ -1,4 +1,4 @@
-/** Made-up requests for tests of the spool: what an agent begins, and the record it ends with. */
+/** Example requests for tests of the spool: the entry that begins one, and the record that ends it. */
 import type { SpoolEntry } from "../../agent/spool/lines.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { recordOf } from "./records.ts";

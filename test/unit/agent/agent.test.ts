@@ -43,20 +43,20 @@ test("a request that one stream cannot take ends that stream; the tunnel and the
       { stream: false },
       '{"model":"m","stream":false,"messages":[{"role":"user","content":"x"}],"options":{"num_predict":2}}',
     );
-    expect(abortText((await edge.heard(FrameType.abort, long)).payload)).toContain(
+    expect(abortText((await edge.received(FrameType.abort, long)).payload)).toContain(
       "does not understand",
     );
-    expect(abortText((await edge.heard(FrameType.abort, forbidden)).payload)).toContain(
+    expect(abortText((await edge.received(FrameType.abort, forbidden)).payload)).toContain(
       "not allowed on box b",
     );
-    await edge.heard(FrameType.end, good);
+    await edge.received(FrameType.end, good);
     expect(edge.closes).toEqual([]);
     expect(edge.dials).toBe(1);
   }));
 
 test("readings carry samples of this machine, each once, and the agent's clock", () =>
   withOllama(async (edge) => {
-    edge.say(tunnelFrame(FrameType.watch));
+    edge.send(tunnelFrame(FrameType.watch));
     const [sample] = await eventually(async () => {
       const samples = edge.readings.flatMap(({ system }) => system);
       return samples.length > 0 && samples;
@@ -85,9 +85,9 @@ test("readings name the requests that are open while somebody looks, and at no o
       {},
       '{"model":"m","messages":[{"role":"user","content":"x"}],"options":{"num_predict":100000}}',
     );
-    await edge.heard(FrameType.data, id);
+    await edge.received(FrameType.data, id);
     expect(edge.readings.flatMap(({ requests }) => requests)).toEqual([]);
-    edge.say(tunnelFrame(FrameType.watch));
+    edge.send(tunnelFrame(FrameType.watch));
     const [request] = await eventually(async () =>
       edge.readings.map(({ requests }) => requests).find((requests) => requests.length > 0),
     );
@@ -98,10 +98,10 @@ test("readings name the requests that are open while somebody looks, and at no o
 async function chatted(edge: FakeEdge, more: { edge_ms?: number } = {}): Promise<RequestRecord> {
   const id = randomUUID();
   edge.open(id, more);
-  edge.say({
+  edge.send({
     type: FrameType.ack,
     stream: id,
-    seq: (await edge.heard(FrameType.end, id)).seq + 1,
+    seq: (await edge.received(FrameType.end, id)).seq + 1,
     payload: NO_PAYLOAD,
   });
   return edge.recorded(id);
@@ -135,7 +135,7 @@ test("where a GPU does not say its power a record has no energy, and does not wa
   withOllama(
     async (edge) => {
       await eventually(async () => {
-        edge.say(tunnelFrame(FrameType.watch));
+        edge.send(tunnelFrame(FrameType.watch));
         return edge.readings.some(({ gpu }) => gpu.samples.length > 0);
       });
       expect(await chatted(edge)).toMatchObject({ status: "success", energy_j: null });
@@ -165,25 +165,25 @@ test("a record has the edge's word on its part, and the tunnel's round trip as i
 test("an agent that has forgotten an answer that had begun does not begin another", () =>
   withOllama(async (edge) => {
     const id = randomUUID();
-    edge.say({ type: FrameType.resume, stream: id, seq: 3, payload: NO_PAYLOAD });
-    expect(abortText((await edge.heard(FrameType.abort, id)).payload)).toContain(
+    edge.send({ type: FrameType.resume, stream: id, seq: 3, payload: NO_PAYLOAD });
+    expect(abortText((await edge.received(FrameType.abort, id)).payload)).toContain(
       "has forgotten this request",
     );
     // One whose answer has not begun it asks for.
     const other = randomUUID();
-    edge.say({ type: FrameType.resume, stream: other, seq: 0, payload: NO_PAYLOAD });
-    expect((await edge.heard(FrameType.resume, other)).seq).toBe(0);
+    edge.send({ type: FrameType.resume, stream: other, seq: 0, payload: NO_PAYLOAD });
+    expect((await edge.received(FrameType.resume, other)).seq).toBe(0);
   }));
 
 test("an OPEN that comes again does not ask Ollama again", () =>
   withOllama(async (edge) => {
     const id = randomUUID();
     edge.open(id, {}, '{"model":"m","stream":false,"messages":[]}');
-    const end = await edge.heard(FrameType.end, id);
-    edge.say({ type: FrameType.ack, stream: id, seq: end.seq + 1, payload: NO_PAYLOAD });
+    const end = await edge.received(FrameType.end, id);
+    edge.send({ type: FrameType.ack, stream: id, seq: end.seq + 1, payload: NO_PAYLOAD });
     expect(await edge.recorded(id)).toMatchObject({ status: "success" });
     edge.open(id);
-    expect(abortText((await edge.heard(FrameType.abort, id)).payload)).toContain("lost");
+    expect(abortText((await edge.received(FrameType.abort, id)).payload)).toContain("lost");
     expect(edge.records.filter(({ request_id }) => request_id === id)).toHaveLength(1);
   }));
 
@@ -195,7 +195,7 @@ test("an answer that was cut in the middle is sent again from where the edge ask
       {},
       '{"model":"m","messages":[{"role":"user","content":"x"}],"options":{"num_predict":20}}',
     );
-    const end = await edge.heard(FrameType.end, id);
+    const end = await edge.received(FrameType.end, id);
     const before = edge.frames.filter(
       ({ stream, type }) => stream === id && type === FrameType.data,
     );
@@ -203,14 +203,14 @@ test("an answer that was cut in the middle is sent again from where the edge ask
     edge.cut();
     await eventually(async () => edge.dials === 2);
     await eventually(async () => {
-      edge.say({ type: FrameType.resume, stream: id, seq: 1, payload: NO_PAYLOAD });
+      edge.send({ type: FrameType.resume, stream: id, seq: 1, payload: NO_PAYLOAD });
       return edge.frames.some(({ type }) => type === FrameType.end);
     });
     const after = edge.frames.filter(
       ({ stream, type }) => stream === id && type === FrameType.data,
     );
     expect(after.slice(0, before.length)).toEqual(before);
-    edge.say({ type: FrameType.ack, stream: id, seq: end.seq + 1, payload: NO_PAYLOAD });
+    edge.send({ type: FrameType.ack, stream: id, seq: end.seq + 1, payload: NO_PAYLOAD });
     expect(await edge.recorded(id)).toMatchObject({ status: "success", completion_tokens: 20 });
   }));
 

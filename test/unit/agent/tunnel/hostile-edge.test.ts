@@ -43,7 +43,7 @@ const data = (stream: string, seq: number, bytes = 10): Frame => ({
   payload: new Uint8Array(bytes),
 });
 const abortText = async ({ agent }: Scene, stream: string) =>
-  new TextDecoder().decode((await agent.edge.heard(FrameType.abort, stream)).payload);
+  new TextDecoder().decode((await agent.edge.received(FrameType.abort, stream)).payload);
 const refusedAs =
   (why: string): Check =>
   async (scene) =>
@@ -116,8 +116,8 @@ const BORNE: [what: string, say: (scene: Scene) => Frame[], check?: Check][] = [
         endpoint: "/api/tags",
       }),
     async ({ agent, unknown }) => {
-      await agent.edge.heard(FrameType.end, unknown);
-      agent.edge.say(abort(unknown));
+      await agent.edge.received(FrameType.end, unknown);
+      agent.edge.send(abort(unknown));
       await agent.edge.recorded(unknown);
     },
   ],
@@ -193,7 +193,7 @@ afterAll(() => shared?.[Symbol.asyncDispose]());
 
 test.each(BORNE)("%s: borne", LONG, async (_what, say, check) => {
   const scene = await begun(shared);
-  shared.edge.say(...say(scene));
+  shared.edge.send(...say(scene));
   await check?.(scene);
   await shared.complete(randomUUID());
   await endsOnce(scene, "cancelled");
@@ -202,7 +202,7 @@ test.each(BORNE)("%s: borne", LONG, async (_what, say, check) => {
 
 test.each(ENDS_THE_STREAM)("%s: ends that stream, once, and no other", LONG, async (_what, say) => {
   const scene = await begun(shared);
-  shared.edge.say(...say(scene));
+  shared.edge.send(...say(scene));
   await shared.complete(randomUUID());
   await endsOnce(scene, "error");
   expect([shared.edge.dials, shared.edge.closes]).toEqual([1, []]);
@@ -215,7 +215,7 @@ test.each(GARBAGE)(
     await using agent = await AgentProcess.start();
     const { edge } = agent;
     const scene = await begun(agent);
-    edge.sayBytes(message(scene));
+    edge.sendBytes(message(scene));
     await eventually(async () => edge.dials === 2 && edge.closes.length === 1);
     expect(edge.closes[0]).toSatisfy((code: number) => code === 1002 || code === 1009);
     const next =
@@ -226,7 +226,7 @@ test.each(GARBAGE)(
           .map(({ seq }) => seq),
       );
     await eventually(async () => {
-      edge.say(streamFrame(FrameType.resume, scene.live, next));
+      edge.send(streamFrame(FrameType.resume, scene.live, next));
       return edge.frames.some(({ stream, seq }) => stream === scene.live && seq === next);
     });
     await agent.complete(randomUUID());
@@ -255,8 +255,8 @@ test(
     const { edge, ollama } = agent;
     for (const [method, path, endpoint] of FORBIDDEN) {
       const id = randomUUID();
-      edge.say(...whole(id, "{}", { method, path, endpoint }));
-      const text = new TextDecoder().decode((await edge.heard(FrameType.abort, id)).payload);
+      edge.send(...whole(id, "{}", { method, path, endpoint }));
+      const text = new TextDecoder().decode((await edge.received(FrameType.abort, id)).payload);
       expect(text, path).toContain('"bad_request"');
     }
     await agent.complete(randomUUID());
@@ -277,10 +277,10 @@ test(
     const scene = await begun(agent);
     const asked = randomUUID();
     agent.begin(asked, 100_000);
-    await edge.heard(FrameType.data, asked);
+    await edge.received(FrameType.data, asked);
     await agent.restart();
     agent.begin(scene.live, 3);
-    edge.say(streamFrame(FrameType.resume, asked, 2), ...whole(scene.over, chat(scene.over)));
+    edge.send(streamFrame(FrameType.resume, asked, 2), ...whole(scene.over, chat(scene.over)));
     for (const id of [scene.live, asked, scene.over])
       expect(await abortText(scene, id)).toContain('"lost"');
     await agent.complete(randomUUID());
@@ -298,9 +298,9 @@ test(
     edge.isConfirming = false;
     const ids = Array.from({ length: 5 }, () => randomUUID());
     await Promise.all(ids.map((id) => agent.complete(id)));
-    edge.say(recorded(Number.MAX_SAFE_INTEGER), recorded(0));
+    edge.send(recorded(Number.MAX_SAFE_INTEGER), recorded(0));
     const spooled = async () => {
-      edge.say(tunnelFrame(FrameType.watch));
+      edge.send(tunnelFrame(FrameType.watch));
       return edge.readings.at(-1)?.spooled;
     };
     edge.readings.length = 0;
@@ -343,21 +343,21 @@ test("10,000 OPENs at once: each asked for once at most, and recorded once, thou
       endpoint: "/api/show",
       stream: false,
     });
-  for (const id of ids) edge.say(...request(id));
+  for (const id of ids) edge.send(...request(id));
   /** The number that is expected next, of each that has not ended. */
   const open = new Map<string, number>(ids.map((id) => [id, 0]));
   let [heard, ups] = [0, edge.readings.length];
   const goesOn = async () => {
     // Readings come when a tunnel is up: if it is another one, the streams go on there.
     if (edge.readings.length > ups)
-      for (const [id, next] of open) edge.say(streamFrame(FrameType.resume, id, next));
+      for (const [id, next] of open) edge.send(streamFrame(FrameType.resume, id, next));
     ups = edge.readings.length;
     for (const { type, stream, seq } of edge.frames.slice(heard)) {
-      if (type === FrameType.resume) edge.say(...request(stream).slice(seq));
+      if (type === FrameType.resume) edge.send(...request(stream).slice(seq));
       else if (type < FrameType.ack && open.has(stream)) open.set(stream, seq + 1);
       if (type === FrameType.end) {
         open.delete(stream);
-        edge.say(streamFrame(FrameType.ack, stream, seq + 1));
+        edge.send(streamFrame(FrameType.ack, stream, seq + 1));
       }
     }
     heard = edge.frames.length;
@@ -376,7 +376,7 @@ async function begun(agent: AgentProcess): Promise<Scene> {
   const [live, over, unknown] = [randomUUID(), randomUUID(), randomUUID()];
   await agent.complete(over);
   agent.begin(live, 100_000);
-  await agent.edge.heard(FrameType.data, live);
+  await agent.edge.received(FrameType.data, live);
   return { agent, live, over, unknown };
 }
 
@@ -390,11 +390,11 @@ async function endsOnce(
     expect(
       edge.frames.filter(({ stream, type }) => stream === live && type === FrameType.abort),
     ).toEqual([]);
-    edge.say(abort(live));
+    edge.send(abort(live));
   }
   expect(await edge.recorded(live)).toMatchObject({ status });
-  for (const id of [live, over]) expect(agent.asked(id), "how often Ollama was asked").toBe(1);
-  expect(agent.asked(unknown)).toBeLessThanOrEqual(1);
+  for (const id of [live, over]) expect(agent.requestsOf(id), "requests to Ollama").toBe(1);
+  expect(agent.requestsOf(unknown)).toBeLessThanOrEqual(1);
   const ids = edge.records.map(({ request_id }) => request_id);
   expect(
     ids.filter((id, at) => ids.indexOf(id) !== at),

@@ -1,0 +1,105 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { ReadingsSender } from "../../../../agent/readings/readings-sender.ts";
+import { parsePayload } from "../../../../protocol/frames.ts";
+import { type OpenRequest, Readings } from "../../../../protocol/inventory.ts";
+import {
+  OPEN_REQUESTS_MAX,
+  READINGS_IDLE_MS,
+  READINGS_WATCHED_MS,
+  WATCHED_FOR_MS,
+} from "../../../../protocol/limits.ts";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+test("sends readings when the tunnel comes up, then at the idle pace, and none while it is down", () => {
+  const { sender, sent } = newSender();
+  sender.send();
+  expect(sent).toHaveLength(0);
+  sender.up();
+  expect(sent).toHaveLength(1);
+  vi.advanceTimersByTime(2 * READINGS_IDLE_MS);
+  expect(sent).toHaveLength(3);
+  sender.down();
+  vi.advanceTimersByTime(2 * READINGS_IDLE_MS);
+  sender.send();
+  expect(sent).toHaveLength(3);
+});
+
+test("sends at once when somebody starts watching, and at the quick pace until the watch expires", () => {
+  const { sender, sent } = newSender();
+  sender.up();
+  sender.watch();
+  expect(sent).toHaveLength(2);
+  vi.advanceTimersByTime(WATCHED_FOR_MS / 2);
+  sender.watch();
+  expect(sent).toHaveLength(2 + Math.floor(WATCHED_FOR_MS / 2 / READINGS_WATCHED_MS));
+  vi.advanceTimersByTime(WATCHED_FOR_MS + READINGS_WATCHED_MS);
+  const whileWatched = sent.length;
+  vi.advanceTimersByTime(READINGS_IDLE_MS - READINGS_WATCHED_MS);
+  expect(sent.length - whileWatched).toBeLessThanOrEqual(1);
+});
+
+test("restarts the idle interval after a change of the inventory", () => {
+  const { sender, sent } = newSender();
+  sender.up();
+  vi.advanceTimersByTime(READINGS_IDLE_MS - 1);
+  sender.send();
+  vi.advanceTimersByTime(READINGS_IDLE_MS - 1);
+  expect(sent).toHaveLength(2);
+  vi.advanceTimersByTime(1);
+  expect(sent).toHaveLength(3);
+});
+
+test("lists the oldest open requests while somebody is watching, and none otherwise", () => {
+  const requests = Array.from({ length: OPEN_REQUESTS_MAX + 1 }, (_, n) => requestOf(n)).reverse();
+  const { sender, sent } = newSender(requests);
+  sender.up();
+  sender.watch();
+  const [idle, watched] = sent;
+  expect(idle?.requests).toEqual([]);
+  expect(watched?.requests.map(({ started_at }) => started_at)).toEqual(
+    requests
+      .toReversed()
+      .slice(0, OPEN_REQUESTS_MAX)
+      .map(({ started_at }) => started_at),
+  );
+});
+
+function newSender(requests: OpenRequest[] = []) {
+  const sent: Readings[] = [];
+  const inventory = {
+    at: new Date(0).toISOString(),
+    reachable: false,
+    error: null,
+    ollama_version: null,
+    models: [],
+    loaded: [],
+  };
+  const sender = new ReadingsSender({
+    gpu: { take: () => ({ available: false, error: null, driver_version: null, samples: [] }) },
+    inventory: { latest: () => inventory },
+    system: { take: () => [] },
+    counts: () => ({
+      in_flight: requests.length,
+      queued: 0,
+      local_in_flight: 0,
+      tunnel_ms: null,
+      spooled: 0,
+      lost: 0,
+    }),
+    requests: () => [...requests],
+    send: (frame) => sent.push(parsePayload(Readings, frame.payload)),
+  });
+  return { sender, sent };
+}
+
+const requestOf = (n: number): OpenRequest => ({
+  request_id: `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`,
+  started_at: new Date(Date.UTC(2026, 7, 1) + n).toISOString(),
+  endpoint: "/api/chat",
+  model: "m",
+  is_queued: false,
+  key_id: null,
+  client_ip: null,
+});
