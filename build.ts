@@ -5,7 +5,8 @@
  * Wrangler runs this program before `dev` and `deploy`. The library is the agent for programs: one
  * file that contains its packages, so that installing it brings no others along.
  */
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
 import { build as buildPage, type InlineConfig } from "vite";
 import { commentOf, noticesOf, packagesOf } from "./local/notices.ts";
@@ -39,8 +40,7 @@ const page: InlineConfig = {
   logLevel: "warn",
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
-    outDir: `../${OUT}`,
-    emptyOutDir: false,
+    write: false,
     target: "es2022",
     // Every browser that runs es2022 preloads modules by itself.
     modulePreload: { polyfill: false },
@@ -57,12 +57,26 @@ const page: InlineConfig = {
   },
 };
 
+/**
+ * Writes a file unless it already has this content. Every `wrangler dev` on this checkout watches the
+ * assets and reloads its Worker when one is written, which cuts the tunnels of another running start.
+ */
+function writeIfChanged(path: string, content: string | Uint8Array): void {
+  const bytes = Buffer.from(content);
+  try {
+    if (readFileSync(path).equals(bytes)) return;
+  } catch {
+    // The file does not exist yet.
+  }
+  writeFileSync(path, bytes);
+}
+
 /** Bundles a program for Node and writes it with its notices at the end. Returns its packages. */
 async function writeForNode(entryPoint: string, outfile: string): Promise<string[]> {
   const { metafile, outputFiles } = await build({ ...onNode, entryPoints: [entryPoint], outfile });
   const packages = packagesOf(Object.keys(metafile.inputs));
   const notices = commentOf(noticesOf(".", packages));
-  for (const { path, text } of outputFiles) writeFileSync(path, text + notices);
+  for (const { path, text } of outputFiles) writeIfChanged(path, text + notices);
   return packages;
 }
 
@@ -73,7 +87,10 @@ async function writePage(): Promise<string[]> {
     name: "collect",
     moduleParsed: ({ id }: { id: string }) => void files.push(id),
   };
-  await buildPage({ ...page, plugins: [collect] });
+  const built = await buildPage({ ...page, plugins: [collect] });
+  if (!("output" in built)) throw new Error("Vite returned no files for the page.");
+  for (const file of built.output)
+    writeIfChanged(join(OUT, file.fileName), file.type === "chunk" ? file.code : file.source);
   return packagesOf(files);
 }
 
@@ -91,7 +108,7 @@ async function packagesOfWorker(): Promise<string[]> {
 for (const folder of [`${OUT}/agent`, `${OUT}/assets`, LIBRARY])
   mkdirSync(folder, { recursive: true });
 for (const file of ["install.sh", "ollama-edge-agent.service"])
-  cpSync(`agent/install/${file}`, `${OUT}/agent/${file}`);
+  writeIfChanged(`${OUT}/agent/${file}`, readFileSync(`agent/install/${file}`));
 
 const packages = await Promise.all([
   writeForNode("agent/main.ts", `${OUT}/agent/agent.mjs`),
@@ -99,7 +116,7 @@ const packages = await Promise.all([
   writePage(),
   packagesOfWorker(),
 ]);
-writeFileSync(
+writeIfChanged(
   `${OUT}/assets/third-party-notices.txt`,
   noticesOf(".", [...new Set(packages.flat())].sort()),
 );

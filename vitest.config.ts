@@ -1,16 +1,27 @@
+import { availableParallelism } from "node:os";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 
+/** Most end-to-end tests wait for processes and timers, so more files than cores run at once. */
+const WORKERS = Math.max(4, availableParallelism());
+
+/** One file at a time: the files of such a project share one running service. */
+const ONE_AT_A_TIME = { maxWorkers: 1, sequence: { groupOrder: 1 } };
+
 /**
- * Six layers. `unit`: pure code and Node programs. `workerd`: Durable Objects and routes in the
- * real runtime. `stores`: the same, with the real ClickHouse and Postgres. `browser`: the page in a real
- * one, on a running edge. `e2e`: real processes, real sockets, real client SDKs. `faults`: those processes
- * killed, cut off and starved; a slice of what `npm run test:faults` does.
+ * The six layers of tests:
+ * - `unit`: pure code and Node programs.
+ * - `workerd`: Durable Objects and routes in the real runtime.
+ * - `stores`: the same with a real ClickHouse and Postgres.
+ * - `browser`: the page in a real browser, on a running edge.
+ * - `e2e`: real processes, real sockets, real client SDKs.
+ * - `faults`: those processes killed, cut off and starved; a slice of `npm run test:faults`.
  */
 export default defineConfig({
   test: {
-    // A newcomer reads this output: what passed need not talk.
+    // Output of a test that passed only hides the failures.
     silent: "passed-only",
+    maxWorkers: WORKERS,
     projects: [
       {
         test: {
@@ -31,12 +42,12 @@ export default defineConfig({
         test: {
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
-          // One after the other, in one process: each would load the driver of the browser again.
+          ...ONE_AT_A_TIME,
+          // In one process, which loads the browser's driver once.
           isolate: false,
           globalSetup: "test/browser/setup.ts",
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
         },
       },
       {
@@ -49,6 +60,7 @@ export default defineConfig({
           })),
         ],
         test: {
+          ...ONE_AT_A_TIME,
           name: "stores",
           include: ["test/stores/**/*.test.ts"],
           globalSetup: "test/support/engines/global-setup.ts",
@@ -62,16 +74,16 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
         },
       },
       {
         test: {
           name: "faults",
           include: ["test/faults/**/*.test.ts"],
+          // The slices mostly wait; each has processes of its own.
+          maxConcurrency: 6,
           testTimeout: 120_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
         },
       },
     ],

@@ -1,5 +1,5 @@
 /** The real thing for end-to-end tests: `wrangler dev`, agent processes, ports and folders of their own. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,7 +35,8 @@ export class TestStack implements AsyncDisposable {
   /** @param settings  of the Worker; open mode unless they say otherwise */
   static async start(settings: Record<string, string> = { AUTH_MODE: "open" }): Promise<TestStack> {
     const stack = new TestStack(await freePort(), settings);
-    await buildAssets(stack.#reaper);
+    // Wrangler builds the assets at each start, but does not start without the folder.
+    if (!existsSync(join(ROOT, "dist/assets"))) await buildAssets(stack.#reaper);
     await stack.startEdge();
     return stack;
   }
