@@ -7,7 +7,10 @@ import { WINDOW_BYTES } from "./limits.ts";
 import type { Headers } from "./messages.ts";
 import type { Api } from "./records.ts";
 
-/** So much of an answer is held back. Less than a window, or the other end would wait for room for ever. */
+/**
+ * So much of an answer is held back. Less than a window, or the other end would wait for room for
+ * ever.
+ */
 export const HELD_BYTES_MAX = WINDOW_BYTES / 2;
 
 const encoder = new TextEncoder();
@@ -36,8 +39,8 @@ export function endingOf(
 }
 
 /**
- * Whether the edge keeps what there is of an answer back from the caller. One JSON value comes in one go
- * anyhow: a caller that has nothing of it yet can still be told of a failure, by its status.
+ * Whether the edge keeps what there is of an answer back from the caller. One JSON value comes in
+ * one go anyhow: a caller that has nothing of it yet can still be told of a failure, by its status.
  * Both ends ask, since either may have to record what the caller was told.
  *
  * @param isStreamed  the caller asked for an answer bit by bit

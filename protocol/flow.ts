@@ -2,9 +2,10 @@
  * One direction of a stream: numbering, credit and acknowledgement in one mechanism.
  *
  * The sender numbers its frames and keeps each one until it is acknowledged; the kept bytes may not
- * exceed the window. The receiver acknowledges a frame when its bytes were *consumed* (written to the
- * caller, or to Ollama), not when they arrived. So the window is at once the memory bound, the
- * backpressure, and the store from which a resume is served. `stream-end.ts` pairs the two directions.
+ * exceed the window. The receiver acknowledges a frame when its bytes were *consumed* (written to
+ * the caller, or to Ollama), not when they arrived. So the window is at once the memory bound, the
+ * backpressure, and the store from which a resume is served. `stream-end.ts` pairs the two
+ * directions.
  *
  * Pure: no sockets, no clock.
  */
@@ -23,7 +24,10 @@ export class Sender {
     this.#window = windowBytes;
   }
 
-  /** Bytes that may be sent now. Negative after a frame that passed the window: frames are never split to fit. */
+  /**
+   * Bytes that may be sent now. Negative after a frame that passed the window: frames are never
+   * split to fit.
+   */
   get room(): number {
     return this.#window - this.#keptBytes;
   }
@@ -43,7 +47,10 @@ export class Sender {
     return this.#kept.length === 0;
   }
 
-  /** Numbers a frame and keeps it. The caller checks {@link room} first and never changes the payload afterwards. */
+  /**
+   * Numbers a frame and keeps it. The caller checks {@link room} first and never changes the
+   * payload afterwards.
+   */
   frame(type: FrameType, payload: Uint8Array = NO_PAYLOAD): Frame {
     if (this.#next > SEQ_MAX) throw new FrameError("a stream may have at most 2^32 frames");
     const frame: Frame = { type, stream: this.#stream, seq: this.#next++, payload };

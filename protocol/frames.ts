@@ -56,7 +56,10 @@ export const HEADER_BYTES = 25;
 export const SEQ_MAX = 0xffff_ffff;
 export const NO_PAYLOAD = new Uint8Array(0);
 
-/** What was wrong with bytes that should have been frames. The socket they came from is closed with 1002. */
+/**
+ * What was wrong with bytes that should have been frames. The socket they came from is closed with
+ * 1002.
+ */
 export class FrameError extends Error {
   override readonly name = "FrameError";
 }

@@ -19,7 +19,10 @@ const MIB = 1024 * KIB;
  */
 export const WINDOW_BYTES = 256 * KIB;
 
-/** A receiver acknowledges after this much was consumed: four acknowledgements a window keep the sender busy. */
+/**
+ * A receiver acknowledges after this much was consumed: four acknowledgements a window keep the
+ * sender busy.
+ */
 export const ACK_EVERY_BYTES = WINDOW_BYTES / 4;
 
 /** Largest payload of one DATA frame. Bigger reads are split, so that streams interleave. */
@@ -31,7 +34,10 @@ export const FRAME_BYTES_MAX = 1 * MIB;
 /** A sender starts a new message before this size. Cloudflare closes a socket (1009) at 32 MiB. */
 export const MESSAGE_BYTES_MAX = 1 * MIB + 64 * KIB;
 
-/** Largest JSON request body. The worker parses it whole, in 128 MB of memory shared by all calls. 413 beyond. */
+/**
+ * Largest JSON request body. The worker parses it whole, in 128 MB of memory shared by all calls.
+ * 413 beyond.
+ */
 export const BODY_BYTES_MAX = 16 * MIB;
 
 /** Largest request head (path and headers) forwarded to a box. 431 beyond. */
@@ -43,22 +49,35 @@ export const STREAMS_PER_BOX_MAX = 10_000;
 /** The agent says "ping" this often; the platform answers without waking the Box. */
 export const HEARTBEAT_MS = 1_000;
 
-/** A tunnel on which nothing arrived for this long is dead, whatever the socket says: two missed heartbeats and some slack. */
+/**
+ * A tunnel on which nothing arrived for this long is dead, whatever the socket says: two missed
+ * heartbeats and some slack.
+ */
 export const SILENCE_MS = 2_250;
 
-/** A link that swallows packets is noticed within this long by the agent, and by the edge while somebody waits. */
+/**
+ * A link that swallows packets is noticed within this long by the agent, and by the edge while
+ * somebody waits.
+ */
 export const NOTICE_MS = 3_000;
 
-/** How long both ends keep a stream while the tunnel is away. Then it ends with an error in its own format. */
+/**
+ * How long both ends keep a stream while the tunnel is away. Then it ends with an error in its own
+ * format.
+ */
 export const GRACE_MS = 30_000;
 
 /**
- * A new call waits this long for a box whose agent was lost a moment ago: a cut path is back within a
- * fraction of it, an agent that its service manager starts again within it. Then it is told that the box is down.
+ * A new call waits this long for a box whose agent was lost a moment ago: a cut path is back within
+ * a fraction of it, an agent that its service manager starts again within it. Then it is told that
+ * the box is down.
  */
 export const RECONNECT_MS = 3_000;
 
-/** After the first bytes of a stream, later ones of all streams of a box share one message per this interval. */
+/**
+ * After the first bytes of a stream, later ones of all streams of a box share one message per this
+ * interval.
+ */
 export const FLUSH_MS = 50;
 
 /** Stored prompt text, UTF-16 code units. Cut beyond, and marked as cut. */
@@ -76,22 +95,31 @@ export const RECORDS_PER_BATCH = 200;
 /** While somebody looks, an agent sends readings this often. */
 export const READINGS_WATCHED_MS = 2_000;
 
-/** While nobody looks: each message and the row it writes are billed, and an idle box must cost next to nothing. */
+/**
+ * While nobody looks: each message and the row it writes are billed, and an idle box must cost next
+ * to nothing.
+ */
 export const READINGS_IDLE_MS = 150_000;
 
 /** How long one LOOK keeps the agent at the quick pace. */
 export const WATCHED_FOR_MS = 30_000;
 
 /**
- * The history of a box has one sample of its machine, and one of each of its GPUs, this often: a day of
- * eight GPUs is then 78,000 samples, which one read of a day goes through in about a second.
+ * The history of a box has one sample of its machine, and one of each of its GPUs, this often: a
+ * day of eight GPUs is then 78,000 samples, which one read of a day goes through in about a second.
  */
 export const SAMPLE_EVERY_MS = 10_000;
 
-/** Samples of the machine that an agent keeps while the tunnel is away: an hour's, a tenth of a frame. The oldest go first. */
+/**
+ * Samples of the machine that an agent keeps while the tunnel is away: an hour's, a tenth of a
+ * frame. The oldest go first.
+ */
 export const SYSTEM_SAMPLES_MAX = 360;
 
-/** Open requests that readings list: what a page can show, 50 KB at most. The oldest, since one of those is the one that hangs. */
+/**
+ * Open requests that readings list: what a page can show, 50 KB at most. The oldest, since one of
+ * those is the one that hangs.
+ */
 export const OPEN_REQUESTS_MAX = 100;
 
 /** Names of boxes: what fits in a header, a label and a file name without quoting. */

@@ -1,6 +1,6 @@
 /**
- * The JSON payloads of frames. Unknown fields are ignored, so that a newer peer of the same protocol
- * version may add some.
+ * The JSON payloads of frames. Unknown fields are ignored, so that a newer peer of the same
+ * protocol version may add some.
  */
 import { z } from "zod";
 import { type Frame, FrameType, jsonBytes, type StreamId, streamFrame } from "./frames.ts";
@@ -28,7 +28,10 @@ export type Headers = z.infer<typeof Headers>;
 /** HELLO, the agent's first frame: its identity. */
 export const Hello = z.object({
   box: BoxName,
-  /** Random, kept in the agent's state folder. Distinguishes a reconnect from a second agent of the same name. */
+  /**
+   * Random, kept in the agent's state folder. Distinguishes a reconnect from a second agent of the
+   * same name.
+   */
   agent_id: z.uuid(),
   /** Random for each process. Distinguishes a reconnect from a restart. */
   boot_id: z.uuid(),
@@ -51,12 +54,18 @@ export const Welcome = z.object({
   heartbeat_ms: z.int().min(100).max(60_000),
   /** Absent from older edges. */
   exporter_type: ExporterType.optional(),
-  /** Allows the agent to keep prompts and responses of requests that did not come through the edge. Absent: no. */
+  /**
+   * Allows the agent to keep prompts and responses of requests that did not come through the edge.
+   * Absent: no.
+   */
   keep_text: z.boolean().optional(),
 });
 export type Welcome = z.infer<typeof Welcome>;
 
-/** RECORDS: finished requests, oldest first. Sent again until RECORDED confirms that they are in the ledger. */
+/**
+ * RECORDS: finished requests, oldest first. Sent again until RECORDED confirms that they are in the
+ * ledger.
+ */
 export const Records = z.object({
   /** Position in the agent's spool after the last of these records. Opaque to the edge. */
   position: z.int().nonnegative(),
@@ -68,7 +77,10 @@ export type Records = z.infer<typeof Records>;
 export const Recorded = z.object({ position: z.int().nonnegative() });
 export type Recorded = z.infer<typeof Recorded>;
 
-/** OPEN: the caller's request as it goes to Ollama, and the facts for its record that only the edge knows. */
+/**
+ * OPEN: the caller's request as it goes to Ollama, and the facts for its record that only the edge
+ * knows.
+ */
 export const Open = z.object({
   method: z.enum(["GET", "HEAD", "POST", "DELETE"]),
   /** Path on Ollama, e.g. `/api/chat`. Raw, exactly as it was matched against the allowlist. */
@@ -81,7 +93,10 @@ export const Open = z.object({
   /** Whether the answer is streamed, according to the body, or to the route's default. */
   stream: z.boolean(),
   started_at: z.iso.datetime({ precision: 3 }),
-  /** From `started_at` to the departure of this frame, ms. Null if no edge took the call; absent from older edges. */
+  /**
+   * From `started_at` to the departure of this frame, ms. Null if no edge took the call; absent
+   * from older edges.
+   */
   edge_ms: z.number().nonnegative().nullable().default(null),
   /** Allows the agent to keep prompt and response. */
   keep_text: z.boolean(),
@@ -96,8 +111,9 @@ export const Head = z.object({ status: z.int().min(200).max(599), headers: Heade
 export type Head = z.infer<typeof Head>;
 
 /**
- * ABORT: the stream is over for its sender. From the edge: nobody waits for the answer. From the agent:
- * it cannot go on, and why. The list of codes is closed; a new one needs a decision on both sides.
+ * ABORT: the stream is over for its sender. From the edge: nobody waits for the answer. From the
+ * agent: it cannot go on, and why. The list of codes is closed; a new one needs a decision on both
+ * sides.
  */
 export const Abort = z.object({
   code: z.enum([
@@ -110,7 +126,10 @@ export const Abort = z.object({
     "bad_request", // agent → edge: the agent refuses an OPEN or another frame
   ]),
   message: z.string().max(2_100),
-  /** With `caller_gone`: inferred from the loss of the stream's socket. Absent: the caller was seen to leave. */
+  /**
+   * With `caller_gone`: inferred from the loss of the stream's socket. Absent: the caller was seen
+   * to leave.
+   */
   presumed: z.boolean().optional(),
 });
 export type Abort = z.infer<typeof Abort>;

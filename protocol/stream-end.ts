@@ -39,12 +39,19 @@ export class StreamEnd {
     return this.#sender.isSettled;
   }
 
-  /** Numbers a frame and keeps it until it is acknowledged. The caller never changes the payload afterwards. */
+  /**
+   * Numbers a frame and keeps it until it is acknowledged. The caller never changes the payload
+   * afterwards.
+   */
   frame(type: FrameType, payload?: Uint8Array): Frame {
     return this.#sender.frame(type, payload);
   }
 
-  /** Takes an ACK. @returns whether that made room @throws {FrameError} if such a frame was never sent */
+  /**
+   * Takes an ACK.
+   * @returns whether that made room
+   * @throws {FrameError} if such a frame was never sent
+   */
   acknowledged({ seq }: Frame): boolean {
     return this.#sender.acknowledge(seq);
   }
@@ -69,7 +76,10 @@ export class StreamEnd {
     return { isNew: verdict === "new", replies: verdict === "gap" ? this.requestResume() : [] };
   }
 
-  /** Notes that every frame before `next` was consumed, with `bytes` of data since the last call. @returns the ACK, if one is due */
+  /**
+   * Notes that every frame before `next` was consumed, with `bytes` of data since the last call.
+   * @returns the ACK, if one is due
+   */
   consume(next: number, bytes: number): Frame[] {
     return this.#receiver.consume(next, bytes) ? [this.acknowledge()] : [];
   }

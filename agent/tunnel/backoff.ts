@@ -3,26 +3,32 @@
  *
  * While streams may still be waiting (the grace period), the wait stays short: a caller is holding
  * a half-finished answer. After that nobody waits, and a fleet of agents must not hammer an edge
- * that is down. Nor one that takes the tunnel and drops it at once: that, too, is dialled quickly for
- * a while, since it may be a bad moment of the path, and then at a pace that still keeps streams alive.
- * Jitter keeps agents apart that lost the same edge at the same moment.
+ * that is down. Nor one that takes the tunnel and drops it at once: that, too, is dialled quickly
+ * for a while, since it may be a bad moment of the path, and then at a pace that still keeps
+ * streams alive. Jitter keeps agents apart that lost the same edge at the same moment.
  */
 import { GRACE_MS } from "../../protocol/limits.ts";
 
 /** A tunnel that held this long was good: the backoff starts over. */
 const PROVEN_MS = 5_000;
 
-/** A path that is back is dialled within this: with the handshake, a stream goes on within 250 ms. */
+/**
+ * A path that is back is dialled within this: with the handshake, a stream goes on within 250 ms.
+ */
 const SHORT_MS = 100;
 const FIRST_LONG_MS = 500;
 const LONG_MS_MAX = 30_000;
-/** Streams that were resumed over a tunnel that dropped again wait for the next one: several of these fit into their grace period. */
+/**
+ * Streams that were resumed over a tunnel that dropped again wait for the next one: several of
+ * these fit into their grace period.
+ */
 const FLAPPING_MS_MAX = 5_000;
 /** The wait doubles this often. */
 const DOUBLE_EVERY_MS = 5_000;
 /**
- * A path that swallows packets leaves a dial hanging, also once it is back: the system repeats a lost SYN
- * ever more seldom. So the first dials are given up soon, and later ones later, lest a slow path never get through.
+ * A path that swallows packets leaves a dial hanging, also once it is back: the system repeats a
+ * lost SYN ever more seldom. So the first dials are given up soon, and later ones later, lest a
+ * slow path never get through.
  */
 const FIRST_HANDSHAKE_MS = 2_000;
 const HANDSHAKE_MS_MAX = 10_000;

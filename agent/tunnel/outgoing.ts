@@ -36,7 +36,10 @@ export class Outgoing {
     this.#turns = turns;
   }
 
-  /** The tunnel is up (welcomed) or not. Frames of a lost tunnel are dropped: their streams keep them for the resume. */
+  /**
+   * The tunnel is up (welcomed) or not. Frames of a lost tunnel are dropped: their streams keep
+   * them for the resume.
+   */
   set isOpen(isOpen: boolean) {
     this.#isOpen = isOpen;
     this.#frames = [];

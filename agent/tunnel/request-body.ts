@@ -1,6 +1,6 @@
 /**
- * The caller's request as it arrives at the box: OPEN, DATA and END become a body for Ollama, whole or
- * part by part. Pure.
+ * The caller's request as it arrives at the box: OPEN, DATA and END become a body for Ollama, whole
+ * or part by part. Pure.
  */
 import { type Frame, FrameError, FrameType } from "../../protocol/frames.ts";
 import { BODY_BYTES_MAX } from "../../protocol/limits.ts";
@@ -20,7 +20,10 @@ export class RequestBody {
   #chunks: Uint8Array[] = [];
   #bytes = 0;
   #hasEnded = false;
-  /** Parts that Ollama has not taken yet, oldest first: the number after each one's frame, and its bytes. */
+  /**
+   * Parts that Ollama has not taken yet, oldest first: the number after each one's frame, and its
+   * bytes.
+   */
   #writing: { next: number; bytes: number }[] = [];
 
   /** @param isStreamed  the body goes to Ollama as it arrives (blobs), instead of whole (JSON) */

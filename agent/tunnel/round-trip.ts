@@ -1,8 +1,8 @@
 /**
  * How long a message takes to the edge and back, from the heartbeats of one socket. Pure.
  *
- * A pong says nothing but "pong": it is known by its place, since a socket keeps the order and each ping has
- * one. Of pings that overtake their pongs one at a time is timed.
+ * A pong says nothing but "pong": it is known by its place, since a socket keeps the order and each
+ * ping has one. Of pings that overtake their pongs one at a time is timed.
  */
 import { roundMs } from "../measure/phases.ts";
 

@@ -2,8 +2,9 @@
  * The box's end of one stream, without sockets or clocks: frames and Ollama's answer go in, actions
  * come out.
  *
- * Resumes in both directions, and decides when the stream is over and how. The request is
- * {@link RequestBody}'s part, the answer {@link AnswerFrames}'s. `stream.ts` is the shell that runs the actions.
+ * Resumes in both directions, and decides when the stream is over and how. The request is {@link
+ * RequestBody}'s part, the answer {@link AnswerFrames}'s. `stream.ts` is the shell that runs the
+ * actions.
  */
 import {
   type Frame,
@@ -131,7 +132,8 @@ export class AgentStreamCore {
 
   /** The edge, or this agent, will not come back for the stream. */
   giveUp(message: string): AgentStreamActions {
-    // Everything was sent, and only the last ACK is missing. If the caller's answer ended otherwise, the edge has recorded that.
+    // Everything was sent, and only the last ACK is missing. If the caller's answer ended
+    // otherwise, the edge has recorded that.
     if (this.#answer.isEndSent) this.#over({ kind: "complete" });
     else this.#abort("lost", "tunnel", message);
     return this.#done();
@@ -188,14 +190,16 @@ export class AgentStreamCore {
 
   #aborted({ code, message, presumed }: Abort): void {
     if (code !== "caller_gone") return this.#over({ kind: "failed", failedAt: "tunnel", message });
-    // Everything was sent, and the last ACK was lost with the edge's socket. If the caller did leave, the edge has recorded that.
+    // Everything was sent, and the last ACK was lost with the edge's socket. If the caller did
+    // leave, the edge has recorded that.
     const isComplete = presumed === true && this.#answer.isEndSent;
     this.#over({ kind: isComplete ? "complete" : "cancelled" });
   }
 
   #abort(code: AbortCode, failedAt: FailedAt, message: string): void {
     if (this.#isOver) return;
-    // Bytes that Ollama did send go first; then the edge ends the caller's answer in its own format.
+    // Bytes that Ollama did send go first; then the edge ends the caller's answer in its own
+    // format.
     this.#acts.frames.push(...this.take(), abortFrame(this.#id, { code, message }));
     this.#over({ kind: "failed", failedAt, message });
   }

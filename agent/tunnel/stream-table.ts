@@ -1,6 +1,6 @@
 /**
- * The open streams of an agent: delivers each frame to its stream, refuses frames that have none, and
- * attaches and detaches all streams as the tunnel comes and goes.
+ * The open streams of an agent: delivers each frame to its stream, refuses frames that have none,
+ * and attaches and detaches all streams as the tunnel comes and goes.
  */
 import {
   type Frame,
@@ -20,8 +20,8 @@ import type { Spool } from "../spool/spool.ts";
 import { AgentStream, type StreamShell } from "./stream.ts";
 
 /**
- * The edge sends RESUME at once when the agent is back. A stream that it has not resumed within this
- * has no caller, so Ollama need not go on.
+ * The edge sends RESUME at once when the agent is back. A stream that it has not resumed within
+ * this has no caller, so Ollama need not go on.
  */
 const RESUMED_WITHIN_MS = 5_000;
 
@@ -183,8 +183,8 @@ export class StreamTable {
         "lost",
         "the agent was restarted while it served this request",
       );
-    // Answered in part by an agent whose spool is gone. A second answer of Ollama would go on differently.
-    // The code is not "lost", because only the edge can record the request.
+    // Answered in part by an agent whose spool is gone. A second answer of Ollama would go on
+    // differently. The code is not "lost", because only the edge can record the request.
     if (frame.seq > 0)
       return this.#refuse(frame.stream, "bad_request", `box ${box} has forgotten this request`);
     // Never seen: its first frames were lost on the way. Requests them.

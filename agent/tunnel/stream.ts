@@ -2,8 +2,9 @@
  * The box's end of one stream: takes the caller's request from the tunnel, passes it to Ollama, and
  * sends the answer back. The measured request measures its cost and records how it ended.
  *
- * A thin shell around {@link AgentStreamCore}, which decides everything. A cut of the tunnel changes
- * nothing here: the stream waits, detached, until the edge resumes it or the grace period ends.
+ * A thin shell around {@link AgentStreamCore}, which decides everything. A cut of the tunnel
+ * changes nothing here: the stream waits, detached, until the edge resumes it or the grace period
+ * ends.
  */
 import type { Frame, StreamId } from "../../protocol/frames.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
@@ -20,7 +21,10 @@ export type StreamShell = MeasuredRequestShell & {
   onOver(stream: AgentStream): void;
 };
 
-/** Status at the edge if an answer has not begun and its agent does not come back: see `tunnel_lost`. */
+/**
+ * Status at the edge if an answer has not begun and its agent does not come back: see
+ * `tunnel_lost`.
+ */
 const GATEWAY_TIMEOUT = 504;
 const BAD_GATEWAY = 502;
 

@@ -176,7 +176,8 @@ export class Tunnel {
   /** @param lateMs  how much later than it was to be */
   #judge(helloMs: number, lateMs: number): void {
     const { log, now } = this.#options;
-    // This process was held up, and sent no heartbeat that could have been answered: the next one tells.
+    // This process was held up, and sent no heartbeat that could have been answered: the next one
+    // tells.
     if (lateMs > HELD_UP_MS) this.#lastHeardMs = Math.max(this.#lastHeardMs, now() - HEARTBEAT_MS);
     const silentMs = now() - this.#lastHeardMs;
     // The platform answers pings for a Box that never says welcome.

@@ -1,9 +1,10 @@
 /**
- * Box: one Durable Object per GPU box, the relay between the agent's WebSocket and those of the
- * streams that Workers hold.
+ * Box: one Durable Object for each GPU box, the relay between the agent's WebSocket and those of
+ * the streams that Workers hold.
  *
- * The thin shell around {@link Relay}, which decides everything: here are the sockets of the platform,
- * which may hibernate with the object, and its clock. Heartbeats are answered by the platform and do not wake it.
+ * A thin shell around {@link Relay}, which decides everything. Here are the clock and the sockets
+ * of the platform, which hibernate with the object. The platform answers heartbeats without waking
+ * it.
  */
 import { DurableObject } from "cloudflare:workers";
 import { HEARTBEAT_MS, SUBPROTOCOL } from "../../protocol/limits.ts";
@@ -13,7 +14,8 @@ import type { Bindings } from "../env.ts";
 import { errorResponse } from "../errors.ts";
 import { settingsOf } from "../settings.ts";
 import { VERSION } from "../version.ts";
-import { Relay, type RelayStatus } from "./relay.ts";
+import type { RelayStatus } from "./load.ts";
+import { Relay } from "./relay.ts";
 import { Attachment, type SocketHost } from "./sockets.ts";
 
 export class Box extends DurableObject<Bindings> {
@@ -33,7 +35,10 @@ export class Box extends DurableObject<Bindings> {
     });
   }
 
-  /** `/connect?box=` takes the agent's socket, `/attach?stream=&resume=` that of a stream. Callers were authenticated by the Worker. */
+  /**
+   * Takes an agent's socket at `/connect?box=`, a stream's at `/attach?stream=&resume=`. The Worker
+   * has authenticated both.
+   */
   override async fetch(request: Request): Promise<Response> {
     const url = new URL(request.url);
     const box = url.searchParams.get("box") ?? "";
@@ -55,7 +60,9 @@ export class Box extends DurableObject<Bindings> {
     return new Response(null, { status: 101, webSocket: far });
   }
 
-  /** What this box is doing. Asks the agent for fresh readings by the way: somebody looks. */
+  /**
+   * Returns the box as it is now. Makes the agent send fresh readings, since somebody is watching.
+   */
   status(): Promise<RelayStatus> {
     return this.#core.status();
   }
@@ -95,7 +102,7 @@ function welcomeOf(env: Bindings): Welcome {
 }
 
 function socketsOf(ctx: DurableObjectState): SocketHost<WebSocket> {
-  /** Parsed once per socket and life in memory: it is read on every message. */
+  /** Parsed once after each start, because every message reads it. */
   const attachments = new WeakMap<WebSocket, Attachment>();
   const attach = (socket: WebSocket, attachment: Attachment) => {
     socket.serializeAttachment(attachment);

@@ -1,30 +1,35 @@
-/** What the agent of a box reports of itself, on its way to the registry and the ledger: checked, and under the box's own name. */
+/**
+ * The reports of an agent, on their way to the registry and the ledger: checked, and filed under
+ * the box's own name.
+ */
 import { z } from "zod";
 import { parsePayload } from "../../protocol/frames.ts";
 import { Readings } from "../../protocol/inventory.ts";
 import type { Hello } from "../../protocol/messages.ts";
 import { RequestRecord } from "../../protocol/records.ts";
 
-/** Who is told. */
+/** The registry of boxes and the ledger, as the relay of one box uses them. */
 export type BoxRegistry = {
   connected(hello: Hello): Promise<unknown>;
   draining(box: string): Promise<unknown>;
   read(box: string, readings: Readings): Promise<unknown>;
   gone(box: string, atMs: number): Promise<unknown>;
-  /** When it resolves, the records are durable. */
+  /** Resolves when the records are durable. */
   ingest(records: RequestRecord[]): Promise<unknown>;
 };
 
-/** The envelope only: one bad record must not hold up the others. */
+/** Checks the envelope only, because one bad record must not hold up the others. */
 const RecordsEnvelope = z.object({
   position: z.int().nonnegative(),
   records: z.array(z.unknown()).max(1_000),
 });
 
 /**
- * @param onBad  hears of each record that the ledger would not take. It is dropped, and confirmed: sent again it would be as bad
+ * Passes records to the ledger. A record that the ledger cannot take is dropped, yet confirmed: it
+ * would be just as bad when sent again.
+ * @param onBad  called with the reason, for each dropped record
  * @returns the position to confirm, once the ledger has the records
- * @throws {FrameError}, and what the registry throws
+ * @throws {FrameError} and the registry's errors
  */
 export async function passRecords(
   payload: Uint8Array,
@@ -43,7 +48,7 @@ export async function passRecords(
   return position;
 }
 
-/** @throws {FrameError}, and what the registry throws */
+/** Passes readings to the registry. @throws {FrameError} and the registry's errors */
 export async function passReadings(
   payload: Uint8Array,
   box: string,
@@ -51,7 +56,7 @@ export async function passReadings(
 ): Promise<Readings> {
   const readings = parsePayload(Readings, payload);
   for (const sample of readings.gpu.samples) sample.box = box;
-  // The requests are of this moment: nothing to keep in a registry.
+  // Open requests describe this moment only, so the registry does not keep them.
   await registry.read(box, { ...readings, requests: [] });
   return readings;
 }

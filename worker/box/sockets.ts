@@ -1,13 +1,13 @@
 /**
- * The sockets of a box: its agent's, and one of each stream. Found in constant time.
+ * The sockets of a box: its agent's, and one for each stream. Found in constant time.
  *
- * What is kept here is a copy: the platform has sockets, tags and attachments through hibernation, and
- * an object that wakes up finds all of it again.
+ * This is only a copy: the platform keeps sockets, tags and attachments through hibernation, and an
+ * object that wakes up finds them all again.
  */
 import { z } from "zod";
-import type { StreamId } from "../../protocol/frames.ts";
+import { encodeFrames, type Frame, type StreamId } from "../../protocol/frames.ts";
 
-/** What a socket carries through hibernation. */
+/** The data that a socket carries through hibernation. */
 export const Attachment = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("agent"),
@@ -21,21 +21,24 @@ export const Attachment = z.discriminatedUnion("kind", [
 export type Attachment = z.infer<typeof Attachment>;
 export type AgentAttachment = Extract<Attachment, { kind: "agent" }>;
 
-/** As much of a WebSocket as a relay needs: the real ones are lent as they are. */
+/** The part of a WebSocket that a relay needs. Real ones are passed unchanged. */
 export type RelaySocket = {
   readonly readyState: number;
   send(message: Uint8Array): void;
   close(code: number, reason: string): void;
 };
 
-/** The sockets as the platform keeps them. */
+/** The platform's side of the sockets. */
 export type SocketHost<Socket extends RelaySocket> = {
   accept(socket: Socket, attachment: Attachment): void;
-  /** All agents' sockets, greeted or not; all streams'; or those of one stream. Oldest first, and some may be closing. Slower the more there are. */
+  /**
+   * Returns the sockets of all agents, welcomed or not; of all streams; or of one stream. Oldest
+   * first; some may be closing. Takes longer the more there are.
+   */
   accepted(tag: "agent" | "stream" | StreamId): Socket[];
   attachmentOf(socket: Socket): Attachment;
   attach(socket: Socket, attachment: Attachment): void;
-  /** When the platform last answered its heartbeat, unix ms; null: never. */
+  /** Returns when the platform last answered a heartbeat of the socket, unix ms; null if never. */
   pingedMs(socket: Socket): number | null;
 };
 
@@ -46,6 +49,8 @@ export const isOpen = (socket: RelaySocket): boolean => socket.readyState === OP
 export class BoxSockets<Socket extends RelaySocket> {
   readonly #host: SocketHost<Socket>;
   readonly #streams = new Map<StreamId, Socket>();
+  /** Streams that lost their socket a moment ago, and that socket. */
+  readonly #orphans = new Map<StreamId, Socket>();
   #attached: Set<Socket> | null = null;
   #agent: Socket | null | undefined;
 
@@ -53,7 +58,7 @@ export class BoxSockets<Socket extends RelaySocket> {
     this.#host = host;
   }
 
-  /** The socket of the agent that was greeted last, dead or alive. */
+  /** The socket of the agent that was welcomed last, dead or alive. */
   get agent(): Socket | null {
     if (this.#agent === undefined)
       this.#agent =
@@ -68,7 +73,7 @@ export class BoxSockets<Socket extends RelaySocket> {
     this.#agent = socket;
   }
 
-  /** Streams that hold a socket. */
+  /** Number of streams that hold a socket. */
   get streamsAttached(): number {
     return this.#attachedStreams().size;
   }
@@ -84,16 +89,29 @@ export class BoxSockets<Socket extends RelaySocket> {
   /** The stream has a new socket. */
   attached(id: StreamId, socket: Socket): void {
     this.#streams.set(id, socket);
+    this.#orphans.delete(id);
     this.#attachedStreams().add(socket);
   }
 
-  /** That socket of the stream is closed. It may have a newer one. */
+  /** A socket of the stream is closed. The stream may have a newer one. */
   detached(id: StreamId, socket: Socket): void {
     if (this.#streams.get(id) === socket) this.#streams.delete(id);
     this.#attached?.delete(socket);
   }
 
-  /** Listing all sockets costs more the more there are, so it is done once per life in memory. */
+  /** The stream lost that socket, which was its last. */
+  orphaned(id: StreamId, socket: Socket): void {
+    this.#orphans.set(id, socket);
+  }
+
+  /**
+   * Returns whether the stream is still without a socket since it lost that one, and forgets it.
+   */
+  takeOrphan(id: StreamId, socket: Socket): boolean {
+    return this.#orphans.get(id) === socket && this.#orphans.delete(id);
+  }
+
+  /** Listing all sockets takes longer the more there are, so it is done once after each start. */
   #attachedStreams(): Set<Socket> {
     this.#attached ??= new Set(this.#host.accepted("stream").filter(isOpen));
     return this.#attached;
@@ -105,15 +123,18 @@ export function agentOf<Socket extends RelaySocket>(
   socket: Socket,
 ): AgentAttachment {
   const attachment = host.attachmentOf(socket);
-  if (attachment.kind !== "agent") throw new Error("a stream's socket where the agent's should be");
+  if (attachment.kind !== "agent") throw new Error("expected an agent's socket, got a stream's");
   return attachment;
 }
 
-/** A socket that was closed a moment ago must not fail the others. */
+/** Sends a message. A socket that was closed a moment ago must not fail the others. */
 export function sendTo(socket: RelaySocket, message: Uint8Array): void {
   try {
     socket.send(message);
   } catch {
-    // its close event is on the way, and the ends resume
+    // The close event is on its way, and the ends resume.
   }
 }
+
+export const sendFrames = (socket: RelaySocket, ...frames: Frame[]): void =>
+  sendTo(socket, encodeFrames(frames));

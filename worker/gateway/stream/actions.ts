@@ -4,7 +4,10 @@ import type { Headers } from "../../../protocol/messages.ts";
 import type { FailureReason } from "../../errors.ts";
 import type { Ended } from "./ended.ts";
 
-/** How the caller's answer begins. `length`: of the body, if announced; a promise that may be broken. */
+/**
+ * How the caller's answer begins. `length`: of the body, if announced; a promise that may be
+ * broken.
+ */
 export type CallerAnswer =
   | { kind: "whole"; status: number; headers: Headers; body: Uint8Array | null }
   | { kind: "streamed"; status: number; headers: Headers; length: number | null }
@@ -14,9 +17,13 @@ export type CallerAnswer =
 
 export type AnswerActions = {
   answer: CallerAnswer | null;
-  /** Bytes for the caller. `wrote` follows once it took them; there is no other write until then. */
+  /**
+   * Bytes for the caller. `wrote` follows once it took them; there is no other write until then.
+   */
   write: Uint8Array | null;
-  /** How the streamed answer ends, after that write. `closed` follows once the caller took a close. */
+  /**
+   * How the streamed answer ends, after that write. `closed` follows once the caller took a close.
+   */
   finish: "close" | "break" | "abandon" | null;
 };
 

@@ -2,8 +2,8 @@
  * The caller's answer: HEAD, DATA and END of the box become a status, headers and writes at the
  * caller's pace. Pure.
  *
- * An answer is given whole, streamed, or held back until it is complete. Once begun, it can only end
- * with an error in its own format.
+ * An answer is given whole, streamed, or held back until it is complete. Once begun, it can only
+ * end with an error in its own format.
  */
 import { endingOf, isHeldBack } from "../../../protocol/ending.ts";
 import { type Frame, FrameError, FrameType, parsePayload } from "../../../protocol/frames.ts";
@@ -126,7 +126,10 @@ export class AnswerWriter {
     else acts.answer = { kind: "abandoned" };
   }
 
-  /** Ends an answer that had begun with an error in its own format, or breaks it if that has no room for one. */
+  /**
+   * Ends an answer that had begun with an error in its own format, or breaks it if that has no room
+   * for one.
+   */
   #breakOff(acts: AnswerActions, failure: FailureReason): boolean {
     const type = this.#head?.headers.find(([name]) => name === "content-type")?.[1] ?? "";
     const error = wireErrorOf(failure);

@@ -1,4 +1,7 @@
-/** The record that the edge keeps: of a call whose agent cannot write it, or may not have got to. Whoever is first wins. */
+/**
+ * The record that the edge keeps: of a call whose agent cannot write it, or may not have got to.
+ * Whoever is first wins.
+ */
 import { ERROR_CHARS_MAX } from "../../../protocol/limits.ts";
 import { factsOf, type Open } from "../../../protocol/messages.ts";
 import { cut, type RequestRecord, type Status, UNMEASURED } from "../../../protocol/records.ts";
@@ -35,10 +38,16 @@ export function edgeRecord(
   };
 }
 
-/** The Aggregator may be restarted, or moved, just now; counted twice is counted once. What the runtime grants an invocation after its caller left is half a minute. */
+/**
+ * The Aggregator may be restarted, or moved, just now; counted twice is counted once. What the
+ * runtime grants an invocation after its caller left is half a minute.
+ */
 const INGEST_WAITS_MS = [0, 250, 1_000, 4_000, 8_000];
 
-/** Resolves when it is in the ledger; or when it cannot be, which is logged. @param afterMs  begins so long from now */
+/**
+ * Resolves when it is in the ledger; or when it cannot be, which is logged.
+ * @param afterMs  begins so long from now
+ */
 export async function ingestSurely(
   env: Bindings,
   record: RequestRecord,

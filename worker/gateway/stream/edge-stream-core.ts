@@ -1,9 +1,9 @@
 /**
  * The edge's end of one stream, without sockets or clocks: events go in, actions come out.
  *
- * Carries the stream across cuts: resumes in both directions, the grace period, redials and probes. Decides
- * when the stream is over, how, and who keeps its record. The caller's answer is {@link AnswerWriter}'s part.
- * `edge-stream.ts` is the shell that runs the actions; the simulation runs them on simulated sockets.
+ * Carries the stream across cuts: resumes in both directions, the grace period, redials and probes.
+ * Decides when the stream is over, how, and who keeps its record. `answer.ts` is the part towards the
+ * caller. `edge-stream.ts` is the shell; the simulation runs the same actions on simulated sockets.
  */
 import {
   decodeFrames,
@@ -26,7 +26,7 @@ import { RequestFrames } from "./request-frames.ts";
 
 export type EdgeFacts = { id: StreamId; box: string; open: Open };
 
-/** A Box without an agent sends GONE within this of a new socket; otherwise the ABORT has reached one. */
+/** A Box without an agent sends GONE to a new socket within this. */
 const ABORT_WAITS_MS = 1_000;
 
 export class EdgeStreamCore {
@@ -66,7 +66,7 @@ export class EdgeStreamCore {
     return this.#isOver;
   }
 
-  /** Bytes in memory: of the request, sent and not acknowledged; of the answer, not taken by the caller. For tests. */
+  /** Bytes of the request that are not acknowledged, of the answer that are not taken. For tests. */
   get kept(): { request: number; answer: number } {
     return { request: this.#end.keptBytes, answer: this.#answer.keptBytes };
   }
@@ -135,7 +135,7 @@ export class EdgeStreamCore {
     return this.#done();
   }
 
-  /** The socket to the Box is lost: the Box was restarted or moved, or it refused. Dials it again. */
+  /** The socket to the Box is lost: the Box was restarted or moved, or it refused. */
   lost(nowMs: number): EdgeStreamActions {
     if (this.#isDone || !this.#reach.isAttached) return this.#done();
     this.#reach.isAttached = false;
@@ -214,7 +214,7 @@ export class EdgeStreamCore {
     }
   }
 
-  /** Once the stream is over, only one thing matters: whether an agent can receive the pending ABORT. */
+  /** Once the stream is over, all that matters is an agent that can receive the pending ABORT. */
   #afterEnd({ type }: Frame, nowMs: number): void {
     if (this.#pendingAbort === null) return;
     if (type === FrameType.gone) this.#reach.restartGrace(nowMs);
@@ -260,7 +260,7 @@ export class EdgeStreamCore {
     this.#overBy(failure);
   }
 
-  /** A restarted agent lost part of the request, which the edge has released, and cannot record it. */
+  /** A restarted agent lost a part of the request that the edge has released. */
   #failForgotten(): void {
     this.#isForgotten = true;
     const failure: FailureReason = { reason: "agent_restarted", box: this.#facts.box };

@@ -2,8 +2,8 @@
  * The edge's end of one stream: holds the caller's answer, sends the request through the Box, and
  * writes what comes back as fast as the caller takes it.
  *
- * Lives as long as the answer, in the Worker invocation that owes it. A thin shell around
- * {@link EdgeStreamCore}, which decides everything: the sockets, the clock and the byte streams are here.
+ * Lives as long as the answer, in the Worker invocation that owes it. A thin shell around {@link
+ * EdgeStreamCore}, which decides everything: the sockets, the clock and the byte streams are here.
  */
 import { encodeFrames, type StreamId } from "../../../protocol/frames.ts";
 import type { Headers as HeaderPairs, Open } from "../../../protocol/messages.ts";
@@ -22,7 +22,10 @@ export type EdgeCall = {
   signal: AbortSignal;
   /** The box's, shared by its streams in this isolate. */
   pulse: Pulse;
-  /** Dials a new socket to the Box, after the last one was lost. @throws {GatewayError} if the Box refuses */
+  /**
+   * Dials a new socket to the Box, after the last one was lost.
+   * @throws {GatewayError} if the Box refuses
+   */
   attachAgain(): Promise<WebSocket>;
 };
 
@@ -73,7 +76,10 @@ export class EdgeStream {
     return this.#hasEnded;
   }
 
-  /** Resolves when nothing is left to do, including the ABORT for an agent that was away. Never rejects. */
+  /**
+   * Resolves when nothing is left to do, including the ABORT for an agent that was away. Never
+   * rejects.
+   */
   get done(): Promise<void> {
     return this.#done.promise;
   }
@@ -179,7 +185,10 @@ export class EdgeStream {
     this.#do(this.#core.callerGone(Date.now()));
   }
 
-  /** Keeps one timer, and sets it again only if it would fire too late: most deadlines move on before. */
+  /**
+   * Keeps one timer, and sets it again only if it would fire too late: most deadlines move on
+   * before.
+   */
   #scheduleTick(): void {
     const nowMs = Date.now();
     const atMs = this.#core.nextTickMs(nowMs);

@@ -3,13 +3,16 @@ import type { Abort } from "../../../protocol/messages.ts";
 import { type FailureReason, wireErrorOf } from "../../errors.ts";
 
 /**
- * The agent keeps the record of a stream that it served to the end. The edge keeps all others, and also
- * that of a cancelled stream, because the ABORT that announces it may be lost on the way.
+ * The agent keeps the record of a stream that it served to the end. The edge keeps all others, and
+ * also that of a cancelled stream, because the ABORT that announces it may be lost on the way.
  */
 export type Ended =
   | { by: "agent" }
   | { by: "edge"; status: "error"; httpStatus: number; failure: FailureReason }
-  /** `afterMs`: head start for an agent that received the ABORT. It knows more, so its record should win. */
+  /**
+   * `afterMs`: head start for an agent that received the ABORT. It knows more, so its record should
+   * win.
+   */
   | { by: "edge"; status: "cancelled"; httpStatus: number; afterMs: number };
 
 /** An agent's record is in the ledger by then, unless its tunnel is lost. */
@@ -47,7 +50,10 @@ export const endedByCaller = (begunStatus: number | null, isReached: boolean): E
   afterMs: isReached ? AGENT_FIRST_MS : 0,
 });
 
-/** Returns the failure that an agent reports with its ABORT; null if only an edge may send that code. */
+/**
+ * Returns the failure that an agent reports with its ABORT; null if only an edge may send that
+ * code.
+ */
 export function abortFailure({ code, message }: Abort, box: string): FailureReason | null {
   switch (code) {
     case "ollama_unreachable":

@@ -1,10 +1,11 @@
 /**
- * The pulse of a box: when the streams of this isolate last saw its agent, and last probed it. Pure.
+ * The pulse of a box: when the streams of this isolate last saw its agent, and last probed it.
+ * Pure.
  *
- * A link that swallows packets looks just like an Ollama that is loading a model. So while callers wait
- * in silence, a stream sends something to the Box, which then checks its agent's heartbeat. One stream
- * probes for all: what any of them receives or sends counts for the others, and a box whose tokens flow
- * is not probed at all.
+ * A link that swallows packets looks just like an Ollama that is loading a model. So while callers
+ * wait in silence, a stream sends something to the Box, which then checks its agent's heartbeat.
+ * One stream probes for all: what any of them receives or sends counts for the others, and a box
+ * whose tokens flow is not probed at all.
  */
 import { HEARTBEAT_MS, NOTICE_MS, SILENCE_MS } from "../../../protocol/limits.ts";
 
@@ -22,7 +23,10 @@ export const newPulse = (): Pulse => ({ lastSeenMs: 0, lastProbeMs: 0, open: 0 }
 /** Covers the way to the Box, and timers that are late. */
 const SLACK_MS = 150;
 
-/** Silence before a probe. Even if the last heartbeat came just before the loss, the result is in time. */
+/**
+ * Silence before a probe. Even if the last heartbeat came just before the loss, the result is in
+ * time.
+ */
 export const PROBE_MS = NOTICE_MS - SILENCE_MS - SLACK_MS;
 
 /** With more open streams than this, each one looks less often: about this many keep watch. */
@@ -35,7 +39,9 @@ const dueMs = ({ lastSeenMs, lastProbeMs }: Pulse): number =>
 
 export const isProbeDue = (pulse: Pulse, nowMs: number): boolean => nowMs >= dueMs(pulse);
 
-/** When a stream looks next: when a probe may be due, and not at the same moment as all the others. */
+/**
+ * When a stream looks next: when a probe may be due, and not at the same moment as all the others.
+ */
 export function nextProbeMs(pulse: Pulse, nowMs: number, random: () => number): number {
   if (pulse.open <= WATCHERS) return Math.max(nowMs, dueMs(pulse));
   const everyMs = Math.min(LOOK_EVERY_MS_MAX, (PROBE_MS * pulse.open) / WATCHERS);

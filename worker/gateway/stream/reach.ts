@@ -62,7 +62,9 @@ export class Reach {
     this.endGrace();
   }
 
-  /** An agent is connected, as far as is known. The grace period runs until a frame of it arrives. */
+  /**
+   * An agent is connected, as far as is known. The grace period runs until a frame of it arrives.
+   */
   back(): void {
     this.#isAgentAway = false;
   }

@@ -1,0 +1,36 @@
+/** A message of an agent, taken apart for the streams that it is for. Pure. */
+
+import type { StreamId } from "../../protocol/frames.ts";
+import {
+  type Frame,
+  FrameError,
+  FrameType,
+  HEADER_BYTES,
+  typeName,
+} from "../../protocol/frames.ts";
+
+/**
+ * Yields the bytes of each stream. Frames of one stream stand together in a message, so they travel
+ * on as one message, unchanged. Frames of the tunnel are left out.
+ * @param frames  of that message, all of them
+ * @throws {FrameError} at a frame that an agent may not send
+ */
+export function* streamParts(
+  frames: readonly Frame[],
+  message: Uint8Array,
+): Generator<{ id: StreamId; bytes: Uint8Array }> {
+  let at = 0;
+  for (let i = 0; i < frames.length; ) {
+    const { stream: id, type } = frames[i] as Frame;
+    const from = at;
+    for (; i < frames.length && frames[i]?.stream === id; i++) {
+      const frame = frames[i] as Frame;
+      if (frame.type === FrameType.open || frame.type >= FrameType.gone)
+        throw new FrameError(`${typeName(frame.type)} from an agent`);
+      at += HEADER_BYTES + frame.payload.length;
+    }
+    if (!isOfTunnel({ type })) yield { id, bytes: message.subarray(from, at) };
+  }
+}
+
+export const isOfTunnel = ({ type }: Pick<Frame, "type">): boolean => type < FrameType.open;
