@@ -1,5 +1,6 @@
 /** The answers of `/api/health`, `/api/boxes` and `/api/gpu`: which boxes there are, and how they are. */
 import { z } from "zod";
+import { Concern } from "../concerns.ts";
 import { InstalledModel, LoadedModel } from "../inventory.ts";
 import { BoxName, GpuSample, SystemSample } from "../records.ts";
 import type { ApiRoute } from "./route.ts";
@@ -52,7 +53,14 @@ export const Health = z
     timestamp: Time,
     simulated: z.boolean().describe("true when any box serves made-up numbers"),
     version: z.string(),
-    problems: z.array(z.string()).describe("why it is not healthy, in words; empty when it is"),
+    problems: z
+      .array(z.string())
+      .describe("the concerns that make it degraded, as English sentences; empty when healthy"),
+    concerns: z
+      .array(Concern)
+      .describe(
+        "everything that is wrong now, critical concerns first; some of it does not degrade",
+      ),
     boxes: z.array(BoxHealth),
     sinks: z
       .array(SinkHealth)

@@ -66,7 +66,7 @@ test("without tables health says what to run; once that was run everything arriv
   expect(status).toBe("degraded");
   for (const name of ["clickhouse", "postgres"])
     expect(problems).toContainEqual(
-      expect.stringMatching(`^${name} has no .*run npm run migrate.*1 records wait for it`),
+      expect.stringMatching(`^${name} has no .*run npm run migrate.*1 unsent record`),
     );
   expect(run("check-stores.ts")).toMatchObject({
     status: 1,

@@ -109,12 +109,12 @@ async function overflow(
   const problems = failed > 0 ? [`${failed} local calls were not served`] : [];
   const isShown = async () => {
     const [box] = await chain.boxes();
-    const { problems: told } = Health.parse(await (await fetch(`${chain.url}/api/health`)).json());
+    const { concerns } = Health.parse(await (await fetch(`${chain.url}/api/health`)).json());
     const exported = await chain.metric('ollama_agent_lost_records_total{box="box"}');
     return (
       box?.lost === lost &&
       exported === lost &&
-      told.some((problem) => problem.includes(`has lost the records of ${lost} requests`))
+      concerns.some(({ code, params }) => code === "records_lost" && params.records === lost)
     );
   };
   await until(isShown, "the loss is shown").catch(() =>

@@ -166,9 +166,7 @@ test("a store that is down for a day gets everything, at far more than ten times
     const attempts = (await statements("clickhouse")).length;
     expect(attempts).toBeGreaterThan(280);
     expect(attempts).toBeLessThanOrEqual(288);
-    expect(edge.sinks.problems(edge.nowMs)).toEqual([
-      `clickhouse answered HTTP 502; ${count} records wait for it`,
-    ]);
+    expect(edge.problems()).toEqual([`clickhouse answered HTTP 502; ${count} unsent records`]);
     await faults("clickhouse", []);
     edge.nowMs += 300_000;
     await edge.flush();
@@ -206,15 +204,13 @@ test("when more waits than can be kept, the oldest go, and that is counted and s
     edge.sinks.bound(edge.nowMs, { itemsMax: 65, bytesMax: 6e9 });
     expect(edge.backlogs()).toEqual([0, 60]);
     expect(healthOf(edge, "postgres")).toMatchObject({ dropped: 40 });
-    expect(edge.sinks.problems(edge.nowMs)).toContain(
-      "postgres did not get 40 records: more waited than can be kept",
-    );
+    expect(edge.problems()).toContain("postgres did not receive 40 records: the outbox was full");
     await faults("postgres", []);
     edge.nowMs += 300_000;
     await edge.drain();
     await expectStored("postgres", 60);
     await expectStored("clickhouse", 100);
-    expect(edge.sinks.problems(edge.nowMs + DAY_MS)).toEqual([]);
+    expect(edge.problems(edge.nowMs + DAY_MS)).toEqual([]);
   });
 });
 
@@ -274,7 +270,7 @@ test.each(NAMES)("%s says that the password is wrong, and not which one", async 
     });
     const told = JSON.stringify([
       edge.sinks.health(),
-      edge.sinks.problems(NOW),
+      edge.problems(NOW),
       storage.sql.exec("SELECT * FROM sinks").toArray(),
     ]);
     expect(told).not.toMatch(/canary|ollama:|127\.0\.0\.1|engine\.test/);
@@ -413,7 +409,7 @@ test.each(NAMES)(
         set_aside: 1,
       });
       await expectStored(name, 60);
-      const problems = edge.sinks.problems(edge.nowMs);
+      const problems = edge.problems();
       expect(problems).toEqual([
         expect.stringContaining(`request ${teapot?.request_id}: refused rows for their content`),
       ]);
@@ -487,8 +483,8 @@ test.each(NAMES)(
         { store: name, rows: null, error: "answered HTTP 503" },
       ]);
       expect(healthOf(edge, name)).toMatchObject({ clearing: true, backlog: 0 });
-      expect(edge.sinks.problems(NOW)).toContain(
-        `${name} is not cleared yet: what was to be deleted is still there`,
+      expect(edge.problems(NOW)).toContain(
+        `${name} is not cleared yet: the deleted data is still there`,
       );
       edge.nowMs += 60_000;
       const after = recordOf(edge.nowMs, {}, made++);

@@ -10,6 +10,7 @@ import { Intake } from "../../worker/aggregator/intake.ts";
 import { Ledger } from "../../worker/aggregator/ledger.ts";
 import { SampleStore } from "../../worker/aggregator/samples.ts";
 import { migrate } from "../../worker/aggregator/schema.ts";
+import { sentenceOf, storeConcerns } from "../../worker/answers/concerns.ts";
 import { StoreDeliveries } from "../../worker/export/deliveries.ts";
 import { DeliveryStates } from "../../worker/export/delivery-states.ts";
 import type { ExternalStore } from "../../worker/export/external-store.ts";
@@ -74,6 +75,14 @@ export class Edge {
       await this.flush();
       this.nowMs = this.sinks.dueMs(this.nowMs) ?? this.nowMs;
     }
+  }
+
+  /** The concerns of all stores, as sentences. */
+  problems(nowMs = this.nowMs): string[] {
+    return this.sinks
+      .reports()
+      .flatMap((report) => storeConcerns(report, nowMs))
+      .map(sentenceOf);
   }
 
   backlogs(): number[] {

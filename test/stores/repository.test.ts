@@ -357,9 +357,7 @@ test("while Postgres is down what is read says so, a change fails and leaves no 
       await expect(shared.write(write, NOW)).rejects.toThrow(
         new StoreError("unavailable", "answered HTTP 503"),
       );
-    expect(shared.problem()).toBe(
-      "the model repository is as it was, and cannot be changed: postgres answered HTTP 503",
-    );
+    expect(shared.failure).toBe("answered HTTP 503");
     expect(local.all()).toEqual(models);
     // It is asked again, though nothing else may happen.
     expect(shared.dueMs()).toBe(NOW + MINUTE_MS);
@@ -367,7 +365,7 @@ test("while Postgres is down what is read says so, a change fails and leaves no 
     expect((await shared.read(NOW)).models).toMatchObject([
       { model_name: "a", is_default: true, is_favorite: false },
     ]);
-    expect([shared.problem(), shared.dueMs()]).toEqual([null, null]);
+    expect([shared.failure, shared.dueMs()]).toEqual([null, null]);
   });
 });
 

@@ -29,14 +29,14 @@ async function flushed(): Promise<void> {
   for (let rounds = 0; rounds < 50; rounds++) {
     await runDurableObjectAlarm(aggregator());
     if (
-      (await aggregator().sinks()).sinks.every(
-        ({ backlog, state }) => backlog === 0 && state === "ok",
+      (await aggregator().stores()).stores.every(
+        ({ health: { backlog, state } }) => backlog === 0 && state === "ok",
       )
     )
       return;
     await scheduler.wait(50);
   }
-  throw new Error(JSON.stringify(await aggregator().sinks()));
+  throw new Error(JSON.stringify(await aggregator().stores()));
 }
 
 beforeAll(async () => {

@@ -204,9 +204,17 @@ test("with instrumentation off nothing is recorded, and health says so", async (
   const record = recordOf(Date.now());
   expect(await aggregatorOf(env).ingest([record])).toEqual({ counted: 0 });
   expect(await (await call("/api/health")).json()).toMatchObject({
-    problems: expect.arrayContaining([
-      "instrumentation is off: calls are served, and not recorded",
+    status: "degraded",
+    concerns: expect.arrayContaining([
+      {
+        code: "recording_off",
+        severity: "warning",
+        subject: { kind: "edge" },
+        since: null,
+        params: {},
+      },
     ]),
+    problems: expect.arrayContaining(["Recording is off: requests are served but not recorded"]),
   });
 });
 

@@ -9,7 +9,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { ConfigPatch } from "../../protocol/api/config.ts";
 import type { Clearable, Cleared, DataSummary } from "../../protocol/api/data.ts";
-import type { Boxes, Gpu, SinkHealth } from "../../protocol/api/fleet.ts";
+import type { Boxes, Gpu } from "../../protocol/api/fleet.ts";
 import type { Live as LivePage } from "../../protocol/api/live.ts";
 import type {
   RepositoryEntry,
@@ -28,6 +28,7 @@ import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.
 import type { Readings } from "../../protocol/inventory.ts";
 import type { Hello } from "../../protocol/messages.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
+import type { Observed } from "../answers/concerns.ts";
 import { cleared } from "../answers/data.ts";
 import type { Span } from "../answers/history.ts";
 import type { Bindings } from "../env.ts";
@@ -264,16 +265,12 @@ export class Aggregator extends DurableObject<Bindings> {
     return cleared(type, nowMs, deleted, stores);
   }
 
-  /** Returns the state of the external stores, and their problems as text. */
-  sinks(): { sinks: SinkHealth[]; problems: string[] } {
+  /** Reports on the external stores and on the repository that one of them may hold. */
+  stores(): Pick<Observed, "stores" | "repositoryError"> {
     const { deliveries, sharedRepository } = this.#stores;
-    const ofRepository = sharedRepository?.problem() ?? null;
     return {
-      sinks: deliveries.health(),
-      problems: [
-        ...deliveries.problems(Date.now()),
-        ...(ofRepository === null ? [] : [ofRepository]),
-      ],
+      stores: deliveries.reports(),
+      repositoryError: sharedRepository?.failure ?? null,
     };
   }
 

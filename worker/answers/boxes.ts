@@ -76,31 +76,6 @@ const gpuShareOf = ({ size_bytes, size_vram_bytes }: LoadedModel): number | null
     ? null
     : Math.min(1, size_vram_bytes / size_bytes);
 
-/** A clock that is off by more is no clock that is merely late. */
-const CLOCK_SKEW_MAX_MS = 30_000;
-
-/** What is wrong with a box, in words. @param isUp  what the Box says of itself now */
-export function problemsOf(box: RegisteredBox, isUp: boolean): string[] {
-  const { name, readings } = box;
-  if (!isUp) return [`box ${name} is not connected`];
-  const problems: string[] = [];
-  if (readings?.inventory.reachable === false)
-    problems.push(
-      `the Ollama of box ${name} does not answer: ${readings.inventory.error ?? "unknown"}`,
-    );
-  const skewMs = clockSkewMs(box);
-  if (Math.abs(skewMs) > CLOCK_SKEW_MAX_MS)
-    problems.push(
-      `the clock of box ${name} is ${Math.round(Math.abs(skewMs) / 1_000)} s ${skewMs > 0 ? "ahead" : "behind"}`,
-    );
-  const lost = readings?.lost ?? 0;
-  if (lost > 0)
-    problems.push(
-      `box ${name} has lost the records of ${lost} requests: its state folder could not be written, or read`,
-    );
-  return problems;
-}
-
 /** By the newest of what said the agent's clock: its readings, or its hello. */
 function clockSkewMs({ hello, connected_at_ms, readings, readings_at_ms }: RegisteredBox): number {
   const isHelloNewer = readings_at_ms === null || connected_at_ms > readings_at_ms;

@@ -5,6 +5,7 @@
  * only so much. Beyond that the oldest are dropped, and that is counted and shown.
  */
 import type { SinkHealth } from "../../protocol/api/fleet.ts";
+import type { StoreReport } from "../answers/concerns.ts";
 import type { StoreCleared } from "../answers/data.ts";
 import { isoOf } from "../answers/figures.ts";
 import { type Clock, StoreDelivery } from "./delivery.ts";
@@ -18,8 +19,6 @@ export const OUTBOX_ITEMS_MAX = 1_000_000;
 export const OUTBOX_STORAGE_BYTES_MAX = 6e9;
 /** How much goes when there is too much. */
 const DROPPED_SHARE = 0.1;
-/** What was lost is a problem for so long. */
-const LOSS_SHOWN_MS = 24 * 3_600_000;
 /** When there is more to send. */
 const CONTINUE_MS = 100;
 
@@ -168,10 +167,15 @@ export class StoreDeliveries {
   }
 
   health(): SinkHealth[] {
+    return this.reports().map(({ health }) => health);
+  }
+
+  /** Each store's health, and when it last lost records. */
+  reports(): StoreReport[] {
     return this.#sinks.map((sink) => {
       const { state } = sink;
       const time = (ms: number | null) => (ms === null ? null : isoOf(ms));
-      return {
+      const health: SinkHealth = {
         sink: sink.name,
         state: state.failures > 0 ? "failing" : "ok",
         backlog: sink.backlog(),
@@ -186,31 +190,7 @@ export class StoreDeliveries {
         set_aside: state.set_aside,
         clearing: sink.isClearing,
       };
-    });
-  }
-
-  /** What is wrong, in words. */
-  problems(nowMs: number): string[] {
-    return this.#sinks.flatMap((sink) => {
-      const { name, state } = sink;
-      const isRecent = (ms: number | null | undefined) =>
-        ms !== null && ms !== undefined && nowMs - ms < LOSS_SHOWN_MS;
-      return [
-        ...(state.failures > 0
-          ? [`${name} ${state.last_error?.message}; ${sink.backlog()} records wait for it`]
-          : []),
-        ...(state.failures > 0 && sink.isClearing
-          ? [`${name} is not cleared yet: what was to be deleted is still there`]
-          : []),
-        ...(isRecent(state.last_dropped_ms)
-          ? [`${name} did not get ${state.dropped} records: more waited than can be kept`]
-          : []),
-        ...(isRecent(state.last_set_aside?.at_ms)
-          ? [
-              `${name} did not get ${state.set_aside} records that it refused, last ${state.last_set_aside?.message}`,
-            ]
-          : []),
-      ];
+      return { health, lastDroppedMs: state.last_dropped_ms, lastRefused: state.last_set_aside };
     });
   }
 }

@@ -69,11 +69,9 @@ export class SharedRepository implements Repository {
       : null;
   }
 
-  /** What is wrong, in words; null when nothing is. */
-  problem(): string | null {
-    return this.#failure === null
-      ? null
-      : `the model repository is as it was, and cannot be changed: postgres ${this.#failure}`;
+  /** The error of the last exchange with Postgres; null when it succeeded. */
+  get failure(): string | null {
+    return this.#failure;
   }
 
   /** Who reads while somebody reads gets the same answer: readers of a store that hangs do not queue up. */

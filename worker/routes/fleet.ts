@@ -8,14 +8,15 @@ import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { boxStatuses, forgetBoxes } from "../gateway/fleet.ts";
 import { serveRoute } from "./api-route.ts";
-import { healthOf } from "./read-health.ts";
+import { readHealth } from "./read-health.ts";
 import { readGpuHistory, readSystemHistory } from "./read-older.ts";
 
 export const fleetRoutes = new Hono<Env>();
 
-serveRoute(fleetRoutes, FLEET_ROUTES.health, async (_, c) =>
-  healthOf(c.env, await boxStatuses(c.env)),
-);
+serveRoute(fleetRoutes, FLEET_ROUTES.health, async (_, c) => {
+  const { health } = await readHealth(c.env, await boxStatuses(c.env));
+  return health;
+});
 
 serveRoute(fleetRoutes, FLEET_ROUTES.gpu, async ({ query: { box } }, c) => {
   await boxStatuses(c.env, box);

@@ -10,15 +10,15 @@
  */
 import { Hono } from "hono";
 import { LIVE_ROUTES, type Live } from "../../protocol/api/live.ts";
-import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Bindings, Env } from "../env.ts";
 import { statusesAndRequests } from "../gateway/fleet.ts";
 import { serveRoute } from "./api-route.ts";
-import { healthOf } from "./read-health.ts";
+import { AGGREGATOR_CALLS, readHealth } from "./read-health.ts";
 
 /** One invocation may call objects 1,000 times. The page asks for the next stream. */
 const CALLS_MAX = 900;
-const CALLS_PER_EVENT = 5;
+/** The registry, then the rest. */
+const CALLS_PER_EVENT = 1 + AGGREGATOR_CALLS;
 
 export const liveRoutes = new Hono<Env>();
 
@@ -33,8 +33,8 @@ serveRoute(liveRoutes, LIVE_ROUTES.live, async ({ query }, c) => {
 
 async function liveOf(env: Bindings): Promise<Live> {
   const { live, requests } = await statusesAndRequests(env);
-  const [health, now] = await Promise.all([healthOf(env, live), aggregatorOf(env).now(live)]);
-  return { health, ...now, in_flight: requests, timestamp: health.timestamp };
+  const now = await readHealth(env, live);
+  return { ...now, in_flight: requests, timestamp: now.health.timestamp };
 }
 
 /** Made as it is read: nobody reads, nobody is asked. */

@@ -1,36 +1,52 @@
-/** The answer of `/api/health`: which boxes there are, and what is wrong. */
+/** Reads `/api/health`, and everything else that `/api/live` shows of the edge. */
 import type { Health } from "../../protocol/api/fleet.ts";
+import type { Live } from "../../protocol/api/live.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
-import { boxHealth, problemsOf } from "../answers/boxes.ts";
+import { boxHealth } from "../answers/boxes.ts";
+import { concernsOf, degrades, sentenceOf } from "../answers/concerns.ts";
 import type { Bindings } from "../env.ts";
 import { type BoxStatuses, upNames } from "../registered-box.ts";
 import { inForce, settingsOf } from "../settings.ts";
 import { VERSION } from "../version.ts";
 
-/** @param live  what the Boxes say of themselves now */
-export async function healthOf(env: Bindings, live: BoxStatuses): Promise<Health> {
+/** Calls to the Aggregator, all at once: `/api/health` waits for one round trip. */
+export const AGGREGATOR_CALLS = 4;
+
+/** @param live  the current status of each box, from its own object */
+export async function readHealth(
+  env: Bindings,
+  live: BoxStatuses,
+): Promise<Pick<Live, "health" | "stats" | "recent" | "boxes">> {
   const aggregator = aggregatorOf(env);
-  const [{ boxes, settings }, sinceMs, stores] = await Promise.all([
+  const [{ boxes, settings }, sinceMs, { stores, repositoryError }, now] = await Promise.all([
     aggregator.fleet(),
     aggregator.since(),
-    aggregator.sinks(),
+    aggregator.stores(),
+    aggregator.now(live),
   ]);
   const isUp = upNames(live);
-  const problems: string[] = [];
-  if (boxes.length === 0) problems.push("no box has ever connected");
-  for (const box of boxes) problems.push(...problemsOf(box, isUp.has(box.name)));
-  if (!inForce(settingsOf(env), settings).enableInstrumentation)
-    problems.push("instrumentation is off: calls are served, and not recorded");
-  problems.push(...stores.problems);
-  return {
-    // The edge itself answers, or nobody would read this: so never worse than degraded.
-    status: problems.length === 0 ? "healthy" : "degraded",
-    uptime_seconds: Math.floor((Date.now() - sinceMs) / 1_000),
-    timestamp: new Date().toISOString(),
+  const nowMs = Date.now();
+  const concerns = concernsOf({
+    boxes: now.boxes,
+    recent: now.recent,
+    queueDepth: now.stats.queue_depth,
+    isRecording: inForce(settingsOf(env), settings).enableInstrumentation,
+    stores,
+    repositoryError,
+    nowMs,
+  });
+  const degrading = concerns.filter(degrades);
+  const health: Health = {
+    // Never worse than degraded: an edge that is down cannot send this.
+    status: degrading.length === 0 ? "healthy" : "degraded",
+    uptime_seconds: Math.floor((nowMs - sinceMs) / 1_000),
+    timestamp: new Date(nowMs).toISOString(),
     simulated: boxes.some(({ hello }) => hello.simulated),
     version: VERSION,
-    problems,
+    problems: degrading.map(sentenceOf),
+    concerns,
     boxes: boxes.map((box) => boxHealth(box, isUp.has(box.name))),
-    sinks: stores.sinks,
+    sinks: stores.map(({ health }) => health),
   };
+  return { health, ...now };
 }

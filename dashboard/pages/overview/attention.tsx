@@ -1,15 +1,15 @@
-/** What needs attention, the worst first; or that nothing does. */
+/** The list of concerns, critical ones first, or one line when all is well. */
 import type { Live } from "../../../protocol/api/live.ts";
 import { nowMs } from "../../data/clock.ts";
 import { preferences } from "../../data/preferences.ts";
 import { ChevronIcon } from "../../parts/icons.tsx";
-import { concernsOf } from "../../shape/attention.ts";
+import { concernRows } from "../../shape/attention.ts";
 import { count } from "../../shape/format.ts";
 
 export function Attention({ live }: { live: Live }) {
-  const concerns = concernsOf(live, nowMs.value, preferences.value);
-  if (concerns.length === 0 && live.boxes.length === 0) return null;
-  if (concerns.length === 0) {
+  const rows = concernRows(live.health.concerns, nowMs.value, preferences.value);
+  if (rows.length === 0 && live.boxes.length === 0) return null;
+  if (rows.length === 0) {
     const { requests, errors, minutes } = live.recent;
     const { up } = live.stats.boxes;
     return (
@@ -23,13 +23,13 @@ export function Attention({ live }: { live: Live }) {
   return (
     <section class="attention" aria-label="Needs attention">
       <ul>
-        {/* By place, and not by words: those change with every second, and the focus would be lost with the link. */}
-        {concerns.map(({ severity, subject, why, href }, place) => (
-          <li key={place} class={severity}>
+        {/* Keyed by position: the text changes every second, and a new key would drop the link's focus. */}
+        {rows.map(({ isCritical, title, predicate, href }, position) => (
+          <li key={position} class={isCritical ? "bad" : "warn"}>
             <a href={href}>
               <span>
-                <span class="sr-only">{severity === "bad" ? "Problem: " : "Warning: "}</span>
-                <strong>{subject}</strong> {why}
+                <span class="sr-only">{isCritical ? "Critical: " : "Warning: "}</span>
+                <strong>{title}</strong> {predicate}
               </span>
               <ChevronIcon />
             </a>

@@ -1,153 +1,158 @@
 import { expect, test } from "vitest";
-import { concernsOf } from "../../../dashboard/shape/attention.ts";
-import type { SinkHealth } from "../../../protocol/api/fleet.ts";
-import type { Live, LiveBox } from "../../../protocol/api/live.ts";
-import { boxOf, gpuOf, liveOf } from "./live.ts";
+import { concernRows } from "../../../dashboard/shape/attention.ts";
+import type { Concern } from "../../../protocol/concerns.ts";
 
 const NOW = Date.parse("2026-11-24T12:00:00Z");
-const saidOf = (live: Live) =>
-  concernsOf(live, NOW, { sizes: "binary", temperature: "celsius" }).map(
-    ({ severity, subject, why }) => `${severity} ${subject}: ${why.replaceAll("\u202f", " ")}`,
-  );
-const sink = (rest: Partial<SinkHealth>): SinkHealth => ({
-  sink: "clickhouse",
-  state: "ok",
-  backlog: 0,
-  last_success: null,
-  last_error: null,
-  next_attempt: null,
-  delivered: 0,
-  dropped: 0,
-  set_aside: 0,
-  clearing: false,
-  ...rest,
-});
 
-const BOXES: [what: string, box: Partial<LiveBox>, said: string[]][] = [
-  ["well", {}, []],
+function rowOf(
+  concern: Concern,
+  temperature: "celsius" | "fahrenheit" = "celsius",
+): string | undefined {
+  const [row] = concernRows([concern], NOW, { sizes: "binary", temperature });
+  if (row === undefined) return undefined;
+  const { isCritical, title, predicate, href } = row;
+  const text = `${title} ${predicate}`.replaceAll("\u202f", " ");
+  return `${isCritical ? "critical" : "warning"} ${text} -> ${href}`;
+}
+
+const BOX = { kind: "box", box: "atlas" } as const;
+const EDGE = { kind: "edge" } as const;
+const CLICKHOUSE = { kind: "external_store", store: "clickhouse" } as const;
+const warning = { severity: "warning", since: null } as const;
+const critical = { severity: "critical", since: null } as const;
+
+const ROWS: [concern: Concern, expected: string][] = [
   [
-    "down",
-    { state: "down", last_seen: "2026-11-24T11:58:00.000Z", gpus: [] },
-    ["bad atlas: has been down for 2 min"],
-  ],
-  [
-    "draining",
-    { state: "draining", in_flight: 3 },
-    ["warn atlas: takes no new requests; 3 are being finished"],
-  ],
-  [
-    "without its Ollama",
-    { ollama_reachable: false, ollama_error: "ECONNREFUSED" },
-    ["bad atlas: Ollama does not answer: ECONNREFUSED"],
-  ],
-  ["warm", { gpus: [gpuOf({ temperature_c: 84 })] }, ["warn atlas: GPU is at 84 °C"]],
-  [
-    "hot, the second GPU",
-    { gpus: [gpuOf({}), gpuOf({ index: 1, temperature_c: 91 })] },
-    ["bad atlas: GPU 1 is at 91 °C"],
-  ],
-  [
-    "throttled",
-    { gpus: [gpuOf({ throttle_reasons: ["sw_thermal_slowdown"] })] },
-    ["warn atlas: GPU is slowed down: sw thermal slowdown"],
-  ],
-  [
-    "at its power cap, which is normal",
-    { gpus: [gpuOf({ throttle_reasons: ["sw_power_cap", "gpu_idle"] })] },
-    [],
-  ],
-  [
-    "with a model partly on the CPU",
     {
-      loaded: [
-        {
-          name: "big",
-          size_bytes: 8 * 1_024 ** 3,
-          size_vram_bytes: 6 * 1_024 ** 3,
-          context_length: null,
-          expires_at: null,
-          gpu_share: 0.75,
-        },
-      ],
+      code: "box_down",
+      severity: "critical",
+      subject: BOX,
+      since: "2026-11-24T11:58:00.000Z",
+      params: {},
     },
-    ["warn atlas: big runs partly on the CPU: 25 %, 2 GiB"],
+    "critical Box atlas has been down for 2 min -> #/system",
   ],
   [
-    "with records that wait",
-    { spooled: 1_200 },
-    ["warn atlas: 1,200 finished requests wait to be counted"],
+    { ...critical, code: "box_down", subject: BOX, params: {} },
+    "critical Box atlas is down -> #/system",
   ],
   [
-    "with a wrong clock",
-    { clock_skew_ms: -90_000 },
-    ["warn atlas: its clock is 1 min 30 s behind: switch on its time sync"],
-  ],
-  ["with a clock that is a moment off", { clock_skew_ms: 4_999 }, []],
-  [
-    "with records lost",
-    { lost: 1_234 },
-    [
-      "bad atlas: has lost the records of 1,234 requests: its agent cannot write its state folder; see the disk and its rights",
-    ],
-  ],
-  ["whose losses are unknown", { lost: null }, []],
-];
-
-test.each(BOXES)("a box that is %s", (_what, box, said) =>
-  expect(saidOf(liveOf({ boxes: [boxOf(box)] }))).toEqual(said),
-);
-
-const recent = (rest: Partial<Live["recent"]>): Live["recent"] => ({
-  ...liveOf({}).recent,
-  ...rest,
-});
-
-test.each([
-  [{ requests: 50, errors: 0, error_rate: 0 }, []],
-  [{ requests: 5, errors: 5, error_rate: 1 }, []],
-  [
-    { requests: 100, errors: 2, error_rate: 0.02 },
-    ["warn Error rate: 2 % of the last 5 minutes: 2 of 100 requests failed"],
+    { ...warning, code: "box_draining", subject: BOX, params: { in_flight: null } },
+    "warning Box atlas accepts no new requests and is finishing its requests -> #/system",
   ],
   [
-    { requests: 40, errors: 8, error_rate: 0.2 },
-    ["bad Error rate: 20 % of the last 5 minutes: 8 of 40 requests failed"],
+    { ...critical, code: "ollama_unreachable", subject: BOX, params: { error: null } },
+    "critical Box atlas cannot reach its Ollama: unknown error -> #/system",
   ],
-  [{ requests: 40, latency_p95_ms: 4_200 }, ["warn Latency: P95 of the last 5 minutes is 4.20 s"]],
-])("of the last minutes %j", (figures, said) =>
-  expect(saidOf(liveOf({ recent: recent(figures) }))).toEqual(said),
-);
-
-const SINKS: [what: string, sink: Partial<SinkHealth>, said: string[]][] = [
-  ["well", { backlog: 12 }, []],
-  ["behind", { backlog: 9_000 }, ["warn clickhouse: is behind: 9,000 records wait"]],
   [
-    "failing",
+    { ...warning, code: "records_unsent", subject: BOX, params: { records: 1_200 } },
+    "warning Box atlas has 1,200 unsent records -> #/system",
+  ],
+  [
+    { ...warning, code: "disk_filling", subject: BOX, params: { used_percent: 92 } },
+    "warning Box atlas has a disk that is 92 % full -> #/system",
+  ],
+  [
+    { ...warning, code: "clock_skew", subject: BOX, params: { skew_ms: -90_000 } },
+    "warning Box atlas has a clock that is 1 min 30 s behind: turn on time synchronization -> #/system",
+  ],
+  [
     {
-      sink: "postgres",
-      state: "failing",
-      backlog: 12_345,
-      last_success: "2026-11-24T11:00:00.000Z",
-      last_error: { at: "2026-11-24T11:59:00.000Z", message: "timeout" },
+      ...warning,
+      code: "gpu_throttled",
+      subject: { kind: "gpu", box: "atlas", index: 1 },
+      params: { reasons: ["hw_slowdown", "sw_thermal_slowdown"] },
     },
-    ["bad postgres: fails, 12,345 records wait, last success 1 h ago: timeout"],
+    "warning GPU 1 of atlas is throttled: hw slowdown, sw thermal slowdown -> #/system",
   ],
   [
-    "past what can be kept",
-    { dropped: 7 },
-    ["bad clickhouse: never got 7 records: more waited than can be kept"],
+    {
+      ...warning,
+      code: "model_on_cpu",
+      subject: { kind: "model", box: "atlas", model: "big" },
+      params: { cpu_share: 0.25, cpu_bytes: 2 * 1_024 ** 3 },
+    },
+    "warning big on atlas runs 25 % on the CPU (2 GiB) -> #/models",
+  ],
+  [
+    {
+      ...critical,
+      code: "error_rate_high",
+      subject: EDGE,
+      params: { error_rate: 0.2, errors: 8, requests: 40, minutes: 5 },
+    },
+    "critical Error rate is 20 % over the last 5 minutes: 8 of 40 requests failed -> #/requests?status=error",
+  ],
+  [
+    {
+      ...warning,
+      code: "latency_high",
+      subject: EDGE,
+      params: { latency_p95_ms: 4_200, requests: 40, minutes: 5 },
+    },
+    "warning Latency is 4.20 s at P95 over the last 5 minutes -> #/requests",
+  ],
+  [
+    { ...warning, code: "recording_off", subject: EDGE, params: {} },
+    "warning Recording is off: requests are served but not recorded -> #/settings",
+  ],
+  [
+    {
+      ...critical,
+      code: "store_failing",
+      subject: CLICKHOUSE,
+      params: {
+        error: "answered HTTP 502",
+        records: 12_345,
+        last_success: "2026-11-24T11:00:00.000Z",
+      },
+    },
+    "critical clickhouse answered HTTP 502; 12,345 unsent records, last success 1 h ago -> #/settings",
+  ],
+  [
+    {
+      ...warning,
+      code: "store_behind",
+      subject: CLICKHOUSE,
+      params: { records: 12_000, last_success: null },
+    },
+    "warning clickhouse is behind by 12,000 records -> #/settings",
+  ],
+  [
+    {
+      ...warning,
+      code: "repository_stale",
+      subject: { kind: "external_store", store: "postgres" },
+      params: { error: "answered HTTP 503" },
+    },
+    "warning Model repository cannot be changed and may be out of date: postgres answered HTTP 503 -> #/models",
   ],
 ];
 
-test.each(SINKS)("a sink that is %s", (_what, rest, said) => {
-  const live = liveOf({});
-  expect(saidOf({ ...live, health: { ...live.health, sinks: [sink(rest)] } })).toEqual(said);
+test.each(ROWS)("shows $code in the viewer's units, with a link", (concern, expected) => {
+  expect(rowOf(concern)).toBe(expected);
 });
 
-test("the worst comes first", () => {
-  const boxes = [
-    boxOf({ name: "a", spooled: 900 }),
-    boxOf({ name: "b", state: "down", last_seen: null }),
+test("shows a temperature in the viewer's unit", () => {
+  const hot: Concern = {
+    ...warning,
+    code: "gpu_hot",
+    subject: { kind: "gpu", box: "atlas", index: 0 },
+    params: { temperature_c: 86 },
+  };
+  expect(rowOf(hot)).toBe("warning GPU 0 of atlas is at 86 °C -> #/system");
+  expect(rowOf(hot, "fahrenheit")).toBe("warning GPU 0 of atlas is at 187 °F -> #/system");
+});
+
+test("leaves out an edge without boxes, which has a section of its own", () => {
+  expect(rowOf({ ...warning, code: "no_box", subject: EDGE, params: {} })).toBeUndefined();
+});
+
+test("keeps the order of the concerns", () => {
+  const concerns: Concern[] = [
+    { ...critical, code: "box_down", subject: BOX, params: {} },
+    { ...warning, code: "queue_long", subject: EDGE, params: { requests: 5 } },
   ];
-  expect(saidOf(liveOf({ boxes })).map((said) => said.split(" ")[0])).toEqual(["bad", "warn"]);
+  const rows = concernRows(concerns, NOW, { sizes: "decimal", temperature: "celsius" });
+  expect(rows.map(({ title }) => title)).toEqual(["Box atlas", "Queue"]);
 });

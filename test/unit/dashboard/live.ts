@@ -56,6 +56,7 @@ export const liveOf = (rest: Partial<Live>): Live => ({
     simulated: false,
     version: "0.1.0",
     problems: [],
+    concerns: [],
     boxes: [],
     sinks: [],
   },

@@ -1,0 +1,124 @@
+/**
+ * English for concerns, shared by `/api/health` and the page.
+ *
+ * A concern becomes a title and a predicate, which read as one sentence: "Box home" + "is down". Numbers
+ * come through the caller's formats: the page knows the viewer's units and clock, the edge does not.
+ */
+import type { Concern } from "./concerns.ts";
+
+export type ConcernFormats = {
+  count: (value: number) => string;
+  /** @param rate  0 to 1 */
+  percent: (rate: number) => string;
+  duration: (ms: number) => string;
+  bytes: (bytes: number) => string;
+  temperature: (celsius: number) => string;
+  /** A state that began then: "for 5 min" or "since 2026-11-24T12:00:00.000Z". */
+  since: (iso: string) => string;
+  /** An event of the past: "5 min ago" or "at 2026-11-24T12:00:00.000Z". */
+  at: (iso: string) => string;
+};
+
+export type ConcernText = { title: string; predicate: string };
+
+export const concernText = (concern: Concern, formats: ConcernFormats): ConcernText => ({
+  title: titleOf(concern),
+  predicate: predicateOf(concern, formats),
+});
+
+/** Titles of concerns about the edge, by code: "Edge" would repeat itself and explain nothing. */
+const EDGE_TITLES: Record<string, string> = {
+  no_box: "No box",
+  recording_off: "Recording",
+  error_rate_high: "Error rate",
+  latency_high: "Latency",
+  queue_long: "Queue",
+};
+
+function titleOf({ code, subject }: Concern): string {
+  if (code === "repository_stale") return "Model repository";
+  switch (subject.kind) {
+    case "edge":
+      return EDGE_TITLES[code] ?? "Edge";
+    case "box":
+      return `Box ${subject.box}`;
+    case "gpu":
+      return `GPU ${subject.index} of ${subject.box}`;
+    case "model":
+      return `${subject.model} on ${subject.box}`;
+    case "external_store":
+      return subject.store;
+  }
+}
+
+function predicateOf(concern: Concern, formats: ConcernFormats): string {
+  const { count, percent, duration, bytes, temperature, since, at } = formats;
+  const counted = (value: number, noun: string) =>
+    `${count(value)} ${value === 1 ? noun : `${noun}s`}`;
+  switch (concern.code) {
+    case "no_box":
+      return "has ever connected";
+    case "recording_off":
+      return "is off: requests are served but not recorded";
+    case "error_rate_high": {
+      const { error_rate, errors, requests, minutes } = concern.params;
+      const failed = `${count(errors)} of ${counted(requests, "request")} failed`;
+      return `is ${percent(error_rate)} over the last ${minutes} minutes: ${failed}`;
+    }
+    case "latency_high":
+      return `is ${duration(concern.params.latency_p95_ms)} at P95 over the last ${concern.params.minutes} minutes`;
+    case "queue_long":
+      return `has ${counted(concern.params.requests, "waiting request")}`;
+    case "box_down":
+      return concern.since === null ? "is down" : `has been down ${since(concern.since)}`;
+    case "box_draining": {
+      const { in_flight } = concern.params;
+      const finishing =
+        in_flight === null ? "finishing its requests" : `finishing ${count(in_flight)}`;
+      return `accepts no new requests and is ${finishing}`;
+    }
+    case "ollama_unreachable":
+      return `cannot reach its Ollama: ${concern.params.error ?? "unknown error"}`;
+    case "clock_skew": {
+      const { skew_ms } = concern.params;
+      const wrong = `${duration(Math.abs(skew_ms))} ${skew_ms > 0 ? "ahead" : "behind"}`;
+      return `has a clock that is ${wrong}: turn on time synchronization`;
+    }
+    case "records_lost": {
+      const lost = counted(concern.params.records, "request");
+      return `has lost the records of ${lost}: check the disk and permissions of its state folder`;
+    }
+    case "records_unsent":
+      return `has ${counted(concern.params.records, "unsent record")}`;
+    case "disk_filling":
+      return `has a disk that is ${percent(concern.params.used_percent / 100)} full`;
+    case "gpu_hot":
+      return `is at ${temperature(concern.params.temperature_c)}`;
+    case "gpu_throttled":
+      return `is throttled: ${concern.params.reasons.join(", ").replaceAll("_", " ")}`;
+    case "model_on_cpu": {
+      const { cpu_share, cpu_bytes } = concern.params;
+      return `runs ${percent(cpu_share)} on the CPU (${bytes(cpu_bytes)})`;
+    }
+    case "store_failing": {
+      const { error, records, last_success } = concern.params;
+      const success = last_success === null ? "" : `, last success ${at(last_success)}`;
+      return `${error ?? "failed"}; ${counted(records, "unsent record")}${success}`;
+    }
+    case "store_behind": {
+      const { records, last_success } = concern.params;
+      const success = last_success === null ? "" : `, last success ${at(last_success)}`;
+      return `is behind by ${counted(records, "record")}${success}`;
+    }
+    case "store_not_cleared":
+      return "is not cleared yet: the deleted data is still there";
+    case "records_dropped":
+      return `did not receive ${counted(concern.params.records, "record")}: the outbox was full`;
+    case "records_refused": {
+      const { records, last_error } = concern.params;
+      return `refused ${counted(records, "record")} because of the content, most recently ${last_error}`;
+    }
+    case "repository_stale":
+      return `cannot be changed and may be out of date: ${concern.subject.store} ${concern.params.error}`;
+  }
+}
