@@ -1,6 +1,6 @@
 /**
- * How an answer ends when it cannot go on: with an error in its own format, never by silence. Where
- * that has no room for one, the answer begins only when it is whole. Pure.
+ * How an answer ends that cannot go on: with an error in its own format, never by silence. If its
+ * format has no room for an error, the answer begins only when it is complete. Pure.
  */
 import { errorBody, type WireError } from "./failures.ts";
 import { WINDOW_BYTES } from "./limits.ts";
@@ -8,29 +8,31 @@ import type { Headers } from "./messages.ts";
 import type { Api } from "./records.ts";
 
 /**
- * So much of an answer is held back. Less than a window, or the other end would wait for room for
- * ever.
+ * Most bytes of an answer that are held back. Less than a window: otherwise the box would wait for
+ * room forever.
  */
 export const HELD_BYTES_MAX = WINDOW_BYTES / 2;
 
 const encoder = new TextEncoder();
 
 /**
- * @param contentType    of the answer that had begun
- * @param isAtLineStart  whether the last byte sent was a line feed (or none was sent)
- * @returns the last bytes; null when the format has no room for an error: then the body's length must break
+ * Returns the last bytes of an answer that broke off. Null if the format has no room for an error:
+ * then the body must end short of its length.
+ *
+ * @param contentType    content type of the answer
+ * @param isAtLineStart  the last byte sent was a line feed, or none was sent
  */
 export function endingOf(
   contentType: string,
   api: Api,
-  told: WireError,
+  failure: WireError,
   requestId: string,
   isAtLineStart: boolean,
 ): Uint8Array | null {
-  const error = JSON.stringify(errorBody(api, told, requestId));
+  const error = JSON.stringify(errorBody(api, failure, requestId));
   const lead = isAtLineStart ? "" : "\n";
   if (contentType.startsWith("application/x-ndjson")) return encoder.encode(`${lead}${error}\n`);
-  // A blank line first: a half-sent event would else swallow the error.
+  // A blank line first: otherwise a half-sent event would swallow the error.
   if (contentType.startsWith("text/event-stream"))
     return encoder.encode(
       `${lead}\n${api === "anthropic" ? "event: error\n" : ""}data: ${error}\n\n`,
@@ -39,12 +41,12 @@ export function endingOf(
 }
 
 /**
- * Whether the edge keeps what there is of an answer back from the caller. One JSON value comes in
- * one go anyhow: a caller that has nothing of it yet can still be told of a failure, by its status.
- * Both ends ask, since either may have to record what the caller was told.
+ * Returns whether the edge holds back the part of an answer that has arrived. One JSON value is of
+ * no use in parts, and a caller that has received nothing can still get a failure as a status. Both
+ * ends call this, since either may have to record the status that the caller received.
  *
- * @param isStreamed  the caller asked for an answer bit by bit
- * @param bytes       of the body, until now
+ * @param isStreamed  the caller requested a streamed answer
+ * @param bytes       bytes of the body until now
  */
 export function isHeldBack(isStreamed: boolean, headers: Headers, bytes: number): boolean {
   const type = headers.find(([name]) => name === "content-type")?.[1] ?? "";

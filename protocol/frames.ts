@@ -1,23 +1,22 @@
 /**
- * Frames: what the two ends of a stream, and the two ends of a tunnel, say to each other.
+ * Frames: the messages between the two ends of a stream, and the two ends of a tunnel.
  *
- * Owns the shape and the binary coding of frames. Knows nothing of sockets, clocks or
- * Ollama, so the worker, the agent and the tests share it. README.md beside this file is
- * the document of the wire; this is its code.
+ * Owns the shape of frames and their binary encoding. Has no sockets, clocks or Ollama, so that the
+ * worker, the agent and the tests share it. README.md beside this file documents the wire.
  *
  * A WebSocket message is one or more frames back to back:
  *
  *     0        1                17        21        25
  *     ├─ type ─┼─ stream (16) ──┼─ seq ───┼─ length ┼─ payload …
  *
- * All integers are big-endian. `stream` is the request id (a UUID); the nil UUID means the
+ * All integers are big-endian. `stream` is the request id (a UUID); the nil UUID stands for the
  * tunnel itself. Binary, because most frames carry bytes that must arrive unchanged.
  */
 import { FRAME_BYTES_MAX } from "./limits.ts";
 
-/** Codes are the wire; never reuse one. */
+/** Codes on the wire. A code is never reused. */
 export const FrameType = {
-  // of the tunnel (agent ⇄ Box)
+  // The tunnel itself (agent ⇄ Box).
   hello: 0x01,
   welcome: 0x02,
   records: 0x03,
@@ -25,30 +24,30 @@ export const FrameType = {
   readings: 0x05,
   watch: 0x06,
   drain: 0x07,
-  // of a stream, numbered: delivered once and in order, whatever happens to sockets
+  // A stream, numbered: delivered once and in order, even if sockets are lost.
   open: 0x10,
   head: 0x11,
   data: 0x12,
   end: 0x13,
-  // of a stream, not numbered: true whenever they arrive, harmless twice
+  // A stream, not numbered: valid whenever they arrive, harmless twice.
   ack: 0x20,
   resume: 0x21,
   abort: 0x22,
-  // from the Box to the worker only, about the agent's socket
+  // A stream, from the Box to the edge only: the state of the agent's socket.
   gone: 0x30,
   back: 0x31,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 
-/** A request id in its usual text form, lower case. Also the id of its stream. */
+/** A request id as lower-case text. Also the id of the request's stream. */
 export type StreamId = string;
 
-/** The tunnel itself, where a frame names a stream. */
+/** The stream id of the tunnel itself. */
 export const TUNNEL: StreamId = "00000000-0000-0000-0000-000000000000";
 
 /**
- * `seq`: number of this frame among the numbered ones of its stream and direction, from 0;
- * for `ack` and `resume` the number the sender of the frame expects next; else 0.
+ * `seq` of a numbered frame: its number within its stream and direction, from 0. In ACK: the first
+ * frame that was not consumed. In RESUME: the first frame that did not arrive. Otherwise 0.
  */
 export type Frame = { type: FrameType; stream: StreamId; seq: number; payload: Uint8Array };
 
@@ -57,8 +56,8 @@ export const SEQ_MAX = 0xffff_ffff;
 export const NO_PAYLOAD = new Uint8Array(0);
 
 /**
- * What was wrong with bytes that should have been frames. The socket they came from is closed with
- * 1002.
+ * Bytes that are not valid frames, or a frame that is not allowed. The socket that it came from is
+ * closed with 1002.
  */
 export class FrameError extends Error {
   override readonly name = "FrameError";
@@ -67,7 +66,7 @@ export class FrameError extends Error {
 const TYPES: ReadonlySet<number> = new Set(Object.values(FrameType));
 const isType = (code: number): code is FrameType => TYPES.has(code);
 
-/** Frames as one message. The payloads are copied. */
+/** Encodes frames as one message. Copies the payloads. */
 export function encodeFrames(frames: readonly Frame[]): Uint8Array<ArrayBuffer> {
   let size = 0;
   for (const frame of frames) size += HEADER_BYTES + frame.payload.length;
@@ -86,10 +85,10 @@ export function encodeFrames(frames: readonly Frame[]): Uint8Array<ArrayBuffer> 
 }
 
 /**
- * The frames of one message. Payloads are views into it.
+ * Decodes the frames of one message. The payloads are views of it.
  *
- * @throws {FrameError} when the bytes are not whole frames of known types within the limits.
- *   Nothing of a bad message is delivered.
+ * @throws {FrameError} if the bytes are not complete frames of known types within the limits.
+ *   Nothing of an invalid message is delivered.
  */
 export function decodeFrames(message: ArrayBuffer | Uint8Array): Frame[] {
   const bytes = message instanceof Uint8Array ? message : new Uint8Array(message);
@@ -128,7 +127,7 @@ export function decodeFrames(message: ArrayBuffer | Uint8Array): Frame[] {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** A frame of the tunnel with a JSON payload. */
+/** Returns a frame of the tunnel with a JSON payload. */
 export const tunnelFrame = (type: FrameType, value?: unknown): Frame => ({
   type,
   stream: TUNNEL,
@@ -136,7 +135,7 @@ export const tunnelFrame = (type: FrameType, value?: unknown): Frame => ({
   payload: jsonBytes(value),
 });
 
-/** An unnumbered frame of a stream. `seq` means something in ACK and RESUME only. */
+/** Returns an unnumbered frame of a stream. `seq` is used by ACK and RESUME only. */
 export const streamFrame = (
   type: FrameType,
   stream: StreamId,
@@ -149,16 +148,16 @@ export const streamFrame = (
   payload,
 });
 
-/** A frame type in words for messages, e.g. `frame type 0x12`. */
+/** Names a frame type in messages, e.g. `frame type 0x12`. */
 export const typeName = (type: number): string => `frame type 0x${HEX[type]}`;
 
-/** JSON as payload bytes; nothing for `undefined`. */
+/** Encodes a value as a JSON payload; `undefined` as an empty one. */
 export const jsonBytes = (value: unknown): Uint8Array =>
   value === undefined ? NO_PAYLOAD : encoder.encode(JSON.stringify(value));
 
 /**
- * A JSON payload, parsed by its schema.
- * @throws {FrameError} when it is not JSON or not of that shape.
+ * Parses a JSON payload by its schema.
+ * @throws {FrameError} if it is not JSON, or does not match the schema
  */
 export function parsePayload<T>(
   schema: {
@@ -170,11 +169,11 @@ export function parsePayload<T>(
   try {
     value = JSON.parse(decoder.decode(payload));
   } catch {
-    throw new FrameError("a payload that is not JSON");
+    throw new FrameError("the payload is not JSON");
   }
   const result = schema.safeParse(value);
   if (!result.success)
-    throw new FrameError(`a payload of the wrong shape: ${result.error.message.slice(0, 300)}`);
+    throw new FrameError(`the payload has the wrong shape: ${result.error.message.slice(0, 300)}`);
   return result.data;
 }
 

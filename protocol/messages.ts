@@ -90,7 +90,7 @@ export const Open = z.object({
   endpoint: z.string().max(128),
   api: Api,
   model: z.string().max(512).nullable(),
-  /** Whether the answer is streamed, according to the body, or to the route's default. */
+  /** True for a streamed answer, according to the body or the route's default. */
   stream: z.boolean(),
   started_at: z.iso.datetime({ precision: 3 }),
   /**

@@ -1,4 +1,4 @@
-/** Request ids: UUIDv7 (RFC 9562), so that the ledger's primary key is in order of time. */
+/** Makes a request id: UUIDv7 (RFC 9562), so that the ledger's primary key is ordered by time. */
 export function newRequestId(nowMs: number): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   new DataView(bytes.buffer).setUint16(0, Math.floor(nowMs / 2 ** 32));

@@ -68,7 +68,9 @@ export class AnswerFrames {
     this.#hasEnded = true;
   }
 
-  /** Returns a change of whether Ollama may be read on; null if there is none. */
+  /**
+   * Returns whether reading of Ollama's answer must pause or may resume; null if nothing changes.
+   */
   takeFlow(): "pause" | "resume" | null {
     const isPausing = !this.#isPaused && this.keptBytes >= WINDOW_BYTES;
     const isResuming = this.#isPaused && this.keptBytes < WINDOW_BYTES / 2;

@@ -1,54 +1,54 @@
 /**
- * How long to wait before dialling again, and for the dial. Pure.
+ * How long to wait before the next dial, and how long a dial may take. Pure.
  *
  * While streams may still be waiting (the grace period), the wait stays short: a caller is holding
  * a half-finished answer. After that nobody waits, and a fleet of agents must not hammer an edge
- * that is down. Nor one that takes the tunnel and drops it at once: that, too, is dialled quickly
- * for a while, since it may be a bad moment of the path, and then at a pace that still keeps
- * streams alive. Jitter keeps agents apart that lost the same edge at the same moment.
+ * that is down. An edge that takes the tunnel and drops it at once is dialled quickly for a while,
+ * since this may be a bad moment of the path, and then at a pace that still keeps streams alive.
+ * Jitter separates agents that lost the same edge at the same moment.
  */
 import { GRACE_MS } from "../../protocol/limits.ts";
 
-/** A tunnel that held this long was good: the backoff starts over. */
+/** A tunnel that lasted this long was good, so the backoff starts over. */
 const PROVEN_MS = 5_000;
 
 /**
- * A path that is back is dialled within this: with the handshake, a stream goes on within 250 ms.
+ * A path that is back is dialled within this. With the handshake, a stream goes on within 250 ms.
  */
 const SHORT_MS = 100;
 const FIRST_LONG_MS = 500;
 const LONG_MS_MAX = 30_000;
 /**
- * Streams that were resumed over a tunnel that dropped again wait for the next one: several of
- * these fit into their grace period.
+ * Streams that were resumed over a tunnel that dropped again wait for the next one. Several waits
+ * of this length fit into their grace period.
  */
 const FLAPPING_MS_MAX = 5_000;
-/** The wait doubles this often. */
+/** Interval at which the wait doubles. */
 const DOUBLE_EVERY_MS = 5_000;
 /**
- * A path that swallows packets leaves a dial hanging, also once it is back: the system repeats a
- * lost SYN ever more seldom. So the first dials are given up soon, and later ones later, lest a
- * slow path never get through.
+ * A path that swallows packets leaves a dial hanging, even once it is back: the system repeats a
+ * lost SYN at ever longer intervals. So the first dials are given up soon. Later ones get more
+ * time, so that a slow path gets through as well.
  */
 const FIRST_HANDSHAKE_MS = 2_000;
 const HANDSHAKE_MS_MAX = 10_000;
-/** The edge said no (wrong secret, name taken, version): it will not change its mind at once. */
+/** Wait after a refusal (wrong secret, name taken, wrong version), which rarely ends soon. */
 const REFUSED_MS = 5_000;
 
 export class Redial {
   #attempt = 0;
   #upMs: number | null = null;
-  /** When the tunnel was lost last, and when one was lost last that had been good. */
+  /** When the tunnel was last lost, and when a good tunnel was last lost. */
   #lostMs: number;
   #provenMs: number;
 
-  /** @param nowMs  monotonic, as everywhere here */
+  /** @param nowMs  monotonic, like all times here */
   constructor(nowMs: number) {
     this.#lostMs = nowMs;
     this.#provenMs = nowMs;
   }
 
-  /** How long the next dial may take to open the socket, ms. */
+  /** How long the next dial may take to open the socket. */
   get handshakeMs(): number {
     return Math.min(HANDSHAKE_MS_MAX, FIRST_HANDSHAKE_MS * Math.max(1, this.#attempt));
   }
@@ -59,9 +59,9 @@ export class Redial {
   }
 
   /**
-   * The tunnel is lost, or a dial failed.
+   * Notes that the tunnel is lost, or that a dial failed.
    * @param random  uniform in [0, 1)
-   * @returns milliseconds to wait until the next dial
+   * @returns milliseconds until the next dial
    */
   lost(nowMs: number, wasRefused: boolean, random: () => number): number {
     if (this.#upMs !== null) {
@@ -82,7 +82,7 @@ export class Redial {
   }
 }
 
-/** The wait that grows once streams cannot be waiting any more; 0 before. */
+/** Returns the wait that grows once no stream can be waiting; 0 before that. */
 function grown(sinceMs: number): number {
   if (sinceMs < GRACE_MS) return 0;
   return FIRST_LONG_MS * 2 ** Math.min(10, Math.floor((sinceMs - GRACE_MS) / DOUBLE_EVERY_MS));

@@ -1,19 +1,19 @@
 /**
- * Packs what all streams of a box have to say into few messages.
+ * Packs the frames of all streams of a box into few messages.
  *
- * A message costs money and CPU at the edge, whatever is in it. So what is urgent (a first token,
- * an end, a whole short answer) leaves at the end of the current turn of the event loop, together
- * with everything else that is ready; later tokens of a streamed answer wait up to
- * {@link FLUSH_MS} for each other.
+ * Each message costs money and CPU at the edge, whatever its size. So urgent frames (a first token,
+ * an end, a whole short answer) leave at the end of the current turn of the event loop, together
+ * with everything that is ready. Later tokens of a streamed answer wait up to {@link FLUSH_MS} for
+ * each other.
  */
 import { encodeFrames, type Frame, HEADER_BYTES } from "../../protocol/frames.ts";
 import { FLUSH_MS, MESSAGE_BYTES_MAX } from "../../protocol/limits.ts";
 import { type After, after } from "../clock/timers.ts";
 
-/** Something that has bytes to send, and makes frames of them when there is a way. */
+/** Has bytes to send, and frames them when the tunnel can take them. */
 export type Source = { take(): Frame[] };
 
-/** When what is gathered leaves. */
+/** Decides when gathered frames leave. */
 export type Turns = {
   /** Calls `run` at the end of the current turn of the event loop. */
   atEnd(run: () => void): void;
@@ -37,7 +37,7 @@ export class Outgoing {
   }
 
   /**
-   * The tunnel is up (welcomed) or not. Frames of a lost tunnel are dropped: their streams keep
+   * True while the tunnel is up (welcomed). Frames of a lost tunnel are dropped: their streams keep
    * them for the resume.
    */
   set isOpen(isOpen: boolean) {
@@ -46,14 +46,14 @@ export class Outgoing {
     if (isOpen) this.#schedule();
   }
 
-  /** These frames leave at the end of this turn. */
+  /** Sends frames at the end of this turn. */
   now(...frames: Frame[]): void {
     if (!this.#isOpen) return;
     this.#frames.push(...frames);
     this.#schedule();
   }
 
-  /** `source` has something; `now` or within the flush interval. */
+  /** Has frames taken from `source`: at the end of this turn, or within the flush interval. */
   mark(source: Source, when: "now" | "soon"): void {
     this.#sources.add(source);
     if (when === "now") this.#schedule();

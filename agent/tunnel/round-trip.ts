@@ -1,8 +1,8 @@
 /**
- * How long a message takes to the edge and back, from the heartbeats of one socket. Pure.
+ * Round-trip time to the edge, measured by the heartbeats of one socket. Pure.
  *
- * A pong says nothing but "pong": it is known by its place, since a socket keeps the order and each
- * ping has one. Of pings that overtake their pongs one at a time is timed.
+ * A pong carries no number. But a socket keeps the order and each ping gets one pong, so counting
+ * identifies it. If several pings are on their way, only one of them is timed.
  */
 import { roundMs } from "../measure/phases.ts";
 

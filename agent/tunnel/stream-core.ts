@@ -32,7 +32,7 @@ export type AgentStreamActions = RequestActions & {
   frames: Frame[];
   /** There is something to `take`: now, or it may wait for more. */
   ready: "now" | "soon" | null;
-  /** Whether Ollama's answer may be read on. */
+  /** Pauses or resumes reading of Ollama's answer. */
   flow: "pause" | "resume" | null;
   /** The stream is over. Reported once. */
   outcome: StreamOutcome | null;

@@ -2,8 +2,8 @@
  * The tunnel: the agent's long-lived WebSocket to its Box, dialled outwards, with handshake,
  * heartbeats and a watchdog.
  *
- * The watchdog trusts what it hears, not the socket: a half-open link (packets swallowed, no RST)
- * never fires `close`, so silence alone is enough to dial again.
+ * The watchdog trusts arriving messages, not the socket: a half-open link (packets swallowed, no
+ * RST) never fires `close`, so silence alone is enough to dial again.
  */
 import WebSocket from "ws";
 import {
@@ -21,10 +21,10 @@ import type { Log } from "../log.ts";
 import { Redial } from "./backoff.ts";
 import { RoundTrip } from "./round-trip.ts";
 
-/** A Box that has not said welcome so long after the hello will not. */
+/** A Box that has not sent WELCOME this long after HELLO will not send it. */
 const WELCOME_MS = 10_000;
 
-/** A timer that comes later than this says more of this process than of the link. */
+/** A timer that fires later than this shows that this process was held up, not the link. */
 const HELD_UP_MS = SILENCE_MS - 2 * HEARTBEAT_MS;
 
 export type TunnelOptions = {
@@ -33,24 +33,24 @@ export type TunnelOptions = {
   hello: () => Hello;
   onUp(welcome: Welcome): void;
   onDown(): void;
-  /** Frames after the welcome. Throwing a {@link FrameError} closes the socket. */
+  /** Takes the frames after WELCOME. Throwing a {@link FrameError} closes the socket. */
   onFrames(frames: Frame[]): void;
   log: Log;
   /** Monotonic milliseconds. */
   now: () => number;
 };
 
-/** Why the edge refused a dial, in words; null when it did not. */
+/** Reason for which the edge refused a dial, for the log; null if it did not. */
 type Refusal = string | null;
 
 export class Tunnel {
   readonly #options: TunnelOptions;
   #socket: WebSocket | null = null;
-  /** Of that socket. */
+  /** Measured on that socket. */
   #roundTrip = new RoundTrip();
   #isUp = false;
   #isStopped = false;
-  #lastHeardMs = 0;
+  #lastSeenMs = 0;
   #openedMs = 0;
   readonly #backoff: Redial;
   #loggedRefusal: Refusal = null;
@@ -67,25 +67,27 @@ export class Tunnel {
     this.#dial();
   }
 
-  /** @returns whether the message was given to a socket. */
+  /** Returns whether a socket took the message. */
   send(message: Uint8Array): boolean {
     if (this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(message);
     return true;
   }
 
-  /** As the newest heartbeat measured it, ms; null before the first of this socket was answered. */
+  /**
+   * Round trip of the newest heartbeat, ms; null before the first one on this socket was answered.
+   */
   get roundTripMs(): number | null {
     return this.#roundTrip.ms;
   }
 
-  /** Ends the tunnel for good. */
+  /** Closes the tunnel and never dials again. */
   stop(): void {
     this.#isStopped = true;
     if (this.#redial !== null) clearTimeout(this.#redial);
     const socket = this.#socket;
     this.#drop();
-    socket?.close(1000, "the agent stops");
+    socket?.close(1000, "the agent is stopping");
     setTimeout(() => socket?.terminate(), 500).unref();
   }
 
@@ -93,7 +95,7 @@ export class Tunnel {
     const { edgeUrl, secret, hello, log, now } = this.#options;
     const socket = dial(edgeUrl, hello().box, secret, this.#backoff.handshakeMs);
     this.#socket = socket;
-    this.#lastHeardMs = now();
+    this.#lastSeenMs = now();
     const isCurrent = () => this.#socket === socket;
 
     socket.on("unexpected-response", (_request, response) => {
@@ -102,7 +104,7 @@ export class Tunnel {
       response.on("data", (chunk: string) => {
         if (text.length < 4_096) text += chunk;
       });
-      // Not "end": an answer that is cut off has none, and nothing else would dial again.
+      // Not "end": an answer that is cut off never emits it, and nothing would dial again.
       response.on(
         "close",
         () => isCurrent() && this.#lost(refusalOf(response.statusCode ?? 0, text)),
@@ -110,7 +112,7 @@ export class Tunnel {
     });
     socket.on("open", () => {
       if (!isCurrent()) return;
-      this.#lastHeardMs = now();
+      this.#lastSeenMs = now();
       socket.send(encodeFrames([tunnelFrame(FrameType.hello, hello())]));
       const ping = () => {
         this.#roundTrip.pinged(now());
@@ -122,10 +124,10 @@ export class Tunnel {
     });
     socket.on("message", (data, isBinary) => {
       if (!isCurrent()) return;
-      this.#lastHeardMs = now();
-      if (!isBinary) return this.#roundTrip.ponged(this.#lastHeardMs);
+      this.#lastSeenMs = now();
+      if (!isBinary) return this.#roundTrip.ponged(this.#lastSeenMs);
       try {
-        this.#hear(decodeFrames(data as Buffer));
+        this.#received(decodeFrames(data as Buffer));
       } catch (error) {
         if (!(error instanceof FrameError)) throw error;
         log("warn", "tunnel_garbage", { why: error.message });
@@ -145,10 +147,10 @@ export class Tunnel {
     });
   }
 
-  #hear(frames: Frame[]): void {
+  #received(frames: Frame[]): void {
     if (this.#isUp) return this.#options.onFrames(frames);
     const [first, ...rest] = frames;
-    if (first?.type !== FrameType.welcome) throw new FrameError("frames before the welcome");
+    if (first?.type !== FrameType.welcome) throw new FrameError("frames before WELCOME");
     const welcome = parsePayload(Welcome, first.payload);
     this.#isUp = true;
     this.#openedMs = this.#options.now();
@@ -162,25 +164,24 @@ export class Tunnel {
     if (rest.length > 0) this.#options.onFrames(rest);
   }
 
-  /** Looks when the silence would be too long, by what was heard until now: not a beat later. */
+  /** Checks the silence at the moment when it would be too long, and not a heartbeat later. */
   #watch(helloMs: number): void {
     const { now } = this.#options;
     const socket = this.#socket;
-    const dueMs = this.#lastHeardMs + SILENCE_MS;
-    // What has arrived and was not read yet is heard first.
-    const look = () =>
-      setImmediate(() => this.#socket === socket && this.#judge(helloMs, now() - dueMs));
-    this.#watchdog = setTimeout(look, dueMs - now());
+    const dueMs = this.#lastSeenMs + SILENCE_MS;
+    // Messages that have arrived but were not read yet come first.
+    const check = () =>
+      setImmediate(() => this.#socket === socket && this.#check(helloMs, now() - dueMs));
+    this.#watchdog = setTimeout(check, dueMs - now());
   }
 
-  /** @param lateMs  how much later than it was to be */
-  #judge(helloMs: number, lateMs: number): void {
+  /** @param lateMs  how late the check is */
+  #check(helloMs: number, lateMs: number): void {
     const { log, now } = this.#options;
-    // This process was held up, and sent no heartbeat that could have been answered: the next one
-    // tells.
-    if (lateMs > HELD_UP_MS) this.#lastHeardMs = Math.max(this.#lastHeardMs, now() - HEARTBEAT_MS);
-    const silentMs = now() - this.#lastHeardMs;
-    // The platform answers pings for a Box that never says welcome.
+    // This process was held up, so the edge had no heartbeat to answer. Waits for the next one.
+    if (lateMs > HELD_UP_MS) this.#lastSeenMs = Math.max(this.#lastSeenMs, now() - HEARTBEAT_MS);
+    const silentMs = now() - this.#lastSeenMs;
+    // The platform answers pings even for a Box that never sends WELCOME.
     const isUnwelcome = !this.#isUp && now() - helloMs > WELCOME_MS;
     if (!isUnwelcome && silentMs < SILENCE_MS) return this.#watch(helloMs);
     log("warn", "tunnel_silent", { silent_ms: Math.round(silentMs) });
@@ -194,7 +195,7 @@ export class Tunnel {
     const wasUp = this.#drop();
     if (this.#isStopped) return;
     if (wasUp) log("warn", "tunnel_down", { up_s: Math.round((now() - this.#openedMs) / 1_000) });
-    // Once per reason: an agent that waits for its name would else fill the log.
+    // Logs each reason once: otherwise an agent that waits for its name would fill the log.
     if (refusal !== null && refusal !== this.#loggedRefusal) {
       this.#loggedRefusal = refusal;
       log("error", "tunnel_refused", { edge: this.#options.edgeUrl.origin, why: refusal });
@@ -205,7 +206,7 @@ export class Tunnel {
     );
   }
 
-  /** Forgets the socket. @returns whether the tunnel was up. */
+  /** Forgets the socket. @returns whether the tunnel was up */
   #drop(): boolean {
     const wasUp = this.#isUp;
     if (this.#heartbeat !== null) clearInterval(this.#heartbeat);
@@ -221,7 +222,7 @@ export class Tunnel {
   }
 }
 
-/** The agent's way to its edge: also what `--check` tries. */
+/** Opens a socket to the edge. `--check` dials the same way. */
 export function dial(
   edgeUrl: URL,
   box: string,
@@ -238,13 +239,13 @@ export function dial(
   });
 }
 
-/** What the edge said when it refused the upgrade. */
+/** Returns the reason in the edge's answer to a refused upgrade. */
 export function refusalOf(status: number, body: string): string {
   try {
     const { error } = JSON.parse(body) as { error?: { message?: unknown } };
     if (typeof error?.message === "string") return `${error.message} (HTTP ${status})`;
   } catch {
-    // not ours: a proxy, or not an edge at all
+    // Not an answer of an edge: a proxy, or another server.
   }
-  return `the edge answered HTTP ${status} to the upgrade; is EDGE_URL right?`;
+  return `the edge answered HTTP ${status} to the upgrade; check EDGE_URL`;
 }

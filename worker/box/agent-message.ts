@@ -12,7 +12,7 @@ import {
 /**
  * Yields the bytes of each stream. Frames of one stream stand together in a message, so they travel
  * on as one message, unchanged. Frames of the tunnel are left out.
- * @param frames  of that message, all of them
+ * @param frames  all frames of the message
  * @throws {FrameError} at a frame that an agent may not send
  */
 export function* streamParts(

@@ -113,7 +113,7 @@ export class AnswerWriter {
     return false;
   }
 
-  /** The caller took the last write. @returns the frames and bytes in it; null if there was none */
+  /** The caller took the last write. @returns the frames and bytes in it; null if nothing was written */
   wrote(): { next: number; bytes: number } | null {
     const written = this.#written;
     this.#written = null;

@@ -1,4 +1,4 @@
-/** Chunks as one. A single chunk is returned as it is, not copied. */
+/** Joins chunks. A single chunk is returned without a copy. */
 export function concat(chunks: Uint8Array[]): Uint8Array {
   const [only] = chunks;
   if (chunks.length === 1 && only !== undefined) return only;

@@ -1,6 +1,6 @@
 /**
- * The record that the edge keeps: of a call whose agent cannot write it, or may not have got to.
- * Whoever is first wins.
+ * The record that the edge writes: for a call that its agent cannot record, or may not have
+ * recorded. The first record of a request id wins.
  */
 import { ERROR_CHARS_MAX } from "../../../protocol/limits.ts";
 import { factsOf, type Open } from "../../../protocol/messages.ts";
@@ -16,22 +16,22 @@ export type EdgeOutcome = {
   failure: FailureReason | null;
 };
 
-/** @param call  `startedMs`: when it was accepted, unix ms */
+/** @param call  `startedMs`: when the call was accepted, unix ms */
 export function edgeRecord(
   call: { id: string; open: Open; startedMs: number },
   { box, status, httpStatus, failure }: EdgeOutcome,
   nowMs: number,
 ): RequestRecord {
   const { open } = call;
-  const told = failure === null ? null : wireErrorOf(failure);
+  const error = failure === null ? null : wireErrorOf(failure);
   return {
     ...factsOf(call.id, open),
     ...UNMEASURED,
     box,
     status,
     http_status: httpStatus,
-    failed_at: told?.failedAt ?? null,
-    error_message: told === null ? null : cut(told.message, ERROR_CHARS_MAX),
+    failed_at: error?.failedAt ?? null,
+    error_message: error === null ? null : cut(error.message, ERROR_CHARS_MAX),
     prompt: null,
     latency_ms: Math.max(0, nowMs - call.startedMs),
     resumed: 0,
@@ -39,14 +39,14 @@ export function edgeRecord(
 }
 
 /**
- * The Aggregator may be restarted, or moved, just now; counted twice is counted once. What the
- * runtime grants an invocation after its caller left is half a minute.
+ * Waits before each attempt. The Aggregator may be restarting or moving, and a record that arrives
+ * twice counts once. The runtime grants an invocation half a minute after its caller left.
  */
 const INGEST_WAITS_MS = [0, 250, 1_000, 4_000, 8_000];
 
 /**
- * Resolves when it is in the ledger; or when it cannot be, which is logged.
- * @param afterMs  begins so long from now
+ * Resolves when the record is in the ledger, or after the last attempt failed, which is logged.
+ * @param afterMs  waits this long before the first attempt
  */
 export async function ingestSurely(
   env: Bindings,

@@ -46,7 +46,7 @@ export class EdgeStreamCore {
   #isDone = false;
 
   /**
-   * @param body    whole; null if there is none; "streamed" if it arrives through {@link body}
+   * @param body    the whole body; null without a body; "streamed" if it arrives through {@link body}
    * @param pulse, random  see {@link Reach}
    */
   constructor(
