@@ -94,7 +94,10 @@ test("the same agent again replaces its old socket", async () => {
 test("a box cannot say hello as another box", async () => {
   const agent = await FakeAgent.dial("a");
   agent.hello("b", crypto.randomUUID());
-  expect(await agent.untilClosed()).toMatchObject({ code: 1002, reason: "HELLO of box b on the socket of box a" });
+  expect(await agent.untilClosed()).toMatchObject({
+    code: 1002,
+    reason: "HELLO of box b on the socket of box a",
+  });
 });
 
 test("a box is forgotten when it is gone, not while it is connected, and is known again when it comes back", async () => {
