@@ -29,7 +29,7 @@ const url = (what: string, protocols: string[]) =>
     return z.NEVER;
   });
 
-const Environment = z.object({
+export const AgentVariables = z.object({
   EDGE_URL: z
     .string({
       error: "is not set: the URL of your Worker, e.g. https://ollama-edge-serve.you.workers.dev",
@@ -64,7 +64,7 @@ export function configOf(environment: Variables, nameOf: Naming = unchanged): Ag
     STATE_DIR,
     NVIDIA_SMI,
     SIMULATED,
-  } = parsed(Environment, environment, nameOf);
+  } = parsed(AgentVariables, environment, nameOf);
   return {
     edgeUrl: EDGE_URL,
     boxSecret: BOX_SECRET ?? null,
@@ -84,7 +84,7 @@ export const boxConfigOf = (
   environment: Variables,
   nameOf: Naming = unchanged,
 ): Pick<AgentConfig, "box" | "ollamaUrl"> =>
-  placeOf(parsed(Environment.pick({ BOX_NAME: true, OLLAMA_HOST: true }), environment, nameOf));
+  placeOf(parsed(AgentVariables.pick({ BOX_NAME: true, OLLAMA_HOST: true }), environment, nameOf));
 
 const placeOf = ({
   BOX_NAME,

@@ -8,7 +8,7 @@ import { defaultBoxName, ollamaHost } from "../agent/config.ts";
 import { BOX_NAME } from "../protocol/limits.ts";
 
 /** What the Worker reads. Set in the environment, it reaches the Worker as it is. */
-const WORKER_SETTINGS = [
+export const WORKER_SETTINGS = [
   "AUTH_MODE",
   "ADMIN_KEY",
   "CALLER_KEY",
@@ -42,7 +42,7 @@ export class SettingsError extends Error {
 
 const PORT_MESSAGE = "is not a port: a whole number from 1 to 65535";
 
-const Environment = z.object({
+export const LocalVariables = z.object({
   PORT: z
     .string()
     .regex(/^\d{1,5}$/, PORT_MESSAGE)
@@ -72,7 +72,7 @@ export function localSettingsOf(
   const set = Object.fromEntries(
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""),
   );
-  const result = Environment.safeParse(set);
+  const result = LocalVariables.safeParse(set);
   if (!result.success)
     throw new SettingsError(
       result.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("\n"),

@@ -35,7 +35,7 @@ const key = z
   .max(256, "is longer than 256 characters")
   .optional();
 
-const Environment = z
+export const WorkerVariables = z
   .object({
     AUTH_MODE: z.enum(["keys", "open"], { error: "is keys or open" }).default("keys"),
     ADMIN_KEY: key,
@@ -79,7 +79,7 @@ export function settingsOf(bindings: Bindings): Settings {
         typeof value === "number" || typeof value === "boolean" ? String(value) : value,
       ]),
   );
-  const result = Environment.safeParse(set);
+  const result = WorkerVariables.safeParse(set);
   if (!result.success) {
     throw new GatewayError({
       reason: "misconfigured",
