@@ -1,7 +1,7 @@
 /**
  * Third-party notices: the licence texts of the packages that a bundle contains.
  *
- * Every licence in use here asks that its text stays with copies of the code, and a bundle is a copy.
+ * Every licence in use requires that its text stays with copies of the code, and a bundle is a copy.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

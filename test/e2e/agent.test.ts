@@ -11,6 +11,7 @@ import { Child } from "../../local/processes.ts";
 import { type Reaper, startReaper } from "../../local/reaping.ts";
 import { Logs } from "../../protocol/api/stats.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
+import { BOX_NODE } from "../support/box-node.ts";
 import { eventually, NOBODY, TestStack, untilStill } from "../support/stack.ts";
 
 const ADMIN = "admin-key-0123456789";
@@ -57,6 +58,7 @@ function run(args: string[], env: Record<string, string>): { child: Child; lines
   const child = new Child(
     {
       name: "agent",
+      program: BOX_NODE,
       args: [file, ...args],
       env: { PATH: process.env.PATH, ...settings, ...env },
       cwd: stack.folder,

@@ -1,13 +1,14 @@
 /** The package as a program gets it: packed, installed without a network, imported, and typed. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ROOT } from "../../local/edge.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
+import { BOX_NODE } from "../support/box-node.ts";
 import { FakeEdge } from "../support/fake-edge.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "package-"));
@@ -35,6 +36,21 @@ test("it brings no other package along", () => {
   );
 });
 
+test("the package declares no dependencies, and its bundles contain the licences of what they include", () => {
+  const installed = join(folder, "node_modules/ollama-edge-serve");
+  expect(JSON.parse(readFileSync(join(installed, "package.json"), "utf8"))).not.toHaveProperty(
+    "dependencies",
+  );
+  expect(JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"))).toHaveProperty(
+    "dependencies",
+  );
+  for (const bundle of ["dist/library/index.js", "dist/assets/agent/agent.mjs"]) {
+    const text = readFileSync(join(installed, bundle), "utf8");
+    for (const name of ["ws", "zod"])
+      expect(text).toMatch(new RegExp(`^${name} [0-9.]+ \\(MIT\\)\n[^]*?Copyright`, "m"));
+  }
+});
+
 const PROGRAM = `
 import { ConfigError, NetworkConfig, OllamaService } from "ollama-edge-serve/agent";
 try {
@@ -43,10 +59,12 @@ try {
   if (!(error instanceof ConfigError)) throw error;
 }
 const config = new NetworkConfig({ port: 0, exporterType: "none", metricsExportInterval: 5 });
-await using service = new OllamaService(config);
+const service = new OllamaService(config);
 await service.start();
 const { response } = await service.generate("llama3.2", "Hello, world!", { options: { num_predict: 3 } });
 console.log(JSON.stringify({ response, models: await service.getModels(), health: await service.healthCheck() }));
+// As await using does, which Node 20 lacks.
+await service[Symbol.asyncDispose]();
 `;
 
 test("a program runs it, its calls reach the edge, and it ends by itself", async () => {
@@ -59,7 +77,7 @@ test("a program runs it, its calls reach the edge, and it ends by itself", async
     BOX_NAME: "program",
     NVIDIA_SMI: "/nonexistent",
   };
-  const ended = await run(process.execPath, ["program.mjs"], env);
+  const ended = await run(BOX_NODE, ["program.mjs"], env);
   expect(ended).toMatchObject({ code: 0, stderr: "" });
   expect(JSON.parse(ended.stdout)).toMatchObject({
     response: expect.stringMatching(/./),
@@ -80,8 +98,9 @@ test("a program runs it, its calls reach the edge, and it ends by itself", async
 });
 
 test("the command is in it", async () => {
-  const ended = await run(join(folder, "node_modules/.bin/ollama-edge-agent"), ["--help"], {
-    PATH: process.env.PATH,
+  const command = join(folder, "node_modules/.bin/ollama-edge-agent");
+  const ended = await run(command, ["--help"], {
+    PATH: `${dirname(BOX_NODE)}:${process.env.PATH}`,
   });
   expect(ended.stdout).toContain("--listen [host:]port");
 });
