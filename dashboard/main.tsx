@@ -1,9 +1,9 @@
-/** The page's entry. */
+/** The entry point of the page: mounts it and starts the live data. */
 import { render } from "preact";
 import { startLive } from "./data/live.ts";
 import { Shell } from "./shell/shell.tsx";
 
 const page = document.getElementById("page");
-if (page === null) throw new Error("the page lacks #page");
+if (page === null) throw new Error('index.html must contain an element with the id "page".');
 render(<Shell />, page);
 startLive();

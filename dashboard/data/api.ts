@@ -1,8 +1,8 @@
 /**
- * `/api`, typed by the table of its routes.
+ * The client for `/api`, typed by the route table.
  *
- * The shape of answers is not checked here: the page comes from the Worker that answers, in one
- * version, and zod would be most of its bytes. A key travels in a header, never in a URL.
+ * Responses are not validated here. The page is served by the same Worker, in the same version, and
+ * zod would be most of the page's bytes. The key is sent in a header, never in a URL.
  */
 import type { z } from "zod";
 import type { API_ROUTES } from "../../protocol/api/routes.ts";
@@ -13,11 +13,11 @@ type Route = (typeof API_ROUTES)[keyof typeof API_ROUTES];
 export type Method = Route["method"];
 export type PathOf<M extends Method> = Extract<Route, { method: M }>["path"];
 type RouteAt<M extends Method, P extends string> = Extract<Route, { method: M; path: P }>;
-export type Answer<M extends Method, P extends string> =
+export type ResponseOf<M extends Method, P extends string> =
   RouteAt<M, P> extends { answer: infer A extends z.ZodType } ? z.output<A> : never;
 
 export type Query = Record<string, string | number | undefined>;
-export type Asked = {
+export type CallOptions = {
   params?: Record<string, string>;
   query?: Query;
   body?: unknown;
@@ -25,7 +25,7 @@ export type Asked = {
   signal?: AbortSignal;
 };
 
-/** The edge answered, and not with what was asked for. */
+/** The edge responded with an error. */
 export class ApiFailure extends Error {
   override readonly name = "ApiFailure";
   readonly status: number;
@@ -37,43 +37,43 @@ export class ApiFailure extends Error {
     this.code = code;
   }
 
-  /** A key is needed, or another one. */
+  /** True if the request needs a key, or a different one. */
   get isLocked(): boolean {
     return this.status === 401 || this.status === 403;
   }
 }
 
-/** The edge did not answer at all. */
+/** No response arrived from the edge. */
 export class Unreachable extends Error {
   override readonly name = "Unreachable";
 }
 
 export const read = <P extends PathOf<"GET">>(
   path: P,
-  asked: Asked = {},
-): Promise<Answer<"GET", P>> => ask("GET", path, asked);
+  options: CallOptions = {},
+): Promise<ResponseOf<"GET", P>> => callJson("GET", path, options);
 
-export async function ask<M extends Method, P extends PathOf<M>>(
+export async function callJson<M extends Method, P extends PathOf<M>>(
   method: M,
   path: P,
-  asked: Asked = {},
-): Promise<Answer<M, P>> {
-  const answer = await call(method, path, {
-    ...asked,
-    headers: { accept: "application/json", ...asked.headers },
+  options: CallOptions = {},
+): Promise<ResponseOf<M, P>> {
+  const response = await call(method, path, {
+    ...options,
+    headers: { accept: "application/json", ...options.headers },
   });
-  return (await answer.json()) as Answer<M, P>;
+  return (await response.json()) as ResponseOf<M, P>;
 }
 
 /**
- * Any path of the edge, also those that are not in the table.
- * @throws {ApiFailure} unless it answers 2xx
- * @throws {Unreachable}
+ * Sends a request to any path of the edge, including paths outside the route table.
+ * @throws {ApiFailure} if the status is not 2xx
+ * @throws {Unreachable} if no response arrives
  */
 export async function call(
   method: string,
   path: string,
-  { params = {}, query = {}, body, headers = {}, signal }: Asked = {},
+  { params = {}, query = {}, body, headers = {}, signal }: CallOptions = {},
 ): Promise<Response> {
   const init: RequestInit = {
     method,
@@ -85,15 +85,15 @@ export async function call(
     init.body = JSON.stringify(body);
     init.headers = { ...init.headers, "content-type": "application/json" };
   }
-  let answer: Response;
+  let response: Response;
   try {
-    answer = await fetch(urlOf(path, params, query), init);
+    response = await fetch(urlOf(path, params, query), init);
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new Unreachable("The edge does not answer.");
+    throw new Unreachable("The edge is not responding.");
   }
-  if (!answer.ok) throw await failureOf(answer);
-  return answer;
+  if (!response.ok) throw await failureOf(response);
+  return response;
 }
 
 const authorization = (): Record<string, string> =>
@@ -109,22 +109,22 @@ function urlOf(path: string, params: Record<string, string>, query: Query): stri
   return search.size === 0 ? filled : `${filled}?${search}`;
 }
 
-async function failureOf(answer: Response): Promise<ApiFailure> {
-  const text = await answer.text();
+async function failureOf(response: Response): Promise<ApiFailure> {
+  const text = await response.text();
   try {
-    const said = JSON.parse(text) as ApiError | { error: string };
-    if (typeof said.error === "string")
-      return new ApiFailure(answer.status, "ollama_error", said.error);
-    return new ApiFailure(answer.status, said.error.code, said.error.message);
+    const body = JSON.parse(text) as ApiError | { error: string };
+    if (typeof body.error === "string")
+      return new ApiFailure(response.status, "ollama_error", body.error);
+    return new ApiFailure(response.status, body.error.code, body.error.message);
   } catch {
     return new ApiFailure(
-      answer.status,
+      response.status,
       "unknown",
-      text.slice(0, 300) || `The edge answered HTTP ${answer.status}.`,
+      text.slice(0, 300) || `The edge responded with HTTP ${response.status}.`,
     );
   }
 }
 
-/** What went wrong, in words for people. */
-export const wordsOf = (error: unknown): string =>
+/** Returns a message that can be shown on the page. */
+export const errorMessage = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);

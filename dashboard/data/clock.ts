@@ -1,4 +1,7 @@
-/** Now, to the second, for ages and elapsed times. Stands still while the page is hidden. */
+/**
+ * The current time, updated every second for ages and elapsed times. Stops while the page is
+ * hidden.
+ */
 import { signal } from "@preact/signals";
 
 export const nowMs = signal(Date.now());

@@ -1,8 +1,14 @@
-/** Server-sent events, read from a fetch: an `EventSource` could send no key. Only `data:` is used here. */
+/**
+ * Parses server-sent events from a fetch response, because an `EventSource` cannot send a key.
+ * Only `data:` fields are used.
+ */
 
-/** The data of each whole event in what came so far, and what is left. Lines end as the standard allows: LF, CRLF or CR. */
+/**
+ * Splits the received text into the data of each complete event and the unfinished rest.
+ * Lines may end in LF, CRLF or CR, as the standard allows.
+ */
 export function eventsIn(text: string): { events: string[]; rest: string } {
-  // A CR at the end may be half of a CRLF.
+  // A trailing CR may be the first half of a CRLF.
   const whole = text.endsWith("\r") ? text.slice(0, -1) : text;
   const blocks = whole.replace(/\r\n?/g, "\n").split("\n\n");
   const rest = (blocks.pop() ?? "") + text.slice(whole.length);
@@ -15,11 +21,14 @@ export function eventsIn(text: string): { events: string[]; rest: string } {
   return { events, rest };
 }
 
-/** @throws when the connection breaks, or an event is not JSON. */
-export async function* jsonEvents<T>(answer: Response): AsyncGenerator<T> {
-  if (answer.body === null) return;
+/**
+ * Yields the events of a response, parsed as JSON.
+ * @throws if the connection breaks or an event is not valid JSON
+ */
+export async function* jsonEvents<T>(response: Response): AsyncGenerator<T> {
+  if (response.body === null) return;
   const decoder = new TextDecoder();
-  const reader = answer.body.getReader();
+  const reader = response.body.getReader();
   let text = "";
   try {
     for (;;) {

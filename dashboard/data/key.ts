@@ -1,11 +1,14 @@
-/** The key of this tab. It is forgotten when the tab is closed. */
+/** The API key of this tab. Closing the tab discards it. */
 import { signal } from "@preact/signals";
 
 const NAME = "key";
 
 export const key = signal<string | null>(sessionStorage.getItem(NAME));
 
-/** Why the page asks for a key; null while it does not. */
+/**
+ * Null unless the page needs a key. Holds the reason the last key was rejected, or an empty string
+ * if there was no key.
+ */
 export const locked = signal<string | null>(null);
 
 export function unlock(typed: string): void {

@@ -1,10 +1,12 @@
 /**
- * What is now, kept fresh: one stream of events from the edge while the page is visible, polling
- * where a stream does not come through or is not worth it, nothing while it is hidden.
+ * The live state of the edge, kept up to date.
+ *
+ * While the page is visible, it reads one event stream. It polls instead if a proxy blocks the
+ * stream or the refresh interval is too long to justify one. A hidden page sends nothing.
  */
 import { effect, signal, untracked } from "@preact/signals";
 import type { Live } from "../../protocol/api/live.ts";
-import { ApiFailure, call, read, wordsOf } from "./api.ts";
+import { ApiFailure, call, errorMessage, read } from "./api.ts";
 import { isVisible } from "./clock.ts";
 import { jsonEvents } from "./events.ts";
 import { key, locked } from "./key.ts";
@@ -14,21 +16,25 @@ export type Connection =
   | { kind: "connecting" | "streaming" | "polling" | "hidden" | "off" | "locked" }
   | {
       kind: "failing";
-      why: string;
-      sinceMs: number /** It did answer, with an error. */;
+      reason: string;
+      sinceMs: number;
+      /** True if the edge responded with an error, false if it did not respond. */
       isReached: boolean;
     };
 
 export const live = signal<{ value: Live; atMs: number } | null>(null);
 export const connection = signal<Connection>({ kind: "connecting" });
-/** Rises with every arrival: whoever shows something older asks again. */
+/** Increases with every update. Components refetch their own data when it changes. */
 export const tick = signal(0);
 
-/** A stream that brings an event less often than this is not worth its connection. */
+/** Above this interval, an open stream costs more than polling. */
 const STREAM_SECONDS_MAX = 30;
-/** Some proxies hold a stream back until it ends. Without an event for this long, polling has to do. */
+/**
+ * Some proxies buffer a stream until it ends. If an event is this late, the page falls back to
+ * polling.
+ */
 const STREAM_SILENCE_MS = 5_000;
-/** How long polling is trusted more than a stream that failed. */
+/** Time after a failed stream during which the page polls before it tries a stream again. */
 const POLLING_MS = 5 * 60_000;
 const RETRY_MS = 1_000;
 const RETRY_MS_MAX = 15_000;
@@ -36,7 +42,7 @@ const RETRY_MS_MAX = 15_000;
 let pollsUntilMs = 0;
 let current: AbortController | null = null;
 
-/** Starts, and starts anew whenever visibility, interval or key change. */
+/** Starts the updates, and restarts them whenever visibility, the interval or the key changes. */
 export function startLive(): void {
   effect(() => {
     const seconds = preferences.value.refresh;
@@ -46,7 +52,7 @@ export function startLive(): void {
   });
 }
 
-/** Now, and then as before. */
+/** Fetches an update now, then continues at the usual interval. */
 export const refreshNow = (): void => begin(true, preferences.peek().refresh);
 
 function begin(isWanted: boolean, seconds: number): void {
@@ -64,7 +70,7 @@ function begin(isWanted: boolean, seconds: number): void {
 
 async function run(seconds: number, signal: AbortSignal): Promise<void> {
   for (let failures = 0; !signal.aborted; ) {
-    const heard = tick.peek();
+    const tickBefore = tick.peek();
     try {
       if (seconds > 0 && seconds <= STREAM_SECONDS_MAX && Date.now() > pollsUntilMs)
         await stream(seconds, signal);
@@ -80,34 +86,42 @@ async function run(seconds: number, signal: AbortSignal): Promise<void> {
         locked.value = key.peek() === null ? "" : error.message;
         return;
       }
-      failures = tick.peek() === heard ? failures + 1 : 1;
+      failures = tick.peek() === tickBefore ? failures + 1 : 1;
       connection.value = afterFailure(error, failures);
       await sleep(Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** (failures - 1)), signal);
     }
   }
 }
 
-/** One failure alarms nobody who has numbers: a Worker that is deployed anew cuts every stream, and is there again. */
+/**
+ * Returns the connection state to show after a failure. The first failure raises no alarm if the
+ * page already has data: deploying the Worker cuts every stream, and the next attempt succeeds.
+ */
 function afterFailure(error: unknown, failures: number): Connection {
   const before = connection.peek();
   if (failures === 1 && live.peek() !== null && before.kind !== "failing")
     return { kind: "connecting" };
   const sinceMs = before.kind === "failing" ? before.sinceMs : Date.now();
-  return { kind: "failing", why: wordsOf(error), sinceMs, isReached: error instanceof ApiFailure };
+  return {
+    kind: "failing",
+    reason: errorMessage(error),
+    sinceMs,
+    isReached: error instanceof ApiFailure,
+  };
 }
 
-/** Returns when the edge ends it in order; the caller asks again. */
+/** Reads one stream. Returns when the edge closes it normally; the caller opens the next one. */
 async function stream(seconds: number, signal: AbortSignal): Promise<void> {
   const silence = new AbortController();
   const wait = () => setTimeout(() => silence.abort(), seconds * 1_000 + STREAM_SILENCE_MS);
   let timer = wait();
   try {
-    const answer = await call("GET", "/api/live", {
+    const response = await call("GET", "/api/live", {
       query: { every: seconds },
       headers: { accept: "text/event-stream" },
       signal: AbortSignal.any([signal, silence.signal]),
     });
-    for await (const event of jsonEvents<Live>(answer)) {
+    for await (const event of jsonEvents<Live>(response)) {
       clearTimeout(timer);
       timer = wait();
       take(event, "streaming");

@@ -1,4 +1,4 @@
-/** Where the viewer is: the page and its query, from the address. */
+/** The current page and its query, read from the URL. */
 import { signal } from "@preact/signals";
 import { hashOf, type Page, routeOf } from "../shape/route.ts";
 
@@ -8,8 +8,11 @@ addEventListener("hashchange", () => {
   place.value = routeOf(location.hash);
 });
 
-/** The same page with another query. Not a step to go back to: filters change with every letter. */
-export function stay(page: Page, query: Record<string, string | undefined>): void {
+/**
+ * Replaces the query of the current page. Adds no history entry, because filters change with every
+ * keystroke.
+ */
+export function replaceQuery(page: Page, query: Record<string, string | undefined>): void {
   history.replaceState(null, "", hashOf(page, query));
   place.value = routeOf(location.hash);
 }

@@ -1,4 +1,7 @@
-/** What this browser was set to. Kept in its local storage, where anything may stand: every field is checked. */
+/**
+ * The preferences of this browser, kept in local storage. Its content is untrusted, so every field
+ * is checked.
+ */
 import { effect, signal } from "@preact/signals";
 import { RANGES, type Range } from "../shape/history.ts";
 
@@ -6,13 +9,13 @@ export const REFRESH_SECONDS = [1, 2, 5, 10, 15, 30, 60, 300] as const;
 export const CURRENCIES = ["EUR", "USD", "GBP", "CHF", "SEK", "JPY", "INR", "AUD", "CAD"] as const;
 
 export type Preferences = {
-  /** Seconds; 0: only when asked. */
+  /** In seconds; 0 refreshes only on request. */
   refresh: number;
   theme: "system" | "light" | "dark";
   temperature: "celsius" | "fahrenheit";
   /** GiB and MiB, or GB and MB. */
   sizes: "binary" | "decimal";
-  /** Per kWh; null: not said, and no cost is shown. */
+  /** Per kWh. No cost is shown while it is null. */
   price: number | null;
   currency: string;
   range: Range;
@@ -30,21 +33,21 @@ export const DEFAULTS: Preferences = {
   range: "1h",
 };
 
-/** Whatever stood in storage, as preferences. */
+/** Parses the stored preferences. Invalid or missing fields take their default. */
 export function preferencesOf(value: unknown): Preferences {
-  const said: Partial<Record<keyof Preferences, unknown>> =
+  const fields: Partial<Record<keyof Preferences, unknown>> =
     typeof value === "object" && value !== null ? value : {};
   const oneOf = <T>(options: readonly T[], option: unknown, otherwise: T): T =>
     options.find((each) => each === option) ?? otherwise;
-  const { price } = said;
+  const { price } = fields;
   return {
-    refresh: oneOf([0, ...REFRESH_SECONDS], said.refresh, DEFAULTS.refresh),
-    theme: oneOf(["system", "light", "dark"], said.theme, DEFAULTS.theme),
-    temperature: oneOf(["celsius", "fahrenheit"], said.temperature, DEFAULTS.temperature),
-    sizes: oneOf(["binary", "decimal"], said.sizes, DEFAULTS.sizes),
+    refresh: oneOf([0, ...REFRESH_SECONDS], fields.refresh, DEFAULTS.refresh),
+    theme: oneOf(["system", "light", "dark"], fields.theme, DEFAULTS.theme),
+    temperature: oneOf(["celsius", "fahrenheit"], fields.temperature, DEFAULTS.temperature),
+    sizes: oneOf(["binary", "decimal"], fields.sizes, DEFAULTS.sizes),
     price: typeof price === "number" && Number.isFinite(price) && price >= 0 ? price : null,
-    currency: oneOf<string>(CURRENCIES, said.currency, DEFAULTS.currency),
-    range: oneOf(RANGES, said.range, DEFAULTS.range),
+    currency: oneOf<string>(CURRENCIES, fields.currency, DEFAULTS.currency),
+    range: oneOf(RANGES, fields.range, DEFAULTS.range),
   };
 }
 
@@ -58,7 +61,7 @@ function stored(): unknown {
 
 export const preferences = signal(preferencesOf(stored()));
 
-export const prefer = (changes: Partial<Preferences>): void => {
+export const setPreferences = (changes: Partial<Preferences>): void => {
   preferences.value = { ...preferences.value, ...changes };
 };
 

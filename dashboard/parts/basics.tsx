@@ -1,4 +1,4 @@
-/** The small parts that every page is made of. */
+/** The small components that every page is built from. */
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { nowMs } from "../data/clock.ts";
@@ -11,10 +11,10 @@ export const Pill = ({ tone, children }: { tone: Tone; children: ComponentChildr
   <span class={`pill ${tone}`}>{children}</span>
 );
 
-/** On everything that was made up. */
+/** Marks simulated data. */
 export const Simulated = () => <span class="pill simulated">simulated</span>;
 
-/** A heading, what belongs to it on its right, and what it is about. */
+/** A titled section, with optional content to the right of its heading. */
 export function Section({
   title,
   aside,
@@ -35,7 +35,7 @@ export function Section({
   );
 }
 
-/** A share of a whole as a bar, with the figure beside it. */
+/** A percentage as a bar, with its figure beside it. */
 export function MeterBar({
   name,
   percent,
@@ -47,15 +47,15 @@ export function MeterBar({
   text?: string;
   tone?: Tone;
 }) {
-  const said = text ?? ofHundred(percent);
+  const label = text ?? ofHundred(percent);
   return (
     <div class="meter">
       <span class="meter-name">{name}</span>
-      <span class="meter-text">{said}</span>
+      <span class="meter-text">{label}</span>
       {percent === null ? (
         <span class="track unknown" />
       ) : (
-        // biome-ignore lint/a11y/useSemanticElements: a <meter> cannot be drawn alike in all browsers
+        // biome-ignore lint/a11y/useSemanticElements: browsers style <meter> too differently
         <span
           class="track"
           role="meter"
@@ -63,7 +63,7 @@ export function MeterBar({
           aria-valuemin={0}
           aria-valuemax={100}
           aria-valuenow={Math.round(percent)}
-          aria-valuetext={said}
+          aria-valuetext={label}
         >
           <span
             class={`fill ${tone}`}
@@ -75,7 +75,7 @@ export function MeterBar({
   );
 }
 
-/** When something was, in the viewer's zone; in full when pointed at. */
+/** A time in the viewer's zone, with the full date in its tooltip. */
 export const Moment = ({ iso }: { iso: string | null }) =>
   iso === null ? (
     UNKNOWN
@@ -85,7 +85,7 @@ export const Moment = ({ iso }: { iso: string | null }) =>
     </time>
   );
 
-/** How long ago something was. */
+/** The age of a time, with the full date in its tooltip. */
 export const Ago = ({ iso }: { iso: string | null }) =>
   iso === null ? (
     UNKNOWN
@@ -95,7 +95,7 @@ export const Ago = ({ iso }: { iso: string | null }) =>
     </time>
   );
 
-/** There is nothing to show, and why that is, and what to do about it. */
+/** An empty state: explains why it is empty and suggests what to do. */
 export const Empty = ({ title, children }: { title: string; children?: ComponentChildren }) => (
   <div class="empty">
     <p class="empty-title">{title}</p>
@@ -103,29 +103,29 @@ export const Empty = ({ title, children }: { title: string; children?: Component
   </div>
 );
 
-/** Something could not be read. What was read before stays on the page. */
+/** A failed load or action. Data loaded earlier stays on the page. */
 export const FailureNote = ({
-  what,
-  why,
-  again,
+  title,
+  detail,
+  retry,
 }: {
-  what: string;
-  why: string;
-  again?: () => void;
+  title: string;
+  detail: string;
+  retry?: () => void;
 }) => (
   <div class="failure" role="alert">
     <p>
-      <strong>{what}</strong> {why}
+      <strong>{title}</strong> {detail}
     </p>
-    {again && (
-      <button type="button" onClick={again}>
+    {retry && (
+      <button type="button" onClick={retry}>
         Try again
       </button>
     )}
   </div>
 );
 
-/** What will be there, while it is on its way. */
+/** A placeholder for content that is still loading. */
 export const Skeleton = ({ lines = 3, tall = false }: { lines?: number; tall?: boolean }) => (
   <div class={tall ? "skeleton tall" : "skeleton"} role="status" aria-label="Loading">
     {Array.from({ length: lines }, (_, line) => (
@@ -134,7 +134,7 @@ export const Skeleton = ({ lines = 3, tall = false }: { lines?: number; tall?: b
   </div>
 );
 
-/** A table that scrolls by itself, so that the page does not. */
+/** A table that scrolls horizontally, so that the page does not have to. */
 export const TableScroll = ({
   label,
   children,
@@ -142,7 +142,7 @@ export const TableScroll = ({
   label: string;
   children: ComponentChildren;
 }) => (
-  // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+  // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable area must be reachable by keyboard
   <section class="scroll" aria-label={label} tabIndex={0}>
     {children}
   </section>
@@ -155,7 +155,7 @@ export function CopyButton({ text, name }: { text: string; name: string }) {
       await navigator.clipboard.writeText(text);
       setState("copied");
     } catch {
-      setState("failed"); // not over TLS, or not allowed
+      setState("failed"); // the page is not served over TLS, or the permission is denied
     }
     setTimeout(() => setState("idle"), 2_000);
   };
@@ -163,14 +163,14 @@ export function CopyButton({ text, name }: { text: string; name: string }) {
     <button type="button" class="small" onClick={copy}>
       {state === "copied" ? <CheckIcon /> : <CopyIcon />}
       <span aria-live="polite">
-        {state === "copied" ? "Copied" : state === "failed" ? "Not allowed" : "Copy"}
+        {state === "copied" ? "Copied" : state === "failed" ? "Copy failed" : "Copy"}
       </span>
       <span class="sr-only">{name}</span>
     </button>
   );
 }
 
-/** A line to be copied into a terminal or a file. */
+/** Text to copy into a terminal or a file. */
 export const Command = ({ text, name }: { text: string; name: string }) => (
   <div class="command">
     <pre>{text}</pre>
@@ -178,7 +178,7 @@ export const Command = ({ text, name }: { text: string; name: string }) => (
   </div>
 );
 
-/** Some of a few, as buttons side by side. */
+/** One of a few options, shown as buttons side by side. */
 export function Choice<T extends string | number>({
   label,
   options,

@@ -1,8 +1,8 @@
 /**
- * A chart over time: a title, the figures of the pointed-at or newest moment, and the lines.
+ * A chart over time: a title, the values at the cursor or the latest values, and the lines.
  *
- * uPlot draws on a canvas, which nobody can hear, so the figure is described in words too. Its colours
- * are those of the page's tokens, read again when the theme changes.
+ * uPlot draws on a canvas, which screen readers cannot read, so a text summary describes the chart.
+ * Its colours come from the page's design tokens, which are read again when the theme changes.
  */
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
@@ -15,26 +15,26 @@ import { isEmpty, type Line, lastKnown, summaryOf } from "../shape/history.ts";
 
 type Props = {
   title: string;
-  /** Unix seconds, ascending. */
+  /** In Unix seconds, ascending. */
   at: readonly number[];
   lines: readonly Line[];
-  /** A value with its unit. */
+  /** Formats a value with its unit. */
   format: (value: number) => string;
-  /** Fills below a single line. */
+  /** Fills the area below a single line. */
   isArea?: boolean;
-  /** The top of the scale, where it is known, e.g. 100 for percents; else what the data need. */
+  /** The maximum of the scale, such as 100 for percentages. Follows the data if it is not set. */
   top?: number;
-  /** Said in place of the lines when there are none. */
+  /** Text shown in place of an empty chart. */
   nothing?: string;
 };
 
-/** In rem, as all of the page: a wall screen has larger letters. */
+/** In rem, like the rest of the page: a wall display uses larger text. */
 const HEIGHT_REM = 11.5;
 const FONT_REM = 0.75;
-/** About as wide as a digit of that size. */
+/** The approximate width of a digit at that font size. */
 const LETTER_REM = 0.45;
 const remPx = () => Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
-/** Charts of one page share the moment that is pointed at. */
+/** The charts of one page share a cursor. */
 const SYNC = "page";
 
 export function Chart({
@@ -44,7 +44,7 @@ export function Chart({
   format,
   isArea = false,
   top,
-  nothing = "Nothing in this range",
+  nothing = "No data in this range",
 }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
@@ -53,7 +53,7 @@ export function Chart({
   const names = lines.map(({ name }) => name).join("|");
   const { theme } = preferences.value;
 
-  // New figures are set below, without making the chart anew.
+  // New data is set by the next effect, without rebuilding the chart.
   useEffect(() => {
     const element = host.current;
     if (element === null) return;
@@ -141,7 +141,7 @@ function optionsOf(
   return {
     width: Math.max(120, element.clientWidth),
     height: HEIGHT_REM * rem,
-    // On the right half a label of the time axis.
+    // The right padding leaves room for half a label of the time axis.
     padding: [8, 1.3 * rem, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: SYNC }, points: { size: 7 } },
@@ -177,7 +177,7 @@ function optionsOf(
           stroke,
           width: 1.75,
           ...(isArea && { fill: token(`fill-${colour}`) }),
-          points: { size: 4, fill: stroke, filter: alone },
+          points: { size: 4, fill: stroke, filter: isolatedPoints },
         };
       }),
     ],
@@ -185,15 +185,17 @@ function optionsOf(
   };
 }
 
-/** Whether a label of the time axis ends within the picture: half of one says less than none. */
+/**
+ * Returns true if a label of the time axis fits in the chart. A label cut in half would mislead.
+ */
 const hasRoom = (plot: uPlot, at: number, widthPx: number): boolean =>
   plot.bbox.left / devicePixelRatio + plot.valToPos(at, "x") + widthPx / 2 <= plot.width;
 
-/** A little air above the highest; a scale from 0 to 1 where all is 0. */
+/** Leaves some room above the highest value. Returns 1 if every value is 0. */
 const roomAbove = (max: number | null): number => (max === null || max <= 0 ? 1 : max * 1.12);
 
-/** Points are drawn only where there is no line: a value between two unknown ones. */
-const alone: uPlot.Series.Points.Filter = (plot, series) => {
+/** Draws a point only for a value between two unknown ones, because no line passes through it. */
+const isolatedPoints: uPlot.Series.Points.Filter = (plot, series) => {
   const values = plot.data[series] ?? [];
   const isKnown = (index: number) => values[index] !== null && values[index] !== undefined;
   return Array.from(values, (_, index) => index).filter(

@@ -1,21 +1,24 @@
-/** A question that must be answered first. The browser's own dialog: it keeps the focus, and Escape closes it. */
+/**
+ * A confirmation that requires typing a phrase. It uses the browser's own dialog, which traps the
+ * focus and closes on Escape.
+ */
 import { useEffect, useRef, useState } from "preact/hooks";
 
 type Props = {
   title: string;
-  /** What will happen, in full. */
+  /** Describes the full effect of the action. */
   text: string;
-  /** What has to be typed before it happens. */
-  typed: string;
-  /** What the button says. */
-  act: string;
+  /** The phrase to type. */
+  phrase: string;
+  /** The label of the confirm button. */
+  action: string;
   onConfirm: () => Promise<void>;
   onClose: () => void;
 };
 
-export function TypedConfirm({ title, text, typed, act, onConfirm, onClose }: Props) {
+export function TypedConfirm({ title, text, phrase, action, onConfirm, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const [said, setSaid] = useState("");
+  const [typed, setTyped] = useState("");
   const [state, setState] = useState<{ isBusy: boolean; error: string | null }>({
     isBusy: false,
     error: null,
@@ -24,11 +27,11 @@ export function TypedConfirm({ title, text, typed, act, onConfirm, onClose }: Pr
 
   const confirm = async (event: Event) => {
     event.preventDefault();
-    if (said !== typed || state.isBusy) return;
+    if (typed !== phrase || state.isBusy) return;
     setState({ isBusy: true, error: null });
     try {
       await onConfirm();
-      // Closed, and not just gone: the focus goes back to where it was.
+      // Closing the dialog, rather than just removing it, returns the focus to where it was.
       dialog.current?.close();
     } catch (error) {
       setState({ isBusy: false, error: error instanceof Error ? error.message : String(error) });
@@ -46,26 +49,26 @@ export function TypedConfirm({ title, text, typed, act, onConfirm, onClose }: Pr
         <h2 id="confirm-title">{title}</h2>
         <p id="confirm-text">{text}</p>
         <label for="confirm-typed">
-          Type <code>{typed}</code> to confirm
+          Type <code>{phrase}</code> to confirm
         </label>
         <input
           id="confirm-typed"
           autocomplete="off"
           spellcheck={false}
-          value={said}
-          onInput={(event) => setSaid(event.currentTarget.value)}
+          value={typed}
+          onInput={(event) => setTyped(event.currentTarget.value)}
         />
         {state.error !== null && (
           <p role="alert" class="error-text">
             {state.error}
           </p>
         )}
-        <div class="dialog-acts">
+        <div class="dialog-actions">
           <button type="button" onClick={() => dialog.current?.close()}>
             Cancel
           </button>
-          <button type="submit" class="danger" disabled={said !== typed || state.isBusy}>
-            {state.isBusy ? "Working …" : act}
+          <button type="submit" class="danger" disabled={typed !== phrase || state.isBusy}>
+            {state.isBusy ? "Working…" : action}
           </button>
         </div>
       </form>

@@ -1,4 +1,7 @@
-/** Line icons, drawn on a grid of 20. Decoration: what they mean stands beside them, or is their button's name. */
+/**
+ * Line icons on a 20 × 20 grid. They are decorative: the text beside them or the label of their
+ * button gives the meaning.
+ */
 import type { ComponentChildren } from "preact";
 
 const icon = (shape: ComponentChildren) => () => (

@@ -1,11 +1,10 @@
-/** How a box is connected: what its owner pastes into a terminal there. */
+/** The command that installs the agent and connects a box. */
 import { Command } from "./basics.tsx";
 
 export const InstallAgent = () => (
   <>
     <p class="quiet">
-      Run this on the machine with the GPU, as root, with the secret of the box in place of the
-      dots.
+      Run this as root on the machine with the GPU. Replace the dots with the box's secret.
     </p>
     <Command
       name="the agent's install command"
@@ -14,10 +13,10 @@ export const InstallAgent = () => (
   </>
 );
 
-/** Where boxes would be shown. */
+/** The empty state of an edge without boxes. */
 export const NoBox = () => (
   <div class="empty first-box">
-    <p class="empty-title">No box has connected yet</p>
+    <p class="empty-title">No boxes have connected yet</p>
     <InstallAgent />
   </div>
 );

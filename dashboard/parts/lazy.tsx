@@ -1,4 +1,4 @@
-/** A page that is loaded when it is opened. */
+/** Loads the code of a page when it is first opened. */
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { FailureNote, Skeleton } from "./basics.tsx";
@@ -12,12 +12,17 @@ export function lazy(load: () => Promise<ComponentType>): ComponentType {
     useEffect(() => {
       load().then(
         (Page) => setState({ Page, error: null }),
-        () =>
-          setState({ Page: null, error: "It could not be loaded: there may be a new version." }),
+        () => setState({ Page: null, error: "A new version may have been deployed." }),
       );
     }, []);
     if (state.error !== null)
-      return <FailureNote what="This page" why={state.error} again={() => location.reload()} />;
+      return (
+        <FailureNote
+          title="Could not load this page."
+          detail={state.error}
+          retry={() => location.reload()}
+        />
+      );
     return state.Page === null ? <Skeleton lines={6} tall /> : <state.Page />;
   };
 }

@@ -1,6 +1,9 @@
-/** Labels of a time axis, in the viewer's zone. Pure. */
+/** The labels of a time axis, in the viewer's time zone. Pure. */
 
-/** @param stepSeconds  between two labels; it decides what has to be said */
+/**
+ * Formats the labels of a time axis.
+ * @param stepSeconds  time between two labels; decides whether they show days, minutes or seconds
+ */
 export function timeLabels(
   seconds: readonly number[],
   stepSeconds: number,
@@ -15,7 +18,7 @@ export function timeLabels(
     minute: "2-digit",
     ...(stepSeconds < 60 && { second: "2-digit" }),
   };
-  // The first label of a day says which one it is.
+  // The first label of each new day shows the date.
   return seconds.map((at, index) => {
     const before = seconds[index - 1];
     return before !== undefined && day(before) !== day(at) ? day(at) : format(at, clock);

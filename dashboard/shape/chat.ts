@@ -1,14 +1,14 @@
-/** A conversation: what was said, what an answer's events make of it, and how it is kept. Pure. */
+/** A conversation: its messages, how events extend an answer, and how it is stored. Pure. */
 
 export type Message = {
   role: "user" | "assistant";
   content: string;
   thinking: string;
-  /** Of an answer: who gave it, and how. */
+  /** Set on answers only, like the fields below. */
   model: string | null;
   box: string | null;
   tokens: number | null;
-  /** Tokens per second from the first one on; null where it is not known. */
+  /** Tokens per second since the first token; null if unknown. */
   rate: number | null;
   state: "done" | "streaming" | "stopped" | "failed";
   error: string | null;
@@ -19,8 +19,8 @@ export type ChatEvent =
   | { done: true; completion_tokens: number | null; done_reason: string | null }
   | { error: string };
 
-export const said = (content: string): Message => ({ ...BLANK, role: "user", content });
-export const answering = (model: string | null): Message => ({
+export const userMessage = (content: string): Message => ({ ...BLANK, role: "user", content });
+export const pendingAnswer = (model: string | null): Message => ({
   ...BLANK,
   role: "assistant",
   model,
@@ -38,7 +38,10 @@ const BLANK = {
   error: null,
 } as const;
 
-/** @param elapsedMs  since the first token */
+/**
+ * Returns the message after one more event.
+ * @param elapsedMs  time since the first token
+ */
 export function afterChatEvent(message: Message, event: ChatEvent, elapsedMs: number): Message {
   if ("error" in event) return { ...message, state: "failed", error: event.error };
   if ("done" in event) {
@@ -51,19 +54,25 @@ export function afterChatEvent(message: Message, event: ChatEvent, elapsedMs: nu
     };
   }
   const content = message.content + (event.token ?? "");
-  const tokens = (message.tokens ?? 0) + 1; // about one per event; the last event says how many
+  // Each event has about one token. The last event has the exact count.
+  const tokens = (message.tokens ?? 0) + 1;
   const rate = elapsedMs > 250 ? (1_000 * tokens) / elapsedMs : null;
   return { ...message, content, thinking: message.thinking + (event.thinking ?? ""), tokens, rate };
 }
 
-/** What of a conversation the model is told: everything that was said. An answer that failed said nothing. */
-export const toldOf = (messages: readonly Message[]): { role: string; content: string }[] =>
+/**
+ * Returns the messages to send to the model. Leaves out empty ones, such as answers that failed.
+ */
+export const promptMessages = (messages: readonly Message[]): { role: string; content: string }[] =>
   messages.filter(({ content }) => content !== "").map(({ role, content }) => ({ role, content }));
 
-/** A browser keeps 5 MB for a site at least: half of it may be a long conversation. The oldest go first. */
+/**
+ * Browsers store at least 5 MB per site. A conversation may use about half of that; its oldest
+ * messages are dropped first.
+ */
 const CHARS_MAX = 2_000_000;
 
-export function kept(messages: readonly Message[]): Message[] {
+export function trimmedToStorage(messages: readonly Message[]): Message[] {
   let chars = 0;
   const newest = messages.toReversed().filter(({ content, thinking }) => {
     chars += content.length + thinking.length;
@@ -74,14 +83,15 @@ export function kept(messages: readonly Message[]): Message[] {
     .map((message) => (message.state === "streaming" ? { ...message, state: "stopped" } : message));
 }
 
-/** Whatever stood in storage, as messages. */
+/** Parses a stored conversation. Drops everything that is not a valid message. */
 export function messagesOf(value: unknown): Message[] {
   if (!Array.isArray(value)) return [];
   return value.flatMap((each: Partial<Record<keyof Message, unknown>> | null): Message[] => {
     if (each === null || typeof each !== "object" || typeof each.content !== "string") return [];
     if (each.role !== "user" && each.role !== "assistant") return [];
-    const text = (one: unknown) => (typeof one === "string" ? one : null);
-    const number = (one: unknown) => (typeof one === "number" && Number.isFinite(one) ? one : null);
+    const text = (field: unknown) => (typeof field === "string" ? field : null);
+    const number = (field: unknown) =>
+      typeof field === "number" && Number.isFinite(field) ? field : null;
     return [
       {
         role: each.role,

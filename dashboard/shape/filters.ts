@@ -1,8 +1,8 @@
-/** The filters of the list of requests: as they stand in the address, and as the API is asked. Pure. */
+/** The filters of the request list, as they appear in the URL and in the query to the API. Pure. */
 
 export const STATUSES = ["success", "error", "cancelled"] as const;
 
-/** How far back; the API is asked for a moment. */
+/** Selectable periods, in seconds before now. */
 export const PERIODS = { "15m": 900, "1h": 3_600, "24h": 86_400, "7d": 604_800 } as const;
 
 export type Filters = {
@@ -11,7 +11,10 @@ export type Filters = {
   box?: string;
   key?: string;
   q?: string;
-  /** The last so long, or from and until, as `datetime-local` has them: the viewer's zone, to the minute. */
+  /**
+   * Either a period before now, or `from` and `until` as `datetime-local` values: in the viewer's
+   * zone, to the minute.
+   */
   period?: string;
   from?: string;
   until?: string;
@@ -28,7 +31,7 @@ export const FILTER_NAMES = [
   "until",
 ] as const satisfies (keyof Filters)[];
 
-/** What of the address is a filter. */
+/** Picks the filters out of the URL's query. */
 export const filtersOf = (query: Record<string, string>): Filters =>
   Object.fromEntries(FILTER_NAMES.flatMap((name) => (query[name] ? [[name, query[name]]] : [])));
 
@@ -36,15 +39,19 @@ export const isFiltered = (filters: Filters): boolean =>
   FILTER_NAMES.some((name) => filters[name] !== undefined);
 
 /**
- * Which page of the list: the cursors of the pages up to it, so that one can go back by a link too. New
- * requests do not shift what is on a page.
+ * Returns the cursors of all pages up to the current one. Keeping all of them in the URL makes
+ * "Newer" work on a shared link too. New requests do not shift the content of a page.
  */
 export const cursorsOf = ({ after = "" }: Record<string, string>): string[] =>
   after === "" ? [] : after.split(".");
 export const afterOf = (cursors: readonly string[]): string => cursors.join(".");
 
-/** @param minuteMs  now, to the minute: the question must not change with every second */
-export function askedOf(
+/**
+ * Builds the query of `/api/stats/logs`.
+ * @param minuteMs  the current time, rounded down to the minute so that the query does not change
+ *   every second
+ */
+export function logQueryOf(
   { period, from, until, status, ...rest }: Filters,
   minuteMs: number,
 ): Record<string, string | undefined> {
@@ -57,7 +64,9 @@ export function askedOf(
   };
 }
 
-/** What a `datetime-local` says, as an instant; nothing for what is no time. */
+/**
+ * Converts a `datetime-local` value to an ISO instant. Returns undefined if it is not a valid time.
+ */
 function instantOf(local: string | undefined): string | undefined {
   const ms = local === undefined ? Number.NaN : Date.parse(local);
   return Number.isNaN(ms) ? undefined : new Date(ms).toISOString();

@@ -1,7 +1,7 @@
 /**
- * Figures as people read them: with units, in the viewer's locale and time zone. Pure.
+ * Formats figures for people, with units and in the viewer's time zone. Pure.
  *
- * Unknown (`null`) is a dash, never 0.
+ * An unknown value (`null`) is shown as a dash, never as 0.
  */
 
 export const UNKNOWN = "–";
@@ -18,7 +18,7 @@ function fixed(value: number, digits: number): string {
   return format.format(value);
 }
 
-/** Three digits say enough: 0.42, 4.2, 42, 420. */
+/** Formats a number with about three significant digits: 0.42, 4.2, 42, 420. */
 export const short = (value: number): string =>
   fixed(value, value === 0 || Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2).replace(
     /\.0+$/,
@@ -34,7 +34,7 @@ const MULTIPLES: [from: number, by: number, name: string][] = [
   [1e4, 1e3, "k"],
 ];
 
-/** A count in little room: 9,999, then 10 k, 1.25 M. */
+/** Formats a count for a narrow space: 9,999, then 10 k, 1.25 M. */
 export function compact(value: number | null): string {
   if (value === null) return UNKNOWN;
   const multiple = MULTIPLES.find(([from]) => Math.abs(value) >= from);
@@ -47,7 +47,7 @@ export const percent = (rate: number | null): string =>
 export const ofHundred = (value: number | null): string =>
   value === null ? UNKNOWN : `${fixed(value, 0)}${NARROW}%`;
 
-/** A length of time, two units at most. */
+/** Formats a duration with at most two units. */
 export function duration(ms: number | null): string {
   if (ms === null) return UNKNOWN;
   if (ms < 1_000) return `${ms < 10 ? short(ms) : fixed(ms, 0)}${NARROW}ms`;
@@ -67,11 +67,14 @@ export function duration(ms: number | null): string {
     .join(" ");
 }
 
-/** How long something has lasted that goes on: whole seconds, so that no digits flicker. */
+/**
+ * Formats the duration of something still going on, in whole seconds so that the digits do not
+ * flicker.
+ */
 export const elapsed = (ms: number): string =>
   duration(Math.max(1, Math.floor(ms / 1_000)) * 1_000);
 
-/** How long ago, for the age of data. */
+/** Formats the age of data. */
 export const age = (ms: number): string => (ms < 1_500 ? "now" : `${elapsed(ms)} ago`);
 
 export type Sizes = "binary" | "decimal";
@@ -95,7 +98,10 @@ export function bytes(value: number | null, sizes: Sizes): string {
 
 const MIB = 1_024 ** 2;
 const GIB = 1_024 ** 3;
-/** What `/api/gpu` gives as MB, and `/api/system` as GB, are powers of two, as nvidia-smi and `free` say them. */
+/**
+ * The MB of `/api/gpu` and the GB of `/api/system` are powers of two, like those of nvidia-smi and
+ * `free`.
+ */
 export const mib = (value: number | null, sizes: Sizes): string =>
   bytes(value === null ? null : value * MIB, sizes);
 export const gib = (value: number | null, sizes: Sizes): string =>
@@ -111,7 +117,7 @@ export const temperature = (celsius: number | null, unit: "celsius" | "fahrenhei
 export const watts = (value: number | null): string =>
   value === null ? UNKNOWN : `${fixed(value, 0)}${NARROW}W`;
 
-/** In watt hours throughout, as it is paid for: of a request thousandths, of a day thousands. */
+/** Formats energy in watt-hours, the unit it is billed in: mWh for a request, kWh for a day. */
 export function energy(joules: number | null): string {
   if (joules === null) return UNKNOWN;
   const wattHours = joules / 3_600;
@@ -126,7 +132,10 @@ export const perSecond = (value: number | null): string =>
 export const tokenRate = (value: number | null): string =>
   value === null ? UNKNOWN : `${short(value)}${NARROW}tok/s`;
 
-/** What a request costs is a small part of a cent: two digits of it at least. */
+/**
+ * Formats an amount of money. A request costs a fraction of a cent, so at least two digits of it
+ * are shown.
+ */
 export function money(amount: number, currency: string): string {
   const digits =
     amount === 0 || amount >= 0.1
@@ -140,7 +149,7 @@ export function money(amount: number, currency: string): string {
   }).format(amount);
 }
 
-/** A moment, in the viewer's zone: the time alone today, with the date on other days. */
+/** Formats a time in the viewer's zone. Adds the date unless it is today. */
 export function moment(iso: string, nowMs: number, zone?: string): string {
   const at = new Date(iso);
   const dayOf = (date: Date) => date.toLocaleDateString("en-CA", { timeZone: zone });
@@ -154,6 +163,6 @@ export function moment(iso: string, nowMs: number, zone?: string): string {
   return `${at.toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: zone })}, ${time}`;
 }
 
-/** The same, in full, for titles. */
+/** Formats a time in full, for tooltips. */
 export const momentInFull = (iso: string, zone?: string): string =>
   new Date(iso).toLocaleString("en-GB", { dateStyle: "full", timeStyle: "long", timeZone: zone });

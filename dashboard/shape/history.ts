@@ -1,10 +1,10 @@
-/** History as the columns that charts draw, and how a range is asked for. Pure. */
+/** The history as chart columns, and the parameters for each time range. Pure. */
 import type { HistoryPoint } from "../../protocol/api/stats.ts";
 
 export const RANGES = ["5m", "15m", "1h", "6h", "24h", "7d", "30d", "90d", "365d"] as const;
 export type Range = (typeof RANGES)[number];
 
-/** The finest that makes a readable number of points: 30 to 720. */
+/** The finest granularity that gives a readable number of points: 30 to 720. */
 export const GRANULARITY: Record<Range, { name: string; seconds: number }> = {
   "5m": { name: "10s", seconds: 10 },
   "15m": { name: "10s", seconds: 10 },
@@ -29,11 +29,14 @@ export const RANGE_NAMES: Record<Range, string> = {
   "365d": "year",
 };
 
-/** A year is offered where a store keeps one: the edge alone has 90 days, and would draw the rest as silence. */
+/**
+ * Returns the selectable ranges. A year requires an external store: the edge alone keeps 90 days
+ * and would show the rest as if there had been no requests.
+ */
 export const rangesOffered = (hasStore: boolean, chosen: Range): Range[] =>
   RANGES.filter((range) => range !== "365d" || hasStore || range === chosen);
 
-/** A new bucket changes nothing for a while: how often it pays to ask again, ms. */
+/** Returns how often to refetch a range, in ms: 12 times per bucket, and at least once a minute. */
 export const everyMsOf = (range: Range): number =>
   Math.min(60_000, (GRANULARITY[range].seconds * 1_000) / 12);
 
@@ -47,7 +50,7 @@ export type Line = {
 };
 
 export type HistoryColumns = {
-  /** Unix seconds, starts of buckets. */
+  /** Start of each bucket, in Unix seconds. */
   at: number[];
   requests: Column;
   tokens: Column;
@@ -65,7 +68,7 @@ export function columnsOf(points: readonly HistoryPoint[]): HistoryColumns {
     p50: points.map((point) => point.latency_p50_ms),
     p95: points.map((point) => point.latency_p95_ms),
     p99: points.map((point) => point.latency_p99_ms),
-    // Nobody called: there is no rate, and not one of 0.
+    // Without requests the rate is unknown, not 0.
     errorPercent: points.map(({ error_rate }) => (error_rate === null ? null : 100 * error_rate)),
   };
 }
@@ -73,21 +76,24 @@ export function columnsOf(points: readonly HistoryPoint[]): HistoryColumns {
 export const isEmpty = (columns: readonly Column[]): boolean =>
   columns.every((column) => column.every((value) => value === null || value === 0));
 
-/** The last value that is known, and where. */
+/** Returns the last known value. */
 export function lastKnown(column: Column): number | null {
   return column.findLast((value) => value !== null) ?? null;
 }
 
-/** What a chart says to who cannot see it. */
+/** Describes a chart for screen readers. */
 export function summaryOf(
   title: string,
   series: readonly { name: string; values: Column }[],
   format: (value: number) => string,
 ): string {
-  const said = series.map(({ name, values }) => {
+  const descriptions = series.map(({ name, values }) => {
     const known = values.filter((value) => value !== null);
-    if (known.length === 0) return `${name} no data`;
-    return `${name} last ${format(known.at(-1) ?? 0)}, lowest ${format(Math.min(...known))}, highest ${format(Math.max(...known))}`;
+    if (known.length === 0) return `${name}: no data`;
+    const last = format(known.at(-1) ?? 0);
+    const lowest = format(Math.min(...known));
+    const highest = format(Math.max(...known));
+    return `${name}: last ${last}, lowest ${lowest}, highest ${highest}`;
   });
-  return `${title}: ${said.join("; ")}`;
+  return `${title}: ${descriptions.join("; ")}`;
 }

@@ -1,6 +1,8 @@
-/** Power as cost. Pure. What a board draws, not what the wall gives: supplies and fans come on top. */
+/**
+ * The cost of power. Pure. Covers the GPU boards only; power supplies, fans and the rest add to it.
+ */
 
-/** @returns null where nothing is known; else the sum of what is. */
+/** Returns the sum of the known values, or null if none is known. */
 export function sumKnown(values: readonly (number | null)[]): number | null {
   const known = values.filter((value) => value !== null);
   return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0);

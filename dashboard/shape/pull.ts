@@ -1,8 +1,8 @@
-/** The events of a pull as what is shown of it. Pure. */
+/** The state of a pull, built from its events. Pure. */
 import type { z } from "zod";
 import type { PullDone, PullEvent } from "../../protocol/api/ollama.ts";
 
-export type PullNews = z.infer<typeof PullEvent> | z.infer<typeof PullDone>;
+export type PullUpdate = z.infer<typeof PullEvent> | z.infer<typeof PullDone>;
 
 type BoxPull = {
   status: string;
@@ -16,7 +16,7 @@ export type Pull = {
   model: string;
   boxes: Record<string, BoxPull>;
   state: "pulling" | "success" | "error" | "stopped";
-  /** Why nothing could begin, or why it broke. */
+  /** Why the pull failed to start or was interrupted. */
   error: string | null;
 };
 
@@ -27,17 +27,17 @@ export const newPull = (model: string): Pull => ({
   error: null,
 });
 
-export function afterPullEvent(pull: Pull, event: PullNews): Pull {
+export function afterPullEvent(pull: Pull, event: PullUpdate): Pull {
   if ("done" in event && event.done === true) {
     const { status, boxes } = event as z.infer<typeof PullDone>;
-    const told = { ...pull.boxes };
+    const updated = { ...pull.boxes };
     for (const { box, status: ended, error } of boxes)
-      told[box] = {
-        ...(told[box] ?? NOTHING),
+      updated[box] = {
+        ...(updated[box] ?? NOTHING),
         status: ended === "success" ? "done" : "failed",
         error,
       };
-    return { ...pull, boxes: told, state: status };
+    return { ...pull, boxes: updated, state: status };
   }
   const { box, status, digest, total, completed, error } = event as z.infer<typeof PullEvent>;
   const before = pull.boxes[box] ?? NOTHING;
@@ -58,7 +58,9 @@ export function afterPullEvent(pull: Pull, event: PullNews): Pull {
 
 const NOTHING: BoxPull = { status: "waiting", completed: 0, total: null, error: null, layers: {} };
 
-/** How much of all boxes' bytes is there, 0 to 100; null until a box said how many there are. */
+/**
+ * Returns the progress over all boxes, 0 to 100. Null until a box reports the size of the download.
+ */
 export function percentOf({ boxes, state }: Pull): number | null {
   if (state === "success") return 100;
   const known = Object.values(boxes).filter(({ total }) => total !== null);

@@ -1,11 +1,11 @@
-/** The address after the `#`: which page, and what it shows. Pure. */
+/** The part of the URL after `#`: the page and its query. Pure. */
 
 export const PAGES = ["overview", "requests", "models", "system", "chat", "settings"] as const;
 export type Page = (typeof PAGES)[number];
 
 export type Route = { page: Page; query: Record<string, string> };
 
-/** `#/requests?status=error`. What is no page is the overview. */
+/** Parses a hash such as `#/requests?status=error`. An unknown page becomes the overview. */
 export function routeOf(hash: string): Route {
   const [path = "", search = ""] = hash.replace(/^#\/?/, "").split("?", 2);
   const page = PAGES.find((each) => each === path) ?? "overview";

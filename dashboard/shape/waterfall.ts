@@ -1,24 +1,24 @@
 /**
- * Where the time of a request went. Pure.
+ * The time of a request, split into phases. Pure.
  *
- * Edge and tunnel come first, though a part of the tunnel's round trip is the way back. Ollama says how
- * long it loaded, read the prompt and wrote the answer, and the wait for a slot is told by subtraction.
- * What nobody said is one segment that says so.
+ * Edge and tunnel come first, although part of the tunnel's round trip is the way back. Ollama
+ * reports the load, prefill and decode times; the queue time is derived by subtraction. Time that
+ * no phase accounts for becomes one segment, "other".
  */
 import type { LogEntry } from "../../protocol/api/stats.ts";
 
-export type Phase = "edge" | "tunnel" | "queue" | "load" | "prefill" | "decode" | "rest";
+export type Phase = "edge" | "tunnel" | "queue" | "load" | "prefill" | "decode" | "other";
 
 export type Segment = {
   phase: Phase;
   ms: number;
-  /** Where it begins, and how long it is, as part of the whole: 0..1. */
+  /** Start and length as fractions of the whole, 0 to 1. */
   from: number;
   part: number;
 };
 
-/** Less than this much of nothing in particular is not worth a segment. */
-const REST_PART_MIN = 0.005;
+/** A smaller share of unaccounted time gets no segment. */
+const OTHER_PART_MIN = 0.005;
 
 export type Times = Pick<
   LogEntry,
@@ -39,11 +39,13 @@ export function segmentsOf(times: Times): Segment[] {
     ms === null || ms <= 0 ? [] : [[phase, ms]],
   );
   const sum = known.reduce((total, [, ms]) => total + ms, 0);
-  // Their clocks may disagree by a moment, and the tunnel be quicker than its last heartbeat: then the phases are the whole.
+  // The phases can add up to more than the latency: clocks differ slightly, and the tunnel may have
+  // been faster than its last heartbeat. Their sum is then the whole.
   const total = Math.max(latency_ms, sum);
   if (total <= 0) return [];
-  const rest = total - sum;
-  const all: [Phase, number][] = rest / total >= REST_PART_MIN ? [...known, ["rest", rest]] : known;
+  const other = total - sum;
+  const all: [Phase, number][] =
+    other / total >= OTHER_PART_MIN ? [...known, ["other", other]] : known;
   let from = 0;
   return all.map(([phase, ms]) => {
     const segment = { phase, ms, from, part: ms / total };

@@ -1,18 +1,20 @@
-/** What must not be missed, on every page: made-up numbers, old numbers, another version. */
+/** Banners on every page: simulated data, stale data, a new version. */
 import { signal } from "@preact/signals";
 import { nowMs } from "../data/clock.ts";
 import { connection, live, refreshNow } from "../data/live.ts";
 import { preferences } from "../data/preferences.ts";
 import { elapsed } from "../shape/format.ts";
 
-/** What was on the page first: a stream that brings another version means that this page is of yesterday. */
+/**
+ * The version that served this page. If the live data reports another one, the page is outdated.
+ */
 const versionAtStart = signal<string | null>(null);
 
-/** Data that is this many intervals late is old; the edge may take a moment by itself. */
+/** Data is stale after this many missed intervals, plus a grace period for a slow edge. */
 const LATE_INTERVALS = 3;
 const GRACE_MS = 4_000;
 
-/** Whether what is shown is older than was promised. */
+/** Returns true if the data on the page is older than the refresh interval promises. */
 export function isStale(): boolean {
   const { refresh } = preferences.value;
   const latest = live.value;
@@ -36,27 +38,28 @@ export function Banners() {
     <>
       {latest?.value.health.simulated && (
         <p class="banner simulated" role="note">
-          <strong>Simulated</strong> No model runs here. Every answer and every number on this page
-          is made up.
+          <strong>Simulated</strong> No model is running. All answers and figures on this page are
+          made up.
         </p>
       )}
       {isOld && (
         <p class="banner note" role="status">
-          <strong>New version {version}</strong> This page is of {versionAtStart.value}.{" "}
+          <strong>Version {version} is available</strong> This page was loaded from{" "}
+          {versionAtStart.value}.{" "}
           <button type="button" class="small" onClick={() => location.reload()}>
-            Load it
+            Reload
           </button>
         </p>
       )}
       {state.kind === "failing" && (
         <p class="banner bad" role="alert">
-          <strong>{state.isReached ? "The edge fails" : "Offline"}</strong> {state.why}{" "}
+          <strong>{state.isReached ? "Edge error" : "Offline"}</strong> {state.reason}{" "}
           {latest === null
-            ? "Nothing was read yet."
-            : `What you see is ${elapsed(nowMs.value - latest.atMs)} old.`}{" "}
-          Tried again for {elapsed(nowMs.value - state.sinceMs)}.{" "}
+            ? "No data has been loaded yet."
+            : `The data shown is ${elapsed(nowMs.value - latest.atMs)} old.`}{" "}
+          Retrying for {elapsed(nowMs.value - state.sinceMs)}.{" "}
           <button type="button" class="small" onClick={refreshNow}>
-            Try now
+            Retry now
           </button>
         </p>
       )}

@@ -1,4 +1,4 @@
-/** How fresh the page is, and the button that makes it so. */
+/** The connection state and age of the data, with a button to refresh it. */
 import type { ComponentChildren } from "preact";
 import { nowMs } from "../data/clock.ts";
 import { connection, live, refreshNow } from "../data/live.ts";
@@ -12,18 +12,22 @@ export function Freshness() {
   const { kind } = state;
   const latest = live.value;
   const every = duration(preferences.value.refresh * 1_000);
-  const words: Record<typeof kind, ComponentChildren> = {
-    connecting: "Connecting …",
+  const labels: Record<typeof kind, ComponentChildren> = {
+    connecting: "Connecting…",
     streaming: (
       <>
         Live<span class="freshness-every">, every {every}</span>
       </>
     ),
-    polling: `Every ${every}`,
+    polling: (
+      <>
+        Polling<span class="freshness-every"> every {every}</span>
+      </>
+    ),
     hidden: "Paused",
-    off: "Refresh is off",
-    locked: "Locked",
-    failing: state.kind === "failing" && state.isReached ? "Failing" : "Offline",
+    off: "Refresh off",
+    locked: "Signed out",
+    failing: state.kind === "failing" && state.isReached ? "Edge error" : "Offline",
   };
   const tone =
     isStale() || kind === "failing"
@@ -35,7 +39,7 @@ export function Freshness() {
     <div class="freshness">
       <span class={`state ${tone}`}>
         <i class="beat" />
-        <span role="status">{words[kind]}</span>
+        <span role="status">{labels[kind]}</span>
       </span>
       {latest !== null && kind !== "streaming" && (
         <span class="freshness-age">{age(nowMs.value - latest.atMs)}</span>

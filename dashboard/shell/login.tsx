@@ -1,4 +1,4 @@
-/** Asks for a key where the edge wants one. */
+/** The sign-in form, shown if the edge requires an API key. */
 import { useState } from "preact/hooks";
 import { locked, unlock } from "../data/key.ts";
 
@@ -10,12 +10,12 @@ export function Login() {
   };
   return (
     <form class="login" onSubmit={submit}>
-      <h1>This edge needs a key</h1>
+      <h1>Sign in</h1>
       <p>
-        <code>READ_KEY</code> shows everything, <code>ADMIN_KEY</code> can also change it. It is
-        kept in this tab until you close it, and sent in a header.
+        This edge requires an API key. <code>READ_KEY</code> can view everything;{" "}
+        <code>ADMIN_KEY</code> can also make changes. Closing this tab signs you out.
       </p>
-      <label for="key">Key</label>
+      <label for="key">API key</label>
       <input
         id="key"
         type="password"
@@ -30,7 +30,7 @@ export function Login() {
         </p>
       )}
       <button type="submit" class="primary">
-        Show the numbers
+        Sign in
       </button>
     </form>
   );

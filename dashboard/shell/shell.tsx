@@ -1,4 +1,4 @@
-/** The frame around every page: where one can go, how fresh it all is, and what must not be missed. */
+/** The frame around every page: header, navigation, banners and the sign-in form. */
 import type { ComponentType } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { locked } from "../data/key.ts";
@@ -21,7 +21,8 @@ import { Login } from "./login.tsx";
 import { ThemeSwitch } from "./theme.tsx";
 
 type Entry = {
-  name: string /** Where there is little room. */;
+  name: string;
+  /** A shorter name for narrow screens. */
   brief?: string;
   Icon: ComponentType;
   Page: ComponentType;
@@ -68,7 +69,8 @@ export function Shell() {
     document.title = `${isSimulated ? "[simulated] " : ""}${name} · ollama-edge-serve`;
   }, [name, isSimulated]);
 
-  // A new page is read from its top, also by who cannot see that it has changed.
+  // Moves the focus and the scroll position to the top of a new page, so that screen readers
+  // announce it.
   useEffect(() => {
     if (!isFirst.current) {
       main.current?.focus({ preventScroll: true });
@@ -80,7 +82,7 @@ export function Shell() {
   return (
     <div class="shell">
       <button type="button" class="skip" onClick={() => main.current?.focus()}>
-        To the content
+        Skip to content
       </button>
       <header class="bar">
         <a class="brand" href="#/">

@@ -1,5 +1,5 @@
-/** As the system has it, or dark, or light. */
-import { type Preferences, prefer, preferences } from "../data/preferences.ts";
+/** The button that switches between the system, dark and light themes. */
+import { type Preferences, preferences, setPreferences } from "../data/preferences.ts";
 import { MoonIcon, SunIcon, SystemThemeIcon } from "../parts/icons.tsx";
 
 const NEXT = { system: "dark", dark: "light", light: "system" } as const satisfies Record<
@@ -11,14 +11,14 @@ const ICONS = { system: SystemThemeIcon, dark: MoonIcon, light: SunIcon };
 export function ThemeSwitch() {
   const { theme } = preferences.value;
   const Icon = ICONS[theme];
-  const name = `Theme: ${theme}. Change to ${NEXT[theme]}`;
+  const name = `Theme: ${theme}. Switch to ${NEXT[theme]}`;
   return (
     <button
       type="button"
       class="plain"
       aria-label={name}
       title={name}
-      onClick={() => prefer({ theme: NEXT[theme] })}
+      onClick={() => setPreferences({ theme: NEXT[theme] })}
     >
       <Icon />
     </button>

@@ -1,10 +1,11 @@
 /**
- * What the page costs: bytes, first paint, an update with 10,000 points, and memory after eight hours.
+ * Measures the page: bytes, first paint, an update with 10,000 points, and memory after eight
+ * hours.
  *
- *     npm run bench:dashboard
+ * npm run bench:dashboard
  *
- * The page is the built one on a running edge. Only the answers of `/api` are made here, for the
- * update and the eight hours: nobody waits that long for a number.
+ * It is the built page on a running edge. Only the responses of `/api` for the update and the eight
+ * hours are synthetic, so that the benchmark does not take eight hours.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,9 +18,9 @@ import { TestStack } from "../support/stack.ts";
 const FIRST_LOAD_KB_MAX = 60;
 const POINTS = 10_000;
 const UPDATES = 20;
-/** Eight hours of an event every five seconds. */
+/** Eight hours with an event every five seconds. */
 const EVENTS = (8 * 3_600) / 5;
-/** A slow telephone: a quarter of this machine's speed, 1.6 Mbit/s, 150 ms. */
+/** A slow phone: a quarter of this machine's speed, 1.6 Mbit/s, 150 ms. */
 const SLOW_CPU = 4;
 const SLOW_NETWORK = {
   offline: false,
@@ -39,17 +40,17 @@ try {
     `loaded when used  ${bytes.later.map(([name, kb]) => `${name} ${kb.toFixed(1)}`).join(", ")} KB`,
   );
   console.log(
-    `first paint       ${await firstPaintMs(browser, false)} ms here, ${await firstPaintMs(browser, true)} ms on a slow telephone`,
+    `first paint       ${await firstPaintMs(browser, false)} ms here, ${await firstPaintMs(browser, true)} ms on a slow phone`,
   );
   console.log(
     `update            ${await updateMs(browser)} ms for four charts of ${POINTS.toLocaleString("en")} points`,
   );
   const { before, after } = await memoryMb(browser);
   console.log(
-    `memory            ${before.toFixed(1)} MB at first, ${after.toFixed(1)} MB after ${EVENTS.toLocaleString("en")} events: eight hours of one every 5 s`,
+    `memory            ${before.toFixed(1)} MB at first, ${after.toFixed(1)} MB after ${EVENTS.toLocaleString("en")} events (eight hours, one every 5 s)`,
   );
   if (bytes.first > FIRST_LOAD_KB_MAX)
-    throw new Error(`the first load is over ${FIRST_LOAD_KB_MAX} KB`);
+    throw new Error(`The first load exceeds ${FIRST_LOAD_KB_MAX} KB of JavaScript.`);
 } finally {
   await browser.close();
 }
@@ -71,7 +72,7 @@ async function firstPaintMs(browser: Browser, isSlow: boolean): Promise<number> 
     await session.send("Emulation.setCPUThrottlingRate", { rate: SLOW_CPU });
   }
   await page.goto(stack.url);
-  await page.getByText("No box has connected yet").waitFor();
+  await page.getByText("No boxes have connected yet").waitFor();
   const ms = await page.evaluate<number>(
     "performance.getEntriesByName('first-contentful-paint')[0].startTime",
   );
@@ -79,7 +80,7 @@ async function firstPaintMs(browser: Browser, isSlow: boolean): Promise<number> 
   return Math.round(ms);
 }
 
-/** The median time that the page's thread is busy with an answer of so many points. */
+/** Returns the median main-thread time for one response with this many points. */
 async function updateMs(browser: Browser): Promise<number> {
   const { page, session } = await opened(browser);
   let shift = 0;
@@ -109,12 +110,15 @@ async function updateMs(browser: Browser): Promise<number> {
   return Math.round(times.sort((a, b) => a - b)[UPDATES / 2] ?? 0);
 }
 
-/** The page takes the events of eight hours as fast as it can, and is asked how much it holds. */
+/**
+ * Feeds the page eight hours of events as fast as it can process them, and measures its heap before
+ * and after.
+ */
 async function memoryMb(browser: Browser): Promise<{ before: number; after: number }> {
   const { page, session } = await opened(browser);
   const live = Live.parse(await stack.json("/api/live"));
   await page.goto(stack.url);
-  await page.getByText("No box has connected yet").waitFor();
+  await page.getByText("No boxes have connected yet").waitFor();
   const usedMb = async () => {
     await session.send("HeapProfiler.collectGarbage");
     const { usedSize } = await session.send("Runtime.getHeapUsage");
@@ -134,7 +138,7 @@ async function memoryMb(browser: Browser): Promise<{ before: number; after: numb
   const answered = page.waitForResponse("**/api/live?*");
   await page.getByRole("button", { name: "Refresh now" }).click();
   await (await answered).finished();
-  // The next stream is asked for when the last event of this one was taken.
+  // The page opens the next stream once it has processed the last event of this one.
   await page.waitForResponse("**/api/live?*");
   const after = await usedMb();
   await page.context().close();

@@ -1,4 +1,4 @@
-/** The chat: streamed, marked up and harmless, and stopped where it matters. */
+/** The chat: answers stream, are rendered safely, and stop on request. */
 import { expect, test } from "vitest";
 import { Logs } from "../../protocol/api/stats.ts";
 import { eventually } from "../support/stack.ts";
@@ -6,35 +6,35 @@ import { edgeUrl, useBrowser, Viewer } from "./viewer.ts";
 
 useBrowser();
 
-test("an answer streams, says who gave it and how fast, and is kept", async () => {
+test("streams an answer with its model, box and token rate, and keeps it after a reload", async () => {
   await using viewer = await Viewer.open("#/chat?model=llama3.2:latest&box=atlas");
   const { page } = viewer;
   await page.getByRole("textbox", { name: "Message" }).fill("What is a <b>box</b>?");
   await page.keyboard.press("Enter");
   await page.getByText(/tok\/s$/).waitFor();
-  await page.getByRole("button", { name: "Copy the answer" }).waitFor();
+  await page.getByRole("button", { name: "Copy the response" }).waitFor();
   expect(await page.locator(".message.user").textContent()).toBe("What is a <b>box</b>?");
   expect(await page.locator(".message-foot").innerText()).toMatch(
     /llama3\.2:latest.*on atlas.*tokens/s,
   );
-  expect(await viewer.broken()).toEqual([]);
+  expect(await viewer.accessibilityViolations()).toEqual([]);
   await page.reload();
   await page.locator(".message.assistant").waitFor();
   await page.getByRole("button", { name: "New chat" }).click();
-  await page.getByText("Ask something").waitFor();
+  await page.getByText("Send a message to a model").waitFor();
   expect(viewer.errors).toEqual([]);
 });
 
-test("stop reaches the box: the request is cancelled there", async () => {
+test("cancels the request on the box when Stop is pressed", async () => {
   await using viewer = await Viewer.open("#/chat?model=qwen3:8b");
   const { page } = viewer;
-  const words = `count the grains of sand ${Date.now()}`;
-  // The simulated model writes as much as it is asked for, and a chat does not ask.
+  const prompt = `count the grains of sand ${Date.now()}`;
+  // The simulated model writes as many tokens as requested, and the chat requests no number.
   await page.route("**/api/chat", (route) => {
     const body = { ...(route.request().postDataJSON() as object), max_tokens: 100_000 };
     return route.continue({ postData: JSON.stringify(body) });
   });
-  await page.getByRole("textbox", { name: "Message" }).fill(words);
+  await page.getByRole("textbox", { name: "Message" }).fill(prompt);
   await page.keyboard.press("Enter");
   await page
     .locator(".message.assistant .thinking, .message.assistant .markdown p")
@@ -44,14 +44,14 @@ test("stop reaches the box: the request is cancelled there", async () => {
   await page.locator(".pill", { hasText: "stopped" }).waitFor();
   const entry = await eventually(async () => {
     const { logs } = Logs.parse(
-      await (await fetch(`${edgeUrl()}/api/stats/logs?q=${encodeURIComponent(words)}`)).json(),
+      await (await fetch(`${edgeUrl()}/api/stats/logs?q=${encodeURIComponent(prompt)}`)).json(),
     );
     return logs[0];
   });
   expect(entry.status).toBe("cancelled");
 });
 
-test("whatever a model writes, nothing of it runs or loads", async () => {
+test("renders a hostile answer without running or loading anything", async () => {
   await using viewer = await Viewer.open("#/chat");
   const { page } = viewer;
   const evil = [
@@ -59,7 +59,7 @@ test("whatever a model writes, nothing of it runs or loads", async () => {
     "<a href='javascript:alert(3)'>a</a> [b](javascript:alert(4)) [c](https://example.com)",
     "<style>body{display:none}</style> <p style='position:fixed'>d</p> <iframe src='//evil.example'></iframe> ![e](https://evil.example/x.png)",
   ].join("\n\n");
-  // No model of ours writes such things: the answer is put in here.
+  // The simulated models write nothing like this, so the test supplies the answer.
   await page.route("**/api/chat", (route) =>
     route.fulfill({
       contentType: "text/event-stream",
@@ -84,7 +84,7 @@ test("whatever a model writes, nothing of it runs or loads", async () => {
   expect(viewer.errors).toEqual([]);
 });
 
-test("an error is said where the answer would be", async () => {
+test("shows an error in place of the answer", async () => {
   await using viewer = await Viewer.open("#/chat?model=no-such-model");
   const { page } = viewer;
   await page.getByRole("textbox", { name: "Message" }).fill("hello");

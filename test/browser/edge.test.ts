@@ -1,4 +1,4 @@
-/** What only an edge of its own shows: its keys, a box that is forgotten, its end and its return. */
+/** Cases that need an edge of their own: keys, forgetting a box, an edge that dies and returns. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { eventually, TestStack } from "../support/stack.ts";
@@ -29,28 +29,28 @@ afterAll(() => Promise.all([stack[Symbol.asyncDispose](), ollama.close()]));
 
 const open = (hash: string, options = {}) => Viewer.open(hash, options, stack.url);
 
-async function unlock({ page }: Viewer, key: string): Promise<void> {
-  await page.getByLabel("Key", { exact: true }).fill(key);
-  await page.getByRole("button", { name: "Show the numbers" }).click();
+async function signIn({ page }: Viewer, key: string): Promise<void> {
+  await page.getByLabel("API key", { exact: true }).fill(key);
+  await page.getByRole("button", { name: "Sign in" }).click();
 }
 
-test("an edge with keys asks for one, says when it is wrong, and shows what a read key may", async () => {
+test("requires an API key, rejects a wrong one, and limits a read key to viewing", async () => {
   await using viewer = await open("#/settings");
   const { page } = viewer;
-  await unlock(viewer, "wrong-wrong-wrong-wrong");
+  await signIn(viewer, "wrong-wrong-wrong-wrong");
   await page.getByRole("alert").filter({ hasText: "This API key is not known." }).waitFor();
-  expect(await viewer.broken()).toEqual([]);
-  await unlock(viewer, READ);
-  await page.getByText("Clearing needs a key with the scope admin.").waitFor();
-  expect(await page.getByRole("button", { name: "Clear everything …" }).isDisabled()).toBe(true);
-  expect(viewer.asked.some((asked) => asked.includes("key-for-tests"))).toBe(false);
+  expect(await viewer.accessibilityViolations()).toEqual([]);
+  await signIn(viewer, READ);
+  await page.getByText("Clearing data needs a key with the admin scope.").waitFor();
+  expect(await page.getByRole("button", { name: "Clear everything…" }).isDisabled()).toBe(true);
+  expect(viewer.requests.some((request) => request.includes("key-for-tests"))).toBe(false);
 
   await page.goto(`${stack.url}/#/`);
-  await page.getByText("No box has connected yet").waitFor();
-  expect(await viewer.broken()).toEqual([]);
+  await page.getByText("No boxes have connected yet").waitFor();
+  expect(await viewer.accessibilityViolations()).toEqual([]);
 });
 
-test("a box that is gone for good is forgotten after its name was typed; one that is up is not", async () => {
+test("forgets a box that is down once its name is typed, and refuses to forget a connected one", async () => {
   const boxStates = async () => {
     const { boxes } = (await stack.json("/api/boxes", {
       headers: { authorization: `Bearer ${READ}` },
@@ -73,10 +73,10 @@ test("a box that is gone for good is forgotten after its name was typed; one tha
   await first.stop(5_000);
   await is("atlas down");
 
-  // Without a refresh the page does not hear that the box is up again.
+  // Without a refresh, the page does not notice that the box is up again.
   await using viewer = await open("#/system", { refreshSeconds: 0 });
   const { page } = viewer;
-  await unlock(viewer, ADMIN);
+  await signIn(viewer, ADMIN);
   await page.getByRole("button", { name: "Forget atlas" }).click();
   const dialog = page.getByRole("dialog", { name: "Forget atlas" });
   const confirm = dialog.getByRole("button", { name: "Forget atlas" });
@@ -95,26 +95,26 @@ test("a box that is gone for good is forgotten after its name was typed; one tha
   await again.stop(5_000);
   await is("atlas down");
   await confirm.click();
-  await page.getByText("No box has connected yet").waitFor();
+  await page.getByText("No boxes have connected yet").waitFor();
   expect(await page.getByRole("dialog").count()).toBe(0);
   expect(await boxStates()).toBe("");
-  // What was refused is in the console, as the browser sees it.
+  // The browser logs each refused request as an error.
   expect(viewer.errors.filter((error) => !/409|401/.test(error))).toEqual([]);
 });
 
-test("an edge that dies leaves its numbers grey; back with other keys, it is found again by itself, and asks for one", async () => {
+test("greys out the data of a dead edge, reconnects by itself, and requires sign-in if the keys changed", async () => {
   await using viewer = await open("#/", { refreshSeconds: 1 });
   const { page } = viewer;
-  await unlock(viewer, READ);
+  await signIn(viewer, READ);
   await page.getByText(/^Live/).waitFor();
   await stack.killEdge();
   await page.getByRole("alert").filter({ hasText: "Offline" }).waitFor();
-  expect(await page.getByText("Total Requests").isVisible()).toBe(true);
+  expect(await page.getByText("Total requests").isVisible()).toBe(true);
   expect(await page.locator(".page.stale").count()).toBe(1);
 
   await stack.startEdge({ ...SETTINGS, READ_KEY: "another-key-for-reading" });
   await page.getByRole("alert").filter({ hasText: "This API key is not known." }).waitFor();
-  await unlock(viewer, "another-key-for-reading");
+  await signIn(viewer, "another-key-for-reading");
   await page.getByText(/^Live/).waitFor();
   expect(await page.locator(".page.stale, .banner.bad").count()).toBe(0);
 });

@@ -1,4 +1,6 @@
-/** By keyboard alone: every page and dialog can be walked through, both ways, and one sees where one is. */
+/**
+ * Keyboard use: every page and dialog can be traversed in both directions, with a visible focus.
+ */
 import { expect, test } from "vitest";
 import { useBrowser, Viewer } from "./viewer.ts";
 
@@ -7,33 +9,33 @@ useBrowser();
 const PAGES = ["#/", "#/requests?model=llama3.2", "#/models", "#/system", "#/chat", "#/settings"];
 const WIDTHS = [1280, 360];
 
-type Stop = { what: string; hasName: boolean; hasRing: boolean; isSeen: boolean };
+type Stop = { label: string; hasName: boolean; hasRing: boolean; isSeen: boolean };
 
-/** Where the focus is, and what is wrong with it; null when it is nowhere. */
+/** Describes the focused element and its faults; null if nothing has the focus. */
 const STOP = `(() => {
   const at = document.activeElement;
   if (at === null || at === document.body) return null;
   const name = at.ariaLabel || at.innerText || at.title || [...(at.labels ?? [])].map((label) => label.innerText).join() || at.placeholder || "";
   const { outlineStyle, outlineWidth } = getComputedStyle(at);
   const box = at.getBoundingClientRect();
-  // Some point of it is not under something else.
+  // At least one point of it is not covered by another element.
   const isOnTop = [0.1, 0.5, 0.9].some((x) => [0.2, 0.5, 0.8].some((y) => {
     const top = document.elementFromPoint(box.left + x * box.width, box.top + y * box.height);
     return top !== null && (at.contains(top) || [...(at.labels ?? [])].some((label) => label.contains(top)));
   }));
   return {
-    what: at.tagName.toLowerCase() + " " + name.trim().slice(0, 60),
+    label: at.tagName.toLowerCase() + " " + name.trim().slice(0, 60),
     hasName: name.trim() !== "",
     hasRing: outlineStyle !== "none" && Number.parseFloat(outlineWidth) >= 2,
     isSeen: isOnTop,
   };
 })()`;
 
-/** What can be reached by keyboard at all, in number. */
+/** Counts the elements that the keyboard should reach. */
 const REACHABLE = `[...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]
   .filter((each) => !each.disabled && each.checkVisibility({ visibilityProperty: true })).length`;
 
-/** Presses a key until the focus has left the page again. */
+/** Presses a key until the focus leaves the page. */
 async function walk({ page }: Viewer, key: "Tab" | "Shift+Tab", limit: number): Promise<Stop[]> {
   const stops: Stop[] = [];
   for (let presses = 0; presses <= limit; presses++) {
@@ -42,13 +44,13 @@ async function walk({ page }: Viewer, key: "Tab" | "Shift+Tab", limit: number): 
     if (stop === null) return stops;
     stops.push(stop);
   }
-  throw new Error(`the focus does not leave the page: ${stops.at(-1)?.what}`);
+  throw new Error(`the focus does not leave the page: ${stops.at(-1)?.label}`);
 }
 
 test.each(PAGES)(
-  "%s: every control is reached, both ways, has a name, and shows that it has the focus",
+  "reaches every control of %s in both directions, each with a name and a visible focus",
   async (hash) => {
-    // Without a refresh, or the walk would be over other things than were counted.
+    // Refresh is off, so that the controls do not change between the count and the walk.
     await using viewer = await Viewer.open(hash, { refreshSeconds: 0 });
     const { page } = viewer;
     await page.locator(".page:not(:has(.skeleton))").waitFor();
@@ -67,13 +69,13 @@ test.each(PAGES)(
   },
 );
 
-test("the first stop leads past the navigation, and another page is read from its top", async () => {
+test("offers a skip link first, and moves the focus to the top of a newly opened page", async () => {
   await using viewer = await Viewer.open("#/");
   const { page } = viewer;
-  const focused = (what: string) => page.evaluate<string>(`document.activeElement.${what}`);
-  await page.getByText("Total Requests").waitFor();
+  const focused = (property: string) => page.evaluate<string>(`document.activeElement.${property}`);
+  await page.getByText("Total requests").waitFor();
   await page.keyboard.press("Tab");
-  expect(await focused("textContent")).toContain("To the content");
+  expect(await focused("textContent")).toContain("Skip to content");
   await page.keyboard.press("Enter");
   expect(await focused("id")).toBe("main");
   const link = page
@@ -86,22 +88,22 @@ test("the first stop leads past the navigation, and another page is read from it
   expect(await focused("id")).toBe("main");
 });
 
-test("a dialog keeps the focus until it is closed, and gives it back", async () => {
+test("keeps the focus in a dialog until it closes, then returns it to the opener", async () => {
   await using viewer = await Viewer.open("#/settings");
   const { page } = viewer;
-  // It is not, until the page knows what its key may.
-  const opener = page.getByRole("button", { name: "Clear the metrics …", disabled: false });
+  // The button is disabled until the page knows the scopes of its key.
+  const opener = page.getByRole("button", { name: "Clear metrics…", disabled: false });
   await opener.waitFor();
   await opener.focus();
   await page.keyboard.press("Enter");
-  const dialog = page.getByRole("dialog", { name: "Clear the metrics" });
-  // Not just closed: it is taken away a moment later.
+  const dialog = page.getByRole("dialog", { name: "Clear metrics" });
+  // Waits until the dialog is removed, shortly after it closes.
   const isGone = () => page.locator("dialog").waitFor({ state: "detached" });
   await dialog.waitFor();
   expect(await page.evaluate("document.activeElement.id")).toBe("confirm-typed");
   for (const key of ["Tab", "Tab", "Tab", "Tab", "Shift+Tab", "Shift+Tab", "Shift+Tab"]) {
     await page.keyboard.press(key);
-    // Outside of it there is only the browser itself.
+    // Outside the dialog, the focus can only be in the browser's own controls.
     expect(
       await page.evaluate(
         "document.activeElement === document.body || document.activeElement.closest('dialog') !== null",
@@ -121,17 +123,17 @@ test("a dialog keeps the focus until it is closed, and gives it back", async () 
   expect(await hasFocus()).toBe(1);
 });
 
-test("nothing moves for who does not want that", async () => {
-  const moving = async (reducedMotion: "reduce" | "no-preference") => {
+test("runs no animations if the viewer prefers reduced motion", async () => {
+  const animationsWith = async (reducedMotion: "reduce" | "no-preference") => {
     await using viewer = await Viewer.open("#/settings", { reducedMotion });
     await viewer.page.route("**/api/**", () => {});
     await viewer.page.reload();
     await viewer.page.locator(".skeleton").first().waitFor();
-    // What goes with scrolling moves by the viewer's own hand.
+    // Scroll-driven animations do not count: the viewer moves them.
     return await viewer.page.evaluate<number>(
       "document.getAnimations().filter(({ timeline }) => timeline === document.timeline).length",
     );
   };
-  expect(await moving("no-preference")).toBeGreaterThan(0);
-  expect(await moving("reduce")).toBe(0);
+  expect(await animationsWith("no-preference")).toBeGreaterThan(0);
+  expect(await animationsWith("reduce")).toBe(0);
 });

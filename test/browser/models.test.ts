@@ -1,4 +1,4 @@
-/** Models, managed from the page: pulled, preferred, loaded, unloaded, deleted. */
+/** Models are pulled, preferred, loaded, unloaded and deleted from the page. */
 import { expect, test } from "vitest";
 import { edgeUrl, useBrowser, Viewer } from "./viewer.ts";
 
@@ -11,11 +11,11 @@ const installed = async () => {
   return models;
 };
 
-test("a model is pulled onto a box with progress, preferred, and deleted after its name was typed", async () => {
+test("pulls a model to one box, prefers it, and deletes it once its name is typed", async () => {
   await using viewer = await Viewer.open("#/models", { refreshSeconds: 1 });
   const { page } = viewer;
   await page.getByRole("searchbox").fill("phi3");
-  await page.getByRole("combobox", { name: "Onto which box" }).selectOption("borealis");
+  await page.getByRole("combobox", { name: "Target box" }).selectOption("borealis");
   await page.getByRole("button", { name: "Pull phi3", exact: true }).click();
   await page.getByText("success", { exact: true }).waitFor();
   await expect
@@ -32,7 +32,7 @@ test("a model is pulled onto a box with progress, preferred, and deleted after i
   const dialog = page.getByRole("dialog", { name: "Delete phi3:latest" });
   const confirm = dialog.getByRole("button", { name: "Delete phi3:latest" });
   expect(await confirm.isDisabled()).toBe(true);
-  expect(await viewer.broken()).toEqual([]);
+  expect(await viewer.accessibilityViolations()).toEqual([]);
   await dialog.getByRole("textbox").fill("phi3:latest");
   await confirm.click();
   await row.waitFor({ state: "detached" });
@@ -42,7 +42,7 @@ test("a model is pulled onto a box with progress, preferred, and deleted after i
   expect(viewer.errors).toEqual([]);
 });
 
-test("a model is loaded and unloaded on the box that is named", async () => {
+test("loads and unloads a model on the chosen box", async () => {
   await using viewer = await Viewer.open("#/models", { refreshSeconds: 1 });
   const { page } = viewer;
   await page
@@ -57,7 +57,7 @@ test("a model is loaded and unloaded on the box that is named", async () => {
   await page.getByRole("button", { name: "Load mistral:latest on borealis" }).waitFor();
 });
 
-test("a deletion that is not confirmed deletes nothing", async () => {
+test("deletes nothing without a confirmation", async () => {
   await using viewer = await Viewer.open("#/models");
   const { page } = viewer;
   const before = (await installed()).length;
@@ -72,10 +72,10 @@ test("a deletion that is not confirmed deletes nothing", async () => {
   expect((await installed()).length).toBe(before);
 });
 
-test("a library that has nothing like that says so, and offers the name itself", async () => {
+test("offers to pull an unknown model by name if the catalogue has no match", async () => {
   await using viewer = await Viewer.open("#/models");
   await viewer.page.getByRole("searchbox").fill("hf.co/nobody/nothing:Q4");
-  await viewer.page.getByText("The catalogue has nothing like that").waitFor();
+  await viewer.page.getByText("No matches in the catalogue").waitFor();
   expect(
     await viewer.page.getByRole("button", { name: "Pull hf.co/nobody/nothing:Q4" }).isEnabled(),
   ).toBe(true);

@@ -1,14 +1,14 @@
-/** The overview: the seed's figures and charts, what needs attention, and that made-up numbers say so. */
+/** The overview: totals, charts, concerns, and the labels on simulated data. */
 import { expect, test } from "vitest";
 import { CurrentStats } from "../../protocol/api/stats.ts";
 import { callModel, edgeUrl, useBrowser, Viewer } from "./viewer.ts";
 
 useBrowser();
 
-test("the totals are the API's, and rise while one looks", async () => {
+test("shows the totals of the API and updates them live", async () => {
   await using viewer = await Viewer.open("#/");
   const { page } = viewer;
-  const shown = page.locator(".total", { hasText: "Total Requests" }).locator(".total-value");
+  const shown = page.locator(".total", { hasText: "Total requests" }).locator(".total-value");
   await shown.waitFor();
   await callModel({ model: "llama3.2" });
   const { total_requests } = CurrentStats.parse(
@@ -22,7 +22,7 @@ test("the totals are the API's, and rise while one looks", async () => {
   expect(viewer.errors).toEqual([]);
 });
 
-test("each range shows the four charts", async () => {
+test("shows four charts for every range", async () => {
   await callModel({ model: "llama3.2" });
   await using viewer = await Viewer.open("#/");
   const { page } = viewer;
@@ -33,12 +33,12 @@ test("each range shows the four charts", async () => {
     await page.getByRole("button", { name: range, exact: true }).click();
     expect((await answered).status()).toBe(200);
   }
-  for (const title of ["Requests per Minute", "Tokens per Second", "Latency", "Error Rate"])
+  for (const title of ["Requests per minute", "Tokens per second", "Latency", "Error rate"])
     await page.getByRole("img", { name: new RegExp(`^${title}: `) }).waitFor();
   expect(viewer.errors).toEqual([]);
 });
 
-test("a link shows its range, whatever was chosen here before; a year is for who has a store", async () => {
+test("opens the range of a link, and offers a year only with an external store or through a link", async () => {
   await using viewer = await Viewer.open("#/?range=7d");
   const { page } = viewer;
   await page.getByRole("heading", { name: "Last 7 days" }).waitFor();
@@ -60,10 +60,10 @@ test("a box that is down comes first, with how long", async () => {
   expect(await first.textContent()).toMatch(/cinder has been down for/);
 });
 
-test("made-up numbers cannot be missed: a banner, the title, and the box itself", async () => {
+test("labels simulated data in a banner, in the title and on the box", async () => {
   await using viewer = await Viewer.open("#/");
   const { page } = viewer;
-  await page.getByText("No model runs here.").waitFor();
+  await page.getByText("No model is running.").waitFor();
   expect(await page.title()).toMatch(/^\[simulated\]/);
   expect(await page.locator(".box", { hasText: "atlas" }).getByText("simulated").count()).toBe(1);
   expect(await page.locator(".box", { hasText: "borealis" }).getByText("simulated").count()).toBe(

@@ -1,4 +1,4 @@
-/** The list of requests: live, filtered, paged, opened, exported; and nothing in it runs. */
+/** The request list: live, filtered, paged, expanded and exported, with no text run as markup. */
 import { text } from "node:stream/consumers";
 import { beforeAll, expect, test } from "vitest";
 import { eventually } from "../support/stack.ts";
@@ -7,7 +7,7 @@ import { callModel, edgeUrl, useBrowser, Viewer } from "./viewer.ts";
 useBrowser();
 
 const CANARY = "<img src=x onerror=alert(1)>";
-const SCRIPT = "<script>alert(2)</script> tell me of lighthouses";
+const SCRIPT = "<script>alert(2)</script> describe the lighthouses";
 
 beforeAll(async () => {
   await callModel({
@@ -27,11 +27,11 @@ beforeAll(async () => {
   });
 }, 60_000);
 
-test("a name and a prompt that are markup show as text", async () => {
+test("shows a model name and a prompt that contain markup as text", async () => {
   await using viewer = await Viewer.open(`#/requests?q=lighthouses`);
   const { page } = viewer;
   await page
-    .getByRole("button", { name: /^Detail of/ })
+    .getByRole("button", { name: /^Details of/ })
     .first()
     .click();
   const prompt = page.locator(".text-block pre").first();
@@ -43,44 +43,44 @@ test("a name and a prompt that are markup show as text", async () => {
   expect(viewer.errors).toEqual([]);
 });
 
-test("the detail says where the time went, and has texts to copy", async () => {
+test("shows the phases of a request in its details, with texts to copy", async () => {
   await using viewer = await Viewer.open("#/requests?q=lighthouses", {
     permissions: ["clipboard-read", "clipboard-write"],
   });
   const { page } = viewer;
   await page
-    .getByRole("button", { name: /^Detail of/ })
+    .getByRole("button", { name: /^Details of/ })
     .first()
     .click();
-  await page.getByRole("rowheader", { name: "Writing the answer" }).waitFor();
-  await page.getByRole("rowheader", { name: "Through the tunnel and back" }).waitFor();
+  await page.getByRole("rowheader", { name: "Decode (response)" }).waitFor();
+  await page.getByRole("rowheader", { name: "Tunnel (round trip)" }).waitFor();
   expect(await page.locator(".facts", { hasText: "Tunnel resumed" }).textContent()).toMatch(
     /Energy[\d–]/,
   );
   await page.getByRole("button", { name: "Copy the prompt" }).click();
   await page.getByText("Copied").waitFor();
   expect(await page.evaluate("navigator.clipboard.readText()")).toContain(SCRIPT);
-  expect(await viewer.broken()).toEqual([]);
+  expect(await viewer.accessibilityViolations()).toEqual([]);
 });
 
-test("filters narrow the list, stand in the address, and can be cleared", async () => {
+test("filters the list, keeps the filters in the URL, and clears them", async () => {
   await using viewer = await Viewer.open("#/requests");
   const { page } = viewer;
   const statuses = page.locator("tr.row .pill");
   await statuses.first().waitFor();
-  await page.getByRole("button", { name: "error", exact: true }).click();
+  await page.getByRole("button", { name: "Error", exact: true }).click();
   await expect
     .poll(async () => (await statuses.allTextContents()).every((text) => text.startsWith("error")))
     .toBe(true);
   expect(page.url()).toContain("status=error");
   await page.getByRole("searchbox").fill("no such text anywhere");
-  await page.getByText("Nothing matches these filters").waitFor();
-  await page.getByRole("button", { name: "Clear the filters" }).click();
+  await page.getByText("No requests match these filters").waitFor();
+  await page.getByRole("button", { name: "Clear filters" }).click();
   await statuses.first().waitFor();
   expect(page.url()).not.toContain("?");
 });
 
-test("older requests are on further pages", async () => {
+test("pages to older requests and back", async () => {
   await using viewer = await Viewer.open("#/requests?model=mistral");
   const { page } = viewer;
   await page.getByText("1 to 50").waitFor();
@@ -92,25 +92,25 @@ test("older requests are on further pages", async () => {
   expect(await page.locator("tr.row button").first().getAttribute("aria-label")).toBe(first);
 });
 
-test("a link shows the same page of the list, with the same request open", async () => {
+test("opens the same page with the same request expanded from a link", async () => {
   await using viewer = await Viewer.open("#/requests?model=mistral");
   await viewer.page.getByRole("button", { name: "Older" }).click();
   await viewer.page.getByText(/^51 to/).waitFor();
-  const detail = viewer.page.getByRole("button", { name: /^Detail of/ }).nth(3);
+  const detail = viewer.page.getByRole("button", { name: /^Details of/ }).nth(3);
   const name = (await detail.getAttribute("aria-label")) ?? "";
   await detail.click();
-  await viewer.page.getByText("Request id").waitFor();
+  await viewer.page.getByText("Request ID").waitFor();
 
   await using other = await Viewer.open(new URL(viewer.page.url()).hash);
   await other.page.getByText(/^51 to/).waitFor();
   await other.page.getByRole("button", { name, expanded: true }).waitFor();
-  await other.page.getByText("Request id").waitFor();
+  await other.page.getByText("Request ID").waitFor();
   await other.page.getByRole("button", { name: "Newer" }).click();
   await other.page.getByText("1 to 50").waitFor();
   expect(new URL(other.page.url()).hash).toBe("#/requests?model=mistral");
 });
 
-test.each(["CSV", "NDJSON", "JSON"])("what the filters pick is saved as %s", async (format) => {
+test.each(["CSV", "NDJSON", "JSON"])("exports the filtered requests as %s", async (format) => {
   await using viewer = await Viewer.open("#/requests?q=lighthouses");
   const { page } = viewer;
   await page.locator("tr.row").first().waitFor();
@@ -119,26 +119,26 @@ test.each(["CSV", "NDJSON", "JSON"])("what the filters pick is saved as %s", asy
     page.getByRole("button", { name: `Export as ${format}` }).click(),
   ]);
   expect(saved.suggestedFilename()).toMatch(new RegExp(`^requests-.*\\.${format.toLowerCase()}$`));
-  expect(await text(await saved.createReadStream())).toContain("tell me of lighthouses");
+  expect(await text(await saved.createReadStream())).toContain("describe the lighthouses");
 });
 
-test("a request is seen while it is served, and then as finished", async () => {
+test("lists a request while it is in flight and removes it when it ends", async () => {
   await using viewer = await Viewer.open("#/requests", { refreshSeconds: 1 });
   const { page } = viewer;
   await page.getByText("In flight", { exact: true }).waitFor();
-  const leaves = new AbortController();
-  const slow = leavingCall(leaves.signal);
+  const controller = new AbortController();
+  const slow = cancelledCall(controller.signal);
   const rows = page
     .getByRole("region", { name: "Requests in flight" })
     .locator("tbody tr", { hasText: "qwen3:8b" });
   await rows.first().waitFor();
-  leaves.abort();
+  controller.abort();
   await slow;
   await rows.first().waitFor({ state: "detached" });
 });
 
-/** A long answer, to a caller that goes away. */
-async function leavingCall(signal: AbortSignal): Promise<void> {
+/** Requests a long answer and cancels it through the signal. */
+async function cancelledCall(signal: AbortSignal): Promise<void> {
   const messages = [{ role: "user", content: "slowly" }];
   const body = JSON.stringify({ model: "qwen3:8b", messages, options: { num_predict: 100_000 } });
   try {
@@ -146,6 +146,6 @@ async function leavingCall(signal: AbortSignal): Promise<void> {
       await fetch(`${edgeUrl()}/ollama/api/chat`, { method: "POST", signal, body })
     ).arrayBuffer();
   } catch {
-    // it went away
+    // cancelled as intended
   }
 }

@@ -1,7 +1,8 @@
 /**
- * Pictures of every page, in both themes and three widths, of a demo that has run for a while; and of
- * what is not the normal day, in two: `npm run screenshots [folder]`. For people to look at; what can be
- * checked is in the tests.
+ * Takes screenshots for people to review: `npm run screenshots [folder]`.
+ *
+ * Covers every page of a demo with some traffic, in both themes and three widths, and abnormal
+ * states in two widths. `readme-dark-1280.png` is the source of the picture in the README.
  */
 import { mkdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -13,11 +14,11 @@ import { eventually, TestStack } from "../support/stack.ts";
 
 type Shot = {
   name: string;
-  /** e.g. `#/requests` */
+  /** Page to open, such as `#/requests`. */
   hash: string;
-  /** Before the page is opened. */
+  /** Runs before the page is opened. */
   before?: (page: Page) => Promise<unknown>;
-  /** When it is. */
+  /** Runs once the page is open. */
   opened?: (page: Page) => Promise<unknown>;
 };
 
@@ -32,7 +33,7 @@ const PAGES: Shot[] = [
   { name: "request-detail", hash: "#/requests?status=success", opened: openFirst },
   { name: "models", hash: "#/models" },
   { name: "system", hash: "#/system?range=5m" },
-  { name: "chat", hash: "#/chat?model=llama3.2:latest", opened: ask },
+  { name: "chat", hash: "#/chat?model=llama3.2:latest", opened: sendMessage },
   { name: "settings", hash: "#/settings" },
 ];
 
@@ -44,7 +45,7 @@ const failing = (route: Route) =>
     },
   });
 
-const BAD_DAYS: Shot[] = [
+const ABNORMAL: Shot[] = [
   { name: "loading", hash: "#/", before: (page) => page.route("**/api/**", () => {}) },
   { name: "failing", hash: "#/", before: (page) => page.route("**/api/stats/**", failing) },
   { name: "offline", hash: "#/", opened: cutOff },
@@ -83,23 +84,24 @@ try {
 } finally {
   await browser.close();
 }
-console.log(`${taken} pictures are in ${folder}/`);
+console.log(`Saved ${taken} screenshots in ${folder}/`);
 
 async function shootDemo(): Promise<void> {
   await using demo = await startDemo();
   console.log(
-    `The demo runs for ${TRAFFIC_MS / 1_000} s first, so that there is something to see.`,
+    `Running the demo for ${TRAFFIC_MS / 1_000} s first, so that the pages have data to show.`,
   );
   await sleep(TRAFFIC_MS);
   await shootAll(PAGES, demo.url, WIDTHS);
-  await shootAll(BAD_DAYS, demo.url, STATE_WIDTHS);
+  await shootAll(ABNORMAL, demo.url, STATE_WIDTHS);
+  await shoot({ name: "readme", hash: "#/?range=5m" }, demo.url, "dark", 1280, 2);
 }
 
-/** An edge that nobody has used yet; then one whose only box is gone. */
+/** Takes an edge that has not been used yet, then one whose only box is down. */
 async function shootNew(): Promise<void> {
   await using locked = await TestStack.start({
     AUTH_MODE: "keys",
-    ADMIN_KEY: "an-admin-key-for-pictures",
+    ADMIN_KEY: "an-admin-key-for-screenshots",
   });
   await shootAll([{ name: "login", hash: "#/" }], locked.url, STATE_WIDTHS);
   await using stack = await TestStack.start();
@@ -135,16 +137,22 @@ async function shoot(
   url: string,
   theme: (typeof THEMES)[number],
   width: number,
+  deviceScaleFactor = 1,
 ): Promise<void> {
   const height = width > 2_000 ? 2_160 : width < 500 ? 780 : 900;
-  const context = await viewerOf(browser, { viewport: { width, height }, colorScheme: theme });
+  const context = await viewerOf(browser, {
+    viewport: { width, height },
+    deviceScaleFactor,
+    colorScheme: theme,
+  });
   const page = await context.newPage();
   await before?.(page);
   await page.goto(`${url}/${hash}`);
   if (name !== "loading") await page.locator(".page:not(:has(.skeleton)), .login").waitFor();
   await opened?.(page);
-  await sleep(1_000); // charts are drawn a moment after their data came
-  // In a window that is as high as the page: what sticks to an edge of it would stand amid the picture.
+  await sleep(1_000); // charts are drawn shortly after their data arrives
+  // The window is as tall as the page. Otherwise sticky elements would appear in the middle of the
+  // image.
   const whole = await page.evaluate<number>("document.documentElement.scrollHeight");
   await page.setViewportSize({ width, height: Math.max(height, whole) });
   await page.screenshot({ path: `${folder}/${name}-${theme}-${width}.png` });
@@ -154,23 +162,23 @@ async function shoot(
 
 async function openFirst(page: Page): Promise<void> {
   await page
-    .getByRole("button", { name: /^Detail of/ })
+    .getByRole("button", { name: /^Details of/ })
     .first()
     .click();
   await page.locator(".phases").waitFor();
 }
 
-async function ask(page: Page): Promise<void> {
+async function sendMessage(page: Page): Promise<void> {
   await page
     .getByRole("textbox", { name: "Message" })
     .fill("What is a GPU good for, in one sentence?");
   await page.keyboard.press("Enter");
-  // The demo has bad moments too: any end will do.
+  // The demo simulates failures too, so any final state will do.
   await page.locator('.message.assistant[aria-busy="false"]').waitFor();
 }
 
 async function cutOff(page: Page): Promise<void> {
   await page.route("**/api/**", (route) => route.abort());
   await page.getByRole("button", { name: "Refresh now" }).click();
-  await page.getByText("The edge does not answer.").waitFor();
+  await page.getByText("The edge is not responding.").waitFor();
 }

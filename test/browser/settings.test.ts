@@ -1,14 +1,14 @@
-/** Settings: of this browser, of the edge, of what is stored. */
+/** The settings of the browser and the edge, and the stored data. */
 import { expect, test } from "vitest";
 import { DataSummary } from "../../protocol/api/data.ts";
 import { callModel, edgeUrl, useBrowser, Viewer } from "./viewer.ts";
 
 useBrowser();
 
-test("preferences hold over a reload: theme, units, price, refresh", async () => {
+test("keeps theme, units, price and refresh interval after a reload", async () => {
   await using viewer = await Viewer.open("#/settings", { colorScheme: "light" });
   const { page } = viewer;
-  await page.getByRole("button", { name: "dark", exact: true }).click();
+  await page.getByRole("button", { name: "Dark", exact: true }).click();
   await page.getByRole("button", { name: "°F" }).click();
   await page.getByRole("spinbutton", { name: "Price per kWh" }).fill("0.30");
   await page.getByRole("combobox", { name: "Refresh interval" }).selectOption("1");
@@ -18,25 +18,25 @@ test("preferences hold over a reload: theme, units, price, refresh", async () =>
   await page.getByText("Live, every 1").waitFor();
   await page.goto(`${edgeUrl()}/#/system`);
   await page.getByText("°F").first().waitFor();
-  await page.getByText(/at this rate €/).waitFor();
+  await page.getByText(/€[\d.]+ per day at this rate/).waitFor();
 });
 
-test("with refresh off nothing is asked until the button is pressed", async () => {
+test("sends no request with refresh off until the button is pressed", async () => {
   await using viewer = await Viewer.open("#/settings");
   const { page } = viewer;
   await page.getByRole("combobox", { name: "Refresh interval" }).selectOption("0");
-  await page.getByText("Refresh is off").waitFor();
-  const before = viewer.asked.filter((asked) => asked.includes("/api/live")).length;
+  await page.getByText("Refresh off").waitFor();
+  const before = viewer.requests.filter((request) => request.includes("/api/live")).length;
   await page.getByRole("button", { name: "Refresh now" }).click();
   await expect
-    .poll(() => viewer.asked.filter((asked) => asked.includes("/api/live")).length)
+    .poll(() => viewer.requests.filter((request) => request.includes("/api/live")).length)
     .toBe(before + 1);
 });
 
-test("what the edge is set to is shown, and text can be switched off and on", async () => {
+test("shows the configuration of the edge and toggles the storage of prompts and responses", async () => {
   await using viewer = await Viewer.open("#/settings");
   const { page } = viewer;
-  const texts = page.getByRole("switch", { name: "Keep prompts and responses" });
+  const texts = page.getByRole("switch", { name: "Store prompts and responses" });
   const logContent = async () =>
     ((await (await fetch(`${edgeUrl()}/api/config`)).json()) as { log_content: string })
       .log_content;
@@ -48,7 +48,7 @@ test("what the edge is set to is shown, and text can be switched off and on", as
   await page.getByText("/agent/install.sh").first().waitFor();
 });
 
-test("metrics are cleared after the words were typed, and not before", async () => {
+test("clears metrics only once the phrase is typed", async () => {
   await callModel({ model: "llama3.2" });
   const clearedAt = async () =>
     DataSummary.parse(await (await fetch(`${edgeUrl()}/api/data/summary`)).json())
@@ -56,22 +56,22 @@ test("metrics are cleared after the words were typed, and not before", async () 
   const before = await clearedAt();
   await using viewer = await Viewer.open("#/settings");
   const { page } = viewer;
-  await page.getByRole("button", { name: "Clear the metrics …" }).click();
-  const dialog = page.getByRole("dialog", { name: "Clear the metrics" });
+  await page.getByRole("button", { name: "Clear metrics…" }).click();
+  const dialog = page.getByRole("dialog", { name: "Clear metrics" });
   await dialog.getByRole("textbox").fill("clear");
-  expect(await dialog.getByRole("button", { name: "Clear the metrics" }).isDisabled()).toBe(true);
+  expect(await dialog.getByRole("button", { name: "Clear metrics" }).isDisabled()).toBe(true);
   expect(await clearedAt()).toBe(before);
   await dialog.getByRole("textbox").fill("clear metrics");
-  await dialog.getByRole("button", { name: "Clear the metrics" }).click();
+  await dialog.getByRole("button", { name: "Clear metrics" }).click();
   await dialog.waitFor({ state: "detached" });
   expect(await clearedAt()).not.toBe(before);
 });
 
-test("the totals are saved as JSON", async () => {
+test("exports the totals as JSON", async () => {
   await using viewer = await Viewer.open("#/settings");
   const [saved] = await Promise.all([
     viewer.page.waitForEvent("download"),
-    viewer.page.getByRole("button", { name: "Export the totals (JSON)" }).click(),
+    viewer.page.getByRole("button", { name: "Export totals (JSON)" }).click(),
   ]);
   expect(saved.suggestedFilename()).toMatch(/^metrics-.*\.json$/);
 });

@@ -1,6 +1,6 @@
 /**
- * What every browser test looks at: a running edge with two boxes, one of them simulated, and a third
- * that is down. Started once; each test makes the calls that it needs.
+ * The environment of the browser tests, started once: an edge with two boxes that are up, one of
+ * them simulated, and a third that is down. Each test sends the requests it needs.
  */
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
@@ -12,7 +12,7 @@ import { eventually, TestStack } from "../support/stack.ts";
 declare module "vitest" {
   interface ProvidedContext {
     edgeUrl: string;
-    /** Where the browser is that all tests share. */
+    /** WebSocket address of the browser that all tests share. */
     browserUrl: string;
   }
 }

@@ -1,4 +1,4 @@
-/** A viewer of the page: as good as a browser of its own, and what went wrong in it. */
+/** A browser context of its own with the page open, which records errors and requests. */
 import { AxeBuilder } from "@axe-core/playwright";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, inject } from "vitest";
@@ -6,12 +6,12 @@ import { viewerOf } from "../support/chromium.ts";
 
 export const edgeUrl = (): string => inject("edgeUrl");
 
-/** Of the browser, and how often its page was set to refresh; 0: only when asked. */
+/** Options of the browser, and the refresh interval of the page; 0 turns refresh off. */
 type Options = BrowserContextOptions & { refreshSeconds?: number };
 
 let browser: Browser | null = null;
 
-/** Call once, at the top of a file of tests. */
+/** Connects to the shared browser. Call it once at the top of a test file. */
 export function useBrowser(): void {
   beforeAll(async () => {
     browser = await chromium.connect(inject("browserUrl"));
@@ -21,32 +21,33 @@ export function useBrowser(): void {
 
 export class Viewer implements AsyncDisposable {
   readonly page: Page;
-  /** What the console called an error, and what was thrown. */
+  /** Errors logged to the console, and uncaught exceptions. */
   readonly errors: string[] = [];
-  /** What was asked of the edge's API: method and URL. */
-  readonly asked: string[] = [];
+  /** Requests to the edge's API, each as method and URL. */
+  readonly requests: string[] = [];
 
   private constructor(page: Page) {
     this.page = page;
     page.on("console", (message) => message.type() === "error" && this.errors.push(message.text()));
     page.on("pageerror", (error) => this.errors.push(error.message));
     page.on("dialog", (dialog) => {
-      this.errors.push(`a dialog: ${dialog.message()}`);
+      this.errors.push(`unexpected dialog: ${dialog.message()}`);
       void dialog.dismiss();
     });
     page.on("request", (request) => {
       if (new URL(request.url()).pathname.startsWith("/api/"))
-        this.asked.push(`${request.method()} ${request.url()}`);
+        this.requests.push(`${request.method()} ${request.url()}`);
     });
   }
 
-  /** @param hash  e.g. `#/requests` */
+  /** @param hash  page to open, such as `#/requests` */
   static async open(
     hash: string,
     { refreshSeconds, ...options }: Options = {},
     url = edgeUrl(),
   ): Promise<Viewer> {
-    if (browser === null) throw new Error("no browser: call useBrowser()");
+    if (browser === null)
+      throw new Error("No browser is connected. Call useBrowser() at the top of the test file.");
     const preferences = { name: "preferences", value: JSON.stringify({ refresh: refreshSeconds }) };
     const storageState = { cookies: [], origins: [{ origin: url, localStorage: [preferences] }] };
     const context = await viewerOf(browser, {
@@ -60,10 +61,11 @@ export class Viewer implements AsyncDisposable {
     return viewer;
   }
 
-  /** What a checker of accessibility finds: a line per rule that is broken. */
-  async broken(): Promise<string[]> {
+  /** Runs an accessibility check and returns one line per violated rule. */
+  async accessibilityViolations(): Promise<string[]> {
     const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-    // There are no frames in the page, and nobody reads what is well: both would take most of the time.
+    // Skips frames, which the page does not have, and the details of passed rules. They take most
+    // of the time.
     const axe = new AxeBuilder({ page: this.page })
       .setLegacyMode()
       .options({ resultTypes: ["violations"] });
@@ -74,7 +76,7 @@ export class Viewer implements AsyncDisposable {
     );
   }
 
-  /** Pixels that the page is wider than the window. */
+  /** Returns by how many pixels the page is wider than the window. */
   overflow(): Promise<number> {
     return this.page.evaluate("document.documentElement.scrollWidth - innerWidth");
   }
@@ -84,9 +86,9 @@ export class Viewer implements AsyncDisposable {
   }
 }
 
-/** A call to a model, whole. */
+/** Sends one chat request to a model and waits for the whole response. */
 export async function callModel(body: Record<string, unknown>, box?: string): Promise<Response> {
-  const answer = await fetch(`${edgeUrl()}/ollama/api/chat`, {
+  const response = await fetch(`${edgeUrl()}/ollama/api/chat`, {
     method: "POST",
     headers: { "content-type": "application/json", ...(box !== undefined && { "x-box": box }) },
     body: JSON.stringify({
@@ -95,6 +97,6 @@ export async function callModel(body: Record<string, unknown>, box?: string): Pr
       ...body,
     }),
   });
-  await answer.arrayBuffer();
-  return answer;
+  await response.arrayBuffer();
+  return response;
 }

@@ -1,8 +1,10 @@
 /**
- * A browser for tests, from npm alone: the packed Chromium of `@sparticuz/chromium`, unpacked once.
+ * A browser for tests that needs only npm: the Chromium packed in `@sparticuz/chromium`, unpacked
+ * once.
  *
- * Only its file is used: its own start code is for a cloud function. Where that does not run (it is for
- * Linux on x64), `CHROME_PATH` or a Chromium of this machine does; without any, tests fail and say so.
+ * Only its binary is used, because its launcher is meant for cloud functions. The binary runs on
+ * Linux x64 only. On other machines, `CHROME_PATH` or an installed Chromium is used; without one,
+ * the tests fail with a message.
  */
 import {
   chmodSync,
@@ -27,27 +29,25 @@ import {
 } from "playwright-core";
 import { ROOT } from "../../local/edge.ts";
 
-const OF_THIS_MACHINE = [
+const INSTALLED = [
   process.env.CHROME_PATH,
   "/usr/bin/chromium",
   "/usr/bin/chromium-browser",
   "/usr/bin/google-chrome",
 ];
 
-/** No sandbox: there is none for root, and only pages of this project are opened. */
+/** The sandbox is off: root cannot use it, and the browser opens only pages of this project. */
 const ARGS = ["--no-sandbox", "--disable-gpu", "--force-color-profile=srgb"];
 
 export const launchBrowser = (): Promise<Browser> =>
   launched((options) => chromium.launch(options));
 
-/** For several processes that share one. */
+/** Starts a browser that several processes can share. */
 export const launchBrowserServer = (): Promise<BrowserServer> =>
   launched((options) => chromium.launchServer(options));
 
 async function launched<T>(launch: (options: LaunchOptions) => Promise<T>): Promise<T> {
-  const candidates = process.env.CHROME_PATH
-    ? OF_THIS_MACHINE
-    : [await unpacked(), ...OF_THIS_MACHINE];
+  const candidates = process.env.CHROME_PATH ? INSTALLED : [await unpacked(), ...INSTALLED];
   const failures: string[] = [];
   for (const executablePath of candidates) {
     if (!executablePath || !existsSync(executablePath)) continue;
@@ -65,11 +65,11 @@ async function launched<T>(launch: (options: LaunchOptions) => Promise<T>): Prom
     }
   }
   throw new Error(
-    `No Chromium starts on this machine; set CHROME_PATH to one.\n${failures.join("\n")}`,
+    `No Chromium could be started. Set CHROME_PATH to the path of one.\n${failures.join("\n")}`,
   );
 }
 
-/** A viewer with a language and a time zone of its own, whatever this machine has. */
+/** Opens a context with a fixed language and time zone, independent of this machine. */
 export const viewerOf = (
   browser: Browser,
   options: BrowserContextOptions = {},
@@ -87,7 +87,8 @@ async function unpacked(): Promise<string | null> {
   const executable = join(folder, "chromium-153.0.0");
   if (existsSync(executable)) return executable;
   mkdirSync(folder, { recursive: true });
-  // Beside it and then renamed: who comes meanwhile finds all of it, or nothing.
+  // Unpacked next to its target and then renamed, so that another process never sees a partial
+  // file.
   const part = `${executable}.${process.pid}.part`;
   await pipeline(
     createReadStream(join(bin, "chromium.br")),

@@ -1,20 +1,29 @@
-/** Talk to a model: to see that it works, and how fast. */
+/** A chat with a model, to check that it works and how fast it is. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { live } from "../../data/live.ts";
-import { place, stay } from "../../data/place.ts";
-import { useRead } from "../../data/query.ts";
+import { place, replaceQuery } from "../../data/place.ts";
+import { useQuery } from "../../data/query.ts";
 import { CopyButton, Empty, Pill } from "../../parts/basics.tsx";
 import type { Message } from "../../shape/chat.ts";
 import { count, tokenRate } from "../../shape/format.ts";
-import { forgetConversation, isAnswering, messages, say, stopAnswer } from "./conversation.ts";
+import {
+  forgetConversation,
+  isAnswering,
+  messages,
+  sendMessage,
+  stopAnswer,
+} from "./conversation.ts";
 import { Markdown } from "./markdown.tsx";
 
-/** Who scrolled up reads: nearer to the end than this, one follows the answer. */
+/**
+ * The page follows the answer only if the viewer is this close to its end; a viewer further up is
+ * reading.
+ */
 const FOLLOW_PX = 120;
 
 export function ChatPage() {
   const { model = "", box = "" } = place.value.query;
-  const { data: installed } = useRead("/api/ollama/models", {}, 30_000);
+  const { data: installed } = useQuery("/api/ollama/models", {}, 30_000);
   const boxes =
     live.value?.value.boxes.filter(({ state }) => state === "up").map(({ name }) => name) ?? [];
   const models = [
@@ -41,9 +50,9 @@ export function ChatPage() {
           <span class="sr-only">Model</span>
           <select
             value={model}
-            onChange={(event) => stay("chat", { model: event.currentTarget.value, box })}
+            onChange={(event) => replaceQuery("chat", { model: event.currentTarget.value, box })}
           >
-            <option value="">the default model</option>
+            <option value="">Default model</option>
             {shown.map((name) => (
               <option key={name} value={name}>
                 {name}
@@ -55,9 +64,9 @@ export function ChatPage() {
           <span class="sr-only">Box</span>
           <select
             value={box}
-            onChange={(event) => stay("chat", { model, box: event.currentTarget.value })}
+            onChange={(event) => replaceQuery("chat", { model, box: event.currentTarget.value })}
           >
-            <option value="">any box</option>
+            <option value="">Any box</option>
             {boxes.map((name) => (
               <option key={name} value={name}>
                 {name}
@@ -72,10 +81,10 @@ export function ChatPage() {
         )}
       </div>
       {all.length === 0 ? (
-        <Empty title="Ask something">
+        <Empty title="Send a message to a model">
           <p>
-            It is a call like any other: it counts, and it is in the list of requests. The
-            conversation stays in this browser.
+            Each message is an ordinary request: it is counted and appears on the Requests page. The
+            conversation itself stays in this browser.
           </p>
         </Empty>
       ) : (
@@ -86,9 +95,9 @@ export function ChatPage() {
         </ol>
       )}
       <p class="sr-only" role="status">
-        {isAnswering() ? "The model is answering" : (all.at(-1)?.state ?? "")}
+        {isAnswering() ? "The model is responding" : (all.at(-1)?.state ?? "")}
       </p>
-      <Composer send={(text) => void say(text, { model, box })} />
+      <Composer send={(text) => void sendMessage(text, { model, box })} />
       <div ref={end} />
     </div>
   );
@@ -106,7 +115,7 @@ function Bubble({ message }: { message: Message }) {
         </details>
       )}
       {content === "" && thinking === "" && state === "streaming" ? (
-        <span class="typing">Waiting for the first token …</span>
+        <span class="typing">Waiting for the first token…</span>
       ) : (
         <Markdown text={content} />
       )}
@@ -122,7 +131,9 @@ function Bubble({ message }: { message: Message }) {
         {message.rate !== null && <b>{tokenRate(message.rate)}</b>}
         {state === "stopped" && <Pill tone="quiet">stopped</Pill>}
         {state === "failed" && <Pill tone="bad">failed</Pill>}
-        {state !== "streaming" && content !== "" && <CopyButton text={content} name="the answer" />}
+        {state !== "streaming" && content !== "" && (
+          <CopyButton text={content} name="the response" />
+        )}
       </p>
     </li>
   );
@@ -140,7 +151,7 @@ function Composer({ send }: { send: (text: string) => void }) {
     <form class="composer" onSubmit={submit}>
       <textarea
         aria-label="Message"
-        placeholder="Message (Enter sends, Shift+Enter is a new line)"
+        placeholder="Message (Enter to send, Shift+Enter for a new line)"
         rows={2}
         value={text}
         onInput={(event) => setText(event.currentTarget.value)}

@@ -1,20 +1,23 @@
-/** The conversation of this browser, and the answer that is on its way. It goes on while another page is looked at. */
+/**
+ * The conversation of this browser, and the answer in progress. It continues while another page is
+ * open.
+ */
 import { effect, signal } from "@preact/signals";
-import { call, wordsOf } from "../../data/api.ts";
+import { call, errorMessage } from "../../data/api.ts";
 import { jsonEvents } from "../../data/events.ts";
 import {
   afterChatEvent,
-  answering,
   type ChatEvent,
-  kept,
   type Message,
   messagesOf,
-  said,
-  toldOf,
+  pendingAnswer,
+  promptMessages,
+  trimmedToStorage,
+  userMessage,
 } from "../../shape/chat.ts";
 
 const NAME = "chat";
-/** An answer is drawn this often: marking up a long one takes a while. */
+/** Shortest time between two redraws of an answer, because rendering a long one takes a while. */
 const DRAW_MS = 80;
 
 export const messages = signal<Message[]>(messagesOf(stored()));
@@ -30,17 +33,17 @@ function stored(): unknown {
 
 effect(() => {
   const all = messages.value;
-  if (all.at(-1)?.state === "streaming") return; // when it is over
+  if (all.at(-1)?.state === "streaming") return; // stored once the answer is complete
   try {
-    localStorage.setItem(NAME, JSON.stringify(kept(all)));
+    localStorage.setItem(NAME, JSON.stringify(trimmedToStorage(all)));
   } catch {
-    // full, or not allowed: the conversation lasts as long as the page
+    // Storage is full or blocked: the conversation lasts as long as the page.
   }
 });
 
 export const isAnswering = (): boolean => messages.value.at(-1)?.state === "streaming";
 
-/** The caller goes away, and that reaches the GPU. */
+/** Aborts the request, which also stops it on the GPU. */
 export const stopAnswer = (): void => current?.abort();
 
 export function forgetConversation(): void {
@@ -48,13 +51,13 @@ export function forgetConversation(): void {
   messages.value = [];
 }
 
-export async function say(
+export async function sendMessage(
   text: string,
   { model, box }: { model: string; box: string },
 ): Promise<void> {
   if (isAnswering()) return;
-  const before = [...messages.value, said(text)];
-  let answer = answering(model === "" ? null : model);
+  const before = [...messages.value, userMessage(text)];
+  let answer = pendingAnswer(model === "" ? null : model);
   let drawnMs = 0;
   const show = (next: Message, isDue = true) => {
     answer = next;
@@ -67,7 +70,7 @@ export async function say(
   current = controller;
   try {
     const response = await call("POST", "/api/chat", {
-      body: { messages: toldOf(before), ...(model !== "" && { model }) },
+      body: { messages: promptMessages(before), ...(model !== "" && { model }) },
       headers: { accept: "text/event-stream", ...(box !== "" && { "x-box": box }) },
       signal: controller.signal,
     });
@@ -79,12 +82,12 @@ export async function say(
       show(next, next.state !== "streaming");
     }
     if (answer.state === "streaming")
-      show({ ...answer, state: "failed", error: "The answer broke off." });
+      show({ ...answer, state: "failed", error: "The response ended early." });
   } catch (error) {
     show(
       controller.signal.aborted
         ? { ...answer, state: "stopped" }
-        : { ...answer, state: "failed", error: wordsOf(error) },
+        : { ...answer, state: "failed", error: errorMessage(error) },
     );
   }
 }

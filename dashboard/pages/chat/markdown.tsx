@@ -1,12 +1,12 @@
 /**
- * What a model wrote, marked up. It may have written anything: what is left after cleaning has no
- * scripts, no styles, nothing that loads by itself, and links that tell nobody where they were followed from.
+ * Renders a model's Markdown. The text is untrusted, so it is sanitized: no scripts, no styles,
+ * nothing that loads by itself, and links that send no referrer.
  */
 import DOMPurify from "dompurify";
 import { Marked } from "marked";
 import { useMemo } from "preact/hooks";
 
-/** Markup that a model writes outside of code is shown, as what it wrote. */
+/** Raw HTML from a model is shown as text. */
 const marked = new Marked({
   async: false,
   gfm: true,

@@ -1,9 +1,12 @@
-/** What is on the disks of the boxes, and what of it is in memory: loaded, unloaded, preferred, deleted here. */
+/**
+ * The models installed on the boxes, with controls to load, unload, favourite, set as default and
+ * delete them.
+ */
 import { useState } from "preact/hooks";
 import type { LiveBox } from "../../../protocol/api/live.ts";
 import type { InstalledModels } from "../../../protocol/api/ollama.ts";
 import type { RepositoryModel } from "../../../protocol/api/repository.ts";
-import { ask, call, wordsOf } from "../../data/api.ts";
+import { call, callJson, errorMessage } from "../../data/api.ts";
 import { preferences } from "../../data/preferences.ts";
 import { Empty, FailureNote, Pill, Section, TableScroll } from "../../parts/basics.tsx";
 import { TypedConfirm } from "../../parts/dialog.tsx";
@@ -23,6 +26,11 @@ type Props = {
   changed: () => void;
 };
 
+function deletionText({ name, boxes, size }: Model): string {
+  const download = bytes(size, preferences.value.sizes);
+  return `Deletes ${name} from ${boxes.join(" and ")}. Restoring it means pulling ${download} again.`;
+}
+
 export function InstalledSection({ models, repository, boxes, isAdmin, mayInfer, changed }: Props) {
   const [deleting, setDeleting] = useState<Model | null>(null);
   const [busy, setBusy] = useState<string | null>(null);
@@ -30,32 +38,32 @@ export function InstalledSection({ models, repository, boxes, isAdmin, mayInfer,
   const entryOf = (model: Model) =>
     repository.find(({ model_name }) => isSameModel(model_name, model.name));
 
-  const act = async (what: string, action: () => Promise<unknown>) => {
-    setBusy(what);
+  const perform = async (name: string, action: () => Promise<unknown>) => {
+    setBusy(name);
     setError(null);
     try {
       await action();
       changed();
     } catch (caught) {
-      setError(wordsOf(caught));
+      setError(errorMessage(caught));
     }
     setBusy(null);
   };
-  /** A prompt that is not there loads; with `keep_alive: 0` it unloads. As Ollama's own API has it. */
-  const keep = (model: Model, box: string, isWanted: boolean) =>
-    act(`${model.name} ${box}`, () =>
+  /** In Ollama's API, a request without a prompt loads a model, and `keep_alive: 0` unloads it. */
+  const setLoaded = (model: Model, box: string, isWanted: boolean) =>
+    perform(`${model.name} ${box}`, () =>
       call("POST", "/ollama/api/generate", {
         body: { model: model.name, stream: false, ...(!isWanted && { keep_alive: 0 }) },
         headers: { "x-box": box },
       }),
     );
-  const prefer = (model: Model, said: { is_favorite: boolean } | { is_default: boolean }) =>
-    act(`${model.name} preference`, async () => {
+  const setPreference = (model: Model, body: { is_favorite: boolean } | { is_default: boolean }) =>
+    perform(`${model.name} preference`, async () => {
       if (entryOf(model) === undefined)
-        await ask("POST", "/api/models/repository", { body: { model_name: model.name } });
-      await ask("PUT", "/api/models/repository/{name}", {
+        await callJson("POST", "/api/models/repository", { body: { model_name: model.name } });
+      await callJson("PUT", "/api/models/repository/{name}", {
         params: { name: model.name },
-        body: said,
+        body,
       });
     });
 
@@ -72,7 +80,7 @@ export function InstalledSection({ models, repository, boxes, isAdmin, mayInfer,
             aria-pressed={entry?.is_favorite ?? false}
             aria-label={`Favourite: ${model.name}`}
             disabled={!mayChange}
-            onClick={() => prefer(model, { is_favorite: !entry?.is_favorite })}
+            onClick={() => setPreference(model, { is_favorite: !entry?.is_favorite })}
           >
             <StarIcon />
           </button>
@@ -101,14 +109,14 @@ export function InstalledSection({ models, repository, boxes, isAdmin, mayInfer,
                   loaded={loaded}
                   isDisabled={!mayInfer || busy !== null}
                   isBusy={busy === `${model.name} ${name}`}
-                  toggle={() => keep(model, name, loaded === null)}
+                  toggle={() => setLoaded(model, name, loaded === null)}
                 />
               );
             })}
           </ul>
         </td>
         <td>
-          <div class="row-acts">
+          <div class="row-actions">
             <a class="button small" href={`#/chat?model=${encodeURIComponent(model.name)}`}>
               Chat<span class="sr-only"> with {model.name}</span>
             </a>
@@ -116,7 +124,7 @@ export function InstalledSection({ models, repository, boxes, isAdmin, mayInfer,
               type="button"
               class="small"
               disabled={!mayChange || entry?.is_default}
-              onClick={() => prefer(model, { is_default: true })}
+              onClick={() => setPreference(model, { is_default: true })}
             >
               Make default<span class="sr-only">: {model.name}</span>
             </button>
@@ -126,7 +134,7 @@ export function InstalledSection({ models, repository, boxes, isAdmin, mayInfer,
               disabled={!mayChange}
               onClick={() => setDeleting(model)}
             >
-              Delete<span class="sr-only"> {model.name}</span> …
+              Delete<span class="sr-only"> {model.name}</span>…
             </button>
           </div>
         </td>
@@ -136,18 +144,18 @@ export function InstalledSection({ models, repository, boxes, isAdmin, mayInfer,
 
   return (
     <Section
-      title="On the boxes"
+      title="Installed models"
       aside={
         <span class="aside">{models.length === 1 ? "1 model" : `${models.length} models`}</span>
       }
     >
-      {error !== null && <FailureNote what="That did not work." why={error} />}
+      {error !== null && <FailureNote title="The action failed." detail={error} />}
       {models.length === 0 ? (
-        <Empty title="No box that is up has a model">
-          <p>Pull one below.</p>
+        <Empty title="No models on any connected box">
+          <p>Pull a model below.</p>
         </Empty>
       ) : (
-        <TableScroll label="Models on the boxes">
+        <TableScroll label="Installed models by box">
           <table class="installed">
             <thead>
               <tr>
@@ -156,9 +164,9 @@ export function InstalledSection({ models, repository, boxes, isAdmin, mayInfer,
                 </th>
                 <th scope="col">Model</th>
                 <th scope="col" class="number">
-                  On disk
+                  Size
                 </th>
-                <th scope="col">Where</th>
+                <th scope="col">Boxes</th>
                 <th scope="col">
                   <span class="sr-only">Actions</span>
                 </th>
@@ -169,16 +177,20 @@ export function InstalledSection({ models, repository, boxes, isAdmin, mayInfer,
         </TableScroll>
       )}
       {!isAdmin && (
-        <p class="quiet line">Preferences, pulls and deletes need a key with the scope admin.</p>
+        <p class="quiet line">
+          Changing, pulling or deleting models needs a key with the admin scope.
+        </p>
       )}
       {deleting !== null && (
         <TypedConfirm
           title={`Delete ${deleting.name}`}
-          text={`Deletes ${deleting.name} from ${deleting.boxes.join(" and ")}. To have it again it must be pulled again: ${bytes(deleting.size, preferences.value.sizes)}.`}
-          typed={deleting.name}
-          act={`Delete ${deleting.name}`}
+          text={deletionText(deleting)}
+          phrase={deleting.name}
+          action={`Delete ${deleting.name}`}
           onConfirm={async () => {
-            await ask("DELETE", "/api/ollama/models/{name}", { params: { name: deleting.name } });
+            await callJson("DELETE", "/api/ollama/models/{name}", {
+              params: { name: deleting.name },
+            });
             changed();
           }}
           onClose={() => setDeleting(null)}

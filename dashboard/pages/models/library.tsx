@@ -1,39 +1,39 @@
-/** Search what can be pulled, and pull it: by a name from the list, or by any other. */
+/** Searches the model library and pulls a model, either from the list or by any other name. */
 import { useEffect, useState } from "preact/hooks";
 import type { LiveBox } from "../../../protocol/api/live.ts";
 import type { LibraryModel } from "../../../protocol/api/ollama.ts";
-import { useRead } from "../../data/query.ts";
+import { useQuery } from "../../data/query.ts";
 import { Empty, FailureNote, Pill, Section, Skeleton, TableScroll } from "../../parts/basics.tsx";
 import { UNKNOWN } from "../../shape/format.ts";
 import { currentPull, Progress, runPull } from "./pull.tsx";
 
 const TYPING_MS = 250;
-/** Rows that are shown before somebody wants all. */
-const FIRST = 10;
+/** Rows shown before "Show all" is pressed. */
+const FIRST_ROWS = 10;
 
 type Props = { boxes: readonly LiveBox[]; isAdmin: boolean; changed: () => void };
 
 export function LibrarySection({ boxes, isAdmin, changed }: Props) {
   const [typed, setTyped] = useState("");
-  const [sought, setSought] = useState("");
+  const [search, setSearch] = useState("");
   const [box, setBox] = useState("");
-  const [isWhole, setIsWhole] = useState(false);
+  const [showsAll, setShowsAll] = useState(false);
   useEffect(() => {
-    const timer = setTimeout(() => setSought(typed.trim()), TYPING_MS);
+    const timer = setTimeout(() => setSearch(typed.trim()), TYPING_MS);
     return () => clearTimeout(timer);
   }, [typed]);
-  const { data, error, isLoading, refetch } = useRead(
+  const { data, error, isLoading, refetch } = useQuery(
     "/api/ollama/library",
-    { query: { q: sought } },
+    { query: { q: search } },
     null,
   );
   const isBusy = currentPull.value?.state === "pulling";
   const isUnlisted =
-    sought !== "" &&
+    search !== "" &&
     data !== null &&
     !isLoading &&
-    !data.models.some(({ name }) => name === sought);
-  const begin = async (name: string) => {
+    !data.models.some(({ name }) => name === search);
+  const startPull = async (name: string) => {
     await runPull(name, box);
     changed();
     refetch();
@@ -45,7 +45,7 @@ export function LibrarySection({ boxes, isAdmin, changed }: Props) {
       aside={
         data !== null && (
           <span class="aside" title={data.catalogue.about}>
-            catalogue of {data.catalogue.date}
+            catalogue from {data.catalogue.date}
           </span>
         )
       }
@@ -54,19 +54,19 @@ export function LibrarySection({ boxes, isAdmin, changed }: Props) {
         <input
           type="search"
           class="search"
-          aria-label="Search the library, or name a model"
-          placeholder="Search the library, or name a model"
+          aria-label="Search the library or enter a model name"
+          placeholder="Search the library or enter a model name"
           maxLength={200}
           value={typed}
           onInput={(event) => setTyped(event.currentTarget.value)}
         />
         <label class="pick">
-          <span class="sr-only">Onto which box</span>
+          <span class="sr-only">Target box</span>
           <select value={box} onChange={(event) => setBox(event.currentTarget.value)}>
-            <option value="">onto all boxes</option>
+            <option value="">To all boxes</option>
             {boxes.map(({ name, state }) => (
               <option key={name} value={name} disabled={state !== "up"}>
-                onto {name}
+                To {name}
               </option>
             ))}
           </select>
@@ -76,32 +76,32 @@ export function LibrarySection({ boxes, isAdmin, changed }: Props) {
             type="button"
             class="primary"
             disabled={!isAdmin || isBusy}
-            onClick={() => begin(sought)}
+            onClick={() => startPull(search)}
           >
-            Pull {sought}
+            Pull {search}
           </button>
         )}
       </search>
       {currentPull.value !== null && <Progress pull={currentPull.value} />}
       {error !== null && (
-        <FailureNote what="The library could not be read." why={error} again={refetch} />
+        <FailureNote title="Could not load the library." detail={error} retry={refetch} />
       )}
       {data === null ? (
         error === null && <Skeleton lines={4} />
       ) : data.models.length === 0 ? (
-        <Empty title="The catalogue has nothing like that">
-          <p>Any model of Ollama's library, or of a registry, can be pulled by its name.</p>
+        <Empty title="No matches in the catalogue">
+          <p>Any model from Ollama's library or another registry can be pulled by name.</p>
         </Empty>
       ) : (
         <>
           <Table
-            models={isWhole ? data.models : data.models.slice(0, FIRST)}
+            models={showsAll ? data.models : data.models.slice(0, FIRST_ROWS)}
             isDisabled={!isAdmin || isBusy}
-            begin={begin}
+            startPull={startPull}
           />
-          {!isWhole && data.models.length > FIRST && (
+          {!showsAll && data.models.length > FIRST_ROWS && (
             <p class="pager">
-              <button type="button" onClick={() => setIsWhole(true)}>
+              <button type="button" onClick={() => setShowsAll(true)}>
                 Show all {data.models.length}
               </button>
             </p>
@@ -115,18 +115,18 @@ export function LibrarySection({ boxes, isAdmin, changed }: Props) {
 const Table = ({
   models,
   isDisabled,
-  begin,
+  startPull,
 }: {
   models: readonly LibraryModel[];
   isDisabled: boolean;
-  begin: (name: string) => void;
+  startPull: (name: string) => void;
 }) => (
   <TableScroll label="Library">
     <table class="library">
       <thead>
         <tr>
           <th scope="col">Model</th>
-          <th scope="col">What it is</th>
+          <th scope="col">Description</th>
           <th scope="col">Sizes</th>
           <th scope="col" class="number">
             Download
@@ -149,12 +149,12 @@ const Table = ({
             <td class="quiet">{model.parameter_sizes.join(" ") || UNKNOWN}</td>
             <td class="number">{model.size ?? UNKNOWN}</td>
             <td>
-              <div class="row-acts">
+              <div class="row-actions">
                 <button
                   type="button"
                   class="small"
                   disabled={isDisabled}
-                  onClick={() => begin(model.name)}
+                  onClick={() => startPull(model.name)}
                 >
                   Pull<span class="sr-only"> {model.name}</span>
                 </button>

@@ -1,15 +1,15 @@
-/** Models: where they are, what can be pulled, what they did. */
+/** The Models page: installed models, usage by model, and the library. */
 import { live } from "../../data/live.ts";
-import { useRead } from "../../data/query.ts";
+import { useQuery } from "../../data/query.ts";
 import { FailureNote, Skeleton } from "../../parts/basics.tsx";
 import { InstalledSection } from "./installed.tsx";
 import { LibrarySection } from "./library.tsx";
 import { Statistics } from "./statistics.tsx";
 
 export function ModelsPage() {
-  const config = useRead("/api/config", {}, null);
-  const installed = useRead("/api/ollama/models", {}, 5_000);
-  const repository = useRead("/api/models/repository", {}, 10_000);
+  const config = useQuery("/api/config", {}, null);
+  const installed = useQuery("/api/ollama/models", {}, 5_000);
+  const repository = useQuery("/api/models/repository", {}, 10_000);
   const scopes = config.data?.scopes ?? [];
   const boxes = live.value?.value.boxes ?? [];
   const changed = () => {
@@ -20,16 +20,16 @@ export function ModelsPage() {
     <>
       {installed.error !== null && (
         <FailureNote
-          what="The models could not be read."
-          why={installed.error}
-          again={installed.refetch}
+          title="Could not load the models."
+          detail={installed.error}
+          retry={installed.refetch}
         />
       )}
       {repository.data?.problem && (
         <FailureNote
-          what="Favourites and the default are not up to date."
-          why={repository.data.problem}
-          again={repository.refetch}
+          title="Favourites and the default model may be out of date."
+          detail={repository.data.problem}
+          retry={repository.refetch}
         />
       )}
       {installed.data === null ? (

@@ -1,10 +1,10 @@
-/** One box that has a model: in memory with its size and its end, or on disk only. */
+/** One box that has a model: loaded, with its size and unload time, or on disk only. */
 import type { LiveBox } from "../../../protocol/api/live.ts";
 import { nowMs } from "../../data/clock.ts";
 import { preferences } from "../../data/preferences.ts";
 import { Pill } from "../../parts/basics.tsx";
 import { bytes, percent } from "../../shape/format.ts";
-import { expiryOf } from "../../shape/models.ts";
+import { expiryText } from "../../shape/models.ts";
 
 type Props = {
   model: string;
@@ -21,14 +21,14 @@ export function ModelPlacement({ model, box, loaded, isDisabled, isBusy, toggle 
     <li>
       <strong>{box}</strong>
       {loaded === null ? (
-        <span class="quiet">on disk</span>
+        <span class="quiet">not loaded</span>
       ) : (
         <>
           <Pill tone="good">loaded</Pill>
           <span>{bytes(loaded.size_vram_bytes, preferences.value.sizes)} VRAM</span>
-          {share !== null && share < 1 && <Pill tone="warn">{percent(1 - share)} on the CPU</Pill>}
+          {share !== null && share < 1 && <Pill tone="warn">{percent(1 - share)} on CPU</Pill>}
           {loaded.expires_at !== null && (
-            <span class="quiet">{expiryOf(loaded.expires_at, nowMs.value)}</span>
+            <span class="quiet">{expiryText(loaded.expires_at, nowMs.value)}</span>
           )}
         </>
       )}

@@ -1,16 +1,22 @@
-/** A pull, and how far it is. It outlives the page: it goes on while something else is looked at. */
+/** The current pull and its progress. It continues while another page is open. */
 import { signal } from "@preact/signals";
-import { call, wordsOf } from "../../data/api.ts";
+import { call, errorMessage } from "../../data/api.ts";
 import { jsonEvents } from "../../data/events.ts";
 import { preferences } from "../../data/preferences.ts";
 import { MeterBar, Pill, type Tone } from "../../parts/basics.tsx";
 import { bytes } from "../../shape/format.ts";
-import { afterPullEvent, newPull, type Pull, type PullNews, percentOf } from "../../shape/pull.ts";
+import {
+  afterPullEvent,
+  newPull,
+  type Pull,
+  type PullUpdate,
+  percentOf,
+} from "../../shape/pull.ts";
 
 export const currentPull = signal<Pull | null>(null);
 let stop: AbortController | null = null;
 
-/** @param box  empty: onto all */
+/** @param box  the target box, or an empty string for all boxes */
 export async function runPull(model: string, box: string): Promise<void> {
   const controller = new AbortController();
   stop = controller;
@@ -21,21 +27,25 @@ export async function runPull(model: string, box: string): Promise<void> {
   };
   show(state);
   try {
-    const asked = {
+    const options = {
       query: { box },
       body: { name: model },
       headers: { accept: "text/event-stream" },
       signal: controller.signal,
     };
-    const answer = await call("POST", "/api/ollama/pull", asked);
-    for await (const event of jsonEvents<PullNews>(answer)) show(afterPullEvent(state, event));
+    const response = await call("POST", "/api/ollama/pull", options);
+    for await (const event of jsonEvents<PullUpdate>(response)) show(afterPullEvent(state, event));
     if (state.state === "pulling")
-      show({ ...state, state: "error", error: "It broke off before it was done." });
+      show({
+        ...state,
+        state: "error",
+        error: "The connection was lost before the pull finished.",
+      });
   } catch (error) {
     show(
       controller.signal.aborted
         ? { ...state, state: "stopped" }
-        : { ...state, state: "error", error: wordsOf(error) },
+        : { ...state, state: "error", error: errorMessage(error) },
     );
   }
 }
@@ -68,7 +78,7 @@ export function Progress({ pull: shown }: { pull: Pull }) {
           {state === "pulling" ? "Stop" : "Close"}
         </button>
       </div>
-      {state === "pulling" && <MeterBar name="Pulled" percent={percentOf(shown)} />}
+      {state === "pulling" && <MeterBar name="Progress" percent={percentOf(shown)} />}
       {error !== null && (
         <p class="error-text" role="alert">
           {error}

@@ -1,7 +1,7 @@
-/** What each model did, since the beginning. */
+/** The usage of each model since the metrics were last cleared. */
 import type { ModelStats } from "../../../protocol/api/stats.ts";
 import { preferences } from "../../data/preferences.ts";
-import { useRead } from "../../data/query.ts";
+import { useQuery } from "../../data/query.ts";
 import { Ago, Empty, FailureNote, Section, Skeleton, TableScroll } from "../../parts/basics.tsx";
 import {
   compact,
@@ -26,18 +26,18 @@ const FIGURES = [
 ];
 
 export function Statistics() {
-  const { data, error, refetch } = useRead("/api/models", {}, 5_000);
+  const { data, error, refetch } = useQuery("/api/models", {}, 5_000);
   return (
-    <Section title="What they did" aside={<span class="aside">since the beginning</span>}>
+    <Section title="Usage by model" aside={<span class="aside">all time</span>}>
       {error !== null && (
-        <FailureNote what="The statistics could not be read." why={error} again={refetch} />
+        <FailureNote title="Could not load the statistics." detail={error} retry={refetch} />
       )}
       {data === null ? (
         error === null && <Skeleton lines={4} />
       ) : data.models.length === 0 ? (
-        <Empty title="No model was called yet" />
+        <Empty title="No requests yet" />
       ) : (
-        <TableScroll label="Statistics of models">
+        <TableScroll label="Usage statistics by model">
           <table>
             <thead>
               <tr>
@@ -81,9 +81,9 @@ export function Statistics() {
       )}
       {data?.models.some(({ energy_j }) => energy_j !== null) && (
         <p class="footnote">
-          Energy is what all GPUs of a box drew while it had requests, shared equally among those:
-          by the boards' own account, not at the wall, and with what they draw when idle. Known of{" "}
-          {count(sum(data.models, "energy_requests"))} of{" "}
+          Energy is the power drawn by all GPUs of a box while it had requests, divided equally
+          among them. GPUs report it for their own board: it includes idle power but not the rest of
+          the machine. Known for {count(sum(data.models, "energy_requests"))} of{" "}
           {count(sum(data.models, "total_requests"))} requests.
         </p>
       )}
@@ -91,7 +91,9 @@ export function Statistics() {
   );
 }
 
-/** With its cost where a price is set: per million tokens, as prices of models are. */
+/**
+ * Energy, with its cost if a price is set: per million tokens, like the prices of hosted models.
+ */
 function Energy({ model: { energy_j, energy_j_per_1k_tokens } }: { model: ModelStats }) {
   const { price, currency } = preferences.value;
   const cost = (joules: number | null) =>

@@ -1,8 +1,8 @@
-/** The seed's four charts, from real percentiles, over 5 minutes to 90 days; to a year where a store keeps one. */
+/** The four charts of the overview, over 5 minutes to 90 days, or a year with an external store. */
 import { useMemo } from "preact/hooks";
-import { place, stay } from "../../data/place.ts";
-import { prefer, preferences } from "../../data/preferences.ts";
-import { useRead } from "../../data/query.ts";
+import { place, replaceQuery } from "../../data/place.ts";
+import { preferences, setPreferences } from "../../data/preferences.ts";
+import { useQuery } from "../../data/query.ts";
 import { Choice, FailureNote, Section, Skeleton } from "../../parts/basics.tsx";
 import { Chart } from "../../parts/chart.tsx";
 import { duration, short, tokenRate } from "../../shape/format.ts";
@@ -17,41 +17,39 @@ import {
 } from "../../shape/history.ts";
 
 export function Charts({ hasStore }: { hasStore: boolean }) {
-  // What a link says, or else what was chosen last.
+  // The range in the URL wins over the last one chosen.
   const range = RANGES.find((each) => each === place.value.query.range) ?? preferences.value.range;
   const choose = (chosen: Range) => {
-    prefer({ range: chosen });
-    stay("overview", { range: chosen });
+    setPreferences({ range: chosen });
+    replaceQuery("overview", { range: chosen });
   };
-  const asked = { query: { time_range: range, granularity: GRANULARITY[range].name } };
-  const { data, error, isLoading, refetch } = useRead(
+  const options = { query: { time_range: range, granularity: GRANULARITY[range].name } };
+  const { data, error, isLoading, refetch } = useQuery(
     "/api/stats/history",
-    asked,
+    options,
     everyMsOf(range),
   );
   const columns = useMemo(() => (data === null ? null : columnsOf(data.metrics)), [data]);
-  const options = rangesOffered(hasStore, range).map((value) => ({ value, name: value }));
-  const choice = (
-    <Choice label="Range of the charts" options={options} chosen={range} choose={choose} />
-  );
+  const ranges = rangesOffered(hasStore, range).map((value) => ({ value, name: value }));
+  const choice = <Choice label="Chart range" options={ranges} chosen={range} choose={choose} />;
   return (
     <Section title={`Last ${RANGE_NAMES[range]}`} aside={choice}>
       {error !== null && (
-        <FailureNote what="The history could not be read." why={error} again={refetch} />
+        <FailureNote title="Could not load the history." detail={error} retry={refetch} />
       )}
       {columns === null ? (
         error === null && <Skeleton lines={2} tall />
       ) : (
         <div class={isLoading ? "charts loading" : "charts"}>
           <Chart
-            title="Requests per Minute"
+            title="Requests per minute"
             at={columns.at}
             format={short}
             isArea
             lines={[{ name: "requests", values: columns.requests, colour: "one" }]}
           />
           <Chart
-            title="Tokens per Second"
+            title="Tokens per second"
             at={columns.at}
             format={tokenRate}
             isArea
@@ -61,7 +59,7 @@ export function Charts({ hasStore }: { hasStore: boolean }) {
             title="Latency"
             at={columns.at}
             format={duration}
-            nothing="No inference call in this range"
+            nothing="No inference requests in this range"
             lines={[
               { name: "P50", values: columns.p50, colour: "one" },
               { name: "P95", values: columns.p95, colour: "two" },
@@ -69,14 +67,14 @@ export function Charts({ hasStore }: { hasStore: boolean }) {
             ]}
           />
           <Chart
-            title="Error Rate"
+            title="Error rate"
             at={columns.at}
             format={(value) => `${short(value)}\u202f%`}
             isArea
             nothing={
               columns.errorPercent.some((value) => value !== null)
                 ? "No errors in this range"
-                : "Nothing in this range"
+                : "No requests in this range"
             }
             lines={[{ name: "errors", values: columns.errorPercent, colour: "bad" }]}
           />

@@ -1,4 +1,4 @@
-/** Each box at a glance: state, GPU, memory, what it serves, what it has loaded. */
+/** Each box at a glance: state, load, GPUs and loaded models. */
 import type { LiveBox } from "../../../protocol/api/live.ts";
 import { preferences } from "../../data/preferences.ts";
 import { Ago, MeterBar, Pill, Simulated, type Tone } from "../../parts/basics.tsx";
@@ -28,24 +28,24 @@ function BoxCard({ box }: { box: LiveBox }) {
       </div>
       {box.state === "down" ? (
         <p class="quiet">
-          last heard <Ago iso={box.last_seen} />
+          Last seen <Ago iso={box.last_seen} />
         </p>
       ) : (
         <>
           <dl class="figures">
             <div>
-              <dt>in flight</dt>
+              <dt>In flight</dt>
               <dd>{count(box.in_flight)}</dd>
             </div>
             <div>
-              <dt>queue</dt>
+              <dt>Queue</dt>
               <dd>{count(box.queue_depth)}</dd>
             </div>
             <div>
               <dt>Ollama</dt>
               <dd>
                 {box.ollama_reachable === false ? (
-                  <Pill tone="bad">no answer</Pill>
+                  <Pill tone="bad">not responding</Pill>
                 ) : (
                   (box.ollama_version ?? "–")
                 )}
@@ -53,7 +53,7 @@ function BoxCard({ box }: { box: LiveBox }) {
             </div>
           </dl>
           {box.gpus.length === 0 ? (
-            <p class="quiet">{box.gpu_error ?? "no GPU"}</p>
+            <p class="quiet">{box.gpu_error ?? "No GPU"}</p>
           ) : (
             box.gpus.map((gpu) => <GpuLine key={gpu.index} gpu={gpu} />)
           )}
@@ -93,9 +93,9 @@ function GpuLine({ gpu }: { gpu: LiveBox["gpus"][number] }) {
 
 const Loaded = ({ box }: { box: LiveBox }) =>
   box.loaded.length === 0 ? (
-    <p class="quiet">no model in memory</p>
+    <p class="quiet">No models loaded</p>
   ) : (
-    <ul class="chips" aria-label="Models in memory">
+    <ul class="chips" aria-label="Loaded models">
       {box.loaded.map((model) => (
         <li
           key={model.name}
@@ -104,7 +104,7 @@ const Loaded = ({ box }: { box: LiveBox }) =>
           {model.name}
           {model.gpu_share !== null &&
             model.gpu_share < 1 &&
-            ` · ${percent(1 - model.gpu_share)} on the CPU`}
+            ` · ${percent(1 - model.gpu_share)} on CPU`}
         </li>
       ))}
     </ul>

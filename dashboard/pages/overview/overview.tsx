@@ -1,4 +1,4 @@
-/** The first page: what needs attention, the totals, the last hours, the boxes. */
+/** The start page: concerns, totals, charts and boxes. */
 import { live } from "../../data/live.ts";
 import { Section } from "../../parts/basics.tsx";
 import { NoBox } from "../../parts/install.tsx";
@@ -29,11 +29,11 @@ export function Overview() {
   );
 }
 
-/** Four totals and four charts, as they will stand. */
+/** Placeholders for the four totals and the four charts, in their final layout. */
 const Loading = () => (
   <div class="skeleton" role="status" aria-label="Loading">
-    {["totals", "charts"].map((what) => (
-      <div key={what} class={what}>
+    {["totals", "charts"].map((group) => (
+      <div key={group} class={group}>
         {[1, 2, 3, 4].map((each) => (
           <span key={each} />
         ))}

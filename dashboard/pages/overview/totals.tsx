@@ -1,4 +1,4 @@
-/** The four figures of the top, and what stands behind each. */
+/** The four totals at the top, each with the figures behind it. */
 import type { ComponentChildren } from "preact";
 import type { CurrentStats } from "../../../protocol/api/stats.ts";
 import { compact, count, duration, percent, tokenRate } from "../../shape/format.ts";
@@ -37,35 +37,35 @@ export function Totals({ stats }: { stats: CurrentStats }) {
   return (
     <dl class="totals">
       <Total
-        name="Total Requests"
+        name="Total requests"
         value={compact(stats.total_requests)}
         title={count(stats.total_requests)}
         facts={[
-          ["in flight", count(stats.in_flight)],
-          ["queued", count(stats.queue_depth)],
-          ["failed", `${compact(stats.total_errors)} (${percent(stats.error_rate)})`],
+          ["In flight", count(stats.in_flight)],
+          ["Queued", count(stats.queue_depth)],
+          ["Failed", `${compact(stats.total_errors)} (${percent(stats.error_rate)})`],
         ]}
       />
       <Total
-        name="Total Tokens"
+        name="Total tokens"
         value={compact(stats.total_tokens)}
         title={count(stats.total_tokens)}
         facts={[
-          ["now", tokenRate(stats.tokens_per_second)],
-          ["since", duration(stats.uptime_seconds * 1_000)],
+          ["Now", tokenRate(stats.tokens_per_second)],
+          ["Uptime", duration(stats.uptime_seconds * 1_000)],
         ]}
       />
       <Total
-        name="Active Models"
+        name="Active models"
         value={count(models_in_use.length)}
-        title={models_in_use.join(", ") || "none in the last hour"}
+        title={models_in_use.join(", ") || "None in the last hour"}
         facts={
           first === undefined
-            ? [["last hour", "none"]]
+            ? [["Last hour", "none"]]
             : [
-                ["most used", first],
+                ["Most used", first],
                 [
-                  "also",
+                  "Also used",
                   others.length === 0
                     ? "none"
                     : others.length < 3
@@ -76,15 +76,15 @@ export function Totals({ stats }: { stats: CurrentStats }) {
         }
       />
       <Total
-        name="Avg Latency"
+        name="Avg latency"
         value={duration(stats.avg_latency_ms)}
-        title="Mean of all inference calls"
+        title="Mean latency of all inference requests"
         facts={[
           [
             "P50 / P95, 1 h",
             `${duration(stats.latency_p50_ms)} / ${duration(stats.latency_p95_ms)}`,
           ],
-          ["first token", duration(stats.ttft_p50_ms)],
+          ["First token, P50", duration(stats.ttft_p50_ms)],
         ]}
       />
     </dl>

@@ -1,8 +1,11 @@
-/** One request in full. Read when it is opened: the list has only the first words of long texts. */
+/**
+ * One request in full. Fetched when it is opened, because the list holds only the start of long
+ * texts.
+ */
 import type { ComponentChildren } from "preact";
 import type { LogEntry } from "../../../protocol/api/stats.ts";
 import { preferences } from "../../data/preferences.ts";
-import { useRead } from "../../data/query.ts";
+import { useQuery } from "../../data/query.ts";
 import { CopyButton, Empty, FailureNote, Skeleton } from "../../parts/basics.tsx";
 import {
   count,
@@ -17,26 +20,30 @@ import { costOf } from "../../shape/power.ts";
 import { WaterfallTable } from "./waterfall.tsx";
 
 export function Detail({ id }: { id: string }) {
-  const { data, error, refetch } = useRead("/api/stats/logs", { query: { id } }, null);
+  const { data, error, refetch } = useQuery("/api/stats/logs", { query: { id } }, null);
   if (error !== null)
-    return <FailureNote what="The request could not be read." why={error} again={refetch} />;
+    return <FailureNote title="Could not load the request." detail={error} retry={refetch} />;
   if (data === null) return <Skeleton lines={4} />;
   const [entry] = data.logs;
   return entry === undefined ? (
-    <Empty title="This request is not kept any more" />
+    <Empty title="This request is no longer stored" />
   ) : (
-    <Whole entry={entry} />
+    <RequestDetail entry={entry} />
   );
 }
 
-function Whole({ entry }: { entry: LogEntry }) {
+const FAILED: Record<NonNullable<LogEntry["failed_at"]>, string> = {
+  gateway: "Failed at the edge",
+  tunnel: "Failed in the tunnel",
+  ollama: "Failed in Ollama",
+};
+
+function RequestDetail({ entry }: { entry: LogEntry }) {
   return (
     <div class="detail">
       {entry.error_message !== null && (
         <p class="failure">
-          <strong>
-            {entry.failed_at === null ? "Failed" : `Failed at the ${entry.failed_at}`}:
-          </strong>{" "}
+          <strong>{entry.failed_at === null ? "Failed" : FAILED[entry.failed_at]}:</strong>{" "}
           {entry.error_message}
         </p>
       )}
@@ -61,9 +68,9 @@ const Text = ({ name, text }: { name: string; text: string | null }) => (
       {text !== null && <CopyButton text={text} name={`the ${name.toLowerCase()}`} />}
     </div>
     {text === null ? (
-      <p class="quiet">none, or not kept</p>
+      <p class="quiet">None, or not stored</p>
     ) : (
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable area must be reachable by keyboard
       <pre tabIndex={0}>{text}</pre>
     )}
   </div>
@@ -82,11 +89,16 @@ const Facts = ({ facts }: { facts: Fact[] }) => (
   </dl>
 );
 
-/** Its share of what the GPUs drew, and what that costs where a price is set. */
+/** The request's share of the GPUs' energy, with its cost if a price is set. */
 function energyOf(joules: number | null): string {
   const { price, currency } = preferences.value;
   if (joules === null || price === null) return energy(joules);
   return `${energy(joules)}, ${money(costOf(joules, price), currency)}`;
+}
+
+function responseOf({ http_status, stream, done_reason }: LogEntry): string {
+  const response = `HTTP ${http_status}, ${stream ? "streamed" : "not streamed"}`;
+  return done_reason === null ? response : `${response}, finish reason: ${done_reason}`;
 }
 
 function factsOf(entry: LogEntry): Fact[] {
@@ -94,13 +106,10 @@ function factsOf(entry: LogEntry): Fact[] {
   const rate =
     completion_tokens !== null && decode_ms ? (1_000 * completion_tokens) / decode_ms : null;
   return [
-    ["Request id", <code>{entry.id}</code>],
+    ["Request ID", <code>{entry.id}</code>],
     ["Accepted", momentInFull(entry.timestamp)],
-    ["Called", <code>{entry.endpoint}</code>],
-    [
-      "Answer",
-      `HTTP ${entry.http_status}, ${entry.stream ? "streamed" : "whole"}${entry.done_reason === null ? "" : `, ended by ${entry.done_reason}`}`,
-    ],
+    ["Endpoint", <code>{entry.endpoint}</code>],
+    ["Response", responseOf(entry)],
     ["First token", duration(entry.ttft_ms)],
     ["Tokens", `${count(entry.prompt_tokens)} in, ${count(entry.completion_tokens)} out`],
     ["Decode rate", tokenRate(rate)],
@@ -108,13 +117,13 @@ function factsOf(entry: LogEntry): Fact[] {
     [
       "Tunnel resumed",
       entry.resumed === 0
-        ? "never"
+        ? "Never"
         : entry.resumed === 1
-          ? "once"
+          ? "Once"
           : `${count(entry.resumed)} times`,
     ],
     ["Key", entry.key_id ?? UNKNOWN],
-    ["Caller", entry.client_ip ?? UNKNOWN],
-    ["Program", entry.user_agent ?? UNKNOWN],
+    ["Caller address", entry.client_ip ?? UNKNOWN],
+    ["User agent", entry.user_agent ?? UNKNOWN],
   ];
 }

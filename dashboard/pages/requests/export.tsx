@@ -1,14 +1,14 @@
-/** The list as a file: everything that the filters pick, not just the page. */
+/** Exports every request that matches the filters, not only the current page. */
 import { useState } from "preact/hooks";
-import { wordsOf } from "../../data/api.ts";
+import { errorMessage } from "../../data/api.ts";
 import { download, stamp } from "../../data/download.ts";
 import { DownloadIcon } from "../../parts/icons.tsx";
 
-/** JSON comes whole, and so many at most; the others are streamed. */
+/** JSON is sent as one document and therefore limited. CSV and NDJSON are streamed. */
 const JSON_MAX = 1_000;
 const FORMATS = ["csv", "ndjson", "json"] as const;
 
-export function Export({ question }: { question: Record<string, string | undefined> }) {
+export function Export({ filterQuery }: { filterQuery: Record<string, string | undefined> }) {
   const [state, setState] = useState<{ busy: string | null; error: string | null }>({
     busy: null,
     error: null,
@@ -16,15 +16,15 @@ export function Export({ question }: { question: Record<string, string | undefin
   const save = async (format: (typeof FORMATS)[number]) => {
     setState({ busy: format, error: null });
     try {
-      const query = { ...question, format, ...(format === "json" && { limit: JSON_MAX }) };
+      const query = { ...filterQuery, format, ...(format === "json" && { limit: JSON_MAX }) };
       await download("/api/stats/logs", { query }, `requests-${stamp()}.${format}`);
       setState({ busy: null, error: null });
     } catch (error) {
-      setState({ busy: null, error: wordsOf(error) });
+      setState({ busy: null, error: errorMessage(error) });
     }
   };
   return (
-    <fieldset class="choice" aria-label="Export what the filters pick">
+    <fieldset class="choice" aria-label="Export matching requests">
       <legend class="sr-only">Export</legend>
       {state.error !== null && (
         <span class="error-text" role="alert">

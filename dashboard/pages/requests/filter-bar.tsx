@@ -1,27 +1,35 @@
-/** Which requests. Every change shows at once, and stands in the address. */
+/** The filters of the request list. Every change applies at once and is stored in the URL. */
 import { useEffect, useState } from "preact/hooks";
 import { live } from "../../data/live.ts";
-import { useRead } from "../../data/query.ts";
+import { useQuery } from "../../data/query.ts";
 import { Choice } from "../../parts/basics.tsx";
 import { CloseIcon } from "../../parts/icons.tsx";
 import { type Filters, isFiltered, PERIODS, STATUSES } from "../../shape/filters.ts";
+import { RANGE_NAMES } from "../../shape/history.ts";
 
-/** A text is searched for when this long no letter was typed. */
+/** The search starts after this long without a keystroke. */
 const TYPING_MS = 300;
 const KEYS = ["admin", "caller", "read"];
 const CUSTOM = "custom";
+const STATUS_NAMES: Record<(typeof STATUSES)[number], string> = {
+  success: "Success",
+  error: "Error",
+  cancelled: "Cancelled",
+};
+
+const PERIOD_NAMES = Object.keys(PERIODS) as (keyof typeof PERIODS)[];
 
 type Props = { filters: Filters; change: (filters: Filters) => void };
 
 export function FilterBar({ filters, change }: Props) {
-  const { data: models } = useRead("/api/models", {}, 30_000);
+  const { data: models } = useQuery("/api/models", {}, 30_000);
   const boxes = live.value?.value.boxes.map(({ name }) => name) ?? [];
   const set = (changed: Filters) => change({ ...filters, ...changed });
   const isCustom = filters.from !== undefined || filters.until !== undefined;
-  const [showsSpan, setShowsSpan] = useState(isCustom);
+  const [showsCustomRange, setShowsCustomRange] = useState(isCustom);
 
   const setPeriod = (period: string) => {
-    setShowsSpan(period === CUSTOM);
+    setShowsCustomRange(period === CUSTOM);
     const { period: _, from: __, until: ___, ...rest } = filters;
     change(period === "" || period === CUSTOM ? rest : { ...rest, period });
   };
@@ -32,29 +40,29 @@ export function FilterBar({ filters, change }: Props) {
       <Choice
         label="Status"
         options={[
-          { value: "", name: "all" },
-          ...STATUSES.map((status) => ({ value: status as string, name: status as string })),
+          { value: "", name: "All" },
+          ...STATUSES.map((status) => ({ value: status as string, name: STATUS_NAMES[status] })),
         ]}
         chosen={filters.status ?? ""}
         choose={(status) => set({ status })}
       />
       <Pick
         label="Model"
-        all="all models"
+        all="All models"
         value={filters.model}
         options={models?.models.map(({ name }) => name) ?? []}
         change={(model) => set({ model })}
       />
       <Pick
         label="Box"
-        all="all boxes"
+        all="All boxes"
         value={filters.box}
         options={boxes}
         change={(box) => set({ box })}
       />
       <Pick
         label="Key"
-        all="all keys"
+        all="All keys"
         value={filters.key}
         options={KEYS}
         change={(key) => set({ key })}
@@ -62,22 +70,22 @@ export function FilterBar({ filters, change }: Props) {
       <label class="pick">
         <span class="sr-only">Time</span>
         <select
-          value={showsSpan ? CUSTOM : (filters.period ?? "")}
+          value={showsCustomRange ? CUSTOM : (filters.period ?? "")}
           onChange={(event) => setPeriod(event.currentTarget.value)}
         >
-          <option value="">any time</option>
-          {Object.keys(PERIODS).map((period) => (
+          <option value="">Any time</option>
+          {PERIOD_NAMES.map((period) => (
             <option key={period} value={period}>
-              last {period}
+              Last {RANGE_NAMES[period]}
             </option>
           ))}
-          <option value={CUSTOM}>from … to …</option>
+          <option value={CUSTOM}>Custom range</option>
         </select>
       </label>
-      {showsSpan && (
+      {showsCustomRange && (
         <span class="span">
           <label>
-            from{" "}
+            From{" "}
             <input
               type="datetime-local"
               value={filters.from ?? ""}
@@ -85,7 +93,7 @@ export function FilterBar({ filters, change }: Props) {
             />
           </label>
           <label>
-            to{" "}
+            To{" "}
             <input
               type="datetime-local"
               value={filters.until ?? ""}
@@ -99,7 +107,7 @@ export function FilterBar({ filters, change }: Props) {
           type="button"
           class="small"
           onClick={() => {
-            setShowsSpan(false);
+            setShowsCustomRange(false);
             change({});
           }}
         >
@@ -122,8 +130,8 @@ function Search({ value, change }: { value: string; change: (value: string) => v
     <input
       type="search"
       class="search"
-      aria-label="Text in prompt, response or error"
-      placeholder="Text in prompt, response or error"
+      aria-label="Search prompts, responses and errors"
+      placeholder="Search prompts, responses and errors"
       maxLength={200}
       value={typed}
       onInput={(event) => setTyped(event.currentTarget.value)}
@@ -140,7 +148,7 @@ type PickProps = {
 };
 
 function Pick({ label, all, value = "", options, change }: PickProps) {
-  // What is in the address stays choosable, also when nobody knows it now.
+  // A value in the URL stays selectable even if no box or model has that name now.
   const shown = value === "" || options.includes(value) ? options : [value, ...options];
   return (
     <label class="pick">

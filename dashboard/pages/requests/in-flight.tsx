@@ -1,4 +1,4 @@
-/** What is served just now, the oldest first: the one that hangs is at the top. */
+/** The requests in flight, oldest first, so that a stuck one is at the top. */
 import type { InFlight } from "../../../protocol/api/live.ts";
 import { nowMs } from "../../data/clock.ts";
 import { Moment, Pill, Section, TableScroll } from "../../parts/basics.tsx";
@@ -8,20 +8,20 @@ export function InFlightTable({ requests }: { requests: readonly InFlight[] }) {
   return (
     <Section title="In flight" aside={<span class="aside">{count(requests.length)}</span>}>
       {requests.length === 0 ? (
-        <p class="quiet line">Nothing is being served right now.</p>
+        <p class="quiet line">No requests in flight.</p>
       ) : (
         <TableScroll label="Requests in flight">
           <table>
             <thead>
               <tr>
-                <th scope="col">Since</th>
+                <th scope="col">Started</th>
                 <th scope="col">State</th>
                 <th scope="col">Model</th>
                 <th scope="col">Box</th>
                 <th scope="col">Endpoint</th>
                 <th scope="col">Key</th>
                 <th scope="col" class="number">
-                  Running
+                  Elapsed
                 </th>
               </tr>
             </thead>
@@ -33,9 +33,9 @@ export function InFlightTable({ requests }: { requests: readonly InFlight[] }) {
                   </td>
                   <td>
                     {request.is_queued ? (
-                      <Pill tone="warn">waiting</Pill>
+                      <Pill tone="warn">queued</Pill>
                     ) : (
-                      <Pill tone="accent">answering</Pill>
+                      <Pill tone="accent">running</Pill>
                     )}
                   </td>
                   <td class="strong">{request.model ?? UNKNOWN}</td>

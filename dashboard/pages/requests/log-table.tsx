@@ -1,4 +1,4 @@
-/** Finished requests, newest first. A row opens to its detail. */
+/** The finished requests, newest first. Each row expands to its details. */
 import { Fragment } from "preact";
 import type { LogEntry } from "../../../protocol/api/stats.ts";
 import { Moment, Pill, TableScroll, type Tone } from "../../parts/basics.tsx";
@@ -13,7 +13,7 @@ export const STATUS_TONES: Record<LogEntry["status"], Tone> = {
   cancelled: "quiet",
 };
 
-/** An answer that broke off after its head has a 200, which would say the opposite. */
+/** A response that broke off after its headers has status 200, which would contradict "error". */
 const nameOf = ({ status, http_status }: LogEntry): string =>
   status === "error" && http_status >= 400 ? `error ${http_status}` : status;
 
@@ -22,19 +22,19 @@ const COLUMNS = 9;
 type Props = {
   logs: readonly LogEntry[];
   isLoading: boolean;
-  /** The request whose detail is shown. */
+  /** The request whose details are shown. */
   opened: string | null;
   open: (id: string | null) => void;
 };
 
 export function LogTable({ logs, isLoading, opened, open }: Props) {
   return (
-    <TableScroll label="Finished requests">
+    <TableScroll label="Request list">
       <table class={isLoading ? "log loading" : "log"}>
         <thead>
           <tr>
             <th scope="col">
-              <span class="sr-only">Detail</span>
+              <span class="sr-only">Details</span>
             </th>
             <th scope="col">Time</th>
             <th scope="col">Status</th>
@@ -43,7 +43,7 @@ export function LogTable({ logs, isLoading, opened, open }: Props) {
             <th scope="col" class="number">
               Latency
             </th>
-            <th scope="col">Where it went</th>
+            <th scope="col">Timeline</th>
             <th scope="col" class="number">
               Tokens
             </th>
@@ -62,7 +62,7 @@ export function LogTable({ logs, isLoading, opened, open }: Props) {
                       type="button"
                       class="plain twist"
                       aria-expanded={isOpen}
-                      aria-label={`Detail of ${entry.id}`}
+                      aria-label={`Details of request ${entry.id}`}
                       onClick={(event) => {
                         event.stopPropagation();
                         toggle();
@@ -87,7 +87,7 @@ export function LogTable({ logs, isLoading, opened, open }: Props) {
                   </td>
                   <td class="number">{count(entry.tokens_used)}</td>
                   <td class="text">
-                    {entry.error_message ?? entry.prompt ?? <span class="quiet">not kept</span>}
+                    {entry.error_message ?? entry.prompt ?? <span class="quiet">not stored</span>}
                   </td>
                 </tr>
                 {isOpen && (

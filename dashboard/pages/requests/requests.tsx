@@ -1,16 +1,19 @@
-/** What is served now, and what was: a list with filters, pages, details and exports. */
+/**
+ * The Requests page: requests in flight, and finished ones with filters, paging, details and
+ * exports.
+ */
 import { nowMs } from "../../data/clock.ts";
 import { live } from "../../data/live.ts";
-import { place, stay } from "../../data/place.ts";
-import { useRead } from "../../data/query.ts";
+import { place, replaceQuery } from "../../data/place.ts";
+import { useQuery } from "../../data/query.ts";
 import { Empty, FailureNote, Section, Skeleton } from "../../parts/basics.tsx";
 import {
   afterOf,
-  askedOf,
   cursorsOf,
   type Filters,
   filtersOf,
   isFiltered,
+  logQueryOf,
 } from "../../shape/filters.ts";
 import { count } from "../../shape/format.ts";
 import { Export } from "./export.tsx";
@@ -18,7 +21,7 @@ import { FilterBar } from "./filter-bar.tsx";
 import { InFlightTable } from "./in-flight.tsx";
 import { LogTable } from "./log-table.tsx";
 
-const PAGE = 50;
+const PAGE_SIZE = 50;
 const MINUTE_MS = 60_000;
 
 export function Requests() {
@@ -26,56 +29,58 @@ export function Requests() {
   const filters = filtersOf(query);
   const cursors = cursorsOf(query);
   const cursor = cursors.at(-1);
-  const question = askedOf(filters, Math.floor(nowMs.value / MINUTE_MS) * MINUTE_MS);
-  // Only the first page changes by itself.
-  const reading = useRead(
+  const filterQuery = logQueryOf(filters, Math.floor(nowMs.value / MINUTE_MS) * MINUTE_MS);
+  // Only the first page updates automatically.
+  const reading = useQuery(
     "/api/stats/logs",
-    { query: { ...question, limit: PAGE, texts: "short", cursor } },
+    { query: { ...filterQuery, limit: PAGE_SIZE, texts: "short", cursor } },
     cursor === undefined ? 0 : null,
   );
   const { data, error, isLoading, refetch } = reading;
-  // All of it stands in the address: a link shows the same page of the same list, with the same request open.
-  const change = (changed: Filters) => stay("requests", changed);
-  const turnTo = (pages: string[]) => stay("requests", { ...filters, after: afterOf(pages) });
-  const open = (id: string | null) => stay("requests", { ...query, open: id ?? undefined });
+  // All state is in the URL, so a link shows the same page of the same list with the same request
+  // open.
+  const change = (changed: Filters) => replaceQuery("requests", changed);
+  const turnTo = (pages: string[]) =>
+    replaceQuery("requests", { ...filters, after: afterOf(pages) });
+  const open = (id: string | null) => replaceQuery("requests", { ...query, open: id ?? undefined });
   const next = data?.next_cursor ?? null;
-  const first = cursors.length * PAGE;
+  const first = cursors.length * PAGE_SIZE;
 
   return (
     <>
       {live.value !== null && <InFlightTable requests={live.value.value.in_flight} />}
       <Section
-        title="Finished"
+        title="Finished requests"
         aside={
           <>
             <span class="aside" role="status">
               {data === null
                 ? ""
-                : `${count(data.total)} ${isFiltered(filters) ? "found" : "kept"}`}
+                : `${count(data.total)} ${isFiltered(filters) ? "matching" : "stored"}`}
             </span>
-            <Export question={question} />
+            <Export filterQuery={filterQuery} />
           </>
         }
       >
         <FilterBar filters={filters} change={change} />
         {error !== null && (
-          <FailureNote what="The list could not be read." why={error} again={refetch} />
+          <FailureNote title="Could not load the requests." detail={error} retry={refetch} />
         )}
         {data === null ? (
           error === null && <Skeleton lines={8} />
         ) : data.logs.length === 0 ? (
           <Empty
             title={
-              isFiltered(filters) ? "Nothing matches these filters" : "No request has finished yet"
+              isFiltered(filters) ? "No requests match these filters" : "No finished requests yet"
             }
           >
             {isFiltered(filters) ? (
               <button type="button" onClick={() => change({})}>
-                Clear the filters
+                Clear filters
               </button>
             ) : (
               <p>
-                Call a model, or try the <a href="#/chat">chat</a>.
+                Send a request to a model, or try the <a href="#/chat">chat</a>.
               </p>
             )}
           </Empty>
@@ -88,7 +93,7 @@ export function Requests() {
           />
         )}
         {data !== null && (next !== null || cursors.length > 0) && (
-          <nav class="pager" aria-label="Pages of the list">
+          <nav class="pager" aria-label="Result pages">
             <button type="button" disabled={cursors.length === 0} onClick={() => turnTo([])}>
               Newest
             </button>

@@ -1,23 +1,23 @@
-/** Where the time of a request went, as one bar; with words and figures in the detail. */
+/** The time of a request by phase: one bar in the list, a table in the details. */
 import type { LogEntry } from "../../../protocol/api/stats.ts";
 import { duration, percent } from "../../shape/format.ts";
 import { type Phase, segmentsOf } from "../../shape/waterfall.ts";
 
 const NAMES: Record<Phase, string> = {
-  edge: "At the edge",
-  tunnel: "Through the tunnel and back",
-  queue: "Waiting for a slot",
-  load: "Loading the model",
-  prefill: "Reading the prompt",
-  decode: "Writing the answer",
-  rest: "Not told apart",
+  edge: "Edge",
+  tunnel: "Tunnel (round trip)",
+  queue: "Queue",
+  load: "Model load",
+  prefill: "Prefill (prompt)",
+  decode: "Decode (response)",
+  other: "Other",
 };
 
 export function Waterfall({ entry }: { entry: LogEntry }) {
   const segments = segmentsOf(entry);
-  const said = segments.map(({ phase, ms }) => `${NAMES[phase]} ${duration(ms)}`).join(", ");
+  const summary = segments.map(({ phase, ms }) => `${NAMES[phase]} ${duration(ms)}`).join(", ");
   return (
-    <span class="waterfall" role="img" aria-label={said || "no times known"} title={said}>
+    <span class="waterfall" role="img" aria-label={summary || "Timings unknown"} title={summary}>
       {segments.map(({ phase, part }) => (
         <i key={phase} class={phase} style={{ width: `${100 * part}%` }} />
       ))}
@@ -25,19 +25,23 @@ export function Waterfall({ entry }: { entry: LogEntry }) {
   );
 }
 
+const FROM_OLLAMA =
+  "Load, prefill and decode are reported by Ollama or measured from its response.";
+const OTHER =
+  "“Other” is time that neither Ollama nor the edge accounts for, such as waiting for a slow caller.";
+
+/** Explains where the figures come from. */
 function sourceOf({ edge_ms, tunnel_ms }: LogEntry): string {
-  const box =
-    "The phases on the box are as Ollama tells them, or as its answer came; what neither tells, and the caller's own pace, is not told apart.";
-  if (edge_ms === null) return `Measured on the box alone. ${box}`;
-  if (tunnel_ms === null) return `How long the tunnel took is not known. ${box}`;
-  return `The tunnel is as the last heartbeat before the request measured it. ${box}`;
+  if (edge_ms === null) return `Only the box measured this request. ${FROM_OLLAMA} ${OTHER}`;
+  if (tunnel_ms === null) return `The tunnel time is unknown. ${FROM_OLLAMA} ${OTHER}`;
+  return `Tunnel time is the round trip measured just before this request. ${FROM_OLLAMA} ${OTHER}`;
 }
 
 export function WaterfallTable({ entry }: { entry: LogEntry }) {
   return (
     <div>
       <table class="phases">
-        <caption class="sr-only">Where the time went</caption>
+        <caption class="sr-only">Time by phase</caption>
         <tbody>
           {segmentsOf(entry).map(({ phase, ms, from, part }) => (
             <tr key={phase}>

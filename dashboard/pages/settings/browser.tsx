@@ -1,12 +1,12 @@
-/** Preferences of this browser. */
+/** The preferences of this browser. */
 import type { ComponentChildren } from "preact";
 import { forgetKey, key, locked } from "../../data/key.ts";
 import {
   CURRENCIES,
   type Preferences,
-  prefer,
   preferences,
   REFRESH_SECONDS,
+  setPreferences,
 } from "../../data/preferences.ts";
 import { Choice, Section } from "../../parts/basics.tsx";
 import { duration } from "../../shape/format.ts";
@@ -32,46 +32,46 @@ export function ThisBrowser() {
           <select
             aria-label="Refresh interval"
             value={refresh}
-            onChange={(event) => prefer({ refresh: Number(event.currentTarget.value) })}
+            onChange={(event) => setPreferences({ refresh: Number(event.currentTarget.value) })}
           >
             {REFRESH_SECONDS.map((seconds) => (
               <option key={seconds} value={seconds}>
-                every {duration(seconds * 1_000)}
+                Every {duration(seconds * 1_000)}
                 {seconds === 5 ? " (default)" : ""}
               </option>
             ))}
-            <option value={0}>off</option>
+            <option value={0}>Off</option>
           </select>
         </Line>
         <Line name="Theme">
           <Choice
             label="Theme"
             options={optionsOf(["system", "light", "dark"] as const, {
-              system: "system",
-              light: "light",
-              dark: "dark",
+              system: "System",
+              light: "Light",
+              dark: "Dark",
             })}
             chosen={theme}
-            choose={(chosen: Preferences["theme"]) => prefer({ theme: chosen })}
+            choose={(chosen: Preferences["theme"]) => setPreferences({ theme: chosen })}
           />
         </Line>
         <Line name="Temperature">
           <Choice
-            label="Unit of temperatures"
+            label="Temperature unit"
             options={optionsOf(["celsius", "fahrenheit"] as const, {
               celsius: "°C",
               fahrenheit: "°F",
             })}
             chosen={temperature}
-            choose={(chosen: Preferences["temperature"]) => prefer({ temperature: chosen })}
+            choose={(chosen: Preferences["temperature"]) => setPreferences({ temperature: chosen })}
           />
         </Line>
         <Line name="Sizes">
           <Choice
-            label="Unit of sizes"
+            label="Size unit"
             options={optionsOf(["binary", "decimal"] as const, { binary: "GiB", decimal: "GB" })}
             chosen={sizes}
-            choose={(chosen: Preferences["sizes"]) => prefer({ sizes: chosen })}
+            choose={(chosen: Preferences["sizes"]) => setPreferences({ sizes: chosen })}
           />
         </Line>
         <Line name="Price per kWh">
@@ -81,15 +81,15 @@ export function ThisBrowser() {
             min="0"
             step="0.01"
             inputMode="decimal"
-            placeholder="none"
+            placeholder="None"
             aria-label="Price per kWh"
             defaultValue={price ?? ""}
-            onInput={(event) => prefer({ price: priceOf(event.currentTarget.value) })}
+            onInput={(event) => setPreferences({ price: priceOf(event.currentTarget.value) })}
           />
           <select
             aria-label="Currency"
             value={currency}
-            onChange={(event) => prefer({ currency: event.currentTarget.value })}
+            onChange={(event) => setPreferences({ currency: event.currentTarget.value })}
           >
             {CURRENCIES.map((each) => (
               <option key={each} value={each}>
@@ -99,7 +99,7 @@ export function ThisBrowser() {
           </select>
         </Line>
         {key.value !== null && (
-          <Line name="Key">
+          <Line name="API key">
             <button
               type="button"
               onClick={() => {
@@ -107,7 +107,7 @@ export function ThisBrowser() {
                 locked.value = "";
               }}
             >
-              Forget the key of this tab
+              Sign out
             </button>
           </Line>
         )}

@@ -1,9 +1,9 @@
-/** How the edge is set. Two settings can change while it runs. */
+/** The configuration of the edge. Two settings can be changed while it runs. */
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import type { Config, ConfigPatch } from "../../../protocol/api/config.ts";
 import type { SinkHealth } from "../../../protocol/api/fleet.ts";
-import { ask, wordsOf } from "../../data/api.ts";
+import { callJson, errorMessage } from "../../data/api.ts";
 import { live } from "../../data/live.ts";
 import { Ago, Moment, Pill, Section } from "../../parts/basics.tsx";
 import { count } from "../../shape/format.ts";
@@ -17,38 +17,35 @@ export function Configuration({ config, isAdmin, changed }: Props) {
     setIsBusy(true);
     setError(null);
     try {
-      await ask("PATCH", "/api/config", { body });
+      await callJson("PATCH", "/api/config", { body });
       changed();
     } catch (caught) {
-      setError(wordsOf(caught));
+      setError(errorMessage(caught));
     }
     setIsBusy(false);
   };
   const { retention } = config;
   const facts: (readonly [string, ComponentChildren])[] = [
     ["Version", config.version],
-    ["Access", config.auth_mode === "open" ? "open, on this machine only" : "with keys"],
-    ["This key may", config.scopes.join(", ")],
-    ["Stores", config.exporter_type],
-    ["Written every", `${count(config.metrics_export_interval)} s`],
+    ["Access", config.auth_mode === "open" ? "Open, from this machine only" : "API key required"],
+    ["Your scopes", config.scopes.join(", ")],
+    ["External stores", config.exporter_type],
+    ["Export interval", `${count(config.metrics_export_interval)} s`],
     ...(config.clickhouse_host === null ? [] : [["ClickHouse", config.clickhouse_host] as const]),
     ...(config.postgres_host === null ? [] : [["Postgres", config.postgres_host] as const]),
     [
-      "Requests are kept",
-      `${count(retention.logs_days)} days, ${count(retention.logs_rows_max)} at most`,
+      "Request retention",
+      `${count(retention.logs_days)} days, at most ${count(retention.logs_rows_max)}`,
     ],
     [
-      "Sums are kept",
-      `by minute ${count(retention.minutes_days)} days, by hour ${count(retention.hours_days)} days`,
+      "Metrics retention",
+      `per minute for ${count(retention.minutes_days)} days, per hour for ${count(retention.hours_days)} days`,
     ],
-    ["GPU samples are kept", `${count(retention.samples_hours)} h`],
-    [
-      "Changed at run time",
-      config.changed_at === null ? "never" : <Moment iso={config.changed_at} />,
-    ],
+    ["GPU sample retention", `${count(retention.samples_hours)} h`],
+    ["Last changed", config.changed_at === null ? "Never" : <Moment iso={config.changed_at} />],
   ];
   return (
-    <Section title="The edge">
+    <Section title="Edge">
       <div class="card">
         <Switch
           name="Record requests"
@@ -57,12 +54,12 @@ export function Configuration({ config, isAdmin, changed }: Props) {
           set={(isOn) => patch({ enable_instrumentation: isOn })}
         />
         <Switch
-          name="Keep prompts and responses"
+          name="Store prompts and responses"
           isOn={config.log_content === "on"}
           isDisabled={!isAdmin || isBusy}
           set={(isOn) => patch({ log_content: isOn ? "on" : "off" })}
         />
-        {!isAdmin && <p class="quiet">Changing these needs a key with the scope admin.</p>}
+        {!isAdmin && <p class="quiet">Changing these settings needs a key with the admin scope.</p>}
         {error !== null && (
           <p class="error-text" role="alert">
             {error}
@@ -76,7 +73,7 @@ export function Configuration({ config, isAdmin, changed }: Props) {
             </div>
           ))}
         </dl>
-        {live.value !== null && <Sinks sinks={live.value.value.health.sinks} />}
+        {live.value !== null && <ExternalStores sinks={live.value.value.health.sinks} />}
       </div>
     </Section>
   );
@@ -107,16 +104,16 @@ const Switch = ({
   </label>
 );
 
-const Sinks = ({ sinks }: { sinks: readonly SinkHealth[] }) =>
+const ExternalStores = ({ sinks }: { sinks: readonly SinkHealth[] }) =>
   sinks.length === 0 ? null : (
-    <ul class="sinks" aria-label="Stores">
+    <ul class="sinks" aria-label="External stores">
       {sinks.map(({ sink, state, backlog, delivered, last_success, last_error }) => (
         <li key={sink}>
           <strong>{sink}</strong> <Pill tone={state === "ok" ? "good" : "bad"}>{state}</Pill>
           <span>{count(delivered)} delivered</span>
-          <span>{count(backlog)} waiting</span>
+          <span>{count(backlog)} unsent</span>
           <span>
-            last success <Ago iso={last_success} />
+            last delivery <Ago iso={last_success} />
           </span>
           {state === "failing" && last_error !== null && (
             <span class="error-text">{last_error.message}</span>

@@ -1,4 +1,4 @@
-/** What to copy: into Prometheus, into a client, onto a box. */
+/** Addresses and commands to copy: for Prometheus, a new box and clients. */
 import { Command, Section } from "../../parts/basics.tsx";
 import { InstallAgent } from "../../parts/install.tsx";
 
@@ -9,15 +9,15 @@ export function Connect() {
       <div class="card">
         <h3>Prometheus</h3>
         <p class="quiet">
-          Scrape this. On Cloudflare it needs a key with the scope read, as a bearer.
+          Scrape this URL. On Cloudflare, send a key with the read scope as a bearer token.
         </p>
         <Command name="the metrics URL" text={`${edge}/api/metrics`} />
-        <h3>A box</h3>
+        <h3>New box</h3>
         <InstallAgent />
-        <h3>A client</h3>
-        <p class="quiet">Ollama's API, and OpenAI's.</p>
-        <Command name="the address for Ollama clients" text={`${edge}/ollama`} />
-        <Command name="the address for OpenAI clients" text={`${edge}/v1`} />
+        <h3>Clients</h3>
+        <p class="quiet">Base URLs for Ollama and OpenAI clients.</p>
+        <Command name="the Ollama base URL" text={`${edge}/ollama`} />
+        <Command name="the OpenAI base URL" text={`${edge}/v1`} />
       </div>
     </Section>
   );

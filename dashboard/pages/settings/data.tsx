@@ -1,16 +1,16 @@
-/** What is stored, and clearing it: each after its name was typed. */
+/** The stored data, with exports and with deletions that require typing a phrase. */
 import { useState } from "preact/hooks";
-import { ask } from "../../data/api.ts";
+import { callJson } from "../../data/api.ts";
 import { download, stamp } from "../../data/download.ts";
 import { preferences } from "../../data/preferences.ts";
-import { useRead } from "../../data/query.ts";
+import { useQuery } from "../../data/query.ts";
 import { FailureNote, Moment, Section, Skeleton } from "../../parts/basics.tsx";
 import { TypedConfirm } from "../../parts/dialog.tsx";
 import { bytes, count, UNKNOWN } from "../../shape/format.ts";
 
 type Clearing = {
   path: "/api/data/logs" | "/api/data/metrics" | "/api/data/all";
-  typed: string;
+  phrase: string;
   name: string;
   text: string;
 };
@@ -18,27 +18,27 @@ type Clearing = {
 const CLEARINGS: readonly Clearing[] = [
   {
     path: "/api/data/logs",
-    typed: "clear logs",
-    name: "Clear the requests",
-    text: "Deletes all finished requests with their prompts and responses, for good. The counts stay.",
+    phrase: "clear logs",
+    name: "Clear requests",
+    text: "Permanently deletes all finished requests with their prompts and responses. The metrics are kept.",
   },
   {
     path: "/api/data/metrics",
-    typed: "clear metrics",
-    name: "Clear the metrics",
-    text: "Sets the totals, the history, the statistics of models and the GPU samples back to nothing, for good. The requests stay.",
+    phrase: "clear metrics",
+    name: "Clear metrics",
+    text: "Permanently resets the totals, history, model statistics and GPU samples. The requests are kept.",
   },
   {
     path: "/api/data/all",
-    typed: "clear everything",
+    phrase: "clear everything",
     name: "Clear everything",
-    text: "Deletes all finished requests and all metrics, for good. Nothing of the past is left.",
+    text: "Permanently deletes all finished requests and all metrics.",
   },
 ];
 
-const STORES = { durable_object: "the edge", clickhouse: "ClickHouse", postgres: "Postgres" };
+const STORES = { durable_object: "Edge", clickhouse: "ClickHouse", postgres: "Postgres" };
 
-const Kept = ({
+const StoredCount = ({
   name,
   amount,
   from,
@@ -63,34 +63,34 @@ const Kept = ({
 );
 
 export function StoredData({ isAdmin }: { isAdmin: boolean }) {
-  const { data, error, refetch } = useRead("/api/data/summary", {}, 15_000);
-  const [asked, setAsked] = useState<Clearing | null>(null);
-  const [later, setLater] = useState<string[]>([]);
+  const { data, error, refetch } = useQuery("/api/data/summary", {}, 15_000);
+  const [confirming, setConfirming] = useState<Clearing | null>(null);
+  const [pending, setPending] = useState<string[]>([]);
   return (
-    <Section title="Data">
+    <Section title="Stored data">
       <div class="card">
         {error !== null && (
-          <FailureNote what="The summary could not be read." why={error} again={refetch} />
+          <FailureNote title="Could not load the summary." detail={error} retry={refetch} />
         )}
         {data === null ? (
           error === null && <Skeleton lines={3} />
         ) : (
           <dl class="facts">
-            <Kept
+            <StoredCount
               name="Requests"
               amount={data.logs_count}
               from={data.oldest_log}
               to={data.newest_log}
             />
-            <Kept
-              name="Sums for charts"
+            <StoredCount
+              name="Chart data points"
               amount={data.metrics_count}
               from={data.oldest_metric}
               to={data.newest_metric}
             />
             {data.databases.map(({ store, size_bytes }) => (
               <div key={store}>
-                <dt>Size in {STORES[store]}</dt>
+                <dt>{STORES[store]} database</dt>
                 <dd>
                   {size_bytes === null ? UNKNOWN : bytes(size_bytes, preferences.value.sizes)}
                 </dd>
@@ -98,12 +98,12 @@ export function StoredData({ isAdmin }: { isAdmin: boolean }) {
             ))}
           </dl>
         )}
-        <div class="acts">
+        <div class="actions">
           <button
             type="button"
             onClick={() => download("/api/stats/current", {}, `metrics-${stamp()}.json`)}
           >
-            Export the totals (JSON)
+            Export totals (JSON)
           </button>
           <button
             type="button"
@@ -115,44 +115,44 @@ export function StoredData({ isAdmin }: { isAdmin: boolean }) {
               )
             }
           >
-            Export the history of 24 h (JSON)
+            Export 24 h history (JSON)
           </button>
         </div>
-        <div class="acts">
+        <div class="actions">
           {CLEARINGS.map((clearing) => (
             <button
               key={clearing.path}
               type="button"
               class="danger"
               disabled={!isAdmin}
-              onClick={() => setAsked(clearing)}
+              onClick={() => setConfirming(clearing)}
             >
-              {clearing.name} …
+              {clearing.name}…
             </button>
           ))}
         </div>
-        {later.map((why) => (
+        {pending.map((failure) => (
           <FailureNote
-            key={why}
-            what="Not cleared yet, but as soon as it can be reached:"
-            why={why}
+            key={failure}
+            title="Not cleared yet; retrying until the store responds."
+            detail={failure}
           />
         ))}
-        {!isAdmin && <p class="quiet">Clearing needs a key with the scope admin.</p>}
+        {!isAdmin && <p class="quiet">Clearing data needs a key with the admin scope.</p>}
       </div>
-      {asked !== null && (
+      {confirming !== null && (
         <TypedConfirm
-          title={asked.name}
-          text={asked.text}
-          typed={asked.typed}
-          act={asked.name}
+          title={confirming.name}
+          text={confirming.text}
+          phrase={confirming.phrase}
+          action={confirming.name}
           onConfirm={async () => {
-            const { stores } = await ask("DELETE", asked.path);
+            const { stores } = await callJson("DELETE", confirming.path);
             refetch();
-            const later = stores.filter((store) => store.error !== null);
-            setLater(later.map(({ store, error }) => `${STORES[store]}: ${error}`));
+            const pending = stores.filter((store) => store.error !== null);
+            setPending(pending.map(({ store, error }) => `${STORES[store]}: ${error}`));
           }}
-          onClose={() => setAsked(null)}
+          onClose={() => setConfirming(null)}
         />
       )}
     </Section>

@@ -1,5 +1,5 @@
-/** What this browser shows, how the edge is set, what is stored, and what to copy elsewhere. */
-import { useRead } from "../../data/query.ts";
+/** Settings: browser preferences, connection details, edge configuration and stored data. */
+import { useQuery } from "../../data/query.ts";
 import { FailureNote, Skeleton } from "../../parts/basics.tsx";
 import { ThisBrowser } from "./browser.tsx";
 import { Configuration } from "./configuration.tsx";
@@ -7,7 +7,7 @@ import { Connect } from "./connect.tsx";
 import { StoredData } from "./data.tsx";
 
 export function SettingsPage() {
-  const { data: config, error, refetch } = useRead("/api/config", {}, 30_000);
+  const { data: config, error, refetch } = useQuery("/api/config", {}, 30_000);
   const isAdmin = config?.scopes.includes("admin") ?? false;
   return (
     <div class="settings">
@@ -19,7 +19,7 @@ export function SettingsPage() {
         error === null && <Skeleton lines={5} />
       )}
       {error !== null && (
-        <FailureNote what="The configuration could not be read." why={error} again={refetch} />
+        <FailureNote title="Could not load the configuration." detail={error} retry={refetch} />
       )}
       <StoredData isAdmin={isAdmin} />
     </div>

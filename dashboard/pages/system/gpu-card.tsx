@@ -1,10 +1,10 @@
-/** One GPU, now. */
+/** The current state of one GPU. */
 import type { GpuReading } from "../../../protocol/api/fleet.ts";
 import { preferences } from "../../data/preferences.ts";
 import { Ago, MeterBar, Pill, Simulated } from "../../parts/basics.tsx";
 import { count, mib, ofHundred, temperature, UNKNOWN, watts } from "../../shape/format.ts";
 
-/** Reasons that are no reason for worry: nobody asks, or somebody set it so. */
+/** Throttle reasons that need no action: the GPU is idle, or its clocks were set on purpose. */
 const HARMLESS = new Set(["gpu_idle", "applications_clocks_setting", "none"]);
 const HOT_C = 83;
 
@@ -45,7 +45,7 @@ export function GpuCard({ gpu }: { gpu: GpuReading }) {
       />
       <dl class="figures">
         <div>
-          <dt>temperature</dt>
+          <dt>Temperature</dt>
           <dd class={isHot ? "hot" : ""}>{temperature(gpu.temperature_c, unit)}</dd>
         </div>
         <div>
@@ -53,24 +53,26 @@ export function GpuCard({ gpu }: { gpu: GpuReading }) {
           <dd>{gpu.sm_clock_mhz === null ? UNKNOWN : `${count(gpu.sm_clock_mhz)}\u202fMHz`}</dd>
         </div>
         <div>
-          <dt>fan</dt>
+          <dt>Fan</dt>
           <dd>{ofHundred(gpu.fan_percent)}</dd>
         </div>
       </dl>
       <p class="throttle">
-        <span class="quiet">clocks held down by</span>{" "}
-        {reasons === null
-          ? UNKNOWN
-          : reasons.length === 0
-            ? "nothing"
-            : reasons.map((reason) => (
-                <Pill key={reason} tone={/thermal|hw_/.test(reason) ? "bad" : "warn"}>
-                  {reason.replaceAll("_", " ")}
-                </Pill>
-              ))}
+        {reasons === null || reasons.length === 0 ? (
+          <span class="quiet">{reasons === null ? "Throttling unknown" : "Not throttled"}</span>
+        ) : (
+          <>
+            <span class="quiet">Throttled by</span>{" "}
+            {reasons.map((reason) => (
+              <Pill key={reason} tone={/thermal|hw_/.test(reason) ? "bad" : "warn"}>
+                {reason.replaceAll("_", " ")}
+              </Pill>
+            ))}
+          </>
+        )}
       </p>
       <p class="footnote">
-        driver {gpu.driver_version ?? UNKNOWN} · read <Ago iso={gpu.timestamp} />
+        Driver {gpu.driver_version ?? UNKNOWN} · updated <Ago iso={gpu.timestamp} />
       </p>
     </li>
   );

@@ -1,28 +1,28 @@
-/** The machines over time, of all boxes or of one; the figures of GPUs also one by one. */
+/** The history of the machines and of each GPU, for all boxes or one. */
 import { useMemo } from "preact/hooks";
-import { place, stay } from "../../data/place.ts";
+import { place, replaceQuery } from "../../data/place.ts";
 import { preferences } from "../../data/preferences.ts";
-import { useRead } from "../../data/query.ts";
+import { useQuery } from "../../data/query.ts";
 import { Choice, FailureNote, Section, Skeleton } from "../../parts/basics.tsx";
 import { Chart } from "../../parts/chart.tsx";
 import { gib, ofHundred, short, temperature, watts } from "../../shape/format.ts";
 import { type GpuFigure, gpuLines } from "../../shape/gpu-history.ts";
 import type { Line } from "../../shape/history.ts";
 
-const HERE = ["5m", "15m", "1h", "6h", "24h"] as const;
-/** Samples that only a store keeps so long. */
-const RANGES = [...HERE, "7d", "30d"] as const;
+const EDGE_RANGES = ["5m", "15m", "1h", "6h", "24h"] as const;
+/** Only an external store keeps samples longer than a day. */
+const RANGES = [...EDGE_RANGES, "7d", "30d"] as const;
 const EVERY_MS = 10_000;
-/** Where a store is asked, which may have gone to sleep. */
+/** Slower if an external store is queried, because a serverless one may have to wake up first. */
 const STORE_EVERY_MS = 60_000;
 
 export function MachineHistory({ box, hasStore }: { box: string; hasStore: boolean }) {
   const range = RANGES.find((each) => each === place.value.query.range) ?? "15m";
   const { sizes, temperature: unit } = preferences.value;
   const query = { time_range: range, max_points: 240, box };
-  const everyMs = HERE.some((each) => each === range) ? EVERY_MS : STORE_EVERY_MS;
-  const machines = useRead("/api/system/history", { query }, everyMs);
-  const gpus = useRead("/api/gpu/history", { query }, everyMs);
+  const everyMs = EDGE_RANGES.some((each) => each === range) ? EVERY_MS : STORE_EVERY_MS;
+  const machines = useQuery("/api/system/history", { query }, everyMs);
+  const gpus = useQuery("/api/gpu/history", { query }, everyMs);
 
   const at = useMemo(
     () => machines.data?.data.map(({ timestamp }) => Date.parse(timestamp) / 1_000) ?? [],
@@ -37,11 +37,11 @@ export function MachineHistory({ box, hasStore }: { box: string; hasStore: boole
     return {
       cpu: [{ name: "CPU", values: points.map((point) => point.cpu_percent), colour: "one" }],
       memory: [
-        { name: "memory", values: points.map((point) => point.memory_used_gb), colour: "two" },
+        { name: "Memory", values: points.map((point) => point.memory_used_gb), colour: "two" },
       ],
       queue: [
-        { name: "in flight", values: points.map((point) => point.in_flight), colour: "one" },
-        { name: "queued", values: points.map((point) => point.queue_depth), colour: "three" },
+        { name: "In flight", values: points.map((point) => point.in_flight), colour: "one" },
+        { name: "Queued", values: points.map((point) => point.queue_depth), colour: "three" },
       ],
     };
   }, [machines.data]);
@@ -55,9 +55,9 @@ export function MachineHistory({ box, hasStore }: { box: string; hasStore: boole
     };
   }, [gpus.data]);
 
-  const options = (hasStore ? RANGES : HERE).map((value) => ({ value, name: value }));
+  const options = (hasStore ? RANGES : EDGE_RANGES).map((value) => ({ value, name: value }));
   const error = machines.error ?? gpus.error;
-  const again = () => {
+  const retry = () => {
     machines.refetch();
     gpus.refetch();
   };
@@ -66,15 +66,15 @@ export function MachineHistory({ box, hasStore }: { box: string; hasStore: boole
       title="History"
       aside={
         <Choice
-          label="Range of the history"
+          label="History range"
           options={options}
           chosen={range}
-          choose={(chosen) => stay("system", { box, range: chosen })}
+          choose={(chosen) => replaceQuery("system", { box, range: chosen })}
         />
       }
     >
       {error !== null && (
-        <FailureNote what="The history could not be read." why={error} again={again} />
+        <FailureNote title="Could not load the history." detail={error} retry={retry} />
       )}
       {machines.data === null || gpus.data === null ? (
         error === null && <Skeleton lines={2} tall />
@@ -113,7 +113,7 @@ export function MachineHistory({ box, hasStore }: { box: string; hasStore: boole
             at={at}
             format={short}
             lines={lines.queue}
-            nothing="No request in this range"
+            nothing="No requests in this range"
           />
         </div>
       )}

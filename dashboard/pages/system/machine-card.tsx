@@ -1,7 +1,7 @@
-/** The machine under a box, now. */
+/** The current state of a box's machine. */
 import { useState } from "preact/hooks";
 import type { LiveBox } from "../../../protocol/api/live.ts";
-import { ask } from "../../data/api.ts";
+import { callJson } from "../../data/api.ts";
 import { refreshNow } from "../../data/live.ts";
 import { preferences } from "../../data/preferences.ts";
 import { Ago, MeterBar, Pill, Simulated } from "../../parts/basics.tsx";
@@ -24,9 +24,9 @@ export function MachineCard({ box, isAdmin }: { box: LiveBox; isAdmin: boolean }
       </div>
       {system === null ? (
         box.state === "down" ? (
-          <Gone box={box} isAdmin={isAdmin} />
+          <DownBox box={box} isAdmin={isAdmin} />
         ) : (
-          <p class="quiet">no sample of the machine yet</p>
+          <p class="quiet">No readings yet</p>
         )
       ) : (
         <>
@@ -54,7 +54,7 @@ export function MachineCard({ box, isAdmin }: { box: LiveBox; isAdmin: boolean }
       )}
       <dl class="facts">
         <div>
-          <dt>load, 1 min</dt>
+          <dt>Load, 1 min</dt>
           <dd>{system?.load_1m == null ? UNKNOWN : short(system.load_1m)}</dd>
         </div>
         <div>
@@ -62,28 +62,28 @@ export function MachineCard({ box, isAdmin }: { box: LiveBox; isAdmin: boolean }
           <dd>{box.ollama_version ?? UNKNOWN}</dd>
         </div>
         <div>
-          <dt>agent</dt>
+          <dt>Agent</dt>
           <dd>{box.agent_version}</dd>
         </div>
         <div>
-          <dt>connected</dt>
+          <dt>Connected</dt>
           <dd>
             <Ago iso={box.connected_at} />
           </dd>
         </div>
         <div>
-          <dt>tunnel, there and back</dt>
+          <dt>Tunnel round trip</dt>
           <dd>{duration(box.tunnel_ms)}</dd>
         </div>
         <div>
-          <dt>to be counted</dt>
+          <dt>Unsent records</dt>
           <dd>{count(box.spooled)}</dd>
         </div>
         <div>
-          <dt>clock</dt>
+          <dt>Clock</dt>
           <dd>
             {Math.abs(box.clock_skew_ms) < 1_000
-              ? "right"
+              ? "in sync"
               : `${duration(Math.abs(box.clock_skew_ms))} ${box.clock_skew_ms > 0 ? "ahead" : "behind"}`}
           </dd>
         </div>
@@ -92,34 +92,34 @@ export function MachineCard({ box, isAdmin }: { box: LiveBox; isAdmin: boolean }
   );
 }
 
-/** A box that is down may be one that never comes back. */
-function Gone({ box, isAdmin }: { box: LiveBox; isAdmin: boolean }) {
-  const [isAsked, setIsAsked] = useState(false);
+/** A box that is down. It can be removed, because it may never come back. */
+function DownBox({ box, isAdmin }: { box: LiveBox; isAdmin: boolean }) {
+  const [isConfirming, setIsConfirming] = useState(false);
   return (
     <div class="gone">
       <p class="quiet">
-        last heard <Ago iso={box.last_seen} />
+        Last seen <Ago iso={box.last_seen} />
       </p>
       <button
         type="button"
         class="small danger"
         disabled={!isAdmin}
-        title={isAdmin ? undefined : "Needs a key with the scope admin"}
-        onClick={() => setIsAsked(true)}
+        title={isAdmin ? undefined : "Needs a key with the admin scope"}
+        onClick={() => setIsConfirming(true)}
       >
-        Forget<span class="sr-only"> {box.name}</span> …
+        Forget<span class="sr-only"> {box.name}</span>…
       </button>
-      {isAsked && (
+      {isConfirming && (
         <TypedConfirm
           title={`Forget ${box.name}`}
-          text={`${box.name} is shown no more. What it did stays counted, and when it connects again it is known again.`}
-          typed={box.name}
-          act={`Forget ${box.name}`}
+          text={`Removes ${box.name} from this edge. Its requests stay counted. It reappears if it connects again.`}
+          phrase={box.name}
+          action={`Forget ${box.name}`}
           onConfirm={async () => {
-            await ask("DELETE", "/api/boxes/{name}", { params: { name: box.name } });
+            await callJson("DELETE", "/api/boxes/{name}", { params: { name: box.name } });
             refreshNow();
           }}
-          onClose={() => setIsAsked(false)}
+          onClose={() => setIsConfirming(false)}
         />
       )}
     </div>

@@ -1,7 +1,7 @@
-/** The machines: each GPU, each box's CPU, memory and disk, and how they were over time. */
+/** The GPU & system page: each GPU, the history, and each box's CPU, memory and disk. */
 import { live } from "../../data/live.ts";
-import { place, stay } from "../../data/place.ts";
-import { useRead } from "../../data/query.ts";
+import { place, replaceQuery } from "../../data/place.ts";
+import { useQuery } from "../../data/query.ts";
 import { Section, Skeleton } from "../../parts/basics.tsx";
 import { NoBox } from "../../parts/install.tsx";
 import { GpuCard } from "./gpu-card.tsx";
@@ -10,26 +10,26 @@ import { MachineCard } from "./machine-card.tsx";
 import { PowerNow } from "./power.tsx";
 
 export function SystemPage() {
-  const config = useRead("/api/config", {}, null);
+  const config = useQuery("/api/config", {}, null);
   const isAdmin = config.data?.scopes.includes("admin") ?? false;
   const latest = live.value;
   if (latest === null) return <Skeleton lines={4} tall />;
   const { boxes, health } = latest.value;
   if (boxes.length === 0) return <NoBox />;
-  const sought = place.value.query.box ?? "";
-  const shown = boxes.filter(({ name }) => sought === "" || name === sought);
+  const chosen = place.value.query.box ?? "";
+  const shown = boxes.filter(({ name }) => chosen === "" || name === chosen);
   const gpus = shown.flatMap((box) => box.gpus);
-  const without = shown.filter((box) => box.gpus.length === 0);
+  const withoutGpu = shown.filter((box) => box.gpus.length === 0);
   const pick = (
     <label class="pick">
       <span class="sr-only">Box</span>
       <select
-        value={sought}
+        value={chosen}
         onChange={(event) =>
-          stay("system", { ...place.value.query, box: event.currentTarget.value })
+          replaceQuery("system", { ...place.value.query, box: event.currentTarget.value })
         }
       >
-        <option value="">all boxes</option>
+        <option value="">All boxes</option>
         {boxes.map(({ name }) => (
           <option key={name} value={name}>
             {name}
@@ -47,13 +47,13 @@ export function SystemPage() {
             <GpuCard key={`${gpu.box} ${gpu.index}`} gpu={gpu} />
           ))}
         </ul>
-        {without.map(({ name, gpu_error }) => (
+        {withoutGpu.map(({ name, gpu_error }) => (
           <p key={name} class="quiet line">
-            <strong>{name}</strong>: {gpu_error ?? "no GPU"}
+            <strong>{name}</strong>: {gpu_error ?? "No GPU"}
           </p>
         ))}
       </Section>
-      <MachineHistory box={sought} hasStore={health.sinks.length > 0} />
+      <MachineHistory box={chosen} hasStore={health.sinks.length > 0} />
       <Section title="Machines">
         <ul class="cards">
           {shown.map((box) => (

@@ -1,4 +1,4 @@
-/** What `/api/live` says when all is well; tests say what is not. */
+/** Builds `/api/live` responses of a healthy edge; tests override the fields they need. */
 import type { GpuReading } from "../../../protocol/api/fleet.ts";
 import type { Live, LiveBox } from "../../../protocol/api/live.ts";
 

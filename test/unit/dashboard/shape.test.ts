@@ -1,22 +1,22 @@
-/** The rest of what the page shows, without a browser: events, routes, filters, waterfalls, axes, pulls, chats. */
+/** The pure parts of the page: events, routes, filters, waterfalls, axes, pulls and chats. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { eventsIn } from "../../../dashboard/data/events.ts";
 import { timeLabels } from "../../../dashboard/shape/axis.ts";
 import {
   afterChatEvent as afterToken,
-  answering,
-  kept,
   messagesOf,
-  said,
-  toldOf,
+  pendingAnswer,
+  promptMessages,
+  trimmedToStorage,
+  userMessage,
 } from "../../../dashboard/shape/chat.ts";
 import {
   afterOf,
-  askedOf,
   cursorsOf,
   filtersOf,
   isFiltered,
+  logQueryOf,
 } from "../../../dashboard/shape/filters.ts";
 import {
   columnsOf,
@@ -25,13 +25,13 @@ import {
   rangesOffered,
   summaryOf,
 } from "../../../dashboard/shape/history.ts";
-import { expiryOf, isSameModel } from "../../../dashboard/shape/models.ts";
+import { expiryText, isSameModel } from "../../../dashboard/shape/models.ts";
 import { costOf, costPerDay, sumKnown } from "../../../dashboard/shape/power.ts";
 import { afterPullEvent, newPull, percentOf } from "../../../dashboard/shape/pull.ts";
 import { hashOf, routeOf } from "../../../dashboard/shape/route.ts";
 import { segmentsOf } from "../../../dashboard/shape/waterfall.ts";
 
-test("events are read whole wherever the bytes were cut", () => {
+test("reads events whole wherever the stream is cut", () => {
   const text = 'data: {"a":1}\n\n: a comment\n\ndata: x\ndata: y\r\n\r\ndata:z\n\n';
   fc.assert(
     fc.property(fc.array(fc.nat(text.length)), (cuts) => {
@@ -56,11 +56,11 @@ test.each([
   ["#/requests?status=error&q=a%20b", "requests", { status: "error", q: "a b" }],
   ["#/nowhere", "overview", {}],
   ["#/__proto__", "overview", {}],
-] as const)("the address %s is %s", (hash, page, query) =>
+] as const)("parses the URL hash %s as the page %s", (hash, page, query) =>
   expect(routeOf(hash)).toEqual({ page, query }),
 );
 
-test("an address comes back as it was written", () => {
+test("parses a hash back to the query that built it", () => {
   expect(routeOf(hashOf("requests", { q: "a&b=c#d", status: undefined }))).toEqual({
     page: "requests",
     query: { q: "a&b=c#d" },
@@ -69,30 +69,30 @@ test("an address comes back as it was written", () => {
 
 const MINUTE = Date.parse("2026-11-24T12:00:00Z");
 
-test("filters are asked for as the API wants them, and nonsense is left out", () => {
-  const asked = askedOf(
+test("converts filters to the API query and drops invalid values", () => {
+  const query = logQueryOf(
     filtersOf({ status: "error", model: "m", period: "1h", other: "x" }),
     MINUTE,
   );
-  expect(asked).toEqual({
+  expect(query).toEqual({
     status: "error",
     model: "m",
     since: "2026-11-24T11:00:00.000Z",
     until: undefined,
   });
   expect(
-    askedOf(filtersOf({ status: "maybe", from: "yesterday", period: "toString" }), MINUTE),
+    logQueryOf(filtersOf({ status: "maybe", from: "yesterday", period: "toString" }), MINUTE),
   ).toEqual({
     status: undefined,
     since: undefined,
     until: undefined,
   });
-  const local = askedOf({ from: "2026-11-24T10:00" }, MINUTE).since;
+  const local = logQueryOf({ from: "2026-11-24T10:00" }, MINUTE).since;
   expect(local).toBe(new Date("2026-11-24T10:00").toISOString());
   expect([isFiltered({}), isFiltered({ q: "x" })]).toEqual([false, true]);
 });
 
-test("a page of the list is its cursors, and comes back as it was written", () => {
+test("keeps the cursors of a result page in the URL", () => {
   const cursors = ["0190b5a0-0000-7000-8000-00000000000a", "0190b5a0-0000-7000-8000-00000000000b"];
   expect(cursorsOf(routeOf(hashOf("requests", { after: afterOf(cursors) })).query)).toEqual(
     cursors,
@@ -100,7 +100,7 @@ test("a page of the list is its cursors, and comes back as it was written", () =
   expect([afterOf([]), cursorsOf({})]).toEqual(["", []]);
 });
 
-test("a year is offered where a store keeps one, or a link asked for it", () => {
+test("offers a year only with an external store or if it is already chosen", () => {
   expect(rangesOffered(false, "1h")).not.toContain("365d");
   expect(rangesOffered(true, "1h")).toEqual(RANGES);
   expect(rangesOffered(false, "365d")).toContain("365d");
@@ -116,14 +116,14 @@ const times = {
   decode_ms: 600,
 };
 
-test("a waterfall is the phases that are known, in order, and what is left", () => {
+test("lists the known phases in order, then the unaccounted time", () => {
   expect(segmentsOf(times).map(({ phase, ms }) => [phase, ms])).toEqual([
     ["edge", 20],
     ["tunnel", 40],
     ["queue", 100],
     ["prefill", 200],
     ["decode", 600],
-    ["rest", 40],
+    ["other", 40],
   ]);
   expect(
     segmentsOf({
@@ -134,7 +134,7 @@ test("a waterfall is the phases that are known, in order, and what is left", () 
       prefill_ms: null,
       decode_ms: null,
     }),
-  ).toMatchObject([{ phase: "rest", part: 1 }]);
+  ).toMatchObject([{ phase: "other", part: 1 }]);
   expect(
     segmentsOf({
       ...times,
@@ -148,7 +148,7 @@ test("a waterfall is the phases that are known, in order, and what is left", () 
   ).toEqual([]);
 });
 
-test("a waterfall fills the whole, never more, whatever was measured", () => {
+test("never exceeds the whole waterfall, whatever was measured", () => {
   const ms = fc.option(fc.double({ min: 0, max: 1e7, noNaN: true }));
   fc.assert(
     fc.property(
@@ -170,7 +170,7 @@ test("a waterfall fills the whole, never more, whatever was measured", () => {
   );
 });
 
-test("labels of a time axis say the day where it changes", () => {
+test("labels a time axis with the date where the day changes", () => {
   const at = (iso: string) => Date.parse(iso) / 1_000;
   expect(
     timeLabels(
@@ -183,31 +183,31 @@ test("labels of a time axis say the day where it changes", () => {
   expect(timeLabels([at("2026-11-24T00:00Z")], 86_400, "UTC")).toEqual(["24 Nov"]);
 });
 
-test("a chart says in words what it draws", () => {
+test("describes a chart as text", () => {
   expect(
     summaryOf("Latency", [{ name: "P50", values: [1, null, 3] }], (value) => `${value} ms`),
-  ).toBe("Latency: P50 last 3 ms, lowest 1 ms, highest 3 ms");
+  ).toBe("Latency: P50: last 3 ms, lowest 1 ms, highest 3 ms");
   expect(summaryOf("Latency", [{ name: "P50", values: [null] }], String)).toBe(
-    "Latency: P50 no data",
+    "Latency: P50: no data",
   );
   expect([isEmpty([[null, 0]]), isEmpty([[null, 2]])]).toEqual([true, false]);
   expect(columnsOf([]).at).toEqual([]);
 });
 
-test("models are one with and without :latest, and say when they leave", () => {
+test("treats a model with and without :latest as one, and shows when it unloads", () => {
   expect([
     isSameModel("a", "a:latest"),
     isSameModel("hf.co:443/a", "hf.co:443/a:latest"),
     isSameModel("a:1b", "a"),
   ]).toEqual([true, true, false]);
-  expect(expiryOf(new Date(MINUTE + 299_000).toISOString(), MINUTE).replaceAll("\u202f", " ")).toBe(
-    "leaves in 5 min",
-  );
-  expect(expiryOf("2318-01-01T00:00:00Z", MINUTE)).toBe("stays");
-  expect(expiryOf("soon", MINUTE)).toBe("");
+  expect(
+    expiryText(new Date(MINUTE + 299_000).toISOString(), MINUTE).replaceAll("\u202f", " "),
+  ).toBe("unloads in 5 min");
+  expect(expiryText("2318-01-01T00:00:00Z", MINUTE)).toBe("stays loaded");
+  expect(expiryText("soon", MINUTE)).toBe("");
 });
 
-test("a pull adds up the layers of its boxes, and ends as the last event says", () => {
+test("adds up the layers of a pull over its boxes and takes the final state from the last event", () => {
   const id = "0190b5a0-0000-7000-8000-00000000000a";
   let pull = newPull("phi3");
   expect(percentOf(pull)).toBeNull();
@@ -243,8 +243,8 @@ test("a pull adds up the layers of its boxes, and ends as the last event says", 
   ]);
 });
 
-test("an answer grows with its events; its rate is of the last one's count", () => {
-  let answer = answering("m");
+test("builds an answer from its events and takes the token rate from the final count", () => {
+  let answer = pendingAnswer("m");
   answer = afterToken(answer, { thinking: "hm" }, 0);
   answer = afterToken(answer, { token: "Hel" }, 100);
   answer = afterToken(answer, { token: "lo" }, 200);
@@ -256,22 +256,28 @@ test("an answer grows with its events; its rate is of the last one's count", () 
     tokens: 40,
     rate: 20,
   });
-  expect(afterToken(answering(null), { error: "no" }, 0)).toMatchObject({
+  expect(afterToken(pendingAnswer(null), { error: "no" }, 0)).toMatchObject({
     state: "failed",
     error: "no",
   });
-  expect(toldOf([said("hi"), { ...answering("m"), state: "failed" }, said("again")])).toEqual([
+  expect(
+    promptMessages([
+      userMessage("hi"),
+      { ...pendingAnswer("m"), state: "failed" },
+      userMessage("again"),
+    ]),
+  ).toEqual([
     { role: "user", content: "hi" },
     { role: "user", content: "again" },
   ]);
 });
 
-test("a kept conversation is bounded, and whatever stood in storage is read as messages or left out", () => {
-  const long = said("x".repeat(900_000));
-  expect(kept([long, long, said("last")]).length).toBe(3);
-  expect(kept([long, long, long, said("last")]).map(({ content }) => content.length)).toEqual([
-    900_000, 900_000, 4,
-  ]);
+test("limits the stored conversation and drops invalid stored messages", () => {
+  const long = userMessage("x".repeat(900_000));
+  expect(trimmedToStorage([long, long, userMessage("last")]).length).toBe(3);
+  expect(
+    trimmedToStorage([long, long, long, userMessage("last")]).map(({ content }) => content.length),
+  ).toEqual([900_000, 900_000, 4]);
   expect(
     messagesOf([
       { role: "user", content: "hi" },
@@ -284,7 +290,7 @@ test("a kept conversation is bounded, and whatever stood in storage is read as m
   expect(messagesOf("{}")).toEqual([]);
 });
 
-test("power that is unknown is left out, and costs by the kilowatt hour", () => {
+test("leaves unknown power out of the sum and converts power to cost per kWh", () => {
   expect([sumKnown([100, null, 50]), sumKnown([null])]).toEqual([150, null]);
   expect(costPerDay(1_000, 0.3)).toBeCloseTo(7.2);
   expect(costOf(3_600_000, 0.3)).toBeCloseTo(0.3);
