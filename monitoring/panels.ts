@@ -1,4 +1,4 @@
-/** The kinds of panels on the Grafana dashboard, and what is the same in all of one kind. */
+/** The kinds of panels on the Grafana dashboard, and the options that all panels of a kind share. */
 import type { Builder } from "@grafana/grafana-foundation-sdk/cog";
 import {
   BigValueColorMode,
@@ -25,13 +25,13 @@ import { PanelBuilder as StatBuilder } from "@grafana/grafana-foundation-sdk/sta
 import { PanelBuilder as StateTimelineBuilder } from "@grafana/grafana-foundation-sdk/statetimeline";
 import { PanelBuilder as ChartBuilder } from "@grafana/grafana-foundation-sdk/timeseries";
 
-/** The Prometheus that is chosen at the top of the dashboard. */
+/** The Prometheus that is selected at the top of the dashboard. */
 export const DATASOURCE = { type: "prometheus", uid: "$datasource" };
 
-/** As in prometheus.yml. Grafana makes `$__rate_interval` four of them, so that no rate is computed from one sample. */
+/** As in prometheus.yml. Grafana sets `$__rate_interval` to four of them, so that every rate has samples. */
 const SCRAPE_INTERVAL = "30s";
 
-/** Of a grid that is 24 wide. */
+/** Widths in Grafana's grid of 24 columns. */
 export const FULL = 24;
 export const HALF = 12;
 export const THIRD = 8;
@@ -39,10 +39,10 @@ export const QUARTER = 6;
 const STAT_HEIGHT = 4;
 const CHART_HEIGHT = 8;
 
-/** A heading, and what stands under it. */
+/** A heading and the panels below it. */
 export type Row = { title: string; panels: readonly Builder<Panel>[] };
 
-/** An expression over the time range, and what its lines are called: `{{box}}` is the label. */
+/** An expression over the time range, and the names of its lines: `{{box}}` is the label. */
 export type PanelQuery = { expr: string; legend: string };
 
 export type StatOptions = {
@@ -51,16 +51,16 @@ export type StatOptions = {
   expr: string;
   unit: string;
   width: number;
-  /** What is shown where there is no sample: unknown is not 0. */
+  /** Text for a panel without a sample: unknown is not 0. */
   noValue: string;
-  /** From here on it is orange, or red. */
+  /** Values from which the panel is orange, or red. */
   orangeFrom?: number;
   redFrom?: number;
-  /** Shows these words of each sample instead of its value. */
+  /** Shows these labels of each sample instead of its value. */
   names?: string;
 };
 
-/** One number as it is now, in a colour that says whether somebody must act. */
+/** One current number, in a colour that shows whether somebody must act. */
 export function stat({
   title,
   description,
@@ -104,7 +104,7 @@ export type ChartOptions = {
   isStacked?: boolean;
 };
 
-/** Lines over time. One whose name ends in "total" or "limit" is dashed: it is what the others may reach. */
+/** Lines over time. Lines named "total" or "limit" are dashed: they are what the others can reach. */
 export function chart({
   title,
   description,

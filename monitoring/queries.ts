@@ -1,18 +1,18 @@
-/** Parts of PromQL that several panels share. */
+/** PromQL that several panels share. */
 import type { PanelQuery } from "./panels.ts";
 
-/** The boxes and models that are chosen at the top of the dashboard. */
+/** The boxes and models that are selected at the top of the dashboard. */
 export const BOX = 'box=~"$box"';
 export const MODEL = 'model=~"$model"';
 
-/** The 50th, 95th and 99th percentile of a histogram, over the chosen models together. */
+/** The 50th, 95th and 99th percentile of a histogram, over the selected models together. */
 export const percentiles = (histogram: string): PanelQuery[] =>
   [0.5, 0.95, 0.99].map((quantile) => ({
     expr: `histogram_quantile(${quantile}, sum by (le) (rate(${histogram}_bucket{${MODEL}}[$__rate_interval])))`,
     legend: `p${quantile * 100}`,
   }));
 
-/** What is used of something, and beside it all there is. */
+/** The used amount of something, and its total or limit beside it. */
 export const usedOf = (
   used: string,
   whole: string,

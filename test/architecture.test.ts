@@ -27,7 +27,10 @@ const FOLDERS: Record<string, { folders: string[]; packages: RegExp }> = {
     folders: ["agent", "protocol", "simulated", "worker/export", "worker/repository"],
     packages: /^(zod|node:.*)$/,
   },
-  monitoring: { folders: [], packages: /^(@grafana\/grafana-foundation-sdk\/.*|node:.*)$/ },
+  monitoring: {
+    folders: ["protocol"],
+    packages: /^(@grafana\/grafana-foundation-sdk\/.*|node:.*)$/,
+  },
 };
 
 /** The rooms of each process, lowest first: the rooms that each imports. */

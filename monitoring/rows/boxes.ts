@@ -1,4 +1,4 @@
-/** The machines: their GPUs, and what else they run out of. */
+/** The boxes: their GPUs, CPUs, memory, disks and tunnels. */
 import {
   BytesIEC,
   Celsius,
@@ -16,7 +16,7 @@ export const gpus: Row = {
   panels: [
     chart({
       title: "GPU utilization",
-      description: "Part of the time that the GPU was busy.",
+      description: "Share of the time that the GPU was busy.",
       queries: [{ expr: `ollama_gpu_utilization_ratio{${BOX}}`, legend: GPU }],
       unit: PercentUnit,
       max: 1,
@@ -31,14 +31,14 @@ export const gpus: Row = {
     }),
     chart({
       title: "GPU temperature",
-      description: "Above about 85 °C a GPU lowers its clocks.",
+      description: "A GPU lowers its clocks above about 85 °C.",
       queries: [{ expr: `ollama_gpu_temperature_celsius{${BOX}}`, legend: GPU }],
       unit: Celsius,
       width: QUARTER,
     }),
     chart({
       title: "GPU power",
-      description: "What the GPU draws, and what it may.",
+      description: "Power draw of the GPU, and its limit.",
       queries: usedOf("ollama_gpu_power_watts", "ollama_gpu_power_limit_watts", GPU, "limit"),
       unit: Watt,
       width: QUARTER,
@@ -46,7 +46,7 @@ export const gpus: Row = {
     chart({
       title: "Power by model",
       description:
-        "What the GPUs of a box drew while it had requests, shared among those. What they draw without any is not in it.",
+        "Power that the GPUs of a box drew while it had requests, shared among them. Idle power is not included.",
       queries: [
         {
           expr: `sum by (model, box) (rate(ollama_model_energy_joules_total{${MODEL}, ${BOX}}[$__rate_interval]))`,
@@ -65,13 +65,13 @@ export const boxes: Row = {
   panels: [
     bands(
       "Connected",
-      "Whether the agent of the box is connected.",
+      "Times at which the agent of the box was connected.",
       { expr: `ollama_box_up{${BOX}}`, legend: "{{box}}" },
       QUARTER,
     ),
     chart({
       title: "CPU",
-      description: "Part of all cores that was busy.",
+      description: "Share of all cores that was busy.",
       queries: [{ expr: `ollama_box_cpu_ratio{${BOX}}`, legend: "{{box}}" }],
       unit: PercentUnit,
       max: 1,
@@ -86,14 +86,14 @@ export const boxes: Row = {
     }),
     chart({
       title: "Disk",
-      description: "Used and total. Models are what fills it.",
+      description: "Used and total, of the file system that holds the models.",
       queries: usedOf("ollama_box_disk_used_bytes", "ollama_box_disk_total_bytes", "{{box}}"),
       unit: BytesIEC,
       width: QUARTER,
     }),
     chart({
       title: "Tunnel round trip",
-      description: "How long a message takes from the box to the edge and back.",
+      description: "Time that a message takes from the box to the edge and back.",
       queries: [{ expr: `ollama_tunnel_round_trip_seconds{${BOX}}`, legend: "{{box}}" }],
       unit: Seconds,
       width: FULL,

@@ -1,8 +1,8 @@
 /**
- * What callers see: how much they ask for, how long it takes, and where the time goes.
+ * The callers' view: the amount of requests, their latency, and its phases.
  *
- * The totals have no labels, and the histograms only `model`: there the choice of a box does not
- * narrow anything, and the panel says so.
+ * The totals have no labels, and the histograms only `model`. The selected box does not narrow those
+ * panels, so their descriptions contain "all boxes".
  */
 import {
   BytesIEC,
@@ -15,7 +15,7 @@ import {
 import { chart, FULL, HALF, QUARTER, type Row, THIRD } from "../panels.ts";
 import { BOX, MODEL, percentiles } from "../queries.ts";
 
-/** Grafana has no such unit. */
+/** Grafana has no unit for it. */
 const TOKENS_PER_SECOND = "suffix: tok/s";
 
 export const traffic: Row = {
@@ -33,7 +33,7 @@ export const traffic: Row = {
     }),
     chart({
       title: "Token Rate",
-      description: "Tokens of prompts and answers together, a second. All boxes and models.",
+      description: "Prompt and completion tokens per second. All boxes and models.",
       queries: [
         { expr: "sum(rate(ollama_tokens_generated_total[$__rate_interval]))", legend: "tokens" },
       ],
@@ -43,10 +43,12 @@ export const traffic: Row = {
     chart({
       title: "Error Rate",
       description:
-        "Errors as part of the requests; nothing where there were none. A caller that left is no error. All boxes and models.",
+        "Share of the requests that failed. Cancelled requests are not errors. All boxes and models.",
       queries: [
         {
-          expr: "sum(rate(ollama_errors_total[$__rate_interval])) / (sum(rate(ollama_requests_total[$__rate_interval])) > 0)",
+          expr:
+            "sum(rate(ollama_errors_total[$__rate_interval]))" +
+            " / (sum(rate(ollama_requests_total[$__rate_interval])) > 0)",
           legend: "errors",
         },
       ],
@@ -55,10 +57,12 @@ export const traffic: Row = {
     }),
     chart({
       title: "Requests by model, box and status",
-      description: "A request that reached no box has none.",
+      description: "Requests that reached no box have an empty label.",
       queries: [
         {
-          expr: `60 * sum by (model, box, status) (rate(ollama_model_requests_total{${MODEL}, ${BOX}}[$__rate_interval]))`,
+          expr:
+            "60 * sum by (model, box, status) " +
+            `(rate(ollama_model_requests_total{${MODEL}, ${BOX}}[$__rate_interval]))`,
           legend: "{{model}} {{box}} {{status}}",
         },
       ],
@@ -68,7 +72,7 @@ export const traffic: Row = {
     }),
     chart({
       title: "Tokens by model and box",
-      description: "Tokens of prompts and answers together.",
+      description: "Prompt and completion tokens.",
       queries: [
         {
           expr: `sum by (model, box) (rate(ollama_model_tokens_total{${MODEL}, ${BOX}}[$__rate_interval]))`,
@@ -81,7 +85,7 @@ export const traffic: Row = {
     }),
     chart({
       title: "Tokens by kind",
-      description: "Tokens that were read (prompt), and tokens that were made (completion).",
+      description: "Tokens that were read (prompt) and generated (completion).",
       queries: [
         {
           expr: `sum by (kind) (rate(ollama_model_tokens_total{${MODEL}, ${BOX}}[$__rate_interval]))`,
@@ -101,7 +105,7 @@ export const latency: Row = {
     chart({
       title: "Latency (ms)",
       description:
-        "From accepted to the last byte: it grows with the length of the answer. The chosen models, all boxes.",
+        "From accepting the request to the last byte, so it grows with the length of the answer. All boxes.",
       queries: percentiles("ollama_request_latency_ms"),
       unit: Milliseconds,
       width: HALF,
@@ -111,7 +115,9 @@ export const latency: Row = {
       description: "All boxes.",
       queries: [
         {
-          expr: `histogram_quantile(0.95, sum by (model, le) (rate(ollama_request_latency_ms_bucket{${MODEL}}[$__rate_interval])))`,
+          expr:
+            "histogram_quantile(0.95, sum by (model, le) " +
+            `(rate(ollama_request_latency_ms_bucket{${MODEL}}[$__rate_interval])))`,
           legend: "{{model}}",
         },
       ],
@@ -121,7 +127,7 @@ export const latency: Row = {
     chart({
       title: "Time to first token",
       description:
-        "From the arrival of the request on the box to the first content byte: wait, load and reading the prompt. All boxes.",
+        "From the request's arrival on the box to its first content byte: queue wait, load and prefill. All boxes.",
       queries: percentiles("ollama_time_to_first_token_seconds"),
       unit: Seconds,
       width: HALF,
@@ -129,7 +135,7 @@ export const latency: Row = {
     chart({
       title: "Time per output token",
       description:
-        "How fast the GPU decodes, whatever the length of the answer. It rises when a model is on the CPU, or a GPU is hot. All boxes.",
+        "Decode time per token. It rises when a model is on the CPU or a GPU is hot. All boxes.",
       queries: percentiles("ollama_time_per_output_token_seconds"),
       unit: Seconds,
       width: HALF,
@@ -142,7 +148,7 @@ export const queueAndLoad: Row = {
   panels: [
     chart({
       title: "In flight",
-      description: "Requests that a box is serving.",
+      description: "Requests that a box is serving now.",
       queries: [{ expr: `ollama_in_flight_requests{${BOX}}`, legend: "{{box}}" }],
       unit: Short,
       width: QUARTER,
@@ -150,14 +156,14 @@ export const queueAndLoad: Row = {
     chart({
       title: "Queue depth",
       description:
-        "Requests that Ollama has not begun to answer. If it stays above 0, another box or more parallel slots would help.",
+        "Requests that Ollama has not started to answer. If it stays above 0, add a box or parallel slots.",
       queries: [{ expr: `ollama_queue_depth{${BOX}}`, legend: "{{box}}" }],
       unit: Short,
       width: QUARTER,
     }),
     chart({
       title: "Queue wait",
-      description: "Time a request waited for a parallel slot of its model. All boxes.",
+      description: "Time that a request waited for a parallel slot of its model. All boxes.",
       queries: percentiles("ollama_queue_wait_seconds"),
       unit: Seconds,
       width: QUARTER,
@@ -165,7 +171,7 @@ export const queueAndLoad: Row = {
     chart({
       title: "Load time",
       description:
-        "Time a request waited for its model to be loaded; near zero when it was warm. All boxes.",
+        "Time that a request waited for its model to load; near zero for a warm model. All boxes.",
       queries: percentiles("ollama_model_load_seconds"),
       unit: Seconds,
       width: QUARTER,
@@ -173,7 +179,7 @@ export const queueAndLoad: Row = {
     chart({
       title: "Loaded models",
       description:
-        "Memory of each loaded model, and the part of it on the GPU. Where they differ, the rest runs on the CPU.",
+        "Memory of each loaded model, and the part that is on the GPU. The rest runs on the CPU.",
       queries: [
         { expr: `ollama_loaded_model_vram_bytes{${BOX}}`, legend: "{{model}} {{box}} GPU" },
         { expr: `ollama_loaded_model_bytes{${BOX}}`, legend: "{{model}} {{box}} total" },

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { alertRules, prometheusConfig } from "../../support/monitoring-files.ts";
 
-test("the scrape job on this machine is the documented one, to the letter", () => {
+test("the local scrape job matches the documented one exactly", () => {
   expect(prometheusConfig("prometheus.yml").scrape_configs).toEqual([
     {
       job_name: "ollama",
@@ -12,7 +12,7 @@ test("the scrape job on this machine is the documented one, to the letter", () =
   ]);
 });
 
-test("on Cloudflare it differs by the host, https and the key, and the key is in a file", () => {
+test("the scrape job for Cloudflare differs only in host, https and a key that is read from a file", () => {
   const local = prometheusConfig("prometheus.yml");
   const [localJob] = local.scrape_configs;
   expect(prometheusConfig("prometheus-cloudflare.yml")).toEqual({
@@ -28,7 +28,7 @@ test("on Cloudflare it differs by the host, https and the key, and the key is in
   });
 });
 
-test("the alerts are the documented three, and those of boxes, stores and models", () => {
+test("the rules contain the documented three alerts, and those for boxes, stores and models", () => {
   expect(
     Object.fromEntries(
       alertRules().map(({ alert, for: wait, labels }) => [alert, `${wait}, ${labels.severity}`]),

@@ -6,18 +6,18 @@ import {
   grafanaDashboard,
 } from "../../support/monitoring-files.ts";
 
-test("the committed dashboard is what the code makes (else: npm run dashboard:grafana)", () => {
+test("the committed dashboard is what the code generates (otherwise: npm run generate)", () => {
   expect(dashboardText()).toBe(dashboardJson());
 });
 
-test("the documented panels are there", () => {
+test("the dashboard has the documented panels", () => {
   const titles = grafanaDashboard().panels.map(({ title }) => title);
   expect(titles).toEqual(
     expect.arrayContaining(["Requests per Minute", "Token Rate", "Latency (ms)"]),
   );
 });
 
-test("no panel lies over another, or beside the grid, and each has a number of its own", () => {
+test("panels do not overlap, stay within the grid, and have unique ids", () => {
   const { panels } = grafanaDashboard();
   expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
   const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) => {
@@ -31,7 +31,7 @@ test("no panel lies over another, or beside the grid, and each has a number of i
 });
 
 test.each(grafanaDashboard().panels.filter(({ type }) => type !== "row"))(
-  "the panel $title says its unit and what it means",
+  "the panel $title has a unit and a description",
   (panel) => {
     expect(panel.description).toMatch(/^[A-Z].*\.$/);
     if (panel.type !== "state-timeline") expect(panel.fieldConfig?.defaults.unit).toMatch(/./);
@@ -39,13 +39,13 @@ test.each(grafanaDashboard().panels.filter(({ type }) => type !== "row"))(
   },
 );
 
-test("every query goes to the Prometheus that is chosen at the top", () => {
+test("every query uses the Prometheus that is selected at the top of the dashboard", () => {
   const { panels } = grafanaDashboard();
   for (const { datasource } of panels.flatMap(({ targets }) => targets))
     expect(datasource).toEqual({ type: "prometheus", uid: "$datasource" });
 });
 
-test("legends are short, and no two lines of a panel have the same", () => {
+test("legends are short, and unique within a panel", () => {
   const names = dashboardQueries().map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
   for (const { legend } of dashboardQueries())

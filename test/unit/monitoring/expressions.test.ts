@@ -2,22 +2,28 @@ import { expect, test } from "vitest";
 import { alertRules, dashboardQueries, grafanaDashboard } from "../../support/monitoring-files.ts";
 import { filledIn, flawsOf, labelsOf } from "../../support/promql.ts";
 
-test.each(alertRules())("the alert $alert asks for what exists", ({ expr, annotations }) => {
-  expect(flawsOf(expr)).toEqual([]);
-  for (const [, label] of Object.values(annotations)
-    .join(" ")
-    .matchAll(/\$labels\.(\w+)/g))
-    expect(labelsOf(expr)).toContain(label);
-  expect(annotations.summary).toMatch(/\{\{ \$(value|labels)/);
-});
+test.each(alertRules())(
+  "the alert $alert uses metrics and labels that exist",
+  ({ expr, annotations }) => {
+    expect(flawsOf(expr)).toEqual([]);
+    for (const [, label] of Object.values(annotations)
+      .join(" ")
+      .matchAll(/\$labels\.(\w+)/g))
+      expect(labelsOf(expr)).toContain(label);
+    expect(annotations.summary).toMatch(/\{\{ \$(value|labels)/);
+  },
+);
 
-test.each(dashboardQueries())("the panel $name asks for what exists", ({ expr, legend }) => {
-  expect(flawsOf(filledIn(expr))).toEqual([]);
-  for (const [, label] of legend.matchAll(/\{\{(\w+)\}\}/g))
-    expect(labelsOf(filledIn(expr))).toContain(label);
-});
+test.each(dashboardQueries())(
+  "the panel $name uses metrics and labels that exist",
+  ({ expr, legend }) => {
+    expect(flawsOf(filledIn(expr))).toEqual([]);
+    for (const [, label] of legend.matchAll(/\{\{(\w+)\}\}/g))
+      expect(labelsOf(filledIn(expr))).toContain(label);
+  },
+);
 
-test("the choices of the dashboard come from what exists", () => {
+test("the selectors of the dashboard use metrics and labels that exist", () => {
   const definitions = grafanaDashboard().templating.list.flatMap(
     ({ definition }) => definition ?? [],
   );
@@ -29,7 +35,7 @@ test("the choices of the dashboard come from what exists", () => {
   }
 });
 
-// Mostly mistakes that Prometheus itself takes in silence. The first three are the usual ones.
+// Mostly mistakes that Prometheus accepts silently. The first three are the usual ones.
 const FLAWED: [expr: string, flaw: RegExp][] = [
   ["histogram_quantile(0.95, ollama_request_latency_ms)", /no metric ollama_request_latency_ms/],
   [
@@ -50,6 +56,6 @@ const FLAWED: [expr: string, flaw: RegExp][] = [
   ["ollama_gpu_power_watts / on (box, gpu) ollama_box_up", /ollama_box_up has no label gpu/],
 ];
 
-test.each(FLAWED)("%s is found to be wrong", (expr, flaw) => {
+test.each(FLAWED)("finds the mistake in %s", (expr, flaw) => {
   expect(flawsOf(expr).join("; ")).toMatch(flaw);
 });

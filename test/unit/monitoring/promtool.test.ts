@@ -15,7 +15,7 @@ const found = await findPrometheus();
 const isMissing = "missing" in found;
 const promtool = isMissing ? "" : found.promtool;
 
-/** A copy of monitoring/, since the configuration for Cloudflare wants a key beside it. */
+/** A copy of monitoring/, because the configuration for Cloudflare requires a key file beside it. */
 let folder = "";
 
 describe.skipIf(isMissing)(`promtool${isMissing ? ` (NOT RUN: ${found.missing})` : ""}`, () => {
@@ -27,15 +27,15 @@ describe.skipIf(isMissing)(`promtool${isMissing ? ` (NOT RUN: ${found.missing})`
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  test("the rules are good", () => {
-    expect(told("check", "rules", "prometheus_rules.yml")).toContain("8 rules found");
+  test("promtool accepts the rules", () => {
+    expect(outputOf("check", "rules", "prometheus_rules.yml")).toContain("8 rules found");
   });
 
-  test("each alert fires when it should, and only then", () => {
-    expect(told("test", "rules", "prometheus_rules.test.yml")).toContain("SUCCESS");
+  test("each alert fires when it should, and at no other time", () => {
+    expect(outputOf("test", "rules", "prometheus_rules.test.yml")).toContain("SUCCESS");
   });
 
-  test("the tests of the alerts can fail", () => {
+  test("the tests of the alerts fail for a changed threshold", () => {
     const changed = mkdtempSync(join(folder, "changed-"));
     cpSync(join(folder, "prometheus_rules.test.yml"), join(changed, "prometheus_rules.test.yml"));
     const rules = readFileSync(join(folder, "prometheus_rules.yml"), "utf8");
@@ -43,16 +43,16 @@ describe.skipIf(isMissing)(`promtool${isMissing ? ` (NOT RUN: ${found.missing})`
       join(changed, "prometheus_rules.yml"),
       rules.replace("celsius > 85", "celsius > 86"),
     );
-    expect(() => told("test", "rules", join(changed, "prometheus_rules.test.yml"))).toThrow(
+    expect(() => outputOf("test", "rules", join(changed, "prometheus_rules.test.yml"))).toThrow(
       /GpuHot/,
     );
   });
 
-  test.each(["prometheus.yml", "prometheus-cloudflare.yml"])("%s is good", (file) => {
-    expect(told("check", "config", file)).toContain("is valid prometheus config");
+  test.each(["prometheus.yml", "prometheus-cloudflare.yml"])("promtool accepts %s", (file) => {
+    expect(outputOf("check", "config", file)).toContain("is valid prometheus config");
   });
 
-  test("every query of the dashboard is PromQL, with types that fit", () => {
+  test("every query of the dashboard is valid PromQL", () => {
     const rules = dashboardQueries().map(({ expr }, index) => ({
       record: `query:${index}`,
       expr: filledIn(expr),
@@ -61,10 +61,10 @@ describe.skipIf(isMissing)(`promtool${isMissing ? ` (NOT RUN: ${found.missing})`
       join(folder, "queries.yml"),
       stringify({ groups: [{ name: "dashboard", rules }] }),
     );
-    expect(told("check", "rules", "queries.yml")).toContain(`${rules.length} rules found`);
+    expect(outputOf("check", "rules", "queries.yml")).toContain(`${rules.length} rules found`);
   });
 
-  test("of all the metrics it dislikes only the unit of the mandated name", () => {
+  test("promtool objects only to the unit in the mandated metric name", () => {
     const families = Object.values<Family>(METRICS).map((family) => {
       const labels = family.labels.map((label) => `a-${label}`);
       if (family.buckets === undefined) return { family, samples: [{ labels, value: 1 }] };
@@ -81,8 +81,11 @@ describe.skipIf(isMissing)(`promtool${isMissing ? ` (NOT RUN: ${found.missing})`
   });
 });
 
-/** @throws with what promtool said, when it did not like something. */
-function told(...args: string[]): string {
+/**
+ * Returns the output of promtool.
+ * @throws with the output when it fails
+ */
+function outputOf(...args: string[]): string {
   const { status, stdout, stderr } = spawnSync(promtool, args, { cwd: folder, encoding: "utf8" });
   if (status !== 0) throw new Error(`promtool ${args.join(" ")} (${status}): ${stdout}${stderr}`);
   return stdout;
