@@ -1,6 +1,6 @@
 /**
- * `--check`: tells an operator what works before the agent is left alone. Each line is one thing
- * that must work, or may be missing; nothing is changed on the box or at the edge.
+ * `--check`: shows an operator what works before the agent is left alone. Prints one line for each
+ * part that is required or optional. Changes nothing on the box or at the edge.
  */
 import type { AgentConfig } from "./config.ts";
 import { type ListenAddress, shownAddress } from "./listen/listen-address.ts";
@@ -9,37 +9,37 @@ import { InventoryPoller } from "./readings/inventory.ts";
 import { pickGpuSource } from "./readings/pick-gpu-source.ts";
 import { dial, refusalOf } from "./tunnel/tunnel.ts";
 
-type Finding = { ok: boolean; isFatal: boolean; what: string; detail: string };
+type Finding = { ok: boolean; isRequired: boolean; part: string; detail: string };
 
 const EDGE_MS = 10_000;
 const GPU_MS = 12_000;
 
-/** @returns whether everything that must work does. Prints one line per finding. */
+/** Prints one line per finding. Returns true if every required part works. */
 export async function check(
   config: AgentConfig,
   listen: ListenAddress | null,
   print: (line: string) => void,
 ): Promise<boolean> {
   let isGood = true;
-  const say = ({ ok, isFatal, what, detail }: Finding) => {
-    if (!ok && isFatal) isGood = false;
-    print(`${ok ? "ok    " : isFatal ? "FAILED" : "none  "} ${what.padEnd(7)} ${detail}`);
+  const report = ({ ok, isRequired, part, detail }: Finding) => {
+    if (!ok && isRequired) isGood = false;
+    print(`${ok ? "ok    " : isRequired ? "FAILED" : "none  "} ${part.padEnd(7)} ${detail}`);
   };
   await Promise.all([
-    checkEdge(config).then(say),
-    checkOllama(config).then(say),
-    checkGpu(config).then(say),
+    checkEdge(config).then(report),
+    checkOllama(config).then(report),
+    checkGpu(config).then(report),
   ]);
-  if (listen !== null) say(await checkListen(config, listen));
+  if (listen !== null) report(await checkListen(config, listen));
   return isGood;
 }
 
-/** Dials like the agent does, and leaves without a hello: an agent that already serves this box is not disturbed. */
+/** Dials like the agent but sends no HELLO, so an agent that already serves this box is not disturbed. */
 function checkEdge({ edgeUrl, boxSecret, box }: AgentConfig): Promise<Finding> {
   const finding = (ok: boolean, detail: string): Finding => ({
     ok,
-    isFatal: true,
-    what: "edge",
+    isRequired: true,
+    part: "edge",
     detail: `${edgeUrl.origin} ${detail}`,
   });
   return new Promise((resolve) => {
@@ -50,7 +50,13 @@ function checkEdge({ edgeUrl, boxSecret, box }: AgentConfig): Promise<Finding> {
       socket.close();
     };
     const timer = setTimeout(
-      () => done(finding(false, `did not answer within ${EDGE_MS / 1_000} s`)),
+      () =>
+        done(
+          finding(
+            false,
+            `did not answer within ${EDGE_MS / 1_000} s. Check EDGE_URL and the network.`,
+          ),
+        ),
       EDGE_MS,
     );
     socket.on("unexpected-response", (_request, response) => {
@@ -66,7 +72,9 @@ function checkEdge({ edgeUrl, boxSecret, box }: AgentConfig): Promise<Finding> {
     socket.on("close", (_code, reason) =>
       done(finding(false, `closed the connection: ${reason.toString() || "no reason given"}`)),
     );
-    socket.on("error", (error) => done(finding(false, `cannot be reached: ${error.message}`)));
+    socket.on("error", (error) =>
+      done(finding(false, `cannot be reached (${error.message}). Check EDGE_URL and the network.`)),
+    );
   });
 }
 
@@ -75,13 +83,19 @@ async function checkOllama({ ollamaUrl }: AgentConfig): Promise<Finding> {
   await poller.refresh();
   const { reachable, error, ollama_version, models } = poller.latest();
   poller.stop();
+  const count = `${models.length} ${models.length === 1 ? "model" : "models"}`;
   const detail = reachable
-    ? `${ollama_version ?? "unknown version"}, ${models.length} models`
-    : `does not answer: ${error ?? "unknown"}`;
-  return { ok: reachable, isFatal: true, what: "ollama", detail: `${ollamaUrl.origin} ${detail}` };
+    ? `${ollama_version ?? "unknown version"}, ${count}`
+    : `does not answer: ${error ?? "unknown reason"}`;
+  return {
+    ok: reachable,
+    isRequired: true,
+    part: "ollama",
+    detail: `${ollamaUrl.origin} ${detail}`,
+  };
 }
 
-/** Listens for a moment. */
+/** Opens the listener for a moment. */
 async function checkListen(
   { box, ollamaUrl }: AgentConfig,
   address: ListenAddress,
@@ -100,10 +114,10 @@ async function checkListen(
     (error: Error) => ({ ok: false, detail: error.message }),
   );
   await listener.stop();
-  return { ...finding, isFatal: true, what: "listen" };
+  return { ...finding, isRequired: true, part: "listen" };
 }
 
-/** Reads the GPU until the first reading or failure. Not fatal: a box without a GPU is a normal box. */
+/** Reads the GPU until the first reading or failure. Not required: a box without a GPU is a normal box. */
 async function checkGpu(config: AgentConfig): Promise<Finding> {
   const source = pickGpuSource(config, {
     box: config.box,
@@ -121,8 +135,8 @@ async function checkGpu(config: AgentConfig): Promise<Finding> {
   await source.stop();
   return {
     ok: state.available,
-    isFatal: false,
-    what: "gpu",
+    isRequired: false,
+    part: "gpu",
     detail: state.available
       ? names.join(", ")
       : (state.error ?? `no reading within ${GPU_MS / 1_000} s`),

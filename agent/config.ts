@@ -1,6 +1,6 @@
 /**
- * The agent's settings: environment, parsed once. An impossible setting stops the agent before it
- * starts, with the name of the variable and never its value.
+ * The agent's settings: parses the environment once. An invalid setting stops the agent before it
+ * starts. The message names the variable and its value, but never a secret.
  */
 import { hostname } from "node:os";
 import { resolve } from "node:path";
@@ -14,46 +14,65 @@ export type AgentConfig = {
   boxSecret: string | null;
   ollamaUrl: URL;
   stateDir: string;
-  /** Where Ollama keeps its models, if it was told so by `OLLAMA_MODELS`. */
+  /** Ollama's model folder; null if `OLLAMA_MODELS` is not set. */
   ollamaModels: string | null;
   nvidiaSmi: string;
   simulated: boolean;
 };
 
-const url = (what: string, protocols: string[]) =>
+const EDGE_EXAMPLE = "https://ollama-edge-serve.you.workers.dev";
+const HOST_EXAMPLE = "http://127.0.0.1:11434";
+
+/** A rejected value as a message shows it. A value that may contain credentials is not shown. */
+const shown = (text: string): string =>
+  text.includes("@") ? "" : `; got ${JSON.stringify(text.slice(0, 100))}`;
+
+const httpUrl = (expected: string, normalise: (text: string) => string) =>
   z.string().transform((text, context) => {
-    const parsed = URL.canParse(text) ? new URL(text) : null;
-    if (parsed !== null && protocols.includes(parsed.protocol) && parsed.username === "")
+    const address = normalise(text);
+    const parsed = URL.canParse(address) ? new URL(address) : null;
+    if (parsed !== null && /^https?:$/.test(parsed.protocol) && parsed.username === "")
       return parsed;
-    context.addIssue(`is not ${what}`);
+    context.addIssue(`must be ${expected}${shown(text)}.`);
     return z.NEVER;
   });
 
+const unchanged = (text: string): string => text;
+
 export const AgentVariables = z.object({
   EDGE_URL: z
-    .string({
-      error: "is not set: the URL of your Worker, e.g. https://ollama-edge-serve.you.workers.dev",
+    .string({ error: `is not set. Set it to the URL of your Worker, e.g. ${EDGE_EXAMPLE}.` })
+    .pipe(httpUrl(`an http or https URL without credentials, e.g. ${EDGE_EXAMPLE}`, unchanged)),
+  BOX_NAME: z
+    .string()
+    .refine((name) => BoxName.safeParse(name).success, {
+      error: ({ input }) =>
+        "must be 1 to 63 letters, digits, '.', '_' or '-', starting with a letter or a digit" +
+        `${shown(String(input))}.`,
     })
-    .pipe(url("an http(s) URL without credentials", ["http:", "https:"])),
-  BOX_NAME: BoxName.optional(),
-  BOX_SECRET: z.string().min(1, "is empty").optional(),
+    .optional(),
+  BOX_SECRET: z.string().optional(),
   OLLAMA_HOST: z
     .string()
-    .default("http://127.0.0.1:11434")
-    .transform(ollamaHost)
-    .pipe(url("an address of an Ollama, e.g. http://127.0.0.1:11434", ["http:", "https:"])),
+    .default(HOST_EXAMPLE)
+    .pipe(httpUrl(`the address of an Ollama, e.g. ${HOST_EXAMPLE}`, ollamaHost)),
   OLLAMA_MODELS: z.string().optional(),
-  STATE_DIR: z.string().min(1, "is empty").default(".state/agent"),
-  NVIDIA_SMI: z.string().min(1, "is empty").default("nvidia-smi"),
-  SIMULATED: z.enum(["0", "1"], { error: "is 0 or 1" }).default("0"),
+  STATE_DIR: z.string().default(".state/agent"),
+  NVIDIA_SMI: z.string().default("nvidia-smi"),
+  SIMULATED: z
+    .enum(["0", "1"], { error: ({ input }) => `must be 0 or 1${shown(String(input))}.` })
+    .default("0"),
 });
 
 type Variables = Record<string, string | undefined>;
 
-/** How a message names a variable; a program that sets it another way is told of that way. */
+/** Maps a variable to the name that messages use. The library adds the name of its option. */
 type Naming = (variable: string) => string;
 
-/** @throws {ConfigError} one line per wrong variable. */
+/**
+ * Returns the settings of the agent.
+ * @throws {ConfigError} with one line for each missing or invalid variable
+ */
 export function configOf(environment: Variables, nameOf: Naming = unchanged): AgentConfig {
   const {
     EDGE_URL,
@@ -68,7 +87,7 @@ export function configOf(environment: Variables, nameOf: Naming = unchanged): Ag
   return {
     edgeUrl: EDGE_URL,
     boxSecret: BOX_SECRET ?? null,
-    ...placeOf({ BOX_NAME, OLLAMA_HOST }),
+    ...localPartOf({ BOX_NAME, OLLAMA_HOST }),
     stateDir: resolve(STATE_DIR),
     ollamaModels: OLLAMA_MODELS ?? null,
     nvidiaSmi: NVIDIA_SMI,
@@ -77,16 +96,16 @@ export function configOf(environment: Variables, nameOf: Naming = unchanged): Ag
 }
 
 /**
- * The part that needs no edge: which Ollama, on which box.
+ * Returns the settings that need no edge: the box name and the address of its Ollama.
  * @throws {ConfigError}
  */
 export const boxConfigOf = (
   environment: Variables,
   nameOf: Naming = unchanged,
 ): Pick<AgentConfig, "box" | "ollamaUrl"> =>
-  placeOf(parsed(AgentVariables.pick({ BOX_NAME: true, OLLAMA_HOST: true }), environment, nameOf));
+  localPartOf(parsed(AgentVariables.pick({ BOX_NAME: true, OLLAMA_HOST: true }), environment, nameOf));
 
-const placeOf = ({
+const localPartOf = ({
   BOX_NAME,
   OLLAMA_HOST,
 }: {
@@ -96,8 +115,6 @@ const placeOf = ({
   box: BOX_NAME ?? defaultBoxName(hostname()),
   ollamaUrl: OLLAMA_HOST,
 });
-
-const unchanged: Naming = (variable) => variable;
 
 function parsed<Schema extends z.ZodType>(
   schema: Schema,
@@ -116,7 +133,7 @@ function parsed<Schema extends z.ZodType>(
   );
 }
 
-/** The host's name as a box name: what is not allowed becomes a dash. */
+/** Turns a host name into a box name: replaces each character that is not allowed with a dash. */
 export const defaultBoxName = (host: string): string =>
   host
     .replace(/[^A-Za-z0-9._-]/g, "-")
@@ -124,8 +141,8 @@ export const defaultBoxName = (host: string): string =>
     .slice(0, 63) || "box";
 
 /**
- * `OLLAMA_HOST` in all the forms that Ollama itself takes: no scheme, no port, or an address to
- * listen on, which is no address to dial.
+ * Turns `OLLAMA_HOST` into a URL. Accepts every form that Ollama accepts: without a scheme, without
+ * a port, and addresses to listen on, which cannot be dialled as they are.
  * @see https://github.com/ollama/ollama/blob/main/envconfig/config.go (Host)
  */
 export function ollamaHost(text: string): string {
@@ -135,7 +152,7 @@ export function ollamaHost(text: string): string {
     : `http://${trimmed.startsWith(":") ? `127.0.0.1${trimmed}` : trimmed}`;
   if (!URL.canParse(withScheme)) return trimmed;
   const parsed = new URL(withScheme);
-  // Ollama's default port is not HTTP's, but a scheme that was written out means its own.
+  // Without a scheme the default port is Ollama's; with one it is the scheme's own.
   if (parsed.port === "" && !trimmed.includes("://")) parsed.port = "11434";
   if (parsed.hostname === "0.0.0.0") parsed.hostname = "127.0.0.1";
   if (parsed.hostname === "[::]") parsed.hostname = "[::1]";

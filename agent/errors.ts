@@ -1,19 +1,19 @@
-/** What stops the agent, or a call of a program that runs it. The messages are for people. */
+/** Errors that stop the agent, or fail a call of the library. Their messages are written for people. */
 
-/** A setting that makes no sense. */
+/** One or more settings are missing or invalid; the message has one line for each. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
-/** Nothing can listen there. */
+/** The listener cannot use its address: it is in use, not allowed, or not on this machine. */
 export class ListenError extends Error {
   override readonly name = "ListenError";
 }
 
-/** Ollama refused or failed a call, or was not there. */
+/** Ollama rejected a call, failed it, or cannot be reached. */
 export class OllamaError extends Error {
   override readonly name = "OllamaError";
-  /** The HTTP status of the answer, e.g. 404 for a model that is not installed. */
+  /** HTTP status of the answer, e.g. 404 for a model that is not installed; 502 without an answer. */
   readonly status: number;
 
   constructor(status: number, message: string) {

@@ -1,4 +1,10 @@
-/** `ollama-edge-serve/agent`: what a program gets that installs the package. */
+/**
+ * `ollama-edge-serve/agent`: the library. Runs an instrumented Ollama endpoint inside a program.
+ *
+ * @example
+ *   await using service = new OllamaService(new NetworkConfig({ port: 11500 }));
+ *   const { response } = await service.generate("llama3.2", "Hello, world!");
+ */
 export { ConfigError, ListenError, OllamaError } from "./errors.ts";
 export type { Log, LogLevel } from "./log.ts";
 export {

@@ -1,34 +1,34 @@
 /**
  * Log events of the agent: a name and fields, one line each.
  *
- * JSON lines for machines (stdout is no terminal, or `LOG_FORMAT=json`), a short line for
- * people. A field that could hold text of a caller or a credential is never written: the
- * call sites leave such fields out, and this file masks them by name should one slip in.
+ * Writes JSON for machines (stdout is not a terminal, or `LOG_FORMAT=json`) and short lines for
+ * people. A field that could contain a caller's text or a credential is never written: call sites
+ * leave such fields out, and this file masks them by name in case one slips in.
  */
 
 export type LogLevel = "info" | "warn" | "error";
 
-/** `event` is snake_case and has few values; what varies goes into `fields`. */
+/** Writes one event. `event` is snake_case and has few values; variable data goes into `fields`. */
 export type Log = (level: LogLevel, event: string, fields?: Record<string, unknown>) => void;
 
 export type LogOptions = {
-  /** Default: unless stdout is a terminal, or when `LOG_FORMAT` is `json`. */
+  /** Default: true if stdout is not a terminal or `LOG_FORMAT` is `json`. */
   json: boolean;
   /** Wall clock, unix ms. */
   now: () => number;
-  /** Gets whole lines, with their line feed. */
+  /** Receives whole lines, including the line feed. */
   write: (line: string) => unknown;
 };
 
-/** Names of fields that hold what callers wrote, what models answered, or credentials. */
+/** Names of fields that contain prompts, answers or credentials. */
 const PRIVATE_FIELD =
   /^(?:prompt|response|messages|content|input|body|headers|authorization|cookie)$|secret|password|api_?key$/i;
 
-/** Longest text of one field, UTF-16 code units: a log line is for reading. */
+/** Longest text of one field, UTF-16 code units: people read log lines. */
 const FIELD_CHARS_MAX = 1_000;
 
 /**
- * The log of this process on stdout, where no option says otherwise.
+ * Creates a log that writes to stdout unless an option overrides it.
  * @example makeLog()("warn", "gpu_unavailable", { reason: "no devices" }) // 12:00:01 WARN gpu_unavailable reason="no devices"
  */
 export function makeLog(options: Partial<LogOptions> = {}): Log {
@@ -44,9 +44,9 @@ export function makeLog(options: Partial<LogOptions> = {}): Log {
       write(`${JSON.stringify({ time, level, event, ...Object.fromEntries(safe) })}\n`);
       return;
     }
-    const words = safe.map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+    const pairs = safe.map(([name, value]) => `${name}=${JSON.stringify(value)}`);
     const label = level === "info" ? [] : [level.toUpperCase()];
-    write(`${[time.slice(11, 19), ...label, event, ...words].join(" ")}\n`);
+    write(`${[time.slice(11, 19), ...label, event, ...pairs].join(" ")}\n`);
   };
 }
 

@@ -2,6 +2,7 @@
 /** The command `ollama-edge-agent`: options, signals, exit codes. */
 import { parseArgs } from "node:util";
 import { check } from "./check.ts";
+import { DRAIN_MS } from "./clock/drain.ts";
 import { type AgentConfig, configOf } from "./config.ts";
 import { ConfigError, ListenError } from "./errors.ts";
 import { type ListenAddress, listenAddressOf } from "./listen/listen-address.ts";
@@ -12,28 +13,35 @@ import { AGENT_VERSION } from "./version.ts";
 
 const HELP = `ollama-edge-agent ${AGENT_VERSION}: connects the Ollama on this machine to your ollama-edge-serve Worker.
 
-It dials out, so nothing on this machine listens to the internet. It reads nvidia-smi, measures
-every request it forwards, and keeps finished ones on disk until the Worker has them.
+The agent dials out, so this machine needs no port open to the internet. It measures every
+request it forwards, reads the GPUs with nvidia-smi, and keeps the records of finished requests
+on disk until the Worker has stored them.
 
 Usage:
-  ollama-edge-agent            run (SIGTERM or Ctrl-C: finish open requests, then stop)
-  ollama-edge-agent --listen [host:]port
-                               also be an Ollama for callers of this machine (or network): what they
-                               call is recorded like what comes through the Worker
-  ollama-edge-agent --check    say what works: edge, secret, Ollama, GPU; exit 1 if something must be mended
-  ollama-edge-agent --help     this text
-  ollama-edge-agent --version
+  ollama-edge-agent [--listen [host:]port]   run until SIGTERM or Ctrl-C
+  ollama-edge-agent --check [--listen ...]   test the setup, then exit
+
+Options:
+  --listen [host:]port  Also serve the Ollama API to callers on this machine or network. Their
+                        requests are recorded like those that arrive through the Worker.
+                        Default host: 127.0.0.1
+  --check               Test the Worker, the secret, Ollama, the GPU and the --listen address.
+                        Exits with 1 if a required part fails. A GPU is optional.
+  -h, --help            Print this help.
+  --version             Print the version.
+
+The first SIGTERM or Ctrl-C lets open requests finish (up to ${DRAIN_MS / 1_000} s); a second one stops at once.
 
 Environment:
-  EDGE_URL      your Worker, e.g. https://ollama-edge-serve.you.workers.dev   (required)
-  BOX_SECRET    this box's secret, as in the Worker's BOX_SECRETS
-  BOX_NAME      name of this box                        (default: the host name)
-  OLLAMA_HOST   the Ollama to serve                     (default: http://127.0.0.1:11434)
-  OLLAMA_MODELS where Ollama keeps its models: the disk whose space is shown (default: Ollama's usual folders)
-  STATE_DIR     where finished requests wait on disk    (default: .state/agent)
-  NVIDIA_SMI    path of nvidia-smi                      (default: nvidia-smi)
-  SIMULATED     1: label everything from this box as simulated
-  LOG_FORMAT    json: one JSON object a line            (default: json unless on a terminal)
+  EDGE_URL       URL of your Worker, e.g. https://ollama-edge-serve.you.workers.dev (required)
+  BOX_SECRET     Secret of this box, as set in the Worker's BOX_SECRETS
+  BOX_NAME       Name of this box (default: the host name)
+  OLLAMA_HOST    Ollama to serve (default: http://127.0.0.1:11434)
+  OLLAMA_MODELS  Folder of Ollama's models; its disk space is reported (default: Ollama's own)
+  STATE_DIR      Folder for records waiting to be sent (default: .state/agent)
+  NVIDIA_SMI     Path of nvidia-smi (default: nvidia-smi, from the PATH)
+  SIMULATED      1 labels everything from this box as simulated (default: 0)
+  LOG_FORMAT     json writes one JSON object a line (default, unless stdout is a terminal)
 `;
 
 const log = makeLog();
@@ -50,7 +58,10 @@ async function main(): Promise<void> {
       },
     }).values;
   } catch (error) {
-    return stopWith(`${error instanceof Error ? error.message : String(error)}\nTry --help.`, 2);
+    return stopWith(
+      `${error instanceof Error ? error.message : String(error)}\nRun ollama-edge-agent --help for the options.`,
+      2,
+    );
   }
   if (options.help) return void process.stdout.write(HELP);
   if (options.version) return void console.log(AGENT_VERSION);
@@ -75,11 +86,11 @@ async function runCheck(config: AgentConfig, listen: ListenAddress | null): Prom
 }
 
 async function run(config: AgentConfig, listen: ListenAddress | null): Promise<void> {
-  const box = await startBox(config, { listen }, log);
+  const running = await startBox(config, { listen }, log);
   let signals = 0;
   const stop = () => {
-    // The second signal means now.
-    const ending = ++signals === 1 ? box.drain() : box.stop();
+    // A second signal stops at once.
+    const ending = ++signals === 1 ? running.drain() : running.stop();
     void ending.then(() => process.exit(0));
   };
   process.on("SIGTERM", stop);

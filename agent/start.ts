@@ -1,5 +1,4 @@
-/** What runs in one process for one box: the command's way to start it, and that of `OllamaService`. */
-
+/** Starts the agent of one box, with or without a listener: for the command and `OllamaService`. */
 import type { ExporterType } from "../protocol/messages.ts";
 import { Agent } from "./agent.ts";
 import { steadyClock } from "./clock/steady-clock.ts";
@@ -14,26 +13,26 @@ import { acquireStateLock } from "./state/lock.ts";
 import { AGENT_VERSION } from "./version.ts";
 
 export type Running = {
-  /** Where local callers are answered; null where there is no listener. */
+  /** Address of the listener; null without one. */
   address: ListenAddress | null;
-  /** Takes no new requests, finishes the open ones, and ends. */
+  /** Takes no new requests, finishes the open ones, and stops. */
   drain(): Promise<void>;
-  /** Ends at once. */
+  /** Stops at once. Open requests end in an error. */
   stop(): Promise<void>;
 };
 
 export type BoxOptions = {
   listen: ListenAddress | null;
-  /** How long finished records wait for company, ms. */
+  /** Time that a finished record waits for others to join its batch, ms. */
   recordsDelayMs?: number;
-  /** What this program takes the edge to export to. */
+  /** The exporter type that this program expects of the edge. */
   exporterType?: ExporterType;
 };
 
 /**
- * The agent, and a listener beside it where one is wanted. Does not wait for the edge.
- * @throws {StateLockError} when another agent uses the state folder
- * @throws {ListenError} when nothing can listen there
+ * Starts the agent, and a listener if an address is given. Does not wait for the edge.
+ * @throws {StateLockError} if the state folder is in use or not writable
+ * @throws {ListenError} if the listener cannot use its address
  */
 export async function startBox(
   config: AgentConfig,
@@ -54,7 +53,7 @@ export async function startBox(
   }
 }
 
-/** The state folder is ours. */
+/** Runs with the state folder locked. */
 async function startAgent(
   config: AgentConfig,
   { listen, ...options }: BoxOptions,
@@ -104,8 +103,8 @@ async function startAgent(
 }
 
 /**
- * The listener alone: no tunnel, no spool, no records.
- * @throws {ListenError} when nothing can listen there
+ * Starts only the listener: no tunnel, no spool, no records.
+ * @throws {ListenError} if the listener cannot use its address
  */
 export async function startEndpoint(
   { box, ollamaUrl }: Pick<AgentConfig, "box" | "ollamaUrl">,

@@ -110,7 +110,7 @@ const ROOMS: Record<string, Record<string, string[]>> = {
       "version",
     ],
     start: ["clock", "config", "log", "measure", "state", "spool", "listen", "version", "agent"],
-    main: ["errors", "config", "log", "state", "listen", "check", "version", "start"],
+    main: ["clock", "errors", "config", "log", "state", "listen", "check", "version", "start"],
     service: ["errors", "config", "log", "readings", "request", "listen", "version", "start"],
     index: ["errors", "log", "state", "service"],
   },

@@ -1,9 +1,9 @@
-/** Ending in order: what is open may finish, but not for ever. */
+/** Time limits of an orderly stop: open requests may finish, but not forever. */
 
-/** How long what is open may take once the agent was asked to end. */
+/** Time that open requests may take after the agent starts draining. */
 export const DRAIN_MS = 25_000;
 
-/** Resolves with the promise, or after `limitMs`. */
+/** Waits for the promise, but at most `limitMs`. */
 export async function atMost(limitMs: number, promise: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise((resolve) => {

@@ -1,9 +1,9 @@
 /**
- * A clock that nobody can set: the time at which it was made, and monotonic time from there. What it
- * says twice lies as far apart as it was, whatever is done to the machine's clock meanwhile.
+ * Creates a clock that nobody can set: it starts at `nowMs` and advances with monotonic time. The
+ * difference between two readings is the time that passed, even if the machine's clock is changed.
  *
- * @param nowMs  the time now, unix ms
- * @returns      asks for the time, unix ms
+ * @param nowMs  the current time, unix ms
+ * @returns      a function that returns the time, unix ms
  */
 export function steadyClock(nowMs: number): () => number {
   const startMs = nowMs - performance.now();

@@ -1,9 +1,9 @@
-/** Timers, as whoever has a clock hands them in. */
+/** One-shot timers as a function type, so that tests and the simulation can replace the clock. */
 
-/** Calls `run` once after so many ms. @returns takes it back */
+/** Calls `run` once after `ms` milliseconds. Returns a function that cancels it. */
 export type After = (ms: number, run: () => void) => () => void;
 
-/** Of this process, and no reason for it to live on. */
+/** Node's timer, which does not keep the process alive. */
 export const after: After = (ms, run) => {
   const timer = setTimeout(run, ms).unref();
   return () => clearTimeout(timer);

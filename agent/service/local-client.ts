@@ -1,6 +1,6 @@
 /**
- * How `OllamaService` calls its own listener: like any other local caller, so that its calls are
- * recorded like theirs.
+ * The client with which `OllamaService` calls its own listener: like any other local caller, so that
+ * its calls are recorded like theirs.
  */
 import { z } from "zod";
 import { OllamaError } from "../errors.ts";
@@ -13,13 +13,14 @@ export class LocalClient {
   readonly #ollama: OllamaClient;
   readonly #open = new Set<Promise<unknown>>();
 
-  /** @param url  of the listener */
+  /** @param url  URL of the listener */
   constructor(url: string) {
     this.#ollama = new OllamaClient(new URL(url));
   }
 
   /**
-   * One call with a whole answer. Waits as long as Ollama does: a cold load takes minutes.
+   * Sends one request and returns the whole answer, parsed as JSON. Has no timeout: a cold load of a
+   * model takes minutes.
    * @throws {OllamaError}
    */
   async call(method: "GET" | "POST", path: string, body?: object): Promise<unknown> {
@@ -30,17 +31,17 @@ export class LocalClient {
     try {
       value = JSON.parse(text);
     } catch {
-      throw new OllamaError(status, `the answer to ${path} is not JSON`);
+      throw new OllamaError(status, `Ollama's answer to ${path} is not JSON`);
     }
     if (status < 400) return value;
-    const told = ErrorAnswer.safeParse(value);
+    const failure = ErrorAnswer.safeParse(value);
     throw new OllamaError(
       status,
-      told.success ? told.data.error : `${path} was answered ${status}`,
+      failure.success ? failure.data.error : `Ollama answered ${path} with HTTP ${status}`,
     );
   }
 
-  /** Once the listener has drained: its last answers may still be on their way. */
+  /** Waits for the last answers, which may still be in transit, and closes. Drain the listener first. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#open);
     this.#ollama.close();
@@ -67,13 +68,13 @@ export class LocalClient {
           ["user-agent", `ollama-edge-serve/${AGENT_VERSION}`],
         ],
         body: Buffer.from(body),
-        onHead: (answered) => {
-          status = answered;
+        onHead: (answerStatus) => {
+          status = answerStatus;
         },
         onData: (chunk) => chunks.push(chunk),
         onEnd: () => resolve({ status, text: Buffer.concat(chunks).toString("utf8") }),
         onError: (error) =>
-          reject(new OllamaError(502, `the call to ${path} broke off: ${error.message}`)),
+          reject(new OllamaError(502, `The connection broke during ${path}: ${error.message}`)),
       });
     });
   }

@@ -1,66 +1,89 @@
-/** What a program says when it runs {@link OllamaService}: parsed once, wrong values refused with the name of the option. */
+/** The options of {@link OllamaService}: parsed once; a message about an invalid one names it. */
 import { z } from "zod";
 import { type AgentConfig, boxConfigOf, configOf } from "../config.ts";
 import { ConfigError } from "../errors.ts";
 
-/** Where finished requests go besides the ledger of the edge. */
+/** External stores to which the edge exports records besides keeping them in its ledger. */
 export type ExporterTypeOption = "none" | "clickhouse" | "postgres" | "both";
 
 export type NetworkConfigOptions = {
-  /** Where callers are answered: a name or an address. Default: `127.0.0.1`, this machine only. */
+  /**
+   * Host name or address to listen on, IPv6 without brackets. Default: `127.0.0.1`, which only this
+   * machine can reach.
+   */
   host?: string | undefined;
-  /** Default: 11434, Ollama's own; 0: any free one. Not that of `ollamaUrl`. */
+  /**
+   * Port to listen on; 0 means any free port. Must differ from the port of `ollamaUrl`. Default:
+   * 11434, Ollama's own.
+   */
   port?: number | undefined;
-  /** `false`: calls are passed on and nothing else; no tunnel, no records, no edge needed. Default: `true`. */
+  /**
+   * `false` only forwards calls to Ollama: no tunnel, no records, no edge needed. Default: `true`.
+   */
   enableInstrumentation?: boolean | undefined;
-  /** What the edge exports to, as this program takes it. The edge exports, not this program: where it says another, one warning is logged. Default: `none`. */
+  /**
+   * The external stores that this program expects the edge to export to. The edge exports, not this
+   * program: if its setting differs, one warning is logged. Default: `none`.
+   */
   exporterType?: ExporterTypeOption | undefined;
-  /** How long finished requests may wait for company before they leave for the edge, seconds. Default: 5. */
+  /** Longest time between a finished request and sending its record to the edge, s. Default: 5. */
   metricsExportInterval?: number | undefined;
-  /** The Worker. Default: `EDGE_URL`. */
+  /** URL of the Worker. Required unless `EDGE_URL` is set or instrumentation is off. */
   edgeUrl?: string | undefined;
-  /** Name of this box. Default: `BOX_NAME`, else the host name. */
+  /** Name of this box. Default: `BOX_NAME`, or the host name if that is not set. */
   box?: string | undefined;
-  /** This box's secret. Default: `BOX_SECRET`. */
+  /** Secret of this box. Default: `BOX_SECRET`. */
   boxSecret?: string | undefined;
-  /** The Ollama that does the work. Default: `OLLAMA_HOST`, else `http://127.0.0.1:11434`. */
+  /** Address of the Ollama to serve. Default: `OLLAMA_HOST`, or `http://127.0.0.1:11434`. */
   ollamaUrl?: string | undefined;
-  /** Where finished requests wait on disk. Default: `STATE_DIR`, else `.state/agent`. */
+  /** Folder for records waiting to be sent. Default: `STATE_DIR`, or `.state/agent`. */
   stateDir?: string | undefined;
 };
 
-/** A day: longer is a mistake in the unit. */
+/** One day: a longer interval is most likely a mistake in the unit. */
 const INTERVAL_SECONDS_MAX = 86_400;
 
-const given = z.string("is not a string").min(1, "is empty");
+/** A rejected value as a message shows it. Strings that may contain credentials are not shown. */
+const shown = (value: unknown): string =>
+  typeof value === "string" && value.includes("@")
+    ? ""
+    : `; got ${typeof value === "number" ? value : JSON.stringify(value)?.slice(0, 100)}`;
+const must = (requirement: string) => ({
+  error: ({ input }: { input: unknown }) => `must be ${requirement}${shown(input)}.`,
+});
+
+/** Its value may be a secret, so it is never shown. */
+const NonEmpty = z.string("must be a string.").min(1, "must not be empty.");
+const HOST = "a host name or an address (IPv6 without brackets)";
+const PORT = "a whole number from 0 to 65535";
+const INTERVAL = `a number of seconds above 0, at most ${INTERVAL_SECONDS_MAX}`;
 
 const Network = z.strictObject({
   host: z
-    .string("is not a string")
-    .regex(/^[A-Za-z0-9._:-]{1,253}$/, "is not a host name or an address (IPv6 without brackets)")
+    .string(must(HOST))
+    .regex(/^[A-Za-z0-9._:-]{1,253}$/, must(HOST))
     .default("127.0.0.1"),
-  port: z
-    .int("is not a whole number")
-    .min(0, "is below 0")
-    .max(65_535, "is above 65535")
-    .default(11_434),
-  enableInstrumentation: z.boolean("is not true or false").default(true),
+  port: z.int(must(PORT)).min(0, must(PORT)).max(65_535, must(PORT)).default(11_434),
+  enableInstrumentation: z.boolean(must("true or false")).default(true),
   exporterType: z
-    .enum(["none", "clickhouse", "postgres", "both"], "is none of none, clickhouse, postgres, both")
+    .enum(
+      ["none", "clickhouse", "postgres", "both"],
+      must('"none", "clickhouse", "postgres" or "both"'),
+    )
     .default("none"),
   metricsExportInterval: z
-    .number("is not a number of seconds")
-    .positive("is not above 0 seconds")
-    .max(INTERVAL_SECONDS_MAX, `is above ${INTERVAL_SECONDS_MAX} seconds`)
+    .number(must(INTERVAL))
+    .positive(must(INTERVAL))
+    .max(INTERVAL_SECONDS_MAX, must(INTERVAL))
     .default(5),
-  edgeUrl: given.optional(),
-  box: given.optional(),
-  boxSecret: given.optional(),
-  ollamaUrl: given.optional(),
-  stateDir: given.optional(),
+  edgeUrl: NonEmpty.optional(),
+  box: NonEmpty.optional(),
+  boxSecret: NonEmpty.optional(),
+  ollamaUrl: NonEmpty.optional(),
+  stateDir: NonEmpty.optional(),
 });
 
-/** Variables of the agent whose values are the defaults of options. */
+/** Environment variables that are the defaults of options. */
 const OPTION_OF: Record<string, string> = {
   EDGE_URL: "edgeUrl",
   BOX_NAME: "box",
@@ -71,19 +94,25 @@ const OPTION_OF: Record<string, string> = {
 const nameOf = (variable: string) =>
   variable in OPTION_OF ? `${OPTION_OF[variable]} (or ${variable})` : variable;
 
+/**
+ * The checked settings of an {@link OllamaService}. Options that are left out come from the
+ * environment of the process, as for the `ollama-edge-agent` command.
+ *
+ * @example new NetworkConfig({ port: 11500, edgeUrl: "https://ollama-edge-serve.you.workers.dev" })
+ */
 export class NetworkConfig {
   readonly host: string;
   readonly port: number;
   readonly enableInstrumentation: boolean;
   readonly exporterType: ExporterTypeOption;
-  /** Seconds. */
+  /** In seconds. */
   readonly metricsExportInterval: number;
-  /** @internal Null without instrumentation. */
+  /** @internal Null if instrumentation is off. */
   readonly agent: AgentConfig | null;
   /** @internal */
   readonly served: Pick<AgentConfig, "box" | "ollamaUrl">;
 
-  /** @throws {ConfigError} one line per option that makes no sense */
+  /** @throws {ConfigError} with one line for each missing or invalid option */
   constructor(options: NetworkConfigOptions = {}) {
     const result = Network.safeParse(options);
     if (!result.success) throw new ConfigError(result.error.issues.map(messageOf).join("\n"));
@@ -100,7 +129,7 @@ export class NetworkConfig {
     };
     if (enableInstrumentation && !environment.EDGE_URL)
       throw new ConfigError(
-        "edgeUrl (or EDGE_URL) is not set: the URL of your Worker. Without one, set enableInstrumentation to false.",
+        "edgeUrl (or EDGE_URL) is not set. Set it to the URL of your Worker, or set enableInstrumentation to false.",
       );
     this.host = host;
     this.port = port;
@@ -114,5 +143,5 @@ export class NetworkConfig {
 
 const messageOf = (issue: z.core.$ZodIssue): string =>
   issue.code === "unrecognized_keys"
-    ? `there is no option ${issue.keys.join(", ")}`
+    ? `Unknown option: ${issue.keys.join(", ")}.`
     : `${issue.path.join(".")} ${issue.message}`;

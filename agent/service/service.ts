@@ -4,8 +4,8 @@
  *     await using service = new OllamaService(new NetworkConfig({ port: 11500 }));
  *     const { response } = await service.generate("llama3.2", "Hello, world!");
  *
- * It listens for the callers of this machine (or network), and what they call, like what the
- * program calls itself, is recorded at the edge.
+ * It serves callers on this machine or network. Their requests, and the program's own, are recorded
+ * at the edge.
  */
 import { z } from "zod";
 import { OllamaError } from "../errors.ts";
@@ -17,21 +17,26 @@ import { LocalClient } from "./local-client.ts";
 import type { NetworkConfig } from "./network-config.ts";
 
 export type ServiceOptions = {
-  /** Gets the events of the service. Default: warnings and errors, one line each on stderr. */
+  /** Receives the events of the service. Default: writes warnings and errors to stderr, one a line. */
   log?: Log | undefined;
 };
 
-/** `reason`: why it is not healthy, in words; null when it is. */
+/** The result of a health check. */
 export type ServiceHealth = {
   healthy: boolean;
+  /** Why Ollama is not healthy, for people; null if it is. */
   reason: string | null;
+  /** E.g. `0.15.6`; null if Ollama is not healthy. */
   ollamaVersion: string | null;
 };
 
-/** A model on disk. `null` where Ollama does not say. */
+/** A model on disk. `sizeBytes` is null if Ollama does not report it. */
 export type ServedModel = { name: string; sizeBytes: number | null };
 
-/** Fields of Ollama's `/api/generate` besides model, prompt and stream, e.g. `{ system: "Be brief.", options: { temperature: 0 } }`. */
+/**
+ * Fields of Ollama's `/api/generate` other than model, prompt and stream.
+ * @example { system: "Be brief.", options: { temperature: 0 } }
+ */
 export type GenerateOptions = {
   system?: string;
   images?: string[];
@@ -43,7 +48,7 @@ export type GenerateOptions = {
 };
 
 /**
- * Ollama's answer, as it came. Durations are in nanoseconds; what Ollama left out is undefined.
+ * Ollama's answer, unchanged. Durations are in nanoseconds; fields that Ollama left out are undefined.
  * @see https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-completion
  */
 export type Generated = {
@@ -79,6 +84,10 @@ const GeneratedAnswer: z.ZodType<Generated> = z.looseObject({
 
 type Started = { running: Running; client: LocalClient };
 
+/**
+ * An Ollama endpoint that listens on the address of its config and records every request at the edge.
+ * Every method except {@link stop} starts it if necessary. Dispose of it with `await using` or `stop`.
+ */
 export class OllamaService implements AsyncDisposable {
   readonly #config: NetworkConfig;
   readonly #log: Log;
@@ -91,21 +100,25 @@ export class OllamaService implements AsyncDisposable {
     this.#log = log;
   }
 
-  /** Where callers reach it, e.g. `http://127.0.0.1:11500`; null while it does not listen. */
+  /** The URL for callers, e.g. `http://127.0.0.1:11500`; null while it does not listen. */
   get url(): string | null {
     return this.#url;
   }
 
   /**
-   * Resolves when it listens. Does not wait for the edge: one that is away is dialled again, and
-   * records wait on disk. A second call does nothing.
-   * @throws {ListenError} when nothing can listen there; {StateLockError} when the state folder is in use
+   * Starts listening. Does not wait for the edge: while the edge is unreachable the service keeps
+   * dialling and records wait on disk. A second call does nothing.
+   * @throws {ListenError} if the address is in use, not allowed, or not on this machine
+   * @throws {StateLockError} if the state folder is in use or not writable
    */
   async start(): Promise<void> {
     await this.#ready();
   }
 
-  /** Finishes open calls, gives the edge what it can take in a moment, and ends. For good; a second call does nothing. */
+  /**
+   * Finishes open calls (up to 25 s), sends the last records, and stops permanently. A second call
+   * does nothing.
+   */
   stop(): Promise<void> {
     this.#stopped ??= this.#end();
     return this.#stopped;
@@ -115,13 +128,20 @@ export class OllamaService implements AsyncDisposable {
     return this.stop();
   }
 
-  /** Whether Ollama answers behind it. An Ollama that does not is an answer, not a throw. */
+  /**
+   * Checks that the Ollama behind the service answers. Resolves, with a reason, even if it does not.
+   * @throws {ListenError | StateLockError} if the service cannot start
+   */
   async healthCheck(): Promise<ServiceHealth> {
     const { client } = await this.#ready();
     try {
       const ollamaVersion = versionOf(await client.call("GET", "/api/version"));
       if (ollamaVersion !== null) return { healthy: true, reason: null, ollamaVersion };
-      return { healthy: false, reason: "what answers is no Ollama", ollamaVersion };
+      return {
+        healthy: false,
+        reason: "the answer to /api/version did not come from an Ollama",
+        ollamaVersion,
+      };
     } catch (error) {
       if (!(error instanceof OllamaError)) throw error;
       return { healthy: false, reason: error.message, ollamaVersion: null };
@@ -129,19 +149,20 @@ export class OllamaService implements AsyncDisposable {
   }
 
   /**
-   * The models on disk; cloud models are not among them.
-   * @throws {OllamaError}
+   * Lists the models on disk. Cloud models are left out.
+   * @throws {OllamaError} if Ollama cannot be reached or answers with an error
    */
   async getModels(): Promise<ServedModel[]> {
     const { client } = await this.#ready();
     const models = installedOf(await client.call("GET", "/api/tags"));
-    if (models === null) throw new OllamaError(200, "the answer to /api/tags is no list of models");
+    if (models === null)
+      throw new OllamaError(200, "Ollama's answer to /api/tags is not a list of models");
     return models.map(({ name, size_bytes }) => ({ name, sizeBytes: size_bytes }));
   }
 
   /**
-   * One whole answer.
-   * @throws {OllamaError} e.g. status 404 when the model is not installed
+   * Generates one whole answer. Has no timeout: loading a large model can take minutes.
+   * @throws {OllamaError} with the HTTP status, e.g. 404 if the model is not installed
    */
   async generate(model: string, prompt: string, options: GenerateOptions = {}): Promise<Generated> {
     const { client } = await this.#ready();
@@ -151,14 +172,14 @@ export class OllamaService implements AsyncDisposable {
     if (answer.success) return answer.data;
     throw new OllamaError(
       200,
-      `the answer to /api/generate is none: ${z.prettifyError(answer.error)}`,
+      `Ollama's answer to /api/generate is not valid: ${z.prettifyError(answer.error)}`,
     );
   }
 
-  /** Starts it where nobody has. One that could not start may try again. */
+  /** Starts the service once. After a failed start the next call tries again. */
   #ready(): Promise<Started> {
     if (this.#stopped !== null)
-      return Promise.reject(new Error("this OllamaService was stopped: make a new one"));
+      return Promise.reject(new Error("This OllamaService was stopped. Create a new one."));
     this.#started ??= this.#launch().catch((error: unknown) => {
       this.#started = null;
       throw error;
@@ -191,7 +212,7 @@ export class OllamaService implements AsyncDisposable {
   }
 }
 
-/** A library leaves stdout to its program. */
+/** Logs to stderr: stdout belongs to the program that uses the library. */
 function warningsToStderr(): Log {
   const log = makeLog({ json: !process.stderr.isTTY, write: (line) => process.stderr.write(line) });
   return (level, event, fields) => level !== "info" && log(level, event, fields);

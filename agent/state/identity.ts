@@ -1,10 +1,10 @@
-/** The agent's id: random, made once, kept in the state folder. */
+/** The agent's id: random, created once, kept in the state folder. */
 import { randomUUID } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 
-/** Reads the id, or makes one. A damaged file is replaced: an id only has to be stable, not old. */
+/** Reads the id or creates one. A damaged file is replaced: an id has to be stable, not old. */
 export function agentIdIn(stateDir: string): string {
   const path = join(stateDir, "agent-id");
   try {

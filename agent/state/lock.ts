@@ -1,22 +1,21 @@
 /**
- * One agent per state folder.
+ * A lock that allows one agent per state folder.
  *
- * A claim is an empty file whose name says which process made it: pid, the kernel's start
- * time of that pid, and the boot. A claim is valid as long as exactly that process lives, so
- * one that was left behind is removed by anybody, at any time, without a race: its name
- * never comes back. Each starter makes its own claim first and looks for others afterwards;
- * of two starters at least one sees the other, and who sees another steps back and tries
- * again after a random pause. Both may step back, never do both go on.
+ * A claim is an empty file whose name identifies the process that created it: its pid, the kernel's
+ * start time of that pid, and the boot. A claim is valid while exactly that process is alive. A stale
+ * claim can be removed by anyone at any time without a race, because its name is never used again.
+ * A starting agent first creates its own claim and then lists the others. If two start at once, at
+ * least one sees the other; it removes its claim and retries after a random pause. Both may back off,
+ * but never do both succeed.
  *
- * Not covered: agents in two containers (or on two machines) that share the folder cannot
- * see each other's processes. Where there is no /proc (macOS) a pid that now belongs to
- * another program counts as alive.
+ * Not covered: agents in two containers or on two machines that share the folder cannot see each
+ * other's processes. Without /proc (macOS) a pid that was reused by another program counts as alive.
  */
 import { readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeStateFolder } from "./folder.ts";
 
-/** Why the folder is not ours; the message is for the operator. */
+/** The state folder cannot be locked. The message is written for the operator. */
 export class StateLockError extends Error {
   override readonly name = "StateLockError";
   readonly reason: "held" | "not_writable";
@@ -28,11 +27,11 @@ export class StateLockError extends Error {
 }
 
 export type StateLock = {
-  /** Lets the next one in. A second call does nothing. */
+  /** Releases the folder. A second call does nothing. */
   release(): void;
 };
 
-/** Two starters that meet part within the first few; a holder is still there after all of them. */
+/** Two agents that start at once separate within the first few; a real holder outlasts all of them. */
 const ATTEMPTS = 6;
 /** Longest pause between two attempts, ms. */
 const PAUSE_MS_MAX = 50;
@@ -40,8 +39,9 @@ const PAUSE_MS_MAX = 50;
 const CLAIM = /^agent-(\d+)-(\w+)\.lock$/;
 
 /**
- * Creates the folder (mode 0700) if need be and takes it for this process. Blocks for at most 300 ms.
- * @throws StateLockError naming the process that holds it, or saying that the folder is not writable.
+ * Creates the folder (mode 0700) if it is missing and locks it for this process. Blocks for at most
+ * 300 ms.
+ * @throws {StateLockError} with the process that holds the folder, or if it is not writable
  */
 export function acquireStateLock(folder: string): StateLock {
   const name = `agent-${process.pid}-${lifeOf(process.pid) ?? "unknown"}.lock`;
@@ -55,15 +55,15 @@ export function acquireStateLock(folder: string): StateLock {
     remove(path);
     holder = other;
   }
-  const who =
+  const owner =
     holder === process.pid ? `this process (pid ${holder})` : `another agent (pid ${holder})`;
   throw new StateLockError(
     "held",
-    `the state folder ${folder} is in use by ${who}; stop it, or set another STATE_DIR`,
+    `The state folder ${folder} is in use by ${owner}. Stop it, or set STATE_DIR to another folder.`,
   );
 }
 
-/** @returns false when this process has claimed the folder before. */
+/** Returns false if this process has already claimed the folder. */
 function claim(folder: string, path: string): boolean {
   try {
     makeStateFolder(folder);
@@ -74,12 +74,13 @@ function claim(folder: string, path: string): boolean {
     if (code === "EEXIST" && readsAsFolder(folder)) return false;
     throw new StateLockError(
       "not_writable",
-      `the state folder ${folder} is not writable (${code}); it keeps finished requests safe`,
+      `The state folder ${folder} is not writable (${code}). The agent keeps finished requests there: ` +
+        "set STATE_DIR to a folder that it can write to.",
     );
   }
 }
 
-/** Pids of living processes with a claim; claims of dead ones are removed on the way. */
+/** Returns the pids of living processes with a claim, and removes the claims of dead ones. */
 function otherClaims(folder: string, ownName: string): number[] {
   return readdirSync(folder).flatMap((name) => {
     const [, pid, life] = CLAIM.exec(name) ?? [];
@@ -91,13 +92,14 @@ function otherClaims(folder: string, ownName: string): number[] {
 }
 
 /**
- * What tells this life of a pid from another: boot and start time. Null when no such process lives.
+ * Returns the boot and start time of a process, which distinguish it from later processes with the
+ * same pid. Null if no such process is alive.
  * @see https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html (fields 3 and 22)
  */
 function lifeOf(pid: number): string | null {
   const stat = readText(`/proc/${pid}/stat`);
   if (stat === null) return isAlive(pid) && readText("/proc/self/stat") === null ? "unknown" : null;
-  // The name of the program, in parentheses, may hold anything; what follows it does not.
+  // The program's name, in parentheses, may contain any character; the fields after it do not.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const [state, startTime] = [fields[0], fields[19]];
   if (state === "Z" || state === "X") return null;
@@ -135,7 +137,7 @@ function remove(path: string): void {
   try {
     unlinkSync(path);
   } catch {
-    // Gone already, or the disk is beyond help: a claim of a dead process is worth nothing.
+    // Already removed, or the disk fails. A leftover claim of a dead process does no harm.
   }
 }
 

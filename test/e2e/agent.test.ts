@@ -1,5 +1,4 @@
-/** The agent as it is installed: one file from the Worker, keys on, and what it says when something is wrong. */
-
+/** The agent as it is installed, one file from the Worker with keys on, and its messages when something is wrong. */
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
@@ -77,7 +76,7 @@ const isUp = async (name: string) =>
     }
   ).boxes.some((box) => box.name === name && box.state === "up");
 
-test("--help reads well, --version is one line, a wrong option is refused", async () => {
+test("prints its environment with --help, and rejects an unknown option", async () => {
   const help = run(["--help"], {});
   expect(await help.child.ended).toMatchObject({ code: 0 });
   expect(help.lines.join("\n")).toMatch(/EDGE_URL[\s\S]*BOX_SECRET[\s\S]*OLLAMA_HOST/);
@@ -86,26 +85,26 @@ test("--help reads well, --version is one line, a wrong option is refused", asyn
   expect(wrong.lines.join("\n")).toContain("--help");
 });
 
-test("--check says what works, and fails when something must be mended", async () => {
+test("reports with --check which parts work, and fails if a required one does not", async () => {
   const good = run(["--check"], {});
   expect(await good.child.ended).toMatchObject({ code: 0 });
   expect(good.lines.join("\n")).toMatch(/ok +edge .*accepts box home/);
-  expect(good.lines.join("\n")).toMatch(/ok +ollama .*0\.\d+\.\d+, 1 models/);
+  expect(good.lines.join("\n")).toMatch(/ok +ollama .*0\.\d+\.\d+, 1 model$/m);
   expect(good.lines.join("\n")).toMatch(/none +gpu +nvidia-smi was not found/);
-  for (const [env, told] of [
+  for (const [env, message] of [
     [{ BOX_SECRET: "wrong-secret-0123456789" }, /FAILED edge .*The secret of box home is wrong/],
     [{ EDGE_URL: NOBODY }, /FAILED edge .*cannot be reached/],
     [{ EDGE_URL: ollama.url }, /FAILED edge .*is EDGE_URL right/],
     [{ OLLAMA_HOST: NOBODY }, /FAILED ollama .*does not answer/],
   ] as const) {
     const bad = run(["--check"], env);
-    expect(await bad.child.ended, told.source).toMatchObject({ code: 1 });
-    expect(bad.lines.join("\n")).toMatch(told);
+    expect(await bad.child.ended, message.source).toMatchObject({ code: 1 });
+    expect(bad.lines.join("\n")).toMatch(message);
     expect(bad.lines.join("\n")).not.toContain("wrong-secret");
   }
 });
 
-test("a wrong secret and a taken name are said once, and the agent goes on trying", async () => {
+test("logs a wrong secret and a box name in use once, and keeps dialling", async () => {
   const wrong = run([], {
     BOX_SECRET: "wrong-secret-0123456789",
     STATE_DIR: join(stack.folder, "wrong"),
@@ -128,7 +127,7 @@ test("a wrong secret and a taken name are said once, and the agent goes on tryin
   await wrong.child.stop(5_000);
 });
 
-test("two agents on one state folder: the second says who holds it and ends", async () => {
+test("exits with the holder's pid if another agent uses the state folder", async () => {
   const first = run([], { STATE_DIR: join(stack.folder, "shared") });
   await eventually(() => isUp("home"));
   const second = run([], { STATE_DIR: join(stack.folder, "shared") });
@@ -137,7 +136,7 @@ test("two agents on one state folder: the second says who holds it and ends", as
   await first.child.stop(5_000);
 });
 
-test("with keys: the SDK calls with a header, the CLI with the key in its path, and a stranger gets 401", async () => {
+test("accepts a key in the header or in the path, and answers 401 without one", async () => {
   const agent = run([], { STATE_DIR: join(stack.folder, "keys") });
   await eventually(() => isUp("home"));
   const messages = [{ role: "user", content: "Hello" }];
@@ -166,7 +165,7 @@ test("with keys: the SDK calls with a header, the CLI with the key in its path, 
   await agent.child.stop(5_000);
 });
 
-test("SIGTERM lets open requests finish, and takes no new ones", async () => {
+test("finishes open requests on SIGTERM and takes no new ones", async () => {
   const agent = run([], { STATE_DIR: join(stack.folder, "drain") });
   await eventually(() => isUp("home"));
   ollama.fault([{ kind: "slow_first_token", ms: 700 }]);
@@ -195,8 +194,8 @@ test("SIGTERM lets open requests finish, and takes no new ones", async () => {
   expect(await agent.child.ended).toMatchObject({ code: 0 });
 });
 
-test("an answer of any size passes, and a caller that does not read stops Ollama instead of filling memory", async () => {
-  const chunk = randomBytes(256 * 1024); // not to be compressed away
+test("passes an answer of any size, and stalls Ollama while the caller does not read", async () => {
+  const chunk = randomBytes(256 * 1024); // random, so that compression does not shrink it
   const total = 200 * chunk.length;
   let written = 0;
   const big: Server = createServer(async (request, response) => {
@@ -225,7 +224,7 @@ test("an answer of any size passes, and a caller that does not read stops Ollama
   expect(answer.status).toBe(200);
   const reader = answer.body?.getReader();
   await reader?.read();
-  // Until Ollama's side stands still: what is on the way is bounded by buffers and one window.
+  // Waits until Ollama stalls: buffers and one window bound the data in transit.
   await untilStill(() => written);
   expect(written).toBeLessThan(total / 2);
   let bytes = 0;

@@ -1,4 +1,4 @@
-/** The package as a program gets it: packed, installed without a network, imported, and typed. */
+/** The package as a program gets it: packed, installed offline, imported and type-checked. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -30,7 +30,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test("it brings no other package along", () => {
+test("installs no other package", () => {
   expect(readdirSync(join(folder, "node_modules")).filter((name) => !name.startsWith("."))).toEqual(
     ["ollama-edge-serve"],
   );
@@ -67,7 +67,7 @@ console.log(JSON.stringify({ response, models: await service.getModels(), health
 await service[Symbol.asyncDispose]();
 `;
 
-test("a program runs it, its calls reach the edge, and it ends by itself", async () => {
+test("lets a program run the service, records its calls at the edge, and exits by itself", async () => {
   await using edge = await FakeEdge.listen({ keep_text: true });
   writeFileSync(join(folder, "program.mjs"), PROGRAM);
   const env = {
@@ -97,7 +97,7 @@ test("a program runs it, its calls reach the edge, and it ends by itself", async
   });
 });
 
-test("the command is in it", async () => {
+test("installs the command ollama-edge-agent", async () => {
   const command = join(folder, "node_modules/.bin/ollama-edge-agent");
   const ended = await run(command, ["--help"], {
     PATH: `${dirname(BOX_NODE)}:${process.env.PATH}`,
@@ -105,11 +105,11 @@ test("the command is in it", async () => {
   expect(ended.stdout).toContain("--listen [host:]port");
 });
 
-// Each line is right, or is refused by the line above it.
+// Each line compiles, unless the line above it expects an error.
 const TYPED = `
 import { type Generated, type Log, NetworkConfig, type NetworkConfigOptions, OllamaError, OllamaService } from "ollama-edge-serve/agent";
 const options: NetworkConfigOptions = { host: "0.0.0.0", port: 11500, enableInstrumentation: true, exporterType: "both", metricsExportInterval: 5 };
-// @ts-expect-error: no such exporter
+// @ts-expect-error: not an exporter
 options.exporterType = "prometheus";
 const log: Log = (level, event, fields) => void [level, event, fields];
 export async function main(): Promise<void> {
@@ -119,13 +119,13 @@ export async function main(): Promise<void> {
   const tokens: number | undefined = answer.eval_count;
   const { healthy, reason }: { healthy: boolean; reason: string | null } = await service.healthCheck();
   for (const { name, sizeBytes } of await service.getModels()) void [name.length, sizeBytes === null ? 0 : sizeBytes / 2];
-  // @ts-expect-error: what belongs to the agent is not for programs
+  // @ts-expect-error: internal to the agent
   void new NetworkConfig(options).agent;
   void [text, tokens, healthy, reason, new OllamaError(404, "x").status];
 }
 `;
 
-test("its types stand alone: a strict program without other types compiles against them", () => {
+test("ships types that a strict program compiles against without other types", () => {
   writeFileSync(join(folder, "typed.ts"), TYPED);
   const compilerOptions = {
     target: "es2024",
@@ -144,7 +144,7 @@ test("its types stand alone: a strict program without other types compiles again
   succeed(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", folder], folder);
 });
 
-/** @throws with what it said when it does not end well. */
+/** Runs a command. @throws with its output if it fails */
 function succeed(command: string, args: string[], cwd: string): void {
   const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: "utf8" });
   if (status !== 0)
@@ -153,7 +153,7 @@ function succeed(command: string, args: string[], cwd: string): void {
     );
 }
 
-/** Not at once like the others: the edge that it calls is in this process. */
+/** Runs a command asynchronously, because the edge that it calls is in this process. */
 async function run(
   command: string,
   args: string[],

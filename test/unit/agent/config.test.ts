@@ -4,7 +4,7 @@ import { ConfigError } from "../../../agent/errors.ts";
 
 const EDGE_URL = "https://edge.example";
 
-test("the defaults are those of the help text", () => {
+test("uses the defaults that the help text documents", () => {
   expect(configOf({ EDGE_URL, BOX_NAME: "home" })).toMatchObject({
     box: "home",
     boxSecret: null,
@@ -15,7 +15,7 @@ test("the defaults are those of the help text", () => {
   });
 });
 
-// Ollama takes all of these as OLLAMA_HOST; some are addresses to listen on.
+// Ollama accepts all of these as OLLAMA_HOST; some are addresses to listen on.
 const HOSTS: Record<string, string> = {
   "http://127.0.0.1:11434": "http://127.0.0.1:11434/",
   "127.0.0.1:11434": "http://127.0.0.1:11434/",
@@ -29,39 +29,47 @@ const HOSTS: Record<string, string> = {
   "http://gpu.lan:8080/sub": "http://gpu.lan:8080/sub",
 };
 
-test.each(Object.entries(HOSTS))("OLLAMA_HOST %s is dialled as %s", (text, url) => {
+test.each(Object.entries(HOSTS))("dials OLLAMA_HOST %s as %s", (text, url) => {
   expect(ollamaHost(text)).toBe(url);
   expect(configOf({ EDGE_URL, OLLAMA_HOST: text }).ollamaUrl.href).toBe(url);
 });
 
-const REFUSED: [what: string, env: Record<string, string>, told: RegExp][] = [
-  ["no edge", {}, /^EDGE_URL is not set/],
-  ["an empty edge", { EDGE_URL: "" }, /^EDGE_URL is not set/],
-  ["an edge that is no URL", { EDGE_URL: "edge" }, /^EDGE_URL is not an http/],
+const REFUSED: [setting: string, env: Record<string, string>, message: RegExp][] = [
+  ["a missing EDGE_URL", {}, /^EDGE_URL is not set/],
+  ["an empty EDGE_URL", { EDGE_URL: "" }, /^EDGE_URL is not set/],
+  ["an EDGE_URL without a scheme", { EDGE_URL: "edge" }, /^EDGE_URL must be an http.*got "edge"/],
   [
-    "an edge with credentials in it",
+    "an EDGE_URL with credentials",
     { EDGE_URL: "https://user:hunter2@edge" },
-    /^EDGE_URL is not .* without credentials/,
+    /^EDGE_URL must be .* without credentials/,
   ],
-  ["a box name with a blank", { EDGE_URL, BOX_NAME: "my box" }, /^BOX_NAME a box name is/],
   [
-    "an Ollama that is no address",
-    { EDGE_URL, OLLAMA_HOST: "ftp://x" },
-    /^OLLAMA_HOST is not an address/,
+    "a BOX_NAME with a space",
+    { EDGE_URL, BOX_NAME: "my box" },
+    /^BOX_NAME must be 1 to 63 letters.*got "my box"/,
   ],
-  ["a flag that is none", { EDGE_URL, SIMULATED: "yes" }, /^SIMULATED is 0 or 1/],
+  [
+    "an OLLAMA_HOST that is not HTTP",
+    { EDGE_URL, OLLAMA_HOST: "ftp://x" },
+    /^OLLAMA_HOST must be the address of an Ollama.*got "ftp:\/\/x"/,
+  ],
+  [
+    "a SIMULATED that is neither 0 nor 1",
+    { EDGE_URL, SIMULATED: "yes" },
+    /^SIMULATED must be 0 or 1; got "yes"/,
+  ],
 ];
 
 test.each(REFUSED)(
-  "%s is refused by the name of the variable, never by its value",
-  (_what, env, told) => {
+  "rejects %s with a message that names the variable and never shows credentials",
+  (_setting, env, message) => {
     expect(() => configOf(env)).toThrow(ConfigError);
-    expect(() => configOf(env)).toThrow(told);
+    expect(() => configOf(env)).toThrow(message);
     expect(() => configOf(env)).not.toThrow(/hunter2/);
   },
 );
 
-test("any host name makes a box name", () => {
+test("turns any host name into a box name", () => {
   expect(defaultBoxName("gpu-1.lan")).toBe("gpu-1.lan");
   expect(defaultBoxName("Jürgens Büro")).toBe("J-rgens-B-ro");
   expect(defaultBoxName("---")).toBe("box");

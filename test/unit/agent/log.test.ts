@@ -11,7 +11,7 @@ const lineOf = (json: boolean, ...event: Parameters<ReturnType<typeof makeLog>>)
   return line;
 };
 
-test("an event is one JSON line for machines", () => {
+test("writes an event as one JSON line for machines", () => {
   expect(
     lineOf(true, "warn", "gpu_unavailable", {
       reason: "a\nb",
@@ -23,7 +23,7 @@ test("an event is one JSON line for machines", () => {
   );
 });
 
-test("and a short line for people", () => {
+test("writes an event as one short line for people", () => {
   expect(lineOf(false, "info", "started")).toBe("12:00:01 started\n");
   expect(lineOf(false, "error", "spool_disk_failed", { error: "a\nb", lost: 3 })).toBe(
     '12:00:01 ERROR spool_disk_failed error="a\\nb" lost=3\n',
@@ -41,12 +41,12 @@ test.each([
   "boxSecret",
   "password",
   "api_key",
-])("a field named %s is never written", (name) => {
+])("never writes the value of a log field named %s", (name) => {
   for (const json of [true, false])
     expect(lineOf(json, "info", "request", { [name]: "canary" })).not.toContain("canary");
 });
 
-test("names that only resemble those are", () => {
+test("writes log fields whose names only resemble private ones", () => {
   expect(lineOf(true, "info", "request", { key_id: "k1", prompt_tokens: 3 })).toContain(
     '"key_id":"k1","prompt_tokens":3',
   );

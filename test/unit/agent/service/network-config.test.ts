@@ -11,7 +11,7 @@ afterEach(() => {
 
 const edgeUrl = "https://edge.example";
 
-test("the defaults are those that the options' descriptions name", () => {
+test("uses the defaults that the options document", () => {
   expect({ ...new NetworkConfig({ edgeUrl }) }).toMatchObject({
     host: "127.0.0.1",
     port: 11_434,
@@ -22,7 +22,7 @@ test("the defaults are those that the options' descriptions name", () => {
   });
 });
 
-test("what the agent needs comes from its environment, and an option wins over it", () => {
+test("takes settings from the environment, and prefers an option", () => {
   vi.stubEnv("EDGE_URL", "https://other.example");
   vi.stubEnv("BOX_NAME", "from-environment");
   vi.stubEnv("BOX_SECRET", "s");
@@ -36,7 +36,7 @@ test("what the agent needs comes from its environment, and an option wins over i
   });
 });
 
-test("without instrumentation no edge is needed", () => {
+test("needs no edge without instrumentation", () => {
   const { agent, served } = new NetworkConfig({
     enableInstrumentation: false,
     ollamaUrl: "http://gpu.lan:11434",
@@ -46,42 +46,51 @@ test("without instrumentation no edge is needed", () => {
   expect(served).toEqual({ box: "home", ollamaUrl: new URL("http://gpu.lan:11434") });
 });
 
-const REFUSED: [options: object, told: string][] = [
+const REFUSED: [options: object, message: string][] = [
   [
     {},
-    "edgeUrl (or EDGE_URL) is not set: the URL of your Worker. Without one, set enableInstrumentation to false.",
+    "edgeUrl (or EDGE_URL) is not set. Set it to the URL of your Worker, or set enableInstrumentation to false.",
   ],
-  [{ edgeUrl: "edge" }, "edgeUrl (or EDGE_URL) is not an http(s) URL without credentials"],
-  [{ edgeUrl: "" }, "edgeUrl is empty"],
-  [{ edgeUrl, port: 65_536 }, "port is above 65535"],
-  [{ edgeUrl, port: 1.5 }, "port is not a whole number"],
-  [{ edgeUrl, port: "11434" }, "port is not a whole number"],
-  [{ edgeUrl, host: "http://x" }, "host is not a host name or an address (IPv6 without brackets)"],
+  [{ edgeUrl: "edge" }, "edgeUrl (or EDGE_URL) must be an http or https URL without credentials"],
+  [{ edgeUrl: "" }, "edgeUrl must not be empty."],
+  [{ edgeUrl, port: 65_536 }, "port must be a whole number from 0 to 65535; got 65536."],
+  [{ edgeUrl, port: 1.5 }, "port must be a whole number from 0 to 65535; got 1.5."],
+  [{ edgeUrl, port: "11434" }, 'port must be a whole number from 0 to 65535; got "11434".'],
+  [
+    { edgeUrl, host: "http://x" },
+    'host must be a host name or an address (IPv6 without brackets); got "http://x".',
+  ],
   [
     { edgeUrl, exporterType: "prometheus" },
-    "exporterType is none of none, clickhouse, postgres, both",
+    'exporterType must be "none", "clickhouse", "postgres" or "both"; got "prometheus".',
   ],
-  [{ edgeUrl, metricsExportInterval: 0 }, "metricsExportInterval is not above 0 seconds"],
+  [
+    { edgeUrl, metricsExportInterval: 0 },
+    "metricsExportInterval must be a number of seconds above 0, at most 86400; got 0.",
+  ],
   [
     { edgeUrl, metricsExportInterval: Number.NaN },
-    "metricsExportInterval is not a number of seconds",
+    "metricsExportInterval must be a number of seconds above 0, at most 86400; got NaN.",
   ],
-  [{ edgeUrl, enableInstrumentation: "no" }, "enableInstrumentation is not true or false"],
-  [{ edgeUrl, exporter_type: "none" }, "there is no option exporter_type"],
-  [{ edgeUrl, box: "a b" }, "box (or BOX_NAME) a box name is"],
+  [
+    { edgeUrl, enableInstrumentation: "no" },
+    'enableInstrumentation must be true or false; got "no".',
+  ],
+  [{ edgeUrl, exporter_type: "none" }, "Unknown option: exporter_type."],
+  [{ edgeUrl, box: "a b" }, "box (or BOX_NAME) must be 1 to 63 letters"],
   [
     { enableInstrumentation: false, ollamaUrl: "ftp://x" },
-    "ollamaUrl (or OLLAMA_HOST) is not an address of an Ollama",
+    'ollamaUrl (or OLLAMA_HOST) must be the address of an Ollama, e.g. http://127.0.0.1:11434; got "ftp://x".',
   ],
 ];
 
-test.each(REFUSED)("%j is refused in words that name the option", (options, told) => {
+test.each(REFUSED)("rejects %j with a message that names the option", (options, message) => {
   const make = () => new NetworkConfig(options as NetworkConfigOptions);
   expect(make).toThrow(ConfigError);
-  expect(make).toThrow(told);
+  expect(make).toThrow(message);
 });
 
-test("a secret is never in the message", () => {
+test("never shows credentials in a message", () => {
   expect(() => new NetworkConfig({ edgeUrl: "https://user:hunter2@edge.example" })).toThrow(
     /^(?!.*hunter2).*$/s,
   );

@@ -1,5 +1,4 @@
-/** `OllamaService` as a program uses it, with a simulated Ollama behind it and an edge that says what a test wants. */
-
+/** `OllamaService` as a program uses it, between a fake edge and a simulated Ollama. */
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
@@ -44,7 +43,7 @@ const quiet: Log = () => {};
 const serviceOf = (options: NetworkConfigOptions, log = quiet) =>
   new OllamaService(configOf(options), { log });
 
-test("the first call starts it, and what it calls is recorded at the edge, once", async () => {
+test("starts at the first call, and records every call at the edge once", async () => {
   await using edge = await FakeEdge.listen({ keep_text: true });
   {
     await using service = serviceOf({ edgeUrl: edge.url });
@@ -66,7 +65,7 @@ test("the first call starts it, and what it calls is recorded at the edge, once"
       reason: null,
       ollamaVersion: expect.stringMatching(/^0\./),
     });
-    // And a caller of this machine.
+    // A call from another program on this machine.
     const body = JSON.stringify({
       model: MODEL,
       stream: false,
@@ -74,7 +73,7 @@ test("the first call starts it, and what it calls is recorded at the edge, once"
     });
     expect((await fetch(`${service.url}/api/chat`, { method: "POST", body })).status).toBe(200);
   }
-  // Leaving the block drains: nothing has to be waited for.
+  // Leaving the block drains the service, so every record has arrived.
   expect(edge.records.map(({ endpoint }) => endpoint).sort()).toEqual([
     "/api/chat",
     "/api/generate",
@@ -92,12 +91,12 @@ test("the first call starts it, and what it calls is recorded at the edge, once"
   expect(generated?.user_agent).toMatch(/^ollama-edge-serve\//);
 });
 
-test("metricsExportInterval: finished requests wait for company", async () => {
+test("holds finished requests for metricsExportInterval and sends them in one batch", async () => {
   await using edge = await FakeEdge.listen();
   await using service = serviceOf({ edgeUrl: edge.url, metricsExportInterval: 3_600 });
   await service.start();
   await eventually(async () => edge.readings.length > 0);
-  ollama.fault([{ kind: "slow_first_token", ms: 80 }]); // longer than the agent alone would wait
+  ollama.fault([{ kind: "slow_first_token", ms: 80 }]); // longer than the agent waits by default
   for (let i = 0; i < 3; i++) await service.generate(MODEL, "x", { options: { num_predict: 1 } });
   expect(edge.records).toEqual([]);
   await service.stop();
@@ -109,7 +108,7 @@ test.each([
   ["clickhouse", 1],
   ["both", 0],
 ] as const)(
-  "an edge that exports to %s, where the program takes it to be both, is warned of %i times",
+  "warns about an edge that exports to %s, where the program expects both, %i times",
   async (exporter_type, count) => {
     const events: [string, unknown][] = [];
     await using edge = await FakeEdge.listen({ exporter_type });
@@ -130,7 +129,7 @@ test.each([
   },
 );
 
-test("an edge that keeps no texts gets none", async () => {
+test("sends no text to an edge that keeps none", async () => {
   await using edge = await FakeEdge.listen({ keep_text: false });
   await using service = serviceOf({ edgeUrl: edge.url });
   await service.start();
@@ -140,7 +139,7 @@ test("an edge that keeps no texts gets none", async () => {
   expect(edge.records).toMatchObject([{ prompt: null, response: null, completion_tokens: 1 }]);
 });
 
-test("a call of this machine is stamped by the edge's clock, whatever that of the machine says", async () => {
+test("stamps a local call with the edge's clock even if the machine's clock is wrong", async () => {
   const daysMs = 90 * 24 * 3_600_000;
   await using edge = await FakeEdge.listen({ now_ms: Date.now() - daysMs });
   await using service = serviceOf({ edgeUrl: edge.url });
@@ -151,7 +150,7 @@ test("a call of this machine is stamped by the edge's clock, whatever that of th
   const [record] = edge.records;
   const startedMs = Date.parse(record?.started_at ?? "");
   expect(Math.abs(startedMs - (Date.now() - daysMs))).toBeLessThan(60_000);
-  // The ledger sorts, and forgets, by the time in the id.
+  // The ledger sorts and deletes by the time in the id.
   expect(
     Math.abs(
       Number.parseInt(record?.request_id.replace("-", "").slice(0, 12) ?? "", 16) - startedMs,
@@ -160,7 +159,7 @@ test("a call of this machine is stamped by the edge's clock, whatever that of th
   expect(record?.latency_ms).toBeLessThan(60_000);
 });
 
-test("an edge that is down is not waited for; its records are on disk and arrive when it is there", async () => {
+test("serves calls while the edge is down, and delivers their records from disk when it is up", async () => {
   {
     await using service = serviceOf({ edgeUrl: NOBODY });
     await service.generate(MODEL, "first", { options: { num_predict: 2 } });
@@ -174,7 +173,7 @@ test("an edge that is down is not waited for; its records are on disk and arrive
   ]);
 });
 
-test("an Ollama that refuses, or is not there, is said in words", async () => {
+test("reports an Ollama that rejects a call or cannot be reached as an OllamaError", async () => {
   await using edge = await FakeEdge.listen();
   await using service = serviceOf({ edgeUrl: edge.url });
   const refused = service.generate("nope", "x");
@@ -197,7 +196,7 @@ test("an Ollama that refuses, or is not there, is said in words", async () => {
   await expect(alone.getModels()).rejects.toMatchObject({ status: 502 });
 });
 
-test("without instrumentation there is only the endpoint", async () => {
+test("starts only the endpoint when instrumentation is off", async () => {
   const own = join(stateDir, "none");
   await using service = serviceOf({ enableInstrumentation: false, stateDir: own });
   expect(await service.generate(MODEL, "x", { options: { num_predict: 1 } })).toMatchObject({
@@ -206,7 +205,7 @@ test("without instrumentation there is only the endpoint", async () => {
   expect(existsSync(own)).toBe(false);
 });
 
-test("start and stop may come twice; what was stopped stays so; what was never started has nothing to stop", async () => {
+test("accepts a second start and stop, cannot restart, and can be stopped without a start", async () => {
   const service = serviceOf({ enableInstrumentation: false });
   await Promise.all([service.start(), service.start()]);
   const { url } = service;
@@ -219,7 +218,7 @@ test("start and stop may come twice; what was stopped stays so; what was never s
   await serviceOf({ enableInstrumentation: false }).stop();
 });
 
-test("an open call is finished by stop", async () => {
+test("finishes an open call before it stops", async () => {
   await using service = serviceOf({ enableInstrumentation: false });
   await service.start();
   ollama.fault([{ kind: "slow_first_token", ms: 300 }]);
@@ -230,7 +229,7 @@ test("an open call is finished by stop", async () => {
   expect(await answer).toMatchObject({ done: true, eval_count: 3 });
 });
 
-test("a port that is taken is said, and a later start may have it", async () => {
+test("reports a port in use, and starts once the port is free", async () => {
   const holder = createServer().listen(0, "127.0.0.1");
   await once(holder, "listening");
   const { port } = holder.address() as AddressInfo;
@@ -245,12 +244,12 @@ test("a port that is taken is said, and a later start may have it", async () => 
   expect((await service.healthCheck()).healthy).toBe(true);
 });
 
-test("the address of its own Ollama is refused before it loops", async () => {
+test("refuses to listen on the address of its own Ollama", async () => {
   await using service = serviceOf({ enableInstrumentation: false, port: ollama.port });
   await expect(service.start()).rejects.toThrow(/that is the address of the Ollama to forward to/);
 });
 
-test("two on one state folder: the second is refused", async () => {
+test("refuses to start a second service on one state folder", async () => {
   await using edge = await FakeEdge.listen();
   await using first = serviceOf({ edgeUrl: edge.url });
   await first.start();

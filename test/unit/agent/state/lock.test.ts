@@ -7,7 +7,7 @@ import { temporaryFolder } from "../../../support/temporary.ts";
 
 const hasProc = existsSync("/proc/self/stat");
 
-test("the folder is made for its owner alone, and free again after the release", () => {
+test("creates the state folder for its owner only, and frees it on release", () => {
   const folder = join(newFolder(), "a", "b");
   const lock = acquireStateLock(folder);
   expect(statSync(folder).mode & 0o777).toBe(0o700);
@@ -17,7 +17,7 @@ test("the folder is made for its owner alone, and free again after the release",
   acquireStateLock(folder).release();
 });
 
-test("a second agent is told who holds the folder", async () => {
+test("names the process that holds the state folder to a second agent", async () => {
   const folder = newFolder();
   await using holder = starter(folder);
   expect(await holder.go()).toBe("held");
@@ -27,11 +27,11 @@ test("a second agent is told who holds the folder", async () => {
     message: expect.stringContaining(`another agent (pid ${holder.pid})`),
   });
   expect(refusal.message).toContain(folder);
-  // The refused one leaves nothing behind.
+  // The refused agent leaves no claim behind.
   expect(readdirSync(folder)).toHaveLength(1);
 });
 
-test("one process cannot take a folder twice", () => {
+test("refuses to lock a state folder twice in one process", () => {
   const folder = newFolder();
   const lock = acquireStateLock(folder);
   expect(refusalOf(folder)).toMatchObject({
@@ -41,7 +41,7 @@ test("one process cannot take a folder twice", () => {
   lock.release();
 });
 
-test("what a killed agent held is free at once", async () => {
+test("frees the state folder of a killed agent at once", async () => {
   const folder = newFolder();
   const holder = starter(folder);
   expect(await holder.go()).toBe("held");
@@ -51,16 +51,16 @@ test("what a killed agent held is free at once", async () => {
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test.runIf(hasProc)("a pid that now belongs to another program does not hold it", () => {
+test.runIf(hasProc)("ignores a claim whose pid now belongs to another program", () => {
   const folder = newFolder();
   writeFileSync(join(folder, `agent-${process.ppid}-0badb00712345.lock`), "");
   acquireStateLock(folder).release();
 });
 
 test.each([
-  ["is below a file", (folder: string) => join(folder, "file", "state")],
-  ["is a file", (folder: string) => join(folder, "file")],
-])("a folder that %s is named as not writable", (_why, pathOf) => {
+  ["below a file", (folder: string) => join(folder, "file", "state")],
+  ["that is a file", (folder: string) => join(folder, "file")],
+])("reports a state folder %s as not writable", (_place, pathOf) => {
   const folder = newFolder();
   writeFileSync(join(folder, "file"), "");
   const path = pathOf(folder);
@@ -70,7 +70,7 @@ test.each([
   });
 });
 
-test("of many that start at once exactly one gets it, over the claim of a dead one", {
+test("lets exactly one of many agents that start at once lock the folder, despite a dead agent's claim", {
   timeout: 60_000,
 }, async () => {
   for (let round = 0; round < 3; round++) {
@@ -94,23 +94,23 @@ function refusalOf(folder: string): StateLockError {
     if (error instanceof StateLockError) return error;
     throw error;
   }
-  throw new Error("it was not refused");
+  throw new Error("the folder was locked, not refused");
 }
 
-/** Another process that takes the folder when told to. */
+/** Starts a process that locks the folder when `go` is called. */
 function starter(folder: string) {
   const script = new URL("../../../support/lock-holder.ts", import.meta.url).pathname;
   const child = spawn(process.execPath, [script, folder], { stdio: ["pipe", "pipe", "inherit"] });
-  let said = "";
+  let output = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    said += text;
+    output += text;
   });
   const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const line = (number: number) =>
     vi.waitFor(
       () =>
-        said.split("\n").at(number + 1) !== undefined
-          ? (said.split("\n")[number] ?? "")
+        output.split("\n").at(number + 1) !== undefined
+          ? (output.split("\n")[number] ?? "")
           : Promise.reject(new Error("silent")),
       {
         timeout: 20_000,
