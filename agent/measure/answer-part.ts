@@ -1,18 +1,17 @@
 /**
- * What one line, event or object of an answer says, in our words; and the lenient schemas to
- * read it with.
+ * One line, event or object of an answer in a common form, and lenient schemas to parse it.
  *
- * Lenient: unknown fields are ignored, a field of a wrong type is a field that is not there, and
- * nothing throws. A newer Ollama must not turn good answers into errors. Zod reads every token's
- * chunk too: it costs less than the `JSON.parse` before it (0.5 against 0.8 µs on Node 24).
+ * Lenient: unknown fields are ignored, a field of the wrong type counts as missing, and nothing
+ * throws. A newer Ollama must not turn good answers into errors. Zod also parses the chunk of every
+ * token: it costs less than the `JSON.parse` before it (0.5 µs against 0.8 µs on Node 24).
  */
 import { z } from "zod";
 
-/** What is absent was not said. Said again, the later one holds. */
+/** A missing field is unknown. If a later part repeats a field, the later value counts. */
 export type AnswerPart = {
   /** A piece of the answer's text. Thinking and tool calls are content, but not text. */
   text?: string | undefined;
-  /** Carries something a caller waits for: text, thinking, a tool call or an embedding. */
+  /** True if the part carries content: text, thinking, a tool call or an embedding. */
   hasContent?: boolean;
   promptTokens?: number | undefined;
   completionTokens?: number | undefined;
@@ -23,23 +22,23 @@ export type AnswerPart = {
   decodeNs?: number | undefined;
   doneReason?: string | undefined;
   error?: string | undefined;
-  /** The answer may end properly after this. */
+  /** True if the answer may end after this part. */
   isLast?: boolean;
-  /** Is there only because usage was asked for (OpenAI streams). */
+  /** True if the part was sent only because usage was requested (OpenAI streams). */
   isUsageOnly?: boolean;
 };
 
-/** How the answers of some endpoints are to be read. The functions throw nothing. */
+/** Parses the answers of some endpoints. Its functions never throw. */
 export type AnswerDialect = {
-  /** One line or event of a streamed answer. */
+  /** Parses one line or event of a streamed answer. */
   streamed(value: unknown): AnswerPart;
-  /** The one object of an answer that is not streamed. */
+  /** Parses an answer that is not streamed. */
   whole(value: unknown): AnswerPart;
-  /** A line that is not JSON and ends a stream. */
+  /** A line that is not JSON and ends a stream; null if the API has none. */
   endMark: "[DONE]" | null;
-  /** What a streamed answer ends with, in words. */
+  /** Name of the part that ends a streamed answer, for error messages. */
   streamEnd: string;
-  /** What shows that a whole answer is complete, in words. */
+  /** Name of the field that shows that a whole answer is complete, for error messages. */
   wholeEnd: string;
 };
 
@@ -52,8 +51,8 @@ export const optional = {
   text: maybe(z.string()),
   flag: maybe(z.boolean()),
   /**
-   * Tokens. Ollama leaves out what it does not know, and its OpenAI and Anthropic layers write
-   * that as 0, so 0 is unknown here.
+   * Tokens. Ollama leaves out unknown counts, and its OpenAI and Anthropic layers write them as 0,
+   * so 0 means unknown here.
    */
   count: maybe(z.int().positive()),
   nanoseconds: maybe(z.number().nonnegative()),
@@ -66,9 +65,12 @@ const ErrorText = z.union([
   z.object({ message: z.string().min(1) }).transform((error) => error.message),
 ]);
 
-/** The words of an `error` field, native (a string) or OpenAI and Anthropic (an object); undefined where there is none. */
+/**
+ * Returns the text of an `error` field: a string in Ollama's API, an object in OpenAI's and
+ * Anthropic's. Undefined if there is no error.
+ */
 export function errorText(error: unknown): string | undefined {
   if (error === undefined || error === null) return undefined;
-  const words = ErrorText.safeParse(error);
-  return words.success ? words.data : "Ollama said that there was an error, but not which";
+  const text = ErrorText.safeParse(error);
+  return text.success ? text.data : "Ollama reported an error without a message";
 }

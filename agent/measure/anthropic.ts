@@ -1,9 +1,9 @@
 /**
  * Answers of `/v1/messages`.
  *
- * The usage in `message_start` is an estimate (the length of the prompt / 4). The one in
- * `message_delta` is final and comes later, so it holds; before Ollama 0.15.5 it had no
- * `input_tokens`, and the estimate is all there is.
+ * The usage in `message_start` is an estimate (the length of the prompt / 4). The usage in
+ * `message_delta` arrives later and is final, so it replaces the estimate. Before Ollama 0.15.5 it
+ * had no `input_tokens`, which leaves only the estimate.
  *
  * @see https://github.com/ollama/ollama/blob/main/anthropic/anthropic.go (StreamConverter)
  * @see https://github.com/ollama/ollama/pull/13934 (input_tokens in message_delta)
@@ -29,7 +29,7 @@ const Event = z.object({
   error: optional.any,
 });
 
-/** Blocks of text and thinking begin empty; any other (a tool's call or result) is there when it begins. */
+/** A block of text or thinking begins empty; any other block (a tool call or result) begins complete. */
 const hasContent = ({ type, text, thinking }: Block) =>
   Boolean(text) || Boolean(thinking) || (type !== "text" && type !== "thinking");
 

@@ -1,10 +1,10 @@
 /**
- * Two bounded memories for an answer whose bytes pass through: its beginning, and its end.
- * Both cost what was written, whatever the size of the chunks.
+ * Two bounded buffers for an answer whose bytes pass through: one for a whole answer, one for its
+ * end. Their cost grows with the bytes written, whatever the size of the chunks.
  */
 import { GrowingBytes } from "./growing-bytes.ts";
 
-/** Keeps everything, as long as it is not more than `bytesMax`; beyond, keeps nothing and says so. */
+/** Keeps everything up to `bytesMax`. If there is more it keeps nothing, and `isTooLong` is true. */
 export class BoundedBytes {
   readonly #bytesMax: number;
   readonly #kept = new GrowingBytes();
@@ -31,10 +31,10 @@ export class BoundedBytes {
   }
 }
 
-/** Keeps the last bytes: `bytesMax` of them, or all if there were fewer. */
+/** Keeps the last `bytesMax` bytes, or all of them if there are fewer. */
 export class TailBytes {
   readonly #bytesMax: number;
-  /** Twice what is kept, so that many small chunks move the kept bytes seldom. */
+  /** Twice the size kept, so that many small chunks rarely move the kept bytes. */
   readonly #room: Uint8Array;
   #length = 0;
   #seenBytes = 0;
@@ -44,7 +44,7 @@ export class TailBytes {
     this.#room = new Uint8Array(2 * bytesMax);
   }
 
-  /** Nothing was dropped. */
+  /** True if nothing was dropped. */
   get isWhole(): boolean {
     return this.#seenBytes <= this.#bytesMax;
   }

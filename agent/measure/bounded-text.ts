@@ -1,12 +1,10 @@
-/**
- * The answer's text as far as a record keeps it: no more is held, however long the answer.
- */
+/** The beginning of an answer's text, as much as a record keeps, however long the answer is. */
 export class BoundedText {
   readonly #charsMax: number;
   #kept = "";
   #chars = 0;
 
-  /** @param charsMax UTF-16 code units */
+  /** @param charsMax  in UTF-16 code units */
   constructor(charsMax: number) {
     this.#charsMax = charsMax;
   }
@@ -17,7 +15,7 @@ export class BoundedText {
     if (room > 0) this.#kept += piece.length <= room ? piece : piece.slice(0, room);
   }
 
-  /** What `cut` of protocol/records.ts makes of the whole text, which is not here any more; null when there was none. */
+  /** Equals `cut` of protocol/records.ts applied to the whole text; null if there was no text. */
   get text(): string | null {
     if (this.#chars === 0) return null;
     const cutChars = this.#chars - this.#kept.length;

@@ -1,11 +1,12 @@
 /**
- * Answers of `/api/embed`, `/api/embeddings` and `/v1/embeddings`, read without their vectors.
+ * Answers of `/api/embed`, `/api/embeddings` and `/v1/embeddings`, parsed without their vectors.
  *
- * An answer may be tens of megabytes of numbers, and parsing those would hold up every stream of
- * the box. The figures stand after the vectors: in `api.EmbedResponse` and in the OpenAI list
- * alike everything after the last `]` is flat members and the closing brace.
+ * An answer may contain tens of megabytes of numbers; parsing them would delay every stream of the
+ * box. The figures follow the vectors: both in `api.EmbedResponse` and in the OpenAI list, only flat
+ * members and the closing brace follow the last `]`.
  *
- * `/api/embeddings` says nothing but the vector. None says how long the prompt or the vectors took.
+ * `/api/embeddings` returns nothing but the vector. No endpoint returns the duration of the prompt
+ * or of the vectors.
  *
  * @see https://github.com/ollama/ollama/blob/main/api/types.go (EmbedResponse, EmbeddingResponse)
  * @see https://github.com/ollama/ollama/blob/main/openai/openai.go (EmbeddingList)
@@ -13,7 +14,7 @@
 import { z } from "zod";
 import { type AnswerPart, errorText, optional } from "./answer-part.ts";
 
-/** Enough for the members after the vectors; the longest is a model's name. */
+/** Large enough for the members after the vectors, of which a model's name is the longest. */
 export const EMBEDDINGS_TAIL_BYTES = 4096;
 
 const Figures = z.object({
@@ -26,7 +27,7 @@ const Figures = z.object({
 
 /**
  * @param tail     the last {@link EMBEDDINGS_TAIL_BYTES} of the answer, or all of a shorter one
- * @param isWhole  it is all of it
+ * @param isWhole  true if `tail` is the whole answer
  */
 export function partOfEmbeddings(tail: string, isWhole: boolean): AnswerPart {
   const vectorsEnd = tail.lastIndexOf("]");
@@ -35,7 +36,7 @@ export function partOfEmbeddings(tail: string, isWhole: boolean): AnswerPart {
   try {
     value = JSON.parse(isWhole ? tail : lastMembers(tail, vectorsEnd));
   } catch {
-    // Cut off; or, of a long one, not as we know it. The last character tells these apart.
+    // Either cut off, or a long answer in an unknown form. The last character shows which.
     return { hasContent, isLast: !isWhole && tail.trimEnd().endsWith("}") };
   }
   const figures = Figures.safeParse(value);
@@ -50,7 +51,7 @@ export function partOfEmbeddings(tail: string, isWhole: boolean): AnswerPart {
   };
 }
 
-/** The members after the vectors, as an object of their own. */
+/** Returns the members after the vectors as a JSON object. */
 function lastMembers(tail: string, vectorsEnd: number): string {
   const members = vectorsEnd < 0 ? "" : tail.slice(vectorsEnd + 1).trimStart();
   return `{${members.startsWith(",") ? members.slice(1) : members}`;

@@ -1,59 +1,60 @@
 /**
- * The energy of requests: what the GPUs of the box drew while Ollama had them, shared among them. Pure: power
- * and monotonic time are handed in.
+ * The energy of requests: the power that the box's GPUs draw while Ollama serves requests, divided
+ * among those requests. Pure: the caller passes in power and monotonic time.
  *
- * Power is read at moments and taken to change evenly between two of them. At each moment it is shared equally by
- * the inference requests that are open then: so what all of them got is what the GPUs drew while there was any,
- * no more and no less. What that means, and does not:
- * - It is board power as the driver tells it, not what the wall gives.
- * - It is all of it: what an idle GPU draws is in it, while a request is open.
- * - It is of all GPUs of the box, since which of them serves a model cannot be told.
- * - It is from when Ollama is asked until it has answered: a request that waits for a slot has its share too,
- *   since nobody outside Ollama can tell that it waits.
+ * Power is read at intervals and assumed to change linearly between two readings. At each moment the
+ * open inference requests share it equally. The energies of all requests therefore add up to exactly
+ * the energy that the GPUs drew while at least one request was open. Consequences:
+ * - It is board power as the driver reports it, not power at the wall socket.
+ * - It includes the idle power of the GPUs while a request is open.
+ * - It covers all GPUs of the box, because the GPU that serves a model is not known.
+ * - It lasts from sending the request to Ollama until the end of the answer. A request waiting for a
+ *   slot has a share too, because the wait is not visible outside Ollama.
  *
- * Unknown is null: without a GPU, with one that does not say its power, and across a gap in the readings.
+ * Energy is null if unknown: without a GPU, with a GPU that does not report its power, and across a
+ * gap in the readings.
  */
 
-/** A GPU that says nothing for longer is not there, and what it drew meanwhile not known. */
+/** A GPU without a reading for longer than this is gone, and its power since then is unknown. */
 export const GAP_MS = 5_000;
 
-/** How long a request that is over waits for the next reading. Then the last one stands for it. */
+/** Time that a finished request waits for the next reading. After it the last reading is used. */
 export const SETTLE_MS = 2_000;
 
-/** Figures that are kept for records on their way: the newest. A record that waits longer has none. */
+/** Number of energies kept for records not yet sent. The oldest are dropped; their records have none. */
 const SETTLED_MAX = 10_000;
 
 const MS_PER_SECOND = 1_000;
 
 type Power = { atMs: number; watts: number };
 
-/** Shared out up to `atMs`, by the reading of `heardMs`. */
-type Gpu = { atMs: number; heardMs: number; watts: number | null };
+/** Power is divided up to `atMs`. The last reading arrived at `readMs`. */
+type Gpu = { atMs: number; readMs: number; watts: number | null };
 
-/** A request; `toMs` null while it is open. `joules` counts up to where the power is shared out. */
+/** A request; `toMs` is null while it is open. `joules` covers the time up to which power is divided. */
 type Span = { fromMs: number; toMs: number | null; joules: number; isKnown: boolean };
 
 export class EnergyMeter {
   readonly #gpus = new Map<number, Gpu>();
-  /** Open, or over and waiting for a reading of every GPU. */
+  /** Requests that are open, or finished and waiting for a reading of every GPU. */
   readonly #spans = new Map<string, Span>();
   readonly #settled = new Map<string, number>();
 
   /**
-   * One GPU at one moment.
-   * @param watts  null where it does not say
-   * @param atMs   monotonic, like all times here
+   * Adds a power reading of one GPU.
+   * @param watts  null if the GPU does not report its power
+   * @param atMs   monotonic, like all times in this file
    */
   read(gpu: number, watts: number | null, atMs: number): void {
     this.#forgetSilent(atMs);
     const last = this.#gpus.get(gpu);
-    this.#gpus.set(gpu, { atMs, heardMs: atMs, watts });
+    this.#gpus.set(gpu, { atMs, readMs: atMs, watts });
     if (last === undefined || last.watts === null || watts === null) this.#spoil();
-    else this.#share({ atMs: last.atMs, watts: last.watts }, { atMs, watts });
+    else this.#divide({ atMs: last.atMs, watts: last.watts }, { atMs, watts });
     this.#settle();
   }
 
-  /** Ollama is asked. */
+  /** The request is being sent to Ollama. */
   begin(id: string, atMs: number): void {
     this.#forgetSilent(atMs);
     const isKnown =
@@ -61,57 +62,57 @@ export class EnergyMeter {
     this.#spans.set(id, { fromMs: atMs, toMs: null, joules: 0, isKnown });
   }
 
-  /** Ollama has answered, or was stopped. Only the first time counts. */
+  /** Ollama has finished its answer, or was stopped. Only the first call counts. */
   end(id: string, atMs: number): void {
     const span = this.#spans.get(id);
     if (span === undefined || span.toMs !== null) return;
     span.toMs = atMs;
-    if (atMs <= this.#sharedMs) this.#keep(id, span);
+    if (atMs <= this.#dividedMs) this.#finish(id, span);
   }
 
-  /** Time has passed: who has waited long enough for a reading is settled by the last one. */
+  /** Settles requests that have waited long enough for a reading, using the last reading. */
   tick(nowMs: number): void {
     this.#forgetSilent(nowMs);
     this.#settleBy(nowMs - SETTLE_MS);
   }
 
-  /** There is no time to wait: whatever is over is settled by the last reading. */
+  /** Settles every finished request now, using the last reading. */
   settleNow(): void {
     this.#settleBy(Number.POSITIVE_INFINITY);
   }
 
-  /** Whether nothing more will be learnt of the request. */
+  /** Returns true once the energy of the request is final, be it known or unknown. */
   isSettled(id: string): boolean {
     const span = this.#spans.get(id);
     return span === undefined || (span.toMs !== null && !span.isKnown);
   }
 
-  /** Joules of a settled request; null where they are not known. */
+  /** Returns the joules of a settled request; null if unknown. */
   joulesOf(id: string): number | null {
     return this.#settled.get(id) ?? null;
   }
 
-  /** @param overMs  for requests that were over by then */
-  #settleBy(overMs: number): void {
+  /** Settles the requests that finished by `endMs`. */
+  #settleBy(endMs: number): void {
     let lastMs = Number.NEGATIVE_INFINITY;
     for (const { toMs } of this.#spans.values())
-      if (toMs !== null && toMs <= overMs) lastMs = Math.max(lastMs, toMs);
+      if (toMs !== null && toMs <= endMs) lastMs = Math.max(lastMs, toMs);
     for (const gpu of this.#gpus.values()) {
       if (gpu.atMs >= lastMs || gpu.watts === null) continue;
-      this.#share({ atMs: gpu.atMs, watts: gpu.watts }, { atMs: lastMs, watts: gpu.watts });
+      this.#divide({ atMs: gpu.atMs, watts: gpu.watts }, { atMs: lastMs, watts: gpu.watts });
       gpu.atMs = lastMs;
     }
     this.#settle();
   }
 
-  /** Moves those that are over, and shared out to their end, to where their figures are asked for. The others had their share too. */
+  /** Moves finished requests whose power is divided up to their end to the settled ones. */
   #settle(): void {
-    const sharedMs = this.#sharedMs;
+    const dividedMs = this.#dividedMs;
     for (const [id, span] of this.#spans)
-      if (span.toMs !== null && span.toMs <= sharedMs) this.#keep(id, span);
+      if (span.toMs !== null && span.toMs <= dividedMs) this.#finish(id, span);
   }
 
-  #keep(id: string, { joules, isKnown }: Span): void {
+  #finish(id: string, { joules, isKnown }: Span): void {
     this.#spans.delete(id);
     if (!isKnown) return;
     this.#settled.set(id, Math.round(joules * 1_000) / 1_000);
@@ -119,15 +120,18 @@ export class EnergyMeter {
     if (this.#settled.size > SETTLED_MAX && oldest !== undefined) this.#settled.delete(oldest);
   }
 
-  /** Up to when the power of every GPU is shared out; without a GPU there is none to wait for. */
-  get #sharedMs(): number {
-    let sharedMs = Number.POSITIVE_INFINITY;
-    for (const { atMs } of this.#gpus.values()) sharedMs = Math.min(sharedMs, atMs);
-    return sharedMs;
+  /** Time up to which the power of every GPU is divided; infinite without a GPU. */
+  get #dividedMs(): number {
+    let dividedMs = Number.POSITIVE_INFINITY;
+    for (const { atMs } of this.#gpus.values()) dividedMs = Math.min(dividedMs, atMs);
+    return dividedMs;
   }
 
-  /** Shares what one GPU drew between two moments among the requests that were open, each piece among those of that piece. */
-  #share(from: Power, to: Power): void {
+  /**
+   * Divides the energy of one GPU between two readings among the open requests. The interval is cut
+   * wherever a request begins or ends, and each piece is divided among the requests open during it.
+   */
+  #divide(from: Power, to: Power): void {
     const moments: { atMs: number; span: Span; opens: boolean }[] = [];
     for (const span of this.#spans.values()) {
       const fromMs = Math.max(span.fromMs, from.atMs);
@@ -138,7 +142,7 @@ export class EnergyMeter {
     moments.sort((a, b) => a.atMs - b.atMs);
     let open = 0;
     let before = from;
-    // Joules that a request got that was open from the beginning.
+    // Joules of a request that is open since the first reading.
     let each = 0;
     for (const { atMs, span, opens } of moments) {
       const here = { atMs, watts: wattsAt(atMs, from, to) };
@@ -149,16 +153,16 @@ export class EnergyMeter {
     }
   }
 
-  /** A GPU that is gone leaves its part of what is open unknown; later requests are of those that are left. */
+  /** Removes GPUs that are gone. Open requests become unknown; later ones use the remaining GPUs. */
   #forgetSilent(nowMs: number): void {
-    for (const [index, { heardMs }] of this.#gpus) {
-      if (nowMs - heardMs <= GAP_MS) continue;
+    for (const [index, { readMs }] of this.#gpus) {
+      if (nowMs - readMs <= GAP_MS) continue;
       this.#gpus.delete(index);
       this.#spoil();
     }
   }
 
-  /** What is open, or not shared out yet, cannot be known any more. */
+  /** Marks the energy of every open or unsettled request as unknown. */
   #spoil(): void {
     for (const span of this.#spans.values()) span.isKnown = false;
     this.#settle();

@@ -1,12 +1,13 @@
 /**
- * The words of an answer with a status of 400 or more: native, OpenAI's, Anthropic's, or plain text.
+ * The error text of an answer with a status of 400 or more: Ollama's, OpenAI's or Anthropic's JSON,
+ * or plain text.
  */
 import { z } from "zod";
 import { errorText } from "./answer-part.ts";
 
 const ErrorBody = z.object({ error: z.unknown() });
 
-/** @param body  all of it, as text */
+/** @param body  the whole body as text */
 export function errorBodyText(status: number, body: string): string {
   const text = body.trim();
   if (text === "") return emptyBodyText(status);
@@ -14,12 +15,15 @@ export function errorBodyText(status: number, body: string): string {
     const parsed = ErrorBody.safeParse(JSON.parse(text));
     return (parsed.success ? errorText(parsed.data.error) : undefined) ?? text;
   } catch {
-    return text; // `404 page not found`, and whatever stands between us and Ollama
+    return text; // e.g. `404 page not found`, or the page of a proxy
   }
 }
 
-/** Ollama's only answer without words is the one for a foreign Host or Origin. @see server/routes.go (allowedHostsMiddleware) */
+/**
+ * Ollama's only error without a text is its answer to a foreign Host or Origin.
+ * @see https://github.com/ollama/ollama/blob/main/server/routes.go (allowedHostsMiddleware)
+ */
 const emptyBodyText = (status: number): string =>
   status === 403
-    ? "Ollama refused the Host or Origin header (403 without a text)"
-    : `Ollama answered ${status} without a text`;
+    ? "Ollama rejected the Host or Origin header (HTTP 403 without a text)"
+    : `Ollama answered HTTP ${status} without a text`;

@@ -1,6 +1,5 @@
-/**
- * Bytes that are appended to. The room doubles, so that many small chunks cost what one large one does.
- */
+/** A buffer that doubles when full, so that many small chunks cost as much as one large chunk. */
+
 const ROOM_BYTES_MIN = 1024;
 
 export class GrowingBytes {
@@ -11,7 +10,7 @@ export class GrowingBytes {
     return this.#length;
   }
 
-  /** A view, true until the next change. */
+  /** A view, valid until the next change. */
   get view(): Uint8Array {
     return this.#room.subarray(0, this.#length);
   }
@@ -27,12 +26,12 @@ export class GrowingBytes {
     this.#length = needed;
   }
 
-  /** Empties it; the room stays for what comes next. */
+  /** Empties the buffer and keeps its memory. */
   clear(): void {
     this.#length = 0;
   }
 
-  /** Empties it and gives its bytes away. */
+  /** Empties the buffer and returns its bytes, which the caller then owns. */
   take(): Uint8Array {
     const taken = this.view;
     this.#room = new Uint8Array(0);

@@ -1,29 +1,26 @@
 /**
- * The body of the local request, and what the record keeps of it.
+ * The body sent to Ollama, and the prompt that the record keeps of it.
  *
- * An OpenAI stream tells its usage only when asked to. So that no request goes uncounted the agent
- * asks, and hides the answer to that from a caller who did not (usage-hidden.ts). Every other body
- * goes to Ollama as the edge wrote it, byte for byte.
+ * An OpenAI stream contains its usage only on request. The agent always requests it, so that every
+ * request is counted, and removes it again for a caller that did not (without-usage.ts). Every other
+ * body goes to Ollama byte for byte as it arrived.
  */
 import { z } from "zod";
 import { promptOf } from "./prompt.ts";
 
 export type LocalBody = {
-  /** What to send to Ollama. */
+  /** The body to send to Ollama. */
   body: Uint8Array;
-  /** See `promptOf`. */
+  /** As returned by `promptOf`. */
   prompt: string | null;
-  /** Usage was asked for by us alone. */
+  /** True if only the agent requested usage, not the caller. */
   hideUsage: boolean;
 };
 
-const TELL_USAGE_WHEN_ASKED: ReadonlySet<string> = new Set([
-  "/v1/chat/completions",
-  "/v1/completions",
-]);
+const USAGE_ON_REQUEST: ReadonlySet<string> = new Set(["/v1/chat/completions", "/v1/completions"]);
 
-/** What Ollama would refuse is none of these, and goes to it unchanged. */
-const Asking = z.looseObject({
+/** A body that does not match is one that Ollama rejects; it is sent unchanged. */
+const StreamOptions = z.looseObject({
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
 });
 
@@ -31,27 +28,27 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /**
- * @param stream  whether the request asks for a streamed answer
- * @param body    JSON that the edge has checked and serialised; anything else is left as it is
+ * @param stream  true if the request wants a streamed answer
+ * @param body    JSON that has been checked and serialised; any other body is returned unchanged
  */
 export function localBodyOf(endpoint: string, stream: boolean, body: Uint8Array): LocalBody {
   const value = parsed(body);
   const unchanged = { body, prompt: promptOf(endpoint, value), hideUsage: false };
-  if (!stream || !TELL_USAGE_WHEN_ASKED.has(endpoint)) return unchanged;
-  const asking = Asking.safeParse(value);
-  if (!asking.success || asking.data.stream_options?.include_usage === true) return unchanged;
-  const asked = {
-    ...asking.data,
-    stream_options: { ...asking.data.stream_options, include_usage: true },
+  if (!stream || !USAGE_ON_REQUEST.has(endpoint)) return unchanged;
+  const options = StreamOptions.safeParse(value);
+  if (!options.success || options.data.stream_options?.include_usage === true) return unchanged;
+  const withUsage = {
+    ...options.data,
+    stream_options: { ...options.data.stream_options, include_usage: true },
   };
-  return { ...unchanged, body: encoder.encode(JSON.stringify(asked)), hideUsage: true };
+  return { ...unchanged, body: encoder.encode(JSON.stringify(withUsage)), hideUsage: true };
 }
 
 function parsed(body: Uint8Array): unknown {
-  if (body.length === 0) return undefined; // a GET, or a body that streams by
+  if (body.length === 0) return undefined; // a GET, or a body that is streamed
   try {
     return JSON.parse(decoder.decode(body));
   } catch {
-    return undefined; // Ollama will say so
+    return undefined; // Ollama rejects it
   }
 }

@@ -1,8 +1,8 @@
 /**
  * Measures one answer of Ollama while its bytes pass through.
  *
- * The bytes that come out are those that went in, unless usage is hidden that only we asked for.
- * No clock and no socket: whoever has them hands in monotonic milliseconds and chunks.
+ * Returns the bytes unchanged, unless it hides usage that only the agent requested. Has no clock and
+ * no socket: the caller passes in monotonic milliseconds and chunks.
  */
 import type { Api } from "../../protocol/records.ts";
 import type { AnswerDialect } from "./answer-part.ts";
@@ -26,9 +26,9 @@ export type MeterOptions = {
   /** The route pattern, e.g. `/api/chat`. */
   endpoint: string;
   api: Api;
-  /** Whether a streamed answer was asked for. */
+  /** True if the request wants a streamed answer. */
   stream: boolean;
-  /** Take out of the answer what is there only because the agent asked for usage, see local-body.ts. */
+  /** Removes the usage that only the agent requested; see local-body.ts. */
   hideUsage: boolean;
   keepText: boolean;
   /** Monotonic ms at which the request arrived on this box. */
@@ -36,17 +36,23 @@ export type MeterOptions = {
 };
 
 export type Meter = {
-  /** Once, before any data. */
+  /** Called once, before any data. */
   head(status: number, contentType: string | null, nowMs: number): void;
-  /** @returns the bytes to send on now; maybe none */
+  /** Returns the bytes to forward now, possibly none. */
   data(chunk: Uint8Array, nowMs: number): Uint8Array;
-  /** Ollama ended its answer. Not for an answer that was cut off: whoever did that knows why. @returns held back bytes */
+  /**
+   * Ends the measurement and returns the bytes held back. Not called for an answer that was cut off:
+   * the caller then knows the reason.
+   */
   end(nowMs: number): Uint8Array;
-  /** What is known so far. */
+  /** Returns the figures known so far. */
   measured(): Measured;
 };
 
-/** Endpoints whose answers make tokens, or progress. Of those in neither table only the status counts. */
+/**
+ * Endpoints whose answers contain tokens or progress. For an endpoint in neither table only the
+ * status counts.
+ */
 const DIALECTS: ReadonlyMap<string, AnswerDialect> = new Map([
   ["/api/generate", native],
   ["/api/chat", native],
@@ -93,7 +99,10 @@ function readerOf(
   return new StreamReader(dialect, format, options.hideUsage && format === "sse", tally);
 }
 
-/** By what Ollama says it is: asked for a stream, it still answers a mere load of a model with one object. */
+/**
+ * Returns the format by the content type. The request alone does not determine it: Ollama answers a
+ * request that only loads a model with one object, even if it wants a stream.
+ */
 function formatOf(
   { stream, api }: MeterOptions,
   contentType: string | null,

@@ -1,20 +1,20 @@
 /**
  * Answers of Ollama's own API: generate, chat, and the progress of pull, push and create.
  *
- * Streamed and not, the objects are the same; the last (or only) one has `done:true`, the counts,
- * and durations in integer nanoseconds. Every figure may be missing.
+ * Streamed or not, the objects are the same. The last (or only) one has `done:true`, the counts, and
+ * durations in integer nanoseconds. Any figure may be missing.
  *
  * @see https://github.com/ollama/ollama/blob/main/api/types.go (ChatResponse, GenerateResponse, Metrics)
  */
 import { z } from "zod";
 import { type AnswerDialect, type AnswerPart, errorText, optional } from "./answer-part.ts";
 
-const spoken = { thinking: optional.text, tool_calls: optional.list(z.unknown()) };
+const content = { thinking: optional.text, tool_calls: optional.list(z.unknown()) };
 
 const Answer = z.object({
-  ...spoken,
+  ...content,
   response: optional.text,
-  message: optional.object({ ...spoken, content: optional.text }),
+  message: optional.object({ ...content, content: optional.text }),
   done: optional.flag,
   done_reason: optional.reason,
   error: optional.any,
@@ -26,21 +26,21 @@ const Answer = z.object({
   eval_duration: optional.nanoseconds,
 });
 
-/** What one object of `/api/chat` or `/api/generate` says. */
+/** Parses one object of `/api/chat` or `/api/generate`. */
 function partOfAnswer(value: unknown): AnswerPart {
   const parsed = Answer.safeParse(value);
   if (!parsed.success) return {};
   const answer = parsed.data;
   const text = answer.message?.content ?? answer.response;
   const { thinking, tool_calls } = answer.message ?? answer;
-  const said: AnswerPart = {
+  const part: AnswerPart = {
     text,
     hasContent: Boolean(text) || Boolean(thinking) || (tool_calls?.length ?? 0) > 0,
   };
-  if (answer.error !== undefined) said.error = errorText(answer.error);
-  if (answer.done !== true) return said;
+  if (answer.error !== undefined) part.error = errorText(answer.error);
+  if (answer.done !== true) return part;
   return {
-    ...said,
+    ...part,
     isLast: true,
     doneReason: answer.done_reason,
     promptTokens: answer.prompt_eval_count,
@@ -62,7 +62,7 @@ export const native: AnswerDialect = {
 
 const Progress = z.object({ status: optional.text, error: optional.any });
 
-/** What one object of a pull, push or create says. Good only if the last one is `success`. */
+/** Parses one object of a pull, push or create, which succeeded only if the last one is `success`. */
 function partOfProgress(value: unknown): AnswerPart {
   const parsed = Progress.safeParse(value);
   if (!parsed.success) return {};

@@ -1,9 +1,9 @@
 /**
  * Answers of `/v1/chat/completions` and `/v1/completions`.
  *
- * Ollama makes one choice. In a stream the usage is in an event of its own, with `choices:[]`,
- * and only when the request asked for it; `[DONE]` ends the stream. A failure in the middle is
- * not said at all: an empty chunk comes, then the end without `[DONE]`.
+ * Ollama returns one choice. In a stream the usage is in a separate event with `choices:[]`, and only
+ * if the request wanted it; `[DONE]` ends the stream. A failure in the middle is not reported at all:
+ * an empty chunk arrives, then the end without `[DONE]`.
  *
  * @see https://github.com/ollama/ollama/blob/main/openai/openai.go
  * @see https://github.com/ollama/ollama/blob/main/middleware/openai.go (ChatWriter, CompleteWriter)
@@ -11,7 +11,7 @@
 import { z } from "zod";
 import { type AnswerDialect, type AnswerPart, errorText, optional } from "./answer-part.ts";
 
-const Spoken = optional.object({
+const Message = optional.object({
   content: optional.text,
   reasoning: optional.text,
   tool_calls: optional.list(z.unknown()),
@@ -20,8 +20,8 @@ const Spoken = optional.object({
 const Answer = z.object({
   choices: optional.list(
     z.object({
-      delta: Spoken,
-      message: Spoken,
+      delta: Message,
+      message: Message,
       text: optional.text,
       finish_reason: optional.reason,
     }),
@@ -30,18 +30,18 @@ const Answer = z.object({
   error: optional.any,
 });
 
-/** What a chunk says; `[DONE]`, which ends the stream, is no chunk. */
+/** Parses a chunk. `[DONE]`, which ends the stream, is not a chunk. */
 function partOfChunk(value: unknown): AnswerPart {
   const parsed = Answer.safeParse(value);
   if (!parsed.success) return {};
   const { choices, usage, error } = parsed.data;
   const choice = choices?.[0];
-  const spoken = choice?.delta ?? choice?.message;
-  const text = spoken?.content ?? choice?.text;
+  const message = choice?.delta ?? choice?.message;
+  const text = message?.content ?? choice?.text;
   return {
     text,
     hasContent:
-      Boolean(text) || Boolean(spoken?.reasoning) || (spoken?.tool_calls?.length ?? 0) > 0,
+      Boolean(text) || Boolean(message?.reasoning) || (message?.tool_calls?.length ?? 0) > 0,
     promptTokens: usage?.prompt_tokens,
     completionTokens: usage?.completion_tokens,
     doneReason: choice?.finish_reason,
@@ -51,8 +51,8 @@ function partOfChunk(value: unknown): AnswerPart {
 }
 
 function partOfCompletion(value: unknown): AnswerPart {
-  const said = partOfChunk(value);
-  return { ...said, isLast: said.doneReason !== undefined };
+  const part = partOfChunk(value);
+  return { ...part, isLast: part.doneReason !== undefined };
 }
 
 export const openai: AnswerDialect = {

@@ -1,6 +1,5 @@
-/**
- * Where the time of a request went, from Ollama's own durations.
- */
+/** The phases of a request on its box, from Ollama's own durations. */
+
 export type DurationsNs = {
   total: number | null;
   load: number | null;
@@ -16,13 +15,13 @@ export type PhasesMs = {
 
 const NS_PER_MS = 1e6;
 
-/** To the microsecond: Ollama's further digits are noise, and every record carries them. */
+/** Rounds to the microsecond: further digits are noise, and every record would carry them. */
 export const roundMs = (ms: number): number => Math.round(ms * 1_000) / 1_000;
 
 /**
- * @param durations  nanoseconds, null where Ollama did not say
- * @param ttftMs     time to the first content as measured here; null when there was none
- * @returns          milliseconds; null where unknown
+ * @param durations  nanoseconds; null if Ollama did not report it
+ * @param ttftMs     measured time to the first content; null without content
+ * @returns          milliseconds; null if unknown
  */
 export function phasesOf(durations: DurationsNs, ttftMs: number | null): PhasesMs {
   const { load, prefill, decode } = durations;
@@ -35,11 +34,11 @@ export function phasesOf(durations: DurationsNs, ttftMs: number | null): PhasesM
 }
 
 /**
- * The wait for a parallel slot shows nowhere but in the total: it is what load, prefill and decode
- * leave of it. So do other things: a caller who reads slowly holds Ollama's writes up, and a
- * thinking model with a `format` runs a first pass that only the total counts. A slot is waited
- * for before the first content, so the time to that bounds the wait. Not where load and prefill
- * alone are longer: then the two clocks do not describe the same thing.
+ * Returns the wait for a parallel slot. It appears only in the total, as the part that load, prefill
+ * and decode leave. That part has other causes, too: a slow caller delays Ollama's writes, and a
+ * thinking model with a `format` runs a first pass that only the total includes. The wait for a slot
+ * ends before the first content, so the time to the first content bounds it. The bound does not apply
+ * if load and prefill alone are longer: the two clocks then do not describe the same thing.
  */
 function queueMs(
   { total, load, prefill, decode }: DurationsNs,

@@ -1,19 +1,22 @@
 /**
- * The prompt text that a record keeps, from a request's body: what the user said last.
+ * The prompt text that a record keeps: the user's last message in the body of a request.
  *
- * Never an image, a system prompt or a tool's result. A body of another shape has no prompt.
+ * Never an image, a system prompt or a tool's result. A body in another form has no prompt.
  */
 import { z } from "zod";
 import { PROMPT_CHARS_MAX } from "../../protocol/limits.ts";
 import { cut } from "../../protocol/records.ts";
 
-/** @param body  the parsed JSON, whatever it is. @returns text, cut to the record's limit; null where there is none */
+/**
+ * @param body  the parsed JSON, in any form
+ * @returns     text, cut to the record's limit; null without text
+ */
 export function promptOf(endpoint: string, body: unknown): string | null {
   const text = FINDERS.get(endpoint)?.(body) ?? "";
   return text === "" ? null : cut(text, PROMPT_CHARS_MAX);
 }
 
-/** A text, or a list of texts (of which other things, such as tokens, are left out). */
+/** A text, or the texts in a list. Other items of the list, such as tokens, are left out. */
 const Texts = z.union([
   z.string().transform((text) => [text]),
   z.array(z.unknown()).transform((list) => list.filter((item) => typeof item === "string")),
@@ -26,7 +29,7 @@ const member = (name: string) => {
   };
 };
 
-/** Parts that are a text of the user: `text` (OpenAI chat, Anthropic), `input_text` (responses). */
+/** Parts with text of the user: `text` (OpenAI chat, Anthropic), `input_text` (responses). */
 const Part = z.object({ type: z.enum(["text", "input_text"]), text: z.string() });
 const UserMessage = z.object({
   role: z.literal("user"),
@@ -48,7 +51,10 @@ const responses = (body: unknown) => {
     : lastUserText(parsed.data.input);
 };
 
-/** Goes back past messages without text: Anthropic's tool results, and lone images, come in the user's name too. */
+/**
+ * Skips messages without text, from the last one back: Anthropic's tool results and single images
+ * also have the role of the user.
+ */
 function lastUserText(messages: unknown[]): string | undefined {
   for (let i = messages.length - 1; i >= 0; i--) {
     const message = UserMessage.safeParse(messages[i]);

@@ -1,6 +1,6 @@
 /**
- * The ways to read an answer while its bytes pass: by parts, as one object, by its tail, as an
- * error, or not at all. Each gives back the bytes to send on.
+ * Readers of an answer while its bytes pass: in parts, as one object, by its tail, as an error, or
+ * not at all. Each returns the bytes to forward.
  */
 import { ERROR_CHARS_MAX } from "../../protocol/limits.ts";
 import type { AnswerDialect } from "./answer-part.ts";
@@ -10,16 +10,16 @@ import { errorBodyText } from "./error-body.ts";
 import type { Tally } from "./tally.ts";
 
 export type Reader = {
-  /** @returns the bytes to send on now */
+  /** Returns the bytes to forward now. */
   data(chunk: Uint8Array, nowMs: number): Uint8Array;
-  /** Ollama's answer is over. @returns the bytes that were held back */
+  /** Ends the answer and returns the bytes held back. */
   end(nowMs: number): Uint8Array;
 };
 
-/** The longest answer in one object that is read. A longer one passes, and its usage stays unknown. */
+/** Longest answer in one object that is parsed. A longer one is forwarded, and its usage is unknown. */
 export const WHOLE_BYTES_MAX = 8 * 1024 * 1024;
 
-/** Room for the JSON around an error that is kept in full, in any script. */
+/** Space for an error text of full length in any script, with the JSON around it. */
 const ERROR_BODY_BYTES_MAX = 16 * ERROR_CHARS_MAX;
 
 const NOTHING = new Uint8Array(0);
@@ -27,7 +27,10 @@ const decoder = new TextDecoder();
 
 export const passingReader: Reader = { data: (chunk) => chunk, end: () => NOTHING };
 
-/** Keeps what passes, and reads it at the end. The content of such an answer is what came first, whenever we can read it. */
+/**
+ * Keeps the passing bytes and parses them at the end. The first chunk counts as the arrival of the
+ * content, although it is parsed later.
+ */
 const readAtEnd = (
   kept: { add(chunk: Uint8Array): void },
   read: (firstMs: number) => void,
@@ -46,7 +49,7 @@ const readAtEnd = (
   };
 };
 
-/** An answer that is one JSON object. */
+/** Reads an answer that is one JSON object. */
 export function wholeReader(dialect: AnswerDialect, tally: Tally): Reader {
   const kept = new BoundedBytes(WHOLE_BYTES_MAX);
   return readAtEnd(kept, (firstMs) => {
@@ -66,7 +69,7 @@ export function wholeReader(dialect: AnswerDialect, tally: Tally): Reader {
   });
 }
 
-/** An answer whose vectors are not read. */
+/** Reads an answer without parsing its vectors. */
 export function embeddingsReader(tally: Tally): Reader {
   const kept = new TailBytes(EMBEDDINGS_TAIL_BYTES);
   return readAtEnd(kept, (firstMs) => {
@@ -75,7 +78,7 @@ export function embeddingsReader(tally: Tally): Reader {
   });
 }
 
-/** An answer with a status of 400 or more. */
+/** Reads an answer with a status of 400 or more. */
 export function errorReader(status: number, tally: Tally): Reader {
   const kept = new BoundedBytes(ERROR_BODY_BYTES_MAX);
   return {
@@ -86,7 +89,7 @@ export function errorReader(status: number, tally: Tally): Reader {
     end() {
       tally.fail(
         kept.isTooLong
-          ? `Ollama answered ${status} with a long text`
+          ? `Ollama answered HTTP ${status} with a text too long to keep`
           : errorBodyText(status, decoder.decode(kept.bytes)),
       );
       return NOTHING;

@@ -1,8 +1,8 @@
 /**
  * Answers of `/v1/responses`.
  *
- * A stream repeats text in its `…done` events; only the deltas are content. It ends with
- * `response.completed`, `response.incomplete` (a limit was reached: not a failure) or
+ * A stream repeats its text in `…done` events, so only the deltas count as content. It ends with
+ * `response.completed`, `response.incomplete` (a limit was reached, which is not a failure) or
  * `response.failed`, each with the whole response in it.
  *
  * @see https://github.com/ollama/ollama/blob/main/openai/responses.go
@@ -24,7 +24,7 @@ type Response = z.infer<typeof Response>;
 const Event = z.object({
   type: optional.text,
   delta: optional.text,
-  /** Of an `error` event, OpenAI's place for it. */
+  /** The text of an `error` event, where OpenAI puts it. */
   message: optional.text,
   error: optional.any,
   response: optional.object(response),
@@ -32,7 +32,7 @@ const Event = z.object({
 
 const ENDS = new Set(["completed", "incomplete", "failed"]);
 
-/** How a response ended and what it cost, without its text. */
+/** Returns the end of a response and its usage, without its text. */
 const endOf = ({ status, usage, error }: Response): AnswerPart => ({
   doneReason: status,
   promptTokens: usage?.input_tokens,

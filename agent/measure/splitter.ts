@@ -1,9 +1,9 @@
 /**
- * Cuts bytes that arrive in any pieces into lines (NDJSON) or events (SSE).
+ * Splits bytes that arrive in chunks of any size into lines (NDJSON) or events (SSE).
  *
  * Works on bytes, so a chunk may end inside a UTF-8 sequence. A part that is complete within one
- * chunk is a view into it; only what is incomplete is copied, so the work grows with the bytes and
- * not with the number of chunks.
+ * chunk is a view into that chunk. Only incomplete parts are copied, so the cost grows with the bytes
+ * and not with the number of chunks.
  */
 import { GrowingBytes } from "./growing-bytes.ts";
 
@@ -13,24 +13,24 @@ const CR = 0x0d;
 export class Splitter {
   readonly #endsWith: "line_feed" | "blank_line";
   readonly #bytesMax: number;
-  /** The incomplete part that came with earlier chunks. */
+  /** The incomplete part of earlier chunks. */
   readonly #held = new GrowingBytes();
-  /** Bytes of the current line that came with earlier chunks. */
+  /** Bytes of the current line in earlier chunks. */
   #lineBytes = 0;
   #isOverlong = false;
 
-  /** @param bytesMax of one part with its end; see {@link isOverlong} */
+  /** @param bytesMax  size limit of one part including its end; see {@link isOverlong} */
   constructor(endsWith: "line_feed" | "blank_line", bytesMax: number) {
     this.#endsWith = endsWith;
     this.#bytesMax = bytesMax;
   }
 
-  /** A part is longer than allowed: take what is held with {@link rest}, and push no more. */
+  /** True if a part exceeds the limit: take the held bytes with {@link rest}, and push no more. */
   get isOverlong(): boolean {
     return this.#isOverlong;
   }
 
-  /** The parts that this chunk completes, each with its end. Views: they live as long as the chunk is not written to. */
+  /** Returns the parts that this chunk completes, each with its end. Views, valid while the chunk is. */
   push(chunk: Uint8Array): Uint8Array[] {
     const parts: Uint8Array[] = [];
     let partAt = 0;
@@ -50,12 +50,12 @@ export class Splitter {
     return parts;
   }
 
-  /** What has come since the last complete part; nothing is held after. */
+  /** Returns the bytes since the last complete part, and empties the splitter. */
   rest(): Uint8Array {
     return this.#held.take();
   }
 
-  /** Whether the line that ends at `end` is empty but for a carriage return. */
+  /** Returns true if the line that ends at `end` is empty except for a carriage return. */
   #isBlank(chunk: Uint8Array, start: number, end: number): boolean {
     const length = this.#lineBytes + end - start;
     if (length !== 1) return length === 0;

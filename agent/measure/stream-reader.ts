@@ -1,10 +1,9 @@
 /**
- * Reads an answer that comes in parts: NDJSON lines or server-sent events.
+ * Reads an answer in parts: NDJSON lines or server-sent events.
  *
- * Bytes are sent on as they come, and the parts are read beside. Only where usage is hidden they
- * wait for the end of their event, which Ollama writes in one piece with its beginning.
+ * Bytes are forwarded as they arrive, and the parts are parsed on the side. Only if usage is hidden do
+ * they wait for the end of their event, which Ollama writes in one piece with its beginning.
  */
-
 import type { AnswerDialect, AnswerPart } from "./answer-part.ts";
 import type { Reader } from "./readers.ts";
 import { Splitter } from "./splitter.ts";
@@ -13,7 +12,7 @@ import { withoutUsage } from "./without-usage.ts";
 
 export type StreamFormat = "ndjson" | "sse";
 
-/** The longest line or event that is read. At a longer one the reading stops, and the bytes pass on as they come. */
+/** Longest line or event that is parsed. A longer one ends the parsing; its bytes are still forwarded. */
 export const PART_BYTES_MAX = 8 * 1024 * 1024;
 
 const NOTHING = new Uint8Array(0);
@@ -54,21 +53,21 @@ export class StreamReader implements Reader {
 
   end(nowMs: number): Uint8Array {
     if (!this.#isReading) return NOTHING;
-    // What is not JSON here was cut off, and the missing end says so.
+    // A rest that is not JSON was cut off; the missing end reports that.
     const shown = this.#read(this.#splitter.rest(), nowMs, null);
     if (!this.#tally.isComplete)
       this.#tally.fail(`the answer ended without ${this.#dialect.streamEnd}`);
     return this.#hideUsage ? shown : NOTHING;
   }
 
-  /** @returns what to show of the part where usage is hidden */
+  /** Returns the bytes to forward in place of the part if usage is hidden. */
   #read(part: Uint8Array, nowMs: number, notJson: string | null): Uint8Array {
     const text = decoder.decode(part);
     const json = this.#format === "sse" ? dataOf(text) : text.trim();
     if (json === "") return part;
-    let said: AnswerPart;
+    let parsed: AnswerPart;
     try {
-      said =
+      parsed =
         json === this.#dialect.endMark
           ? { isLast: true }
           : this.#dialect.streamed(JSON.parse(json));
@@ -76,12 +75,12 @@ export class StreamReader implements Reader {
       if (notJson !== null) this.#tally.fail(notJson);
       return part;
     }
-    this.#tally.add(said, nowMs);
-    return this.#hideUsage ? withoutUsage(part, json, said) : part;
+    this.#tally.add(parsed, nowMs);
+    return this.#hideUsage ? withoutUsage(part, json, parsed) : part;
   }
 }
 
-/** The data of an event. Its name says nothing new: the data repeat it as `type`. */
+/** Returns the data of an event. Its name is not needed: the data repeat it as `type`. */
 function dataOf(event: string): string {
   let data = "";
   for (const line of event.split("\n")) {

@@ -1,15 +1,13 @@
-/**
- * Adds up what the parts of one answer say, and when they said it.
- */
+/** Sums up the parts of one answer and the times at which they arrived. */
 import { ERROR_CHARS_MAX, RESPONSE_CHARS_MAX } from "../../protocol/limits.ts";
 import { cut } from "../../protocol/records.ts";
 import type { AnswerPart } from "./answer-part.ts";
 import { BoundedText } from "./bounded-text.ts";
 import { type DurationsNs, phasesOf, roundMs } from "./phases.ts";
 
-/** What a record says of an answer. Milliseconds; null where unknown. */
+/** The figures of a record that come from the answer. In milliseconds; null if unknown. */
 export type Measured = {
-  /** Cut to the record's limit; null when it is not kept or there was none. */
+  /** Cut to the record's limit; null if it is not kept or empty. */
   response: string | null;
   prompt_tokens: number | null;
   completion_tokens: number | null;
@@ -20,7 +18,7 @@ export type Measured = {
   prefill_ms: number | null;
   decode_ms: number | null;
   done_reason: string | null;
-  /** Why the answer is not a good one, whatever its status; null when it is. */
+  /** Why the answer failed, whatever its HTTP status; null if it succeeded. */
   error: string | null;
 };
 
@@ -28,7 +26,7 @@ export type TallyOptions = {
   /** Monotonic ms at which the request arrived on this box. */
   startMs: number;
   keepText: boolean;
-  /** The answer carries no durations (`/v1`): take decode as the time from the first content to the last. */
+  /** For answers without durations (`/v1`): measures decode from the first content to the last. */
   timesDecode: boolean;
 };
 
@@ -48,29 +46,29 @@ export class Tally {
     this.#options = options;
   }
 
-  /** The last part said that the answer may end. */
+  /** True if the answer may end after the last part. */
   get isComplete(): boolean {
     return this.#isComplete;
   }
 
-  add(said: AnswerPart, nowMs: number): void {
-    if (said.hasContent === true) {
+  add(part: AnswerPart, nowMs: number): void {
+    if (part.hasContent === true) {
       this.#firstContentMs ??= nowMs;
       this.#lastContentMs = nowMs;
-      if (said.text !== undefined && this.#options.keepText) this.#text.add(said.text);
+      if (part.text !== undefined && this.#options.keepText) this.#text.add(part.text);
     }
-    this.#promptTokens = said.promptTokens ?? this.#promptTokens;
-    this.#completionTokens = said.completionTokens ?? this.#completionTokens;
-    this.#doneReason = said.doneReason ?? this.#doneReason;
-    this.#durations.total = said.totalNs ?? this.#durations.total;
-    this.#durations.load = said.loadNs ?? this.#durations.load;
-    this.#durations.prefill = said.prefillNs ?? this.#durations.prefill;
-    this.#durations.decode = said.decodeNs ?? this.#durations.decode;
-    this.#isComplete = said.isLast ?? this.#isComplete;
-    if (said.error !== undefined) this.fail(said.error);
+    this.#promptTokens = part.promptTokens ?? this.#promptTokens;
+    this.#completionTokens = part.completionTokens ?? this.#completionTokens;
+    this.#doneReason = part.doneReason ?? this.#doneReason;
+    this.#durations.total = part.totalNs ?? this.#durations.total;
+    this.#durations.load = part.loadNs ?? this.#durations.load;
+    this.#durations.prefill = part.prefillNs ?? this.#durations.prefill;
+    this.#durations.decode = part.decodeNs ?? this.#durations.decode;
+    this.#isComplete = part.isLast ?? this.#isComplete;
+    if (part.error !== undefined) this.fail(part.error);
   }
 
-  /** The first reason holds: later ones follow from it. */
+  /** Keeps the first error only: later ones follow from it. */
   fail(error: string): void {
     this.#error ??= cut(error, ERROR_CHARS_MAX);
   }
@@ -80,20 +78,20 @@ export class Tally {
       this.#firstContentMs === null
         ? null
         : roundMs(Math.max(0, this.#firstContentMs - this.#options.startMs));
-    const times = phasesOf(this.#durations, ttftMs);
+    const phases = phasesOf(this.#durations, ttftMs);
     return {
       response: this.#text.text,
       prompt_tokens: this.#promptTokens,
       completion_tokens: this.#completionTokens,
       ttft_ms: ttftMs,
-      ...times,
-      decode_ms: this.#options.timesDecode ? this.#contentMs() : times.decode_ms,
+      ...phases,
+      decode_ms: this.#options.timesDecode ? this.#contentMs() : phases.decode_ms,
       done_reason: this.#doneReason,
       error: this.#error,
     };
   }
 
-  /** From the first content to the last. One moment is no time: null, or the decode rate would be infinite. */
+  /** From the first content to the last. Null instead of 0, which would make the decode rate infinite. */
   #contentMs(): number | null {
     if (this.#firstContentMs === null || this.#lastContentMs === null) return null;
     const ms = roundMs(this.#lastContentMs - this.#firstContentMs);

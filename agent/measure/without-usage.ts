@@ -1,8 +1,8 @@
 /**
- * Makes a stream that was asked to tell its usage look like one that was not, to the byte.
+ * Removes the usage from a stream, byte for byte as if it had not been requested.
  *
- * With `include_usage` Ollama adds to an OpenAI stream one event before `[DONE]` (`choices:[]`
- * and the usage), and to every chunk of `/v1/completions` a `usage` of zeros. It is the last field
+ * With `include_usage` Ollama adds to an OpenAI stream one event before `[DONE]` (`choices:[]` and
+ * the usage), and to every chunk of `/v1/completions` a `usage` of zeros. `usage` is the last field
  * of the Go structs, so it is the last member of the JSON.
  *
  * @see https://github.com/ollama/ollama/blob/main/openai/openai.go (CompletionChunk, ChatCompletionChunk)
@@ -18,11 +18,11 @@ const BRACE = new TextEncoder().encode("}");
 /**
  * @param event  the bytes of one event, with the blank line that ends it
  * @param json   the text of its data
- * @param said   what that says
- * @returns      what Ollama would have sent in its place; the event itself where it is not about usage
+ * @param part   the same, parsed
+ * @returns      the bytes that Ollama would have sent without `include_usage`
  */
-export function withoutUsage(event: Uint8Array, json: string, said: AnswerPart): Uint8Array {
-  if (said.isUsageOnly === true) return NOTHING;
+export function withoutUsage(event: Uint8Array, json: string, part: AnswerPart): Uint8Array {
+  if (part.isUsageOnly === true) return NOTHING;
   const at = json.lastIndexOf(MEMBER);
   if (at < 0 || !isOneMember(json.slice(at))) return event;
   let end = event.length;
@@ -32,9 +32,9 @@ export function withoutUsage(event: Uint8Array, json: string, said: AnswerPart):
 }
 
 /**
- * Whether the end of an object's text, from a comma on, is exactly one more member and the brace
- * that closes the object. It is not when the comma is inside something nested. Inside a string it
- * cannot be: a quote there is escaped.
+ * Returns true if the end of an object's text, from a comma on, is exactly one more member and the
+ * closing brace. It is not if the comma is inside a nested value. The comma cannot be inside a
+ * string, where the quote after it would be escaped.
  */
 function isOneMember(end: string): boolean {
   try {

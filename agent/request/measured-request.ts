@@ -1,9 +1,9 @@
 /**
- * One request to the Ollama on this box, measured: written down before Ollama is asked, metered
- * while its answer passes, and closed with exactly one record, whatever ends it.
+ * A measured request to the Ollama on this box: written to the spool before it is sent, metered while
+ * its answer passes, and closed with exactly one record, however it ends.
  *
- * Knows nothing of where the request came from: a stream of the tunnel and a call to the local
- * listener both are one of these.
+ * Does not know where the request came from: both a stream of the tunnel and a call to the local
+ * listener are measured requests.
  */
 import { NO_PAYLOAD } from "../../protocol/frames.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
@@ -21,32 +21,32 @@ import type { LocalExchange, OllamaClient } from "./ollama.ts";
 export type MeasuredRequestShell = {
   box: string;
   ollama: Pick<OllamaClient, "send">;
-  /** Null: nothing is measured and nothing recorded, and every body passes as it is. */
+  /** Null turns measuring and recording off: every body is passed on unchanged. */
   spool: Spool | null;
   energy: EnergyMeter;
   /** Monotonic milliseconds. */
   now: () => number;
 };
 
-/** How a request came to this box. */
+/** The arrival of a request on this box. */
 export type ArrivalTimes = {
-  /** When, monotonic ms. */
+  /** Monotonic ms. */
   atMs: number;
-  /** A round trip of the tunnel then; null when it did not come through one, or that is not known. */
+  /** Round trip of the tunnel at that time, ms; null if unknown, or if it did not use the tunnel. */
   tunnelMs: number | null;
 };
 
-/** Who gets Ollama's answer, as it comes. */
+/** Receives Ollama's answer as it arrives. */
 export type AnswerHandler = {
   onHead(status: number, headers: Headers): void;
-  /** Never empty. */
+  /** `chunk` is never empty. */
   onData(chunk: Uint8Array): void;
   onEnd(): void;
-  /** Once, instead of `onEnd`. `hadHead`: the answer had begun. */
+  /** Called once, instead of `onEnd`. `hadHead` is true if the answer had begun. */
   onError(message: string, hadHead: boolean): void;
 };
 
-/** nginx's "client closed request": what a caller that left before the answer was told. */
+/** The status recorded for a caller that left before the answer; nginx's "client closed request". */
 const CLOSED_REQUEST = 499;
 
 export class MeasuredRequest {
@@ -59,7 +59,7 @@ export class MeasuredRequest {
   #meter: Meter | null = null;
   #httpStatus: number | null = null;
   #isOver = false;
-  /** How often the tunnel was resumed during it. */
+  /** Number of times the tunnel was resumed during the request. */
   resumed = 0;
 
   constructor(id: string, open: Open, arrived: ArrivalTimes, shell: MeasuredRequestShell) {
@@ -73,18 +73,21 @@ export class MeasuredRequest {
     return this.#exchange !== null;
   }
 
-  /** Ollama has not begun to answer. */
+  /** True until Ollama begins to answer. */
   get isQueued(): boolean {
     return this.#httpStatus === null;
   }
 
-  /** What readings say of it. */
+  /** The request as readings list it. */
   get asOpen(): OpenRequest {
     return openRequestOf(this.#id, this.#open, this.isQueued);
   }
 
-  /** Asks Ollama, once. @param body  whole; null when it follows through `write` and `end`, or when there is none */
-  send(body: Uint8Array | null, taker: AnswerHandler): void {
+  /**
+   * Sends the request to Ollama. Called once.
+   * @param body  the whole body; null if it follows through `write` and `end`, or without a body
+   */
+  send(body: Uint8Array | null, handler: AnswerHandler): void {
     const { spool, ollama, now } = this.#shell;
     const { method, path, headers, endpoint, stream } = this.#open;
     const whole = body ?? NO_PAYLOAD;
@@ -93,40 +96,42 @@ export class MeasuredRequest {
         ? { body: whole, prompt: null, hideUsage: false }
         : localBodyOf(endpoint, stream, whole);
     if (spool !== null) this.#begin(spool, local);
-    const pass = (chunk: Uint8Array) => chunk.length > 0 && taker.onData(chunk);
+    const pass = (chunk: Uint8Array) => chunk.length > 0 && handler.onData(chunk);
     this.#exchange = ollama.send({
       method,
       path,
       headers,
       body: body === null ? null : local.body,
-      onHead: (status, answered) => {
+      onHead: (status, answerHeaders) => {
         this.#httpStatus = status;
         this.#meter?.head(
           status,
-          answered.find(([name]) => name === "content-type")?.[1] ?? null,
+          answerHeaders.find(([name]) => name === "content-type")?.[1] ?? null,
           now(),
         );
-        // An answer from which usage is taken out has another length.
-        taker.onHead(
+        // Removing the usage changes the length.
+        handler.onHead(
           status,
-          local.hideUsage ? answered.filter(([name]) => name !== "content-length") : answered,
+          local.hideUsage
+            ? answerHeaders.filter(([name]) => name !== "content-length")
+            : answerHeaders,
         );
       },
       onData: (chunk) => pass(this.#meter?.data(chunk, now()) ?? chunk),
       onEnd: () => {
-        this.#answered();
+        this.#ollamaFinished();
         pass(this.#meter?.end(now()) ?? NO_PAYLOAD);
-        taker.onEnd();
+        handler.onEnd();
       },
       onError: (error, hadHead) =>
-        taker.onError(
+        handler.onError(
           hadHead ? error.message : `Ollama does not answer on this box: ${error.message}`,
           hadHead,
         ),
     });
   }
 
-  /** A part of a body that was not whole. @returns false when the caller should wait for `onDrain` */
+  /** Sends a part of the body. Returns false if the caller should wait for `onDrain`. */
   write(chunk: Uint8Array): boolean {
     return this.#exchange?.write(chunk) ?? true;
   }
@@ -147,7 +152,7 @@ export class MeasuredRequest {
     this.#exchange?.resume();
   }
 
-  /** The caller has the whole answer: a success, unless the answer itself said that Ollama failed. */
+  /** The caller has the whole answer: a success, unless the answer itself reports an error. */
   complete(): void {
     const error = this.#meter?.measured().error ?? null;
     this.#close(
@@ -158,17 +163,23 @@ export class MeasuredRequest {
     );
   }
 
-  /** The caller went away. Ollama stops. @param httpStatus  what it was told when its answer began; null when it had not */
+  /**
+   * The caller left; stops Ollama.
+   * @param httpStatus  the status sent to the caller; null if the answer had not begun
+   */
   cancel(httpStatus: number | null): void {
     this.#close("cancelled", httpStatus ?? CLOSED_REQUEST, null, null);
   }
 
-  /** @param httpStatus  what the caller was told */
+  /**
+   * The request failed.
+   * @param httpStatus  the status sent to the caller
+   */
   fail(failedAt: FailedAt, message: string, httpStatus: number): void {
     this.#close("error", httpStatus, failedAt, message);
   }
 
-  /** From here on there is exactly one record, whatever is killed. */
+  /** Guarantees exactly one record from here on, whatever process is killed. */
   #begin(spool: Spool, { prompt, hideUsage }: LocalBody): void {
     const { endpoint, api, stream, keep_text } = this.#open;
     this.#prompt = keep_text ? prompt : null;
@@ -190,8 +201,8 @@ export class MeasuredRequest {
     });
   }
 
-  /** Ollama has nothing more to do for it, however long its caller takes. */
-  #answered(): void {
+  /** Ollama has finished its part, however long the caller takes to read the answer. */
+  #ollamaFinished(): void {
     const { energy, now } = this.#shell;
     energy.end(this.#id, now());
   }
@@ -205,8 +216,8 @@ export class MeasuredRequest {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#exchange?.abort();
-    this.#answered();
-    // The meter's own finding is the outcome already.
+    this.#ollamaFinished();
+    // `error` is not a field of the record: the outcome already includes it.
     const { error: _, ...measured } = this.#meter?.measured() ?? { ...UNMEASURED, error: null };
     this.#shell.spool?.finish({
       ...factsOf(this.#id, this.#open),
@@ -219,7 +230,7 @@ export class MeasuredRequest {
       prompt: this.#prompt,
       latency_ms: roundMs((this.#open.edge_ms ?? 0) + this.#shell.now() - this.#arrived.atMs),
       tunnel_ms: this.#arrived.tunnelMs,
-      energy_j: null, // known with the next reading of the GPUs: see delivery.ts
+      energy_j: null, // known at the next reading of the GPUs; see delivery.ts
       resumed: this.resumed,
     });
   }

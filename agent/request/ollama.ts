@@ -1,9 +1,9 @@
 /**
- * The local request: one HTTP exchange with the Ollama on this box.
+ * The HTTP client for the Ollama on this box.
  *
- * `node:http`, not fetch: the answer's bytes must reach the caller as they are (fetch would
- * decompress), and Ollama answers 403 unless `Host` is local, which fetch does not let us say.
- * Redirects are not followed: the agent talks to its configured Ollama and nothing else.
+ * Uses `node:http` instead of fetch: the answer's bytes must reach the caller unchanged (fetch would
+ * decompress them), and Ollama answers 403 unless `Host` is local, a header that fetch does not let
+ * us set. Redirects are not followed: the agent connects only to its configured Ollama.
  */
 import http from "node:http";
 import https from "node:https";
@@ -14,23 +14,23 @@ export type LocalRequest = {
   method: string;
   path: string;
   headers: Headers;
-  /** The whole body; or null when it follows through `write` and `end`, or when there is none. */
+  /** The whole body; null if it follows through `write` and `end`, or without one. */
   body: Uint8Array | null;
   onHead(status: number, headers: Headers): void;
   onData(chunk: Buffer): void;
   onEnd(): void;
-  /** Once, instead of `onEnd`. `hadHead`: the answer had begun. */
+  /** Called once, instead of `onEnd`. `hadHead` is true if the answer had begun. */
   onError(error: Error, hadHead: boolean): void;
 };
 
 export type LocalExchange = {
-  /** @returns false when the caller should wait for `onDrain`. */
+  /** Returns false if the caller should wait for `onDrain`. */
   write(chunk: Uint8Array): boolean;
   onDrain(resume: () => void): void;
   end(): void;
   pause(): void;
   resume(): void;
-  /** Ends the exchange; Ollama sees the connection go and stops generating. No event follows. */
+  /** Aborts the exchange. Ollama sees the connection close and stops generating. No event follows. */
   abort(): void;
 };
 
@@ -39,7 +39,7 @@ export class OllamaClient {
   readonly #agent: http.Agent;
   readonly #request: typeof http.request;
 
-  /** @param base e.g. `http://127.0.0.1:11434` */
+  /** @param base  e.g. `http://127.0.0.1:11434` */
   constructor(base: URL) {
     this.#base = base;
     const isTls = base.protocol === "https:";
@@ -79,9 +79,9 @@ export class OllamaClient {
         );
         message.on("error", fail);
       });
-      // Not `once`: a body that is still being written to a connection that broke fails again.
+      // Not `once`: writing more of a body to a broken connection raises further errors.
       request.on("error", (error: NodeJS.ErrnoException) => {
-        // A kept-alive connection may be closed by Ollama just as we use it: nothing was served, ask again.
+        // Ollama may close a kept-alive connection just as it is reused. Nothing was served: retry.
         if (
           !isOver &&
           answer === null &&
@@ -105,7 +105,8 @@ export class OllamaClient {
       resume: () => answer?.resume(),
       abort: () => {
         isOver = true;
-        // Complete both ways, the connection is kept for the next request; else it goes, and Ollama sees that.
+        // A complete exchange keeps its connection for the next request; otherwise the connection is
+        // closed, which stops Ollama.
         if (!isRead || !request.writableEnded) request.destroy();
       },
     };
@@ -126,7 +127,7 @@ export class OllamaClient {
       setHost: false,
     });
     request.setHeader("host", "localhost:11434");
-    // Checked here too, though the edge sends nothing else: this is the side that guards the box.
+    // The edge sends only these headers, but the box's own side must check them.
     for (const [name, value] of headers)
       if (FORWARDED_HEADERS.has(name)) request.setHeader(name, fieldValue(value));
     const length = headers.find(([name]) => name === "content-length")?.[1];
@@ -138,13 +139,13 @@ export class OllamaClient {
   }
 }
 
-/** A value as Node takes it: UTF-8 as one character a byte, without the control characters that it throws at. */
+/** Encodes a header value for Node: one character per UTF-8 byte, without control characters, which throw. */
 const fieldValue = (text: string): string =>
   Buffer.from(text)
     .toString("latin1")
     .replace(/[^\t\x20-\x7e\x80-\xff]/g, "");
 
-/** Name-value pairs of the answer without what belongs to the local connection. */
+/** Returns the answer's headers without those of the local connection. */
 function answerHeaders(raw: string[]): Headers {
   const headers: Headers = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
