@@ -103,7 +103,9 @@ export const boxConfigOf = (
   environment: Variables,
   nameOf: Naming = unchanged,
 ): Pick<AgentConfig, "box" | "ollamaUrl"> =>
-  localPartOf(parsed(AgentVariables.pick({ BOX_NAME: true, OLLAMA_HOST: true }), environment, nameOf));
+  localPartOf(
+    parsed(AgentVariables.pick({ BOX_NAME: true, OLLAMA_HOST: true }), environment, nameOf),
+  );
 
 const localPartOf = ({
   BOX_NAME,
