@@ -4,9 +4,9 @@ import type { WireError } from "../../../protocol/failures.ts";
 import type { Api } from "../../../protocol/records.ts";
 
 const lost = "Box gpu-1 was lost and did not come back within 30 s.";
-const told: WireError = { status: 504, code: "tunnel_lost", failedAt: "tunnel", message: lost };
+const failure: WireError = { status: 504, code: "tunnel_lost", failedAt: "tunnel", message: lost };
 
-// How each format says, in its own words, that it cannot go on.
+// The error with which each format ends an answer that cannot go on.
 const ENDINGS: [type: string, api: Api, isAtLineStart: boolean, ending: string | null][] = [
   ["application/x-ndjson", "ollama", true, `{"error":"${lost}"}\n`],
   ["application/x-ndjson", "ollama", false, `\n{"error":"${lost}"}\n`],
@@ -27,9 +27,9 @@ const ENDINGS: [type: string, api: Api, isAtLineStart: boolean, ending: string |
 ];
 
 test.each(ENDINGS)(
-  "an answer of type %j in the words of %s (at a line's start: %s)",
+  "ends an answer of type %j with an error of %s (at a line's start: %s)",
   (type, api, isAtLineStart, ending) => {
-    const bytes = endingOf(type, api, told, "id-1", isAtLineStart);
+    const bytes = endingOf(type, api, failure, "id-1", isAtLineStart);
     expect(bytes === null ? null : new TextDecoder().decode(bytes)).toBe(ending);
   },
 );

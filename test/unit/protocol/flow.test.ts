@@ -7,7 +7,7 @@ import { ACK_EVERY_BYTES, DATA_BYTES_MAX, WINDOW_BYTES } from "../../../protocol
 const STREAM = "01890a5d-ac96-774b-bcce-b302099a8057";
 const data = (length: number) => new Uint8Array(length);
 
-test("a sender keeps frames until they are acknowledged, and knows its room", () => {
+test("a sender keeps frames until they are acknowledged, and its room follows", () => {
   const sender = new Sender(STREAM, 100);
   sender.frame(FrameType.data, data(60));
   sender.frame(FrameType.data, data(60));
@@ -21,14 +21,14 @@ test("a sender keeps frames until they are acknowledged, and knows its room", ()
   expect(sender.room).toBe(100);
 });
 
-test("a resume sends again what was not received, and frees no credit", () => {
+test("a sender repeats the frames that did not arrive, without making room", () => {
   const sender = new Sender(STREAM, 100);
   for (let i = 0; i < 3; i++) sender.frame(FrameType.data, data(10));
   expect(sender.since(1).map(({ seq }) => seq)).toEqual([1, 2]);
   expect(sender.room).toBe(70);
 });
 
-test("what was consumed cannot be asked for again: that end has forgotten the stream", () => {
+test("a sender refuses to repeat frames that were acknowledged", () => {
   const sender = new Sender(STREAM);
   for (let i = 0; i < 3; i++) sender.frame(FrameType.data, data(10));
   sender.acknowledge(2);
@@ -36,7 +36,7 @@ test("what was consumed cannot be asked for again: that end has forgotten the st
   expect(() => sender.since(1)).toThrow(FrameError);
 });
 
-test("a sender that does not keep to its window is refused", () => {
+test("a receiver refuses a sender that exceeds its window", () => {
   const receiver = new Receiver();
   const frame = (seq: number): Frame => ({
     type: FrameType.data,
@@ -51,14 +51,14 @@ test("a sender that does not keep to its window is refused", () => {
   expect(receiver.accept(frame(allowed))).toBe("new");
 });
 
-test("an acknowledgement of what was never sent is refused", () => {
+test("a sender refuses an acknowledgement of frames that it never sent", () => {
   const sender = new Sender(STREAM);
   sender.frame(FrameType.end);
   expect(() => sender.acknowledge(2)).toThrow(FrameError);
   expect(() => sender.since(2)).toThrow(FrameError);
 });
 
-test("a receiver takes each frame once, in order, and says when something is missing", () => {
+test("a receiver takes each frame once and in order, and detects a gap", () => {
   const receiver = new Receiver();
   const [a, b, c] = [0, 1, 2].map(
     (seq): Frame => ({ type: FrameType.data, stream: STREAM, seq, payload: data(1) }),
@@ -66,14 +66,14 @@ test("a receiver takes each frame once, in order, and says when something is mis
   expect(receiver.accept(a)).toBe("new");
   expect(receiver.accept(a)).toBe("drop");
   expect(receiver.accept(c)).toBe("gap");
-  // Asked once: each frame behind a gap would else bring the whole window again.
+  // Only once: otherwise each frame behind a gap would bring the whole window again.
   expect(receiver.accept(c)).toBe("drop");
   expect(receiver.next).toBe(1);
   expect(receiver.accept(b)).toBe("new");
   expect(receiver.accept(c)).toBe("new");
 });
 
-test("an acknowledgement is due after each quarter of a window that was consumed", () => {
+test("an acknowledgement is due after each consumed quarter of a window", () => {
   const receiver = new Receiver();
   expect(receiver.consume(1, ACK_EVERY_BYTES - 1)).toBe(false);
   expect(receiver.consume(2, 1)).toBe(true);
@@ -81,7 +81,7 @@ test("an acknowledgement is due after each quarter of a window that was consumed
   expect(receiver.consumed).toBe(3);
 });
 
-/** A link that loses everything in flight at a cut, driven by a list of steps: what comes out equals what went in. */
+// The link loses everything in flight at each cut.
 test("bytes arrive once and in order over a link that is cut anywhere", () => {
   const step = fc.oneof(
     {
@@ -107,7 +107,7 @@ test("bytes arrive once and in order over a link that is cut anywhere", () => {
         if (frame === undefined) return;
         const verdict = receiver.accept(frame);
         if (verdict === "new") received.push(frame);
-        expect(verdict).not.toBe("gap"); // a link keeps order; a cut is followed by a resume
+        expect(verdict).not.toBe("gap"); // A link keeps the order, and each cut is followed by a resume.
       };
       let consumed = 0;
       for (const each of steps) {

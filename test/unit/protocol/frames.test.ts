@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
@@ -20,7 +21,7 @@ const bytes = (hex: string) =>
   Uint8Array.from(hex.replaceAll(" ", "").match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 const hex = (value: Uint8Array) => Buffer.from(value).toString("hex");
 
-// The wire is the key, so this table is also the protocol by example (see protocol/README.md).
+// The key is the wire, so this table is also the protocol by example in protocol/README.md.
 const FRAMES: Record<string, Frame> = {
   "06 00000000000000000000000000000000 00000000 00000000": {
     type: FrameType.watch,
@@ -72,12 +73,18 @@ const FRAMES: Record<string, Frame> = {
   },
 };
 
-test.each(Object.entries(FRAMES))("frame %s survives both ways", (wire, frame) => {
+test("protocol/README.md lists the same frames", () => {
+  const readme = readFileSync(new URL("../../../protocol/README.md", import.meta.url), "utf8");
+  const listed = Array.from(readme.matchAll(/^\| `([0-9a-f ]+)` \|/gm), ([, wire]) => wire);
+  expect(listed).toEqual(Object.keys(FRAMES));
+});
+
+test.each(Object.entries(FRAMES))("encodes and decodes frame %s", (wire, frame) => {
   expect(hex(encodeFrames([frame]))).toBe(wire.replaceAll(" ", ""));
   expect(decodeFrames(bytes(wire))).toEqual([frame]);
 });
 
-test("several frames travel in one message, in order", () => {
+test("decodes several frames of one message in order", () => {
   const frames = Object.values(FRAMES);
   expect(decodeFrames(encodeFrames(frames))).toEqual(frames);
 });
@@ -91,7 +98,7 @@ const REFUSED: [why: string, wire: string, message: RegExp][] = [
     "7f 01890a5dac96774bbcceb302099a8057 00000000 00000000",
     /unknown frame type 0x7f/,
   ],
-  ["a payload that was cut", `${HEADER} 00000003 7b7d`, /frame of 3 bytes, but only 2/],
+  ["a truncated payload", `${HEADER} 00000003 7b7d`, /frame of 3 bytes, but only 2/],
   [
     "a payload beyond the limit",
     `${HEADER} ${(FRAME_BYTES_MAX + 1).toString(16).padStart(8, "0")}`,
@@ -99,15 +106,11 @@ const REFUSED: [why: string, wire: string, message: RegExp][] = [
   ],
   ["bytes after the last frame", `${HEADER} 00000001 7b 00`, /stray bytes/],
   [
-    "data on the tunnel itself",
+    "DATA on the tunnel itself",
     "12 00000000000000000000000000000000 00000000 00000000",
     /on stream 0000/,
   ],
-  [
-    "a hello on a stream",
-    "01 01890a5dac96774bbcceb302099a8057 00000000 00000000",
-    /on stream 0189/,
-  ],
+  ["HELLO on a stream", "01 01890a5dac96774bbcceb302099a8057 00000000 00000000", /on stream 0189/],
 ];
 
 test.each(REFUSED)("refuses %s", (_why, wire, message) => {
@@ -131,7 +134,7 @@ const anyFrame = fc
     }),
   );
 
-test("any frames survive both ways", () => {
+test("encodes and decodes any frames", () => {
   fc.assert(
     fc.property(fc.array(anyFrame, { minLength: 1, maxLength: 8 }), (frames) => {
       expect(decodeFrames(encodeFrames(frames))).toEqual(frames);
@@ -139,10 +142,10 @@ test("any frames survive both ways", () => {
   );
 });
 
-test("any garbage is refused with a FrameError or read as frames, never anything else", () => {
+test("reads any bytes as frames or refuses them with a FrameError", () => {
   const garbage = fc.oneof(
     fc.uint8Array({ maxLength: 200 }),
-    // near misses: a good message with one byte changed
+    // Near misses: a valid message with one byte changed.
     fc
       .tuple(fc.array(anyFrame, { minLength: 1, maxLength: 3 }), fc.nat(), fc.nat(255))
       .map(([frames, at, byte]) => {
@@ -163,7 +166,7 @@ test("any garbage is refused with a FrameError or read as frames, never anything
   );
 });
 
-test("a payload that is not JSON, or of the wrong shape, is a FrameError", () => {
+test("refuses a payload that is not JSON or has the wrong shape", () => {
   expect(parsePayload(Recorded, jsonBytes({ position: 3, later: "field" }))).toEqual({
     position: 3,
   });
@@ -172,7 +175,7 @@ test("a payload that is not JSON, or of the wrong shape, is a FrameError", () =>
   expect(() => parsePayload(Recorded, jsonBytes({ position: -1 }))).toThrow(/wrong shape/);
 });
 
-test("an id that is no UUID cannot be sent", () => {
+test("refuses to encode a stream id that is not a UUID", () => {
   expect(() =>
     encodeFrames([{ type: FrameType.end, stream: "req-1", seq: 0, payload: NO_PAYLOAD }]),
   ).toThrow(FrameError);

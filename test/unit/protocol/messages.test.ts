@@ -8,16 +8,16 @@ import { opened } from "../../support/spool-requests.ts";
 
 const AT = Date.parse("2026-08-01T00:00:00.000Z");
 
-/** What a peer of an earlier version does not say. */
-const LATER_FIELDS: [what: string, schema: z.ZodType, now: object, fields: string[]][] = [
+/** Fields that a peer of an earlier version does not send. */
+const LATER_FIELDS: [payload: string, schema: z.ZodType, now: object, fields: string[]][] = [
   ["an OPEN", Open, opened(idOf(AT)).open, ["edge_ms"]],
   ["a record", RequestRecord, recordOf(AT), ["edge_ms", "tunnel_ms"]],
   ["readings", Readings, readingsOf(AT, []), ["tunnel_ms", "now_ms", "lost"]],
 ];
 
 test.each(LATER_FIELDS)(
-  "%s of an earlier version is read, and what it does not say is not known",
-  (_what, schema, now, fields) => {
+  "reads the fields that %s of an earlier version lacks as unknown",
+  (_payload, schema, now, fields) => {
     const before = Object.fromEntries(
       Object.entries(now).filter(([name]) => !fields.includes(name)),
     );

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { newRequestId } from "../../../protocol/request-id.ts";
 
-test("a request id is a UUIDv7 of its moment, and later ones sort behind", () => {
+test("makes UUIDv7 request ids that sort by time", () => {
   const atMs = Date.parse("2026-11-23T12:00:00.000Z");
   const ids = Array.from({ length: 100 }, (_, i) => newRequestId(atMs + i));
   for (const [i, id] of ids.entries()) {
