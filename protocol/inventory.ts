@@ -1,6 +1,7 @@
 /**
- * Inventory: what a box has, with the time it was read. Readings travel without
- * acknowledgement: the next one says it better.
+ * Inventory and readings: the models, GPUs and requests of a box, with the time they were read.
+ *
+ * Readings are not acknowledged, because the next ones replace them.
  */
 import { z } from "zod";
 import { OPEN_REQUESTS_MAX, SYSTEM_SAMPLES_MAX } from "./limits.ts";
@@ -30,9 +31,9 @@ export type LoadedModel = z.infer<typeof LoadedModel>;
 
 export const Inventory = z.object({
   at: z.iso.datetime({ precision: 3 }),
-  /** Whether Ollama answered the last poll. */
+  /** True if Ollama answered the last poll. */
   reachable: z.boolean(),
-  /** Why not, in words; null when it answered. */
+  /** The reason why it did not, for people; null if it answered. */
   error: z.string().max(500).nullable(),
   ollama_version: z.string().max(64).nullable(),
   models: z.array(InstalledModel).max(2_000),
@@ -40,7 +41,7 @@ export const Inventory = z.object({
 });
 export type Inventory = z.infer<typeof Inventory>;
 
-/** The state of the GPU reader. No GPU is a normal state: `available: false` and the reason. */
+/** The state of the GPU reader. A box without a GPU is normal: `available: false` and the reason. */
 export const GpuState = z.object({
   available: z.boolean(),
   error: z.string().max(500).nullable(),
@@ -50,7 +51,7 @@ export const GpuState = z.object({
 });
 export type GpuState = z.infer<typeof GpuState>;
 
-/** A request that an agent serves now. */
+/** A request that an agent is serving now. */
 export const OpenRequest = z.object({
   request_id: z.uuid(),
   started_at: z.iso.datetime({ precision: 3 }),
@@ -60,13 +61,15 @@ export const OpenRequest = z.object({
   client_ip: z.string().max(64).nullable(),
   is_queued: z
     .boolean()
-    .describe("Ollama has not begun to answer: it waits for a slot, a load, or the prompt"),
+    .describe(
+      "true while Ollama has not started to answer: the request waits for a slot, a load, or prefill",
+    ),
 });
 export type OpenRequest = z.infer<typeof OpenRequest>;
 
-/** Payload of READINGS. What has a default was not said by agents of 0.1.0. */
+/** Payload of READINGS. Fields with a default were not sent by agents of 0.1.0. */
 export const Readings = z.object({
-  /** The agent's wall clock as this leaves, unix ms: the edge puts the times of the samples on its own clock by it. */
+  /** The agent's wall clock at sending, unix ms. The edge uses it to put sample times on its own clock. */
   now_ms: z.number().nullable().default(null),
   inventory: Inventory,
   gpu: GpuState,
@@ -74,21 +77,21 @@ export const Readings = z.object({
   system: z.array(SystemSample).max(SYSTEM_SAMPLES_MAX).default([]),
   /** Requests that are open on this agent. */
   in_flight: z.int().nonnegative(),
-  /** Those of them that did not come through the edge, but through the agent's own listener. */
+  /** The open requests that came through the agent's own listener and not through the edge. */
   local_in_flight: z.int().nonnegative().default(0),
-  /** Those of them that Ollama has not begun to answer: waiting for a slot, a load, or prefill. */
+  /** The open requests that Ollama has not started to answer: they wait for a slot, a load, or prefill. */
   queued: z.int().nonnegative(),
-  /** The requests themselves, the oldest first, while somebody looks: at other times nobody would read them. */
+  /** The open requests themselves, oldest first. Sent only while somebody is watching. */
   requests: z.array(OpenRequest).max(OPEN_REQUESTS_MAX).default([]),
-  /** A round trip of the tunnel as the newest heartbeat measured it; null before the first was answered. */
+  /** Round trip of the tunnel, by the newest heartbeat; null before the first was answered. */
   tunnel_ms: z.number().nonnegative().nullable().default(null),
   /** Records in the spool that the edge has not confirmed. */
   spooled: z.int().nonnegative(),
-  /** Records that it lost since it started: its disk failed for longer than its memory holds. */
+  /** Records lost since the agent started: its disk failed for longer than its memory could bridge. */
   lost: z.int().nonnegative().nullable().default(null),
 });
 export type Readings = z.infer<typeof Readings>;
 
-/** Ollama treats a name without a tag as `:latest`, and names without regard to case in the host part only. */
+/** Adds Ollama's default tag, `:latest`, to a name without a tag. Ollama ignores case in the host part only. */
 export const withTag = (model: string): string =>
   model.slice(model.lastIndexOf("/") + 1).includes(":") ? model : `${model}:latest`;

@@ -1,4 +1,4 @@
-/** The answers of `/api/health`, `/api/boxes` and `/api/gpu`: which boxes there are, and how they are. */
+/** `/api/health`, `/api/boxes`, `/api/gpu` and `/api/metrics`: the boxes and their state. */
 import { z } from "zod";
 import { Concern } from "../concerns.ts";
 import { InstalledModel, LoadedModel } from "../inventory.ts";
@@ -15,7 +15,7 @@ export const BoxHealth = z
     state: BoxState,
     simulated: z.boolean(),
     last_seen: Time.nullable().describe(
-      "when its agent was last heard; null while it is connected",
+      "time of its agent's last message; null while it is connected",
     ),
     ollama_version: z.string().nullable(),
     ollama_reachable: z.boolean().nullable(),
@@ -23,29 +23,29 @@ export const BoxHealth = z
   .meta({ id: "BoxHealth" });
 export type BoxHealth = z.infer<typeof BoxHealth>;
 
-/** A store that the edge writes to, in `GET /api/health`. Records are finished requests and GPU samples. */
+/** An external store, in `GET /api/health`. Its records are finished requests and samples. */
 export const SinkHealth = z
   .object({
     sink: z.enum(["clickhouse", "postgres"]),
     state: z.enum(["ok", "failing"]),
-    backlog: Count.describe("records that wait for it"),
+    backlog: Count.describe("records in its outbox"),
     last_success: Time.nullable(),
     last_error: z
       .object({ at: Time, message: z.string() })
       .nullable()
-      .describe("never a secret, never a text of a caller"),
-    next_attempt: Time.nullable().describe("null while it does not fail"),
+      .describe("never contains a secret or a caller's text"),
+    next_attempt: Time.nullable().describe("null unless it is failing"),
     delivered: Count,
-    dropped: Count.describe("records that it never got, since more waited than can be kept"),
-    set_aside: Count.describe("records that it refused for what is in them"),
+    dropped: Count.describe("records that were dropped because the outbox was full"),
+    set_aside: Count.describe("records that it refused because of their content"),
     clearing: z
       .boolean()
-      .describe("true while it holds what was cleared: it could not be reached then"),
+      .describe("true while it still holds cleared data because it could not be reached"),
   })
   .meta({ id: "SinkHealth" });
 export type SinkHealth = z.infer<typeof SinkHealth>;
 
-/** `GET /api/health`. `degraded`: no box is up, an Ollama does not answer, or a store does not get what it should. */
+/** `GET /api/health`. It is `degraded` while a concern with `degrades` in `protocol/concerns.ts` lasts. */
 export const Health = z
   .object({
     status: z.enum(["healthy", "degraded", "unhealthy"]),
@@ -62,9 +62,7 @@ export const Health = z
         "everything that is wrong now, critical concerns first; some of it does not degrade",
       ),
     boxes: z.array(BoxHealth),
-    sinks: z
-      .array(SinkHealth)
-      .describe("the stores that are written to; none when EXPORTER_TYPE is none"),
+    sinks: z.array(SinkHealth).describe("the configured external stores; empty without any"),
   })
   .meta({ id: "Health" });
 export type Health = z.infer<typeof Health>;
@@ -83,54 +81,54 @@ export const Gpu = z
     // ours
     errors: z
       .array(z.object({ box: BoxName, error: z.string() }))
-      .describe("why a box shows no GPU"),
+      .describe("reasons why boxes show no GPU"),
     timestamp: Time,
   })
   .meta({ id: "Gpu" });
 export type Gpu = z.infer<typeof Gpu>;
 
-/** A box, in `GET /api/boxes`. What its agent said last; what may have changed since it was lost is empty or null then. */
+/** A box, in `GET /api/boxes`, by its last readings. Fields that can change while it is down are empty or null then. */
 export const BoxDetail = BoxHealth.extend({
-  connected_at: Time.nullable().describe("when its tunnel came up; null while it is down"),
+  connected_at: Time.nullable().describe("start of its tunnel; null while it is down"),
   agent_version: z.string(),
-  ollama_error: z.string().nullable().describe("why Ollama does not answer; null when it does"),
-  models: z.array(InstalledModel).describe("on disk"),
+  ollama_error: z
+    .string()
+    .nullable()
+    .describe("reason why Ollama does not answer; null if it does"),
+  models: z.array(InstalledModel).describe("models on disk"),
   loaded: z
     .array(
       LoadedModel.extend({
-        gpu_share: Rate.describe("part of it that is in GPU memory; the rest runs on the CPU"),
+        gpu_share: Rate.describe("share that is in GPU memory; the rest runs on the CPU"),
       }),
     )
-    .describe("in memory; empty while the box is down"),
-  in_flight: Count.nullable().describe("requests that it serves now"),
-  queue_depth: Count.nullable().describe("those that its Ollama has not begun to answer"),
+    .describe("models in memory; empty while the box is down"),
+  in_flight: Count.nullable().describe("requests that it is serving now"),
+  queue_depth: Count.nullable().describe("requests that its Ollama has not started to answer"),
   tunnel_ms: z
     .number()
     .nonnegative()
     .nullable()
-    .describe("a round trip of its tunnel, as its agent last measured it; null while it is down"),
-  spooled: Count.nullable().describe("finished requests that wait on the box to be counted"),
+    .describe("round trip of its tunnel, as last measured by its agent; null while it is down"),
+  spooled: Count.nullable().describe("records on the box that the edge has not confirmed"),
   lost: Count.nullable().describe(
-    "finished requests that its agent has lost since it started, its disk having failed; 0 is what it should be",
+    "records that its agent has lost since it started because its disk failed; normally 0",
   ),
-  gpus: z.array(GpuReading).describe("the newest reading of each, as in /api/gpu"),
-  gpu_error: z
-    .string()
-    .nullable()
-    .describe("why there is no reading of a GPU; null when there is one"),
+  gpus: z.array(GpuReading).describe("the newest reading of each GPU, as in /api/gpu"),
+  gpu_error: z.string().nullable().describe("reason why it has no GPU reading; null if it has one"),
   system: SystemSample.nullable().describe(
-    "the newest sample of the machine; null when there is none of the last minutes",
+    "the newest sample of the machine; null if it is older than 3 minutes",
   ),
   clock_skew_ms: z
     .number()
     .describe(
-      "how far the clock of the box is ahead of the edge's, less the time a message takes from there",
+      "clock of the box minus clock of the edge; a message's time in transit makes it smaller",
     ),
-  readings_at: Time.nullable().describe("when its agent last said all this"),
+  readings_at: Time.nullable().describe("arrival of its agent's last readings"),
 }).meta({ id: "BoxDetail" });
 export type BoxDetail = z.infer<typeof BoxDetail>;
 
-/** `GET /api/boxes`: in order of name. */
+/** `GET /api/boxes`, in order of name. */
 export const Boxes = z.object({ boxes: z.array(BoxDetail), timestamp: Time }).meta({ id: "Boxes" });
 export type Boxes = z.infer<typeof Boxes>;
 
@@ -149,7 +147,7 @@ export const FLEET_ROUTES = {
     path: "/api/health",
     scope: "read",
     tag: "Boxes",
-    summary: "Boxes, their Ollamas, and what is wrong",
+    summary: "Boxes, external stores, and current concerns",
     answer: Health,
   },
   boxes: {
@@ -167,9 +165,9 @@ export const FLEET_ROUTES = {
     path: "/api/boxes/{name}",
     scope: "admin",
     tag: "Boxes",
-    summary: "Forget a box that is gone for good",
+    summary: "Forget a box that will not come back",
     description:
-      "What it did stays counted. 409 while it is connected; one that connects again is known again.",
+      "Its requests stay counted. 409 while it is connected. A box that connects again is registered again.",
     params: BoxPath,
     answer: BoxForgotten,
   },
@@ -188,7 +186,8 @@ export const FLEET_ROUTES = {
     scope: "read",
     tag: "Boxes",
     summary: "All metrics for Prometheus",
-    description: "OpenMetrics 1.0 when the header Accept asks for application/openmetrics-text.",
+    description:
+      "Returns OpenMetrics 1.0 if the Accept header contains application/openmetrics-text.",
     answer: null,
     media: {
       "text/plain": "Prometheus text format 0.0.4",

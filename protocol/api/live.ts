@@ -1,4 +1,4 @@
-/** `/api/live`: everything that a page shows of now, in one answer, or as a stream of them. */
+/** `/api/live`: the current state that the page shows, once or as a stream. */
 import { z } from "zod";
 import { OpenRequest } from "../inventory.ts";
 import { BoxName } from "../records.ts";
@@ -7,11 +7,11 @@ import type { ApiRoute } from "./route.ts";
 import { Count, Figure, Rate, Time } from "./shapes.ts";
 import { CurrentStats } from "./stats.ts";
 
-/** A box, without the list of what is on its disk: that one is long, and changes seldom. */
+/** A box without the models on its disk: that list is long and rarely changes. */
 const LiveBox = BoxDetail.omit({ models: true });
 export type LiveBox = z.infer<typeof LiveBox>;
 
-/** A request that is served now. */
+/** A request in flight. */
 const InFlight = OpenRequest.extend({ box: BoxName });
 export type InFlight = z.infer<typeof InFlight>;
 
@@ -28,15 +28,15 @@ export const Live = z
         error_rate: Rate,
         latency_p95_ms: Figure,
       })
-      .describe("the last minutes: what is wrong now, and not what ever was"),
+      .describe("the last minutes, for judging the present"),
     boxes: z.array(LiveBox).describe("in order of name"),
-    in_flight: z.array(InFlight).describe("the oldest first; at most 100 of each box"),
+    in_flight: z.array(InFlight).describe("oldest first, at most 100 of each box"),
     timestamp: Time,
   })
   .meta({ id: "Live" });
 export type Live = z.infer<typeof Live>;
 
-/** Seconds between two events. A page that wants fewer asks again each time. */
+/** Seconds between two events. A page that wants fewer events sends single requests. */
 const EVERY_SECONDS_MAX = 30;
 
 export const LiveQuery = z.strictObject({
@@ -55,11 +55,11 @@ export const LIVE_ROUTES = {
     path: "/api/live",
     scope: "read",
     tag: "Live",
-    summary: "Everything of now: health, totals, boxes, requests in flight",
+    summary: "The current state: health, totals, boxes, requests in flight",
     description:
-      "One answer, or a stream of them when the header Accept asks for text/event-stream. The stream ends after some minutes: ask again.",
+      "One answer, or a stream if the Accept header contains text/event-stream. It ends after some minutes: reconnect.",
     query: LiveQuery,
     answer: Live,
-    media: { "text/event-stream": "one event per interval; each holds the whole JSON answer" },
+    media: { "text/event-stream": "one event per interval, each with the whole JSON answer" },
   },
 } as const satisfies Record<string, ApiRoute>;

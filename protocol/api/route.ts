@@ -1,14 +1,14 @@
-/** A route of `/api`, as data: what the Worker checks calls by, and what the API's description is made from. */
+/** A route of `/api`, as data. The Worker checks requests against it, and the OpenAPI document is generated from it. */
 import type { z } from "zod";
 import type { Scope } from "../routes.ts";
 
 export type ApiRoute = {
   method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-  /** As OpenAPI writes it. A `{parameter}` may hold `/`, raw or as `%2F`: names of models do. */
+  /** In OpenAPI's notation. A `{parameter}` can contain `/`, raw or as `%2F`, because model names do. */
   path: `/${string}`;
-  /** What a key must be allowed to do; null: no key is needed, since the answer says nothing of this gateway. */
+  /** Scope that a key needs; null if no key is needed, because the answer reveals nothing about this edge. */
   scope: Scope | null;
-  /** The heading under which the route is described. */
+  /** Heading in the API documentation. */
   tag: string;
   /** One line. */
   summary: string;
@@ -16,8 +16,8 @@ export type ApiRoute = {
   params?: z.ZodType;
   query?: z.ZodType;
   body?: z.ZodType;
-  /** The JSON answer; null when it is none. */
+  /** The JSON answer; null if the answer is not JSON. */
   answer: z.ZodType | null;
-  /** Other forms of the answer: media type and what it holds. */
+  /** Other media types of the answer, with their descriptions. */
   media?: Record<string, string>;
 };

@@ -1,4 +1,4 @@
-/** Every route of `/api`: nothing is answered there that is not in this table. */
+/** Every route of `/api`. Paths that are not in this table are answered with 404. */
 import { CHAT_ROUTES } from "./chat.ts";
 import { CONFIG_ROUTES } from "./config.ts";
 import { DATA_ROUTES } from "./data.ts";

@@ -1,44 +1,46 @@
-/** The answers of `/api/system`: the machines under the boxes, now and over time. */
+/** `/api/system` and `/api/gpu/history`: the machines under the boxes, now and over time. */
 import { z } from "zod";
 import { BoxName } from "../records.ts";
 import { BoxQuery } from "./fleet.ts";
 import type { ApiRoute } from "./route.ts";
 import { Count, Figure, Gib, Percent, Store, Time } from "./shapes.ts";
 
-/** A machine, or several as one: sizes are summed, the CPU is weighted by the number of CPUs. */
+/** A machine, or several combined: sizes are summed, and the CPU is weighted by the number of CPUs. */
 const machine = {
-  available: z.boolean().describe("whether there is a sample of the last minutes"),
-  cpu_percent: Percent.describe("busy part of all CPUs over ten seconds"),
-  cpu_count: Count.nullable().describe("physical cores; null, since an agent cannot tell"),
+  available: z.boolean().describe("true if there is a sample of the last 3 minutes"),
+  cpu_percent: Percent.describe("busy share of all CPUs over ten seconds"),
+  cpu_count: Count.nullable().describe(
+    "physical cores; always null, because an agent does not measure them",
+  ),
   cpu_count_logical: Count.nullable(),
-  memory_total_gb: Gib.describe("all sizes: 2^30 bytes"),
+  memory_total_gb: Gib.describe("in units of 2^30 bytes, like all sizes"),
   memory_used_gb: Gib,
   memory_available_gb: Gib,
   memory_percent: Percent,
   // ours
-  disk_total_gb: Gib.describe("of the file system that the models are on"),
+  disk_total_gb: Gib.describe("size of the file system that holds the models"),
   disk_used_gb: Gib,
   disk_percent: Percent,
 };
-const error = z.string().nullable().describe("why there is none; null when there is one");
+const error = z.string().nullable().describe("reason why there is no sample; null if there is one");
 
 const BoxSystem = z
   .object({
     box: BoxName,
     ...machine,
-    timestamp: Time.nullable().describe("when it was sampled"),
+    timestamp: Time.nullable().describe("time of the sample"),
     error,
   })
   .meta({ id: "BoxSystem" });
 export type BoxSystem = z.infer<typeof BoxSystem>;
 
-/** `GET /api/system`: the machines of all boxes that are up, as one, and each of them. */
+/** `GET /api/system`: the machines of all boxes that are up, combined and one by one. */
 export const System = z
   .object({ ...machine, timestamp: Time, error, boxes: z.array(BoxSystem) })
   .meta({ id: "System" });
 export type System = z.infer<typeof System>;
 
-/** One bucket of the machines' history. Means; everything is null where no box said anything. */
+/** One bucket of the machines' history, as means. Every figure is null if no box sent a sample. */
 export const SystemPoint = z
   .object({
     timestamp: Time.describe("start of the bucket"),
@@ -49,22 +51,22 @@ export const SystemPoint = z
     gpu_available: z
       .boolean()
       .nullable()
-      .describe("whether any GPU was read; null in an empty bucket"),
-    gpu_utilization_percent: Percent.describe("mean of all GPUs"),
+      .describe("true if any GPU was read; null in an empty bucket"),
+    gpu_utilization_percent: Percent.describe("mean over all GPUs"),
     vram_used_gb: Gib,
     vram_total_gb: Gib,
-    gpu_temperature_celsius: z.number().nullable().describe("of the hottest GPU"),
-    queue_depth: Figure.describe("requests that no Ollama had begun to answer"),
+    gpu_temperature_celsius: z.number().nullable().describe("temperature of the hottest GPU"),
+    queue_depth: Figure.describe("requests that Ollama had not started to answer"),
     // ours
     in_flight: Figure,
     disk_used_gb: Gib,
     disk_total_gb: Gib,
-    power_draw_w: Figure.describe("of all GPUs"),
+    power_draw_w: Figure.describe("sum over all GPUs"),
   })
   .meta({ id: "SystemPoint" });
 export type SystemPoint = z.infer<typeof SystemPoint>;
 
-/** Seconds by name. The edge keeps samples for a day; beyond that they are read from a store. */
+/** Seconds by name. The edge keeps samples for a day; older ones come from an external store. */
 export const SYSTEM_RANGES = {
   "5m": 300,
   "15m": 900,
@@ -75,13 +77,13 @@ export const SYSTEM_RANGES = {
   "30d": 30 * 86_400,
 } as const;
 
-/** `GET /api/system/history`: one point per bucket, empty buckets too. */
+/** `GET /api/system/history`: one point per bucket, including empty buckets. */
 export const SystemHistory = z
   .object({
     time_range: z.string(),
     data_points: Count,
     data: z.array(SystemPoint),
-    store: Store.describe("where it was read"),
+    store: Store.describe("where the data comes from"),
   })
   .meta({ id: "SystemHistory" });
 export type SystemHistory = z.infer<typeof SystemHistory>;
@@ -97,12 +99,12 @@ export const SystemHistoryQuery = BoxQuery.extend({
     .min(10)
     .max(500)
     .default(120)
-    .describe("10 to 500, default 120; fewer where buckets would be shorter than two samples"),
+    .describe("10 to 500, default 120; fewer if buckets would be shorter than two samples"),
 });
 
 const column = z.array(z.number().nullable());
 
-/** `GET /api/gpu/history`: a value per bucket, null in an empty one. */
+/** `GET /api/gpu/history`: one value per bucket, null in an empty bucket. */
 export const GpuHistory = z
   .object({
     time_range: z.string(),
@@ -121,7 +123,7 @@ export const GpuHistory = z
         }),
       )
       .describe("in order of box and index"),
-    store: Store.describe("where it was read"),
+    store: Store.describe("where the data comes from"),
   })
   .meta({ id: "GpuHistory" });
 export type GpuHistory = z.infer<typeof GpuHistory>;
@@ -142,9 +144,11 @@ export const SYSTEM_ROUTES = {
     scope: "read",
     tag: "Boxes",
     summary:
-      "CPU, memory, disk, GPU and queue depth over time, 5 min to 24 h, and to 30 days where there is ClickHouse or Postgres",
+      "CPU, memory, disk, GPU and queue depth over 5 min to 24 h, or up to 30 days with ClickHouse or Postgres",
     description:
-      "Means of equal buckets, for all boxes together: sizes, power, requests and queue depth are summed, the CPU is weighted by the number of CPUs, utilization is the mean of the GPUs and temperature that of the hottest.",
+      "Means over equal buckets, for all boxes together. Sizes, power, requests and queue depth are summed. " +
+      "The CPU is weighted by the number of CPUs, utilization is the mean over the GPUs, " +
+      "and the temperature is that of the hottest GPU.",
     query: SystemHistoryQuery,
     answer: SystemHistory,
   },
@@ -153,9 +157,8 @@ export const SYSTEM_ROUTES = {
     path: "/api/gpu/history",
     scope: "read",
     tag: "Boxes",
-    summary:
-      "Each GPU over time, 5 min to 24 h, and to 30 days where there is ClickHouse or Postgres",
-    description: "Means of equal buckets.",
+    summary: "Each GPU over 5 min to 24 h, or up to 30 days with ClickHouse or Postgres",
+    description: "Means over equal buckets.",
     query: SystemHistoryQuery,
     answer: GpuHistory,
   },

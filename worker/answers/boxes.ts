@@ -1,4 +1,4 @@
-/** The boxes, as `/api/health` and `/api/boxes` tell of them. */
+/** Boxes, as `/api/health` and `/api/boxes` show them. */
 import type { BoxDetail, Boxes, BoxHealth } from "../../protocol/api/fleet.ts";
 import type { LoadedModel } from "../../protocol/inventory.ts";
 import {
@@ -11,7 +11,7 @@ import {
 import { isoOf } from "./figures.ts";
 import { gpusOf } from "./gpus.ts";
 
-/** @param isUp  what the Box says of itself now: the registry may not have heard yet */
+/** @param isUp  the Box's own status, which can be newer than the registry */
 export function boxHealth(
   { name, state, hello, last_seen_ms, readings }: RegisteredBox,
   isUp: boolean,
@@ -76,7 +76,7 @@ const gpuShareOf = ({ size_bytes, size_vram_bytes }: LoadedModel): number | null
     ? null
     : Math.min(1, size_vram_bytes / size_bytes);
 
-/** By the newest of what said the agent's clock: its readings, or its hello. */
+/** Compares the agent's clock in its newest message, readings or hello, with the edge's. */
 function clockSkewMs({ hello, connected_at_ms, readings, readings_at_ms }: RegisteredBox): number {
   const isHelloNewer = readings_at_ms === null || connected_at_ms > readings_at_ms;
   if (isHelloNewer || typeof readings?.now_ms !== "number") return hello.now_ms - connected_at_ms;

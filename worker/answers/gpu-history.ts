@@ -1,4 +1,8 @@
-/** The history of each GPU: its samples as means of equal buckets. Pure. Batches come one by one and are not kept. */
+/**
+ * The history of each GPU: its samples as means of equal buckets. Pure.
+ *
+ * Reads batches one at a time and keeps none, so a long history needs little memory.
+ */
 import type { GpuHistory } from "../../protocol/api/system.ts";
 import type { GpuSample } from "../../protocol/records.ts";
 import { isoOf, roundedOrNull } from "./figures.ts";
@@ -14,12 +18,15 @@ const FIGURES = [
 ] as const;
 type Figure = (typeof FIGURES)[number];
 
-/** What a history needs of a sample. */
+/** The fields of a sample that a history needs. */
 export type GpuFigures = Pick<GpuSample, "at" | "index" | "name" | "memory_total_mb" | Figure>;
 
 type Gpu = { box: string; index: number; name: string; buckets: Means<Figure>[] };
 
-/** @param batches  in any order; samples outside the span are left out. GPUs come in order of box and index. */
+/**
+ * @param batches  in any order; samples outside the span are left out
+ * @returns GPUs in order of box and index
+ */
 export function gpuHistoryOf(
   span: Span,
   batches: Iterable<{ box: string; gpu: readonly GpuFigures[] }>,

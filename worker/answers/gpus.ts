@@ -1,9 +1,9 @@
-/** The answer of `/api/gpu`: the newest reading of each GPU, and why a box shows none. */
+/** `/api/gpu`: the newest reading of each GPU, and the reason if a box shows none. */
 import type { Gpu, GpuReading } from "../../protocol/api/fleet.ts";
 import { freshGpus, type RegisteredBox } from "../registered-box.ts";
 import { isoOf } from "./figures.ts";
 
-/** The readings of boxes that are up, and why the others show none. */
+/** Returns the readings of boxes that are up, and the reasons why other boxes show none. */
 export function gpuState(boxes: readonly RegisteredBox[], nowMs: number): Gpu {
   const shown = boxes.map((box) => ({
     box: box.name,
@@ -20,7 +20,7 @@ export function gpuState(boxes: readonly RegisteredBox[], nowMs: number): Gpu {
   };
 }
 
-/** The readings of one box, or why there are none. */
+/** Returns the readings of one box, or the reason why it has none. */
 export function gpusOf(
   box: RegisteredBox,
   isUp: boolean,
@@ -39,6 +39,6 @@ export function gpusOf(
 function whyNoGpu({ readings }: RegisteredBox, isUp: boolean): string {
   if (!isUp) return "the box is not connected";
   if (readings === null) return "the box has sent no readings yet";
-  if (!readings.gpu.available) return readings.gpu.error ?? "the box has no GPU that can be read";
+  if (!readings.gpu.available) return readings.gpu.error ?? "the box has no readable GPU";
   return "the last sample is more than 3 minutes old";
 }

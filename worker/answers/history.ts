@@ -1,16 +1,18 @@
 /**
- * History: rollups summed into equal buckets, the empty ones too.
+ * History: rollups summed into equal buckets, including empty ones.
  *
- * Buckets are aligned to their length from the unix epoch, so two readings of the same bucket agree.
- * The newest is the one that is not over yet: its rates are over the part that is, at least a
- * second. A request counts when it finished.
+ * Buckets are aligned to multiples of their length since the Unix epoch, so two reads of the same
+ * bucket agree. The newest bucket is not over yet: its rates cover the elapsed part, at least one
+ * second. A request counts in the bucket in which it finished.
  */
 import { GRANULARITIES, type HistoryPoint, type HistoryQuery } from "../../protocol/api/stats.ts";
 import { Cell, type Summed } from "../counting/cell.ts";
 import { isoOf, percentilesOf, rounded, roundedOrNull } from "./figures.ts";
 
 export type Span = {
-  /** unix seconds, start of the first bucket */ from: number /** seconds */;
+  /** Start of the first bucket, unix seconds. */
+  from: number;
+  /** Length of a bucket, seconds. */
   granularity: number;
   buckets: number;
 };
@@ -22,7 +24,7 @@ export function spanOf(
   return alignedSpan(seconds, GRANULARITIES[granularity], nowMs);
 }
 
-/** The last so many seconds in buckets of `step` seconds; the newest is the one that `nowMs` is in. */
+/** Divides the last `seconds` into buckets of `step` seconds. The newest bucket contains `nowMs`. */
 export function alignedSpan(seconds: number, step: number, nowMs: number): Span {
   const buckets = Math.max(1, Math.ceil(seconds / step));
   const newest = Math.floor(nowMs / 1_000 / step) * step;
@@ -31,7 +33,7 @@ export function alignedSpan(seconds: number, step: number, nowMs: number): Span 
 
 export const endOf = ({ from, granularity, buckets }: Span): number => from + granularity * buckets;
 
-/** The span in pieces of at most so many buckets: what is exported is never in memory at once. */
+/** Cuts a span into pieces of at most `bucketsMax` buckets, so that an export fits in memory. */
 export function* piecesOf(
   { from, granularity, buckets }: Span,
   bucketsMax: number,
@@ -44,7 +46,7 @@ export function* piecesOf(
     };
 }
 
-/** @param rollups cells that begin within the span, in any order; `at` is unix seconds. */
+/** @param rollups  cells that begin within the span, in any order; `at` is in unix seconds */
 export function historyOf(
   span: Span,
   nowMs: number,
@@ -60,7 +62,7 @@ export function historyOf(
   });
 }
 
-/** Single requests as cells, for buckets that are shorter than the rollups. */
+/** Makes a cell of each request, for buckets that are shorter than the rollups. */
 export function* cellsOf(
   finished: Iterable<Summed & { finished_at_ms: number }>,
 ): Generator<{ at: number; cell: Cell }> {

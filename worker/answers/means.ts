@@ -1,4 +1,4 @@
-/** Means of some figures, over the samples that know them. */
+/** Means of some figures, each over the samples in which it is known. */
 export class Means<Name extends string> {
   readonly #names: readonly Name[];
   readonly #sums = new Map<Name, { sum: number; count: number }>();

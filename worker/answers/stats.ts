@@ -1,4 +1,4 @@
-/** The answers of `/api/stats/current` and `/api/models`, from cells and the registry. */
+/** `/api/stats/current` and `/api/models`, from cells and the registry. */
 import type { Live as LivePage } from "../../protocol/api/live.ts";
 import type { CurrentStats, ModelStats, Models } from "../../protocol/api/stats.ts";
 import { type Cell, sumOf } from "../counting/cell.ts";
@@ -13,7 +13,7 @@ import { isoOf, isoOrNull, percentilesOf, rounded, roundedOrNull } from "./figur
 
 export type ModelCell = { model: string; cell: Cell };
 
-/** Cells of one model, whatever the box, as one. Most requests first. */
+/** Sums the cells of each model over all boxes. The model with the most requests comes first. */
 export function byModel(cells: Iterable<ModelCell>): ModelCell[] {
   const lists = Map.groupBy(cells, ({ model }) => model);
   const sums = [...lists].map(([model, list]) => ({
@@ -69,7 +69,7 @@ export function currentStats({
   };
 }
 
-/** What was counted in the last minutes, of all models on all boxes. */
+/** Sums the cells of the last minutes over all models and boxes. */
 export function recentOf(minutes: number, cells: readonly { cell: Cell }[]): LivePage["recent"] {
   const all = sumOf(cells.map(({ cell }) => cell));
   const { latency_p95_ms } = percentilesOf(all);
@@ -85,7 +85,7 @@ export function recentOf(minutes: number, cells: readonly { cell: Cell }[]): Liv
 const total = (numbers: readonly number[]): number =>
   numbers.reduce((sum, number) => sum + number, 0);
 
-/** What was called, most used first. Calls that name no model are not among them. */
+/** Returns the requested models, most used first. Leaves out requests without a model. */
 export function modelStats(
   lifetime: readonly ModelCell[],
   boxes: readonly RegisteredBox[],

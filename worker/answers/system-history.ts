@@ -1,8 +1,8 @@
 /**
- * The machines' history: samples as means of equal buckets, then over GPUs and boxes. Pure.
+ * The machines' history: means of samples over equal buckets, then over GPUs and boxes. Pure.
  *
- * A mean within the bucket comes first, so that a box counts by what it has and not by how often it
- * was sampled. Batches come one by one and are not kept.
+ * Each box gets its mean within a bucket first, so its weight does not depend on how often it was
+ * sampled. Reads batches one at a time and keeps none, so a long history needs little memory.
  */
 import type { SystemPoint } from "../../protocol/api/system.ts";
 import { SAMPLE_EVERY_MS } from "../../protocol/limits.ts";
@@ -12,10 +12,10 @@ import { Means } from "./means.ts";
 import { asOne, gibOf, gibOfMib, maxOf, meanOf, percentOfTotal, sumOrNull } from "./system.ts";
 
 const SAMPLE_EVERY_SECONDS = SAMPLE_EVERY_MS / 1_000;
-/** Two samples: in a bucket of one, a timer that is late by a moment would leave a hole. */
+/** Two samples: with one sample a bucket, a timer that is slightly late would leave a gap. */
 const BUCKET_SECONDS_MIN = 2 * SAMPLE_EVERY_SECONDS;
 
-/** @returns at most `maxPoints` buckets, each of whole samples. */
+/** Returns at most `maxPoints` buckets, each a multiple of the sampling interval. */
 export function systemSpanOf(seconds: number, maxPoints: number, nowMs: number): Span {
   const step = Math.ceil(seconds / maxPoints / SAMPLE_EVERY_SECONDS) * SAMPLE_EVERY_SECONDS;
   return alignedSpan(seconds, Math.max(BUCKET_SECONDS_MIN, step), nowMs);
@@ -40,7 +40,7 @@ const GPU_FIGURES = [
 ] as const;
 
 type Figures<Name extends string> = { at: string } & Record<Name, number | null>;
-/** What a history needs of samples. */
+/** The fields of a sample that a history needs. */
 export type SystemFigures = Figures<(typeof SYSTEM_FIGURES)[number]>;
 type Batch = {
   box: string;
@@ -48,7 +48,7 @@ type Batch = {
   system: readonly SystemFigures[];
 };
 
-/** @param batches  in any order; samples outside the span are left out. */
+/** @param batches  in any order; samples outside the span are left out */
 export function systemHistoryOf(span: Span, batches: Iterable<Batch>): SystemPoint[] {
   const buckets = Array.from({ length: span.buckets }, () => new Bucket());
   const bucketOf = (at: string) =>
@@ -89,11 +89,11 @@ class Bucket {
   readonly machines = new Map<string, Means<(typeof SYSTEM_FIGURES)[number]>>();
   readonly gpus = new Map<string, Means<(typeof GPU_FIGURES)[number]>>();
 
-  machine = (box: string) => kept(this.machines, box, SYSTEM_FIGURES);
-  gpu = (key: string) => kept(this.gpus, key, GPU_FIGURES);
+  machine = (box: string) => meansOf(this.machines, box, SYSTEM_FIGURES);
+  gpu = (key: string) => meansOf(this.gpus, key, GPU_FIGURES);
 }
 
-function kept<Name extends string>(
+function meansOf<Name extends string>(
   all: Map<string, Means<Name>>,
   key: string,
   names: readonly Name[],

@@ -1,4 +1,4 @@
-/** The answer of `/api/system`: what the newest samples say of the machines, each and all as one. */
+/** `/api/system`: the newest samples of the machines, one by one and combined. */
 import type { BoxSystem, System } from "../../protocol/api/system.ts";
 import type { SystemSample } from "../../protocol/records.ts";
 import { freshSystem, type RegisteredBox } from "../registered-box.ts";
@@ -15,8 +15,8 @@ export type MachineFigures = Pick<
 >;
 
 /**
- * @param boxes  those that were asked for
- * @param isUp   by name: what a Box says of itself now
+ * @param boxes  the requested boxes
+ * @param isUp   names of the boxes that are up by their own status
  */
 export function systemState(
   boxes: readonly RegisteredBox[],
@@ -38,18 +38,18 @@ export function systemState(
     };
   });
   const all = machineOf(samples);
-  const told =
+  const errors =
     each.length === 0
       ? "no box has ever connected"
       : each.map(({ box, error }) => `${box}: ${error}`).join("; ");
-  return { ...all, timestamp: isoOf(nowMs), error: all.available ? null : told, boxes: each };
+  return { ...all, timestamp: isoOf(nowMs), error: all.available ? null : errors, boxes: each };
 }
 
 function whyNoSample({ readings }: RegisteredBox, isUp: boolean): string {
   if (!isUp) return "the box is not connected";
   if (readings === null) return "the box has sent no readings yet";
   if (readings.system.length === 0)
-    return "its agent sends no samples of the machine; install the one that this Worker serves";
+    return "its agent is too old to sample the machine; install the one that this Worker serves";
   return "the last sample is more than 3 minutes old";
 }
 
@@ -78,7 +78,7 @@ function machineOf(
   };
 }
 
-/** Several machines as one. A figure is null when no machine says it. */
+/** Combines several machines. A figure is null if no machine reports it. */
 export function asOne(machines: readonly MachineFigures[]): MachineFigures {
   return {
     cpu_percent: weightedMean(
@@ -96,7 +96,7 @@ type Figure = number | null;
 
 const known = (figures: readonly Figure[]): number[] => figures.filter((figure) => figure !== null);
 
-/** Of what is known; null when nothing is. */
+/** Sums the known figures; null if all are unknown. */
 export const sumOrNull = (figures: readonly Figure[]): Figure =>
   known(figures).reduce<Figure>((sum, figure) => (sum ?? 0) + figure, null);
 export const maxOf = (figures: readonly Figure[]): Figure =>
@@ -119,9 +119,9 @@ const MIB_PER_GIB = 1_024;
 
 export const gibOf = (bytes: Figure): Figure =>
   bytes === null ? null : rounded(bytes / BYTES_PER_GIB);
-/** Of nvidia-smi's MiB, which `/api/gpu` calls MB. */
+/** Converts nvidia-smi's MiB, which `/api/gpu` calls MB. */
 export const gibOfMib = (mib: Figure): Figure => (mib === null ? null : rounded(mib / MIB_PER_GIB));
-/** Never above 100, though the two are means of different moments. */
+/** Never above 100, although the two can be means over different moments. */
 export const percentOfTotal = (part: Figure, whole: Figure): Figure =>
   part === null || whole === null || whole === 0
     ? null

@@ -1,11 +1,11 @@
 /**
- * The coding of blobs in storage: unsigned varints and doubles, read back with checks.
+ * The encoding of blobs in storage: unsigned varints and doubles, checked when they are read.
  *
- * Owns the bytes of a number; what the numbers mean is the business of whoever writes them.
- * Varints (7 bits a byte, least significant first), because most counts are small.
+ * Defines the bytes of a number; cells, sketches and histograms define what the numbers mean.
+ * Varints have 7 bits a byte, least significant first, because most counts are small.
  */
 
-/** What was wrong with bytes that should have been a blob of ours. Storage is damaged, or from a newer version. */
+/** Thrown for bytes that are not a valid blob: storage is damaged, or was written by a newer version. */
 export class BlobError extends Error {
   override readonly name = "BlobError";
 }
@@ -28,7 +28,7 @@ export class BlobWriter {
     this.#byte(rest);
   }
 
-  /** A signed integer: 0, -1, 1, -2 … become 0, 1, 2, 3 … */
+  /** Writes a signed integer: 0, -1, 1, -2 … become 0, 1, 2, 3 … */
   signed(value: number): void {
     this.varint(value < 0 ? -2 * value - 1 : 2 * value);
   }
@@ -39,7 +39,7 @@ export class BlobWriter {
     this.#length += DOUBLE_BYTES;
   }
 
-  /** The blob, in a buffer of exactly its size: SQLite stores buffers, not views. */
+  /** Returns the blob in a buffer of exactly its size: SQLite stores buffers, not views. */
   finish(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.#length);
   }
@@ -57,7 +57,7 @@ export class BlobWriter {
   }
 }
 
-/** Every method throws {@link BlobError} when the bytes are not what it reads. */
+/** Reads a blob. Every method throws {@link BlobError} if the bytes are not what it expects. */
 export class BlobReader {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -73,9 +73,9 @@ export class BlobReader {
       const byte = this.#bytes[this.#at++];
       if (byte === undefined) throw new BlobError("the blob ends in the middle of a number");
       value += (byte & 0x7f) * scale;
-      if (!Number.isSafeInteger(value)) throw new BlobError("a number of more than 53 bits");
+      if (!Number.isSafeInteger(value)) throw new BlobError("a number has more than 53 bits");
       if (byte < 0x80) {
-        if (byte === 0 && scale > 1) throw new BlobError("a number with a needless last byte");
+        if (byte === 0 && scale > 1) throw new BlobError("a number has a superfluous last byte");
         return value;
       }
       scale *= 0x80;
@@ -87,7 +87,7 @@ export class BlobReader {
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }
 
-  /** A sum: finite, not negative. */
+  /** Reads a sum: finite, not negative. */
   sum(): number {
     if (this.#at + DOUBLE_BYTES > this.#bytes.length)
       throw new BlobError("the blob ends in the middle of a sum");
@@ -96,13 +96,13 @@ export class BlobReader {
       this.#bytes.byteOffset,
       this.#bytes.byteLength,
     ).getFloat64(this.#at);
-    if (!Number.isFinite(value) || value < 0) throw new BlobError(`${value} is no sum`);
+    if (!Number.isFinite(value) || value < 0) throw new BlobError(`${value} is not a valid sum`);
     this.#at += DOUBLE_BYTES;
     return value;
   }
 
   end(): void {
     if (this.#at !== this.#bytes.length)
-      throw new BlobError(`${this.#bytes.length - this.#at} bytes after the end`);
+      throw new BlobError(`${this.#bytes.length - this.#at} bytes follow the end of the blob`);
   }
 }

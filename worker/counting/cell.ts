@@ -1,9 +1,9 @@
 /**
- * A cell: the sum of many finished requests, everything that is ever shown of them together.
+ * A cell: the sum of many finished requests, with every figure that is shown about them.
  *
- * Cells add up: the requests of a minute, of an hour, of all time, of one model on one box or of
- * all. What is unknown of a request (`null`) is left out of the figure, never counted as 0.
- * Only inference calls make tokens, latency and TTFT figures; all calls count as requests.
+ * Cells can be added: to an hour, to all time, to a model on all boxes, to everything. A value that a
+ * record does not know (`null`) is left out of its figure, never counted as 0. Only inference requests
+ * contribute to tokens, latency and TTFT; all requests are counted.
  */
 import type { RequestRecord, Status } from "../../protocol/records.ts";
 import { isInference } from "../../protocol/routes.ts";
@@ -12,24 +12,24 @@ import { LATENCY_EDGES_MS, TIME_PER_TOKEN_EDGES, WAIT_EDGES } from "./edges.ts";
 import { Histogram } from "./histogram.ts";
 import { Sketch } from "./sketch.ts";
 
-/** First byte of a blob. Bumped when the layout or any edge changes, since old counts then mean something else. */
+/** First byte of a blob. Rises when the layout or a bucket edge changes, because old counts mean something else. */
 const BLOB_VERSION = 3;
-/** Versions that lack what came later, at the end of the blob. */
+/** Older versions, which lack the fields at the end of the blob. */
 const BLOB_VERSION_BEFORE_ENERGY = 2;
 const BLOB_VERSION_BEFORE_RESUMES = 1;
 
 const MS_PER_SECOND = 1000;
 
 /**
- * A record beyond these was measured by something broken. It counts as a request, but the figure is
- * left out like an unknown one: a single absurd number would own every average, or overflow a sum.
+ * Figures above these come from a broken measurement. The request is counted, but the figure is left
+ * out like an unknown one: a single absurd number would dominate every average, or overflow a sum.
  */
 const TOKENS_MAX = 1e9;
 const RESUMES_MAX = 1e6;
 const ENERGY_MAX_J = 1e10;
 const DURATION_MAX_MS = 366 * 24 * 3_600_000;
 
-/** What of a record is summed. */
+/** The fields of a record that are summed. */
 export type Summed = Pick<
   RequestRecord,
   | "endpoint"
@@ -49,16 +49,16 @@ export class Cell {
   readonly requests: Record<Status, number> = { success: 0, error: 0, cancelled: 0 };
   promptTokens = 0;
   completionTokens = 0;
-  /** Completion tokens of requests whose decode time is known, and that time: together the decode rate. */
+  /** Completion tokens of requests whose decode time is known, and that time: their ratio is the decode rate. */
   decodedTokens = 0;
   decodeMs = 0;
-  /** How often the tunnel was resumed during them. */
+  /** Resumes of the tunnel during the requests. */
   resumes = 0;
-  /** How many of them tell their energy, what that is together, and the completion tokens that it made. */
+  /** Requests whose energy is known, their energy, and their completion tokens. */
   energyRequests = 0;
   energyJ = 0;
   energyTokens = 0;
-  /** When the last of them finished, unix ms; 0 when the cell is empty. */
+  /** End of the last request, unix ms; 0 in an empty cell. */
   lastUsedMs = 0;
   latency = new Sketch();
   ttft = new Sketch();
@@ -76,27 +76,27 @@ export class Cell {
     return this.promptTokens + this.completionTokens;
   }
 
-  /** Mean latency, ms; null without inference calls. */
+  /** Mean latency, ms; null without inference requests. */
   get meanLatencyMs(): number | null {
     return this.latency.count === 0 ? null : this.latency.sum / this.latency.count;
   }
 
-  /** Completion tokens per second of decoding; null where no decode time is known. */
+  /** Completion tokens per second of decoding; null if no decode time is known. */
   get decodeRate(): number | null {
     return this.decodeMs === 0 ? null : (this.decodedTokens / this.decodeMs) * MS_PER_SECOND;
   }
 
-  /** Joules per 1,000 completion tokens, the energy of their prompts included; null where no energy of tokens is known. */
+  /** Joules per 1,000 completion tokens, including the energy of their prompts; null if unknown. */
   get energyPerThousandTokensJ(): number | null {
     return this.energyTokens === 0 ? null : (this.energyJ / this.energyTokens) * 1_000;
   }
 
-  /** Errors per request, 0..1; null without requests. */
+  /** Share of the requests that failed, 0 to 1; null without requests. */
   get errorRate(): number | null {
     return this.total === 0 ? null : this.requests.error / this.total;
   }
 
-  /** @param finishedMs when the request finished, unix ms. */
+  /** @param finishedMs  end of the request, unix ms */
   add(record: Summed, finishedMs: number): void {
     this.requests[record.status]++;
     this.lastUsedMs = Math.max(this.lastUsedMs, finishedMs);
@@ -185,7 +185,9 @@ export class Cell {
     const reader = new BlobReader(bytes);
     const version = reader.varint();
     if (version > BLOB_VERSION || version < BLOB_VERSION_BEFORE_RESUMES)
-      throw new BlobError(`a cell of version ${version}; this code reads ${BLOB_VERSION}`);
+      throw new BlobError(
+        `a cell has version ${version}; this code reads versions up to ${BLOB_VERSION}`,
+      );
     const cell = new Cell();
     cell.requests.success = reader.varint();
     cell.requests.error = reader.varint();
@@ -216,10 +218,10 @@ export class Cell {
 const atMost = (max: number, value: number | null): number | null =>
   value !== null && value <= max ? value : null;
 
-/** Whose cell it is: of a model on a box; `box` is empty for requests that reached none. */
+/** The cell of a model on a box; `box` is empty for requests that reached no box. */
 export type KeyedCell = { model: string; box: string; cell: Cell };
 
-/** The sum of cells, as a new one. */
+/** Returns the sum of cells as a new cell. */
 export function sumOf(cells: Iterable<Cell>): Cell {
   const sum = new Cell();
   for (const cell of cells) sum.merge(cell);

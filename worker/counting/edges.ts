@@ -1,14 +1,14 @@
 /**
- * The edges of the published histograms. Public: changing one changes every stored quantile, so it
- * also bumps the version of stored cells.
+ * Bucket edges of the published histograms. They are public: changing one changes every stored
+ * quantile, and requires a new version of stored cells.
  */
 
-/** Milliseconds, by the mandated name. 100, 500, 1000 and 5000 are the documented ones. */
+/** Milliseconds, as the mandated name requires. 100, 500, 1000 and 5000 are the documented edges. */
 export const LATENCY_EDGES_MS: readonly number[] = [
   50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 120_000,
 ];
 
-/** Seconds until something happens: OpenTelemetry's edges for the time to first token, then minutes, since cold loads take them. */
+/** Seconds of waiting: OpenTelemetry's edges for the time to first token, then minutes for cold loads. */
 export const WAIT_EDGES: readonly number[] = [
   0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 30, 60, 120,
   300, 600,

@@ -1,13 +1,13 @@
 /**
  * A histogram: exact counts per classic bucket, as Prometheus reads them.
  *
- * Beside the sketch, not instead of it: a sketch answers percentiles, while the counts at the
- * published edges must be exact, since dashboards of strangers subtract them.
+ * It complements the sketch: a sketch gives percentiles, but the counts at the published edges must
+ * be exact, because other people's dashboards subtract them.
  */
 import { BlobError, type BlobReader, type BlobWriter } from "./blob.ts";
 
 export class Histogram {
-  /** Upper bounds, inclusive, rising. One more bucket, +Inf, follows the last. */
+  /** Upper bounds, inclusive, ascending. One more bucket, +Inf, follows the last. */
   readonly edges: readonly number[];
   readonly #counts: number[];
   #sum = 0;
@@ -30,20 +30,20 @@ export class Histogram {
     return this.#counts.reduce((total, count) => total + count, 0);
   }
 
-  /** @param value in the unit of the edges, finite and not negative. */
+  /** @param value  in the unit of the edges, finite and not negative */
   add(value: number): void {
     const found = this.edges.findIndex((edge) => value <= edge);
     this.#increase(found < 0 ? this.edges.length : found, 1);
     this.#sum += value;
   }
 
-  /** @param other of the same edges. */
+  /** @param other  a histogram with the same edges */
   merge(other: Histogram): void {
     for (const [bucket, count] of other.#counts.entries()) this.#increase(bucket, count);
     this.#sum += other.#sum;
   }
 
-  /** Number of buckets in use; distance and count of each; the sum where there is one. */
+  /** Writes the number of used buckets, the distance and count of each, and the sum unless empty. */
   write(writer: BlobWriter): void {
     const used = [...this.#counts.entries()].filter(([, count]) => count > 0);
     writer.varint(used.length);
@@ -56,16 +56,17 @@ export class Histogram {
     if (used.length > 0) writer.double(this.#sum);
   }
 
-  /** @throws {BlobError} when the bytes are not a histogram of these edges. */
+  /** @throws {BlobError} if the bytes are not a histogram with these edges */
   static read(reader: BlobReader, edges: readonly number[]): Histogram {
     const histogram = new Histogram(edges);
     const used = reader.varint();
     let next = 0;
     for (let i = 0; i < used; i++) {
       const bucket = next + reader.varint();
-      if (bucket > edges.length) throw new BlobError(`bucket ${bucket} of ${edges.length + 1}`);
+      if (bucket > edges.length)
+        throw new BlobError(`bucket ${bucket} does not exist: there are ${edges.length + 1}`);
       const count = reader.varint();
-      if (count === 0) throw new BlobError("an empty bucket");
+      if (count === 0) throw new BlobError("a stored bucket is empty");
       histogram.#increase(bucket, count);
       next = bucket + 1;
     }

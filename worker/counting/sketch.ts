@@ -2,11 +2,11 @@
  * A sketch: a distribution in a few hundred bytes, from which any percentile can be read with a
  * bounded relative error.
  *
- * A base-2 log-bucket histogram with 64 bins to the power of two: bin i holds values in
- * (2^((i-1)/64), 2^(i/64)], and answers with the value whose relative error to both bounds is
- * equal: at most (g-1)/(g+1) = 0.542 %, with g = 2^(1/64). Merging is adding, so the sketch of an
- * hour is exactly the sum of its minutes', whatever the order. (A t-digest has no such bound; a
- * list of values is not bounded.)
+ * A base-2 log-bucket histogram with 64 bins per power of two: bin i holds values in
+ * (2^((i-1)/64), 2^(i/64)], and is read as the value with the same relative error to both bounds:
+ * at most (g-1)/(g+1) = 0.542 %, with g = 2^(1/64). Merging is addition, so the sketch of an hour is
+ * exactly the sum of its minutes, in any order. (A t-digest has no such bound on the error, and a
+ * list of values has no bound on its size.)
  *
  * @see https://arxiv.org/abs/1908.10693 (DDSketch), Prometheus native histograms of schema 6
  */
@@ -15,9 +15,9 @@ import { BlobError, BlobReader, BlobWriter } from "./blob.ts";
 export const BINS_PER_POWER = 64;
 const BIN_WIDTH = 2 ** (1 / BINS_PER_POWER);
 
-/** Values at most this count as zero: in milliseconds, a nanosecond. */
+/** Values up to this count as zero: about a nanosecond, if the unit is milliseconds. */
 export const ZERO_MAX = 2 ** -20;
-/** Values outside are counted in the outermost bin: in milliseconds, beyond 34 years. This bounds the size. */
+/** Values outside count in the outermost bin, which bounds the size. In milliseconds, BIN_MAX is 34 years. */
 export const BIN_MIN = -20 * BINS_PER_POWER + 1;
 export const BIN_MAX = 40 * BINS_PER_POWER;
 
@@ -35,7 +35,7 @@ export class Sketch {
     return this.#sum;
   }
 
-  /** @throws {RangeError} unless `value` is finite and not negative. */
+  /** @throws {RangeError} unless `value` is finite and not negative */
   add(value: number): void {
     if (!Number.isFinite(value) || value < 0) throw new RangeError(`not a measurement: ${value}`);
     this.#count++;
@@ -56,9 +56,9 @@ export class Sketch {
   }
 
   /**
-   * The value of nearest rank: the smallest that at least `q` of all values do not exceed.
-   * @param q 0 to 1.
-   * @returns within 0.55 % of the exact one; null when the sketch is empty.
+   * Returns the value of nearest rank: the smallest that at least `q` of all values do not exceed.
+   * @param q  0 to 1
+   * @returns a value within 0.55 % of the exact one; null in an empty sketch
    */
   quantile(q: number): number | null {
     if (this.#count === 0) return null;
@@ -69,7 +69,7 @@ export class Sketch {
       seen += count;
       if (seen >= rank) return valueOfBin(bin);
     }
-    throw new Error("the bins of a sketch hold less than its count");
+    throw new Error("the bins of a sketch contain fewer values than its count");
   }
 
   encode(): Uint8Array<ArrayBuffer> {
@@ -78,7 +78,7 @@ export class Sketch {
     return writer.finish();
   }
 
-  /** @throws {BlobError} when the bytes are not a sketch. */
+  /** @throws {BlobError} if the bytes are not a sketch */
   static decode(bytes: Uint8Array): Sketch {
     const reader = new BlobReader(bytes);
     const sketch = Sketch.read(reader);
@@ -86,7 +86,7 @@ export class Sketch {
     return sketch;
   }
 
-  /** Zeros, number of bins, first bin and then distances, each with its count; the sum where there is one. */
+  /** Writes zeros, number of bins, first bin and then distances, each with its count, and the sum unless empty. */
   write(writer: BlobWriter): void {
     writer.varint(this.#zeros);
     writer.varint(this.#bins.size);
@@ -106,20 +106,20 @@ export class Sketch {
     sketch.#zeros = reader.varint();
     sketch.#count = sketch.#zeros;
     const bins = reader.varint();
-    if (bins > BIN_MAX - BIN_MIN + 1) throw new BlobError(`a sketch of ${bins} bins`);
+    if (bins > BIN_MAX - BIN_MIN + 1) throw new BlobError(`a sketch has ${bins} bins`);
     let bin = 0;
     for (let i = 0; i < bins; i++) {
       const distance = i === 0 ? reader.signed() : reader.varint();
-      if (i > 0 && distance === 0) throw new BlobError("a bin twice");
+      if (i > 0 && distance === 0) throw new BlobError("a bin occurs twice");
       bin += distance;
       if (bin < BIN_MIN || bin > BIN_MAX) throw new BlobError(`bin ${bin} does not exist`);
       const count = reader.varint();
-      if (count === 0) throw new BlobError("an empty bin");
+      if (count === 0) throw new BlobError("a stored bin is empty");
       sketch.#bins.set(bin, count);
       sketch.#count += count;
     }
     if (!Number.isSafeInteger(sketch.#count))
-      throw new BlobError("a sketch of more than 2^53 values");
+      throw new BlobError("a sketch has more than 2^53 values");
     if (sketch.#count > 0) sketch.#sum = reader.sum();
     return sketch;
   }
@@ -129,7 +129,7 @@ export class Sketch {
   }
 }
 
-/** What a value in the bin is taken for. Equally far, in proportion, from both bounds: their harmonic mean. */
+/** Returns the value that a bin is read as: the harmonic mean of its bounds, equally far from both in proportion. */
 export function valueOfBin(bin: number): number {
   const upper = 2 ** (bin / BINS_PER_POWER);
   return (2 * upper) / (1 + BIN_WIDTH);

@@ -1,14 +1,14 @@
 /**
  * Every metric family of the exposition, as one table.
  *
- * Names are a contract with other people's dashboards and alerts. The first four are the seed's, to
- * the letter and unlabelled where it has no labels; new ones are in base units, and labelled ones
- * stand in families of their own, so that no `sum()` counts twice.
+ * Names are a contract with other people's dashboards and alerts. The first four are exactly the
+ * seed's, with its labels. New families use base units, and labelled figures have families of their
+ * own, so that no `sum()` counts twice.
  */
 import { LATENCY_EDGES_MS, TIME_PER_TOKEN_EDGES, WAIT_EDGES } from "../counting/edges.ts";
 
 export type Family = {
-  /** As in the exposition; that of a counter with `_total`. */
+  /** The name in the exposition; a counter's ends in `_total`. */
   name: string;
   type: "counter" | "gauge" | "histogram";
   help: string;
@@ -33,19 +33,19 @@ export const METRICS = {
   tokens: {
     type: "counter",
     name: "ollama_tokens_generated_total",
-    help: "Total tokens generated, prompt and completion: the total_tokens of /api/stats/current.",
+    help: "Total tokens generated, prompt and completion: total_tokens in /api/stats/current.",
     labels: [],
   },
   errors: {
     type: "counter",
     name: "ollama_errors_total",
-    help: "Total errors. Cancelled requests are none.",
+    help: "Total errors, without cancelled requests.",
     labels: [],
   },
   latency: {
     type: "histogram",
     name: "ollama_request_latency_ms",
-    help: "Request latency histogram: milliseconds from accepted to the last byte, of inference calls.",
+    help: "Request latency histogram: milliseconds from accepted to the last byte, for inference requests.",
     labels: MODEL,
     buckets: LATENCY_EDGES_MS,
   },
@@ -64,13 +64,13 @@ export const METRICS = {
   modelEnergy: {
     type: "counter",
     name: "ollama_model_energy_joules_total",
-    help: "Energy that the GPUs of the box drew while Ollama had requests for the model, shared with those beside them. No sample where it is not known.",
+    help: "Energy that the box's GPUs drew for the model, divided among concurrent requests. No sample if unknown.",
     labels: ["model", "box"],
   },
   ttft: {
     type: "histogram",
     name: "ollama_time_to_first_token_seconds",
-    help: "From the arrival of the request on the box to the first content byte.",
+    help: "Time from the request's arrival on the box to its first content byte.",
     labels: MODEL,
     buckets: WAIT_EDGES,
   },
@@ -84,14 +84,14 @@ export const METRICS = {
   queueWait: {
     type: "histogram",
     name: "ollama_queue_wait_seconds",
-    help: "Time a request waited for a parallel slot of its model.",
+    help: "Time that a request waited for a parallel slot of its model.",
     labels: MODEL,
     buckets: WAIT_EDGES,
   },
   load: {
     type: "histogram",
     name: "ollama_model_load_seconds",
-    help: "Time a request waited for its model to be loaded; near zero when it was warm.",
+    help: "Time that a request waited for its model to load; near zero for a warm model.",
     labels: MODEL,
     buckets: WAIT_EDGES,
   },
@@ -104,127 +104,127 @@ export const METRICS = {
   queueDepth: {
     type: "gauge",
     name: "ollama_queue_depth",
-    help: "Requests that Ollama has not begun to answer.",
+    help: "Requests that Ollama has not started to answer.",
     labels: BOX,
   },
   boxUp: {
     type: "gauge",
     name: "ollama_box_up",
-    help: "1 when the agent of the box is connected, else 0.",
+    help: "1 if the agent of the box is connected, otherwise 0.",
     labels: BOX,
   },
   boxSimulated: {
     type: "gauge",
     name: "ollama_box_simulated",
-    help: "1 when the numbers of the box are made up, else 0.",
+    help: "1 if the numbers of the box are made up, otherwise 0.",
     labels: BOX,
   },
   spooled: {
     type: "gauge",
     name: "ollama_agent_spooled_records",
-    help: "Finished requests that wait in the spool of the agent.",
+    help: "Records that are waiting in the spool of the agent.",
     labels: BOX,
   },
   lost: {
     type: "counter",
     name: "ollama_agent_lost_records_total",
-    help: "Finished requests that the agent has lost since it started, its disk having failed.",
+    help: "Records that the agent has lost since it started because its disk failed.",
     labels: BOX,
   },
   tunnelRoundTrip: {
     type: "gauge",
     name: "ollama_tunnel_round_trip_seconds",
-    help: "A round trip of the tunnel, as the agent of the box last measured it.",
+    help: "Round trip of the tunnel, as last measured by the agent of the box.",
     labels: BOX,
   },
   resumes: {
     type: "counter",
     name: "ollama_tunnel_resumes_total",
-    help: "Times that a request went on after its tunnel had been cut.",
+    help: "Times that a request continued after its tunnel was cut.",
     labels: BOX,
   },
   sinkBacklog: {
     type: "gauge",
     name: "ollama_sink_backlog_records",
-    help: "Finished requests and GPU samples that wait to be written to a store. No samples while no store is configured.",
+    help: "Records and samples that are waiting for an external store. No sample unless a store is configured.",
     labels: SINK,
   },
   sinkDelivered: {
     type: "counter",
     name: "ollama_sink_delivered_records_total",
-    help: "Finished requests and GPU samples that a store has confirmed.",
+    help: "Records and samples that an external store has confirmed.",
     labels: SINK,
   },
   sinkDropped: {
     type: "counter",
     name: "ollama_sink_dropped_records_total",
-    help: "What a store never got: more waited than can be kept, or it refused what was in it (reason full or refused).",
+    help: "Records and samples that an external store did not receive, by reason (full outbox or refused content).",
     labels: ["sink", "reason"],
   },
   sinkLastSuccess: {
     type: "gauge",
     name: "ollama_sink_last_success_timestamp_seconds",
-    help: "When a store last did what it was told. No sample before it did.",
+    help: "Time of the last successful write to an external store. No sample before the first.",
     labels: SINK,
   },
   loadedModel: {
     type: "gauge",
     name: "ollama_loaded_model_bytes",
-    help: "Memory of a loaded model in all.",
+    help: "Total memory of a loaded model.",
     labels: LOADED,
   },
   loadedModelVram: {
     type: "gauge",
     name: "ollama_loaded_model_vram_bytes",
-    help: "Memory of a loaded model that is on the GPU; the rest of it runs on the CPU.",
+    help: "Memory of a loaded model that is on the GPU; the rest runs on the CPU.",
     labels: LOADED,
   },
   boxCpu: {
     type: "gauge",
     name: "ollama_box_cpu_ratio",
-    help: "Busy part of all CPUs of the box, 0 to 1.",
+    help: "Busy share of all CPUs of the box, 0 to 1.",
     labels: BOX,
   },
   boxMemoryUsed: {
     type: "gauge",
     name: "ollama_box_memory_used_bytes",
-    help: "Memory of the box in use, without caches.",
+    help: "Used memory of the box, without caches.",
     labels: BOX,
   },
   boxMemoryTotal: {
     type: "gauge",
     name: "ollama_box_memory_total_bytes",
-    help: "Memory of the box in all.",
+    help: "Total memory of the box.",
     labels: BOX,
   },
   boxDiskUsed: {
     type: "gauge",
     name: "ollama_box_disk_used_bytes",
-    help: "Used part of the file system that the models of the box are on.",
+    help: "Used bytes of the file system that holds the models of the box.",
     labels: BOX,
   },
   boxDiskTotal: {
     type: "gauge",
     name: "ollama_box_disk_total_bytes",
-    help: "Size of the file system that the models of the box are on.",
+    help: "Size of the file system that holds the models of the box.",
     labels: BOX,
   },
   gpuUtilization: {
     type: "gauge",
     name: "ollama_gpu_utilization_ratio",
-    help: "Part of the time that the GPU was busy, 0 to 1.",
+    help: "Share of the time that the GPU was busy, 0 to 1.",
     labels: GPU,
   },
   gpuMemoryUsed: {
     type: "gauge",
     name: "ollama_gpu_memory_used_bytes",
-    help: "GPU memory in use.",
+    help: "Used GPU memory.",
     labels: GPU,
   },
   gpuMemoryTotal: {
     type: "gauge",
     name: "ollama_gpu_memory_total_bytes",
-    help: "GPU memory in all.",
+    help: "Total GPU memory.",
     labels: GPU,
   },
   gpuTemperature: {
@@ -236,25 +236,25 @@ export const METRICS = {
   gpuPower: {
     type: "gauge",
     name: "ollama_gpu_power_watts",
-    help: "Power that the GPU draws.",
+    help: "Power draw of the GPU.",
     labels: GPU,
   },
   gpuPowerLimit: {
     type: "gauge",
     name: "ollama_gpu_power_limit_watts",
-    help: "Power that the GPU may draw.",
+    help: "Power limit of the GPU.",
     labels: GPU,
   },
   gpuClock: {
     type: "gauge",
     name: "ollama_gpu_sm_clock_hertz",
-    help: "Clock of the streaming multiprocessors.",
+    help: "Clock of the GPU's streaming multiprocessors.",
     labels: GPU,
   },
   gpuFan: {
     type: "gauge",
     name: "ollama_gpu_fan_speed_ratio",
-    help: "Fan speed, as part of its maximum.",
+    help: "Fan speed as a share of its maximum, 0 to 1.",
     labels: GPU,
   },
   buildInfo: {

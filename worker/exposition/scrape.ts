@@ -1,4 +1,4 @@
-/** What one scrape shows: the samples of every family, from cells, the registry and the boxes themselves. */
+/** One scrape: the samples of every family, from cells, the registry and the statuses of the boxes. */
 import type { SinkHealth } from "../../protocol/api/fleet.ts";
 import type { LoadedModel } from "../../protocol/inventory.ts";
 import type { GpuSample } from "../../protocol/records.ts";
@@ -37,7 +37,7 @@ export function scrape({
   const models = byModel(lifetime);
   const total = (figure: (cell: Cell) => number): number =>
     lifetime.reduce((sum, { cell }) => sum + figure(cell), 0);
-  /** One per model that has any value: an empty histogram says nothing, in 14 lines. */
+  /** One for each model with a value: an empty histogram would be 14 lines without information. */
   const histograms = (pick: (cell: Cell) => Histogram): Sample[] =>
     models
       .map(({ model, cell }) => ({ labels: [model], histogram: pick(cell) }))
@@ -125,31 +125,31 @@ export function scrape({
   return KEYS.map((key) => ({ family: METRICS[key], samples: samples[key] }));
 }
 
-/** Cells of one box, whatever the model, as one. Requests that reached no box have no tunnel. */
+/** Sums the cells of each box over all models. Requests that reached no box have no tunnel. */
 const byBox = (cells: readonly KeyedCell[]): { box: string; cell: Cell }[] =>
   [...Map.groupBy(cells, ({ box }) => box)]
     .filter(([box]) => box !== "")
     .map(([box, list]) => ({ box, cell: sumOf(list.map(({ cell }) => cell)) }));
 
-/** In the order of the table, which is that of the exposition. */
+/** The keys in the order of the table, which is also the order of the exposition. */
 const KEYS = Object.keys(METRICS) as MetricKey[];
 
 const PERCENT = 100;
 const BYTES_PER_MIB = 1_048_576;
 const HERTZ_PER_MEGAHERTZ = 1e6;
 
-/** No sample where nothing is known: absent, not 0. */
+/** Returns no sample for an unknown value: absent, not 0. */
 const known = (labels: string[], value: number | null): Sample[] =>
   value === null ? [] : [{ labels, value }];
 
 const inSeconds = (labels: string[], ms: number | null): Sample[] =>
   known(labels, ms === null ? null : ms / 1_000);
 
-/** By the name that requests are counted under. A series must not come twice, whatever Ollama lists. */
+/** Keys models by the name that requests count under. Ollama may list one twice, but a series must be unique. */
 const byName = (loaded: readonly LoadedModel[]): Map<string, LoadedModel> =>
   new Map(loaded.map((model) => [shortName(model.name), model]));
 
-/** A reading in base units. `box`, `gpu`, `uuid` and `name` tell GPUs apart. */
+/** Converts a reading to base units. `box`, `gpu`, `uuid` and `name` identify the GPU. */
 const ofGpu = (
   { box, index, uuid, name }: GpuSample,
   reading: number | null,

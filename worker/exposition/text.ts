@@ -1,8 +1,8 @@
 /**
  * The exposition: metric families and their samples as text.
  *
- * Two formats, which differ in two lines: Prometheus 0.0.4, and OpenMetrics 1.0, where the family of
- * a counter is named without `_total` and `# EOF` ends the text. No blank lines: OpenMetrics has none.
+ * There are two formats, Prometheus 0.0.4 and OpenMetrics 1.0. In OpenMetrics the family of a counter
+ * is named without `_total`, and `# EOF` ends the text. Neither has blank lines, which OpenMetrics forbids.
  *
  * @see https://prometheus.io/docs/instrumenting/exposition_formats/
  * @see https://prometheus.io/docs/specs/om/open_metrics_spec/
@@ -10,7 +10,7 @@
 import type { Histogram } from "../counting/histogram.ts";
 import type { Family } from "./metrics.ts";
 
-/** `labels`: values, in the order of the family's names. */
+/** `labels` are values in the order of the family's label names. */
 export type Sample =
   | { labels: readonly string[]; value: number }
   | { labels: readonly string[]; histogram: Histogram };
@@ -52,7 +52,7 @@ function pushHistogram(
 const line = (name: string, labels: readonly string[], value: number): string =>
   `${name}${labels.length === 0 ? "" : `{${labels.join(",")}}`} ${numeral(value)}`;
 
-/** Whole numbers as `42.0`, as the Python client writes them and the documentation shows them. */
+/** Formats whole numbers as `42.0`, like the Python client and the documentation. */
 const numeral = (value: number): string =>
   Number.isInteger(value) && Math.abs(value) < 1e21 ? `${value}.0` : String(value);
 

@@ -1,4 +1,4 @@
-/** How the boxes are: health, models, GPUs, machines, metrics. */
+/** Routes about the boxes: health, models, GPUs, machines, metrics. */
 import { Hono } from "hono";
 import { FLEET_ROUTES } from "../../protocol/api/fleet.ts";
 import { SYSTEM_RANGES, SYSTEM_ROUTES } from "../../protocol/api/system.ts";

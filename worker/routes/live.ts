@@ -1,12 +1,13 @@
 /**
- * `GET /api/live`: now, once or as a stream.
+ * `GET /api/live`: the current state, once or as a stream.
  *
- * What a stream costs. An open response costs a Worker nothing while it waits: CPU and requests are
- * billed, and a stream is one request where polling every 5 s is 120 in ten minutes. Each event asks
- * the Boxes once and the Aggregator five times: with three boxes 8 calls of objects, or for 8 hours
- * a day in a month 1,010,000, $0.15 at $0.15 a million. That someone looks keeps the objects awake
- * anyway, since their agents speak every 2 s then: 4 objects x 0.128 GB x 634,000 s is 325,000 GB-s,
- * within the 400,000 that the plan includes. A socket held by an object would cost the same, and code.
+ * The cost of a stream: an open response costs a Worker nothing while it waits, because CPU and
+ * requests are billed. A stream is one request, and polling every 5 s would be 120 in ten minutes. Each
+ * event calls each Box once and the Aggregator five times: 8 object calls with three boxes. Eight hours
+ * a day are 1,010,000 calls a month, which is $0.15 at $0.15 a million. A viewer keeps the objects awake
+ * anyway, because agents then send readings every 2 s: 4 objects x 0.128 GB x 634,000 s is 325,000 GB-s,
+ * within the 400,000 that the plan includes. A socket held by an object would cost the same and need
+ * more code.
  */
 import { Hono } from "hono";
 import { LIVE_ROUTES, type Live } from "../../protocol/api/live.ts";
@@ -15,7 +16,7 @@ import { statusesAndRequests } from "../gateway/fleet.ts";
 import { serveRoute } from "./api-route.ts";
 import { AGGREGATOR_CALLS, readHealth } from "./read-health.ts";
 
-/** One invocation may call objects 1,000 times. The page asks for the next stream. */
+/** One invocation can call objects 1,000 times. The page opens a new stream when one ends. */
 const CALLS_MAX = 900;
 /** The registry, then the rest. */
 const CALLS_PER_EVENT = 1 + AGGREGATOR_CALLS;
@@ -23,7 +24,7 @@ const CALLS_PER_EVENT = 1 + AGGREGATOR_CALLS;
 export const liveRoutes = new Hono<Env>();
 
 serveRoute(liveRoutes, LIVE_ROUTES.live, async ({ query }, c) => {
-  // The first before the answer begins: an error still has its own status then.
+  // The first state is read before the response starts, so that an error still gets its own status.
   const first = await liveOf(c.env);
   if (!/\btext\/event-stream\b/.test(c.req.header("accept") ?? "")) return first;
   return new Response(events(c.env, first, query.every * 1_000), {
@@ -37,7 +38,7 @@ async function liveOf(env: Bindings): Promise<Live> {
   return { ...now, in_flight: requests, timestamp: now.health.timestamp };
 }
 
-/** Made as it is read: nobody reads, nobody is asked. */
+/** Produces each event when the reader is ready for it: without a reader, no object is called. */
 function events(env: Bindings, first: Live, everyMs: number): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   const eventOf = (live: Live) => encoder.encode(`data: ${JSON.stringify(live)}\n\n`);

@@ -91,7 +91,7 @@ test.each<[what: string, boxes: RegisteredBox[], up: string[], error: RegExp]>([
     ["atlas"],
     /^atlas: .*no readings yet$/,
   ],
-  ["an older agent", [boxOf("atlas", null)], ["atlas"], /^atlas: its agent sends no samples/],
+  ["an older agent", [boxOf("atlas", null)], ["atlas"], /^atlas: its agent is too old to sample/],
   [
     "an old sample",
     [boxOf("atlas", systemOf(NOW - 181_000))],

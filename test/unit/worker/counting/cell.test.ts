@@ -86,7 +86,7 @@ test("any bytes are a cell or refused, never something else", () => {
 test("refuses the blob of another version", () => {
   const blob = new Cell().encode();
   blob[0] = 9;
-  expect(() => Cell.decode(blob)).toThrow("a cell of version 9; this code reads 3");
+  expect(() => Cell.decode(blob)).toThrow("a cell has version 9; this code reads versions up to 3");
 });
 
 /** How many bytes the end of a blob lacks: energy is a byte, a double and a byte, the resumes before it are a byte. */
