@@ -1,12 +1,12 @@
-/** The disk that the models are on: which folder says so, and how full its file system is. */
+/** The disk that holds the models: the folder used to find it, and how full its file system is. */
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 
 export type Disk = { path: string; totalBytes: number; usedBytes: number };
 
 /**
- * Where the models may be, best guess first. The last one is there in any case: a default Ollama is
- * mostly on the same disk, and the sample says which folder answered.
+ * Returns the folders that may hold the models, the most likely first. The last one always exists: a
+ * default Ollama is usually on the same disk, and the sample names the folder used.
  * @see https://github.com/ollama/ollama/blob/main/docs/faq.md (where are models stored)
  */
 export const diskFolders = ({
@@ -21,15 +21,15 @@ export const diskFolders = ({
   ...(ollamaModels === null ? [] : [ollamaModels]),
   join(home, ".ollama", "models"),
   "/usr/share/ollama/.ollama/models", // Linux, as a service
-  "/var/lib/ollama", // packages of distributions
+  "/var/lib/ollama", // packages of Linux distributions
   stateDir,
 ];
 
 /**
- * The file system of the first folder that can be asked; null when none can.
+ * Returns the file system of the first folder that can be read; null if all fail.
  *
- * Asking is the test: a folder that is missing, or behind one that the agent may not enter, is no error.
- * A file system that tells no size (some network ones) is passed over too.
+ * Reading is the test: a folder that is missing, or inside one that the agent may not enter, is not an
+ * error. File systems without a size (some network ones) are skipped, too.
  */
 export async function diskOf(folders: readonly string[]): Promise<Disk | null> {
   for (const path of folders) {
@@ -38,7 +38,7 @@ export async function diskOf(folders: readonly string[]): Promise<Disk | null> {
       if (blocks > 0)
         return { path, totalBytes: blocks * bsize, usedBytes: (blocks - bfree) * bsize };
     } catch {
-      // the next one
+      // Try the next one.
     }
   }
   return null;

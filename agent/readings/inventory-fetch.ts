@@ -1,9 +1,9 @@
 /**
- * One question to Ollama's own API: GET, JSON, bounded in time and size, never a throw.
+ * One GET request to Ollama's own API: returns JSON, bounded in time and size. Never throws.
  *
- * `Host` is local, since Ollama on loopback answers 403 to any other; there is no `Origin`
- * for the same reason. Each question takes a new connection: a kept one that Ollama closed
- * in the meantime would look like an Ollama that is down.
+ * `Host` is local, because Ollama on loopback answers 403 to any other; `Origin` is left out for the
+ * same reason. Each request uses a new connection: a kept one that Ollama closed in the meantime
+ * would look like an Ollama that is down.
  */
 import http from "node:http";
 import https from "node:https";
@@ -12,7 +12,7 @@ export type OllamaAnswer =
   | { ok: true; body: unknown }
   | { ok: false; reason: string; timedOut: boolean };
 
-/** Thousands of models fit. A larger answer is not a list of models. */
+/** Fits thousands of models. A larger answer is not a list of models. */
 const BODY_BYTES_MAX = 8 * 1024 * 1024;
 
 const HOST = "localhost:11434";
@@ -50,14 +50,14 @@ export function getFromOllama(base: URL, path: string, timeoutMs: number): Promi
       request.destroy();
     };
     const fail = (error: NodeJS.ErrnoException) => finish(refusal(reasonOf(error, base)));
-    // Stays for good: destroying a request may raise one more error.
+    // Stays registered: destroying a request may raise one more error.
     request.on("error", fail);
     request.end();
   });
 }
 
 function answerOf(path: string, status: number, body: Buffer): OllamaAnswer {
-  if (status !== 200) return refusal(`Ollama answered ${status} to ${path}`);
+  if (status !== 200) return refusal(`Ollama answered ${path} with HTTP ${status}`);
   try {
     const parsed: unknown = JSON.parse(body.toString("utf8"));
     return { ok: true, body: parsed };
@@ -67,9 +67,10 @@ function answerOf(path: string, status: number, body: Buffer): OllamaAnswer {
 }
 
 function reasonOf(error: NodeJS.ErrnoException, base: URL): string {
-  if (error.code === "ECONNREFUSED") return `nothing listens at ${base.host}: is Ollama running?`;
+  if (error.code === "ECONNREFUSED")
+    return `nothing is listening at ${base.host}; is Ollama running?`;
   if (error.code === "ENOTFOUND" || error.code === "EAI_AGAIN")
-    return `the host of ${base.host} is not known`;
+    return `the host name of ${base.host} cannot be resolved`;
   if (error.code === "ECONNRESET") return `${base.host} closed the connection`;
   return `${base.host} cannot be reached (${error.code ?? error.message})`.slice(0, 500);
 }

@@ -1,13 +1,13 @@
 /**
- * What Ollama says it has, as protocol shapes. Pure.
+ * Parses Ollama's lists of models into the protocol's types. Pure.
  *
- * Lenient on purpose: Ollama adds and drops fields between releases. An odd field becomes
- * null, an entry without a name is left out, and neither costs the rest of the list.
+ * Lenient on purpose: Ollama adds and drops fields between releases. An invalid field becomes null and
+ * an entry without a name is left out; the rest of the list is kept.
  */
 import { z } from "zod";
 import { InstalledModel, type Inventory, LoadedModel } from "../../protocol/inventory.ts";
 
-/** What `Inventory` may carry. */
+/** The limits of `Inventory`. */
 const MODELS_MAX = 2_000;
 const LOADED_MAX = 200;
 
@@ -44,10 +44,10 @@ const Running = z.object({
 const Version = z.object({ version: z.string().min(1).max(64) });
 
 /**
- * Models on disk, from `/api/tags`; null when the answer is no such list.
+ * Parses the models on disk from `/api/tags`. Returns null if the answer is not a list of models.
  *
- * Stubs of cloud models (`remote_host`) are left out: they are not on this disk, and a
- * request for one would be forwarded to ollama.com on the owner's account.
+ * Leaves out stubs of cloud models (`remote_host`): they are not on this disk, and a request for one
+ * would be forwarded to ollama.com on the owner's account.
  */
 export function installedOf(answer: unknown): InstalledModel[] | null {
   return entriesOf(answer, Tag, MODELS_MAX, (tag) => {
@@ -64,7 +64,7 @@ export function installedOf(answer: unknown): InstalledModel[] | null {
   });
 }
 
-/** Models in memory, from `/api/ps`; null when the answer is no such list. */
+/** Parses the models in memory from `/api/ps`. Returns null if the answer is not a list of models. */
 export function loadedOf(answer: unknown): LoadedModel[] | null {
   return entriesOf(answer, Running, LOADED_MAX, (running) =>
     LoadedModel.safeParse({
@@ -81,7 +81,7 @@ export function versionOf(answer: unknown): string | null {
   return Version.safeParse(answer).data?.version ?? null;
 }
 
-/** Equal for two inventories that differ only in times and sizes: what is worth telling at once. */
+/** Returns a string that changes with every difference worth sending at once: not times and sizes. */
 export function fingerprintOf({ reachable, ollama_version, models, loaded }: Inventory): string {
   const installed = models.map(({ name, digest }) => `${name} ${digest}`).sort();
   return JSON.stringify([

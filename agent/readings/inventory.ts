@@ -1,8 +1,8 @@
 /**
- * The inventory poller: asks the local Ollama what it has, again and again, one question at a time.
+ * The inventory poller: repeatedly requests the models of the local Ollama, one request at a time.
  *
- * An Ollama that does not answer is a state, with the reason in words, and ends by itself.
- * What is on disk stays listed meanwhile (it is still there); what is loaded does not.
+ * An Ollama that does not answer is a state, reported with its reason, and the polling continues.
+ * Meanwhile the models on disk stay listed, because they are still there; the loaded ones do not.
  */
 import type { Inventory } from "../../protocol/inventory.ts";
 import type { Log } from "../log.ts";
@@ -10,18 +10,18 @@ import { getFromOllama, type OllamaAnswer } from "./inventory-fetch.ts";
 import { fingerprintOf, installedOf, loadedOf, versionOf } from "./inventory-parse.ts";
 
 export type InventoryOptions = {
-  /** Where Ollama is, e.g. `http://127.0.0.1:11434`. */
+  /** URL of Ollama, e.g. `http://127.0.0.1:11434`. */
   base: URL;
   log: Log;
-  /** The models, the loaded ones, the version or the reachability are not what they were. */
+  /** Called when the models, the loaded models, the version or the reachability changed. */
   onChange: (inventory: Inventory) => void;
   /** Wall clock, unix ms. */
   now?: () => number;
-  /** Pause between two polls of what is loaded, ms. */
+  /** Pause between two polls of the loaded models, ms. */
   pollMs?: number;
-  /** Every how many polls the lists that change seldom (models on disk, version) are asked for too. */
+  /** Number of polls between two requests for data that rarely changes: models on disk, version. */
   pollsPerListing?: number;
-  /** How long one answer may take, ms. */
+  /** Time limit of one answer, ms. */
   timeoutMs?: number;
 };
 
@@ -33,7 +33,7 @@ export class InventoryPoller {
   readonly #options: Required<InventoryOptions>;
   #inventory: Inventory;
   #fingerprint: string | null = null;
-  /** The poll in progress, and one that waits for it; so polls never overlap, however often they are asked for. */
+  /** The poll in progress, and one waiting for it: polls never overlap, however many are requested. */
   #current: Promise<void> | null = null;
   #next: Promise<void> | null = null;
   #pollsToListing = 0;
@@ -49,7 +49,7 @@ export class InventoryPoller {
       timeoutMs: TIMEOUT_MS,
       ...options,
     };
-    const error = "Ollama was not asked yet";
+    const error = "Ollama has not been polled yet";
     this.#inventory = {
       at: this.#time(),
       reachable: false,
@@ -60,7 +60,7 @@ export class InventoryPoller {
     };
   }
 
-  /** Polls now and from now on. */
+  /** Polls now, then at regular intervals. */
   start(): void {
     if (this.#isStarted) return;
     this.#isStarted = true;
@@ -68,7 +68,7 @@ export class InventoryPoller {
     void this.refresh();
   }
 
-  /** No poll begins after this; one in progress changes nothing any more. */
+  /** Stops polling. The result of a poll in progress is discarded. */
   stop(): void {
     this.#isStarted = false;
     this.#isStopped = true;
@@ -80,7 +80,10 @@ export class InventoryPoller {
     return this.#inventory;
   }
 
-  /** Asks for everything as soon as the poll in progress is over. Resolves when {@link latest} shows the answers. */
+  /**
+   * Requests everything as soon as the poll in progress ends. Resolves when {@link latest} has the
+   * answers.
+   */
   refresh(): Promise<void> {
     const begin = () => {
       this.#next = null;
@@ -103,19 +106,19 @@ export class InventoryPoller {
   }
 
   async #poll(): Promise<void> {
-    const running = await this.#ask("/api/ps");
+    const running = await this.#get("/api/ps");
     const loaded = running.ok ? loadedOf(running.body) : null;
     // While a model is loaded or unloaded, `/api/ps` waits for Ollama's scheduler; the version does not.
     const isBusy = !running.ok && running.timedOut;
     const isListingDue = this.#pollsToListing === 0;
-    const version = isListingDue || isBusy ? await this.#ask("/api/version") : null;
+    const version = isListingDue || isBusy ? await this.#get("/api/version") : null;
     if (loaded === null && !(isBusy && version?.ok === true)) {
       this.#unreachable(
         running.ok ? "Ollama's answer to /api/ps is not a list of models" : running.reason,
       );
       return;
     }
-    const tags = isListingDue ? await this.#ask("/api/tags") : null;
+    const tags = isListingDue ? await this.#get("/api/tags") : null;
     const models = tags?.ok === true ? installedOf(tags.body) : null;
     const isListed = !isListingDue || models !== null;
     this.#pollsToListing = isListed
@@ -133,12 +136,12 @@ export class InventoryPoller {
     });
   }
 
-  #ask(path: string): Promise<OllamaAnswer> {
+  #get(path: string): Promise<OllamaAnswer> {
     return getFromOllama(this.#options.base, path, this.#options.timeoutMs);
   }
 
   #unreachable(error: string): void {
-    // It may come back as another version with other models: ask for all of it then.
+    // It may come back as another version with other models, so request everything next time.
     this.#pollsToListing = 0;
     this.#set({ ...this.#inventory, at: this.#time(), reachable: false, error, loaded: [] });
   }

@@ -1,4 +1,4 @@
-/** The sampler: reads the machine every ten seconds, and keeps what it read until it is taken. */
+/** Samples the machine every ten seconds, and keeps the samples until they are taken. */
 import os from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { SAMPLE_EVERY_MS, SYSTEM_SAMPLES_MAX } from "../../protocol/limits.ts";
@@ -6,15 +6,15 @@ import type { SystemSample } from "../../protocol/records.ts";
 import { type Disk, diskOf } from "./disk.ts";
 import { type CpuTimes, cpuTimesOf, sampleOf } from "./system.ts";
 
-/** A network file system may not answer at all: then the sample goes without. */
+/** Time limit for the disk: a network file system may never answer. The sample then has no disk. */
 const DISK_MS = 2_000;
 
 export type SystemSamplerOptions = {
-  /** The folders whose file system is asked for, see `disk.ts`. */
+  /** Folders that may hold the models; see `disk.ts`. */
   diskFolders: readonly string[];
-  /** Streams that are open now, and those of them that wait. */
+  /** Returns the number of open requests, and how many of them Ollama has not begun to answer. */
   load: () => { in_flight: number; queued: number };
-  /** ms between samples. */
+  /** Time between samples, ms. */
   everyMs?: number;
 };
 
@@ -22,7 +22,7 @@ export class SystemSampler {
   readonly #options: SystemSamplerOptions;
   #samples: SystemSample[] = [];
   #cpuTimes: CpuTimes | null = null;
-  /** The question that is open: a file system that hangs holds one thread of Node for each. */
+  /** The read in progress. At most one, because each blocks a thread of Node while its disk hangs. */
   #disk: Promise<Disk | null> | null = null;
   #timer: NodeJS.Timeout | null = null;
 
@@ -42,7 +42,7 @@ export class SystemSampler {
     this.#timer = null;
   }
 
-  /** The samples since the last call, oldest first. */
+  /** Returns and removes the samples since the last call, oldest first. */
   take(): SystemSample[] {
     return this.#samples.splice(0);
   }

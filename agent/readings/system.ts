@@ -1,8 +1,8 @@
 /**
- * What the machine says of itself, as a sample. Pure: what was read is handed in.
+ * Turns readings of the machine into a sample. Pure: the caller passes in the readings.
  *
- * `os` reads the machine's figures even in a container or under a limit of systemd, and so do we:
- * see {@link SystemSample}.
+ * `os` reports the figures of the whole machine even in a container or under a systemd limit, and so
+ * does the sample: see {@link SystemSample}.
  */
 import type { CpuInfo } from "node:os";
 import type { SystemSample } from "../../protocol/records.ts";
@@ -18,14 +18,17 @@ export type Machine = {
   load: readonly number[];
   platform: NodeJS.Platform;
   memoryTotalBytes: number;
-  /** `os.freemem()`: MemAvailable on Linux. On macOS it leaves out what caches hold, so that used is more than Activity Monitor says. */
+  /**
+   * `os.freemem()`: MemAvailable on Linux. On macOS it excludes caches, so the used memory is higher
+   * than in Activity Monitor.
+   */
   memoryFreeBytes: number;
   disk: Disk | null;
   in_flight: number;
   queued: number;
 };
 
-/** @param before  the times of the sample before; null when there is none */
+/** @param before  CPU times of the previous sample; null for the first */
 export function sampleOf(machine: Machine, before: CpuTimes | null): SystemSample {
   const { cpus, platform, load, memoryTotalBytes, memoryFreeBytes, disk } = machine;
   const usedBytes = memoryTotalBytes - memoryFreeBytes;
@@ -35,7 +38,8 @@ export function sampleOf(machine: Machine, before: CpuTimes | null): SystemSampl
     cpu_count_logical: cpus.length === 0 ? null : cpus.length,
     load_1m: platform === "win32" ? null : (load[0] ?? null),
     memory_total_bytes: memoryTotalBytes > 0 ? memoryTotalBytes : null,
-    // Some containers are shown a total of their own beside the free memory of the host: a difference that says nothing.
+    // Some containers see their own total beside the free memory of the host. The difference is
+    // meaningless.
     memory_used_bytes: usedBytes >= 0 && memoryTotalBytes > 0 ? usedBytes : null,
     disk_path: disk?.path.slice(0, PATH_CHARS_MAX) ?? null,
     disk_total_bytes: disk?.totalBytes ?? null,
@@ -45,10 +49,10 @@ export function sampleOf(machine: Machine, before: CpuTimes | null): SystemSampl
   };
 }
 
-/** What a sample may carry. */
+/** The limit of a sample. */
 const PATH_CHARS_MAX = 512;
 
-/** The sum over CPUs; null where the system tells of none, as on Android. */
+/** Sums over the CPUs; null if the system lists none, as on Android. */
 export function cpuTimesOf(cpus: Machine["cpus"]): CpuTimes | null {
   if (cpus.length === 0) return null;
   let [busyMs, idleMs] = [0, 0];
@@ -59,7 +63,10 @@ export function cpuTimesOf(cpus: Machine["cpus"]): CpuTimes | null {
   return { busyMs, idleMs };
 }
 
-/** The busy part between two readings; null where they say nothing: none before, no time between, or a CPU that was taken away. */
+/**
+ * Returns the busy share between two readings, 0 to 100. Null without a first reading, without time
+ * between them, or if a CPU was removed.
+ */
 export function busyPercent(before: CpuTimes | null, after: CpuTimes | null): number | null {
   if (before === null || after === null) return null;
   const [busyMs, idleMs] = [after.busyMs - before.busyMs, after.idleMs - before.idleMs];

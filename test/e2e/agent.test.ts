@@ -94,7 +94,7 @@ test("reports with --check which parts work, and fails if a required one does no
   for (const [env, message] of [
     [{ BOX_SECRET: "wrong-secret-0123456789" }, /FAILED edge .*The secret of box home is wrong/],
     [{ EDGE_URL: NOBODY }, /FAILED edge .*cannot be reached/],
-    [{ EDGE_URL: ollama.url }, /FAILED edge .*is EDGE_URL right/],
+    [{ EDGE_URL: ollama.url }, /FAILED edge .*check EDGE_URL/],
     [{ OLLAMA_HOST: NOBODY }, /FAILED ollama .*does not answer/],
   ] as const) {
     const bad = run(["--check"], env);

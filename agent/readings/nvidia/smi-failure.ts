@@ -1,39 +1,39 @@
 /**
- * Why there is no GPU reading, in words that say what to do.
+ * Turns a failed run of nvidia-smi into a reason with a next step.
  *
- * Pure. nvidia-smi says its failures on stdout, under many exit codes; the text is the only
- * thing that tells them apart, so the text decides and the code is the last resort.
+ * Pure. nvidia-smi prints its errors on stdout and uses many exit codes for them. Only the text
+ * distinguishes them, so the text decides and the exit code is the last resort.
  */
 
 /** How one run of nvidia-smi ended. */
 export type SmiEnd = {
-  /** Lines that were no rows, stdout and stderr together. */
+  /** Lines that are not rows, from stdout and stderr. */
   output: string;
   code: number | null;
   signal: string | null;
-  /** The system's error code when it could not be started, e.g. `ENOENT`. */
+  /** The system's error code if it could not be started, e.g. `ENOENT`; null if it started. */
   spawnError: string | null;
 };
 
 export type GpuFailure = {
   reason: string;
-  /** Only somebody who changes the machine can end it: ask seldom. */
+  /** True if only a person can fix it. The source then retries rarely. */
   permanent: boolean;
 };
 
-/** `GpuState.error` holds no more, UTF-16 code units. */
+/** The limit of `GpuState.error`, UTF-16 code units. */
 const REASON_CHARS_MAX = 500;
 
 const KNOWN: readonly (readonly [
-  text: RegExp,
-  say: (match: RegExpExecArray, output: string) => string,
+  pattern: RegExp,
+  reasonOf: (match: RegExpExecArray, output: string) => string,
 ])[] = [
   [
     /Driver\/library version mismatch/i,
     (_match, output) => {
       const library = /NVML library version: ([\w.]+)/i.exec(output)?.[1];
-      const which = library === undefined ? "" : ` (library ${library})`;
-      return `NVIDIA driver/library version mismatch${which}: reboot, or reload the NVIDIA kernel modules`;
+      const version = library === undefined ? "" : ` (library ${library})`;
+      return `NVIDIA driver/library version mismatch${version}: reboot, or reload the NVIDIA kernel modules`;
     },
   ],
   [
@@ -44,12 +44,12 @@ const KNOWN: readonly (readonly [
   [/No supported GPUs were found/i, () => "the NVIDIA driver found no supported GPU"],
   [
     /No devices were found/i,
-    () => "no NVIDIA GPU was found: check the driver's log (dmesg) if this box has one",
+    () => "no NVIDIA GPU was found: if this box has one, check the driver's log (dmesg)",
   ],
   [
     /Failed to initialize NVML: Unknown Error/i,
     () =>
-      "NVML does not start (Unknown Error): in a container this follows a systemd reload; restart the container",
+      "NVML failed to start (Unknown Error): in a container a systemd reload causes this; restart the container",
   ],
   [
     /Failed to initialize NVML: (?:Insufficient Permissions|GPU access blocked[^\n]*)/i,
@@ -57,12 +57,12 @@ const KNOWN: readonly (readonly [
   ],
   [
     /Unable to determine the device handle for GPU\s?([0-9A-Fa-f:.]+): ([^\n]+)/i,
-    ([, gpu, why]) =>
-      `GPU ${gpu} does not answer (${why?.trim()}): it may have fallen off the bus; reset it or reboot`,
+    ([, gpu, cause]) =>
+      `GPU ${gpu} does not answer (${cause?.trim()}): it may have fallen off the bus; reset it or reboot`,
   ],
 ];
 
-/** The field that made the driver refuse a query, or null. One unknown field fails the whole query, with exit code 2. */
+/** Returns the field that a driver refused, or null. One unknown field fails the whole query, code 2. */
 export const refusedField = (output: string): string | null =>
   /Field "([^"]+)" is not a valid field/i.exec(output)?.[1] ?? null;
 
@@ -70,7 +70,7 @@ export const refusedField = (output: string): string | null =>
 export function gpuFailure({ output, code, signal, spawnError }: SmiEnd): GpuFailure {
   if (spawnError === "ENOENT" || code === 127) {
     return {
-      reason: "nvidia-smi was not found: install the NVIDIA driver, or give its path",
+      reason: "nvidia-smi was not found: install the NVIDIA driver, or set NVIDIA_SMI to its path",
       permanent: true,
     };
   }
@@ -79,19 +79,19 @@ export function gpuFailure({ output, code, signal, spawnError }: SmiEnd): GpuFai
       reason: `nvidia-smi could not be started (${spawnError})`,
       permanent: spawnError === "EACCES",
     };
-  for (const [text, say] of KNOWN) {
-    const match = text.exec(output);
+  for (const [pattern, reasonOf] of KNOWN) {
+    const match = pattern.exec(output);
     if (match !== null)
-      return { reason: say(match, output).slice(0, REASON_CHARS_MAX), permanent: true };
+      return { reason: reasonOf(match, output).slice(0, REASON_CHARS_MAX), permanent: true };
   }
   const firstLine = output
     .split("\n")
     .map((line) => line.trim())
     .find((line) => line !== "");
-  const how = signal === null ? `exit code ${code ?? "unknown"}` : signal;
+  const ending = signal === null ? `exit code ${code ?? "unknown"}` : signal;
   const reason =
     firstLine === undefined
-      ? `nvidia-smi ended (${how})`
-      : `nvidia-smi ended (${how}): ${firstLine}`;
+      ? `nvidia-smi ended (${ending})`
+      : `nvidia-smi ended (${ending}): ${firstLine}`;
   return { reason: reason.slice(0, REASON_CHARS_MAX), permanent: false };
 }

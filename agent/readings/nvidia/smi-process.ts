@@ -1,6 +1,6 @@
 /**
- * One run of nvidia-smi as a child process: lines out, one ending, a kill that always works
- * as far as the kernel lets it.
+ * One run of nvidia-smi as a child process: passes on its lines, ends once, and can be killed as far
+ * as the kernel allows.
  */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
@@ -9,21 +9,24 @@ import type { SmiEnd } from "./smi-failure.ts";
 export type Program = { file: string; args: readonly string[] };
 
 export type SmiRun = {
-  /** Resolves when the process is gone, never before, and never rejects. */
+  /** Resolves once the process is gone. Never rejects. */
   ended: Promise<SmiEnd>;
   kill(): void;
 };
 
-/** Where WSL2 keeps it; that folder is not on every PATH. */
+/** Its path in WSL2, a folder that is not on every PATH. */
 const WSL_PATH = "/usr/lib/wsl/lib/nvidia-smi";
 
-/** How much of the lines that are no rows is kept, UTF-16 code units: enough for any failure text. */
+/** Kept text of lines that are not rows, UTF-16 code units: enough for any error text. */
 const OUTPUT_CHARS_MAX = 4_096;
 
-/** A line longer than this is no row. UTF-16 code units. */
+/** Longest line, UTF-16 code units. A longer one is not a row. */
 const LINE_CHARS_MAX = 16_384;
 
-/** What to start for a command, in the order to try. A script runs in this Node: that is how a simulated GPU is plugged in. */
+/**
+ * Returns the programs to try for a command, in order. A script runs in this Node, which is how a
+ * simulated GPU is plugged in.
+ */
 export function programsOf(command: string): readonly Program[] {
   if (/\.(?:mjs|ts)$/.test(command)) return [{ file: process.execPath, args: [command] }];
   const program = { file: command, args: [] };
@@ -31,10 +34,13 @@ export function programsOf(command: string): readonly Program[] {
 }
 
 /**
- * @param onLine  Gets each line of stdout; answers whether it was a row. The others are kept for `SmiEnd.output`.
+ * Starts nvidia-smi.
  *
- * stdout is a pipe to this process on purpose: when the agent dies without a chance to kill
- * (SIGKILL, power), the next row that nvidia-smi writes ends it by SIGPIPE.
+ * Its stdout is a pipe to this process on purpose: if the agent is killed and cannot kill its child,
+ * the next row that nvidia-smi writes ends it with SIGPIPE.
+ *
+ * @param onLine  receives each line of stdout and returns true if it is a row; all other lines are
+ *                kept in `SmiEnd.output`
  */
 export function runSmi(
   program: Program,
@@ -50,7 +56,7 @@ export function runSmi(
       onLine,
     );
   } catch (error) {
-    // Most failures to start arrive as an event; out of file descriptors (no pipes) is thrown.
+    // Most failures to start arrive as an event. Running out of file descriptors throws.
     const spawnError =
       error instanceof Error && "code" in error ? String(error.code) : String(error);
     return {
@@ -83,7 +89,7 @@ function follow(
 
   const ended = new Promise<SmiEnd>((resolve) => {
     child.on("error", (error: NodeJS.ErrnoException) => {
-      // Also emitted when a kill fails; only a process that never was has no pid.
+      // Also emitted if a kill fails. Only a process that never started has no pid.
       if (child.pid === undefined) spawnError = error.code ?? error.message;
     });
     child.on("close", (code, signal) => {
@@ -93,7 +99,7 @@ function follow(
   });
   const kill = () => {
     child.kill("SIGKILL");
-    // A grandchild (the command may be a script) could hold the pipes open and delay "close".
+    // A grandchild (the command may be a script) could keep the pipes open and delay "close".
     child.stdout.destroy();
     child.stderr.destroy();
   };

@@ -1,13 +1,13 @@
 /**
- * Rows of `nvidia-smi --query-gpu=… --format=csv,noheader,nounits`, by the columns asked for.
+ * Rows of `nvidia-smi --query-gpu=… --format=csv,noheader,nounits`, parsed by the queried columns.
  *
- * Pure. A cell is a number by its shape or it is `null`: there are too many ways of saying
- * "no number" to list (`[N/A]`, `N/A`, `[Not Supported]`, `[Unknown Error]`,
- * `[GPU requires reset]`, `ERR!`, …), and the next driver brings another.
+ * Pure. A cell that does not look like a number is `null`. Placeholders are too many to list (`[N/A]`,
+ * `N/A`, `[Not Supported]`, `[Unknown Error]`, `[GPU requires reset]`, `ERR!`, …), and the next
+ * driver will add another.
  */
 import type { GpuSample } from "../../../protocol/records.ts";
 
-/** What is asked for first. A driver may refuse some: see {@link withoutRefused}. */
+/** The columns queried first. A driver may refuse some: see {@link withoutRefused}. */
 export const GPU_COLUMNS: readonly string[] = [
   "index",
   "uuid",
@@ -29,12 +29,13 @@ const OLDER_NAME: ReadonlyMap<string, string> = new Map([
   ["clocks_event_reasons.active", "clocks_throttle_reasons.active"],
 ]);
 
-/** One GPU as its row says; the reader adds the time and the box. */
+/** One GPU's row. The source adds the time and the box. */
 export type SmiRow = Omit<GpuSample, "at" | "box"> & { driver_version: string | null };
 
 /**
- * The columns to ask for after the driver refused one: its older name, or none.
- * @returns `null` when asking again cannot help: the field is none of ours, or rows mean nothing without it.
+ * Returns the columns to query after the driver refused one: with its older name, or without it.
+ * @returns `null` if another query cannot help: the column was not queried, or rows are useless
+ *          without it
  */
 export function withoutRefused(
   columns: readonly string[],
@@ -47,9 +48,9 @@ export function withoutRefused(
 }
 
 /**
- * @returns `null` for a line that is no row of these columns (a failure text, a torn line).
+ * Parses one line. Returns `null` if it is not a row of these columns (an error text, a torn line).
  *
- * No quoting: nvidia-smi does none, and no name of a GPU holds a comma.
+ * Handles no quotes: nvidia-smi writes none, and GPU names contain no comma.
  */
 export function parseGpuRow(line: string, columns: readonly string[]): SmiRow | null {
   const cells = line.split(",").map((cell) => cell.trim());
@@ -76,7 +77,7 @@ export function parseGpuRow(line: string, columns: readonly string[]): SmiRow | 
   };
 }
 
-/** Digits are bounded so that garbage cannot become Infinity, which JSON cannot carry. The unit is tolerated, not needed. */
+/** Bounded digits, so that garbage cannot become Infinity, which JSON lacks. A unit is optional. */
 const NUMBER = /^(-?\d{1,15}(?:\.\d{1,15})?)(?: (?:%|MiB|W|MHz|C))?$/;
 
 function number(cell: string | undefined): number | null {
@@ -84,7 +85,7 @@ function number(cell: string | undefined): number | null {
   return digits === undefined ? null : Number(digits);
 }
 
-/** Texts in brackets, `N/A` and `ERR!` stand for "not known" in every column. */
+/** Texts in brackets, `N/A` and `ERR!` mean "unknown" in every column. */
 function text(cell: string | undefined, charsMax: number): string | null {
   if (cell === undefined || cell === "" || /^(?:\[.*\]|N\/A|ERR!)$/i.test(cell)) return null;
   return cell.slice(0, charsMax);
@@ -104,7 +105,7 @@ const REASONS: readonly (readonly [bit: bigint, name: string])[] = [
 ];
 
 /**
- * Names in a mask of 64 bits as nvidia-smi prints it. Bits without a name here stay visible together.
+ * Returns the names in a mask of 64 bits as nvidia-smi prints it. Unknown bits share one last name.
  * @example throttleReasons("0x0000000000000204") // ["sw_power_cap", "unknown_0x200"]
  */
 export function throttleReasons(cell: string | undefined): string[] | null {

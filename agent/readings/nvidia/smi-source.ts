@@ -1,15 +1,15 @@
 /**
- * The GPU reader: keeps one nvidia-smi running in loop mode and turns its rows into samples.
+ * The GPU source for NVIDIA: keeps one nvidia-smi running in loop mode and turns its rows into
+ * samples.
  *
- * Loop mode, because each start of nvidia-smi initialises the driver: seconds on a box with
- * several GPUs, and without persistence mode a wake-up of the GPU with a bogus reading. Its
- * trap is that it goes silent instead of failing, so the age of the last row is watched.
+ * Uses loop mode because each start of nvidia-smi initialises the driver. That takes seconds on a box
+ * with several GPUs, and without persistence mode it wakes the GPU and returns a wrong first reading.
+ * In loop mode nvidia-smi may fall silent instead of failing, so the age of the last row is watched.
  *
- * Never two at once: the next one starts only after the last one is gone. When the agent
- * exits it kills its child; when the agent is killed, the child's next write ends it
- * (SIGPIPE). What cannot be done: a process that hangs inside the driver dies neither by
- * SIGKILL nor by a pipe until the driver lets go; then nothing is started beside it, and the
- * state says so. On Windows an orphan may live on after the agent was killed.
+ * Never runs two at once: the next one starts after the last one is gone. An agent that exits kills
+ * its child; if the agent is killed, the child's next write ends it (SIGPIPE). A process that hangs
+ * inside the driver survives both SIGKILL and SIGPIPE until the driver returns. Until then no other
+ * is started, and the state reports it. On Windows an orphan may survive a killed agent.
  */
 import { performance } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
@@ -20,22 +20,22 @@ import { type GpuFailure, gpuFailure, refusedField, type SmiEnd } from "./smi-fa
 import { type Program, programsOf, runSmi, type SmiRun } from "./smi-process.ts";
 import { GPU_COLUMNS, parseGpuRow, type SmiRow, withoutRefused } from "./smi-rows.ts";
 
-/** Samples kept between two takes: what `GpuState` may carry. The oldest go first. */
+/** Samples kept between two calls of `take`: the limit of `GpuState`. The oldest are dropped. */
 const SAMPLES_MAX = 1_000;
 
 export type NvidiaSmiTiming = {
-  /** A probe that takes longer is killed. Half a second is normal, six were seen with several GPUs. */
+  /** A probe that takes longer is killed. Half a second is normal, 6 s were seen with several GPUs. */
   probeMs: number;
-  /** How long a row may be late, beyond three intervals, before the process counts as silent. */
+  /** Delay of a row, beyond three intervals, after which the process counts as silent. */
   silenceSlackMs: number;
-  /** First wait after a failure; it doubles up to one of the two maxima. */
+  /** First wait after a failure. It doubles up to one of the two limits below. */
   backoffMs: number;
   backoffMaxMs: number;
-  /** For failures that only a person can end: no driver, no GPU. */
+  /** Limit for failures that only a person can fix: no driver, no GPU. */
   backoffPermanentMaxMs: number;
-  /** A run that lasted this long with rows was a good one: the backoff starts anew. */
+  /** A run with rows that lasts this long resets the backoff. */
   steadyMs: number;
-  /** How long `stop` waits for the end of a killed process. */
+  /** Longest wait of `stop` for the end of a killed process. */
   stopMs: number;
 };
 
@@ -64,11 +64,11 @@ export class NvidiaSmiSource implements GpuSource {
   readonly #stopping = new AbortController();
   #running: Promise<void> | null = null;
   #run: SmiRun | null = null;
-  /** What the driver answers to, once it was asked; null before, and when that stopped being true. */
+  /** The query that the driver accepts; null before the first probe, and after it stopped working. */
   #query: { program: Program; columns: readonly string[] } | null = null;
   #failures = 0;
   #available = false;
-  /** Null while it is available, and before the first answer. */
+  /** Null while GPUs are available, and before the first result. */
   #error: string | null = null;
   #driverVersion: string | null = null;
   #samples: GpuSample[] = [];
@@ -76,25 +76,24 @@ export class NvidiaSmiSource implements GpuSource {
   #round = new Map<number, GpuSample>();
   #lastRound = new Map<number, GpuSample>();
 
-  /** @throws RangeError for an interval that nvidia-smi would not take. */
+  /** @throws {RangeError} for an interval that nvidia-smi does not support */
   constructor(options: NvidiaSmiOptions) {
     if (!Number.isInteger(options.intervalSeconds) || options.intervalSeconds < 1) {
       throw new RangeError(
-        `the GPU interval must be whole seconds from 1, not ${options.intervalSeconds}`,
+        `The GPU interval must be a whole number of seconds, at least 1; got ${options.intervalSeconds}.`,
       );
     }
     this.#options = options;
     this.#timing = { ...TIMING, ...options.timing };
   }
 
-  /** Starts reading. A second call does nothing. */
   start(): void {
     if (this.#running !== null) return;
     process.once("exit", this.#killNow);
     this.#running = this.#readUntilStopped();
   }
 
-  /** Kills nvidia-smi and waits for its end, but no longer than `stopMs`: a hung driver must not hold the agent. */
+  /** Kills nvidia-smi and waits at most `stopMs` for its end: a hung driver must not block the agent. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#killNow();
@@ -102,7 +101,6 @@ export class NvidiaSmiSource implements GpuSource {
     await Promise.race([this.#running, delay(this.#timing.stopMs, undefined, { ref: false })]);
   }
 
-  /** The state now, and the samples since the last call, oldest first. */
   take(): GpuState {
     const samples = this.#samples;
     this.#samples = [];
@@ -114,7 +112,6 @@ export class NvidiaSmiSource implements GpuSource {
     };
   }
 
-  /** The newest sample of each GPU, by index. Empty when there is no reading: absent rather than stale. */
   latest(): GpuSample[] {
     return [...new Map([...this.#lastRound, ...this.#round]).values()].sort(
       (a, b) => a.index - b.index,
@@ -138,7 +135,7 @@ export class NvidiaSmiSource implements GpuSource {
         failure.permanent ? backoffPermanentMaxMs : backoffMaxMs,
       );
       this.#fail(failure.reason, waitMs);
-      // The wait ends early, by a rejection, when the reader is stopped.
+      // The wait ends early, with a rejection, when the source is stopped.
       await delay(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
     }
   }
@@ -168,14 +165,14 @@ export class NvidiaSmiSource implements GpuSource {
         return true;
       },
     );
-    // The driver was exchanged under us: learn again what it knows.
+    // The driver was replaced while it ran: probe it again.
     if (refusedField(end.output) !== null || end.spawnError !== null) this.#query = null;
     const failure = gpuFailure(end);
     if (!late) return failure;
     return failure.permanent ? failure : { reason: limit.reason, permanent: false };
   }
 
-  /** Finds a program that runs, and the columns it knows. */
+  /** Finds a program that runs and the columns that its driver knows. */
   async #probe(): Promise<{ program: Program; columns: readonly string[] } | GpuFailure> {
     const limit = {
       ms: this.#timing.probeMs,
@@ -185,29 +182,29 @@ export class NvidiaSmiSource implements GpuSource {
     for (const program of programsOf(this.#options.command ?? "nvidia-smi")) {
       let columns: readonly string[] | null = GPU_COLUMNS;
       while (columns !== null) {
-        const asked: readonly string[] = columns;
+        const queried: readonly string[] = columns;
         let rows = 0;
-        const { end, late } = await this.#watch(program, queryOf(asked), limit, (line) => {
-          // The first reading after an idle driver is often wrong (100 % busy): only its shape is used.
-          const isRow = parseGpuRow(line, asked) !== null;
+        const { end, late } = await this.#watch(program, queryOf(queried), limit, (line) => {
+          // The first reading of an idle driver is often wrong (100 % busy), so only its form is used.
+          const isRow = parseGpuRow(line, queried) !== null;
           if (isRow) rows += 1;
           return isRow;
         });
         if (this.#stopping.signal.aborted || late)
           return { reason: limit.reason, permanent: false };
-        if (end.code === 0 && rows > 0) return { program, columns: asked };
+        if (end.code === 0 && rows > 0) return { program, columns: queried };
         failure = gpuFailure(end);
         if (end.spawnError === "ENOENT") break;
-        // Each turn drops or renames a column, so this ends.
+        // Each round drops or renames a column, so the loop ends.
         const refused = refusedField(end.output);
-        columns = refused === null ? null : withoutRefused(asked, refused);
+        columns = refused === null ? null : withoutRefused(queried, refused);
         if (columns === null) return failure;
       }
     }
     return failure;
   }
 
-  /** One run under a watchdog that kills it after `limit.ms`, counted from the start or from the last refresh. */
+  /** Runs nvidia-smi under a watchdog that kills it `limit.ms` after the start or the last refresh. */
   async #watch(
     program: Program,
     args: readonly string[],
@@ -217,7 +214,7 @@ export class NvidiaSmiSource implements GpuSource {
     let late = false;
     const watchdog = setTimeout(() => {
       late = true;
-      // Said now: a process that hangs in the driver may never end.
+      // Reported now: a process that hangs in the driver may never end.
       this.#fail(limit.reason, null);
       run.kill();
     }, limit.ms);
@@ -235,7 +232,7 @@ export class NvidiaSmiSource implements GpuSource {
       box: this.#options.box,
       ...row,
     };
-    // A GPU seen twice begins the next round: one that fell silent is gone from `latest` a round later.
+    // A second row of a GPU begins the next round. A silent GPU leaves `latest` one round later.
     if (this.#round.has(row.index)) {
       this.#lastRound = this.#round;
       this.#round = new Map();
@@ -253,7 +250,7 @@ export class NvidiaSmiSource implements GpuSource {
   }
 
   #fail(reason: string, retryInMs: number | null): void {
-    // No GPU is a normal state; one that was there and went away is not.
+    // A box without a GPU is normal; a GPU that disappears is not.
     const level = this.#available ? "warn" : "info";
     if (reason !== this.#error)
       this.#options.log(level, "gpu_unavailable", { reason, retry_in_ms: retryInMs });

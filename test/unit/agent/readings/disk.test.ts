@@ -10,7 +10,7 @@ const file = join(folder, "file");
 writeFileSync(file, "");
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test("the disk of a folder is that of its file system, as df says", async () => {
+test("returns the size of a folder's file system, as df reports it", async () => {
   const { bsize, blocks } = await statfs(folder);
   const disk = await diskOf([folder]);
   expect(disk).toMatchObject({ path: folder, totalBytes: bsize * blocks });
@@ -18,18 +18,18 @@ test("the disk of a folder is that of its file system, as df says", async () => 
   expect(disk?.usedBytes).toBeLessThanOrEqual(bsize * blocks);
 });
 
-test.each<[what: string, path: string]>([
+test.each<[kind: string, path: string]>([
   ["a folder that is missing", join(folder, "missing")],
-  ["one behind a file", join(file, "models")],
+  ["a folder below a file", join(file, "models")],
   ["a path that is too long", `/${"x".repeat(5_000)}`],
   ["a path with a NUL", "/a\0b"],
   ["an empty path", ""],
-])("OLLAMA_MODELS names %s: the next folder answers", async (_what, path) => {
+])("uses the next folder if OLLAMA_MODELS is %s", async (_kind, path) => {
   expect(await diskOf([path, folder])).toMatchObject({ path: folder });
   expect(await diskOf([path])).toBeNull();
 });
 
-test("OLLAMA_MODELS is asked first, the state folder last", () => {
+test("tries OLLAMA_MODELS first and the state folder last", () => {
   expect(diskFolders({ ollamaModels: "/big", home: "/home/u", stateDir: "/state" })).toEqual([
     "/big",
     join("/home/u", ".ollama", "models"),

@@ -2,162 +2,10 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, test, vi } from "vitest";
 import { InventoryPoller } from "../../../../agent/readings/inventory.ts";
-import {
-  fingerprintOf,
-  installedOf,
-  loadedOf,
-  versionOf,
-} from "../../../../agent/readings/inventory-parse.ts";
 import { Inventory } from "../../../../protocol/inventory.ts";
+import { PS, TAGS } from "./inventory-scene.ts";
 
-const TAGS = {
-  models: [
-    {
-      name: "llama3.2:latest",
-      model: "llama3.2:latest",
-      modified_at: "2025-10-03T23:34:03.409490317-07:00",
-      size: 2019393189,
-      digest: "a80c4f17acd5",
-      details: {
-        parent_model: "",
-        format: "gguf",
-        family: "llama",
-        families: ["llama"],
-        parameter_size: "3.2B",
-        quantization_level: "Q4_K_M",
-      },
-      capabilities: ["completion"],
-    },
-  ],
-};
-const PS = {
-  models: [
-    {
-      name: "gemma4",
-      model: "gemma4",
-      size: 6591830464,
-      digest: "c6eb396dbd59",
-      details: { family: "gemma4" },
-      expires_at: "2317-10-17T16:47:07.93355-07:00",
-      size_vram: 5333539264,
-      context_length: 4096,
-    },
-  ],
-};
-
-test("models on disk", () => {
-  expect(installedOf(TAGS)).toEqual([
-    {
-      name: "llama3.2:latest",
-      size_bytes: 2019393189,
-      digest: "a80c4f17acd5",
-      family: "llama",
-      parameter_size: "3.2B",
-      quantization: "Q4_K_M",
-      modified_at: "2025-10-03T23:34:03.409490317-07:00",
-    },
-  ]);
-});
-
-test("models in memory, partly on the CPU, kept for ever", () => {
-  expect(loadedOf(PS)).toEqual([
-    {
-      name: "gemma4",
-      size_bytes: 6591830464,
-      size_vram_bytes: 5333539264,
-      context_length: 4096,
-      expires_at: "2317-10-17T16:47:07.93355-07:00",
-    },
-  ]);
-});
-
-test.each<[why: string, entry: unknown, read: unknown[]]>([
-  [
-    "only a name",
-    { name: "a" },
-    [
-      {
-        name: "a",
-        size_bytes: null,
-        digest: null,
-        family: null,
-        parameter_size: null,
-        quantization: null,
-        modified_at: null,
-      },
-    ],
-  ],
-  ["an older or newer name field", { model: "a" }, [expect.objectContaining({ name: "a" })]],
-  [
-    "fields of odd types",
-    { name: "a", size: "big", digest: 7, details: [] },
-    [expect.objectContaining({ size_bytes: null, digest: null, family: null })],
-  ],
-  [
-    "empty texts",
-    { name: "a", details: { family: "", parameter_size: "" } },
-    [expect.objectContaining({ family: null, parameter_size: null })],
-  ],
-  ["no name", { size: 1 }, []],
-  ["a name too long", { name: "x".repeat(513) }, []],
-  ["no object", "a", []],
-  [
-    "a stub of a cloud model",
-    {
-      name: "gpt-oss:120b-cloud",
-      remote_host: "https://ollama.com:443",
-      remote_model: "gpt-oss:120b",
-    },
-    [],
-  ],
-])("an entry with %s", (_why, entry, read) => {
-  expect(installedOf({ models: [entry] })).toEqual(read);
-});
-
-test.each([
-  [{ models: null }, []],
-  [{ models: [] }, []],
-  [{}, null],
-  [[], null],
-  ["Ollama is running", null],
-  [null, null],
-])("the list %j", (answer, models) => {
-  expect(installedOf(answer)).toEqual(models);
-  expect(loadedOf(answer)).toEqual(models);
-});
-
-test("versions", () => {
-  expect(versionOf({ version: "0.32.15" })).toBe("0.32.15");
-  expect([versionOf({}), versionOf(null), versionOf({ version: 3 })]).toEqual([null, null, null]);
-});
-
-test("only names, version and reachability are worth telling at once", () => {
-  const inventory: Inventory = {
-    at: "2026-08-01T00:00:00.000Z",
-    reachable: true,
-    error: null,
-    ollama_version: "1",
-    models: installedOf(TAGS) ?? [],
-    loaded: loadedOf(PS) ?? [],
-  };
-  const later = {
-    ...inventory,
-    at: "2026-08-02T00:00:00.000Z",
-    loaded: inventory.loaded.map((model) => ({ ...model, expires_at: "later" })),
-  };
-  expect(fingerprintOf(later)).toBe(fingerprintOf(inventory));
-  expect(fingerprintOf({ ...inventory, loaded: [] })).not.toBe(fingerprintOf(inventory));
-  expect(
-    fingerprintOf({
-      ...inventory,
-      models: inventory.models.map((model) => ({ ...model, digest: "new" })),
-    }),
-  ).not.toBe(fingerprintOf(inventory));
-  expect(fingerprintOf({ ...inventory, ollama_version: "2" })).not.toBe(fingerprintOf(inventory));
-  expect(fingerprintOf({ ...inventory, reachable: false })).not.toBe(fingerprintOf(inventory));
-});
-
-test("it asks as a local program, and tells what changed once", async () => {
+test("sends requests like a local program, and reports each change once", async () => {
   await using ollama = await fakeOllama();
   await using polling = poll(ollama.base);
   await vi.waitFor(() =>
@@ -175,23 +23,23 @@ test("it asks as a local program, and tells what changed once", async () => {
     expect(headers.host).toBe("localhost:11434");
     expect(headers.origin).toBeUndefined();
   }
-  ollama.say("/api/ps", { models: [] });
+  ollama.respond("/api/ps", { models: [] });
   await vi.waitFor(() => expect(polling.changes).toHaveLength(2));
   expect(polling.changes.at(-1)).toMatchObject({ loaded: [] });
 });
 
-test("models on disk are asked for seldom, and at once by a refresh", async () => {
+test("requests the models on disk rarely, and at once on a refresh", async () => {
   await using ollama = await fakeOllama();
   await using polling = poll(ollama.base, { pollsPerListing: 1_000_000 });
   await vi.waitFor(() => expect(ollama.count("/api/ps")).toBeGreaterThan(5));
   expect([ollama.count("/api/tags"), ollama.count("/api/version")]).toEqual([1, 1]);
-  ollama.say("/api/tags", { models: [] });
+  ollama.respond("/api/tags", { models: [] });
   await polling.poller.refresh();
   expect(polling.poller.latest().models).toEqual([]);
   expect(ollama.count("/api/tags")).toBe(2);
 });
 
-test("models on disk are asked for again after the set number of polls", async () => {
+test("requests the models on disk again after the configured number of polls", async () => {
   await using ollama = await fakeOllama();
   await using _polling = poll(ollama.base, { pollsPerListing: 3 });
   await vi.waitFor(() => expect(ollama.count("/api/tags")).toBeGreaterThanOrEqual(3));
@@ -202,7 +50,7 @@ test("models on disk are asked for again after the set number of polls", async (
   expect(pollsBefore.slice(0, 3)).toEqual([1, 3, 3]);
 });
 
-test("polls never overlap, however often a refresh is asked for", async () => {
+test("never overlaps polls, however often it is refreshed", async () => {
   await using ollama = await fakeOllama();
   await using polling = poll(ollama.base);
   await Promise.all(Array.from({ length: 50 }, () => polling.poller.refresh()));
@@ -210,30 +58,33 @@ test("polls never overlap, however often a refresh is asked for", async () => {
   expect(ollama.count("/api/tags")).toBe(2);
 });
 
-test("one question works without a start", async () => {
+test("answers one refresh without a start", async () => {
   await using ollama = await fakeOllama();
   const poller = new InventoryPoller({ base: ollama.base, log: () => {}, onChange: () => {} });
-  expect(poller.latest()).toMatchObject({ reachable: false, error: "Ollama was not asked yet" });
+  expect(poller.latest()).toMatchObject({
+    reachable: false,
+    error: "Ollama has not been polled yet",
+  });
   await poller.refresh();
   expect(poller.latest()).toMatchObject({ reachable: true });
   poller.stop();
 });
 
-const BROKEN: [why: string, answer: (response: http.ServerResponse) => void, error: RegExp][] = [
+const BROKEN: [kind: string, answer: (response: http.ServerResponse) => void, error: RegExp][] = [
   [
     "a 403 without a body",
     (response) => response.writeHead(403).end(),
-    /^Ollama answered 403 to \/api\/ps$/,
+    /^Ollama answered \/api\/ps with HTTP 403$/,
   ],
   [
     "a redirect, which is not followed",
     (response) => response.writeHead(307, { location: "http://127.0.0.1:1/" }).end(),
-    /answered 307/,
+    /with HTTP 307/,
   ],
-  ["text", (response) => response.end("Ollama is running"), /not JSON/],
+  ["plain text", (response) => response.end("Ollama is running"), /not JSON/],
   ["other JSON", (response) => response.end("[]"), /not a list of models/],
   [
-    "too much",
+    "an answer that is too large",
     (response) => response.end(Buffer.alloc(9 * 1024 * 1024, 0x20)),
     /larger than 8388608 bytes/,
   ],
@@ -243,14 +94,14 @@ const BROKEN: [why: string, answer: (response: http.ServerResponse) => void, err
       response.writeHead(200, { "content-length": 100 }).write("{", () => response.destroy()),
     /closed the connection/,
   ],
-  ["nothing", () => {}, /did not answer \/api\/ps within 0.2 s/],
+  ["no answer", () => {}, /did not answer \/api\/ps within 1 s/],
 ];
 
 test.each(BROKEN)(
-  "%s is a state with the reason, and ends by itself",
-  async (_why, answer, error) => {
+  "reports %s as unreachable with the reason, and recovers",
+  async (_kind, answer, error) => {
     await using ollama = await fakeOllama();
-    await using polling = poll(ollama.base, { timeoutMs: 200 });
+    await using polling = poll(ollama.base, { timeoutMs: 1_000 });
     await vi.waitFor(() => expect(polling.poller.latest().reachable).toBe(true));
     ollama.answer(answer);
     await vi.waitFor(
@@ -272,9 +123,9 @@ test.each(BROKEN)(
   },
 );
 
-test("an Ollama that is busy loading is reachable: its scheduler holds /api/ps, not /api/version", async () => {
+test("treats an Ollama that is loading a model, which delays only /api/ps, as reachable", async () => {
   await using ollama = await fakeOllama();
-  await using polling = poll(ollama.base, { timeoutMs: 100 });
+  await using polling = poll(ollama.base, { timeoutMs: 500 });
   await vi.waitFor(() => expect(polling.poller.latest().reachable).toBe(true));
   ollama.hang("/api/ps");
   const before = polling.poller.latest().at;
@@ -283,18 +134,18 @@ test("an Ollama that is busy loading is reachable: its scheduler holds /api/ps, 
   expect(polling.poller.latest().loaded).toHaveLength(1);
 });
 
-test("nothing listens", async () => {
+test("suggests starting Ollama if nothing listens", async () => {
   const ollama = await fakeOllama();
   await ollama[Symbol.asyncDispose]();
   await using polling = poll(ollama.base);
   await vi.waitFor(() =>
     expect(polling.poller.latest().error).toMatch(
-      /^nothing listens at 127.0.0.1:\d+: is Ollama running\?$/,
+      /^nothing is listening at 127.0.0.1:\d+; is Ollama running\?$/,
     ),
   );
 });
 
-test("after the stop nothing is told", async () => {
+test("reports no change after the stop", async () => {
   await using ollama = await fakeOllama();
   const { poller, changes } = poll(ollama.base);
   poller.stop();
@@ -348,9 +199,9 @@ async function fakeOllama() {
     base: new URL(`http://127.0.0.1:${port}`),
     headers,
     paths,
-    count: (path: string) => paths.filter((asked) => asked === path).length,
+    count: (path: string) => paths.filter((requested) => requested === path).length,
     openMax: () => openMax,
-    say: (path: string, answer: unknown) => answers.set(path, answer),
+    respond: (path: string, answer: unknown) => answers.set(path, answer),
     hang: (path: string) => hanging.add(path),
     answer: (with_: typeof broken) => {
       broken = with_;

@@ -1,4 +1,3 @@
-import os, { tmpdir } from "node:os";
 import { expect, test } from "vitest";
 import {
   busyPercent,
@@ -7,27 +6,24 @@ import {
   type Machine,
   sampleOf,
 } from "../../../../agent/readings/system.ts";
-import { SystemSampler } from "../../../../agent/readings/system-sampler.ts";
-import { SYSTEM_SAMPLES_MAX } from "../../../../protocol/limits.ts";
 import { SystemSample } from "../../../../protocol/records.ts";
-import { eventually } from "../../../support/stack.ts";
 
 const BEFORE: CpuTimes = { busyMs: 1_000, idleMs: 9_000 };
 
-test.each<[what: string, before: CpuTimes | null, after: CpuTimes | null, percent: number | null]>([
-  ["a quarter of the time", BEFORE, { busyMs: 3_500, idleMs: 16_500 }, 25],
-  ["nothing", BEFORE, { busyMs: 1_000, idleMs: 29_000 }, 0],
-  ["all of the time", BEFORE, { busyMs: 21_000, idleMs: 9_000 }, 100],
-  ["no sample before", null, BEFORE, null],
-  ["a system that tells of no CPU", BEFORE, null, null],
-  ["no time between", BEFORE, BEFORE, null],
-  ["a CPU that was taken away", BEFORE, { busyMs: 600, idleMs: 9_500 }, null],
-  ["an idle clock that went back", BEFORE, { busyMs: 1_500, idleMs: 8_999 }, null],
-])("busy of %s", (_what, before, after, percent) => {
+test.each<[load: string, before: CpuTimes | null, after: CpuTimes | null, percent: number | null]>([
+  ["25 % busy", BEFORE, { busyMs: 3_500, idleMs: 16_500 }, 25],
+  ["idle", BEFORE, { busyMs: 1_000, idleMs: 29_000 }, 0],
+  ["100 % busy", BEFORE, { busyMs: 21_000, idleMs: 9_000 }, 100],
+  ["the first sample", null, BEFORE, null],
+  ["a system that lists no CPU", BEFORE, null, null],
+  ["no time between samples", BEFORE, BEFORE, null],
+  ["a CPU that was removed", BEFORE, { busyMs: 600, idleMs: 9_500 }, null],
+  ["an idle time that went back", BEFORE, { busyMs: 1_500, idleMs: 8_999 }, null],
+])("computes the busy share for %s", (_load, before, after, percent) => {
   expect(busyPercent(before, after)).toBe(percent);
 });
 
-test("the times of all CPUs are one sum, and none are null", () => {
+test("sums the times of all CPUs, and returns null without CPUs", () => {
   const times = { user: 1, nice: 2, sys: 3, idle: 10, irq: 4 };
   expect(cpuTimesOf([{ times }, { times }])).toEqual({ busyMs: 20, idleMs: 20 });
   expect(cpuTimesOf([])).toBeNull();
@@ -45,7 +41,7 @@ const MACHINE: Machine = {
   queued: 1,
 };
 
-test("a sample is what was read", () => {
+test("builds a sample from the readings", () => {
   expect(SystemSample.parse(sampleOf(MACHINE, { busyMs: 0, idleMs: 0 }))).toEqual({
     at: "2027-01-15T08:00:00.000Z",
     cpu_percent: 50,
@@ -61,9 +57,9 @@ test("a sample is what was read", () => {
   });
 });
 
-test.each<[what: string, read: Partial<Machine>, unknown: Partial<SystemSample>]>([
+test.each<[machine: string, read: Partial<Machine>, unknown: Partial<SystemSample>]>([
   [
-    "no disk that could be asked",
+    "a disk that cannot be read",
     { disk: null },
     { disk_path: null, disk_total_bytes: null, disk_used_bytes: null },
   ],
@@ -75,64 +71,17 @@ test.each<[what: string, read: Partial<Machine>, unknown: Partial<SystemSample>]
     { memory_total_bytes: null, memory_used_bytes: null },
   ],
   [
-    "more free memory than there is",
+    "more free memory than the total",
     { memoryFreeBytes: 1_001 },
     { memory_total_bytes: 1_000, memory_used_bytes: null },
   ],
-])("unknown is null: %s", (_what, read, unknown) => {
+])("uses null for unknown figures of %s", (_machine, read, unknown) => {
   expect(
     SystemSample.parse(sampleOf({ ...MACHINE, ...read }, { busyMs: 0, idleMs: 0 })),
   ).toMatchObject(unknown);
 });
 
-test("a path or a disk of any size makes a sample that the edge takes", () => {
+test("builds a valid sample from a path or a disk of any size", () => {
   const disk = { path: `/${"x".repeat(4_000)}`, totalBytes: 2 ** 63, usedBytes: 2 ** 62 };
   expect(SystemSample.safeParse(sampleOf({ ...MACHINE, disk }, null)).success).toBe(true);
-});
-
-test("this machine is sampled again and again, the first time without a CPU figure", async () => {
-  const sampler = new SystemSampler({
-    diskFolders: [tmpdir()],
-    load: () => ({ in_flight: 2, queued: 1 }),
-    everyMs: 100,
-  });
-  sampler.start();
-  sampler.start();
-  const samples: SystemSample[] = [];
-  await eventually(async () => samples.push(...sampler.take()) >= 3);
-  sampler.stop();
-  const [first, ...rest] = samples.map((sample) => SystemSample.parse(sample));
-  expect(first?.cpu_percent).toBeNull();
-  for (const sample of rest) {
-    expect(sample.cpu_percent).toBeGreaterThanOrEqual(0);
-    expect(sample).toMatchObject({
-      cpu_count_logical: os.cpus().length,
-      memory_total_bytes: os.totalmem(),
-      in_flight: 2,
-      queued: 1,
-    });
-    expect(sample.memory_used_bytes).toBeGreaterThan(0);
-    expect(sample.memory_used_bytes).toBeLessThan(os.totalmem());
-    expect(sample.disk_path).toBe(tmpdir());
-    expect(sample.disk_used_bytes).toBeLessThanOrEqual(sample.disk_total_bytes ?? 0);
-    expect(Math.abs(Date.parse(sample.at) - Date.now())).toBeLessThan(60_000);
-  }
-  const times = samples.map(({ at }) => at);
-  expect(times).toEqual([...times].sort());
-});
-
-test("nobody takes them: the oldest go first", async () => {
-  let taken = 0;
-  const sampler = new SystemSampler({
-    diskFolders: [],
-    load: () => ({ in_flight: taken++, queued: 0 }),
-    everyMs: 1,
-  });
-  sampler.start();
-  await eventually(async () => taken > SYSTEM_SAMPLES_MAX + 5);
-  sampler.stop();
-  const kept = sampler.take();
-  expect(kept).toHaveLength(SYSTEM_SAMPLES_MAX);
-  expect(kept[0]?.in_flight).toBeGreaterThan(0);
-  expect(sampler.take()).toEqual([]);
 });

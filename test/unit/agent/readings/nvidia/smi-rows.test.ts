@@ -13,7 +13,7 @@ import { GpuSample } from "../../../../../protocol/records.ts";
 const row = (line: string) => parseGpuRow(line, GPU_COLUMNS);
 const UUID = "GPU-22b2c6ac-2d49-4863-197c-9c469071178a";
 
-test("a row of a busy card", () => {
+test("parses the row of a busy GPU", () => {
   expect(
     row(
       `0, ${UUID}, NVIDIA H100 80GB HBM3, 590.48.01, 100, 19818, 81559, 59, 631.95, 700.00, 1980, [N/A], 0x0000000000000004`,
@@ -35,7 +35,7 @@ test("a row of a busy card", () => {
   });
 });
 
-const NO_NUMBERS = [
+const NOT_NUMBERS = [
   "[N/A]",
   "N/A",
   "[Not Supported]",
@@ -54,7 +54,7 @@ const NO_NUMBERS = [
   "9".repeat(400),
 ];
 
-test.each(NO_NUMBERS)("%j is no number, and costs only its own cell", (cell) => {
+test.each(NOT_NUMBERS)("turns the cell %j into null and keeps the others", (cell) => {
   const parsed = row(
     `3, ${UUID}, NVIDIA A10, 470.1, ${cell}, ${cell}, 23028, ${cell}, ${cell}, ${cell}, ${cell}, ${cell}, ${cell}`,
   );
@@ -67,7 +67,7 @@ test.each(NO_NUMBERS)("%j is no number, and costs only its own cell", (cell) => 
   });
 });
 
-test("numbers that look wrong and are real stay: over the power limit, a fan over 100, below zero", () => {
+test("keeps unusual but real numbers: above the power limit, a fan over 100 %, below zero", () => {
   const parsed = row(`0, ${UUID}, X, 1, 0, 0, 1, -5, 320.51, 320.00, 0, 120, 0x0`);
   expect(parsed).toMatchObject({
     temperature_c: -5,
@@ -77,7 +77,7 @@ test("numbers that look wrong and are real stay: over the power limit, a fan ove
   });
 });
 
-test("a unit behind a number is tolerated, also with a carriage return", () => {
+test("accepts a unit after a number, even before a carriage return", () => {
   expect(
     parseGpuRow("0, [GPU requires reset], [GPU requires reset], 0 MiB\r", [
       "index",
@@ -93,7 +93,7 @@ test("a unit behind a number is tolerated, also with a carriage return", () => {
   });
 });
 
-test("a GPU whose name is not told has one all the same, since a sample needs it", () => {
+test("names a GPU without a name, because a sample needs one", () => {
   expect(parseGpuRow("0, [Unknown Error], [N/A]", ["index", "name", "uuid"])).toMatchObject({
     name: "unknown GPU",
     uuid: null,
@@ -107,7 +107,7 @@ test.each([
   "a, b, c, d, e, f, g, h, i, j, k, l, m",
   "[N/A],,,,,,,,,,,,",
   "index, uuid, name, driver_version, utilization.gpu [%], memory.used [MiB], memory.total [MiB], temperature.gpu, power.draw [W], power.limit [W], clocks.current.sm [MHz], fan.speed [%], clocks_event_reasons.active",
-])("%j is no row", (line) => expect(row(line)).toBeNull());
+])("rejects the line %j, which is not a row", (line) => expect(row(line)).toBeNull());
 
 test.each([
   ["0x0000000000000000", []],
@@ -131,15 +131,9 @@ test.each([
   ["[N/A]", null],
   ["Active", null],
   ["4", null],
-])("throttle mask %s", (mask, names) => expect(throttleReasons(mask)).toEqual(names));
+])("parses the throttle mask %s", (mask, names) => expect(throttleReasons(mask)).toEqual(names));
 
-describe("a refused field", () => {
-  test("is named by the answer", () => {
-    expect(refusedField('Field "device_minor" is not a valid field to query.\n\n')).toBe(
-      "device_minor",
-    );
-    expect(refusedField("No devices were found")).toBeNull();
-  });
+describe("a column that the driver refuses", () => {
   test("is replaced by its older name, then dropped", () => {
     const older = withoutRefused(GPU_COLUMNS, "clocks_event_reasons.active");
     expect(older).toContain("clocks_throttle_reasons.active");
@@ -150,76 +144,21 @@ describe("a refused field", () => {
       parseGpuRow("0, 0x8", ["index", "clocks_throttle_reasons.active"])?.throttle_reasons,
     ).toEqual(["hw_slowdown"]);
   });
-  test("ends the asking when it is the index, or none of ours", () => {
+  test("ends the probe if it is the index, or was not queried", () => {
     expect(withoutRefused(GPU_COLUMNS, "index")).toBeNull();
     expect(withoutRefused(GPU_COLUMNS, "device_minor")).toBeNull();
   });
 });
 
-const FAILURES: [output: string, code: number, words: RegExp, permanent: boolean][] = [
-  [
-    "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make sure that the latest NVIDIA driver is installed and running.\n",
-    9,
-    /load the driver/,
-    true,
-  ],
-  [
-    "Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 535.161",
-    18,
-    /mismatch \(library 535.161\): reboot, or reload/,
-    true,
-  ],
-  [
-    "Failed to initialize NVML: No supported GPUs were found\nUnable to determine the number of GPUs",
-    255,
-    /no supported GPU/,
-    true,
-  ],
-  ["Failed to initialize NVML: Unknown Error", 255, /restart the container/, true],
-  ["Failed to initialize NVML: Insufficient Permissions", 4, /give this user/, true],
-  ["No devices were found", 6, /no NVIDIA GPU/, true],
-  [
-    "Unable to determine the device handle for GPU 0000:0B:00.0: Unknown Error",
-    15,
-    /GPU 0000:0B:00.0 .*Unknown Error.*bus/,
-    true,
-  ],
-  ["sh: 1: nvidia-smi: not found", 127, /not found.*install/, true],
-  ["\n\nsomething new\nmore", 3, /^nvidia-smi ended \(exit code 3\): something new$/, false],
-  ["", 0, /^nvidia-smi ended \(exit code 0\)$/, false],
-];
-
-test.each(FAILURES)("failure %j, exit %i", (output, code, words, permanent) => {
-  const failure = gpuFailure({ output, code, signal: null, spawnError: null });
-  expect(failure.reason).toMatch(words);
-  expect(failure.reason).not.toContain("\n");
-  expect(failure.permanent).toBe(permanent);
-});
-
-test("failures of the start and by a signal have words too, and none is longer than a state may carry", () => {
-  const end = { output: "", code: null, signal: null, spawnError: null };
-  expect(gpuFailure({ ...end, spawnError: "ENOENT" })).toMatchObject({
-    reason: expect.stringContaining("not found"),
-    permanent: true,
-  });
-  expect(gpuFailure({ ...end, spawnError: "EACCES" }).reason).toBe(
-    "nvidia-smi could not be started (EACCES)",
-  );
-  expect(gpuFailure({ ...end, signal: "SIGTERM" }).reason).toBe("nvidia-smi ended (SIGTERM)");
-  expect(
-    gpuFailure({ ...end, output: "x".repeat(9_999), code: 1 }).reason.length,
-  ).toBeLessThanOrEqual(500);
-});
-
-// Recorded output of real machines, where a checkout has it beside it.
+// Recorded output of real machines, if it lies beside the checkout.
 const RECORDED = fileURLToPath(
   new URL("../../../../../../shared/fixtures/nvidia-smi", import.meta.url),
 );
 
-describe.skipIf(!existsSync(RECORDED))("recorded output", () => {
+describe.skipIf(!existsSync(RECORDED))("recorded output of nvidia-smi", () => {
   const files = existsSync(RECORDED) ? readdirSync(RECORDED) : [];
 
-  test.each(files.filter((file) => file.endsWith(".full.csv")))("%s", (file) => {
+  test.each(files.filter((file) => file.endsWith(".full.csv")))("parses %s", (file) => {
     const [header = "", ...lines] = readFileSync(`${RECORDED}/${file}`, "utf8").trim().split("\n");
     const names = header.split(", ").map((name) => name.replace(/ \[.*\]$/, ""));
     const columns = GPU_COLUMNS.map((column) =>
@@ -236,7 +175,7 @@ describe.skipIf(!existsSync(RECORDED))("recorded output", () => {
     }
   });
 
-  test.each(files.filter((file) => file.startsWith("err-")))("%s has words", (file) => {
+  test.each(files.filter((file) => file.startsWith("err-")))("explains %s", (file) => {
     const output = readFileSync(`${RECORDED}/${file}`, "utf8");
     const refused = refusedField(output);
     if (refused === null)
@@ -251,7 +190,7 @@ describe.skipIf(!existsSync(RECORDED))("recorded output", () => {
       4,
     ],
     ["odd-gpu-requires-reset.csv", "index,temperature.gpu,utilization.gpu,memory.used", 1],
-  ])("%s", (file, columns, gpus) => {
+  ])("parses the odd file %s", (file, columns, gpus) => {
     const lines = readFileSync(`${RECORDED}/${file}`, "utf8").trim().split("\n");
     expect(lines.flatMap((line) => parseGpuRow(line, columns.split(",")) ?? [])).toHaveLength(gpus);
   });

@@ -2,7 +2,6 @@ import { spawn } from "node:child_process";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { programsOf } from "../../../../../agent/readings/nvidia/smi-process.ts";
 import {
   type NvidiaSmiOptions,
   NvidiaSmiSource,
@@ -22,10 +21,10 @@ const CARD = {
 };
 const ROWS: Step = { rows: [CARD, { ...CARD, index: "1", "utilization.gpu": "[Unknown Error]" }] };
 
-test("samples arrive from one process that stays, and each is taken once", async () => {
+test("samples from one running process, and returns each sample once", async () => {
   const smi = fakeSmi([ROWS]);
   await using gpu = reading(smi.command);
-  const state = await until(gpu.reader, (taken) => taken.samples.length >= 4);
+  const state = await until(gpu.source, (taken) => taken.samples.length >= 4);
   expect(state).toMatchObject({ available: true, error: null, driver_version: "595.80" });
   expect(state.samples[0]).toMatchObject({
     at: "2026-08-01T00:00:00.000Z",
@@ -37,14 +36,14 @@ test("samples arrive from one process that stays, and each is taken once", async
   expect(
     state.samples.some((sample) => sample.index === 1 && sample.utilization_percent === null),
   ).toBe(true);
-  expect(gpu.reader.latest().map((sample) => sample.index)).toEqual([0, 1]);
+  expect(gpu.source.latest().map((sample) => sample.index)).toEqual([0, 1]);
   expect(smi.runs().map(({ args }) => args.slice(1))).toEqual([
     ["--format=csv,noheader,nounits"],
     ["--format=csv,noheader,nounits", "-l", "1"],
   ]);
 });
 
-test("the power of every row is told at once, and of the samples as many are kept as are wanted", async () => {
+test("passes on the power of every row at once, and keeps samples of every nth round", async () => {
   const power: [number, number | null][] = [];
   const rows = [CARD, { ...CARD, index: "1", "power.draw": "[N/A]" }];
   await using gpu = reading(
@@ -53,7 +52,7 @@ test("the power of every row is told at once, and of the samples as many are kep
     { keepEvery: 3, onPower: (index, watts) => power.push([index, watts]) },
   );
   // Both GPUs of the rounds 0, 3 and 6.
-  await until(gpu.reader, ({ samples }) => samples.length >= 6);
+  await until(gpu.source, ({ samples }) => samples.length >= 6);
   expect(power.slice(0, 4)).toEqual([
     [0, 61.5],
     [1, null],
@@ -63,7 +62,7 @@ test("the power of every row is told at once, and of the samples as many are kep
   expect(power.length).toBeGreaterThanOrEqual(14);
 });
 
-test("fields that the driver refuses are dropped, one after the other, once", async () => {
+test("drops columns that the driver refuses, one after the other, in one probe", async () => {
   const smi = fakeSmi([
     {
       ...ROWS,
@@ -71,23 +70,23 @@ test("fields that the driver refuses are dropped, one after the other, once", as
     },
   ]);
   await using gpu = reading(smi.command);
-  const state = await until(gpu.reader, (taken) => taken.samples.length > 0);
+  const state = await until(gpu.source, (taken) => taken.samples.length > 0);
   expect(state.samples[0]).toMatchObject({ power_draw_w: 61.5, throttle_reasons: null });
   const loop = smi.runs().at(-1)?.args[0];
   expect(loop).not.toMatch(/fan\.speed|reasons/);
   expect(smi.runs().filter(({ args }) => args.includes("-l"))).toHaveLength(1);
 });
 
-test("the older name of the throttle reasons is tried", async () => {
+test("tries the older name of the throttle reasons", async () => {
   const row = { ...CARD, "clocks_throttle_reasons.active": "0x0000000000000004" };
   await using gpu = reading(
     fakeSmi([{ rows: [row], unknownFields: ["clocks_event_reasons.active"] }]).command,
   );
-  const state = await until(gpu.reader, (taken) => taken.samples.length > 0);
+  const state = await until(gpu.source, (taken) => taken.samples.length > 0);
   expect(state.samples[0]?.throttle_reasons).toEqual(["sw_power_cap"]);
 });
 
-test("a failure is a state with words, and ends when nvidia-smi works", async () => {
+test("reports a failure with its reason until nvidia-smi works", async () => {
   const smi = fakeSmi([
     {
       text: "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.",
@@ -95,52 +94,52 @@ test("a failure is a state with words, and ends when nvidia-smi works", async ()
     },
   ]);
   await using gpu = reading(smi.command);
-  expect(gpu.reader.take()).toEqual({
+  expect(gpu.source.take()).toEqual({
     available: false,
     error: null,
     driver_version: null,
     samples: [],
   });
-  const failed = await until(gpu.reader, (taken) => taken.error !== null);
+  const failed = await until(gpu.source, (taken) => taken.error !== null);
   expect(failed).toMatchObject({
     available: false,
     error: expect.stringContaining("load the driver"),
     samples: [],
   });
   smi.plan([ROWS]);
-  await until(gpu.reader, (taken) => taken.available);
+  await until(gpu.source, (taken) => taken.available);
   expect(gpu.events.map((event) => event.event)).toEqual(["gpu_unavailable", "gpu_available"]);
 });
 
-test("no nvidia-smi at all", async () => {
+test("reports a missing nvidia-smi", async () => {
   await using gpu = reading("/nowhere/nvidia-smi");
-  expect((await until(gpu.reader, (taken) => taken.error !== null)).error).toMatch(/not found/);
+  expect((await until(gpu.source, (taken) => taken.error !== null)).error).toMatch(/not found/);
 });
 
-test("a probe that hangs is killed", async () => {
+test("kills a probe that hangs", async () => {
   const smi = fakeSmi([{ ending: "hang" }, ROWS]);
   await using gpu = reading(smi.command, { probeMs: 900 });
-  expect((await until(gpu.reader, (taken) => taken.error !== null)).error).toBe(
+  expect((await until(gpu.source, (taken) => taken.error !== null)).error).toBe(
     "nvidia-smi did not answer within 0.9 s",
   );
-  await until(gpu.reader, (taken) => taken.available);
+  await until(gpu.source, (taken) => taken.available);
   expect(isAlive(smi.runs()[0]?.pid)).toBe(false);
 });
 
-test("a process that falls silent is replaced, and its old readings are no longer shown", async () => {
+test("replaces a process that falls silent, and drops its old readings", async () => {
   const smi = fakeSmi([
     ROWS,
     { ...ROWS, rounds: 2, ending: "hang" },
     { text: "No devices were found", code: 6 },
   ]);
   await using gpu = reading(smi.command, { silenceSlackMs: -1_500 });
-  await until(gpu.reader, (taken) => taken.available);
-  expect((await until(gpu.reader, (taken) => taken.error !== null)).error).toMatch(
+  await until(gpu.source, (taken) => taken.available);
+  expect((await until(gpu.source, (taken) => taken.error !== null)).error).toMatch(
     /no reading for 1.5 s/,
   );
-  expect(gpu.reader.latest()).toEqual([]);
-  await until(gpu.reader, (taken) => taken.error?.startsWith("no NVIDIA GPU") === true);
-  // The columns are known by now: no second probe.
+  expect(gpu.source.latest()).toEqual([]);
+  await until(gpu.source, (taken) => taken.error?.startsWith("no NVIDIA GPU") === true);
+  // The columns are known by now, so there is no second probe.
   expect(
     smi
       .runs()
@@ -149,16 +148,16 @@ test("a process that falls silent is replaced, and its old readings are no longe
   ).toBe(true);
 });
 
-test("garbage between rows is passed over", async () => {
+test("skips garbage between rows", async () => {
   const garbage = { ...CARD, index: "\u0000\ufffd{]" };
   await using gpu = reading(
     fakeSmi([{ rows: [garbage, CARD, { ...CARD, index: "1", name: "a, b, c" }] }]).command,
   );
-  const state = await until(gpu.reader, (taken) => taken.samples.length >= 2);
+  const state = await until(gpu.source, (taken) => taken.samples.length >= 2);
   expect(new Set(state.samples.map((sample) => sample.index))).toEqual(new Set([0]));
 });
 
-test("never two at once, and none after the stop", async () => {
+test("never runs two processes at once, and none after the stop", async () => {
   const smi = fakeSmi([ROWS, { ...ROWS, rounds: 2 }]);
   const gpu = reading(smi.command);
   let aliveMax = 0;
@@ -170,36 +169,27 @@ test("never two at once, and none after the stop", async () => {
     { timeout: 10_000, interval: 5 },
   );
   expect(aliveMax).toBe(1);
-  await gpu.reader.stop();
+  await gpu.source.stop();
   expect(smi.runs().filter(({ pid }) => isAlive(pid))).toEqual([]);
 });
 
-test("at most 1,000 samples wait, the newest ones", async () => {
+test("keeps the newest 1,000 samples until they are taken", async () => {
   const rows = Array.from({ length: 600 }, (_, index) => ({ ...CARD, index: String(index) }));
   const smi = fakeSmi([{ rows, everyMs: 10 }]);
   await using gpu = reading(smi.command);
   await vi.waitFor(() => expect(gpu.count()).toBeGreaterThan(1_800), 10_000);
-  const state = gpu.reader.take();
+  const state = gpu.source.take();
   expect(GpuState.safeParse(state).success).toBe(true);
   expect(state.samples).toHaveLength(1_000);
 });
 
-test("an interval that nvidia-smi would not take is refused at once", () => {
+test("rejects an interval that nvidia-smi does not support", () => {
   expect(
     () => new NvidiaSmiSource({ box: "b", intervalSeconds: 0.5, now: Date.now, log: () => {} }),
   ).toThrow(RangeError);
 });
 
-test("what is started for a command", () => {
-  expect(programsOf("nvidia-smi").map(({ file }) => file)).toEqual([
-    "nvidia-smi",
-    "/usr/lib/wsl/lib/nvidia-smi",
-  ]);
-  expect(programsOf("/opt/bin/nvidia-smi")).toEqual([{ file: "/opt/bin/nvidia-smi", args: [] }]);
-  expect(programsOf("sim/gpu.mjs")).toEqual([{ file: process.execPath, args: ["sim/gpu.mjs"] }]);
-});
-
-test("no orphan when the agent is killed: the next row ends the child", async () => {
+test("leaves no orphan when the agent is killed, because the next row ends the child", async () => {
   const folder = temporaryFolder("smi-orphan-");
   const command = join(folder, "nvidia-smi");
   // A shell, not Node: it dies of SIGPIPE as nvidia-smi does.
@@ -239,7 +229,7 @@ function reading(
     read += 1;
     return clock++;
   };
-  const reader = new NvidiaSmiSource({
+  const source = new NvidiaSmiSource({
     command,
     box: "box-1",
     intervalSeconds: 1,
@@ -248,29 +238,29 @@ function reading(
     log: (level, event) => events.push({ level, event }),
     timing: { backoffMs: 20, backoffMaxMs: 40, backoffPermanentMaxMs: 40, ...timing },
   });
-  reader.start();
-  return { reader, events, count: () => read, [Symbol.asyncDispose]: () => reader.stop() };
+  source.start();
+  return { source, events, count: () => read, [Symbol.asyncDispose]: () => source.stop() };
 }
 
-/** The first state that holds, with all samples taken on the way. */
+/** Waits for a state that matches. Returns it with all samples taken meanwhile. */
 async function until(
-  reader: NvidiaSmiSource,
-  holds: (state: GpuState) => boolean,
+  source: NvidiaSmiSource,
+  matches: (state: GpuState) => boolean,
 ): Promise<GpuState> {
   const samples: GpuState["samples"] = [];
   return vi.waitFor(
     () => {
-      const taken = reader.take();
+      const taken = source.take();
       samples.push(...taken.samples);
       const state = { ...taken, samples };
-      expect(holds(state)).toBe(true);
+      expect(matches(state)).toBe(true);
       return state;
     },
     { timeout: 10_000, interval: 10 },
   );
 }
 
-/** Living, and not only waiting to be collected by its parent. */
+/** Returns true if the process is alive, and not a zombie. */
 function isAlive(pid: number | undefined): boolean {
   if (pid === undefined) return false;
   const stat = `/proc/${pid}/stat`;
