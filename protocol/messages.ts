@@ -7,6 +7,7 @@ import { type Frame, FrameType, jsonBytes, type StreamId, streamFrame } from "./
 import type { OpenRequest } from "./inventory.ts";
 import { ERROR_CHARS_MAX } from "./limits.ts";
 import { Api, BoxName, cut, RequestRecord } from "./records.ts";
+import { StoreName } from "./stores.ts";
 
 /** Header names are in lower case; order and duplicates are kept. */
 export const Headers = z
@@ -44,7 +45,7 @@ export const Hello = z.object({
 export type Hello = z.infer<typeof Hello>;
 
 /** The external stores that receive finished requests, besides the edge's own ledger. */
-export const ExporterType = z.enum(["none", "clickhouse", "postgres", "both"]);
+export const ExporterType = z.enum(["none", ...StoreName.options, "both"]);
 export type ExporterType = z.infer<typeof ExporterType>;
 
 /** WELCOME, the Box's answer: the tunnel is up. */

@@ -5,7 +5,7 @@
  * reports the load, prefill and decode times; the queue time is derived by subtraction. Time that
  * no phase accounts for becomes one segment, "other".
  */
-import type { LogEntry } from "../../protocol/api/stats.ts";
+import type { LogEntry } from "../../protocol/api/logs.ts";
 
 export type Phase = "edge" | "tunnel" | "queue" | "load" | "prefill" | "decode" | "other";
 

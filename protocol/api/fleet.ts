@@ -3,6 +3,7 @@ import { z } from "zod";
 import { Concern } from "../concerns.ts";
 import { InstalledModel, LoadedModel } from "../inventory.ts";
 import { BoxName, GpuSample, SystemSample } from "../records.ts";
+import { StoreName } from "../stores.ts";
 import type { ApiRoute } from "./route.ts";
 import { Count, Rate, Time } from "./shapes.ts";
 
@@ -26,7 +27,7 @@ export type BoxHealth = z.infer<typeof BoxHealth>;
 /** An external store, in `GET /api/health`. Its records are finished requests and samples. */
 export const SinkHealth = z
   .object({
-    sink: z.enum(["clickhouse", "postgres"]),
+    sink: StoreName,
     state: z.enum(["ok", "failing"]),
     backlog: Count.describe("records in its outbox"),
     last_success: Time.nullable(),

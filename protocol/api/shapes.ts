@@ -1,6 +1,11 @@
-/** What the shapes of `/api` are made of. Rates are 0..1; a figure is `null` where nothing is known, never 0. */
+/**
+ * The shapes that the answers and queries of `/api` share.
+ *
+ * Rates are 0 to 1. A figure is `null` where it is unknown, never 0.
+ */
 import { z } from "zod";
-import { FailedAt } from "../records.ts";
+import { BoxName, FailedAt } from "../records.ts";
+import { StoreName } from "../stores.ts";
 
 export const Time = z.iso.datetime();
 export const Count = z.int().nonnegative();
@@ -11,7 +16,7 @@ export const Gib = Figure;
 export const Rate = z.number().min(0).max(1).nullable();
 
 /**
- * The name of a model as Ollama takes it: `llama3.2`, `qwen3:8b`, `hf.co/bartowski/Some-GGUF:Q4_K_M`.
+ * The name of a model as Ollama accepts it: `llama3.2`, `qwen3:8b`, `hf.co/bartowski/Some-GGUF:Q4_K_M`.
  * @see https://github.com/ollama/ollama/blob/main/types/model/name.go
  */
 export const ModelName = z
@@ -23,21 +28,41 @@ export const ModelName = z
     "is not the name of a model: letters, digits, '_', '-', '.', ':' and '/', e.g. llama3.2 or hf.co/user/model:Q4_K_M",
   );
 
-/** The parameter of a path that names a model. */
+/** The path parameter that names a model. */
 export const ModelPath = z.object({
-  name: ModelName.describe("its / and : as they are, or escaped; with or without :latest"),
+  name: ModelName.describe("with / and : plain or percent-encoded; with or without :latest"),
 });
 
-/** Where things are stored. The Durable Object always is one. */
-export const Store = z.enum(["durable_object", "clickhouse", "postgres"]);
+/** Where data is stored. The Durable Object always is. */
+export const Store = z.enum(["durable_object", ...StoreName.options]);
 
-/** One error shape for all of `/api`. */
+/** The query parameters that narrow an answer to one box and one model. */
+export const Narrowing = z.object({
+  model: z.string().min(1).max(512).optional().describe("only this model, with or without :latest"),
+  box: BoxName.optional().describe("only this box"),
+});
+
+export const ExportFormat = z
+  .enum(["json", "csv", "ndjson"])
+  .default("json")
+  .describe("csv and ndjson are streamed, of any length");
+
+/** The media types of an export besides JSON, for the API's description. */
+export const EXPORT_MEDIA = {
+  "text/csv":
+    "format=csv: a header line, then one line for each entry (RFC 4180). A text that a spreadsheet would run as a formula begins with '.",
+  "application/x-ndjson": "format=ndjson: one JSON object per line, as in the JSON answer.",
+};
+
+/** The error shape of all of `/api`. */
 export const ApiError = z
   .object({
     error: z.object({
-      code: z.string().describe("few values, stable"),
-      message: z.string().describe("what was wrong, for people"),
-      failed_at: FailedAt.describe("who failed: our edge, the tunnel to the box, or Ollama"),
+      code: z.string().describe("one of few values, stable"),
+      message: z.string().describe("the reason, for people"),
+      failed_at: FailedAt.describe(
+        "where the request failed: the edge, the tunnel to the box, or Ollama",
+      ),
       request_id: z.uuid(),
     }),
   })

@@ -1,29 +1,37 @@
 /**
- * The answers of `/api/stats` and `/api/models`: the seed's shapes, with our extra fields after them.
+ * The answers of `/api/stats` and `/api/models`: the seed's shapes, followed by our own fields.
  *
- * The worker parses nothing with the answers' schemas (it builds them); tests, the page and the
- * API's description do.
+ * The worker builds these answers and does not parse them. Tests, the page and the API's
+ * description use the schemas.
  */
 import { z } from "zod";
-import { BoxName, RequestRecord, Status } from "../records.ts";
+import { BoxName } from "../records.ts";
+import { Logs, LogsQuery } from "./logs.ts";
 import type { ApiRoute } from "./route.ts";
-import { Count, Figure, Rate, Store, Time } from "./shapes.ts";
+import {
+  Count,
+  EXPORT_MEDIA,
+  ExportFormat,
+  Figure,
+  Narrowing,
+  Rate,
+  Store,
+  Time,
+} from "./shapes.ts";
 
-/** `GET /api/stats/current`. Latency figures are over inference calls; percentiles over the last hour. */
+/** `GET /api/stats/current`. Latency figures cover inference requests; percentiles cover the last hour. */
 export const CurrentStats = z
   .object({
     total_requests: Count,
     total_tokens: Count.describe("prompt and completion tokens"),
     total_errors: Count,
     avg_latency_ms: Figure,
-    models_in_use: z
-      .array(z.string())
-      .describe("models that were called in the last hour, most used first"),
+    models_in_use: z.array(z.string()).describe("models used in the last hour, most used first"),
     uptime_seconds: z.number(),
     // ours
-    total_cancelled: Count.describe("callers that went away; none of the errors"),
+    total_cancelled: Count.describe("requests whose caller disconnected; not counted as errors"),
     total_resumes: Count.describe(
-      "times that a request went on after the tunnel to its box had been cut",
+      "how often a request resumed after the tunnel to its box was cut",
     ),
     tokens_per_second: Figure.describe("completion tokens per second over the last minute"),
     error_rate: Rate,
@@ -35,13 +43,13 @@ export const CurrentStats = z
     ttft_p50_ms: Figure,
     ttft_p95_ms: Figure,
     boxes: z.object({ up: Count, total: Count }),
-    simulated: z.boolean().describe("true when any box serves made-up numbers"),
+    simulated: z.boolean().describe("true if any box serves made-up numbers"),
     timestamp: Time,
   })
   .meta({ id: "CurrentStats" });
 export type CurrentStats = z.infer<typeof CurrentStats>;
 
-/** One bucket of history. */
+/** One bucket of the history. */
 export const HistoryPoint = z
   .object({
     timestamp: Time.describe("start of the bucket"),
@@ -53,9 +61,7 @@ export const HistoryPoint = z
     requests: Count,
     errors: Count,
     cancelled: Count,
-    resumes: Count.describe(
-      "times that a request went on after the tunnel to its box had been cut",
-    ),
+    resumes: Count.describe("how often a request resumed after the tunnel to its box was cut"),
     tokens: Count,
     latency_p50_ms: Figure,
     latency_p95_ms: Figure,
@@ -66,59 +72,19 @@ export const HistoryPoint = z
   .meta({ id: "HistoryPoint" });
 export type HistoryPoint = z.infer<typeof HistoryPoint>;
 
-/** `GET /api/stats/history`: one point per bucket, empty buckets too. */
+/** `GET /api/stats/history`: one point per bucket, including empty buckets. */
 export const History = z
   .object({
-    time_range: z.string().describe("as asked for: 24h, or 36h for hours=36"),
+    time_range: z.string().describe("as requested: 24h, or 36h for hours=36"),
     granularity: z.string(),
     metrics: z.array(HistoryPoint),
     // ours
-    store: Store.describe("where it was read"),
+    store: Store.describe("the store that it was read from"),
   })
   .meta({ id: "History" });
 export type History = z.infer<typeof History>;
 
-/** A request, in `GET /api/stats/logs`. */
-export const LogEntry = z
-  .object({
-    id: z.uuid().describe("the request id, as in the answer's X-Request-Id"),
-    timestamp: Time.describe("when the edge accepted the request"),
-    ...RequestRecord.omit({ request_id: true, started_at: true }).shape,
-    edge_ms: RequestRecord.shape.edge_ms
-      .unwrap()
-      .describe("from accepted to the departure for the box; part of latency_ms"),
-    tunnel_ms: RequestRecord.shape.tunnel_ms
-      .unwrap()
-      .describe(
-        "a round trip of the tunnel, as the last heartbeat measured it; part of latency_ms",
-      ),
-    tokens_used: Count.nullable().describe(
-      "prompt and completion tokens; null when Ollama said neither",
-    ),
-  })
-  .meta({ id: "LogEntry" });
-export type LogEntry = z.infer<typeof LogEntry>;
-
-/** `GET /api/stats/logs`: newest first. */
-export const Logs = z
-  .object({
-    logs: z.array(LogEntry),
-    store: Store.describe(
-      "where the page was read: what is older than the Durable Object keeps comes from a store",
-    ),
-    total: Count.describe("how many match in that store"),
-    limit: Count,
-    offset: Count,
-    next: Count.nullable().describe("the offset of the next page; null on the last"),
-    next_cursor: z
-      .uuid()
-      .nullable()
-      .describe("the cursor of the next page, which new requests do not shift; null on the last"),
-  })
-  .meta({ id: "Logs" });
-export type Logs = z.infer<typeof Logs>;
-
-/** A model, in `GET /api/models`. */
+/** One model, in `GET /api/models`. */
 export const ModelStats = z
   .object({
     name: z.string(),
@@ -136,23 +102,23 @@ export const ModelStats = z
     ttft_p50_ms: Figure,
     ttft_p95_ms: Figure,
     energy_j: Figure.describe(
-      "what the GPUs of its boxes drew while Ollama had its requests, shared with those beside them; null where none tells",
+      "energy that the GPUs of its boxes drew while Ollama had its requests, shared equally with concurrent requests; null if unknown",
     ),
-    energy_requests: Count.describe("requests whose energy is known, and in energy_j"),
+    energy_requests: Count.describe("requests whose energy is known and included in energy_j"),
     energy_j_per_1k_tokens: Figure.describe(
-      "per 1,000 completion tokens of those requests, the energy of their prompts included",
+      "per 1,000 completion tokens of these requests, including the energy of their prompts",
     ),
-    loaded_on: z.array(BoxName).describe("boxes that have it in memory now"),
-    installed_on: z.array(BoxName).describe("boxes that have it on disk"),
+    loaded_on: z.array(BoxName).describe("boxes that have the model in memory now"),
+    installed_on: z.array(BoxName).describe("boxes that have the model on disk"),
   })
   .meta({ id: "ModelStats" });
 export type ModelStats = z.infer<typeof ModelStats>;
 
-/** `GET /api/models`: what was called, most used first. */
+/** `GET /api/models`: the models that were requested, most used first. */
 export const Models = z.object({ models: z.array(ModelStats) }).meta({ id: "Models" });
 export type Models = z.infer<typeof Models>;
 
-/** Seconds by name. */
+/** Time ranges by name, in seconds. */
 export const TIME_RANGES = {
   "5m": 300,
   "15m": 900,
@@ -168,27 +134,14 @@ export const GRANULARITIES = { "10s": 10, "1m": 60, "5m": 300, "1h": 3_600, "1d"
 type Granularity = keyof typeof GRANULARITIES;
 const HOURS_MAX = TIME_RANGES["365d"] / 3_600;
 
-/** About one per pixel of a wide chart. An export has no such bound. */
+/** About one point per pixel of a wide chart. An export has no such bound. */
 export const HISTORY_POINTS_MAX = 2_200;
-/** When nobody says how fine: the finest from five minutes on that makes no more points than this. */
+/** Without a granularity, the finest one of at least five minutes that makes at most this many points. */
 const DEFAULT_POINTS_MAX = 720;
-/** Sums are by the minute; what is finer is summed up from the logs each time, so it has to be little. */
+/** Sums exist by minute. Finer buckets are summed from the logs on each request, so the range must be short. */
 const FROM_LOGS_SECONDS_MAX = TIME_RANGES["15m"];
 
-const Format = z
-  .enum(["json", "csv", "ndjson"])
-  .default("json")
-  .describe("csv and ndjson are streamed, of any length");
-
-const box = BoxName.optional().describe("only this box");
-const model = z
-  .string()
-  .min(1)
-  .max(512)
-  .optional()
-  .describe("only this model, with or without :latest");
-
-/** What is asked of `/api/stats/history`, with everything that was left out filled in. */
+/** The query of `/api/stats/history`, with defaults filled in. */
 export const HistoryQuery = z
   .strictObject({
     time_range: z
@@ -206,14 +159,13 @@ export const HistoryQuery = z
       .enum(Object.keys(GRANULARITIES) as Granularity[])
       .optional()
       .describe(
-        `length of a bucket; default: the finest from 5m on that makes at most ${DEFAULT_POINTS_MAX} points; 10s for 5m and 15m`,
+        `length of a bucket; default: the finest of at least 5m that makes at most ${DEFAULT_POINTS_MAX} points; 10s for 5m and 15m`,
       ),
-    model,
-    box,
-    format: Format,
+    ...Narrowing.shape,
+    format: ExportFormat,
   })
   .refine((q) => q.hours === undefined || q.time_range === undefined, {
-    error: "say hours or time_range, not both",
+    error: "use hours or time_range, not both",
     path: ["hours"],
   })
   .transform(({ time_range, hours, granularity, ...rest }) => {
@@ -236,7 +188,7 @@ export const HistoryQuery = z
     (q) =>
       q.seconds <= FROM_LOGS_SECONDS_MAX || GRANULARITIES[q.granularity] >= GRANULARITIES["1m"],
     {
-      error: "10s is for the ranges 5m and 15m",
+      error: "10s is only for the ranges 5m and 15m",
       path: ["granularity"],
     },
   );
@@ -248,61 +200,6 @@ const defaultGranularity = (seconds: number): Granularity =>
     : ((["5m", "1h"] as const).find(
         (name) => seconds / GRANULARITIES[name] <= DEFAULT_POINTS_MAX,
       ) ?? "1d");
-
-/** Enough of a text to know it again in a list. */
-export const SHORT_TEXT_CHARS = 200;
-
-export const LogsQuery = z
-  .strictObject({
-    limit: z.coerce
-      .number()
-      .int()
-      .min(1)
-      .max(1_000)
-      .optional()
-      .describe("default 100; an export has all unless it is given"),
-    offset: z.coerce.number().int().min(0).max(10_000_000).optional().describe("default 0"),
-    cursor: z.uuid().optional().describe("next_cursor of the page before; instead of offset"),
-    model,
-    status: Status.optional(),
-    box,
-    id: z.uuid().optional().describe("only the request of this id"),
-    key: z
-      .string()
-      .min(1)
-      .max(64)
-      .optional()
-      .describe("only calls with the key of this name: admin, caller or read"),
-    q: z
-      .string()
-      .min(1)
-      .max(200)
-      .optional()
-      .describe("only where prompt, response or error message hold this text, whatever its case"),
-    since: Time.optional().describe("only requests that the edge accepted then or later"),
-    until: Time.optional().describe("only requests that the edge accepted before"),
-    texts: z
-      .enum(["full", "short"])
-      .default("full")
-      .describe(`short: only the first ${SHORT_TEXT_CHARS} characters of prompt and response`),
-    format: Format,
-  })
-  .refine((q) => q.cursor === undefined || q.offset === undefined, {
-    error: "say cursor or offset, not both",
-    path: ["cursor"],
-  });
-export type LogsQuery = z.infer<typeof LogsQuery>;
-/** Which entries: the part of a query that whoever reads them knows. */
-export type LogsPage = Omit<LogsQuery, "format" | "limit" | "texts"> & {
-  limit: number;
-  texts?: LogsQuery["texts"] | undefined;
-};
-
-const EXPORTS = {
-  "text/csv":
-    "format=csv: a header line, then a line each (RFC 4180). A text that a spreadsheet would run as a formula begins with '.",
-  "application/x-ndjson": "format=ndjson: one JSON object a line, as in the JSON answer.",
-};
 
 export const STATS_ROUTES = {
   currentStats: {
@@ -320,10 +217,10 @@ export const STATS_ROUTES = {
     tag: "Statistics",
     summary: "Rates, percentiles and counts over time, 5 min to 1 y",
     description:
-      "One point per bucket, empty buckets too. Percentiles are of all requests of the bucket, at most 1 % off. Buckets shorter than a minute know only what is still in the logs. What is finer than the hour beyond 7 days, or older than 90, needs ClickHouse or Postgres.",
+      "One point per bucket, including empty buckets. Percentiles cover all requests of the bucket and are at most 1 % off. Buckets shorter than a minute cover only requests that are still in the logs. Buckets shorter than an hour beyond 7 days, and any beyond 90 days, need ClickHouse or Postgres.",
     query: HistoryQuery,
     answer: History,
-    media: EXPORTS,
+    media: EXPORT_MEDIA,
   },
   logs: {
     method: "GET",
@@ -332,17 +229,17 @@ export const STATS_ROUTES = {
     tag: "Statistics",
     summary: "Finished requests with prompt and response, newest first",
     description:
-      "A page of long texts may hold fewer entries than limit: follow next, or next_cursor.",
+      "A page of long texts may contain fewer entries than limit: follow next or next_cursor.",
     query: LogsQuery,
     answer: Logs,
-    media: EXPORTS,
+    media: EXPORT_MEDIA,
   },
   models: {
     method: "GET",
     path: "/api/models",
     scope: "read",
     tag: "Statistics",
-    summary: "What was called, how fast, and where it is loaded",
+    summary: "Requests, speed and location of each model",
     answer: Models,
   },
 } as const satisfies Record<string, ApiRoute>;

@@ -57,7 +57,7 @@ async function timed(name: string, work: () => Promise<unknown>): Promise<void> 
 
 await using engines = new RunningEngines();
 const { settings } = await engines.start();
-const { clickhouse, postgres } = storeSettingsOf(settings);
+const { clickhouse, postgres } = storeSettingsOf(settings).configured;
 if (clickhouse === null || postgres === null) throw new Error("both stores are measured");
 const nowMs = Date.now();
 const hour = Math.floor(nowMs / 3_600_000) * 3_600;

@@ -1,6 +1,6 @@
 /** The chat: answers stream, are rendered safely, and stop on request. */
 import { expect, test } from "vitest";
-import { Logs } from "../../protocol/api/stats.ts";
+import { Logs } from "../../protocol/api/logs.ts";
 import { eventually } from "../support/stack.ts";
 import { edgeUrl, useBrowser, Viewer } from "./viewer.ts";
 

@@ -8,7 +8,7 @@ import { Ollama } from "ollama";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Child } from "../../local/processes.ts";
 import { type Reaper, startReaper } from "../../local/reaping.ts";
-import { Logs } from "../../protocol/api/stats.ts";
+import { Logs } from "../../protocol/api/logs.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { BOX_NODE } from "../support/box-node.ts";
 import { eventually, NOBODY, TestStack, untilStill } from "../support/stack.ts";

@@ -75,7 +75,7 @@ test("without tables health says what to run; once that was run everything arriv
   await stack.killEdge();
   expect(run("migrate.ts")).toEqual({
     status: 0,
-    said: "clickhouse: the tables are as this version needs them\npostgres: the tables are as this version needs them\n",
+    said: "clickhouse: the tables are up to date\npostgres: the tables are up to date\n",
   });
   await stack.startEdge();
   await eventually(
@@ -97,17 +97,17 @@ test("without tables health says what to run; once that was run everything arriv
 test("the check of the stores finds them in order, and leaves nothing behind", () => {
   const { status, said } = run("check-stores.ts");
   expect(said).toMatch(
-    /^clickhouse: writes, reads and deletes as it must, in \d+ ms\npostgres: writes, reads and deletes as it must, in \d+ ms\n$/,
+    /^clickhouse: writes, reads and deletes correctly, in \d+ ms\npostgres: writes, reads and deletes correctly, in \d+ ms\n$/,
   );
   expect(status).toBe(0);
 });
 
 test.each([
-  ["no store", {}, /No store is named/],
+  ["no store", {}, /No external store is configured/],
   [
     "a wrong password",
     { CLICKHOUSE_PASSWORD: "canary-other" },
-    /clickhouse knows no such user, or another password/,
+    /clickhouse does not accept this user and password/,
   ],
   ["an address that is none", { DATABASE_URL: "canary" }, /DATABASE_URL is not a URL/],
   [

@@ -5,7 +5,7 @@
  * for has exactly one row too, though its caller may have heard nothing. A call with neither may have
  * a row or not: whether it was heard before everything died, nobody outside can know; it has at most one.
  */
-import type { LogEntry } from "../../protocol/api/stats.ts";
+import type { LogEntry } from "../../protocol/api/logs.ts";
 import type { Entry } from "./callers.ts";
 
 export type Accounts = {

@@ -1,7 +1,7 @@
 /** What was counted reaches the stores once, whatever is lost, slow, full or broken in between. */
 import { afterEach, beforeEach, expect, inject, test } from "vitest";
 import type { RequestRecord } from "../../protocol/records.ts";
-import type { StoreName } from "../../worker/export/external-store.ts";
+import type { StoreName } from "../../protocol/stores.ts";
 import { gpuOf, recordOf, systemOf } from "../support/records.ts";
 import { Edge, onFreshStorage } from "./edge.ts";
 import { type FreshStores, faults, freshStores, statements, storesIn } from "./fresh-stores.ts";
@@ -266,7 +266,7 @@ test.each(NAMES)("%s says that the password is wrong, and not which one", async 
     await edge.flush();
     expect(healthOf(edge, name)).toMatchObject({
       state: "failing",
-      last_error: { message: expect.stringContaining("or another password") },
+      last_error: { message: expect.stringContaining("does not accept this user and password") },
     });
     const told = JSON.stringify([
       edge.sinks.health(),
@@ -314,12 +314,12 @@ const DRIFT: [name: StoreName, statement: string, said: string][] = [
   [
     "clickhouse",
     "ALTER TABLE requests MODIFY COLUMN http_status LowCardinality(String)",
-    "has LowCardinality(String) as the type of requests.http_status",
+    "has type LowCardinality(String) for requests.http_status",
   ],
   [
     "postgres",
     "ALTER TABLE request_logs ALTER COLUMN done_reason TYPE integer USING 1",
-    "has integer as the type of request_logs.done_reason",
+    "has type integer for request_logs.done_reason",
   ],
 ];
 
@@ -411,7 +411,9 @@ test.each(NAMES)(
       await expectStored(name, 60);
       const problems = edge.problems();
       expect(problems).toEqual([
-        expect.stringContaining(`request ${teapot?.request_id}: refused rows for their content`),
+        expect.stringContaining(
+          `request ${teapot?.request_id}: rejected rows because of their content`,
+        ),
       ]);
       expect(problems.join()).not.toContain("canary");
     });

@@ -2,8 +2,8 @@
 import { neon, neonConfig } from "@neondatabase/serverless";
 import { inject } from "vitest";
 import { z } from "zod";
+import type { StoreName } from "../../protocol/stores.ts";
 import { ClickHouseStore } from "../../worker/export/clickhouse/clickhouse.ts";
-import type { StoreName } from "../../worker/export/external-store.ts";
 import { PostgresStore } from "../../worker/export/postgres/postgres.ts";
 import { type StoreSettings, storeSettingsOf } from "../../worker/export/settings.ts";
 import type { Fault } from "../support/engines/fault.ts";
@@ -36,7 +36,7 @@ export async function freshStores(isMigrated = true) {
   return { ...stores, settings, variables, ask };
 }
 
-export function storesIn({ clickhouse, postgres }: StoreSettings): {
+export function storesIn({ configured: { clickhouse, postgres } }: StoreSettings): {
   clickhouse: ClickHouseStore;
   postgres: PostgresStore;
 } {

@@ -6,7 +6,7 @@ import type { ExternalStore } from "../../worker/export/external-store.ts";
 import postgresGrants from "../../worker/export/postgres/grants.sql?raw";
 import { PostgresStore } from "../../worker/export/postgres/postgres.ts";
 import { POSTGRES_TABLES } from "../../worker/export/postgres/schema.ts";
-import type { PostgresSettings } from "../../worker/export/settings.ts";
+import type { PostgresSettings } from "../../worker/export/postgres/settings.ts";
 import { RepositoryCopy } from "../../worker/repository/copy.ts";
 import { LocalRepository } from "../../worker/repository/local.ts";
 import { PostgresRepository } from "../../worker/repository/postgres.ts";
@@ -100,7 +100,7 @@ async function newRole(): Promise<{ role: string; settings: PostgresSettings }> 
     .replace("…", "canary-writer");
   for (const statement of sql.split(";").filter((text) => text.trim() !== ""))
     await stores.ask.postgres(statement);
-  const { url: owner = "", fetchEndpoint = null } = stores.settings.postgres ?? {};
+  const { url: owner = "", fetchEndpoint = null } = stores.settings.configured.postgres ?? {};
   const url = Object.assign(new URL(owner), { username: role, password: "canary-writer" });
   return { role, settings: { url: url.href, fetchEndpoint } };
 }
@@ -120,7 +120,7 @@ test.each(grantsOf(postgresGrants))(
     const isOfRepository = table.startsWith("model_");
     const use = () =>
       isOfRepository ? useRepository(settings) : useAll(new PostgresStore(settings));
-    await expect(use()).rejects.toThrow(/gives this user not enough grants/);
+    await expect(use()).rejects.toThrow(/has not granted this user enough rights/);
   },
 );
 

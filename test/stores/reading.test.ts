@@ -1,11 +1,12 @@
 /** Logs and history read back from the stores say what the object itself would say. */
 import { beforeAll, expect, test } from "vitest";
-import { HistoryPoint, LogEntry, type LogsPage } from "../../protocol/api/stats.ts";
+import { LogEntry, type LogsPage } from "../../protocol/api/logs.ts";
+import { HistoryPoint } from "../../protocol/api/stats.ts";
 import type { RequestRecord, Status } from "../../protocol/records.ts";
+import type { StoreName } from "../../protocol/stores.ts";
 import { gpuHistoryOf } from "../../worker/answers/gpu-history.ts";
 import { endOf, historyOf, type Span } from "../../worker/answers/history.ts";
 import { systemHistoryOf, systemSpanOf } from "../../worker/answers/system-history.ts";
-import type { StoreName } from "../../worker/export/external-store.ts";
 import { requestRow } from "../../worker/export/rows.ts";
 import { gpuOf, recordOf, systemOf } from "../support/records.ts";
 import { seeded } from "../support/seeded.ts";

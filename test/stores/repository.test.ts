@@ -21,7 +21,7 @@ beforeEach(async () => {
 
 afterEach(() => faults("postgres", []));
 
-function edgeOn(storage: DurableObjectStorage, settings = stores.settings.postgres) {
+function edgeOn(storage: DurableObjectStorage, settings = stores.settings.configured.postgres) {
   if (settings === null) throw new Error("Postgres is configured in these tests");
   const local = new LocalRepository(storage);
   const copy = new RepositoryCopy(storage);
@@ -413,7 +413,7 @@ test("an edge that never reached Postgres says so, and goes on trying once a min
 test("tables that are missing are named, with what to run", async () => {
   const empty = await freshStores(false);
   await onFreshStorage(async (storage) => {
-    const { shared } = edgeOn(storage, empty.settings.postgres);
+    const { shared } = edgeOn(storage, empty.settings.configured.postgres);
     expect((await shared.read(NOW)).problem).toMatch(/lacks a table: run npm run migrate/);
     await empty.postgres.migrate();
     expect((await shared.read(NOW)).store).toBe("postgres");

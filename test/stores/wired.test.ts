@@ -3,7 +3,8 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env, exports } from "cloudflare:workers";
 import { beforeAll, expect, inject, test } from "vitest";
 import { Health } from "../../protocol/api/fleet.ts";
-import { History, Logs } from "../../protocol/api/stats.ts";
+import { Logs } from "../../protocol/api/logs.ts";
+import { History } from "../../protocol/api/stats.ts";
 import { GpuHistory, SystemHistory } from "../../protocol/api/system.ts";
 import { Forgotten } from "../../worker/aggregator/forgotten.ts";
 import { LEDGER_MS, Ledger } from "../../worker/aggregator/ledger.ts";

@@ -7,7 +7,8 @@ import { buildAssets, ROOT, startEdge, stopEdge, waitFor } from "../../local/edg
 import { Child } from "../../local/processes.ts";
 import { startReaper } from "../../local/reaping.ts";
 import { type BoxDetail, Boxes, Health } from "../../protocol/api/fleet.ts";
-import { CurrentStats, type LogEntry, Logs } from "../../protocol/api/stats.ts";
+import { type LogEntry, Logs } from "../../protocol/api/logs.ts";
+import { CurrentStats } from "../../protocol/api/stats.ts";
 
 const START_MS = 60_000;
 

@@ -1,14 +1,8 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
 import { Gpu } from "../../protocol/api/fleet.ts";
-import {
-  CurrentStats,
-  HistoryPoint,
-  HistoryQuery,
-  Logs,
-  type LogsPage,
-  Models,
-} from "../../protocol/api/stats.ts";
+import { Logs, type LogsPage } from "../../protocol/api/logs.ts";
+import { CurrentStats, HistoryPoint, HistoryQuery, Models } from "../../protocol/api/stats.ts";
 import type { Aggregator } from "../../worker/aggregator/aggregator.ts";
 import { LEDGER_MS, LEDGER_ROWS_MAX } from "../../worker/aggregator/ledger.ts";
 import { MIGRATIONS } from "../../worker/aggregator/schema.ts";

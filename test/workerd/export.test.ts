@@ -1,8 +1,9 @@
 /** Logs by cursor, and exports of logs and history. */
 import { env, exports } from "cloudflare:workers";
 import { beforeAll, expect, test } from "vitest";
+import { LogEntry, Logs } from "../../protocol/api/logs.ts";
 import { ApiError } from "../../protocol/api/shapes.ts";
-import { HistoryPoint, LogEntry, Logs } from "../../protocol/api/stats.ts";
+import { HistoryPoint } from "../../protocol/api/stats.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { helloOf, idOf, readingsOf, recordOf } from "../support/records.ts";
 

@@ -140,12 +140,12 @@ test.each([
   [
     "an exporter that is none of them",
     { EXPORTER_TYPE: "mysql" },
-    /EXPORTER_TYPE is none, clickhouse, postgres or both/,
+    /EXPORTER_TYPE must be "none", "clickhouse", "postgres" or "both"/,
   ],
   [
     "no interval",
     { METRICS_EXPORT_INTERVAL: "0" },
-    /METRICS_EXPORT_INTERVAL is whole seconds from 1/,
+    /METRICS_EXPORT_INTERVAL must be a whole number of seconds from 1/,
   ],
   ["a store that is no URL", { DATABASE_URL: "neon" }, /DATABASE_URL is not a URL/],
   [
@@ -161,7 +161,7 @@ test.each([
   [
     "a password in the wrong place",
     { CLICKHOUSE_URL: `https://u:${CALLER}@ch.example` },
-    /CLICKHOUSE_URL has more than a host and a port/,
+    /CLICKHOUSE_URL must contain only a host and a port/,
   ],
   [
     "a database that needs quoting",
@@ -171,7 +171,7 @@ test.each([
   [
     "a store without an address",
     { EXPORTER_TYPE: "both", DATABASE_URL: "postgres://u:p@h/d" },
-    /CLICKHOUSE_URL is not set, and EXPORTER_TYPE is both/,
+    /CLICKHOUSE_URL is not set, but EXPORTER_TYPE is both/,
   ],
   ["a box twice", { BOX_SECRETS: `home=${BOX},home=${BOX}` }, /BOX_SECRETS names box home twice/],
 ])(

@@ -2,7 +2,8 @@
 import { env, exports } from "cloudflare:workers";
 import { beforeAll, expect, test } from "vitest";
 import { Config } from "../../protocol/api/config.ts";
-import { History, Logs } from "../../protocol/api/stats.ts";
+import { Logs } from "../../protocol/api/logs.ts";
+import { History } from "../../protocol/api/stats.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { idOf, recordOf } from "../support/records.ts";
 

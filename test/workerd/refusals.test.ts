@@ -112,7 +112,8 @@ const REFUSED: [what: string, path: string, init: RequestInit, status: number, b
     400,
     {
       error: {
-        message: "Without ClickHouse or Postgres beyond 7 days sums are by the hour: use 1h or 1d.",
+        message:
+          "Without ClickHouse or Postgres buckets beyond 7 days are at least an hour long: use 1h or 1d.",
       },
     },
   ],
@@ -121,7 +122,7 @@ const REFUSED: [what: string, path: string, init: RequestInit, status: number, b
     "/api/stats/history?time_range=365d",
     {},
     400,
-    { error: { message: "Without ClickHouse or Postgres sums are kept for 90 days." } },
+    { error: { message: "Without ClickHouse or Postgres history is kept for 90 days." } },
   ],
   [
     "a chat without words",

@@ -11,19 +11,14 @@ import type { ConfigPatch } from "../../protocol/api/config.ts";
 import type { Clearable, Cleared, DataSummary } from "../../protocol/api/data.ts";
 import type { Boxes, Gpu } from "../../protocol/api/fleet.ts";
 import type { Live as LivePage } from "../../protocol/api/live.ts";
+import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
 import type {
   RepositoryEntry,
   RepositoryModels,
   RepositoryQuery,
   RepositorySync,
 } from "../../protocol/api/repository.ts";
-import type {
-  CurrentStats,
-  HistoryPoint,
-  Logs,
-  LogsPage,
-  Models,
-} from "../../protocol/api/stats.ts";
+import type { CurrentStats, HistoryPoint, Models } from "../../protocol/api/stats.ts";
 import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.ts";
 import type { Readings } from "../../protocol/inventory.ts";
 import type { Hello } from "../../protocol/messages.ts";

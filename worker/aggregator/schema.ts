@@ -1,16 +1,17 @@
 /**
- * The tables of the Aggregator, and how an older set of them becomes this one.
+ * The tables of the Aggregator, and the migrations that bring older ones up to date.
  *
- * Row writes are billed, reads almost not: so there is no secondary index, and what is read
- * together is written as one row.
+ * Row writes are billed and reads cost almost nothing. So no table has a secondary index, and data
+ * that is read together is written as one row.
  */
 import { z } from "zod";
+import { type ColumnType, RECORD_COLUMNS, REQUEST_COLUMNS } from "../../protocol/columns.ts";
 
-/** Applied in order, each once. Never edit one that was released; add the next. */
+/** Applied in order, each once. Never edit the SQL of a released one; add the next. */
 export const MIGRATIONS: readonly string[] = [
   `
   -- One row per finished request. The id is a UUIDv7, so the key is in order of time. Prompt and
-  -- response stand last: reading the other columns does not touch the pages they overflow to.
+  -- response come last: reading the other columns does not touch the pages they overflow to.
   CREATE TABLE ledger (
     request_id TEXT PRIMARY KEY,
     started_at TEXT NOT NULL, finished_at_ms INTEGER NOT NULL,
@@ -25,7 +26,7 @@ export const MIGRATIONS: readonly string[] = [
   -- Ids of rows that the ledger no longer has, 16 bytes each, in slices.
   CREATE TABLE forgotten (slice INTEGER PRIMARY KEY, first_id TEXT NOT NULL, last_id TEXT NOT NULL, ids BLOB NOT NULL) STRICT;
 
-  -- Cells. 'at' is unix seconds, 'step' the seconds a row stands for: 60, or 3600 when older.
+  -- Cells. 'at' is unix seconds; 'step' is the length of the cell in seconds: 60, or 3600 for older ones.
   CREATE TABLE lifetime (model TEXT NOT NULL, box TEXT NOT NULL, cell BLOB NOT NULL, PRIMARY KEY (model, box)) STRICT, WITHOUT ROWID;
   CREATE TABLE rollup (
     step INTEGER NOT NULL, at INTEGER NOT NULL, model TEXT NOT NULL, box TEXT NOT NULL, cell BLOB NOT NULL,
@@ -40,11 +41,11 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE gpu (at_ms INTEGER NOT NULL, box TEXT NOT NULL, samples TEXT NOT NULL, PRIMARY KEY (at_ms, box)) STRICT, WITHOUT ROWID;
   `,
   `
-  -- One row of JSON: what was changed at run time.
+  -- One row of JSON: the settings that were changed at run time.
   CREATE TABLE run_time_settings (id INTEGER PRIMARY KEY CHECK (id = 1), settings TEXT NOT NULL) STRICT;
   `,
   `
-  -- Samples of the machine travel, wait and are stored with those of its GPUs.
+  -- Machine samples travel, wait and are stored together with the GPU samples of the box.
   ALTER TABLE gpu RENAME TO samples;
   ALTER TABLE samples RENAME COLUMN samples TO gpu;
   ALTER TABLE samples ADD COLUMN system TEXT NOT NULL DEFAULT '[]';
@@ -52,7 +53,7 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE boxes ADD COLUMN pending_system TEXT NOT NULL DEFAULT '[]';
   `,
   `
-  -- What people decided about models. Ids are never used again. The index holds one row at most: a second default cannot be.
+  -- The choices that people made about models. Ids are never reused. The index has at most one row: a second default is impossible.
   CREATE TABLE repository (
     id INTEGER PRIMARY KEY AUTOINCREMENT, model_name TEXT NOT NULL UNIQUE,
     display_name TEXT, description TEXT, category TEXT NOT NULL, size_label TEXT,
@@ -62,34 +63,49 @@ export const MIGRATIONS: readonly string[] = [
   CREATE UNIQUE INDEX default_model ON repository (is_default) WHERE is_default = 1;
   `,
   `
-  -- What the stores have yet to get. 'requests': ids of ledger rows, sorted, 16 bytes each. 'gpu_samples', 'system_samples': the key of a row of samples.
+  -- Records waiting for the external stores. 'requests': ids of ledger rows, sorted, 16 bytes each. 'gpu_samples', 'system_samples': the key of a row of samples.
   CREATE TABLE outbox (
     seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, items INTEGER NOT NULL, ids BLOB, at_ms INTEGER, box TEXT
   ) STRICT;
-  -- One row of JSON a sink: how far it is.
+  -- One row of JSON per external store: the state of its delivery.
   CREATE TABLE sinks (name TEXT PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
   `
-  -- Not known of rows from before. Behind the texts, where a table can grow.
+  -- Unknown for older rows. A table can only grow at its end, after the texts.
   ALTER TABLE ledger ADD COLUMN edge_ms REAL;
   ALTER TABLE ledger ADD COLUMN tunnel_ms REAL;
   `,
   `
-  -- Where Postgres holds the repository, this is the last known copy. 'own_downloads': those of 'download_count' that this edge counted;
-  -- 'is_unsent': Postgres may not have the entry, or not all of them.
+  -- If Postgres holds the repository, this is the last known copy. 'own_downloads' is the part of 'download_count' that this edge counted.
+  -- 'is_unsent': Postgres may lack the entry or some of its downloads.
   ALTER TABLE repository ADD COLUMN own_downloads INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE repository ADD COLUMN is_unsent INTEGER NOT NULL DEFAULT 1;
   UPDATE repository SET own_downloads = download_count;
-  -- One row: the name of this edge among those that share a Postgres, and when it was copied last.
+  -- One row: the name of this edge among the edges that share a Postgres, and the time of the last copy.
   CREATE TABLE repository_copy (id INTEGER PRIMARY KEY CHECK (id = 1), edge TEXT NOT NULL, copied_at_ms INTEGER) STRICT;
   `,
 ];
 
 const Meta = z.object({ value: z.number() });
 
+/** Maps the shared table to the types of SQLite. */
+const SQLITE_TYPES: Record<ColumnType, string> = {
+  boolean: "INTEGER",
+  uint16: "INTEGER",
+  uint32: "INTEGER",
+  count: "INTEGER",
+  float: "REAL",
+  double: "REAL",
+  uuid: "TEXT",
+  time: "TEXT",
+  label: "TEXT",
+  text: "TEXT",
+  long_text: "TEXT",
+};
+
 /**
  * Brings the tables up to date.
- * @returns when this object's storage was made, unix ms.
+ * @returns when this object's storage was created, unix ms
  */
 export function migrate(storage: DurableObjectStorage, nowMs: number): number {
   const { sql } = storage;
@@ -101,12 +117,24 @@ export function migrate(storage: DurableObjectStorage, nowMs: number): number {
     if (version > MIGRATIONS.length)
       throw new Error(`storage has schema ${version}; this code knows ${MIGRATIONS.length}`);
     for (const migration of MIGRATIONS.slice(version)) sql.exec(migration);
+    addLedgerColumns(sql);
     if (version < MIGRATIONS.length) writeMeta(sql, "schema_version", MIGRATIONS.length);
     const createdAtMs = readMeta(sql, "created_at_ms");
     if (createdAtMs !== null) return createdAtMs;
     writeMeta(sql, "created_at_ms", nowMs);
     return nowMs;
   });
+}
+
+const Column = z.object({ name: z.string() });
+
+/** Adds the fields that a record has and the ledger lacks. They are null in the rows that exist. */
+function addLedgerColumns(sql: SqlStorage): void {
+  const rows = sql.exec("SELECT name FROM pragma_table_info('ledger')").toArray();
+  const existing = new Set(rows.map((row) => Column.parse(row).name));
+  for (const name of RECORD_COLUMNS)
+    if (!existing.has(name))
+      sql.exec(`ALTER TABLE ledger ADD COLUMN ${name} ${SQLITE_TYPES[REQUEST_COLUMNS[name].type]}`);
 }
 
 export function readMeta(sql: SqlStorage, key: string): number | null {

@@ -1,7 +1,7 @@
 /** Opens everything the Aggregator keeps in its SQLite, and its connections to the external stores. */
 import { StoreDeliveries } from "../export/deliveries.ts";
 import { DeliveryStates } from "../export/delivery-states.ts";
-import { externalStoresOf } from "../export/external-stores.ts";
+import { openExternalStores } from "../export/external-stores.ts";
 import { Outbox } from "../export/outbox.ts";
 import type { StoreSettings } from "../export/settings.ts";
 import { RepositoryCopy } from "../repository/copy.ts";
@@ -51,7 +51,7 @@ export function openStores(
   const outbox = new Outbox(storage.sql, ledger, samples);
   const deliveryStates = new DeliveryStates(storage.sql);
   const deliveries = new StoreDeliveries(storage, {
-    stores: externalStoresOf(external),
+    stores: openExternalStores(external.configured),
     outbox,
     states: deliveryStates,
   });
@@ -65,11 +65,11 @@ export function openStores(
     nowMs,
   );
   const sharedRepository =
-    external.postgres === null
+    external.configured.postgres === null
       ? null
       : new SharedRepository(
           new RepositoryCopy(storage),
-          new PostgresRepository(external.postgres),
+          new PostgresRepository(external.configured.postgres),
         );
   const repository = new ModelRepository(sharedRepository ?? localRepository, () => ({
     boxes: registry.boxes(),

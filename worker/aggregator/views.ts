@@ -2,13 +2,8 @@
 import type { DataSummary } from "../../protocol/api/data.ts";
 import type { Boxes, Gpu } from "../../protocol/api/fleet.ts";
 import type { Live as LivePage } from "../../protocol/api/live.ts";
-import type {
-  CurrentStats,
-  HistoryPoint,
-  Logs,
-  LogsPage,
-  Models,
-} from "../../protocol/api/stats.ts";
+import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
+import type { CurrentStats, HistoryPoint, Models } from "../../protocol/api/stats.ts";
 import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.ts";
 import { boxesState } from "../answers/boxes.ts";
 import { dataSummary } from "../answers/data.ts";
@@ -22,9 +17,9 @@ import { shortName } from "../counting/model-key.ts";
 import { scrape } from "../exposition/scrape.ts";
 import { render } from "../exposition/text.ts";
 import { type BoxStatuses, type RegisteredBox, upNames } from "../registered-box.ts";
+import { timeOf } from "../storage/uuid-time.ts";
 import { VERSION } from "../version.ts";
 import { type CellFilter, HOUR_SECONDS, MINUTE_SECONDS } from "./cells.ts";
-import { timeOf } from "./ledger.ts";
 import type { BoxSamples } from "./samples.ts";
 import type { AggregatorStores } from "./stores.ts";
 

@@ -4,7 +4,9 @@
  * Page by page, at the reader's pace, so neither the Worker nor the Aggregator holds more than a
  * page. An export that fails in its middle breaks the connection: a short file must not look whole.
  */
-import { HistoryPoint, LogEntry, type Logs } from "../../protocol/api/stats.ts";
+import type { Logs } from "../../protocol/api/logs.ts";
+import { HistoryPoint } from "../../protocol/api/stats.ts";
+import { LOG_ENTRY_FIELDS } from "../../protocol/columns.ts";
 import { csvLine } from "./csv.ts";
 import { piecesOf, type Span } from "./history.ts";
 
@@ -22,7 +24,7 @@ export const logsExport = (
   format: Format,
   limit: number | null,
   read: (page: { limit: number; cursor?: string; offset?: number }) => Promise<Logs>,
-): Response => answerOf("logs", format, Object.keys(LogEntry.shape), pagesOf(limit, read));
+): Response => answerOf("logs", format, LOG_ENTRY_FIELDS, pagesOf(limit, read));
 
 /** History, oldest first. */
 export const historyExport = (

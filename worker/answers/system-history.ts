@@ -5,6 +5,12 @@
  * sampled. Reads batches one at a time and keeps none, so a long history needs little memory.
  */
 import type { SystemPoint } from "../../protocol/api/system.ts";
+import {
+  AVERAGED_GPU_COLUMNS,
+  AVERAGED_SYSTEM_COLUMNS,
+  type AveragedGpuColumn,
+  type AveragedSystemColumn,
+} from "../../protocol/columns.ts";
 import { SAMPLE_EVERY_MS } from "../../protocol/limits.ts";
 import { isoOf, roundedOrNull } from "./figures.ts";
 import { alignedSpan, type Span } from "./history.ts";
@@ -21,30 +27,12 @@ export function systemSpanOf(seconds: number, maxPoints: number, nowMs: number):
   return alignedSpan(seconds, Math.max(BUCKET_SECONDS_MIN, step), nowMs);
 }
 
-const SYSTEM_FIGURES = [
-  "cpu_percent",
-  "cpu_count_logical",
-  "memory_total_bytes",
-  "memory_used_bytes",
-  "disk_total_bytes",
-  "disk_used_bytes",
-  "in_flight",
-  "queued",
-] as const;
-const GPU_FIGURES = [
-  "utilization_percent",
-  "memory_used_mb",
-  "memory_total_mb",
-  "temperature_c",
-  "power_draw_w",
-] as const;
-
 type Figures<Name extends string> = { at: string } & Record<Name, number | null>;
 /** The fields of a sample that a history needs. */
-export type SystemFigures = Figures<(typeof SYSTEM_FIGURES)[number]>;
+export type SystemFigures = Figures<AveragedSystemColumn>;
 type Batch = {
   box: string;
-  gpu: readonly (Figures<(typeof GPU_FIGURES)[number]> & { index: number })[];
+  gpu: readonly (Figures<AveragedGpuColumn> & { index: number })[];
   system: readonly SystemFigures[];
 };
 
@@ -86,11 +74,11 @@ function pointOf(bucket: Bucket, startMs: number): SystemPoint {
 }
 
 class Bucket {
-  readonly machines = new Map<string, Means<(typeof SYSTEM_FIGURES)[number]>>();
-  readonly gpus = new Map<string, Means<(typeof GPU_FIGURES)[number]>>();
+  readonly machines = new Map<string, Means<AveragedSystemColumn>>();
+  readonly gpus = new Map<string, Means<AveragedGpuColumn>>();
 
-  machine = (box: string) => meansOf(this.machines, box, SYSTEM_FIGURES);
-  gpu = (key: string) => meansOf(this.gpus, key, GPU_FIGURES);
+  machine = (box: string) => meansOf(this.machines, box, AVERAGED_SYSTEM_COLUMNS);
+  gpu = (key: string) => meansOf(this.gpus, key, AVERAGED_GPU_COLUMNS);
 }
 
 function meansOf<Name extends string>(

@@ -1,13 +1,13 @@
-/** When to try a store again that failed. */
+/** The pause before the next attempt to reach a store that failed. */
 
 const FIRST_MS = 1_000;
-/** An outage of a day is 300 attempts, and the store is written to within five minutes after it. */
+/** An outage of one day makes 300 attempts, and delivery resumes at most five minutes after it ends. */
 const LONGEST_MS = 300_000;
 
 /**
- * @param failures  attempts in a row that failed, at least one
- * @param random    0 to 1: edges that failed together do not come back together
- * @returns milliseconds
+ * Returns how long to wait, in milliseconds.
+ * @param failures  consecutive failed attempts, at least one
+ * @param random    0 to 1: edges that failed together do not retry together
  */
 export const retryDelayMs = (failures: number, random: number): number =>
   Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(failures - 1, 20)) * (0.5 + random / 2);

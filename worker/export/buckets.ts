@@ -1,16 +1,16 @@
-/** History as a store sums it up, in the shape of the API. */
+/** History as an external store aggregates it, in the shape of the API. */
 import { z } from "zod";
 import type { HistoryPoint } from "../../protocol/api/stats.ts";
 import { isoOf, rounded, roundedOrNull } from "../answers/figures.ts";
 import type { Span } from "../answers/history.ts";
 
 const sum = z.number();
-/** What is unknown comes as null from Postgres, and as NaN, so null in JSON, from ClickHouse. */
+/** Unknown is null in Postgres, and NaN in ClickHouse, which JSON also writes as null. */
 const figure = z.number().nullable();
 
-/** One bucket that has requests. */
+/** One bucket that contains requests. */
 export const Bucket = z.object({
-  /** Counted from the start of the span. */
+  /** Index from the start of the span. */
   bucket: z.number(),
   successes: sum,
   errors: sum,
@@ -28,7 +28,7 @@ export const Bucket = z.object({
 });
 export type Bucket = z.infer<typeof Bucket>;
 
-/** The buckets of a span, empty ones too. */
+/** Returns all buckets of a span, including the empty ones. */
 export function pointsOf(span: Span, buckets: readonly Bucket[], nowMs: number): HistoryPoint[] {
   const known = new Map(buckets.map((bucket) => [bucket.bucket, bucket]));
   return Array.from({ length: span.buckets }, (_, index) => {

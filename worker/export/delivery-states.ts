@@ -1,7 +1,7 @@
 /** How far each sink is, in storage: it outlives the object, and whatever was being sent. */
 import { z } from "zod";
+import type { StoreName } from "../../protocol/stores.ts";
 import { jsonText } from "../storage/json-text.ts";
-import type { StoreName } from "./external-store.ts";
 import { Cursor } from "./outbox.ts";
 
 const timeMs = z.number().nullable();

@@ -6,6 +6,7 @@
  * object was lost. Nothing here is in a transaction while it waits for the store: intake goes on.
  */
 
+import type { StoreName } from "../../protocol/stores.ts";
 import { retryDelayMs } from "./backoff.ts";
 import { type DeliveryState, type DeliveryStates, newDeliveryState } from "./delivery-states.ts";
 import {
@@ -14,7 +15,6 @@ import {
   type Clearing,
   type ExternalStore,
   StoreError,
-  type StoreName,
 } from "./external-store.ts";
 import type { Outbox, Taken } from "./outbox.ts";
 

@@ -1,65 +1,75 @@
-/** A store, as a sink writes to it and the API reads from it: the same for ClickHouse and Postgres. */
-import type { HistoryPoint, Logs, LogsPage } from "../../protocol/api/stats.ts";
+/** One external store: the interface through which records are delivered to it and read from it. */
+import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
+import type { HistoryPoint } from "../../protocol/api/stats.ts";
+import type { StoreName } from "../../protocol/stores.ts";
 import type { Span } from "../answers/history.ts";
 import type { AnyRow, Rows } from "./rows.ts";
 import type { MeanSamples } from "./sample-means.ts";
 
-export type StoreName = "clickhouse" | "postgres";
-
-/** Rows that are stored together, or not at all. Sent again, it has the same id and the same rows. */
+/** Rows that are stored together or not at all. A retry has the same id and the same rows. */
 export type Batch = { id: string } & Rows;
 
-/** What of a store is to be deleted, or was: rows. */
+/** The parts of a store to delete. */
 export type Clearing = { logs: boolean; metrics: boolean };
+/** How many rows were deleted. */
 export type ClearedRows = { logs: number; metrics: number };
 
 export type LogFilter = Omit<LogsPage, "cursor"> & {
-  cursor?: string | undefined /** unix ms: what finished until then was cleared */;
+  cursor?: string | undefined;
+  /** Requests that finished until then were cleared; unix ms. */
   clearedMs: number | null;
 };
 export type HistoryFilter = {
   model?: string | undefined;
-  box?: string | undefined /** unix ms: what is of before was cleared */;
+  box?: string | undefined;
+  /** Figures from before were cleared; unix ms. */
   clearedMs: number | null;
 };
 
 export interface ExternalStore {
   readonly name: StoreName;
-  /** How far back its history goes, and its samples. */
+  /** How many days its history covers. */
   readonly historyDays: number;
+  /** How many days its samples cover. */
   readonly samplesDays: number;
-  /** Whether a row that comes again in another batch is one row, also in the sums. */
+  /** Whether a row that arrives again in another batch still counts once, also in the sums. */
   readonly countsOnce: boolean;
-  /** How many bytes of a statement a row makes. */
+  /** Returns how many bytes a row adds to a statement. */
   bytesOf(row: AnyRow): number;
-  /** @throws {StoreError} `schema`, when the tables are not as this version needs them. */
+  /** Creates the tables or brings them up to date. @throws {StoreError} */
+  migrate(): Promise<void>;
+  /** @throws {StoreError} `schema`, if the tables differ from the ones this version needs. */
   check(): Promise<void>;
-  /** May be called again with the same batch: it is stored once. @throws {StoreError} */
+  /** May be called again with the same batch, which is stored once. @throws {StoreError} */
   insert(batch: Batch): Promise<void>;
   /** @throws {StoreError} */
   clear(what: Clearing): Promise<ClearedRows>;
-  /** Deletes what is older than it is kept. @throws {StoreError} */
+  /** Deletes all rows of a model. @throws {StoreError} */
+  deleteModel(model: string): Promise<void>;
+  /** Deletes rows past their retention. @throws {StoreError} */
   deleteOld(): Promise<void>;
-  /** One page, newest first. @throws {StoreError} */
+  /** Reads one page, newest first. @throws {StoreError} */
   logs(filter: LogFilter): Promise<Logs>;
-  /** The buckets of a span, empty ones too. @throws {StoreError} */
+  /** Reads the buckets of a span, including the empty ones. @throws {StoreError} */
   history(span: Span, filter: HistoryFilter, nowMs: number): Promise<HistoryPoint[]>;
-  /** The samples of a span: of each machine and GPU the means of each bucket that has any. @throws {StoreError} */
+  /** Reads the mean samples of a span. A machine or GPU has one for each bucket with samples. @throws {StoreError} */
   samples(span: Span, filter: Omit<HistoryFilter, "model">): Promise<MeanSamples[]>;
 }
 
 /**
- * Why a store did not do what it was told.
+ * Why a store did not carry out a statement.
  *
- * `schema`: its tables are not as they must be. `content`: it refuses rows for what is in them.
- * `too_large`: it takes no request of that size. None of these was carried out. `unavailable`:
- * anything else; it may have been carried out.
+ * `schema`: its tables differ from the expected ones. `content`: it rejects rows because of their
+ * content. `too_large`: it rejects a request of that size. Nothing was stored in these three cases.
+ * `unavailable`: anything else; the statement may have been carried out.
  */
 export type StoreFailure = "schema" | "content" | "too_large" | "unavailable";
 
 /**
- * Its message goes to health, logs and the page. It is made of our words and the store's codes,
- * never of the store's text: that may hold a password, a connection string, or somebody's prompt.
+ * The failure of a store. Its message appears in health, logs and the page, after the store's name.
+ *
+ * The message contains our text and the store's error codes, never the store's text, which may
+ * include a password, a connection string or a prompt.
  */
 export class StoreError extends Error {
   override readonly name = "StoreError";
@@ -71,13 +81,15 @@ export class StoreError extends Error {
   }
 }
 
-/** Bound on one statement, ms. A store that needs longer gets the batch again, later. */
+/** Bounds one statement, in ms. A store that needs longer gets the batch again later. */
 export const STATEMENT_MS = 30_000;
 
 /**
- * A `fetch` that tells what a store says from what something in front of it says, and that ends. The
- * answer is read whole: a timer that goes on would keep the object awake, and that is billed.
- * @param isOfStore  whether the client reads an answer's failure itself
+ * Makes a bounded `fetch` that separates the store's own failures from those of a proxy before it.
+ *
+ * Reads the answer to its end: a timer that is still running would keep the object awake, and that
+ * is billed.
+ * @param isOfStore  whether the client itself interprets the failure in an answer
  */
 export const storeFetch =
   (isOfStore: (response: Response) => boolean) =>
@@ -86,7 +98,7 @@ export const storeFetch =
     const timer = setTimeout(() => limit.abort(), STATEMENT_MS);
     const signal = init?.signal ? AbortSignal.any([init.signal, limit.signal]) : limit.signal;
     try {
-      // A redirect would take the credentials somewhere else.
+      // A redirect would send the credentials to another server.
       const response = await fetch(url, { ...init, signal, redirect: "manual" });
       const { status, headers } = response;
       if (!response.ok && !isOfStore(response)) {
@@ -96,7 +108,7 @@ export const storeFetch =
           `answered HTTP ${status}`,
         );
       }
-      // Also one without a byte: the client of ClickHouse waits for ever where there is no body at all.
+      // Even an empty body is passed on: the ClickHouse client waits forever if there is no body.
       return new Response(await response.arrayBuffer(), { status, headers });
     } catch (error) {
       if (error instanceof StoreError) throw error;
@@ -111,7 +123,7 @@ export const storeFetch =
     }
   };
 
-/** The failure of a client of a store: ours, wherever the client put it. */
+/** Finds our failure inside an error of a store's client, wherever the client put it. */
 export function storeErrorOf(error: unknown): StoreError | null {
   if (error instanceof StoreError) return error;
   if (error instanceof Error && "sourceError" in error) return storeErrorOf(error.sourceError);

@@ -1,45 +1,13 @@
-/** A page of logs as a store reads it, in the shape of the API. */
+/** A page of the logs that was read from an external store, in the shape of the API. */
 import {
   type LogEntry,
   type Logs,
   type LogsPage,
   SHORT_TEXT_CHARS,
-} from "../../protocol/api/stats.ts";
-import type { StoreName } from "./external-store.ts";
+} from "../../protocol/api/logs.ts";
+import type { StoreName } from "../../protocol/stores.ts";
 
-/** Columns that both stores and the API name alike. */
-export const LOG_COLUMNS = [
-  "box",
-  "model",
-  "endpoint",
-  "api",
-  "stream",
-  "status",
-  "http_status",
-  "failed_at",
-  "error_message",
-  "prompt",
-  "response",
-  "prompt_tokens",
-  "completion_tokens",
-  "latency_ms",
-  "edge_ms",
-  "tunnel_ms",
-  "ttft_ms",
-  "queue_ms",
-  "load_ms",
-  "prefill_ms",
-  "decode_ms",
-  "done_reason",
-  "key_id",
-  "client_ip",
-  "user_agent",
-  "energy_j",
-  "resumed",
-  "tokens_used",
-] as const satisfies (keyof LogEntry)[];
-
-/** @param entries one more than the page, when there is a next one. */
+/** @param entries  one more than the page holds if a next page exists */
 export function pageOf(
   store: StoreName,
   entries: LogEntry[],

@@ -1,11 +1,11 @@
 /**
- * Rows: what both stores keep of a finished request, and of a GPU and a machine at one moment.
+ * Rows: a finished request, a GPU sample and a machine sample, as every external store keeps them.
  *
- * One shape for both, with their own names for its times where the seed names them. Text is cleaned
- * of what a store refuses (Postgres no NUL, neither of them half a surrogate pair), so that one
- * caller's prompt can never hold up everybody's records.
+ * Rows carry the names of `protocol/columns.ts`; each store renames the few that it names
+ * differently. Text is cleaned of the characters that a store rejects (NUL in Postgres, half a
+ * surrogate pair in both), so one caller's prompt cannot block everybody's records.
  */
-
+import type { StoredRequest, StoredSystemSample } from "../../protocol/columns.ts";
 import { PROMPT_CHARS_MAX, RESPONSE_CHARS_MAX } from "../../protocol/limits.ts";
 import {
   cut,
@@ -16,39 +16,31 @@ import {
 } from "../../protocol/records.ts";
 import { isInference } from "../../protocol/routes.ts";
 
-export type RequestRow = Omit<RequestRecord, "started_at"> & {
-  started_at: string;
-  finished_at: string;
-  /** Whether it counts into latency, TTFT and token figures. */
-  is_inference: boolean;
-  /** Prompt and completion tokens; null when Ollama said neither. */
-  tokens_used: number | null;
-};
-
-export type GpuRow = Omit<GpuSample, "at" | "throttle_reasons"> & {
-  sampled_at: string;
-  /** Separated by commas; empty when nothing throttles, null when that is not known. */
+export type GpuRow = Omit<GpuSample, "throttle_reasons"> & {
+  /** Separated by commas; empty when the clocks are not throttled, null when unknown. */
   throttle_reasons: string | null;
 };
 
-export type SystemRow = Omit<SystemSample, "at"> & { sampled_at: string; box: string };
-
-/** By the table that they go to; of requests, Postgres calls it `request_logs`. */
-export type RowOf = { requests: RequestRow; gpu_samples: GpuRow; system_samples: SystemRow };
+/** Rows by kind. A store may name their tables differently: Postgres has `request_logs`. */
+export type RowOf = {
+  requests: StoredRequest;
+  gpu_samples: GpuRow;
+  system_samples: StoredSystemSample;
+};
 export type Kind = keyof RowOf;
 export type AnyRow = RowOf[Kind];
 export type Rows = { [Name in Kind]: { kind: Name; rows: RowOf[Name][] } }[Kind];
 
-/** Room for the mark that the agent put where it cut a text. */
+/** Room for the mark that the agent left where it cut a text. */
 const MARK_CHARS = 64;
-/** Names, errors, addresses: far beyond what a record may hold. */
+/** Bounds names, errors and addresses, far above what a record may contain. */
 const TEXT_CHARS_MAX = 4_000;
 const CHARS_MAX: Record<string, number> = {
   prompt: PROMPT_CHARS_MAX + MARK_CHARS,
   response: RESPONSE_CHARS_MAX + MARK_CHARS,
 };
 
-export function requestRow(record: RequestRecord, finishedMs: number): RequestRow {
+export function requestRow(record: RequestRecord, finishedMs: number): StoredRequest {
   return cleaned({
     ...record,
     finished_at: new Date(finishedMs).toISOString(),
@@ -57,13 +49,13 @@ export function requestRow(record: RequestRecord, finishedMs: number): RequestRo
   });
 }
 
-export const gpuRow = ({ at, throttle_reasons, ...rest }: GpuSample): GpuRow =>
-  cleaned({ ...rest, sampled_at: at, throttle_reasons: throttle_reasons?.join(",") ?? null });
+export const gpuRow = ({ throttle_reasons, ...rest }: GpuSample): GpuRow =>
+  cleaned({ ...rest, throttle_reasons: throttle_reasons?.join(",") ?? null });
 
-export const systemRow = (box: string, { at, ...rest }: SystemSample): SystemRow =>
-  cleaned({ ...rest, sampled_at: at, box });
+export const systemRow = (box: string, sample: SystemSample): StoredSystemSample =>
+  cleaned({ ...sample, box });
 
-/** Its texts without what a store refuses, and not too long: cut, and marked as cut. */
+/** Removes from the texts of a row what a store rejects, and cuts those that are too long. */
 function cleaned<Row extends object>(row: Row): Row {
   const entries = Object.entries(row).map(([name, value]) => [
     name,
@@ -72,5 +64,5 @@ function cleaned<Row extends object>(row: Row): Row {
   return Object.fromEntries(entries) as Row;
 }
 
-/** U+FFFD is what readers of such text show anyway. */
+/** Replaces what a store rejects by U+FFFD, which readers of such text show anyway. */
 export const wellFormed = (text: string): string => text.toWellFormed().replaceAll("\0", "\uFFFD");

@@ -1,58 +1,37 @@
-/** Samples as a store sums them up: of each machine and GPU one for each bucket that has any, its figures the means of those there. */
+/**
+ * GPU and machine samples as a store aggregates them.
+ *
+ * Each GPU and machine has one for every bucket that contains samples, with the means of that bucket.
+ */
 import { z } from "zod";
+import {
+  AVERAGED_GPU_COLUMNS,
+  AVERAGED_SYSTEM_COLUMNS,
+  type AveragedGpuColumn,
+  type AveragedSystemColumn,
+} from "../../protocol/columns.ts";
 import { isoOf } from "../answers/figures.ts";
 import type { GpuFigures } from "../answers/gpu-history.ts";
 import type { Span } from "../answers/history.ts";
 import type { SystemFigures } from "../answers/system-history.ts";
 
-const figure = z.number().nullable();
-
-/** `bucket` is counted from the start of the span. */
+/** `bucket` counts from the start of the span. */
 const Mean = z.object({ bucket: z.number(), box: z.string() });
 
-export const SYSTEM_MEANS = [
-  "cpu_percent",
-  "cpu_count_logical",
-  "memory_total_bytes",
-  "memory_used_bytes",
-  "disk_total_bytes",
-  "disk_used_bytes",
-  "in_flight",
-  "queued",
-] as const satisfies (keyof SystemFigures)[];
-export const GPU_MEANS = [
-  "utilization_percent",
-  "memory_used_mb",
-  "memory_total_mb",
-  "temperature_c",
-  "power_draw_w",
-  "sm_clock_mhz",
-] as const satisfies (keyof GpuFigures)[];
+const figure = z.number().nullable();
+const figuresOf = <Name extends string>(names: readonly Name[]) =>
+  Object.fromEntries(names.map((name) => [name, figure])) as Record<Name, typeof figure>;
 
-export const SystemMean = Mean.extend({
-  cpu_percent: figure,
-  cpu_count_logical: figure,
-  memory_total_bytes: figure,
-  memory_used_bytes: figure,
-  disk_total_bytes: figure,
-  disk_used_bytes: figure,
-  in_flight: figure,
-  queued: figure,
-});
+export const SystemMean = Mean.extend(figuresOf<AveragedSystemColumn>(AVERAGED_SYSTEM_COLUMNS));
 export const GpuMean = Mean.extend({
   index: z.number(),
   name: z.string(),
-  utilization_percent: figure,
-  memory_used_mb: figure,
-  memory_total_mb: figure,
-  temperature_c: figure,
-  power_draw_w: figure,
-  sm_clock_mhz: figure,
+  ...figuresOf<AveragedGpuColumn>(AVERAGED_GPU_COLUMNS),
 });
 
 export type MeanSamples = { box: string; gpu: GpuFigures[]; system: SystemFigures[] };
 
-/** In the shape of samples, each at the start of its bucket: what answers are made of. */
+/** Turns means into samples, each at the start of its bucket, so that one code builds every answer. */
 export function meanSamples(
   span: Span,
   gpu: readonly z.infer<typeof GpuMean>[],

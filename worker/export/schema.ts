@@ -1,24 +1,41 @@
-/** Tables as data: from it they are made, brought up to date, and checked. */
+/** Tables as data: the source from which they are created, brought up to date and checked. */
+import type { StoredColumn } from "../../protocol/columns.ts";
 import { StoreError } from "./external-store.ts";
 
-/** Samples of GPUs and machines, in either store. */
+/** Retention of GPU and machine samples in every store. */
 export const STORE_SAMPLES_KEPT_DAYS = 30;
 
-/** Sums of requests by minute, in either store: a year and a month. The requests go sooner. */
+/** Retention of the sums by minute in every store: a year and a month. The requests themselves go sooner. */
 export const STORE_MINUTES_KEPT_DAYS = 400;
 
-/** `rest`: what follows the type, where the table is made. */
+/** `rest` is the part of the definition that follows the type. */
 export type TableColumn = readonly [name: string, type: string, rest?: string];
 export type Table = {
   name: string;
-  columns: readonly TableColumn[] /** What follows the columns. */;
+  columns: readonly TableColumn[];
+  /** The part of the statement that follows the columns. */
   tail: string;
 };
+
+/** The names that a store gives to columns, where they differ from those in `protocol/columns.ts`. */
+export type ColumnNames = Readonly<Record<string, string>>;
+
+/** Defines a store's columns from the shared table. */
+export const tableColumns = (
+  columns: Readonly<Record<string, StoredColumn>>,
+  names: ColumnNames,
+  define: (column: StoredColumn) => readonly [type: string, rest?: string],
+): TableColumn[] =>
+  Object.entries(columns).map(([name, column]) => [names[name] ?? name, ...define(column)]);
+
+/** Returns the values of a row under the store's own column names. */
+export const renamed = (row: object, names: ColumnNames): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(row).map(([name, value]) => [names[name] ?? name, value]));
 
 export const createTable = ({ name, columns, tail }: Table): string =>
   `CREATE TABLE IF NOT EXISTS ${name} (\n${columns.map((column) => `  ${columnText(column)}`).join(",\n")}${tail}`;
 
-/** Columns that a later version added to a table. */
+/** Adds the columns that a later version introduced. */
 export const addColumns = ({ name, columns }: Table): string =>
   `ALTER TABLE ${name} ${columns.map((column) => `ADD COLUMN IF NOT EXISTS ${columnText(column)}`).join(", ")}`;
 
@@ -26,27 +43,27 @@ const columnText = ([name, type, rest]: TableColumn): string =>
   [name, type, rest].filter((part) => part !== undefined).join(" ");
 
 /**
- * More columns than expected do no harm.
- * @throws {StoreError} `schema`, saying what is missing or different, and what to run.
+ * Checks that every expected column exists with its type. Additional columns do no harm.
+ * @throws {StoreError} `schema`, naming what is missing or different, and the command to run.
  */
 export function checkTables(
   tables: readonly Table[],
   found: readonly { table: string; name: string; type: string }[],
 ): void {
   for (const { name: table, columns } of tables) {
-    const ofTable = new Map(
+    const types = new Map(
       found.filter((column) => column.table === table).map(({ name, type }) => [name, type]),
     );
-    if (ofTable.size === 0)
+    if (types.size === 0)
       throw new StoreError("schema", `has no table ${table}: run npm run migrate`);
     for (const [name, type] of columns) {
-      const actual = ofTable.get(name);
+      const actual = types.get(name);
       if (actual === undefined)
         throw new StoreError("schema", `has no column ${name} in ${table}: run npm run migrate`);
       if (actual !== type)
         throw new StoreError(
           "schema",
-          `has ${actual} as the type of ${table}.${name}, and it must be ${type}`,
+          `has type ${actual} for ${table}.${name}; the type must be ${type}`,
         );
     }
   }

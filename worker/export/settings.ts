@@ -1,117 +1,81 @@
 /**
- * Settings of the stores: which ones are written to, and how they are reached.
+ * Settings of the external stores: which ones the edge writes to, and how it reaches them.
  *
- * Parsed for the Worker and for the programs that make and check the stores.
+ * Parsed both for the Worker and for the programs that create and check the stores.
  */
 import { z } from "zod";
 import { ExporterType } from "../../protocol/messages.ts";
-
-export type ClickHouseSettings = { url: string; user: string; password: string; database: string };
-export type PostgresSettings = {
-  url: string /** Where SQL over HTTP is served, if it is not Neon's own address. */;
-  fetchEndpoint: string | null;
-};
+import type { StoreName } from "../../protocol/stores.ts";
+import {
+  type ConfiguredStores,
+  configuredStores,
+  EXTERNAL_STORE_VARIABLES,
+  EXTERNAL_STORES,
+} from "./external-stores.ts";
 
 export type StoreSettings = {
+  /** As deployed. The list of stores follows from it. */
   exporterType: ExporterType;
-  /** The pause between two flushes. */
+  /** The pause between two deliveries. */
   exportIntervalMs: number;
-  /** Null unless it is written to. */
-  clickhouse: ClickHouseSettings | null;
-  postgres: PostgresSettings | null;
+  configured: ConfiguredStores;
 };
-
-const urlOf = (protocols: RegExp, example: string) =>
-  z
-    .string()
-    .refine((text) => URL.canParse(text), "is not a URL")
-    .refine(
-      (text) => !URL.canParse(text) || protocols.test(new URL(text).protocol),
-      `is not of the form ${example}`,
-    );
-
-const http = urlOf(/^https?:$/, "https://host:port");
-
-/** An identifier that needs no quoting. */
-const name = z
-  .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,62}$/, "is not a name of letters, digits and _");
 
 export const STORE_VARIABLES = {
   EXPORTER_TYPE: z
-    .enum(ExporterType.options, { error: "is none, clickhouse, postgres or both" })
+    .enum(ExporterType.options, {
+      error: `must be ${ExporterType.options.map((option) => `"${option}"`).join(", ")}`.replace(
+        /, (?=[^,]*$)/,
+        " or ",
+      ),
+    })
     .default("none"),
   METRICS_EXPORT_INTERVAL: z
     .string()
-    .regex(/^[1-9]\d{0,4}$/, "is whole seconds from 1 to 99999")
+    .regex(/^[1-9]\d{0,4}$/, "must be a whole number of seconds from 1 to 99999")
     .transform(Number)
     .default(5),
-  CLICKHOUSE_URL: http
-    .refine(
-      (text) => !URL.canParse(text) || !/[^/]/.test(afterHost(text)),
-      "has more than a host and a port: the rest has variables of its own",
-    )
-    .optional(),
-  CLICKHOUSE_USER: z.string().default("default"),
-  CLICKHOUSE_PASSWORD: z.string().default(""),
-  CLICKHOUSE_DATABASE: name.default("ollama_metrics"),
-  DATABASE_URL: urlOf(/^postgres(ql)?:$/, "postgresql://user:password@host/database")
-    .refine(
-      (text) => !URL.canParse(text) || hasAll(new URL(text)),
-      "lacks one of user, password, host and database",
-    )
-    .optional(),
-  NEON_FETCH_ENDPOINT: http.optional(),
+  ...EXTERNAL_STORE_VARIABLES,
 };
 
 const Variables = z.object(STORE_VARIABLES);
 type Variables = z.infer<typeof Variables>;
 
-/** What is wrong with the variables together. */
+/** Reports each store that is to be written to but has no address. */
 export function checkTogether(
-  variables: Pick<Variables, "EXPORTER_TYPE" | "CLICKHOUSE_URL" | "DATABASE_URL">,
+  variables: Pick<Variables, "EXPORTER_TYPE"> & Record<string, unknown>,
   context: z.RefinementCtx,
 ): void {
-  const { EXPORTER_TYPE: type, CLICKHOUSE_URL, DATABASE_URL } = variables;
-  const missing = (variable: string) =>
-    context.addIssue({
-      code: "custom",
-      path: [variable],
-      message: `is not set, and EXPORTER_TYPE is ${type}`,
-    });
-  if (writes(type, "clickhouse") && CLICKHOUSE_URL === undefined) missing("CLICKHOUSE_URL");
-  if (writes(type, "postgres") && DATABASE_URL === undefined) missing("DATABASE_URL");
+  const { EXPORTER_TYPE: type } = variables;
+  const names = storesNamedBy(type);
+  for (const { name, addressVariable } of EXTERNAL_STORES)
+    if (names.includes(name) && variables[addressVariable] === undefined)
+      context.addIssue({
+        code: "custom",
+        path: [addressVariable],
+        message: `is not set, but EXPORTER_TYPE is ${type}`,
+      });
 }
 
-/** The variables alone, for a program. @throws {z.ZodError} */
+/** Parses the variables for a program. @throws {z.ZodError} */
 export const storeSettingsOf = (environment: Record<string, unknown>): StoreSettings =>
   storeSettings(Variables.superRefine(checkTogether).parse(environment));
+
+/** Parses the variables and takes every store that has an address, whatever EXPORTER_TYPE is. @throws {z.ZodError} */
+export const addressedStoresOf = (environment: Record<string, unknown>): ConfiguredStores =>
+  configuredStores(
+    EXTERNAL_STORES.map(({ name }) => name),
+    Variables.parse(environment),
+  );
 
 export const storeSettings = (variables: Variables): StoreSettings => ({
   exporterType: variables.EXPORTER_TYPE,
   exportIntervalMs: variables.METRICS_EXPORT_INTERVAL * 1_000,
-  clickhouse:
-    variables.CLICKHOUSE_URL !== undefined && writes(variables.EXPORTER_TYPE, "clickhouse")
-      ? {
-          url: variables.CLICKHOUSE_URL,
-          user: variables.CLICKHOUSE_USER,
-          password: variables.CLICKHOUSE_PASSWORD,
-          database: variables.CLICKHOUSE_DATABASE,
-        }
-      : null,
-  postgres:
-    variables.DATABASE_URL !== undefined && writes(variables.EXPORTER_TYPE, "postgres")
-      ? { url: variables.DATABASE_URL, fetchEndpoint: variables.NEON_FETCH_ENDPOINT ?? null }
-      : null,
+  configured: configuredStores(storesNamedBy(variables.EXPORTER_TYPE), variables),
 });
 
-const writes = (type: ExporterType, store: "clickhouse" | "postgres"): boolean =>
-  type === store || type === "both";
-
-const afterHost = (text: string): string => {
-  const { username, password, pathname, search, hash } = new URL(text);
-  return username + password + pathname + search + hash;
-};
-
-const hasAll = ({ username, password, hostname, pathname }: URL): boolean =>
-  [username, password, hostname, pathname.slice(1)].every((part) => part !== "");
+/** Reads the seed's spelling of the list: "both" is the two stores that the seed has. */
+function storesNamedBy(type: ExporterType): readonly StoreName[] {
+  if (type === "none") return [];
+  return type === "both" ? ["clickhouse", "postgres"] : [type];
+}

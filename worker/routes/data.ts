@@ -1,4 +1,4 @@
-/** `/api/data` and `/api/config`: what is stored, and how the edge is set. */
+/** The routes of `/api/data` and `/api/config`: stored data, and the settings of the edge. */
 import { Hono } from "hono";
 import { CONFIG_ROUTES, type Config } from "../../protocol/api/config.ts";
 import { DATA_ROUTES } from "../../protocol/api/data.ts";
@@ -28,11 +28,11 @@ serveRoute(dataRoutes, CONFIG_ROUTES.config, async ({ principal }, c) =>
 
 serveRoute(dataRoutes, CONFIG_ROUTES.patchConfig, async ({ body, principal }, c) => {
   const changed = await aggregatorOf(c.env).patchSettings(body);
-  forgetBoxes(); // with them, this isolate would keep the settings of before for a moment
+  forgetBoxes(); // their cache holds the previous settings and would serve them a moment longer
   return configOf(c.env, principal, changed);
 });
 
-/** The host alone: the rest of a URL may hold a password. */
+/** Returns only the host: the rest of a URL may contain a password. */
 const hostOf = (store: { url: string } | null): string | null =>
   store === null ? null : new URL(store.url).hostname;
 
@@ -46,8 +46,8 @@ function configOf(env: Bindings, principal: Principal, changed: RunTimeSettings)
     enable_instrumentation: enableInstrumentation,
     exporter_type: deployed.stores.exporterType,
     metrics_export_interval: deployed.stores.exportIntervalMs / 1_000,
-    clickhouse_host: isAdmin ? hostOf(deployed.stores.clickhouse) : null,
-    postgres_host: isAdmin ? hostOf(deployed.stores.postgres) : null,
+    clickhouse_host: isAdmin ? hostOf(deployed.stores.configured.clickhouse) : null,
+    postgres_host: isAdmin ? hostOf(deployed.stores.configured.postgres) : null,
     log_content: logContent,
     auth_mode: deployed.authMode,
     scopes: [...principal.scopes],

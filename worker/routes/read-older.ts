@@ -1,17 +1,12 @@
 /**
- * Logs, history and samples, also of what the object does not keep any more: that is read from the store that
- * is configured, ClickHouse before Postgres.
+ * Logs, history and samples, including the part that the Durable Object no longer keeps.
  *
- * By the Worker, not by the object: it may take a store seconds to wake. An answer is of one place,
- * and says of which. No store is asked for what the object has.
+ * That part is read from the preferred external store, if one is configured. The Worker reads it and
+ * not the object, since a store may take seconds to wake up. An answer comes from one place and
+ * names it. A store is never queried for data that the object has.
  */
-import {
-  GRANULARITIES,
-  type History,
-  type HistoryQuery,
-  type Logs,
-  type LogsPage,
-} from "../../protocol/api/stats.ts";
+import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
+import { GRANULARITIES, type History, type HistoryQuery } from "../../protocol/api/stats.ts";
 import type { GpuHistory, SystemHistory } from "../../protocol/api/system.ts";
 import { SAMPLES_KEPT_MS } from "../aggregator/arriving-samples.ts";
 import {
@@ -27,19 +22,19 @@ import { systemHistoryOf } from "../answers/system-history.ts";
 import type { Bindings } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { type ExternalStore, StoreError } from "../export/external-store.ts";
-import { externalStoresOf } from "../export/external-stores.ts";
+import { openExternalStores } from "../export/external-stores.ts";
 import { settingsOf } from "../settings.ts";
 
 const DAY_SECONDS = 86_400;
 
-/** One page. The one after the last of the ledger is the first of the store. */
+/** Reads one page. The page after the last one of the ledger is the first one of the store. */
 export async function readLogs(env: Bindings, page: LogsPage): Promise<Logs> {
   const aggregator = aggregatorOf(env);
   const logs = await aggregator.logs(page);
-  const [store] = externalStoresOf(settingsOf(env).stores);
+  const store = preferredStore(env);
   if (logs.logs.length > 0 || store === undefined) return logs;
   const older = await aggregator.olderLogs();
-  return older === null ? logs : asked(store, () => store.logs({ ...page, ...older }));
+  return older === null ? logs : readFrom(store, () => store.logs({ ...page, ...older }));
 }
 
 export type HistoryReader = {
@@ -47,7 +42,7 @@ export type HistoryReader = {
   read: (piece: Span, filter: CellFilter) => Promise<History["metrics"]>;
 };
 
-/** @throws {GatewayError} `bad_request`, when what is asked for is kept nowhere. */
+/** @throws {GatewayError} `bad_request`, if no store keeps the requested history. */
 export function historyReader(
   env: Bindings,
   { seconds, granularity }: Pick<HistoryQuery, "seconds" | "granularity">,
@@ -57,11 +52,11 @@ export function historyReader(
   const aggregator = aggregatorOf(env);
   if (!isFine && seconds <= HOUR_CELLS_KEPT_DAYS * DAY_SECONDS)
     return { store: "durable_object", read: (piece, filter) => aggregator.history(piece, filter) };
-  const [store] = externalStoresOf(settingsOf(env).stores);
+  const store = preferredStore(env);
   if (store === undefined) {
     const kept = isFine
-      ? `beyond ${MINUTE_CELLS_KEPT_DAYS} days sums are by the hour: use 1h or 1d`
-      : `sums are kept for ${HOUR_CELLS_KEPT_DAYS} days`;
+      ? `buckets beyond ${MINUTE_CELLS_KEPT_DAYS} days are at least an hour long: use 1h or 1d`
+      : `history is kept for ${HOUR_CELLS_KEPT_DAYS} days`;
     throw new GatewayError({
       reason: "bad_request",
       what: `Without ClickHouse or Postgres ${kept}.`,
@@ -74,7 +69,7 @@ export function historyReader(
     });
   const read = async (piece: Span, filter: CellFilter) => {
     const clearedMs = await aggregator.metricsClearedMs();
-    return asked(store, () => store.history(piece, { ...filter, clearedMs }, Date.now()));
+    return readFrom(store, () => store.history(piece, { ...filter, clearedMs }, Date.now()));
   };
   return { store: store.name, read };
 }
@@ -103,10 +98,17 @@ export async function readGpuHistory(
   return { store: store.name, ...gpuHistoryOf(span, await samplesOf(env, store, span, box)) };
 }
 
-/** Null while the object has them. @throws {GatewayError} `bad_request`, when they are kept nowhere for so long. */
+/** The first configured store; all of them could answer. */
+const preferredStore = (env: Bindings): ExternalStore | undefined =>
+  openExternalStores(settingsOf(env).stores.configured)[0];
+
+/**
+ * Returns the store to read samples from; null if the object has them.
+ * @throws {GatewayError} `bad_request`, if no store keeps samples for this long.
+ */
 function samplesStore(env: Bindings, seconds: number): ExternalStore | null {
   if (seconds * 1_000 <= SAMPLES_KEPT_MS) return null;
-  const [store] = externalStoresOf(settingsOf(env).stores);
+  const store = preferredStore(env);
   if (store === undefined)
     throw new GatewayError({
       reason: "bad_request",
@@ -122,11 +124,14 @@ function samplesStore(env: Bindings, seconds: number): ExternalStore | null {
 
 async function samplesOf(env: Bindings, store: ExternalStore, span: Span, box: string | undefined) {
   const clearedMs = await aggregatorOf(env).metricsClearedMs();
-  return asked(store, () => store.samples(span, { box, clearedMs }));
+  return readFrom(store, () => store.samples(span, { box, clearedMs }));
 }
 
 /** @throws {GatewayError} `store_unavailable` */
-async function asked<Answer>(store: ExternalStore, read: () => Promise<Answer>): Promise<Answer> {
+async function readFrom<Answer>(
+  store: ExternalStore,
+  read: () => Promise<Answer>,
+): Promise<Answer> {
   try {
     return await read();
   } catch (error) {

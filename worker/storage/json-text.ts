@@ -1,4 +1,4 @@
-/** A column that holds JSON. */
+/** A text column that contains JSON. */
 import { z } from "zod";
 
 export const jsonText = <Schema extends z.ZodType>(schema: Schema) =>

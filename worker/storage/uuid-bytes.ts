@@ -1,4 +1,4 @@
-/** Request ids as they are kept where they are many: 16 bytes in place of 36 characters, in the same order. */
+/** Request ids in bulk: 16 bytes each instead of 36 characters, in the same order. */
 const ID_BYTES = 16;
 
 export function bytesOfIds(ids: readonly string[]): Uint8Array<ArrayBuffer> {
@@ -13,7 +13,7 @@ export function idsOfBytes(bytes: Uint8Array): string[] {
   );
 }
 
-/** Whether an id is among them. */
+/** Returns whether the bytes contain an id. */
 export function includesId(ids: Uint8Array, id: string): boolean {
   const sought = bytesOfId(id);
   for (let at = 0; at < ids.length; at += ID_BYTES)

@@ -3,7 +3,7 @@
  * texts.
  */
 import type { ComponentChildren } from "preact";
-import type { LogEntry } from "../../../protocol/api/stats.ts";
+import type { LogEntry } from "../../../protocol/api/logs.ts";
 import { preferences } from "../../data/preferences.ts";
 import { useQuery } from "../../data/query.ts";
 import { CopyButton, Empty, FailureNote, Skeleton } from "../../parts/basics.tsx";

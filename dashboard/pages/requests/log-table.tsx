@@ -1,6 +1,6 @@
 /** The finished requests, newest first. Each row expands to its details. */
 import { Fragment } from "preact";
-import type { LogEntry } from "../../../protocol/api/stats.ts";
+import type { LogEntry } from "../../../protocol/api/logs.ts";
 import { Moment, Pill, TableScroll, type Tone } from "../../parts/basics.tsx";
 import { ChevronIcon } from "../../parts/icons.tsx";
 import { count, duration, UNKNOWN } from "../../shape/format.ts";

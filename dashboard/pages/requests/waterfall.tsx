@@ -1,5 +1,5 @@
 /** The time of a request by phase: one bar in the list, a table in the details. */
-import type { LogEntry } from "../../../protocol/api/stats.ts";
+import type { LogEntry } from "../../../protocol/api/logs.ts";
 import { duration, percent } from "../../shape/format.ts";
 import { type Phase, segmentsOf } from "../../shape/waterfall.ts";
 

@@ -1,3 +1,3 @@
--- What the Worker and `npm run check:stores` do in ClickHouse, and no more. Run as an administrator, with a password of yours.
+-- The rights that the Worker and `npm run check:stores` need in ClickHouse. Run as an administrator, with a password of your own.
 CREATE USER edge IDENTIFIED BY '…';
 GRANT SELECT, INSERT, TRUNCATE, ALTER DELETE ON ollama_metrics.* TO edge;

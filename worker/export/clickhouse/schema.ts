@@ -1,21 +1,31 @@
 /**
- * What is stored in ClickHouse.
+ * The tables in ClickHouse.
  *
- * `requests` is one row per finished request. Its key is the request id alone: a UUIDv7, so rows
- * lie in order of time, pages are read from the key, and a request that came twice is one row after
- * a merge, whatever else. (A batch that is sent again does not even get so far: its token is known.)
- * `requests_minutes` are sums of it by minute, kept longer than the rows, filled by a view in the
- * same insert. The sketches there are DDSketch with 0.5 % relative error, like the edge's own.
+ * `requests` has one row per finished request. Its key is the request id alone. The id is a UUIDv7,
+ * so rows lie in order of time, pages are read straight from the key, and a request that arrived
+ * twice is one row after a merge. (A batch that is sent again does not get that far: its token is
+ * known.) `requests_minutes` holds sums of the requests by minute. They are kept longer than the
+ * rows, and a view fills them within the same insert. Their sketches are DDSketch with 0.5 %
+ * relative error, like the edge's own.
  */
 import {
+  type ColumnType,
+  GPU_SAMPLE_COLUMNS,
+  REQUEST_COLUMNS,
+  type StoredColumn,
+  SYSTEM_SAMPLE_COLUMNS,
+} from "../../../protocol/columns.ts";
+import {
   addColumns,
+  type ColumnNames,
   createTable,
   STORE_MINUTES_KEPT_DAYS,
   STORE_SAMPLES_KEPT_DAYS,
   type Table,
+  tableColumns,
 } from "../schema.ts";
 
-/** A batch may be sent again for a week. The default of replicated tables, an hour, is less than an outage. */
+/** A batch may be sent again within a week. An outage can exceed the default of replicated tables, one hour. */
 const DEDUPLICATION = [
   "non_replicated_deduplication_window = 10000",
   "replicated_deduplication_window = 10000",
@@ -24,52 +34,64 @@ const DEDUPLICATION = [
 
 const SKETCH = "AggregateFunction(quantilesDD(0.005, 0.5, 0.95, 0.99), Float64)";
 const SUM = "SimpleAggregateFunction(sum, UInt64)";
-const TEXT = "CODEC(ZSTD(3))";
+
+/** The seed names the time of a request `timestamp`. */
+export const CLICKHOUSE_NAMES: ColumnNames = {
+  started_at: "timestamp",
+  at: "timestamp",
+  index: "gpu",
+};
+
+const TYPES: Record<ColumnType, string> = {
+  boolean: "Bool",
+  uint16: "UInt16",
+  uint32: "UInt32",
+  count: "UInt64",
+  float: "Float32",
+  double: "Float64",
+  uuid: "String",
+  time: "DateTime64(3, 'UTC')",
+  label: "String",
+  text: "String",
+  long_text: "String",
+};
+
+const CODECS: Partial<Record<ColumnType, string>> = {
+  uuid: "CODEC(ZSTD(1))",
+  time: "CODEC(DoubleDelta, ZSTD(1))",
+  long_text: "CODEC(ZSTD(3))",
+};
+
+function columnOf({
+  type,
+  nullable,
+  comment,
+}: StoredColumn): readonly [type: string, rest?: string] {
+  const plain = nullable ? `Nullable(${TYPES[type]})` : TYPES[type];
+  const rest = [...(comment === undefined ? [] : [`COMMENT '${comment}'`]), CODECS[type]];
+  const text = rest.filter((part) => part !== undefined).join(" ");
+  return [
+    type === "label" ? `LowCardinality(${plain})` : plain,
+    ...(text === "" ? ([] as const) : ([text] as const)),
+  ];
+}
+
+/** The time comes first, and `box` and `model` allow no null, since they are keys of the sums. */
+const { started_at, ...otherColumns } = REQUEST_COLUMNS;
+const requestColumns = {
+  started_at,
+  ...otherColumns,
+  box: { ...REQUEST_COLUMNS.box, nullable: false, comment: "empty when none was reached" },
+  model: {
+    ...REQUEST_COLUMNS.model,
+    nullable: false,
+    comment: "as the caller wrote it; empty when none was named",
+  },
+};
 
 const REQUESTS: Table = {
   name: "requests",
-  columns: [
-    [
-      "timestamp",
-      "DateTime64(3, 'UTC')",
-      "COMMENT 'when the edge accepted the request' CODEC(DoubleDelta, ZSTD(1))",
-    ],
-    ["request_id", "String", "CODEC(ZSTD(1))"],
-    ["finished_at", "DateTime64(3, 'UTC')", "CODEC(DoubleDelta, ZSTD(1))"],
-    ["box", "LowCardinality(String)", "COMMENT 'empty when none was reached'"],
-    [
-      "model",
-      "LowCardinality(String)",
-      "COMMENT 'as the caller wrote it; empty when none was named'",
-    ],
-    ["endpoint", "LowCardinality(String)"],
-    ["api", "LowCardinality(String)"],
-    ["stream", "Bool"],
-    ["is_inference", "Bool"],
-    ["status", "LowCardinality(String)", "COMMENT 'success, error or cancelled'"],
-    ["http_status", "UInt16"],
-    ["failed_at", "LowCardinality(Nullable(String))", "COMMENT 'gateway, tunnel or ollama'"],
-    ["error_message", "Nullable(String)", TEXT],
-    ["prompt", "Nullable(String)", TEXT],
-    ["response", "Nullable(String)", TEXT],
-    ["prompt_tokens", "Nullable(UInt64)"],
-    ["completion_tokens", "Nullable(UInt64)"],
-    ["tokens_used", "Nullable(UInt64)"],
-    ["latency_ms", "Float64"],
-    ["edge_ms", "Nullable(Float64)"],
-    ["tunnel_ms", "Nullable(Float64)"],
-    ["ttft_ms", "Nullable(Float64)"],
-    ["queue_ms", "Nullable(Float64)"],
-    ["load_ms", "Nullable(Float64)"],
-    ["prefill_ms", "Nullable(Float64)"],
-    ["decode_ms", "Nullable(Float64)"],
-    ["done_reason", "LowCardinality(Nullable(String))"],
-    ["key_id", "LowCardinality(Nullable(String))"],
-    ["client_ip", "Nullable(String)"],
-    ["user_agent", "LowCardinality(Nullable(String))"],
-    ["energy_j", "Nullable(Float64)"],
-    ["resumed", "UInt32"],
-  ],
+  columns: tableColumns(requestColumns, CLICKHOUSE_NAMES, columnOf),
   tail: `,
   INDEX by_time timestamp TYPE minmax GRANULARITY 1,
   INDEX by_latency latency_ms TYPE minmax GRANULARITY 1
@@ -83,7 +105,7 @@ const REQUESTS_MINUTES: Table = {
     [
       "minute",
       "DateTime('UTC')",
-      "COMMENT 'in which requests finished' CODEC(DoubleDelta, ZSTD(1))",
+      "COMMENT 'minute in which the requests finished' CODEC(DoubleDelta, ZSTD(1))",
     ],
     ["model", "LowCardinality(String)"],
     ["box", "LowCardinality(String)"],
@@ -120,26 +142,7 @@ GROUP BY minute, model, box`;
 
 const GPU_SAMPLES: Table = {
   name: "gpu_samples",
-  columns: [
-    ["timestamp", "DateTime64(3, 'UTC')", "CODEC(DoubleDelta, ZSTD(1))"],
-    ["box", "LowCardinality(String)"],
-    ["gpu", "UInt32", "COMMENT 'its index on the box'"],
-    ["uuid", "LowCardinality(Nullable(String))"],
-    ["name", "LowCardinality(String)"],
-    ["utilization_percent", "Nullable(Float32)"],
-    ["memory_used_mb", "Nullable(Float64)"],
-    ["memory_total_mb", "Nullable(Float64)"],
-    ["temperature_c", "Nullable(Float32)"],
-    ["power_draw_w", "Nullable(Float32)"],
-    ["power_limit_w", "Nullable(Float32)"],
-    ["sm_clock_mhz", "Nullable(Float32)"],
-    ["fan_percent", "Nullable(Float32)"],
-    [
-      "throttle_reasons",
-      "LowCardinality(Nullable(String))",
-      "COMMENT 'separated by commas; empty: none; null: not known'",
-    ],
-  ],
+  columns: tableColumns(GPU_SAMPLE_COLUMNS, CLICKHOUSE_NAMES, columnOf),
   tail: `
 ) ENGINE = ReplacingMergeTree PARTITION BY toYYYYMM(timestamp) ORDER BY (box, gpu, timestamp)
 TTL toDateTime(timestamp) + INTERVAL ${STORE_SAMPLES_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
@@ -147,24 +150,7 @@ TTL toDateTime(timestamp) + INTERVAL ${STORE_SAMPLES_KEPT_DAYS} DAY SETTINGS ${D
 
 const SYSTEM_SAMPLES: Table = {
   name: "system_samples",
-  columns: [
-    ["timestamp", "DateTime64(3, 'UTC')", "CODEC(DoubleDelta, ZSTD(1))"],
-    ["box", "LowCardinality(String)"],
-    ["cpu_percent", "Nullable(Float64)"],
-    ["cpu_count_logical", "Nullable(UInt64)"],
-    ["load_1m", "Nullable(Float64)"],
-    ["memory_total_bytes", "Nullable(Float64)"],
-    ["memory_used_bytes", "Nullable(Float64)"],
-    [
-      "disk_path",
-      "LowCardinality(Nullable(String))",
-      "COMMENT 'the folder whose file system the disk figures are of'",
-    ],
-    ["disk_total_bytes", "Nullable(Float64)"],
-    ["disk_used_bytes", "Nullable(Float64)"],
-    ["in_flight", "UInt64", "COMMENT 'requests open on the agent'"],
-    ["queued", "UInt64", "COMMENT 'those of them that Ollama had not begun to answer'"],
-  ],
+  columns: tableColumns(SYSTEM_SAMPLE_COLUMNS, CLICKHOUSE_NAMES, columnOf),
   tail: `
 ) ENGINE = ReplacingMergeTree PARTITION BY toYYYYMM(timestamp) ORDER BY (box, timestamp)
 TTL toDateTime(timestamp) + INTERVAL ${STORE_SAMPLES_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
@@ -177,7 +163,7 @@ export const CLICKHOUSE_TABLES: readonly Table[] = [
   SYSTEM_SAMPLES,
 ];
 
-/** In this order, each may be run again. In the database that is to hold the tables. */
+/** Runs in this order, in the database of the tables. Each statement may run again. */
 export const CLICKHOUSE_MIGRATION: readonly string[] = [
   ...CLICKHOUSE_TABLES.flatMap((table) => [createTable(table), addColumns(table)]),
   MINUTES_OF_REQUESTS,

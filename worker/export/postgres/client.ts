@@ -1,12 +1,10 @@
-/**
- * Postgres over HTTP, as Neon serves it: statements, and what is wrong with them in our words.
- */
+/** Postgres over HTTP, as Neon serves it: statements, and their failures in the project's own words. */
 import { NeonDbError, neon, neonConfig } from "@neondatabase/serverless";
 import { z } from "zod";
 import { StoreError, storeErrorOf, storeFetch } from "../external-store.ts";
-import type { PostgresSettings } from "../settings.ts";
+import type { PostgresSettings } from "./settings.ts";
 
-// Of all connections: the driver knows no other way.
+// The driver has only this global setting, for all connections.
 neonConfig.fetchFunction = storeFetch((response) => response.status === 400);
 
 export type Statement = { sql: string; parameters: unknown[] };
@@ -21,7 +19,7 @@ export class PostgresClient {
 
   /** @throws {StoreError} */
   run(sql: string, parameters: unknown[] = []): Promise<unknown[]> {
-    return told(this.#sql.query(sql, parameters));
+    return translated(this.#sql.query(sql, parameters));
   }
 
   /** @throws {StoreError} */
@@ -29,10 +27,10 @@ export class PostgresClient {
     return rowsOf(schema, await this.run(sql, parameters));
   }
 
-  /** All of them or none, each seeing what those before it did. @returns the rows of each. @throws {StoreError} */
+  /** Runs all statements or none; each sees the effects of the ones before it. @returns the rows of each @throws {StoreError} */
   transaction(statements: readonly Statement[], signal?: AbortSignal): Promise<unknown[][]> {
     const queries = statements.map(({ sql, parameters }) => this.#sql.query(sql, parameters));
-    return told(
+    return translated(
       this.#sql.transaction(queries, signal === undefined ? {} : { fetchOptions: { signal } }),
     );
   }
@@ -44,18 +42,18 @@ export function rowsOf<Row>(schema: z.ZodType<Row>, rows: unknown): Row[] {
   if (!parsed.success)
     throw new StoreError(
       "schema",
-      "answered something that this version does not read: run npm run migrate",
+      "returned rows that this version cannot read: run npm run migrate",
     );
   return parsed.data;
 }
 
 const Json = z.object({ json: z.unknown() });
 
-/** A row that is one column of JSON, `json`. */
+/** Parses a row that consists of one JSON column named `json`. */
 export const jsonRow = <Row>(schema: z.ZodType<Row>): z.ZodType<Row> =>
   z.preprocess((row) => Json.parse(row).json, schema);
 
-async function told<Answer>(answer: Promise<Answer>): Promise<Answer> {
+async function translated<Answer>(answer: Promise<Answer>): Promise<Answer> {
   try {
     return await answer;
   } catch (error) {
@@ -63,36 +61,43 @@ async function told<Answer>(answer: Promise<Answer>): Promise<Answer> {
   }
 }
 
-const WORDS: Record<string, string> = {
-  "28P01": "knows no such user, or another password",
-  "28000": "knows no such user, or another password",
+const MESSAGES: Record<string, string> = {
+  "28P01": "does not accept this user and password",
+  "28000": "does not accept this user and password",
   "3D000": "has no such database",
   "42P01": "lacks a table: run npm run migrate",
   "42703": "lacks a column: run npm run migrate",
-  "42501": "gives this user not enough grants",
-  "25006": "only lets itself be read",
+  "42501": "has not granted this user enough rights",
+  "25006": "is read-only",
   "53100": "is out of disk space",
   "53300": "has too many connections",
-  "57014": "gave up on a statement that took too long",
+  "57014": "cancelled a statement that took too long",
 };
 
-/** Classes: 22 data exception, 23 integrity constraint, 42 what is named does not exist. @see https://www.postgresql.org/docs/current/errcodes-appendix.html */
+/**
+ * Translates an error by its class: 22 is a data exception, 23 an integrity constraint, and 42 an
+ * object that does not exist.
+ * @see https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
 function failureOf(error: unknown): StoreError {
   if (!(error instanceof NeonDbError))
-    return new StoreError("unavailable", "answered something that is not Postgres's");
+    return new StoreError("unavailable", "gave an answer that does not come from Postgres");
   const code = /^[0-9A-Z]{5}$/.test(error.code ?? "") ? error.code : undefined;
   if (code === undefined) {
-    // Said by Neon's proxy, in words alone.
+    // Neon's proxy reports these as text without a code.
     if (/password authentication failed/i.test(error.message))
-      return new StoreError("unavailable", WORDS["28P01"] ?? "");
+      return new StoreError("unavailable", MESSAGES["28P01"] ?? "");
     if (/quota/i.test(error.message)) return new StoreError("unavailable", "has used up its quota");
-    return new StoreError("unavailable", "refused a statement, and gave no code");
+    return new StoreError("unavailable", "rejected a statement without an error code");
   }
   if (/^2[23]/.test(code))
-    return new StoreError("content", `refused rows for their content (Postgres error ${code})`);
+    return new StoreError(
+      "content",
+      `rejected rows because of their content (Postgres error ${code})`,
+    );
   const isSchema = code === "42P01" || code === "42703" || code === "42804";
   return new StoreError(
     isSchema ? "schema" : "unavailable",
-    `${WORDS[code] ?? "refused a statement"} (Postgres error ${code})`,
+    `${MESSAGES[code] ?? "rejected a statement"} (Postgres error ${code})`,
   );
 }

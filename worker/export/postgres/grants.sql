@@ -1,4 +1,4 @@
--- What the Worker and `npm run check:stores` do in Postgres, and no more. Run as owner, after `npm run migrate`, with a password of yours.
+-- The rights that the Worker and `npm run check:stores` need in Postgres. Run as the owner, after `npm run migrate`, with a password of your own.
 CREATE ROLE edge LOGIN PASSWORD '…';
 GRANT SELECT, INSERT, DELETE, TRUNCATE ON request_logs, gpu_samples, system_samples TO edge;
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON request_minutes TO edge;

@@ -1,16 +1,17 @@
 /**
- * Requests summed up by minute in Postgres, as the object and ClickHouse do: kept longer than the
- * requests themselves, and there when these were cleared.
+ * Sums of requests by minute in Postgres, as the Aggregator and ClickHouse have them. They are kept
+ * longer than the requests, and survive when these are cleared.
  *
- * Percentiles come from the bins of our own sketch, so they are as far off as the object's. A minute
- * holds the bin of each of its requests, two bytes: minutes are put together by putting these side
- * by side, which needs no extension, and they are counted when they are read.
+ * Percentiles come from the bins of the edge's own sketch and have its accuracy. A minute stores the
+ * bin of each of its requests, two bytes each. Merging minutes is concatenating these arrays, which
+ * needs no extension; the bins are counted when they are read.
  */
 import { z } from "zod";
+import type { StoredRequest } from "../../../protocol/columns.ts";
 import { BIN_MAX, BIN_MIN, BINS_PER_POWER, valueOfBin, ZERO_MAX } from "../../counting/sketch.ts";
 import { Bucket } from "../buckets.ts";
 
-/** Of values that a sketch counts as zero. */
+/** The bin of values that a sketch counts as zero. */
 const ZERO_BIN = BIN_MIN - 1;
 
 const binOf = (column: string): string => `(CASE WHEN ${column} <= ${ZERO_MAX} THEN ${ZERO_BIN}
@@ -34,8 +35,8 @@ const BINS: readonly [column: string, bins: string][] = [
   ["ttft_bins", binsOf("ttft_ms", "is_inference AND ttft_ms IS NOT NULL")],
 ];
 
-/** What of a request is summed up. */
-export const SUMMED = [
+/** The columns of a request that the sums need. */
+const SUMMED_COLUMNS: readonly (keyof StoredRequest)[] = [
   "finished_at",
   "model",
   "box",
@@ -46,9 +47,13 @@ export const SUMMED = [
   "completion_tokens",
   "latency_ms",
   "ttft_ms",
-].join(", ");
+];
+export const SUMMED = SUMMED_COLUMNS.join(", ");
 
-/** @param requests  a table, or a part of the same statement, with the columns {@link SUMMED} */
+/**
+ * Returns the statement that adds requests to the sums of their minutes.
+ * @param requests  a table, or a part of the same statement, with the columns {@link SUMMED}
+ */
 export const addMinutesOf = (requests: string): string => {
   const columns = [...SUMS, ...BINS];
   const set = [
@@ -75,7 +80,7 @@ export const MINUTES_BY_BUCKET = `WITH minutes AS (
     SELECT floor((extract(epoch FROM minute) - $1::double precision) / $3::double precision) AS bucket, * FROM request_minutes
     WHERE minute >= to_timestamp($1::double precision) AND minute < to_timestamp($2::double precision)
       AND ($4::text[] IS NULL OR model = ANY ($4)) AND ($5::text IS NULL OR box = $5)
-      -- Of the minute in which the metrics were cleared it cannot be told what was before.
+      -- The minute in which the metrics were cleared is left out: it mixes figures from before and after.
       AND ($6::timestamptz IS NULL OR minute > $6)
   ), sums AS (
     SELECT bucket, ${SUMS.map(([column]) => `sum(${column}) AS ${column}`).join(", ")} FROM minutes GROUP BY bucket

@@ -1,11 +1,18 @@
 /**
- * Postgres as a store, over HTTP as Neon serves it.
+ * Postgres as an external store, over HTTP as Neon serves it.
  *
- * A batch is one statement: all of it or nothing. Its rows have the request id in their key, so what
- * is sent again conflicts, and nothing is done: nor is it summed up again, since only rows that are new are.
+ * A batch is one statement, so it is stored completely or not at all. The key of each row contains
+ * the request id. A row that is sent again conflicts and changes nothing, and only new rows are
+ * added to the sums.
  */
 import { z } from "zod";
-import { type HistoryPoint, LogEntry, type Logs } from "../../../protocol/api/stats.ts";
+import { LogEntry, type Logs } from "../../../protocol/api/logs.ts";
+import type { HistoryPoint } from "../../../protocol/api/stats.ts";
+import {
+  AVERAGED_GPU_COLUMNS,
+  AVERAGED_SYSTEM_COLUMNS,
+  LOG_COLUMNS,
+} from "../../../protocol/columns.ts";
 import { endOf, type Span } from "../../answers/history.ts";
 import { spellingsOf } from "../../counting/model-key.ts";
 import { pointsOf } from "../buckets.ts";
@@ -17,44 +24,45 @@ import type {
   HistoryFilter,
   LogFilter,
 } from "../external-store.ts";
-import { LOG_COLUMNS, pageOf } from "../logs-page.ts";
-import type { AnyRow, GpuRow, RequestRow } from "../rows.ts";
+import { pageOf } from "../logs-page.ts";
+import type { AnyRow } from "../rows.ts";
+import { GpuMean, type MeanSamples, meanSamples, SystemMean } from "../sample-means.ts";
 import {
-  GPU_MEANS,
-  GpuMean,
-  type MeanSamples,
-  meanSamples,
-  SYSTEM_MEANS,
-  SystemMean,
-} from "../sample-means.ts";
-import { checkTables, STORE_MINUTES_KEPT_DAYS, STORE_SAMPLES_KEPT_DAYS } from "../schema.ts";
-import type { PostgresSettings } from "../settings.ts";
+  checkTables,
+  renamed,
+  STORE_MINUTES_KEPT_DAYS,
+  STORE_SAMPLES_KEPT_DAYS,
+} from "../schema.ts";
 import { jsonRow, PostgresClient, rowsOf } from "./client.ts";
 import { addMinutesOf, MINUTES_BY_BUCKET, MinuteBucket, SUMMED } from "./minutes.ts";
-import { POSTGRES_MIGRATION, POSTGRES_TABLES, REQUEST_LOGS_KEPT_DAYS } from "./schema.ts";
+import {
+  POSTGRES_MIGRATION,
+  POSTGRES_NAMES,
+  POSTGRES_TABLES,
+  REQUEST_LOGS_KEPT_DAYS,
+} from "./schema.ts";
+import type { PostgresSettings } from "./settings.ts";
 
-/** Rows that one statement of retention deletes: it is over soon, and comes again. */
+/** Rows that one retention statement deletes. It ends soon and runs again. */
 const DELETE_ROWS_MAX = 20_000;
 
 const Column = z.object({ table: z.string(), name: z.string(), type: z.string() });
 const Rows = z.object({ rows: z.number() });
 
-const columnsOf = (table: string): string[] =>
-  POSTGRES_TABLES.find(({ name }) => name === table)?.columns.map(([name]) => name) ?? [];
-const typedColumnsOf = (table: string): string =>
-  POSTGRES_TABLES.find(({ name }) => name === table)
-    ?.columns.map(([name, type]) => `${name} ${type}`)
-    .join(", ") ?? "";
-
-const insertInto = (table: string): string => `INSERT INTO ${table} (${columnsOf(table).join(", ")})
-  SELECT ${columnsOf(table).join(", ")} FROM json_to_recordset($1::json) AS given (${typedColumnsOf(table)}) ON CONFLICT DO NOTHING`;
+function insertInto(table: string): string {
+  const columns = POSTGRES_TABLES.find(({ name }) => name === table)?.columns ?? [];
+  const names = columns.map(([name]) => name).join(", ");
+  const typed = columns.map(([name, type]) => `${name} ${type}`).join(", ");
+  return `INSERT INTO ${table} (${names})
+  SELECT ${names} FROM json_to_recordset($1::json) AS given (${typed}) ON CONFLICT DO NOTHING`;
+}
 const INSERTS = {
   requests: `WITH fresh AS (${insertInto("request_logs")} RETURNING ${SUMMED}) ${addMinutesOf("fresh")}`,
   gpu_samples: insertInto("gpu_samples"),
   system_samples: insertInto("system_samples"),
 };
 
-/** As the API writes times. */
+/** Formats a time as the API does. */
 const iso = (column: string): string =>
   `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
@@ -69,19 +77,19 @@ export class PostgresStore implements ExternalStore {
     this.#client = new PostgresClient(settings);
   }
 
-  /** The rows travel as a JSON text within JSON: quotes in them are written twice. */
+  /** Rows travel as JSON text within JSON, so their quotes are escaped twice. */
   bytesOf(row: AnyRow): number {
     return encoder.encode(JSON.stringify(JSON.stringify(row))).length;
   }
 
-  /** Makes the tables, or brings them up to date: all of that, or nothing. @throws {StoreError} */
+  /** Runs as one transaction. */
   async migrate(): Promise<void> {
     await this.#client.transaction(POSTGRES_MIGRATION.map((sql) => ({ sql, parameters: [] })));
     await this.check();
   }
 
   async check(): Promise<void> {
-    // Of the catalog, which also shows what this user may not touch: a missing grant is no missing table.
+    // The catalog also lists tables that this user may not read, so a missing grant does not look like a missing table.
     const query = `SELECT relname::text AS "table", attname::text AS name, format_type(atttypid, atttypmod) AS type
       FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
       WHERE pg_table_is_visible(attrelid) AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped`;
@@ -89,12 +97,7 @@ export class PostgresStore implements ExternalStore {
   }
 
   async insert({ kind, rows }: Batch): Promise<void> {
-    const values =
-      kind === "requests"
-        ? rows.map(requestValues)
-        : kind === "gpu_samples"
-          ? rows.map(gpuValues)
-          : rows;
+    const values = rows.map((row) => renamed(row, POSTGRES_NAMES));
     await this.#client.run(INSERTS[kind], [JSON.stringify(values)]);
   }
 
@@ -105,7 +108,6 @@ export class PostgresStore implements ExternalStore {
     return { logs: logs ? await this.#empty("request_logs") : 0, metrics: deleted };
   }
 
-  /** Deletes what there is of a model. @throws {StoreError} */
   async deleteModel(model: string): Promise<void> {
     for (const table of ["request_logs", "request_minutes"])
       await this.#client.run(`DELETE FROM ${table} WHERE model = $1`, [model]);
@@ -147,7 +149,7 @@ export class PostgresStore implements ExternalStore {
       clearedMs === null ? null : new Date(clearedMs).toISOString(),
       id ?? null,
       key ?? null,
-      q === undefined ? null : wellFormed(q),
+      q === undefined ? null : acceptable(q),
       since ?? null,
       until ?? null,
     ];
@@ -197,19 +199,19 @@ export class PostgresStore implements ExternalStore {
       this.#client.read(
         jsonRow(GpuMean),
         `SELECT to_json(mean) AS json FROM (
-          SELECT ${bucket}, gpu AS index, max(name) AS name, ${means(GPU_MEANS)} FROM gpu_samples ${where} GROUP BY bucket, box, gpu) AS mean`,
+          SELECT ${bucket}, gpu AS index, max(name) AS name, ${means(AVERAGED_GPU_COLUMNS)} FROM gpu_samples ${where} GROUP BY bucket, box, gpu) AS mean`,
         parameters,
       ),
       this.#client.read(
         jsonRow(SystemMean),
-        `SELECT to_json(mean) AS json FROM (SELECT ${bucket}, ${means(SYSTEM_MEANS)} FROM system_samples ${where} GROUP BY bucket, box) AS mean`,
+        `SELECT to_json(mean) AS json FROM (SELECT ${bucket}, ${means(AVERAGED_SYSTEM_COLUMNS)} FROM system_samples ${where} GROUP BY bucket, box) AS mean`,
         parameters,
       ),
     ]);
     return meanSamples(span, gpu, system);
   }
 
-  /** @returns how many rows there were. */
+  /** Deletes all rows. @returns how many there were */
   async #empty(table: string): Promise<number> {
     const [counted] = await this.#client.transaction([
       { sql: `SELECT count(*)::double precision AS rows FROM ${table}`, parameters: [] },
@@ -227,16 +229,9 @@ export class PostgresStore implements ExternalStore {
 
 const encoder = new TextEncoder();
 
-/** The seed names the time of a request. */
-const requestValues = ({ started_at, ...rest }: RequestRow) => ({
-  created_at: started_at,
-  ...rest,
-});
-const gpuValues = ({ index, ...rest }: GpuRow) => ({ gpu: index, ...rest });
-
-/** An array as Postgres writes it. */
+/** Formats an array literal of Postgres. */
 const arrayOf = (texts: readonly string[]): string =>
-  `{${texts.map((text) => JSON.stringify(wellFormed(text))).join(",")}}`;
+  `{${texts.map((text) => JSON.stringify(acceptable(text))).join(",")}}`;
 
-/** Text that Postgres takes. */
-const wellFormed = (text: string): string => text.toWellFormed().replaceAll("\0", "");
+/** Removes what Postgres does not accept in a text. */
+const acceptable = (text: string): string => text.toWellFormed().replaceAll("\0", "");

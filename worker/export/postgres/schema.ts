@@ -1,52 +1,51 @@
 /**
- * What is stored in Postgres. Plain tables: nothing here needs an extension.
+ * The tables in Postgres. They are plain tables and need no extension.
  *
  * `created_at` is when the edge accepted a request, never the time of the insert: a record that is
- * sent again must be the same row. It is in the key so that the table can be partitioned by it.
+ * sent again must be the same row. It is part of the key so that the table can be partitioned by it.
  */
-
-import { addColumns, createTable, type Table } from "../schema.ts";
+import {
+  type ColumnType,
+  GPU_SAMPLE_COLUMNS,
+  REQUEST_COLUMNS,
+  type StoredColumn,
+  SYSTEM_SAMPLE_COLUMNS,
+} from "../../../protocol/columns.ts";
+import { addColumns, type ColumnNames, createTable, type Table, tableColumns } from "../schema.ts";
 import { addMinutesOf } from "./minutes.ts";
+
+export const REQUEST_LOGS_KEPT_DAYS = 90;
 
 const TIME = "timestamp with time zone";
 const NUMBER = "double precision";
 
+/** The seed names the time of a request `created_at`. */
+export const POSTGRES_NAMES: ColumnNames = {
+  started_at: "created_at",
+  at: "sampled_at",
+  index: "gpu",
+};
+
+const TYPES: Record<ColumnType, string> = {
+  boolean: "boolean",
+  uint16: "smallint",
+  uint32: "integer",
+  count: "bigint",
+  float: "real",
+  double: NUMBER,
+  uuid: "uuid",
+  time: TIME,
+  label: "text",
+  text: "text",
+  long_text: "text",
+};
+
+const columnOf = ({ type, nullable }: StoredColumn): readonly [type: string, rest?: string] =>
+  nullable ? [TYPES[type]] : [TYPES[type], "NOT NULL"];
+
 const REQUEST_LOGS: Table = {
   name: "request_logs",
-  columns: [
-    ["request_id", "uuid", "NOT NULL"],
-    ["created_at", TIME, "NOT NULL"],
-    ["finished_at", TIME, "NOT NULL"],
-    ["box", "text"],
-    ["model", "text"],
-    ["endpoint", "text", "NOT NULL"],
-    ["api", "text", "NOT NULL"],
-    ["stream", "boolean", "NOT NULL"],
-    ["is_inference", "boolean", "NOT NULL"],
-    ["status", "text", "NOT NULL"],
-    ["http_status", "smallint", "NOT NULL"],
-    ["failed_at", "text"],
-    ["error_message", "text"],
-    ["prompt", "text"],
-    ["response", "text"],
-    ["prompt_tokens", "bigint"],
-    ["completion_tokens", "bigint"],
-    ["tokens_used", "bigint"],
-    ["latency_ms", NUMBER, "NOT NULL"],
-    ["edge_ms", NUMBER],
-    ["tunnel_ms", NUMBER],
-    ["ttft_ms", NUMBER],
-    ["queue_ms", NUMBER],
-    ["load_ms", NUMBER],
-    ["prefill_ms", NUMBER],
-    ["decode_ms", NUMBER],
-    ["done_reason", "text"],
-    ["key_id", "text"],
-    ["client_ip", "text"],
-    ["user_agent", "text"],
-    ["energy_j", NUMBER],
-    ["resumed", "integer", "NOT NULL"],
-  ],
+  columns: tableColumns(REQUEST_COLUMNS, POSTGRES_NAMES, columnOf),
   tail: ",\n  PRIMARY KEY (request_id, created_at)\n)",
 };
 
@@ -70,7 +69,11 @@ const REQUEST_MINUTES: Table = {
   tail: ",\n  PRIMARY KEY (minute, model, box)\n)",
 };
 
-/** With what the requests say that were stored before there were minutes. Never again: they may have been cleared since. */
+/**
+ * Fills the new table with the requests that were stored before it existed.
+ *
+ * This happens only once: later, sums that are missing may have been cleared.
+ */
 const MAKE_REQUEST_MINUTES = `DO $make$ BEGIN
   IF to_regclass('request_minutes') IS NULL THEN
     ${createTable(REQUEST_MINUTES)};
@@ -80,45 +83,17 @@ END $make$`;
 
 const GPU_SAMPLES: Table = {
   name: "gpu_samples",
-  columns: [
-    ["sampled_at", TIME, "NOT NULL"],
-    ["box", "text", "NOT NULL"],
-    ["gpu", "integer", "NOT NULL"],
-    ["uuid", "text"],
-    ["name", "text", "NOT NULL"],
-    ["utilization_percent", "real"],
-    ["memory_used_mb", NUMBER],
-    ["memory_total_mb", NUMBER],
-    ["temperature_c", "real"],
-    ["power_draw_w", "real"],
-    ["power_limit_w", "real"],
-    ["sm_clock_mhz", "real"],
-    ["fan_percent", "real"],
-    ["throttle_reasons", "text"],
-  ],
+  columns: tableColumns(GPU_SAMPLE_COLUMNS, POSTGRES_NAMES, columnOf),
   tail: ",\n  PRIMARY KEY (box, gpu, sampled_at)\n)",
 };
 
 const SYSTEM_SAMPLES: Table = {
   name: "system_samples",
-  columns: [
-    ["sampled_at", TIME, "NOT NULL"],
-    ["box", "text", "NOT NULL"],
-    ["cpu_percent", NUMBER],
-    ["cpu_count_logical", "bigint"],
-    ["load_1m", NUMBER],
-    ["memory_total_bytes", NUMBER],
-    ["memory_used_bytes", NUMBER],
-    ["disk_path", "text"],
-    ["disk_total_bytes", NUMBER],
-    ["disk_used_bytes", NUMBER],
-    ["in_flight", "bigint", "NOT NULL"],
-    ["queued", "bigint", "NOT NULL"],
-  ],
+  columns: tableColumns(SYSTEM_SAMPLE_COLUMNS, POSTGRES_NAMES, columnOf),
   tail: ",\n  PRIMARY KEY (box, sampled_at)\n)",
 };
 
-/** People may write here too. What they leave out is what it is for an entry of which nobody said anything. */
+/** People may write here too. A column that they leave out gets the default of a new entry. */
 const MODEL_REPOSITORY: Table = {
   name: "model_repository",
   columns: [
@@ -137,7 +112,7 @@ const MODEL_REPOSITORY: Table = {
   tail: ",\n  PRIMARY KEY (model_name),\n  CHECK (model_name ~ '^[A-Za-z0-9_]' AND model_name NOT LIKE '%:latest')\n)",
 };
 
-/** How many pulls of a model each edge has counted. An edge writes its own rows only. */
+/** How many pulls of a model each edge has counted. An edge writes only its own rows. */
 const MODEL_DOWNLOADS: Table = {
   name: "model_downloads",
   columns: [
@@ -161,19 +136,17 @@ export const POSTGRES_TABLES: readonly Table[] = [
   MODEL_DOWNLOADS,
 ];
 
-/** In this order, each may be run again. */
+/** Runs in this order. Each statement may run again. */
 export const POSTGRES_MIGRATION: readonly string[] = [
   createTable(REQUEST_LOGS),
   addColumns(REQUEST_LOGS),
   MAKE_REQUEST_MINUTES,
   ...POSTGRES_TABLES.flatMap((table) => [createTable(table), addColumns(table)]),
-  // Rows arrive in order of time, so a block range index finds them at almost no cost.
+  // Rows arrive in order of time, so a block range index finds them and costs almost nothing.
   "CREATE INDEX IF NOT EXISTS request_logs_created ON request_logs USING brin (created_at) WITH (autosummarize = on)",
   "CREATE INDEX IF NOT EXISTS request_logs_errors ON request_logs (created_at DESC) INCLUDE (model) WHERE status = 'error'",
   "CREATE INDEX IF NOT EXISTS gpu_samples_sampled ON gpu_samples USING brin (sampled_at) WITH (autosummarize = on)",
   "CREATE INDEX IF NOT EXISTS system_samples_sampled ON system_samples USING brin (sampled_at) WITH (autosummarize = on)",
-  // One row at most: a second default cannot be.
+  // At most one row: a second default model is impossible.
   "CREATE UNIQUE INDEX IF NOT EXISTS model_repository_default ON model_repository (is_default) WHERE is_default",
 ];
-
-export const REQUEST_LOGS_KEPT_DAYS = 90;

@@ -1,0 +1,94 @@
+/** The query and the answer of `/api/stats/logs`: finished requests, page by page or as an export. */
+import { z } from "zod";
+import { RequestRecord, Status } from "../records.ts";
+import { Count, ExportFormat, Narrowing, Store, Time } from "./shapes.ts";
+
+/** One finished request, in `GET /api/stats/logs`. */
+export const LogEntry = z
+  .object({
+    id: z.uuid().describe("the request id, as in the answer's X-Request-Id"),
+    timestamp: Time.describe("when the edge accepted the request"),
+    ...RequestRecord.omit({ request_id: true, started_at: true }).shape,
+    edge_ms: RequestRecord.shape.edge_ms
+      .unwrap()
+      .describe("from acceptance to departure for the box; part of latency_ms"),
+    tunnel_ms: RequestRecord.shape.tunnel_ms
+      .unwrap()
+      .describe(
+        "round trip of the tunnel, measured by the last heartbeat before the request; part of latency_ms",
+      ),
+    tokens_used: Count.nullable().describe(
+      "prompt and completion tokens; null if Ollama reported neither",
+    ),
+  })
+  .meta({ id: "LogEntry" });
+export type LogEntry = z.infer<typeof LogEntry>;
+
+/** `GET /api/stats/logs`: newest first. */
+export const Logs = z
+  .object({
+    logs: z.array(LogEntry),
+    store: Store.describe(
+      "the store that the page was read from: entries that the Durable Object no longer keeps come from an external store",
+    ),
+    total: Count.describe("how many entries match in that store"),
+    limit: Count,
+    offset: Count,
+    next: Count.nullable().describe("the offset of the next page; null on the last"),
+    next_cursor: z
+      .uuid()
+      .nullable()
+      .describe("the cursor of the next page, which new requests do not shift; null on the last"),
+  })
+  .meta({ id: "Logs" });
+export type Logs = z.infer<typeof Logs>;
+
+/** Enough of a text to recognise it in a list. */
+export const SHORT_TEXT_CHARS = 200;
+
+export const LogsQuery = z
+  .strictObject({
+    limit: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .max(1_000)
+      .optional()
+      .describe("default 100; an export without a limit contains all entries"),
+    offset: z.coerce.number().int().min(0).max(10_000_000).optional().describe("default 0"),
+    cursor: z.uuid().optional().describe("next_cursor of the previous page, instead of offset"),
+    model: Narrowing.shape.model,
+    status: Status.optional(),
+    box: Narrowing.shape.box,
+    id: z.uuid().optional().describe("only the request with this id"),
+    key: z
+      .string()
+      .min(1)
+      .max(64)
+      .optional()
+      .describe("only requests made with the key of this name: admin, caller or read"),
+    q: z
+      .string()
+      .min(1)
+      .max(200)
+      .optional()
+      .describe("only where the prompt, response or error message contains this text, in any case"),
+    since: Time.optional().describe("only requests that the edge accepted at this time or later"),
+    until: Time.optional().describe("only requests that the edge accepted before this time"),
+    texts: z
+      .enum(["full", "short"])
+      .default("full")
+      .describe(`short: only the first ${SHORT_TEXT_CHARS} characters of prompt and response`),
+    format: ExportFormat,
+  })
+  .refine((q) => q.cursor === undefined || q.offset === undefined, {
+    error: "use cursor or offset, not both",
+    path: ["cursor"],
+  });
+export type LogsQuery = z.infer<typeof LogsQuery>;
+
+/** The part of a query that selects entries and does not depend on the format. */
+export type LogsPage = Omit<LogsQuery, "format" | "limit" | "texts"> & {
+  limit: number;
+  texts?: LogsQuery["texts"] | undefined;
+};

@@ -1,0 +1,192 @@
+/**
+ * Columns: the one table of what is stored of a finished request, a GPU sample and a machine sample.
+ *
+ * The ledger, the schemas of the external stores, the log page and the exports all read it. A field
+ * that is added to a record does not compile until it has a row here.
+ */
+import type { GpuSample, RequestRecord, SystemSample } from "./records.ts";
+
+/** `count` reaches 2^53. `float` is a 32-bit number: enough for a reading of a sensor. */
+type NumberType = "uint16" | "uint32" | "count" | "float" | "double";
+
+/** `label` has few distinct values; `long_text` is worth compressing harder. */
+type TextType = "uuid" | "time" | "label" | "text" | "long_text";
+
+/** Each store maps these to types of its own. */
+export type ColumnType = "boolean" | NumberType | TextType;
+
+export type StoredColumn = {
+  type: ColumnType;
+  nullable: boolean;
+  /** Computed from the record when an external store gets it. The ledger does not keep it. */
+  derived?: true;
+  /** The name in the log page and its exports if it is not the column's own; null if it is not shown. */
+  logName?: string | null;
+  /** The history of samples shows its mean. */
+  averaged?: true;
+  /** Shown by a store that keeps comments on columns. No apostrophes. */
+  comment?: string;
+};
+
+type ColumnTypeOf<Value> = Value extends boolean
+  ? "boolean"
+  : Value extends number
+    ? NumberType
+    : TextType;
+
+/** Exactly one column for each field of a row, of a type that can hold it. */
+type ColumnsOf<Row> = {
+  [Name in keyof Row]-?: StoredColumn & {
+    type: ColumnTypeOf<NonNullable<Row[Name]>>;
+    nullable: null extends Row[Name] ? true : false;
+  };
+};
+
+/** A finished request as the external stores keep it. */
+export type StoredRequest = RequestRecord & {
+  finished_at: string;
+  /** Whether it counts in the latency, TTFT and token figures. */
+  is_inference: boolean;
+  /** Prompt and completion tokens; null if Ollama reported neither. */
+  tokens_used: number | null;
+};
+
+/** A machine sample as the external stores keep it. */
+export type StoredSystemSample = SystemSample & { box: string };
+
+export const REQUEST_COLUMNS = {
+  request_id: { type: "uuid", nullable: false, logName: "id" },
+  started_at: {
+    type: "time",
+    nullable: false,
+    logName: "timestamp",
+    comment: "when the edge accepted the request",
+  },
+  finished_at: { type: "time", nullable: false, derived: true, logName: null },
+  box: { type: "label", nullable: true },
+  model: { type: "label", nullable: true },
+  endpoint: { type: "label", nullable: false },
+  api: { type: "label", nullable: false },
+  stream: { type: "boolean", nullable: false },
+  is_inference: { type: "boolean", nullable: false, derived: true, logName: null },
+  status: { type: "label", nullable: false, comment: "success, error or cancelled" },
+  http_status: { type: "uint16", nullable: false },
+  failed_at: { type: "label", nullable: true, comment: "gateway, tunnel or ollama" },
+  error_message: { type: "long_text", nullable: true },
+  prompt: { type: "long_text", nullable: true },
+  response: { type: "long_text", nullable: true },
+  prompt_tokens: { type: "count", nullable: true },
+  completion_tokens: { type: "count", nullable: true },
+  tokens_used: { type: "count", nullable: true, derived: true },
+  latency_ms: { type: "double", nullable: false },
+  edge_ms: { type: "double", nullable: true },
+  tunnel_ms: { type: "double", nullable: true },
+  ttft_ms: { type: "double", nullable: true },
+  queue_ms: { type: "double", nullable: true },
+  load_ms: { type: "double", nullable: true },
+  prefill_ms: { type: "double", nullable: true },
+  decode_ms: { type: "double", nullable: true },
+  done_reason: { type: "label", nullable: true },
+  key_id: { type: "label", nullable: true },
+  client_ip: { type: "text", nullable: true },
+  user_agent: { type: "label", nullable: true },
+  energy_j: { type: "double", nullable: true },
+  resumed: { type: "uint32", nullable: false },
+} as const satisfies ColumnsOf<StoredRequest>;
+
+export const GPU_SAMPLE_COLUMNS = {
+  at: { type: "time", nullable: false },
+  box: { type: "label", nullable: false },
+  index: { type: "uint32", nullable: false, comment: "index of the GPU on its box" },
+  uuid: { type: "label", nullable: true },
+  name: { type: "label", nullable: false },
+  utilization_percent: { type: "float", nullable: true, averaged: true },
+  memory_used_mb: { type: "double", nullable: true, averaged: true },
+  memory_total_mb: { type: "double", nullable: true, averaged: true },
+  temperature_c: { type: "float", nullable: true, averaged: true },
+  power_draw_w: { type: "float", nullable: true, averaged: true },
+  power_limit_w: { type: "float", nullable: true },
+  sm_clock_mhz: { type: "float", nullable: true, averaged: true },
+  fan_percent: { type: "float", nullable: true },
+  throttle_reasons: {
+    type: "label",
+    nullable: true,
+    comment: "separated by commas; empty: not throttled; null: unknown",
+  },
+} as const satisfies ColumnsOf<GpuSample>;
+
+export const SYSTEM_SAMPLE_COLUMNS = {
+  at: { type: "time", nullable: false },
+  box: { type: "label", nullable: false, derived: true },
+  cpu_percent: { type: "double", nullable: true, averaged: true },
+  cpu_count_logical: { type: "count", nullable: true, averaged: true },
+  load_1m: { type: "double", nullable: true },
+  memory_total_bytes: { type: "double", nullable: true, averaged: true },
+  memory_used_bytes: { type: "double", nullable: true, averaged: true },
+  disk_path: {
+    type: "label",
+    nullable: true,
+    comment: "folder whose file system the disk figures describe",
+  },
+  disk_total_bytes: { type: "double", nullable: true, averaged: true },
+  disk_used_bytes: { type: "double", nullable: true, averaged: true },
+  in_flight: { type: "count", nullable: false, averaged: true, comment: "open requests" },
+  queued: {
+    type: "count",
+    nullable: false,
+    averaged: true,
+    comment: "open requests that Ollama has not begun to answer",
+  },
+} as const satisfies ColumnsOf<StoredSystemSample>;
+
+type RequestColumns = typeof REQUEST_COLUMNS;
+
+/** A column of the log page that has the same name in the record, the API and every store. */
+export type LogColumn = {
+  [Name in keyof RequestColumns]: RequestColumns[Name] extends { logName: unknown } ? never : Name;
+}[keyof RequestColumns];
+
+/** The columns of a table whose history is a mean. */
+type Averaged<Table> = {
+  [Name in keyof Table]: Table[Name] extends { averaged: true } ? Name : never;
+}[keyof Table];
+export type AveragedGpuColumn = Averaged<typeof GPU_SAMPLE_COLUMNS>;
+export type AveragedSystemColumn = Averaged<typeof SYSTEM_SAMPLE_COLUMNS>;
+
+/** The names of the columns that pass a test, in the order of the table. */
+const namesOf = <Name extends string>(
+  table: Readonly<Record<string, StoredColumn>>,
+  isPicked: (column: StoredColumn) => boolean,
+): Name[] =>
+  Object.entries(table).flatMap(([name, column]) => (isPicked(column) ? [name as Name] : []));
+
+/** The fields of a record. */
+export const RECORD_COLUMNS = namesOf<keyof RequestRecord>(
+  REQUEST_COLUMNS,
+  ({ derived }) => derived === undefined,
+);
+
+/** The record's own columns first, then the derived ones. */
+export const LOG_COLUMNS: readonly LogColumn[] = [undefined, true].flatMap((isDerived) =>
+  namesOf<LogColumn>(
+    REQUEST_COLUMNS,
+    ({ derived, logName }) => logName === undefined && derived === isDerived,
+  ),
+);
+
+/** The fields of one entry of the log page, and the columns of its exports. */
+export const LOG_ENTRY_FIELDS: readonly string[] = [
+  REQUEST_COLUMNS.request_id.logName,
+  REQUEST_COLUMNS.started_at.logName,
+  ...LOG_COLUMNS,
+];
+
+export const AVERAGED_GPU_COLUMNS = namesOf<AveragedGpuColumn>(GPU_SAMPLE_COLUMNS, isAveraged);
+export const AVERAGED_SYSTEM_COLUMNS = namesOf<AveragedSystemColumn>(
+  SYSTEM_SAMPLE_COLUMNS,
+  isAveraged,
+);
+
+function isAveraged({ averaged }: StoredColumn): boolean {
+  return averaged === true;
+}

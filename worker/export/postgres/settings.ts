@@ -1,0 +1,28 @@
+/** The settings of Postgres. */
+import { z } from "zod";
+import { httpUrl, urlWith } from "../store-definition.ts";
+
+export type PostgresSettings = {
+  url: string;
+  /** The address that serves SQL over HTTP, unless it is Neon's own. */
+  fetchEndpoint: string | null;
+};
+
+export const POSTGRES_VARIABLES = {
+  DATABASE_URL: urlWith(/^postgres(ql)?:$/, "postgresql://user:password@host/database")
+    .refine(
+      (text) => !URL.canParse(text) || isComplete(new URL(text)),
+      "lacks one of user, password, host and database",
+    )
+    .optional(),
+  NEON_FETCH_ENDPOINT: httpUrl.optional(),
+};
+const Variables = z.object(POSTGRES_VARIABLES);
+
+export const postgresSettings = (variables: z.infer<typeof Variables>): PostgresSettings | null =>
+  variables.DATABASE_URL === undefined
+    ? null
+    : { url: variables.DATABASE_URL, fetchEndpoint: variables.NEON_FETCH_ENDPOINT ?? null };
+
+const isComplete = ({ username, password, hostname, pathname }: URL): boolean =>
+  [username, password, hostname, pathname.slice(1)].every((part) => part !== "");
