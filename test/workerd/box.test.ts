@@ -1,18 +1,8 @@
-/** A Box and its sockets: of agents that come, go and are replaced, of streams that attach, and what it passes on. */
+/** A Box and its agents: they connect, leave, drain, are replaced, and send records. */
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
-import {
-  decodeFrames,
-  FrameType,
-  jsonBytes,
-  NO_PAYLOAD,
-  parsePayload,
-  TUNNEL,
-  tunnelFrame,
-} from "../../protocol/frames.ts";
-import { NOTICE_MS } from "../../protocol/limits.ts";
-import { Abort } from "../../protocol/messages.ts";
+import { FrameType, jsonBytes, NO_PAYLOAD, TUNNEL, tunnelFrame } from "../../protocol/frames.ts";
 import type { Aggregator } from "../../worker/aggregator/aggregator.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import type { Box } from "../../worker/box/box.ts";
@@ -27,7 +17,7 @@ const agentSockets = (box: string) =>
     (_box: Box, state) => state.getWebSockets("agent").length,
   );
 
-test("what a replaced agent goes on saying reaches no caller and no ledger", async () => {
+test("drops everything that a replaced agent still sends", async () => {
   const id = crypto.randomUUID();
   const old = await FakeAgent.connect("replaced", id, {}, { allowHalfOpen: true });
   forgetBoxes();
@@ -38,25 +28,25 @@ test("what a replaced agent goes on saying reaches no caller and no ledger", asy
   expect((await old.untilClosed()).code).toBe(4000);
 
   const record = recordOf(Date.now(), { box: "replaced" });
-  old.answer(stream, 200, [["content-type", "text/plain"]], "of the old one");
+  old.answer(stream, 200, [["content-type", "text/plain"]], "from the old socket");
   old.send(tunnelFrame(FrameType.records, { position: 1, records: [record] }));
   old.send(tunnelFrame(FrameType.drain));
   old.socket.close(1000);
-  // Closed in full: all that it said was heard.
+  // Fully closed, so everything that it sent has arrived.
   await expect.poll(() => agentSockets("replaced")).toBe(1);
 
   expect(await env.BOX.getByName("replaced").status()).toMatchObject({
     isUp: true,
     isDraining: false,
   });
-  current.answer(stream, 200, [["content-type", "text/plain"]], "of the new one");
-  expect(await textOf(await answered)).toBe("of the new one");
+  current.answer(stream, 200, [["content-type", "text/plain"]], "from the new socket");
+  expect(await textOf(await answered)).toBe("from the new socket");
   const { logs } = await aggregatorOf(env).logs({ limit: 1000, offset: 0 });
   expect(logs.map((entry) => entry.id)).not.toContain(record.request_id);
   expect(old.frames.filter(({ type }) => type === FrameType.recorded)).toEqual([]);
 });
 
-test("garbage from an agent closes its socket only, and its streams go on over the next", async () => {
+test("closes only the socket of an agent that sends garbage, and its streams go on over the next one", async () => {
   const id = crypto.randomUUID();
   const other = await FakeAgent.connect("other");
   const agent = await FakeAgent.connect("garbage", id);
@@ -68,11 +58,11 @@ test("garbage from an agent closes its socket only, and its streams go on over t
   expect(other.closed).toBeNull();
   const again = await FakeAgent.connect("garbage", id);
   await again.next(FrameType.resume);
-  again.answer(stream, 200, [["content-type", "text/plain"]], "mended");
-  expect(await textOf(await answered)).toBe("mended");
+  again.answer(stream, 200, [["content-type", "text/plain"]], "resumed");
+  expect(await textOf(await answered)).toBe("resumed");
 });
 
-test("a second agent of the same name is refused, with the reason; the first goes on", async () => {
+test("refuses a second agent of the same name, with the reason, and keeps the first", async () => {
   const first = await FakeAgent.connect("mine");
   const second = await FakeAgent.dial("mine");
   second.hello("mine", crypto.randomUUID());
@@ -83,7 +73,7 @@ test("a second agent of the same name is refused, with the reason; the first goe
   expect(first.closed).toBeNull();
 });
 
-test("the same agent again replaces its old socket", async () => {
+test("replaces the old socket of an agent that connects again", async () => {
   const id = crypto.randomUUID();
   const first = await FakeAgent.connect("twice", id);
   await FakeAgent.connect("twice", id);
@@ -91,7 +81,7 @@ test("the same agent again replaces its old socket", async () => {
   expect(await env.BOX.getByName("twice").status()).toMatchObject({ isUp: true });
 });
 
-test("a box cannot say hello as another box", async () => {
+test("refuses the HELLO of another box", async () => {
   const agent = await FakeAgent.dial("a");
   agent.hello("b", crypto.randomUUID());
   expect(await agent.untilClosed()).toMatchObject({
@@ -100,7 +90,7 @@ test("a box cannot say hello as another box", async () => {
   });
 });
 
-test("a box is forgotten when it is gone, not while it is connected, and is known again when it comes back", async () => {
+test("forgets a box on request only while it is away, and lists it again when it is back", async () => {
   const agent = await FakeAgent.connect("old");
   const boxes = async () => (await aggregatorOf(env).registry()).map(({ name }) => name);
   const forget = (box: string) => call(`/api/boxes/${box}`, { method: "DELETE" });
@@ -120,7 +110,7 @@ test("a box is forgotten when it is gone, not while it is connected, and is know
   await eventually(async () => ((await boxes()).includes("old") ? true : undefined));
 });
 
-test("a box that drains takes no new calls", async () => {
+test("refuses new calls to a box that drains", async () => {
   const agent = await FakeAgent.connect("tired");
   forgetBoxes();
   agent.send({ type: FrameType.drain, stream: TUNNEL, seq: 0, payload: NO_PAYLOAD });
@@ -135,7 +125,7 @@ test("a box that drains takes no new calls", async () => {
   });
 });
 
-test("calls to a box whose agent was lost a moment ago wait for it", async () => {
+test("has calls wait for an agent that was lost a moment ago", async () => {
   const agentId = crypto.randomUUID();
   const agent = await FakeAgent.connect("blinking", agentId);
   forgetBoxes();
@@ -146,7 +136,7 @@ test("calls to a box whose agent was lost a moment ago wait for it", async () =>
   agent.socket.close(1000);
   await isDown();
   const answered = [chat("blinking"), chat("blinking")];
-  await isDown(); // asked again: the calls are with the Box by now
+  await isDown(); // Once more: the calls have reached the Box by now.
   const back = await FakeAgent.connect("blinking", agentId);
   for (const body of ["one", "other"]) {
     const { stream } = await back.next(FrameType.open);
@@ -158,7 +148,7 @@ test("calls to a box whose agent was lost a moment ago wait for it", async () =>
   ]);
 });
 
-test("a box whose agent does not come back is told to be down", async () => {
+test("reports a box whose agent does not come back as down", async () => {
   const agent = await FakeAgent.connect("leaving");
   forgetBoxes();
   agent.socket.close(1000);
@@ -168,89 +158,7 @@ test("a box whose agent does not come back is told to be down", async () => {
   expect(await answer.json()).toEqual({ error: expect.stringContaining("leaving") });
 });
 
-test("the late close of a stream's old socket does not cancel the stream that has attached again", async () => {
-  const agent = await FakeAgent.connect("late");
-  const box = env.BOX.getByName("late");
-  const id = crypto.randomUUID();
-  const attach = async (more: string) => {
-    const { webSocket } = await box.fetch(`https://box/attach?box=late&stream=${id}${more}`, {
-      headers: { upgrade: "websocket" },
-    });
-    webSocket?.accept();
-    return webSocket;
-  };
-  const old = await attach("");
-  const current = await attach("&resume=1");
-  old?.close(1011, "lost");
-  await eventually(async () => ((await box.status()).inFlight === 1 ? true : undefined));
-  expect(agent.frames.filter(({ type }) => type === FrameType.abort)).toEqual([]);
-  current?.close(1011, "lost");
-  expect((await agent.next(FrameType.abort)).stream).toBe(id);
-});
-
-test("a stream that loses its socket again and again while it attaches is not taken for a caller that left", async () => {
-  const agent = await FakeAgent.connect("shaky");
-  const box = env.BOX.getByName("shaky");
-  const id = crypto.randomUUID();
-  const attach = async (more: string) => {
-    const { webSocket } = await box.fetch(`https://box/attach?box=shaky&stream=${id}${more}`, {
-      headers: { upgrade: "websocket" },
-    });
-    webSocket?.accept();
-    return webSocket;
-  };
-  let socket = await attach("");
-  // Longer in all than the Box waits for a stream, but never so long at a time.
-  for (let i = 0; i < 6; i++) {
-    socket?.close(1011, "lost");
-    await scheduler.wait(150);
-    socket = await attach("&resume=1");
-  }
-  expect(agent.frames.filter(({ type }) => type === FrameType.abort)).toEqual([]);
-  socket?.close(1011, "lost");
-  const abort = await agent.next(FrameType.abort);
-  expect(parsePayload(Abort, abort.payload)).toMatchObject({ code: "caller_gone", presumed: true });
-});
-
-test("a stream that attaches again is told when there is no agent", async () => {
-  const id = crypto.randomUUID();
-  const { webSocket } = await env.BOX.getByName("empty").fetch(
-    `https://box/attach?box=empty&stream=${id}&resume=1`,
-    {
-      headers: { upgrade: "websocket" },
-    },
-  );
-  if (webSocket === null) throw new Error("not attached");
-  webSocket.binaryType = "arraybuffer";
-  const message = new Promise<ArrayBuffer>((resolve) =>
-    webSocket.addEventListener("message", ({ data }) => resolve(data as ArrayBuffer)),
-  );
-  webSocket.accept();
-  expect(decodeFrames(await message)).toMatchObject([{ type: FrameType.gone, stream: id }]);
-  webSocket.close(1000);
-});
-
-test("an agent without a heartbeat is noticed in time while a caller waits, and not looked for while none does", async () => {
-  const agent = await FakeAgent.connect("half-open"); // it never says ping
-  const idle = await FakeAgent.connect("idle");
-  const startMs = Date.now();
-  forgetBoxes();
-  const caller = new AbortController();
-  const answered = call("/ollama/api/chat", {
-    method: "POST",
-    headers: { "x-box": "half-open" },
-    body: '{"model":"m"}',
-    signal: caller.signal,
-  });
-  await agent.next(FrameType.open);
-  expect(await agent.untilClosed()).toEqual({ code: 4000, reason: "no heartbeat" });
-  expect(Date.now() - startMs).toBeLessThan(NOTICE_MS + 200); // its hello was a sign of life, too
-  expect(idle.closed).toBeNull();
-  caller.abort();
-  await expect(answered).rejects.toThrow();
-});
-
-/** The next call of a method throws, as it does when the object is reset under it. Calls from outside go to the prototype. */
+/** Has the next call of a method throw, as if the object were reset. Calls from outside go to the prototype. */
 function failOnce(object: object, method: string): void {
   const prototype: object = Object.getPrototypeOf(object);
   const whole = Object.getOwnPropertyDescriptor(prototype, method);
@@ -262,7 +170,7 @@ function failOnce(object: object, method: string): void {
   Object.defineProperty(prototype, method, { ...whole, value: restoring });
 }
 
-test("an agent that the registry could not take is told to dial again", async () => {
+test("has an agent dial again if the registry could not take it", async () => {
   await runInDurableObject(aggregatorOf(env), (aggregator: Aggregator) => {
     failOnce(aggregator, "connected");
   });
@@ -270,7 +178,7 @@ test("an agent that the registry could not take is told to dial again", async ()
   expect(await agent.untilClosed()).toMatchObject({ code: 1011 });
 });
 
-test("a Box that throws is a box that is down: said so, and recorded", async () => {
+test("reports and records a Box that throws as down", async () => {
   await FakeAgent.connect("moved");
   forgetBoxes();
   await runInDurableObject(env.BOX.getByName("moved"), (box: Box) => {
@@ -285,7 +193,7 @@ test("a Box that throws is a box that is down: said so, and recorded", async () 
   });
 });
 
-test("records are confirmed once they are in the ledger; a bad one does not hold up the others", async () => {
+test("confirms records once they are in the ledger, even if one of them is bad", async () => {
   const agent = await FakeAgent.connect("ledger");
   const record = recordOf(Date.now(), {
     box: "somebody-else",
@@ -297,7 +205,7 @@ test("records are confirmed once they are in the ledger; a bad one does not hold
   agent.send({ type: FrameType.records, stream: TUNNEL, seq: 0, payload: jsonBytes(batch) });
   const recorded = await agent.next(FrameType.recorded);
   expect(JSON.parse(new TextDecoder().decode(recorded.payload))).toEqual({ position: 7 });
-  // A box writes under its own name only.
+  // Records are filed under the name of their box, whatever they contain.
   expect(await logOf(record.request_id)).toMatchObject({
     box: "ledger",
     tokens_used: 3,

@@ -1,4 +1,4 @@
-/** How the tests of the edge call it, and look what it wrote down. */
+/** Calls to the edge in tests, and its records of them. */
 import { env, exports } from "cloudflare:workers";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 
@@ -13,7 +13,7 @@ export const chat = (box: string, model = "m:1b") =>
 export const logOf = async (id: string | null) =>
   (await aggregatorOf(env).logs({ limit: 1000, offset: 0 })).logs.find((entry) => entry.id === id);
 
-/** Not `text()`: the runtime warns of it where the type is not text. */
+/** Not `text()`: the runtime logs a warning for other content types. */
 export const textOf = async (answer: Response) =>
   new TextDecoder().decode(await answer.arrayBuffer());
 

@@ -1,4 +1,4 @@
-/** A call, from the edge to an agent that a test plays, and back. */
+/** A call, from the edge to a fake agent and back. */
 import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
@@ -8,7 +8,7 @@ import { forgetBoxes } from "../../worker/gateway/fleet.ts";
 import { call, chat, eventually, logOf, textOf } from "./calls.ts";
 import { FakeAgent } from "./fake-agent.ts";
 
-test("a call goes to the box and its answer comes back as it is", async () => {
+test("passes a call to the box and its answer back unchanged", async () => {
   const agent = await FakeAgent.connect("echo");
   forgetBoxes();
   const answered = chat("echo");
@@ -37,7 +37,7 @@ test("a call goes to the box and its answer comes back as it is", async () => {
   expect((await agent.next(FrameType.ack)).seq).toBe(3);
 });
 
-test("a caller's credentials, cookies and origin never reach the box", async () => {
+test("never passes a caller's credentials, cookies or origin to the box", async () => {
   const agent = await FakeAgent.connect("headers");
   forgetBoxes();
   const answered = call("/v1/chat/completions", {
@@ -59,7 +59,7 @@ test("a caller's credentials, cookies and origin never reach the box", async () 
   await textOf(await answered);
 });
 
-test("frames that come twice, or again after a gap, make the same answer", async () => {
+test("makes the same answer of frames that arrive twice, or again after a gap", async () => {
   const agent = await FakeAgent.connect("resume");
   forgetBoxes();
   const answered = chat("resume");
@@ -89,7 +89,7 @@ test("frames that come twice, or again after a gap, make the same answer", async
   expect(await text).toBe("one\ntwo\nthree\n");
 });
 
-test("a stream goes on when the agent comes back over a new socket", async () => {
+test("resumes a stream when the agent is back on a new socket", async () => {
   const id = crypto.randomUUID();
   const first = await FakeAgent.connect("cut", id);
   forgetBoxes();
@@ -116,7 +116,7 @@ test("a stream goes on when the agent comes back over a new socket", async () =>
   expect(await text).toBe("before\nafter\n");
 });
 
-test("the Box may hibernate in the middle of a stream", async () => {
+test("lets the Box hibernate in the middle of a stream", async () => {
   const agent = await FakeAgent.connect("sleepy");
   forgetBoxes();
   const answered = chat("sleepy");
@@ -126,7 +126,7 @@ test("the Box may hibernate in the middle of a stream", async () => {
   expect(await textOf(await answered)).toBe("slept\n");
 });
 
-test("an agent that ends a stream in its middle ends it in the answer's own format", async () => {
+test("ends an answer that its agent aborts in the answer's own format", async () => {
   const agent = await FakeAgent.connect("broken");
   forgetBoxes();
   const answered = chat("broken");
@@ -149,7 +149,7 @@ test("an agent that ends a stream in its middle ends it in the answer's own form
   expect(await textOf(await answered)).toBe('{"half":\n{"error":"Ollama closed the connection"}\n');
 });
 
-test("an Ollama that does not answer is told in the API's words, and who failed", async () => {
+test("reports an unreachable Ollama in the error shape of the API, and where it failed", async () => {
   const agent = await FakeAgent.connect("silent");
   forgetBoxes();
   const answered = call("/v1/messages", {
@@ -176,7 +176,7 @@ test("an Ollama that does not answer is told in the API's words, and who failed"
   });
 });
 
-test("a caller that goes away cancels the request on the box", async () => {
+test("cancels the request on the box when the caller leaves", async () => {
   const agent = await FakeAgent.connect("gone");
   forgetBoxes();
   const caller = new AbortController();
@@ -194,7 +194,7 @@ test("a caller that goes away cancels the request on the box", async () => {
   expect(new TextDecoder().decode(abort.payload)).toContain("caller_gone");
 });
 
-test("an answer that the edge cannot read ends the call on both sides, with one record", async () => {
+test("ends a call with an invalid HEAD on both sides, with one record", async () => {
   const agent = await FakeAgent.connect("unreadable");
   forgetBoxes();
   for (const headers of [
@@ -219,7 +219,7 @@ test("an answer that the edge cannot read ends the call on both sides, with one 
   }
 });
 
-test("a plain answer that breaks off breaks, and is an error, not a caller that left", async () => {
+test("breaks a plain answer that breaks off, and records an error instead of a cancellation", async () => {
   const agent = await FakeAgent.connect("plain");
   forgetBoxes();
   const answered = chat("plain");

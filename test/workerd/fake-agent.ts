@@ -1,4 +1,4 @@
-/** An agent that does only what a test tells it: a WebSocket that speaks frames, in workerd. */
+/** A fake agent for tests in workerd: a WebSocket that sends and receives frames as a test wants. */
 import { exports } from "cloudflare:workers";
 import {
   decodeFrames,
@@ -31,7 +31,7 @@ export class FakeAgent {
     });
   }
 
-  /** Dials; without the welcome. @param options  half open: may go on talking when it is told that the socket is closed */
+  /** Dials, and stops before HELLO. @param options  half open: it may go on sending after the close */
   static async dial(
     box: string,
     headers: Record<string, string> = {},
@@ -41,7 +41,7 @@ export class FakeAgent {
       headers: { upgrade: "websocket", "sec-websocket-protocol": SUBPROTOCOL, ...headers },
     });
     if (answer.webSocket === null)
-      throw new Error(`refused: ${answer.status} ${await answer.text()}`);
+      throw new Error(`dial refused: ${answer.status} ${await answer.text()}`);
     return new FakeAgent(answer.webSocket, options);
   }
 
@@ -74,7 +74,7 @@ export class FakeAgent {
     this.socket.send(encodeFrames(frames));
   }
 
-  /** Answers a stream whole, from sequence number 0. */
+  /** Sends a whole answer, from frame 0. */
   answer(stream: string, status: number, headers: [string, string][], body: string): void {
     this.send(
       { type: FrameType.head, stream, seq: 0, payload: jsonBytes({ status, headers }) },
@@ -83,7 +83,7 @@ export class FakeAgent {
     );
   }
 
-  /** The next frame of a type, which is then forgotten. */
+  /** Returns the next frame of a type and removes it from {@link frames}. */
   async next(type: FrameType): Promise<Frame> {
     for (;;) {
       const at = this.frames.findIndex((frame) => frame.type === type);

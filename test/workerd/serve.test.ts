@@ -1,4 +1,4 @@
-/** What a caller is told by the edge alone is in the ledger before it is told. */
+/** Answers that only the edge can record: their records are in the ledger before the caller has them. */
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { FrameType, jsonBytes, streamFrame } from "../../protocol/frames.ts";
@@ -11,7 +11,7 @@ import { forgetBoxes } from "../../worker/gateway/fleet.ts";
 import { type CallBody, serve } from "../../worker/gateway/serve.ts";
 import { FakeAgent } from "./fake-agent.ts";
 
-/** An Aggregator that takes a record only when it is allowed to. */
+/** An Aggregator that takes a record only once the test allows it. */
 function slowAggregator() {
   const offered: RequestRecord[] = [];
   const allowed = Promise.withResolvers<{ counted: number }>();
@@ -50,7 +50,7 @@ const untilOffered = async (offered: readonly RequestRecord[]) => {
   while (offered.length === 0) await scheduler.wait(5);
 };
 
-/** Whether it is still pending after a moment in which it could have been settled. */
+/** Returns whether a promise is still pending after a moment. */
 const isPending = (promise: Promise<unknown>) =>
   Promise.race([
     promise.then(
@@ -60,7 +60,7 @@ const isPending = (promise: Promise<unknown>) =>
     scheduler.wait(30).then(() => true),
   ]);
 
-test("a refusal without a box waits for its record, and an Aggregator that fails does not change it", async () => {
+test("has a refusal without a box wait for its record, even if the Aggregator fails", async () => {
   for (const settle of ["resolve", "reject"] as const) {
     const { env: slow, offered, allowed } = slowAggregator();
     const refusal = new GatewayError({ reason: "bad_request", what: "no." });
@@ -77,13 +77,13 @@ test("a refusal without a box waits for its record, and an Aggregator that fails
     else allowed.reject(new Error("out of order"));
     await expect(answer).rejects.toBe(refusal);
     expect(offered[0]).toMatchObject({ status: "error", http_status: 400 });
-    // One that failed is offered again, behind the answer's back; a request id counts once.
+    // A record that failed is offered again after the answer; its request id counts once.
     expect(offered.length > 1).toBe(settle === "reject");
     expect(new Set(offered.map(({ request_id }) => request_id)).size).toBe(1);
   }
 });
 
-test("an error of a box that never took the call waits for its record", async () => {
+test("has the error of a box that refused the call wait for its record", async () => {
   const agent = await FakeAgent.connect("unwilling");
   forgetBoxes();
   const { env: slow, offered, allowed } = slowAggregator();

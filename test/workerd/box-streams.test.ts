@@ -1,0 +1,86 @@
+/** A Box and its streams: they attach, lose their socket, and attach again. */
+import { env } from "cloudflare:workers";
+import { expect, test } from "vitest";
+import { decodeFrames, FrameType, parsePayload } from "../../protocol/frames.ts";
+import { NOTICE_MS } from "../../protocol/limits.ts";
+import { Abort } from "../../protocol/messages.ts";
+import { forgetBoxes } from "../../worker/gateway/fleet.ts";
+import { call, eventually } from "./calls.ts";
+import { FakeAgent } from "./fake-agent.ts";
+
+/** Attaches a stream to a box. @returns its socket, not accepted yet */
+async function attach(box: string, id: string, isResume: boolean): Promise<WebSocket> {
+  const url = `https://box/attach?box=${box}&stream=${id}${isResume ? "&resume=1" : ""}`;
+  const { webSocket } = await env.BOX.getByName(box).fetch(url, {
+    headers: { upgrade: "websocket" },
+  });
+  if (webSocket === null) throw new Error("not attached");
+  return webSocket;
+}
+
+async function attachOpen(box: string, id: string, isResume: boolean): Promise<WebSocket> {
+  const socket = await attach(box, id, isResume);
+  socket.accept();
+  return socket;
+}
+
+test("keeps a stream that has attached again when its old socket closes late", async () => {
+  const agent = await FakeAgent.connect("late");
+  const id = crypto.randomUUID();
+  const old = await attachOpen("late", id, false);
+  const current = await attachOpen("late", id, true);
+  old.close(1011, "lost");
+  const box = env.BOX.getByName("late");
+  await eventually(async () => ((await box.status()).inFlight === 1 ? true : undefined));
+  expect(agent.frames.filter(({ type }) => type === FrameType.abort)).toEqual([]);
+  current.close(1011, "lost");
+  expect((await agent.next(FrameType.abort)).stream).toBe(id);
+});
+
+test("keeps a stream that loses its socket again and again", async () => {
+  const agent = await FakeAgent.connect("shaky");
+  const id = crypto.randomUUID();
+  let socket = await attachOpen("shaky", id, false);
+  // Longer in total than the Box waits for a stream, but never that long at once.
+  for (let i = 0; i < 6; i++) {
+    socket.close(1011, "lost");
+    await scheduler.wait(150);
+    socket = await attachOpen("shaky", id, true);
+  }
+  expect(agent.frames.filter(({ type }) => type === FrameType.abort)).toEqual([]);
+  socket.close(1011, "lost");
+  const abort = await agent.next(FrameType.abort);
+  expect(parsePayload(Abort, abort.payload)).toMatchObject({ code: "caller_gone", presumed: true });
+});
+
+test("sends GONE to a stream that attaches again while the agent is away", async () => {
+  const id = crypto.randomUUID();
+  const webSocket = await attach("empty", id, true);
+  webSocket.binaryType = "arraybuffer";
+  const message = new Promise<ArrayBuffer>((resolve) =>
+    webSocket.addEventListener("message", ({ data }) => resolve(data as ArrayBuffer)),
+  );
+  webSocket.accept();
+  expect(decodeFrames(await message)).toMatchObject([{ type: FrameType.gone, stream: id }]);
+  webSocket.close(1000);
+});
+
+test("closes an agent without a heartbeat in time while a caller waits, and leaves it alone otherwise", async () => {
+  const agent = await FakeAgent.connect("half-open"); // It never sends a ping.
+  const idle = await FakeAgent.connect("idle");
+  const startMs = Date.now();
+  forgetBoxes();
+  const caller = new AbortController();
+  const answered = call("/ollama/api/chat", {
+    method: "POST",
+    headers: { "x-box": "half-open" },
+    body: '{"model":"m"}',
+    signal: caller.signal,
+  });
+  await agent.next(FrameType.open);
+  expect(await agent.untilClosed()).toEqual({ code: 4000, reason: "no heartbeat" });
+  expect(Date.now() - startMs).toBeLessThan(NOTICE_MS + 200); // Its HELLO was a sign of life, too.
+  expect(idle.closed).toBeNull();
+  caller.abort();
+  await expect(answered).rejects.toThrow();
+});
