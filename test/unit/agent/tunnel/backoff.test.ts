@@ -6,7 +6,10 @@ import { seeded } from "../../../support/seeded.ts";
 const worst = () => 0.999;
 const best = () => 0;
 
-/** A tunnel that held for a minute and was lost at 0; dials fail from then on. @returns the wait after the dial at each of these times */
+/**
+ * Fails dials at these times, after a tunnel that lasted a minute and was lost at 0.
+ * @returns the wait after each dial
+ */
 function waitsAt(timesMs: number[], wasRefused = false, random = worst): number[] {
   const redial = new Redial(-120_000);
   redial.up(-60_000);
@@ -14,28 +17,28 @@ function waitsAt(timesMs: number[], wasRefused = false, random = worst): number[
   return timesMs.map((atMs) => redial.lost(atMs, wasRefused, random));
 }
 
-test("the first dial comes at once, and during the grace period the next ones within a tenth of a second", () => {
+test("dials at once, and then every tenth of a second during the grace period", () => {
   expect(new Redial(0).lost(0, false, worst)).toBeLessThan(25);
   const times = Array.from({ length: GRACE_MS / 1_000 }, (_, second) => second * 1_000);
   expect(Math.max(...waitsAt(times))).toBeLessThanOrEqual(100);
 });
 
-test("after it the wait grows to half a minute, and no further", () => {
+test("waits at most half a minute after the grace period", () => {
   const waits = waitsAt([0, 5, 10, 20, 60, 3_600].map((seconds) => GRACE_MS + seconds * 1_000));
   expect(waits).toEqual(waits.toSorted((a, b) => a - b));
   expect(waits.at(-1)).toBeLessThanOrEqual(30_000);
   expect(waits.at(-1)).toBeGreaterThan(25_000);
 });
 
-test("an edge that refused is not asked again at once", () => {
+test("waits longer after a refusal", () => {
   expect(waitsAt([100], true, best)[0]).toBeGreaterThanOrEqual(2_500);
 });
 
-test("agents that lost the same edge come back apart", () => {
+test("spreads the dials of agents that lost the same edge", () => {
   expect(waitsAt([1_000], false, best)[0]).toBeLessThan(waitsAt([1_000])[0] ?? 0);
 });
 
-/** An edge that takes each dial and drops it after `holdsMs`. @returns when it was dialled */
+/** Dials an edge that drops each tunnel after `holdsMs`. @returns the times of the dials */
 function dialsOf(holdsMs: number, untilMs: number): number[] {
   const random = seeded(7);
   const redial = new Redial(0);
@@ -49,19 +52,19 @@ function dialsOf(holdsMs: number, untilMs: number): number[] {
   return dials;
 }
 
-test("an edge that takes the tunnel and drops it at once is dialled quickly while that may pass, then seldom", () => {
+test("dials an edge that drops each tunnel at once quickly at first, then rarely", () => {
   const dials = dialsOf(5, 10 * 60_000);
   const during = (fromMs: number, toMs: number) =>
     dials.filter((atMs) => atMs >= fromMs && atMs < toMs).length;
   expect(during(0, GRACE_MS)).toBeGreaterThan(GRACE_MS / 250);
-  expect(during(5 * 60_000, 10 * 60_000)).toBeLessThan(130); // 6 a second would be 1,800
-  // Not so seldom that a stream could not wait for the next one.
+  expect(during(5 * 60_000, 10 * 60_000)).toBeLessThan(130); // Six a second would be 1,800.
+  // Often enough that a stream can wait for the next one.
   expect(Math.max(...dials.slice(1).map((atMs, index) => atMs - (dials[index] ?? 0)))).toBeLessThan(
     GRACE_MS / 4,
   );
 });
 
-test("a tunnel that held for a while makes the backoff start over", () => {
+test("starts over after a tunnel that lasted a while", () => {
   const redial = new Redial(0);
   for (let nowMs = 0; nowMs < 5 * 60_000; nowMs += 5_000) {
     redial.up(nowMs);
@@ -72,7 +75,7 @@ test("a tunnel that held for a while makes the backoff start over", () => {
   expect(redial.lost(330_100, false, worst)).toBeLessThanOrEqual(100);
 });
 
-test("a dial that hangs is given up soon at first, and a path on which all take long is given ever more time", () => {
+test("gives up hanging dials soon at first, and gives a slow path ever more time", () => {
   const redial = new Redial(0);
   expect(redial.handshakeMs).toBe(2_000);
   const times = Array.from({ length: 8 }, (_, dial) => {

@@ -19,7 +19,7 @@ function opened(): { outgoing: Outgoing; messages: Frame[][] } {
   return { outgoing, messages };
 }
 
-test("all that is urgent in one turn leaves in one message", async () => {
+test("sends all urgent frames of one turn in one message", async () => {
   const { outgoing, messages } = opened();
   outgoing.now(data(1));
   outgoing.mark({ take: () => [data(2)] }, "now");
@@ -30,7 +30,7 @@ test("all that is urgent in one turn leaves in one message", async () => {
   ]);
 });
 
-test("what can wait waits for company, at most one flush interval, and leaves early with what is urgent", async () => {
+test("holds back frames that can wait for one flush interval, or until an urgent one leaves", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   try {
     const { outgoing, messages } = opened();
@@ -51,7 +51,7 @@ test("what can wait waits for company, at most one flush interval, and leaves ea
   }
 });
 
-test("a message never grows beyond the limit", async () => {
+test("never sends a message beyond the limit", async () => {
   const { outgoing, messages } = opened();
   const big = MESSAGE_BYTES_MAX / 4;
   outgoing.now(...Array.from({ length: 10 }, (_, n) => data(n, big)));
@@ -63,7 +63,7 @@ test("a message never grows beyond the limit", async () => {
     );
 });
 
-test("while the tunnel is down nothing is taken from a stream, so nothing is lost", async () => {
+test("takes nothing from a stream while the tunnel is down, so nothing is lost", async () => {
   const { outgoing, messages } = opened();
   outgoing.isOpen = false;
   let taken = 0;

@@ -14,7 +14,7 @@ const CASES: [what: string, beats: Beat[], ms: number | null][] = [
     42.25,
   ],
   [
-    "the newest of several",
+    "the newest of several heartbeats",
     [
       ["ping", 0],
       ["pong", 40],
@@ -24,7 +24,7 @@ const CASES: [what: string, beats: Beat[], ms: number | null][] = [
     30,
   ],
   [
-    "the last one, while the next is on its way",
+    "the last heartbeat while the next is on its way",
     [
       ["ping", 0],
       ["pong", 40],
@@ -33,7 +33,7 @@ const CASES: [what: string, beats: Beat[], ms: number | null][] = [
     40,
   ],
   [
-    "a pong is that of the oldest ping",
+    "a pong as the answer to the oldest ping",
     [
       ["ping", 0],
       ["ping", 1_000],
@@ -42,7 +42,7 @@ const CASES: [what: string, beats: Beat[], ms: number | null][] = [
     1_500,
   ],
   [
-    "of pings that overtake their pongs one at a time",
+    "one of several pings that overtake their pongs",
     [
       ["ping", 0],
       ["ping", 1_000],
@@ -52,7 +52,7 @@ const CASES: [what: string, beats: Beat[], ms: number | null][] = [
     1_500,
   ],
   [
-    "the next one after those",
+    "the next ping after those",
     [
       ["ping", 0],
       ["ping", 1_000],
@@ -63,10 +63,10 @@ const CASES: [what: string, beats: Beat[], ms: number | null][] = [
     ],
     100,
   ],
-  ["a pong that nobody asked for", [["pong", 5]], null],
+  ["nothing at a pong without a ping", [["pong", 5]], null],
 ];
 
-test.each(CASES)("a round trip is measured: %s", (_what, beats, ms) => {
+test.each(CASES)("measures %s", (_name, beats, ms) => {
   const roundTrip = new RoundTrip();
   for (const [beat, atMs] of beats) {
     if (beat === "ping") roundTrip.pinged(atMs);

@@ -1,4 +1,4 @@
-/** Stories that the simulation found, and what the box's end of a stream does in them. */
+/** Cases that the simulation found, and the actions of the box's end of a stream in them. */
 import { expect, test } from "vitest";
 import { EnergyMeter } from "../../../../agent/measure/energy.ts";
 import type { Spool } from "../../../../agent/spool/spool.ts";
@@ -25,11 +25,11 @@ const frame = (type: FrameType, seq = 0, payload: Uint8Array = NO_PAYLOAD): Fram
 const abort = (more: object) =>
   frame(FrameType.abort, 0, jsonBytes({ code: "caller_gone", message: "x", ...more }));
 
-test("an acknowledgement that was lost comes again with the resume: the edge may be waiting for room for its body", () => {
+test("repeats a lost ACK with the resume, since the edge may be waiting for room for its body", () => {
   const core = new AgentStreamCore(ID, true, false);
   core.received(frame(FrameType.open));
   core.received(frame(FrameType.data, 1, new Uint8Array(DATA_BYTES_MAX - 1)));
-  expect(core.bodyTaken().frames).toEqual([]); // consumed, and too little for an acknowledgement of its own
+  expect(core.bodyTaken().frames).toEqual([]); // Consumed, but too little for an ACK of its own.
   core.detach(0);
   const { frames } = core.received(frame(FrameType.resume, 0));
   expect(frames.map(({ type, seq }) => [type, seq])).toEqual([
@@ -41,19 +41,16 @@ test("an acknowledgement that was lost comes again with the resume: the edge may
 test.each([
   ["whole", false],
   ["part by part", true],
-])(
-  "a body that goes to Ollama %s keeps its bytes after the message is overwritten",
-  (_how, isStreamed) => {
-    const core = new AgentStreamCore(ID, isStreamed, false);
-    core.received(frame(FrameType.open));
-    const message = new TextEncoder().encode("between body between");
-    const acts = core.received(frame(FrameType.data, 1, message.subarray(8, 12)));
-    message.fill(0);
-    const { localRequest } = core.received(frame(FrameType.end, 2));
-    const body = isStreamed ? acts.write : localRequest?.body;
-    expect(new TextDecoder().decode(body ?? NO_PAYLOAD)).toBe("body");
-  },
-);
+])("keeps a body that goes to Ollama %s after its message is overwritten", (_how, isStreamed) => {
+  const core = new AgentStreamCore(ID, isStreamed, false);
+  core.received(frame(FrameType.open));
+  const message = new TextEncoder().encode("between body between");
+  const acts = core.received(frame(FrameType.data, 1, message.subarray(8, 12)));
+  message.fill(0);
+  const { localRequest } = core.received(frame(FrameType.end, 2));
+  const body = isStreamed ? acts.write : localRequest?.body;
+  expect(new TextDecoder().decode(body ?? NO_PAYLOAD)).toBe("body");
+});
 
 function answered(): AgentStreamCore {
   const core = new AgentStreamCore(ID, false, true);
@@ -64,7 +61,7 @@ function answered(): AgentStreamCore {
   return core;
 }
 
-test("a socket that broke after the whole answer was sent is no caller that left: the last acknowledgement was lost with it", () => {
+test("takes a socket that is lost after the whole answer for a lost ACK, not for a caller that left", () => {
   const whole = answered();
   whole.answerEnd();
   whole.take();
@@ -78,7 +75,7 @@ test("a socket that broke after the whole answer was sent is no caller that left
   expect(left.received(abort({})).outcome).toEqual({ kind: "cancelled" });
 });
 
-test.each<[what: string, frames: Frame[]]>([
+test.each<[name: string, frames: Frame[]]>([
   ["begins twice", [frame(FrameType.open), frame(FrameType.open, 1)]],
   ["ends twice", [frame(FrameType.open), frame(FrameType.end, 1), frame(FrameType.end, 2)]],
   [
@@ -86,7 +83,7 @@ test.each<[what: string, frames: Frame[]]>([
     [frame(FrameType.open), frame(FrameType.end, 1), frame(FrameType.data, 2)],
   ],
   ["has no beginning", [frame(FrameType.data)]],
-])("a request that %s is refused", (_what, frames) => {
+])("refuses a request that %s", (_name, frames) => {
   for (const streamsBody of [true, false]) {
     const core = new AgentStreamCore(ID, streamsBody, false);
     expect(() => frames.forEach((each) => void core.received(each))).toThrow(FrameError);
@@ -142,7 +139,7 @@ function tableWithStream() {
   return { table, clock, finished };
 }
 
-test("a stream that the edge does not ask for when the agent is back has no caller: it ends within seconds, not with the grace period", () => {
+test("ends a stream that the edge does not resume within seconds, long before the grace period ends", () => {
   const { table, clock, finished } = tableWithStream();
   table.detach();
   clock.nowMs = 3_000;
@@ -155,7 +152,7 @@ test("a stream that the edge does not ask for when the agent is back has no call
   expect([table.size, finished]).toEqual([0, ["error tunnel"]]);
 });
 
-test("one that is asked for goes on, and one whose tunnel stays away has the whole grace period", () => {
+test("keeps a resumed stream, and one whose tunnel is away for the whole grace period", () => {
   const resumed = tableWithStream();
   resumed.table.detach();
   resumed.table.attach();
@@ -173,7 +170,7 @@ test("one that is asked for goes on, and one whose tunnel stays away has the who
   expect(away.table.size).toBe(0);
 });
 
-test("what the caller was told is known here too: nothing, while its answer is held back at the edge", () => {
+test("knows the status that the caller has received: none while the edge holds the answer back", () => {
   const core = new AgentStreamCore(ID, false, false);
   expect(core.begunStatus).toBeNull();
   core.answerHead(200, [["content-type", "application/json; charset=utf-8"]]);

@@ -1,4 +1,4 @@
-/** Stories that the simulation found, and what the edge's end of a stream does in them. */
+/** Cases that the simulation found, and the actions of the edge's end of a stream in them. */
 import { expect, test } from "vitest";
 import { HELD_BYTES_MAX } from "../../../../../protocol/ending.ts";
 import {
@@ -58,26 +58,26 @@ const head = frame(
 );
 const data = (seq: number, text: string) =>
   frame(FrameType.data, seq, new TextEncoder().encode(text));
-const said = ({ frames }: EdgeStreamActions) =>
+const sentBy = ({ frames }: EdgeStreamActions) =>
   frames.map(({ type, seq }) => [typeName(type), seq]);
 const abortOf = ({ frames }: EdgeStreamActions) =>
   frames
     .filter(({ type }) => type === FrameType.abort)
     .map(({ payload }) => JSON.parse(new TextDecoder().decode(payload)).code);
 
-test("an acknowledgement that was lost comes again with the resume: the agent may be waiting for room", () => {
+test("repeats a lost ACK with the resume, since the agent may be waiting for room", () => {
   const core = begun();
   core.received(message(head, data(1, "one\n")), 0);
-  core.wrote(); // consumed, and too little for an acknowledgement of its own
+  core.wrote(); // Consumed, but too little for an ACK of its own.
   core.received(message(frame(FrameType.gone)), 0);
   const acts = core.received(message(frame(FrameType.back)), 10);
-  expect(said(acts)).toEqual([
+  expect(sentBy(acts)).toEqual([
     [typeName(FrameType.ack), 2],
     [typeName(FrameType.resume), 2],
   ]);
 });
 
-test("a caller that leaves while the agent is away: the agent is told when it is back", () => {
+test("sends ABORT for a caller that left while the agent was away, once it is back", () => {
   const core = begun();
   core.received(message(head, data(1, "one\n"), frame(FrameType.gone)), 0);
   const left = core.callerGone(10);
@@ -90,7 +90,7 @@ test("a caller that leaves while the agent is away: the agent is told when it is
   expect([abortOf(back), back.isDone]).toEqual([["caller_gone"], true]);
 });
 
-test("a caller that leaves while the Box is away: a Box without an agent says so, and the agent is told later", () => {
+test("sends ABORT for a caller that left while the Box was away, again once an agent is back", () => {
   const core = begun();
   core.lost(0);
   core.callerGone(10);
@@ -102,7 +102,7 @@ test("a caller that leaves while the Box is away: a Box without an agent says so
   expect([abortOf(back), back.isDone]).toEqual([["caller_gone"], true]);
 });
 
-test("a caller that leaves just after the agent came back, before a word of it: the agent is told at once", () => {
+test("sends ABORT at once for a caller that leaves just after the agent came back", () => {
   const core = begun();
   core.received(message(frame(FrameType.gone)), 0);
   core.received(message(frame(FrameType.back)), 10);
@@ -110,7 +110,7 @@ test("a caller that leaves just after the agent came back, before a word of it: 
   expect([abortOf(left), left.isDone]).toEqual([["caller_gone"], true]);
 });
 
-test("what nobody could be told ends with the grace period all the same", () => {
+test("ends with the grace period if no agent comes back for the ABORT", () => {
   const core = begun();
   core.lost(0);
   core.callerGone(10);
@@ -118,7 +118,7 @@ test("what nobody could be told ends with the grace period all the same", () => 
   expect(core.tick(GRACE_MS).isDone).toBe(true);
 });
 
-test("an agent that was restarted while it took a large body: the call fails as that, and the edge records it", () => {
+test("fails and records a call whose agent was restarted while it took a large body", () => {
   const core = new EdgeStreamCore(
     { id: ID, box: "b", open: OPEN },
     new Uint8Array(300_000),
@@ -134,7 +134,13 @@ test("an agent that was restarted while it took a large body: the call fails as 
   expect(abortOf(acts)).toEqual(["gave_up"]);
 });
 
-test("a cancelled call is recorded by the edge too, after the agent: the word of it may be lost on the way", () => {
+test("leaves the record to a restarted agent that finds the request in its spool", () => {
+  const acts = begun().received(aborted("lost", "restarted"), 0);
+  expect(acts.answer).toEqual({ kind: "failed", failure: { reason: "agent_restarted", box: "b" } });
+  expect(acts.ended).toEqual({ by: "agent" });
+});
+
+test("records a cancelled call after the agent, since the ABORT may be lost on its way", () => {
   expect(begun().callerGone(10).ended).toEqual({
     by: "edge",
     status: "cancelled",
@@ -143,7 +149,7 @@ test("a cancelled call is recorded by the edge too, after the agent: the word of
   });
 });
 
-test("a frame of another stream ends this one, and none of its bytes reach the caller", () => {
+test("ends at a frame of another stream, and passes none of its bytes on", () => {
   const core = begun();
   const other = { ...data(1, "secret"), stream: ID.replace("01", "02") };
   const acts = core.received(message(head, other), 0);
@@ -151,32 +157,32 @@ test("a frame of another stream ends this one, and none of its bytes reach the c
   expect(abortOf(acts)).toEqual(["gave_up"]);
 });
 
-test("a Box is made to look so often that a link which swallows is noticed in time", () => {
-  // The last heartbeat just before the loss; the probe just before the Box may say so; the next one.
+test("probes often enough that a link that swallows packets is noticed in time", () => {
+  // The worst case: the last heartbeat just before the loss, and a probe just before the Box can know of it.
   expect(SILENCE_MS + PROBE_MS).toBeLessThanOrEqual(NOTICE_MS - 100);
   expect(SILENCE_MS).toBeGreaterThan(2 * HEARTBEAT_MS);
   const core = begun();
-  expect(said(core.tick(PROBE_MS - 1))).toEqual([]);
-  expect(said(core.tick(PROBE_MS))).toEqual([[typeName(FrameType.ack), 0]]);
+  expect(sentBy(core.tick(PROBE_MS - 1))).toEqual([]);
+  expect(sentBy(core.tick(PROBE_MS))).toEqual([[typeName(FrameType.ack), 0]]);
 });
 
-test("one stream asks for all: what one hears or asks, the others need not", () => {
+test("probes with one stream for all, and not at all after a frame of the agent", () => {
   const pulse = newPulse();
   const [one, other] = [begun(pulse), begun(pulse)];
-  expect(said(one.tick(PROBE_MS))).toHaveLength(1);
-  expect(said(other.tick(PROBE_MS))).toHaveLength(0);
+  expect(sentBy(one.tick(PROBE_MS))).toHaveLength(1);
+  expect(sentBy(other.tick(PROBE_MS))).toHaveLength(0);
   one.received(message(head), 2 * PROBE_MS);
-  expect(said(other.tick(2 * PROBE_MS))).toHaveLength(0);
+  expect(sentBy(other.tick(2 * PROBE_MS))).toHaveLength(0);
 });
 
-test("nobody asks while the agent is known to be away, or nobody waits", () => {
+test("does not probe while the agent is known to be away, or nobody waits", () => {
   const [away, over] = [begun(), begun()];
   away.received(message(frame(FrameType.gone)), 0);
   over.callerGone(0);
-  expect([away.tick(10_000), over.tick(10_000)].map(said)).toEqual([[], []]);
+  expect([away.tick(10_000), over.tick(10_000)].map(sentBy)).toEqual([[], []]);
 });
 
-test("a look that was asked for is due when it comes: fractions of a millisecond make no circles", () => {
+test("finds a probe due at the scheduled time, despite fractions of a millisecond", () => {
   for (let i = 0; i < 10_000; i++) {
     const pulse = { ...newPulse(), lastSeenMs: Math.sqrt(i) * 1_000.1, open: 1 };
     const atMs = nextProbeMs(pulse, pulse.lastSeenMs, half);
@@ -184,7 +190,7 @@ test("a look that was asked for is due when it comes: fractions of a millisecond
   }
 });
 
-test("with very many streams open each looks seldom, and together they look often", () => {
+test("has each of very many streams look rarely, and all of them often", () => {
   const pulse = { ...newPulse(), open: 10_000 };
   const waits = Array.from({ length: 100 }, (_, i) => nextProbeMs(pulse, 0, () => i / 100));
   expect(Math.min(...waits)).toBeGreaterThanOrEqual(2_000);
@@ -206,10 +212,10 @@ const unstreamed = () => {
   core.begin(0);
   return core;
 };
-const aborted = (code: string, why: string) =>
-  message(frame(FrameType.abort, 0, jsonBytes({ code, message: why })));
+const aborted = (code: string, text: string) =>
+  message(frame(FrameType.abort, 0, jsonBytes({ code, message: text })));
 
-test("a JSON answer begins when it is whole, so that one which breaks is told by its status", () => {
+test("begins a JSON answer once it is complete, so that a failure can still set the status", () => {
   const whole = unstreamed();
   expect(whole.received(message(json, data(1, '{"half":')), 0).answer).toBeNull();
   const acts = whole.received(message(data(2, "1}"), frame(FrameType.end, 3)), 0);
@@ -235,7 +241,7 @@ test("a JSON answer begins when it is whole, so that one which breaks is told by
   expect(left.callerGone(1).ended).toMatchObject({ status: "cancelled", httpStatus: 499 });
 });
 
-test("a JSON answer that is longer than what may be kept begins before it is whole", () => {
+test("begins a JSON answer that is too long to hold back before it is complete", () => {
   const core = unstreamed();
   const long = (seq: number) => frame(FrameType.data, seq, new Uint8Array(HELD_BYTES_MAX / 2));
   expect(core.received(message(json, long(1)), 0).answer).toBeNull();
@@ -245,7 +251,7 @@ test("a JSON answer that is longer than what may be kept begins before it is who
 });
 
 test.each(["application/x-ndjson", "text/event-stream", "application/octet-stream"])(
-  "an answer of type %s begins at once",
+  "begins an answer of type %s at once",
   (type) => {
     const begins = frame(
       FrameType.head,
