@@ -1,4 +1,4 @@
-/** The agent against an edge that misbehaves, and a network that does. */
+/** The agent with an edge and a network that misbehave. */
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
@@ -28,7 +28,7 @@ async function withOllama(
   }
 }
 
-test("a request that one stream cannot take ends that stream; the tunnel and the other streams go on", () =>
+test("ends only the stream of an invalid request, and keeps the tunnel and the other streams", () =>
   withOllama(async (edge) => {
     const [deep, long, forbidden, good] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
     edge.open(
@@ -44,7 +44,7 @@ test("a request that one stream cannot take ends that stream; the tunnel and the
       '{"model":"m","stream":false,"messages":[{"role":"user","content":"x"}],"options":{"num_predict":2}}',
     );
     expect(abortText((await edge.received(FrameType.abort, long)).payload)).toContain(
-      "does not understand",
+      "cannot parse the OPEN",
     );
     expect(abortText((await edge.received(FrameType.abort, forbidden)).payload)).toContain(
       "not allowed on box b",
@@ -54,7 +54,7 @@ test("a request that one stream cannot take ends that stream; the tunnel and the
     expect(edge.dials).toBe(1);
   }));
 
-test("readings carry samples of this machine, each once, and the agent's clock", () =>
+test("sends each sample of this machine once, and the agent's clock, with its readings", () =>
   withOllama(async (edge) => {
     edge.send(tunnelFrame(FrameType.watch));
     const [sample] = await eventually(async () => {
@@ -76,7 +76,7 @@ test("readings carry samples of this machine, each once, and the agent's clock",
       expect(Math.abs((now_ms ?? 0) - Date.now())).toBeLessThan(60_000);
   }));
 
-test("readings name the requests that are open while somebody looks, and at no other time", () =>
+test("lists open requests in its readings only while somebody is watching", () =>
   withOllama(async (edge) => {
     await eventually(async () => edge.readings.length > 0);
     const id = randomUUID();
@@ -94,8 +94,11 @@ test("readings name the requests that are open while somebody looks, and at no o
     expect(request).toMatchObject({ request_id: id, endpoint: "/api/chat", is_queued: false });
   }));
 
-/** Asks for a chat, and acknowledges its answer. */
-async function chatted(edge: FakeEdge, more: { edge_ms?: number } = {}): Promise<RequestRecord> {
+/** Runs a chat and acknowledges its answer. */
+async function completeChat(
+  edge: FakeEdge,
+  more: { edge_ms?: number } = {},
+): Promise<RequestRecord> {
   const id = randomUUID();
   edge.open(id, more);
   edge.send({
@@ -109,11 +112,11 @@ async function chatted(edge: FakeEdge, more: { edge_ms?: number } = {}): Promise
 
 const CARD = { index: "0", uuid: "GPU-1", name: "NVIDIA L40S", driver_version: "595.80" };
 
-test("a record has the energy that the GPUs drew meanwhile, though the request lay between two of their readings", () =>
+test("records the energy of a request that lies between two GPU readings", () =>
   withOllama(
     async (edge) => {
       const record = await eventually(async () => {
-        const record = await chatted(edge);
+        const record = await completeChat(edge);
         return record.energy_j !== null && record;
       });
       const boxMs = record.latency_ms - (record.edge_ms ?? 0);
@@ -131,23 +134,23 @@ test("a record has the energy that the GPUs drew meanwhile, though the request l
     ]).command,
   ));
 
-test("where a GPU does not say its power a record has no energy, and does not wait for any", () =>
+test("records no energy, without waiting, if a GPU does not report its power", () =>
   withOllama(
     async (edge) => {
       await eventually(async () => {
         edge.send(tunnelFrame(FrameType.watch));
         return edge.readings.some(({ gpu }) => gpu.samples.length > 0);
       });
-      expect(await chatted(edge)).toMatchObject({ status: "success", energy_j: null });
+      expect(await completeChat(edge)).toMatchObject({ status: "success", energy_j: null });
     },
     fakeSmi([{ rows: [{ ...CARD, "power.draw": "[N/A]" }] }]).command,
   ));
 
-test("a record has the edge's word on its part, and the tunnel's round trip as its socket measured it: not that of an earlier one", () =>
+test("records the edge's part and the round trip of the current tunnel, not of an earlier one", () =>
   withOllama(async (edge) => {
     await edge.nextPing();
     const measured = await eventually(async () => {
-      const record = await chatted(edge, { edge_ms: 60_000 });
+      const record = await completeChat(edge, { edge_ms: 60_000 });
       return record.tunnel_ms !== null && record;
     });
     expect(measured.edge_ms).toBe(60_000);
@@ -156,26 +159,26 @@ test("a record has the edge's word on its part, and the tunnel's round trip as i
     edge.answersPings = false;
     edge.cut();
     await eventually(async () => edge.dials === 2 && edge.readings.length > 2);
-    expect(await chatted(edge, { edge_ms: undefined as never })).toMatchObject({
+    expect(await completeChat(edge, { edge_ms: undefined as never })).toMatchObject({
       edge_ms: null,
       tunnel_ms: null,
     });
   }));
 
-test("an agent that has forgotten an answer that had begun does not begin another", () =>
+test("does not serve a forgotten request again if its answer had begun", () =>
   withOllama(async (edge) => {
     const id = randomUUID();
     edge.send({ type: FrameType.resume, stream: id, seq: 3, payload: NO_PAYLOAD });
     expect(abortText((await edge.received(FrameType.abort, id)).payload)).toContain(
       "has forgotten this request",
     );
-    // One whose answer has not begun it asks for.
+    // It requests one whose answer has not begun.
     const other = randomUUID();
     edge.send({ type: FrameType.resume, stream: other, seq: 0, payload: NO_PAYLOAD });
     expect((await edge.received(FrameType.resume, other)).seq).toBe(0);
   }));
 
-test("an OPEN that comes again does not ask Ollama again", () =>
+test("does not send a repeated OPEN to Ollama again", () =>
   withOllama(async (edge) => {
     const id = randomUUID();
     edge.open(id, {}, '{"model":"m","stream":false,"messages":[]}');
@@ -187,7 +190,7 @@ test("an OPEN that comes again does not ask Ollama again", () =>
     expect(edge.records.filter(({ request_id }) => request_id === id)).toHaveLength(1);
   }));
 
-test("an answer that was cut in the middle is sent again from where the edge asks", () =>
+test("resends an answer that was cut in the middle from the frame that the edge requests", () =>
   withOllama(async (edge) => {
     const id = randomUUID();
     edge.open(
@@ -214,10 +217,10 @@ test("an answer that was cut in the middle is sent again from where the edge ask
     expect(await edge.recorded(id)).toMatchObject({ status: "success", completion_tokens: 20 });
   }));
 
-test("a link that swallows packets is noticed in time, and another dialled", () =>
+test("notices a half-open link in time and dials again", () =>
   withOllama(async (edge) => {
     await eventually(async () => edge.readings.length > 0);
-    await edge.nextPing(); // the worst moment: the agent has just heard that all is well
+    await edge.nextPing(); // the worst moment: the agent has just received a pong
     const startMs = performance.now();
     edge.swallow();
     await eventually(async () => edge.dials === 2);
@@ -225,7 +228,7 @@ test("a link that swallows packets is noticed in time, and another dialled", () 
     expect(performance.now() - startMs).toBeGreaterThan(SILENCE_MS - 100);
   }));
 
-test("an edge whose refusal breaks off is dialled again", async () => {
+test("dials again after a refusal that breaks off", async () => {
   let dials = 0;
   const server = createServer((socket) => {
     dials++;

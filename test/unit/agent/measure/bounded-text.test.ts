@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { BoundedText } from "../../../../agent/measure/bounded-text.ts";
 import { cut } from "../../../../protocol/records.ts";
 
-test("is what cutting the whole text gives, surrogate pairs and all", () => {
+test("equals the cut of the whole text, even within a surrogate pair", () => {
   fc.assert(
     fc.property(
       fc.array(fc.string({ unit: "grapheme", maxLength: 6 }), { minLength: 1 }),

@@ -1,6 +1,6 @@
 /**
- * Real answers, recorded by others, where a folder of them lies beside the checkout. It is no part
- * of the project; samples.ts has the same shapes, so that nothing is left untested without it.
+ * Real answers recorded by others, if a folder of them lies beside the checkout. The folder is not
+ * part of the project; samples.ts covers the same forms, so that nothing is untested without it.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -92,7 +92,7 @@ const CAPTURES: [file: string, answer: Answer, measured: Partial<Measured>][] = 
   ],
 ];
 
-test.skipIf(!isHere).each(CAPTURES)("%s", (file, answer, expected) => {
+test.skipIf(!isHere).each(CAPTURES)("measures the recorded answer %s", (file, answer, expected) => {
   const wire = readFileSync(join(FOLDER, file));
   for (const bytesEach of [wire.length, 1_460, 7]) {
     const places = Array.from(
@@ -106,7 +106,7 @@ test.skipIf(!isHere).each(CAPTURES)("%s", (file, answer, expected) => {
 });
 
 test.skipIf(!isHere)(
-  "a recorded stream without its usage is the recorded stream but for one event",
+  "removes exactly one event when it hides the usage of a recorded stream",
   () => {
     const wire = readFileSync(join(FOLDER, "v1-chat-stream-tools.sse")).toString();
     const answer = v1(true);

@@ -11,7 +11,7 @@ const vectors = (count: number) =>
   );
 const FIGURES = `"total_duration":14143917,"load_duration":1019500,"prompt_eval_count":8`;
 
-test("counts what many vectors cost, and does not parse them", () => {
+test("counts the tokens of many vectors without parsing them", () => {
   const wire = bytes(`{"model":"e","embeddings":${vectors(400)},${FIGURES}}\n`);
   const places = Array.from({ length: 400 }, (_, index) => 4_099 * index);
   for (const chunks of [[wire], cutAt(wire, places)]) {
@@ -25,17 +25,17 @@ test("counts what many vectors cost, and does not parse them", () => {
   }
 });
 
-test("is the same byte by byte", () => {
+test("measures embeddings the same byte by byte", () => {
   const wire = bytes(`{"model":"e","embeddings":${vectors(3)},${FIGURES}}`);
   expect(feed(embed, byteByByte(wire)).measured).toEqual(feed(embed, [wire]).measured);
 });
 
 test.each([
-  ["in its vectors, when long", `{"model":"e","embeddings":${vectors(4).slice(0, -100)}`],
-  ["in its vectors, when short", `{"model":"e","embeddings":[[0.1,0.`],
+  ["in its vectors, if it is long", `{"model":"e","embeddings":${vectors(4).slice(0, -100)}`],
+  ["in its vectors, if it is short", `{"model":"e","embeddings":[[0.1,0.`],
   ["in its figures", `{"model":"e","embeddings":${vectors(4)},"total_dura`],
   ["before its last brace", `{"model":"e","embeddings":${vectors(4)},${FIGURES}`],
-  ["before it began", ""],
+  ["before its first byte", ""],
 ])("an answer that ended %s is an error", (_where, wire) => {
   expect(feed(embed, [bytes(wire)]).measured).toMatchObject({
     prompt_tokens: null,
@@ -43,14 +43,14 @@ test.each([
   });
 });
 
-test("figures that are not where we know them stay unknown, without blame", () => {
+test("leaves figures in an unexpected place unknown, without an error", () => {
   const { measured } = feed(embed, [
     bytes(`{"prompt_eval_count":8,"embeddings":${vectors(4)},"notes":{"of":"another","kind":[1]}}`),
   ]);
   expect(measured).toEqual({ ...NOTHING_MEASURED, ttft_ms: 110 });
 });
 
-test("a spaced out object is read as well", () => {
+test("reads an object with spaces between its members", () => {
   const wire = `{\n  "model": "e",\n  "embeddings": [\n${"    [0.01],\n".repeat(1_000)}    [1]\n  ],\n  "prompt_eval_count": 8\n}\n`;
   expect(feed(embed, [bytes(wire)]).measured).toMatchObject({ prompt_tokens: 8, error: null });
 });

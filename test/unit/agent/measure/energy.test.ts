@@ -7,9 +7,9 @@ type Step =
   | ["begin" | "end", id: string, atMs: number]
   | ["look", atMs: number];
 
-const CASES: [what: string, steps: Step[], joules: Record<string, number | null>][] = [
+const CASES: [rule: string, steps: Step[], joules: Record<string, number | null>][] = [
   [
-    "even power",
+    "measures constant power",
     [
       ["read", 0, 100, 0],
       ["begin", "a", 0],
@@ -19,7 +19,7 @@ const CASES: [what: string, steps: Step[], joules: Record<string, number | null>
     { a: 100 },
   ],
   [
-    "power that rises evenly",
+    "measures power that rises linearly",
     [
       ["read", 0, 100, 0],
       ["begin", "a", 0],
@@ -29,7 +29,7 @@ const CASES: [what: string, steps: Step[], joules: Record<string, number | null>
     { a: 75 },
   ],
   [
-    "a request between two readings has its part of what lies between them",
+    "gives a request between two readings its part of the energy between them",
     [
       ["read", 0, 20, 0],
       ["begin", "a", 250],
@@ -39,7 +39,7 @@ const CASES: [what: string, steps: Step[], joules: Record<string, number | null>
     { a: 60 },
   ],
   [
-    "two at once share equally, and each has alone what it had alone",
+    "divides power equally between two requests while both are open",
     [
       ["read", 0, 100, 0],
       ["begin", "a", 0],
@@ -51,7 +51,7 @@ const CASES: [what: string, steps: Step[], joules: Record<string, number | null>
     { a: 150, b: 150 },
   ],
   [
-    "all GPUs of the box count",
+    "sums the GPUs of the box",
     [
       ["read", 0, 100, 0],
       ["read", 1, 50, 0],
@@ -63,7 +63,7 @@ const CASES: [what: string, steps: Step[], joules: Record<string, number | null>
     { a: 150 },
   ],
   [
-    "it is not known until every GPU has been read again",
+    "does not settle a request until every GPU has been read again",
     [
       ["read", 0, 100, 0],
       ["read", 1, 50, 0],
@@ -74,7 +74,7 @@ const CASES: [what: string, steps: Step[], joules: Record<string, number | null>
     { a: null },
   ],
   [
-    "who waits too long for a reading is settled by the last one",
+    "settles a request that waits too long for a reading with the last one",
     [
       ["read", 0, 100, 0],
       ["begin", "a", 0],
@@ -84,7 +84,7 @@ const CASES: [what: string, steps: Step[], joules: Record<string, number | null>
     { a: 50 },
   ],
   [
-    "what was settled so is not counted twice",
+    "does not count energy twice after it was settled with the last reading",
     [
       ["read", 0, 100, 0],
       ["begin", "a", 0],
@@ -97,7 +97,7 @@ const CASES: [what: string, steps: Step[], joules: Record<string, number | null>
     { a: 50, b: 250 },
   ],
   [
-    "without a GPU nothing is known",
+    "is unknown without a GPU",
     [
       ["begin", "a", 0],
       ["end", "a", 1_000],
@@ -105,7 +105,7 @@ const CASES: [what: string, steps: Step[], joules: Record<string, number | null>
     { a: null },
   ],
   [
-    "of a GPU that does not say its power nothing is known",
+    "is unknown for a GPU that does not report its power",
     [
       ["read", 0, null, 0],
       ["begin", "a", 0],
@@ -115,7 +115,7 @@ const CASES: [what: string, steps: Step[], joules: Record<string, number | null>
     { a: null },
   ],
   [
-    "one GPU of two that does not say makes the whole unknown",
+    "is unknown if one of two GPUs does not report its power",
     [
       ["read", 0, 100, 0],
       ["read", 1, null, 0],
@@ -127,7 +127,7 @@ const CASES: [what: string, steps: Step[], joules: Record<string, number | null>
     { a: null },
   ],
   [
-    "a reading without a number spoils what was open, and what came before its next number",
+    "is unknown for requests open at a reading without a number, or before the next number",
     [
       ["read", 0, 100, 0],
       ["begin", "a", 0],
@@ -143,7 +143,7 @@ const CASES: [what: string, steps: Step[], joules: Record<string, number | null>
     { a: null, b: null, c: 50 },
   ],
   [
-    "a gap in the readings is not bridged",
+    "is unknown across a gap in the readings",
     [
       ["read", 0, 100, 0],
       ["begin", "a", 0],
@@ -154,7 +154,7 @@ const CASES: [what: string, steps: Step[], joules: Record<string, number | null>
     { a: null },
   ],
   [
-    "a short silence is",
+    "bridges a short pause in the readings",
     [
       ["read", 0, 100, 0],
       ["begin", "a", 0],
@@ -164,7 +164,7 @@ const CASES: [what: string, steps: Step[], joules: Record<string, number | null>
     { a: 500 },
   ],
   [
-    "readings that are too old begin nothing",
+    "is unknown for a request that begins after the readings have stopped",
     [
       ["read", 0, 100, 0],
       ["begin", "a", GAP_MS + 1],
@@ -173,7 +173,7 @@ const CASES: [what: string, steps: Step[], joules: Record<string, number | null>
     { a: null },
   ],
   [
-    "a GPU that is gone spoils what was open, and later requests are of the others",
+    "is unknown for requests open when a GPU disappears, and uses the other GPUs for later ones",
     [
       ["read", 0, 100, 0],
       ["read", 1, 100, 0],
@@ -188,7 +188,7 @@ const CASES: [what: string, steps: Step[], joules: Record<string, number | null>
     { a: null, b: 50 },
   ],
   [
-    "a request that began before the first reading is not known",
+    "is unknown for a request that began before the first reading",
     [
       ["begin", "a", 0],
       ["read", 0, 100, 100],
@@ -199,7 +199,7 @@ const CASES: [what: string, steps: Step[], joules: Record<string, number | null>
   ],
 ];
 
-test.each(CASES)("energy: %s", (_what, steps, joules) => {
+test.each(CASES)("energy: %s", (_rule, steps, joules) => {
   const meter = new EnergyMeter();
   for (const step of steps) {
     if (step[0] === "read") meter.read(step[1], step[2], step[3]);
@@ -211,7 +211,7 @@ test.each(CASES)("energy: %s", (_what, steps, joules) => {
   );
 });
 
-test("whether a request is settled is said: at once where nothing can be known, else with the next reading, or after a wait", () => {
+test("settles a request at once if its energy cannot be known, otherwise with the next reading or after a wait", () => {
   const meter = new EnergyMeter();
   meter.begin("a", 0);
   meter.end("a", 10);
@@ -235,7 +235,7 @@ test("whether a request is settled is said: at once where nothing can be known, 
   expect(meter.joulesOf("d")).toBe(100);
 });
 
-test("of requests that are never asked for only the newest are remembered", () => {
+test("keeps only the newest energies of requests that are never delivered", () => {
   const meter = new EnergyMeter();
   meter.read(0, 100, 0);
   for (let n = 0; n < 10_050; n++) {
@@ -251,7 +251,7 @@ test("of requests that are never asked for only the newest are remembered", () =
   ]).toEqual([null, null, 0.001, 0.001]);
 });
 
-/** Readings of each GPU over 20 s, and requests: begin and length, ms. */
+/** Readings of each GPU over 20 s, and the begin and length of requests, ms. */
 const world = fc.record({
   gpus: fc.array(
     fc.array(
@@ -281,7 +281,7 @@ const world = fc.record({
   ),
 });
 
-test("whatever overlaps whatever, the requests got what the GPUs drew while there was one: no more, no less", () => {
+test("divides exactly the energy drawn while a request was open, however requests and readings overlap", () => {
   fc.assert(
     fc.property(world, ({ gpus, requests }) => {
       const readings = gpus.map((waits) => readingsOf(waits));
@@ -306,7 +306,7 @@ test("whatever overlaps whatever, the requests got what the GPUs drew while ther
       for (const n of requests.keys()) sum += meter.joulesOf(`r${n}`) ?? Number.NaN;
       const isBusy = (atMs: number) =>
         requests.some(({ fromMs, lengthMs }) => fromMs <= atMs && atMs < fromMs + lengthMs);
-      // Every begin and end is at a whole millisecond: within one nothing changes but the power, and that evenly.
+      // Every request begins and ends at a whole millisecond. Within one, only the power changes, linearly.
       let drawn = 0;
       for (let atMs = 0; atMs < END_MS; atMs++)
         if (isBusy(atMs)) for (const list of readings) drawn += wattsIn(list, atMs + 0.5) / 1_000;
@@ -318,7 +318,7 @@ test("whatever overlaps whatever, the requests got what the GPUs drew while ther
 
 const END_MS = 28_001;
 
-/** From 0 until after the last request, at whole milliseconds; the last power holds. */
+/** Readings at whole milliseconds from 0 until after the last request. The last power repeats. */
 function readingsOf(waits: { waitMs: number; watts: number }[]): { atMs: number; watts: number }[] {
   const list = [{ atMs: 0, watts: waits[0]?.watts ?? 0 }];
   for (let n = 0; (list.at(-1)?.atMs ?? 0) <= END_MS; n++) {

@@ -1,4 +1,4 @@
-/** Feeds an answer to a meter, and collects what comes out. */
+/** Feeds an answer to a meter and collects its output. */
 import { type Measured, type MeterOptions, meterOf } from "../../../../agent/measure/meter.ts";
 import { START_MS } from "./samples/sample.ts";
 
@@ -11,7 +11,7 @@ export type Answer = {
   contentType: string | null;
 };
 
-/** `out`: the bytes that left the meter with each chunk, the held back ones last. */
+/** Returns in `out` the bytes that left the meter with each chunk, and last the bytes held back. */
 export function feed(
   { options, status = 200, contentType }: Answer,
   chunks: Uint8Array[],
@@ -27,7 +27,7 @@ export function feed(
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 export const text = (parts: Uint8Array[]): string => Buffer.concat(parts).toString();
 
-/** Cuts at the given places, in any order; places outside are no cut. */
+/** Cuts at the given places, in any order. Places outside the bytes are ignored. */
 export function cutAt(whole: Uint8Array, places: number[]): Uint8Array[] {
   const sorted = [...new Set(places)]
     .filter((place) => place > 0 && place < whole.length)

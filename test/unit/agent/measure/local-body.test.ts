@@ -11,7 +11,7 @@ test.each([
   [CHAT, `{"stream":true,"stream_options":{"include_usage":false}}`],
   [CHAT, `{"stream":true,"stream_options":{"include_usage":null}}`],
   ["/v1/completions", `{"model":"m","prompt":"Once","stream":true,"seed":0.1}`],
-])("%s %s: usage is asked for, and will be hidden", (endpoint, wire) => {
+])("requests usage for %s %s and hides it later", (endpoint, wire) => {
   const { body, hideUsage } = localBodyOf(endpoint, true, bytes(wire));
   expect(hideUsage).toBe(true);
   expect(JSON.parse(text([body]))).toEqual({
@@ -20,7 +20,7 @@ test.each([
   });
 });
 
-test("another stream option stays", () => {
+test("keeps another stream option", () => {
   const { body } = localBodyOf(
     CHAT,
     true,
@@ -33,24 +33,24 @@ test("another stream option stays", () => {
 });
 
 test.each([
-  ["asks itself", CHAT, true, `{"stream":true,"stream_options":{"include_usage":true}}`],
+  ["requests usage itself", CHAT, true, `{"stream":true,"stream_options":{"include_usage":true}}`],
   ["does not stream", CHAT, false, `{"messages":[]}`],
-  ["is not one that hides it", "/v1/responses", true, `{"stream":true,"input":"Hi"}`],
-  ["is native", "/api/chat", true, `{ "messages" : [] }`],
+  ["always contains usage", "/v1/responses", true, `{"stream":true,"input":"Hi"}`],
+  ["uses the native API", "/api/chat", true, `{ "messages" : [] }`],
   [
-    "will be refused: the options are no object",
+    "is invalid: its options are not an object",
     CHAT,
     true,
     `{"stream":true,"stream_options":"all"}`,
   ],
   [
-    "will be refused: the option is no boolean",
+    "is invalid: its option is not a boolean",
     CHAT,
     true,
     `{"stream":true,"stream_options":{"include_usage":"yes"}}`,
   ],
-  ["will be refused: it is no object", CHAT, true, `[1]`],
-  ["will be refused: it is not JSON", CHAT, true, `{"stream":tr`],
+  ["is invalid: it is not an object", CHAT, true, `[1]`],
+  ["is invalid: it is not JSON", CHAT, true, `{"stream":tr`],
   ["has no body", "/api/tags", false, ""],
 ])("a request that %s goes to Ollama as the very same bytes", (_why, endpoint, stream, wire) => {
   const given = bytes(wire);
@@ -59,6 +59,6 @@ test.each([
   expect(hideUsage).toBe(false);
 });
 
-test("the prompt comes along", () => {
+test("returns the prompt", () => {
   expect(localBodyOf("/api/generate", true, bytes(`{"prompt":"Why?"}`)).prompt).toBe("Why?");
 });

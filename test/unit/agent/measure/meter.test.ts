@@ -10,7 +10,7 @@ import { SAMPLES } from "./samples.ts";
 
 const chat = { endpoint: "/api/chat", api: "ollama", stream: true } as const;
 const NDJSON = "application/x-ndjson";
-/** The fields of a record that are filled from a measurement. */
+/** The fields of a record that come from the measurement. */
 const Recorded = RequestRecord.pick({
   response: true,
   prompt_tokens: true,
@@ -22,7 +22,7 @@ const Recorded = RequestRecord.pick({
   decode_ms: true,
   done_reason: true,
 });
-const said = (content: string) =>
+const line = (content: string) =>
   `{"message":{"content":${JSON.stringify(content)}},"done":false}\n`;
 const LAST = `{"message":{"content":""},"done":true,"prompt_eval_count":5,"eval_count":2}\n`;
 
@@ -34,37 +34,34 @@ test.each(SAMPLES)("measures $name", (sample) => {
   expect(Recorded.safeParse(measured).success, "fits a record").toBe(true);
 });
 
-test.each(SAMPLES)(
-  "measures the same, and passes the same bytes, however it is cut: $name",
-  (sample) => {
-    const wire = bytes(sample.chunks.join(""));
-    const oneMoment = () => START_MS + 110;
-    const { measured } = feed(sample, [wire], oneMoment);
-    const same = (chunks: Uint8Array[]) => {
-      const fed = feed(sample, chunks, oneMoment);
-      expect(fed.measured).toEqual(measured);
-      expect(text(fed.out)).toBe(sample.chunks.join(""));
-    };
-    same(byteByByte(wire));
-    fc.assert(
-      fc.property(fc.array(fc.nat(wire.length), { maxLength: 12 }), (places) =>
-        same(cutAt(wire, places)),
-      ),
-      { numRuns: 40 },
-    );
-  },
-);
+test.each(SAMPLES)("measures and passes the same, however it is cut: $name", (sample) => {
+  const wire = bytes(sample.chunks.join(""));
+  const oneMoment = () => START_MS + 110;
+  const { measured } = feed(sample, [wire], oneMoment);
+  const same = (chunks: Uint8Array[]) => {
+    const fed = feed(sample, chunks, oneMoment);
+    expect(fed.measured).toEqual(measured);
+    expect(text(fed.out)).toBe(sample.chunks.join(""));
+  };
+  same(byteByByte(wire));
+  fc.assert(
+    fc.property(fc.array(fc.nat(wire.length), { maxLength: 12 }), (places) =>
+      same(cutAt(wire, places)),
+    ),
+    { numRuns: 40 },
+  );
+});
 
-test("passes every byte at once when nothing is hidden, the very chunk", () => {
+test("passes the very chunk at once if nothing is hidden", () => {
   const chunk = bytes('{"message":{"con');
   const meter = meterOf({ ...chat, hideUsage: false, keepText: true, startMs: 0 });
   meter.head(200, NDJSON, 1);
   expect(meter.data(chunk, 2)).toBe(chunk);
 });
 
-test("keeps no text when it must not, and measures all the same", () => {
+test("measures without keeping text", () => {
   const { measured } = feed({ options: { ...chat, keepText: false }, contentType: NDJSON }, [
-    bytes(said("secret") + LAST),
+    bytes(line("secret") + LAST),
   ]);
   expect(measured).toEqual({
     ...NOTHING_MEASURED,
@@ -74,15 +71,15 @@ test("keeps no text when it must not, and measures all the same", () => {
   });
 });
 
-test("knows what came before an answer was cut off, and blames nobody", () => {
+test("keeps the figures of an answer that was cut off, without an error", () => {
   const meter = meterOf({ ...chat, hideUsage: false, keepText: true, startMs: 0 });
   meter.head(200, NDJSON, 1);
-  meter.data(bytes(said("half")), 5);
+  meter.data(bytes(line("half")), 5);
   expect(meter.measured()).toEqual({ ...NOTHING_MEASURED, response: "half", ttft_ms: 5 });
 });
 
-test("cuts a long response as a record does, and says how much is missing", () => {
-  const lines = Array.from({ length: 60 }, () => said("x".repeat(1_000)));
+test("cuts a long response and states how much is missing", () => {
+  const lines = Array.from({ length: 60 }, () => line("x".repeat(1_000)));
   const { measured } = feed({ options: chat, contentType: NDJSON }, [bytes(lines.join("") + LAST)]);
   expect(measured.response).toBe(`${"x".repeat(50_000)}… [10000 more characters cut]`);
 });
@@ -95,15 +92,15 @@ test("cuts a long error", () => {
 });
 
 test.each([
-  ["by its own name", { ...chat }, "Application/X-NDJSON; charset=utf-8"],
-  ["without a type, native", { ...chat }, null],
+  ["by its content type", { ...chat }, "Application/X-NDJSON; charset=utf-8"],
+  ["of the native API without a content type", { ...chat }, null],
 ])("recognises a stream of lines %s", (_how, options, contentType) => {
-  expect(feed({ options, contentType }, [bytes(said("a") + LAST)]).measured.completion_tokens).toBe(
+  expect(feed({ options, contentType }, [bytes(line("a") + LAST)]).measured.completion_tokens).toBe(
     2,
   );
 });
 
-test("recognises a stream of events and a whole object without a type", () => {
+test("recognises an event stream and a whole object without a content type", () => {
   const v1 = { endpoint: "/v1/chat/completions", api: "openai" } as const;
   const choice = (inner: string) => `{"choices":[{${inner},"finish_reason":"stop"}]}`;
   const streamed = feed({ options: { ...v1, stream: true }, contentType: "" }, [
@@ -116,7 +113,7 @@ test("recognises a stream of events and a whole object without a type", () => {
     expect(measured).toMatchObject({ response: "a", done_reason: "stop", error: null });
 });
 
-test("an empty answer of an endpoint that owes one is an error", () => {
+test("reports an empty answer of an inference endpoint as an error", () => {
   const { measured } = feed(
     { options: { ...chat, stream: false }, contentType: "application/json" },
     [],
@@ -124,9 +121,9 @@ test("an empty answer of an endpoint that owes one is an error", () => {
   expect(measured.error).toBe("the answer is empty");
 });
 
-test("a line that is too long passes, and what it would have said stays unknown, without blame", () => {
-  const huge = bytes(said("x".repeat(PART_BYTES_MAX)));
-  const wire = Buffer.concat([bytes(said("a")), huge, bytes(LAST)]);
+test("passes a line that is too long, and leaves its figures unknown without an error", () => {
+  const huge = bytes(line("x".repeat(PART_BYTES_MAX)));
+  const wire = Buffer.concat([bytes(line("a")), huge, bytes(LAST)]);
   const places = Array.from(
     { length: Math.ceil(wire.length / 65_536) },
     (_, index) => 65_536 * index,
@@ -138,7 +135,7 @@ test("a line that is too long passes, and what it would have said stays unknown,
   }
 });
 
-test("an object that is too long passes, and stays unknown, without blame", () => {
+test("passes an object that is too long, and leaves its figures unknown without an error", () => {
   const wire = bytes(`{"message":{"content":"${"x".repeat(WHOLE_BYTES_MAX)}"},"done":true}`);
   const { out, measured } = feed(
     { options: { ...chat, stream: false }, contentType: "application/json" },
@@ -182,7 +179,7 @@ const VALUES = fc.letrec<{ value: unknown }>((tie) => ({
   ),
 })).value;
 
-test("whatever JSON comes, nothing throws, the bytes pass, and the record stays valid", () => {
+test("passes any JSON without throwing, and keeps the record valid", () => {
   fc.assert(
     fc.property(
       fc.constantFrom(...SAMPLES),
@@ -201,9 +198,9 @@ test("whatever JSON comes, nothing throws, the bytes pass, and the record stays 
   );
 });
 
-test("an error page of any length is an error", () => {
+test("reports an error page of any length as an error", () => {
   const { measured } = feed({ options: chat, status: 502, contentType: "text/html" }, [
     bytes("x".repeat(100_000)),
   ]);
-  expect(measured.error).toBe("Ollama answered 502 with a long text");
+  expect(measured.error).toBe("Ollama answered HTTP 502 with a text too long to keep");
 });

@@ -98,11 +98,11 @@ const CASES: [endpoint: string, body: unknown, prompt: string | null][] = [
   ["/api/chat", [], null],
 ];
 
-test.each(CASES)("%s of %j has the prompt %j", (endpoint, body, prompt) => {
+test.each(CASES)("finds in %s with %j the prompt %j", (endpoint, body, prompt) => {
   expect(promptOf(endpoint, body)).toBe(prompt);
 });
 
-test("a long prompt is cut, and says so", () => {
+test("cuts a long prompt and states how much is missing", () => {
   expect(promptOf("/api/generate", { prompt: "p".repeat(10_007) })).toBe(
     `${"p".repeat(10_000)}… [7 more characters cut]`,
   );

@@ -26,12 +26,12 @@ const CASES: [endsWith: "line_feed" | "blank_line", wire: string, parts: string[
     ["blank_line", "a\n\r\nr\n\n", ["a\n\r\n", "r\n\n"], ""],
   ];
 
-test.each(CASES)("cuts by %s: %j", (endsWith, wire, parts, rest) => {
+test.each(CASES)("splits at each %s: %j", (endsWith, wire, parts, rest) => {
   expect(split(endsWith, [bytes(wire)])).toEqual({ parts, rest, isOverlong: false });
   expect(split(endsWith, byteByByte(bytes(wire)))).toEqual({ parts, rest, isOverlong: false });
 });
 
-test("cuts the same whatever the chunks, and loses nothing", () => {
+test("splits the same for any chunks, and loses nothing", () => {
   const wire = fc
     .array(fc.constantFrom("a", "é", "\n", "\n", "\r\n", "data: x"), { maxLength: 30 })
     .map((list) => list.join(""));
@@ -45,7 +45,7 @@ test("cuts the same whatever the chunks, and loses nothing", () => {
   );
 });
 
-test("a part of just the limit is cut, one byte more is not, in one chunk or many", () => {
+test("splits a part of exactly the limit, but not one byte more, in one chunk or many", () => {
   const wire = bytes("abc\nabcd\nab\n");
   expect(split("line_feed", [wire], 5)).toEqual({
     parts: ["abc\n", "abcd\n", "ab\n"],

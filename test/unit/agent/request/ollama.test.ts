@@ -44,7 +44,7 @@ type Outcome = {
   hadHead: boolean;
 };
 
-function ask(
+function request(
   client: OllamaClient,
   body: Uint8Array | null,
   headers: Headers = [],
@@ -67,7 +67,7 @@ function ask(
 }
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-test("what reaches Ollama has a local host, a length, and none of the headers that stay at the edge", async () => {
+test("sends Ollama a local Host, a length, and only the forwarded headers", async () => {
   let seen: IncomingMessage["headers"] = {};
   const { client } = await ollama((request, response) => {
     seen = request.headers;
@@ -82,7 +82,7 @@ test("what reaches Ollama has a local host, a length, and none of the headers th
     ["cf-ray", "1"],
     ["content-type", "application/json"],
   ];
-  await ask(client, bytes("{}"), secret).outcome;
+  await request(client, bytes("{}"), secret).outcome;
   expect(seen).toEqual({
     host: "localhost:11434",
     "content-type": "application/json",
@@ -91,55 +91,55 @@ test("what reaches Ollama has a local host, a length, and none of the headers th
   });
 });
 
-test("a header in any script, or with characters that no header has, reaches Ollama as bytes and harms nobody", async () => {
+test("sends a header in any script as UTF-8, without control characters", async () => {
   let seen = "";
   const { client } = await ollama((request, response) => {
     seen = Buffer.from(request.headers["user-agent"] ?? "", "latin1").toString();
     request.resume().on("end", () => response.end("ok"));
   });
   expect(
-    await ask(client, bytes("{}"), [["user-agent", "caf\u00e9 \u2603 a\u0001b\r\n"]]).outcome,
+    await request(client, bytes("{}"), [["user-agent", "caf\u00e9 \u2603 a\u0001b\r\n"]]).outcome,
   ).toMatchObject({ text: "ok" });
   expect(seen).toBe("caf\u00e9 \u2603 ab");
 });
 
-test("a redirect is an answer, not an order", async () => {
+test("returns a redirect instead of following it", async () => {
   let requests = 0;
   const { client } = await ollama((_, response) => {
     requests++;
     response.writeHead(307, { location: "http://169.254.169.254/" }).end();
   });
-  expect(await ask(client, bytes("{}")).outcome).toMatchObject({ status: 307, error: null });
+  expect(await request(client, bytes("{}")).outcome).toMatchObject({ status: 307, error: null });
   expect(requests).toBe(1);
 });
 
-test("a connection is kept for the next request, and one that broke meanwhile is replaced without a word", async () => {
+test("keeps a connection for the next request, and silently replaces one that broke", async () => {
   const { client, sockets } = await ollama((request, response) =>
     request.resume().on("end", () => response.end("ok")),
   );
-  await ask(client, bytes("1")).outcome;
-  await ask(client, bytes("2")).outcome;
+  await request(client, bytes("1")).outcome;
+  await request(client, bytes("2")).outcome;
   expect(sockets.size).toBe(1);
-  // Ollama closes it just as the next request is on its way.
-  const next = ask(client, bytes("3"));
+  // Ollama closes the connection just as the next request is sent.
+  const next = request(client, bytes("3"));
   for (const socket of sockets) socket.resetAndDestroy();
   expect(await next.outcome).toMatchObject({ text: "ok", error: null });
 });
 
-test("an answer that breaks off is an error that says so", async () => {
+test("reports an answer that breaks off as an error after its head", async () => {
   const { client } = await ollama((request, response) => {
     request.resume();
     response.writeHead(200);
     response.write("half", () => request.socket.resetAndDestroy());
   });
-  const { status, text, error, hadHead } = await ask(client, bytes("{}")).outcome;
+  const { status, text, error, hadHead } = await request(client, bytes("{}")).outcome;
   expect({ status, text, hadHead }).toEqual({ status: 200, text: "half", hadHead: true });
   expect(error).not.toBeNull();
 });
 
-test("an answer that comes before the body was sent is taken; what is written after it harms nobody, and the connection goes", async () => {
+test("accepts an answer before the whole body was sent, ignores later writes, and closes the connection", async () => {
   const { client, sockets } = await ollama((_, response) => response.writeHead(400).end("no"));
-  const { exchange, outcome } = ask(client, null, [["content-length", "1000000"]]);
+  const { exchange, outcome } = request(client, null, [["content-length", "1000000"]]);
   exchange.write(new Uint8Array(1_000));
   expect(await outcome).toMatchObject({ status: 400, text: "no", error: null });
   exchange.abort();
@@ -148,9 +148,9 @@ test("an answer that comes before the body was sent is taken; what is written af
   await eventually(async () => sockets.size === 0);
 });
 
-test("an abort takes the connection, so that Ollama stops", async () => {
+test("closes the connection on an abort, which stops Ollama", async () => {
   const { client, sockets } = await ollama((request) => request.resume());
-  const { exchange } = ask(client, bytes("{}"));
+  const { exchange } = request(client, bytes("{}"));
   await eventually(async () => sockets.size === 1);
   exchange.abort();
   await eventually(async () => sockets.size === 0);

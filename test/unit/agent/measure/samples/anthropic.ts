@@ -3,7 +3,7 @@ import { COUNTS, event, messages, type Sample, SSE, v1Chat, whole } from "./samp
 
 export const ANTHROPIC: Sample[] = [
   {
-    name: "a message, streamed: the estimate of its start gives way",
+    name: "a streamed message, whose final usage replaces the estimate of its start",
     options: messages,
     contentType: SSE,
     chunks: [
@@ -36,7 +36,7 @@ export const ANTHROPIC: Sample[] = [
     measured: { response: "Hi", ...COUNTS, ttft_ms: 130, decode_ms: 20, done_reason: "end_turn" },
   },
   {
-    name: "a message of an Ollama before 0.15.5: the estimate is all there is",
+    name: "a message of an Ollama before 0.15.5, which has only the estimate",
     options: messages,
     contentType: SSE,
     chunks: [
@@ -80,7 +80,7 @@ export const ANTHROPIC: Sample[] = [
     measured: { error: "Overloaded" },
   },
   {
-    name: "a message that ends in silence",
+    name: "a message that ends without message_stop",
     options: messages,
     contentType: SSE,
     chunks: [
@@ -96,7 +96,7 @@ export const ANTHROPIC: Sample[] = [
     },
   },
   {
-    name: "a message, not streamed",
+    name: "a message that is not streamed",
     options: whole(messages),
     contentType: "application/json",
     chunks: [

@@ -14,7 +14,7 @@ export const MANAGEMENT: Sample[] = [
     measured: {},
   },
   {
-    name: "a pull that stops before its success",
+    name: "a pull that ends before its success",
     options: { endpoint: "/api/pull", api: "ollama", stream: true },
     contentType: NDJSON,
     chunks: [`{"status":"pulling manifest"}\n`, `{"status":"writing manifest"}\n`],
@@ -31,14 +31,14 @@ export const MANAGEMENT: Sample[] = [
     measured: { error: "pull model manifest: file does not exist" },
   },
   {
-    name: "a create, not streamed",
+    name: "a create that is not streamed",
     options: { endpoint: "/api/create", api: "ollama", stream: false },
     contentType: "application/json",
     chunks: [`{"status":"success"}`],
     measured: {},
   },
   {
-    name: "embed",
+    name: "an answer of /api/embed",
     options: { endpoint: "/api/embed", api: "ollama", stream: false },
     contentType: JSON_TYPE,
     chunks: [
@@ -47,14 +47,14 @@ export const MANAGEMENT: Sample[] = [
     measured: { prompt_tokens: 8, ttft_ms: 110, load_ms: 1.02 },
   },
   {
-    name: "embeddings, which counts nothing",
+    name: "an answer of /api/embeddings, which has no counts",
     options: { endpoint: "/api/embeddings", api: "ollama", stream: false },
     contentType: JSON_TYPE,
     chunks: [`{"embedding":[0.1,-0.2]}`],
     measured: { ttft_ms: 110 },
   },
   {
-    name: "embeddings of OpenAI's kind",
+    name: "an answer of /v1/embeddings",
     options: { endpoint: "/v1/embeddings", api: "openai", stream: false },
     contentType: "application/json",
     chunks: [

@@ -1,4 +1,4 @@
-/** Answers of the native API to a chat and a generate. */
+/** Answers of the native API to chat and generate requests. */
 import {
   COUNTS,
   chat,
@@ -13,7 +13,7 @@ import {
 
 export const NATIVE: Sample[] = [
   {
-    name: "a chat, streamed",
+    name: "a streamed chat",
     options: chat,
     contentType: NDJSON,
     chunks: [
@@ -24,7 +24,7 @@ export const NATIVE: Sample[] = [
     measured: { response: "Grüß dich 👋", ...COUNTS, ...TIMES, ttft_ms: 110, done_reason: "stop" },
   },
   {
-    name: "a chat that thinks first: thinking is content, not response",
+    name: "a chat that thinks first, where thinking is content but not response",
     options: chat,
     contentType: NDJSON,
     chunks: [
@@ -46,7 +46,7 @@ export const NATIVE: Sample[] = [
     measured: { ...COUNTS, ...TIMES, ttft_ms: 110, done_reason: "stop" },
   },
   {
-    name: "a chat whose prompt was cached by an old Ollama: no count is no zero, and no prefill is no queue",
+    name: "a chat with a cached prompt of an old Ollama, where a missing count is not 0 and a missing prefill is not queue time",
     options: chat,
     contentType: NDJSON,
     chunks: [
@@ -56,7 +56,7 @@ export const NATIVE: Sample[] = [
     measured: { response: "a", completion_tokens: 2, ttft_ms: 110, load_ms: 1, decode_ms: 3 },
   },
   {
-    name: "a chat whose fields have wrong types: unknown, and no failure",
+    name: "a chat whose fields have wrong types, which are unknown without an error",
     options: chat,
     contentType: NDJSON,
     chunks: [
@@ -66,7 +66,7 @@ export const NATIVE: Sample[] = [
     measured: {},
   },
   {
-    name: "a chat, not streamed",
+    name: "a chat that is not streamed",
     options: whole(chat),
     contentType: JSON_TYPE,
     chunks: [
@@ -75,7 +75,7 @@ export const NATIVE: Sample[] = [
     measured: { response: "Hi", ...COUNTS, ...TIMES, ttft_ms: 110, done_reason: "stop" },
   },
   {
-    name: "a mere load of a model: one object, though a stream was asked for",
+    name: "a load of a model, answered with one object although a stream was requested",
     options: chat,
     contentType: JSON_TYPE,
     chunks: [
@@ -84,7 +84,7 @@ export const NATIVE: Sample[] = [
     measured: { done_reason: "load" },
   },
   {
-    name: "a generate, streamed, and its last line without a line feed",
+    name: "a streamed generate whose last line has no line feed",
     options: generate,
     contentType: NDJSON,
     chunks: [
@@ -108,7 +108,7 @@ export const NATIVE: Sample[] = [
     },
   },
   {
-    name: "a chat that ends in silence",
+    name: "a chat that ends without its last line",
     options: chat,
     contentType: NDJSON,
     chunks: [
@@ -151,7 +151,7 @@ export const NATIVE: Sample[] = [
     },
   },
   {
-    name: "a chat, not streamed, that is not done",
+    name: "a chat that is not streamed and not done",
     options: whole(chat),
     contentType: JSON_TYPE,
     chunks: [`{"message":{"role":"assistant","content":"no no"},"done":false}`],
@@ -162,7 +162,7 @@ export const NATIVE: Sample[] = [
     },
   },
   {
-    name: "a chat, not streamed, that is cut off",
+    name: "a chat that is not streamed and cut off",
     options: whole(chat),
     contentType: JSON_TYPE,
     chunks: [`{"message":{"role":"assi`],

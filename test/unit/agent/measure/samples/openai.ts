@@ -15,7 +15,7 @@ import {
 
 export const OPENAI: Sample[] = [
   {
-    name: "an OpenAI chat that was asked for usage",
+    name: "an OpenAI chat with requested usage",
     options: v1Chat,
     contentType: SSE,
     chunks: [
@@ -35,7 +35,7 @@ export const OPENAI: Sample[] = [
     },
   },
   {
-    name: "an OpenAI chat that was not asked for usage, and calls a tool",
+    name: "an OpenAI chat without requested usage that calls a tool",
     options: v1Chat,
     contentType: SSE,
     chunks: [
@@ -48,7 +48,7 @@ export const OPENAI: Sample[] = [
     measured: { ttft_ms: 110, done_reason: "tool_calls" },
   },
   {
-    name: "an OpenAI chat that fails in the middle: an empty chunk, then silence",
+    name: "an OpenAI chat that fails in the middle, with an empty chunk and no [DONE]",
     options: v1Chat,
     contentType: SSE,
     chunks: [v1Chunk(`{"role":"assistant","content":"I"}`), v1Chunk(`{"content":""}`)],
@@ -69,7 +69,7 @@ export const OPENAI: Sample[] = [
     measured: { response: "I", ttft_ms: 110, error: "it broke" },
   },
   {
-    name: "an OpenAI chat, not streamed, of a model that counted nothing: its zeros are unknown",
+    name: "an OpenAI chat that is not streamed and whose counts are 0, which means unknown",
     options: whole(v1Chat),
     contentType: "application/json",
     chunks: [
@@ -78,7 +78,7 @@ export const OPENAI: Sample[] = [
     measured: { response: "4", completion_tokens: 3, ttft_ms: 110, done_reason: "stop" },
   },
   {
-    name: "an OpenAI completion that was asked for usage",
+    name: "an OpenAI completion with requested usage",
     options: v1Completions,
     contentType: SSE,
     chunks: [
@@ -90,7 +90,7 @@ export const OPENAI: Sample[] = [
     measured: { response: "ab", ...COUNTS, ttft_ms: 110, decode_ms: 10, done_reason: "length" },
   },
   {
-    name: "a response, streamed",
+    name: "a streamed response",
     options: responses,
     contentType: SSE,
     chunks: [
@@ -125,7 +125,7 @@ export const OPENAI: Sample[] = [
     measured: { response: "Hi", ttft_ms: 110, done_reason: "failed", error: "no search" },
   },
   {
-    name: "a response that ends in silence",
+    name: "a response that ends without its last event",
     options: responses,
     contentType: SSE,
     chunks: [
@@ -140,7 +140,7 @@ export const OPENAI: Sample[] = [
     },
   },
   {
-    name: "a response, not streamed, that reached its limit: incomplete, and no error",
+    name: "a response that is not streamed and reached its limit, which is incomplete but not an error",
     options: whole(responses),
     contentType: "application/json",
     chunks: [

@@ -1,9 +1,9 @@
-/** Refusals, and answers of which nothing is measured. */
+/** Error answers, and answers without figures. */
 import { chat, JSON_TYPE, messages, type Sample, v1Chat } from "./sample.ts";
 
 export const OTHER: Sample[] = [
   {
-    name: "a refusal, native",
+    name: "a native error",
     options: chat,
     status: 404,
     contentType: JSON_TYPE,
@@ -11,7 +11,7 @@ export const OTHER: Sample[] = [
     measured: { error: "model 'nope' not found" },
   },
   {
-    name: "a refusal, OpenAI's",
+    name: "an OpenAI error",
     options: v1Chat,
     status: 400,
     contentType: "application/json",
@@ -21,7 +21,7 @@ export const OTHER: Sample[] = [
     measured: { error: "[] is too short - 'messages'" },
   },
   {
-    name: "a refusal, Anthropic's",
+    name: "an Anthropic error",
     options: messages,
     status: 503,
     contentType: "application/json",
@@ -31,7 +31,7 @@ export const OTHER: Sample[] = [
     measured: { error: "server busy, please try again." },
   },
   {
-    name: "a refusal to sign in, without the link that names the host",
+    name: "a sign-in error, without the link that names the host",
     options: chat,
     status: 401,
     contentType: JSON_TYPE,
@@ -41,7 +41,7 @@ export const OTHER: Sample[] = [
     measured: { error: "unauthorized" },
   },
   {
-    name: "a refusal in plain text, of an endpoint that is not measured",
+    name: "a plain text error of an endpoint that is not measured",
     options: { endpoint: "/api/tags", api: "ollama", stream: false },
     status: 404,
     contentType: "text/plain",
@@ -49,15 +49,15 @@ export const OTHER: Sample[] = [
     measured: { error: "404 page not found" },
   },
   {
-    name: "a refusal of the Host, without a word",
+    name: "a rejected Host header without a text",
     options: chat,
     status: 403,
     contentType: "",
     chunks: [],
-    measured: { error: "Ollama refused the Host or Origin header (403 without a text)" },
+    measured: { error: "Ollama rejected the Host or Origin header (HTTP 403 without a text)" },
   },
   {
-    name: "a list of models: nothing is measured",
+    name: "a list of models, which has no figures",
     options: { endpoint: "/api/tags", api: "ollama", stream: false },
     contentType: JSON_TYPE,
     chunks: [`{"models":[]}`],

@@ -1,4 +1,4 @@
-/** What a sample is, and what many of them have in common. */
+/** The type of a sample, and parts shared by many samples. */
 import type { Measured, MeterOptions } from "../../../../../agent/measure/meter.ts";
 
 export type Sample = {
