@@ -1,4 +1,4 @@
-/** A real Prometheus scrapes the running stack by the configuration of monitoring/, and the dashboard's queries return data there. */
+/** A real Prometheus scrapes the running stack with the configuration in monitoring/ and runs the dashboard's queries. */
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -24,7 +24,7 @@ const found = await findPrometheus();
 const isMissing = "missing" in found;
 const programs = isMissing ? { prometheus: "", promtool: "" } : found;
 
-/** Families without a sample here, and why. */
+/** Families without a sample here, and the reason. */
 const EMPTY_HERE: Record<string, string> = Object.fromEntries(
   [METRICS.sinkBacklog, METRICS.sinkDelivered, METRICS.sinkDropped, METRICS.sinkLastSuccess].map(
     ({ name }) => [name, "no store is configured"],
@@ -52,7 +52,7 @@ describe.skipIf(isMissing)(`Prometheus${isMissing ? ` (NOT RUN: ${found.missing}
     await ollama?.close();
   });
 
-  test("it scrapes, and computes the rules", async () => {
+  test("scrapes the edge and evaluates the rules", async () => {
     const targets = await eventually(async () => {
       const all = await prometheus.targets();
       return all.length > 0 && all.every(({ health }) => health !== "unknown") && all;
@@ -69,7 +69,7 @@ describe.skipIf(isMissing)(`Prometheus${isMissing ? ` (NOT RUN: ${found.missing}
     for (const rule of rules) expect(rule).toMatchObject({ health: "ok", lastError: "" });
   });
 
-  test("every series of the exposition is in Prometheus, and its counts are those of /api", async () => {
+  test("stores every series of the exposition, with the counts of /api", async () => {
     await traffic();
     const { total_requests } = await eventually(async () => {
       const stats = await stack.stats();
@@ -97,14 +97,14 @@ describe.skipIf(isMissing)(`Prometheus${isMissing ? ` (NOT RUN: ${found.missing}
     expect(empty.sort()).toEqual(Object.keys(EMPTY_HERE).sort());
   });
 
-  test("promtool dislikes only the unit of the mandated name in what is really scraped", async () => {
+  test("promtool objects only to the unit in the mandated name of a real scrape", async () => {
     expect(lintOf(programs.promtool, await exposition())).toEqual([
       expect.stringMatching(/^ollama_request_latency_ms .*abbreviated units$/),
     ]);
   });
 
-  test("every query of the dashboard returns numbers", async () => {
-    // A rate is the difference of two scrapes: the requests must come between them.
+  test("returns numbers for every query of the dashboard", async () => {
+    // A rate is the difference between two scrapes, so the requests must come between them.
     await traffic();
     const without: string[] = [];
     for (const { name, expr, legend } of dashboardQueries()) {
@@ -122,13 +122,13 @@ describe.skipIf(isMissing)(`Prometheus${isMissing ? ` (NOT RUN: ${found.missing}
       for (const [, label = ""] of legend.matchAll(/\{\{(\w+)\}\}/g))
         if (samples.every(({ labels }) => !labels[label])) without.push(name);
     }
-    // Of an alert one label tells what it is about, never all.
+    // An alert has only the labels of its own subject.
     expect(new Set(without)).toEqual(
       new Set(["Alerts: {{alertname}} {{box}} {{sink}} {{model}} ({{alertstate}})"]),
     );
   });
 
-  test("the choices of the dashboard offer the box and the model", async () => {
+  test("offers the box and the model in the selectors of the dashboard", async () => {
     const [, box, model] = grafanaDashboard().templating.list;
     expect(box).toMatchObject({ definition: "label_values(ollama_box_up, box)" });
     expect(await prometheus.labelValues("ollama_box_up", "box")).toEqual(["atlas"]);
@@ -138,7 +138,7 @@ describe.skipIf(isMissing)(`Prometheus${isMissing ? ` (NOT RUN: ${found.missing}
     );
   });
 
-  test("as configured for Cloudflare it brings the key of the file, as it is at that moment", async () => {
+  test("sends the current content of the key file with the configuration for Cloudflare", async () => {
     const READ_KEY = "read-key-0123456789";
     await using locked = await TestStack.start({
       AUTH_MODE: "keys",
@@ -166,7 +166,7 @@ describe.skipIf(isMissing)(`Prometheus${isMissing ? ` (NOT RUN: ${found.missing}
   });
 });
 
-/** What the agent needs to take our nvidia-smi for that of the box. */
+/** Environment that makes the agent use our nvidia-smi. */
 const simulatedGpu = (url: string): Record<string, string> => ({
   SIMULATED: "1",
   NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"),
@@ -174,7 +174,7 @@ const simulatedGpu = (url: string): Record<string, string> => ({
   SIMULATED_GPU: "rtx-4090",
 });
 
-/** The configuration as it is committed, but for the target and the pace. */
+/** The committed configuration with another target and a faster pace. */
 const quickened = (
   { global, rule_files, scrape_configs }: PrometheusConfig,
   { port }: TestStack,
@@ -190,7 +190,7 @@ const quickened = (
 
 const REQUESTS = 3;
 
-/** A streamed answer, one for the page, and an error: {@link REQUESTS}. */
+/** Sends a streamed request, one for the page, and one that fails: {@link REQUESTS}. */
 async function traffic(): Promise<void> {
   const messages = [{ role: "user", content: "Hello" }];
   const native = { model: "llama3.2", messages, options: { num_predict: 20 } };

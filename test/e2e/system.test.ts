@@ -1,4 +1,4 @@
-/** What a real agent says of its machine, its models and its queue. */
+/** Readings of a real agent: its machine, its models and its queue. */
 import { cpus, totalmem } from "node:os";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Boxes } from "../../protocol/api/fleet.ts";
@@ -64,12 +64,12 @@ test("/api/boxes shows the models on disk and in memory", async () => {
     (loaded?.size_vram_bytes ?? Number.NaN) / (loaded?.size_bytes ?? Number.NaN),
   );
   expect(shown.gpu_error).toMatch(/nvidia-smi was not found/);
-  // One machine, one clock.
+  // Both run on one machine with one clock.
   expect(Math.abs(shown.clock_skew_ms)).toBeLessThan(5_000);
   expect(Date.parse(shown.connected_at ?? "")).toBeLessThanOrEqual(Date.now());
 });
 
-test("the figures are those of this machine, on /api and in the metrics", async () => {
+test("/api and the metrics show the figures of this machine", async () => {
   const system = await eventually(async () => {
     const now = System.parse(await stack.json("/api/system"));
     return now.cpu_percent !== null && now;
@@ -95,9 +95,9 @@ test("the figures are those of this machine, on /api and in the metrics", async 
   ).toBeGreaterThan(0);
 });
 
-test("requests that wait raise the queue depth in the history", async () => {
+test("waiting requests raise the queue depth in the history", async () => {
   expect((await box())?.system?.queued).toBe(0);
-  // Longer than the time between two samples.
+  // Longer than the interval between two samples.
   ollama.fault([{ kind: "slow_first_token", ms: 13_000 }]);
   const waiting = [1, 2, 3].map(async () => (await chat()).text());
   expect(await eventually(async () => (await box())?.queue_depth || undefined)).toBeGreaterThan(0);

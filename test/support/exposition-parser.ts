@@ -1,6 +1,6 @@
 /**
- * A strict reader of the exposition. It refuses what Prometheus would take in silence and then
- * compute wrong with: split families, doubled series, buckets that fall or do not end in +Inf.
+ * A strict parser of the exposition. It rejects text that Prometheus would accept silently and then
+ * compute wrong results from: split families, repeated series, buckets that fall or lack +Inf.
  */
 
 export type Series = { name: string; labels: Record<string, string>; value: number };
@@ -16,8 +16,8 @@ const SUFFIXES: Record<string, string[]> = {
 };
 
 /**
- * @returns families by name, as in their TYPE line.
- * @throws {Error} with the offending line.
+ * Returns families by name, as in their TYPE line.
+ * @throws {Error} with the offending line
  */
 export function parseExposition(text: string, isOpenMetrics = false): Map<string, ParsedFamily> {
   if (!text.endsWith("\n")) throw new Error("the text does not end with a newline");
@@ -57,7 +57,7 @@ export function parseExposition(text: string, isOpenMetrics = false): Map<string
   return families;
 }
 
-/** The value of one series. @throws when there is none. */
+/** Returns the value of one series. @throws if the series is missing */
 export function seriesValue(
   families: Map<string, ParsedFamily>,
   name: string,

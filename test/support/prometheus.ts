@@ -1,9 +1,10 @@
 /**
  * A real Prometheus and its promtool: found on this machine, or fetched.
  *
- * From the PATH; else from a folder of this checkout that git ignores; else, where there is an apt-get, the
- * distribution's package is unpacked into that folder. That needs no root and leaves the system as it is:
- * apt-get gets lists, caches and hooks of its own. Where there is none, tests say so in their names.
+ * Looks in the PATH, then in a folder of this checkout that git ignores. Otherwise, if the machine has
+ * apt-get, it unpacks the distribution's package into that folder. This needs no root and changes nothing in
+ * the system: apt-get gets separate lists, caches and hooks. Without a Prometheus, the names of the tests
+ * contain the reason.
  */
 import { execFile, spawnSync } from "node:child_process";
 import {
@@ -26,30 +27,30 @@ export type Prometheus = { prometheus: string; promtool: string };
 
 const CACHE = join(ROOT, "node_modules/.cache/prometheus");
 const FETCHED = join(CACHE, "usr/bin");
-/** For all of the fetching: about 35 MB. */
+/** Limit for the whole download, about 35 MB. */
 const FETCH_MS = 120_000;
-/** For a mirror that does not answer. */
+/** Limit for a mirror that does not answer. */
 const CONNECT_S = 10;
 
-/** Exit code of promtool when it can read it all, and dislikes something. */
+/** Exit code of promtool for valid input with findings. */
 const PROMTOOL_LINT = 3;
 
 const run = promisify(execFile);
 
 /**
- * @returns where the programs are, or in one sentence why there are none. That is also said on stderr:
- *   the names of skipped tests do not show in a long run.
+ * Returns the paths of the programs, or one sentence that explains why they are missing. The sentence also
+ * goes to stderr, because a long run does not show the names of skipped tests.
  */
 export async function findPrometheus(): Promise<Prometheus | { missing: string }> {
   const found = onPath() ?? inFolder(FETCHED);
   if (found !== null) return found;
   const missing = await fetchPackage().then(
-    () => "none in the package of apt-get",
-    (error: unknown) => `no Prometheus on the PATH, and apt-get gave none: ${reasonOf(error)}`,
+    () => "the package from apt-get does not contain it",
+    (error: unknown) => `it is not in the PATH, and apt-get failed: ${reasonOf(error)}`,
   );
   const fetched = inFolder(FETCHED);
   if (fetched === null)
-    process.stderr.write(`NOT RUN: tests with a real Prometheus. There is ${missing}\n`);
+    process.stderr.write(`NOT RUN: tests with a real Prometheus, because ${missing}\n`);
   return fetched ?? { missing };
 }
 
@@ -58,7 +59,7 @@ function onPath(): Prometheus | null {
   return folders.map(inFolder).find((found) => found !== null) ?? null;
 }
 
-/** Both programs: they come together. */
+/** Returns both programs, or null unless both are in the folder. */
 function inFolder(folder: string): Prometheus | null {
   const programs = { prometheus: join(folder, "prometheus"), promtool: join(folder, "promtool") };
   return Object.values(programs).every(isProgram) ? programs : null;
@@ -73,7 +74,7 @@ function isProgram(path: string): boolean {
   }
 }
 
-/** Into a folder beside the cache, then renamed: of two processes that do this at once, one wins and both are right. */
+/** Unpacks into a folder beside the cache and renames it, so two processes can do this at once. */
 async function fetchPackage(): Promise<void> {
   mkdirSync(join(CACHE, ".."), { recursive: true });
   const work = mkdtempSync(`${CACHE}-`);
@@ -103,9 +104,8 @@ function moveUnlessThere(from: string, to: string): void {
 }
 
 /**
- * The system's configuration (its mirrors and proxies), without its hooks, with every folder that is
- * written to in `work`.
- * @returns the path of the file
+ * Writes the system's apt configuration (mirrors and proxies) without its hooks, with all writable
+ * folders in `work`. Returns the path of the file.
  */
 function writeAptConfig(work: string): string {
   for (const folder of ["parts", "lists/partial", "cache/archives/partial"])
@@ -122,9 +122,9 @@ function writeAptConfig(work: string): string {
     "Dir::State::Lists": join(work, "lists"),
     "Dir::State::status": "/var/lib/dpkg/status",
     "Dir::Cache": join(work, "cache"),
-    // As root it would become another user, who cannot write here.
+    // As root it would switch to another user, who cannot write here.
     "APT::Sandbox::User": "root",
-    // A mirror that cannot be reached is an error, not a warning.
+    // An unreachable mirror is an error, not a warning.
     "APT::Update::Error-Mode": "any",
     "Acquire::Languages": "none",
     "Acquire::Retries": "0",
@@ -140,7 +140,7 @@ function writeAptConfig(work: string): string {
   return file;
 }
 
-/** Why a program failed: what apt-get said, without the warnings before. */
+/** Returns apt-get's error without the warnings before it. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const lines = "stderr" in error ? String(error.stderr).split("\n") : [];
@@ -148,8 +148,8 @@ function reasonOf(error: unknown): string {
 }
 
 /**
- * What `promtool check metrics` finds to say of an exposition, a line each.
- * @throws when it cannot read it
+ * Returns the findings of `promtool check metrics`, one per line.
+ * @throws if it cannot read the exposition
  */
 export function lintOf(promtool: string, exposition: string): string[] {
   const { status, stdout, stderr } = spawnSync(promtool, ["check", "metrics"], {

@@ -1,9 +1,9 @@
 /**
- * What is wrong with an expression, before any Prometheus sees it: its syntax, and whether what it
- * names exists. An unknown metric or label is no error to Prometheus; the panel just stays empty.
+ * Finds mistakes in PromQL before a Prometheus reads it: wrong syntax, and unknown metrics or labels.
+ * An unknown name is not an error in Prometheus; the panel just stays empty.
  *
- * Syntax is Prometheus's own grammar. Its checker of types comes with a whole editor, so the mistakes
- * with types that the seed makes are looked for here, and promtool finds the others.
+ * The syntax is Prometheus's own grammar. Its type checker comes only with a whole editor, so this file
+ * looks for the type mistakes that the seed makes, and promtool finds the others.
  */
 import { parser } from "@prometheus-io/lezer-promql";
 import { type Family, METRICS } from "../../worker/exposition/metrics.ts";
@@ -12,10 +12,10 @@ type SyntaxNode = ReturnType<typeof parser.parse>["topNode"];
 
 export type KnownSeries = { labels: readonly string[]; rises: boolean };
 
-/** Prometheus puts these on everything that it scrapes. */
+/** Labels that Prometheus adds to every scraped series. */
 const SCRAPED = ["job", "instance"];
 
-/** Every series that a scrape may have, and those that Prometheus adds, by name. */
+/** Every series that a scrape can contain, and those that Prometheus adds, by name. */
 export const KNOWN_SERIES: ReadonlyMap<string, KnownSeries> = new Map([
   ["up", { labels: SCRAPED, rises: false }],
   [
@@ -38,22 +38,22 @@ function seriesOf({ name, type, labels: own }: Family): [string, KnownSeries][] 
   ];
 }
 
-/** Grafana's variables, as it fills them in when "All" is chosen. */
+/** Replaces Grafana's variables by their values when "All" is selected. */
 export const filledIn = (expr: string): string =>
   expr.replaceAll("$__rate_interval", "1m").replaceAll(/\$(box|model)\b/g, ".*");
 
-/** The names of the metrics in an expression. */
+/** Returns the names of the metrics in an expression. */
 export const metricsIn = (expr: string): string[] =>
   descendants(rootOf(expr), "VectorSelector").map((node) => metricOf(expr, node));
 
-/** The labels of what an expression returns, as far as it names them: those it groups by, else those of its metrics. */
+/** Returns the labels that an expression groups by, or the labels of its metrics if it does not group. */
 export function labelsOf(expr: string): string[] {
   const [outermost] = descendants(rootOf(expr), "AggregateExpr");
   if (outermost !== undefined) return groupingOf(expr, outermost);
   return metricsIn(expr).flatMap((metric) => KNOWN_SERIES.get(metric)?.labels ?? []);
 }
 
-/** @returns one sentence for each flaw; none when there is nothing to say. */
+/** Returns one sentence for each flaw. */
 export function flawsOf(expr: string): string[] {
   const root = rootOf(expr);
   const text = (node: SyntaxNode): string => expr.slice(node.from, node.to);
@@ -98,7 +98,7 @@ export function flawsOf(expr: string): string[] {
     if (name === "histogram_quantile") {
       for (const metric of metrics)
         if (!metric.endsWith("_bucket"))
-          flaws.push(`a quantile of ${metric}, which are no buckets`);
+          flaws.push(`a quantile of ${metric}, which are not buckets`);
       for (const aggregate of descendants(call, "AggregateExpr")) {
         if (!groupingOf(expr, aggregate).includes("le"))
           flaws.push("a quantile of buckets that were summed over le");
@@ -112,7 +112,7 @@ export function flawsOf(expr: string): string[] {
 
 const rootOf = (expr: string): SyntaxNode => parser.parse(expr).topNode;
 
-/** Nodes of this name in the tree, outermost first. */
+/** Returns the nodes of this name in the tree, outermost first. */
 function descendants(node: SyntaxNode, name: string): SyntaxNode[] {
   const found: SyntaxNode[] = [];
   node.cursor().iterate((cursor) => {
@@ -126,7 +126,7 @@ function metricOf(expr: string, selector: SyntaxNode): string {
   return identifier === null ? "" : expr.slice(identifier.from, identifier.to);
 }
 
-/** The labels after `by`. */
+/** Returns the labels after `by`. */
 function groupingOf(expr: string, aggregate: SyntaxNode): string[] {
   const modifier = aggregate.getChild("AggregateModifier");
   return modifier === null

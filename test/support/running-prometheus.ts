@@ -1,4 +1,4 @@
-/** A Prometheus with a configuration, a port and storage of its own, and questions to its API. */
+/** A Prometheus with its own configuration, port and storage, and queries to its API. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ const START_MS = 20_000;
 const END_MS = 5_000;
 
 const Answer = z.object({ status: z.literal("success"), data: z.unknown() });
-/** Values travel as text: "NaN" and "+Inf" are no JSON. */
+/** Values are strings, because JSON has no "NaN" and "+Inf". */
 const Vector = z.object({
   resultType: z.literal("vector"),
   result: z.array(
@@ -76,28 +76,28 @@ export class RunningPrometheus implements AsyncDisposable {
     return prometheus;
   }
 
-  /** What an expression is now. */
+  /** Evaluates an expression now. */
   async query(expr: string): Promise<PrometheusSample[]> {
-    const { result } = await this.#ask(`query?${new URLSearchParams({ query: expr })}`, Vector);
+    const { result } = await this.#get(`query?${new URLSearchParams({ query: expr })}`, Vector);
     return result.map(({ metric, value: [, text] }) => ({ labels: metric, value: numberOf(text) }));
   }
 
   async labelValues(metric: string, label: string): Promise<string[]> {
-    return this.#ask(
+    return this.#get(
       `label/${label}/values?${new URLSearchParams({ "match[]": metric })}`,
       z.array(z.string()),
     );
   }
 
   async targets(): Promise<z.infer<typeof Targets>["activeTargets"]> {
-    return (await this.#ask("targets?state=active", Targets)).activeTargets;
+    return (await this.#get("targets?state=active", Targets)).activeTargets;
   }
 
   async rules(): Promise<z.infer<typeof Rules>["groups"][number]["rules"]> {
-    return (await this.#ask("rules", Rules)).groups.flatMap(({ rules }) => rules);
+    return (await this.#get("rules", Rules)).groups.flatMap(({ rules }) => rules);
   }
 
-  async #ask<Data extends z.ZodType>(path: string, data: Data): Promise<z.infer<Data>> {
+  async #get<Data extends z.ZodType>(path: string, data: Data): Promise<z.infer<Data>> {
     const response = await fetch(`${this.#url}/api/v1/${path}`);
     const text = await response.text();
     if (!response.ok) throw new Error(`Prometheus answered ${response.status}: ${text}`);

@@ -1,4 +1,4 @@
-/** Everything of now: once, and as a stream. */
+/** `/api/live`: the current state, once and as a stream. */
 import { env, exports } from "cloudflare:workers";
 import { beforeAll, expect, test } from "vitest";
 import { Live } from "../../protocol/api/live.ts";
@@ -20,17 +20,17 @@ beforeAll(async () => {
   ]);
 });
 
-test("an edge that no box has connected to says so", async () => {
+test("an edge without a box has no_box as its only concern", async () => {
   const live = Live.parse(await (await call()).json());
   expect(live).toMatchObject({
     boxes: [],
     in_flight: [],
-    health: { status: "degraded" },
+    health: { status: "degraded", concerns: [{ code: "no_box", subject: { kind: "edge" } }] },
     stats: { total_requests: 3 },
   });
 });
 
-test("the last minutes are told apart from all time", async () => {
+test("the last minutes are separate from all time", async () => {
   const { recent } = Live.parse(await (await call()).json());
   expect(recent).toMatchObject({ minutes: 5, requests: 2, errors: 1, error_rate: 0.5 });
   expect((recent.latency_p95_ms ?? 0) / 2_000).toBeCloseTo(1, 1);
@@ -46,7 +46,7 @@ const open = (n: number, isQueued: boolean): OpenRequest => ({
   is_queued: isQueued,
 });
 
-test("requests in flight are what the agents last said, and no registry keeps them", async () => {
+test("requests in flight come from the agents' last readings, and the registry does not store them", async () => {
   const agent = await FakeAgent.connect("atlas");
   const other = await FakeAgent.connect("borealis");
   const readings = { ...readingsOf(NOW, ["llama3.2:latest"]), now_ms: Date.now() };
@@ -78,7 +78,7 @@ test("requests in flight are what the agents last said, and no registry keeps th
     expect(kept?.requests).toEqual([]);
 });
 
-test("a stream brings everything again, each interval", async () => {
+test("a stream repeats the whole state at each interval", async () => {
   const answer = await call("?every=1", { accept: "text/event-stream" });
   expect(answer.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
   const reader = (answer.body ?? new ReadableStream())
@@ -98,6 +98,9 @@ test("a stream brings everything again, each interval", async () => {
   expect(Date.parse(times[1] ?? "") - Date.parse(times[0] ?? "")).toBeGreaterThanOrEqual(900);
 });
 
-test.each(["?every=0", "?every=31", "?every=soon", "?often=1"])("%s is refused", async (query) => {
-  expect((await call(query)).status).toBe(400);
-});
+test.each(["?every=0", "?every=31", "?every=soon", "?often=1"])(
+  "the query %s is rejected",
+  async (query) => {
+    expect((await call(query)).status).toBe(400);
+  },
+);

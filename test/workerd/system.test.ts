@@ -1,4 +1,4 @@
-/** Boxes and their machines: what is stored of them, and what `/api` tells. */
+/** Boxes and their machines: their storage, and their routes in `/api`. */
 import { env, evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { exports } from "cloudflare:workers";
 import { expect, test } from "vitest";
@@ -19,7 +19,7 @@ const LIVE: BoxStatuses = [{ name: "atlas", up: true, in_flight: 2, queue_depth:
 const SECOND_MS = 1_000;
 const GIB = 2 ** 30;
 
-test("storage of the code before this keeps its boxes, its samples and those on their way", async () => {
+test("storage of an older version keeps its boxes, its samples and those in the outbox", async () => {
   const aggregator = await freshAggregator();
   const now = Date.now();
   const {
@@ -69,7 +69,7 @@ test("storage of the code before this keeps its boxes, its samples and those on 
   });
 });
 
-test("samples of machine and GPUs are one row a batch, and show before they are in one", async () => {
+test("samples are stored as one row a batch, and shown before they are stored", async () => {
   const aggregator = await freshAggregator();
   const now = Date.now();
   const readings = (from: number, count: number, model: string) => {
@@ -92,7 +92,7 @@ test("samples of machine and GPUs are one row a batch, and show before they are 
       return changes() - before;
     },
   );
-  // The row of the batch, and that of the box.
+  // One row for the batch, and one for the box.
   expect(written).toBe(2);
   expect(await batchSizes(aggregator)).toEqual([{ gpu: 150, system: 150 }]);
   await aggregator.read("atlas", readings(50, 50, "b:latest"));
@@ -109,7 +109,7 @@ test("samples of machine and GPUs are one row a batch, and show before they are 
   expect(await aggregator.systemHistory(span)).toEqual(history);
 });
 
-test("a machine that is sampled every ten seconds costs one batch in ten minutes, whatever the pace of its readings", async () => {
+test("a machine sampled every ten seconds costs one batch in ten minutes, at any pace of readings", async () => {
   const aggregator = await freshAggregator();
   await aggregator.read(
     "atlas",
@@ -122,13 +122,13 @@ test("a machine that is sampled every ten seconds costs one batch in ten minutes
     );
   expect(await batchSizes(aggregator)).toEqual([]);
   expect(newestOf(await historyOf(aggregator))?.memory_total_gb).toBe(64);
-  // What was stored has a time when it is deleted.
+  // Stored samples have a time at which they are deleted.
   expect(
     await runInDurableObject(aggregator, (_, { storage }) => storage.getAlarm()),
   ).not.toBeNull();
 });
 
-test("of a GPU that is read every two seconds, a fifth is stored", async () => {
+test("stores a fifth of the samples of a GPU that is read every two seconds", async () => {
   const aggregator = await freshAggregator();
   const start = Math.floor(Date.now() / 10_000) * 10_000 - 3_600 * SECOND_MS;
   const samples = Array.from({ length: 1_500 }, (_, n) =>
@@ -140,11 +140,11 @@ test("of a GPU that is read every two seconds, a fifth is stored", async () => {
   expect((await aggregator.gpu()).gpus[0]?.timestamp).toBe(samples.at(-1)?.at);
 });
 
-test("a clock that is an hour wrong misplaces no sample", async () => {
+test("samples get the right time from a clock that is an hour wrong", async () => {
   const aggregator = await freshAggregator();
   const now = Date.now();
   const ahead = now + 3_600 * SECOND_MS;
-  const said: Readings = {
+  const readings: Readings = {
     ...readingsOf(
       now,
       [],
@@ -154,7 +154,7 @@ test("a clock that is an hour wrong misplaces no sample", async () => {
     ),
     now_ms: ahead,
   };
-  await aggregator.read("atlas", said);
+  await aggregator.read("atlas", readings);
   const system = System.parse(await aggregator.system(LIVE));
   expect(Math.abs(Date.parse(system.boxes[0]?.timestamp ?? "") - Date.now())).toBeLessThan(5_000);
   const sampled = (await historyOf(aggregator)).filter(({ cpu_percent }) => cpu_percent !== null);
@@ -163,7 +163,7 @@ test("a clock that is an hour wrong misplaces no sample", async () => {
   expect(Math.abs((skew ?? 0) - 3_600 * SECOND_MS)).toBeLessThan(5_000);
 });
 
-test("a day of a box with eight GPUs is read back, every bucket full", async () => {
+test("reads back a day of a box with eight GPUs, with every bucket full", async () => {
   const aggregator = await freshAggregator();
   const now = Date.now();
   await runInDurableObject(aggregator, (_instance: Aggregator, { storage }) => {
@@ -199,7 +199,7 @@ test("a day of a box with eight GPUs is read back, every bucket full", async () 
   }
 });
 
-test("history is of all boxes together, or of one", async () => {
+test("history covers all boxes together, or one", async () => {
   const aggregator = await freshAggregator();
   const now = Date.now();
   await aggregator.connected(helloOf("basil"));
@@ -225,7 +225,7 @@ const answerOf = async (path: string): Promise<unknown> => {
   return answer.json();
 };
 
-/** An agent that has said how its box is. */
+/** Connects an agent that has sent readings. */
 async function connected(box: string, readings: Readings): Promise<FakeAgent> {
   const agent = await FakeAgent.connect(box);
   agent.send(tunnelFrame(FrameType.readings, readings));
@@ -235,10 +235,10 @@ async function connected(box: string, readings: Readings): Promise<FakeAgent> {
   }
 }
 
-test("/api/boxes tells of a box what its agent said, and /api/system of its machine", async () => {
+test("/api/boxes and /api/system show the agent's last readings", async () => {
   const now = Date.now();
   const readings = {
-    ...readingsOf(now, ["llama3.2:latest"], [gpuOf("told", now)], [], [systemOf(now)]),
+    ...readingsOf(now, ["llama3.2:latest"], [gpuOf("shown", now)], [], [systemOf(now)]),
     now_ms: now,
   };
   const half = {
@@ -249,11 +249,11 @@ test("/api/boxes tells of a box what its agent said, and /api/system of its mach
     expires_at: null,
   };
   readings.inventory.loaded = [half, { ...half, name: "odd:1b", size_bytes: null }];
-  const agent = await connected("told", readings);
-  const { boxes } = Boxes.parse(await answerOf("/api/boxes?box=told"));
+  const agent = await connected("shown", readings);
+  const { boxes } = Boxes.parse(await answerOf("/api/boxes?box=shown"));
   expect(boxes).toHaveLength(1);
   expect(boxes[0]).toMatchObject({
-    name: "told",
+    name: "shown",
     state: "up",
     simulated: false,
     last_seen: null,
@@ -271,24 +271,28 @@ test("/api/boxes tells of a box what its agent said, and /api/system of its mach
     queue_depth: 0,
     tunnel_ms: 30,
     spooled: 3,
-    gpus: [{ box: "told", utilization_percent: 75, driver_version: "570.1", simulated: false }],
+    gpus: [{ box: "shown", utilization_percent: 75, driver_version: "570.1", simulated: false }],
     gpu_error: null,
     system: { cpu_percent: 25, queued: 1 },
   });
-  expect(System.parse(await answerOf("/api/system?box=told"))).toMatchObject({
+  expect(System.parse(await answerOf("/api/system?box=shown"))).toMatchObject({
     available: true,
     memory_used_gb: 16,
-    boxes: [{ box: "told" }],
+    boxes: [{ box: "shown" }],
   });
-  const history = SystemHistory.parse(await answerOf("/api/system/history?time_range=5m&box=told"));
+  const history = SystemHistory.parse(
+    await answerOf("/api/system/history?time_range=5m&box=shown"),
+  );
   expect(history).toMatchObject({ time_range: "5m", data_points: 15 });
   expect(history.data).toHaveLength(15);
   expect(newestOf(history.data)).toMatchObject({ queue_depth: 1, gpu_available: true });
-  expect(Boxes.parse(await answerOf("/api/boxes")).boxes.map(({ name }) => name)).toContain("told");
+  expect(Boxes.parse(await answerOf("/api/boxes")).boxes.map(({ name }) => name)).toContain(
+    "shown",
+  );
 
   agent.socket.close(1000);
   for (;;) {
-    const { boxes: after } = Boxes.parse(await answerOf("/api/boxes?box=told"));
+    const { boxes: after } = Boxes.parse(await answerOf("/api/boxes?box=shown"));
     if (after[0]?.state !== "down") continue;
     expect(after[0]).toMatchObject({
       connected_at: null,
@@ -305,13 +309,13 @@ test("/api/boxes tells of a box what its agent said, and /api/system of its mach
     });
     break;
   }
-  expect(System.parse(await answerOf("/api/system?box=told"))).toMatchObject({
+  expect(System.parse(await answerOf("/api/system?box=shown"))).toMatchObject({
     available: false,
-    error: "told: the box is not connected",
+    error: "shown: the box is not connected",
   });
 });
 
-test("an older agent, which says nothing of its machine, works on", async () => {
+test("an older agent, which sends no samples of its machine, keeps working", async () => {
   const { system: _, now_ms: __, ...old } = readingsOf(Date.now(), ["llama3.2:latest"]);
   await connected("older", old as Readings);
   expect(Boxes.parse(await answerOf("/api/boxes?box=older")).boxes[0]).toMatchObject({
@@ -324,7 +328,7 @@ test("an older agent, which says nothing of its machine, works on", async () => 
   );
 });
 
-test.each<[path: string, status: number, code: string, told: RegExp]>([
+test.each<[path: string, status: number, code: string, message: RegExp]>([
   ["/api/system/history?time_range=2h", 400, "bad_request", /time_range/],
   [
     "/api/system/history?time_range=7d",
@@ -353,11 +357,11 @@ test.each<[path: string, status: number, code: string, told: RegExp]>([
   ["/api/boxes?box=", 400, "bad_request", /box name/],
   ["/api/boxes?state=up", 400, "bad_request", /state/],
   ["/api/gpu?box=nobody", 404, "box_not_found", /no box named nobody/],
-])("%s is answered %i %s", async (path, status, code, told) => {
+])("%s returns %i %s", async (path, status, code, message) => {
   const answer = await call(path);
   const { error } = ApiError.parse(await answer.json());
   expect([answer.status, error.code, error.failed_at]).toEqual([status, code, "gateway"]);
-  expect(error.message).toMatch(told);
+  expect(error.message).toMatch(message);
 });
 
 test.each(["/api/boxes", "/api/system", "/api/system/history"])(
@@ -373,7 +377,7 @@ test.each(["/api/boxes", "/api/system", "/api/system/history"])(
 
 let objects = 0;
 
-/** An Aggregator of its own, with one box. */
+/** Makes a separate Aggregator with one box. */
 async function freshAggregator(): Promise<DurableObjectStub<Aggregator>> {
   const { AGGREGATOR } = env as unknown as { AGGREGATOR: DurableObjectNamespace<Aggregator> };
   const aggregator = AGGREGATOR.getByName(`system-test-${objects++}`);
@@ -395,11 +399,11 @@ async function historyOf(
   return points.map((point) => SystemPoint.parse(point));
 }
 
-/** The newest bucket that says anything: a new one may have begun a moment ago. */
+/** Returns the newest bucket with data: a new one may have started a moment ago. */
 const newestOf = (points: readonly SystemPoint[]) =>
   points.findLast(({ gpu_available }) => gpu_available !== null);
 
-/** How many samples each stored batch holds. */
+/** Returns the number of samples in each stored batch. */
 const batchSizes = (aggregator: DurableObjectStub<Aggregator>) =>
   runInDurableObject(aggregator, (_, { storage }) =>
     storage.sql

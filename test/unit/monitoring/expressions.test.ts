@@ -43,7 +43,7 @@ const FLAWED: [expr: string, flaw: RegExp][] = [
     /summed over le/,
   ],
   ["histogram_quantile(0.95, sum by (le) (ollama_request_latency_ms_bucket))", /of all time/],
-  ["histogram_quantile(0.95, rate(ollama_requests_total[5m]))", /are no buckets/],
+  ["histogram_quantile(0.95, rate(ollama_requests_total[5m]))", /are not buckets/],
   ["sum(rate(ollama_requests_total[5m])", /not PromQL/],
   ["rate(ollama_requests_total)", /needs a range/],
   ["rate(ollama_queue_depth[5m])", /also falls/],

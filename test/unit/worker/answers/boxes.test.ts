@@ -18,7 +18,7 @@ function boxOf(readings: Partial<RegisteredBox["readings"]> = {}, skewMs = 0): R
   };
 }
 
-test("a box shows what its agent has lost while it is up; null where it does not say", () => {
+test("a box that is up shows its lost records, and null if its agent does not report them", () => {
   const live = (up: boolean) => [{ name: "atlas", up, in_flight: 0, queue_depth: 0 }];
   const lostOf = (box: RegisteredBox, up: boolean) =>
     boxesState([box], live(up), NOW).boxes[0]?.lost;

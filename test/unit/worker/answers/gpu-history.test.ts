@@ -6,7 +6,7 @@ import { gpuOf } from "../../../support/records.ts";
 const SPAN = { from: 1_000, granularity: 20, buckets: 3 };
 const at = (seconds: number) => seconds * 1_000;
 
-test("each GPU has a mean per bucket, null where it was silent, in order of box and index", () => {
+test("each GPU has a mean per bucket, null without samples, in order of box and index", () => {
   const history = gpuHistoryOf(SPAN, [
     {
       box: "borealis",
@@ -41,7 +41,7 @@ test("each GPU has a mean per bucket, null where it was silent, in order of box 
   ]);
 });
 
-test("samples outside the span are in no bucket", () => {
+test("GPU samples outside the span are left out", () => {
   const { gpus } = gpuHistoryOf(SPAN, [
     { box: "atlas", gpu: [gpuOf("atlas", at(999)), gpuOf("atlas", at(1_060))] },
   ]);

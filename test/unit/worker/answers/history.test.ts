@@ -9,7 +9,7 @@ const NOW = Date.parse("2026-11-01T10:04:10.000Z");
 const second = (time: string): number => Date.parse(`2026-11-01T${time}Z`) / 1_000;
 const queryOf = (rest: Record<string, unknown> = {}) => HistoryQuery.parse(rest);
 
-test("an hour in five minutes is twelve buckets, empty ones too, aligned, the newest last", () => {
+test("an hour in steps of five minutes has twelve aligned buckets, the newest last", () => {
   const points = pointsOf({}, NOW, []).map((point) => HistoryPoint.parse(point));
   expect(points.map(({ timestamp }) => timestamp).slice(-2)).toEqual([
     "2026-11-01T09:55:00.000Z",
@@ -25,7 +25,7 @@ test("an hour in five minutes is twelve buckets, empty ones too, aligned, the ne
   });
 });
 
-test("minutes are summed into their bucket, and percentiles come from all of them", () => {
+test("a bucket sums its minutes, and its percentiles cover all of them", () => {
   const points = pointsOf({}, NOW, [
     { at: second("09:55:00"), cell: cellOf(2) },
     { at: second("09:59:00"), cell: cellOf(3, { status: "error", latency_ms: 10_000 }) },
@@ -45,7 +45,7 @@ test("minutes are summed into their bucket, and percentiles come from all of the
   expect((point?.latency_p50_ms ?? 0) / 10_000).toBeCloseTo(1, 2);
 });
 
-test("rates of the newest bucket are over the part that is over", () => {
+test("rates of the newest bucket cover its elapsed part", () => {
   const points = pointsOf({ granularity: "1m" }, NOW, [
     { at: second("10:04:00"), cell: cellOf(5) },
   ]);
@@ -56,7 +56,7 @@ test("rates of the newest bucket are over the part that is over", () => {
   });
 });
 
-test("in its first instant, over one second", () => {
+test("rates of a bucket in its first instant cover one second", () => {
   const points = pointsOf({ granularity: "1m" }, second("10:04:00") * 1_000, [
     { at: second("10:04:00"), cell: cellOf(1) },
   ]);
@@ -90,31 +90,31 @@ test.each([
   ["36 hours", { hours: "36" }, "36h", "5m"],
   ["100 hours", { hours: "100" }, "100h", "1h"],
   ["90 days in hours", { hours: "2160" }, "2160h", "1d"],
-])("when only %s is said, the rest is filled in", (_what, asked, time_range, granularity) => {
-  expect(queryOf(asked)).toMatchObject({ time_range, granularity });
+])("a query with only %s gets defaults for the rest", (_name, query, time_range, granularity) => {
+  expect(queryOf(query)).toMatchObject({ time_range, granularity });
 });
 
 test.each([
-  ["a range that is none", { time_range: "2h" }, /time_range/],
+  ["an unknown range", { time_range: "2h" }, /time_range/],
   ["both ranges", { time_range: "1h", hours: "1" }, /not both/],
   ["no hours", { hours: "0" }, /hours/],
   ["half an hour", { hours: "0.5" }, /hours/],
   ["too many hours", { hours: "8761" }, /hours/],
-  ["hours that are no number", { hours: "many" }, /hours/],
-  ["a granularity that is none", { granularity: "2m" }, /granularity/],
+  ["hours that are not a number", { hours: "many" }, /hours/],
+  ["an unknown granularity", { granularity: "2m" }, /granularity/],
   ["too many points", { time_range: "7d", granularity: "1m" }, /at most 2200 points/],
-  ["a box that is none", { box: "a b" }, /box/],
+  ["an invalid box name", { box: "a b" }, /box/],
   ["a model without a name", { model: "" }, /model/],
-  ["a field that is none", { granularty: "1h" }, /granularty/],
-])("%s is refused, with the reason", (_what, asked, why) => {
-  expect(() => queryOf(asked)).toThrow(why);
+  ["an unknown field", { granularty: "1h" }, /granularty/],
+])("a query with %s is rejected with the reason", (_name, query, reason) => {
+  expect(() => queryOf(query)).toThrow(reason);
 });
 
-test("an export may have more points than a chart", () => {
+test("an export can have more points than a chart", () => {
   expect(queryOf({ time_range: "7d", granularity: "1m", format: "csv" }).seconds).toBe(7 * 86_400);
 });
 
-test("a span in pieces is the span", () => {
+test("the pieces of a span add up to the span", () => {
   const span = spanOf(queryOf({ time_range: "7d", granularity: "5m" }), NOW);
   const pieces = [...piecesOf(span, 500)];
   expect(pieces.map(({ buckets }) => buckets)).toEqual([500, 500, 500, 500, 16]);
@@ -124,10 +124,10 @@ test("a span in pieces is the span", () => {
 });
 
 const pointsOf = (
-  asked: Record<string, unknown>,
+  query: Record<string, unknown>,
   nowMs: number,
   rollups: Parameters<typeof historyOf>[2],
-) => historyOf(spanOf(queryOf(asked), nowMs), nowMs, rollups);
+) => historyOf(spanOf(queryOf(query), nowMs), nowMs, rollups);
 
 function cellOf(requests: number, rest: Parameters<typeof recordOf>[1] = {}): Cell {
   const cell = new Cell();

@@ -15,14 +15,14 @@ const historyOf = (...batches: Batch[]) =>
   systemHistoryOf(SPAN, batches).map((point) => SystemPoint.parse(point));
 const firstOf = (...batches: Batch[]) => historyOf(...batches)[0];
 
-test("no samples: every bucket is there, and says nothing", () => {
+test("a history without samples has every bucket, with unknown figures", () => {
   const points = historyOf();
   expect(points.map(({ timestamp }) => Date.parse(timestamp))).toEqual([at(0), at(20), at(40)]);
   for (const { timestamp: _, ...figures } of points)
     expect(new Set(Object.values(figures))).toEqual(new Set([null]));
 });
 
-test("a sample counts in the bucket that it is in, and outside the span in none", () => {
+test("a sample counts in its own bucket, and outside the span in no bucket", () => {
   const system = [-0.001, 0, 19.999, 20, 59.999, 60].map((seconds) =>
     systemOf(at(seconds), { queued: 10 + seconds }),
   );
@@ -31,7 +31,7 @@ test("a sample counts in the bucket that it is in, and outside the span in none"
   ).toEqual([20, 30, 70]);
 });
 
-test("within a bucket: means; an unknown figure is not a zero", () => {
+test("a bucket holds means, in which an unknown figure is not a 0", () => {
   const system = [
     systemOf(at(1), { cpu_percent: null, memory_used_bytes: 10 * GIB, queued: 0, in_flight: 1 }),
     systemOf(at(11), { cpu_percent: 40, memory_used_bytes: 30 * GIB, queued: 3, in_flight: 4 }),
@@ -49,7 +49,7 @@ test("within a bucket: means; an unknown figure is not a zero", () => {
   });
 });
 
-test("over boxes: sizes and queues are summed, the CPU is weighted, however often each was sampled", () => {
+test("boxes are combined by sums and a weighted CPU, however often each was sampled", () => {
   const often = [1, 5, 9, 13].map((seconds) =>
     systemOf(at(seconds), { cpu_percent: 10, cpu_count_logical: 30 }),
   );
@@ -75,7 +75,7 @@ test("over boxes: sizes and queues are summed, the CPU is weighted, however ofte
   });
 });
 
-test("over GPUs, of one box and of others: memory and power are summed, utilization is the mean, temperature that of the hottest", () => {
+test("GPUs of all boxes are combined: sums of memory and power, mean utilization, hottest temperature", () => {
   const gpu = (
     box: string,
     index: number,
@@ -107,7 +107,7 @@ test("over GPUs, of one box and of others: memory and power are summed, utilizat
   });
 });
 
-test("samples of one bucket may come in several batches", () => {
+test("samples of one bucket can come in several batches", () => {
   const batch = (seconds: number, queued: number) => ({
     box: "atlas",
     gpu: [],

@@ -21,7 +21,7 @@ const boxOf = (name: string, sample: SystemSample | null): RegisteredBox => ({
 const stateOf = (boxes: RegisteredBox[], up = boxes.map(({ name }) => name)) =>
   System.parse(systemState(boxes, new Set(up), NOW));
 
-test("one machine", () => {
+test("shows one machine", () => {
   const { boxes, ...all } = stateOf([
     boxOf("atlas", systemOf(NOW - 4_000, { cpu_percent: 12.3456 })),
   ]);
@@ -43,7 +43,7 @@ test("one machine", () => {
   expect(boxes).toEqual([{ ...all, box: "atlas", timestamp: new Date(NOW - 4_000).toISOString() }]);
 });
 
-test("two machines are summed, and the larger one weighs more", () => {
+test("combines two machines by sums and a CPU weighted by size", () => {
   const small = systemOf(NOW, {
     cpu_percent: 90,
     cpu_count_logical: 4,
@@ -66,7 +66,7 @@ test("two machines are summed, and the larger one weighs more", () => {
   });
 });
 
-test("a machine that does not know its CPU yet weighs nothing", () => {
+test("a machine without a CPU figure yet has no weight", () => {
   const first = systemOf(NOW, { cpu_percent: null, cpu_count_logical: 100 });
   expect(stateOf([boxOf("atlas", systemOf(NOW)), boxOf("basil", first)])).toMatchObject({
     cpu_percent: 25,
@@ -82,7 +82,7 @@ const NONE = {
   disk_used_gb: null,
 };
 
-test.each<[what: string, boxes: RegisteredBox[], up: string[], error: RegExp]>([
+test.each<[name: string, boxes: RegisteredBox[], up: string[], error: RegExp]>([
   ["no box", [], [], /^no box has ever connected$/],
   ["a box that is down", [boxOf("atlas", systemOf(NOW))], [], /^atlas: the box is not connected$/],
   [
@@ -104,14 +104,14 @@ test.each<[what: string, boxes: RegisteredBox[], up: string[], error: RegExp]>([
     ["atlas"],
     /^atlas: its agent .*; basil: the box is not connected$/,
   ],
-])("%s: nothing is known, and why", (_what, boxes, up, error) => {
+])("%s leaves the answer empty, with the reason", (_name, boxes, up, error) => {
   const state = stateOf(boxes, up);
   expect(state).toMatchObject({ ...NONE, error: expect.stringMatching(error) });
   for (const box of state.boxes)
     expect(box).toMatchObject({ ...NONE, timestamp: null, error: expect.any(String) });
 });
 
-test("what the other boxes say counts when one is down", () => {
+test("shows the other boxes while one is down", () => {
   const state = stateOf([boxOf("atlas", systemOf(NOW)), boxOf("basil", systemOf(NOW))], ["basil"]);
   expect(state).toMatchObject({ available: true, memory_total_gb: 64, error: null });
   expect(state.boxes.map(({ available }) => available)).toEqual([false, true]);

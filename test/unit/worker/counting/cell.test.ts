@@ -33,7 +33,7 @@ test("cells of parts add up to the cell of the whole", () => {
     fc.property(fc.array(records, { maxLength: 5 }), (parts) => {
       const merged = sumOf(parts.map(cellOf));
       const whole = cellOf(parts.flat());
-      // The time per token is a quotient, so its sum depends on the order in the last digits.
+      // The time per token is a quotient, so the last digits of its sum depend on the order.
       expect(merged.secondsPerToken.sum).toBeCloseTo(whole.secondsPerToken.sum, 6);
       expect(merged.secondsPerToken.counts).toEqual(whole.secondsPerToken.counts);
       expect({
@@ -58,7 +58,7 @@ test("cells of parts add up to the cell of the whole", () => {
   );
 });
 
-test("a cell survives its blob", () => {
+test("a cell is equal after encoding and decoding", () => {
   fc.assert(
     fc.property(records, (list) => {
       const cell = cellOf(list);
@@ -67,7 +67,7 @@ test("a cell survives its blob", () => {
   );
 });
 
-test("any bytes are a cell or refused, never something else", () => {
+test("decodes any bytes to a cell or throws a BlobError", () => {
   const blob = cellOf([recordOf(NOW)]).encode();
   fc.assert(
     fc.property(fc.nat(blob.length - 1), fc.nat(255), fc.nat(blob.length), (at, byte, length) => {
@@ -83,34 +83,37 @@ test("any bytes are a cell or refused, never something else", () => {
   );
 });
 
-test("refuses the blob of another version", () => {
+test("rejects a cell of an unknown version", () => {
   const blob = new Cell().encode();
   blob[0] = 9;
   expect(() => Cell.decode(blob)).toThrow("a cell has version 9; this code reads versions up to 3");
 });
 
-/** How many bytes the end of a blob lacks: energy is a byte, a double and a byte, the resumes before it are a byte. */
-const BEFORE: [what: string, version: number, lacks: number, resumes: number][] = [
+/** Bytes missing at the end of an old blob: energy takes 10 (a byte, a double and a byte), and resumes take one. */
+const OLD_VERSIONS: [field: string, version: number, lacks: number, resumes: number][] = [
   ["resumes", 1, 11, 0],
-  ["energy", 2, 10, 3],
+  ["energy figures", 2, 10, 3],
 ];
 
-test.each(BEFORE)("reads a blob of before %s was counted", (_what, version, lacks, resumes) => {
-  const cell = cellOf([recordOf(NOW, { resumed: 3, energy_j: 90 })]);
-  expect([cell.resumes, cell.energyJ]).toEqual([3, 90]);
-  const before = cell.encode().slice(0, -lacks);
-  before[0] = version;
-  const read = Cell.decode(before);
-  expect([read.total, read.tokens, read.resumes, read.energyRequests, read.energyJ]).toEqual([
-    cell.total,
-    cell.tokens,
-    resumes,
-    0,
-    0,
-  ]);
-});
+test.each(OLD_VERSIONS)(
+  "reads a cell from before %s were stored",
+  (_field, version, lacks, resumes) => {
+    const cell = cellOf([recordOf(NOW, { resumed: 3, energy_j: 90 })]);
+    expect([cell.resumes, cell.energyJ]).toEqual([3, 90]);
+    const before = cell.encode().slice(0, -lacks);
+    before[0] = version;
+    const read = Cell.decode(before);
+    expect([read.total, read.tokens, read.resumes, read.energyRequests, read.energyJ]).toEqual([
+      cell.total,
+      cell.tokens,
+      resumes,
+      0,
+      0,
+    ]);
+  },
+);
 
-test("energy per token is of the requests that tell both, and unknown without any", () => {
+test("energy per token covers requests with known energy and tokens, and is unknown without any", () => {
   const cell = cellOf([
     recordOf(NOW, { energy_j: 100, completion_tokens: 400 }),
     recordOf(NOW, { energy_j: null, completion_tokens: 5_000 }),
@@ -132,7 +135,7 @@ test.each([
   },
 );
 
-test("only inference calls make latency and token figures, but all are requests", () => {
+test("only inference requests contribute to latency and tokens, but all requests are counted", () => {
   const cell = cellOf([
     recordOf(NOW),
     recordOf(NOW, { endpoint: "/api/tags", status: "error", latency_ms: 9_999 }),
@@ -144,7 +147,7 @@ test("only inference calls make latency and token figures, but all are requests"
   expect(cell.tokens).toBe(120);
 });
 
-test("what is unknown is left out, not counted as 0", () => {
+test("unknown values are left out of figures, not counted as 0", () => {
   const unknown = {
     prompt_tokens: null,
     completion_tokens: null,
@@ -170,7 +173,7 @@ test("tokens without a decode time do not raise the decode rate", () => {
   ).toBe(100);
 });
 
-test("absurd figures are left out, so that no sum overflows", () => {
+test("absurd figures are left out, so sums cannot overflow", () => {
   const cell = cellOf([
     recordOf(NOW),
     recordOf(NOW, { completion_tokens: Number.MAX_SAFE_INTEGER, latency_ms: Number.MAX_VALUE }),
@@ -186,7 +189,7 @@ test.each([
   [100, 1],
   [120_000, 10],
   [120_001, 11],
-])("a latency of %d ms is counted in bucket %d: edges are inclusive", (latency_ms, bucket) => {
+])("a latency of %d ms counts in bucket %d, because edges are inclusive", (latency_ms, bucket) => {
   expect(cellOf([recordOf(NOW, { latency_ms })]).latencyMs.counts[bucket]).toBe(1);
 });
 

@@ -42,21 +42,21 @@ test.each([
   ["qwen3", OTHER],
   ["hf.co/a/b:Q4", "hf.co/a/b:Q4"],
   ["invented", OTHER],
-])("%s is counted as %j", (model, key) => {
+])("the model %s counts as %j", (model, key) => {
   expect(modelKey(model, new Set(), BOXES)).toBe(key);
 });
 
-test("a model that was counted keeps its name when no box has it any more", () => {
+test("a counted model keeps its name after every box deleted it", () => {
   expect(modelKey("gone:latest", new Set(["gone"]), [])).toBe("gone");
 });
 
-test("beyond the limit, new names are other, and old ones keep theirs", () => {
+test("beyond the limit, new models count as other, and known ones keep their names", () => {
   const known = new Set(Array.from({ length: MODELS_MAX }, (_, index) => `model-${index}`));
   expect(modelKey("llama3.2", known, BOXES)).toBe(OTHER);
   expect(modelKey("model-7", known, BOXES)).toBe("model-7");
 });
 
-test("only Ollama's default tag is left out, and a port is no tag", () => {
+test("the short name drops Ollama's default tag and keeps a port", () => {
   expect(shortName("localhost:5000/a/b")).toBe("localhost:5000/a/b");
   expect(shortName("localhost:5000/a/b:latest")).toBe("localhost:5000/a/b");
 });

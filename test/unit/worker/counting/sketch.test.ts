@@ -41,7 +41,7 @@ test.each(DISTRIBUTIONS)("a sketch of %s values is at most 3 kB", (_name, draw) 
   ).toBeLessThan(3_000);
 });
 
-// Sums of such values are exact, so equality can be.
+// Multiples of 1/1024 add up exactly, so results can be compared for equality.
 const values = fc.array(
   fc.nat(1e9).map((n) => n / 1024),
   { maxLength: 200 },
@@ -57,7 +57,7 @@ test("sketches of parts add up to the sketch of the whole", () => {
   );
 });
 
-test("a sketch survives its blob", () => {
+test("a sketch is equal after encoding and decoding", () => {
   fc.assert(
     fc.property(values, (list) => {
       const sketch = sketchOf(list);
@@ -68,46 +68,49 @@ test("a sketch survives its blob", () => {
   );
 });
 
-test("count and sum are exact", () => {
+test("the count and sum of a sketch are exact", () => {
   const sketch = sketchOf([0, 1.5, 2.25, 1e6]);
   expect([sketch.count, sketch.sum]).toEqual([4, 1_000_003.75]);
 });
 
-test("an empty sketch has no percentile, and one of zeros has 0", () => {
+test("an empty sketch has no percentiles, and one of zeros has 0", () => {
   expect(new Sketch().quantile(0.5)).toBeNull();
   expect(sketchOf([0, 0, 8]).quantile(0.5)).toBe(0);
 });
 
-test("values beyond the outermost bins are kept in them", () => {
+test("values beyond the outermost bins count in them", () => {
   const sketch = sketchOf([Number.MIN_VALUE, Number.MAX_VALUE]);
   expect(sketch.quantile(0)).toBe(0);
   expect(sketch.quantile(1)).toBeCloseTo(2 ** 40, -11);
 });
 
-test.each([-1, Number.NaN, Number.POSITIVE_INFINITY])("refuses the measurement %d", (value) => {
-  expect(() => new Sketch().add(value)).toThrow(RangeError);
-});
+test.each([-1, Number.NaN, Number.POSITIVE_INFINITY])(
+  "a sketch rejects the measurement %d",
+  (value) => {
+    expect(() => new Sketch().add(value)).toThrow(RangeError);
+  },
+);
 
 const SUM = [0x3f, 0xf0, 0, 0, 0, 0, 0, 0]; // 1.0
-const REFUSED: [why: string, bytes: number[]][] = [
+const REJECTED: [name: string, bytes: number[]][] = [
   ["no bytes", []],
   ["a sum that is cut off", [1, 0, 0x3f, 0xf0]],
   ["bytes after the end", [0, 0, 0]],
   ["an empty bin", [0, 1, 0, 0, ...SUM]],
-  ["a bin twice", [0, 2, 0, 1, 0, 1, ...SUM]],
+  ["a repeated bin", [0, 2, 0, 1, 0, 1, ...SUM]],
   ["a bin that does not exist", [0, 1, 0xff, 0xff, 0x7f, 1, ...SUM]],
-  ["more bins than there are", [0, 0xff, 0xff, 0x7f]],
+  ["more bins than exist", [0, 0xff, 0xff, 0x7f]],
   ["a negative sum", [1, 0, 0xbf, 0xf0, 0, 0, 0, 0, 0, 0]],
-  ["a sum that is no number", [1, 0, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0]],
+  ["a sum that is NaN", [1, 0, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0]],
   ["a number of 70 bits", [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]],
-  ["a number with a needless byte", [0x80, 0]],
+  ["a number with a superfluous byte", [0x80, 0]],
 ];
 
-test.each(REFUSED)("refuses a blob with %s", (_why, bytes) => {
+test.each(REJECTED)("rejects a sketch with %s", (_name, bytes) => {
   expect(() => Sketch.decode(Uint8Array.from(bytes))).toThrow(BlobError);
 });
 
-test("any bytes are a sketch or refused, never something else", () => {
+test("decodes any bytes to a sketch or throws a BlobError", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
       try {

@@ -11,7 +11,7 @@ import { gpuOf, helloOf, readingsOf, recordOf, systemOf } from "../../../support
 
 const NOW = 1_800_000_000_000;
 
-test("the text of a small scrape, to the letter", () => {
+test("renders a small scrape exactly", () => {
   const counter: Family = {
     name: "ollama_model_requests_total",
     type: "counter",
@@ -116,7 +116,7 @@ test.each([false, true])(
   },
 );
 
-test("energy is told where it is known, and no sample stands for what is not", () => {
+test("energy has samples where it is known, and no sample otherwise", () => {
   const lifetime = [
     keyed("llama3.2", "atlas", { energy_j: 90.5 }),
     keyed("mistral", "atlas", { energy_j: null }),
@@ -128,7 +128,7 @@ test("energy is told where it is known, and no sample stands for what is not", (
   ).toBe(90.5);
 });
 
-test("what a tunnel and a disk cost: resumes by box, whatever the model, and records that an agent lost", () => {
+test("counts resumes by box over all models, and the records that an agent lost", () => {
   const base = parts();
   const cells = [
     keyed("llama3.2", "atlas", { resumed: 2 }),
@@ -180,7 +180,7 @@ function partsWithMachine(): ScrapeParts {
   };
 }
 
-test("the machine of a box and its loaded models are in base units", () => {
+test("the machine and the loaded models of a box are in base units", () => {
   const families = parseExposition(render(scrape(partsWithMachine()), false));
   const box = { box: "atlas" };
   expect(seriesValue(families, "ollama_box_cpu_ratio", box)).toBe(0.25);
@@ -188,7 +188,7 @@ test("the machine of a box and its loaded models are in base units", () => {
   expect(seriesValue(families, "ollama_box_memory_total_bytes", box)).toBe(64 * 2 ** 30);
   expect(seriesValue(families, "ollama_box_disk_used_bytes", box)).toBe(400 * 2 ** 30);
   expect(seriesValue(families, "ollama_box_disk_total_bytes", box)).toBe(1_000 * 2 ** 30);
-  // Listed twice, with its tag and without: one series.
+  // Listed twice, with its tag and without, but only one series.
   expect(seriesValue(families, "ollama_loaded_model_bytes", { ...box, model: "llama3.2" })).toBe(
     4e9,
   );
@@ -199,10 +199,10 @@ test("the machine of a box and its loaded models are in base units", () => {
   expect(families.get("ollama_loaded_model_vram_bytes")?.series).toHaveLength(1);
 });
 
-test.each<[why: string, change: (parts: ScrapeParts) => void]>([
+test.each<[name: string, change: (parts: ScrapeParts) => void]>([
   ["a box that is down", ({ live }) => Object.assign(live[0] ?? {}, { up: false })],
-  ["what was said four minutes ago", (parts) => Object.assign(parts, { nowMs: NOW + 240_000 })],
-])("no series of machine and loaded models of %s", (_why, change) => {
+  ["readings that are four minutes old", (parts) => Object.assign(parts, { nowMs: NOW + 240_000 })],
+])("no series of machine and loaded models for %s", (_name, change) => {
   const changed = partsWithMachine();
   change(changed);
   const families = parseExposition(render(scrape(changed), false));
@@ -213,13 +213,13 @@ test.each<[why: string, change: (parts: ScrapeParts) => void]>([
   for (const name of names) expect(families.get(name)?.series).toEqual([]);
 });
 
-test.each<[why: string, change: (parts: ScrapeParts) => void]>([
+test.each<[name: string, change: (parts: ScrapeParts) => void]>([
   ["a box that is down", ({ live }) => Object.assign(live[0] ?? {}, { up: false })],
   [
-    "samples of four minutes ago",
+    "samples that are four minutes old",
     ({ boxes }) => Object.assign(boxes[0] ?? {}, { gpus_at_ms: NOW - 240_000 }),
   ],
-])("no GPU series of %s", (_why, change) => {
+])("no GPU series for %s", (_name, change) => {
   const changed = parts();
   change(changed);
   const families = parseExposition(render(scrape(changed), false));
@@ -227,20 +227,20 @@ test.each<[why: string, change: (parts: ScrapeParts) => void]>([
     if (name.startsWith("ollama_gpu_")) expect(series).toEqual([]);
 });
 
-test("a queue depth that nobody knows has no series", () => {
+test("an unknown queue depth has no series", () => {
   const families = parseExposition(render(scrape(parts()), false));
   expect(families.get("ollama_queue_depth")?.series).toEqual([]);
   expect(seriesValue(families, "ollama_in_flight_requests", { box: "atlas" })).toBe(2);
 });
 
-test("labels are escaped, whatever a model is called", () => {
+test("labels are escaped for any model name", () => {
   const name = 'a"b\\c\nd{}, le="1" é';
   const cells = [keyed(name, "atlas")];
   const families = parseExposition(render(scrape({ ...parts(), lifetime: cells }), false));
   expect(seriesValue(families, "ollama_request_latency_ms_count", { model: name })).toBe(1);
 });
 
-/** The seed fixed this name; everything else is in base units. */
+/** The seed fixed this name. All other metrics are in base units. */
 const MANDATED_UNITS = new Set(["ollama_request_latency_ms"]);
 
 test.each(Object.values(METRICS))(
@@ -260,7 +260,7 @@ test.each(Object.values(METRICS))(
   },
 );
 
-test("a store has its backlog, what it got and never gets, and when it did last", () => {
+test("a store has its backlog, its delivered and dropped records, and its last success", () => {
   const families = parseExposition(render(scrape(parts()), false));
   const value = (name: string, labels: Record<string, string> = {}) =>
     seriesValue(families, name, { sink: "clickhouse", ...labels });
@@ -273,12 +273,12 @@ test("a store has its backlog, what it got and never gets, and when it did last"
   expect(none.get("ollama_sink_backlog_records")?.series).toEqual([]);
 });
 
-test("no family is declared twice", () => {
+test("every family is declared once", () => {
   const names = Object.values(METRICS).map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
 });
 
-test("the documented names and edges are there", () => {
+test("the documented names and edges exist", () => {
   expect(METRICS.requests).toMatchObject({ name: "ollama_requests_total", labels: [] });
   expect(METRICS.tokens).toMatchObject({ name: "ollama_tokens_generated_total", labels: [] });
   expect(METRICS.errors).toMatchObject({ name: "ollama_errors_total", labels: [] });
@@ -290,26 +290,29 @@ test("the documented names and edges are there", () => {
   expect(METRICS.latency.buckets).toEqual(expect.arrayContaining([100, 500, 1_000, 5_000]));
 });
 
-const REFUSED: [why: string, text: string][] = [
+const REFUSED: [name: string, text: string][] = [
   ["a split family", "# HELP a A.\n# TYPE a gauge\na 1\n# HELP b B.\n# TYPE b gauge\nb 1\na 2\n"],
-  ["a family twice", "# HELP a A.\n# TYPE a gauge\n# HELP a A.\n# TYPE a gauge\n"],
-  ["a series twice", '# HELP a A.\n# TYPE a gauge\na{x="1"} 1\na{x="1"} 2\n'],
-  ["no type", "# HELP a A.\na 1\n"],
-  ["no +Inf", '# HELP a A.\n# TYPE a histogram\na_bucket{le="1"} 1\na_sum 1\na_count 1\n'],
+  ["a repeated family", "# HELP a A.\n# TYPE a gauge\n# HELP a A.\n# TYPE a gauge\n"],
+  ["a repeated series", '# HELP a A.\n# TYPE a gauge\na{x="1"} 1\na{x="1"} 2\n'],
+  ["a missing TYPE", "# HELP a A.\na 1\n"],
   [
-    "falling counts",
+    "a missing +Inf bucket",
+    '# HELP a A.\n# TYPE a histogram\na_bucket{le="1"} 1\na_sum 1\na_count 1\n',
+  ],
+  [
+    "decreasing counts",
     '# HELP a A.\n# TYPE a histogram\na_bucket{le="1"} 2\na_bucket{le="+Inf"} 1\na_sum 1\na_count 1\n',
   ],
   [
-    "+Inf beside _count",
+    "+Inf that differs from _count",
     '# HELP a A.\n# TYPE a histogram\na_bucket{le="1"} 1\na_bucket{le="+Inf"} 1\na_sum 1\na_count 2\n',
   ],
   ["a raw quote", '# HELP a A.\n# TYPE a gauge\na{x="1"2"} 1\n'],
   ["an empty line", "# HELP a A.\n# TYPE a gauge\n\n"],
-  ["no newline at the end", "# HELP a A.\n# TYPE a gauge\na 1"],
+  ["a missing newline at the end", "# HELP a A.\n# TYPE a gauge\na 1"],
 ];
 
-test.each(REFUSED)("the strict parser refuses %s", (_why, text) => {
+test.each(REFUSED)("the strict parser rejects %s", (_name, text) => {
   expect(() => parseExposition(text)).toThrow();
 });
 
