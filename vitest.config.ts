@@ -36,7 +36,11 @@ export default defineConfig({
             miniflare: { bindings: { AUTH_MODE: "open" } },
           }),
         ],
-        test: { name: "workerd", include: ["test/workerd/**/*.test.ts"] },
+        test: {
+          name: "workerd",
+          include: ["test/workerd/**/*.test.ts"],
+          globalSetup: "test/support/runtime-noise.ts",
+        },
       },
       {
         test: {
@@ -63,7 +67,7 @@ export default defineConfig({
           ...ONE_AT_A_TIME,
           name: "stores",
           include: ["test/stores/**/*.test.ts"],
-          globalSetup: "test/support/engines/global-setup.ts",
+          globalSetup: ["test/support/runtime-noise.ts", "test/support/engines/global-setup.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
