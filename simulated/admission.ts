@@ -1,6 +1,6 @@
 /**
- * Whom an Ollama on loopback answers: the guard against DNS rebinding (Host) and against web pages
- * (Origin). Both refuse with 403 and an empty body.
+ * Requests that an Ollama on loopback accepts: the guard against DNS rebinding (Host) and against
+ * web pages (Origin). Both refuse with 403 and an empty body.
  */
 import { hostname } from "node:os";
 

@@ -1,11 +1,14 @@
-/** The Anthropic-compatible `/v1/messages`: named events, content blocks, an estimate first and the true usage last. */
+/**
+ * The Anthropic-compatible `/v1/messages`: named events and content blocks, with an estimated usage
+ * first and the true usage last.
+ */
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import type { Exchange } from "./exchange.ts";
 import { JSON_UTF8 } from "./exchange.ts";
 import type { Final, Piece, PromptCall } from "./generation.ts";
 import { BadBody, bodyAs, foldedBody, goJson } from "./go-json.ts";
-import { answer, type Voice, type World } from "./inference.ts";
+import { type AnswerFormat, answer, type World } from "./inference.ts";
 import { KEEP_ALIVE_MS } from "./keep-alive.ts";
 import { refusalFor } from "./native.ts";
 import { countOf } from "./text.ts";
@@ -30,7 +33,10 @@ const Messages = z.object({
   thinking: z.looseObject({ type: z.string() }).optional(),
 });
 
-/** This API demands max_tokens, and callers write "plenty": more than this is a bound that no answer reaches. */
+/**
+ * This API requires max_tokens, and callers send large numbers. A number above this one counts as
+ * no limit.
+ */
 const CAP_TOKENS = 512;
 
 export async function anthropicMessages(exchange: Exchange, world: World): Promise<void> {
@@ -58,9 +64,9 @@ export async function anthropicMessages(exchange: Exchange, world: World): Promi
     maxTokens: body.max_tokens > CAP_TOKENS ? null : body.max_tokens,
     keepMs: KEEP_ALIVE_MS,
   };
-  const voice = messagesVoice(body.model, body.stream, countOf(call.prompt));
-  // Tools made for Anthropic ask every model to think; Ollama lets it pass here.
-  return answer(exchange, call, voice, world, refusalFor({ ...call, think: null }, "chat"));
+  const format = messagesFormat(body.model, body.stream, countOf(call.prompt));
+  // Tools made for Anthropic ask every model to think, so Ollama does not refuse it here.
+  return answer(exchange, call, format, world, refusalFor({ ...call, think: null }, "chat"));
 }
 
 export function anthropicError(exchange: Exchange, status: number, message: string): void {
@@ -88,9 +94,9 @@ const stopReasonOf = (final: Final, hasTools: boolean) =>
 type Named = { type: string } & Record<string, unknown>;
 type BlockKind = "thinking" | "text";
 
-function messagesVoice(model: string, streams: boolean, estimatedTokens: number): Voice {
+function messagesFormat(model: string, streams: boolean, estimatedTokens: number): AnswerFormat {
   const id = idOf("msg");
-  const say = (events: Named[]) =>
+  const encoded = (events: Named[]) =>
     events.map((event) => `event: ${event.type}\ndata: ${goJson(event)}\n\n`);
   let hasBegun = false;
   let hasTools = false;
@@ -156,14 +162,14 @@ function messagesVoice(model: string, streams: boolean, estimatedTokens: number)
     contentType: "text/event-stream",
     headers: { "cache-control": "no-cache" },
     piece: (piece) =>
-      say([
+      encoded([
         ...begin(),
         ...delta("thinking", piece.thinking),
         ...delta("text", piece.content),
         ...tools(piece),
       ]),
     final: (final) =>
-      say([
+      encoded([
         ...begin(),
         ...close(),
         {
@@ -195,8 +201,8 @@ function messagesVoice(model: string, streams: boolean, estimatedTokens: number)
       };
       return { contentType: "application/json", body: `${goJson(body)}\n` };
     },
-    // The middleware has no word for it: the stream ends without message_stop.
-    broken: () => say(begin()),
+    // The middleware does not translate this error: the stream ends without message_stop.
+    broken: () => encoded(begin()),
     malformed: () => 'event: content_block_delta\ndata: {"type":"content_blo\n\n',
     error: anthropicError,
   };

@@ -1,4 +1,7 @@
-/** Vectors by all three routes: `/api/embed`, the older `/api/embeddings` (which counts no tokens), and `/v1/embeddings`. */
+/**
+ * Embeddings on all three routes: `/api/embed`, the older `/api/embeddings` (which counts no
+ * tokens), and `/v1/embeddings`.
+ */
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
 import type { Exchange } from "./exchange.ts";
@@ -122,7 +125,7 @@ function inputsOf(input: unknown): string[] {
 
 type Made = { vectors: number[][]; tokens: number; loadNs: number };
 
-/** Null when the call was refused, or a fault ended it. */
+/** Returns null if the call was refused or ended by a fault. */
 async function vectorsOf(
   exchange: Exchange,
   world: World,

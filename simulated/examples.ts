@@ -1,6 +1,6 @@
 /**
- * A value that fits a JSON schema: what a model that obeys would put into a tool call or a
- * structured answer. Only the keywords that callers commonly send.
+ * A value that fits a JSON schema: what an obedient model would put into a tool call or a
+ * structured answer. Supports only the keywords that callers commonly send.
  */
 import { z } from "zod";
 
@@ -14,7 +14,7 @@ const Schema = z.looseObject({
   minimum: z.number().optional(),
 });
 
-/** Believable words by what a field is called. */
+/** Plausible words by the name of a field. */
 const WORDS: [pattern: RegExp, word: string][] = [
   [/city|location|place/i, "Paris"],
   [/country/i, "France"],
@@ -24,7 +24,7 @@ const WORDS: [pattern: RegExp, word: string][] = [
   [/name/i, "Ada"],
 ];
 
-/** @param name  what the value is called; decides the word */
+/** @param name  the name of the value, which decides the word */
 export function exampleOf(schema: unknown, name = ""): unknown {
   const parsed = Schema.safeParse(schema);
   if (!parsed.success) return wordFor(name);

@@ -1,22 +1,22 @@
 /**
- * One HTTP request to the simulated Ollama and its answer, with the manners of Go's server: a head
- * is sent with the first byte of the body and not before, small bodies have a length, and the
- * caller's leaving is a signal.
+ * One HTTP request to the simulated Ollama and its response, with the behaviour of Go's server:
+ * headers leave with the first byte of the body, small bodies have a length, and a disconnecting
+ * caller triggers a signal.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { goJson } from "./go-json.ts";
 
-/** Go's server buffers this much before it gives up on a Content-Length, bytes. */
+/** Go's server buffers this many bytes before it sends a body without a Content-Length. */
 const BUFFERED_BYTES = 2_048;
 
 export const JSON_UTF8 = "application/json; charset=utf-8";
 
 export class Exchange {
   readonly method: string;
-  /** Decoded, without the query: what Ollama's router matches. */
+  /** The decoded path without the query, which is what Ollama's router matches. */
   readonly path: string;
   readonly body: Buffer;
-  /** Aborts when the caller is gone before the answer is complete. */
+  /** Aborts if the caller disconnects before the response is complete. */
   readonly signal: AbortSignal;
   readonly #response: ServerResponse;
   #lastWrite: Promise<void> = Promise.resolve();
@@ -29,11 +29,12 @@ export class Exchange {
     const controller = new AbortController();
     this.signal = controller.signal;
     const leave = () => {
-      if (!response.writableFinished) controller.abort(new Error("the caller is gone"));
+      if (!response.writableFinished) controller.abort(new Error("the caller disconnected"));
     };
     if (response.closed) leave();
     response.on("close", leave);
-    // Go says nothing about keeping a connection open: HTTP/1.1 means that.
+    // Go sends no header about keeping a connection open, because HTTP/1.1 keeps it open by
+    // default.
     response.removeHeader("connection");
   }
 
@@ -41,7 +42,7 @@ export class Exchange {
     return this.#response.headersSent;
   }
 
-  /** A whole answer. */
+  /** Sends a whole response. */
   send(
     status: number,
     contentType: string | null,
@@ -55,23 +56,26 @@ export class Exchange {
     this.#response.end(this.method === "HEAD" ? undefined : bytes);
   }
 
-  /** A whole answer in JSON, as Ollama's own handlers send it. */
+  /** Sends a whole response as JSON, as Ollama's own handlers do. */
   json(status: number, value: unknown): void {
     this.send(status, JSON_UTF8, goJson(value));
   }
 
-  /** A native error. */
+  /** Sends an error in Ollama's own format. */
   fail(status: number, message: string): void {
     this.json(status, { error: message });
   }
 
-  /** Headers for a streamed answer; they leave with the first chunk. */
+  /** Sets the headers of a streamed response. They leave with the first chunk. */
   stream(contentType: string, headers: Record<string, string> = {}): void {
     this.#response.setHeader("content-type", contentType);
     for (const [name, value] of Object.entries(headers)) this.#response.setHeader(name, value);
   }
 
-  /** One chunk of a streamed answer. Resolves when the socket takes more. @throws when the caller is gone */
+  /**
+   * Sends one chunk of a streamed response and resolves when the socket accepts more. @throws if
+   * the caller disconnected
+   */
   async write(chunk: string): Promise<void> {
     this.signal.throwIfAborted();
     let hasRoom = true;
@@ -95,13 +99,13 @@ export class Exchange {
     this.#response.end();
   }
 
-  /** Cuts the connection in mid-answer, after what was written has left. */
+  /** Cuts the connection in the middle of a response, after everything written so far has left. */
   async cut(): Promise<void> {
     await this.#lastWrite;
     this.#response.destroy();
   }
 
-  /** The first half of a whole answer, then the cut. */
+  /** Sends the first half of a whole response and cuts the connection. */
   async cutWithin(contentType: string, body: string): Promise<void> {
     this.#response.setHeader("content-type", contentType);
     this.#response.setHeader("content-length", Buffer.byteLength(body));
@@ -109,7 +113,7 @@ export class Exchange {
     await this.cut();
   }
 
-  /** Nothing, until the caller gives up. */
+  /** Sends nothing until the caller disconnects. */
   hang(): Promise<void> {
     return new Promise((resolve) => {
       if (this.signal.aborted) resolve();

@@ -1,39 +1,42 @@
 /**
- * Faults on demand: what can be wrong with an Ollama, switched on and off while it runs, by the
- * function or by `POST /_simulated/faults`. They touch the answers of inference routes only, never
- * the control routes.
+ * Faults on demand: ways in which an Ollama fails, switched on and off while it runs, by the
+ * function or by `POST /_simulated/faults`. They affect only the inference routes, never the
+ * control routes.
  */
 import { z } from "zod";
 
 const scope = {
-  /** Only requests with this path; absent: every inference path. */
+  /** Affects only requests with this path; every inference path by default. */
   path: z.string().startsWith("/").optional(),
-  /** Only requests for this model, as the caller wrote it. */
+  /** Affects only requests for this model, spelled as the caller spells it. */
   model: z.string().optional(),
-  /** How many requests it hits before it is over; absent: until it is replaced. */
+  /** Number of requests to affect; every request until the faults are replaced, by default. */
   times: z.int().positive().optional(),
 };
 const afterChunks = z.int().nonnegative();
 
 export const Fault = z.discriminatedUnion("kind", [
-  /** The first token takes this much longer; counted as prefill. */
+  /** The first token takes this much longer. The time counts as prefill. */
   z.object({ kind: z.literal("slow_first_token"), ms: z.number().nonnegative(), ...scope }),
-  /** The connection is cut after so many chunks. */
+  /** The connection is cut after this many chunks. */
   z.object({ kind: z.literal("drop"), after_chunks: afterChunks, ...scope }),
-  /** A chunk that is not JSON comes after so many chunks; then the stream goes on. */
+  /** One chunk after this many others is not JSON, and then the stream continues. */
   z.object({ kind: z.literal("malformed"), after_chunks: afterChunks, ...scope }),
-  /** Ollama fails after so many chunks: an error line under 200, or a plain 500 when nothing was sent. */
+  /**
+   * Ollama fails after this many chunks: with an error line under status 200, or with a plain 500
+   * if nothing was sent.
+   */
   z.object({
     kind: z.literal("error_line"),
     after_chunks: afterChunks,
     message: z.string().optional(),
     ...scope,
   }),
-  /** 503: too many requests wait for a load. */
+  /** Answers 503 because too many requests wait for a load. */
   z.object({ kind: z.literal("busy"), ...scope }),
-  /** Never a byte. */
+  /** Never sends a byte. */
   z.object({ kind: z.literal("hang"), ...scope }),
-  /** Every token, but no last line: the stream just ends. */
+  /** Sends every token but no last line: the stream just ends. */
   z.object({ kind: z.literal("no_terminator"), ...scope }),
 ]);
 export type Fault = z.infer<typeof Fault>;
@@ -41,7 +44,7 @@ export type Fault = z.infer<typeof Fault>;
 export class FaultPanel {
   #faults: { fault: Fault; left: number }[] = [];
 
-  /** Replaces every fault. An empty list ends them. */
+  /** Replaces every fault. An empty list removes them. */
   set(faults: Fault[]): void {
     this.#faults = faults.map((fault) => ({
       fault,
@@ -49,7 +52,7 @@ export class FaultPanel {
     }));
   }
 
-  /** The fault that hits this request, if any: the first that matches. Counts it. */
+  /** Returns the first fault that matches this request, if any, and counts it. */
   take(path: string, model: string): Fault | null {
     const hit = this.#faults.find(
       ({ fault, left }) =>

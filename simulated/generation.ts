@@ -1,6 +1,6 @@
 /**
- * A simulated generation: what every inference API boils down to, as in Ollama, where the
- * compatible APIs are rewritten into native chat calls.
+ * A simulated generation, the common core of every inference API: as in Ollama, the compatible APIs
+ * are translated into native chat calls.
  */
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { exampleOf } from "./examples.ts";
@@ -11,19 +11,19 @@ import { countOf, randomOf, textHash, thoughts, tokens } from "./text.ts";
 export type Tool = { name: string; parameters?: unknown };
 export type ToolCall = { id: string; name: string; arguments: unknown };
 
-/** A call, whatever API it came by. */
+/** An inference call of any API. */
 export type PromptCall = {
-  /** As the caller wrote it; answers repeat it. */
+  /** The model as the caller wrote it; responses repeat it. */
   model: string;
-  /** All text of the prompt, and what follows from it. */
+  /** All text of the prompt. The answer depends on it. */
   prompt: string;
   images: number;
   tools: Tool[];
-  /** Null: as the model likes. */
+  /** Null if the model decides. */
   think: boolean | null;
-  /** `"json"` or a JSON schema; undefined: prose. */
+  /** `"json"` or a JSON schema; undefined for prose. */
   format: unknown;
-  /** Exactly this many tokens; null: as many as the answer takes. */
+  /** The exact number of tokens; null for as many as the answer takes. */
   maxTokens: number | null;
   keepMs: number;
 };
@@ -44,16 +44,19 @@ export type Final = {
 
 export type Pace = { tokenMs: number; seed: number };
 
-/** Reading a prompt token is this much quicker than writing one. */
+/** Reading a prompt token is this many times faster than generating one. */
 const PREFILL_SPEEDUP = 40;
 const IMAGE_TOKENS = 256;
-/** What a chat template adds. */
+/** Tokens that a chat template adds. */
 const TEMPLATE_TOKENS = 9;
 
 export const promptTokensOf = (call: Pick<PromptCall, "prompt" | "images">): number =>
   TEMPLATE_TOKENS + countOf(call.prompt) + call.images * IMAGE_TOKENS;
 
-/** Loads, waits for a slot, reads the prompt and speaks. @throws when the signal aborts; then everything is given back */
+/**
+ * Loads the model, waits for a slot, reads the prompt and generates. @throws if the signal aborts;
+ * the slot is released then
+ */
 export async function* generate(
   call: PromptCall,
   model: SimulatedModel,
@@ -75,7 +78,8 @@ export async function* generate(
     let count = 0;
     for (const piece of plan.pieces) {
       count++;
-      // Against the schedule, not the last token: timers are late, and lateness must not add up.
+      // Measured against the schedule and not the last token, because timers are late and the
+      // delays must not add up.
       await pause(count * tokenMs * model.pace - (now() - decodeStart) / 1e6, signal);
       yield piece;
     }
@@ -144,7 +148,7 @@ function* spoken(seed: number, count: number, thinkingCount: number): Generator<
   }
 }
 
-/** At least one turn of the event loop, so that leaving callers are seen. */
+/** Yields to the event loop at least once, so that a disconnected caller is noticed. */
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
   if (ms >= 1) await sleep(ms, undefined, { signal });
   else await turn(undefined, { signal });

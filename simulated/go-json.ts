@@ -1,7 +1,7 @@
 /**
- * JSON as Go reads and writes it, because Ollama is a Go program and its quirks reach the wire:
- * `<`, `>` and `&` are escaped, keys match without regard to case and the last one wins, `null`
- * means "not given", times carry nanoseconds, and errors have Go's words.
+ * JSON as Go reads and writes it, because Ollama is a Go program and its quirks are visible on the
+ * wire: `<`, `>` and `&` are escaped, keys match without regard to case and the last one wins,
+ * `null` means "not given", times have nanoseconds, and errors have Go's wording.
  */
 import type { z } from "zod";
 
@@ -13,13 +13,14 @@ const ESCAPED: Record<string, string> = {
   "\u2029": "\\u2029",
 };
 
-/** As Go's `json.Marshal` writes it. */
+/** Formats a value as Go's `json.Marshal` does. */
 export const goJson = (value: unknown): string =>
   JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (char) => ESCAPED[char] ?? char);
 
 /**
- * As Go writes a UTC time: now when none is given. Node's clock ends at milliseconds; the rest comes
- * from the monotonic one, and for a stored time from itself, so that it is written the same each time.
+ * Formats a UTC time as Go does; now by default. Node's clock has milliseconds only. The remaining
+ * digits come from the monotonic clock, or for a stored time from the time itself, so that it is
+ * always formatted alike.
  */
 export function goTime(at?: Date): string {
   const rest =
@@ -29,14 +30,14 @@ export function goTime(at?: Date): string {
   return (at ?? new Date()).toISOString().replace("Z", `${String(rest).padStart(6, "0")}Z`);
 }
 
-/** A request body that Ollama would answer with 400. */
+/** A request body that Ollama rejects with status 400. */
 export class BadBody extends Error {
   override readonly name = "BadBody";
 }
 
 /**
- * A JSON request body, with its top-level keys in lower case and `null`s left out.
- * @throws {BadBody} with Go's message; `EOF` when the body is empty.
+ * Parses a JSON request body, with its top-level keys in lower case and `null`s left out.
+ * @throws {BadBody} with Go's message, which is `EOF` for an empty body
  */
 export function foldedBody(bytes: Buffer): Record<string, unknown> {
   const text = bytes.toString("utf8");
@@ -56,7 +57,7 @@ export function foldedBody(bytes: Buffer): Record<string, unknown> {
   return Object.fromEntries(entries.map(([key, value]) => [key.toLowerCase(), value]));
 }
 
-/** @throws {BadBody} in the words of Go's `UnmarshalTypeError`. */
+/** @throws {BadBody} with the wording of Go's `UnmarshalTypeError` */
 export function bodyAs<Schema extends z.ZodType>(
   schema: Schema,
   struct: string,
@@ -81,8 +82,8 @@ function goSyntaxError(text: string, why: string): string {
     text[at === undefined ? 0 : Number(at)] ??
     text[0] ??
     "";
-  const looked = /property name/i.test(why) ? "object key string" : "value";
-  return `invalid character '${token}' looking for beginning of ${looked}`;
+  const place = /property name/i.test(why) ? "object key string" : "value";
+  return `invalid character '${token}' looking for beginning of ${place}`;
 }
 
 function goTypeOf(value: unknown): string {

@@ -1,8 +1,9 @@
 /**
- * Simulated GPUs: what a card is, and how its readings follow the load on it.
+ * Simulated GPUs: the properties of a card, and how its readings follow its load.
  *
- * Pure: the load, the time and chance are handed in. Values drift toward where the load pulls
- * them, because a real card warms and cools over tens of seconds, and its utilization jitters.
+ * Pure: the caller passes the load, the time and the random numbers. Readings drift towards the
+ * values for the load, because a real card warms up and cools down over tens of seconds and its
+ * utilization jitters.
  */
 
 export type GpuModel = {
@@ -50,11 +51,11 @@ export type SimulatedGpu = {
   fanPercent: number;
 };
 
-/** The driver itself takes some memory. */
+/** Memory that the driver itself uses. */
 const DRIVER_MB = 420;
 const AMBIENT_C = 34;
 const FULL_LOAD_C = 78;
-/** Seconds in which a reading goes two thirds of the way. */
+/** Time constant in seconds: a reading covers two thirds of its way in this time. */
 const FAST_S = 0.8;
 const THERMAL_S = 25;
 
@@ -69,7 +70,7 @@ export const idleReading = (gpu: GpuModel): SimulatedGpu => ({
 
 /**
  * @param load    0..1
- * @param vramMb  memory that models hold
+ * @param vramMb  memory that models use
  * @param seconds since the last reading
  * @param random  uniform in [0, 1)
  */

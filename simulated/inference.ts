@@ -1,6 +1,6 @@
 /**
- * Answers an inference call in the manner of one API: runs the generation, hands its pieces to the
- * API's voice, and applies a fault if one hits.
+ * Answers an inference call in the format of one API: runs the generation, passes its pieces to the
+ * API's formatter, and applies a fault if one matches.
  */
 import type { Exchange } from "./exchange.ts";
 import type { Fault } from "./faults.ts";
@@ -24,17 +24,17 @@ export type World = {
 
 export type WholeAnswer = { content: string; thinking: string; toolCalls: ToolCall[] };
 
-/** How one API says things. Each string is one write. */
-export type Voice = {
+/** The format of one API. Each string is one write. */
+export type AnswerFormat = {
   streams: boolean;
   contentType: string;
   headers: Record<string, string>;
   piece(piece: Piece): string[];
   final(final: Final): string[];
   whole(answer: WholeAnswer, final: Final): { contentType: string; body: string };
-  /** What an error of the runner becomes in a stream that has begun. */
+  /** Returns the bytes for an error of the runner in a stream that has begun. */
   broken(message: string): string[];
-  /** A chunk that no parser takes. */
+  /** A chunk that no parser accepts. */
   malformed(): string;
   error(exchange: Exchange, status: number, message: string): void;
 };
@@ -43,29 +43,29 @@ export const BUSY = "server busy, please try again.  maximum pending requests ex
 const CRASHED =
   "model runner has unexpectedly stopped, this may be due to resource limitations or an internal error, check ollama server logs for details";
 
-/** @param refusal  what is wrong with the call for this model, if anything */
+/** @param refusal  the reason why this model cannot serve the call, if any */
 export async function answer(
   exchange: Exchange,
   call: PromptCall,
-  voice: Voice,
+  format: AnswerFormat,
   world: World,
   refusal: (capabilities: readonly string[]) => string | null,
 ) {
   const fault = world.takeFault(exchange.path, call.model);
   if (fault?.kind === "hang") return exchange.hang();
-  if (fault?.kind === "busy") return voice.error(exchange, 503, BUSY);
+  if (fault?.kind === "busy") return format.error(exchange, 503, BUSY);
   const model = world.library.find(call.model);
-  if (model === undefined) return voice.error(exchange, 404, `model '${call.model}' not found`);
+  if (model === undefined) return format.error(exchange, 404, `model '${call.model}' not found`);
   const why = refusal(model.capabilities);
-  if (why !== null) return voice.error(exchange, 400, why);
+  if (why !== null) return format.error(exchange, 400, why);
   const extraPrefillMs = fault?.kind === "slow_first_token" ? fault.ms : 0;
   const pieces = generate(call, model, world.runner, world.pace, extraPrefillMs, exchange.signal);
   try {
-    await (voice.streams
-      ? streamed(exchange, pieces, voice, fault)
-      : whole(exchange, pieces, voice, fault));
+    await (format.streams
+      ? streamed(exchange, pieces, format, fault)
+      : whole(exchange, pieces, format, fault));
   } finally {
-    // However it ended, the slot is given back.
+    // The slot is released however the generation ended.
     await pieces.return(NOTHING);
   }
 }
@@ -73,39 +73,39 @@ export async function answer(
 async function streamed(
   exchange: Exchange,
   pieces: AsyncGenerator<Piece, Final>,
-  voice: Voice,
+  format: AnswerFormat,
   fault: Fault | null,
 ): Promise<void> {
-  exchange.stream(voice.contentType, voice.headers);
-  const say = async (chunks: string[]) => {
+  exchange.stream(format.contentType, format.headers);
+  const send = async (chunks: string[]) => {
     for (const chunk of chunks) await exchange.write(chunk);
   };
   let pending = fault;
   for (let sent = 0; ; sent++) {
     const step = await pieces.next();
     if (isDue(pending, sent, step.done === true)) {
-      if (pending.kind === "malformed") await say([voice.malformed()]);
+      if (pending.kind === "malformed") await send([format.malformed()]);
       else {
         if (pending.kind === "drop") return exchange.cut();
         const message = pending.message ?? CRASHED;
-        if (!exchange.hasBegun) return voice.error(exchange, 500, message);
-        await say(voice.broken(message));
+        if (!exchange.hasBegun) return format.error(exchange, 500, message);
+        await send(format.broken(message));
         return exchange.end();
       }
       pending = null;
     }
     if (step.done) {
-      if (fault?.kind !== "no_terminator") await say(voice.final(step.value));
+      if (fault?.kind !== "no_terminator") await send(format.final(step.value));
       return exchange.end();
     }
-    await say(voice.piece(step.value));
+    await send(format.piece(step.value));
   }
 }
 
 async function whole(
   exchange: Exchange,
   pieces: AsyncGenerator<Piece, Final>,
-  voice: Voice,
+  format: AnswerFormat,
   fault: Fault | null,
 ): Promise<void> {
   const collected: WholeAnswer = { content: "", thinking: "", toolCalls: [] };
@@ -115,10 +115,10 @@ async function whole(
     collected.thinking += step.value.thinking ?? "";
     collected.toolCalls.push(...(step.value.toolCalls ?? []));
   }
-  const { contentType, body } = voice.whole(collected, step.value);
+  const { contentType, body } = format.whole(collected, step.value);
   switch (fault?.kind) {
     case "error_line":
-      return voice.error(exchange, 500, fault.message ?? CRASHED);
+      return format.error(exchange, 500, fault.message ?? CRASHED);
     case "drop":
       return exchange.cutWithin(contentType, body);
     case "malformed":
@@ -130,7 +130,10 @@ async function whole(
 
 type ChunkFault = Extract<Fault, { after_chunks: number }>;
 
-/** A fault that counts chunks strikes at its count, or at the end of a shorter answer. */
+/**
+ * Returns whether a fault that counts chunks applies now: at its count, or at the end of a shorter
+ * answer.
+ */
 function isDue(fault: Fault | null, sent: number, isEnd: boolean): fault is ChunkFault {
   return fault !== null && "after_chunks" in fault && (isEnd || sent >= fault.after_chunks);
 }

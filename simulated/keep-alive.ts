@@ -1,6 +1,6 @@
-/** `keep_alive` in all its forms: a number of seconds, or a Go duration; negative means for ever. */
+/** `keep_alive` in all its forms: a number of seconds or a Go duration. Negative means forever. */
 
-/** Ollama keeps a model in memory this long after its last use. */
+/** Time that Ollama keeps a model in memory after its last use. */
 export const KEEP_ALIVE_MS = 5 * 60_000;
 
 const UNIT_MS: Record<string, number> = {
@@ -12,7 +12,7 @@ const UNIT_MS: Record<string, number> = {
   ns: 1e-6,
 };
 
-/** @returns milliseconds, possibly infinite; null when it is no duration. */
+/** @returns milliseconds, possibly infinite; null if the value is not a duration */
 export function keepAliveMs(value: string | number | undefined): number | null {
   if (value === undefined) return KEEP_ALIVE_MS;
   if (typeof value === "number") return value < 0 ? Number.POSITIVE_INFINITY : value * 1_000;

@@ -1,4 +1,4 @@
-/** Everything about models but running them: list, show, pull, push, create, copy, delete, blobs. */
+/** The management of models: list, show, pull, push, create, copy, delete, and blobs. */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
@@ -12,7 +12,7 @@ import { readBody } from "./native.ts";
 import { openaiError } from "./openai.ts";
 
 const name = z.string().default("");
-/** `name` is the old word for `model`, and still accepted. */
+/** `name` is the older spelling of `model`, which Ollama still accepts. */
 const Named = z.object({
   model: name,
   name,
@@ -79,7 +79,7 @@ export function copy(exchange: Exchange, { library }: World): void {
 
 type Progress = { status: string; digest?: string; total?: number; completed?: number };
 
-/** A registry has no model of such a name. */
+/** A name that is not in the registry. */
 const MISSING = /^(missing|nonexistent|does-not-exist)/;
 const PULL_STEPS = 8;
 
@@ -146,7 +146,10 @@ export async function create(exchange: Exchange, world: World): Promise<void> {
   });
 }
 
-/** Progress lines; unstreamed, only the last. An error after the first line comes under 200, as a line. */
+/**
+ * Sends progress lines, or only the last one if unstreamed. An error after the first line is a line
+ * under status 200.
+ */
 async function progress(
   exchange: Exchange,
   streams: boolean,

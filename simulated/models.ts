@@ -1,6 +1,6 @@
 /**
- * Models that the simulated Ollama knows, with sizes and abilities like those of real ones.
- * Any other name can be pulled; it becomes a small text model.
+ * The models that the simulated Ollama knows, with sizes and capabilities of real ones. Any other
+ * name can be pulled and becomes a small text model.
  */
 import { createHash } from "node:crypto";
 import { withTag } from "../protocol/inventory.ts";
@@ -8,10 +8,10 @@ import { withTag } from "../protocol/inventory.ts";
 export type Capability = "completion" | "tools" | "vision" | "thinking" | "embedding";
 
 export type SimulatedModel = {
-  /** With its tag. */
+  /** The name with its tag. */
   name: string;
   sizeBytes: number;
-  /** Hex, without `sha256:`; as `/api/tags` shows it. */
+  /** Hexadecimal without `sha256:`, as in `/api/tags`. */
   digest: string;
   family: string;
   parameterSize: string;
@@ -19,7 +19,7 @@ export type SimulatedModel = {
   contextLength: number;
   embeddingLength: number;
   capabilities: Capability[];
-  /** How many times the server's pace one token of this model takes. */
+  /** Time for one token of this model, as a multiple of the server's pace. */
   pace: number;
   modifiedAt: Date;
 };
@@ -57,7 +57,7 @@ const CATALOGUE: Entry[] = [
 const MODIFIED_AT = new Date("2026-09-14T08:21:07.412Z");
 const GENERIC: Entry = ["", 1.2, "llama", "1.2B", 8_192, 2_048, 0.8, ["completion", "tools"]];
 
-/** What a model of this name looks like. Names without a tag mean `:latest`, as in Ollama. */
+/** Returns the model of this name. A name without a tag means `:latest`, as in Ollama. */
 export function modelNamed(name: string, modifiedAt = MODIFIED_AT): SimulatedModel {
   const full = withTag(name);
   const entry = CATALOGUE.find(([known]) => known === full) ?? GENERIC;
@@ -78,5 +78,5 @@ export function modelNamed(name: string, modifiedAt = MODIFIED_AT): SimulatedMod
   };
 }
 
-/** What a simulated box has on disk when nobody says otherwise: one of each ability. */
+/** The models that a simulated box has by default: one for each capability. */
 export const DEFAULT_MODELS = ["llama3.2", "qwen3:8b", "gemma3:12b", "nomic-embed-text"];

@@ -1,10 +1,13 @@
-/** Ollama's own `/api/chat` and `/api/generate`: NDJSON, nanoseconds, one object a line. */
+/**
+ * Ollama's own `/api/chat` and `/api/generate`: NDJSON with one object a line and times in
+ * nanoseconds.
+ */
 import { z } from "zod";
 import type { Exchange } from "./exchange.ts";
 import { JSON_UTF8 } from "./exchange.ts";
 import type { Final, Piece, PromptCall, ToolCall } from "./generation.ts";
 import { BadBody, bodyAs, foldedBody, goJson, goTime } from "./go-json.ts";
-import { answer, type Voice, type WholeAnswer, type World } from "./inference.ts";
+import { type AnswerFormat, answer, type WholeAnswer, type World } from "./inference.ts";
 import { keepAliveMs } from "./keep-alive.ts";
 import { textHash } from "./text.ts";
 
@@ -53,13 +56,13 @@ export async function chat(exchange: Exchange, world: World): Promise<void> {
     images: body.messages.reduce((sum, { images }) => sum + (images?.length ?? 0), 0),
     tools: answeredTools ? [] : body.tools.map((tool) => tool.function),
   };
-  const voice = nativeVoice(body.model, body.stream, {
+  const format = nativeFormat(body.model, body.stream, {
     piece: (piece) => ({ message: messageOf(piece) }),
     end: () => ({ message: { role: "assistant", content: "" } }),
   });
   if (body.messages.length === 0)
     return loadOnly(exchange, world, call, { message: { role: "assistant", content: "" } });
-  return answer(exchange, call, voice, world, refusalFor(call, "chat"));
+  return answer(exchange, call, format, world, refusalFor(call, "chat"));
 }
 
 export async function generateText(exchange: Exchange, world: World): Promise<void> {
@@ -70,7 +73,7 @@ export async function generateText(exchange: Exchange, world: World): Promise<vo
     images: body.images.length,
   };
   const context = Array.from({ length: 8 }, (_, at) => textHash(`${call.prompt} ${at}`) % 128_000);
-  const voice = nativeVoice(body.model, body.stream, {
+  const format = nativeFormat(body.model, body.stream, {
     piece: ({ content = "", thinking }) => ({
       response: content,
       ...(thinking ? { thinking } : {}),
@@ -80,14 +83,14 @@ export async function generateText(exchange: Exchange, world: World): Promise<vo
   });
   if (body.prompt === "" && body.images.length === 0)
     return loadOnly(exchange, world, call, { response: "" });
-  return answer(exchange, call, voice, world, refusalFor(call, "generate"));
+  return answer(exchange, call, format, world, refusalFor(call, "generate"));
 }
 
-/** What Ollama refuses for models that lack an ability. */
+/** Returns Ollama's refusal for a model that lacks a capability. */
 export const refusalFor =
-  (call: Pick<PromptCall, "model" | "think">, what: "chat" | "generate") =>
+  (call: Pick<PromptCall, "model" | "think">, feature: "chat" | "generate") =>
   (capabilities: readonly string[]): string | null => {
-    if (!capabilities.includes("completion")) return `"${call.model}" does not support ${what}`;
+    if (!capabilities.includes("completion")) return `"${call.model}" does not support ${feature}`;
     if (call.think === true && !capabilities.includes("thinking"))
       return `"${call.model}" does not support thinking`;
     return null;
@@ -122,7 +125,7 @@ function callOf({ model, think, format, keep_alive, options }: Common): PromptCa
   };
 }
 
-/** An empty prompt brings the model in, or puts it out. Never streamed. */
+/** An empty prompt loads or unloads the model. The response is never streamed. */
 async function loadOnly(
   exchange: Exchange,
   world: World,
@@ -148,11 +151,11 @@ async function loadOnly(
 type Shape = {
   piece(piece: Piece): Record<string, unknown>;
   end(): Record<string, unknown>;
-  /** On the last object only. */
+  /** The fields of the last object only. */
   more?: Record<string, unknown>;
 };
 
-function nativeVoice(model: string, streams: boolean, shape: Shape): Voice {
+function nativeFormat(model: string, streams: boolean, shape: Shape): AnswerFormat {
   const lineOf = (value: unknown) => `${goJson(value)}\n`;
   const head = () => ({ model, created_at: goTime() });
   const tail = (final: Final) => ({
@@ -189,7 +192,7 @@ const nativeToolCall = ({ id, name, arguments: args }: ToolCall, index: number) 
   function: { index, name, arguments: args },
 });
 
-/** Go leaves zeros out. */
+/** Go omits zeros. */
 const metricsOf = (final: Final) => ({
   total_duration: final.totalNs,
   load_duration: final.loadNs,

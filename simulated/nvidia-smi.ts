@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /**
- * A simulated nvidia-smi: `--query-gpu=… --format=csv,noheader,nounits [-l seconds]`, with the
- * real one's failure for a field it does not know.
+ * A simulated nvidia-smi: `--query-gpu=… --format=csv,noheader,nounits [-l seconds]`, which fails
+ * as the real one does for an unknown field.
  *
- * Environment: `SIMULATED_OLLAMA` (URL of the simulated Ollama whose load the card shows; without
- * it the card idles), `SIMULATED_GPU` (a name of `gpus.ts`, default rtx-4090).
+ * Environment: `SIMULATED_OLLAMA` (URL of the simulated Ollama that loads the card; without it the
+ * card is idle) and `SIMULATED_GPU` (a name from `gpus.ts`, rtx-4090 by default).
  */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -52,7 +52,10 @@ const FIELDS: Record<string, Field> = {
   "clocks_throttle_reasons.active": reasons,
 };
 
-/** Stable for a box, so that a card keeps its identity over restarts. The agent hands its own environment down. */
+/**
+ * The same for each start of a box, so that a card keeps its identity. The agent passes its own
+ * environment on.
+ */
 function uuidOf(name: string): string {
   const hex = createHash("sha256")
     .update(`${name} ${process.env.BOX_NAME ?? ""}`)
@@ -60,13 +63,13 @@ function uuidOf(name: string): string {
   return `GPU-${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
 }
 
-/** The answer of the simulated Ollama's control panel. */
+/** The response of the simulated Ollama's control routes. */
 const Load = z.object({ load: z.number(), vram_used_bytes: z.number() });
 type Load = z.infer<typeof Load>;
 const IDLE: Load = { load: 0, vram_used_bytes: 0 };
 const LOAD_MS = 500;
 
-/** An Ollama that is gone uses no GPU. */
+/** An Ollama that has ended uses no GPU. */
 async function loadAt(url: string | undefined): Promise<Load> {
   if (url === undefined) return IDLE;
   try {
@@ -80,7 +83,7 @@ async function loadAt(url: string | undefined): Promise<Load> {
 }
 
 function stopWith(message: string, code: number): never {
-  // The real one says what is wrong on stdout.
+  // The real program prints its errors to stdout too.
   console.log(message);
   process.exit(code);
 }
@@ -139,6 +142,6 @@ function cellOf(column: string, gpu: GpuModel, reading: SimulatedGpu, hasUnits: 
     : value;
 }
 
-// Nobody reads any more: the agent is gone.
+// Nothing reads the output any more: the agent has ended.
 process.stdout.on("error", () => process.exit(0));
 await main();

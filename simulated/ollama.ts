@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /**
- * A simulated Ollama: the routes, shapes, pace, queues and quirks of a real one, without a model.
+ * A simulated Ollama: the routes, formats, pace, queues and quirks of a real one, without a model.
  *
- * For tests (as a function) and for `npm start` without an Ollama (as a program). It is as lax as
- * the real one: it matches decoded paths and folded keys, so a gateway in front cannot pass a test
- * by luck. `/_simulated/…` is its control panel, which faults never touch.
+ * Tests call the function; `npm start` runs the program if there is no Ollama. It is as lenient as
+ * the real one: it matches decoded paths and keys in any case, so a gateway in front of it cannot
+ * pass a test by luck. `/_simulated/…` are its control routes, which faults never affect.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -20,14 +20,17 @@ import { dispatch, routesOf } from "./router.ts";
 import { Runner } from "./runner.ts";
 
 export type SimulatedOllamaOptions = {
-  /** 0: any free port. */
+  /** 0 for any free port. */
   port?: number;
   host?: string;
-  /** Names of installed models. */
+  /** Names of the installed models. */
   models?: readonly string[];
-  /** Milliseconds per token of a model of pace 1; 0: as fast as it goes, still one write a line. */
+  /**
+   * Milliseconds per token of a model of pace 1. With 0 it is as fast as possible, still with one
+   * write a line.
+   */
   tokenMs?: number;
-  /** Same seed, same text. */
+  /** The same seed generates the same text. */
   seed?: number;
   /** Simulated time of a cold load. */
   loadMsPerGb?: number;
@@ -35,7 +38,10 @@ export type SimulatedOllamaOptions = {
   slotsPerModel?: number;
 };
 
-/** A request as it arrived, for tests. `aborted`: the caller left before the answer was complete. */
+/**
+ * A request as it arrived, for tests. `aborted` means that the caller disconnected before the
+ * response was complete.
+ */
 export type SeenRequest = {
   method: string;
   path: string;
@@ -47,11 +53,11 @@ export type SeenRequest = {
 export type SimulatedOllama = {
   url: string;
   port: number;
-  /** In order of arrival, without those of the control panel. */
+  /** In order of arrival, without those to the control routes. */
   requests(): readonly SeenRequest[];
-  /** Replaces every fault; an empty list ends them. */
+  /** Replaces every fault. An empty list removes them. */
   fault(faults: Fault[]): void;
-  /** Ends it at once, with every connection. */
+  /** Stops at once and closes every connection. */
   close(): Promise<void>;
 };
 
@@ -82,7 +88,7 @@ export async function startSimulatedOllama(
       (exchange) => exchange && dispatch(exchange, routes, world),
     );
   });
-  // Go keeps idle connections; Node's five seconds would race with a caller's pool.
+  // Go keeps idle connections. Node's five seconds would race with a caller's connection pool.
   server.keepAliveTimeout = 0;
   server.requestTimeout = 0;
   await listen(server, port, host);
@@ -101,7 +107,7 @@ export async function startSimulatedOllama(
   };
 }
 
-/** Reads the request whole. Null when it was answered here, or its caller left in the middle. */
+/** Reads the whole request. Returns null if it was answered here or its caller disconnected. */
 async function receive(
   request: IncomingMessage,
   response: ServerResponse,

@@ -1,15 +1,16 @@
 /**
  * The OpenAI-compatible `/v1/chat/completions` and `/v1/completions`.
  *
- * The rules of usage are Ollama's: a chat stream carries it once, after the finish chunk, and only
- * when asked; a completions stream carries zeros on every chunk when asked, and the truth on the last.
+ * Usage follows Ollama's rules. A chat stream contains it once, after the finish chunk, and only on
+ * request. A completions stream on request contains zeros in every chunk and the true numbers in
+ * the last.
  */
 import { z } from "zod";
 import type { Exchange } from "./exchange.ts";
 import { JSON_UTF8 } from "./exchange.ts";
 import type { Final, Piece, PromptCall, ToolCall } from "./generation.ts";
 import { BadBody, bodyAs, foldedBody, goJson } from "./go-json.ts";
-import { answer, type Voice, type World } from "./inference.ts";
+import { type AnswerFormat, answer, type World } from "./inference.ts";
 import { KEEP_ALIVE_MS } from "./keep-alive.ts";
 import { NativeTool, refusalFor } from "./native.ts";
 
@@ -65,8 +66,12 @@ export async function chatCompletions(exchange: Exchange, world: World): Promise
     maxTokens: body.max_tokens ?? body.max_completion_tokens ?? null,
     keepMs: KEEP_ALIVE_MS,
   };
-  const voice = chatVoice(body.model, body.stream, body.stream_options?.include_usage === true);
-  return answer(exchange, call, voice, world, refusalFor(call, "chat"));
+  const answerFormat = chatFormat(
+    body.model,
+    body.stream,
+    body.stream_options?.include_usage === true,
+  );
+  return answer(exchange, call, answerFormat, world, refusalFor(call, "chat"));
 }
 
 export async function completions(exchange: Exchange, world: World): Promise<void> {
@@ -82,15 +87,18 @@ export async function completions(exchange: Exchange, world: World): Promise<voi
     maxTokens,
     keepMs: KEEP_ALIVE_MS,
   };
-  const voice = completionVoice(
+  const format = completionFormat(
     body.model,
     body.stream,
     body.stream_options?.include_usage === true,
   );
-  return answer(exchange, call, voice, world, refusalFor(call, "generate"));
+  return answer(exchange, call, format, world, refusalFor(call, "generate"));
 }
 
-/** Text and images of messages whose content is a string or a list of parts. @throws {BadBody} */
+/**
+ * Returns the text and images of messages whose content is a string or a list of parts. @throws
+ * {BadBody}
+ */
 function contentOf(messages: z.output<typeof Message>[]): { text: string; images: number } {
   const texts: string[] = [];
   let images = 0;
@@ -110,7 +118,7 @@ function contentOf(messages: z.output<typeof Message>[]): { text: string; images
   return { text: texts.join("\n"), images };
 }
 
-/** @throws {BadBody} Ollama takes pictures in the request only. */
+/** @throws {BadBody} because Ollama accepts images inside the request only */
 export function checkImage(url: string): void {
   if (/^https?:/.test(url))
     throw new BadBody(
@@ -120,7 +128,7 @@ export function checkImage(url: string): void {
     throw new BadBody("invalid image input");
 }
 
-/** An error as the middleware rewrites it: an encoder's newline at the end. */
+/** An error as the middleware rewrites it, with the newline of Go's encoder at the end. */
 export function openaiError(exchange: Exchange, status: number, message: string): void {
   exchange.send(status, "application/json", `${goJson(openaiErrorOf(status, message))}\n`);
 }
@@ -146,7 +154,7 @@ const DONE = "data: [DONE]\n\n";
 const unixNow = () => Math.floor(Date.now() / 1_000);
 const idOf = (prefix: string) => `${prefix}-${Math.floor(Math.random() * 999)}`;
 
-function chatVoice(model: string, streams: boolean, includesUsage: boolean): Voice {
+function chatFormat(model: string, streams: boolean, includesUsage: boolean): AnswerFormat {
   const id = idOf("chatcmpl");
   const created = unixNow();
   let hasSpoken = false;
@@ -203,7 +211,8 @@ function chatVoice(model: string, streams: boolean, includesUsage: boolean): Voi
         body: `${goJson({ ...head("chat.completion"), choices, usage: usageOf(final) })}\n`,
       };
     },
-    // The middleware reads the error line as an empty answer: one more empty chunk, and no [DONE].
+    // The middleware reads the error line as an empty answer: it sends one more empty chunk and no
+    // [DONE].
     broken: () => [event(chunk({ ...role(), content: "" }, null, ""))],
     malformed: () => `data: {"id":"${id}","object":"chat.comp\n\n`,
     error: openaiError,
@@ -217,7 +226,7 @@ export const openaiToolCall = ({ id, name, arguments: args }: ToolCall, index: n
   function: { name, arguments: goJson(args) },
 });
 
-function completionVoice(model: string, streams: boolean, includesUsage: boolean): Voice {
+function completionFormat(model: string, streams: boolean, includesUsage: boolean): AnswerFormat {
   const id = idOf("cmpl");
   const ZEROS = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 };
   const chunk = (choices: unknown[], usage: unknown, of = model) => ({

@@ -1,4 +1,4 @@
-/** The routes of the simulated Ollama: what gin does with a path, and the control panel beside it. */
+/** The routes of the simulated Ollama, matched as gin matches a path, and its control routes. */
 import { z } from "zod";
 import { anthropicMessages, refuseAnthropic } from "./anthropic.ts";
 import { embed, embeddings, openaiEmbeddings } from "./embeddings.ts";
@@ -29,7 +29,7 @@ export const SIMULATED_VERSION = "0.33.0";
 export type Handler = (exchange: Exchange, world: World) => void | Promise<void>;
 export type Routes = ReadonlyMap<string, Handler>;
 
-/** Answers one request. A caller that left is no error. */
+/** Answers one request. A caller that disconnects is not an error. */
 export async function dispatch(exchange: Exchange, routes: Routes, world: World): Promise<void> {
   const handler =
     routes.get(`${exchange.method} ${exchange.path}`) ??
@@ -44,7 +44,7 @@ export async function dispatch(exchange: Exchange, routes: Routes, world: World)
   }
 }
 
-/** A bad body, in the words of the API it was meant for. */
+/** Reports a bad body in the format of the API that the path belongs to. */
 function refuse(exchange: Exchange, message: string): void {
   if (exchange.path === "/v1/messages") refuseAnthropic(exchange, message);
   else if (exchange.path.startsWith("/v1/")) refuseOpenai(exchange, message);
@@ -64,11 +64,11 @@ function notRouted(exchange: Exchange, routes: Routes): void {
   } else exchange.send(404, "text/plain", "404 page not found");
 }
 
-/** The last segment as the router's parameter. */
+/** Returns the last segment as the router's parameter. */
 const patternOf = (path: string): string =>
   path.replace(/^(\/v1\/models|\/api\/blobs)\/[^/]+$/, "$1/:");
 
-/** By method and path; `:` stands for the last segment. */
+/** Routes by method and path; `:` is the last segment. */
 export function routesOf(panel: FaultPanel): Routes {
   const blobs = new Blobs();
   const isRunning: Handler = (exchange) =>
@@ -125,10 +125,10 @@ function setFaults(exchange: Exchange, panel: FaultPanel): void {
   exchange.json(200, { faults: faults.data.length });
 }
 
-/** Requests that make a GPU of our size look busy. */
+/** Number of requests that makes a simulated GPU look fully busy. */
 const BUSY_AT = 3;
 
-/** What the simulated GPU shows: load 0..1, and bytes in its memory. */
+/** State of the simulated GPU: load 0..1, and bytes in its memory. */
 function showLoad(exchange: Exchange, { runner }: World): void {
   const vram = runner.list().reduce((sum, { model }) => sum + vramOf(model), 0);
   const load = Math.min(1, runner.active / BUSY_AT);

@@ -1,15 +1,16 @@
 /**
- * What is in the simulated GPU's memory, and who may use it: loads, parallel slots, expiry.
+ * The models in the simulated GPU's memory and the requests that may use them: loads, parallel
+ * slots, expiry.
  *
- * The rules are Ollama's scheduler's: loads are serial, a model that is still loading is not listed,
- * a load is given up when its caller leaves, each model has a fixed number of slots and an endless
- * queue before them, and models leave some time after their last use.
+ * The rules are those of Ollama's scheduler: loads are serial, a loading model is not listed, a
+ * load is cancelled if its caller disconnects, each model has a fixed number of slots and an
+ * unlimited queue before them, and a model is unloaded some time after its last use.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SimulatedModel } from "./models.ts";
 
 const MODELS_LOADED_MAX = 3;
-/** Go's way of writing "never": a few centuries from now. */
+/** Go's value for "never": a few centuries from now. */
 const NEVER = new Date("2318-03-01T00:00:00Z");
 
 type Loaded = {
@@ -20,13 +21,13 @@ type Loaded = {
   expiry: NodeJS.Timeout | null;
 };
 
-/** A place on a loaded model. Release it exactly once. */
+/** A slot of a loaded model. Release it exactly once. */
 export type Slot = { release(): void };
 
 export type RunnerOptions = {
   /** `OLLAMA_NUM_PARALLEL`. */
   slotsPerModel: number;
-  /** Simulated time to read one GB of weights, milliseconds. */
+  /** Simulated time to read one GB of weights, in milliseconds. */
   loadMsPerGb: number;
 };
 
@@ -39,7 +40,7 @@ export class Runner {
     this.#options = options;
   }
 
-  /** Brings the model in. Concurrent loads wait for each other. @throws when the signal aborts */
+  /** Loads the model. Concurrent loads wait for each other. @throws if the signal aborts */
   async load(model: SimulatedModel, signal: AbortSignal): Promise<void> {
     if (this.#loaded.has(model.name)) return;
     const before = this.#loading;
@@ -63,8 +64,8 @@ export class Runner {
 
   /**
    * Waits for a slot of a model that was loaded before.
-   * @param keepMs  how long the model stays after this use; may be infinite, 0 unloads it
-   * @throws when the signal aborts
+   * @param keepMs  time that the model stays after this use; may be infinite, and 0 unloads it
+   * @throws if the signal aborts
    */
   async acquire(model: SimulatedModel, keepMs: number, signal: AbortSignal): Promise<Slot> {
     signal.throwIfAborted();
@@ -95,7 +96,7 @@ export class Runner {
     return [...this.#loaded.values()].map(({ model, expiresAt }) => ({ model, expiresAt }));
   }
 
-  /** Requests that generate now. */
+  /** Requests that are generating now. */
   get active(): number {
     let sum = 0;
     for (const { active } of this.#loaded.values()) sum += active;
@@ -113,7 +114,9 @@ export class Runner {
     for (const name of [...this.#loaded.keys()]) this.unload(name);
   }
 
-  /** It was unloaded between load and acquire. Ollama would load again; here that costs nothing. */
+  /**
+   * It was unloaded between load and acquire. Ollama would load it again; here that costs nothing.
+   */
   #reinsert(model: SimulatedModel): Loaded {
     const entry: Loaded = { model, active: 0, waiting: [], expiresAt: NEVER, expiry: null };
     this.#loaded.set(model.name, entry);

@@ -1,9 +1,9 @@
 /**
- * Text and vectors that look like a model's, and are the same for the same seed.
+ * Text and vectors that look like a model's and are the same for the same seed.
  *
- * A token is what a tokenizer would make of it, roughly: a word with the space before it, or a
- * piece of a long word. Some sentences carry characters of two to four bytes and characters that
- * Go's JSON escapes, because streams break at those first.
+ * A token is roughly what a tokenizer would produce: a word with the space before it, or a piece of
+ * a long word. Some sentences contain characters of two to four bytes and characters that Go's JSON
+ * escapes, because streams break at those first.
  */
 
 /** FNV-1a, 32 bits. */
@@ -50,12 +50,12 @@ const THOUGHTS = [
   "I should give an example and then the rule.",
 ];
 
-/** Tokens without end. */
+/** An endless sequence of tokens. */
 export function* tokens(seed: number): Generator<string> {
   yield* spoken(SENTENCES, randomOf(seed));
 }
 
-/** Tokens of a thinking model's reasoning, without end. */
+/** An endless sequence of tokens of a thinking model's reasoning. */
 export function* thoughts(seed: number): Generator<string> {
   yield* spoken(THOUGHTS, randomOf(seed ^ 0x5bd1e995));
 }
@@ -73,15 +73,18 @@ function* spoken(sentences: readonly string[], random: () => number): Generator<
   }
 }
 
-/** Long words fall into pieces of up to seven characters, as in a real vocabulary; never inside a surrogate pair. */
+/**
+ * Splits long words into pieces of up to seven characters, as in a real vocabulary, never inside a
+ * surrogate pair.
+ */
 function piecesOf(word: string): string[] {
   return word.match(/.{1,7}/gsu) ?? [""];
 }
 
-/** Tokens of an input, as a tokenizer would count them: about four characters each. */
+/** Counts the tokens of an input as a tokenizer would: about four characters each. */
 export const countOf = (text: string): number => Math.ceil(text.length / 4);
 
-/** A unit vector for a text: the same for the same text. */
+/** Returns a unit vector for a text: the same for the same text. */
 export function vectorOf(text: string, seed: number, width: number): number[] {
   const random = randomOf(textHash(text) ^ seed);
   const raw = Array.from({ length: width }, () => random() * 2 - 1);

@@ -33,20 +33,20 @@ test.each(Object.entries(GPU_MODELS))(
   },
 );
 
-test("one unknown field fails the whole query, on stdout, with exit code 2", () => {
+test("one unknown field fails the whole query with a message on stdout and exit code 2", () => {
   const { status, stdout, stderr } = smi("index,no.such.field");
   expect({ status, stderr }).toEqual({ status: 2, stderr: "" });
   expect(stdout).toContain('Field "no.such.field" is not a valid field to query.');
 });
 
-test("header and units appear unless they are declined", () => {
+test("the header and the units appear unless the format excludes them", () => {
   const [header, row] = smi("index,power.limit", "csv").stdout.split("\n");
   expect([header, row]).toEqual(["index, power.limit [W]", "0, 450.00 W"]);
 });
 
-test("under load a card gets busy at once, warm in a while, and never beyond its limits; then it calms down", () => {
+test("a card under load gets busy at once, warms up slowly within its limits, and cools down afterwards", () => {
   const gpu = GPU_MODELS["rtx-4090"];
-  if (gpu === undefined) throw new Error("no such card");
+  if (gpu === undefined) throw new Error("the card is missing");
   const after = (from: SimulatedGpu, load: number, seconds: number) => {
     let reading = from;
     for (let second = 0; second < seconds; second++)
