@@ -1,4 +1,6 @@
-/** A box on this machine: one agent process, started again when it dies, its log shown short. */
+/**
+ * A box on this machine: one agent process that is restarted when it dies, with a shortened log.
+ */
 import { join } from "node:path";
 import { z } from "zod";
 import { ChildFailure, ROOT } from "./edge.ts";
@@ -9,36 +11,39 @@ export type BoxPlan = {
   name: string;
   edgeUrl: string;
   ollamaUrl: string;
-  /** The agent's state: the records it has not delivered, and who it is. */
+  /** Folder of the agent's state: its identity and its undelivered records. */
   folder: string;
   secret: string | null;
-  /** Null: a real box, with the nvidia-smi of this machine if it has one. */
+  /** Null for a real box, which uses the nvidia-smi of this machine if there is one. */
   simulatedGpu: string | null;
 };
 
-/** What an agent gets to finish its open requests. */
+/** Time that an agent gets to finish its open requests. */
 const DRAIN_MS = 10_000;
 const RESTART_MS = 500;
 const RESTART_MS_MAX = 15_000;
-/** An agent that ran this long was well: its next death is a new story. */
-const PROVEN_MS = 30_000;
-/** The agent's exit code for "it makes no sense to try": a wrong setting, a state folder in use. */
-const HOPELESS = 2;
+/** An agent that ran for this long was healthy, so the next restart is quick again. */
+const HEALTHY_MS = 30_000;
+/**
+ * The agent's exit code for errors that a restart cannot fix: a wrong setting, or a state folder in
+ * use.
+ */
+const NOT_RESTARTABLE = 2;
 
 export class LocalBox {
   readonly plan: BoxPlan;
   readonly #reaper: Reaper;
-  readonly #say: (line: string) => void;
+  readonly #print: (line: string) => void;
   #agent: Child;
   #startedMs = 0;
   #deaths = 0;
   #isEnding = false;
   #restart: NodeJS.Timeout | null = null;
 
-  constructor(plan: BoxPlan, reaper: Reaper, say: (line: string) => void) {
+  constructor(plan: BoxPlan, reaper: Reaper, print: (line: string) => void) {
     this.plan = plan;
     this.#reaper = reaper;
-    this.#say = say;
+    this.#print = print;
     this.#agent = this.#start();
   }
 
@@ -46,11 +51,11 @@ export class LocalBox {
     return this.#agent;
   }
 
-  /** @throws {ChildFailure} when the agent has ended for a reason that a new try would not change. */
-  async checkHopeless(): Promise<void> {
+  /** @throws {ChildFailure} if the agent ended for a reason that a restart would not change */
+  async throwIfNotRestartable(): Promise<void> {
     if (!this.#agent.hasEnded) return;
     const { code } = await this.#agent.ended;
-    if (code === HOPELESS)
+    if (code === NOT_RESTARTABLE)
       throw new ChildFailure(this.#agent, `the agent of ${this.plan.name} cannot run`);
   }
 
@@ -89,7 +94,7 @@ export class LocalBox {
     };
     const onLine = (line: string) => {
       const shown = this.#isEnding ? null : shortened(line);
-      if (shown !== null) this.#say(`agent ${plan.name}: ${shown}`);
+      if (shown !== null) this.#print(`agent ${plan.name}: ${shown}`);
     };
     const agent = new Child(
       {
@@ -107,13 +112,13 @@ export class LocalBox {
 
   #died(agent: Child, code: number | null, signal: NodeJS.Signals | null): void {
     if (this.#isEnding || agent !== this.#agent) return;
-    void agent.stop(0); // what it may have left behind
-    if (code === HOPELESS)
-      return this.#say(`agent ${this.plan.name}: cannot run, and is not started again`);
-    this.#deaths = performance.now() - this.#startedMs > PROVEN_MS ? 0 : this.#deaths + 1;
+    void agent.stop(0); // ends processes that it left in its group
+    if (code === NOT_RESTARTABLE)
+      return this.#print(`agent ${this.plan.name}: cannot run and is not restarted`);
+    this.#deaths = performance.now() - this.#startedMs > HEALTHY_MS ? 0 : this.#deaths + 1;
     const waitMs = Math.min(RESTART_MS_MAX, RESTART_MS * 2 ** this.#deaths);
-    this.#say(
-      `agent ${this.plan.name}: ended (${signal ?? `exit code ${code}`}), starts again in ${waitMs / 1_000} s`,
+    this.#print(
+      `agent ${this.plan.name}: ended (${signal ?? `exit code ${code}`}), restarts in ${waitMs / 1_000} s`,
     );
     this.#restart = setTimeout(() => {
       this.#agent = this.#start();
@@ -123,20 +128,22 @@ export class LocalBox {
 
 const LogLine = z.looseObject({ time: z.string(), level: z.string(), event: z.string() });
 
-/** What a line of an agent's log says to somebody who watches; null when it says nothing that matters. */
+/**
+ * Returns the text to show for a line of an agent's log, or null if the line is not worth showing.
+ */
 export function shortened(line: string): string | null {
   let parsed: unknown;
   try {
     parsed = JSON.parse(line);
   } catch {
-    return line; // not the log: a crash
+    return line; // not a log line but the output of a crash
   }
   const entry = LogLine.safeParse(parsed);
   if (!entry.success) return line;
   const { time: _time, level, event, ...fields } = entry.data;
   if (level !== "warn" && level !== "error") return null;
-  const words = Object.entries(fields).map(
+  const parts = Object.entries(fields).map(
     ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
   );
-  return [level, event.replaceAll("_", " "), ...words].join(" ");
+  return [level, event.replaceAll("_", " "), ...parts].join(" ");
 }

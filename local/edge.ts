@@ -1,4 +1,6 @@
-/** The Worker on this machine: `wrangler dev`, kept quiet, with its objects' storage in the state folder. */
+/**
+ * The Worker on this machine: a quiet `wrangler dev` that keeps its objects in the state folder.
+ */
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
@@ -10,7 +12,7 @@ import { SettingsError } from "./settings.ts";
 
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** wrangler's own notices say nothing to somebody who runs this. */
+/** Turns off wrangler's own notices, which mean nothing to the user of `npm start`. */
 export const QUIET = {
   CLOUDFLARE_CF_FETCH_ENABLED: "false",
   WRANGLER_SEND_METRICS: "false",
@@ -25,7 +27,7 @@ const END_MS = 3_000;
 
 export type EdgeOptions = { port: number; folder: string; settings: Record<string, string> };
 
-/** @throws {SettingsError} when nothing can listen there. */
+/** @throws {SettingsError} if no program can listen on the port */
 export async function checkPort(port: number): Promise<void> {
   const code = await new Promise<string | null>((resolve) => {
     const probe = createServer();
@@ -40,11 +42,14 @@ export async function checkPort(port: number): Promise<void> {
         ? "needs privileges"
         : `cannot be used (${code})`;
   throw new SettingsError(
-    `PORT ${port} ${why}: set another, e.g. PORT=${port === 8_001 ? 8_002 : 8_001} npm start`,
+    `PORT ${port} ${why}. Set another one, for example PORT=${port === 8_001 ? 8_002 : 8_001} npm start`,
   );
 }
 
-/** Makes the static files. wrangler makes them again at its start, but refuses to start without the folder. */
+/**
+ * Builds the static files. wrangler builds them again when it starts, but refuses to start without
+ * the folder.
+ */
 export async function buildAssets(reaper: Reaper): Promise<void> {
   const build = new Child(
     { name: "build", args: ["build.ts"], env: process.env, cwd: ROOT },
@@ -52,16 +57,16 @@ export async function buildAssets(reaper: Reaper): Promise<void> {
   );
   const { code } = await build.ended;
   await build.stop(0);
-  if (code !== 0) throw new ChildFailure(build, "the build failed");
+  if (code !== 0) throw new ChildFailure(build, "The build failed");
 }
 
-/** Starts it. Resolves at once: see {@link waitFor}. */
+/** Starts the Worker and returns at once; see {@link waitFor}. */
 export function startEdge({ port, folder, settings }: EdgeOptions, reaper: Reaper): Child {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const envFile = join(folder, "settings.env");
-  // Only the log of this run: wrangler itself keeps them all.
+  // Keeps only the log of this run, because wrangler never deletes any.
   rmSync(join(folder, "logs"), { recursive: true, force: true });
-  // 0600 before anything is in it: keys and passwords follow.
+  // Mode 0600 before the content, because the settings include keys and passwords.
   writeFileSync(envFile, "", { mode: 0o600 });
   chmodSync(envFile, 0o600);
   writeFileSync(envFile, envFileOf(settings));
@@ -96,7 +101,7 @@ export function startEdge({ port, folder, settings }: EdgeOptions, reaper: Reape
 
 export const stopEdge = (edge: Child): Promise<void> => edge.stop(END_MS);
 
-/** A child that died, or did not do what it was started for. Its last lines tell more. */
+/** A child that died or did not become ready. Its last lines show the reason. */
 export class ChildFailure extends Error {
   override readonly name = "ChildFailure";
   readonly child: Child;
@@ -109,40 +114,43 @@ export class ChildFailure extends Error {
 
 /**
  * Polls a URL until it answers 200.
- * @throws {ChildFailure} when the child ends first, or after `limitMs`, with what it answered last.
+ * @throws {ChildFailure} if the child ends first, or after `limitMs` with the last answer
  */
 export async function waitFor(url: string, child: Child, limitMs: number): Promise<void> {
   const deadline = performance.now() + limitMs;
-  let last = "it does not answer";
+  let last = "there was no answer";
   while (performance.now() < deadline) {
     if (child.hasEnded)
-      throw new ChildFailure(child, `the ${child.name} ended before it was ready`);
+      throw new ChildFailure(child, `The ${child.name} ended before it was ready`);
     try {
       const response = await fetch(url, { signal: AbortSignal.timeout(2_000) });
       const text = await response.text();
       if (response.status === 200) return;
       last = `${response.status} ${text.slice(0, 300)}`;
     } catch {
-      // not listening yet
+      // The port is not open yet.
     }
     await sleep(100);
   }
   throw new ChildFailure(child, `${url} was not ready within ${limitMs / 1_000} s: ${last}`);
 }
 
-/** @throws {SettingsError} for a value that the format cannot hold. */
+/** @throws {SettingsError} for a value that the format cannot represent */
 export function envFileOf(settings: Record<string, string>): string {
   return Object.entries(settings)
     .map(([name, value]) => `${name}=${quoted(name, value)}\n`)
     .join("");
 }
 
-/** Single quotes and backticks are literal in the env file; double quotes are not. A bare `$` would be expanded in all of them. */
+/**
+ * In an env file, single quotes and backticks are literal and double quotes are not. A bare `$`
+ * would be expanded inside all three.
+ */
 function quoted(name: string, value: string): string {
   const quote = ["'", "`"].find((mark) => !value.includes(mark));
   if (quote === undefined || value.includes("\n"))
     throw new SettingsError(
-      `${name} holds a line break, or both a ' and a backtick: it cannot be passed on`,
+      `${name} contains a line break, or both a ' and a backtick, and cannot be passed to the Worker. Remove them.`,
     );
   return `${quote}${value.replaceAll("$", "\\$")}${quote}`;
 }

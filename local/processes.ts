@@ -1,34 +1,36 @@
 /**
- * Children: started in a process group of their own, listened to, and ended so that nothing is left.
+ * Child processes: each has a process group of its own, is read line by line, and ends without
+ * leaving processes behind.
  *
- * A group of their own, because Ctrl-C in a terminal goes to the whole foreground group: the
- * children would be told twice, and an agent that is told twice stops without finishing its work.
+ * Each has its own group because Ctrl-C in a terminal signals the whole foreground group. The
+ * children would get a second signal from us, and an agent that is signalled twice stops without
+ * finishing its work.
  */
 import { spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Reaper } from "./reaping.ts";
 
-/** How a child ended: an exit code, or the signal that ended it. */
+/** The exit code of a child, or the signal that ended it. */
 export type Ending = { code: number | null; signal: NodeJS.Signals | null };
 
 export type ChildOptions = {
-  /** For messages. */
+  /** The name to use in messages. */
   name: string;
-  /** This Node, if nothing else is said. */
+  /** The Node that runs this program, by default. */
   program?: string;
   args: readonly string[];
   env: Record<string, string | undefined>;
   cwd?: string;
-  /** Gets each line of stdout and stderr. */
+  /** Receives each line of stdout and stderr. */
   onLine?: (line: string) => void;
-  /** SIGTERM goes to the group, not to the first process alone. */
+  /** Sends SIGTERM to the whole group instead of only the first process. */
   endsAsGroup?: boolean;
 };
 
-/** Lines kept to show when something fails. */
+/** Number of last lines kept, to show when a child fails. */
 const TAIL_LINES = 30;
-/** How long to wait for the kernel to clear a group that was killed. */
+/** Time that the kernel gets to clear a group that was killed. */
 const CLEARED_MS = 500;
 
 export class Child {
@@ -86,24 +88,24 @@ export class Child {
     return this.#ending !== null;
   }
 
-  /** Its last lines. */
+  /** Returns the last lines of the output. */
   tail(): readonly string[] {
     return this.#tail;
   }
 
-  /** To the first process alone. Nothing happens when it has ended. */
+  /** Signals the first process only. Does nothing if it has ended. */
   signal(signal: NodeJS.Signals): void {
     if (this.pid !== undefined && !this.hasEnded) send(this.pid, signal);
   }
 
-  /** Asks it to end, makes it end after `graceMs`, and resolves when its whole group is gone. */
+  /** Sends SIGTERM, kills the child after `graceMs`, and resolves when its whole group is gone. */
   async stop(graceMs: number): Promise<void> {
     const { pid } = this;
     if (pid === undefined) return;
     if (!this.hasEnded) {
       const target = this.#endsAsGroup ? -pid : pid;
       send(target, "SIGTERM");
-      send(target, "SIGCONT"); // a stopped process hears nothing else
+      send(target, "SIGCONT"); // a stopped process handles no other signal
       await Promise.race([this.ended, sleep(graceMs, undefined, { ref: false })]);
     }
     if (isAlive(-pid)) send(-pid, "SIGKILL");
@@ -111,13 +113,13 @@ export class Child {
     this.#reaper.forget(pid);
   }
 
-  /** Ends the whole group at once, without waiting. */
+  /** Kills the whole group at once, without waiting. */
   kill(): void {
     if (this.pid !== undefined) send(-this.pid, "SIGKILL");
   }
 }
 
-/** @returns whether there was such a process. */
+/** Returns whether the process or group existed. */
 function send(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(pid, signal);

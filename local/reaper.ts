@@ -1,6 +1,7 @@
 /**
- * Waits for the end of stdin, which is the end of the program that started it, and then kills the
- * process groups it was told of: lines `+<group>` and `-<group>`. See reaping.ts.
+ * Waits for the end of stdin, which means that the program that started it has ended, and then
+ * kills the process groups listed on stdin: `+<group>` adds one and `-<group>` removes one. See
+ * reaping.ts.
  */
 import { createInterface } from "node:readline";
 
@@ -18,7 +19,7 @@ createInterface({ input: process.stdin })
       try {
         process.kill(-group, "SIGKILL");
       } catch {
-        // ended by itself
+        // It has already ended.
       }
     }
   });

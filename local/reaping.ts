@@ -1,15 +1,15 @@
 /**
- * The reaper: a small process that ends the others when this one is killed without a chance to
- * do so (SIGKILL, out of memory). It learns of that by the end of its stdin.
+ * The reaper: a small process that kills the others when this one dies without cleaning up
+ * (SIGKILL, out of memory). It notices because its stdin ends.
  */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 export type Reaper = {
-  /** Ends this process group when we are gone. */
+  /** Adds a process group to those that are killed when this process dies. */
   watch(group: number): void;
   forget(group: number): void;
-  /** Lets it end; nothing is killed that was forgotten. */
+  /** Closes the reaper, which kills the groups that were not removed with `forget`. */
   close(): void;
 };
 
@@ -19,7 +19,7 @@ export function startReaper(): Reaper {
     detached: true,
     env: {},
   });
-  // Without it everything works, but for a SIGKILL of us.
+  // If the reaper is missing, only a SIGKILL of this process leaves children behind.
   child.on("error", () => {});
   child.stdin.on("error", () => {});
   child.unref();

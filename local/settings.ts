@@ -1,13 +1,14 @@
 /**
- * Settings of `npm start` and `npm run demo`: the environment, parsed once. An impossible one stops
- * the program before anything is started, with the name of the variable and never its value.
+ * Settings of `npm start` and `npm run demo`: the environment, parsed once. An invalid setting
+ * stops the program before anything starts; the message names the variable and never contains its
+ * value.
  */
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { defaultBoxName, ollamaHost } from "../agent/config.ts";
 import { BOX_NAME } from "../protocol/limits.ts";
 
-/** What the Worker reads. Set in the environment, it reaches the Worker as it is. */
+/** Settings of the Worker, which it gets unchanged from the environment. */
 export const WORKER_SETTINGS = [
   "AUTH_MODE",
   "ADMIN_KEY",
@@ -29,18 +30,18 @@ export const WORKER_SETTINGS = [
 export type LocalSettings = {
   port: number;
   ollamaUrl: URL;
-  /** Absolute. */
+  /** An absolute path. */
   stateDir: string;
   box: string;
   worker: Record<string, string>;
 };
 
-/** A setting that makes no sense; the message is for the operator, one line per variable. */
+/** An invalid setting. The message is for the operator and has one line per variable. */
 export class SettingsError extends Error {
   override readonly name = "SettingsError";
 }
 
-const PORT_MESSAGE = "is not a port: a whole number from 1 to 65535";
+const PORT_MESSAGE = "is not a port: use a whole number from 1 to 65535";
 
 export const LocalVariables = z.object({
   PORT: z
@@ -61,8 +62,8 @@ export const LocalVariables = z.object({
 });
 
 /**
- * @param environment  an empty variable is one that is not set
- * @param host         name of this machine; the box is called so when nobody names it
+ * @param environment  an empty variable counts as not set
+ * @param host         name of this machine, the default name of the box
  * @throws {SettingsError}
  */
 export function localSettingsOf(
@@ -83,7 +84,7 @@ export function localSettingsOf(
   return { port: PORT, ollamaUrl: OLLAMA_HOST, stateDir: resolve(STATE_DIR), box, worker };
 }
 
-/** Where one stack keeps what must persist. Simulated numbers never mix with real ones. */
+/** Folders of the state of one stack. Simulated and real records never share one. */
 export function foldersOf(
   stateDir: string,
   kind: "real" | "simulated" | "demo",
@@ -95,7 +96,10 @@ export function foldersOf(
   };
 }
 
-/** The secret of a box in `BOX_SECRETS` (`name=secret,other=secret`), null when it has none. */
+/**
+ * Returns the secret of a box in `BOX_SECRETS` (`name=secret,other=secret`), or null if it has
+ * none.
+ */
 export function boxSecretOf(boxSecrets: string | undefined, box: string): string | null {
   const entry = (boxSecrets ?? "").split(",").find((part) => part.trim().startsWith(`${box}=`));
   return entry === undefined ? null : entry.trim().slice(box.length + 1);
@@ -108,7 +112,7 @@ function ollamaUrlOf(text: string, context: z.RefinementCtx): URL {
     if (/^https?:$/.test(url.protocol) && url.username === "") return url;
   }
   context.addIssue(
-    "is not an address of an Ollama, e.g. http://127.0.0.1:11434 or 127.0.0.1:11434",
+    "is not an address of Ollama, for example http://127.0.0.1:11434 or 127.0.0.1:11434",
   );
   return z.NEVER;
 }

@@ -1,4 +1,4 @@
-/** What is run when there is no Ollama, and what the demo shows: simulated boxes, by name. */
+/** The simulated boxes: one that replaces a missing Ollama, and those of the demo. */
 
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,7 +8,7 @@ import type { Reaper } from "./reaping.ts";
 
 export type SimulatedBox = {
   name: string;
-  /** A name of simulated/gpus.ts. */
+  /** A name from simulated/gpus.ts. */
   gpu: string;
   models: string[];
   /** Milliseconds per token of a small model. */
@@ -16,7 +16,7 @@ export type SimulatedBox = {
   seed: number;
 };
 
-/** The one that stands in for a missing Ollama. */
+/** Returns the box that replaces a missing Ollama. */
 export const standIn = (name: string): SimulatedBox => ({
   name,
   gpu: "rtx-4090",
@@ -25,7 +25,9 @@ export const standIn = (name: string): SimulatedBox => ({
   seed: 1,
 });
 
-/** Different cards with different models; two have qwen3:8b, so that there is a choice. */
+/**
+ * Different cards with different models. Two boxes have qwen3:8b, so that the edge has a choice.
+ */
 export const DEMO_BOXES: readonly SimulatedBox[] = [
   {
     name: "atlas",
@@ -68,16 +70,16 @@ export async function startSimulated(
   );
   for (let waited = 0; url === null; waited += 20) {
     if (child.hasEnded || waited > START_MS)
-      throw new ChildFailure(child, `the ${child.name} did not start`);
+      throw new ChildFailure(child, `The ${child.name} did not start`);
     await sleep(20);
   }
   return { url, child };
 }
 
-/** How long an Ollama may take to say its version. */
+/** Time that an Ollama gets to return its version. */
 const VERSION_MS = 2_000;
 
-/** Whether an Ollama answers there now. */
+/** Returns whether an Ollama answers at this address now. */
 export async function ollamaAnswers(url: URL): Promise<boolean> {
   try {
     const response = await fetch(new URL("/api/version", url), {

@@ -1,4 +1,4 @@
-/** The whole thing on one machine: the Worker and its boxes, started in order and ended in the opposite one. */
+/** The Worker and its boxes on one machine, started in order and stopped in reverse order. */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LocalBox } from "./box.ts";
@@ -8,7 +8,7 @@ import type { Reaper } from "./reaping.ts";
 import { boxSecretOf, foldersOf, type LocalSettings } from "./settings.ts";
 import { type SimulatedBox, startSimulated } from "./simulation.ts";
 
-/** First start on a slow machine. */
+/** Enough for a first start on a slow machine. */
 const EDGE_MS = 60_000;
 const READY_MS = 60_000;
 const SIMULATED_END_MS = 2_000;
@@ -23,15 +23,15 @@ export class Stack {
   readonly simulated = new Map<string, string>();
   readonly #settings: LocalSettings;
   readonly #reaper: Reaper;
-  readonly #say: (line: string) => void;
+  readonly #print: (line: string) => void;
   readonly #ollamas: Child[] = [];
   #edge: Child | null = null;
   #isEnding = false;
 
-  constructor(settings: LocalSettings, reaper: Reaper, say: (line: string) => void) {
+  constructor(settings: LocalSettings, reaper: Reaper, print: (line: string) => void) {
     this.#settings = settings;
     this.#reaper = reaper;
-    this.#say = say;
+    this.#print = print;
   }
 
   get url(): string {
@@ -39,8 +39,8 @@ export class Stack {
   }
 
   /**
-   * Resolves when a call can be served.
-   * @param onDeath  the Worker, or a simulated Ollama, has died; nothing works without it
+   * Starts everything and resolves when a call can be served.
+   * @param onDeath  called when the Worker or a simulated Ollama dies, without which nothing works
    * @throws {ChildFailure}
    */
   async start(plan: StackPlan, onDeath: (child: Child) => void): Promise<void> {
@@ -66,21 +66,21 @@ export class Stack {
     void edge.ended.then(() => !this.#isEnding && onDeath(edge));
     for (const name of names) {
       if (this.#isEnding) return;
-      const stand = simulated.find((one) => one.box.name === name);
+      const simulatedBox = simulated.find((one) => one.box.name === name);
       const boxPlan = {
         name,
         edgeUrl: this.url,
-        ollamaUrl: stand?.url ?? ollamaUrl.href,
+        ollamaUrl: simulatedBox?.url ?? ollamaUrl.href,
         folder: folders.agent(name),
         secret: secrets.get(name) ?? null,
-        simulatedGpu: stand?.box.gpu ?? null,
+        simulatedGpu: simulatedBox?.box.gpu ?? null,
       };
-      this.boxes.push(new LocalBox(boxPlan, this.#reaper, this.#say));
+      this.boxes.push(new LocalBox(boxPlan, this.#reaper, this.#print));
     }
     await this.#untilReady(edge);
   }
 
-  /** Agents first: they still deliver what they have while the Worker lives. */
+  /** Stops the agents first, while the Worker can still take their last records. */
   async stop(): Promise<void> {
     this.#isEnding = true;
     await Promise.all(this.boxes.map((box) => box.stop()));
@@ -90,7 +90,7 @@ export class Stack {
     ]);
   }
 
-  /** At once, without waiting. */
+  /** Kills everything without waiting. */
   kill(): void {
     this.#isEnding = true;
     for (const box of this.boxes) box.kill();
@@ -118,9 +118,9 @@ export class Stack {
     ready.then(over, over);
     while (!isOver && !this.#isEnding) {
       await Promise.race([ready, sleep(200, undefined, { ref: false })]);
-      for (const box of this.boxes) await box.checkHopeless();
+      for (const box of this.boxes) await box.throwIfNotRestartable();
     }
-    // What holds a call back is in the agents' words, not in the Worker's.
+    // The agents' logs explain why no call can be served; the Worker's do not.
     await ready.catch((error: unknown) => {
       const [box] = this.boxes;
       throw error instanceof ChildFailure && box !== undefined && !edge.hasEnded
@@ -130,7 +130,7 @@ export class Stack {
   }
 }
 
-/** With keys, an agent needs a secret too; on one machine nobody has to invent it. */
+/** With keys, an agent needs a secret too. On one machine it is generated. */
 const newSecret = (authMode: string | undefined): string | null =>
   authMode === "open" ? null : randomBytes(24).toString("hex");
 

@@ -2,7 +2,8 @@
  * `npm start`: the Worker and one agent on this machine. `npm run demo`: the same with three
  * simulated boxes and traffic.
  *
- * Without an Ollama a simulated one stands in, with its own state folder, until the real one answers.
+ * If no Ollama answers, a simulated one with its own state folder is used until the real one
+ * answers.
  */
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -18,15 +19,18 @@ import { DEMO_BOXES, ollamaAnswers, standIn } from "./simulation.ts";
 import { Stack, type StackPlan } from "./stack.ts";
 import { runTraffic } from "./traffic.ts";
 
-/** How often a missing Ollama is looked for. */
-const LOOK_MS = 5_000;
-/** npm passes a Ctrl-C on that we got already: signals closer together than this are one. */
+/** How often to try a missing Ollama again. */
+const RETRY_OLLAMA_MS = 5_000;
+/**
+ * npm forwards a Ctrl-C that this process also gets itself. Signals closer together than this count
+ * as one.
+ */
 const ONE_SIGNAL_MS = 500;
 
-/** How often to look whether npm is still there. */
+/** How often to check that npm is still running. */
 const PARENT_MS = 250;
 
-const say = (line: string) => console.log(line);
+const print = (line: string) => console.log(line);
 
 let stack: Stack | null = null;
 let firstSignalMs: number | null = null;
@@ -50,7 +54,7 @@ async function main(): Promise<void> {
     if (firstSignalMs !== null) return;
     firstSignalMs = performance.now();
     console.error(
-      `The ${child.name} has died; nothing works without it. Its last lines:\n${tailOf(child)}`,
+      `The ${child.name} has ended, and nothing works without it. Its last lines:\n${tailOf(child)}`,
     );
     void end(1);
   };
@@ -58,7 +62,7 @@ async function main(): Promise<void> {
     await buildAssets(reaper);
     await run(demo, settings, reaper, onDeath);
   } catch (error) {
-    if (firstSignalMs !== null) return; // it fails because we end it
+    if (firstSignalMs !== null) return; // it failed because it is being stopped
     firstSignalMs = performance.now();
     if (!(error instanceof ChildFailure)) throw error;
     console.error(`${error.message}. Its last lines:\n${tailOf(error.child)}`);
@@ -74,42 +78,47 @@ async function run(
 ): Promise<void> {
   const isReal = !isDemo && (await ollamaAnswers(settings.ollamaUrl));
   if (isDemo)
-    say("A demo: three simulated boxes and simulated callers. Every number you see is made up.");
+    print("Demo with three simulated boxes and simulated callers. All numbers are made up.");
   else if (!isReal) {
-    say(`No Ollama answers at ${settings.ollamaUrl.origin}: a simulated box stands in.`);
-    say(
-      `Its numbers are made up, and kept apart in ${join(settings.stateDir, "simulated")}. The real one is looked for every ${LOOK_MS / 1_000} s.`,
+    print(`Ollama does not answer at ${settings.ollamaUrl.origin}. Using a simulated box instead.`);
+    print(
+      `Its numbers are made up and are kept apart in ${join(settings.stateDir, "simulated")}. Checking for a real Ollama every ${RETRY_OLLAMA_MS / 1_000} s.`,
     );
   }
   const simulated: StackPlan = isDemo
     ? { kind: "demo", boxes: DEMO_BOXES }
     : { kind: "simulated", boxes: [standIn(settings.box)] };
-  const first = new Stack(settings, reaper, say);
+  const first = new Stack(settings, reaper, print);
   stack = first;
   await first.start(isReal ? { kind: "real" } : simulated, onDeath);
   if (firstSignalMs !== null) return;
   greet(first.url, settings, isReal);
   if (isDemo)
-    return runTraffic(first, settings.worker.CALLER_KEY ?? settings.worker.ADMIN_KEY ?? null, say);
+    return runTraffic(
+      first,
+      settings.worker.CALLER_KEY ?? settings.worker.ADMIN_KEY ?? null,
+      print,
+    );
   if (isReal) return;
-  while (firstSignalMs === null && !(await ollamaAnswers(settings.ollamaUrl))) await sleep(LOOK_MS);
+  while (firstSignalMs === null && !(await ollamaAnswers(settings.ollamaUrl)))
+    await sleep(RETRY_OLLAMA_MS);
   if (firstSignalMs !== null) return;
-  say(
-    `An Ollama answers at ${settings.ollamaUrl.origin} now: the simulated box goes, the real one comes.`,
-  );
+  print(`Ollama now answers at ${settings.ollamaUrl.origin}. Replacing the simulated box.`);
   await first.stop();
   if (firstSignalMs !== null) return;
-  stack = new Stack(settings, reaper, say);
+  stack = new Stack(settings, reaper, print);
   await stack.start({ kind: "real" }, onDeath);
-  say(`The real Ollama at ${settings.ollamaUrl.origin} is served now, at the same address.`);
+  print(
+    `The edge now uses the real Ollama at ${settings.ollamaUrl.origin}. Its address is unchanged.`,
+  );
 }
 
-/** The second signal means now: nothing is waited for. */
+/** Stops on the first signal, after open requests have finished. Exits at once on the second. */
 function onSignal(end: (code: number) => Promise<void>): void {
   const now = performance.now();
   if (firstSignalMs === null) {
     firstSignalMs = now;
-    say("Stopping: open requests are finished first (10 s at most). Again to stop at once.");
+    print("Stopping. Open requests get up to 10 s to finish; press Ctrl-C again to stop at once.");
     void end(0);
   } else if (now - firstSignalMs > ONE_SIGNAL_MS) {
     stack?.kill();
@@ -118,8 +127,8 @@ function onSignal(end: (code: number) => Promise<void>): void {
 }
 
 /**
- * A signal to npm ends the shell that npm put between itself and us, and that shell tells nobody.
- * What we can see is that our parent has changed.
+ * Ends when npm ends. A signal to npm kills the shell between npm and this process, and the shell
+ * does not forward it. This process only sees that its parent has changed.
  */
 function endWithNpm(end: () => void): void {
   if (process.env.npm_lifecycle_event === undefined) return;
@@ -135,35 +144,35 @@ function endWithNpm(end: () => void): void {
 function greet(url: string, settings: LocalSettings, isReal: boolean): void {
   const isOpen = settings.worker.AUTH_MODE === "open";
   const key = isOpen ? ", any API key" : ", with an API key";
-  say(`ready ${url}`);
-  say(`  dashboard   ${url}/`);
-  say(
+  print(`ready ${url}`);
+  print(`  dashboard   ${url}/`);
+  print(
     `  API         ${url}/api/stats/current, /api/stats/logs, /api/models, /api/gpu, /api/metrics`,
   );
-  say(`  ollama      OLLAMA_HOST=${url}/ollama${isOpen ? "" : "/k/<API key>"} ollama list`);
-  say(`  OpenAI      base URL ${url}/v1${key}`);
-  say(`  Anthropic   base URL ${url}/ollama${key}`);
-  say(
-    `  ${isReal ? `box         ${settings.box}, Ollama at ${settings.ollamaUrl.origin}` : "simulated   no model runs here: answers and figures are made up"}`,
+  print(`  ollama      OLLAMA_HOST=${url}/ollama${isOpen ? "" : "/k/<API key>"} ollama list`);
+  print(`  OpenAI      base URL ${url}/v1${key}`);
+  print(`  Anthropic   base URL ${url}/ollama${key}`);
+  print(
+    `  ${isReal ? `box         ${settings.box}, Ollama at ${settings.ollamaUrl.origin}` : "simulated   no model runs here; answers and numbers are made up"}`,
   );
-  say("  stop        Ctrl-C");
+  print("  stop        Ctrl-C");
 }
 
 function lockOf(folder: string): { release(): void } {
   try {
     makeStateFolder(folder);
   } catch {
-    throw new SettingsError(`STATE_DIR ${folder} cannot be made: set another`);
+    throw new SettingsError(`STATE_DIR ${folder} cannot be created. Set another one.`);
   }
   try {
     return acquireStateLock(folder);
   } catch (error) {
     if (!(error instanceof StateLockError)) throw error;
     if (error.reason === "not_writable")
-      throw new SettingsError(`STATE_DIR ${folder} is not writable: set another`);
+      throw new SettingsError(`STATE_DIR ${folder} is not writable. Set another one.`);
     const who = /\(pid \d+\)/.exec(error.message)?.[0] ?? "";
     throw new SettingsError(
-      `STATE_DIR ${folder} is in use by another start ${who}: stop that one, or set another STATE_DIR`,
+      `STATE_DIR ${folder} is in use by another start ${who}. Stop that one or set another STATE_DIR.`,
     );
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The demo's callers: a mix of APIs, models and prompts, bursts, callers that leave, wrong model
- * names, an Ollama that fails for a while, and a tunnel that is cut now and then.
+ * Callers of the demo: a mix of APIs, models and prompts, with bursts, callers that disconnect,
+ * unknown model names, an Ollama that fails for a while, and a tunnel that is cut occasionally.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { DEMO_BOXES } from "./simulation.ts";
@@ -25,8 +25,8 @@ const PROMPTS = [
 
 type Request = { path: string; body: Record<string, unknown> };
 
-/** How often each way of calling is taken, and what it sends. */
-const WAYS: [weight: number, make: (model: string, prompt: string) => Request][] = [
+/** The kinds of calls, each with its weight. */
+const KINDS_OF_CALLS: [weight: number, make: (model: string, prompt: string) => Request][] = [
   [
     5,
     (model, prompt) => ({
@@ -71,7 +71,9 @@ const WAYS: [weight: number, make: (model: string, prompt: string) => Request][]
   ],
 ];
 
-const DRAWN = WAYS.flatMap(([weight, make]) => Array.from({ length: weight }, () => make));
+const DRAWN = KINDS_OF_CALLS.flatMap(([weight, make]) =>
+  Array.from({ length: weight }, () => make),
+);
 
 const WEATHER = {
   type: "function",
@@ -86,21 +88,23 @@ const CHAT_MODELS = [...new Set(DEMO_BOXES.flatMap(({ models }) => models))].fil
   (model) => !model.includes("embed"),
 );
 
-/** Milliseconds between two calls, on average. Bursts come quicker. */
+/** Average time between two calls, in milliseconds. Bursts are faster. */
 const CALL_MS = 1_400;
 const BURST_MS = 150;
 const TROUBLE_MS = 45_000;
-/** Longer than the agent's silence limit, shorter than the grace period: streams are resumed. */
+/**
+ * Longer than the agent's silence limit and shorter than the grace period, so streams are resumed.
+ */
 const FREEZE_MS = 5_000;
 const FAULTY_MS = 8_000;
 
-/** Runs until the process ends. */
+/** Sends calls until the process ends. */
 export async function runTraffic(
   stack: Stack,
   key: string | null,
-  say: (line: string) => void,
+  print: (line: string) => void,
 ): Promise<void> {
-  void makeTrouble(stack, say);
+  void makeTrouble(stack, print);
   let burst = 0;
   for (;;) {
     void call(stack.url, key);
@@ -112,9 +116,9 @@ export async function runTraffic(
 
 async function call(url: string, key: string | null): Promise<void> {
   const { path, body } = Math.random() < 0.08 ? embedding() : picked();
-  const leaves = new AbortController();
+  const disconnect = new AbortController();
   const timer =
-    Math.random() < 0.06 ? setTimeout(() => leaves.abort(), 150 + Math.random() * 1_500) : null;
+    Math.random() < 0.06 ? setTimeout(() => disconnect.abort(), 150 + Math.random() * 1_500) : null;
   try {
     const headers = {
       "content-type": "application/json",
@@ -124,11 +128,11 @@ async function call(url: string, key: string | null): Promise<void> {
       method: "POST",
       headers,
       body: JSON.stringify(body),
-      signal: leaves.signal,
+      signal: disconnect.signal,
     });
     await response.arrayBuffer();
   } catch {
-    // Left, cut or refused: the figures tell.
+    // The caller disconnected, or the call was cut or refused. The page shows which.
   } finally {
     if (timer !== null) clearTimeout(timer);
   }
@@ -144,25 +148,25 @@ const embedding = (): Request => ({
   body: { model: "nomic-embed-text", input: [oneOf(PROMPTS), oneOf(PROMPTS)] },
 });
 
-/** Now and then something breaks, and it is said what. */
-async function makeTrouble(stack: Stack, say: (line: string) => void): Promise<void> {
+/** Breaks something from time to time and prints what it is. */
+async function makeTrouble(stack: Stack, print: (line: string) => void): Promise<void> {
   for (;;) {
     await sleep(TROUBLE_MS * (0.6 + Math.random() * 0.8));
     const box = oneOf(stack.boxes);
     const { name } = box.plan;
     const kind = oneOf(["freeze", "freeze", "kill", "errors"]);
     if (kind === "freeze") {
-      say(
-        `demo: the agent of ${name} stands still for ${FREEZE_MS / 1_000} s; its tunnel is cut, its streams wait`,
+      print(
+        `demo: freezing the agent of ${name} for ${FREEZE_MS / 1_000} s; its tunnel drops and its streams pause`,
       );
       box.agent.signal("SIGSTOP");
       await sleep(FREEZE_MS);
       box.agent.signal("SIGCONT");
     } else if (kind === "kill") {
-      say(`demo: the agent of ${name} is killed; its open requests become errors`);
+      print(`demo: killing the agent of ${name}; its open requests become errors`);
       box.agent.signal("SIGKILL");
     } else {
-      say(`demo: the Ollama of ${name} fails in the middle of answers for ${FAULTY_MS / 1_000} s`);
+      print(`demo: Ollama on ${name} fails in the middle of answers for ${FAULTY_MS / 1_000} s`);
       await setFaults(stack.simulated.get(name), [{ kind: "error_line", after_chunks: 12 }]);
       await sleep(FAULTY_MS);
       await setFaults(stack.simulated.get(name), []);
@@ -181,6 +185,6 @@ async function setFaults(url: string | undefined, faults: unknown[]): Promise<vo
 
 function oneOf<Item>(items: readonly Item[]): Item {
   const item = items[Math.floor(Math.random() * items.length)];
-  if (item === undefined) throw new RangeError("nothing to choose from");
+  if (item === undefined) throw new RangeError("cannot choose from an empty list");
   return item;
 }

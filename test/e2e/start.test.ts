@@ -1,4 +1,4 @@
-/** `npm start` as a newcomer meets it: the real program, its output, its signals, its bad days. */
+/** `npm start` as a newcomer meets it: the real program, its output, its signals and its errors. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -67,13 +67,16 @@ class Start {
   health = async () => Health.parse(await (await fetch(`${this.url}/api/health`)).json());
 }
 
-/** Processes that have the folder in their command line or environment: everything a start made. */
+/**
+ * Returns the processes with this folder in their command line or environment: everything that a
+ * start created.
+ */
 function processesOf(stateDir: string): string[] {
   const read = (path: string) => {
     try {
       return readFileSync(path, "utf8");
     } catch {
-      return ""; // it ended meanwhile
+      return ""; // the process has ended
     }
   };
   return readdirSync("/proc")
@@ -120,7 +123,7 @@ test("serves the Ollama of this machine, continues its counters at the next star
   await eventually(async () => processesOf(env.STATE_DIR).length === 0);
 });
 
-test("simulates a box where no Ollama answers, says so everywhere, and changes to the real one when it comes", async () => {
+test("simulates a box if Ollama does not answer, labels it everywhere, and changes to the real one when it starts", async () => {
   const port = await freePort();
   const env = {
     PORT: String(await freePort()),
@@ -129,7 +132,7 @@ test("simulates a box where no Ollama answers, says so everywhere, and changes t
     BOX_NAME: "desk",
   };
   const start = await new Start(env).ready();
-  expect(start.lines.join("\n")).toMatch(/No Ollama answers at .*simulated/s);
+  expect(start.lines.join("\n")).toMatch(/Ollama does not answer at .*simulated/s);
   expect(await start.health()).toMatchObject({ simulated: true, boxes: [{ simulated: true }] });
   const client = new Ollama({ host: `${start.url}/ollama` });
   const model = (await client.list()).models[0]?.name ?? "";
@@ -145,33 +148,33 @@ test("simulates a box where no Ollama answers, says so everywhere, and changes t
     () => start.lines.join("\n"),
   );
   await eventually(async () => (await start.health()).boxes.some(({ state }) => state === "up"));
-  // Nothing that was made up is counted.
+  // No simulated request is counted.
   expect((await start.stats()).total_requests).toBe(0);
 });
 
-const REFUSED: [what: string, env: () => Promise<Record<string, string>>, told: RegExp][] = [
+const REFUSED: [name: string, env: () => Promise<Record<string, string>>, message: RegExp][] = [
   [
-    "a port that is taken",
+    "a port in use",
     async () => ({ PORT: await takenPort() }),
     /PORT \d+ is in use by another program/,
   ],
-  ["a port that is none", async () => ({ PORT: "eighty" }), /PORT is not a port/],
+  ["an invalid port", async () => ({ PORT: "eighty" }), /PORT is not a port/],
   [
-    "a state folder that cannot be",
+    "a state folder that cannot exist",
     async () => ({ STATE_DIR: fileIn(folder()) }),
-    /STATE_DIR .* (cannot be made|is not writable|is not a folder)/,
+    /STATE_DIR .* (cannot be created|is not writable|is not a folder)/,
   ],
-  ["an Ollama that is no address", async () => ({ OLLAMA_HOST: "http://" }), /OLLAMA_HOST/],
-  ["a box name that is none", async () => ({ BOX_NAME: "my box" }), /BOX_NAME/],
+  ["an invalid address of Ollama", async () => ({ OLLAMA_HOST: "http://" }), /OLLAMA_HOST/],
+  ["an invalid box name", async () => ({ BOX_NAME: "my box" }), /BOX_NAME/],
 ];
 
 test.each(REFUSED)(
-  "%s is said in one clear line, and nothing is started",
-  async (_what, envOf, told) => {
+  "%s is reported in one clear line before anything starts",
+  async (_name, envOf, message) => {
     const env = { PORT: String(await freePort()), STATE_DIR: folder(), ...(await envOf()) };
     const start = new Start(env);
     expect((await start.child.ended).code).toBe(1);
-    expect(start.lines.join("\n")).toMatch(told);
+    expect(start.lines.join("\n")).toMatch(message);
     expect(start.lines.join("\n")).not.toMatch(/^\s+at /m); // no stack trace
   },
 );

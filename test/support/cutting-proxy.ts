@@ -1,18 +1,18 @@
 /**
- * A TCP proxy that does to its connections what networks do: cuts them, at a byte if wanted, swallows
- * what they carry without a word, holds it up. What lies between an agent and its edge.
+ * A TCP proxy between an agent and its edge that fails as networks do: it cuts connections, if
+ * wanted at an exact byte, drops their bytes silently, or delays them.
  */
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
 
-/** Up: from whoever dials (the agent) to the target (the edge). */
+/** "Up" is from the side that connects (the agent) to the target (the edge). */
 export type Direction = "up" | "down";
 
 type Pair = {
   near: Socket;
   far: Socket;
-  /** What is not passed on any more: neither bytes nor ends. */
+  /** Directions that are dropped silently: neither bytes nor ends pass. */
   swallowed: Set<Direction>;
 };
 
@@ -28,11 +28,13 @@ export class CuttingProxy implements AsyncDisposable {
   #isHeld = false;
   target: number;
   port = 0;
-  /** Connections so far. */
+  /** Connections accepted so far. */
   count = 0;
-  /** How long everything is on its way, each way: a network that is far. What comes meanwhile waits for it. */
+  /**
+   * Delay of every byte, each way, as in a distant network. Later bytes queue behind earlier ones.
+   */
   delayMs = 0;
-  /** False: connections are taken and dropped at once. */
+  /** If false, connections are accepted and closed at once. */
   isOpen = true;
 
   private constructor(target: number) {
@@ -52,18 +54,21 @@ export class CuttingProxy implements AsyncDisposable {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** Bytes that went through in a direction, over all connections. */
+  /** Returns the bytes that passed in one direction, over all connections. */
   passed(direction: Direction): number {
     return this.#passed[direction];
   }
 
-  /** Cuts every connection, without a word to either side. */
+  /** Cuts every connection without closing it properly on either side. */
   cut(): void {
     for (const { near, far } of this.#pairs)
       for (const socket of [near, far]) socket.resetAndDestroy();
   }
 
-  /** Cuts every connection once so many more bytes have passed in that direction: those pass, the next do not. */
+  /**
+   * Cuts every connection once this many more bytes have passed in one direction. The next byte
+   * does not pass.
+   */
   cutAfter(direction: Direction, bytes: number): Promise<void> {
     return new Promise((resolve) => {
       this.#due[direction] = { bytes, cut: resolve };
@@ -71,15 +76,18 @@ export class CuttingProxy implements AsyncDisposable {
   }
 
   /**
-   * Half-open: from now on nothing of the connections that stand arrives any more, and nobody is told.
-   * New ones work, as when a router on the way has forgotten the old ones.
+   * Makes existing connections half-open: nothing passes any more, and neither side is notified.
+   * New connections work, as after a router on the way has lost its state.
    */
   swallow(...directions: Direction[]): void {
     for (const pair of this.#pairs)
       for (const direction of directions) pair.swallowed.add(direction);
   }
 
-  /** Nothing arrives until {@link release}; then all of it does: a network that is gone for a while. */
+  /**
+   * Stops all bytes until {@link release}, which then delivers them: a network that is gone for a
+   * while.
+   */
   hold(): void {
     this.#isHeld = true;
   }
@@ -107,7 +115,7 @@ export class CuttingProxy implements AsyncDisposable {
 
   #carry(pair: Pair, from: Socket, to: Socket, direction: Direction): void {
     from.setNoDelay(true);
-    void this.#pump(pair, from, to, direction).catch(() => {}); // a socket that broke; its close follows
+    void this.#pump(pair, from, to, direction).catch(() => {}); // the socket broke, and its close event follows
     from.on("error", () => {});
     from.on("close", () => {
       if (pair.swallowed.has(direction)) return;
@@ -117,7 +125,7 @@ export class CuttingProxy implements AsyncDisposable {
   }
 
   async #pump(pair: Pair, from: Socket, to: Socket, direction: Direction): Promise<void> {
-    // Not destroyed at its end: the other direction may have something to say.
+    // Not destroyed when one direction ends, because the other may still send.
     for await (const chunk of from.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       if (this.#isHeld) await new Promise<void>((resolve) => this.#held.add(resolve));
       if (this.delayMs > 0) await setTimeout(this.delayMs);
@@ -130,7 +138,7 @@ export class CuttingProxy implements AsyncDisposable {
         due.bytes -= bytes.length;
         if (bytes.length < chunk.length || due.bytes === 0) {
           this.#due[direction] = null;
-          await new Promise((resolve) => setImmediate(resolve)); // the last bytes leave before the reset
+          await new Promise((resolve) => setImmediate(resolve)); // lets the last bytes out before the reset
           this.cut();
           due.cut();
         }

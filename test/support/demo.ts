@@ -1,4 +1,4 @@
-/** `npm run demo`, started for who looks at it. */
+/** `npm run demo` as a child process, for screenshots and measurements of the page. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,7 @@
-/** The real thing for end-to-end tests: `wrangler dev`, agent processes, ports and folders of their own. */
+/**
+ * A stack for end-to-end tests: `wrangler dev` and agent processes, with ports and folders of their
+ * own.
+ */
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -33,7 +36,7 @@ export class TestStack implements AsyncDisposable {
     this.#settings = settings;
   }
 
-  /** @param settings  of the Worker; open mode unless they say otherwise */
+  /** @param settings  settings of the Worker; open mode by default */
   static async start(settings: Record<string, string> = { AUTH_MODE: "open" }): Promise<TestStack> {
     const stack = new TestStack(await freePort(), settings);
     // Wrangler builds the assets at each start, but does not start without the folder.
@@ -46,7 +49,7 @@ export class TestStack implements AsyncDisposable {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** @param settings  as it was started with, unless said otherwise */
+  /** @param settings  the settings of the first start by default */
   async startEdge(settings = this.#settings): Promise<Child> {
     const edge = startEdge(
       { port: this.port, folder: join(this.folder, "edge"), settings },
@@ -64,7 +67,7 @@ export class TestStack implements AsyncDisposable {
     this.#edge = null;
   }
 
-  /** Ends the whole Worker as a crash would. */
+  /** Kills the whole Worker, as a crash would. */
   async killEdge(): Promise<void> {
     this.#edge?.kill();
     await this.#edge?.ended;
@@ -115,7 +118,7 @@ export class TestStack implements AsyncDisposable {
   boxes = async (): Promise<BoxDetail[]> => Boxes.parse(await this.json("/api/boxes")).boxes;
   logs = async (query = "limit=1000") => Logs.parse(await this.json(`/api/stats/logs?${query}`));
 
-  /** The record of a request, once it is in the ledger. */
+  /** Waits until the record of a request is in the ledger. */
   record(id: string | null): Promise<LogEntry> {
     return eventually(async () => (await this.logs()).logs.find((entry) => entry.id === id));
   }
@@ -129,26 +132,25 @@ export class TestStack implements AsyncDisposable {
 }
 
 /**
- * Asks again until there is a value that is not false or undefined.
- * @throws with `told()` when there is none for long: the test would hang otherwise
+ * Reads again until the value is neither false nor undefined.
+ * @throws with `details()` after 30 s, as the test would hang otherwise
  */
 export async function eventually<T>(
   read: () => Promise<T | undefined | false>,
-  told: () => string = () => "",
+  details: () => string = () => "",
 ): Promise<T> {
   const deadline = performance.now() + 30_000;
   for (;;) {
     const value = await read();
     if (value !== undefined && value !== false) return value;
-    if (performance.now() > deadline)
-      throw new Error(`it did not come true within 30 s. ${told()}`);
+    if (performance.now() > deadline) throw new Error(`Gave up after 30 s. ${details()}`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }
 
 const STILL_MS = 300;
 
-/** Until a count does not move any more. */
+/** Waits until a count stops changing. */
 export async function untilStill(count: () => number): Promise<void> {
   let before = -1;
   await eventually(async () => {
@@ -159,10 +161,13 @@ export async function untilStill(count: () => number): Promise<void> {
   });
 }
 
-/** Where nothing listens: a port that the system gives to no program that asks for any. */
+/** An address where nothing listens: the system never assigns this port. */
 export const NOBODY = "http://127.0.0.1:9";
 
-/** For programs that must be told one. Another may take it first: what can listen on port 0 should. */
+/**
+ * A free port for a program that must be given one. Another program may take it first, so a program
+ * that can listen on port 0 should.
+ */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -1,4 +1,4 @@
-/** Children and what is left of them: nothing. */
+/** Child processes, and that none is left behind. */
 import { existsSync, readFileSync } from "node:fs";
 import { expect, test, vi } from "vitest";
 import { Child } from "../../../local/processes.ts";
@@ -10,7 +10,7 @@ const run = (script: string, more: { endsAsGroup?: boolean } = {}) =>
 
 const STUBBORN = 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000); console.log("up");';
 
-test("its lines are kept, whole, and its exit code is told", async () => {
+test("a child keeps its last lines whole and reports its exit code", async () => {
   const child = run(
     'process.stdout.write("one\\ntw"); console.error("problem"); process.stdout.write("o\\n"); process.exitCode = 3;',
   );
@@ -18,14 +18,14 @@ test("its lines are kept, whole, and its exit code is told", async () => {
   await vi.waitFor(() => expect([...child.tail()].sort()).toEqual(["one", "problem", "two"]));
 });
 
-test("one that ignores SIGTERM is killed after its grace", async () => {
+test("a child that ignores SIGTERM is killed after its grace period", async () => {
   const child = run(STUBBORN);
   await vi.waitFor(() => expect(child.tail()).toEqual(["up"]));
   await child.stop(30);
   expect(await child.ended).toEqual({ code: null, signal: "SIGKILL" });
 });
 
-test("one that was stopped is ended all the same", async () => {
+test("a child that is stopped by a signal still ends", async () => {
   const child = run('setInterval(() => {}, 1000); console.log("up");');
   await vi.waitFor(() => expect(child.tail()).toEqual(["up"]));
   child.signal("SIGSTOP");
@@ -49,7 +49,7 @@ test("a grandchild that outlives its parent is ended with the group", async () =
   await vi.waitFor(() => expect(isRunning(grand)).toBe(false));
 });
 
-test("a program that does not start has ended", async () => {
+test("a program that cannot start counts as ended", async () => {
   const child = new Child(
     { name: "child", args: ["-e", ""], env: process.env, cwd: "/nowhere/at/all" },
     noReaper,
@@ -58,7 +58,7 @@ test("a program that does not start has ended", async () => {
   await child.stop(10);
 });
 
-test("when the program is killed, the reaper ends what it had started", async () => {
+test("the reaper ends the children of a program that is killed", async () => {
   const local = new URL("../../../local/", import.meta.url);
   const program = `
     import { Child } from ${JSON.stringify(new URL("processes.ts", local).href)};
@@ -76,7 +76,10 @@ test("when the program is killed, the reaper ends what it had started", async ()
   await vi.waitFor(() => expect(isRunning(orphan)).toBe(false), 5_000);
 });
 
-/** A zombie that nobody has collected yet is no process any more. Where there is no /proc, a pid is a process. */
+/**
+ * A zombie that nobody has collected yet no longer counts as a process. Without /proc, a pid counts
+ * as one.
+ */
 function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);

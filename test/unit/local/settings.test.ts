@@ -5,7 +5,7 @@ import { shortened } from "../../../local/box.ts";
 import { checkPort, envFileOf } from "../../../local/edge.ts";
 import { boxSecretOf, foldersOf, localSettingsOf, SettingsError } from "../../../local/settings.ts";
 
-test("without an environment everything has its default", () => {
+test("every setting has its default in an empty environment", () => {
   expect(localSettingsOf({}, "gpu box.local")).toEqual({
     port: 8_000,
     ollamaUrl: new URL("http://127.0.0.1:11434"),
@@ -23,7 +23,7 @@ test.each([
   ["gpu.local", "http://gpu.local:11434/"],
   ["http://gpu.local:9000", "http://gpu.local:9000/"],
   ["https://gpu.local", "https://gpu.local/"],
-])("OLLAMA_HOST=%s is dialled at %s", (written, dialled) => {
+])("OLLAMA_HOST=%s is called at %s", (written, dialled) => {
   expect(localSettingsOf({ OLLAMA_HOST: written }, "box").ollamaUrl.href).toBe(dialled);
 });
 
@@ -48,7 +48,7 @@ test.each(REFUSED)(
   },
 );
 
-test("settings of the Worker reach it; empty ones and others do not", () => {
+test("the Worker gets its own settings, but neither empty nor other variables", () => {
   const { worker } = localSettingsOf(
     { AUTH_MODE: "keys", ADMIN_KEY: "0123456789abcdef", CALLER_KEY: "", HOME: "/root" },
     "box",
@@ -56,7 +56,7 @@ test("settings of the Worker reach it; empty ones and others do not", () => {
   expect(worker).toEqual({ AUTH_MODE: "keys", ADMIN_KEY: "0123456789abcdef" });
 });
 
-test("real, simulated and demo stacks share no folder", () => {
+test("real, simulated and demo stacks never share a folder", () => {
   const folders = (["real", "simulated", "demo"] as const).flatMap((kind) => {
     const { edge, agent } = foldersOf("/state", kind);
     return [edge, agent("a"), ...(kind === "demo" ? [agent("b")] : [])];
@@ -73,12 +73,12 @@ test.each([
   expect(boxSecretOf(secrets, box)).toBe(secret);
 });
 
-test("values keep their dollars and quotes in the env file; what it cannot hold is refused by name", () => {
+test("the env file keeps dollars and quotes, and refuses by name a value that it cannot represent", () => {
   expect(envFileOf({ A: "pa$$ word#1", B: "it's" })).toBe("A='pa\\$\\$ word#1'\nB=`it's`\n");
-  expect(() => envFileOf({ READ_KEY: "two\nlines" })).toThrow(/^READ_KEY holds/);
+  expect(() => envFileOf({ READ_KEY: "two\nlines" })).toThrow(/^READ_KEY contains/);
 });
 
-test("a port that is taken is refused by the name PORT", async () => {
+test("a port in use is refused in an error that names PORT", async () => {
   const taken = createServer();
   const port = await new Promise<number>((done) => {
     taken.listen(0, "127.0.0.1", () => {
@@ -94,7 +94,7 @@ test("a port that is taken is refused by the name PORT", async () => {
 test.each([
   ['{"time":"t","level":"info","event":"tunnel_up","edge":"x"}', null],
   ['{"time":"t","level":"warn","event":"tunnel_down","up_s":5}', "warn tunnel down up_s=5"],
-  ["TypeError: nothing is right", "TypeError: nothing is right"],
-])("the agent's line %s is shown as %s", (line, shown) => {
+  ["TypeError: x is not a function", "TypeError: x is not a function"],
+])("the log line %s of an agent is shown as %s", (line, shown) => {
   expect(shortened(line)).toBe(shown);
 });
