@@ -45,7 +45,7 @@ type ColumnsOf<Row> = {
 /** A finished request as the external stores keep it. */
 export type StoredRequest = RequestRecord & {
   finished_at: string;
-  /** Whether it counts in the latency, TTFT and token figures. */
+  /** True if it counts in the latency, TTFT and token figures. */
   is_inference: boolean;
   /** Prompt and completion tokens; null if Ollama reported neither. */
   tokens_used: number | null;

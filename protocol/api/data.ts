@@ -1,9 +1,9 @@
-/** `/api/data`: what is stored, and clearing it. */
+/** `/api/data`: the stored data, and clearing it. */
 import { z } from "zod";
 import type { ApiRoute } from "./route.ts";
 import { Count, Store, Time } from "./shapes.ts";
 
-/** `GET /api/data/summary`. Metrics are sums by minute and hour, of one model on one box each; logs are finished requests. */
+/** `GET /api/data/summary`. Metrics are sums by minute or hour, each of one model on one box; logs are finished requests. */
 export const DataSummary = z
   .object({
     metrics_count: Count,
@@ -14,17 +14,17 @@ export const DataSummary = z
     oldest_log: Time.nullable(),
     newest_log: Time.nullable(),
     metrics_cleared_at: Time.nullable().describe(
-      "when they were cleared last; what finished before counts no more",
+      "when metrics were last cleared; requests that finished before no longer count",
     ),
     logs_cleared_at: Time.nullable().describe(
-      "when they were cleared last; what finished before is not shown any more",
+      "when logs were last cleared; requests that finished before are no longer shown",
     ),
     databases: z.array(z.object({ store: Store, size_bytes: Count.nullable() })),
   })
   .meta({ id: "DataSummary" });
 export type DataSummary = z.infer<typeof DataSummary>;
 
-/** The answer of the three deletes. */
+/** The answer of the three DELETE routes. */
 export const Cleared = z
   .object({
     status: z.literal("cleared"),
@@ -36,7 +36,7 @@ export const Cleared = z
       model_stats_reset: z.boolean(),
     }),
     cleared_at: Time.describe(
-      "requests that finished until then are gone, also those that an agent delivers later",
+      "requests that finished until then are gone, including ones that an agent delivers later",
     ),
     stores: z
       .array(
@@ -48,16 +48,16 @@ export const Cleared = z
             .string()
             .nullable()
             .describe(
-              "why nothing was deleted yet; it is as soon as the store can be reached, before anything new is written",
+              "the reason nothing was deleted yet; the store is cleared once it can be reached, before new records are written",
             ),
         }),
       )
-      .describe("what was deleted where"),
+      .describe("deleted rows by store"),
   })
   .meta({ id: "Cleared" });
 export type Cleared = z.infer<typeof Cleared>;
 
-/** The two kinds of data that can be cleared apart. */
+/** The two kinds of data that can be cleared separately. */
 export type Clearable = Exclude<Cleared["type"], "all">;
 
 const clearing = (type: Cleared["type"], summary: string) =>
@@ -76,16 +76,16 @@ export const DATA_ROUTES = {
     path: "/api/data/summary",
     scope: "read",
     tag: "Data",
-    summary: "What is stored, and since when",
+    summary: "Stored data and its age",
     answer: DataSummary,
   },
   clearMetrics: clearing(
     "metrics",
-    "Clear totals, history and model statistics; GPU and system samples too",
+    "Clear totals, history, model statistics, and GPU and system samples",
   ),
   clearLogs: clearing(
     "logs",
-    "Clear the finished requests with their prompts and responses; the counts stay",
+    "Clear finished requests with their prompts and responses; counts stay",
   ),
   clearAll: clearing("all", "Clear both"),
 } as const satisfies Record<string, ApiRoute>;

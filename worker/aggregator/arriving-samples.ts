@@ -1,23 +1,23 @@
-/**
- * Samples on their way into storage: on the edge's clock, and no more of them than a history shows.
- */
+/** Samples on their way into storage: moved to the edge's clock, and thinned to what a history shows. */
 import type { Readings } from "../../protocol/inventory.ts";
 import { SAMPLE_EVERY_MS } from "../../protocol/limits.ts";
 import type { GpuSample, SystemSample } from "../../protocol/records.ts";
 
-/** Samples are kept this long. */
+/** Retention of samples. */
 export const SAMPLES_KEPT_MS = 24 * 3_600_000;
 
-/** What a box says of its GPUs and its machine, oldest first. */
+/** Samples of the GPUs and the machine of a box, oldest first. */
 export type Samples = { gpu: readonly GpuSample[]; system: readonly SystemSample[] };
 
 /**
- * The readings with the times of their samples on the edge's clock: moved by what the agent's clock
- * said when they left. By that, and not by the hello's, since a clock may be set right under a tunnel
- * that stays up for weeks. They are late by the time that the message took, never early.
+ * Moves the times of readings from the agent's clock to the edge's.
  *
- * What is still in the future, or older than anything that is kept, was sampled while the clock was being
- * set: it counts at the edge of what is possible, so that no time that a box says can harm storage.
+ * The offset is the difference between the clocks when the readings left. The clock that the hello
+ * reported is too old for this: a clock may be corrected under a tunnel that stays up for weeks. The
+ * moved times are late by the transit time of the message, never early.
+ *
+ * A sample that is still in the future, or older than the retention, was taken while the clock was
+ * being set. It is moved to the nearest possible time, so a wrong clock cannot harm storage.
  */
 export function onEdgeClock(readings: Readings, nowMs: number): Readings {
   const skewMs = readings.now_ms === null ? 0 : readings.now_ms - nowMs;
@@ -32,13 +32,13 @@ export function onEdgeClock(readings: Readings, nowMs: number): Readings {
   };
 }
 
-/** The slot of {@link SAMPLE_EVERY_MS} that each GPU, by index, was last stored in. */
+/** The slot of {@link SAMPLE_EVERY_MS} in which each GPU, by index, was last stored. */
 export type GpuSlots = Map<number, number>;
 
 /**
- * The first sample of each GPU in each slot. nvidia-smi gives one every two seconds, and a history
- * has no use for five.
- * @param slots  brought up to date
+ * Keeps the first sample of each GPU in each slot. nvidia-smi reports every two seconds, and a
+ * history has no use for five samples per slot.
+ * @param slots  is updated
  */
 export function thinned(samples: readonly GpuSample[], slots: GpuSlots): GpuSample[] {
   return samples.filter(({ index, at }) => {

@@ -1,7 +1,7 @@
 /**
- * Cells in storage: all time, and by minute or hour, of each model on each box.
+ * Cells in storage: sums of each model on each box, over all time and by minute or hour.
  *
- * One upsert per cell that a flush touched, whatever the number of records in it.
+ * A flush writes one row per cell that it touched, whatever the number of records.
  */
 import { z } from "zod";
 import { Cell, type KeyedCell } from "../counting/cell.ts";
@@ -11,18 +11,20 @@ export const HOUR_SECONDS = 3_600;
 const DAY_SECONDS = 86_400;
 export const MINUTE_CELLS_KEPT_DAYS = 7;
 export const HOUR_CELLS_KEPT_DAYS = 90;
-/** Minutes become hours an hour later: so that the range of seven days is in minutes to its first bucket. */
+/** Minutes become hours one hour later, so a range of seven days consists of minutes to its first bucket. */
 const MINUTES_KEPT_SECONDS = MINUTE_CELLS_KEPT_DAYS * DAY_SECONDS + HOUR_SECONDS;
-/** Hours are deleted a day later: so that the longest range is whole in its coarsest bucket. */
+/** Hours are deleted one day later, so the coarsest bucket of the longest range is complete. */
 const HOURS_KEPT_SECONDS = HOUR_CELLS_KEPT_DAYS * DAY_SECONDS + DAY_SECONDS;
 
 export type CellFilter = { model?: string | undefined; box?: string | undefined };
 
-/** Rows that one slice of housekeeping takes. */
+/** Rows in one slice of housekeeping. */
 const SLICE_ROWS = 500;
 
 export type RollupCell = KeyedCell & {
-  /** seconds */ step: number /** unix seconds, start */;
+  /** Length in seconds. */
+  step: number;
+  /** Start, unix seconds. */
   at: number;
 };
 
@@ -75,7 +77,7 @@ export class CellStore {
     );
   }
 
-  /** Cells of both steps that begin in [from, to), unix seconds. Lazy: a long range is never in memory at once. */
+  /** Yields the cells of both steps that begin in [from, to), unix seconds. Lazy: a long range is never in memory as a whole. */
   *rollups(from: number, to: number, { model, box }: CellFilter = {}): Generator<RollupCell> {
     const rows = this.#sql.exec(
       `SELECT step, at, model, box, cell FROM rollup WHERE step IN (${MINUTE_SECONDS}, ${HOUR_SECONDS}) AND at >= ?1 AND at < ?2
@@ -88,7 +90,7 @@ export class CellStore {
     for (const row of rows) yield Rollup.parse(row);
   }
 
-  /** Deletes all cells. @returns how many minutes and hours there were. */
+  /** Deletes all cells. @returns how many minutes and hours there were */
   clear(): number {
     const { rows } = this.summary();
     this.#sql.exec("DELETE FROM lifetime");
@@ -96,7 +98,7 @@ export class CellStore {
     return rows;
   }
 
-  /** How many minutes and hours there are, and when the first and the last of them begin, unix seconds. */
+  /** Returns the number of minutes and hours, and when the first and the last begin, unix seconds. */
   summary(): z.infer<typeof Summary> {
     return Summary.parse(
       this.#sql
@@ -106,8 +108,8 @@ export class CellStore {
   }
 
   /**
-   * Turns one slice of old minutes into hours. A slice may end within an hour: hours add up.
-   * @returns whether there may be more.
+   * Turns one slice of old minutes into hours. A slice may end within an hour, since hours add up.
+   * @returns whether more may be left
    */
   compactSlice(now: number): boolean {
     const rows = this.#sql.exec(
@@ -144,7 +146,7 @@ export class CellStore {
     );
   }
 
-  /** When the oldest row is due, unix ms; null when there is none. */
+  /** Returns when the oldest row is due, unix ms; null if nothing is stored. */
   dueMs(): number | null {
     const minute = this.#oldest(MINUTE_SECONDS);
     const hour = this.#oldest(HOUR_SECONDS);

@@ -1,8 +1,8 @@
 /**
- * Epochs: when logs and metrics were cleared last.
+ * Epochs: the times when logs and metrics were last cleared.
  *
- * What finished until then stays cleared, however late it is delivered: an agent may have been away
- * for days with records in its spool.
+ * A request that finished before stays cleared, however late it is delivered: an agent may have been
+ * away for days with records in its spool.
  */
 import type { Clearable } from "../../protocol/api/data.ts";
 import { readMeta, writeMeta } from "./schema.ts";
@@ -16,20 +16,20 @@ export class Epochs {
     this.read();
   }
 
-  /** When it was cleared last, unix ms; null when it never was. */
-  clearedMs(what: Clearable): number | null {
-    return this.#ms[what];
+  /** Returns when this kind of data was last cleared, unix ms; null if it never was. */
+  clearedMs(kind: Clearable): number | null {
+    return this.#ms[kind];
   }
 
-  /** Whether something that finished then is of what was cleared. */
-  isCleared(what: Clearable, finishedMs: number): boolean {
-    const clearedMs = this.#ms[what];
+  /** Returns whether a request that finished at this time is cleared. */
+  isCleared(kind: Clearable, finishedMs: number): boolean {
+    const clearedMs = this.#ms[kind];
     return clearedMs !== null && finishedMs <= clearedMs;
   }
 
-  /** Within the transaction that deletes. Holds once that is through, and {@link read}. */
-  begin(what: Clearable, nowMs: number): void {
-    writeMeta(this.#sql, keyOf(what), nowMs);
+  /** Starts an epoch, in the transaction that deletes. Takes effect with {@link read} after it commits. */
+  begin(kind: Clearable, nowMs: number): void {
+    writeMeta(this.#sql, keyOf(kind), nowMs);
   }
 
   read(): void {
@@ -40,4 +40,4 @@ export class Epochs {
   }
 }
 
-const keyOf = (what: Clearable): string => `${what}_cleared_ms`;
+const keyOf = (kind: Clearable): string => `${kind}_cleared_ms`;

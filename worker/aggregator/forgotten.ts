@@ -1,15 +1,15 @@
 /**
  * Ids of requests whose ledger rows were deleted.
  *
- * A record may be delivered again long after: by an agent that was away for a week, say. Without
- * its row it would count twice. An id costs 16 bytes here, a row a hundred times that.
+ * A record may be delivered again much later, for example by an agent that was away for a week.
+ * Without its row it would count twice. An id costs 16 bytes here, a row a hundred times as much.
  */
 import { z } from "zod";
 import { bytesOfIds, includesId } from "../storage/uuid-bytes.ts";
 
 /** Ids per slice: 8 KB, one row write. */
 export const SLICE_IDS = 500;
-/** Slices kept: 2 million ids, 32 MB. A record that comes again after that many others counts twice. */
+/** Slices kept: 2 million ids, 32 MB. A record that is delivered again after that many others counts twice. */
 const SLICES_MAX = 4_000;
 
 const Newest = z.object({ id: z.string().nullable() });
@@ -17,7 +17,7 @@ const Slice = z.object({ ids: z.instanceof(ArrayBuffer) });
 
 export class Forgotten {
   readonly #sql: SqlStorage;
-  /** The newest forgotten id. Nearly every record is newer, and needs no look into the table. */
+  /** The newest forgotten id. Nearly every record is newer and needs no query. */
   #newest: string | null;
 
   constructor(sql: SqlStorage) {
@@ -25,7 +25,7 @@ export class Forgotten {
     this.#newest = Newest.parse(sql.exec("SELECT max(last_id) AS id FROM forgotten").one()).id;
   }
 
-  /** The newest; null when there is none. Everything that is newer has its row. */
+  /** Returns the newest forgotten id, or null. Every newer record has its row. */
   newest(): string | null {
     return this.#newest;
   }
@@ -40,7 +40,7 @@ export class Forgotten {
     return false;
   }
 
-  /** @param ids sorted, at most {@link SLICE_IDS}, at least one. */
+  /** @param ids  sorted, at least one and at most {@link SLICE_IDS} */
   add(ids: readonly string[]): void {
     const [first] = ids;
     const last = ids.at(-1);

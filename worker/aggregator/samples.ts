@@ -1,11 +1,11 @@
-/** Samples of GPUs and machines of the last day: one row per batch, not per sample. */
+/** GPU and machine samples of the last day, stored as one row per batch, not per sample. */
 import { z } from "zod";
 import { GpuSample, SystemSample } from "../../protocol/records.ts";
 import { jsonText } from "../storage/json-text.ts";
 import { SAMPLES_KEPT_MS, type Samples } from "./arriving-samples.ts";
 
 export type BoxSamples = Samples & { box: string };
-/** The key of a batch, and how many samples it has of each kind. */
+/** The key of a batch, and its number of samples of each kind. */
 type BatchCounts = z.infer<typeof Counts>;
 
 const Row = z.object({
@@ -28,7 +28,7 @@ export class SampleStore {
     this.#sql = sql;
   }
 
-  /** @param atMs  when the batch is stored: none of its samples is newer */
+  /** @param atMs  when the batch is stored; none of its samples is newer */
   put(atMs: number, { box, gpu, system }: BoxSamples): void {
     this.#sql.exec(
       "INSERT OR REPLACE INTO samples (at_ms, box, gpu, system) VALUES (?, ?, ?, ?)",
@@ -40,9 +40,9 @@ export class SampleStore {
   }
 
   /**
-   * The batches that were stored since, oldest first: every sample since then is in one of them. Lazy:
-   * a day is never in memory at once.
-   * @param box  only of this one; of all when left out
+   * Yields the batches stored since a time, oldest first. They contain every sample since then.
+   * Lazy: a whole day is never in memory.
+   * @param box  only batches of this box; all if left out
    */
   *since(fromMs: number, box?: string): Generator<BoxSamples> {
     const rows = this.#sql.exec(
@@ -53,7 +53,7 @@ export class SampleStore {
     for (const row of rows) yield Row.parse(row);
   }
 
-  /** Of all batches, oldest first. */
+  /** Returns the counts of all batches, oldest first. */
   counts(): BatchCounts[] {
     const sql =
       "SELECT at_ms, box, json_array_length(gpu) AS gpu, json_array_length(system) AS system FROM samples ORDER BY at_ms, box";
@@ -63,7 +63,7 @@ export class SampleStore {
       .map((row) => Counts.parse(row));
   }
 
-  /** One batch; empty when it is gone. */
+  /** Returns one batch; empty if it is gone. */
   of(atMs: number, box: string): BoxSamples {
     const [row] = this.#sql
       .exec("SELECT box, gpu, system FROM samples WHERE at_ms = ? AND box = ?", atMs, box)
@@ -75,7 +75,7 @@ export class SampleStore {
     this.#sql.exec("DELETE FROM samples");
   }
 
-  /** @param heldMs  batches from then on are still needed; null when none is */
+  /** @param heldMs  batches from then on are still needed; null if none is */
   deleteOld(nowMs: number, heldMs: number | null): void {
     this.#sql.exec(
       "DELETE FROM samples WHERE at_ms < ?",
@@ -83,7 +83,7 @@ export class SampleStore {
     );
   }
 
-  /** When the oldest batch is due to be deleted, unix ms; null when there is none. */
+  /** Returns when the oldest batch is due for deletion, unix ms; null if nothing is stored. */
   dueMs(): number | null {
     const { at_ms } = Oldest.parse(this.#sql.exec("SELECT min(at_ms) AS at_ms FROM samples").one());
     return at_ms === null ? null : at_ms + SAMPLES_KEPT_MS;

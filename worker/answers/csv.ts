@@ -1,15 +1,15 @@
 /**
- * Values as lines of CSV (RFC 4180).
+ * Lines of CSV (RFC 4180), meant for spreadsheets.
  *
- * For spreadsheets, so a text that one would run as a formula is disarmed: prompts are written by
- * strangers. Who wants every character as it is takes NDJSON.
+ * Prompts are written by strangers, so a text that a spreadsheet would run as a formula is disarmed.
+ * The NDJSON export keeps every character.
  *
  * @see https://owasp.org/www-community/attacks/CSV_Injection
  */
 
 type Value = string | number | boolean | null;
 
-/** @returns the line with its CRLF. `null` is an empty field. */
+/** Returns the line with its CRLF. `null` is an empty field. */
 export const csvLine = (values: readonly Value[]): string => `${values.map(fieldOf).join(",")}\r\n`;
 
 function fieldOf(value: Value): string {

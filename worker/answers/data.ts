@@ -44,7 +44,7 @@ export const cleared = (
 ): Cleared => ({
   status: "cleared",
   type,
-  // Model statistics are sums like all others: they go with the metrics.
+  // Model statistics are sums like all others, so they are cleared with the metrics.
   results: {
     metrics_cleared: type !== "logs",
     logs_cleared: type !== "metrics",

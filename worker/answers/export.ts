@@ -1,8 +1,8 @@
 /**
  * Exports: logs and history of any length, streamed as CSV or NDJSON.
  *
- * Page by page, at the reader's pace, so neither the Worker nor the Aggregator holds more than a
- * page. An export that fails in its middle breaks the connection: a short file must not look whole.
+ * Pages are read at the reader's pace, so neither the Worker nor the Aggregator holds more than one.
+ * An export that fails midway breaks the connection: a truncated file must not look complete.
  */
 import type { Logs } from "../../protocol/api/logs.ts";
 import { HistoryPoint } from "../../protocol/api/stats.ts";
@@ -16,9 +16,9 @@ type Row = Record<string, string | number | boolean | null>;
 const ROWS_PER_PAGE = 500;
 
 /**
- * Logs, newest first: those that were there when it began.
- * @param limit  at most so many; null for all
- * @param read   a page of the ledger. The query's own cursor and offset count for the first one
+ * Exports logs, newest first. Leaves out requests that finish after it began.
+ * @param limit  at most this many entries; null for all
+ * @param read   reads one page; the query's own cursor and offset apply to the first one
  */
 export const logsExport = (
   format: Format,
@@ -26,7 +26,7 @@ export const logsExport = (
   read: (page: { limit: number; cursor?: string; offset?: number }) => Promise<Logs>,
 ): Response => answerOf("logs", format, LOG_ENTRY_FIELDS, pagesOf(limit, read));
 
-/** History, oldest first. */
+/** Exports history, oldest first. */
 export const historyExport = (
   format: Format,
   span: Span,

@@ -1,8 +1,8 @@
 /**
- * All sinks of this edge: none, one or two, each at its own pace.
+ * The deliveries to all external stores of this edge, each at its own pace.
  *
- * Also what they share: one outbox, which holds back the retention of what it names. It holds back
- * only so much. Beyond that the oldest are dropped, and that is counted and shown.
+ * They share one outbox. The records that it names are exempt from retention until they are
+ * delivered, up to a bound. Beyond it the oldest records are dropped, counted and shown.
  */
 import type { SinkHealth } from "../../protocol/api/fleet.ts";
 import type { StoreReport } from "../answers/concerns.ts";
@@ -13,13 +13,13 @@ import { type DeliveryStates, newDeliveryState } from "./delivery-states.ts";
 import { type Clearing, type ExternalStore, StoreError } from "./external-store.ts";
 import type { Outbox } from "./outbox.ts";
 
-/** Items that wait at most: eleven days of one request a second. */
+/** At most this many records wait: eleven days of one request per second. */
 export const OUTBOX_ITEMS_MAX = 1_000_000;
-/** Of an object's 10 GB. */
+/** Records are dropped when the object's database exceeds this size. The platform's limit is 10 GB. */
 export const OUTBOX_STORAGE_BYTES_MAX = 6e9;
-/** How much goes when there is too much. */
+/** The share of the outbox that is dropped at a time. */
 const DROPPED_SHARE = 0.1;
-/** When there is more to send. */
+/** The pause before the next flush when more records wait. */
 const CONTINUE_MS = 100;
 
 export type StoreDeliveriesParts = {
@@ -30,7 +30,7 @@ export type StoreDeliveriesParts = {
 };
 
 export class StoreDeliveries {
-  readonly #sinks: readonly StoreDelivery[];
+  readonly #deliveries: readonly StoreDelivery[];
   readonly #storage: DurableObjectStorage;
   readonly #outbox: Outbox;
   readonly #states: DeliveryStates;
@@ -42,14 +42,18 @@ export class StoreDeliveries {
     this.#storage = storage;
     this.#outbox = outbox;
     this.#states = states;
-    this.#sinks = stores.map((store) => new StoreDelivery(storage, store, outbox, states, random));
+    this.#deliveries = stores.map(
+      (store) => new StoreDelivery(storage, store, outbox, states, random),
+    );
     storage.transactionSync(() => this.#configure(stores));
   }
 
   /**
-   * A sink that is new starts with the oldest that there is. One that is gone holds nothing back. When it
-   * comes again nobody knows what it got of the rest: it gets all of it again where that does no harm, and
-   * what comes from then on where it does.
+   * Matches the stored states with the configured stores.
+   *
+   * A new store starts with the oldest record that still exists. A store that was removed from the
+   * settings holds nothing back. If it is configured again, the edge does not know which records it
+   * missed. It gets all of them again if duplicates do no harm there, and otherwise only new ones.
    */
   #configure(stores: readonly ExternalStore[]): void {
     const names = new Set<string>(stores.map(({ name }) => name));
@@ -77,43 +81,43 @@ export class StoreDeliveries {
   }
 
   get isNone(): boolean {
-    return this.#sinks.length === 0;
+    return this.#deliveries.length === 0;
   }
 
   hasBacklog(): boolean {
-    return this.#sinks.some((sink) => sink.backlog() > 0 || sink.isClearing);
+    return this.#deliveries.some((delivery) => delivery.backlog() > 0 || delivery.isClearing);
   }
 
-  /** Sends what waits. A sink whose store is slow does not keep the others from going on at their pace. */
+  /** Sends the waiting records. A slow store does not hold up the others. */
   async flush(clock: Clock, pause: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    let busy = this.#sinks.length;
+    let busy = this.#deliveries.length;
     const isOver = new AbortController();
     await Promise.all(
-      this.#sinks.map(async (sink) => {
-        await sink.flush(clock);
+      this.#deliveries.map(async (delivery) => {
+        await delivery.flush(clock);
         if (--busy === 0) isOver.abort();
         while (!isOver.signal.aborted) {
           await pause(isOver.signal).catch(() => {});
-          if (!isOver.signal.aborted) await sink.flush(clock);
+          if (!isOver.signal.aborted) await delivery.flush(clock);
         }
       }),
     );
   }
 
-  /** When to flush for what waits now, unix ms; null when nothing does. */
+  /** Returns when to flush for the records that wait now, unix ms; null if none wait. */
   dueMs(nowMs: number): number | null {
-    const due = this.#sinks.map((sink) => sink.dueMs()).filter((at) => at !== null);
+    const due = this.#deliveries.map((delivery) => delivery.dueMs()).filter((at) => at !== null);
     return due.length === 0 ? null : Math.max(nowMs + CONTINUE_MS, Math.min(...due));
   }
 
-  /** When to flush for what comes in now, unix ms: not before a store is asked again that failed. */
+  /** Returns when to flush for records that arrive now, unix ms. Respects the backoff of a store that failed. */
   dueForNewMs(nowMs: number, intervalMs: number): number {
     return Math.min(
-      ...this.#sinks.map(({ state }) => Math.max(nowMs + intervalMs, state.retry_at_ms ?? 0)),
+      ...this.#deliveries.map(({ state }) => Math.max(nowMs + intervalMs, state.retry_at_ms ?? 0)),
     );
   }
 
-  /** Within the transaction that clears the object: what waited of it is sent no more, and the stores are to be cleared too. */
+  /** Removes cleared records from the outbox and schedules clearing the stores. Runs in the transaction that clears the object. */
   beginClear({ logs, metrics }: Clearing): void {
     if (logs) this.#outbox.deleteAll("requests");
     for (const kind of metrics ? (["gpu_samples", "system_samples"] as const) : [])
@@ -128,33 +132,33 @@ export class StoreDeliveries {
     }
   }
 
-  /** Clears the stores now. One that cannot be is cleared before anything new is written to it. */
+  /** Clears the stores now. A store that cannot be reached is cleared before the next records are written to it. */
   clear(clock: Clock): Promise<StoreCleared[]> {
     return Promise.all(
-      this.#sinks.map(async (sink): Promise<StoreCleared> => {
+      this.#deliveries.map(async (delivery): Promise<StoreCleared> => {
         try {
-          return { store: sink.name, rows: await sink.clear(clock), error: null };
+          return { store: delivery.name, rows: await delivery.clear(clock), error: null };
         } catch (error) {
           if (!(error instanceof StoreError)) throw error;
-          return { store: sink.name, rows: null, error: error.message };
+          return { store: delivery.name, rows: null, error: error.message };
         }
       }),
     );
   }
 
-  /** Drops the oldest of what waits, when it is too much. Retention may then delete it. */
+  /** Drops the oldest waiting records if the outbox exceeds a bound. Retention may then delete them. */
   bound(nowMs: number, { itemsMax, bytesMax }: { itemsMax: number; bytesMax: number }): void {
     if (this.isNone) return;
-    const waiting = Math.max(...this.#sinks.map((sink) => sink.backlog()));
+    const waiting = Math.max(...this.#deliveries.map((delivery) => delivery.backlog()));
     const tooMany = waiting - itemsMax;
     if (waiting === 0 || (tooMany <= 0 && this.#storage.sql.databaseSize <= bytesMax)) return;
     const cursor = this.#outbox.behind(Math.max(tooMany, Math.ceil(waiting * DROPPED_SHARE)));
     this.#storage.transactionSync(() => {
-      for (const sink of this.#sinks) {
-        const { state } = sink;
+      for (const delivery of this.#deliveries) {
+        const { state } = delivery;
         if (state.cursor.seq >= cursor.seq) continue;
-        const dropped = state.dropped + sink.backlog() - this.#outbox.count(cursor);
-        this.#states.put(sink.name, {
+        const dropped = state.dropped + delivery.backlog() - this.#outbox.count(cursor);
+        this.#states.put(delivery.name, {
           ...state,
           cursor,
           batch: null,
@@ -170,15 +174,15 @@ export class StoreDeliveries {
     return this.reports().map(({ health }) => health);
   }
 
-  /** Each store's health, and when it last lost records. */
+  /** Returns the health of each store, and when it last lost records. */
   reports(): StoreReport[] {
-    return this.#sinks.map((sink) => {
-      const { state } = sink;
+    return this.#deliveries.map((delivery) => {
+      const { state } = delivery;
       const time = (ms: number | null) => (ms === null ? null : isoOf(ms));
       const health: SinkHealth = {
-        sink: sink.name,
+        sink: delivery.name,
         state: state.failures > 0 ? "failing" : "ok",
-        backlog: sink.backlog(),
+        backlog: delivery.backlog(),
         last_success: time(state.last_success_ms),
         last_error: state.last_error && {
           at: isoOf(state.last_error.at_ms),
@@ -188,7 +192,7 @@ export class StoreDeliveries {
         delivered: state.delivered,
         dropped: state.dropped,
         set_aside: state.set_aside,
-        clearing: sink.isClearing,
+        clearing: delivery.isClearing,
       };
       return { health, lastDroppedMs: state.last_dropped_ms, lastRefused: state.last_set_aside };
     });

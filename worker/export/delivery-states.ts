@@ -1,4 +1,4 @@
-/** How far each sink is, in storage: it outlives the object, and whatever was being sent. */
+/** The state of each delivery in storage, which survives restarts of the object. */
 import { z } from "zod";
 import type { StoreName } from "../../protocol/stores.ts";
 import { jsonText } from "../storage/json-text.ts";
@@ -7,10 +7,10 @@ import { Cursor } from "./outbox.ts";
 const timeMs = z.number().nullable();
 
 export const DeliveryState = z.object({
-  /** False for one that is written to no more: it holds nothing back, and starts anew where the outbox ends. */
+  /** False for a store that was removed from the settings. It holds nothing back. */
   is_configured: z.boolean(),
   cursor: Cursor,
-  /** The batch that is being sent, from the cursor on: kept before it is sent first, and sent again as it is. */
+  /** The batch that is being sent, from the cursor on. Kept before the first attempt and repeated unchanged. */
   batch: z
     .object({
       id: z.uuid(),
@@ -18,14 +18,14 @@ export const DeliveryState = z.object({
       items: z.int().positive(),
     })
     .nullable(),
-  /** What is to be deleted in the store before anything new is written to it. */
+  /** The parts of the store to delete before new rows are written to it. */
   clearing: z.object({ logs: z.boolean(), metrics: z.boolean() }),
-  /** Attempts in a row that failed, and when the next one is due. */
+  /** Consecutive failed attempts. */
   failures: z.int(),
   retry_at_ms: timeMs,
   last_success_ms: timeMs,
   last_error: z.object({ at_ms: z.number(), message: z.string() }).nullable(),
-  /** Items. */
+  /** Counts of records. */
   delivered: z.int(),
   dropped: z.int(),
   last_dropped_ms: timeMs,
@@ -62,7 +62,7 @@ export class DeliveryStates {
     this.#states.set(name, state);
   }
 
-  /** What storage says: after a transaction that was rolled back. */
+  /** Reads the states again, after a transaction that was rolled back. */
   read(): void {
     this.#states.clear();
     for (const row of this.#sql.exec("SELECT name, state FROM sinks")) {

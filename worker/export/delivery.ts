@@ -1,9 +1,9 @@
 /**
- * A sink: brings one store what waits in the outbox, once.
+ * The delivery to one external store: sends the records in the outbox exactly once.
  *
- * A batch is named and kept in storage before it is sent. Until the store confirms, the same rows
- * are sent again under the same name, so it does not matter whether the store, its answer or this
- * object was lost. Nothing here is in a transaction while it waits for the store: intake goes on.
+ * A batch gets an id and is kept in storage before it is sent. Until the store confirms it, the same
+ * rows are sent again under the same id. So it does not matter if the store, its answer or this
+ * object is lost. No transaction is open while the delivery waits for the store: intake goes on.
  */
 
 import type { StoreName } from "../../protocol/stores.ts";
@@ -19,11 +19,11 @@ import {
 import type { Outbox, Taken } from "./outbox.ts";
 
 const BATCH_ITEMS_MAX = 5_000;
-/** Neon takes 10 MiB. Two sinks, the rows and their text stay well within the memory of an object. */
+/** Neon accepts 10 MiB. With two stores, rows and their text stay well within an object's memory. */
 const BATCH_BYTES_MAX = 8_000_000;
-/** One flush sends at most so many, then lets housekeeping run. */
+/** One flush sends at most this many batches, then lets housekeeping run. */
 const BATCHES_PER_FLUSH = 20;
-/** Rows that may be set aside one after the other: then the store is asked again later, in case the fault is its own. */
+/** Consecutive rows that may be set aside. After that the delivery backs off, in case the fault is in the store. */
 const SET_ASIDE_PER_FLUSH = 20;
 const DELETE_OLD_EVERY_MS = 3_600_000;
 
@@ -35,7 +35,7 @@ export class StoreDelivery {
   readonly #outbox: Outbox;
   readonly #states: DeliveryStates;
   readonly #random: () => number;
-  /** What is done with the store, one thing after the other. */
+  /** The operations on the store, which run one after the other. */
   #last: Promise<unknown> = Promise.resolve();
   #isChecked = false;
   #hasMore = false;
@@ -63,7 +63,7 @@ export class StoreDelivery {
     return this.#states.get(this.name) ?? newDeliveryState(this.#outbox.end());
   }
 
-  /** Whether the store holds what is to be deleted. */
+  /** True while the store still contains data that was cleared. */
   get isClearing(): boolean {
     const { logs, metrics } = this.state.clearing;
     return logs || metrics;
@@ -73,14 +73,14 @@ export class StoreDelivery {
     return this.#outbox.count(this.state.cursor);
   }
 
-  /** When a flush has something to do that it could not do before, unix ms; null when it waits for nothing. */
+  /** Returns when the next flush can make progress, unix ms; null if nothing is pending. */
   dueMs(): number | null {
     return this.state.retry_at_ms ?? (this.#hasMore ? 0 : null);
   }
 
-  /** Sends what waits, unless it is too early for that. Never rejects for the store's sake. */
+  /** Sends the waiting records unless the store is in backoff. Failures of the store do not reject. */
   flush(clock: Clock): Promise<void> {
-    return this.#afterOthers(async () => {
+    return this.#inTurn(async () => {
       const { retry_at_ms: retryAtMs } = this.state;
       if (retryAtMs !== null && clock() < retryAtMs) return;
       await this.#try(clock, async () => {
@@ -90,9 +90,12 @@ export class StoreDelivery {
     });
   }
 
-  /** Deletes in the store what {@link clearing} says, now. @throws {StoreError}; then it is done before the next rows are sent */
+  /**
+   * Clears the store now.
+   * @throws {StoreError}; the store is then cleared before the next rows are sent
+   */
   clear(clock: Clock): Promise<ClearedRows> {
-    return this.#afterOthers(async () => {
+    return this.#inTurn(async () => {
       let rows: ClearedRows = { logs: 0, metrics: 0 };
       const failure = await this.#try(clock, async () => {
         rows = await this.#clear(clock);
@@ -104,7 +107,7 @@ export class StoreDelivery {
 
   async #send(clock: Clock): Promise<void> {
     let setAside = 0;
-    // Whoever clears waits for this.
+    // A request to clear waits for this loop.
     for (let sent = 0; sent < BATCHES_PER_FLUSH && !this.isClearing; sent++) {
       const batch = this.#freeze();
       this.#hasMore = batch !== null;
@@ -119,7 +122,7 @@ export class StoreDelivery {
           !(error.failure === "content" || error.failure === "too_large")
         )
           throw error;
-        // The fault may be the tables'. Rows are given up only when these are as they must be.
+        // The fault may be in the tables. Rows are given up only if the tables are correct.
         this.#isChecked = false;
         await this.#check();
         if (batch.items === 1 && ++setAside > SET_ASIDE_PER_FLUSH) throw error;
@@ -129,7 +132,7 @@ export class StoreDelivery {
     await this.#deleteOld(clock());
   }
 
-  /** The batch that was being sent, or a new one; null when nothing waits. */
+  /** Returns the batch that was being sent, or a new one; null if no records wait. */
   #freeze(): (Batch & Taken) | null {
     const { state } = this;
     const bytesOf = (row: Parameters<ExternalStore["bytesOf"]>[0]) => this.#store.bytesOf(row);
@@ -155,7 +158,7 @@ export class StoreDelivery {
   #delivered(batch: Batch & Taken, nowMs: number): void {
     const { state } = this;
     const success = { failures: 0, retry_at_ms: null, last_success_ms: nowMs };
-    // What was cleared or dropped while it was sent is not where it was.
+    // The cursor does not move if the batch was cleared or dropped while it was being sent.
     if (state.batch?.id === batch.id)
       this.#put({
         ...success,
@@ -166,7 +169,7 @@ export class StoreDelivery {
     else this.#put(success);
   }
 
-  /** Nothing of the batch was stored. Half of it is tried next, until the row that is at fault is alone. */
+  /** Handles a batch of which nothing was stored. Halves it until the faulty row is alone, and sets that aside. */
   #refused(batch: Batch & Taken, { message }: StoreError, nowMs: number): void {
     const { state } = this;
     if (state.batch?.id !== batch.id) return;
@@ -179,13 +182,13 @@ export class StoreDelivery {
       return;
     }
     const [row] = batch.rows;
-    const who =
+    const subject =
       row === undefined
         ? ""
         : "request_id" in row
           ? `request ${row.request_id}: `
-          : `a sample of ${row.box}: `;
-    const last_set_aside = { at_ms: nowMs, message: `${who}${message}` };
+          : `sample of ${row.box}: `;
+    const last_set_aside = { at_ms: nowMs, message: `${subject}${message}` };
     this.#put({
       last_error,
       batch: null,
@@ -199,10 +202,10 @@ export class StoreDelivery {
     if (!this.isClearing) return { logs: 0, metrics: 0 };
     const { clearing } = this.state;
     const rows = await this.#store.clear(clearing);
-    // What was asked for meanwhile is yet to be done.
-    const still = (what: keyof Clearing) => this.state.clearing[what] && !clearing[what];
+    // Parts that were cleared meanwhile are still to be deleted.
+    const isStillDue = (part: keyof Clearing) => this.state.clearing[part] && !clearing[part];
     this.#put({
-      clearing: { logs: still("logs"), metrics: still("metrics") },
+      clearing: { logs: isStillDue("logs"), metrics: isStillDue("metrics") },
       failures: 0,
       retry_at_ms: null,
       last_success_ms: clock(),
@@ -222,13 +225,13 @@ export class StoreDelivery {
     this.#isChecked = true;
   }
 
-  /** @returns why it failed; null when it did not. */
+  /** Runs the work and records a failure. @returns the failure; null on success */
   async #try(clock: Clock, work: () => Promise<void>): Promise<StoreError | null> {
     try {
       await work();
       return null;
     } catch (error) {
-      const failure = error instanceof StoreError ? error : faultOfOurs(error);
+      const failure = error instanceof StoreError ? error : internalFault(error);
       if (failure.failure === "schema") this.#isChecked = false;
       const nowMs = clock();
       const failures = this.state.failures + 1;
@@ -251,18 +254,24 @@ export class StoreDelivery {
     });
   }
 
-  #afterOthers<Result>(work: () => Promise<Result>): Promise<Result> {
+  /** Runs work after all earlier operations on the store. */
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
     const result = this.#last.then(work);
     this.#last = result.catch(() => {});
     return result;
   }
 }
 
-/** An alarm that fails is given up by the platform after some tries: no fault of one sink may end all that alarms do. */
-function faultOfOurs(error: unknown): StoreError {
+/**
+ * Reports a fault of this program as a failure of the store.
+ *
+ * The platform gives up on an alarm that fails repeatedly, so a fault in one delivery must not end
+ * the alarm.
+ */
+function internalFault(error: unknown): StoreError {
   console.error(error);
   return new StoreError(
     "unavailable",
-    "is not written to, by a fault of this program: its logs say more",
+    "gets no records because of a fault in the edge: see the edge's logs",
   );
 }

@@ -32,7 +32,7 @@ export interface ExternalStore {
   readonly historyDays: number;
   /** How many days its samples cover. */
   readonly samplesDays: number;
-  /** Whether a row that arrives again in another batch still counts once, also in the sums. */
+  /** True if a row that arrives again in another batch still counts once, also in the sums. */
   readonly countsOnce: boolean;
   /** Returns how many bytes a row adds to a statement. */
   bytesOf(row: AnyRow): number;

@@ -1,19 +1,20 @@
 /**
- * The outbox: what the stores have yet to get, in the order in which it came.
+ * The outbox: the records waiting for the external stores, in order of arrival.
  *
- * An entry names what the ledger and the samples hold, one entry a batch that was taken in, written
- * in the same transaction: rows are billed, so nothing is written twice. Each sink has a cursor into it.
+ * An entry names records in the ledger or the samples and does not copy them: row writes are billed.
+ * Each batch that arrives makes one entry, in the transaction that stores it. Each delivery has its
+ * own cursor into the outbox.
  */
 import { z } from "zod";
 import type { GpuSample, RequestRecord, SystemSample } from "../../protocol/records.ts";
 import { bytesOfIds, idsOfBytes } from "../storage/uuid-bytes.ts";
 import { type AnyRow, gpuRow, type Kind, type Rows, requestRow, systemRow } from "./rows.ts";
 
-/** The first item that was not delivered: an entry, and how many of its items were. */
+/** The position of the first undelivered record: an entry, and how many of its records were delivered. */
 export const Cursor = z.object({ seq: z.int(), offset: z.int() });
 export type Cursor = z.infer<typeof Cursor>;
 
-/** `items`: how many were read. One whose row is gone makes none. */
+/** `items` is the number of records read. A record whose row is gone makes no row. */
 export type Taken = Rows & { items: number; next: Cursor };
 export type TakeLimits = { items: number; bytes: number; bytesOf: (row: AnyRow) => number };
 
@@ -34,7 +35,7 @@ type SamplesEntry = {
   at_ms: number;
   box: string;
 };
-/** Ids are sorted. */
+/** The ids are sorted. */
 type NewEntry = { kind: "requests"; ids: readonly string[] } | SamplesEntry;
 
 const Newest = z.object({ seq: z.number().nullable() });
@@ -45,21 +46,21 @@ const Held = z.object({
   at_ms: z.number().nullable(),
 });
 
-/** The ledger, as far as the outbox reads it. */
+/** The part of the ledger that the outbox reads. */
 export type OutboxLedger = {
   ids(): string[];
   records(ids: readonly string[]): { record: RequestRecord; finishedMs: number }[];
 };
 
-/** The key of a stored batch, and how many samples of each kind it holds. */
+/** The key of a stored batch, and its number of samples of each kind. */
 type BatchCounts = { at_ms: number; box: string; gpu: number; system: number };
 
-/** A stored batch of samples of one box. */
+/** A stored batch of samples from one box. */
 type SampleBatch = { box: string; gpu: readonly GpuSample[]; system: readonly SystemSample[] };
 
-/** The stored samples, as far as the outbox reads them. */
+/** The part of the sample store that the outbox reads. */
 export type OutboxSamples = {
-  /** Of every batch, oldest first. */
+  /** Returns the counts of every batch, oldest first. */
   counts(): BatchCounts[];
   of(atMs: number, box: string): SampleBatch;
 };
@@ -79,24 +80,27 @@ export class Outbox {
       (Newest.parse(sql.exec("SELECT max(seq) AS seq FROM outbox").one()).seq ?? 0) + 1;
   }
 
-  /** Takes entries from now on; without a sink it takes none. @param seq  no entry that comes is before it: a sink is there */
+  /**
+   * Accepts entries from now on. Without an external store the outbox stays closed.
+   * @param seq  the position of the furthest delivery; new entries never come before it
+   */
   open(seq: number): void {
     this.#isOpen = true;
     this.#nextSeq = Math.max(this.#nextSeq, seq);
   }
 
-  /** Where the next entry comes. */
+  /** Returns the position of the next entry. */
   end(): Cursor {
     return { seq: this.#nextSeq, offset: 0 };
   }
 
-  /** Within the transaction that writes their ledger rows. */
+  /** Adds requests, in the transaction that writes their ledger rows. */
   addRequests(ids: readonly string[]): void {
     if (this.#isOpen && ids.length > 0)
       this.#insert(this.#nextSeq++, { kind: "requests", ids: [...ids].sort() });
   }
 
-  /** Within the transaction that stores the batch. */
+  /** Adds samples, in the transaction that stores the batch. */
   addSamples(atMs: number, { box, gpu, system }: SampleBatch): void {
     if (!this.#isOpen) return;
     for (const entry of entriesOf({ at_ms: atMs, box, gpu: gpu.length, system: system.length }))
@@ -104,9 +108,10 @@ export class Outbox {
   }
 
   /**
-   * Names what ledger and samples hold and no entry names, oldest first, ahead of all entries that
-   * there are: so it reaches only the sinks whose cursor is put there.
-   * @returns that cursor.
+   * Adds entries for all stored records that no entry names, oldest first.
+   *
+   * They come before all existing entries, so only a delivery whose cursor is set there gets them.
+   * @returns that cursor
    */
   addEarlier(): Cursor {
     const { first, items } = Waiting.parse(
@@ -135,7 +140,7 @@ export class Outbox {
     return { seq, offset: 0 };
   }
 
-  /** How many items wait from a cursor on. */
+  /** Returns how many records wait from a cursor on. */
   count({ seq, offset }: Cursor): number {
     const sql =
       "SELECT coalesce(sum(CASE WHEN seq = ?1 THEN items - ?2 ELSE items END), 0) AS items FROM outbox WHERE seq >= ?1";
@@ -143,8 +148,8 @@ export class Outbox {
   }
 
   /**
-   * Rows of one kind from a cursor on, as many as the limits allow, at least one item.
-   * @returns the same rows for the same cursor and number of items; null when nothing waits.
+   * Reads rows of one kind from a cursor on, as many as the limits allow and at least one record.
+   * @returns the same rows for the same cursor and number of records; null if none wait
    */
   take(from: Cursor, { items, bytes, bytesOf }: TakeLimits): Taken | null {
     let first: Taken | null = null;
@@ -157,7 +162,7 @@ export class Outbox {
       const taken: Taken = first ?? { kind: entry.kind, rows: [], items: 0, next: from };
       first = taken;
       if (entry.kind !== taken.kind) break;
-      // The entry at the cursor may have been cleared: the next one is new then.
+      // The entry at the cursor may have been cleared; the next entry is then read from its start.
       let offset = entry.seq === from.seq ? from.offset : 0;
       for (const row of this.#rowsOf(entry, offset)) {
         if (taken.items === items) return taken;
@@ -173,7 +178,7 @@ export class Outbox {
     return first;
   }
 
-  /** Deletes what is before a cursor. */
+  /** Deletes the entries before a cursor. */
   deleteBefore({ seq }: Cursor): void {
     this.#sql.exec("DELETE FROM outbox WHERE seq < ?", seq);
   }
@@ -182,7 +187,7 @@ export class Outbox {
     this.#sql.exec("DELETE FROM outbox WHERE kind = ?", kind);
   }
 
-  /** The cursor behind the oldest `items` items, to the next whole entry. */
+  /** Returns the cursor behind the oldest `items` records, rounded up to a whole entry. */
   behind(items: number): Cursor {
     let sum = 0;
     for (const row of this.#sql.exec("SELECT seq, items FROM outbox ORDER BY seq")) {
@@ -193,7 +198,7 @@ export class Outbox {
     return this.end();
   }
 
-  /** From where on ledger and samples are needed: the oldest request id and time of a batch of samples; null when none is. */
+  /** Returns the oldest request id and the oldest batch of samples that are still needed; null if none is. */
   held(): { requestId: string | null; samplesMs: number | null } {
     const row = this.#sql
       .exec("SELECT min(substr(ids, 1, 16)) AS first_id, min(at_ms) AS at_ms FROM outbox")
@@ -253,10 +258,14 @@ export class Outbox {
 
 /** Ids in one entry of {@link Outbox.addEarlier}: 80 KB, one row write. */
 const EARLIER_IDS = 5_000;
-/** When more waits for another sink, a new one begins with that: to find out what else there is would take too much memory. */
+/**
+ * Above this many waiting records, a new store starts with these and gets no earlier ones.
+ *
+ * Finding the earlier ones would take too much memory.
+ */
 const EARLIER_WAITING_MAX = 100_000;
 
-/** A batch of samples as entries: none for a kind that it has none of. */
+/** Makes the entries of a batch of samples, one for each kind that it contains. */
 const entriesOf = ({ at_ms, box, gpu, system }: BatchCounts): SamplesEntry[] =>
   [
     { kind: "gpu_samples" as const, items: gpu, at_ms, box },
@@ -265,10 +274,10 @@ const entriesOf = ({ at_ms, box, gpu, system }: BatchCounts): SamplesEntry[] =>
 
 const nameOf = ({ kind, at_ms, box }: SamplesEntry): string => JSON.stringify([kind, at_ms, box]);
 
-/** Records in memory beyond those of the batch: with long texts, 10 MB. */
+/** Records in memory besides those of the batch: 10 MB with long texts. */
 const IDS_PER_READ = 50;
 
-/** `take` asks for rows of one kind only. */
+/** Adds a row to rows of its kind. */
 function push(taken: Rows, row: AnyRow | null): void {
   if (row === null) return;
   if (taken.kind === "requests" && "request_id" in row) taken.rows.push(row);

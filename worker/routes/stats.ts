@@ -1,4 +1,4 @@
-/** What the boxes did: totals, history, logs, models. */
+/** The routes of `/api/stats` and `/api/models`: totals, history, logs and models. */
 import { Hono } from "hono";
 import { STATS_ROUTES } from "../../protocol/api/stats.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
@@ -9,7 +9,7 @@ import { boxStatuses } from "../gateway/fleet.ts";
 import { serveRoute } from "./api-route.ts";
 import { historyReader, readLogs } from "./read-older.ts";
 
-/** Entries of one page, when nobody says how many. */
+/** Entries of one page if the query has no limit. */
 const LOGS_LIMIT = 100;
 
 export const statsRoutes = new Hono<Env>();

@@ -1,5 +1,5 @@
 /**
- * ClickHouse over HTTP: statements, and their failures in the project's own words.
+ * ClickHouse over HTTP: statements, and their failures as messages without any text from the server.
  *
  * @see https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp
  */

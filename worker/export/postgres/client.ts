@@ -1,4 +1,4 @@
-/** Postgres over HTTP, as Neon serves it: statements, and their failures in the project's own words. */
+/** Postgres over HTTP, as Neon serves it: statements, and their failures as messages without any text from the server. */
 import { NeonDbError, neon, neonConfig } from "@neondatabase/serverless";
 import { z } from "zod";
 import { StoreError, storeErrorOf, storeFetch } from "../external-store.ts";
