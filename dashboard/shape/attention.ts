@@ -1,6 +1,6 @@
 /** The concerns of the edge as rows of the page: a sentence in the viewer's units, and a link. Pure. */
 import { type ConcernFormats, concernText } from "../../protocol/concern-text.ts";
-import type { Concern, ConcernCode } from "../../protocol/concerns.ts";
+import type { Concern, ConcernCode, ConcernOf } from "../../protocol/concerns.ts";
 import {
   age,
   bytes,
@@ -39,6 +39,24 @@ export function concernRows(
       href: PAGES[concern.code] ?? SUBJECT_PAGES[concern.subject.kind],
     }));
 }
+
+/** Returns the concern of this code about a GPU, if it was raised. */
+export const gpuConcern = <Code extends "gpu_hot" | "gpu_throttled">(
+  concerns: readonly Concern[],
+  code: Code,
+  { box, index }: { box: string; index: number },
+): ConcernOf<Code> | undefined =>
+  concerns.find(
+    (concern): concern is ConcernOf<Code> =>
+      concern.code === code &&
+      concern.subject.kind === "gpu" &&
+      concern.subject.box === box &&
+      concern.subject.index === index,
+  );
+
+/** Checks whether the disk of a box is almost full. */
+export const isDiskFilling = (concerns: readonly Concern[], box: string): boolean =>
+  concerns.some(({ code, subject }) => code === "disk_filling" && subject.box === box);
 
 const formatsOf = (nowMs: number, units: Units): ConcernFormats => ({
   count,

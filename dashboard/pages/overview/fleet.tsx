@@ -1,7 +1,9 @@
 /** Each box at a glance: state, load, GPUs and loaded models. */
 import type { LiveBox } from "../../../protocol/api/live.ts";
+import type { Concern } from "../../../protocol/concerns.ts";
 import { preferences } from "../../data/preferences.ts";
 import { Ago, MeterBar, Pill, Simulated, type Tone } from "../../parts/basics.tsx";
+import { gpuConcern } from "../../shape/attention.ts";
 import { count, mib, ofHundred, percent, temperature, watts } from "../../shape/format.ts";
 
 export const STATE_TONES: Record<LiveBox["state"], Tone> = {
@@ -10,15 +12,17 @@ export const STATE_TONES: Record<LiveBox["state"], Tone> = {
   down: "bad",
 };
 
-export const FleetSection = ({ boxes }: { boxes: readonly LiveBox[] }) => (
+type Concerns = { concerns: readonly Concern[] };
+
+export const FleetSection = ({ boxes, concerns }: { boxes: readonly LiveBox[] } & Concerns) => (
   <ul class="fleet">
     {boxes.map((box) => (
-      <BoxCard key={box.name} box={box} />
+      <BoxCard key={box.name} box={box} concerns={concerns} />
     ))}
   </ul>
 );
 
-function BoxCard({ box }: { box: LiveBox }) {
+function BoxCard({ box, concerns }: { box: LiveBox } & Concerns) {
   return (
     <li class={`box ${box.state}`}>
       <div class="box-head">
@@ -55,7 +59,7 @@ function BoxCard({ box }: { box: LiveBox }) {
           {box.gpus.length === 0 ? (
             <p class="quiet">{box.gpu_error ?? "No GPU"}</p>
           ) : (
-            box.gpus.map((gpu) => <GpuLine key={gpu.index} gpu={gpu} />)
+            box.gpus.map((gpu) => <GpuLine key={gpu.index} gpu={gpu} concerns={concerns} />)
           )}
           <Loaded box={box} />
         </>
@@ -64,11 +68,11 @@ function BoxCard({ box }: { box: LiveBox }) {
   );
 }
 
-function GpuLine({ gpu }: { gpu: LiveBox["gpus"][number] }) {
+function GpuLine({ gpu, concerns }: { gpu: LiveBox["gpus"][number] } & Concerns) {
   const { sizes, temperature: unit } = preferences.value;
   const { memory_used_mb: used, memory_total_mb: total } = gpu;
   const full = used === null || total === null || total === 0 ? null : (100 * used) / total;
-  const isHot = (gpu.temperature_c ?? 0) >= 83;
+  const isHot = gpuConcern(concerns, "gpu_hot", gpu) !== undefined;
   return (
     <div class="gpu">
       <p class="gpu-name">

@@ -22,7 +22,7 @@ export function Overview() {
           title="Boxes"
           aside={<span class="aside">{`${stats.boxes.up} of ${stats.boxes.total} up`}</span>}
         >
-          <FleetSection boxes={boxes} />
+          <FleetSection boxes={boxes} concerns={health.concerns} />
         </Section>
       )}
     </>

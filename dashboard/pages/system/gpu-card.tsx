@@ -1,20 +1,22 @@
 /** The current state of one GPU. */
 import type { GpuReading } from "../../../protocol/api/fleet.ts";
+import type { Concern } from "../../../protocol/concerns.ts";
 import { preferences } from "../../data/preferences.ts";
 import { Ago, MeterBar, Pill, Simulated } from "../../parts/basics.tsx";
+import { gpuConcern } from "../../shape/attention.ts";
 import { count, mib, ofHundred, temperature, UNKNOWN, watts } from "../../shape/format.ts";
 
 /** Throttle reasons that need no action: the GPU is idle, or its clocks were set on purpose. */
 const HARMLESS = new Set(["gpu_idle", "applications_clocks_setting", "none"]);
-const HOT_C = 83;
 
 const share = (part: number | null, whole: number | null): number | null =>
   part === null || !whole ? null : (100 * part) / whole;
 
-export function GpuCard({ gpu }: { gpu: GpuReading }) {
+export function GpuCard({ gpu, concerns }: { gpu: GpuReading; concerns: readonly Concern[] }) {
   const { sizes, temperature: unit } = preferences.value;
   const reasons = gpu.throttle_reasons?.filter((reason) => !HARMLESS.has(reason)) ?? null;
-  const isHot = (gpu.temperature_c ?? 0) >= HOT_C;
+  const isHot = gpuConcern(concerns, "gpu_hot", gpu) !== undefined;
+  const badReasons = gpuConcern(concerns, "gpu_throttled", gpu)?.params.reasons ?? [];
   return (
     <li class="card">
       <div class="box-head">
@@ -64,7 +66,7 @@ export function GpuCard({ gpu }: { gpu: GpuReading }) {
           <>
             <span class="quiet">Throttled by</span>{" "}
             {reasons.map((reason) => (
-              <Pill key={reason} tone={/thermal|hw_/.test(reason) ? "bad" : "warn"}>
+              <Pill key={reason} tone={badReasons.includes(reason) ? "bad" : "warn"}>
                 {reason.replaceAll("_", " ")}
               </Pill>
             ))}

@@ -1,18 +1,22 @@
 /** The current state of a box's machine. */
 import { useState } from "preact/hooks";
 import type { LiveBox } from "../../../protocol/api/live.ts";
+import type { Concern } from "../../../protocol/concerns.ts";
 import { callJson } from "../../data/api.ts";
 import { refreshNow } from "../../data/live.ts";
 import { preferences } from "../../data/preferences.ts";
 import { Ago, MeterBar, Pill, Simulated } from "../../parts/basics.tsx";
 import { TypedConfirm } from "../../parts/dialog.tsx";
+import { isDiskFilling } from "../../shape/attention.ts";
 import { bytes, count, duration, ofHundred, short, UNKNOWN } from "../../shape/format.ts";
 import { STATE_TONES } from "../overview/fleet.tsx";
 
 const share = (part: number | null, whole: number | null): number | null =>
   part === null || !whole ? null : (100 * part) / whole;
 
-export function MachineCard({ box, isAdmin }: { box: LiveBox; isAdmin: boolean }) {
+type MachineCardProps = { box: LiveBox; concerns: readonly Concern[]; isAdmin: boolean };
+
+export function MachineCard({ box, concerns, isAdmin }: MachineCardProps) {
   const { sizes } = preferences.value;
   const { system } = box;
   return (
@@ -44,11 +48,7 @@ export function MachineCard({ box, isAdmin }: { box: LiveBox; isAdmin: boolean }
             name="Disk"
             percent={share(system.disk_used_bytes, system.disk_total_bytes)}
             text={`${bytes(system.disk_used_bytes, sizes)} / ${bytes(system.disk_total_bytes, sizes)}`}
-            tone={
-              (share(system.disk_used_bytes, system.disk_total_bytes) ?? 0) >= 90
-                ? "warn"
-                : "accent"
-            }
+            tone={isDiskFilling(concerns, box.name) ? "warn" : "accent"}
           />
         </>
       )}

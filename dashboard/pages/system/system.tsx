@@ -44,7 +44,7 @@ export function SystemPage() {
         <PowerNow gpus={gpus} />
         <ul class="cards">
           {gpus.map((gpu) => (
-            <GpuCard key={`${gpu.box} ${gpu.index}`} gpu={gpu} />
+            <GpuCard key={`${gpu.box} ${gpu.index}`} gpu={gpu} concerns={health.concerns} />
           ))}
         </ul>
         {withoutGpu.map(({ name, gpu_error }) => (
@@ -57,7 +57,7 @@ export function SystemPage() {
       <Section title="Machines">
         <ul class="cards">
           {shown.map((box) => (
-            <MachineCard key={box.name} box={box} isAdmin={isAdmin} />
+            <MachineCard key={box.name} box={box} concerns={health.concerns} isAdmin={isAdmin} />
           ))}
         </ul>
       </Section>

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { concernRows } from "../../../dashboard/shape/attention.ts";
+import { concernRows, gpuConcern, isDiskFilling } from "../../../dashboard/shape/attention.ts";
 import type { Concern } from "../../../protocol/concerns.ts";
 
 const NOW = Date.parse("2026-11-24T12:00:00Z");
@@ -146,6 +146,27 @@ test("shows a temperature in the viewer's unit", () => {
 
 test("leaves out an edge without boxes, which has a section of its own", () => {
   expect(rowOf({ ...warning, code: "no_box", subject: EDGE, params: {} })).toBeUndefined();
+});
+
+test("finds the concerns of one GPU and of one disk", () => {
+  const hot = (box: string, index: number): Concern => ({
+    ...warning,
+    code: "gpu_hot",
+    subject: { kind: "gpu", box, index },
+    params: { temperature_c: 86 },
+  });
+  const concerns: Concern[] = [
+    hot("other", 0),
+    hot("atlas", 1),
+    { ...warning, code: "disk_filling", subject: BOX, params: { used_percent: 92 } },
+  ];
+  expect(gpuConcern(concerns, "gpu_hot", { box: "atlas", index: 1 })).toBe(concerns[1]);
+  expect(gpuConcern(concerns, "gpu_hot", { box: "atlas", index: 0 })).toBeUndefined();
+  expect(gpuConcern(concerns, "gpu_throttled", { box: "atlas", index: 1 })).toBeUndefined();
+  expect([isDiskFilling(concerns, "atlas"), isDiskFilling(concerns, "other")]).toEqual([
+    true,
+    false,
+  ]);
 });
 
 test("keeps the order of the concerns", () => {
