@@ -1,4 +1,4 @@
-/** The options of {@link OllamaService}: parsed once; a message about an invalid one names it. */
+/** The options of {@link OllamaService}, parsed once. An error names the option and its value. */
 import { z } from "zod";
 import { type AgentConfig, boxConfigOf, configOf } from "../config.ts";
 import { ConfigError } from "../errors.ts";
@@ -44,10 +44,11 @@ export type NetworkConfigOptions = {
 const INTERVAL_SECONDS_MAX = 86_400;
 
 /** A rejected value as a message shows it. Strings that may contain credentials are not shown. */
-const shown = (value: unknown): string =>
-  typeof value === "string" && value.includes("@")
-    ? ""
-    : `; got ${typeof value === "number" ? value : JSON.stringify(value)?.slice(0, 100)}`;
+function shown(value: unknown): string {
+  if (typeof value !== "string") return `; got ${String(value).slice(0, 100)}`;
+  return value.includes("@") ? "" : `; got ${JSON.stringify(value.slice(0, 100))}`;
+}
+
 const must = (requirement: string) => ({
   error: ({ input }: { input: unknown }) => `must be ${requirement}${shown(input)}.`,
 });

@@ -36,7 +36,7 @@ test("installs no other package", () => {
   );
 });
 
-test("the package declares no dependencies, and its bundles contain the licences of what they include", () => {
+test("declares no dependencies, and bundles the licences of the packages that it includes", () => {
   const installed = join(folder, "node_modules/ollama-edge-serve");
   expect(JSON.parse(readFileSync(join(installed, "package.json"), "utf8"))).not.toHaveProperty(
     "dependencies",
@@ -63,7 +63,7 @@ const service = new OllamaService(config);
 await service.start();
 const { response } = await service.generate("llama3.2", "Hello, world!", { options: { num_predict: 3 } });
 console.log(JSON.stringify({ response, models: await service.getModels(), health: await service.healthCheck() }));
-// As await using does, which Node 20 lacks.
+// Equals `await using`, which Node 20 lacks.
 await service[Symbol.asyncDispose]();
 `;
 

@@ -5,7 +5,7 @@ import { EnergyMeter, GAP_MS, SETTLE_MS } from "../../../../agent/measure/energy
 type Step =
   | ["read", gpu: number, watts: number | null, atMs: number]
   | ["begin" | "end", id: string, atMs: number]
-  | ["look", atMs: number];
+  | ["tick", atMs: number];
 
 const CASES: [rule: string, steps: Step[], joules: Record<string, number | null>][] = [
   [
@@ -79,7 +79,7 @@ const CASES: [rule: string, steps: Step[], joules: Record<string, number | null>
       ["read", 0, 100, 0],
       ["begin", "a", 0],
       ["end", "a", 500],
-      ["look", 500 + SETTLE_MS],
+      ["tick", 500 + SETTLE_MS],
     ],
     { a: 50 },
   ],
@@ -90,7 +90,7 @@ const CASES: [rule: string, steps: Step[], joules: Record<string, number | null>
       ["begin", "a", 0],
       ["begin", "b", 0],
       ["end", "a", 1_000],
-      ["look", 1_000 + SETTLE_MS],
+      ["tick", 1_000 + SETTLE_MS],
       ["end", "b", 3_000],
       ["read", 0, 100, 4_000],
     ],
@@ -203,7 +203,7 @@ test.each(CASES)("energy: %s", (_rule, steps, joules) => {
   const meter = new EnergyMeter();
   for (const step of steps) {
     if (step[0] === "read") meter.read(step[1], step[2], step[3]);
-    else if (step[0] === "look") meter.tick(step[1]);
+    else if (step[0] === "tick") meter.tick(step[1]);
     else meter[step[0]](step[1], step[2]);
   }
   expect(Object.fromEntries(Object.keys(joules).map((id) => [id, meter.joulesOf(id)]))).toEqual(

@@ -93,7 +93,7 @@ test("cuts a long error", () => {
 
 test.each([
   ["by its content type", { ...chat }, "Application/X-NDJSON; charset=utf-8"],
-  ["of the native API without a content type", { ...chat }, null],
+  ["without a content type from the native API", { ...chat }, null],
 ])("recognises a stream of lines %s", (_how, options, contentType) => {
   expect(feed({ options, contentType }, [bytes(line("a") + LAST)]).measured.completion_tokens).toBe(
     2,

@@ -90,6 +90,11 @@ test.each(REFUSED)("rejects %j with a message that names the option", (options, 
   expect(make).toThrow(message);
 });
 
+test("shows a rejected value that JSON cannot represent", () => {
+  const make = () => new NetworkConfig({ edgeUrl, port: 1n } as never);
+  expect(make).toThrow(new ConfigError("port must be a whole number from 0 to 65535; got 1."));
+});
+
 test("never shows credentials in a message", () => {
   expect(() => new NetworkConfig({ edgeUrl: "https://user:hunter2@edge.example" })).toThrow(
     /^(?!.*hunter2).*$/s,
