@@ -63,7 +63,7 @@ const service = new OllamaService(config);
 await service.start();
 const { response } = await service.generate("llama3.2", "Hello, world!", { options: { num_predict: 3 } });
 console.log(JSON.stringify({ response, models: await service.getModels(), health: await service.healthCheck() }));
-// Equals `await using`, which Node 20 lacks.
+// Does what "await using" does, which Node 20 lacks.
 await service[Symbol.asyncDispose]();
 `;
 
