@@ -81,7 +81,7 @@ async function keepsModels(repository: PostgresRepository, name: string): Promis
       nowMs: Date.now(),
       signal: AbortSignal.timeout(STATEMENT_MS),
     });
-  const { models } = await write({ kind: "put", name, said: {} });
+  const { models } = await write({ kind: "put", name, edit: {} });
   const { changed } = await write({ kind: "remove", name });
   if (!models.some(({ model_name }) => model_name === name) || changed?.length !== 1)
     throw new StoreError(

@@ -35,7 +35,10 @@ export type BodyFailure = Extract<
 >;
 
 type Refused = { ok: false; failure: BodyFailure };
-const bad = (what: string): Refused => ({ ok: false, failure: { reason: "bad_request", what } });
+const bad = (detail: string): Refused => ({
+  ok: false,
+  failure: { reason: "bad_request", detail },
+});
 
 /** Checks a parsed body against the policy, and serialises it for Ollama. */
 export function checkBody(

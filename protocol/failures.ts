@@ -1,17 +1,17 @@
 /**
- * Why a call is refused or fails, and what its caller is told: the part that every door to an
- * Ollama has in common, the Worker's as well as the agent's own listener. Each door adds what only
- * it can say. Ollama's own errors are not here; they pass through as they are.
+ * Why a call is refused or fails, and the error its caller gets: the part common to every door to an
+ * Ollama, the Worker's and the agent's own listener. Each door adds its own reasons. Ollama's own
+ * errors are not here; they pass through unchanged.
  *
- * `reason` is for us: exact. `code` and `status` are for callers: few and stable. `failedAt`
- * answers the first question: our side, the tunnel, or Ollama?
+ * `reason` is exact and internal. `code` and `status` are for callers: few and stable. `failedAt`
+ * answers the first question on call: our side, the tunnel, or Ollama?
  */
 import type { ApiError } from "./api/shapes.ts";
-import { BODY_BYTES_MAX, HEAD_BYTES_MAX } from "./limits.ts";
+import { BODY_BYTES_MAX, HEAD_BYTES_MAX, STREAMS_PER_BOX_MAX } from "./limits.ts";
 import type { Api, FailedAt } from "./records.ts";
 
 export type Failure =
-  | { reason: "bad_request"; what: string }
+  | { reason: "bad_request"; detail: string }
   | { reason: "body_too_large" }
   | { reason: "head_too_large" }
   | { reason: "encoded_body"; encoding: string }
@@ -33,10 +33,10 @@ export type WireError = {
   headers?: Record<string, string>;
 };
 
-/** Ask again in a moment, in seconds. */
+/** For errors that a retry may cure, in seconds. */
 export const RETRY = { "retry-after": "5" };
 
-/** What our side refuses, or fails at. */
+/** Builds an error of our side. */
 export const byGateway = (
   status: number,
   code: string,
@@ -50,11 +50,11 @@ export const byGateway = (
   ...(headers === undefined ? {} : { headers }),
 });
 
-/** No `default`: a new reason does not compile until somebody decides what to tell the caller. */
+/** Has no `default`: a new reason does not compile until its error is decided. */
 export function sharedWireErrorOf(failure: Failure): WireError {
   switch (failure.reason) {
     case "bad_request":
-      return byGateway(400, "bad_request", failure.what);
+      return byGateway(400, "bad_request", failure.detail);
     case "body_too_large":
       return byGateway(
         413,
@@ -71,25 +71,25 @@ export function sharedWireErrorOf(failure: Failure): WireError {
       return byGateway(
         415,
         "encoded_body",
-        `Content-Encoding ${failure.encoding} is not accepted; send the body as it is.`,
+        `Content-Encoding ${failure.encoding} is not accepted. Send the body uncompressed.`,
       );
     case "foreign_origin":
       return byGateway(
         403,
         "foreign_origin",
-        `A page of ${failure.origin} may not call this gateway.`,
+        `A web page of origin ${failure.origin} may not call this address.`,
       );
     case "no_route":
       return byGateway(
         404,
         "not_found",
-        `${failure.method} ${failure.path} is not a path of this gateway.`,
+        `${failure.method} ${failure.path} is not a path that is served here.`,
       );
     case "wrong_method":
       return byGateway(
         405,
         "method_not_allowed",
-        `${failure.path} takes ${failure.allow.join(", ")}, not ${failure.method}.`,
+        `${failure.path} accepts ${failure.allow.join(", ")}, not ${failure.method}.`,
         {
           allow: failure.allow.join(", "),
         },
@@ -98,20 +98,21 @@ export function sharedWireErrorOf(failure: Failure): WireError {
       return byGateway(
         403,
         "cloud_model",
-        `${failure.model} is a cloud model: it would run on ollama.com on the box owner's account. Cloud models are refused here.`,
+        `${failure.model} is a cloud model. Cloud models are refused: ` +
+          "they would run on ollama.com, on the account of the box's owner.",
       );
     case "box_busy":
       return byGateway(
         503,
         "box_busy",
-        `Box ${failure.box} has as many open requests as it may.`,
+        `Box ${failure.box} is at its limit of ${STREAMS_PER_BOX_MAX} open requests. Try again later.`,
         RETRY,
       );
     case "box_draining":
       return byGateway(
         503,
         "box_draining",
-        `Box ${failure.box} is being drained and takes no new requests.`,
+        `Box ${failure.box} is draining and accepts no new requests. Try again later.`,
         RETRY,
       );
     case "ollama_unreachable":
@@ -124,11 +125,11 @@ export function sharedWireErrorOf(failure: Failure): WireError {
     case "ollama_broke":
       return { status: 502, code: "ollama_broke", failedAt: "ollama", message: failure.message };
     case "internal":
-      return byGateway(500, "internal", "Internal error.");
+      return byGateway(500, "internal", "Internal error. Report it with the request id.");
   }
 }
 
-/** Whose words an error is told in: `/api` is ours, the others are those of the API that was called. */
+/** The shape of an error: ours on `/api`, otherwise that of the called API. */
 export type Dialect = "api" | Api;
 
 const OPENAI_TYPES: Record<number, string> = {
@@ -144,45 +145,46 @@ const ANTHROPIC_TYPES: Record<number, string> = {
 };
 
 /**
- * The error as a JSON value of that API.
+ * Returns the error as a JSON value of that API.
  * @see https://platform.openai.com/docs/guides/error-codes, https://docs.anthropic.com/en/api/errors
  */
-export function errorBody(dialect: Dialect, told: WireError, requestId: string): unknown {
-  const fallback = told.status < 500 ? "invalid_request_error" : "api_error";
+export function errorBody(dialect: Dialect, error: WireError, requestId: string): unknown {
+  const { status, code, message } = error;
+  const fallback = status < 500 ? "invalid_request_error" : "api_error";
   switch (dialect) {
     case "api":
       return {
         error: {
-          code: told.code,
-          message: told.message,
-          failed_at: told.failedAt,
+          code,
+          message,
+          failed_at: error.failedAt,
           request_id: requestId,
         },
       } satisfies ApiError;
     case "ollama":
-      return { error: told.message };
+      return { error: message };
     case "openai":
       return {
         error: {
-          message: told.message,
-          type: OPENAI_TYPES[told.status] ?? fallback,
+          message,
+          type: OPENAI_TYPES[status] ?? fallback,
           param: null,
-          code: told.code,
+          code,
         },
       };
     case "anthropic":
       return {
         type: "error",
-        error: { type: ANTHROPIC_TYPES[told.status] ?? fallback, message: told.message },
+        error: { type: ANTHROPIC_TYPES[status] ?? fallback, message },
         request_id: requestId,
       };
   }
 }
 
-/** The headers of an error answer. `X-Failed-At` says who failed in the APIs whose shape has no place for it. */
-export const errorHeaders = (told: WireError, requestId: string): Record<string, string> => ({
-  ...told.headers,
+/** Returns the headers of an error answer. `X-Failed-At` names who failed in the APIs whose shape cannot. */
+export const errorHeaders = (error: WireError, requestId: string): Record<string, string> => ({
+  ...error.headers,
   "x-request-id": requestId,
-  "x-failed-at": told.failedAt,
+  "x-failed-at": error.failedAt,
   "cache-control": "no-store",
 });

@@ -70,4 +70,7 @@ export function jsonOfBytes(bytes: ArrayBuffer | Uint8Array): ParsedJson {
   }
 }
 
-const bad = (what: string): ParsedJson => ({ ok: false, failure: { reason: "bad_request", what } });
+const bad = (detail: string): ParsedJson => ({
+  ok: false,
+  failure: { reason: "bad_request", detail },
+});

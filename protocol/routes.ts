@@ -1,9 +1,9 @@
 /**
- * The allowlist: every call that may reach an Ollama, and what it needs.
+ * The allowlist: every call that may reach an Ollama, and the scope it needs.
  *
  * Exact method and exact raw path. Ollama's router matches *decoded* paths and redirects
  * uncleaned ones, so a blocklist (or a match after decoding) would let `/api/%64elete` through.
- * What is not here never reaches a box: `/api/me`, `/api/signout`, `/api/user/keys`,
+ * A path that is not here never reaches a box: `/api/me`, `/api/signout`, `/api/user/keys`,
  * `/api/experimental/*`, `/v1/audio/*`.
  *
  * @see https://github.com/ollama/ollama/blob/main/server/routes.go (GenerateRoutes)
@@ -12,7 +12,7 @@ import type { Api } from "./records.ts";
 
 export type Scope = "infer" | "read" | "admin";
 
-/** `inference` makes tokens or vectors: only these count into latency, TTFT and token figures. */
+/** `inference` produces tokens or vectors; only these count into latency, TTFT and token figures. */
 export type RouteKind = "inference" | "information" | "management";
 
 export type OllamaRoute = {
@@ -75,19 +75,16 @@ export const OLLAMA_ROUTES: readonly OllamaRoute[] = [
   route("POST", "/v1/messages", { api: "anthropic", kind: "inference", streams: "when_asked" }),
 ];
 
-/** One path segment for `:model`: no escapes but `%3A`, which SDKs write for the colon of a tag. */
+/** One path segment for `:model`. The only escape is `%3A`, which SDKs write for the colon of a tag. */
 const MODEL_SEGMENT = /^(?:[A-Za-z0-9._-]|:|%3[Aa]){1,512}$/;
 const DIGEST_SEGMENT = /^sha256:[0-9a-f]{64}$/;
 
 export type RouteMatch =
-  | {
-      ok: true;
-      route: OllamaRoute /** decoded `:model`, where the path has one */;
-      model: string | null;
-    }
+  /** `model` is the decoded `:model`; null if the path has none. */
+  | { ok: true; route: OllamaRoute; model: string | null }
   | { ok: false; status: 404 | 405; allow: string[] };
 
-/** Matches a raw path, as it stood in the request line without the query. */
+/** Matches a raw path: that of the request line, without the query. */
 export function matchOllamaRoute(method: string, rawPath: string): RouteMatch {
   const allow: string[] = [];
   for (const route of OLLAMA_ROUTES) {
@@ -99,7 +96,7 @@ export function matchOllamaRoute(method: string, rawPath: string): RouteMatch {
   return { ok: false, status: allow.length > 0 ? 405 : 404, allow };
 }
 
-/** The decoded parameter, null where the pattern has none, false where it does not match. */
+/** Returns the decoded parameter, null if the pattern has none, or false if it does not match. */
 function matchPath(pattern: string, rawPath: string): string | null | false {
   const colon = pattern.indexOf("/:");
   if (colon < 0) return pattern === rawPath ? null : false;
@@ -113,20 +110,23 @@ const INFERENCE = new Set(
   OLLAMA_ROUTES.filter((route) => route.kind === "inference").map((route) => route.path),
 );
 
-/** Whether records of this endpoint count into latency, TTFT and token figures. */
+/** Returns whether records of this endpoint count into latency, TTFT and token figures. */
 export const isInference = (endpoint: string): boolean => INFERENCE.has(endpoint);
 
 const CHANGING = new Set(["/api/pull", "/api/create", "/api/copy", "/api/delete"]);
 
-/** Whether a call of this endpoint changes which models a box has. */
+/** Returns whether a call of this endpoint changes which models a box has. */
 export const changesModels = (endpoint: string): boolean => CHANGING.has(endpoint);
 
-/** Ollama forwards these to ollama.com with the owner's key, on the owner's account. @see internal/modelref */
+/**
+ * Returns whether Ollama would forward the model to ollama.com, with the owner's key and account.
+ * @see https://github.com/ollama/ollama/tree/main/internal/modelref
+ */
 export const isCloudModel = (model: string): boolean => /[:-]cloud$/i.test(model.trim());
 
 /**
- * Request headers that travel from a caller to Ollama. Everything else stays at the edge: Ollama
- * copies headers to ollama.com, refuses a foreign `Origin`, and needs none of a caller's credentials.
+ * Request headers that travel from a caller to Ollama. All others stay at the edge: Ollama copies
+ * headers to ollama.com, refuses a foreign `Origin`, and needs no caller's credentials.
  */
 export const FORWARDED_HEADERS: ReadonlySet<string> = new Set([
   "accept",
@@ -136,7 +136,7 @@ export const FORWARDED_HEADERS: ReadonlySet<string> = new Set([
   "anthropic-beta",
 ]);
 
-/** Answer headers that belong to one connection (RFC 9110, 7.6.1), or that the edge makes anew. */
+/** Answer headers that belong to one connection (RFC 9110, 7.6.1), or that the edge sets itself. */
 export const HOP_BY_HOP_HEADERS: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",

@@ -1,9 +1,9 @@
-/** What a request line asks for, at every door to an Ollama. Pure. */
+/** Resolves a request line to a route of the allowlist, at every door to an Ollama. Pure. */
 import type { Failure } from "./failures.ts";
 import type { Api } from "./records.ts";
 import { isCloudModel, matchOllamaRoute, type OllamaRoute } from "./routes.ts";
 
-/** `model`: decoded, where the path names one. */
+/** `model` is decoded; null if the path names none. */
 export type Target = { route: OllamaRoute; path: string; model: string | null };
 
 type Unroutable = Extract<Failure, { reason: "no_route" | "wrong_method" | "cloud_model" }>;
@@ -11,7 +11,7 @@ type Unroutable = Extract<Failure, { reason: "no_route" | "wrong_method" | "clou
 /** How much of a path an error repeats. */
 const SHOWN_CHARS_MAX = 200;
 
-/** The target of a raw path, as it stood in the request line without the query. */
+/** Returns the target of a raw path: that of the request line, without the query. */
 export function aim(
   method: string,
   path: string,
@@ -32,7 +32,7 @@ export function aim(
   return { ok: true, target: { route: match.route, path, model: match.model } };
 }
 
-/** Whose API a path on Ollama belongs to, known or not: an error on it is told in these words. */
+/** Returns the API that a path on Ollama belongs to, known or not. It decides the shape of errors. */
 export function apiOf(path: string): Api {
   if (path === "/v1/messages") return "anthropic";
   return /^\/v1(\/|$)/.test(path) ? "openai" : "ollama";

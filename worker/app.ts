@@ -1,5 +1,5 @@
 /**
- * The edge's HTTP surface: which path is whose, and the one place where a failure becomes an answer.
+ * The edge's HTTP surface: the order of its routes, and the one place where a failure becomes an answer.
  */
 import { Hono } from "hono";
 import type { Dialect } from "../protocol/failures.ts";
@@ -56,13 +56,13 @@ app.notFound((c) => {
 app.onError((error, c) => {
   if (error instanceof GatewayError)
     return errorResponse(c.get("dialect"), error.failure, c.get("requestId"));
-  console.error(error); // a bug, not a failure: the caller learns only that it is ours
+  console.error(error); // a bug, not a failure: the caller learns only that it is the edge's
   return errorResponse(c.get("dialect"), { reason: "internal" }, c.get("requestId"));
 });
 
 export { app };
 
-/** In whose words an error on this path is told. */
+/** Returns the shape of errors on this path. */
 function dialectOf(path: string): Dialect {
   const onOllama = /^\/ollama(?:\/k\/[^/]+)?(\/.*)?$/.exec(path);
   if (onOllama !== null) return apiOf(onOllama[1] ?? "/");

@@ -1,9 +1,8 @@
 /**
- * Who calls, and what they may do. A key can infer, or read, or administer.
+ * Authentication: who calls, and what they may do. A key can infer, or read, or administer.
  *
- * Keys are hashed before they are compared, and compared in constant time, so neither length nor
- * content shows in the time it takes. Nothing here wakes a Durable Object: a stranger costs one
- * Worker request.
+ * Keys are hashed first and compared in constant time, so the time taken reveals neither their length
+ * nor their content. Nothing here wakes a Durable Object: a stranger costs one Worker request.
  */
 import type { Scope } from "../protocol/routes.ts";
 import { GatewayError } from "./errors.ts";
@@ -15,8 +14,9 @@ const ALL: ReadonlySet<Scope> = new Set(["infer", "read", "admin"]);
 const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
 /**
- * @param pathKey  the key of `/ollama/k/<key>/…`, for the `ollama` CLI that can send no header
- * @throws {GatewayError} when the call may not pass at all
+ * Returns the caller of a request.
+ * @param pathKey  the key of `/ollama/k/<key>/…`, for the `ollama` CLI, which cannot send headers
+ * @throws {GatewayError} if the call may not pass at all
  */
 export async function principalOf(
   request: Request,
@@ -35,7 +35,7 @@ export async function principalOf(
     [settings.readKey, "read", ["read"]],
   ];
   let found: Principal | null = null;
-  // Every key is compared, also after a match: the time says nothing about which one it was.
+  // Every key is compared, even after a match, so that the time taken does not reveal which one it was.
   for (const [key, keyId, scopes] of keys)
     if (key !== null && (await isSame(offered, key))) found = { keyId, scopes: new Set(scopes) };
   if (found === null) throw new GatewayError({ reason: "key_unknown" });
@@ -47,7 +47,7 @@ export function demand(principal: Principal, scope: Scope): void {
   if (!principal.scopes.has(scope)) throw new GatewayError({ reason: "scope_missing", scope });
 }
 
-/** @throws {GatewayError} unless the agent of this box may connect. */
+/** @throws {GatewayError} unless the agent of this box may connect */
 export async function admitAgent(request: Request, settings: Settings, box: string): Promise<void> {
   const secret = settings.boxSecrets.get(box);
   if (secret === undefined) {
@@ -59,8 +59,8 @@ export async function admitAgent(request: Request, settings: Settings, box: stri
 }
 
 /**
- * Open mode is for one machine. The host name must be loopback (a rebound DNS name is not), and a
- * browser page of another origin may not call: it could reach loopback though its author cannot.
+ * Restricts open mode to one machine. The host name must be loopback, which a rebound DNS name is not.
+ * A web page of another origin may not call: the browser reaches loopback although its author cannot.
  */
 function checkLoopback(request: Request): void {
   if (!LOOPBACK.has(new URL(request.url).hostname))

@@ -1,8 +1,8 @@
 /**
  * The bindings of wrangler.toml and the variables of a request.
  *
- * Settings arrive as unparsed strings; `settings.ts` parses them. The two namespaces are untyped here,
- * below every room; `aggregator/stub.ts` and `box/stub.ts` give their stubs a type.
+ * Settings arrive as unparsed strings; `settings.ts` parses them. The two namespaces are untyped
+ * here, below every room; `aggregator/stub.ts` and `box/stub.ts` type their stubs.
  */
 import type { Dialect } from "../protocol/failures.ts";
 

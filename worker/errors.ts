@@ -1,4 +1,4 @@
-/** Every way in which the gateway itself can fail a call, and what the caller is told. See `protocol/failures.ts`. */
+/** Every way in which the edge itself can fail a call, and the error the caller gets. See `protocol/failures.ts`. */
 import type { z } from "zod";
 import { REPOSITORY_MODELS_MAX } from "../protocol/api/repository.ts";
 import {
@@ -16,7 +16,7 @@ import type { FailedAt } from "../protocol/records.ts";
 
 export type FailureReason =
   | Failure
-  | { reason: "misconfigured"; what: string }
+  | { reason: "misconfigured"; detail: string }
   | { reason: "no_key" }
   | { reason: "key_unknown" }
   | { reason: "scope_missing"; scope: string }
@@ -24,8 +24,8 @@ export type FailureReason =
   | { reason: "box_unknown"; box: string }
   | { reason: "model_unknown"; model: string; where: string }
   | { reason: "repository_full" }
-  | { reason: "repository_unavailable"; what: string }
-  | { reason: "store_unavailable"; what: string }
+  | { reason: "repository_unavailable"; detail: string }
+  | { reason: "store_unavailable"; detail: string }
   | { reason: "no_box" }
   | { reason: "box_down"; box: string }
   | { reason: "box_connected"; box: string }
@@ -35,7 +35,7 @@ export type FailureReason =
   | { reason: "protocol_mismatch"; offered: string }
   | { reason: "tunnel_lost"; box: string }
   | { reason: "agent_restarted"; box: string }
-  /** What a box's answer to a call of ours said, in place of what was asked for. `failedAt` null: in Ollama's own words. */
+  /** A box answered our call with an error. `failedAt` is null if the message is Ollama's own. */
   | {
       reason: "box_answered";
       status: number;
@@ -43,8 +43,8 @@ export type FailureReason =
       message: string;
       box: string;
     }
-  /** Several boxes were asked, and not all did it. */
-  | { reason: "boxes_failed"; what: string; failedAt: FailedAt };
+  /** A call to several boxes failed on some of them. */
+  | { reason: "boxes_failed"; detail: string; failedAt: FailedAt };
 
 export class GatewayError extends Error {
   override readonly name = "GatewayError";
@@ -55,45 +55,54 @@ export class GatewayError extends Error {
   }
 }
 
-/** What is told of whatever was thrown. A bug is logged here, and is `internal` to others. */
+/** Returns the failure of a thrown value. A bug is logged here, and is only `internal` to callers. */
 export function failureOfError(error: unknown): FailureReason {
   if (error instanceof GatewayError) return error.failure;
   console.error(error);
   return { reason: "internal" };
 }
 
-/** What a schema found wrong, in one line: `limit: Too big: expected number to be <=1000`. */
+/** Formats the issues of a schema in one line: `limit: Too big: expected number to be <=1000`. */
 export const badRequest = ({ issues }: z.ZodError): GatewayError =>
   new GatewayError({
     reason: "bad_request",
-    what: `${issues.map(({ path, message }) => (path.length === 0 ? message : `${path.join(".")}: ${message}`)).join("; ")}.`,
+    detail: `${issues
+      .map(({ path, message }) => (path.length === 0 ? message : `${path.join(".")}: ${message}`))
+      .join("; ")}.`,
   });
 
-/** No `default` that could hide a new reason: what is left over must be a {@link Failure}. */
+/** The `default` cannot hide a new reason: the rest must be a {@link Failure}. */
 export function wireErrorOf(failure: FailureReason): WireError {
   switch (failure.reason) {
     case "misconfigured":
-      return byGateway(503, "misconfigured", `The Worker is not set up: ${failure.what}.`);
+      return byGateway(
+        503,
+        "misconfigured",
+        `The Worker's settings are invalid: ${failure.detail}. Correct them and deploy again.`,
+      );
     case "no_key":
       return byGateway(
         401,
         "unauthorized",
-        "An API key is needed: send it as `Authorization: Bearer <key>` or `x-api-key`.",
-        {
-          "www-authenticate": 'Bearer realm="ollama-edge-serve"',
-        },
+        "An API key is required. Send it as `Authorization: Bearer <key>` or `x-api-key: <key>`.",
+        { "www-authenticate": 'Bearer realm="ollama-edge-serve"' },
       );
     case "key_unknown":
-      return byGateway(401, "unauthorized", "This API key is not known.", {
+      return byGateway(401, "unauthorized", "This API key is not valid.", {
         "www-authenticate": 'Bearer realm="ollama-edge-serve", error="invalid_token"',
       });
     case "scope_missing":
-      return byGateway(403, "forbidden", `This key lacks the scope ${failure.scope}.`);
+      return byGateway(
+        403,
+        "forbidden",
+        `This API key lacks the scope "${failure.scope}". Use a key that has it.`,
+      );
     case "open_mode_elsewhere":
       return byGateway(
         403,
         "open_mode_elsewhere",
-        "AUTH_MODE is open, which works only for requests to a loopback host name (localhost, 127.0.0.1).",
+        "AUTH_MODE is open, which serves only loopback host names (localhost, 127.0.0.1). " +
+          "Set AUTH_MODE to keys to serve others.",
       );
     case "box_unknown":
       return byGateway(404, "box_not_found", `There is no box named ${failure.box}.`);
@@ -107,61 +116,69 @@ export function wireErrorOf(failure: FailureReason): WireError {
       return byGateway(
         409,
         "repository_full",
-        `The repository holds ${REPOSITORY_MODELS_MAX} models, and takes no more: delete some first.`,
+        `The model repository is at its limit of ${REPOSITORY_MODELS_MAX} models. Delete some first.`,
       );
     case "repository_unavailable":
       return byGateway(
         503,
         "store_unavailable",
-        `The model repository is in postgres, which ${failure.what}: nothing was changed, unless only the answer was lost.`,
+        `The model repository is in postgres, which ${failure.detail}. ` +
+          "Nothing was changed, unless only the answer was lost. Read it again before you retry.",
         RETRY,
       );
     case "store_unavailable":
       return byGateway(
         503,
         "store_unavailable",
-        `What is older than the edge keeps is in a store that does not give it: ${failure.what}.`,
+        `Data older than the edge keeps is in an external store that cannot be read: ${failure.detail}.`,
         RETRY,
       );
     case "no_box":
       return byGateway(
         503,
         "no_box",
-        "No box is connected. Start an agent beside an Ollama, see the README.",
+        "No box is connected. Start an agent beside an Ollama; the README describes how.",
         RETRY,
       );
     case "box_connected":
       return byGateway(
         409,
         "box_connected",
-        `Box ${failure.box} is connected. Stop its agent first.`,
+        `Box ${failure.box} is still connected. Stop its agent first.`,
       );
     case "box_down":
-      return byGateway(503, "box_down", `Box ${failure.box} is not connected.`, RETRY);
+      return byGateway(
+        503,
+        "box_down",
+        `Box ${failure.box} is not connected. Check that its agent is running.`,
+        RETRY,
+      );
     case "box_refused":
       return byGateway(502, "box_refused", failure.message);
     case "box_secret_unknown":
       return byGateway(
         401,
         "unauthorized",
-        `The secret of box ${failure.box} is wrong, or the box is not in BOX_SECRETS.`,
+        `The secret of box ${failure.box} is wrong, or the box is missing from BOX_SECRETS.`,
       );
     case "not_a_websocket":
-      return byGateway(426, "upgrade_required", "This path takes the agent's WebSocket.", {
+      return byGateway(426, "upgrade_required", "This path accepts only an agent's WebSocket.", {
         upgrade: "websocket",
       });
     case "protocol_mismatch":
       return byGateway(
         426,
         "protocol_mismatch",
-        `This edge speaks protocol ${PROTOCOL_VERSION} (${SUBPROTOCOL}); the agent offered ${failure.offered || "nothing"}. Install the agent that this Worker serves at /agent/agent.mjs.`,
+        `This edge supports protocol ${PROTOCOL_VERSION} (${SUBPROTOCOL}); ` +
+          `the agent offered ${failure.offered || "none"}. ` +
+          "Install the agent that this Worker serves at /agent/agent.mjs.",
       );
     case "tunnel_lost":
       return {
         status: 504,
         code: "tunnel_lost",
         failedAt: "tunnel",
-        message: `Box ${failure.box} was lost and did not come back within ${GRACE_MS / 1_000} s.`,
+        message: `The tunnel to box ${failure.box} was lost and did not return within ${GRACE_MS / 1_000} s.`,
       };
     case "agent_restarted":
       return {
@@ -183,22 +200,22 @@ export function wireErrorOf(failure: FailureReason): WireError {
         status: 502,
         code: "boxes_failed",
         failedAt: failure.failedAt,
-        message: failure.what,
+        message: failure.detail,
       };
     default:
       return sharedWireErrorOf(failure satisfies Failure);
   }
 }
 
-/** The whole error answer. */
+/** Builds the whole error answer. */
 export function errorResponse(
   dialect: Dialect,
   failure: FailureReason,
   requestId: string,
 ): Response {
-  const told = wireErrorOf(failure);
-  return Response.json(errorBody(dialect, told, requestId), {
-    status: told.status,
-    headers: errorHeaders(told, requestId),
+  const error = wireErrorOf(failure);
+  return Response.json(errorBody(dialect, error, requestId), {
+    status: error.status,
+    headers: errorHeaders(error, requestId),
   });
 }

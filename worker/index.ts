@@ -1,4 +1,4 @@
-/** The Worker's entry: what wrangler.toml names. */
+/** The Worker's entry point, named by wrangler.toml. */
 import { app } from "./app.ts";
 
 export { Aggregator } from "./aggregator/aggregator.ts";

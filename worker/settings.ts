@@ -1,8 +1,8 @@
 /**
- * The Worker's settings: what wrangler.toml, secrets and `.dev.vars` give, parsed once per isolate.
+ * The Worker's settings, from wrangler.toml, secrets and `.dev.vars`, parsed once per isolate.
  *
- * A Worker cannot refuse to start, so an impossible setting is answered on every call: the name of
- * the variable, never its value. Fail closed: without keys nothing is open.
+ * A Worker cannot refuse to start, so every call is answered with the invalid setting: the name of
+ * the variable, never its value. It fails closed: without keys nothing is open.
  */
 import { z } from "zod";
 import { OnOff } from "../protocol/api/config.ts";
@@ -27,38 +27,38 @@ export type Settings = {
   stores: StoreSettings;
 };
 
-/** A key somebody could guess is no key. */
+/** A key that can be guessed protects nothing. */
 const KEY_CHARS_MIN = 16;
 const key = z
   .string()
-  .min(KEY_CHARS_MIN, `is shorter than ${KEY_CHARS_MIN} characters`)
-  .max(256, "is longer than 256 characters")
+  .min(KEY_CHARS_MIN, `must have at least ${KEY_CHARS_MIN} characters`)
+  .max(256, "must have at most 256 characters")
   .optional();
 
 export const WorkerVariables = z
   .object({
-    AUTH_MODE: z.enum(["keys", "open"], { error: "is keys or open" }).default("keys"),
+    AUTH_MODE: z.enum(["keys", "open"], { error: 'must be "keys" or "open"' }).default("keys"),
     ADMIN_KEY: key,
     CALLER_KEY: key,
     READ_KEY: key,
     BOX_SECRETS: z.string().default("").transform(boxSecretsOf),
-    LOG_CONTENT: z.enum(OnOff.options, { error: "is on or off" }).default("on"),
+    LOG_CONTENT: z.enum(OnOff.options, { error: 'must be "on" or "off"' }).default("on"),
     ENABLE_INSTRUMENTATION: z
-      .enum(["true", "false"], { error: "is true or false" })
+      .enum(["true", "false"], { error: 'must be "true" or "false"' })
       .default("true"),
     ...STORE_VARIABLES,
   })
   .refine((s) => s.AUTH_MODE === "open" || s.ADMIN_KEY !== undefined, {
     path: ["ADMIN_KEY"],
-    error: "is not set, and AUTH_MODE is keys: set it with `wrangler secret put ADMIN_KEY`",
+    error: "must be set because AUTH_MODE is keys: run `wrangler secret put ADMIN_KEY`",
   })
-  .refine((s) => new Set(given(s)).size === given(s).length, {
+  .refine((s) => new Set(keysOf(s)).size === keysOf(s).length, {
     path: ["CALLER_KEY"],
-    error: "equals another key: each needs its own",
+    error: "must differ from ADMIN_KEY and READ_KEY, and those from each other",
   })
   .superRefine(checkTogether);
 
-const given = (s: {
+const keysOf = (s: {
   ADMIN_KEY?: string | undefined;
   CALLER_KEY?: string | undefined;
   READ_KEY?: string | undefined;
@@ -66,11 +66,11 @@ const given = (s: {
 
 const parsed = new WeakMap<Bindings, Settings>();
 
-/** @throws {GatewayError} `misconfigured`, naming each variable that is wrong. */
+/** @throws {GatewayError} `misconfigured`, which names each invalid variable */
 export function settingsOf(bindings: Bindings): Settings {
   const known = parsed.get(bindings);
   if (known !== undefined) return known;
-  // wrangler.toml may say `5` or `true` where the environment says "5" or "true".
+  // wrangler.toml may hold 5 or true where the environment holds "5" or "true".
   const set = Object.fromEntries(
     Object.entries(bindings)
       .filter(([, value]) => value !== "")
@@ -83,7 +83,7 @@ export function settingsOf(bindings: Bindings): Settings {
   if (!result.success) {
     throw new GatewayError({
       reason: "misconfigured",
-      what: result.error.issues
+      detail: result.error.issues
         .map((issue) => `${issue.path.join(".")} ${issue.message}`)
         .join("; "),
     });
@@ -103,7 +103,7 @@ export function settingsOf(bindings: Bindings): Settings {
   return settings;
 }
 
-/** `null`: as deployed. */
+/** Settings changed at run time. `null` means as deployed. */
 export const RunTimeSettings = z.object({
   enable_instrumentation: z.boolean().nullable().default(null),
   log_content: OnOff.nullable().default(null),
@@ -112,7 +112,7 @@ export const RunTimeSettings = z.object({
 });
 export type RunTimeSettings = z.infer<typeof RunTimeSettings>;
 
-/** What holds now: as deployed, but for what was changed since. */
+/** Returns the settings in force: those deployed, with the changes made at run time. */
 export const inForce = (
   deployed: Settings,
   changed: RunTimeSettings,
@@ -121,7 +121,7 @@ export const inForce = (
   logContent: changed.log_content ?? deployed.logContent,
 });
 
-/** `name=secret,other=secret`. */
+/** Parses `name=secret,other=secret`. */
 function boxSecretsOf(text: string, context: z.RefinementCtx): ReadonlyMap<string, string> {
   const secrets = new Map<string, string>();
   for (const entry of text.split(",").map((part) => part.trim())) {
@@ -130,10 +130,10 @@ function boxSecretsOf(text: string, context: z.RefinementCtx): ReadonlyMap<strin
     const name = entry.slice(0, at);
     const secret = entry.slice(at + 1);
     if (at < 0 || !BOX_NAME.test(name))
-      context.addIssue("is not a list of name=secret, separated by commas");
+      context.addIssue("must be a list of name=secret, separated by commas");
     else if (secret.length < KEY_CHARS_MIN)
-      context.addIssue(`has a secret shorter than ${KEY_CHARS_MIN} characters for box ${name}`);
-    else if (secrets.has(name)) context.addIssue(`names box ${name} twice`);
+      context.addIssue(`must give box ${name} a secret of at least ${KEY_CHARS_MIN} characters`);
+    else if (secrets.has(name)) context.addIssue(`must name box ${name} only once`);
     else secrets.set(name, secret);
   }
   return secrets;

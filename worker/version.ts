@@ -1,2 +1,2 @@
-/** The worker's version; equal to package.json's, which a test asserts. */
+/** The Worker's version. A test asserts that it equals package.json's. */
 export const VERSION = "0.1.0";

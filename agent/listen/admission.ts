@@ -14,11 +14,11 @@ const LOCAL_ORIGIN =
   /^(https?:\/\/(localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(:\d+)?|(app|file|tauri|vscode-[a-z-]+):\/\/.*)$/;
 const LOCAL_NAME = /(^|\.)(localhost|local|internal)$/;
 
-/** Whether a page of this origin may call. A page with the opaque origin "null" may not. */
+/** Returns whether a page of this origin may call. A page with the opaque origin "null" may not. */
 export const isOwnOrigin = (origin: string): boolean => LOCAL_ORIGIN.test(origin);
 
 /**
- * Whether `Host` names this machine. An address always passes: only names can be rebound.
+ * Returns whether `Host` names this machine. An address always passes: only names can be rebound.
  * @param host      as sent; undefined from a program that uses HTTP/1.0
  * @param ownName   the host name of this machine
  */

@@ -37,7 +37,7 @@ export const isLoopback = (address: string): boolean =>
   address.startsWith("127.") || address === "::1";
 
 /**
- * Whether a call to `ollamaUrl` would arrive at a listener on `listen`, which would forward to itself.
+ * Returns whether a call to `ollamaUrl` would arrive at a listener on `listen`, which would forward to itself.
  * A name that does not resolve reaches nothing.
  */
 export async function forwardsToItself(listen: ListenAddress, ollamaUrl: URL): Promise<boolean> {
@@ -53,7 +53,7 @@ export async function forwardsToItself(listen: ListenAddress, ollamaUrl: URL): P
   return dialled.some((to) => bound.some((at) => isReached(at, to, own)));
 }
 
-/** Whether a socket bound to `at` serves `to`. */
+/** Returns whether a socket bound to `at` serves `to`. */
 function isReached(at: string, to: string, own: string[]): boolean {
   if (at === to) return true;
   const isEverywhere = at === "::" || (at === "0.0.0.0" && isIPv4(to));

@@ -87,7 +87,7 @@ export class LocalCall implements AnswerHandler {
     return this.#facts.endpoint;
   }
 
-  /** Whether Ollama has yet to begin its answer. */
+  /** True until Ollama begins its answer. */
   get isQueued(): boolean {
     return this.#measured?.isQueued ?? true;
   }

@@ -8,17 +8,25 @@ const common = {
     .max(512)
     .optional()
     .describe(
-      "default: the default model of the repository, else one that is loaded, else one on disk",
+      "defaults to the repository's default model if a box has it, otherwise a loaded one, otherwise one on disk",
     ),
-  temperature: z.number().min(0).max(2).optional(),
-  max_tokens: z.int().positive().optional(),
-  think: z.union([z.boolean(), z.string()]).optional(),
+  temperature: z
+    .number()
+    .min(0)
+    .max(2)
+    .optional()
+    .describe("with prompt, defaults to 0.7; with messages, to the model's own"),
+  max_tokens: z.int().positive().optional().describe("most tokens to generate"),
+  think: z
+    .union([z.boolean(), z.string()])
+    .optional()
+    .describe("thinking on or off, or a level that the model knows"),
 };
 
 export const PromptChat = z.strictObject({
   ...common,
-  prompt: z.string().min(1),
-  system: z.string().optional(),
+  prompt: z.string().min(1).describe("the user's message"),
+  system: z.string().optional().describe("the system message"),
 });
 
 export const MessagesChat = z.strictObject({
@@ -30,13 +38,15 @@ export const MessagesChat = z.strictObject({
   format: z.union([z.string(), z.looseObject({})]).optional(),
   options: z.looseObject({}).optional(),
   keep_alive: z.union([z.string(), z.number()]).optional(),
-  /** Always streams; accepted because clients of Ollama send it. */
+  /** Accepted because clients of Ollama send it. */
   stream: z
-    .literal(true, { error: "this path always streams; use /ollama/api/chat for stream:false" })
+    .literal(true, {
+      error: "must be true: this path always streams. Use /ollama/api/chat for stream:false",
+    })
     .optional(),
 });
 
-/** Both forms are strict: a misspelt field would else be dropped without a word. */
+/** Both forms are strict: a misspelt field would otherwise be dropped silently. */
 export const ChatRequest = z.union([PromptChat, MessagesChat]);
 export type ChatRequest = z.infer<typeof ChatRequest>;
 
@@ -46,13 +56,14 @@ export const CHAT_ROUTES = {
     path: "/api/chat",
     scope: "infer",
     tag: "Chat",
-    summary: "A chat as server-sent events",
+    summary: "Chat with a model, as server-sent events",
     description: [
-      'Each event is a JSON object: {"token","request_id"} (also "thinking", "tool_calls"), at the end {"done":true,"request_id",',
-      '"prompt_tokens","completion_tokens","latency_ms","done_reason"}, or {"error","request_id"}. The header X-Box picks a box.',
+      'Each event is a JSON object: {"token","request_id"}, also with "thinking" or "tool_calls".',
+      'The last one is {"done":true,"request_id","prompt_tokens","completion_tokens","latency_ms",',
+      '"done_reason"} or {"error","request_id"}. The header X-Box chooses a box.',
     ].join(" "),
     body: ChatRequest,
     answer: null,
-    media: { "text/event-stream": "one event per token, then one that says done" },
+    media: { "text/event-stream": "one event per token, then one with done or error" },
   },
 } as const satisfies Record<string, ApiRoute>;

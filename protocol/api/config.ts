@@ -1,4 +1,4 @@
-/** `/api/config`: how the edge is set, and what of it can change while it runs. */
+/** `/api/config`: the edge's configuration, and the settings that can change at run time. */
 import { z } from "zod";
 import { ExporterType } from "../messages.ts";
 import type { ApiRoute } from "./route.ts";
@@ -9,26 +9,26 @@ export const OnOff = z.enum(["on", "off"]);
 /** `GET /api/config`. */
 export const Config = z
   .object({
-    enable_instrumentation: z.boolean().describe("false: calls are served, and not recorded"),
+    enable_instrumentation: z.boolean().describe("false: calls are served but not recorded"),
     exporter_type: ExporterType,
     metrics_export_interval: z
       .number()
       .positive()
-      .describe("seconds between two writes to the stores"),
+      .describe("seconds between two writes to the external stores"),
     clickhouse_host: z
       .string()
       .nullable()
-      .describe("null when not configured, and for keys without the scope admin"),
+      .describe("null if not configured, and for keys without the scope admin"),
     postgres_host: z
       .string()
       .nullable()
-      .describe("null when not configured, and for keys without the scope admin"),
-    // ours
-    log_content: OnOff.describe("off: prompts and responses are kept nowhere"),
+      .describe("null if not configured, and for keys without the scope admin"),
+    // Fields that the seed's API lacks.
+    log_content: OnOff.describe("off: prompts and responses are not stored anywhere"),
     auth_mode: z.enum(["keys", "open"]),
     scopes: z
       .array(z.enum(["infer", "read", "admin"]))
-      .describe("what the key of this call may do"),
+      .describe("the scopes of the key that made this call"),
     retention: z.object({
       logs_days: Count,
       logs_rows_max: Count,
@@ -38,19 +38,21 @@ export const Config = z
     }),
     version: z.string(),
     changed_at: Time.nullable().describe(
-      "when it was changed at run time; null when it is as deployed",
+      "when a setting was last changed at run time; null if all are as deployed",
     ),
   })
   .meta({ id: "Config" });
 export type Config = z.infer<typeof Config>;
 
-/** `PATCH /api/config`. A field that is left out stays; `null` means: as deployed. */
+/** `PATCH /api/config`. A field that is left out stays unchanged; `null` resets it to the deployed value. */
 export const ConfigPatch = z
   .strictObject({
     enable_instrumentation: z.boolean().nullable().optional(),
     log_content: OnOff.nullable().optional(),
   })
-  .refine((patch) => Object.keys(patch).length > 0, { error: "names nothing to change" })
+  .refine((patch) => Object.keys(patch).length > 0, {
+    error: "must name at least one setting to change",
+  })
   .meta({ id: "ConfigPatch" });
 export type ConfigPatch = z.infer<typeof ConfigPatch>;
 
@@ -60,7 +62,7 @@ export const CONFIG_ROUTES = {
     path: "/api/config",
     scope: "read",
     tag: "Configuration",
-    summary: "How the edge is set; never a secret",
+    summary: "Get the edge's configuration, without secrets",
     answer: Config,
   },
   patchConfig: {
@@ -68,9 +70,12 @@ export const CONFIG_ROUTES = {
     path: "/api/config",
     scope: "admin",
     tag: "Configuration",
-    summary: "Change what can change at run time",
-    description:
-      "Kept until it is changed again, also by a new deployment; null goes back to what was deployed. In force everywhere within a second. Where LOG_CONTENT was deployed as off, calls to the listener of an agent keep no text whatever is set here.",
+    summary: "Change settings at run time",
+    description: [
+      "A change is in force everywhere within a second and survives deployments; null resets a setting",
+      "to its deployed value. If LOG_CONTENT was deployed as off, calls to an agent's listener keep",
+      "no text, whatever is set here.",
+    ].join(" "),
     body: ConfigPatch,
     answer: Config,
   },

@@ -1,4 +1,4 @@
-/** The description of the API itself: the same for every deployment, so it needs no key. */
+/** The API's own description. It is the same for every deployment, so it needs no key. */
 import type { ApiRoute } from "./route.ts";
 
 export const DOCS_ROUTES = {
@@ -7,7 +7,7 @@ export const DOCS_ROUTES = {
     path: "/api/openapi.json",
     scope: null,
     tag: "Description",
-    summary: "This API as an OpenAPI 3.1 document",
+    summary: "Get this API as an OpenAPI 3.1 document",
     answer: null,
     media: { "application/json": "OpenAPI 3.1" },
   },
@@ -16,7 +16,7 @@ export const DOCS_ROUTES = {
     path: "/api/docs",
     scope: null,
     tag: "Description",
-    summary: "This API as a page to read",
+    summary: "Read this API as a page",
     answer: null,
     media: { "text/html": "a page without scripts" },
   },

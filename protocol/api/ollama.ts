@@ -5,12 +5,12 @@ import { BoxQuery } from "./fleet.ts";
 import type { ApiRoute } from "./route.ts";
 import { Count, ModelName, ModelPath } from "./shapes.ts";
 
-/** A model on disk, as Ollama's `/api/tags` shows it, and where it is. One entry per name and digest. */
+/** A model on disk, as in Ollama's `/api/tags`, with the boxes that have it. One entry per name and digest. */
 const InstalledEntry = z
   .object({
     name: z.string(),
     model: z.string(),
-    modified_at: z.string().nullable().describe("the newest, as Ollama says it"),
+    modified_at: z.string().nullable().describe("the latest of all boxes, as Ollama formats it"),
     size: Count.nullable().describe("bytes"),
     digest: z.string().nullable(),
     details: z.object({
@@ -18,9 +18,9 @@ const InstalledEntry = z
       parameter_size: z.string().nullable(),
       quantization_level: z.string().nullable(),
     }),
-    // ours
-    boxes: z.array(BoxName).describe("that have it on disk"),
-    loaded_on: z.array(BoxName).describe("that have it in memory"),
+    // Fields that the seed's API lacks.
+    boxes: z.array(BoxName).describe("boxes with the model on disk"),
+    loaded_on: z.array(BoxName).describe("boxes with the model in memory"),
   })
   .meta({ id: "InstalledModel" });
 
@@ -28,8 +28,8 @@ const InstalledEntry = z
 export const InstalledModels = z
   .object({
     models: z.array(InstalledEntry),
-    // ours
-    simulated: z.boolean().describe("true when any of these boxes serves made-up numbers"),
+    // Fields that the seed's API lacks.
+    simulated: z.boolean().describe("true if any of these boxes is simulated"),
   })
   .meta({ id: "InstalledModels" });
 export type InstalledModels = z.infer<typeof InstalledModels>;
@@ -37,26 +37,26 @@ export type InstalledModels = z.infer<typeof InstalledModels>;
 export const PullRequest = z
   .strictObject({
     name: ModelName.optional(),
-    model: ModelName.optional().describe("the newer word for name; say one of them"),
-    insecure: z.boolean().optional().describe("take it from a registry without TLS"),
+    model: ModelName.optional().describe("the newer field for name; send exactly one of the two"),
+    insecure: z.boolean().optional().describe("allow a registry without TLS"),
   })
   .refine(({ name, model }) => (name === undefined) !== (model === undefined), {
-    error: 'say "name" or "model", and not both',
+    error: 'send either "name" or "model", not both',
     path: ["name"],
   });
 export type PullRequest = z.infer<typeof PullRequest>;
 
-/** One view of pulls to several boxes. Bytes are of the layers that were announced so far. */
+/** The summed progress of pulls to several boxes. Bytes count the layers announced so far. */
 export const PullOverall = z.object({
   boxes: Count,
   finished: Count.describe("boxes that have the model now"),
   failed: Count,
-  total_bytes: Count.nullable().describe("null until a box has said how much there is"),
+  total_bytes: Count.nullable().describe("null until a box has reported a size"),
   completed_bytes: Count,
 });
 export type PullOverall = z.infer<typeof PullOverall>;
 
-/** An event of `POST /api/ollama/pull`: a line of Ollama, and whose it is. */
+/** An event of `POST /api/ollama/pull`: a line of Ollama, with its box and request id. */
 export const PullEvent = z.looseObject({
   box: BoxName,
   request_id: z.uuid(),
@@ -65,16 +65,16 @@ export const PullEvent = z.looseObject({
   total: z.number().optional(),
   completed: z.number().optional(),
   error: z.string().optional(),
-  overall: PullOverall.optional().describe("when several boxes pull"),
+  overall: PullOverall.optional().describe("present if several boxes pull"),
 });
 export type PullEvent = z.infer<typeof PullEvent>;
 
 const Finished = z.enum(["success", "error"]);
 
-/** The last event. */
+/** The last event of `POST /api/ollama/pull`. */
 export const PullDone = z.object({
   done: z.literal(true),
-  status: Finished.describe("error when a box does not have the model now"),
+  status: Finished.describe("error if the pull failed on any box"),
   boxes: z.array(
     z.object({
       box: BoxName,
@@ -91,10 +91,10 @@ export const ModelDeleted = z
   .object({
     status: z.literal("deleted"),
     model: ModelName,
-    // ours
+    // Fields that the seed's API lacks.
     boxes: z
       .array(z.object({ box: BoxName, request_id: z.uuid() }))
-      .describe("where it was deleted"),
+      .describe("boxes from which it was deleted"),
   })
   .meta({ id: "ModelDeleted" });
 
@@ -106,12 +106,16 @@ export const LibraryModel = z
     size: z
       .string()
       .nullable()
-      .describe("what a pull of this name downloads, for people; null when that is not known"),
-    // ours
+      .describe("download size of this name, e.g. 2.0 GB; null if unknown"),
+    // Fields that the seed's API lacks.
     display_name: z.string().nullable(),
     category: z.string(),
-    parameter_sizes: z.array(z.string()).describe("the sizes that it comes in, as in its tags"),
-    source: z.enum(["catalogue", "repository"]).describe("repository: somebody here added it"),
+    parameter_sizes: z
+      .array(z.string())
+      .describe("available parameter counts, as in its tags, e.g. 8b"),
+    source: z
+      .enum(["catalogue", "repository"])
+      .describe("repository: the model is in the model repository"),
     is_favorite: z.boolean(),
     is_default: z.boolean(),
     installed_on: z.array(BoxName).describe("boxes that are up and have exactly this name on disk"),
@@ -123,11 +127,11 @@ export type LibraryModel = z.infer<typeof LibraryModel>;
 export const Library = z
   .object({
     models: z.array(LibraryModel),
-    // ours
+    // Fields that the seed's API lacks.
     total: Count,
     catalogue: z
       .object({ date: z.iso.date(), source: z.url(), about: z.string() })
-      .describe("when the facts of the catalogue were true, and where they come from"),
+      .describe("the date and the source of the catalogue"),
   })
   .meta({ id: "Library" });
 export type Library = z.infer<typeof Library>;
@@ -137,9 +141,7 @@ export const LibraryQuery = z.strictObject({
     .string()
     .max(200)
     .optional()
-    .describe(
-      "words; every one of them must occur in the name, or else in what is said of the model",
-    ),
+    .describe("words that must all occur in a model's names, category, sizes or description"),
   category: z.string().min(1).max(64).optional().describe("only this category"),
 });
 
@@ -151,7 +153,7 @@ export const OLLAMA_API_ROUTES = {
     path: "/api/ollama/models",
     scope: "read",
     tag: TAG,
-    summary: "The models on the disks of the boxes that are up",
+    summary: "List the models on the disks of the boxes that are up",
     query: BoxQuery,
     answer: InstalledModels,
   },
@@ -162,15 +164,17 @@ export const OLLAMA_API_ROUTES = {
     tag: TAG,
     summary: "Pull a model to one box, or to all that are up, with progress",
     description: [
-      'Each event is a line of Ollama: {"box","request_id","status","digest","total","completed"}, or {"box","request_id","error"};',
-      'with several boxes also "overall": {"boxes","finished","failed","total_bytes","completed_bytes"}.',
-      'The last one is {"done":true,"status":"success"|"error","boxes":[{"box","request_id","status","error"}]}.',
-      "A box that fails does not stop the others; a caller that leaves stops all. An error status when no box could begin.",
+      'Each event is a line of Ollama: {"box","request_id","status","digest","total","completed"},',
+      'or {"box","request_id","error"}. With several boxes it also has',
+      '"overall": {"boxes","finished","failed","total_bytes","completed_bytes"}. The last event is',
+      '{"done":true,"status":"success"|"error","boxes":[{"box","request_id","status","error"}]}.',
+      "A box that fails does not stop the others. A caller that disconnects stops all pulls.",
+      "If no box could begin, the answer is an error status instead of a stream.",
     ].join(" "),
     query: BoxQuery,
     body: PullRequest,
     answer: null,
-    media: { "text/event-stream": "progress of every box, then one event that says done" },
+    media: { "text/event-stream": "progress of every box, then one event with done" },
   },
   deleteModel: {
     method: "DELETE",
@@ -178,7 +182,7 @@ export const OLLAMA_API_ROUTES = {
     scope: "admin",
     tag: TAG,
     summary: "Delete a model from one box, or from all that are up and have it",
-    description: "502 when it could not be deleted everywhere; the message says where it was.",
+    description: "502 if it could not be deleted everywhere; the message lists each box's outcome.",
     params: ModelPath,
     query: BoxQuery,
     answer: ModelDeleted,
@@ -188,9 +192,9 @@ export const OLLAMA_API_ROUTES = {
     path: "/api/ollama/library",
     scope: "read",
     tag: TAG,
-    summary: "Models that can be pulled: a dated catalogue, and the repository",
+    summary: "Search the models that can be pulled: a dated catalogue and the repository",
     description:
-      "Matches in the name come first. Any other model of Ollama's library, or of a registry, can be pulled too.",
+      "Matches in the name come first. Any other model of Ollama's library or of a registry can be pulled too.",
     query: LibraryQuery,
     answer: Library,
   },

@@ -1,16 +1,16 @@
-/** `/api/models/repository`: what people decided about models, beside what the boxes and the ledger say of them. */
+/** `/api/models/repository`: people's preferences for models, with facts from the boxes and the ledger. */
 import { z } from "zod";
 import { BoxName } from "../records.ts";
 import type { ApiRoute } from "./route.ts";
 import { Count, ModelName, ModelPath, Store, Time } from "./shapes.ts";
 
-/** Entries of the repository. It is read whole, so it has a bound. */
+/** Most entries of the repository. It is always read whole. */
 export const REPOSITORY_MODELS_MAX = 2_000;
 
 const DisplayName = z.string().trim().min(1).max(200);
 const Description = z.string().trim().min(1).max(2_000);
-const Category = z.string().trim().min(1).max(64).describe("any word, e.g. general, code, vision");
-const SizeLabel = z.string().trim().min(1).max(32).describe("for people, e.g. 2.0 GB");
+const Category = z.string().trim().min(1).max(64).describe("any text, e.g. general, code, vision");
+const SizeLabel = z.string().trim().min(1).max(32).describe("size as shown, e.g. 2.0 GB");
 
 /** A model of the repository. */
 export const RepositoryModel = z
@@ -21,43 +21,43 @@ export const RepositoryModel = z
     description: z.string().nullable(),
     category: z.string(),
     size_label: z.string().nullable(),
-    size_bytes: Count.nullable().describe("on disk; null when no box that is up has it"),
+    size_bytes: Count.nullable().describe("bytes on disk; null if it is on none of the boxes that are up"),
     is_favorite: z.boolean(),
-    is_installed: z.boolean().describe("whether a box that is up has it on disk"),
-    is_default: z.boolean().describe("what /api/chat takes when no model is named; one at most"),
-    download_count: Count.describe(
-      "pulls that succeeded, one per box, whichever way they were asked for",
-    ),
+    is_installed: z.boolean().describe("true if a box that is up has it on disk"),
+    is_default: z
+      .boolean()
+      .describe("used by /api/chat if a call names no model; at most one model"),
+    download_count: Count.describe("successful pulls through any API, one per box"),
     usage_count: Count.describe("inference calls"),
     total_tokens_generated: Count,
-    last_used_at: Time.nullable().describe("when a call that named it finished last"),
+    last_used_at: Time.nullable().describe("when the last call that named it finished"),
     installed_at: Time.nullable().describe(
-      "when a box got it last; stays when it is deleted there; null when that was never seen",
+      "when a box last got it; kept after it is deleted there; null if never observed",
     ),
     created_at: Time,
-    updated_at: Time.describe("when a person changed the entry last"),
-    // ours
+    updated_at: Time.describe("when a person last changed the entry"),
+    // Fields that the seed's API lacks.
     installed_on: z.array(BoxName).describe("boxes that are up and have it on disk"),
   })
   .meta({ id: "RepositoryModel" });
 export type RepositoryModel = z.infer<typeof RepositoryModel>;
 
-/** Where the repository is: what an answer says of that. */
+/** The store that an answer was read from. */
 const source = {
-  store: Store.describe("where the answer was read: Postgres, where that is configured"),
+  store: Store.describe("store that the answer was read from: postgres if configured"),
   problem: z
     .string()
     .nullable()
     .describe(
-      "why Postgres was not read; what is answered then is what the edge knew last. Null when all is well",
+      "why Postgres could not be read; the answer is then the edge's copy. Null if it was read",
     ),
 };
 
-/** One model, as the answer to whoever asks for it or changes it. */
+/** One model, as returned when it is read or changed. */
 export const RepositoryEntry = RepositoryModel.extend(source).meta({ id: "RepositoryEntry" });
 export type RepositoryEntry = z.infer<typeof RepositoryEntry>;
 
-/** `GET /api/models/repository`. The counts are of the models in this answer. */
+/** `GET /api/models/repository`. The counts cover the models in this answer. */
 export const RepositoryModels = z
   .object({
     models: z.array(RepositoryModel),
@@ -85,7 +85,7 @@ export const RepositoryPost = z.strictObject({
   model_name: ModelName,
   display_name: DisplayName.nullable().optional(),
   description: Description.nullable().optional(),
-  category: Category.optional().describe("of a new entry: default general"),
+  category: Category.optional().describe("a new entry defaults to general"),
   size_label: SizeLabel.nullable().optional(),
 });
 export type RepositoryPost = z.infer<typeof RepositoryPost>;
@@ -96,9 +96,14 @@ export const RepositoryPut = z
     description: Description.nullable().optional(),
     category: Category.optional(),
     is_favorite: z.boolean().optional(),
-    is_default: z.boolean().optional().describe("true takes it from the model that had it"),
+    is_default: z
+      .boolean()
+      .optional()
+      .describe("true also clears it on the model that was the default before"),
   })
-  .refine((said) => Object.keys(said).length > 0, { error: "say at least one field to change" });
+  .refine((edit) => Object.keys(edit).length > 0, {
+    error: "must have at least one field to change",
+  });
 export type RepositoryPut = z.infer<typeof RepositoryPut>;
 
 /** `POST /api/models/repository/sync`. */
@@ -106,9 +111,9 @@ export const RepositorySync = z
   .object({
     status: z.literal("synced"),
     installed_count: Count,
-    models: z.array(RepositoryModel).describe("those that boxes have"),
-    // ours
-    added: z.array(ModelName).describe("those that the repository did not have before"),
+    models: z.array(RepositoryModel).describe("models that boxes have"),
+    // Fields that the seed's API lacks.
+    added: z.array(ModelName).describe("models that were new to the repository"),
     ...source,
   })
   .meta({ id: "RepositorySync" });
@@ -127,9 +132,13 @@ export const REPOSITORY_ROUTES = {
     scope: "read",
     tag: TAG,
     summary:
-      "All models with preferences and use: the default first, then favourites, then the most used",
-    description:
-      "With Postgres configured the repository is there: edges share it, and what is changed in the table shows at once. While Postgres is down this is what the edge knew last, and says so; changes are 503. Calls that name no model always take the default that the edge knows, at most a minute of traffic old. Use and size are those of this edge.",
+      "List the models with preferences and use: the default first, then favourites, then the most used",
+    description: [
+      "If Postgres is configured, it holds the repository: edges share it, and changes to the table show",
+      "at once. While Postgres is down, the answer is the edge's copy, with the reason in problem, and",
+      "changes fail with 503. Calls that name no model use the copy's default, which is at most",
+      "a minute of traffic old. Use and size are those of this edge.",
+    ].join(" "),
     query: RepositoryQuery,
     answer: RepositoryModels,
   },
@@ -138,8 +147,10 @@ export const REPOSITORY_ROUTES = {
     path: "/api/models/repository",
     scope: "admin",
     tag: TAG,
-    summary: "Add a model, or change what is said of it",
-    description: `Fields that are left out stay as they are; null empties one. At most ${REPOSITORY_MODELS_MAX} models: 409 beyond.`,
+    summary: "Add a model, or change its entry",
+    description:
+      "Fields that are left out stay unchanged; null clears one. " +
+      `409 beyond ${REPOSITORY_MODELS_MAX} models.`,
     body: RepositoryPost,
     answer: RepositoryEntry,
   },
@@ -148,9 +159,9 @@ export const REPOSITORY_ROUTES = {
     path: "/api/models/repository/sync",
     scope: "admin",
     tag: TAG,
-    summary: "Add what the boxes have on disk",
+    summary: "Add the models that the boxes have on disk",
     description:
-      "A successful pull adds its model by itself. 409, and nothing is added, when there is no room for all.",
+      "A successful pull adds its model automatically. 409, with nothing added, if there is no room for all.",
     answer: RepositorySync,
   },
   toggleFavorite: {
@@ -158,7 +169,7 @@ export const REPOSITORY_ROUTES = {
     path: "/api/models/repository/{name}/favorite",
     scope: "admin",
     tag: TAG,
-    summary: "Make it a favourite, or no longer one",
+    summary: "Toggle whether a model is a favourite",
     params: ModelPath,
     answer: RepositoryEntry,
   },
@@ -167,7 +178,7 @@ export const REPOSITORY_ROUTES = {
     path: "/api/models/repository/{name}",
     scope: "read",
     tag: TAG,
-    summary: "One model",
+    summary: "Get one model",
     params: ModelPath,
     answer: RepositoryEntry,
   },
@@ -176,7 +187,7 @@ export const REPOSITORY_ROUTES = {
     path: "/api/models/repository/{name}",
     scope: "admin",
     tag: TAG,
-    summary: "Change what is said of a model; favourite and default too",
+    summary: "Change a model's entry, including favourite and default",
     params: ModelPath,
     body: RepositoryPut,
     answer: RepositoryEntry,
@@ -186,7 +197,7 @@ export const REPOSITORY_ROUTES = {
     path: "/api/models/repository/{name}",
     scope: "admin",
     tag: TAG,
-    summary: "Forget what was said of a model; on the boxes it stays",
+    summary: "Remove a model's entry; the model stays on the boxes",
     params: ModelPath,
     answer: RepositoryDeleted,
   },

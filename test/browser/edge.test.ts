@@ -38,7 +38,7 @@ test("requires an API key, rejects a wrong one, and limits a read key to viewing
   await using viewer = await open("#/settings");
   const { page } = viewer;
   await signIn(viewer, "wrong-wrong-wrong-wrong");
-  await page.getByRole("alert").filter({ hasText: "This API key is not known." }).waitFor();
+  await page.getByRole("alert").filter({ hasText: "This API key is not valid." }).waitFor();
   expect(await viewer.accessibilityViolations()).toEqual([]);
   await signIn(viewer, READ);
   await page.getByText("Clearing data needs a key with the admin scope.").waitFor();
@@ -88,7 +88,7 @@ test("forgets a box that is down once its name is typed, and refuses to forget a
   await confirm.click();
   await dialog
     .getByRole("alert")
-    .filter({ hasText: "Box atlas is connected. Stop its agent first." })
+    .filter({ hasText: "Box atlas is still connected. Stop its agent first." })
     .waitFor();
   expect(await boxStates()).toBe("atlas up");
 
@@ -113,7 +113,7 @@ test("greys out the data of a dead edge, reconnects by itself, and requires sign
   expect(await page.locator(".page.stale").count()).toBe(1);
 
   await stack.startEdge({ ...SETTINGS, READ_KEY: "another-key-for-reading" });
-  await page.getByRole("alert").filter({ hasText: "This API key is not known." }).waitFor();
+  await page.getByRole("alert").filter({ hasText: "This API key is not valid." }).waitFor();
   await signIn(viewer, "another-key-for-reading");
   await page.getByText(/^Live/).waitFor();
   expect(await page.locator(".page.stale, .banner.bad").count()).toBe(0);

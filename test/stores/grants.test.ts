@@ -72,8 +72,8 @@ async function useRepository(settings: PostgresSettings): Promise<void> {
       new PostgresRepository(settings),
     );
     const writes: RepositoryWrite[] = [
-      { kind: "put", name: "a", said: { description: "Mine", is_default: true } },
-      { kind: "change", name: "a", said: { is_default: true, category: "code" } },
+      { kind: "put", name: "a", edit: { description: "Mine", is_default: true } },
+      { kind: "change", name: "a", edit: { is_default: true, category: "code" } },
       { kind: "toggle_favorite", name: "a" },
       { kind: "add_found", found: [{ name: "b", installedAtMs: NOW }] },
       { kind: "remove", name: "a" },

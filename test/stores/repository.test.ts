@@ -26,7 +26,7 @@ function edgeOn(storage: DurableObjectStorage, settings = stores.settings.config
   const local = new LocalRepository(storage);
   const copy = new RepositoryCopy(storage);
   const shared = new SharedRepository(copy, new PostgresRepository(settings));
-  const put = (name: string, said = {}) => shared.write({ kind: "put", name, said }, NOW);
+  const put = (name: string, edit = {}) => shared.write({ kind: "put", name, edit }, NOW);
   const downloads = async () =>
     Object.fromEntries(
       (await shared.read(NOW)).models.map((model) => [model.model_name, model.download_count]),
@@ -38,8 +38,8 @@ const namesOf = (models: readonly StoredModel[]) => models.map(({ model_name }) 
 const defaultsOf = (models: readonly StoredModel[]) =>
   namesOf(models.filter(({ is_default }) => is_default));
 
-/** What people said, and nothing that depends on where it is. */
-const saidOf = (models: readonly StoredModel[]) => models.map(({ id: _, ...said }) => said);
+/** What people edit, and nothing that depends on where it is. */
+const saidOf = (models: readonly StoredModel[]) => models.map(({ id: _, ...entry }) => entry);
 
 const WRITES: [what: string, writes: RepositoryWrite[]][] = [
   [
@@ -48,50 +48,50 @@ const WRITES: [what: string, writes: RepositoryWrite[]][] = [
       {
         kind: "put",
         name: "hf.co/user/model:Q4_K_M",
-        said: { description: "Mine", size_label: "2 GB" },
+        edit: { description: "Mine", size_label: "2 GB" },
       },
     ],
   ],
   [
     "an entry that is added again",
-    ["a", "a:latest"].map((name) => ({ kind: "put", name, said: { category: name.slice(0, 3) } })),
+    ["a", "a:latest"].map((name) => ({ kind: "put", name, edit: { category: name.slice(0, 3) } })),
   ],
   [
     "an entry that is added as the default",
-    ["a", "b"].map((name) => ({ kind: "put", name, said: { is_default: true } })),
+    ["a", "b"].map((name) => ({ kind: "put", name, edit: { is_default: true } })),
   ],
   [
     "a text that is emptied",
-    ["Mine", null].map((description) => ({ kind: "put", name: "a", said: { description } })),
+    ["Mine", null].map((description) => ({ kind: "put", name: "a", edit: { description } })),
   ],
   [
     "what is not there",
-    (["change", "put"] as const).map((kind) => ({ kind, name: "b", said: { is_default: true } })),
+    (["change", "put"] as const).map((kind) => ({ kind, name: "b", edit: { is_default: true } })),
   ],
   [
     "a default that is not there",
     ["a", "a", "b"].map((name, n) => ({
       kind: n === 0 ? "put" : "change",
       name,
-      said: { is_default: true },
+      edit: { is_default: true },
     })),
   ],
   [
     "a favourite",
     ["a", "a", "b"].map((name, n) =>
-      n === 0 ? { kind: "put", name, said: {} } : { kind: "toggle_favorite", name },
+      n === 0 ? { kind: "put", name, edit: {} } : { kind: "toggle_favorite", name },
     ),
   ],
   [
     "an entry that is removed",
     ["a", "a", "a"].map((name, n) =>
-      n === 0 ? { kind: "put", name, said: {} } : { kind: "remove", name },
+      n === 0 ? { kind: "put", name, edit: {} } : { kind: "remove", name },
     ),
   ],
   [
     "what boxes have",
     [
-      { kind: "put", name: "b", said: { category: "mine" } },
+      { kind: "put", name: "b", edit: { category: "mine" } },
       ...[1, 2].map(() => ({
         kind: "add_found" as const,
         found: ["a:1b", "b:latest"].map((name) => ({ name, installedAtMs: NOW - 5_000 })),
@@ -104,7 +104,7 @@ const WRITES: [what: string, writes: RepositoryWrite[]][] = [
       {
         kind: "put",
         name: "a",
-        said: { description: "nul\0 half \ud83d '); --", display_name: '"\\$1' },
+        edit: { description: "nul\0 half \ud83d '); --", display_name: '"\\$1' },
       },
     ],
   ],
@@ -143,7 +143,7 @@ test("what an edge had before there was a Postgres moves over once, also when th
       {
         kind: "put",
         name: "chosen",
-        said: { is_default: true, is_favorite: true, description: "nul\0 \ud83d" },
+        edit: { is_default: true, is_favorite: true, description: "nul\0 \ud83d" },
       },
       NOW,
     );
@@ -180,7 +180,7 @@ test("a default that was chosen in Postgres is not taken by an edge that joins",
   );
   await onFreshStorage(async (storage) => {
     await new LocalRepository(storage).write(
-      { kind: "put", name: "ours", said: { is_default: true } },
+      { kind: "put", name: "ours", edit: { is_default: true } },
       NOW,
     );
     const { shared, local } = edgeOn(storage);
@@ -259,7 +259,7 @@ test("two edges share it: what one says the other reads at once, and serves with
     models: [{ model_name: "model:1b", is_favorite: true }],
   });
   await b(({ shared }) =>
-    shared.write({ kind: "change", name: "model:1b", said: { is_default: true } }, NOW),
+    shared.write({ kind: "change", name: "model:1b", edit: { is_default: true } }, NOW),
   );
   await a(async ({ shared, local }) => {
     await shared.keepUp(NOW);
@@ -286,7 +286,7 @@ test("of edges that choose a default at the same time none fails, and one model 
   await a(async ({ put }) => void (await Promise.all(["x", "y"].map((name) => put(name)))));
   for (let round = 0; round < 10; round++) {
     const choose = (name: string) => async (edge: Edge) =>
-      void (await edge.shared.write({ kind: "change", name, said: { is_default: true } }, NOW));
+      void (await edge.shared.write({ kind: "change", name, edit: { is_default: true } }, NOW));
     await Promise.all([a(choose("x")), b(choose("y"))]);
     const { models } = await a(({ shared }) => shared.read(NOW));
     expect(defaultsOf(models)).toHaveLength(1);
@@ -345,11 +345,11 @@ test("while Postgres is down what is read says so, a change fails and leaves no 
     const { store, problem, models } = await shared.read(NOW);
     expect([store, namesOf(models)]).toEqual(["durable_object", ["a"]]);
     expect(problem).toBe(
-      `postgres answered HTTP 503; this is what the edge knew at ${new Date(NOW).toISOString()}`,
+      `postgres answered HTTP 503; this is the edge's copy of ${new Date(NOW).toISOString()}`,
     );
     for (const write of [
-      { kind: "put", name: "b", said: {} },
-      { kind: "change", name: "a", said: { is_default: false } },
+      { kind: "put", name: "b", edit: {} },
+      { kind: "change", name: "a", edit: { is_default: false } },
       { kind: "toggle_favorite", name: "a" },
       { kind: "remove", name: "a" },
       { kind: "add_found", found: [{ name: "c", installedAtMs: NOW }] },
@@ -399,12 +399,13 @@ test("a store that hangs is waited for no longer than five seconds", async () =>
 
 test("an edge that never reached Postgres says so, and goes on trying once a minute", async () => {
   await onFreshStorage(async (storage) => {
-    await new LocalRepository(storage).write({ kind: "put", name: "a", said: {} }, NOW);
+    await new LocalRepository(storage).write({ kind: "put", name: "a", edit: {} }, NOW);
     const { shared } = edgeOn(storage);
     expect(shared.dueMs()).toBe(0);
     await faults("postgres", [{ times: 1_000, status: 503 }]);
     expect(await shared.read(NOW)).toMatchObject({
-      problem: "postgres answered HTTP 503; this is what the edge knew before it was ever reached",
+      problem:
+        "postgres answered HTTP 503; this is the edge's copy from before it was ever reached",
     });
     expect(shared.dueMs()).toBe(NOW + MINUTE_MS);
   });

@@ -121,7 +121,7 @@ test("refuses new calls to a box that drains", async () => {
   expect(answer.status).toBe(503);
   expect(answer.headers.get("retry-after")).toBe("5");
   expect(await answer.json()).toEqual({
-    error: "Box tired is being drained and takes no new requests.",
+    error: "Box tired is draining and accepts no new requests. Try again later.",
   });
 });
 

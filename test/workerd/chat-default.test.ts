@@ -1,4 +1,4 @@
-/** Which model `/api/chat` takes when none is named. */
+/** The model that `/api/chat` uses if a call names none. */
 import { env, exports } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { FrameType } from "../../protocol/frames.ts";
@@ -7,7 +7,7 @@ import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { readingsOf } from "../support/records.ts";
 import { FakeAgent } from "./fake-agent.ts";
 
-test("a model that makes vectors only is never chosen for a chat, though it is in memory and the first on disk", async () => {
+test("never chooses an embedding model for a chat, even if it is in memory and first on disk", async () => {
   const agent = await FakeAgent.connect("atlas");
   const readings = readingsOf(
     Date.now(),

@@ -219,7 +219,7 @@ test("with instrumentation off nothing is recorded, and health says so", async (
 });
 
 test.each([
-  ["nothing", {}, /names nothing to change/],
+  ["nothing", {}, /at least one setting to change/],
   ["a field that is none", { log_contents: "off" }, /log_contents/],
   ["a setting that needs a deployment", { exporter_type: "both" }, /exporter_type/],
   ["a wrong type", { enable_instrumentation: "no" }, /boolean/],

@@ -1,7 +1,7 @@
 import { exports } from "cloudflare:workers";
 import { expect, test } from "vitest";
 
-test("the description is served without a key, and the page under a strict policy", async () => {
+test("serves the API's description without a key, and its page under a strict policy", async () => {
   const json = await exports.default.fetch("https://edge.example/api/openapi.json");
   expect(json.status).toBe(200);
   expect(await json.json()).toMatchObject({ openapi: "3.1.1" });

@@ -1,4 +1,4 @@
-/** An Aggregator of its own, with one box that has the model of the records. */
+/** Creates a new Aggregator with one box, which has the model of the records. */
 import { env } from "cloudflare:workers";
 import type { Aggregator } from "../../worker/aggregator/aggregator.ts";
 import { helloOf, readingsOf } from "../support/records.ts";

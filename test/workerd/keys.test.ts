@@ -36,7 +36,7 @@ async function call(path: string, init: RequestInit = {}, bindings = keys()): Pr
 }
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
 
-// Every path outside of the table of /api, by what it needs. 503: it passed, and there is no box.
+// Every path outside the table of /api, with the keys that may use it. 503 means admitted, but no box is connected.
 const MATRIX: [method: string, path: string, allowed: string[]][] = [
   ["GET", "/healthz", ["nobody", CALLER, READ, ADMIN, UNKNOWN]],
   ["GET", "/ollama/", [CALLER, ADMIN]],
@@ -52,24 +52,27 @@ const MATRIX: [method: string, path: string, allowed: string[]][] = [
   ["POST", `/ollama/api/blobs/sha256:${"0".repeat(64)}`, [ADMIN]],
 ];
 
-test.each(MATRIX)("%s %s is for its scope only", async (method, path, allowed) => {
-  const body = method !== "GET" ? { body: '{"model":"m","prompt":"x"}' } : {};
-  for (const key of ["nobody", CALLER, READ, ADMIN, UNKNOWN]) {
-    const { status } = await call(path, {
-      method,
-      ...body,
-      headers: key === "nobody" ? {} : bearer(key),
-    });
-    const refused = key === "nobody" || key === UNKNOWN ? 401 : 403;
-    if (allowed.includes(key)) expect([200, 503], `${key} ${path}`).toContain(status);
-    else expect(status, `${key} ${path}`).toBe(refused);
-  }
-});
+test.each(MATRIX)(
+  "admits only keys with the right scope to %s %s",
+  async (method, path, allowed) => {
+    const body = method !== "GET" ? { body: '{"model":"m","prompt":"x"}' } : {};
+    for (const key of ["nobody", CALLER, READ, ADMIN, UNKNOWN]) {
+      const { status } = await call(path, {
+        method,
+        ...body,
+        headers: key === "nobody" ? {} : bearer(key),
+      });
+      const refused = key === "nobody" || key === UNKNOWN ? 401 : 403;
+      if (allowed.includes(key)) expect([200, 503], `${key} ${path}`).toContain(status);
+      else expect(status, `${key} ${path}`).toBe(refused);
+    }
+  },
+);
 
 const SCOPES = { infer: [CALLER, ADMIN], read: [READ, ADMIN], admin: [ADMIN] };
 
 test.each(Object.values(API_ROUTES) as ApiRoute[])(
-  "$method $path is for its scope only",
+  "admits only keys with the right scope to $method $path",
   async ({ method, path, scope }) => {
     const body = method === "GET" ? {} : { body: "{}" };
     for (const key of ["nobody", CALLER, READ, ADMIN, UNKNOWN]) {
@@ -86,7 +89,7 @@ test.each(Object.values(API_ROUTES) as ApiRoute[])(
   },
 );
 
-test("a path of /api takes its methods only", async () => {
+test("answers another method of a path of /api with 405 and the methods it accepts", async () => {
   const answer = await call("/api/health", { method: "POST", body: "{}", headers: bearer(ADMIN) });
   expect([answer.status, answer.headers.get("allow")]).toEqual([405, "GET"]);
   expect(await answer.json()).toMatchObject({
@@ -95,14 +98,14 @@ test("a path of /api takes its methods only", async () => {
   expect((await call("/api/nothing", { headers: bearer(ADMIN) })).status).toBe(404);
 });
 
-test("a key may come as x-api-key, or in the path for a client that can send no header; not in the query", async () => {
+test("accepts a key as x-api-key or in the path, but not in the query", async () => {
   expect((await call("/ollama/api/tags", { headers: { "x-api-key": CALLER } })).status).toBe(503);
   expect((await call(`/ollama/k/${CALLER}/api/tags`)).status).toBe(503);
   expect((await call(`/ollama/k/${CALLER}x/api/tags`)).status).toBe(401);
   expect((await call(`/ollama/api/tags?key=${CALLER}`)).status).toBe(401);
 });
 
-test("an error never repeats a key", async () => {
+test("never repeats a key in an error", async () => {
   const answer = await call("/ollama/k/a-wrong-key-0123456789/api/tags");
   expect(await answer.text()).not.toContain("a-wrong-key");
   const unknown = await call(`/ollama/k/${CALLER}/api/nothing`);
@@ -115,41 +118,48 @@ test.each([
   ["a wrong secret", "home", bearer("wrong-secret-0123456789")],
   ["another box's secret", "home", bearer(`${BOX}-2`)],
   ["an API key", "home", bearer(ADMIN)],
-  ["a box that has no secret", "attic", bearer(BOX)],
-])("an agent with %s is refused", async (_what, box, headers) => {
+  ["a box name that has no secret", "attic", bearer(BOX)],
+])("refuses an agent with %s", async (_name, box, headers) => {
   const answer = await call(`/agent/connect?box=${box}`, {
     headers: { upgrade: "websocket", "sec-websocket-protocol": SUBPROTOCOL, ...headers },
   });
   expect(answer.status).toBe(401);
   expect(await answer.json()).toMatchObject({
-    error: { message: `The secret of box ${box} is wrong, or the box is not in BOX_SECRETS.` },
+    error: {
+      message: `The secret of box ${box} is wrong, or the box is missing from BOX_SECRETS.`,
+    },
   });
 });
 
 test.each([
-  ["no admin key", { ADMIN_KEY: undefined }, /ADMIN_KEY is not set/],
-  ["a short key", { CALLER_KEY: "short" }, /CALLER_KEY is shorter than 16/],
-  ["two equal keys", { CALLER_KEY: ADMIN }, /CALLER_KEY equals another key/],
-  ["an auth mode that is none", { AUTH_MODE: "none" }, /AUTH_MODE is keys or open/],
-  ["secrets that are no list", { BOX_SECRETS: "home" }, /BOX_SECRETS is not a list/],
+  ["no admin key", { ADMIN_KEY: undefined }, /ADMIN_KEY must be set/],
+  ["a short key", { CALLER_KEY: "short" }, /CALLER_KEY must have at least 16/],
+  ["two equal keys", { CALLER_KEY: ADMIN }, /CALLER_KEY must differ from/],
+  ["an unknown auth mode", { AUTH_MODE: "none" }, /AUTH_MODE must be "keys" or "open"/],
+  ["secrets that are not a list", { BOX_SECRETS: "home" }, /BOX_SECRETS must be a list/],
   [
-    "instrumentation that is neither",
-    { ENABLE_INSTRUMENTATION: "yes" },
-    /ENABLE_INSTRUMENTATION is true or false/,
+    "a short box secret",
+    { BOX_SECRETS: "home=short" },
+    /BOX_SECRETS must give box home a secret of at least 16/,
   ],
   [
-    "an exporter that is none of them",
+    "an instrumentation flag of yes",
+    { ENABLE_INSTRUMENTATION: "yes" },
+    /ENABLE_INSTRUMENTATION must be "true" or "false"/,
+  ],
+  [
+    "an unknown exporter",
     { EXPORTER_TYPE: "mysql" },
     /EXPORTER_TYPE must be "none", "clickhouse", "postgres" or "both"/,
   ],
   [
-    "no interval",
+    "an interval of 0",
     { METRICS_EXPORT_INTERVAL: "0" },
     /METRICS_EXPORT_INTERVAL must be a whole number of seconds from 1/,
   ],
-  ["a store that is no URL", { DATABASE_URL: "neon" }, /DATABASE_URL is not a URL/],
+  ["a database address that is not a URL", { DATABASE_URL: "neon" }, /DATABASE_URL is not a URL/],
   [
-    "a store that is another one's",
+    "a database address of another protocol",
     { DATABASE_URL: `https://u:${CALLER}@pg.example/db` },
     /DATABASE_URL is not of the form postgresql:/,
   ],
@@ -159,24 +169,28 @@ test.each([
     /DATABASE_URL lacks one of user, password, host and database/,
   ],
   [
-    "a password in the wrong place",
+    "a password in the ClickHouse address",
     { CLICKHOUSE_URL: `https://u:${CALLER}@ch.example` },
     /CLICKHOUSE_URL must contain only a host and a port/,
   ],
   [
-    "a database that needs quoting",
+    "a database name that needs quoting",
     { CLICKHOUSE_DATABASE: "a;b" },
     /CLICKHOUSE_DATABASE is not a name/,
   ],
   [
-    "a store without an address",
+    "an external store without an address",
     { EXPORTER_TYPE: "both", DATABASE_URL: "postgres://u:p@h/d" },
     /CLICKHOUSE_URL is not set, but EXPORTER_TYPE is both/,
   ],
-  ["a box twice", { BOX_SECRETS: `home=${BOX},home=${BOX}` }, /BOX_SECRETS names box home twice/],
+  [
+    "one box listed twice",
+    { BOX_SECRETS: `home=${BOX},home=${BOX}` },
+    /BOX_SECRETS must name box home only once/,
+  ],
 ])(
-  "with %s nothing is open, and the variable is named but not its value",
-  async (_what, more, message) => {
+  "with %s, refuses every call and names the variable but not its value",
+  async (_name, more, message) => {
     const answer = await call("/api/health", { headers: bearer(ADMIN) }, keys(more));
     expect(answer.status).toBe(503);
     const text = await answer.text();
@@ -187,7 +201,7 @@ test.each([
   },
 );
 
-test("the configuration shows hosts to an administrator only, and no secret to anybody", async () => {
+test("shows the stores' hosts only to administrators, and secrets to nobody", async () => {
   const more = {
     EXPORTER_TYPE: "both",
     METRICS_EXPORT_INTERVAL: 30,

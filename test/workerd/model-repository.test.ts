@@ -374,9 +374,9 @@ const BAD: [
   ],
   ["POST", `${REPOSITORY_PATH}/sync?box=a`, undefined, 400, "bad_request", /box/],
   ["DELETE", `${REPOSITORY_PATH}/unheard-of`, undefined, 404, "model_not_found", /unheard-of/],
-  ["DELETE", REPOSITORY_PATH, undefined, 405, "method_not_allowed", /takes GET, POST/],
-  ["POST", `${REPOSITORY_PATH}/a`, {}, 405, "method_not_allowed", /takes/],
-  ["PATCH", `${REPOSITORY_PATH}/a`, {}, 405, "method_not_allowed", /takes/],
+  ["DELETE", REPOSITORY_PATH, undefined, 405, "method_not_allowed", /accepts GET, POST/],
+  ["POST", `${REPOSITORY_PATH}/a`, {}, 405, "method_not_allowed", /accepts/],
+  ["PATCH", `${REPOSITORY_PATH}/a`, {}, 405, "method_not_allowed", /accepts/],
 ];
 
 test.each(BAD)(

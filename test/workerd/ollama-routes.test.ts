@@ -288,7 +288,7 @@ test("when no box can begin, the answer is an error and no stream", async () => 
     status: 502,
     code: "boxes_failed",
     failed_at: "ollama",
-    message: "none-atlas: disk; none-basil: Ollama answered with an error and said nothing.",
+    message: "none-atlas: disk; none-basil: Ollama answered with an error that has no message.",
   });
 });
 
@@ -330,7 +330,7 @@ test.each([["hf.co/user/model:Q4_K_M"], ["hf.co%2Fuser%2Fmodel%3AQ4_K_M"]])(
     expect(await errorOf(await call("DELETE", `models/${raw}`))).toMatchObject({
       status: 404,
       code: "model_not_found",
-      message: `There is no model named ${model} on any box that is up.`,
+      message: `There is no model named ${model} on any connected box.`,
     });
   },
 );

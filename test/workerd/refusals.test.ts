@@ -1,12 +1,12 @@
-/** What the edge refuses by itself. */
+/** Requests that the edge refuses itself. */
 import { exports } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { call, eventually, logOf } from "./calls.ts";
 
 // In each API's own shape.
-const REFUSED: [what: string, path: string, init: RequestInit, status: number, body: unknown][] = [
+const REFUSED: [name: string, path: string, init: RequestInit, status: number, body: unknown][] = [
   [
-    "not JSON",
+    "a body that is not JSON",
     "/ollama/api/chat",
     { method: "POST", body: "{" },
     400,
@@ -32,7 +32,7 @@ const REFUSED: [what: string, path: string, init: RequestInit, status: number, b
     "/ollama/api/%64elete",
     { method: "DELETE" },
     404,
-    { error: "DELETE /api/%64elete is not a path of this gateway." },
+    { error: "DELETE /api/%64elete is not a path that is served here." },
   ],
   [
     "a doubled slash",
@@ -42,13 +42,13 @@ const REFUSED: [what: string, path: string, init: RequestInit, status: number, b
     { error: expect.any(String) },
   ],
   [
-    "a path that never passes",
+    "a path off the allowlist",
     "/ollama/api/me",
     { method: "POST" },
     404,
     { error: expect.any(String) },
   ],
-  ["the wrong method", "/ollama/api/chat", {}, 405, { error: "/api/chat takes POST, not GET." }],
+  ["the wrong method", "/ollama/api/chat", {}, 405, { error: "/api/chat accepts POST, not GET." }],
   [
     "an unknown box",
     "/ollama/api/tags",
@@ -57,14 +57,14 @@ const REFUSED: [what: string, path: string, init: RequestInit, status: number, b
     { error: "There is no box named nobody." },
   ],
   [
-    "a box name that is none",
+    "an invalid box name",
     "/ollama/api/tags",
     { headers: { "x-box": "../x" } },
     400,
     { error: expect.any(String) },
   ],
   [
-    "an unknown model of Anthropic's",
+    "a body for Anthropic that is not an object",
     "/v1/messages",
     { method: "POST", body: "[]" },
     400,
@@ -85,14 +85,14 @@ const REFUSED: [what: string, path: string, init: RequestInit, status: number, b
     { error: { code: "bad_request", message: expect.stringContaining("limit") } },
   ],
   [
-    "a status that is none",
+    "an unknown status",
     "/api/stats/logs?status=maybe",
     {},
     400,
     { error: { code: "bad_request", message: expect.stringContaining("status") } },
   ],
   [
-    "a range that is none",
+    "an unknown time range",
     "/api/stats/history?time_range=2h",
     {},
     400,
@@ -106,7 +106,7 @@ const REFUSED: [what: string, path: string, init: RequestInit, status: number, b
     { error: { message: expect.stringContaining("coarser") } },
   ],
   [
-    "sums that are kept in a store alone",
+    "sums that only an external store keeps",
     "/api/stats/history?time_range=30d&granularity=5m&format=csv",
     {},
     400,
@@ -118,14 +118,14 @@ const REFUSED: [what: string, path: string, init: RequestInit, status: number, b
     },
   ],
   [
-    "what is older than anything that is kept",
+    "a range beyond everything that is kept",
     "/api/stats/history?time_range=365d",
     {},
     400,
     { error: { message: "Without ClickHouse or Postgres history is kept for 90 days." } },
   ],
   [
-    "a chat without words",
+    "a chat without a prompt",
     "/api/chat",
     { method: "POST", body: "{}" },
     400,
@@ -141,8 +141,8 @@ const REFUSED: [what: string, path: string, init: RequestInit, status: number, b
 ];
 
 test.each(REFUSED)(
-  "%s is refused in the words of the API",
-  async (_what, path, init, status, body) => {
+  "refuses %s in the shape of the called API",
+  async (_name, path, init, status, body) => {
     const answer = await call(path, init);
     expect(answer.status).toBe(status);
     expect(await answer.json()).toMatchObject(body as object);
@@ -150,7 +150,7 @@ test.each(REFUSED)(
   },
 );
 
-test("a call that the edge refuses leaves one record, an error at the gateway", async () => {
+test("records a call that the edge refuses once, as failed at gateway", async () => {
   const answer = await call("/ollama/api/generate", { method: "POST", body: "{" });
   const id = answer.headers.get("x-request-id");
   const entry = await eventually(() => logOf(id));
@@ -163,7 +163,7 @@ test("a call that the edge refuses leaves one record, an error at the gateway", 
   });
 });
 
-test("a body beyond the limit is refused at once, by its length and by its bytes", async () => {
+test("refuses a body beyond the limit by its announced length and by its counted bytes", async () => {
   const long = new Uint8Array(17 * 1024 * 1024);
   const answer = await call("/ollama/api/chat", { method: "POST", body: long });
   expect(answer.status).toBe(413);
@@ -176,18 +176,18 @@ test("a body beyond the limit is refused at once, by its length and by its bytes
   expect((await call("/ollama/api/chat", { method: "POST", body: stream })).status).toBe(413);
 });
 
-test("open mode serves loopback only, and no foreign page", async () => {
+test("serves only loopback, and no foreign page, in open mode", async () => {
   const elsewhere = await exports.default.fetch("http://evil.example/api/health");
   expect(elsewhere.status).toBe(403);
   expect(await elsewhere.json()).toMatchObject({ error: { code: "open_mode_elsewhere" } });
   const page = await call("/ollama/api/tags", { headers: { origin: "https://evil.example" } });
   expect(page.status).toBe(403);
   expect(await page.json()).toEqual({
-    error: "A page of https://evil.example may not call this gateway.",
+    error: "A web page of origin https://evil.example may not call this address.",
   });
 });
 
-test("another version of the protocol is refused before any frame, and told what to do", async () => {
+test("refuses an agent of another protocol version before any frame, and names the remedy", async () => {
   const answer = await call("/agent/connect?box=old", {
     headers: { upgrade: "websocket", "sec-websocket-protocol": "ollama-edge.v0" },
   });
@@ -197,7 +197,7 @@ test("another version of the protocol is refused before any frame, and told what
   });
 });
 
-test("a plain request to the agents' path is told what the path is", async () => {
+test("answers a plain request to the agents' path with 426", async () => {
   expect((await call("/agent/connect?box=x")).status).toBe(426);
   expect(
     (await call("/agent/connect?box=../x", { headers: { upgrade: "websocket" } })).status,

@@ -1,4 +1,4 @@
-/** The routes of the model repository, wherever it is stored. */
+/** Exercises the routes of the model repository, for either store. */
 import { env, exports } from "cloudflare:workers";
 import { expect } from "vitest";
 import {
@@ -22,7 +22,7 @@ export async function callApi(
   return [answer.status, await answer.json()];
 }
 
-/** Adds, shows, changes, toggles, syncs and deletes through the routes, whatever the name. */
+/** Adds, reads, changes, toggles, syncs and deletes models with all kinds of names. */
 export async function exerciseRepositoryRoutes(store: RepositoryEntry["store"]): Promise<void> {
   await aggregatorOf(env).connected(helloOf("atlas"));
   await aggregatorOf(env).read("atlas", readingsOf(Date.now(), ["llama3.2:latest"]));
@@ -33,9 +33,9 @@ export async function exerciseRepositoryRoutes(store: RepositoryEntry["store"]):
     ["hf.co/user/other:Q4_K_M", "hf.co%2Fuser%2Fother%3AQ4_K_M"],
     ["user/favorite", "user/favorite"],
   ] as const) {
-    const shown = (said: object) => [
+    const shown = (fields: object) => [
       200,
-      expect.objectContaining({ model_name: name, store, problem: null, ...said }),
+      expect.objectContaining({ model_name: name, store, problem: null, ...fields }),
     ];
     const added = await callApi("POST", REPOSITORY_PATH, {
       model_name: name,

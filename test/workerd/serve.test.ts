@@ -63,7 +63,7 @@ const isPending = (promise: Promise<unknown>) =>
 test("has a refusal without a box wait for its record, even if the Aggregator fails", async () => {
   for (const settle of ["resolve", "reject"] as const) {
     const { env: slow, offered, allowed } = slowAggregator();
-    const refusal = new GatewayError({ reason: "bad_request", what: "no." });
+    const refusal = new GatewayError({ reason: "bad_request", detail: "no." });
     const answer = serve(
       slow,
       () => {},

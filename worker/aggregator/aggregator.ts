@@ -64,8 +64,8 @@ export class Aggregator extends DurableObject<Bindings> {
   }
 
   /**
-   * Counts finished requests. Those counted before are skipped.
-   * When it returns, the records are durable.
+   * Counts finished requests, and skips requests that were counted before. The records are durable
+   * when it returns.
    * @throws if storage fails; then nothing of the batch is counted
    */
   async ingest(records: RequestRecord[]): Promise<{ counted: number }> {

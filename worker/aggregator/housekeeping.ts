@@ -1,28 +1,27 @@
 /**
  * Housekeeping: retention of the ledger, the rollups and the samples, in bounded slices.
  *
- * Run by the Aggregator's alarm. Each slice is a transaction of its own, so what is killed in the
- * middle goes on where it was.
+ * Run by the Aggregator's alarm. Each slice is its own transaction, so housekeeping that is killed
+ * in the middle continues where it stopped.
  */
-
 import type { Outbox } from "../export/outbox.ts";
 import type { CellStore } from "./cells.ts";
 import { SLICE_IDS } from "./forgotten.ts";
 import type { Ledger } from "./ledger.ts";
 import type { SampleStore } from "./samples.ts";
 
-/** One alarm does at most so much, then lets waiting calls through and comes again. */
+/** The most that one alarm does before it lets waiting calls through and sets the next alarm. */
 const SLICES_PER_ALARM = 20;
-/** When there is more. */
+/** The pause before the next alarm if slices are left. */
 const CONTINUE_MS = 100;
-/** An alarm is billed as a row write. */
+/** The shortest pause otherwise. An alarm is billed as a row write. */
 export const ALARM_EVERY_MS = 3_600_000;
-/** At the latest: the number of ledger rows has no due time. */
+/** The longest pause: the number of ledger rows has no due time. */
 export const ALARM_AT_LEAST_EVERY_MS = 24 * 3_600_000;
 
 export type Stores = { ledger: Ledger; cells: CellStore; samples: SampleStore; outbox: Outbox };
 
-/** @returns when to come again, unix ms; null when nothing is stored that will fall due. */
+/** @returns when housekeeping is due again, unix ms; null if nothing stored will ever expire */
 export function keepHouse(
   storage: DurableObjectStorage,
   { ledger, cells, samples, outbox }: Stores,
@@ -34,7 +33,7 @@ export function keepHouse(
     for (; slices > 0; slices--) if (!storage.transactionSync(slice)) return false;
     return true;
   };
-  // A store that is away for longer than rows are kept gets them all the same.
+  // Rows that an external store has not received yet are kept beyond their retention.
   const held = outbox.held();
   let excess = ledger.excess();
   const isUnfinished =

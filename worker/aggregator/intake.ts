@@ -1,11 +1,10 @@
 /**
- * The intake: how finished requests become counts.
+ * The intake: turns finished requests into counts.
  *
- * One transaction per batch. A record counts only if its ledger row was really written, so ledger
- * and cells say the same whatever is delivered twice or killed in between. The cells of all time are
- * also kept in memory, since every answer needs them.
+ * Each batch is one transaction. A record counts only if its ledger row was actually written, so the
+ * ledger and the cells agree whatever is delivered twice or killed in between. The cells of all time
+ * are also kept in memory, since every answer needs them.
  */
-
 import type { Clearable } from "../../protocol/api/data.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { Cell, type KeyedCell, sumOf } from "../counting/cell.ts";
@@ -28,7 +27,7 @@ export type IntakeStores = {
 
 type Counted = { record: RequestRecord; finishedMs: number };
 
-/** Requests that reached no box. */
+/** The box name of requests that reached no box. */
 const NO_BOX = "";
 
 export class Intake {
@@ -60,7 +59,7 @@ export class Intake {
       this.#recent.add(row.finished_at_ms, row.completion_tokens);
   }
 
-  /** Cells of all time. Not to be changed. */
+  /** Returns the cells of all time. Do not change them. */
   lifetime(): KeyedCell[] {
     return [...this.#lifetime.values()];
   }
@@ -70,8 +69,9 @@ export class Intake {
   }
 
   /**
-   * @returns how many of the records were new.
-   * @throws when storage fails; then nothing was counted.
+   * Counts the records that are new.
+   * @returns how many were new
+   * @throws if storage fails; then nothing was counted
    */
   add(records: readonly RequestRecord[], boxes: readonly RegisteredBox[], nowMs: number): number {
     const known = new Set(this.#knownModels);
@@ -107,7 +107,7 @@ export class Intake {
       for (const sum of touched.values()) this.#cells.putLifetime(sum);
       sums.push(...touched.values());
     });
-    // Only now: a transaction that failed must leave no trace in memory either.
+    // Memory is updated last, so that a failed transaction leaves no trace there either.
     for (const sum of sums) this.#remember(sum);
     for (const { record, finishedMs } of counted)
       this.#recent.add(finishedMs, record.completion_tokens ?? 0);
@@ -115,18 +115,19 @@ export class Intake {
   }
 
   /**
-   * Deletes what is asked for, for good: what finished until now and is delivered later stays out too.
-   * @returns rows deleted.
+   * Deletes logs or metrics permanently. Requests that finished before now but are delivered later
+   * stay out too.
+   * @returns the number of rows deleted of each kind
    */
-  clear(what: readonly Clearable[], nowMs: number): Record<Clearable, number> {
+  clear(kinds: readonly Clearable[], nowMs: number): Record<Clearable, number> {
     const deleted = { logs: 0, metrics: 0 };
     this.#storage.transactionSync(() => {
-      if (what.includes("logs")) deleted.logs = this.#ledger.clear();
-      if (what.includes("metrics")) deleted.metrics = this.#cells.clear();
-      for (const each of what) this.#epochs.begin(each, nowMs);
+      if (kinds.includes("logs")) deleted.logs = this.#ledger.clear();
+      if (kinds.includes("metrics")) deleted.metrics = this.#cells.clear();
+      for (const kind of kinds) this.#epochs.begin(kind, nowMs);
     });
     this.#epochs.read();
-    if (what.includes("metrics")) {
+    if (kinds.includes("metrics")) {
       this.#lifetime.clear();
       this.#knownModels.clear();
       this.#recent = new RecentTokens();
@@ -134,7 +135,10 @@ export class Intake {
     return deleted;
   }
 
-  /** Writes the row of a request, unless it is known. One that finished before the logs were cleared gets none, but counts once too. */
+  /**
+   * Writes the row of a request unless it is known, and returns whether it was new. A request that
+   * finished before the logs were cleared gets no row, but still counts only once.
+   */
   #isNew(record: RequestRecord, finishedMs: number, late: Set<string>): boolean {
     if (!this.#epochs.isCleared("logs", finishedMs)) return this.#ledger.insert(record, finishedMs);
     const { request_id } = record;
@@ -156,7 +160,7 @@ const isName = (model: string): boolean => model !== NO_MODEL && model !== OTHER
 const isDownload = (record: RequestRecord): record is RequestRecord & { model: string } =>
   record.endpoint === "/api/pull" && record.status === "success" && record.model !== null;
 
-/** The records as minute cells, one per minute, model and box. */
+/** Sums the records into minute cells, one per minute, model and box. */
 function minutesOf(
   counted: readonly Counted[],
   nameOf: (model: string | null) => string,
@@ -179,6 +183,6 @@ function minutesOf(
   return [...minutes.values()];
 }
 
-/** When a request finished, unix ms: a whole number, and never in the future, which nothing would ever delete. */
+/** Returns when a request finished, unix ms. Never in the future: such a row would never be deleted. */
 const finishedAt = (record: RequestRecord, nowMs: number): number =>
   Math.max(0, Math.floor(Math.min(nowMs, Date.parse(record.started_at) + record.latency_ms)));

@@ -1,9 +1,9 @@
 /**
- * The registry of boxes: who they are, whether they are connected, what they said last.
+ * The registry of boxes: their identity, their connection and their latest readings.
  *
- * Kept in memory and in storage. Readings come every two seconds while somebody looks, so they are
- * written less often than they come; what a restart loses is at most {@link STORE_MS} old, and the
- * next readings say it better.
+ * Kept in memory and in storage. Readings arrive every two seconds while the page is watched, so not
+ * all of them are written. A restart loses at most the last {@link STORE_MS}, and the next readings
+ * replace them.
  */
 import { z } from "zod";
 import type { Readings } from "../../protocol/inventory.ts";
@@ -15,11 +15,11 @@ import { jsonText } from "../storage/json-text.ts";
 import { type GpuSlots, onEdgeClock, type Samples, thinned } from "./arriving-samples.ts";
 import type { BoxSamples, SampleStore } from "./samples.ts";
 
-/** Readings that change nothing of the inventory are stored this often. An idle box's come less often than that. */
+/** Interval of storing readings that do not change the inventory. An idle box's readings arrive less often. */
 const STORE_MS = 30_000;
 /**
- * Samples wait in the row of their box until they are this old, or this many: one batch then, in place of many.
- * Each wakes the stores, and Neon bills five minutes for that.
+ * Samples wait in the row of their box until they are this old or this many, and then form one batch.
+ * Each batch wakes the external stores, and Neon bills five minutes for each wake.
  */
 const BATCH_MS = 30 * 60_000;
 const BATCH_SAMPLES = 300;
@@ -32,7 +32,7 @@ const Row = RegisteredBox.extend({
   pending_since_ms: z.number().nullable(),
 });
 
-/** `storedAtMs`: when the row was written; 0 when that is not known. */
+/** `storedAtMs` is when the row was written; 0 if unknown. */
 type Entry = {
   box: RegisteredBox;
   pending: Samples;
@@ -49,7 +49,7 @@ export class Registry {
   readonly #samples: SampleStore;
   readonly #outbox: Outbox;
   readonly #entries = new Map<string, Entry>();
-  /** Readings that overtook their box's first hello. */
+  /** Readings that arrived before their box's first hello. */
   readonly #early = new Map<string, Readings>();
 
   constructor(storage: DurableObjectStorage, samples: SampleStore, outbox: Outbox) {
@@ -75,7 +75,7 @@ export class Registry {
     }
   }
 
-  /** In order of name. */
+  /** Returns the boxes in order of name. */
   boxes(): RegisteredBox[] {
     return [...this.#entries.values()]
       .map(({ box }) => box)
@@ -83,8 +83,8 @@ export class Registry {
   }
 
   /**
-   * Samples that are in no batch yet, by box.
-   * @param box  only of this one; of all when left out
+   * Yields the samples that wait for their batch, by box.
+   * @param box  limits them to this box
    */
   *pending(box?: string): Generator<BoxSamples> {
     for (const [name, { pending }] of this.#entries)
@@ -127,7 +127,7 @@ export class Registry {
     this.#store({ ...entry, box: { ...entry.box, state: "draining", last_seen_ms: nowMs } }, nowMs);
   }
 
-  /** The tunnel of a box is down. Said late, after the box has connected again, it changes nothing. */
+  /** Marks a box as down. Has no effect if it arrives late, after the box has connected again. */
   gone(name: string, atMs: number): void {
     const entry = this.#entries.get(name);
     if (entry === undefined || entry.box.state === "down" || atMs < entry.box.connected_at_ms)
@@ -182,7 +182,7 @@ export class Registry {
     else this.#entries.set(name, next);
   }
 
-  /** Deletes the samples that wait for their batch. What is shown as current stays: it is now, not history. */
+  /** Deletes the samples that wait for their batch. The current readings stay: they are not history. */
   forgetPending(): void {
     this.#storage.sql.exec(
       "UPDATE boxes SET pending_gpu = '[]', pending_system = '[]', pending_since_ms = NULL",
@@ -191,7 +191,7 @@ export class Registry {
       this.#entries.set(name, { ...entry, pending: NO_SAMPLES, pendingSinceMs: null });
   }
 
-  /** Writes the row, and with it the batch of samples when that is due. */
+  /** Writes the row, together with the batch of samples if it is due. */
   #store(entry: Entry, nowMs: number): void {
     const isBatch =
       entry.pendingSinceMs !== null &&
@@ -210,8 +210,8 @@ export class Registry {
 
   #write({ box, pending, pendingSinceMs }: Entry): void {
     this.#storage.sql.exec(
-      `INSERT OR REPLACE INTO boxes (name, state, hello, connected_at_ms, last_seen_ms, readings, readings_at_ms, gpus_at_ms, pending_gpu, pending_system,
-         pending_since_ms)
+      `INSERT OR REPLACE INTO boxes (name, state, hello, connected_at_ms, last_seen_ms, readings, readings_at_ms,
+         gpus_at_ms, pending_gpu, pending_system, pending_since_ms)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       box.name,
       box.state,
@@ -228,7 +228,10 @@ export class Registry {
   }
 }
 
-/** Whether two readings say the same of what the box can serve. Sizes and times of expiry change all the time, and may wait. */
+/**
+ * Returns whether both readings describe the same service: its models, their digests, its version.
+ * Sizes and expiry times change constantly, so they may wait.
+ */
 function isSameInventory(previous: Readings | null, next: Readings): boolean {
   if (previous === null) return false;
   const { inventory: a, gpu: gpuA } = previous;
@@ -245,7 +248,7 @@ function isSameInventory(previous: Readings | null, next: Readings): boolean {
 const isSameList = <Item>(
   a: readonly Item[],
   b: readonly Item[],
-  say: (item: Item) => string,
+  keyOf: (item: Item) => string,
 ): boolean =>
   a.length === b.length &&
-  a.every((item, index) => b[index] !== undefined && say(item) === say(b[index]));
+  a.every((item, index) => b[index] !== undefined && keyOf(item) === keyOf(b[index]));

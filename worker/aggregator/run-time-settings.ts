@@ -1,4 +1,4 @@
-/** Settings that were changed while the edge runs: they win over what was deployed, until they are taken back. */
+/** Settings changed at run time. They override the deployed ones until they are reset. */
 import { z } from "zod";
 import type { ConfigPatch } from "../../protocol/api/config.ts";
 import { RunTimeSettings } from "../settings.ts";

@@ -126,8 +126,8 @@ export class Views {
   }
 
   /**
-   * Returns the newest request that may exist only in an external store; null if there is none.
-   * Requests from before the last clear exist nowhere.
+   * Returns the newest request that may exist only in an external store, or null.
+   * Requests from before the last clear are gone everywhere.
    */
   #olderId(): string | null {
     const { deliveries, ledger, epochs } = this.#stores;

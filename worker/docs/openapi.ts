@@ -1,14 +1,13 @@
 /**
- * The API's description as OpenAPI 3.1, made from the table of routes: from the schemas that
- * validate. Pure.
+ * Describes the API as OpenAPI 3.1, from the table of routes and the schemas that validate it. Pure.
  *
- * @see https://spec.openapis.org/oas/v3.1.1 (its schemas are JSON Schema 2020-12, which zod writes)
+ * @see https://spec.openapis.org/oas/v3.1.1 (its schemas are JSON Schema 2020-12, which zod emits)
  */
 import { z } from "zod";
 import type { ApiRoute } from "../../protocol/api/route.ts";
 import { ApiError } from "../../protocol/api/shapes.ts";
 
-/** A JSON Schema, as far as it is read here. */
+/** The keywords of a JSON Schema that are read here. */
 export type Schema = {
   $ref?: string;
   type?: string | string[];
@@ -54,9 +53,11 @@ export type OpenApi = {
 };
 
 const ABOUT = [
-  "Statistics and management of Ollama GPU boxes behind one Cloudflare Worker. Milliseconds where a name ends in _ms, rates are 0..1,",
-  "null where nothing is known. The native Ollama API is under /ollama, the OpenAI- and Anthropic-compatible ones under /v1: their own documents hold there.",
-  "A key has scopes: read, infer, or admin, which includes both.",
+  "Statistics and management of Ollama GPU boxes behind one Cloudflare Worker.",
+  "Fields ending in _ms are milliseconds, rates are between 0 and 1, and null means unknown.",
+  "The native Ollama API is served under /ollama, the OpenAI- and Anthropic-compatible APIs under /v1;",
+  "their own documentation applies there.",
+  "An API key has scopes: read, infer, or admin, which includes both.",
 ].join(" ");
 
 export function openApiOf(routes: Record<string, ApiRoute>, version: string): OpenApi {
@@ -68,7 +69,7 @@ export function openApiOf(routes: Record<string, ApiRoute>, version: string): Op
     return own;
   };
   const error = {
-    description: "What was wrong, and who failed",
+    description: "The error, and who failed",
     content: { "application/json": { schema: schemaOf(ApiError, "output") } },
   };
   const paths: OpenApi["paths"] = {};
@@ -141,12 +142,12 @@ function parametersOf(
 function jsonSchemaOf(schema: z.ZodType, io: "input" | "output"): Schema {
   const json = z.toJSONSchema(schema, {
     io,
-    // Where a value is transformed on its way in, what a caller may write is on the other side.
+    // A transformed value has no schema of its own; the caller sees the schema of its input.
     unrepresentable: "any",
     override: ({ jsonSchema }) => {
-      // The format says it better than its regular expression.
+      // The format is clearer than its regular expression.
       if (jsonSchema.format !== undefined) delete jsonSchema.pattern;
-      // A newer version may answer with more fields.
+      // A newer version may add fields to its answers.
       if (io === "output" && jsonSchema.additionalProperties === false)
         delete jsonSchema.additionalProperties;
     },

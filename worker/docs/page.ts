@@ -1,4 +1,4 @@
-/** The API's description as a page: no script, nothing from outside, everything escaped. */
+/** Renders the API's description as a page: no script, nothing external, everything escaped. */
 import { html } from "hono/html";
 import type { OpenApi, Operation, Parameter, Schema } from "./openapi.ts";
 
@@ -26,8 +26,9 @@ export function docsPage({ info, tags, paths, components }: OpenApi): Html {
       <h1>${info.title} ${info.version}: API</h1>
       <p>${info.description}</p>
       <p>
-        Send a key as <code>Authorization: Bearer …</code> or <code>x-api-key</code>; on your own machine none is needed. The same for programs:
-        <a href="/api/openapi.json">openapi.json</a>. <a href="/">Dashboard</a>.
+        Send an API key as <code>Authorization: Bearer …</code> or <code>x-api-key</code>.
+        No key is needed on your own machine.
+        For programs: <a href="/api/openapi.json">openapi.json</a>. <a href="/">Dashboard</a>.
       </p>
       <nav aria-label="Routes">
         ${tags.map(
@@ -45,7 +46,10 @@ export function docsPage({ info, tags, paths, components }: OpenApi): Html {
     <main>
       ${operations.map(({ path, method, operation }) => route(method, path, operation))}
       <h2 id="shapes">Shapes</h2>
-      ${Object.entries(components.schemas).map(([name, schema]) => html`<section><h3 id="shape-${name}">${name}</h3>${fields(schema)}</section>`)}
+      ${Object.entries(components.schemas).map(
+        ([name, schema]) =>
+          html`<section><h3 id="shape-${name}">${name}</h3>${fields(schema)}</section>`,
+      )}
     </main>
   </body>
 </html>`;
@@ -63,13 +67,19 @@ function route(
     <p>${summary}. ${scope === undefined ? "Needs no key." : html`Needs the scope <code>${scope}</code>.`}</p>
     ${description === undefined ? "" : html`<p>${description}</p>`}
     ${parameters === undefined ? "" : html`<h4>Parameters</h4>${parameterTable(parameters)}`}
-    ${requestBody === undefined ? "" : html`<h4>Body</h4>${bodyOf(requestBody.content["application/json"]?.schema ?? {})}`}
+    ${requestBody === undefined ? "" : html`<h4>Body</h4>${bodyOf(jsonSchemaOf(requestBody))}`}
     <h4>Answer</h4>
     <ul>
-      ${answers.map(([media, { schema = {} }]) => html`<li><code>${media}</code>: ${schema.$ref === undefined ? schema.description : typeOf(schema)}</li>`)}
+      ${answers.map(
+        ([media, { schema = {} }]) =>
+          html`<li><code>${media}</code>: ${schema.$ref === undefined ? schema.description : typeOf(schema)}</li>`,
+      )}
     </ul>
   </article>`;
 }
+
+const jsonSchemaOf = ({ content }: NonNullable<Operation["requestBody"]>): Schema =>
+  content["application/json"]?.schema ?? {};
 
 const parameterTable = (parameters: Parameter[]): Html =>
   table(
@@ -81,7 +91,7 @@ const parameterTable = (parameters: Parameter[]): Html =>
     ]),
   );
 
-/** A body of several forms is shown as each of them. */
+/** Shows each form of a body that has several. */
 const bodyOf = (schema: Schema): Html =>
   schema.anyOf === undefined
     ? schema.$ref === undefined
@@ -96,7 +106,8 @@ function fields(schema: Schema): Html {
     typeOf(field),
     html`${field.description ?? ""}${defaultOf(field)}`,
   ]);
-  return html`${schema.description === undefined ? "" : html`<p>${schema.description}</p>`}${table(["Field", "Type", "Meaning"], rows)}`;
+  const about = schema.description === undefined ? "" : html`<p>${schema.description}</p>`;
+  return html`${about}${table(["Field", "Type", "Meaning"], rows)}`;
 }
 
 function table(titles: string[], rows: Html[][]): Html {
@@ -106,7 +117,7 @@ function table(titles: string[], rows: Html[][]): Html {
   </table></div>`;
 }
 
-/** A type in words: `integer or null`, `list of Box`, `on | off`. */
+/** Describes a type: `integer or null`, `list of Box`, `on | off`. */
 function typeOf(schema: Schema): Html {
   if (schema.$ref !== undefined) {
     const name = schema.$ref.slice(schema.$ref.lastIndexOf("/") + 1);
@@ -117,18 +128,22 @@ function typeOf(schema: Schema): Html {
   if (schema.enum !== undefined) return html`${schema.enum.join(" | ")}`;
   if (schema.const !== undefined) return html`${JSON.stringify(schema.const)}`;
   if (schema.type === "array") return html`list of ${typeOf(schema.items ?? {})}`;
-  if (schema.properties !== undefined)
-    return html`{ ${Object.entries(schema.properties).map(([name, field], index) => html`${index > 0 ? ", " : ""}${name}: ${typeOf(field)}`)} }`;
+  if (schema.properties !== undefined) {
+    const properties = Object.entries(schema.properties);
+    return html`{ ${properties.map(
+      ([name, field], index) => html`${index > 0 ? ", " : ""}${name}: ${typeOf(field)}`,
+    )} }`;
+  }
   const format = typeof schema.format === "string" ? ` (${schema.format})` : "";
   return html`${[schema.type ?? "anything"].flat().join(" or ")}${format}${rangeOf(schema)}`;
 }
 
 function rangeOf({ minimum, maximum }: Schema): string {
-  const isSaid = (bound: unknown): bound is number =>
+  const isShown = (bound: unknown): bound is number =>
     typeof bound === "number" && Math.abs(bound) !== Number.MAX_SAFE_INTEGER;
-  if (isSaid(minimum) && isSaid(maximum)) return `, ${minimum} to ${maximum}`;
-  if (isSaid(minimum) && minimum !== 0) return `, at least ${minimum}`;
-  return isSaid(maximum) ? `, at most ${maximum}` : "";
+  if (isShown(minimum) && isShown(maximum)) return `, ${minimum} to ${maximum}`;
+  if (isShown(minimum) && minimum !== 0) return `, at least ${minimum}`;
+  return isShown(maximum) ? `, at most ${maximum}` : "";
 }
 
 const defaultOf = ({ default: value }: Schema): string =>

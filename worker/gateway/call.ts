@@ -45,7 +45,7 @@ export function callOf(
   if (wantedBox !== null && !BOX_NAME.test(wantedBox))
     throw new GatewayError({
       reason: "bad_request",
-      what: `The header X-Box is not a valid box name: ${JSON.stringify(wantedBox.slice(0, 100))}.`,
+      detail: `The header X-Box is not a valid box name: ${JSON.stringify(wantedBox.slice(0, 100))}.`,
     });
   checkHeadSize(request.headers);
   const headers = forwardedHeaders(request.headers, route.body);

@@ -1,12 +1,12 @@
 /**
- * Which box serves a call. Pure.
+ * Chooses the box that serves a call. Pure.
  *
- * A box that has the model in memory answers without a cold load, which costs seconds to minutes,
- * so warmth comes first, then having the model on disk, then the fewest open requests. When no box
- * has the model, any box may say so: Ollama's own 404 is the right answer in the right shape.
+ * A box with the model in memory answers without a cold load, which costs seconds to minutes. Warmth
+ * therefore comes first, then having the model on disk, then the fewest open requests. If no box has
+ * the model, any box may answer: Ollama's own 404 is the right answer in the right shape.
  *
- * A box whose agent was lost a moment ago is nearly always back in a moment, so it is still asked, and
- * waits: after those that are up, but before those that could only answer that they lack the model.
+ * A box whose agent was lost a moment ago nearly always returns at once, so it stays a candidate and
+ * the call waits for it. It comes after the boxes that are up, but before boxes without the model.
  */
 import { withTag } from "../../protocol/inventory.ts";
 import { RECONNECT_MS } from "../../protocol/limits.ts";
@@ -16,9 +16,9 @@ export type Candidate = Pick<RegisteredBox, "name" | "state" | "readings" | "las
 
 /**
  * @param openStreams  open requests by box, as far as this isolate knows
- * @param random       uniform in [0, 1), to spread equal boxes
+ * @param random       uniform in [0, 1), to spread calls over equal boxes
  * @param nowMs        unix ms
- * @returns            names, best first; empty when none is up or may be in a moment
+ * @returns            names, best first; empty if no box is up or was lost a moment ago
  */
 export function chooseBoxes(
   boxes: readonly Candidate[],

@@ -1,8 +1,8 @@
 /**
  * The boxes as this isolate knows them.
  *
- * Choosing a box must not cost an object call per request, so the registry is kept for a moment. A
- * stale entry does no harm: the Box itself refuses when its agent is gone, and the next box is tried.
+ * Choosing a box must not cost one object call per request, so the registry is cached briefly. A
+ * stale entry does no harm: the Box refuses if its agent is gone, and the next box is tried.
  */
 
 import type { InFlight } from "../../protocol/api/live.ts";
@@ -19,35 +19,35 @@ const KEEP_MS = 1_000;
 type Kept = Fleet & { atMs: number };
 let kept: Kept | null = null;
 
-/** What the streams of this isolate feel of each box. */
+/** The pulse of each box, measured by the streams of this isolate. */
 const pulses = new Map<string, Pulse>();
 
 export async function fleetOf(env: Bindings): Promise<Fleet> {
   const nowMs = Date.now();
   if (kept !== null && nowMs - kept.atMs < KEEP_MS && kept.boxes.some((box) => box.state === "up"))
     return kept;
-  // Whoever finds it too old asks; the others go on with what there is until the answer comes.
+  // The first call that finds the cache too old refreshes it; the others use the old one meanwhile.
   if (kept !== null) kept.atMs = nowMs;
   kept = { ...(await aggregatorOf(env).fleet()), atMs: nowMs };
   return kept;
 }
 
-/** What was kept was wrong: ask anew next time. */
+/** Empties the cache, because it turned out to be wrong. */
 export function forgetBoxes(): void {
   kept = null;
 }
 
-/** Of one box, shared by all its streams in this isolate. */
+/** Returns the pulse of a box, shared by all its streams in this isolate. */
 export function pulseOf(box: string): Pulse {
   const pulse = pulses.get(box) ?? newPulse();
   pulses.set(box, pulse);
   return pulse;
 }
 
-/** Open streams of this isolate. */
+/** Returns the number of this isolate's open streams to a box. */
 export const openStreams = (box: string): number => pulses.get(box)?.open ?? 0;
 
-/** Counts a stream of this isolate until it has `ended`. */
+/** Counts a stream of this isolate as open until `ended` resolves. */
 export function countStream(box: string, ended: Promise<unknown>): void {
   const pulse = pulseOf(box);
   pulse.open++;
@@ -57,16 +57,16 @@ export function countStream(box: string, ended: Promise<unknown>): void {
 }
 
 /**
- * What each Box says of itself now. A read of `/api` asks them all: that also makes their agents
- * send fresh readings, which are in the Aggregator when this returns.
- * @param only  asks this one alone
- * @throws {GatewayError} `box_unknown` when no box of that name has ever connected
+ * Requests the current status of each Box. This also makes their agents send fresh readings, which
+ * have reached the Aggregator when this returns.
+ * @param only  requests the status of this box alone
+ * @throws {GatewayError} `box_unknown` if no box of that name has ever connected
  */
 export async function boxStatuses(env: Bindings, only?: string): Promise<BoxStatuses> {
   return (await statusesAndRequests(env, only)).live;
 }
 
-/** The same, with the requests that are served now, the oldest first. */
+/** Returns the statuses and the requests in flight, oldest first. */
 export async function statusesAndRequests(
   env: Bindings,
   only?: string,
@@ -76,51 +76,55 @@ export async function statusesAndRequests(
   );
   if (only !== undefined && boxes.length === 0)
     throw new GatewayError({ reason: "box_unknown", box: only });
-  const looks = await Promise.all(
+  const statuses = await Promise.all(
     boxes.map(async ({ name }) => ({ name, ...(await boxStubOf(env, name).status()) })),
   );
   return {
-    live: looks.map(({ name, isUp, inFlight, queueDepth }) => ({
+    live: statuses.map(({ name, isUp, inFlight, queueDepth }) => ({
       name,
       up: isUp,
       in_flight: isUp ? inFlight : null,
       queue_depth: isUp ? queueDepth : null,
     })),
-    requests: looks
+    requests: statuses
       .flatMap(({ name, requests }) => requests.map((request) => ({ ...request, box: name })))
       .sort((a, b) => (a.started_at < b.started_at ? -1 : 1)),
   };
 }
 
 /**
- * The boxes with readings of this moment, `down` when they are not up now. Asks like {@link boxStatuses}.
+ * Returns the boxes with fresh readings, requested as by {@link boxStatuses}. A box that is not up
+ * now is `down`.
  * @throws {GatewayError} `box_unknown`
  */
 export async function freshBoxes(env: Bindings, only?: string): Promise<RegisteredBox[]> {
   const live = await boxStatuses(env, only);
-  const [asked, isUp] = [new Set(live.map(({ name }) => name)), upNames(live)];
+  const [names, isUp] = [new Set(live.map(({ name }) => name)), upNames(live)];
   const boxes = await aggregatorOf(env).registry();
   return boxes
-    .filter(({ name }) => asked.has(name))
+    .filter(({ name }) => names.has(name))
     .map((box) => (isUp.has(box.name) ? box : { ...box, state: "down" }));
 }
 
-/** An agent tells what its box has as soon as a change is over: a moment after the caller of that change knows. */
-const TOLD_MS = 1_000;
-const ASK_EVERY_MS = 50;
+/** An agent reports a change of its models when it is complete, just after the caller of that change knows. */
+const REPORTED_WITHIN_MS = 1_000;
+const POLL_EVERY_MS = 50;
 
-/** Waits until the boxes have told of a change, so that who asks next sees it; not for ever, since it is done whether or not they told. */
+/**
+ * Waits until the registry shows a change on every box, so that the next reader sees it. Gives up
+ * after {@link REPORTED_WITHIN_MS}, since the change is made whether or not it was reported.
+ */
 export async function untilReported(
   env: Bindings,
-  hasTold: (box: RegisteredBox) => boolean,
+  hasReported: (box: RegisteredBox) => boolean,
 ): Promise<void> {
   try {
-    for (let waitedMs = 0; waitedMs < TOLD_MS; waitedMs += ASK_EVERY_MS) {
-      if ((await aggregatorOf(env).registry()).every(hasTold)) break;
-      await scheduler.wait(ASK_EVERY_MS);
+    for (let waitedMs = 0; waitedMs < REPORTED_WITHIN_MS; waitedMs += POLL_EVERY_MS) {
+      if ((await aggregatorOf(env).registry()).every(hasReported)) break;
+      await scheduler.wait(POLL_EVERY_MS);
     }
   } catch {
-    // A registry that cannot be asked now undoes nothing.
+    // The change stands even if the registry cannot be read now.
   }
   forgetBoxes();
 }

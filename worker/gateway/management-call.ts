@@ -1,6 +1,6 @@
 /**
- * Management calls that a route of `/api` makes to boxes for its caller: each is a call like any
- * other, with one stream and one record of its own.
+ * Management calls that a route of `/api` makes to boxes for its caller. Each is a call like any
+ * other, with its own stream and its own record.
  */
 import type { Context } from "hono";
 import { checkBody } from "../../protocol/body-policy.ts";
@@ -13,7 +13,7 @@ import { serve } from "./serve.ts";
 
 export type ManagementCall = {
   method: "POST" | "DELETE";
-  /** On Ollama. */
+  /** The path on Ollama. */
   path: string;
   body: object;
   box: string;
@@ -22,30 +22,30 @@ export type ManagementCall = {
 };
 
 /**
- * @returns Ollama's answer when it is 200
- * @throws {GatewayError} when the box did not do it
+ * @returns Ollama's answer if its status is 200
+ * @throws {GatewayError} if the call failed
  */
-export async function manage(
+export async function callBox(
   c: Context<Env>,
   principal: Principal,
-  asked: ManagementCall,
+  { method, path, body, box, requestId, signal }: ManagementCall,
 ): Promise<Response> {
-  const target = targetOf(asked.method, asked.path);
-  const { open, startedMs } = callOf(c.req.raw, target, asked.requestId, principal);
+  const target = targetOf(method, path);
+  const { open, startedMs } = callOf(c.req.raw, target, requestId, principal);
   const call = {
-    id: asked.requestId,
-    // Our JSON is not the caller's: Ollama gets what we wrote.
+    id: requestId,
+    // Ollama receives our JSON, not the caller's.
     open: { ...open, headers: [["content-type", "application/json"]] as [string, string][] },
-    wantedBox: asked.box,
+    wantedBox: box,
     startedMs,
-    signal: asked.signal,
+    signal,
   };
   const answer = await serve(
     c.env,
     (promise) => c.executionCtx.waitUntil(promise),
     call,
     async () => {
-      const checked = checkBody(target.route, asked.body);
+      const checked = checkBody(target.route, body);
       if (!checked.ok) throw new GatewayError(checked.failure);
       return checked.body;
     },
@@ -54,9 +54,9 @@ export async function manage(
   return answer;
 }
 
-/** What an answer of a box says that is not what was asked for. It is read to its end. */
+/** Turns a box's error response into a FailureReason. Consumes the body. */
 export async function failureOf(answer: Response): Promise<FailureReason> {
-  // Set when the edge answered for the box; else these are Ollama's own words.
+  // Set if the edge answered for the box; otherwise the message is Ollama's own.
   const failedAt = FailedAt.safeParse(answer.headers.get("x-failed-at"));
   return {
     reason: "box_answered",
@@ -67,7 +67,7 @@ export async function failureOf(answer: Response): Promise<FailureReason> {
   };
 }
 
-/** Ollama's own words in an error body, else the body. */
+/** Returns the message of an error body, or the start of a body in another format. */
 function ollamaMessage(text: string): string {
   try {
     const { error } = JSON.parse(text) as { error?: unknown };
@@ -75,21 +75,21 @@ function ollamaMessage(text: string): string {
   } catch {
     // plain text
   }
-  return text.slice(0, 500) || "Ollama answered with an error and said nothing.";
+  return text.slice(0, 500) || "Ollama answered with an error that has no message.";
 }
 
-/** What one box made of a call; `failure` null: it did it. */
+/** The outcome of a call on one box. `failure` is null if it succeeded. */
 export type BoxOutcome = { box: string; requestId: string; failure: FailureReason | null };
 
-/** Why a call to these boxes, of which some did not do it, failed. */
+/** Sums up why a call that failed on some of these boxes failed. */
 export function failureOfBoxes(outcomes: readonly BoxOutcome[]): FailureReason {
   const [first] = outcomes.flatMap(({ failure }) => failure ?? []);
   if (first === undefined) return { reason: "internal" };
   if (outcomes.length === 1) return first;
-  const what = outcomes
+  const detail = outcomes
     .map(
       ({ box, failure }) => `${box}: ${failure === null ? "done" : wireErrorOf(failure).message}`,
     )
     .join("; ");
-  return { reason: "boxes_failed", what, failedAt: wireErrorOf(first).failedAt };
+  return { reason: "boxes_failed", detail, failedAt: wireErrorOf(first).failedAt };
 }

@@ -1,8 +1,8 @@
-/** The path of a request, as it was written. */
+/** The raw path of a request. */
 
 /**
- * The path as it stood in the request line. Not `new URL().pathname`: that resolves `%2e` and dot
- * segments, and the allowlist is about what was really asked.
+ * Returns the path of the request line. `new URL().pathname` would resolve `%2e` and dot segments,
+ * but the allowlist must see the path as it was sent.
  */
 export function rawPathOf(request: Request): string {
   const start = request.url.indexOf("/", request.url.indexOf("://") + 3);

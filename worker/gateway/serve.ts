@@ -1,6 +1,6 @@
 /**
- * One call to Ollama, from the caller's request to the answer: choose a box, open a stream there,
- * and see to it that there is a record.
+ * Serves one call to Ollama, from the caller's request to the answer: chooses a box, opens a stream
+ * there, and makes sure that a record exists.
  */
 
 import type { Open } from "../../protocol/messages.ts";
@@ -17,30 +17,30 @@ import { EdgeStream } from "./stream/edge-stream.ts";
 export type Call = {
   id: string;
   open: Open;
-  /** The box that the caller asked for, or null for the best one. */
+  /** The box that the caller chose; null for the best one. */
   wantedBox: string | null;
   /** When the call was accepted, unix ms. */
   startedMs: number;
   signal: AbortSignal;
 };
 
-/** The checked body, and what it says. `null`: the route takes none. */
+/** The checked body, and the model and stream flag in it. `bytes` is null if the route has no body. */
 export type CallBody = {
   bytes: Uint8Array | ReadableStream<Uint8Array> | null;
   model: string | null;
   stream: boolean;
 };
 
-/** What an answer waits for its record at most. */
+/** Longest wait of an answer for its record. */
 const INGEST_MS = 1_000;
 
-/** Reasons for which another box may do better. */
+/** Failures for which the next box is tried. */
 const TRY_NEXT = new Set<FailureReason["reason"]>(["box_down", "box_busy", "box_draining"]);
 
 /**
- * @param bodyOf  reads and checks the body; what it refuses is recorded like any other failure
- * @returns the caller's answer: Ollama's, or an error that happened on the way, in the words of the API that was called
- * @throws {GatewayError} when no box took the call. It was recorded.
+ * @param bodyOf  reads and checks the body; its refusals are recorded like any other failure
+ * @returns the caller's answer: Ollama's, or an error on the way, in the shape of the called API
+ * @throws {GatewayError} if no box took the call, which is recorded
  */
 export async function serve(
   env: Bindings,
@@ -48,11 +48,12 @@ export async function serve(
   call: Call,
   bodyOf: () => Promise<CallBody>,
 ): Promise<Response> {
-  // Resolves when it is in the ledger, or that takes too long. Also for a caller that does not wait for it.
+  // Resolves when the record is in the ledger, or after INGEST_MS: an Aggregator that fails must not
+  // hold up the answer too. The record is also written if the caller has disconnected.
   const record = async (open: Open, outcome: EdgeOutcome, afterMs = 0) => {
     const ingested = ingestSurely(env, edgeRecord({ ...call, open }, outcome, Date.now()), afterMs);
     waitUntil(ingested);
-    if (afterMs === 0) await Promise.race([ingested, scheduler.wait(INGEST_MS)]); // an Aggregator that fails must not hold up the answer too
+    if (afterMs === 0) await Promise.race([ingested, scheduler.wait(INGEST_MS)]);
   };
   let { open } = call;
   try {
@@ -78,7 +79,8 @@ export async function serve(
     waitUntil(ended);
     waitUntil(edge.done);
     const answer = await edge.response;
-    // What only the edge knows is recorded before it is told: killed in between, there would be an answer without a record.
+    // A failure that only the edge knows is recorded before it is answered. Killed in between, the
+    // edge would otherwise leave an answer without a record.
     if (edge.hasEnded) await ended;
     answer.headers.set("x-request-id", call.id);
     answer.headers.set("x-box", box);
@@ -128,7 +130,7 @@ async function attach(
   isResume: boolean,
 ): Promise<WebSocket> {
   const url = `https://box/attach?box=${encodeURIComponent(box)}&stream=${id}${isResume ? "&resume=1" : ""}`;
-  // A Box that is being restarted or moved throws. The next one may serve.
+  // A Box that is being restarted or moved throws. The next box may serve the call.
   const answer = await boxStubOf(env, box)
     .fetch(url, { headers: { upgrade: "websocket" } })
     .catch((error: unknown) => {

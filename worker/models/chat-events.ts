@@ -1,7 +1,7 @@
-/** Ollama's NDJSON chat chunks as the events of `/api/chat`. Pure but for the clock it is given. */
+/** Converts Ollama's NDJSON chat chunks into the events of `/api/chat`. Pure except for its clock. */
 import { z } from "zod";
 
-/** A chunk, as far as the events need it. Lenient: a field of another type counts as absent. */
+/** The fields of a chunk that the events need. Lenient: a field of another type counts as absent. */
 const Chunk = z.object({
   message: z
     .object({
@@ -19,7 +19,8 @@ const Chunk = z.object({
 });
 
 /**
- * @param requestId  in every event
+ * Returns the transform from chunks to server-sent events.
+ * @param requestId  included in every event
  * @param startedMs  unix ms, for `latency_ms`
  */
 export function sseOfChat(
@@ -39,7 +40,7 @@ export function sseOfChat(
     }
     const chunk = Chunk.safeParse(value);
     if (!chunk.success)
-      return { error: "the box sent a line that is no chat chunk", request_id: requestId };
+      return { error: "the box sent a line that is not a chat chunk", request_id: requestId };
     const { message, done, done_reason, prompt_eval_count, eval_count, error } = chunk.data;
     if (error !== undefined) return { error, request_id: requestId };
     if (done === true) {
@@ -53,12 +54,12 @@ export function sseOfChat(
         done_reason: done_reason ?? null,
       };
     }
-    const said = {
+    const token = {
       ...(message?.content ? { token: message.content } : {}),
       ...(message?.thinking ? { thinking: message.thinking } : {}),
       ...(message?.tool_calls?.length ? { tool_calls: message.tool_calls } : {}),
     };
-    return Object.keys(said).length === 0 ? null : { ...said, request_id: requestId };
+    return Object.keys(token).length === 0 ? null : { ...token, request_id: requestId };
   };
   return new TransformStream({
     transform(bytes, controller) {

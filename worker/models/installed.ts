@@ -1,18 +1,18 @@
-/** What the boxes that are up have on disk, put together. Pure. */
+/** The models on the disks of the boxes that are up, merged. Pure. */
 import type { InstalledModels } from "../../protocol/api/ollama.ts";
 import { shortName } from "../counting/model-key.ts";
 import { isLoadedOn, type RegisteredBox } from "../registered-box.ts";
 
-/** One name, on all boxes that are up. */
+/** One model name, on all boxes that are up. */
 export type Installed = {
   boxes: string[];
-  /** The largest, when boxes have different builds under the name. */
+  /** The largest, if boxes have different builds under the name. */
   sizeBytes: number | null;
-  /** When Ollama says that it was written first, unix ms. */
+  /** The earliest time at which an Ollama wrote it, unix ms. */
   installedAtMs: number | null;
 };
 
-/** By name, without `:latest`. */
+/** Returns the installed models by name, without `:latest`. */
 export function installedByName(boxes: readonly RegisteredBox[]): Map<string, Installed> {
   const found = new Map<string, Installed>();
   for (const box of up(boxes)) {
@@ -30,7 +30,7 @@ export function installedByName(boxes: readonly RegisteredBox[]): Map<string, In
   return found;
 }
 
-/** As Ollama lists them, newest first; one entry per name and digest. */
+/** Returns the installed models as Ollama lists them, newest first, one entry per name and digest. */
 export function installedModels(boxes: readonly RegisteredBox[]): InstalledModels {
   const entries = new Map<string, InstalledModels["models"][number]>();
   for (const box of up(boxes)) {
@@ -61,6 +61,6 @@ const up = (boxes: readonly RegisteredBox[]) => boxes.filter(({ state }) => stat
 const earlier = (known: number | null, ms: number): number | null =>
   Number.isNaN(ms) ? known : Math.min(ms, known ?? ms);
 
-/** Unix ms; 0 for a time that is not known or that nobody can read. */
+/** Returns unix ms; 0 if the time is unknown or cannot be parsed. */
 const ms = (time: string | null): number => Date.parse(time ?? "") || 0;
 const newer = (a: string | null, b: string | null): string | null => (ms(b) > ms(a) ? b : (a ?? b));

@@ -1,10 +1,10 @@
-/** The catalogue and the repository as one list to search in. Pure. */
+/** The library: the catalogue and the repository as one searchable list. Pure. */
 import type { LibraryModel } from "../../protocol/api/ollama.ts";
 import type { RepositoryModel } from "../../protocol/api/repository.ts";
 import { CATALOGUE, type CatalogueModel, familyOf } from "./catalogue.ts";
 import type { Installed } from "./installed.ts";
 
-/** What somebody here said of a model wins; what nobody said is the catalogue's. */
+/** Merges both. A field that is set in the repository wins; the others come from the catalogue. */
 export function libraryModels(
   repository: readonly RepositoryModel[],
   installed: ReadonlyMap<string, Installed>,
@@ -51,7 +51,7 @@ const fromRepository = (model: RepositoryModel, family: CatalogueModel | null): 
   installed_on: model.installed_on,
 });
 
-/** Decimal units, as Ollama's library writes sizes. */
+/** Formats a size in decimal units, as Ollama's library does. */
 export function sizeLabel(bytes: number | null): string | null {
   if (bytes === null) return null;
   return bytes < 1e9
@@ -59,7 +59,7 @@ export function sizeLabel(bytes: number | null): string | null {
     : `${bytes < 1e10 ? (bytes / 1e9).toFixed(1) : Math.round(bytes / 1e9)} GB`;
 }
 
-/** Where a word occurs, best first. Null: nowhere. */
+/** Ranks where a word occurs in a model, 0 best. Null if it does not occur. */
 function rankOf(word: string, model: LibraryModel): number | null {
   const name = model.name.toLowerCase();
   const lower = (text: string | null) => text?.toLowerCase() ?? "";
@@ -71,7 +71,7 @@ function rankOf(word: string, model: LibraryModel): number | null {
   return lower(model.description).includes(word) ? 5 : null;
 }
 
-/** The models in which every word of the query occurs, best first; of equal ones favourites, then what is installed. */
+/** Returns the models that contain every word of the query, best first. Ties: favourites, then installed models. */
 export function searchLibrary(
   models: readonly LibraryModel[],
   query: string,

@@ -1,11 +1,11 @@
-/** Lines of a body that comes in pieces. */
+/** Splits a streamed NDJSON body into lines. */
 
-/** A line of Ollama has some hundred characters. A longer one than this is none. */
+/** Ollama's lines are a few hundred characters long; longer ones are rejected. */
 const LINE_CHARS_MAX = 1_000_000;
 
 /**
- * The lines of a body, without empty ones. Leaving the loop cancels the body.
- * @throws when the body breaks, or holds a line without end
+ * Yields the lines of a body, without empty ones. Leaving the loop cancels the body.
+ * @throws if the body breaks, or a line is too long
  */
 export async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
@@ -14,7 +14,7 @@ export async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator
     const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
     rest = lines.pop() ?? "";
     if (rest.length > LINE_CHARS_MAX)
-      throw new Error(`a line of more than ${LINE_CHARS_MAX} characters`);
+      throw new Error(`the box sent a line of more than ${LINE_CHARS_MAX} characters`);
     for (const line of lines) if (line.trim() !== "") yield line;
   }
   rest += decoder.decode();

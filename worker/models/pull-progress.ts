@@ -1,4 +1,4 @@
-/** Pulls of one model to several boxes, as one view: what each line of Ollama means for the whole. Pure. */
+/** The progress of one model's pulls to several boxes, summed from Ollama's lines. Pure. */
 import { z } from "zod";
 import type { PullDone, PullEvent, PullOverall } from "../../protocol/api/ollama.ts";
 
@@ -11,7 +11,7 @@ const PullLine = z.looseObject({
   error: z.string().optional().catch(undefined),
 });
 
-/** A model has a handful. More are not added up. */
+/** Layers that are counted per box. A model has a handful. */
 const LAYERS_MAX = 1_000;
 
 type Layer = { total: number; completed: number };
@@ -34,10 +34,10 @@ export class PullProgress {
     );
   }
 
-  /** A line of a box's Ollama. */
+  /** Takes a line of a box's Ollama, and returns its event. */
   line(box: string, text: string): PullEvent {
     const parsed = PullLine.safeParse(jsonOf(text));
-    if (!parsed.success) return this.fail(box, "the box sent a line that is no progress of a pull");
+    if (!parsed.success) return this.fail(box, "the box sent a line that is not pull progress");
     const { status, digest, total, completed, error } = parsed.data;
     const state = this.#state(box);
     if (error !== undefined) state.error ??= error;
@@ -50,18 +50,21 @@ export class PullProgress {
     return this.#event(box, parsed.data);
   }
 
-  /** It cannot go on. The first reason holds: later ones follow from it. */
+  /** Marks a box's pull as failed. The first error is kept, since later ones follow from it. */
   fail(box: string, error: string): PullEvent {
     this.#state(box).error ??= error;
     return this.#event(box, { error });
   }
 
-  /** The box's answer is over. @returns an event when that is news */
+  /**
+   * Takes the end of a box's answer.
+   * @returns an event if the pull neither succeeded nor failed before
+   */
   end(box: string): PullEvent | null {
     const { hasModel, error } = this.#state(box);
     return hasModel || error !== null
       ? null
-      : this.fail(box, "the pull ended and did not say that it succeeded");
+      : this.fail(box, "the pull ended without reporting success");
   }
 
   done(): PullDone {
@@ -80,7 +83,7 @@ export class PullProgress {
 
   #event(box: string, line: object): PullEvent {
     const ours = { box, request_id: this.#state(box).requestId };
-    // Twice: they stand first, and a line cannot say otherwise.
+    // Assigned twice: first for their place, last so that a line cannot override them.
     return Object.assign(
       {},
       ours,
@@ -104,7 +107,7 @@ export class PullProgress {
 
   #state(box: string): State {
     const state = this.#states.get(box);
-    if (state === undefined) throw new Error(`box ${box} does not pull here`);
+    if (state === undefined) throw new Error(`box ${box} is not part of this pull`);
     return state;
   }
 }

@@ -1,8 +1,8 @@
 /**
- * Pulls of one model to several boxes, as one stream of server-sent events.
+ * Pulls one model to several boxes, as one stream of server-sent events.
  *
- * Goes at the caller's pace: an event that is not taken holds up the answers of the boxes, and
- * those their tunnels. A box that fails is an event; the others go on.
+ * The caller sets the pace: an event that is not read holds up the answers of the boxes, through
+ * their tunnels' flow control. A box that fails is one event; the others continue.
  */
 import { failureOfError, wireErrorOf } from "../errors.ts";
 import { linesOf } from "./ndjson.ts";
@@ -10,16 +10,17 @@ import { PullProgress } from "./pull-progress.ts";
 
 export type BoxPull = {
   box: string;
-  requestId: string /** Ollama's progress, once it begins */;
+  requestId: string;
+  /** Resolves to Ollama's progress once the pull begins. */
   body: Promise<ReadableStream<Uint8Array>>;
 };
 
 export type PullOptions = {
-  /** When nothing was said for so long, a comment keeps the connection: proxies close silent ones. */
+  /** A comment is sent after this much silence, because proxies close silent connections. */
   keepAliveMs: number;
-  /** The caller went away before the end. */
+  /** Runs if the caller disconnects before the end. */
   onLeft: () => void;
-  /** What is to be done before the caller is told that these boxes have the model. */
+  /** Runs before the last event, with the boxes that now have the model. */
   beforeDone: (boxes: readonly string[]) => Promise<void>;
 };
 
@@ -41,15 +42,15 @@ export function pullEvents(
     if (!hasLeft)
       timer = setTimeout(() => void write(": still there\n\n").catch(() => {}), keepAliveMs);
   };
-  const say = (event: object | null) =>
+  const send = (event: object | null) =>
     event === null ? Promise.resolve() : write(`data: ${JSON.stringify(event)}\n\n`);
 
   const follow = async ({ box, body }: BoxPull): Promise<void> => {
     try {
-      for await (const line of linesOf(await body)) await say(progress.line(box, line));
-      await say(progress.end(box));
+      for await (const line of linesOf(await body)) await send(progress.line(box, line));
+      await send(progress.end(box));
     } catch (error) {
-      if (!hasLeft) await say(progress.fail(box, wireErrorOf(failureOfError(error)).message));
+      if (!hasLeft) await send(progress.fail(box, wireErrorOf(failureOfError(error)).message));
     }
   };
 
@@ -57,7 +58,7 @@ export function pullEvents(
     await Promise.all(pulls.map(follow));
     const done = progress.done();
     await beforeDone(done.boxes.filter(({ status }) => status === "success").map(({ box }) => box));
-    await say(done);
+    await send(done);
     await writer.close();
   };
 

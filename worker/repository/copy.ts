@@ -1,9 +1,9 @@
 /**
- * The model repository in the object's storage as a copy of the one in Postgres.
+ * The copy of the Postgres model repository in the object's own storage.
  *
- * What Postgres has yet to hear of is marked as such: entries from before there was a Postgres, and
- * pulls, which are counted here first. Of these an edge tells how many it has counted in all, so
- * that telling it twice does no harm.
+ * Rows that Postgres has not received yet are marked as unsent: entries from before Postgres was
+ * configured, and pulls, which are counted here first. An edge sends its total count of pulls, so
+ * that sending it twice does no harm.
  */
 import { z } from "zod";
 import { type EdgeModel, REPOSITORY_COLUMNS, type RepositoryRow, repositoryRows } from "./local.ts";
@@ -20,12 +20,12 @@ export class RepositoryCopy {
     this.#sql = storage.sql;
   }
 
-  /** In order of name. */
+  /** Returns the models in order of name. */
   models(): StoredModel[] {
     return repositoryRows(this.#sql).map(({ is_unsent: _, ...model }) => storedOf(model));
   }
 
-  /** The name of this edge among those that share a Postgres: made once. */
+  /** Returns this edge's id among those that share a Postgres. Created once. */
   edge(): string {
     this.#sql.exec(
       "INSERT OR IGNORE INTO repository_copy (id, edge) VALUES (1, ?)",
@@ -34,7 +34,7 @@ export class RepositoryCopy {
     return Copy.parse(this.#sql.exec("SELECT edge, copied_at_ms FROM repository_copy").one()).edge;
   }
 
-  /** When it was {@link replace}d last, unix ms; null when it never was. */
+  /** Returns when the copy was last {@link replace}d, unix ms; null if never. */
   copiedAtMs(): number | null {
     const [row] = this.#sql.exec("SELECT edge, copied_at_ms FROM repository_copy").toArray();
     return row === undefined ? null : Copy.parse(row).copied_at_ms;
@@ -46,7 +46,7 @@ export class RepositoryCopy {
     );
   }
 
-  /** What Postgres has yet to hear of: entries that it may not have, and pulls. */
+  /** Returns the entries and pull counts that Postgres may not have. */
   unsent(): EdgeModel[] {
     return repositoryRows(this.#sql)
       .filter(({ is_unsent }) => is_unsent)
@@ -54,8 +54,8 @@ export class RepositoryCopy {
   }
 
   /**
-   * Becomes what Postgres has. Rows are billed, so only those that differ are written.
-   * @param sent  what was {@link unsent} when Postgres was told: what was counted since then stays to be sent
+   * Makes the copy equal to Postgres. Row writes are billed, so only rows that differ are written.
+   * @param sent  the {@link unsent} entries that Postgres received; pulls counted since then stay unsent
    */
   replace(models: readonly EdgeModel[], sent: readonly EdgeModel[], nowMs: number): void {
     this.edge();
@@ -91,7 +91,7 @@ export class RepositoryCopy {
         );
       };
       const same = new Set(next.filter(isThere).map(({ model_name }) => model_name));
-      // All that goes, first: neither a default nor an id may be there twice.
+      // Deletes come first, because a default or an id must not exist twice.
       for (const name of before.keys())
         if (!same.has(name)) this.#sql.exec("DELETE FROM repository WHERE model_name = ?", name);
       for (const row of next) if (!same.has(row.model_name)) this.#insert(row);
@@ -105,7 +105,8 @@ export class RepositoryCopy {
       return typeof value === "boolean" ? Number(value) : value;
     });
     this.#sql.exec(
-      `INSERT INTO repository (${REPOSITORY_COLUMNS.join(", ")}) VALUES (?${", ?".repeat(REPOSITORY_COLUMNS.length - 1)})`,
+      `INSERT INTO repository (${REPOSITORY_COLUMNS.join(", ")})
+       VALUES (${REPOSITORY_COLUMNS.map(() => "?").join(", ")})`,
       ...values,
     );
   }
@@ -113,14 +114,14 @@ export class RepositoryCopy {
 
 export const storedOf = ({ own_downloads: _, ...model }: EdgeModel): StoredModel => model;
 
-/** An entry of Postgres with the pulls that were counted here while Postgres was told of those before. */
+/** Adds the pulls that were counted here while the earlier ones were sent to Postgres. */
 function withPulls(model: EdgeModel, here: RepositoryRow | undefined): RepositoryRow {
-  const more = here?.is_unsent ? Math.max(0, here.own_downloads - model.own_downloads) : 0;
-  if (here === undefined || more === 0) return { ...model, is_unsent: false };
+  const added = here?.is_unsent ? Math.max(0, here.own_downloads - model.own_downloads) : 0;
+  if (here === undefined || added === 0) return { ...model, is_unsent: false };
   return {
     ...model,
-    download_count: model.download_count + more,
-    own_downloads: model.own_downloads + more,
+    download_count: model.download_count + added,
+    own_downloads: model.own_downloads + added,
     installed_at_ms: Math.max(model.installed_at_ms ?? 0, here.installed_at_ms ?? 0),
     is_unsent: true,
   };

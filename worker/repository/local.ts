@@ -1,8 +1,8 @@
 /**
  * The model repository in the object's own storage.
  *
- * The repository itself where there is no Postgres. Where there is, the last known copy of the one
- * there (see `repository-copy.ts`): what calls are served by, and what pulls are counted in first.
+ * Without Postgres this is the repository itself. With Postgres it is the last known copy (see
+ * `copy.ts`): it serves the calls, and pulls are counted in it first.
  */
 import { z } from "zod";
 import { REPOSITORY_MODELS_MAX } from "../../protocol/api/repository.ts";
@@ -22,17 +22,17 @@ import {
 
 const flag = z.literal([0, 1]).transform((value) => value === 1);
 
-/** An entry, and how many of its downloads this edge counted. */
+/** An entry with the downloads that this edge counted. */
 export const EdgeModel = StoredModel.extend({ own_downloads: z.number() });
 export type EdgeModel = z.infer<typeof EdgeModel>;
 
-/** `is_unsent`: Postgres, if there is one, may not have the entry, or not all of its downloads. */
+/** `is_unsent` marks an entry that Postgres, if configured, may lack or whose downloads it may lack. */
 const Row = EdgeModel.extend({ is_favorite: flag, is_default: flag, is_unsent: flag });
 export type RepositoryRow = z.infer<typeof Row>;
 
 export const REPOSITORY_COLUMNS = Object.keys(Row.shape) as (keyof RepositoryRow)[];
 
-/** In order of name. */
+/** Returns the rows in order of name. */
 export const repositoryRows = (sql: SqlStorage): RepositoryRow[] =>
   Array.from(sql.exec("SELECT * FROM repository ORDER BY model_name"), (row) => Row.parse(row));
 
@@ -59,7 +59,7 @@ export class LocalRepository implements Repository {
     return { store: "durable_object", problem: null, models: this.all(), changed };
   }
 
-  /** In order of name. */
+  /** Returns the models in order of name. */
   all(): StoredModel[] {
     return repositoryRows(this.#sql).map(({ own_downloads: _, is_unsent: __, ...model }) => model);
   }
@@ -71,7 +71,10 @@ export class LocalRepository implements Repository {
     return row === undefined ? null : Name.parse(row).model_name;
   }
 
-  /** Counts a pull that succeeded; the model joins the repository with it, while there is room. Within the transaction of its record. */
+  /**
+   * Counts a successful pull, within the transaction of its record. Also adds the model to the
+   * repository if there is room.
+   */
   countDownload(name: string, atMs: number): void {
     if (!ModelName.safeParse(name).success) return;
     if (this.#find(name) === null) {
@@ -93,9 +96,9 @@ export class LocalRepository implements Repository {
           if (this.#room() < 1) return null;
           this.#add(write.name, GENERAL, nowMs);
         }
-        return this.#change(write.name, write.said, nowMs);
+        return this.#change(write.name, write.edit, nowMs);
       case "change":
-        return this.#change(write.name, write.said, nowMs);
+        return this.#change(write.name, write.edit, nowMs);
       case "toggle_favorite":
         return this.#change(
           write.name,
@@ -112,18 +115,18 @@ export class LocalRepository implements Repository {
     }
   }
 
-  #change(name: string, said: ModelEdit, nowMs: number): string[] {
+  #change(name: string, edit: ModelEdit, nowMs: number): string[] {
     const before = this.#find(name);
     if (before === null) return [];
-    const after = { ...before, ...editOf(said) };
+    const after = { ...before, ...editOf(edit) };
     if (after.is_default)
       this.#sql.exec(
         "UPDATE repository SET is_default = 0 WHERE is_default = 1 AND id <> ?",
         after.id,
       );
     return this.#names(
-      `UPDATE repository SET display_name = ?, description = ?, category = ?, size_label = ?, is_favorite = ?, is_default = ?,
-       updated_at_ms = ? WHERE id = ? RETURNING model_name`,
+      `UPDATE repository SET display_name = ?, description = ?, category = ?, size_label = ?, is_favorite = ?,
+       is_default = ?, updated_at_ms = ? WHERE id = ? RETURNING model_name`,
       after.display_name,
       after.description,
       after.category,

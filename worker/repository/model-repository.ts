@@ -1,4 +1,4 @@
-/** The model repository: the stored decisions, shown with what is known of the models elsewhere. */
+/** The model repository: stored preferences, shown together with what the boxes and the ledger know. */
 import type {
   RepositoryEntry,
   RepositoryModel,
@@ -21,10 +21,10 @@ import type {
   StoredModel,
 } from "./stored.ts";
 
-/** What is known beside the repository, at this moment. */
+/** Current facts from outside the repository. */
 export type Known = { boxes: RegisteredBox[]; lifetime: KeyedCell[]; nowMs: number };
 
-/** Told, not thrown: an error loses what it says on its way out of an object. */
+/** A result instead of an exception, because an error loses its fields on its way out of an object. */
 export type RepositoryResult<Answer> = { answer: Answer } | { failure: FailureReason };
 
 export class ModelRepository {
@@ -44,27 +44,27 @@ export class ModelRepository {
     return this.#entry(name, await this.#repository.read(this.#known().nowMs));
   }
 
-  /** Adds the model, or changes what is said of it. */
-  put(name: string, said: ModelEdit): Promise<RepositoryResult<RepositoryEntry>> {
-    return this.#write({ kind: "put", name, said }, (after) => this.#entry(name, after));
+  /** Adds the model, or changes its entry. */
+  put(name: string, edit: ModelEdit): Promise<RepositoryResult<RepositoryEntry>> {
+    return this.#write({ kind: "put", name, edit }, (after) => this.#entry(name, after));
   }
 
-  change(name: string, said: ModelEdit): Promise<RepositoryResult<RepositoryEntry>> {
-    return this.#write({ kind: "change", name, said }, (after) => this.#entry(name, after));
+  change(name: string, edit: ModelEdit): Promise<RepositoryResult<RepositoryEntry>> {
+    return this.#write({ kind: "change", name, edit }, (after) => this.#entry(name, after));
   }
 
   toggleFavorite(name: string): Promise<RepositoryResult<RepositoryEntry>> {
     return this.#write({ kind: "toggle_favorite", name }, (after) => this.#entry(name, after));
   }
 
-  /** @returns its name in the repository. */
+  /** @returns the removed model's name in the repository */
   remove(name: string): Promise<RepositoryResult<string>> {
     return this.#write({ kind: "remove", name }, ({ changed: [removed] }) =>
       removed === undefined ? unknown(name) : { answer: removed },
     );
   }
 
-  /** Adds what the boxes have. */
+  /** Adds the models that the boxes have. */
   sync(): Promise<RepositoryResult<RepositorySync>> {
     const { boxes, nowMs } = this.#known();
     const found = [...installedByName(boxes)].map(([name, { installedAtMs }]) => ({
@@ -92,7 +92,7 @@ export class ModelRepository {
         : answerOf({ ...after, changed });
     } catch (error) {
       if (error instanceof StoreError)
-        return { failure: { reason: "repository_unavailable", what: error.message } };
+        return { failure: { reason: "repository_unavailable", detail: error.message } };
       throw error;
     }
   }

@@ -1,11 +1,11 @@
 /**
  * The model repository in Postgres: one table of entries that several edges, and people with `psql`,
- * may share, and beside it how often each edge saw a model pulled.
+ * may share, and one table with the pulls that each edge counted.
  *
- * Everything an edge has to say and to ask is one transaction: what it has yet to tell, a change, and
- * all entries as they are then. Whoever changes anything waits for the others: so one model at most
- * becomes the default, and the bound holds. Whatever is told may be told again: an edge says how many
- * pulls it has counted, not how many more, and an entry that is there stays as it is.
+ * Each exchange is one transaction: it sends what is unsent, makes a change, and reads all entries
+ * afterwards. Writers lock each other out, so that at most one model becomes the default and the
+ * limit holds. Sending twice is safe: an edge sends its total count of pulls, not an increment, and
+ * an entry that already exists stays unchanged.
  */
 import { z } from "zod";
 import { REPOSITORY_MODELS_MAX } from "../../protocol/api/repository.ts";
@@ -18,10 +18,10 @@ import { EdgeModel } from "./local.ts";
 import { editOf, type FoundModel, type ModelEdit, type RepositoryWrite } from "./stored.ts";
 
 export type RepositoryExchange = {
-  /** The name of the edge among those that share the tables. */
+  /** The id of the edge among those that share the tables. */
   edge: string;
   unsent: readonly EdgeModel[];
-  /** Null: only asks. */
+  /** Null: only reads. */
   write: RepositoryWrite | null;
   nowMs: number;
   signal: AbortSignal;
@@ -35,7 +35,10 @@ export class PostgresRepository {
     this.#client = new PostgresClient(settings);
   }
 
-  /** May be called again with what is unsent, whether or not it was told before. @throws {StoreError} */
+  /**
+   * Runs one exchange. Unsent entries may be sent again, whether or not they arrived before.
+   * @throws {StoreError}
+   */
   async exchange({
     edge,
     unsent,
@@ -43,11 +46,11 @@ export class PostgresRepository {
     nowMs,
     signal,
   }: RepositoryExchange): Promise<RepositoryExchanged> {
-    const told = unsent.length === 0 ? [] : tellingOf(unsent, edge);
-    const done = write === null ? [] : writing(write, nowMs);
-    const lock = told.length + done.length === 0 ? [] : [LOCK];
+    const sending = unsent.length === 0 ? [] : sendingOf(unsent, edge);
+    const changes = write === null ? [] : writing(write, nowMs);
+    const lock = sending.length + changes.length === 0 ? [] : [LOCK];
     const results = await this.#client.transaction(
-      [...lock, ...told, ...done, { sql: ALL, parameters: [edge] }],
+      [...lock, ...sending, ...changes, { sql: ALL, parameters: [edge] }],
       signal,
     );
     const models = rowsOf(jsonRow(EdgeModel), results.at(-1));
@@ -59,7 +62,7 @@ export class PostgresRepository {
 
 const Changed = z.object({ model_name: z.string() });
 
-/** Until the transaction ends. */
+/** Held until the transaction ends. */
 const LOCK: Statement = {
   sql: "SELECT pg_advisory_xact_lock(hashtext('model_repository'))",
   parameters: [],
@@ -69,18 +72,22 @@ const msOf = (column: string): string => `round(extract(epoch FROM ${column}) * 
 
 const ALL = `SELECT to_json(entry) AS json FROM (
     SELECT id, model_name, display_name, description, category, size_label, is_favorite, is_default,
-      coalesce((SELECT sum(downloads) FROM model_downloads AS d WHERE d.model_name = m.model_name), 0) AS download_count,
-      coalesce((SELECT downloads FROM model_downloads AS d WHERE d.model_name = m.model_name AND edge = $1::uuid), 0) AS own_downloads,
-      ${msOf("installed_at")} AS installed_at_ms, ${msOf("created_at")} AS created_at_ms, ${msOf("updated_at")} AS updated_at_ms
+      coalesce((SELECT sum(downloads) FROM model_downloads AS d
+        WHERE d.model_name = m.model_name), 0) AS download_count,
+      coalesce((SELECT downloads FROM model_downloads AS d
+        WHERE d.model_name = m.model_name AND edge = $1::uuid), 0) AS own_downloads,
+      ${msOf("installed_at")} AS installed_at_ms, ${msOf("created_at")} AS created_at_ms,
+      ${msOf("updated_at")} AS updated_at_ms
     FROM model_repository AS m
   ) AS entry ORDER BY entry.model_name COLLATE "C"`;
 
-const TOLD = `json_to_recordset($1::json) AS told (model_name text, display_name text, description text, category text, size_label text,
-    is_favorite boolean, is_default boolean, own_downloads bigint, installed_at timestamptz, created_at timestamptz, updated_at timestamptz)`;
+const SENT = `json_to_recordset($1::json) AS sent (model_name text, display_name text, description text,
+    category text, size_label text, is_favorite boolean, is_default boolean, own_downloads bigint,
+    installed_at timestamptz, created_at timestamptz, updated_at timestamptz)`;
 
-/** What Postgres has of an entry stays as it is, but for the pulls, and for when a box got it last. */
-function tellingOf(unsent: readonly EdgeModel[], edge: string): Statement[] {
-  const told = JSON.stringify(
+/** An entry that Postgres already has stays unchanged, except for its pulls and its last installation. */
+function sendingOf(unsent: readonly EdgeModel[], edge: string): Statement[] {
+  const sent = JSON.stringify(
     unsent.map(
       ({
         display_name,
@@ -104,32 +111,36 @@ function tellingOf(unsent: readonly EdgeModel[], edge: string): Statement[] {
     ),
   );
   const entries = `INSERT INTO model_repository
-      (model_name, display_name, description, category, size_label, is_favorite, is_default, installed_at, created_at, updated_at)
+      (model_name, display_name, description, category, size_label, is_favorite, is_default, installed_at,
+       created_at, updated_at)
     SELECT model_name, display_name, description, category, size_label, is_favorite,
       is_default AND NOT EXISTS (SELECT FROM model_repository WHERE is_default), installed_at, created_at, updated_at
-    FROM ${TOLD}
-    ON CONFLICT (model_name) DO UPDATE SET installed_at = greatest(model_repository.installed_at, excluded.installed_at)`;
+    FROM ${SENT}
+    ON CONFLICT (model_name) DO UPDATE
+    SET installed_at = greatest(model_repository.installed_at, excluded.installed_at)`;
   const pulls = `INSERT INTO model_downloads (model_name, edge, downloads)
-    SELECT model_name, $2::uuid, own_downloads FROM ${TOLD} WHERE own_downloads > 0
-    ON CONFLICT (model_name, edge) DO UPDATE SET downloads = greatest(model_downloads.downloads, excluded.downloads)`;
+    SELECT model_name, $2::uuid, own_downloads FROM ${SENT} WHERE own_downloads > 0
+    ON CONFLICT (model_name, edge) DO UPDATE
+    SET downloads = greatest(model_downloads.downloads, excluded.downloads)`;
   return [
-    { sql: entries, parameters: [told] },
-    { sql: pulls, parameters: [told, edge] },
+    { sql: entries, parameters: [sent] },
+    { sql: pulls, parameters: [sent, edge] },
   ];
 }
 
-/** The last of them gives the names of what was changed. */
+/** Returns the statements of a change. The last one returns the names of the changed models. */
 function writing(write: RepositoryWrite, nowMs: number): Statement[] {
   if (write.kind === "add_found") return addingFound(write.found, nowMs);
   const name = shortName(write.name);
   switch (write.kind) {
     case "put":
-      return [adding(name, nowMs), ...changing(name, write.said, nowMs)];
+      return [adding(name, nowMs), ...changing(name, write.edit, nowMs)];
     case "change":
-      return changing(name, write.said, nowMs);
+      return changing(name, write.edit, nowMs);
     case "toggle_favorite": {
       const sql =
-        "UPDATE model_repository SET is_favorite = NOT is_favorite, updated_at = $2 WHERE model_name = $1 RETURNING model_name";
+        "UPDATE model_repository SET is_favorite = NOT is_favorite, updated_at = $2 " +
+        "WHERE model_name = $1 RETURNING model_name";
       return [{ sql, parameters: [name, timeOf(nowMs)] }];
     }
     case "remove":
@@ -143,7 +154,8 @@ function writing(write: RepositoryWrite, nowMs: number): Statement[] {
 }
 
 const adding = (name: string, nowMs: number): Statement => ({
-  sql: `INSERT INTO model_repository (model_name, created_at, updated_at) SELECT $1::text, $2::timestamptz, $2::timestamptz
+  sql: `INSERT INTO model_repository (model_name, created_at, updated_at)
+    SELECT $1::text, $2::timestamptz, $2::timestamptz
     WHERE (SELECT count(*) FROM model_repository) < ${REPOSITORY_MODELS_MAX} ON CONFLICT (model_name) DO NOTHING`,
   parameters: [name, timeOf(nowMs)],
 });
@@ -157,8 +169,8 @@ const TYPES = {
   is_default: "boolean",
 } satisfies Record<keyof ModelEdit, string>;
 
-function changing(name: string, said: ModelEdit, nowMs: number): Statement[] {
-  const given = editOf(said);
+function changing(name: string, edit: ModelEdit, nowMs: number): Statement[] {
+  const given = editOf(edit);
   const fields = (Object.keys(TYPES) as (keyof ModelEdit)[]).filter(
     (field) => given[field] !== undefined,
   );
@@ -166,9 +178,10 @@ function changing(name: string, said: ModelEdit, nowMs: number): Statement[] {
   const noOther = `UPDATE model_repository SET is_default = false WHERE is_default AND model_name <> $1
     AND EXISTS (SELECT FROM model_repository WHERE model_name = $1)`;
   return [
-    ...(said.is_default === true ? [{ sql: noOther, parameters: [name] }] : []),
+    ...(edit.is_default === true ? [{ sql: noOther, parameters: [name] }] : []),
     {
-      sql: `UPDATE model_repository SET updated_at = $2::timestamptz${set} WHERE model_name = $1 RETURNING model_name`,
+      sql: `UPDATE model_repository SET updated_at = $2::timestamptz${set}
+        WHERE model_name = $1 RETURNING model_name`,
       parameters: [name, timeOf(nowMs), ...fields.map((field) => given[field])],
     },
   ];
@@ -186,7 +199,8 @@ function addingFound(found: readonly FoundModel[], nowMs: number): Statement[] {
     "json_to_recordset($1::json) AS found (model_name text, category text, installed_at timestamptz)";
   const installed = `UPDATE model_repository AS m SET installed_at = found.installed_at FROM ${FOUND}
     WHERE m.model_name = found.model_name AND m.installed_at IS NULL`;
-  const added = `WITH fresh AS (SELECT * FROM ${FOUND} WHERE NOT EXISTS (SELECT FROM model_repository AS m WHERE m.model_name = found.model_name))
+  const added = `WITH fresh AS (SELECT * FROM ${FOUND}
+      WHERE NOT EXISTS (SELECT FROM model_repository AS m WHERE m.model_name = found.model_name))
     INSERT INTO model_repository (model_name, category, installed_at, created_at, updated_at)
     SELECT model_name, category, installed_at, $2::timestamptz, $2::timestamptz FROM fresh
     WHERE (SELECT count(*) FROM model_repository) + (SELECT count(*) FROM fresh) <= ${REPOSITORY_MODELS_MAX}
@@ -197,7 +211,7 @@ function addingFound(found: readonly FoundModel[], nowMs: number): Statement[] {
   ];
 }
 
-/** Only what adds needs room: then what it was about is not there. */
+/** Returns whether a write had room. Only additions need it: without room their models are missing. */
 function hadRoom(
   write: RepositoryWrite,
   changed: readonly string[],

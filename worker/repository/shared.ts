@@ -1,15 +1,14 @@
 /**
- * The model repository where Postgres holds it, so that other edges and people share it.
+ * The model repository in Postgres, shared with other edges and with people.
  *
- * What a person says goes to Postgres first, and is said to have failed when it cannot: two edges that
- * both kept decisions for later would have to quarrel over them. The object keeps a copy of what
- * Postgres said last. Calls are served by that copy alone. Pulls are counted in it, within the
- * transaction of their record, and told to Postgres when it can be reached; so is what the edge had
- * before there was a Postgres.
+ * A person's change goes to Postgres first and fails if Postgres cannot be reached: two edges that
+ * both kept changes for later would have to resolve conflicts. The object keeps a copy of the last
+ * state read from Postgres, and calls are served from that copy alone. Pulls are counted in the copy,
+ * within the transaction of their record, and sent when Postgres can be reached. So are the entries
+ * from before Postgres was configured.
  *
- * Whatever reads or changes the repository through the API brings the copy up to date. Beside that the
- * alarm does, which comes with everything that is exported: a default that was chosen elsewhere
- * serves the calls of this edge within a minute of traffic.
+ * Every read and change through the API brings the copy up to date. So does the alarm, which runs
+ * with every export: a default chosen elsewhere serves this edge's calls within a minute of traffic.
  */
 import { isoOf } from "../answers/figures.ts";
 import { STATEMENT_MS, StoreError } from "../export/external-store.ts";
@@ -17,15 +16,15 @@ import { type RepositoryCopy, storedOf } from "./copy.ts";
 import type { PostgresRepository, RepositoryExchanged } from "./postgres.ts";
 import type { Repository, RepositoryRead, RepositoryWrite, RepositoryWritten } from "./stored.ts";
 
-/** A copy that is older is brought up to date by the next alarm; also the pause after a failure. */
+/** The next alarm refreshes a copy older than this. Also the pause after a failure. */
 const COPY_EVERY_MS = 60_000;
-/** A read that takes longer is answered from the copy. A Neon project that slept is back by then. */
+/** A slower read is answered from the copy. A suspended Neon project wakes faster than this. */
 const READ_MS = 5_000;
 
 export class SharedRepository implements Repository {
   readonly #copy: RepositoryCopy;
   readonly #postgres: PostgresRepository;
-  /** What is done with Postgres, one thing after the other: an older answer must not become the copy last. */
+  /** The end of the last exchange. Exchanges run one at a time, so that an older answer never replaces a newer copy. */
   #last: Promise<unknown> = Promise.resolve();
   #reading: Promise<RepositoryExchanged> | null = null;
   #tryAtMs = 0;
@@ -43,10 +42,11 @@ export class SharedRepository implements Repository {
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       const copiedAtMs = this.#copy.copiedAtMs();
-      const age = copiedAtMs === null ? "before it was ever reached" : `at ${isoOf(copiedAtMs)}`;
+      const age =
+        copiedAtMs === null ? "from before it was ever reached" : `of ${isoOf(copiedAtMs)}`;
       return {
         store: "durable_object",
-        problem: `postgres ${error.message}; this is what the edge knew ${age}`,
+        problem: `postgres ${error.message}; this is the edge's copy ${age}`,
         models: this.#copy.models(),
       };
     }
@@ -57,12 +57,15 @@ export class SharedRepository implements Repository {
     return { store: "postgres", problem: null, models: models.map(storedOf), changed };
   }
 
-  /** Tells Postgres what it has yet to hear, and copies what it has, unless that was done lately. Never rejects for its sake. */
+  /** Sends what is unsent and refreshes the copy, unless that was done recently. Never rejects because of Postgres. */
   async keepUp(nowMs: number): Promise<void> {
     if (nowMs >= this.#tryAtMs) await this.read(nowMs);
   }
 
-  /** When to {@link keepUp} though nothing is exported, unix ms; null when nothing is left to be told, and nothing failed. */
+  /**
+   * Returns when to {@link keepUp} even if nothing is exported, unix ms. Null if nothing is unsent and
+   * nothing failed.
+   */
   dueMs(): number | null {
     return this.#failure !== null || this.#copy.copiedAtMs() === null || this.#copy.hasUnsent()
       ? this.#tryAtMs
@@ -74,7 +77,7 @@ export class SharedRepository implements Repository {
     return this.#failure;
   }
 
-  /** Who reads while somebody reads gets the same answer: readers of a store that hangs do not queue up. */
+  /** Shares one read among concurrent readers, so that they do not queue up at a store that hangs. */
   #readOnce(nowMs: number): Promise<RepositoryExchanged> {
     this.#reading ??= this.#exchange(null, nowMs).finally(() => {
       this.#reading = null;

@@ -1,4 +1,4 @@
-/** How the model repository is shown: stored decisions, what the boxes have, and what the ledger counted. Pure. */
+/** Shows the model repository: stored preferences, the models on the boxes, and the counts of the ledger. Pure. */
 import type {
   RepositoryModel,
   RepositoryModels,
@@ -17,11 +17,11 @@ export function repositoryModels(
 ): RepositoryModel[] {
   const installed = installedByName(boxes);
   const cells = Map.groupBy(lifetime, ({ model }) => model);
-  return stored.map(({ installed_at_ms, created_at_ms, updated_at_ms, ...said }) => {
-    const onDisk = installed.get(said.model_name);
-    const used = (cells.get(said.model_name) ?? []).map(({ cell }) => cell);
+  return stored.map(({ installed_at_ms, created_at_ms, updated_at_ms, ...entry }) => {
+    const onDisk = installed.get(entry.model_name);
+    const used = (cells.get(entry.model_name) ?? []).map(({ cell }) => cell);
     return {
-      ...said,
+      ...entry,
       size_bytes: onDisk?.sizeBytes ?? null,
       is_installed: onDisk !== undefined,
       usage_count: total(used.map(({ latency }) => latency.count)),
@@ -35,7 +35,7 @@ export function repositoryModels(
   });
 }
 
-/** The default first, then favourites, then the most used. */
+/** Filters and sorts the models: the default first, then favourites, then the most used. */
 export function repositoryAnswer(
   all: readonly RepositoryModel[],
   query: RepositoryQuery,

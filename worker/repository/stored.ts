@@ -1,9 +1,9 @@
 /**
- * The model repository as it is stored: what people decided about models, and how often each was pulled.
+ * The model repository as it is stored: people's preferences for models, and the pulls of each.
  *
- * It lives in the Durable Object, or in Postgres when that is configured. Nothing that is known
- * elsewhere is stored with it: `repository.ts` adds that when an entry is shown. Names are without
- * `:latest`, and are taken with or without it.
+ * It lives in the Durable Object, or in Postgres if configured. Facts known elsewhere are not stored
+ * with it; `shown.ts` adds them when an entry is shown. Names are stored without `:latest` and
+ * accepted with or without it.
  */
 import { z } from "zod";
 import { wellFormed } from "../export/rows.ts";
@@ -24,51 +24,54 @@ export const StoredModel = z.object({
 });
 export type StoredModel = z.infer<typeof StoredModel>;
 
-/** What people say of a model. */
-type Given = Partial<
+/** The fields that people set. */
+type SetFields = Partial<
   Pick<
     StoredModel,
     "display_name" | "description" | "category" | "size_label" | "is_favorite" | "is_default"
   >
 >;
-/** What is left out stays as it is. */
-export type ModelEdit = { [Field in keyof Given]?: Given[Field] | undefined };
+/** A change of an entry. Fields that are left out stay unchanged. */
+export type ModelEdit = { [Field in keyof SetFields]?: SetFields[Field] | undefined };
 
-/** What was given, as text that both stores take. */
-export const editOf = (said: ModelEdit): Given =>
+/** Returns the fields that an edit sets, as text that both stores accept. */
+export const editOf = (edit: ModelEdit): SetFields =>
   Object.fromEntries(
-    Object.entries(said).flatMap(([field, value]) =>
+    Object.entries(edit).flatMap(([field, value]) =>
       value === undefined ? [] : [[field, typeof value === "string" ? wellFormed(value) : value]],
     ),
   );
 
-/** A model that boxes have. */
+/** A model found on a box. */
 export type FoundModel = { name: string; installedAtMs: number };
 
 export type RepositoryWrite =
-  /** Adds the model, or changes what is said of it. */
-  | { kind: "put"; name: string; said: ModelEdit }
-  | { kind: "change"; name: string; said: ModelEdit }
+  /** Adds the model, or changes its entry. */
+  | { kind: "put"; name: string; edit: ModelEdit }
+  | { kind: "change"; name: string; edit: ModelEdit }
   | { kind: "toggle_favorite"; name: string }
   | { kind: "remove"; name: string }
-  /** Adds those that are not there yet: all of them, or none when there is no room for all. */
+  /** Adds the models that are missing: all of them, or none if there is no room for all. */
   | { kind: "add_found"; found: readonly FoundModel[] };
 
 export type RepositoryRead = {
   store: "durable_object" | "postgres";
-  /** Why the store that holds the repository was not read: these are the entries that the edge knew last. Null when it was. */
+  /** Why the repository's store could not be read; the models are then the edge's copy. Null if it was read. */
   problem: string | null;
   models: StoredModel[];
 };
 
 export type RepositoryWritten = RepositoryRead & {
-  /** The names of what was added, changed or removed: none when there is no such model. Null when there was no room. */
+  /** The models added, changed or removed; empty if there is no such model. Null if there was no room. */
   changed: string[] | null;
 };
 
 export interface Repository {
-  /** Never fails for the store's sake. */
+  /** Never fails because of the store. */
   read(nowMs: number): Promise<RepositoryRead>;
-  /** @returns the repository as it is then. @throws {StoreError} */
+  /**
+   * @returns the repository after the write
+   * @throws {StoreError}
+   */
   write(write: RepositoryWrite, nowMs: number): Promise<RepositoryWritten>;
 }

@@ -1,5 +1,4 @@
-/** `/agent/connect`: the agents' WebSocket. Refused before any Durable Object is woken. */
-
+/** `/agent/connect`: the agents' WebSocket. An invalid request is refused before it wakes a Durable Object. */
 import { Hono } from "hono";
 import { BOX_NAME, SUBPROTOCOL } from "../../protocol/limits.ts";
 import { admitAgent } from "../auth.ts";
@@ -15,7 +14,9 @@ export const agentRoutes = new Hono<Env>().get("/agent/connect", async (c) => {
   if (!BOX_NAME.test(box))
     throw new GatewayError({
       reason: "bad_request",
-      what: "The query needs box=<name>: 1-63 letters, digits, '.', '_' or '-'.",
+      detail:
+        "The query must name a box: box=<name>, 1 to 63 letters, digits, '.', '_' or '-', " +
+        `starting with a letter or digit; got ${JSON.stringify(box.slice(0, 100))}.`,
     });
   await admitAgent(c.req.raw, settingsOf(c.env), box);
   const offered = c.req.header("sec-websocket-protocol") ?? "";

@@ -71,7 +71,7 @@ function queryOf(url: string): Record<string, string> {
     if (Object.hasOwn(query, name))
       throw new GatewayError({
         reason: "bad_request",
-        what: `The query parameter ${JSON.stringify(name)} occurs twice. Send it once.`,
+        detail: `The query parameter ${JSON.stringify(name)} occurs twice. Send it once.`,
       });
     query[name] = value;
   }

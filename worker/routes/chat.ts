@@ -40,7 +40,8 @@ export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
     if (model === null)
       throw new GatewayError({
         reason: "bad_request",
-        what: 'The field "model" is missing, and no connected box has a chat model to use by default.',
+        detail:
+          'The field "model" is missing, and no connected box has a chat model to use by default.',
       });
     const checked = checkBody(target.route, ollamaChat(chat, model));
     if (!checked.ok) throw new GatewayError(checked.failure);

@@ -1,4 +1,4 @@
-/** `/api/openapi.json` and `/api/docs`: the API described, from the table it is served by. */
+/** `/api/openapi.json` and `/api/docs`: the API's description, made from the table that serves it. */
 import { Hono } from "hono";
 import { DOCS_ROUTES } from "../../protocol/api/docs.ts";
 import { API_ROUTES } from "../../protocol/api/routes.ts";
@@ -9,11 +9,11 @@ import { VERSION } from "../version.ts";
 import { serveRoute } from "./api-route.ts";
 import { SECURITY_HEADERS } from "./security-headers.ts";
 
-/** Made when it is first asked for: an isolate that only serves calls need not. */
-let made: OpenApi | null = null;
+/** Made on first use: an isolate that only serves calls does not need it. */
+let cached: OpenApi | null = null;
 const description = (): OpenApi => {
-  made ??= openApiOf(API_ROUTES, VERSION);
-  return made;
+  cached ??= openApiOf(API_ROUTES, VERSION);
+  return cached;
 };
 
 export const docsRoutes = new Hono<Env>();

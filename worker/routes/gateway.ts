@@ -1,4 +1,4 @@
-/** `/ollama/*` and `/v1/*`: the callers' way to Ollama, byte-true. */
+/** `/ollama/*` and `/v1/*`: Ollama's own APIs for callers, byte-true. */
 import { type Context, Hono } from "hono";
 import { principalOf } from "../auth.ts";
 import type { Env } from "../env.ts";
@@ -7,7 +7,7 @@ import { rawPathOf } from "../gateway/raw-path.ts";
 import { serve } from "../gateway/serve.ts";
 import { settingsOf } from "../settings.ts";
 
-/** `/ollama/…`, `/ollama/k/<key>/…`, `/v1/…` → the path on Ollama, and the key where it is in the path. */
+/** Splits `/ollama/…`, `/ollama/k/<key>/…` and `/v1/…` into the path on Ollama and the key, if any. */
 function splitPath(raw: string): { path: string; key: string | null } {
   const keyed = /^\/ollama\/k\/([^/]+)(\/.*)?$/.exec(raw);
   if (keyed !== null) return { key: keyed[1] ?? "", path: keyed[2] ?? "/" };

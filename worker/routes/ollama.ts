@@ -7,7 +7,7 @@ import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Env } from "../env.ts";
 import { failureOfError, GatewayError } from "../errors.ts";
 import { fleetOf, freshBoxes, untilReported } from "../gateway/fleet.ts";
-import { type BoxOutcome, failureOfBoxes, manage } from "../gateway/management-call.ts";
+import { type BoxOutcome, callBox, failureOfBoxes } from "../gateway/management-call.ts";
 import { ABOUT_CATALOGUE } from "../models/catalogue.ts";
 import { installedByName, installedModels } from "../models/installed.ts";
 import { libraryModels, searchLibrary } from "../models/library.ts";
@@ -15,15 +15,15 @@ import { pullEvents } from "../models/pull.ts";
 import { isInstalledOn, type RegisteredBox } from "../registered-box.ts";
 import { serveRoute } from "./api-route.ts";
 
-/** Shorter than the silence after which common proxies close a connection: 60 s and more. */
+/** Common proxies close a connection after 60 s of silence or more. */
 const KEEP_ALIVE_MS = 15_000;
 
 export const ollamaRoutes = new Hono<Env>();
 
-// From the inventories, not by calls to Ollama: a page that refreshes itself must not count as requests.
+// Read from the inventories, without a call to Ollama: the page's refreshes must not count as requests.
 serveRoute(ollamaRoutes, OLLAMA_API_ROUTES.installedModels, async ({ query: { box } }, c) => {
   const boxes = await freshBoxes(c.env, box);
-  // What it has now is not known: an empty list would say that it has nothing.
+  // Its models are unknown while it is down; an empty list would mean that it has none.
   if (box !== undefined && boxes[0]?.state === "down")
     throw new GatewayError({ reason: "box_down", box });
   return installedModels(boxes);
@@ -41,7 +41,7 @@ serveRoute(
     const signal = AbortSignal.any([c.req.raw.signal, left.signal]);
     const pulls = boxes.map((name, _, { length }) => {
       const requestId = requestIdOf(c, length);
-      const asked = {
+      const call = {
         method: "POST",
         path: "/api/pull",
         body: { model, insecure, stream: true },
@@ -52,10 +52,10 @@ serveRoute(
       return {
         box: name,
         requestId,
-        body: manage(c, principal, asked).then(({ body }) => body ?? new Blob().stream()),
+        body: callBox(c, principal, call).then(({ body }) => body ?? new Blob().stream()),
       };
     });
-    // As soon as one has begun there is progress to show. When none can, that is no stream but an error.
+    // One pull that has begun has progress to show. If none can begin, the answer is an error, not a stream.
     const hasBegun = await Promise.any(pulls.map((pull) => pull.body)).catch(() => null);
     if (hasBegun === null)
       throw new GatewayError(
@@ -65,7 +65,7 @@ serveRoute(
       keepAliveMs: KEEP_ALIVE_MS,
       onLeft: () => left.abort(),
       beforeDone: (names) =>
-        untilReported(c.env, (told) => !names.includes(told.name) || isInstalledOn(told, model)),
+        untilReported(c.env, (each) => !names.includes(each.name) || isInstalledOn(each, model)),
     });
     return new Response(events, {
       headers: {
@@ -86,11 +86,11 @@ serveRoute(
         ? await boxesThat(c, (each) => each.state !== "down" && isInstalledOn(each, model))
         : [box];
     if (boxes.length === 0)
-      throw new GatewayError({ reason: "model_unknown", model, where: "on any box that is up" });
+      throw new GatewayError({ reason: "model_unknown", model, where: "on any connected box" });
     const { signal } = c.req.raw;
     const deletions = boxes.map((name, _, { length }) => {
       const requestId = requestIdOf(c, length);
-      const asked = {
+      const call = {
         method: "DELETE",
         path: "/api/delete",
         body: { model },
@@ -101,7 +101,7 @@ serveRoute(
       return {
         box: name,
         requestId,
-        done: manage(c, principal, asked).then((answer) => answer.arrayBuffer()),
+        done: callBox(c, principal, call).then((answer) => answer.arrayBuffer()),
       };
     });
     const outcomes = (await outcomesOf(deletions)).map((outcome): BoxOutcome => {
@@ -118,7 +118,7 @@ serveRoute(
     const deleted = new Set(
       outcomes.filter(({ failure }) => failure === null).map(({ box: name }) => name),
     );
-    await untilReported(c.env, (told) => !deleted.has(told.name) || !isInstalledOn(told, model));
+    await untilReported(c.env, (each) => !deleted.has(each.name) || !isInstalledOn(each, model));
     if (deleted.size < outcomes.length) throw new GatewayError(failureOfBoxes(outcomes));
     return {
       status: "deleted" as const,
@@ -141,17 +141,20 @@ serveRoute(ollamaRoutes, OLLAMA_API_ROUTES.library, async ({ query: { q, categor
   return { models, total: models.length, catalogue: ABOUT_CATALOGUE };
 });
 
-/** Names of the boxes that are so. @throws {GatewayError} when no box is connected at all */
+/**
+ * Returns the names of the boxes that meet the condition.
+ * @throws {GatewayError} if no box is connected at all
+ */
 async function boxesThat(
   c: Context<Env>,
-  isSo: (box: RegisteredBox) => boolean,
+  condition: (box: RegisteredBox) => boolean,
 ): Promise<string[]> {
   const boxes = await freshBoxes(c.env);
   if (boxes.every(({ state }) => state === "down")) throw new GatewayError({ reason: "no_box" });
-  return boxes.filter(isSo).map(({ name }) => name);
+  return boxes.filter(condition).map(({ name }) => name);
 }
 
-/** A call that becomes one request has its id; each of several has its own. */
+/** Returns the call's own id if it makes one request, and a new id for each of several. */
 const requestIdOf = (c: Context<Env>, requests: number): string =>
   requests === 1 ? c.get("requestId") : newRequestId(Date.now());
 

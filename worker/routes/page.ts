@@ -1,4 +1,4 @@
-/** The page and the agent's files: static, without secrets or numbers, so they are public. */
+/** The page and the agent's files: static and without secrets or figures, therefore public. */
 import { Hono } from "hono";
 import type { Env } from "../env.ts";
 import { SECURITY_HEADERS } from "./security-headers.ts";

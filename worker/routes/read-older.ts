@@ -59,13 +59,13 @@ export function historyReader(
       : `history is kept for ${HOUR_CELLS_KEPT_DAYS} days`;
     throw new GatewayError({
       reason: "bad_request",
-      what: `Without ClickHouse or Postgres ${kept}.`,
+      detail: `Without ClickHouse or Postgres ${kept}.`,
     });
   }
   if (seconds > store.historyDays * DAY_SECONDS)
     throw new GatewayError({
       reason: "bad_request",
-      what: `History is kept for ${store.historyDays} days in ${store.name}.`,
+      detail: `History is kept for ${store.historyDays} days in ${store.name}.`,
     });
   const read = async (piece: Span, filter: CellFilter) => {
     const clearedMs = await aggregator.metricsClearedMs();
@@ -112,12 +112,12 @@ function samplesStore(env: Bindings, seconds: number): ExternalStore | null {
   if (store === undefined)
     throw new GatewayError({
       reason: "bad_request",
-      what: "Without ClickHouse or Postgres samples are kept for a day.",
+      detail: "Without ClickHouse or Postgres samples are kept for a day.",
     });
   if (seconds > store.samplesDays * DAY_SECONDS)
     throw new GatewayError({
       reason: "bad_request",
-      what: `Samples are kept for ${store.samplesDays} days in ${store.name}.`,
+      detail: `Samples are kept for ${store.samplesDays} days in ${store.name}.`,
     });
   return store;
 }
@@ -138,7 +138,7 @@ async function readFrom<Answer>(
     if (error instanceof StoreError)
       throw new GatewayError({
         reason: "store_unavailable",
-        what: `${store.name} ${error.message}`,
+        detail: `${store.name} ${error.message}`,
       });
     throw error;
   }

@@ -17,8 +17,8 @@ serveRoute(repositoryRoutes, REPOSITORY_ROUTES.repository, async ({ query }, c) 
 serveRoute(
   repositoryRoutes,
   REPOSITORY_ROUTES.addToRepository,
-  async ({ body: { model_name, ...said } }, c) =>
-    orThrow(await aggregatorOf(c.env).repositoryPut(model_name, said)),
+  async ({ body: { model_name, ...edit } }, c) =>
+    orThrow(await aggregatorOf(c.env).repositoryPut(model_name, edit)),
 );
 
 serveRoute(repositoryRoutes, REPOSITORY_ROUTES.syncRepository, async (_, c) =>
@@ -38,7 +38,7 @@ serveRoute(
   REPOSITORY_ROUTES.changeRepositoryModel,
   async ({ params: { name }, body }, c) => {
     const model = orThrow(await aggregatorOf(c.env).repositoryChange(name, body));
-    forgetBoxes(); // with them, this isolate would keep the default model of before for a moment
+    forgetBoxes(); // the cache also holds the default model, which may have changed
     return model;
   },
 );

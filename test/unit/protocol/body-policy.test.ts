@@ -129,5 +129,5 @@ test.each(REFUSED)("refuses %s", (_name, text, reason, what) => {
   if (checked.ok) throw new Error("the body was accepted");
   expect(checked.failure.reason).toBe(reason);
   if (what !== undefined)
-    expect(checked.failure).toMatchObject({ what: expect.stringMatching(what) });
+    expect(checked.failure).toMatchObject({ detail: expect.stringMatching(what) });
 });

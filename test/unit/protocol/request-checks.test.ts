@@ -70,6 +70,6 @@ test.each([
 ])("refuses %s", (_case, bytes, what) => {
   expect(jsonOfBytes(bytes)).toMatchObject({
     ok: false,
-    failure: { reason: "bad_request", what: expect.stringMatching(what) },
+    failure: { reason: "bad_request", detail: expect.stringMatching(what) },
   });
 });

@@ -64,11 +64,11 @@ test.each(BAD_BODIES)(
 );
 
 const NO_PATHS: [method: string, path: string, status: number, body: unknown][] = [
-  ["GET", "/nope", 404, { error: "GET /nope is not a path of this gateway." }],
+  ["GET", "/nope", 404, { error: "GET /nope is not a path that is served here." }],
   ["POST", "/api/%64elete", 404, { error: expect.any(String) }],
   ["POST", "/api/me", 404, { error: expect.any(String) }],
   ["GET", "/v1/nope", 404, { error: expect.objectContaining({ type: "not_found_error" }) }],
-  ["GET", "/api/chat", 405, { error: "/api/chat takes POST, not GET." }],
+  ["GET", "/api/chat", 405, { error: "/api/chat accepts POST, not GET." }],
   ["PUT", "/v1/messages", 405, expect.objectContaining({ type: "error" })],
   ["OPTIONS", "/api/chat", 405, { error: expect.any(String) }],
   [

@@ -96,7 +96,7 @@ test("finishes open calls and refuses new ones while draining", async () => {
   simulated.fault([]);
   expect(own.records()[0]).toMatchObject({ status: "success", completion_tokens: 2 });
   await eventually(async () => text.includes("503 Service Unavailable"));
-  expect(text).toContain("Box b is being drained and takes no new requests.");
+  expect(text).toContain("Box b is draining and accepts no new requests. Try again later.");
   expect(own.records()).toHaveLength(1);
   await expect(fetch(`${own.url}/api/version`)).rejects.toThrow();
   socket.destroy();

@@ -36,7 +36,7 @@ function box(
   };
 }
 
-test("one entry per name and digest, newest first, with where it is", () => {
+test("lists one entry per name and digest, newest first, with the boxes that have it", () => {
   const boxes = [
     box("atlas", [
       model("llama3.2:latest"),
@@ -81,7 +81,7 @@ test("one entry per name and digest, newest first, with where it is", () => {
   });
 });
 
-test("a name is the same with and without :latest, and different builds of it are one", () => {
+test("treats a name with and without :latest as one, and merges its different builds", () => {
   const boxes = [
     box("atlas", [model("a:latest", { size_bytes: null, modified_at: "nonsense" }), model("b:7b")]),
     box("basil", [

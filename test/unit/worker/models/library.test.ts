@@ -38,7 +38,7 @@ const NOWHERE = new Map<string, Installed>();
 const search = (query: string, repository: RepositoryModel[] = [], category?: string) =>
   searchLibrary(libraryModels(repository, NOWHERE), query, category).map(({ name }) => name);
 
-test("each model of the catalogue is one that can be pulled, and is there once", () => {
+test("the catalogue lists each model once, with a name that can be pulled", () => {
   expect(CATALOGUE.length).toBeGreaterThanOrEqual(60);
   expect(new Set(CATALOGUE.map(({ name }) => name)).size).toBe(CATALOGUE.length);
   expect(Date.parse(ABOUT_CATALOGUE.date)).toBeLessThan(Date.now());
@@ -54,7 +54,7 @@ test("each model of the catalogue is one that can be pulled, and is there once",
   }
 });
 
-test("each model of the catalogue is found first by its own name", () => {
+test("finds each model of the catalogue first by its own name", () => {
   for (const { name } of CATALOGUE) expect(search(name)[0], name).toBe(name);
 });
 
@@ -71,13 +71,13 @@ const QUERIES: [query: string, first: string[]][] = [
   ["mistral no-such-word", []],
 ];
 
-test.each(QUERIES)("%j finds, best first, %j", (query, first) => {
+test.each(QUERIES)("finds for %j, best first, %j", (query, first) => {
   const found = search(query);
   expect(found.slice(0, first.length)).toEqual(first);
   if (first.length === 0) expect(found).toEqual([]);
 });
 
-test("matches in the name come before those in the description, and those before none", () => {
+test("ranks matches in the name before matches in the description, and drops models without a match", () => {
   const found = search("code");
   const at = (name: string) => found.indexOf(name);
   expect(at("codestral")).toBeLessThan(at("qwen3-coder"));
@@ -85,7 +85,7 @@ test("matches in the name come before those in the description, and those before
   expect(at("glm-4.7-flash")).toBeGreaterThan(at("codellama"));
 });
 
-test("without a query all are there, favourites and installed ones first; a category narrows", () => {
+test("returns all models without a query, favourites and installed ones first, or one category", () => {
   const repository = [
     entry("tinyllama", { installed_on: ["atlas"] }),
     entry("mine/model:7b", { is_favorite: true, category: "embedding" }),
@@ -98,7 +98,7 @@ test("without a query all are there, favourites and installed ones first; a cate
   expect(search("", repository, "nothing")).toEqual([]);
 });
 
-test("what somebody said of a model wins, and what nobody said is the catalogue's", () => {
+test("prefers the fields set in the repository, and takes the others from the catalogue", () => {
   const repository = [
     entry("llama3.2", { description: "Our default", is_default: true, category: "mine" }),
     entry("qwen3:14b", { size_bytes: 9_300_000_000, display_name: "Big Qwen" }),
@@ -139,7 +139,7 @@ test.each([
   ["qwen2.5-coder:7b", "code"],
   ["hf.co/user/qwen2.5-coder:7b", "general"],
   ["localhost:5000/user/llava", "general"],
-])("%s is for %s, when nobody said", (name, category) => {
+])("puts %s in the category %s by default", (name, category) => {
   expect(categoryOf(name)).toBe(category);
 });
 
@@ -148,6 +148,6 @@ test.each([
   [274_302_450, "274 MB"],
   [2_019_393_189, "2.0 GB"],
   [42_520_413_916, "43 GB"],
-])("%j bytes are %j for people", (bytes, label) => {
+])("formats %j bytes as %j", (bytes, label) => {
   expect(sizeLabel(bytes)).toBe(label);
 });

@@ -7,7 +7,7 @@ const B = { box: "basil", requestId: "0190b5a0-0000-7000-8000-00000000000b" };
 const layer = (digest: string, total: number, completed?: number) =>
   JSON.stringify({ status: `pulling ${digest}`, digest, total, completed });
 
-test("a line of one box is passed on with whose it is, and nothing is merged", () => {
+test("adds the box and the request id to a line, and sums nothing for a single box", () => {
   const progress = new PullProgress([A]);
   expect(
     PullEvent.parse(progress.line("atlas", '{"status":"pulling manifest","something":"new"}')),
@@ -26,7 +26,7 @@ test("a line of one box is passed on with whose it is, and nothing is merged", (
   });
 });
 
-test("layers of all boxes add up, the last word of each counting once", () => {
+test("adds up the layers of all boxes, counting the latest progress of each", () => {
   const progress = new PullProgress([A, B]);
   const overall = (box: string, line: string) => PullEvent.parse(progress.line(box, line)).overall;
   expect(overall("atlas", '{"status":"pulling manifest"}')).toEqual({
@@ -56,7 +56,7 @@ test("layers of all boxes add up, the last word of each counting once", () => {
   expect(overall("basil", '{"error":"disk full"}')).toMatchObject({ finished: 1, failed: 1 });
 });
 
-test("a box that fails makes the whole an error; the first reason holds", () => {
+test("reports an error for the whole pull if one box fails, with that box's first error", () => {
   const progress = new PullProgress([A, B]);
   progress.line("atlas", '{"error":"pull model manifest: file does not exist"}');
   progress.fail("atlas", "the tunnel is gone");
@@ -72,18 +72,18 @@ test("a box that fails makes the whole an error; the first reason holds", () => 
 });
 
 test.each([["not JSON"], ["[1]"], ['"text"'], ["null"], [""]])(
-  "%j is no progress, and fails the box",
+  "fails the box that sends %j, which is not pull progress",
   (line) => {
     const progress = new PullProgress([A]);
     expect(progress.line("atlas", line)).toMatchObject({
       box: "atlas",
-      error: expect.stringContaining("no progress"),
+      error: expect.stringContaining("not pull progress"),
     });
     expect(progress.done().status).toBe("error");
   },
 );
 
-test("fields of another type count as absent, and a line cannot say whose it is", () => {
+test("ignores fields of another type, and lets no line change its box or request id", () => {
   const progress = new PullProgress([A, B]);
   const line = {
     box: "x",
@@ -102,16 +102,16 @@ test("fields of another type count as absent, and a line cannot say whose it is"
   });
 });
 
-test("an answer that ends without success is an error", () => {
+test("reports an error if an answer ends without success", () => {
   const progress = new PullProgress([A]);
   progress.line("atlas", '{"status":"verifying sha256 digest"}');
   expect(progress.end("atlas")).toMatchObject({
-    error: expect.stringContaining("did not say that it succeeded"),
+    error: expect.stringContaining("ended without reporting success"),
   });
   expect(progress.done().boxes[0]?.status).toBe("error");
 });
 
-test("layers without end are not kept", () => {
+test("keeps a bounded number of layers", () => {
   const progress = new PullProgress([A, B]);
   for (let n = 0; n < 5_000; n++) progress.line("atlas", layer(`layer ${n}`, 1, 1));
   expect(progress.line("atlas", layer("layer 0", 3, 3)).overall).toMatchObject({
