@@ -21,7 +21,9 @@ export const RepositoryModel = z
     description: z.string().nullable(),
     category: z.string(),
     size_label: z.string().nullable(),
-    size_bytes: Count.nullable().describe("bytes on disk; null if it is on none of the boxes that are up"),
+    size_bytes: Count.nullable().describe(
+      "bytes on disk; null if it is on none of the boxes that are up",
+    ),
     is_favorite: z.boolean(),
     is_installed: z.boolean().describe("true if a box that is up has it on disk"),
     is_default: z

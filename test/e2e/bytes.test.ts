@@ -1,11 +1,11 @@
-/** Byte-true: what a caller gets through the tunnel is what a direct call gets, to the byte. */
+/** Byte-true: a caller gets the same bytes through the tunnel as from a direct call. */
 import { createServer, type Server } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { TestStack } from "../support/stack.ts";
 
 type Answer = { status: number; type: string; chunks: string[]; length?: boolean };
 
-// Fixed answers, so that two calls can be compared. Written one chunk at a time, like a model writes.
+// Fixed answers, so that two calls can be compared. Written one chunk at a time, as a model writes.
 const ANSWERS: Record<string, Answer> = {
   "POST /api/chat": {
     status: 200,
@@ -88,7 +88,7 @@ afterAll(async () => {
   ollama?.close();
 });
 
-test.each(Object.keys(ANSWERS))("%s", async (line) => {
+test.each(Object.keys(ANSWERS))("returns the same bytes as Ollama for %s", async (line) => {
   const [method = "", path = ""] = line.split(" ");
   const init: RequestInit =
     method === "POST"
@@ -100,7 +100,7 @@ test.each(Object.keys(ANSWERS))("%s", async (line) => {
   ]);
   expect(through.status).toBe(there.status);
   expect(through.headers.get("content-type")).toBe(there.headers.get("content-type"));
-  // Not the length header: wrangler's proxy, like Cloudflare's edge, may compress on the way.
+  // The length header may differ: wrangler's proxy, like Cloudflare's edge, may compress on the way.
   expect(
     Buffer.from(await through.arrayBuffer()).equals(Buffer.from(await there.arrayBuffer())),
   ).toBe(true);

@@ -1,4 +1,4 @@
-/** The published clients through the tunnel, as their users write them. */
+/** The published Ollama, OpenAI and Anthropic clients through the tunnel. */
 import Anthropic from "@anthropic-ai/sdk";
 import { Ollama } from "ollama";
 import OpenAI from "openai";
@@ -8,24 +8,10 @@ import { History, Models } from "../../protocol/api/stats.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { parseExposition, seriesValue } from "../support/exposition-parser.ts";
 import { eventually, TestStack } from "../support/stack.ts";
+import { EMBEDDER, MODEL, messages, WEATHER } from "./requests.ts";
 
-const MODEL = "llama3.2";
-const EMBEDDER = "nomic-embed-text";
 const PIXEL =
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
-const WEATHER = {
-  type: "function" as const,
-  function: {
-    name: "get_weather",
-    description: "Weather in a city",
-    parameters: {
-      type: "object",
-      properties: { city: { type: "string", description: "city" } },
-      required: ["city"],
-    },
-  },
-};
-
 let stack: TestStack;
 let simulated: SimulatedOllama;
 let ollama: Ollama;
@@ -50,9 +36,7 @@ afterAll(async () => {
   await simulated?.close();
 });
 
-const messages = [{ role: "user" as const, content: "Say something" }];
-
-test("ollama: lists, shows, and says what is loaded and which version", async () => {
+test("ollama: lists models, shows one, and returns the loaded models and the version", async () => {
   const direct = new Ollama({ host: simulated.url });
   expect(await ollama.list()).toEqual(await direct.list());
   expect(await ollama.show({ model: MODEL })).toEqual(await direct.show({ model: MODEL }));
@@ -60,7 +44,7 @@ test("ollama: lists, shows, and says what is loaded and which version", async ()
   expect(await ollama.version()).toEqual(await direct.version());
 });
 
-test("ollama: chats, streamed and not, with the same words", async () => {
+test("ollama: chats, streamed and not, with the same text", async () => {
   const options = { num_predict: 12, seed: 7 };
   const whole = await ollama.chat({ model: MODEL, messages, options });
   let text = "";
@@ -70,7 +54,7 @@ test("ollama: chats, streamed and not, with the same words", async () => {
   expect(text).toBe(whole.message.content);
 });
 
-test("ollama: generates, embeds, takes images, calls tools", async () => {
+test("ollama: generates, embeds, accepts images and calls tools", async () => {
   const generated = await ollama.generate({
     model: MODEL,
     prompt: "Why?",
@@ -94,14 +78,14 @@ test("ollama: pulls with progress and deletes", async () => {
   expect((await ollama.list()).models.map(({ name }) => name)).not.toContain("qwen3:0.6b");
 });
 
-test("ollama: an unknown model is Ollama's own error", async () => {
+test("ollama: raises Ollama's own error for an unknown model", async () => {
   await expect(ollama.chat({ model: "nope", messages })).rejects.toMatchObject({
     status_code: 404,
     error: expect.stringContaining("nope"),
   });
 });
 
-test("ollama: abort stops the stream and the box", async () => {
+test("ollama: stops the stream and the box when aborted", async () => {
   const seen = simulated.requests().length;
   const stream = await ollama.chat({
     model: MODEL,
@@ -117,7 +101,7 @@ test("ollama: abort stops the stream and the box", async () => {
   await eventually(async () => simulated.requests()[seen]?.aborted);
 });
 
-test("openai: chats, streamed and not, with usage when asked", async () => {
+test("openai: chats, streamed and not, with usage if requested", async () => {
   const whole = await openai.chat.completions.create({ model: MODEL, messages, max_tokens: 6 });
   expect(whole.usage?.completion_tokens).toBe(6);
   const chunks = [];
@@ -135,7 +119,7 @@ test("openai: chats, streamed and not, with usage when asked", async () => {
   expect(chunks.at(-1)?.usage?.completion_tokens).toBe(6);
 });
 
-test("openai: hidden usage stays hidden", async () => {
+test("openai: hides usage unless the caller requests it", async () => {
   for await (const chunk of await openai.chat.completions.create({
     model: MODEL,
     messages,
@@ -156,7 +140,7 @@ test("openai: hidden usage stays hidden", async () => {
   }
 });
 
-test("openai: images, tools, embeddings, responses, models", async () => {
+test("openai: accepts images, calls tools, embeds, responds and lists models", async () => {
   const seen = await openai.chat.completions.create({
     model: MODEL,
     max_tokens: 2,
@@ -198,7 +182,7 @@ test("openai: images, tools, embeddings, responses, models", async () => {
   expect((await openai.models.retrieve(`${MODEL}:latest`)).id).toBe(`${MODEL}:latest`);
 });
 
-test("openai: errors of Ollama and of the gateway are told apart and are the client's own classes", async () => {
+test("openai: raises errors of Ollama and of the edge as different classes of the client", async () => {
   await expect(openai.chat.completions.create({ model: "nope", messages })).rejects.toBeInstanceOf(
     OpenAI.NotFoundError,
   );
@@ -211,7 +195,7 @@ test("openai: errors of Ollama and of the gateway are told apart and are the cli
   );
 });
 
-test("anthropic: messages, streamed and not, with usage and tools", async () => {
+test("anthropic: sends messages, streamed and not, with usage and tools", async () => {
   const whole = await anthropic.messages.create({ model: MODEL, max_tokens: 5, messages });
   expect(whole.usage.output_tokens).toBe(5);
   const stream = anthropic.messages.stream({ model: MODEL, max_tokens: 5, messages });
@@ -234,63 +218,7 @@ test("anthropic: messages, streamed and not, with usage and tools", async () => 
   ).rejects.toBeInstanceOf(Anthropic.NotFoundError);
 });
 
-/** The events of `POST /api/chat`. */
-async function events(body: unknown): Promise<Record<string, unknown>[]> {
-  const answer = await fetch(`${stack.url}/api/chat`, {
-    method: "POST",
-    body: JSON.stringify(body),
-  });
-  expect(answer.headers.get("content-type")).toMatch(/^text\/event-stream/);
-  const text = await answer.text();
-  return text
-    .trim()
-    .split("\n\n")
-    .map((event) => JSON.parse(event.replace(/^data: /, "")) as Record<string, unknown>);
-}
-
-test("/api/chat streams a prompt or messages as events, and picks a model when none is named", async () => {
-  for (const body of [
-    { prompt: "Hello", max_tokens: 4 },
-    { model: MODEL, messages, options: { num_predict: 4 } },
-  ]) {
-    const said = await events(body);
-    expect(said.filter(({ token }) => typeof token === "string")).toHaveLength(4);
-    expect(said.at(-1)).toMatchObject({
-      done: true,
-      prompt_tokens: expect.any(Number),
-      completion_tokens: 4,
-      latency_ms: expect.any(Number),
-    });
-    const ids = new Set(said.map(({ request_id }) => request_id));
-    expect(ids.size).toBe(1);
-    expect(await stack.record(String([...ids][0]))).toMatchObject({
-      endpoint: "/api/chat",
-      completion_tokens: 4,
-      status: "success",
-    });
-  }
-  const called = await events({ model: MODEL, messages, tools: [WEATHER] });
-  expect(called.some(({ tool_calls }) => Array.isArray(tool_calls))).toBe(true);
-});
-
-test("/api/chat tells errors as events once it streams, and in the API's shape before", async () => {
-  simulated.fault([{ kind: "error_line", after_chunks: 2, message: "the GPU is lost" }]);
-  expect((await events({ model: MODEL, prompt: "Hello" })).at(-1)).toMatchObject({
-    error: "the GPU is lost",
-    request_id: expect.any(String),
-  });
-  simulated.fault([]);
-  const unknown = await fetch(`${stack.url}/api/chat`, {
-    method: "POST",
-    body: '{"model":"nope","prompt":"x"}',
-  });
-  expect(unknown.status).toBe(404);
-  expect(await unknown.json()).toMatchObject({
-    error: { code: "ollama_error", failed_at: "ollama", message: expect.stringContaining("nope") },
-  });
-});
-
-test("a stream that Ollama breaks off ends in an error that each client raises", async () => {
+test("every client raises an error when Ollama breaks off a stream", async () => {
   const broken = async (run: () => Promise<unknown>) => {
     simulated.fault([{ kind: "drop", after_chunks: 2 }]);
     await expect(run()).rejects.toThrow();
@@ -311,25 +239,7 @@ test("a stream that Ollama breaks off ends in an error that each client raises",
   );
 });
 
-test("an unstreamed answer that Ollama breaks off is a 502 in the words of the API, not half a JSON value", async () => {
-  for (const [path, words] of [
-    ["/ollama/api/chat", { error: expect.any(String) }],
-    ["/v1/chat/completions", { error: { type: "api_error", code: "ollama_broke" } }],
-  ] as const) {
-    simulated.fault([{ kind: "drop", after_chunks: 2 }]);
-    const answer = await fetch(stack.url + path, {
-      method: "POST",
-      body: JSON.stringify({ model: MODEL, messages, stream: false }),
-    });
-    simulated.fault([]);
-    expect(answer.status).toBe(502);
-    expect(await answer.json()).toMatchObject(words);
-    const record = await stack.record(String(answer.headers.get("x-request-id")));
-    expect(record).toMatchObject({ status: "error", failed_at: "ollama", http_status: 502 });
-  }
-});
-
-test("each of these calls is in the log, with its API and its tokens", async () => {
+test("the log holds each of these calls, with its API and its tokens", async () => {
   const { logs } = await eventually(async () => {
     const page = await stack.logs();
     return page.logs.some(({ endpoint }) => endpoint === "/v1/messages") ? page : undefined;
@@ -348,13 +258,13 @@ test("each of these calls is in the log, with its API and its tokens", async () 
   expect(logs.find(({ endpoint }) => endpoint === "/api/embed")?.prompt_tokens).toBeGreaterThan(0);
 });
 
-test("the reading half of the API answers in its shapes, and the scrape is one that Prometheus takes", async () => {
+test("the reading half of the API answers in its shapes, and Prometheus can parse the scrape", async () => {
   const models = Models.parse(await stack.json("/api/models"));
   expect(models.models.find(({ name }) => name === MODEL)).toMatchObject({
     installed_on: ["sdk"],
     tokens_per_second: expect.any(Number),
   });
-  // The last records may still be on their way: the sources agree once they are all in.
+  // The last records may still be on their way. The sources agree once all have arrived.
   const agrees = (read: () => Promise<number | null>) =>
     eventually(async () => (await read()) === (await stack.stats()).total_requests);
   await agrees(async () => {

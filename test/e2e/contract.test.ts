@@ -65,7 +65,7 @@ afterAll(async () => {
   await ollama?.close();
 });
 
-/** How each route is called, where its path alone does not do. In the order of the table; the clears come last. */
+/** How each route is called if its path alone is not enough. In the order of the table; the clears come last. */
 const CALLS: Record<RouteName, Call> = {
   health: {},
   gpu: { path: "/api/gpu?box=atlas" },
@@ -104,14 +104,14 @@ const CALLS: Record<RouteName, Call> = {
 
 const call = (name: RouteName): Promise<Response> => {
   const { method, path }: ApiRoute = API_ROUTES[name];
-  const { path: asked = path, body } = CALLS[name];
-  return fetch(stack.url + asked, {
+  const { path: called = path, body } = CALLS[name];
+  return fetch(stack.url + called, {
     method,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
 };
 
-// Before the routes that clear what was counted.
+// These run before the routes that clear the counts.
 test.each(Object.entries(ANSWERS))(
   "%s answers with every field of its example, of the same kind",
   async (path, example) => {
@@ -119,7 +119,7 @@ test.each(Object.entries(ANSWERS))(
   },
 );
 
-test.each(QUERIES)("%s is answered, with what was asked for", async (path) => {
+test.each(QUERIES)("%s answers with matching records only", async (path) => {
   const { logs } = (await stack.json(path)) as { logs: { model: string; status: string }[] };
   expect(logs.length).toBeGreaterThan(0);
   for (const log of logs)
@@ -128,12 +128,12 @@ test.each(QUERIES)("%s is answered, with what was asked for", async (path) => {
     );
 });
 
-test("the exposition has the lines of its example but for their numbers, and the four metrics", async () => {
+test("the exposition has the lines of its example, except for their numbers, and the four metrics", async () => {
   const text = await (await fetch(`${stack.url}/api/metrics`)).text();
   const lines = new Set(text.split("\n").map(withoutValue));
   const helps = [...lines].filter((line) => line.startsWith("# HELP"));
   for (const line of EXPOSITION.split("\n").filter((line) => line !== "")) {
-    // The help says more than the example's: it begins with it.
+    // Each help begins with the example's and adds to it.
     if (line.startsWith("# HELP"))
       expect(
         helps.some((help) => help.startsWith(line)),
@@ -153,7 +153,7 @@ test("every documented endpoint is a route", () => {
 });
 
 test.each(Object.keys(CALLS) as RouteName[])(
-  "%s answers as it is described, with every field of its contract",
+  "%s answers as described, with every field of its contract",
   async (name) => {
     const route: ApiRoute = API_ROUTES[name];
     const answer = await call(name);
@@ -171,7 +171,7 @@ test.each(Object.keys(CALLS) as RouteName[])(
   },
 );
 
-/** A validator of the answer by the published document, not by the schema it is made from. */
+/** Compiles a validator of the answer from the published document, not from the schema it is made from. */
 async function validatorOf({ method, path }: ApiRoute) {
   const document = (await stack.json("/api/openapi.json")) as {
     paths: Record<
@@ -189,7 +189,7 @@ async function validatorOf({ method, path }: ApiRoute) {
   return ajv.compile({ ...schema, components: document.components });
 }
 
-/** Every field of the example is there, of the same JSON type; of lists, in each element. */
+/** Expects every field of the example with the same JSON type; in lists, in each element. */
 function expectLike(example: unknown, actual: unknown, path: string): void {
   expect(kindOf(actual), path).toBe(kindOf(example));
   if (Array.isArray(example) && Array.isArray(actual)) {
@@ -209,7 +209,7 @@ function expectLike(example: unknown, actual: unknown, path: string): void {
     expect(actual).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/);
 }
 
-/** An empty bucket, a request or a model of which nothing but errors is known: null there, which the example cannot show. */
+/** Returns whether an element has null where the example has values: an empty bucket, or only errors. */
 function isUnmeasured(element: unknown): boolean {
   const { requests, response, error_rate } = element as Record<string, unknown>;
   return requests === 0 || response === null || error_rate === 1;
@@ -225,7 +225,7 @@ function hasField(value: unknown, [first = "", ...rest]: string[]): boolean {
   if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return false;
   const field = (value as Record<string, unknown>)[name];
   if (!first.endsWith("[]")) return rest.length === 0 || hasField(field, rest);
-  // An empty list says nothing of its elements: other tests see to it that it has some.
+  // An empty list proves nothing about its elements; other tests make sure that it has some.
   return (
     Array.isArray(field) && field.every((element) => rest.length === 0 || hasField(element, rest))
   );
@@ -235,7 +235,7 @@ const DOCUMENTS = join(ROOT, "../shared");
 const isHere = existsSync(DOCUMENTS);
 
 test.skipIf(!isHere)(
-  "the committed examples are those of the documentation, where it lies beside the checkout",
+  "the committed examples are those of the documentation, if it is beside the checkout",
   () => {
     const text = readFileSync(join(DOCUMENTS, "mission/monitoring.md"), "utf8");
     for (const example of [...Object.values(ANSWERS), EXPOSITION]) expect(text).toContain(example);
@@ -248,7 +248,7 @@ test.skipIf(!isHere)(
 );
 
 test.skipIf(!isHere)(
-  "every endpoint and field of the contract's tables is here, or it is said why not",
+  "every endpoint and field of the contract's tables is here, or is left out with a reason",
   () => {
     const text = readFileSync(join(DOCUMENTS, "reference/contract.md"), "utf8");
     const rows = rowsOf(text.slice(text.indexOf("## D1."), text.indexOf("## D3.")));
@@ -262,7 +262,7 @@ test.skipIf(!isHere)(
         ).toBe(true);
         continue;
       }
-      if (routes.every(([, route]) => route.answer === null)) continue; // its fields are those of a body, or of events
+      if (routes.every(([, route]) => route.answer === null)) continue; // its fields belong to a request body or to events
       const known = new Set(
         routes.flatMap(([name]) =>
           (SHAPES[name as keyof typeof SHAPES] ?? []).flatMap((shape) => shape.split(/\[?\]?\./)),

@@ -1,4 +1,4 @@
-/** Every call counts once, whatever happens to it. */
+/** Every call is counted once, whatever happens to it. */
 import { request } from "node:http";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -42,7 +42,7 @@ const lines = async (answer: Response) =>
     .split("\n")
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
-test("a streamed chat is counted with its tokens and times", async () => {
+test("counts a streamed chat with its tokens and times", async () => {
   const answer = await chat(8);
   const last = (await lines(answer)).at(-1);
   const record = await stack.record(idOf(answer));
@@ -63,7 +63,7 @@ test("a streamed chat is counted with its tokens and times", async () => {
   expect(record.decode_ms).toBeGreaterThan(0);
 });
 
-test("a record says how long the edge and the tunnel took, and its latency is what the caller waited", async () => {
+test("records the edge's and the tunnel's time, and the caller's waiting time as latency", async () => {
   await using proxy = await CuttingProxy.start(stack.port);
   proxy.delayMs = 200;
   const agent = await stack.startAgent({ name: "far", ollamaUrl: ollama.url, edgeUrl: proxy.url });
@@ -71,20 +71,20 @@ test("a record says how long the edge and the tunnel took, and its latency is wh
     async () => (await stack.boxes()).find(({ name }) => name === "far")?.tunnel_ms ?? undefined,
   );
   expect(tunnelMs).toBeGreaterThanOrEqual(2 * proxy.delayMs);
-  const askedMs = performance.now();
+  const sentMs = performance.now();
   const answer = await chat(4, { box: "far", stream: false });
   await answer.text();
-  const waitedMs = performance.now() - askedMs;
+  const waitedMs = performance.now() - sentMs;
   const { latency_ms, ttft_ms, edge_ms, tunnel_ms } = await stack.record(idOf(answer));
   expect(edge_ms).toBeGreaterThanOrEqual(0);
   expect(tunnel_ms).toBeGreaterThanOrEqual(2 * proxy.delayMs);
-  // Its way there is not seen from the box, but the way of the last acknowledgement is.
+  // The box cannot see the request's way to it, but it sees the way of the last acknowledgement.
   expect(Math.abs(latency_ms - waitedMs)).toBeLessThan(1.5 * proxy.delayMs);
   expect(ttft_ms).toBeLessThan(waitedMs - proxy.delayMs);
   await agent.stop(5_000);
 });
 
-test("a record and its model have the energy that the GPU drew, as far as the GPU tells it", async () => {
+test("records the energy that the GPU reports for a call, and adds it to the model", async () => {
   const gpu = {
     NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"),
     SIMULATED_OLLAMA: ollama.url,
@@ -97,7 +97,7 @@ test("a record and its model have the energy that the GPU drew, as far as the GP
     const entry = await stack.record(idOf(answer));
     return entry.energy_j !== null && entry;
   });
-  // A card of 450 W, for the time on the box.
+  // A 450 W card, for the time on the box.
   expect(record.energy_j).toBeGreaterThan(0);
   expect(record.energy_j).toBeLessThan((500 * record.latency_ms) / 1_000);
   const { models } = Models.parse(await stack.json("/api/models"));
@@ -108,7 +108,7 @@ test("a record and its model have the energy that the GPU drew, as far as the GP
   await agent.stop(5_000);
 });
 
-test("an OpenAI stream is counted with its tokens, though its caller did not ask for usage", async () => {
+test("counts the tokens of an OpenAI stream whose caller did not request usage", async () => {
   const body = {
     model: MODEL,
     stream: true,
@@ -129,7 +129,7 @@ test("an OpenAI stream is counted with its tokens, though its caller did not ask
 });
 
 const FAULTS: [
-  what: string,
+  name: string,
   fault: Parameters<SimulatedOllama["fault"]>[0][number],
   error: RegExp,
   status: number,
@@ -151,20 +151,23 @@ const FAULTS: [
   ["a busy Ollama", { kind: "busy" }, /server busy/, 503],
 ];
 
-test.each(FAULTS)("%s is one error, of Ollama", async (_what, fault, error, status) => {
-  ollama.fault([fault]);
-  const answer = await chat(6);
-  const text = await answer.text();
-  ollama.fault([]);
-  expect(answer.status).toBe(status);
-  const record = await stack.record(idOf(answer));
-  expect(record).toMatchObject({ status: "error", failed_at: "ollama", http_status: status });
-  expect(record.error_message).toMatch(error);
-  if (fault.kind === "drop")
-    expect(JSON.parse(text.trim().split("\n").at(-1) ?? "")).toHaveProperty("error");
-});
+test.each(FAULTS)(
+  "records %s as one error, failed at ollama",
+  async (_name, fault, error, status) => {
+    ollama.fault([fault]);
+    const answer = await chat(6);
+    const text = await answer.text();
+    ollama.fault([]);
+    expect(answer.status).toBe(status);
+    const record = await stack.record(idOf(answer));
+    expect(record).toMatchObject({ status: "error", failed_at: "ollama", http_status: status });
+    expect(record.error_message).toMatch(error);
+    if (fault.kind === "drop")
+      expect(JSON.parse(text.trim().split("\n").at(-1) ?? "")).toHaveProperty("error");
+  },
+);
 
-test("a caller that leaves in the middle stops the GPU within a second, and is cancelled, not an error", async () => {
+test("stops the GPU within a second when a caller disconnects, and records cancelled, not an error", async () => {
   const before = (await stack.stats()).total_errors;
   const caller = new AbortController();
   const answer = await chat(2_000, { signal: caller.signal });
@@ -178,8 +181,9 @@ test("a caller that leaves in the middle stops the GPU within a second, and is c
   expect((await stack.stats()).total_errors).toBe(before);
 });
 
-// The local runtime sees a hang-up only when it writes; on Cloudflare, and in test/worker, the request's signal tells at once.
-test("a caller that leaves before the first token stops the GPU at the first token at the latest", async () => {
+// The local runtime notices a hang-up only when it writes. On Cloudflare, and in test/workerd, the
+// request's signal fires at once.
+test("stops the GPU by the first token when a caller disconnects before it", async () => {
   ollama.fault([{ kind: "slow_first_token", ms: 500 }]);
   const seen = ollama.requests().length;
   const caller = request(`${stack.url}/ollama/api/chat`, { method: "POST", agent: false });
@@ -198,7 +202,7 @@ test("a caller that leaves before the first token stops the GPU at the first tok
   await eventually(async () => (await stack.logs("limit=1")).logs[0]?.status === "cancelled");
 });
 
-test("a tunnel that is cut in the middle of a stream costs the caller a pause, nothing else", async () => {
+test("pauses a stream when the tunnel is cut in its middle, and loses nothing", async () => {
   await using proxy = await CuttingProxy.start(stack.port);
   const agent = await stack.startAgent({ name: "cut", ollamaUrl: ollama.url, edgeUrl: proxy.url });
   const answer = await chat(120, { box: "cut" });
@@ -212,20 +216,20 @@ test("a tunnel that is cut in the middle of a stream costs the caller a pause, n
       proxy.cut();
     }
   }
-  const said = text
+  const received = text
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as { done: boolean; eval_count?: number });
   expect(cuts).toBe(3);
-  expect(said.filter(({ done }) => !done)).toHaveLength(120);
-  expect(said.at(-1)).toMatchObject({ done: true, eval_count: 120 });
+  expect(received.filter(({ done }) => !done)).toHaveLength(120);
+  expect(received.at(-1)).toMatchObject({ done: true, eval_count: 120 });
   const record = await stack.record(idOf(answer));
   expect(record).toMatchObject({ status: "success", completion_tokens: 120 });
   expect(record.resumed).toBeGreaterThanOrEqual(1);
   await agent.stop(2_000);
 });
 
-test("an agent that is killed in the middle of a stream leaves one error record, and its caller is told", async () => {
+test("records one error and sends it to the caller when an agent is killed in the middle of a stream", async () => {
   const agent = await stack.startAgent({ name: "killed", ollamaUrl: ollama.url });
   const answer = await chat(2_000, { box: "killed" });
   const reader = answer.body?.getReader();
@@ -247,18 +251,18 @@ test("an agent that is killed in the middle of a stream leaves one error record,
   });
 });
 
-test("records that no edge could take are counted when it is back", async () => {
+test("counts a record once if the agent is killed before or after it was delivered", async () => {
   const agent = await stack.startAgent({ name: "patient", ollamaUrl: ollama.url });
   const answer = await chat(3, { box: "patient" });
   await answer.text();
-  agent.kill(); // before or after its record left: both must count once
+  agent.kill(); // before or after its record left: it must count once either way
   await agent.ended;
   await stack.startAgent({ name: "patient", ollamaUrl: ollama.url });
   const record = await stack.record(idOf(answer));
   expect((await stack.logs()).logs.filter(({ id }) => id === record.id)).toHaveLength(1);
 });
 
-test("counters equal the calls made, after a restart and after a crash too", async () => {
+test("keeps counters equal to the calls made, after a restart and after a crash", async () => {
   const before = await stack.stats();
   const answers = await Promise.all(
     Array.from({ length: 40 }, (_, i) => chat(2, { stream: i % 2 === 0 })),

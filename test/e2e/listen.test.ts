@@ -1,4 +1,4 @@
-/** Calls to the agent's own listener count at the edge like tunnelled ones, whatever happens to agent and edge. */
+/** Calls to the agent's own listener count at the edge like tunnelled calls, whatever fails. */
 import { join } from "node:path";
 import { Ollama } from "ollama";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -23,7 +23,7 @@ afterAll(async () => {
   await ollama?.close();
 });
 
-/** An agent whose listener answers, whether or not its edge does. */
+/** Starts an agent, and waits until its listener answers, whether or not its edge does. */
 async function listening(
   name: string,
   start: "startAgent" | "spawnAgent" = "startAgent",
@@ -56,7 +56,7 @@ const idOf = (answer: Response) => answer.headers.get("x-request-id");
 const countOf = async (id: string | null) =>
   (await stack.logs()).logs.filter((entry) => entry.id === id).length;
 
-test("a local call is in the log of the edge with its tokens, once", async () => {
+test("logs a local call at the edge once, with its tokens", async () => {
   const agent = await listening("local");
   const answer = await chat(6);
   expect((await answer.text()).trim().split("\n")).toHaveLength(7);
@@ -85,7 +85,7 @@ test("a local call is in the log of the edge with its tokens, once", async () =>
   await agent.stop(5_000);
 });
 
-test("a local call has its energy too, also when its record had to wait for the edge", async () => {
+test("records the energy of a local call, even if its record has to wait for the edge", async () => {
   const gpu = { NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"), SIMULATED_OLLAMA: ollama.url };
   const agent = await listening("warm", "startAgent", gpu);
   const called = async () => {
@@ -101,7 +101,7 @@ test("a local call has its energy too, also when its record had to wait for the 
   await agent.stop(5_000);
 });
 
-test("a local call that waits for Ollama is in flight, and in the queue depth, at the edge", async () => {
+test("counts a local call that waits for Ollama as in flight and in the queue depth at the edge", async () => {
   const agent = await listening("queue");
   ollama.fault([{ kind: "hang" }]);
   const leaving = new AbortController();
@@ -121,7 +121,7 @@ test("a local call that waits for Ollama is in flight, and in the queue depth, a
   await agent.stop(5_000);
 });
 
-test("an agent that is killed in the middle of a local call leaves one error record", async () => {
+test("leaves one error record when an agent is killed in the middle of a local call", async () => {
   const agent = await listening("killed");
   const answer = await chat(10_000);
   const reader = answer.body?.getReader();
@@ -140,7 +140,7 @@ test("an agent that is killed in the middle of a local call leaves one error rec
   await next.stop(5_000);
 });
 
-test("an edge that is down is no matter to a local caller, and has the record when it is back", async () => {
+test("serves a local caller while the edge is down, and delivers the record when it is back", async () => {
   await stack.stopEdge();
   const agent = await listening("patient", "spawnAgent");
   const answer = await chat(3);
@@ -155,7 +155,7 @@ test("an edge that is down is no matter to a local caller, and has the record wh
   await agent.stop(5_000);
 });
 
-test("SIGTERM lets an open local call finish, and its record reaches the edge", async () => {
+test("finishes an open local call after SIGTERM, and delivers its record to the edge", async () => {
   const agent = await listening("drain");
   ollama.fault([{ kind: "slow_first_token", ms: 500 }]);
   const seen = ollama.requests().length;
@@ -176,31 +176,34 @@ test("SIGTERM lets an open local call finish, and its record reaches the edge", 
   });
 });
 
-const WRONG: [what: string, listen: () => string, told: RegExp][] = [
-  ["no address", () => "everywhere", /^--listen everywhere is not \[host:\]port/m],
+const WRONG: [name: string, listen: () => string, message: RegExp][] = [
+  ["a word", () => "everywhere", /^--listen must be \[host:\]port.*got "everywhere"/m],
   [
     "the edge's port",
     () => String(stack.port),
     /^cannot listen on 127\.0\.0\.1:\d+: another program uses that port/m,
   ],
   [
-    "the Ollama itself",
+    "Ollama's own address",
     () => `localhost:${ollama.port}`,
     /^cannot listen on localhost:\d+: that is the address of the Ollama to forward to/m,
   ],
 ];
 
-test.each(WRONG)("--listen with %s ends with code 2 and says why", async (_what, listen, told) => {
-  const agent = stack.spawnAgent({
-    name: "wrong",
-    ollamaUrl: ollama.url,
-    args: ["--listen", listen()],
-  });
-  expect(await agent.ended).toMatchObject({ code: 2 });
-  expect(agent.tail().join("\n")).toMatch(told);
-});
+test.each(WRONG)(
+  "exits with code 2 and the reason for --listen with %s",
+  async (_name, listen, message) => {
+    const agent = stack.spawnAgent({
+      name: "wrong",
+      ollamaUrl: ollama.url,
+      args: ["--listen", listen()],
+    });
+    expect(await agent.ended).toMatchObject({ code: 2 });
+    expect(agent.tail().join("\n")).toMatch(message);
+  },
+);
 
-test("--check says whether it could listen", async () => {
+test("--check reports whether the agent could listen", async () => {
   const check = async (listen: string) => {
     const agent = stack.spawnAgent({
       name: "checked",
@@ -220,7 +223,7 @@ test("--check says whether it could listen", async () => {
   });
 });
 
-test("an edge that keeps no texts has none of a local call, even of one that it was down for", async () => {
+test("keeps no text of a local call if LOG_CONTENT is off, even of one made while the edge was down", async () => {
   await using silent = await TestStack.start({ AUTH_MODE: "open", LOG_CONTENT: "off" });
   await silent.stopEdge();
   port = await freePort();

@@ -1,4 +1,4 @@
-/** Models on real agents: pulled, listed, deleted and kept in the repository, with what can go wrong on the way. */
+/** Models on real agents: pulled, listed, deleted and kept in the repository, with failures on the way. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Child } from "../../local/processes.ts";
 import {
@@ -13,7 +13,7 @@ import { ApiError } from "../../protocol/api/shapes.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { eventually, freePort, TestStack } from "../support/stack.ts";
 
-/** An inventory that was not asked for would come after half a minute. */
+/** Without a request for it, the next inventory would arrive after half a minute. */
 const SOON_MS = 3_000;
 
 let stack: TestStack;
@@ -23,7 +23,7 @@ let basil: Child;
 let atlasPort: number;
 
 beforeAll(async () => {
-  // Basil is slow: a pull there takes some seconds.
+  // Basil is slow: a pull there takes a few seconds.
   atlasOllama = await startSimulatedOllama({ models: ["llama3.2"], tokenMs: 2, loadMsPerGb: 0 });
   basilOllama = await startSimulatedOllama({ models: ["llama3.2"], tokenMs: 150, loadMsPerGb: 0 });
   stack = await TestStack.start();
@@ -49,7 +49,7 @@ const pull = (name: string, more: RequestInit & { box?: string } = {}) =>
     ...more,
   });
 
-/** The events one by one, as they come. */
+/** Yields the events one by one, as they arrive. */
 async function* eventsOf(answer: Response): AsyncGenerator<unknown> {
   expect(answer.status).toBe(200);
   expect(answer.headers.get("content-type")).toMatch(/^text\/event-stream/);
@@ -81,7 +81,7 @@ const remove = (path: string) =>
 const entryOf = async (name: string) =>
   RepositoryModel.parse(await stack.json(`/api/models/repository/${name}`));
 
-test("a pull to both boxes is one view, one record each, and is listed as soon as it is over", async () => {
+test("pulls to both boxes with one progress and one record each, and lists the model at once", async () => {
   const { progress, done } = await allOf(await pull("qwen3:0.6b"));
   const overall = progress.map((event) => event.overall);
   expect(overall[0]).toMatchObject({ boxes: 2, finished: 0, failed: 0, total_bytes: null });
@@ -93,7 +93,7 @@ test("a pull to both boxes is one view, one record each, and is listed as soon a
   });
   const completed = overall.map((view) => view?.completed_bytes ?? Number.NaN);
   expect(completed).toEqual([...completed].sort((a, b) => a - b));
-  // Atlas has it, and the view still says how far basil is.
+  // Atlas has finished, and the progress still covers basil.
   expect(
     overall.some((view) => view?.finished === 1 && view.completed_bytes < (view.total_bytes ?? 0)),
   ).toBe(true);
@@ -115,7 +115,7 @@ test("a pull to both boxes is one view, one record each, and is listed as soon a
       stream: true,
     });
   }
-  // Both pulls are downloads, and so the model is in the repository.
+  // Both pulls are downloads, so the model is in the repository.
   expect(await entryOf("qwen3:0.6b")).toMatchObject({
     download_count: 2,
     is_installed: true,
@@ -123,7 +123,7 @@ test("a pull to both boxes is one view, one record each, and is listed as soon a
   });
 });
 
-test("a name that the registry lacks fails on every box, in words of Ollama", async () => {
+test("fails on every box with Ollama's own error for a name that the registry lacks", async () => {
   const { progress, done } = await allOf(await pull("missing:1b"));
   expect(progress.at(-1)?.overall).toMatchObject({ finished: 0, failed: 2 });
   expect(done.status).toBe("error");
@@ -134,7 +134,7 @@ test("a name that the registry lacks fails on every box, in words of Ollama", as
   expect((await fetch(`${stack.url}/api/models/repository/missing:1b`)).status).toBe(404);
 });
 
-test("a box that is killed in the middle does not stop the other, and the end says why it failed", async () => {
+test("continues the pull on one box when another is killed, and reports why that one failed", async () => {
   let killed = false;
   let done: PullDone | null = null;
   for await (const event of eventsOf(await pull("hf.co/user/model:Q4_K_M"))) {
@@ -164,14 +164,14 @@ test("a box that is killed in the middle does not stop the other, and the end sa
     failed_at: "tunnel",
   });
   expect(await boxesWith("hf.co/user/model:Q4_K_M")).toEqual(["atlas"]);
-  // The pull goes on where it is asked for again.
+  // A new pull continues where the old one stopped.
   expect((await allOf(await pull("hf.co/user/model:Q4_K_M", { box: "basil" }))).done.status).toBe(
     "success",
   );
   await eventually(async () => (await entryOf("hf.co/user/model:Q4_K_M")).download_count === 2);
 });
 
-test("a caller that leaves stops the pull on the box, and that is no error", async () => {
+test("stops the pull on the box when the caller disconnects, and records cancelled", async () => {
   const seen = basilOllama.requests().length;
   const caller = new AbortController();
   const answer = await pull("qwen3:32b", { signal: caller.signal });
@@ -194,16 +194,16 @@ test("a caller that leaves stops the pull on the box, and that is no error", asy
   expect(await boxesWith("qwen3:32b")).not.toContain("basil");
 });
 
-test("a box whose Ollama is gone fails alone; when it is the only one asked, that is the answer", async () => {
+test("fails only the box whose Ollama is gone, and answers with its error if it is the only box", async () => {
   const lone = await startSimulatedOllama({ models: [] });
   const agent = await stack.startAgent({ name: "lone", ollamaUrl: lone.url });
   await lone.close();
   const { done } = await allOf(await pull("tinyllama"));
   expect(done.status).toBe("error");
-  const told = new Map(done.boxes.map(({ box, error }) => [box, error]));
-  expect(told.get("atlas")).toBeNull();
-  expect(told.get("basil")).toBeNull();
-  expect(told.get("lone")).toMatch(/Ollama does not answer on this box/);
+  const errors = new Map(done.boxes.map(({ box, error }) => [box, error]));
+  expect(errors.get("atlas")).toBeNull();
+  expect(errors.get("basil")).toBeNull();
+  expect(errors.get("lone")).toMatch(/Ollama does not answer on this box/);
   const alone = await pull("tinyllama", { box: "lone" });
   expect(alone.status).toBe(502);
   expect(ApiError.parse(await alone.json()).error).toMatchObject({
@@ -214,7 +214,7 @@ test("a box whose Ollama is gone fails alone; when it is the only one asked, tha
 });
 
 test.each([["hf.co/user/model:Q4_K_M"], ["hf.co%2Fuser%2Fmodel%3AQ4_K_M"]])(
-  "%s is deleted from one box, then from all",
+  "deletes %s from one box, then from all",
   async (raw) => {
     const model = "hf.co/user/model:Q4_K_M";
     await allOf(await pull(model));
@@ -243,7 +243,7 @@ test.each([["hf.co/user/model:Q4_K_M"], ["hf.co%2Fuser%2Fmodel%3AQ4_K_M"]])(
 test.each([
   ["through the tunnel", "smollm2:135m", () => `${stack.url}/ollama`],
   ["at the box's own listener", "smollm2:360m", () => `http://127.0.0.1:${atlasPort}`],
-])("a pull the native way, %s, is seen and counted too", async (_where, model, base) => {
+])("lists and counts a native pull %s", async (_where, model, base) => {
   const answer = await fetch(`${base()}/api/pull`, {
     method: "POST",
     headers: { "x-box": "atlas" },
@@ -260,7 +260,7 @@ test.each([
   expect(entry).toMatchObject({ download_count: 1, installed_on: ["atlas"], category: "small" });
 });
 
-test("a sync fills the repository, use is counted, and the library shows it", async () => {
+test("fills the repository with a sync, counts use, and shows the model in the library", async () => {
   const synced = RepositorySync.parse(
     await stack.json("/api/models/repository/sync", { method: "POST" }),
   );

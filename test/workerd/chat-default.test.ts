@@ -6,6 +6,7 @@ import { Open } from "../../protocol/messages.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { readingsOf } from "../support/records.ts";
 import { FakeAgent } from "./fake-agent.ts";
+import { FakeBox } from "./fake-box.ts";
 
 test("never chooses an embedding model for a chat, even if it is in memory and first on disk", async () => {
   const agent = await FakeAgent.connect("atlas");
@@ -31,4 +32,32 @@ test("never chooses an embedding model for a chat, even if it is in memory and f
     '{"message":{"content":"Hi"},"done":true}\n',
   );
   await (await answer).arrayBuffer();
+});
+
+test("uses the repository's default for a chat without a model if a box has it, otherwise a loaded model", async () => {
+  await using box = await FakeBox.connect("default", ["first:latest", "chosen:7b", "loaded:1b"]);
+  await box.has(["first:latest", "chosen:7b", "loaded:1b"], ["loaded:1b"]);
+  const modelOf = async () => {
+    const answered = exports.default.fetch("http://localhost/api/chat", {
+      method: "POST",
+      body: '{"prompt":"x"}',
+    });
+    const { stream, open } = await box.next();
+    box.agent.answer(stream, 200, [["content-type", "application/x-ndjson"]], '{"done":true}\n');
+    await (await answered).arrayBuffer();
+    return open.model;
+  };
+  const setDefault = (name: string, is_default: boolean) =>
+    exports.default.fetch(`http://localhost/api/models/repository/${name}`, {
+      method: "PUT",
+      body: JSON.stringify({ is_default }),
+    });
+  expect(await modelOf()).toBe("loaded:1b");
+  await aggregatorOf(env).repositoryPut("chosen:7b", {});
+  await aggregatorOf(env).repositoryPut("elsewhere:7b", {});
+  expect((await setDefault("chosen:7b", true)).status).toBe(200);
+  expect(await modelOf()).toBe("chosen:7b");
+  expect((await setDefault("elsewhere:7b", true)).status).toBe(200);
+  expect(await modelOf()).toBe("loaded:1b");
+  expect((await setDefault("elsewhere:7b", false)).status).toBe(200);
 });

@@ -1,4 +1,4 @@
-/** The model repository inside the Aggregator, and its routes. */
+/** The model repository inside the Aggregator. */
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
 import {
@@ -7,11 +7,9 @@ import {
   RepositoryModels,
   RepositorySync,
 } from "../../protocol/api/repository.ts";
-import { ApiError } from "../../protocol/api/shapes.ts";
 import type { Aggregator } from "../../worker/aggregator/aggregator.ts";
 import { helloOf, readingsOf, recordOf } from "../support/records.ts";
 import { freshAggregator } from "./fresh-aggregator.ts";
-import { callApi, exerciseRepositoryRoutes, REPOSITORY_PATH } from "./repository-routes.ts";
 
 const pulled = (model: string, rest: Parameters<typeof recordOf>[1] = {}, n = 0) =>
   recordOf(
@@ -25,13 +23,13 @@ const unknown = (model: string) => ({
   failure: { reason: "model_unknown", model, where: "in the repository" },
 });
 
-/** The entry of an answer. */
+/** Parses the entry of an answer. */
 const entryOf = (outcome: object): RepositoryEntry =>
   RepositoryEntry.parse("answer" in outcome ? outcome.answer : outcome);
 const syncOf = (outcome: object): RepositorySync =>
   RepositorySync.parse("answer" in outcome ? outcome.answer : outcome);
 
-test("an entry that was added is what was said of it, and says what nobody knows as null or 0", async () => {
+test("returns an added entry with its given fields, and null or 0 for everything unknown", async () => {
   const aggregator = await freshAggregator();
   const added = entryOf(
     await aggregator.repositoryPut("hf.co/user/model:Q4_K_M", { description: "Mine" }),
@@ -53,11 +51,11 @@ test("an entry that was added is what was said of it, and says what nobody knows
     installed_at: null,
     installed_on: [],
   });
-  const again = await aggregator.repositoryPut("hf.co/user/model:Q4_K_M", {
+  const changed = await aggregator.repositoryPut("hf.co/user/model:Q4_K_M", {
     category: "code",
     display_name: "Model",
   });
-  expect(entryOf(again)).toMatchObject({
+  expect(entryOf(changed)).toMatchObject({
     id: added.id,
     description: "Mine",
     category: "code",
@@ -78,17 +76,17 @@ test.each([
   ["llama3.2:latest", "llama3.2"],
   ["hf.co/user/model:latest", "hf.co/user/model"],
   ["qwen3:8b", "qwen3:8b"],
-])("%s is found as %s", async (added, asked) => {
+])("finds %s as %s", async (added, name) => {
   const aggregator = await freshAggregator();
   const { id } = entryOf(await aggregator.repositoryPut(added, {}));
-  const name = added.replace(/:latest$/, "");
-  expect(entryOf(await aggregator.repositoryFind(asked))).toMatchObject({ id, model_name: name });
-  expect(entryOf(await aggregator.repositoryPut(asked, {}))).toMatchObject({ id });
-  expect(await aggregator.repositoryRemove(asked)).toEqual({ answer: name });
+  const stored = added.replace(/:latest$/, "");
+  expect(entryOf(await aggregator.repositoryFind(name))).toMatchObject({ id, model_name: stored });
+  expect(entryOf(await aggregator.repositoryPut(name, {}))).toMatchObject({ id });
+  expect(await aggregator.repositoryRemove(name)).toEqual({ answer: stored });
   expect(await aggregator.repositoryFind(added)).toEqual(unknown(added));
 });
 
-test("one model is the default at most, also after a restart, and none when it is deleted", async () => {
+test("keeps at most one default, also after a restart, and none once it is deleted", async () => {
   const aggregator = await freshAggregator();
   for (const name of ["a", "b", "c"]) await aggregator.repositoryPut(name, {});
   const defaults = async () =>
@@ -110,7 +108,7 @@ test("one model is the default at most, also after a restart, and none when it i
   expect((await aggregator.fleet()).defaultModel).toBeNull();
 });
 
-test("storage itself refuses a second default", async () => {
+test("refuses a second default in the storage itself", async () => {
   const aggregator = await freshAggregator();
   await aggregator.repositoryPut("a", { is_default: true });
   await runInDurableObject(aggregator, (_, { storage }) => {
@@ -120,7 +118,7 @@ test("storage itself refuses a second default", async () => {
   });
 });
 
-test("a favourite is toggled; what is not there is not changed", async () => {
+test("toggles a favourite, and changes nothing for an unknown model", async () => {
   const aggregator = await freshAggregator();
   await aggregator.repositoryPut("a", {});
   expect(entryOf(await aggregator.repositoryToggleFavorite("a:latest"))).toMatchObject({
@@ -134,14 +132,14 @@ test("a favourite is toggled; what is not there is not changed", async () => {
   expect(await aggregator.repositoryRemove("b")).toEqual(unknown("b"));
 });
 
-test("ids are never used again", async () => {
+test("never reuses an id", async () => {
   const aggregator = await freshAggregator();
   const { id } = entryOf(await aggregator.repositoryPut("a", {}));
   await aggregator.repositoryRemove("a");
   expect(entryOf(await aggregator.repositoryPut("a", {})).id).toBeGreaterThan(id);
 });
 
-test("a sync adds what the boxes that are up have, once, and leaves what was said", async () => {
+test("adds the models of the boxes that are up in a sync, once, and leaves existing entries alone", async () => {
   const aggregator = await freshAggregator();
   const readings = readingsOf(Date.now(), [
     "llama3.2:latest",
@@ -186,7 +184,7 @@ test("a sync adds what the boxes that are up have, once, and leaves what was sai
   });
 });
 
-test("downloads are pulls that succeeded, each once, however often its record comes", async () => {
+test("counts each successful pull as one download, however often its record arrives", async () => {
   const aggregator = await freshAggregator();
   await aggregator.repositoryPut("mine", {});
   const records = [
@@ -210,7 +208,7 @@ test("downloads are pulls that succeeded, each once, however often its record co
   expect(models[0]?.installed_at).not.toBeNull();
 });
 
-test("a download that is not counted for a failing transaction leaves no trace", async () => {
+test("leaves no trace of a download whose transaction failed", async () => {
   const aggregator = await freshAggregator();
   await runInDurableObject(aggregator, async (instance: Aggregator, { storage }) => {
     storage.sql.exec("ALTER TABLE rollup RENAME TO hidden");
@@ -222,7 +220,7 @@ test("a download that is not counted for a failing transaction leaves no trace",
   expect(entryOf(await aggregator.repositoryFind("a"))).toMatchObject({ download_count: 1 });
 });
 
-test("use comes from the ledger's counts: inference calls, their tokens, and the last call", async () => {
+test("takes use from the ledger: inference calls, their tokens and the last call", async () => {
   const aggregator = await freshAggregator();
   const now = Date.now();
   await aggregator.repositoryPut("llama3.2", {});
@@ -240,7 +238,7 @@ test("use comes from the ledger's counts: inference calls, their tokens, and the
   });
 });
 
-test("the list is filtered, and the default, favourites and much used models come first", async () => {
+test("filters the list, and puts the default, favourites and the most used models first", async () => {
   const aggregator = await freshAggregator();
   for (const name of ["zeta", "beta", "llama3.2", "alpha"])
     await aggregator.repositoryPut(name, { category: name === "beta" ? "code" : "general" });
@@ -263,12 +261,13 @@ test("the list is filtered, and the default, favourites and much used models com
   });
 });
 
-test("the repository has a bound, and says so; what is in it can still be changed", async () => {
+test("rejects a new model at the size limit but still updates existing ones", async () => {
   const aggregator = await freshAggregator();
   await runInDurableObject(aggregator, (_, { storage }) => {
     storage.sql.exec(
       `INSERT INTO repository (model_name, category, created_at_ms, updated_at_ms)
-       WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) SELECT 'm:' || i, 'general', 0, 0 FROM n`,
+       WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+       SELECT 'm:' || i, 'general', 0, 0 FROM n`,
       REPOSITORY_MODELS_MAX - 1,
     );
   });
@@ -283,114 +282,3 @@ test("the repository has a bound, and says so; what is in it can still be change
   });
   expect((await aggregator.repositoryList({})).total).toBe(REPOSITORY_MODELS_MAX);
 });
-
-test("the routes add, show, change, toggle, sync and delete, whatever the name", () =>
-  exerciseRepositoryRoutes("durable_object"));
-
-const BAD: [
-  method: string,
-  path: string,
-  body: unknown,
-  status: number,
-  code: string,
-  message: RegExp,
-][] = [
-  ["GET", `${REPOSITORY_PATH}?favorites_only=yes`, undefined, 400, "bad_request", /favorites_only/],
-  ["GET", `${REPOSITORY_PATH}?installed_only=1`, undefined, 400, "bad_request", /installed_only/],
-  ["GET", `${REPOSITORY_PATH}?category=`, undefined, 400, "bad_request", /category/],
-  ["GET", `${REPOSITORY_PATH}?box=atlas`, undefined, 400, "bad_request", /box/],
-  [
-    "GET",
-    `${REPOSITORY_PATH}/unheard-of`,
-    undefined,
-    404,
-    "model_not_found",
-    /no model named unheard-of in the repository/,
-  ],
-  ["GET", `${REPOSITORY_PATH}/a%20b`, undefined, 400, "bad_request", /name of a model/],
-  ["GET", `${REPOSITORY_PATH}/%zz`, undefined, 400, "bad_request", /name of a model/],
-  ["GET", `${REPOSITORY_PATH}/a?x=1`, undefined, 400, "bad_request", /x/],
-  ["POST", REPOSITORY_PATH, "", 400, "bad_request", /empty/],
-  ["POST", REPOSITORY_PATH, "{", 400, "bad_request", /not valid JSON/],
-  ["POST", REPOSITORY_PATH, [], 400, "bad_request", /expected object/],
-  ["POST", REPOSITORY_PATH, {}, 400, "bad_request", /model_name/],
-  ["POST", REPOSITORY_PATH, { model_name: 7 }, 400, "bad_request", /model_name/],
-  ["POST", REPOSITORY_PATH, { model_name: "" }, 400, "bad_request", /model_name/],
-  ["POST", REPOSITORY_PATH, { model_name: "a b" }, 400, "bad_request", /name of a model/],
-  ["POST", REPOSITORY_PATH, { model_name: "a".repeat(351) }, 400, "bad_request", /model_name/],
-  ["POST", REPOSITORY_PATH, { model_name: "a", category: null }, 400, "bad_request", /category/],
-  [
-    "POST",
-    REPOSITORY_PATH,
-    { model_name: "a", category: "c".repeat(65) },
-    400,
-    "bad_request",
-    /category/,
-  ],
-  [
-    "POST",
-    REPOSITORY_PATH,
-    { model_name: "a", description: "d".repeat(2_001) },
-    400,
-    "bad_request",
-    /description/,
-  ],
-  ["POST", REPOSITORY_PATH, { model_name: "a", size_label: 2 }, 400, "bad_request", /size_label/],
-  [
-    "POST",
-    REPOSITORY_PATH,
-    { model_name: "a", is_favorite: true },
-    400,
-    "bad_request",
-    /is_favorite/,
-  ],
-  ["PUT", `${REPOSITORY_PATH}/a`, {}, 400, "bad_request", /at least one/],
-  ["PUT", `${REPOSITORY_PATH}/a`, { is_default: "true" }, 400, "bad_request", /is_default/],
-  ["PUT", `${REPOSITORY_PATH}/a`, { size_label: "2 GB" }, 400, "bad_request", /size_label/],
-  ["PUT", `${REPOSITORY_PATH}/a`, { display_name: "  " }, 400, "bad_request", /display_name/],
-  [
-    "PUT",
-    `${REPOSITORY_PATH}/unheard-of`,
-    { is_favorite: true },
-    404,
-    "model_not_found",
-    /unheard-of/,
-  ],
-  [
-    "PUT",
-    `${REPOSITORY_PATH}/hf.co/unheard/of:Q4`,
-    { is_favorite: true },
-    404,
-    "model_not_found",
-    /hf\.co\/unheard\/of:Q4/,
-  ],
-  [
-    "POST",
-    `${REPOSITORY_PATH}/unheard-of/favorite`,
-    undefined,
-    404,
-    "model_not_found",
-    /unheard-of/,
-  ],
-  ["POST", `${REPOSITORY_PATH}/sync?box=a`, undefined, 400, "bad_request", /box/],
-  ["DELETE", `${REPOSITORY_PATH}/unheard-of`, undefined, 404, "model_not_found", /unheard-of/],
-  ["DELETE", REPOSITORY_PATH, undefined, 405, "method_not_allowed", /accepts GET, POST/],
-  ["POST", `${REPOSITORY_PATH}/a`, {}, 405, "method_not_allowed", /accepts/],
-  ["PATCH", `${REPOSITORY_PATH}/a`, {}, 405, "method_not_allowed", /accepts/],
-];
-
-test.each(BAD)(
-  "bad input %#: %s %s is told in the one shape",
-  async (method, path, body, status, code, message) => {
-    const [told, answer] = await callApi(method, path, body);
-    expect([told, ApiError.parse(answer).error]).toEqual([
-      status,
-      {
-        code,
-        message: expect.stringMatching(message),
-        failed_at: "gateway",
-        request_id: expect.any(String),
-      },
-    ]);
-  },
-);

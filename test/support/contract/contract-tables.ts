@@ -1,4 +1,4 @@
-/** Reads the tables of endpoints of a contract in Markdown: `| `GET /api/x` | `{a, b:[{c}]}` | … |`. */
+/** Parses the tables of endpoints of a contract in Markdown: `| `GET /api/x` | `{a, b:[{c}]}` | … |`. */
 
 export type Row = { paths: string[]; fields: string[] };
 
@@ -16,14 +16,14 @@ export function rowsOf(text: string): Row[] {
     const siblings = [...endpoint.matchAll(/· `(\/\w+)`/g)].map(([, last]) =>
       first.replace(/\/\w+$/, last ?? ""),
     );
-    // The first shape that says anything wins.
+    // The first cell with a shape wins.
     const fields = shapes.map(fieldsOf).find((names) => names.length > 0) ?? [];
     rows.push({ paths: [first, ...siblings], fields });
   }
   return rows;
 }
 
-/** Names of fields in `{…}`, whatever the depth. */
+/** Returns the names of the fields in `{…}`, at any depth. */
 function fieldsOf(cell: string): string[] {
   const bare = cell
     .replace(/"[^"]*"/g, "")

@@ -1,13 +1,13 @@
 /**
- * What each endpoint answers, field by field: the documented shapes, and the fields of the older
- * project's API that say something new.
+ * The fields of each endpoint's answer: the documented shapes, and the fields of the older project's
+ * API that add something.
  */
 import type { API_ROUTES } from "../../../protocol/api/routes.ts";
 
-/** `a.b` is a field of a field, `a[]` a list of which each has it. */
+/** `a.b` is a field of a field, `a[].b` a field of every element of a list. */
 export type Shape = readonly string[];
 
-/** A row of the model repository. */
+/** An entry of the model repository. */
 const ENTRY = [
   "id",
   "model_name",
@@ -173,24 +173,24 @@ export const SHAPES = {
   ],
 } satisfies Partial<Record<keyof typeof API_ROUTES, Shape>>;
 
-/** Fields of the older project that are not here, and why. */
+/** Fields of the older project that are left out, with the reason. */
 export const LEFT_OUT: Record<string, string> = {
-  "health.database_connected": "the ledger answers, or nothing does",
-  "health.details": "its two fields stand beside the status, or in /api/config",
+  "health.database_connected": "without the ledger the route cannot answer at all",
+  "health.details": "its two fields are beside the status and in /api/config",
   "health.exporter_type": "in /api/config",
 };
 
-/** Endpoints of the older project that are not here, and why. */
+/** Endpoints of the older project that are left out, with the reason. */
 export const NOT_HERE: Record<string, string> = {
   "/api/generate": "the native API is under /ollama",
   "/api/chat/structured": "/ollama/api/chat takes a format",
   "/api/chat/tools": "/ollama/api/chat takes tools",
-  "/api/structured/stats": "counts nothing that is not in the logs",
-  "/api/router/config": "boxes are chosen by what they have loaded",
+  "/api/structured/stats": "everything it counts is in the logs",
+  "/api/router/config": "boxes are chosen by their loaded models",
   "/api/router/stats": "there is no router",
-  "/api/stats/enhanced": "/api/stats/current says it",
-  "/api/infrastructure": "/api/health says it",
-  "/api/v1/benchmark/run": "a benchmark of the models is no business of the edge",
+  "/api/stats/enhanced": "/api/stats/current contains it",
+  "/api/infrastructure": "/api/health contains it",
+  "/api/v1/benchmark/run": "benchmarking models is not the edge's task",
   "/api/v1/benchmark/status": "as above",
-  "/healthz": "public, and no part of /api",
+  "/healthz": "public, and not part of /api",
 };

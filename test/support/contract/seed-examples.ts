@@ -1,9 +1,9 @@
 /**
- * The examples of the documentation that this API promises to keep, to the letter: what a caller of
- * the older monitoring API sends, and what it gets.
+ * The examples of the documentation that this API promises to keep, to the letter: the requests of a
+ * caller of the older monitoring API, and their answers.
  */
 
-/** Each is asked as it stands, and its answer has every field of the example, of the same kind. */
+/** Each path is requested unchanged, and its answer has every field of the example, of the same type. */
 export const ANSWERS: Record<string, string> = {
   "/api/stats/current": `{
   "total_requests": 42,
@@ -83,13 +83,13 @@ export const ANSWERS: Record<string, string> = {
 }`,
 };
 
-/** Queries of the documentation besides those of {@link ANSWERS}. */
+/** Queries of the documentation in addition to {@link ANSWERS}. */
 export const QUERIES = [
   "/api/stats/logs?model=llama3.2&limit=5",
   "/api/stats/logs?status=error&limit=10",
 ];
 
-/** What the exposition must contain, but for the numbers. */
+/** The lines that the exposition must contain, except for the numbers. */
 export const EXPOSITION = `# HELP ollama_requests_total Total number of requests
 # TYPE ollama_requests_total counter
 ollama_requests_total 42.0

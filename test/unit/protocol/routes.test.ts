@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { isCloudModel, matchOllamaRoute, OLLAMA_ROUTES } from "../../../protocol/routes.ts";
 
-test("every route of the allowlist matches itself", () => {
+test("matches every route of the allowlist with its own path", () => {
   const digest = `sha256:${"0".repeat(64)}`;
   for (const route of OLLAMA_ROUTES) {
     const path = route.path.replace(":digest", digest).replace(":model", "llama3.2%3A1b");
@@ -11,7 +11,7 @@ test("every route of the allowlist matches itself", () => {
   }
 });
 
-// Ollama's router decodes and cleans paths before it matches; each of these would reach a handler there.
+// Ollama's router decodes and cleans paths before it matches, so each of these would reach a handler there.
 const TRICKS = [
   "/api/%64elete",
   "/api//delete",
@@ -39,12 +39,12 @@ const TRICKS = [
   "",
 ];
 
-test.each(TRICKS)("%j is not on the allowlist", (path) => {
+test.each(TRICKS)("keeps %j off the allowlist", (path) => {
   for (const method of ["GET", "POST", "DELETE", "HEAD", "PUT", "PATCH", "OPTIONS"])
     expect(matchOllamaRoute(method, path)).toMatchObject({ ok: false, status: 404 });
 });
 
-test("a known path with another method says which methods it takes", () => {
+test("returns the accepted methods for a known path with another method", () => {
   expect(matchOllamaRoute("GET", "/api/chat")).toEqual({ ok: false, status: 405, allow: ["POST"] });
   expect(matchOllamaRoute("POST", "/api/tags")).toEqual({
     ok: false,
@@ -53,7 +53,7 @@ test("a known path with another method says which methods it takes", () => {
   });
 });
 
-test("paths that change a box need the admin scope", () => {
+test("requires the admin scope for paths that change a box", () => {
   for (const path of ["/api/create", "/api/push", "/api/pull", "/api/copy"])
     expect(matchOllamaRoute("POST", path)).toMatchObject({ route: { scope: "admin" } });
   expect(matchOllamaRoute("DELETE", "/api/delete")).toMatchObject({ route: { scope: "admin" } });
@@ -64,9 +64,10 @@ test("paths that change a box need the admin scope", () => {
 });
 
 test.each(["gpt-oss:120b-cloud", "x:cloud", "X:CLOUD", " y:cloud "])(
-  "%j is a cloud model",
+  "recognises %j as a cloud model",
   (model) => expect(isCloudModel(model)).toBe(true),
 );
-test.each(["llama3.2", "cloud", "my-cloudy", "cloud:7b", "x:cloud-q4"])("%j is not", (model) =>
-  expect(isCloudModel(model)).toBe(false),
+test.each(["llama3.2", "cloud", "my-cloudy", "cloud:7b", "x:cloud-q4"])(
+  "recognises %j as not a cloud model",
+  (model) => expect(isCloudModel(model)).toBe(false),
 );

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { aim, apiOf } from "../../../protocol/target.ts";
 
-test("a known path is a target, with the model it names", () => {
+test("resolves a known path to its route, with the model in the path", () => {
   expect(aim("GET", "/v1/models/llama3.2%3A1b")).toMatchObject({
     ok: true,
     target: { model: "llama3.2:1b", route: { path: "/v1/models/:model" } },
@@ -15,7 +15,7 @@ const REFUSED: [method: string, path: string, reason: string][] = [
   ["GET", "/v1/models/gpt-oss:120b-cloud", "cloud_model"],
 ];
 
-test.each(REFUSED)("%s %s is refused: %s", (method, path, reason) => {
+test.each(REFUSED)("refuses %s %s with %s", (method, path, reason) => {
   expect(aim(method, path)).toMatchObject({ ok: false, failure: { reason } });
 });
 
@@ -26,4 +26,4 @@ test.each([
   ["/v1/nope", "openai"],
   ["/v1x", "ollama"],
   ["/v1/messages", "anthropic"],
-])("an error on %s is told in the words of %s", (path, api) => expect(apiOf(path)).toBe(api));
+])("gives errors on %s the shape of %s", (path, api) => expect(apiOf(path)).toBe(api));

@@ -10,13 +10,13 @@ const document = openApiOf(API_ROUTES, "1.2.3");
 const operations = (of: OpenApi) =>
   Object.values(of.paths).flatMap((methods) => Object.values(methods));
 
-test("the document is OpenAPI 3.1, by its own schema", async () => {
+test("the document validates against the schema of OpenAPI 3.1", async () => {
   expect(await new Validator().validate(JSON.stringify(document, null, 1))).toMatchObject({
     valid: true,
   });
 });
 
-test("it has every route of the table once, with its scope", () => {
+test("the document has every route of the table once, with its scope", () => {
   expect(
     operations(document)
       .map(({ operationId }) => operationId)
@@ -29,7 +29,7 @@ test("it has every route of the table once, with its scope", () => {
   expect(document.paths["/api/openapi.json"]?.get?.security).toEqual([]);
 });
 
-test("every reference leads to a shape, and every shape is referred to", () => {
+test("every reference points to a shape, and every shape is referenced", () => {
   const referred = new Set(
     [...JSON.stringify(document).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(
       ([, name]) => name,
@@ -38,7 +38,7 @@ test("every reference leads to a shape, and every shape is referred to", () => {
   expect([...referred].sort()).toEqual(Object.keys(document.components.schemas));
 });
 
-test("what a query may say is what is parsed: types, ranges, defaults", () => {
+test("describes query parameters with the types, ranges and defaults that are parsed", () => {
   const parameters = document.paths["/api/stats/logs"]?.get?.parameters ?? [];
   expect(parameters.find(({ name }) => name === "limit")).toMatchObject({
     in: "query",
@@ -51,7 +51,7 @@ test("what a query may say is what is parsed: types, ranges, defaults", () => {
   });
 });
 
-test("a parameter in the path is required, and answers may grow", () => {
+test("marks path parameters as required, and lets answers gain fields", () => {
   const route: ApiRoute = {
     method: "GET",
     path: "/api/things/{name}",
@@ -68,7 +68,7 @@ test("a parameter in the path is required, and answers may grow", () => {
   expect(JSON.stringify(paths)).not.toContain("additionalProperties");
 });
 
-test("the page names every route and shape, each link leads somewhere, and text cannot become markup", () => {
+test("the page lists every route and shape, resolves every link, and escapes all text", () => {
   const page = String(docsPage(document));
   const ids = new Set([...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id));
   for (const [, target] of page.matchAll(/href="#([^"]+)"/g)) expect(ids).toContain(target);

@@ -57,7 +57,7 @@ const choose = (boxes: Candidate[], wanted: string | null, open: Record<string, 
     NOW_MS,
   );
 
-test("a box that has the model in memory comes before one that has it on disk, before one that has it not", () => {
+test("ranks a box with the model in memory before one with it on disk, and that before one without it", () => {
   const boxes = [
     box("none", []),
     box("disk", ["llama3.2:latest"]),
@@ -66,20 +66,20 @@ test("a box that has the model in memory comes before one that has it on disk, b
   expect(choose(boxes, "llama3.2")).toEqual(["warm", "disk", "none"]);
 });
 
-test("among equals the one with the fewest open requests comes first", () => {
+test("ranks equal boxes by their open requests, fewest first", () => {
   expect(choose([box("a", ["m:1b"]), box("b", ["m:1b"])], "m:1b", { a: 3, b: 1 })).toEqual([
     "b",
     "a",
   ]);
 });
 
-test("a box whose Ollama does not answer comes last", () => {
+test("ranks a box whose Ollama does not answer last", () => {
   expect(
     choose([box("sick", ["m:1b"], ["m:1b"], { reachable: false }), box("well", [])], "m:1b"),
   ).toEqual(["well", "sick"]);
 });
 
-test("boxes that are down or draining are no candidates", () => {
+test("leaves out boxes that are down or draining", () => {
   expect(
     choose(
       [box("down", [], [], { state: "down" }), box("draining", [], [], { state: "draining" })],
@@ -88,13 +88,13 @@ test("boxes that are down or draining are no candidates", () => {
   ).toEqual([]);
 });
 
-test("a box that has not sent readings yet can be chosen", () => {
+test("chooses a box that has not sent readings yet", () => {
   expect(choose([{ name: "new", state: "up", readings: null, last_seen_ms: NOW_MS }], "m")).toEqual(
     ["new"],
   );
 });
 
-test("a box that was lost a moment ago comes after those that are up, and before those that lack the model", () => {
+test("ranks a box lost a moment ago after boxes that are up, but before boxes without the model", () => {
   const lost = box("lost", ["m:1b"], ["m:1b"], { state: "down", lostMs: 500 });
   expect(choose([lost, box("without", []), box("disk", ["m:1b"])], "m:1b")).toEqual([
     "disk",
