@@ -107,7 +107,7 @@ export function settingsOf(bindings: Bindings): Settings {
 export const RunTimeSettings = z.object({
   enable_instrumentation: z.boolean().nullable().default(null),
   log_content: OnOff.nullable().default(null),
-  /** unix ms; null when nothing differs from what was deployed */
+  /** Unix ms; null if every setting is as deployed. */
   changed_at_ms: z.number().nullable().default(null),
 });
 export type RunTimeSettings = z.infer<typeof RunTimeSettings>;

@@ -10,7 +10,7 @@ export type ApiRoute = {
   scope: Scope | null;
   /** Heading in the API documentation. */
   tag: string;
-  /** One line. */
+  /** One line, without a full stop. */
   summary: string;
   description?: string;
   params?: z.ZodType;

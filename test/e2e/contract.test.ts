@@ -262,7 +262,8 @@ test.skipIf(!isHere)(
         ).toBe(true);
         continue;
       }
-      if (routes.every(([, route]) => route.answer === null)) continue; // its fields belong to a request body or to events
+      // Without a JSON answer, the fields belong to a request body or to events.
+      if (routes.every(([, route]) => route.answer === null)) continue;
       const known = new Set(
         routes.flatMap(([name]) =>
           (SHAPES[name as keyof typeof SHAPES] ?? []).flatMap((shape) => shape.split(/\[?\]?\./)),

@@ -11,7 +11,7 @@ const PullLine = z.looseObject({
   error: z.string().optional().catch(undefined),
 });
 
-/** Layers that are counted per box. A model has a handful. */
+/** Most layers that are counted per box. A model has a handful. */
 const LAYERS_MAX = 1_000;
 
 type Layer = { total: number; completed: number };
