@@ -41,7 +41,7 @@ export type CallWorld = {
 };
 
 /** What the caller got. `torn`: an answer that had begun, and did not end as it should have. */
-export type Heard = "nothing" | "error" | "whole" | "ending" | "torn" | "left";
+export type CallResult = "nothing" | "error" | "whole" | "ending" | "torn" | "left";
 
 export class Call {
   readonly plan: CallPlan;
@@ -56,7 +56,7 @@ export class Call {
   #hasBegun = false;
   /** The exchange whose bytes the caller gets. */
   #exchange: Exchange | null = null;
-  heard: Heard = "nothing";
+  result: CallResult = "nothing";
   ended: Ended | null = null;
   endedMs: number | null = null;
   leftMs: number | null = null;
@@ -112,7 +112,7 @@ export class Call {
   #leave(): void {
     if (this.#core.isOver) return;
     this.leftMs = this.#world.schedule.nowMs;
-    this.heard = "left";
+    this.result = "left";
     if (!this.#end.isOpen) this.#do(this.#core.lost(this.#world.schedule.nowMs));
     this.#do(this.#core.callerGone(this.#world.schedule.nowMs));
   }
@@ -123,7 +123,7 @@ export class Call {
     if (acts.answer !== null) this.#begin(acts.answer);
     if (acts.ended !== null) this.#over(acts.ended);
     if (acts.write !== null) this.#take(acts.write, acts.finish === "close");
-    if (acts.finish === "break") this.heard = "torn";
+    if (acts.finish === "break") this.result = "torn";
     if (acts.write !== null || acts.finish === "close") this.#takeInTime(acts);
     if (acts.readsBody) this.#after(chance.between(0, 20), () => this.#readBody());
     if (acts.redialMs !== null) this.#after(acts.redialMs, () => this.#redial());
@@ -142,7 +142,7 @@ export class Call {
       if (finish === null) return this.#do(this.#core.wrote());
       if (write === null) this.#complete();
       this.#do(this.#core.closed());
-      if (this.heard === "nothing") broken("an answer that was closed, and nothing heard");
+      if (this.result === "nothing") broken("an answer that was closed, and nothing heard");
     });
   }
 
@@ -157,13 +157,13 @@ export class Call {
       this.#world.broken(
         `an answer that was taken as whole has ${this.#gotBytes} bytes of ${exchange?.plan.bytes}`,
       );
-    this.heard = "whole";
+    this.result = "whole";
   }
 
   #begin(answer: NonNullable<EdgeStreamActions["answer"]>): void {
     if (this.#hasBegun) this.#world.broken("an answer that began twice");
     this.#hasBegun = true;
-    if (answer.kind === "failed") this.heard = "error";
+    if (answer.kind === "failed") this.result = "error";
     else if (answer.kind === "whole") {
       this.#take(answer.body ?? new Uint8Array(0), false);
       this.#complete();
@@ -198,7 +198,7 @@ export class Call {
     );
     if (form === null || !new TextDecoder().decode(bytes).includes('"error"'))
       this.#world.broken("an ending that is none");
-    this.heard = "ending";
+    this.result = "ending";
   }
 
   #over(ended: Ended): void {

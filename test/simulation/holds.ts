@@ -3,29 +3,17 @@ import type { StreamTable } from "../../agent/tunnel/stream-table.ts";
 import { STREAMS_PER_BOX_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
 import type { Pulse } from "../../worker/gateway/stream/pulse.ts";
 import type { AgentProcess } from "./agent.ts";
+import { broken } from "./broken.ts";
 import { CHUNK_BYTES_MAX } from "./call-plan.ts";
-import type { Call, CallPlan } from "./caller.ts";
 import type { Chronicle } from "./chronicle.ts";
+import type { Known } from "./known.ts";
 import type { SimulatedLedger } from "./ledger.ts";
-import type { Exchange, SimulatedOllama } from "./ollama.ts";
+import type { SimulatedOllama } from "./ollama.ts";
 
 /** Once there is a way to the agent, and nothing happens to it, a call whose caller left stops its Ollama within this. */
 const CANCEL_MS = 1_000;
 
-/** What does not hold, in the world of one seed. */
-export class Broken extends Error {
-  override readonly name = "Broken";
-}
-
-export type Known = {
-  call: Call | null;
-  plan: CallPlan;
-  exchanges: Exchange[];
-  /** Why it may have no record. */
-  excuse: string | null;
-};
-
-type Ended = {
+type RestedWorld = {
   agent: AgentProcess;
   ollama: SimulatedOllama;
   ledger: SimulatedLedger;
@@ -59,7 +47,7 @@ export function checkGaveUp(known: ReadonlyMap<string, Known>, sinceMs: number):
 }
 
 /** At the end. @throws {Broken} */
-export function checkEnd({ agent, ollama, ledger, pulse, known, chronicle }: Ended): void {
+export function checkEnd({ agent, ollama, ledger, pulse, known, chronicle }: RestedWorld): void {
   if (agent.streams.size > 0)
     broken(`a stream that never ends: ${[...agent.streams.streams].map(({ id }) => id)}`);
   if (agent.spool.pending > 0) broken(`${agent.spool.pending} records that were never delivered`);
@@ -86,16 +74,16 @@ function checkCall(
   if (call !== null && !call.isDone) broken(`${id} never ends`);
   if (status === null && excuse === null) broken(`${id} has no record`);
   if (call === null) return;
-  if (call.heard === "nothing" && excuse === null) broken(`${id}: its caller heard nothing`);
+  if (call.result === "nothing" && excuse === null) broken(`${id}: its caller heard nothing`);
   if (
-    call.heard === "whole" &&
+    call.result === "whole" &&
     status !== "success" &&
     excuse === null &&
     exchanges.length < 2 &&
     !chronicle.killsMs.some((atMs) => atMs >= call.beganMs)
   )
     broken(`${id}: answered whole, recorded as ${status}`);
-  if (call.heard !== "left" && status === "cancelled" && excuse === null)
+  if (call.result !== "left" && status === "cancelled" && excuse === null)
     broken(`${id}: recorded as cancelled, and nobody left`);
   if (exchanges.length > 1 && excuse === null)
     broken(`${id}: Ollama was asked ${exchanges.length} times`);
@@ -115,8 +103,4 @@ function checkCall(
     if (exchange.hasEnded && exchange.hasBodyEnded && !body.equals(plan.body ?? new Uint8Array(0)))
       broken(`${id}: Ollama got another body than the caller sent`);
   }
-}
-
-function broken(what: string): never {
-  throw new Broken(what);
 }

@@ -36,7 +36,7 @@ async function main(): Promise<void> {
     if ("failure" in told) return void failures.push(told);
     for (const name of ["calls", "steps", "faults", "recorded", "resumed"] as const)
       sums[name] += told.outcome[name];
-    for (const [what, count] of Object.entries(told.outcome.heard))
+    for (const [what, count] of Object.entries(told.outcome.results))
       heard[what] = (heard[what] ?? 0) + count;
   };
   const threads = Math.max(1, availableParallelism());

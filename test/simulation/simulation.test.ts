@@ -15,8 +15,8 @@ test("in each of 500 worlds every stream ends once and every request counts once
     const outcome = await simulate(seed).catch((error: unknown) => {
       throw new Error(`SEED=${seed} npm run test:simulation`, { cause: error });
     });
-    sums.whole += outcome.heard.whole ?? 0;
-    sums.left += outcome.heard.left ?? 0;
+    sums.whole += outcome.results.whole ?? 0;
+    sums.left += outcome.results.left ?? 0;
     sums.faults += outcome.faults;
     sums.resumed += outcome.resumed;
   }
