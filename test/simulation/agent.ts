@@ -1,4 +1,7 @@
-/** A simulated agent: the product's table of streams, spool, delivery and backoff, in a process that can be killed. */
+/**
+ * A simulated agent: the product's table of streams, spool, delivery and backoff, in a process that
+ * can be killed.
+ */
 
 import type { After } from "../../agent/clock/timers.ts";
 import { EnergyMeter } from "../../agent/measure/energy.ts";
@@ -29,14 +32,14 @@ export type AgentWorld = {
   ollama: SimulatedOllama;
   /** Wall clock of the machine, unix ms. */
   wallMs(): number;
-  /** A socket to the Box; null while there is no way. */
+  /** Returns a socket to the Box; null while there is no way. */
   dial(): End | null;
-  /** Promises wait to be settled. */
+  /** Promises are about to settle. */
   onSynced(): void;
   onLog(event: string): void;
 };
 
-/** One process, from its start to its end. */
+/** One process, from start to end. */
 export class AgentProcess {
   readonly streams: StreamTable;
   readonly spool: Spool;
@@ -49,7 +52,7 @@ export class AgentProcess {
   #isAlive = true;
   #end: End | null = null;
   #isUp = false;
-  #heardMs = 0;
+  #lastSeenMs = 0;
 
   constructor(world: AgentWorld, agentId: string) {
     const { schedule, disk, ollama } = world;
@@ -57,7 +60,7 @@ export class AgentProcess {
     this.#agentId = agentId;
     this.#after = (ms, run) => schedule.after(ms, () => this.#isAlive && run());
     const log = (_level: string, event: string) => world.onLog(event);
-    // What waits for a sync goes on in the same step: a process that is killed in the next one must be over.
+    // Callbacks of a sync run in the same step: a process that is killed in the next one must be over.
     const after: After = (ms, run) => this.#after(ms, () => void [run(), world.onSynced()]);
     this.spool = Spool.open("spool", { now: world.wallMs, log, disk: disk.of(after), after });
     const turns = { atEnd: (run: () => void) => void this.#after(0, run), after: this.#after };
@@ -111,8 +114,8 @@ export class AgentProcess {
       const end = this.#world.dial();
       if (end === null) return this.#lost();
       this.#end = end;
-      this.#heardMs = schedule.nowMs;
-      end.onMessage = (message) => this.#isAlive && this.#hear(message);
+      this.#lastSeenMs = schedule.nowMs;
+      end.onMessage = (message) => this.#isAlive && this.#received(message);
       end.onClose = () => this.#isAlive && end === this.#end && this.#lost();
       const hello: Hello = {
         box: "box",
@@ -129,10 +132,13 @@ export class AgentProcess {
 
   #beat(end: End): void {
     this.#after(
-      Math.min(HEARTBEAT_MS, Math.max(1, this.#heardMs + SILENCE_MS - this.#world.schedule.nowMs)),
+      Math.min(
+        HEARTBEAT_MS,
+        Math.max(1, this.#lastSeenMs + SILENCE_MS - this.#world.schedule.nowMs),
+      ),
       () => {
         if (end !== this.#end) return;
-        if (this.#world.schedule.nowMs - this.#heardMs >= SILENCE_MS) {
+        if (this.#world.schedule.nowMs - this.#lastSeenMs >= SILENCE_MS) {
           end.reset();
           return this.#lost();
         }
@@ -142,13 +148,13 @@ export class AgentProcess {
     );
   }
 
-  #hear(message: Message): void {
-    this.#heardMs = this.#world.schedule.nowMs;
+  #received(message: Message): void {
+    this.#lastSeenMs = this.#world.schedule.nowMs;
     if (typeof message === "string") return;
     for (const frame of decodeFrames(message)) {
       if (frame.type === FrameType.welcome) {
         this.#isUp = true;
-        this.#backoff.up(this.#heardMs);
+        this.#backoff.up(this.#lastSeenMs);
         this.#outgoing.isOpen = true;
         this.streams.attach();
         this.#delivery.up();

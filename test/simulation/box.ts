@@ -1,4 +1,7 @@
-/** A simulated Box: the product's relay, in an object that sleeps, wakes and is moved, on simulated sockets that outlive its memory. */
+/**
+ * A simulated Box: the product's relay, in an object that sleeps, wakes and is moved, on simulated
+ * sockets that outlive its memory.
+ */
 
 import { HEARTBEAT_MS } from "../../protocol/limits.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
@@ -10,17 +13,17 @@ import type { Schedule } from "./schedule.ts";
 
 export type BoxWorld = {
   schedule: Schedule;
-  /** The ledger takes records. @throws when they may not be in it */
+  /** Puts records into the ledger. @throws if they may not be in it */
   ingest(records: RequestRecord[]): Promise<void>;
-  /** The registry of boxes hears of the agent. @throws when it does not answer */
+  /** Registers the agent. @throws if the registry fails */
   connected(): Promise<void>;
-  /** Promises wait to be settled. */
+  /** Promises are about to settle. */
   onSettled(): void;
-  /** What must not happen happened. */
+  /** Something failed that must not fail. */
   onCrash(error: unknown): void;
 };
 
-/** A registry or ledger that failed: the agent sends again what matters. */
+/** A registry or ledger that failed. The agent sends again what matters. */
 export class RegistryFailed extends Error {}
 
 type Accepted = { attachment: Attachment; pingedMs: number | null };
@@ -29,7 +32,7 @@ export class SimulatedBox {
   readonly #world: BoxWorld;
   #accepted = new Map<End, Accepted>();
   #life = 0;
-  /** What this life has begun and not finished. */
+  /** Number of calls that this life has begun and not finished. */
   #underWay = 0;
   #core: Relay<End>;
 
@@ -43,7 +46,7 @@ export class SimulatedBox {
     this.#core.connect(end, "box");
   }
 
-  /** @returns whether the stream is taken */
+  /** Returns whether the Box takes the stream. */
   attach(end: End, id: string, isResume: boolean): boolean {
     if (!isResume && this.#core.refusal("box") !== null) return false;
     this.#listen(end);
@@ -51,7 +54,7 @@ export class SimulatedBox {
     return true;
   }
 
-  /** Its memory is gone, and its sockets stay. Not while it does something: the platform lets it finish. */
+  /** Loses the memory and keeps the sockets. Not during a call: the platform lets it finish. */
   hibernate(): void {
     this.#world.onSettled();
     this.#world.schedule.after(0, () => {
@@ -59,7 +62,7 @@ export class SimulatedBox {
     });
   }
 
-  /** The object is moved, or crashed: memory and sockets are gone. */
+  /** Loses memory and sockets: the object is moved, or has crashed. */
   restart(): void {
     for (const end of this.#accepted.keys()) end.reset();
     this.#accepted = new Map();
@@ -93,7 +96,7 @@ export class SimulatedBox {
       const socket = this.#accepted.get(end);
       if (typeof message !== "string") this.#run(this.#core.received(end, message));
       else if (socket !== undefined && end.isOpen) {
-        socket.pingedMs = this.#world.schedule.nowMs; // by the platform: the object may sleep
+        socket.pingedMs = this.#world.schedule.nowMs; // By the platform: the object may be asleep.
         end.send("pong");
       }
     };
@@ -117,8 +120,8 @@ export class SimulatedBox {
 
   #registry(): BoxRegistry {
     const { ingest, connected } = this.#world;
-    const heard = () => Promise.resolve();
-    return { ingest, connected, draining: heard, read: heard, gone: heard };
+    const done = () => Promise.resolve();
+    return { ingest, connected, draining: done, read: done, gone: done };
   }
 
   #host(): SocketHost<End> {

@@ -1,13 +1,16 @@
-/** What callers ask for in a simulated world, and how Ollama answers: sizes, paces, uploads, callers that leave. */
+/**
+ * Plans of calls in a simulated world, and of Ollama's answers: sizes, paces, uploads, callers that
+ * leave.
+ */
 import type { Open } from "../../protocol/messages.ts";
 import type { CallPlan } from "./caller.ts";
 import type { Chance } from "./chance.ts";
 import type { AnswerPlan } from "./ollama.ts";
 
-/** Unix ms at which every world begins, by the edge's clock. */
+/** Unix ms at which every world begins, on the edge's clock. */
 export const EPOCH_MS = Date.parse("2026-08-01T00:00:00.000Z");
 
-/** Largest chunk of Ollama's answer. */
+/** Largest chunk of an answer of Ollama. */
 export const CHUNK_BYTES_MAX = 64 * 1024;
 
 export function callPlan(chance: Chance, atMs: number): CallPlan {

@@ -1,4 +1,7 @@
-/** A caller and the edge's end of its stream: the product's core, with simulated sockets and a caller that is quick, slow, or leaves. */
+/**
+ * A caller and the edge's end of its stream: the product's core, with simulated sockets and a
+ * caller that is quick, slow, or leaves.
+ */
 import { endingOf } from "../../protocol/ending.ts";
 import { encodeFrames } from "../../protocol/frames.ts";
 import { DATA_BYTES_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
@@ -17,12 +20,12 @@ export type CallPlan = {
   id: string;
   open: Open;
   body: Uint8Array | null;
-  /** The body comes in pieces. */
+  /** The body comes in parts. */
   streamsBody: boolean;
   answer: AnswerPlan;
-  /** How long the caller takes for a kilobyte, ms. */
+  /** Time in which the caller takes a kilobyte. */
   msPerKilobyte: number;
-  /** Leaves so long after it began to wait; null: stays. */
+  /** When the caller leaves, counted from the beginning of its wait; null if it stays. */
   leavesAfterMs: number | null;
 };
 
@@ -30,17 +33,19 @@ export type CallWorld = {
   schedule: Schedule;
   chance: Chance;
   pulse: Pulse;
-  /** A new socket to the Box; null when it refuses. */
+  /** Dials a new socket to the Box; null if it refuses. */
   attachAgain(id: string): End | null;
-  /** The edge keeps the record. */
+  /** The stream is over, as far as its caller is concerned. */
   onEnded(call: Call, ended: Ended): void;
-  /** What Ollama was asked for this call, in order. */
+  /** Returns the local requests of this call, in order. */
   exchangesOf(id: string): Exchange[];
-  /** @throws always: says what does not hold. */
+  /** @throws {Broken} always, with the invariant that does not hold */
   broken(what: string): never;
 };
 
-/** What the caller got. `torn`: an answer that had begun, and did not end as it should have. */
+/**
+ * The result that the caller got. `torn`: an answer that had begun and broke off without an ending.
+ */
 export type CallResult = "nothing" | "error" | "whole" | "ending" | "torn" | "left";
 
 export class Call {
@@ -50,7 +55,7 @@ export class Call {
   #end: End;
   #isAlive = true;
   #isDone = false;
-  #lookAtMs = Number.POSITIVE_INFINITY;
+  #tickAtMs = Number.POSITIVE_INFINITY;
   #bodyAt = 0;
   #gotBytes = 0;
   #hasBegun = false;
@@ -84,14 +89,14 @@ export class Call {
     return this.#isDone || !this.#isAlive;
   }
 
-  /** The Worker was killed, and the caller's connection with it. */
+  /** Kills the Worker, and the caller's connection with it. */
   kill(): void {
     if (!this.#isDone) this.#end.reset();
     if (!this.#core.isOver) this.#world.pulse.open--;
     this.#isAlive = false;
   }
 
-  /** The socket to the Box is lost. */
+  /** Loses the socket to the Box. */
   cut(): End {
     return this.#end;
   }
@@ -124,17 +129,17 @@ export class Call {
     if (acts.ended !== null) this.#over(acts.ended);
     if (acts.write !== null) this.#take(acts.write, acts.finish === "close");
     if (acts.finish === "break") this.result = "torn";
-    if (acts.write !== null || acts.finish === "close") this.#takeInTime(acts);
+    if (acts.write !== null || acts.finish === "close") this.#confirmLater(acts);
     if (acts.readsBody) this.#after(chance.between(0, 20), () => this.#readBody());
     if (acts.redialMs !== null) this.#after(acts.redialMs, () => this.#redial());
     if (acts.isDone) {
       this.#isDone = true;
       this.#end.close(1000);
-    } else this.#lookInTime();
+    } else this.#scheduleTick();
     this.#checkMemory();
   }
 
-  #takeInTime({ write, finish }: EdgeStreamActions): void {
+  #confirmLater({ write, finish }: EdgeStreamActions): void {
     const { chance, broken } = this.#world;
     const takeMs = ((write?.length ?? 0) / 1_024) * this.plan.msPerKilobyte + chance.between(0, 3);
     this.#after(takeMs, () => {
@@ -142,11 +147,11 @@ export class Call {
       if (finish === null) return this.#do(this.#core.wrote());
       if (write === null) this.#complete();
       this.#do(this.#core.closed());
-      if (this.result === "nothing") broken("an answer that was closed, and nothing heard");
+      if (this.result === "nothing") broken("an answer that was closed without a result");
     });
   }
 
-  /** The answer is closed in order: then it is whole. */
+  /** Checks an answer that was closed in order: it must be whole. */
   #complete(): void {
     const exchange =
       this.#exchange ??
@@ -155,7 +160,7 @@ export class Call {
         .find(({ hasEnded, plan }) => hasEnded && plan.bytes === 0);
     if (exchange === undefined || !exchange.hasEnded || this.#gotBytes !== exchange.plan.bytes)
       this.#world.broken(
-        `an answer that was taken as whole has ${this.#gotBytes} bytes of ${exchange?.plan.bytes}`,
+        `an answer that was closed as whole has ${this.#gotBytes} bytes of ${exchange?.plan.bytes}`,
       );
     this.result = "whole";
   }
@@ -180,13 +185,13 @@ export class Call {
           ({ number, sentBytes }) => sentBytes > 0 && isOfAnswer(bytes.subarray(0, 64), number, 0),
         ) ?? null;
     if (this.#exchange === null || !isOfAnswer(bytes, this.#exchange.number, this.#gotBytes))
-      this.#world.broken(`bytes at ${this.#gotBytes} that are not Ollama's`);
+      this.#world.broken(`foreign bytes at ${this.#gotBytes}`);
     this.#gotBytes += bytes.length;
     if (this.#gotBytes > this.#exchange.sentBytes)
       this.#world.broken("more bytes than Ollama sent");
   }
 
-  /** The last bytes of an answer that broke off are an error in its format. */
+  /** Checks the last bytes of an answer that broke off: an error in its format. */
   #takeEnding(bytes: Uint8Array): void {
     const failure = { reason: "ollama_broke", message: "x" } as const;
     const form = endingOf(
@@ -197,7 +202,7 @@ export class Call {
       true,
     );
     if (form === null || !new TextDecoder().decode(bytes).includes('"error"'))
-      this.#world.broken("an ending that is none");
+      this.#world.broken("an invalid ending");
     this.result = "ending";
   }
 
@@ -228,14 +233,14 @@ export class Call {
     this.#do(this.#core.attached(this.#world.schedule.nowMs));
   }
 
-  #lookInTime(): void {
+  #scheduleTick(): void {
     const { nowMs } = this.#world.schedule;
     const atMs = this.#core.nextTickMs(nowMs);
-    if (atMs === null || this.#lookAtMs <= atMs) return;
-    this.#lookAtMs = atMs;
+    if (atMs === null || this.#tickAtMs <= atMs) return;
+    this.#tickAtMs = atMs;
     this.#after(atMs - nowMs, () => {
-      if (this.#lookAtMs !== atMs) return;
-      this.#lookAtMs = Number.POSITIVE_INFINITY;
+      if (this.#tickAtMs !== atMs) return;
+      this.#tickAtMs = Number.POSITIVE_INFINITY;
       if (!this.#isDone) this.#do(this.#core.tick(this.#world.schedule.nowMs));
     });
   }

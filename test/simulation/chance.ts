@@ -1,4 +1,4 @@
-/** Chance with words for what the world needs. */
+/** Seeded chance, in the forms that a world needs. */
 import { seeded } from "../support/seeded.ts";
 
 export class Chance {
@@ -26,7 +26,7 @@ export class Chance {
     return items[Math.floor(this.random() * items.length)] as T;
   }
 
-  /** A request id whose time is `ms`. */
+  /** A request id of that time. */
   id(ms: number): string {
     const time = Math.floor(ms).toString(16).padStart(12, "0");
     const hex = (digits: number) =>

@@ -1,28 +1,31 @@
-/** What was done to a world, and when its agent could be reached: what excuses a word that came late. */
+/**
+ * The faults of a world, and the times at which its agent could be reached: they excuse a late
+ * cancellation.
+ */
 import { NOTICE_MS } from "../../protocol/limits.ts";
 
-/** How often a world is looked at. */
+/** Interval of the samples. */
 export const SAMPLE_MS = 250;
-/** What was sent so shortly before a cut, or before it was noticed, may be lost. */
+/** Messages sent this shortly before a cut, or before it was noticed, may be lost. */
 const IN_FLIGHT_MS = 250;
-/** An agent that is back gives up what it is not asked for within this. */
+/** An agent that is back gives up streams that are not resumed within this. */
 const UNWANTED_MS = 8_000;
 
 export class Chronicle {
-  /** How many there were until now. */
+  /** Number of faults until now. */
   faults = 0;
   /** When the agent was killed; when its link swallowed or stalled; when a link was cut. */
   readonly killsMs: number[] = [];
   readonly swallowsMs: number[] = [];
   readonly cutsMs: number[] = [];
-  /** Whether the tunnel was up, and how much had happened until then. */
+  /** At each sample: whether the tunnel was up, and how many faults had happened. */
   readonly #samples: { atMs: number; isUp: boolean; faults: number }[] = [];
 
   sample(atMs: number, isUp: boolean): void {
     this.#samples.push({ atMs, isUp, faults: this.faults });
   }
 
-  /** When, after that, the agent could be told for some time. */
+  /** Returns when the agent was first reachable for `forMs` without a fault, from `fromMs` on. */
   reachableMs(fromMs: number, forMs: number): number {
     const some = Math.ceil(forMs / SAMPLE_MS) + 1;
     const at = this.#samples.findIndex(
@@ -35,7 +38,10 @@ export class Chronicle {
     return this.#samples[at]?.atMs ?? Number.POSITIVE_INFINITY;
   }
 
-  /** When a stream ends that nobody comes back for, if its last word went into a link that swallowed it. */
+  /**
+   * Returns when an unwanted stream ends whose ABORT may have been lost on its way; 0 if it was
+   * not.
+   */
   swallowedMs(fromMs: number): number {
     const near = (ms: number) => (atMs: number) => Math.abs(atMs - fromMs) < ms;
     const isLost =

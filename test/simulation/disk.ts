@@ -1,4 +1,4 @@
-/** A simulated disk: it fills up, and what was not synced may be gone after a power cut. */
+/** A simulated disk: it fills up, and a power cut may lose unsynced bytes. */
 import { basename } from "node:path";
 import type { After } from "../../agent/clock/timers.ts";
 import type { SpoolDisk } from "../../agent/spool/disk.ts";
@@ -12,14 +12,17 @@ export class SimulatedDisk {
   readonly #chance: Chance;
   #open = new Map<number, { path: string; file: File }>();
   #nextFd = 3;
-  /** Deleted, and not yet for good. */
+  /** Deleted, but not yet durably. */
   #deleted = new Map<string, File>();
 
   constructor(chance: Chance) {
     this.#chance = chance;
   }
 
-  /** The disk as one process sees it. @param after  of that process: what it waits for ends with it */
+  /**
+   * Returns the disk as one process uses it.
+   * @param after  timers of that process, which end with it
+   */
   of(after: After): SpoolDisk {
     return {
       list: () => [...this.#files].map(([path, { size }]) => ({ name: basename(path), size })),
@@ -85,12 +88,12 @@ export class SimulatedDisk {
     };
   }
 
-  /** The process that used it is gone. What it wrote is with the kernel. */
+  /** Ends the process. Its writes are with the kernel. */
   killed(): void {
     this.#open = new Map();
   }
 
-  /** The machine lost its power: of what was not synced, some is there and some is not. */
+  /** Cuts the power. Some of the unsynced bytes are kept. */
   powerCut(): void {
     this.killed();
     for (const file of this.#files.values()) {
@@ -102,7 +105,7 @@ export class SimulatedDisk {
     this.#deleted.clear();
   }
 
-  /** Somebody deleted the folder. */
+  /** Deletes the folder. */
   wipe(): void {
     this.killed();
     this.#files.clear();

@@ -1,4 +1,6 @@
-/** What the stores of the Worker take from the runtime, for programs that lend them another SQLite. */
+/**
+ * The part of the runtime that the Worker's stores use, for programs that give them another SQLite.
+ */
 
 type SqlStorageCursor = Iterable<Record<string, unknown>> & {
   toArray(): Record<string, unknown>[];

@@ -46,7 +46,10 @@ export class Faults {
     return this.#isTroubled;
   }
 
-  /** Schedules the faults of this world. A few kinds each, so that every kind also comes alone, and in storms. */
+  /**
+   * Schedules the faults. A world has a few kinds, so that each kind also occurs alone, and in
+   * storms.
+   */
   plan(): void {
     const { schedule, chance } = this.#world;
     const names = Object.keys(this.#kinds);

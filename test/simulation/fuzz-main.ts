@@ -2,7 +2,7 @@
  * `npm run test:fuzz`: a million frames against both ends and the Box between them, from seeds.
  *
  *     FRAMES=1000000 npm run test:fuzz
- *     SEED=17 npm run test:fuzz          one seed again
+ *     SEED=17 npm run test:fuzz          one seed
  */
 import { z } from "zod";
 import { fuzz } from "./fuzzed-ends.ts";

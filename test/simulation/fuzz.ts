@@ -1,6 +1,6 @@
 /**
- * Messages that no program sends, for both ends: valid frames, frames that are nearly valid, cut,
- * glued and shuffled ones, and noise. From a seed.
+ * Messages that no program sends, for both ends: valid frames, nearly valid ones, messages that are
+ * cut, joined or shuffled, and noise. From a seed.
  */
 import {
   decodeFrames,
@@ -29,7 +29,11 @@ const CODES = [
 
 export type Fuzzed = { messages: number; frames: number; refused: number; streams: number };
 
-/** @param streams  ids that the other end may know  @param open  a payload of OPEN that it takes */
+/**
+ * Returns one message.
+ * @param streams  ids that the other end may know
+ * @param open     a valid payload of OPEN
+ */
 export function fuzzedMessage(
   chance: Chance,
   streams: readonly string[],
@@ -60,13 +64,13 @@ export function fuzzedMessage(
 
 function fuzzedFrame(chance: Chance, streams: readonly string[], open: Uint8Array): Frame {
   const type = chance.pick(TYPES);
-  // A frame of the tunnel on a stream, or the other way round, is refused whole: seldom, or nothing else would be seen.
+  // A frame of the tunnel on a stream, or the reverse, has its whole message refused. So it is rare.
   const isOfTunnel = type < FrameType.open !== chance.isLikely(0.02);
   const stream = isOfTunnel ? TUNNEL : chance.pick(streams);
   return { type, stream, seq: fuzzedSeq(chance), payload: payloadOf(chance, type, stream, open) };
 }
 
-/** What the data of a stream is made of. */
+/** Returns the byte that fills the DATA of a stream. */
 export const markOf = (stream: string): number => Number.parseInt(stream.slice(-8, -6), 16);
 
 const fuzzedSeq = (chance: Chance): number =>
@@ -96,10 +100,10 @@ function payloadOf(chance: Chance, type: FrameType, stream: string, open: Uint8A
   }
 }
 
-/** Whether an end may throw this at whoever holds its socket, which then closes it. Anything else is a crash. */
+/** Returns whether an error is a refusal, which closes the socket. Any other error is a crash. */
 export const isRefusal = (error: unknown): boolean => error instanceof FrameError;
 
-/** How many frames a message is; 0 when it is none. */
+/** Returns the number of frames in a message; 0 if it is invalid. */
 export function framesIn(message: Uint8Array): number {
   try {
     return decodeFrames(message).length;

@@ -1,4 +1,7 @@
-/** The relay under fuzzed messages of its agent: only the socket that they came from is closed, and no stream hears what is another's. */
+/**
+ * The relay under fuzzed messages of its agent: only the socket that they came from is closed, and
+ * no stream receives a frame of another.
+ */
 import {
   decodeFrames,
   encodeFrames,
@@ -12,13 +15,13 @@ import { helloOf } from "../support/records.ts";
 import type { Chance } from "./chance.ts";
 import { type Fuzzed, framesIn, fuzzedMessage } from "./fuzz.ts";
 
-/** Sockets that only remember. */
+/** Sockets that only collect frames. */
 class FuzzedSocket implements RelaySocket {
   readyState = OPEN;
   closedWith: number | null = null;
-  readonly heard: Frame[] = [];
+  readonly frames: Frame[] = [];
   send(message: Uint8Array): void {
-    this.heard.push(...decodeFrames(message));
+    this.frames.push(...decodeFrames(message));
   }
   close(code: number): void {
     this.closedWith ??= code;
@@ -26,7 +29,10 @@ class FuzzedSocket implements RelaySocket {
   }
 }
 
-/** @param open  a payload of OPEN @throws when anything but the one bad socket suffers */
+/**
+ * @param open  a payload of OPEN
+ * @throws if the effect goes beyond the one bad socket
+ */
 export async function fuzzBox(
   chance: Chance,
   sum: Fuzzed,
@@ -34,7 +40,7 @@ export async function fuzzBox(
   open: Uint8Array,
 ): Promise<void> {
   const attachments = new Map<FuzzedSocket, Attachment>();
-  const heard = () => Promise.resolve();
+  const done = () => Promise.resolve();
   const core = new Relay<FuzzedSocket>({
     sockets: {
       accept: (socket, attachment) => void attachments.set(socket, attachment),
@@ -47,11 +53,11 @@ export async function fuzzBox(
       pingedMs: () => null,
     },
     registry: () => ({
-      connected: heard,
-      draining: heard,
-      read: heard,
-      gone: heard,
-      ingest: heard,
+      connected: done,
+      draining: done,
+      read: done,
+      gone: done,
+      ingest: done,
     }),
     welcome: () => ({ edge_version: "0.0.0", now_ms: 0, heartbeat_ms: 1_000 }),
     now: () => 0,
@@ -72,7 +78,7 @@ export async function fuzzBox(
       core.connect(agent, "box");
       if (chance.isLikely(0.9)) await core.received(agent, hello);
     }
-    const before = new Map(ids.map((id) => [id, streams.get(id)?.heard.length ?? 0]));
+    const before = new Map(ids.map((id) => [id, streams.get(id)?.frames.length ?? 0]));
     const message = fuzzedMessage(chance, ids, open);
     sum.messages++;
     sum.frames += framesIn(message);
@@ -80,13 +86,13 @@ export async function fuzzBox(
     if (agent.closedWith !== null) sum.refused++;
     for (const [id, socket] of streams) {
       if (socket.closedWith !== null)
-        throw new Error("the Box closed the socket of a stream, for its agent's words");
-      for (const frame of socket.heard.slice(before.get(id)))
+        throw new Error("the Box closed a stream's socket because of its agent");
+      for (const frame of socket.frames.slice(before.get(id)))
         if (frame.stream !== id) throw new Error("a frame of another stream");
     }
   }
   if (agents.slice(0, -1).some(({ closedWith }) => closedWith === null))
-    throw new Error("an agent's socket that was left behind open");
+    throw new Error("an old socket of the agent is still open");
   sum.streams += ids.length;
 }
 

@@ -1,4 +1,7 @@
-/** Both ends, and the relay between them, under fuzzed messages: they refuse, or take, and never do anything else; what one stream is told stays with it. */
+/**
+ * Both ends, and the relay between them, under fuzzed messages: they refuse a message or take it,
+ * and its effect stays with its stream.
+ */
 
 import { EnergyMeter } from "../../agent/measure/energy.ts";
 import { Spool } from "../../agent/spool/spool.ts";
@@ -16,7 +19,7 @@ import { fuzzBox } from "./fuzzed-box.ts";
 import { type AnswerPlan, SimulatedOllama } from "./ollama.ts";
 import { Schedule } from "./schedule.ts";
 
-/** Streams live short under fuzz: so many messages, then both ends are made anew. */
+/** Streams end soon under fuzz, so both ends are replaced after this many messages. */
 const MESSAGES_PER_LIFE = 50;
 
 const OPEN: Open = {
@@ -45,7 +48,7 @@ const PLAN: AnswerPlan = {
   breaksAfter: null,
 };
 
-/** @throws when an end, or the Box, does anything but refuse or take */
+/** @throws if an end, or the Box, does anything but refuse a message or take it */
 export async function fuzz(seed: number, frames: number): Promise<Fuzzed> {
   const chance = new Chance(seed);
   const sum: Fuzzed = { messages: 0, frames: 0, refused: 0, streams: 0 };
@@ -96,12 +99,12 @@ function fuzzAgent(chance: Chance, sum: Fuzzed): void {
     onOver: () => {},
   };
   const table = new StreamTable(shell);
-  const told = new Set<string>();
+  const received = new Set<string>();
   for (let i = 0; i < MESSAGES_PER_LIFE; i++) {
-    take(sum, fuzzedMessage(chance, ids, jsonBytes(OPEN)), (message) => {
+    feed(sum, fuzzedMessage(chance, ids, jsonBytes(OPEN)), (message) => {
       for (const frame of decodeFrames(message)) {
         sum.frames++;
-        told.add(frame.stream);
+        received.add(frame.stream);
         if (frame.type >= FrameType.open) table.receive(frame);
       }
     });
@@ -109,10 +112,10 @@ function fuzzAgent(chance: Chance, sum: Fuzzed): void {
   }
   sum.streams += ollama.exchanges.length;
   for (const stream of sent)
-    if (!told.has(stream))
-      throw new Error(`the agent spoke on stream ${stream}, of which it was told nothing`);
+    if (!received.has(stream))
+      throw new Error(`the agent sent a frame of stream ${stream}, which it cannot know`);
   table.giveUp("over");
-  if (table.size !== 0) throw new Error("a stream that does not end");
+  if (table.size !== 0) throw new Error("a stream did not end");
   spool.close();
 }
 
@@ -137,18 +140,18 @@ function fuzzEdge(chance: Chance, sum: Fuzzed): void {
     const mark = markOf(id);
     if (acts.finish === null && acts.write?.some((byte) => byte !== mark))
       throw new Error("bytes of another stream");
-    if ((ended.get(id) ?? 0) > 1) throw new Error("a stream that ended twice");
+    if ((ended.get(id) ?? 0) > 1) throw new Error("a stream ended twice");
   };
   for (const [id, core] of cores) check(id, core.begin(0));
   for (let i = 0; i < MESSAGES_PER_LIFE; i++) {
     const id = chance.pick(ids);
     const core = cores.get(id);
     if (core === undefined) continue;
-    take(
+    feed(
       sum,
       fuzzedMessage(chance, chance.isLikely(0.9) ? [id] : ids, jsonBytes(OPEN)),
       (message) => {
-        // The shell hands every message to the core, which refuses by itself: it ends the stream.
+        // The shell passes every message to the core, which refuses it by ending the stream.
         sum.frames += framesIn(message);
         check(id, core.received(message, i));
       },
@@ -158,12 +161,12 @@ function fuzzEdge(chance: Chance, sum: Fuzzed): void {
   }
   for (const [id, core] of cores) {
     check(id, core.callerGone(MESSAGES_PER_LIFE));
-    if (!core.isOver || ended.get(id) !== 1) throw new Error("a stream that does not end once");
+    if (!core.isOver || ended.get(id) !== 1) throw new Error("a stream did not end exactly once");
   }
   sum.streams += ids.length;
 }
 
-function take(sum: Fuzzed, message: Uint8Array, act: (message: Uint8Array) => void): void {
+function feed(sum: Fuzzed, message: Uint8Array, act: (message: Uint8Array) => void): void {
   sum.messages++;
   try {
     act(message);

@@ -1,4 +1,4 @@
-/** What must hold of a world: at each step, while its agent is away, and when it has come to rest. */
+/** The invariants of a world: at each step, while its agent is away, and at rest. */
 import type { StreamTable } from "../../agent/tunnel/stream-table.ts";
 import { STREAMS_PER_BOX_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
 import type { Pulse } from "../../worker/gateway/stream/pulse.ts";
@@ -10,7 +10,10 @@ import type { Known } from "./known.ts";
 import type { SimulatedLedger } from "./ledger.ts";
 import type { SimulatedOllama } from "./ollama.ts";
 
-/** Once there is a way to the agent, and nothing happens to it, a call whose caller left stops its Ollama within this. */
+/**
+ * Time in which a call whose caller left stops Ollama, once the agent can be reached and nothing
+ * happens to it.
+ */
 const CANCEL_MS = 1_000;
 
 type RestedWorld = {
@@ -26,13 +29,17 @@ type RestedWorld = {
 export function checkMemory(streams: StreamTable): void {
   if (streams.size > STREAMS_PER_BOX_MAX) broken("more streams than a box may have");
   for (const stream of streams.streams) {
-    // One chunk of Ollama may pass the window: it had been read.
+    // One chunk of Ollama may exceed the window, because it was already read.
     if (stream.keptBytes > WINDOW_BYTES + CHUNK_BYTES_MAX)
       broken(`the agent keeps ${stream.keptBytes} bytes of ${stream.id}`);
   }
 }
 
-/** An agent that stays away longer than the grace period ends every stream; what its caller was given before may take it a while. @throws {Broken} */
+/**
+ * While the agent is away for longer than the grace period: every stream must be over, except those
+ * whose slow caller is still taking what it was given.
+ * @throws {Broken}
+ */
 export function checkGaveUp(known: ReadonlyMap<string, Known>, sinceMs: number): void {
   for (const [id, { call, plan }] of known) {
     if (
@@ -42,7 +49,7 @@ export function checkGaveUp(known: ReadonlyMap<string, Known>, sinceMs: number):
       call.beganMs < sinceMs &&
       plan.msPerKilobyte < 1
     )
-      broken(`${id} waits for an agent that is away since ${sinceMs}`);
+      broken(`${id} waits for an agent that has been away since ${sinceMs}`);
   }
 }
 
@@ -56,7 +63,7 @@ export function checkEnd({ agent, ollama, ledger, pulse, known, chronicle }: Res
     if (exchange.isOpen) broken(`an exchange that never ends: ${exchange.number}`);
   const rows = new Map(ledger.rows().map((row) => [row.request_id, row]));
   for (const [id, one] of known) checkCall(id, one, rows.get(id)?.status ?? null, chronicle);
-  for (const id of rows.keys()) if (!known.has(id)) broken(`a record of nobody's: ${id}`);
+  for (const id of rows.keys()) if (!known.has(id)) broken(`a record of an unknown request: ${id}`);
   const counted = ledger.counted();
   for (const status of ["success", "error", "cancelled"] as const) {
     const inLedger = [...rows.values()].filter((row) => row.status === status).length;
@@ -74,7 +81,7 @@ function checkCall(
   if (call !== null && !call.isDone) broken(`${id} never ends`);
   if (status === null && excuse === null) broken(`${id} has no record`);
   if (call === null) return;
-  if (call.result === "nothing" && excuse === null) broken(`${id}: its caller heard nothing`);
+  if (call.result === "nothing" && excuse === null) broken(`${id}: its caller got nothing`);
   if (
     call.result === "whole" &&
     status !== "success" &&
@@ -84,12 +91,12 @@ function checkCall(
   )
     broken(`${id}: answered whole, recorded as ${status}`);
   if (call.result !== "left" && status === "cancelled" && excuse === null)
-    broken(`${id}: recorded as cancelled, and nobody left`);
+    broken(`${id}: recorded as cancelled, but its caller stayed`);
   if (exchanges.length > 1 && excuse === null)
-    broken(`${id}: Ollama was asked ${exchanges.length} times`);
+    broken(`${id}: ${exchanges.length} requests to Ollama`);
   for (const exchange of exchanges) {
     if (call.leftMs !== null && (excuse === null || !excuse.startsWith("the Worker"))) {
-      // The word may be lost on a link that swallows; then the agent is not asked for the stream when it is back.
+      // The ABORT may be lost on a link that swallows. Then nobody resumes the stream when the agent is back.
       const dueMs = Math.max(
         chronicle.reachableMs(call.leftMs, CANCEL_MS) + CANCEL_MS,
         chronicle.swallowedMs(call.leftMs),
@@ -101,6 +108,6 @@ function checkCall(
     }
     const body = Buffer.concat(exchange.body);
     if (exchange.hasEnded && exchange.hasBodyEnded && !body.equals(plan.body ?? new Uint8Array(0)))
-      broken(`${id}: Ollama got another body than the caller sent`);
+      broken(`${id}: Ollama got a different body`);
   }
 }

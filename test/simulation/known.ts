@@ -36,6 +36,16 @@ export class KnownRequests {
     for (const id of this.byId.keys()) if (!this.#isRecorded(id)) this.excuse(id, reason);
   }
 
+  /** Returns the number of calls by the result that their callers got. */
+  results(): Record<string, number> {
+    const results: Record<string, number> = {};
+    for (const { call } of this.byId.values()) {
+      const result = call?.result ?? "refused";
+      results[result] = (results[result] ?? 0) + 1;
+    }
+    return results;
+  }
+
   excuse(id: string, reason: string): void {
     const known = this.byId.get(id);
     if (known !== undefined) known.excuse ??= reason;

@@ -1,4 +1,7 @@
-/** The ledger's own code on an SQLite in memory: transactions that fail, an object that is restarted, records that come twice. */
+/**
+ * The ledger's own code on an SQLite in memory: transactions fail, the object restarts, records
+ * come twice.
+ */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { z } from "zod";
 import type { RequestRecord } from "../../protocol/records.ts";
@@ -19,11 +22,11 @@ const Row = z.object({
 });
 export type LedgerRow = z.infer<typeof Row>;
 
-/** One database for all worlds of this process: making its tables costs more than a world does. */
+/** One database for all worlds of this process: creating its tables takes longer than a world. */
 const database = new DatabaseSync(":memory:");
 const statements = new Map<string, StatementSync>();
 
-/** How many statements go through before one fails; null: all do. */
+/** Number of statements until one fails; null if all succeed. */
 let statementsLeft: number | null = null;
 
 const sql: SqlStorage = {
@@ -86,7 +89,10 @@ export class SimulatedLedger {
     this.#intake = newIntake(0);
   }
 
-  /** @param failsAfter  statements; null: storage works @throws when storage fails */
+  /**
+   * @param failsAfter  statements; null if the storage works
+   * @throws if the storage fails
+   */
   add(records: readonly RequestRecord[], nowMs: number, failsAfter: number | null): number {
     statementsLeft = failsAfter;
     try {
@@ -96,7 +102,7 @@ export class SimulatedLedger {
     }
   }
 
-  /** The object is gone from memory, and comes back from storage. */
+  /** Loses the memory and starts again from storage. */
   restart(nowMs: number): void {
     this.#intake = newIntake(nowMs);
   }
@@ -107,7 +113,7 @@ export class SimulatedLedger {
     );
   }
 
-  /** Requests that the cells of all time have counted, by status. */
+  /** Returns the number of requests in the lifetime cells, by status. */
   counted(): Record<LedgerRow["status"], number> {
     const sum = { success: 0, error: 0, cancelled: 0 };
     for (const { cell } of this.#intake.lifetime())

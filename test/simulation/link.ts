@@ -1,4 +1,7 @@
-/** A simulated WebSocket: messages arrive late and in order, unless the link is cut or swallows them. */
+/**
+ * A simulated WebSocket: messages arrive late and in order, unless the link is cut or swallows
+ * them.
+ */
 import { OPEN, type RelaySocket } from "../../worker/box/sockets.ts";
 import type { Chance } from "./chance.ts";
 import type { Schedule } from "./schedule.ts";
@@ -7,15 +10,17 @@ export type Message = Uint8Array | string;
 
 const CLOSING = 2;
 
-/** One end of a link. Whoever holds it sets what happens on messages and on the close. */
+/** One end of a link. Its owner sets the handlers of messages and of the close. */
 export class End implements RelaySocket {
   onMessage: (message: Message) => void = () => {};
-  /** Once: the other end closed, or answered the close of this one. */
+  /** Called once: the other end closed, or answered the close of this one. */
   onClose: (code: number) => void = () => {};
   /** Takes messages to send. */
   isOpen = true;
-  /** What the other end sent before it learned of the close still arrives, as it does on the platform. */
-  #hears = true;
+  /**
+   * Messages that the other end sent before it noticed the close still arrive, as on the platform.
+   */
+  #isReceiving = true;
   readonly #link: Link;
   readonly #side: 0 | 1;
 
@@ -29,7 +34,8 @@ export class End implements RelaySocket {
   }
 
   send(message: Message): void {
-    if (this.isOpen) this.#link.carry(this.#side, (far) => far.#hears && far.onMessage(message));
+    if (this.isOpen)
+      this.#link.carry(this.#side, (far) => far.#isReceiving && far.onMessage(message));
   }
 
   close(code: number): void {
@@ -38,7 +44,7 @@ export class End implements RelaySocket {
     this.#link.carry(this.#side, (far) => far.closed(code));
   }
 
-  /** The program at this end is gone; the other end learns it as after a reset. */
+  /** Ends the program at this end. The other end notices it as a reset. */
   reset(): void {
     this.close(1006);
     this.onMessage = () => {};
@@ -47,9 +53,9 @@ export class End implements RelaySocket {
 
   /** The other end closed, or the link is lost. */
   closed(code: number): void {
-    if (!this.#hears) return;
+    if (!this.#isReceiving) return;
     this.close(code);
-    this.#hears = false;
+    this.#isReceiving = false;
     this.onClose(code);
   }
 }
@@ -57,9 +63,9 @@ export class End implements RelaySocket {
 export class Link {
   readonly near: End;
   readonly far: End;
-  /** Packets vanish, in both directions, and nobody is told. */
+  /** Packets vanish in both directions, without a reset. */
   swallows = false;
-  /** What is sent arrives no sooner, as where packets are lost and sent again. */
+  /** Messages arrive no sooner, as on a path that loses packets and repeats them. */
   stalledUntilMs = 0;
   readonly #schedule: Schedule;
   readonly #chance: Chance;
@@ -86,8 +92,9 @@ export class Link {
   }
 
   /**
-   * What is on its way is lost; each end learns of it by and by. The far one, which is the Box's, may learn of it when there
-   * is a new link already; not so the near one, for a stream whose edge comes back half a second after the Box knows is given up.
+   * Loses everything on its way, and each end notices a little later. The far end, the Box's, may
+   * notice when there is a new link already. The near one may not: a stream whose edge comes back
+   * half a second after the Box noticed is given up.
    */
   cut(): void {
     this.#isCut = true;

@@ -3,7 +3,7 @@
  *
  *     SEEDS=10000 npm run test:simulation           seeds 1 to 10,000 (the default)
  *     FROM=500 SEEDS=100 npm run test:simulation    seeds 500 to 599
- *     SEED=1234 npm run test:simulation             one world, told step by step
+ *     SEED=1234 npm run test:simulation             one world, with a trace of its steps
  */
 import { availableParallelism } from "node:os";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
@@ -17,7 +17,7 @@ const Settings = z.object({
 });
 
 type Share = { from: number; step: number; until: number };
-type Told = { seed: number; outcome: Outcome } | { seed: number; failure: string };
+type Finished = { seed: number; outcome: Outcome } | { seed: number; failure: string };
 
 const FAILURES_SHOWN = 10;
 
@@ -30,14 +30,14 @@ async function main(): Promise<void> {
   const startMs = performance.now();
   const failures: { seed: number; failure: string }[] = [];
   const sums = { worlds: 0, calls: 0, steps: 0, faults: 0, recorded: 0, resumed: 0 };
-  const heard: Record<string, number> = {};
-  const take = (told: Told) => {
+  const results: Record<string, number> = {};
+  const take = (finished: Finished) => {
     sums.worlds++;
-    if ("failure" in told) return void failures.push(told);
+    if ("failure" in finished) return void failures.push(finished);
     for (const name of ["calls", "steps", "faults", "recorded", "resumed"] as const)
-      sums[name] += told.outcome[name];
-    for (const [what, count] of Object.entries(told.outcome.results))
-      heard[what] = (heard[what] ?? 0) + count;
+      sums[name] += finished.outcome[name];
+    for (const [result, count] of Object.entries(finished.outcome.results))
+      results[result] = (results[result] ?? 0) + count;
   };
   const threads = Math.max(1, availableParallelism());
   await Promise.all(
@@ -47,7 +47,7 @@ async function main(): Promise<void> {
   );
   const seconds = (performance.now() - startMs) / 1_000;
   console.log(
-    Object.entries({ ...sums, ...heard })
+    Object.entries({ ...sums, ...results })
       .map(([name, count]) => `${name} ${count.toLocaleString("en")}`)
       .join(", "),
   );
@@ -58,7 +58,7 @@ async function main(): Promise<void> {
   process.exitCode = failures.length === 0 ? 0 : 1;
 }
 
-function runShare(share: Share, take: (told: Told) => void): Promise<void> {
+function runShare(share: Share, take: (finished: Finished) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL(import.meta.url), { workerData: share });
     worker.on("message", take);
@@ -70,7 +70,7 @@ function runShare(share: Share, take: (told: Told) => void): Promise<void> {
 async function work({ from, step, until }: Share): Promise<void> {
   for (let seed = from; seed < until; seed += step) {
     try {
-      parentPort?.postMessage({ seed, outcome: await simulate(seed) } satisfies Told);
+      parentPort?.postMessage({ seed, outcome: await simulate(seed) } satisfies Finished);
     } catch (error) {
       const failure =
         error instanceof Error
@@ -78,7 +78,7 @@ async function work({ from, step, until }: Share): Promise<void> {
             ? error.message
             : String(error.stack)
           : String(error);
-      parentPort?.postMessage({ seed, failure } satisfies Told);
+      parentPort?.postMessage({ seed, failure } satisfies Finished);
     }
   }
 }

@@ -1,4 +1,4 @@
-/** The network of a world: the links of tunnel and calls, and what networks do to them. */
+/** The network of a world: the links of the tunnel and the calls, and their failures. */
 import type { Chance } from "./chance.ts";
 import type { Chronicle } from "./chronicle.ts";
 import { Link } from "./link.ts";
@@ -22,14 +22,17 @@ export class Network {
     this.#chronicle = chronicle;
   }
 
-  /** A new link for the tunnel; null while there is no way. */
+  /** Returns a new link for the tunnel; null while there is no way. */
   dial(): Link | null {
     if (this.#isDown) return null;
     this.#tunnel = new Link(this.#schedule, this.#chance, TUNNEL_LATENCY_MS);
     return this.#tunnel;
   }
 
-  /** A new link between a call and the Box. @param take  whether the Box does */
+  /**
+   * Returns a new link between a call and the Box; null if the Box refuses it.
+   * @param take  passes the link to the Box
+   */
   join(id: string, take: (link: Link) => boolean): Link | null {
     const link = new Link(this.#schedule, this.#chance, CALL_LATENCY_MS);
     if (!take(link)) return null;
@@ -45,20 +48,20 @@ export class Network {
     this.#chance.pick([...this.#calls.values()])?.cut();
   }
 
-  /** The tunnel is half-open from now on. */
+  /** Makes the tunnel half-open from now on. */
   swallow(): void {
     if (this.#tunnel !== null) this.#tunnel.swallows = true;
     this.#chronicle.swallowsMs.push(this.#schedule.nowMs);
   }
 
-  /** What is in the tunnel arrives late. */
+  /** Delays everything in the tunnel. */
   stall(): void {
     if (this.#tunnel !== null)
       this.#tunnel.stalledUntilMs = this.#schedule.nowMs + this.#chance.between(100, 6_000);
     this.#chronicle.swallowsMs.push(this.#schedule.nowMs);
   }
 
-  /** No new tunnel for that long. */
+  /** Refuses new tunnels for a while. */
   goDown(fromMs: number, toMs: number): void {
     this.#isDown = true;
     this.#schedule.after(this.#chance.between(fromMs, toMs), () => {

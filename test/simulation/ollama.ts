@@ -1,6 +1,6 @@
 /**
- * A simulated Ollama: each exchange answers with bytes of its own, so that a byte of another one, or
- * of the same request asked twice, is seen wherever it turns up.
+ * A simulated Ollama. Each exchange answers with bytes of its own, so that a byte of another
+ * exchange is noticed wherever it appears, even of a second one for the same request.
  */
 
 import type { After } from "../../agent/clock/timers.ts";
@@ -8,18 +8,18 @@ import type { LocalExchange, LocalRequest } from "../../agent/request/ollama.ts"
 import { seeded } from "../support/seeded.ts";
 import type { Chance } from "./chance.ts";
 
-/** How one request is answered. */
+/** The way in which one request is answered. */
 export type AnswerPlan = {
   status: number;
   type: string;
   bytes: number;
   saysLength: boolean;
-  /** To the first byte. */
+  /** Time to the first byte. */
   waitMs: number;
-  /** Between two chunks. */
+  /** Time between two chunks. */
   gapMs: number;
   chunkBytes: number;
-  /** Ends the connection after so many bytes. */
+  /** Closes the connection after this many bytes. */
   breaksAfter: number | null;
 };
 
@@ -30,10 +30,10 @@ export type Exchange = {
   body: Uint8Array[];
   hasBodyEnded: boolean;
   hasEnded: boolean;
-  /** Not answered to its end, and nobody wants it any more. */
+  /** Not answered to its end, and unwanted. */
   isAborted: boolean;
   isOpen: boolean;
-  /** When it was over, whatever ended it; null while it is open. */
+  /** When it was over, for any reason; null while it is open. */
   overMs: number | null;
 };
 
@@ -44,13 +44,13 @@ const TABLE = (() => {
   return Buffer.concat([once, once]);
 })();
 
-/** Bytes of the answer of an exchange; at most {@link TABLE_BYTES}. */
+/** Returns bytes of the answer of an exchange, at most {@link TABLE_BYTES}. */
 export const answerBytes = (exchange: number, from: number, length: number): Buffer => {
   const at = (exchange * 7_919 + from) % TABLE_BYTES;
   return TABLE.subarray(at, at + length);
 };
 
-/** Whether `bytes` are those of the answer from `from` on. */
+/** Returns true for the bytes of that answer at `from`. */
 export function isOfAnswer(bytes: Uint8Array, exchange: number, from: number): boolean {
   for (let at = 0; at < bytes.length; at += TABLE_BYTES) {
     const part = bytes.subarray(at, at + TABLE_BYTES);
@@ -65,27 +65,27 @@ export class SimulatedOllama {
   readonly #chance: Chance;
   readonly #now: () => number;
   readonly #planOf: (path: string) => AnswerPlan;
-  readonly #onAsked: (path: string, exchange: Exchange) => void;
+  readonly #onRequest: (path: string, exchange: Exchange) => void;
 
   /** @param planOf  by the path, which names the request in this world */
   constructor(
     chance: Chance,
     now: () => number,
     planOf: (path: string) => AnswerPlan,
-    onAsked: (path: string, exchange: Exchange) => void,
+    onRequest: (path: string, exchange: Exchange) => void,
   ) {
     this.#chance = chance;
     this.#now = now;
     this.#planOf = planOf;
-    this.#onAsked = onAsked;
+    this.#onRequest = onRequest;
   }
 
-  /** As the agent's client of it. @param after  of the agent's process */
+  /** Returns a client for the agent. @param after  timers of the agent's process */
   client(after: After): { send(local: LocalRequest): LocalExchange } {
     return { send: (local) => this.#send(local, after) };
   }
 
-  /** All connections are closed: Ollama, or the agent, was killed. */
+  /** Closes all connections: Ollama or the agent was killed. */
   dropAll(): void {
     for (const exchange of this.exchanges) {
       exchange.isAborted ||= exchange.isOpen;
@@ -114,7 +114,7 @@ export class SimulatedOllama {
       overMs: null,
     };
     this.exchanges.push(exchange);
-    this.#onAsked(key, exchange);
+    this.#onRequest(key, exchange);
     if (local.body !== null) exchange.body.push(local.body);
     let [hasHead, isPaused, isWaiting] = [false, false, false];
     const fail = (message: string) => {
@@ -123,7 +123,7 @@ export class SimulatedOllama {
       exchange.isAborted = true;
       local.onError(new Error(message), hasHead);
     };
-    const say = () => {
+    const step = () => {
       isWaiting = false;
       if (!exchange.isOpen) return;
       if (this.isDown) return fail("connection reset");
@@ -156,7 +156,7 @@ export class SimulatedOllama {
     const wait = (ms: number) => {
       if (isWaiting) return;
       isWaiting = true;
-      after(ms, say);
+      after(ms, step);
     };
     if (this.isDown) after(chance.between(0, 5), () => fail("connect ECONNREFUSED"));
     else wait(plan.waitMs);

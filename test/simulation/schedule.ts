@@ -1,4 +1,4 @@
-/** Simulated time: what is to happen, in order. The same seed gives the same order. */
+/** Simulated time: events in order. The same seed gives the same order. */
 
 type Due = { atMs: number; order: number; run: (() => void) | null };
 
@@ -8,7 +8,7 @@ export class Schedule {
   #order = 0;
   readonly #heap: Due[] = [];
 
-  /** @returns takes it back */
+  /** Schedules `run`. @returns a function that cancels it */
   after(ms: number, run: () => void): () => void {
     const due: Due = { atMs: this.nowMs + Math.max(0, ms), order: this.#order++, run };
     this.#push(due);
@@ -17,7 +17,7 @@ export class Schedule {
     };
   }
 
-  /** Lets the next thing happen. @returns false when nothing is left before `untilMs` */
+  /** Runs the next event. @returns false after the last event before `untilMs` */
   step(untilMs: number): boolean {
     for (;;) {
       const next = this.#heap[0];

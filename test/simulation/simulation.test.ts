@@ -1,4 +1,4 @@
-/** A slice of `npm run test:simulation` and `npm run test:fuzz`. A failure says its seed. */
+/** A slice of `npm run test:simulation` and `npm run test:fuzz`. A failure names its seed. */
 import { expect, test } from "vitest";
 import { fuzz } from "./fuzzed-ends.ts";
 import { simulate } from "./world.ts";
@@ -7,7 +7,7 @@ const WORLDS = 500;
 const FUZZ_SEEDS = 4;
 const FRAMES_PER_SEED = 5_000;
 
-test("in each of 500 worlds every stream ends once and every request counts once, whatever breaks", {
+test("ends every stream once and counts every request once, in each of 500 worlds with faults", {
   timeout: 120_000,
 }, async () => {
   const sums = { whole: 0, left: 0, faults: 0, resumed: 0 };
@@ -20,25 +20,25 @@ test("in each of 500 worlds every stream ends once and every request counts once
     sums.faults += outcome.faults;
     sums.resumed += outcome.resumed;
   }
-  // The worlds are worth something: much goes well in them, and much does not.
+  // The worlds are realistic: much succeeds in them, and much fails.
   expect(sums.whole).toBeGreaterThan(1_000);
   expect(sums.left).toBeGreaterThan(100);
   expect(sums.faults).toBeGreaterThan(2_000);
   expect(sums.resumed).toBeGreaterThan(200);
 });
 
-test("the same seed is the same world", async () => {
-  const told = async () => {
+test("makes the same world from the same seed", async () => {
+  const trace = async () => {
     const lines: string[] = [];
     await simulate(7, (line) => lines.push(line));
     return lines;
   };
-  const lines = await told();
+  const lines = await trace();
   expect(lines.length).toBeGreaterThan(10);
-  expect(await told()).toEqual(lines);
+  expect(await trace()).toEqual(lines);
 });
 
-test("fuzzed messages are refused or taken by both ends and the Box, and stay with their stream", {
+test("refuses or takes fuzzed messages at both ends and the Box, with an effect on their stream only", {
   timeout: 60_000,
 }, async () => {
   for (let seed = 1; seed <= FUZZ_SEEDS; seed++) {

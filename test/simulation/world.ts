@@ -143,11 +143,6 @@ class World {
       known: this.#known.byId,
       chronicle: this.#chronicle,
     });
-    const results: Record<string, number> = {};
-    for (const { call } of this.#known.byId.values()) {
-      const result = call?.result ?? "refused";
-      results[result] = (results[result] ?? 0) + 1;
-    }
     const rows = this.#ledger.rows();
     const resumed = rows.reduce((sum, row) => sum + row.resumed, 0);
     return {
@@ -156,7 +151,7 @@ class World {
       faults: this.#chronicle.faults,
       recorded: rows.length,
       resumed,
-      results,
+      results: this.#known.results(),
     };
   }
 
