@@ -302,6 +302,10 @@ export const Concern = z
     "code",
     schemas as unknown as [ConcernSchemas[ConcernCode], ...ConcernSchemas[ConcernCode][]],
   )
-  .meta({ id: "Concern" });
+  .meta({
+    id: "Concern",
+    description:
+      "One thing that is wrong now. Codes are stable; `params` holds the figures of each code.",
+  });
 export type Concern = z.infer<ConcernSchemas[ConcernCode]>;
 export type ConcernOf<Code extends ConcernCode> = Extract<Concern, { code: Code }>;

@@ -100,6 +100,8 @@ const bodyOf = (schema: Schema): Html =>
     : html`${schema.anyOf.map((form, index) => html`${index > 0 ? html`<p>or</p>` : ""}${fields(form)}`)}`;
 
 function fields(schema: Schema): Html {
+  if (schema.oneOf !== undefined)
+    return html`<p>${schema.description ?? ""}</p>${schema.oneOf.map((form) => fields(form))}`;
   if (schema.properties === undefined) return html`<p>${typeOf(schema)}</p>`;
   const rows = Object.entries(schema.properties).map(([name, field]) => [
     html`<code>${name}</code>${schema.required?.includes(name) ? "" : " (optional)"}`,

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import type { ApiRoute } from "../../../../protocol/api/route.ts";
 import { API_ROUTES } from "../../../../protocol/api/routes.ts";
+import { CONCERN_CODES } from "../../../../protocol/concerns.ts";
 import { type OpenApi, openApiOf } from "../../../../worker/docs/openapi.ts";
 import { docsPage } from "../../../../worker/docs/page.ts";
 
@@ -66,6 +67,13 @@ test("marks path parameters as required, and lets answers gain fields", () => {
     { name: "name", in: "path", required: true },
   ]);
   expect(JSON.stringify(paths)).not.toContain("additionalProperties");
+});
+
+test("the page describes every code of a concern", () => {
+  const page = String(docsPage(document)).replaceAll("&#39;", "'");
+  const forms = document.components.schemas.Concern?.oneOf ?? [];
+  expect(forms.map(({ properties }) => properties?.code?.const)).toEqual(CONCERN_CODES);
+  for (const { description = "" } of forms) expect(page).toContain(description);
 });
 
 test("the page lists every route and shape, resolves every link, and escapes all text", () => {
