@@ -10,6 +10,9 @@ import { GpuState } from "../../../../../protocol/inventory.ts";
 import { fakeSmi, type Step } from "../../../../support/fake-nvidia-smi.ts";
 import { temporaryFolder } from "../../../../support/temporary.ts";
 
+// A busy machine starts processes slowly: each wait below may take 10 s.
+vi.setConfig({ testTimeout: 30_000 });
+
 const CARD = {
   index: "0",
   uuid: "GPU-1",
@@ -214,7 +217,7 @@ test("leaves no orphan when the agent is killed, because the next row ends the c
   const pid = Number(readFileSync(join(folder, "pid"), "utf8"));
   expect(isAlive(pid)).toBe(true);
   agent.kill("SIGKILL");
-  await vi.waitFor(() => expect(isAlive(pid)).toBe(false), 5_000);
+  await vi.waitFor(() => expect(isAlive(pid)).toBe(false), 10_000);
 });
 
 function reading(
