@@ -60,7 +60,8 @@ export class AgentProcess {
     this.#agentId = agentId;
     this.#after = (ms, run) => schedule.after(ms, () => this.#isAlive && run());
     const log = (_level: string, event: string) => world.onLog(event);
-    // Callbacks of a sync run in the same step: a process that is killed in the next one must be over.
+    // Callbacks of a sync run in the same step: a process that is killed in the next one must be
+    // over.
     const after: After = (ms, run) => this.#after(ms, () => void [run(), world.onSynced()]);
     this.spool = Spool.open("spool", { now: world.wallMs, log, disk: disk.of(after), after });
     const turns = { atEnd: (run: () => void) => void this.#after(0, run), after: this.#after };

@@ -1,4 +1,7 @@
-/** A simulated Aggregator: its ledger takes records late, twice, after a failure, or before a crash that leaves no answer. */
+/**
+ * A simulated Aggregator: its ledger takes records late, twice, after a failure, or before a crash
+ * that leaves no answer.
+ */
 import { RequestRecord } from "../../protocol/records.ts";
 import { RegistryFailed } from "./box.ts";
 import { EPOCH_MS } from "./call-plan.ts";

@@ -64,7 +64,8 @@ export function fuzzedMessage(
 
 function fuzzedFrame(chance: Chance, streams: readonly string[], open: Uint8Array): Frame {
   const type = chance.pick(TYPES);
-  // A frame of the tunnel on a stream, or the reverse, has its whole message refused. So it is rare.
+  // A frame of the tunnel on a stream, or the reverse, has its whole message refused. So it is
+  // rare.
   const isOfTunnel = type < FrameType.open !== chance.isLikely(0.02);
   const stream = isOfTunnel ? TUNNEL : chance.pick(streams);
   return { type, stream, seq: fuzzedSeq(chance), payload: payloadOf(chance, type, stream, open) };

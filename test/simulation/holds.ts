@@ -96,7 +96,8 @@ function checkCall(
     broken(`${id}: ${exchanges.length} requests to Ollama`);
   for (const exchange of exchanges) {
     if (call.leftMs !== null && (excuse === null || !excuse.startsWith("the Worker"))) {
-      // The ABORT may be lost on a link that swallows. Then nobody resumes the stream when the agent is back.
+      // The ABORT may be lost on a link that swallows. Then nobody resumes the stream when the
+      // agent is back.
       const dueMs = Math.max(
         chronicle.reachableMs(call.leftMs, CANCEL_MS) + CANCEL_MS,
         chronicle.swallowedMs(call.leftMs),

@@ -1,6 +1,7 @@
 /**
- * A simulated world, made from a seed: callers, an edge, a Box, an agent, an Ollama, a disk and a ledger
- * on one schedule. Faults happen in its first minute. Invariants are checked at each step and at the end.
+ * A simulated world, made from a seed: callers, an edge, a Box, an agent, an Ollama, a disk and a
+ * ledger on one schedule. Faults happen in its first minute. Invariants are checked at each step
+ * and at the end.
  */
 import { GRACE_MS, NOTICE_MS } from "../../protocol/limits.ts";
 import type { Ended } from "../../worker/gateway/stream/ended.ts";
@@ -224,9 +225,9 @@ class World {
 
   #ended(call: Call, ended: Ended): void {
     const { id } = call.plan;
-    this.#trace(
-      `${id} ended by ${ended.by}${"status" in ended ? `, ${ended.status}` : ""}${"failure" in ended ? ` ${ended.failure.reason}` : ""}`,
-    );
+    const status = "status" in ended ? `, ${ended.status}` : "";
+    const reason = "failure" in ended ? ` ${ended.failure.reason}` : "";
+    this.#trace(`${id} ended by ${ended.by}${status}${reason}`);
     if (
       "failure" in ended &&
       ended.failure.reason === "box_refused" &&

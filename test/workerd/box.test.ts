@@ -158,7 +158,10 @@ test("reports a box whose agent does not come back as down", async () => {
   expect(await answer.json()).toEqual({ error: expect.stringContaining("leaving") });
 });
 
-/** Has the next call of a method throw, as if the object were reset. Calls from outside go to the prototype. */
+/**
+ * Has the next call of a method throw, as if the object were reset. Calls from outside go to the
+ * prototype.
+ */
 function failOnce(object: object, method: string): void {
   const prototype: object = Object.getPrototypeOf(object);
   const whole = Object.getOwnPropertyDescriptor(prototype, method);

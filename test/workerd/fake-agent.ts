@@ -1,4 +1,6 @@
-/** A fake agent for tests in workerd: a WebSocket that sends and receives frames as a test wants. */
+/**
+ * A fake agent for tests in workerd: a WebSocket that sends and receives frames as a test wants.
+ */
 import { exports } from "cloudflare:workers";
 import {
   decodeFrames,
@@ -31,7 +33,10 @@ export class FakeAgent {
     });
   }
 
-  /** Dials, and stops before HELLO. @param options  half open: it may go on sending after the close */
+  /**
+   * Dials, and stops before HELLO.
+   * @param options  half open: it may go on sending after the close
+   */
   static async dial(
     box: string,
     headers: Record<string, string> = {},

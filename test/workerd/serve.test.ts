@@ -1,4 +1,7 @@
-/** Answers that only the edge can record: their records are in the ledger before the caller has them. */
+/**
+ * Answers that only the edge can record: their records are in the ledger before the caller has
+ * them.
+ */
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { FrameType, jsonBytes, streamFrame } from "../../protocol/frames.ts";

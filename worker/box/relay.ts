@@ -46,7 +46,10 @@ export type RelayShell<Socket extends RelaySocket> = {
   log(level: "warn" | "error", event: string, fields: Record<string, unknown>): void;
 };
 
-/** A stream that lost its socket has a new one by then. Short: Ollama stops 1 s after its caller left. */
+/**
+ * A stream that lost its socket has a new one by then. Short: Ollama stops 1 s after its caller
+ * left.
+ */
 const ATTACH_AGAIN_MS = 500;
 
 /** Private close codes (4000-4999). The agent logs the reason. */
@@ -211,7 +214,8 @@ export class Relay<Socket extends RelaySocket> {
       const to = this.#sockets.stream(id);
       if (to !== null) sendTo(to, bytes.slice());
     }
-    // Last, since these wait for the registry: the next message must not overtake a stream's frames.
+    // Last, since these wait for the registry: the next message must not overtake a stream's
+    // frames.
     for (const frame of frames.filter(isOfTunnel))
       await this.#fromTunnel(socket, attachment, frame);
   }

@@ -3,7 +3,7 @@
  * caller's pace. Pure.
  *
  * An answer is given whole, streamed, or held back until it is complete. Once begun, it can only
- * end with an error in its own format.
+ * fail with an error in its own format.
  */
 import { endingOf, isHeldBack } from "../../../protocol/ending.ts";
 import { type Frame, FrameError, FrameType, parsePayload } from "../../../protocol/frames.ts";
@@ -113,7 +113,10 @@ export class AnswerWriter {
     return false;
   }
 
-  /** The caller took the last write. @returns the frames and bytes in it; null if nothing was written */
+  /**
+   * The caller took the last write.
+   * @returns the frames and bytes in it; null if nothing was written
+   */
   wrote(): { next: number; bytes: number } | null {
     const written = this.#written;
     this.#written = null;

@@ -2,8 +2,8 @@
  * The edge's end of one stream, without sockets or clocks: events go in, actions come out.
  *
  * Carries the stream across cuts: resumes in both directions, the grace period, redials and probes.
- * Decides when the stream is over, how, and who keeps its record. `answer.ts` is the part towards the
- * caller. `edge-stream.ts` is the shell; the simulation runs the same actions on simulated sockets.
+ * Decides when the stream is over, how, and who keeps its record. `answer.ts` is the part towards
+ * the caller. `edge-stream.ts` is the shell; the simulation is another one.
  */
 import {
   decodeFrames,
@@ -66,14 +66,14 @@ export class EdgeStreamCore {
     return this.#isOver;
   }
 
-  /** Bytes of the request that are not acknowledged, of the answer that are not taken. For tests. */
+  /** Bytes of the request not acknowledged, and of the answer not taken. For tests. */
   get kept(): { request: number; answer: number } {
     return { request: this.#end.keptBytes, answer: this.#answer.keptBytes };
   }
 
   /** When {@link tick} should be called next, if at all. An earlier call does nothing. */
   nextTickMs(nowMs: number): number | null {
-    return this.#reach.nextLookMs(nowMs, this.#isWanted);
+    return this.#reach.nextCheckMs(nowMs, this.#isWanted);
   }
 
   begin(nowMs: number): EdgeStreamActions {
@@ -152,7 +152,7 @@ export class EdgeStreamCore {
   /** There is a new socket to the Box. */
   attached(nowMs: number): EdgeStreamActions {
     this.#reach.isAttached = true;
-    this.#reach.back(); // otherwise the Box sends GONE
+    this.#reach.back(); // If its agent is away, the Box sends GONE.
     if (!this.#isOver) this.#send(...this.#end.requestResume());
     else if (this.#pendingAbort !== null) {
       this.#send(this.#pendingAbort);
@@ -240,7 +240,7 @@ export class EdgeStreamCore {
     this.#over({ by: "agent" });
   }
 
-  /** The agent ended the stream, and why. */
+  /** The agent ended the stream. */
   #aborted(abort: Abort): void {
     const failure = abortFailure(abort, this.#facts.box);
     if (failure === null) throw new FrameError(`abort ${abort.code} from an agent`);

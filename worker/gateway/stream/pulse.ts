@@ -29,10 +29,10 @@ const SLACK_MS = 150;
  */
 export const PROBE_MS = NOTICE_MS - SILENCE_MS - SLACK_MS;
 
-/** With more open streams than this, each one looks less often: about this many keep watch. */
+/** With more open streams than this, each one checks less often: about this many keep watch. */
 const WATCHERS = 16;
-/** Longest interval at which a stream looks. */
-const LOOK_EVERY_MS_MAX = 5 * HEARTBEAT_MS;
+/** Longest interval between two checks of a stream. */
+const CHECK_EVERY_MS_MAX = 5 * HEARTBEAT_MS;
 
 const dueMs = ({ lastSeenMs, lastProbeMs }: Pulse): number =>
   Math.max(lastSeenMs, lastProbeMs) + PROBE_MS;
@@ -40,10 +40,10 @@ const dueMs = ({ lastSeenMs, lastProbeMs }: Pulse): number =>
 export const isProbeDue = (pulse: Pulse, nowMs: number): boolean => nowMs >= dueMs(pulse);
 
 /**
- * When a stream looks next: when a probe may be due, and not at the same moment as all the others.
+ * When a stream checks next: when a probe may be due, and not at the same moment as all the others.
  */
 export function nextProbeMs(pulse: Pulse, nowMs: number, random: () => number): number {
   if (pulse.open <= WATCHERS) return Math.max(nowMs, dueMs(pulse));
-  const everyMs = Math.min(LOOK_EVERY_MS_MAX, (PROBE_MS * pulse.open) / WATCHERS);
+  const everyMs = Math.min(CHECK_EVERY_MS_MAX, (PROBE_MS * pulse.open) / WATCHERS);
   return nowMs + everyMs * (0.5 + random());
 }

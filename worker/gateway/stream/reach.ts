@@ -28,8 +28,8 @@ export class Reach {
     return this.isAttached && !this.#isAgentAway;
   }
 
-  /** When to look next; null if never. @param isWanted  a caller waits for the agent */
-  nextLookMs(nowMs: number, isWanted: boolean): number | null {
+  /** When to check next; null if never. @param isWanted  a caller waits for the agent */
+  nextCheckMs(nowMs: number, isWanted: boolean): number | null {
     if (this.#graceEndsMs !== null) return this.#graceEndsMs;
     return isWanted ? nextProbeMs(this.#pulse, nowMs, this.#random) : null;
   }

@@ -15,7 +15,9 @@ export class RequestFrames {
   #isReadDue = false;
   #isSent = false;
 
-  /** @param body  the whole body; null without a body; "streamed" if it arrives through {@link add} */
+  /**
+   * @param body  the whole body; null without a body; "streamed" if it arrives through {@link add}
+   */
   constructor(end: StreamEnd, body: Uint8Array | "streamed" | null) {
     this.#end = end;
     this.#hasMore = body === "streamed";

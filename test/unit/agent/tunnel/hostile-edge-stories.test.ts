@@ -1,4 +1,7 @@
-/** A real agent against an edge that misbehaves for longer: forbidden paths, lost confirmations, kills, pauses and floods. */
+/**
+ * A real agent against an edge that misbehaves for longer: forbidden paths, lost confirmations,
+ * kills, pauses and floods.
+ */
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import { FrameType, streamFrame, tunnelFrame } from "../../../../protocol/frames.ts";

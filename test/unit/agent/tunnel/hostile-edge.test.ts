@@ -1,6 +1,7 @@
 /**
  * A real agent against an edge that replays, forgets, or sends frames that no edge sends. The agent
- * always goes on, sends Ollama one request for each of its own, and has one record of it. Only garbage closes its socket.
+ * always goes on, sends Ollama exactly one request for each stream, and has one record of it. Only
+ * garbage closes its socket.
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";

@@ -1,4 +1,7 @@
-/** The scene of the hostile-edge tests: a real agent with one request that is being answered and one that is over. */
+/**
+ * The scene of the hostile-edge tests: a real agent with one request that is being answered and one
+ * that is over.
+ */
 import { randomUUID } from "node:crypto";
 import { expect } from "vitest";
 import {
@@ -13,7 +16,10 @@ import type { Open } from "../../../../protocol/messages.ts";
 import type { AgentProcess } from "../../../support/agent-process.ts";
 import { openFrame } from "../../../support/fake-edge.ts";
 
-/** `live`: being answered. `over`: answered, its record confirmed. `unknown`: not an id of any request. */
+/**
+ * `live`: being answered. `over`: answered, its record confirmed. `unknown`: not an id of any
+ * request.
+ */
 export type Scene = { agent: AgentProcess; live: string; over: string; unknown: string };
 
 /** Starting an agent and having it answer takes this long on a busy machine. */
@@ -54,7 +60,10 @@ export async function beginScene(agent: AgentProcess): Promise<Scene> {
   return { agent, live, over, unknown };
 }
 
-/** Checks the invariants of every scene: one record and one local request each. Ends the live stream, if it is still open. */
+/**
+ * Checks the invariants of every scene: one record and one local request each. Ends the live
+ * stream, if it is still open.
+ */
 export async function expectOneRecordEach(
   { agent, live, over, unknown }: Scene,
   status: "cancelled" | "error",

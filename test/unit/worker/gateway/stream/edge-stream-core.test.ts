@@ -158,7 +158,8 @@ test("ends at a frame of another stream, and passes none of its bytes on", () =>
 });
 
 test("probes often enough that a link that swallows packets is noticed in time", () => {
-  // The worst case: the last heartbeat just before the loss, and a probe just before the Box can know of it.
+  // The worst case: the last heartbeat just before the loss, and a probe just before the Box can
+  // know of it.
   expect(SILENCE_MS + PROBE_MS).toBeLessThanOrEqual(NOTICE_MS - 100);
   expect(SILENCE_MS).toBeGreaterThan(2 * HEARTBEAT_MS);
   const core = begun();
@@ -190,7 +191,7 @@ test("finds a probe due at the scheduled time, despite fractions of a millisecon
   }
 });
 
-test("has each of very many streams look rarely, and all of them often", () => {
+test("has each of very many streams check rarely, and all of them together often", () => {
   const pulse = { ...newPulse(), open: 10_000 };
   const waits = Array.from({ length: 100 }, (_, i) => nextProbeMs(pulse, 0, () => i / 100));
   expect(Math.min(...waits)).toBeGreaterThanOrEqual(2_000);
