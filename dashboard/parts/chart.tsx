@@ -135,7 +135,8 @@ function optionsOf(
   const rem = remPx();
   const axis = {
     stroke: token("quiet"),
-    font: `${FONT_REM * rem}px ${style.fontFamily}`,
+    // uPlot scales the font to the screen's density, but only if its size is a whole number.
+    font: `${Math.round(FONT_REM * rem)}px ${style.fontFamily}`,
     ticks: { show: false },
   };
   return {

@@ -5,7 +5,7 @@ import { callModel, edgeUrl, useBrowser, Viewer } from "./viewer.ts";
 
 useBrowser();
 
-test("shows the totals of the API and updates them live", async () => {
+test.concurrent("shows the totals of the API and updates them live", async ({ expect }) => {
   await using viewer = await Viewer.open("#/");
   const { page } = viewer;
   const shown = page.locator(".total", { hasText: "Total requests" }).locator(".total-value");
@@ -22,7 +22,7 @@ test("shows the totals of the API and updates them live", async () => {
   expect(viewer.errors).toEqual([]);
 });
 
-test("shows four charts for every range", async () => {
+test.concurrent("shows four charts for every range", async () => {
   await callModel({ model: "llama3.2" });
   await using viewer = await Viewer.open("#/");
   const { page } = viewer;
@@ -38,7 +38,7 @@ test("shows four charts for every range", async () => {
   expect(viewer.errors).toEqual([]);
 });
 
-test("opens the range of a link, and offers a year only with an external store or through a link", async () => {
+test.concurrent("opens the range of a link, and offers a year only with an external store or through a link", async () => {
   await using viewer = await Viewer.open("#/?range=7d");
   const { page } = viewer;
   await page.getByRole("heading", { name: "Last 7 days" }).waitFor();
@@ -51,7 +51,7 @@ test("opens the range of a link, and offers a year only with an external store o
   await page.getByRole("button", { name: "365d", exact: true, pressed: true }).waitFor();
 });
 
-test("a box that is down comes first, with how long", async () => {
+test.concurrent("lists a box that is down first, with its downtime", async () => {
   await using viewer = await Viewer.open("#/");
   const first = viewer.page
     .getByRole("region", { name: "Needs attention" })
@@ -60,7 +60,7 @@ test("a box that is down comes first, with how long", async () => {
   expect(await first.textContent()).toMatch(/cinder has been down for/);
 });
 
-test("labels simulated data in a banner, in the title and on the box", async () => {
+test.concurrent("labels simulated data in a banner, in the title and on the box", async () => {
   await using viewer = await Viewer.open("#/");
   const { page } = viewer;
   await page.getByText("No model is running.").waitFor();
@@ -69,4 +69,26 @@ test("labels simulated data in a banner, in the title and on the box", async () 
   expect(await page.locator(".box", { hasText: "borealis" }).getByText("simulated").count()).toBe(
     0,
   );
+});
+
+test.concurrent("draws the labels of a chart at full size on a high-density screen", async () => {
+  const density = 2;
+  await using viewer = await Viewer.open("#/", { deviceScaleFactor: density });
+  const { page } = viewer;
+  await page.addInitScript(`
+    globalThis.fonts = new Set();
+    const { get, set } = Object.getOwnPropertyDescriptor(CanvasRenderingContext2D.prototype, "font");
+    Object.defineProperty(CanvasRenderingContext2D.prototype, "font", {
+      get,
+      set(font) {
+        fonts.add(font);
+        set.call(this, font);
+      },
+    });
+  `);
+  await page.reload();
+  await page.getByRole("img", { name: /^Latency: / }).waitFor();
+  const fonts = await page.evaluate<string[]>("[...fonts]");
+  expect(fonts.length).toBeGreaterThan(0);
+  for (const font of fonts) expect(Number.parseFloat(font) / density).toBeGreaterThanOrEqual(11);
 });

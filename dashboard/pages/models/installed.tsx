@@ -131,10 +131,11 @@ export function InstalledSection({ models, repository, boxes, isAdmin, mayInfer,
             <button
               type="button"
               class="small danger"
+              aria-label={`Delete ${model.name}`}
               disabled={!mayChange}
               onClick={() => setDeleting(model)}
             >
-              Delete<span class="sr-only"> {model.name}</span>…
+              Delete…
             </button>
           </div>
         </td>

@@ -21,7 +21,7 @@ const FIGURES = [
   "First token, P50\u00a0/\u00a0P95",
   "Latency, P50\u00a0/\u00a0P95",
   "Decode rate",
-  "Energy, per 1k\u00a0tokens",
+  "Energy\u00a0/ per\u00a01k\u00a0tokens",
   "Errors",
 ];
 
@@ -81,9 +81,9 @@ export function Statistics() {
       )}
       {data?.models.some(({ energy_j }) => energy_j !== null) && (
         <p class="footnote">
-          Energy is the power drawn by all GPUs of a box while it had requests, divided equally
-          among them. GPUs report it for their own board: it includes idle power but not the rest of
-          the machine. Known for {count(sum(data.models, "energy_requests"))} of{" "}
+          Energy is what all GPUs of a box consumed while it had requests in flight, divided equally
+          among those requests. The GPUs measure it themselves: it includes idle power but not the
+          rest of the machine. Known for {count(sum(data.models, "energy_requests"))} of{" "}
           {count(sum(data.models, "total_requests"))} requests.
         </p>
       )}

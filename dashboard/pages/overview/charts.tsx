@@ -43,6 +43,7 @@ export function Charts({ hasStore }: { hasStore: boolean }) {
         <div class={isLoading ? "charts loading" : "charts"}>
           <Chart
             title="Requests per minute"
+            nothing="No requests in this range"
             at={columns.at}
             format={short}
             isArea

@@ -5,11 +5,11 @@ import { type Phase, segmentsOf } from "../../shape/waterfall.ts";
 
 const NAMES: Record<Phase, string> = {
   edge: "Edge",
-  tunnel: "Tunnel (round trip)",
+  tunnel: "Tunnel",
   queue: "Queue",
   load: "Model load",
-  prefill: "Prefill (prompt)",
-  decode: "Decode (response)",
+  prefill: "Prefill",
+  decode: "Decode",
   other: "Other",
 };
 
@@ -26,7 +26,7 @@ export function Waterfall({ entry }: { entry: LogEntry }) {
 }
 
 const FROM_OLLAMA =
-  "Load, prefill and decode are reported by Ollama or measured from its response.";
+  "Load, prefill (prompt) and decode (response) are reported by Ollama or measured as its response arrives.";
 const OTHER =
   "“Other” is time that neither Ollama nor the edge accounts for, such as waiting for a slow caller.";
 

@@ -8,6 +8,13 @@ import { live } from "../../data/live.ts";
 import { Ago, Moment, Pill, Section } from "../../parts/basics.tsx";
 import { count } from "../../shape/format.ts";
 
+const STORES: Record<Config["exporter_type"], string> = {
+  none: "None",
+  clickhouse: "ClickHouse",
+  postgres: "Postgres",
+  both: "ClickHouse and Postgres",
+};
+
 type Props = { config: Config; isAdmin: boolean; changed: () => void };
 
 export function Configuration({ config, isAdmin, changed }: Props) {
@@ -29,7 +36,7 @@ export function Configuration({ config, isAdmin, changed }: Props) {
     ["Version", config.version],
     ["Access", config.auth_mode === "open" ? "Open, from this machine only" : "API key required"],
     ["Your scopes", config.scopes.join(", ")],
-    ["External stores", config.exporter_type],
+    ["External stores", STORES[config.exporter_type]],
     ["Export interval", `${count(config.metrics_export_interval)} s`],
     ...(config.clickhouse_host === null ? [] : [["ClickHouse", config.clickhouse_host] as const]),
     ...(config.postgres_host === null ? [] : [["Postgres", config.postgres_host] as const]),

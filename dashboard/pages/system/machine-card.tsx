@@ -103,11 +103,12 @@ function DownBox({ box, isAdmin }: { box: LiveBox; isAdmin: boolean }) {
       <button
         type="button"
         class="small danger"
+        aria-label={`Forget ${box.name}`}
         disabled={!isAdmin}
         title={isAdmin ? undefined : "Needs a key with the admin scope"}
         onClick={() => setIsConfirming(true)}
       >
-        Forget<span class="sr-only"> {box.name}</span>…
+        Forget…
       </button>
       {isConfirming && (
         <TypedConfirm
