@@ -50,6 +50,8 @@ export default defineConfig({
           // In one process, which loads the browser's driver once.
           isolate: false,
           globalSetup: "test/browser/setup.ts",
+          // The pages of a file load side by side: on a busy machine each takes seconds.
+          expect: { poll: { timeout: 15_000 } },
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

@@ -6,7 +6,7 @@ import { edgeUrl, useBrowser, Viewer } from "./viewer.ts";
 
 useBrowser();
 
-test("streams an answer with its model, box and token rate, and keeps it after a reload", async () => {
+test.concurrent("streams an answer with its model, box and token rate, and keeps it after a reload", async () => {
   await using viewer = await Viewer.open("#/chat?model=llama3.2:latest&box=atlas");
   const { page } = viewer;
   await page.getByRole("textbox", { name: "Message" }).fill("What is a <b>box</b>?");
@@ -25,7 +25,7 @@ test("streams an answer with its model, box and token rate, and keeps it after a
   expect(viewer.errors).toEqual([]);
 });
 
-test("cancels the request on the box when Stop is pressed", async () => {
+test.concurrent("cancels the request on the box when Stop is pressed", async () => {
   await using viewer = await Viewer.open("#/chat?model=qwen3:8b");
   const { page } = viewer;
   const prompt = `count the grains of sand ${Date.now()}`;
@@ -51,7 +51,7 @@ test("cancels the request on the box when Stop is pressed", async () => {
   expect(entry.status).toBe("cancelled");
 });
 
-test("renders a hostile answer without running or loading anything", async () => {
+test.concurrent("renders a hostile answer without running or loading anything", async () => {
   await using viewer = await Viewer.open("#/chat");
   const { page } = viewer;
   const evil = [
@@ -84,7 +84,7 @@ test("renders a hostile answer without running or loading anything", async () =>
   expect(viewer.errors).toEqual([]);
 });
 
-test("shows an error in place of the answer", async () => {
+test.concurrent("shows an error in place of the answer", async () => {
   await using viewer = await Viewer.open("#/chat?model=no-such-model");
   const { page } = viewer;
   await page.getByRole("textbox", { name: "Message" }).fill("hello");

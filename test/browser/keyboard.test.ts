@@ -47,7 +47,7 @@ async function walk({ page }: Viewer, key: "Tab" | "Shift+Tab", limit: number): 
   throw new Error(`the focus does not leave the page: ${stops.at(-1)?.label}`);
 }
 
-test.each(PAGES)(
+test.concurrent.each(PAGES)(
   "reaches every control of %s in both directions, each with a name and a visible focus",
   async (hash) => {
     // Refresh is off, so that the controls do not change between the count and the walk.
@@ -69,7 +69,7 @@ test.each(PAGES)(
   },
 );
 
-test("offers a skip link first, and moves the focus to the top of a newly opened page", async () => {
+test.concurrent("offers a skip link first, and moves the focus to the top of a newly opened page", async () => {
   await using viewer = await Viewer.open("#/");
   const { page } = viewer;
   const focused = (property: string) => page.evaluate<string>(`document.activeElement.${property}`);
@@ -88,7 +88,7 @@ test("offers a skip link first, and moves the focus to the top of a newly opened
   expect(await focused("id")).toBe("main");
 });
 
-test("keeps the focus in a dialog until it closes, then returns it to the opener", async () => {
+test.concurrent("keeps the focus in a dialog until it closes, then returns it to the opener", async () => {
   await using viewer = await Viewer.open("#/settings");
   const { page } = viewer;
   // The button is disabled until the page knows the scopes of its key.
@@ -123,7 +123,7 @@ test("keeps the focus in a dialog until it closes, then returns it to the opener
   expect(await hasFocus()).toBe(1);
 });
 
-test("runs no animations if the viewer prefers reduced motion", async () => {
+test.concurrent("runs no animations if the viewer prefers reduced motion", async () => {
   const animationsWith = async (reducedMotion: "reduce" | "no-preference") => {
     await using viewer = await Viewer.open("#/settings", { reducedMotion });
     await viewer.page.route("**/api/**", () => {});

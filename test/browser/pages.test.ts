@@ -28,9 +28,9 @@ const THEMES = ["light", "dark"] as const;
 const WIDTHS = [1280, 360, 3840];
 const CASES = PAGES.flatMap(([hash, shows]) => THEMES.map((theme) => ({ hash, shows, theme })));
 
-test.each(CASES)(
+test.concurrent.for(CASES)(
   "renders $hash in the $theme theme, from phone to wall display",
-  async ({ hash, shows, theme }) => {
+  async ({ hash, shows, theme }, { expect }) => {
     await using viewer = await Viewer.open(hash, { colorScheme: theme });
     const { page } = viewer;
     await page.getByText(shows, { exact: true }).first().waitFor();
@@ -48,7 +48,7 @@ test.each(CASES)(
   },
 );
 
-test("sends a strict content security policy and contacts no other origin", async () => {
+test.concurrent("sends a strict content security policy and contacts no other origin", async () => {
   await using viewer = await Viewer.open("#/chat");
   const foreign: string[] = [];
   viewer.page.on(
@@ -66,7 +66,7 @@ test("sends a strict content security policy and contacts no other origin", asyn
   expect(foreign.filter((url) => !url.startsWith("data:"))).toEqual([]);
 });
 
-test("loads at most 60 KB of compressed JavaScript at first", async () => {
+test.concurrent("loads at most 60 KB of compressed JavaScript at first", async () => {
   await using viewer = await Viewer.open("#/");
   const { page } = viewer;
   const scripts: string[] = [];

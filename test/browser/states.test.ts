@@ -5,7 +5,7 @@ import { callModel, edgeUrl, useBrowser, Viewer } from "./viewer.ts";
 
 useBrowser();
 
-test("keeps the data greyed out with its age while offline, and recovers once online", async () => {
+test.concurrent("keeps the data greyed out with its age while offline, and recovers once online", async () => {
   await using viewer = await Viewer.open("#/");
   const { page } = viewer;
   await page.getByText("Total requests").waitFor();
@@ -20,7 +20,7 @@ test("keeps the data greyed out with its age while offline, and recovers once on
   expect(await page.locator(".page.stale").count()).toBe(0);
 });
 
-test("reopens a stream that was cut without showing an alarm", async () => {
+test.concurrent("reopens a stream that was cut without showing an alarm", async () => {
   await using proxy = await CuttingProxy.start(Number(new URL(edgeUrl()).port));
   await using viewer = await Viewer.open("#/", { refreshSeconds: 1 }, proxy.url);
   const { page } = viewer;
@@ -48,7 +48,7 @@ const BROKEN = {
   },
 };
 
-test("shows the error of a failing edge in the banner and on the page, and retries", async () => {
+test.concurrent("shows the error of a failing edge in the banner and on the page, and retries", async () => {
   await callModel({ model: "llama3.2" });
   await using viewer = await Viewer.open("#/");
   const { page } = viewer;
@@ -72,7 +72,7 @@ test("shows the error of a failing edge in the banner and on the page, and retri
   expect(await failure.count()).toBe(0);
 });
 
-test("reports a page whose code cannot be loaded, and reloads it", async () => {
+test.concurrent("reports a page whose code cannot be loaded, and reloads it", async () => {
   await using viewer = await Viewer.open("#/");
   const { page } = viewer;
   await page.getByText("Total requests").waitFor();
@@ -87,7 +87,7 @@ test("reports a page whose code cannot be loaded, and reloads it", async () => {
   await page.getByRole("heading", { name: "Installed models" }).waitFor();
 });
 
-test("polls if the event stream is blocked", async () => {
+test.concurrent("polls if the event stream is blocked", async () => {
   await using viewer = await Viewer.open("#/settings", { refreshSeconds: 1 });
   const { page } = viewer;
   // Some proxies buffer a stream, so that no event ever arrives.
@@ -98,7 +98,7 @@ test("polls if the event stream is blocked", async () => {
   await page.getByText(/^Polling every 1/).waitFor();
 });
 
-test("closes the stream and sends nothing while the page is hidden", async () => {
+test.concurrent("closes the stream and sends nothing while the page is hidden", async () => {
   await using viewer = await Viewer.open("#/", { refreshSeconds: 1 });
   const { page } = viewer;
   await page.clock.install();

@@ -56,7 +56,7 @@ export class Viewer implements AsyncDisposable {
       ...options,
     });
     const viewer = new Viewer(await context.newPage());
-    viewer.page.setDefaultTimeout(15_000);
+    viewer.page.setDefaultTimeout(30_000);
     await viewer.page.goto(`${url}/${hash}`);
     return viewer;
   }
