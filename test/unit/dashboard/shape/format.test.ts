@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import * as format from "../../../dashboard/shape/format.ts";
+import * as format from "../../../../dashboard/shape/format.ts";
 
 const plain = (text: string) => text.replaceAll("\u202f", " ");
 

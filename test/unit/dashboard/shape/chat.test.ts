@@ -1,0 +1,60 @@
+import { expect, test } from "vitest";
+import {
+  afterChatEvent,
+  messagesOf,
+  pendingAnswer,
+  promptMessages,
+  trimmedToStorage,
+  userMessage,
+} from "../../../../dashboard/shape/chat.ts";
+
+test("builds an answer from its events and takes the token rate from the final count", () => {
+  let answer = pendingAnswer("m");
+  answer = afterChatEvent(answer, { thinking: "hm" }, 0);
+  answer = afterChatEvent(answer, { token: "Hel" }, 100);
+  answer = afterChatEvent(answer, { token: "lo" }, 200);
+  answer = afterChatEvent(
+    answer,
+    { done: true, completion_tokens: 40, done_reason: "stop" },
+    2_000,
+  );
+  expect(answer).toMatchObject({
+    content: "Hello",
+    thinking: "hm",
+    state: "done",
+    tokens: 40,
+    rate: 20,
+  });
+  expect(afterChatEvent(pendingAnswer(null), { error: "no" }, 0)).toMatchObject({
+    state: "failed",
+    error: "no",
+  });
+  expect(
+    promptMessages([
+      userMessage("hi"),
+      { ...pendingAnswer("m"), state: "failed" },
+      userMessage("again"),
+    ]),
+  ).toEqual([
+    { role: "user", content: "hi" },
+    { role: "user", content: "again" },
+  ]);
+});
+
+test("limits the stored conversation and drops invalid stored messages", () => {
+  const long = userMessage("x".repeat(900_000));
+  expect(trimmedToStorage([long, long, userMessage("last")]).length).toBe(3);
+  expect(
+    trimmedToStorage([long, long, long, userMessage("last")]).map(({ content }) => content.length),
+  ).toEqual([900_000, 900_000, 4]);
+  expect(
+    messagesOf([
+      { role: "user", content: "hi" },
+      { role: "root", content: "x" },
+      null,
+      7,
+      { role: "user" },
+    ]),
+  ).toMatchObject([{ content: "hi", state: "done" }]);
+  expect(messagesOf("{}")).toEqual([]);
+});
