@@ -177,7 +177,11 @@ test("finishes an open local call after SIGTERM, and delivers its record to the 
 });
 
 const WRONG: [name: string, listen: () => string, message: RegExp][] = [
-  ["a word", () => "everywhere", /^--listen must be \[host:\]port.*got "everywhere"/m],
+  [
+    "a host without a port",
+    () => "everywhere",
+    /^--listen must be \[host:\]port.*got "everywhere"/m,
+  ],
   [
     "the edge's port",
     () => String(stack.port),

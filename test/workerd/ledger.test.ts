@@ -83,7 +83,8 @@ test("returns null for the edge and tunnel times of a row older than those colum
     );
     storage.sql.exec("INSERT INTO meta VALUES ('schema_version', 5), ('created_at_ms', 1000)");
     storage.sql.exec(
-      `INSERT INTO ledger (request_id, started_at, finished_at_ms, endpoint, api, stream, status, http_status, latency_ms, resumed, prompt)
+      `INSERT INTO ledger (request_id, started_at, finished_at_ms, endpoint, api, stream, status, http_status,
+         latency_ms, resumed, prompt)
        VALUES (?, ?, ?, '/api/chat', 'ollama', 0, 'success', 200, 1250, 0, 'Hello')`,
       idOf(now),
       new Date(now).toISOString(),
@@ -153,7 +154,8 @@ test("deletes the oldest rows beyond the ledger's number of rows, whatever their
   const now = Date.now();
   await runInDurableObject(aggregator, (_, { storage }) => {
     storage.sql.exec(
-      `INSERT INTO ledger (request_id, started_at, finished_at_ms, endpoint, api, stream, status, http_status, latency_ms, resumed)
+      `INSERT INTO ledger (request_id, started_at, finished_at_ms, endpoint, api, stream, status, http_status,
+         latency_ms, resumed)
        WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
        SELECT format('%s-%012x', ?, i), ?, ?, '/api/tags', 'ollama', 0, 'success', 200, 1, 0 FROM n`,
       LEDGER_ROWS_MAX + 1_199,

@@ -113,7 +113,8 @@ test("refuses a second default in the storage itself", async () => {
   await aggregator.repositoryPut("a", { is_default: true });
   await runInDurableObject(aggregator, (_, { storage }) => {
     const insert =
-      "INSERT INTO repository (model_name, category, is_default, created_at_ms, updated_at_ms) VALUES ('b', 'x', 1, 0, 0)";
+      "INSERT INTO repository (model_name, category, is_default, created_at_ms, updated_at_ms) " +
+      "VALUES ('b', 'x', 1, 0, 0)";
     expect(() => storage.sql.exec(insert)).toThrow(/UNIQUE/);
   });
 });

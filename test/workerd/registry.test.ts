@@ -73,7 +73,7 @@ test("keeps the last GPU sample when readings without samples arrive", async () 
   expect((await aggregator.gpu()).gpu_count).toBe(0);
 });
 
-test("writes not every quick reading, and stores samples in batches", async () => {
+test("skips writing most quick readings, and stores samples in batches", async () => {
   const aggregator = await freshAggregator();
   const now = Date.now() - 60_000;
   const [boxRows, batches] = await runInDurableObject(

@@ -37,7 +37,7 @@ export type CatalogueModel = {
   description: string;
 };
 
-/** One model per line: name, parameter sizes, size of the default (empty if there is none), description. */
+/** One model per line: name, parameter sizes, size of the default (may be empty), description. */
 const LINES: Record<Category, string> = {
   general: `
     llama3.3 | 70b | 43 GB | Meta's 70B chat model, near the quality of the much larger Llama 3.1 405B

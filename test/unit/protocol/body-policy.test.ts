@@ -77,7 +77,7 @@ test.each(ACCEPTED)("accepts: %s", (_name, route, text, { model, stream, sent })
     expect(new TextDecoder().decode(checked.body.bytes)).toBe(sent);
 });
 
-const REFUSED: [name: string, text: string, reason: string, what?: RegExp][] = [
+const REFUSED: [name: string, text: string, reason: string, message?: RegExp][] = [
   ["an empty body", "", "bad_request", /empty/],
   ["half a JSON", '{"model":', "bad_request", /not valid JSON/],
   ["an array", "[]", "bad_request", /JSON object/],
@@ -124,10 +124,10 @@ const REFUSED: [name: string, text: string, reason: string, what?: RegExp][] = [
   ],
 ];
 
-test.each(REFUSED)("refuses %s", (_name, text, reason, what) => {
+test.each(REFUSED)("refuses %s", (_name, text, reason, message) => {
   const checked = check(chat, text);
   if (checked.ok) throw new Error("the body was accepted");
   expect(checked.failure.reason).toBe(reason);
-  if (what !== undefined)
-    expect(checked.failure).toMatchObject({ detail: expect.stringMatching(what) });
+  if (message !== undefined)
+    expect(checked.failure).toMatchObject({ detail: expect.stringMatching(message) });
 });

@@ -67,9 +67,9 @@ test.each([
     Uint8Array.of(0x7b, 0xff, 0x7d),
     /^The request body is not valid UTF-8/,
   ],
-])("refuses %s", (_case, bytes, what) => {
+])("refuses %s", (_name, bytes, message) => {
   expect(jsonOfBytes(bytes)).toMatchObject({
     ok: false,
-    failure: { reason: "bad_request", detail: expect.stringMatching(what) },
+    failure: { reason: "bad_request", detail: expect.stringMatching(message) },
   });
 });
