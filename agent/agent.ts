@@ -32,9 +32,9 @@ import { Tunnel } from "./tunnel/tunnel.ts";
 import { AGENT_VERSION } from "./version.ts";
 
 /**
- * Seconds between two GPU readings. Most GPUs report `power.draw` as the mean of the last second, so
- * a longer interval would miss energy. In loop mode a reading costs tens of ms, and the driver stays
- * awake while the agent runs.
+ * Seconds between two GPU readings. Most GPUs report `power.draw` as the mean of the last second,
+ * so a longer interval would miss energy. In loop mode a reading costs tens of ms, and the driver
+ * stays awake while the agent runs.
  */
 const GPU_EVERY_S = 1;
 
@@ -51,7 +51,7 @@ export type AgentOptions = {
   listener?: Listener | null;
   /** Shared with the listener, because all requests of a box share its GPUs. */
   energy?: EnergyMeter;
-  /** The exporter type that this program expects of the edge. One warning is logged if it differs. */
+  /** The exporter type that this program expects of the edge. A difference is logged once. */
   exporterType?: ExporterType | null;
 };
 
@@ -186,8 +186,8 @@ export class Agent {
   }
 
   /**
-   * Unix ms by the edge's clock. Requests that never reached the edge are stamped with it too, since
-   * this machine's clock may be wrong.
+   * Unix ms by the edge's clock. Requests that never reached the edge are stamped with it too,
+   * since this machine's clock may be wrong.
    */
   get edgeNowMs(): number {
     return this.#edgeClock();
@@ -198,7 +198,7 @@ export class Agent {
     return this.#keepsText;
   }
 
-  /** Sends the record of a finished request with the next batch, and polls the models it changed. */
+  /** Schedules the record of a finished request, and polls the models if it changed them. */
   requestFinished(endpoint: string): void {
     if (changesModels(endpoint)) void this.#inventory.refresh();
     this.#delivery.recordWaits();

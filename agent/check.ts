@@ -34,7 +34,7 @@ export async function check(
   return isGood;
 }
 
-/** Dials like the agent but sends no HELLO, so an agent that already serves this box is not disturbed. */
+/** Dials like the agent but sends no HELLO, which would disturb an agent that serves this box. */
 function checkEdge({ edgeUrl, boxSecret, box }: AgentConfig): Promise<Finding> {
   const finding = (ok: boolean, detail: string): Finding => ({
     ok,
@@ -117,7 +117,7 @@ async function checkListen(
   return { ...finding, isRequired: true, part: "listen" };
 }
 
-/** Reads the GPU until the first reading or failure. Not required: a box without a GPU is a normal box. */
+/** Waits for the first GPU reading or failure. Not required: a box without a GPU is normal. */
 async function checkGpu(config: AgentConfig): Promise<Finding> {
   const source = pickGpuSource(config, {
     box: config.box,

@@ -1,4 +1,6 @@
-/** Errors that stop the agent, or fail a call of the library. Their messages are written for people. */
+/**
+ * Errors that stop the agent, or fail a call of the library. Their messages are written for people.
+ */
 
 /** One or more settings are missing or invalid; the message has one line for each. */
 export class ConfigError extends Error {
@@ -13,7 +15,9 @@ export class ListenError extends Error {
 /** Ollama rejected a call, failed it, or cannot be reached. */
 export class OllamaError extends Error {
   override readonly name = "OllamaError";
-  /** HTTP status of the answer, e.g. 404 for a model that is not installed; 502 without an answer. */
+  /**
+   * HTTP status of the answer, e.g. 404 for a model that is not installed; 502 without an answer.
+   */
   readonly status: number;
 
   constructor(status: number, message: string) {

@@ -29,7 +29,7 @@ const Event = z.object({
   error: optional.any,
 });
 
-/** A block of text or thinking begins empty; any other block (a tool call or result) begins complete. */
+/** A block of text or thinking begins empty; any other (a tool call or result) begins complete. */
 const hasContent = ({ type, text, thinking }: Block) =>
   Boolean(text) || Boolean(thinking) || (type !== "text" && type !== "thinking");
 

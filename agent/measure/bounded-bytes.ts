@@ -4,7 +4,9 @@
  */
 import { GrowingBytes } from "./growing-bytes.ts";
 
-/** Keeps everything up to `bytesMax`. If there is more it keeps nothing, and `isTooLong` is true. */
+/**
+ * Keeps everything up to `bytesMax`. If there is more it keeps nothing, and `isTooLong` is true.
+ */
 export class BoundedBytes {
   readonly #bytesMax: number;
   readonly #kept = new GrowingBytes();

@@ -2,8 +2,8 @@
  * Answers of `/api/embed`, `/api/embeddings` and `/v1/embeddings`, parsed without their vectors.
  *
  * An answer may contain tens of megabytes of numbers; parsing them would delay every stream of the
- * box. The figures follow the vectors: both in `api.EmbedResponse` and in the OpenAI list, only flat
- * members and the closing brace follow the last `]`.
+ * box. The figures follow the vectors: both in `api.EmbedResponse` and in the OpenAI list, only
+ * flat members and the closing brace follow the last `]`.
  *
  * `/api/embeddings` returns nothing but the vector. No endpoint returns the duration of the prompt
  * or of the vectors.

@@ -2,14 +2,14 @@
  * The energy of requests: the power that the box's GPUs draw while Ollama serves requests, divided
  * among those requests. Pure: the caller passes in power and monotonic time.
  *
- * Power is read at intervals and assumed to change linearly between two readings. At each moment the
- * open inference requests share it equally. The energies of all requests therefore add up to exactly
- * the energy that the GPUs drew while at least one request was open. Consequences:
+ * Power is read at intervals and assumed to change linearly between two readings. At each moment
+ * the open inference requests share it equally. The energies of all requests therefore add up to
+ * exactly the energy that the GPUs drew while at least one request was open. Consequences:
  * - It is board power as the driver reports it, not power at the wall socket.
  * - It includes the idle power of the GPUs while a request is open.
  * - It covers all GPUs of the box, because the GPU that serves a model is not known.
- * - It lasts from sending the request to Ollama until the end of the answer. A request waiting for a
- *   slot has a share too, because the wait is not visible outside Ollama.
+ * - It lasts from sending the request to Ollama until the end of the answer. A request waiting for
+ *   a slot has a share too, because the wait is not visible outside Ollama.
  *
  * Energy is null if unknown: without a GPU, with a GPU that does not report its power, and across a
  * gap in the readings.
@@ -21,7 +21,7 @@ export const GAP_MS = 5_000;
 /** Time that a finished request waits for the next reading. After it the last reading is used. */
 export const SETTLE_MS = 2_000;
 
-/** Number of energies kept for records not yet sent. The oldest are dropped; their records have none. */
+/** Energies kept for records not yet sent. The oldest are dropped; their records have none. */
 const SETTLED_MAX = 10_000;
 
 const MS_PER_SECOND = 1_000;
@@ -31,7 +31,7 @@ type Power = { atMs: number; watts: number };
 /** Power is divided up to `atMs`. The last reading arrived at `readMs`. */
 type Gpu = { atMs: number; readMs: number; watts: number | null };
 
-/** A request; `toMs` is null while it is open. `joules` covers the time up to which power is divided. */
+/** A request; `toMs` is null while it is open. `joules` covers the time already divided. */
 type Span = { fromMs: number; toMs: number | null; joules: number; isKnown: boolean };
 
 export class EnergyMeter {
@@ -153,7 +153,9 @@ export class EnergyMeter {
     }
   }
 
-  /** Removes GPUs that are gone. Open requests become unknown; later ones use the remaining GPUs. */
+  /**
+   * Removes GPUs that are gone. Open requests become unknown; later ones use the remaining GPUs.
+   */
   #forgetSilent(nowMs: number): void {
     for (const [index, { readMs }] of this.#gpus) {
       if (nowMs - readMs <= GAP_MS) continue;

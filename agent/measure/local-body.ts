@@ -2,8 +2,8 @@
  * The body sent to Ollama, and the prompt that the record keeps of it.
  *
  * An OpenAI stream contains its usage only on request. The agent always requests it, so that every
- * request is counted, and removes it again for a caller that did not (without-usage.ts). Every other
- * body goes to Ollama byte for byte as it arrived.
+ * request is counted, and removes it again for a caller that did not (without-usage.ts). Every
+ * other body goes to Ollama byte for byte as it arrived.
  */
 import { z } from "zod";
 import { promptOf } from "./prompt.ts";

@@ -1,8 +1,8 @@
 /**
  * Measures one answer of Ollama while its bytes pass through.
  *
- * Returns the bytes unchanged, unless it hides usage that only the agent requested. Has no clock and
- * no socket: the caller passes in monotonic milliseconds and chunks.
+ * Returns the bytes unchanged, unless it hides usage that only the agent requested. Has no clock
+ * and no socket: the caller passes in monotonic milliseconds and chunks.
  */
 import type { Api } from "../../protocol/records.ts";
 import type { AnswerDialect } from "./answer-part.ts";
@@ -41,8 +41,8 @@ export type Meter = {
   /** Returns the bytes to forward now, possibly none. */
   data(chunk: Uint8Array, nowMs: number): Uint8Array;
   /**
-   * Ends the measurement and returns the bytes held back. Not called for an answer that was cut off:
-   * the caller then knows the reason.
+   * Ends the measurement and returns the bytes held back. Not called for an answer that was cut
+   * off: the caller then knows the reason.
    */
   end(nowMs: number): Uint8Array;
   /** Returns the figures known so far. */

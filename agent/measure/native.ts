@@ -1,10 +1,11 @@
 /**
  * Answers of Ollama's own API: generate, chat, and the progress of pull, push and create.
  *
- * Streamed or not, the objects are the same. The last (or only) one has `done:true`, the counts, and
- * durations in integer nanoseconds. Any figure may be missing.
+ * Streamed or not, the objects are the same. The last (or only) one has `done:true`, the counts,
+ * and durations in integer nanoseconds. Any figure may be missing.
  *
- * @see https://github.com/ollama/ollama/blob/main/api/types.go (ChatResponse, GenerateResponse, Metrics)
+ * @see https://github.com/ollama/ollama/blob/main/api/types.go (ChatResponse, GenerateResponse,
+ *   Metrics)
  */
 import { z } from "zod";
 import { type AnswerDialect, type AnswerPart, errorText, optional } from "./answer-part.ts";
@@ -62,7 +63,9 @@ export const native: AnswerDialect = {
 
 const Progress = z.object({ status: optional.text, error: optional.any });
 
-/** Parses one object of a pull, push or create, which succeeded only if the last one is `success`. */
+/**
+ * Parses one object of a pull, push or create, which succeeded only if the last one is `success`.
+ */
 function partOfProgress(value: unknown): AnswerPart {
   const parsed = Progress.safeParse(value);
   if (!parsed.success) return {};

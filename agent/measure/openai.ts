@@ -1,9 +1,9 @@
 /**
  * Answers of `/v1/chat/completions` and `/v1/completions`.
  *
- * Ollama returns one choice. In a stream the usage is in a separate event with `choices:[]`, and only
- * if the request wanted it; `[DONE]` ends the stream. A failure in the middle is not reported at all:
- * an empty chunk arrives, then the end without `[DONE]`.
+ * Ollama returns one choice. In a stream the usage is in a separate event with `choices:[]`, and
+ * only if the request wanted it; `[DONE]` ends the stream. A failure in the middle is not reported
+ * at all: an empty chunk arrives, then the end without `[DONE]`.
  *
  * @see https://github.com/ollama/ollama/blob/main/openai/openai.go
  * @see https://github.com/ollama/ollama/blob/main/middleware/openai.go (ChatWriter, CompleteWriter)

@@ -34,11 +34,12 @@ export function phasesOf(durations: DurationsNs, ttftMs: number | null): PhasesM
 }
 
 /**
- * Returns the wait for a parallel slot. It appears only in the total, as the part that load, prefill
- * and decode leave. That part has other causes, too: a slow caller delays Ollama's writes, and a
- * thinking model with a `format` runs a first pass that only the total includes. The wait for a slot
- * ends before the first content, so the time to the first content bounds it. The bound does not apply
- * if load and prefill alone are longer: the two clocks then do not describe the same thing.
+ * Returns the wait for a parallel slot. It appears only in the total, as the part that load,
+ * prefill and decode leave. That part has other causes, too: a slow caller delays Ollama's writes,
+ * and a thinking model with a `format` runs a first pass that only the total includes. The wait for
+ * a slot ends before the first content, so the time to the first content bounds it. The bound does
+ * not apply if load and prefill alone are longer: the two clocks then do not describe the same
+ * thing.
  */
 function queueMs(
   { total, load, prefill, decode }: DurationsNs,

@@ -16,7 +16,9 @@ export type Reader = {
   end(nowMs: number): Uint8Array;
 };
 
-/** Longest answer in one object that is parsed. A longer one is forwarded, and its usage is unknown. */
+/**
+ * Longest answer in one object that is parsed. A longer one is forwarded, and its usage is unknown.
+ */
 export const WHOLE_BYTES_MAX = 8 * 1024 * 1024;
 
 /** Space for an error text of full length in any script, with the JSON around it. */

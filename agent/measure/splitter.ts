@@ -2,8 +2,8 @@
  * Splits bytes that arrive in chunks of any size into lines (NDJSON) or events (SSE).
  *
  * Works on bytes, so a chunk may end inside a UTF-8 sequence. A part that is complete within one
- * chunk is a view into that chunk. Only incomplete parts are copied, so the cost grows with the bytes
- * and not with the number of chunks.
+ * chunk is a view into that chunk. Only incomplete parts are copied, so the cost grows with the
+ * bytes and not with the number of chunks.
  */
 import { GrowingBytes } from "./growing-bytes.ts";
 
@@ -30,7 +30,10 @@ export class Splitter {
     return this.#isOverlong;
   }
 
-  /** Returns the parts that this chunk completes, each with its end. Views, valid while the chunk is. */
+  /**
+   * Returns the parts that this chunk completes, each with its end. Views, valid while the chunk
+   * is.
+   */
   push(chunk: Uint8Array): Uint8Array[] {
     const parts: Uint8Array[] = [];
     let partAt = 0;

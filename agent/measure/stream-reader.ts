@@ -1,8 +1,8 @@
 /**
  * Reads an answer in parts: NDJSON lines or server-sent events.
  *
- * Bytes are forwarded as they arrive, and the parts are parsed on the side. Only if usage is hidden do
- * they wait for the end of their event, which Ollama writes in one piece with its beginning.
+ * Bytes are forwarded as they arrive, and the parts are parsed on the side. Only if usage is hidden
+ * do they wait for the end of their event, which Ollama writes in one piece with its beginning.
  */
 import type { AnswerDialect, AnswerPart } from "./answer-part.ts";
 import type { Reader } from "./readers.ts";
@@ -12,7 +12,10 @@ import { withoutUsage } from "./without-usage.ts";
 
 export type StreamFormat = "ndjson" | "sse";
 
-/** Longest line or event that is parsed. A longer one ends the parsing; its bytes are still forwarded. */
+/**
+ * Longest line or event that is parsed. A longer one ends the parsing; its bytes are still
+ * forwarded.
+ */
 export const PART_BYTES_MAX = 8 * 1024 * 1024;
 
 const NOTHING = new Uint8Array(0);

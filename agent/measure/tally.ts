@@ -11,7 +11,10 @@ export type Measured = {
   response: string | null;
   prompt_tokens: number | null;
   completion_tokens: number | null;
-  /** From the arrival of the request on this box to the first content: text, thinking, a tool call or an embedding. */
+  /**
+   * From the arrival of the request on this box to the first content: text, thinking, a tool call
+   * or an embedding.
+   */
   ttft_ms: number | null;
   queue_ms: number | null;
   load_ms: number | null;
@@ -91,7 +94,10 @@ export class Tally {
     };
   }
 
-  /** From the first content to the last. Null instead of 0, which would make the decode rate infinite. */
+  /**
+   * From the first content to the last. Null instead of 0, which would make the decode rate
+   * infinite.
+   */
   #contentMs(): number | null {
     if (this.#firstContentMs === null || this.#lastContentMs === null) return null;
     const ms = roundMs(this.#lastContentMs - this.#firstContentMs);

@@ -5,7 +5,8 @@
  * the usage), and to every chunk of `/v1/completions` a `usage` of zeros. `usage` is the last field
  * of the Go structs, so it is the last member of the JSON.
  *
- * @see https://github.com/ollama/ollama/blob/main/openai/openai.go (CompletionChunk, ChatCompletionChunk)
+ * @see https://github.com/ollama/ollama/blob/main/openai/openai.go (CompletionChunk,
+ *   ChatCompletionChunk)
  */
 import type { AnswerPart } from "./answer-part.ts";
 

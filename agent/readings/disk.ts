@@ -5,8 +5,8 @@ import { join } from "node:path";
 export type Disk = { path: string; totalBytes: number; usedBytes: number };
 
 /**
- * Returns the folders that may hold the models, the most likely first. The last one always exists: a
- * default Ollama is usually on the same disk, and the sample names the folder used.
+ * Returns the folders that may hold the models, the most likely first. The last one always exists:
+ * a default Ollama is usually on the same disk, and the sample names the folder used.
  * @see https://github.com/ollama/ollama/blob/main/docs/faq.md (where are models stored)
  */
 export const diskFolders = ({
@@ -28,8 +28,8 @@ export const diskFolders = ({
 /**
  * Returns the file system of the first folder that can be read; null if all fail.
  *
- * Reading is the test: a folder that is missing, or inside one that the agent may not enter, is not an
- * error. File systems without a size (some network ones) are skipped, too.
+ * Reading is the test: a folder that is missing, or inside one that the agent may not enter, is not
+ * an error. File systems without a size (some network ones) are skipped, too.
  */
 export async function diskOf(folders: readonly string[]): Promise<Disk | null> {
   for (const path of folders) {

@@ -19,7 +19,9 @@ export interface GpuSource {
   /** Stops reading. Resolves when no child process is left, or after a few seconds at most. */
   stop(): Promise<void>;
 
-  /** Returns the current state and removes the samples collected since the last call, oldest first. */
+  /**
+   * Returns the current state and removes the samples collected since the last call, oldest first.
+   */
   take(): GpuState;
 
   /**
@@ -34,7 +36,10 @@ export type GpuSourceOptions = {
   box: string;
   /** Time between two readings in whole seconds, at least 1. */
   intervalSeconds: number;
-  /** Keeps every nth round of readings for {@link GpuSource.take}. Default: 1, which keeps all of them. */
+  /**
+   * Keeps every nth round of readings for {@link GpuSource.take}. Default: 1, which keeps all of
+   * them.
+   */
   keepEvery?: number;
   /**
    * Receives the power draw of one GPU in watts, at every reading, whether its sample is kept or

@@ -1,9 +1,9 @@
 /**
  * One GET request to Ollama's own API: returns JSON, bounded in time and size. Never throws.
  *
- * `Host` is local, because Ollama on loopback answers 403 to any other; `Origin` is left out for the
- * same reason. Each request uses a new connection: a kept one that Ollama closed in the meantime
- * would look like an Ollama that is down.
+ * `Host` is local, because Ollama on loopback answers 403 to any other; `Origin` is left out for
+ * the same reason. Each request uses a new connection: a kept one that Ollama closed in the
+ * meantime would look like an Ollama that is down.
  */
 import http from "node:http";
 import https from "node:https";

@@ -1,8 +1,8 @@
 /**
  * Parses Ollama's lists of models into the protocol's types. Pure.
  *
- * Lenient on purpose: Ollama adds and drops fields between releases. An invalid field becomes null and
- * an entry without a name is left out; the rest of the list is kept.
+ * Lenient on purpose: Ollama adds and drops fields between releases. An invalid field becomes null
+ * and an entry without a name is left out; the rest of the list is kept.
  */
 import { z } from "zod";
 import { InstalledModel, type Inventory, LoadedModel } from "../../protocol/inventory.ts";
@@ -46,8 +46,8 @@ const Version = z.object({ version: z.string().min(1).max(64) });
 /**
  * Parses the models on disk from `/api/tags`. Returns null if the answer is not a list of models.
  *
- * Leaves out stubs of cloud models (`remote_host`): they are not on this disk, and a request for one
- * would be forwarded to ollama.com on the owner's account.
+ * Leaves out stubs of cloud models (`remote_host`): they are not on this disk, and a request for
+ * one would be forwarded to ollama.com on the owner's account.
  */
 export function installedOf(answer: unknown): InstalledModel[] | null {
   return entriesOf(answer, Tag, MODELS_MAX, (tag) => {
@@ -64,7 +64,9 @@ export function installedOf(answer: unknown): InstalledModel[] | null {
   });
 }
 
-/** Parses the models in memory from `/api/ps`. Returns null if the answer is not a list of models. */
+/**
+ * Parses the models in memory from `/api/ps`. Returns null if the answer is not a list of models.
+ */
 export function loadedOf(answer: unknown): LoadedModel[] | null {
   return entriesOf(answer, Running, LOADED_MAX, (running) =>
     LoadedModel.safeParse({
@@ -81,7 +83,9 @@ export function versionOf(answer: unknown): string | null {
   return Version.safeParse(answer).data?.version ?? null;
 }
 
-/** Returns a string that changes with every difference worth sending at once: not times and sizes. */
+/**
+ * Returns a string that changes with every difference worth sending at once: not times and sizes.
+ */
 export function fingerprintOf({ reachable, ollama_version, models, loaded }: Inventory): string {
   const installed = models.map(({ name, digest }) => `${name} ${digest}`).sort();
   return JSON.stringify([

@@ -33,7 +33,9 @@ export class InventoryPoller {
   readonly #options: Required<InventoryOptions>;
   #inventory: Inventory;
   #fingerprint: string | null = null;
-  /** The poll in progress, and one waiting for it: polls never overlap, however many are requested. */
+  /**
+   * The poll in progress, and one waiting for it: polls never overlap, however many are requested.
+   */
   #current: Promise<void> | null = null;
   #next: Promise<void> | null = null;
   #pollsToListing = 0;
@@ -108,7 +110,8 @@ export class InventoryPoller {
   async #poll(): Promise<void> {
     const running = await this.#get("/api/ps");
     const loaded = running.ok ? loadedOf(running.body) : null;
-    // While a model is loaded or unloaded, `/api/ps` waits for Ollama's scheduler; the version does not.
+    // While a model is loaded or unloaded, `/api/ps` waits for Ollama's scheduler; the version does
+    // not.
     const isBusy = !running.ok && running.timedOut;
     const isListingDue = this.#pollsToListing === 0;
     const version = isListingDue || isBusy ? await this.#get("/api/version") : null;

@@ -22,7 +22,9 @@ export class SystemSampler {
   readonly #options: SystemSamplerOptions;
   #samples: SystemSample[] = [];
   #cpuTimes: CpuTimes | null = null;
-  /** The read in progress. At most one, because each blocks a thread of Node while its disk hangs. */
+  /**
+   * The read in progress. At most one, because each blocks a thread of Node while its disk hangs.
+   */
   #disk: Promise<Disk | null> | null = null;
   #timer: NodeJS.Timeout | null = null;
 

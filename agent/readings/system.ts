@@ -1,8 +1,8 @@
 /**
  * Turns readings of the machine into a sample. Pure: the caller passes in the readings.
  *
- * `os` reports the figures of the whole machine even in a container or under a systemd limit, and so
- * does the sample: see {@link SystemSample}.
+ * `os` reports the figures of the whole machine even in a container or under a systemd limit, and
+ * so does the sample: see {@link SystemSample}.
  */
 import type { CpuInfo } from "node:os";
 import type { SystemSample } from "../../protocol/records.ts";
@@ -19,8 +19,8 @@ export type Machine = {
   platform: NodeJS.Platform;
   memoryTotalBytes: number;
   /**
-   * `os.freemem()`: MemAvailable on Linux. On macOS it excludes caches, so the used memory is higher
-   * than in Activity Monitor.
+   * `os.freemem()`: MemAvailable on Linux. On macOS it excludes caches, so the used memory is
+   * higher than in Activity Monitor.
    */
   memoryFreeBytes: number;
   disk: Disk | null;

@@ -1,6 +1,6 @@
 /**
- * A measured request to the Ollama on this box: written to the spool before it is sent, metered while
- * its answer passes, and closed with exactly one record, however it ends.
+ * A measured request to the Ollama on this box: written to the spool before it is sent, metered
+ * while its answer passes, and closed with exactly one record, however it ends.
  *
  * Does not know where the request came from: both a stream of the tunnel and a call to the local
  * listener are measured requests.
@@ -32,7 +32,9 @@ export type MeasuredRequestShell = {
 export type ArrivalTimes = {
   /** Monotonic ms. */
   atMs: number;
-  /** Round trip of the tunnel at that time, ms; null if unknown, or if it did not use the tunnel. */
+  /**
+   * Round trip of the tunnel at that time, ms; null if unknown, or if it did not use the tunnel.
+   */
   tunnelMs: number | null;
 };
 
@@ -46,7 +48,9 @@ export type AnswerHandler = {
   onError(message: string, hadHead: boolean): void;
 };
 
-/** The status recorded for a caller that left before the answer; nginx's "client closed request". */
+/**
+ * The status recorded for a caller that left before the answer; nginx's "client closed request".
+ */
 const CLOSED_REQUEST = 499;
 
 export class MeasuredRequest {

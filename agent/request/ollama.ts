@@ -1,9 +1,9 @@
 /**
  * The HTTP client for the Ollama on this box.
  *
- * Uses `node:http` instead of fetch: the answer's bytes must reach the caller unchanged (fetch would
- * decompress them), and Ollama answers 403 unless `Host` is local, a header that fetch does not let
- * us set. Redirects are not followed: the agent connects only to its configured Ollama.
+ * Uses `node:http` instead of fetch: the answer's bytes must reach the caller unchanged (fetch
+ * would decompress them), and Ollama answers 403 unless `Host` is local, a header that fetch does
+ * not let us set. Redirects are not followed: the agent connects only to its configured Ollama.
  */
 import http from "node:http";
 import https from "node:https";
@@ -30,7 +30,9 @@ export type LocalExchange = {
   end(): void;
   pause(): void;
   resume(): void;
-  /** Aborts the exchange. Ollama sees the connection close and stops generating. No event follows. */
+  /**
+   * Aborts the exchange. Ollama sees the connection close and stops generating. No event follows.
+   */
   abort(): void;
 };
 
@@ -105,7 +107,8 @@ export class OllamaClient {
       resume: () => answer?.resume(),
       abort: () => {
         isOver = true;
-        // A complete exchange keeps its connection for the next request; otherwise the connection is
+        // A complete exchange keeps its connection for the next request; otherwise the connection
+        // is
         // closed, which stops Ollama.
         if (!isRead || !request.writableEnded) request.destroy();
       },
@@ -139,7 +142,10 @@ export class OllamaClient {
   }
 }
 
-/** Encodes a header value for Node: one character per UTF-8 byte, without control characters, which throw. */
+/**
+ * Encodes a header value for Node: one character per UTF-8 byte, without control characters, which
+ * throw.
+ */
 const fieldValue = (text: string): string =>
   Buffer.from(text)
     .toString("latin1")

@@ -1,6 +1,6 @@
 /**
- * The client with which `OllamaService` calls its own listener: like any other local caller, so that
- * its calls are recorded like theirs.
+ * The client with which `OllamaService` calls its own listener: like any other local caller, so
+ * that its calls are recorded like theirs.
  */
 import { z } from "zod";
 import { OllamaError } from "../errors.ts";
@@ -19,8 +19,8 @@ export class LocalClient {
   }
 
   /**
-   * Sends one request and returns the whole answer, parsed as JSON. Has no timeout: a cold load of a
-   * model takes minutes.
+   * Sends one request and returns the whole answer, parsed as JSON. Has no timeout: a cold load of
+   * a model takes minutes.
    * @throws {OllamaError}
    */
   async call(method: "GET" | "POST", path: string, body?: object): Promise<unknown> {
@@ -41,7 +41,10 @@ export class LocalClient {
     );
   }
 
-  /** Waits for the last answers, which may still be in transit, and closes. Drain the listener first. */
+  /**
+   * Waits for the last answers, which may still be in transit, and closes. Drain the listener
+   * first.
+   */
   async close(): Promise<void> {
     await Promise.allSettled(this.#open);
     this.#ollama.close();

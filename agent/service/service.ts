@@ -17,7 +17,9 @@ import { LocalClient } from "./local-client.ts";
 import type { NetworkConfig } from "./network-config.ts";
 
 export type ServiceOptions = {
-  /** Receives the events of the service. Default: writes warnings and errors to stderr, one a line. */
+  /**
+   * Receives the events of the service. Default: writes warnings and errors to stderr, one a line.
+   */
   log?: Log | undefined;
 };
 
@@ -48,7 +50,8 @@ export type GenerateOptions = {
 };
 
 /**
- * Ollama's answer, unchanged. Durations are in nanoseconds; fields that Ollama left out are undefined.
+ * Ollama's answer, unchanged. Durations are in nanoseconds; fields that Ollama left out are
+ * undefined.
  * @see https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-completion
  */
 export type Generated = {
@@ -85,8 +88,9 @@ const GeneratedAnswer: z.ZodType<Generated> = z.looseObject({
 type Started = { running: Running; client: LocalClient };
 
 /**
- * An Ollama endpoint that listens on the address of its config and records every request at the edge.
- * Every method except {@link stop} starts it if necessary. Dispose of it with `await using` or `stop`.
+ * An Ollama endpoint that listens on the address of its config and records every request at the
+ * edge. Every method except {@link stop} starts it if necessary. Dispose of it with `await using`
+ * or `stop`.
  */
 export class OllamaService implements AsyncDisposable {
   readonly #config: NetworkConfig;
@@ -129,7 +133,8 @@ export class OllamaService implements AsyncDisposable {
   }
 
   /**
-   * Checks that the Ollama behind the service answers. Resolves, with a reason, even if it does not.
+   * Checks that the Ollama behind the service answers. Resolves, with a reason, even if it does
+   * not.
    * @throws {ListenError | StateLockError} if the service cannot start
    */
   async healthCheck(): Promise<ServiceHealth> {

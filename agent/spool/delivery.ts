@@ -1,9 +1,9 @@
 /**
  * Delivery: sends finished requests from the spool to the ledger.
  *
- * One batch is in flight at a time. It is sent again until the edge confirms it, and the spool keeps
- * it until then. A record is on the disk as soon as its request ends, but leaves a moment later: once
- * its energy is known, or known to be unknown.
+ * One batch is in flight at a time. It is sent again until the edge confirms it, and the spool
+ * keeps it until then. A record is on the disk as soon as its request ends, but leaves a moment
+ * later: once its energy is known, or known to be unknown.
  */
 import { type Frame, FrameType, tunnelFrame } from "../../protocol/frames.ts";
 import { RECORDS_PER_BATCH } from "../../protocol/limits.ts";
@@ -47,7 +47,10 @@ export class Delivery {
     this.#stopTimer();
   }
 
-  /** A record is waiting in the spool, or its energy has become known: it leaves with the next batch. */
+  /**
+   * A record is waiting in the spool, or its energy has become known: it leaves with the next
+   * batch.
+   */
   recordWaits(): void {
     if (this.#isUp && this.#shell.spool.pending > 0)
       this.#cancelTimer ??= this.#shell.after(this.#shell.delayMs, () => this.send());

@@ -20,7 +20,9 @@ import { join } from "node:path";
 
 /** Every call throws the system's error, except `sync`, which passes it to `done`. */
 export type SpoolDisk = {
-  /** Creates the folder, mode 0700, if it is missing. Returns its files with their sizes in bytes. */
+  /**
+   * Creates the folder, mode 0700, if it is missing. Returns its files with their sizes in bytes.
+   */
   list(folder: string): { name: string; size: number }[];
   /** Creates a file for appending, mode 0600. Returns its descriptor. */
   create(path: string): number;

@@ -8,8 +8,8 @@
 export const IDS_MAX = 10_000;
 
 /**
- * Ids examined per new one. More than one, so that the surplus shrinks; bounded, because all of them
- * may be open.
+ * Ids examined per new one. More than one, so that the surplus shrinks; bounded, because all of
+ * them may be open.
  */
 const FORGET_STEPS = 8;
 

@@ -1,8 +1,8 @@
 /**
  * The lines of the spool's log, and the record of a request that a crash interrupted. Pure.
  *
- * Each line is a JSON object of one of four kinds. A line counts only with its line feed: a line cut
- * off by a crash or a full disk is skipped. Lines read back are parsed with a schema: a disk is
+ * Each line is a JSON object of one of four kinds. A line counts only with its line feed: a line
+ * cut off by a crash or a full disk is skipped. Lines read back are parsed with a schema: a disk is
  * outside this program, too.
  */
 import { z } from "zod";

@@ -16,8 +16,8 @@ export type Replay = {
   /** Finished and not confirmed. */
   pending: number;
   /**
-   * Unix ms at which the last line was written: the best estimate of when the agent stopped. Not the
-   * latest time in the log: the clock of an earlier run may have been ahead.
+   * Unix ms at which the last line was written: the best estimate of when the agent stopped. Not
+   * the latest time in the log: the clock of an earlier run may have been ahead.
    */
   lastAt: number;
   /** Invalid lines: torn by a crash, or damaged on the disk. */

@@ -73,8 +73,8 @@ export class SegmentFiles {
   }
 
   /**
-   * Writes synchronously. Once it returns, the text survives SIGKILL; after the next {@link sync} it
-   * also survives a power cut.
+   * Writes synchronously. Once it returns, the text survives SIGKILL; after the next {@link sync}
+   * it also survives a power cut.
    * @throws the system's error; no part of `text` is read back then
    */
   append(text: string): SpoolPlace {

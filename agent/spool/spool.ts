@@ -4,16 +4,16 @@
  *
  * A request is written before it is sent to Ollama, and again, as a record, when it ends. A request
  * found open at start-up belongs to an agent that was killed; it becomes an error record. Records
- * leave oldest first and are kept until the edge has them in its ledger. They may be sent twice: the
- * edge recognises a record by its request id.
+ * leave oldest first and are kept until the edge has them in its ledger. They may be sent twice:
+ * the edge recognises a record by its request id.
  *
  * Losses, by cause:
  * - SIGKILL or a crash of the agent: none. Each line is in the kernel before the call returns.
  * - A power cut or a crash of the machine: the lines of the last sync interval (see writer.ts), and
  *   those written while the disk was syncing.
  * - A full or failing disk: none at first. Records wait in memory (see backlog.ts), still go to the
- *   edge, and are written when the disk works again. Beyond the backlog's bound the oldest are lost,
- *   and all of them if the agent is killed meanwhile. `lost` counts the known losses.
+ *   edge, and are written when the disk works again. Beyond the backlog's bound the oldest are
+ *   lost, and all of them if the agent is killed meanwhile. `lost` counts the known losses.
  *
  * Memory holds ids and one offset per open request. Waiting records stay on the disk.
  */
@@ -114,7 +114,9 @@ export class Spool {
     return !this.#backlog.isEmpty;
   }
 
-  /** Records lost since the start: dropped from memory while the disk failed, or unreadable on it. */
+  /**
+   * Records lost since the start: dropped from memory while the disk failed, or unreadable on it.
+   */
   get lost(): number {
     return this.#lost;
   }
@@ -162,15 +164,17 @@ export class Spool {
   }
 
   /**
-   * Returns the oldest unconfirmed records: as many as fit into one frame, at most `max`. Returns the
-   * same ones again until they are confirmed.
+   * Returns the oldest unconfirmed records: as many as fit into one frame, at most `max`. Returns
+   * the same ones again until they are confirmed.
    * @param isReady  the first record that is not ready ends the batch before it
    */
   next(max: number, isReady: (requestId: string) => boolean = () => true): Records | null {
     return this.#reader.next(max, this.#confirmed, isReady);
   }
 
-  /** Marks everything up to this position as stored in the ledger. Ignores a position never sent. */
+  /**
+   * Marks everything up to this position as stored in the ledger. Ignores a position never sent.
+   */
   confirm(position: number): void {
     if (position <= this.#confirmed) return;
     if (position > this.#lastPosition)
@@ -240,7 +244,9 @@ export class Spool {
     return null;
   }
 
-  /** Skips an unreadable file so that later records get through. The file stays for the next start. */
+  /**
+   * Skips an unreadable file so that later records get through. The file stays for the next start.
+   */
   #setAside(segment: SpoolSegment, error: unknown): void {
     this.#files.forget(segment);
     const readable = this.#reader.count(this.#confirmed, Number.POSITIVE_INFINITY);

@@ -2,14 +2,15 @@
  * A lock that allows one agent per state folder.
  *
  * A claim is an empty file whose name identifies the process that created it: its pid, the kernel's
- * start time of that pid, and the boot. A claim is valid while exactly that process is alive. A stale
- * claim can be removed by anyone at any time without a race, because its name is never used again.
- * A starting agent first creates its own claim and then lists the others. If two start at once, at
- * least one sees the other; it removes its claim and retries after a random pause. Both may back off,
- * but never do both succeed.
+ * start time of that pid, and the boot. A claim is valid while exactly that process is alive. A
+ * stale claim can be removed by anyone at any time without a race, because its name is never used
+ * again. A starting agent first creates its own claim and then lists the others. If two start at
+ * once, at least one sees the other; it removes its claim and retries after a random pause. Both
+ * may back off, but never do both succeed.
  *
  * Not covered: agents in two containers or on two machines that share the folder cannot see each
- * other's processes. Without /proc (macOS) a pid that was reused by another program counts as alive.
+ * other's processes. Without /proc (macOS) a pid that was reused by another program counts as
+ * alive.
  */
 import { readdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -31,7 +32,9 @@ export type StateLock = {
   release(): void;
 };
 
-/** Two agents that start at once separate within the first few; a real holder outlasts all of them. */
+/**
+ * Two agents that start at once separate within the first few; a real holder outlasts all of them.
+ */
 const ATTEMPTS = 6;
 /** Longest pause between two attempts, ms. */
 const PAUSE_MS_MAX = 50;

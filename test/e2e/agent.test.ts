@@ -1,4 +1,7 @@
-/** The agent as it is installed, one file from the Worker with keys on, and its messages when something is wrong. */
+/**
+ * The agent as it is installed, one file from the Worker with keys on, and its messages when
+ * something is wrong.
+ */
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";

@@ -1,4 +1,6 @@
-/** Example requests for tests of the spool: the entry that begins one, and the record that ends it. */
+/**
+ * Example requests for tests of the spool: the entry that begins one, and the record that ends it.
+ */
 import type { SpoolEntry } from "../../agent/spool/lines.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { recordOf } from "./records.ts";

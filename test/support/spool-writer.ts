@@ -1,9 +1,9 @@
 /**
  * A program that sends random requests through a spool until it is killed, and prints each step.
  *
- * Arguments: folder, seed. Each line is one synchronous write, so the lines printed before a SIGKILL
- * are complete: `+ id` will begin, `b id` has begun, `f id` finished, `d id status` returned for
- * delivery, `c id` confirmed by the edge (printed before the call to `confirm`).
+ * Arguments: folder, seed. Each line is one synchronous write, so the lines printed before a
+ * SIGKILL are complete: `+ id` will begin, `b id` has begun, `f id` finished, `d id status`
+ * returned for delivery, `c id` confirmed by the edge (printed before the call to `confirm`).
  */
 import { randomUUID } from "node:crypto";
 import { writeSync } from "node:fs";

@@ -62,11 +62,17 @@ const KNOWN: readonly (readonly [
   ],
 ];
 
-/** Returns the field that a driver refused, or null. One unknown field fails the whole query, code 2. */
+/**
+ * Returns the field that a driver refused, or null. One unknown field fails the whole query, code
+ * 2.
+ */
 export const refusedField = (output: string): string | null =>
   /Field "([^"]+)" is not a valid field/i.exec(output)?.[1] ?? null;
 
-/** @example gpuFailure({ output: "No devices were found", code: 6, signal: null, spawnError: null }).permanent // true */
+/**
+ * @example gpuFailure({ output: "No devices were found", code: 6, signal: null, spawnError: null
+ *   }).permanent // true
+ */
 export function gpuFailure({ output, code, signal, spawnError }: SmiEnd): GpuFailure {
   if (spawnError === "ENOENT" || code === 127) {
     return {

@@ -1,6 +1,6 @@
 /**
- * One run of nvidia-smi as a child process: passes on its lines, ends once, and can be killed as far
- * as the kernel allows.
+ * One run of nvidia-smi as a child process: passes on its lines, ends once, and can be killed as
+ * far as the kernel allows.
  */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
@@ -36,8 +36,8 @@ export function programsOf(command: string): readonly Program[] {
 /**
  * Starts nvidia-smi.
  *
- * Its stdout is a pipe to this process on purpose: if the agent is killed and cannot kill its child,
- * the next row that nvidia-smi writes ends it with SIGPIPE.
+ * Its stdout is a pipe to this process on purpose: if the agent is killed and cannot kill its
+ * child, the next row that nvidia-smi writes ends it with SIGPIPE.
  *
  * @param onLine  receives each line of stdout and returns true if it is a row; all other lines are
  *                kept in `SmiEnd.output`

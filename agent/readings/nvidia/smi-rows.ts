@@ -1,9 +1,9 @@
 /**
  * Rows of `nvidia-smi --query-gpu=… --format=csv,noheader,nounits`, parsed by the queried columns.
  *
- * Pure. A cell that does not look like a number is `null`. Placeholders are too many to list (`[N/A]`,
- * `N/A`, `[Not Supported]`, `[Unknown Error]`, `[GPU requires reset]`, `ERR!`, …), and the next
- * driver will add another.
+ * Pure. A cell that does not look like a number is `null`. Placeholders are too many to list
+ * (`[N/A]`, `N/A`, `[Not Supported]`, `[Unknown Error]`, `[GPU requires reset]`, `ERR!`, …), and
+ * the next driver will add another.
  */
 import type { GpuSample } from "../../../protocol/records.ts";
 

@@ -2,9 +2,10 @@
  * The GPU source for NVIDIA: keeps one nvidia-smi running in loop mode and turns its rows into
  * samples.
  *
- * Uses loop mode because each start of nvidia-smi initialises the driver. That takes seconds on a box
- * with several GPUs, and without persistence mode it wakes the GPU and returns a wrong first reading.
- * In loop mode nvidia-smi may fall silent instead of failing, so the age of the last row is watched.
+ * Uses loop mode because each start of nvidia-smi initialises the driver. That takes seconds on a
+ * box with several GPUs, and without persistence mode it wakes the GPU and returns a wrong first
+ * reading. In loop mode nvidia-smi may fall silent instead of failing, so the age of the last row
+ * is watched.
  *
  * Never runs two at once: the next one starts after the last one is gone. An agent that exits kills
  * its child; if the agent is killed, the child's next write ends it (SIGPIPE). A process that hangs
@@ -24,7 +25,9 @@ import { GPU_COLUMNS, parseGpuRow, type SmiRow, withoutRefused } from "./smi-row
 const SAMPLES_MAX = 1_000;
 
 export type NvidiaSmiTiming = {
-  /** A probe that takes longer is killed. Half a second is normal, 6 s were seen with several GPUs. */
+  /**
+   * A probe that takes longer is killed. Half a second is normal, 6 s were seen with several GPUs.
+   */
   probeMs: number;
   /** Delay of a row, beyond three intervals, after which the process counts as silent. */
   silenceSlackMs: number;
@@ -64,7 +67,9 @@ export class NvidiaSmiSource implements GpuSource {
   readonly #stopping = new AbortController();
   #running: Promise<void> | null = null;
   #run: SmiRun | null = null;
-  /** The query that the driver accepts; null before the first probe, and after it stopped working. */
+  /**
+   * The query that the driver accepts; null before the first probe, and after it stopped working.
+   */
   #query: { program: Program; columns: readonly string[] } | null = null;
   #failures = 0;
   #available = false;
@@ -93,7 +98,10 @@ export class NvidiaSmiSource implements GpuSource {
     this.#running = this.#readUntilStopped();
   }
 
-  /** Kills nvidia-smi and waits at most `stopMs` for its end: a hung driver must not block the agent. */
+  /**
+   * Kills nvidia-smi and waits at most `stopMs` for its end: a hung driver must not block the
+   * agent.
+   */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#killNow();
@@ -185,7 +193,8 @@ export class NvidiaSmiSource implements GpuSource {
         const queried: readonly string[] = columns;
         let rows = 0;
         const { end, late } = await this.#watch(program, queryOf(queried), limit, (line) => {
-          // The first reading of an idle driver is often wrong (100 % busy), so only its form is used.
+          // The first reading of an idle driver is often wrong (100 % busy), so only its form is
+          // used.
           const isRow = parseGpuRow(line, queried) !== null;
           if (isRow) rows += 1;
           return isRow;
@@ -204,7 +213,9 @@ export class NvidiaSmiSource implements GpuSource {
     return failure;
   }
 
-  /** Runs nvidia-smi under a watchdog that kills it `limit.ms` after the start or the last refresh. */
+  /**
+   * Runs nvidia-smi under a watchdog that kills it `limit.ms` after the start or the last refresh.
+   */
   async #watch(
     program: Program,
     args: readonly string[],

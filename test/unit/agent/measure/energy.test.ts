@@ -306,7 +306,8 @@ test("divides exactly the energy drawn while a request was open, however request
       for (const n of requests.keys()) sum += meter.joulesOf(`r${n}`) ?? Number.NaN;
       const isBusy = (atMs: number) =>
         requests.some(({ fromMs, lengthMs }) => fromMs <= atMs && atMs < fromMs + lengthMs);
-      // Every request begins and ends at a whole millisecond. Within one, only the power changes, linearly.
+      // Every request begins and ends at a whole millisecond. Within one, only the power changes,
+      // linearly.
       let drawn = 0;
       for (let atMs = 0; atMs < END_MS; atMs++)
         if (isBusy(atMs)) for (const list of readings) drawn += wattsIn(list, atMs + 0.5) / 1_000;

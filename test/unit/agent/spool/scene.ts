@@ -1,4 +1,6 @@
-/** Shared by the tests of the spool: spools in temporary folders, and the contents of their files. */
+/**
+ * Shared by the tests of the spool: spools in temporary folders, and the contents of their files.
+ */
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmdirSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -54,7 +56,9 @@ export function heapBytes(): number {
   return process.memoryUsage().heapUsed;
 }
 
-/** Runs spool-writer.ts until it has printed a random number of lines, kills it, and returns them. */
+/**
+ * Runs spool-writer.ts until it has printed a random number of lines, kills it, and returns them.
+ */
 export async function linesUntilKilled(folder: string, seed: number): Promise<string[]> {
   const script = new URL("../../../support/spool-writer.ts", import.meta.url).pathname;
   const child = spawn(process.execPath, [script, folder, String(seed)], {

@@ -88,7 +88,8 @@ test("agrees with the model after any sequence of calls, crashes and disk failur
           confirmed.push(...waiting.splice(0, batch?.records.length ?? 0));
         }
         if (step === "disk") run.disk.isFull = !run.disk.isFull;
-        // A crash while the disk is full loses what only memory held; see the doc comment of spool.ts.
+        // A crash while the disk is full loses what only memory held; see the doc comment of
+        // spool.ts.
         if (step === "crash" && !run.disk.hasFailed) {
           run.crash();
           restart();
