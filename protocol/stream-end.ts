@@ -84,12 +84,12 @@ export class StreamEnd {
     return this.#receiver.consume(next, bytes) ? [this.acknowledge()] : [];
   }
 
-  /** Returns an ACK of what was consumed. True at any time, harmless twice. */
+  /** Returns an ACK of what was consumed. Valid at any time, harmless twice. */
   acknowledge(): Frame {
     return streamFrame(FrameType.ack, this.#id, this.#receiver.consumed);
   }
 
-  /** Returns the frames that have the other end send again what did not arrive. */
+  /** Returns the frames that request everything that did not arrive. */
   requestResume(): Frame[] {
     const resume = streamFrame(FrameType.resume, this.#id, this.#receiver.next);
     return this.#receiver.consumed > 0 ? [this.acknowledge(), resume] : [resume];

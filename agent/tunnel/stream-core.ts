@@ -2,9 +2,8 @@
  * The box's end of one stream, without sockets or clocks: frames and Ollama's answer go in, actions
  * come out.
  *
- * Resumes in both directions, and decides when the stream is over and how. The request is {@link
- * RequestBody}'s part, the answer {@link AnswerFrames}'s. `stream.ts` is the shell that runs the
- * actions.
+ * Resumes in both directions, and decides when the stream is over and how. `request-body.ts` and
+ * `answer-frames.ts` are its two halves. `stream.ts` is the shell that runs the actions.
  */
 import {
   type Frame,

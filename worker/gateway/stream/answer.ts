@@ -63,7 +63,7 @@ export class AnswerWriter {
 
   /**
    * Begins the answer once there is enough of it. An answer that is here whole needs no stream.
-   * @returns whether the caller has all of it with that
+   * @returns whether that is the complete answer
    */
   begin(acts: AnswerActions): boolean {
     if (this.#head === null || this.#isStreaming) return false;

@@ -2,8 +2,8 @@
  * The edge's end of one stream: holds the caller's answer, sends the request through the Box, and
  * writes what comes back as fast as the caller takes it.
  *
- * Lives as long as the answer, in the Worker invocation that owes it. A thin shell around {@link
- * EdgeStreamCore}, which decides everything: the sockets, the clock and the byte streams are here.
+ * Lives as long as the answer, in the Worker invocation that owes it. The sockets, the clock and the
+ * byte streams are here; {@link EdgeStreamCore} decides everything.
  */
 import { encodeFrames, type StreamId } from "../../../protocol/frames.ts";
 import type { Headers as HeaderPairs, Open } from "../../../protocol/messages.ts";

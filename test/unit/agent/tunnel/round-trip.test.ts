@@ -3,7 +3,7 @@ import { RoundTrip } from "../../../../agent/tunnel/round-trip.ts";
 
 type Beat = ["ping" | "pong", atMs: number];
 
-const CASES: [what: string, beats: Beat[], ms: number | null][] = [
+const CASES: [name: string, beats: Beat[], ms: number | null][] = [
   ["nothing before the first pong", [["ping", 0]], null],
   [
     "one heartbeat",
