@@ -13,8 +13,8 @@ const { join } = require("node:path");
 const manifest = join(__dirname, "..", "package.json");
 const original = join(__dirname, "..", "dist", "package.json.original");
 
-/** Only for those who build, test or deploy the project. */
-const NOT_PUBLISHED = ["scripts", "dependencies", "devDependencies", "allowScripts"];
+/** The scripts stay, because another program may run one while a package is being packed. */
+const NOT_PUBLISHED = ["dependencies", "devDependencies", "allowScripts"];
 
 /** Replaces the file in one step, so that a concurrent reader never sees half of it. */
 function write(path, text) {
