@@ -30,9 +30,11 @@ child.on("error", (error) => {
 });
 child.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGINT" ? 130 : 1)));
 
-// A terminal sends Ctrl-C to the whole process group, so the child has it already.
-process.on("SIGINT", () => {});
-for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
+  process.on(signal, () => {
+    // A terminal sends Ctrl-C to the whole process group, so the child has it already.
+    if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal);
+  });
 
 // A signal to npm alone may end only the shell between npm and this process.
 const parent = process.ppid;
