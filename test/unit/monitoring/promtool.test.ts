@@ -18,7 +18,11 @@ const promtool = isMissing ? "" : found.promtool;
 /** A copy of monitoring/, because the configuration for Cloudflare requires a key file beside it. */
 let folder = "";
 
-describe.skipIf(isMissing)(`promtool${isMissing ? ` (NOT RUN: ${found.missing})` : ""}`, () => {
+/** A run of promtool takes a second or two, and ten times that on a busy machine. */
+const TIMEOUT_MS = 60_000;
+
+const NAME = `promtool${isMissing ? ` (NOT RUN: ${found.missing})` : ""}`;
+describe.skipIf(isMissing)(NAME, { timeout: TIMEOUT_MS }, () => {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), "monitoring-"));
     cpSync(MONITORING, folder, { recursive: true });
