@@ -1,13 +1,14 @@
 /**
- * The answers of the stand-in Ollama, byte by byte: what it sends, and what a caller must receive.
+ * The answers of the stand-in Ollama, byte by byte: what it sends and what a caller must receive.
  *
- * Shaped like Ollama's native chat, but the same on every call, so that the load client can compare
- * each byte. Every token differs from the others: one that is lost, doubled or out of order shows.
+ * They have the shape of Ollama's native chat but are the same on every call, so that the load
+ * client can compare each byte. Every token differs from the others, so one that is lost, doubled
+ * or out of order is found.
  */
 
 export const MODEL = "bench:latest";
 
-/** Tokens of the short answer that is not streamed. */
+/** Tokens of the short unstreamed answer. */
 export const SHORT_TOKENS = 8;
 
 const CREATED_AT = "2026-01-01T00:00:00.123456Z";
@@ -29,23 +30,26 @@ const finalOf = (tokens: number) => ({
 const lineOf = (content: string, rest: object): string =>
   `${JSON.stringify({ model: MODEL, created_at: CREATED_AT, message: { role: "assistant", content }, ...rest })}\n`;
 
-/** One line per token, then the one with the counts. */
+/** Returns one line per token, and then the line with the counts. */
 export const streamedLines = (tokens: number): string[] => [
   ...Array.from({ length: tokens }, (_, index) => lineOf(token(index), { done: false })),
   lineOf("", finalOf(tokens)),
 ];
 
-/** The answer of `stream: false`. */
+/** Returns the answer to `stream: false`. */
 export const wholeAnswer = (tokens: number): string =>
   lineOf(
     Array.from({ length: tokens }, (_, index) => token(index)).join(""),
     finalOf(tokens),
   ).trimEnd();
 
-export type Ask = { tokens: number; tokenMs: number; stream: boolean };
+export type AnswerPlan = { tokens: number; tokenMs: number; stream: boolean };
 
-/** The body of a call. The pace travels in the options, where the way to Ollama does not look. */
-export const bodyOf = ({ tokens, tokenMs, stream }: Ask): string =>
+/**
+ * Returns the body of a call. The pace travels in the options, which nothing on the way to Ollama
+ * reads.
+ */
+export const bodyOf = ({ tokens, tokenMs, stream }: AnswerPlan): string =>
   JSON.stringify({
     model: MODEL,
     messages: [{ role: "user", content: "Why is the sky blue? Answer in one short paragraph." }],
@@ -53,6 +57,6 @@ export const bodyOf = ({ tokens, tokenMs, stream }: Ask): string =>
     options: { num_predict: tokens, token_ms: tokenMs },
   });
 
-/** What a caller must receive, to the byte. */
-export const expectedOf = ({ tokens, stream }: Ask): Buffer =>
+/** Returns the exact bytes that a caller must receive. */
+export const expectedOf = ({ tokens, stream }: AnswerPlan): Buffer =>
   Buffer.from(stream ? streamedLines(tokens).join("") : wholeAnswer(tokens));

@@ -1,4 +1,6 @@
-/** One caller: a kept-alive connection that asks, times the answer, and compares every byte of it. */
+/**
+ * One caller: a kept-alive connection that sends calls, times the answers and compares every byte.
+ */
 import { connect, type Socket } from "node:net";
 import { HttpMessages } from "./http-messages.ts";
 
@@ -49,8 +51,8 @@ export class Caller {
     return new Caller(socket, onFirstByte);
   }
 
-  /** @throws when the answer is not 200, breaks off, or differs in any byte. */
-  ask(request: Buffer, expected: Buffer): Promise<Timing> {
+  /** @throws if the status is not 200, the answer breaks off, or any byte differs */
+  call(request: Buffer, expected: Buffer): Promise<Timing> {
     const current = Promise.withResolvers<Timing>();
     this.#current = current;
     this.#expected = expected;

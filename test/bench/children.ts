@@ -1,6 +1,6 @@
 /**
- * The processes of a bench: started, asked over IPC, their CPU read, and ended by pid in all cases
- * (a reaper ends them when the bench itself is killed).
+ * The processes of a benchmark: started, controlled over IPC, measured, and always ended by pid. A
+ * reaper ends them if the benchmark itself is killed.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
@@ -15,9 +15,9 @@ export type Program = {
   hasIpc?: boolean;
 };
 
-/** Lines kept to show when something fails. */
+/** Number of last lines kept, to show when a process fails. */
 const TAIL_LINES = 20;
-/** `/proc` counts in USER_HZ, which is 100 on every Linux that people run. */
+/** `/proc` counts in USER_HZ, which is 100 on all common Linux systems. */
 const MS_PER_TICK = 10;
 
 export class Children implements AsyncDisposable {
@@ -30,18 +30,18 @@ export class Children implements AsyncDisposable {
     const { pid } = child;
     if (pid !== undefined) {
       this.#reaper.watch(pid);
-      // At once: a pid comes again, and a suite may end a thousand children.
+      // Removed at once, because pids are reused and a suite may end a thousand children.
       void child.ended().then(() => this.#reaper.forget(pid));
     }
     return child;
   }
 
-  /** The last lines of each, for whoever looks why a bench failed. */
+  /** Returns the last lines of each process, to explain a failure. */
   tails(): string {
     return this.#all.flatMap(({ name, tail }) => tail.map((line) => `${name}: ${line}`)).join("\n");
   }
 
-  /** CPU of all of them since their start, ms. */
+  /** CPU time of all processes since their start, in ms. */
   cpuMs(): number {
     return this.#all.reduce((sum, child) => sum + child.cpuMs(), 0);
   }
@@ -67,7 +67,7 @@ export class Child {
       | "pipe"
       | "ipc"
     )[];
-    // A group of its own: Ctrl-C is for the bench, which then ends it.
+    // A group of its own: Ctrl-C is for the benchmark, which then ends the process.
     this.#process = spawn(command, args, {
       env: { ...process.env, ...env },
       cwd,
@@ -91,16 +91,16 @@ export class Child {
   }
 
   /**
-   * Sends a message, and waits for what the child says next.
-   * @throws when it says an error, ends, or is silent for `limitMs`
+   * Sends a message and resolves with the child's next one.
+   * @throws if the child reports an error, ends, or does not answer within `limitMs`
    */
-  async ask<Result>(message: object | null, limitMs: number): Promise<Result> {
+  async request<Result>(message: object | null, limitMs: number): Promise<Result> {
     const answer = Promise.withResolvers<{ result?: Result; error?: string }>();
-    const onMessage = (said: unknown) =>
-      answer.resolve(said as { result?: Result; error?: string });
+    const onMessage = (message: unknown) =>
+      answer.resolve(message as { result?: Result; error?: string });
     this.#process.once("message", onMessage);
     const timer = setTimeout(
-      () => answer.reject(new Error(`${this.name} said nothing for ${limitMs} ms`)),
+      () => answer.reject(new Error(`${this.name} sent nothing for ${limitMs} ms`)),
       limitMs,
     );
     void this.#ended.then(() => answer.reject(new Error(`${this.name} ended`)));
@@ -116,7 +116,10 @@ export class Child {
     }
   }
 
-  /** User and system time of the process with all its threads since its start, ms. After its end, what was read last. */
+  /**
+   * User and system time in ms of the process and its threads since its start. After its end, the
+   * last value.
+   */
   cpuMs(): number {
     try {
       const fields =
@@ -132,7 +135,7 @@ export class Child {
     return this.#process.exitCode !== null || this.#process.signalCode !== null;
   }
 
-  /** Memory of the process that is in RAM now, MB; 0 after its end. */
+  /** Resident memory in MB; 0 after the end. */
   residentMb(): number {
     try {
       return (
@@ -145,7 +148,7 @@ export class Child {
     }
   }
 
-  /** Open files, sockets among them; 0 after its end. */
+  /** Open files including sockets; 0 after the end. */
   descriptors(): number {
     try {
       return readdirSync(`/proc/${this.pid}/fd`).length;
@@ -164,7 +167,10 @@ export class Child {
     return this.#process.exitCode;
   }
 
-  /** Nothing of a bench is worth an orderly end: its folder is temporary. The whole group: wrangler has a workerd of its own. */
+  /**
+   * Kills the whole group, because wrangler has a workerd of its own. No process needs an orderly
+   * end: its folder is temporary.
+   */
   async kill(): Promise<void> {
     this.cpuMs();
     if (this.pid !== undefined && !this.hasEnded) process.kill(-this.pid, "SIGKILL");

@@ -1,21 +1,21 @@
 /**
  * A proxy between an agent and its Worker that counts WebSocket messages.
  *
- * Those between the Box and the Workers never touch a wire here, but follow from these: the Box
- * sends on one message per run of frames of one stream, and copies each message of a Worker.
+ * Messages between the Box and the Workers never use a wire here, but follow from these: the Box
+ * forwards one message per run of frames of one stream, and copies each message of a Worker.
  */
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { decodeFrames, TUNNEL } from "../../protocol/frames.ts";
 import { WebSocketReader } from "./websocket-reader.ts";
 
 export type Counts = {
-  /** Agent ⇄ Box, with frames in them. */
+  /** Messages with frames between the agent and the Box. */
   agent: number;
-  /** Of these, to the agent. */
+  /** Messages with frames to the agent. */
   toAgent: number;
-  /** Box ⇄ Workers. */
+  /** Messages between the Box and the Workers. */
   workers: number;
-  /** Agent ⇄ Box, heartbeats: one pair a second and box, whatever it does. */
+  /** Heartbeats between the agent and the Box: one pair a second for each box. */
   heartbeats: number;
 };
 
@@ -40,7 +40,10 @@ export class CountingProxy implements Disposable {
     return address.port;
   }
 
-  /** What was counted since it was asked last. @throws when something on the wire was no message */
+  /**
+   * Returns the counts since the last call. @throws if the connection carried something other than
+   * messages
+   */
   take(): Counts {
     if (this.#error !== null) throw this.#error;
     const counts = this.#counts;

@@ -1,4 +1,4 @@
-/** What a figure is, how rounds become one, and how much they differed. */
+/** Figures: how the rounds become one value, and how much they differ. */
 
 /** A bound that the figure should keep. */
 export type Goal = { atMost: number } | { atLeast: number };
@@ -8,9 +8,9 @@ export type Figure = {
   name: string;
   value: number;
   unit: string;
-  /** Least and greatest of the rounds; null for what is counted once. */
+  /** Minimum and maximum of the rounds; null for a figure that is counted once. */
   spread: [number, number] | null;
-  /** To reach now, and in the end. */
+  /** The goal for now, and the final one. */
   goal_now: Goal | null;
   goal: Goal | null;
   detail: Record<string, number | string>;
@@ -19,11 +19,11 @@ export type Figure = {
 export function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   const value = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
-  if (value === undefined) throw new Error("a quantile of nothing");
+  if (value === undefined) throw new Error("a quantile needs at least one value");
   return value;
 }
 
-/** The middle one, or the mean of the two in the middle. */
+/** Returns the middle value, or the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
   return (
     (quantile(values, 0.5) +
@@ -35,13 +35,13 @@ export function median(values: readonly number[]): number {
   );
 }
 
-/** The median of what was measured in each round, and its range. */
+/** Returns the median of the rounds and their range. */
 export const overRounds = (values: readonly number[]): Pick<Figure, "value" | "spread"> => ({
   value: round(median(values)),
   spread: [round(Math.min(...values)), round(Math.max(...values))],
 });
 
-/** Three significant digits behind the point are more than any of this holds. */
+/** Three significant digits are enough for every figure here. */
 export const round = (value: number): number => Math.round(value * 1_000) / 1_000;
 
 export const isReached = (value: number, goal: Goal): boolean =>
@@ -50,7 +50,10 @@ export const isReached = (value: number, goal: Goal): boolean =>
 export const wordsOf = (goal: Goal): string =>
   "atMost" in goal ? `<= ${goal.atMost}` : `>= ${goal.atLeast}`;
 
-/** Runs the parts in turns, and begins each round with another one: whoever goes first must not always be the same. */
+/**
+ * Runs the parts in turns, and starts each round with another one, so that none is always the
+ * first.
+ */
 export async function inTurns<Name extends string>(
   rounds: number,
   parts: Record<Name, (round: number) => Promise<void>>,

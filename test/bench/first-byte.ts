@@ -1,4 +1,7 @@
-/** P1: what the product adds to the first byte of a short answer, against what an echo over the same hops costs. One caller. */
+/**
+ * P1: the delay of the first byte of a short answer, against an echo over the same hops. One
+ * caller.
+ */
 import { bodyOf, expectedOf, SHORT_TOKENS } from "./answers.ts";
 import { type Figure, inTurns, median, overRounds, round } from "./figures.ts";
 import type { Chain, Stage, Target } from "./stage.ts";
@@ -8,9 +11,9 @@ const CALLS = 300;
 const ASK = { tokens: SHORT_TOKENS, tokenMs: 0, stream: false };
 
 /**
- * Twice: `P1` with a bare socket, which adds next to nothing of its own; `P1.fetch` with the client
- * that callers use, whose cost is in all three times. The reference figures were taken with a client
- * like the second (direct: 0.29 ms).
+ * Measured twice: `P1` with a bare socket, which adds next to nothing, and `P1.fetch` with the
+ * client that callers use, whose cost is part of all three times. The reference figures were taken
+ * with a client like the second (direct: 0.29 ms).
  */
 export async function measureFirstByte(
   stage: Stage,
@@ -35,7 +38,7 @@ export async function measureFirstByte(
     ),
     await figureOf(
       "P1.fetch",
-      "the same, the caller being Node's fetch",
+      "the same with Node's fetch as the caller",
       stage,
       floor,
       chain,
@@ -50,13 +53,13 @@ async function figureOf(
   stage: Stage,
   floor: Target,
   chain: Chain,
-  ask: (target: Target) => Promise<number>,
+  measureCall: (target: Target) => Promise<number>,
 ): Promise<Figure> {
   const p50: Record<"direct" | "floor" | "chain", number[]> = { direct: [], floor: [], chain: [] };
   await inTurns(ROUNDS, {
-    direct: async () => void p50.direct.push(await ask(stage.direct)),
-    floor: async () => void p50.floor.push(await ask(floor)),
-    chain: async () => void p50.chain.push(await ask(chain)),
+    direct: async () => void p50.direct.push(await measureCall(stage.direct)),
+    floor: async () => void p50.floor.push(await measureCall(floor)),
+    chain: async () => void p50.chain.push(await measureCall(chain)),
   });
   const ratios = p50.chain.map(
     (chainMs, index) => (chainMs - (p50.direct[index] ?? 0)) / (p50.floor[index] ?? 0),
@@ -76,7 +79,10 @@ async function figureOf(
   };
 }
 
-/** Milliseconds to the first byte of the body, of calls one after the other. @throws when an answer is wrong */
+/**
+ * Returns the milliseconds to the first byte of the body, for calls one after the other. @throws if
+ * an answer is wrong
+ */
 async function fetchTimes({ port, path }: Target): Promise<number[]> {
   const body = bodyOf(ASK);
   const expected = expectedOf(ASK).toString();

@@ -1,4 +1,7 @@
-/** The echo floor's agent: answers each frame with one frame, the bytes of the stand-in's short answer. */
+/**
+ * The echo floor's agent: answers each frame with one frame that contains the stand-in's short
+ * answer.
+ */
 import WebSocket from "ws";
 import { SHORT_TOKENS, wholeAnswer } from "./answers.ts";
 

@@ -1,9 +1,9 @@
 /**
  * The echo floor: Worker → Durable Object → agent and back over WebSockets, and nothing else.
  *
- * What a tunnel of this shape costs on this machine before it does anything useful: no records, no
- * numbering, no credit, no error but a broken socket. Runs in workerd; the few things it needs of
- * the runtime are declared here, since the tests around it are typed for Node.
+ * It measures the cost of a tunnel of this shape on this machine before it does anything useful: no
+ * records, no sequence numbers, no credit, and no error but a broken socket. It runs in workerd. The
+ * few runtime types that it needs are declared here, because the tests around it use Node's types.
  */
 
 type Socket = {
@@ -22,7 +22,7 @@ type State = {
 };
 declare const WebSocketPair: new () => { 0: Socket; 1: Socket };
 
-/** A frame is the number of its stream, then bytes. */
+/** A frame is the number of its stream, followed by bytes. */
 const ID_BYTES = 4;
 
 let nextId = 0;
@@ -36,7 +36,7 @@ export default {
     const { webSocket: socket } = await relay.fetch(`http://relay/${id}`, {
       headers: { upgrade: "websocket" },
     });
-    if (socket === null) return new Response("the relay gave no socket", { status: 502 });
+    if (socket === null) return new Response("the relay returned no socket", { status: 502 });
     const answer = Promise.withResolvers<Response>();
     socket.binaryType = "arraybuffer";
     socket.accept();

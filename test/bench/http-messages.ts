@@ -1,8 +1,8 @@
 /**
- * HTTP/1.1 messages out of a byte stream, with as little work as possible: what the load client and
- * the stand-in Ollama burn is missing for what is measured on the same machine.
+ * HTTP/1.1 messages from a byte stream, with as little work as possible: CPU time of the load client
+ * and the stand-in Ollama is missing for the programs measured on the same machine.
  *
- * Reads what Node and workerd write: `content-length` or `chunked`, no trailers.
+ * Reads what Node and workerd write: `content-length` or `chunked`, and no trailers.
  */
 
 export type Events = {
@@ -25,7 +25,7 @@ export class HttpMessages {
     this.#events = events;
   }
 
-  /** @throws when the bytes are no such message. */
+  /** @throws if the bytes are not such a message */
   push(bytes: Buffer): void {
     let data = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes]);
     for (let used = this.#step(data); used > 0 && data.length > 0; used = this.#step(data))
@@ -33,7 +33,7 @@ export class HttpMessages {
     this.#rest = data;
   }
 
-  /** @returns how many bytes it took; 0 when it needs more. */
+  /** @returns the number of bytes consumed; 0 if it needs more */
   #step(data: Buffer): number {
     switch (this.#state) {
       case "head": {

@@ -1,19 +1,19 @@
 /**
- * The load client: a process of its own that runs one load after the other and says how it went.
+ * The load client: a process that runs one load after another and reports the results.
  *
- * Any wrong answer fails the whole load: a figure over answers that were not right says nothing.
+ * Any wrong answer fails the whole load, because a figure over wrong answers means nothing.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Ask, bodyOf, expectedOf } from "./answers.ts";
+import { type AnswerPlan, bodyOf, expectedOf } from "./answers.ts";
 import { Caller, type Timing } from "./caller.ts";
 
-export type Load = Ask & {
+export type Load = AnswerPlan & {
   port: number;
   path: string;
   callers: number;
-  /** When a caller stops to ask: after so many calls, or after so long. */
+  /** The condition that ends a caller's work: a number of calls, or a time. */
   until: { calls: number } | { seconds: number };
-  /** The callers begin one after the other over this time. */
+  /** Time over which the callers start one after another. */
   rampMs?: number;
 };
 
@@ -21,7 +21,7 @@ export type LoadResult = {
   firstMs: number[];
   totalMs: number[];
   seconds: number;
-  /** Answers that had begun and not ended at the same moment, at most. */
+  /** Maximum number of answers that were open at the same moment. */
   peakOpen: number;
 };
 
@@ -42,22 +42,23 @@ async function run(load: Load): Promise<LoadResult> {
     if (delayMs > 0) await sleep(delayMs);
     return Caller.open(port, onFirstByte);
   };
-  const ask = async (caller: Caller, startMs: number) => {
+  const callRepeatedly = async (caller: Caller, startMs: number) => {
     const goesOn = (calls: number) =>
       "calls" in until ? calls < until.calls : performance.now() - startMs < until.seconds * 1_000;
     for (let calls = 0; goesOn(calls); calls++) {
-      timings.push(await caller.ask(request, expected));
+      timings.push(await caller.call(request, expected));
       open--;
     }
     caller.close();
   };
   const delays = Array.from({ length: callers }, (_, index) => (index * rampMs) / callers);
-  // Without a ramp all connections stand before the first call, so that their making is not measured.
+  // Without a ramp, all connections are open before the first call, so that opening them is not
+  // measured.
   const ready = rampMs > 0 ? [] : await Promise.all(delays.map(begin));
   const startMs = performance.now();
   await (rampMs > 0
-    ? Promise.all(delays.map(async (delayMs) => ask(await begin(delayMs), startMs)))
-    : Promise.all(ready.map((caller) => ask(caller, startMs))));
+    ? Promise.all(delays.map(async (delayMs) => callRepeatedly(await begin(delayMs), startMs)))
+    : Promise.all(ready.map((caller) => callRepeatedly(caller, startMs))));
   const seconds = (performance.now() - startMs) / 1_000;
   return {
     firstMs: timings.map(({ firstMs }) => firstMs),

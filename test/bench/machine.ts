@@ -1,4 +1,4 @@
-/** The machine that was measured on, and how much of it others took meanwhile. */
+/** The machine of a benchmark, and the share of it that other programs used. */
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import type { Children } from "./children.ts";
@@ -13,7 +13,10 @@ export const machine = () => ({
   workerd: WORKERD_VERSION,
 });
 
-/** @returns asks for the share of all CPU time since then that went to processes that are not of this bench. */
+/**
+ * @returns a function that returns the share of all CPU time since then used by processes outside
+ * this benchmark
+ */
 export function watchOthers(children: Children): () => number {
   const [startMs, startBusyMs, startOwnMs] = [performance.now(), busyMs(), ownMs(children)];
   return () => {
@@ -22,7 +25,10 @@ export function watchOthers(children: Children): () => number {
   };
 }
 
-/** Time that all CPUs spent on anything, since boot: user, nice, system, irq, softirq, and what a hypervisor stole. */
+/**
+ * Time that all CPUs spent on anything since boot: user, nice, system, irq, softirq, and time
+ * stolen by a hypervisor.
+ */
 function busyMs(): number {
   const line = readFileSync("/proc/stat", "utf8").split("\n", 1)[0] ?? "";
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = line

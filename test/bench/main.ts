@@ -1,13 +1,13 @@
 /**
- * `npm run bench`: what the product costs, as ratios against baselines of the same run where a clock
- * is involved.
+ * `npm run bench`: the cost of the product. Times are ratios to baselines of the same run.
  *
- * Direct (caller → stand-in Ollama), the echo floor (Worker → Box → agent and back, with nothing in
- * it) and the whole chain take turns in rounds; a figure is the median over rounds. Every answer is
- * compared byte by byte, and the Worker must have counted each call once: else the bench fails.
+ * Direct calls (caller → stand-in Ollama), the echo floor (Worker → Box → agent and back, with
+ * nothing in it) and the whole chain take turns in rounds; a figure is the median over rounds.
+ * Every answer is compared byte by byte, and the Worker must have counted each call once. Otherwise
+ * the benchmark fails.
  *
- * Prints a table and writes `bench.json`. `node test/bench/main.ts P1 P10` measures only these and
- * what is measured along with them.
+ * Prints a table and writes `bench.json`. `node test/bench/main.ts P1 P10` measures only these
+ * figures and those measured along with them.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -48,26 +48,26 @@ async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Figur
 }
 
 async function main(): Promise<void> {
-  const asked = process.argv.slice(2);
-  const unknown = asked.find((id) => !KNOWN.includes(id));
+  const requested = process.argv.slice(2);
+  const unknown = requested.find((id) => !KNOWN.includes(id));
   if (unknown !== undefined)
-    throw new Error(`no figure is called ${unknown}; there are ${KNOWN.join(", ")}`);
+    throw new Error(`There is no figure ${unknown}. Use one of ${KNOWN.join(", ")}.`);
   await using stage = new Stage();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => void stage[Symbol.asyncDispose]().then(() => process.exit(130)));
   }
   const startMs = performance.now();
-  console.log("measuring; about three minutes");
+  console.log("Measuring for about three minutes …");
   try {
     await stage.open();
     const othersShare = watchOthers(stage.children);
-    const figures = await measure(stage, new Set(asked.length > 0 ? asked : KNOWN));
+    const figures = await measure(stage, new Set(requested.length > 0 ? requested : KNOWN));
     const others = Math.round(othersShare() * 100) / 100;
     const seconds = Math.round((performance.now() - startMs) / 1_000);
     const noise = noiseOf(figures);
     console.log(`\n${tableOf(figures)}\n\n${detailsOf(figures)}\n`);
     console.log(
-      `${seconds} s. Other programs took ${Math.round(others * 100)} % of the machine; the rounds of ${noise.worst_id} lie furthest apart: ${Math.round(noise.worst * 100)} % of its median.`,
+      `${seconds} s. Other programs used ${Math.round(others * 100)} % of the machine. The rounds of ${noise.worst_id} differ most, by ${Math.round(noise.worst * 100)} % of its median.`,
     );
     const about = {
       at: new Date().toISOString(),

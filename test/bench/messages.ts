@@ -1,4 +1,7 @@
-/** P11: WebSocket messages per streamed answer of 300 tokens, at 5 ms a token, everything included: request, records, confirmations. */
+/**
+ * P11: WebSocket messages per streamed answer of 300 tokens at 5 ms a token, including the request,
+ * records and acknowledgements.
+ */
 import { CountingProxy, type Counts } from "./counting-proxy.ts";
 import { type Figure, median, overRounds, round } from "./figures.ts";
 import type { Chain, Stage } from "./stage.ts";
@@ -14,7 +17,7 @@ export async function measureMessages(stage: Stage): Promise<Figure[]> {
     return proxy.listen();
   });
   using counting = proxy as CountingProxy | null;
-  if (counting === null) throw new Error("the agent was not told to dial the proxy");
+  if (counting === null) throw new Error("the agent does not connect through the proxy");
   const figures = [
     {
       ...(await measure(stage, chain, counting, "P11", 1)),

@@ -1,4 +1,4 @@
-/** P10: how many streams are open at the same moment without a single error. */
+/** P10: the number of streams that are open at the same moment without a single error. */
 import { type Figure, quantile, round } from "./figures.ts";
 import type { Stage } from "./stage.ts";
 
@@ -6,7 +6,7 @@ const STEPS = [1_000, 2_500, 5_000];
 /** New streams a second while the number rises. */
 const RAMP_PER_SECOND = 500;
 const TOKENS = 10;
-/** All are open for at least this long. */
+/** All streams stay open for at least this long. */
 const HOLD_MS = 6_000;
 
 export async function measureOpenStreams(stage: Stage): Promise<Figure[]> {
@@ -39,7 +39,7 @@ export async function measureOpenStreams(stage: Stage): Promise<Figure[]> {
   return [
     {
       id: "P10",
-      name: "streams open at once, no error",
+      name: "streams open at once without an error",
       value: reached,
       unit: "streams",
       spread: null,

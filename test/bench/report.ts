@@ -1,4 +1,4 @@
-/** What a bench says: a table for people, JSON for programs. */
+/** The report of a benchmark: a table for people and JSON for programs. */
 import { type Figure, isReached, wordsOf } from "./figures.ts";
 
 const mark = ({ value, goal_now }: Figure): string =>
@@ -38,7 +38,7 @@ export const detailsOf = (figures: readonly Figure[]): string =>
     )
     .join("\n");
 
-/** How far the rounds of the noisiest figure lie apart, against its median. */
+/** Spread of the rounds of the noisiest figure, relative to its median. */
 export function noiseOf(figures: readonly Figure[]): { worst: number; worst_id: string } {
   const spreads = figures.flatMap(({ id, value, spread }) =>
     spread === null ? [] : [{ id, width: (spread[1] - spread[0]) / value }],

@@ -1,4 +1,7 @@
-/** What a bench needs on stage: the stand-in Ollama, the load client, the floor, and the product as often as wanted. */
+/**
+ * The stage of a benchmark: the stand-in Ollama, the load client, the floor, and any number of
+ * products.
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,11 +13,13 @@ import { type Child, Children } from "./children.ts";
 import type { Load, LoadResult } from "./load.ts";
 import { bundleFloor, bundleProduct, startWorkerd } from "./workerd.ts";
 
-/** Where a load goes. */
+/** The target of a load. */
 export type Target = { port: number; path: string };
 
 const START_MS = 15_000;
-/** The agent sends records 50 ms after the end of a request: what a load costs is spent by then. */
+/**
+ * The agent sends records 50 ms after the end of a request. The cost of a load is complete by then.
+ */
 const SETTLE_MS = 200;
 /** Longest silence of one load. */
 const LOAD_MS = 90_000;
@@ -29,10 +34,10 @@ export class Stage implements AsyncDisposable {
   #client: Child | null = null;
   #upstreamPort = 0;
 
-  /** @throws when something does not start */
+  /** @throws if something does not start */
   async open(): Promise<void> {
     this.#bundle = await bundleProduct(this.children, this.#folder);
-    this.#upstreamPort = await this.#startNode("upstream").ask<number>(null, START_MS);
+    this.#upstreamPort = await this.#startNode("upstream").request<number>(null, START_MS);
     this.#client = this.#startNode("load");
   }
 
@@ -46,11 +51,14 @@ export class Stage implements AsyncDisposable {
     const plan = { name: "floor", script: bundle, objects: { FloorRelay: "RELAY" } };
     const workerd = await startWorkerd(this.children, this.#folder, port, plan);
     const agent = this.#startNode("floor-agent", `ws://127.0.0.1:${port}`);
-    await agent.ask(null, START_MS);
+    await agent.request(null, START_MS);
     return new Chain(port, "/", workerd, agent);
   }
 
-  /** @param dial  where the agent dials, given the port of the Worker; the Worker itself if left out */
+  /**
+   * @param dial  returns the port that the agent connects to, given the Worker's port; the Worker's
+   *   own by default
+   */
   async startChain(
     name: string,
     dial: (port: number) => Promise<number> = async (port) => port,
@@ -84,10 +92,10 @@ export class Stage implements AsyncDisposable {
     return chain;
   }
 
-  /** Runs a load to its end and lets the dust settle. @throws when any answer was wrong */
+  /** Runs a load to its end and waits for its last costs. @throws if any answer was wrong */
   async run({ port, path }: Target, load: Omit<Load, "port" | "path">): Promise<LoadResult> {
     if (this.#client === null) throw new Error("the stage is not open");
-    const result = await this.#client.ask<LoadResult>({ ...load, port, path }, LOAD_MS);
+    const result = await this.#client.request<LoadResult>({ ...load, port, path }, LOAD_MS);
     for (const chain of this.#chains) if (chain.port === port) chain.calls += result.totalMs.length;
     await sleep(SETTLE_MS);
     return result;
@@ -103,13 +111,13 @@ export class Stage implements AsyncDisposable {
   }
 }
 
-/** One Worker with its agent: the product, or the floor. */
+/** One Worker with its agent: the product or the floor. */
 export class Chain implements Target {
   readonly port: number;
   readonly path: string;
   readonly workerd: Child;
   readonly agent: Child;
-  /** Calls that got their answer. */
+  /** Number of answered calls. */
   calls = 0;
 
   constructor(port: number, path: string, workerd: Child, agent: Child) {
@@ -123,7 +131,10 @@ export class Chain implements Target {
     return { workerd: this.workerd.cpuMs(), agent: this.agent.cpuMs() };
   }
 
-  /** Of the product only. @throws unless the Worker counted each call once, or the agent logged an error */
+  /**
+   * For the product only. @throws unless the Worker counted each call once and the agent logged no
+   * error
+   */
   async check(): Promise<void> {
     let counted = -1;
     const isCounted = async () => {
@@ -133,9 +144,9 @@ export class Chain implements Target {
     };
     await until(isCounted, `${this.calls} calls are counted`);
     if (counted !== this.calls)
-      throw new Error(`${this.calls} calls were made, ${counted} were counted`);
+      throw new Error(`${this.calls} calls were made, but ${counted} were counted`);
     const complaint = this.agent.tail.find((line) => line.includes('"level":"error"'));
-    if (complaint !== undefined) throw new Error(`the agent complains: ${complaint}`);
+    if (complaint !== undefined) throw new Error(`the agent logged an error: ${complaint}`);
   }
 
   /** Ends both. */
@@ -144,10 +155,10 @@ export class Chain implements Target {
   }
 }
 
-async function until(isTrue: () => Promise<boolean>, what: string): Promise<void> {
+async function until(isTrue: () => Promise<boolean>, condition: string): Promise<void> {
   const deadline = performance.now() + START_MS;
   while (!(await isTrue())) {
-    if (performance.now() > deadline) throw new Error(`it did not come true: ${what}`);
+    if (performance.now() > deadline) throw new Error(`Gave up waiting: ${condition}`);
     await sleep(50);
   }
 }

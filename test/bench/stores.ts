@@ -1,9 +1,9 @@
 /**
- * `npm run bench:stores [rows]`: what a million finished requests cost the stores: how long they take
- * to insert in batches as the edge sends them, and to read as the API asks for them.
+ * `npm run bench:stores [rows]`: the cost of a million finished requests in the external stores:
+ * time to insert them in the edge's batches, and to read them as the API does.
  *
- * The engines are real, on this machine and without durability; the way to them is loopback. So the
- * figures compare stores and queries with each other and over time, not with a cloud.
+ * The engines are real but run on this machine, over loopback and without durability. The figures
+ * compare stores and queries with each other and over time, not with a cloud.
  */
 import { randomUUID } from "node:crypto";
 import { ClickHouseStore } from "../../worker/export/clickhouse/clickhouse.ts";
@@ -58,7 +58,7 @@ async function timed(name: string, work: () => Promise<unknown>): Promise<void> 
 await using engines = new RunningEngines();
 const { settings } = await engines.start();
 const { clickhouse, postgres } = storeSettingsOf(settings).configured;
-if (clickhouse === null || postgres === null) throw new Error("both stores are measured");
+if (clickhouse === null || postgres === null) throw new Error("Both stores must be configured.");
 const nowMs = Date.now();
 const hour = Math.floor(nowMs / 3_600_000) * 3_600;
 const daysOf = (days: number, granularity: number) => {

@@ -1,11 +1,14 @@
-/** P7 and P8: 64 streams of 100 tokens at once: CPU per stream, and how much longer they take than without us. */
+/**
+ * P7 and P8: 64 concurrent streams of 100 tokens: CPU time per stream, and how much longer they
+ * take than direct calls.
+ */
 import { type Figure, inTurns, median, overRounds, quantile, round } from "./figures.ts";
 import type { Chain, Stage, Target } from "./stage.ts";
 
 const ROUNDS = 5;
 const CALLERS = 64;
 const TOKENS = 100;
-/** Streams that each caller takes one after the other, in one round. */
+/** Streams that each caller reads one after another in one round. */
 const CALLS = 8;
 const FAST_MS = 1;
 /** The pace of a real model, where every token is a chunk of its own. */

@@ -1,4 +1,7 @@
-/** P4 and P6: short answers as fast as they go, 64 callers: calls a second against the echo floor, and CPU per call. */
+/**
+ * P4 and P6: short answers at full speed with 64 callers: calls a second against the echo floor,
+ * and CPU time per call.
+ */
 import { SHORT_TOKENS } from "./answers.ts";
 import { type Figure, inTurns, median, overRounds, quantile, round } from "./figures.ts";
 import type { Chain, Stage } from "./stage.ts";
@@ -16,7 +19,7 @@ export async function measureThroughput(
   const cpu: Record<"workerd" | "agent", number[]> = { workerd: [], agent: [] };
   const floorMs: number[] = [];
   const p99: number[] = [];
-  const ask = (target: Chain, seconds = SECONDS) =>
+  const runLoad = (target: Chain, seconds = SECONDS) =>
     stage.run(target, {
       tokens: SHORT_TOKENS,
       tokenMs: 0,
@@ -24,20 +27,20 @@ export async function measureThroughput(
       callers: CALLERS,
       until: { seconds },
     });
-  // Both engines have compiled what is hot before the first round.
-  await ask(floor, 1);
-  await ask(chain, 2);
+  // Both engines have compiled their hot code before the first round.
+  await runLoad(floor, 1);
+  await runLoad(chain, 2);
   await inTurns(ROUNDS, {
     floor: async () => {
       const before = floor.cpuMs();
-      const { totalMs, seconds } = await ask(floor);
+      const { totalMs, seconds } = await runLoad(floor);
       const after = floor.cpuMs();
       floorMs.push((after.workerd + after.agent - before.workerd - before.agent) / totalMs.length);
       rps.floor.push(totalMs.length / seconds);
     },
     chain: async () => {
       const before = chain.cpuMs();
-      const { totalMs, seconds } = await ask(chain);
+      const { totalMs, seconds } = await runLoad(chain);
       const after = chain.cpuMs();
       rps.chain.push(totalMs.length / seconds);
       p99.push(quantile(totalMs, 0.99));

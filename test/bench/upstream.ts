@@ -1,14 +1,15 @@
 /**
- * The stand-in Ollama: a process of its own that answers with bytes made beforehand.
+ * The stand-in Ollama: a process that answers with bytes prepared in advance.
  *
- * A streamed answer follows its schedule (`options.token_ms` a token): one that is late says
- * several tokens at once instead of becoming later, so the pace is the same for all who are compared.
+ * A streamed answer follows its schedule (`options.token_ms` a token). One that is late sends
+ * several tokens at once instead of falling further behind, so the pace is the same for every
+ * target.
  */
 import { createServer, type Socket } from "node:net";
-import { type Ask, MODEL, streamedLines, wholeAnswer } from "./answers.ts";
+import { type AnswerPlan, MODEL, streamedLines, wholeAnswer } from "./answers.ts";
 import { HttpMessages } from "./http-messages.ts";
 
-/** A streamed answer as chunks, and where each begins. */
+/** A streamed answer as chunks, and the offset of each. */
 type Wire = { bytes: Buffer; starts: number[] };
 
 const STREAM_HEAD =
@@ -60,7 +61,7 @@ function wholeOf(tokens: number): Buffer {
 const answerOf = (body: string, status = "200 OK"): string =>
   `HTTP/1.1 ${status}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 
-function stream(socket: Socket, { tokens, tokenMs }: Ask): void {
+function stream(socket: Socket, { tokens, tokenMs }: AnswerPlan): void {
   const { bytes, starts } = wireOf(tokens);
   const startMs = performance.now();
   let sent = 0;
@@ -87,8 +88,8 @@ function serve(socket: Socket): void {
       stream: boolean;
       options: { num_predict: number; token_ms: number };
     };
-    const ask = { tokens: options.num_predict, tokenMs: options.token_ms, stream: isStreamed };
-    return isStreamed ? stream(socket, ask) : socket.write(wholeOf(ask.tokens));
+    const plan = { tokens: options.num_predict, tokenMs: options.token_ms, stream: isStreamed };
+    return isStreamed ? stream(socket, plan) : socket.write(wholeOf(plan.tokens));
   };
   const messages = new HttpMessages({
     onHead: (head) => {
@@ -102,7 +103,7 @@ function serve(socket: Socket): void {
   });
   socket.setNoDelay(true);
   socket.on("data", (bytes) => messages.push(bytes));
-  socket.on("error", () => {}); // a caller that went away
+  socket.on("error", () => {}); // the caller disconnected
 }
 
 const server = createServer(serve);

@@ -13,7 +13,10 @@ export class WebSocketReader {
     this.#onMessage = onMessage;
   }
 
-  /** @throws on a message in fragments: neither end sends them, and half of one must not count as one. */
+  /**
+   * @throws for a fragmented message: neither end sends them, and a fragment must not count as a
+   * message
+   */
   push(bytes: Buffer): void {
     this.#rest = Buffer.concat([this.#rest, bytes]);
     if (!this.#isUpgraded) {
@@ -26,7 +29,7 @@ export class WebSocketReader {
       this.#rest = this.#rest.subarray(used);
   }
 
-  /** @returns how many bytes the first frame had; 0 while it is not whole. */
+  /** @returns the number of bytes of the first frame; 0 while it is incomplete */
   #frame(): number {
     const data = this.#rest;
     if (data.length < 2) return 0;
@@ -46,7 +49,7 @@ export class WebSocketReader {
     if (data.length < end) return 0;
     const opcode = first & 0x0f;
     if (opcode === CONTINUATION || ((first & 0x80) === 0 && opcode <= BINARY))
-      throw new Error("a WebSocket message in fragments");
+      throw new Error("the WebSocket message is fragmented");
     if (opcode === TEXT || opcode === BINARY) {
       const payload = Buffer.from(data.subarray(head, end));
       const mask = data.subarray(head - maskBytes, head);

@@ -1,7 +1,7 @@
 /**
- * Workers in workerd itself: bundled, configured, served on a fresh port.
+ * Workers in workerd itself: bundled, configured and served on a free port.
  *
- * Not `wrangler dev`: the proxy it puts in front costs more CPU than the Worker.
+ * Not in `wrangler dev`, whose proxy costs more CPU time than the Worker.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -14,12 +14,12 @@ import type { Child, Children } from "./children.ts";
 
 export type WorkerPlan = {
   name: string;
-  /** The bundle: one ES module. */
+  /** Path of the bundle: one ES module. */
   script: string;
   /** Binding of each Durable Object namespace, by class. */
   objects: Record<string, string>;
   variables?: Record<string, string>;
-  /** Its isolate can be asked there what is alive in it. */
+  /** Port on which the inspector lists live objects. */
   inspectorPort?: number;
 };
 
@@ -32,7 +32,7 @@ export const { default: WORKERD, version: WORKERD_VERSION } = createRequire(impo
   version: string;
 };
 
-/** The Worker as it is deployed. @returns the path of its bundle */
+/** Bundles the Worker as for a deploy. @returns the path of the bundle */
 export async function bundleProduct(children: Children, folder: string): Promise<string> {
   const outdir = join(folder, "product");
   const args = [
@@ -75,7 +75,7 @@ export async function startWorkerd(
   const home = join(folder, plan.name);
   mkdirSync(join(home, "objects"), { recursive: true });
   writeFileSync(join(home, "config.capnp"), configOf(plan, join(home, "objects"), port));
-  // Code is embedded relative to the config.
+  // Code is embedded relative to the configuration.
   writeFileSync(join(home, "worker.js"), readFileSync(plan.script));
   const args = ["serve", join(home, "config.capnp")];
   if (plan.inspectorPort !== undefined)
@@ -130,11 +130,11 @@ const config :Workerd.Config = (
 `;
 }
 
-/** What wrangler.toml says of it; both are single lines there. */
+/** Reads the two settings from wrangler.toml, each of which is on one line. */
 function compatibility(toml: string): { date: string; flags: string[] } {
   const date = /^compatibility_date *= *"([^"]+)"/m.exec(toml)?.[1];
   const flags = /^compatibility_flags *= *\[([^\]]*)\]/m.exec(toml)?.[1];
   if (date === undefined || flags === undefined)
-    throw new Error("wrangler.toml names no compatibility date and flags");
+    throw new Error("wrangler.toml must set compatibility_date and compatibility_flags");
   return { date, flags: [...flags.matchAll(/"([^"]+)"/g)].map(([, flag = ""]) => flag) };
 }

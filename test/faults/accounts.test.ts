@@ -1,10 +1,10 @@
-/** The judge of all suites must see what is wrong. */
+/** The judge of all suites must find every kind of error. */
 import { expect, test } from "vitest";
 import { compare, type OurSide } from "./accounts.ts";
 import type { Entry, Outcome } from "./callers.ts";
 
 const entry = (key: string, outcome: Outcome, id: string | null = `id-${key}`): Entry => ({
-  ask: { key, shape: "ndjson", tokens: 1, tokenMs: 0 },
+  callPlan: { key, shape: "ndjson", tokens: 1, tokenMs: 0 },
   id,
   status: id === null ? null : 200,
   outcome,
@@ -24,96 +24,102 @@ const ours = (...rows: OurSide["rows"]): OurSide => ({
 });
 
 const CASES: [
-  what: string,
+  subject: string,
   entries: Entry[],
-  asked: string[],
+  reached: string[],
   ours: OurSide,
   problem: RegExp | null,
 ][] = [
   [
-    "all is well",
-    [entry("a", "whole"), entry("b", "told")],
+    "accepts ledgers that agree",
+    [entry("a", "whole"), entry("b", "errored")],
     ["a", "b"],
     ours(row("a"), row("b", "error")),
     null,
   ],
-  ["a call was killed before anybody heard it", [entry("a", "unanswered", null)], [], ours(), null],
   [
-    "a call without an answer has a row all the same",
+    "accepts a call that was killed before it arrived",
+    [entry("a", "unanswered", null)],
+    [],
+    ours(),
+    null,
+  ],
+  [
+    "accepts a record of a call without an answer",
     [entry("a", "unanswered", null)],
     ["a"],
     ours(row("a", "error")),
     null,
   ],
-  ["a record is lost", [entry("a", "whole")], ["a"], ours(), /has no row/],
+  ["finds a lost record", [entry("a", "whole")], ["a"], ours(), /has no record/],
   [
-    "a record of a call that Ollama heard is lost",
+    "finds a lost record of a call that reached Ollama",
     [entry("a", "unanswered", null)],
     ["a"],
     ours(),
-    /has no row/,
+    /has no record/,
   ],
   [
-    "a call counts twice",
+    "finds a call that counts twice",
     [entry("a", "whole")],
     ["a"],
     ours(row("a"), row("a", "success", "id-other")),
-    /has 2 rows/,
+    /has 2 records/,
   ],
   [
-    "a call counts twice that nobody heard",
+    "finds a call that counts twice although it did not arrive",
     [entry("a", "unanswered", null)],
     [],
     ours(row("a"), row("a", "error", "x")),
-    /has 2 rows/,
+    /has 2 records/,
   ],
   [
-    "an id counts twice",
+    "finds an id that counts twice",
     [entry("a", "whole")],
     ["a"],
     ours(row("a"), row("a")),
-    /more than one row/,
+    /more than one record/,
   ],
   [
-    "a row has another id",
+    "finds a record with another id",
     [entry("a", "whole")],
     ["a"],
     ours(row("a", "success", "id-other")),
     /another id/,
   ],
-  ["a row is of nobody", [], [], ours(row("a")), /made no such call/],
+  ["finds a record without a call", [], [], ours(row("a")), /made no such call/],
   [
-    "an error counts as success",
-    [entry("a", "told")],
+    "finds an error that counts as a success",
+    [entry("a", "errored")],
     ["a"],
     ours(row("a")),
     /recorded as a success/,
   ],
   [
-    "a whole answer counts as cancelled",
+    "finds a complete answer that counts as cancelled",
     [entry("a", "whole")],
     ["a"],
     ours(row("a", "cancelled")),
     /recorded as cancelled/,
   ],
   [
-    "the counter is off",
+    "finds a wrong counter",
     [entry("a", "whole")],
     ["a"],
     { rows: [row("a")], counted: 2, exported: 1 },
-    /the counter says 2/,
+    /the counter is 2/,
   ],
   [
-    "the metric is off",
+    "finds a wrong metric",
     [entry("a", "whole")],
     ["a"],
     { rows: [row("a")], counted: 1, exported: 0 },
-    /ollama_requests_total says 0/,
+    /ollama_requests_total is 0/,
   ],
 ];
 
-test.each(CASES)("%s", (_what, entries, asked, side, problem) => {
-  const { problems } = compare(entries, new Set(asked), side);
+test.each(CASES)("%s", (_what, entries, reached, side, problem) => {
+  const { problems } = compare(entries, new Set(reached), side);
   if (problem === null) expect(problems).toEqual([]);
   else expect(problems.join("\n")).toMatch(problem);
 });

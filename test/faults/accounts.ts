@@ -1,9 +1,10 @@
 /**
- * The callers' ledger against ours: none lost, none twice, none invented, counters equal rows. Pure.
+ * Compares the callers' ledger with the edge's: no record lost, doubled or invented, and counters
+ * that equal the records. Pure.
  *
- * A call with an answer has a request id, and exactly one row of that id. One that Ollama was asked
- * for has exactly one row too, though its caller may have heard nothing. A call with neither may have
- * a row or not: whether it was heard before everything died, nobody outside can know; it has at most one.
+ * A call with an answer has a request id and exactly one record with that id. A call that reached
+ * Ollama has exactly one record too, even if its caller received nothing. A call with neither has
+ * at most one record: nobody outside can know if it arrived before everything died.
  */
 import type { LogEntry } from "../../protocol/api/logs.ts";
 import type { Entry } from "./callers.ts";
@@ -11,14 +12,22 @@ import type { Entry } from "./callers.ts";
 export type Accounts = {
   calls: number;
   rows: number;
-  /** Broken promises, in words. */
+  /** Broken promises, one sentence each. */
   problems: string[];
-  /** Calls with neither an answer nor a word to Ollama: how many there are, and how many of them have a row. */
-  unheard: number;
-  unheardWithRow: number;
-  /** Their caller had all of it, and the record is an error: killed between the last byte and its acknowledgement. */
+  /**
+   * Calls without an answer that did not reach Ollama either, and how many of them have a record.
+   */
+  unanswered: number;
+  unansweredWithRow: number;
+  /**
+   * Calls whose caller received everything and whose record is an error: killed between the last
+   * byte and its acknowledgement.
+   */
   wholeButError: number;
-  /** The record is a success, and the caller saw its connection break: killed with the last bytes in it. */
+  /**
+   * Calls whose record is a success and whose caller saw the connection break: killed while the
+   * last bytes were on the way.
+   */
   brokenButSuccess: number;
 };
 
@@ -28,10 +37,10 @@ export type OurSide = {
   exported: number;
 };
 
-/** @param asked  keys that Ollama was asked for, as it wrote them down */
+/** @param reached  keys of the calls that reached Ollama, as it wrote them down */
 export function compare(
   entries: readonly Entry[],
-  asked: ReadonlySet<string>,
+  reached: ReadonlySet<string>,
   ours: OurSide,
 ): Accounts {
   const problems: string[] = [];
@@ -40,55 +49,57 @@ export function compare(
     byKey.set(row.user_agent ?? "", [...(byKey.get(row.user_agent ?? "") ?? []), row]);
   const ids = new Set(ours.rows.map(({ id }) => id));
   if (ids.size !== ours.rows.length)
-    problems.push(`${ours.rows.length - ids.size} request ids stand in more than one row`);
+    problems.push(`${ours.rows.length - ids.size} request ids have more than one record`);
   const accounts: Accounts = {
     calls: entries.length,
     rows: ours.rows.length,
     problems,
-    unheard: 0,
-    unheardWithRow: 0,
+    unanswered: 0,
+    unansweredWithRow: 0,
     wholeButError: 0,
     brokenButSuccess: 0,
   };
-  for (const { ask, id, outcome, why } of entries) {
-    const rows = byKey.get(ask.key) ?? [];
-    byKey.delete(ask.key);
+  for (const { callPlan, id, outcome, why } of entries) {
+    const rows = byKey.get(callPlan.key) ?? [];
+    byKey.delete(callPlan.key);
     const [row] = rows;
-    const about = `${ask.key} (${ask.shape}, ${outcome}${why === "" ? "" : `: ${why.slice(0, 120)}`}, id ${id})`;
-    if (rows.length > 1) problems.push(`${about} has ${rows.length} rows`);
-    if (id === null && !asked.has(ask.key)) {
-      accounts.unheard++;
-      if (row !== undefined) accounts.unheardWithRow++;
+    const about = `${callPlan.key} (${callPlan.shape}, ${outcome}${why === "" ? "" : `: ${why.slice(0, 120)}`}, id ${id})`;
+    if (rows.length > 1) problems.push(`${about} has ${rows.length} records`);
+    if (id === null && !reached.has(callPlan.key)) {
+      accounts.unanswered++;
+      if (row !== undefined) accounts.unansweredWithRow++;
       continue;
     }
     if (row === undefined)
-      problems.push(`${about} has no row; Ollama was ${asked.has(ask.key) ? "" : "not "}asked`);
+      problems.push(
+        `${about} has no record; it ${reached.has(callPlan.key) ? "reached" : "did not reach"} Ollama`,
+      );
     else if (id !== null && row.id !== id)
-      problems.push(`${about} has a row of another id, ${row.id}`);
+      problems.push(`${about} has a record with another id, ${row.id}`);
     else if (outcome === "whole" && row.status === "error") accounts.wholeButError++;
     else if (outcome === "whole" && row.status === "cancelled")
       problems.push(`${about} is recorded as cancelled`);
     else if (outcome === "broken" && row.status === "success") accounts.brokenButSuccess++;
-    else if ((outcome === "told" || outcome === "refused") && row.status === "success")
+    else if ((outcome === "errored" || outcome === "refused") && row.status === "success")
       problems.push(`${about} is recorded as a success`);
   }
   for (const [key, rows] of byKey)
-    problems.push(`${rows.length} rows of ${key || "nobody"}, who made no such call`);
+    problems.push(`${rows.length} records of ${key || "nobody"}, who made no such call`);
   if (ours.counted !== ours.rows.length)
-    problems.push(`the counter says ${ours.counted}, and there are ${ours.rows.length} rows`);
+    problems.push(`the counter is ${ours.counted}, but there are ${ours.rows.length} records`);
   if (ours.exported !== ours.rows.length)
     problems.push(
-      `ollama_requests_total says ${ours.exported}, and there are ${ours.rows.length} rows`,
+      `ollama_requests_total is ${ours.exported}, but there are ${ours.rows.length} records`,
     );
   return accounts;
 }
 
-export const saidOf = (accounts: Accounts): string => {
-  const { calls, rows, unheard, unheardWithRow, wholeButError, brokenButSuccess } = accounts;
+export const summaryOf = (accounts: Accounts): string => {
+  const { calls, rows, unanswered, unansweredWithRow, wholeButError, brokenButSuccess } = accounts;
   const extras = [
-    unheard > 0 ? `${unheard} unheard, ${unheardWithRow} of them recorded` : "",
+    unanswered > 0 ? `${unanswered} unanswered, ${unansweredWithRow} of them recorded` : "",
     wholeButError > 0 ? `${wholeButError} whole for the caller, recorded as error` : "",
     brokenButSuccess > 0 ? `${brokenButSuccess} broken for the caller, recorded as success` : "",
   ].filter((extra) => extra !== "");
-  return `${calls} calls, ${rows} rows${extras.length > 0 ? ` (${extras.join("; ")})` : ""}`;
+  return `${calls} calls, ${rows} records${extras.length > 0 ? ` (${extras.join("; ")})` : ""}`;
 };

@@ -1,30 +1,37 @@
 /**
- * What the stand-in Ollama says, which follows from what it is asked: every answer differs from every
- * other in every piece, so bytes that are lost, doubled, out of order or of another stream show.
+ * The answers of the stand-in Ollama, which follow from the call: every piece of every answer is
+ * unique, so bytes that are lost, doubled, out of order or of another stream are found.
  *
- * Made piece by piece, so that an answer of a gigabyte needs no memory on either side.
+ * Answers are generated piece by piece, so that an answer of a gigabyte needs no memory on either
+ * side.
  */
 
-/** `plain`: bytes with a `content-length`. `json`: one JSON value in chunks, as Ollama sends what is longer than 2 KB. */
+/**
+ * `plain`: bytes with a `content-length`. `json`: one JSON value in chunks, as Ollama sends those
+ * longer than 2 KB.
+ */
 export const SHAPES = ["ndjson", "openai", "anthropic", "plain", "json"] as const;
 export type Shape = (typeof SHAPES)[number];
 
-/** A call, as it travels in the body of the request. */
-export type Ask = {
-  /** Unique; also its `User-Agent`, by which its record is found when its caller never learned the request id. */
+/** A call, as the body of the request contains it. */
+export type CallPlan = {
+  /**
+   * Unique. It is also the `User-Agent`, which finds the record if the caller never received the
+   * request id.
+   */
   key: string;
   shape: Shape;
-  /** Pieces between the first and the last. */
+  /** Number of pieces between the first and the last. */
   tokens: number;
-  /** 0: as fast as it is taken. */
+  /** 0 for as fast as the caller reads. */
   tokenMs: number;
-  /** Least size of a piece. */
+  /** Minimum size of a piece. */
   pieceBytes?: number;
 };
 
 export const MODEL = "stand-in:latest";
 
-/** Where such an answer comes from. */
+/** The path for each shape of answer. */
 export const PATHS: Record<Shape, string> = {
   ndjson: "/ollama/api/chat",
   openai: "/v1/chat/completions",
@@ -43,46 +50,50 @@ export const MEDIA_TYPES: Record<Shape, string> = {
 
 const CREATED_AT = "2026-01-01T00:00:00.123456Z";
 
-/** The body of a request. Ollama's own fields, and the call. */
-export const bodyOf = (ask: Ask): string =>
+/** Returns the body of a request: Ollama's own fields and the call. */
+export const bodyOf = (callPlan: CallPlan): string =>
   JSON.stringify({
     model: MODEL,
-    messages: [{ role: "user", content: ask.key }],
+    messages: [{ role: "user", content: callPlan.key }],
     stream: true,
-    ...(ask.shape === "anthropic" ? { max_tokens: ask.tokens } : {}),
-    call: ask,
+    ...(callPlan.shape === "anthropic" ? { max_tokens: callPlan.tokens } : {}),
+    call: callPlan,
   });
 
-/** The answer in pieces. @param withUsage  an OpenAI stream tells its usage only when asked to */
-export function* piecesOf(ask: Ask, withUsage = false): Generator<Buffer> {
-  const { first, token, last } = voices[ask.shape](ask, withUsage);
+/**
+ * Generates the answer in pieces. @param withUsage  an OpenAI stream contains its usage only on
+ * request
+ */
+export function* piecesOf(callPlan: CallPlan, withUsage = false): Generator<Buffer> {
+  const { first, token, last } = formats[callPlan.shape](callPlan, withUsage);
   if (first !== "") yield Buffer.from(first);
-  for (let index = 0; index < ask.tokens; index++) yield Buffer.from(token(wordOf(ask, index)));
+  for (let index = 0; index < callPlan.tokens; index++)
+    yield Buffer.from(token(unitsOf(callPlan, index)));
   if (last !== "") yield Buffer.from(last);
 }
 
-/** Length of a plain answer, without making it. */
-export function plainLengthOf({ key, tokens, pieceBytes = 0 }: Ask): number {
+/** Returns the length of a plain answer without generating it. */
+export function plainLengthOf({ key, tokens, pieceBytes = 0 }: CallPlan): number {
   let bytes = 0;
   for (let index = 0; index < tokens; index++) {
-    const word = key.length + 2 + String(index).length;
-    bytes += word * Math.max(1, Math.ceil(pieceBytes / word));
+    const unit = key.length + 2 + String(index).length;
+    bytes += unit * Math.max(1, Math.ceil(pieceBytes / unit));
   }
   return bytes;
 }
 
-function wordOf({ key, pieceBytes = 0 }: Ask, index: number): string {
-  const word = ` ${key}.${index}`;
-  return word.repeat(Math.max(1, Math.ceil(pieceBytes / word.length)));
+function unitsOf({ key, pieceBytes = 0 }: CallPlan, index: number): string {
+  const unit = ` ${key}.${index}`;
+  return unit.repeat(Math.max(1, Math.ceil(pieceBytes / unit.length)));
 }
 
-type Voice = { first: string; token(word: string): string; last: string };
+type ShapeFormat = { first: string; token(unit: string): string; last: string };
 
 const event = (value: object): string => `data: ${JSON.stringify(value)}\n\n`;
 const named = (type: string, value: object): string =>
   `event: ${type}\n${event({ type, ...value })}`;
 
-const voices: Record<Shape, (ask: Ask, withUsage: boolean) => Voice> = {
+const formats: Record<Shape, (callPlan: CallPlan, withUsage: boolean) => ShapeFormat> = {
   ndjson: ({ tokens }) => {
     const line = (content: string, rest: object) =>
       `${JSON.stringify({ model: MODEL, created_at: CREATED_AT, message: { role: "assistant", content }, ...rest })}\n`;
@@ -95,7 +106,7 @@ const voices: Record<Shape, (ask: Ask, withUsage: boolean) => Voice> = {
     const counts = { prompt_eval_count: 7, eval_count: tokens };
     return {
       first: "",
-      token: (word) => line(word, { done: false }),
+      token: (unit) => line(unit, { done: false }),
       last: line("", { done: true, done_reason: "stop", ...counts, ...durations }),
     };
   },
@@ -133,33 +144,33 @@ const voices: Record<Shape, (ask: Ask, withUsage: boolean) => Voice> = {
       }) +
       named("message_stop", {}),
   }),
-  plain: () => ({ first: "", token: (word) => word, last: "" }),
-  json: () => ({ first: '{"words":"', token: (word) => word, last: '"}' }),
+  plain: () => ({ first: "", token: (unit) => unit, last: "" }),
+  json: () => ({ first: '{"words":"', token: (unit) => unit, last: '"}' }),
 };
 
-/** How an answer compares with what it must be. */
+/** Result of comparing an answer with the expected one. */
 export type Verdict =
-  /** Every byte, and no other. */
+  /** Every byte is right. */
   | "whole"
-  /** Right as far as it goes, then an error in the answer's own format. */
-  | "told"
-  /** Right as far as it goes. */
+  /** The answer is right up to an error in its own format. */
+  | "errored"
+  /** The answer is right up to its end, but not complete. */
   | "cut"
-  /** Bytes that were never said. */
+  /** The answer contains wrong bytes. */
   | "wrong";
 
-/** Compares an answer while it comes, holding one piece. */
+/** Compares an answer as it arrives, and keeps one piece of it. */
 export class Checker {
-  readonly #ask: Ask;
+  readonly #callPlan: CallPlan;
   readonly #pieces: Generator<Buffer>;
   #piece: Buffer | null;
   #at = 0;
   #rest: Buffer = Buffer.alloc(0);
   bytes = 0;
 
-  constructor(ask: Ask) {
-    this.#ask = ask;
-    this.#pieces = piecesOf(ask);
+  constructor(callPlan: CallPlan) {
+    this.#callPlan = callPlan;
+    this.#pieces = piecesOf(callPlan);
     this.#piece = this.#pieces.next().value ?? null;
   }
 
@@ -179,27 +190,32 @@ export class Checker {
       this.#rest = Buffer.concat([this.#rest, chunk.subarray(from)]).subarray(0, 8_192);
   }
 
-  /** The end of the answer. What it ended with, when that is not what was said, is in {@link rest}. */
+  /**
+   * The result at the end of the answer. If it ended with something unexpected, {@link rest}
+   * contains that.
+   */
   get verdict(): Verdict {
     if (this.#rest.length === 0) return this.#piece === null ? "whole" : "cut";
-    return this.#isError(this.rest) ? "told" : "wrong";
+    return this.#isError(this.rest) ? "errored" : "wrong";
   }
 
-  /** From the beginning of the piece in which it went another way. */
+  /** Bytes from the start of the first piece that differs. */
   get rest(): string {
     return this.#rest.length === 0
       ? ""
       : `${this.#piece?.toString("utf8", 0, this.#at) ?? ""}${this.#rest.toString()}`;
   }
 
-  /** An error of this format, after a true beginning of the piece that it broke off. */
+  /**
+   * Returns whether these bytes are an error of this format after the right beginning of a piece.
+   */
   #isError(rest: string): boolean {
-    const ending = ENDINGS[this.#ask.shape]?.exec(rest);
+    const ending = ENDINGS[this.#callPlan.shape]?.exec(rest);
     if (ending === null || ending === undefined) return false;
     try {
-      const said = JSON.parse(ending[1] ?? "") as { error?: unknown };
+      const parsed = JSON.parse(ending[1] ?? "") as { error?: unknown };
       return (
-        said.error !== undefined &&
+        parsed.error !== undefined &&
         (this.#piece?.toString() ?? "").startsWith(rest.slice(0, ending.index))
       );
     } catch {
@@ -208,7 +224,7 @@ export class Checker {
   }
 }
 
-/** The only ways to end with an error. A body that is no stream has none: its length breaks. */
+/** The only error endings. A body that is not a stream has none; its length is wrong instead. */
 const ENDINGS: Partial<Record<Shape, RegExp>> = {
   ndjson: /\n?(\{"error":.*\})\n$/,
   openai: /\n*data: (\{"error":.*\})\n\n$/,

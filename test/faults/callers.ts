@@ -1,48 +1,48 @@
 /**
- * The callers, and the ledger that they keep themselves: what each of them asked, what it got byte by
- * byte, and how it saw it end.
+ * The callers and their own ledger: for each call, the request, the answer byte by byte, and how it
+ * ended for the caller.
  */
 import http from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Ask, bodyOf, Checker, PATHS, type Shape } from "./answers.ts";
+import { bodyOf, type CallPlan, Checker, PATHS, type Shape } from "./answers.ts";
 
 /** How a call ended for its caller. */
 export type Outcome =
-  /** All bytes, and an end in order. */
+  /** Every byte arrived, and the connection ended properly. */
   | "whole"
-  /** Refused with an HTTP status and an error. */
+  /** The call was refused with an HTTP status and an error. */
   | "refused"
-  /** The answer had begun, and ended with an error in its own format. */
-  | "told"
-  /** The answer had begun, and its connection broke. */
+  /** The answer began and ended with an error in its own format. */
+  | "errored"
+  /** The answer began and its connection broke. */
   | "broken"
-  /** The caller left. */
+  /** The caller disconnected. */
   | "left"
-  /** Not even a status: whether it was heard is not known. */
+  /** Not even a status arrived. The call may or may not have reached the edge. */
   | "unanswered"
-  /** What must never happen: wrong bytes, or a short answer that looks whole. */
+  /** The outcome that must never occur: wrong bytes, or a short answer that looks complete. */
   | "wrong";
 
 export type Entry = {
-  ask: Ask;
-  /** The request id, where there was an answer. */
+  callPlan: CallPlan;
+  /** The request id, if there was an answer. */
   id: string | null;
   status: number | null;
   outcome: Outcome;
-  /** For people: what it ended with. */
+  /** How the call ended, for people. */
   why: string;
   bytes: number;
   totalMs: number;
 };
 
-/** Why a broken answer was one that only its content gave away. */
-export const ENDED_IN_ORDER = "a part of the answer, and the HTTP message ends in order";
+/** The reason for an answer that only its content shows to be broken. */
+export const ENDED_IN_ORDER = "the answer is incomplete, but the HTTP message ends properly";
 
-/** A call that is under way. */
+/** A call in progress. */
 export class OpenCall {
-  readonly ask: Ask;
+  readonly callPlan: CallPlan;
   readonly ended: Promise<Entry>;
-  /** Resolves when the answer has begun, or the call is over without one. */
+  /** Resolves when the answer begins or the call ends without one. */
   readonly begun: Promise<void>;
   lastByteMs = 0;
   isOver = false;
@@ -52,12 +52,17 @@ export class OpenCall {
   #waiting: ((nowMs: number) => void)[] = [];
   #hasLeft = false;
 
-  constructor(port: number, ask: Ask, readBytesPerSecond: number | null, mayEndInOrder: boolean) {
-    this.ask = ask;
-    this.#checker = new Checker(ask);
-    const body = bodyOf(ask);
+  constructor(
+    port: number,
+    callPlan: CallPlan,
+    readBytesPerSecond: number | null,
+    mayEndInOrder: boolean,
+  ) {
+    this.callPlan = callPlan;
+    this.#checker = new Checker(callPlan);
+    const body = bodyOf(callPlan);
     const headers = {
-      "user-agent": ask.key,
+      "user-agent": callPlan.key,
       "content-type": "application/json",
       "content-length": Buffer.byteLength(body),
     };
@@ -66,7 +71,7 @@ export class OpenCall {
       port,
       host: "127.0.0.1",
       method: "POST",
-      path: PATHS[ask.shape],
+      path: PATHS[callPlan.shape],
       headers,
       agent: false,
     });
@@ -85,7 +90,7 @@ export class OpenCall {
       const status = this.#response?.statusCode ?? null;
       const totalMs = performance.now() - startMs;
       ended.resolve({
-        ask,
+        callPlan,
         id: typeof id === "string" ? id : null,
         status,
         outcome,
@@ -122,17 +127,20 @@ export class OpenCall {
           return over("wrong", `after ${this.#checker.bytes} bytes: ${rest.slice(0, 300)}`);
         if (this.#hasLeft) return over("left", "");
         if (!response.complete)
-          return verdict === "told" ? over("told", rest) : over("broken", failure);
+          return verdict === "errored" ? over("errored", rest) : over("broken", failure);
         if (verdict === "cut" && mayEndInOrder) return over("broken", ENDED_IN_ORDER);
         if (verdict === "cut")
-          return over("wrong", `a short answer that looks whole: ${this.#checker.bytes} bytes`);
+          return over("wrong", `a short answer that looks complete: ${this.#checker.bytes} bytes`);
         over(verdict, rest);
       });
     });
     this.#request.end(body);
   }
 
-  /** When the next byte after now came, or the end; monotonic ms. Null: not within the limit. */
+  /**
+   * Resolves with the monotonic time in ms of the next byte or of the end; null if neither comes
+   * within the limit.
+   */
   nextByte(limitMs: number): Promise<number | null> {
     if (this.isOver) return Promise.resolve(performance.now());
     return Promise.race([
@@ -141,16 +149,16 @@ export class OpenCall {
     ]);
   }
 
-  /** The caller goes away. */
+  /** Disconnects the caller. */
   leave(): void {
     this.#hasLeft = true;
     this.#request.destroy();
   }
 }
 
-/** Those whose next byte says something: a JSON value comes only when it is whole. */
+/** Shapes whose next byte means progress: a JSON value arrives only when it is complete. */
 export const streamed = (calls: Iterable<OpenCall>): OpenCall[] =>
-  [...calls].filter(({ ask }) => ask.shape !== "json");
+  [...calls].filter(({ callPlan }) => callPlan.shape !== "json");
 
 /** Callers of one Worker, and their ledger. */
 export class Callers {
@@ -162,8 +170,9 @@ export class Callers {
   #count = 0;
 
   /**
-   * @param name           begins every key: unique in its run
-   * @param mayEndInOrder  what is in front of the Worker ends an answer in order when the Worker dies: wrangler does
+   * @param name           prefix of every key, unique in its run
+   * @param mayEndInOrder  whether the server in front of the Worker ends an answer properly when
+   *   the Worker dies, as wrangler does
    */
   constructor(name: string, port: number, mayEndInOrder: boolean) {
     this.#name = name;
@@ -171,7 +180,7 @@ export class Callers {
     this.#mayEndInOrder = mayEndInOrder;
   }
 
-  ask(
+  call(
     shape: Shape,
     tokens: number,
     tokenMs: number,
@@ -179,14 +188,14 @@ export class Callers {
   ): OpenCall {
     const key = `${this.#name}-${this.#count++}`;
     const { pieceBytes, readBytesPerSecond = null } = more;
-    const ask: Ask = {
+    const callPlan: CallPlan = {
       key,
       shape,
       tokens,
       tokenMs,
       ...(pieceBytes === undefined ? {} : { pieceBytes }),
     };
-    const call = new OpenCall(this.port, ask, readBytesPerSecond, this.#mayEndInOrder);
+    const call = new OpenCall(this.port, callPlan, readBytesPerSecond, this.#mayEndInOrder);
     this.open.add(call);
     void call.ended.then((entry) => {
       this.open.delete(call);
@@ -195,7 +204,10 @@ export class Callers {
     return call;
   }
 
-  /** So many callers, each asking again and again as `next` says, until `isOver`. Resolves when the last answer has ended. */
+  /**
+   * Runs this many callers, each repeating the calls that `next` returns until `isOver`. Resolves
+   * when the last answer has ended.
+   */
   async load(
     count: number,
     next: () => { shape: Shape; tokens: number; tokenMs: number },
@@ -205,8 +217,9 @@ export class Callers {
     const one = async () => {
       while (!isOver()) {
         const { shape, tokens, tokenMs } = next();
-        const { outcome } = await this.ask(shape, tokens, tokenMs).ended;
-        // A real caller waits before it tries again; without that a dead edge is asked thousands of times a second.
+        const { outcome } = await this.call(shape, tokens, tokenMs).ended;
+        // A real caller waits before it retries. Without a delay, a dead edge would get thousands
+        // of calls a second.
         await sleep(outcome === "whole" ? pauseMs : Math.max(pauseMs, 50));
       }
     };
@@ -217,10 +230,10 @@ export class Callers {
     return this.entries.filter((entry) => entry.outcome === outcome).length;
   }
 
-  /** What must never happen, in words. */
+  /** Lists outcomes that must never occur, one sentence each. */
   get wrongs(): string[] {
     return this.entries
       .filter(({ outcome }) => outcome === "wrong")
-      .map(({ ask, why }) => `${ask.key} (${ask.shape}): ${why}`);
+      .map(({ callPlan, why }) => `${callPlan.key} (${callPlan.shape}): ${why}`);
   }
 }

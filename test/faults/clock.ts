@@ -1,4 +1,4 @@
-/** The agent's clock is wrong, and is set in the middle of a call: right, or wrong. */
+/** The agent's clock is wrong, and it is corrected or changed in the middle of a call. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -6,17 +6,18 @@ import { Live } from "../../protocol/api/live.ts";
 import { History } from "../../protocol/api/stats.ts";
 import { freePort } from "../support/stack.ts";
 import { SHAPES } from "./answers.ts";
+import type { Chain } from "./chain.ts";
 import { type FakeClock, libraryClock, type Off, preloadedClock } from "./fake-clocks.ts";
 import { type Finding, notRun, promise } from "./figures.ts";
-import { type Chain, until } from "./stage.ts";
 import type { Setting } from "./suite.ts";
+import { until } from "./waiting.ts";
 
-/** `everyWay`: with each fake clock that there is. Else with the best of them. */
+/** With `everyWay`, every available fake clock is used; otherwise only the best one. */
 export type ClockPlan = { everyWay: boolean };
 
 const HOUR_MS = 3_600_000;
 const NINETY_DAYS_MS = 90 * 24 * HOUR_MS;
-const OFF: readonly [said: string, Off][] = [
+const OFF: readonly [description: string, Off][] = [
   ["off by -1 h, then set right in mid-stream", { firstMs: -HOUR_MS, thenMs: 0 }],
   ["off by +90 days, then set right in mid-stream", { firstMs: NINETY_DAYS_MS, thenMs: 0 }],
   ["right, then set +90 days ahead in mid-stream", { firstMs: 0, thenMs: NINETY_DAYS_MS }],
@@ -24,11 +25,11 @@ const OFF: readonly [said: string, Off][] = [
 
 const TOKENS = 20;
 const TOKEN_MS = 20;
-/** What a call of so many tokens may take on a busy machine, and what it takes at least. */
+/** Limits of the latency of a call with this many tokens on a busy machine. */
 const LATENCY_MS = { least: (TOKENS - 1) * TOKEN_MS, most: 10_000 };
 const SKEW_SLACK_MS = 2_000;
 const STAMP_SLACK_MS = 10_000;
-/** From so much on, health speaks of it. */
+/** Health reports a clock that is off by more than this. */
 const SKEW_TOLD_MS = 30_000;
 
 export async function clock(setting: Setting, { everyWay }: ClockPlan): Promise<Finding[]> {
@@ -37,7 +38,8 @@ export async function clock(setting: Setting, { everyWay }: ClockPlan): Promise<
     library === null ? [preloadedClock] : everyWay ? [preloadedClock, library] : [library];
   const findings: Finding[] = [];
   for (const fake of clocks)
-    for (const [said, off] of OFF) findings.push(await withClock(setting, fake, said, off));
+    for (const [description, off] of OFF)
+      findings.push(await withClock(setting, fake, description, off));
   if (library === null)
     findings.push(
       notRun(
@@ -52,7 +54,7 @@ export async function clock(setting: Setting, { everyWay }: ClockPlan): Promise<
 async function withClock(
   { stage }: Setting,
   fake: FakeClock,
-  said: string,
+  description: string,
   off: Off,
 ): Promise<Finding> {
   const listenPort = await freePort();
@@ -69,17 +71,17 @@ async function withClock(
   shown.push(await skewShown(chain, off.thenMs, problems));
   await killedCalls(chain);
   problems.push(...(await recordProblems(chain, firstCallMs)));
-  const got = `${(await chain.stats()).total_requests} records, ${problems.length} wrong; shown: ${shown.join(", then ")}`;
+  const got = `${(await chain.stats()).total_requests} records, ${problems.length} problems; shown: ${shown.join(", then ")}`;
   return promise(
     "R15",
-    `the agent's clock (${fake.by}) ${said}`,
-    "durations and stamps right, skew shown",
+    `the agent's clock (${fake.by}) ${description}`,
+    "durations and timestamps right, skew shown",
     got,
     problems,
   );
 }
 
-/** What the page is given, and what health says: both must say how far the clock is off. */
+/** Checks that the page's data and health both report how far the clock is off. */
 async function skewShown(chain: Chain, offMs: number, problems: string[]): Promise<string> {
   const live = async () => Live.parse(await (await fetch(`${chain.url}/api/live`)).json());
   const skewOf = ({ boxes: [box] }: Live) => box?.clock_skew_ms ?? Number.NaN;
@@ -92,21 +94,24 @@ async function skewShown(chain: Chain, offMs: number, problems: string[]): Promi
   return `${Math.round(skewOf(shown) / 1_000)} s${concerns > 0 ? " and a concern" : ""}`;
 }
 
-/** Calls before, while and after the clock is set. */
+/** Makes calls before, during and after the change of the clock. */
 async function calls({ callers }: Chain, listenPort: number, setClock: () => void): Promise<void> {
-  await Promise.all(SHAPES.map((shape) => callers.ask(shape, TOKENS, TOKEN_MS).ended));
+  await Promise.all(SHAPES.map((shape) => callers.call(shape, TOKENS, TOKEN_MS).ended));
   await fetch(`http://127.0.0.1:${listenPort}/api/version`, {
     headers: { "user-agent": "local" },
   }).then((answer) => answer.text());
-  const open = SHAPES.map((shape) => callers.ask(shape, TOKENS, TOKEN_MS));
+  const open = SHAPES.map((shape) => callers.call(shape, TOKENS, TOKEN_MS));
   await Promise.all(open.map((call) => call.nextByte(5_000)));
   setClock();
   await Promise.all(open.map(({ ended }) => ended));
 }
 
-/** The agent is killed in the middle of them: what it wrote by one clock it reads by the same, or by another. */
+/**
+ * Kills the agent in the middle of calls. It reads by the same clock, or by another one, what it
+ * wrote.
+ */
 async function killedCalls(chain: Chain): Promise<void> {
-  const killed = SHAPES.map((shape) => chain.callers.ask(shape, 1_000, TOKEN_MS));
+  const killed = SHAPES.map((shape) => chain.callers.call(shape, 1_000, TOKEN_MS));
   await Promise.all(killed.map((call) => call.nextByte(5_000)));
   await sleep(300);
   await chain.restart("agent");

@@ -1,4 +1,7 @@
-/** Records are delivered twice, out of order, and around a kill between the ledger's commit and its acknowledgement. */
+/**
+ * Records are delivered twice, out of order, and around a kill between the ledger's commit and its
+ * acknowledgement.
+ */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
@@ -13,10 +16,11 @@ import { SUBPROTOCOL } from "../../protocol/limits.ts";
 import { Recorded } from "../../protocol/messages.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { helloOf, idOf, recordOf } from "../support/records.ts";
-import { saidOf } from "./accounts.ts";
+import { summaryOf } from "./accounts.ts";
+import type { Chain } from "./chain.ts";
 import { type Finding, promise } from "./figures.ts";
-import { type Chain, until } from "./stage.ts";
 import { between, type Random, type Setting } from "./suite.ts";
+import { until } from "./waiting.ts";
 
 export type DeliverPlan = { batches: number; kills: number; unconfirmed: number };
 
@@ -29,9 +33,9 @@ export async function deliver(
   return [await replayed(setting, batches, kills), await acknowledgementLost(setting, unconfirmed)];
 }
 
-/** An agent that says each batch several times, in any order, while the Worker is killed. */
+/** An agent that sends each batch several times in any order while the Worker is killed. */
 async function replayed(
-  { stage, random, say }: Setting,
+  { stage, random, print }: Setting,
   batches: number,
   kills: number,
 ): Promise<Finding> {
@@ -50,43 +54,48 @@ async function replayed(
     );
   }
   const agentId = randomUUID();
-  let [said, killed] = [0, 0];
+  let [sent, killed] = [0, 0];
   const perLife = Math.max(1, Math.ceil(batches / Math.max(1, kills)));
   while (waiting.size > 0) {
     const replayer = await Replayer.connect(chain, agentId, (position) => waiting.delete(position));
-    // Batches of this life, each up to three times, shuffled; the Worker dies somewhere between the first and the last answer.
+    // Batches of this life, each sent up to three times and shuffled. The Worker dies somewhere
+    // between the first and the last answer.
     const some = [...waiting.keys()]
       .slice(0, perLife)
       .flatMap((position) => Array.from({ length: between(random, 1, 3) }, () => position));
     for (const position of shuffled(some, random)) {
-      replayer.say(position, waiting.get(position) ?? []);
-      said++;
+      replayer.send(position, waiting.get(position) ?? []);
+      sent++;
     }
     if (killed < kills) {
       await sleep(random() * 15);
       await chain.restart("workerd");
       killed++;
     } else
-      await until(() => some.every((position) => !waiting.has(position)), "all is acknowledged");
+      await until(
+        () => some.every((position) => !waiting.has(position)),
+        "every batch is acknowledged",
+      );
     replayer.close();
-    if (killed % 50 === 0) say(`${killed} kills, ${waiting.size} batches left`);
+    if (killed % 50 === 0) print(`${killed} kills, ${waiting.size} batches left`);
   }
   const rows = (await chain.rows()).filter(({ box }) => box === "replayer");
   const counted = (await chain.stats()).total_requests;
   const expected = batches * RECORDS_PER_BATCH;
   const problems = [];
-  if (rows.length !== expected) problems.push(`${rows.length} rows of ${expected} records`);
-  if (counted !== expected) problems.push(`${counted} counted of ${expected} records`);
+  if (rows.length !== expected)
+    problems.push(`${rows.length} records in the ledger, expected ${expected}`);
+  if (counted !== expected) problems.push(`${counted} records counted, expected ${expected}`);
   return promise(
     "R3",
-    `${batches} batches of records said ${said} times out of order, ${killed} SIGKILLs of workerd around their acknowledgement`,
+    `${batches} batches of records sent ${sent} times out of order, ${killed} SIGKILLs of workerd around their acknowledgement`,
     "each counts once",
-    `${rows.length} rows of ${expected}`,
+    `${rows.length} records, expected ${expected}`,
     problems,
   );
 }
 
-/** An agent that says records and nothing else. */
+/** An agent that only sends records. */
 class Replayer {
   readonly #socket: WebSocket;
 
@@ -104,7 +113,7 @@ class Replayer {
       SUBPROTOCOL,
     );
     let isWelcome = false;
-    socket.on("error", () => {}); // killed
+    socket.on("error", () => {}); // the Worker was killed
     socket.on("open", () =>
       socket.send(
         encodeFrames([tunnelFrame(FrameType.hello, helloOf("replayer", { agent_id: agentId }))]),
@@ -118,11 +127,11 @@ class Replayer {
           onRecorded(parsePayload(Recorded, frame.payload).position);
       }
     });
-    await until(() => isWelcome, "the replayer is welcome");
+    await until(() => isWelcome, "the replayer is accepted");
     return new Replayer(socket);
   }
 
-  say(position: number, records: readonly RequestRecord[]): void {
+  send(position: number, records: readonly RequestRecord[]): void {
     if (records.length > 0)
       this.#socket.send(encodeFrames([tunnelFrame(FrameType.records, { position, records })]));
   }
@@ -139,23 +148,27 @@ function shuffled<T>(values: readonly T[], random: Random): T[] {
     .map(({ value }) => value);
 }
 
-/** The ledger has it, the agent never hears so, and is killed: it delivers again. */
+/**
+ * The ledger has the record, and the agent is killed before it receives the acknowledgement, so it
+ * delivers the record again.
+ */
 async function acknowledgementLost({ stage }: Setting, times: number): Promise<Finding> {
   await using chain = await stage.chain();
   const { callers, proxy } = chain;
-  let unheard = 0;
+  let unacknowledged = 0;
   for (let time = 0; time < times; time++) {
     const before = (await chain.stats()).total_requests;
-    await callers.ask("ndjson", 3, 0).ended;
-    // The last byte is acknowledged, and the record leaves 50 ms later: its acknowledgement is swallowed.
+    await callers.call("ndjson", 3, 0).ended;
+    // The last byte is acknowledged, and the record leaves 50 ms later. Its acknowledgement is
+    // dropped.
     await sleep(20);
     proxy.swallow("down");
     await until(
       async () => (await chain.stats()).total_requests > before,
-      "it is counted",
+      "the record is counted",
       4_000,
     ).then(
-      () => unheard++,
+      () => unacknowledged++,
       () => {},
     );
     await chain.kill("agent");
@@ -165,12 +178,12 @@ async function acknowledgementLost({ stage }: Setting, times: number): Promise<F
   }
   const accounts = await chain.accounts();
   const problems =
-    unheard === 0 ? ["no acknowledgement was lost: the suite did not do its work"] : [];
+    unacknowledged === 0 ? ["no acknowledgement was lost, so the suite tested nothing"] : [];
   return promise(
     "R3",
-    `the agent killed ${times} times before it heard that its record is in the ledger`,
+    `the agent killed ${times} times before its record is acknowledged`,
     "each counts once",
-    `${unheard} of them after the commit; ${saidOf(accounts)}`,
+    `${unacknowledged} of them after the commit; ${summaryOf(accounts)}`,
     [...problems, ...accounts.problems],
   );
 }

@@ -1,13 +1,18 @@
-/** The Worker's code is replaced under open streams: the process with new code, and a reload by wrangler. */
+/**
+ * The Worker's code is replaced under open streams: by a new process with new code, and by a reload
+ * of wrangler.
+ */
 import { cpSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT } from "../../local/edge.ts";
 import { Health } from "../../protocol/api/fleet.ts";
-import { saidOf } from "./accounts.ts";
+import { summaryOf } from "./accounts.ts";
+import type { Chain } from "./chain.ts";
 import { type Finding, measured, promise, spreadOf } from "./figures.ts";
-import { type Chain, loadNow, type Stage, until } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 import { anyShape, type Setting } from "./suite.ts";
+import { loadNow, until } from "./waiting.ts";
 
 export type DeployPlan = { deploys: number; streams: number; wrangler: boolean };
 
@@ -43,7 +48,7 @@ export async function deploy(
       streams,
       Math.min(deploys, 5),
       async (_, round) => {
-        // Renamed into its place: wrangler must not read half of it.
+        // Renamed into place, so that wrangler never reads half of it.
         const fresh = join(stage.folder, "fresh.js");
         cpSync(versions[round % 2] ?? stage.script, fresh);
         renameSync(fresh, join(folder, "index.js"));
@@ -53,8 +58,8 @@ export async function deploy(
 }
 
 async function deploying(
-  { random, say }: Setting,
-  what: string,
+  { random, print }: Setting,
+  subject: string,
   chain: Chain,
   streams: number,
   deploys: number,
@@ -70,7 +75,8 @@ async function deploying(
   );
   const upMs: number[] = [];
   for (let round = 0; round < deploys; round++) {
-    // A deploy comes to tunnels that have held: one that was lost within five seconds, again and again, is dialled ever more seldom.
+    // A deploy normally meets tunnels that have been up for a while. An agent whose tunnel fails
+    // within five seconds waits longer before each attempt.
     await sleep(round === 0 ? 1_500 : 6_000);
     await replace(chain, round);
     const startMs = performance.now();
@@ -80,11 +86,11 @@ async function deploying(
     );
     const answersMs = performance.now();
     await until(
-      async () => (await callers.ask("ndjson", 1, 0).ended).outcome === "whole",
+      async () => (await callers.call("ndjson", 1, 0).ended).outcome === "whole",
       "a new call is served",
     );
     upMs.push(performance.now() - answersMs);
-    say(
+    print(
       `deploy ${round + 1}: the new code answers after ${Math.round(answersMs - startMs)} ms, and serves ${Math.round(upMs.at(-1) ?? 0)} ms later`,
     );
   }
@@ -96,16 +102,16 @@ async function deploying(
   return [
     promise(
       "R11",
-      `${deploys} deploys under ${streams} streams: ${what}`,
+      `${deploys} deploys under ${streams} streams: ${subject}`,
       "no record lost",
-      `${callers.count("broken") + callers.count("unanswered")} calls broken; ${saidOf(accounts)}`,
+      `${callers.count("broken") + callers.count("unanswered")} calls broken; ${summaryOf(accounts)}`,
       [...callers.wrongs, ...accounts.problems],
     ),
     measured(
       "R11",
-      `${what}: a new call is served`,
+      `${subject}: a new call is served`,
       "<= 1 s",
-      `${spread.said}, ${loadNow()}`,
+      `${spread.text}, ${loadNow()}`,
       spread.max <= GOAL_MS,
     ),
   ];
@@ -115,17 +121,20 @@ async function versionAt(chain: Chain): Promise<string> {
   return Health.parse(await (await fetch(`${chain.url}/api/health`)).json()).version;
 }
 
-/** The bundle with another version in it. */
+/** Returns the bundle with another version in it. */
 function versionOf(stage: Stage, version: number): string {
   const code = readFileSync(stage.script, "utf8");
   const named = code.replace(/VERSION = "\d+\.\d+\.\d+"/, `VERSION = "0.0.${version}"`);
-  if (named === code) throw new Error("the bundle names no version");
+  if (named === code) throw new Error("the bundle contains no version");
   const file = join(stage.folder, `version-${version}.js`);
   writeFileSync(file, named);
   return file;
 }
 
-/** What wrangler serves: the bundle, which a suite may overwrite, and the settings of this tree without its build. */
+/**
+ * Writes the folder that wrangler serves: the bundle, which a suite may overwrite, and the
+ * project's settings without its build.
+ */
 function wranglerFolder(stage: Stage): string {
   const folder = join(stage.folder, "wrangler");
   mkdirSync(folder, { recursive: true });

@@ -1,9 +1,9 @@
 /**
- * The agent's disk is full: calls are served, their records kept in memory, and written down when there
- * is room again.
+ * The agent's disk is full: calls are served, and their records are kept in memory and written when
+ * there is room again.
  *
- * A disk of 32 MB is a tmpfs in a mount namespace that belongs to the agent alone: needs no root where
- * user namespaces are allowed, and is gone with the agent.
+ * The disk of 32 MB is a tmpfs in a mount namespace that belongs to the agent alone. It needs no
+ * root where user namespaces are allowed, and disappears with the agent.
  */
 import { execFileSync } from "node:child_process";
 import { closeSync, mkdirSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
@@ -11,10 +11,12 @@ import http from "node:http";
 import { join } from "node:path";
 import { Health } from "../../protocol/api/fleet.ts";
 import { freePort } from "../support/stack.ts";
-import { saidOf } from "./accounts.ts";
+import { summaryOf } from "./accounts.ts";
+import type { Chain, ChainPlan } from "./chain.ts";
 import { type Finding, notRun, promise } from "./figures.ts";
-import { type Chain, type ChainPlan, type Stage, until } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 import { anyCall, type Setting } from "./suite.ts";
+import { until } from "./waiting.ts";
 
 export type DiskPlan = {
   calls: number /** More than the ring holds (10,000), or 0 to leave that out. */;
@@ -24,7 +26,7 @@ export type DiskPlan = {
 const RING = 10_000;
 
 export async function diskFull(
-  { stage, random, say }: Setting,
+  { stage, random, print }: Setting,
   { calls, localCalls }: DiskPlan,
 ): Promise<Finding[]> {
   const why = whyNoDisk();
@@ -37,14 +39,15 @@ export async function diskFull(
   const { callers } = chain;
   const problems: string[] = [];
   let left = calls;
-  const served = async (what: string) => {
+  const served = async (subject: string) => {
     const before = callers.entries.length;
     left = calls;
     await callers.load(8, anyCall(random, 20, 2), () => left-- <= 0);
     const bad = callers.entries.slice(before).filter(({ outcome }) => outcome !== "whole");
     problems.push(
       ...bad.map(
-        ({ ask, outcome, why: reason }) => `${what}: ${ask.key} ended ${outcome}: ${reason}`,
+        ({ callPlan, outcome, why: reason }) =>
+          `${subject}: ${callPlan.key} ended ${outcome}: ${reason}`,
       ),
     );
   };
@@ -52,32 +55,32 @@ export async function diskFull(
   fill(chain);
   await served("while the disk is full");
   if (!tailOf(chain).includes("spool_disk_failed"))
-    problems.push("the agent did not say that its disk fails");
+    problems.push("the agent did not log that its disk fails");
   empty(chain);
   await until(
     () => tailOf(chain).includes("spool_disk_back"),
-    "the agent says that its disk is back",
+    "the agent logs that its disk works again",
   );
   await served("after");
   const accounts = await chain.accounts();
-  const what = `the agent's disk full for ${calls} calls, then back`;
+  const subject = `the agent's disk full for ${calls} calls, then back`;
   const findings = [
-    promise("R14", what, "served, counted, caught up", saidOf(accounts), [
+    promise("R14", subject, "served, counted, caught up", summaryOf(accounts), [
       ...problems,
       ...accounts.problems,
     ]),
   ];
   return localCalls === 0
     ? findings
-    : [...findings, await overflow(chain, listenPort, localCalls, say)];
+    : [...findings, await overflow(chain, listenPort, localCalls, print)];
 }
 
-/** Disk full and no tunnel: the ring overflows, and the loss is counted. */
+/** Disk full and no tunnel: the ring overflows, and the lost records are counted. */
 async function overflow(
   chain: Chain,
   listenPort: number,
   calls: number,
-  say: (line: string) => void,
+  print: (line: string) => void,
 ): Promise<Finding> {
   const before = (await chain.stats()).total_requests;
   chain.proxy.isOpen = false;
@@ -91,11 +94,11 @@ async function overflow(
     }),
   );
   agent.destroy();
-  say(`${calls} local calls on a full disk without a tunnel, ${failed} failed`);
+  print(`${calls} local calls on a full disk without a tunnel, ${failed} failed`);
   empty(chain);
   await until(
     () => /spool_disk_back","lost":[1-9]/.test(tailOf(chain)),
-    "the agent says that its disk is back, and what it lost",
+    "the agent logs that its disk works again and how many records it lost",
   );
   const lost = Number([...tailOf(chain).matchAll(/spool_disk_back","lost":(\d+)/g)].at(-1)?.[1]);
   chain.proxy.isOpen = true;
@@ -118,11 +121,11 @@ async function overflow(
     );
   };
   await until(isShown, "the loss is shown").catch(() =>
-    problems.push("the loss is not shown by /api/boxes, /api/health and /api/metrics"),
+    problems.push("/api/boxes, /api/health and /api/metrics do not show the loss"),
   );
   if (counted !== expected)
     problems.push(
-      `${expected} should be counted (${before} before, ${calls} calls, ${lost} lost), and ${counted} are`,
+      `${counted} records are counted instead of ${expected} (${before} before, ${calls} calls, ${lost} lost)`,
     );
   const got = `${lost} lost, shown; ${counted - before} of ${calls} counted`;
   return promise(
@@ -159,11 +162,11 @@ function whyNoDisk(): string | null {
     );
     return null;
   } catch (error) {
-    return `no small disk can be had here (needs unshare, and user namespaces that may mount a tmpfs): ${(error as Error).message.split("\n")[0]}`;
+    return `a small disk is not possible here (it needs unshare and user namespaces that may mount a tmpfs): ${(error as Error).message.split("\n")[0]}`;
   }
 }
 
-/** An agent whose state folder is a disk of its own. */
+/** Starts an agent whose state folder is a disk of its own. */
 function smallDisk(stage: Stage): ChainPlan {
   const stateDir = join(stage.folder, "small-disk");
   mkdirSync(stateDir);
@@ -171,14 +174,14 @@ function smallDisk(stage: Stage): ChainPlan {
   return { stateDir, agentCommand: ["unshare", ...NAMESPACE, "sh", "-c", script] };
 }
 
-/** Inside the agent's namespace. */
+/** Returns the path of the folder as seen inside the agent's namespace. */
 const fillerOf = (chain: Chain): string =>
   join(`/proc/${chain.part("agent").pid}/root`, chain.stateDir, "filler");
 
 function fill(chain: Chain): void {
   const file = fillerOf(chain);
   const fd = openSync(file, "w");
-  // The last bytes too: a page that is half empty still takes a line.
+  // The last bytes too: a half-empty page still has room for a line.
   for (const size of [64 * 1_024, 1]) while (hasRoomFor(fd, Buffer.alloc(size)));
   closeSync(fd);
   if (statfsSync(file).bavail > 0) throw new Error("the small disk is not full");

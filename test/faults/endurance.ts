@@ -1,24 +1,30 @@
-/** Many callers that never finish asking, and load for minutes: nothing slows down, nothing grows. */
+/**
+ * Many callers that never finish their request, and minutes of load: nothing slows down, nothing
+ * grows.
+ */
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Child } from "../bench/children.ts";
 import { freePort } from "../support/stack.ts";
-import { saidOf } from "./accounts.ts";
+import { summaryOf } from "./accounts.ts";
 import { type Finding, measured, promise, spreadOf } from "./figures.ts";
 import { Heap, inspected } from "./heap.ts";
-import { loadNow, until } from "./stage.ts";
 import { anyCall, type Setting } from "./suite.ts";
+import { loadNow, until } from "./waiting.ts";
 
 export type SlowlorisPlan = { sockets: number; rounds: number; calls: number };
 export type SoakPlan = {
-  /** So many calls first: what is remembered of calls, up to a limit, has reached that then. */
+  /**
+   * Calls before the measurement. After them, everything that is remembered up to a limit has
+   * reached its limit.
+   */
   warmCalls: number;
   seconds: number;
 };
 
 const DRIBBLE_MS = 1_000;
 
-/** Sockets that send their request a byte at a time. */
+/** Opens sockets that send their request one byte at a time. */
 export async function slowloris(
   { stage }: Setting,
   { sockets, rounds, calls }: SlowlorisPlan,
@@ -55,14 +61,14 @@ export async function slowloris(
       "R18",
       `${sockets} sockets that dribble their request`,
       "calls are served",
-      `${alive} of them still open; ${saidOf(accounts)}`,
+      `${alive} of them still open; ${summaryOf(accounts)}`,
       [...callers.wrongs, ...accounts.problems],
     ),
     measured(
       "R18",
-      "calls beside them against calls without",
+      "calls beside them / calls without them",
       "p99 <= 1.2 x",
-      `p99 ${ratio.toFixed(2)} x (${together.said} against ${alone.said}), ${loadNow()}`,
+      `p99 ${ratio.toFixed(2)} x (${together.text} against ${alone.text}), ${loadNow()}`,
       ratio <= 1.2,
     ),
   ];
@@ -88,20 +94,23 @@ const PARTS = ["workerd", "agent"] as const;
 type Part = (typeof PARTS)[number];
 
 type Sample = { atMs: number; mb: number; descriptors: number };
-/** What is alive, after a collection. */
+/** MB of live objects, after a garbage collection. */
 type Alive = { atMs: number; mb: number };
 
 const WARM_LATEST_MS = 10 * 60_000;
 const SLOPE_MAX_MB_PER_MINUTE = 3;
-/** Of what is alive: it goes up and down with the streams that are open, and has no reason to grow. */
+/** Growth of live objects beyond this is a leak. Their size varies with the open streams. */
 const ALIVE_SLOPE_MAX_MB_PER_MINUTE = 0.5;
-/** Seconds between two looks at what is alive: a collection stops everything for a moment. */
+/**
+ * Seconds between two measurements of live objects, because a garbage collection stops everything
+ * for a moment.
+ */
 const ALIVE_EVERY = 5;
 const DESCRIPTORS_SLACK = 20;
 
-/** Load, and a cut every two seconds. */
+/** Runs load and cuts the tunnel every two seconds. */
 export async function soak(
-  { stage, random, say }: Setting,
+  { stage, random, print }: Setting,
   { warmCalls, seconds }: SoakPlan,
 ): Promise<Finding[]> {
   const ports = { workerd: await freePort(), agent: await freePort() };
@@ -120,7 +129,7 @@ export async function soak(
     `${warmCalls} calls are over`,
     WARM_LATEST_MS,
   );
-  say(`warm after ${callers.entries.length} calls`);
+  print(`warm after ${callers.entries.length} calls`);
   const startMs = performance.now();
   for (let tick = 0; performance.now() - startMs < seconds * 1_000; tick++) {
     await sleep(1_000);
@@ -131,12 +140,12 @@ export async function soak(
     }
     if (tick % 2 === 0) proxy.cut();
     if (tick % 60 === 59)
-      say(
+      print(
         `${callers.entries.length} calls, workerd ${Math.round(samples.workerd.at(-1)?.mb ?? 0)} MB, agent ${Math.round(samples.agent.at(-1)?.mb ?? 0)} MB`,
       );
   }
   isOver = true;
-  for (const part of PARTS) heaps[part].close(); // Node would wait for it at its end
+  for (const part of PARTS) heaps[part].close(); // an open inspector would keep Node from ending
   await load;
   await chain.endWaiting();
   const accounts = await chain.accounts();
@@ -148,8 +157,8 @@ export async function soak(
     promise(
       "R19",
       `${seconds} s of load with a cut every 2 s`,
-      "counters equal the ledger",
-      saidOf(accounts),
+      "counters equal the ledger's records",
+      summaryOf(accounts),
       [...callers.wrongs, ...accounts.problems],
     ),
     ...findings,
@@ -186,14 +195,14 @@ function aliveOf(part: Part, alive: readonly Alive[]): Finding {
   const got = `${perMinute.toFixed(2)} MB a minute, ${from.toFixed(1)} to ${to.toFixed(1)} MB (n=${alive.length})`;
   return measured(
     "R19",
-    `what is alive in ${part}, after a collection`,
+    `live objects in ${part} after a garbage collection`,
     "no growth",
     got,
     perMinute <= ALIVE_SLOPE_MAX_MB_PER_MINUTE,
   );
 }
 
-/** Least squares. */
+/** Returns the slope of the least-squares line. */
 function slopeOf(points: readonly (readonly [number, number])[]): number {
   const mean = (at: 0 | 1) => points.reduce((sum, point) => sum + point[at], 0) / points.length;
   const [x, y] = [mean(0), mean(1)];

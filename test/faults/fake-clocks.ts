@@ -1,22 +1,28 @@
-/** Two ways to give an agent a wrong wall clock, which is set while it runs. Both leave monotonic time as it is. */
+/**
+ * Two ways to give an agent a wrong wall clock that changes while it runs. Both leave monotonic
+ * time alone.
+ */
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ROOT } from "../../local/edge.ts";
 import type { Child } from "../bench/children.ts";
 
-/** How far a clock is ahead of the true time: at first, and after it was set in mid-run. */
+/** How far a clock is ahead of the true time: at the start, and after the change. */
 export type Off = { firstMs: number; thenMs: number };
 
 export type FakeClock = {
-  /** For people. */
+  /** The name to print. */
   by: string;
-  /** @param folder  for what it keeps @returns variables for the agent */
+  /** @param folder  where the clock keeps its files @returns environment variables for the agent */
   begin(off: Off, folder: string): Record<string, string>;
   set(agent: Child, off: Off, folder: string): void;
 };
 
-/** Replaces `Date` in the process: works wherever Node does, and knows only what asks `Date`. */
+/**
+ * Replaces `Date` in the process. This works wherever Node does, but affects only code that uses
+ * `Date`.
+ */
 export const preloadedClock: FakeClock = {
   by: "Date replaced",
   begin: ({ firstMs, thenMs }) => ({
@@ -27,7 +33,10 @@ export const preloadedClock: FakeClock = {
   set: (agent) => agent.signal("SIGUSR2"),
 };
 
-/** The C library's clock, as all of the process sees it. Null where libfaketime (Debian: `faketime`) is not installed. */
+/**
+ * The C library's clock, which the whole process sees. Null if libfaketime (Debian: `faketime`) is
+ * not installed.
+ */
 export function libraryClock(): FakeClock | null {
   const library = libfaketime();
   if (library === null) return null;
@@ -43,7 +52,7 @@ export function libraryClock(): FakeClock | null {
         FAKETIME_TIMESTAMP_FILE: fileIn(folder),
         FAKETIME_NO_CACHE: "1",
         FAKETIME_DONT_FAKE_MONOTONIC: "1",
-        DONT_FAKE_MONOTONIC: "1", // its name in releases before 0.9.10
+        DONT_FAKE_MONOTONIC: "1", // the name in releases before 0.9.10
         NO_FAKE_STAT: "1",
       };
     },
@@ -51,7 +60,7 @@ export function libraryClock(): FakeClock | null {
   };
 }
 
-/** The multithreaded one: Node has threads. */
+/** The multithreaded library, because Node has threads. */
 function libfaketime(): string | null {
   const folders = [
     "/usr/lib",

@@ -1,29 +1,30 @@
-/** What a suite found: figures, and whether what was promised holds. */
+/** The findings of a suite: its figures, and whether each promise holds. */
 
 /**
- * `kept`, `BROKEN`: a promise; a broken one fails the run. `reached`, `missed`: a goal for something that is
- * measured; the machine has a say in it. `not run`: something that is needed cannot be had here.
+ * `kept` and `BROKEN` judge a promise; a broken one fails the run. `reached` and `missed` judge a
+ * goal for a measurement, which also depends on the machine. `not run` means that this machine
+ * lacks something the check needs.
  */
 export type Finding = {
-  /** Of the table in the goals, e.g. `R7`. */
+  /** The id in the table of goals, for example `R7`. */
   id: string;
-  what: string;
+  subject: string;
   goal: string;
   got: string;
   verdict: "kept" | "BROKEN" | "reached" | "missed" | "not run";
-  /** What broke it, one a line. */
+  /** Reasons why the promise is broken, one a line. */
   problems: readonly string[];
 };
 
 export const promise = (
   id: string,
-  what: string,
+  subject: string,
   goal: string,
   got: string,
   problems: readonly string[],
 ): Finding => ({
   id,
-  what,
+  subject,
   goal,
   got,
   verdict: problems.length === 0 ? "kept" : "BROKEN",
@@ -32,34 +33,34 @@ export const promise = (
 
 export const measured = (
   id: string,
-  what: string,
+  subject: string,
   goal: string,
   got: string,
   isReached: boolean,
 ): Finding => ({
   id,
-  what,
+  subject,
   goal,
   got,
   verdict: isReached ? "reached" : "missed",
   problems: [],
 });
 
-export const notRun = (id: string, what: string, why: string): Finding => ({
+export const notRun = (id: string, subject: string, why: string): Finding => ({
   id,
-  what,
+  subject,
   goal: "",
   got: why,
   verdict: "not run",
   problems: [],
 });
 
-/** p50, p99 and the greatest. */
+/** Formats p50, p99 and the maximum. */
 export function spreadOf(values: readonly number[]): {
   p50: number;
   p99: number;
   max: number;
-  said: string;
+  text: string;
 } {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (q: number) =>
@@ -69,12 +70,18 @@ export function spreadOf(values: readonly number[]): {
     p50,
     p99,
     max,
-    said: `p50 ${p50} ms, p99 ${p99} ms, max ${max} ms (n=${values.length})`,
+    text: `p50 ${p50} ms, p99 ${p99} ms, max ${max} ms (n=${values.length})`,
   };
 }
 
 export function tableOf(findings: readonly Finding[]): string {
-  const rows = findings.map(({ id, verdict, what, goal, got }) => [id, verdict, what, goal, got]);
+  const rows = findings.map(({ id, verdict, subject, goal, got }) => [
+    id,
+    verdict,
+    subject,
+    goal,
+    got,
+  ]);
   const table = [["", "", "fault", "goal", "got"], ...rows];
   const widths = (table[0] ?? []).map((_, column) =>
     Math.max(...table.map((row) => row[column]?.length ?? 0)),
@@ -88,7 +95,7 @@ export function tableOf(findings: readonly Finding[]): string {
   return lines.join("\n");
 }
 
-/** What broke, at most so many lines of each. */
+/** Lists the reasons, with a maximum number of lines for each finding. */
 export const problemsOf = (findings: readonly Finding[], max = 20): string =>
   findings
     .flatMap(({ id, problems }) => [

@@ -1,21 +1,21 @@
 /** The agent stays away longer than the grace period. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { GRACE_MS } from "../../protocol/limits.ts";
-import { saidOf } from "./accounts.ts";
+import { summaryOf } from "./accounts.ts";
 import { SHAPES } from "./answers.ts";
 import { streamed } from "./callers.ts";
 import { type Finding, promise } from "./figures.ts";
-import { until } from "./stage.ts";
 import type { Setting } from "./suite.ts";
+import { until } from "./waiting.ts";
 
-/** The first byte of a call comes within this. */
+/** The first byte of a call arrives within this time. */
 const BEGIN_MS = 5_000;
 
-/** Each answer ends in its own format, and leaves one error record. */
+/** Checks that each answer ends in its own format and leaves one error record. */
 export async function grace({ stage }: Setting): Promise<Finding[]> {
   await using chain = await stage.chain();
   const { callers, proxy } = chain;
-  const calls = SHAPES.map((shape) => callers.ask(shape, 10_000, 20));
+  const calls = SHAPES.map((shape) => callers.call(shape, 10_000, 20));
   await Promise.all(streamed(calls).map((call) => call.nextByte(BEGIN_MS)));
   proxy.isOpen = false;
   proxy.cut();
@@ -25,29 +25,30 @@ export async function grace({ stage }: Setting): Promise<Finding[]> {
   proxy.isOpen = true;
   await until(
     async () => (await chain.boxes()).some(({ state }) => state === "up"),
-    "the agent is back",
+    "the agent is connected again",
     2 * GRACE_MS,
   );
-  // What the agent still has to say of them must not count again.
+  // Records that the agent still has to deliver must not count again.
   await sleep(1_500);
-  const problems = entries.flatMap(({ ask, outcome, why }) => {
-    // What has no room for an error breaks off; what had not begun is refused.
-    const wanted = ask.shape === "plain" ? "broken" : ask.shape === "json" ? "refused" : "told";
+  const problems = entries.flatMap(({ callPlan, outcome, why }) => {
+    // A shape without room for an error breaks off. A call that had not begun is refused.
+    const wanted =
+      callPlan.shape === "plain" ? "broken" : callPlan.shape === "json" ? "refused" : "errored";
     return outcome === wanted
       ? []
-      : [`the ${ask.shape} answer ended ${outcome} (${why.slice(0, 200)}), not ${wanted}`];
+      : [`the ${callPlan.shape} answer ended ${outcome} (${why.slice(0, 200)}), not ${wanted}`];
   });
   const accounts = await chain.accounts();
   const rows = await chain.rows();
   for (const { id, status, failed_at } of rows)
     if (status !== "error" || failed_at !== "tunnel")
-      problems.push(`the record of ${id} says ${status}, failed at ${failed_at}`);
+      problems.push(`the record of ${id} has status ${status}, failed at ${failed_at}`);
   return [
     promise(
       "R9",
-      `the agent away for more than ${GRACE_MS / 1_000} s: ${SHAPES.join(", ")}`,
-      "each ends in its own format, one error record each",
-      `ended after ${(tookMs / 1_000).toFixed(1)} s; ${saidOf(accounts)}`,
+      `the agent is away for more than ${GRACE_MS / 1_000} s: ${SHAPES.join(", ")}`,
+      "each answer ends in its own format and has one error record",
+      `ended after ${(tookMs / 1_000).toFixed(1)} s; ${summaryOf(accounts)}`,
       [...problems, ...accounts.problems],
     ),
   ];

@@ -1,11 +1,14 @@
-/** The link is half-open: packets are swallowed, nobody is told. Both sides must notice by the silence. */
+/**
+ * The link is half-open: packets vanish, and neither side is notified. Both must notice the
+ * silence.
+ */
 import { setTimeout as sleep } from "node:timers/promises";
 import { GRACE_MS } from "../../protocol/limits.ts";
-import { saidOf } from "./accounts.ts";
+import { summaryOf } from "./accounts.ts";
 import { streamed } from "./callers.ts";
 import { type Finding, measured, promise, spreadOf } from "./figures.ts";
-import { loadNow, until } from "./stage.ts";
 import { anyShape, type Setting } from "./suite.ts";
+import { loadNow, until } from "./waiting.ts";
 
 export type HalfOpenPlan = { rounds: number; streams: number; tokens: number; edge: boolean };
 
@@ -16,9 +19,9 @@ export async function halfOpen(setting: Setting, plan: HalfOpenPlan): Promise<Fi
   return [...(await agentNotices(setting, plan)), ...(plan.edge ? await edgeNotices(setting) : [])];
 }
 
-/** A router forgot the connection: the old one carries nothing any more, a new one works. */
+/** A router lost its state: the old connection carries nothing any more, and a new one works. */
 async function agentNotices(
-  { stage, random, say }: Setting,
+  { stage, random, print }: Setting,
   { rounds, streams, tokens }: HalfOpenPlan,
 ): Promise<Finding[]> {
   await using chain = await stage.chain();
@@ -33,58 +36,59 @@ async function agentNotices(
   const noticedMs: number[] = [];
   const nextByteMs: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    // A tunnel that held for five seconds is dialled again at once. Then any moment between two heartbeats.
+    // A tunnel that was up for five seconds reconnects at once. Then wait for a random moment
+    // between two heartbeats.
     await sleep((round === 0 ? 500 : 5_500) + random() * 1_000);
     const dials = proxy.count;
     proxy.swallow("up", "down");
     const startMs = performance.now();
-    await until(() => proxy.count > dials, "the agent dials again", NOTICED_LATEST_MS);
+    await until(() => proxy.count > dials, "the agent reconnects", NOTICED_LATEST_MS);
     noticedMs.push(performance.now() - startMs);
     const waits = await Promise.all(streamed(callers.open).map((call) => call.nextByte(5_000)));
     nextByteMs.push(...waits.map((atMs) => (atMs ?? Number.POSITIVE_INFINITY) - startMs));
-    say(`round ${round + 1}: noticed after ${Math.round(noticedMs.at(-1) ?? 0)} ms`);
+    print(`round ${round + 1}: noticed after ${Math.round(noticedMs.at(-1) ?? 0)} ms`);
   }
   isOver = true;
   await load;
   const failed = callers.entries
     .filter(({ outcome }) => outcome !== "whole")
-    .map(({ ask, outcome, why }) => `${ask.key} ended ${outcome}: ${why}`);
+    .map(({ callPlan, outcome, why }) => `${callPlan.key} ended ${outcome}: ${why}`);
   const accounts = await chain.accounts();
   const noticed = spreadOf(noticedMs);
-  const what = "a half-open tunnel, both directions swallowed";
+  const subject = "a half-open tunnel that drops both directions";
   return [
     promise(
       "R8",
-      `${what}, ${rounds} times, ${streams} streams`,
-      "every stream goes on",
-      saidOf(accounts),
+      `${subject}, ${rounds} times, ${streams} streams`,
+      "every stream continues",
+      summaryOf(accounts),
       [...failed, ...accounts.problems],
     ),
     measured(
       "R8",
-      `${what}: the agent dials again`,
+      `${subject}: the agent reconnects`,
       "<= 3 s",
-      `${noticed.said}, ${loadNow()}`,
+      `${noticed.text}, ${loadNow()}`,
       noticed.max <= GOAL_MS,
     ),
     measured(
       "R8",
-      `${what}: the callers' next byte`,
+      `${subject}: the callers' next byte`,
       "",
-      `${spreadOf(nextByteMs).said}, ${loadNow()}`,
+      `${spreadOf(nextByteMs).text}, ${loadNow()}`,
       true,
     ),
   ];
 }
 
 /**
- * The same, and no way back. When the edge noticed is seen from outside by when its grace period ends:
- * the answer ends with an error so long after the edge first missed its agent.
+ * The same without a way back. The end of the grace period shows from outside when the edge
+ * noticed: answers end with an error this long after the edge first missed its agent.
  */
 async function edgeNotices({ stage }: Setting): Promise<Finding[]> {
   await using chain = await stage.chain();
   const { callers, proxy } = chain;
-  const calls = Array.from({ length: 8 }, () => callers.ask("ndjson", 10_000, 50));
+  const calls = Array.from({ length: 8 }, () => callers.call("ndjson", 10_000, 50));
   await Promise.all(calls.map((call) => call.nextByte(5_000)));
   proxy.swallow("up", "down");
   proxy.isOpen = false;
@@ -95,27 +99,27 @@ async function edgeNotices({ stage }: Setting): Promise<Finding[]> {
   proxy.isOpen = true;
   await until(
     async () => (await chain.boxes()).some(({ state }) => state === "up"),
-    "the agent is back",
+    "the agent is connected again",
     2 * GRACE_MS,
   );
   const noticed = spreadOf(ends.map(({ atMs }) => atMs - startMs - GRACE_MS));
   const problems = ends.flatMap(({ entry: { outcome, why } }) =>
-    outcome === "told" ? [] : [`an answer ended ${outcome}: ${why}`],
+    outcome === "errored" ? [] : [`an answer ended ${outcome}: ${why}`],
   );
   const accounts = await chain.accounts();
   return [
     promise(
       "R8",
-      "a half-open tunnel that does not come back",
+      "a half-open tunnel that stays broken",
       "the answers end with an error",
-      saidOf(accounts),
+      summaryOf(accounts),
       [...problems, ...accounts.problems],
     ),
     measured(
       "R8",
-      "a half-open tunnel: the edge's streams miss their agent",
+      "a half-open tunnel: the edge's streams notice that their agent is missing",
       "<= 3 s",
-      `${noticed.said}, ${loadNow()}`,
+      `${noticed.text}, ${loadNow()}`,
       noticed.max <= GOAL_MS,
     ),
   ];

@@ -1,21 +1,21 @@
 /**
- * What is alive in a Node process, or in a Worker's isolate, asked through its inspector: resident memory also counts garbage that
- * nobody has collected yet, and pages that the allocator keeps.
+ * Live objects in a Node process or a Worker's isolate, read through its inspector. Resident memory
+ * also includes uncollected garbage and pages that the allocator keeps.
  *
  * @see https://chromedevtools.github.io/devtools-protocol/v8/
  */
 import { once } from "node:events";
 import { WebSocket } from "ws";
 import { z } from "zod";
-import { until } from "./stage.ts";
+import { until } from "./waiting.ts";
 
-/** A Node process that is started with these variables can be asked. */
+/** Variables that start a Node process with an inspector. */
 export const inspected = (port: number): Record<string, string> => ({
   NODE_OPTIONS: `--inspect=127.0.0.1:${port}`,
 });
 
 const Targets = z.tuple([z.object({ webSocketDebuggerUrl: z.url() })]);
-const Said = z.object({ id: z.int(), result: z.unknown() });
+const Message = z.object({ id: z.int(), result: z.unknown() });
 const HeapUsage = z.object({ usedSize: z.number(), backingStorageSize: z.number() });
 
 export class Heap {
@@ -26,8 +26,8 @@ export class Heap {
   private constructor(socket: WebSocket) {
     this.#socket = socket;
     socket.on("message", (data) => {
-      const said = Said.safeParse(JSON.parse(String(data)));
-      if (said.success) this.#waiting.get(said.data.id)?.(said.data.result);
+      const message = Message.safeParse(JSON.parse(String(data)));
+      if (message.success) this.#waiting.get(message.data.id)?.(message.data.result);
     });
   }
 
@@ -43,11 +43,11 @@ export class Heap {
     return new Heap(socket);
   }
 
-  /** Collects what is garbage first. @returns MB of objects, and of buffers */
+  /** Collects garbage first. @returns MB of objects and of buffers */
   async aliveMb(): Promise<number> {
-    await this.#ask("HeapProfiler.collectGarbage");
+    await this.#send("HeapProfiler.collectGarbage");
     const { usedSize, backingStorageSize } = HeapUsage.parse(
-      await this.#ask("Runtime.getHeapUsage"),
+      await this.#send("Runtime.getHeapUsage"),
     );
     return (usedSize + backingStorageSize) / (1_024 * 1_024);
   }
@@ -56,7 +56,7 @@ export class Heap {
     this.#socket.terminate();
   }
 
-  #ask(method: string): Promise<unknown> {
+  #send(method: string): Promise<unknown> {
     const id = ++this.#count;
     this.#socket.send(JSON.stringify({ id, method }));
     return new Promise((resolve) => this.#waiting.set(id, resolve));

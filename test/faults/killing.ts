@@ -1,31 +1,33 @@
-/** Parts are killed under load, at any moment; the callers' ledger equals ours. */
+/** Parts are killed under load at random moments, and the callers' ledger must equal the edge's. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { saidOf } from "./accounts.ts";
+import { summaryOf } from "./accounts.ts";
+import type { Part } from "./chain.ts";
 import { type Finding, measured, promise, spreadOf } from "./figures.ts";
-import { loadNow, type Part } from "./stage.ts";
 import { anyCall, between, type Random, type Setting } from "./suite.ts";
+import { loadNow } from "./waiting.ts";
 
 export type KillPlan = {
-  /** Of the table in the goals. */
+  /** The id in the table of goals. */
   id: string;
   parts: readonly Part[];
   kills: number;
-  /** No more kills after this, whatever was planned: the number that was reached is told. */
+  /** No kills start after this time. The finding contains the number of kills that were reached. */
   limitMs: number;
 };
 
 /**
- * An agent whose tunnel has held for five seconds in no half minute dials only every few seconds, and then
- * hardly a call would be under way at a kill: a new one does not know of that.
+ * Time after which the agent is replaced. An agent whose tunnel never stayed up for five seconds
+ * within half a minute reconnects only every few seconds, so hardly any call would be open at a
+ * kill. A new agent has no such history.
  */
 const KILLS_PER_AGENT = 60;
 
 const CALLERS = 16;
-/** Rows must stay below what the ledger keeps (100,000), or they could not be compared. */
+/** Records must stay below the ledger's limit (100,000), or the ledgers could not be compared. */
 const PAUSE_MS = 60;
 
 export async function killing(
-  { stage, random, say }: Setting,
+  { stage, random, print }: Setting,
   { id, parts, kills, limitMs }: KillPlan,
 ): Promise<Finding[]> {
   await using chain = await stage.chain();
@@ -43,7 +45,7 @@ export async function killing(
     await chain.start(part);
     if (part === "workerd") restartMs.push(performance.now() - killedMs);
     if (done % KILLS_PER_AGENT === KILLS_PER_AGENT - 1) await chain.endWaiting();
-    if (done % 100 === 99) say(`${done + 1} kills, ${callers.entries.length} calls`);
+    if (done % 100 === 99) print(`${done + 1} kills, ${callers.entries.length} calls`);
   }
   const seconds = Math.round((performance.now() - startMs) / 1_000);
   isOver = true;
@@ -53,14 +55,14 @@ export async function killing(
   const of = parts.length === 1 ? parts[0] : "agent, workerd and Ollama, mixed";
   const goal =
     done < kills
-      ? `ledgers equal (of ${kills} kills planned, ${done} fit the time)`
+      ? `ledgers equal (${done} of ${kills} planned kills fitted into the time)`
       : "ledgers equal";
   return [
     promise(
       id,
       `${done} SIGKILLs of ${of} under load, ${seconds} s, ${loadNow()}`,
       goal,
-      saidOf(accounts),
+      summaryOf(accounts),
       [...callers.wrongs, ...accounts.problems],
     ),
     ...(id === "R1"
@@ -69,7 +71,7 @@ export async function killing(
             id,
             "workerd listens again after a SIGKILL",
             "",
-            `${spreadOf(restartMs).said}, ${loadNow()}`,
+            `${spreadOf(restartMs).text}, ${loadNow()}`,
             true,
           ),
         ]
@@ -77,6 +79,6 @@ export async function killing(
   ];
 }
 
-/** Half of the kills fall while everything is still coming up, half while it runs. */
+/** Half of the kills come while everything is still starting, half while it runs. */
 const momentMs = (random: Random): number =>
   random() < 0.5 ? between(random, 10, 250) : between(random, 250, 800);

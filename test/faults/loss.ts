@@ -1,6 +1,6 @@
 /**
- * Packets are lost: as the stalls that TCP makes of it, by a proxy, which works everywhere; and for real, by the
- * kernel, in a network namespace of its own where one may be had.
+ * Packets are lost: emulated by a proxy as the stalls that TCP turns them into, which works
+ * everywhere, and for real by the kernel, in a network namespace of its own where that is allowed.
  */
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
@@ -10,20 +10,17 @@ import { type Finding, notRun } from "./figures.ts";
 import { type Lose, type LossPlan, lossyLoad } from "./lossy-load.ts";
 import { between, type Setting } from "./suite.ts";
 
-/** What one lost packet costs those behind it: Linux sends it again after 200 ms, and twice as late if that is lost too. */
+/**
+ * Delay that one lost packet causes: Linux retransmits after 200 ms, and after twice that if the
+ * retransmission is lost too.
+ */
 const RETRANSMIT_MS = [200, 200, 200, 400] as const;
 
-/** Start and end of the processes in there, and the last answers. */
+/** Time for the processes in the namespace to start and stop, and for the last answers. */
 const AROUND_MS = 180_000;
 
 export async function loss({ stage, random }: Setting, plan: LossPlan): Promise<Finding[]> {
-  const emulated = await lossyLoad(
-    stage,
-    random,
-    plan,
-    "emulated: stalls as TCP makes of it",
-    stalls,
-  );
+  const emulated = await lossyLoad(stage, random, plan, "emulated as TCP's stalls", stalls);
   const why = whyNoLoss();
   if (why !== null)
     return [emulated, notRun("R10", "5 % of the tunnel's packets lost (by the kernel)", why)];
@@ -42,7 +39,10 @@ export async function loss({ stage, random }: Setting, plan: LossPlan): Promise<
   });
   try {
     const seed = between(random, 0, 2 ** 31);
-    return [emulated, await inside.ask<Finding>({ plan, seed }, plan.seconds * 1_000 + AROUND_MS)];
+    return [
+      emulated,
+      await inside.request<Finding>({ plan, seed }, plan.seconds * 1_000 + AROUND_MS),
+    ];
   } finally {
     await inside.kill();
   }
@@ -59,7 +59,7 @@ const stalls: Lose = async ({ proxy }, seconds, random) => {
   return `${count} stalls`;
 };
 
-/** Root in there, and nobody out here. */
+/** Runs as root inside the namespace and without privileges outside. */
 const NAMESPACE = ["--user", "--map-root-user", "--net"];
 const LOOPBACK_UP = "ip link set lo up";
 
@@ -72,7 +72,7 @@ function whyNoLoss(): string | null {
     });
     return null;
   } catch (error) {
-    const said = error instanceof Error ? error.message.trim().split("\n").at(-1) : String(error);
-    return `no packets can be dropped here (needs unshare, ip, nft, and user namespaces that may filter): ${said}`;
+    const output = error instanceof Error ? error.message.trim().split("\n").at(-1) : String(error);
+    return `dropping packets is not possible here (it needs unshare, ip, nft, and user namespaces that may filter): ${output}`;
   }
 }

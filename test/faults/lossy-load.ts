@@ -1,12 +1,14 @@
-/** Callers of answers that stream, while packets of the tunnel are lost. */
-import { saidOf } from "./accounts.ts";
+/** Callers of streamed answers while packets of the tunnel are lost. */
+import { summaryOf } from "./accounts.ts";
+import type { Chain } from "./chain.ts";
 import { type Finding, promise, spreadOf } from "./figures.ts";
-import { type Chain, loadNow, type Stage, until } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 import { anyShape, between, type Random } from "./suite.ts";
+import { loadNow, until } from "./waiting.ts";
 
 export type LossPlan = { streams: number; seconds: number };
 
-/** Loses packets for so long. @returns what was lost, for people */
+/** Loses packets for this long. @returns a description of what was lost */
 export type Lose = (chain: Chain, seconds: number, random: Random) => Promise<string>;
 
 export async function lossyLoad(
@@ -29,7 +31,9 @@ export async function lossyLoad(
   const lost = await lose(chain, seconds, random);
   const redials = proxy.count - dials;
   const late = spreadOf(
-    callers.entries.slice(before).map(({ ask, totalMs }) => totalMs - ask.tokens * ask.tokenMs),
+    callers.entries
+      .slice(before)
+      .map(({ callPlan, totalMs }) => totalMs - callPlan.tokens * callPlan.tokenMs),
   );
   isOver = true;
   await load;
@@ -40,9 +44,11 @@ export async function lossyLoad(
     "R10",
     `5 % of the tunnel's packets lost (${by}) for ${seconds} s, ${streams} streams`,
     "no failed stream, every byte right",
-    `${lost}; ${redials} new dials; answers later than Ollama by ${late.said}; ${saidOf(accounts)}, ${loadNow()}`,
+    `${lost}; ${redials} reconnects; answers later than Ollama by ${late.text}; ${summaryOf(accounts)}, ${loadNow()}`,
     [
-      ...failed.map(({ ask, outcome, why }) => `${ask.key} ended ${outcome}: ${why.slice(0, 200)}`),
+      ...failed.map(
+        ({ callPlan, outcome, why }) => `${callPlan.key} ended ${outcome}: ${why.slice(0, 200)}`,
+      ),
       ...accounts.problems,
     ],
   );

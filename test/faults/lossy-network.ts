@@ -1,4 +1,7 @@
-/** Runs in a network namespace of its own: a whole chain, of whose tunnel the kernel drops packets. Told a plan, it says a finding. */
+/**
+ * A program for a network namespace of its own: runs a whole chain while the kernel drops packets
+ * of its tunnel. Reads a plan and prints a finding.
+ */
 import { execFileSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { z } from "zod";
@@ -15,7 +18,10 @@ const Task = z.object({
 const nft = (script: string): string =>
   execFileSync("nft", ["-f", "-"], { input: script, encoding: "utf8" });
 
-/** Where packets arrive: one that is dropped as it leaves is an error for its sender, and no loss. Both directions of a connection arrive here. */
+/**
+ * Drops packets where they arrive. A packet dropped on its way out would be an error for its sender
+ * and not a loss. Both directions of a connection arrive here.
+ */
 const rulesFor = (port: number): string => `
   table inet loss {
     chain tunnel {

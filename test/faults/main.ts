@@ -1,35 +1,37 @@
 /**
- * `npm run test:faults`: breaks real processes, sockets, disks and clocks from outside, and compares what
- * callers saw with what was recorded.
+ * `npm run test:faults`: breaks real processes, sockets, disks and clocks from outside, and
+ * compares what callers received with what was recorded.
  *
- * Bounded in count and time, seeded. `node test/faults/main.ts records memory` runs only these suites;
- * `SEED=7` repeats a run as far as the machine lets it. Prints a table of the figures, and ends with
- * exit code 1 when a promise is broken; goals that a busy machine may miss are told and fail nothing.
+ * Limited in count and time, and seeded. `node test/faults/main.ts resume soak` runs only these
+ * suites; `SEED=7` repeats a run as far as the machine allows. Prints a table of the figures and
+ * ends with exit code 1 if a promise is broken. Goals that a busy machine may miss are printed and
+ * fail nothing.
  */
 import { type Finding, problemsOf, tableOf } from "./figures.ts";
-import { loadNow, Stage } from "./stage.ts";
+import { Stage } from "./stage.ts";
 import { seeded } from "./suite.ts";
 import { SUITES, type SuiteName } from "./suites.ts";
+import { loadNow } from "./waiting.ts";
 
 async function main(): Promise<void> {
-  const asked = process.argv.slice(2);
+  const requested = process.argv.slice(2);
   const names = Object.keys(SUITES) as SuiteName[];
-  const unknown = asked.find((name) => !names.some((known) => known === name));
+  const unknown = requested.find((name) => !names.some((known) => known === name));
   if (unknown !== undefined)
-    throw new Error(`no suite is called ${unknown}; there are ${names.join(", ")}`);
+    throw new Error(`There is no suite ${unknown}. Use one of ${names.join(", ")}.`);
   const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 1e9));
   console.log(`seed ${seed}, ${loadNow()}`);
   await using stage = await Stage.open();
   for (const signal of ["SIGINT", "SIGTERM"] as const)
     process.once(signal, () => void stage[Symbol.asyncDispose]().then(() => process.exit(130)));
   const findings: Finding[] = [];
-  for (const name of names.filter((known) => asked.length === 0 || asked.includes(known))) {
+  for (const name of names.filter((known) => requested.length === 0 || requested.includes(known))) {
     const startMs = performance.now();
-    console.log(`${name}: begins, ${loadNow()}`);
+    console.log(`${name}: started, ${loadNow()}`);
     const setting = {
       stage,
       random: seeded(seed),
-      say: (line: string) => console.log(`${name}: ${line}`),
+      print: (line: string) => console.log(`${name}: ${line}`),
     };
     const found = await SUITES[name].full(setting).catch((error: unknown) => {
       console.error(stage.children.tails());
@@ -48,5 +50,6 @@ async function main(): Promise<void> {
 }
 
 await main();
-// Not left to an empty event loop: after thousands of children and sockets Node 24 may wait for ever for handles to close.
+// Does not wait for an empty event loop: after thousands of children and sockets, Node 24 may wait
+// forever for handles to close.
 process.exit();

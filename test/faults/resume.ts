@@ -1,37 +1,39 @@
-/** The tunnel is cut at any byte, in either direction, and the callers see a pause. */
+/** The tunnel is cut at any byte in either direction, and callers notice only a pause. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { streamed } from "./callers.ts";
+import type { Chain } from "./chain.ts";
 import { type Finding, measured, promise, spreadOf } from "./figures.ts";
-import { type Chain, loadNow, until } from "./stage.ts";
 import { anyShape, between, type Setting } from "./suite.ts";
+import { loadNow, until } from "./waiting.ts";
 
 export type ResumePlan = {
   cuts: number;
   streams: number;
   tokens: number;
   stormMs: number;
-  /** No more cuts after this, whatever was planned: the number that was reached is told. */
+  /** No cuts start after this time. The finding contains the number of cuts that were reached. */
   limitMs: number;
 };
 
 /**
- * Cuts of one agent, within half a minute: one whose tunnel has not held for five seconds in all that time
- * dials only every few seconds, so that an edge which drops everybody is not stormed. The storm is for that.
+ * Cuts of one agent, all within half a minute. An agent whose tunnel never stayed up for five
+ * seconds in that time reconnects only every few seconds, so that an edge that drops every agent is
+ * not overloaded. The storm tests that case.
  */
 const CUTS_PER_AGENT = 40;
 const TOKEN_MS = 30;
-/** A stream that says nothing for so long after the path is back hangs. */
+/** A stream without a byte for this long after the path is back counts as hung. */
 const HANG_MS = 5_000;
-/** Between two cuts of the storm. */
+/** Time between two cuts of the storm. */
 const STORM_EVERY_MS = 50;
-/** A cut that no byte brings comes all the same. */
+/** A cut that waits for a byte happens after this time without one. */
 const CUT_LATEST_MS = 400;
 
 export async function resume(
   setting: Setting,
   { cuts, streams, tokens, stormMs, limitMs }: ResumePlan,
 ): Promise<Finding[]> {
-  const { say } = setting;
+  const { print } = setting;
   const backMs: number[] = [];
   const problems: string[] = [];
   const got = { answers: 0, refused: 0, resumed: 0 };
@@ -43,12 +45,12 @@ export async function resume(
     for (let cut = 0; cut < some; cut++) backMs.push(...(await load.cut()));
     problems.push(...(await load.end(got)));
     done += some;
-    say(
+    print(
       `${done} cuts, ${got.answers} answers, ${Math.round((performance.now() - startMs) / 1_000)} s`,
     );
   }
   const spread = spreadOf(backMs);
-  const of = done < cuts ? ` (of ${cuts} planned, ${done} fit the time)` : "";
+  const of = done < cuts ? ` (${done} of ${cuts} planned cuts fitted into the time)` : "";
   const findings = [
     promise(
       "R7",
@@ -61,12 +63,13 @@ export async function resume(
       "R7",
       "from the path being back to the next byte",
       "p99 <= 250 ms",
-      `${spread.said}, ${loadNow()}`,
+      `${spread.text}, ${loadNow()}`,
       spread.p99 <= 250,
     ),
   ];
   const storm = { answers: 0, refused: 0, resumed: 0 };
-  // Long ones: while the tunnel is away nobody is let in, and the storm is for those who are.
+  // Long answers: while the tunnel is down new calls are refused, and the storm is for those that
+  // are open.
   await using load = await Streams.open(setting, streams, Math.max(tokens, stormMs / TOKEN_MS));
   for (
     const endMs = performance.now() + stormMs;
@@ -90,9 +93,9 @@ export async function resume(
 type Got = { answers: number; refused: number; resumed: number };
 
 const saidOfStreams = ({ answers, refused, resumed }: Got): string =>
-  `${answers} whole answers; ${refused} calls refused meanwhile; ${resumed} records say resumed`;
+  `${answers} whole answers; ${refused} calls refused meanwhile; ${resumed} records of resumed streams`;
 
-/** Streams of every shape, always so many. */
+/** Keeps a constant number of streams of every shape open. */
 class Streams implements AsyncDisposable {
   readonly chain: Chain;
   readonly #random: Setting["random"];
@@ -119,7 +122,7 @@ class Streams implements AsyncDisposable {
     return opened;
   }
 
-  /** @returns how long each stream waited for its next byte after the path was back, ms */
+  /** @returns the time in ms that each stream waited for its next byte after the path was back */
   async cut(): Promise<number[]> {
     const { proxy } = this.chain;
     const random = this.#random;
@@ -129,7 +132,7 @@ class Streams implements AsyncDisposable {
         ? ["up", between(random, 1, 40_000)]
         : ["down", between(random, 1, 400)],
     );
-    // Away for a while: what was on the way has arrived then, and the next byte is one of after.
+    // A pause, so that everything in transit has arrived and the next byte was sent after the cut.
     const awayMs = random() < 0.3 ? 0 : between(random, 60, 250);
     if (awayMs > 0) await sleep(awayMs);
     proxy.isOpen = true;
@@ -141,11 +144,12 @@ class Streams implements AsyncDisposable {
       })),
     );
     for (const { call, atMs } of waits)
-      if (atMs === null) this.#problems.push(`${call.ask.key} said nothing for ${HANG_MS} ms`);
+      if (atMs === null)
+        this.#problems.push(`${call.callPlan.key} received nothing for ${HANG_MS} ms`);
     return awayMs === 0 ? [] : waits.flatMap(({ atMs }) => (atMs === null ? [] : [atMs - openMs]));
   }
 
-  /** Lets the answers end, and compares the ledgers. @returns what is not right */
+  /** Lets the answers end and compares the ledgers. @returns the problems */
   async end(got: Got): Promise<string[]> {
     const { chain } = this;
     this.#isOver = true;
@@ -153,7 +157,8 @@ class Streams implements AsyncDisposable {
     await chain.endWaiting();
     const accounts = await chain.accounts();
     const resumed = (await chain.rows()).filter((row) => row.resumed > 0).length;
-    // Who calls while the tunnel is away is refused, and may come again: only what had begun must go on.
+    // Calls that start while the tunnel is down are refused and may retry. Only open streams must
+    // continue.
     const failed = chain.callers.entries.filter(
       ({ outcome }) => outcome !== "whole" && outcome !== "refused",
     );
@@ -162,8 +167,10 @@ class Streams implements AsyncDisposable {
     got.resumed += resumed;
     return [
       ...this.#problems,
-      ...failed.map(({ ask, outcome, why }) => `${ask.key} ended ${outcome}: ${why.slice(0, 200)}`),
-      ...(resumed === 0 ? ["no record says that its stream was resumed"] : []),
+      ...failed.map(
+        ({ callPlan, outcome, why }) => `${callPlan.key} ended ${outcome}: ${why.slice(0, 200)}`,
+      ),
+      ...(resumed === 0 ? ["no record counts a resume"] : []),
       ...accounts.problems,
     ];
   }
@@ -173,7 +180,7 @@ class Streams implements AsyncDisposable {
   }
 }
 
-/** Cuts at a byte, or soon if no byte comes. The way stays closed. */
+/** Cuts at a byte, or soon if none arrives. The path stays closed. */
 async function cutOnce(
   { proxy }: Chain,
   [direction, bytes]: ["up" | "down", number],

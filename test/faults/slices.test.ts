@@ -26,8 +26,8 @@ const inOrder = (Object.keys(SUITES) as SuiteName[]).sort(
 );
 
 test.concurrent.each(inOrder)("%s", async (name) => {
-  const findings = await SUITES[name].slice({ stage, random: seeded(seed), say: () => {} });
-  for (const { verdict, what, got } of findings)
-    if (verdict === "not run") process.stderr.write(`NOT TESTED: ${what}: ${got}\n`);
+  const findings = await SUITES[name].slice({ stage, random: seeded(seed), print: () => {} });
+  for (const { verdict, subject, got } of findings)
+    if (verdict === "not run") process.stderr.write(`NOT TESTED: ${subject}: ${got}\n`);
   expect(problemsOf(findings), `SEED=${seed}`).toBe("");
 });

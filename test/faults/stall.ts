@@ -1,10 +1,10 @@
-/** The network holds everything up for seconds, and then delivers it. */
+/** The network delays everything for seconds and then delivers it. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { SILENCE_MS } from "../../protocol/limits.ts";
-import { saidOf } from "./accounts.ts";
+import { summaryOf } from "./accounts.ts";
 import { type Finding, promise } from "./figures.ts";
-import { loadNow, until } from "./stage.ts";
 import { anyShape, between, type Setting } from "./suite.ts";
+import { loadNow, until } from "./waiting.ts";
 
 export type StallPlan = { streams: number; outages: number };
 
@@ -22,7 +22,8 @@ export async function stall(
   );
   await until(() => callers.open.size === streams, "all streams are open");
   for (let outage = 0; outage < outages; outage++) {
-    // Around the silence that both sides bear: some outages are noticed, and what was held arrives on sockets that are replaced.
+    // Outages around the silence limit of both sides. Some are noticed, and then the delayed bytes
+    // arrive on sockets that have been replaced.
     proxy.hold();
     await sleep(between(random, SILENCE_MS - 1_000, SILENCE_MS + 2_500));
     proxy.release();
@@ -36,14 +37,14 @@ export async function stall(
   );
   const accounts = await chain.accounts();
   const problems = failed.map(
-    ({ ask, outcome, why }) => `${ask.key} ended ${outcome}: ${why.slice(0, 200)}`,
+    ({ callPlan, outcome, why }) => `${callPlan.key} ended ${outcome}: ${why.slice(0, 200)}`,
   );
   return [
     promise(
       "R10",
       `${outages} outages around ${SILENCE_MS} ms, ${streams} streams`,
       "no failed stream, every byte right",
-      `${callers.count("refused")} calls refused in outages; ${saidOf(accounts)}, ${loadNow()}`,
+      `${callers.count("refused")} calls refused in outages; ${summaryOf(accounts)}, ${loadNow()}`,
       [...problems, ...accounts.problems],
     ),
   ];

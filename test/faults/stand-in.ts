@@ -1,15 +1,15 @@
 /**
- * The stand-in Ollama: a process that says what it is asked to, at the pace it is asked for, and
- * writes down every call before it answers. What it wrote survives its own SIGKILL.
+ * The stand-in Ollama: a process that sends the answer a call describes, at the pace it describes,
+ * and writes every call to a file before it answers. The file survives a SIGKILL.
  *
- * Arguments: port, file of the calls that it took. `GET /written/<key>` says how many bytes of an
- * answer have left it.
+ * Arguments: the port and the file of accepted calls. `GET /written/<key>` returns the number of
+ * bytes sent of an answer.
  */
 import { once } from "node:events";
 import { appendFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Ask, MEDIA_TYPES, MODEL, piecesOf, plainLengthOf } from "./answers.ts";
+import { type CallPlan, MEDIA_TYPES, MODEL, piecesOf, plainLengthOf } from "./answers.ts";
 
 const [port = "0", file = ""] = process.argv.slice(2);
 const entry = {
@@ -36,7 +36,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const { call, stream_options } = JSON.parse(Buffer.concat(chunks).toString()) as {
-    call: Ask;
+    call: CallPlan;
     stream_options?: { include_usage?: boolean };
   };
   appendFileSync(file, `${call.key}\n`);

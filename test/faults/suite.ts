@@ -1,4 +1,4 @@
-/** What a suite gets to do its work with. */
+/** The setting in which a suite runs. */
 import { randomOf } from "../../simulated/text.ts";
 import { SHAPES, type Shape } from "./answers.ts";
 import type { Stage } from "./stage.ts";
@@ -8,20 +8,20 @@ export type Random = () => number;
 export type Setting = {
   stage: Stage;
   random: Random;
-  /** A line for whoever watches. */
-  say(line: string): void;
+  /** Prints a line of progress. */
+  print(line: string): void;
 };
 
 export const seeded = (seed: number): Random => randomOf(seed);
 
-/** A whole number, from `from` to `to`, both included. */
+/** Returns a whole number from `from` to `to`, both included. */
 export const between = (random: Random, from: number, to: number): number =>
   from + Math.floor(random() * (to - from + 1));
 
 export const anyShape = (random: Random): Shape =>
   SHAPES[between(random, 0, SHAPES.length - 1)] ?? "ndjson";
 
-/** Calls of every shape, of 1 to `tokens` tokens at up to `tokenMs` each. */
+/** Returns calls of every shape, of 1 to `tokens` tokens at up to `tokenMs` each. */
 export const anyCall = (random: Random, tokens: number, tokenMs: number) => () => ({
   shape: anyShape(random),
   tokens: between(random, 1, tokens),

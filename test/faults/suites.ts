@@ -1,4 +1,4 @@
-/** The suites, in full for `npm run test:faults`, and in short slices for `npm test`. */
+/** The suites, complete for `npm run test:faults` and as short slices for `npm test`. */
 import { IDS_MAX } from "../../agent/spool/ids.ts";
 import { clock } from "./clock.ts";
 import { deliver } from "./deliver.ts";
@@ -10,10 +10,11 @@ import { grace } from "./grace.ts";
 import { halfOpen } from "./half-open.ts";
 import { killing } from "./killing.ts";
 import { loss } from "./loss.ts";
-import { slowCaller, tooBig } from "./memory.ts";
 import { resume } from "./resume.ts";
+import { slowCaller } from "./slow-caller.ts";
 import { stall } from "./stall.ts";
 import type { Setting } from "./suite.ts";
+import { tooBig } from "./too-big.ts";
 
 type Suite = (setting: Setting) => Promise<Finding[]>;
 

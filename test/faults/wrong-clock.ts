@@ -1,6 +1,7 @@
 /**
- * Preloaded into an agent (`node --import`): its wall clock is off by `WRONG_CLOCK_MS`, and by `WRONG_CLOCK_THEN_MS`
- * from SIGUSR2 on. Monotonic time and timers are untouched, as on a machine whose clock is set.
+ * Preloaded into an agent (`node --import`): its wall clock is off by `WRONG_CLOCK_MS`, and from
+ * SIGUSR2 on by `WRONG_CLOCK_THEN_MS`. Monotonic time and timers do not change, as on a machine
+ * whose clock is set.
  */
 let offMs = Number(process.env.WRONG_CLOCK_MS ?? 0);
 const TrueDate = Date;
