@@ -1,4 +1,4 @@
-/** The whole way: a call through the Worker is in both stores, is shown, is read back, and is cleared. */
+/** End to end: a request through the Worker reaches both stores, is shown, read back and cleared. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -19,7 +19,7 @@ const run = (program: string, environment: Record<string, string> = started.sett
     encoding: "utf8",
     env: { PATH: process.env.PATH, ...environment },
   });
-  return { status, said: stdout + stderr };
+  return { status, output: stdout + stderr };
 };
 
 beforeAll(async () => {
@@ -57,7 +57,7 @@ const sinks = async () => (await stack.health()).sinks;
 const areAll = async (state: "ok" | "failing", backlog: number) =>
   (await sinks()).every((sink) => sink.state === state && sink.backlog === backlog);
 
-test("without tables health says what to run; once that was run everything arrives, also after a crash of the edge", async () => {
+test("without tables health shows the command to run; after it everything arrives, even if the edge crashed", async () => {
   await stack.record(await chat());
   await eventually(async () =>
     (await sinks()).every(({ state, backlog }) => state === "failing" && backlog > 0),
@@ -70,12 +70,12 @@ test("without tables health says what to run; once that was run everything arriv
     );
   expect(run("check-stores.ts")).toMatchObject({
     status: 1,
-    said: expect.stringContaining("run npm run migrate"),
+    output: expect.stringContaining("run npm run migrate"),
   });
   await stack.killEdge();
   expect(run("migrate.ts")).toEqual({
     status: 0,
-    said: "clickhouse: the tables are up to date\npostgres: the tables are up to date\n",
+    output: "clickhouse: the tables are up to date\npostgres: the tables are up to date\n",
   });
   await stack.startEdge();
   await eventually(
@@ -94,9 +94,9 @@ test("without tables health says what to run; once that was run everything arriv
   ]);
 });
 
-test("the check of the stores finds them in order, and leaves nothing behind", () => {
-  const { status, said } = run("check-stores.ts");
-  expect(said).toMatch(
+test("the check of the stores passes and leaves nothing behind", () => {
+  const { status, output } = run("check-stores.ts");
+  expect(output).toMatch(
     /^clickhouse: writes, reads and deletes correctly, in \d+ ms\npostgres: writes, reads and deletes correctly, in \d+ ms\n$/,
   );
   expect(status).toBe(0);
@@ -109,20 +109,23 @@ test.each([
     { CLICKHOUSE_PASSWORD: "canary-other" },
     /clickhouse does not accept this user and password/,
   ],
-  ["an address that is none", { DATABASE_URL: "canary" }, /DATABASE_URL is not a URL/],
+  ["an invalid address", { DATABASE_URL: "canary" }, /DATABASE_URL is not a URL/],
   [
-    "a store that is not there",
+    "an unreachable store",
     { CLICKHOUSE_URL: "http://127.0.0.1:9" },
     /clickhouse cannot be reached/,
   ],
-])("with %s the programs say what is wrong, and end with 1", (_what, environment, said) => {
-  const settings = _what === "no store" ? {} : { ...started.settings, ...environment };
-  const ended = run("check-stores.ts", settings);
-  expect(ended).toMatchObject({ status: 1, said: expect.stringMatching(said) });
-  expect(ended.said).not.toMatch(/canary|127\.0\.0\.1/);
-});
+])(
+  "with %s the programs report the reason and exit with 1",
+  (description, environment, message) => {
+    const settings = description === "no store" ? {} : { ...started.settings, ...environment };
+    const ended = run("check-stores.ts", settings);
+    expect(ended).toMatchObject({ status: 1, output: expect.stringMatching(message) });
+    expect(ended.output).not.toMatch(/canary|127\.0\.0\.1/);
+  },
+);
 
-test("no answer, metric or log tells a password, an address or a prompt of a failing store", async () => {
+test("no answer, metric or log contains a password, an address or a prompt while a store fails", async () => {
   await fetch(`${started.clickhouseUrl}/faults`, {
     method: "POST",
     body: JSON.stringify([{ times: 1, code: "516" }]),
@@ -145,7 +148,7 @@ test("no answer, metric or log tells a password, an address or a prompt of a fai
   expect(shown[1]).toMatch(/ollama_sink_delivered_records_total\{sink="postgres"\} 2.0\n/);
 });
 
-test("history that the edge does not keep comes from ClickHouse", async () => {
+test("history that the edge no longer keeps comes from ClickHouse", async () => {
   const answer = await stack.json("/api/stats/history?time_range=365d&box=box");
   expect(answer).toMatchObject({ store: "clickhouse", granularity: "1d" });
   const { metrics } = answer as { metrics: { requests: number }[] };
@@ -155,7 +158,7 @@ test("history that the edge does not keep comes from ClickHouse", async () => {
   });
 });
 
-test("a pull is counted in Postgres, also one that was made while it was down", async () => {
+test("a pull is counted in Postgres, even one made while it was down", async () => {
   const pull = async () => {
     const answer = await fetch(`${stack.url}/api/ollama/pull`, {
       method: "POST",
@@ -186,7 +189,7 @@ test("a pull is counted in Postgres, also one that was made while it was down", 
   await eventually(() => areAll("ok", 0));
 });
 
-test("clearing clears the stores too, and says what of each", async () => {
+test("clearing also clears the stores and reports the rows of each", async () => {
   const cleared = Cleared.parse(await stack.json("/api/data/all", { method: "DELETE" }));
   expect(
     cleared.stores.map(({ store, logs_deleted, error }) => [store, logs_deleted, error]),
@@ -200,7 +203,7 @@ test("clearing clears the stores too, and says what of each", async () => {
     logs: [],
     total: 0,
   });
-  // What people decided about models is no data of requests.
+  // The choices that people made about models are not data of requests.
   expect(await stack.json("/api/models/repository")).toMatchObject({
     store: "postgres",
     total: 1,

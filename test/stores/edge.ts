@@ -1,4 +1,4 @@
-/** Intake, outbox and sinks on the storage of a real object, with a clock that a test sets. */
+/** Intake, outbox and deliveries on the storage of a real object, with a clock that the test sets. */
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import type { GpuSample, RequestRecord, SystemSample } from "../../protocol/records.ts";
@@ -25,7 +25,7 @@ export class Edge {
   readonly samples: SampleStore;
   readonly outbox: Outbox;
   readonly epochs: Epochs;
-  readonly sinks: StoreDeliveries;
+  readonly deliveries: StoreDeliveries;
   readonly #intake: Intake;
 
   constructor(storage: DurableObjectStorage, stores: readonly ExternalStore[], nowMs: number) {
@@ -37,7 +37,7 @@ export class Edge {
     this.samples = new SampleStore(sql);
     this.outbox = new Outbox(sql, this.ledger, this.samples);
     this.epochs = new Epochs(sql);
-    this.sinks = new StoreDeliveries(storage, {
+    this.deliveries = new StoreDeliveries(storage, {
       stores,
       outbox: this.outbox,
       states: new DeliveryStates(sql),
@@ -61,32 +61,32 @@ export class Edge {
   }
 
   flush(): Promise<void> {
-    return this.sinks.flush(
+    return this.deliveries.flush(
       () => this.nowMs,
       (signal) => scheduler.wait(20, { signal }),
     );
   }
 
-  /** Flushes each time it is due, until nothing waits. */
+  /** Flushes whenever a flush is due, until no records wait. */
   async drain(): Promise<void> {
     for (let rounds = 0; this.backlogs().some((backlog) => backlog > 0); rounds++) {
       if (rounds > 1_000)
-        throw new Error(`it does not drain: ${JSON.stringify(this.sinks.health())}`);
+        throw new Error(`the outbox does not drain: ${JSON.stringify(this.deliveries.health())}`);
       await this.flush();
-      this.nowMs = this.sinks.dueMs(this.nowMs) ?? this.nowMs;
+      this.nowMs = this.deliveries.dueMs(this.nowMs) ?? this.nowMs;
     }
   }
 
   /** The concerns of all stores, as sentences. */
   problems(nowMs = this.nowMs): string[] {
-    return this.sinks
+    return this.deliveries
       .reports()
       .flatMap((report) => storeConcerns(report, nowMs))
       .map(sentenceOf);
   }
 
   backlogs(): number[] {
-    return this.sinks.health().map(({ backlog }) => backlog);
+    return this.deliveries.health().map(({ backlog }) => backlog);
   }
 
   keepHouse(): void {
@@ -96,7 +96,7 @@ export class Edge {
 
   clear(what: { logs: boolean; metrics: boolean }): void {
     this.storage.transactionSync(() => {
-      this.sinks.beginClear(what);
+      this.deliveries.beginClear(what);
       this.#intake.clear(
         [...(what.logs ? ["logs" as const] : []), ...(what.metrics ? ["metrics" as const] : [])],
         this.nowMs,
@@ -105,17 +105,17 @@ export class Edge {
   }
 }
 
-/** @param work  gets the storage of a fresh object; edges on it come one after the other, as after a crash */
+/** @param work  gets the storage of a fresh object; several edges on it follow each other, as after crashes */
 export const onFreshStorage = <Result>(
   work: (storage: DurableObjectStorage) => Promise<Result>,
 ): Promise<Result> => onStorageOf(crypto.randomUUID(), work);
 
-/** The storage of the object of that name. */
+/** Runs work on the storage of the object with this name. */
 export const onStorageOf = <Result>(
   name: string,
   work: (storage: DurableObjectStorage) => Promise<Result>,
 ): Promise<Result> =>
-  // A Box stores nothing itself.
+  // A Box itself stores nothing.
   runInDurableObject(env.BOX.getByName(`test-${name}`), (_, { storage }) => {
     migrate(storage, 0);
     return work(storage);

@@ -1,4 +1,4 @@
-/** Stores of a test's own: a database in each engine, and what tests ask and tell the engines directly. */
+/** Fresh stores for a test: a database in each engine, direct queries, and faults between edge and engine. */
 import { neon, neonConfig } from "@neondatabase/serverless";
 import { inject } from "vitest";
 import { z } from "zod";
@@ -17,7 +17,7 @@ declare module "vitest" {
 
 export type FreshStores = Awaited<ReturnType<typeof freshStores>>;
 
-/** @param isMigrated  false: the databases are empty */
+/** @param isMigrated  false leaves the databases empty */
 export async function freshStores(isMigrated = true) {
   const engines = inject("engines");
   neonConfig.fetchEndpoint = engines.NEON_FETCH_ENDPOINT ?? "";
@@ -30,7 +30,7 @@ export async function freshStores(isMigrated = true) {
   const stores = storesIn(settings);
   if (isMigrated) await Promise.all([stores.clickhouse.migrate(), stores.postgres.migrate()]);
   const ask = {
-    clickhouse: (query: string) => askClickHouse(database, query),
+    clickhouse: (query: string) => queryClickHouse(database, query),
     postgres: (query: string) => neon(url.href).query(query),
   };
   return { ...stores, settings, variables, ask };
@@ -45,8 +45,11 @@ export function storesIn({ configured: { clickhouse, postgres } }: StoreSettings
   return { clickhouse: new ClickHouseStore(clickhouse), postgres: new PostgresStore(postgres) };
 }
 
-/** Asks the engine itself, past the store under test. */
-async function askClickHouse(database: string, query: string): Promise<Record<string, unknown>[]> {
+/** Queries the engine directly, not through the store under test. */
+async function queryClickHouse(
+  database: string,
+  query: string,
+): Promise<Record<string, unknown>[]> {
   const { CLICKHOUSE_URL, CLICKHOUSE_USER, CLICKHOUSE_PASSWORD } = inject("engines");
   const url = new URL(CLICKHOUSE_URL ?? "");
   url.search = new URLSearchParams({
@@ -69,7 +72,7 @@ const frontOf = (store: StoreName): string =>
       : inject("engines").NEON_FETCH_ENDPOINT,
   ).href;
 
-/** What goes wrong with the next statements. Replaces what was asked for before. */
+/** Sets the faults of the next statements. Replaces earlier ones. */
 export async function faults(store: StoreName, list: Partial<Fault>[]): Promise<void> {
   const answer = await fetch(`${frontOf(store)}faults`, {
     method: "POST",
@@ -78,6 +81,6 @@ export async function faults(store: StoreName, list: Partial<Fault>[]): Promise<
   if (!answer.ok) throw new Error(`the front refused the faults: ${answer.status}`);
 }
 
-/** Statements that came since {@link faults} was called last; those of one transaction are one, with semicolons between. */
+/** Returns the statements since {@link faults} was last called. The statements of a transaction are one, separated by semicolons. */
 export const statements = async (store: StoreName): Promise<string[]> =>
   z.array(z.string()).parse(await (await fetch(`${frontOf(store)}statements`)).json());

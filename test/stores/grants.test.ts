@@ -1,4 +1,4 @@
-/** What the Worker may do in the stores is what it does there. */
+/** The documented grants allow exactly the statements that the Worker sends to the stores. */
 import { beforeAll, expect, test } from "vitest";
 import clickhouseGrants from "../../worker/export/clickhouse/grants.sql?raw";
 import { CLICKHOUSE_TABLES } from "../../worker/export/clickhouse/schema.ts";
@@ -24,7 +24,7 @@ beforeAll(async () => {
   stores = await freshStores();
 });
 
-/** Everything that the Worker, and the check of the stores, do with one. @throws what the first of them that fails says */
+/** Uses a store in every way that the Worker and `npm run check:stores` do. @throws the first failure */
 async function useAll(
   store: ExternalStore & { deleteModel(model: string): Promise<void> },
 ): Promise<void> {
@@ -33,7 +33,7 @@ async function useAll(
     edge.add([recordOf(NOW - 60_000), recordOf(NOW - 60_000, { model: "mistral" }, 1)]);
     edge.addSamples("atlas", [gpuOf("atlas", NOW)], [systemOf(NOW)]);
     await edge.flush();
-    const [health] = edge.sinks.health();
+    const [health] = edge.deliveries.health();
     if (health?.state !== "ok") throw new Error(health?.last_error?.message);
   });
   const span = { from: NOW / 1_000 - 3_600, granularity: 60, buckets: 60 };
@@ -62,7 +62,7 @@ async function useAll(
   await store.clear({ logs: true, metrics: true });
 }
 
-/** The same of the model repository. */
+/** Uses the model repository in every way. */
 async function useRepository(settings: PostgresSettings): Promise<void> {
   await onFreshStorage(async (storage) => {
     const local = new LocalRepository(storage);
@@ -84,7 +84,7 @@ async function useRepository(settings: PostgresSettings): Promise<void> {
   });
 }
 
-/** `GRANT a, b ON t, u TO who` as rights on tables. */
+/** Parses `GRANT a, b ON t, u TO who` into rights on tables. */
 const grantsOf = (sql: string): [right: string, table: string][] =>
   [...sql.matchAll(/^GRANT (.+) ON (.+) TO /gm)].flatMap(([, rights = "", tables = ""]) =>
     rights
@@ -105,7 +105,7 @@ async function newRole(): Promise<{ role: string; settings: PostgresSettings }> 
   return { role, settings: { url: url.href, fetchEndpoint } };
 }
 
-test("all that the Worker does in Postgres it may do with the grants that are given, and it may not change a table", async () => {
+test("the Postgres grants allow everything that the Worker does, and no change to a table", async () => {
   const { settings } = await newRole();
   await useAll(new PostgresStore(settings));
   await useRepository(settings);
@@ -113,7 +113,7 @@ test("all that the Worker does in Postgres it may do with the grants that are gi
 });
 
 test.each(grantsOf(postgresGrants))(
-  "the Worker needs %s on %s in Postgres, and says that it is missing",
+  "the Worker needs %s on %s in Postgres, and reports that it is missing",
   async (right, table) => {
     const { role, settings } = await newRole();
     await stores.ask.postgres(`REVOKE ${right} ON ${table} FROM ${role}`);
@@ -124,13 +124,13 @@ test.each(grantsOf(postgresGrants))(
   },
 );
 
-test("the grants in Postgres name all tables", () => {
+test("the Postgres grants name all tables", () => {
   expect(new Set(grantsOf(postgresGrants).map(([, table]) => table))).toEqual(
     new Set(POSTGRES_TABLES.map(({ name }) => name)),
   );
 });
 
-/** The engine under test has no users: so what is sent is compared with what is granted. */
+/** The engine under test has no users, so the statements are compared with the grants. */
 const RIGHTS: [pattern: RegExp, right: string][] = [
   [/^SELECT\b.*?\bFROM ([\w.]+)/s, "SELECT"],
   [/^INSERT INTO (\w+)/, "INSERT"],
@@ -138,7 +138,7 @@ const RIGHTS: [pattern: RegExp, right: string][] = [
   [/^ALTER TABLE (\w+) DELETE\b/, "ALTER DELETE"],
 ];
 
-test("each statement that ClickHouse gets is one that it parses, on tables of ours, with rights that are granted; and all of these are needed", async () => {
+test("each statement that ClickHouse gets is valid, uses our tables and granted rights, and every grant is needed", async () => {
   await faults("clickhouse", []);
   await useAll(stores.clickhouse);
   const sent = [...new Set(await statements("clickhouse"))].map((statement) => statement.trim());
@@ -157,7 +157,7 @@ test("each statement that ClickHouse gets is one that it parses, on tables of ou
   expect(used).toEqual(new Set(grantsOf(clickhouseGrants).map(([right]) => right)));
 });
 
-test("the grants for ClickHouse are statements that it parses, for the database of the settings", async () => {
+test("the ClickHouse grants are valid statements for the database in the settings", async () => {
   const sql = clickhouseGrants.replace(/^--.*$/gm, "");
   for (const statement of sql.split(";").filter((text) => text.trim() !== ""))
     await parse(statement);
@@ -171,5 +171,5 @@ const parse = (statement: string) =>
     `SELECT formatQuerySingleLine('${statement.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}')`,
   );
 
-test("a statement that it does not parse is one that the test would find", () =>
+test("an invalid statement is found by this test", () =>
   expect(parse("SELEC 1")).rejects.toThrow(/SYNTAX_ERROR/));

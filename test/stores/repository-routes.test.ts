@@ -1,4 +1,4 @@
-/** The model repository of a whole Worker that has a Postgres. */
+/** The routes of the model repository with Postgres configured. */
 import { env, exports } from "cloudflare:workers";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { RepositoryModels } from "../../protocol/api/repository.ts";
@@ -16,10 +16,10 @@ beforeAll(() => storesIn(settingsOf(env).stores).postgres.migrate());
 
 afterEach(() => faults("postgres", []));
 
-test("the routes add, show, change, toggle, sync and delete, whatever the name", () =>
+test("the routes add, show, change, toggle, sync and delete entries of any name", () =>
   exerciseRepositoryRoutes("postgres"));
 
-test("a call does not wait for Postgres to know the default, and a change that Postgres does not take is an error that says so", async () => {
+test("a request does not wait for Postgres to find the default, and a change that Postgres rejects is an error with its reason", async () => {
   await callApi("POST", REPOSITORY_PATH, { model_name: "chosen" });
   await callApi("PUT", `${REPOSITORY_PATH}/chosen`, { is_default: true });
   await faults("postgres", [

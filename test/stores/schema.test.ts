@@ -1,4 +1,4 @@
-/** The tables: made, brought up to date, and fit for the documented queries. */
+/** The tables are created, brought up to date, and fit the documented queries. */
 import { beforeEach, expect, test } from "vitest";
 import { gpuRow, requestRow } from "../../worker/export/rows.ts";
 import { gpuOf, recordOf } from "../support/records.ts";
@@ -11,7 +11,7 @@ beforeEach(async () => {
   stores = await freshStores();
 });
 
-/** Of the last hour, unless a test says otherwise. */
+/** Mostly from the last hour. */
 const RECORDS = [
   recordOf(NOW - 600_000, { latency_ms: 1_000 }, 1),
   recordOf(NOW - 600_000, { latency_ms: 5_000, prompt: "slow", response: "at last" }, 2),
@@ -125,7 +125,7 @@ ORDER BY error_count DESC;`);
 });
 
 test.each(["clickhouse", "postgres"] as const)(
-  "migrating %s again adds what a version before lacked, and loses nothing",
+  "migrating %s again adds the columns that an earlier version lacked, and loses nothing",
   async (name) => {
     await insertAll();
     const table = name === "clickhouse" ? "requests" : "request_logs";
@@ -144,7 +144,7 @@ test.each(["clickhouse", "postgres"] as const)(
   },
 );
 
-test("requests that Postgres had before there were sums are summed up when it is migrated, once", async () => {
+test("the migration sums requests that Postgres had before the sums existed, once", async () => {
   const rows = RECORDS.map((record) =>
     requestRow(record, Date.parse(record.started_at) + record.latency_ms),
   );
@@ -160,7 +160,7 @@ test("requests that Postgres had before there were sums are summed up when it is
   expect(await sums()).toEqual([]);
 });
 
-test("a row that Postgres has is not summed up again, in whatever batch it comes", async () => {
+test("a row that Postgres already has is not summed again, whatever batch it arrives in", async () => {
   const rows = RECORDS.map((record) => requestRow(record, NOW));
   const insert = (some: typeof rows) =>
     stores.postgres.insert({ id: crypto.randomUUID(), kind: "requests", rows: some });
@@ -172,7 +172,7 @@ test("a row that Postgres has is not summed up again, in whatever batch it comes
   ).toEqual([{ n: 6, bins: 6 }]);
 });
 
-test("Postgres deletes what is older than it is kept, ClickHouse by its own rules", async () => {
+test("Postgres deletes rows past their retention, and ClickHouse does so by its TTL", async () => {
   const old = NOW - 91 * 86_400_000;
   const rows = [...RECORDS, recordOf(old)].map((record) =>
     requestRow(record, Date.parse(record.started_at)),

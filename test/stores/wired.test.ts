@@ -1,4 +1,4 @@
-/** The Aggregator and the routes with both stores configured: what is kept no more is read from there. */
+/** The Aggregator and the routes with both stores configured: older data is read from a store. */
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { beforeAll, expect, inject, test } from "vitest";
@@ -18,14 +18,14 @@ const DAY_MS = 86_400_000;
 const aggregator = () => aggregatorOf(env);
 const get = async (path: string) => (await exports.default.fetch(`http://localhost${path}`)).json();
 
-/** Twelve that the ledger forgot, and five that it has. */
+/** Twelve records that the ledger forgot, and five that it has. */
 const old = Array.from({ length: 12 }, (_, n) =>
   recordOf(NOW - 20 * DAY_MS + n * 60_000, { status: n % 3 === 0 ? "error" : "success" }, n),
 );
 const recent = Array.from({ length: 5 }, (_, n) => recordOf(NOW - 600_000 + n * 1_000, {}, n));
 const newestFirst = [...old, ...recent].map(({ request_id }) => request_id).reverse();
 
-/** Alarms until nothing waits. */
+/** Runs alarms until no records wait. */
 async function flushed(): Promise<void> {
   for (let rounds = 0; rounds < 50; rounds++) {
     await runDurableObjectAlarm(aggregator());
@@ -60,7 +60,7 @@ beforeAll(async () => {
   await evictDurableObject(aggregator());
 });
 
-test("requests and GPU samples are delivered by the alarm, and health shows it", async () => {
+test("the alarm delivers requests and GPU samples, and health shows it", async () => {
   const { sinks, problems } = Health.parse(await get("/api/health"));
   expect(sinks.map(({ sink, state, backlog }) => [sink, state, backlog])).toEqual([
     ["clickhouse", "ok", 0],
@@ -70,7 +70,7 @@ test("requests and GPU samples are delivered by the alarm, and health shows it",
   expect(problems.join()).not.toMatch(/clickhouse|postgres/);
 });
 
-test("logs go on in the store where the ledger ends, page by page", async () => {
+test("the pages of the logs continue in the store where the ledger ends", async () => {
   const stores = new Set<string>();
   const ids: string[] = [];
   let path: string | null = "/api/stats/logs?limit=4";
@@ -84,7 +84,7 @@ test("logs go on in the store where the ledger ends, page by page", async () => 
   expect([...stores]).toEqual(["durable_object", "clickhouse"]);
 });
 
-test("by offset too, and with filters", async () => {
+test("the logs continue in the store with offsets and filters too", async () => {
   const page = Logs.parse(await get("/api/stats/logs?limit=100&offset=5"));
   expect(page).toMatchObject({ store: "clickhouse", total: 17, next: null });
   expect(page.logs.map(({ id }) => id)).toEqual(newestFirst.slice(5));
@@ -94,7 +94,7 @@ test("by offset too, and with filters", async () => {
   );
 });
 
-test("an export holds both", async () => {
+test("an export contains the entries of the ledger and of the store", async () => {
   const answer = await exports.default.fetch("http://localhost/api/stats/logs?format=ndjson");
   const lines = new TextDecoder()
     .decode(await answer.arrayBuffer())
@@ -103,7 +103,7 @@ test("an export holds both", async () => {
   expect(lines.map((line) => JSON.parse(line).id)).toEqual(newestFirst);
 });
 
-test("history is of the object while that keeps it, and of the store when it is finer or older", async () => {
+test("history comes from the object while it has it, and from the store if it is finer or older", async () => {
   const sums = async (path: string) => {
     const { store, metrics } = History.parse(await get(path));
     return [store, metrics.reduce((sum, { requests }) => sum + requests, 0)];
@@ -121,7 +121,7 @@ test("history is of the object while that keeps it, and of the store when it is 
   ).toHaveLength(30 * 288 + 1);
 });
 
-test("samples are of the object while that keeps them, and of the store when they are older", async () => {
+test("samples come from the object while it has them, and from the store if they are older", async () => {
   const seen = async (path: string) => {
     const { store, data } = SystemHistory.parse(await get(path));
     return [
@@ -141,7 +141,7 @@ test("samples are of the object while that keeps them, and of the store when the
   expect(gpus[0]?.temperature_c.filter((value) => value !== null)).toEqual([65]);
 });
 
-test("what only a store has is an error while it is down, and what the object has is not", async () => {
+test("data that only a store has is an error while the store is down, and the object's data is not", async () => {
   await faults("clickhouse", [{ times: 100, status: 503 }]);
   const answer = await exports.default.fetch("http://localhost/api/stats/logs?offset=5");
   expect(answer.status).toBe(503);
@@ -156,7 +156,7 @@ test("what only a store has is an error while it is down, and what the object ha
   expect(inject("engines").EXPORTER_TYPE).toBe("both");
 });
 
-test("what was cleared is read from nowhere", async () => {
+test("cleared data is not read from any store", async () => {
   await exports.default.fetch("http://localhost/api/data/all", { method: "DELETE" });
   expect(await get("/api/stats/logs")).toMatchObject({
     store: "durable_object",

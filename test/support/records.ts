@@ -1,9 +1,9 @@
-/** Finished requests, boxes and readings for tests: everything known, unless a test says otherwise. */
+/** Finished requests, boxes and readings for tests, with every field known by default. */
 import type { Readings } from "../../protocol/inventory.ts";
 import type { Hello } from "../../protocol/messages.ts";
 import type { GpuSample, RequestRecord, SystemSample } from "../../protocol/records.ts";
 
-/** A UUIDv7 of that time; `n` tells apart those of one millisecond. */
+/** Makes a UUIDv7 of a time; `n` distinguishes ids of the same millisecond. */
 export function idOf(ms: number, n = 0): string {
   const time = ms.toString(16).padStart(12, "0");
   return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-${n.toString(16).padStart(12, "0")}`;

@@ -1,4 +1,4 @@
-/** Clearing what is stored, and settings that change at run time. */
+/** Clearing stored data, and settings that change at run time. */
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { afterEach, expect, test } from "vitest";
@@ -11,7 +11,7 @@ import { parseExposition, seriesValue } from "../support/exposition-parser.ts";
 import { gpuOf, readingsOf, recordOf } from "../support/records.ts";
 import { freshAggregator } from "./fresh-aggregator.ts";
 
-/** Everything that is shown of requests. */
+/** Everything that the API shows about requests. */
 async function shown(aggregator: DurableObjectStub<Aggregator>) {
   const { total_requests, total_tokens, tokens_per_second } = await aggregator.current([]);
   const { logs, total } = await aggregator.logs({ limit: 100 });
@@ -35,11 +35,11 @@ const NOTHING = {
   total: 0,
 };
 
-/** Requests that finished some seconds ago, so that a clear comes after all of them. */
+/** Requests that finished some seconds ago, so that clearing comes after all of them. */
 const finished = (count: number) =>
   Array.from({ length: count }, (_, n) => recordOf(Date.now() - 10_000, {}, n));
 
-test("the summary says how much there is, since when, and where", async () => {
+test("the summary shows how much is stored, since when and where", async () => {
   const aggregator = await freshAggregator();
   expect(DataSummary.parse(await aggregator.dataSummary())).toMatchObject({
     metrics_count: 0,
@@ -62,7 +62,7 @@ test("the summary says how much there is, since when, and where", async () => {
   expect(Date.parse(summary.oldest_metric ?? "") % 60_000).toBe(0);
 });
 
-test("cleared logs leave the counts, and come back neither by a second delivery nor by a late one", async () => {
+test("clearing logs keeps the counts, and neither repeated nor late deliveries bring logs back", async () => {
   const aggregator = await freshAggregator();
   const records = finished(700);
   const late = recordOf(Date.now() - 9_000, {}, 9_999);
@@ -85,7 +85,7 @@ test("cleared logs leave the counts, and come back neither by a second delivery 
   expect((await shown(aggregator)).logs).toEqual([next.request_id]);
 });
 
-test("cleared metrics leave the logs, and a late record is in the logs only", async () => {
+test("clearing metrics keeps the logs, and a late record appears only in the logs", async () => {
   const aggregator = await freshAggregator();
   const records = finished(3);
   await aggregator.ingest(records);
@@ -121,7 +121,7 @@ test("cleared metrics leave the logs, and a late record is in the logs only", as
   expect((await shown(aggregator)).total_requests).toBe(1);
 });
 
-test("after everything was cleared nothing is left, and what comes again counts as nothing", async () => {
+test("clearing everything leaves nothing, and records that are delivered again do not count", async () => {
   const aggregator = await freshAggregator();
   const records = finished(5);
   await aggregator.ingest(records);
@@ -134,14 +134,14 @@ test("after everything was cleared nothing is left, and what comes again counts 
   expect(await shown(aggregator)).toEqual(NOTHING);
 });
 
-test("a request that was open when everything was cleared counts when it is over", async () => {
+test("a request that is open while everything is cleared counts when it finishes", async () => {
   const aggregator = await freshAggregator();
   const { cleared_at } = await aggregator.clear("all");
   await aggregator.ingest([recordOf(Date.parse(cleared_at) - 60_000, { latency_ms: 60_001 })]);
   expect(await shown(aggregator)).toMatchObject({ total_requests: 1, total: 1 });
 });
 
-test("a clear that fails clears nothing", async () => {
+test("a failed clear deletes nothing", async () => {
   const aggregator = await freshAggregator();
   await aggregator.ingest(finished(3));
   const before = await shown(aggregator);
@@ -167,7 +167,7 @@ afterEach(async () => {
   await patch({ enable_instrumentation: null, log_content: null });
 });
 
-test("settings change at run time, hold after a restart of the object, and can be taken back", async () => {
+test("settings change at run time, survive a restart of the object and can be reset", async () => {
   expect(Config.parse(await (await call("/api/config")).json())).toMatchObject({
     enable_instrumentation: true,
     exporter_type: "none",
@@ -187,7 +187,7 @@ test("settings change at run time, hold after a restart of the object, and can b
   });
 });
 
-test("with content off the text of a record is kept nowhere, also of one that was on its way", async () => {
+test("with content off no text is kept, not even of a record that was on its way", async () => {
   await patch({ log_content: "off" });
   const record = recordOf(Date.now(), { prompt: "canary-prompt", response: "canary-response" });
   await aggregatorOf(env).ingest([record]);
@@ -199,7 +199,7 @@ test("with content off the text of a record is kept nowhere, also of one that wa
   });
 });
 
-test("with instrumentation off nothing is recorded, and health says so", async () => {
+test("with instrumentation off nothing is recorded, and health reports it", async () => {
   await patch({ enable_instrumentation: false });
   const record = recordOf(Date.now());
   expect(await aggregatorOf(env).ingest([record])).toEqual({ counted: 0 });
@@ -219,21 +219,21 @@ test("with instrumentation off nothing is recorded, and health says so", async (
 });
 
 test.each([
-  ["nothing", {}, /at least one setting to change/],
-  ["a field that is none", { log_contents: "off" }, /log_contents/],
+  ["no settings", {}, /at least one setting to change/],
+  ["an unknown field", { log_contents: "off" }, /log_contents/],
   ["a setting that needs a deployment", { exporter_type: "both" }, /exporter_type/],
   ["a wrong type", { enable_instrumentation: "no" }, /boolean/],
   ["a wrong value", { log_content: "maybe" }, /log_content/],
-  ["no object", [], /object/],
-  ["no JSON", "{", /not valid JSON/],
-  ["nothing at all", "", /empty/],
-])("a patch of %s is refused, with the reason", async (_what, body, why) => {
+  ["an array", [], /object/],
+  ["invalid JSON", "{", /not valid JSON/],
+  ["an empty body", "", /empty/],
+])("a patch with %s is rejected with the reason", async (_description, body, reason) => {
   const answer = await patch(body);
   expect(answer.status).toBe(400);
   const { error } = ApiError.parse(await answer.json());
   expect(error).toMatchObject({
     code: "bad_request",
     failed_at: "gateway",
-    message: expect.stringMatching(why),
+    message: expect.stringMatching(reason),
   });
 });

@@ -10,7 +10,7 @@ import { helloOf, idOf, readingsOf, recordOf } from "../support/records.ts";
 const NOW = Date.now();
 const COUNT = 1_203;
 const call = (query: string) => exports.default.fetch(`http://localhost/api/stats/${query}`);
-/** Not `text()`: the runtime warns of it where the type is not text. */
+/** Does not use `text()`, since the runtime warns about it if the type is not text. */
 const textOf = async (answer: Response) => new TextDecoder().decode(await answer.arrayBuffer());
 const linesOf = async (answer: Response) => (await textOf(answer)).trimEnd().split(/\r?\n/);
 
@@ -27,7 +27,7 @@ beforeAll(async () => {
   await aggregatorOf(env).ingest(records);
 });
 
-test("a cursor pages through everything once, also while new requests come", async () => {
+test("a cursor pages through everything once, even while new requests arrive", async () => {
   const ids: string[] = [];
   let query = "logs?limit=500";
   for (;;) {
@@ -40,7 +40,7 @@ test("a cursor pages through everything once, also while new requests come", asy
   expect(ids).toEqual(Array.from({ length: COUNT }, (_, n) => idOf(NOW - n * 1_000)));
 });
 
-test("logs as NDJSON are all of them, one entry a line", async () => {
+test("an NDJSON export contains all logs, one entry per line", async () => {
   const answer = await call("logs?format=ndjson&status=error");
   expect(answer.headers.get("content-type")).toBe("application/x-ndjson");
   expect(answer.headers.get("content-disposition")).toBe('attachment; filename="logs.ndjson"');
@@ -49,7 +49,7 @@ test("logs as NDJSON are all of them, one entry a line", async () => {
   expect(entries.every(({ status }) => status === "error")).toBe(true);
 });
 
-test("logs as CSV have a header, and no formula", async () => {
+test("a CSV export of logs has a header and no formula", async () => {
   const answer = await call("logs?format=csv&limit=3&model=llama3.2");
   expect(answer.headers.get("content-type")).toBe("text/csv; charset=utf-8; header=present");
   const [header, ...rows] = await linesOf(answer);
@@ -58,7 +58,7 @@ test("logs as CSV have a header, and no formula", async () => {
   expect(rows[1]).toContain(`"'=cmd ""1"""`);
 });
 
-test("history is exported in any length, and sums up to the same", async () => {
+test("an export of history has any length and the same totals", async () => {
   const answer = await call("history?format=ndjson&time_range=7d&granularity=1m&model=llama3.2");
   const points = (await linesOf(answer)).map((line) => HistoryPoint.parse(JSON.parse(line)));
   expect(points).toHaveLength(7 * 24 * 60);
@@ -72,7 +72,7 @@ test("history is exported in any length, and sums up to the same", async () => {
   expect(rows).toHaveLength(288);
 });
 
-test("an export of nothing is a header, or an empty file", async () => {
+test("an export without entries is a header or an empty file", async () => {
   expect(await linesOf(await call("logs?format=csv&box=nobody"))).toHaveLength(1);
   expect(await textOf(await call("logs?format=ndjson&box=nobody"))).toBe("");
 });
@@ -94,7 +94,7 @@ test.each([
   ["history?hours=0", /hours/],
   ["history?time_range=7d&granularity=1m", /at most 2200 points/],
   ["current?x=1", /x/],
-])("%s is refused, with the reason", async (query, why) => {
+])("%s is rejected with the reason", async (query, reason) => {
   const answer = await call(query);
   expect(answer.status).toBe(400);
   const { error } = ApiError.parse(await answer.json());
@@ -103,5 +103,5 @@ test.each([
     failed_at: "gateway",
     request_id: answer.headers.get("x-request-id"),
   });
-  expect(error.message).toMatch(why);
+  expect(error.message).toMatch(reason);
 });

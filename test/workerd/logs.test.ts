@@ -1,4 +1,4 @@
-/** Which logs a query picks, and the history that is summed up from them. */
+/** The logs that a query selects, and the history that is summed from them. */
 import { env, exports } from "cloudflare:workers";
 import { beforeAll, expect, test } from "vitest";
 import { Config } from "../../protocol/api/config.ts";
@@ -22,7 +22,7 @@ beforeAll(async () => {
     recordOf(at(10), {
       latency_ms: 1_000,
       key_id: "admin",
-      prompt: "Tell me of the SEA",
+      prompt: "A poem of the SEA",
       response: null,
     }),
     recordOf(at(20), {
@@ -55,24 +55,24 @@ beforeAll(async () => {
 });
 
 const PICKED: [what: string, query: Record<string, string>, secondsAgo: number[]][] = [
-  ["the key", { key: "caller" }, [20, 40, 3_000]],
-  ["a text in prompt, response or error, whatever its case", { q: "Sea" }, [10, 20, 30]],
+  ["key", { key: "caller" }, [20, 40, 3_000]],
+  ["a text in prompt, response or error in any case", { q: "Sea" }, [10, 20, 30]],
   ["a text with the wildcards of SQL, literally", { q: "% of the sea_" }, [20]],
   ["a text and a key", { q: "sea", key: "admin" }, [10]],
-  ["a time, from then on", { since: iso(20) }, [10, 20]],
-  ["a time, before it", { until: iso(20) }, [30, 40, 3_000]],
-  ["a span", { since: iso(40), until: iso(10) }, [20, 30, 40]],
+  ["a start time", { since: iso(20) }, [10, 20]],
+  ["an end time", { until: iso(20) }, [30, 40, 3_000]],
+  ["a span of time", { since: iso(40), until: iso(10) }, [20, 30, 40]],
   ["an id", { id: idOf(at(30)) }, [30]],
-  ["nothing", { q: "no such text" }, []],
+  ["a text that no log contains", { q: "no such text" }, []],
 ];
 
-test.each(PICKED)("logs are picked by %s", async (_what, query, secondsAgo) => {
+test.each(PICKED)("logs are selected by %s", async (_description, query, secondsAgo) => {
   const page = await logs(query);
   expect(page.logs.map(({ id }) => id)).toEqual(secondsAgo.map((seconds) => idOf(at(seconds))));
   expect(page.total).toBe(secondsAgo.length);
 });
 
-test("short texts are for lists: the first characters, and that they were cut", async () => {
+test("short texts are the first characters and a mark that they were cut", async () => {
   const [entry] = (await logs({ id: idOf(at(30)), texts: "short" })).logs;
   expect(entry?.prompt).toBe(`${"é".repeat(200)}…`);
   expect((await logs({ id: idOf(at(30)) })).logs[0]?.response).toBe(LONG);
@@ -83,13 +83,13 @@ test.each([
   ["q", ""],
   ["id", "7"],
   ["texts", "none"],
-])("%s=%s is refused", async (name, value) => {
+])("%s=%s is rejected", async (name, value) => {
   expect(
     (await exports.default.fetch(`http://localhost/api/stats/logs?${name}=${value}`)).status,
   ).toBe(400);
 });
 
-test("five minutes come in buckets of ten seconds, summed up from the logs", async () => {
+test("five minutes come in buckets of ten seconds, summed from the logs", async () => {
   const history = History.parse(await read("stats/history?time_range=5m"));
   expect(history).toMatchObject({ time_range: "5m", granularity: "10s" });
   expect(history.metrics).toHaveLength(30);
@@ -100,7 +100,7 @@ test("five minutes come in buckets of ten seconds, summed up from the logs", asy
   expect(peak).toBeGreaterThanOrEqual(6);
 });
 
-test("longer ranges have no such buckets, and what was cleared is in none", async () => {
+test("longer ranges have no such buckets, and no bucket contains cleared requests", async () => {
   expect(
     (
       await exports.default.fetch(
@@ -113,6 +113,6 @@ test("longer ranges have no such buckets, and what was cleared is in none", asyn
   expect(metrics.every(({ requests }) => requests === 0)).toBe(true);
 });
 
-test("the configuration says what the key of the call may do", async () => {
+test("the configuration lists the scopes of the key", async () => {
   expect(Config.parse(await read("config")).scopes).toEqual(["infer", "read", "admin"]);
 });

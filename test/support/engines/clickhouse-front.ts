@@ -1,10 +1,10 @@
 /**
- * ClickHouse's HTTP interface in front of the real engine (`chdb`), as a program: as much of it as
- * `@clickhouse/client-web` uses.
+ * ClickHouse's HTTP interface in front of the real engine (`chdb`), as a program. It implements
+ * the part that `@clickhouse/client-web` uses.
  *
- * It cannot: named sessions, compression, multipart parameters, users other than the one of its
- * password, grants, quotas (a fault plays them), replication. Statements, types, settings, tokens,
- * views and error codes are the engine's own.
+ * It lacks named sessions, compression, multipart parameters, further users, grants, quotas (a fault
+ * simulates them) and replication. Statements, types, settings, tokens, views and error codes are the
+ * engine's own.
  *
  * @see https://github.com/ClickHouse/ClickHouse/blob/master/src/Server/HTTPHandler.cpp
  * @see https://github.com/ClickHouse/ClickHouse/blob/master/src/Server/HTTP/exceptionCodeToHTTPStatus.cpp
@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { bodyOf, Faults, lose } from "./faults.ts";
 import { listening } from "./listening.ts";
 
-/** What is used of chdb. */
+/** The part of chdb that is used. */
 type Session = {
   queryAsync(
     query: string,
@@ -34,7 +34,7 @@ class ClickHouseError extends Error {
   }
 }
 
-/** Parameters of the URL that are no settings. */
+/** Parameters of the URL that are not settings. */
 const RESERVED = new Set([
   "query",
   "database",
@@ -71,16 +71,16 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const fault = await faults.next(query);
   if (fault?.drop === "before") return void request.socket.destroy();
   if (fault?.status !== undefined && fault.drop !== "after")
-    return void response.writeHead(fault.status).end("<html>said by a proxy</html>");
+    return void response.writeHead(fault.status).end("<html>from a proxy</html>");
   if (fault?.code !== undefined)
-    throw new ClickHouseError(fault.code, "asked for by a test (FAULT)");
+    throw new ClickHouseError(fault.code, "requested by a test (FAULT)");
   authenticate(request);
-  // A session per call, so that settings, parameters and the database are those of the call.
+  // Each request has its own session, so settings, parameters and the database do not leak.
   const session = open();
   try {
     const database = searchParams.get("database") ?? "default";
     if (database !== "default") await session.queryAsync(`USE ${identifier(database)}`);
-    // The engine is that of clickhouse-local, which takes a query without SELECT; a server does not.
+    // This is the engine of clickhouse-local, which accepts a query without SELECT; a server does not.
     const settings = ["implicit_select=0"];
     for (const [name, value] of searchParams)
       if (!RESERVED.has(name)) settings.push(`${identifier(name)}=${quoted(value)}`);
@@ -91,7 +91,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
       if (fault?.drop === "after") return lose(fault, request, response);
       response.end();
     } else {
-      // As a server does, this refuses two statements in one.
+      // This rejects two statements in one, as a server does.
       if (!/^\s*INSERT/i.test(query))
         await session.queryAsync(`SELECT formatQuerySingleLine(${quoted(query)})`);
       const result = await session.queryAsync(query, {

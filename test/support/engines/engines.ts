@@ -1,4 +1,4 @@
-/** Both engines, started and ended by the suite itself. */
+/** Both engines, which the test suite starts and stops itself. */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { Child } from "../../../local/processes.ts";
 import { type Reaper, startReaper } from "../../../local/reaping.ts";
 import { installEngines } from "./install.ts";
 
-/** Canaries too: no answer, log or error may hold them. */
+/** These are canaries too: no answer, log or error may contain them. */
 export const USER = "ollama";
 export const PASSWORD = "canary-p@ss/word";
 const DATABASE = "postgres";
@@ -15,7 +15,7 @@ const DATABASE = "postgres";
 const START_MS = 60_000;
 const END_MS = 5_000;
 
-/** Addresses, and the settings of a Worker that writes to both. */
+/** The addresses, and the settings of a Worker that writes to both stores. */
 export type Engines = { clickhouseUrl: string; neonUrl: string; settings: Record<string, string> };
 
 export class RunningEngines implements AsyncDisposable {
@@ -62,15 +62,15 @@ function startFront(
   return new Promise((resolve, reject) => {
     const onLine = (line: string) =>
       line.startsWith("ready ") && resolve(line.slice("ready ".length));
-    // Each statement of chdb holds a thread of the pool until it is over.
+    // Each statement of chdb occupies a thread of the pool until it ends.
     const env = { ...process.env, UV_THREADPOOL_SIZE: "16" };
     const child = new Child(
       { name, args: [join(ROOT, `test/support/engines/${name}-front.ts`), ...args], env, onLine },
       reaper,
     );
     children.push(child);
-    const told = () => new Error(`the engine ${name} did not start: ${child.tail().join("\n")}`);
-    void child.ended.then(() => reject(told()));
-    setTimeout(() => reject(told()), START_MS).unref();
+    const failure = () => new Error(`the engine ${name} did not start: ${child.tail().join("\n")}`);
+    void child.ended.then(() => reject(failure()));
+    setTimeout(() => reject(failure()), START_MS).unref();
   });
 }

@@ -1,8 +1,8 @@
 /**
- * Faults that a test asks a front for, over HTTP, since tests run in another process than the engines.
+ * Faults that a test sets in a front over HTTP, since tests and engines run in different processes.
  *
- * `POST /faults` with a list replaces what was asked for before. Each fault hits the next `times`
- * statements that `match` it. `GET /statements` says which statements came since then.
+ * `POST /faults` with a list replaces the earlier faults. Each fault hits the next `times` statements
+ * that `match` it. `GET /statements` returns the statements since then.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -13,7 +13,7 @@ export class Faults {
   #faults: Fault[] = [];
   #statements: string[] = [];
 
-  /** Serves the test's own calls. @returns false when it is none of them. */
+  /** Serves requests that control the faults. @returns false for any other request */
   async serve(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
     if (request.url === "/faults" && request.method === "POST") {
       this.#faults = z.array(Fault).parse(JSON.parse((await bodyOf(request)).toString()));
@@ -24,7 +24,7 @@ export class Faults {
     return true;
   }
 
-  /** The fault that hits a statement, after its delay. */
+  /** Returns the fault that hits a statement, after its delay. */
   async next(statement: string): Promise<Fault | undefined> {
     this.#statements.push(statement);
     const fault = this.#faults.find(
@@ -37,10 +37,10 @@ export class Faults {
   }
 }
 
-/** What was carried out is not told. */
+/** Loses the answer to a statement that may have been carried out. */
 export function lose({ status }: Fault, request: IncomingMessage, response: ServerResponse): void {
   if (status === undefined) request.socket.destroy();
-  else response.writeHead(status).end("<html>said by a proxy</html>");
+  else response.writeHead(status).end("<html>from a proxy</html>");
 }
 
 export async function bodyOf(request: IncomingMessage): Promise<Buffer> {

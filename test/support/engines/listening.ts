@@ -1,4 +1,4 @@
-/** How a front starts and ends: it prints its address once it can be called, and stops with whoever started it. */
+/** The start and end of a front: it prints its address once it listens, and stops on SIGTERM. */
 import type { Server } from "node:http";
 
 export async function listening(

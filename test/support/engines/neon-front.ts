@@ -1,8 +1,8 @@
 /**
- * Neon's SQL over HTTP in front of a real Postgres, as a program: what `@neondatabase/serverless`
- * uses of it.
+ * Neon's SQL over HTTP in front of a real Postgres, as a program. It implements the part that
+ * `@neondatabase/serverless` uses.
  *
- * It cannot: projects that sleep, branches, pooling as Neon does it, JWTs, WebSockets. Statements,
+ * It lacks projects that sleep, branches, Neon's pooling, JWTs and WebSockets. Statements,
  * types, grants and error codes are Postgres's own; the limits of body and answer are the proxy's.
  *
  * @see https://github.com/neondatabase/neon/tree/main/proxy/src/serverless
@@ -16,7 +16,7 @@ import { POSTGRES } from "./install.ts";
 import { listening } from "./listening.ts";
 import { startPostgres } from "./postgres.ts";
 
-/** What is used of `pg`. */
+/** The part of `pg` that is used. */
 type Field = { name: string; dataTypeID: number };
 type Result = {
   fields: Field[];
@@ -31,7 +31,7 @@ type Pool = {
   on(event: "error", listener: () => void): void;
 };
 
-/** Bytes that the proxy takes and gives at most. */
+/** The proxy's limits on the bytes of a request and of an answer. */
 const BODY_BYTES_MAX = 10 * 1024 * 1024;
 
 const Query = z.object({ query: z.string(), params: z.array(z.unknown()).default([]) });
@@ -82,7 +82,7 @@ function poolOf(connection: string | undefined): Pool {
   return pool;
 }
 
-/** Parameters as Postgres's own text. Arrays are not used. */
+/** Converts parameters to Postgres's text format. Arrays are not used. */
 const textOf = (value: unknown): unknown =>
   value === null || typeof value === "string" ? value : JSON.stringify(value);
 
@@ -127,7 +127,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   if (bytes.length > BODY_BYTES_MAX)
     throw new ProxyError(`request is too large (max is ${BODY_BYTES_MAX} bytes)`, 413);
   const json: unknown = JSON.parse(bytes.toString());
-  // The proxy's parser refuses what JSON.parse accepts.
+  // The proxy's parser rejects some texts that JSON.parse accepts.
   if (!JSON.stringify(json).isWellFormed() || /\\ud[89a-f]/i.test(JSON.stringify(json)))
     throw new ProxyError("lone surrogate in hex escape");
   const body = Body.parse(json);
@@ -135,9 +135,9 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const fault = await faults.next(queries.map(({ query }) => query).join("; "));
   if (fault?.drop === "before") return void request.socket.destroy();
   if (fault?.status !== undefined && fault.drop !== "after")
-    return void response.writeHead(fault.status).end("<html>said by a proxy</html>");
+    return void response.writeHead(fault.status).end("<html>from a proxy</html>");
   if (fault?.code !== undefined)
-    throw Object.assign(new Error("asked for by a test"), { code: fault.code, severity: "ERROR" });
+    throw Object.assign(new Error("requested by a test"), { code: fault.code, severity: "ERROR" });
   const client = await poolOf(request.headers["neon-connection-string"]?.toString()).connect();
   let isBroken = true;
   try {
@@ -162,9 +162,9 @@ const Failure = z.object({
 });
 
 function fail(response: ServerResponse, error: unknown): void {
-  const told = Failure.parse(error);
-  const status = error instanceof ProxyError ? error.status : told.severity === "" ? 500 : 400;
-  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(told));
+  const failure = Failure.parse(error);
+  const status = error instanceof ProxyError ? error.status : failure.severity === "" ? 500 : 400;
+  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(failure));
 }
 
 const server = createServer((request, response) => {

@@ -1,4 +1,4 @@
-/** A throw-away Postgres in a folder, reachable on loopback only. Not durable: it is faster so, and nobody needs it to be. */
+/** A throw-away Postgres in a folder, reachable only on loopback. It is not durable, which makes it faster. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { chmodSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ const SETTINGS = [
   "log_timezone=UTC",
 ].flatMap((setting) => ["-c", setting]);
 
-/** Postgres refuses to run as root: there, it runs in a user namespace in which it is somebody else. */
+/** Postgres refuses to run as root. Root runs it in a user namespace as another user. */
 function asNobody(program: string, args: string[]): [string, string[]] {
   if (process.getuid?.() !== 0) return [program, args];
   return ["unshare", ["-U", "--map-user=65534", "--map-group=65534", program, ...args]];

@@ -16,8 +16,8 @@ const agesMs = ({ gpu, system }: Readings) => ({
   system: system.map(({ at }) => NOW - Date.parse(at)),
 });
 
-/** What an agent says whose clock is so far ahead: it sampled 12 s and 2 s before it sent. */
-const said = (aheadMs: number): Readings => {
+/** Readings from an agent whose clock is this far ahead, sampled 12 s and 2 s before they left. */
+const readingsAhead = (aheadMs: number): Readings => {
   const [early, late] = [NOW + aheadMs - 12_000, NOW + aheadMs - 2_000];
   return {
     ...readingsOf(
@@ -32,18 +32,18 @@ const said = (aheadMs: number): Readings => {
 };
 
 test.each<[clock: string, aheadMs: number]>([
-  ["right", 0],
+  ["correct", 0],
   ["an hour ahead", HOUR_MS],
   ["an hour behind", -HOUR_MS],
-  ["of 1970", -NOW + 60_000],
+  ["in 1970", -NOW + 60_000],
   ["a century ahead", 876_000 * HOUR_MS],
-])("the clock of a box is %s: its samples stand at their time", (_clock, aheadMs) => {
-  const moved = onEdgeClock(said(aheadMs), NOW);
+])("samples of a box whose clock is %s get their true time", (_clock, aheadMs) => {
+  const moved = onEdgeClock(readingsAhead(aheadMs), NOW);
   expect(agesMs(moved)).toEqual({ gpu: [12_000, 2_000], system: [12_000, 2_000] });
   for (const sample of moved.system) expect(SystemSample.safeParse(sample).success).toBe(true);
 });
 
-test("a clock that was set between two samples moves only the older one, and not out of what is kept", () => {
+test("a clock that was set between two samples moves only the older one, and keeps it within the retention", () => {
   const set = {
     ...readingsOf(NOW, [], [], [], [systemOf(NOW - 90 * 24 * HOUR_MS), systemOf(NOW - 1_000)]),
     now_ms: NOW,
@@ -60,7 +60,7 @@ test.each([Number.MAX_VALUE, -Number.MAX_VALUE, 8.64e15])(
   },
 );
 
-test("an agent that does not say its clock is believed, but not that it comes from the future", () => {
+test("samples of an agent that does not send its clock keep their time, unless it is in the future", () => {
   const { gpu } = agesMs(
     onEdgeClock(
       readingsOf(NOW, [], [gpuOf("atlas", NOW - 5_000), gpuOf("atlas", NOW + HOUR_MS)]),
@@ -70,7 +70,7 @@ test("an agent that does not say its clock is believed, but not that it comes fr
   expect(gpu).toEqual([5_000, 0]);
 });
 
-test("of each GPU the first sample of ten seconds is stored, also from readings to readings", () => {
+test("the first sample of each GPU in ten seconds is stored, even across readings", () => {
   const start = NOW - (NOW % 10_000);
   const samples = Array.from({ length: 30 }, (_, n) => [
     gpuOf("atlas", start + n * 2_000),

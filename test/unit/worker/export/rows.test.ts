@@ -6,7 +6,7 @@ const NOW = Date.UTC(2026, 10, 24, 12);
 const rowOf = (rest: Parameters<typeof recordOf>[1]) =>
   requestRow(recordOf(NOW, rest), NOW + 1_250);
 
-test("a row has what a record has, when it finished, and its tokens together", () => {
+test("a row has the fields of its record, its end and its total tokens", () => {
   const { tokens_used, finished_at, is_inference, ...rest } = rowOf({});
   expect(rest).toEqual(recordOf(NOW));
   expect({ tokens_used, finished_at, is_inference }).toEqual({
@@ -21,26 +21,26 @@ test.each([
   [20, null, 20],
   [null, 100, 100],
 ])(
-  "%s prompt tokens and %s completion tokens are %s in all",
+  "%s prompt tokens and %s completion tokens are %s tokens in total",
   (prompt_tokens, completion_tokens, tokens_used) => {
     expect(rowOf({ prompt_tokens, completion_tokens }).tokens_used).toBe(tokens_used);
   },
 );
 
-test("what lists models is no inference", () => {
+test("a request that lists models is not inference", () => {
   expect(rowOf({ endpoint: "/api/tags" }).is_inference).toBe(false);
 });
 
 test.each([
   ["a NUL", "a\0b", "a\ufffdb"],
   ["half a surrogate pair", "a\ud83db", "a\ufffdb"],
-  ["a whole one", "a\ud83d\ude00b", "a\ud83d\ude00b"],
+  ["a whole surrogate pair", "a\ud83d\ude00b", "a\ud83d\ude00b"],
   [
     "a prompt of 2 MB",
     "x".repeat(2_000_000),
     `${"x".repeat(10_064)}… [1989936 more characters cut]`,
   ],
-])("%s in a text: a store takes what is left", (_what, prompt, kept) => {
+])("a row keeps only the text that every store accepts: %s", (_description, prompt, kept) => {
   expect(rowOf({ prompt }).prompt).toBe(kept);
   expect(gpuRow(gpuOf("atlas", NOW, { name: prompt.slice(0, 100) })).name).toBe(kept.slice(0, 100));
 });
