@@ -1,4 +1,7 @@
-/** `npm run migrate`: creates the tables in the configured external stores, or brings them up to date. */
+/**
+ * `npm run migrate`: creates the tables in the configured external stores, or brings them up to
+ * date.
+ */
 import { withEachStore } from "./store-programs.ts";
 
 await withEachStore(async (store) => {

@@ -1,4 +1,7 @@
-/** The part that `npm run migrate` and `npm run check:stores` share: the external stores that the environment names. */
+/**
+ * The part that `npm run migrate` and `npm run check:stores` share: the external stores that the
+ * environment names.
+ */
 import { z } from "zod";
 import { type ExternalStore, StoreError } from "../worker/export/external-store.ts";
 import {
@@ -16,7 +19,10 @@ function storesNamedBy(environment: Record<string, string | undefined>): Configu
   return set.EXPORTER_TYPE === undefined ? addressedStoresOf(set) : storeSettingsOf(set).configured;
 }
 
-/** Runs the work on each store and prints its outcome. The exit code is 1 if one failed or none is configured. */
+/**
+ * Runs the work on each store and prints its outcome. The exit code is 1 if one failed or none is
+ * configured.
+ */
 export async function withEachStore(
   work: (store: ExternalStore, configured: ConfiguredStores) => Promise<string>,
 ): Promise<void> {

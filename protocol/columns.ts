@@ -1,5 +1,6 @@
 /**
- * Columns: the one table of what is stored of a finished request, a GPU sample and a machine sample.
+ * Columns: the one table of what is stored of a finished request, a GPU sample and a machine
+ * sample.
  *
  * The ledger, the schemas of the external stores, the log page and the exports all read it. A field
  * that is added to a record does not compile until it has a row here.
@@ -20,7 +21,10 @@ export type StoredColumn = {
   nullable: boolean;
   /** Computed from the record when an external store gets it. The ledger does not keep it. */
   derived?: true;
-  /** The name in the log page and its exports if it is not the column's own; null if it is not shown. */
+  /**
+   * The name in the log page and its exports if it is not the column's own; null if it is not
+   * shown.
+   */
   logName?: string | null;
   /** The history of samples shows its mean. */
   averaged?: true;

@@ -10,7 +10,10 @@ import { BOX_NAME, ERROR_CHARS_MAX, PROMPT_CHARS_MAX, RESPONSE_CHARS_MAX } from 
 const ms = z.number().nonnegative().nullable();
 const count = z.int().nonnegative().nullable();
 
-/** Not an integer: network file systems of 2^63 bytes exist, and sizes beyond 2^53 are not safe integers. */
+/**
+ * Not an integer: network file systems of 2^63 bytes exist, and sizes beyond 2^53 are not safe
+ * integers.
+ */
 const bytes = z.number().nonnegative().nullable();
 
 /** Room for the mark that states how much was cut. */
@@ -32,10 +35,16 @@ export const BoxName = z
     "a box name is 1-63 letters, digits, '.', '_' or '-', and starts with a letter or digit",
   );
 
-/** One finished request. The request id is the idempotency key everywhere: a record delivered twice counts once. */
+/**
+ * One finished request. The request id is the idempotency key everywhere: a record delivered twice
+ * counts once.
+ */
 export const RequestRecord = z.object({
   request_id: z.uuid(),
-  /** When the edge, or the agent's own listener, accepted the request, ISO 8601 UTC with milliseconds. */
+  /**
+   * When the edge, or the agent's own listener, accepted the request, ISO 8601 UTC with
+   * milliseconds.
+   */
   started_at: z.iso.datetime({ precision: 3 }),
   /** The box that served it; null if none was reached. */
   box: BoxName.nullable(),
@@ -46,7 +55,10 @@ export const RequestRecord = z.object({
   api: Api,
   stream: z.boolean(),
   status: Status,
-  /** The status that the caller received; 499 (nginx's "client closed request") if it left before the answer. */
+  /**
+   * The status that the caller received; 499 (nginx's "client closed request") if it left before
+   * the answer.
+   */
   http_status: z.int().min(100).max(599),
   failed_at: FailedAt.nullable(),
   error_message: z
@@ -67,14 +79,16 @@ export const RequestRecord = z.object({
   /**
    * From acceptance until the caller had the last byte.
    *
-   * For a request through the tunnel: `edge_ms`, plus the time on the box from the request's arrival
+   * For a request through the tunnel: `edge_ms`, plus the time on the box from the request's
+   * arrival
    * until the edge confirmed that the answer was sent, which includes one round trip of the tunnel.
    * For a request to the agent's own listener: the time there.
    */
   latency_ms: z.number().nonnegative(),
   /**
    * From acceptance at the edge to the departure for the box: the body was read and checked, and a
-   * box chosen and attached. In whole ms, since the edge's clock stands still while it computes. Null
+   * box chosen and attached. In whole ms, since the edge's clock stands still while it computes.
+   * Null
    * for a request that never left, for one to the agent's own listener, and from older versions.
    */
   edge_ms: ms.default(null),
@@ -84,7 +98,10 @@ export const RequestRecord = z.object({
    * answered, and if the edge wrote the record.
    */
   tunnel_ms: ms.default(null),
-  /** Until the first content byte, measured on the box from the request's arrival. Excludes edge and tunnel. */
+  /**
+   * Until the first content byte, measured on the box from the request's arrival. Excludes edge and
+   * tunnel.
+   */
   ttft_ms: ms,
   /** Waiting for a parallel slot of the model: total - load - prefill - decode. */
   queue_ms: ms,
@@ -97,8 +114,10 @@ export const RequestRecord = z.object({
   user_agent: z.string().max(512).nullable(),
   /**
    * Energy that the GPUs of the box drew while Ollama had the request, shared equally with the
-   * inference requests running beside it. This is the board power that nvidia-smi reports, including
-   * that of idle GPUs. Null if a GPU reports none, for a request that makes no tokens or vectors, and
+   * inference requests running beside it. This is the board power that nvidia-smi reports,
+   * including
+   * that of idle GPUs. Null if a GPU reports none, for a request that makes no tokens or vectors,
+   * and
    * if the agent restarted before the record left.
    */
   energy_j: z.number().nonnegative().nullable(),
@@ -148,7 +167,10 @@ export const GpuSample = z.object({
   power_limit_w: reading,
   sm_clock_mhz: reading,
   fan_percent: reading,
-  /** Names of the reasons for which the clocks are throttled now, e.g. `sw_power_cap`; null if unknown. */
+  /**
+   * Names of the reasons for which the clocks are throttled now, e.g. `sw_power_cap`; null if
+   * unknown.
+   */
   throttle_reasons: z.array(z.string().max(64)).max(16).nullable(),
 });
 export type GpuSample = z.infer<typeof GpuSample>;
@@ -156,7 +178,8 @@ export type GpuSample = z.infer<typeof GpuSample>;
 /**
  * The machine of a box at one moment, as its agent can read it from Node.
  *
- * The figures describe the machine, not a container or service. The memory limit that the agent runs
+ * The figures describe the machine, not a container or service. The memory limit that the agent
+ * runs
  * under (our systemd unit sets one) is the agent's own; Ollama has another limit or none.
  */
 export const SystemSample = z.object({
@@ -165,12 +188,17 @@ export const SystemSample = z.object({
   cpu_percent: z.number().min(0).max(100).nullable(),
   /** Hardware threads. Node cannot count physical cores. */
   cpu_count_logical: z.int().positive().nullable(),
-  /** Mean number of runnable tasks in the last minute; null on Windows, which has no such figure. */
+  /**
+   * Mean number of runnable tasks in the last minute; null on Windows, which has no such figure.
+   */
   load_1m: z.number().nonnegative().nullable(),
   memory_total_bytes: bytes,
   /** Memory that no program could get. Caches that the system would release do not count. */
   memory_used_bytes: bytes,
-  /** The folder whose file system the disk figures describe: the folder of the models, if it is readable. */
+  /**
+   * The folder whose file system the disk figures describe: the folder of the models, if it is
+   * readable.
+   */
   disk_path: z.string().max(512).nullable(),
   disk_total_bytes: bytes,
   disk_used_bytes: bytes,

@@ -3,7 +3,10 @@ import { z } from "zod";
 import type { ApiRoute } from "./route.ts";
 import { Count, Store, Time } from "./shapes.ts";
 
-/** `GET /api/data/summary`. Metrics are sums by minute or hour, each of one model on one box; logs are finished requests. */
+/**
+ * `GET /api/data/summary`. Metrics are sums by minute or hour, each of one model on one box; logs
+ * are finished requests.
+ */
 export const DataSummary = z
   .object({
     metrics_count: Count,

@@ -16,7 +16,8 @@ export const Gib = Figure;
 export const Rate = z.number().min(0).max(1).nullable();
 
 /**
- * The name of a model as Ollama accepts it: `llama3.2`, `qwen3:8b`, `hf.co/bartowski/Some-GGUF:Q4_K_M`.
+ * The name of a model as Ollama accepts it: `llama3.2`, `qwen3:8b`,
+ * `hf.co/bartowski/Some-GGUF:Q4_K_M`.
  * @see https://github.com/ollama/ollama/blob/main/types/model/name.go
  */
 export const ModelName = z

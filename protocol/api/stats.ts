@@ -19,7 +19,10 @@ import {
   Time,
 } from "./shapes.ts";
 
-/** `GET /api/stats/current`. Latency figures cover inference requests; percentiles cover the last hour. */
+/**
+ * `GET /api/stats/current`. Latency figures cover inference requests; percentiles cover the last
+ * hour.
+ */
 export const CurrentStats = z
   .object({
     total_requests: Count,
@@ -136,9 +139,15 @@ const HOURS_MAX = TIME_RANGES["365d"] / 3_600;
 
 /** About one point per pixel of a wide chart. An export has no such bound. */
 export const HISTORY_POINTS_MAX = 2_200;
-/** Without a granularity, the finest one of at least five minutes that makes at most this many points. */
+/**
+ * Without a granularity, the finest one of at least five minutes that makes at most this many
+ * points.
+ */
 const DEFAULT_POINTS_MAX = 720;
-/** Sums exist by minute. Finer buckets are summed from the logs on each request, so the range must be short. */
+/**
+ * Sums exist by minute. Finer buckets are summed from the logs on each request, so the range must
+ * be short.
+ */
 const FROM_LOGS_SECONDS_MAX = TIME_RANGES["15m"];
 
 /** The query of `/api/stats/history`, with defaults filled in. */

@@ -1,4 +1,6 @@
-/** End to end: a request through the Worker reaches both stores, is shown, read back and cleared. */
+/**
+ * End to end: a request through the Worker reaches both stores, is shown, read back and cleared.
+ */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";

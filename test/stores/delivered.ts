@@ -33,7 +33,10 @@ export const requestAt = (startedMs: number): RequestRecord => recordOf(startedM
 
 export const both = () => [stores.clickhouse, stores.postgres];
 
-/** Checks the rows, the distinct requests and the sum of the minutes. They are equal if nothing was stored twice. */
+/**
+ * Checks the rows, the distinct requests and the sum of the minutes. They are equal if nothing was
+ * stored twice.
+ */
 export async function expectStored(name: StoreName, count: number): Promise<void> {
   const [row] = await stores.ask[name](
     `SELECT count(*) AS n, count(DISTINCT request_id) AS ids FROM ${TABLES[name]}`,

@@ -1,4 +1,7 @@
-/** Failures of a store are reported without secrets. Every record that the store accepts still arrives. */
+/**
+ * Failures of a store are reported without secrets. Every record that the store accepts still
+ * arrives.
+ */
 import { expect, test } from "vitest";
 import type { StoreName } from "../../protocol/stores.ts";
 import { storeSettingsOf } from "../../worker/export/settings.ts";

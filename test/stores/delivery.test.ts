@@ -94,7 +94,8 @@ test("a batch counts once if its answer is lost before or after it was stored, e
     const rounds = inject("rounds");
     for (let round = 0; round < rounds; round++) {
       edge.add(requests(2));
-      // The connection is cut or times out, twice in every other round. In some rounds the statement does not arrive at all.
+      // The connection is cut or times out, twice in every other round. In some rounds the
+      // statement does not arrive at all.
       const lost = {
         match: "INSERT",
         times: 1 + (round % 2),

@@ -1,4 +1,6 @@
-/** Intake, outbox and deliveries on the storage of a real object, with a clock that the test sets. */
+/**
+ * Intake, outbox and deliveries on the storage of a real object, with a clock that the test sets.
+ */
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import type { GpuSample, RequestRecord, SystemSample } from "../../protocol/records.ts";
@@ -105,7 +107,10 @@ export class Edge {
   }
 }
 
-/** @param work  gets the storage of a fresh object; several edges on it follow each other, as after crashes */
+/**
+ * @param work  gets the storage of a fresh object; several edges on it follow each other, as after
+ * crashes
+ */
 export const onFreshStorage = <Result>(
   work: (storage: DurableObjectStorage) => Promise<Result>,
 ): Promise<Result> => onStorageOf(crypto.randomUUID(), work);

@@ -1,4 +1,7 @@
-/** Fresh stores for a test: a database in each engine, direct queries, and faults between edge and engine. */
+/**
+ * Fresh stores for a test: a database in each engine, direct queries, and faults between edge and
+ * engine.
+ */
 import { neon, neonConfig } from "@neondatabase/serverless";
 import { inject } from "vitest";
 import { z } from "zod";
@@ -81,6 +84,9 @@ export async function faults(store: StoreName, list: Partial<Fault>[]): Promise<
   if (!answer.ok) throw new Error(`the front refused the faults: ${answer.status}`);
 }
 
-/** Returns the statements since {@link faults} was last called. The statements of a transaction are one, separated by semicolons. */
+/**
+ * Returns the statements since {@link faults} was last called. The statements of a transaction are
+ * one, separated by semicolons.
+ */
 export const statements = async (store: StoreName): Promise<string[]> =>
   z.array(z.string()).parse(await (await fetch(`${frontOf(store)}statements`)).json());

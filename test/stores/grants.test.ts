@@ -24,7 +24,10 @@ beforeAll(async () => {
   stores = await freshStores();
 });
 
-/** Uses a store in every way that the Worker and `npm run check:stores` do. @throws the first failure */
+/**
+ * Uses a store in every way that the Worker and `npm run check:stores` do.
+ * @throws the first failure
+ */
 async function useAll(
   store: ExternalStore & { deleteModel(model: string): Promise<void> },
 ): Promise<void> {

@@ -167,7 +167,10 @@ test.each(SAMPLE_SPANS)(
   },
 );
 
-/** Allows a difference in the last digit, which depends on the order in a mean of floating point numbers. */
+/**
+ * Allows a difference in the last digit, which depends on the order in a mean of floating point
+ * numbers.
+ */
 function expectNear(actual: unknown, expected: unknown): void {
   if (typeof actual === "number" && typeof expected === "number") {
     expect(Math.abs(actual - expected)).toBeLessThanOrEqual(0.02);

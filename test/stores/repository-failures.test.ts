@@ -1,4 +1,6 @@
-/** The model repository while Postgres is down, slow or without tables: requests never wait for it. */
+/**
+ * The model repository while Postgres is down, slow or without tables: requests never wait for it.
+ */
 import { expect, test } from "vitest";
 import { StoreError } from "../../worker/export/external-store.ts";
 import { LocalRepository } from "../../worker/repository/local.ts";

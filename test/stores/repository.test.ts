@@ -1,4 +1,7 @@
-/** The model repository in Postgres: the same entries and changes as in the object, shared and bounded. */
+/**
+ * The model repository in Postgres: the same entries and changes as in the object, shared and
+ * bounded.
+ */
 import { expect, test } from "vitest";
 import { REPOSITORY_MODELS_MAX } from "../../protocol/api/repository.ts";
 import { LocalRepository } from "../../worker/repository/local.ts";

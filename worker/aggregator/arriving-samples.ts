@@ -1,4 +1,7 @@
-/** Samples on their way into storage: moved to the edge's clock, and thinned to what a history shows. */
+/**
+ * Samples on their way into storage: moved to the edge's clock, and thinned to what a history
+ * shows.
+ */
 import type { Readings } from "../../protocol/inventory.ts";
 import { SAMPLE_EVERY_MS } from "../../protocol/limits.ts";
 import type { GpuSample, SystemSample } from "../../protocol/records.ts";
@@ -13,7 +16,8 @@ export type Samples = { gpu: readonly GpuSample[]; system: readonly SystemSample
  * Moves the times of readings from the agent's clock to the edge's.
  *
  * The offset is the difference between the clocks when the readings left. The clock that the hello
- * reported is too old for this: a clock may be corrected under a tunnel that stays up for weeks. The
+ * reported is too old for this: a clock may be corrected under a tunnel that stays up for weeks.
+ * The
  * moved times are late by the transit time of the message, never early.
  *
  * A sample that is still in the future, or older than the retention, was taken while the clock was

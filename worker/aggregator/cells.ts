@@ -11,7 +11,10 @@ export const HOUR_SECONDS = 3_600;
 const DAY_SECONDS = 86_400;
 export const MINUTE_CELLS_KEPT_DAYS = 7;
 export const HOUR_CELLS_KEPT_DAYS = 90;
-/** Minutes become hours one hour later, so a range of seven days consists of minutes to its first bucket. */
+/**
+ * Minutes become hours one hour later, so a range of seven days consists of minutes to its first
+ * bucket.
+ */
 const MINUTES_KEPT_SECONDS = MINUTE_CELLS_KEPT_DAYS * DAY_SECONDS + HOUR_SECONDS;
 /** Hours are deleted one day later, so the coarsest bucket of the longest range is complete. */
 const HOURS_KEPT_SECONDS = HOUR_CELLS_KEPT_DAYS * DAY_SECONDS + DAY_SECONDS;
@@ -77,7 +80,10 @@ export class CellStore {
     );
   }
 
-  /** Yields the cells of both steps that begin in [from, to), unix seconds. Lazy: a long range is never in memory as a whole. */
+  /**
+   * Yields the cells of both steps that begin in [from, to), unix seconds. Lazy: a long range is
+   * never in memory as a whole.
+   */
   *rollups(from: number, to: number, { model, box }: CellFilter = {}): Generator<RollupCell> {
     const rows = this.#sql.exec(
       `SELECT step, at, model, box, cell FROM rollup WHERE step IN (${MINUTE_SECONDS}, ${HOUR_SECONDS}) AND at >= ?1 AND at < ?2
@@ -98,7 +104,9 @@ export class CellStore {
     return rows;
   }
 
-  /** Returns the number of minutes and hours, and when the first and the last begin, unix seconds. */
+  /**
+   * Returns the number of minutes and hours, and when the first and the last begin, unix seconds.
+   */
   summary(): z.infer<typeof Summary> {
     return Summary.parse(
       this.#sql

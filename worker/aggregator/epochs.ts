@@ -1,7 +1,8 @@
 /**
  * Epochs: the times when logs and metrics were last cleared.
  *
- * A request that finished before stays cleared, however late it is delivered: an agent may have been
+ * A request that finished before stays cleared, however late it is delivered: an agent may have
+ * been
  * away for days with records in its spool.
  */
 import type { Clearable } from "../../protocol/api/data.ts";
@@ -27,7 +28,10 @@ export class Epochs {
     return clearedMs !== null && finishedMs <= clearedMs;
   }
 
-  /** Starts an epoch, in the transaction that deletes. Takes effect with {@link read} after it commits. */
+  /**
+   * Starts an epoch, in the transaction that deletes. Takes effect with {@link read} after it
+   * commits.
+   */
   begin(kind: Clearable, nowMs: number): void {
     writeMeta(this.#sql, keyOf(kind), nowMs);
   }

@@ -9,7 +9,10 @@ import { bytesOfIds, includesId } from "../storage/uuid-bytes.ts";
 
 /** Ids per slice: 8 KB, one row write. */
 export const SLICE_IDS = 500;
-/** Slices kept: 2 million ids, 32 MB. A record that is delivered again after that many others counts twice. */
+/**
+ * Slices kept: 2 million ids, 32 MB. A record that is delivered again after that many others counts
+ * twice.
+ */
 const SLICES_MAX = 4_000;
 
 const Newest = z.object({ id: z.string().nullable() });

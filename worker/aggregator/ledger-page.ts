@@ -10,7 +10,10 @@ import { type RequestRecord, tokensUsed } from "../../protocol/records.ts";
 import { idFloor } from "../storage/uuid-time.ts";
 import { LedgerRow, ROW_COUNT, RowCount, spellingsAsJson } from "./ledger-row.ts";
 
-/** Characters of text in one page. A page that would exceed it ends early: an RPC answer may be 32 MiB. */
+/**
+ * Characters of text in one page. A page that would exceed it ends early: an RPC answer may be 32
+ * MiB.
+ */
 const PAGE_CHARS_MAX = 4_000_000;
 
 /** Greater than any request id. */
@@ -31,7 +34,8 @@ const WHERE = `WHERE (?1 IS NULL OR model IN (SELECT value FROM json_each(?1))) 
   AND (?8 IS NULL OR instr(lower(prompt), ?8) > 0 OR instr(lower(response), ?8) > 0 OR instr(lower(error_message), ?8) > 0)`;
 
 /**
- * Reads one page, newest first. It may contain fewer than `limit` entries; follow `next` or `next_cursor`.
+ * Reads one page, newest first. It may contain fewer than `limit` entries; follow `next` or
+ * `next_cursor`.
  * @param afterId  leaves out this id and older ones, which are read elsewhere; null to read all
  */
 export function readLedgerPage(

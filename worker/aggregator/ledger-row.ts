@@ -16,7 +16,10 @@ export const RowCount = z.object({ rows: z.number() });
 export const valuesOf = (record: RequestRecord): (string | number | null)[] =>
   RECORD_COLUMNS.map((column) => storedAs(record[column]));
 
-/** SQLite returns half a surrogate pair as three characters, so a text would exceed the limit of a record. */
+/**
+ * SQLite returns half a surrogate pair as three characters, so a text would exceed the limit of a
+ * record.
+ */
 const storedAs = (value: RequestRecord[keyof RequestRecord]): string | number | null =>
   typeof value === "string"
     ? value.toWellFormed()

@@ -44,7 +44,8 @@ const Finished = RequestRecord.pick({
 /**
  * Requests that took longer than this are not found by the time they finished.
  *
- * The key is the time of the start, so a search for recently finished requests begins this much earlier.
+ * The key is the time of the start, so a search for recently finished requests begins this much
+ * earlier.
  */
 const LONGEST_MS = 600_000;
 
@@ -132,7 +133,10 @@ export class Ledger {
     return readLedgerPage(this.#sql, query, afterId);
   }
 
-  /** Yields the completion tokens of requests that finished after `sinceMs` and began at most ten minutes earlier. */
+  /**
+   * Yields the completion tokens of requests that finished after `sinceMs` and began at most ten
+   * minutes earlier.
+   */
   *tokensSince(sinceMs: number): Generator<z.infer<typeof Tokens>> {
     const rows = this.#sql.exec(
       `SELECT finished_at_ms, completion_tokens FROM ledger
@@ -143,7 +147,10 @@ export class Ledger {
     for (const row of rows) yield Tokens.parse(row);
   }
 
-  /** Yields the summed fields of requests that finished in [fromMs, toMs), in any order. Misses requests that took longer than ten minutes. */
+  /**
+   * Yields the summed fields of requests that finished in [fromMs, toMs), in any order. Misses
+   * requests that took longer than ten minutes.
+   */
   *finishedIn(
     fromMs: number,
     toMs: number,

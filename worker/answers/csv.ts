@@ -1,7 +1,8 @@
 /**
  * Lines of CSV (RFC 4180), meant for spreadsheets.
  *
- * Prompts are written by strangers, so a text that a spreadsheet would run as a formula is disarmed.
+ * Prompts are written by strangers, so a text that a spreadsheet would run as a formula is
+ * disarmed.
  * The NDJSON export keeps every character.
  *
  * @see https://owasp.org/www-community/attacks/CSV_Injection

@@ -2,7 +2,9 @@
 import type { Clearable, Cleared, DataSummary } from "../../protocol/api/data.ts";
 import { isoOf } from "./figures.ts";
 
-/** The result of a clear in one external store; `rows` is null while the store cannot be reached. */
+/**
+ * The result of a clear in one external store; `rows` is null while the store cannot be reached.
+ */
 export type StoreCleared = Pick<Cleared["stores"][number], "store" | "error"> & {
   rows: Record<Clearable, number> | null;
 };

@@ -1,7 +1,8 @@
 /**
  * Exports: logs and history of any length, streamed as CSV or NDJSON.
  *
- * Pages are read at the reader's pace, so neither the Worker nor the Aggregator holds more than one.
+ * Pages are read at the reader's pace, so neither the Worker nor the Aggregator holds more than
+ * one.
  * An export that fails midway breaks the connection: a truncated file must not look complete.
  */
 import type { Logs } from "../../protocol/api/logs.ts";

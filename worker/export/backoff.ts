@@ -1,7 +1,9 @@
 /** The pause before the next attempt to reach a store that failed. */
 
 const FIRST_MS = 1_000;
-/** An outage of one day makes 300 attempts, and delivery resumes at most five minutes after it ends. */
+/**
+ * An outage of one day makes 300 attempts, and delivery resumes at most five minutes after it ends.
+ */
 const LONGEST_MS = 300_000;
 
 /**

@@ -15,7 +15,9 @@ import type { Outbox } from "./outbox.ts";
 
 /** At most this many records wait: eleven days of one request per second. */
 export const OUTBOX_ITEMS_MAX = 1_000_000;
-/** Records are dropped when the object's database exceeds this size. The platform's limit is 10 GB. */
+/**
+ * Records are dropped when the object's database exceeds this size. The platform's limit is 10 GB.
+ */
 export const OUTBOX_STORAGE_BYTES_MAX = 6e9;
 /** The share of the outbox that is dropped at a time. */
 const DROPPED_SHARE = 0.1;
@@ -110,14 +112,20 @@ export class StoreDeliveries {
     return due.length === 0 ? null : Math.max(nowMs + CONTINUE_MS, Math.min(...due));
   }
 
-  /** Returns when to flush for records that arrive now, unix ms. Respects the backoff of a store that failed. */
+  /**
+   * Returns when to flush for records that arrive now, unix ms. Respects the backoff of a store
+   * that failed.
+   */
   dueForNewMs(nowMs: number, intervalMs: number): number {
     return Math.min(
       ...this.#deliveries.map(({ state }) => Math.max(nowMs + intervalMs, state.retry_at_ms ?? 0)),
     );
   }
 
-  /** Removes cleared records from the outbox and schedules clearing the stores. Runs in the transaction that clears the object. */
+  /**
+   * Removes cleared records from the outbox and schedules clearing the stores. Runs in the
+   * transaction that clears the object.
+   */
   beginClear({ logs, metrics }: Clearing): void {
     if (logs) this.#outbox.deleteAll("requests");
     for (const kind of metrics ? (["gpu_samples", "system_samples"] as const) : [])
@@ -132,7 +140,10 @@ export class StoreDeliveries {
     }
   }
 
-  /** Clears the stores now. A store that cannot be reached is cleared before the next records are written to it. */
+  /**
+   * Clears the stores now. A store that cannot be reached is cleared before the next records are
+   * written to it.
+   */
   clear(clock: Clock): Promise<StoreCleared[]> {
     return Promise.all(
       this.#deliveries.map(async (delivery): Promise<StoreCleared> => {
@@ -146,7 +157,9 @@ export class StoreDeliveries {
     );
   }
 
-  /** Drops the oldest waiting records if the outbox exceeds a bound. Retention may then delete them. */
+  /**
+   * Drops the oldest waiting records if the outbox exceeds a bound. Retention may then delete them.
+   */
   bound(nowMs: number, { itemsMax, bytesMax }: { itemsMax: number; bytesMax: number }): void {
     if (this.isNone) return;
     const waiting = Math.max(...this.#deliveries.map((delivery) => delivery.backlog()));

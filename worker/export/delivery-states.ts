@@ -10,7 +10,10 @@ export const DeliveryState = z.object({
   /** False for a store that was removed from the settings. It holds nothing back. */
   is_configured: z.boolean(),
   cursor: Cursor,
-  /** The batch that is being sent, from the cursor on. Kept before the first attempt and repeated unchanged. */
+  /**
+   * The batch that is being sent, from the cursor on. Kept before the first attempt and repeated
+   * unchanged.
+   */
   batch: z
     .object({
       id: z.uuid(),

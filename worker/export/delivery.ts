@@ -1,7 +1,8 @@
 /**
  * The delivery to one external store: sends the records in the outbox exactly once.
  *
- * A batch gets an id and is kept in storage before it is sent. Until the store confirms it, the same
+ * A batch gets an id and is kept in storage before it is sent. Until the store confirms it, the
+ * same
  * rows are sent again under the same id. So it does not matter if the store, its answer or this
  * object is lost. No transaction is open while the delivery waits for the store: intake goes on.
  */
@@ -19,11 +20,16 @@ import {
 import type { Outbox, Taken } from "./outbox.ts";
 
 const BATCH_ITEMS_MAX = 5_000;
-/** Neon accepts 10 MiB. With two stores, rows and their text stay well within an object's memory. */
+/**
+ * Neon accepts 10 MiB. With two stores, rows and their text stay well within an object's memory.
+ */
 const BATCH_BYTES_MAX = 8_000_000;
 /** One flush sends at most this many batches, then lets housekeeping run. */
 const BATCHES_PER_FLUSH = 20;
-/** Consecutive rows that may be set aside. After that the delivery backs off, in case the fault is in the store. */
+/**
+ * Consecutive rows that may be set aside. After that the delivery backs off, in case the fault is
+ * in the store.
+ */
 const SET_ASIDE_PER_FLUSH = 20;
 const DELETE_OLD_EVERY_MS = 3_600_000;
 
@@ -78,7 +84,9 @@ export class StoreDelivery {
     return this.state.retry_at_ms ?? (this.#hasMore ? 0 : null);
   }
 
-  /** Sends the waiting records unless the store is in backoff. Failures of the store do not reject. */
+  /**
+   * Sends the waiting records unless the store is in backoff. Failures of the store do not reject.
+   */
   flush(clock: Clock): Promise<void> {
     return this.#inTurn(async () => {
       const { retry_at_ms: retryAtMs } = this.state;
@@ -169,7 +177,10 @@ export class StoreDelivery {
     else this.#put(success);
   }
 
-  /** Handles a batch of which nothing was stored. Halves it until the faulty row is alone, and sets that aside. */
+  /**
+   * Handles a batch of which nothing was stored. Halves it until the faulty row is alone, and sets
+   * that aside.
+   */
   #refused(batch: Batch & Taken, { message }: StoreError, nowMs: number): void {
     const { state } = this;
     if (state.batch?.id !== batch.id) return;

@@ -52,7 +52,10 @@ export interface ExternalStore {
   logs(filter: LogFilter): Promise<Logs>;
   /** Reads the buckets of a span, including the empty ones. @throws {StoreError} */
   history(span: Span, filter: HistoryFilter, nowMs: number): Promise<HistoryPoint[]>;
-  /** Reads the mean samples of a span. A machine or GPU has one for each bucket with samples. @throws {StoreError} */
+  /**
+   * Reads the mean samples of a span. A machine or GPU has one for each bucket with samples.
+   * @throws {StoreError}
+   */
   samples(span: Span, filter: Omit<HistoryFilter, "model">): Promise<MeanSamples[]>;
 }
 

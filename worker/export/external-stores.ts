@@ -1,4 +1,7 @@
-/** The list of external stores. Another store is one folder, its name in `protocol/stores.ts`, and one line here. */
+/**
+ * The list of external stores. Another store is one folder, its name in `protocol/stores.ts`, and
+ * one line here.
+ */
 import { StoreName } from "../../protocol/stores.ts";
 import { CLICKHOUSE } from "./clickhouse/definition.ts";
 import type { ExternalStore } from "./external-store.ts";

@@ -1,7 +1,8 @@
 /**
  * The outbox: the records waiting for the external stores, in order of arrival.
  *
- * An entry names records in the ledger or the samples and does not copy them: row writes are billed.
+ * An entry names records in the ledger or the samples and does not copy them: row writes are
+ * billed.
  * Each batch that arrives makes one entry, in the transaction that stores it. Each delivery has its
  * own cursor into the outbox.
  */
@@ -10,7 +11,10 @@ import type { GpuSample, RequestRecord, SystemSample } from "../../protocol/reco
 import { bytesOfIds, idsOfBytes } from "../storage/uuid-bytes.ts";
 import { type AnyRow, gpuRow, type Kind, type Rows, requestRow, systemRow } from "./rows.ts";
 
-/** The position of the first undelivered record: an entry, and how many of its records were delivered. */
+/**
+ * The position of the first undelivered record: an entry, and how many of its records were
+ * delivered.
+ */
 export const Cursor = z.object({ seq: z.int(), offset: z.int() });
 export type Cursor = z.infer<typeof Cursor>;
 
@@ -198,7 +202,10 @@ export class Outbox {
     return this.end();
   }
 
-  /** Returns the oldest request id and the oldest batch of samples that are still needed; null if none is. */
+  /**
+   * Returns the oldest request id and the oldest batch of samples that are still needed; null if
+   * none is.
+   */
   held(): { requestId: string | null; samplesMs: number | null } {
     const row = this.#sql
       .exec("SELECT min(substr(ids, 1, 16)) AS first_id, min(at_ms) AS at_ms FROM outbox")

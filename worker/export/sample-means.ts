@@ -1,7 +1,8 @@
 /**
  * GPU and machine samples as a store aggregates them.
  *
- * Each GPU and machine has one for every bucket that contains samples, with the means of that bucket.
+ * Each GPU and machine has one for every bucket that contains samples, with the means of that
+ * bucket.
  */
 import { z } from "zod";
 import {
@@ -31,7 +32,9 @@ export const GpuMean = Mean.extend({
 
 export type MeanSamples = { box: string; gpu: GpuFigures[]; system: SystemFigures[] };
 
-/** Turns means into samples, each at the start of its bucket, so that one code builds every answer. */
+/**
+ * Turns means into samples, each at the start of its bucket, so that one code builds every answer.
+ */
 export function meanSamples(
   span: Span,
   gpu: readonly z.infer<typeof GpuMean>[],

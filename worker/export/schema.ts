@@ -5,7 +5,10 @@ import { StoreError } from "./external-store.ts";
 /** Retention of GPU and machine samples in every store. */
 export const STORE_SAMPLES_KEPT_DAYS = 30;
 
-/** Retention of the sums by minute in every store: a year and a month. The requests themselves go sooner. */
+/**
+ * Retention of the sums by minute in every store: a year and a month. The requests themselves go
+ * sooner.
+ */
 export const STORE_MINUTES_KEPT_DAYS = 400;
 
 /** `rest` is the part of the definition that follows the type. */
@@ -17,7 +20,9 @@ export type Table = {
   tail: string;
 };
 
-/** The names that a store gives to columns, where they differ from those in `protocol/columns.ts`. */
+/**
+ * The names that a store gives to columns, where they differ from those in `protocol/columns.ts`.
+ */
 export type ColumnNames = Readonly<Record<string, string>>;
 
 /** Defines a store's columns from the shared table. */

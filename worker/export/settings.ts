@@ -61,7 +61,10 @@ export function checkTogether(
 export const storeSettingsOf = (environment: Record<string, unknown>): StoreSettings =>
   storeSettings(Variables.superRefine(checkTogether).parse(environment));
 
-/** Parses the variables and takes every store that has an address, whatever EXPORTER_TYPE is. @throws {z.ZodError} */
+/**
+ * Parses the variables and takes every store that has an address, whatever EXPORTER_TYPE is.
+ * @throws {z.ZodError}
+ */
 export const addressedStoresOf = (environment: Record<string, unknown>): ConfiguredStores =>
   configuredStores(
     EXTERNAL_STORES.map(({ name }) => name),

@@ -15,7 +15,10 @@ export interface StoreDefinition<Variables = Record<string, unknown>, Settings =
   open(settings: Settings): ExternalStore;
 }
 
-/** Checks a URL for its protocol. The messages follow the name of the variable and never repeat its value. */
+/**
+ * Checks a URL for its protocol. The messages follow the name of the variable and never repeat its
+ * value.
+ */
 export const urlWith = (protocols: RegExp, example: string) =>
   z
     .string()

@@ -1,7 +1,8 @@
 /**
  * Logs, history and samples, including the part that the Durable Object no longer keeps.
  *
- * That part is read from the preferred external store, if one is configured. The Worker reads it and
+ * That part is read from the preferred external store, if one is configured. The Worker reads it
+ * and
  * not the object, since a store may take seconds to wake up. An answer comes from one place and
  * names it. A store is never queried for data that the object has.
  */

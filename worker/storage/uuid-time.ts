@@ -1,4 +1,7 @@
-/** The time inside a UUIDv7: its first 48 bits are unix milliseconds, the first 12 hexadecimal digits. */
+/**
+ * The time inside a UUIDv7: its first 48 bits are unix milliseconds, the first 12 hexadecimal
+ * digits.
+ */
 
 /** Returns the prefix that is not greater than any id of that millisecond or later. */
 export function idFloor(ms: number): string {

@@ -2,8 +2,10 @@
  * ClickHouse's HTTP interface in front of the real engine (`chdb`), as a program. It implements
  * the part that `@clickhouse/client-web` uses.
  *
- * It lacks named sessions, compression, multipart parameters, further users, grants, quotas (a fault
- * simulates them) and replication. Statements, types, settings, tokens, views and error codes are the
+ * It lacks named sessions, compression, multipart parameters, further users, grants, quotas (a
+ * fault
+ * simulates them) and replication. Statements, types, settings, tokens, views and error codes are
+ * the
  * engine's own.
  *
  * @see https://github.com/ClickHouse/ClickHouse/blob/master/src/Server/HTTPHandler.cpp
@@ -80,7 +82,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   try {
     const database = searchParams.get("database") ?? "default";
     if (database !== "default") await session.queryAsync(`USE ${identifier(database)}`);
-    // This is the engine of clickhouse-local, which accepts a query without SELECT; a server does not.
+    // This is the engine of clickhouse-local, which accepts a query without SELECT; a server does
+    // not.
     const settings = ["implicit_select=0"];
     for (const [name, value] of searchParams)
       if (!RESERVED.has(name)) settings.push(`${identifier(name)}=${quoted(value)}`);

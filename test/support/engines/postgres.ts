@@ -1,4 +1,7 @@
-/** A throw-away Postgres in a folder, reachable only on loopback. It is not durable, which makes it faster. */
+/**
+ * A throw-away Postgres in a folder, reachable only on loopback. It is not durable, which makes it
+ * faster.
+ */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { chmodSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -172,7 +172,8 @@ export class ClickHouseStore implements ExternalStore {
       "minute >= {from:DateTime('UTC')} AND minute < {to:DateTime('UTC')}",
       ...(model === undefined ? [] : ["model IN {models:Array(String)}"]),
       ...(box === undefined ? [] : ["box = {box:String}"]),
-      // The minute in which the metrics were cleared is left out: it mixes figures from before and after.
+      // The minute in which the metrics were cleared is left out: it mixes figures from before and
+      // after.
       ...(clearedMs === null ? [] : ["minute > {cleared:DateTime('UTC')}"]),
     ];
     const query = `SELECT intDiv(toUnixTimestamp(minute) - {from:UInt32}, {step:UInt32}) AS bucket,
@@ -237,6 +238,8 @@ export class ClickHouseStore implements ExternalStore {
   }
 }
 
-/** `box` and `model` are keys of the sums by minute, which allow no null: unknown is the empty text. */
+/**
+ * `box` and `model` are keys of the sums by minute, which allow no null: unknown is the empty text.
+ */
 const requestValues = ({ box, model, ...rest }: StoredRequest) =>
   renamed({ ...rest, box: box ?? "", model: model ?? "" }, CLICKHOUSE_NAMES);

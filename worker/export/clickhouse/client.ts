@@ -1,5 +1,6 @@
 /**
- * ClickHouse over HTTP: statements, and their failures as messages without any text from the server.
+ * ClickHouse over HTTP: statements, and their failures as messages without any text from the
+ * server.
  *
  * @see https://github.com/ClickHouse/ClickHouse/blob/master/src/Common/ErrorCodes.cpp
  */

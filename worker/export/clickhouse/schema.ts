@@ -25,7 +25,10 @@ import {
   tableColumns,
 } from "../schema.ts";
 
-/** A batch may be sent again within a week. An outage can exceed the default of replicated tables, one hour. */
+/**
+ * A batch may be sent again within a week. An outage can exceed the default of replicated tables,
+ * one hour.
+ */
 const DEDUPLICATION = [
   "non_replicated_deduplication_window = 10000",
   "replicated_deduplication_window = 10000",

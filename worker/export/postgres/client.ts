@@ -1,4 +1,7 @@
-/** Postgres over HTTP, as Neon serves it: statements, and their failures as messages without any text from the server. */
+/**
+ * Postgres over HTTP, as Neon serves it: statements, and their failures as messages without any
+ * text from the server.
+ */
 import { NeonDbError, neon, neonConfig } from "@neondatabase/serverless";
 import { z } from "zod";
 import { StoreError, storeErrorOf, storeFetch } from "../external-store.ts";
@@ -27,7 +30,11 @@ export class PostgresClient {
     return rowsOf(schema, await this.run(sql, parameters));
   }
 
-  /** Runs all statements or none; each sees the effects of the ones before it. @returns the rows of each @throws {StoreError} */
+  /**
+   * Runs all statements or none; each sees the effects of the ones before it.
+   * @returns the rows of each
+   * @throws {StoreError}
+   */
   transaction(statements: readonly Statement[], signal?: AbortSignal): Promise<unknown[][]> {
     const queries = statements.map(({ sql, parameters }) => this.#sql.query(sql, parameters));
     return translated(

@@ -2,7 +2,8 @@
  * Sums of requests by minute in Postgres, as the Aggregator and ClickHouse have them. They are kept
  * longer than the requests, and survive when these are cleared.
  *
- * Percentiles come from the bins of the edge's own sketch and have its accuracy. A minute stores the
+ * Percentiles come from the bins of the edge's own sketch and have its accuracy. A minute stores
+ * the
  * bin of each of its requests, two bytes each. Merging minutes is concatenating these arrays, which
  * needs no extension; the bins are counted when they are read.
  */
@@ -75,7 +76,9 @@ const ranks = (of: string) =>
     )
     .join(", ");
 
-/** Parameters: start, end and step in unix seconds, models, box, and when the metrics were cleared. */
+/**
+ * Parameters: start, end and step in unix seconds, models, box, and when the metrics were cleared.
+ */
 export const MINUTES_BY_BUCKET = `WITH minutes AS (
     SELECT floor((extract(epoch FROM minute) - $1::double precision) / $3::double precision) AS bucket, * FROM request_minutes
     WHERE minute >= to_timestamp($1::double precision) AND minute < to_timestamp($2::double precision)

@@ -89,7 +89,8 @@ export class PostgresStore implements ExternalStore {
   }
 
   async check(): Promise<void> {
-    // The catalog also lists tables that this user may not read, so a missing grant does not look like a missing table.
+    // The catalog also lists tables that this user may not read, so a missing grant does not look
+    // like a missing table.
     const query = `SELECT relname::text AS "table", attname::text AS name, format_type(atttypid, atttypmod) AS type
       FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
       WHERE pg_table_is_visible(attrelid) AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped`;

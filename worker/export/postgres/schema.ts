@@ -2,7 +2,8 @@
  * The tables in Postgres. They are plain tables and need no extension.
  *
  * `created_at` is when the edge accepted a request, never the time of the insert: a record that is
- * sent again must be the same row. It is part of the key so that the table can be partitioned by it.
+ * sent again must be the same row. It is part of the key so that the table can be partitioned by
+ * it.
  */
 import {
   type ColumnType,
