@@ -71,7 +71,9 @@ test.concurrent("labels simulated data in a banner, in the title and on the box"
   );
 });
 
-test.concurrent("draws the labels of a chart at full size on a high-density screen", async () => {
+test.concurrent("draws the labels of a chart at full size on a high-density screen", async ({
+  expect,
+}) => {
   const density = 2;
   await using viewer = await Viewer.open("#/", { deviceScaleFactor: density });
   const { page } = viewer;
@@ -87,8 +89,7 @@ test.concurrent("draws the labels of a chart at full size on a high-density scre
     });
   `);
   await page.reload();
-  await page.getByRole("img", { name: /^Latency: / }).waitFor();
+  await expect.poll(() => page.evaluate<number>("fonts.size")).toBeGreaterThan(0);
   const fonts = await page.evaluate<string[]>("[...fonts]");
-  expect(fonts.length).toBeGreaterThan(0);
   for (const font of fonts) expect(Number.parseFloat(font) / density).toBeGreaterThanOrEqual(11);
 });
