@@ -8,6 +8,9 @@ const WORKERS = Math.max(4, availableParallelism());
 /** One file at a time: the files of such a project share one running service. */
 const ONE_AT_A_TIME = { maxWorkers: 1, sequence: { groupOrder: 1 } };
 
+/** A file's first test also pays for a cold runtime, and a busy machine is several times slower. */
+const PATIENT = { testTimeout: 30_000, hookTimeout: 30_000 };
+
 /**
  * The six layers of tests:
  * - `unit`: pure code and Node programs.
@@ -25,6 +28,7 @@ export default defineConfig({
     projects: [
       {
         test: {
+          ...PATIENT,
           name: "unit",
           include: ["test/{unit,simulation}/**/*.test.ts", "test/*.test.ts"],
         },
@@ -37,6 +41,7 @@ export default defineConfig({
           }),
         ],
         test: {
+          ...PATIENT,
           name: "workerd",
           include: ["test/workerd/**/*.test.ts"],
           globalSetup: "test/support/runtime-noise.ts",

@@ -29,7 +29,9 @@ const FIELD_CHARS_MAX = 1_000;
 
 /**
  * Creates a log that writes to stdout unless an option overrides it.
- * @example makeLog()("warn", "gpu_unavailable", { reason: "no devices" }) // 12:00:01 WARN gpu_unavailable reason="no devices"
+ * @example
+ *   makeLog()("warn", "gpu_unavailable", { reason: "no devices" })
+ *   // 12:00:01 WARN gpu_unavailable reason="no devices"
  */
 export function makeLog(options: Partial<LogOptions> = {}): Log {
   const json = options.json ?? (process.env.LOG_FORMAT === "json" || !process.stdout.isTTY);

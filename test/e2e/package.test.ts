@@ -1,7 +1,15 @@
 /** The package as a program gets it: packed, installed offline, imported and type-checked. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -16,14 +24,24 @@ let ollama: SimulatedOllama;
 
 beforeAll(async () => {
   ollama = await startSimulatedOllama({ models: ["llama3.2:latest"], loadMsPerGb: 0 });
-  succeed("npm", ["pack", "--pack-destination", folder], ROOT);
-  const [tarball = ""] = readdirSync(folder);
+  succeed("npm", ["pack", "--pack-destination", folder], copyOfProject());
+  const [tarball = ""] = readdirSync(folder).filter((name) => name.endsWith(".tgz"));
   writeFileSync(
     join(folder, "package.json"),
     JSON.stringify({ name: "program", private: true, type: "module" }),
   );
   succeed("npm", ["install", "--offline", "--no-audit", "--no-fund", `./${tarball}`], folder);
 });
+
+/** Packing changes package.json for a moment and builds `dist`: other tests are reading both. */
+function copyOfProject(): string {
+  const copy = join(folder, "project");
+  const { stdout } = spawnSync("git", ["ls-files", "-z"], { cwd: ROOT, encoding: "utf8" });
+  for (const file of stdout.split("\0").filter((name) => name !== ""))
+    cpSync(join(ROOT, file), join(copy, file));
+  symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"), "dir");
+  return copy;
+}
 
 afterAll(async () => {
   await ollama?.close();

@@ -18,7 +18,7 @@ const NOT_OURS = [
   /^package-lock\.json$/,
   /^monitoring\/grafana-dashboard\.json$/,
   /^simulated\/(text|examples)\.ts$/,
-  /^test\/support\/(prose|contract\/seed-examples)\.ts$/,
+  /^test\/(tidy\.test|support\/(prose|contract\/seed-examples))\.ts$/,
   /^test\/unit\/agent\/measure\/samples\//,
 ];
 

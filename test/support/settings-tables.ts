@@ -1,7 +1,7 @@
 /** The variables of a schema, and those of a table in `docs/configuration.md`, in a form to compare. */
 import { z } from "zod";
 
-/** `fallback`: the value of a variable that is not set; empty if there is none. */
+/** `fallback`: the value of a variable that is not set; empty if it has no default. */
 export type DocumentedVariable = { name: string; fallback: string };
 
 /** The variables of a schema, sorted by name. */

@@ -74,7 +74,8 @@ export class CellStore {
     const sum = row === undefined ? new Cell() : JustCell.parse(row).cell;
     sum.merge(cell);
     this.#sql.exec(
-      "INSERT INTO rollup (step, at, model, box, cell) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET cell = excluded.cell",
+      `INSERT INTO rollup (step, at, model, box, cell) VALUES (?, ?, ?, ?, ?)
+        ON CONFLICT DO UPDATE SET cell = excluded.cell`,
       ...key,
       sum.encode().buffer,
     );
@@ -86,7 +87,8 @@ export class CellStore {
    */
   *rollups(from: number, to: number, { model, box }: CellFilter = {}): Generator<RollupCell> {
     const rows = this.#sql.exec(
-      `SELECT step, at, model, box, cell FROM rollup WHERE step IN (${MINUTE_SECONDS}, ${HOUR_SECONDS}) AND at >= ?1 AND at < ?2
+      `SELECT step, at, model, box, cell FROM rollup
+        WHERE step IN (${MINUTE_SECONDS}, ${HOUR_SECONDS}) AND at >= ?1 AND at < ?2
        AND (?3 IS NULL OR model = ?3) AND (?4 IS NULL OR box = ?4)`,
       from,
       to,

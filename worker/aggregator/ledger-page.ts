@@ -23,15 +23,19 @@ const BEFORE_ALL_IDS = "";
 
 /** Selects a text column, or only its first characters. */
 const shortened = (column: "prompt" | "response") =>
-  `CASE WHEN length(${column}) > ${SHORT_TEXT_CHARS} THEN substr(${column}, 1, ${SHORT_TEXT_CHARS}) || '…' ELSE ${column} END AS ${column}`;
+  `CASE WHEN length(${column}) > ${SHORT_TEXT_CHARS} 
+    THEN substr(${column}, 1, ${SHORT_TEXT_CHARS}) || '…'
+    ELSE ${column} END AS ${column}`;
 const SHORT_COLUMNS = RECORD_COLUMNS.map((column) =>
   column === "prompt" || column === "response" ? shortened(column) : column,
 );
 
 // `instr`, since the platform limits patterns of LIKE to 50 bytes.
-const WHERE = `WHERE (?1 IS NULL OR model IN (SELECT value FROM json_each(?1))) AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR box = ?3)
+const WHERE = `WHERE (?1 IS NULL OR model IN (SELECT value FROM json_each(?1)))
+  AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR box = ?3)
   AND (?4 IS NULL OR key_id = ?4) AND (?5 IS NULL OR request_id = ?5) AND request_id >= ?6 AND request_id < ?7
-  AND (?8 IS NULL OR instr(lower(prompt), ?8) > 0 OR instr(lower(response), ?8) > 0 OR instr(lower(error_message), ?8) > 0)`;
+  AND (?8 IS NULL OR instr(lower(prompt), ?8) > 0 OR instr(lower(response), ?8) > 0
+    OR instr(lower(error_message), ?8) > 0)`;
 
 /**
  * Reads one page, newest first. It may contain fewer than `limit` entries; follow `next` or

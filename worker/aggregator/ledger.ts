@@ -18,7 +18,8 @@ import { LedgerRow, ROW_COUNT, RowCount, spellingsAsJson, valuesOf } from "./led
 export const LEDGER_MS = 7 * 24 * 3_600_000;
 export const LEDGER_ROWS_MAX = 100_000;
 
-const INSERT = `INSERT INTO ledger (finished_at_ms, ${RECORD_COLUMNS.join(", ")}) VALUES (?${", ?".repeat(RECORD_COLUMNS.length)})
+const INSERT = `INSERT INTO ledger (finished_at_ms, ${RECORD_COLUMNS.join(", ")})
+  VALUES (?${", ?".repeat(RECORD_COLUMNS.length)})
   ON CONFLICT (request_id) DO NOTHING RETURNING request_id`;
 
 const FinishedRow = LedgerRow.extend({ finished_at_ms: z.number() });
@@ -66,7 +67,8 @@ export class Ledger {
 
   /** Returns the records of these requests that still have a row, in no order. */
   records(ids: readonly string[]): { record: RequestRecord; finishedMs: number }[] {
-    const sql = `SELECT finished_at_ms, ${RECORD_COLUMNS.join(", ")} FROM ledger WHERE request_id IN (SELECT value FROM json_each(?))`;
+    const sql = `SELECT finished_at_ms, ${RECORD_COLUMNS.join(", ")} FROM ledger
+      WHERE request_id IN (SELECT value FROM json_each(?))`;
     return this.#sql
       .exec(sql, JSON.stringify(ids))
       .toArray()

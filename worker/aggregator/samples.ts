@@ -55,8 +55,8 @@ export class SampleStore {
 
   /** Returns the counts of all batches, oldest first. */
   counts(): BatchCounts[] {
-    const sql =
-      "SELECT at_ms, box, json_array_length(gpu) AS gpu, json_array_length(system) AS system FROM samples ORDER BY at_ms, box";
+    const sql = `SELECT at_ms, box, json_array_length(gpu) AS gpu, json_array_length(system) AS system
+        FROM samples ORDER BY at_ms, box`;
     return this.#sql
       .exec(sql)
       .toArray()

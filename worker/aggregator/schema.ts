@@ -24,10 +24,12 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
 
   -- Ids of rows that the ledger no longer has, 16 bytes each, in slices.
-  CREATE TABLE forgotten (slice INTEGER PRIMARY KEY, first_id TEXT NOT NULL, last_id TEXT NOT NULL, ids BLOB NOT NULL) STRICT;
+  CREATE TABLE forgotten (slice INTEGER PRIMARY KEY, first_id TEXT NOT NULL,
+    last_id TEXT NOT NULL, ids BLOB NOT NULL) STRICT;
 
   -- Cells. 'at' is unix seconds; 'step' is the length of the cell in seconds: 60, or 3600 for older ones.
-  CREATE TABLE lifetime (model TEXT NOT NULL, box TEXT NOT NULL, cell BLOB NOT NULL, PRIMARY KEY (model, box)) STRICT, WITHOUT ROWID;
+  CREATE TABLE lifetime (model TEXT NOT NULL, box TEXT NOT NULL, cell BLOB NOT NULL,
+    PRIMARY KEY (model, box)) STRICT, WITHOUT ROWID;
   CREATE TABLE rollup (
     step INTEGER NOT NULL, at INTEGER NOT NULL, model TEXT NOT NULL, box TEXT NOT NULL, cell BLOB NOT NULL,
     PRIMARY KEY (step, at, model, box)
@@ -35,10 +37,12 @@ export const MIGRATIONS: readonly string[] = [
 
   -- 'pending' are GPU samples on their way to the gpu table.
   CREATE TABLE boxes (
-    name TEXT PRIMARY KEY, state TEXT NOT NULL, hello TEXT NOT NULL, connected_at_ms INTEGER NOT NULL, last_seen_ms INTEGER NOT NULL,
+    name TEXT PRIMARY KEY, state TEXT NOT NULL, hello TEXT NOT NULL,
+    connected_at_ms INTEGER NOT NULL, last_seen_ms INTEGER NOT NULL,
     readings TEXT, readings_at_ms INTEGER, gpus_at_ms INTEGER, pending TEXT NOT NULL, pending_since_ms INTEGER
   ) STRICT, WITHOUT ROWID;
-  CREATE TABLE gpu (at_ms INTEGER NOT NULL, box TEXT NOT NULL, samples TEXT NOT NULL, PRIMARY KEY (at_ms, box)) STRICT, WITHOUT ROWID;
+  CREATE TABLE gpu (at_ms INTEGER NOT NULL, box TEXT NOT NULL, samples TEXT NOT NULL,
+    PRIMARY KEY (at_ms, box)) STRICT, WITHOUT ROWID;
   `,
   `
   -- One row of JSON: the settings that were changed at run time.
@@ -53,17 +57,20 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE boxes ADD COLUMN pending_system TEXT NOT NULL DEFAULT '[]';
   `,
   `
-  -- The choices that people made about models. Ids are never reused. The index has at most one row: a second default is impossible.
+  -- The choices that people made about models. Ids are never reused. The index has at most one
+  -- row: a second default is impossible.
   CREATE TABLE repository (
     id INTEGER PRIMARY KEY AUTOINCREMENT, model_name TEXT NOT NULL UNIQUE,
     display_name TEXT, description TEXT, category TEXT NOT NULL, size_label TEXT,
     is_favorite INTEGER NOT NULL DEFAULT 0, is_default INTEGER NOT NULL DEFAULT 0,
-    download_count INTEGER NOT NULL DEFAULT 0, installed_at_ms INTEGER, created_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL
+    download_count INTEGER NOT NULL DEFAULT 0, installed_at_ms INTEGER,
+    created_at_ms INTEGER NOT NULL, updated_at_ms INTEGER NOT NULL
   ) STRICT;
   CREATE UNIQUE INDEX default_model ON repository (is_default) WHERE is_default = 1;
   `,
   `
-  -- Records waiting for the external stores. 'requests': ids of ledger rows, sorted, 16 bytes each. 'gpu_samples', 'system_samples': the key of a row of samples.
+  -- Records waiting for the external stores. 'requests': ids of ledger rows, sorted, 16 bytes
+  -- each. 'gpu_samples', 'system_samples': the key of a row of samples.
   CREATE TABLE outbox (
     seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, items INTEGER NOT NULL, ids BLOB, at_ms INTEGER, box TEXT
   ) STRICT;
@@ -76,7 +83,8 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE ledger ADD COLUMN tunnel_ms REAL;
   `,
   `
-  -- If Postgres holds the repository, this is the last known copy. 'own_downloads' is the part of 'download_count' that this edge counted.
+  -- If Postgres holds the repository, this is the last known copy. 'own_downloads' is the part of
+  -- 'download_count' that this edge counted.
   -- 'is_unsent': Postgres may lack the entry or some of its downloads.
   ALTER TABLE repository ADD COLUMN own_downloads INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE repository ADD COLUMN is_unsent INTEGER NOT NULL DEFAULT 1;

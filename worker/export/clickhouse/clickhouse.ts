@@ -74,8 +74,8 @@ export class ClickHouseStore implements ExternalStore {
 
   async check(): Promise<void> {
     const names = CLICKHOUSE_TABLES.map(({ name }) => name);
-    const query =
-      "SELECT table, name, type FROM system.columns WHERE database = currentDatabase() AND table IN {names:Array(String)}";
+    const query = `SELECT table, name, type FROM system.columns WHERE database = currentDatabase()
+        AND table IN {names:Array(String)}`;
     checkTables(CLICKHOUSE_TABLES, await this.#client.read(Column, query, { names }));
   }
 
@@ -180,8 +180,10 @@ export class ClickHouseStore implements ExternalStore {
         sum(successes) AS successes, sum(errors) AS errors, sum(cancelled) AS cancelled, sum(resumes) AS resumes,
         sum(prompt_tokens) AS prompt_tokens, sum(completion_tokens) AS completion_tokens,
         sum(latency_count) AS latency_count, sum(latency_ms_sum) AS latency_ms_sum,
-        quantilesDDMerge(0.005, 0.5, 0.95, 0.99)(latency_ms) AS latency, quantilesDDMerge(0.005, 0.5, 0.95, 0.99)(ttft_ms) AS ttft,
-        latency[1] AS latency_p50_ms, latency[2] AS latency_p95_ms, latency[3] AS latency_p99_ms, ttft[1] AS ttft_p50_ms, ttft[2] AS ttft_p95_ms
+        quantilesDDMerge(0.005, 0.5, 0.95, 0.99)(latency_ms) AS latency,
+        quantilesDDMerge(0.005, 0.5, 0.95, 0.99)(ttft_ms) AS ttft,
+        latency[1] AS latency_p50_ms, latency[2] AS latency_p95_ms, latency[3] AS latency_p99_ms,
+        ttft[1] AS ttft_p50_ms, ttft[2] AS ttft_p95_ms
       FROM requests_minutes WHERE ${conditions.join(" AND ")} GROUP BY bucket ORDER BY bucket`;
     const parameters = {
       from: span.from,
@@ -218,7 +220,8 @@ export class ClickHouseStore implements ExternalStore {
     const [gpu, system] = await Promise.all([
       this.#client.read(
         GpuMean,
-        `SELECT ${bucket}, s.gpu AS index, any(s.name) AS name, ${means(AVERAGED_GPU_COLUMNS)} FROM gpu_samples AS s ${where} GROUP BY bucket, box, index`,
+        `SELECT ${bucket}, s.gpu AS index, any(s.name) AS name, ${means(AVERAGED_GPU_COLUMNS)}
+          FROM gpu_samples AS s ${where} GROUP BY bucket, box, index`,
         parameters,
       ),
       this.#client.read(

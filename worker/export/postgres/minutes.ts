@@ -16,7 +16,8 @@ import { Bucket } from "../buckets.ts";
 const ZERO_BIN = BIN_MIN - 1;
 
 const binOf = (column: string): string => `(CASE WHEN ${column} <= ${ZERO_MAX} THEN ${ZERO_BIN}
-  ELSE least(${BIN_MAX}, greatest(${BIN_MIN}, ceil(ln(${column}) / ln(2::double precision) * ${BINS_PER_POWER}))) END)::smallint`;
+  ELSE least(${BIN_MAX}, greatest(${BIN_MIN},
+    ceil(ln(${column}) / ln(2::double precision) * ${BINS_PER_POWER}))) END)::smallint`;
 
 const binsOf = (column: string, condition: string): string =>
   `coalesce(array_agg(${binOf(column)}) FILTER (WHERE ${condition}), '{}')`;
@@ -80,7 +81,8 @@ const ranks = (of: string) =>
  * Parameters: start, end and step in unix seconds, models, box, and when the metrics were cleared.
  */
 export const MINUTES_BY_BUCKET = `WITH minutes AS (
-    SELECT floor((extract(epoch FROM minute) - $1::double precision) / $3::double precision) AS bucket, * FROM request_minutes
+    SELECT floor((extract(epoch FROM minute) - $1::double precision) / $3::double precision) AS bucket,
+      * FROM request_minutes
     WHERE minute >= to_timestamp($1::double precision) AND minute < to_timestamp($2::double precision)
       AND ($4::text[] IS NULL OR model = ANY ($4)) AND ($5::text IS NULL OR box = $5)
       -- The minute in which the metrics were cleared is left out: it mixes figures from before and after.

@@ -139,8 +139,10 @@ export class PostgresStore implements ExternalStore {
     const holdsText = ["prompt", "response", "error_message"].map(
       (column) => `position(lower($7) IN lower(${column})) > 0`,
     );
-    const where = `($1::text[] IS NULL OR model = ANY ($1)) AND ($2::text IS NULL OR status = $2) AND ($3::text IS NULL OR box = $3)
-      AND ($4::timestamptz IS NULL OR finished_at > $4) AND ($5::uuid IS NULL OR request_id = $5) AND ($6::text IS NULL OR key_id = $6)
+    const where = `($1::text[] IS NULL OR model = ANY ($1))
+      AND ($2::text IS NULL OR status = $2) AND ($3::text IS NULL OR box = $3)
+      AND ($4::timestamptz IS NULL OR finished_at > $4)
+      AND ($5::uuid IS NULL OR request_id = $5) AND ($6::text IS NULL OR key_id = $6)
       AND ($7::text IS NULL OR ${holdsText.join(" OR ")})
       AND ($8::timestamptz IS NULL OR created_at >= $8) AND ($9::timestamptz IS NULL OR created_at < $9)`;
     const parameters = [
@@ -156,7 +158,8 @@ export class PostgresStore implements ExternalStore {
     ];
     const page = `SELECT to_json(page) AS json FROM (
         SELECT request_id AS id, ${iso("created_at")} AS timestamp, ${LOG_COLUMNS.join(", ")} FROM request_logs
-        WHERE ${where} AND ($10::uuid IS NULL OR request_id < $10) ORDER BY request_id DESC LIMIT ${limit + 1} OFFSET ${offset}
+        WHERE ${where} AND ($10::uuid IS NULL OR request_id < $10)
+          ORDER BY request_id DESC LIMIT ${limit + 1} OFFSET ${offset}
       ) AS page ORDER BY page.id DESC`;
     const [entries, [count]] = await Promise.all([
       this.#client.read(jsonRow(LogEntry), page, [...parameters, cursor ?? null]),
@@ -192,7 +195,8 @@ export class PostgresStore implements ExternalStore {
       "floor((extract(epoch FROM sampled_at) - $1::double precision) / $3::double precision) AS bucket, box";
     const means = (figures: readonly string[]) =>
       figures.map((figure) => `avg(${figure}) AS ${figure}`).join(", ");
-    const where = `WHERE sampled_at >= to_timestamp($1::double precision) AND sampled_at < to_timestamp($2::double precision)
+    const where = `WHERE sampled_at >= to_timestamp($1::double precision)
+      AND sampled_at < to_timestamp($2::double precision)
       AND ($4::text IS NULL OR box = $4) AND ($5::timestamptz IS NULL OR sampled_at > $5)`;
     const cleared = clearedMs === null ? null : new Date(clearedMs).toISOString();
     const parameters = [span.from, endOf(span), span.granularity, box ?? null, cleared];
@@ -200,12 +204,14 @@ export class PostgresStore implements ExternalStore {
       this.#client.read(
         jsonRow(GpuMean),
         `SELECT to_json(mean) AS json FROM (
-          SELECT ${bucket}, gpu AS index, max(name) AS name, ${means(AVERAGED_GPU_COLUMNS)} FROM gpu_samples ${where} GROUP BY bucket, box, gpu) AS mean`,
+          SELECT ${bucket}, gpu AS index, max(name) AS name, ${means(AVERAGED_GPU_COLUMNS)}
+            FROM gpu_samples ${where} GROUP BY bucket, box, gpu) AS mean`,
         parameters,
       ),
       this.#client.read(
         jsonRow(SystemMean),
-        `SELECT to_json(mean) AS json FROM (SELECT ${bucket}, ${means(AVERAGED_SYSTEM_COLUMNS)} FROM system_samples ${where} GROUP BY bucket, box) AS mean`,
+        `SELECT to_json(mean) AS json FROM (SELECT ${bucket}, ${means(AVERAGED_SYSTEM_COLUMNS)}
+          FROM system_samples ${where} GROUP BY bucket, box) AS mean`,
         parameters,
       ),
     ]);

@@ -145,9 +145,11 @@ export const POSTGRES_MIGRATION: readonly string[] = [
   ...POSTGRES_TABLES.flatMap((table) => [createTable(table), addColumns(table)]),
   // Rows arrive in order of time, so a block range index finds them and costs almost nothing.
   "CREATE INDEX IF NOT EXISTS request_logs_created ON request_logs USING brin (created_at) WITH (autosummarize = on)",
-  "CREATE INDEX IF NOT EXISTS request_logs_errors ON request_logs (created_at DESC) INCLUDE (model) WHERE status = 'error'",
+  `CREATE INDEX IF NOT EXISTS request_logs_errors ON request_logs (created_at DESC)
+    INCLUDE (model) WHERE status = 'error'`,
   "CREATE INDEX IF NOT EXISTS gpu_samples_sampled ON gpu_samples USING brin (sampled_at) WITH (autosummarize = on)",
-  "CREATE INDEX IF NOT EXISTS system_samples_sampled ON system_samples USING brin (sampled_at) WITH (autosummarize = on)",
+  `CREATE INDEX IF NOT EXISTS system_samples_sampled ON system_samples
+    USING brin (sampled_at) WITH (autosummarize = on)`,
   // At most one row: a second default model is impossible.
   "CREATE UNIQUE INDEX IF NOT EXISTS model_repository_default ON model_repository (is_default) WHERE is_default",
 ];
