@@ -70,6 +70,10 @@ export const RequestRecord = z.object({
     .string()
     .max(PROMPT_CHARS_MAX + MARK_CHARS)
     .nullable(),
+  /**
+   * Thinking, text and tool calls of the answer in one text: `<think>…</think>`, the text, and
+   * `<tool_call>{"name":…,"arguments":…}</tool_call>`.
+   */
   response: z
     .string()
     .max(RESPONSE_CHARS_MAX + MARK_CHARS)
@@ -100,7 +104,7 @@ export const RequestRecord = z.object({
   tunnel_ms: ms.default(null),
   /**
    * Until the first content byte, measured on the box from the request's arrival. Excludes edge and
-   * tunnel.
+   * tunnel. For an answer in one piece: queue, load and prefill by Ollama's own clock.
    */
   ttft_ms: ms,
   /** Waiting for a parallel slot of the model: total - load - prefill - decode. */

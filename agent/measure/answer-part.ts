@@ -11,6 +11,10 @@ import { z } from "zod";
 export type AnswerPart = {
   /** A piece of the answer's text. Thinking and tool calls are content, but not text. */
   text?: string | undefined;
+  /** A piece of the model's thinking. */
+  thinking?: string | undefined;
+  /** Tool calls, whole or in pieces. */
+  calls?: readonly ToolCallPiece[];
   /** True if the part carries content: text, thinking, a tool call or an embedding. */
   hasContent?: boolean;
   promptTokens?: number | undefined;
@@ -27,6 +31,9 @@ export type AnswerPart = {
   /** True if the part was sent only because usage was requested (OpenAI streams). */
   isUsageOnly?: boolean;
 };
+
+/** A piece of a tool call. A piece with a name begins a new call; the others continue the last one. */
+export type ToolCallPiece = { name?: string | undefined; argumentsJson?: string | undefined };
 
 /** Parses the answers of some endpoints. Its functions never throw. */
 export type AnswerDialect = {
@@ -59,6 +66,24 @@ export const optional = {
   /** Short enough for a record. */
   reason: maybe(z.string().min(1).max(64)),
 };
+
+/** One tool call as Ollama's API (arguments as an object) and OpenAI's (as a text) write it. */
+const ToolCall = z.object({
+  function: optional.object({ name: optional.text, arguments: optional.any }),
+});
+
+/** Returns the calls of a `tool_calls` list. Calls in an unknown form are left out. */
+export const callsOf = (calls: readonly unknown[] | undefined): ToolCallPiece[] =>
+  (calls ?? []).flatMap((call) => {
+    const parsed = ToolCall.safeParse(call).data?.function;
+    return parsed === undefined
+      ? []
+      : [{ name: parsed.name, argumentsJson: jsonOf(parsed.arguments) }];
+  });
+
+/** Returns arguments as JSON: a text already is JSON, or a piece of it. */
+export const jsonOf = (value: unknown): string | undefined =>
+  typeof value === "string" ? value : JSON.stringify(value);
 
 const ErrorText = z.union([
   z.string().min(1),

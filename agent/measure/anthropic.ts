@@ -9,10 +9,23 @@
  * @see https://github.com/ollama/ollama/pull/13934 (input_tokens in message_delta)
  */
 import { z } from "zod";
-import { type AnswerDialect, type AnswerPart, errorText, optional } from "./answer-part.ts";
+import {
+  type AnswerDialect,
+  type AnswerPart,
+  errorText,
+  jsonOf,
+  optional,
+  type ToolCallPiece,
+} from "./answer-part.ts";
 
 const Usage = optional.object({ input_tokens: optional.count, output_tokens: optional.count });
-const Block = z.object({ type: optional.text, text: optional.text, thinking: optional.text });
+const Block = z.object({
+  type: optional.text,
+  text: optional.text,
+  thinking: optional.text,
+  name: optional.text,
+  input: optional.any,
+});
 type Block = z.infer<typeof Block>;
 
 const Event = z.object({
@@ -33,6 +46,13 @@ const Event = z.object({
 const hasContent = ({ type, text, thinking }: Block) =>
   Boolean(text) || Boolean(thinking) || (type !== "text" && type !== "thinking");
 
+/** Returns the tool call of a block. Its input is empty where a stream sends it in pieces. */
+function callsOfBlock({ type, name, input }: Block): ToolCallPiece[] {
+  if (type !== "tool_use" || name === undefined) return [];
+  const argumentsJson = jsonOf(input);
+  return [{ name, argumentsJson: argumentsJson === "{}" ? undefined : argumentsJson }];
+}
+
 function partOfEvent(value: unknown): AnswerPart {
   const parsed = Event.safeParse(value);
   if (!parsed.success) return {};
@@ -41,10 +61,18 @@ function partOfEvent(value: unknown): AnswerPart {
     case "message_start":
       return { promptTokens: message?.usage?.input_tokens };
     case "content_block_start":
-      return block === undefined ? {} : { text: block.text, hasContent: hasContent(block) };
+      if (block === undefined) return {};
+      return {
+        text: block.text,
+        thinking: block.thinking,
+        calls: callsOfBlock(block),
+        hasContent: hasContent(block),
+      };
     case "content_block_delta":
       return {
         text: delta?.text,
+        thinking: delta?.thinking,
+        calls: [{ argumentsJson: delta?.partial_json }],
         hasContent:
           Boolean(delta?.text) || Boolean(delta?.thinking) || Boolean(delta?.partial_json),
       };
@@ -76,6 +104,8 @@ function partOfMessage(value: unknown): AnswerPart {
   const { content = [], usage, stop_reason, error } = parsed.data;
   return {
     text: content.map((block) => block.text ?? "").join(""),
+    thinking: content.map((block) => block.thinking ?? "").join(""),
+    calls: content.flatMap(callsOfBlock),
     hasContent: content.some(hasContent),
     promptTokens: usage?.input_tokens,
     completionTokens: usage?.output_tokens,

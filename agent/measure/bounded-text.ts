@@ -17,10 +17,13 @@ export class BoundedText {
 
   /** Equals `cut` of protocol/records.ts applied to the whole text; null if there was no text. */
   get text(): string | null {
-    if (this.#chars === 0) return null;
-    const cutChars = this.#chars - this.#kept.length;
-    return cutChars === 0
-      ? this.#kept
-      : `${this.#kept.toWellFormed()}… [${cutChars} more characters cut]`;
+    return this.#chars === 0 ? null : this.within(this.#charsMax);
+  }
+
+  /** Returns the text cut to fewer characters, with the mark that states how much is missing. */
+  within(charsMax: number): string {
+    const kept = this.#kept.slice(0, charsMax);
+    const cutChars = this.#chars - kept.length;
+    return cutChars === 0 ? kept : `${kept.toWellFormed()}… [${cutChars} more characters cut]`;
   }
 }

@@ -8,7 +8,13 @@
  *   Metrics)
  */
 import { z } from "zod";
-import { type AnswerDialect, type AnswerPart, errorText, optional } from "./answer-part.ts";
+import {
+  type AnswerDialect,
+  type AnswerPart,
+  callsOf,
+  errorText,
+  optional,
+} from "./answer-part.ts";
 
 const content = { thinking: optional.text, tool_calls: optional.list(z.unknown()) };
 
@@ -36,6 +42,8 @@ function partOfAnswer(value: unknown): AnswerPart {
   const { thinking, tool_calls } = answer.message ?? answer;
   const part: AnswerPart = {
     text,
+    thinking,
+    calls: callsOf(tool_calls),
     hasContent: Boolean(text) || Boolean(thinking) || (tool_calls?.length ?? 0) > 0,
   };
   if (answer.error !== undefined) part.error = errorText(answer.error);

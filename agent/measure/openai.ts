@@ -9,7 +9,13 @@
  * @see https://github.com/ollama/ollama/blob/main/middleware/openai.go (ChatWriter, CompleteWriter)
  */
 import { z } from "zod";
-import { type AnswerDialect, type AnswerPart, errorText, optional } from "./answer-part.ts";
+import {
+  type AnswerDialect,
+  type AnswerPart,
+  callsOf,
+  errorText,
+  optional,
+} from "./answer-part.ts";
 
 const Message = optional.object({
   content: optional.text,
@@ -40,6 +46,8 @@ function partOfChunk(value: unknown): AnswerPart {
   const text = message?.content ?? choice?.text;
   return {
     text,
+    thinking: message?.reasoning,
+    calls: callsOf(message?.tool_calls),
     hasContent:
       Boolean(text) || Boolean(message?.reasoning) || (message?.tool_calls?.length ?? 0) > 0,
     promptTokens: usage?.prompt_tokens,

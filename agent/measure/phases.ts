@@ -33,6 +33,12 @@ export function phasesOf(durations: DurationsNs, ttftMs: number | null): PhasesM
   };
 }
 
+/** Returns the time before the first output token; null unless all of its phases are known. */
+export const beforeDecodeMs = ({ queue_ms, load_ms, prefill_ms }: PhasesMs): number | null =>
+  queue_ms === null || load_ms === null || prefill_ms === null
+    ? null
+    : roundMs(queue_ms + load_ms + prefill_ms);
+
 /**
  * Returns the wait for a parallel slot. It appears only in the total, as the part that load,
  * prefill and decode leave. That part has other causes, too: a slow caller delays Ollama's writes,

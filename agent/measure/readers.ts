@@ -29,36 +29,26 @@ const decoder = new TextDecoder();
 
 export const passingReader: Reader = { data: (chunk) => chunk, end: () => NOTHING };
 
-/**
- * Keeps the passing bytes and parses them at the end. The first chunk counts as the arrival of the
- * content, although it is parsed later.
- */
-const readAtEnd = (
-  kept: { add(chunk: Uint8Array): void },
-  read: (firstMs: number) => void,
-): Reader => {
-  let firstMs: number | null = null;
-  return {
-    data(chunk, nowMs) {
-      firstMs ??= nowMs;
-      kept.add(chunk);
-      return chunk;
-    },
-    end(nowMs) {
-      read(firstMs ?? nowMs);
-      return NOTHING;
-    },
-  };
-};
+/** Keeps the passing bytes and parses them at the end. */
+const readAtEnd = (kept: { add(chunk: Uint8Array): void }, read: () => void): Reader => ({
+  data(chunk) {
+    kept.add(chunk);
+    return chunk;
+  },
+  end() {
+    read();
+    return NOTHING;
+  },
+});
 
 /** Reads an answer that is one JSON object. */
 export function wholeReader(dialect: AnswerDialect, tally: Tally): Reader {
   const kept = new BoundedBytes(WHOLE_BYTES_MAX);
-  return readAtEnd(kept, (firstMs) => {
-    if (kept.isTooLong) return tally.add({ hasContent: true }, firstMs);
+  return readAtEnd(kept, () => {
+    if (kept.isTooLong) return tally.addWhole({});
     const text = decoder.decode(kept.bytes);
     try {
-      tally.add(dialect.whole(JSON.parse(text)), firstMs);
+      tally.addWhole(dialect.whole(JSON.parse(text)));
     } catch {
       tally.fail(
         text.trim() === ""
@@ -74,8 +64,8 @@ export function wholeReader(dialect: AnswerDialect, tally: Tally): Reader {
 /** Reads an answer without parsing its vectors. */
 export function embeddingsReader(tally: Tally): Reader {
   const kept = new TailBytes(EMBEDDINGS_TAIL_BYTES);
-  return readAtEnd(kept, (firstMs) => {
-    tally.add(partOfEmbeddings(decoder.decode(kept.bytes), kept.isWhole), firstMs);
+  return readAtEnd(kept, () => {
+    tally.addWhole(partOfEmbeddings(decoder.decode(kept.bytes), kept.isWhole));
     if (!tally.isComplete) tally.fail("the answer is not JSON, or ended in the middle");
   });
 }

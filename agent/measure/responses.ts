@@ -8,14 +8,28 @@
  * @see https://github.com/ollama/ollama/blob/main/openai/responses.go
  */
 import { z } from "zod";
-import { type AnswerDialect, type AnswerPart, errorText, optional } from "./answer-part.ts";
+import {
+  type AnswerDialect,
+  type AnswerPart,
+  errorText,
+  optional,
+  type ToolCallPiece,
+} from "./answer-part.ts";
+
+const Texts = optional.list(z.object({ text: optional.text }));
+const Item = z.object({
+  type: optional.text,
+  content: Texts,
+  summary: Texts,
+  name: optional.text,
+  arguments: optional.text,
+});
+type Item = z.infer<typeof Item>;
 
 const response = {
   status: optional.reason,
   error: optional.any,
-  output: optional.list(
-    z.object({ type: optional.text, content: optional.list(z.object({ text: optional.text })) }),
-  ),
+  output: optional.list(Item),
   usage: optional.object({ input_tokens: optional.count, output_tokens: optional.count }),
 };
 const Response = z.object(response);
@@ -24,6 +38,7 @@ type Response = z.infer<typeof Response>;
 const Event = z.object({
   type: optional.text,
   delta: optional.text,
+  item: optional.object(Item.shape),
   /** The text of an `error` event, where OpenAI puts it. */
   message: optional.text,
   error: optional.any,
@@ -44,14 +59,17 @@ const endOf = ({ status, usage, error }: Response): AnswerPart => ({
 function partOfEvent(value: unknown): AnswerPart {
   const parsed = Event.safeParse(value);
   if (!parsed.success) return {};
-  const { type, delta, message, error, response } = parsed.data;
+  const { type, delta, item, message, error, response } = parsed.data;
   switch (type) {
     case "response.output_text.delta":
       return { text: delta, hasContent: Boolean(delta) };
     case "response.reasoning_summary_text.delta":
     case "response.reasoning_text.delta":
+      return { thinking: delta, hasContent: Boolean(delta) };
+    case "response.output_item.added":
+      return { calls: callsOfItem(item, undefined) };
     case "response.function_call_arguments.delta":
-      return { hasContent: Boolean(delta) };
+      return { calls: [{ argumentsJson: delta }], hasContent: Boolean(delta) };
     case "response.completed":
     case "response.incomplete":
     case "response.failed":
@@ -63,18 +81,30 @@ function partOfEvent(value: unknown): AnswerPart {
   }
 }
 
+/** @param argumentsJson  undefined where a stream sends them in events of their own */
+const callsOfItem = (item: Item | undefined, argumentsJson: string | undefined): ToolCallPiece[] =>
+  item?.type === "function_call" && item.name !== undefined
+    ? [{ name: item.name, argumentsJson }]
+    : [];
+
+const joined = (texts: Item["content"] = []): string => texts.map(({ text = "" }) => text).join("");
+
 function partOfResponse(value: unknown): AnswerPart {
   const parsed = Response.safeParse(value);
   if (!parsed.success) return {};
   const { output = [] } = parsed.data;
   const text = output
-    .flatMap((item) =>
-      item.type === "message" ? (item.content ?? []).map((part) => part.text ?? "") : [],
-    )
+    .map(({ type, content }) => (type === "message" ? joined(content) : ""))
     .join("");
   return {
     ...endOf(parsed.data),
     text,
+    thinking: output
+      .map(({ type, content, summary }) =>
+        type === "reasoning" ? joined(content) || joined(summary) : "",
+      )
+      .join(""),
+    calls: output.flatMap((item) => callsOfItem(item, item.arguments)),
     hasContent: text !== "" || output.some((item) => item.type !== "message"),
   };
 }

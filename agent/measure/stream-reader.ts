@@ -47,6 +47,7 @@ export class StreamReader implements Reader {
     }
     if (this.#splitter.isOverlong) {
       this.#isReading = false;
+      this.#tally.stopCounting();
       out.push(this.#splitter.rest());
     }
     if (!this.#hideUsage) return chunk;

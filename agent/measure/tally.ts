@@ -1,19 +1,23 @@
 /** Sums up the parts of one answer and the times at which they arrived. */
-import { ERROR_CHARS_MAX, RESPONSE_CHARS_MAX } from "../../protocol/limits.ts";
+import { ERROR_CHARS_MAX } from "../../protocol/limits.ts";
 import { cut } from "../../protocol/records.ts";
 import type { AnswerPart } from "./answer-part.ts";
-import { BoundedText } from "./bounded-text.ts";
-import { type DurationsNs, phasesOf, roundMs } from "./phases.ts";
+import { beforeDecodeMs, type DurationsNs, phasesOf, roundMs } from "./phases.ts";
+import { Transcript } from "./transcript.ts";
 
 /** The figures of a record that come from the answer. In milliseconds; null if unknown. */
 export type Measured = {
-  /** Cut to the record's limit; null if it is not kept or empty. */
+  /** Thinking, text and tool calls, cut to the record's limit; null if not kept or empty. */
   response: string | null;
   prompt_tokens: number | null;
+  /**
+   * Ollama's count. A stream that broke off has none; then the number of parts with content that
+   * arrived, since Ollama sends nearly every token in a part of its own.
+   */
   completion_tokens: number | null;
   /**
-   * From the arrival of the request on this box to the first content: text, thinking, a tool call
-   * or an embedding.
+   * From the arrival of the request on this box to the first content: text, thinking or a tool
+   * call. For an answer in one piece, Ollama's own wait for a slot, load and prefill together.
    */
   ttft_ms: number | null;
   queue_ms: number | null;
@@ -35,7 +39,7 @@ export type TallyOptions = {
 
 export class Tally {
   readonly #options: TallyOptions;
-  readonly #text = new BoundedText(RESPONSE_CHARS_MAX);
+  readonly #transcript = new Transcript();
   readonly #durations: DurationsNs = { total: null, load: null, prefill: null, decode: null };
   #firstContentMs: number | null = null;
   #lastContentMs: number | null = null;
@@ -44,6 +48,9 @@ export class Tally {
   #doneReason: string | null = null;
   #error: string | null = null;
   #isComplete = false;
+  #isWhole = false;
+  /** Parts with content; null if not all were read. */
+  #contentParts: number | null = 0;
 
   constructor(options: TallyOptions) {
     this.#options = options;
@@ -54,12 +61,29 @@ export class Tally {
     return this.#isComplete;
   }
 
+  /** Adds one part of a streamed answer. */
   add(part: AnswerPart, nowMs: number): void {
     if (part.hasContent === true) {
       this.#firstContentMs ??= nowMs;
       this.#lastContentMs = nowMs;
-      if (part.text !== undefined && this.#options.keepText) this.#text.add(part.text);
+      if (this.#contentParts !== null) this.#contentParts += 1;
     }
+    this.#add(part);
+  }
+
+  /** Adds an answer in one piece. The time of its arrival is not that of its first token. */
+  addWhole(part: AnswerPart): void {
+    this.#isWhole = true;
+    this.#add(part);
+  }
+
+  /** The rest of the answer is not read, so its parts cannot stand for its tokens. */
+  stopCounting(): void {
+    this.#contentParts = null;
+  }
+
+  #add(part: AnswerPart): void {
+    if (this.#options.keepText) this.#transcript.add(part);
     this.#promptTokens = part.promptTokens ?? this.#promptTokens;
     this.#completionTokens = part.completionTokens ?? this.#completionTokens;
     this.#doneReason = part.doneReason ?? this.#doneReason;
@@ -77,21 +101,27 @@ export class Tally {
   }
 
   measured(): Measured {
-    const ttftMs =
+    const firstMs =
       this.#firstContentMs === null
         ? null
         : roundMs(Math.max(0, this.#firstContentMs - this.#options.startMs));
-    const phases = phasesOf(this.#durations, ttftMs);
+    const phases = phasesOf(this.#durations, firstMs);
     return {
-      response: this.#text.text,
+      response: this.#transcript.text,
       prompt_tokens: this.#promptTokens,
-      completion_tokens: this.#completionTokens,
-      ttft_ms: ttftMs,
+      completion_tokens: this.#completionTokens ?? this.#arrivedTokens,
+      ttft_ms: this.#isWhole ? beforeDecodeMs(phases) : firstMs,
       ...phases,
       decode_ms: this.#options.timesDecode ? this.#contentMs() : phases.decode_ms,
       done_reason: this.#doneReason,
       error: this.#error,
     };
+  }
+
+  /** Null for a complete answer, where Ollama's silence about its tokens is not a count. */
+  get #arrivedTokens(): number | null {
+    if (this.#isComplete && this.#error === null) return null;
+    return this.#contentParts === 0 ? null : this.#contentParts;
   }
 
   /**

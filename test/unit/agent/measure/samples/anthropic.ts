@@ -33,7 +33,13 @@ export const ANTHROPIC: Sample[] = [
       ),
       event("message_stop", `{"type":"message_stop"}`),
     ],
-    measured: { response: "Hi", ...COUNTS, ttft_ms: 130, decode_ms: 20, done_reason: "end_turn" },
+    measured: {
+      response: "<think>Hm</think>\n\nHi",
+      ...COUNTS,
+      ttft_ms: 130,
+      decode_ms: 20,
+      done_reason: "end_turn",
+    },
   },
   {
     name: "a message of an Ollama before 0.15.5, which has only the estimate",
@@ -59,6 +65,7 @@ export const ANTHROPIC: Sample[] = [
       event("message_stop", `{"type":"message_stop"}`),
     ],
     measured: {
+      response: `<tool_call>{"name":"f","arguments":{}}</tool_call>`,
       prompt_tokens: 99,
       completion_tokens: 62,
       ttft_ms: 120,
@@ -91,6 +98,7 @@ export const ANTHROPIC: Sample[] = [
     ],
     measured: {
       response: "Hi",
+      completion_tokens: 1,
       ttft_ms: 110,
       error: "the answer ended without its last event (message_stop)",
     },
@@ -100,9 +108,13 @@ export const ANTHROPIC: Sample[] = [
     options: whole(messages),
     contentType: "application/json",
     chunks: [
-      `{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[{"type":"thinking","thinking":"Hm"},{"type":"text","text":"Hi"}],"stop_reason":"end_turn","usage":{"input_tokens":11,"output_tokens":3}}\n`,
+      `{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[{"type":"thinking","thinking":"Hm"},{"type":"text","text":"Hi"},{"type":"tool_use","id":"t","name":"f","input":{"a":1}}],"stop_reason":"end_turn","usage":{"input_tokens":11,"output_tokens":3}}\n`,
     ],
-    measured: { response: "Hi", ...COUNTS, ttft_ms: 110, done_reason: "end_turn" },
+    measured: {
+      response: `<think>Hm</think>\n\nHi\n<tool_call>{"name":"f","arguments":{"a":1}}</tool_call>`,
+      ...COUNTS,
+      done_reason: "end_turn",
+    },
   },
   {
     name: "an event stream with CRLF, comments and data in two lines",

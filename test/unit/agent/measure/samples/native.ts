@@ -24,7 +24,7 @@ export const NATIVE: Sample[] = [
     measured: { response: "Grüß dich 👋", ...COUNTS, ...TIMES, ttft_ms: 110, done_reason: "stop" },
   },
   {
-    name: "a chat that thinks first, where thinking is content but not response",
+    name: "a chat that thinks first",
     options: chat,
     contentType: NDJSON,
     chunks: [
@@ -33,7 +33,13 @@ export const NATIVE: Sample[] = [
       `{"message":{"role":"assistant","content":"4"},"done":false}\n`,
       `{"message":{"role":"assistant","content":""},"done":true,"done_reason":"length",${METRICS}}\n`,
     ],
-    measured: { response: "4", ...COUNTS, ...TIMES, ttft_ms: 120, done_reason: "length" },
+    measured: {
+      response: "<think>Hm</think>\n\n4",
+      ...COUNTS,
+      ...TIMES,
+      ttft_ms: 120,
+      done_reason: "length",
+    },
   },
   {
     name: "a chat that calls a tool",
@@ -43,7 +49,13 @@ export const NATIVE: Sample[] = [
       `{"message":{"role":"assistant","content":"","tool_calls":[{"function":{"name":"get_weather","arguments":{"city":"Tokyo"}}}]},"done":false}\n`,
       `{"message":{"role":"assistant","content":""},"done":true,"done_reason":"stop",${METRICS}}\n`,
     ],
-    measured: { ...COUNTS, ...TIMES, ttft_ms: 110, done_reason: "stop" },
+    measured: {
+      response: `<tool_call>{"name":"get_weather","arguments":{"city":"Tokyo"}}</tool_call>`,
+      ...COUNTS,
+      ...TIMES,
+      ttft_ms: 110,
+      done_reason: "stop",
+    },
   },
   {
     name: "a chat with a cached prompt of an old Ollama, where a missing count is not 0 and a missing prefill is not queue time",
@@ -72,7 +84,7 @@ export const NATIVE: Sample[] = [
     chunks: [
       `{"message":{"role":"assistant","content":"Hi"},"done":true,"done_reason":"stop",${METRICS}}`,
     ],
-    measured: { response: "Hi", ...COUNTS, ...TIMES, ttft_ms: 110, done_reason: "stop" },
+    measured: { response: "Hi", ...COUNTS, ...TIMES, ttft_ms: 1_000, done_reason: "stop" },
   },
   {
     name: "a load of a model, answered with one object although a stream was requested",
@@ -103,6 +115,7 @@ export const NATIVE: Sample[] = [
     ],
     measured: {
       response: "I",
+      completion_tokens: 1,
       ttft_ms: 110,
       error: "an error was encountered while running the model",
     },
@@ -117,6 +130,7 @@ export const NATIVE: Sample[] = [
     ],
     measured: {
       response: "no no ",
+      completion_tokens: 2,
       ttft_ms: 110,
       error: "the answer ended without its last line (done:true)",
     },
@@ -128,6 +142,7 @@ export const NATIVE: Sample[] = [
     chunks: [`{"message":{"content":"a"},"done":false}\n`, `{"message":{"con`],
     measured: {
       response: "a",
+      completion_tokens: 1,
       ttft_ms: 110,
       error: "the answer ended without its last line (done:true)",
     },
@@ -157,7 +172,6 @@ export const NATIVE: Sample[] = [
     chunks: [`{"message":{"role":"assistant","content":"no no"},"done":false}`],
     measured: {
       response: "no no",
-      ttft_ms: 110,
       error: "the answer is not complete (done:true is missing)",
     },
   },

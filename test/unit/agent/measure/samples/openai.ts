@@ -27,7 +27,7 @@ export const OPENAI: Sample[] = [
       DONE,
     ],
     measured: {
-      response: "Grüß dich 👋",
+      response: "<think>Hm</think>\n\nGrüß dich 👋",
       ...COUNTS,
       ttft_ms: 110,
       decode_ms: 20,
@@ -45,7 +45,11 @@ export const OPENAI: Sample[] = [
       v1Chunk(`{"content":""}`, `"tool_calls"`),
       DONE,
     ],
-    measured: { ttft_ms: 110, done_reason: "tool_calls" },
+    measured: {
+      response: `<tool_call>{"name":"f","arguments":{}}</tool_call>`,
+      ttft_ms: 110,
+      done_reason: "tool_calls",
+    },
   },
   {
     name: "an OpenAI chat that fails in the middle, with an empty chunk and no [DONE]",
@@ -54,6 +58,7 @@ export const OPENAI: Sample[] = [
     chunks: [v1Chunk(`{"role":"assistant","content":"I"}`), v1Chunk(`{"content":""}`)],
     measured: {
       response: "I",
+      completion_tokens: 1,
       ttft_ms: 110,
       error: "the answer ended without its last event ([DONE])",
     },
@@ -66,7 +71,7 @@ export const OPENAI: Sample[] = [
       v1Chunk(`{"content":"I"}`),
       `data: {"error":{"message":"it broke","type":"api_error","param":null,"code":null}}\n\n`,
     ],
-    measured: { response: "I", ttft_ms: 110, error: "it broke" },
+    measured: { response: "I", completion_tokens: 1, ttft_ms: 110, error: "it broke" },
   },
   {
     name: "an OpenAI chat that is not streamed and whose counts are 0, which means unknown",
@@ -75,7 +80,11 @@ export const OPENAI: Sample[] = [
     chunks: [
       `{"id":"chatcmpl-7","object":"chat.completion","created":1,"model":"m","system_fingerprint":"fp_ollama","choices":[{"index":0,"message":{"role":"assistant","content":"4","reasoning":"Hm"},"finish_reason":"stop"}],"usage":{"prompt_tokens":0,"completion_tokens":3,"total_tokens":3}}\n`,
     ],
-    measured: { response: "4", completion_tokens: 3, ttft_ms: 110, done_reason: "stop" },
+    measured: {
+      response: "<think>Hm</think>\n\n4",
+      completion_tokens: 3,
+      done_reason: "stop",
+    },
   },
   {
     name: "an OpenAI completion with requested usage",
@@ -109,7 +118,13 @@ export const OPENAI: Sample[] = [
         `{"response":{"status":"completed","error":null,"output":[{"type":"message","content":[{"type":"output_text","text":"Hi"}]}],"usage":{"input_tokens":11,"output_tokens":3,"total_tokens":14}},"type":"response.completed"}`,
       ),
     ],
-    measured: { response: "Hi", ...COUNTS, ttft_ms: 120, decode_ms: 10, done_reason: "completed" },
+    measured: {
+      response: "<think>Hm</think>\n\nHi",
+      ...COUNTS,
+      ttft_ms: 120,
+      decode_ms: 10,
+      done_reason: "completed",
+    },
   },
   {
     name: "a response that fails",
@@ -122,7 +137,13 @@ export const OPENAI: Sample[] = [
         `{"response":{"status":"failed","error":{"code":"server_error","message":"no search"}},"type":"response.failed"}`,
       ),
     ],
-    measured: { response: "Hi", ttft_ms: 110, done_reason: "failed", error: "no search" },
+    measured: {
+      response: "Hi",
+      completion_tokens: 1,
+      ttft_ms: 110,
+      done_reason: "failed",
+      error: "no search",
+    },
   },
   {
     name: "a response that ends without its last event",
@@ -130,12 +151,18 @@ export const OPENAI: Sample[] = [
     contentType: SSE,
     chunks: [
       event(
+        "response.output_item.added",
+        `{"item":{"type":"function_call","name":"f","arguments":"","status":"in_progress"},"type":"response.output_item.added"}`,
+      ),
+      event(
         "response.function_call_arguments.delta",
-        `{"delta":"{}","type":"response.function_call_arguments.delta"}`,
+        `{"delta":"{\\"a\\":1}","type":"response.function_call_arguments.delta"}`,
       ),
     ],
     measured: {
-      ttft_ms: 110,
+      response: `<tool_call>{"name":"f","arguments":{"a":1}`,
+      completion_tokens: 1,
+      ttft_ms: 120,
       error: "the answer ended without its last event (response.completed)",
     },
   },
@@ -144,8 +171,12 @@ export const OPENAI: Sample[] = [
     options: whole(responses),
     contentType: "application/json",
     chunks: [
-      `{"status":"incomplete","error":null,"output":[{"type":"reasoning","summary":[]},{"type":"message","content":[{"type":"output_text","text":"H"},{"type":"output_text","text":"i"}]}],"usage":{"input_tokens":11,"output_tokens":3}}\n`,
+      `{"status":"incomplete","error":null,"output":[{"type":"reasoning","summary":[{"type":"summary_text","text":"Hm"}]},{"type":"function_call","name":"f","arguments":"{\\"a\\":1}"},{"type":"message","content":[{"type":"output_text","text":"H"},{"type":"output_text","text":"i"}]}],"usage":{"input_tokens":11,"output_tokens":3}}\n`,
     ],
-    measured: { response: "Hi", ...COUNTS, ttft_ms: 110, done_reason: "incomplete" },
+    measured: {
+      response: `<think>Hm</think>\n\nHi\n<tool_call>{"name":"f","arguments":{"a":1}}</tool_call>`,
+      ...COUNTS,
+      done_reason: "incomplete",
+    },
   },
 ];
