@@ -16,6 +16,7 @@ export type Failure =
   | { reason: "head_too_large" }
   | { reason: "encoded_body"; encoding: string }
   | { reason: "foreign_origin"; origin: string }
+  | { reason: "service_worker" }
   | { reason: "no_route"; method: string; path: string }
   | { reason: "wrong_method"; method: string; path: string; allow: string[] }
   | { reason: "cloud_model"; model: string }
@@ -78,6 +79,12 @@ export function sharedWireErrorOf(failure: Failure): WireError {
         403,
         "foreign_origin",
         `A web page of origin ${failure.origin} may not call this address.`,
+      );
+    case "service_worker":
+      return byGateway(
+        403,
+        "service_worker",
+        "This answer may not become a service worker: a box is not trusted with the page's origin.",
       );
     case "no_route":
       return byGateway(

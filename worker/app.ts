@@ -2,6 +2,7 @@
  * The edge's HTTP surface: the order of its routes, and the one place where a failure becomes an answer.
  */
 import { Hono } from "hono";
+import { INERT } from "../protocol/answer-headers.ts";
 import type { Dialect } from "../protocol/failures.ts";
 import { newRequestId } from "../protocol/request-id.ts";
 import { apiOf } from "../protocol/target.ts";
@@ -27,6 +28,14 @@ const app = new Hono<Env>({ strict: true, getPath: rawPathOf });
 app.use(async (c, next) => {
   c.set("requestId", newRequestId(Date.now()));
   c.set("dialect", dialectOf(rawPathOf(c.req.raw)));
+  await next();
+  if (c.res.webSocket === null) makeInert(c.res.headers);
+});
+
+// The page has no service worker. One of a box's making would replace the page from then on.
+app.use(async (c, next) => {
+  if (c.req.header("service-worker") !== undefined && !isAsset(rawPathOf(c.req.raw)))
+    throw new GatewayError({ reason: "service_worker" });
   await next();
 });
 
@@ -61,6 +70,14 @@ app.onError((error, c) => {
 });
 
 export { app };
+
+const isAsset = (path: string): boolean => path.startsWith("/assets/");
+
+/** Has a browser run, show and guess nothing of an answer that does not bring a policy of its own. */
+function makeInert(headers: Headers): void {
+  for (const [name, value] of Object.entries(INERT))
+    if (!headers.has(name)) headers.set(name, value);
+}
 
 /** Returns the shape of errors on this path. */
 function dialectOf(path: string): Dialect {

@@ -6,6 +6,7 @@
  * only as fast as the caller takes it. A caller that disconnects stops Ollama.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { INERT, passedHeaders } from "../../protocol/answer-headers.ts";
 import { checkBody } from "../../protocol/body-policy.ts";
 import { endingOf } from "../../protocol/ending.ts";
 import { errorBody, errorHeaders, type WireError } from "../../protocol/failures.ts";
@@ -125,7 +126,8 @@ export class LocalCall implements AnswerHandler {
     const { id, response, headers: own } = this.#arrival;
     this.#contentType = headers.find(([name]) => name === "content-type")?.[1] ?? "";
     this.#hasLength = headers.some(([name]) => name === "content-length");
-    response.writeHead(status, [...headers, ...Object.entries(own), ["x-request-id", id]].flat());
+    const added = [...Object.entries({ ...INERT, ...own }), ["x-request-id", id]];
+    response.writeHead(status, [...passedHeaders(headers), ...added].flat());
   }
 
   onData(chunk: Uint8Array): void {

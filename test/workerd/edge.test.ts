@@ -37,6 +37,42 @@ test("passes a call to the box and its answer back unchanged", async () => {
   expect((await agent.next(FrameType.ack)).seq).toBe(3);
 });
 
+test("passes no header of a box but type, length and retry-after, and has a browser run nothing", async () => {
+  const agent = await FakeAgent.connect("hostile");
+  forgetBoxes();
+  const answered = call("/ollama/", { headers: { "x-box": "hostile" } });
+  const { stream } = await agent.next(FrameType.open);
+  const page: [string, string][] = [
+    ["content-type", "text/html"],
+    ["retry-after", "7"],
+    ["set-cookie", "a=b"],
+    ["location", "https://evil.example/"],
+    ["service-worker-allowed", "/"],
+    ["access-control-allow-origin", "*"],
+    ["content-security-policy", "default-src *"],
+  ];
+  agent.answer(stream, 302, page, "<script>take()</script>");
+  const answer = await answered;
+  expect(Object.fromEntries(answer.headers)).toEqual({
+    "content-type": "application/octet-stream",
+    "retry-after": "7",
+    "x-request-id": stream,
+    "x-box": "hostile",
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "sandbox; default-src 'none'",
+  });
+  expect(await textOf(answer)).toBe("<script>take()</script>");
+});
+
+test("refuses a service worker before any box receives the request", async () => {
+  const answer = await call("/ollama/v1/models/worker", {
+    headers: { "service-worker": "script" },
+  });
+  expect(answer.status).toBe(403);
+  expect(answer.headers.get("x-failed-at")).toBe("gateway");
+  expect(await textOf(answer)).toContain("may not become a service worker");
+});
+
 test("never passes a caller's credentials, cookies or origin to the box", async () => {
   const agent = await FakeAgent.connect("headers");
   forgetBoxes();

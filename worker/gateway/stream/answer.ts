@@ -5,6 +5,7 @@
  * An answer is given whole, streamed, or held back until it is complete. Once begun, it can only
  * fail with an error in its own format.
  */
+import { passedHeaders } from "../../../protocol/answer-headers.ts";
 import { endingOf, isHeldBack } from "../../../protocol/ending.ts";
 import { type Frame, FrameError, FrameType, parsePayload } from "../../../protocol/frames.ts";
 import { Head, type Open } from "../../../protocol/messages.ts";
@@ -67,7 +68,8 @@ export class AnswerWriter {
    */
   begin(acts: AnswerActions): boolean {
     if (this.#head === null || this.#isStreaming) return false;
-    const { status, headers } = this.#head;
+    const { status, headers: sent } = this.#head;
+    const headers = passedHeaders(sent);
     const length = headers.find(([name]) => name === "content-length")?.[1];
     const others = headers.filter(([name]) => name !== "content-length");
     if (this.#open.method === "HEAD" || NULL_BODY.has(status)) {
@@ -81,14 +83,13 @@ export class AnswerWriter {
       this.#queue = [];
       return true;
     }
-    if (isHeldBack(this.#open.stream, headers, this.#queuedBytes)) return false;
+    if (isHeldBack(this.#open.stream, sent, this.#queuedBytes)) return false;
     this.#isStreaming = true;
-    const isNumber = length !== undefined && /^\d{1,15}$/.test(length);
     acts.answer = {
       kind: "streamed",
       status,
       headers: others,
-      length: isNumber ? Number(length) : null,
+      length: length === undefined ? null : Number(length),
     };
     return false;
   }
