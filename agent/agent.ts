@@ -8,7 +8,7 @@ import { randomUUID } from "node:crypto";
 import { homedir } from "node:os";
 import { type Frame, FrameType, parsePayload, tunnelFrame } from "../protocol/frames.ts";
 import { READINGS_WATCHED_MS } from "../protocol/limits.ts";
-import { type ExporterType, Recorded, type Welcome } from "../protocol/messages.ts";
+import { EdgeSettings, type ExporterType, Recorded, type Welcome } from "../protocol/messages.ts";
 import { changesModels } from "../protocol/routes.ts";
 import { atMost, DRAIN_MS } from "./clock/drain.ts";
 import { steadyClock } from "./clock/steady-clock.ts";
@@ -77,6 +77,8 @@ export class Agent {
    * the first welcome: the edge drops text that it must not keep.
    */
   #keepsText = true;
+  /** The edge forbids to keep text. Holds for open requests too. */
+  #forbidsText = false;
   readonly #bootId = randomUUID();
   #isUp = false;
   #ticker: NodeJS.Timeout | null = null;
@@ -134,6 +136,7 @@ export class Agent {
         agent_version: AGENT_VERSION,
         now_ms: Date.now(),
         simulated: config.simulated,
+        takes_settings: true,
       }),
       onUp: (welcome) => this.#up(welcome),
       onDown: () => this.#down(),
@@ -172,6 +175,7 @@ export class Agent {
       energy: this.#energy,
       log,
       now,
+      forbidsText: () => this.#forbidsText,
       onOver: (endpoint) => this.#streamFinished(endpoint),
       tunnelMs: () => this.#tunnel.roundTripMs,
     });
@@ -196,6 +200,11 @@ export class Agent {
   /** True if the text of a request that did not come through the edge may be kept. */
   get keepsText(): boolean {
     return this.#keepsText;
+  }
+
+  /** True if the edge forbids to keep text, even that of open requests. */
+  get forbidsText(): boolean {
+    return this.#forbidsText;
   }
 
   /** Schedules the record of a finished request, and polls the models if it changed them. */
@@ -240,6 +249,7 @@ export class Agent {
     this.#isUp = true;
     this.#edgeClock = steadyClock(now_ms);
     this.#keepsText = keep_text ?? false;
+    this.#forbidsText = keep_text === false;
     this.#checkExporter(exporter_type);
     this.#outgoing.isOpen = true;
     this.#streams.attach();
@@ -273,6 +283,9 @@ export class Agent {
         case FrameType.recorded:
           this.#delivery.confirmed(parsePayload(Recorded, frame.payload).position);
           break;
+        case FrameType.settings:
+          this.#settle(parsePayload(EdgeSettings, frame.payload));
+          break;
         case FrameType.watch:
           this.#readings.watch();
           break;
@@ -280,6 +293,11 @@ export class Agent {
           this.#streams.receive(frame);
       }
     }
+  }
+
+  #settle({ keep_text }: EdgeSettings): void {
+    this.#keepsText = keep_text;
+    this.#forbidsText = !keep_text;
   }
 
   #streamFinished(endpoint: string): void {

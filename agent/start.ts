@@ -64,6 +64,7 @@ async function startAgent(
   const energy = new EnergyMeter();
   const wallClock = () => agent.edgeNowMs;
   const keepsText = () => agent.keepsText;
+  const forbidsText = () => agent.forbidsText;
   const onOver = (endpoint: string) => agent.requestFinished(endpoint);
   const listener =
     listen === null
@@ -77,6 +78,7 @@ async function startAgent(
           energy,
           log,
           keepsText,
+          forbidsText,
           onOver,
         });
   const agent = new Agent(config, agentIdIn(stateDir), spool, log, {

@@ -24,6 +24,7 @@ export const FrameType = {
   readings: 0x05,
   watch: 0x06,
   drain: 0x07,
+  settings: 0x08,
   // A stream, numbered: delivered once and in order, even if sockets are lost.
   open: 0x10,
   head: 0x11,

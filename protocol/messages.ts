@@ -41,6 +41,8 @@ export const Hello = z.object({
   now_ms: z.number(),
   /** The figures of this box are made up, and labelled as such everywhere. */
   simulated: z.boolean(),
+  /** The agent understands SETTINGS. Absent from older agents, which would refuse the frame. */
+  takes_settings: z.boolean().optional(),
 });
 export type Hello = z.infer<typeof Hello>;
 
@@ -57,11 +59,18 @@ export const Welcome = z.object({
   exporter_type: ExporterType.optional(),
   /**
    * Allows the agent to keep prompts and responses of requests that did not come through the edge.
-   * Absent: no.
+   * Absent: no, until SETTINGS.
    */
   keep_text: z.boolean().optional(),
 });
 export type Welcome = z.infer<typeof Welcome>;
+
+/** SETTINGS: changed at run time. Sent only to an agent whose HELLO has `takes_settings`. */
+export const EdgeSettings = z.object({
+  /** False: no text may be kept, not even that of open requests. */
+  keep_text: z.boolean(),
+});
+export type EdgeSettings = z.infer<typeof EdgeSettings>;
 
 /**
  * RECORDS: finished requests, oldest first. Sent again until RECORDED confirms that they are in the

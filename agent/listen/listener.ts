@@ -37,7 +37,12 @@ export type ListenerOptions = Omit<CallShell, "ollama"> & {
 export const CLOCKS = { now: () => performance.now(), wallClock: Date.now };
 
 /** For a listener that measures and records nothing. */
-export const NOTHING_RECORDED = { spool: null, energy: new EnergyMeter(), keepsText: () => false };
+export const NOTHING_RECORDED = {
+  spool: null,
+  energy: new EnergyMeter(),
+  keepsText: () => false,
+  forbidsText: () => true,
+};
 
 /** How long callers have to receive the error that ends their calls when the agent stops. */
 const FINAL_ERRORS_MS = 500;

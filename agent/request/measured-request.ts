@@ -7,9 +7,16 @@
  */
 import { NO_PAYLOAD } from "../../protocol/frames.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
+import { withoutText } from "../../protocol/kept-text.ts";
 import { ERROR_CHARS_MAX } from "../../protocol/limits.ts";
 import { factsOf, type Headers, type Open, openRequestOf } from "../../protocol/messages.ts";
-import { cut, type FailedAt, type Status, UNMEASURED } from "../../protocol/records.ts";
+import {
+  cut,
+  type FailedAt,
+  type RequestRecord,
+  type Status,
+  UNMEASURED,
+} from "../../protocol/records.ts";
 import { isInference } from "../../protocol/routes.ts";
 import type { EnergyMeter } from "../measure/energy.ts";
 import { type LocalBody, localBodyOf } from "../measure/local-body.ts";
@@ -24,6 +31,8 @@ export type MeasuredRequestShell = {
   /** Null turns measuring and recording off: every body is passed on unchanged. */
   spool: Spool | null;
   energy: EnergyMeter;
+  /** Returns whether the edge forbids to keep text now, even if it was allowed when the request began. */
+  forbidsText: () => boolean;
   /** Monotonic milliseconds. */
   now: () => number;
 };
@@ -223,7 +232,9 @@ export class MeasuredRequest {
     this.#ollamaFinished();
     // `error` is not a field of the record: the outcome already includes it.
     const { error: _, ...measured } = this.#meter?.measured() ?? { ...UNMEASURED, error: null };
-    this.#shell.spool?.finish({
+    const { spool, forbidsText } = this.#shell;
+    const keepsText = this.#open.keep_text && !forbidsText();
+    const record: RequestRecord = {
       ...factsOf(this.#id, this.#open),
       ...measured,
       box: this.#shell.box,
@@ -236,6 +247,7 @@ export class MeasuredRequest {
       tunnel_ms: this.#arrived.tunnelMs,
       energy_j: null, // known at the next reading of the GPUs; see delivery.ts
       resumed: this.resumed,
-    });
+    };
+    spool?.finish(keepsText ? record : withoutText(record));
   }
 }

@@ -81,6 +81,7 @@ export class AgentProcess {
       outgoing: this.#outgoing,
       now: () => schedule.nowMs,
       tunnelMs: () => null,
+      forbidsText: () => false,
       energy,
       log,
       onOver: () => this.#delivery.recordWaits(),

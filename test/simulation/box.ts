@@ -121,7 +121,11 @@ export class SimulatedBox {
   #registry(): BoxRegistry {
     const { ingest, connected } = this.#world;
     const done = () => Promise.resolve();
-    return { ingest, connected, draining: done, read: done, gone: done };
+    const settled = async () => {
+      await connected();
+      return { keep_text: true };
+    };
+    return { ingest, connected: settled, draining: done, read: done, gone: done };
   }
 
   #host(): SocketHost<End> {

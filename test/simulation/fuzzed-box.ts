@@ -53,7 +53,7 @@ export async function fuzzBox(
       pingedMs: () => null,
     },
     registry: () => ({
-      connected: done,
+      connected: () => Promise.resolve({ keep_text: true }),
       draining: done,
       read: done,
       gone: done,

@@ -94,6 +94,7 @@ function fuzzAgent(chance: Chance, sum: Fuzzed): void {
     outgoing,
     now: () => schedule.nowMs,
     tunnelMs: () => null,
+    forbidsText: () => false,
     energy: new EnergyMeter(),
     log: () => {},
     onOver: () => {},

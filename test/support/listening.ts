@@ -46,6 +46,7 @@ export class Listening implements AsyncDisposable {
       energy: new EnergyMeter(),
       log,
       keepsText: () => keepsText,
+      forbidsText: () => !keepsText,
       onOver: () => {},
     });
     try {

@@ -5,10 +5,14 @@ import { afterEach, expect, test } from "vitest";
 import { Config } from "../../protocol/api/config.ts";
 import { Cleared, DataSummary } from "../../protocol/api/data.ts";
 import { ApiError } from "../../protocol/api/shapes.ts";
+import { FrameType, parsePayload } from "../../protocol/frames.ts";
+import { EdgeSettings, Welcome } from "../../protocol/messages.ts";
 import type { Aggregator } from "../../worker/aggregator/aggregator.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { parseExposition, seriesValue } from "../support/exposition-parser.ts";
 import { gpuOf, readingsOf, recordOf } from "../support/records.ts";
+import { eventually } from "./calls.ts";
+import { FakeAgent } from "./fake-agent.ts";
 import { freshAggregator } from "./fresh-aggregator.ts";
 
 /** Everything that the API shows about requests. */
@@ -197,6 +201,65 @@ test("with content off no text is kept, not even of a record that was on its way
     response: null,
     tokens_used: 120,
   });
+});
+
+test("with content off an error that may quote text is stored as a code", async () => {
+  await patch({ log_content: "off" });
+  const failures = [
+    ["ollama", 500],
+    ["gateway", 400],
+    ["gateway", 503],
+    ["tunnel", 504],
+  ] as const;
+  const records = failures.map(([failed_at, http_status], n) =>
+    recordOf(
+      Date.now(),
+      { status: "error", failed_at, http_status, error_message: "canary-text" },
+      n,
+    ),
+  );
+  await aggregatorOf(env).ingest(records);
+  const { logs } = await aggregatorOf(env).logs({ limit: 100 });
+  const stored = records.map(
+    ({ request_id }) => logs.find(({ id }) => id === request_id)?.error_message,
+  );
+  const sentence = "The message is not stored because LOG_CONTENT is off.";
+  expect(stored).toEqual([
+    `ollama_error: ${sentence}`,
+    `bad_request: ${sentence}`,
+    "canary-text", // our own sentence
+    "canary-text",
+  ]);
+});
+
+test("passes a change of content to connected agents, except to those that would refuse it", async () => {
+  const agent = await FakeAgent.dial("settled");
+  agent.hello("settled", crypto.randomUUID(), true);
+  const older = await FakeAgent.connect("settled-older");
+  const next = async () =>
+    parsePayload(EdgeSettings, (await agent.next(FrameType.settings)).payload);
+  expect(await next()).toEqual({ keep_text: true });
+  await patch({ log_content: "off" });
+  expect(await next()).toEqual({ keep_text: false });
+  await patch({ log_content: null });
+  expect(await next()).toEqual({ keep_text: true });
+  expect(older.frames.filter(({ type }) => type === FrameType.settings)).toEqual([]);
+  expect(older.closed).toBeNull();
+});
+
+test("welcomes an agent with the settings in force, not with the deployed ones", async () => {
+  await patch({ log_content: "off" });
+  const welcomeOf = async (takesSettings: boolean) => {
+    const agent = await FakeAgent.dial("in-force");
+    agent.hello("in-force", "11111111-1111-4111-8111-111111111111", takesSettings);
+    return parsePayload(Welcome, (await agent.next(FrameType.welcome)).payload).keep_text;
+  };
+  expect(await welcomeOf(true)).not.toBe(true);
+  await eventually(async () =>
+    (await aggregatorOf(env).registry()).find(({ name }) => name === "in-force"),
+  );
+  await patch({ log_content: "off" }); // the Box knows now
+  expect(await welcomeOf(false)).toBe(false);
 });
 
 test("with instrumentation off nothing is recorded, and health reports it", async () => {

@@ -62,7 +62,8 @@ export class FakeAgent {
     return agent;
   }
 
-  hello(box: string, agentId: string): void {
+  /** @param takesSettings  undefined for an agent that is older than the frame */
+  hello(box: string, agentId: string, takesSettings?: boolean): void {
     this.send(
       tunnelFrame(FrameType.hello, {
         box,
@@ -71,6 +72,7 @@ export class FakeAgent {
         agent_version: "0.1.0",
         now_ms: Date.now(),
         simulated: false,
+        takes_settings: takesSettings,
       }),
     );
   }

@@ -21,7 +21,8 @@ import type {
 import type { CurrentStats, HistoryPoint, Models } from "../../protocol/api/stats.ts";
 import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.ts";
 import type { Readings } from "../../protocol/inventory.ts";
-import type { Hello } from "../../protocol/messages.ts";
+import { withoutText } from "../../protocol/kept-text.ts";
+import type { EdgeSettings, Hello } from "../../protocol/messages.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import type { Observed } from "../answers/concerns.ts";
 import { cleared } from "../answers/data.ts";
@@ -30,7 +31,7 @@ import type { Bindings } from "../env.ts";
 import type { BoxStatuses, RegisteredBox } from "../registered-box.ts";
 import type { RepositoryResult } from "../repository/model-repository.ts";
 import type { ModelEdit } from "../repository/stored.ts";
-import { inForce, type RunTimeSettings, settingsOf } from "../settings.ts";
+import { inForce, type RunTimeSettings, type Settings, settingsOf } from "../settings.ts";
 import type { CellFilter } from "./cells.ts";
 import { type AggregatorStores, openStores } from "./stores.ts";
 import { Views } from "./views.ts";
@@ -70,15 +71,12 @@ export class Aggregator extends DurableObject<Bindings> {
    */
   async ingest(records: RequestRecord[]): Promise<{ counted: number }> {
     const nowMs = Date.now();
-    const { intake, registry, settings } = this.#stores;
-    const { enableInstrumentation, logContent } = inForce(settingsOf(this.env), settings.get());
+    const { intake, registry } = this.#stores;
+    const { enableInstrumentation, logContent } = this.#inForce();
     if (!enableInstrumentation) return { counted: 0 };
     // Also drops the text of calls accepted before text was switched off, and of local calls whose
     // agent had not yet received the setting.
-    const kept =
-      logContent === "on"
-        ? records
-        : records.map((record) => ({ ...record, prompt: null, response: null }));
+    const kept = logContent === "on" ? records : records.map(withoutText);
     const counted = await this.#wakes.flushingSoon(nowMs, () =>
       intake.add(kept, registry.boxes(), nowMs),
     );
@@ -86,9 +84,10 @@ export class Aggregator extends DurableObject<Bindings> {
     return { counted };
   }
 
-  /** Marks a box as up when its agent's hello arrives. */
-  connected(hello: Hello): void {
+  /** Marks a box as up when its agent's hello arrives. Returns the settings in force. */
+  connected(hello: Hello): EdgeSettings {
     this.#stores.registry.connected(hello, Date.now());
+    return { keep_text: this.#inForce().logContent === "on" };
   }
 
   /** Marks a box as draining: it accepts no new streams. */
@@ -272,6 +271,10 @@ export class Aggregator extends DurableObject<Bindings> {
   /** Returns when this object's storage was created, unix ms: it has counted since then. */
   since(): number {
     return this.#stores.createdAtMs;
+  }
+
+  #inForce(): Pick<Settings, "enableInstrumentation" | "logContent"> {
+    return inForce(settingsOf(this.env), this.#stores.settings.get());
   }
 
   /** Schedules what a use of the model repository left unsent or failed to send. */

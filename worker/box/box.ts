@@ -8,7 +8,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { HEARTBEAT_MS, SUBPROTOCOL } from "../../protocol/limits.ts";
-import type { Welcome } from "../../protocol/messages.ts";
+import type { EdgeSettings, Hello, Welcome } from "../../protocol/messages.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Bindings } from "../env.ts";
 import { errorResponse } from "../errors.ts";
@@ -27,7 +27,7 @@ export class Box extends DurableObject<Bindings> {
     this.#core = new Relay({
       sockets: socketsOf(ctx),
       registry: () => aggregatorOf(env),
-      welcome: () => welcomeOf(env),
+      welcome: (hello, inForce) => welcomeOf(env, hello, inForce),
       now: Date.now,
       wait: (ms) => scheduler.wait(ms),
       meanwhile: (promise) => ctx.waitUntil(promise),
@@ -67,6 +67,11 @@ export class Box extends DurableObject<Bindings> {
     return this.#core.status();
   }
 
+  /** Takes the settings that were changed at run time, for the agent. */
+  settle(settings: EdgeSettings): void {
+    this.#core.settle(settings);
+  }
+
   override webSocketMessage(
     socket: WebSocket,
     message: ArrayBuffer | string,
@@ -90,13 +95,15 @@ export class Box extends DurableObject<Bindings> {
   }
 }
 
-function welcomeOf(env: Bindings): Welcome {
+function welcomeOf(env: Bindings, hello: Hello, inForce: EdgeSettings | null): Welcome {
   const { logContent, stores } = settingsOf(env);
+  // While the settings in force are unknown, an agent that gets them in a moment keeps no text.
+  const deployed = hello.takes_settings ? undefined : logContent === "on";
   return {
     edge_version: VERSION,
     now_ms: Date.now(),
     heartbeat_ms: HEARTBEAT_MS,
-    keep_text: logContent === "on",
+    keep_text: inForce?.keep_text ?? deployed,
     exporter_type: stores.exporterType,
   };
 }

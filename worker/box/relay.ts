@@ -17,7 +17,7 @@ import {
   typeName,
 } from "../../protocol/frames.ts";
 import { RECONNECT_MS, SILENCE_MS, STREAMS_PER_BOX_MAX } from "../../protocol/limits.ts";
-import { abortFrame, Hello, type Welcome } from "../../protocol/messages.ts";
+import { abortFrame, type EdgeSettings, Hello, type Welcome } from "../../protocol/messages.ts";
 import type { FailureReason } from "../errors.ts";
 import { isOfTunnel, streamParts } from "./agent-message.ts";
 import { BoxLoad, type RelayStatus } from "./load.ts";
@@ -37,7 +37,8 @@ export type RelayShell<Socket extends RelaySocket> = {
   sockets: SocketHost<Socket>;
   /** Called for each use: a stub that failed is not used again. */
   registry(): BoxRegistry;
-  welcome(): Welcome;
+  /** @param inForce  the settings in force; null if they are not known yet */
+  welcome(hello: Hello, inForce: EdgeSettings | null): Welcome;
   /** Unix ms. */
   now(): number;
   wait(ms: number): Promise<void>;
@@ -62,6 +63,8 @@ export class Relay<Socket extends RelaySocket> {
   readonly #sockets: BoxSockets<Socket>;
   readonly #load = new BoxLoad();
   #agentSeenMs = 0;
+  /** The settings in force. Null after a restart, until an agent connects or they change. */
+  #settings: EdgeSettings | null = null;
   /** When the agent was lost. After a restart, now: an agent may be on its way back. */
   #lostMs: number;
   #awaitingAgent: (() => void)[] = [];
@@ -80,6 +83,7 @@ export class Relay<Socket extends RelaySocket> {
       box,
       agentId: null,
       isDraining: false,
+      takesSettings: false,
       sinceMs: this.#shell.now(),
     });
   }
@@ -128,6 +132,14 @@ export class Relay<Socket extends RelaySocket> {
       queueDepth: load?.queued ?? null,
       requests: agent === null ? [] : (load?.requests ?? []),
     };
+  }
+
+  /** Passes the settings in force to the agent. An older one learns them when it connects again. */
+  settle(settings: EdgeSettings): void {
+    this.#settings = settings;
+    const { agent } = this.#sockets;
+    if (agent !== null && isOpen(agent) && agentOf(this.#host, agent).takesSettings)
+      sendFrames(agent, tunnelFrame(FrameType.settings, settings));
   }
 
   /** Takes a binary message. @throws the registry's error; the agent sends its records again */
@@ -191,16 +203,23 @@ export class Relay<Socket extends RelaySocket> {
     }
     // The same agent again: its old socket is dead, even if the platform has not noticed.
     holder?.close(CLOSE_REPLACED, "replaced by a newer connection of the same agent");
-    this.#host.attach(socket, { ...attachment, agentId: hello.agent_id });
+    this.#host.attach(socket, {
+      ...attachment,
+      agentId: hello.agent_id,
+      takesSettings: hello.takes_settings ?? false,
+    });
     this.#sockets.agent = socket;
     this.heartbeat(socket);
-    sendFrames(socket, tunnelFrame(FrameType.welcome, this.#shell.welcome()));
+    sendFrames(socket, tunnelFrame(FrameType.welcome, this.#shell.welcome(hello, this.#settings)));
     this.#notifyStreams(FrameType.back);
     for (const wake of this.#awaitingAgent.splice(0)) wake();
     // A box that the registry lacks is never chosen, so its agent has to dial again.
     const registered = this.#shell.registry().connected(hello);
     this.#shell.meanwhile(
-      registered.catch(() => socket.close(1011, "the registry of boxes failed")),
+      registered.then(
+        (settings) => this.settle(settings),
+        () => socket.close(1011, "the registry of boxes failed"),
+      ),
     );
   }
 

@@ -5,12 +5,13 @@
 import { z } from "zod";
 import { parsePayload } from "../../protocol/frames.ts";
 import { Readings } from "../../protocol/inventory.ts";
-import type { Hello } from "../../protocol/messages.ts";
+import type { EdgeSettings, Hello } from "../../protocol/messages.ts";
 import { RequestRecord } from "../../protocol/records.ts";
 
 /** The registry of boxes and the ledger, as the relay of one box uses them. */
 export type BoxRegistry = {
-  connected(hello: Hello): Promise<unknown>;
+  /** Returns the settings in force. */
+  connected(hello: Hello): Promise<EdgeSettings>;
   draining(box: string): Promise<unknown>;
   read(box: string, readings: Readings): Promise<unknown>;
   gone(box: string, atMs: number): Promise<unknown>;

@@ -14,6 +14,8 @@ export const Attachment = z.discriminatedUnion("kind", [
     box: z.string(),
     agentId: z.string().nullable(),
     isDraining: z.boolean(),
+    /** Absent from attachments of earlier versions. */
+    takesSettings: z.boolean().default(false),
     sinceMs: z.number(),
   }),
   z.object({ kind: z.literal("stream"), id: z.string() }),

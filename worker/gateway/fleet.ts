@@ -37,6 +37,24 @@ export function forgetBoxes(): void {
   kept = null;
 }
 
+/** A Box that is being moved or restarted fails the first call, not the second. */
+const SETTLE_WAITS_MS = [0, 100, 400];
+
+/** Passes the settings in force to the agents. Resolves when each Box has them, or cannot be called. */
+export async function settleBoxes(env: Bindings, keepsText: boolean): Promise<void> {
+  const settle = async (box: string) => {
+    for (const waitMs of SETTLE_WAITS_MS) {
+      if (waitMs > 0) await scheduler.wait(waitMs);
+      try {
+        return await boxStubOf(env, box).settle({ keep_text: keepsText });
+      } catch (error) {
+        console.warn(JSON.stringify({ event: "settings_not_passed", box, why: String(error) }));
+      }
+    }
+  };
+  await Promise.all((await aggregatorOf(env).registry()).map(({ name }) => settle(name)));
+}
+
 /** Returns the pulse of a box, shared by all its streams in this isolate. */
 export function pulseOf(box: string): Pulse {
   const pulse = pulses.get(box) ?? newPulse();

@@ -8,7 +8,7 @@ import { LEDGER_MS, LEDGER_ROWS_MAX } from "../aggregator/ledger.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Principal } from "../auth.ts";
 import type { Bindings, Env } from "../env.ts";
-import { forgetBoxes } from "../gateway/fleet.ts";
+import { forgetBoxes, settleBoxes } from "../gateway/fleet.ts";
 import { inForce, type RunTimeSettings, settingsOf } from "../settings.ts";
 import { VERSION } from "../version.ts";
 import { serveRoute } from "./api-route.ts";
@@ -29,6 +29,7 @@ serveRoute(dataRoutes, CONFIG_ROUTES.config, async ({ principal }, c) =>
 serveRoute(dataRoutes, CONFIG_ROUTES.patchConfig, async ({ body, principal }, c) => {
   const changed = await aggregatorOf(c.env).patchSettings(body);
   forgetBoxes(); // their cache holds the previous settings and would serve them a moment longer
+  await settleBoxes(c.env, inForce(settingsOf(c.env), changed).logContent === "on");
   return configOf(c.env, principal, changed);
 });
 

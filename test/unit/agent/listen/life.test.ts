@@ -146,3 +146,23 @@ test("records no prompt and no response when text is not kept", async () => {
   expect(record).toMatchObject({ prompt: null, response: null, status: "success" });
   expect(record.completion_tokens).toBeGreaterThan(0);
 });
+
+test("answers with Ollama's own error, but records only its code when text is not kept", async () => {
+  await using own = await Listening.start(simulated.url, { keepsText: false });
+  simulated.fault([{ kind: "error_line", after_chunks: 0, message: "cannot parse canary-text" }]);
+  const answer = await own.call("POST", "/api/chat", JSON.stringify({ model: MODEL, messages }));
+  expect(answer.text).toContain("canary-text");
+  expect(await own.recordOf(answer)).toMatchObject({
+    status: "error",
+    failed_at: "ollama",
+    error_message: "ollama_error: The message is not stored because LOG_CONTENT is off.",
+  });
+});
+
+test("records only a code for a body that is not JSON when text is not kept", async () => {
+  await using own = await Listening.start(simulated.url, { keepsText: false });
+  const answer = await own.call("POST", "/api/chat", '{"prompt": canary-text');
+  expect(answer.status).toBe(400);
+  const { error_message } = await own.recordOf(answer);
+  expect(error_message).toBe("bad_request: The message is not stored because LOG_CONTENT is off.");
+});

@@ -14,6 +14,7 @@ import {
   OllamaService,
   StateLockError,
 } from "../../../../agent/index.ts";
+import { FrameType, tunnelFrame } from "../../../../protocol/frames.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../../../simulated/ollama.ts";
 import { FakeEdge } from "../../../support/fake-edge.ts";
 import { eventually, NOBODY } from "../../../support/stack.ts";
@@ -89,6 +90,25 @@ test("starts at the first call, and records every call at the edge once", async 
     key_id: null,
   });
   expect(generated?.user_agent).toMatch(/^ollama-edge-serve\//);
+});
+
+test("drops the text of open and later local calls once the edge switches text off", async () => {
+  await using edge = await FakeEdge.listen({ keep_text: true });
+  await using service = serviceOf({ edgeUrl: edge.url });
+  await service.start();
+  await eventually(async () => edge.readings.length > 0);
+  ollama.fault([{ kind: "slow_first_token", ms: 300 }]);
+  const open = service.generate(MODEL, "canary of an open call", { options: { num_predict: 1 } });
+  await eventually(async () => ollama.requests().some(({ body }) => /open call/.test(`${body}`)));
+  edge.send(tunnelFrame(FrameType.settings, { keep_text: false, a_later_field: 1 }));
+  await open;
+  await service.generate(MODEL, "canary of a later call", { options: { num_predict: 1 } });
+  await service.stop();
+  const generated = edge.records.filter(({ endpoint }) => endpoint === "/api/generate");
+  expect(generated.map(({ prompt, response }) => [prompt, response])).toEqual([
+    [null, null],
+    [null, null],
+  ]);
 });
 
 test("holds finished requests for metricsExportInterval and sends them in one batch", async () => {

@@ -115,6 +115,7 @@ function tableWithStream() {
     outgoing: new Outgoing(() => {}),
     now: () => clock.nowMs,
     tunnelMs: () => null,
+    forbidsText: () => false,
     energy: new EnergyMeter(),
     log: () => {},
     onOver: () => {},
