@@ -13,6 +13,7 @@ import { changesModels } from "../protocol/routes.ts";
 import { atMost, DRAIN_MS } from "./clock/drain.ts";
 import { steadyClock } from "./clock/steady-clock.ts";
 import { after } from "./clock/timers.ts";
+import { CloudGuard } from "./cloud/cloud-guard.ts";
 import type { AgentConfig } from "./config.ts";
 import type { Listener } from "./listen/listener.ts";
 import type { Log } from "./log.ts";
@@ -51,6 +52,8 @@ export type AgentOptions = {
   listener?: Listener | null;
   /** Shared with the listener, because all requests of a box share its GPUs. */
   energy?: EnergyMeter;
+  /** Shared with the listener, so that one list of models serves both. */
+  cloudGuard?: CloudGuard;
   /** The exporter type that this program expects of the edge. A difference is logged once. */
   exporterType?: ExporterType | null;
 };
@@ -102,6 +105,7 @@ export class Agent {
     this.#listener = options.listener ?? null;
     this.#expectedExporter = options.exporterType ?? null;
     this.#ollama = new OllamaClient(config.ollamaUrl);
+    const cloudGuard = options.cloudGuard ?? new CloudGuard({ ...config, now });
     this.#gpu = pickGpuSource(config, {
       box: config.box,
       intervalSeconds: GPU_EVERY_S,
@@ -117,6 +121,7 @@ export class Agent {
       base: config.ollamaUrl,
       log,
       onChange: () => this.#readings.send(),
+      onListing: (answer) => cloudGuard.learn(answer),
     });
     this.#system = new SystemSampler({
       diskFolders: diskFolders({
@@ -170,6 +175,7 @@ export class Agent {
     this.#streams = new StreamTable({
       box: config.box,
       ollama: this.#ollama,
+      guard: cloudGuard.decide,
       outgoing: this.#outgoing,
       spool,
       energy: this.#energy,

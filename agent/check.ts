@@ -2,10 +2,13 @@
  * `--check`: shows an operator what works before the agent is left alone. Prints one line for each
  * part that is required or optional. Changes nothing on the box or at the edge.
  */
+import { z } from "zod";
+import { CloudGuard } from "./cloud/cloud-guard.ts";
 import type { AgentConfig } from "./config.ts";
 import { type ListenAddress, shownAddress } from "./listen/listen-address.ts";
 import { CLOCKS, Listener, NOTHING_RECORDED } from "./listen/listener.ts";
 import { InventoryPoller } from "./readings/inventory.ts";
+import { getFromOllama } from "./readings/inventory-fetch.ts";
 import { pickGpuSource } from "./readings/pick-gpu-source.ts";
 import { dial, refusalOf } from "./tunnel/tunnel.ts";
 
@@ -13,6 +16,7 @@ type Finding = { ok: boolean; isRequired: boolean; part: string; detail: string 
 
 const EDGE_MS = 10_000;
 const GPU_MS = 12_000;
+const STATUS_MS = 5_000;
 
 /** Prints one line per finding. Returns true if every required part works. */
 export async function check(
@@ -28,6 +32,7 @@ export async function check(
   await Promise.all([
     checkEdge(config).then(report),
     checkOllama(config).then(report),
+    checkCloud(config).then(report),
     checkGpu(config).then(report),
   ]);
   if (listen !== null) report(await checkListen(config, listen));
@@ -95,17 +100,36 @@ async function checkOllama({ ollamaUrl }: AgentConfig): Promise<Finding> {
   };
 }
 
+const CloudStatus = z.object({ cloud: z.object({ disabled: z.boolean() }) });
+
+/** Reads whether Ollama itself may use ollama.com. Not required: the agent refuses it anyway. */
+async function checkCloud({ ollamaUrl, allowsServerTools }: AgentConfig): Promise<Finding> {
+  const answer = await getFromOllama(ollamaUrl, "/api/status", STATUS_MS);
+  const status = CloudStatus.safeParse(answer.ok ? answer.body : null);
+  const own = allowsServerTools
+    ? "The agent refuses cloud models and lets callers use server tools."
+    : "The agent refuses cloud models and server tools.";
+  const finding = (ok: boolean, detail: string) => ({
+    ok,
+    isRequired: false,
+    part: "cloud",
+    detail,
+  });
+  if (!status.success)
+    return finding(false, `this Ollama does not report whether OLLAMA_NO_CLOUD is set. ${own}`);
+  return status.data.cloud.disabled
+    ? finding(true, "off in Ollama: OLLAMA_NO_CLOUD or its server.json is set")
+    : finding(false, `OLLAMA_NO_CLOUD is not set for Ollama. ${own}`);
+}
+
 /** Opens the listener for a moment. */
-async function checkListen(
-  { box, ollamaUrl }: AgentConfig,
-  address: ListenAddress,
-): Promise<Finding> {
+async function checkListen(config: AgentConfig, address: ListenAddress): Promise<Finding> {
   const log = () => {};
   const listener = new Listener({
     ...CLOCKS,
-    box,
-    ollamaUrl,
+    ...config,
     ...NOTHING_RECORDED,
+    guard: new CloudGuard({ ...config, now: CLOCKS.now }).decide,
     log,
     onOver: () => {},
   });

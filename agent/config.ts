@@ -18,6 +18,8 @@ export type AgentConfig = {
   ollamaModels: string | null;
   nvidiaSmi: string;
   simulated: boolean;
+  /** Lets callers use the tools that Ollama runs on ollama.com, on the owner's account. */
+  allowsServerTools: boolean;
 };
 
 const EDGE_EXAMPLE = "https://ollama-edge-serve.you.workers.dev";
@@ -39,6 +41,11 @@ const httpUrl = (expected: string, normalise: (text: string) => string) =>
 
 const unchanged = (text: string): string => text;
 
+const flag = () =>
+  z
+    .enum(["0", "1"], { error: ({ input }) => `must be 0 or 1${shown(String(input))}.` })
+    .default("0");
+
 export const AgentVariables = z.object({
   EDGE_URL: z
     .string({ error: `is not set. Set it to the URL of your Worker, e.g. ${EDGE_EXAMPLE}.` })
@@ -59,9 +66,8 @@ export const AgentVariables = z.object({
   OLLAMA_MODELS: z.string().optional(),
   STATE_DIR: z.string().default(".state/agent"),
   NVIDIA_SMI: z.string().default("nvidia-smi"),
-  SIMULATED: z
-    .enum(["0", "1"], { error: ({ input }) => `must be 0 or 1${shown(String(input))}.` })
-    .default("0"),
+  SIMULATED: flag(),
+  ALLOW_SERVER_TOOLS: flag(),
 });
 
 type Variables = Record<string, string | undefined>;
@@ -83,11 +89,12 @@ export function configOf(environment: Variables, nameOf: Naming = unchanged): Ag
     STATE_DIR,
     NVIDIA_SMI,
     SIMULATED,
+    ALLOW_SERVER_TOOLS,
   } = parsed(AgentVariables, environment, nameOf);
   return {
     edgeUrl: EDGE_URL,
     boxSecret: BOX_SECRET ?? null,
-    ...localPartOf({ BOX_NAME, OLLAMA_HOST }),
+    ...servedPartOf({ BOX_NAME, OLLAMA_HOST, ALLOW_SERVER_TOOLS }),
     stateDir: resolve(STATE_DIR),
     ollamaModels: OLLAMA_MODELS ?? null,
     nvidiaSmi: NVIDIA_SMI,
@@ -95,27 +102,30 @@ export function configOf(environment: Variables, nameOf: Naming = unchanged): Ag
   };
 }
 
+/** The settings that need no edge. */
+export type ServedConfig = Pick<AgentConfig, "box" | "ollamaUrl" | "allowsServerTools">;
+
+const ServedVariables = AgentVariables.pick({
+  BOX_NAME: true,
+  OLLAMA_HOST: true,
+  ALLOW_SERVER_TOOLS: true,
+});
+
 /**
- * Returns the settings that need no edge: the box name and the address of its Ollama.
+ * Returns the settings that need no edge.
  * @throws {ConfigError}
  */
-export const boxConfigOf = (
-  environment: Variables,
-  nameOf: Naming = unchanged,
-): Pick<AgentConfig, "box" | "ollamaUrl"> =>
-  localPartOf(
-    parsed(AgentVariables.pick({ BOX_NAME: true, OLLAMA_HOST: true }), environment, nameOf),
-  );
+export const servedConfigOf = (environment: Variables, nameOf: Naming = unchanged): ServedConfig =>
+  servedPartOf(parsed(ServedVariables, environment, nameOf));
 
-const localPartOf = ({
+const servedPartOf = ({
   BOX_NAME,
   OLLAMA_HOST,
-}: {
-  BOX_NAME?: string | undefined;
-  OLLAMA_HOST: URL;
-}) => ({
+  ALLOW_SERVER_TOOLS,
+}: z.infer<typeof ServedVariables>): ServedConfig => ({
   box: BOX_NAME ?? defaultBoxName(hostname()),
   ollamaUrl: OLLAMA_HOST,
+  allowsServerTools: ALLOW_SERVER_TOOLS === "1",
 });
 
 function parsed<Schema extends z.ZodType>(

@@ -41,6 +41,9 @@ Environment:
   STATE_DIR      Folder for records waiting to be sent (default: .state/agent)
   NVIDIA_SMI     Path of nvidia-smi (default: nvidia-smi, from the PATH)
   SIMULATED      1 labels everything from this box as simulated (default: 0)
+  ALLOW_SERVER_TOOLS
+                 1 lets callers use the tools that Ollama runs on ollama.com, on your
+                 account, such as web_search (default: 0)
   LOG_FORMAT     json writes one JSON object a line (default, unless stdout is a terminal)
 `;
 

@@ -2,7 +2,8 @@
 import type { ExporterType } from "../protocol/messages.ts";
 import { Agent } from "./agent.ts";
 import { steadyClock } from "./clock/steady-clock.ts";
-import type { AgentConfig } from "./config.ts";
+import { CloudGuard } from "./cloud/cloud-guard.ts";
+import type { AgentConfig, ServedConfig } from "./config.ts";
 import type { ListenAddress } from "./listen/listen-address.ts";
 import { CLOCKS, Listener, NOTHING_RECORDED } from "./listen/listener.ts";
 import type { Log } from "./log.ts";
@@ -62,6 +63,7 @@ async function startAgent(
   const { box, edgeUrl, ollamaUrl, stateDir, simulated } = config;
   const spool = Spool.open(`${stateDir}/spool`, { now: steadyClock(Date.now()), log });
   const energy = new EnergyMeter();
+  const cloudGuard = new CloudGuard({ ...config, now: CLOCKS.now });
   const wallClock = () => agent.edgeNowMs;
   const keepsText = () => agent.keepsText;
   const forbidsText = () => agent.forbidsText;
@@ -76,6 +78,7 @@ async function startAgent(
           ollamaUrl,
           spool,
           energy,
+          guard: cloudGuard.decide,
           log,
           keepsText,
           forbidsText,
@@ -84,6 +87,7 @@ async function startAgent(
   const agent = new Agent(config, agentIdIn(stateDir), spool, log, {
     ...options,
     energy,
+    cloudGuard,
     listener,
   });
   let address: ListenAddress | null = null;
@@ -109,15 +113,15 @@ async function startAgent(
  * @throws {ListenError} if the listener cannot use its address
  */
 export async function startEndpoint(
-  { box, ollamaUrl }: Pick<AgentConfig, "box" | "ollamaUrl">,
+  config: ServedConfig,
   listen: ListenAddress,
   log: Log,
 ): Promise<Running> {
   const listener = new Listener({
     ...CLOCKS,
-    box,
-    ollamaUrl,
+    ...config,
     ...NOTHING_RECORDED,
+    guard: new CloudGuard({ ...config, now: CLOCKS.now }).decide,
     log,
     onOver: () => {},
   });

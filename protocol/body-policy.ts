@@ -7,7 +7,8 @@
  */
 import type { Failure } from "./failures.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
-import { isCloudModel, type OllamaRoute } from "./routes.ts";
+import { isCloudModel } from "./model-name.ts";
+import type { OllamaRoute } from "./routes.ts";
 
 export type CheckedBody = { bytes: Uint8Array; model: string | null; stream: boolean };
 

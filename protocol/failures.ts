@@ -20,6 +20,7 @@ export type Failure =
   | { reason: "no_route"; method: string; path: string }
   | { reason: "wrong_method"; method: string; path: string; allow: string[] }
   | { reason: "cloud_model"; model: string }
+  | { reason: "server_tool"; tool: string }
   | { reason: "box_busy"; box: string }
   | { reason: "box_draining"; box: string }
   | { reason: "ollama_unreachable"; message: string }
@@ -107,6 +108,13 @@ export function sharedWireErrorOf(failure: Failure): WireError {
         "cloud_model",
         `${failure.model} is a cloud model. Cloud models are refused: ` +
           "they would run on ollama.com, on the account of the box's owner.",
+      );
+    case "server_tool":
+      return byGateway(
+        403,
+        "server_tool",
+        `The tool ${failure.tool} would run on ollama.com, on the account of the box's owner. ` +
+          "The owner has not allowed that.",
       );
     case "box_busy":
       return byGateway(

@@ -119,12 +119,6 @@ const CHANGING = new Set(["/api/pull", "/api/create", "/api/copy", "/api/delete"
 export const changesModels = (endpoint: string): boolean => CHANGING.has(endpoint);
 
 /**
- * Returns whether Ollama would forward the model to ollama.com, with the owner's key and account.
- * @see https://github.com/ollama/ollama/tree/main/internal/modelref
- */
-export const isCloudModel = (model: string): boolean => /[:-]cloud$/i.test(model.trim());
-
-/**
  * Request headers that travel from a caller to Ollama. All others stay at the edge: Ollama copies
  * headers to ollama.com, refuses a foreign `Origin`, and needs no caller's credentials.
  */

@@ -1,7 +1,8 @@
 /** Resolves a request line to a route of the allowlist, at every door to an Ollama. Pure. */
 import type { Failure } from "./failures.ts";
+import { isCloudModel } from "./model-name.ts";
 import type { Api } from "./records.ts";
-import { isCloudModel, matchOllamaRoute, type OllamaRoute } from "./routes.ts";
+import { matchOllamaRoute, type OllamaRoute } from "./routes.ts";
 
 /** `model` is decoded; null if the path names none. */
 export type Target = { route: OllamaRoute; path: string; model: string | null };

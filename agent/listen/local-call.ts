@@ -23,6 +23,7 @@ import {
 } from "../../protocol/request-checks.ts";
 import type { Target } from "../../protocol/target.ts";
 import type { Log } from "../log.ts";
+import type { Refusal } from "../request/guard.ts";
 import {
   type AnswerHandler,
   MeasuredRequest,
@@ -120,6 +121,10 @@ export class LocalCall implements AnswerHandler {
   /** Ends the call with an error because the agent stops. */
   stop(): void {
     this.#fail({ reason: "stopped" });
+  }
+
+  onRefused(refusal: Refusal): void {
+    this.#fail(refusal);
   }
 
   onHead(status: number, headers: Headers): void {

@@ -15,6 +15,8 @@ export type InventoryOptions = {
   log: Log;
   /** Called when the models, the loaded models, the version or the reachability changed. */
   onChange: (inventory: Inventory) => void;
+  /** Takes every answer to `/api/tags`. */
+  onListing?: (answer: unknown) => void;
   /** Wall clock, unix ms. */
   now?: () => number;
   /** Pause between two polls of the loaded models, ms. */
@@ -45,6 +47,7 @@ export class InventoryPoller {
 
   constructor(options: InventoryOptions) {
     this.#options = {
+      onListing: () => {},
       now: Date.now,
       pollMs: POLL_MS,
       pollsPerListing: POLLS_PER_LISTING,
@@ -123,6 +126,7 @@ export class InventoryPoller {
     }
     const tags = isListingDue ? await this.#get("/api/tags") : null;
     const models = tags?.ok === true ? installedOf(tags.body) : null;
+    if (tags?.ok === true) this.#options.onListing(tags.body);
     const isListed = !isListingDue || models !== null;
     this.#pollsToListing = isListed
       ? (this.#pollsToListing || this.#options.pollsPerListing) - 1

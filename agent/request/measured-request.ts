@@ -23,11 +23,13 @@ import { type LocalBody, localBodyOf } from "../measure/local-body.ts";
 import { type Meter, meterOf } from "../measure/meter.ts";
 import { roundMs } from "../measure/phases.ts";
 import type { Spool } from "../spool/spool.ts";
+import type { Guard, Refusal } from "./guard.ts";
 import type { LocalExchange, OllamaClient } from "./ollama.ts";
 
 export type MeasuredRequestShell = {
   box: string;
   ollama: Pick<OllamaClient, "send">;
+  guard: Guard;
   /** Null turns measuring and recording off: every body is passed on unchanged. */
   spool: Spool | null;
   energy: EnergyMeter;
@@ -49,6 +51,8 @@ export type ArrivalTimes = {
 
 /** Receives Ollama's answer as it arrives. */
 export type AnswerHandler = {
+  /** The guard refuses the request. Called once, and nothing else is. */
+  onRefused(refusal: Refusal): void;
   onHead(status: number, headers: Headers): void;
   /** `chunk` is never empty. */
   onData(chunk: Uint8Array): void;
@@ -101,20 +105,35 @@ export class MeasuredRequest {
    * @param body  the whole body; null if it follows through `write` and `end`, or without a body
    */
   send(body: Uint8Array | null, handler: AnswerHandler): void {
-    const { spool, ollama, now } = this.#shell;
-    const { method, path, headers, endpoint, stream } = this.#open;
+    const { spool } = this.#shell;
+    const { endpoint, stream } = this.#open;
     const whole = body ?? NO_PAYLOAD;
     const local =
       spool === null
         ? { body: whole, prompt: null, hideUsage: false }
         : localBodyOf(endpoint, stream, whole);
     if (spool !== null) this.#begin(spool, local);
+    const decision = this.#shell.guard(this.#open, whole);
+    const proceed = (refusal: Refusal | null) => {
+      if (this.#isOver) return;
+      if (refusal === null)
+        this.#exchange = this.#sendAdmitted(body === null ? null : local, handler);
+      else handler.onRefused(refusal);
+    };
+    if (decision instanceof Promise)
+      decision.then(proceed).catch((error: Error) => handler.onError(error.message, false));
+    else proceed(decision);
+  }
+
+  #sendAdmitted(local: LocalBody | null, handler: AnswerHandler): LocalExchange {
+    const { ollama, now } = this.#shell;
+    const { method, path, headers } = this.#open;
     const pass = (chunk: Uint8Array) => chunk.length > 0 && handler.onData(chunk);
-    this.#exchange = ollama.send({
+    return ollama.send({
       method,
       path,
       headers,
-      body: body === null ? null : local.body,
+      body: local?.body ?? null,
       onHead: (status, answerHeaders) => {
         this.#httpStatus = status;
         this.#meter?.head(
@@ -125,7 +144,7 @@ export class MeasuredRequest {
         // Removing the usage changes the length.
         handler.onHead(
           status,
-          local.hideUsage
+          local?.hideUsage
             ? answerHeaders.filter(([name]) => name !== "content-length")
             : answerHeaders,
         );

@@ -1,6 +1,6 @@
 /** The options of {@link OllamaService}, parsed once. An error names the option and its value. */
 import { z } from "zod";
-import { type AgentConfig, boxConfigOf, configOf } from "../config.ts";
+import { type AgentConfig, configOf, type ServedConfig, servedConfigOf } from "../config.ts";
 import { ConfigError } from "../errors.ts";
 
 /** External stores to which the edge exports records besides keeping them in its ledger. */
@@ -111,7 +111,7 @@ export class NetworkConfig {
   /** @internal Null if instrumentation is off. */
   readonly agent: AgentConfig | null;
   /** @internal */
-  readonly served: Pick<AgentConfig, "box" | "ollamaUrl">;
+  readonly served: ServedConfig;
 
   /** @throws {ConfigError} with one line for each missing or invalid option */
   constructor(options: NetworkConfigOptions = {}) {
@@ -138,7 +138,7 @@ export class NetworkConfig {
     this.exporterType = exporterType;
     this.metricsExportInterval = metricsExportInterval;
     this.agent = enableInstrumentation ? configOf(environment, nameOf) : null;
-    this.served = this.agent ?? boxConfigOf(environment, nameOf);
+    this.served = this.agent ?? servedConfigOf(environment, nameOf);
   }
 }
 

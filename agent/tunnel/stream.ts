@@ -6,9 +6,16 @@
  * changes nothing here: the stream waits, detached, until the edge resumes it or the grace period
  * ends.
  */
-import type { Frame, StreamId } from "../../protocol/frames.ts";
+import {
+  errorBody,
+  errorHeaders,
+  sharedWireErrorOf,
+  type WireError,
+} from "../../protocol/failures.ts";
+import { type Frame, jsonBytes, type StreamId } from "../../protocol/frames.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
 import type { Open } from "../../protocol/messages.ts";
+import type { Api } from "../../protocol/records.ts";
 import { MeasuredRequest, type MeasuredRequestShell } from "../request/measured-request.ts";
 import type { Outgoing, Source } from "./outgoing.ts";
 import { type AgentStreamActions, AgentStreamCore, type StreamOutcome } from "./stream-core.ts";
@@ -35,11 +42,14 @@ export class AgentStream implements Source {
   readonly #core: AgentStreamCore;
   readonly #request: MeasuredRequest;
   readonly #shell: StreamShell;
+  readonly #api: Api;
+  #refusal: WireError | null = null;
 
   /** @param streamsBody  the body goes to Ollama as it arrives (blobs), instead of whole (JSON) */
   constructor(id: StreamId, open: Open, streamsBody: boolean, shell: StreamShell) {
     this.id = id;
     this.endpoint = open.endpoint;
+    this.#api = open.api;
     this.#core = new AgentStreamCore(id, streamsBody, open.stream);
     this.#request = new MeasuredRequest(
       id,
@@ -111,11 +121,28 @@ export class AgentStream implements Source {
 
   #send(body: Uint8Array | null): void {
     this.#request.send(body, {
+      onRefused: (refusal) => this.#refused(sharedWireErrorOf(refusal)),
       onHead: (status, headers) => this.#do(this.#core.answerHead(status, headers)),
       onData: (chunk) => this.#do(this.#core.answerData(chunk)),
       onEnd: () => this.#do(this.#core.answerEnd()),
       onError: (message, hadHead) => this.#do(this.#core.answerBroke(message, hadHead)),
     });
+  }
+
+  /** Answers in the shape of the called API. The edge passes it on like an answer of Ollama. */
+  #refused(error: WireError): void {
+    // The edge may have another box, or wait for this one.
+    if (error.failedAt === "ollama") return this.#do(this.#core.answerBroke(error.message, false));
+    this.#refusal = error;
+    const body = jsonBytes(errorBody(this.#api, error, this.id));
+    const headers = {
+      ...errorHeaders(error, this.id),
+      "content-type": "application/json",
+      "content-length": String(body.length),
+    };
+    this.#do(this.#core.answerHead(error.status, Object.entries(headers)));
+    this.#do(this.#core.answerData(body));
+    this.#do(this.#core.answerEnd());
   }
 
   #write(part: Uint8Array): void {
@@ -128,7 +155,9 @@ export class AgentStream implements Source {
     const { outgoing, onOver } = this.#shell;
     const { resumed, begunStatus } = this.#core;
     this.#request.resumed = resumed;
-    if (outcome.kind === "complete") this.#request.complete();
+    if (outcome.kind === "complete" && this.#refusal !== null)
+      this.#request.fail("gateway", this.#refusal.message, this.#refusal.status);
+    else if (outcome.kind === "complete") this.#request.complete();
     else if (outcome.kind === "cancelled") this.#request.cancel(begunStatus);
     else {
       const status = outcome.failedAt === "ollama" ? BAD_GATEWAY : GATEWAY_TIMEOUT;

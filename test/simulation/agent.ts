@@ -79,6 +79,7 @@ export class AgentProcess {
       ollama: ollama.client(this.#after),
       spool: this.spool,
       outgoing: this.#outgoing,
+      guard: () => null,
       now: () => schedule.nowMs,
       tunnelMs: () => null,
       forbidsText: () => false,

@@ -92,6 +92,7 @@ function fuzzAgent(chance: Chance, sum: Fuzzed): void {
     ollama: ollama.client(after),
     spool,
     outgoing,
+    guard: () => null,
     now: () => schedule.nowMs,
     tunnelMs: () => null,
     forbidsText: () => false,

@@ -69,6 +69,7 @@ export class FakeEdge implements AsyncDisposable {
       nvidiaSmi,
       ollamaModels: null,
       simulated: false,
+      allowsServerTools: false,
     };
     const log = () => {};
     edge.#agent = new Agent(

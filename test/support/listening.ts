@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { CloudGuard } from "../../agent/cloud/cloud-guard.ts";
 import { urlOf } from "../../agent/listen/listen-address.ts";
 import { CLOCKS, Listener } from "../../agent/listen/listener.ts";
 import { EnergyMeter } from "../../agent/measure/energy.ts";
@@ -15,6 +16,14 @@ export type Answer = {
   headers: http.IncomingHttpHeaders;
   text: string;
   isComplete: boolean;
+};
+
+export type ListeningPlan = {
+  host?: string;
+  port?: number;
+  records?: boolean;
+  keepsText?: boolean;
+  allowsServerTools?: boolean;
 };
 
 export class Listening implements AsyncDisposable {
@@ -30,11 +39,9 @@ export class Listening implements AsyncDisposable {
     this.#folder = folder;
   }
 
-  static async start(
-    ollamaUrl: string,
-    plan: { host?: string; port?: number; records?: boolean; keepsText?: boolean } = {},
-  ): Promise<Listening> {
+  static async start(ollamaUrl: string, plan: ListeningPlan = {}): Promise<Listening> {
     const { host = "127.0.0.1", port = 0, records = true, keepsText = true } = plan;
+    const { allowsServerTools = false } = plan;
     const folder = mkdtempSync(join(tmpdir(), "listening-"));
     const log = () => {};
     const spool = records ? Spool.open(folder, { now: Date.now, log }) : null;
@@ -44,6 +51,7 @@ export class Listening implements AsyncDisposable {
       ollamaUrl: new URL(ollamaUrl),
       spool,
       energy: new EnergyMeter(),
+      guard: new CloudGuard({ ...CLOCKS, ollamaUrl: new URL(ollamaUrl), allowsServerTools }).decide,
       log,
       keepsText: () => keepsText,
       forbidsText: () => !keepsText,

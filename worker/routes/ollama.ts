@@ -1,8 +1,8 @@
 /** `/api/ollama`: the models of all boxes. */
 import { type Context, Hono } from "hono";
 import { OLLAMA_API_ROUTES } from "../../protocol/api/ollama.ts";
+import { isCloudModel } from "../../protocol/model-name.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
-import { isCloudModel } from "../../protocol/routes.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Env } from "../env.ts";
 import { failureOfError, GatewayError } from "../errors.ts";

@@ -19,7 +19,13 @@ test("stops Ollama when a caller disconnects in the middle, and records cancelle
   expect(listening.listener.inFlight).toBe(1);
   expect(listening.listener.queued).toBe(0);
   leaving.abort();
-  await eventually(async () => simulated.requests()[seen]?.aborted);
+  await eventually(
+    async () =>
+      simulated
+        .requests()
+        .slice(seen)
+        .find(({ path }) => path === "/api/chat")?.aborted,
+  );
   expect(await listening.recordOf(answer)).toMatchObject({
     status: "cancelled",
     failed_at: null,

@@ -32,12 +32,15 @@ export const post = (path: string, body: object | string, headers: Record<string
   listening.call("POST", path, typeof body === "string" ? body : JSON.stringify(body), headers);
 export const lastLine = (text: string): unknown => JSON.parse(text.trim().split("\n").at(-1) ?? "");
 
-/** Runs one test against a scripted Ollama. */
+/** Runs one test against a scripted Ollama that lists the model `m`. */
 export async function inFrontOf(
   answer: RequestListener,
   run: (listening: Listening, server: Server) => Promise<void>,
 ): Promise<void> {
-  const server = createServer(answer);
+  const server = createServer((request, response) => {
+    if (request.url === "/api/tags") response.end(JSON.stringify({ models: [{ name: "m" }] }));
+    else answer(request, response);
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();

@@ -43,7 +43,11 @@ test("needs no edge without instrumentation", () => {
     box: "home",
   });
   expect(agent).toBeNull();
-  expect(served).toEqual({ box: "home", ollamaUrl: new URL("http://gpu.lan:11434") });
+  expect(served).toEqual({
+    box: "home",
+    ollamaUrl: new URL("http://gpu.lan:11434"),
+    allowsServerTools: false,
+  });
 });
 
 const REFUSED: [options: object, message: string][] = [

@@ -123,6 +123,8 @@ test("records each of 10,000 OPENs at once exactly once, even if they choke the 
   const OPENS = 10_000;
   await using agent = await AgentProcess.start();
   const { edge } = agent;
+  // Until the models are known, requests wait for them and then start together.
+  await eventually(async () => edge.readings.some(({ inventory }) => inventory.models.length > 0));
   const ids = Array.from({ length: OPENS }, () => randomUUID());
   const request = (id: string) =>
     wholeRequest(id, `{"model":"m","words":"${id}"}`, {

@@ -111,6 +111,7 @@ function tableWithStream() {
   const table = new StreamTable({
     box: "b",
     ollama: { send: () => exchange },
+    guard: () => null,
     spool,
     outgoing: new Outgoing(() => {}),
     now: () => clock.nowMs,

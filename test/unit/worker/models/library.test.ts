@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { LibraryModel } from "../../../../protocol/api/ollama.ts";
 import type { RepositoryModel } from "../../../../protocol/api/repository.ts";
 import { ModelName } from "../../../../protocol/api/shapes.ts";
-import { isCloudModel } from "../../../../protocol/routes.ts";
+import { isCloudModel } from "../../../../protocol/model-name.ts";
 import {
   ABOUT_CATALOGUE,
   CATALOGUE,

@@ -1,0 +1,67 @@
+/**
+ * Refuses requests that Ollama would forward to ollama.com, on the account of this box's owner:
+ * cloud models, copies of them under another name, and tools that Ollama runs itself.
+ *
+ * The agent decides, because only Ollama's own list shows which of its models are cloud models.
+ */
+import { fullModelName, isCloudModel } from "../../protocol/model-name.ts";
+import type { Guard, Refusal } from "../request/guard.ts";
+import { ModelOrigins } from "./model-origins.ts";
+import { serverToolOf } from "./server-tools.ts";
+
+export type CloudGuardOptions = {
+  ollamaUrl: URL;
+  /** The owner lets callers use the tools that run on ollama.com. */
+  allowsServerTools: boolean;
+  /** Monotonic ms. */
+  now: () => number;
+};
+
+/** Calls whose model need not be installed, or that only remove it from this disk. */
+const WITHOUT_MODEL: ReadonlySet<string> = new Set(["/api/pull", "/api/create", "/api/delete"]);
+
+/** How much of a name an error repeats. */
+const SHOWN_CHARS_MAX = 200;
+
+export class CloudGuard {
+  readonly #allowsServerTools: boolean;
+  readonly #origins: ModelOrigins;
+
+  constructor({ ollamaUrl, allowsServerTools, now }: CloudGuardOptions) {
+    this.#allowsServerTools = allowsServerTools;
+    this.#origins = new ModelOrigins(ollamaUrl, now);
+  }
+
+  /** Takes an answer to `/api/tags` that was read for another purpose. */
+  learn(answer: unknown): void {
+    this.#origins.learn(answer);
+  }
+
+  /** Decides about one request. A field, so that it can be passed on alone. */
+  readonly decide: Guard = ({ endpoint, model }, body) => {
+    const tool = this.#allowsServerTools ? null : serverToolOf(endpoint, body);
+    if (tool !== null) return { reason: "server_tool", tool: tool.slice(0, SHOWN_CHARS_MAX) };
+    if (model === null || model === "") return null; // Ollama's own error is exact
+    const shown = model.slice(0, SHOWN_CHARS_MAX);
+    if (isCloudModel(model)) return { reason: "cloud_model", model: shown };
+    const fullName = fullModelName(model);
+    if (fullName === null)
+      return {
+        reason: "bad_request",
+        detail: `${JSON.stringify(shown)} is not a valid name of a model.`,
+      };
+    if (WITHOUT_MODEL.has(endpoint) || this.#origins.isLocal(fullName)) return null;
+    return this.#readAgain(fullName, shown);
+  };
+
+  async #readAgain(fullName: string, shown: string): Promise<Refusal | null> {
+    const found = await this.#origins.readAgain(fullName);
+    if (!found.isKnown)
+      return {
+        reason: "ollama_unreachable",
+        message: `Ollama does not answer on this box: ${found.reason}`,
+      };
+    // A model that is not installed goes on, and Ollama answers 404.
+    return found.origin === "cloud" ? { reason: "cloud_model", model: shown } : null;
+  }
+}

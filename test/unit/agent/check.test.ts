@@ -1,0 +1,58 @@
+/** `--check` against a scripted Ollama and an edge that accepts every box. */
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { expect, test } from "vitest";
+import { check } from "../../../agent/check.ts";
+import { configOf } from "../../../agent/config.ts";
+import { FakeEdge } from "../../support/fake-edge.ts";
+
+/** Returns the printed lines by part. `answers` maps paths of Ollama to JSON. */
+async function checked(
+  answers: Record<string, unknown>,
+  more: Record<string, string> = {},
+): Promise<Map<string, string>> {
+  const ollama = createServer(({ url = "" }, response) => {
+    response.writeHead(url in answers ? 200 : 404).end(JSON.stringify(answers[url] ?? null));
+  });
+  ollama.listen(0, "127.0.0.1");
+  await once(ollama, "listening");
+  const address = ollama.address();
+  const port = typeof address === "object" ? address?.port : 0;
+  await using edge = await FakeEdge.listen();
+  const lines = new Map<string, string>();
+  try {
+    const environment = {
+      EDGE_URL: edge.url,
+      BOX_SECRET: "a secret",
+      OLLAMA_HOST: `http://127.0.0.1:${port}`,
+      NVIDIA_SMI: "/nonexistent/nvidia-smi",
+      ...more,
+    };
+    await check(configOf(environment), null, (line) => {
+      const [, part = ""] = /^\S+ +(\S+)/.exec(line) ?? [];
+      lines.set(part, line);
+    });
+  } finally {
+    ollama.closeAllConnections();
+    ollama.close();
+  }
+  return lines;
+}
+
+const status = (disabled: boolean) => ({
+  "/api/status": { cloud: { disabled, source: disabled ? "env" : "none" } },
+});
+
+test.each([
+  ["set", status(true), /^ok +cloud +off in Ollama: OLLAMA_NO_CLOUD/],
+  ["not set", status(false), /^none +cloud +OLLAMA_NO_CLOUD is not set for Ollama\. The agent ref/],
+  ["not reported", {}, /^none +cloud +this Ollama does not report whether OLLAMA_NO_CLOUD is set/],
+])("--check reports that OLLAMA_NO_CLOUD is %s", async (_name, answers, line) => {
+  expect((await checked(answers)).get("cloud")).toMatch(line);
+});
+
+test("--check reports that the owner allows server tools", async () => {
+  expect((await checked(status(false), { ALLOW_SERVER_TOOLS: "1" })).get("cloud")).toMatch(
+    /lets callers use server tools/,
+  );
+});
