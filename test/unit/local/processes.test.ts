@@ -1,8 +1,9 @@
 /** Child processes, and that none is left behind. */
 import { existsSync, readFileSync } from "node:fs";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { Child } from "../../../local/processes.ts";
 import type { Reaper } from "../../../local/reaping.ts";
+import { waitFor } from "../../support/wait-for.ts";
 
 const noReaper: Reaper = { watch: () => {}, forget: () => {}, close: () => {} };
 const run = (script: string, more: { endsAsGroup?: boolean } = {}) =>
@@ -15,19 +16,19 @@ test("a child keeps its last lines whole and reports its exit code", async () =>
     'process.stdout.write("one\\ntw"); console.error("problem"); process.stdout.write("o\\n"); process.exitCode = 3;',
   );
   expect(await child.ended).toEqual({ code: 3, signal: null });
-  await vi.waitFor(() => expect([...child.tail()].sort()).toEqual(["one", "problem", "two"]));
+  await waitFor(() => expect([...child.tail()].sort()).toEqual(["one", "problem", "two"]));
 });
 
 test("a child that ignores SIGTERM is killed after its grace period", async () => {
   const child = run(STUBBORN);
-  await vi.waitFor(() => expect(child.tail()).toEqual(["up"]));
+  await waitFor(() => expect(child.tail()).toEqual(["up"]));
   await child.stop(30);
   expect(await child.ended).toEqual({ code: null, signal: "SIGKILL" });
 });
 
 test("a child that is stopped by a signal still ends", async () => {
   const child = run('setInterval(() => {}, 1000); console.log("up");');
-  await vi.waitFor(() => expect(child.tail()).toEqual(["up"]));
+  await waitFor(() => expect(child.tail()).toEqual(["up"]));
   child.signal("SIGSTOP");
   await child.stop(5_000);
   expect(await child.ended).toEqual({ code: null, signal: "SIGTERM" });
@@ -38,7 +39,7 @@ test("a grandchild that outlives its parent is ended with the group", async () =
     const grand = spawn(process.execPath, ["-e", ${JSON.stringify(STUBBORN)}], { stdio: ["ignore", "inherit", "inherit"] });
     console.log("grand " + grand.pid); setInterval(() => {}, 1000);`;
   const child = run(script);
-  await vi.waitFor(() => expect(child.tail()).toContain("up"));
+  await waitFor(() => expect(child.tail()).toContain("up"));
   const grand = Number(
     child
       .tail()
@@ -46,7 +47,7 @@ test("a grandchild that outlives its parent is ended with the group", async () =
       ?.slice(6),
   );
   await child.stop(5_000);
-  await vi.waitFor(() => expect(isRunning(grand)).toBe(false));
+  await waitFor(() => expect(isRunning(grand)).toBe(false));
 });
 
 test("a program that cannot start counts as ended", async () => {
@@ -69,11 +70,11 @@ test("the reaper ends the children of a program that is killed", async () => {
     { name: "parent", args: ["--input-type=module", "-e", program], env: process.env },
     noReaper,
   );
-  await vi.waitFor(() => expect(parent.tail()).toHaveLength(1), 5_000);
+  await waitFor(() => expect(parent.tail()).toHaveLength(1));
   const orphan = Number(parent.tail()[0]);
   expect(isRunning(orphan)).toBe(true);
   parent.signal("SIGKILL");
-  await vi.waitFor(() => expect(isRunning(orphan)).toBe(false), 5_000);
+  await waitFor(() => expect(isRunning(orphan)).toBe(false));
 });
 
 /**

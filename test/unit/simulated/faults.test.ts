@@ -1,8 +1,9 @@
 /** Each fault of the simulated Ollama, as a caller of each API receives it. */
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import type { Fault } from "../../../simulated/faults.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../../simulated/ollama.ts";
+import { waitFor } from "../../support/wait-for.ts";
 
 let simulated: SimulatedOllama;
 beforeEach(async () => {
@@ -98,10 +99,10 @@ test("hangs until the caller disconnects", async () => {
   simulated.fault([{ kind: "hang", path: "/api/chat", times: 1 }]);
   const leaving = new AbortController();
   const hanging = post("/api/chat", STREAM, { signal: leaving.signal });
-  await vi.waitFor(() => expect(simulated.requests()).toHaveLength(1));
+  await waitFor(() => expect(simulated.requests()).toHaveLength(1));
   leaving.abort();
   await expect(hanging).rejects.toThrow();
-  await vi.waitFor(() => expect(simulated.requests()[0]?.aborted).toBe(true));
+  await waitFor(() => expect(simulated.requests()[0]?.aborted).toBe(true));
   expect((await post("/api/chat", STREAM)).status).toBe(200);
 });
 

@@ -1,8 +1,9 @@
 /** Behaviour below the client libraries: status lines, headers and bodies as Ollama sends them, queues, and callers that disconnect. */
 import { request } from "node:http";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { type SimulatedOllama, startSimulatedOllama } from "../../../simulated/ollama.ts";
+import { waitFor } from "../../support/wait-for.ts";
 
 let simulated: SimulatedOllama;
 beforeEach(async () => {
@@ -196,7 +197,7 @@ test("a caller that disconnects ends the generation and releases its slot", asyn
   expect(await activeNow()).toBe(1);
   leaving.abort();
   await reader?.read().catch(() => {});
-  await vi.waitFor(async () => expect(await activeNow()).toBe(0));
+  await waitFor(async () => expect(await activeNow()).toBe(0));
   expect(simulated.requests().map(({ path, aborted }) => ({ path, aborted }))).toEqual([
     { path: "/api/chat", aborted: true },
   ]);

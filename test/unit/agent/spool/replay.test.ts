@@ -2,9 +2,10 @@
 import { randomUUID } from "node:crypto";
 import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Records } from "../../../../protocol/messages.ts";
 import { finished, opened } from "../../../support/spool-requests.ts";
+import { waitFor } from "../../../support/wait-for.ts";
 import { idsOf, NOW, newSpool, textIn } from "./scene.ts";
 
 describe("after a crash", () => {
@@ -66,7 +67,7 @@ describe("after a crash", () => {
     spool.finish(finished(a));
     spool.confirm(spool.next(1)?.position ?? 0);
     spool.finish(finished(b));
-    await vi.waitFor(() => expect(textIn(folder)).toContain('"t":"confirmed"'));
+    await waitFor(() => expect(textIn(folder)).toContain('"t":"confirmed"'));
     crash();
     const next = newSpool({ folder }).spool;
     expect(idsOf(next)).toEqual([b]);

@@ -2,13 +2,14 @@
 import { randomUUID } from "node:crypto";
 import { statSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import {
   FRAME_BYTES_MAX,
   PROMPT_CHARS_MAX,
   RESPONSE_CHARS_MAX,
 } from "../../../../protocol/limits.ts";
 import { finished, opened } from "../../../support/spool-requests.ts";
+import { waitFor } from "../../../support/wait-for.ts";
 import { idsOf, newSpool, segmentsIn } from "./scene.ts";
 
 test("rotates segments and deletes a confirmed one, but keeps its open request and its ids", async () => {
@@ -30,7 +31,7 @@ test("rotates segments and deletes a confirmed one, but keeps its open request a
     spool.confirm(batch.position);
   }
   expect(delivered).toEqual(ids);
-  await vi.waitFor(() => expect(segmentsIn(folder)).toHaveLength(1));
+  await waitFor(() => expect(segmentsIn(folder)).toHaveLength(1));
   spool.close();
   const next = newSpool({ folder }).spool;
   expect(idsOf(next)).toEqual([pinned]);

@@ -1,8 +1,9 @@
 /** The spool on a disk that is full or fails. */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { finished, opened } from "../../../support/spool-requests.ts";
+import { waitFor } from "../../../support/wait-for.ts";
 import { idsOf, mountsTmpfs, newSpool, tmpfs } from "./scene.ts";
 
 test("delivers records from memory while the disk fails, and writes them when it works again", async () => {
@@ -23,7 +24,7 @@ test("delivers records from memory while the disk fails, and writes them when it
   expect([idsOf(spool), spool.pending]).toEqual([[before, during], 2]);
   expect(events).toEqual(["spool_disk_failed"]);
   disk.isFull = false;
-  await vi.waitFor(() => expect(events).toContain("spool_disk_back"));
+  await waitFor(() => expect(events).toContain("spool_disk_back"));
   expect([idsOf(spool), spool.pending, spool.lost]).toEqual([[before, during], 2, 0]);
   spool.close();
   const next = newSpool({ folder }).spool;
@@ -64,7 +65,7 @@ test.skipIf(!canMount)("loses no request on a full tmpfs", async () => {
   }
   expect(delivered).toEqual(ids);
   mount.grow("8m");
-  await vi.waitFor(() => expect(events).toContain("spool_disk_back"));
+  await waitFor(() => expect(events).toContain("spool_disk_back"));
   spool.close();
   const next = newSpool({ folder: join(mount.folder, "spool") }).spool;
   expect([next.next(10), next.pending]).toEqual([null, 0]);

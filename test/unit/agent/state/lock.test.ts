@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { acquireStateLock, StateLockError } from "../../../../agent/state/lock.ts";
 import { temporaryFolder } from "../../../support/temporary.ts";
+import { waitFor } from "../../../support/wait-for.ts";
 
 const hasProc = existsSync("/proc/self/stat");
 
@@ -107,15 +108,10 @@ function starter(folder: string) {
   });
   const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const line = (number: number) =>
-    vi.waitFor(
-      () =>
-        output.split("\n").at(number + 1) !== undefined
-          ? (output.split("\n")[number] ?? "")
-          : Promise.reject(new Error("silent")),
-      {
-        timeout: 20_000,
-        interval: 10,
-      },
+    waitFor(() =>
+      output.split("\n").at(number + 1) !== undefined
+        ? (output.split("\n")[number] ?? "")
+        : Promise.reject(new Error("the starter has printed nothing yet")),
     );
   const ready = line(0);
   const kill = () => {

@@ -9,6 +9,7 @@ import {
 import { GpuState } from "../../../../../protocol/inventory.ts";
 import { fakeSmi, type Step } from "../../../../support/fake-nvidia-smi.ts";
 import { temporaryFolder } from "../../../../support/temporary.ts";
+import { waitFor } from "../../../../support/wait-for.ts";
 
 // A busy machine starts processes slowly: each wait below may take 10 s.
 vi.setConfig({ testTimeout: 30_000 });
@@ -164,13 +165,10 @@ test("never runs two processes at once, and none after the stop", async () => {
   const smi = fakeSmi([ROWS, { ...ROWS, rounds: 2 }]);
   const gpu = reading(smi.command);
   let aliveMax = 0;
-  await vi.waitFor(
-    () => {
-      aliveMax = Math.max(aliveMax, smi.runs().filter(({ pid }) => isAlive(pid)).length);
-      expect(smi.runs().length).toBeGreaterThan(4);
-    },
-    { timeout: 10_000, interval: 5 },
-  );
+  await waitFor(() => {
+    aliveMax = Math.max(aliveMax, smi.runs().filter(({ pid }) => isAlive(pid)).length);
+    expect(smi.runs().length).toBeGreaterThan(4);
+  });
   expect(aliveMax).toBe(1);
   await gpu.source.stop();
   expect(smi.runs().filter(({ pid }) => isAlive(pid))).toEqual([]);
@@ -180,7 +178,7 @@ test("keeps the newest 1,000 samples until they are taken", async () => {
   const rows = Array.from({ length: 600 }, (_, index) => ({ ...CARD, index: String(index) }));
   const smi = fakeSmi([{ rows, everyMs: 10 }]);
   await using gpu = reading(smi.command);
-  await vi.waitFor(() => expect(gpu.count()).toBeGreaterThan(1_800), 10_000);
+  await waitFor(() => expect(gpu.count()).toBeGreaterThan(1_800));
   const state = gpu.source.take();
   expect(GpuState.safeParse(state).success).toBe(true);
   expect(state.samples).toHaveLength(1_000);
@@ -217,7 +215,7 @@ test("leaves no orphan when the agent is killed, because the next row ends the c
   const pid = Number(readFileSync(join(folder, "pid"), "utf8"));
   expect(isAlive(pid)).toBe(true);
   agent.kill("SIGKILL");
-  await vi.waitFor(() => expect(isAlive(pid)).toBe(false), 10_000);
+  await waitFor(() => expect(isAlive(pid)).toBe(false));
 });
 
 function reading(
@@ -251,16 +249,13 @@ async function until(
   matches: (state: GpuState) => boolean,
 ): Promise<GpuState> {
   const samples: GpuState["samples"] = [];
-  return vi.waitFor(
-    () => {
-      const taken = source.take();
-      samples.push(...taken.samples);
-      const state = { ...taken, samples };
-      expect(matches(state)).toBe(true);
-      return state;
-    },
-    { timeout: 10_000, interval: 10 },
-  );
+  return waitFor(() => {
+    const taken = source.take();
+    samples.push(...taken.samples);
+    const state = { ...taken, samples };
+    expect(matches(state)).toBe(true);
+    return state;
+  });
 }
 
 /** Returns true if the process is alive, and not a zombie. */
