@@ -37,6 +37,10 @@ export type SpoolDisk = {
   openToRead(path: string): number;
   /** Returns the number of bytes read; 0 at the end of the file. */
   read(fd: number, into: Uint8Array, at: number): number;
+  /** Opens a file to write into it, at any offset. Returns its descriptor. */
+  openToChange(path: string): number;
+  /** Writes all of the bytes at that offset. */
+  overwrite(fd: number, bytes: Uint8Array, at: number): void;
   close(fd: number): void;
   unlink(path: string): void;
 };
@@ -68,6 +72,11 @@ export const NODE_DISK: SpoolDisk = {
   },
   openToRead: (path) => openSync(path, "r"),
   read: (fd, into, at) => readSync(fd, into, 0, into.length, at),
+  openToChange: (path) => openSync(path, "r+"),
+  overwrite(fd, bytes, at) {
+    for (let written = 0; written < bytes.length; )
+      written += writeSync(fd, bytes, written, bytes.length - written, at + written);
+  },
   close: closeSync,
   unlink: unlinkSync,
 };

@@ -28,6 +28,11 @@ export class SpoolIds {
     return this.#positions.get(id) === OPEN;
   }
 
+  /** Returns whether the record of an id is confirmed. A forgotten id was. */
+  isConfirmed(id: string, confirmed: number): boolean {
+    return (this.#positions.get(id) ?? SETTLED) <= confirmed;
+  }
+
   begin(id: string, confirmed: number): void {
     this.#positions.set(id, OPEN);
     this.#forget(confirmed);

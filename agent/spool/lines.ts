@@ -1,7 +1,7 @@
 /**
  * The lines of the spool's log, and the record of a request that a crash interrupted. Pure.
  *
- * Each line is a JSON object of one of four kinds. A line counts only with its line feed: a line
+ * Each line is a JSON object of one of five kinds. A line counts only with its line feed: a line
  * cut off by a crash or a full disk is skipped. Lines read back are parsed with a schema: a disk is
  * outside this program, too.
  */
@@ -56,13 +56,39 @@ const ConfirmedLine = z.object({ t: z.literal("confirmed"), at, position });
 /** The newest ended and confirmed ids of deleted segments, oldest first. */
 const OverLine = z.object({ t: z.literal("over"), at, ids: z.array(z.string().max(64)) });
 
-const SpoolLine = z.discriminatedUnion("t", [OpenLine, DoneLine, ConfirmedLine, OverLine]);
+/** Written over a line of a request whose record is in the ledger: its texts are gone. */
+const GoneLine = z.object({ t: z.literal("gone"), at, id: z.string().max(64) });
+
+const SpoolLine = z.discriminatedUnion("t", [
+  OpenLine,
+  DoneLine,
+  ConfirmedLine,
+  OverLine,
+  GoneLine,
+]);
 export type SpoolLine = z.infer<typeof SpoolLine>;
 
 export const lineOf = (line: SpoolLine): string => `${JSON.stringify(line)}\n`;
 
 /** Returns true if a stored line is a finished request, without parsing it. */
 export const isDoneLine = (text: string): boolean => text.startsWith('{"t":"done"');
+
+/** The start of a line about one request. `position` is null if it is only the beginning. */
+export type LineHead = { id: string; at: number; position: number | null };
+
+const HEAD =
+  /^\{"t":"(?:open|done)","at":([\d.]+),(?:"begun"|"position":(\d+),"record"):\{"request_id":"([^"]+)"/;
+
+/** Reads the start of a stored line, because parsing its texts would cost too much. */
+export function lineHeadOf(text: string): LineHead | null {
+  const [, at, position, id] = HEAD.exec(text) ?? [];
+  if (at === undefined || id === undefined) return null;
+  return { id, at: Number(at), position: position === undefined ? null : Number(position) };
+}
+
+/** Returns a line of that many bytes, padded with spaces, which keeps nothing but the id. */
+export const goneLineOf = ({ id, at }: LineHead, bytes: number): string =>
+  `${JSON.stringify({ t: "gone", at, id }).padEnd(bytes - 1)}\n`;
 
 /** Returns null for anything that is not a valid line of the spool. */
 export function parseLine(text: string): SpoolLine | null {

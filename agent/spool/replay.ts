@@ -80,6 +80,10 @@ function apply(found: Replay, unconfirmed: number[], line: SpoolLine, place: Spo
     case "confirmed":
       found.confirmed = Math.max(found.confirmed, line.position);
       return;
+    case "gone":
+      open.delete(line.id);
+      ids.settle(line.id);
+      return;
     case "over":
       ids.prepend(line.ids);
       for (const id of line.ids) {

@@ -128,13 +128,47 @@ export class SegmentFiles {
     }
   }
 
-  /** Removes a segment from the list. Its file stays until {@link unlink}. */
+  /** Removes a segment from the list. Its file stays until {@link erase}. */
   forget(segment: SpoolSegment): void {
     if (segment === this.current) this.close();
     this.#segments.splice(this.#segments.indexOf(segment), 1);
   }
 
-  unlink(path: string): void {
+  /**
+   * Writes these lines over those at their offsets, which have the same length.
+   * @throws the system's error
+   */
+  overwrite(segment: SpoolSegment, lines: readonly StoredLine[]): void {
+    if (lines.length === 0) return;
+    const fd = this.#disk.openToChange(segment.path);
+    try {
+      for (const { text, offset } of lines) this.#disk.overwrite(fd, Buffer.from(text), offset);
+    } finally {
+      this.#disk.close(fd);
+    }
+    this.#isDirty = true;
+  }
+
+  /**
+   * Deletes a file after all of it is overwritten, because it contains prompts.
+   * @throws the system's error if it cannot be deleted
+   */
+  async erase({ path, size }: SpoolSegment): Promise<void> {
+    const fd = this.#zero(path, size);
+    if (fd !== null) {
+      await new Promise<void>((resolve) => this.#disk.sync(fd, () => resolve()));
+      this.#disk.close(fd);
+    }
+    this.#disk.unlink(path);
+  }
+
+  /** Like {@link erase}, but returns when it is done. */
+  eraseNow({ path, size }: SpoolSegment): void {
+    const fd = this.#zero(path, size);
+    if (fd !== null) {
+      this.#disk.syncNow(fd);
+      this.#disk.close(fd);
+    }
     this.#disk.unlink(path);
   }
 
@@ -169,6 +203,19 @@ export class SegmentFiles {
       this.#disk.syncNow(fd);
     } finally {
       this.#release(fd);
+    }
+  }
+
+  /** Returns the descriptor of the zeroed file; null if it cannot be changed, only deleted. */
+  #zero(path: string, size: number): number | null {
+    try {
+      const fd = this.#disk.openToChange(path);
+      const zeros = Buffer.alloc(READ_BYTES);
+      for (let at = 0; at < size; at += zeros.length)
+        this.#disk.overwrite(fd, zeros.subarray(0, Math.min(zeros.length, size - at)), at);
+      return fd;
+    } catch {
+      return null;
     }
   }
 

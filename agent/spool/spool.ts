@@ -34,6 +34,7 @@ import {
 } from "./lines.ts";
 import { SpoolReader } from "./reader.ts";
 import { type Replay, replay } from "./replay.ts";
+import { SpoolScrubber } from "./scrubber.ts";
 import { SegmentFiles, type SpoolPlace, type SpoolSegment } from "./segments.ts";
 import { SpoolWriter } from "./writer.ts";
 
@@ -58,6 +59,7 @@ export class Spool {
   readonly #backlog = new SpoolBacklog();
   readonly #reader: SpoolReader;
   readonly #writer: SpoolWriter;
+  readonly #scrubber: SpoolScrubber;
   /** The place of each open request's line; null while only the backlog has it. */
   readonly #open: Map<string, SpoolPlace | null>;
   #confirmed: number;
@@ -90,6 +92,12 @@ export class Spool {
       onDiskBack: () => log("info", "spool_disk_back", { lost: this.#lost }),
     });
     this.#ids = found.ids;
+    this.#scrubber = new SpoolScrubber(files, {
+      log,
+      after: options.after ?? after,
+      confirmed: () => this.#confirmed,
+      isConfirmed: (id) => this.#ids.isConfirmed(id, this.#confirmed),
+    });
     this.#open = found.open;
     this.#confirmed = found.confirmed;
     this.#pending = found.pending;
@@ -184,6 +192,7 @@ export class Spool {
     this.#backlog.confirm(position);
     this.#writer.noteConfirmed(position);
     this.#deleteConfirmed();
+    this.#scrubber.schedule();
     this.#writer.scheduleSync();
   }
 
@@ -192,6 +201,7 @@ export class Spool {
    * log: the next run closes them.
    */
   close(): void {
+    this.#scrubber.close();
     this.#writer.close();
   }
 

@@ -123,7 +123,8 @@ export class SpoolWriter {
     this.#cancelRetry?.();
     try {
       this.#files.close();
-      this.#unlink(this.#deletable.splice(0));
+      for (const segment of this.#deletable.splice(0))
+        this.#attempt(segment, () => this.#files.eraseNow(segment));
     } catch (error) {
       this.#shell.log("error", "spool_sync_failed", { error });
     }
@@ -165,20 +166,19 @@ export class SpoolWriter {
     this.#cancelSync = null;
     try {
       await this.#files.sync();
-      this.#unlink(deletable);
+      for (const segment of deletable)
+        await this.#attempt(segment, () => this.#files.erase(segment));
     } catch (error) {
       this.#shell.log("error", "spool_sync_failed", { error });
       this.#deletable.push(...deletable);
     }
   }
 
-  #unlink(segments: SpoolSegment[]): void {
-    for (const { path } of segments) {
-      try {
-        this.#files.unlink(path);
-      } catch (error) {
-        this.#shell.log("warn", "spool_segment_kept", { path, error });
-      }
+  async #attempt({ path }: SpoolSegment, erase: () => void | Promise<void>): Promise<void> {
+    try {
+      await erase();
+    } catch (error) {
+      this.#shell.log("warn", "spool_segment_kept", { path, error });
     }
   }
 }

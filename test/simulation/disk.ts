@@ -78,6 +78,15 @@ export class SimulatedDisk {
         const end = Math.min(file.size, at + into.length);
         return end <= at ? 0 : file.bytes.copy(into, 0, at, end);
       },
+      openToChange: (path) => {
+        const file = this.#files.get(path);
+        if (file === undefined) throw new Error(`ENOENT: ${path}`);
+        return this.#openFile(path, file);
+      },
+      overwrite: (fd, bytes, at) => {
+        if (this.#chance.isLikely(0.05)) throw new Error("EIO");
+        this.#at(fd).file.bytes.set(bytes, at);
+      },
       close: (fd) => void this.#open.delete(fd),
       unlink: (path) => {
         const file = this.#files.get(path);
