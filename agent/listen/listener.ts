@@ -6,7 +6,13 @@
  * allowlist, as with Ollama itself; only web pages from elsewhere are refused.
  */
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { hostname } from "node:os";
 import type { OpenRequest } from "../../protocol/inventory.ts";
 import { HEAD_BYTES_MAX, STREAMS_PER_BOX_MAX } from "../../protocol/limits.ts";
@@ -14,9 +20,11 @@ import { newRequestId } from "../../protocol/request-id.ts";
 import { aim, apiOf } from "../../protocol/target.ts";
 import { atMost, DRAIN_MS } from "../clock/drain.ts";
 import { ListenError } from "../errors.ts";
+import type { LogLevel } from "../log.ts";
 import { EnergyMeter } from "../measure/energy.ts";
 import { OllamaClient } from "../request/ollama.ts";
 import { isOwnHost, isOwnOrigin, pageHeaders, preflightHeaders } from "./admission.ts";
+import { type ConnectionLimits, ownConnectionLimits } from "./connection-limits.ts";
 import {
   forwardsToItself,
   isLoopback,
@@ -29,6 +37,8 @@ import { type LocalFailure, localWireErrorOf } from "./local-failure.ts";
 export type ListenerOptions = Omit<CallShell, "ollama"> & {
   /** The Ollama that is called. It must not be the listener itself. */
   ollamaUrl: URL;
+  /** Replaces limits that follow from the process. For tests. */
+  limits?: Partial<ConnectionLimits>;
   /** Runs when a call is over and its record is written. */
   onOver(endpoint: string): void;
 };
@@ -47,23 +57,44 @@ export const NOTHING_RECORDED = {
 /** How long callers have to receive the error that ends their calls when the agent stops. */
 const FINAL_ERRORS_MS = 500;
 
+/** How often the server looks for heads that are overdue, at most. */
+const CHECK_MS_MAX = 5_000;
+
+/** The log has one line in this time about connections, however many fail. */
+const LOG_EVERY_MS = 60_000;
+
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #shell: CallShell;
   readonly #ollama: OllamaClient;
   readonly #server: Server;
+  readonly #bodyMs: number;
   readonly #calls = new Set<LocalCall>();
   #isLoopback = true;
   #isDraining = false;
+  #loggedMs = Number.NEGATIVE_INFINITY;
   #whenIdle: (() => void)[] = [];
 
   constructor(options: ListenerOptions) {
     this.#options = options;
     this.#ollama = new OllamaClient(options.ollamaUrl);
     this.#shell = { ...options, ollama: this.#ollama };
-    // Like Ollama, it sets no time limit on a slow upload or an idle connection.
-    const limits = { maxHeaderSize: HEAD_BYTES_MAX, requestTimeout: 0, keepAliveTimeout: 0 };
-    this.#server = createServer(limits, (request, response) => this.#receive(request, response));
+    const { connectionsMax, headMs, bodyMs, idleMs } = {
+      ...ownConnectionLimits(),
+      ...options.limits,
+    };
+    this.#bodyMs = bodyMs;
+    // A whole request may take any time: an upload is slow on a slow link.
+    const settings = {
+      maxHeaderSize: HEAD_BYTES_MAX,
+      headersTimeout: headMs,
+      requestTimeout: 0,
+      keepAliveTimeout: idleMs,
+      connectionsCheckingInterval: Math.min(CHECK_MS_MAX, headMs / 2),
+    };
+    this.#server = createServer(settings, (request, response) => this.#receive(request, response));
+    this.#server.maxConnections = connectionsMax;
+    this.#server.on("drop", () => this.#full(connectionsMax));
     // Every call on a connection adds a close listener, and a caller may pipeline many calls.
     this.#server.on("connection", (socket) => socket.setMaxListeners(0));
   }
@@ -105,7 +136,7 @@ export class Listener {
     });
     this.#server
       .removeAllListeners("error")
-      .on("error", (error) => log("error", "listener_failed", { error }));
+      .on("error", (error) => this.#rarely("error", "listener_failed", { error }));
     const bound = this.#server.address();
     if (bound === null || typeof bound === "string")
       throw new ListenError(
@@ -166,9 +197,32 @@ export class Listener {
     const { box } = this.#options;
     if (this.#isDraining) return refuse({ reason: "box_draining", box });
     if (this.#calls.size >= STREAMS_PER_BOX_MAX) return refuse({ reason: "box_busy", box });
+    if (hasBody(headers)) this.#limitSilence(request);
     const call = new LocalCall(arrival, aimed.target, this.#shell);
     this.#calls.add(call);
     call.begin(() => this.#over(call));
+  }
+
+  /** Closes the connection of a caller that begins a body and then sends nothing. */
+  #limitSilence(request: IncomingMessage): void {
+    request.setTimeout(this.#bodyMs, () => request.socket.destroy());
+    // Ollama may take any time to answer. Node sets the limit of an idle connection itself.
+    request.once("end", () => request.setTimeout(0));
+  }
+
+  /** A connection was closed at once, because there are too many. */
+  #full(connectionsMax: number): void {
+    // Connections that wait for a next request make room for callers that have one.
+    this.#server.closeIdleConnections();
+    this.#rarely("warn", "listener_full", { connections: connectionsMax });
+  }
+
+  /** Logs an event that may occur for every connection. */
+  #rarely(level: LogLevel, event: string, fields: Record<string, unknown>): void {
+    const { now, log } = this.#options;
+    if (now() - this.#loggedMs < LOG_EVERY_MS) return;
+    this.#loggedMs = now();
+    log(level, event, fields);
   }
 
   #over(call: LocalCall): void {
@@ -183,6 +237,9 @@ export class Listener {
       : new Promise((resolve) => this.#whenIdle.push(resolve));
   }
 }
+
+const hasBody = (headers: IncomingHttpHeaders): boolean =>
+  headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 
 /** How much of a header an error repeats. */
 const shown = (text = ""): string => text.slice(0, 200);

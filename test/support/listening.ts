@@ -4,6 +4,7 @@ import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CloudGuard } from "../../agent/cloud/cloud-guard.ts";
+import type { ConnectionLimits } from "../../agent/listen/connection-limits.ts";
 import { urlOf } from "../../agent/listen/listen-address.ts";
 import { CLOCKS, Listener } from "../../agent/listen/listener.ts";
 import { EnergyMeter } from "../../agent/measure/energy.ts";
@@ -24,6 +25,7 @@ export type ListeningPlan = {
   records?: boolean;
   keepsText?: boolean;
   allowsServerTools?: boolean;
+  limits?: Partial<ConnectionLimits>;
 };
 
 export class Listening implements AsyncDisposable {
@@ -41,7 +43,7 @@ export class Listening implements AsyncDisposable {
 
   static async start(ollamaUrl: string, plan: ListeningPlan = {}): Promise<Listening> {
     const { host = "127.0.0.1", port = 0, records = true, keepsText = true } = plan;
-    const { allowsServerTools = false } = plan;
+    const { allowsServerTools = false, limits = {} } = plan;
     const folder = mkdtempSync(join(tmpdir(), "listening-"));
     const log = () => {};
     const spool = records ? Spool.open(folder, { now: Date.now, log }) : null;
@@ -54,6 +56,7 @@ export class Listening implements AsyncDisposable {
       guard: new CloudGuard({ ...CLOCKS, ollamaUrl: new URL(ollamaUrl), allowsServerTools }).decide,
       log,
       keepsText: () => keepsText,
+      limits,
       forbidsText: () => !keepsText,
       onOver: () => {},
     });

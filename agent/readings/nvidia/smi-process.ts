@@ -66,10 +66,9 @@ export function runSmi(
   }
 }
 
-function follow(
-  child: ChildProcessByStdio<null, Readable, Readable>,
-  onLine: (line: string) => boolean,
-): SmiRun {
+type SmiChild = ChildProcessByStdio<null, Readable, Readable>;
+
+function follow(child: SmiChild, onLine: (line: string) => boolean): SmiRun {
   let output = "";
   let rest = "";
   let spawnError: string | null = null;
@@ -80,23 +79,26 @@ function follow(
   const takeLine = (line: string) => {
     if (!onLine(line)) keep(`${line}\n`);
   };
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+  const takeText = (text: string) => {
     const lines = (rest + text).split("\n");
     rest = (lines.pop() ?? "").slice(0, LINE_CHARS_MAX);
     for (const line of lines) takeLine(line);
-  });
-  child.stderr.setEncoding("utf8").on("data", keep);
+  };
 
   const ended = new Promise<SmiEnd>((resolve) => {
     child.on("error", (error: NodeJS.ErrnoException) => {
       // Also emitted if a kill fails. Only a process that never started has no pid.
       if (child.pid === undefined) spawnError = error.code ?? error.message;
+      if (!hasPipes(child)) resolve({ output, code: null, signal: null, spawnError });
     });
     child.on("close", (code, signal) => {
       if (rest !== "") takeLine(rest);
       resolve({ output, code: spawnError === null ? code : null, signal, spawnError });
     });
   });
+  if (!hasPipes(child)) return { ended, kill: () => undefined };
+  child.stdout.setEncoding("utf8").on("data", takeText);
+  child.stderr.setEncoding("utf8").on("data", keep);
   const kill = () => {
     child.kill("SIGKILL");
     // A grandchild (the command may be a script) could keep the pipes open and delay "close".
@@ -105,3 +107,6 @@ function follow(
   };
   return { ended, kill };
 }
+
+/** A process that could not start because no file was left has no pipes; its error event follows. */
+const hasPipes = (child: Partial<SmiChild>): child is SmiChild => child.stdout !== undefined;
