@@ -48,7 +48,8 @@ const ROOMS: Record<string, Record<string, string[]>> = {
     export: ["counting", "answers", "storage"],
     repository: ["errors", "registered-box", "counting", "answers", "models", "export"],
     settings: ["env", "errors", "export"],
-    auth: ["errors", "settings"],
+    session: [],
+    auth: ["errors", "settings", "session"],
     version: [],
     aggregator: [
       "env",
@@ -74,6 +75,7 @@ const ROOMS: Record<string, Record<string, string[]>> = {
       "export",
       "repository",
       "settings",
+      "session",
       "auth",
       "version",
       "aggregator",

@@ -21,6 +21,7 @@ import { liveRoutes } from "./routes/live.ts";
 import { ollamaRoutes } from "./routes/ollama.ts";
 import { pageRoutes } from "./routes/page.ts";
 import { repositoryRoutes } from "./routes/repository.ts";
+import { sessionRoutes } from "./routes/session.ts";
 import { statsRoutes } from "./routes/stats.ts";
 
 const app = new Hono<Env>({ strict: true, getPath: rawPathOf });
@@ -48,6 +49,7 @@ app.route("/", liveRoutes);
 app.route("/", ollamaRoutes);
 app.route("/", repositoryRoutes);
 app.route("/", dataRoutes);
+app.route("/", sessionRoutes);
 app.route("/", docsRoutes);
 app.route("/", gatewayRoutes);
 app.route("/", pageRoutes);

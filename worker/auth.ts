@@ -6,6 +6,7 @@
  */
 import type { Scope } from "../protocol/routes.ts";
 import { GatewayError } from "./errors.ts";
+import { keyOfSession, type NamedKey, newSession, senderOf, sessionOf } from "./session.ts";
 import type { Settings } from "./settings.ts";
 
 export type Principal = { keyId: string | null; scopes: ReadonlySet<Scope> };
@@ -28,16 +29,58 @@ export async function principalOf(
     return { keyId: null, scopes: ALL };
   }
   const offered = pathKey ?? bearerOf(request.headers) ?? request.headers.get("x-api-key");
-  if (offered === null) throw new GatewayError({ reason: "no_key" });
+  if (offered !== null) return principalWith(await keyNamed(offered, settings));
+  const session = sessionOf(request);
+  if (session === null) throw new GatewayError({ reason: "no_key" });
+  // A browser sends a cookie on its own, so only our page may act with it.
+  const sender = senderOf(request);
+  const isReading = request.method === "GET" || request.method === "HEAD";
+  if (sender === "other_page" || (sender === null && !isReading))
+    throw new GatewayError({ reason: "foreign_page" });
+  const key = await keyOfSession(session, keysOf(settings), Date.now());
+  if (key === null) throw new GatewayError({ reason: "session_ended" });
+  return principalWith(key);
+}
+
+/**
+ * Exchanges a key for a session. Open mode needs none.
+ * @throws {GatewayError} `key_unknown`
+ */
+export async function sessionFor(
+  request: Request,
+  settings: Settings,
+  offered: string,
+  nowMs: number,
+): Promise<{ principal: Principal; session: { value: string; expiresMs: number } | null }> {
+  if (settings.authMode === "open")
+    return { principal: await principalOf(request, settings, null), session: null };
+  const key = await keyNamed(offered, settings);
+  return { principal: principalWith(key), session: await newSession(key, nowMs) };
+}
+
+type ScopedKey = NamedKey & { scopes: Scope[] };
+
+const principalWith = ({ keyId, scopes }: ScopedKey): Principal => ({
+  keyId,
+  scopes: new Set(scopes),
+});
+
+function keysOf({ adminKey, callerKey, readKey }: Settings): ScopedKey[] {
   const keys: [string | null, string, Scope[]][] = [
-    [settings.adminKey, "admin", ["infer", "read", "admin"]],
-    [settings.callerKey, "caller", ["infer"]],
-    [settings.readKey, "read", ["read"]],
+    [adminKey, "admin", ["infer", "read", "admin"]],
+    [callerKey, "caller", ["infer"]],
+    [readKey, "read", ["read"]],
   ];
-  let found: Principal | null = null;
-  // Every key is compared, even after a match, so that the time taken does not reveal which one it was.
-  for (const [key, keyId, scopes] of keys)
-    if (key !== null && (await isSame(offered, key))) found = { keyId, scopes: new Set(scopes) };
+  return keys.flatMap(([key, keyId, scopes]) => (key === null ? [] : [{ key, keyId, scopes }]));
+}
+
+/**
+ * Compares every key, even after a match, so that the time taken does not reveal which one it was.
+ * @throws {GatewayError} `key_unknown`
+ */
+async function keyNamed(offered: string, settings: Settings): Promise<ScopedKey> {
+  let found: ScopedKey | null = null;
+  for (const named of keysOf(settings)) if (await isSame(offered, named.key)) found = named;
   if (found === null) throw new GatewayError({ reason: "key_unknown" });
   return found;
 }

@@ -19,6 +19,8 @@ export type FailureReason =
   | { reason: "misconfigured"; detail: string }
   | { reason: "no_key" }
   | { reason: "key_unknown" }
+  | { reason: "session_ended" }
+  | { reason: "foreign_page" }
   | { reason: "scope_missing"; scope: string }
   | { reason: "open_mode_elsewhere" }
   | { reason: "box_unknown"; box: string }
@@ -91,6 +93,14 @@ export function wireErrorOf(failure: FailureReason): WireError {
       return byGateway(401, "unauthorized", "This API key is not valid.", {
         "www-authenticate": 'Bearer realm="ollama-edge-serve", error="invalid_token"',
       });
+    case "session_ended":
+      return byGateway(401, "session_ended", "Your session has ended. Sign in again.");
+    case "foreign_page":
+      return byGateway(
+        403,
+        "foreign_page",
+        "A session works only from the page of this edge. Send an API key instead.",
+      );
     case "scope_missing":
       return byGateway(
         403,

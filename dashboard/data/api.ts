@@ -2,12 +2,11 @@
  * The client for `/api`, typed by the route table.
  *
  * Responses are not validated here. The page is served by the same Worker, in the same version, and
- * zod would be most of the page's bytes. The key is sent in a header, never in a URL.
+ * zod would be most of the page's bytes. The browser adds the session's cookie, which script cannot read.
  */
 import type { z } from "zod";
 import type { API_ROUTES } from "../../protocol/api/routes.ts";
 import type { ApiError } from "../../protocol/api/shapes.ts";
-import { key } from "./key.ts";
 
 type Route = (typeof API_ROUTES)[keyof typeof API_ROUTES];
 export type Method = Route["method"];
@@ -77,13 +76,13 @@ export async function call(
 ): Promise<Response> {
   const init: RequestInit = {
     method,
-    headers: { ...headers, ...authorization() },
+    headers,
     cache: "no-store",
     ...(signal && { signal }),
   };
   if (body !== undefined) {
     init.body = JSON.stringify(body);
-    init.headers = { ...init.headers, "content-type": "application/json" };
+    init.headers = { ...headers, "content-type": "application/json" };
   }
   let response: Response;
   try {
@@ -95,9 +94,6 @@ export async function call(
   if (!response.ok) throw await failureOf(response);
   return response;
 }
-
-const authorization = (): Record<string, string> =>
-  key.value === null ? {} : { authorization: `Bearer ${key.value}` };
 
 function urlOf(path: string, params: Record<string, string>, query: Query): string {
   const filled = path.replace(/\{(\w+)\}/g, (_, name: string) =>

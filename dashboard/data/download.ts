@@ -1,6 +1,6 @@
 /**
- * Saves a response of `/api` as a file. Uses fetch rather than a link, because the key is sent in a
- * header.
+ * Saves a response of `/api` as a file. Uses fetch rather than a link, so that a
+ * refusal is shown on the page.
  */
 import { type CallOptions, call } from "./api.ts";
 

@@ -1,5 +1,6 @@
 /**
- * Parses server-sent events from a fetch response, because an `EventSource` cannot send a key.
+ * Parses server-sent events from a fetch response, because an `EventSource` hides the status of a
+ * refusal.
  * Only `data:` fields are used.
  */
 

@@ -9,8 +9,8 @@ import type { Live } from "../../protocol/api/live.ts";
 import { ApiFailure, call, errorMessage, read } from "./api.ts";
 import { isVisible } from "./clock.ts";
 import { jsonEvents } from "./events.ts";
-import { key, locked } from "./key.ts";
 import { preferences } from "./preferences.ts";
+import { lock, locked } from "./session.ts";
 
 export type Connection =
   | { kind: "connecting" | "streaming" | "polling" | "hidden" | "off" | "locked" }
@@ -42,12 +42,11 @@ const RETRY_MS_MAX = 15_000;
 let pollsUntilMs = 0;
 let current: AbortController | null = null;
 
-/** Starts the updates, and restarts them whenever visibility, the interval or the key changes. */
+/** Starts the updates, and restarts them whenever visibility, the interval or the session changes. */
 export function startLive(): void {
   effect(() => {
     const seconds = preferences.value.refresh;
     const isWanted = isVisible.value && locked.value === null;
-    void key.value;
     untracked(() => begin(isWanted, seconds));
   });
 }
@@ -83,7 +82,7 @@ async function run(seconds: number, signal: AbortSignal): Promise<void> {
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof ApiFailure && error.isLocked) {
-        locked.value = key.peek() === null ? "" : error.message;
+        lock(error);
         return;
       }
       failures = tick.peek() === tickBefore ? failures + 1 : 1;

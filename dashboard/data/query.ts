@@ -11,8 +11,8 @@ import {
   type ResponseOf,
   read,
 } from "./api.ts";
-import { key, locked } from "./key.ts";
 import { tick } from "./live.ts";
+import { lock } from "./session.ts";
 
 export type QueryState<T> = {
   /** The last response. It stays while a newer one, or one to a changed query, is loading. */
@@ -49,8 +49,7 @@ export function useQuery<P extends PathOf<"GET">>(
           (data) => setFetched({ data, error: null, isLoading: false }),
           (error: unknown) => {
             if (controller.signal.aborted) return;
-            if (error instanceof ApiFailure && error.status === 401)
-              locked.value = key.peek() === null ? "" : error.message;
+            if (error instanceof ApiFailure && error.status === 401) lock(error);
             setFetched((before) => ({ ...before, error: errorMessage(error), isLoading: false }));
           },
         )

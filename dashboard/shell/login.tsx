@@ -1,19 +1,27 @@
 /** The sign-in form, shown if the edge requires an API key. */
 import { useState } from "preact/hooks";
-import { locked, unlock } from "../data/key.ts";
+import { errorMessage } from "../data/api.ts";
+import { locked, signIn } from "../data/session.ts";
 
 export function Login() {
   const [typed, setTyped] = useState("");
+  const [failure, setFailure] = useState(locked.value ?? "");
+  const [isSending, setIsSending] = useState(false);
   const submit = (event: Event) => {
     event.preventDefault();
-    if (typed.trim() !== "") unlock(typed.trim());
+    if (typed.trim() === "" || isSending) return;
+    setIsSending(true);
+    signIn(typed.trim())
+      .catch((error: unknown) => setFailure(errorMessage(error)))
+      .finally(() => setIsSending(false));
   };
   return (
     <form class="login" onSubmit={submit}>
       <h1>Sign in</h1>
       <p>
         This edge requires an API key. <code>READ_KEY</code> can view everything;{" "}
-        <code>ADMIN_KEY</code> can also make changes. Closing this tab signs you out.
+        <code>ADMIN_KEY</code> can also make changes. You stay signed in until the browser closes,
+        for at most 7 days.
       </p>
       <label for="key">API key</label>
       <input
@@ -24,9 +32,9 @@ export function Login() {
         value={typed}
         onInput={(event) => setTyped(event.currentTarget.value)}
       />
-      {locked.value !== null && locked.value !== "" && (
+      {failure !== "" && (
         <p class="error-text" role="alert">
-          {locked.value}
+          {failure}
         </p>
       )}
       <button type="submit" class="primary">

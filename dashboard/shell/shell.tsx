@@ -1,9 +1,9 @@
 /** The frame around every page: header, navigation, banners and the sign-in form. */
 import type { ComponentType } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { locked } from "../data/key.ts";
 import { live } from "../data/live.ts";
 import { place } from "../data/place.ts";
+import { locked } from "../data/session.ts";
 import { Overview } from "../pages/overview/overview.tsx";
 import {
   ChatIcon,

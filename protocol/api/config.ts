@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { ExporterType } from "../messages.ts";
 import type { ApiRoute } from "./route.ts";
-import { Count, Time } from "./shapes.ts";
+import { Count, ScopeName, Time } from "./shapes.ts";
 
 export const OnOff = z.enum(["on", "off"]);
 
@@ -26,9 +26,7 @@ export const Config = z
     // Fields that the seed's API lacks.
     log_content: OnOff.describe("off: prompts and responses are not stored anywhere"),
     auth_mode: z.enum(["keys", "open"]),
-    scopes: z
-      .array(z.enum(["infer", "read", "admin"]))
-      .describe("the scopes of the key that made this call"),
+    scopes: z.array(ScopeName).describe("the scopes of the key that made this call"),
     retention: z.object({
       logs_days: Count,
       logs_rows_max: Count,

@@ -8,6 +8,7 @@ import { LIVE_ROUTES } from "./live.ts";
 import { OLLAMA_API_ROUTES } from "./ollama.ts";
 import { REPOSITORY_ROUTES } from "./repository.ts";
 import type { ApiRoute } from "./route.ts";
+import { SESSION_ROUTES } from "./session.ts";
 import { STATS_ROUTES } from "./stats.ts";
 import { SYSTEM_ROUTES } from "./system.ts";
 
@@ -21,5 +22,6 @@ export const API_ROUTES = {
   ...REPOSITORY_ROUTES,
   ...DATA_ROUTES,
   ...CONFIG_ROUTES,
+  ...SESSION_ROUTES,
   ...DOCS_ROUTES,
 } as const satisfies Record<string, ApiRoute>;

@@ -13,6 +13,8 @@ export const Figure = z.number().nonnegative().nullable();
 export const Percent = z.number().min(0).max(100).nullable();
 /** 2^30 bytes, two decimals. */
 export const Gib = Figure;
+/** The name of a scope, one of the things that an API key allows. */
+export const ScopeName = z.enum(["infer", "read", "admin"]);
 export const Rate = z.number().min(0).max(1).nullable();
 
 /**

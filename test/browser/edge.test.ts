@@ -45,9 +45,28 @@ test("requires an API key, rejects a wrong one, and limits a read key to viewing
   expect(await page.getByRole("button", { name: "Clear everything…" }).isDisabled()).toBe(true);
   expect(viewer.requests.some((request) => request.includes("key-for-tests"))).toBe(false);
 
+  // The key is out of reach of script, and so is the cookie that stands for it.
+  const visible = await page.evaluate(
+    "JSON.stringify([document.cookie, { ...sessionStorage }, { ...localStorage }])",
+  );
+  expect(JSON.parse(String(visible)).slice(0, 2)).toEqual(["", {}]);
+  expect(visible).not.toContain("key-for-tests");
+  const [cookie] = await page.context().cookies();
+  expect(cookie).toMatchObject({ httpOnly: true, sameSite: "Strict", path: "/", expires: -1 });
+  expect(cookie?.value).not.toContain("key-for-tests");
+
   await page.goto(`${stack.url}/#/`);
   await page.getByText("No boxes have connected yet").waitFor();
   expect(await viewer.accessibilityViolations()).toEqual([]);
+
+  // A second tab shares the session. Signing out ends it for both.
+  const other = await page.context().newPage();
+  await other.goto(`${stack.url}/#/settings`);
+  await other.getByRole("button", { name: "Sign out" }).click();
+  await other.getByRole("heading", { name: "Sign in" }).waitFor();
+  expect(await page.context().cookies()).toEqual([]);
+  await page.goto(`${stack.url}/#/models`);
+  await page.getByRole("heading", { name: "Sign in" }).waitFor();
 });
 
 test("forgets a box that is down once its name is typed, and refuses to forget a connected one", async () => {
@@ -113,7 +132,7 @@ test("greys out the data of a dead edge, reconnects by itself, and requires sign
   expect(await page.locator(".page.stale").count()).toBe(1);
 
   await stack.startEdge({ ...SETTINGS, READ_KEY: "another-key-for-reading" });
-  await page.getByRole("alert").filter({ hasText: "This API key is not valid." }).waitFor();
+  await page.getByRole("alert").filter({ hasText: "Your session has ended." }).waitFor();
   await signIn(viewer, "another-key-for-reading");
   await page.getByText(/^Live/).waitFor();
   expect(await page.locator(".page.stale, .banner.bad").count()).toBe(0);

@@ -94,6 +94,8 @@ const CALLS: Record<RouteName, Call> = {
   removeFromRepository: { path: "/api/models/repository/hf.co%2Fuser%2Fmodel%3AQ4_K_M" },
   config: {},
   patchConfig: { body: { log_content: "on" } },
+  signIn: { body: { key: "any-in-open-mode" } },
+  signOut: {},
   openapi: {},
   docs: {},
   dataSummary: {},

@@ -1,6 +1,7 @@
 /** The preferences of this browser. */
 import type { ComponentChildren } from "preact";
-import { forgetKey, key, locked } from "../../data/key.ts";
+import { useState } from "preact/hooks";
+import { errorMessage } from "../../data/api.ts";
 import {
   CURRENCIES,
   type Preferences,
@@ -8,6 +9,7 @@ import {
   REFRESH_SECONDS,
   setPreferences,
 } from "../../data/preferences.ts";
+import { signOut } from "../../data/session.ts";
 import { Choice, Section } from "../../parts/basics.tsx";
 import { duration } from "../../shape/format.ts";
 
@@ -23,8 +25,11 @@ const optionsOf = <T extends string>(
   names: Record<NoInfer<T>, string>,
 ): { value: T; name: string }[] => values.map((value) => ({ value, name: names[value] }));
 
-export function ThisBrowser() {
+export function ThisBrowser({ isSignedIn }: { isSignedIn: boolean }) {
   const { refresh, theme, temperature, sizes, price, currency } = preferences.value;
+  const [failure, setFailure] = useState<string | null>(null);
+  const leave = () =>
+    signOut().catch((error: unknown) => setFailure(`Could not sign out. ${errorMessage(error)}`));
   return (
     <Section title="This browser">
       <div class="card">
@@ -98,17 +103,16 @@ export function ThisBrowser() {
             ))}
           </select>
         </Line>
-        {key.value !== null && (
-          <Line name="API key">
-            <button
-              type="button"
-              onClick={() => {
-                forgetKey();
-                locked.value = "";
-              }}
-            >
+        {isSignedIn && (
+          <Line name="Session">
+            <button type="button" onClick={leave}>
               Sign out
             </button>
+            {failure !== null && (
+              <p class="error-text" role="alert">
+                {failure}
+              </p>
+            )}
           </Line>
         )}
       </div>

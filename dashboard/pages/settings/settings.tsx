@@ -11,7 +11,7 @@ export function SettingsPage() {
   const isAdmin = config?.scopes.includes("admin") ?? false;
   return (
     <div class="settings">
-      <ThisBrowser />
+      <ThisBrowser isSignedIn={config?.auth_mode === "keys"} />
       <Connect />
       {config !== null ? (
         <Configuration config={config} isAdmin={isAdmin} changed={refetch} />

@@ -1,0 +1,45 @@
+/** `/api/session`: a browser signs in once, and script never sees the key again. */
+import { z } from "zod";
+import type { ApiRoute } from "./route.ts";
+import { ScopeName, Time } from "./shapes.ts";
+
+export const SignIn = z
+  .strictObject({ key: z.string().min(1).max(1_024).describe("an API key") })
+  .meta({ id: "SignIn" });
+
+/** `POST /api/session`. */
+export const SignedIn = z
+  .object({
+    scopes: z.array(ScopeName).describe("the scopes of the key"),
+    expires_at: Time.nullable().describe("null in open mode, which needs no session"),
+  })
+  .meta({ id: "SignedIn" });
+export type SignedIn = z.infer<typeof SignedIn>;
+
+/** `DELETE /api/session`. */
+export const SignedOut = z.object({ status: z.literal("signed_out") }).meta({ id: "SignedOut" });
+
+export const SESSION_ROUTES = {
+  signIn: {
+    method: "POST",
+    path: "/api/session",
+    scope: null,
+    tag: "Session",
+    summary: "Sign a browser in",
+    description: [
+      "Sets a cookie that script cannot read and that stands for the key, with its scopes. It ends when",
+      "the browser closes, after 7 days, when the key is replaced, or with DELETE. Programs send their",
+      "key with each request instead.",
+    ].join(" "),
+    body: SignIn,
+    answer: SignedIn,
+  },
+  signOut: {
+    method: "DELETE",
+    path: "/api/session",
+    scope: null,
+    tag: "Session",
+    summary: "Sign a browser out",
+    answer: SignedOut,
+  },
+} as const satisfies Record<string, ApiRoute>;

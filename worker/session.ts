@@ -1,0 +1,108 @@
+/**
+ * Sessions: a cookie stands for the API key of a browser that has signed in. Script cannot read it.
+ *
+ * It names a key and an expiry, signed with a key that is derived from that API key. So it does not
+ * contain the API key, nothing is stored, and replacing the API key ends its sessions.
+ */
+
+/** An API key, and the name under which records and sessions mention it. */
+export type NamedKey = { keyId: string; key: string };
+
+/** A lost laptop stays signed in no longer. */
+const SESSION_MS = 7 * 86_400_000;
+
+/** `__Host-` has the browser refuse the cookie from a sibling domain, from a path, and over plain http. */
+const SECURE_NAME = "__Host-session";
+
+const encoder = new TextEncoder();
+
+/** Returns the value of a new session's cookie. */
+export async function newSession(
+  named: NamedKey,
+  nowMs: number,
+): Promise<{ value: string; expiresMs: number }> {
+  const expiresMs = nowMs + SESSION_MS;
+  const claim = `${named.keyId}.${expiresMs}`;
+  const signature = await crypto.subtle.sign(
+    "HMAC",
+    await signingKey(named),
+    encoder.encode(claim),
+  );
+  return { value: `${claim}.${hexOf(signature)}`, expiresMs };
+}
+
+/** Returns the key of these that a session stands for, or null if it has ended or is not ours. */
+export async function keyOfSession<Key extends NamedKey>(
+  value: string,
+  keys: readonly Key[],
+  nowMs: number,
+): Promise<Key | null> {
+  const [, keyId, expiresMs, hex] = /^(\w+)\.(\d{1,15})\.([0-9a-f]{64})$/.exec(value) ?? [];
+  const named = keys.find((each) => each.keyId === keyId);
+  if (named === undefined || hex === undefined || Number(expiresMs) <= nowMs) return null;
+  const signature = Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+  const claim = encoder.encode(`${keyId}.${expiresMs}`);
+  const isOurs = await crypto.subtle.verify("HMAC", await signingKey(named), signature, claim);
+  return isOurs ? named : null;
+}
+
+/** Returns the session that a request carries; null without one. */
+export function sessionOf(request: Request): string | null {
+  const name = cookieName(request);
+  for (const pair of (request.headers.get("cookie") ?? "").split(";")) {
+    const at = pair.indexOf("=");
+    if (pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
+  }
+  return null;
+}
+
+/**
+ * Returns the `Set-Cookie` of an answer. The cookie has no age, so it also ends with the browser.
+ * @param value  null to sign out
+ */
+export function cookieOf(request: Request, value: string | null): string {
+  const isSecure = new URL(request.url).protocol === "https:";
+  return [
+    `${cookieName(request)}=${value ?? ""}`,
+    "Path=/",
+    "HttpOnly",
+    "SameSite=Strict",
+    ...(isSecure ? ["Secure"] : []),
+    ...(value === null ? ["Max-Age=0"] : []),
+  ].join("; ");
+}
+
+/**
+ * Returns whether a page sent a request: the edge's own, or another. Null if it has no header of a browser.
+ * Browsers send `Sec-Fetch-Site` to every https and loopback address; elsewhere the origin decides.
+ */
+export function senderOf({ headers, url }: Request): "own_page" | "other_page" | null {
+  const site = headers.get("sec-fetch-site");
+  const origin = headers.get("origin");
+  if (site === null && origin === null) return null;
+  const isOwn =
+    site === null ? origin === new URL(url).origin : site === "same-origin" || site === "none";
+  return isOwn ? "own_page" : "other_page";
+}
+
+/** Cookies ignore the port, so two local edges need two names. */
+function cookieName(request: Request): string {
+  const { protocol, port } = new URL(request.url);
+  return protocol === "https:" ? SECURE_NAME : `session-${port || 80}`;
+}
+
+async function signingKey({ key }: NamedKey): Promise<CryptoKey> {
+  const material = await crypto.subtle.importKey("raw", encoder.encode(key), "HKDF", false, [
+    "deriveKey",
+  ]);
+  return crypto.subtle.deriveKey(
+    { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: encoder.encode("session") },
+    material,
+    { name: "HMAC", hash: "SHA-256", length: 256 },
+    false,
+    ["sign", "verify"],
+  );
+}
+
+const hexOf = (bytes: ArrayBuffer): string =>
+  Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
