@@ -33,7 +33,7 @@ export const traffic: Row = {
     }),
     chart({
       title: "Token Rate",
-      description: "Prompt and completion tokens per second. All boxes and models.",
+      description: "Generated tokens per second, without prompts. All boxes and models.",
       queries: [
         { expr: "sum(rate(ollama_tokens_generated_total[$__rate_interval]))", legend: "tokens" },
       ],
@@ -72,10 +72,10 @@ export const traffic: Row = {
     }),
     chart({
       title: "Tokens by model and box",
-      description: "Prompt and completion tokens.",
+      description: "Generated tokens, without prompts.",
       queries: [
         {
-          expr: `sum by (model, box) (rate(ollama_model_tokens_total{${MODEL}, ${BOX}}[$__rate_interval]))`,
+          expr: `sum by (model, box) (rate(ollama_model_tokens_total{kind="completion", ${MODEL}, ${BOX}}[$__rate_interval]))`,
           legend: "{{model}} {{box}}",
         },
       ],

@@ -20,18 +20,21 @@ import {
 } from "./shapes.ts";
 
 /**
- * `GET /api/stats/current`. Latency figures cover inference requests; percentiles cover the last
- * hour.
+ * `GET /api/stats/current`. Latency figures cover successful inference requests; percentiles cover
+ * the last hour.
  */
 export const CurrentStats = z
   .object({
     total_requests: Count,
-    total_tokens: Count.describe("prompt and completion tokens"),
+    total_tokens: Count.describe("generated (completion) tokens"),
     total_errors: Count,
     avg_latency_ms: Figure,
-    models_in_use: z.array(z.string()).describe("models used in the last hour, most used first"),
+    models_in_use: z
+      .array(z.string())
+      .describe("models used for inference in the last hour, most used first"),
     uptime_seconds: z.number(),
     // ours
+    total_prompt_tokens: Count.describe("tokens of prompts, which total_tokens does not include"),
     total_cancelled: Count.describe("requests whose caller disconnected; not counted as errors"),
     total_resumes: Count.describe(
       "how often a request resumed after the tunnel to its box was cut",
@@ -65,7 +68,8 @@ export const HistoryPoint = z
     errors: Count,
     cancelled: Count,
     resumes: Count.describe("how often a request resumed after the tunnel to its box was cut"),
-    tokens: Count,
+    tokens: Count.describe("generated (completion) tokens"),
+    prompt_tokens: Count,
     latency_p50_ms: Figure,
     latency_p95_ms: Figure,
     latency_p99_ms: Figure,
@@ -92,11 +96,12 @@ export const ModelStats = z
   .object({
     name: z.string(),
     total_requests: Count,
-    total_tokens: Count,
+    total_tokens: Count.describe("generated (completion) tokens"),
     avg_latency_ms: Figure,
     tokens_per_second: Figure.describe("completion tokens per second of decoding"),
     error_rate: Rate,
     // ours
+    total_prompt_tokens: Count,
     total_errors: Count,
     last_used: Time.nullable(),
     latency_p50_ms: Figure,

@@ -165,6 +165,7 @@ function historyOf(shift: number, points = POINTS): object {
       errors: 1,
       cancelled: 0,
       tokens: 1_000,
+      prompt_tokens: 200,
       latency_p50_ms: wave * 8,
       latency_p95_ms: wave * 20,
       latency_p99_ms: wave * 30,

@@ -14,7 +14,11 @@ test("counts a record that is delivered twice once", async () => {
   const record = recordOf(Date.now());
   expect(await aggregator.ingest([record, record])).toEqual({ counted: 1 });
   expect(await aggregator.ingest([record, recordOf(Date.now(), {}, 1)])).toEqual({ counted: 1 });
-  expect(await aggregator.current(LIVE)).toMatchObject({ total_requests: 2, total_tokens: 240 });
+  expect(await aggregator.current(LIVE)).toMatchObject({
+    total_requests: 2,
+    total_tokens: 200,
+    total_prompt_tokens: 40,
+  });
   expect((await aggregator.logs(logsQuery())).total).toBe(2);
 });
 
@@ -82,35 +86,37 @@ test("counts exactly the records after random batches with duplicates and evicti
   }
   expect(counted).toBe(600);
   const inference = all.filter(({ endpoint }) => endpoint === "/api/chat");
-  const tokens = sum(
-    inference,
-    ({ prompt_tokens, completion_tokens }) => (prompt_tokens ?? 0) + (completion_tokens ?? 0),
-  );
-  const latency = sum(inference, ({ latency_ms }) => latency_ms);
+  const tokens = sum(inference, ({ completion_tokens }) => completion_tokens ?? 0);
+  const promptTokens = sum(inference, ({ prompt_tokens }) => prompt_tokens ?? 0);
+  const answered = inference.filter(({ status }) => status === "success");
+  const latency = sum(answered, ({ latency_ms }) => latency_ms);
   const current = CurrentStats.parse(await aggregator.current(LIVE));
   expect(current).toMatchObject({
     total_requests: 600,
     total_tokens: tokens,
+    total_prompt_tokens: promptTokens,
     total_errors: all.filter(({ status }) => status === "error").length,
     total_cancelled: all.filter(({ status }) => status === "cancelled").length,
-    avg_latency_ms: Math.round((latency / inference.length) * 100) / 100,
+    avg_latency_ms: Math.round((latency / answered.length) * 100) / 100,
   });
   const exact =
-    inference.map(({ latency_ms }) => latency_ms).sort((a, b) => a - b)[
-      Math.ceil(inference.length * 0.95) - 1
+    answered.map(({ latency_ms }) => latency_ms).sort((a, b) => a - b)[
+      Math.ceil(answered.length * 0.95) - 1
     ] ?? 0;
   expect(Math.abs((current.latency_p95_ms ?? 0) / exact - 1)).toBeLessThan(0.0055);
   const families = parseExposition(await aggregator.exposition(LIVE, false));
   expect(seriesValue(families, "ollama_requests_total")).toBe(600);
   expect(seriesValue(families, "ollama_tokens_generated_total")).toBe(tokens);
+  expect(seriesValue(families, "ollama_prompt_tokens_total")).toBe(promptTokens);
   const counts =
     families
       .get("ollama_request_latency_ms")
       ?.series.filter(({ name }) => name.endsWith("_count")) ?? [];
-  expect(sum(counts, ({ value }) => value)).toBe(inference.length);
+  expect(sum(counts, ({ value }) => value)).toBe(answered.length);
   const history = await historyOf(aggregator, { time_range: "6h" });
   expect(sum(history, ({ requests }) => requests)).toBe(600);
   expect(sum(history, (point) => point.tokens)).toBe(tokens);
+  expect(sum(history, (point) => point.prompt_tokens)).toBe(promptTokens);
   const names = new Set((await aggregator.models()).models.map(({ name }) => name));
   expect(names).toEqual(new Set(["llama3.2", "other"]));
 });
@@ -152,6 +158,18 @@ test("counts a model that no box has as other, and keeps the name of a deleted m
     error_rate: 0,
   });
   expect((await aggregator.current(LIVE)).models_in_use).toEqual(["mistral", "llama3.2"]);
+});
+
+test("leaves a model that was only copied or deleted out of the models in use", async () => {
+  const aggregator = await freshAggregator();
+  const now = Date.now();
+  await aggregator.read("atlas", readingsOf(now, [], [], ["mistral:latest", "llama3.2:latest"]));
+  await aggregator.ingest([
+    recordOf(now, { model: "mistral", endpoint: "/api/copy" }, 1),
+    recordOf(now, { model: "mistral", endpoint: "/api/delete" }, 2),
+    recordOf(now, {}, 3),
+  ]);
+  expect((await aggregator.current(LIVE)).models_in_use).toEqual(["llama3.2"]);
 });
 
 test("writes one row per record and two per cell for a batch of any size", async () => {

@@ -84,7 +84,8 @@ function pointOf(cell: Cell, start: number, elapsedSeconds: number): HistoryPoin
     errors: cell.requests.error,
     cancelled: cell.requests.cancelled,
     resumes: cell.resumes,
-    tokens: cell.tokens,
+    tokens: cell.completionTokens,
+    prompt_tokens: cell.promptTokens,
     ...percentilesOf(cell),
   };
 }

@@ -49,13 +49,14 @@ export function currentStats({
   const depths = live.map((box) => box.queue_depth).filter((depth) => depth !== null);
   return {
     total_requests: all.total,
-    total_tokens: all.tokens,
+    total_tokens: all.completionTokens,
     total_errors: all.requests.error,
     avg_latency_ms: roundedOrNull(all.meanLatencyMs),
     models_in_use: hour
-      .map(({ model }) => model)
-      .filter((model) => model !== NO_MODEL && model !== OTHER),
+      .filter(({ model, cell }) => cell.hasInference && model !== NO_MODEL && model !== OTHER)
+      .map(({ model }) => model),
     uptime_seconds: Math.floor((nowMs - sinceMs) / 1_000),
+    total_prompt_tokens: all.promptTokens,
     total_cancelled: all.requests.cancelled,
     total_resumes: all.resumes,
     tokens_per_second: rounded(tokensPerSecond),
@@ -97,10 +98,11 @@ export function modelStats(
       ({ model, cell }): ModelStats => ({
         name: model,
         total_requests: cell.total,
-        total_tokens: cell.tokens,
+        total_tokens: cell.completionTokens,
         avg_latency_ms: roundedOrNull(cell.meanLatencyMs),
         tokens_per_second: roundedOrNull(cell.decodeRate),
         error_rate: cell.errorRate,
+        total_prompt_tokens: cell.promptTokens,
         total_errors: cell.requests.error,
         last_used: isoOrNull(cell.lastUsedMs),
         ...percentilesOf(cell),

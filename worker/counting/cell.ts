@@ -3,7 +3,8 @@
  *
  * Cells can be added: to an hour, to all time, to a model on all boxes, to everything. A value that a
  * record does not know (`null`) is left out of its figure, never counted as 0. Only inference requests
- * contribute to tokens, latency and TTFT; all requests are counted.
+ * contribute to tokens, latency and TTFT, and to latency only if they succeeded: refusals and
+ * failures end early. All requests are counted.
  */
 import type { RequestRecord, Status } from "../../protocol/records.ts";
 import { isInference } from "../../protocol/routes.ts";
@@ -72,11 +73,12 @@ export class Cell {
     return this.requests.success + this.requests.error + this.requests.cancelled;
   }
 
-  get tokens(): number {
-    return this.promptTokens + this.completionTokens;
+  /** True if a model worked on any of the requests. */
+  get hasInference(): boolean {
+    return this.latency.count + this.promptTokens + this.completionTokens > 0;
   }
 
-  /** Mean latency, ms; null without inference requests. */
+  /** Mean latency, ms; null without successful inference requests. */
   get meanLatencyMs(): number | null {
     return this.latency.count === 0 ? null : this.latency.sum / this.latency.count;
   }
@@ -103,7 +105,7 @@ export class Cell {
     this.resumes += atMost(RESUMES_MAX, record.resumed) ?? 0;
     if (!isInference(record.endpoint)) return;
     const latencyMs = atMost(DURATION_MAX_MS, record.latency_ms);
-    if (latencyMs !== null) {
+    if (latencyMs !== null && record.status === "success") {
       this.latency.add(latencyMs);
       this.latencyMs.add(latencyMs);
     }

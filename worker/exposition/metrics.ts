@@ -33,7 +33,7 @@ export const METRICS = {
   tokens: {
     type: "counter",
     name: "ollama_tokens_generated_total",
-    help: "Total tokens generated, prompt and completion: total_tokens in /api/stats/current.",
+    help: "Total tokens generated: total_tokens in /api/stats/current, without prompts.",
     labels: [],
   },
   errors: {
@@ -45,9 +45,15 @@ export const METRICS = {
   latency: {
     type: "histogram",
     name: "ollama_request_latency_ms",
-    help: "Request latency histogram: milliseconds from accepted to the last byte, for inference requests.",
+    help: "Request latency histogram: milliseconds from accepted to the last byte, for successful inference requests.",
     labels: MODEL,
     buckets: LATENCY_EDGES_MS,
+  },
+  promptTokens: {
+    type: "counter",
+    name: "ollama_prompt_tokens_total",
+    help: "Total prompt tokens: total_prompt_tokens in /api/stats/current.",
+    labels: [],
   },
   modelRequests: {
     type: "counter",

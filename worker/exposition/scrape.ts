@@ -57,7 +57,8 @@ export function scrape({
   });
   const samples: Record<MetricKey, Sample[]> = {
     requests: [{ labels: [], value: total((cell) => cell.total) }],
-    tokens: [{ labels: [], value: total((cell) => cell.tokens) }],
+    tokens: [{ labels: [], value: total((cell) => cell.completionTokens) }],
+    promptTokens: [{ labels: [], value: total((cell) => cell.promptTokens) }],
     errors: [{ labels: [], value: total((cell) => cell.requests.error) }],
     latency: histograms((cell) => cell.latencyMs),
     modelRequests: lifetime.flatMap(({ model, box, cell }) =>

@@ -17,7 +17,7 @@ import { costOf } from "../../shape/power.ts";
 
 const FIGURES = [
   "Requests",
-  "Tokens",
+  "Tokens\u00a0/ prompt\u00a0tokens",
   "First token, P50\u00a0/\u00a0P95",
   "Latency, P50\u00a0/\u00a0P95",
   "Decode rate",
@@ -55,7 +55,9 @@ export function Statistics() {
                 <tr key={model.name}>
                   <th scope="row">{model.name}</th>
                   <td class="number">{count(model.total_requests)}</td>
-                  <td class="number">{compact(model.total_tokens)}</td>
+                  <td class="number">
+                    {compact(model.total_tokens)} / {compact(model.total_prompt_tokens)}
+                  </td>
                   <td class="number">
                     {duration(model.ttft_p50_ms)} / {duration(model.ttft_p95_ms)}
                   </td>

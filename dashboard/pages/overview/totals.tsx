@@ -52,6 +52,7 @@ export function Totals({ stats }: { stats: CurrentStats }) {
         title={count(stats.total_tokens)}
         facts={[
           ["Now", tokenRate(stats.tokens_per_second)],
+          ["Prompts", compact(stats.total_prompt_tokens)],
           ["Uptime", duration(stats.uptime_seconds * 1_000)],
         ]}
       />

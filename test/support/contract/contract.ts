@@ -37,6 +37,7 @@ export const SHAPES = {
     "avg_latency_ms",
     "models_in_use",
     "uptime_seconds",
+    "total_prompt_tokens",
     "tokens_per_second",
     "error_rate",
     "queue_depth",
@@ -61,6 +62,7 @@ export const SHAPES = {
     "metrics[].requests",
     "metrics[].errors",
     "metrics[].tokens",
+    "metrics[].prompt_tokens",
   ],
   logs: [
     "total",
@@ -88,6 +90,7 @@ export const SHAPES = {
     "models[].avg_latency_ms",
     "models[].tokens_per_second",
     "models[].error_rate",
+    "models[].total_prompt_tokens",
     "models[].total_errors",
     "models[].last_used",
     "models[].latency_p50_ms",

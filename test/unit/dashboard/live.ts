@@ -63,6 +63,7 @@ export const liveOf = (rest: Partial<Live>): Live => ({
   stats: {
     total_requests: 42,
     total_tokens: 5_230,
+    total_prompt_tokens: 1_200,
     total_errors: 0,
     avg_latency_ms: 1_250,
     models_in_use: ["llama3.2"],

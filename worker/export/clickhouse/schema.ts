@@ -128,20 +128,28 @@ const REQUESTS_MINUTES: Table = {
 TTL minute + INTERVAL ${STORE_MINUTES_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
 };
 
-const MINUTES_OF_REQUESTS = `CREATE MATERIALIZED VIEW IF NOT EXISTS requests_minutes_of_requests TO requests_minutes AS
-SELECT toStartOfMinute(toDateTime(r.finished_at, 'UTC')) AS minute, r.model AS model, r.box AS box,
+/** Failed requests end early, so their duration is not a latency. */
+const HAS_LATENCY = "r.is_inference AND r.status = 'success'";
+
+const MINUTES_SELECT = `SELECT toStartOfMinute(toDateTime(r.finished_at, 'UTC')) AS minute, r.model AS model, r.box AS box,
   countIf(r.status = 'success') AS successes,
   countIf(r.status = 'error') AS errors,
   countIf(r.status = 'cancelled') AS cancelled,
   sum(r.resumed) AS resumes,
   sumIf(ifNull(r.prompt_tokens, 0), r.is_inference) AS prompt_tokens,
   sumIf(ifNull(r.completion_tokens, 0), r.is_inference) AS completion_tokens,
-  countIf(r.is_inference) AS latency_count,
-  sumIf(r.latency_ms, r.is_inference) AS latency_ms_sum,
-  quantilesDDStateIf(0.005, 0.5, 0.95, 0.99)(r.latency_ms, r.is_inference) AS latency_ms,
+  countIf(${HAS_LATENCY}) AS latency_count,
+  sumIf(r.latency_ms, ${HAS_LATENCY}) AS latency_ms_sum,
+  quantilesDDStateIf(0.005, 0.5, 0.95, 0.99)(r.latency_ms, ${HAS_LATENCY}) AS latency_ms,
   quantilesDDStateIf(0.005, 0.5, 0.95, 0.99)(ifNull(r.ttft_ms, 0), r.is_inference AND r.ttft_ms IS NOT NULL) AS ttft_ms
 FROM requests AS r
 GROUP BY minute, model, box`;
+
+/** The second statement changes a view that an earlier version created. */
+const MINUTES_OF_REQUESTS = [
+  `CREATE MATERIALIZED VIEW IF NOT EXISTS requests_minutes_of_requests TO requests_minutes AS\n${MINUTES_SELECT}`,
+  `ALTER TABLE requests_minutes_of_requests MODIFY QUERY\n${MINUTES_SELECT}`,
+];
 
 const GPU_SAMPLES: Table = {
   name: "gpu_samples",
@@ -169,5 +177,5 @@ export const CLICKHOUSE_TABLES: readonly Table[] = [
 /** Runs in this order, in the database of the tables. Each statement may run again. */
 export const CLICKHOUSE_MIGRATION: readonly string[] = [
   ...CLICKHOUSE_TABLES.flatMap((table) => [createTable(table), addColumns(table)]),
-  MINUTES_OF_REQUESTS,
+  ...MINUTES_OF_REQUESTS,
 ];

@@ -12,6 +12,9 @@ import type { StoredRequest } from "../../../protocol/columns.ts";
 import { BIN_MAX, BIN_MIN, BINS_PER_POWER, valueOfBin, ZERO_MAX } from "../../counting/sketch.ts";
 import { Bucket } from "../buckets.ts";
 
+/** Failed requests end early, so their duration is not a latency. */
+const HAS_LATENCY = "is_inference AND status = 'success'";
+
 /** The bin of values that a sketch counts as zero. */
 const ZERO_BIN = BIN_MIN - 1;
 
@@ -29,11 +32,11 @@ const SUMS: readonly [column: string, sum: string][] = [
   ["resumes", "sum(resumed)"],
   ["prompt_tokens", "coalesce(sum(prompt_tokens) FILTER (WHERE is_inference), 0)"],
   ["completion_tokens", "coalesce(sum(completion_tokens) FILTER (WHERE is_inference), 0)"],
-  ["latency_count", "count(*) FILTER (WHERE is_inference)"],
-  ["latency_ms_sum", "coalesce(sum(latency_ms) FILTER (WHERE is_inference), 0)"],
+  ["latency_count", `count(*) FILTER (WHERE ${HAS_LATENCY})`],
+  ["latency_ms_sum", `coalesce(sum(latency_ms) FILTER (WHERE ${HAS_LATENCY}), 0)`],
 ];
 const BINS: readonly [column: string, bins: string][] = [
-  ["latency_bins", binsOf("latency_ms", "is_inference")],
+  ["latency_bins", binsOf("latency_ms", HAS_LATENCY)],
   ["ttft_bins", binsOf("ttft_ms", "is_inference AND ttft_ms IS NOT NULL")],
 ];
 

@@ -28,19 +28,21 @@ test("an hour in steps of five minutes has twelve aligned buckets, the newest la
 test("a bucket sums its minutes, and its percentiles cover all of them", () => {
   const points = pointsOf({}, NOW, [
     { at: second("09:55:00"), cell: cellOf(2) },
-    { at: second("09:59:00"), cell: cellOf(3, { status: "error", latency_ms: 10_000 }) },
+    { at: second("09:59:00"), cell: cellOf(3, { latency_ms: 10_000 }) },
+    { at: second("09:59:00"), cell: cellOf(3, { status: "error", latency_ms: 1 }) },
     { at: second("08:00:00"), cell: cellOf(100) }, // before the span
   ]);
   const point = points.at(-2);
   expect(point).toMatchObject({
-    requests: 5,
+    requests: 8,
     errors: 3,
-    error_rate: 0.6,
-    tokens: 600,
-    requests_per_minute: 1,
+    error_rate: 0.375,
+    tokens: 800,
+    prompt_tokens: 160,
+    requests_per_minute: 1.6,
     avg_latency_ms: 6_500,
   });
-  expect(point?.tokens_per_second).toBe(1.67);
+  expect(point?.tokens_per_second).toBe(2.67);
   expect((point?.latency_p95_ms ?? 0) / 10_000).toBeCloseTo(1, 2);
   expect((point?.latency_p50_ms ?? 0) / 10_000).toBeCloseTo(1, 2);
 });

@@ -39,14 +39,14 @@ test("cells of parts add up to the cell of the whole", () => {
       expect({
         ...merged.requests,
         resumes: merged.resumes,
-        tokens: merged.tokens,
+        tokens: [merged.promptTokens, merged.completionTokens],
         decodeMs: merged.decodeMs,
         energy: [merged.energyRequests, merged.energyJ, merged.energyTokens],
         used: merged.lastUsedMs,
       }).toEqual({
         ...whole.requests,
         resumes: whole.resumes,
-        tokens: whole.tokens,
+        tokens: [whole.promptTokens, whole.completionTokens],
         decodeMs: whole.decodeMs,
         energy: [whole.energyRequests, whole.energyJ, whole.energyTokens],
         used: whole.lastUsedMs,
@@ -103,13 +103,13 @@ test.each(OLD_VERSIONS)(
     const before = cell.encode().slice(0, -lacks);
     before[0] = version;
     const read = Cell.decode(before);
-    expect([read.total, read.tokens, read.resumes, read.energyRequests, read.energyJ]).toEqual([
-      cell.total,
-      cell.tokens,
-      resumes,
-      0,
-      0,
-    ]);
+    expect([
+      read.total,
+      read.completionTokens,
+      read.resumes,
+      read.energyRequests,
+      read.energyJ,
+    ]).toEqual([cell.total, cell.completionTokens, resumes, 0, 0]);
   },
 );
 
@@ -144,7 +144,33 @@ test("only inference requests contribute to latency and tokens, but all requests
   expect(cell.errorRate).toBe(0.5);
   expect(cell.meanLatencyMs).toBe(1_250);
   expect(cell.latencyMs.count).toBe(1);
-  expect(cell.tokens).toBe(120);
+  expect([cell.promptTokens, cell.completionTokens]).toEqual([20, 100]);
+});
+
+test("only successful inference contributes to latency, but the tokens of all count", () => {
+  const cell = cellOf([
+    recordOf(NOW),
+    recordOf(NOW, { status: "error", latency_ms: 3 }),
+    recordOf(NOW, { status: "cancelled", latency_ms: 4 }),
+  ]);
+  expect([cell.latency.count, cell.latencyMs.count, cell.meanLatencyMs]).toEqual([1, 1, 1_250]);
+  expect(cell.completionTokens).toBe(300);
+});
+
+test.each([
+  ["successful", { prompt_tokens: null, completion_tokens: null }, true],
+  ["cancelled after its first token", { status: "cancelled", completion_tokens: 1 }, true],
+  ["refused", { status: "error", prompt_tokens: null, completion_tokens: null }, false],
+] as const)("a model has %s inference", (_how, rest, hasInference) => {
+  expect(cellOf([recordOf(NOW, rest)]).hasInference).toBe(hasInference);
+});
+
+test("a model that was only copied or deleted has no inference", () => {
+  const cell = cellOf([
+    recordOf(NOW, { endpoint: "/api/copy" }),
+    recordOf(NOW, { endpoint: "/api/delete" }),
+  ]);
+  expect([cell.total, cell.hasInference]).toEqual([2, false]);
 });
 
 test("unknown values are left out of figures, not counted as 0", () => {

@@ -79,7 +79,8 @@ test.each([false, true])(
   (isOpenMetrics) => {
     const families = parseExposition(render(scrape(parts()), isOpenMetrics), isOpenMetrics);
     expect(seriesValue(families, "ollama_requests_total")).toBe(3);
-    expect(seriesValue(families, "ollama_tokens_generated_total")).toBe(240);
+    expect(seriesValue(families, "ollama_tokens_generated_total")).toBe(200);
+    expect(seriesValue(families, "ollama_prompt_tokens_total")).toBe(40);
     expect(seriesValue(families, "ollama_errors_total")).toBe(1);
     expect(
       seriesValue(families, "ollama_request_latency_ms_bucket", { model: "llama3.2", le: "5000" }),
