@@ -315,6 +315,7 @@ export class Agent {
     this.#streams.giveUpLost();
     this.#energy.tick(nowMs);
     this.#delivery.recordWaits();
+    this.#spool.note([...this.#streams.progress, ...(this.#listener?.progress ?? [])]);
   }
 
   #load(): { in_flight: number; queued: number } {

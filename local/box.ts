@@ -20,6 +20,8 @@ export type BoxPlan = {
 
 /** Time that an agent gets to finish its open requests. */
 const DRAIN_MS = 10_000;
+/** Time that it then gets to end the others with an error and to deliver their records. */
+const LAST_RECORDS_MS = 3_000;
 const RESTART_MS = 500;
 const RESTART_MS_MAX = 15_000;
 /** An agent that ran for this long was healthy, so the next restart is quick again. */
@@ -59,10 +61,14 @@ export class LocalBox {
       throw new ChildFailure(this.#agent, `the agent of ${this.plan.name} cannot run`);
   }
 
+  /** A second signal ends the requests that are still open; a kill would leave their records open. */
   async stop(): Promise<void> {
     this.#isEnding = true;
     if (this.#restart !== null) clearTimeout(this.#restart);
-    await this.#agent.stop(DRAIN_MS);
+    const agent = this.#agent;
+    const second = setTimeout(() => agent.signal("SIGTERM"), DRAIN_MS);
+    await agent.stop(DRAIN_MS + LAST_RECORDS_MS);
+    clearTimeout(second);
   }
 
   kill(): void {

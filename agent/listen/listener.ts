@@ -108,6 +108,11 @@ export class Listener {
     return Array.from(this.#calls, (call) => call.asOpen);
   }
 
+  /** The state of the open calls, for the spool. */
+  get progress(): NonNullable<LocalCall["progress"]>[] {
+    return Array.from(this.#calls, (call) => call.progress ?? []).flat();
+  }
+
   /** The number of open calls that Ollama has not begun to answer. */
   get queued(): number {
     let queued = 0;

@@ -99,6 +99,11 @@ export class LocalCall implements AnswerHandler {
     return this.#measured?.asOpen ?? openRequestOf(this.#arrival.id, this.#facts, true);
   }
 
+  /** The state of the call, for the spool; null before its local request is sent. */
+  get progress(): MeasuredRequest["progress"] | null {
+    return this.#measured?.progress ?? null;
+  }
+
   /** @param onOver  runs when the call is over and its record is written */
   begin(onOver: () => void): void {
     const { request, response } = this.#arrival;

@@ -22,6 +22,7 @@ import type { EnergyMeter } from "../measure/energy.ts";
 import { type LocalBody, localBodyOf } from "../measure/local-body.ts";
 import { type Meter, meterOf } from "../measure/meter.ts";
 import { roundMs } from "../measure/phases.ts";
+import type { RequestProgress } from "../spool/lines.ts";
 import type { Spool } from "../spool/spool.ts";
 import type { Guard, Refusal } from "./guard.ts";
 import type { LocalExchange, OllamaClient } from "./ollama.ts";
@@ -76,6 +77,8 @@ export class MeasuredRequest {
   #meter: Meter | null = null;
   #httpStatus: number | null = null;
   #isOver = false;
+  /** When the caller's answer stopped, and its text by then; null while the answer is on its way. */
+  #stopped: { atMs: number; response: string | null } | null = null;
   /** Number of times the tunnel was resumed during the request. */
   resumed = 0;
 
@@ -98,6 +101,13 @@ export class MeasuredRequest {
   /** The request as readings list it. */
   get asOpen(): OpenRequest {
     return openRequestOf(this.#id, this.#open, this.isQueued);
+  }
+
+  /** The state to note in the spool. An answer in one piece has not begun until it is whole. */
+  get progress(): RequestProgress {
+    const { ttft_ms = null, completion_tokens = null } = this.#meter?.measured() ?? {};
+    const http_status = this.#open.stream ? this.#httpStatus : null;
+    return { request_id: this.#id, http_status, ttft_ms, completion_tokens };
   }
 
   /**
@@ -184,6 +194,22 @@ export class MeasuredRequest {
     this.#exchange?.resume();
   }
 
+  /**
+   * The way to the caller is lost. If nobody resumes it, the record ends here; only the tokens that
+   * Ollama still makes count.
+   */
+  loseCaller(): void {
+    this.#stopped ??= {
+      atMs: this.#shell.now(),
+      response: this.#meter?.measured().response ?? null,
+    };
+  }
+
+  /** The caller's answer goes on. */
+  regainCaller(): void {
+    this.#stopped = null;
+  }
+
   /** The caller has the whole answer: a success, unless the answer itself reports an error. */
   complete(): void {
     const error = this.#meter?.measured().error ?? null;
@@ -250,19 +276,21 @@ export class MeasuredRequest {
     this.#exchange?.abort();
     this.#ollamaFinished();
     // `error` is not a field of the record: the outcome already includes it.
+    const endMs = this.#stopped?.atMs ?? this.#shell.now();
     const { error: _, ...measured } = this.#meter?.measured() ?? { ...UNMEASURED, error: null };
     const { spool, forbidsText } = this.#shell;
     const keepsText = this.#open.keep_text && !forbidsText();
     const record: RequestRecord = {
       ...factsOf(this.#id, this.#open),
       ...measured,
+      response: this.#stopped === null ? measured.response : this.#stopped.response,
       box: this.#shell.box,
       status,
       http_status: httpStatus,
       failed_at: failedAt,
       error_message: errorMessage === null ? null : cut(errorMessage, ERROR_CHARS_MAX),
       prompt: this.#prompt,
-      latency_ms: roundMs((this.#open.edge_ms ?? 0) + this.#shell.now() - this.#arrived.atMs),
+      latency_ms: roundMs((this.#open.edge_ms ?? 0) + endMs - this.#arrived.atMs),
       tunnel_ms: this.#arrived.tunnelMs,
       energy_j: null, // known at the next reading of the GPUs; see delivery.ts
       resumed: this.resumed,

@@ -1,7 +1,7 @@
 /**
  * The lines of the spool's log, and the record of a request that a crash interrupted. Pure.
  *
- * Each line is a JSON object of one of five kinds. A line counts only with its line feed: a line
+ * Each line is a JSON object of one of six kinds. A line counts only with its line feed: a line
  * cut off by a crash or a full disk is skipped. Lines read back are parsed with a schema: a disk is
  * outside this program, too.
  */
@@ -46,6 +46,23 @@ const position = z.int().nonnegative();
 const OpenLine = z.object({ t: z.literal("open"), at, begun: OpenFacts });
 export type OpenLine = z.infer<typeof OpenLine>;
 
+/**
+ * The state of an open request, so that a record written after a crash has figures of the last
+ * second before it.
+ */
+export const RequestProgress = RequestRecord.pick({
+  request_id: true,
+  ttft_ms: true,
+  completion_tokens: true,
+}).extend({
+  /** The status that the caller has received; null while its answer has not begun. */
+  http_status: RequestRecord.shape.http_status.nullable(),
+});
+export type RequestProgress = z.infer<typeof RequestProgress>;
+
+/** Written each second while requests are open. Later lines replace earlier ones. */
+const ProgressLine = z.object({ t: z.literal("progress"), at, requests: z.array(RequestProgress) });
+
 /** A request finished. Positions rise, with gaps. */
 const DoneLine = z.object({ t: z.literal("done"), at, position, record: RequestRecord });
 export type DoneLine = z.infer<typeof DoneLine>;
@@ -61,6 +78,7 @@ const GoneLine = z.object({ t: z.literal("gone"), at, id: z.string().max(64) });
 
 const SpoolLine = z.discriminatedUnion("t", [
   OpenLine,
+  ProgressLine,
   DoneLine,
   ConfirmedLine,
   OverLine,
@@ -107,18 +125,22 @@ export const openFactsOf = ({ request_id, box, open, prompt }: SpoolEntry): Open
 
 /**
  * Returns the record of a request that this agent began and could not finish.
- * @param boxMs  known running time on this box in ms; may be too short, never too long
+ * @param boxMs     known running time on this box in ms; may be too short, never too long
+ * @param progress  its last noted state; null if none was noted
  */
 export function interruptedRecord(
   begun: OpenFacts,
   errorMessage: string,
   boxMs: number,
+  progress: RequestProgress | null = null,
 ): RequestRecord {
   return {
     ...begun,
     ...UNMEASURED,
+    ttft_ms: progress?.ttft_ms ?? null,
+    completion_tokens: progress?.completion_tokens ?? null,
     status: "error",
-    http_status: 502,
+    http_status: progress?.http_status ?? 502,
     failed_at: "tunnel",
     error_message: errorMessage,
     latency_ms: (begun.edge_ms ?? 0) + Math.max(0, boxMs),

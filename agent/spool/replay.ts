@@ -2,13 +2,15 @@
  * Reads the log when an agent starts: which requests are open, finished and confirmed.
  */
 import { SpoolIds } from "./ids.ts";
-import { parseLine, type SpoolLine } from "./lines.ts";
+import { parseLine, type RequestProgress, type SpoolLine } from "./lines.ts";
 import type { SegmentFiles, SpoolPlace } from "./segments.ts";
 
 export type Replay = {
   ids: SpoolIds;
   /** Requests without a record, in the order they began. */
   open: Map<string, SpoolPlace>;
+  /** The last noted state of open requests. */
+  progress: Map<string, RequestProgress>;
   /** Everything up to here is in the ledger. */
   confirmed: number;
   /** Highest position in the log. */
@@ -33,6 +35,7 @@ export function replay(files: SegmentFiles): Replay {
   const found: Replay = {
     ids: new SpoolIds(),
     open: new Map(),
+    progress: new Map(),
     confirmed: 0,
     lastPosition: 0,
     pending: 0,
@@ -69,7 +72,11 @@ function apply(found: Replay, unconfirmed: number[], line: SpoolLine, place: Spo
       open.set(id, place);
       return;
     }
+    case "progress":
+      for (const each of line.requests) found.progress.set(each.request_id, each);
+      return;
     case "done":
+      found.progress.delete(line.record.request_id);
       if (line.position <= found.lastPosition) return;
       found.lastPosition = line.position;
       place.segment.lastPosition = line.position;

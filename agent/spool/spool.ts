@@ -3,7 +3,8 @@
  * one record, whatever process is killed and whenever.
  *
  * A request is written before it is sent to Ollama, and again, as a record, when it ends. A request
- * found open at start-up belongs to an agent that was killed; it becomes an error record. Records
+ * found open at start-up belongs to an agent that was killed; it becomes an error record with the
+ * state that was noted in the last second before. Records
  * leave oldest first and are kept until the edge has them in its ledger. They may be sent twice:
  * the edge recognises a record by its request id.
  *
@@ -30,6 +31,7 @@ import {
   type OpenLine,
   openFactsOf,
   parseLine,
+  type RequestProgress,
   type SpoolEntry,
 } from "./lines.ts";
 import { SpoolReader } from "./reader.ts";
@@ -108,7 +110,8 @@ export class Spool {
       log("error", "spool_segment_unreadable", { path, error });
     if (found.badLines > 0) log("warn", "spool_lines_skipped", { count: found.badLines });
     if (found.open.size > 0) log("warn", "spool_requests_broken", { count: found.open.size });
-    for (const id of [...this.#open.keys()]) this.#finishInterrupted(id, STOPPED, found.lastAt);
+    for (const id of [...this.#open.keys()])
+      this.#finishInterrupted(id, STOPPED, found.lastAt, found.progress.get(id));
     this.#deleteConfirmed();
   }
 
@@ -150,6 +153,16 @@ export class Spool {
     this.#open.set(id, place);
     if (place === null) this.#backlog.opens.set(id, line);
     return true;
+  }
+
+  /**
+   * Notes the state of open requests, in case this agent is killed. Not needed for any other end,
+   * so a disk that fails loses it.
+   */
+  note(progress: readonly RequestProgress[]): void {
+    const requests = progress.filter(({ request_id }) => this.#open.has(request_id));
+    if (requests.length > 0)
+      this.#writer.write(lineOf({ t: "progress", at: this.#now(), requests }));
   }
 
   /** Writes the record of a finished request. Only the first record of an id counts. */
@@ -228,10 +241,15 @@ export class Spool {
   }
 
   /** Closes a request of which only the beginning is known. */
-  #finishInterrupted(id: string, message: string, endedAt: number): void {
+  #finishInterrupted(
+    id: string,
+    message: string,
+    endedAt: number,
+    progress?: RequestProgress,
+  ): void {
     const line = this.#openLineOf(id);
     if (line !== null)
-      return this.#finish(interruptedRecord(line.begun, message, endedAt - line.at));
+      return this.#finish(interruptedRecord(line.begun, message, endedAt - line.at, progress));
     this.#log("error", "spool_record_lost", { request_id: id });
     this.#lost += 1;
     this.#open.delete(id);

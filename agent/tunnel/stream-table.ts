@@ -16,6 +16,7 @@ import { GRACE_MS } from "../../protocol/limits.ts";
 import { type AbortCode, abortFrame, Open } from "../../protocol/messages.ts";
 import { matchOllamaRoute } from "../../protocol/routes.ts";
 import type { Log } from "../log.ts";
+import type { RequestProgress } from "../spool/lines.ts";
 import type { Spool } from "../spool/spool.ts";
 import { AgentStream, type StreamShell } from "./stream.ts";
 
@@ -59,6 +60,11 @@ export class StreamTable {
   /** The open streams as readings list them. */
   get requests(): OpenRequest[] {
     return Array.from(this.#streams.values(), (stream) => stream.asOpen);
+  }
+
+  /** The state of the open streams, for the spool. */
+  get progress(): RequestProgress[] {
+    return Array.from(this.#streams.values(), (stream) => stream.progress);
   }
 
   /** Number of streams that Ollama has not begun to answer. */

@@ -17,6 +17,7 @@ import type { OpenRequest } from "../../protocol/inventory.ts";
 import type { Open } from "../../protocol/messages.ts";
 import type { Api } from "../../protocol/records.ts";
 import { MeasuredRequest, type MeasuredRequestShell } from "../request/measured-request.ts";
+import type { RequestProgress } from "../spool/lines.ts";
 import type { Outgoing, Source } from "./outgoing.ts";
 import { type AgentStreamActions, AgentStreamCore, type StreamOutcome } from "./stream-core.ts";
 
@@ -70,6 +71,10 @@ export class AgentStream implements Source {
     return this.#request.asOpen;
   }
 
+  get progress(): RequestProgress {
+    return this.#request.progress;
+  }
+
   /** When the tunnel was lost, monotonic ms; null while the edge's end is attached. */
   get detachedMs(): number | null {
     return this.#core.detachedMs;
@@ -85,7 +90,9 @@ export class AgentStream implements Source {
    * @throws {FrameError} if no edge may send it
    */
   receive(frame: Frame): void {
-    this.#do(this.#core.received(frame));
+    const acts = this.#core.received(frame);
+    if (this.#core.detachedMs === null) this.#request.regainCaller();
+    this.#do(acts);
   }
 
   take(): Frame[] {
@@ -95,6 +102,7 @@ export class AgentStream implements Source {
   /** The tunnel is lost. The local request goes on, up to the window. */
   detach(): void {
     this.#core.detach(this.#shell.now());
+    this.#request.loseCaller();
   }
 
   /** Ends the stream: the edge, or this agent, will not come back for it. */

@@ -247,5 +247,6 @@ export function refusalOf(status: number, body: string): string {
   } catch {
     // Not an answer of an edge: a proxy, or another server.
   }
-  return `the edge answered HTTP ${status} to the upgrade; check EDGE_URL`;
+  const advice = status >= 500 ? "it may be restarting" : "check EDGE_URL";
+  return `the edge answered HTTP ${status} to the upgrade; ${advice}`;
 }

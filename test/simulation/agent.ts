@@ -107,6 +107,7 @@ export class AgentProcess {
   #everySecond(): void {
     this.#after(1_000, () => {
       this.streams.giveUpLost();
+      this.spool.note(this.streams.progress);
       this.#everySecond();
     });
   }

@@ -30,6 +30,38 @@ test("keeps the first of two different records of one request", async () => {
   expect(await aggregator.current(LIVE)).toMatchObject({ total_requests: 1, total_errors: 1 });
 });
 
+test("completes the record of a restarted agent with the edge's status and latency", async () => {
+  const aggregator = await freshAggregator();
+  const now = Date.now();
+  const interrupted = {
+    status: "error",
+    failed_at: "tunnel",
+    http_status: 502,
+    latency_ms: 7,
+    completion_tokens: 93,
+  } as const;
+  const known = { ...interrupted, http_status: 200, latency_ms: 5_800, prompt: null } as const;
+  await aggregator.ingest([recordOf(now, interrupted), recordOf(now, {}, 1)]);
+  await aggregator.complete(recordOf(now, { ...known, completion_tokens: null }));
+  // A request that ended well is not changed, and one without a record gets the edge's.
+  await aggregator.complete(recordOf(now, known, 1));
+  await aggregator.complete(recordOf(now, known, 2));
+  const { logs } = await aggregator.logs(logsQuery());
+  const of = (n: number) => logs.find(({ id }) => id === recordOf(now, {}, n).request_id);
+  expect(of(0)).toMatchObject({
+    ...interrupted,
+    http_status: 200,
+    latency_ms: 5_800,
+    prompt: "What is machine learning?",
+  });
+  expect(of(1)).toMatchObject({ status: "success", latency_ms: 1_250 });
+  expect(of(2)).toMatchObject(known);
+  expect(await aggregator.current(LIVE)).toMatchObject({
+    total_requests: 3,
+    avg_latency_ms: 1_250,
+  });
+});
+
 test("keeps totals, rates and boxes when the object is evicted", async () => {
   const aggregator = await freshAggregator();
   const now = Date.now();

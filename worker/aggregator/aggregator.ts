@@ -84,6 +84,12 @@ export class Aggregator extends DurableObject<Bindings> {
     return { counted };
   }
 
+  /** Takes the edge's record of a request whose agent was restarted. See {@link Ledger.complete}. */
+  async complete(record: RequestRecord): Promise<void> {
+    const { counted } = await this.ingest([record]);
+    if (counted === 0) this.#stores.ledger.complete(record);
+  }
+
   /** Marks a box as up when its agent's hello arrives. Returns the settings in force. */
   connected(hello: Hello): EdgeSettings {
     this.#stores.registry.connected(hello, Date.now());

@@ -65,6 +65,22 @@ export class Ledger {
     return this.#sql.exec(INSERT, finishedMs, ...valuesOf(record)).toArray().length === 1;
   }
 
+  /**
+   * Completes the record of a restarted agent with what only the edge knows: the status that the
+   * caller received, and how long it waited. The other fields stay as the agent noted it. Counts are
+   * not affected: both records are errors, and errors have no latency in any sum.
+   * @param record  the edge's record of the same request
+   */
+  complete({ request_id, http_status, latency_ms }: RequestRecord): void {
+    this.#sql.exec(
+      `UPDATE ledger SET http_status = ?, latency_ms = max(latency_ms, ?)
+       WHERE request_id = ? AND status = 'error' AND failed_at = 'tunnel'`,
+      http_status,
+      latency_ms,
+      request_id,
+    );
+  }
+
   /** Returns the records of these requests that still have a row, in no order. */
   records(ids: readonly string[]): { record: RequestRecord; finishedMs: number }[] {
     const sql = `SELECT finished_at_ms, ${RECORD_COLUMNS.join(", ")} FROM ledger

@@ -51,7 +51,12 @@ export async function serve(
   // Resolves when the record is in the ledger, or after INGEST_MS: an Aggregator that fails must not
   // hold up the answer too. The record is also written if the caller has disconnected.
   const record = async (open: Open, outcome: EdgeOutcome, afterMs = 0) => {
-    const ingested = ingestSurely(env, edgeRecord({ ...call, open }, outcome, Date.now()), afterMs);
+    const ingested = ingestSurely(
+      env,
+      edgeRecord({ ...call, open }, outcome, Date.now()),
+      afterMs,
+      outcome.failure?.reason === "agent_restarted",
+    );
     waitUntil(ingested);
     if (afterMs === 0) await Promise.race([ingested, scheduler.wait(INGEST_MS)]);
   };
@@ -71,9 +76,9 @@ export async function serve(
     );
     const ended = edge.ended.then(async (end) => {
       if (end.by === "agent") return;
-      const { status, httpStatus } = end;
-      if (status === "error") await record(open, { box, status, httpStatus, failure: end.failure });
-      else await record(open, { box, status, httpStatus, failure: null }, end.afterMs);
+      const { status, httpStatus, afterMs } = end;
+      const failure = status === "error" ? end.failure : null;
+      await record(open, { box, status, httpStatus, failure }, afterMs);
     });
     countStream(box, edge.ended);
     waitUntil(ended);

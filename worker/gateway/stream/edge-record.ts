@@ -1,6 +1,7 @@
 /**
  * The record that the edge writes: for a call that its agent cannot record, or may not have
- * recorded. The first record of a request id wins.
+ * recorded. The first record of a request id wins. Only the record of a call whose agent was
+ * restarted is completed by the edge's: see {@link Ledger.complete}.
  */
 import { ERROR_CHARS_MAX } from "../../../protocol/limits.ts";
 import { factsOf, type Open } from "../../../protocol/messages.ts";
@@ -46,19 +47,22 @@ const INGEST_WAITS_MS = [0, 250, 1_000, 4_000, 8_000];
 
 /**
  * Resolves when the record is in the ledger, or after the last attempt failed, which is logged.
- * @param afterMs  waits this long before the first attempt
+ * @param afterMs    waits this long before the first attempt
+ * @param completes  the record completes that of an agent which was restarted, if there is one
  */
 export async function ingestSurely(
   env: Bindings,
   record: RequestRecord,
   afterMs: number,
+  completes: boolean,
 ): Promise<void> {
   if (afterMs > 0) await scheduler.wait(afterMs);
   let last: unknown;
   for (const waitMs of INGEST_WAITS_MS) {
     if (waitMs > 0) await scheduler.wait(waitMs);
     try {
-      return void (await aggregatorOf(env).ingest([record]));
+      const aggregator = aggregatorOf(env);
+      return void (await (completes ? aggregator.complete(record) : aggregator.ingest([record])));
     } catch (error) {
       last = error;
     }

@@ -4,15 +4,14 @@ import { type FailureReason, wireErrorOf } from "../../errors.ts";
 
 /**
  * The agent keeps the record of a stream that it served to the end. The edge keeps all others, and
- * also that of a cancelled stream, because the ABORT that announces it may be lost on the way.
+ * also that of a cancelled stream, because the ABORT that announces it may be lost on the way, and
+ * that of a stream whose agent was restarted, because a killed agent does not know how it ended.
+ *
+ * `afterMs`: head start for the agent. It knows more, so its record should be the first.
  */
 export type Ended =
   | { by: "agent" }
-  | { by: "edge"; status: "error"; httpStatus: number; failure: FailureReason }
-  /**
-   * `afterMs`: head start for an agent that received the ABORT. It knows more, so its record should
-   * win.
-   */
+  | { by: "edge"; status: "error"; httpStatus: number; failure: FailureReason; afterMs: number }
   | { by: "edge"; status: "cancelled"; httpStatus: number; afterMs: number };
 
 /** An agent's record is in the ledger by then, unless its tunnel is lost. */
@@ -25,7 +24,6 @@ export const CLOSED_REQUEST = 499;
 const RECORDED_BY_AGENT: ReadonlySet<FailureReason["reason"]> = new Set([
   "ollama_unreachable",
   "ollama_broke",
-  "agent_restarted",
 ]);
 
 /**
@@ -39,7 +37,8 @@ export function endedBy(
 ): Ended {
   if (RECORDED_BY_AGENT.has(failure.reason) && !isForgotten) return { by: "agent" };
   const httpStatus = begunStatus ?? wireErrorOf(failure).status;
-  return { by: "edge", status: "error", httpStatus, failure };
+  const afterMs = failure.reason === "agent_restarted" && !isForgotten ? AGENT_FIRST_MS : 0;
+  return { by: "edge", status: "error", httpStatus, failure, afterMs };
 }
 
 /** @param isReached  the ABORT was sent to an agent that is connected */

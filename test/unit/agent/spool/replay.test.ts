@@ -4,6 +4,7 @@ import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } f
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Records } from "../../../../protocol/messages.ts";
+import { RequestRecord } from "../../../../protocol/records.ts";
 import { finished, opened } from "../../../support/spool-requests.ts";
 import { waitFor } from "../../../support/wait-for.ts";
 import { idsOf, NOW, newSpool, textIn } from "./scene.ts";
@@ -40,6 +41,43 @@ describe("after a crash", () => {
     });
     expect(second).toMatchObject({ request_id: later, latency_ms: 4 });
     expect([next.knows(lost), next.begin(opened(lost))]).toEqual([true, false]);
+  });
+
+  test("gives the record of a killed agent the time, status and tokens of its last second", () => {
+    let clock = NOW;
+    const { spool, folder, crash } = newSpool({ now: () => clock });
+    const [streamed, waiting, over] = [randomUUID(), randomUUID(), randomUUID()];
+    for (const id of [streamed, waiting, over]) spool.begin(opened(id));
+    const noted = { http_status: 200, ttft_ms: 40, completion_tokens: 11 };
+    const nothing = { http_status: null, ttft_ms: null, completion_tokens: null };
+    spool.note([{ request_id: streamed, ...noted }]);
+    spool.finish(finished(over));
+    clock += 6_000;
+    spool.note([
+      { request_id: streamed, ...noted, completion_tokens: 93 },
+      { request_id: waiting, ...nothing },
+      { request_id: over, ...noted },
+    ]);
+    crash();
+    const next = newSpool({ folder, now: () => clock }).spool;
+    const records = new Map(
+      next.next(10)?.records.map((record) => {
+        const read = RequestRecord.parse(record);
+        return [read.request_id, read];
+      }),
+    );
+    expect(records.get(streamed)).toMatchObject({
+      ...noted,
+      status: "error",
+      completion_tokens: 93,
+      latency_ms: 6_004,
+    });
+    expect(records.get(waiting)).toMatchObject({
+      ...nothing,
+      http_status: 502,
+      latency_ms: 6_004,
+    });
+    expect(records.get(over)).toEqual(finished(over));
   });
 
   test("measures how long a request ran without the clock of an earlier run, which was ahead", () => {

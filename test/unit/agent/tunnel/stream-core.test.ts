@@ -14,6 +14,7 @@ import {
   NO_PAYLOAD,
 } from "../../../../protocol/frames.ts";
 import { DATA_BYTES_MAX, GRACE_MS } from "../../../../protocol/limits.ts";
+import type { RequestRecord } from "../../../../protocol/records.ts";
 
 const ID = "01890a5d-ac96-774b-bcce-b302099a8057";
 const frame = (type: FrameType, seq = 0, payload: Uint8Array = NO_PAYLOAD): Frame => ({
@@ -94,11 +95,14 @@ test.each<[name: string, frames: Frame[]]>([
 function tableWithStream() {
   const clock = { nowMs: 0 };
   const finished: string[] = [];
+  const records: RequestRecord[] = [];
   const spool = {
     knows: () => false,
     begin: () => true,
-    finish: ({ status, failed_at }: { status: string; failed_at: string | null }) =>
-      finished.push(`${status} ${failed_at}`),
+    finish: (record: RequestRecord) => {
+      finished.push(`${record.status} ${record.failed_at}`);
+      records.push(record);
+    },
   } as unknown as Spool;
   const exchange = {
     write: () => true,
@@ -138,7 +142,7 @@ function tableWithStream() {
   table.attach();
   table.receive(frame(FrameType.open, 0, jsonBytes(open)));
   table.receive(frame(FrameType.end, 1));
-  return { table, clock, finished };
+  return { table, clock, finished, records };
 }
 
 test("ends a stream that the edge does not resume within seconds, long before the grace period ends", () => {
@@ -152,6 +156,28 @@ test("ends a stream that the edge does not resume within seconds, long before th
   clock.nowMs = 8_100;
   table.giveUpLost();
   expect([table.size, finished]).toEqual([0, ["error tunnel"]]);
+});
+
+test("ends the latency of a stream that nobody resumes when its tunnel was lost", () => {
+  const { table, clock, records } = tableWithStream();
+  clock.nowMs = 1_600;
+  table.detach();
+  clock.nowMs = 7_000;
+  table.attach();
+  clock.nowMs = 13_000;
+  table.giveUpLost();
+  expect(records).toMatchObject([{ status: "error", latency_ms: 1_600 }]);
+});
+
+test("measures the latency of a resumed stream to its end", () => {
+  const { table, clock, records } = tableWithStream();
+  clock.nowMs = 1_600;
+  table.detach();
+  table.attach();
+  table.receive(frame(FrameType.resume, 0));
+  clock.nowMs = 9_000;
+  table.giveUp("the agent was stopped");
+  expect(records).toMatchObject([{ status: "error", latency_ms: 9_000, resumed: 1 }]);
 });
 
 test("keeps a resumed stream, and one whose tunnel is away for the whole grace period", () => {

@@ -9,7 +9,7 @@ import {
 test.each<[failure: FailureReason, isForgotten: boolean, by: "agent" | "edge"]>([
   [{ reason: "ollama_unreachable", message: "x" }, false, "agent"],
   [{ reason: "ollama_broke", message: "x" }, false, "agent"],
-  [{ reason: "agent_restarted", box: "b" }, false, "agent"],
+  [{ reason: "agent_restarted", box: "b" }, false, "edge"],
   [{ reason: "agent_restarted", box: "b" }, true, "edge"],
   [{ reason: "tunnel_lost", box: "b" }, false, "edge"],
   [{ reason: "box_draining", box: "b" }, false, "edge"],
@@ -26,6 +26,17 @@ test("the edge records the status that the caller received", () => {
   expect(endedBy(failure, 200, false)).toMatchObject({ status: "error", httpStatus: 200 });
   expect(endedBy(failure, null, false)).toMatchObject({ status: "error", httpStatus: 504 });
 });
+
+test.each([
+  [false, 5_000],
+  [true, 0],
+])(
+  "a restarted agent that has forgotten its stream (%s) has %d ms to record it first",
+  (isForgotten, afterMs) => {
+    const failure: FailureReason = { reason: "agent_restarted", box: "b" };
+    expect(endedBy(failure, 200, isForgotten)).toMatchObject({ httpStatus: 200, afterMs });
+  },
+);
 
 test("an agent that received the ABORT of a cancelled stream has 5 s to record it first", () => {
   const cancelled = { by: "edge", status: "cancelled" };
