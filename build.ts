@@ -1,11 +1,11 @@
 /**
- * Builds the static files of the Worker and the library of the package, each with its notices.
+ * Builds the static files of the Worker, the Worker for local runs, and the library of the package.
  *
  * The Worker serves the page, and the agent as one file, so that an agent always matches its Worker.
  * Wrangler runs this program before `dev` and `deploy`. The library is the agent for programs: one
  * file that contains its packages, so that installing it brings no others along.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
 import { build as buildPage, type InlineConfig } from "vite";
@@ -13,6 +13,7 @@ import { commentOf, noticesOf, packagesOf } from "./local/notices.ts";
 
 const OUT = "dist/assets";
 const LIBRARY = "dist/library";
+const LOCAL = "dist/local";
 
 const inOneFile = {
   bundle: true,
@@ -59,7 +60,8 @@ const page: InlineConfig = {
 
 /**
  * Writes a file unless it already has this content. Every `wrangler dev` on this checkout watches the
- * assets and reloads its Worker when one is written, which cuts the tunnels of another running start.
+ * assets and reloads its Worker when one is written, which cuts its tunnels. Renamed into place,
+ * because another start may be reading it.
  */
 function writeIfChanged(path: string, content: string | Uint8Array): void {
   const bytes = Buffer.from(content);
@@ -68,7 +70,9 @@ function writeIfChanged(path: string, content: string | Uint8Array): void {
   } catch {
     // The file does not exist yet.
   }
-  writeFileSync(path, bytes);
+  const partial = join("dist", `.partial-${process.pid}`);
+  writeFileSync(partial, bytes);
+  renameSync(partial, path);
 }
 
 /** Bundles a program for Node and writes it with its notices at the end. Returns its packages. */
@@ -94,18 +98,30 @@ async function writePage(): Promise<string[]> {
   return packagesOf(files);
 }
 
-/** Returns the packages in the Worker. Wrangler bundles it, with the same bundler. */
-async function packagesOfWorker(): Promise<string[]> {
-  const { metafile } = await build({
+/**
+ * Bundles a program for workerd, with the same bundler and options as wrangler does for a deploy.
+ * Returns its packages.
+ */
+async function writeForWorkerd(entryPoint: string, outfile: string): Promise<string[]> {
+  const { metafile, outputFiles } = await build({
     ...inOneFile,
-    entryPoints: ["worker/index.ts"],
+    entryPoints: [entryPoint],
+    outfile,
+    target: "es2024",
+    conditions: ["workerd", "worker", "browser"],
+    define: {
+      "navigator.userAgent": '"Cloudflare-Workers"',
+      "process.env.NODE_ENV": '"production"',
+    },
+    keepNames: true,
     external: ["cloudflare:*"],
   });
+  for (const { path, contents } of outputFiles) writeIfChanged(path, contents);
   return packagesOf(Object.keys(metafile.inputs));
 }
 
 // Files are overwritten and folders never emptied: another start may be reading them.
-for (const folder of [`${OUT}/agent`, `${OUT}/assets`, LIBRARY])
+for (const folder of [`${OUT}/agent`, `${OUT}/assets`, LIBRARY, LOCAL])
   mkdirSync(folder, { recursive: true });
 for (const file of ["install.sh", "ollama-edge-agent.service"])
   writeIfChanged(`${OUT}/agent/${file}`, readFileSync(`agent/install/${file}`));
@@ -114,8 +130,9 @@ const packages = await Promise.all([
   writeForNode("agent/main.ts", `${OUT}/agent/agent.mjs`),
   writeForNode("agent/index.ts", `${LIBRARY}/index.js`),
   writePage(),
-  packagesOfWorker(),
+  writeForWorkerd("worker/index.ts", `${LOCAL}/worker.js`),
 ]);
+await writeForWorkerd("local/assets.ts", `${LOCAL}/assets.js`);
 writeIfChanged(
   `${OUT}/assets/third-party-notices.txt`,
   noticesOf(".", [...new Set(packages.flat())].sort()),

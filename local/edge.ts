@@ -1,31 +1,39 @@
 /**
- * The Worker on this machine: a quiet `wrangler dev` that keeps its objects in the state folder.
+ * The Worker on this machine: workerd, with its objects in the state folder, behind a front that
+ * notices when a caller leaves.
  */
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { Front } from "./front.ts";
 import { Child } from "./processes.ts";
 import type { Reaper } from "./reaping.ts";
 import { SettingsError } from "./settings.ts";
+import { WORKERD, workerdConfigOf } from "./workerd.ts";
 
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** Turns off wrangler's own notices, which mean nothing to the user of `npm start`. */
-export const QUIET = {
-  CLOUDFLARE_CF_FETCH_ENABLED: "false",
-  WRANGLER_SEND_METRICS: "false",
-  WRANGLER_HIDE_BANNER: "true",
-  X_LOCAL_EXPLORER: "false",
-  X_LOCAL_OBSERVABILITY: "false",
-  NO_COLOR: "1",
-};
+/** The Worker and its companion for the static files, as `build.ts` writes them. */
+const BUILT = join(ROOT, "dist/local");
+const WORKER = "worker.js";
+const ASSETS = "assets.js";
+const CONFIG = "workerd.capnp";
 
-/** workerd does not end on SIGTERM while a WebSocket is open. */
+const POLL_MS = 25;
+
+/** Time in which workerd ends on SIGTERM; nothing is lost if it is killed. */
 const END_MS = 3_000;
 
-export type EdgeOptions = { port: number; folder: string; settings: Record<string, string> };
+export type EdgeOptions = {
+  port: number;
+  /** Keeps the objects. */
+  folder: string;
+  /** Settings of the Worker. */
+  settings: Record<string, string>;
+};
 
 /** @throws {SettingsError} if no program can listen on the port */
 export async function checkPort(port: number): Promise<void> {
@@ -34,23 +42,23 @@ export async function checkPort(port: number): Promise<void> {
     probe.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
     probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(null)));
   });
-  if (code === null) return;
+  if (code !== null) throw portErrorOf(port, code);
+}
+
+function portErrorOf(port: number, code: string | undefined): SettingsError {
   const why =
     code === "EADDRINUSE"
       ? "is in use by another program"
       : code === "EACCES"
         ? "needs privileges"
         : `cannot be used (${code})`;
-  throw new SettingsError(
+  return new SettingsError(
     `PORT ${port} ${why}. Set another one, for example PORT=${port === 8_001 ? 8_002 : 8_001} npm start`,
   );
 }
 
-/**
- * Builds the static files. wrangler builds them again when it starts, but refuses to start without
- * the folder.
- */
-export async function buildAssets(reaper: Reaper): Promise<void> {
+/** Builds the Worker and the static files. */
+export async function buildEdge(reaper: Reaper): Promise<void> {
   const build = new Child(
     { name: "build", args: ["build.ts"], env: process.env, cwd: ROOT },
     reaper,
@@ -60,46 +68,72 @@ export async function buildAssets(reaper: Reaper): Promise<void> {
   if (code !== 0) throw new ChildFailure(build, "The build failed");
 }
 
-/** Starts the Worker and returns at once; see {@link waitFor}. */
-export function startEdge({ port, folder, settings }: EdgeOptions, reaper: Reaper): Child {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const envFile = join(folder, "settings.env");
-  // Keeps only the log of this run, because wrangler never deletes any.
-  rmSync(join(folder, "logs"), { recursive: true, force: true });
-  // Mode 0600 before the content, because the settings include keys and passwords.
-  writeFileSync(envFile, "", { mode: 0o600 });
-  chmodSync(envFile, 0o600);
-  writeFileSync(envFile, envFileOf(settings));
-  const wrangler = join(ROOT, "node_modules/wrangler/bin/wrangler.js");
-  const args = [
-    wrangler,
-    "dev",
-    "--port",
-    String(port),
-    "--ip",
-    "127.0.0.1",
-    "--inspector-port",
-    "0",
-  ];
-  args.push(
-    "--persist-to",
-    folder,
-    "--env-file",
-    envFile,
-    "--show-interactive-dev-session",
-    "false",
-    "--log-level",
-    "warn",
-  );
-  const paths = {
-    WRANGLER_LOG_PATH: join(folder, "logs"),
-    WRANGLER_REGISTRY_PATH: join(folder, "registry"),
-  };
-  const env = { ...process.env, ...QUIET, ...paths };
-  return new Child({ name: "worker", args, env, cwd: ROOT, endsAsGroup: true }, reaper);
-}
+/**
+ * The Worker of one state folder. `wrangler dev` keeps its objects in the same folder, so the state
+ * of either is continued by the other.
+ */
+export class Edge {
+  readonly worker: Child;
+  readonly #front: Front;
+  readonly #socketFolder: string;
 
-export const stopEdge = (edge: Child): Promise<void> => edge.stop(END_MS);
+  private constructor(worker: Child, front: Front, socketFolder: string) {
+    this.worker = worker;
+    this.#front = front;
+    this.#socketFolder = socketFolder;
+  }
+
+  /**
+   * Starts both programs and returns before the Worker is ready; see {@link waitFor}. The assets
+   * must be built.
+   * @throws {SettingsError} if the port has been taken
+   */
+  static async start({ port, folder, settings }: EdgeOptions, reaper: Reaper): Promise<Edge> {
+    const disk = join(folder, "v3/do");
+    mkdirSync(disk, { recursive: true, mode: 0o700 });
+    // Versions that ran `wrangler dev` kept keys and logs here.
+    for (const old of ["settings.env", "logs", "registry"])
+      rmSync(join(folder, old), { recursive: true, force: true });
+    // Copied, because another start may build them again at any time.
+    for (const script of [WORKER, ASSETS]) copyFileSync(join(BUILT, script), join(folder, script));
+    // Not in the state folder, because the path of a socket has at most about 100 characters.
+    const socketFolder = mkdtempSync(join(tmpdir(), "ollama-edge-"));
+    const socket = join(socketFolder, "worker");
+    const config = workerdConfigOf({
+      script: WORKER,
+      objects: ["Box", "Aggregator"].map((name) => ({
+        name,
+        binding: name.toUpperCase(),
+        uniqueKey: `ollama-edge-serve-${name}`,
+      })),
+      variables: Object.keys(settings),
+      disk,
+      assets: { script: ASSETS, folder: join(ROOT, "dist/assets") },
+      addresses: [`unix:${socket}`],
+    });
+    writeFileSync(join(folder, CONFIG), config);
+    const front = await Front.listen(port, socket).catch((error: NodeJS.ErrnoException) => {
+      throw portErrorOf(port, error.code);
+    });
+    const args = ["serve", join(folder, CONFIG)];
+    const worker = new Child(
+      { name: "worker", program: WORKERD, args, env: { ...process.env, ...settings }, cwd: ROOT },
+      reaper,
+    );
+    return new Edge(worker, front, socketFolder);
+  }
+
+  async stop(): Promise<void> {
+    await this.#front.close();
+    await this.worker.stop(END_MS);
+    rmSync(this.#socketFolder, { recursive: true, force: true });
+  }
+
+  /** Kills the Worker at once, as a crash would. */
+  kill(): void {
+    this.worker.kill();
+  }
+}
 
 /** A child that died or did not become ready. Its last lines show the reason. */
 export class ChildFailure extends Error {
@@ -130,27 +164,7 @@ export async function waitFor(url: string, child: Child, limitMs: number): Promi
     } catch {
       // The port is not open yet.
     }
-    await sleep(100);
+    await sleep(POLL_MS);
   }
   throw new ChildFailure(child, `${url} was not ready within ${limitMs / 1_000} s: ${last}`);
-}
-
-/** @throws {SettingsError} for a value that the format cannot represent */
-export function envFileOf(settings: Record<string, string>): string {
-  return Object.entries(settings)
-    .map(([name, value]) => `${name}=${quoted(name, value)}\n`)
-    .join("");
-}
-
-/**
- * In an env file, single quotes and backticks are literal and double quotes are not. A bare `$`
- * would be expanded inside all three.
- */
-function quoted(name: string, value: string): string {
-  const quote = ["'", "`"].find((mark) => !value.includes(mark));
-  if (quote === undefined || value.includes("\n"))
-    throw new SettingsError(
-      `${name} contains a line break, or both a ' and a backtick, and cannot be passed to the Worker. Remove them.`,
-    );
-  return `${quote}${value.replaceAll("$", "\\$")}${quote}`;
 }

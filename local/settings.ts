@@ -7,25 +7,10 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import { defaultBoxName, ollamaHost } from "../agent/config.ts";
 import { BOX_NAME } from "../protocol/limits.ts";
+import { WorkerVariables } from "../worker/settings.ts";
 
 /** Settings of the Worker, which it gets unchanged from the environment. */
-export const WORKER_SETTINGS = [
-  "AUTH_MODE",
-  "ADMIN_KEY",
-  "CALLER_KEY",
-  "READ_KEY",
-  "BOX_SECRETS",
-  "LOG_CONTENT",
-  "ENABLE_INSTRUMENTATION",
-  "EXPORTER_TYPE",
-  "METRICS_EXPORT_INTERVAL",
-  "CLICKHOUSE_URL",
-  "CLICKHOUSE_USER",
-  "CLICKHOUSE_PASSWORD",
-  "CLICKHOUSE_DATABASE",
-  "DATABASE_URL",
-  "NEON_FETCH_ENDPOINT",
-] as const;
+export const WORKER_SETTINGS: readonly string[] = Object.keys(WorkerVariables.shape);
 
 export type LocalSettings = {
   port: number;
@@ -73,15 +58,35 @@ export function localSettingsOf(
   const set = Object.fromEntries(
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ""),
   );
-  const result = LocalVariables.safeParse(set);
-  if (!result.success)
-    throw new SettingsError(
-      result.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("\n"),
-    );
-  const { PORT, OLLAMA_HOST, STATE_DIR, BOX_NAME: box = defaultBoxName(host) } = result.data;
   const worker: Record<string, string> = { AUTH_MODE: "open" };
   for (const name of WORKER_SETTINGS) if (set[name] !== undefined) worker[name] = set[name];
+  const result = LocalVariables.safeParse(set);
+  const parsedByWorker = WorkerVariables.safeParse(worker);
+  const issues = [
+    ...(result.error?.issues ?? []).map(({ path, message }) => `${path.join(".")} ${message}`),
+    ...(parsedByWorker.error?.issues ?? []).map((issue) => adviceOf(issue, worker)),
+  ];
+  if (!result.success || issues.length > 0) throw new SettingsError(issues.join("\n"));
+  const { PORT, OLLAMA_HOST, STATE_DIR, BOX_NAME: box = defaultBoxName(host) } = result.data;
   return { port: PORT, ollamaUrl: OLLAMA_HOST, stateDir: resolve(STATE_DIR), box, worker };
+}
+
+/** Makes a key or secret that nobody guesses. */
+const GENERATED = "$(openssl rand -hex 24)";
+
+/** Returns what is wrong with a setting of the Worker and what to do on this machine. */
+function adviceOf(
+  { path, message }: { path: PropertyKey[]; message: string },
+  worker: Record<string, string>,
+): string {
+  const name = path.join(".");
+  const isSet = worker[name] !== undefined;
+  if (name === "ADMIN_KEY" && !isSet)
+    return `ADMIN_KEY must be set because AUTH_MODE is keys. For example: ADMIN_KEY=${GENERATED} npm start`;
+  if (!isSet) return `${name} ${message}. Set ${name} as well.`;
+  if (name.endsWith("_KEY")) return `${name} ${message}. For example: ${name}=${GENERATED}`;
+  if (name === "AUTH_MODE") return `${name} ${message}. Without it, npm start needs no keys.`;
+  return `${name} ${message}.`;
 }
 
 /** Folders of the state of one stack. Simulated and real records never share one. */

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { LocalBox } from "./box.ts";
-import { ChildFailure, startEdge, stopEdge, waitFor } from "./edge.ts";
+import { ChildFailure, Edge, waitFor } from "./edge.ts";
 import type { Child } from "./processes.ts";
 import type { Reaper } from "./reaping.ts";
 import { boxSecretOf, foldersOf, type LocalSettings } from "./settings.ts";
@@ -25,7 +25,7 @@ export class Stack {
   readonly #reaper: Reaper;
   readonly #print: (line: string) => void;
   readonly #ollamas: Child[] = [];
-  #edge: Child | null = null;
+  #edge: Edge | null = null;
   #isEnding = false;
 
   constructor(settings: LocalSettings, reaper: Reaper, print: (line: string) => void) {
@@ -53,7 +53,7 @@ export class Stack {
       ]),
     );
     const folders = foldersOf(stateDir, plan.kind);
-    const edge = startEdge(
+    const edge = await Edge.start(
       { port: this.#settings.port, folder: folders.edge, settings: withSecrets(worker, secrets) },
       this.#reaper,
     );
@@ -62,8 +62,8 @@ export class Stack {
       plan.kind === "real"
         ? []
         : await Promise.all(plan.boxes.map((one) => this.#startSimulated(one, onDeath)));
-    await waitFor(`${this.url}/healthz`, edge, EDGE_MS);
-    void edge.ended.then(() => !this.#isEnding && onDeath(edge));
+    await waitFor(`${this.url}/healthz`, edge.worker, EDGE_MS);
+    void edge.worker.ended.then(() => !this.#isEnding && onDeath(edge.worker));
     for (const name of names) {
       if (this.#isEnding) return;
       const simulatedBox = simulated.find((one) => one.box.name === name);
@@ -77,7 +77,7 @@ export class Stack {
       };
       this.boxes.push(new LocalBox(boxPlan, this.#reaper, this.#print));
     }
-    await this.#untilReady(edge);
+    await this.#untilReady(edge.worker);
   }
 
   /** Stops the agents first, while the Worker can still take their last records. */
@@ -86,7 +86,7 @@ export class Stack {
     await Promise.all(this.boxes.map((box) => box.stop()));
     await Promise.all([
       ...this.#ollamas.map((child) => child.stop(SIMULATED_END_MS)),
-      this.#edge && stopEdge(this.#edge),
+      this.#edge?.stop(),
     ]);
   }
 
@@ -109,8 +109,8 @@ export class Stack {
     return { box, url };
   }
 
-  async #untilReady(edge: Child): Promise<void> {
-    const ready = waitFor(`${this.url}/readyz`, edge, READY_MS);
+  async #untilReady(worker: Child): Promise<void> {
+    const ready = waitFor(`${this.url}/readyz`, worker, READY_MS);
     let isOver = false;
     const over = () => {
       isOver = true;
@@ -123,7 +123,7 @@ export class Stack {
     // The agents' logs explain why no call can be served; the Worker's do not.
     await ready.catch((error: unknown) => {
       const [box] = this.boxes;
-      throw error instanceof ChildFailure && box !== undefined && !edge.hasEnded
+      throw error instanceof ChildFailure && box !== undefined && !worker.hasEnded
         ? new ChildFailure(box.agent, error.message)
         : error;
     });

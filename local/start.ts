@@ -11,7 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { makeStateFolder } from "../agent/state/folder.ts";
 import { acquireStateLock, StateLockError } from "../agent/state/lock.ts";
-import { buildAssets, ChildFailure, checkPort } from "./edge.ts";
+import { buildEdge, ChildFailure, checkPort } from "./edge.ts";
 import type { Child } from "./processes.ts";
 import { type Reaper, startReaper } from "./reaping.ts";
 import { type LocalSettings, localSettingsOf, SettingsError } from "./settings.ts";
@@ -59,8 +59,10 @@ async function main(): Promise<void> {
     void end(1);
   };
   try {
-    await buildAssets(reaper);
-    await run(demo, settings, reaper, onDeath);
+    print("Building the Worker, the page and the agent …");
+    const isReal = demo ? Promise.resolve(false) : ollamaAnswers(settings.ollamaUrl);
+    await buildEdge(reaper);
+    await run(demo, await isReal, settings, reaper, onDeath);
   } catch (error) {
     if (firstSignalMs !== null) return; // it failed because it is being stopped
     firstSignalMs = performance.now();
@@ -72,11 +74,11 @@ async function main(): Promise<void> {
 
 async function run(
   isDemo: boolean,
+  isReal: boolean,
   settings: LocalSettings,
   reaper: Reaper,
   onDeath: (child: Child) => void,
 ): Promise<void> {
-  const isReal = !isDemo && (await ollamaAnswers(settings.ollamaUrl));
   if (isDemo)
     print("Demo with three simulated boxes and simulated callers. All numbers are made up.");
   else if (!isReal) {
@@ -90,6 +92,7 @@ async function run(
     : { kind: "simulated", boxes: [standIn(settings.box)] };
   const first = new Stack(settings, reaper, print);
   stack = first;
+  print(`Starting the edge on ${first.url} …`);
   await first.start(isReal ? { kind: "real" } : simulated, onDeath);
   if (firstSignalMs !== null) return;
   greet(first.url, settings, isReal);

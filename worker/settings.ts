@@ -1,5 +1,6 @@
 /**
- * The Worker's settings, from wrangler.toml, secrets and `.dev.vars`, parsed once per isolate.
+ * The Worker's settings, from wrangler.toml, secrets and `.dev.vars`, parsed once per isolate. `npm
+ * start` parses them too, before it starts anything.
  *
  * A Worker cannot refuse to start, so every call is answered with the invalid setting: the name of
  * the variable, never its value. It fails closed: without keys nothing is open.
@@ -7,7 +8,6 @@
 import { z } from "zod";
 import { OnOff } from "../protocol/api/config.ts";
 import { BOX_NAME } from "../protocol/limits.ts";
-import type { Bindings } from "./env.ts";
 import { GatewayError } from "./errors.ts";
 import {
   checkTogether,
@@ -64,10 +64,10 @@ const keysOf = (s: {
   READ_KEY?: string | undefined;
 }) => [s.ADMIN_KEY, s.CALLER_KEY, s.READ_KEY].filter((value) => value !== undefined);
 
-const parsed = new WeakMap<Bindings, Settings>();
+const parsed = new WeakMap<object, Settings>();
 
 /** @throws {GatewayError} `misconfigured`, which names each invalid variable */
-export function settingsOf(bindings: Bindings): Settings {
+export function settingsOf(bindings: Readonly<Record<string, unknown>>): Settings {
   const known = parsed.get(bindings);
   if (known !== undefined) return known;
   // wrangler.toml may hold 5 or true where the environment holds "5" or "true".

@@ -1,8 +1,8 @@
 /** The machine of a benchmark, and the share of it that other programs used. */
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { WORKERD_VERSION } from "../../local/workerd.ts";
 import type { Children } from "./children.ts";
-import { WORKERD_VERSION } from "./workerd.ts";
 
 const MS_PER_TICK = 10;
 

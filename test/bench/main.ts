@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { ROOT } from "../../local/edge.ts";
 import type { Figure } from "./figures.ts";
 import { measureFirstByte } from "./first-byte.ts";
+import { measureFront } from "./front.ts";
 import { machine, watchOthers } from "./machine.ts";
 import { measureMessages } from "./messages.ts";
 import { measureOpenStreams } from "./open-streams.ts";
@@ -22,7 +23,7 @@ import { Stage } from "./stage.ts";
 import { measureStreams } from "./streams.ts";
 import { measureThroughput } from "./throughput.ts";
 
-const KNOWN = ["P1", "P4", "P6", "P7", "P8", "P10", "P11"];
+const KNOWN = ["P1", "P4", "P6", "P7", "P8", "P10", "P11", "P12"];
 
 async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Figure[]> {
   const figures: Figure[] = [];
@@ -31,12 +32,13 @@ async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Figur
     figures.push(...more);
     console.log(more.map(({ id, value, unit }) => `  ${id}: ${value} ${unit}`).join("\n"));
   };
-  if (isWanted("P1", "P4", "P6", "P7", "P8")) {
+  if (isWanted("P1", "P4", "P6", "P7", "P8", "P12")) {
     const floor = await stage.startFloor();
     const chain = await stage.startChain("chain");
     if (isWanted("P4", "P6")) add(await measureThroughput(stage, floor, chain));
     if (isWanted("P1")) add(await measureFirstByte(stage, floor, chain));
     if (isWanted("P7", "P8")) add(await measureStreams(stage, chain));
+    if (isWanted("P12")) add(await measureFront(stage, chain));
     await chain.check();
     await chain.stop();
   }

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT } from "../../local/edge.ts";
+import { Front } from "../../local/front.ts";
 import { CurrentStats } from "../../protocol/api/stats.ts";
 import { freePort } from "../support/stack.ts";
 import { type Child, Children } from "./children.ts";
@@ -64,8 +65,10 @@ export class Stage implements AsyncDisposable {
     dial: (port: number) => Promise<number> = async (port) => port,
   ): Promise<Chain> {
     const port = await freePort();
+    const socket = join(this.#folder, `${name}.socket`);
     const workerd = await startWorkerd(this.children, this.#folder, port, {
       name,
+      socket,
       script: this.#bundle,
       objects: { Box: "BOX", Aggregator: "AGGREGATOR" },
       variables: { AUTH_MODE: "open" },
@@ -83,7 +86,8 @@ export class Stage implements AsyncDisposable {
       args: [join(ROOT, "agent/main.ts")],
       env,
     });
-    const chain = new Chain(port, "/ollama/api/chat", workerd, agent);
+    const front = await Front.listen(0, socket);
+    const chain = new Chain(port, "/ollama/api/chat", workerd, agent, front);
     this.#chains.push(chain);
     await until(
       async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
@@ -96,7 +100,8 @@ export class Stage implements AsyncDisposable {
   async run({ port, path }: Target, load: Omit<Load, "port" | "path">): Promise<LoadResult> {
     if (this.#client === null) throw new Error("the stage is not open");
     const result = await this.#client.request<LoadResult>({ ...load, port, path }, LOAD_MS);
-    for (const chain of this.#chains) if (chain.port === port) chain.calls += result.totalMs.length;
+    for (const chain of this.#chains)
+      if (chain.port === port || chain.front?.port === port) chain.calls += result.totalMs.length;
     await sleep(SETTLE_MS);
     return result;
   }
@@ -117,14 +122,23 @@ export class Chain implements Target {
   readonly path: string;
   readonly workerd: Child;
   readonly agent: Child;
+  /** The front of `npm start`, as a second way to the Worker. */
+  readonly front: Front | null;
   /** Number of answered calls. */
   calls = 0;
 
-  constructor(port: number, path: string, workerd: Child, agent: Child) {
+  constructor(
+    port: number,
+    path: string,
+    workerd: Child,
+    agent: Child,
+    front: Front | null = null,
+  ) {
     this.port = port;
     this.path = path;
     this.workerd = workerd;
     this.agent = agent;
+    this.front = front;
   }
 
   cpuMs(): { workerd: number; agent: number } {
@@ -151,7 +165,7 @@ export class Chain implements Target {
 
   /** Ends both. */
   async stop(): Promise<void> {
-    await Promise.all([this.agent.kill(), this.workerd.kill()]);
+    await Promise.all([this.agent.kill(), this.workerd.kill(), this.front?.close()]);
   }
 }
 

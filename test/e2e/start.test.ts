@@ -1,5 +1,14 @@
 /** `npm start` as a newcomer meets it: the real program, its output, its signals and its errors. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { get, type IncomingMessage } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -86,6 +95,51 @@ function processesOf(stateDir: string): string[] {
     );
 }
 
+/** Returns the TCP ports on which these processes listen. */
+function listeningPorts(pids: readonly string[]): number[] {
+  const inodes = new Set(
+    pids.flatMap((pid) =>
+      readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`)),
+    ),
+  );
+  const LISTEN = "0A";
+  return ["/proc/net/tcp", "/proc/net/tcp6"].flatMap((table) =>
+    readFileSync(table, "utf8")
+      .trim()
+      .split("\n")
+      .slice(1)
+      .map((line) => line.trim().split(/\s+/))
+      .filter(
+        ([, , , state, , , , , , inode]) => state === LISTEN && inodes.has(`socket:[${inode}]`),
+      )
+      .map(([, local = ""]) => Number.parseInt(local.split(":")[1] ?? "", 16)),
+  );
+}
+
+test("prints its steps, listens only on its own port, refuses a rebound host name, and leaves no process when it is killed", async () => {
+  await using ollama = await simulated();
+  const env = { PORT: String(await freePort()), STATE_DIR: folder(), OLLAMA_HOST: ollama.url };
+  const start = await new Start(env).ready();
+  expect(start.lines.slice(0, start.lines.indexOf(`ready ${start.url}`))).toEqual([
+    "Building the Worker, the page and the agent …",
+    `Starting the edge on ${start.url} …`,
+  ]);
+  expect(listeningPorts(processesOf(env.STATE_DIR))).toEqual([Number(env.PORT)]);
+
+  const rebound = { host: "evil.example", "mf-original-url": `${start.url}/api/stats/logs` };
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    get(`${start.url}/api/stats/logs`, { headers: rebound }, resolve).on("error", reject);
+  });
+  answer.resume();
+  expect(answer.statusCode).toBe(403);
+
+  start.child.signal("SIGKILL");
+  await eventually(
+    async () => processesOf(env.STATE_DIR).length === 0,
+    () => processesOf(env.STATE_DIR).join(),
+  );
+});
+
 test("serves the Ollama of this machine, continues its counters at the next start, and leaves no process", async () => {
   await using ollama = await simulated();
   const env = {
@@ -152,6 +206,12 @@ test("simulates a box if Ollama does not answer, labels it everywhere, and chang
   expect((await start.stats()).total_requests).toBe(0);
 });
 
+/**
+ * It takes 0.3 s on a quiet machine, nearly all of it to load the program, which takes far longer
+ * beside thirty others.
+ */
+const REFUSED_MS = 10_000;
+
 const REFUSED: [name: string, env: () => Promise<Record<string, string>>, message: RegExp][] = [
   [
     "a port in use",
@@ -166,6 +226,10 @@ const REFUSED: [name: string, env: () => Promise<Record<string, string>>, messag
   ],
   ["an invalid address of Ollama", async () => ({ OLLAMA_HOST: "http://" }), /OLLAMA_HOST/],
   ["an invalid box name", async () => ({ BOX_NAME: "my box" }), /BOX_NAME/],
+  ["AUTH_MODE=keys without a key", async () => ({ AUTH_MODE: "keys" }), /ADMIN_KEY .*npm start/],
+  ["an unknown AUTH_MODE", async () => ({ AUTH_MODE: "foo" }), /AUTH_MODE .*"keys" or "open"/],
+  ["a store without an address", async () => ({ EXPORTER_TYPE: "clickhouse" }), /CLICKHOUSE_URL/],
+  ["a weak key", async () => ({ AUTH_MODE: "keys", ADMIN_KEY: "weak" }), /ADMIN_KEY .*openssl/],
 ];
 
 test.each(REFUSED)(
@@ -173,9 +237,13 @@ test.each(REFUSED)(
   async (_name, envOf, message) => {
     const env = { PORT: String(await freePort()), STATE_DIR: folder(), ...(await envOf()) };
     const start = new Start(env);
+    const startedMs = performance.now();
     expect((await start.child.ended).code).toBe(1);
+    expect(performance.now() - startedMs).toBeLessThan(REFUSED_MS);
     expect(start.lines.join("\n")).toMatch(message);
     expect(start.lines.join("\n")).not.toMatch(/^\s+at /m); // no stack trace
+    expect(start.lines.join("\n")).not.toMatch(/wrangler|Building/);
+    expect(existsSync(join(env.STATE_DIR, "edge"))).toBe(false);
   },
 );
 

@@ -1,8 +1,18 @@
 /** A Worker in `wrangler dev`, for suites that replace its code while it runs. */
 import { join } from "node:path";
-import { QUIET, ROOT } from "../../local/edge.ts";
+import { ROOT } from "../../local/edge.ts";
 import type { Child, Children } from "../bench/children.ts";
 import { until } from "./waiting.ts";
+
+/** Turns off wrangler's notices and what it would open or send besides the Worker. */
+const QUIET = {
+  CLOUDFLARE_CF_FETCH_ENABLED: "false",
+  WRANGLER_SEND_METRICS: "false",
+  WRANGLER_HIDE_BANNER: "true",
+  X_LOCAL_EXPLORER: "false",
+  X_LOCAL_OBSERVABILITY: "false",
+  NO_COLOR: "1",
+};
 
 const START_MS = 60_000;
 

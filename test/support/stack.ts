@@ -1,12 +1,12 @@
 /**
- * A stack for end-to-end tests: `wrangler dev` and agent processes, with ports and folders of their
+ * A stack for end-to-end tests: the local edge and agent processes, with ports and folders of their
  * own.
  */
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildAssets, ROOT, startEdge, stopEdge, waitFor } from "../../local/edge.ts";
+import { buildEdge, Edge, ROOT, waitFor } from "../../local/edge.ts";
 import { Child } from "../../local/processes.ts";
 import { startReaper } from "../../local/reaping.ts";
 import { type BoxDetail, Boxes, Health } from "../../protocol/api/fleet.ts";
@@ -23,12 +23,15 @@ export type AgentPlan = {
   env?: Record<string, string>;
 };
 
+/** The build, once for all stacks of this process. */
+let built: Promise<void> | null = null;
+
 export class TestStack implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), "edge-test-"));
   readonly port: number;
   readonly #reaper = startReaper();
   readonly #settings: Record<string, string>;
-  #edge: Child | null = null;
+  #edge: Edge | null = null;
   readonly #agents: Child[] = [];
 
   private constructor(port: number, settings: Record<string, string>) {
@@ -39,8 +42,8 @@ export class TestStack implements AsyncDisposable {
   /** @param settings  settings of the Worker; open mode by default */
   static async start(settings: Record<string, string> = { AUTH_MODE: "open" }): Promise<TestStack> {
     const stack = new TestStack(await freePort(), settings);
-    // Wrangler builds the assets at each start, but does not start without the folder.
-    if (!existsSync(join(ROOT, "dist/assets"))) await buildAssets(stack.#reaper);
+    built ??= buildEdge(stack.#reaper);
+    await built;
     await stack.startEdge();
     return stack;
   }
@@ -50,27 +53,26 @@ export class TestStack implements AsyncDisposable {
   }
 
   /** @param settings  the settings of the first start by default */
-  async startEdge(settings = this.#settings): Promise<Child> {
-    const edge = startEdge(
+  async startEdge(settings = this.#settings): Promise<void> {
+    const edge = await Edge.start(
       { port: this.port, folder: join(this.folder, "edge"), settings },
       this.#reaper,
     );
     this.#edge = edge;
-    await waitFor(`${this.url}/healthz`, edge, START_MS).catch((error: Error) => {
-      throw new Error(`${error.message}\n${edge.tail().join("\n")}`);
+    await waitFor(`${this.url}/healthz`, edge.worker, START_MS).catch((error: Error) => {
+      throw new Error(`${error.message}\n${edge.worker.tail().join("\n")}`);
     });
-    return edge;
   }
 
   async stopEdge(): Promise<void> {
-    if (this.#edge !== null) await stopEdge(this.#edge);
+    await this.#edge?.stop();
     this.#edge = null;
   }
 
   /** Kills the whole Worker, as a crash would. */
   async killEdge(): Promise<void> {
     this.#edge?.kill();
-    await this.#edge?.ended;
+    await this.#edge?.worker.ended;
     await this.stopEdge();
   }
 

@@ -2,7 +2,7 @@ import { createServer } from "node:net";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
 import { shortened } from "../../../local/box.ts";
-import { checkPort, envFileOf } from "../../../local/edge.ts";
+import { checkPort } from "../../../local/edge.ts";
 import { boxSecretOf, foldersOf, localSettingsOf, SettingsError } from "../../../local/settings.ts";
 
 test("every setting has its default in an empty environment", () => {
@@ -35,6 +35,16 @@ const REFUSED: [environment: Record<string, string>, message: RegExp][] = [
   [{ OLLAMA_HOST: "not a host" }, /^OLLAMA_HOST is not an address/],
   [{ OLLAMA_HOST: "http://user:pass@box" }, /^OLLAMA_HOST is not an address/],
   [{ BOX_NAME: "two words" }, /^BOX_NAME is not a box name/],
+  [
+    { AUTH_MODE: "foo" },
+    /^AUTH_MODE must be "keys" or "open"\. Without it, npm start needs no keys\.$/,
+  ],
+  [
+    { ADMIN_KEY: "too-short" },
+    /^ADMIN_KEY must .* For example: ADMIN_KEY=\$\(openssl rand -hex 24\)$/,
+  ],
+  [{ BOX_SECRETS: "desk=weak" }, /^BOX_SECRETS must give box desk a secret of at least 16/],
+  [{ LOG_CONTENT: "maybe" }, /^LOG_CONTENT must be "on" or "off"\.$/],
 ];
 
 test.each(REFUSED)(
@@ -47,6 +57,28 @@ test.each(REFUSED)(
     expect(parse).not.toThrow("\n");
   },
 );
+
+test.each([
+  [
+    { AUTH_MODE: "keys" },
+    "ADMIN_KEY must be set because AUTH_MODE is keys. For example: ADMIN_KEY=$(openssl rand -hex 24) npm start",
+  ],
+  [
+    { EXPORTER_TYPE: "clickhouse" },
+    "CLICKHOUSE_URL is not set, but EXPORTER_TYPE is clickhouse. Set CLICKHOUSE_URL as well.",
+  ],
+])(
+  "%o, which the Worker would refuse at every call, is refused with local advice",
+  (environment, message) => {
+    expect(() => localSettingsOf(environment, "box")).toThrow(new SettingsError(message));
+  },
+);
+
+test("reports every invalid setting, one a line", () => {
+  expect(() => localSettingsOf({ PORT: "web", AUTH_MODE: "foo" }, "box")).toThrow(
+    /^PORT .*\nAUTH_MODE .*$/,
+  );
+});
 
 test("the Worker gets its own settings, but neither empty nor other variables", () => {
   const { worker } = localSettingsOf(
@@ -71,11 +103,6 @@ test.each([
   [undefined, "b", null],
 ])("in BOX_SECRETS %s the secret of %s is %s", (secrets, box, secret) => {
   expect(boxSecretOf(secrets, box)).toBe(secret);
-});
-
-test("the env file keeps dollars and quotes, and refuses by name a value that it cannot represent", () => {
-  expect(envFileOf({ A: "pa$$ word#1", B: "it's" })).toBe("A='pa\\$\\$ word#1'\nB=`it's`\n");
-  expect(() => envFileOf({ READ_KEY: "two\nlines" })).toThrow(/^READ_KEY contains/);
 });
 
 test("a port in use is refused in an error that names PORT", async () => {
