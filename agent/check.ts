@@ -67,10 +67,17 @@ function checkEdge({ edgeUrl, boxSecret, box }: AgentConfig): Promise<Finding> {
     socket.on("unexpected-response", (_request, response) => {
       response.setEncoding("utf8");
       response.on("data", (text: string) =>
-        done(finding(false, `refused this box: ${refusalOf(response.statusCode ?? 0, text)}`)),
+        done(
+          finding(
+            false,
+            `refused this box: ${refusalOf(response.statusCode ?? 0, text, boxSecret)}`,
+          ),
+        ),
       );
       response.on("end", () =>
-        done(finding(false, `refused this box: ${refusalOf(response.statusCode ?? 0, "")}`)),
+        done(
+          finding(false, `refused this box: ${refusalOf(response.statusCode ?? 0, "", boxSecret)}`),
+        ),
       );
     });
     socket.on("open", () => done(finding(true, `accepts box ${box}`)));

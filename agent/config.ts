@@ -39,6 +39,12 @@ const httpUrl = (expected: string, normalise: (text: string) => string) =>
     return z.NEVER;
   });
 
+const isOnThisMachine = ({ hostname: host }: URL): boolean =>
+  host === "localhost" ||
+  host.endsWith(".localhost") ||
+  host === "[::1]" ||
+  /^127(\.\d+){3}$/.test(host);
+
 const unchanged = (text: string): string => text;
 
 const flag = () =>
@@ -49,7 +55,12 @@ const flag = () =>
 export const AgentVariables = z.object({
   EDGE_URL: z
     .string({ error: `is not set. Set it to the URL of your Worker, e.g. ${EDGE_EXAMPLE}.` })
-    .pipe(httpUrl(`an http or https URL without credentials, e.g. ${EDGE_EXAMPLE}`, unchanged)),
+    .pipe(httpUrl(`an http or https URL without credentials, e.g. ${EDGE_EXAMPLE}`, unchanged))
+    .refine((url) => url.protocol === "https:" || isOnThisMachine(url), {
+      error: ({ input }) =>
+        `must begin with https:// unless the Worker runs on this machine: the tunnel carries prompts and ` +
+        `the secret of this box${shown((input as URL).origin)}.`,
+    }),
   BOX_NAME: z
     .string()
     .refine((name) => BoxName.safeParse(name).success, {

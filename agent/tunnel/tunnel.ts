@@ -19,6 +19,7 @@ import { HEARTBEAT_MS, MESSAGE_BYTES_MAX, SILENCE_MS, SUBPROTOCOL } from "../../
 import { type Hello, Welcome } from "../../protocol/messages.ts";
 import type { Log } from "../log.ts";
 import { Redial } from "./backoff.ts";
+import { pacedLog } from "./paced-log.ts";
 import { RoundTrip } from "./round-trip.ts";
 
 /** A Box that has not sent WELCOME this long after HELLO will not send it. */
@@ -40,6 +41,8 @@ export type TunnelOptions = {
   now: () => number;
 };
 
+const UNAUTHORIZED = 401;
+
 /** Reason for which the edge refused a dial, for the log; null if it did not. */
 type Refusal = string | null;
 
@@ -59,7 +62,7 @@ export class Tunnel {
   #redial: NodeJS.Timeout | null = null;
 
   constructor(options: TunnelOptions) {
-    this.#options = options;
+    this.#options = { ...options, log: pacedLog(options.log, options.now) };
     this.#backoff = new Redial(options.now());
   }
 
@@ -107,7 +110,7 @@ export class Tunnel {
       // Not "end": an answer that is cut off never emits it, and nothing would dial again.
       response.on(
         "close",
-        () => isCurrent() && this.#lost(refusalOf(response.statusCode ?? 0, text)),
+        () => isCurrent() && this.#lost(refusalOf(response.statusCode ?? 0, text, secret)),
       );
     });
     socket.on("open", () => {
@@ -239,8 +242,13 @@ export function dial(
   });
 }
 
-/** Returns the reason in the edge's answer to a refused upgrade. */
-export function refusalOf(status: number, body: string): string {
+/**
+ * Returns the reason in the edge's answer to a refused upgrade.
+ * @param secret  the secret that was sent; null without one
+ */
+export function refusalOf(status: number, body: string, secret: string | null): string {
+  if (status === UNAUTHORIZED && secret === null)
+    return "BOX_SECRET is not set. Set it to the secret of this box in the Worker's BOX_SECRETS";
   try {
     const { error } = JSON.parse(body) as { error?: { message?: unknown } };
     if (typeof error?.message === "string") return `${error.message} (HTTP ${status})`;

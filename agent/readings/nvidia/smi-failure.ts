@@ -70,13 +70,20 @@ export const refusedField = (output: string): string | null =>
   /Field "([^"]+)" is not a valid field/i.exec(output)?.[1] ?? null;
 
 /**
+ * @param hasGpu  whether the machine has an NVIDIA GPU; null if unknown
  * @example gpuFailure({ output: "No devices were found", code: 6, signal: null, spawnError: null
  *   }).permanent // true
  */
-export function gpuFailure({ output, code, signal, spawnError }: SmiEnd): GpuFailure {
+export function gpuFailure(
+  { output, code, signal, spawnError }: SmiEnd,
+  hasGpu: boolean | null = null,
+): GpuFailure {
   if (spawnError === "ENOENT" || code === 127) {
     return {
-      reason: "nvidia-smi was not found: install the NVIDIA driver, or set NVIDIA_SMI to its path",
+      reason:
+        hasGpu === false
+          ? "nvidia-smi was not found, and this machine has no NVIDIA GPU"
+          : "nvidia-smi was not found: install the NVIDIA driver, or set NVIDIA_SMI to its path",
       permanent: true,
     };
   }

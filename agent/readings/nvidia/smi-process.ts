@@ -33,6 +33,14 @@ export function programsOf(command: string): readonly Program[] {
   return command === "nvidia-smi" ? [program, { file: WSL_PATH, args: [] }] : [program];
 }
 
+/** Variables that a driver's tool or a script in its place may need. */
+const PASSED =
+  /^(?:PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|TEMP|TMP|SYSTEMROOT|WINDIR|LD_LIBRARY_PATH|BOX_NAME)$|^(?:CUDA|NVIDIA|SIMULATED)_/i;
+
+/** Returns the environment of nvidia-smi: no secret of the agent, whatever program it turns out to be. */
+export const cleanEnvironment = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(environment).filter(([name]) => PASSED.test(name)));
+
 /**
  * Starts nvidia-smi.
  *
@@ -52,6 +60,7 @@ export function runSmi(
       spawn(program.file, [...program.args, ...args], {
         stdio: ["ignore", "pipe", "pipe"],
         windowsHide: true,
+        env: cleanEnvironment(process.env),
       }),
       onLine,
     );

@@ -17,6 +17,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { GpuState } from "../../../protocol/inventory.ts";
 import type { GpuSample } from "../../../protocol/records.ts";
 import type { GpuSource, GpuSourceOptions } from "../gpu-source.ts";
+import { hasNvidiaGpu } from "./presence.ts";
 import { type GpuFailure, gpuFailure, refusedField, type SmiEnd } from "./smi-failure.ts";
 import { type Program, programsOf, runSmi, type SmiRun } from "./smi-process.ts";
 import { GPU_COLUMNS, parseGpuRow, type SmiRow, withoutRefused } from "./smi-rows.ts";
@@ -175,7 +176,7 @@ export class NvidiaSmiSource implements GpuSource {
     );
     // The driver was replaced while it ran: probe it again.
     if (refusedField(end.output) !== null || end.spawnError !== null) this.#query = null;
-    const failure = gpuFailure(end);
+    const failure = gpuFailure(end, hasNvidiaGpu());
     if (!late) return failure;
     return failure.permanent ? failure : { reason: limit.reason, permanent: false };
   }
@@ -186,7 +187,7 @@ export class NvidiaSmiSource implements GpuSource {
       ms: this.#timing.probeMs,
       reason: `nvidia-smi did not answer within ${this.#timing.probeMs / 1_000} s`,
     };
-    let failure = NOT_FOUND;
+    let failure: GpuFailure = { reason: limit.reason, permanent: false };
     for (const program of programsOf(this.#options.command ?? "nvidia-smi")) {
       let columns: readonly string[] | null = GPU_COLUMNS;
       while (columns !== null) {
@@ -202,7 +203,7 @@ export class NvidiaSmiSource implements GpuSource {
         if (this.#stopping.signal.aborted || late)
           return { reason: limit.reason, permanent: false };
         if (end.code === 0 && rows > 0) return { program, columns: queried };
-        failure = gpuFailure(end);
+        failure = gpuFailure(end, hasNvidiaGpu());
         if (end.spawnError === "ENOENT") break;
         // Each round drops or renames a column, so the loop ends.
         const refused = refusedField(end.output);
@@ -271,13 +272,6 @@ export class NvidiaSmiSource implements GpuSource {
     this.#lastRound.clear();
   }
 }
-
-const NOT_FOUND: GpuFailure = gpuFailure({
-  output: "",
-  code: null,
-  signal: null,
-  spawnError: "ENOENT",
-});
 
 const queryOf = (columns: readonly string[]): string[] => [
   `--query-gpu=${columns.join(",")}`,

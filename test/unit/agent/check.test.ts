@@ -56,3 +56,21 @@ test("--check reports that the owner allows server tools", async () => {
     /lets callers use server tools/,
   );
 });
+
+test("--check names a secret that is missing, where the edge requires one", async () => {
+  const edge = createServer();
+  edge.on("upgrade", (_request, socket) => socket.end("HTTP/1.1 401 Unauthorized\r\n\r\n"));
+  edge.listen(0, "127.0.0.1");
+  await once(edge, "listening");
+  const address = edge.address();
+  const EDGE_URL = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
+  try {
+    const missing = await checked({}, { EDGE_URL, BOX_SECRET: "" });
+    expect(missing.get("edge")).toMatch(/refused this box: BOX_SECRET is not set\. Set it to/);
+    const wrong = await checked({}, { EDGE_URL, BOX_SECRET: "wrong" });
+    expect(wrong.get("edge")).not.toMatch(/is not set/);
+  } finally {
+    edge.closeAllConnections();
+    edge.close();
+  }
+});

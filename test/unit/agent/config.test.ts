@@ -44,6 +44,17 @@ const REFUSED: [setting: string, env: Record<string, string>, message: RegExp][]
     /^EDGE_URL must be .* without credentials/,
   ],
   [
+    "an EDGE_URL without TLS on another machine",
+    { EDGE_URL: "http://edge.example:8000" },
+    /^EDGE_URL must begin with https:\/\/ unless .*got "http:\/\/edge.example:8000"/,
+  ],
+  ["an EDGE_URL with ws", { EDGE_URL: "ws://edge.example" }, /^EDGE_URL must be an http or https/],
+  [
+    "an EDGE_URL that only begins like loopback",
+    { EDGE_URL: "http://127.evil.example" },
+    /^EDGE_URL must begin with https/,
+  ],
+  [
     "a BOX_NAME with a space",
     { EDGE_URL, BOX_NAME: "my box" },
     /^BOX_NAME must be 1 to 63 letters.*got "my box"/,
@@ -59,6 +70,11 @@ const REFUSED: [setting: string, env: Record<string, string>, message: RegExp][]
     /^SIMULATED must be 0 or 1; got "yes"/,
   ],
 ];
+
+test.each(["http://127.0.0.1:8000", "http://localhost", "http://[::1]:8000", "http://a.localhost"])(
+  "accepts the edge %s on this machine without TLS",
+  (edge) => expect(configOf({ EDGE_URL: edge }).edgeUrl.origin).toBe(edge),
+);
 
 test.each(REFUSED)(
   "rejects %s with a message that names the variable and never shows credentials",

@@ -50,6 +50,11 @@ test("explains a failed start and a signal, within the size limit of a state", (
     reason: expect.stringContaining("not found"),
     permanent: true,
   });
+  expect(gpuFailure({ ...end, spawnError: "ENOENT" }, true).reason).toMatch(/install the NVIDIA/);
+  expect(gpuFailure({ ...end, spawnError: "ENOENT" }, false)).toEqual({
+    reason: "nvidia-smi was not found, and this machine has no NVIDIA GPU",
+    permanent: true,
+  });
   expect(gpuFailure({ ...end, spawnError: "EACCES" }).reason).toBe(
     "nvidia-smi could not be started (EACCES)",
   );

@@ -1,6 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { programsOf } from "../../../../../agent/readings/nvidia/smi-process.ts";
+import {
+  cleanEnvironment,
+  programsOf,
+  runSmi,
+} from "../../../../../agent/readings/nvidia/smi-process.ts";
 
 test("runs a script in this Node, and looks for nvidia-smi in WSL2 too", () => {
   expect(programsOf("nvidia-smi").map(({ file }) => file)).toEqual([
@@ -30,4 +34,26 @@ test("reports that no file is left for nvidia-smi, and does not crash", () => {
   const limited = 'ulimit -n 128 && exec "$0" --input-type=module -e "$1"';
   const printed = execFileSync("sh", ["-c", limited, process.execPath, WITHOUT_FILES]);
   expect(JSON.parse(printed.toString())).toMatchObject({ code: null, spawnError: "EMFILE" });
+});
+
+test("runs nvidia-smi without the secret of the box", async () => {
+  process.env.BOX_SECRET = "hunter2";
+  process.env.CUDA_VISIBLE_DEVICES = "0";
+  let printed = "";
+  const onLine = (line: string) => {
+    printed += line;
+    return true;
+  };
+  await runSmi({ file: "env", args: [] }, [], onLine).ended;
+  delete process.env.BOX_SECRET;
+  delete process.env.CUDA_VISIBLE_DEVICES;
+  expect(printed).toMatch(/PATH=/);
+  expect(printed).toMatch(/CUDA_VISIBLE_DEVICES=0/);
+  expect(printed).not.toMatch(/hunter2/);
+});
+
+test("passes on only variables that a driver's tool may need", () => {
+  const kept = { PATH: "/bin", LC_ALL: "C", NVIDIA_VISIBLE_DEVICES: "all", SIMULATED_GPU: "x" };
+  const left = { BOX_SECRET: "s", EDGE_URL: "e", DATABASE_URL: "d", ADMIN_KEY: "k" };
+  expect(cleanEnvironment({ ...kept, ...left })).toEqual(kept);
 });
