@@ -1,39 +1,36 @@
 /**
  * The policy for JSON bodies, at every door to an Ollama: which models and fields a body may name. Pure.
  *
- * The body is parsed once, checked, and forwarded re-serialised. Ollama's decoder ignores the case
- * of keys and lets the last duplicate win, so a checked body that was passed on raw could mean
- * something else to Ollama than it meant here.
+ * The body is scanned once and forwarded as its caller sent it. Ollama's decoder ignores the case of
+ * keys and lets the last duplicate win, so the scan finds the guarded fields in any spelling, and a
+ * body that contains one of them twice is refused: a value that was not checked cannot win.
  */
 import type { Failure } from "./failures.ts";
-import { BODY_BYTES_MAX } from "./limits.ts";
+import { fieldTable, type JsonSlice, scanJson } from "./json-scan.ts";
+import { isTrue, kindOf, textOf } from "./json-slice.ts";
 import { isCloudModel } from "./model-name.ts";
 import type { OllamaRoute } from "./routes.ts";
 
 export type CheckedBody = { bytes: Uint8Array; model: string | null; stream: boolean };
 
-/** Fields that a policy reads or may come to read. Each is accepted only in its exact spelling. */
-const GUARDED = new Set([
-  "model",
-  "name",
-  "source",
-  "destination",
-  "from",
-  "stream",
-  "stream_options",
-  "remote_host",
-  "keep_alive",
-  "options",
-]);
 const MODEL_FIELDS = ["model", "name", "source", "destination", "from"];
 const MODEL_CHARS_MAX = 512;
 
-const encoder = new TextEncoder();
+/** The fields that a policy reads or may come to read, and those that hold the prompt of a record. */
+export const BODY_FIELDS = fieldTable({
+  guarded: [
+    ...MODEL_FIELDS,
+    "stream",
+    "stream_options",
+    "remote_host",
+    "keep_alive",
+    "options",
+    "tools",
+  ],
+  read: ["messages", "prompt", "input"],
+});
 
-export type BodyFailure = Extract<
-  Failure,
-  { reason: "bad_request" | "cloud_model" | "body_too_large" }
->;
+export type BodyFailure = Extract<Failure, { reason: "bad_request" | "cloud_model" }>;
 
 type Refused = { ok: false; failure: BodyFailure };
 const bad = (detail: string): Refused => ({
@@ -41,57 +38,48 @@ const bad = (detail: string): Refused => ({
   failure: { reason: "bad_request", detail },
 });
 
-/** Checks a parsed body against the policy, and serialises it for Ollama. */
+/** Checks the bytes of a body against the policy. */
 export function checkBody(
   route: OllamaRoute,
-  value: unknown,
+  bytes: Uint8Array,
 ): { ok: true; body: CheckedBody } | Refused {
-  if (!isObject(value)) return bad("The request body must be a JSON object.");
-  for (const key of Object.keys(value)) {
-    const folded = fold(key);
-    if (folded !== key && GUARDED.has(folded))
-      return bad(`The field ${JSON.stringify(key)} must be written ${JSON.stringify(folded)}.`);
-  }
+  const scan = scanJson(bytes, BODY_FIELDS);
+  if (!scan.ok) return bad(scan.detail);
+  if (kindOf(bytes, scan.value) !== "object") return bad("The request body must be a JSON object.");
+  const models = new Map<string, string>();
   for (const field of MODEL_FIELDS) {
-    const named = value[field];
-    if (named === undefined || named === null) continue;
-    if (typeof named !== "string")
-      return bad(`The field ${JSON.stringify(field)} must be a string; got ${typeof named}.`);
-    if (named.length > MODEL_CHARS_MAX)
-      return bad(
-        `The field ${JSON.stringify(field)} must have at most ${MODEL_CHARS_MAX} characters; got ${named.length}.`,
-      );
+    const slice = scan.fields.get(field);
+    if (slice === undefined || kindOf(bytes, slice) === "null") continue;
+    const named = modelOf(bytes, field, slice);
+    if (typeof named !== "string") return named;
     if (isCloudModel(named)) return { ok: false, failure: { reason: "cloud_model", model: named } };
+    models.set(field, named);
   }
-  const { stream: wanted } = value;
-  if (wanted !== undefined && wanted !== null && typeof wanted !== "boolean")
-    return bad(`The field "stream" must be true or false; got a value of type ${typeof wanted}.`);
-  const model = [value.model, value.name, value.source].find(
-    (named) => typeof named === "string" && named !== "",
-  );
+  const wanted = scan.fields.get("stream");
+  const kind = wanted === undefined ? "null" : kindOf(bytes, wanted);
+  if (kind !== "null" && kind !== "boolean")
+    return bad(`The field "stream" must be true or false; got a value of type ${kind}.`);
+  const isWanted = wanted !== undefined && isTrue(bytes, wanted);
   const stream =
     route.streams === "by_default"
-      ? wanted !== false
-      : route.streams === "when_asked" && wanted === true;
-  const text = serialised(value);
-  if (text === null) return bad("The request body is nested too deeply.");
-  const bytes = encoder.encode(text);
-  // It can be longer than the original: 1e20 is serialised with 21 digits.
-  if (bytes.length > BODY_BYTES_MAX) return { ok: false, failure: { reason: "body_too_large" } };
-  return { ok: true, body: { bytes, model: typeof model === "string" ? model : null, stream } };
+      ? kind === "null" || isWanted
+      : route.streams === "when_asked" && isWanted;
+  const model = models.get("model") || models.get("name") || models.get("source") || null;
+  return { ok: true, body: { bytes, model, stream } };
 }
 
-/** Null if the value is nested deeper than the engine can serialise; it can parse deeper than that. */
-function serialised(value: object): string | null {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return null;
-  }
+/** Checks a body that was built here, and serialises it for Ollama. */
+export const checkValue = (route: OllamaRoute, value: object) =>
+  checkBody(route, new TextEncoder().encode(JSON.stringify(value)));
+
+function modelOf(bytes: Uint8Array, field: string, slice: JsonSlice): string | Refused {
+  const kind = kindOf(bytes, slice);
+  if (kind !== "string")
+    return bad(`The field ${JSON.stringify(field)} must be a string; got ${kind}.`);
+  const { text, chars } = textOf(bytes, slice, MODEL_CHARS_MAX);
+  if (chars > MODEL_CHARS_MAX)
+    return bad(
+      `The field ${JSON.stringify(field)} must have at most ${MODEL_CHARS_MAX} characters; got ${chars}.`,
+    );
+  return text;
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** Folds a key as Go's decoder compares keys: without case, and with the two letters that fold into ASCII (ſ, K). */
-const fold = (key: string): string => key.normalize("NFKC").toLowerCase();

@@ -7,12 +7,12 @@
  * answers the first question on call: our side, the tunnel, or Ollama?
  */
 import type { ApiError } from "./api/shapes.ts";
-import { BODY_BYTES_MAX, HEAD_BYTES_MAX, STREAMS_PER_BOX_MAX } from "./limits.ts";
+import { HEAD_BYTES_MAX, STREAMS_PER_BOX_MAX } from "./limits.ts";
 import type { Api, FailedAt } from "./records.ts";
 
 export type Failure =
   | { reason: "bad_request"; detail: string }
-  | { reason: "body_too_large" }
+  | { reason: "body_too_large"; bytesMax: number }
   | { reason: "head_too_large" }
   | { reason: "encoded_body"; encoding: string }
   | { reason: "foreign_origin"; origin: string }
@@ -61,7 +61,7 @@ export function sharedWireErrorOf(failure: Failure): WireError {
       return byGateway(
         413,
         "body_too_large",
-        `The request body is larger than ${BODY_BYTES_MAX / 1024 / 1024} MiB.`,
+        `The request body is larger than ${failure.bytesMax / 1024 / 1024} MiB.`,
       );
     case "head_too_large":
       return byGateway(

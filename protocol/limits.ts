@@ -35,10 +35,28 @@ export const FRAME_BYTES_MAX = 1 * MIB;
 export const MESSAGE_BYTES_MAX = 1 * MIB + 64 * KIB;
 
 /**
- * Largest JSON request body; 413 beyond. The worker holds it whole, in 128 MB of memory shared by
- * all calls.
+ * Largest JSON request body; 413 beyond. Room for several photos, as Ollama accepts them. The
+ * worker holds it whole, in 128 MB of memory shared by all calls.
  */
-export const BODY_BYTES_MAX = 16 * MIB;
+export const BODY_BYTES_MAX = 40 * MIB;
+
+/**
+ * Largest JSON body of our own API; 413 beyond. It is built as a tree, which takes up to eight
+ * times its size if its text has characters beyond Latin-1.
+ */
+export const API_BODY_BYTES_MAX = 8 * MIB;
+
+/** Values at all levels of a JSON body of our own API. Each one of a tree takes up to 100 bytes. */
+export const API_BODY_VALUES_MAX = 100_000;
+
+/** Levels of arrays and objects in a JSON body, its own object included. Tool schemas need about 20. */
+export const JSON_DEPTH_MAX = 64;
+
+/**
+ * Arrays and objects in a JSON body. Bounds what any reader of it has to build; long arrays of
+ * numbers (`context`, token inputs) count once.
+ */
+export const JSON_CONTAINERS_MAX = 100_000;
 
 /** Largest request head (path and headers) forwarded to a box; 431 beyond. */
 export const HEAD_BYTES_MAX = 64 * KIB;

@@ -3,7 +3,9 @@
  * its headers, its encoding, its size and its JSON. Pure. `body-policy.ts` checks what the JSON holds.
  */
 import type { Failure } from "./failures.ts";
-import { BODY_BYTES_MAX, HEAD_BYTES_MAX } from "./limits.ts";
+import { hasByteOrderMark } from "./json-bytes.ts";
+import { fieldTable, scanJson } from "./json-scan.ts";
+import { API_BODY_VALUES_MAX, BODY_BYTES_MAX, HEAD_BYTES_MAX } from "./limits.ts";
 import type { Headers } from "./messages.ts";
 import { FORWARDED_HEADERS, type OllamaRoute } from "./routes.ts";
 
@@ -18,7 +20,7 @@ type CheckFailure = Extract<
   { reason: "bad_request" | "head_too_large" | "encoded_body" | "body_too_large" }
 >;
 
-/** Picks the headers that travel to Ollama. An upload keeps its length; a JSON body is rewritten. */
+/** Picks the headers that travel to Ollama. An upload keeps its length. */
 export function forwardedHeaders(
   headers: Iterable<readonly [name: string, value: string]>,
   body: OllamaRoute["body"],
@@ -44,29 +46,31 @@ export function encodingFailure(encoding: string | null | undefined): CheckFailu
 }
 
 /** @param bytes  the announced or the counted size of the body; null or undefined if unknown */
-export const sizeFailure = (bytes: number | string | null | undefined): CheckFailure | null =>
-  Number(bytes ?? 0) > BODY_BYTES_MAX ? { reason: "body_too_large" } : null;
+export const sizeFailure = (
+  bytes: number | string | null | undefined,
+  bytesMax = BODY_BYTES_MAX,
+): CheckFailure | null =>
+  Number(bytes ?? 0) > bytesMax ? { reason: "body_too_large", bytesMax } : null;
 
 export type ParsedJson =
   | { ok: true; value: unknown }
   | { ok: false; failure: Extract<Failure, { reason: "bad_request" }> };
 
-/** Parses a request body that must be JSON in UTF-8. */
-export function jsonOfBytes(bytes: ArrayBuffer | Uint8Array): ParsedJson {
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
-  } catch {
-    return bad("The request body is not valid UTF-8. Send JSON in UTF-8.");
-  }
-  try {
-    return { ok: true, value: JSON.parse(text) };
-  } catch (error) {
+const NO_FIELDS = fieldTable({ guarded: [], read: [] });
+
+/** Parses a body of our own API, after a scan that bounds the tree. Skips a byte order mark. */
+export function jsonOfBytes(sent: Uint8Array): ParsedJson {
+  const bytes = hasByteOrderMark(sent) ? sent.subarray(3) : sent;
+  const scan = scanJson(bytes, NO_FIELDS);
+  if (!scan.ok) return bad(scan.detail);
+  if (scan.values > API_BODY_VALUES_MAX)
     return bad(
-      text.trim() === ""
-        ? "The request body is empty; it must be a JSON object."
-        : `The request body is not valid JSON: ${(error as Error).message}.`,
+      `The request body contains more than ${API_BODY_VALUES_MAX} values. Send a smaller one.`,
     );
+  try {
+    return { ok: true, value: JSON.parse(new TextDecoder().decode(bytes)) };
+  } catch (error) {
+    return bad(`The request body is not valid JSON: ${(error as Error).message}.`); // bytes follow it
   }
 }
 

@@ -2,7 +2,7 @@
  * One local caller's call to the listener, from its request line to the last byte of the answer.
  *
  * Ollama receives, and the caller gets, exactly what the tunnel would carry. A JSON body is checked
- * and re-serialised; any other body is streamed. The answer is byte-true and is read from Ollama
+ * as a whole; any other body is streamed. The answer is byte-true and is read from Ollama
  * only as fast as the caller takes it. A caller that disconnects stops Ollama.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -18,7 +18,6 @@ import {
   encodingFailure,
   forwardedHeaders,
   headFailure,
-  jsonOfBytes,
   sizeFailure,
 } from "../../protocol/request-checks.ts";
 import type { Target } from "../../protocol/target.ts";
@@ -203,8 +202,7 @@ export class LocalCall implements AnswerHandler {
   }
 
   #sendJson(body: Buffer): void {
-    const json = jsonOfBytes(body);
-    const checked = json.ok ? checkBody(this.#target.route, json.value) : json;
+    const checked = checkBody(this.#target.route, body);
     if (!checked.ok) return this.#fail(checked.failure);
     const { bytes, model, stream } = checked.body;
     this.#measure({ model: model ?? this.#facts.model, stream }).send(bytes, this);

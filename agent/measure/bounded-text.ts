@@ -1,4 +1,4 @@
-/** The beginning of an answer's text, as much as a record keeps, however long the answer is. */
+/** The beginning of a text, as much as a record keeps, however long it is. */
 export class BoundedText {
   readonly #charsMax: number;
   #kept = "";
@@ -11,8 +11,18 @@ export class BoundedText {
 
   add(piece: string): void {
     this.#chars += piece.length;
-    const room = this.#charsMax - this.#kept.length;
+    const { room } = this;
     if (room > 0) this.#kept += piece.length <= room ? piece : piece.slice(0, room);
+  }
+
+  /** Counts text that follows and need not be kept. */
+  skip(chars: number): void {
+    this.#chars += chars;
+  }
+
+  /** Characters that {@link add} would still keep. */
+  get room(): number {
+    return this.#charsMax - this.#kept.length;
   }
 
   /** Equals `cut` of protocol/records.ts applied to the whole text; null if there was no text. */

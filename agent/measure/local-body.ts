@@ -2,10 +2,13 @@
  * The body sent to Ollama, and the prompt that the record keeps of it.
  *
  * An OpenAI stream contains its usage only on request. The agent always requests it, so that every
- * request is counted, and removes it again for a caller that did not (without-usage.ts). Every
- * other body goes to Ollama byte for byte as it arrived.
+ * request is counted, and removes it again for a caller that did not (without-usage.ts). The
+ * request is a few bytes set into the caller's. Every other body goes to Ollama as it arrived.
  */
-import { z } from "zod";
+import { BODY_FIELDS } from "../../protocol/body-policy.ts";
+import { skipSpace } from "../../protocol/json-bytes.ts";
+import { type JsonSlice, scanJson } from "../../protocol/json-scan.ts";
+import { isTrue, kindOf, membersOf } from "../../protocol/json-slice.ts";
 import { promptOf } from "./prompt.ts";
 
 export type LocalBody = {
@@ -19,36 +22,48 @@ export type LocalBody = {
 
 const USAGE_ON_REQUEST: ReadonlySet<string> = new Set(["/v1/chat/completions", "/v1/completions"]);
 
-/** A body that does not match is one that Ollama rejects; it is sent unchanged. */
-const StreamOptions = z.looseObject({
-  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
-});
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
 /**
  * @param stream  true if the request wants a streamed answer
- * @param body    JSON that has been checked and serialised; any other body is returned unchanged
+ * @param body    returned unchanged if it is not a JSON object within the limits: Ollama rejects it
  */
 export function localBodyOf(endpoint: string, stream: boolean, body: Uint8Array): LocalBody {
-  const value = parsed(body);
-  const unchanged = { body, prompt: promptOf(endpoint, value), hideUsage: false };
+  const unmeasured = { body, prompt: null, hideUsage: false };
+  if (body.length === 0) return unmeasured; // a GET, or a body that is streamed
+  const scan = scanJson(body, BODY_FIELDS);
+  if (!scan.ok || kindOf(body, scan.value) !== "object") return unmeasured;
+  const unchanged = { ...unmeasured, prompt: promptOf(endpoint, body, scan.fields) };
   if (!stream || !USAGE_ON_REQUEST.has(endpoint)) return unchanged;
-  const options = StreamOptions.safeParse(value);
-  if (!options.success || options.data.stream_options?.include_usage === true) return unchanged;
-  const withUsage = {
-    ...options.data,
-    stream_options: { ...options.data.stream_options, include_usage: true },
+  const edit = usageEdit(body, scan.value, scan.fields.get("stream_options"));
+  if (edit === null) return unchanged;
+  const { at, text } = edit;
+  return {
+    ...unchanged,
+    body: Buffer.concat([body.subarray(0, at.from), Buffer.from(text), body.subarray(at.to)]),
+    hideUsage: true,
   };
-  return { ...unchanged, body: encoder.encode(JSON.stringify(withUsage)), hideUsage: true };
 }
 
-function parsed(body: Uint8Array): unknown {
-  if (body.length === 0) return undefined; // a GET, or a body that is streamed
-  try {
-    return JSON.parse(decoder.decode(body));
-  } catch {
-    return undefined; // Ollama rejects it
-  }
+/**
+ * Returns the text that requests usage, and the place in the body that it replaces; null if the
+ * caller requests usage itself, or its options are invalid. Ollama lets the last member of a name
+ * win, so an `include_usage` of the caller can stay.
+ */
+function usageEdit(
+  body: Uint8Array,
+  whole: JsonSlice,
+  options: JsonSlice | undefined,
+): { at: JsonSlice; text: string } | null {
+  const atEnd = ({ from, to }: JsonSlice, member: string) => {
+    const isEmpty = skipSpace(body, from + 1) === to - 1;
+    return { at: { from: to - 1, to: to - 1 }, text: isEmpty ? member : `,${member}` };
+  };
+  if (options === undefined) return atEnd(whole, '"stream_options":{"include_usage":true}');
+  const kind = kindOf(body, options);
+  if (kind === "null") return { at: options, text: '{"include_usage":true}' };
+  if (kind !== "object") return null;
+  const { include_usage: wanted } = membersOf(body, options, ["include_usage"]);
+  const wantedKind = wanted === undefined ? "null" : kindOf(body, wanted);
+  if (wanted !== undefined && (isTrue(body, wanted) || !["boolean", "null"].includes(wantedKind)))
+    return null;
+  return atEnd(options, '"include_usage":true');
 }

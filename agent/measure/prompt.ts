@@ -1,83 +1,107 @@
 /**
  * The prompt text that a record keeps: the user's last message in the body of a request.
  *
- * Never an image, a system prompt or a tool's result. A body in another form has no prompt.
+ * Never an image, a system prompt or a tool's result. A body in another form has no prompt. Reads
+ * the bytes of the body, so that a large one costs no more memory than the text that is kept.
  */
-import { z } from "zod";
+import type { JsonSlice } from "../../protocol/json-scan.ts";
+import { eachItem, kindOf, membersOf, textOf } from "../../protocol/json-slice.ts";
 import { PROMPT_CHARS_MAX } from "../../protocol/limits.ts";
-import { cut } from "../../protocol/records.ts";
+import { BoundedText } from "./bounded-text.ts";
+
+/** Where the prompt is: a text or a list of texts, or messages of which the user's last one counts. */
+type Place = { field: "prompt" | "input" | "messages"; holds: "texts" | "messages" | "either" };
+
+const PLACES: ReadonlyMap<string, Place> = new Map([
+  ["/api/generate", { field: "prompt", holds: "texts" }],
+  ["/api/chat", { field: "messages", holds: "messages" }],
+  ["/api/embed", { field: "input", holds: "texts" }],
+  ["/api/embeddings", { field: "prompt", holds: "texts" }],
+  ["/v1/chat/completions", { field: "messages", holds: "messages" }],
+  ["/v1/completions", { field: "prompt", holds: "texts" }],
+  ["/v1/embeddings", { field: "input", holds: "texts" }],
+  ["/v1/responses", { field: "input", holds: "either" }],
+  ["/v1/messages", { field: "messages", holds: "messages" }],
+]);
 
 /**
- * @param body  the parsed JSON, in any form
- * @returns     text, cut to the record's limit; null without text
+ * @param fields  the fields of a checked body
+ * @returns       text, cut to the record's limit; null without text
  */
-export function promptOf(endpoint: string, body: unknown): string | null {
-  const text = FINDERS.get(endpoint)?.(body) ?? "";
-  return text === "" ? null : cut(text, PROMPT_CHARS_MAX);
+export function promptOf(
+  endpoint: string,
+  bytes: Uint8Array,
+  fields: ReadonlyMap<string, JsonSlice>,
+): string | null {
+  const place = PLACES.get(endpoint);
+  const value = place && fields.get(place.field);
+  if (place === undefined || value === undefined) return null;
+  const kind = kindOf(bytes, value);
+  if (kind === "string") return place.holds === "messages" ? null : joined(bytes, [value]);
+  if (kind !== "array") return null;
+  return place.holds === "texts" ? joinedItems(bytes, value) : lastUserText(bytes, value);
 }
-
-/** A text, or the texts in a list. Other items of the list, such as tokens, are left out. */
-const Texts = z.union([
-  z.string().transform((text) => [text]),
-  z.array(z.unknown()).transform((list) => list.filter((item) => typeof item === "string")),
-]);
-const member = (name: string) => {
-  const Body = z.object({ [name]: Texts });
-  return (body: unknown) => {
-    const parsed = Body.safeParse(body);
-    return parsed.success ? parsed.data[name]?.join("\n") : undefined;
-  };
-};
-
-/** Parts with text of the user: `text` (OpenAI chat, Anthropic), `input_text` (responses). */
-const Part = z.object({ type: z.enum(["text", "input_text"]), text: z.string() });
-const UserMessage = z.object({
-  role: z.literal("user"),
-  content: z.union([z.string(), z.array(z.unknown())]),
-});
-
-const Chat = z.object({ messages: z.array(z.unknown()) });
-const chat = (body: unknown) => {
-  const parsed = Chat.safeParse(body);
-  return parsed.success ? lastUserText(parsed.data.messages) : undefined;
-};
-
-const Responses = z.object({ input: z.union([z.string(), z.array(z.unknown())]) });
-const responses = (body: unknown) => {
-  const parsed = Responses.safeParse(body);
-  if (!parsed.success) return undefined;
-  return typeof parsed.data.input === "string"
-    ? parsed.data.input
-    : lastUserText(parsed.data.input);
-};
 
 /**
  * Skips messages without text, from the last one back: Anthropic's tool results and single images
  * also have the role of the user.
  */
-function lastUserText(messages: unknown[]): string | undefined {
-  for (let i = messages.length - 1; i >= 0; i--) {
-    const message = UserMessage.safeParse(messages[i]);
-    const text = message.success ? contentText(message.data.content) : "";
-    if (text !== "") return text;
-  }
-  return undefined;
+function lastUserText(bytes: Uint8Array, messages: JsonSlice): string | null {
+  let last: JsonSlice[] = [];
+  eachItem(bytes, messages, (message) => {
+    if (kindOf(bytes, message) !== "object") return;
+    const { role, content } = membersOf(bytes, message, ["role", "content"]);
+    if (content === undefined || wordOf(bytes, role) !== "user") return;
+    const texts = kindOf(bytes, content) === "array" ? textParts(bytes, content) : [content];
+    if (texts.some((text) => kindOf(bytes, text) === "string" && text.to - text.from > 2))
+      last = texts;
+  });
+  return joined(bytes, last);
 }
 
-function contentText(content: string | unknown[]): string {
-  if (typeof content === "string") return content;
-  const parts = content.map((part) => Part.safeParse(part));
-  return parts.flatMap((part) => (part.success ? [part.data.text] : [])).join("\n");
+/** Returns the parts with text of the user: `text` (OpenAI chat, Anthropic), `input_text` (responses). */
+function textParts(bytes: Uint8Array, content: JsonSlice): JsonSlice[] {
+  const texts: JsonSlice[] = [];
+  eachItem(bytes, content, (part) => {
+    if (kindOf(bytes, part) !== "object") return;
+    const { type, text } = membersOf(bytes, part, ["type", "text"]);
+    if (text === undefined || kindOf(bytes, text) !== "string") return;
+    if (["text", "input_text"].includes(wordOf(bytes, type))) texts.push(text);
+  });
+  return texts;
 }
 
-const FINDERS: ReadonlyMap<string, (body: unknown) => string | undefined> = new Map([
-  ["/api/generate", member("prompt")],
-  ["/api/chat", chat],
-  ["/api/embed", member("input")],
-  ["/api/embeddings", member("prompt")],
-  ["/v1/chat/completions", chat],
-  ["/v1/completions", member("prompt")],
-  ["/v1/embeddings", member("input")],
-  ["/v1/responses", responses],
-  ["/v1/messages", chat],
-]);
+/** Longest word that decides anything: `input_text`. */
+const WORD_CHARS_MAX = 10;
+
+/** Returns a short string; empty if the value is missing, longer, or not a string. */
+function wordOf(bytes: Uint8Array, value: JsonSlice | undefined): string {
+  if (value === undefined || kindOf(bytes, value) !== "string") return "";
+  const { text, chars } = textOf(bytes, value, WORD_CHARS_MAX);
+  return chars > WORD_CHARS_MAX ? "" : text;
+}
+
+/** Joins the texts of a list. Its other items, such as tokens, are left out. */
+function joinedItems(bytes: Uint8Array, list: JsonSlice): string | null {
+  const kept = new BoundedText(PROMPT_CHARS_MAX);
+  let isFirst = true;
+  eachItem(bytes, list, (item) => {
+    if (kindOf(bytes, item) !== "string") return;
+    addTo(kept, bytes, item, isFirst);
+    isFirst = false;
+  });
+  return kept.text;
+}
+
+function joined(bytes: Uint8Array, texts: readonly JsonSlice[]): string | null {
+  const kept = new BoundedText(PROMPT_CHARS_MAX);
+  for (const [i, text] of texts.entries()) addTo(kept, bytes, text, i === 0);
+  return kept.text;
+}
+
+function addTo(kept: BoundedText, bytes: Uint8Array, slice: JsonSlice, isFirst: boolean): void {
+  if (!isFirst) kept.add("\n");
+  const { text, chars } = textOf(bytes, slice, kept.room);
+  kept.add(text);
+  kept.skip(chars - text.length);
+}

@@ -1,5 +1,6 @@
-/** Byte-true: a caller gets the same bytes through the tunnel as from a direct call. */
+/** Byte-true: Ollama and a caller get the same bytes through the tunnel as in a direct call. */
 import { createServer, type Server } from "node:http";
+import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { TestStack } from "../support/stack.ts";
 
@@ -56,10 +57,14 @@ const ANSWERS: Record<string, Answer> = {
 let stack: TestStack;
 let ollama: Server;
 let direct = "";
+/** The latest body that Ollama received. */
+let received = "";
 
 beforeAll(async () => {
   ollama = createServer(async (request, response) => {
-    for await (const _ of request);
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    received = Buffer.concat(chunks).toString();
     const answer = ANSWERS[`${request.method} ${request.url}`] ?? {
       status: 200,
       type: "application/json",
@@ -105,3 +110,41 @@ test.each(Object.keys(ANSWERS))("returns the same bytes as Ollama for %s", async
     Buffer.from(await through.arrayBuffer()).equals(Buffer.from(await there.arrayBuffer())),
   ).toBe(true);
 });
+
+test.each([
+  ["integers beyond 2^53", '{"model":"m","options":{"seed":9007199254740993}}'],
+  ["fields in another case", '{"Model":"m","STREAM":false}'],
+  ["bytes behind the JSON", '{"model":"m"}\n{"model":'],
+  ["spaces, escapes and the forms of numbers", ' {\r\n"model" : "\\u006d", "x":[1E+2,-0,1.0] } '],
+  ["20 MB of photos", `{"model":"m","images":["${"A".repeat(20_000_000)}"]}`],
+])("Ollama receives %s as the caller sent them", async (_name, body) => {
+  const answer = await fetch(`${stack.url}/ollama/api/chat`, { method: "POST", body });
+  expect(answer.status).toBe(200);
+  expect(received === body).toBe(true);
+});
+
+test.each(["/ollama/api/chat", "/v1/messages"])(
+  "answers a malformed chunk on %s with 400, not 500",
+  async (path) => {
+    const answer = await rawAnswer(
+      `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n` +
+        '9\r\n{"model":\r\nnot a size\r\n\r\n',
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer).not.toMatch(/ {4}at /);
+  },
+);
+
+/** Sends bytes, and returns all that is answered. */
+async function rawAnswer(bytes: string): Promise<string> {
+  const socket = connect(stack.port, "127.0.0.1");
+  const chunks: Buffer[] = [];
+  socket.on("data", (chunk: Buffer) => {
+    chunks.push(chunk);
+    if (Buffer.concat(chunks).includes("}")) socket.destroy();
+  });
+  socket.on("error", () => {}); // closing follows
+  socket.write(bytes);
+  await new Promise((resolve) => socket.once("close", resolve));
+  return Buffer.concat(chunks).toString();
+}

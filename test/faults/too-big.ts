@@ -29,8 +29,8 @@ export async function tooBig({ stage }: Setting): Promise<Finding[]> {
         false,
       ),
     ),
-    // 16 MiB are accepted before the 17th shows that the body is too long.
-    await refused(chain, "workerd", "413", 1_000, 64, () =>
+    // 40 MiB are accepted before the 41st shows that the body is too long.
+    await refused(chain, "workerd", "413", 1_000, 128, () =>
       bodyRefused(
         chain,
         "100 MB of JSON in chunks",

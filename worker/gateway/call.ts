@@ -4,7 +4,12 @@
  */
 
 import { checkBody } from "../../protocol/body-policy.ts";
-import { BOX_NAME, HEAD_BYTES_MAX } from "../../protocol/limits.ts";
+import {
+  API_BODY_BYTES_MAX,
+  BODY_BYTES_MAX,
+  BOX_NAME,
+  HEAD_BYTES_MAX,
+} from "../../protocol/limits.ts";
 import type { Open } from "../../protocol/messages.ts";
 import {
   encodingFailure,
@@ -81,35 +86,48 @@ export async function bodyOf(
   if (route.body === "none") return { bytes: null, model: null, stream: false };
   throwIf(encodingFailure(request.headers.get("content-encoding")));
   if (route.body === "raw") return { bytes: request.body, model: null, stream: false };
-  const checked = checkBody(route, await jsonBodyOf(request));
+  const checked = checkBody(route, await bytesOf(request, BODY_BYTES_MAX));
   if (!checked.ok) throw new GatewayError(checked.failure);
   return checked.body;
 }
 
 /**
- * Parses the body as JSON. Never holds more of it in memory than the limit.
+ * Parses the body of a call to our own API as JSON.
  * @throws {GatewayError} `body_too_large`; `bad_request` if it is not JSON in UTF-8
  */
 export async function jsonBodyOf(request: Request): Promise<unknown> {
-  const json = jsonOfBytes(await bytesOf(request));
+  const json = jsonOfBytes(await bytesOf(request, API_BODY_BYTES_MAX));
   if (!json.ok) throw new GatewayError(json.failure);
   return json.value;
 }
 
-async function bytesOf(request: Request): Promise<ArrayBuffer | Uint8Array> {
+/**
+ * Reads the body. Never holds more of it in memory than the limit.
+ * @throws {GatewayError} `body_too_large`; `bad_request` if it ends early or a chunk is malformed
+ */
+async function bytesOf(request: Request, bytesMax: number): Promise<Uint8Array> {
   const length = request.headers.get("content-length");
-  throwIf(sizeFailure(length));
-  // The runtime holds a body to its announced length, so this read is bounded; it is also the fastest.
-  if (length !== null || request.body === null) return request.arrayBuffer();
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of request.body) {
-    bytes += chunk.length;
-    throwIf(sizeFailure(bytes));
-    chunks.push(chunk);
+  throwIf(sizeFailure(length, bytesMax));
+  try {
+    // The runtime holds a body to its announced length, so this read is bounded; it is also the fastest.
+    if (length !== null || request.body === null)
+      return new Uint8Array(await request.arrayBuffer());
+    const chunks: Uint8Array[] = [];
+    let bytes = 0;
+    for await (const chunk of request.body) {
+      bytes += chunk.length;
+      throwIf(sizeFailure(bytes, bytesMax));
+      chunks.push(chunk);
+    }
+    return concat(chunks);
+  } catch (error) {
+    if (error instanceof GatewayError) throw error;
+    throw new GatewayError({ reason: "bad_request", detail: BROKEN_BODY }, { cause: error });
   }
-  return concat(chunks);
 }
+
+const BROKEN_BODY =
+  "The request body could not be read: it ended early, or a chunk of it is malformed. Send it again.";
 
 /** Limits the whole head, including the headers that are not forwarded. */
 function checkHeadSize(headers: Headers): void {

@@ -3,7 +3,7 @@
  * other, with its own stream and its own record.
  */
 import type { Context } from "hono";
-import { checkBody } from "../../protocol/body-policy.ts";
+import { checkValue } from "../../protocol/body-policy.ts";
 import { FailedAt } from "../../protocol/records.ts";
 import type { Principal } from "../auth.ts";
 import type { Env } from "../env.ts";
@@ -45,7 +45,7 @@ export async function callBox(
     (promise) => c.executionCtx.waitUntil(promise),
     call,
     async () => {
-      const checked = checkBody(target.route, body);
+      const checked = checkValue(target.route, body);
       if (!checked.ok) throw new GatewayError(checked.failure);
       return checked.body;
     },

@@ -9,7 +9,7 @@
  */
 import { Hono } from "hono";
 import { type ChatRequest, MessagesChat, PromptChat } from "../../protocol/api/chat.ts";
-import { checkBody } from "../../protocol/body-policy.ts";
+import { checkValue } from "../../protocol/body-policy.ts";
 import { withTag } from "../../protocol/inventory.ts";
 import type { Fleet } from "../aggregator/aggregator.ts";
 import { demand, principalOf } from "../auth.ts";
@@ -43,7 +43,7 @@ export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
         detail:
           'The field "model" is missing, and no connected box has a chat model to use by default.',
       });
-    const checked = checkBody(target.route, ollamaChat(chat, model));
+    const checked = checkValue(target.route, ollamaChat(chat, model));
     if (!checked.ok) throw new GatewayError(checked.failure);
     return checked.body;
   };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { BODY_BYTES_MAX, HEAD_BYTES_MAX } from "../../../protocol/limits.ts";
+import { API_BODY_VALUES_MAX, BODY_BYTES_MAX, HEAD_BYTES_MAX } from "../../../protocol/limits.ts";
 import {
   encodingFailure,
   forwardedHeaders,
@@ -50,7 +50,7 @@ test.each([null, undefined, "", "17", 0, BODY_BYTES_MAX])("accepts a body of %s 
 });
 
 test.each([BODY_BYTES_MAX + 1, String(BODY_BYTES_MAX + 1)])("refuses a body of %s bytes", (bytes) =>
-  expect(sizeFailure(bytes)).toEqual({ reason: "body_too_large" }),
+  expect(sizeFailure(bytes)).toEqual({ reason: "body_too_large", bytesMax: BODY_BYTES_MAX }),
 );
 
 test("parses JSON in UTF-8, with or without a byte order mark", () => {
@@ -62,6 +62,16 @@ test("parses JSON in UTF-8, with or without a byte order mark", () => {
 test.each([
   ["an empty body", new Uint8Array(), /^The request body is empty; it must be a JSON object\.$/],
   ["half a JSON", new TextEncoder().encode('{"a":'), /^The request body is not valid JSON: .+\.$/],
+  [
+    "more values than a tree may hold",
+    new TextEncoder().encode(`{"a":[${"1,".repeat(API_BODY_VALUES_MAX)}1]}`),
+    /more than 100000 values/,
+  ],
+  [
+    "bytes behind the JSON",
+    new TextEncoder().encode("{} x"),
+    /^The request body is not valid JSON/,
+  ],
   [
     "bytes that are not text",
     Uint8Array.of(0x7b, 0xff, 0x7d),

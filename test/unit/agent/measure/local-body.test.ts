@@ -7,6 +7,8 @@ const CHAT = "/v1/chat/completions";
 test.each([
   [CHAT, `{"model":"m","messages":[{"role":"user","content":"Hi"}],"stream":true}`],
   [CHAT, `{"stream":true,"stream_options":{}}`],
+  [CHAT, `{"stream":true,"stream_options":{ }}`],
+  [CHAT, `{"stream":true , "stream_options": null , "n":1 }`],
   [CHAT, `{"stream":true,"stream_options":null}`],
   [CHAT, `{"stream":true,"stream_options":{"include_usage":false}}`],
   [CHAT, `{"stream":true,"stream_options":{"include_usage":null}}`],
@@ -18,6 +20,7 @@ test.each([
     ...JSON.parse(wire),
     stream_options: { include_usage: true },
   });
+  expect(text([body]).length - wire.length).toBeLessThan(50);
 });
 
 test("keeps another stream option", () => {
@@ -32,7 +35,22 @@ test("keeps another stream option", () => {
   });
 });
 
+test("changes no other byte: numbers, spaces and bytes behind the JSON stay as they are", () => {
+  const wire = `{"stream":true, "seed":12345678901234567890,"x":1e20 } \n{"n":`;
+  expect(text([localBodyOf(CHAT, true, bytes(wire)).body])).toBe(
+    `{"stream":true, "seed":12345678901234567890,"x":1e20 ,"stream_options":{"include_usage":true}} \n{"n":`,
+  );
+});
+
 test.each([
+  [
+    "requests usage itself in another case",
+    CHAT,
+    true,
+    `{"Stream_Options":{"Include_Usage":true}}`,
+  ],
+  ["names its options twice", CHAT, true, `{"stream_options":{},"STREAM_OPTIONS":{}}`],
+  ["is nested too deeply", CHAT, true, `{"x":${"[".repeat(65)}${"]".repeat(65)}}`],
   ["requests usage itself", CHAT, true, `{"stream":true,"stream_options":{"include_usage":true}}`],
   ["does not stream", CHAT, false, `{"messages":[]}`],
   ["always contains usage", "/v1/responses", true, `{"stream":true,"input":"Hi"}`],

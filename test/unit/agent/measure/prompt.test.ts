@@ -1,5 +1,17 @@
 import { expect, test } from "vitest";
 import { promptOf } from "../../../../agent/measure/prompt.ts";
+import { BODY_FIELDS } from "../../../../protocol/body-policy.ts";
+import { scanJson } from "../../../../protocol/json-scan.ts";
+import { PROMPT_CHARS_MAX } from "../../../../protocol/limits.ts";
+import { cut } from "../../../../protocol/records.ts";
+import { bytes } from "./feed.ts";
+
+/** Scans a body as the agent does before it looks for the prompt. */
+function promptIn(endpoint: string, text: string): string | null {
+  const scan = scanJson(bytes(text), BODY_FIELDS);
+  if (!scan.ok) throw new Error(scan.detail);
+  return promptOf(endpoint, bytes(text), scan.fields);
+}
 
 const IMAGE = { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } };
 
@@ -93,17 +105,30 @@ const CASES: [endpoint: string, body: unknown, prompt: string | null][] = [
   ["/v1/embeddings", { input: ["a", 7, "b"] }, "a\nb"],
   ["/v1/embeddings", { input: [[1, 2], [3]] }, null],
   ["/api/pull", { model: "m", prompt: "no" }, null],
-  ["/api/tags", undefined, null],
   ["/api/chat", null, null],
   ["/api/chat", [], null],
 ];
 
 test.each(CASES)("finds in %s with %j the prompt %j", (endpoint, body, prompt) => {
-  expect(promptOf(endpoint, body)).toBe(prompt);
+  expect(promptIn(endpoint, JSON.stringify(body))).toBe(prompt);
 });
 
 test("cuts a long prompt and states how much is missing", () => {
-  expect(promptOf("/api/generate", { prompt: "p".repeat(10_007) })).toBe(
+  expect(promptIn("/api/generate", JSON.stringify({ prompt: "p".repeat(10_007) }))).toBe(
     `${"p".repeat(10_000)}… [7 more characters cut]`,
   );
+});
+
+test.each([
+  ["texts in a list", { input: ["ž".repeat(6_000), "🐎".repeat(3_000), '\n"'.repeat(10)] }],
+  ["a pair of surrogates", { input: `${"p".repeat(9_999)}🐎🐎` }],
+  ["an escaped control character", { input: `${"\u0001".repeat(10_001)}` }],
+])("cuts %s exactly where the whole text would be cut", (_name, body) => {
+  const whole = [body.input].flat().join("\n");
+  expect(promptIn("/api/embed", JSON.stringify(body))).toBe(cut(whole, PROMPT_CHARS_MAX));
+});
+
+test("finds the fields of a message in any case, as Ollama does, and the last of a name", () => {
+  const message = `{"ROLE":"system","role":"u\\u0073er","content":"one","Content":"two"}`;
+  expect(promptIn("/api/chat", `{"Messages":[${message}]}`)).toBe("two");
 });
