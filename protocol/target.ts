@@ -33,6 +33,13 @@ export function aim(
   return { ok: true, target: { route: match.route, path, model: match.model } };
 }
 
+/** Returns whether a raw path of the edge leads to an Ollama: under a prefix, or at the root. */
+export function isOllamaPath(path: string): boolean {
+  if (/^\/(ollama|v1)(\/|$)/.test(path)) return true;
+  const match = matchOllamaRoute("", path);
+  return path !== "/" && !match.ok && match.status === 405;
+}
+
 /** Returns the API that a path on Ollama belongs to, known or not. It decides the shape of errors. */
 export function apiOf(path: string): Api {
   if (path === "/v1/messages") return "anthropic";

@@ -8,10 +8,11 @@ import { newRequestId } from "../protocol/request-id.ts";
 import { apiOf } from "../protocol/target.ts";
 import type { Env } from "./env.ts";
 import { errorResponse, type FailureReason, GatewayError } from "./errors.ts";
-import { rawPathOf } from "./gateway/raw-path.ts";
+import { rawPathOf } from "./raw-path.ts";
 import { agentRoutes } from "./routes/agent.ts";
 import { methodsOf } from "./routes/api-route.ts";
 import { chatRoutes } from "./routes/chat.ts";
+import { crossOrigin } from "./routes/cross-origin.ts";
 import { dataRoutes } from "./routes/data.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { fleetRoutes } from "./routes/fleet.ts";
@@ -32,6 +33,8 @@ app.use(async (c, next) => {
   await next();
   if (c.res.webSocket === null) makeInert(c.res.headers);
 });
+
+app.use(crossOrigin);
 
 // The page has no service worker. One of a box's making would replace the page from then on.
 app.use(async (c, next) => {

@@ -6,13 +6,13 @@
  */
 import type { Scope } from "../protocol/routes.ts";
 import { GatewayError } from "./errors.ts";
+import { isOnLoopback, isOwnOrigin, mayCall } from "./origins.ts";
 import { keyOfSession, type NamedKey, newSession, senderOf, sessionOf } from "./session.ts";
 import type { Settings } from "./settings.ts";
 
 export type Principal = { keyId: string | null; scopes: ReadonlySet<Scope> };
 
 const ALL: ReadonlySet<Scope> = new Set(["infer", "read", "admin"]);
-const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
 /**
  * Returns the caller of a request.
@@ -25,7 +25,7 @@ export async function principalOf(
   pathKey: string | null,
 ): Promise<Principal> {
   if (settings.authMode === "open") {
-    checkLoopback(request);
+    checkLoopback(request, settings);
     return { keyId: null, scopes: ALL };
   }
   const offered = pathKey ?? bearerOf(request.headers) ?? request.headers.get("x-api-key");
@@ -95,7 +95,7 @@ export async function admitAgent(request: Request, settings: Settings, box: stri
   const secret = settings.boxSecrets.get(box);
   if (secret === undefined) {
     if (settings.authMode !== "open") throw new GatewayError({ reason: "box_secret_unknown", box });
-    return checkLoopback(request);
+    return checkLoopback(request, settings);
   }
   if (!(await isSame(bearerOf(request.headers) ?? "", secret)))
     throw new GatewayError({ reason: "box_secret_unknown", box });
@@ -105,13 +105,12 @@ export async function admitAgent(request: Request, settings: Settings, box: stri
  * Restricts open mode to one machine. The host name must be loopback, which a rebound DNS name is not.
  * A web page of another origin may not call: the browser reaches loopback although its author cannot.
  */
-function checkLoopback(request: Request): void {
-  if (!LOOPBACK.has(new URL(request.url).hostname))
-    throw new GatewayError({ reason: "open_mode_elsewhere" });
+function checkLoopback(request: Request, { corsOrigins }: Settings): void {
+  if (!isOnLoopback(request.url)) throw new GatewayError({ reason: "open_mode_elsewhere" });
   const origin = request.headers.get("origin");
-  if (origin === null) return;
-  const isOwn = URL.canParse(origin) && LOOPBACK.has(new URL(origin).hostname);
-  if (!isOwn) throw new GatewayError({ reason: "foreign_origin", origin: origin.slice(0, 200) });
+  if (origin === null || isOwnOrigin(request, origin)) return;
+  if (!mayCall(request, origin, corsOrigins))
+    throw new GatewayError({ reason: "foreign_origin", origin: origin.slice(0, 200) });
 }
 
 function bearerOf(headers: Headers): string | null {

@@ -22,6 +22,8 @@ export type Settings = {
   callerKey: string | null;
   readKey: string | null;
   boxSecrets: ReadonlyMap<string, string>;
+  /** In lower case; `*` for any. */
+  corsOrigins: ReadonlySet<string>;
   logContent: "on" | "off";
   enableInstrumentation: boolean;
   stores: StoreSettings;
@@ -42,6 +44,7 @@ export const WorkerVariables = z
     CALLER_KEY: key,
     READ_KEY: key,
     BOX_SECRETS: z.string().default("").transform(boxSecretsOf),
+    CORS_ORIGINS: z.string().default("").transform(originsOf),
     LOG_CONTENT: z.enum(OnOff.options, { error: 'must be "on" or "off"' }).default("on"),
     ENABLE_INSTRUMENTATION: z
       .enum(["true", "false"], { error: 'must be "true" or "false"' })
@@ -95,6 +98,7 @@ export function settingsOf(bindings: Readonly<Record<string, unknown>>): Setting
     callerKey: env.CALLER_KEY ?? null,
     readKey: env.READ_KEY ?? null,
     boxSecrets: env.BOX_SECRETS,
+    corsOrigins: env.CORS_ORIGINS,
     logContent: env.LOG_CONTENT,
     enableInstrumentation: env.ENABLE_INSTRUMENTATION === "true",
     stores: storeSettings(env),
@@ -137,4 +141,15 @@ function boxSecretsOf(text: string, context: z.RefinementCtx): ReadonlyMap<strin
     else secrets.set(name, secret);
   }
   return secrets;
+}
+
+/** Parses `https://chat.example.com,app://obsidian.md`, as browsers write an `Origin`. */
+function originsOf(text: string, context: z.RefinementCtx): ReadonlySet<string> {
+  const origins = text.split(",").flatMap((part) => part.trim().toLowerCase() || []);
+  for (const origin of origins)
+    if (origin !== "*" && !/^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s*]+$/.test(origin))
+      context.addIssue(
+        "must be a list of origins, separated by commas: https://chat.example.com, without a path",
+      );
+  return new Set(origins);
 }

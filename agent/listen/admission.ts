@@ -6,16 +6,10 @@
  * origin). The agent forwards neither header, so the listener must refuse what Ollama would.
  *
  * @see https://github.com/ollama/ollama/blob/main/server/routes.go (allowedHostsMiddleware)
- * @see https://github.com/ollama/ollama/blob/main/envconfig/config.go (AllowedOrigins)
  */
 import { isIP } from "node:net";
 
-const LOCAL_ORIGIN =
-  /^(https?:\/\/(localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(:\d+)?|(app|file|tauri|vscode-[a-z-]+):\/\/.*)$/;
 const LOCAL_NAME = /(^|\.)(localhost|local|internal)$/;
-
-/** Returns whether a page of this origin may call. A page with the opaque origin "null" may not. */
-export const isOwnOrigin = (origin: string): boolean => LOCAL_ORIGIN.test(origin);
 
 /**
  * Returns whether `Host` names this machine. An address always passes: only names can be rebound.

@@ -14,6 +14,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import { hostname } from "node:os";
+import { isLocalOrigin } from "../../protocol/cross-origin.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
 import { HEAD_BYTES_MAX, STREAMS_PER_BOX_MAX } from "../../protocol/limits.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
@@ -23,7 +24,7 @@ import { ListenError } from "../errors.ts";
 import type { LogLevel } from "../log.ts";
 import { EnergyMeter } from "../measure/energy.ts";
 import { OllamaClient } from "../request/ollama.ts";
-import { isOwnHost, isOwnOrigin, pageHeaders, preflightHeaders } from "./admission.ts";
+import { isOwnHost, pageHeaders, preflightHeaders } from "./admission.ts";
 import { type ConnectionLimits, ownConnectionLimits } from "./connection-limits.ts";
 import {
   forwardsToItself,
@@ -185,7 +186,7 @@ export class Listener {
 
     if (this.#isLoopback && !isOwnHost(headers.host, hostname()))
       return refuse({ reason: "foreign_host", host: shown(headers.host) });
-    if (origin !== undefined && !isOwnOrigin(origin))
+    if (origin !== undefined && !isLocalOrigin(origin))
       return refuse({ reason: "foreign_origin", origin: shown(origin) });
     if (
       method === "OPTIONS" &&

@@ -3,8 +3,8 @@ import { type Context, Hono } from "hono";
 import { principalOf } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { bodyOf, callOf, targetOf } from "../gateway/call.ts";
-import { rawPathOf } from "../gateway/raw-path.ts";
 import { serve } from "../gateway/serve.ts";
+import { rawPathOf } from "../raw-path.ts";
 import { settingsOf } from "../settings.ts";
 
 /** Splits `/ollama/…`, `/ollama/k/<key>/…` and `/v1/…` into the path on Ollama and the key, if any. */
