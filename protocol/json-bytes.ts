@@ -33,14 +33,23 @@ export function skipSpace(bytes: Uint8Array, at: number): number {
   }
 }
 
+/** Returns the position of the first byte of a string that is not plain ASCII, at or after `at`. */
+export function plainEnd(bytes: Uint8Array, at: number): number {
+  for (;;) {
+    const byte = bytes[at];
+    if (byte === undefined || SPECIAL[byte] !== 0) return at;
+    at++;
+  }
+}
+
 /**
  * @param at  the first byte behind the opening quote
  * @returns   the position of the closing quote, or `~position` of the byte that does not fit
  */
 export function stringEnd(bytes: Uint8Array, at: number): number {
   for (;;) {
-    let byte = bytes[at];
-    while (byte !== undefined && SPECIAL[byte] === 0) byte = bytes[++at];
+    at = plainEnd(bytes, at);
+    const byte = bytes[at];
     if (byte === QUOTE) return at;
     if (byte === undefined || byte < 0x20) return ~at;
     const width = byte === BACKSLASH ? escapeWidth(bytes, at) : utf8Width(bytes, at);

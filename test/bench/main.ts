@@ -12,6 +12,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../../local/edge.ts";
+import { measureBodies } from "./bodies.ts";
 import type { Figure } from "./figures.ts";
 import { measureFirstByte } from "./first-byte.ts";
 import { measureFront } from "./front.ts";
@@ -23,7 +24,7 @@ import { Stage } from "./stage.ts";
 import { measureStreams } from "./streams.ts";
 import { measureThroughput } from "./throughput.ts";
 
-const KNOWN = ["P1", "P4", "P6", "P7", "P8", "P10", "P11", "P12"];
+const KNOWN = ["P1", "P4", "P6", "P7", "P8", "P10", "P11", "P12", "P13"];
 
 async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Figure[]> {
   const figures: Figure[] = [];
@@ -43,6 +44,7 @@ async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Figur
     await chain.stop();
   }
   if (isWanted("P11")) add(await measureMessages(stage));
+  if (isWanted("P13")) add(await measureBodies());
   if (isWanted("P10")) add(await measureOpenStreams(stage));
   return figures.sort(
     (a, b) => Number.parseFloat(a.id.slice(1)) - Number.parseFloat(b.id.slice(1)),
