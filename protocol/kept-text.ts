@@ -1,24 +1,41 @@
 /**
- * The part of a record that stays while texts are not stored (`LOG_CONTENT=off`). Pure.
+ * The part of a record without its texts: stored with `LOG_CONTENT=off`, and shown to keys without
+ * the scope `text`. Pure.
  *
  * An error message is text, too: Ollama's messages quote prompts and answers, and those about a bad
- * body quote the body. The caller still gets the whole message; only a code is stored.
+ * body quote the body. The caller still gets the whole message; only a code stays in the record.
  */
 import type { RequestRecord } from "./records.ts";
 
-const SENTENCE = "The message is not stored because LOG_CONTENT is off.";
+export const NOT_STORED = "The message is not stored because LOG_CONTENT is off.";
+export const NOT_SHOWN = "The message is shown only to keys with the scope text.";
 
-/** Returns the record without prompt, response, and any error message that may quote them. */
-export const withoutText = (record: RequestRecord): RequestRecord => ({
+type WithText = Pick<
+  RequestRecord,
+  "prompt" | "response" | "error_message" | "failed_at" | "http_status"
+>;
+
+/**
+ * Returns the record without prompt, response, and any error message that may quote them.
+ * @param instead  the sentence in place of such a message
+ */
+export const withoutText = <Record extends WithText>(
+  record: Record,
+  instead: string = NOT_STORED,
+): Record => ({
   ...record,
   prompt: null,
   response: null,
-  error_message: record.error_message === null ? null : messageOf(record, record.error_message),
+  error_message: messageOf(record, instead),
 });
 
-function messageOf({ failed_at, http_status }: RequestRecord, message: string): string {
-  if (failed_at === "ollama") return `ollama_error: ${SENTENCE}`;
-  if (failed_at === "gateway" && http_status === 400) return `bad_request: ${SENTENCE}`;
+function messageOf(
+  { error_message, failed_at, http_status }: WithText,
+  instead: string,
+): string | null {
+  if (error_message === null) return null;
+  if (failed_at === "ollama") return `ollama_error: ${instead}`;
+  if (failed_at === "gateway" && http_status === 400) return `bad_request: ${instead}`;
   // Written by the edge or the agent itself: it names models, boxes and limits, and quotes no text.
-  return failed_at === null ? `error: ${SENTENCE}` : message;
+  return failed_at === null ? `error: ${instead}` : error_message;
 }

@@ -10,7 +10,12 @@
  */
 import type { Api } from "./records.ts";
 
-export type Scope = "infer" | "read" | "admin";
+/**
+ * The rights of a key. `infer` is for calls to Ollama, `metrics` for /api/metrics, `stats` for the
+ * other routes of /api that read, `text` for the texts in the logs, `admin` for changes. `read` stands for the
+ * three that read, and no route demands it.
+ */
+export type Scope = "infer" | "read" | "metrics" | "stats" | "text" | "admin";
 
 /** `inference` produces tokens or vectors; only these count into latency, TTFT and token figures. */
 export type RouteKind = "inference" | "information" | "management";

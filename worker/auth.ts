@@ -12,7 +12,8 @@ import type { Settings } from "./settings.ts";
 
 export type Principal = { keyId: string | null; scopes: ReadonlySet<Scope> };
 
-const ALL: ReadonlySet<Scope> = new Set(["infer", "read", "admin"]);
+const READING: Scope[] = ["read", "metrics", "stats", "text"];
+const ALL: Scope[] = ["infer", ...READING, "admin"];
 
 /**
  * Returns the caller of a request.
@@ -26,7 +27,7 @@ export async function principalOf(
 ): Promise<Principal> {
   if (settings.authMode === "open") {
     checkLoopback(request, settings);
-    return { keyId: null, scopes: ALL };
+    return { keyId: null, scopes: new Set(ALL) };
   }
   const offered = pathKey ?? bearerOf(request.headers) ?? request.headers.get("x-api-key");
   if (offered !== null) return principalWith(await keyNamed(offered, settings));
@@ -65,11 +66,13 @@ const principalWith = ({ keyId, scopes }: ScopedKey): Principal => ({
   scopes: new Set(scopes),
 });
 
-function keysOf({ adminKey, callerKey, readKey }: Settings): ScopedKey[] {
+function keysOf({ adminKey, callerKey, readKey, statsKey, metricsKey }: Settings): ScopedKey[] {
   const keys: [string | null, string, Scope[]][] = [
-    [adminKey, "admin", ["infer", "read", "admin"]],
+    [adminKey, "admin", ALL],
     [callerKey, "caller", ["infer"]],
-    [readKey, "read", ["read"]],
+    [readKey, "read", READING],
+    [statsKey, "stats", ["metrics", "stats"]],
+    [metricsKey, "metrics", ["metrics"]],
   ];
   return keys.flatMap(([key, keyId, scopes]) => (key === null ? [] : [{ key, keyId, scopes }]));
 }

@@ -21,6 +21,8 @@ export type Settings = {
   adminKey: string | null;
   callerKey: string | null;
   readKey: string | null;
+  statsKey: string | null;
+  metricsKey: string | null;
   boxSecrets: ReadonlyMap<string, string>;
   /** In lower case; `*` for any. */
   corsOrigins: ReadonlySet<string>;
@@ -35,7 +37,19 @@ const key = z
   .string()
   .min(KEY_CHARS_MIN, `must have at least ${KEY_CHARS_MIN} characters`)
   .max(256, "must have at most 256 characters")
+  .refine((text) => !isWeak(text), "is easy to guess: generate one with `openssl rand -hex 24`")
   .optional();
+
+/** A key of 16 random hexadecimal digits has fewer once in 100,000 keys. */
+const KEY_DISTINCT_MIN = 5;
+
+/** Returns whether a key repeats a few characters, or a pattern. */
+function isWeak(text: string): boolean {
+  if (new Set(text).size < KEY_DISTINCT_MIN) return true;
+  for (let period = 1; period <= text.length / 2; period++)
+    if (text.startsWith(text.slice(period))) return true;
+  return false;
+}
 
 export const WorkerVariables = z
   .object({
@@ -43,6 +57,8 @@ export const WorkerVariables = z
     ADMIN_KEY: key,
     CALLER_KEY: key,
     READ_KEY: key,
+    STATS_KEY: key,
+    METRICS_KEY: key,
     BOX_SECRETS: z.string().default("").transform(boxSecretsOf),
     CORS_ORIGINS: z.string().default("").transform(originsOf),
     LOG_CONTENT: z.enum(OnOff.options, { error: 'must be "on" or "off"' }).default("on"),
@@ -55,17 +71,22 @@ export const WorkerVariables = z
     path: ["ADMIN_KEY"],
     error: "must be set because AUTH_MODE is keys: run `wrangler secret put ADMIN_KEY`",
   })
-  .refine((s) => new Set(keysOf(s)).size === keysOf(s).length, {
-    path: ["CALLER_KEY"],
-    error: "must differ from ADMIN_KEY and READ_KEY, and those from each other",
-  })
+  .superRefine(checkKeysDiffer)
   .superRefine(checkTogether);
 
-const keysOf = (s: {
-  ADMIN_KEY?: string | undefined;
-  CALLER_KEY?: string | undefined;
-  READ_KEY?: string | undefined;
-}) => [s.ADMIN_KEY, s.CALLER_KEY, s.READ_KEY].filter((value) => value !== undefined);
+const KEYS = ["ADMIN_KEY", "CALLER_KEY", "READ_KEY", "STATS_KEY", "METRICS_KEY"] as const;
+
+/** Two variables with one key would give it the scopes of only one of them. */
+function checkKeysDiffer(
+  set: Partial<Record<(typeof KEYS)[number], string | undefined>>,
+  context: z.RefinementCtx,
+): void {
+  for (const [at, name] of KEYS.entries()) {
+    const same = KEYS.slice(0, at).find((other) => set[other] === set[name]);
+    if (set[name] !== undefined && same !== undefined)
+      context.addIssue({ code: "custom", path: [name], message: `must differ from ${same}` });
+  }
+}
 
 const parsed = new WeakMap<object, Settings>();
 
@@ -97,6 +118,8 @@ export function settingsOf(bindings: Readonly<Record<string, unknown>>): Setting
     adminKey: env.ADMIN_KEY ?? null,
     callerKey: env.CALLER_KEY ?? null,
     readKey: env.READ_KEY ?? null,
+    statsKey: env.STATS_KEY ?? null,
+    metricsKey: env.METRICS_KEY ?? null,
     boxSecrets: env.BOX_SECRETS,
     corsOrigins: env.CORS_ORIGINS,
     logContent: env.LOG_CONTENT,
@@ -137,6 +160,10 @@ function boxSecretsOf(text: string, context: z.RefinementCtx): ReadonlyMap<strin
       context.addIssue("must be a list of name=secret, separated by commas");
     else if (secret.length < KEY_CHARS_MIN)
       context.addIssue(`must give box ${name} a secret of at least ${KEY_CHARS_MIN} characters`);
+    else if (isWeak(secret))
+      context.addIssue(
+        `must give box ${name} a secret that is hard to guess: \`openssl rand -hex 24\` makes one`,
+      );
     else if (secrets.has(name)) context.addIssue(`must name box ${name} only once`);
     else secrets.set(name, secret);
   }

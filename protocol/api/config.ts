@@ -58,7 +58,7 @@ export const CONFIG_ROUTES = {
   config: {
     method: "GET",
     path: "/api/config",
-    scope: "read",
+    scope: "stats",
     tag: "Configuration",
     summary: "Get the edge's configuration, without secrets",
     answer: Config,

@@ -77,7 +77,7 @@ export const DATA_ROUTES = {
   dataSummary: {
     method: "GET",
     path: "/api/data/summary",
-    scope: "read",
+    scope: "stats",
     tag: "Data",
     summary: "Stored data and its age",
     answer: DataSummary,

@@ -146,7 +146,7 @@ export const FLEET_ROUTES = {
   health: {
     method: "GET",
     path: "/api/health",
-    scope: "read",
+    scope: "stats",
     tag: "Boxes",
     summary: "Boxes, external stores, and current concerns",
     answer: Health,
@@ -154,7 +154,7 @@ export const FLEET_ROUTES = {
   boxes: {
     method: "GET",
     path: "/api/boxes",
-    scope: "read",
+    scope: "stats",
     tag: "Boxes",
     summary: "Each box: state, versions, models on disk and in memory, requests, GPUs, machine",
     description: "A box that has never connected is unknown: 404, code box_not_found.",
@@ -175,7 +175,7 @@ export const FLEET_ROUTES = {
   gpu: {
     method: "GET",
     path: "/api/gpu",
-    scope: "read",
+    scope: "stats",
     tag: "Boxes",
     summary: "The newest reading of each GPU",
     query: BoxQuery,
@@ -184,7 +184,7 @@ export const FLEET_ROUTES = {
   metrics: {
     method: "GET",
     path: "/api/metrics",
-    scope: "read",
+    scope: "metrics",
     tag: "Boxes",
     summary: "All metrics for Prometheus",
     description:

@@ -53,7 +53,7 @@ export const LIVE_ROUTES = {
   live: {
     method: "GET",
     path: "/api/live",
-    scope: "read",
+    scope: "stats",
     tag: "Live",
     summary: "The current state: health, totals, boxes, requests in flight",
     description:

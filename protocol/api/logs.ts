@@ -68,7 +68,7 @@ export const LogsQuery = z
       .min(1)
       .max(64)
       .optional()
-      .describe("only requests made with the key of this name: admin, caller or read"),
+      .describe("only requests made with the key of this name, such as admin or caller"),
     q: z
       .string()
       .min(1)

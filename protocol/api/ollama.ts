@@ -151,7 +151,7 @@ export const OLLAMA_API_ROUTES = {
   installedModels: {
     method: "GET",
     path: "/api/ollama/models",
-    scope: "read",
+    scope: "stats",
     tag: TAG,
     summary: "List the models on the disks of the boxes that are up",
     query: BoxQuery,
@@ -190,7 +190,7 @@ export const OLLAMA_API_ROUTES = {
   library: {
     method: "GET",
     path: "/api/ollama/library",
-    scope: "read",
+    scope: "stats",
     tag: TAG,
     summary: "Search the models that can be pulled: a dated catalogue and the repository",
     description:

@@ -131,7 +131,7 @@ export const REPOSITORY_ROUTES = {
   repository: {
     method: "GET",
     path: "/api/models/repository",
-    scope: "read",
+    scope: "stats",
     tag: TAG,
     summary:
       "List the models with preferences and use: the default first, then favourites, then the most used",
@@ -178,7 +178,7 @@ export const REPOSITORY_ROUTES = {
   repositoryModel: {
     method: "GET",
     path: "/api/models/repository/{name}",
-    scope: "read",
+    scope: "stats",
     tag: TAG,
     summary: "Get one model",
     params: ModelPath,

@@ -14,7 +14,7 @@ export const Percent = z.number().min(0).max(100).nullable();
 /** 2^30 bytes, two decimals. */
 export const Gib = Figure;
 /** The name of a scope, one of the things that an API key allows. */
-export const ScopeName = z.enum(["infer", "read", "admin"]);
+export const ScopeName = z.enum(["infer", "read", "metrics", "stats", "text", "admin"]);
 export const Rate = z.number().min(0).max(1).nullable();
 
 /**

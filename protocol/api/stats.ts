@@ -219,7 +219,7 @@ export const STATS_ROUTES = {
   currentStats: {
     method: "GET",
     path: "/api/stats/current",
-    scope: "read",
+    scope: "stats",
     tag: "Statistics",
     summary: "Totals, percentiles of the last hour, requests in flight",
     answer: CurrentStats,
@@ -227,7 +227,7 @@ export const STATS_ROUTES = {
   history: {
     method: "GET",
     path: "/api/stats/history",
-    scope: "read",
+    scope: "stats",
     tag: "Statistics",
     summary: "Rates, percentiles and counts over time, 5 min to 1 y",
     description:
@@ -239,7 +239,7 @@ export const STATS_ROUTES = {
   logs: {
     method: "GET",
     path: "/api/stats/logs",
-    scope: "read",
+    scope: "stats",
     tag: "Statistics",
     summary: "Finished requests with prompt and response, newest first",
     description:
@@ -251,7 +251,7 @@ export const STATS_ROUTES = {
   models: {
     method: "GET",
     path: "/api/models",
-    scope: "read",
+    scope: "stats",
     tag: "Statistics",
     summary: "Requests, speed and location of each model",
     answer: Models,

@@ -132,7 +132,7 @@ export const SYSTEM_ROUTES = {
   system: {
     method: "GET",
     path: "/api/system",
-    scope: "read",
+    scope: "stats",
     tag: "Boxes",
     summary: "CPU, memory and disk of the machines under the boxes",
     query: BoxQuery,
@@ -141,7 +141,7 @@ export const SYSTEM_ROUTES = {
   systemHistory: {
     method: "GET",
     path: "/api/system/history",
-    scope: "read",
+    scope: "stats",
     tag: "Boxes",
     summary:
       "CPU, memory, disk, GPU and queue depth over 5 min to 24 h, or up to 30 days with ClickHouse or Postgres",
@@ -155,7 +155,7 @@ export const SYSTEM_ROUTES = {
   gpuHistory: {
     method: "GET",
     path: "/api/gpu/history",
-    scope: "read",
+    scope: "stats",
     tag: "Boxes",
     summary: "Each GPU over 5 min to 24 h, or up to 30 days with ClickHouse or Postgres",
     description: "Means over equal buckets.",

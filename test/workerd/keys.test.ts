@@ -5,12 +5,17 @@ import { Config } from "../../protocol/api/config.ts";
 import type { ApiRoute } from "../../protocol/api/route.ts";
 import { API_ROUTES } from "../../protocol/api/routes.ts";
 import { SUBPROTOCOL } from "../../protocol/limits.ts";
+import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import type { Bindings } from "../../worker/env.ts";
 import worker from "../../worker/index.ts";
+import { recordOf } from "../support/records.ts";
+import { textOf } from "./calls.ts";
 
 const ADMIN = "admin-key-0123456789";
 const CALLER = "caller-key-0123456789";
 const READ = "read-key-0123456789";
+const STATS = "stats-key-0123456789";
+const METRICS = "metrics-key-0123456789";
 const UNKNOWN = "an-unknown-key-012345";
 const BOX = "box-secret-0123456789";
 const keys = (more: Partial<Bindings> = {}): Bindings => ({
@@ -19,6 +24,8 @@ const keys = (more: Partial<Bindings> = {}): Bindings => ({
   ADMIN_KEY: ADMIN,
   CALLER_KEY: CALLER,
   READ_KEY: READ,
+  STATS_KEY: STATS,
+  METRICS_KEY: METRICS,
   BOX_SECRETS: `home=${BOX},office=${BOX}-2`,
   ...more,
 });
@@ -69,20 +76,25 @@ test.each(MATRIX)(
   },
 );
 
-const SCOPES = { infer: [CALLER, ADMIN], read: [READ, ADMIN], admin: [ADMIN] };
+const SCOPES: Record<string, string[]> = {
+  infer: [CALLER, ADMIN],
+  metrics: [METRICS, STATS, READ, ADMIN],
+  stats: [STATS, READ, ADMIN],
+  admin: [ADMIN],
+};
 
 test.each(Object.values(API_ROUTES) as ApiRoute[])(
   "admits only keys with the right scope to $method $path",
   async ({ method, path, scope }) => {
     const body = method === "GET" ? {} : { body: "{}" };
-    for (const key of ["nobody", CALLER, READ, ADMIN, UNKNOWN]) {
+    for (const key of ["nobody", CALLER, METRICS, STATS, READ, ADMIN, UNKNOWN]) {
       const { status } = await call(path.replace("{name}", "m"), {
         method,
         ...body,
         headers: key === "nobody" ? {} : bearer(key),
       });
       const refused = key === "nobody" || key === UNKNOWN ? 401 : 403;
-      if (scope === null || SCOPES[scope].includes(key))
+      if (scope === null || SCOPES[scope]?.includes(key))
         expect([401, 403, 500], `${key} ${path}`).not.toContain(status);
       else expect(status, `${key} ${path}`).toBe(refused);
     }
@@ -134,7 +146,16 @@ test.each([
 test.each([
   ["no admin key", { ADMIN_KEY: undefined }, /ADMIN_KEY must be set/],
   ["a short key", { CALLER_KEY: "short" }, /CALLER_KEY must have at least 16/],
-  ["two equal keys", { CALLER_KEY: ADMIN }, /CALLER_KEY must differ from/],
+  ["two equal keys", { CALLER_KEY: ADMIN }, /CALLER_KEY must differ from ADMIN_KEY/],
+  ["equal keys that read", { METRICS_KEY: READ }, /METRICS_KEY must differ from READ_KEY/],
+  ["a key of one letter", { ADMIN_KEY: "aaaaaaaaaaaaaaaa" }, /ADMIN_KEY is easy to guess/],
+  ["a key of few letters", { READ_KEY: "abcabdabcaabbaaccd" }, /READ_KEY is easy to guess/],
+  ["a repeated pattern", { CALLER_KEY: "secret-secret-secret" }, /CALLER_KEY is easy to guess/],
+  [
+    "a weak box secret",
+    { BOX_SECRETS: "home=0123456701234567" },
+    /BOX_SECRETS must give box home a secret that is hard to guess/,
+  ],
   ["an unknown auth mode", { AUTH_MODE: "none" }, /AUTH_MODE must be "keys" or "open"/],
   ["secrets that are not a list", { BOX_SECRETS: "home" }, /BOX_SECRETS must be a list/],
   [
@@ -200,6 +221,34 @@ test.each([
     for (const secret of [ADMIN, BOX, CALLER]) expect(text).not.toContain(secret);
   },
 );
+
+test("shows prompts, responses and Ollama's errors only to keys with the scope text", async () => {
+  const record = recordOf(Date.now(), {
+    prompt: "canary-prompt",
+    response: "canary-response",
+    status: "error",
+    failed_at: "ollama",
+    error_message: "canary-error",
+  });
+  await aggregatorOf(env).ingest([record]);
+  const logsFor = async (key: string, query = "") => {
+    const path = `/api/stats/logs?id=${record.request_id}${query}`;
+    return call(path, { headers: bearer(key) });
+  };
+  for (const key of [READ, ADMIN])
+    expect(await (await logsFor(key)).text()).toMatch(
+      /canary-prompt.*canary-response|canary-error/,
+    );
+  for (const format of ["json", "csv", "ndjson"]) {
+    const shown = await textOf(await logsFor(STATS, `&format=${format}`));
+    expect(shown).toContain(record.request_id);
+    expect(shown).toContain("ollama_error: The message is shown only to keys with the scope text.");
+    expect(shown).not.toContain("canary");
+  }
+  const search = await logsFor(STATS, "&q=canary");
+  expect([search.status, await search.text()]).toEqual([403, expect.stringContaining("text")]);
+  expect((await logsFor(METRICS)).status).toBe(403);
+});
 
 test("shows the stores' hosts only to administrators, and secrets to nobody", async () => {
   const more = {

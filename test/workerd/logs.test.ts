@@ -114,5 +114,12 @@ test("longer ranges have no such buckets, and no bucket contains cleared request
 });
 
 test("the configuration lists the scopes of the key", async () => {
-  expect(Config.parse(await read("config")).scopes).toEqual(["infer", "read", "admin"]);
+  expect(Config.parse(await read("config")).scopes).toEqual([
+    "infer",
+    "read",
+    "metrics",
+    "stats",
+    "text",
+    "admin",
+  ]);
 });

@@ -44,7 +44,7 @@ test("signs in with a cookie that is out of reach of script and does not contain
     /^__Host-session=read\.\d+\.[0-9a-f]{64}; Path=\/; HttpOnly; SameSite=Strict; Secure$/,
   );
   const body = SignedIn.parse(await answer.json());
-  expect(body.scopes).toEqual(["read"]);
+  expect(body.scopes).toEqual(["read", "metrics", "stats", "text"]);
   expect(Date.parse(body.expires_at ?? "")).toBeGreaterThan(Date.now());
   expect(set + JSON.stringify(body)).not.toContain(READ);
 });
@@ -135,5 +135,8 @@ test("open mode signs everyone in without a cookie", async () => {
     "http://localhost:8000",
   );
   expect(answer.headers.get("set-cookie")).toBeNull();
-  expect(await answer.json()).toEqual({ scopes: ["infer", "read", "admin"], expires_at: null });
+  expect(await answer.json()).toEqual({
+    scopes: ["infer", "read", "metrics", "stats", "text", "admin"],
+    expires_at: null,
+  });
 });

@@ -76,7 +76,7 @@ export class Aggregator extends DurableObject<Bindings> {
     if (!enableInstrumentation) return { counted: 0 };
     // Also drops the text of calls accepted before text was switched off, and of local calls whose
     // agent had not yet received the setting.
-    const kept = logContent === "on" ? records : records.map(withoutText);
+    const kept = logContent === "on" ? records : records.map((record) => withoutText(record));
     const counted = await this.#wakes.flushingSoon(nowMs, () =>
       intake.add(kept, registry.boxes(), nowMs),
     );

@@ -58,7 +58,8 @@ const ABOUT = [
   "Fields ending in _ms are milliseconds, rates are between 0 and 1, and null means unknown.",
   "The native Ollama API is served under /ollama, the OpenAI- and Anthropic-compatible APIs under /v1;",
   "their own documentation applies there.",
-  "An API key has scopes: read, infer, or admin, which includes both.",
+  "An API key has scopes: infer; metrics, stats and text, which READ_KEY has together; or admin, which",
+  "includes all. A key without the scope text gets logs without prompts and responses.",
 ].join(" ");
 
 export function openApiOf(routes: Record<string, ApiRoute>, version: string): OpenApi {

@@ -1,9 +1,12 @@
 /** The routes of `/api/stats` and `/api/models`: totals, history, logs and models. */
 import { Hono } from "hono";
+import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
 import { STATS_ROUTES } from "../../protocol/api/stats.ts";
+import { NOT_SHOWN, withoutText } from "../../protocol/kept-text.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import { historyExport, logsExport } from "../answers/export.ts";
 import { spanOf } from "../answers/history.ts";
+import { demand } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { boxStatuses } from "../gateway/fleet.ts";
 import { serveRoute } from "./api-route.ts";
@@ -27,10 +30,18 @@ serveRoute(statsRoutes, STATS_ROUTES.history, async ({ query }, c) => {
   return { time_range, granularity, store, metrics: await read(span, filter) };
 });
 
-serveRoute(statsRoutes, STATS_ROUTES.logs, async ({ query: { format, limit, ...filter } }, c) => {
-  if (format !== "json")
-    return logsExport(format, limit ?? null, (page) => readLogs(c.env, { ...filter, ...page }));
-  return readLogs(c.env, { ...filter, limit: limit ?? LOGS_LIMIT });
+serveRoute(statsRoutes, STATS_ROUTES.logs, async ({ query, principal }, c) => {
+  const { format, limit, ...filter } = query;
+  const mayReadText = principal.scopes.has("text");
+  // A search would reveal a text letter by letter.
+  if (filter.q !== undefined) demand(principal, "text");
+  const read = async (page: Pick<LogsPage, "limit" | "cursor" | "offset">): Promise<Logs> => {
+    const found = await readLogs(c.env, { ...filter, ...page });
+    if (mayReadText) return found;
+    return { ...found, logs: found.logs.map((entry) => withoutText(entry, NOT_SHOWN)) };
+  };
+  if (format !== "json") return logsExport(format, limit ?? null, read);
+  return read({ limit: limit ?? LOGS_LIMIT });
 });
 
 serveRoute(statsRoutes, STATS_ROUTES.models, async (_, c) => aggregatorOf(c.env).models());

@@ -56,7 +56,7 @@ test("marks path parameters as required, and lets answers gain fields", () => {
   const route: ApiRoute = {
     method: "GET",
     path: "/api/things/{name}",
-    scope: "read",
+    scope: "stats",
     tag: "Things",
     summary: "A thing",
     params: z.object({ name: z.string() }),
