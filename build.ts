@@ -9,6 +9,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
 import { build as buildPage, type InlineConfig } from "vite";
+import { installerOf } from "./local/installer.ts";
 import { commentOf, noticesOf, packagesOf } from "./local/notices.ts";
 
 const OUT = "dist/assets";
@@ -123,8 +124,8 @@ async function writeForWorkerd(entryPoint: string, outfile: string): Promise<str
 // Files are overwritten and folders never emptied: another start may be reading them.
 for (const folder of [`${OUT}/agent`, `${OUT}/assets`, LIBRARY, LOCAL])
   mkdirSync(folder, { recursive: true });
-for (const file of ["install.sh", "ollama-edge-agent.service"])
-  writeIfChanged(`${OUT}/agent/${file}`, readFileSync(`agent/install/${file}`));
+const unit = readFileSync("agent/install/ollama-edge-agent.service");
+writeIfChanged(`${OUT}/agent/ollama-edge-agent.service`, unit);
 
 const packages = await Promise.all([
   writeForNode("agent/main.ts", `${OUT}/agent/agent.mjs`),
@@ -132,6 +133,9 @@ const packages = await Promise.all([
   writePage(),
   writeForWorkerd("worker/index.ts", `${LOCAL}/worker.js`),
 ]);
+const agent = readFileSync(`${OUT}/agent/agent.mjs`);
+const installer = installerOf(readFileSync("agent/install/install.sh", "utf8"), { agent, unit });
+writeIfChanged(`${OUT}/agent/install.sh`, installer);
 await writeForWorkerd("local/assets.ts", `${LOCAL}/assets.js`);
 writeIfChanged(
   `${OUT}/assets/third-party-notices.txt`,

@@ -10,32 +10,99 @@
 # Run it again to update the agent. It keeps the settings file unless EDGE_URL is set.
 set -eu
 
+# The build writes the digests of the two files that this script downloads.
+agent_sha256=@AGENT_SHA256@
+unit_sha256=@UNIT_SHA256@
+
+# A folder that stands for / (for packages and tests).
+root=${DESTDIR:-}
+
 fail() { echo "install.sh: $1" >&2; exit 1; }
 
 [ "$(id -u)" = 0 ] || fail "run this as root: it writes to /usr/local/lib, /etc and systemd"
 command -v systemctl >/dev/null || fail "systemd is required; without it, run: EDGE_URL=… BOX_SECRET=… node agent.mjs"
 command -v curl >/dev/null || fail "curl is required"
+command -v sha256sum >/dev/null || fail "sha256sum is required"
 command -v node >/dev/null || fail "Node.js 20 or newer is required, e.g. apt-get install nodejs"
 [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || fail "Node.js 20 or newer is required; this is $(node --version)"
+case $agent_sha256 in @*) fail "this is the source of the script; run the one that your Worker serves" ;; esac
 
-env_file=/etc/ollama-edge-agent.env
-if [ -n "${EDGE_URL:-}" ]; then
-  [ -n "${BOX_SECRET:-}" ] || fail "BOX_SECRET is not set; set it to the secret of this box in the Worker's BOX_SECRETS"
-  (umask 077; printf 'EDGE_URL=%s\nBOX_NAME=%s\nBOX_SECRET=%s\nOLLAMA_HOST=%s\n' \
-    "$EDGE_URL" "${BOX_NAME:-$(hostname)}" "$BOX_SECRET" "${OLLAMA_HOST:-http://127.0.0.1:11434}" >"$env_file")
-elif [ ! -f "$env_file" ]; then
-  fail "EDGE_URL is not set; set it to the URL of your Worker"
-fi
-edge=$(sed -n 's/^EDGE_URL=//p' "$env_file")
+# Settings are data. systemd and this script must read the same value, so a value has no character
+# that either of them could read in another way: no quotes, backslashes, spaces or control characters.
+checked() {
+  case $2 in
+    *[!A-Za-z0-9._~:/?@!\$\&\(\)*+,\;=%\[\]{}^\|\<\>\#-]*)
+      fail "$1 has a character that is not allowed: use no quotes, backslashes, spaces or line breaks" ;;
+  esac
+}
 
 new=$(mktemp -d)
 trap 'rm -rf "$new"' EXIT
-curl -fsSL "$edge/agent/agent.mjs" -o "$new/agent.mjs" || fail "cannot download $edge/agent/agent.mjs"
-curl -fsSL "$edge/agent/ollama-edge-agent.service" -o "$new/service" || fail "cannot download the systemd unit from $edge"
-(set -a; . "$env_file"; STATE_DIR="$new/state" node "$new/agent.mjs" --check) || fail "the check above failed, so nothing was installed"
+env_file=$root/etc/ollama-edge-agent.env
+if [ -n "${EDGE_URL:-}" ]; then
+  [ -n "${BOX_SECRET:-}" ] || fail "BOX_SECRET is not set; set it to the secret of this box in the Worker's BOX_SECRETS"
+  : "${BOX_NAME:=$(hostname)}" "${OLLAMA_HOST:=http://127.0.0.1:11434}"
+  checked EDGE_URL "$EDGE_URL"; checked BOX_NAME "$BOX_NAME"
+  checked BOX_SECRET "$BOX_SECRET"; checked OLLAMA_HOST "$OLLAMA_HOST"
+  (umask 077; printf 'EDGE_URL=%s\nBOX_NAME=%s\nBOX_SECRET=%s\nOLLAMA_HOST=%s\n' \
+    "$EDGE_URL" "$BOX_NAME" "$BOX_SECRET" "$OLLAMA_HOST" >"$new/env")
+elif [ -f "$env_file" ]; then
+  (umask 077; cp "$env_file" "$new/env")
+else
+  fail "EDGE_URL is not set; set it to the URL of your Worker"
+fi
 
-install -D -m 644 "$new/agent.mjs" /usr/local/lib/ollama-edge-agent/agent.mjs
-install -m 644 "$new/service" /etc/systemd/system/ollama-edge-agent.service
+# The check below must see these settings only, whatever the environment of this shell has.
+unset EDGE_URL BOX_NAME BOX_SECRET OLLAMA_HOST OLLAMA_MODELS NVIDIA_SMI SIMULATED ALLOW_SERVER_TOOLS LOG_FORMAT
+line_number=0
+while IFS= read -r line || [ -n "$line" ]; do
+  line_number=$((line_number + 1))
+  case $line in '' | '#'* | ';'*) continue ;; esac
+  name=${line%%=*} value=${line#*=}
+  case $line in *=*) ;; *) fail "line $line_number of $env_file is not NAME=value" ;; esac
+  case $name in
+    EDGE_URL | BOX_NAME | BOX_SECRET | OLLAMA_HOST | OLLAMA_MODELS | NVIDIA_SMI | SIMULATED | ALLOW_SERVER_TOOLS | LOG_FORMAT) ;;
+    STATE_DIR) continue ;;
+    *) fail "line $line_number of $env_file sets a variable that the agent does not have" ;;
+  esac
+  # One pair of quotes around the whole value means the same to systemd.
+  case $value in
+    '"'*'"') value=${value#'"'} value=${value%'"'} ;;
+    "'"*"'") value=${value#"'"} value=${value%"'"} ;;
+  esac
+  checked "$name" "$value"
+  export "$name=$value"
+done <"$new/env"
+
+edge=${EDGE_URL:-}
+edge=${edge%/}
+[ -n "$edge" ] || fail "$env_file has no EDGE_URL"
+# The downloads run on this machine, so they must come over TLS.
+case $edge in
+  https://*) protocol='=https' ;;
+  http://*)
+    host=${edge#http://} host=${host%%/*} protocol='=http'
+    case $host in
+      localhost | localhost:* | '[::1]' | '[::1]:'*) ;;
+      127.*) case $host in *[!0-9.:]*) host= ;; esac ;;
+      *) host= ;;
+    esac
+    [ -n "$host" ] || fail "EDGE_URL must begin with https:// unless the Worker runs on this machine" ;;
+  *) fail "EDGE_URL must begin with https://" ;;
+esac
+
+# download PATH FILE SHA256
+download() {
+  curl --proto "$protocol" -fsSL "$edge/agent/$1" -o "$2" || fail "cannot download $edge/agent/$1"
+  [ "$(sha256sum <"$2")" = "$3  -" ] || fail "$edge/agent/$1 is not the file that this script belongs to; download install.sh again"
+}
+download agent.mjs "$new/agent.mjs" "$agent_sha256"
+download ollama-edge-agent.service "$new/service" "$unit_sha256"
+STATE_DIR=$new/state node "$new/agent.mjs" --check || fail "the check above failed, so nothing was installed"
+
+install -D -m 600 "$new/env" "$env_file"
+install -D -m 644 "$new/agent.mjs" "$root/usr/local/lib/ollama-edge-agent/agent.mjs"
+install -D -m 644 "$new/service" "$root/etc/systemd/system/ollama-edge-agent.service"
 systemctl daemon-reload
 systemctl enable ollama-edge-agent.service
 systemctl restart ollama-edge-agent.service

@@ -1,0 +1,179 @@
+/**
+ * `install.sh`, run by sh in a folder that stands for the root of a machine. Programs that would
+ * change this machine, and the network, are replaced by scripts.
+ */
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { installerOf } from "../../../../local/installer.ts";
+
+const SOURCE = readFileSync("agent/install/install.sh", "utf8");
+const UNIT = readFileSync("agent/install/ollama-edge-agent.service", "utf8");
+/** Prints its settings, as the check of the real agent would read them. */
+const AGENT = `
+const { EDGE_URL, BOX_NAME, BOX_SECRET, OLLAMA_HOST, NODE_OPTIONS } = process.env;
+console.log("settings " + JSON.stringify({ EDGE_URL, BOX_NAME, BOX_SECRET, OLLAMA_HOST, NODE_OPTIONS }));
+process.exit(BOX_NAME === "broken" ? 1 : 0);
+`;
+const EDGE_URL = "https://edge.example";
+const SECRET = "s3cret-$HOME;id&|<>(x)";
+
+let folder: string;
+const at = (...path: string[]) => join(folder, ...path);
+const envFile = () => at("root/etc/ollama-edge-agent.env");
+const agentFile = () => at("root/usr/local/lib/ollama-edge-agent/agent.mjs");
+const unitFile = () => at("root/etc/systemd/system/ollama-edge-agent.service");
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "install-"));
+  for (const path of ["bin", "served", "root/etc"]) mkdirSync(at(path), { recursive: true });
+  const program = (name: string, script: string) => {
+    writeFileSync(at("bin", name), `#!/bin/sh\necho "$0 $*" >>"${at("calls")}"\n${script}\n`);
+    chmodSync(at("bin", name), 0o755);
+  };
+  program("id", "echo 0");
+  program("systemctl", "");
+  // The last but two arguments are the URL, -o and the file.
+  program("curl", `cp "${at("served")}/$(basename "$4")" "$6"`);
+  writeFileSync(at("served/agent.mjs"), AGENT);
+  writeFileSync(at("served/ollama-edge-agent.service"), UNIT);
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function install(environment: Record<string, string>) {
+  const files = { agent: Buffer.from(AGENT), unit: Buffer.from(UNIT) };
+  writeFileSync(at("install.sh"), installerOf(SOURCE, files));
+  const { status, stdout, stderr } = spawnSync("sh", [at("install.sh")], {
+    encoding: "utf8",
+    cwd: folder,
+    env: { PATH: `${at("bin")}:${process.env.PATH}`, DESTDIR: at("root"), ...environment },
+  });
+  const settings = /^settings (.*)$/m.exec(stdout)?.[1];
+  return { status, stderr, settings: settings === undefined ? null : JSON.parse(settings) };
+}
+
+const calls = () => readFileSync(at("calls"), "utf8");
+const isInstalled = () => existsSync(agentFile());
+
+test("installs the agent, its unit and its settings, and starts it", () => {
+  const done = install({ EDGE_URL, BOX_NAME: "home", BOX_SECRET: SECRET });
+  expect(done).toMatchObject({ status: 0, stderr: "" });
+  expect(done.settings).toEqual({
+    EDGE_URL,
+    BOX_NAME: "home",
+    BOX_SECRET: SECRET,
+    OLLAMA_HOST: "http://127.0.0.1:11434",
+  });
+  expect(readFileSync(agentFile(), "utf8")).toBe(AGENT);
+  expect(readFileSync(unitFile(), "utf8")).toBe(UNIT);
+  expect(statSync(envFile()).mode & 0o777).toBe(0o600);
+  expect(calls()).toMatch(/curl --proto =https -fsSL https:\/\/edge\.example\/agent\/agent\.mjs/);
+  expect(calls()).toMatch(/systemctl restart ollama-edge-agent\.service/);
+  expect(calls()).not.toContain(SECRET);
+});
+
+test("keeps the settings file when it runs again", () => {
+  const kept = `# mine\nEDGE_URL="${EDGE_URL}"\nBOX_SECRET='${SECRET}'\nSIMULATED=1\n\nBOX_NAME=b`;
+  writeFileSync(envFile(), kept);
+  const done = install({ NODE_OPTIONS: "" });
+  expect(done).toMatchObject({ status: 0, settings: { EDGE_URL, BOX_SECRET: SECRET } });
+  expect(readFileSync(envFile(), "utf8")).toBe(kept);
+});
+
+test.each([
+  "BOX_NAME=b; touch ran",
+  "BOX_NAME=$(touch ran)",
+  "BOX_NAME=`touch ran`",
+  "BOX_NAME=b\ntouch ran",
+  "touch ran",
+  "BOX_NAME=a\\nb",
+  'BOX_NAME="a"b"',
+  "NODE_OPTIONS=--require=./evil.cjs",
+  "PATH=/evil",
+  "x[$(touch ran)]=1",
+])("runs nothing that stands in the settings file: %j", (line) => {
+  writeFileSync(envFile(), `EDGE_URL=${EDGE_URL}\n${line}\n`);
+  const done = install({});
+  expect(existsSync(at("ran"))).toBe(false);
+  expect(done.status).toBe(1);
+  expect(done.stderr).toMatch(/^install\.sh: (BOX_NAME has a character|line 2 of|line 3 of)/);
+  expect(isInstalled()).toBe(false);
+});
+
+test("takes a value with ; as text", () => {
+  writeFileSync(envFile(), `EDGE_URL=${EDGE_URL}\nBOX_SECRET=a;touch$IFS"ran"\n`);
+  expect(install({}).status).toBe(1);
+  writeFileSync(envFile(), `EDGE_URL=${EDGE_URL}\nBOX_SECRET=a;touch\${IFS}ran\n`);
+  expect(install({})).toMatchObject({
+    status: 0,
+    settings: { BOX_SECRET: `a;touch\${IFS}ran` },
+  });
+  expect(existsSync(at("ran"))).toBe(false);
+});
+
+test.each([
+  "http://edge.example",
+  "http://127.evil.example",
+  "http://localhost.evil.example",
+  "http://localhost@evil.example",
+  "ftp://edge.example",
+  "edge.example",
+])("downloads nothing from %s", (edge) => {
+  const done = install({ EDGE_URL: edge, BOX_SECRET: SECRET });
+  expect(done.status).toBe(1);
+  expect(done.stderr).toMatch(/EDGE_URL must begin with https:\/\//);
+  expect(calls()).not.toMatch(/curl/);
+  expect(existsSync(envFile())).toBe(false);
+});
+
+test.each(["http://127.0.0.1:8000", "http://localhost:8000/", "http://[::1]:8000"])(
+  "accepts the edge %s on the same machine",
+  (edge) => expect(install({ EDGE_URL: edge, BOX_SECRET: SECRET }).status).toBe(0),
+);
+
+test.each(["agent.mjs", "ollama-edge-agent.service"])(
+  "refuses a %s that is not the one it was built with",
+  (file) => {
+    writeFileSync(at("served", file), `${readFileSync(at("served", file), "utf8")}\n# changed`);
+    const done = install({ EDGE_URL, BOX_SECRET: SECRET });
+    expect(done).toMatchObject({ status: 1, settings: null });
+    expect(done.stderr).toContain(`/agent/${file} is not the file that this script belongs to`);
+    expect(isInstalled()).toBe(false);
+  },
+);
+
+test("changes nothing if the check fails", () => {
+  writeFileSync(envFile(), "EDGE_URL=https://old.example\n");
+  expect(install({ EDGE_URL, BOX_NAME: "broken", BOX_SECRET: SECRET }).status).toBe(1);
+  expect(readFileSync(envFile(), "utf8")).toBe("EDGE_URL=https://old.example\n");
+  expect(isInstalled()).toBe(false);
+});
+
+test.each([
+  [{}, "EDGE_URL is not set"],
+  [{ EDGE_URL }, "BOX_SECRET is not set"],
+  [{ EDGE_URL, BOX_SECRET: 'a"b' }, "BOX_SECRET has a character that is not allowed"],
+  [{ EDGE_URL, BOX_SECRET: "a\nBOX_NAME=evil" }, "BOX_SECRET has a character"],
+])("with %j, names the setting that is missing or wrong", (environment, message) => {
+  const done = install(environment);
+  expect(done.status).toBe(1);
+  expect(done.stderr).toContain(`install.sh: ${message}`);
+});
+
+test("refuses to run from the source, which has no digests", () => {
+  writeFileSync(at("install.sh"), SOURCE);
+  const env = { PATH: `${at("bin")}:${process.env.PATH}`, DESTDIR: at("root") };
+  const { stderr } = spawnSync("sh", [at("install.sh")], { encoding: "utf8", env });
+  expect(stderr).toMatch(/run the one that your Worker serves/);
+});
