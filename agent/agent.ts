@@ -7,6 +7,7 @@
 import { randomUUID } from "node:crypto";
 import { homedir } from "node:os";
 import { type Frame, FrameType, parsePayload, tunnelFrame } from "../protocol/frames.ts";
+import type { OpenRequest } from "../protocol/inventory.ts";
 import { READINGS_WATCHED_MS } from "../protocol/limits.ts";
 import { EdgeSettings, type ExporterType, Recorded, type Welcome } from "../protocol/messages.ts";
 import { changesModels } from "../protocol/routes.ts";
@@ -22,6 +23,7 @@ import { diskFolders } from "./readings/disk.ts";
 import type { GpuSource } from "./readings/gpu-source.ts";
 import { InventoryPoller } from "./readings/inventory.ts";
 import { pickGpuSource } from "./readings/pick-gpu-source.ts";
+import { OllamaQueue } from "./readings/queue.ts";
 import { ReadingsSender } from "./readings/readings-sender.ts";
 import { SystemSampler } from "./readings/system-sampler.ts";
 import { OllamaClient } from "./request/ollama.ts";
@@ -72,6 +74,7 @@ export class Agent {
   readonly #readings: ReadingsSender;
   readonly #listener: Listener | null;
   readonly #delivery: Delivery;
+  readonly #queue: OllamaQueue;
   #expectedExporter: ExporterType | null;
   /** This machine's clock until the first welcome, then the edge's. */
   #edgeClock = steadyClock(Date.now());
@@ -105,6 +108,7 @@ export class Agent {
     this.#listener = options.listener ?? null;
     this.#expectedExporter = options.exporterType ?? null;
     this.#ollama = new OllamaClient(config.ollamaUrl);
+    this.#queue = new OllamaQueue(config.ollamaParallel);
     const cloudGuard = options.cloudGuard ?? new CloudGuard({ ...config, now });
     this.#gpu = pickGpuSource(config, {
       box: config.box,
@@ -162,7 +166,7 @@ export class Agent {
         spooled: spool.pending,
         lost: spool.lost,
       }),
-      requests: () => [...this.#streams.requests, ...(this.#listener?.requests ?? [])],
+      requests: () => this.#openRequests(),
       send,
     });
     this.#delivery = new Delivery({
@@ -315,11 +319,24 @@ export class Agent {
     this.#streams.giveUpLost();
     this.#energy.tick(nowMs);
     this.#delivery.recordWaits();
+    this.#readings.sendChangedLoad();
     this.#spool.note([...this.#streams.progress, ...(this.#listener?.progress ?? [])]);
   }
 
+  /** One snapshot for both figures, so that at most as many requests wait as are open. */
   #load(): { in_flight: number; queued: number } {
-    const { inFlight, queued } = this.#listener ?? { inFlight: 0, queued: 0 };
-    return { in_flight: this.#streams.size + inFlight, queued: this.#streams.queued + queued };
+    const requests = this.#openRequests();
+    return {
+      in_flight: requests.length,
+      queued: requests.filter(({ is_queued }) => is_queued).length,
+    };
+  }
+
+  #openRequests(): OpenRequest[] {
+    return this.#queue.mark({
+      requests: [...this.#streams.requests, ...(this.#listener?.requests ?? [])],
+      answered: new Set([...this.#streams.answered, ...(this.#listener?.answered ?? [])]),
+      loaded: this.#inventory.latest().loaded.map(({ name }) => name),
+    });
   }
 }

@@ -16,6 +16,8 @@ export type AgentConfig = {
   stateDir: string;
   /** Ollama's model folder; null if `OLLAMA_MODELS` is not set. */
   ollamaModels: string | null;
+  /** Ollama's parallel slots for each model; null if `OLLAMA_NUM_PARALLEL` is not set or invalid. */
+  ollamaParallel: number | null;
   nvidiaSmi: string;
   simulated: boolean;
   /** Lets callers use the tools that Ollama runs on ollama.com, on the owner's account. */
@@ -75,6 +77,8 @@ export const AgentVariables = z.object({
     .default(HOST_EXAMPLE)
     .pipe(httpUrl(`the address of an Ollama, e.g. ${HOST_EXAMPLE}`, ollamaHost)),
   OLLAMA_MODELS: z.string().optional(),
+  // Ollama's own setting: an invalid value is Ollama's to report.
+  OLLAMA_NUM_PARALLEL: z.coerce.number().int().positive().optional().catch(undefined),
   STATE_DIR: z.string().default(".state/agent"),
   NVIDIA_SMI: z.string().default("nvidia-smi"),
   SIMULATED: flag(),
@@ -97,6 +101,7 @@ export function configOf(environment: Variables, nameOf: Naming = unchanged): Ag
     BOX_SECRET,
     OLLAMA_HOST,
     OLLAMA_MODELS,
+    OLLAMA_NUM_PARALLEL,
     STATE_DIR,
     NVIDIA_SMI,
     SIMULATED,
@@ -108,6 +113,7 @@ export function configOf(environment: Variables, nameOf: Naming = unchanged): Ag
     ...servedPartOf({ BOX_NAME, OLLAMA_HOST, ALLOW_SERVER_TOOLS }),
     stateDir: resolve(STATE_DIR),
     ollamaModels: OLLAMA_MODELS ?? null,
+    ollamaParallel: OLLAMA_NUM_PARALLEL ?? null,
     nvidiaSmi: NVIDIA_SMI,
     simulated: SIMULATED === "1",
   };

@@ -38,6 +38,7 @@ Environment:
   BOX_NAME       Name of this box (default: the host name)
   OLLAMA_HOST    Ollama to serve (default: http://127.0.0.1:11434)
   OLLAMA_MODELS  Folder of Ollama's models; its disk space is reported (default: Ollama's own)
+  OLLAMA_NUM_PARALLEL  The same value that Ollama has, to count waiting requests exactly (default: 1)
   STATE_DIR      Folder for records waiting to be sent (default: .state/agent)
   NVIDIA_SMI     Path of nvidia-smi (default: nvidia-smi, from the PATH)
   SIMULATED      1 labels everything from this box as simulated (default: 0)

@@ -61,9 +61,7 @@ export const OpenRequest = z.object({
   client_ip: z.string().max(64).nullable(),
   is_queued: z
     .boolean()
-    .describe(
-      "true while Ollama has not started to answer: the request waits for a slot, a load, or prefill",
-    ),
+    .describe("true while the request waits for its model to load or for a parallel slot"),
 });
 export type OpenRequest = z.infer<typeof OpenRequest>;
 
@@ -79,7 +77,7 @@ export const Readings = z.object({
   in_flight: z.int().nonnegative(),
   /** The open requests that came through the agent's own listener and not through the edge. */
   local_in_flight: z.int().nonnegative().default(0),
-  /** The open requests that Ollama has not started to answer: they wait for a slot, a load, or prefill. */
+  /** The open requests that wait for their model to load or for a parallel slot. */
   queued: z.int().nonnegative(),
   /** The open requests themselves, oldest first. Sent only while somebody is watching. */
   requests: z.array(OpenRequest).max(OPEN_REQUESTS_MAX).default([]),

@@ -109,6 +109,13 @@ export class Listener {
     return Array.from(this.#calls, (call) => call.asOpen);
   }
 
+  /** Ids of the open calls whose answer Ollama has finished. */
+  get answered(): string[] {
+    return [...this.#calls]
+      .filter((call) => call.isAnswered)
+      .map(({ asOpen }) => asOpen.request_id);
+  }
+
   /** The state of the open calls, for the spool. */
   get progress(): NonNullable<LocalCall["progress"]>[] {
     return Array.from(this.#calls, (call) => call.progress ?? []).flat();

@@ -98,6 +98,11 @@ export class LocalCall implements AnswerHandler {
     return this.#measured?.asOpen ?? openRequestOf(this.#arrival.id, this.#facts, true);
   }
 
+  /** True once Ollama has finished its answer. */
+  get isAnswered(): boolean {
+    return this.#measured?.isAnswered ?? false;
+  }
+
   /** The state of the call, for the spool; null before its local request is sent. */
   get progress(): MeasuredRequest["progress"] | null {
     return this.#measured?.progress ?? null;

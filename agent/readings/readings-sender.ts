@@ -31,6 +31,7 @@ export class ReadingsSender {
   readonly #shell: ReadingsSenderShell;
   #isUp = false;
   #watchedUntilMs = 0;
+  #sentLoad = "";
   #timer: NodeJS.Timeout | null = null;
 
   constructor(shell: ReadingsSenderShell) {
@@ -55,6 +56,11 @@ export class ReadingsSender {
     if (isNews) this.send();
   }
 
+  /** Sends readings now if somebody is watching and requests came, began or went. */
+  sendChangedLoad(): void {
+    if (this.#isWatched && loadOf(this.#shell.counts()) !== this.#sentLoad) this.send();
+  }
+
   /** Sends readings now if the tunnel is up, and schedules the next ones. */
   send(): void {
     this.#stopTimer();
@@ -69,6 +75,7 @@ export class ReadingsSender {
       ...this.#shell.counts(),
     };
     this.#shell.send(tunnelFrame(FrameType.readings, readings));
+    this.#sentLoad = loadOf(readings);
     const paceMs = this.#isWatched ? READINGS_WATCHED_MS : READINGS_IDLE_MS;
     this.#timer = setTimeout(() => this.send(), paceMs);
   }
@@ -89,3 +96,6 @@ export class ReadingsSender {
     this.#timer = null;
   }
 }
+
+const loadOf = ({ in_flight, queued }: Pick<Readings, "in_flight" | "queued">): string =>
+  `${in_flight} ${queued}`;

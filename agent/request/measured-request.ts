@@ -77,6 +77,7 @@ export class MeasuredRequest {
   #meter: Meter | null = null;
   #httpStatus: number | null = null;
   #isOver = false;
+  #isAnswered = false;
   /** When the caller's answer stopped, and its text by then; null while the answer is on its way. */
   #stopped: { atMs: number; response: string | null } | null = null;
   /** Number of times the tunnel was resumed during the request. */
@@ -96,6 +97,11 @@ export class MeasuredRequest {
   /** True until Ollama begins to answer. */
   get isQueued(): boolean {
     return this.#httpStatus === null;
+  }
+
+  /** True once Ollama has finished its answer, however long the caller takes to read it. */
+  get isAnswered(): boolean {
+    return this.#isAnswered;
   }
 
   /** The request as readings list it. */
@@ -262,6 +268,7 @@ export class MeasuredRequest {
   /** Ollama has finished its part, however long the caller takes to read the answer. */
   #ollamaFinished(): void {
     const { energy, now } = this.#shell;
+    this.#isAnswered = true;
     energy.end(this.#id, now());
   }
 

@@ -67,11 +67,9 @@ export class StreamTable {
     return Array.from(this.#streams.values(), (stream) => stream.progress);
   }
 
-  /** Number of streams that Ollama has not begun to answer. */
-  get queued(): number {
-    let queued = 0;
-    for (const stream of this.#streams.values()) if (stream.isQueued) queued++;
-    return queued;
+  /** Ids of the open streams whose answer Ollama has finished. */
+  get answered(): string[] {
+    return [...this.#streams.values()].filter((stream) => stream.isAnswered).map(({ id }) => id);
   }
 
   /** For tests. */

@@ -61,14 +61,14 @@ export class AgentStream implements Source {
     this.#shell = shell;
   }
 
-  /** True while Ollama has not begun to answer. */
-  get isQueued(): boolean {
-    return this.#request.isQueued;
-  }
-
   /** The stream as readings list it. */
   get asOpen(): OpenRequest {
     return this.#request.asOpen;
+  }
+
+  /** True once Ollama has finished its answer. */
+  get isAnswered(): boolean {
+    return this.#request.isAnswered;
   }
 
   get progress(): RequestProgress {

@@ -105,7 +105,9 @@ export const BoxDetail = BoxHealth.extend({
     )
     .describe("models in memory; empty while the box is down"),
   in_flight: Count.nullable().describe("requests that it is serving now"),
-  queue_depth: Count.nullable().describe("requests that its Ollama has not started to answer"),
+  queue_depth: Count.nullable().describe(
+    "requests that wait for their model to load or for a parallel slot of its Ollama",
+  ),
   tunnel_ms: z
     .number()
     .nonnegative()

@@ -41,7 +41,9 @@ export const CurrentStats = z
     ),
     tokens_per_second: Figure.describe("completion tokens per second over the last minute"),
     error_rate: Rate,
-    queue_depth: Count.nullable().describe("requests that Ollama has not begun to answer"),
+    queue_depth: Count.nullable().describe(
+      "requests that wait for their model to load or for a parallel slot",
+    ),
     in_flight: Count,
     latency_p50_ms: Figure,
     latency_p95_ms: Figure,

@@ -56,7 +56,9 @@ export const SystemPoint = z
     vram_used_gb: Gib,
     vram_total_gb: Gib,
     gpu_temperature_celsius: z.number().nullable().describe("temperature of the hottest GPU"),
-    queue_depth: Figure.describe("requests that Ollama had not started to answer"),
+    queue_depth: Figure.describe(
+      "requests that waited for their model to load or for a parallel slot",
+    ),
     // ours
     in_flight: Figure,
     disk_used_gb: Gib,

@@ -101,21 +101,23 @@ test("records the energy of a local call, even if its record has to wait for the
   await agent.stop(5_000);
 });
 
-test("counts a local call that waits for Ollama as in flight and in the queue depth at the edge", async () => {
+test("counts two local calls of one slot as in flight, and one of them in the queue depth at the edge", async () => {
   const agent = await listening("queue");
   ollama.fault([{ kind: "hang" }]);
   const leaving = new AbortController();
-  const answer = fetch(`http://127.0.0.1:${port}/api/chat`, {
-    method: "POST",
-    body: JSON.stringify({ model: MODEL, messages }),
-    signal: leaving.signal,
-  }).catch(() => null);
+  const call = () =>
+    fetch(`http://127.0.0.1:${port}/api/chat`, {
+      method: "POST",
+      body: JSON.stringify({ model: MODEL, messages }),
+      signal: leaving.signal,
+    }).catch(() => null);
+  const answers = [call(), call()];
   await eventually(async () => {
     const { in_flight, queue_depth } = await stack.stats();
-    return in_flight === 1 && queue_depth === 1;
+    return in_flight === 2 && queue_depth === 1;
   });
   leaving.abort();
-  await answer;
+  await Promise.all(answers);
   ollama.fault([]);
   await eventually(async () => (await stack.stats()).queue_depth === 0);
   await agent.stop(5_000);

@@ -68,6 +68,7 @@ export class FakeEdge implements AsyncDisposable {
       stateDir: edge.#folder,
       nvidiaSmi,
       ollamaModels: null,
+      ollamaParallel: null,
       simulated: false,
       allowsServerTools: false,
     };

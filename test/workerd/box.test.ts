@@ -7,7 +7,7 @@ import type { Aggregator } from "../../worker/aggregator/aggregator.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import type { Box } from "../../worker/box/box.ts";
 import { forgetBoxes } from "../../worker/gateway/fleet.ts";
-import { recordOf } from "../support/records.ts";
+import { readingsOf, recordOf } from "../support/records.ts";
 import { call, chat, eventually, logOf, textOf } from "./calls.ts";
 import { FakeAgent } from "./fake-agent.ts";
 
@@ -16,6 +16,15 @@ const agentSockets = (box: string) =>
     env.BOX.getByName(box),
     (_box: Box, state) => state.getWebSockets("agent").length,
   );
+
+test("reports at most as many waiting requests as are open, though the agent's report is older", async () => {
+  const agent = await FakeAgent.connect("ended");
+  const readings = { ...readingsOf(Date.now(), []), now_ms: Date.now(), in_flight: 5, queued: 4 };
+  agent.send(tunnelFrame(FrameType.readings, { ...readings, local_in_flight: 1 }));
+  const status = () => env.BOX.getByName("ended").status();
+  await expect.poll(async () => (await status()).queueDepth).not.toBeNull();
+  expect(await status()).toMatchObject({ inFlight: 1, queueDepth: 1 });
+});
 
 test("drops everything that a replaced agent still sends", async () => {
   const id = crypto.randomUUID();

@@ -125,11 +125,13 @@ export class Relay<Socket extends RelaySocket> {
       await this.#load.untilFresh(now, wait);
     }
     const load = this.#load.at(now());
+    const inFlight = this.#sockets.streamsAttached + (load?.local ?? 0);
     return {
       isUp: agent !== null,
       isDraining: agent !== null && agentOf(this.#host, agent).isDraining,
-      inFlight: this.#sockets.streamsAttached + (load?.local ?? 0),
-      queueDepth: load?.queued ?? null,
+      inFlight,
+      // The report is older than the count of streams, some of which may have ended meanwhile.
+      queueDepth: load === null ? null : Math.min(load.queued, inFlight),
       requests: agent === null ? [] : (load?.requests ?? []),
     };
   }

@@ -110,7 +110,7 @@ export const METRICS = {
   queueDepth: {
     type: "gauge",
     name: "ollama_queue_depth",
-    help: "Requests that Ollama has not started to answer.",
+    help: "Requests that wait for their model to load or for a parallel slot.",
     labels: BOX,
   },
   boxUp: {

@@ -11,6 +11,7 @@ test("uses the defaults that the help text documents", () => {
     ollamaUrl: new URL("http://127.0.0.1:11434/"),
     nvidiaSmi: "nvidia-smi",
     ollamaModels: null,
+    ollamaParallel: null,
     simulated: false,
   });
 });

@@ -40,6 +40,21 @@ test("sends at once when somebody starts watching, and at the quick pace until t
   expect(sent.length - whileWatched).toBeLessThanOrEqual(1);
 });
 
+test("sends a changed load at once while somebody is watching, and not otherwise", () => {
+  const requests: OpenRequest[] = [];
+  const { sender, sent } = newSender(requests);
+  sender.up();
+  requests.push(requestOf(1));
+  sender.sendChangedLoad();
+  expect(sent).toHaveLength(1);
+  sender.watch();
+  sender.sendChangedLoad();
+  expect(sent).toHaveLength(2);
+  requests.pop();
+  sender.sendChangedLoad();
+  expect(sent.map(({ in_flight }) => in_flight)).toEqual([0, 1, 0]);
+});
+
 test("restarts the idle interval after a change of the inventory", () => {
   const { sender, sent } = newSender();
   sender.up();
