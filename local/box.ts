@@ -61,13 +61,16 @@ export class LocalBox {
       throw new ChildFailure(this.#agent, `the agent of ${this.plan.name} cannot run`);
   }
 
-  /** A second signal ends the requests that are still open; a kill would leave their records open. */
-  async stop(): Promise<void> {
+  /**
+   * A second signal ends the requests that are still open; a kill would leave their records open.
+   * @param drainMs  time that open requests get to finish
+   */
+  async stop(drainMs = DRAIN_MS): Promise<void> {
     this.#isEnding = true;
     if (this.#restart !== null) clearTimeout(this.#restart);
     const agent = this.#agent;
-    const second = setTimeout(() => agent.signal("SIGTERM"), DRAIN_MS);
-    await agent.stop(DRAIN_MS + LAST_RECORDS_MS);
+    const second = setTimeout(() => agent.signal("SIGTERM"), drainMs);
+    await agent.stop(drainMs + LAST_RECORDS_MS);
     clearTimeout(second);
   }
 

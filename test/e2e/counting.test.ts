@@ -217,9 +217,14 @@ test("pauses a stream when the tunnel is cut in its middle, and loses nothing", 
 
 test("records one error and sends it to the caller when an agent is killed in the middle of a stream", async () => {
   const agent = await stack.startAgent({ name: "killed", ollamaUrl: ollama.url });
-  const answer = await chat(2_000, { box: "killed" });
+  const sentMs = performance.now();
+  const answer = await chat(4_000, { box: "killed" });
   const reader = answer.body?.getReader();
-  await reader?.read();
+  // The agent notes its open requests each second, and 400 tokens take two.
+  for (let tokens = 0; tokens < 400; ) {
+    const lines = new TextDecoder().decode((await reader?.read())?.value);
+    tokens += lines.split("\n").length - 1;
+  }
   agent.kill();
   await agent.ended;
   await stack.startAgent({ name: "killed", ollamaUrl: ollama.url });
@@ -230,11 +235,24 @@ test("records one error and sends it to the caller when an agent is killed in th
   expect(JSON.parse(text.trim().split("\n").at(-1) ?? "")).toEqual({
     error: "The agent of box killed was restarted while it served this request.",
   });
-  expect(await stack.record(idOf(answer))).toMatchObject({
+  const waitedMs = performance.now() - sentMs;
+  const record = await stack.record(idOf(answer));
+  expect(record).toMatchObject({
     status: "error",
+    http_status: 200,
     failed_at: "tunnel",
     error_message: "the agent stopped while it served this request",
+    prompt: "Hello",
   });
+  expect(record.latency_ms).toBeGreaterThan(1_000);
+  expect(record.completion_tokens).toBeGreaterThan(50);
+  // The edge knows how long the caller waited for the error.
+  const completed = await eventually(async () => {
+    const next = await stack.record(idOf(answer));
+    return next.latency_ms > record.latency_ms && next;
+  });
+  expect(completed).toMatchObject({ ...record, latency_ms: expect.any(Number) });
+  expect(Math.abs(completed.latency_ms - waitedMs)).toBeLessThan(500);
 });
 
 test("counts a record once if the agent is killed before or after it was delivered", async () => {
