@@ -48,6 +48,13 @@ export type FailureReason =
   /** A call to several boxes failed on some of them. */
   | { reason: "boxes_failed"; detail: string; failedAt: FailedAt };
 
+/** Fails a call whose body ends early or has a malformed chunk. */
+export const BROKEN_BODY: FailureReason = {
+  reason: "bad_request",
+  detail:
+    "The request body could not be read: it ended early, or a chunk of it is malformed. Send it again.",
+};
+
 export class GatewayError extends Error {
   override readonly name = "GatewayError";
   readonly failure: FailureReason;

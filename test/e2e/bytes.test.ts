@@ -123,7 +123,7 @@ test.each([
   expect(received === body).toBe(true);
 });
 
-test.each(["/ollama/api/chat", "/v1/messages"])(
+test.each(["/ollama/api/chat", "/v1/messages", `/ollama/api/blobs/sha256:${"0".repeat(64)}`])(
   "answers a malformed chunk on %s with 400, not 500",
   async (path) => {
     const answer = await rawAnswer(

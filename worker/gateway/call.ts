@@ -21,7 +21,7 @@ import {
 import type { OllamaRoute } from "../../protocol/routes.ts";
 import { aim, type Target } from "../../protocol/target.ts";
 import { demand, type Principal } from "../auth.ts";
-import { type FailureReason, GatewayError } from "../errors.ts";
+import { BROKEN_BODY, type FailureReason, GatewayError } from "../errors.ts";
 import type { Call, CallBody } from "./serve.ts";
 import { concat } from "./stream/bytes.ts";
 
@@ -122,12 +122,9 @@ async function bytesOf(request: Request, bytesMax: number): Promise<Uint8Array> 
     return concat(chunks);
   } catch (error) {
     if (error instanceof GatewayError) throw error;
-    throw new GatewayError({ reason: "bad_request", detail: BROKEN_BODY }, { cause: error });
+    throw new GatewayError(BROKEN_BODY, { cause: error });
   }
 }
-
-const BROKEN_BODY =
-  "The request body could not be read: it ended early, or a chunk of it is malformed. Send it again.";
 
 /** Limits the whole head, including the headers that are not forwarded. */
 function checkHeadSize(headers: Headers): void {

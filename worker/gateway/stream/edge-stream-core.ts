@@ -16,7 +16,7 @@ import {
 } from "../../../protocol/frames.ts";
 import { Abort, abortFrame, type Open } from "../../../protocol/messages.ts";
 import { StreamEnd } from "../../../protocol/stream-end.ts";
-import type { FailureReason } from "../../errors.ts";
+import { BROKEN_BODY, type FailureReason } from "../../errors.ts";
 import { type EdgeStreamActions, noActions } from "./actions.ts";
 import { AnswerWriter } from "./answer.ts";
 import { abortFailure, type Ended, endedBy, endedByCaller } from "./ended.ts";
@@ -146,6 +146,12 @@ export class EdgeStreamCore {
   /** A redial failed. Dials again until the grace period ends. */
   refused(): EdgeStreamActions {
     if (!this.#isDone) this.#acts.redialMs = this.#reach.redialMs();
+    return this.#done();
+  }
+
+  /** The rest of the caller's body cannot be read. */
+  bodyBroke(): EdgeStreamActions {
+    this.#fail(BROKEN_BODY, "the body of the caller is malformed");
     return this.#done();
   }
 

@@ -160,8 +160,9 @@ export class EdgeStream {
       const { done, value } = await reader.read();
       if (done) this.#reader = null;
       this.#do(this.#core.body(done ? null : value));
-    } catch {
-      this.#cancel(); // the caller broke off its upload
+    } catch (error) {
+      if (isMalformed(error)) this.#do(this.#core.bodyBroke());
+      else this.#cancel(); // the caller broke off its upload
     }
   }
 
@@ -214,6 +215,10 @@ export class EdgeStream {
     this.#done.resolve();
   }
 }
+
+/** A caller that leaves has a message of its own; workerd hides the one of a malformed chunk. */
+const isMalformed = (error: unknown): boolean =>
+  error instanceof Error && error.message.startsWith("internal error");
 
 function headersOf(pairs: HeaderPairs): Headers {
   const headers = new Headers();

@@ -11,6 +11,7 @@ import {
 } from "../../../../../protocol/frames.ts";
 import { GRACE_MS, HEARTBEAT_MS, NOTICE_MS, SILENCE_MS } from "../../../../../protocol/limits.ts";
 import type { Open } from "../../../../../protocol/messages.ts";
+import { BROKEN_BODY } from "../../../../../worker/errors.ts";
 import type { EdgeStreamActions } from "../../../../../worker/gateway/stream/actions.ts";
 import { EdgeStreamCore } from "../../../../../worker/gateway/stream/edge-stream-core.ts";
 import {
@@ -147,6 +148,13 @@ test("records a cancelled call after the agent, since the ABORT may be lost on i
     httpStatus: 499,
     afterMs: 5_000,
   });
+});
+
+test("answers a malformed upload with an error, stops the agent, and records it", () => {
+  const acts = begun().bodyBroke();
+  expect(acts.answer).toEqual({ kind: "failed", failure: BROKEN_BODY });
+  expect(acts.ended).toMatchObject({ by: "edge", status: "error", httpStatus: 400 });
+  expect(abortOf(acts)).toEqual(["gave_up"]);
 });
 
 test("ends at a frame of another stream, and passes none of its bytes on", () => {
