@@ -1,5 +1,5 @@
 /**
- * P12: the edge of `npm start`, whose callers reach workerd through a front, against the same workerd
+ * P12: the edge of `npm start`, whose callers and agent reach workerd through the front, against one
  * without it.
  */
 import { SHORT_TOKENS } from "./answers.ts";
@@ -13,24 +13,25 @@ const CALLERS = 64;
 const CALLS = 300;
 const ASK = { tokens: SHORT_TOKENS, tokenMs: 0, stream: false };
 
-export async function measureFront(stage: Stage, chain: Chain): Promise<Figure[]> {
-  if (chain.front === null) throw new Error("the chain has no front");
-  const ways = { inner: chain.port, front: chain.front.port };
-  const run = (port: number, load: Pick<Load, "callers" | "until">) =>
-    stage.run({ port, path: chain.path }, { ...ASK, ...load });
-  const rps: Record<keyof typeof ways, number[]> = { inner: [], front: [] };
-  const firstMs: Record<keyof typeof ways, number[]> = { inner: [], front: [] };
+export async function measureFront(stage: Stage, inner: Chain, front: Chain): Promise<Figure[]> {
+  const chains = { inner, front };
+  const run = (chain: Chain, load: Pick<Load, "callers" | "until">) =>
+    stage.run(chain, { ...ASK, ...load });
+  const rps: Record<keyof typeof chains, number[]> = { inner: [], front: [] };
+  const firstMs: Record<keyof typeof chains, number[]> = { inner: [], front: [] };
   const cpuMs: number[] = [];
-  await run(ways.front, { callers: CALLERS, until: { seconds: 1 } });
-  const measure = async (way: keyof typeof ways) => {
+  const measure = async (way: keyof typeof chains) => {
     const before = process.cpuUsage();
-    const busy = await run(ways[way], { callers: CALLERS, until: { seconds: SECONDS } });
+    const busy = await run(chains[way], { callers: CALLERS, until: { seconds: SECONDS } });
     const { user, system } = process.cpuUsage(before);
     if (way === "front") cpuMs.push((user + system) / 1_000 / busy.totalMs.length);
     rps[way].push(busy.totalMs.length / busy.seconds);
-    const alone = await run(ways[way], { callers: 1, until: { calls: CALLS } });
+    const alone = await run(chains[way], { callers: 1, until: { calls: CALLS } });
     firstMs[way].push(median(alone.firstMs));
   };
+  // Both have compiled their hot code before the first round.
+  for (const chain of [inner, front])
+    await run(chain, { callers: CALLERS, until: { seconds: SECONDS } });
   await inTurns(ROUNDS, { inner: () => measure("inner"), front: () => measure("front") });
   const ratioOf = (values: typeof rps) =>
     overRounds(values.front.map((value, index) => value / (values.inner[index] ?? 0)));

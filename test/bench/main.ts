@@ -39,7 +39,12 @@ async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Figur
     if (isWanted("P4", "P6")) add(await measureThroughput(stage, floor, chain));
     if (isWanted("P1")) add(await measureFirstByte(stage, floor, chain));
     if (isWanted("P7", "P8")) add(await measureStreams(stage, chain));
-    if (isWanted("P12")) add(await measureFront(stage, chain));
+    if (isWanted("P12")) {
+      const fronted = await stage.startFronted("start");
+      add(await measureFront(stage, chain, fronted));
+      await fronted.check();
+      await fronted.stop();
+    }
     await chain.check();
     await chain.stop();
   }

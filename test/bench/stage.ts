@@ -65,16 +65,30 @@ export class Stage implements AsyncDisposable {
     dial: (port: number) => Promise<number> = async (port) => port,
   ): Promise<Chain> {
     const port = await freePort();
-    const socket = join(this.#folder, `${name}.socket`);
+    return this.#startProduct(name, port, null, await dial(port));
+  }
+
+  /** Starts the product as `npm start` does: callers and agent reach workerd through the front. */
+  async startFronted(name: string): Promise<Chain> {
+    const front = await Front.listen(0, join(this.#folder, `${name}.socket`));
+    return this.#startProduct(name, await freePort(), front, front.port);
+  }
+
+  async #startProduct(
+    name: string,
+    port: number,
+    front: Front | null,
+    dialled: number,
+  ): Promise<Chain> {
     const workerd = await startWorkerd(this.children, this.#folder, port, {
       name,
-      socket,
       script: this.#bundle,
       objects: { Box: "BOX", Aggregator: "AGGREGATOR" },
       variables: { AUTH_MODE: "open" },
+      ...(front === null ? {} : { socket: join(this.#folder, `${name}.socket`) }),
     });
     const env = {
-      EDGE_URL: `http://127.0.0.1:${await dial(port)}`,
+      EDGE_URL: `http://127.0.0.1:${dialled}`,
       BOX_NAME: "bench",
       OLLAMA_HOST: `http://127.0.0.1:${this.#upstreamPort}`,
       STATE_DIR: join(this.#folder, `${name}-agent`),
@@ -86,8 +100,7 @@ export class Stage implements AsyncDisposable {
       args: [join(ROOT, "agent/main.ts")],
       env,
     });
-    const front = await Front.listen(0, socket);
-    const chain = new Chain(port, "/ollama/api/chat", workerd, agent, front);
+    const chain = new Chain(front?.port ?? port, "/ollama/api/chat", workerd, agent, front);
     this.#chains.push(chain);
     await until(
       async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok,
@@ -100,8 +113,7 @@ export class Stage implements AsyncDisposable {
   async run({ port, path }: Target, load: Omit<Load, "port" | "path">): Promise<LoadResult> {
     if (this.#client === null) throw new Error("the stage is not open");
     const result = await this.#client.request<LoadResult>({ ...load, port, path }, LOAD_MS);
-    for (const chain of this.#chains)
-      if (chain.port === port || chain.front?.port === port) chain.calls += result.totalMs.length;
+    for (const chain of this.#chains) if (chain.port === port) chain.calls += result.totalMs.length;
     await sleep(SETTLE_MS);
     return result;
   }
@@ -122,8 +134,7 @@ export class Chain implements Target {
   readonly path: string;
   readonly workerd: Child;
   readonly agent: Child;
-  /** The front of `npm start`, as a second way to the Worker. */
-  readonly front: Front | null;
+  readonly #front: Front | null;
   /** Number of answered calls. */
   calls = 0;
 
@@ -138,7 +149,7 @@ export class Chain implements Target {
     this.path = path;
     this.workerd = workerd;
     this.agent = agent;
-    this.front = front;
+    this.#front = front;
   }
 
   cpuMs(): { workerd: number; agent: number } {
@@ -165,7 +176,7 @@ export class Chain implements Target {
 
   /** Ends both. */
   async stop(): Promise<void> {
-    await Promise.all([this.agent.kill(), this.workerd.kill(), this.front?.close()]);
+    await Promise.all([this.agent.kill(), this.workerd.kill(), this.#front?.close()]);
   }
 }
 
