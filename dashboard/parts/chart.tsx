@@ -11,7 +11,7 @@ import "uplot/dist/uPlot.min.css";
 import { preferences } from "../data/preferences.ts";
 import { timeLabels } from "../shape/axis.ts";
 import { UNKNOWN } from "../shape/format.ts";
-import { isEmpty, type Line, lastKnown, summaryOf } from "../shape/history.ts";
+import { isUnknown, type Line, latestOf, summaryOf } from "../shape/history.ts";
 
 type Props = {
   title: string;
@@ -24,8 +24,10 @@ type Props = {
   isArea?: boolean;
   /** The maximum of the scale, such as 100 for percentages. Follows the data if it is not set. */
   top?: number;
-  /** Text shown in place of an empty chart. */
+  /** Text shown in place of a chart of which no value is known. */
   nothing?: string;
+  /** The last bucket is not over yet: it is drawn dashed, and is not the latest value. */
+  isUnfinished?: boolean;
 };
 
 /** In rem, like the rest of the page: a wall display uses larger text. */
@@ -45,11 +47,12 @@ export function Chart({
   isArea = false,
   top,
   nothing = "No data in this range",
+  isUnfinished = false,
 }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const pointed = useSignal<number | null>(null);
-  const isBlank = at.length === 0 || isEmpty(lines.map(({ values }) => values));
+  const isBlank = isUnknown(lines.map(({ values }) => values));
   const names = lines.map(({ name }) => name).join("|");
   const { theme } = preferences.value;
 
@@ -63,8 +66,8 @@ export function Chart({
         pointed.value = index;
       };
       plot.current = new uPlot(
-        optionsOf(element, lines, { format, isArea, top, onPoint }),
-        dataOf(at, lines),
+        optionsOf(element, lines, { format, isArea, top, isUnfinished, onPoint }),
+        dataOf(at, lines, isUnfinished),
         element,
       );
     };
@@ -81,9 +84,9 @@ export function Chart({
       plot.current?.destroy();
       plot.current = null;
     };
-  }, [names, theme, top]);
+  }, [names, theme, top, isUnfinished]);
 
-  useEffect(() => plot.current?.setData(dataOf(at, lines)), [at, lines]);
+  useEffect(() => plot.current?.setData(dataOf(at, lines, isUnfinished)), [at, lines]);
 
   const index = pointed.value;
   const moment = index === null ? null : (at[index] ?? null);
@@ -94,7 +97,7 @@ export function Chart({
         <span class="chart-moment">{moment !== null && timeLabels([moment], 1)[0]}</span>
         <span class="legend">
           {lines.map(({ name, values, colour }) => {
-            const value = index === null ? lastKnown(values) : (values[index] ?? null);
+            const value = index === null ? latestOf(values, isUnfinished) : (values[index] ?? null);
             return (
               <span key={name}>
                 {lines.length > 1 && <i class={`dot ${colour}`} />}
@@ -105,7 +108,7 @@ export function Chart({
           })}
         </span>
       </figcaption>
-      <div class="plot" role="img" aria-label={summaryOf(title, lines, format)}>
+      <div class="plot" role="img" aria-label={summaryOf(title, lines, format, isUnfinished)}>
         <div ref={host} class={isBlank ? "canvas blank" : "canvas"} />
         {isBlank && <span class="nothing">{nothing}</span>}
       </div>
@@ -113,22 +116,40 @@ export function Chart({
   );
 }
 
-const dataOf = (at: readonly number[], lines: readonly Line[]): uPlot.AlignedData => [
-  [...at],
-  ...lines.map(({ values }) => values),
-];
+/** In CSS pixels. */
+const LINE_WIDTH = 1.75;
+
+/** The widest line first, which is drawn below the others. */
+const drawn = (lines: readonly Line[]): Line[] =>
+  lines.toSorted((a, b) => (b.width ?? LINE_WIDTH) - (a.width ?? LINE_WIDTH));
+
+/** With an unfinished bucket, a second, dashed line leads from the last whole bucket to it. */
+function dataOf(
+  at: readonly number[],
+  lines: readonly Line[],
+  isUnfinished: boolean,
+): uPlot.AlignedData {
+  const values = drawn(lines).map((line) => line.values);
+  if (!isUnfinished) return [at as number[], ...values];
+  return [
+    at as number[],
+    ...values.map((column) => column.with(-1, null)),
+    ...values.map((column) => column.map((value, n) => (n < column.length - 2 ? null : value))),
+  ];
+}
 
 type Drawn = {
   format: Props["format"];
   isArea: boolean;
   top: number | undefined;
+  isUnfinished: boolean;
   onPoint: (index: number | null) => void;
 };
 
 function optionsOf(
   element: HTMLElement,
   lines: readonly Line[],
-  { format, isArea, top, onPoint }: Drawn,
+  { format, isArea, top, isUnfinished, onPoint }: Drawn,
 ): uPlot.Options {
   const style = getComputedStyle(element);
   const token = (name: string) => style.getPropertyValue(`--${name}`).trim();
@@ -171,19 +192,26 @@ function optionsOf(
     ],
     series: [
       {},
-      ...lines.map(({ name, colour }): uPlot.Series => {
-        const stroke = token(`series-${colour}`);
-        return {
-          label: name,
-          stroke,
-          width: 1.75,
-          ...(isArea && { fill: token(`fill-${colour}`) }),
-          points: { size: 4, fill: stroke, filter: isolatedPoints },
-        };
-      }),
+      ...drawn(lines).map(
+        (line): uPlot.Series => ({
+          ...seriesOf(line, token),
+          ...(isArea && { fill: token(`fill-${line.colour}`) }),
+        }),
+      ),
+      ...(isUnfinished
+        ? drawn(lines).map((line): uPlot.Series => ({ ...seriesOf(line, token), dash: [4, 3] }))
+        : []),
     ],
     hooks: { setCursor: [(plot) => onPoint(plot.cursor.idx ?? null)] },
   };
+}
+
+function seriesOf(
+  { name, colour, width = LINE_WIDTH }: Line,
+  token: (name: string) => string,
+): uPlot.Series {
+  const stroke = token(`series-${colour}`);
+  return { label: name, stroke, width, points: { size: 4, fill: stroke, filter: isolatedPoints } };
 }
 
 /**

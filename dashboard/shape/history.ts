@@ -1,5 +1,6 @@
 /** The history as chart columns, and the parameters for each time range. Pure. */
-import type { HistoryPoint } from "../../protocol/api/stats.ts";
+import type { History, HistoryPoint } from "../../protocol/api/stats.ts";
+import { UNKNOWN } from "./format.ts";
 
 export const RANGES = ["5m", "15m", "1h", "6h", "24h", "7d", "30d", "90d", "365d"] as const;
 export type Range = (typeof RANGES)[number];
@@ -42,12 +43,38 @@ export const everyMsOf = (range: Range): number =>
 
 export type Column = (number | null)[];
 
+/** Start of each bucket, in Unix seconds. */
+export const startsOf = (timestamps: readonly string[]): number[] =>
+  timestamps.map((timestamp) => Date.parse(timestamp) / 1_000);
+
 /** One line of a chart. */
 export type Line = {
   name: string;
   values: Column;
   colour: "one" | "two" | "three" | "four" | "bad";
+  /** In CSS pixels. A wider line is drawn below a narrower one, so equal values hide neither. */
+  width?: number;
 };
+
+/** The newest bucket is left out until it is this old: before, its figures mean little. */
+const UNFINISHED_SECONDS_MIN = 60;
+
+/**
+ * Returns how many buckets to draw, and whether the last of them is not over yet.
+ *
+ * The newest bucket of an answer has just begun. A chart that ended in it would always end in a cliff.
+ * Longer ones are drawn before they are over, since a new edge has no other.
+ * @param at  start of each bucket, in Unix seconds
+ */
+export function drawnBuckets(
+  at: readonly number[],
+  nowMs: number,
+): { count: number; isUnfinished: boolean } {
+  const newest = at.at(-1);
+  if (newest === undefined) return { count: 0, isUnfinished: false };
+  const isUnfinished = nowMs / 1_000 - newest >= UNFINISHED_SECONDS_MIN;
+  return { count: isUnfinished ? at.length : at.length - 1, isUnfinished };
+}
 
 export type HistoryColumns = {
   /** Start of each bucket, in Unix seconds. */
@@ -58,13 +85,30 @@ export type HistoryColumns = {
   p95: Column;
   p99: Column;
   errorPercent: Column;
+  /** True if the last bucket is not over yet. */
+  isUnfinished: boolean;
 };
 
-export function columnsOf(points: readonly HistoryPoint[]): HistoryColumns {
+export function columnsOf(
+  { metrics, since }: Pick<History, "metrics" | "since">,
+  nowMs: number,
+): HistoryColumns {
+  const starts = startsOf(metrics.map(({ timestamp }) => timestamp));
+  const { count, isUnfinished } = drawnBuckets(starts, nowMs);
+  const points = metrics.slice(0, count);
+  const at = starts.slice(0, count);
+  // Counting began in this bucket: up to it, one without requests is unknown and not 0.
+  const firstCounted =
+    since === null ? -1 : starts.findLastIndex((start) => start <= Date.parse(since) / 1_000);
+  const counted = (figure: (point: HistoryPoint) => number) =>
+    points.map((point, index) =>
+      index <= firstCounted && point.requests === 0 ? null : figure(point),
+    );
   return {
-    at: points.map(({ timestamp }) => Date.parse(timestamp) / 1_000),
-    requests: points.map((point) => point.requests_per_minute),
-    tokens: points.map((point) => point.tokens_per_second),
+    at,
+    isUnfinished,
+    requests: counted((point) => point.requests_per_minute),
+    tokens: counted((point) => point.tokens_per_second),
     p50: points.map((point) => point.latency_p50_ms),
     p95: points.map((point) => point.latency_p95_ms),
     p99: points.map((point) => point.latency_p99_ms),
@@ -73,27 +117,39 @@ export function columnsOf(points: readonly HistoryPoint[]): HistoryColumns {
   };
 }
 
-export const isEmpty = (columns: readonly Column[]): boolean =>
-  columns.every((column) => column.every((value) => value === null || value === 0));
+/** Returns whether nothing is known. A measured 0 is known. */
+export const isUnknown = (columns: readonly Column[]): boolean =>
+  columns.every((column) => column.every((value) => value === null));
 
-/** Returns the last known value. */
-export function lastKnown(column: Column): number | null {
-  return column.findLast((value) => value !== null) ?? null;
-}
+/** Returns the value of the last bucket that is over: null if it is unknown. */
+export const latestOf = (column: Column, isUnfinished: boolean): number | null =>
+  column.at(isUnfinished ? -2 : -1) ?? null;
 
 /** Describes a chart for screen readers. */
 export function summaryOf(
   title: string,
   series: readonly { name: string; values: Column }[],
   format: (value: number) => string,
+  isUnfinished = false,
 ): string {
   const descriptions = series.map(({ name, values }) => {
-    const known = values.filter((value) => value !== null);
-    if (known.length === 0) return `${name}: no data`;
-    const last = format(known.at(-1) ?? 0);
-    const lowest = format(Math.min(...known));
-    const highest = format(Math.max(...known));
-    return `${name}: last ${last}, lowest ${lowest}, highest ${highest}`;
+    const [lowest, highest] = extremesOf(values);
+    if (lowest === null || highest === null) return `${name}: no data`;
+    const latest = latestOf(values, isUnfinished);
+    const last = latest === null ? UNKNOWN : format(latest);
+    return `${name}: last ${last}, lowest ${format(lowest)}, highest ${format(highest)}`;
   });
   return `${title}: ${descriptions.join("; ")}`;
+}
+
+/** Returns the lowest and the highest known value in one pass. A chart may have 10,000 values. */
+function extremesOf(column: Column): [lowest: number | null, highest: number | null] {
+  let lowest: number | null = null;
+  let highest: number | null = null;
+  for (const value of column) {
+    if (value === null) continue;
+    if (lowest === null || value < lowest) lowest = value;
+    if (highest === null || value > highest) highest = value;
+  }
+  return [lowest, highest];
 }

@@ -89,6 +89,9 @@ export const History = z
     metrics: z.array(HistoryPoint),
     // ours
     store: Store.describe("the store that it was read from"),
+    since: Time.nullable().describe(
+      "when counting began: the edge was created, or its metrics were last cleared. An earlier bucket without requests is unknown, although its counts are 0",
+    ),
   })
   .meta({ id: "History" });
 export type History = z.infer<typeof History>;

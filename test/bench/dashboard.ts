@@ -173,5 +173,5 @@ function historyOf(shift: number, points = POINTS): object {
       ttft_p95_ms: wave * 2,
     };
   });
-  return { time_range: "7d", granularity: "1m", metrics };
+  return { time_range: "7d", granularity: "1m", store: "durable_object", since: null, metrics };
 }

@@ -70,26 +70,3 @@ test.concurrent("labels simulated data in a banner, in the title and on the box"
     0,
   );
 });
-
-test.concurrent("draws the labels of a chart at full size on a high-density screen", async ({
-  expect,
-}) => {
-  const density = 2;
-  await using viewer = await Viewer.open("#/", { deviceScaleFactor: density });
-  const { page } = viewer;
-  await page.addInitScript(`
-    globalThis.fonts = new Set();
-    const { get, set } = Object.getOwnPropertyDescriptor(CanvasRenderingContext2D.prototype, "font");
-    Object.defineProperty(CanvasRenderingContext2D.prototype, "font", {
-      get,
-      set(font) {
-        fonts.add(font);
-        set.call(this, font);
-      },
-    });
-  `);
-  await page.reload();
-  await expect.poll(() => page.evaluate<number>("fonts.size")).toBeGreaterThan(0);
-  const fonts = await page.evaluate<string[]>("[...fonts]");
-  for (const font of fonts) expect(Number.parseFloat(font) / density).toBeGreaterThanOrEqual(11);
-});

@@ -191,6 +191,11 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#stores.epochs.clearedMs("metrics");
   }
 
+  /** Returns when counting began, unix ms: at the last clear of the metrics, or with this object. */
+  countedSince(): number {
+    return Math.max(this.since(), this.metricsClearedMs() ?? 0);
+  }
+
   models(): Models {
     return this.#views.models();
   }

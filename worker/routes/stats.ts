@@ -5,6 +5,7 @@ import { STATS_ROUTES } from "../../protocol/api/stats.ts";
 import { NOT_SHOWN, withoutText } from "../../protocol/kept-text.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import { historyExport, logsExport } from "../answers/export.ts";
+import { isoOf } from "../answers/figures.ts";
 import { spanOf } from "../answers/history.ts";
 import { demand } from "../auth.ts";
 import type { Env } from "../env.ts";
@@ -27,7 +28,11 @@ serveRoute(statsRoutes, STATS_ROUTES.history, async ({ query }, c) => {
   const span = spanOf(query, Date.now());
   const { store, read } = historyReader(c.env, query);
   if (format !== "json") return historyExport(format, span, (piece) => read(piece, filter));
-  return { time_range, granularity, store, metrics: await read(span, filter) };
+  const [metrics, sinceMs] = await Promise.all([
+    read(span, filter),
+    aggregatorOf(c.env).countedSince(),
+  ]);
+  return { time_range, granularity, store, since: isoOf(sinceMs), metrics };
 });
 
 serveRoute(statsRoutes, STATS_ROUTES.logs, async ({ query, principal }, c) => {

@@ -29,7 +29,8 @@ export function Charts({ hasStore }: { hasStore: boolean }) {
     options,
     everyMsOf(range),
   );
-  const columns = useMemo(() => (data === null ? null : columnsOf(data.metrics)), [data]);
+  const columns = useMemo(() => (data === null ? null : columnsOf(data, Date.now())), [data]);
+  const isUnfinished = columns?.isUnfinished ?? false;
   const ranges = rangesOffered(hasStore, range).map((value) => ({ value, name: value }));
   const choice = <Choice label="Chart range" options={ranges} chosen={range} choose={choose} />;
   return (
@@ -43,8 +44,8 @@ export function Charts({ hasStore }: { hasStore: boolean }) {
         <div class={isLoading ? "charts loading" : "charts"}>
           <Chart
             title="Requests per minute"
-            nothing="No requests in this range"
             at={columns.at}
+            isUnfinished={isUnfinished}
             format={short}
             isArea
             lines={[{ name: "requests", values: columns.requests, colour: "one" }]}
@@ -52,6 +53,7 @@ export function Charts({ hasStore }: { hasStore: boolean }) {
           <Chart
             title="Tokens per second"
             at={columns.at}
+            isUnfinished={isUnfinished}
             format={tokenRate}
             isArea
             lines={[{ name: "tokens", values: columns.tokens, colour: "two" }]}
@@ -59,24 +61,22 @@ export function Charts({ hasStore }: { hasStore: boolean }) {
           <Chart
             title="Latency"
             at={columns.at}
+            isUnfinished={isUnfinished}
             format={duration}
             nothing="No inference requests in this range"
             lines={[
               { name: "P50", values: columns.p50, colour: "one" },
-              { name: "P95", values: columns.p95, colour: "two" },
-              { name: "P99", values: columns.p99, colour: "three" },
+              { name: "P95", values: columns.p95, colour: "two", width: 3.5 },
+              { name: "P99", values: columns.p99, colour: "three", width: 6 },
             ]}
           />
           <Chart
             title="Error rate"
             at={columns.at}
+            isUnfinished={isUnfinished}
             format={(value) => `${short(value)}\u202f%`}
             isArea
-            nothing={
-              columns.errorPercent.some((value) => value !== null)
-                ? "No errors in this range"
-                : "No requests in this range"
-            }
+            nothing="No requests in this range"
             lines={[{ name: "errors", values: columns.errorPercent, colour: "bad" }]}
           />
         </div>

@@ -51,7 +51,7 @@ export function Totals({ stats }: { stats: CurrentStats }) {
         value={compact(stats.total_tokens)}
         title={count(stats.total_tokens)}
         facts={[
-          ["Now", tokenRate(stats.tokens_per_second)],
+          ["Last minute", tokenRate(stats.tokens_per_second)],
           ["Prompts", compact(stats.total_prompt_tokens)],
           ["Uptime", duration(stats.uptime_seconds * 1_000)],
         ]}

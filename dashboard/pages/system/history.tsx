@@ -1,5 +1,6 @@
 /** The history of the machines and of each GPU, for all boxes or one. */
 import { useMemo } from "preact/hooks";
+import type { SystemPoint } from "../../../protocol/api/system.ts";
 import { place, replaceQuery } from "../../data/place.ts";
 import { preferences } from "../../data/preferences.ts";
 import { useQuery } from "../../data/query.ts";
@@ -7,7 +8,7 @@ import { Choice, FailureNote, Section, Skeleton } from "../../parts/basics.tsx";
 import { Chart } from "../../parts/chart.tsx";
 import { gib, ofHundred, short, temperature, watts } from "../../shape/format.ts";
 import { type GpuFigure, gpuLines } from "../../shape/gpu-history.ts";
-import type { Line } from "../../shape/history.ts";
+import { drawnBuckets, type Line, startsOf } from "../../shape/history.ts";
 
 const EDGE_RANGES = ["5m", "15m", "1h", "6h", "24h"] as const;
 /** Only an external store keeps samples longer than a day. */
@@ -24,30 +25,19 @@ export function MachineHistory({ box, hasStore }: { box: string; hasStore: boole
   const machines = useQuery("/api/system/history", { query }, everyMs);
   const gpus = useQuery("/api/gpu/history", { query }, everyMs);
 
-  const at = useMemo(
-    () => machines.data?.data.map(({ timestamp }) => Date.parse(timestamp) / 1_000) ?? [],
-    [machines.data],
-  );
-  const gpuAt = useMemo(
-    () => gpus.data?.timestamps.map((timestamp) => Date.parse(timestamp) / 1_000) ?? [],
-    [gpus.data],
-  );
-  const lines = useMemo((): Record<"cpu" | "memory" | "queue", Line[]> => {
+  const ofMachines = useMemo(() => {
     const points = machines.data?.data ?? [];
-    return {
-      cpu: [{ name: "CPU", values: points.map((point) => point.cpu_percent), colour: "one" }],
-      memory: [
-        { name: "Memory", values: points.map((point) => point.memory_used_gb), colour: "two" },
-      ],
-      queue: [
-        { name: "In flight", values: points.map((point) => point.in_flight), colour: "one" },
-        { name: "Queued", values: points.map((point) => point.queue_depth), colour: "three" },
-      ],
-    };
+    const starts = startsOf(points.map(({ timestamp }) => timestamp));
+    const { count, isUnfinished } = drawnBuckets(starts, Date.now());
+    return { isUnfinished, at: starts.slice(0, count), ...linesOf(points.slice(0, count)) };
   }, [machines.data]);
-  const perGpu = useMemo(() => {
-    const of = (figure: GpuFigure) => gpuLines(gpus.data?.gpus ?? [], figure);
+  const ofGpus = useMemo(() => {
+    const starts = startsOf(gpus.data?.timestamps ?? []);
+    const { count, isUnfinished } = drawnBuckets(starts, Date.now());
+    const of = (figure: GpuFigure) => gpuLines(gpus.data?.gpus ?? [], figure, count);
     return {
+      isUnfinished,
+      at: starts.slice(0, count),
       load: of("utilization_percent"),
       memory: of("memory_used_mb"),
       heat: of("temperature_c"),
@@ -81,42 +71,65 @@ export function MachineHistory({ box, hasStore }: { box: string; hasStore: boole
       ) : (
         <div class={machines.isLoading ? "charts loading" : "charts"}>
           <Chart
+            {...bucketsOf(ofGpus)}
             title="GPU utilization"
-            at={gpuAt}
             top={100}
             format={ofHundred}
-            lines={perGpu.load}
+            lines={ofGpus.load}
           />
           <Chart
+            {...bucketsOf(ofGpus)}
             title="VRAM"
-            at={gpuAt}
             format={(value) => gib(value, sizes)}
-            lines={perGpu.memory}
+            lines={ofGpus.memory}
           />
           <Chart
+            {...bucketsOf(ofGpus)}
             title="GPU temperature"
-            at={gpuAt}
             format={(value) => temperature(value, unit)}
-            lines={perGpu.heat}
+            lines={ofGpus.heat}
           />
-          <Chart title="GPU power" at={gpuAt} format={watts} lines={perGpu.power} />
-          <Chart title="CPU" at={at} top={100} format={ofHundred} isArea lines={lines.cpu} />
+          <Chart {...bucketsOf(ofGpus)} title="GPU power" format={watts} lines={ofGpus.power} />
           <Chart
+            {...bucketsOf(ofMachines)}
+            title="CPU"
+            top={100}
+            format={ofHundred}
+            isArea
+            lines={ofMachines.cpu}
+          />
+          <Chart
+            {...bucketsOf(ofMachines)}
             title="Memory"
-            at={at}
             format={(value) => gib(value, sizes)}
             isArea
-            lines={lines.memory}
+            lines={ofMachines.memory}
           />
           <Chart
+            {...bucketsOf(ofMachines)}
             title="Requests"
-            at={at}
             format={short}
-            lines={lines.queue}
-            nothing="No requests in this range"
+            lines={ofMachines.queue}
           />
         </div>
       )}
     </Section>
   );
 }
+
+type Buckets = { at: readonly number[]; isUnfinished: boolean };
+const bucketsOf = ({ at, isUnfinished }: Buckets): Buckets => ({ at, isUnfinished });
+
+const linesOf = (points: readonly SystemPoint[]): Record<"cpu" | "memory" | "queue", Line[]> => ({
+  cpu: [{ name: "CPU", values: points.map((point) => point.cpu_percent), colour: "one" }],
+  memory: [{ name: "Memory", values: points.map((point) => point.memory_used_gb), colour: "two" }],
+  queue: [
+    {
+      name: "In flight",
+      values: points.map((point) => point.in_flight),
+      colour: "one",
+      width: 3.5,
+    },
+    { name: "Queued", values: points.map((point) => point.queue_depth), colour: "three" },
+  ],
+});

@@ -1,0 +1,160 @@
+/** Charts: full-size labels, whole buckets, a measured 0 apart from the unknown. */
+import type { Page } from "playwright-core";
+import { expect, test } from "vitest";
+import { History } from "../../protocol/api/stats.ts";
+import { callModel, edgeUrl, useBrowser, Viewer } from "./viewer.ts";
+
+useBrowser();
+
+const MINUTE_MS = 60_000;
+
+/** Supplies a history of whole minutes, each with these figures, and of the minute that has begun. */
+async function supplyHistory(
+  page: Page,
+  minutes: readonly Record<string, number>[],
+  since: string | null = null,
+): Promise<void> {
+  await page.route("**/api/stats/history?*", async (route) => {
+    const answer = (await (await route.fetch()).json()) as {
+      metrics: Record<string, unknown>[];
+    };
+    const [template] = answer.metrics;
+    const begunMs = Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS;
+    const metrics = [...minutes, { requests_per_minute: 0, tokens_per_second: 0, requests: 0 }].map(
+      (figures, index) => ({
+        ...template,
+        timestamp: new Date(begunMs + (index - minutes.length) * MINUTE_MS).toISOString(),
+        ...figures,
+      }),
+    );
+    await route.fulfill({ json: { ...answer, since, metrics } });
+  });
+}
+
+/** Counts the pixels that a chart draws in a colour of the design tokens. */
+const pixelsOf = (page: Page, title: string, token: string): Promise<number> =>
+  page.evaluate<number>(`(() => {
+    const colour = getComputedStyle(document.documentElement).getPropertyValue("--${token}");
+    const [red, green, blue] = colour.match(/[\\d.]+/g).map(Number);
+    const canvas = document.querySelector('[role="img"][aria-label^="${title}: "] canvas');
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let found = 0;
+    for (let at = 0; at < data.length; at += 4)
+      if (data[at + 3] > 100 && Math.hypot(data[at] - red, data[at + 1] - green, data[at + 2] - blue) < 12)
+        found++;
+    return found;
+  })()`);
+
+const figure = (page: Page, title: string) => page.locator(".chart", { hasText: title });
+
+test.concurrent.for([1, 2, 3])(
+  "draws every label of a chart with at least 11 pixels on a screen of density %i",
+  async (deviceScaleFactor, { expect }) => {
+    await using viewer = await Viewer.open("#/", { deviceScaleFactor });
+    const { page } = viewer;
+    await page.addInitScript(`
+      globalThis.fonts = new Set();
+      const { fillText } = CanvasRenderingContext2D.prototype;
+      CanvasRenderingContext2D.prototype.fillText = function (...labels) {
+        fonts.add(this.font);
+        return fillText.apply(this, labels);
+      };
+    `);
+    await page.reload();
+    const fonts = () => page.evaluate<string[]>("[...fonts]");
+    await expect.poll(async () => (await fonts()).length).toBeGreaterThan(0);
+    for (const font of await fonts()) {
+      const [, size] = font.match(/([\d.]+)px/) ?? [];
+      expect(Number(size) / deviceScaleFactor, font).toBeGreaterThanOrEqual(11);
+    }
+  },
+);
+
+test.concurrent("shows the figures of the last whole minute, and does not draw the one that has begun", async () => {
+  await using viewer = await Viewer.open("#/settings");
+  const { page } = viewer;
+  const busy = { requests: 90, requests_per_minute: 90, tokens_per_second: 35.6 };
+  await supplyHistory(page, [busy, busy, { ...busy, requests_per_minute: 60 }]);
+  await page.goto(`${edgeUrl()}/#/?range=1h`);
+  await page
+    .getByRole("img", { name: "Requests per minute: requests: last 60, lowest 60, highest 90" })
+    .waitFor();
+  expect(await figure(page, "Tokens per second").locator(".legend").innerText()).toContain("35.6");
+});
+
+test.concurrent("draws 0 requests as a line, and leaves time before the edge existed empty", async ({
+  expect,
+}) => {
+  await using viewer = await Viewer.open("#/settings");
+  const { page } = viewer;
+  const idle = { requests: 0, requests_per_minute: 0, tokens_per_second: 0 };
+  const since = () => new Date(Date.now() - 4 * MINUTE_MS).toISOString();
+  await supplyHistory(page, Array(9).fill(idle), since());
+  await page.goto(`${edgeUrl()}/#/?range=1h`);
+  await page.getByRole("img", { name: /^Requests per minute: requests: last 0,/ }).waitFor();
+  await expect.poll(() => pixelsOf(page, "Requests per minute", "series-one")).toBeGreaterThan(20);
+  expect(await figure(page, "Requests per minute").locator(".nothing").count()).toBe(0);
+  const short = await pixelsOf(page, "Requests per minute", "series-one");
+  await page.unroute("**/api/stats/history?*");
+  await supplyHistory(page, Array(9).fill(idle));
+  await page.reload();
+  await expect
+    .poll(() => pixelsOf(page, "Requests per minute", "series-one"))
+    .toBeGreaterThan(1.5 * short);
+});
+
+test.concurrent("reports since when requests are counted", async () => {
+  const answer = await fetch(`${edgeUrl()}/api/stats/history?time_range=24h`);
+  const { since, metrics } = History.parse(await answer.json());
+  expect(Date.parse(since ?? "")).toBeLessThan(Date.now());
+  expect(Date.parse(since ?? "")).toBeGreaterThan(Date.parse(metrics[0]?.timestamp ?? ""));
+});
+
+test.concurrent("draws an idle GPU at 0", async ({ expect }) => {
+  await using viewer = await Viewer.open("#/settings");
+  const { page } = viewer;
+  await page.route("**/api/gpu/history?*", async (route) => {
+    const stepMs = 20_000;
+    const newest = Math.floor(Date.now() / stepMs) * stepMs;
+    const timestamps = Array.from({ length: 45 }, (_, n) =>
+      new Date(newest - (44 - n) * stepMs).toISOString(),
+    );
+    const column = (value: number) => timestamps.map(() => value);
+    const gpu = {
+      box: "atlas",
+      index: 0,
+      name: "NVIDIA RTX 4090",
+      utilization_percent: column(0),
+      memory_used_mb: column(0),
+      temperature_c: column(31),
+      power_draw_w: column(22),
+      sm_clock_mhz: column(210),
+    };
+    await route.fulfill({
+      json: { time_range: "15m", store: "durable_object", timestamps, gpus: [gpu] },
+    });
+  });
+  await page.goto(`${edgeUrl()}/#/system`);
+  await page.getByRole("img", { name: /^GPU utilization: atlas: last 0/ }).waitFor();
+  expect(await figure(page, "GPU utilization").locator(".nothing").count()).toBe(0);
+  await expect.poll(() => pixelsOf(page, "GPU utilization", "series-one")).toBeGreaterThan(100);
+});
+
+test.concurrent("hides no percentile under another of the same value", async ({ expect }) => {
+  await callModel({ model: "llama3.2" });
+  await using viewer = await Viewer.open("#/settings");
+  const { page } = viewer;
+  const equal = {
+    requests: 1,
+    latency_p50_ms: 900,
+    latency_p95_ms: 900,
+    latency_p99_ms: 900,
+  };
+  await supplyHistory(page, [equal, equal, equal]);
+  await page.goto(`${edgeUrl()}/#/?range=1h`);
+  await page.getByRole("img", { name: /^Latency: P50/ }).waitFor();
+  for (const token of ["series-one", "series-two", "series-three"])
+    await expect
+      .poll(() => pixelsOf(page, "Latency", token), { message: token })
+      .toBeGreaterThan(20);
+});
