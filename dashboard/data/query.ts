@@ -19,6 +19,7 @@ export type QueryState<T> = {
   data: T | null;
   /** Message of the last error, or null if the last request succeeded. */
   error: string | null;
+  /** True until the current query has an outcome: until then, the data is that of another query. */
   isLoading: boolean;
   refetch: () => void;
 };
@@ -32,8 +33,14 @@ export function useQuery<P extends PathOf<"GET">>(
   options: Pick<CallOptions, "query" | "params"> = {},
   everyMs: number | null = 0,
 ): QueryState<ResponseOf<"GET", P>> {
-  type Fetched = { data: ResponseOf<"GET", P> | null; error: string | null; isLoading: boolean };
-  const [fetched, setFetched] = useState<Fetched>({ data: null, error: null, isLoading: true });
+  type Fetched = {
+    data: ResponseOf<"GET", P> | null;
+    error: string | null;
+    /** The query that it is the outcome of; null before the first one. */
+    of: string | null;
+  };
+  const [fetched, setFetched] = useState<Fetched>({ data: null, error: null, of: null });
+  const name = JSON.stringify([path, options]);
   const refetch = useRef(() => {});
   const lastFetchMs = useRef(0);
 
@@ -46,26 +53,26 @@ export function useQuery<P extends PathOf<"GET">>(
       lastFetchMs.current = Date.now();
       read(path, { ...options, signal: controller.signal })
         .then(
-          (data) => setFetched({ data, error: null, isLoading: false }),
+          (data) => setFetched({ data, error: null, of: name }),
           (error: unknown) => {
             if (controller.signal.aborted) return;
             if (error instanceof ApiFailure && error.status === 401) lock(error);
-            setFetched((before) => ({ ...before, error: errorMessage(error), isLoading: false }));
+            setFetched((before) => ({ ...before, error: errorMessage(error), of: name }));
           },
         )
         .finally(() => {
           isFetching = false;
         });
     };
-    setFetched((before) => ({ ...before, isLoading: true }));
     refetch.current();
     return () => controller.abort();
-  }, [JSON.stringify([path, options])]);
+  }, [name]);
 
   const beat = everyMs === null ? 0 : tick.value;
   useEffect(() => {
     if (beat > 0 && Date.now() - lastFetchMs.current >= (everyMs ?? 0)) refetch.current();
   }, [beat]);
 
-  return { ...fetched, refetch: () => refetch.current() };
+  const { data, error, of } = fetched;
+  return { data, error, isLoading: of !== name, refetch: () => refetch.current() };
 }

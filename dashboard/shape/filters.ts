@@ -46,8 +46,11 @@ export const cursorsOf = ({ after = "" }: Record<string, string>): string[] =>
   after === "" ? [] : after.split(".");
 export const afterOf = (cursors: readonly string[]): string => cursors.join(".");
 
+const REQUEST_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
 /**
- * Builds the query of `/api/stats/logs`.
+ * Builds the query of `/api/stats/logs`. A request id instead of a text selects that request, of any
+ * age, and no other filter applies.
  * @param minuteMs  the current time, rounded down to the minute so that the query does not change
  *   every second
  */
@@ -55,6 +58,7 @@ export function logQueryOf(
   { period, from, until, status, ...rest }: Filters,
   minuteMs: number,
 ): Record<string, string | undefined> {
+  if (rest.q !== undefined && REQUEST_ID.test(rest.q)) return { id: rest.q.toLowerCase() };
   const seconds = Object.entries(PERIODS).find(([name]) => name === period)?.[1] ?? null;
   return {
     ...rest,

@@ -130,8 +130,8 @@ function Search({ value, change }: { value: string; change: (value: string) => v
     <input
       type="search"
       class="search"
-      aria-label="Search prompts, responses and errors"
-      placeholder="Search prompts, responses and errors"
+      aria-label="Search texts, or enter a request ID"
+      placeholder="Search texts, or enter a request ID"
       maxLength={200}
       value={typed}
       onInput={(event) => setTyped(event.currentTarget.value)}

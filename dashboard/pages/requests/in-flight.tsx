@@ -3,13 +3,13 @@ import type { InFlight } from "../../../protocol/api/live.ts";
 import { nowMs } from "../../data/clock.ts";
 import { Moment, Pill, Section, TableScroll } from "../../parts/basics.tsx";
 import { count, elapsed, UNKNOWN } from "../../shape/format.ts";
+import { BoxCell } from "./box-cell.tsx";
 
 export function InFlightTable({ requests }: { requests: readonly InFlight[] }) {
   return (
     <Section title="In flight" aside={<span class="aside">{count(requests.length)}</span>}>
-      {requests.length === 0 ? (
-        <p class="quiet line">No requests in flight.</p>
-      ) : (
+      {/* Always of the same height, so that the list below it never moves. */}
+      <div class="in-flight">
         <TableScroll label="Requests in flight">
           <table>
             <thead>
@@ -39,7 +39,9 @@ export function InFlightTable({ requests }: { requests: readonly InFlight[] }) {
                     )}
                   </td>
                   <td class="strong">{request.model ?? UNKNOWN}</td>
-                  <td>{request.box}</td>
+                  <td>
+                    <BoxCell box={request.box} />
+                  </td>
                   <td class="mono">{request.endpoint}</td>
                   <td>{request.key_id ?? UNKNOWN}</td>
                   <td class="number">{elapsed(nowMs.value - Date.parse(request.started_at))}</td>
@@ -47,8 +49,9 @@ export function InFlightTable({ requests }: { requests: readonly InFlight[] }) {
               ))}
             </tbody>
           </table>
+          {requests.length === 0 && <p class="quiet line">No requests in flight.</p>}
         </TableScroll>
-      )}
+      </div>
     </Section>
   );
 }

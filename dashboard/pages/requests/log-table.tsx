@@ -3,7 +3,8 @@ import { Fragment } from "preact";
 import type { LogEntry } from "../../../protocol/api/logs.ts";
 import { Moment, Pill, TableScroll, type Tone } from "../../parts/basics.tsx";
 import { ChevronIcon } from "../../parts/icons.tsx";
-import { count, duration, UNKNOWN } from "../../shape/format.ts";
+import { count, duration } from "../../shape/format.ts";
+import { BoxCell } from "./box-cell.tsx";
 import { Detail } from "./detail.tsx";
 import { Waterfall } from "./waterfall.tsx";
 
@@ -20,6 +21,7 @@ const nameOf = ({ status, http_status }: LogEntry): string =>
 const COLUMNS = 9;
 
 type Props = {
+  label: string;
   logs: readonly LogEntry[];
   isLoading: boolean;
   /** The request whose details are shown. */
@@ -27,9 +29,9 @@ type Props = {
   open: (id: string | null) => void;
 };
 
-export function LogTable({ logs, isLoading, opened, open }: Props) {
+export function LogTable({ label, logs, isLoading, opened, open }: Props) {
   return (
-    <TableScroll label="Request list">
+    <TableScroll label={label}>
       <table class={isLoading ? "log loading" : "log"}>
         <thead>
           <tr>
@@ -80,7 +82,9 @@ export function LogTable({ logs, isLoading, opened, open }: Props) {
                   <td class="strong">
                     {entry.model ?? <span class="quiet mono">{entry.endpoint}</span>}
                   </td>
-                  <td>{entry.box ?? UNKNOWN}</td>
+                  <td>
+                    <BoxCell box={entry.box} />
+                  </td>
                   <td class="number">{duration(entry.latency_ms)}</td>
                   <td>
                     <Waterfall entry={entry} />

@@ -18,8 +18,10 @@ import {
 import { count } from "../../shape/format.ts";
 import { Export } from "./export.tsx";
 import { FilterBar } from "./filter-bar.tsx";
+import { useHeld } from "./held.ts";
 import { InFlightTable } from "./in-flight.tsx";
 import { LogTable } from "./log-table.tsx";
+import { OpenedRequest } from "./opened.tsx";
 
 const PAGE_SIZE = 50;
 const MINUTE_MS = 60_000;
@@ -36,7 +38,12 @@ export function Requests() {
     { query: { ...filterQuery, limit: PAGE_SIZE, texts: "short", cursor } },
     cursor === undefined ? 0 : null,
   );
-  const { data, error, isLoading, refetch } = reading;
+  const { error, isLoading, refetch } = reading;
+  const opened = query.open ?? null;
+  const list = useHeld(JSON.stringify([filters, cursor]), reading, opened !== null);
+  const data = list.shown;
+  const isElsewhere =
+    opened !== null && data !== null && !data.logs.some(({ id }) => id === opened);
   // All state is in the URL, so a link shows the same page of the same list with the same request
   // open.
   const change = (changed: Filters) => replaceQuery("requests", changed);
@@ -66,6 +73,14 @@ export function Requests() {
         {error !== null && (
           <FailureNote title="Could not load the requests." detail={error} retry={refetch} />
         )}
+        {isElsewhere && <OpenedRequest key={opened} id={opened} open={open} />}
+        {list.waiting > 0 && (
+          <div class="waiting">
+            <button type="button" onClick={list.showWaiting}>
+              {list.waiting === PAGE_SIZE ? `${PAGE_SIZE} or more` : count(list.waiting)} new
+            </button>
+          </div>
+        )}
         {data === null ? (
           error === null && <Skeleton lines={8} />
         ) : data.logs.length === 0 ? (
@@ -86,9 +101,10 @@ export function Requests() {
           </Empty>
         ) : (
           <LogTable
+            label="Request list"
             logs={data.logs}
             isLoading={isLoading}
-            opened={query.open ?? null}
+            opened={opened}
             open={open}
           />
         )}

@@ -33,6 +33,13 @@ test("converts filters to the API query and drops invalid values", () => {
   expect([isFiltered({}), isFiltered({ q: "x" })]).toEqual([false, true]);
 });
 
+test("selects a request by its ID, whatever the other filters", () => {
+  const id = "0190b5a0-0000-7000-8000-00000000000a";
+  const filters = filtersOf({ q: id.toUpperCase(), status: "error", period: "15m" });
+  expect(logQueryOf(filters, MINUTE)).toEqual({ id });
+  expect(logQueryOf({ q: `${id} not found` }, MINUTE).q).toBe(`${id} not found`);
+});
+
 test("keeps the cursors of a result page in the URL", () => {
   const cursors = ["0190b5a0-0000-7000-8000-00000000000a", "0190b5a0-0000-7000-8000-00000000000b"];
   expect(cursorsOf(routeOf(hashOf("requests", { after: afterOf(cursors) })).query)).toEqual(

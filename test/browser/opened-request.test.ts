@@ -1,0 +1,78 @@
+/** An opened request stays where it is while others finish, and its link opens it at any age. */
+import { expect, test } from "vitest";
+import { Logs } from "../../protocol/api/logs.ts";
+import { eventually } from "../support/stack.ts";
+import { callModel, edgeUrl, useBrowser, Viewer } from "./viewer.ts";
+
+useBrowser();
+
+/** Calls at once; each wave begins and ends with nothing in flight. */
+const WAVE = 20;
+const WAVES = 10;
+
+/** Records the place of the opened request in every frame. */
+const WATCH = `
+  globalThis.places = new Set();
+  const look = () => {
+    const detail = document.querySelector("tr.detail-row");
+    places.add(detail === null ? "gone" : Math.round(detail.getBoundingClientRect().top + scrollY));
+    requestAnimationFrame(look);
+  };
+  look();
+`;
+
+async function finishedWith(word: string): Promise<Logs> {
+  return Logs.parse(await (await fetch(`${edgeUrl()}/api/stats/logs?q=${word}`)).json());
+}
+
+test("keeps an opened request in its place while 200 more finish, and opens it from its link afterwards", async () => {
+  await callModel({ model: "qwen3:8b", messages: [{ role: "user", content: "a lone heron" }] });
+  const { id } = await eventually(async () => (await finishedWith("heron")).logs[0]);
+  await using viewer = await Viewer.open("#/requests", { refreshSeconds: 1 });
+  const { page } = viewer;
+  await page.getByRole("button", { name: `Details of request ${id}` }).click();
+  await page.getByText("Request ID").waitFor();
+  await page.evaluate(WATCH);
+
+  const call = { model: "mistral", messages: [{ role: "user", content: "a flock of geese" }] };
+  for (let wave = 0; wave < WAVES; wave++)
+    await Promise.all(
+      Array.from({ length: WAVE }, () => callModel({ ...call, options: { num_predict: 1 } })),
+    );
+  const more = page.getByRole("button", { name: "50 or more new" });
+  await more.waitFor();
+  await eventually(async () => (await finishedWith("geese")).total >= WAVE * WAVES);
+  expect(await page.evaluate<unknown[]>("[...places]")).toHaveLength(1);
+  expect(await page.evaluate<unknown[]>("[...places]")).not.toContain("gone");
+  expect(await viewer.accessibilityViolations()).toEqual([]);
+
+  await more.click();
+  await page.getByRole("region", { name: "Opened request" }).getByText("Request ID").waitFor();
+  await page.getByRole("region", { name: "Request list" }).getByText("geese").first().waitFor();
+
+  await using other = await Viewer.open(new URL(page.url()).hash);
+  const opened = other.page.getByRole("region", { name: "Opened request" });
+  await opened.getByText("Request ID").waitFor();
+  expect(await opened.locator(".text-block pre").first().textContent()).toContain("a lone heron");
+  expect([...viewer.errors, ...other.errors]).toEqual([]);
+});
+
+test("finds a request by its ID, whatever the other filters", async () => {
+  await callModel({ model: "qwen3:8b", messages: [{ role: "user", content: "a lone egret" }] });
+  const { id } = await eventually(async () => (await finishedWith("egret")).logs[0]);
+  await using viewer = await Viewer.open(`#/requests?q=${id}&status=error&period=15m`);
+  const { page } = viewer;
+  await page.getByRole("button", { name: `Details of request ${id}` }).waitFor();
+  expect(await page.locator("tr.row").count()).toBe(1);
+  expect(viewer.errors).toEqual([]);
+});
+
+test("explains that a request is not stored if its link opens none", async () => {
+  const id = "0190b5a0-0000-7000-8000-00000000000a";
+  await using viewer = await Viewer.open(`#/requests?open=${id}`);
+  const { page } = viewer;
+  await page.getByText("No finished request with this ID is stored").waitFor();
+  await page.getByRole("button", { name: "Close" }).click();
+  await page.getByText("No finished request with this ID is stored").waitFor({ state: "detached" });
+  expect(new URL(page.url()).hash).toBe("#/requests");
+});
