@@ -9,6 +9,7 @@ type BoxPull = {
   completed: number;
   total: number | null;
   error: string | null;
+  hasEnded: boolean;
   layers: Record<string, { total: number; completed: number }>;
 };
 
@@ -16,28 +17,18 @@ export type Pull = {
   model: string;
   boxes: Record<string, BoxPull>;
   state: "pulling" | "success" | "error" | "stopped";
-  /** Why the pull failed to start or was interrupted. */
-  error: string | null;
 };
 
-export const newPull = (model: string): Pull => ({
+export const newPull = (model: string, boxes: readonly string[]): Pull => ({
   model,
-  boxes: {},
+  boxes: Object.fromEntries(boxes.map((name) => [name, NOTHING])),
   state: "pulling",
-  error: null,
 });
 
 export function afterPullEvent(pull: Pull, event: PullUpdate): Pull {
   if ("done" in event && event.done === true) {
-    const { status, boxes } = event as z.infer<typeof PullDone>;
-    const updated = { ...pull.boxes };
-    for (const { box, status: ended, error } of boxes)
-      updated[box] = {
-        ...(updated[box] ?? NOTHING),
-        status: ended === "success" ? "done" : "failed",
-        error,
-      };
-    return { ...pull, boxes: updated, state: status };
+    const { boxes } = event as z.infer<typeof PullDone>;
+    return boxes.reduce((after, { box, error }) => afterEnd(after, box, error), pull);
   }
   const { box, status, digest, total, completed, error } = event as z.infer<typeof PullEvent>;
   const before = pull.boxes[box] ?? NOTHING;
@@ -48,6 +39,7 @@ export function afterPullEvent(pull: Pull, event: PullUpdate): Pull {
   const sizes = Object.values(layers);
   const next: BoxPull = {
     layers,
+    hasEnded: before.hasEnded,
     status: status ?? before.status,
     error: error ?? before.error,
     total: sizes.length === 0 ? null : sizes.reduce((sum, layer) => sum + layer.total, 0),
@@ -56,7 +48,24 @@ export function afterPullEvent(pull: Pull, event: PullUpdate): Pull {
   return { ...pull, boxes: { ...pull.boxes, [box]: next } };
 }
 
-const NOTHING: BoxPull = { status: "waiting", completed: 0, total: null, error: null, layers: {} };
+/** @param error  why the box does not have the model now; null if it has */
+export function afterEnd(pull: Pull, name: string, error: string | null): Pull {
+  const before = pull.boxes[name] ?? NOTHING;
+  const status = error === null ? "done" : "failed";
+  const boxes = { ...pull.boxes, [name]: { ...before, status, error, hasEnded: true } };
+  const all = Object.values(boxes);
+  if (pull.state !== "pulling" || all.some(({ hasEnded }) => !hasEnded)) return { ...pull, boxes };
+  return { ...pull, boxes, state: all.some((box) => box.error !== null) ? "error" : "success" };
+}
+
+const NOTHING: BoxPull = {
+  status: "waiting",
+  completed: 0,
+  total: null,
+  error: null,
+  hasEnded: false,
+  layers: {},
+};
 
 /**
  * Returns the progress over all boxes, 0 to 100. Null until a box reports the size of the download.

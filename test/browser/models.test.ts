@@ -15,8 +15,15 @@ test("pulls a model to one box, prefers it, and deletes it once its name is type
   await using viewer = await Viewer.open("#/models", { refreshSeconds: 1 });
   const { page } = viewer;
   await page.getByRole("searchbox").fill("phi3");
-  await page.getByRole("combobox", { name: "Target box" }).selectOption("borealis");
   await page.getByRole("button", { name: "Pull phi3", exact: true }).click();
+  const targets = page.getByRole("dialog", { name: "Pull phi3" });
+  expect(await targets.getByRole("button", { name: "Choose a box" }).isDisabled()).toBe(true);
+  expect(await targets.getByRole("checkbox", { name: /^cinder/ }).isDisabled()).toBe(true);
+  expect(await targets.getByText("free on disk").count()).toBe(2);
+  expect(await targets.getByText("Fits in its 24 GiB VRAM").count()).toBe(1);
+  expect(await viewer.accessibilityViolations()).toEqual([]);
+  await targets.getByRole("checkbox", { name: /^borealis/ }).check();
+  await targets.getByRole("button", { name: "Pull to borealis" }).click();
   await page.getByText("success", { exact: true }).waitFor();
   await expect
     .poll(async () => (await installed()).find(({ name }) => name.startsWith("phi3"))?.boxes)
@@ -79,4 +86,30 @@ test("offers to pull an unknown model by name if the catalogue has no match", as
   expect(
     await viewer.page.getByRole("button", { name: "Pull hf.co/nobody/nothing:Q4" }).isEnabled(),
   ).toBe(true);
+});
+
+test("pulls nothing until a box is chosen, and shows the outcome of each chosen one", async () => {
+  await using viewer = await Viewer.open("#/models", { refreshSeconds: 1 });
+  const { page } = viewer;
+  const pulls = () => viewer.requests.filter((request) => request.includes("/api/ollama/pull"));
+  await page.getByRole("button", { name: "Pull llama3.3", exact: true }).click();
+  const targets = page.getByRole("dialog", { name: "Pull llama3.3" });
+  await targets.getByText("Larger than its 24 GiB VRAM: runs partly on the CPU").waitFor();
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Escape");
+  await targets.waitFor({ state: "detached" });
+  expect(pulls()).toEqual([]);
+
+  await page.route("**/api/ollama/pull?box=atlas", (route) =>
+    route.fulfill({ status: 507, json: { error: { code: "full", message: "The disk is full." } } }),
+  );
+  await page.getByRole("searchbox").fill("tinyllama");
+  await page.getByRole("button", { name: "Pull tinyllama", exact: true }).click();
+  for (const name of [/^atlas/, /^borealis/]) await page.getByRole("checkbox", { name }).check();
+  await page.getByRole("button", { name: "Pull to 2 boxes" }).click();
+  const outcome = page.locator(".pulling");
+  await outcome.getByRole("alert").filter({ hasText: "The disk is full." }).waitFor();
+  await outcome.getByText("error", { exact: true }).waitFor();
+  await outcome.getByText("done", { exact: true }).waitFor();
+  expect(pulls()).toHaveLength(2);
 });

@@ -6,6 +6,7 @@ import { useQuery } from "../../data/query.ts";
 import { Empty, FailureNote, Pill, Section, Skeleton, TableScroll } from "../../parts/basics.tsx";
 import { UNKNOWN } from "../../shape/format.ts";
 import { currentPull, Progress, runPull } from "./pull.tsx";
+import { PullDialog, type Wanted } from "./pull-dialog.tsx";
 
 const TYPING_MS = 250;
 /** Rows shown before "Show all" is pressed. */
@@ -16,7 +17,7 @@ type Props = { boxes: readonly LiveBox[]; isAdmin: boolean; changed: () => void 
 export function LibrarySection({ boxes, isAdmin, changed }: Props) {
   const [typed, setTyped] = useState("");
   const [search, setSearch] = useState("");
-  const [box, setBox] = useState("");
+  const [wanted, setWanted] = useState<Wanted | null>(null);
   const [showsAll, setShowsAll] = useState(false);
   useEffect(() => {
     const timer = setTimeout(() => setSearch(typed.trim()), TYPING_MS);
@@ -33,8 +34,8 @@ export function LibrarySection({ boxes, isAdmin, changed }: Props) {
     data !== null &&
     !isLoading &&
     !data.models.some(({ name }) => name === search);
-  const startPull = async (name: string) => {
-    await runPull(name, box);
+  const startPull = async (name: string, targets: string[]) => {
+    await runPull(name, targets);
     changed();
     refetch();
   };
@@ -60,23 +61,12 @@ export function LibrarySection({ boxes, isAdmin, changed }: Props) {
           value={typed}
           onInput={(event) => setTyped(event.currentTarget.value)}
         />
-        <label class="pick">
-          <span class="sr-only">Target box</span>
-          <select value={box} onChange={(event) => setBox(event.currentTarget.value)}>
-            <option value="">To all boxes</option>
-            {boxes.map(({ name, state }) => (
-              <option key={name} value={name} disabled={state !== "up"}>
-                To {name}
-              </option>
-            ))}
-          </select>
-        </label>
         {isUnlisted && (
           <button
             type="button"
             class="primary"
             disabled={!isAdmin || isBusy}
-            onClick={() => startPull(search)}
+            onClick={() => setWanted({ name: search, size: null, installedOn: [] })}
           >
             Pull {search}
           </button>
@@ -97,7 +87,9 @@ export function LibrarySection({ boxes, isAdmin, changed }: Props) {
           <Table
             models={showsAll ? data.models : data.models.slice(0, FIRST_ROWS)}
             isDisabled={!isAdmin || isBusy}
-            startPull={startPull}
+            pull={({ name, size, installed_on }) =>
+              setWanted({ name, size, installedOn: installed_on })
+            }
           />
           {!showsAll && data.models.length > FIRST_ROWS && (
             <p class="pager">
@@ -108,6 +100,14 @@ export function LibrarySection({ boxes, isAdmin, changed }: Props) {
           )}
         </>
       )}
+      {wanted !== null && (
+        <PullDialog
+          model={wanted}
+          boxes={boxes}
+          startPull={(targets) => startPull(wanted.name, targets)}
+          onClose={() => setWanted(null)}
+        />
+      )}
     </Section>
   );
 }
@@ -115,11 +115,11 @@ export function LibrarySection({ boxes, isAdmin, changed }: Props) {
 const Table = ({
   models,
   isDisabled,
-  startPull,
+  pull,
 }: {
   models: readonly LibraryModel[];
   isDisabled: boolean;
-  startPull: (name: string) => void;
+  pull: (model: LibraryModel) => void;
 }) => (
   <TableScroll label="Library">
     <table class="library">
@@ -154,9 +154,10 @@ const Table = ({
                   type="button"
                   class="small"
                   disabled={isDisabled}
-                  onClick={() => startPull(model.name)}
+                  aria-label={`Pull ${model.name}`}
+                  onClick={() => pull(model)}
                 >
-                  Pull<span class="sr-only"> {model.name}</span>
+                  Pull…
                 </button>
               </div>
             </td>

@@ -6,6 +6,7 @@ import { preferences } from "../../data/preferences.ts";
 import { MeterBar, Pill, type Tone } from "../../parts/basics.tsx";
 import { bytes } from "../../shape/format.ts";
 import {
+  afterEnd,
   afterPullEvent,
   newPull,
   type Pull,
@@ -16,38 +17,34 @@ import {
 export const currentPull = signal<Pull | null>(null);
 let stop: AbortController | null = null;
 
-/** @param box  the target box, or an empty string for all boxes */
-export async function runPull(model: string, box: string): Promise<void> {
+/** Pulls a model to some boxes, side by side. */
+export async function runPull(model: string, boxes: readonly string[]): Promise<void> {
   const controller = new AbortController();
   stop = controller;
-  let state = newPull(model);
+  let state = newPull(model, boxes);
   const show = (next: Pull) => {
     state = next;
     currentPull.value = next;
   };
   show(state);
-  try {
-    const options = {
-      query: { box },
-      body: { name: model },
-      headers: { accept: "text/event-stream" },
-      signal: controller.signal,
-    };
-    const response = await call("POST", "/api/ollama/pull", options);
-    for await (const event of jsonEvents<PullUpdate>(response)) show(afterPullEvent(state, event));
-    if (state.state === "pulling")
-      show({
-        ...state,
-        state: "error",
-        error: "The connection was lost before the pull finished.",
+  const pullTo = async (box: string) => {
+    try {
+      const response = await call("POST", "/api/ollama/pull", {
+        query: { box },
+        body: { name: model },
+        headers: { accept: "text/event-stream" },
+        signal: controller.signal,
       });
-  } catch (error) {
-    show(
-      controller.signal.aborted
-        ? { ...state, state: "stopped" }
-        : { ...state, state: "error", error: errorMessage(error) },
-    );
-  }
+      for await (const event of jsonEvents<PullUpdate>(response))
+        show(afterPullEvent(state, event));
+      if (state.boxes[box]?.hasEnded !== true)
+        show(afterEnd(state, box, "The connection was lost before the pull finished."));
+    } catch (error) {
+      if (!controller.signal.aborted) show(afterEnd(state, box, errorMessage(error)));
+    }
+  };
+  await Promise.all(boxes.map(pullTo));
+  if (controller.signal.aborted) show({ ...state, state: "stopped" });
 }
 
 const TONES: Record<Pull["state"], Tone> = {
@@ -58,7 +55,7 @@ const TONES: Record<Pull["state"], Tone> = {
 };
 
 export function Progress({ pull: shown }: { pull: Pull }) {
-  const { model, boxes, state, error } = shown;
+  const { model, boxes, state } = shown;
   const { sizes } = preferences.value;
   const close = () => {
     currentPull.value = null;
@@ -79,16 +76,17 @@ export function Progress({ pull: shown }: { pull: Pull }) {
         </button>
       </div>
       {state === "pulling" && <MeterBar name="Progress" percent={percentOf(shown)} />}
-      {error !== null && (
-        <p class="error-text" role="alert">
-          {error}
-        </p>
-      )}
       <ul class="places">
         {Object.entries(boxes).map(([name, box]) => (
           <li key={name}>
             <strong>{name}</strong>{" "}
-            <span class={box.error === null ? "" : "error-text"}>{box.error ?? box.status}</span>
+            {box.error === null ? (
+              <span>{box.status}</span>
+            ) : (
+              <span class="error-text" role="alert">
+                {box.error}
+              </span>
+            )}
             {box.total !== null && (
               <span class="quiet">
                 {bytes(box.completed, sizes)} of {bytes(box.total, sizes)}

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { afterPullEvent, newPull, percentOf } from "../../../../dashboard/shape/pull.ts";
+import { afterEnd, afterPullEvent, newPull, percentOf } from "../../../../dashboard/shape/pull.ts";
 
 test("adds up the layers of a pull over its boxes and takes the final state from the last event", () => {
   const id = "0190b5a0-0000-7000-8000-00000000000a";
-  let pull = newPull("phi3");
+  let pull = newPull("phi3", ["a", "b"]);
   expect(percentOf(pull)).toBeNull();
   pull = afterPullEvent(pull, {
     box: "a",
@@ -35,4 +35,13 @@ test("adds up the layers of a pull over its boxes and takes the final state from
     "done",
     "disk full",
   ]);
+});
+
+test("ends a pull to several boxes when the last of them has ended", () => {
+  let pull = newPull("phi3", ["a", "b"]);
+  expect(Object.values(pull.boxes).map(({ status }) => status)).toEqual(["waiting", "waiting"]);
+  pull = afterEnd(pull, "a", null);
+  expect(pull.state).toBe("pulling");
+  expect(afterEnd(pull, "b", null).state).toBe("success");
+  expect(afterEnd(pull, "b", "disk full").state).toBe("error");
 });
