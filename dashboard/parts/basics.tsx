@@ -1,7 +1,7 @@
 /** The small components that every page is built from. */
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { nowMs } from "../data/clock.ts";
+import { minuteMs, nowMs } from "../data/clock.ts";
 import { age, moment, momentInFull, ofHundred, UNKNOWN } from "../shape/format.ts";
 import { CheckIcon, CopyIcon } from "./icons.tsx";
 
@@ -81,7 +81,7 @@ export const Moment = ({ iso }: { iso: string | null }) =>
     UNKNOWN
   ) : (
     <time dateTime={iso} title={momentInFull(iso)}>
-      {moment(iso, nowMs.value)}
+      {moment(iso, minuteMs.value)}
     </time>
   );
 

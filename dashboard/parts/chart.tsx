@@ -4,8 +4,9 @@
  * uPlot draws on a canvas, which screen readers cannot read, so a text summary describes the chart.
  * Its colours come from the page's design tokens, which are read again when the theme changes.
  */
+import "./locale.ts";
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { preferences } from "../data/preferences.ts";
@@ -17,6 +18,7 @@ type Props = {
   title: string;
   /** In Unix seconds, ascending. */
   at: readonly number[];
+  /** Drawn again whenever it is another array, so keep it while the data is the same. */
   lines: readonly Line[];
   /** Formats a value with its unit. */
   format: (value: number) => string;
@@ -52,9 +54,13 @@ export function Chart({
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const pointed = useSignal<number | null>(null);
-  const isBlank = isUnknown(lines.map(({ values }) => values));
+  const { theme, temperature, sizes } = preferences.value;
+  const isBlank = useMemo(() => isUnknown(lines.map(({ values }) => values)), [lines]);
+  const summary = useMemo(
+    () => summaryOf(title, lines, format, isUnfinished),
+    [title, lines, isUnfinished, temperature, sizes],
+  );
   const names = lines.map(({ name }) => name).join("|");
-  const { theme } = preferences.value;
 
   // New data is set by the next effect, without rebuilding the chart.
   useEffect(() => {
@@ -108,7 +114,7 @@ export function Chart({
           })}
         </span>
       </figcaption>
-      <div class="plot" role="img" aria-label={summaryOf(title, lines, format, isUnfinished)}>
+      <div class="plot" role="img" aria-label={summary}>
         <div ref={host} class={isBlank ? "canvas blank" : "canvas"} />
         {isBlank && <span class="nothing">{nothing}</span>}
       </div>
@@ -227,7 +233,8 @@ const roomAbove = (max: number | null): number => (max === null || max <= 0 ? 1 
 const isolatedPoints: uPlot.Series.Points.Filter = (plot, series) => {
   const values = plot.data[series] ?? [];
   const isKnown = (index: number) => values[index] !== null && values[index] !== undefined;
-  return Array.from(values, (_, index) => index).filter(
-    (index) => isKnown(index) && !isKnown(index - 1) && !isKnown(index + 1),
-  );
+  const isolated: number[] = [];
+  for (let index = 0; index < values.length; index++)
+    if (isKnown(index) && !isKnown(index - 1) && !isKnown(index + 1)) isolated.push(index);
+  return isolated;
 };

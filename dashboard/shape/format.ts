@@ -149,20 +149,34 @@ export function money(amount: number, currency: string): string {
   }).format(amount);
 }
 
+const TIMES = {
+  clock: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
+  day: { day: "numeric", month: "short" },
+  date: { day: "numeric", month: "numeric", year: "numeric" },
+  full: { dateStyle: "full", timeStyle: "long" },
+} as const satisfies Record<string, Intl.DateTimeFormatOptions>;
+
+const timeFormats = new Map<string, Intl.DateTimeFormat>();
+
+/** Keeps each format: making one takes longer than the rest of a row of a table. */
+function timeFormat(name: keyof typeof TIMES, zone?: string): Intl.DateTimeFormat {
+  const key = `${name} ${zone}`;
+  const format =
+    timeFormats.get(key) ?? new Intl.DateTimeFormat("en-GB", { ...TIMES[name], timeZone: zone });
+  timeFormats.set(key, format);
+  return format;
+}
+
 /** Formats a time in the viewer's zone. Adds the date unless it is today. */
 export function moment(iso: string, nowMs: number, zone?: string): string {
   const at = new Date(iso);
-  const dayOf = (date: Date) => date.toLocaleDateString("en-CA", { timeZone: zone });
-  const time = at.toLocaleTimeString("en-GB", {
-    hour: "2-digit",
-    minute: "2-digit",
-    second: "2-digit",
-    timeZone: zone,
-  });
-  if (dayOf(at) === dayOf(new Date(nowMs))) return time;
-  return `${at.toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: zone })}, ${time}`;
+  const date = timeFormat("date", zone);
+  const time = timeFormat("clock", zone).format(at);
+  return date.format(at) === date.format(nowMs)
+    ? time
+    : `${timeFormat("day", zone).format(at)}, ${time}`;
 }
 
 /** Formats a time in full, for tooltips. */
 export const momentInFull = (iso: string, zone?: string): string =>
-  new Date(iso).toLocaleString("en-GB", { dateStyle: "full", timeStyle: "long", timeZone: zone });
+  timeFormat("full", zone).format(new Date(iso));

@@ -17,6 +17,7 @@ import { TestStack } from "../support/stack.ts";
 
 const FIRST_LOAD_KB_MAX = 60;
 const POINTS = 10_000;
+const UPDATE_MS_MAX = 50;
 const UPDATES = 20;
 /** Eight hours with an event every five seconds. */
 const EVENTS = (8 * 3_600) / 5;
@@ -43,7 +44,7 @@ try {
     `first paint       ${await firstPaintMs(browser, false)} ms here, ${await firstPaintMs(browser, true)} ms on a slow phone`,
   );
   console.log(
-    `update            ${await updateMs(browser)} ms for four charts of ${POINTS.toLocaleString("en")} points`,
+    `update            ${await updateMs(browser)} ms for four charts of ${POINTS.toLocaleString("en")} points (at most ${UPDATE_MS_MAX} ms)`,
   );
   const { before, after } = await memoryMb(browser);
   console.log(
@@ -80,7 +81,10 @@ async function firstPaintMs(browser: Browser, isSlow: boolean): Promise<number> 
   return Math.round(ms);
 }
 
-/** Returns the median main-thread time for one response with this many points. */
+/**
+ * Returns the median time of the main thread for one response with this many points. Processor time is
+ * measured, so that it is the same on a busy machine.
+ */
 async function updateMs(browser: Browser): Promise<number> {
   const { page, session } = await opened(browser);
   let shift = 0;
@@ -89,7 +93,7 @@ async function updateMs(browser: Browser): Promise<number> {
   );
   await page.goto(stack.url);
   await page.getByRole("img", { name: /^Latency: / }).waitFor();
-  await session.send("Performance.enable");
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
   const busyMs = async () => {
     const { metrics } = await session.send("Performance.getMetrics");
     return 1_000 * (metrics.find(({ name }) => name === "TaskDuration")?.value ?? 0);

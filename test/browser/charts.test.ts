@@ -158,3 +158,36 @@ test.concurrent("hides no percentile under another of the same value", async ({ 
       .poll(() => pixelsOf(page, "Latency", token), { message: token })
       .toBeGreaterThan(20);
 });
+
+test.concurrent("draws each chart once for each response, and not for live data", async () => {
+  await using viewer = await Viewer.open("#/settings");
+  const { page } = viewer;
+  const busy = { requests: 90, requests_per_minute: 90, latency_p50_ms: 1, latency_p95_ms: 2 };
+  await supplyHistory(page, [busy, busy, busy]);
+  await page.addInitScript(`
+    globalThis.draws = 0;
+    const { clearRect } = CanvasRenderingContext2D.prototype;
+    CanvasRenderingContext2D.prototype.clearRect = function (...area) {
+      draws++;
+      return clearRect.apply(this, area);
+    };
+  `);
+  await page.goto(`${edgeUrl()}/#/?range=7d`);
+  await page.reload();
+  await page.getByRole("img", { name: /^Latency: P50/ }).waitFor();
+  const drawsAfter = async (name: string, path: string): Promise<number> => {
+    const frames =
+      "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))";
+    await page.evaluate(frames);
+    await page.evaluate("globalThis.draws = 0");
+    const answered = page.waitForResponse(path);
+    await page.getByRole("button", { name, exact: true }).click();
+    await answered;
+    await page.locator(".charts:not(.loading)").waitFor();
+    await page.evaluate(frames);
+    return page.evaluate<number>("draws");
+  };
+  expect(await drawsAfter("6h", "**/api/stats/history?time_range=6h*")).toBe(4);
+  expect(await drawsAfter("7d", "**/api/stats/history?time_range=7d*")).toBe(4);
+  expect(await drawsAfter("Refresh now", "**/api/live*")).toBe(0);
+});

@@ -10,6 +10,8 @@ import {
   columnsOf,
   everyMsOf,
   GRANULARITY,
+  type HistoryColumns,
+  type Line,
   RANGE_NAMES,
   RANGES,
   type Range,
@@ -30,6 +32,7 @@ export function Charts({ hasStore }: { hasStore: boolean }) {
     everyMsOf(range),
   );
   const columns = useMemo(() => (data === null ? null : columnsOf(data, Date.now())), [data]);
+  const lines = useMemo(() => (columns === null ? null : linesOf(columns)), [columns]);
   const isUnfinished = columns?.isUnfinished ?? false;
   const ranges = rangesOffered(hasStore, range).map((value) => ({ value, name: value }));
   const choice = <Choice label="Chart range" options={ranges} chosen={range} choose={choose} />;
@@ -38,7 +41,7 @@ export function Charts({ hasStore }: { hasStore: boolean }) {
       {error !== null && (
         <FailureNote title="Could not load the history." detail={error} retry={refetch} />
       )}
-      {columns === null ? (
+      {columns === null || lines === null ? (
         error === null && <Skeleton lines={2} tall />
       ) : (
         <div class={isLoading ? "charts loading" : "charts"}>
@@ -48,7 +51,7 @@ export function Charts({ hasStore }: { hasStore: boolean }) {
             isUnfinished={isUnfinished}
             format={short}
             isArea
-            lines={[{ name: "requests", values: columns.requests, colour: "one" }]}
+            lines={lines.requests}
           />
           <Chart
             title="Tokens per second"
@@ -56,7 +59,7 @@ export function Charts({ hasStore }: { hasStore: boolean }) {
             isUnfinished={isUnfinished}
             format={tokenRate}
             isArea
-            lines={[{ name: "tokens", values: columns.tokens, colour: "two" }]}
+            lines={lines.tokens}
           />
           <Chart
             title="Latency"
@@ -64,11 +67,7 @@ export function Charts({ hasStore }: { hasStore: boolean }) {
             isUnfinished={isUnfinished}
             format={duration}
             nothing="No inference requests in this range"
-            lines={[
-              { name: "P50", values: columns.p50, colour: "one" },
-              { name: "P95", values: columns.p95, colour: "two", width: 3.5 },
-              { name: "P99", values: columns.p99, colour: "three", width: 6 },
-            ]}
+            lines={lines.latency}
           />
           <Chart
             title="Error rate"
@@ -77,10 +76,23 @@ export function Charts({ hasStore }: { hasStore: boolean }) {
             format={(value) => `${short(value)}\u202f%`}
             isArea
             nothing="No requests in this range"
-            lines={[{ name: "errors", values: columns.errorPercent, colour: "bad" }]}
+            lines={lines.errors}
           />
         </div>
       )}
     </Section>
   );
 }
+
+type Figure = "requests" | "tokens" | "latency" | "errors";
+
+const linesOf = (columns: HistoryColumns): Record<Figure, Line[]> => ({
+  requests: [{ name: "requests", values: columns.requests, colour: "one" }],
+  tokens: [{ name: "tokens", values: columns.tokens, colour: "two" }],
+  latency: [
+    { name: "P50", values: columns.p50, colour: "one" },
+    { name: "P95", values: columns.p95, colour: "two", width: 3.5 },
+    { name: "P99", values: columns.p99, colour: "three", width: 6 },
+  ],
+  errors: [{ name: "errors", values: columns.errorPercent, colour: "bad" }],
+});

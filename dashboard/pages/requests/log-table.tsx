@@ -1,5 +1,5 @@
 /** The finished requests, newest first. Each row expands to its details. */
-import { Fragment } from "preact";
+import { useMemo, useRef } from "preact/hooks";
 import type { LogEntry } from "../../../protocol/api/logs.ts";
 import { Moment, Pill, TableScroll, type Tone } from "../../parts/basics.tsx";
 import { ChevronIcon } from "../../parts/icons.tsx";
@@ -55,57 +55,67 @@ export function LogTable({ label, logs, isLoading, opened, open }: Props) {
         <tbody>
           {logs.map((entry) => {
             const isOpen = opened === entry.id;
-            const toggle = () => open(isOpen ? null : entry.id);
-            return (
-              <Fragment key={entry.id}>
-                <tr class={isOpen ? "row open" : "row"} onClick={toggle}>
-                  <td>
-                    <button
-                      type="button"
-                      class="plain twist"
-                      aria-expanded={isOpen}
-                      aria-label={`Details of request ${entry.id}`}
-                      onClick={(event) => {
-                        event.stopPropagation();
-                        toggle();
-                      }}
-                    >
-                      <ChevronIcon />
-                    </button>
-                  </td>
-                  <td>
-                    <Moment iso={entry.timestamp} />
-                  </td>
-                  <td>
-                    <Pill tone={STATUS_TONES[entry.status]}>{nameOf(entry)}</Pill>
-                  </td>
-                  <td class="strong">
-                    {entry.model ?? <span class="quiet mono">{entry.endpoint}</span>}
-                  </td>
-                  <td>
-                    <BoxCell box={entry.box} />
-                  </td>
-                  <td class="number">{duration(entry.latency_ms)}</td>
-                  <td>
-                    <Waterfall entry={entry} />
-                  </td>
-                  <td class="number">{count(entry.tokens_used)}</td>
-                  <td class="text">
-                    {entry.error_message ?? entry.prompt ?? <span class="quiet">not stored</span>}
-                  </td>
-                </tr>
-                {isOpen && (
-                  <tr class="detail-row">
-                    <td colSpan={COLUMNS}>
-                      <Detail id={entry.id} />
-                    </td>
-                  </tr>
-                )}
-              </Fragment>
-            );
+            return <Row key={entry.id} entry={entry} isOpen={isOpen} open={open} />;
           })}
         </tbody>
       </table>
     </TableScroll>
   );
+}
+
+type RowProps = { entry: LogEntry; isOpen: boolean; open: Props["open"] };
+
+function Row({ entry, isOpen, open }: RowProps) {
+  const { id } = entry;
+  const latestOpen = useRef(open);
+  latestOpen.current = open;
+  // A finished request never changes: the same elements skip its row when the list is read again.
+  return useMemo(() => {
+    const toggle = () => latestOpen.current(isOpen ? null : id);
+    return (
+      <>
+        <tr class={isOpen ? "row open" : "row"} onClick={toggle}>
+          <td>
+            <button
+              type="button"
+              class="plain twist"
+              aria-expanded={isOpen}
+              aria-label={`Details of request ${id}`}
+              onClick={(event) => {
+                event.stopPropagation();
+                toggle();
+              }}
+            >
+              <ChevronIcon />
+            </button>
+          </td>
+          <td>
+            <Moment iso={entry.timestamp} />
+          </td>
+          <td>
+            <Pill tone={STATUS_TONES[entry.status]}>{nameOf(entry)}</Pill>
+          </td>
+          <td class="strong">{entry.model ?? <span class="quiet mono">{entry.endpoint}</span>}</td>
+          <td>
+            <BoxCell box={entry.box} />
+          </td>
+          <td class="number">{duration(entry.latency_ms)}</td>
+          <td>
+            <Waterfall entry={entry} />
+          </td>
+          <td class="number">{count(entry.tokens_used)}</td>
+          <td class="text">
+            {entry.error_message ?? entry.prompt ?? <span class="quiet">not stored</span>}
+          </td>
+        </tr>
+        {isOpen && (
+          <tr class="detail-row">
+            <td colSpan={COLUMNS}>
+              <Detail id={id} />
+            </td>
+          </tr>
+        )}
+      </>
+    );
+  }, [id, isOpen]);
 }

@@ -2,7 +2,7 @@
  * The Requests page: requests in flight, and finished ones with filters, paging, details and
  * exports.
  */
-import { nowMs } from "../../data/clock.ts";
+import { minuteMs } from "../../data/clock.ts";
 import { live } from "../../data/live.ts";
 import { place, replaceQuery } from "../../data/place.ts";
 import { useQuery } from "../../data/query.ts";
@@ -24,14 +24,13 @@ import { LogTable } from "./log-table.tsx";
 import { OpenedRequest } from "./opened.tsx";
 
 const PAGE_SIZE = 50;
-const MINUTE_MS = 60_000;
 
 export function Requests() {
   const { query } = place.value;
   const filters = filtersOf(query);
   const cursors = cursorsOf(query);
   const cursor = cursors.at(-1);
-  const filterQuery = logQueryOf(filters, Math.floor(nowMs.value / MINUTE_MS) * MINUTE_MS);
+  const filterQuery = logQueryOf(filters, minuteMs.value);
   // Only the first page updates automatically.
   const reading = useQuery(
     "/api/stats/logs",
