@@ -127,6 +127,9 @@ for (const folder of [`${OUT}/agent`, `${OUT}/assets`, LIBRARY, LOCAL])
 const unit = readFileSync("agent/install/ollama-edge-agent.service");
 writeIfChanged(`${OUT}/agent/ollama-edge-agent.service`, unit);
 
+// Browsers ask for this path by themselves, whatever the page links.
+writeIfChanged(`${OUT}/favicon.ico`, readFileSync("dashboard/icons/favicon.ico"));
+
 const packages = await Promise.all([
   writeForNode("agent/main.ts", `${OUT}/agent/agent.mjs`),
   writeForNode("agent/index.ts", `${LIBRARY}/index.js`),

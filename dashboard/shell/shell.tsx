@@ -16,6 +16,7 @@ import {
 import { lazy } from "../parts/lazy.tsx";
 import { hashOf, PAGES, type Page } from "../shape/route.ts";
 import { Banners, isStale } from "./banners.tsx";
+import { Boundary } from "./boundary.tsx";
 import { Freshness } from "./freshness.tsx";
 import { Login } from "./login.tsx";
 import { ThemeSwitch } from "./theme.tsx";
@@ -118,7 +119,9 @@ export function Shell() {
         {locked.value === null ? (
           <div class={isStale() ? "page stale" : "page"}>
             <h1 class="sr-only">{name}</h1>
-            <Page key={page} />
+            <Boundary key={page}>
+              <Page />
+            </Boundary>
           </div>
         ) : (
           <Login />

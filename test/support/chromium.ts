@@ -39,8 +39,11 @@ const INSTALLED = [
 /** The sandbox is off: root cannot use it, and the browser opens only pages of this project. */
 const ARGS = ["--no-sandbox", "--disable-gpu", "--force-color-profile=srgb"];
 
-export const launchBrowser = (): Promise<Browser> =>
-  launched((options) => chromium.launch(options));
+/** @param language  language of the browser's environment, as in the variable LANG */
+export const launchBrowser = (language = "en_US.UTF-8"): Promise<Browser> =>
+  launched((options) =>
+    chromium.launch({ ...options, env: { ...options.env, LANG: language, LC_ALL: language } }),
+  );
 
 /** Starts a browser that several processes can share. */
 export const launchBrowserServer = (): Promise<BrowserServer> =>
