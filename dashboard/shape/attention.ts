@@ -13,7 +13,7 @@ import {
 } from "./format.ts";
 
 export type ConcernRow = {
-  isCritical: boolean;
+  tone: "bad" | "warn" | "note";
   /** The subject, e.g. a box. */
   title: string;
   /** The rest of the sentence, with the figure that raised the concern. */
@@ -34,11 +34,18 @@ export function concernRows(
   return concerns
     .filter(({ code }) => code !== "no_box")
     .map((concern) => ({
-      isCritical: concern.severity === "critical",
+      tone: toneOf(concern),
       ...concernText(concern, formats),
       href: PAGES[concern.code] ?? SUBJECT_PAGES[concern.subject.kind],
     }));
 }
+
+/**
+ * Slow answers are noted without an alarm. The threshold is fixed, and a box with a large model is above it
+ * all day.
+ */
+const toneOf = ({ code, severity }: Concern): ConcernRow["tone"] =>
+  severity === "critical" ? "bad" : code === "latency_high" ? "note" : "warn";
 
 /** Returns the concern of this code about a GPU, if it was raised. */
 export const gpuConcern = <Code extends "gpu_hot" | "gpu_throttled">(

@@ -1,5 +1,6 @@
 /** Banners on every page: simulated data, stale data, a new version. */
 import { signal } from "@preact/signals";
+import type { LiveBox } from "../../protocol/api/live.ts";
 import { nowMs } from "../data/clock.ts";
 import { connection, live, refreshNow } from "../data/live.ts";
 import { preferences } from "../data/preferences.ts";
@@ -27,6 +28,18 @@ export function isStale(): boolean {
   );
 }
 
+/** Separates a simulated box from the real ones, whose answers and figures are true. */
+function simulationText(boxes: readonly LiveBox[]): string {
+  const simulated = boxes.filter((box) => box.simulated).map(({ name }) => name);
+  if (simulated.length === boxes.length)
+    return "No model is running. All answers and figures on this page are made up.";
+  const [first, ...others] = simulated;
+  // Short, because the banner stays above the content on a phone.
+  return others.length === 0
+    ? `${first} runs no model: its answers and figures are made up.`
+    : `${simulated.length} boxes run no model: their answers and figures are made up.`;
+}
+
 export function Banners() {
   const latest = live.value;
   const state = connection.value;
@@ -38,8 +51,7 @@ export function Banners() {
     <>
       {latest?.value.health.simulated && (
         <p class="banner simulated" role="note">
-          <strong>Simulated</strong> No model is running. All answers and figures on this page are
-          made up.
+          <strong>Simulated</strong> {simulationText(latest.value.boxes)}
         </p>
       )}
       {isOld && (

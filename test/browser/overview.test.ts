@@ -60,10 +60,11 @@ test.concurrent("lists a box that is down first, with its downtime", async () =>
   expect(await first.textContent()).toMatch(/cinder has been down for/);
 });
 
-test.concurrent("labels simulated data in a banner, in the title and on the box", async () => {
+test.concurrent("names the simulated box in a banner, and labels it in the title and on its card", async () => {
   await using viewer = await Viewer.open("#/");
   const { page } = viewer;
-  await page.getByText("No model is running.").waitFor();
+  await page.getByText("atlas runs no model: its answers and figures are made up.").waitFor();
+  expect(await page.getByText("All answers and figures on this page are made up").count()).toBe(0);
   expect(await page.title()).toMatch(/^\[simulated\]/);
   expect(await page.locator(".box", { hasText: "atlas" }).getByText("simulated").count()).toBe(1);
   expect(await page.locator(".box", { hasText: "borealis" }).getByText("simulated").count()).toBe(

@@ -21,7 +21,7 @@ const FIGURES = [
   "First token, P50\u00a0/\u00a0P95",
   "Latency, P50\u00a0/\u00a0P95",
   "Decode rate",
-  "Energy\u00a0/ per\u00a01k\u00a0tokens",
+  "Energy\u00a0/ per\u00a01k\u00a0generated",
   "Errors",
 ];
 
@@ -83,9 +83,10 @@ export function Statistics() {
       )}
       {data?.models.some(({ energy_j }) => energy_j !== null) && (
         <p class="footnote">
-          Energy is what all GPUs of a box consumed while it had requests in flight, divided equally
-          among those requests. The GPUs measure it themselves: it includes idle power but not the
-          rest of the machine. Known for {count(sum(data.models, "energy_requests"))} of{" "}
+          Energy is per 1,000 generated tokens, and includes that of their prompts. It is what all
+          GPUs of a box consumed while it had requests in flight, divided equally among those
+          requests. The GPUs measure it themselves: it includes idle power but not the rest of the
+          machine. Known for {count(sum(data.models, "energy_requests"))} of{" "}
           {count(sum(data.models, "total_requests"))} requests.
         </p>
       )}
@@ -107,6 +108,7 @@ function Energy({ model: { energy_j, energy_j_per_1k_tokens } }: { model: ModelS
         <div class="quiet">
           {cost(energy_j)} /{" "}
           {cost(energy_j_per_1k_tokens === null ? null : 1_000 * energy_j_per_1k_tokens)} per 1M
+          generated
         </div>
       )}
     </>

@@ -3,8 +3,14 @@ import type { Live } from "../../../protocol/api/live.ts";
 import { nowMs } from "../../data/clock.ts";
 import { preferences } from "../../data/preferences.ts";
 import { ChevronIcon } from "../../parts/icons.tsx";
-import { concernRows } from "../../shape/attention.ts";
+import { type ConcernRow, concernRows } from "../../shape/attention.ts";
 import { count } from "../../shape/format.ts";
+
+const SEVERITIES: Record<ConcernRow["tone"], string> = {
+  bad: "Critical",
+  warn: "Warning",
+  note: "Note",
+};
 
 export function Attention({ live }: { live: Live }) {
   const rows = concernRows(live.health.concerns, nowMs.value, preferences.value);
@@ -24,11 +30,11 @@ export function Attention({ live }: { live: Live }) {
     <section class="attention" aria-label="Needs attention">
       <ul>
         {/* Keyed by position: the text changes every second, and a new key would drop the link's focus. */}
-        {rows.map(({ isCritical, title, predicate, href }, position) => (
-          <li key={position} class={isCritical ? "bad" : "warn"}>
+        {rows.map(({ tone, title, predicate, href }, position) => (
+          <li key={position} class={tone}>
             <a href={href}>
               <span>
-                <span class="sr-only">{isCritical ? "Critical: " : "Warning: "}</span>
+                <span class="sr-only">{SEVERITIES[tone]}: </span>
                 <strong>{title}</strong> {predicate}
               </span>
               <ChevronIcon />

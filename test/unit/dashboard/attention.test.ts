@@ -10,9 +10,9 @@ function rowOf(
 ): string | undefined {
   const [row] = concernRows([concern], NOW, { sizes: "binary", temperature });
   if (row === undefined) return undefined;
-  const { isCritical, title, predicate, href } = row;
+  const { tone, title, predicate, href } = row;
   const text = `${title} ${predicate}`.replaceAll("\u202f", " ");
-  return `${isCritical ? "critical" : "warning"} ${text} -> ${href}`;
+  return `${tone} ${text} -> ${href}`;
 }
 
 const BOX = { kind: "box", box: "atlas" } as const;
@@ -30,31 +30,31 @@ const ROWS: [concern: Concern, expected: string][] = [
       since: "2026-11-24T11:58:00.000Z",
       params: {},
     },
-    "critical Box atlas has been down for 2 min -> #/system",
+    "bad Box atlas has been down for 2 min -> #/system",
   ],
   [
     { ...critical, code: "box_down", subject: BOX, params: {} },
-    "critical Box atlas is down -> #/system",
+    "bad Box atlas is down -> #/system",
   ],
   [
     { ...warning, code: "box_draining", subject: BOX, params: { in_flight: null } },
-    "warning Box atlas accepts no new requests and is finishing its requests -> #/system",
+    "warn Box atlas accepts no new requests and is finishing its requests -> #/system",
   ],
   [
     { ...critical, code: "ollama_unreachable", subject: BOX, params: { error: null } },
-    "critical Box atlas cannot reach its Ollama: unknown error -> #/system",
+    "bad Box atlas cannot reach its Ollama: unknown error -> #/system",
   ],
   [
     { ...warning, code: "records_unsent", subject: BOX, params: { records: 1_200 } },
-    "warning Box atlas has 1,200 unsent records -> #/system",
+    "warn Box atlas has 1,200 unsent records -> #/system",
   ],
   [
     { ...warning, code: "disk_filling", subject: BOX, params: { used_percent: 92 } },
-    "warning Box atlas has a disk that is 92 % full -> #/system",
+    "warn Box atlas has a disk that is 92 % full -> #/system",
   ],
   [
     { ...warning, code: "clock_skew", subject: BOX, params: { skew_ms: -90_000 } },
-    "warning Box atlas has a clock that is 1 min 30 s behind: turn on time synchronization -> #/system",
+    "warn Box atlas has a clock that is 1 min 30 s behind: turn on time synchronization -> #/system",
   ],
   [
     {
@@ -63,7 +63,7 @@ const ROWS: [concern: Concern, expected: string][] = [
       subject: { kind: "gpu", box: "atlas", index: 1 },
       params: { reasons: ["hw_slowdown", "sw_thermal_slowdown"] },
     },
-    "warning GPU 1 of atlas is throttled: hw slowdown, sw thermal slowdown -> #/system",
+    "warn GPU 1 of atlas is throttled: hw slowdown, sw thermal slowdown -> #/system",
   ],
   [
     {
@@ -72,7 +72,7 @@ const ROWS: [concern: Concern, expected: string][] = [
       subject: { kind: "model", box: "atlas", model: "big" },
       params: { cpu_share: 0.25, cpu_bytes: 2 * 1_024 ** 3 },
     },
-    "warning big on atlas runs 25 % on the CPU (2 GiB) -> #/models",
+    "warn big on atlas runs 25 % on the CPU (2 GiB) -> #/models",
   ],
   [
     {
@@ -81,7 +81,7 @@ const ROWS: [concern: Concern, expected: string][] = [
       subject: EDGE,
       params: { error_rate: 0.2, errors: 8, requests: 40, minutes: 5 },
     },
-    "critical Error rate is 20 % over the last 5 minutes: 8 of 40 requests failed -> #/requests?status=error",
+    "bad Error rate is 20 % over the last 5 minutes: 8 of 40 requests failed -> #/requests?status=error",
   ],
   [
     {
@@ -90,11 +90,11 @@ const ROWS: [concern: Concern, expected: string][] = [
       subject: EDGE,
       params: { latency_p95_ms: 4_200, requests: 40, minutes: 5 },
     },
-    "warning Latency is 4.20 s at P95 over the last 5 minutes -> #/requests",
+    "note Latency is 4.20 s at P95 over the last 5 minutes -> #/requests",
   ],
   [
     { ...warning, code: "recording_off", subject: EDGE, params: {} },
-    "warning Recording is off: requests are served but not recorded -> #/settings",
+    "warn Recording is off: requests are served but not recorded -> #/settings",
   ],
   [
     {
@@ -107,7 +107,7 @@ const ROWS: [concern: Concern, expected: string][] = [
         last_success: "2026-11-24T11:00:00.000Z",
       },
     },
-    "critical clickhouse answered HTTP 502; 12,345 unsent records, last success 1 h ago -> #/settings",
+    "bad clickhouse answered HTTP 502; 12,345 unsent records, last success 1 h ago -> #/settings",
   ],
   [
     {
@@ -116,7 +116,7 @@ const ROWS: [concern: Concern, expected: string][] = [
       subject: CLICKHOUSE,
       params: { records: 12_000, last_success: null },
     },
-    "warning clickhouse is behind by 12,000 records -> #/settings",
+    "warn clickhouse is behind by 12,000 records -> #/settings",
   ],
   [
     {
@@ -125,7 +125,7 @@ const ROWS: [concern: Concern, expected: string][] = [
       subject: { kind: "external_store", store: "postgres" },
       params: { error: "answered HTTP 503" },
     },
-    "warning Model repository cannot be changed and may be out of date: postgres answered HTTP 503 -> #/models",
+    "warn Model repository cannot be changed and may be out of date: postgres answered HTTP 503 -> #/models",
   ],
 ];
 
@@ -140,8 +140,8 @@ test("shows a temperature in the viewer's unit", () => {
     subject: { kind: "gpu", box: "atlas", index: 0 },
     params: { temperature_c: 86 },
   };
-  expect(rowOf(hot)).toBe("warning GPU 0 of atlas is at 86 °C -> #/system");
-  expect(rowOf(hot, "fahrenheit")).toBe("warning GPU 0 of atlas is at 187 °F -> #/system");
+  expect(rowOf(hot)).toBe("warn GPU 0 of atlas is at 86 °C -> #/system");
+  expect(rowOf(hot, "fahrenheit")).toBe("warn GPU 0 of atlas is at 187 °F -> #/system");
 });
 
 test("leaves out an edge without boxes, which has a section of its own", () => {
