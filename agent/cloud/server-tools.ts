@@ -36,42 +36,54 @@ export function serverToolOf(endpoint: string, body: Uint8Array): string | null 
     if (byte === OBJECT || byte === ARRAY) depth++;
     else if (byte === OBJECT_END || byte === ARRAY_END) depth--;
     else if (byte === QUOTE) {
-      const end = endOfString(bytes, at + 1);
-      if (end < 0) return null; // not JSON, so Ollama rejects it
-      const isKey = bytes[afterSpace(bytes, end + 1)] === COLON;
-      if (isKey && depth === BODY_DEPTH) isInTools = keyOf(bytes, at + 1, end) === "tools";
-      else if (isKey && depth === TOOL_DEPTH)
-        isType = isInTools && keyOf(bytes, at + 1, end) === "type";
-      else if (isType && depth === TOOL_DEPTH) {
-        const type = textOf(bytes, at + 1, end);
-        if (type.startsWith(PREFIX)) return type;
+      const start = at + 1;
+      at = endOfString(bytes, start);
+      if (at >= bytes.length) return null; // not JSON, so Ollama rejects it
+      if (depth === BODY_DEPTH) {
+        if (isKey(bytes, at)) isInTools = isWord(bytes, start, at, "tools");
+      } else if (isInTools && depth === TOOL_DEPTH) {
+        if (isKey(bytes, at)) isType = isWord(bytes, start, at, "type");
+        else if (isType && mayBegin(bytes[start])) {
+          const type = textOf(bytes, start, at);
+          if (type.startsWith(PREFIX)) return type;
+        }
       }
-      at = end;
     }
   }
   return null;
 }
 
-/** Returns the index of the closing quote; -1 if it is missing. */
+/** Returns the index of the closing quote; that of the end of the bytes without one. */
 function endOfString(bytes: Buffer, start: number): number {
-  for (let end = bytes.indexOf(QUOTE, start); end >= 0; end = bytes.indexOf(QUOTE, end + 1)) {
-    let escapes = 0;
-    while (end - escapes > start && bytes[end - escapes - 1] === BACKSLASH) escapes++;
-    if (escapes % 2 === 0) return end;
-  }
-  return -1;
+  let end = start;
+  for (let byte = bytes[end]; end < bytes.length && byte !== QUOTE; byte = bytes[end])
+    end += byte === BACKSLASH ? 2 : 1;
+  return end;
 }
 
-function afterSpace(bytes: Buffer, start: number): number {
-  let at = start;
+/** Returns whether a colon follows the closing quote. */
+function isKey(bytes: Buffer, quote: number): boolean {
+  let at = quote + 1;
   while (isSpace(bytes[at])) at++;
-  return at;
+  return bytes[at] === COLON;
 }
 
 const isSpace = (byte: number | undefined): boolean =>
   byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d;
 
-/** Folds a key as Go's decoder compares keys: without case, and with ſ as s. */
+const mayBegin = (byte: number | undefined): boolean =>
+  byte === BACKSLASH || byte === PREFIX.charCodeAt(0);
+
+/** Compares a key as Go's decoder compares keys: without case, and with ſ as s. */
+function isWord(bytes: Buffer, start: number, end: number, word: string): boolean {
+  for (let i = 0; i < word.length; i++) {
+    const byte = bytes[start + i] ?? 0;
+    if (byte === BACKSLASH || byte > 0x7f) return keyOf(bytes, start, end) === word;
+    if ((byte | 0x20) !== word.charCodeAt(i)) return false;
+  }
+  return end - start === word.length;
+}
+
 const keyOf = (bytes: Buffer, start: number, end: number): string =>
   textOf(bytes, start, end).normalize("NFKC").toLowerCase();
 
