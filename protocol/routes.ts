@@ -12,8 +12,8 @@ import type { Api } from "./records.ts";
 
 /**
  * The rights of a key. `infer` is for calls to Ollama, `metrics` for /api/metrics, `stats` for the
- * other routes of /api that read, `text` for the texts in the logs, `admin` for changes. `read` stands for the
- * three that read, and no route demands it.
+ * other routes of /api that read, `text` for the texts in the logs, `admin` for changes. `read`
+ * stands for the three that read, and no route demands it.
  */
 export type Scope = "infer" | "read" | "metrics" | "stats" | "text" | "admin";
 

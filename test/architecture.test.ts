@@ -58,7 +58,8 @@ const ROOMS: Record<string, Record<string, string[]>> = {
     "raw-path": [],
     origins: ["raw-path"],
     session: [],
-    auth: ["errors", "settings", "origins", "session"],
+    "wrong-keys": ["errors"],
+    auth: ["errors", "settings", "wrong-keys", "origins", "session"],
     version: [],
     aggregator: [
       "env",

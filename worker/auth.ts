@@ -9,11 +9,15 @@ import { GatewayError } from "./errors.ts";
 import { isOnLoopback, isOwnOrigin, mayCall } from "./origins.ts";
 import { keyOfSession, type NamedKey, newSession, senderOf, sessionOf } from "./session.ts";
 import type { Settings } from "./settings.ts";
+import { WrongKeys } from "./wrong-keys.ts";
 
 export type Principal = { keyId: string | null; scopes: ReadonlySet<Scope> };
 
 const READING: Scope[] = ["read", "metrics", "stats", "text"];
 const ALL: Scope[] = ["infer", ...READING, "admin"];
+
+/** The guesses that this isolate has seen. */
+const wrongKeys = new WrongKeys();
 
 /**
  * Returns the caller of a request.
@@ -30,7 +34,7 @@ export async function principalOf(
     return { keyId: null, scopes: new Set(ALL) };
   }
   const offered = pathKey ?? bearerOf(request.headers) ?? request.headers.get("x-api-key");
-  if (offered !== null) return principalWith(await keyNamed(offered, settings));
+  if (offered !== null) return principalWith(await keyNamed(request, offered, settings));
   const session = sessionOf(request);
   if (session === null) throw new GatewayError({ reason: "no_key" });
   // A browser sends a cookie on its own, so only our page may act with it.
@@ -55,7 +59,7 @@ export async function sessionFor(
 ): Promise<{ principal: Principal; session: { value: string; expiresMs: number } | null }> {
   if (settings.authMode === "open")
     return { principal: await principalOf(request, settings, null), session: null };
-  const key = await keyNamed(offered, settings);
+  const key = await keyNamed(request, offered, settings);
   return { principal: principalWith(key), session: await newSession(key, nowMs) };
 }
 
@@ -79,13 +83,16 @@ function keysOf({ adminKey, callerKey, readKey, statsKey, metricsKey }: Settings
 
 /**
  * Compares every key, even after a match, so that the time taken does not reveal which one it was.
- * @throws {GatewayError} `key_unknown`
+ * @throws {GatewayError} `key_unknown`, later the more wrong keys the address sends; `guessing_keys`
  */
-async function keyNamed(offered: string, settings: Settings): Promise<ScopedKey> {
+async function keyNamed(request: Request, offered: string, settings: Settings): Promise<ScopedKey> {
+  const address = request.headers.get("cf-connecting-ip"); // null only off Cloudflare
+  if (address !== null) wrongKeys.admit(address);
   let found: ScopedKey | null = null;
   for (const named of keysOf(settings)) if (await isSame(offered, named.key)) found = named;
-  if (found === null) throw new GatewayError({ reason: "key_unknown" });
-  return found;
+  if (found !== null) return found;
+  if (address !== null) await wrongKeys.note(address, Date.now(), (ms) => scheduler.wait(ms));
+  throw new GatewayError({ reason: "key_unknown" });
 }
 
 /** @throws {GatewayError} `scope_missing` */

@@ -19,6 +19,8 @@ export type FailureReason =
   | { reason: "misconfigured"; detail: string }
   | { reason: "no_key" }
   | { reason: "key_unknown" }
+  /** Too many wrong keys from one address. */
+  | { reason: "guessing_keys" }
   | { reason: "session_ended" }
   | { reason: "foreign_page" }
   | { reason: "scope_missing"; scope: string }
@@ -107,6 +109,13 @@ export function wireErrorOf(failure: FailureReason): WireError {
         403,
         "foreign_page",
         "A session works only from the page of this edge. Send an API key instead.",
+      );
+    case "guessing_keys":
+      return byGateway(
+        429,
+        "too_many_wrong_keys",
+        "Too many wrong API keys came from this address. Correct the key, then try again.",
+        RETRY,
       );
     case "scope_missing":
       return byGateway(

@@ -117,6 +117,38 @@ test("accepts a key as x-api-key or in the path, but not in the query", async ()
   expect((await call(`/ollama/api/tags?key=${CALLER}`)).status).toBe(401);
 });
 
+test("slows an address that guesses keys, and no other", async () => {
+  const from = (address: string, key: string) =>
+    call("/api/config", { headers: { ...bearer(key), "cf-connecting-ip": address } });
+  const guesses = await Promise.all(Array.from({ length: 40 }, () => from("203.0.113.9", UNKNOWN)));
+  const statuses = guesses.map(({ status }) => status);
+  expect(new Set(statuses)).toEqual(new Set([401, 429]));
+  expect(statuses.filter((status) => status === 401).length).toBeLessThanOrEqual(30);
+  const refused = guesses.find(({ status }) => status === 429);
+  expect(await refused?.json()).toMatchObject({ error: { code: "too_many_wrong_keys" } });
+  expect(refused?.headers.get("retry-after")).toBe("5");
+  expect((await from("203.0.113.10", UNKNOWN)).status).toBe(401);
+  expect((await from("203.0.113.9", ADMIN)).status).toBe(200);
+});
+
+test("wakes no object for a flood of /readyz without a key", async () => {
+  let calls = 0;
+  const counted = (namespace: DurableObjectNamespace) =>
+    ({
+      getByName: (name: string) => {
+        calls++;
+        return namespace.getByName(name);
+      },
+    }) as DurableObjectNamespace;
+  const counting = keys({ AGGREGATOR: counted(env.AGGREGATOR), BOX: counted(env.BOX) });
+  const ready = (init: RequestInit = {}) => call("/readyz", init, counting);
+  for (let n = 0; n < 50; n++) expect((await ready()).status).toBe(503);
+  await Promise.all(Array.from({ length: 50 }, () => ready({ headers: bearer(UNKNOWN) })));
+  expect(calls).toBeLessThanOrEqual(1);
+  await ready({ headers: bearer(METRICS) });
+  expect(calls).toBeLessThanOrEqual(2);
+});
+
 test("never repeats a key in an error", async () => {
   const answer = await call("/ollama/k/a-wrong-key-0123456789/api/tags");
   expect(await answer.text()).not.toContain("a-wrong-key");

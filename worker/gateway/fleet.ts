@@ -32,6 +32,24 @@ export async function fleetOf(env: Bindings): Promise<Fleet> {
   return kept;
 }
 
+/** Retention of the answer to strangers. A flood of them costs one object call in this time. */
+const READY_KEPT_MS = 10_000;
+
+const ready = { isReady: false, atMs: Number.NEGATIVE_INFINITY };
+
+/** Returns whether a call could be served, as this isolate knows it: up to 10 s late. */
+export async function isReadyAsKnown(env: Bindings): Promise<boolean> {
+  const nowMs = Date.now();
+  if (nowMs - ready.atMs < READY_KEPT_MS) return ready.isReady;
+  ready.atMs = nowMs; // before the call: others get the old answer meanwhile
+  ready.isReady = await isReady(env).catch(() => false);
+  return ready.isReady;
+}
+
+/** Returns whether a call could be served: at least one box is up. */
+export const isReady = async (env: Bindings): Promise<boolean> =>
+  (await fleetOf(env)).boxes.some(({ state }) => state === "up");
+
 /** Empties the cache, because it turned out to be wrong. */
 export function forgetBoxes(): void {
   kept = null;

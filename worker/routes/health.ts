@@ -1,14 +1,20 @@
 /** `/healthz` and `/readyz`, for load balancers and start scripts. Public, so they reveal nothing more. */
 import { Hono } from "hono";
+import { principalOf } from "../auth.ts";
 import type { Env } from "../env.ts";
-import { fleetOf } from "../gateway/fleet.ts";
+import { isReady, isReadyAsKnown } from "../gateway/fleet.ts";
+import { settingsOf } from "../settings.ts";
 
 const NO_STORE = { "cache-control": "no-store" };
 
 export const healthRoutes = new Hono<Env>()
   .get("/healthz", (c) => c.json({ alive: true }, 200, NO_STORE))
-  // Ready means that a call could be served: at least one box is up.
+  // Without a key the answer comes from the isolate's memory, so that a flood wakes no object.
   .get("/readyz", async (c) => {
-    const ready = (await fleetOf(c.env)).boxes.some(({ state }) => state === "up");
+    const hasKey = await principalOf(c.req.raw, settingsOf(c.env), null).then(
+      () => true,
+      () => false,
+    );
+    const ready = await (hasKey ? isReady(c.env) : isReadyAsKnown(c.env));
     return c.json({ ready }, ready ? 200 : 503, NO_STORE);
   });
