@@ -20,7 +20,7 @@ import { type Reaper, startReaper } from "../../local/reaping.ts";
 import { Health } from "../../protocol/api/fleet.ts";
 import { CurrentStats } from "../../protocol/api/stats.ts";
 import { startSimulatedOllama } from "../../simulated/ollama.ts";
-import { eventually, freePort } from "../support/stack.ts";
+import { eventually, freePort, TestStack } from "../support/stack.ts";
 
 const STOP_MS = 15_000;
 const started: { child: Child; reaper: Reaper }[] = [];
@@ -211,6 +211,20 @@ test("simulates a box if Ollama does not answer, labels it everywhere, and chang
  * beside thirty others.
  */
 const REFUSED_MS = 10_000;
+
+test("a key of any characters reaches the Worker unchanged, and lies in no file", async () => {
+  const key = "pa$$ {HOME} '\"`\\#=; 0123456789".replaceAll(" ", "_");
+  await using stack = await TestStack.start({ AUTH_MODE: "keys", ADMIN_KEY: key });
+  const statusWith = async (offered: string) =>
+    (await fetch(`${stack.url}/api/config`, { headers: { "x-api-key": offered } })).status;
+  expect(await statusWith(key)).toBe(200);
+  expect(await statusWith(`${key}x`)).toBe(401);
+  const files = readdirSync(stack.folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => readFileSync(join(parentPath, name)));
+  expect(files.length).toBeGreaterThan(0);
+  expect(files.filter((content) => content.includes(key))).toEqual([]);
+});
 
 const REFUSED: [name: string, env: () => Promise<Record<string, string>>, message: RegExp][] = [
   [
