@@ -177,7 +177,8 @@ export function errorBody(dialect: Dialect, error: WireError, requestId: string)
         },
       } satisfies ApiError;
     case "ollama":
-      return { error: message };
+      // The `ollama` command shows only this field of a 401.
+      return status === 401 ? { error: message, status: message } : { error: message };
     case "openai":
       return {
         error: {

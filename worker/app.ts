@@ -5,10 +5,10 @@ import { Hono } from "hono";
 import { INERT } from "../protocol/answer-headers.ts";
 import type { Dialect } from "../protocol/failures.ts";
 import { newRequestId } from "../protocol/request-id.ts";
-import { apiOf } from "../protocol/target.ts";
+import { apiOf, isOllamaPath } from "../protocol/target.ts";
 import type { Env } from "./env.ts";
 import { errorResponse, type FailureReason, GatewayError } from "./errors.ts";
-import { rawPathOf } from "./raw-path.ts";
+import { routePathOf } from "./raw-path.ts";
 import { agentRoutes } from "./routes/agent.ts";
 import { methodsOf } from "./routes/api-route.ts";
 import { chatRoutes } from "./routes/chat.ts";
@@ -25,11 +25,11 @@ import { repositoryRoutes } from "./routes/repository.ts";
 import { sessionRoutes } from "./routes/session.ts";
 import { statsRoutes } from "./routes/stats.ts";
 
-const app = new Hono<Env>({ strict: true, getPath: rawPathOf });
+const app = new Hono<Env>({ strict: true, getPath: routePathOf });
 
 app.use(async (c, next) => {
   c.set("requestId", newRequestId(Date.now()));
-  c.set("dialect", dialectOf(rawPathOf(c.req.raw)));
+  c.set("dialect", dialectOf(routePathOf(c.req.raw)));
   await next();
   if (c.res.webSocket === null) makeInert(c.res.headers);
 });
@@ -38,7 +38,7 @@ app.use(crossOrigin);
 
 // The page has no service worker. One of a box's making would replace the page from then on.
 app.use(async (c, next) => {
-  if (c.req.header("service-worker") !== undefined && !isAsset(rawPathOf(c.req.raw)))
+  if (c.req.header("service-worker") !== undefined && !isAsset(routePathOf(c.req.raw)))
     throw new GatewayError({ reason: "service_worker" });
   await next();
 });
@@ -58,7 +58,7 @@ app.route("/", gatewayRoutes);
 app.route("/", pageRoutes);
 
 app.notFound((c) => {
-  const raw = rawPathOf(c.req.raw);
+  const raw = routePathOf(c.req.raw);
   const [method, path, allow] = [c.req.method, raw.slice(0, 200), methodsOf(raw)];
   const failure: FailureReason =
     allow.length > 0
@@ -88,5 +88,5 @@ function makeInert(headers: Headers): void {
 function dialectOf(path: string): Dialect {
   const onOllama = /^\/ollama(?:\/k\/[^/]+)?(\/.*)?$/.exec(path);
   if (onOllama !== null) return apiOf(onOllama[1] ?? "/");
-  return /^\/v1(\/|$)/.test(path) ? apiOf(path) : "api";
+  return isOllamaPath(path) && methodsOf(path).length === 0 ? apiOf(path) : "api";
 }

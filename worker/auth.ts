@@ -33,7 +33,7 @@ export async function principalOf(
     checkLoopback(request, settings);
     return { keyId: null, scopes: new Set(ALL) };
   }
-  const offered = pathKey ?? bearerOf(request.headers) ?? request.headers.get("x-api-key");
+  const offered = pathKey ?? keyIn(request.headers);
   if (offered !== null) return principalWith(await keyNamed(request, offered, settings));
   const session = sessionOf(request);
   if (session === null) throw new GatewayError({ reason: "no_key" });
@@ -121,6 +121,20 @@ function checkLoopback(request: Request, { corsOrigins }: Settings): void {
   if (origin === null || isOwnOrigin(request, origin)) return;
   if (!mayCall(request, origin, corsOrigins))
     throw new GatewayError({ reason: "foreign_origin", origin: origin.slice(0, 200) });
+}
+
+const keyIn = (headers: Headers): string | null =>
+  bearerOf(headers) ?? passwordOf(headers) ?? headers.get("x-api-key");
+
+/**
+ * Returns the password of `http://user:password@host`, or the user of `http://user@host`. No challenge
+ * names these credentials, so no browser keeps them and sends them on its own.
+ */
+function passwordOf(headers: Headers): string | null {
+  const encoded = /^Basic +([A-Za-z0-9+/=]+)$/i.exec(headers.get("authorization") ?? "")?.[1];
+  if (encoded === undefined || encoded.replace(/=+$/, "").length % 4 === 1) return null;
+  const [user = "", ...rest] = atob(encoded.replace(/=+$/, "")).split(":");
+  return rest.join(":") || user;
 }
 
 function bearerOf(headers: Headers): string | null {

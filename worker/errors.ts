@@ -95,7 +95,8 @@ export function wireErrorOf(failure: FailureReason): WireError {
       return byGateway(
         401,
         "unauthorized",
-        "An API key is required. Send it as `Authorization: Bearer <key>` or `x-api-key: <key>`.",
+        "An API key is required. Send it as `Authorization: Bearer <key>` or `x-api-key: <key>`. " +
+          "The ollama command needs it in the path: OLLAMA_HOST=https://<edge>/ollama/k/<key>.",
         { "www-authenticate": 'Bearer realm="ollama-edge-serve"' },
       );
     case "key_unknown":

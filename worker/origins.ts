@@ -6,7 +6,7 @@
  */
 import { isLocalOrigin } from "../protocol/cross-origin.ts";
 import { isOllamaPath } from "../protocol/target.ts";
-import { rawPathOf } from "./raw-path.ts";
+import { routePathOf } from "./raw-path.ts";
 
 /** Admits every origin, to Ollama's paths. */
 const ANY = "*";
@@ -26,6 +26,6 @@ export function mayCall(
   configured: ReadonlySet<string>,
 ): boolean {
   if (configured.has(origin.toLowerCase())) return true;
-  if (!isOllamaPath(rawPathOf(request))) return false;
+  if (!isOllamaPath(routePathOf(request))) return false;
   return configured.has(ANY) || (isOnLoopback(request.url) && isLocalOrigin(origin));
 }

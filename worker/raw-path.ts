@@ -1,10 +1,21 @@
-/** The raw path of a request. */
+/** The path of a request, as the routes see it. */
+import { isOllamaPath } from "../protocol/target.ts";
+
+/**
+ * Returns the raw path, without doubled and trailing slashes if it leads to an Ollama: Ollama accepts
+ * them with a redirect. The path is still matched exactly, and Ollama receives the one that matched.
+ */
+export function routePathOf(request: Request): string {
+  const raw = rawPathOf(request);
+  const clean = raw.replace(/\/{2,}/g, "/").replace(/(.)\/$/, "$1");
+  return clean !== raw && isOllamaPath(clean) ? clean : raw;
+}
 
 /**
  * Returns the path of the request line. `new URL().pathname` would resolve `%2e` and dot segments,
  * but the allowlist must see the path as it was sent.
  */
-export function rawPathOf(request: Request): string {
+function rawPathOf(request: Request): string {
   const start = request.url.indexOf("/", request.url.indexOf("://") + 3);
   const end = request.url.slice(start).search(/[?#]/);
   return start < 0

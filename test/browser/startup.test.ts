@@ -44,12 +44,12 @@ test("shows that the page is starting if its script does not arrive", async () =
   await page.getByText("If this text stays, reload the page.").waitFor();
 });
 
-test("serves every icon that the page links", async () => {
+test("serves every icon that the page links, and the one that browsers request anyway", async () => {
   const html = await (await fetch(edgeUrl())).text();
   const linked = [...html.matchAll(/<link rel="[^"]*icon"[^>]*href="([^"]+)"/g)];
   const icons = linked.map(([, href = ""]) => new URL(href, edgeUrl()).href);
   expect(icons).toHaveLength(2);
-  for (const url of icons) {
+  for (const url of [...icons, `${edgeUrl()}/favicon.ico`]) {
     const answer = await fetch(url);
     expect([url, answer.status]).toEqual([url, 200]);
     expect(answer.headers.get("content-type")).toMatch(/^image\//);

@@ -35,8 +35,8 @@ const REFUSED: [name: string, path: string, init: RequestInit, status: number, b
     { error: "DELETE /api/%64elete is not a path that is served here." },
   ],
   [
-    "a doubled slash",
-    "/ollama//api/delete",
+    "an escaped path behind doubled slashes",
+    "//ollama//api//%64elete/",
     { method: "DELETE" },
     404,
     { error: expect.any(String) },

@@ -1,11 +1,13 @@
-/** `/ollama/*` and `/v1/*`: Ollama's own APIs for callers, byte-true. */
-import { type Context, Hono } from "hono";
+/** `/ollama/*`, `/v1/*`, and Ollama's paths at the root: its own APIs for callers, byte-true. */
+import { type Context, Hono, type Next } from "hono";
+import { isOllamaPath } from "../../protocol/target.ts";
 import { principalOf } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { bodyOf, callOf, targetOf } from "../gateway/call.ts";
 import { serve } from "../gateway/serve.ts";
-import { rawPathOf } from "../raw-path.ts";
+import { routePathOf } from "../raw-path.ts";
 import { settingsOf } from "../settings.ts";
+import { methodsOf } from "./api-route.ts";
 
 /** Splits `/ollama/…`, `/ollama/k/<key>/…` and `/v1/…` into the path on Ollama and the key, if any. */
 function splitPath(raw: string): { path: string; key: string | null } {
@@ -18,7 +20,11 @@ function splitPath(raw: string): { path: string; key: string | null } {
 async function gateway(c: Context<Env>): Promise<Response> {
   const request = c.req.raw;
   const settings = settingsOf(c.env);
-  const { path, key } = splitPath(rawPathOf(request));
+  const { path, key } = splitPath(routePathOf(request));
+  // The `ollama` command looks for a server first, and cannot show why a HEAD was refused. Its next
+  // call can.
+  if (request.method === "HEAD" && path === "/" && settings.authMode === "keys")
+    return new Response(null);
   const principal = await principalOf(request, settings, key);
   const target = targetOf(request.method, path);
   const call = callOf(request, target, c.get("requestId"), principal);
@@ -30,7 +36,16 @@ async function gateway(c: Context<Env>): Promise<Response> {
   );
 }
 
+/** Ollama's paths at the root, except those that are also ours. */
+const rootGateway = (c: Context<Env>, next: Next): Promise<Response | undefined> => {
+  const path = routePathOf(c.req.raw);
+  return isOllamaPath(path) && methodsOf(path).length === 0
+    ? gateway(c)
+    : next().then(() => undefined);
+};
+
 export const gatewayRoutes = new Hono<Env>()
   .all("/ollama", gateway)
   .all("/ollama/*", gateway)
-  .all("/v1/*", gateway);
+  .all("/v1/*", gateway)
+  .all("/api/*", rootGateway);

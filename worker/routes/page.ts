@@ -5,7 +5,14 @@ import { SECURITY_HEADERS } from "./security-headers.ts";
 
 export const pageRoutes = new Hono<Env>().on(
   ["GET", "HEAD"],
-  ["/", "/assets/*", "/agent/agent.mjs", "/agent/install.sh", "/agent/ollama-edge-agent.service"],
+  [
+    "/",
+    "/favicon.ico",
+    "/assets/*",
+    "/agent/agent.mjs",
+    "/agent/install.sh",
+    "/agent/ollama-edge-agent.service",
+  ],
   async (c) => {
     const asset = await c.env.ASSETS.fetch(c.req.raw);
     const answer = new Response(asset.body, asset);

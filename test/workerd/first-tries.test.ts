@@ -1,0 +1,99 @@
+/** The addresses and credentials that a new caller tries first. */
+import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { expect, test } from "vitest";
+import { FrameType, parsePayload } from "../../protocol/frames.ts";
+import { Open } from "../../protocol/messages.ts";
+import { forgetBoxes } from "../../worker/gateway/fleet.ts";
+import worker from "../../worker/index.ts";
+import { call, textOf } from "./calls.ts";
+import { FakeAgent } from "./fake-agent.ts";
+
+const CALLER = "caller:key-0123456789";
+const KEYS = {
+  AUTH_MODE: "keys",
+  ADMIN_KEY: "admin-key-0123456789",
+  CALLER_KEY: CALLER,
+  READ_KEY: "read-key-0123456789",
+};
+
+async function withKeys(path: string, init: RequestInit = {}): Promise<Response> {
+  const ctx = createExecutionContext();
+  const request = new Request(`https://edge.example${path}`, init);
+  const answer = await worker.fetch(request, { ...env, ...KEYS }, ctx);
+  const copy = new Response(init.method === "HEAD" ? null : await answer.text(), answer);
+  await waitOnExecutionContext(ctx);
+  return copy;
+}
+
+const JSON_BODY = { method: "POST", body: '{"model":"m"}' };
+const REACHED: [path: string, init: RequestInit, onOllama: string][] = [
+  ["/api/tags", {}, "GET /api/tags"],
+  ["/api/ps", {}, "GET /api/ps"],
+  ["/api/version", { method: "HEAD" }, "HEAD /api/version"],
+  ["/api/show", JSON_BODY, "POST /api/show"],
+  ["/api/generate", JSON_BODY, "POST /api/generate"],
+  ["/api/embed", JSON_BODY, "POST /api/embed"],
+  ["/api/tags/", {}, "GET /api/tags"],
+  ["//api/generate", JSON_BODY, "POST /api/generate"],
+  ["/ollama//api/generate", JSON_BODY, "POST /api/generate"],
+  ["/ollama/api/tags/", {}, "GET /api/tags"],
+  ["//v1/models/", {}, "GET /v1/models"],
+];
+
+test("reaches Ollama at the root, and with doubled and trailing slashes", async () => {
+  const agent = await FakeAgent.connect("first");
+  forgetBoxes();
+  for (const [path, init, onOllama] of REACHED) {
+    const answered = call(path, { ...init, headers: { "x-box": "first" } });
+    const { stream, payload } = await agent.next(FrameType.open);
+    const open = parsePayload(Open, payload);
+    expect(`${open.method} ${open.path}`, path).toBe(onOllama);
+    agent.answer(stream, 200, [["content-type", "application/json"]], "{}");
+    const answer = await answered;
+    expect(answer.status, path).toBe(200);
+    await textOf(answer);
+  }
+});
+
+test("errors at the root have the shape of Ollama's, and those of our own API their own", async () => {
+  const refused = await call("/api/generate", { method: "POST", body: "[" });
+  expect(await refused.json()).toEqual({ error: expect.any(String) });
+  const method = await call("/api/tags", { method: "POST" });
+  expect([method.status, await method.json()]).toEqual([405, { error: expect.any(String) }]);
+  for (const path of ["/api/me", "/api/chat", "/api/models/", "//api/health"])
+    expect(await (await call(path, { method: "PUT" })).json()).toMatchObject({
+      error: { code: expect.any(String) },
+    });
+});
+
+test.each([
+  ["the password", `user:${CALLER}`],
+  ["the user alone", "read-key-0123456789:"],
+  ["the user without a colon", "read-key-0123456789"],
+])("accepts a key as %s of Basic credentials", async (_name, credentials) => {
+  const headers = { "x-box": "nobody", authorization: `Basic ${btoa(credentials)}` };
+  expect((await withKeys("/v1/models", { headers })).status).not.toBe(401);
+  const wrong = { authorization: `Basic ${btoa(`${credentials}x`)}` };
+  const answer = await withKeys("/v1/models", { headers: wrong });
+  expect(answer.status).toBe(401);
+  // Otherwise a browser would ask for credentials, keep them, and send them for other sites too.
+  expect(answer.headers.get("www-authenticate")).not.toMatch(/basic/i);
+});
+
+test.each(["Basic", "Basic ====", "Basic a", "Basic !"])("refuses %j as a key", async (value) => {
+  expect((await withKeys("/v1/models", { headers: { authorization: value } })).status).toBe(401);
+});
+
+test("names the missing key in the field that the ollama command shows", async () => {
+  for (const path of ["/ollama", "/ollama/", "/ollama/k/a-wrong-key-0123456789/"])
+    expect((await withKeys(path, { method: "HEAD" })).status, path).toBe(200);
+  for (const path of ["/ollama/api/tags", "/api/tags"]) {
+    const answer = await withKeys(path);
+    const message = expect.stringContaining("OLLAMA_HOST=https://<edge>/ollama/k/<key>");
+    expect([answer.status, await answer.json()]).toEqual([
+      401,
+      { error: message, status: message },
+    ]);
+  }
+});
