@@ -2,7 +2,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
 import { Logs } from "../../protocol/api/logs.ts";
-import { LEDGER_MS, LEDGER_ROWS_MAX } from "../../worker/aggregator/ledger.ts";
+import { LEDGER_MS, LEDGER_ROWS_MAX, REFUSED_ROWS_MAX } from "../../worker/aggregator/ledger.ts";
 import { MIGRATIONS } from "../../worker/aggregator/schema.ts";
 import { idOf, recordOf } from "../support/records.ts";
 import { historyOf, LIVE, logsQuery, sum } from "./aggregator-queries.ts";
@@ -169,6 +169,34 @@ test("deletes the oldest rows beyond the ledger's number of rows, whatever their
   const { logs, total } = await aggregator.logs(logsQuery({ limit: 1 }));
   expect(total).toBe(LEDGER_ROWS_MAX);
   expect(logs[0]?.id).toBe(idOf(now));
+});
+
+test("lets a flood of refused calls push out no other record, and counts all of them", async () => {
+  const aggregator = await freshAggregator();
+  const now = Date.now();
+  const real = Array.from({ length: 3 }, (_, n) => recordOf(now - 120_000 - n));
+  await aggregator.ingest(real);
+  await runInDurableObject(aggregator, (_, { storage }) => {
+    storage.sql.exec(
+      `INSERT INTO ledger (request_id, started_at, finished_at_ms, endpoint, api, stream, status, http_status,
+         failed_at, latency_ms, resumed)
+       WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+       SELECT format('%s-%012x', ?, i), ?, ?, '/api/chat', 'ollama', 0, 'error', 400, 'gateway', 1, 0 FROM n`,
+      REFUSED_ROWS_MAX + 1_200,
+      idOf(now - 60_000).slice(0, 23),
+      new Date(now).toISOString(),
+      now,
+    );
+  });
+  const refused = { box: null, status: "error", failed_at: "gateway", http_status: 400 } as const;
+  const last = recordOf(now, refused);
+  await aggregator.ingest([last]);
+  await runDurableObjectAlarm(aggregator);
+  expect((await aggregator.logs(logsQuery({ status: "success" }))).total).toBe(real.length);
+  expect((await aggregator.logs(logsQuery({ status: "error" }))).total).toBe(REFUSED_ROWS_MAX);
+  expect((await aggregator.logs(logsQuery({ limit: 1 }))).logs[0]?.id).toBe(last.request_id);
+  await aggregator.ingest([last, ...real]); // delivered again
+  expect((await aggregator.current([])).total_requests).toBe(real.length + 1);
 });
 
 test("sets no alarm while nothing is stored, and a single one afterwards", async () => {

@@ -35,13 +35,22 @@ export function keepHouse(
   };
   // Rows that an external store has not received yet are kept beyond their retention.
   const held = outbox.held();
-  let excess = ledger.excess();
+  let refused = ledger.excessRefused();
+  const hasMoreRefused = hasMore(() => {
+    const forgotten = ledger.forgetRefusedSlice(refused, held.requestId);
+    refused -= forgotten;
+    return forgotten === SLICE_IDS;
+  });
+  // Refused calls go first, so that a flood of them pushes out no other row.
+  let excess = hasMoreRefused ? 0 : ledger.excess();
   const isUnfinished =
+    hasMoreRefused ||
     hasMore(() => {
       const forgotten = ledger.forgetSlice(nowMs, excess, held.requestId);
       excess -= forgotten;
       return forgotten === SLICE_IDS;
-    }) || hasMore(() => cells.compactSlice(now));
+    }) ||
+    hasMore(() => cells.compactSlice(now));
   cells.deleteOldHours(now);
   samples.deleteOld(nowMs, held.samplesMs);
   if (isUnfinished) return nowMs + CONTINUE_MS;

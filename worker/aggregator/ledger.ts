@@ -17,6 +17,11 @@ import { LedgerRow, ROW_COUNT, RowCount, spellingsAsJson, valuesOf } from "./led
 /** Retention of a row, unless the ledger exceeds {@link LEDGER_ROWS_MAX}. */
 export const LEDGER_MS = 7 * 24 * 3_600_000;
 export const LEDGER_ROWS_MAX = 100_000;
+/** Rows of refused calls among them. They are cheap to make, and must not push out the others. */
+export const REFUSED_ROWS_MAX = 10_000;
+
+/** Selects the rows of calls that no box took. */
+const REFUSED = "box IS NULL AND status = 'error'";
 
 const INSERT = `INSERT INTO ledger (finished_at_ms, ${RECORD_COLUMNS.join(", ")})
   VALUES (?${", ?".repeat(RECORD_COLUMNS.length)})
@@ -191,6 +196,32 @@ export class Ledger {
   /** Returns how many rows exceed the limit. Counts all rows, so call it once per housekeeping. */
   excess(): number {
     return Math.max(0, this.#rows() - LEDGER_ROWS_MAX);
+  }
+
+  /** Returns how many refused calls exceed their limit. Reads all rows, like {@link excess}. */
+  excessRefused(): number {
+    const sql = `SELECT ${ROW_COUNT} FROM ledger WHERE ${REFUSED}`;
+    return Math.max(0, RowCount.parse(this.#sql.exec(sql).one()).rows - REFUSED_ROWS_MAX);
+  }
+
+  /**
+   * Deletes one slice of the oldest refused calls and remembers their ids. They stay counted.
+   * @param excess  how many to delete at most
+   * @param heldId  this row and newer ones are still needed; null if none is
+   * @returns how many were deleted; fewer than {@link SLICE_IDS} when nothing is left to delete
+   */
+  forgetRefusedSlice(excess: number, heldId: string | null): number {
+    const sql = `SELECT request_id FROM ledger WHERE ${REFUSED} AND (?1 IS NULL OR request_id < ?1)
+      ORDER BY request_id LIMIT ?2`;
+    const rows = this.#sql.exec(sql, heldId, Math.min(excess, SLICE_IDS)).toArray();
+    const ids = rows.map((row) => Id.parse(row).request_id);
+    if (ids.length === 0) return 0;
+    this.#forgotten.add(ids);
+    this.#sql.exec(
+      "DELETE FROM ledger WHERE request_id IN (SELECT value FROM json_each(?))",
+      JSON.stringify(ids),
+    );
+    return ids.length;
   }
 
   #rows(): number {
