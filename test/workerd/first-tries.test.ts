@@ -27,6 +27,7 @@ async function withKeys(path: string, init: RequestInit = {}): Promise<Response>
 }
 
 const JSON_BODY = { method: "POST", body: '{"model":"m"}' };
+const LINES = { accept: "application/x-ndjson" };
 const REACHED: [path: string, init: RequestInit, onOllama: string][] = [
   ["/api/tags", {}, "GET /api/tags"],
   ["/api/ps", {}, "GET /api/ps"],
@@ -34,6 +35,8 @@ const REACHED: [path: string, init: RequestInit, onOllama: string][] = [
   ["/api/show", JSON_BODY, "POST /api/show"],
   ["/api/generate", JSON_BODY, "POST /api/generate"],
   ["/api/embed", JSON_BODY, "POST /api/embed"],
+  // The ollama command accepts only lines. Our own /api/chat sends events.
+  ["/api/chat", { ...JSON_BODY, headers: LINES }, "POST /api/chat"],
   ["/api/tags/", {}, "GET /api/tags"],
   ["//api/generate", JSON_BODY, "POST /api/generate"],
   ["/ollama//api/generate", JSON_BODY, "POST /api/generate"],
@@ -45,7 +48,7 @@ test("reaches Ollama at the root, and with doubled and trailing slashes", async 
   const agent = await FakeAgent.connect("first");
   forgetBoxes();
   for (const [path, init, onOllama] of REACHED) {
-    const answered = call(path, { ...init, headers: { "x-box": "first" } });
+    const answered = call(path, { ...init, headers: { ...init.headers, "x-box": "first" } });
     const { stream, payload } = await agent.next(FrameType.open);
     const open = parsePayload(Open, payload);
     expect(`${open.method} ${open.path}`, path).toBe(onOllama);

@@ -22,10 +22,12 @@ import { type CallBody, serve } from "../gateway/serve.ts";
 import { sseOfChat } from "../models/chat-events.ts";
 import { hasModel } from "../registered-box.ts";
 import { settingsOf } from "../settings.ts";
+import { isForOllama } from "./gateway.ts";
 
 const DEFAULT_TEMPERATURE = 0.7;
 
-export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
+export const chatRoutes = new Hono<Env>().post("/api/chat", async (c, next) => {
+  if (isForOllama(c.req.raw)) return void (await next());
   const settings = settingsOf(c.env);
   const principal = await principalOf(c.req.raw, settings, null);
   const target = targetOf("POST", "/api/chat");
