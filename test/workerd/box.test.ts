@@ -26,6 +26,32 @@ test("reports at most as many waiting requests as are open, though the agent's r
   expect(await status()).toMatchObject({ inFlight: 1, queueDepth: 1 });
 });
 
+test("marks the answers of a simulated box on the wire", async () => {
+  const agent = await FakeAgent.dial("made-up");
+  agent.send(
+    tunnelFrame(FrameType.hello, {
+      box: "made-up",
+      agent_id: crypto.randomUUID(),
+      boot_id: crypto.randomUUID(),
+      agent_version: "0.1.0",
+      now_ms: Date.now(),
+      simulated: true,
+    }),
+  );
+  await agent.next(FrameType.welcome);
+  const real = await FakeAgent.connect("real");
+  forgetBoxes();
+  for (const [box, from, mark] of [
+    ["made-up", agent, "1"],
+    ["real", real, null],
+  ] as const) {
+    const answered = chat(box);
+    const { stream } = await from.next(FrameType.open);
+    from.answer(stream, 200, [["content-type", "application/json"]], "{}");
+    expect((await answered).headers.get("x-simulated")).toBe(mark);
+  }
+});
+
 test("drops everything that a replaced agent still sends", async () => {
   const id = crypto.randomUUID();
   const old = await FakeAgent.connect("replaced", id, {}, { allowHalfOpen: true });

@@ -89,6 +89,8 @@ export async function serve(
     if (edge.hasEnded) await ended;
     answer.headers.set("x-request-id", call.id);
     answer.headers.set("x-box", box);
+    if (boxes.some(({ name, hello }) => name === box && hello.simulated))
+      answer.headers.set("x-simulated", "1");
     return answer;
   } catch (error) {
     const failure: FailureReason =
