@@ -150,14 +150,19 @@ export class ChildFailure extends Error {
  * Polls a URL until it answers 200.
  * @throws {ChildFailure} if the child ends first, or after `limitMs` with the last answer
  */
-export async function waitFor(url: string, child: Child, limitMs: number): Promise<void> {
+export async function waitFor(
+  url: string,
+  child: Child,
+  limitMs: number,
+  headers: Record<string, string> = {},
+): Promise<void> {
   const deadline = performance.now() + limitMs;
   let last = "there was no answer";
   while (performance.now() < deadline) {
     if (child.hasEnded)
       throw new ChildFailure(child, `The ${child.name} ended before it was ready`);
     try {
-      const response = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+      const response = await fetch(url, { headers, signal: AbortSignal.timeout(2_000) });
       const text = await response.text();
       if (response.status === 200) return;
       last = `${response.status} ${text.slice(0, 300)}`;

@@ -110,7 +110,10 @@ export class Stack {
   }
 
   async #untilReady(worker: Child): Promise<void> {
-    const ready = waitFor(`${this.url}/readyz`, worker, READY_MS);
+    const { ADMIN_KEY: key } = this.#settings.worker;
+    // Without a key, /readyz repeats its last answer for ten seconds.
+    const headers = key === undefined ? {} : { "x-api-key": key };
+    const ready = waitFor(`${this.url}/readyz`, worker, READY_MS, headers);
     let isOver = false;
     const over = () => {
       isOver = true;
