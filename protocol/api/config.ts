@@ -71,8 +71,7 @@ export const CONFIG_ROUTES = {
     summary: "Change settings at run time",
     description: [
       "A change is in force everywhere within a second and survives deployments; null resets a setting",
-      "to its deployed value. If LOG_CONTENT was deployed as off, calls to an agent's listener keep",
-      "no text, whatever is set here.",
+      "to its deployed value. Agents older than this edge learn log_content when they connect again.",
     ].join(" "),
     body: ConfigPatch,
     answer: Config,
