@@ -130,11 +130,11 @@ test.each([
 test("no answer, metric or log contains a password, an address or a prompt while a store fails", async () => {
   await fetch(`${started.clickhouseUrl}/faults`, {
     method: "POST",
-    body: JSON.stringify([{ times: 1, code: "516" }]),
+    body: JSON.stringify([{ match: "INSERT INTO requests", times: 1, code: "516" }]),
   });
   await fetch(`${started.neonUrl}/faults`, {
     method: "POST",
-    body: JSON.stringify([{ times: 1, drop: "before" }]),
+    body: JSON.stringify([{ match: "INSERT INTO request_logs", times: 1, drop: "before" }]),
   });
   await chat();
   await eventually(async () =>
