@@ -168,7 +168,9 @@ test("a pull is counted in Postgres, even one made while it was down", async () 
     });
     expect(await answer.text()).toContain('"status":"success"');
   };
-  const entry = () => stack.json("/api/models/repository/phi3");
+  // Not `stack.json`: until the pull is counted, the answer is a 404.
+  const entry = async (): Promise<unknown> =>
+    (await fetch(`${stack.url}/api/models/repository/phi3`)).json();
   await pull();
   await eventually(async () => RepositoryEntry.safeParse(await entry()).data?.download_count === 1);
   expect(await entry()).toMatchObject({
