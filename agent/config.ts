@@ -54,6 +54,10 @@ const flag = () =>
     .enum(["0", "1"], { error: ({ input }) => `must be 0 or 1${shown(String(input))}.` })
     .default("0");
 
+/**
+ * The descriptions, and `fallback` for a default that depends on the machine, are the table in
+ * `docs/configuration.md`: run `npm run generate`.
+ */
 export const AgentVariables = z.object({
   EDGE_URL: z
     .string({ error: `is not set. Set it to the URL of your Worker, e.g. ${EDGE_EXAMPLE}.` })
@@ -62,7 +66,11 @@ export const AgentVariables = z.object({
       error: ({ input }) =>
         `must begin with https:// unless the Worker runs on this machine: the tunnel carries prompts and ` +
         `the secret of this box${shown((input as URL).origin)}.`,
-    }),
+    })
+    .describe(
+      "the URL of your Worker. Required. It must begin with `https://` unless the Worker runs on this " +
+        "machine",
+    ),
   BOX_NAME: z
     .string()
     .refine((name) => BoxName.safeParse(name).success, {
@@ -70,19 +78,42 @@ export const AgentVariables = z.object({
         "must be 1 to 63 letters, digits, '.', '_' or '-', starting with a letter or a digit" +
         `${shown(String(input))}.`,
     })
-    .optional(),
-  BOX_SECRET: z.string().optional(),
+    .optional()
+    .meta({
+      fallback: "the host name",
+      description: "the name of this box: 1 to 63 letters, digits, `.`, `_` or `-`",
+    }),
+  BOX_SECRET: z
+    .string()
+    .optional()
+    .describe("the secret of this box, as in the Worker's `BOX_SECRETS`"),
   OLLAMA_HOST: z
     .string()
     .default(HOST_EXAMPLE)
-    .pipe(httpUrl(`the address of an Ollama, e.g. ${HOST_EXAMPLE}`, ollamaHost)),
-  OLLAMA_MODELS: z.string().optional(),
+    .pipe(httpUrl(`the address of an Ollama, e.g. ${HOST_EXAMPLE}`, ollamaHost))
+    .describe("the Ollama to serve, in any form that Ollama itself accepts"),
   // Ollama's own setting: an invalid value is Ollama's to report.
-  OLLAMA_NUM_PARALLEL: z.coerce.number().int().positive().optional().catch(undefined),
-  STATE_DIR: z.string().default(".state/agent"),
-  NVIDIA_SMI: z.string().default("nvidia-smi"),
-  SIMULATED: flag(),
-  ALLOW_SERVER_TOOLS: flag(),
+  OLLAMA_NUM_PARALLEL: z.coerce.number().int().positive().optional().catch(undefined).meta({
+    fallback: "1",
+    description:
+      "parallel slots of each model. Set it to Ollama's own value, so that the queue depth is exact",
+  }),
+  OLLAMA_MODELS: z.string().optional().meta({
+    fallback: "Ollama's usual folders",
+    description: "the folder of Ollama's models. The agent reports how full its disk is",
+  }),
+  STATE_DIR: z
+    .string()
+    .default(".state/agent")
+    .describe(
+      "the folder where finished requests wait. The systemd unit sets `/var/lib/ollama-edge-agent`",
+    ),
+  NVIDIA_SMI: z.string().default("nvidia-smi").describe("the path of nvidia-smi"),
+  SIMULATED: flag().describe("`1` labels everything from this box as simulated"),
+  ALLOW_SERVER_TOOLS: flag().describe(
+    "`1` lets callers use the tools that Ollama runs on ollama.com, see " +
+      "[cloud models](agent.md#cloud-models)",
+  ),
 });
 
 type Variables = Record<string, string | undefined>;

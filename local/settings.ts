@@ -28,22 +28,35 @@ export class SettingsError extends Error {
 
 const PORT_MESSAGE = "is not a port: use a whole number from 1 to 65535";
 
+/** The descriptions are the table in `docs/configuration.md`: run `npm run generate`. */
 export const LocalVariables = z.object({
   PORT: z
     .string()
     .regex(/^\d{1,5}$/, PORT_MESSAGE)
     .transform(Number)
     .pipe(z.number().min(1, PORT_MESSAGE).max(65_535, PORT_MESSAGE))
-    .default(8_000),
-  OLLAMA_HOST: z.string().default("http://127.0.0.1:11434").transform(ollamaUrlOf),
-  STATE_DIR: z.string().default(".state"),
+    .default(8_000)
+    .describe("the port of the Worker, on 127.0.0.1"),
+  OLLAMA_HOST: z
+    .string()
+    .default("http://127.0.0.1:11434")
+    .transform(ollamaUrlOf)
+    .describe("the Ollama to serve"),
+  STATE_DIR: z
+    .string()
+    .default(".state")
+    .describe(
+      "the folder of everything that persists. The next start with the same folder continues the " +
+        "counters. Simulated data has folders of its own below it",
+    ),
   BOX_NAME: z
     .string()
     .regex(
       BOX_NAME,
       "is not a box name: 1-63 letters, digits, '.', '_' or '-', starting with a letter or digit",
     )
-    .optional(),
+    .optional()
+    .meta({ fallback: "the host name", description: "the name of this box" }),
 });
 
 /**

@@ -51,20 +51,55 @@ function isWeak(text: string): boolean {
   return false;
 }
 
+/** The descriptions are the table in `docs/configuration.md`: run `npm run generate`. */
 export const WorkerVariables = z
   .object({
-    AUTH_MODE: z.enum(["keys", "open"], { error: 'must be "keys" or "open"' }).default("keys"),
-    ADMIN_KEY: key,
-    CALLER_KEY: key,
-    READ_KEY: key,
-    STATS_KEY: key,
-    METRICS_KEY: key,
-    BOX_SECRETS: z.string().default("").transform(boxSecretsOf),
-    CORS_ORIGINS: z.string().default("").transform(originsOf),
-    LOG_CONTENT: z.enum(OnOff.options, { error: 'must be "on" or "off"' }).default("on"),
+    AUTH_MODE: z
+      .enum(["keys", "open"], { error: 'must be "keys" or "open"' })
+      .default("keys")
+      .describe(
+        "`keys` requires a key for every call. `open` requires none, and works only for requests to a " +
+          "loopback host name; `npm start` uses it",
+      ),
+    ADMIN_KEY: key.describe(
+      "the key that may do everything, including pulling and deleting models. 16 to 256 characters. " +
+        "Without it the Worker answers nothing but `/healthz`",
+    ),
+    CALLER_KEY: key.describe("a key that may only infer"),
+    READ_KEY: key.describe(
+      "a key that may only read: statistics, logs (with prompts!) and metrics",
+    ),
+    STATS_KEY: key.describe(
+      "a key that may only read, and gets logs without prompts, responses and error messages of Ollama",
+    ),
+    METRICS_KEY: key.describe("a key that may only load `/api/metrics`, for Prometheus"),
+    BOX_SECRETS: z
+      .string()
+      .default("")
+      .transform(boxSecretsOf)
+      .describe(
+        "the boxes that may connect: `name=secret,name=secret`. A secret has at least 16 characters",
+      ),
+    CORS_ORIGINS: z
+      .string()
+      .default("")
+      .transform(originsOf)
+      .describe(
+        "web pages that may call the edge from a browser: `https://chat.example.com,app://obsidian.md`, " +
+          "or `*` for any page, which then reaches only Ollama's paths. On a loopback address Ollama's " +
+          "default origins may call those paths anyway",
+      ),
+    LOG_CONTENT: z
+      .enum(OnOff.options, { error: 'must be "on" or "off"' })
+      .default("on")
+      .describe(
+        "`off`: prompts and responses are stored nowhere, and their fields are `null`. See " +
+          "[the limits of this setting](../SECURITY.md#known-limits)",
+      ),
     ENABLE_INSTRUMENTATION: z
       .enum(["true", "false"], { error: 'must be "true" or "false"' })
-      .default("true"),
+      .default("true")
+      .describe("`false`: calls are served but not recorded"),
     ...STORE_VARIABLES,
   })
   .refine((s) => s.AUTH_MODE === "open" || s.ADMIN_KEY !== undefined, {

@@ -29,12 +29,19 @@ export const STORE_VARIABLES = {
         " or ",
       ),
     })
-    .default("none"),
+    .default("none")
+    .describe(
+      "the [external stores](stores.md) that the edge writes to: `none`, `clickhouse`, `postgres` or `both`",
+    ),
   METRICS_EXPORT_INTERVAL: z
     .string()
     .regex(/^[1-9]\d{0,4}$/, "must be a whole number of seconds from 1 to 99999")
     .transform(Number)
-    .default(5),
+    .default(5)
+    .describe(
+      "seconds between two deliveries to the external stores. A longer interval lets them sleep between " +
+        "requests",
+    ),
   ...EXTERNAL_STORE_VARIABLES,
 };
 

@@ -1,32 +1,55 @@
-/** `docs/configuration.md` against the schemas of the agent and of `npm start`; the Worker's is in `test/unit/worker`. */
+/** The tables of `docs/configuration.md` against the schemas that parse the variables. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { AgentVariables } from "../../../agent/config.ts";
+import { z } from "zod";
+import { pageWithTables } from "../../../local/configuration-page.ts";
 import { ROOT } from "../../../local/edge.ts";
-import { LocalVariables, WORKER_SETTINGS } from "../../../local/settings.ts";
-import { documentedUnder, variablesOf } from "../../support/settings-tables.ts";
 
-const page = readFileSync(join(ROOT, "docs/configuration.md"), "utf8");
+test("the committed tables are what the schemas generate (otherwise: npm run generate)", () => {
+  const page = readFileSync(join(ROOT, "docs/configuration.md"), "utf8");
+  expect(page).toBe(pageWithTables(page));
+});
+
+const PAGE = `# Title
+
+## One
+
+Text.
+
+| variable | default | meaning |
+| --- | --- | --- |
+| \`OLD\` | \`1\` | gone |
+
+More text.
+
+## Two
+
+| variable | value |
+`;
+
+test("writes a default in code, and one that depends on the machine as text", () => {
+  const variables = {
+    A: z.string().describe("required"),
+    B: z.string().default("$&").transform(Number).describe("parsed"),
+    C: z.string().optional().meta({ fallback: "the host name", description: "a name" }),
+    D: z.string().default("").describe("empty"),
+  };
+  expect(pageWithTables(PAGE, { One: variables })).toBe(
+    PAGE.replace(
+      "| `OLD` | `1` | gone |",
+      () => `| \`A\` | | required |
+| \`B\` | \`$&\` | parsed |
+| \`C\` | the host name | a name |
+| \`D\` | | empty |`,
+    ),
+  );
+});
 
 test.each([
-  ["Agent", AgentVariables.shape],
-  ["npm start and npm run demo", LocalVariables.shape],
-])("documents every variable under %s with its default", (heading, shape) => {
-  expect(documentedUnder(page, heading)).toEqual(variablesOf(shape));
-});
-
-test("npm start passes on every variable that is documented for the Worker", () => {
-  const documented = documentedUnder(page, "Worker").map(({ name }) => name);
-  expect([...WORKER_SETTINGS].sort()).toEqual(documented);
-});
-
-test("reads a default in code, and ignores one that is a description", () => {
-  const table =
-    "# A\n\n## B\n\n| `X` | `1` | text |\n| `Y` | the host name | text |\n| `Z` | | text |\n\n## C\n\n| `Q` | | text |\n";
-  expect(documentedUnder(table, "B")).toEqual([
-    { name: "X", fallback: "1" },
-    { name: "Y", fallback: "" },
-    { name: "Z", fallback: "" },
-  ]);
+  ["a heading without a table", { Two: {} }, 'There is no table of variables under "Two".'],
+  ["a missing heading", { Three: {} }, 'There is no table of variables under "Three".'],
+  ["a variable without a description", { One: { A: z.string() } }, "A has no description"],
+])("refuses %s", (_what, tables, message) => {
+  expect(() => pageWithTables(PAGE, tables)).toThrow(message);
 });

@@ -15,10 +15,14 @@ export const CLICKHOUSE_VARIABLES = {
       (text) => !URL.canParse(text) || !/[^/]/.test(afterHost(text)),
       "must contain only a host and a port: user, password and database have their own variables",
     )
-    .optional(),
-  CLICKHOUSE_USER: z.string().default("default"),
-  CLICKHOUSE_PASSWORD: z.string().default(""),
-  CLICKHOUSE_DATABASE: identifier.default("ollama_metrics"),
+    .optional()
+    .describe(
+      "scheme, host and port of ClickHouse's HTTP interface, nothing else. Required if `EXPORTER_TYPE` " +
+        "includes ClickHouse",
+    ),
+  CLICKHOUSE_USER: z.string().default("default").describe("the user in ClickHouse"),
+  CLICKHOUSE_PASSWORD: z.string().default("").describe("the password of that user"),
+  CLICKHOUSE_DATABASE: identifier.default("ollama_metrics").describe("the database in ClickHouse"),
 };
 const Variables = z.object(CLICKHOUSE_VARIABLES);
 

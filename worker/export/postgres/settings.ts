@@ -14,8 +14,14 @@ export const POSTGRES_VARIABLES = {
       (text) => !URL.canParse(text) || isComplete(new URL(text)),
       "lacks one of user, password, host and database",
     )
-    .optional(),
-  NEON_FETCH_ENDPOINT: httpUrl.optional(),
+    .optional()
+    .describe(
+      "Postgres at Neon: `postgresql://user:password@host/database`. Required if `EXPORTER_TYPE` includes " +
+        "Postgres",
+    ),
+  NEON_FETCH_ENDPOINT: httpUrl
+    .optional()
+    .describe("the URL of your own proxy that speaks Neon's SQL over HTTP"),
 };
 const Variables = z.object(POSTGRES_VARIABLES);
 
