@@ -128,12 +128,13 @@ function setFaults(exchange: Exchange, panel: FaultPanel): void {
 /** Number of requests that makes a simulated GPU look fully busy. */
 const BUSY_AT = 3;
 
-/** State of the simulated GPU: load 0..1, and bytes in its memory. */
+/** State of the simulated GPU: load 0..1, now and in the last seconds, and bytes in its memory. */
 function showLoad(exchange: Exchange, { runner }: World): void {
   const vram = runner.list().reduce((sum, { model }) => sum + vramOf(model), 0);
-  const load = Math.min(1, runner.active / BUSY_AT);
+  const loadOf = (active: number) => Math.min(1, active / BUSY_AT);
   exchange.json(200, {
-    load,
+    load: loadOf(runner.active),
+    changes: runner.activity.map(({ agoMs, active }) => ({ agoMs, load: loadOf(active) })),
     vram_used_bytes: vram,
     active: runner.active,
     waiting: runner.waiting,

@@ -10,6 +10,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { SimulatedModel } from "./models.ts";
 
 const MODELS_LOADED_MAX = 3;
+
+/** Time for which the number of active requests is remembered. */
+const ACTIVITY_MS = 5_000;
+
 /** Go's value for "never": a few centuries from now. */
 const NEVER = new Date("2318-03-01T00:00:00Z");
 
@@ -35,6 +39,8 @@ export class Runner {
   readonly #options: RunnerOptions;
   readonly #loaded = new Map<string, Loaded>();
   #loading: Promise<void> = Promise.resolve();
+  /** Number of active requests and when it changed, oldest first. Never empty. */
+  #activity: { atMs: number; active: number }[] = [{ atMs: 0, active: 0 }];
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -72,6 +78,7 @@ export class Runner {
     const entry = this.#loaded.get(model.name) ?? this.#reinsert(model);
     if (entry.active >= this.#options.slotsPerModel) await turnIn(entry.waiting, signal);
     entry.active++;
+    this.#noteActivity();
     if (entry.expiry !== null) clearTimeout(entry.expiry);
     entry.expiresAt = NEVER;
     let isReleased = false;
@@ -80,6 +87,7 @@ export class Runner {
         if (isReleased) return;
         isReleased = true;
         entry.active--;
+        this.#noteActivity();
         entry.waiting.shift()?.();
         this.#expireIn(entry, keepMs);
       },
@@ -90,6 +98,7 @@ export class Runner {
     const entry = this.#loaded.get(name);
     if (entry?.expiry) clearTimeout(entry.expiry);
     this.#loaded.delete(name);
+    this.#noteActivity();
   }
 
   list(): { model: SimulatedModel; expiresAt: Date }[] {
@@ -103,6 +112,12 @@ export class Runner {
     return sum;
   }
 
+  /** Changes of {@link active} in the last seconds, and the one before them, oldest first. */
+  get activity(): readonly { agoMs: number; active: number }[] {
+    const nowMs = performance.now();
+    return this.#activity.map(({ atMs, active }) => ({ agoMs: nowMs - atMs, active }));
+  }
+
   /** Requests that wait for a slot. */
   get waiting(): number {
     let sum = 0;
@@ -112,6 +127,13 @@ export class Runner {
 
   close(): void {
     for (const name of [...this.#loaded.keys()]) this.unload(name);
+  }
+
+  #noteActivity(): void {
+    const atMs = performance.now();
+    const oldest = this.#activity.findLastIndex((change) => change.atMs < atMs - ACTIVITY_MS);
+    if (oldest > 0) this.#activity.splice(0, oldest);
+    this.#activity.push({ atMs, active: this.active });
   }
 
   /**
