@@ -1,0 +1,162 @@
+/**
+ * The measurement of one request: opened in the spool before it is sent, metered while the answer
+ * passes, and closed with exactly one record, however the request ends.
+ */
+import { withoutText } from "../../protocol/kept-text.ts";
+import { ERROR_CHARS_MAX } from "../../protocol/limits.ts";
+import { factsOf, type Open } from "../../protocol/messages.ts";
+import {
+  cut,
+  type FailedAt,
+  type RequestRecord,
+  type Status,
+  UNMEASURED,
+} from "../../protocol/records.ts";
+import { isInference } from "../../protocol/routes.ts";
+import type { EnergyMeter } from "../measure/energy.ts";
+import { type LocalBody, localBodyOf } from "../measure/local-body.ts";
+import { type Meter, meterOf } from "../measure/meter.ts";
+import { roundMs } from "../measure/phases.ts";
+import type { RequestProgress } from "../spool/lines.ts";
+import type { Spool } from "../spool/spool.ts";
+
+export type MeasurementShell = {
+  box: string;
+  spool: Spool;
+  energy: EnergyMeter;
+  /** Returns whether the edge forbids to keep text now, even if it was allowed when the request began. */
+  forbidsText: () => boolean;
+  /** Monotonic milliseconds. */
+  now: () => number;
+};
+
+/** The arrival of a request on this box. */
+export type ArrivalTimes = {
+  /** Monotonic ms. */
+  atMs: number;
+  /**
+   * Round trip of the tunnel at that time, ms; null if unknown, or if it did not use the tunnel.
+   */
+  tunnelMs: number | null;
+};
+
+/** The end of a request, as its record shows it. */
+export type RequestEnding = {
+  status: Status;
+  /** The status sent to the caller. */
+  httpStatus: number;
+  failedAt: FailedAt | null;
+  message: string | null;
+  /** Number of times the tunnel was resumed during the request. */
+  resumed: number;
+};
+
+export class Measurement {
+  readonly #id: string;
+  readonly #open: Open;
+  readonly #arrived: ArrivalTimes;
+  readonly #shell: MeasurementShell;
+  #prompt: string | null = null;
+  #meter: Meter | null = null;
+  /** When the caller's answer stopped, and its text by then; null while the answer is on its way. */
+  #stopped: { atMs: number; response: string | null } | null = null;
+
+  constructor(id: string, open: Open, arrived: ArrivalTimes, shell: MeasurementShell) {
+    this.#id = id;
+    this.#open = open;
+    this.#arrived = arrived;
+    this.#shell = shell;
+  }
+
+  /**
+   * Guarantees exactly one record from here on, whatever process is killed.
+   * @param body  the whole body of the caller; empty if it follows in parts
+   * @returns the body to send to Ollama, so that its answer can be measured
+   */
+  begin(body: Uint8Array): LocalBody {
+    const { endpoint, api, stream, keep_text } = this.#open;
+    const { box, spool, energy, now } = this.#shell;
+    const local = localBodyOf(endpoint, stream, body);
+    this.#prompt = keep_text ? local.prompt : null;
+    if (isInference(endpoint)) energy.begin(this.#id, now());
+    spool.begin({ request_id: this.#id, box, open: this.#open, prompt: this.#prompt });
+    this.#meter = meterOf({
+      endpoint,
+      api,
+      stream,
+      hideUsage: local.hideUsage,
+      keepText: keep_text,
+      startMs: this.#arrived.atMs,
+    });
+    return local;
+  }
+
+  head(status: number, contentType: string | null): void {
+    this.#meter?.head(status, contentType, this.#shell.now());
+  }
+
+  /** Measures a part of the answer. Returns the part of it that is for the caller. */
+  data(chunk: Uint8Array): Uint8Array {
+    return this.#meter?.data(chunk, this.#shell.now()) ?? chunk;
+  }
+
+  /** Ollama has finished its part. Returns the rest of the answer for the caller. */
+  end(): Uint8Array | null {
+    const nowMs = this.#shell.now();
+    this.#shell.energy.end(this.#id, nowMs);
+    return this.#meter?.end(nowMs) ?? null;
+  }
+
+  /** The measured part of the state to note in the spool. */
+  get progress(): Pick<RequestProgress, "ttft_ms" | "completion_tokens"> {
+    const { ttft_ms = null, completion_tokens = null } = this.#meter?.measured() ?? {};
+    return { ttft_ms, completion_tokens };
+  }
+
+  /** The error that the answer itself reports; null without one. */
+  get error(): string | null {
+    return this.#meter?.measured().error ?? null;
+  }
+
+  /**
+   * The way to the caller is lost. If nobody resumes it, the record ends here; only the tokens that
+   * Ollama still makes count.
+   */
+  loseCaller(): void {
+    this.#stopped ??= {
+      atMs: this.#shell.now(),
+      response: this.#meter?.measured().response ?? null,
+    };
+  }
+
+  /** The caller's answer goes on. */
+  regainCaller(): void {
+    this.#stopped = null;
+  }
+
+  /** Writes the record. Called once. */
+  close({ status, httpStatus, failedAt, message, resumed }: RequestEnding): void {
+    const { box, spool, energy, forbidsText, now } = this.#shell;
+    energy.end(this.#id, now());
+    // `error` is not a field of the record: the ending already includes it.
+    const { error: _, ...measured } = this.#meter?.measured() ?? { ...UNMEASURED, error: null };
+    const endMs = this.#stopped?.atMs ?? now();
+    const record: RequestRecord = {
+      ...factsOf(this.#id, this.#open),
+      ...measured,
+      response: this.#stopped === null ? measured.response : this.#stopped.response,
+      box,
+      status,
+      http_status: httpStatus,
+      failed_at: failedAt,
+      error_message: message === null ? null : cut(message, ERROR_CHARS_MAX),
+      prompt: this.#prompt,
+      latency_ms: roundMs((this.#open.edge_ms ?? 0) + endMs - this.#arrived.atMs),
+      tunnel_ms: this.#arrived.tunnelMs,
+      energy_j: null, // known at the next reading of the GPUs; see delivery.ts
+      resumed,
+    };
+    const keepsText = this.#open.keep_text && !forbidsText();
+    spool.finish(keepsText ? record : withoutText(record));
+  }
+}
