@@ -25,7 +25,12 @@ const common = {
 
 export const PromptChat = z.strictObject({
   ...common,
-  prompt: z.string().min(1).describe("the user's message"),
+  prompt: z
+    .string({
+      error: 'must be a text, or send "messages". Ollama\'s own API is at /ollama/api/chat',
+    })
+    .min(1)
+    .describe("the user's message"),
   system: z.string().optional().describe("the system message"),
 });
 
@@ -41,7 +46,7 @@ export const MessagesChat = z.strictObject({
   /** Accepted because clients of Ollama send it. */
   stream: z
     .literal(true, {
-      error: "must be true: this path always streams. Use /ollama/api/chat for stream:false",
+      error: "must be true or false. Ollama's own API is at /ollama/api/chat",
     })
     .optional(),
 });
@@ -60,7 +65,9 @@ export const CHAT_ROUTES = {
     description: [
       'Each event is a JSON object: {"token","request_id"}, also with "thinking" or "tool_calls".',
       'The last one is {"done":true,"request_id","prompt_tokens","completion_tokens","latency_ms",',
-      '"done_reason"} or {"error","request_id"}. The header X-Box chooses a box.',
+      '"done_reason"} or {"error","request_id"}. The header X-Box chooses a box. A call with messages',
+      "and `Accept: application/json` or `application/x-ndjson`, or with a field that only Ollama has,",
+      "such as stream:false, reaches Ollama's own /api/chat and is answered by it.",
     ].join(" "),
     body: ChatRequest,
     answer: null,

@@ -54,6 +54,23 @@ test("ollama: chats, streamed and not, with the same text", async () => {
   expect(text).toBe(whole.message.content);
 });
 
+test("ollama: works at the root of the edge, without /ollama", async () => {
+  const bare = new Ollama({ host: stack.url });
+  const options = { num_predict: 5, seed: 7 };
+  expect(await bare.list()).toEqual(await ollama.list());
+  const whole = await bare.chat({ model: MODEL, messages, options });
+  expect(whole).toMatchObject({ eval_count: 5, message: { role: "assistant" } });
+  let text = "";
+  for await (const part of await bare.chat({ model: MODEL, messages, options, stream: true }))
+    text += part.message.content;
+  expect(text).toBe(whole.message.content);
+  expect((await bare.generate({ model: MODEL, prompt: "Why?", options })).eval_count).toBe(5);
+  await expect(bare.chat({ model: "nope", messages })).rejects.toMatchObject({
+    status_code: 404,
+    error: expect.stringContaining("nope"),
+  });
+});
+
 test("ollama: generates, embeds, accepts images and calls tools", async () => {
   const generated = await ollama.generate({
     model: MODEL,

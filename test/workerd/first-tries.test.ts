@@ -27,6 +27,8 @@ async function withKeys(path: string, init: RequestInit = {}): Promise<Response>
 }
 
 const JSON_BODY = { method: "POST", body: '{"model":"m"}' };
+const JSON_ANSWER = { accept: "application/json" };
+const MESSAGES = '"model":"m","messages":[{"role":"user","content":"Hello"}]';
 const LINES = { accept: "application/x-ndjson" };
 const REACHED: [path: string, init: RequestInit, onOllama: string][] = [
   ["/api/tags", {}, "GET /api/tags"],
@@ -35,8 +37,11 @@ const REACHED: [path: string, init: RequestInit, onOllama: string][] = [
   ["/api/show", JSON_BODY, "POST /api/show"],
   ["/api/generate", JSON_BODY, "POST /api/generate"],
   ["/api/embed", JSON_BODY, "POST /api/embed"],
-  // The ollama command accepts only lines. Our own /api/chat sends events.
+  // The ollama command accepts only lines, and the other clients JSON. Our own /api/chat sends events.
   ["/api/chat", { ...JSON_BODY, headers: LINES }, "POST /api/chat"],
+  ["/api/chat", { ...JSON_BODY, headers: JSON_ANSWER }, "POST /api/chat"],
+  ["/api/chat", { method: "POST", body: `{${MESSAGES},"stream":false}` }, "POST /api/chat"],
+  ["/api/chat", { method: "POST", body: `{${MESSAGES},"Logprobs":true}` }, "POST /api/chat"],
   ["/api/tags/", {}, "GET /api/tags"],
   ["//api/generate", JSON_BODY, "POST /api/generate"],
   ["/ollama//api/generate", JSON_BODY, "POST /api/generate"],
@@ -52,11 +57,52 @@ test("reaches Ollama at the root, and with doubled and trailing slashes", async 
     const { stream, payload } = await agent.next(FrameType.open);
     const open = parsePayload(Open, payload);
     expect(`${open.method} ${open.path}`, path).toBe(onOllama);
+    if (init.body !== undefined) {
+      const { payload: sent } = await agent.next(FrameType.data);
+      expect(new TextDecoder().decode(sent), path).toBe(init.body);
+    }
     agent.answer(stream, 200, [["content-type", "application/json"]], "{}");
     const answer = await answered;
-    expect(answer.status, path).toBe(200);
-    await textOf(answer);
+    const body = init.method === "HEAD" ? "" : "{}";
+    expect([answer.status, await textOf(answer)], path).toEqual([200, body]);
   }
+});
+
+const OURS: [name: string, body: string, accept: string][] = [
+  ["a prompt", '{"model":"m","prompt":"Hello"}', "application/json"],
+  ["messages", `{${MESSAGES}}`, "*/*"],
+  ["messages for events", `{${MESSAGES}}`, "text/event-stream"],
+  ["messages for one of several types", `{${MESSAGES}}`, "application/json, text/plain, */*"],
+  ["messages with stream:true", `{${MESSAGES},"stream":true}`, "*/*"],
+];
+
+test("answers at /api/chat with events unless a call is meant for Ollama", async () => {
+  const agent = await FakeAgent.connect("ours");
+  forgetBoxes();
+  for (const [name, body, accept] of OURS) {
+    const headers = { accept, "x-box": "ours" };
+    const answered = call("/api/chat", { method: "POST", body, headers });
+    const { stream } = await agent.next(FrameType.open);
+    const lines = '{"message":{"content":"Hi"},"done":true}\n';
+    agent.answer(stream, 200, [["content-type", "application/x-ndjson"]], lines);
+    const answer = await answered;
+    expect(answer.headers.get("content-type"), name).toMatch(/^text\/event-stream/);
+    expect(await textOf(answer), name).toContain('data: {"token":"Hi"');
+  }
+});
+
+test("errors of /api/chat have the shape that the client reads, and name the place of Ollama", async () => {
+  const native = await call("/api/chat", { method: "POST", body: "[", headers: JSON_ANSWER });
+  expect([native.status, await native.json()]).toEqual([400, { error: expect.any(String) }]);
+  const whole = await call("/api/chat", {
+    method: "POST",
+    body: '{"model":"x:cloud","messages":[],"stream":false}',
+  });
+  expect(await whole.json()).toEqual({ error: expect.any(String) });
+  const unclear = await call("/api/chat", { method: "POST", body: '{"model":"m"}' });
+  expect(await unclear.json()).toMatchObject({
+    error: { code: "bad_request", message: expect.stringContaining("/ollama/api/chat") },
+  });
 });
 
 test("errors at the root have the shape of Ollama's, and those of our own API their own", async () => {

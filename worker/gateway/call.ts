@@ -86,7 +86,12 @@ export async function bodyOf(
   if (route.body === "none") return { bytes: null, model: null, stream: false };
   throwIf(encodingFailure(request.headers.get("content-encoding")));
   if (route.body === "raw") return { bytes: request.body, model: null, stream: false };
-  const checked = checkBody(route, await bytesOf(request, BODY_BYTES_MAX));
+  return checkedJson(route, await bytesOf(request, BODY_BYTES_MAX));
+}
+
+/** @throws {GatewayError} `bad_request`, `cloud_model` */
+export function checkedJson(route: OllamaRoute, bytes: Uint8Array): CallBody {
+  const checked = checkBody(route, bytes);
   if (!checked.ok) throw new GatewayError(checked.failure);
   return checked.body;
 }
@@ -95,8 +100,13 @@ export async function bodyOf(
  * Parses the body of a call to our own API as JSON.
  * @throws {GatewayError} `body_too_large`; `bad_request` if it is not JSON in UTF-8
  */
-export async function jsonBodyOf(request: Request): Promise<unknown> {
-  const json = jsonOfBytes(await bytesOf(request, API_BODY_BYTES_MAX));
+export const jsonBodyOf = async (request: Request): Promise<unknown> =>
+  parsedJson(await bytesOf(request, API_BODY_BYTES_MAX));
+
+/** @throws {GatewayError} as {@link jsonBodyOf} */
+export function parsedJson(bytes: Uint8Array): unknown {
+  throwIf(sizeFailure(bytes.length, API_BODY_BYTES_MAX));
+  const json = jsonOfBytes(bytes);
   if (!json.ok) throw new GatewayError(json.failure);
   return json.value;
 }
@@ -105,7 +115,7 @@ export async function jsonBodyOf(request: Request): Promise<unknown> {
  * Reads the body. Never holds more of it in memory than the limit.
  * @throws {GatewayError} `body_too_large`; `bad_request` if it ends early or a chunk is malformed
  */
-async function bytesOf(request: Request, bytesMax: number): Promise<Uint8Array> {
+export async function bytesOf(request: Request, bytesMax: number): Promise<Uint8Array> {
   const length = request.headers.get("content-length");
   throwIf(sizeFailure(length, bytesMax));
   try {

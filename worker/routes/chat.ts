@@ -5,39 +5,49 @@
  *     data: {"done":true,"request_id":"…","prompt_tokens":12,"completion_tokens":34,"latency_ms":567,…}
  *     data: {"error":"…","request_id":"…"}
  *
- * Accepts `prompt` or `messages`. It is a call like any other: one stream, one record.
+ * Accepts `prompt` or `messages`. It is a call like any other: one stream, one record. A call that
+ * is meant for Ollama's own `/api/chat` passes to it byte for byte.
  */
 import { Hono } from "hono";
 import { type ChatRequest, MessagesChat, PromptChat } from "../../protocol/api/chat.ts";
 import { checkValue } from "../../protocol/body-policy.ts";
 import { withTag } from "../../protocol/inventory.ts";
+import { BODY_BYTES_MAX } from "../../protocol/limits.ts";
 import type { Fleet } from "../aggregator/aggregator.ts";
 import { demand, principalOf } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { badRequest, GatewayError } from "../errors.ts";
-import { callOf, jsonBodyOf, targetOf } from "../gateway/call.ts";
+import { bytesOf, callOf, checkedJson, parsedJson, targetOf } from "../gateway/call.ts";
 import { fleetOf } from "../gateway/fleet.ts";
 import { failureOf } from "../gateway/management-call.ts";
 import { type CallBody, serve } from "../gateway/serve.ts";
 import { sseOfChat } from "../models/chat-events.ts";
 import { hasModel } from "../registered-box.ts";
 import { settingsOf } from "../settings.ts";
-import { isForOllama } from "./gateway.ts";
+import { acceptsOllama, isOllamaChat } from "./chat-shape.ts";
 
 const DEFAULT_TEMPERATURE = 0.7;
 
-export const chatRoutes = new Hono<Env>().post("/api/chat", async (c, next) => {
-  if (isForOllama(c.req.raw)) return void (await next());
+export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
+  const request = c.req.raw;
+  const accept = request.headers.get("accept");
+  let isForOllama = acceptsOllama(accept);
+  // Failures before the body is known have the shape that the client can read.
+  c.set("dialect", isForOllama ? "ollama" : "api");
   const settings = settingsOf(c.env);
-  const principal = await principalOf(c.req.raw, settings, null);
+  const principal = await principalOf(request, settings, null);
   const target = targetOf("POST", "/api/chat");
   const id = c.get("requestId");
-  const call = callOf(c.req.raw, target, id, principal);
-  // Ollama receives our JSON, not the caller's, and answers with NDJSON.
-  call.open.headers = [["content-type", "application/json"]];
+  const call = callOf(request, target, id, principal);
   const bodyOf = async (): Promise<CallBody> => {
     demand(principal, "infer");
-    const chat = parseChat(await jsonBodyOf(c.req.raw));
+    const bytes = await bytesOf(request, BODY_BYTES_MAX);
+    isForOllama = isOllamaChat(accept, bytes);
+    c.set("dialect", isForOllama ? "ollama" : "api");
+    if (isForOllama) return checkedJson(target.route, bytes);
+    // Ollama receives our JSON, not the caller's, and answers with NDJSON.
+    call.open.headers = [["content-type", "application/json"]];
+    const chat = parseChat(parsedJson(bytes));
     const model = chat.model || defaultModel(await fleetOf(c.env));
     if (model === null)
       throw new GatewayError({
@@ -50,6 +60,7 @@ export const chatRoutes = new Hono<Env>().post("/api/chat", async (c, next) => {
     return checked.body;
   };
   const answer = await serve(c.env, (promise) => c.executionCtx.waitUntil(promise), call, bodyOf);
+  if (isForOllama) return answer;
   const box = answer.headers.get("x-box") ?? "";
   if (answer.status !== 200 || answer.body === null)
     throw new GatewayError(await failureOf(answer));

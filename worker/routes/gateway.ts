@@ -39,14 +39,10 @@ async function gateway(c: Context<Env>): Promise<Response> {
   return showsPaths ? withoutLocalPaths(answer) : answer;
 }
 
-/** Returns whether a call of a path that is also ours accepts only the lines that Ollama streams. */
-export const isForOllama = ({ headers }: Request): boolean =>
-  /^application\/x-ndjson\b/i.test(headers.get("accept") ?? "");
-
-/** Ollama's paths at the root, except those that are also ours. */
+/** Ollama's paths at the root, except `/api/chat`, which is also ours. */
 const rootGateway = (c: Context<Env>, next: Next): Promise<Response | undefined> => {
   const path = routePathOf(c.req.raw);
-  return isOllamaPath(path) && (methodsOf(path).length === 0 || isForOllama(c.req.raw))
+  return isOllamaPath(path) && methodsOf(path).length === 0
     ? gateway(c)
     : next().then(() => undefined);
 };
