@@ -23,11 +23,9 @@ import { abortFailure, type Ended, endedBy, endedByCaller } from "./ended.ts";
 import type { Pulse } from "./pulse.ts";
 import { Reach } from "./reach.ts";
 import { RequestFrames } from "./request-frames.ts";
+import { UnwantedStream } from "./unwanted.ts";
 
 export type EdgeFacts = { id: StreamId; box: string; open: Open };
-
-/** A Box without an agent sends GONE to a new socket within this. */
-const ABORT_WAITS_MS = 1_000;
 
 export class EdgeStreamCore {
   readonly #facts: EdgeFacts;
@@ -41,8 +39,8 @@ export class EdgeStreamCore {
   #isForgotten = false;
   /** The caller has its answer, complete or not. */
   #isOver = false;
-  /** The ABORT for an agent that is away: nobody wants the stream. Sent when it is back. */
-  #pendingAbort: Frame | null = null;
+  /** The caller left while the agent was away. */
+  #unwanted: UnwantedStream | null = null;
   #isDone = false;
 
   /**
@@ -86,8 +84,8 @@ export class EdgeStreamCore {
   received(message: ArrayBuffer | Uint8Array, nowMs: number): EdgeStreamActions {
     try {
       for (const frame of decodeFrames(message)) {
-        if (this.#isOver) this.#afterEnd(frame, nowMs);
-        else this.#take(frame, nowMs);
+        if (!this.#isOver) this.#take(frame, nowMs);
+        else if (this.#unwanted !== null) this.#afterEnd(this.#unwanted.received(frame, nowMs));
       }
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
@@ -128,7 +126,7 @@ export class EdgeStreamCore {
     const abort = abortFrame(id, { code: "caller_gone", message: "the caller left" });
     const { isReached } = this.#reach;
     if (isReached) this.#send(abort);
-    else this.#pendingAbort = abort;
+    else this.#unwanted = new UnwantedStream(abort, this.#reach);
     this.#answer.abandon(this.#acts);
     if (!isReached) this.#awaitAgent(nowMs);
     this.#over(endedByCaller(this.#answer.begunStatus, isReached));
@@ -160,10 +158,7 @@ export class EdgeStreamCore {
     this.#reach.isAttached = true;
     this.#reach.back(); // If its agent is away, the Box sends GONE.
     if (!this.#isOver) this.#send(...this.#end.requestResume());
-    else if (this.#pendingAbort !== null) {
-      this.#send(this.#pendingAbort);
-      this.#reach.restartGrace(nowMs, ABORT_WAITS_MS);
-    }
+    else if (this.#unwanted !== null) this.#send(this.#unwanted.attached(nowMs));
     return this.#done();
   }
 
@@ -220,12 +215,10 @@ export class EdgeStreamCore {
     }
   }
 
-  /** Once the stream is over, all that matters is an agent that can receive the pending ABORT. */
-  #afterEnd({ type }: Frame, nowMs: number): void {
-    if (this.#pendingAbort === null) return;
-    if (type === FrameType.gone) this.#reach.restartGrace(nowMs);
-    if (type !== FrameType.back) return;
-    this.#send(this.#pendingAbort);
+  /** @param last  the frame that ends an unwanted stream; null while the agent is away */
+  #afterEnd(last: Frame | null): void {
+    if (last === null) return;
+    this.#send(last);
     this.#release();
   }
 
@@ -295,7 +288,7 @@ export class EdgeStreamCore {
   #over(ended: Ended): void {
     this.#isOver = true;
     this.#acts.ended = ended;
-    if (this.#pendingAbort === null) this.#release();
+    if (this.#unwanted === null) this.#release();
   }
 
   #release(): void {
