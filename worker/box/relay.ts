@@ -16,11 +16,12 @@ import {
   tunnelFrame,
   typeName,
 } from "../../protocol/frames.ts";
-import { RECONNECT_MS, SILENCE_MS, STREAMS_PER_BOX_MAX } from "../../protocol/limits.ts";
+import { STREAMS_PER_BOX_MAX } from "../../protocol/limits.ts";
 import { abortFrame, type EdgeSettings, Hello, type Welcome } from "../../protocol/messages.ts";
 import type { FailureReason } from "../errors.ts";
 import { isOfTunnel, streamParts } from "./agent-message.ts";
 import { BoxLoad, type RelayStatus } from "./load.ts";
+import { AgentPresence, CLOSE_REPLACED, type PresenceShell } from "./presence.ts";
 import { type BoxRegistry, passReadings, passRecords } from "./reports.ts";
 import {
   type AgentAttachment,
@@ -33,15 +34,11 @@ import {
   sendTo,
 } from "./sockets.ts";
 
-export type RelayShell<Socket extends RelaySocket> = {
-  sockets: SocketHost<Socket>;
+export type RelayShell<Socket extends RelaySocket> = PresenceShell<Socket> & {
   /** Called for each use: a stub that failed is not used again. */
   registry(): BoxRegistry;
   /** @param inForce  the settings in force; null if they are not known yet */
   welcome(hello: Hello, inForce: EdgeSettings | null): Welcome;
-  /** Unix ms. */
-  now(): number;
-  wait(ms: number): Promise<void>;
   /** Lets a promise run beside the current call. */
   meanwhile(promise: Promise<unknown>): void;
   log(level: "warn" | "error", event: string, fields: Record<string, unknown>): void;
@@ -53,27 +50,25 @@ export type RelayShell<Socket extends RelaySocket> = {
  */
 const ATTACH_AGAIN_MS = 500;
 
-/** Private close codes (4000-4999). The agent logs the reason. */
-const CLOSE_REPLACED = 4_000;
+/** Private close code (4000-4999). The agent logs the reason. */
 const CLOSE_NAME_TAKEN = 4_009;
 
 export class Relay<Socket extends RelaySocket> {
   readonly #shell: RelayShell<Socket>;
   readonly #host: SocketHost<Socket>;
   readonly #sockets: BoxSockets<Socket>;
+  readonly #agent: AgentPresence<Socket>;
   readonly #load = new BoxLoad();
-  #agentSeenMs = 0;
   /** The settings in force. Null after a restart, until an agent connects or they change. */
   #settings: EdgeSettings | null = null;
-  /** When the agent was lost. After a restart, now: an agent may be on its way back. */
-  #lostMs: number;
-  #awaitingAgent: (() => void)[] = [];
 
   constructor(shell: RelayShell<Socket>) {
     this.#shell = shell;
     this.#host = shell.sockets;
     this.#sockets = new BoxSockets(shell.sockets);
-    this.#lostMs = shell.now();
+    this.#agent = new AgentPresence(shell, this.#sockets, (socket) =>
+      shell.meanwhile(this.#lost(socket)),
+    );
   }
 
   /** Takes the socket of an agent. Its HELLO comes next. */
@@ -88,21 +83,14 @@ export class Relay<Socket extends RelaySocket> {
     });
   }
 
-  /** Waits for an agent that was lost a moment ago: it nearly always comes back in time. */
-  async agentBack(): Promise<void> {
-    const { now, wait } = this.#shell;
-    if (this.#liveAgent() !== null) return;
-    const leftMs = this.#lostMs + RECONNECT_MS - now();
-    if (leftMs > 0)
-      await Promise.race([
-        new Promise<void>((resolve) => this.#awaitingAgent.push(resolve)),
-        wait(leftMs),
-      ]);
+  /** Waits for an agent that was lost a moment ago. */
+  agentBack(): Promise<void> {
+    return this.#agent.back();
   }
 
   /** Returns why the box cannot take a new stream; null if it can. */
   refusal(box: string): FailureReason | null {
-    const agent = this.#liveAgent();
+    const agent = this.#agent.live();
     if (agent === null) return { reason: "box_down", box };
     if (agentOf(this.#host, agent).isDraining) return { reason: "box_draining", box };
     const isBusy = this.#sockets.streamsAttached >= STREAMS_PER_BOX_MAX;
@@ -113,13 +101,14 @@ export class Relay<Socket extends RelaySocket> {
   attach(socket: Socket, id: StreamId, isResume: boolean): void {
     this.#host.accept(socket, { kind: "stream", id });
     this.#sockets.attached(id, socket);
-    if (isResume && this.#liveAgent() === null) sendFrames(socket, streamFrame(FrameType.gone, id));
+    if (isResume && this.#agent.live() === null)
+      sendFrames(socket, streamFrame(FrameType.gone, id));
   }
 
   /** Returns the box as it is now. Makes the agent send fresh readings: somebody is watching. */
   async status(): Promise<RelayStatus> {
     const { now, wait } = this.#shell;
-    const agent = this.#liveAgent();
+    const agent = this.#agent.live();
     if (agent !== null) {
       if (this.#load.takeWatch(now())) sendFrames(agent, tunnelFrame(FrameType.watch));
       await this.#load.untilFresh(now, wait);
@@ -148,7 +137,7 @@ export class Relay<Socket extends RelaySocket> {
   async received(socket: Socket, message: Uint8Array): Promise<void> {
     const attachment = this.#host.attachmentOf(socket);
     if (attachment.kind === "stream") {
-      const agent = this.#liveAgent();
+      const agent = this.#agent.live();
       if (agent !== null) sendTo(agent, message);
       return;
     }
@@ -170,7 +159,7 @@ export class Relay<Socket extends RelaySocket> {
 
   /** Notes a sign of life, such as a heartbeat that the platform did not answer by itself. */
   heartbeat(socket: Socket): void {
-    if (socket === this.#sockets.agent) this.#agentSeenMs = this.#shell.now();
+    this.#agent.seen(socket);
   }
 
   /** The socket is closed, by either side. @param code  1006 if there was no close frame */
@@ -195,7 +184,7 @@ export class Relay<Socket extends RelaySocket> {
     const hello = parsePayload(Hello, first.payload);
     if (hello.box !== attachment.box)
       throw new FrameError(`HELLO of box ${hello.box} on the socket of box ${attachment.box}`);
-    const holder = this.#liveAgent();
+    const holder = this.#agent.live();
     if (holder !== null && agentOf(this.#host, holder).agentId !== hello.agent_id) {
       this.#shell.log("warn", "name_taken", { box: hello.box });
       return socket.close(
@@ -210,11 +199,9 @@ export class Relay<Socket extends RelaySocket> {
       agentId: hello.agent_id,
       takesSettings: hello.takes_settings ?? false,
     });
-    this.#sockets.agent = socket;
-    this.heartbeat(socket);
+    this.#agent.came(socket);
     sendFrames(socket, tunnelFrame(FrameType.welcome, this.#shell.welcome(hello, this.#settings)));
     this.#notifyStreams(FrameType.back);
-    for (const wake of this.#awaitingAgent.splice(0)) wake();
     // A box that the registry lacks is never chosen, so its agent has to dial again.
     const registered = this.#shell.registry().connected(hello);
     this.#shell.meanwhile(
@@ -270,11 +257,9 @@ export class Relay<Socket extends RelaySocket> {
   async #lost(socket: Socket): Promise<void> {
     const { box, agentId } = agentOf(this.#host, socket);
     if (agentId === null || socket !== this.#sockets.agent) return; // never welcomed, or replaced
-    this.#sockets.agent = null;
-    const { now, registry } = this.#shell;
-    this.#lostMs = now();
+    const lostMs = this.#agent.left();
     this.#notifyStreams(FrameType.gone);
-    await registry().gone(box, this.#lostMs); // a reconnect may overtake this call
+    await this.#shell.registry().gone(box, lostMs); // a reconnect may overtake this call
   }
 
   #cancel(id: StreamId): void {
@@ -289,20 +274,5 @@ export class Relay<Socket extends RelaySocket> {
       const attachment = this.#host.attachmentOf(socket);
       if (attachment.kind === "stream") sendFrames(socket, streamFrame(type, attachment.id));
     }
-  }
-
-  /** Returns the agent's socket, if the agent is alive. Closes one whose heartbeat has stopped. */
-  #liveAgent(): Socket | null {
-    const { agent } = this.#sockets;
-    if (agent === null) return null;
-    const seenMs = Math.max(
-      this.#host.pingedMs(agent) ?? 0,
-      this.#agentSeenMs,
-      agentOf(this.#host, agent).sinceMs,
-    );
-    if (isOpen(agent) && this.#shell.now() - seenMs <= SILENCE_MS) return agent;
-    agent.close(CLOSE_REPLACED, "no heartbeat");
-    this.#shell.meanwhile(this.#lost(agent));
-    return null;
   }
 }

@@ -1,0 +1,81 @@
+/**
+ * The presence of a box's agent: the socket that is its own, whether it is alive, and how long ago
+ * it was lost. An agent that was lost a moment ago is awaited, because it nearly always comes back.
+ */
+import { RECONNECT_MS, SILENCE_MS } from "../../protocol/limits.ts";
+import { agentOf, type BoxSockets, isOpen, type RelaySocket, type SocketHost } from "./sockets.ts";
+
+/** Private close code (4000-4999). The agent logs the reason. */
+export const CLOSE_REPLACED = 4_000;
+
+export type PresenceShell<Socket extends RelaySocket> = {
+  sockets: SocketHost<Socket>;
+  /** Unix ms. */
+  now(): number;
+  wait(ms: number): Promise<void>;
+};
+
+export class AgentPresence<Socket extends RelaySocket> {
+  readonly #shell: PresenceShell<Socket>;
+  readonly #sockets: BoxSockets<Socket>;
+  readonly #onSilent: (socket: Socket) => void;
+  #seenMs = 0;
+  /** When the agent was lost. After a restart, now: an agent may be on its way back. */
+  #lostMs: number;
+  #awaiting: (() => void)[] = [];
+
+  /** @param onSilent  called with a socket that was closed because its heartbeat has stopped */
+  constructor(
+    shell: PresenceShell<Socket>,
+    sockets: BoxSockets<Socket>,
+    onSilent: (socket: Socket) => void,
+  ) {
+    this.#shell = shell;
+    this.#sockets = sockets;
+    this.#onSilent = onSilent;
+    this.#lostMs = shell.now();
+  }
+
+  /** Returns the agent's socket, if the agent is alive. Closes one whose heartbeat has stopped. */
+  live(): Socket | null {
+    const { sockets: host, now } = this.#shell;
+    const { agent } = this.#sockets;
+    if (agent === null) return null;
+    const seenMs = Math.max(host.pingedMs(agent) ?? 0, this.#seenMs, agentOf(host, agent).sinceMs);
+    if (isOpen(agent) && now() - seenMs <= SILENCE_MS) return agent;
+    agent.close(CLOSE_REPLACED, "no heartbeat");
+    this.#onSilent(agent);
+    return null;
+  }
+
+  /** Notes a sign of life, such as a heartbeat that the platform did not answer by itself. */
+  seen(socket: Socket): void {
+    if (socket === this.#sockets.agent) this.#seenMs = this.#shell.now();
+  }
+
+  /** The agent was welcomed on this socket. */
+  came(socket: Socket): void {
+    this.#sockets.agent = socket;
+    this.seen(socket);
+    for (const wake of this.#awaiting.splice(0)) wake();
+  }
+
+  /** The agent lost this socket. Returns when. */
+  left(): number {
+    this.#sockets.agent = null;
+    this.#lostMs = this.#shell.now();
+    return this.#lostMs;
+  }
+
+  /** Waits for an agent that was lost a moment ago: it nearly always comes back in time. */
+  async back(): Promise<void> {
+    const { now, wait } = this.#shell;
+    if (this.live() !== null) return;
+    const leftMs = this.#lostMs + RECONNECT_MS - now();
+    if (leftMs > 0)
+      await Promise.race([
+        new Promise<void>((resolve) => this.#awaiting.push(resolve)),
+        wait(leftMs),
+      ]);
+  }
+}
