@@ -4,9 +4,9 @@
  *
  * A request is written before it is sent to Ollama, and again, as a record, when it ends. A request
  * found open at start-up belongs to an agent that was killed; it becomes an error record with the
- * state that was noted in the last second before. Records
- * leave oldest first and are kept until the edge has them in its ledger. They may be sent twice:
- * the edge recognises a record by its request id.
+ * state that was noted in the last second before. Records leave oldest first and are kept until the
+ * edge has them in its ledger. They may be sent twice: the edge recognises a record by its request
+ * id.
  *
  * Losses, by cause:
  * - SIGKILL or a crash of the agent: none. Each line is in the kernel before the call returns.
@@ -28,16 +28,15 @@ import type { SpoolIds } from "./ids.ts";
 import {
   interruptedRecord,
   lineOf,
-  type OpenLine,
   openFactsOf,
-  parseLine,
   type RequestProgress,
   type SpoolEntry,
 } from "./lines.ts";
+import { OpenLines } from "./open-lines.ts";
 import { SpoolReader } from "./reader.ts";
 import { type Replay, replay } from "./replay.ts";
 import { SpoolScrubber } from "./scrubber.ts";
-import { SegmentFiles, type SpoolPlace, type SpoolSegment } from "./segments.ts";
+import { SegmentFiles, type SpoolSegment } from "./segments.ts";
 import { SpoolWriter } from "./writer.ts";
 
 const STOPPED = "the agent stopped while it served this request";
@@ -62,8 +61,7 @@ export class Spool {
   readonly #reader: SpoolReader;
   readonly #writer: SpoolWriter;
   readonly #scrubber: SpoolScrubber;
-  /** The place of each open request's line; null while only the backlog has it. */
-  readonly #open: Map<string, SpoolPlace | null>;
+  readonly #open: OpenLines;
   #confirmed: number;
   #lastPosition: number;
   #pending: number;
@@ -90,7 +88,7 @@ export class Spool {
       now,
       log,
       after: options.after ?? after,
-      onOpenWritten: (id, place) => this.#open.set(id, place),
+      onOpenWritten: (id, place) => this.#open.written(id, place),
       onDiskBack: () => log("info", "spool_disk_back", { lost: this.#lost }),
     });
     this.#ids = found.ids;
@@ -100,7 +98,7 @@ export class Spool {
       confirmed: () => this.#confirmed,
       isConfirmed: (id) => this.#ids.isConfirmed(id, this.#confirmed),
     });
-    this.#open = found.open;
+    this.#open = new OpenLines(found.open, files, this.#backlog, this.#writer, log);
     this.#confirmed = found.confirmed;
     this.#pending = found.pending;
     // Positions start at the wall clock. A late confirmation, of records that a power cut removed
@@ -110,7 +108,7 @@ export class Spool {
       log("error", "spool_segment_unreadable", { path, error });
     if (found.badLines > 0) log("warn", "spool_lines_skipped", { count: found.badLines });
     if (found.open.size > 0) log("warn", "spool_requests_broken", { count: found.open.size });
-    for (const id of [...this.#open.keys()])
+    for (const id of this.#open.ids)
       this.#finishInterrupted(id, STOPPED, found.lastAt, found.progress.get(id));
     this.#deleteConfirmed();
   }
@@ -149,9 +147,7 @@ export class Spool {
     if (this.#ids.has(id)) return false;
     const line = lineOf({ t: "open", at: this.#now(), begun: openFactsOf(entry) });
     this.#ids.begin(id, this.#confirmed);
-    const place = this.#writer.write(line);
-    this.#open.set(id, place);
-    if (place === null) this.#backlog.opens.set(id, line);
+    this.#open.add(id, line);
     return true;
   }
 
@@ -223,7 +219,6 @@ export class Spool {
     const position = ++this.#lastPosition;
     const line = lineOf({ t: "done", at: this.#now(), position, record });
     this.#open.delete(id);
-    this.#backlog.opens.delete(id);
     this.#ids.finish(id, position);
     this.#pending += 1;
     const place = this.#writer.write(line);
@@ -247,29 +242,13 @@ export class Spool {
     endedAt: number,
     progress?: RequestProgress,
   ): void {
-    const line = this.#openLineOf(id);
+    const line = this.#open.get(id);
     if (line !== null)
       return this.#finish(interruptedRecord(line.begun, message, endedAt - line.at, progress));
     this.#log("error", "spool_record_lost", { request_id: id });
     this.#lost += 1;
     this.#open.delete(id);
     this.#ids.settle(id);
-  }
-
-  #openLineOf(id: string): OpenLine | null {
-    const text = this.#backlog.opens.get(id) ?? this.#textAt(this.#open.get(id) ?? null);
-    const line = text === null ? null : parseLine(text);
-    return line?.t === "open" ? line : null;
-  }
-
-  #textAt(place: SpoolPlace | null): string | null {
-    if (place === null) return null;
-    try {
-      for (const { text } of this.#files.lines(place.segment, place.offset)) return text;
-    } catch (error) {
-      this.#log("error", "spool_unreadable", { error });
-    }
-    return null;
   }
 
   /**
@@ -296,20 +275,9 @@ export class Spool {
     for (const segment of [...this.#files.segments]) {
       if (segment === this.#files.current || segment.lastPosition > this.#confirmed) return;
       this.#writer.writeConfirmation();
-      if (!this.#moveOpen(segment)) return;
+      if (!this.#open.moveFrom(segment)) return;
       this.#writer.writeSettledIds(this.#ids.settledIds(this.#confirmed));
       this.#writer.discard(segment);
     }
-  }
-
-  #moveOpen(segment: SpoolSegment): boolean {
-    for (const [id, place] of this.#open) {
-      if (place?.segment !== segment) continue;
-      const text = this.#textAt(place);
-      const moved = text === null ? null : this.#writer.write(`${text}\n`);
-      if (moved === null) return false;
-      this.#open.set(id, moved);
-    }
-    return true;
   }
 }
