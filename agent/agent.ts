@@ -7,12 +7,10 @@
 import { randomUUID } from "node:crypto";
 import { homedir } from "node:os";
 import { type Frame, FrameType, parsePayload, tunnelFrame } from "../protocol/frames.ts";
-import type { OpenRequest } from "../protocol/inventory.ts";
 import { READINGS_WATCHED_MS } from "../protocol/limits.ts";
 import { EdgeSettings, type ExporterType, Recorded, type Welcome } from "../protocol/messages.ts";
 import { changesModels } from "../protocol/routes.ts";
 import { atMost, DRAIN_MS } from "./clock/drain.ts";
-import { steadyClock } from "./clock/steady-clock.ts";
 import { after } from "./clock/timers.ts";
 import { CloudGuard } from "./cloud/cloud-guard.ts";
 import type { AgentConfig } from "./config.ts";
@@ -22,6 +20,7 @@ import { EnergyMeter } from "./measure/energy.ts";
 import { diskFolders } from "./readings/disk.ts";
 import type { GpuSource } from "./readings/gpu-source.ts";
 import { InventoryPoller } from "./readings/inventory.ts";
+import { OpenRequests } from "./readings/open-requests.ts";
 import { pickGpuSource } from "./readings/pick-gpu-source.ts";
 import { OllamaQueue } from "./readings/queue.ts";
 import { ReadingsSender } from "./readings/readings-sender.ts";
@@ -29,6 +28,7 @@ import { SystemSampler } from "./readings/system-sampler.ts";
 import { OllamaClient } from "./request/ollama.ts";
 import { Delivery, RECORDS_DELAY_MS } from "./spool/delivery.ts";
 import type { Spool } from "./spool/spool.ts";
+import { EdgeTerms } from "./tunnel/edge-terms.ts";
 import { Outgoing } from "./tunnel/outgoing.ts";
 import { StreamTable } from "./tunnel/stream-table.ts";
 import { Tunnel } from "./tunnel/tunnel.ts";
@@ -74,17 +74,9 @@ export class Agent {
   readonly #readings: ReadingsSender;
   readonly #listener: Listener | null;
   readonly #delivery: Delivery;
-  readonly #queue: OllamaQueue;
-  #expectedExporter: ExporterType | null;
-  /** This machine's clock until the first welcome, then the edge's. */
-  #edgeClock = steadyClock(Date.now());
-  /**
-   * The edge's decision about the text of requests that did not come through it. Text is kept until
-   * the first welcome: the edge drops text that it must not keep.
-   */
-  #keepsText = true;
-  /** The edge forbids to keep text. Holds for open requests too. */
-  #forbidsText = false;
+  readonly #openRequests: OpenRequests;
+  /** The edge's clock, and its decision about text. */
+  readonly edge: EdgeTerms;
   readonly #bootId = randomUUID();
   #isUp = false;
   #ticker: NodeJS.Timeout | null = null;
@@ -106,9 +98,8 @@ export class Agent {
     this.#spool = spool;
     this.#energy = options.energy ?? new EnergyMeter();
     this.#listener = options.listener ?? null;
-    this.#expectedExporter = options.exporterType ?? null;
+    this.edge = new EdgeTerms(log, options.exporterType ?? null);
     this.#ollama = new OllamaClient(config.ollamaUrl);
-    this.#queue = new OllamaQueue(config.ollamaParallel);
     const cloudGuard = options.cloudGuard ?? new CloudGuard({ ...config, now });
     this.#gpu = pickGpuSource(config, {
       box: config.box,
@@ -133,7 +124,7 @@ export class Agent {
         home: homedir(),
         stateDir: config.stateDir,
       }),
-      load: () => this.#load(),
+      load: () => this.#openRequests.load(),
     });
     this.#tunnel = new Tunnel({
       edgeUrl: config.edgeUrl,
@@ -160,13 +151,13 @@ export class Agent {
       inventory: this.#inventory,
       system: this.#system,
       counts: () => ({
-        ...this.#load(),
+        ...this.#openRequests.load(),
         local_in_flight: this.#listener?.inFlight ?? 0,
         tunnel_ms: this.#tunnel.roundTripMs,
         spooled: spool.pending,
         lost: spool.lost,
       }),
-      requests: () => this.#openRequests(),
+      requests: () => this.#openRequests.list(),
       send,
     });
     this.#delivery = new Delivery({
@@ -185,10 +176,15 @@ export class Agent {
       energy: this.#energy,
       log,
       now,
-      forbidsText: () => this.#forbidsText,
+      forbidsText: () => this.edge.forbidsText,
       onOver: (endpoint) => this.#streamFinished(endpoint),
       tunnelMs: () => this.#tunnel.roundTripMs,
     });
+    this.#openRequests = new OpenRequests(
+      new OllamaQueue(config.ollamaParallel),
+      this.#listener === null ? [this.#streams] : [this.#streams, this.#listener],
+      () => this.#inventory.latest().loaded.map(({ name }) => name),
+    );
   }
 
   start(): void {
@@ -197,24 +193,6 @@ export class Agent {
     this.#system.start();
     this.#tunnel.start();
     this.#ticker = setInterval(() => this.#tick(performance.now()), 1_000);
-  }
-
-  /**
-   * Unix ms by the edge's clock. Requests that never reached the edge are stamped with it too,
-   * since this machine's clock may be wrong.
-   */
-  get edgeNowMs(): number {
-    return this.#edgeClock();
-  }
-
-  /** True if the text of a request that did not come through the edge may be kept. */
-  get keepsText(): boolean {
-    return this.#keepsText;
-  }
-
-  /** True if the edge forbids to keep text, even that of open requests. */
-  get forbidsText(): boolean {
-    return this.#forbidsText;
   }
 
   /** Schedules the record of a finished request, and polls the models if it changed them. */
@@ -255,28 +233,14 @@ export class Agent {
     this.#spool.close();
   }
 
-  #up({ keep_text, exporter_type, now_ms }: Welcome): void {
+  #up(welcome: Welcome): void {
     this.#isUp = true;
-    this.#edgeClock = steadyClock(now_ms);
-    this.#keepsText = keep_text ?? false;
-    this.#forbidsText = keep_text === false;
-    this.#checkExporter(exporter_type);
+    this.edge.welcomed(welcome);
     this.#outgoing.isOpen = true;
     this.#streams.attach();
     if (this.#streams.isDraining) this.#outgoing.now(tunnelFrame(FrameType.drain));
     this.#readings.up();
     this.#delivery.up();
-  }
-
-  #checkExporter(ofEdge: ExporterType | undefined): void {
-    if (
-      this.#expectedExporter === null ||
-      ofEdge === undefined ||
-      ofEdge === this.#expectedExporter
-    )
-      return;
-    this.#log("warn", "exporter_differs", { expected: this.#expectedExporter, edge: ofEdge });
-    this.#expectedExporter = null; // logged once
   }
 
   #down(): void {
@@ -294,7 +258,7 @@ export class Agent {
           this.#delivery.confirmed(parsePayload(Recorded, frame.payload).position);
           break;
         case FrameType.settings:
-          this.#settle(parsePayload(EdgeSettings, frame.payload));
+          this.edge.settle(parsePayload(EdgeSettings, frame.payload));
           break;
         case FrameType.watch:
           this.#readings.watch();
@@ -303,11 +267,6 @@ export class Agent {
           this.#streams.receive(frame);
       }
     }
-  }
-
-  #settle({ keep_text }: EdgeSettings): void {
-    this.#keepsText = keep_text;
-    this.#forbidsText = !keep_text;
   }
 
   #streamFinished(endpoint: string): void {
@@ -321,22 +280,5 @@ export class Agent {
     this.#delivery.recordWaits();
     this.#readings.sendChangedLoad();
     this.#spool.note([...this.#streams.progress, ...(this.#listener?.progress ?? [])]);
-  }
-
-  /** One snapshot for both figures, so that at most as many requests wait as are open. */
-  #load(): { in_flight: number; queued: number } {
-    const requests = this.#openRequests();
-    return {
-      in_flight: requests.length,
-      queued: requests.filter(({ is_queued }) => is_queued).length,
-    };
-  }
-
-  #openRequests(): OpenRequest[] {
-    return this.#queue.mark({
-      requests: [...this.#streams.requests, ...(this.#listener?.requests ?? [])],
-      answered: new Set([...this.#streams.answered, ...(this.#listener?.answered ?? [])]),
-      loaded: this.#inventory.latest().loaded.map(({ name }) => name),
-    });
   }
 }

@@ -64,9 +64,9 @@ async function startAgent(
   const spool = Spool.open(`${stateDir}/spool`, { now: steadyClock(Date.now()), log });
   const energy = new EnergyMeter();
   const cloudGuard = new CloudGuard({ ...config, now: CLOCKS.now });
-  const wallClock = () => agent.edgeNowMs;
-  const keepsText = () => agent.keepsText;
-  const forbidsText = () => agent.forbidsText;
+  const wallClock = () => agent.edge.nowMs;
+  const keepsText = () => agent.edge.keepsText;
+  const forbidsText = () => agent.edge.forbidsText;
   const onOver = (endpoint: string) => agent.requestFinished(endpoint);
   const listener =
     listen === null
