@@ -4,7 +4,7 @@
  * A concern becomes a title and a predicate, which read as one sentence: "Box home" + "is down". Numbers
  * come through the caller's formats: the page knows the viewer's units and clock, the edge does not.
  */
-import type { Concern } from "./concerns.ts";
+import type { Concern } from "./concern.ts";
 
 export type ConcernFormats = {
   count: (value: number) => string;

@@ -3,33 +3,23 @@
  *
  * The edge computes concerns (`worker/answers/concerns.ts`). `/api/health`, `/api/live`, the page and the
  * generated Prometheus rules read this table, so a GPU is hot at the same temperature everywhere. Concerns
- * are data; `concern-text.ts` puts them into English at the last moment.
+ * are data of the shape in `concern.ts`; `concern-text.ts` puts them into English at the last moment.
  */
 import { z } from "zod";
-import { Count, Rate, Store, Time } from "./api/shapes.ts";
-import { BoxName } from "./records.ts";
+import { Count, Rate, Time } from "./api/shapes.ts";
+
+/** The kinds of things that a concern is about; `concern.ts` has the fields of each. */
+export type SubjectKind = "edge" | "box" | "gpu" | "model" | "external_store";
 
 /** `critical`: requests fail, or data is lost. `warning`: something will get worse, or is slow. */
 export const Severity = z.enum(["critical", "warning"]);
 export type Severity = z.infer<typeof Severity>;
 
-/** Kinds of things that a concern is about. */
-const SUBJECTS = {
-  edge: z.object({ kind: z.literal("edge") }),
-  box: z.object({ kind: z.literal("box"), box: BoxName }),
-  gpu: z.object({ kind: z.literal("gpu"), box: BoxName, index: Count }),
-  model: z.object({ kind: z.literal("model"), box: BoxName, model: z.string() }),
-  external_store: z.object({
-    kind: z.literal("external_store"),
-    store: Store.exclude(["durable_object"]),
-  }),
-};
-
 /** Values above these raise the concern. A value that equals a threshold raises nothing. */
 export type Thresholds = { warning?: number; critical?: number };
 
 type Definition = {
-  subject: keyof typeof SUBJECTS;
+  subject: SubjectKind;
   description: string;
   /** Fixed, or decided by the highest threshold that the value exceeds. */
   severity: Severity | { above: Thresholds };
@@ -271,41 +261,3 @@ export const BAD_THROTTLE_REASONS: ReadonlySet<string> = new Set([
 
 /** A loss that is older no longer is a concern. Its count stays in `/api/health`. */
 export const LOSS_SHOWN_MS = 24 * 3_600_000;
-
-type SubjectSchema<Code extends ConcernCode> =
-  (typeof SUBJECTS)[(typeof CONCERNS)[Code]["subject"]];
-type ConcernSchema<Code extends ConcernCode> = z.ZodObject<{
-  code: z.ZodLiteral<Code>;
-  severity: typeof Severity;
-  subject: SubjectSchema<Code>;
-  since: z.ZodNullable<typeof Time>;
-  params: z.ZodObject<(typeof CONCERNS)[Code]["params"]>;
-}>;
-type ConcernSchemas = { [Code in ConcernCode]: ConcernSchema<Code> };
-
-const schemas = CONCERN_CODES.map((code) => {
-  const { description, severity, subject, params } = CONCERNS[code];
-  return z
-    .object({
-      code: z.literal(code),
-      severity: typeof severity === "string" ? z.literal(severity) : Severity,
-      subject: SUBJECTS[subject],
-      since: Time.nullable().describe("when it began; null when that is unknown"),
-      params: z.object(params),
-    })
-    .describe(description);
-});
-
-/** One thing that is wrong now. */
-export const Concern = z
-  .discriminatedUnion(
-    "code",
-    schemas as unknown as [ConcernSchemas[ConcernCode], ...ConcernSchemas[ConcernCode][]],
-  )
-  .meta({
-    id: "Concern",
-    description:
-      "One thing that is wrong now. Codes are stable; `params` holds the figures of each code.",
-  });
-export type Concern = z.infer<ConcernSchemas[ConcernCode]>;
-export type ConcernOf<Code extends ConcernCode> = Extract<Concern, { code: Code }>;

@@ -1,6 +1,6 @@
 /** `/api/health`, `/api/boxes`, `/api/gpu` and `/api/metrics`: the boxes and their state. */
 import { z } from "zod";
-import { Concern } from "../concerns.ts";
+import { Concern } from "../concern.ts";
 import { InstalledModel, LoadedModel } from "../inventory.ts";
 import { BoxName, GpuSample, SystemSample } from "../records.ts";
 import { StoreName } from "../stores.ts";

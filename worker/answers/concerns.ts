@@ -5,13 +5,12 @@
  */
 import type { SinkHealth } from "../../protocol/api/fleet.ts";
 import type { Live, LiveBox } from "../../protocol/api/live.ts";
+import type { Concern, ConcernOf } from "../../protocol/concern.ts";
 import { type ConcernFormats, concernText } from "../../protocol/concern-text.ts";
 import {
   BAD_THROTTLE_REASONS,
   CONCERNS,
-  type Concern,
   type ConcernCode,
-  type ConcernOf,
   LOSS_SHOWN_MS,
   REQUESTS_MIN,
   type Severity,

@@ -1,6 +1,6 @@
 /** Each box at a glance: state, load, GPUs and loaded models. */
 import type { LiveBox } from "../../../protocol/api/live.ts";
-import type { Concern } from "../../../protocol/concerns.ts";
+import type { Concern } from "../../../protocol/concern.ts";
 import { preferences } from "../../data/preferences.ts";
 import { Ago, MeterBar, Pill, Simulated, type Tone } from "../../parts/basics.tsx";
 import { gpuConcern } from "../../shape/attention.ts";

@@ -1,6 +1,6 @@
 /** The current state of one GPU. */
 import type { GpuReading } from "../../../protocol/api/fleet.ts";
-import type { Concern } from "../../../protocol/concerns.ts";
+import type { Concern } from "../../../protocol/concern.ts";
 import { preferences } from "../../data/preferences.ts";
 import { Ago, MeterBar, Pill, Simulated } from "../../parts/basics.tsx";
 import { gpuConcern } from "../../shape/attention.ts";

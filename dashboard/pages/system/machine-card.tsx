@@ -1,7 +1,7 @@
 /** The current state of a box's machine. */
 import { useState } from "preact/hooks";
 import type { LiveBox } from "../../../protocol/api/live.ts";
-import type { Concern } from "../../../protocol/concerns.ts";
+import type { Concern } from "../../../protocol/concern.ts";
 import { callJson } from "../../data/api.ts";
 import { refreshNow } from "../../data/live.ts";
 import { preferences } from "../../data/preferences.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { concernRows, gpuConcern, isDiskFilling } from "../../../dashboard/shape/attention.ts";
-import type { Concern } from "../../../protocol/concerns.ts";
+import type { Concern } from "../../../protocol/concern.ts";
 
 const NOW = Date.parse("2026-11-24T12:00:00Z");
 

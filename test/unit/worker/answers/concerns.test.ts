@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { SinkHealth } from "../../../../protocol/api/fleet.ts";
 import type { Live, LiveBox } from "../../../../protocol/api/live.ts";
-import { CONCERNS, Concern } from "../../../../protocol/concerns.ts";
+import { Concern } from "../../../../protocol/concern.ts";
+import { CONCERNS } from "../../../../protocol/concerns.ts";
 import {
   concernsOf,
   degrades,
