@@ -1,0 +1,135 @@
+import { expect, test } from "vitest";
+import type { LiveBox } from "../../../../protocol/api/live.ts";
+import { boxOf, gpuOf } from "../../dashboard/live.ts";
+import { HOUR_MS, summariesWith } from "./concerns-scene.ts";
+
+const modelOf = (share: number | null): LiveBox["loaded"][number] => ({
+  name: "big",
+  size_bytes: 8e9,
+  size_vram_bytes: share === null ? null : 8e9 * share,
+  context_length: null,
+  expires_at: null,
+  gpu_share: share,
+});
+const systemOf = (usedPercent: number | null): LiveBox["system"] => ({
+  at: "2026-11-24T12:00:00.000Z",
+  cpu_percent: 10,
+  cpu_count_logical: 8,
+  load_1m: 1,
+  memory_total_bytes: 64e9,
+  memory_used_bytes: 8e9,
+  disk_path: "/",
+  disk_total_bytes: 1_000,
+  disk_used_bytes: usedPercent === null ? null : 10 * usedPercent,
+  in_flight: 0,
+  queued: 0,
+});
+
+const BOXES: [name: string, box: Partial<LiveBox>, expected: string[]][] = [
+  ["is healthy", {}, []],
+  [
+    "is down, which hides its other concerns",
+    { state: "down", last_seen: "2026-11-24T11:58:00.000Z", lost: 3, clock_skew_ms: HOUR_MS },
+    ["critical box_down: Box atlas has been down since 2026-11-24T11:58:00.000Z"],
+  ],
+  [
+    "has been down for an unknown time",
+    { state: "down", last_seen: null },
+    ["critical box_down: Box atlas is down"],
+  ],
+  [
+    "is draining",
+    { state: "draining", in_flight: 3 },
+    ["warning box_draining: Box atlas accepts no new requests and is finishing 3"],
+  ],
+  [
+    "has lost its Ollama",
+    { ollama_reachable: false, ollama_error: "ECONNREFUSED" },
+    ["critical ollama_unreachable: Box atlas cannot reach its Ollama: ECONNREFUSED"],
+  ],
+  ["has not polled its Ollama yet", { ollama_reachable: null }, []],
+  ["has a GPU at 85 °C", { gpus: [gpuOf({ temperature_c: 85 })] }, []],
+  [
+    "has a GPU at 86 °C",
+    { gpus: [gpuOf({ temperature_c: 86 })] },
+    ["warning gpu_hot: GPU 0 of atlas is at 86 °C"],
+  ],
+  [
+    "has a GPU at 90 °C",
+    { gpus: [gpuOf({ temperature_c: 90 })] },
+    ["warning gpu_hot: GPU 0 of atlas is at 90 °C"],
+  ],
+  [
+    "has a second GPU at 91 °C",
+    { gpus: [gpuOf({}), gpuOf({ index: 1, temperature_c: 91 })] },
+    ["critical gpu_hot: GPU 1 of atlas is at 91 °C"],
+  ],
+  ["has a GPU of unknown temperature", { gpus: [gpuOf({ temperature_c: null })] }, []],
+  [
+    "has a GPU that is throttled by heat",
+    { gpus: [gpuOf({ throttle_reasons: ["sw_power_cap", "sw_thermal_slowdown"] })] },
+    ["warning gpu_throttled: GPU 0 of atlas is throttled: sw thermal slowdown"],
+  ],
+  [
+    "has a GPU at its power cap, which is normal",
+    { gpus: [gpuOf({ throttle_reasons: ["sw_power_cap", "gpu_idle"] })] },
+    [],
+  ],
+  ["has a GPU with unknown throttle reasons", { gpus: [gpuOf({ throttle_reasons: null })] }, []],
+  [
+    "runs a model partly on the CPU",
+    { loaded: [modelOf(0.75)] },
+    ["warning model_on_cpu: big on atlas runs 25 % on the CPU (2 GB)"],
+  ],
+  ["runs a model on the GPU", { loaded: [modelOf(1), modelOf(null)] }, []],
+  ["has a disk that is 90 % full", { system: systemOf(90) }, []],
+  [
+    "has a disk that is 92 % full",
+    { system: systemOf(92) },
+    ["warning disk_filling: Box atlas has a disk that is 92 % full"],
+  ],
+  [
+    "has a disk that is 98 % full",
+    { system: systemOf(98) },
+    ["critical disk_filling: Box atlas has a disk that is 98 % full"],
+  ],
+  ["has a disk of unknown use", { system: systemOf(null) }, []],
+  ["has 500 unsent records", { spooled: 500 }, []],
+  [
+    "has 501 unsent records",
+    { spooled: 501 },
+    ["warning records_unsent: Box atlas has 501 unsent records"],
+  ],
+  ["has a clock that is 29 s ahead", { clock_skew_ms: 29_000 }, []],
+  ["has a clock that is exactly 30 s ahead", { clock_skew_ms: 30_000 }, []],
+  ["has a clock that is exactly 30 s behind", { clock_skew_ms: -30_000 }, []],
+  [
+    "has a clock that is more than 30 s ahead",
+    { clock_skew_ms: 30_001 },
+    ["warning clock_skew: Box atlas has a clock that is 30 s ahead: turn on time synchronization"],
+  ],
+  [
+    "has a clock that is more than 30 s behind",
+    { clock_skew_ms: -30_001 },
+    ["warning clock_skew: Box atlas has a clock that is 30 s behind: turn on time synchronization"],
+  ],
+  [
+    "has a clock that is 90 days behind",
+    { clock_skew_ms: -90 * 24 * HOUR_MS },
+    [
+      "warning clock_skew: Box atlas has a clock that is 7776000 s behind: turn on time synchronization",
+    ],
+  ],
+  [
+    "has lost records",
+    { lost: 1_234 },
+    [
+      "critical records_lost: Box atlas has lost the records of 1234 requests: check the disk and permissions of its state folder",
+    ],
+  ],
+  ["has an agent that does not report losses", { lost: null }, []],
+];
+
+test.each(BOXES)("a box that %s", (_name, box, expected) => {
+  expect(summariesWith({ boxes: [boxOf(box)] })).toEqual(expected);
+});

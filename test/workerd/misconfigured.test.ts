@@ -1,0 +1,82 @@
+/** A Worker whose settings make no sense. It cannot refuse to start, so it refuses every call. */
+import { expect, test } from "vitest";
+import { ADMIN, BOX, bearer, CALLER, call, keys, READ } from "./keyed-edge.ts";
+
+test.each([
+  ["no admin key", { ADMIN_KEY: undefined }, /ADMIN_KEY must be set/],
+  ["a short key", { CALLER_KEY: "short" }, /CALLER_KEY must have at least 16/],
+  ["two equal keys", { CALLER_KEY: ADMIN }, /CALLER_KEY must differ from ADMIN_KEY/],
+  ["equal keys that read", { METRICS_KEY: READ }, /METRICS_KEY must differ from READ_KEY/],
+  ["a key of one letter", { ADMIN_KEY: "aaaaaaaaaaaaaaaa" }, /ADMIN_KEY is easy to guess/],
+  ["a key of few letters", { READ_KEY: "abcabdabcaabbaaccd" }, /READ_KEY is easy to guess/],
+  ["a repeated pattern", { CALLER_KEY: "secret-secret-secret" }, /CALLER_KEY is easy to guess/],
+  [
+    "a weak box secret",
+    { BOX_SECRETS: "home=0123456701234567" },
+    /BOX_SECRETS must give box home a secret that is hard to guess/,
+  ],
+  ["an unknown auth mode", { AUTH_MODE: "none" }, /AUTH_MODE must be "keys" or "open"/],
+  ["secrets that are not a list", { BOX_SECRETS: "home" }, /BOX_SECRETS must be a list/],
+  [
+    "a short box secret",
+    { BOX_SECRETS: "home=short" },
+    /BOX_SECRETS must give box home a secret of at least 16/,
+  ],
+  [
+    "an instrumentation flag of yes",
+    { ENABLE_INSTRUMENTATION: "yes" },
+    /ENABLE_INSTRUMENTATION must be "true" or "false"/,
+  ],
+  [
+    "an unknown exporter",
+    { EXPORTER_TYPE: "mysql" },
+    /EXPORTER_TYPE must be "none", "clickhouse", "postgres" or "both"/,
+  ],
+  [
+    "an interval of 0",
+    { METRICS_EXPORT_INTERVAL: "0" },
+    /METRICS_EXPORT_INTERVAL must be a whole number of seconds from 1/,
+  ],
+  ["a database address that is not a URL", { DATABASE_URL: "neon" }, /DATABASE_URL is not a URL/],
+  [
+    "a database address of another protocol",
+    { DATABASE_URL: `https://u:${CALLER}@pg.example/db` },
+    /DATABASE_URL is not of the form postgresql:/,
+  ],
+  [
+    "a database without a user",
+    { DATABASE_URL: "postgres://pg.example/db" },
+    /DATABASE_URL lacks one of user, password, host and database/,
+  ],
+  [
+    "a password in the ClickHouse address",
+    { CLICKHOUSE_URL: `https://u:${CALLER}@ch.example` },
+    /CLICKHOUSE_URL must contain only a host and a port/,
+  ],
+  [
+    "a database name that needs quoting",
+    { CLICKHOUSE_DATABASE: "a;b" },
+    /CLICKHOUSE_DATABASE is not a name/,
+  ],
+  [
+    "an external store without an address",
+    { EXPORTER_TYPE: "both", DATABASE_URL: "postgres://u:p@h/d" },
+    /CLICKHOUSE_URL is not set, but EXPORTER_TYPE is both/,
+  ],
+  [
+    "one box listed twice",
+    { BOX_SECRETS: `home=${BOX},home=${BOX}` },
+    /BOX_SECRETS must name box home only once/,
+  ],
+])(
+  "with %s, refuses every call and names the variable but not its value",
+  async (_name, more, message) => {
+    const answer = await call("/api/health", { headers: bearer(ADMIN) }, keys(more));
+    expect(answer.status).toBe(503);
+    const text = await answer.text();
+    expect(JSON.parse(text)).toMatchObject({
+      error: { code: "misconfigured", message: expect.stringMatching(message) },
+    });
+    for (const secret of [ADMIN, BOX, CALLER]) expect(text).not.toContain(secret);
+  },
+);
