@@ -11,6 +11,9 @@ const PRODUCT = ["worker", "agent", "protocol", "dashboard", "simulated", "local
 /** Biome breaks code at 100 and leaves comments and literals alone. */
 const LINE_CHARS_MAX = 120;
 
+/** A longer file has a second idea. JSON is generated. */
+const FILE_LINES_MAX = 300;
+
 test("prose keeps to the house rules", { timeout: 60_000 }, () => {
   const found = findings(passages()).map(
     ({ file, line, rule, text }) => `${file}:${line}: ${rule}: ${text}`,
@@ -85,13 +88,22 @@ test("lines of code and comments have at most 120 characters beside one literal"
   expect(long).toEqual([]);
 });
 
-function sources(): { file: string; text: string }[] {
-  const files = execFileSync("git", ["ls-files", "--", ...PRODUCT], {
-    cwd: ROOT,
-    encoding: "utf8",
-  });
+test("a file of code, style or tests has at most 300 lines", () => {
+  const long = tracked(["."], /\.(tsx?|[cm]?js|css|html|sh|sql|ya?ml|toml|service)$/).flatMap(
+    ({ file, text }) => {
+      const lines = text.trimEnd().split("\n").length;
+      return lines > FILE_LINES_MAX ? [`${file}: ${lines} lines`] : [];
+    },
+  );
+  expect(long).toEqual([]);
+});
+
+const sources = () => tracked(PRODUCT, /\.tsx?$/);
+
+function tracked(paths: readonly string[], name: RegExp): { file: string; text: string }[] {
+  const files = execFileSync("git", ["ls-files", "--", ...paths], { cwd: ROOT, encoding: "utf8" });
   return files
     .split("\n")
-    .filter((file) => /\.tsx?$/.test(file))
+    .filter((file) => name.test(file))
     .map((file) => ({ file, text: readFileSync(join(ROOT, file), "utf8") }));
 }

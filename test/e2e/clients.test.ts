@@ -3,10 +3,7 @@ import Anthropic from "@anthropic-ai/sdk";
 import { Ollama } from "ollama";
 import OpenAI from "openai";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Gpu } from "../../protocol/api/fleet.ts";
-import { History, Models } from "../../protocol/api/stats.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
-import { parseExposition, seriesValue } from "../support/exposition-parser.ts";
 import { eventually, TestStack } from "../support/stack.ts";
 import { EMBEDDER, MODEL, messages, WEATHER } from "./requests.ts";
 
@@ -273,37 +270,4 @@ test("the log holds each of these calls, with its API and its tokens", async () 
     expect(entry?.completion_tokens, endpoint).toBeGreaterThan(0);
   }
   expect(logs.find(({ endpoint }) => endpoint === "/api/embed")?.prompt_tokens).toBeGreaterThan(0);
-});
-
-test("the reading half of the API answers in its shapes, and Prometheus can parse the scrape", async () => {
-  const models = Models.parse(await stack.json("/api/models"));
-  expect(models.models.find(({ name }) => name === MODEL)).toMatchObject({
-    installed_on: ["sdk"],
-    tokens_per_second: expect.any(Number),
-  });
-  // The last records may still be on their way. The sources agree once all have arrived.
-  const agrees = (read: () => Promise<number | null>) =>
-    eventually(async () => (await read()) === (await stack.stats()).total_requests);
-  await agrees(async () => {
-    const { metrics } = History.parse(
-      await stack.json("/api/stats/history?time_range=1h&granularity=1m"),
-    );
-    expect(metrics).toHaveLength(60);
-    return metrics.reduce((sum, { requests }) => sum + requests, 0);
-  });
-  expect(Gpu.parse(await stack.json("/api/gpu"))).toMatchObject({
-    available: false,
-    gpus: [],
-    errors: [{ box: "sdk" }],
-  });
-  for (const accept of ["text/plain", "application/openmetrics-text; version=1.0.0"]) {
-    await agrees(async () => {
-      const scrape = await fetch(`${stack.url}/api/metrics`, { headers: { accept } });
-      return seriesValue(
-        parseExposition(await scrape.text(), accept !== "text/plain"),
-        "ollama_requests_total",
-        {},
-      );
-    });
-  }
 });

@@ -35,8 +35,11 @@ describe.skipIf(isMissing)(NAME, { timeout: TIMEOUT_MS }, () => {
     expect(outputOf("check", "rules", "prometheus_rules.yml")).toContain("8 rules found");
   });
 
-  test("each alert fires when it should, and at no other time", () => {
-    expect(outputOf("test", "rules", "prometheus_rules.test.yml")).toContain("SUCCESS");
+  test.each([
+    ["each alert fires when it should, and at no other time", "prometheus_rules.test.yml"],
+    ["each alert has a text with its numbers filled in", "prometheus_texts.test.yml"],
+  ])("%s", (_what, file) => {
+    expect(outputOf("test", "rules", file)).toContain("SUCCESS");
   });
 
   test("the tests of the alerts fail for a changed threshold", () => {
