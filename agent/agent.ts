@@ -105,13 +105,14 @@ export class Agent {
       box: config.box,
       intervalSeconds: GPU_EVERY_S,
       keepEvery: READINGS_WATCHED_MS / 1_000 / GPU_EVERY_S,
-      onPower: (gpuIndex, watts) => {
-        this.#energy.read(gpuIndex, watts, now());
+      onPower: ({ gpuIndex, watts, atMs, kind }) => {
+        this.#energy.read(gpuIndex, watts, atMs, kind);
         this.#delivery.recordWaits();
       },
       now: Date.now,
       log,
     });
+    this.#energy.onBusy = (isBusy) => this.#gpu.needPower(isBusy);
     this.#inventory = new InventoryPoller({
       base: config.ollamaUrl,
       log,

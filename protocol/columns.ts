@@ -95,6 +95,11 @@ export const REQUEST_COLUMNS = {
   client_ip: { type: "text", nullable: true },
   user_agent: { type: "label", nullable: true },
   energy_j: { type: "double", nullable: true },
+  energy_method: {
+    type: "label",
+    nullable: true,
+    comment: "instant: power several times a second; mean: of each second",
+  },
   resumed: { type: "uint32", nullable: false },
 } as const satisfies ColumnsOf<StoredRequest>;
 

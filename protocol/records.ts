@@ -28,6 +28,13 @@ export type Status = z.infer<typeof Status>;
 export const Api = z.enum(["ollama", "openai", "anthropic"]);
 export type Api = z.infer<typeof Api>;
 
+/**
+ * How the energy of a request was measured. `instant`: from instantaneous power, several times a
+ * second. `mean`: from the mean power of each second.
+ */
+export const EnergyMethod = z.enum(["instant", "mean"]);
+export type EnergyMethod = z.infer<typeof EnergyMethod>;
+
 export const BoxName = z
   .string()
   .regex(
@@ -118,13 +125,14 @@ export const RequestRecord = z.object({
   user_agent: z.string().max(512).nullable(),
   /**
    * Energy that the GPUs of the box drew while Ollama had the request, shared equally with the
-   * inference requests running beside it. This is the board power that nvidia-smi reports,
-   * including
-   * that of idle GPUs. Null if a GPU reports none, for a request that makes no tokens or vectors,
-   * and
-   * if the agent restarted before the record left.
+   * inference requests running beside it. This is the board power that the driver reports,
+   * including that of idle GPUs. Null if a GPU reports none, if its readings were too rare for the
+   * length of the request, for a request that makes no tokens or vectors, and if the agent
+   * restarted before the record left.
    */
   energy_j: z.number().nonnegative().nullable(),
+  /** Null if `energy_j` is, and from older versions. */
+  energy_method: EnergyMethod.nullable().default(null),
   /** How often the tunnel was resumed during the request. */
   resumed: z.int().nonnegative(),
 });
@@ -152,6 +160,7 @@ export const UNMEASURED = {
   tunnel_ms: null,
   done_reason: null,
   energy_j: null,
+  energy_method: null,
 } satisfies Partial<RequestRecord>;
 
 const reading = z.number().nullable();

@@ -5,8 +5,19 @@
  * `pick-gpu-source.ts`; nothing else in the agent names a vendor.
  */
 import type { GpuState } from "../../protocol/inventory.ts";
-import type { GpuSample } from "../../protocol/records.ts";
+import type { EnergyMethod, GpuSample } from "../../protocol/records.ts";
 import type { Log } from "../log.ts";
+
+/** The power of one GPU. */
+export type PowerReading = {
+  gpuIndex: number;
+  /** Null if the GPU does not report its power. */
+  watts: number | null;
+  /** `instant`: the power at `atMs`. `mean`: the mean of the second before. */
+  kind: EnergyMethod;
+  /** Time of the power by `performance.now()`. */
+  atMs: number;
+};
 
 /**
  * Reads every GPU of the box at a fixed interval. A missing GPU, driver or tool is a state, not an
@@ -18,6 +29,12 @@ export interface GpuSource {
 
   /** Stops reading. Resolves when no child process is left, or after a few seconds at most. */
   stop(): Promise<void>;
+
+  /**
+   * Requests begin, or the last one has ended: the source reads power as often as it can while
+   * requests need it.
+   */
+  needPower(isNeeded: boolean): void;
 
   /**
    * Returns the current state and removes the samples collected since the last call, oldest first.
@@ -41,11 +58,8 @@ export type GpuSourceOptions = {
    * them.
    */
   keepEvery?: number;
-  /**
-   * Receives the power draw of one GPU in watts, at every reading, whether its sample is kept or
-   * not. Null if the GPU does not report its power.
-   */
-  onPower?: (gpuIndex: number, watts: number | null) => void;
+  /** Receives the power of one GPU at every reading, whether its sample is kept or not. */
+  onPower?: (reading: PowerReading) => void;
   /** Wall clock in unix ms. Used only for the timestamps of samples. */
   now: () => number;
   log: Log;

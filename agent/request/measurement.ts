@@ -74,11 +74,11 @@ export class Measurement {
    * @returns the body to send to Ollama, so that its answer can be measured
    */
   begin(body: Uint8Array): LocalBody {
-    const { endpoint, api, stream, keep_text } = this.#open;
+    const { endpoint, api, stream, keep_text, model } = this.#open;
     const { box, spool, energy, now } = this.#shell;
     const local = localBodyOf(endpoint, stream, body);
     this.#prompt = keep_text ? local.prompt : null;
-    if (isInference(endpoint)) energy.begin(this.#id, now());
+    if (isInference(endpoint)) energy.begin(this.#id, now(), model);
     spool.begin({ request_id: this.#id, box, open: this.#open, prompt: this.#prompt });
     this.#meter = meterOf({
       endpoint,
@@ -154,6 +154,7 @@ export class Measurement {
       latency_ms: roundMs((this.#open.edge_ms ?? 0) + endMs - this.#arrived.atMs),
       tunnel_ms: this.#arrived.tunnelMs,
       energy_j: null, // known at the next reading of the GPUs; see delivery.ts
+      energy_method: null,
       resumed,
     };
     const keepsText = this.#open.keep_text && !forbidsText();

@@ -18,7 +18,7 @@ const RECORDS_RETRY_MS = 5_000;
 
 export type DeliveryShell = {
   spool: Spool;
-  energy: Pick<EnergyMeter, "isSettled" | "joulesOf">;
+  energy: Pick<EnergyMeter, "isSettled" | "energyOf">;
   /** Sends a frame to the edge if the tunnel is up. */
   send(frame: Frame): void;
   after: After;
@@ -63,10 +63,10 @@ export class Delivery {
     const { spool, energy } = this.#shell;
     const batch = spool.next(RECORDS_PER_BATCH, (id) => energy.isSettled(id));
     if (batch === null) return;
-    const records = batch.records.map((record) => ({
-      ...record,
-      energy_j: energy.joulesOf(record.request_id),
-    }));
+    const records = batch.records.map((record) => {
+      const { joules = null, method = null } = energy.energyOf(record.request_id) ?? {};
+      return { ...record, energy_j: joules, energy_method: method };
+    });
     this.#shell.send(tunnelFrame(FrameType.records, { ...batch, records }));
     this.#cancelTimer = this.#shell.after(RECORDS_RETRY_MS, () => this.send());
   }

@@ -19,6 +19,11 @@ export const LogEntry = z
       .describe(
         "round trip of the tunnel, measured by the last heartbeat before the request; part of latency_ms",
       ),
+    energy_method: RequestRecord.shape.energy_method
+      .unwrap()
+      .describe(
+        "instant: from power at single moments, several times a second; mean: from the mean power of each second; null if energy_j is unknown, or from an older version",
+      ),
     tokens_used: Count.nullable().describe(
       "prompt and completion tokens; null if Ollama reported neither",
     ),

@@ -13,7 +13,7 @@ export type Step = {
   /** Columns that the driver does not know: a query with one of them fails. */
   unknownFields?: string[];
   /**
-   * Rows printed at once, then every `everyMs` in loop mode. Only the cells of the queried columns
+   * Rows printed at once, then every `everyMs` in loop mode, or as often as `-lms` demands. Only the cells of the queried columns
    * are printed.
    */
   rows?: Record<string, string>[];
@@ -72,14 +72,18 @@ export function play(folder: string): void {
     process.stdout.write(`${lines.join("\n")}\n`);
   };
   print();
-  if (!args.includes("-l")) return end("", 0);
+  const loopMs = args.includes("-lms") ? Number(args.at(args.indexOf("-lms") + 1)) : null;
+  if (!args.includes("-l") && loopMs === null) return end("", 0);
   let rounds = 1;
-  const timer = setInterval(() => {
-    if (rounds++ >= (step.rounds ?? Number.POSITIVE_INFINITY)) {
-      clearInterval(timer);
-      finish();
-    } else print();
-  }, step.everyMs ?? 20);
+  const timer = setInterval(
+    () => {
+      if (rounds++ >= (step.rounds ?? Number.POSITIVE_INFINITY)) {
+        clearInterval(timer);
+        finish();
+      } else print();
+    },
+    loopMs ?? step.everyMs ?? 20,
+  );
 }
 
 function end(text: string, code: number): void {

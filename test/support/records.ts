@@ -43,6 +43,7 @@ export function recordOf(
     client_ip: "192.168.1.100",
     user_agent: null,
     energy_j: null,
+    energy_method: null,
     resumed: 0,
     ...rest,
   };

@@ -47,32 +47,37 @@ export function withoutRefused(
   );
 }
 
+/** Returns the cells of a line by column; null if it is not a row of these columns. */
+export function smiCellsOf(line: string, columns: readonly string[]): Map<string, string> | null {
+  const cells = line.split(",").map((cell) => cell.trim());
+  if (cells.length !== columns.length) return null;
+  const byColumn = new Map(columns.map((column, position) => [column, cells[position] ?? ""]));
+  return /^\d{1,4}$/.test(byColumn.get("index") ?? "") ? byColumn : null;
+}
+
 /**
  * Parses one line. Returns `null` if it is not a row of these columns (an error text, a torn line).
  *
  * Handles no quotes: nvidia-smi writes none, and GPU names contain no comma.
  */
 export function parseGpuRow(line: string, columns: readonly string[]): SmiRow | null {
-  const cells = line.split(",").map((cell) => cell.trim());
-  if (cells.length !== columns.length) return null;
-  const cell = new Map(columns.map((column, position) => [column, cells[position] ?? ""]));
-  const index = cell.get("index") ?? "";
-  if (!/^\d{1,4}$/.test(index)) return null;
+  const cell = smiCellsOf(line, columns);
+  if (cell === null) return null;
   const reasons =
     cell.get("clocks_event_reasons.active") ?? cell.get("clocks_throttle_reasons.active");
   return {
-    index: Number(index),
+    index: Number(cell.get("index")),
     uuid: text(cell.get("uuid"), 128),
     name: text(cell.get("name"), 128) ?? "unknown GPU",
     driver_version: text(cell.get("driver_version"), 64),
-    utilization_percent: number(cell.get("utilization.gpu")),
-    memory_used_mb: number(cell.get("memory.used")),
-    memory_total_mb: number(cell.get("memory.total")),
-    temperature_c: number(cell.get("temperature.gpu")),
-    power_draw_w: number(cell.get("power.draw")),
-    power_limit_w: number(cell.get("power.limit")),
-    sm_clock_mhz: number(cell.get("clocks.sm")),
-    fan_percent: number(cell.get("fan.speed")),
+    utilization_percent: numberIn(cell.get("utilization.gpu")),
+    memory_used_mb: numberIn(cell.get("memory.used")),
+    memory_total_mb: numberIn(cell.get("memory.total")),
+    temperature_c: numberIn(cell.get("temperature.gpu")),
+    power_draw_w: numberIn(cell.get("power.draw")),
+    power_limit_w: numberIn(cell.get("power.limit")),
+    sm_clock_mhz: numberIn(cell.get("clocks.sm")),
+    fan_percent: numberIn(cell.get("fan.speed")),
     throttle_reasons: throttleReasons(reasons),
   };
 }
@@ -80,7 +85,8 @@ export function parseGpuRow(line: string, columns: readonly string[]): SmiRow | 
 /** Bounded digits, so that garbage cannot become Infinity, which JSON lacks. A unit is optional. */
 const NUMBER = /^(-?\d{1,15}(?:\.\d{1,15})?)(?: (?:%|MiB|W|MHz|C))?$/;
 
-function number(cell: string | undefined): number | null {
+/** Returns the number in a cell; null if it has none. */
+export function numberIn(cell: string | undefined): number | null {
   const digits = NUMBER.exec(cell ?? "")?.[1];
   return digits === undefined ? null : Number(digits);
 }

@@ -17,41 +17,16 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { GpuState } from "../../../protocol/inventory.ts";
 import type { GpuSample } from "../../../protocol/records.ts";
 import type { GpuSource, GpuSourceOptions } from "../gpu-source.ts";
+import { PowerStream, ROW_AGE_MS } from "./power-stream.ts";
 import { hasNvidiaGpu } from "./presence.ts";
 import { type GpuFailure, gpuFailure, refusedField, type SmiEnd } from "./smi-failure.ts";
+import { POWER_COLUMNS, type PowerFields, powerFieldsOf } from "./smi-power.ts";
 import { type Program, programsOf, runSmi, type SmiRun } from "./smi-process.ts";
-import { GPU_COLUMNS, parseGpuRow, type SmiRow, withoutRefused } from "./smi-rows.ts";
+import { GPU_COLUMNS, parseGpuRow, type SmiRow, smiCellsOf, withoutRefused } from "./smi-rows.ts";
+import { type NvidiaSmiTiming, TIMING } from "./smi-timing.ts";
 
 /** Samples kept between two calls of `take`: the limit of `GpuState`. The oldest are dropped. */
 const SAMPLES_MAX = 1_000;
-
-export type NvidiaSmiTiming = {
-  /**
-   * A probe that takes longer is killed. Half a second is normal, 6 s were seen with several GPUs.
-   */
-  probeMs: number;
-  /** Delay of a row, beyond three intervals, after which the process counts as silent. */
-  silenceSlackMs: number;
-  /** First wait after a failure. It doubles up to one of the two limits below. */
-  backoffMs: number;
-  backoffMaxMs: number;
-  /** Limit for failures that only a person can fix: no driver, no GPU. */
-  backoffPermanentMaxMs: number;
-  /** A run with rows that lasts this long resets the backoff. */
-  steadyMs: number;
-  /** Longest wait of `stop` for the end of a killed process. */
-  stopMs: number;
-};
-
-const TIMING: NvidiaSmiTiming = {
-  probeMs: 10_000,
-  silenceSlackMs: 10_000,
-  backoffMs: 1_000,
-  backoffMaxMs: 60_000,
-  backoffPermanentMaxMs: 300_000,
-  steadyMs: 60_000,
-  stopMs: 2_000,
-};
 
 export type NvidiaSmiOptions = GpuSourceOptions & {
   /**
@@ -60,6 +35,13 @@ export type NvidiaSmiOptions = GpuSourceOptions & {
    */
   command?: string;
   timing?: Partial<NvidiaSmiTiming>;
+};
+
+/** A program that runs, the columns that its driver knows, and how each GPU reports its power. */
+type SmiQuery = {
+  program: Program;
+  columns: readonly string[];
+  power: ReadonlyMap<number, PowerFields>;
 };
 
 export class NvidiaSmiSource implements GpuSource {
@@ -71,7 +53,9 @@ export class NvidiaSmiSource implements GpuSource {
   /**
    * The query that the driver accepts; null before the first probe, and after it stopped working.
    */
-  #query: { program: Program; columns: readonly string[] } | null = null;
+  #query: SmiQuery | null = null;
+  #power: PowerStream | null = null;
+  #isPowerNeeded = false;
   #failures = 0;
   #available = false;
   /** Null while GPUs are available, and before the first result. */
@@ -127,7 +111,15 @@ export class NvidiaSmiSource implements GpuSource {
     );
   }
 
-  readonly #killNow = (): void => this.#run?.kill();
+  needPower(isNeeded: boolean): void {
+    this.#isPowerNeeded = isNeeded;
+    this.#power?.need(isNeeded);
+  }
+
+  readonly #killNow = (): void => {
+    this.#run?.kill();
+    this.#power?.kill();
+  };
 
   async #readUntilStopped(): Promise<void> {
     const { signal } = this.#stopping;
@@ -154,6 +146,14 @@ export class NvidiaSmiSource implements GpuSource {
       const probed = await this.#probe();
       if ("reason" in probed) return probed;
       this.#query = probed;
+      this.#power?.kill();
+      this.#power = new PowerStream({
+        program: probed.program,
+        fields: probed.power,
+        onPower: (gpuIndex, watts, atMs) =>
+          this.#options.onPower?.({ gpuIndex, watts, atMs, kind: "instant" }),
+      });
+      this.#power.need(this.#isPowerNeeded);
     }
     const { program, columns } = this.#query;
     const seconds = this.#options.intervalSeconds;
@@ -182,27 +182,32 @@ export class NvidiaSmiSource implements GpuSource {
   }
 
   /** Finds a program that runs and the columns that its driver knows. */
-  async #probe(): Promise<{ program: Program; columns: readonly string[] } | GpuFailure> {
+  async #probe(): Promise<SmiQuery | GpuFailure> {
     const limit = {
       ms: this.#timing.probeMs,
       reason: `nvidia-smi did not answer within ${this.#timing.probeMs / 1_000} s`,
     };
     let failure: GpuFailure = { reason: limit.reason, permanent: false };
     for (const program of programsOf(this.#options.command ?? "nvidia-smi")) {
-      let columns: readonly string[] | null = GPU_COLUMNS;
+      let columns: readonly string[] | null = [...GPU_COLUMNS, ...POWER_COLUMNS];
       while (columns !== null) {
         const queried: readonly string[] = columns;
-        let rows = 0;
+        const power = new Map<number, PowerFields>();
         const { end, late } = await this.#watch(program, queryOf(queried), limit, (line) => {
           // The first reading of an idle driver is often wrong (100 % busy), so only its form is
           // used.
-          const isRow = parseGpuRow(line, queried) !== null;
-          if (isRow) rows += 1;
-          return isRow;
+          const cells = smiCellsOf(line, queried);
+          if (cells !== null) power.set(Number(cells.get("index")), powerFieldsOf(cells));
+          return cells !== null;
         });
         if (this.#stopping.signal.aborted || late)
           return { reason: limit.reason, permanent: false };
-        if (end.code === 0 && rows > 0) return { program, columns: queried };
+        if (end.code === 0 && power.size > 0)
+          return {
+            program,
+            columns: queried.filter((column) => !POWER_COLUMNS.includes(column)),
+            power,
+          };
         failure = gpuFailure(end, hasNvidiaGpu());
         if (end.spawnError === "ENOENT") break;
         // Each round drops or renames a column, so the loop ends.
@@ -251,7 +256,12 @@ export class NvidiaSmiSource implements GpuSource {
       this.#rounds++;
     }
     this.#round.set(row.index, sample);
-    this.#options.onPower?.(row.index, row.power_draw_w);
+    this.#options.onPower?.({
+      gpuIndex: row.index,
+      watts: row.power_draw_w,
+      kind: this.#query?.power.get(row.index)?.drawKind ?? "mean",
+      atMs: performance.now() - ROW_AGE_MS,
+    });
     if (this.#rounds % (this.#options.keepEvery ?? 1) === 0) this.#samples.push(sample);
     if (this.#samples.length > SAMPLES_MAX) this.#samples.shift();
     this.#driverVersion = driver_version;

@@ -90,11 +90,19 @@ const Facts = ({ facts }: { facts: Fact[] }) => (
 );
 
 /** The request's share of the GPUs' energy, with its cost if a price is set. */
-function energyOf(joules: number | null): string {
+function energyOf({ energy_j, energy_method }: LogEntry): string {
   const { price, currency } = preferences.value;
-  if (joules === null || price === null) return energy(joules);
-  return `${energy(joules)}, ${money(costOf(joules, price), currency)}`;
+  const parts = [energy(energy_j)];
+  if (energy_j !== null && price !== null) parts.push(money(costOf(energy_j, price), currency));
+  if (energy_method !== null) parts.push(MEASURED_FROM[energy_method]);
+  return parts.join(", ");
 }
+
+/** How the energy was measured. */
+const MEASURED_FROM = {
+  instant: "from power readings during the request",
+  mean: "from the mean power of each second",
+} as const;
 
 function responseOf({ http_status, stream, done_reason }: LogEntry): string {
   const response = `HTTP ${http_status}, ${stream ? "streamed" : "not streamed"}`;
@@ -113,7 +121,7 @@ function factsOf(entry: LogEntry): Fact[] {
     ["First token", duration(entry.ttft_ms)],
     ["Tokens", `${count(entry.prompt_tokens)} in, ${count(entry.completion_tokens)} out`],
     ["Decode rate", tokenRate(rate)],
-    ["Energy", energyOf(entry.energy_j)],
+    ["Energy", energyOf(entry)],
     [
       "Tunnel resumed",
       entry.resumed === 0

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import {
@@ -8,6 +8,7 @@ import {
 } from "../../../../../agent/readings/nvidia/smi-source.ts";
 import { GpuState } from "../../../../../protocol/inventory.ts";
 import { fakeSmi, type Step } from "../../../../support/fake-nvidia-smi.ts";
+import { isAlive } from "../../../../support/is-alive.ts";
 import { temporaryFolder } from "../../../../support/temporary.ts";
 import { waitFor } from "../../../../support/wait-for.ts";
 
@@ -53,7 +54,7 @@ test("passes on the power of every row at once, and keeps samples of every nth r
   await using gpu = reading(
     fakeSmi([{ rows }]).command,
     {},
-    { keepEvery: 3, onPower: (index, watts) => power.push([index, watts]) },
+    { keepEvery: 3, onPower: ({ gpuIndex, watts }) => power.push([gpuIndex, watts]) },
   );
   // Both GPUs of the rounds 0, 3 and 6.
   await until(gpu.source, ({ samples }) => samples.length >= 6);
@@ -195,9 +196,10 @@ test("leaves no orphan when the agent is killed, because the next row ends the c
   const command = join(folder, "nvidia-smi");
   // A shell, not Node: it dies of SIGPIPE as nvidia-smi does.
   const row = "echo '0, GPU-1, NVIDIA L40S, 595.80, 1, 1, 1, 1, 1, 1, 1, 1, 0x0'";
+  const probed = row.replace("0x0", "0x0, 1, 1, 8.9");
   writeFileSync(
     command,
-    `#!/bin/sh\necho $$ > ${folder}/pid\n${row}\ncase "$*" in *-l*) while sleep 0.05; do ${row}; done;; esac\n`,
+    `#!/bin/sh\necho $$ > ${folder}/pid\ncase "$*" in *-l*) ${row}; while sleep 0.05; do ${row}; done;; *) ${probed};; esac\n`,
   );
   chmodSync(command, 0o755);
   const script = join(folder, "agent.ts");
@@ -256,17 +258,4 @@ async function until(
     expect(matches(state)).toBe(true);
     return state;
   });
-}
-
-/** Returns true if the process is alive, and not a zombie. */
-function isAlive(pid: number | undefined): boolean {
-  if (pid === undefined) return false;
-  const stat = `/proc/${pid}/stat`;
-  if (existsSync("/proc/self/stat"))
-    return existsSync(stat) && !/\) [ZX] /.test(readFileSync(stat, "utf8"));
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
 }
