@@ -1,5 +1,5 @@
 /**
- * The part that `npm run migrate` and `npm run check:stores` share: the external stores that the
+ * The part that `npm run migrate`, `check:stores` and `erase:texts` share: the external stores that the
  * environment names.
  */
 import { z } from "zod";

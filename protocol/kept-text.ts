@@ -10,10 +10,14 @@ import type { RequestRecord } from "./records.ts";
 export const NOT_STORED = "The message is not stored because LOG_CONTENT is off.";
 export const NOT_SHOWN = "The message is shown only to keys with the scope text.";
 
-type WithText = Pick<
-  RequestRecord,
-  "prompt" | "response" | "error_message" | "failed_at" | "http_status"
->;
+/** The fields of a record that may quote a caller or a model. */
+export const TEXT_FIELDS = [
+  "error_message",
+  "prompt",
+  "response",
+] as const satisfies (keyof RequestRecord)[];
+
+type WithText = Pick<RequestRecord, (typeof TEXT_FIELDS)[number] | "failed_at" | "http_status">;
 
 /**
  * Returns the record without prompt, response, and any error message that may quote them.

@@ -93,8 +93,8 @@ export const WorkerVariables = z
       .enum(OnOff.options, { error: 'must be "on" or "off"' })
       .default("on")
       .describe(
-        "`off`: prompts and responses are stored nowhere, and their fields are `null`. See " +
-          "[the limits of this setting](../SECURITY.md#known-limits)",
+        "`off`: prompts and responses are stored nowhere, and their fields are `null`. The edge permanently " +
+          "removes those that it stored before. See [the limits](../SECURITY.md#known-limits)",
       ),
     ENABLE_INSTRUMENTATION: z
       .enum(["true", "false"], { error: 'must be "true" or "false"' })

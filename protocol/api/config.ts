@@ -24,7 +24,9 @@ export const Config = z
       .nullable()
       .describe("null if not configured, and for keys without the scope admin"),
     // Fields that the seed's API lacks.
-    log_content: OnOff.describe("off: prompts and responses are not stored anywhere"),
+    log_content: OnOff.describe(
+      "off: prompts and responses are not stored anywhere, nor error messages that may quote them",
+    ),
     auth_mode: z.enum(["keys", "open"]),
     scopes: z.array(ScopeName).describe("the scopes of the key that made this call"),
     retention: z.object({
@@ -71,7 +73,9 @@ export const CONFIG_ROUTES = {
     summary: "Change settings at run time",
     description: [
       "A change is in force everywhere within a second and survives deployments; null resets a setting",
-      "to its deployed value. Agents older than this edge learn log_content when they connect again.",
+      "to its deployed value. Switching log_content off also removes the stored texts permanently, before",
+      "the answer arrives; those in external stores stay until `npm run erase:texts`. Agents older than",
+      "this edge learn log_content when they connect again.",
     ].join(" "),
     body: ConfigPatch,
     answer: Config,

@@ -41,6 +41,13 @@ test("shows the configuration of the edge and toggles the storage of prompts and
     ((await (await fetch(`${edgeUrl()}/api/config`)).json()) as { log_content: string })
       .log_content;
   await texts.click();
+  const dialog = page.getByRole("dialog", { name: "Stop storing prompts and responses" });
+  await dialog.getByText(/permanently removes the prompts/).waitFor();
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  expect(await logContent()).toBe("on");
+  await texts.click();
+  await dialog.getByRole("textbox").fill("remove texts");
+  await dialog.getByRole("button", { name: "Remove texts" }).click();
   await expect.poll(logContent).toBe("off");
   await expect.poll(async () => (await texts.isEnabled()) && !(await texts.isChecked())).toBe(true);
   await texts.click();

@@ -14,4 +14,5 @@ interface SqlStorage {
 interface DurableObjectStorage {
   readonly sql: SqlStorage;
   transactionSync<T>(act: () => T): T;
+  sync(): Promise<void>;
 }

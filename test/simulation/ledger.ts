@@ -76,6 +76,7 @@ const storage: DurableObjectStorage = {
       throw error;
     }
   },
+  sync: () => Promise.resolve(),
 };
 
 migrate(storage, 0);

@@ -33,6 +33,7 @@ export class TestStack implements AsyncDisposable {
   readonly #settings: Record<string, string>;
   #edge: Edge | null = null;
   readonly #agents: Child[] = [];
+  readonly #agentLines: string[] = [];
 
   private constructor(port: number, settings: Record<string, string>) {
     this.port = port;
@@ -102,11 +103,17 @@ export class TestStack implements AsyncDisposable {
         args: [join(ROOT, "agent/main.ts"), ...args],
         env: { ...process.env, ...settings, ...env },
         cwd: ROOT,
+        onLine: (line) => this.#agentLines.push(line),
       },
       this.#reaper,
     );
     this.#agents.push(agent);
     return agent;
+  }
+
+  /** Returns what all agents printed, and the last lines of the Worker. */
+  output(): string[] {
+    return [...this.#agentLines, ...(this.#edge?.worker.tail() ?? [])];
   }
 
   async json(path: string, init?: RequestInit): Promise<unknown> {

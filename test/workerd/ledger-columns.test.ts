@@ -19,7 +19,9 @@ const onStorage = (name: string, work: (storage: DurableObjectStorage) => void) 
 test("the ledger has a column for each field of a record, and when it finished", async () => {
   await onStorage("ledger-columns", (storage) => {
     migrate(storage, 0);
-    expect(columnsOf(storage.sql).sort()).toEqual([...RECORD_COLUMNS, "finished_at_ms"].sort());
+    expect(columnsOf(storage.sql).sort()).toEqual(
+      [...RECORD_COLUMNS, "finished_at_ms", "pad"].sort(),
+    );
   });
 });
 

@@ -53,10 +53,10 @@ export class Aggregator extends DurableObject<Bindings> {
   constructor(ctx: DurableObjectState, env: Bindings) {
     super(ctx, env);
     const nowMs = Date.now();
-    const external = settingsOf(env).stores;
-    this.#stores = openStores(ctx.storage, external, nowMs);
+    const deployed = settingsOf(env);
+    this.#stores = openStores(ctx.storage, deployed, nowMs);
     this.#views = new Views(this.#stores);
-    this.#wakes = new Wakes(ctx.storage, this.#stores, external.exportIntervalMs);
+    this.#wakes = new Wakes(ctx.storage, this.#stores, deployed.stores.exportIntervalMs);
     ctx.blockConcurrencyWhile(() => this.#wakes.resume(nowMs));
   }
 
@@ -71,12 +71,12 @@ export class Aggregator extends DurableObject<Bindings> {
    */
   async ingest(records: RequestRecord[]): Promise<{ counted: number }> {
     const nowMs = Date.now();
-    const { intake, registry } = this.#stores;
+    const { intake, registry, erasure } = this.#stores;
     const { enableInstrumentation, logContent } = this.#inForce();
     if (!enableInstrumentation) return { counted: 0 };
-    // Also drops the text of calls accepted before text was switched off, and of local calls whose
-    // agent had not yet received the setting.
+    // Also for calls accepted before the switch, and local calls of agents that learn it later.
     const kept = logContent === "on" ? records : records.map((record) => withoutText(record));
+    if (logContent === "on") erasure.noteTexts();
     const counted = await this.#wakes.flushingSoon(nowMs, () =>
       intake.add(kept, registry.boxes(), nowMs),
     );
@@ -87,7 +87,8 @@ export class Aggregator extends DurableObject<Bindings> {
   /** Takes the edge's record of a request whose agent was restarted. See {@link Ledger.complete}. */
   async complete(record: RequestRecord): Promise<void> {
     const { counted } = await this.ingest([record]);
-    if (counted === 0) this.#stores.ledger.complete(record);
+    if (counted > 0) return;
+    this.ctx.storage.transactionSync(() => this.#stores.ledger.complete(record));
   }
 
   /** Marks a box as up when its agent's hello arrives. Returns the settings in force. */
@@ -170,18 +171,12 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#views.history(span, filter);
   }
 
-  /**
-   * Returns one page of the ledger. Records older than the ledger's retention continue in the
-   * external store, if one is configured.
-   */
+  /** Returns one page of the ledger. Older records continue in the external store, if any. */
   logs(page: LogsPage): Logs {
     return this.#views.logs(page);
   }
 
-  /**
-   * Returns when the logs were last cleared, for a reader of an external store's older logs.
-   * Null if no store holds any logs older than the ledger's.
-   */
+  /** Returns when the logs were last cleared; null if no external store holds older ones. */
   olderLogs(): { clearedMs: number | null } | null {
     return this.#views.olderLogs();
   }
@@ -239,8 +234,15 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#stores.settings.get();
   }
 
-  patchSettings(patch: ConfigPatch): RunTimeSettings {
-    return this.#stores.settings.patch(patch, Date.now());
+  async patchSettings(patch: ConfigPatch): Promise<RunTimeSettings> {
+    const changed = this.#stores.settings.patch(patch, Date.now());
+    await this.#wakes.eraseSoon(Date.now());
+    return changed;
+  }
+
+  /** Removes the texts that were deleted, or may not be stored, from the files too. */
+  erase(): Promise<void> {
+    return this.#stores.erasure.run();
   }
 
   dataSummary(): DataSummary {
@@ -250,7 +252,7 @@ export class Aggregator extends DurableObject<Bindings> {
   /** Deletes permanently: here at once, in the external stores as soon as they can be reached. */
   async clear(type: Cleared["type"]): Promise<Cleared> {
     const nowMs = Date.now();
-    const { deliveries, deliveryStates, samples, intake, registry } = this.#stores;
+    const { deliveries, deliveryStates, samples, intake, registry, erasure } = this.#stores;
     const kinds: Clearable[] = type === "all" ? ["logs", "metrics"] : [type];
     const hasMetrics = kinds.includes("metrics");
     let deleted: Record<Clearable, number>;
@@ -265,6 +267,8 @@ export class Aggregator extends DurableObject<Bindings> {
       throw error;
     }
     if (hasMetrics) registry.forgetPending();
+    await this.#wakes.eraseSoon(nowMs);
+    await erasure.run();
     const stores = await deliveries.clear(Date.now);
     await this.#wakes.flushWhenDue(Date.now());
     return cleared(type, nowMs, deleted, stores);

@@ -10,6 +10,7 @@ import { RECORD_COLUMNS } from "../../protocol/columns.ts";
 import { RequestRecord } from "../../protocol/records.ts";
 import { idFloor, timeOf } from "../storage/uuid-time.ts";
 import type { CellFilter } from "./cells.ts";
+import { overwriteTexts, padBytesOf } from "./erasure.ts";
 import { type Forgotten, SLICE_IDS } from "./forgotten.ts";
 import { readLedgerPage } from "./ledger-page.ts";
 import { LedgerRow, ROW_COUNT, RowCount, spellingsAsJson, valuesOf } from "./ledger-row.ts";
@@ -23,8 +24,8 @@ export const REFUSED_ROWS_MAX = 10_000;
 /** Selects the rows of calls that no box took. */
 const REFUSED = "box IS NULL AND status = 'error'";
 
-const INSERT = `INSERT INTO ledger (finished_at_ms, ${RECORD_COLUMNS.join(", ")})
-  VALUES (?${", ?".repeat(RECORD_COLUMNS.length)})
+const INSERT = `INSERT INTO ledger (finished_at_ms, pad, ${RECORD_COLUMNS.join(", ")})
+  VALUES (?, zeroblob(?)${", ?".repeat(RECORD_COLUMNS.length)})
   ON CONFLICT (request_id) DO NOTHING RETURNING request_id`;
 
 const FinishedRow = LedgerRow.extend({ finished_at_ms: z.number() });
@@ -67,23 +68,29 @@ export class Ledger {
   /** Inserts a record. @returns whether it is new; false if it was counted before */
   insert(record: RequestRecord, finishedMs: number): boolean {
     if (this.#forgotten.has(record.request_id)) return false;
-    return this.#sql.exec(INSERT, finishedMs, ...valuesOf(record)).toArray().length === 1;
+    const pad = padBytesOf(record);
+    return this.#sql.exec(INSERT, finishedMs, pad, ...valuesOf(record)).toArray().length === 1;
   }
 
   /**
    * Completes the record of a restarted agent with what only the edge knows: the status that the
    * caller received, and how long it waited. The other fields stay as the agent noted it. Counts are
    * not affected: both records are errors, and errors have no latency in any sum.
+   * The row is replaced, since a row of another size would leave its old texts in free pages.
    * @param record  the edge's record of the same request
    */
   complete({ request_id, http_status, latency_ms }: RequestRecord): void {
-    this.#sql.exec(
-      `UPDATE ledger SET http_status = ?, latency_ms = max(latency_ms, ?)
-       WHERE request_id = ? AND status = 'error' AND failed_at = 'tunnel'`,
+    const [kept] = this.records([request_id]);
+    if (kept === undefined) return;
+    const { record, finishedMs } = kept;
+    if (record.status !== "error" || record.failed_at !== "tunnel") return;
+    this.#delete([request_id]);
+    const completed = {
+      ...record,
       http_status,
-      latency_ms,
-      request_id,
-    );
+      latency_ms: Math.max(record.latency_ms, latency_ms),
+    };
+    this.insert(completed, finishedMs);
   }
 
   /** Returns the records of these requests that still have a row, in no order. */
@@ -217,10 +224,7 @@ export class Ledger {
     const ids = rows.map((row) => Id.parse(row).request_id);
     if (ids.length === 0) return 0;
     this.#forgotten.add(ids);
-    this.#sql.exec(
-      "DELETE FROM ledger WHERE request_id IN (SELECT value FROM json_each(?))",
-      JSON.stringify(ids),
-    );
+    this.#delete(ids);
     return ids.length;
   }
 
@@ -242,11 +246,18 @@ export class Ledger {
     const ids = oldest
       .map((row) => Id.parse(row).request_id)
       .filter((id, index) => (index < excess || id < horizon) && (heldId === null || id < heldId));
-    const last = ids.at(-1);
-    if (last === undefined) return 0;
+    if (ids.length === 0) return 0;
     this.#forgotten.add(ids);
-    this.#sql.exec("DELETE FROM ledger WHERE request_id <= ?", last);
+    this.#delete(ids);
     return ids.length;
+  }
+
+  #delete(ids: readonly string[]): void {
+    overwriteTexts(this.#sql, ids);
+    this.#sql.exec(
+      "DELETE FROM ledger WHERE request_id IN (SELECT value FROM json_each(?))",
+      JSON.stringify(ids),
+    );
   }
 
   /** Returns when the oldest row is due for deletion, unix ms; null if the ledger is empty. */

@@ -92,6 +92,31 @@ export const MIGRATIONS: readonly string[] = [
   -- One row: the name of this edge among the edges that share a Postgres, and the time of the last copy.
   CREATE TABLE repository_copy (id INTEGER PRIMARY KEY CHECK (id = 1), edge TEXT NOT NULL, copied_at_ms INTEGER) STRICT;
   `,
+  `
+  -- Texts come last, behind a pad that keeps them off the pages of the table: see erasure.ts.
+  CREATE TABLE padded (
+    request_id TEXT PRIMARY KEY,
+    started_at TEXT NOT NULL, finished_at_ms INTEGER NOT NULL,
+    box TEXT, model TEXT, endpoint TEXT NOT NULL, api TEXT NOT NULL, stream INTEGER NOT NULL,
+    status TEXT NOT NULL, http_status INTEGER NOT NULL, failed_at TEXT,
+    prompt_tokens INTEGER, completion_tokens INTEGER, latency_ms REAL NOT NULL, ttft_ms REAL,
+    queue_ms REAL, load_ms REAL, prefill_ms REAL, decode_ms REAL, done_reason TEXT,
+    key_id TEXT, client_ip TEXT, user_agent TEXT, energy_j REAL, resumed INTEGER NOT NULL,
+    edge_ms REAL, tunnel_ms REAL,
+    pad BLOB, error_message TEXT, prompt TEXT, response TEXT
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO padded SELECT request_id, started_at, finished_at_ms, box, model, endpoint, api, stream,
+    status, http_status, failed_at, prompt_tokens, completion_tokens, latency_ms, ttft_ms, queue_ms,
+    load_ms, prefill_ms, decode_ms, done_reason, key_id, client_ip, user_agent, energy_j, resumed,
+    edge_ms, tunnel_ms,
+    CASE WHEN coalesce(error_message, prompt, response) IS NOT NULL THEN zeroblob(1002) END,
+    error_message, prompt, response FROM ledger;
+  UPDATE ledger SET
+    prompt = substr(hex(zeroblob(length(CAST(prompt AS BLOB)))), 1, length(CAST(prompt AS BLOB))),
+    response = substr(hex(zeroblob(length(CAST(response AS BLOB)))), 1, length(CAST(response AS BLOB)));
+  DROP TABLE ledger;
+  ALTER TABLE padded RENAME TO ledger;
+  `,
 ];
 
 const Meta = z.object({ value: z.number() });

@@ -3,14 +3,15 @@ import { StoreDeliveries } from "../export/deliveries.ts";
 import { DeliveryStates } from "../export/delivery-states.ts";
 import { openExternalStores } from "../export/external-stores.ts";
 import { Outbox } from "../export/outbox.ts";
-import type { StoreSettings } from "../export/settings.ts";
 import { RepositoryCopy } from "../repository/copy.ts";
 import { LocalRepository } from "../repository/local.ts";
 import { ModelRepository } from "../repository/model-repository.ts";
 import { PostgresRepository } from "../repository/postgres.ts";
 import { SharedRepository } from "../repository/shared.ts";
+import { inForce, type Settings } from "../settings.ts";
 import { CellStore } from "./cells.ts";
 import { Epochs } from "./epochs.ts";
+import { Erasure } from "./erasure.ts";
 import { Forgotten } from "./forgotten.ts";
 import { Intake } from "./intake.ts";
 import { Ledger } from "./ledger.ts";
@@ -24,6 +25,7 @@ export type AggregatorStores = {
   createdAtMs: number;
   cells: CellStore;
   ledger: Ledger;
+  erasure: Erasure;
   samples: SampleStore;
   outbox: Outbox;
   deliveryStates: DeliveryStates;
@@ -41,9 +43,10 @@ export type AggregatorStores = {
 
 export function openStores(
   storage: DurableObjectStorage,
-  external: StoreSettings,
+  deployed: Settings,
   nowMs: number,
 ): AggregatorStores {
+  const external = deployed.stores;
   const createdAtMs = migrate(storage, nowMs);
   const cells = new CellStore(storage.sql);
   const ledger = new Ledger(storage.sql, new Forgotten(storage.sql));
@@ -58,6 +61,10 @@ export function openStores(
   const registry = new Registry(storage, samples, outbox);
   const epochs = new Epochs(storage.sql);
   const settings = new RunTimeSettingsStore(storage.sql);
+  const erasure = new Erasure(
+    storage,
+    () => inForce(deployed, settings.get()).logContent === "off",
+  );
   const localRepository = new LocalRepository(storage);
   const intake = new Intake(
     storage,
@@ -80,6 +87,7 @@ export function openStores(
     createdAtMs,
     cells,
     ledger,
+    erasure,
     samples,
     outbox,
     deliveryStates,

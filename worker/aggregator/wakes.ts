@@ -30,15 +30,17 @@ export class Wakes {
   async resume(nowMs: number): Promise<void> {
     const { deliveries, sharedRepository } = this.#stores;
     this.#alarmAtMs = await this.#storage.getAlarm();
+    await this.eraseSoon(nowMs);
     if (deliveries.hasBacklog() || (sharedRepository?.dueMs() ?? null) !== null)
       await this.#wakeAt(nowMs + this.#exportIntervalMs);
   }
 
   /** Does what is due, and sets the next alarm. */
   async alarm(): Promise<void> {
-    const { deliveries, sharedRepository } = this.#stores;
+    const { deliveries, sharedRepository, erasure } = this.#stores;
     this.#alarmAtMs = null;
     if (this.#housekeepingDueMs <= Date.now()) this.#keepHouse(Date.now());
+    if (erasure.isDue) await erasure.run();
     if (!deliveries.isNone) {
       await Promise.all([
         deliveries.flush(Date.now, (signal) => scheduler.wait(this.#exportIntervalMs, { signal })),
@@ -48,6 +50,11 @@ export class Wakes {
     }
     if (this.#housekeepingDueMs < Number.POSITIVE_INFINITY)
       await this.#wakeAt(this.#housekeepingDueMs);
+  }
+
+  /** Schedules the erasure of texts if one is due. */
+  async eraseSoon(nowMs: number): Promise<void> {
+    if (this.#stores.erasure.isDue) await this.#wakeAt(nowMs);
   }
 
   /** Schedules housekeeping for new ledger rows. */

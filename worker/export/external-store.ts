@@ -44,6 +44,12 @@ export interface ExternalStore {
   insert(batch: Batch): Promise<void>;
   /** @throws {StoreError} */
   clear(what: Clearing): Promise<ClearedRows>;
+  /**
+   * Removes the texts of all requests, as if `LOG_CONTENT` had been off. Needs the rights of the
+   * owner.
+   * @throws {StoreError}
+   */
+  eraseTexts(): Promise<void>;
   /** Deletes all rows of a model. @throws {StoreError} */
   deleteModel(model: string): Promise<void>;
   /** Deletes rows past their retention. @throws {StoreError} */

@@ -30,6 +30,7 @@ serveRoute(dataRoutes, CONFIG_ROUTES.patchConfig, async ({ body, principal }, c)
   const changed = await aggregatorOf(c.env).patchSettings(body);
   forgetBoxes(); // their cache holds the previous settings and would serve them a moment longer
   await settleBoxes(c.env, inForce(settingsOf(c.env), changed).logContent === "on");
+  await aggregatorOf(c.env).erase();
   return configOf(c.env, principal, changed);
 });
 

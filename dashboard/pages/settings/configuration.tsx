@@ -6,6 +6,7 @@ import type { SinkHealth } from "../../../protocol/api/fleet.ts";
 import { callJson, errorMessage } from "../../data/api.ts";
 import { live } from "../../data/live.ts";
 import { Ago, Moment, Pill, Section } from "../../parts/basics.tsx";
+import { TypedConfirm } from "../../parts/dialog.tsx";
 import { count } from "../../shape/format.ts";
 
 const STORES: Record<Config["exporter_type"], string> = {
@@ -13,6 +14,13 @@ const STORES: Record<Config["exporter_type"], string> = {
   clickhouse: "ClickHouse",
   postgres: "Postgres",
   both: "ClickHouse and Postgres",
+};
+
+const REMOVAL_HERE =
+  "Also permanently removes the prompts, responses and error messages that the edge has stored. The requests and their figures are kept.";
+const REMOVAL = {
+  edge: REMOVAL_HERE,
+  everywhere: `${REMOVAL_HERE} Texts in the external stores stay until you run "npm run erase:texts".`,
 };
 
 type Props = { config: Config; isAdmin: boolean; changed: () => void };
@@ -31,6 +39,7 @@ export function Configuration({ config, isAdmin, changed }: Props) {
     }
     setIsBusy(false);
   };
+  const [isRemoving, setIsRemoving] = useState(false);
   const { retention } = config;
   const facts: (readonly [string, ComponentChildren])[] = [
     ["Version", config.version],
@@ -64,7 +73,7 @@ export function Configuration({ config, isAdmin, changed }: Props) {
           name="Store prompts and responses"
           isOn={config.log_content === "on"}
           isDisabled={!isAdmin || isBusy}
-          set={(isOn) => patch({ log_content: isOn ? "on" : "off" })}
+          set={(isOn) => (isOn ? patch({ log_content: "on" }) : setIsRemoving(true))}
         />
         {!isAdmin && <p class="quiet">Changing these settings needs a key with the admin scope.</p>}
         {error !== null && (
@@ -82,6 +91,19 @@ export function Configuration({ config, isAdmin, changed }: Props) {
         </dl>
         {live.value !== null && <ExternalStores sinks={live.value.value.health.sinks} />}
       </div>
+      {isRemoving && (
+        <TypedConfirm
+          title="Stop storing prompts and responses"
+          text={REMOVAL[config.exporter_type === "none" ? "edge" : "everywhere"]}
+          phrase="remove texts"
+          action="Remove texts"
+          onConfirm={async () => {
+            await callJson("PATCH", "/api/config", { body: { log_content: "off" } });
+            changed();
+          }}
+          onClose={() => setIsRemoving(false)}
+        />
+      )}
     </Section>
   );
 }

@@ -20,7 +20,8 @@ export type Engines = { clickhouseUrl: string; neonUrl: string; settings: Record
 
 export class RunningEngines implements AsyncDisposable {
   readonly #reaper = startReaper();
-  readonly #folder = mkdtempSync(join(tmpdir(), "engines-"));
+  /** Contains the data files of both engines. */
+  readonly folder = mkdtempSync(join(tmpdir(), "engines-"));
   readonly #children: Child[] = [];
 
   async start(): Promise<Engines> {
@@ -43,11 +44,11 @@ export class RunningEngines implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#children.map((child) => child.stop(END_MS)));
     this.#reaper.close();
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   #front(name: "clickhouse" | "neon", cache: string): Promise<string> {
-    const folder = join(this.#folder, name);
+    const folder = join(this.folder, name);
     mkdirSync(folder);
     return startFront(name, [cache, folder, USER, PASSWORD], this.#reaper, this.#children);
   }

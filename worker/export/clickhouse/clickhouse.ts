@@ -17,6 +17,7 @@ import {
 import { endOf, type Span } from "../../answers/history.ts";
 import { spellingsOf } from "../../counting/model-key.ts";
 import { Bucket, pointsOf } from "../buckets.ts";
+import { erasedMessages, StoredFailure } from "../erased-messages.ts";
 import type {
   Batch,
   ClearedRows,
@@ -102,6 +103,28 @@ export class ClickHouseStore implements ExternalStore {
         { model },
         { mutations_sync: "2" },
       );
+  }
+
+  /**
+   * Returns when no part in use contains a text. ClickHouse deletes the replaced parts some minutes
+   * later.
+   */
+  async eraseTexts(): Promise<void> {
+    const failures = await this.#client.read(
+      StoredFailure,
+      "SELECT DISTINCT failed_at, http_status FROM requests WHERE error_message IS NOT NULL",
+    );
+    const update = (changes: string, where: string, parameters = {}) =>
+      this.#client.run(`ALTER TABLE requests UPDATE ${changes} WHERE ${where}`, parameters, {
+        mutations_sync: "2",
+      });
+    for (const { failed_at, ...rest } of erasedMessages(failures)) {
+      const where = `error_message IS NOT NULL AND http_status = {http_status:UInt16}
+        AND ifNull(failed_at, '') = {failed_at:String}`;
+      const parameters = { ...rest, failed_at: failed_at ?? "" };
+      await update("error_message = {message:String}", where, parameters);
+    }
+    await update("prompt = NULL, response = NULL", "prompt IS NOT NULL OR response IS NOT NULL");
   }
 
   /** Does nothing: the tables have a TTL. */

@@ -16,6 +16,7 @@ import {
 import { endOf, type Span } from "../../answers/history.ts";
 import { spellingsOf } from "../../counting/model-key.ts";
 import { pointsOf } from "../buckets.ts";
+import { erasedMessages, StoredFailure } from "../erased-messages.ts";
 import type {
   Batch,
   ClearedRows,
@@ -107,6 +108,26 @@ export class PostgresStore implements ExternalStore {
     for (const table of metrics ? ["request_minutes", "gpu_samples", "system_samples"] : [])
       deleted += await this.#empty(table);
     return { logs: logs ? await this.#empty("request_logs") : 0, metrics: deleted };
+  }
+
+  /** Rewrites the table afterwards, since Postgres keeps changed rows until it needs their space. */
+  async eraseTexts(): Promise<void> {
+    const failures = await this.#client.read(
+      StoredFailure,
+      "SELECT DISTINCT failed_at, http_status FROM request_logs WHERE error_message IS NOT NULL",
+    );
+    for (const { failed_at, http_status, message } of erasedMessages(failures))
+      await this.#client.run(
+        `UPDATE request_logs SET error_message = $1 WHERE error_message IS NOT NULL
+          AND http_status = $2 AND failed_at IS NOT DISTINCT FROM $3`,
+        [message, http_status, failed_at],
+      );
+    await this.#client.run(
+      `UPDATE request_logs SET prompt = NULL, response = NULL
+        WHERE prompt IS NOT NULL OR response IS NOT NULL`,
+      [],
+    );
+    await this.#client.run("VACUUM (FULL) request_logs", []);
   }
 
   async deleteModel(model: string): Promise<void> {
