@@ -65,8 +65,7 @@ export class Aggregator extends DurableObject<Bindings> {
   }
 
   /**
-   * Counts finished requests, and skips requests that were counted before. The records are durable
-   * when it returns.
+   * Counts finished requests once. The records are durable when it returns.
    * @throws if storage fails; then nothing of the batch is counted
    */
   async ingest(records: RequestRecord[]): Promise<{ counted: number }> {
