@@ -4,7 +4,7 @@
  * Exact method and exact raw path. Ollama's router matches *decoded* paths and redirects
  * uncleaned ones, so a blocklist (or a match after decoding) would let `/api/%64elete` through.
  * A path that is not here never reaches a box: `/api/me`, `/api/signout`, `/api/user/keys`,
- * `/api/experimental/*`, `/v1/audio/*`.
+ * `/api/experimental/*`.
  *
  * @see https://github.com/ollama/ollama/blob/main/server/routes.go (GenerateRoutes)
  */
@@ -27,7 +27,8 @@ export type OllamaRoute = {
   api: Api;
   scope: "infer" | "admin";
   kind: RouteKind;
-  body: "none" | "json" | "raw";
+  /** `form` is `multipart/form-data`. */
+  body: "none" | "json" | "form" | "raw";
   /** When the answer streams: unless `stream:false`, only if `stream:true`, or never. */
   streams: "by_default" | "when_asked" | "never";
 };
@@ -52,6 +53,7 @@ export const OLLAMA_ROUTES: readonly OllamaRoute[] = [
   route("HEAD", "/"),
   route("GET", "/api/version"),
   route("HEAD", "/api/version"),
+  route("GET", "/api/status"),
   route("GET", "/api/tags"),
   route("HEAD", "/api/tags"),
   route("GET", "/api/ps"),
@@ -75,6 +77,9 @@ export const OLLAMA_ROUTES: readonly OllamaRoute[] = [
   route("POST", "/v1/completions", { api: "openai", kind: "inference", streams: "when_asked" }),
   route("POST", "/v1/embeddings", { api: "openai", kind: "inference" }),
   route("POST", "/v1/responses", { api: "openai", kind: "inference", streams: "when_asked" }),
+  route("POST", "/v1/images/generations", { api: "openai", kind: "inference" }),
+  route("POST", "/v1/images/edits", { api: "openai", kind: "inference" }),
+  route("POST", "/v1/audio/transcriptions", { api: "openai", kind: "inference", body: "form" }),
   route("GET", "/v1/models", { api: "openai" }),
   route("GET", "/v1/models/:model", { api: "openai" }),
   route("POST", "/v1/messages", { api: "anthropic", kind: "inference", streams: "when_asked" }),

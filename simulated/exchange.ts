@@ -16,6 +16,7 @@ export class Exchange {
   /** The decoded path without the query, which is what Ollama's router matches. */
   readonly path: string;
   readonly body: Buffer;
+  readonly contentType: string | undefined;
   /** Aborts if the caller disconnects before the response is complete. */
   readonly signal: AbortSignal;
   readonly #response: ServerResponse;
@@ -25,6 +26,7 @@ export class Exchange {
     this.method = request.method ?? "GET";
     this.path = path;
     this.body = body;
+    this.contentType = request.headers["content-type"];
     this.#response = response;
     const controller = new AbortController();
     this.signal = controller.signal;

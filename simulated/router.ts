@@ -23,6 +23,7 @@ import {
 import { chat, generateText } from "./native.ts";
 import { chatCompletions, completions, refuseOpenai } from "./openai.ts";
 import { openaiResponses } from "./responses.ts";
+import { transcriptions } from "./transcription.ts";
 
 export const SIMULATED_VERSION = "0.33.0";
 
@@ -74,11 +75,14 @@ export function routesOf(panel: FaultPanel): Routes {
   const isRunning: Handler = (exchange) =>
     exchange.send(200, "text/plain; charset=utf-8", "Ollama is running");
   const version: Handler = (exchange) => exchange.json(200, { version: SIMULATED_VERSION });
+  const status: Handler = (exchange) =>
+    exchange.json(200, { cloud: { disabled: false, source: "none" } });
   return new Map<string, Handler>([
     ["GET /", isRunning],
     ["HEAD /", isRunning],
     ["GET /api/version", version],
     ["HEAD /api/version", version],
+    ["GET /api/status", status],
     ["GET /api/tags", tags],
     ["HEAD /api/tags", tags],
     ["GET /api/ps", ps],
@@ -98,6 +102,7 @@ export function routesOf(panel: FaultPanel): Routes {
     ["POST /v1/completions", completions],
     ["POST /v1/embeddings", openaiEmbeddings],
     ["POST /v1/responses", openaiResponses],
+    ["POST /v1/audio/transcriptions", transcriptions],
     ["POST /v1/messages", anthropicMessages],
     ["GET /v1/models", openaiModels],
     ["GET /v1/models/:", openaiModelOf],

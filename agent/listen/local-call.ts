@@ -1,8 +1,8 @@
 /**
  * One local caller's call to the listener, from its request line to the last byte of the answer.
  *
- * Ollama receives, and the caller gets, exactly what the tunnel would carry. A JSON body is checked
- * as a whole; any other body is streamed. The answer is byte-true and is read from Ollama
+ * Ollama receives, and the caller gets, exactly what the tunnel would carry. A JSON body or a form is
+ * checked as a whole; any other body is streamed. The answer is byte-true and is read from Ollama
  * only as fast as the caller takes it. A caller that disconnects stops Ollama.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -10,6 +10,7 @@ import { INERT, passedHeaders } from "../../protocol/answer-headers.ts";
 import { checkBody } from "../../protocol/body-policy.ts";
 import { endingOf } from "../../protocol/ending.ts";
 import { errorBody, errorHeaders, type WireError } from "../../protocol/failures.ts";
+import { checkForm } from "../../protocol/form-policy.ts";
 import { NO_PAYLOAD } from "../../protocol/frames.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
 import { type Headers, type Open, openRequestOf } from "../../protocol/messages.ts";
@@ -169,7 +170,8 @@ export class LocalCall implements AnswerHandler {
       case "none":
         return this.#measure().send(NO_PAYLOAD, this);
       case "json":
-        return this.#readJson();
+      case "form":
+        return this.#readWhole();
       case "raw":
         return this.#passRaw();
     }
@@ -185,7 +187,7 @@ export class LocalCall implements AnswerHandler {
     }
   }
 
-  #readJson(): void {
+  #readWhole(): void {
     const { request, response } = this.#arrival;
     const announced = sizeFailure(request.headers["content-length"]);
     if (announced !== null) return this.#fail(announced);
@@ -202,12 +204,16 @@ export class LocalCall implements AnswerHandler {
     });
     request.once("end", () => {
       if (!response.headersSent && !this.#isOver)
-        this.#attempt(() => this.#sendJson(Buffer.concat(chunks)));
+        this.#attempt(() => this.#sendWhole(Buffer.concat(chunks)));
     });
   }
 
-  #sendJson(body: Buffer): void {
-    const checked = checkBody(this.#target.route, body);
+  #sendWhole(body: Buffer): void {
+    const { route } = this.#target;
+    const checked =
+      route.body === "form"
+        ? checkForm(this.#arrival.request.headers["content-type"] ?? null, body)
+        : checkBody(route, body);
     if (!checked.ok) return this.#fail(checked.failure);
     const { bytes, model, stream } = checked.body;
     this.#measure({ model: model ?? this.#facts.model, stream }).send(bytes, this);

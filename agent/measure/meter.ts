@@ -5,13 +5,15 @@
  * and no socket: the caller passes in monotonic milliseconds and chunks.
  */
 import type { Api } from "../../protocol/records.ts";
-import type { AnswerDialect } from "./answer-part.ts";
+import type { AnswerDialect, AnswerPart } from "./answer-part.ts";
 import { anthropic } from "./anthropic.ts";
+import { partOfImages, partOfTranscription } from "./media.ts";
 import { native, progress } from "./native.ts";
 import { openai } from "./openai.ts";
 import {
   embeddingsReader,
   errorReader,
+  mediaReader,
   passingReader,
   type Reader,
   wholeReader,
@@ -50,8 +52,8 @@ export type Meter = {
 };
 
 /**
- * Endpoints whose answers contain tokens or progress. For an endpoint in neither table only the
- * status counts.
+ * Endpoints whose answers contain tokens or progress. For an endpoint in no table only the status
+ * counts.
  */
 const DIALECTS: ReadonlyMap<string, AnswerDialect> = new Map([
   ["/api/generate", native],
@@ -68,6 +70,11 @@ const EMBEDDINGS: ReadonlySet<string> = new Set([
   "/api/embed",
   "/api/embeddings",
   "/v1/embeddings",
+]);
+const MEDIA: ReadonlyMap<string, (text: string) => AnswerPart> = new Map([
+  ["/v1/images/generations", partOfImages],
+  ["/v1/images/edits", partOfImages],
+  ["/v1/audio/transcriptions", partOfTranscription],
 ]);
 
 export function meterOf(options: MeterOptions): Meter {
@@ -92,6 +99,8 @@ function readerOf(
 ): Reader {
   if (status >= 400) return errorReader(status, tally);
   if (EMBEDDINGS.has(options.endpoint)) return embeddingsReader(tally);
+  const partOfMedia = MEDIA.get(options.endpoint);
+  if (partOfMedia !== undefined) return mediaReader(partOfMedia, tally);
   const dialect = DIALECTS.get(options.endpoint);
   if (dialect === undefined) return passingReader;
   const format = formatOf(options, contentType);

@@ -22,6 +22,8 @@ const PLACES: ReadonlyMap<string, Place> = new Map([
   ["/v1/embeddings", { field: "input", holds: "texts" }],
   ["/v1/responses", { field: "input", holds: "either" }],
   ["/v1/messages", { field: "messages", holds: "messages" }],
+  ["/v1/images/generations", { field: "prompt", holds: "texts" }],
+  ["/v1/images/edits", { field: "prompt", holds: "texts" }],
 ]);
 
 /**

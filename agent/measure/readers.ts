@@ -3,7 +3,7 @@
  * not at all. Each returns the bytes to forward.
  */
 import { ERROR_CHARS_MAX } from "../../protocol/limits.ts";
-import type { AnswerDialect } from "./answer-part.ts";
+import type { AnswerDialect, AnswerPart } from "./answer-part.ts";
 import { BoundedBytes, TailBytes } from "./bounded-bytes.ts";
 import { EMBEDDINGS_TAIL_BYTES, partOfEmbeddings } from "./embeddings.ts";
 import { errorBodyText } from "./error-body.ts";
@@ -58,6 +58,16 @@ export function wholeReader(dialect: AnswerDialect, tally: Tally): Reader {
     }
     if (!tally.isComplete)
       tally.fail(`the answer is not complete (${dialect.wholeEnd} is missing)`);
+  });
+}
+
+/** Reads an answer that is one object or one text, also if its type is that of a stream. */
+export function mediaReader(partOf: (text: string) => AnswerPart, tally: Tally): Reader {
+  const kept = new BoundedBytes(WHOLE_BYTES_MAX);
+  return readAtEnd(kept, () => {
+    if (kept.isTooLong) return tally.addWhole({});
+    tally.addWhole(partOf(decoder.decode(kept.bytes)));
+    if (!tally.isComplete) tally.fail("the answer is empty, or ended in the middle");
   });
 }
 

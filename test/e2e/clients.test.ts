@@ -115,6 +115,28 @@ test("ollama: stops the stream and the box when aborted", async () => {
   await eventually(async () => simulated.requests()[seen]?.aborted);
 });
 
+test("openai: transcribes audio, recorded with its model and text", async () => {
+  const file = await OpenAI.toFile(Buffer.from("RIFF....WAVEfmt "), "a.wav");
+  const direct = new OpenAI({ baseURL: `${simulated.url}/v1`, apiKey: "none" });
+  const call = { model: MODEL, file };
+  // Ollama's answer has the type of a stream, so the client does not parse it.
+  const { data, response } = await openai.audio.transcriptions.create(call).withResponse();
+  expect(data).toEqual(await direct.audio.transcriptions.create(call));
+  expect(await stack.record(String(response.headers.get("x-request-id")))).toMatchObject({
+    endpoint: "/v1/audio/transcriptions",
+    api: "openai",
+    model: MODEL,
+    status: "success",
+    response: (JSON.parse(String(data)) as { text: string }).text,
+    prompt_tokens: null,
+  });
+  await expect(
+    openai.audio.transcriptions.create({ model: "gpt-oss:cloud", file }),
+  ).rejects.toMatchObject({ status: 403 });
+  const status = await fetch(`${stack.url}/api/status`);
+  expect(await status.json()).toEqual({ cloud: { disabled: false, source: "none" } });
+});
+
 test("openai: chats, streamed and not, with usage if requested", async () => {
   const whole = await openai.chat.completions.create({ model: MODEL, messages, max_tokens: 6 });
   expect(whole.usage?.completion_tokens).toBe(6);

@@ -4,6 +4,7 @@
  */
 
 import { checkBody } from "../../protocol/body-policy.ts";
+import { checkForm } from "../../protocol/form-policy.ts";
 import {
   API_BODY_BYTES_MAX,
   BODY_BYTES_MAX,
@@ -86,7 +87,11 @@ export async function bodyOf(
   if (route.body === "none") return { bytes: null, model: null, stream: false };
   throwIf(encodingFailure(request.headers.get("content-encoding")));
   if (route.body === "raw") return { bytes: request.body, model: null, stream: false };
-  return checkedJson(route, await bytesOf(request, BODY_BYTES_MAX));
+  const bytes = await bytesOf(request, BODY_BYTES_MAX);
+  if (route.body === "json") return checkedJson(route, bytes);
+  const checked = checkForm(request.headers.get("content-type"), bytes);
+  if (!checked.ok) throw new GatewayError(checked.failure);
+  return checked.body;
 }
 
 /** @throws {GatewayError} `bad_request`, `cloud_model` */

@@ -28,7 +28,7 @@ const TRICKS = [
   "/api/signout",
   "/api/user/keys/abc",
   "/api/experimental/web_search",
-  "/v1/audio/transcriptions",
+  "/v1/audio/speech",
   "/v1/models/a/b",
   "/v1/models/..%2f..%2fapi%2fdelete",
   "/v1/models/a%20b",

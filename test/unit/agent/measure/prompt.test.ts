@@ -18,6 +18,7 @@ const IMAGE = { type: "image_url", image_url: { url: "data:image/png;base64,AAAA
 const CASES: [endpoint: string, body: unknown, prompt: string | null][] = [
   ["/api/generate", { model: "m", prompt: "Why?", system: "secret", images: ["AAAA"] }, "Why?"],
   ["/api/generate", { model: "m" }, null],
+  ["/v1/images/generations", { model: "m", prompt: "A cat", size: "1024x1024" }, "A cat"],
   ["/api/generate", { model: "m", prompt: "" }, null],
   [
     "/api/chat",

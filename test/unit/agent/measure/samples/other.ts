@@ -1,5 +1,9 @@
 /** Error answers, and answers without figures. */
-import { chat, JSON_TYPE, messages, type Sample, v1Chat } from "./sample.ts";
+import { chat, JSON_TYPE, messages, NDJSON, type Sample, v1Chat } from "./sample.ts";
+
+const openai = { api: "openai", stream: false } as const;
+const transcriptions = { endpoint: "/v1/audio/transcriptions", ...openai };
+const images = { endpoint: "/v1/images/generations", ...openai };
 
 export const OTHER: Sample[] = [
   {
@@ -62,6 +66,41 @@ export const OTHER: Sample[] = [
     contentType: JSON_TYPE,
     chunks: [`{"models":[]}`],
     measured: {},
+  },
+  {
+    name: "a transcription, with the type of a stream as Ollama sends it",
+    options: transcriptions,
+    contentType: NDJSON,
+    chunks: ['{"text":"Hello', ' there."}\n'],
+    measured: { response: "Hello there." },
+  },
+  {
+    name: "a transcription as text alone",
+    options: transcriptions,
+    contentType: NDJSON,
+    chunks: ["Hello ", "there."],
+    measured: { response: "Hello there." },
+  },
+  {
+    name: "a transcription that Ollama gave up",
+    options: transcriptions,
+    contentType: NDJSON,
+    chunks: [],
+    measured: { error: "the answer is empty, or ended in the middle" },
+  },
+  {
+    name: "an image, which is not kept",
+    options: images,
+    contentType: "application/json",
+    chunks: ['{"created":1,"data":[{"b64_json":"iVBORw0KGgo="}]}\n'],
+    measured: {},
+  },
+  {
+    name: "the empty answer of a model that makes no images",
+    options: images,
+    contentType: NDJSON,
+    chunks: [],
+    measured: { error: "the answer is empty, or ended in the middle" },
   },
   {
     name: "the root page",
