@@ -1,5 +1,5 @@
 /** The package as a program gets it: packed, installed offline, imported and type-checked. */
-import { spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
   cpSync,
@@ -7,7 +7,9 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,11 +22,15 @@ import { BOX_NODE } from "../support/box-node.ts";
 import { FakeEdge } from "../support/fake-edge.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "package-"));
+const tracked = execFileSync("git", ["ls-files", "-z"], { cwd: ROOT, encoding: "utf8" })
+  .split("\0")
+  .filter((name) => name !== "");
+const COPIED_AT = new Date("2026-01-01T00:00:00Z");
 let ollama: SimulatedOllama;
 
 beforeAll(async () => {
   ollama = await startSimulatedOllama({ models: ["llama3.2:latest"], loadMsPerGb: 0 });
-  succeed("npm", ["pack", "--pack-destination", folder], copyOfProject());
+  succeed("npm", ["run", "package", "--", "--pack-destination", folder], copyOfProject());
   const [tarball = ""] = readdirSync(folder).filter((name) => name.endsWith(".tgz"));
   writeFileSync(
     join(folder, "package.json"),
@@ -33,12 +39,13 @@ beforeAll(async () => {
   succeed("npm", ["install", "--offline", "--no-audit", "--no-fund", `./${tarball}`], folder);
 });
 
-/** Packing changes package.json for a moment and builds `dist`: other tests are reading both. */
+/** Packing builds `dist`, which other tests are reading. The dates of the sources show whether it writes to them. */
 function copyOfProject(): string {
   const copy = join(folder, "project");
-  const { stdout } = spawnSync("git", ["ls-files", "-z"], { cwd: ROOT, encoding: "utf8" });
-  for (const file of stdout.split("\0").filter((name) => name !== ""))
+  for (const file of tracked) {
     cpSync(join(ROOT, file), join(copy, file));
+    utimesSync(join(copy, file), COPIED_AT, COPIED_AT);
+  }
   symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"), "dir");
   return copy;
 }
@@ -46,6 +53,19 @@ function copyOfProject(): string {
 afterAll(async () => {
   await ollama?.close();
   rmSync(folder, { recursive: true, force: true });
+});
+
+test("writes to no file of the project while it packs", () => {
+  const written = tracked.filter(
+    (file) => statSync(join(folder, "project", file)).mtimeMs !== COPIED_AT.getTime(),
+  );
+  expect(written).toEqual([]);
+});
+
+test("refuses to pack the project itself, and names the command that makes the package", () => {
+  const { status, stderr } = spawnSync("npm", ["pack"], { cwd: ROOT, encoding: "utf8" });
+  expect(status).not.toBe(0);
+  expect(stderr).toContain("npm run package");
 });
 
 test("installs no other package", () => {
@@ -59,10 +79,7 @@ test("declares no dependencies, and bundles the licences of the packages that it
   expect(JSON.parse(readFileSync(join(installed, "package.json"), "utf8"))).not.toHaveProperty(
     "dependencies",
   );
-  expect(JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"))).toHaveProperty(
-    "dependencies",
-  );
-  for (const bundle of ["dist/library/index.js", "dist/assets/agent/agent.mjs"]) {
+  for (const bundle of ["library/index.js", "agent/agent.mjs"]) {
     const text = readFileSync(join(installed, bundle), "utf8");
     for (const name of ["ws", "zod"])
       expect(text).toMatch(new RegExp(`^${name} [0-9.]+ \\(MIT\\)\n[^]*?Copyright`, "m"));

@@ -6,13 +6,10 @@ import { z } from "zod";
 import { ROOT } from "../../../local/edge.ts";
 import { commentOf, noticesOf, packagesOf } from "../../../local/notices.ts";
 
-/** From the lockfile: package.json has no dependencies while a package is being packed. */
-const Lockfile = z.object({
-  packages: z.object({ "": z.object({ dependencies: z.record(z.string(), z.string()) }) }),
-});
-const { dependencies } = Lockfile.parse(
-  JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")),
-).packages[""];
+const Manifest = z.object({ dependencies: z.record(z.string(), z.string()) });
+const { dependencies } = Manifest.parse(
+  JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")),
+);
 
 test("has the licence text of every run-time package", () => {
   const notices = noticesOf(ROOT, Object.keys(dependencies));
