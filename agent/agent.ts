@@ -138,6 +138,7 @@ export class Agent {
         now_ms: Date.now(),
         simulated: config.simulated,
         takes_settings: true,
+        returns_seals: true,
       }),
       onUp: (welcome) => this.#up(welcome),
       onDown: () => this.#down(),

@@ -50,6 +50,7 @@ async function storesOnce(store: ExternalStore, model: string): Promise<void> {
     user_agent: null,
     edge_ms: null,
     resumed: 0,
+    source: "edge",
   };
   const batch = { id: randomUUID(), kind: "requests" as const, rows: [requestRow(record, nowMs)] };
   await store.insert(batch);

@@ -101,6 +101,7 @@ export const REQUEST_COLUMNS = {
     comment: "instant: power several times a second; mean: of each second",
   },
   resumed: { type: "uint32", nullable: false },
+  source: { type: "label", nullable: true, comment: "edge, listener or unsealed" },
 } as const satisfies ColumnsOf<StoredRequest>;
 
 export const GPU_SAMPLE_COLUMNS = {

@@ -5,6 +5,7 @@
  * come through the caller's formats: the page knows the viewer's units and clock, the edge does not.
  */
 import type { Concern } from "./concern.ts";
+import { UNTRUSTED_TEXT } from "./untrusted.ts";
 
 export type ConcernFormats = {
   count: (value: number) => string;
@@ -90,6 +91,10 @@ function predicateOf(concern: Concern, formats: ConcernFormats): string {
     }
     case "records_unsent":
       return `has ${counted(concern.params.records, "unsent record")}`;
+    case "records_untrusted": {
+      const { records, reason, last_at } = concern.params;
+      return `reported ${counted(records, "record")} that cannot be trusted, most recently ${at(last_at)} ${UNTRUSTED_TEXT[reason]}`;
+    }
     case "disk_filling":
       return `has a disk that is ${percent(concern.params.used_percent / 100)} full`;
     case "gpu_hot":

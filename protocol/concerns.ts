@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 import { Count, Rate, Time } from "./api/shapes.ts";
+import { Untrusted } from "./untrusted.ts";
 
 /** The kinds of things that a concern is about; `concern.ts` has the fields of each. */
 export type SubjectKind = "edge" | "box" | "gpu" | "model" | "external_store";
@@ -100,6 +101,23 @@ export const CONCERNS = {
     degrades: false,
     alert: null,
     params: { records: Count },
+  },
+  /**
+   * No alert: it is about one box and harms no other. `ollama_untrusted_records_total` reports it. A
+   * faulty clock or an agent that was replaced by an older one also causes it.
+   */
+  records_untrusted: {
+    subject: "box",
+    description:
+      "A box reported records in the last 24 hours that the edge refused, or counted without their impossible figures.",
+    severity: "warning",
+    degrades: false,
+    alert: null,
+    params: {
+      records: Count.describe("since the box is known"),
+      reason: Untrusted.describe("the reason for the last of them"),
+      last_at: Time,
+    },
   },
   /** No alert: it depends on the models that are downloaded, and changes only when somebody pulls one. */
   disk_filling: {

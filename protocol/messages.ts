@@ -6,7 +6,7 @@ import { z } from "zod";
 import { type Frame, FrameType, jsonBytes, type StreamId, streamFrame } from "./frames.ts";
 import type { OpenRequest } from "./inventory.ts";
 import { ERROR_CHARS_MAX } from "./limits.ts";
-import { Api, BoxName, cut, RequestRecord } from "./records.ts";
+import { Api, BoxName, cut, ReportedRecord, Seal } from "./records.ts";
 import { StoreName } from "./stores.ts";
 
 /** Header names are in lower case; order and duplicates are kept. */
@@ -43,6 +43,8 @@ export const Hello = z.object({
   simulated: z.boolean(),
   /** The agent understands SETTINGS. Absent from older agents, which would refuse the frame. */
   takes_settings: z.boolean().optional(),
+  /** The agent returns the seal of a request with its record. Absent from older agents. */
+  returns_seals: z.boolean().optional(),
 });
 export type Hello = z.infer<typeof Hello>;
 
@@ -79,7 +81,7 @@ export type EdgeSettings = z.infer<typeof EdgeSettings>;
 export const Records = z.object({
   /** Position in the agent's spool after the last of these records. Opaque to the edge. */
   position: z.int().nonnegative(),
-  records: z.array(RequestRecord).min(1),
+  records: z.array(ReportedRecord).min(1),
 });
 export type Records = z.infer<typeof Records>;
 
@@ -113,6 +115,8 @@ export const Open = z.object({
   key_id: z.string().max(64).nullable(),
   client_ip: z.string().max(64).nullable(),
   user_agent: z.string().max(512).nullable(),
+  /** The edge's signature under its facts, for the record. Absent from older edges. */
+  seal: Seal.optional(),
 });
 export type Open = z.infer<typeof Open>;
 

@@ -35,6 +35,16 @@ export type Api = z.infer<typeof Api>;
 export const EnergyMethod = z.enum(["instant", "mean"]);
 export type EnergyMethod = z.infer<typeof EnergyMethod>;
 
+/**
+ * Where a record comes from, and with it who vouches for its facts.
+ *
+ * `edge`: the edge accepted the request and sealed its facts, or wrote the record itself.
+ * `listener`: a call to the listener of an agent, which no edge has seen. `unsealed`: an agent
+ * without seals reported it, so the edge does not know who called.
+ */
+export const RecordSource = z.enum(["edge", "listener", "unsealed"]);
+export type RecordSource = z.infer<typeof RecordSource>;
+
 export const BoxName = z
   .string()
   .regex(
@@ -135,8 +145,20 @@ export const RequestRecord = z.object({
   energy_method: EnergyMethod.nullable().default(null),
   /** How often the tunnel was resumed during the request. */
   resumed: z.int().nonnegative(),
+  /** Null in records of earlier versions. */
+  source: RecordSource.nullable().default(null),
 });
 export type RequestRecord = z.infer<typeof RequestRecord>;
+
+/** Room for the seal of a request: the id of its key and an HMAC, in base64url. */
+const SEAL_CHARS_MAX = 64;
+
+/** The edge's signature under the facts that it sends with a request. Opaque to agents. */
+export const Seal = z.string().max(SEAL_CHARS_MAX);
+
+/** A record as an agent reports it: with the seal of OPEN, which the ledger does not keep. */
+export const ReportedRecord = RequestRecord.extend({ seal: Seal.optional() });
+export type ReportedRecord = z.infer<typeof ReportedRecord>;
 
 /** Returns prompt and completion tokens together; null if Ollama reported neither. */
 export const tokensUsed = ({

@@ -233,7 +233,7 @@ export class LocalCall implements AnswerHandler {
 
   /** Returns the request to Ollama. A refused call has one too, which only makes its record. */
   #measure(body: { model: string | null; stream: boolean } = this.#facts): MeasuredRequest {
-    const arrived = { atMs: this.#startMs, tunnelMs: null };
+    const arrived = { atMs: this.#startMs, tunnelMs: null, source: "listener" as const };
     this.#measured ??= new MeasuredRequest(
       this.#arrival.id,
       { ...this.#facts, ...body },

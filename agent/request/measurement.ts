@@ -8,7 +8,7 @@ import { factsOf, type Open } from "../../protocol/messages.ts";
 import {
   cut,
   type FailedAt,
-  type RequestRecord,
+  type ReportedRecord,
   type Status,
   UNMEASURED,
 } from "../../protocol/records.ts";
@@ -38,6 +38,8 @@ export type ArrivalTimes = {
    * Round trip of the tunnel at that time, ms; null if unknown, or if it did not use the tunnel.
    */
   tunnelMs: number | null;
+  /** The listener of this agent, or the edge. */
+  source: "edge" | "listener";
 };
 
 /** The end of a request, as its record shows it. */
@@ -79,7 +81,13 @@ export class Measurement {
     const local = localBodyOf(endpoint, stream, body);
     this.#prompt = keep_text ? local.prompt : null;
     if (isInference(endpoint)) energy.begin(this.#id, now(), model);
-    spool.begin({ request_id: this.#id, box, open: this.#open, prompt: this.#prompt });
+    spool.begin({
+      request_id: this.#id,
+      box,
+      open: this.#open,
+      prompt: this.#prompt,
+      source: this.#arrived.source,
+    });
     this.#meter = meterOf({
       endpoint,
       api,
@@ -141,7 +149,7 @@ export class Measurement {
     // `error` is not a field of the record: the ending already includes it.
     const { error: _, ...measured } = this.#meter?.measured() ?? { ...UNMEASURED, error: null };
     const endMs = this.#stopped?.atMs ?? now();
-    const record: RequestRecord = {
+    const record: ReportedRecord = {
       ...factsOf(this.#id, this.#open),
       ...measured,
       response: this.#stopped === null ? measured.response : this.#stopped.response,
@@ -156,6 +164,8 @@ export class Measurement {
       energy_j: null, // known at the next reading of the GPUs; see delivery.ts
       energy_method: null,
       resumed,
+      source: this.#arrived.source,
+      seal: this.#open.seal,
     };
     const keepsText = this.#open.keep_text && !forbidsText();
     spool.finish(keepsText ? record : withoutText(record));

@@ -7,7 +7,7 @@
  */
 import { z } from "zod";
 import { factsOf, type Open } from "../../protocol/messages.ts";
-import { RequestRecord, UNMEASURED } from "../../protocol/records.ts";
+import { ReportedRecord, RequestRecord, UNMEASURED } from "../../protocol/records.ts";
 
 /** The argument of `begin`: the caller's request, and the facts that only the agent knows. */
 export type SpoolEntry = {
@@ -16,13 +16,14 @@ export type SpoolEntry = {
   open: Open;
   /** Already cut to its limit; null if text is not kept. */
   prompt: string | null;
+  source: ReportedRecord["source"];
 };
 
 /**
  * The fields of a record that are known before the answer. Headers are left out: they may contain
  * data that must not be stored.
  */
-const OpenFacts = RequestRecord.pick({
+const OpenFacts = ReportedRecord.pick({
   request_id: true,
   started_at: true,
   edge_ms: true,
@@ -35,6 +36,8 @@ const OpenFacts = RequestRecord.pick({
   key_id: true,
   client_ip: true,
   user_agent: true,
+  source: true,
+  seal: true,
 });
 export type OpenFacts = z.infer<typeof OpenFacts>;
 
@@ -64,7 +67,7 @@ export type RequestProgress = z.infer<typeof RequestProgress>;
 const ProgressLine = z.object({ t: z.literal("progress"), at, requests: z.array(RequestProgress) });
 
 /** A request finished. Positions rise, with gaps. */
-const DoneLine = z.object({ t: z.literal("done"), at, position, record: RequestRecord });
+const DoneLine = z.object({ t: z.literal("done"), at, position, record: ReportedRecord });
 export type DoneLine = z.infer<typeof DoneLine>;
 
 /** Everything up to `position` is in the ledger. */
@@ -117,10 +120,12 @@ export function parseLine(text: string): SpoolLine | null {
   }
 }
 
-export const openFactsOf = ({ request_id, box, open, prompt }: SpoolEntry): OpenFacts => ({
+export const openFactsOf = ({ request_id, box, open, prompt, source }: SpoolEntry): OpenFacts => ({
   ...factsOf(request_id, open),
   box,
   prompt: open.keep_text ? prompt : null,
+  source,
+  seal: open.seal,
 });
 
 /**
@@ -133,7 +138,7 @@ export function interruptedRecord(
   errorMessage: string,
   boxMs: number,
   progress: RequestProgress | null = null,
-): RequestRecord {
+): ReportedRecord {
   return {
     ...begun,
     ...UNMEASURED,

@@ -4,7 +4,7 @@
  */
 import { FRAME_BYTES_MAX } from "../../protocol/limits.ts";
 import type { Records } from "../../protocol/messages.ts";
-import type { RequestRecord } from "../../protocol/records.ts";
+import type { ReportedRecord } from "../../protocol/records.ts";
 import type { SpoolBacklog } from "./backlog.ts";
 import { isDoneLine, parseLine } from "./lines.ts";
 import type { SegmentFiles, SpoolSegment } from "./segments.ts";
@@ -41,7 +41,7 @@ export class SpoolReader {
    * into one frame, at most `max`.
    */
   next(max: number, confirmed: number, isReady: (requestId: string) => boolean): Records | null {
-    const records: RequestRecord[] = [];
+    const records: ReportedRecord[] = [];
     let [bytes, position, end] = [0, confirmed, this.#cursor];
     const take = (text: string): boolean => {
       const line = parseLine(text);

@@ -19,7 +19,7 @@
  * Memory holds ids and one offset per open request. Waiting records stay on the disk.
  */
 import type { Records } from "../../protocol/messages.ts";
-import { RequestRecord } from "../../protocol/records.ts";
+import { ReportedRecord } from "../../protocol/records.ts";
 import { type After, after } from "../clock/timers.ts";
 import type { Log } from "../log.ts";
 import { SpoolBacklog } from "./backlog.ts";
@@ -162,13 +162,13 @@ export class Spool {
   }
 
   /** Writes the record of a finished request. Only the first record of an id counts. */
-  finish(record: RequestRecord): void {
+  finish(record: ReportedRecord): void {
     const id = record.request_id;
     if (this.#ids.has(id) && !this.#open.has(id)) {
       this.#log("warn", "spool_finished_twice", { request_id: id });
       return;
     }
-    const checked = RequestRecord.safeParse(record);
+    const checked = ReportedRecord.safeParse(record);
     if (checked.success) return this.#finish(checked.data);
     // A bug in this program. An unreadable line would leave the request without a record.
     const fields = checked.error.issues.map((issue) => issue.path.join(".")).join(", ");
@@ -214,7 +214,7 @@ export class Spool {
     this.#writer.close();
   }
 
-  #finish(record: RequestRecord): void {
+  #finish(record: ReportedRecord): void {
     const id = record.request_id;
     const position = ++this.#lastPosition;
     const line = lineOf({ t: "done", at: this.#now(), position, record });

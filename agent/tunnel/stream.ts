@@ -55,7 +55,7 @@ export class AgentStream implements Source {
     this.#request = new MeasuredRequest(
       id,
       open,
-      { atMs: shell.now(), tunnelMs: shell.tunnelMs() },
+      { atMs: shell.now(), tunnelMs: shell.tunnelMs(), source: "edge" },
       shell,
     );
     this.#shell = shell;

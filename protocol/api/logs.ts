@@ -24,6 +24,11 @@ export const LogEntry = z
       .describe(
         "instant: from power at single moments, several times a second; mean: from the mean power of each second; null if energy_j is unknown, or from an older version",
       ),
+    source: RequestRecord.shape.source
+      .unwrap()
+      .describe(
+        "edge: the edge accepted the request and vouches for its facts; listener: a call to the listener of an agent; unsealed: reported by an agent of an earlier version, without its caller; null: recorded by an earlier version",
+      ),
     tokens_used: Count.nullable().describe(
       "prompt and completion tokens; null if Ollama reported neither",
     ),

@@ -72,6 +72,7 @@ test("logs a local call at the edge once, with its tokens", async () => {
     resumed: 0,
     edge_ms: null,
     tunnel_ms: null,
+    source: "listener",
   });
   const whole = await new Ollama({ host: `http://127.0.0.1:${port}` }).chat({
     model: MODEL,

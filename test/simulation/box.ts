@@ -4,10 +4,11 @@
  */
 
 import { HEARTBEAT_MS } from "../../protocol/limits.ts";
-import type { RequestRecord } from "../../protocol/records.ts";
+import type { ReportedRecord, RequestRecord } from "../../protocol/records.ts";
 import { Relay } from "../../worker/box/relay.ts";
 import type { BoxRegistry } from "../../worker/box/reports.ts";
 import type { Attachment, SocketHost } from "../../worker/box/sockets.ts";
+import { simulatedSealOf } from "./call-plan.ts";
 import type { End } from "./link.ts";
 import type { Schedule } from "./schedule.ts";
 
@@ -125,7 +126,11 @@ export class SimulatedBox {
       await connected();
       return { keep_text: true };
     };
-    return { ingest, connected: settled, draining: done, read: done, gone: done };
+    const report = (_: string, reported: ReportedRecord[], malformed: number) => {
+      if (malformed > 0) throw new Error(`${malformed} records that cannot be read`);
+      return ingest(reported.map(unsealed));
+    };
+    return { report, connected: settled, draining: done, read: done, gone: done };
   }
 
   #host(): SocketHost<End> {
@@ -147,6 +152,13 @@ export class SimulatedBox {
       pingedMs: (end) => of(end).pingedMs,
     };
   }
+}
+
+/** @throws if a record of the tunnel does not bring its seal back */
+function unsealed({ seal, ...record }: ReportedRecord): RequestRecord {
+  if (seal !== simulatedSealOf(record.request_id))
+    throw new Error(`record ${record.request_id} came with the seal ${seal}`);
+  return record;
 }
 
 const isTagged = (attachment: Attachment, tag: string): boolean =>

@@ -13,6 +13,9 @@ export const EPOCH_MS = Date.parse("2026-08-01T00:00:00.000Z");
 /** Largest chunk of an answer of Ollama. */
 export const CHUNK_BYTES_MAX = 64 * 1024;
 
+/** Stands for a seal, which is made by asynchronous code. */
+export const simulatedSealOf = (id: string): string => `simulated.${id}`;
+
 export function callPlan(chance: Chance, atMs: number): CallPlan {
   const id = chance.id(EPOCH_MS + atMs);
   const kind = chance.pick(["json", "json", "json", "tags", "blob"] as const);
@@ -42,6 +45,7 @@ export function callPlan(chance: Chance, atMs: number): CallPlan {
     key_id: null,
     client_ip: null,
     user_agent: null,
+    seal: simulatedSealOf(id),
   };
   const open: Open =
     kind === "json"

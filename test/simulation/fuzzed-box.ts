@@ -57,7 +57,7 @@ export async function fuzzBox(
       draining: done,
       read: done,
       gone: done,
-      ingest: done,
+      report: done,
     }),
     welcome: () => ({ edge_version: "0.0.0", now_ms: 0, heartbeat_ms: 1_000 }),
     now: () => 0,

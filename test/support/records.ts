@@ -45,6 +45,7 @@ export function recordOf(
     energy_j: null,
     energy_method: null,
     resumed: 0,
+    source: "edge",
     ...rest,
   };
 }

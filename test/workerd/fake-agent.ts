@@ -12,6 +12,10 @@ import {
   tunnelFrame,
 } from "../../protocol/frames.ts";
 import { SUBPROTOCOL } from "../../protocol/limits.ts";
+import type { Hello } from "../../protocol/messages.ts";
+
+/** Absent from older agents. */
+type Features = Pick<Hello, "takes_settings" | "returns_seals">;
 
 export class FakeAgent {
   readonly socket: WebSocket;
@@ -55,15 +59,15 @@ export class FakeAgent {
     agentId: string = crypto.randomUUID(),
     headers: Record<string, string> = {},
     options: WebSocketAcceptOptions = {},
+    features: Features = {},
   ): Promise<FakeAgent> {
     const agent = await FakeAgent.dial(box, headers, options);
-    agent.hello(box, agentId);
+    agent.hello(box, agentId, features);
     await agent.next(FrameType.welcome);
     return agent;
   }
 
-  /** @param takesSettings  undefined for an agent that is older than the frame */
-  hello(box: string, agentId: string, takesSettings?: boolean): void {
+  hello(box: string, agentId: string, features: Features = {}): void {
     this.send(
       tunnelFrame(FrameType.hello, {
         box,
@@ -72,7 +76,7 @@ export class FakeAgent {
         agent_version: "0.1.0",
         now_ms: Date.now(),
         simulated: false,
-        takes_settings: takesSettings,
+        ...features,
       }),
     );
   }

@@ -86,7 +86,7 @@ test("with content off an error that may quote text is stored as a code", async 
 
 test("passes a change of content to connected agents, except to those that would refuse it", async () => {
   const agent = await FakeAgent.dial("settled");
-  agent.hello("settled", crypto.randomUUID(), true);
+  agent.hello("settled", crypto.randomUUID(), { takes_settings: true });
   const older = await FakeAgent.connect("settled-older");
   const next = async () =>
     parsePayload(EdgeSettings, (await agent.next(FrameType.settings)).payload);
@@ -103,7 +103,9 @@ test("welcomes an agent with the settings in force, not with the deployed ones",
   await patch({ log_content: "off" });
   const welcomeOf = async (takesSettings: boolean) => {
     const agent = await FakeAgent.dial("in-force");
-    agent.hello("in-force", "11111111-1111-4111-8111-111111111111", takesSettings);
+    agent.hello("in-force", "11111111-1111-4111-8111-111111111111", {
+      takes_settings: takesSettings,
+    });
     return parsePayload(Welcome, (await agent.next(FrameType.welcome)).payload).keep_text;
   };
   expect(await welcomeOf(true)).not.toBe(true);

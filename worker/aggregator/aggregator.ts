@@ -23,7 +23,7 @@ import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.
 import type { Readings } from "../../protocol/inventory.ts";
 import { withoutText } from "../../protocol/kept-text.ts";
 import type { EdgeSettings, Hello } from "../../protocol/messages.ts";
-import type { RequestRecord } from "../../protocol/records.ts";
+import type { ReportedRecord, RequestRecord } from "../../protocol/records.ts";
 import type { Observed } from "../answers/concerns.ts";
 import { cleared } from "../answers/data.ts";
 import type { Span } from "../answers/history.ts";
@@ -33,17 +33,11 @@ import type { RepositoryResult } from "../repository/model-repository.ts";
 import type { ModelEdit } from "../repository/stored.ts";
 import { inForce, type RunTimeSettings, type Settings, settingsOf } from "../settings.ts";
 import type { CellFilter } from "./cells.ts";
+import { currentFleet, type Fleet } from "./fleet.ts";
 import { type AggregatorStores, openStores } from "./stores.ts";
+import { vet } from "./vetting.ts";
 import { Views } from "./views.ts";
 import { Wakes } from "./wakes.ts";
-
-/** The boxes, and how calls are served now. */
-export type Fleet = {
-  boxes: RegisteredBox[];
-  settings: RunTimeSettings;
-  /** The default model of the repository, whether or not a box has it. */
-  defaultModel: string | null;
-};
 
 export class Aggregator extends DurableObject<Bindings> {
   readonly #stores: AggregatorStores;
@@ -83,6 +77,16 @@ export class Aggregator extends DurableObject<Bindings> {
     return { counted };
   }
 
+  /**
+   * Ingests the records of an agent that pass {@link vet}, and counts the others as untrusted.
+   * @param malformed  how many more could not be read
+   */
+  async report(box: string, reported: ReportedRecord[], malformed: number): Promise<void> {
+    const { accepted, untrusted } = await vet(reported, this.#stores.trustOf(box), Date.now());
+    await this.ingest(accepted);
+    this.#stores.untrusted.add(box, untrusted, malformed, Date.now());
+  }
+
   /** Takes the edge's record of a request whose agent was restarted. See {@link Ledger.complete}. */
   async complete(record: RequestRecord): Promise<void> {
     const { counted } = await this.ingest([record]);
@@ -107,7 +111,7 @@ export class Aggregator extends DurableObject<Bindings> {
   }
 
   forgetBox(box: string): void {
-    this.#stores.registry.forget(box);
+    this.#stores.forgetBox(box);
   }
 
   /** Takes an agent's readings of its models, its GPUs and its machine. */
@@ -124,12 +128,7 @@ export class Aggregator extends DurableObject<Bindings> {
 
   /** Returns what a Worker needs to serve calls. */
   fleet(): Fleet {
-    const { registry, settings, localRepository } = this.#stores;
-    return {
-      boxes: registry.boxes(),
-      settings: settings.get(),
-      defaultModel: localRepository.defaultModel(),
-    };
+    return currentFleet(this.#stores, Date.now());
   }
 
   repositoryList(query: RepositoryQuery): Promise<RepositoryModels> {
@@ -273,12 +272,13 @@ export class Aggregator extends DurableObject<Bindings> {
     return cleared(type, nowMs, deleted, stores);
   }
 
-  /** Reports on the external stores and on the repository that one of them may hold. */
-  stores(): Pick<Observed, "stores" | "repositoryError"> {
-    const { deliveries, sharedRepository } = this.#stores;
+  /** Reports on external stores, the repository that one may hold, and untrusted records. */
+  stores(): Pick<Observed, "stores" | "repositoryError" | "untrusted"> {
+    const { deliveries, sharedRepository, untrusted } = this.#stores;
     return {
       stores: deliveries.reports(),
       repositoryError: sharedRepository?.failure ?? null,
+      untrusted: untrusted.all(),
     };
   }
 

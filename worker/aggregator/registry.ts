@@ -30,6 +30,7 @@ const Row = RegisteredBox.extend({
   pending_gpu: jsonText(z.array(GpuSample)),
   pending_system: jsonText(z.array(SystemSample)),
   pending_since_ms: z.number().nullable(),
+  sealed_since_ms: z.number().nullable(),
 });
 
 /** `storedAtMs` is when the row was written; 0 if unknown. */
@@ -37,6 +38,8 @@ type Entry = {
   box: RegisteredBox;
   pending: Samples;
   pendingSinceMs: number | null;
+  /** When an agent of the box first returned seals; null if none has. */
+  sealedSinceMs: number | null;
   gpuSlots: GpuSlots;
   storedAtMs: number;
 };
@@ -61,6 +64,7 @@ export class Registry {
         pending_gpu: gpu,
         pending_system: system,
         pending_since_ms: pendingSinceMs,
+        sealed_since_ms: sealedSinceMs,
         ...box
       } = Row.parse(row);
       const gpuSlots: GpuSlots = new Map();
@@ -69,6 +73,7 @@ export class Registry {
         box,
         pending: { gpu, system },
         pendingSinceMs,
+        sealedSinceMs,
         gpuSlots,
         storedAtMs: 0,
       });
@@ -111,6 +116,8 @@ export class Registry {
         pendingSinceMs: null,
         gpuSlots: new Map(),
         ...entry,
+        // Stays after a downgrade: otherwise an agent could leave its seals out.
+        sealedSinceMs: entry?.sealedSinceMs ?? (hello.returns_seals === true ? nowMs : null),
         box,
         storedAtMs: nowMs,
       },
@@ -133,6 +140,20 @@ export class Registry {
     if (entry === undefined || entry.box.state === "down" || atMs < entry.box.connected_at_ms)
       return;
     this.#store({ ...entry, box: { ...entry.box, state: "down", last_seen_ms: atMs } }, atMs);
+  }
+
+  /** Returns when an agent of this box first returned seals, unix ms; null if none has. */
+  sealedSinceMs(name: string): number | null {
+    return this.#entries.get(name)?.sealedSinceMs ?? null;
+  }
+
+  /** Returns the sum of the power limits of a box's GPUs; null if one of them is unknown. */
+  powerLimitW(name: string): number | null {
+    const limits = this.#entries.get(name)?.box.readings?.gpu.samples ?? [];
+    const watts = limits.map(({ power_limit_w }) => power_limit_w);
+    return watts.length === 0 || watts.includes(null)
+      ? null
+      : watts.reduce((sum: number, each) => sum + (each ?? 0), 0);
   }
 
   /** Forgets a box until it connects again. */
@@ -161,6 +182,7 @@ export class Registry {
     };
     const isFull = countOf(pending) >= BATCH_SAMPLES;
     const next: Entry = {
+      ...entry,
       box: {
         ...box,
         last_seen_ms: nowMs,
@@ -174,8 +196,6 @@ export class Registry {
       },
       pending,
       pendingSinceMs: countOf(pending) === 0 ? null : (entry.pendingSinceMs ?? nowMs),
-      gpuSlots,
-      storedAtMs: entry.storedAtMs,
     };
     const isDue = nowMs - entry.storedAtMs >= STORE_MS || !isSameInventory(box.readings, readings);
     if (isDue || isFull) this.#store({ ...next, storedAtMs: nowMs }, nowMs);
@@ -208,11 +228,11 @@ export class Registry {
     this.#entries.set(entry.box.name, stored);
   }
 
-  #write({ box, pending, pendingSinceMs }: Entry): void {
+  #write({ box, pending, pendingSinceMs, sealedSinceMs }: Entry): void {
     this.#storage.sql.exec(
       `INSERT OR REPLACE INTO boxes (name, state, hello, connected_at_ms, last_seen_ms, readings, readings_at_ms,
-         gpus_at_ms, pending_gpu, pending_system, pending_since_ms)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         gpus_at_ms, pending_gpu, pending_system, pending_since_ms, sealed_since_ms)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       box.name,
       box.state,
       JSON.stringify(box.hello),
@@ -224,6 +244,7 @@ export class Registry {
       JSON.stringify(pending.gpu),
       JSON.stringify(pending.system),
       pendingSinceMs,
+      sealedSinceMs,
     );
   }
 }

@@ -117,6 +117,15 @@ export const MIGRATIONS: readonly string[] = [
   DROP TABLE ledger;
   ALTER TABLE padded RENAME TO ledger;
   `,
+  `
+  -- The keys that seal requests, newest last. They never leave the edge.
+  CREATE TABLE seal_keys (id TEXT PRIMARY KEY, secret TEXT NOT NULL, made_at_ms INTEGER NOT NULL) STRICT;
+  -- Counts of records that no edge could have caused, by box and reason.
+  CREATE TABLE untrusted (box TEXT NOT NULL, reason TEXT NOT NULL, records INTEGER NOT NULL,
+    last_at_ms INTEGER NOT NULL, PRIMARY KEY (box, reason)) STRICT, WITHOUT ROWID;
+  -- When the agent of the box first returned seals, unix ms.
+  ALTER TABLE boxes ADD COLUMN sealed_since_ms INTEGER;
+  `,
 ];
 
 const Meta = z.object({ value: z.number() });

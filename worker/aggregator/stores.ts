@@ -19,6 +19,9 @@ import { Registry } from "./registry.ts";
 import { RunTimeSettingsStore } from "./run-time-settings.ts";
 import { SampleStore } from "./samples.ts";
 import { migrate } from "./schema.ts";
+import { SealKeys } from "./seal-keys.ts";
+import { UntrustedCounts } from "./untrusted.ts";
+import type { BoxTrust } from "./vetting.ts";
 
 export type AggregatorStores = {
   /** When this object's storage was created, unix ms. */
@@ -39,6 +42,12 @@ export type AggregatorStores = {
   /** Whichever of the two holds the repository. */
   repository: ModelRepository;
   intake: Intake;
+  sealKeys: SealKeys;
+  untrusted: UntrustedCounts;
+  /** Returns the grounds on which to judge the reports of a box. */
+  trustOf(box: string): BoxTrust;
+  /** Forgets a box until it connects again. */
+  forgetBox(box: string): void;
 };
 
 export function openStores(
@@ -83,6 +92,8 @@ export function openStores(
     lifetime: intake.lifetime(),
     nowMs: Date.now(),
   }));
+  const sealKeys = new SealKeys(storage.sql);
+  const untrusted = new UntrustedCounts(storage.sql);
   return {
     createdAtMs,
     cells,
@@ -99,5 +110,17 @@ export function openStores(
     sharedRepository,
     repository,
     intake,
+    sealKeys,
+    untrusted,
+    trustOf: (box) => ({
+      box,
+      keys: sealKeys.accepted(Date.now()),
+      sealedSinceMs: registry.sealedSinceMs(box),
+      powerLimitW: registry.powerLimitW(box),
+    }),
+    forgetBox: (box) => {
+      registry.forget(box);
+      untrusted.forget(box);
+    },
   };
 }

@@ -108,8 +108,9 @@ export class Views {
     const lifetime = this.#stores.intake.lifetime();
     const sinks = this.#stores.deliveries.health();
     const boxes = this.#stores.registry.boxes();
+    const untrusted = this.#stores.untrusted.all();
     return render(
-      scrape({ nowMs: Date.now(), version: VERSION, lifetime, boxes, live, sinks }),
+      scrape({ nowMs: Date.now(), version: VERSION, lifetime, boxes, live, sinks, untrusted }),
       openMetrics,
     );
   }

@@ -16,6 +16,7 @@ import {
   type Severity,
   type Thresholds,
 } from "../../protocol/concerns.ts";
+import type { Untrusted } from "../../protocol/untrusted.ts";
 import { isoOf } from "./figures.ts";
 
 /** An external store's health, and the recent losses that its totals do not date. */
@@ -33,6 +34,8 @@ export type Observed = {
   stores: readonly StoreReport[];
   /** Why Postgres does not serve the model repository; null when it does, or is not configured. */
   repositoryError: string | null;
+  /** Records of agents that were not trusted, by box and reason. */
+  untrusted: readonly { box: string; reason: Untrusted; records: number; last_at_ms: number }[];
   nowMs: number;
 };
 
@@ -43,6 +46,7 @@ export function concernsOf(observed: Observed): Concern[] {
     ...boxes.flatMap(boxConcerns),
     ...stores.flatMap((store) => storeConcerns(store, nowMs)),
     ...repositoryConcerns(repositoryError),
+    ...untrustedConcerns(observed),
     ...edgeConcerns(observed),
   ];
   return concerns.sort((a, b) => rank(a) - rank(b));
@@ -158,6 +162,17 @@ export const repositoryConcerns = (error: string | null): Concern[] =>
   error === null
     ? []
     : raise("repository_stale", { kind: "external_store", store: "postgres" }, { error });
+
+/** One concern for each box, with the reason of its last such record. */
+function untrustedConcerns({ untrusted, nowMs }: Observed): Concern[] {
+  const recent = untrusted.filter(({ last_at_ms }) => nowMs - last_at_ms < LOSS_SHOWN_MS);
+  return [...Map.groupBy(recent, ({ box }) => box)].flatMap(([box, counts]) => {
+    const last = counts.reduce((a, b) => (b.last_at_ms > a.last_at_ms ? b : a));
+    const records = counts.reduce((sum, { records }) => sum + records, 0);
+    const params = { records, reason: last.reason, last_at: isoOf(last.last_at_ms) };
+    return raise("records_untrusted", { kind: "box", box }, params);
+  });
+}
 
 function edgeConcerns({ boxes, recent, queueDepth, isRecording }: Observed): Concern[] {
   const subject = { kind: "edge" } as const;

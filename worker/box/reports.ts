@@ -6,7 +6,7 @@ import { z } from "zod";
 import { parsePayload } from "../../protocol/frames.ts";
 import { Readings } from "../../protocol/inventory.ts";
 import type { EdgeSettings, Hello } from "../../protocol/messages.ts";
-import { RequestRecord } from "../../protocol/records.ts";
+import { ReportedRecord } from "../../protocol/records.ts";
 
 /** The registry of boxes and the ledger, as the relay of one box uses them. */
 export type BoxRegistry = {
@@ -15,8 +15,11 @@ export type BoxRegistry = {
   draining(box: string): Promise<unknown>;
   read(box: string, readings: Readings): Promise<unknown>;
   gone(box: string, atMs: number): Promise<unknown>;
-  /** Resolves when the records are durable. */
-  ingest(records: RequestRecord[]): Promise<unknown>;
+  /**
+   * Resolves when the records are durable.
+   * @param malformed  how many more could not be read
+   */
+  report(box: string, records: ReportedRecord[], malformed: number): Promise<unknown>;
 };
 
 /** Checks the envelope only, because one bad record must not hold up the others. */
@@ -39,13 +42,13 @@ export async function passRecords(
   onBad: (why: string) => void,
 ): Promise<number> {
   const { position, records } = parsePayload(RecordsEnvelope, payload);
-  const checked = records.flatMap((value): RequestRecord[] => {
-    const result = RequestRecord.safeParse(value);
-    if (result.success) return [{ ...result.data, box }];
+  const readable = records.flatMap((value): ReportedRecord[] => {
+    const result = ReportedRecord.safeParse(value);
+    if (result.success) return [result.data];
     onBad(z.prettifyError(result.error).slice(0, 500));
     return [];
   });
-  await registry.ingest(checked);
+  await registry.report(box, readable, records.length - readable.length);
   return position;
 }
 

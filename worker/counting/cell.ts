@@ -25,7 +25,7 @@ const MS_PER_SECOND = 1000;
  * Figures above these come from a broken measurement. The request is counted, but the figure is left
  * out like an unknown one: a single absurd number would dominate every average, or overflow a sum.
  */
-const TOKENS_MAX = 1e9;
+export const TOKENS_MAX = 1e9;
 const RESUMES_MAX = 1e6;
 const ENERGY_MAX_J = 1e10;
 const DURATION_MAX_MS = 366 * 24 * 3_600_000;

@@ -149,6 +149,12 @@ export const METRICS = {
     help: "Times that a request continued after its tunnel was cut.",
     labels: BOX,
   },
+  untrusted: {
+    type: "counter",
+    name: "ollama_untrusted_records_total",
+    help: "Records of an agent that were refused, by reason; reason values: counted without impossible figures.",
+    labels: ["box", "reason"],
+  },
   sinkBacklog: {
     type: "gauge",
     name: "ollama_sink_backlog_records",

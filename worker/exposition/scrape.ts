@@ -24,6 +24,8 @@ export type ScrapeParts = {
   boxes: readonly RegisteredBox[];
   live: BoxStatuses;
   sinks: readonly SinkHealth[];
+  /** Records of agents that were not trusted, by box and reason. */
+  untrusted: readonly { box: string; reason: string; records: number }[];
 };
 
 export function scrape({
@@ -33,6 +35,7 @@ export function scrape({
   boxes,
   live,
   sinks,
+  untrusted,
 }: ScrapeParts): FamilySamples[] {
   const models = byModel(lifetime);
   const total = (figure: (cell: Cell) => number): number =>
@@ -91,6 +94,10 @@ export function scrape({
       inSeconds([name], readings?.tunnel_ms ?? null),
     ),
     resumes: byBox(lifetime).map(({ box, cell }) => ({ labels: [box], value: cell.resumes })),
+    untrusted: untrusted.map(({ box, reason, records }) => ({
+      labels: [box, reason],
+      value: records,
+    })),
     sinkBacklog: sinks.map(({ sink, backlog }) => ({ labels: [sink], value: backlog })),
     sinkDelivered: sinks.map(({ sink, delivered }) => ({ labels: [sink], value: delivered })),
     sinkDropped: sinks.flatMap(({ sink, dropped, set_aside }) => [

@@ -6,7 +6,7 @@
  */
 
 import type { InFlight } from "../../protocol/api/live.ts";
-import type { Fleet } from "../aggregator/aggregator.ts";
+import type { Fleet } from "../aggregator/fleet.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import { boxStubOf } from "../box/stub.ts";
 import type { Bindings } from "../env.ts";

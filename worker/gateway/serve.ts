@@ -3,11 +3,12 @@
  * there, and makes sure that a record exists.
  */
 
-import type { Open } from "../../protocol/messages.ts";
+import { factsOf, type Open } from "../../protocol/messages.ts";
 import { boxStubOf } from "../box/stub.ts";
 import type { Bindings } from "../env.ts";
 import { type FailureReason, GatewayError, wireErrorOf } from "../errors.ts";
 import type { RegisteredBox } from "../registered-box.ts";
+import { sealOf } from "../seal.ts";
 import { inForce, settingsOf } from "../settings.ts";
 import { chooseBoxes } from "./choose.ts";
 import { countStream, fleetOf, forgetBoxes, openStreams, pulseOf } from "./fleet.ts";
@@ -64,11 +65,12 @@ export async function serve(
   try {
     const { bytes, model, stream } = await bodyOf();
     open = { ...open, model: model ?? open.model, stream };
-    const { boxes, settings } = await fleetOf(env);
+    const { boxes, settings, sealKey } = await fleetOf(env);
     open = { ...open, keep_text: inForce(settingsOf(env), settings).logContent === "on" };
     const [box, socket] = await attachToSomeBox(env, boxes, call, open.model);
-    open = { ...open, edge_ms: Math.max(0, Date.now() - call.startedMs) };
     const { id, signal } = call;
+    open = { ...open, edge_ms: Math.max(0, Date.now() - call.startedMs) };
+    open = { ...open, seal: await sealOf(sealKey, { ...factsOf(id, open), box }) };
     const attachAgain = () => attach(env, box, id, true);
     const edge = new EdgeStream(
       { id, signal, open, body: bytes, box, pulse: pulseOf(box), attachAgain },

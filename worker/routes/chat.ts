@@ -13,7 +13,7 @@ import { type ChatRequest, MessagesChat, PromptChat } from "../../protocol/api/c
 import { checkValue } from "../../protocol/body-policy.ts";
 import { withTag } from "../../protocol/inventory.ts";
 import { BODY_BYTES_MAX } from "../../protocol/limits.ts";
-import type { Fleet } from "../aggregator/aggregator.ts";
+import type { Fleet } from "../aggregator/fleet.ts";
 import { demand, principalOf } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { badRequest, GatewayError } from "../errors.ts";

@@ -18,12 +18,13 @@ export async function readHealth(
   live: BoxStatuses,
 ): Promise<Pick<Live, "health" | "stats" | "recent" | "boxes">> {
   const aggregator = aggregatorOf(env);
-  const [{ boxes, settings }, sinceMs, { stores, repositoryError }, now] = await Promise.all([
-    aggregator.fleet(),
-    aggregator.since(),
-    aggregator.stores(),
-    aggregator.now(live),
-  ]);
+  const [{ boxes, settings }, sinceMs, { stores, repositoryError, untrusted }, now] =
+    await Promise.all([
+      aggregator.fleet(),
+      aggregator.since(),
+      aggregator.stores(),
+      aggregator.now(live),
+    ]);
   const isUp = upNames(live);
   const nowMs = Date.now();
   const concerns = concernsOf({
@@ -33,6 +34,7 @@ export async function readHealth(
     isRecording: inForce(settingsOf(env), settings).enableInstrumentation,
     stores,
     repositoryError,
+    untrusted,
     nowMs,
   });
   const degrading = concerns.filter(degrades);

@@ -109,6 +109,14 @@ function responseOf({ http_status, stream, done_reason }: LogEntry): string {
   return done_reason === null ? response : `${response}, finish reason: ${done_reason}`;
 }
 
+const SOURCES = {
+  edge: "Through the edge",
+  listener: "To the listener of the agent",
+  unsealed: "By an agent of an earlier version, without the caller",
+};
+
+const sourceOf = ({ source }: LogEntry): string => (source === null ? UNKNOWN : SOURCES[source]);
+
 function factsOf(entry: LogEntry): Fact[] {
   const { completion_tokens, decode_ms } = entry;
   const rate =
@@ -130,6 +138,7 @@ function factsOf(entry: LogEntry): Fact[] {
           ? "Once"
           : `${count(entry.resumed)} times`,
     ],
+    ["Received", sourceOf(entry)],
     ["Key", entry.key_id ?? UNKNOWN],
     ["Caller address", entry.client_ip ?? UNKNOWN],
     ["User agent", entry.user_agent ?? UNKNOWN],

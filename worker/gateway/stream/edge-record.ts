@@ -36,6 +36,7 @@ export function edgeRecord(
     prompt: null,
     latency_ms: Math.max(0, nowMs - call.startedMs),
     resumed: 0,
+    source: "edge",
   };
 }
 

@@ -4,7 +4,7 @@ import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } f
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Records } from "../../../../protocol/messages.ts";
-import { RequestRecord } from "../../../../protocol/records.ts";
+import { ReportedRecord } from "../../../../protocol/records.ts";
 import { finished, opened } from "../../../support/spool-requests.ts";
 import { waitFor } from "../../../support/wait-for.ts";
 import { idsOf, NOW, newSpool, textIn } from "./scene.ts";
@@ -62,7 +62,7 @@ describe("after a crash", () => {
     const next = newSpool({ folder, now: () => clock }).spool;
     const records = new Map(
       next.next(10)?.records.map((record) => {
-        const read = RequestRecord.parse(record);
+        const read = ReportedRecord.parse(record);
         return [read.request_id, read];
       }),
     );

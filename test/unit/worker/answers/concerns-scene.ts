@@ -15,6 +15,7 @@ export const concernsWith = (observed: Partial<Observed>): Concern[] =>
     isRecording: true,
     stores: [],
     repositoryError: null,
+    untrusted: [],
     nowMs: NOW,
     ...observed,
   });

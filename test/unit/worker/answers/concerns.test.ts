@@ -178,3 +178,23 @@ describe("the status of /api/health", () => {
     ]);
   });
 });
+
+test("names each box whose records were not trusted in the last day, with the last reason", () => {
+  const count = (box: string, reason: "seal" | "values", records: number, agoMs: number) => ({
+    box,
+    reason,
+    records,
+    last_at_ms: NOW - agoMs,
+  });
+  expect(
+    summariesWith({
+      untrusted: [
+        count("atlas", "values", 2, 2 * HOUR_MS),
+        count("atlas", "seal", 1, HOUR_MS),
+        count("basil", "seal", 9, 25 * HOUR_MS),
+      ],
+    }),
+  ).toEqual([
+    "warning records_untrusted: Box atlas reported 3 records that cannot be trusted, most recently at 2026-11-24T11:00:00.000Z with a seal that does not match",
+  ]);
+});

@@ -78,6 +78,9 @@ test("counts resumes by box over all models, and the records that an agent lost"
   const families = parseExposition(render(scrape({ ...base, lifetime: cells, boxes }), false));
   expect(families.get("ollama_tunnel_resumes_total")?.series).toHaveLength(1);
   expect(seriesValue(families, "ollama_tunnel_resumes_total", { box: "atlas" })).toBe(3);
+  expect(
+    seriesValue(families, "ollama_untrusted_records_total", { box: "basil", reason: "seal" }),
+  ).toBe(2);
   expect(families.get("ollama_agent_lost_records_total")?.series).toHaveLength(1);
   expect(seriesValue(families, "ollama_agent_lost_records_total", { box: "atlas" })).toBe(4);
 });
@@ -212,6 +215,7 @@ function parts(): ScrapeParts {
     boxes: [atlas, basil],
     live,
     sinks: [SINK],
+    untrusted: [{ box: "basil", reason: "seal", records: 2 }],
   };
 }
 

@@ -1,0 +1,95 @@
+/**
+ * Seals: the signature by which the edge recognises its own facts in the record of an agent.
+ *
+ * The edge signs the facts that it sends with a request, the agent returns the signature with the
+ * record, and the edge accepts those facts only with it. So an agent cannot change them, move them to
+ * another request or box, or invent a request. The key never leaves the edge.
+ */
+import type { RequestRecord } from "../protocol/records.ts";
+
+/** The facts in the order in which they are signed. Changing the list makes every earlier seal invalid. */
+const SEALED = [
+  "request_id",
+  "box",
+  "started_at",
+  "edge_ms",
+  "endpoint",
+  "api",
+  "model",
+  "stream",
+  "key_id",
+  "client_ip",
+  "user_agent",
+] as const satisfies (keyof RequestRecord)[];
+
+/** The facts of a request that the edge knows, and no agent may choose. */
+export type SealedFacts = Pick<RequestRecord, (typeof SEALED)[number]>;
+
+/** `id` is public. `secret` has 32 random bytes, in base64url. */
+export type SealKey = { id: string; secret: string };
+
+/** `unknown`: there is no seal, or its key is older than those that the edge still has. */
+export type Verdict = "valid" | "forged" | "unknown";
+
+const HMAC = { name: "HMAC", hash: "SHA-256" };
+const ID_BYTES = 4;
+const SECRET_BYTES = 32;
+
+export const newSealKey = (): SealKey => ({
+  id: base64url(crypto.getRandomValues(new Uint8Array(ID_BYTES))),
+  secret: base64url(crypto.getRandomValues(new Uint8Array(SECRET_BYTES))),
+});
+
+/** Returns the seal of these facts: the id of the key, a dot, and the HMAC. */
+export async function sealOf(key: SealKey, facts: SealedFacts): Promise<string> {
+  const signature = await crypto.subtle.sign(HMAC, await imported(key), bytesOf(facts));
+  return `${key.id}.${base64url(new Uint8Array(signature))}`;
+}
+
+/** Checks the seal of these facts, in constant time. @param keys  the keys that the edge still has */
+export async function verdictOn(
+  seal: string | undefined,
+  facts: SealedFacts,
+  keys: readonly SealKey[],
+): Promise<Verdict> {
+  const [id, signature = ""] = seal?.split(".") ?? [];
+  const key = keys.find((each) => each.id === id);
+  if (key === undefined) return "unknown";
+  const given = bytesOfBase64url(signature);
+  const isOurs =
+    given !== null &&
+    (await crypto.subtle.verify(HMAC, await imported(key), given, bytesOf(facts)));
+  return isOurs ? "valid" : "forged";
+}
+
+/** Importing a key costs more than signing with it. An edge has at most a few at a time. */
+const keys = new Map<string, Promise<CryptoKey>>();
+const KEYS_MAX = 16;
+
+function imported({ secret }: SealKey): Promise<CryptoKey> {
+  const known = keys.get(secret);
+  if (known !== undefined) return known;
+  if (keys.size >= KEYS_MAX) keys.clear();
+  const bytes = bytesOfBase64url(secret) ?? new Uint8Array();
+  const key = crypto.subtle.importKey("raw", bytes, HMAC, false, ["sign", "verify"]);
+  keys.set(secret, key);
+  return key;
+}
+
+const encoder = new TextEncoder();
+
+/** JSON has one form for each list of strings, numbers, booleans and nulls. */
+const bytesOf = (facts: SealedFacts): Uint8Array =>
+  encoder.encode(JSON.stringify(SEALED.map((name) => facts[name])));
+
+function base64url(bytes: Uint8Array): string {
+  const text = btoa(String.fromCharCode(...bytes));
+  return text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
+
+/** Null if the text is not base64url. */
+function bytesOfBase64url(text: string): Uint8Array<ArrayBuffer> | null {
+  if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) return null;
+  const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+  return Uint8Array.from(binary, (char) => char.charCodeAt(0));
+}
