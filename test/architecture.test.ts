@@ -105,7 +105,7 @@ const ROOMS: Record<string, Record<string, string[]>> = {
     config: ["errors"],
     log: [],
     measure: [],
-    readings: ["log"],
+    readings: ["clock", "log"],
     state: [],
     spool: ["clock", "log", "measure"],
     request: ["measure", "spool"],

@@ -10,6 +10,8 @@ import {
   READINGS_WATCHED_MS,
   WATCHED_FOR_MS,
 } from "../../protocol/limits.ts";
+import { Repeater } from "../clock/repeater.ts";
+import { after } from "../clock/timers.ts";
 import type { GpuSource } from "./gpu-source.ts";
 import type { InventoryPoller } from "./inventory.ts";
 import type { SystemSampler } from "./system-sampler.ts";
@@ -29,10 +31,9 @@ export type ReadingsSenderShell = {
 
 export class ReadingsSender {
   readonly #shell: ReadingsSenderShell;
-  #isUp = false;
+  readonly #repeater = new Repeater(() => this.#sendReadings(), after);
   #watchedUntilMs = 0;
   #sentLoad = "";
-  #timer: NodeJS.Timeout | null = null;
 
   constructor(shell: ReadingsSenderShell) {
     this.#shell = shell;
@@ -40,13 +41,11 @@ export class ReadingsSender {
 
   /** The tunnel is up. */
   up(): void {
-    this.#isUp = true;
-    this.send();
+    this.#repeater.up();
   }
 
   down(): void {
-    this.#isUp = false;
-    this.#stopTimer();
+    this.#repeater.down();
   }
 
   /** Somebody is watching this box: sends at the quick pace for a while. */
@@ -63,8 +62,10 @@ export class ReadingsSender {
 
   /** Sends readings now if the tunnel is up, and schedules the next ones. */
   send(): void {
-    this.#stopTimer();
-    if (!this.#isUp) return;
+    this.#repeater.now();
+  }
+
+  #sendReadings(): number {
     const { gpu, inventory, system } = this.#shell;
     const readings: Readings = {
       now_ms: Date.now(),
@@ -76,8 +77,7 @@ export class ReadingsSender {
     };
     this.#shell.send(tunnelFrame(FrameType.readings, readings));
     this.#sentLoad = loadOf(readings);
-    const paceMs = this.#isWatched ? READINGS_WATCHED_MS : READINGS_IDLE_MS;
-    this.#timer = setTimeout(() => this.send(), paceMs);
+    return this.#isWatched ? READINGS_WATCHED_MS : READINGS_IDLE_MS;
   }
 
   get #isWatched(): boolean {
@@ -89,11 +89,6 @@ export class ReadingsSender {
       .requests()
       .sort((a, b) => (a.started_at < b.started_at ? -1 : 1))
       .slice(0, OPEN_REQUESTS_MAX);
-  }
-
-  #stopTimer(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
   }
 }
 

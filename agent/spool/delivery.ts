@@ -7,6 +7,7 @@
  */
 import { type Frame, FrameType, tunnelFrame } from "../../protocol/frames.ts";
 import { RECORDS_PER_BATCH } from "../../protocol/limits.ts";
+import { Repeater } from "../clock/repeater.ts";
 import type { After } from "../clock/timers.ts";
 import type { EnergyMeter } from "../measure/energy.ts";
 import type { Spool } from "./spool.ts";
@@ -28,23 +29,21 @@ export type DeliveryShell = {
 
 export class Delivery {
   readonly #shell: DeliveryShell;
-  #isUp = false;
-  #cancelTimer: (() => void) | null = null;
+  readonly #repeater: Repeater;
   #onDelivered: (() => void) | null = null;
 
   constructor(shell: DeliveryShell) {
     this.#shell = shell;
+    this.#repeater = new Repeater(() => this.#sendBatch(), shell.after);
   }
 
   /** The tunnel is up. */
   up(): void {
-    this.#isUp = true;
-    this.send();
+    this.#repeater.up();
   }
 
   down(): void {
-    this.#isUp = false;
-    this.#stopTimer();
+    this.#repeater.down();
   }
 
   /**
@@ -52,45 +51,37 @@ export class Delivery {
    * batch.
    */
   recordWaits(): void {
-    if (this.#isUp && this.#shell.spool.pending > 0)
-      this.#cancelTimer ??= this.#shell.after(this.#shell.delayMs, () => this.send());
-  }
-
-  /** Sends the oldest records, including any that were sent before. */
-  send(): void {
-    this.#stopTimer();
-    if (!this.#isUp) return;
-    const { spool, energy } = this.#shell;
-    const batch = spool.next(RECORDS_PER_BATCH, (id) => energy.isSettled(id));
-    if (batch === null) return;
-    const records = batch.records.map((record) => {
-      const { joules = null, method = null } = energy.energyOf(record.request_id) ?? {};
-      return { ...record, energy_j: joules, energy_method: method };
-    });
-    this.#shell.send(tunnelFrame(FrameType.records, { ...batch, records }));
-    this.#cancelTimer = this.#shell.after(RECORDS_RETRY_MS, () => this.send());
+    if (this.#shell.spool.pending > 0) this.#repeater.within(this.#shell.delayMs);
   }
 
   /** Everything up to this position is in the ledger. */
   confirmed(position: number): void {
     const { spool } = this.#shell;
     spool.confirm(position);
-    this.#stopTimer();
-    if (spool.pending > 0) this.send();
-    else this.#onDelivered?.();
+    if (spool.pending > 0) return this.#repeater.now();
+    this.#repeater.rest();
+    this.#onDelivered?.();
   }
 
   /** Resolves when the edge has every record. */
   delivered(): Promise<void> {
-    this.send();
+    this.#repeater.now();
     return new Promise((resolve) => {
       this.#onDelivered = resolve;
       if (this.#shell.spool.pending === 0) resolve();
     });
   }
 
-  #stopTimer(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = null;
+  /** Sends the oldest records, including any that were sent before. Returns when to repeat that. */
+  #sendBatch(): number | null {
+    const { spool, energy } = this.#shell;
+    const batch = spool.next(RECORDS_PER_BATCH, (id) => energy.isSettled(id));
+    if (batch === null) return null;
+    const records = batch.records.map((record) => {
+      const { joules = null, method = null } = energy.energyOf(record.request_id) ?? {};
+      return { ...record, energy_j: joules, energy_method: method };
+    });
+    this.#shell.send(tunnelFrame(FrameType.records, { ...batch, records }));
+    return RECORDS_RETRY_MS;
   }
 }

@@ -3,6 +3,7 @@ import type { Live as LivePage } from "../../protocol/api/live.ts";
 import type { CurrentStats, ModelStats, Models } from "../../protocol/api/stats.ts";
 import { type Cell, sumOf } from "../counting/cell.ts";
 import { NO_MODEL, OTHER } from "../counting/model-key.ts";
+import { totalOf } from "../counting/total.ts";
 import {
   type BoxStatuses,
   isInstalledOn,
@@ -61,8 +62,8 @@ export function currentStats({
     total_resumes: all.resumes,
     tokens_per_second: rounded(tokensPerSecond),
     error_rate: all.errorRate,
-    queue_depth: depths.length === 0 ? null : total(depths),
-    in_flight: total(live.map((box) => box.in_flight ?? 0)),
+    queue_depth: depths.length === 0 ? null : totalOf(depths),
+    in_flight: totalOf(live.map((box) => box.in_flight ?? 0)),
     ...percentilesOf(sumOf(hour.map(({ cell }) => cell))),
     boxes: { up: live.filter(({ up }) => up).length, total: live.length },
     simulated: boxes.some(({ hello }) => hello.simulated),
@@ -82,9 +83,6 @@ export function recentOf(minutes: number, cells: readonly { cell: Cell }[]): Liv
     latency_p95_ms,
   };
 }
-
-const total = (numbers: readonly number[]): number =>
-  numbers.reduce((sum, number) => sum + number, 0);
 
 /** Returns the requested models, most used first. Leaves out requests without a model. */
 export function modelStats(

@@ -5,6 +5,7 @@
  * be exact, because other people's dashboards subtract them.
  */
 import { BlobError, type BlobReader, type BlobWriter } from "./blob.ts";
+import { totalOf } from "./total.ts";
 
 export class Histogram {
   /** Upper bounds, inclusive, ascending. One more bucket, +Inf, follows the last. */
@@ -27,7 +28,7 @@ export class Histogram {
   }
 
   get count(): number {
-    return this.#counts.reduce((total, count) => total + count, 0);
+    return totalOf(this.#counts);
   }
 
   /** @param value  in the unit of the edges, finite and not negative */

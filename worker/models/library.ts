@@ -1,6 +1,7 @@
 /** The library: the catalogue and the repository as one searchable list. Pure. */
 import type { LibraryModel } from "../../protocol/api/ollama.ts";
 import type { RepositoryModel } from "../../protocol/api/repository.ts";
+import { totalOf } from "../counting/total.ts";
 import { CATALOGUE, type CatalogueModel, familyOf } from "./catalogue.ts";
 import type { Installed } from "./installed.ts";
 
@@ -83,9 +84,7 @@ export function searchLibrary(
     .map((model) => ({ model, ranks: words.map((word) => rankOf(word, model)) }))
     .flatMap(({ model, ranks }) => {
       const found = ranks.filter((rank) => rank !== null);
-      return found.length < words.length
-        ? []
-        : [{ model, rank: found.reduce((sum, rank) => sum + rank, 0) }];
+      return found.length < words.length ? [] : [{ model, rank: totalOf(found) }];
     })
     .sort(
       (a, b) =>

@@ -1,6 +1,7 @@
 /** The progress of one model's pulls to several boxes, summed from Ollama's lines. Pure. */
 import { z } from "zod";
 import type { PullDone, PullEvent, PullOverall } from "../../protocol/api/ollama.ts";
+import { totalOf } from "../counting/total.ts";
 
 /** A line of `/api/pull`. Lenient: a field of another type counts as absent. */
 const PullLine = z.looseObject({
@@ -100,8 +101,8 @@ export class PullProgress {
       boxes: states.length,
       finished: states.filter(({ hasModel, error }) => hasModel && error === null).length,
       failed: states.filter(({ error }) => error !== null).length,
-      total_bytes: layers.length === 0 ? null : sum(layers.map(({ total }) => total)),
-      completed_bytes: sum(layers.map(({ completed }) => completed)),
+      total_bytes: layers.length === 0 ? null : totalOf(layers.map(({ total }) => total)),
+      completed_bytes: totalOf(layers.map(({ completed }) => completed)),
     };
   }
 
@@ -119,6 +120,3 @@ function jsonOf(text: string): unknown {
     return undefined;
   }
 }
-
-const sum = (numbers: readonly number[]): number =>
-  numbers.reduce((total, number) => total + number, 0);

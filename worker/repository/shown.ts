@@ -6,6 +6,7 @@ import type {
 } from "../../protocol/api/repository.ts";
 import { isoOf, isoOrNull } from "../answers/figures.ts";
 import type { KeyedCell } from "../counting/cell.ts";
+import { totalOf } from "../counting/total.ts";
 import { installedByName } from "../models/installed.ts";
 import type { RegisteredBox } from "../registered-box.ts";
 import type { StoredModel } from "./stored.ts";
@@ -24,8 +25,8 @@ export function repositoryModels(
       ...entry,
       size_bytes: onDisk?.sizeBytes ?? null,
       is_installed: onDisk !== undefined,
-      usage_count: total(used.map(({ latency }) => latency.count)),
-      total_tokens_generated: total(used.map(({ completionTokens }) => completionTokens)),
+      usage_count: totalOf(used.map(({ latency }) => latency.count)),
+      total_tokens_generated: totalOf(used.map(({ completionTokens }) => completionTokens)),
       last_used_at: isoOrNull(Math.max(0, ...used.map(({ lastUsedMs }) => lastUsedMs))),
       installed_at: installed_at_ms === null ? null : isoOf(installed_at_ms),
       created_at: isoOf(created_at_ms),
@@ -59,6 +60,3 @@ export function repositoryAnswer(
     installed_count: models.filter(({ is_installed }) => is_installed).length,
   };
 }
-
-const total = (numbers: readonly number[]): number =>
-  numbers.reduce((sum, number) => sum + number, 0);
