@@ -18,6 +18,7 @@ import type { Listener } from "./listen/listener.ts";
 import type { Log } from "./log.ts";
 import { EnergyMeter } from "./measure/energy.ts";
 import { diskFolders } from "./readings/disk.ts";
+import { EnergyReport } from "./readings/energy-report.ts";
 import type { GpuSource } from "./readings/gpu-source.ts";
 import { InventoryPoller } from "./readings/inventory.ts";
 import { OpenRequests } from "./readings/open-requests.ts";
@@ -69,6 +70,7 @@ export class Agent {
   readonly #spool: Spool;
   readonly #energy: EnergyMeter;
   readonly #gpu: GpuSource;
+  readonly #energyReport: EnergyReport;
   readonly #inventory: InventoryPoller;
   readonly #system: SystemSampler;
   readonly #readings: ReadingsSender;
@@ -112,11 +114,15 @@ export class Agent {
       now: Date.now,
       log,
     });
+    this.#energyReport = new EnergyReport(this.#energy.totals);
     this.#energy.onBusy = (isBusy) => this.#gpu.needPower(isBusy);
     this.#inventory = new InventoryPoller({
       base: config.ollamaUrl,
       log,
-      onChange: () => this.#readings.send(),
+      onChange: () => {
+        this.#energy.hasModel = this.#inventory.latest().loaded.length > 0;
+        this.#readings.send();
+      },
       onListing: (answer) => cloudGuard.learn(answer),
     });
     this.#system = new SystemSampler({
@@ -154,6 +160,7 @@ export class Agent {
       system: this.#system,
       counts: () => ({
         ...this.#openRequests.load(),
+        gpu_energy: this.#energyReport.of(this.#gpu),
         local_in_flight: this.#listener?.inFlight ?? 0,
         tunnel_ms: this.#tunnel.roundTripMs,
         spooled: spool.pending,

@@ -4,6 +4,7 @@
  * Readings are not acknowledged, because the next ones replace them.
  */
 import { z } from "zod";
+import { MeteredEnergy } from "./gpu-energy.ts";
 import { OPEN_REQUESTS_MAX, SYSTEM_SAMPLES_MAX } from "./limits.ts";
 import { GpuSample, SystemSample } from "./records.ts";
 
@@ -71,6 +72,8 @@ export const Readings = z.object({
   now_ms: z.number().nullable().default(null),
   inventory: Inventory,
   gpu: GpuState,
+  /** The energy of each GPU since the agent started; null from older agents. */
+  gpu_energy: MeteredEnergy.nullable().default(null),
   /** Samples of the machine since the last readings, oldest first. */
   system: z.array(SystemSample).max(SYSTEM_SAMPLES_MAX).default([]),
   /** Requests that are open on this agent. */

@@ -4,6 +4,7 @@
  * Contains the shapes and pure questions about them. `aggregator/registry.ts` stores the entries.
  */
 import { z } from "zod";
+import { GpuEnergy } from "../protocol/gpu-energy.ts";
 import { type LoadedModel, Readings, withTag } from "../protocol/inventory.ts";
 import { Hello } from "../protocol/messages.ts";
 import type { GpuSample, SystemSample } from "../protocol/records.ts";
@@ -13,6 +14,17 @@ import type { GpuSample, SystemSample } from "../protocol/records.ts";
  * An idle box sends readings every 150 s.
  */
 export const FRESH_MS = 3 * 60_000;
+
+/** `reported` is the last total of the agent's meter, which is part of `total`. */
+export const CountedGpu = z.object({
+  index: z.int().nonnegative(),
+  uuid: z.string().nullable(),
+  name: z.string(),
+  total: GpuEnergy,
+  meter_id: z.string(),
+  reported: GpuEnergy,
+});
+export type CountedGpu = z.infer<typeof CountedGpu>;
 
 export const RegisteredBox = z.object({
   name: z.string(),
@@ -26,6 +38,8 @@ export const RegisteredBox = z.object({
   readings_at_ms: z.number().nullable(),
   /** Arrival of those GPU samples. Older than the readings if the last ones had none. */
   gpus_at_ms: z.number().nullable(),
+  /** The energy of each GPU since this edge has known it. */
+  gpu_energy: z.array(CountedGpu).default([]),
 });
 export type RegisteredBox = z.infer<typeof RegisteredBox>;
 

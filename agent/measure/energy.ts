@@ -16,8 +16,8 @@
  * gap in the readings, and where readings are too rare for the length of the request. The GPUs'
  * totals count that energy all the same.
  */
+import { addEnergy, type GpuEnergy, NO_ENERGY } from "../../protocol/gpu-energy.ts";
 import type { EnergyMethod } from "../../protocol/records.ts";
-import { addEnergy, type GpuEnergy, NO_ENERGY } from "./gpu-energy.ts";
 import { GpuPower, type Stretch } from "./gpu-power.ts";
 import { busyMsIn, sharesOf } from "./shares.ts";
 
@@ -35,6 +35,8 @@ export const STRETCH_MS = 300;
  * H100, this is off by up to 11 % for a request of one second and 4 % from two seconds on.
  */
 export const MEAN_MS_MIN = 2_000;
+
+const MS_PER_SECOND = 1_000;
 
 /** Energies kept for records not yet sent. The oldest are dropped; their records have none. */
 const SETTLED_MAX = 10_000;
@@ -198,15 +200,10 @@ export class EnergyMeter {
       if (kind === "instant") span.longestMs = Math.max(span.longestMs, ms);
       else span.meanMs.set(gpu, (span.meanMs.get(gpu) ?? 0) + ms);
     }
-    const idle = { joules: idleJ, ms: toMs - fromMs - busyMs };
-    const total = this.#totals.get(gpu) ?? NO_ENERGY;
-    this.#totals.set(
-      gpu,
-      addEnergy(total, {
-        active: { joules: busyJ, ms: busyMs },
-        [this.hasModel ? "loaded" : "idle"]: idle,
-      }),
-    );
+    const active = { joules: busyJ, seconds: busyMs / MS_PER_SECOND };
+    const rest = { joules: idleJ, seconds: (toMs - fromMs - busyMs) / MS_PER_SECOND };
+    const added = this.hasModel ? { active, loaded: rest } : { active, idle: rest };
+    this.#totals.set(gpu, addEnergy(this.#totals.get(gpu) ?? NO_ENERGY, added));
   }
 
   /**

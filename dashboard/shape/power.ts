@@ -1,6 +1,8 @@
 /**
  * The cost of power. Pure. Covers the GPU boards only; power supplies, fans and the rest add to it.
  */
+import type { EnergyTotal } from "../../protocol/api/fleet.ts";
+import { addEnergy, type GpuEnergy, NO_ENERGY } from "../../protocol/gpu-energy.ts";
 
 /** Returns the sum of the known values, or null if none is known. */
 export function sumKnown(values: readonly (number | null)[]): number | null {
@@ -15,3 +17,25 @@ export const costOf = (joules: number, price: number): number => (joules / JOULE
 
 /** @param price  per kWh */
 export const costPerDay = (watts: number, price: number): number => (watts / 1_000) * 24 * price;
+
+/** The energy that boxes have drawn, and the shares of it, 0 to 1. */
+export type EnergySpentParts = Record<keyof GpuEnergy | "joules", number> & {
+  standingWatts: number | null;
+};
+
+/** Returns null if no energy was measured. */
+export function energySpent(
+  boxes: readonly { energy: EnergyTotal | null }[],
+): EnergySpentParts | null {
+  const known = boxes.flatMap(({ energy }) => energy ?? []);
+  const total = known.reduce<GpuEnergy>((sum, box) => addEnergy(sum, box), NO_ENERGY);
+  const joules = total.active.joules + total.loaded.joules + total.idle.joules;
+  if (joules === 0) return null;
+  return {
+    joules,
+    active: total.active.joules / joules,
+    loaded: total.loaded.joules / joules,
+    idle: total.idle.joules / joules,
+    standingWatts: sumKnown(known.map(({ standing_w }) => standing_w)),
+  };
+}

@@ -1,6 +1,7 @@
 /** `/api/health`, `/api/boxes`, `/api/gpu` and `/api/metrics`: the boxes and their state. */
 import { z } from "zod";
 import { Concern } from "../concern.ts";
+import { GpuEnergy } from "../gpu-energy.ts";
 import { InstalledModel, LoadedModel } from "../inventory.ts";
 import { BoxName, GpuSample, SystemSample } from "../records.ts";
 import { StoreName } from "../stores.ts";
@@ -88,6 +89,15 @@ export const Gpu = z
   .meta({ id: "Gpu" });
 export type Gpu = z.infer<typeof Gpu>;
 
+const standing_w = z
+  .number()
+  .nullable()
+  .describe(
+    "watts that a model in memory adds while no request is open; null until a minute with and without one was measured",
+  );
+const EnergyTotal = GpuEnergy.extend({ standing_w });
+export type EnergyTotal = z.infer<typeof EnergyTotal>;
+
 /** A box, in `GET /api/boxes`, by its last readings. Fields that can change while it is down are empty or null then. */
 export const BoxDetail = BoxHealth.extend({
   connected_at: Time.nullable().describe("start of its tunnel; null while it is down"),
@@ -118,6 +128,12 @@ export const BoxDetail = BoxHealth.extend({
     "records that its agent has lost since it started because its disk failed; normally 0",
   ),
   gpus: z.array(GpuReading).describe("the newest reading of each GPU, as in /api/gpu"),
+  energy: EnergyTotal.nullable().describe(
+    "energy of all its GPUs since this edge has known them: while requests were open (active), while only a model was in memory (loaded), and otherwise (idle); null if none was measured",
+  ),
+  gpu_energy: z
+    .array(EnergyTotal.extend({ index: Count, uuid: z.string().nullable(), name: z.string() }))
+    .describe("the same for each GPU"),
   gpu_error: z.string().nullable().describe("reason why it has no GPU reading; null if it has one"),
   system: SystemSample.nullable().describe(
     "the newest sample of the machine; null if it is older than 3 minutes",

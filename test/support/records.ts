@@ -133,6 +133,7 @@ export function readingsOf(
       driver_version: "570.1",
       samples,
     },
+    gpu_energy: null,
     in_flight: 0,
     local_in_flight: 0,
     requests: [],

@@ -1,7 +1,7 @@
 /** The registry of boxes inside the Aggregator: their states, readings and samples. */
 import { runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
-import { Gpu } from "../../protocol/api/fleet.ts";
+import { Boxes, Gpu } from "../../protocol/api/fleet.ts";
 import type { Aggregator } from "../../worker/aggregator/aggregator.ts";
 import { gpuOf, helloOf, readingsOf } from "../support/records.ts";
 import { changes } from "./aggregator-queries.ts";
@@ -97,4 +97,42 @@ test("skips writing most quick readings, and stores samples in batches", async (
   );
   expect(boxRows).toBe(0);
   expect(batches).toEqual([{ samples: 314 }]);
+});
+
+test("adds up the energy of a GPU over starts of its agent and of this object", async () => {
+  const aggregator = await freshAggregator();
+  const now = Date.now();
+  const report = (meter: string, joules: number) =>
+    aggregator.read("atlas", {
+      ...readingsOf(now, []),
+      gpu_energy: {
+        meter_id: meter,
+        gpus: [
+          {
+            index: 0,
+            uuid: "GPU-1",
+            name: "L40S",
+            energy: {
+              active: { joules, seconds: 10 },
+              loaded: { joules: 60 * 120, seconds: 60 },
+              idle: { joules: 60 * 70, seconds: 60 },
+            },
+          },
+        ],
+      },
+    });
+  const [first, second] = [crypto.randomUUID(), crypto.randomUUID()];
+  await report(first, 100);
+  await report(first, 140);
+  await report(second, 5);
+  const { boxes } = Boxes.parse(await aggregator.boxes([]));
+  expect(boxes[0]?.gpu_energy).toMatchObject([
+    { index: 0, uuid: "GPU-1", name: "L40S", active: { joules: 145 }, standing_w: 50 },
+  ]);
+  expect(boxes[0]?.energy?.active.joules).toBe(145);
+  await aggregator.draining("atlas"); // writes the row
+  const stored = await runInDurableObject(aggregator, (_: Aggregator, { storage }) =>
+    storage.sql.exec("SELECT gpu_energy FROM boxes").one(),
+  );
+  expect(JSON.parse(String(stored.gpu_energy))[0].total.active.joules).toBe(145);
 });

@@ -10,9 +10,10 @@ import type { Readings } from "../../protocol/inventory.ts";
 import type { Hello } from "../../protocol/messages.ts";
 import { GpuSample, SystemSample } from "../../protocol/records.ts";
 import type { Outbox } from "../export/outbox.ts";
-import { newestPerGpu, RegisteredBox } from "../registered-box.ts";
+import { CountedGpu, newestPerGpu, RegisteredBox } from "../registered-box.ts";
 import { jsonText } from "../storage/json-text.ts";
 import { type GpuSlots, onEdgeClock, type Samples, thinned } from "./arriving-samples.ts";
+import { countedWith } from "./gpu-totals.ts";
 import type { BoxSamples, SampleStore } from "./samples.ts";
 
 /** Interval of storing readings that do not change the inventory. An idle box's readings arrive less often. */
@@ -27,6 +28,7 @@ const BATCH_SAMPLES = 300;
 const Row = RegisteredBox.extend({
   hello: jsonText(RegisteredBox.shape.hello),
   readings: jsonText(RegisteredBox.shape.readings.unwrap()).nullable(),
+  gpu_energy: jsonText(z.array(CountedGpu)),
   pending_gpu: jsonText(z.array(GpuSample)),
   pending_system: jsonText(z.array(SystemSample)),
   pending_since_ms: z.number().nullable(),
@@ -104,6 +106,7 @@ export class Registry {
         readings: null,
         readings_at_ms: null,
         gpus_at_ms: null,
+        gpu_energy: [],
       }),
       hello,
       state: "up",
@@ -169,7 +172,7 @@ export class Registry {
       return;
     }
     const { box, gpuSlots } = entry;
-    const { gpu, system, ...rest } = onEdgeClock(readings, nowMs);
+    const { gpu, system, gpu_energy, ...rest } = onEdgeClock(readings, nowMs);
     const hasNewGpus = gpu.samples.length > 0;
     const shownGpus = hasNewGpus
       ? newestPerGpu(gpu.samples)
@@ -188,11 +191,13 @@ export class Registry {
         last_seen_ms: nowMs,
         readings: {
           ...rest,
+          gpu_energy: null, // it is counted below
           gpu: { ...gpu, samples: shownGpus },
           system: system.length > 0 ? system.slice(-1) : (box.readings?.system ?? []),
         },
         readings_at_ms: nowMs,
         gpus_at_ms: hasNewGpus ? nowMs : gpu.available ? box.gpus_at_ms : null,
+        gpu_energy: countedWith(box.gpu_energy, gpu_energy),
       },
       pending,
       pendingSinceMs: countOf(pending) === 0 ? null : (entry.pendingSinceMs ?? nowMs),
@@ -231,8 +236,8 @@ export class Registry {
   #write({ box, pending, pendingSinceMs, sealedSinceMs }: Entry): void {
     this.#storage.sql.exec(
       `INSERT OR REPLACE INTO boxes (name, state, hello, connected_at_ms, last_seen_ms, readings, readings_at_ms,
-         gpus_at_ms, pending_gpu, pending_system, pending_since_ms, sealed_since_ms)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         gpus_at_ms, gpu_energy, pending_gpu, pending_system, pending_since_ms, sealed_since_ms)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       box.name,
       box.state,
       JSON.stringify(box.hello),
@@ -241,6 +246,7 @@ export class Registry {
       box.readings && JSON.stringify(box.readings),
       box.readings_at_ms,
       box.gpus_at_ms,
+      JSON.stringify(box.gpu_energy),
       JSON.stringify(pending.gpu),
       JSON.stringify(pending.system),
       pendingSinceMs,

@@ -126,6 +126,10 @@ export const MIGRATIONS: readonly string[] = [
   -- When the agent of the box first returned seals, unix ms.
   ALTER TABLE boxes ADD COLUMN sealed_since_ms INTEGER;
   `,
+  `
+  -- The energy of the GPUs of a box over all starts of its agent.
+  ALTER TABLE boxes ADD COLUMN gpu_energy TEXT NOT NULL DEFAULT '[]';
+  `,
 ];
 
 const Meta = z.object({ value: z.number() });

@@ -1,5 +1,6 @@
 /** Boxes, as `/api/health` and `/api/boxes` show them. */
-import type { BoxDetail, Boxes, BoxHealth } from "../../protocol/api/fleet.ts";
+import type { BoxDetail, Boxes, BoxHealth, EnergyTotal } from "../../protocol/api/fleet.ts";
+import { addEnergy, type GpuEnergy, NO_ENERGY, standingWatts } from "../../protocol/gpu-energy.ts";
 import type { LoadedModel } from "../../protocol/inventory.ts";
 import {
   type BoxStatus,
@@ -64,11 +65,33 @@ function detailOf(
     spooled: up ? (readings?.spooled ?? null) : null,
     lost: up ? (readings?.lost ?? null) : null,
     gpus,
+    ...energyOf(box),
     gpu_error: error,
     system: up ? freshSystem(box, nowMs) : null,
     clock_skew_ms: clockSkewMs(box),
     readings_at: readings_at_ms === null ? null : isoOf(readings_at_ms),
   };
+}
+
+/** The energy of a box and of each of its GPUs. It stays while the box is down. */
+function energyOf({ gpu_energy }: RegisteredBox): Pick<BoxDetail, "energy" | "gpu_energy"> {
+  const totalOf = (energy: GpuEnergy): EnergyTotal => ({
+    ...energy,
+    standing_w: standingWatts(energy),
+  });
+  const gpus = gpu_energy.map(({ index, uuid, name, total }) => ({
+    index,
+    uuid,
+    name,
+    ...totalOf(total),
+  }));
+  const sum = gpu_energy.reduce((total, gpu) => addEnergy(total, gpu.total), NO_ENERGY);
+  // The states of the GPUs of a box follow each other, so their standing powers add up.
+  const standing = gpus.map(({ standing_w }) => standing_w);
+  const standing_w = standing.includes(null)
+    ? null
+    : standing.reduce<number>((watts, gpu) => watts + (gpu ?? 0), 0);
+  return { energy: gpus.length === 0 ? null : { ...sum, standing_w }, gpu_energy: gpus };
 }
 
 const gpuShareOf = ({ size_bytes, size_vram_bytes }: LoadedModel): number | null =>

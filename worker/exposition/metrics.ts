@@ -269,6 +269,18 @@ export const METRICS = {
     help: "Fan speed as a share of its maximum, 0 to 1.",
     labels: GPU,
   },
+  gpuEnergy: {
+    type: "counter",
+    name: "ollama_gpu_energy_joules_total",
+    help: "Energy of the GPU by state of its box: active (a request is open), loaded (only a model is in memory) or idle.",
+    labels: [...GPU, "state"],
+  },
+  gpuEnergySeconds: {
+    type: "counter",
+    name: "ollama_gpu_energy_seconds_total",
+    help: "Time over which ollama_gpu_energy_joules_total was measured, by state of the box.",
+    labels: [...GPU, "state"],
+  },
   buildInfo: {
     type: "gauge",
     name: "ollama_edge_build_info",

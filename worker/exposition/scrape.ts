@@ -1,5 +1,6 @@
 /** One scrape: the samples of every family, from cells, the registry and the statuses of the boxes. */
 import type { SinkHealth } from "../../protocol/api/fleet.ts";
+import { ENERGY_STATES, type EnergyState, type GpuEnergy } from "../../protocol/gpu-energy.ts";
 import type { LoadedModel } from "../../protocol/inventory.ts";
 import type { GpuSample } from "../../protocol/records.ts";
 import { byModel } from "../answers/stats.ts";
@@ -128,6 +129,8 @@ export function scrape({
     gpuPowerLimit: gpus.flatMap((gpu) => ofGpu(gpu, gpu.power_limit_w, 1)),
     gpuClock: gpus.flatMap((gpu) => ofGpu(gpu, gpu.sm_clock_mhz, HERTZ_PER_MEGAHERTZ)),
     gpuFan: gpus.flatMap((gpu) => ofGpu(gpu, gpu.fan_percent, 1, PERCENT)),
+    gpuEnergy: boxes.flatMap((box) => energyOf(box, ({ joules }) => joules)),
+    gpuEnergySeconds: boxes.flatMap((box) => energyOf(box, ({ seconds }) => seconds)),
     buildInfo: [{ labels: [version], value: 1 }],
   };
   return KEYS.map((key) => ({ family: METRICS[key], samples: samples[key] }));
@@ -165,3 +168,15 @@ const ofGpu = (
   per = 1,
 ): Sample[] =>
   known([box, String(index), uuid ?? "", name], reading === null ? null : (reading * times) / per);
+
+/** Counters of a box that is down stay, because they go on when it comes back. */
+const energyOf = (
+  { name: box, gpu_energy }: RegisteredBox,
+  figureOf: (amount: GpuEnergy[EnergyState]) => number,
+): Sample[] =>
+  gpu_energy.flatMap(({ index, uuid, name, total }) =>
+    ENERGY_STATES.map((state) => ({
+      labels: [box, String(index), uuid ?? "", name, state],
+      value: figureOf(total[state]),
+    })),
+  );

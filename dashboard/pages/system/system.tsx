@@ -7,7 +7,7 @@ import { NoBox } from "../../parts/install.tsx";
 import { GpuCard } from "./gpu-card.tsx";
 import { MachineHistory } from "./history.tsx";
 import { MachineCard } from "./machine-card.tsx";
-import { PowerNow } from "./power.tsx";
+import { EnergySpent, PowerNow } from "./power.tsx";
 
 export function SystemPage() {
   const config = useQuery("/api/config", {}, null);
@@ -42,6 +42,7 @@ export function SystemPage() {
     <>
       <Section title="GPUs" aside={pick}>
         <PowerNow gpus={gpus} />
+        <EnergySpent boxes={shown} />
         <ul class="cards">
           {gpus.map((gpu) => (
             <GpuCard key={`${gpu.box} ${gpu.index}`} gpu={gpu} concerns={health.concerns} />

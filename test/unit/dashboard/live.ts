@@ -41,6 +41,8 @@ export const boxOf = (rest: Partial<LiveBox>): LiveBox => ({
   spooled: 0,
   lost: 0,
   gpus: [gpuOf({})],
+  energy: null,
+  gpu_energy: [],
   gpu_error: null,
   system: null,
   clock_skew_ms: 0,

@@ -100,7 +100,7 @@ test.each([
     const total = replayed(rows).totals.get(0);
     if (total === undefined) throw new Error("there is no total");
     const drawn = total.active.joules + total.loaded.joules + total.idle.joules;
-    const spentMs = total.active.ms + total.loaded.ms + total.idle.ms;
+    const spentMs = 1_000 * (total.active.seconds + total.loaded.seconds + total.idle.seconds);
     const [firstMs = 0] = MEANS[0] ?? [];
     const counted = (mjAt(firstMs - ROW_AGE_MS + spentMs) - mjAt(firstMs - ROW_AGE_MS)) / 1_000;
     expect(Math.abs(drawn / counted - 1)).toBeLessThan(0.01);

@@ -68,9 +68,9 @@ test("the shares of requests never exceed the energy of their GPUs, and are fini
       let active = 0;
       for (const total of meter.totals.values()) {
         active += total.active.joules;
-        for (const { joules, ms } of Object.values(total)) {
+        for (const { joules, seconds } of Object.values(total)) {
           expect(Number.isFinite(joules) && joules >= -1e-6).toBe(true);
-          expect(ms).toBeGreaterThanOrEqual(-1e-6);
+          expect(seconds).toBeGreaterThanOrEqual(-1e-6);
         }
       }
       const shares = ids.map((id) => meter.energyOf(id)?.joules ?? 0);

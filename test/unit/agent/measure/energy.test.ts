@@ -90,3 +90,22 @@ test("keeps only the newest energies of requests that are never delivered", () =
     1,
   ]);
 });
+
+test("counts energy apart while requests are open, while only a model is loaded, and otherwise", () => {
+  const meter = new EnergyMeter();
+  const second = (fromMs: number) => {
+    for (let atMs = fromMs + 100; atMs <= fromMs + 1_000; atMs += 100) meter.read(0, 100, atMs);
+  };
+  meter.read(0, 100, 0);
+  second(0);
+  meter.hasModel = true;
+  second(1_000);
+  meter.begin("a", 2_000);
+  second(2_000);
+  meter.end("a", 3_000);
+  const total = meter.totals.get(0);
+  for (const state of ["active", "loaded", "idle"] as const) {
+    expect(total?.[state].joules).toBeCloseTo(100, 6);
+    expect(total?.[state].seconds).toBeCloseTo(1, 6);
+  }
+});

@@ -98,6 +98,7 @@ function newSender(requests: OpenRequest[] = []) {
     counts: () => ({
       in_flight: requests.length,
       queued: 0,
+      gpu_energy: null,
       local_in_flight: 0,
       tunnel_ms: null,
       spooled: 0,

@@ -15,6 +15,7 @@ function boxOf(readings: Partial<RegisteredBox["readings"]> = {}, skewMs = 0): R
     readings: { ...readingsOf(NOW, []), ...readings, now_ms: NOW + skewMs },
     readings_at_ms: NOW,
     gpus_at_ms: null,
+    gpu_energy: [],
   };
 }
 

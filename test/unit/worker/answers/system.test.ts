@@ -17,6 +17,7 @@ const boxOf = (name: string, sample: SystemSample | null): RegisteredBox => ({
   readings: readingsOf(NOW, [], [], [], sample === null ? [] : [sample]),
   readings_at_ms: NOW,
   gpus_at_ms: null,
+  gpu_energy: [],
 });
 const stateOf = (boxes: RegisteredBox[], up = boxes.map(({ name }) => name)) =>
   System.parse(systemState(boxes, new Set(up), NOW));

@@ -20,6 +20,7 @@ const BOXES: RegisteredBox[] = [
     readings: null,
     readings_at_ms: null,
     gpus_at_ms: null,
+    gpu_energy: [],
   },
   {
     name: "b",
@@ -30,6 +31,7 @@ const BOXES: RegisteredBox[] = [
     readings,
     readings_at_ms: 0,
     gpus_at_ms: null,
+    gpu_energy: [],
   },
 ];
 

@@ -52,6 +52,23 @@ test.each([false, true])(
   },
 );
 
+test("the energy of a GPU is counted by state, even while its box is down", () => {
+  const total = {
+    active: { joules: 1_000.5, seconds: 2 },
+    loaded: { joules: 50, seconds: 1 },
+    idle: { joules: 0, seconds: 0 },
+  };
+  const gpu = { index: 0, uuid: "GPU-1", name: "L40S", meter_id: "m", reported: total, total };
+  const boxes = [{ ...boxOf("gone"), gpu_energy: [gpu] }];
+  const families = parseExposition(render(scrape({ ...parts(), boxes, live: [] }), false));
+  const labels = { box: "gone", gpu: "0", uuid: "GPU-1", name: "L40S" };
+  const joules = "ollama_gpu_energy_joules_total";
+  expect(seriesValue(families, joules, { ...labels, state: "active" })).toBe(1_000.5);
+  expect(seriesValue(families, joules, { ...labels, state: "idle" })).toBe(0);
+  const seconds = "ollama_gpu_energy_seconds_total";
+  expect(seriesValue(families, seconds, { ...labels, state: "loaded" })).toBe(1);
+});
+
 test("energy has samples where it is known, and no sample otherwise", () => {
   const lifetime = [
     keyed("llama3.2", "atlas", { energy_j: 90.5 }),
@@ -243,6 +260,7 @@ function boxOf(name: string): RegisteredBox {
     readings,
     readings_at_ms: NOW,
     gpus_at_ms: NOW,
+    gpu_energy: [],
   };
 }
 

@@ -38,6 +38,7 @@ const box = (
     },
     now_ms: null,
     system: [],
+    gpu_energy: null,
     gpu: { available: false, error: null, driver_version: null, samples: [] },
     in_flight: 0,
     local_in_flight: 0,

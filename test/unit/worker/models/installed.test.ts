@@ -33,6 +33,7 @@ function box(
     readings,
     readings_at_ms: 0,
     gpus_at_ms: null,
+    gpu_energy: [],
   };
 }
 
