@@ -57,7 +57,7 @@ const ANSWERS: Record<string, Answer> = {
 let stack: TestStack;
 let ollama: Server;
 let direct = "";
-/** The latest body that Ollama received for a chat: the agent asks for lists meanwhile. */
+/** The latest body that Ollama received for a chat: the agent requests lists meanwhile. */
 let received = "";
 
 beforeAll(async () => {
