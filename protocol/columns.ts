@@ -55,6 +55,12 @@ export type StoredRequest = RequestRecord & {
   tokens_used: number | null;
 };
 
+/** A GPU sample as the external stores keep it. */
+export type StoredGpuSample = GpuSample & {
+  /** Null if the edge no longer knows the box. */
+  simulated: boolean | null;
+};
+
 /** A machine sample as the external stores keep it. */
 export type StoredSystemSample = SystemSample & { box: string };
 
@@ -102,6 +108,11 @@ export const REQUEST_COLUMNS = {
   },
   resumed: { type: "uint32", nullable: false },
   source: { type: "label", nullable: true, comment: "edge, listener or unsealed" },
+  simulated: {
+    type: "boolean",
+    nullable: true,
+    comment: "true: the box runs no model, and its figures are made up",
+  },
 } as const satisfies ColumnsOf<StoredRequest>;
 
 export const GPU_SAMPLE_COLUMNS = {
@@ -123,7 +134,8 @@ export const GPU_SAMPLE_COLUMNS = {
     nullable: true,
     comment: "separated by commas; empty: not throttled; null: unknown",
   },
-} as const satisfies ColumnsOf<GpuSample>;
+  simulated: { type: "boolean", nullable: true, derived: true, comment: "true: made up" },
+} as const satisfies ColumnsOf<StoredGpuSample>;
 
 export const SYSTEM_SAMPLE_COLUMNS = {
   at: { type: "time", nullable: false },

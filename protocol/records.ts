@@ -147,6 +147,11 @@ export const RequestRecord = z.object({
   resumed: z.int().nonnegative(),
   /** Null in records of earlier versions. */
   source: RecordSource.nullable().default(null),
+  /**
+   * True if the box runs no model: text, tokens and figures are made up. The edge fills it in, from
+   * the hello of the box. Null if no box had the request, and from older versions.
+   */
+  simulated: z.boolean().nullable().default(null),
 });
 export type RequestRecord = z.infer<typeof RequestRecord>;
 
@@ -183,6 +188,7 @@ export const UNMEASURED = {
   done_reason: null,
   energy_j: null,
   energy_method: null,
+  simulated: null,
 } satisfies Partial<RequestRecord>;
 
 const reading = z.number().nullable();

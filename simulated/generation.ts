@@ -133,6 +133,9 @@ function planOf(call: PromptCall, model: SimulatedModel, seed: number): Plan {
   };
 }
 
+/** The first token of every text, so that nobody takes it for a model's. */
+const MARK = "[simulated]";
+
 function* spoken(seed: number, count: number, thinkingCount: number): Generator<Piece> {
   let left = thinkingCount;
   if (left > 0) {
@@ -142,9 +145,12 @@ function* spoken(seed: number, count: number, thinkingCount: number): Generator<
     }
   }
   left = count - thinkingCount;
+  if (left-- > 0) yield { content: MARK };
+  let space = " ";
   for (const content of tokens(seed)) {
     if (left-- <= 0) break;
-    yield { content };
+    yield { content: space + content };
+    space = "";
   }
 }
 

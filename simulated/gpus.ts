@@ -31,7 +31,7 @@ export type GpuModel = {
 
 export const GPU_MODELS: Record<string, GpuModel> = {
   "rtx-4090": {
-    name: "NVIDIA GeForce RTX 4090",
+    name: "NVIDIA GeForce RTX 4090 (simulated)",
     memoryMb: 24_564,
     powerLimitW: 450,
     idleW: 22,
@@ -42,7 +42,7 @@ export const GPU_MODELS: Record<string, GpuModel> = {
     hasFan: true,
   },
   "rtx-3090": {
-    name: "NVIDIA GeForce RTX 3090",
+    name: "NVIDIA GeForce RTX 3090 (simulated)",
     memoryMb: 24_576,
     powerLimitW: 350,
     idleW: 28,
@@ -53,7 +53,7 @@ export const GPU_MODELS: Record<string, GpuModel> = {
     hasFan: true,
   },
   "rtx-2080": {
-    name: "NVIDIA GeForce RTX 2080 SUPER",
+    name: "NVIDIA GeForce RTX 2080 SUPER (simulated)",
     memoryMb: 8_192,
     powerLimitW: 250,
     idleW: 39,
@@ -64,7 +64,7 @@ export const GPU_MODELS: Record<string, GpuModel> = {
     hasFan: true,
   },
   "gt-1030": {
-    name: "NVIDIA GeForce GT 1030",
+    name: "NVIDIA GeForce GT 1030 (simulated)",
     memoryMb: 2_048,
     powerLimitW: 30,
     idleW: 5,
@@ -75,7 +75,7 @@ export const GPU_MODELS: Record<string, GpuModel> = {
     hasFan: true,
   },
   h100: {
-    name: "NVIDIA H100 80GB HBM3",
+    name: "NVIDIA H100 80GB HBM3 (simulated)",
     memoryMb: 81_559,
     powerLimitW: 700,
     idleW: 73,
@@ -86,7 +86,7 @@ export const GPU_MODELS: Record<string, GpuModel> = {
     hasFan: false,
   },
   "h100-mig": {
-    name: "NVIDIA H100 80GB HBM3",
+    name: "NVIDIA H100 80GB HBM3 (simulated)",
     memoryMb: 81_559,
     powerLimitW: 700,
     idleW: 73,

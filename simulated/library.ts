@@ -35,7 +35,7 @@ export class SimulatedLibrary {
 
 const detailsOf = (model: SimulatedModel) => ({
   parent_model: "",
-  format: "gguf",
+  format: "simulated", // a model's would be gguf
   family: model.family,
   families: [model.family],
   parameter_size: model.parameterSize,

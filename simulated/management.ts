@@ -39,11 +39,12 @@ export function show(exchange: Exchange, { library }: World): void {
   exchange.json(200, showOf(model));
 }
 
+/** Ollama names the owner of the model here. */
 const openaiModel = (id: string, modifiedAt: Date) => ({
   id,
   object: "model",
   created: Math.floor(modifiedAt.getTime() / 1_000),
-  owned_by: id.includes("/") ? id.slice(0, id.indexOf("/")) : "library",
+  owned_by: "simulated",
 });
 
 export function openaiModels(exchange: Exchange, { library }: World): void {

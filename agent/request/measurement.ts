@@ -166,6 +166,7 @@ export class Measurement {
       resumed,
       source: this.#arrived.source,
       seal: this.#open.seal,
+      simulated: null, // the edge knows it from the hello
     };
     const keepsText = this.#open.keep_text && !forbidsText();
     spool.finish(keepsText ? record : withoutText(record));

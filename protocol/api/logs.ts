@@ -29,6 +29,11 @@ export const LogEntry = z
       .describe(
         "edge: the edge accepted the request and vouches for its facts; listener: a call to the listener of an agent; unsealed: reported by an agent of an earlier version, without its caller; null: recorded by an earlier version",
       ),
+    simulated: RequestRecord.shape.simulated
+      .unwrap()
+      .describe(
+        "true: the box runs no model, so text and figures are made up; null: no box had the request, or an older version recorded it",
+      ),
     tokens_used: Count.nullable().describe(
       "prompt and completion tokens; null if Ollama reported neither",
     ),

@@ -32,11 +32,19 @@ export async function freshStores(isMigrated = true) {
   const settings = storeSettingsOf(variables);
   const stores = storesIn(settings);
   if (isMigrated) await Promise.all([stores.clickhouse.migrate(), stores.postgres.migrate()]);
+  return { ...stores, settings, variables, ...askIn(settings) };
+}
+
+/** Returns functions that query the configured databases themselves. */
+export function askIn({ configured: { clickhouse, postgres } }: StoreSettings) {
+  if (clickhouse === null || postgres === null)
+    throw new Error("both stores are configured in these tests");
+  neonConfig.fetchEndpoint = inject("engines").NEON_FETCH_ENDPOINT ?? "";
   const ask = {
-    clickhouse: (query: string) => queryClickHouse(database, query),
-    postgres: (query: string) => neon(url.href).query(query),
+    clickhouse: (query: string) => queryClickHouse(clickhouse.database, query),
+    postgres: (query: string) => neon(postgres.url).query(query),
   };
-  return { ...stores, settings, variables, ask };
+  return { ask };
 }
 
 export function storesIn({ configured: { clickhouse, postgres } }: StoreSettings): {

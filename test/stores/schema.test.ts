@@ -178,7 +178,7 @@ test("Postgres deletes rows past their retention, and ClickHouse does so by its 
     requestRow(record, Date.parse(record.started_at)),
   );
   await stores.postgres.insert({ id: crypto.randomUUID(), kind: "requests", rows });
-  const samples = [gpuRow(gpuOf("atlas", NOW)), gpuRow(gpuOf("atlas", NOW - 31 * 86_400_000))];
+  const samples = [NOW, NOW - 31 * 86_400_000].map((at) => gpuRow(gpuOf("atlas", at), null));
   await stores.postgres.insert({ id: crypto.randomUUID(), kind: "gpu_samples", rows: samples });
   const minute = (days: number) =>
     `INSERT INTO request_minutes VALUES (now() - interval '${days} days', '', '', 1, 0, 0, 0, 0, 0, 0, 0, '{}', '{}')`;

@@ -11,7 +11,7 @@ import { LEDGER_MS, Ledger } from "../../worker/aggregator/ledger.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { settingsOf } from "../../worker/settings.ts";
 import { gpuOf, helloOf, readingsOf, recordOf, systemOf } from "../support/records.ts";
-import { faults, storesIn } from "./fresh-stores.ts";
+import { askIn, faults, storesIn } from "./fresh-stores.ts";
 
 const NOW = Date.now();
 const DAY_MS = 86_400_000;
@@ -68,6 +68,17 @@ test("the alarm delivers requests and GPU samples, and health shows it", async (
   ]);
   for (const { delivered } of sinks) expect(delivered).toBeGreaterThan(17);
   expect(problems.join()).not.toMatch(/clickhouse|postgres/);
+});
+
+test("both stores mark whether the box of a request or a GPU sample is simulated", async () => {
+  const { ask } = askIn(settingsOf(env).stores);
+  for (const table of ["requests", "gpu_samples"]) {
+    const marks = [
+      await ask.clickhouse(`SELECT simulated FROM ${table}`),
+      await ask.postgres(`SELECT simulated FROM ${table.replace("requests", "request_logs")}`),
+    ].map((rows) => [...new Set(rows.map(({ simulated }) => simulated))]);
+    expect(marks).toEqual([[false], [false]]);
+  }
 });
 
 test("the pages of the logs continue in the store where the ledger ends", async () => {

@@ -46,6 +46,7 @@ export function recordOf(
     energy_method: null,
     resumed: 0,
     source: "edge",
+    simulated: null,
     ...rest,
   };
 }

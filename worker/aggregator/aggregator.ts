@@ -58,17 +58,15 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#wakes.alarm();
   }
 
-  /**
-   * Counts finished requests once. The records are durable when it returns.
-   * @throws if storage fails; then nothing of the batch is counted
-   */
+  /** Counts finished requests once. Durable when it returns. @throws if nothing was counted */
   async ingest(records: RequestRecord[]): Promise<{ counted: number }> {
     const nowMs = Date.now();
     const { intake, registry, erasure } = this.#stores;
     const { enableInstrumentation, logContent } = this.#inForce();
     if (!enableInstrumentation) return { counted: 0 };
     // Also for calls accepted before the switch, and local calls of agents that learn it later.
-    const kept = logContent === "on" ? records : records.map((record) => withoutText(record));
+    const marked = records.map((record) => ({ ...record, simulated: registry.simulates(record) }));
+    const kept = logContent === "on" ? marked : marked.map((record) => withoutText(record));
     if (logContent === "on") erasure.noteTexts();
     const counted = await this.#wakes.flushingSoon(nowMs, () =>
       intake.add(kept, registry.boxes(), nowMs),
@@ -100,7 +98,7 @@ export class Aggregator extends DurableObject<Bindings> {
     return { keep_text: this.#inForce().logContent === "on" };
   }
 
-  /** Marks a box as draining: it accepts no new streams. */
+  /** Notes that a box accepts no new streams. */
   draining(box: string): void {
     this.#stores.registry.draining(box, Date.now());
   }

@@ -5,8 +5,10 @@ import { RequestRecord } from "../../protocol/records.ts";
 import { spellingsOf } from "../counting/model-key.ts";
 
 /** SQLite has no booleans. */
+const boolean = z.literal([0, 1]).transform((value) => value === 1);
 export const LedgerRow = RequestRecord.extend({
-  stream: z.literal([0, 1]).transform((value) => value === 1),
+  stream: boolean,
+  simulated: boolean.nullable(),
 });
 
 export const ROW_COUNT = "count(*) AS rows";

@@ -8,7 +8,7 @@
 import { z } from "zod";
 import type { Readings } from "../../protocol/inventory.ts";
 import type { Hello } from "../../protocol/messages.ts";
-import { GpuSample, SystemSample } from "../../protocol/records.ts";
+import { GpuSample, type RequestRecord, SystemSample } from "../../protocol/records.ts";
 import type { Outbox } from "../export/outbox.ts";
 import { CountedGpu, newestPerGpu, RegisteredBox } from "../registered-box.ts";
 import { jsonText } from "../storage/json-text.ts";
@@ -80,6 +80,11 @@ export class Registry {
         storedAtMs: 0,
       });
     }
+  }
+
+  /** Returns whether the box of a record is simulated; null without a box, or for an unknown one. */
+  simulates({ box }: Pick<RequestRecord, "box">): boolean | null {
+    return box === null ? null : (this.#entries.get(box)?.box.hello.simulated ?? null);
   }
 
   /** Returns the boxes in order of name. */

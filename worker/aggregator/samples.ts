@@ -5,6 +5,8 @@ import { jsonText } from "../storage/json-text.ts";
 import { SAMPLES_KEPT_MS, type Samples } from "./arriving-samples.ts";
 
 export type BoxSamples = Samples & { box: string };
+/** `simulated` is null if the box was forgotten. */
+type MarkedSamples = BoxSamples & { simulated: boolean | null };
 /** The key of a batch, and its number of samples of each kind. */
 type BatchCounts = z.infer<typeof Counts>;
 
@@ -12,6 +14,12 @@ const Row = z.object({
   box: z.string(),
   gpu: jsonText(z.array(GpuSample)),
   system: jsonText(z.array(SystemSample)),
+});
+const MarkedRow = Row.extend({
+  simulated: z
+    .literal([0, 1])
+    .transform((value) => value === 1)
+    .nullable(),
 });
 const Counts = z.object({
   at_ms: z.number(),
@@ -63,12 +71,17 @@ export class SampleStore {
       .map((row) => Counts.parse(row));
   }
 
-  /** Returns one batch; empty if it is gone. */
-  of(atMs: number, box: string): BoxSamples {
+  /** Returns one batch, and whether its box is simulated; empty if it is gone. */
+  of(atMs: number, box: string): MarkedSamples {
     const [row] = this.#sql
-      .exec("SELECT box, gpu, system FROM samples WHERE at_ms = ? AND box = ?", atMs, box)
+      .exec(
+        `SELECT box, gpu, system, hello ->> '$.simulated' AS simulated
+          FROM samples LEFT JOIN boxes ON name = box WHERE at_ms = ? AND box = ?`,
+        atMs,
+        box,
+      )
       .toArray();
-    return row === undefined ? { box, gpu: [], system: [] } : Row.parse(row);
+    return row === undefined ? { box, gpu: [], system: [], simulated: null } : MarkedRow.parse(row);
   }
 
   clear(): void {

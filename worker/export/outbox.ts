@@ -66,7 +66,7 @@ type SampleBatch = { box: string; gpu: readonly GpuSample[]; system: readonly Sy
 export type OutboxSamples = {
   /** Returns the counts of every batch, oldest first. */
   counts(): BatchCounts[];
-  of(atMs: number, box: string): SampleBatch;
+  of(atMs: number, box: string): SampleBatch & { simulated: boolean | null };
 };
 
 export class Outbox {
@@ -241,10 +241,10 @@ export class Outbox {
 
   *#rowsOf(entry: Entry, offset: number): Generator<AnyRow | null> {
     if (entry.kind !== "requests") {
-      const { gpu, system } = this.#samples.of(entry.at_ms, entry.box);
+      const { gpu, system, simulated } = this.#samples.of(entry.at_ms, entry.box);
       const rows =
         entry.kind === "gpu_samples"
-          ? gpu.map(gpuRow)
+          ? gpu.map((sample) => gpuRow(sample, simulated))
           : system.map((sample) => systemRow(entry.box, sample));
       for (let index = offset; index < entry.items; index++) yield rows[index] ?? null;
       return;

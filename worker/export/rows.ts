@@ -5,7 +5,7 @@
  * differently. Text is cleaned of the characters that a store rejects (NUL in Postgres, half a
  * surrogate pair in both), so one caller's prompt cannot block everybody's records.
  */
-import type { StoredRequest, StoredSystemSample } from "../../protocol/columns.ts";
+import type { StoredGpuSample, StoredRequest, StoredSystemSample } from "../../protocol/columns.ts";
 import { PROMPT_CHARS_MAX, RESPONSE_CHARS_MAX } from "../../protocol/limits.ts";
 import {
   cut,
@@ -16,7 +16,7 @@ import {
 } from "../../protocol/records.ts";
 import { isInference } from "../../protocol/routes.ts";
 
-export type GpuRow = Omit<GpuSample, "throttle_reasons"> & {
+export type GpuRow = Omit<StoredGpuSample, "throttle_reasons"> & {
   /** Separated by commas; empty when the clocks are not throttled, null when unknown. */
   throttle_reasons: string | null;
 };
@@ -49,8 +49,10 @@ export function requestRow(record: RequestRecord, finishedMs: number): StoredReq
   });
 }
 
-export const gpuRow = ({ throttle_reasons, ...rest }: GpuSample): GpuRow =>
-  cleaned({ ...rest, throttle_reasons: throttle_reasons?.join(",") ?? null });
+export const gpuRow = (
+  { throttle_reasons, ...rest }: GpuSample,
+  simulated: boolean | null,
+): GpuRow => cleaned({ ...rest, throttle_reasons: throttle_reasons?.join(",") ?? null, simulated });
 
 export const systemRow = (box: string, sample: SystemSample): StoredSystemSample =>
   cleaned({ ...sample, box });

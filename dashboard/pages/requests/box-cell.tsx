@@ -12,9 +12,15 @@ const simulatedBoxes = computed(() =>
     .join("\n"),
 );
 
-export function BoxCell({ box }: { box: string | null }) {
+type Props = {
+  box: string | null;
+  /** As the record has it; left out or null for what the box is now. */
+  simulated?: boolean | null;
+};
+
+export function BoxCell({ box, simulated = null }: Props) {
   if (box === null) return UNKNOWN;
-  const isSimulated = simulatedBoxes.value.split("\n").includes(box);
+  const isSimulated = simulated ?? simulatedBoxes.value.split("\n").includes(box);
   return (
     <>
       {box} {isSimulated && <Simulated />}

@@ -97,7 +97,7 @@ function Row({ entry, isOpen, open }: RowProps) {
           </td>
           <td class="strong">{entry.model ?? <span class="quiet mono">{entry.endpoint}</span>}</td>
           <td>
-            <BoxCell box={entry.box} />
+            <BoxCell box={entry.box} simulated={entry.simulated} />
           </td>
           <td class="number">{duration(entry.latency_ms)}</td>
           <td>

@@ -135,7 +135,7 @@ test("the OpenAI client uses responses, embeddings and models", async () => {
   expect(await openai.models.retrieve("qwen3:8b")).toMatchObject({
     id: "qwen3:8b",
     object: "model",
-    owned_by: "library",
+    owned_by: "simulated",
   });
 });
 

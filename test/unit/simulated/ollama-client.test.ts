@@ -121,7 +121,7 @@ test("the Ollama client pulls, copies, shows, creates, pushes and deletes models
   expect(lines[0]).toBe("pulling manifest");
   expect(lines.slice(-3)).toEqual(["verifying sha256 digest", "writing manifest", "success"]);
   await ollama.copy({ source: "phi4", destination: "mine:v1" });
-  expect((await ollama.show({ model: "mine:v1" })).details.format).toBe("gguf");
+  expect((await ollama.show({ model: "mine:v1" })).details.format).toBe("simulated");
   expect(await ollama.create({ model: "other", from: "phi4", stream: false })).toMatchObject({
     status: "success",
   });

@@ -42,5 +42,6 @@ test.each([
   ],
 ])("a row keeps only the text that every store accepts: %s", (_description, prompt, kept) => {
   expect(rowOf({ prompt }).prompt).toBe(kept);
-  expect(gpuRow(gpuOf("atlas", NOW, { name: prompt.slice(0, 100) })).name).toBe(kept.slice(0, 100));
+  const sample = gpuOf("atlas", NOW, { name: prompt.slice(0, 100) });
+  expect(gpuRow(sample, null).name).toBe(kept.slice(0, 100));
 });
