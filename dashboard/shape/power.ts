@@ -2,7 +2,7 @@
  * The cost of power. Pure. Covers the GPU boards only; power supplies, fans and the rest add to it.
  */
 import type { EnergyTotal } from "../../protocol/api/fleet.ts";
-import { addEnergy, type GpuEnergy, NO_ENERGY } from "../../protocol/gpu-energy.ts";
+import type { GpuEnergy } from "../../protocol/gpu-energy.ts";
 
 /** Returns the sum of the known values, or null if none is known. */
 export function sumKnown(values: readonly (number | null)[]): number | null {
@@ -28,14 +28,15 @@ export function energySpent(
   boxes: readonly { energy: EnergyTotal | null }[],
 ): EnergySpentParts | null {
   const known = boxes.flatMap(({ energy }) => energy ?? []);
-  const total = known.reduce<GpuEnergy>((sum, box) => addEnergy(sum, box), NO_ENERGY);
-  const joules = total.active.joules + total.loaded.joules + total.idle.joules;
+  const joulesOf = (state: keyof GpuEnergy) =>
+    known.reduce((sum, box) => sum + box[state].joules, 0);
+  const joules = joulesOf("active") + joulesOf("loaded") + joulesOf("idle");
   if (joules === 0) return null;
   return {
     joules,
-    active: total.active.joules / joules,
-    loaded: total.loaded.joules / joules,
-    idle: total.idle.joules / joules,
+    active: joulesOf("active") / joules,
+    loaded: joulesOf("loaded") / joules,
+    idle: joulesOf("idle") / joules,
     standingWatts: sumKnown(known.map(({ standing_w }) => standing_w)),
   };
 }
