@@ -25,11 +25,14 @@ const isMissing = "missing" in found;
 const programs = isMissing ? { prometheus: "", promtool: "" } : found;
 
 /** Families without a sample here, and the reason. */
-const EMPTY_HERE: Record<string, string> = Object.fromEntries(
-  [METRICS.sinkBacklog, METRICS.sinkDelivered, METRICS.sinkDropped, METRICS.sinkLastSuccess].map(
-    ({ name }) => [name, "no store is configured"],
+const EMPTY_HERE: Record<string, string> = {
+  [METRICS.untrusted.name]: "no agent invented a record",
+  ...Object.fromEntries(
+    [METRICS.sinkBacklog, METRICS.sinkDelivered, METRICS.sinkDropped, METRICS.sinkLastSuccess].map(
+      ({ name }) => [name, "no store is configured"],
+    ),
   ),
-);
+};
 
 let ollama: SimulatedOllama;
 let stack: TestStack;
