@@ -5,7 +5,7 @@
  * Wrangler runs this program before `dev` and `deploy`. The library is the agent for programs: one
  * file that contains its packages, so that installing it brings no others along.
  */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type BuildOptions, build } from "esbuild";
 import { build as buildPage, type InlineConfig } from "vite";
@@ -13,6 +13,8 @@ import { installerOf } from "./local/installer.ts";
 import { commentOf, noticesOf, packagesOf } from "./local/notices.ts";
 
 const OUT = "dist/assets";
+const HASHED = "assets/immutable";
+const NOTICES = `${OUT}/assets/third-party-notices.txt`;
 const LIBRARY = "dist/library";
 const LOCAL = "dist/local";
 
@@ -50,10 +52,14 @@ const page: InlineConfig = {
     rolldownOptions: {
       input: { page: "dashboard/index.html", docs: "dashboard/docs.css" },
       output: {
-        // No hashes: old files would accumulate, and the platform answers If-None-Match.
-        entryFileNames: "assets/[name].js",
-        chunkFileNames: "assets/[name].js",
-        assetFileNames: "assets/[name][extname]",
+        // Browsers keep files with a hash for a year: see worker/routes/page.ts.
+        entryFileNames: `${HASHED}/[name]-[hash].js`,
+        chunkFileNames: `${HASHED}/[name]-[hash].js`,
+        // The Worker links the style of /api/docs by its name.
+        assetFileNames: ({ names }) =>
+          names.includes("docs.css")
+            ? "assets/[name][extname]"
+            : `${HASHED}/[name]-[hash][extname]`,
       },
     },
   },
@@ -85,7 +91,10 @@ async function writeForNode(entryPoint: string, outfile: string): Promise<string
   return packages;
 }
 
-/** Builds the page. Returns its packages. */
+/**
+ * Builds the page. Returns its packages. Files of an older build go last: a page that is open misses
+ * them, reports that there is a new version, and reloads.
+ */
 async function writePage(): Promise<string[]> {
   const files: string[] = [];
   const collect = {
@@ -94,8 +103,15 @@ async function writePage(): Promise<string[]> {
   };
   const built = await buildPage({ ...page, plugins: [collect] });
   if (!("output" in built)) throw new Error("Vite returned no files for the page.");
-  for (const file of built.output)
+  // The page comes after the files that it links.
+  const isPage = (file: { fileName: string }) => file.fileName === "index.html";
+  for (const file of built.output.toSorted((a, b) => Number(isPage(a)) - Number(isPage(b))))
     writeIfChanged(join(OUT, file.fileName), file.type === "chunk" ? file.code : file.source);
+  const kept = new Set([NOTICES, ...built.output.map(({ fileName }) => join(OUT, fileName))]);
+  for (const file of readdirSync(`${OUT}/assets`, { recursive: true, withFileTypes: true })) {
+    const path = join(file.parentPath, file.name);
+    if (file.isFile() && !kept.has(path)) rmSync(path, { force: true });
+  }
   return packagesOf(files);
 }
 
@@ -122,7 +138,7 @@ async function writeForWorkerd(entryPoint: string, outfile: string): Promise<str
 }
 
 // Files are overwritten and folders never emptied: another start may be reading them.
-for (const folder of [`${OUT}/agent`, `${OUT}/assets`, LIBRARY, LOCAL])
+for (const folder of [`${OUT}/agent`, `${OUT}/${HASHED}`, LIBRARY, LOCAL])
   mkdirSync(folder, { recursive: true });
 const unit = readFileSync("agent/install/ollama-edge-agent.service");
 writeIfChanged(`${OUT}/agent/ollama-edge-agent.service`, unit);
@@ -140,7 +156,4 @@ const agent = readFileSync(`${OUT}/agent/agent.mjs`);
 const installer = installerOf(readFileSync("agent/install/install.sh", "utf8"), { agent, unit });
 writeIfChanged(`${OUT}/agent/install.sh`, installer);
 await writeForWorkerd("local/assets.ts", `${LOCAL}/assets.js`);
-writeIfChanged(
-  `${OUT}/assets/third-party-notices.txt`,
-  noticesOf(".", [...new Set(packages.flat())].sort()),
-);
+writeIfChanged(NOTICES, noticesOf(".", [...new Set(packages.flat())].sort()));

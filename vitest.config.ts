@@ -44,7 +44,7 @@ export default defineConfig({
           ...PATIENT,
           name: "workerd",
           include: ["test/workerd/**/*.test.ts"],
-          globalSetup: "test/support/runtime-noise.ts",
+          globalSetup: ["test/support/runtime-noise.ts", "test/support/built-page.ts"],
         },
       },
       {

@@ -11,7 +11,7 @@ test("starts in a browser whose language its own Intl rejects", async () => {
     const page = await browser.newPage();
     const errors: string[] = [];
     page.on("pageerror", ({ message }) => errors.push(message));
-    await page.goto(`${edgeUrl()}/assets/icon.svg`);
+    await page.goto(`${edgeUrl()}/assets/docs.css`);
     expect(await page.evaluate("navigator.language")).toBe("en-US@posix");
     await page.goto(edgeUrl());
     await page.getByRole("img", { name: /^Requests per minute: / }).waitFor();
@@ -39,7 +39,7 @@ test("shows an error of one page in its place, and keeps the navigation", async 
 test("shows that the page is starting if its script does not arrive", async () => {
   await using viewer = await Viewer.open("#/");
   const { page } = viewer;
-  await page.route("**/assets/page*.js", (route) => route.abort());
+  await page.route("**/assets/immutable/page-*.js", (route) => route.abort());
   await page.reload();
   await page.getByText("If this text stays, reload the page.").waitFor();
 });

@@ -76,13 +76,14 @@ test.concurrent("reports a page whose code cannot be loaded, and reloads it", as
   await using viewer = await Viewer.open("#/");
   const { page } = viewer;
   await page.getByText("Total requests").waitFor();
-  await page.route("**/assets/models.js", (route) => route.abort());
+  // As after a deployment: the file of the open page is gone.
+  await page.route("**/assets/immutable/models-*.js", (route) => route.fulfill({ status: 404 }));
   await page.getByRole("link", { name: "Models", exact: true }).click();
   const failure = page
     .getByRole("alert")
     .filter({ hasText: "A new version may have been deployed." });
   await failure.waitFor();
-  await page.unroute("**/assets/models.js");
+  await page.unroute("**/assets/immutable/models-*.js");
   await failure.getByRole("button", { name: "Try again" }).click();
   await page.getByRole("heading", { name: "Installed models" }).waitFor();
 });
