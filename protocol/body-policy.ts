@@ -6,8 +6,9 @@
  * body that contains one of them twice is refused: a value that was not checked cannot win.
  */
 import type { Failure } from "./failures.ts";
-import { fieldTable, type JsonSlice, scanJson } from "./json-scan.ts";
-import { isTrue, kindOf, textOf } from "./json-slice.ts";
+import { fieldsOf, type JsonPlace } from "./json-places.ts";
+import { type JsonScan, type JsonSlice, scanJson } from "./json-scan.ts";
+import { isTrue, kindOf, textOf } from "./json-text.ts";
 import { isCloudModel } from "./model-name.ts";
 import type { OllamaRoute } from "./routes.ts";
 
@@ -16,19 +17,25 @@ export type CheckedBody = { bytes: Uint8Array; model: string | null; stream: boo
 const MODEL_FIELDS = ["model", "name", "source", "destination", "from"];
 const MODEL_CHARS_MAX = 512;
 
-/** The fields that a policy reads or may come to read, and those that hold the prompt of a record. */
-export const BODY_FIELDS = fieldTable({
-  guarded: [
-    ...MODEL_FIELDS,
-    "stream",
-    "stream_options",
-    "remote_host",
-    "keep_alive",
-    "options",
-    "tools",
-  ],
-  read: ["messages", "prompt", "input"],
+/** The fields that a policy reads or may come to read. A body may name each of them once. */
+const GUARDED_FIELDS = [
+  ...MODEL_FIELDS,
+  "stream",
+  "stream_options",
+  "remote_host",
+  "keep_alive",
+  "options",
+  "tools",
+];
+
+/** Returns the place of a whole body, with the fields that a reader watches. */
+export const bodyPlace = <R>(watched: Readonly<Record<string, JsonPlace<R>>>): JsonPlace<R> => ({
+  fields: fieldsOf<R>(
+    { ...Object.fromEntries(GUARDED_FIELDS.map((name) => [name, {}])), ...watched },
+    GUARDED_FIELDS,
+  ),
 });
+const BODY = bodyPlace<null>({});
 
 export type BodyFailure = Extract<Failure, { reason: "bad_request" | "cloud_model" }>;
 
@@ -39,11 +46,15 @@ const bad = (detail: string): Refused => ({
 });
 
 /** Checks the bytes of a body against the policy. */
-export function checkBody(
+export const checkBody = (route: OllamaRoute, bytes: Uint8Array) =>
+  checkScanned(route, bytes, scanJson(bytes, BODY, null));
+
+/** @param scan  the scan of the bytes, with {@link bodyPlace} */
+export function checkScanned(
   route: OllamaRoute,
   bytes: Uint8Array,
+  scan: JsonScan,
 ): { ok: true; body: CheckedBody } | Refused {
-  const scan = scanJson(bytes, BODY_FIELDS);
   if (!scan.ok) return bad(scan.detail);
   if (kindOf(bytes, scan.value) !== "object") return bad("The request body must be a JSON object.");
   const models = new Map<string, string>();
@@ -76,10 +87,9 @@ function modelOf(bytes: Uint8Array, field: string, slice: JsonSlice): string | R
   const kind = kindOf(bytes, slice);
   if (kind !== "string")
     return bad(`The field ${JSON.stringify(field)} must be a string; got ${kind}.`);
-  const { text, chars } = textOf(bytes, slice, MODEL_CHARS_MAX);
-  if (chars > MODEL_CHARS_MAX)
+  if (slice.chars > MODEL_CHARS_MAX)
     return bad(
-      `The field ${JSON.stringify(field)} must have at most ${MODEL_CHARS_MAX} characters; got ${chars}.`,
+      `The field ${JSON.stringify(field)} must have at most ${MODEL_CHARS_MAX} characters; got ${slice.chars}.`,
     );
-  return text;
+  return textOf(bytes, slice, MODEL_CHARS_MAX);
 }

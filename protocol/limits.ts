@@ -58,6 +58,12 @@ export const JSON_DEPTH_MAX = 64;
  */
 export const JSON_CONTAINERS_MAX = 100_000;
 
+/**
+ * Keys, in the objects of a JSON body that are read, that repeat a field or are written with escapes
+ * or beyond ASCII. Each costs as much as fifty other bytes; real programs write none.
+ */
+export const JSON_ODD_KEYS_MAX = 10_000;
+
 /** Largest request head (path and headers) forwarded to a box; 431 beyond. */
 export const HEAD_BYTES_MAX = 64 * KIB;
 

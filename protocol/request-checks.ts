@@ -4,7 +4,7 @@
  */
 import type { Failure } from "./failures.ts";
 import { hasByteOrderMark } from "./json-bytes.ts";
-import { fieldTable, scanJson } from "./json-scan.ts";
+import { jsonValuesOf } from "./json-scan.ts";
 import { API_BODY_VALUES_MAX, BODY_BYTES_MAX, HEAD_BYTES_MAX } from "./limits.ts";
 import type { Headers } from "./messages.ts";
 import { FORWARDED_HEADERS, type OllamaRoute } from "./routes.ts";
@@ -56,14 +56,12 @@ export type ParsedJson =
   | { ok: true; value: unknown }
   | { ok: false; failure: Extract<Failure, { reason: "bad_request" }> };
 
-const NO_FIELDS = fieldTable({ guarded: [], read: [] });
-
 /** Parses a body of our own API, after a scan that bounds the tree. Skips a byte order mark. */
 export function jsonOfBytes(sent: Uint8Array): ParsedJson {
   const bytes = hasByteOrderMark(sent) ? sent.subarray(3) : sent;
-  const scan = scanJson(bytes, NO_FIELDS);
-  if (!scan.ok) return bad(scan.detail);
-  if (scan.values > API_BODY_VALUES_MAX)
+  const values = jsonValuesOf(bytes);
+  if (typeof values === "string") return bad(values);
+  if (values > API_BODY_VALUES_MAX)
     return bad(
       `The request body contains more than ${API_BODY_VALUES_MAX} values. Send a smaller one.`,
     );

@@ -7,7 +7,6 @@
 import { fullModelName, isCloudModel } from "../../protocol/model-name.ts";
 import type { Guard, Refusal } from "../request/guard.ts";
 import { ModelOrigins } from "./model-origins.ts";
-import { serverToolOf } from "./server-tools.ts";
 
 export type CloudGuardOptions = {
   ollamaUrl: URL;
@@ -19,6 +18,9 @@ export type CloudGuardOptions = {
 
 /** Calls whose model need not be installed, or that only remove it from this disk. */
 const WITHOUT_MODEL: ReadonlySet<string> = new Set(["/api/pull", "/api/create", "/api/delete"]);
+
+/** Calls in which Ollama runs tools itself. */
+const RUNS_TOOLS: ReadonlySet<string> = new Set(["/v1/messages", "/v1/responses"]);
 
 /** How much of a name an error repeats. */
 const SHOWN_CHARS_MAX = 200;
@@ -39,8 +41,11 @@ export class CloudGuard {
 
   /** Decides about one request. A field, so that it can be passed on alone. */
   readonly decide: Guard = ({ endpoint, model }, body) => {
-    const tool = this.#allowsServerTools ? null : serverToolOf(endpoint, body);
-    if (tool !== null) return { reason: "server_tool", tool: tool.slice(0, SHOWN_CHARS_MAX) };
+    if (!this.#allowsServerTools && body !== null && RUNS_TOOLS.has(endpoint)) {
+      // Nobody knows the tools of a body that could not be read to its end.
+      if (!body.scan.ok) return { reason: "bad_request", detail: body.scan.detail };
+      if (body.serverTool !== null) return { reason: "server_tool", tool: body.serverTool };
+    }
     if (model === null || model === "") return null; // Ollama's own error is exact
     const shown = model.slice(0, SHOWN_CHARS_MAX);
     if (isCloudModel(model)) return { reason: "cloud_model", model: shown };

@@ -7,7 +7,8 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { INERT, passedHeaders } from "../../protocol/answer-headers.ts";
-import { checkBody } from "../../protocol/body-policy.ts";
+import { checkScanned } from "../../protocol/body-policy.ts";
+import { readBodyOf } from "../../protocol/body-reader.ts";
 import { endingOf } from "../../protocol/ending.ts";
 import { errorBody, errorHeaders, type WireError } from "../../protocol/failures.ts";
 import { checkForm } from "../../protocol/form-policy.ts";
@@ -210,13 +211,14 @@ export class LocalCall implements AnswerHandler {
 
   #sendWhole(body: Buffer): void {
     const { route } = this.#target;
+    const read = readBodyOf(this.endpoint, body);
     const checked =
       route.body === "form"
         ? checkForm(this.#arrival.request.headers["content-type"] ?? null, body)
-        : checkBody(route, body);
+        : checkScanned(route, body, read.scan);
     if (!checked.ok) return this.#fail(checked.failure);
     const { bytes, model, stream } = checked.body;
-    this.#measure({ model: model ?? this.#facts.model, stream }).send(bytes, this);
+    this.#measure({ model: model ?? this.#facts.model, stream }).send(bytes, this, read);
   }
 
   #passRaw(): void {

@@ -5,15 +5,15 @@
  * request is counted, and removes it again for a caller that did not (without-usage.ts). The
  * request is a few bytes set into the caller's. Every other body goes to Ollama as it arrived.
  */
-import { BODY_FIELDS } from "../../protocol/body-policy.ts";
+import type { ReadBody } from "../../protocol/body-reader.ts";
 import { skipSpace } from "../../protocol/json-bytes.ts";
-import { type JsonSlice, scanJson } from "../../protocol/json-scan.ts";
-import { isTrue, kindOf, membersOf } from "../../protocol/json-slice.ts";
+import type { JsonSlice } from "../../protocol/json-scan.ts";
+import { isTrue, kindOf } from "../../protocol/json-text.ts";
 import { promptOf } from "./prompt.ts";
 
 export type LocalBody = {
-  /** The body to send to Ollama. */
-  body: Uint8Array;
+  /** The body to send to Ollama, in parts: a large one is not copied. */
+  parts: readonly Uint8Array[];
   /** As returned by `promptOf`. */
   prompt: string | null;
   /** True if only the agent requested usage, not the caller. */
@@ -22,26 +22,38 @@ export type LocalBody = {
 
 const USAGE_ON_REQUEST: ReadonlySet<string> = new Set(["/v1/chat/completions", "/v1/completions"]);
 
+export const unmeasuredBody = (body: Uint8Array): LocalBody => ({
+  parts: [body],
+  prompt: null,
+  hideUsage: false,
+});
+
 /**
  * @param stream  true if the request wants a streamed answer
- * @param body    returned unchanged if it is not a JSON object within the limits: Ollama rejects it
+ * @param body    goes on unchanged if it is not a JSON object within the limits: Ollama rejects it
  */
-export function localBodyOf(endpoint: string, stream: boolean, body: Uint8Array): LocalBody {
-  const unmeasured = { body, prompt: null, hideUsage: false };
-  if (body.length === 0) return unmeasured; // a GET, or a body that is streamed
-  const scan = scanJson(body, BODY_FIELDS);
-  if (!scan.ok || kindOf(body, scan.value) !== "object") return unmeasured;
-  const unchanged = { ...unmeasured, prompt: promptOf(endpoint, body, scan.fields) };
+export function localBodyOf(
+  endpoint: string,
+  stream: boolean,
+  body: Uint8Array,
+  read: ReadBody | null,
+): LocalBody {
+  if (read === null) return unmeasuredBody(body);
+  const { scan } = read;
+  if (!scan.ok || kindOf(body, scan.value) !== "object") return unmeasuredBody(body);
+  const unchanged = { ...unmeasuredBody(body), prompt: promptOf(body, read.prompt) };
   if (!stream || !USAGE_ON_REQUEST.has(endpoint)) return unchanged;
-  const edit = usageEdit(body, scan.value, scan.fields.get("stream_options"));
+  const edit = usageEdit(body, scan.value, scan.fields.get("stream_options"), read.includeUsage);
   if (edit === null) return unchanged;
   const { at, text } = edit;
   return {
     ...unchanged,
-    body: Buffer.concat([body.subarray(0, at.from), Buffer.from(text), body.subarray(at.to)]),
+    parts: [body.subarray(0, at.from), Buffer.from(text), body.subarray(at.to)],
     hideUsage: true,
   };
 }
+
+type Span = { from: number; to: number };
 
 /**
  * Returns the text that requests usage, and the place in the body that it replaces; null if the
@@ -50,10 +62,11 @@ export function localBodyOf(endpoint: string, stream: boolean, body: Uint8Array)
  */
 function usageEdit(
   body: Uint8Array,
-  whole: JsonSlice,
+  whole: Span,
   options: JsonSlice | undefined,
-): { at: JsonSlice; text: string } | null {
-  const atEnd = ({ from, to }: JsonSlice, member: string) => {
+  wanted: Span | null,
+): { at: Span; text: string } | null {
+  const atEnd = ({ from, to }: Span, member: string) => {
     const isEmpty = skipSpace(body, from + 1) === to - 1;
     return { at: { from: to - 1, to: to - 1 }, text: isEmpty ? member : `,${member}` };
   };
@@ -61,9 +74,8 @@ function usageEdit(
   const kind = kindOf(body, options);
   if (kind === "null") return { at: options, text: '{"include_usage":true}' };
   if (kind !== "object") return null;
-  const { include_usage: wanted } = membersOf(body, options, ["include_usage"]);
-  const wantedKind = wanted === undefined ? "null" : kindOf(body, wanted);
-  if (wanted !== undefined && (isTrue(body, wanted) || !["boolean", "null"].includes(wantedKind)))
+  const wantedKind = wanted === null ? "null" : kindOf(body, wanted);
+  if (wanted !== null && (isTrue(body, wanted) || !["boolean", "null"].includes(wantedKind)))
     return null;
   return atEnd(options, '"include_usage":true');
 }

@@ -1,4 +1,5 @@
 /** The guard of this box's Ollama: decides whether a request may be sent to it. */
+import type { ReadBody } from "../../protocol/body-reader.ts";
 import type { Failure } from "../../protocol/failures.ts";
 import type { Open } from "../../protocol/messages.ts";
 
@@ -7,5 +8,8 @@ export type Refusal = Extract<
   { reason: "bad_request" | "cloud_model" | "server_tool" | "ollama_unreachable" }
 >;
 
-/** Returns null for a request that may be sent; a promise, if the models must be read first. */
-export type Guard = (open: Open, body: Uint8Array) => Refusal | null | Promise<Refusal | null>;
+/**
+ * Returns null for a request that may be sent; a promise, if the models must be read first.
+ * `body` is null for a request without one, or with one that is streamed.
+ */
+export type Guard = (open: Open, body: ReadBody | null) => Refusal | null | Promise<Refusal | null>;

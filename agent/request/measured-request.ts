@@ -5,11 +5,12 @@
  * Does not know where the request came from: both a stream of the tunnel and a call to the local
  * listener are measured requests. `measurement.ts` is the part that measures and records.
  */
+import { type ReadBody, readBodyOf } from "../../protocol/body-reader.ts";
 import { NO_PAYLOAD } from "../../protocol/frames.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
 import { type Headers, type Open, openRequestOf } from "../../protocol/messages.ts";
 import type { FailedAt, Status } from "../../protocol/records.ts";
-import type { LocalBody } from "../measure/local-body.ts";
+import { type LocalBody, unmeasuredBody } from "../measure/local-body.ts";
 import type { RequestProgress } from "../spool/lines.ts";
 import type { Spool } from "../spool/spool.ts";
 import type { Guard, Refusal } from "./guard.ts";
@@ -90,15 +91,13 @@ export class MeasuredRequest {
   /**
    * Sends the request to Ollama. Called once.
    * @param body  the whole body; null if it follows through `write` and `end`, or without a body
+   * @param read  the result of its scan, if there was one
    */
-  send(body: Uint8Array | null, handler: AnswerHandler): void {
+  send(body: Uint8Array | null, handler: AnswerHandler, read?: ReadBody): void {
     const whole = body ?? NO_PAYLOAD;
-    const local = this.#measurement?.begin(whole) ?? {
-      body: whole,
-      prompt: null,
-      hideUsage: false,
-    };
-    const decision = this.#shell.guard(this.#open, whole);
+    const found = whole.length === 0 ? null : (read ?? readBodyOf(this.#open.endpoint, whole));
+    const local = this.#measurement?.begin(whole, found) ?? unmeasuredBody(whole);
+    const decision = this.#shell.guard(this.#open, found);
     const proceed = (refusal: Refusal | null) => {
       if (this.#isOver) return;
       if (refusal === null)
@@ -117,7 +116,7 @@ export class MeasuredRequest {
       method,
       path,
       headers,
-      body: local?.body ?? null,
+      body: local?.parts ?? null,
       onHead: (status, answerHeaders) => {
         this.#httpStatus = status;
         const type = answerHeaders.find(([name]) => name === "content-type")?.[1] ?? null;

@@ -2,6 +2,7 @@
  * The measurement of one request: opened in the spool before it is sent, metered while the answer
  * passes, and closed with exactly one record, however the request ends.
  */
+import type { ReadBody } from "../../protocol/body-reader.ts";
 import { withoutText } from "../../protocol/kept-text.ts";
 import { ERROR_CHARS_MAX } from "../../protocol/limits.ts";
 import { factsOf, type Open } from "../../protocol/messages.ts";
@@ -73,12 +74,13 @@ export class Measurement {
   /**
    * Guarantees exactly one record from here on, whatever process is killed.
    * @param body  the whole body of the caller; empty if it follows in parts
+   * @param read  the result of its scan; null for an empty body
    * @returns the body to send to Ollama, so that its answer can be measured
    */
-  begin(body: Uint8Array): LocalBody {
+  begin(body: Uint8Array, read: ReadBody | null): LocalBody {
     const { endpoint, api, stream, keep_text, model } = this.#open;
     const { box, spool, energy, now } = this.#shell;
-    const local = localBodyOf(endpoint, stream, body);
+    const local = localBodyOf(endpoint, stream, body, read);
     this.#prompt = keep_text ? local.prompt : null;
     if (isInference(endpoint)) energy.begin(this.#id, now(), model);
     spool.begin({

@@ -14,8 +14,8 @@ export type LocalRequest = {
   method: string;
   path: string;
   headers: Headers;
-  /** The whole body; null if it follows through `write` and `end`, or without one. */
-  body: Uint8Array | null;
+  /** The parts of the whole body; null if it follows through `write` and `end`, or without one. */
+  body: readonly Uint8Array[] | null;
   onHead(status: number, headers: Headers): void;
   onData(chunk: Buffer): void;
   onEnd(): void;
@@ -93,12 +93,12 @@ export class OllamaClient {
         ) {
           request = this.#open(local);
           listen();
-          request.end(local.body);
+          sendWhole(request, local.body);
         } else fail(error);
       });
     };
     listen();
-    if (local.body !== null) request.end(local.body);
+    if (local.body !== null) sendWhole(request, local.body);
     return {
       write: (chunk) => request.write(chunk),
       onDrain: (resume) => request.once("drain", resume),
@@ -134,12 +134,21 @@ export class OllamaClient {
     for (const [name, value] of headers)
       if (FORWARDED_HEADERS.has(name)) request.setHeader(name, fieldValue(value));
     const length = headers.find(([name]) => name === "content-length")?.[1];
-    if (body !== null && (body.length > 0 || method === "POST"))
-      request.setHeader("content-length", body.length);
+    const bytes = body?.reduce((sum, part) => sum + part.length, 0) ?? 0;
+    if (body !== null && (bytes > 0 || method === "POST"))
+      request.setHeader("content-length", bytes);
     else if (length !== undefined && /^\d+$/.test(length))
       request.setHeader("content-length", length);
     return request;
   }
+}
+
+/** Sends the head and the parts in one go, without a copy. */
+function sendWhole(request: http.ClientRequest, parts: readonly Uint8Array[]): void {
+  request.cork();
+  for (const part of parts) request.write(part);
+  request.end();
+  request.uncork();
 }
 
 /**

@@ -70,7 +70,7 @@ export class LocalClient {
           ["content-type", "application/json"],
           ["user-agent", `ollama-edge-serve/${AGENT_VERSION}`],
         ],
-        body: Buffer.from(body),
+        body: [Buffer.from(body)],
         onHead: (answerStatus) => {
           status = answerStatus;
         },

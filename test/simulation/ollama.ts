@@ -115,7 +115,7 @@ export class SimulatedOllama {
     };
     this.exchanges.push(exchange);
     this.#onRequest(key, exchange);
-    if (local.body !== null) exchange.body.push(local.body);
+    if (local.body !== null) exchange.body.push(...local.body);
     let [hasHead, isPaused, isWaiting] = [false, false, false];
     const fail = (message: string) => {
       if (!exchange.isOpen) return;

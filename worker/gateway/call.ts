@@ -3,8 +3,9 @@
  * Everything that can be refused without a box is refused here.
  */
 
-import { checkBody } from "../../protocol/body-policy.ts";
+import { checkBody, checkScanned } from "../../protocol/body-policy.ts";
 import { checkForm } from "../../protocol/form-policy.ts";
+import type { JsonScan } from "../../protocol/json-scan.ts";
 import {
   API_BODY_BYTES_MAX,
   BODY_BYTES_MAX,
@@ -94,9 +95,12 @@ export async function bodyOf(
   return checked.body;
 }
 
-/** @throws {GatewayError} `bad_request`, `cloud_model` */
-export function checkedJson(route: OllamaRoute, bytes: Uint8Array): CallBody {
-  const checked = checkBody(route, bytes);
+/**
+ * @param scan  the scan of the bytes, if there was one
+ * @throws {GatewayError} `bad_request`, `cloud_model`
+ */
+export function checkedJson(route: OllamaRoute, bytes: Uint8Array, scan?: JsonScan): CallBody {
+  const checked = scan === undefined ? checkBody(route, bytes) : checkScanned(route, bytes, scan);
   if (!checked.ok) throw new GatewayError(checked.failure);
   return checked.body;
 }

@@ -7,20 +7,25 @@
  * Ollama's by a field that only Ollama has, or by `stream:false`, which an answer in events cannot
  * meet. A `prompt` is ours alone.
  */
-import { fieldTable, scanJson } from "../../protocol/json-scan.ts";
-import { isTrue, kindOf } from "../../protocol/json-slice.ts";
+import { bodyPlace } from "../../protocol/body-policy.ts";
+import { type JsonScan, scanJson } from "../../protocol/json-scan.ts";
+import { isTrue, kindOf } from "../../protocol/json-text.ts";
 
 const ONLY_OLLAMA = ["truncate", "shift", "logprobs", "top_logprobs"];
-const FIELDS = fieldTable({ guarded: [], read: ["prompt", "messages", "stream", ...ONLY_OLLAMA] });
+const CHAT = bodyPlace<null>(
+  Object.fromEntries(["prompt", "messages", ...ONLY_OLLAMA].map((field) => [field, {}])),
+);
+
+/** Scans the body once, for this decision and for the policy of bodies. */
+export const scanChat = (body: Uint8Array): JsonScan => scanJson(body, CHAT, null);
 
 /** Returns whether the headers alone show a client of Ollama. */
 export const acceptsOllama = (accept: string | null): boolean =>
   /\bapplication\/x-ndjson\b/i.test(accept ?? "") || /^ *application\/json *$/i.test(accept ?? "");
 
-/** @param body  any bytes; the caller refuses those that are not JSON */
-export function isOllamaChat(accept: string | null, body: Uint8Array): boolean {
+/** @param scan  as {@link scanChat} returned it for the body */
+export function isOllamaChat(accept: string | null, body: Uint8Array, scan: JsonScan): boolean {
   if (/\bapplication\/x-ndjson\b/i.test(accept ?? "")) return true;
-  const scan = scanJson(body, FIELDS);
   if (!scan.ok) return acceptsOllama(accept);
   const { fields } = scan;
   const prompt = fields.get("prompt");

@@ -24,7 +24,7 @@ import { type CallBody, serve } from "../gateway/serve.ts";
 import { sseOfChat } from "../models/chat-events.ts";
 import { hasModel } from "../registered-box.ts";
 import { settingsOf } from "../settings.ts";
-import { acceptsOllama, isOllamaChat } from "./chat-shape.ts";
+import { acceptsOllama, isOllamaChat, scanChat } from "./chat-shape.ts";
 
 const DEFAULT_TEMPERATURE = 0.7;
 
@@ -42,9 +42,10 @@ export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
   const bodyOf = async (): Promise<CallBody> => {
     demand(principal, "infer");
     const bytes = await bytesOf(request, BODY_BYTES_MAX);
-    isForOllama = isOllamaChat(accept, bytes);
+    const scan = scanChat(bytes);
+    isForOllama = isOllamaChat(accept, bytes, scan);
     c.set("dialect", isForOllama ? "ollama" : "api");
-    if (isForOllama) return checkedJson(target.route, bytes);
+    if (isForOllama) return checkedJson(target.route, bytes, scan);
     // Ollama receives our JSON, not the caller's, and answers with NDJSON.
     call.open.headers = [["content-type", "application/json"]];
     const chat = parseChat(parsedJson(bytes));

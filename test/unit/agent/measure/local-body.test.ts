@@ -1,8 +1,12 @@
 import { expect, test } from "vitest";
 import { localBodyOf } from "../../../../agent/measure/local-body.ts";
+import { readBodyOf } from "../../../../protocol/body-reader.ts";
 import { bytes, text } from "./feed.ts";
 
 const CHAT = "/v1/chat/completions";
+
+const localOf = (endpoint: string, stream: boolean, body: Uint8Array) =>
+  localBodyOf(endpoint, stream, body, body.length === 0 ? null : readBodyOf(endpoint, body));
 
 test.each([
   [CHAT, `{"model":"m","messages":[{"role":"user","content":"Hi"}],"stream":true}`],
@@ -14,22 +18,22 @@ test.each([
   [CHAT, `{"stream":true,"stream_options":{"include_usage":null}}`],
   ["/v1/completions", `{"model":"m","prompt":"Once","stream":true,"seed":0.1}`],
 ])("requests usage for %s %s and hides it later", (endpoint, wire) => {
-  const { body, hideUsage } = localBodyOf(endpoint, true, bytes(wire));
+  const { parts, hideUsage } = localOf(endpoint, true, bytes(wire));
   expect(hideUsage).toBe(true);
-  expect(JSON.parse(text([body]))).toEqual({
+  expect(JSON.parse(text([...parts]))).toEqual({
     ...JSON.parse(wire),
     stream_options: { include_usage: true },
   });
-  expect(text([body]).length - wire.length).toBeLessThan(50);
+  expect(text([...parts]).length - wire.length).toBeLessThan(50);
 });
 
 test("keeps another stream option", () => {
-  const { body } = localBodyOf(
+  const { parts } = localOf(
     CHAT,
     true,
     bytes(`{"stream":true,"stream_options":{"include_obfuscation":false}}`),
   );
-  expect(JSON.parse(text([body]))).toEqual({
+  expect(JSON.parse(text([...parts]))).toEqual({
     stream: true,
     stream_options: { include_obfuscation: false, include_usage: true },
   });
@@ -37,7 +41,7 @@ test("keeps another stream option", () => {
 
 test("changes no other byte: numbers, spaces and bytes behind the JSON stay as they are", () => {
   const wire = `{"stream":true, "seed":12345678901234567890,"x":1e20 } \n{"n":`;
-  expect(text([localBodyOf(CHAT, true, bytes(wire)).body])).toBe(
+  expect(text([...localOf(CHAT, true, bytes(wire)).parts])).toBe(
     `{"stream":true, "seed":12345678901234567890,"x":1e20 ,"stream_options":{"include_usage":true}} \n{"n":`,
   );
 });
@@ -72,11 +76,12 @@ test.each([
   ["has no body", "/api/tags", false, ""],
 ])("a request that %s goes to Ollama as the very same bytes", (_why, endpoint, stream, wire) => {
   const given = bytes(wire);
-  const { body, hideUsage } = localBodyOf(endpoint, stream, given);
-  expect(body).toBe(given);
+  const { parts, hideUsage } = localOf(endpoint, stream, given);
+  expect(parts).toHaveLength(1);
+  expect(parts[0]).toBe(given);
   expect(hideUsage).toBe(false);
 });
 
 test("returns the prompt", () => {
-  expect(localBodyOf("/api/generate", true, bytes(`{"prompt":"Why?"}`)).prompt).toBe("Why?");
+  expect(localOf("/api/generate", true, bytes(`{"prompt":"Why?"}`)).prompt).toBe("Why?");
 });

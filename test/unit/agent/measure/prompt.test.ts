@@ -1,16 +1,15 @@
 import { expect, test } from "vitest";
 import { promptOf } from "../../../../agent/measure/prompt.ts";
-import { BODY_FIELDS } from "../../../../protocol/body-policy.ts";
-import { scanJson } from "../../../../protocol/json-scan.ts";
+import { readBodyOf } from "../../../../protocol/body-reader.ts";
 import { PROMPT_CHARS_MAX } from "../../../../protocol/limits.ts";
 import { cut } from "../../../../protocol/records.ts";
 import { bytes } from "./feed.ts";
 
-/** Scans a body as the agent does before it looks for the prompt. */
+/** Reads a body as the agent does. */
 function promptIn(endpoint: string, text: string): string | null {
-  const scan = scanJson(bytes(text), BODY_FIELDS);
+  const { scan, prompt } = readBodyOf(endpoint, bytes(text));
   if (!scan.ok) throw new Error(scan.detail);
-  return promptOf(endpoint, bytes(text), scan.fields);
+  return promptOf(bytes(text), prompt);
 }
 
 const IMAGE = { type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } };

@@ -55,7 +55,7 @@ function request(
     method: "POST",
     path: "/api/chat",
     headers,
-    body,
+    body: body === null ? null : [body],
     onHead: (status, head) => Object.assign(outcome, { status, headers: head }),
     onData: (chunk) => {
       outcome.text += chunk.toString();
