@@ -111,6 +111,7 @@ export class Agent {
         this.#energy.read(gpuIndex, watts, atMs, kind);
         this.#delivery.recordWaits();
       },
+      onChange: () => this.#readings.send(),
       now: Date.now,
       log,
     });

@@ -3,6 +3,7 @@
  * part that is required or optional. Changes nothing on the box or at the edge.
  */
 import { z } from "zod";
+import type { GpuSample } from "../protocol/records.ts";
 import { CloudGuard } from "./cloud/cloud-guard.ts";
 import type { AgentConfig } from "./config.ts";
 import { type ListenAddress, shownAddress } from "./listen/listen-address.ts";
@@ -162,14 +163,19 @@ async function checkGpu(config: AgentConfig): Promise<Finding> {
     await new Promise((resolve) => setTimeout(resolve, 100));
     state = source.take();
   }
-  const names = source.latest().map((gpu) => gpu.name);
+  const gpus = source.latest().map(shownGpu);
   await source.stop();
   return {
     ok: state.available,
     isRequired: false,
     part: "gpu",
     detail: state.available
-      ? names.join(", ")
+      ? `${gpus.join("; ")}; driver ${state.driver_version ?? "unknown"}`
       : (state.error ?? `no reading within ${GPU_MS / 1_000} s`),
   };
 }
+
+const shownGpu = ({ name, memory_total_mb, power_draw_w }: GpuSample): string => {
+  const vram = memory_total_mb === null ? "VRAM unknown" : `${memory_total_mb} MiB VRAM`;
+  return `${name}, ${vram}, ${power_draw_w === null ? "power not readable" : "power readable"}`;
+};

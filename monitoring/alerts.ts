@@ -138,6 +138,20 @@ export const ALERTS: Record<AlertName, Alert> = {
       "`journalctl -u ollama-edge-agent`).",
     ],
   },
+  GpuLost: {
+    comment: [
+      "A driver that is being updated fails for a moment. A GPU that fell off the bus does not come back.",
+    ],
+    expr: [`ollama_gpu_up == 0 ${UNLESS_SIMULATED}`],
+    for: "2m",
+    severity: CONCERNS.gpu_lost.severity,
+    summary: "GPU {{ $labels.gpu }} of box {{ $labels.box }} cannot be read",
+    description: [
+      "GPU {{ $labels.gpu }} ({{ $labels.name }}) of box {{ $labels.box }} has not been readable for 2 minutes:",
+      "it fell off the bus, or its driver failed or was updated without a reboot. Models may run on the CPU.",
+      "On the box, run `nvidia-smi` and `dmesg | grep -i nvrm`; reset the GPU or reboot.",
+    ],
+  },
   GpuHot: {
     comment: [
       "NVIDIA cards lower their clocks between about 83 and 93 °C: answers get slow before anything breaks.",

@@ -97,6 +97,11 @@ function predicateOf(concern: Concern, formats: ConcernFormats): string {
     }
     case "disk_filling":
       return `has a disk that is ${percent(concern.params.used_percent / 100)} full`;
+    case "gpu_lost": {
+      const { gpus, error } = concern.params;
+      const which = gpus.length === 0 ? "its GPUs" : `GPU ${gpus.join(", ")}`;
+      return `cannot read ${which}: ${error ?? "the GPU is lost"}`;
+    }
     case "gpu_hot":
       return `is at ${temperature(concern.params.temperature_c)}`;
     case "gpu_throttled":

@@ -129,6 +129,16 @@ export const CONCERNS = {
     alert: null,
     params: { used_percent: z.number() },
   },
+  /** A box without a GPU raises nothing. */
+  gpu_lost: {
+    subject: "box",
+    description:
+      "A GPU of a box cannot be read: it is lost, its driver has failed, or the driver's tool hangs. Models may run on the CPU.",
+    severity: "critical",
+    degrades: true,
+    alert: "GpuLost",
+    params: { error, gpus: z.array(Count).describe("indices of the lost GPUs, if known") },
+  },
   /**
    * GeForce cards hold themselves at 83 or 84 °C under a long load by design, so 85 is the first temperature
    * that means something. They slow down hard between 88 and 93 °C, data centre cards between 85 and 95.
@@ -141,7 +151,7 @@ export const CONCERNS = {
     alert: "GpuHot",
     params: { temperature_c: z.number() },
   },
-  /** No alert: no metric reports throttle reasons. A GPU that throttles because of heat usually raises GpuHot. */
+  /** No alert: `ollama_gpu_throttle_reason` reports it. A GPU that throttles because of heat usually raises GpuHot. */
   gpu_throttled: {
     subject: "gpu",
     description: "A GPU runs slower than it could because of heat or a lack of power.",

@@ -42,6 +42,13 @@ export const Inventory = z.object({
 });
 export type Inventory = z.infer<typeof Inventory>;
 
+export const LostGpu = z.object({
+  index: z.int().nonnegative(),
+  uuid: z.string().max(128).nullable(),
+  name: z.string().max(128),
+});
+export type LostGpu = z.infer<typeof LostGpu>;
+
 /** The state of the GPU reader. A box without a GPU is normal: `available: false` and the reason. */
 export const GpuState = z.object({
   available: z.boolean(),
@@ -49,6 +56,10 @@ export const GpuState = z.object({
   driver_version: z.string().max(64).nullable(),
   /** Samples since the last readings, oldest first. */
   samples: z.array(GpuSample).max(1_000),
+  /** True if the box has a GPU that should be readable and is not. Older agents omit it. */
+  failed: z.boolean().default(false),
+  /** GPUs that the agent has read since it started, and can no longer read. */
+  lost: z.array(LostGpu).max(64).default([]),
 });
 export type GpuState = z.infer<typeof GpuState>;
 

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { Concern } from "../concern.ts";
 import { GpuEnergy } from "../gpu-energy.ts";
-import { InstalledModel, LoadedModel } from "../inventory.ts";
+import { InstalledModel, LoadedModel, LostGpu } from "../inventory.ts";
 import { BoxName, GpuSample, SystemSample } from "../records.ts";
 import { StoreName } from "../stores.ts";
 import type { ApiRoute } from "./route.ts";
@@ -135,6 +135,12 @@ export const BoxDetail = BoxHealth.extend({
     .array(EnergyTotal.extend({ index: Count, uuid: z.string().nullable(), name: z.string() }))
     .describe("the same for each GPU"),
   gpu_error: z.string().nullable().describe("reason why it has no GPU reading; null if it has one"),
+  gpu_failed: z
+    .boolean()
+    .describe("true if it has a GPU that should be readable and is not; false without a GPU"),
+  lost_gpus: z
+    .array(LostGpu)
+    .describe("GPUs that were read since its agent started, and no longer can be"),
   system: SystemSample.nullable().describe(
     "the newest sample of the machine; null if it is older than 3 minutes",
   ),

@@ -6,7 +6,8 @@
  * looks for the type mistakes that the seed makes, and promtool finds the others.
  */
 import { parser } from "@prometheus-io/lezer-promql";
-import { type Family, METRICS } from "../../worker/exposition/metrics.ts";
+import type { Family } from "../../worker/exposition/family.ts";
+import { METRICS } from "../../worker/exposition/metrics.ts";
 
 type SyntaxNode = ReturnType<typeof parser.parse>["topNode"];
 

@@ -133,6 +133,8 @@ export function readingsOf(
       error: samples.length > 0 ? null : "nvidia-smi was not found",
       driver_version: "570.1",
       samples,
+      failed: false,
+      lost: [],
     },
     gpu_energy: null,
     in_flight: 0,

@@ -67,6 +67,8 @@ function detailOf(
     gpus,
     ...energyOf(box),
     gpu_error: error,
+    gpu_failed: up && (readings?.gpu.failed ?? false),
+    lost_gpus: up ? (readings?.gpu.lost ?? []) : [],
     system: up ? freshSystem(box, nowMs) : null,
     clock_skew_ms: clockSkewMs(box),
     readings_at: readings_at_ms === null ? null : isoOf(readings_at_ms),

@@ -84,6 +84,12 @@ function boxConcerns(box: LiveBox): Concern[] {
     ...(box.ollama_reachable === false
       ? raise("ollama_unreachable", subject, { error: box.ollama_error })
       : []),
+    ...(box.gpu_failed
+      ? raise("gpu_lost", subject, {
+          error: box.gpu_error,
+          gpus: box.lost_gpus.map(({ index }) => index),
+        })
+      : []),
     ...box.gpus.flatMap((gpu) => gpuConcerns(box.name, gpu)),
     ...box.loaded.flatMap((model) => modelConcerns(box.name, model)),
     ...(used_percent === null

@@ -5,21 +5,13 @@
  * seed's, with its labels. New families use base units, and labelled figures have families of their
  * own, so that no `sum()` counts twice.
  */
-import { LATENCY_EDGES_MS, TIME_PER_TOKEN_EDGES, WAIT_EDGES } from "../counting/edges.ts";
 
-export type Family = {
-  /** The name in the exposition; a counter's ends in `_total`. */
-  name: string;
-  type: "counter" | "gauge" | "histogram";
-  help: string;
-  labels: readonly string[];
-  /** Upper bounds of a histogram, without +Inf. */
-  buckets?: readonly number[];
-};
+import { LATENCY_EDGES_MS, TIME_PER_TOKEN_EDGES, WAIT_EDGES } from "../counting/edges.ts";
+import type { Family } from "./family.ts";
+import { GPU_METRICS } from "./gpu-metrics.ts";
 
 const BOX = ["box"] as const;
 const LOADED = ["box", "model"] as const;
-const GPU = ["box", "gpu", "uuid", "name"] as const;
 const MODEL = ["model"] as const;
 const SINK = ["sink"] as const;
 
@@ -221,66 +213,7 @@ export const METRICS = {
     help: "Size of the file system that holds the models of the box.",
     labels: BOX,
   },
-  gpuUtilization: {
-    type: "gauge",
-    name: "ollama_gpu_utilization_ratio",
-    help: "Share of the time that the GPU was busy, 0 to 1.",
-    labels: GPU,
-  },
-  gpuMemoryUsed: {
-    type: "gauge",
-    name: "ollama_gpu_memory_used_bytes",
-    help: "Used GPU memory.",
-    labels: GPU,
-  },
-  gpuMemoryTotal: {
-    type: "gauge",
-    name: "ollama_gpu_memory_total_bytes",
-    help: "Total GPU memory.",
-    labels: GPU,
-  },
-  gpuTemperature: {
-    type: "gauge",
-    name: "ollama_gpu_temperature_celsius",
-    help: "Temperature of the GPU.",
-    labels: GPU,
-  },
-  gpuPower: {
-    type: "gauge",
-    name: "ollama_gpu_power_watts",
-    help: "Power draw of the GPU.",
-    labels: GPU,
-  },
-  gpuPowerLimit: {
-    type: "gauge",
-    name: "ollama_gpu_power_limit_watts",
-    help: "Power limit of the GPU.",
-    labels: GPU,
-  },
-  gpuClock: {
-    type: "gauge",
-    name: "ollama_gpu_sm_clock_hertz",
-    help: "Clock of the GPU's streaming multiprocessors.",
-    labels: GPU,
-  },
-  gpuFan: {
-    type: "gauge",
-    name: "ollama_gpu_fan_speed_ratio",
-    help: "Fan speed as a share of its maximum, 0 to 1.",
-    labels: GPU,
-  },
-  gpuEnergy: {
-    type: "counter",
-    name: "ollama_gpu_energy_joules_total",
-    help: "Energy of the GPU by state of its box: active (a request is open), loaded (only a model is in memory) or idle.",
-    labels: [...GPU, "state"],
-  },
-  gpuEnergySeconds: {
-    type: "counter",
-    name: "ollama_gpu_energy_seconds_total",
-    help: "Time over which ollama_gpu_energy_joules_total was measured, by state of the box.",
-    labels: [...GPU, "state"],
-  },
+  ...GPU_METRICS,
   buildInfo: {
     type: "gauge",
     name: "ollama_edge_build_info",

@@ -1,7 +1,7 @@
 /** One scrape: the samples of every family, from cells, the registry and the statuses of the boxes. */
 import type { SinkHealth } from "../../protocol/api/fleet.ts";
 import { ENERGY_STATES, type EnergyState, type GpuEnergy } from "../../protocol/gpu-energy.ts";
-import type { LoadedModel } from "../../protocol/inventory.ts";
+import type { LoadedModel, LostGpu } from "../../protocol/inventory.ts";
 import type { GpuSample } from "../../protocol/records.ts";
 import { byModel } from "../answers/stats.ts";
 import { type Cell, type KeyedCell, sumOf } from "../counting/cell.ts";
@@ -121,6 +121,7 @@ export function scrape({
     ),
     boxDiskUsed: machines.flatMap(({ labels, sample }) => known(labels, sample.disk_used_bytes)),
     boxDiskTotal: machines.flatMap(({ labels, sample }) => known(labels, sample.disk_total_bytes)),
+    gpuUp: up.flatMap((box) => gpuUpOf(box, freshGpus(box, nowMs))),
     gpuUtilization: gpus.flatMap((gpu) => ofGpu(gpu, gpu.utilization_percent, 1, PERCENT)),
     gpuMemoryUsed: gpus.flatMap((gpu) => ofGpu(gpu, gpu.memory_used_mb, BYTES_PER_MIB)),
     gpuMemoryTotal: gpus.flatMap((gpu) => ofGpu(gpu, gpu.memory_total_mb, BYTES_PER_MIB)),
@@ -129,6 +130,12 @@ export function scrape({
     gpuPowerLimit: gpus.flatMap((gpu) => ofGpu(gpu, gpu.power_limit_w, 1)),
     gpuClock: gpus.flatMap((gpu) => ofGpu(gpu, gpu.sm_clock_mhz, HERTZ_PER_MEGAHERTZ)),
     gpuFan: gpus.flatMap((gpu) => ofGpu(gpu, gpu.fan_percent, 1, PERCENT)),
+    gpuThrottled: gpus.flatMap(({ box, index, uuid, name, throttle_reasons }) =>
+      (throttle_reasons ?? []).map((reason) => ({
+        labels: [box, String(index), uuid ?? "", name, reason],
+        value: 1,
+      })),
+    ),
     gpuEnergy: boxes.flatMap((box) => energyOf(box, ({ joules }) => joules)),
     gpuEnergySeconds: boxes.flatMap((box) => energyOf(box, ({ seconds }) => seconds)),
     buildInfo: [{ labels: [version], value: 1 }],
@@ -180,3 +187,25 @@ const energyOf = (
       value: figureOf(total[state]),
     })),
   );
+
+/**
+ * GPUs that are read, and those that should be. After a restart of the agent only the registry
+ * knows the latter; without any, one sample without a GPU stands for all.
+ */
+function gpuUpOf(
+  { name: box, readings, gpu_energy }: RegisteredBox,
+  read: readonly GpuSample[],
+): Sample[] {
+  const sampleOf = ({ index, uuid, name }: LostGpu, value: number): Sample => ({
+    labels: [box, String(index), uuid ?? "", name],
+    value,
+  });
+  const { failed = false, lost = [] } = readings?.gpu ?? {};
+  const isRead = ({ index }: LostGpu) => read.some((gpu) => gpu.index === index);
+  const missing = (lost.length > 0 ? lost : failed ? gpu_energy : []).filter((gpu) => !isRead(gpu));
+  const samples = [
+    ...read.map((gpu) => sampleOf(gpu, 1)),
+    ...missing.map((gpu) => sampleOf(gpu, 0)),
+  ];
+  return samples.length === 0 && failed ? [{ labels: [box, "", "", ""], value: 0 }] : samples;
+}

@@ -8,7 +8,7 @@
  * @see https://prometheus.io/docs/specs/om/open_metrics_spec/
  */
 import type { Histogram } from "../counting/histogram.ts";
-import type { Family } from "./metrics.ts";
+import type { Family } from "./family.ts";
 
 /** `labels` are values in the order of the family's label names. */
 export type Sample =

@@ -5,6 +5,8 @@
  * therefore comes first, then having the model on disk, then the fewest open requests. If no box has
  * the model, any box may answer: Ollama's own 404 is the right answer in the right shape.
  *
+ * A box whose GPU is lost comes after the other boxes that have the model: it fails, or is slow.
+ *
  * A box whose agent was lost a moment ago nearly always returns at once, so it stays a candidate and
  * the call waits for it. It comes after the boxes that are up, but before boxes without the model.
  */
@@ -44,12 +46,14 @@ export function chooseBoxes(
             : has(box.readings?.inventory.models)
               ? 1
               : 0;
+      const hasGpu = box.readings?.gpu.failed !== true;
       const isReachable = box.readings?.inventory.reachable !== false;
       const [hasIt, isUp] = [warmth > 0, box.state === "up"];
       return {
         name: box.name,
         isReachable,
         hasIt,
+        hasGpu,
         isUp,
         warmth,
         open: openStreams(box.name),
@@ -60,6 +64,7 @@ export function chooseBoxes(
       (a, b) =>
         Number(b.isReachable) - Number(a.isReachable) ||
         Number(b.hasIt) - Number(a.hasIt) ||
+        Number(b.hasGpu) - Number(a.hasGpu) ||
         Number(b.isUp) - Number(a.isUp) ||
         b.warmth - a.warmth ||
         a.open - b.open ||

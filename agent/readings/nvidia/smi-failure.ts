@@ -19,6 +19,8 @@ export type GpuFailure = {
   reason: string;
   /** True if only a person can fix it. The source then retries rarely. */
   permanent: boolean;
+  /** True if the machine certainly has an NVIDIA GPU, and its tool cannot read it. */
+  isFault: boolean;
 };
 
 /** The limit of `GpuState.error`, UTF-16 code units. */
@@ -85,17 +87,24 @@ export function gpuFailure(
           ? "nvidia-smi was not found, and this machine has no NVIDIA GPU"
           : "nvidia-smi was not found: install the NVIDIA driver, or set NVIDIA_SMI to its path",
       permanent: true,
+      isFault: false, // a box without the tool is normal
     };
   }
+  const isFault = hasGpu === true;
   if (spawnError !== null)
     return {
       reason: `nvidia-smi could not be started (${spawnError})`,
       permanent: spawnError === "EACCES",
+      isFault,
     };
   for (const [pattern, reasonOf] of KNOWN) {
     const match = pattern.exec(output);
     if (match !== null)
-      return { reason: reasonOf(match, output).slice(0, REASON_CHARS_MAX), permanent: true };
+      return {
+        reason: reasonOf(match, output).slice(0, REASON_CHARS_MAX),
+        permanent: true,
+        isFault,
+      };
   }
   const firstLine = output
     .split("\n")
@@ -106,5 +115,5 @@ export function gpuFailure(
     firstLine === undefined
       ? `nvidia-smi ended (${ending})`
       : `nvidia-smi ended (${ending}): ${firstLine}`;
-  return { reason: reason.slice(0, REASON_CHARS_MAX), permanent: false };
+  return { reason: reason.slice(0, REASON_CHARS_MAX), permanent: false, isFault };
 }

@@ -5,7 +5,7 @@
  * (`[N/A]`, `N/A`, `[Not Supported]`, `[Unknown Error]`, `[GPU requires reset]`, `ERR!`, …), and
  * the next driver will add another.
  */
-import type { GpuSample } from "../../../protocol/records.ts";
+import type { GpuReport } from "../gpu-readings.ts";
 
 /** The columns queried first. A driver may refuse some: see {@link withoutRefused}. */
 export const GPU_COLUMNS: readonly string[] = [
@@ -28,9 +28,6 @@ export const GPU_COLUMNS: readonly string[] = [
 const OLDER_NAME: ReadonlyMap<string, string> = new Map([
   ["clocks_event_reasons.active", "clocks_throttle_reasons.active"],
 ]);
-
-/** One GPU's row. The source adds the time and the box. */
-export type SmiRow = Omit<GpuSample, "at" | "box"> & { driver_version: string | null };
 
 /**
  * Returns the columns to query after the driver refused one: with its older name, or without it.
@@ -60,7 +57,7 @@ export function smiCellsOf(line: string, columns: readonly string[]): Map<string
  *
  * Handles no quotes: nvidia-smi writes none, and GPU names contain no comma.
  */
-export function parseGpuRow(line: string, columns: readonly string[]): SmiRow | null {
+export function parseGpuRow(line: string, columns: readonly string[]): GpuReport | null {
   const cell = smiCellsOf(line, columns);
   if (cell === null) return null;
   const reasons =

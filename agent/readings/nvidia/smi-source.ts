@@ -16,17 +16,15 @@ import { performance } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 import type { GpuState } from "../../../protocol/inventory.ts";
 import type { GpuSample } from "../../../protocol/records.ts";
+import { GpuReadings, type GpuReport } from "../gpu-readings.ts";
 import type { GpuSource, GpuSourceOptions } from "../gpu-source.ts";
 import { PowerStream, ROW_AGE_MS } from "./power-stream.ts";
 import { hasNvidiaGpu } from "./presence.ts";
 import { type GpuFailure, gpuFailure, refusedField, type SmiEnd } from "./smi-failure.ts";
 import { POWER_COLUMNS, type PowerFields, powerFieldsOf } from "./smi-power.ts";
 import { type Program, programsOf, runSmi, type SmiRun } from "./smi-process.ts";
-import { GPU_COLUMNS, parseGpuRow, type SmiRow, smiCellsOf, withoutRefused } from "./smi-rows.ts";
+import { GPU_COLUMNS, parseGpuRow, smiCellsOf, withoutRefused } from "./smi-rows.ts";
 import { type NvidiaSmiTiming, TIMING } from "./smi-timing.ts";
-
-/** Samples kept between two calls of `take`: the limit of `GpuState`. The oldest are dropped. */
-const SAMPLES_MAX = 1_000;
 
 export type NvidiaSmiOptions = GpuSourceOptions & {
   /**
@@ -56,15 +54,8 @@ export class NvidiaSmiSource implements GpuSource {
   #query: SmiQuery | null = null;
   #power: PowerStream | null = null;
   #isPowerNeeded = false;
+  readonly #readings: GpuReadings;
   #failures = 0;
-  #available = false;
-  /** Null while GPUs are available, and before the first result. */
-  #error: string | null = null;
-  #driverVersion: string | null = null;
-  #samples: GpuSample[] = [];
-  #rounds = 0;
-  #round = new Map<number, GpuSample>();
-  #lastRound = new Map<number, GpuSample>();
 
   /** @throws {RangeError} for an interval that nvidia-smi does not support */
   constructor(options: NvidiaSmiOptions) {
@@ -74,6 +65,7 @@ export class NvidiaSmiSource implements GpuSource {
       );
     }
     this.#options = options;
+    this.#readings = new GpuReadings(options);
     this.#timing = { ...TIMING, ...options.timing };
   }
 
@@ -89,26 +81,18 @@ export class NvidiaSmiSource implements GpuSource {
    */
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#readings.stop();
     this.#killNow();
     process.off("exit", this.#killNow);
     await Promise.race([this.#running, delay(this.#timing.stopMs, undefined, { ref: false })]);
   }
 
   take(): GpuState {
-    const samples = this.#samples;
-    this.#samples = [];
-    return {
-      available: this.#available,
-      error: this.#error,
-      driver_version: this.#driverVersion,
-      samples,
-    };
+    return this.#readings.take();
   }
 
   latest(): GpuSample[] {
-    return [...new Map([...this.#lastRound, ...this.#round]).values()].sort(
-      (a, b) => a.index - b.index,
-    );
+    return this.#readings.latest();
   }
 
   needPower(isNeeded: boolean): void {
@@ -135,7 +119,7 @@ export class NvidiaSmiSource implements GpuSource {
         backoffMs * 2 ** (this.#failures - 1),
         failure.permanent ? backoffPermanentMaxMs : backoffMaxMs,
       );
-      this.#fail(failure.reason, waitMs);
+      this.#readings.fail(failure.reason, { retryInMs: waitMs, isFault: failure.isFault });
       // The wait ends early, with a rejection, when the source is stopped.
       await delay(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
     }
@@ -178,7 +162,7 @@ export class NvidiaSmiSource implements GpuSource {
     if (refusedField(end.output) !== null || end.spawnError !== null) this.#query = null;
     const failure = gpuFailure(end, hasNvidiaGpu());
     if (!late) return failure;
-    return failure.permanent ? failure : { reason: limit.reason, permanent: false };
+    return failure.permanent ? failure : { reason: limit.reason, permanent: false, isFault: false };
   }
 
   /** Finds a program that runs and the columns that its driver knows. */
@@ -187,7 +171,7 @@ export class NvidiaSmiSource implements GpuSource {
       ms: this.#timing.probeMs,
       reason: `nvidia-smi did not answer within ${this.#timing.probeMs / 1_000} s`,
     };
-    let failure: GpuFailure = { reason: limit.reason, permanent: false };
+    let failure: GpuFailure = { reason: limit.reason, permanent: false, isFault: false };
     for (const program of programsOf(this.#options.command ?? "nvidia-smi")) {
       let columns: readonly string[] | null = [...GPU_COLUMNS, ...POWER_COLUMNS];
       while (columns !== null) {
@@ -201,7 +185,7 @@ export class NvidiaSmiSource implements GpuSource {
           return cells !== null;
         });
         if (this.#stopping.signal.aborted || late)
-          return { reason: limit.reason, permanent: false };
+          return { reason: limit.reason, permanent: false, isFault: false };
         if (end.code === 0 && power.size > 0)
           return {
             program,
@@ -232,7 +216,7 @@ export class NvidiaSmiSource implements GpuSource {
     const watchdog = setTimeout(() => {
       late = true;
       // Reported now: a process that hangs in the driver may never end.
-      this.#fail(limit.reason, null);
+      this.#readings.fail(limit.reason);
       run.kill();
     }, limit.ms);
     const run = runSmi(program, args, (line) => onLine(line, watchdog));
@@ -243,43 +227,14 @@ export class NvidiaSmiSource implements GpuSource {
     return { end, late };
   }
 
-  #accept({ driver_version, ...row }: SmiRow): void {
-    const sample: GpuSample = {
-      at: new Date(this.#options.now()).toISOString(),
-      box: this.#options.box,
-      ...row,
-    };
-    // A second row of a GPU begins the next round. A silent GPU leaves `latest` one round later.
-    if (this.#round.has(row.index)) {
-      this.#lastRound = this.#round;
-      this.#round = new Map();
-      this.#rounds++;
-    }
-    this.#round.set(row.index, sample);
+  #accept(row: GpuReport): void {
     this.#options.onPower?.({
       gpuIndex: row.index,
       watts: row.power_draw_w,
       kind: this.#query?.power.get(row.index)?.drawKind ?? "mean",
       atMs: performance.now() - ROW_AGE_MS,
     });
-    if (this.#rounds % (this.#options.keepEvery ?? 1) === 0) this.#samples.push(sample);
-    if (this.#samples.length > SAMPLES_MAX) this.#samples.shift();
-    this.#driverVersion = driver_version;
-    if (this.#available) return;
-    this.#available = true;
-    this.#error = null;
-    this.#options.log("info", "gpu_available", { name: row.name, driver_version });
-  }
-
-  #fail(reason: string, retryInMs: number | null): void {
-    // A box without a GPU is normal; a GPU that disappears is not.
-    const level = this.#available ? "warn" : "info";
-    if (reason !== this.#error)
-      this.#options.log(level, "gpu_unavailable", { reason, retry_in_ms: retryInMs });
-    this.#available = false;
-    this.#error = reason;
-    this.#round.clear();
-    this.#lastRound.clear();
+    this.#readings.accept(row);
   }
 }
 

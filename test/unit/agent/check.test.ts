@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { check } from "../../../agent/check.ts";
 import { configOf } from "../../../agent/config.ts";
 import { FakeEdge } from "../../support/fake-edge.ts";
+import { fakeSmi } from "../../support/fake-nvidia-smi.ts";
 
 /** Returns the printed lines by part. `answers` maps paths of Ollama to JSON. */
 async function checked(
@@ -73,4 +74,21 @@ test("--check names a secret that is missing, where the edge requires one", asyn
     edge.closeAllConnections();
     edge.close();
   }
+});
+
+test.each([
+  ["61.50", /^ok +gpu +NVIDIA L40S, 46068 MiB VRAM, power readable; driver 595\.80$/],
+  ["[N/A]", /^ok +gpu +NVIDIA L40S, 46068 MiB VRAM, power not readable; driver 595\.80$/],
+])("--check shows driver, VRAM and whether power is readable: %s W", async (watts, line) => {
+  const row = {
+    index: "0",
+    uuid: "GPU-1",
+    name: "NVIDIA L40S",
+    driver_version: "595.80",
+    "memory.used": "1",
+    "memory.total": "46068",
+    "power.draw": watts,
+  };
+  const { command } = fakeSmi([{ rows: [row] }]);
+  expect((await checked({}, { NVIDIA_SMI: command })).get("gpu")).toMatch(line);
 });

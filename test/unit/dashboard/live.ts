@@ -44,6 +44,8 @@ export const boxOf = (rest: Partial<LiveBox>): LiveBox => ({
   energy: null,
   gpu_energy: [],
   gpu_error: null,
+  gpu_failed: false,
+  lost_gpus: [],
   system: null,
   clock_skew_ms: 0,
   readings_at: AT,

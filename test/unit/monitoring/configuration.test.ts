@@ -40,6 +40,7 @@ test("the rules contain the documented three alerts, and those for boxes, stores
     BoxDown: "2m, critical",
     SinkBehind: "5m, warning",
     RecordsLost: "0m, critical",
+    GpuLost: "2m, critical",
     GpuHot: "5m, warning",
     ModelOnCpu: "5m, warning",
   });

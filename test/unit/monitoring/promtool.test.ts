@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { Histogram } from "../../../worker/counting/histogram.ts";
-import { type Family, METRICS } from "../../../worker/exposition/metrics.ts";
+import type { Family } from "../../../worker/exposition/family.ts";
+import { METRICS } from "../../../worker/exposition/metrics.ts";
 import { render } from "../../../worker/exposition/text.ts";
 import { dashboardQueries, MONITORING } from "../../support/monitoring-files.ts";
 import { findPrometheus, lintOf } from "../../support/prometheus.ts";
@@ -32,7 +33,7 @@ describe.skipIf(isMissing)(NAME, { timeout: TIMEOUT_MS }, () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   test("promtool accepts the rules", () => {
-    expect(outputOf("check", "rules", "prometheus_rules.yml")).toContain("8 rules found");
+    expect(outputOf("check", "rules", "prometheus_rules.yml")).toContain("9 rules found");
   });
 
   test.each([

@@ -92,7 +92,16 @@ function newSender(requests: OpenRequest[] = []) {
     loaded: [],
   };
   const sender = new ReadingsSender({
-    gpu: { take: () => ({ available: false, error: null, driver_version: null, samples: [] }) },
+    gpu: {
+      take: () => ({
+        available: false,
+        error: null,
+        driver_version: null,
+        samples: [],
+        failed: false,
+        lost: [],
+      }),
+    },
     inventory: { latest: () => inventory },
     system: { take: () => [] },
     counts: () => ({

@@ -48,6 +48,17 @@ const BOXES: [name: string, box: Partial<LiveBox>, expected: string[]][] = [
     ["critical ollama_unreachable: Box atlas cannot reach its Ollama: ECONNREFUSED"],
   ],
   ["has not polled its Ollama yet", { ollama_reachable: null }, []],
+  [
+    "has lost one of two GPUs",
+    { gpu_failed: true, lost_gpus: [{ index: 1, uuid: "GPU-1", name: "L40S" }] },
+    ["critical gpu_lost: Box atlas cannot read GPU 1: the GPU is lost"],
+  ],
+  [
+    "has a driver that failed before any GPU was read",
+    { gpus: [], gpu_failed: true, gpu_error: "driver/library version mismatch" },
+    ["critical gpu_lost: Box atlas cannot read its GPUs: driver/library version mismatch"],
+  ],
+  ["has no GPU", { gpus: [], gpu_error: "nvidia-smi was not found" }, []],
   ["has a GPU at 85 °C", { gpus: [gpuOf({ temperature_c: 85 })] }, []],
   [
     "has a GPU at 86 °C",

@@ -159,7 +159,7 @@ test("critical concerns come first, and keep their order otherwise", () => {
 });
 
 describe("the status of /api/health", () => {
-  test("is degraded by the same conditions as in 0.1.0, and never by advice about capacity", () => {
+  test("is degraded by the same conditions as in 0.1.0 and by a lost GPU, and never by advice about capacity", () => {
     const codes = Object.entries(CONCERNS).flatMap(([code, { degrades }]) =>
       degrades ? [code] : [],
     );
@@ -169,6 +169,7 @@ describe("the status of /api/health", () => {
       "ollama_unreachable",
       "clock_skew",
       "records_lost",
+      "gpu_lost",
       "recording_off",
       "store_failing",
       "store_not_cleared",

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { type Family, METRICS } from "../../../../worker/exposition/metrics.ts";
+import type { Family } from "../../../../worker/exposition/family.ts";
+import { METRICS } from "../../../../worker/exposition/metrics.ts";
 
 /** The seed fixed this name. All other metrics are in base units. */
 const MANDATED_UNITS = new Set(["ollama_request_latency_ms"]);

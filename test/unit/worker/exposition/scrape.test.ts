@@ -1,13 +1,9 @@
 import { expect, test } from "vitest";
-import type { SinkHealth } from "../../../../protocol/api/fleet.ts";
-import { Cell, type KeyedCell } from "../../../../worker/counting/cell.ts";
 import { type ScrapeParts, scrape } from "../../../../worker/exposition/scrape.ts";
 import { render } from "../../../../worker/exposition/text.ts";
-import type { RegisteredBox } from "../../../../worker/registered-box.ts";
 import { parseExposition, seriesValue } from "../../../support/exposition-parser.ts";
-import { gpuOf, helloOf, readingsOf, recordOf, systemOf } from "../../../support/records.ts";
-
-const NOW = 1_800_000_000_000;
+import { readingsOf, systemOf } from "../../../support/records.ts";
+import { keyed, NOW, parts } from "./scrape-scene.ts";
 
 test.each([false, true])(
   "a full scrape is read by the strict parser (OpenMetrics: %s)",
@@ -51,23 +47,6 @@ test.each([false, true])(
     expect(seriesValue(families, "ollama_edge_build_info", { version: "0.1.0" })).toBe(1);
   },
 );
-
-test("the energy of a GPU is counted by state, even while its box is down", () => {
-  const total = {
-    active: { joules: 1_000.5, seconds: 2 },
-    loaded: { joules: 50, seconds: 1 },
-    idle: { joules: 0, seconds: 0 },
-  };
-  const gpu = { index: 0, uuid: "GPU-1", name: "L40S", meter_id: "m", reported: total, total };
-  const boxes = [{ ...boxOf("gone"), gpu_energy: [gpu] }];
-  const families = parseExposition(render(scrape({ ...parts(), boxes, live: [] }), false));
-  const labels = { box: "gone", gpu: "0", uuid: "GPU-1", name: "L40S" };
-  const joules = "ollama_gpu_energy_joules_total";
-  expect(seriesValue(families, joules, { ...labels, state: "active" })).toBe(1_000.5);
-  expect(seriesValue(families, joules, { ...labels, state: "idle" })).toBe(0);
-  const seconds = "ollama_gpu_energy_seconds_total";
-  expect(seriesValue(families, seconds, { ...labels, state: "loaded" })).toBe(1);
-});
 
 test("energy has samples where it is known, and no sample otherwise", () => {
   const lifetime = [
@@ -208,64 +187,3 @@ test("a store has its backlog, its delivered and dropped records, and its last s
   const none = parseExposition(render(scrape({ ...parts(), sinks: [] }), false));
   expect(none.get("ollama_sink_backlog_records")?.series).toEqual([]);
 });
-
-function parts(): ScrapeParts {
-  const cells = [
-    keyed("llama3.2", "atlas"),
-    keyed("mistral", "basil"),
-    keyed("", "", { status: "error", endpoint: "/api/tags" }),
-  ];
-  const atlas = boxOf("atlas");
-  const basil = {
-    ...boxOf("basil"),
-    hello: helloOf("basil", { simulated: true }),
-    state: "down" as const,
-  };
-  const live = [
-    { name: "atlas", up: true, in_flight: 2, queue_depth: null },
-    { name: "basil", up: false, in_flight: null, queue_depth: null },
-  ];
-  return {
-    nowMs: NOW,
-    version: "0.1.0",
-    lifetime: cells,
-    boxes: [atlas, basil],
-    live,
-    sinks: [SINK],
-    untrusted: [{ box: "basil", reason: "seal", records: 2 }],
-  };
-}
-
-const SINK: SinkHealth = {
-  sink: "clickhouse",
-  state: "failing",
-  backlog: 7,
-  last_success: new Date(NOW).toISOString(),
-  last_error: null,
-  next_attempt: null,
-  delivered: 40,
-  dropped: 2,
-  set_aside: 1,
-  clearing: false,
-};
-
-function boxOf(name: string): RegisteredBox {
-  const readings = readingsOf(NOW, ["llama3.2:latest"], [gpuOf(name, NOW)]);
-  return {
-    name,
-    hello: helloOf(name),
-    state: "up",
-    connected_at_ms: NOW,
-    last_seen_ms: NOW,
-    readings,
-    readings_at_ms: NOW,
-    gpus_at_ms: NOW,
-    gpu_energy: [],
-  };
-}
-
-function keyed(model: string, box: string, rest: Parameters<typeof recordOf>[1] = {}): KeyedCell {
-  const cell = new Cell();
-  cell.add(recordOf(NOW, rest), NOW);
-  return { model, box, cell };
-}

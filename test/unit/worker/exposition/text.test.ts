@@ -1,7 +1,7 @@
 /** The text of a scrape, and the strict parser with which other tests read it. */
 import { expect, test } from "vitest";
 import { Histogram } from "../../../../worker/counting/histogram.ts";
-import type { Family } from "../../../../worker/exposition/metrics.ts";
+import type { Family } from "../../../../worker/exposition/family.ts";
 import { render } from "../../../../worker/exposition/text.ts";
 import { parseExposition } from "../../../support/exposition-parser.ts";
 

@@ -39,7 +39,14 @@ const box = (
     now_ms: null,
     system: [],
     gpu_energy: null,
-    gpu: { available: false, error: null, driver_version: null, samples: [] },
+    gpu: {
+      available: false,
+      error: null,
+      driver_version: null,
+      samples: [],
+      failed: false,
+      lost: [],
+    },
     in_flight: 0,
     local_in_flight: 0,
     requests: [],
@@ -78,6 +85,16 @@ test("ranks a box whose Ollama does not answer last", () => {
   expect(
     choose([box("sick", ["m:1b"], ["m:1b"], { reachable: false }), box("well", [])], "m:1b"),
   ).toEqual(["well", "sick"]);
+});
+
+test("ranks a box whose GPU is lost after the others with the model, and before those without it", () => {
+  const lost = box("lost", ["m:1b"], ["m:1b"]);
+  if (lost.readings !== null) lost.readings.gpu.failed = true;
+  expect(choose([lost, box("none", []), box("disk", ["m:1b"])], "m:1b")).toEqual([
+    "disk",
+    "lost",
+    "none",
+  ]);
 });
 
 test("leaves out boxes that are down or draining", () => {

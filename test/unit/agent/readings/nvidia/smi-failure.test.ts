@@ -54,6 +54,7 @@ test("explains a failed start and a signal, within the size limit of a state", (
   expect(gpuFailure({ ...end, spawnError: "ENOENT" }, false)).toEqual({
     reason: "nvidia-smi was not found, and this machine has no NVIDIA GPU",
     permanent: true,
+    isFault: false,
   });
   expect(gpuFailure({ ...end, spawnError: "EACCES" }).reason).toBe(
     "nvidia-smi could not be started (EACCES)",
@@ -69,4 +70,24 @@ test("finds the field that a driver refuses", () => {
     "device_minor",
   );
   expect(refusedField("No devices were found")).toBeNull();
+});
+
+test.each([
+  ["a driver mismatch on a machine with a GPU", "Driver/library version mismatch", true, true],
+  [
+    "a lost GPU",
+    "Unable to determine the device handle for GPU 0000:01:00.0: GPU is lost",
+    true,
+    true,
+  ],
+  ["no device on a machine that may have no GPU", "No devices were found", null, false],
+  ["no device on a machine without a GPU", "No devices were found", false, false],
+])("%s is a fault only if the machine has a GPU", (_name, output, hasGpu, isFault) => {
+  const end = { output, code: 9, signal: null, spawnError: null };
+  expect(gpuFailure(end, hasGpu).isFault).toBe(isFault);
+});
+
+test("a machine without the tool is no fault, even with a GPU", () => {
+  const end = { output: "", code: null, signal: null, spawnError: "ENOENT" };
+  expect(gpuFailure(end, true).isFault).toBe(false);
 });

@@ -104,6 +104,8 @@ test("reports a failure with its reason until nvidia-smi works", async () => {
     error: null,
     driver_version: null,
     samples: [],
+    failed: false,
+    lost: [],
   });
   const failed = await until(gpu.source, (taken) => taken.error !== null);
   expect(failed).toMatchObject({
