@@ -1,11 +1,11 @@
 "use strict";
 /**
  * Makes `npm start` and `npm test` complete on a fresh clone: runs `npm ci` when node_modules is
- * missing or differs from the lockfile. CommonJS, because it must run on whatever Node is on the
- * PATH, before the project's own Node is there.
+ * missing or differs from the lockfile, and checks that there is a Node that runs the sources.
+ * CommonJS, because it must run on whatever Node is on the PATH, before the project's own is there.
  */
 const { spawnSync } = require("node:child_process");
-const { readFileSync } = require("node:fs");
+const { existsSync, readFileSync } = require("node:fs");
 const { join } = require("node:path");
 
 const root = join(__dirname, "..");
@@ -46,3 +46,21 @@ if (!isInstalled()) {
     process.exit(npm.status ?? 1);
   }
 }
+
+/** The lockfile has a Node for the usual machines. On others the one on the PATH takes its place. */
+const hasOwnNode = existsSync(join(root, "node_modules/.bin/node"));
+
+/** The oldest Node that runs the sources: it has `import.meta.main`. */
+const NODE_MIN = { major: 24, minor: 2 };
+
+const [major, minor] = process.versions.node.split(".").map(Number);
+const isOld = major < NODE_MIN.major || (major === NODE_MIN.major && minor < NODE_MIN.minor);
+if (!hasOwnNode && isOld) {
+  console.error(
+    `The lockfile brought no Node to this machine (${process.platform}, ${process.arch}), and Node ` +
+      `${process.versions.node} is too old. Install Node ${NODE_MIN.major}.${NODE_MIN.minor} or newer, or delete node_modules and try again.`,
+  );
+  process.exit(1);
+}
+
+module.exports = { hasOwnNode };

@@ -6,7 +6,7 @@
  * they are missing, and then runs the file under the project's own Node, or the command from
  * `node_modules/.bin`. CommonJS without types, because the system's Node may be older than the project's.
  */
-require("./install.cjs");
+const { hasOwnNode } = require("./install.cjs");
 const { spawn } = require("node:child_process");
 const { delimiter, join } = require("node:path");
 
@@ -17,7 +17,8 @@ const bin = join(__dirname, "..", "node_modules", ".bin");
 const [program, ...rest] = process.argv.slice(2);
 const [command, args] = program.endsWith(".ts") ? ["node", [program, ...rest]] : [program, rest];
 
-const child = spawn(join(bin, command), args, {
+const isOnPath = command === "node" && !hasOwnNode;
+const child = spawn(isOnPath ? command : join(bin, command), args, {
   stdio: "inherit",
   env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` },
   shell: process.platform === "win32",
