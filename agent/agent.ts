@@ -14,6 +14,7 @@ import { atMost, DRAIN_MS } from "./clock/drain.ts";
 import { after } from "./clock/timers.ts";
 import { CloudGuard } from "./cloud/cloud-guard.ts";
 import type { AgentConfig } from "./config.ts";
+import { PhaseInference } from "./infer/phase-inference.ts";
 import type { Listener } from "./listen/listener.ts";
 import type { Log } from "./log.ts";
 import { EnergyMeter } from "./measure/energy.ts";
@@ -55,6 +56,8 @@ export type AgentOptions = {
   listener?: Listener | null;
   /** Shared with the listener, because all requests of a box share its GPUs. */
   energy?: EnergyMeter;
+  /** Shared with the listener, because all requests of a box share its Ollama. */
+  phases?: PhaseInference;
   /** Shared with the listener, so that one list of models serves both. */
   cloudGuard?: CloudGuard;
   /** The exporter type that this program expects of the edge. A difference is logged once. */
@@ -100,6 +103,7 @@ export class Agent {
     this.#spool = spool;
     this.#energy = options.energy ?? new EnergyMeter();
     this.#listener = options.listener ?? null;
+    const phases = options.phases ?? new PhaseInference(config.ollamaParallel);
     this.edge = new EdgeTerms(log, options.exporterType ?? null);
     this.#ollama = new OllamaClient(config.ollamaUrl);
     const cloudGuard = options.cloudGuard ?? new CloudGuard({ ...config, now });
@@ -125,6 +129,7 @@ export class Agent {
         this.#readings.send();
       },
       onListing: (answer) => cloudGuard.learn(answer),
+      onPoll: (inventory) => phases.listed(inventory, Date.now(), now()),
     });
     this.#system = new SystemSampler({
       diskFolders: diskFolders({
@@ -184,6 +189,7 @@ export class Agent {
       outgoing: this.#outgoing,
       spool,
       energy: this.#energy,
+      phases,
       log,
       now,
       forbidsText: () => this.edge.forbidsText,

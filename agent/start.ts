@@ -4,6 +4,7 @@ import { Agent } from "./agent.ts";
 import { steadyClock } from "./clock/steady-clock.ts";
 import { CloudGuard } from "./cloud/cloud-guard.ts";
 import type { AgentConfig, ServedConfig } from "./config.ts";
+import { PhaseInference } from "./infer/phase-inference.ts";
 import type { ListenAddress } from "./listen/listen-address.ts";
 import { CLOCKS, Listener, NOTHING_RECORDED } from "./listen/listener.ts";
 import type { Log } from "./log.ts";
@@ -63,6 +64,7 @@ async function startAgent(
   const { box, edgeUrl, ollamaUrl, stateDir, simulated } = config;
   const spool = Spool.open(`${stateDir}/spool`, { now: steadyClock(Date.now()), log });
   const energy = new EnergyMeter();
+  const phases = new PhaseInference(config.ollamaParallel);
   const cloudGuard = new CloudGuard({ ...config, now: CLOCKS.now });
   const wallClock = () => agent.edge.nowMs;
   const keepsText = () => agent.edge.keepsText;
@@ -78,6 +80,7 @@ async function startAgent(
           ollamaUrl,
           spool,
           energy,
+          phases,
           guard: cloudGuard.decide,
           log,
           keepsText,
@@ -87,6 +90,7 @@ async function startAgent(
   const agent = new Agent(config, agentIdIn(stateDir), spool, log, {
     ...options,
     energy,
+    phases,
     cloudGuard,
     listener,
   });

@@ -96,6 +96,7 @@ export const REQUEST_COLUMNS = {
   load_ms: { type: "double", nullable: true },
   prefill_ms: { type: "double", nullable: true },
   decode_ms: { type: "double", nullable: true },
+  phases_source: { type: "label", nullable: true, comment: "ollama or inferred" },
   done_reason: { type: "label", nullable: true },
   key_id: { type: "label", nullable: true },
   client_ip: { type: "text", nullable: true },

@@ -29,6 +29,14 @@ export const Api = z.enum(["ollama", "openai", "anthropic"]);
 export type Api = z.infer<typeof Api>;
 
 /**
+ * `ollama`: from the durations that Ollama reports. `inferred`: its answer has none (`/v1`), and the
+ * agent inferred the phases from the times of arrival, the other requests and the pace of the model.
+ * An inferred phase is within 5 %, or null.
+ */
+export const PhasesSource = z.enum(["ollama", "inferred"]);
+export type PhasesSource = z.infer<typeof PhasesSource>;
+
+/**
  * How the energy of a request was measured. `instant`: from instantaneous power, several times a
  * second. `mean`: from the mean power of each second.
  */
@@ -129,6 +137,8 @@ export const RequestRecord = z.object({
   load_ms: ms,
   prefill_ms: ms,
   decode_ms: ms,
+  /** Where the four phases come from. Null if none is known, and from older versions. */
+  phases_source: PhasesSource.nullable().default(null),
   done_reason: z.string().max(64).nullable(),
   key_id: z.string().max(64).nullable(),
   client_ip: z.string().max(64).nullable(),
@@ -184,6 +194,7 @@ export const UNMEASURED = {
   load_ms: null,
   prefill_ms: null,
   decode_ms: null,
+  phases_source: null,
   tunnel_ms: null,
   done_reason: null,
   energy_j: null,

@@ -21,6 +21,7 @@ import { newRequestId } from "../../protocol/request-id.ts";
 import { aim, apiOf } from "../../protocol/target.ts";
 import { atMost, DRAIN_MS } from "../clock/drain.ts";
 import { ListenError } from "../errors.ts";
+import { PhaseInference } from "../infer/phase-inference.ts";
 import type { LogLevel } from "../log.ts";
 import { EnergyMeter } from "../measure/energy.ts";
 import { OllamaClient } from "../request/ollama.ts";
@@ -51,6 +52,7 @@ export const CLOCKS = { now: () => performance.now(), wallClock: Date.now };
 export const NOTHING_RECORDED = {
   spool: null,
   energy: new EnergyMeter(),
+  phases: new PhaseInference(null),
   keepsText: () => false,
   forbidsText: () => true,
 };

@@ -20,7 +20,7 @@ import {
 } from "./readers.ts";
 import { responses } from "./responses.ts";
 import { type StreamFormat, StreamReader } from "./stream-reader.ts";
-import { type Measured, Tally } from "./tally.ts";
+import { type AnswerArrival, type Measured, Tally } from "./tally.ts";
 
 export type { Measured } from "./tally.ts";
 
@@ -49,6 +49,7 @@ export type Meter = {
   end(nowMs: number): Uint8Array;
   /** Returns the figures known so far. */
   measured(): Measured;
+  arrival(): AnswerArrival;
 };
 
 /**
@@ -77,6 +78,9 @@ const MEDIA: ReadonlyMap<string, (text: string) => AnswerPart> = new Map([
   ["/v1/audio/transcriptions", partOfTranscription],
 ]);
 
+/** Returns whether answers of this endpoint are vectors, which are not generated token by token. */
+export const makesVectors = (endpoint: string): boolean => EMBEDDINGS.has(endpoint);
+
 export function meterOf(options: MeterOptions): Meter {
   const { startMs, keepText, api } = options;
   const tally = new Tally({ startMs, keepText, timesDecode: api !== "ollama" });
@@ -88,6 +92,7 @@ export function meterOf(options: MeterOptions): Meter {
     data: (chunk, nowMs) => reader.data(chunk, nowMs),
     end: (nowMs) => reader.end(nowMs),
     measured: () => tally.measured(),
+    arrival: () => tally.arrival,
   };
 }
 

@@ -29,6 +29,16 @@ export type Measured = {
   error: string | null;
 };
 
+/** How an answer arrived. Its whole text at once has no first content. */
+export type AnswerArrival = {
+  /** Monotonic ms; null before it. */
+  firstContentMs: number | null;
+  /** Parts with content; null if not all were read. */
+  contentParts: number | null;
+  /** The answer ended as its API ends answers, without an error. */
+  isComplete: boolean;
+};
+
 export type TallyOptions = {
   /** Monotonic ms at which the request arrived on this box. */
   startMs: number;
@@ -54,6 +64,15 @@ export class Tally {
 
   constructor(options: TallyOptions) {
     this.#options = options;
+  }
+
+  /** The times and parts of the answer so far. */
+  get arrival(): AnswerArrival {
+    return {
+      firstContentMs: this.#firstContentMs,
+      contentParts: this.#contentParts,
+      isComplete: this.#isComplete && this.#error === null,
+    };
   }
 
   /** True if the answer may end after the last part. */

@@ -15,6 +15,8 @@ export type InventoryOptions = {
   log: Log;
   /** Called when the models, the loaded models, the version or the reachability changed. */
   onChange: (inventory: Inventory) => void;
+  /** Called after every poll that read the models in memory. */
+  onPoll?: (inventory: Inventory) => void;
   /** Takes every answer to `/api/tags`. */
   onListing?: (answer: unknown) => void;
   /** Wall clock, unix ms. */
@@ -48,6 +50,7 @@ export class InventoryPoller {
   constructor(options: InventoryOptions) {
     this.#options = {
       onListing: () => {},
+      onPoll: () => {},
       now: Date.now,
       pollMs: POLL_MS,
       pollsPerListing: POLLS_PER_LISTING,
@@ -141,6 +144,7 @@ export class InventoryPoller {
       models: models ?? before.models,
       loaded: loaded ?? before.loaded,
     });
+    if (loaded !== null) this.#options.onPoll(this.#inventory);
   }
 
   #get(path: string): Promise<OllamaAnswer> {

@@ -157,6 +157,7 @@ export class MeasuredRequest {
   }
 
   pause(): void {
+    this.#measurement?.pause();
     this.#exchange?.pause();
   }
 

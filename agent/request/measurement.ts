@@ -14,10 +14,12 @@ import {
   UNMEASURED,
 } from "../../protocol/records.ts";
 import { isInference } from "../../protocol/routes.ts";
+import type { InferredPhases } from "../infer/infer-phases.ts";
+import type { FinishedAnswer, PhaseInference } from "../infer/phase-inference.ts";
 import type { EnergyMeter } from "../measure/energy.ts";
 import { type LocalBody, localBodyOf } from "../measure/local-body.ts";
-import { type Meter, meterOf } from "../measure/meter.ts";
-import { roundMs } from "../measure/phases.ts";
+import { type Measured, type Meter, makesVectors, meterOf } from "../measure/meter.ts";
+import { type PhasesMs, roundMs } from "../measure/phases.ts";
 import type { RequestProgress } from "../spool/lines.ts";
 import type { Spool } from "../spool/spool.ts";
 
@@ -25,6 +27,7 @@ export type MeasurementShell = {
   box: string;
   spool: Spool;
   energy: EnergyMeter;
+  phases: PhaseInference;
   /** Returns whether the edge forbids to keep text now, even if it was allowed when the request began. */
   forbidsText: () => boolean;
   /** Monotonic milliseconds. */
@@ -60,6 +63,10 @@ export class Measurement {
   readonly #arrived: ArrivalTimes;
   readonly #shell: MeasurementShell;
   #prompt: string | null = null;
+  #hasContent = false;
+  #wasPaused = false;
+  /** When Ollama had sent the whole answer, monotonic ms; null before. */
+  #endMs: number | null = null;
   #meter: Meter | null = null;
   /** When the caller's answer stopped, and its text by then; null while the answer is on its way. */
   #stopped: { atMs: number; response: string | null } | null = null;
@@ -79,10 +86,13 @@ export class Measurement {
    */
   begin(body: Uint8Array, read: ReadBody | null): LocalBody {
     const { endpoint, api, stream, keep_text, model } = this.#open;
-    const { box, spool, energy, now } = this.#shell;
+    const { box, spool, energy, phases, now } = this.#shell;
     const local = localBodyOf(endpoint, stream, body, read);
     this.#prompt = keep_text ? local.prompt : null;
-    if (isInference(endpoint)) energy.begin(this.#id, now(), model);
+    if (isInference(endpoint)) {
+      energy.begin(this.#id, now(), model);
+      if (model !== null) phases.begin(this.#id, model, now());
+    }
     spool.begin({
       request_id: this.#id,
       box,
@@ -107,13 +117,25 @@ export class Measurement {
 
   /** Measures a part of the answer. Returns the part of it that is for the caller. */
   data(chunk: Uint8Array): Uint8Array {
-    return this.#meter?.data(chunk, this.#shell.now()) ?? chunk;
+    const shown = this.#meter?.data(chunk, this.#shell.now()) ?? chunk;
+    if (!this.#hasContent && this.#meter?.arrival().firstContentMs != null) {
+      this.#hasContent = true;
+      this.#shell.phases.content(this.#id);
+    }
+    return shown;
+  }
+
+  /** Ollama waits for the caller, so the times of arrival show the pace of the caller. */
+  pause(): void {
+    this.#wasPaused = true;
   }
 
   /** Ollama has finished its part. Returns the rest of the answer for the caller. */
   end(): Uint8Array | null {
     const nowMs = this.#shell.now();
     this.#shell.energy.end(this.#id, nowMs);
+    this.#shell.phases.end(this.#id, nowMs);
+    this.#endMs = nowMs;
     return this.#meter?.end(nowMs) ?? null;
   }
 
@@ -146,14 +168,17 @@ export class Measurement {
 
   /** Writes the record. Called once. */
   close({ status, httpStatus, failedAt, message, resumed }: RequestEnding): void {
-    const { box, spool, energy, forbidsText, now } = this.#shell;
+    const { box, spool, energy, phases, forbidsText, now } = this.#shell;
     energy.end(this.#id, now());
+    phases.end(this.#id, now());
     // `error` is not a field of the record: the ending already includes it.
-    const { error: _, ...measured } = this.#meter?.measured() ?? { ...UNMEASURED, error: null };
+    const figures = this.#meter?.measured() ?? { ...UNMEASURED, error: null };
+    const { error: _, ...measured } = figures;
     const endMs = this.#stopped?.atMs ?? now();
     const record: ReportedRecord = {
       ...factsOf(this.#id, this.#open),
       ...measured,
+      ...this.#phases(figures),
       response: this.#stopped === null ? measured.response : this.#stopped.response,
       box,
       status,
@@ -173,4 +198,41 @@ export class Measurement {
     const keepsText = this.#open.keep_text && !forbidsText();
     spool.finish(keepsText ? record : withoutText(record));
   }
+
+  /** Returns the phases that Ollama reported, or those that can be inferred. */
+  #phases(measured: Measured): InferredPhases & Pick<ReportedRecord, "phases_source"> {
+    const { ttft_ms, queue_ms, load_ms, prefill_ms, decode_ms } = measured;
+    const seen = { queue_ms, load_ms, prefill_ms, decode_ms };
+    const reports = this.#open.api === "ollama";
+    const inferred = this.#shell.phases.finish(
+      this.#id,
+      this.#finishedAnswer(measured, reports ? seen : null),
+    );
+    const phases =
+      inferred === null
+        ? { ttft_ms, ...seen }
+        : { ...inferred, ttft_ms: ttft_ms ?? inferred.ttft_ms };
+    const isKnown = PHASES.some((phase) => phases[phase] !== null);
+    return { ...phases, phases_source: isKnown ? (reports ? "ollama" : "inferred") : null };
+  }
+
+  /** Null for an answer that did not end as it should: its times show nothing. */
+  #finishedAnswer(
+    { prompt_tokens, completion_tokens }: Pick<Measured, "prompt_tokens" | "completion_tokens">,
+    phases: PhasesMs | null,
+  ): FinishedAnswer | null {
+    const arrival = this.#meter?.arrival();
+    if (arrival === undefined || !arrival.isComplete || this.#endMs === null) return null;
+    return {
+      firstContentMs: arrival.firstContentMs,
+      endMs: this.#endMs,
+      contentParts: arrival.contentParts,
+      promptTokens: prompt_tokens,
+      completionTokens: makesVectors(this.#open.endpoint) ? 0 : completion_tokens,
+      wasPrompt: !this.#wasPaused,
+      phases,
+    };
+  }
 }
+
+const PHASES = ["queue_ms", "load_ms", "prefill_ms", "decode_ms"] as const;

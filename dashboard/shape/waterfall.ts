@@ -2,8 +2,9 @@
  * The time of a request, split into phases. Pure.
  *
  * Edge and tunnel come first, although part of the tunnel's round trip is the way back. Ollama
- * reports the load, prefill and decode times; the queue time is derived by subtraction. Time that
- * no phase accounts for becomes one segment, "other".
+ * reports the load, prefill and decode times, and the queue time is derived by subtraction; the
+ * agent infers all four for APIs that report none. Time that no phase accounts for becomes one
+ * segment, "other".
  */
 import type { LogEntry } from "../../protocol/api/logs.ts";
 

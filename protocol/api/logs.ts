@@ -19,6 +19,11 @@ export const LogEntry = z
       .describe(
         "round trip of the tunnel, measured by the last heartbeat before the request; part of latency_ms",
       ),
+    phases_source: RequestRecord.shape.phases_source
+      .unwrap()
+      .describe(
+        "source of queue, load, prefill and decode. ollama: reported by Ollama; inferred: by the agent, within 5 % or null, because the API of the call reports none; null if none is known, or from an older version",
+      ),
     energy_method: RequestRecord.shape.energy_method
       .unwrap()
       .describe(

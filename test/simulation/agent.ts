@@ -4,6 +4,7 @@
  */
 
 import type { After } from "../../agent/clock/timers.ts";
+import { PhaseInference } from "../../agent/infer/phase-inference.ts";
 import { EnergyMeter } from "../../agent/measure/energy.ts";
 import { Delivery, RECORDS_DELAY_MS } from "../../agent/spool/delivery.ts";
 import { Spool } from "../../agent/spool/spool.ts";
@@ -84,6 +85,7 @@ export class AgentProcess {
       tunnelMs: () => null,
       forbidsText: () => false,
       energy,
+      phases: new PhaseInference(null),
       log,
       onOver: () => this.#delivery.recordWaits(),
     });

@@ -3,6 +3,7 @@
  * and its effect stays with its stream.
  */
 
+import { PhaseInference } from "../../agent/infer/phase-inference.ts";
 import { EnergyMeter } from "../../agent/measure/energy.ts";
 import { Spool } from "../../agent/spool/spool.ts";
 import { Outgoing } from "../../agent/tunnel/outgoing.ts";
@@ -97,6 +98,7 @@ function fuzzAgent(chance: Chance, sum: Fuzzed): void {
     tunnelMs: () => null,
     forbidsText: () => false,
     energy: new EnergyMeter(),
+    phases: new PhaseInference(null),
     log: () => {},
     onOver: () => {},
   };

@@ -38,6 +38,7 @@ export function recordOf(
     load_ms: 2,
     prefill_ms: 150,
     decode_ms: 1_000,
+    phases_source: "ollama",
     done_reason: "stop",
     key_id: null,
     client_ip: "192.168.1.100",

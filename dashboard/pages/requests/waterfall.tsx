@@ -25,16 +25,20 @@ export function Waterfall({ entry }: { entry: LogEntry }) {
   );
 }
 
-const FROM_OLLAMA =
-  "Load, prefill (prompt) and decode (response) are reported by Ollama or measured as its response arrives.";
+const FROM_OLLAMA = "Load, prefill (prompt) and decode (response) are reported by Ollama.";
 const OTHER =
   "“Other” is time that neither Ollama nor the edge accounts for, such as waiting for a slow caller.";
 
+const INFERRED_PHASES: ReadonlySet<Phase> = new Set(["queue", "load", "prefill", "decode"]);
+const INFERRED =
+  "Queue, load, prefill and decode are inferred, to within 5 %: this API of Ollama does not report them.";
+
 /** Explains where the figures come from. */
-function sourceOf({ edge_ms, tunnel_ms }: LogEntry): string {
-  if (edge_ms === null) return `Only the box measured this request. ${FROM_OLLAMA} ${OTHER}`;
-  if (tunnel_ms === null) return `The tunnel time is unknown. ${FROM_OLLAMA} ${OTHER}`;
-  return `Tunnel time is the round trip measured just before this request. ${FROM_OLLAMA} ${OTHER}`;
+function sourceOf({ edge_ms, tunnel_ms, phases_source }: LogEntry): string {
+  const phases = phases_source === "inferred" ? INFERRED : FROM_OLLAMA;
+  if (edge_ms === null) return `Only the box measured this request. ${phases} ${OTHER}`;
+  if (tunnel_ms === null) return `The tunnel time is unknown. ${phases} ${OTHER}`;
+  return `Tunnel time is the round trip measured just before this request. ${phases} ${OTHER}`;
 }
 
 export function WaterfallTable({ entry }: { entry: LogEntry }) {
@@ -45,7 +49,12 @@ export function WaterfallTable({ entry }: { entry: LogEntry }) {
         <tbody>
           {segmentsOf(entry).map(({ phase, ms, from, part }) => (
             <tr key={phase}>
-              <th scope="row">{NAMES[phase]}</th>
+              <th scope="row">
+                {NAMES[phase]}
+                {entry.phases_source === "inferred" && INFERRED_PHASES.has(phase) && (
+                  <span class="quiet"> (inferred)</span>
+                )}
+              </th>
               <td class="number">{duration(ms)}</td>
               <td class="number quiet">{percent(part)}</td>
               <td class="phase-bar">

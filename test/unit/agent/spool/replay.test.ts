@@ -37,6 +37,7 @@ describe("after a crash", () => {
       load_ms: null,
       prefill_ms: null,
       decode_ms: null,
+      phases_source: null,
       done_reason: null,
     });
     expect(second).toMatchObject({ request_id: later, latency_ms: 4 });

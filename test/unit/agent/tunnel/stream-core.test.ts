@@ -1,5 +1,6 @@
 /** Cases that the simulation found, and the actions of the box's end of a stream in them. */
 import { expect, test } from "vitest";
+import { PhaseInference } from "../../../../agent/infer/phase-inference.ts";
 import { EnergyMeter } from "../../../../agent/measure/energy.ts";
 import type { Spool } from "../../../../agent/spool/spool.ts";
 import { Outgoing } from "../../../../agent/tunnel/outgoing.ts";
@@ -122,6 +123,7 @@ function tableWithStream() {
     tunnelMs: () => null,
     forbidsText: () => false,
     energy: new EnergyMeter(),
+    phases: new PhaseInference(null),
     log: () => {},
     onOver: () => {},
   });

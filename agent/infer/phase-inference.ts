@@ -1,0 +1,171 @@
+/**
+ * Infers the phases of requests whose answers have no durations (`/v1`), from everything that this
+ * agent sees of its Ollama: the other requests, the polls, and the answers that have durations. Pure:
+ * the caller passes in monotonic time.
+ */
+import { type Inventory, withTag } from "../../protocol/inventory.ts";
+import type { PhasesMs } from "../measure/phases.ts";
+import type { Bounds } from "./bounds.ts";
+import { type ArrivedAnswer, type InferredPhases, inferPhases, ownDecode } from "./infer-phases.ts";
+import { LearnedPace } from "./learned.ts";
+import { type LoadedUntil, loadedUntil, Residencies, type Residency } from "./residency.ts";
+import { SlotTurns } from "./slot-turns.ts";
+
+/** Models whose pace is kept. The one that was not called for longest is forgotten. */
+const MODELS_MAX = 64;
+
+type Model = { name: string; turns: SlotTurns; pace: LearnedPace };
+
+type Sent = {
+  model: Model;
+  sentMs: number;
+  residency: Residency;
+  isAlone: boolean;
+  hasContent: boolean;
+  /** Ollama works on it, or it waits. */
+  isOpen: boolean;
+  wait: Bounds | null;
+};
+
+/** An answer as it arrived. Times are monotonic ms. */
+export type FinishedAnswer = ArrivedAnswer & {
+  /** Ollama's own; null for an answer without durations. */
+  phases: PhasesMs | null;
+};
+
+export class PhaseInference {
+  readonly #slots: number;
+  readonly #sent = new Map<string, Sent>();
+  readonly #models = new Map<string, Model>();
+  readonly #residencies = new Residencies();
+
+  /** @param parallel  `OLLAMA_NUM_PARALLEL`; null if unknown, when Ollama's default of 1 holds */
+  constructor(parallel: number | null) {
+    this.#slots = Math.max(1, parallel ?? 1);
+  }
+
+  /** Takes a poll of the models in memory, and both clocks at that time. */
+  listed(inventory: Pick<Inventory, "loaded">, unixMs: number, nowMs: number): void {
+    this.polled(loadedUntil(inventory, unixMs, nowMs), nowMs);
+  }
+
+  /** Takes a poll of the models in memory. */
+  polled(loaded: readonly LoadedUntil[], nowMs: number): void {
+    this.#residencies.polled(loaded, nowMs);
+  }
+
+  /** An inference request is sent to Ollama. */
+  begin(id: string, modelName: string, nowMs: number): void {
+    const model = this.#modelOf(withTag(modelName));
+    const open = [...this.#sent.values()].filter(({ isOpen }) => isOpen);
+    const residency = this.#residencyOf(model, open, nowMs);
+    if (residency === "absent") this.#residencies.loading();
+    for (const other of open) other.isAlone = false;
+    model.turns.begin(id, nowMs);
+    this.#sent.set(id, {
+      model,
+      sentMs: nowMs,
+      residency,
+      isAlone: open.length === 0,
+      hasContent: false,
+      isOpen: true,
+      wait: null,
+    });
+  }
+
+  /** The first content of a request arrived. */
+  content(id: string): void {
+    const sent = this.#sent.get(id);
+    if (sent === undefined || sent.hasContent) return;
+    sent.hasContent = true;
+    sent.model.turns.content(id);
+    this.#residencies.answered(sent.model.name);
+  }
+
+  /** Ollama has finished with a request, or it was cancelled. */
+  end(id: string, nowMs: number): void {
+    const sent = this.#sent.get(id);
+    if (sent === undefined || !sent.isOpen) return;
+    sent.isOpen = false;
+    sent.wait = sent.model.turns.end(id, nowMs);
+  }
+
+  /** The request is over. Learns from its answer, or infers the phases that the answer lacks. */
+  finish(id: string, answer: FinishedAnswer | null): InferredPhases | null {
+    const sent = this.#sent.get(id);
+    this.#sent.delete(id);
+    if (sent === undefined || answer === null) return null;
+    const sinceSent = {
+      ...answer,
+      firstContentMs: answer.firstContentMs === null ? null : answer.firstContentMs - sent.sentMs,
+      endMs: answer.endMs - sent.sentMs,
+    };
+    this.#residencies.answered(sent.model.name);
+    if (answer.phases !== null) {
+      learnFromPhases(sent, sinceSent, answer.phases);
+      return null;
+    }
+    const { residency, wait, isAlone, model } = sent;
+    const context = contextOf(answer);
+    const inferred = inferPhases(sinceSent, {
+      residency,
+      wait,
+      isAlone,
+      overhead: model.pace.overhead(),
+      decode: context === null ? null : model.pace.decode(context),
+      coldPrefill: model.pace.coldPrefill(),
+    });
+    learnFromTimes(sent, sinceSent);
+    return inferred;
+  }
+
+  #residencyOf(model: Model, open: readonly Sent[], nowMs: number): Residency {
+    const others = open.filter((other) => other.model === model);
+    if (others.some(({ hasContent }) => hasContent)) return "loaded";
+    // A model that another request waits for may still be loading.
+    if (others.some(({ residency }) => residency !== "loaded")) return "unknown";
+    return others.length > 0 ? "loaded" : this.#residencies.of(model.name, nowMs);
+  }
+
+  #modelOf(name: string): Model {
+    const model = this.#models.get(name) ?? {
+      name,
+      turns: new SlotTurns(this.#slots),
+      pace: new LearnedPace(),
+    };
+    this.#models.delete(name);
+    this.#models.set(name, model);
+    for (const [oldest, { turns }] of this.#models)
+      if (this.#models.size > MODELS_MAX && turns.size === 0) this.#models.delete(oldest);
+    return model;
+  }
+}
+
+const contextOf = ({ promptTokens, completionTokens }: ArrivedAnswer): number | null =>
+  promptTokens === null || completionTokens === null ? null : promptTokens + completionTokens;
+
+const foundSlot = ({ residency, wait }: Sent): boolean => residency === "loaded" && wait?.hi === 0;
+
+function learnFromPhases(sent: Sent, answer: ArrivedAnswer, phases: PhasesMs): void {
+  const { load_ms, queue_ms, prefill_ms, decode_ms } = phases;
+  const { pace } = sent.model;
+  if (foundSlot(sent) && load_ms !== null && queue_ms !== null) pace.addOverhead(load_ms, queue_ms);
+  const { promptTokens, completionTokens } = answer;
+  const context = contextOf(answer);
+  if (!sent.isAlone || promptTokens === null || completionTokens === null || context === null)
+    return;
+  if (sent.residency === "absent" && prefill_ms !== null)
+    pace.addColdPrefill(prefill_ms / promptTokens);
+  if (completionTokens > 1 && decode_ms !== null)
+    pace.addDecode(context, decode_ms / (completionTokens - 1));
+}
+
+function learnFromTimes(sent: Sent, answer: ArrivedAnswer): void {
+  const { pace } = sent.model;
+  if (foundSlot(sent) && answer.firstContentMs !== null)
+    pace.addFirstContent(answer.firstContentMs);
+  const context = contextOf(answer);
+  const own = ownDecode(answer);
+  if (sent.isAlone && own !== null && context !== null)
+    pace.addDecode(context, (own.lo + own.hi) / 2);
+}
