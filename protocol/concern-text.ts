@@ -5,7 +5,7 @@
  * come through the caller's formats: the page knows the viewer's units and clock, the edge does not.
  */
 import type { Concern } from "./concern.ts";
-import { UNTRUSTED_TEXT } from "./untrusted.ts";
+import type { Untrusted } from "./untrusted.ts";
 
 export type ConcernFormats = {
   count: (value: number) => string;
@@ -26,6 +26,16 @@ export const concernText = (concern: Concern, formats: ConcernFormats): ConcernT
   title: titleOf(concern),
   predicate: predicateOf(concern, formats),
 });
+
+/** Completes "most recently 5 min ago …". */
+const UNTRUSTED_TEXT: Record<Untrusted, string> = {
+  seal: "with a seal that does not match",
+  no_seal: "without a seal",
+  time: "with an impossible time",
+  endpoint: "with an unknown endpoint",
+  malformed: "in an unknown form",
+  values: "with impossible figures",
+};
 
 /** Titles of concerns about the edge, by code: "Edge" would repeat itself and explain nothing. */
 const EDGE_TITLES: Record<string, string> = {

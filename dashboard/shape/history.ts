@@ -1,6 +1,6 @@
 /** The history as chart columns, and the parameters for each time range. Pure. */
 import type { History, HistoryPoint } from "../../protocol/api/stats.ts";
-import { UNKNOWN } from "./format.ts";
+import { duration, UNKNOWN } from "./format.ts";
 
 export const RANGES = ["5m", "15m", "1h", "6h", "24h", "7d", "30d", "90d", "365d"] as const;
 export type Range = (typeof RANGES)[number];
@@ -74,6 +74,19 @@ export function drawnBuckets(
   if (newest === undefined) return { count: 0, isUnfinished: false };
   const isUnfinished = nowMs / 1_000 - newest >= UNFINISHED_SECONDS_MIN;
   return { count: isUnfinished ? at.length : at.length - 1, isUnfinished };
+}
+
+/**
+ * Explains the figures beside the titles of charts, which differ from the readings on cards.
+ * @param at        start of each bucket, in Unix seconds
+ * @param readings  where the page shows the latest readings
+ * @returns         null before there are two buckets
+ */
+export function bucketNote(at: readonly number[], readings: string): string | null {
+  const [first, second] = at;
+  if (first === undefined || second === undefined) return null;
+  const span = duration(1_000 * (second - first));
+  return `Each chart shows means over ${span}, and beside its title that of the last whole ${span}. ${readings}`;
 }
 
 export type HistoryColumns = {

@@ -66,8 +66,16 @@ test.concurrent("names the simulated box in a banner, and labels it in the title
   await page.getByText("atlas runs no model: its answers and figures are made up.").waitFor();
   expect(await page.getByText("All answers and figures on this page are made up").count()).toBe(0);
   expect(await page.title()).toMatch(/^\[simulated\]/);
-  expect(await page.locator(".box", { hasText: "atlas" }).getByText("simulated").count()).toBe(1);
-  expect(await page.locator(".box", { hasText: "borealis" }).getByText("simulated").count()).toBe(
-    0,
-  );
+  expect(
+    await page
+      .locator(".box", { hasText: "atlas" })
+      .getByText("simulated", { exact: true })
+      .count(),
+  ).toBe(1);
+  expect(
+    await page
+      .locator(".box", { hasText: "borealis" })
+      .getByText("simulated", { exact: true })
+      .count(),
+  ).toBe(0);
 });

@@ -31,6 +31,11 @@ test("keeps every file that the page loads for a year, under a name with its has
   }
 });
 
+test("the first script contains no parser of records: the edge has checked what it sends", async () => {
+  const [script = ""] = (await linkedIn("/")).filter((path) => path.endsWith(".js"));
+  expect(await (await fetch(stack.url + script)).text()).not.toMatch(/ZodError|ZodType/);
+});
+
 test.each(["/", "/favicon.ico", "/assets/docs.css", "/assets/third-party-notices.txt"])(
   "checks %s again at every load, without sending it again",
   async (path) => {

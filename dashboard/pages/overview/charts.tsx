@@ -7,6 +7,7 @@ import { Choice, FailureNote, Section, Skeleton } from "../../parts/basics.tsx";
 import { Chart } from "../../parts/chart.tsx";
 import { duration, short, tokenRate } from "../../shape/format.ts";
 import {
+  bucketNote,
   columnsOf,
   everyMsOf,
   GRANULARITY,
@@ -79,6 +80,11 @@ export function Charts({ hasStore }: { hasStore: boolean }) {
             lines={lines.errors}
           />
         </div>
+      )}
+      {columns !== null && (
+        <p class="footnote">
+          {bucketNote(columns.at, "The boxes below show their latest readings.")}
+        </p>
       )}
     </Section>
   );

@@ -8,7 +8,7 @@ import { Choice, FailureNote, Section, Skeleton } from "../../parts/basics.tsx";
 import { Chart } from "../../parts/chart.tsx";
 import { gib, ofHundred, short, temperature, watts } from "../../shape/format.ts";
 import { type GpuFigure, gpuLines } from "../../shape/gpu-history.ts";
-import { drawnBuckets, type Line, startsOf } from "../../shape/history.ts";
+import { bucketNote, drawnBuckets, type Line, startsOf } from "../../shape/history.ts";
 
 const EDGE_RANGES = ["5m", "15m", "1h", "6h", "24h"] as const;
 /** Only an external store keeps samples longer than a day. */
@@ -113,6 +113,7 @@ export function MachineHistory({ box, hasStore }: { box: string; hasStore: boole
           />
         </div>
       )}
+      <p class="footnote">{bucketNote(ofGpus.at, "The cards show the latest readings.")}</p>
     </Section>
   );
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import {
+  bucketNote,
   columnsOf,
   drawnBuckets,
   isUnknown,
@@ -100,4 +101,11 @@ test("leaves buckets without requests unknown before counting began, and 0 after
   expect(tokens).toEqual([null, 0, null, null, 0]);
   const earlier = new Date(START - MINUTE_MS).toISOString();
   expect(columnsOf({ metrics, since: earlier }, START).requests).toEqual([0, 4, 0, 0, 0]);
+});
+
+test("explains that a chart shows means, once it has two buckets", () => {
+  expect(bucketNote([60], "The cards show the latest readings.")).toBeNull();
+  expect(bucketNote([60, 120, 180], "The cards show the latest readings.")).toBe(
+    "Each chart shows means over 1\u202fmin, and beside its title that of the last whole 1\u202fmin. The cards show the latest readings.",
+  );
 });
