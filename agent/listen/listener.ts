@@ -35,6 +35,7 @@ import {
 } from "./listen-address.ts";
 import { type Arrival, answerError, type CallShell, LocalCall } from "./local-call.ts";
 import { type LocalFailure, localWireErrorOf } from "./local-failure.ts";
+import { WaitingConnections } from "./waiting-connections.ts";
 
 export type ListenerOptions = Omit<CallShell, "ollama"> & {
   /** The Ollama that is called. It must not be the listener itself. */
@@ -71,6 +72,7 @@ export class Listener {
   readonly #shell: CallShell;
   readonly #ollama: OllamaClient;
   readonly #server: Server;
+  readonly #waiting: WaitingConnections;
   readonly #bodyMs: number;
   readonly #calls = new Set<LocalCall>();
   #isLoopback = true;
@@ -96,6 +98,7 @@ export class Listener {
       connectionsCheckingInterval: Math.min(CHECK_MS_MAX, headMs / 2),
     };
     this.#server = createServer(settings, (request, response) => this.#receive(request, response));
+    this.#waiting = new WaitingConnections(this.#server);
     this.#server.maxConnections = connectionsMax;
     this.#server.on("drop", () => this.#full(connectionsMax));
     // Every call on a connection adds a close listener, and a caller may pipeline many calls.
@@ -227,8 +230,7 @@ export class Listener {
 
   /** A connection was closed at once, because there are too many. */
   #full(connectionsMax: number): void {
-    // Connections that wait for a next request make room for callers that have one.
-    this.#server.closeIdleConnections();
+    this.#waiting.close();
     this.#rarely("warn", "listener_full", { connections: connectionsMax });
   }
 
