@@ -35,6 +35,9 @@ export type WireError = {
   headers?: Record<string, string>;
 };
 
+/** The status of a caller that left before its answer; nginx's "client closed request". */
+export const CLOSED_REQUEST = 499;
+
 /** For errors that a retry may cure, in seconds. */
 export const RETRY = { "retry-after": "5" };
 

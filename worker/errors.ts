@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { REPOSITORY_MODELS_MAX } from "../protocol/api/repository.ts";
 import {
   byGateway,
+  CLOSED_REQUEST,
   type Dialect,
   errorBody,
   errorHeaders,
@@ -30,6 +31,8 @@ export type FailureReason =
   | { reason: "repository_full" }
   | { reason: "repository_unavailable"; detail: string }
   | { reason: "store_unavailable"; detail: string }
+  /** In the middle of its upload. Nobody reads the answer; the record is that of a cancelled call. */
+  | { reason: "caller_left" }
   | { reason: "no_box" }
   | { reason: "box_down"; box: string }
   | { reason: "box_connected"; box: string }
@@ -179,6 +182,12 @@ export function wireErrorOf(failure: FailureReason): WireError {
         "box_down",
         `Box ${failure.box} is not connected. Check that its agent is running.`,
         RETRY,
+      );
+    case "caller_left":
+      return byGateway(
+        CLOSED_REQUEST,
+        "caller_left",
+        "The caller left before its request was complete.",
       );
     case "box_refused":
       return byGateway(502, "box_refused", failure.message);

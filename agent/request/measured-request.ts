@@ -6,6 +6,7 @@
  * listener are measured requests. `measurement.ts` is the part that measures and records.
  */
 import { type ReadBody, readBodyOf } from "../../protocol/body-reader.ts";
+import { CLOSED_REQUEST } from "../../protocol/failures.ts";
 import { NO_PAYLOAD } from "../../protocol/frames.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
 import { type Headers, type Open, openRequestOf } from "../../protocol/messages.ts";
@@ -35,11 +36,6 @@ export type AnswerHandler = {
   /** Called once, instead of `onEnd`. `hadHead` is true if the answer had begun. */
   onError(message: string, hadHead: boolean): void;
 };
-
-/**
- * The status recorded for a caller that left before the answer; nginx's "client closed request".
- */
-const CLOSED_REQUEST = 499;
 
 export class MeasuredRequest {
   readonly #id: string;

@@ -2,6 +2,7 @@
  * A caller that leaves stops Ollama within a second, whether it hangs up in order (FIN), as most
  * clients do, or resets the connection, and whatever Ollama is doing for it.
  */
+import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
@@ -141,3 +142,41 @@ async function load(): Promise<{ active: number; waiting: number }> {
   const answer = await fetch(`${ollama.url}/_simulated/load`);
   return (await answer.json()) as { active: number; waiting: number };
 }
+
+const UPLOADS = Object.entries(ENDINGS).flatMap(([ending, leave]) =>
+  ["/ollama/api/chat", "/v1/messages", "/api/chat"].flatMap((path) =>
+    ["Content-Length: 100000", "Transfer-Encoding: chunked"].map(
+      (framing) => [ending, path, framing, leave] as const,
+    ),
+  ),
+);
+
+test.each(UPLOADS)(
+  "%s in the middle of an upload to %s with %s is recorded as cancelled",
+  async (ending, path, framing, leave) => {
+    const program = `${ending} ${path} ${framing}`;
+    const socket = connect({ host: "127.0.0.1", port: stack.port, allowHalfOpen: true });
+    socket.on("error", () => {}).resume();
+    sockets.push(socket);
+    // The way through the front must exist: otherwise the caller may leave before its request arrives.
+    socket.write(`GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:${stack.port}\r\n\r\n`);
+    await once(socket, "data");
+    const part = framing.startsWith("Content") ? '{"model":' : '9\r\n{"model":\r\n';
+    socket.write(
+      `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1:${stack.port}\r\nUser-Agent: ${program}\r\n${framing}\r\n\r\n${part}`,
+    );
+    // The front and the Worker serve a later request only after they have read this part.
+    await stack.health();
+    leave(socket);
+    const recorded = await eventually(async () =>
+      (await stack.logs()).logs.find(({ user_agent }) => user_agent === program),
+    );
+    expect(recorded).toMatchObject({
+      status: "cancelled",
+      http_status: 499,
+      failed_at: null,
+      error_message: null,
+      box: null,
+    });
+  },
+);

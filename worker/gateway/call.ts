@@ -23,7 +23,8 @@ import {
 import type { OllamaRoute } from "../../protocol/routes.ts";
 import { aim, type Target } from "../../protocol/target.ts";
 import { demand, type Principal } from "../auth.ts";
-import { BROKEN_BODY, type FailureReason, GatewayError } from "../errors.ts";
+import { type FailureReason, GatewayError } from "../errors.ts";
+import { uploadFailure } from "./broken-upload.ts";
 import type { Call, CallBody } from "./serve.ts";
 import { concat } from "./stream/bytes.ts";
 
@@ -122,7 +123,7 @@ export function parsedJson(bytes: Uint8Array): unknown {
 
 /**
  * Reads the body. Never holds more of it in memory than the limit.
- * @throws {GatewayError} `body_too_large`; `bad_request` if it ends early or a chunk is malformed
+ * @throws {GatewayError} `body_too_large`; `bad_request` if a chunk is malformed; `caller_left`
  */
 export async function bytesOf(request: Request, bytesMax: number): Promise<Uint8Array> {
   const length = request.headers.get("content-length");
@@ -141,7 +142,7 @@ export async function bytesOf(request: Request, bytesMax: number): Promise<Uint8
     return concat(chunks);
   } catch (error) {
     if (error instanceof GatewayError) throw error;
-    throw new GatewayError(BROKEN_BODY, { cause: error });
+    throw new GatewayError(uploadFailure(error), { cause: error });
   }
 }
 

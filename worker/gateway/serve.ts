@@ -63,7 +63,10 @@ export async function serve(
   };
   let { open } = call;
   try {
-    const { bytes, model, stream } = await bodyOf();
+    const reading = bodyOf();
+    // The runtime drops an invocation whose caller has left, unless something is left to wait for.
+    waitUntil(reading.catch(() => {}));
+    const { bytes, model, stream } = await reading;
     open = { ...open, model: model ?? open.model, stream };
     const { boxes, settings, sealKey } = await fleetOf(env);
     open = { ...open, keep_text: inForce(settingsOf(env), settings).logContent === "on" };
@@ -97,12 +100,14 @@ export async function serve(
   } catch (error) {
     const failure: FailureReason =
       error instanceof GatewayError ? error.failure : { reason: "internal" };
-    await record(open, {
-      box: null,
-      status: "error",
-      httpStatus: wireErrorOf(failure).status,
-      failure,
-    });
+    const httpStatus = wireErrorOf(failure).status;
+    const isCancelled = failure.reason === "caller_left";
+    await record(
+      open,
+      isCancelled
+        ? { box: null, status: "cancelled", httpStatus, failure: null }
+        : { box: null, status: "error", httpStatus, failure },
+    );
     throw error;
   }
 }

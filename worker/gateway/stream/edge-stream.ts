@@ -5,12 +5,14 @@
  * Lives as long as the answer, in the Worker invocation that owes it. The sockets, the clock and the
  * byte streams are here; {@link EdgeStreamCore} decides everything.
  */
+import { CLOSED_REQUEST } from "../../../protocol/failures.ts";
 import { encodeFrames, type StreamId } from "../../../protocol/frames.ts";
 import type { Headers as HeaderPairs, Open } from "../../../protocol/messages.ts";
 import { errorResponse, GatewayError } from "../../errors.ts";
+import { uploadFailure } from "../broken-upload.ts";
 import type { CallerAnswer, EdgeStreamActions } from "./actions.ts";
 import { EdgeStreamCore } from "./edge-stream-core.ts";
-import { CLOSED_REQUEST, type Ended } from "./ended.ts";
+import type { Ended } from "./ended.ts";
 import type { Pulse } from "./pulse.ts";
 
 export type EdgeCall = {
@@ -161,8 +163,8 @@ export class EdgeStream {
       if (done) this.#reader = null;
       this.#do(this.#core.body(done ? null : value));
     } catch (error) {
-      if (isMalformed(error)) this.#do(this.#core.bodyBroke());
-      else this.#cancel(); // the caller broke off its upload
+      if (uploadFailure(error).reason === "caller_left") this.#cancel();
+      else this.#do(this.#core.bodyBroke());
     }
   }
 
@@ -215,10 +217,6 @@ export class EdgeStream {
     this.#done.resolve();
   }
 }
-
-/** A caller that leaves has a message of its own; workerd hides the one of a malformed chunk. */
-const isMalformed = (error: unknown): boolean =>
-  error instanceof Error && error.message.startsWith("internal error");
 
 function headersOf(pairs: HeaderPairs): Headers {
   const headers = new Headers();

@@ -1,4 +1,5 @@
 /** How a stream ended, and which side keeps its record. Pure. */
+import { CLOSED_REQUEST } from "../../../protocol/failures.ts";
 import type { Abort } from "../../../protocol/messages.ts";
 import { type FailureReason, wireErrorOf } from "../../errors.ts";
 
@@ -16,9 +17,6 @@ export type Ended =
 
 /** An agent's record is in the ledger by then, unless its tunnel is lost. */
 const AGENT_FIRST_MS = 5_000;
-
-/** nginx's "client closed request". */
-export const CLOSED_REQUEST = 499;
 
 /** The agent ends these streams itself and records them. */
 const RECORDED_BY_AGENT: ReadonlySet<FailureReason["reason"]> = new Set([
