@@ -37,9 +37,8 @@ import { Tunnel } from "./tunnel/tunnel.ts";
 import { AGENT_VERSION } from "./version.ts";
 
 /**
- * Seconds between two GPU readings. Most GPUs report `power.draw` as the mean of the last second,
- * so a longer interval would miss energy. In loop mode a reading costs tens of ms, and the driver
- * stays awake while the agent runs.
+ * Seconds between two GPU readings. Most GPUs report `power.draw` as the mean of the last second, so
+ * a longer interval would miss energy. In loop mode a reading costs tens of ms and keeps the driver up.
  */
 const GPU_EVERY_S = 1;
 
@@ -124,8 +123,9 @@ export class Agent {
     this.#inventory = new InventoryPoller({
       base: config.ollamaUrl,
       log,
-      onChange: () => {
-        this.#energy.hasModel = this.#inventory.latest().loaded.length > 0;
+      onChange: ({ reachable, loaded }) => {
+        if (reachable) this.#ollama.answered();
+        this.#energy.hasModel = loaded.length > 0;
         this.#readings.send();
       },
       onListing: (answer) => cloudGuard.learn(answer),

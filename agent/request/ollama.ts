@@ -9,6 +9,7 @@ import http from "node:http";
 import https from "node:https";
 import type { Headers } from "../../protocol/messages.ts";
 import { FORWARDED_HEADERS, HOP_BY_HOP_HEADERS } from "../../protocol/routes.ts";
+import { OLLAMA_BACK_MS, OllamaPatience } from "./patience.ts";
 
 export type LocalRequest = {
   method: string;
@@ -22,6 +23,8 @@ export type LocalRequest = {
   /** Called once, instead of `onEnd`. `hadHead` is true if the answer had begun. */
   onError(error: Error, hadHead: boolean): void;
 };
+
+const WAITED = `also after ${OLLAMA_BACK_MS / 1_000} s`;
 
 export type LocalExchange = {
   /** Returns false if the caller should wait for `onDrain`. */
@@ -40,6 +43,7 @@ export class OllamaClient {
   readonly #base: URL;
   readonly #agent: http.Agent;
   readonly #request: typeof http.request;
+  readonly #patience = new OllamaPatience();
 
   /** @param base  e.g. `http://127.0.0.1:11434` */
   constructor(base: URL) {
@@ -55,10 +59,17 @@ export class OllamaClient {
     this.#request = isTls ? https.request : http.request;
   }
 
+  /** Ollama has answered somebody else, so an outage of it is over. */
+  answered(): void {
+    this.#patience.answered();
+  }
+
   send(local: LocalRequest): LocalExchange {
     let isOver = false;
     let isRead = false;
     let answer: http.IncomingMessage | null = null;
+    let isSent = false;
+    let retry: NodeJS.Timeout | null = null;
     let request = this.#open(local);
     const fail = (error: Error) => {
       if (isOver) return;
@@ -68,6 +79,7 @@ export class OllamaClient {
     const listen = () => {
       request.once("response", (message) => {
         answer = message;
+        this.#patience.answered();
         local.onHead(message.statusCode ?? 502, answerHeaders(message.rawHeaders));
         message.on("data", local.onData);
         message.once("end", () => {
@@ -91,11 +103,20 @@ export class OllamaClient {
           error.code === "ECONNRESET" &&
           local.body !== null
         ) {
-          request = this.#open(local);
-          listen();
-          sendWhole(request, local.body);
-        } else fail(error);
+          isSent = true;
+          return again();
+        }
+        if (isOver || error.code !== "ECONNREFUSED" || isSent) return fail(error);
+        const waitMs = this.#patience.refused(performance.now());
+        // A body that arrives in parts is gone once it was written.
+        if (waitMs !== null && local.body !== null) retry = setTimeout(again, waitMs);
+        else fail(retry === null ? error : new Error(`${error.message}, ${WAITED}`));
       });
+    };
+    const again = () => {
+      request = this.#open(local);
+      listen();
+      if (local.body !== null) sendWhole(request, local.body);
     };
     listen();
     if (local.body !== null) sendWhole(request, local.body);
@@ -107,6 +128,7 @@ export class OllamaClient {
       resume: () => answer?.resume(),
       abort: () => {
         isOver = true;
+        if (retry !== null) clearTimeout(retry);
         // A complete exchange keeps its connection for the next request; otherwise the connection
         // is
         // closed, which stops Ollama.

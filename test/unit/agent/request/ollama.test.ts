@@ -155,3 +155,51 @@ test("closes the connection on an abort, which stops Ollama", async () => {
   exchange.abort();
   await eventually(async () => sockets.size === 0);
 });
+
+/** Stops an Ollama, as its restart does. Returns a function that starts it again. */
+async function stopped(server: Server): Promise<() => void> {
+  const address = server.address();
+  const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+  const closed = once(server, "close");
+  server.close();
+  server.closeAllConnections();
+  await closed;
+  return () => void server.listen(port, "127.0.0.1");
+}
+
+test("waits for an Ollama that is restarted, and sends it the request once", async () => {
+  const bodies: string[] = [];
+  const { client, server, sockets } = await ollama((request, response) => {
+    request.on("data", (chunk: Buffer) => bodies.push(chunk.toString()));
+    request.on("end", () => response.end("ok"));
+  });
+  await request(client, bytes("before")).outcome;
+  const start = await stopped(server);
+  await eventually(async () => sockets.size === 0);
+  const during = request(client, bytes("during"));
+  let isOver = false;
+  const outcome = during.outcome.finally(() => {
+    isOver = true;
+  });
+  const left = request(client, bytes("left"));
+  await expect(
+    request(new OllamaClient(new URL("http://127.0.0.1:9")), bytes("x")).outcome,
+  ).resolves.toMatchObject({ hadHead: false });
+  expect(isOver).toBe(false);
+  left.exchange.abort();
+  start();
+  expect(await outcome).toMatchObject({ text: "ok", error: null });
+  expect(bodies).toEqual(["before", "during"]);
+});
+
+test("sends no request again to an Ollama that was killed while it served it", async () => {
+  let served = 0;
+  const { client, server } = await ollama((request) => {
+    if (served++ === 0) request.resume();
+  });
+  const { outcome } = request(client, bytes("{}"));
+  await eventually(async () => served === 1);
+  (await stopped(server))();
+  expect(await outcome).toMatchObject({ hadHead: false, error: expect.any(String) });
+  expect(served).toBe(1);
+});

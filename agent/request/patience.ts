@@ -1,0 +1,30 @@
+/**
+ * Patience with an Ollama that refuses connections, as after a restart or an update of it. Pure.
+ *
+ * A refused connection has carried nothing, so the request can be sent later without being sent
+ * twice. An Ollama that has never answered is not waited for: its address is probably wrong.
+ */
+
+/** The service of Ollama's installer restarts it after 3 s, and it then starts within a few seconds. */
+export const OLLAMA_BACK_MS = 10_000;
+
+const RETRY_MS = 100;
+
+export class OllamaPatience {
+  #hasAnswered = false;
+  /** The first refusal since the last answer, monotonic ms. */
+  #refusedMs: number | null = null;
+
+  /** Ollama has answered something, to anybody. */
+  answered(): void {
+    this.#hasAnswered = true;
+    this.#refusedMs = null;
+  }
+
+  /** A connection was refused. Returns the time until the next attempt, ms; null to give up. */
+  refused(nowMs: number): number | null {
+    if (!this.#hasAnswered) return null;
+    this.#refusedMs ??= nowMs;
+    return nowMs - this.#refusedMs < OLLAMA_BACK_MS ? RETRY_MS : null;
+  }
+}
