@@ -72,7 +72,6 @@ export class Agent {
   readonly #spool: Spool;
   readonly #energy: EnergyMeter;
   readonly #gpu: GpuSource;
-  readonly #energyReport: EnergyReport;
   readonly #inventory: InventoryPoller;
   readonly #system: SystemSampler;
   readonly #readings: ReadingsSender;
@@ -114,11 +113,12 @@ export class Agent {
         this.#energy.read(gpuIndex, watts, atMs, kind);
         this.#delivery.recordWaits();
       },
+      joulesOf: (gpuIndex) => this.#energy.joulesOf(gpuIndex),
       onChange: () => this.#readings.send(),
       now: Date.now,
       log,
     });
-    this.#energyReport = new EnergyReport(this.#energy.totals);
+    const energyReport = new EnergyReport(this.#energy.totals);
     this.#energy.onBusy = (isBusy) => this.#gpu.needPower(isBusy);
     this.#inventory = new InventoryPoller({
       base: config.ollamaUrl,
@@ -166,7 +166,7 @@ export class Agent {
       system: this.#system,
       counts: () => ({
         ...this.#openRequests.load(),
-        gpu_energy: this.#energyReport.of(this.#gpu),
+        gpu_energy: energyReport.of(this.#gpu),
         local_in_flight: this.#listener?.inFlight ?? 0,
         tunnel_ms: this.#tunnel.roundTripMs,
         spooled: spool.pending,

@@ -16,6 +16,9 @@ type TextType = "uuid" | "time" | "label" | "text" | "long_text";
 /** Each store maps these to types of its own. */
 export type ColumnType = "boolean" | NumberType | TextType;
 
+/** How values over time become one. */
+export type Combining = "mean" | "max" | "sum";
+
 export type StoredColumn = {
   type: ColumnType;
   nullable: boolean;
@@ -26,8 +29,8 @@ export type StoredColumn = {
    * shown.
    */
   logName?: string | null;
-  /** The history of samples shows its mean. */
-  averaged?: true;
+  /** How the history of samples combines it over a bucket. */
+  history?: Combining;
   /** Shown by a store that keeps comments on columns. No apostrophes. */
   comment?: string;
 };
@@ -122,18 +125,27 @@ export const GPU_SAMPLE_COLUMNS = {
   index: { type: "uint32", nullable: false, comment: "index of the GPU on its box" },
   uuid: { type: "label", nullable: true },
   name: { type: "label", nullable: false },
-  utilization_percent: { type: "float", nullable: true, averaged: true },
-  memory_used_mb: { type: "double", nullable: true, averaged: true },
-  memory_total_mb: { type: "double", nullable: true, averaged: true },
-  temperature_c: { type: "float", nullable: true, averaged: true },
-  power_draw_w: { type: "float", nullable: true, averaged: true },
+  utilization_percent: { type: "float", nullable: true, history: "mean" },
+  memory_used_mb: { type: "double", nullable: true, history: "mean" },
+  memory_total_mb: { type: "double", nullable: true, history: "mean" },
+  temperature_c: { type: "float", nullable: true, history: "mean" },
+  power_draw_w: { type: "float", nullable: true, history: "mean" },
   power_limit_w: { type: "float", nullable: true },
-  sm_clock_mhz: { type: "float", nullable: true, averaged: true },
+  sm_clock_mhz: { type: "float", nullable: true, history: "mean" },
   fan_percent: { type: "float", nullable: true },
   throttle_reasons: {
     type: "label",
     nullable: true,
     comment: "separated by commas; empty: not throttled; null: unknown",
+  },
+  utilization_max_percent: { type: "float", nullable: true, history: "max" },
+  memory_used_max_mb: { type: "double", nullable: true, history: "max" },
+  temperature_max_c: { type: "float", nullable: true, history: "max" },
+  energy_j: {
+    type: "double",
+    nullable: true,
+    history: "sum",
+    comment: "energy of the GPU in these ten seconds",
   },
   simulated: { type: "boolean", nullable: true, derived: true, comment: "true: made up" },
 } as const satisfies ColumnsOf<StoredGpuSample>;
@@ -141,23 +153,23 @@ export const GPU_SAMPLE_COLUMNS = {
 export const SYSTEM_SAMPLE_COLUMNS = {
   at: { type: "time", nullable: false },
   box: { type: "label", nullable: false, derived: true },
-  cpu_percent: { type: "double", nullable: true, averaged: true },
-  cpu_count_logical: { type: "count", nullable: true, averaged: true },
+  cpu_percent: { type: "double", nullable: true, history: "mean" },
+  cpu_count_logical: { type: "count", nullable: true, history: "mean" },
   load_1m: { type: "double", nullable: true },
-  memory_total_bytes: { type: "double", nullable: true, averaged: true },
-  memory_used_bytes: { type: "double", nullable: true, averaged: true },
+  memory_total_bytes: { type: "double", nullable: true, history: "mean" },
+  memory_used_bytes: { type: "double", nullable: true, history: "mean" },
   disk_path: {
     type: "label",
     nullable: true,
     comment: "folder whose file system the disk figures describe",
   },
-  disk_total_bytes: { type: "double", nullable: true, averaged: true },
-  disk_used_bytes: { type: "double", nullable: true, averaged: true },
-  in_flight: { type: "count", nullable: false, averaged: true, comment: "open requests" },
+  disk_total_bytes: { type: "double", nullable: true, history: "mean" },
+  disk_used_bytes: { type: "double", nullable: true, history: "mean" },
+  in_flight: { type: "count", nullable: false, history: "mean", comment: "open requests" },
   queued: {
     type: "count",
     nullable: false,
-    averaged: true,
+    history: "mean",
     comment: "open requests that Ollama has not begun to answer",
   },
 } as const satisfies ColumnsOf<StoredSystemSample>;
@@ -169,12 +181,12 @@ export type LogColumn = {
   [Name in keyof RequestColumns]: RequestColumns[Name] extends { logName: unknown } ? never : Name;
 }[keyof RequestColumns];
 
-/** The columns of a table whose history is a mean. */
-type Averaged<Table> = {
-  [Name in keyof Table]: Table[Name] extends { averaged: true } ? Name : never;
+/** The columns of a table that a history shows. */
+type Shown<Table> = {
+  [Name in keyof Table]: Table[Name] extends { history: Combining } ? Name : never;
 }[keyof Table];
-export type AveragedGpuColumn = Averaged<typeof GPU_SAMPLE_COLUMNS>;
-export type AveragedSystemColumn = Averaged<typeof SYSTEM_SAMPLE_COLUMNS>;
+export type GpuHistoryColumn = Shown<typeof GPU_SAMPLE_COLUMNS>;
+export type SystemHistoryColumn = Shown<typeof SYSTEM_SAMPLE_COLUMNS>;
 
 /** The names of the columns that pass a test, in the order of the table. */
 const namesOf = <Name extends string>(
@@ -204,12 +216,15 @@ export const LOG_ENTRY_FIELDS: readonly string[] = [
   ...LOG_COLUMNS,
 ];
 
-export const AVERAGED_GPU_COLUMNS = namesOf<AveragedGpuColumn>(GPU_SAMPLE_COLUMNS, isAveraged);
-export const AVERAGED_SYSTEM_COLUMNS = namesOf<AveragedSystemColumn>(
-  SYSTEM_SAMPLE_COLUMNS,
-  isAveraged,
-);
+/** How the history combines each column that it shows. */
+export const GPU_HISTORY = combiningOf<GpuHistoryColumn>(GPU_SAMPLE_COLUMNS);
+export const SYSTEM_HISTORY = combiningOf<SystemHistoryColumn>(SYSTEM_SAMPLE_COLUMNS);
 
-function isAveraged({ averaged }: StoredColumn): boolean {
-  return averaged === true;
+function combiningOf<Name extends string>(
+  table: Readonly<Record<string, StoredColumn>>,
+): Readonly<Record<Name, Combining>> {
+  const shown = Object.entries(table).flatMap(([name, { history }]) =>
+    history === undefined ? [] : [[name, history]],
+  );
+  return Object.fromEntries(shown) as Record<Name, Combining>;
 }

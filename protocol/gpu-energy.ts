@@ -28,6 +28,9 @@ export function addEnergy(total: GpuEnergy, added: Partial<GpuEnergy>): GpuEnerg
   return { active: sum("active"), loaded: sum("loaded"), idle: sum("idle") };
 }
 
+export const joulesIn = ({ active, loaded, idle }: GpuEnergy): number =>
+  active.joules + loaded.joules + idle.joules;
+
 /** Returns the growth from one total to a later one. A total that shrank has not grown. */
 export function energySince(before: GpuEnergy, after: GpuEnergy): GpuEnergy {
   const growth = (state: EnergyState) => ({

@@ -56,6 +56,11 @@ export const GpuState = z.object({
   driver_version: z.string().max(64).nullable(),
   /** Samples since the last readings, oldest first. */
   samples: z.array(GpuSample).max(1_000),
+  /**
+   * Samples over ten seconds since the last readings, oldest first, for the history. Null from
+   * older agents, whose samples are the history.
+   */
+  history: z.array(GpuSample).max(1_000).nullable().default(null),
   /** True if the box has a GPU that should be readable and is not. Older agents omit it. */
   failed: z.boolean().default(false),
   /** GPUs that the agent has read since it started, and can no longer read. */

@@ -203,8 +203,13 @@ export const UNMEASURED = {
 } satisfies Partial<RequestRecord>;
 
 const reading = z.number().nullable();
+/** Only in samples over ten seconds, and not from older agents. */
+const later = reading.default(null);
 
-/** One GPU at one moment. `null` if nvidia-smi gives no number (`[N/A]` and its many variants). */
+/**
+ * One GPU at one moment, or over ten seconds: figures are then means, and the fields behind
+ * `throttle_reasons` are known. `null` if the driver gives no number.
+ */
 export const GpuSample = z.object({
   at: z.iso.datetime({ precision: 3 }),
   box: BoxName,
@@ -224,8 +229,21 @@ export const GpuSample = z.object({
    * unknown.
    */
   throttle_reasons: z.array(z.string().max(64)).max(16).nullable(),
+  utilization_max_percent: later,
+  memory_used_max_mb: later,
+  temperature_max_c: later,
+  /** Energy of the GPU in these ten seconds. */
+  energy_j: later,
 });
 export type GpuSample = z.infer<typeof GpuSample>;
+
+/** The fields that a sample of one moment lacks. */
+export const OVER_TIME = {
+  utilization_max_percent: true,
+  memory_used_max_mb: true,
+  temperature_max_c: true,
+  energy_j: true,
+} as const;
 
 /**
  * The machine of a box at one moment, as its agent can read it from Node.

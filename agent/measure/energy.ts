@@ -16,7 +16,7 @@
  * gap in the readings, and where readings are too rare for the length of the request. The GPUs'
  * totals count that energy all the same.
  */
-import { addEnergy, type GpuEnergy, NO_ENERGY } from "../../protocol/gpu-energy.ts";
+import { addEnergy, type GpuEnergy, joulesIn, NO_ENERGY } from "../../protocol/gpu-energy.ts";
 import type { EnergyMethod } from "../../protocol/records.ts";
 import { GpuPower, type Stretch } from "./gpu-power.ts";
 import { busyMsIn, sharesOf } from "./shares.ts";
@@ -152,6 +152,12 @@ export class EnergyMeter {
   /** Returns the energy of each GPU since the start, by index. */
   get totals(): ReadonlyMap<number, GpuEnergy> {
     return this.#totals;
+  }
+
+  /** Returns the energy of one GPU since the start; null if it was not measured. */
+  joulesOf(gpu: number): number | null {
+    const total = this.#totals.get(gpu);
+    return total === undefined ? null : joulesIn(total);
   }
 
   /** Settles the requests that finished by `endMs`. */

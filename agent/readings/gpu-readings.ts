@@ -8,6 +8,7 @@
  */
 import type { GpuState, LostGpu } from "../../protocol/inventory.ts";
 import type { GpuSample } from "../../protocol/records.ts";
+import { HistorySlots } from "./gpu-slots.ts";
 import type { GpuSourceOptions } from "./gpu-source.ts";
 
 /** Samples kept between two calls of `take`: the limit of `GpuState`. The oldest are dropped. */
@@ -17,7 +18,17 @@ const SAMPLES_MAX = 1_000;
 const STALE_INTERVALS = 3;
 
 /** One GPU's row. The time and the box are added here. */
-export type GpuReport = Omit<GpuSample, "at" | "box"> & { driver_version: string | null };
+export type GpuReport = Omit<GpuSample, "at" | "box" | keyof typeof SINGLE> & {
+  driver_version: string | null;
+};
+
+/** The fields of a sample over ten seconds, in a sample of one moment. */
+const SINGLE = {
+  utilization_max_percent: null,
+  memory_used_max_mb: null,
+  temperature_max_c: null,
+  energy_j: null,
+} as const;
 
 export class GpuReadings {
   readonly #options: GpuSourceOptions;
@@ -32,6 +43,8 @@ export class GpuReadings {
   /** Every GPU that has ever reported a figure. */
   readonly #known = new Map<number, LostGpu>();
   readonly #lost = new Set<number>();
+  readonly #slots = new Map<number, HistorySlots>();
+  #history: GpuSample[] = [];
   #isFault = false;
   #staleTimer: NodeJS.Timeout | null = null;
 
@@ -48,7 +61,8 @@ export class GpuReadings {
     }
     this.#expectNext();
     const { now, box, keepEvery = 1, log } = this.#options;
-    const sample: GpuSample = { at: new Date(now()).toISOString(), box, ...row };
+    const sample: GpuSample = { at: new Date(now()).toISOString(), box, ...row, ...SINGLE };
+    this.#remember(sample);
     // A second row of a GPU begins the next round. A silent GPU leaves `latest` one round later.
     if (this.#round.has(index)) this.#nextRound();
     this.#round.set(index, sample);
@@ -84,13 +98,15 @@ export class GpuReadings {
   }
 
   take(): GpuState {
-    const samples = this.#samples;
+    const [samples, history] = [this.#samples, this.#history];
     this.#samples = [];
+    this.#history = [];
     return {
       available: this.#available,
       error: this.#error,
       driver_version: this.#driverVersion,
       samples,
+      history,
       failed: this.#isFault || this.#lost.size > 0,
       lost: [...this.#lost].flatMap((index) => this.#known.get(index) ?? []),
     };
@@ -100,6 +116,14 @@ export class GpuReadings {
     return [...new Map([...this.#lastRound, ...this.#round]).values()]
       .filter(({ index }) => !this.#lost.has(index))
       .sort((a, b) => a.index - b.index);
+  }
+
+  #remember(sample: GpuSample): void {
+    const slots = this.#slots.get(sample.index) ?? new HistorySlots();
+    this.#slots.set(sample.index, slots);
+    const summary = slots.add(sample, this.#options.joulesOf?.(sample.index) ?? null);
+    if (summary !== null) this.#history.push(summary);
+    if (this.#history.length > SAMPLES_MAX) this.#history.shift();
   }
 
   #nextRound(): void {

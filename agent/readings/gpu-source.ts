@@ -60,6 +60,8 @@ export type GpuSourceOptions = {
   keepEvery?: number;
   /** Receives the power of one GPU at every reading, whether its sample is kept or not. */
   onPower?: (reading: PowerReading) => void;
+  /** Returns the energy of a GPU since the start, in joules; null if unknown. */
+  joulesOf?: (gpuIndex: number) => number | null;
   /** GPUs became readable, stale or lost. */
   onChange?: () => void;
   /** Wall clock in unix ms. Used only for the timestamps of samples. */

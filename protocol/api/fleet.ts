@@ -3,7 +3,7 @@ import { z } from "zod";
 import { Concern } from "../concern.ts";
 import { GpuEnergy } from "../gpu-energy.ts";
 import { InstalledModel, LoadedModel, LostGpu } from "../inventory.ts";
-import { BoxName, GpuSample, SystemSample } from "../records.ts";
+import { BoxName, GpuSample, OVER_TIME, SystemSample } from "../records.ts";
 import { StoreName } from "../stores.ts";
 import type { ApiRoute } from "./route.ts";
 import { Count, Rate, Time } from "./shapes.ts";
@@ -69,7 +69,7 @@ export const Health = z
   .meta({ id: "Health" });
 export type Health = z.infer<typeof Health>;
 
-const GpuReading = GpuSample.omit({ at: true })
+const GpuReading = GpuSample.omit({ at: true, ...OVER_TIME })
   .extend({ timestamp: Time, driver_version: z.string().nullable(), simulated: z.boolean() })
   .meta({ id: "GpuReading" });
 export type GpuReading = z.infer<typeof GpuReading>;

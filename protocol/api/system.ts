@@ -64,6 +64,7 @@ export const SystemPoint = z
     disk_used_gb: Gib,
     disk_total_gb: Gib,
     power_draw_w: Figure.describe("sum over all GPUs"),
+    energy_j: Figure.describe("energy of all GPUs in the bucket; null from older agents"),
   })
   .meta({ id: "SystemPoint" });
 export type SystemPoint = z.infer<typeof SystemPoint>;
@@ -122,6 +123,11 @@ export const GpuHistory = z
           temperature_c: column,
           power_draw_w: column,
           sm_clock_mhz: column,
+          // ours, null from older agents
+          utilization_max_percent: column.describe("highest reading of the bucket"),
+          memory_used_max_mb: column,
+          temperature_max_c: column,
+          energy_j: column.describe("energy in the bucket"),
         }),
       )
       .describe("in order of box and index"),
@@ -160,7 +166,8 @@ export const SYSTEM_ROUTES = {
     scope: "stats",
     tag: "Boxes",
     summary: "Each GPU over 5 min to 24 h, or up to 30 days with ClickHouse or Postgres",
-    description: "Means over equal buckets.",
+    description:
+      "Means over equal buckets, with the highest utilization, memory and temperature and the energy of each.",
     query: SystemHistoryQuery,
     answer: GpuHistory,
   },

@@ -43,6 +43,9 @@ export function someSamples() {
     const atMs = NOW - 3_600_000 + Math.floor(random() * 3_500_000);
     const gpu = (index: number) =>
       gpuOf(box, atMs, {
+        energy_j: known(3_000),
+        temperature_max_c: known(90),
+        utilization_max_percent: known(100),
         index,
         name: `GPU ${index}`,
         utilization_percent: known(100),

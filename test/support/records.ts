@@ -77,6 +77,10 @@ export const gpuOf = (box: string, atMs: number, rest: Partial<GpuSample> = {}):
   sm_clock_mhz: 1_695,
   fan_percent: null,
   throttle_reasons: [],
+  utilization_max_percent: null,
+  memory_used_max_mb: null,
+  temperature_max_c: null,
+  energy_j: null,
   ...rest,
 });
 
@@ -134,6 +138,7 @@ export function readingsOf(
       error: samples.length > 0 ? null : "nvidia-smi was not found",
       driver_version: "570.1",
       samples,
+      history: null,
       failed: false,
       lost: [],
     },

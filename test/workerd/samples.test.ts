@@ -236,3 +236,42 @@ const batchSizes = (aggregator: DurableObjectStub<Aggregator>) =>
       )
       .toArray(),
   );
+
+test("stores what an agent reports of ten seconds: means, maxima, reasons and energy", async () => {
+  const aggregator = await freshAggregator();
+  const now = Date.now();
+  const slot = Math.floor(now / 60_000) * 60_000 - 120_000;
+  const history = [0, 10, 20, 30].map((seconds) =>
+    gpuOf("atlas", slot + seconds * SECOND_MS, {
+      power_draw_w: 200,
+      temperature_c: 60,
+      temperature_max_c: 60 + seconds,
+      utilization_max_percent: 99,
+      energy_j: 2_000,
+      throttle_reasons: ["sw_power_cap"],
+    }),
+  );
+  const readings = readingsOf(now, [], [gpuOf("atlas", now, { power_draw_w: 700 })]);
+  await aggregator.read("atlas", { ...readings, now_ms: now, gpu: { ...readings.gpu, history } });
+  await aggregator.read("atlas", {
+    ...readings,
+    now_ms: now,
+    gpu: { ...readings.gpu, history: [] },
+  });
+  const span = { from: slot / 1_000, granularity: 60, buckets: 1 };
+  const { gpus } = await aggregator.gpuHistory(span);
+  expect(gpus).toMatchObject([
+    {
+      power_draw_w: [200],
+      temperature_c: [60],
+      temperature_max_c: [90],
+      utilization_max_percent: [99],
+      energy_j: [8_000],
+    },
+  ]);
+  expect(await aggregator.systemHistory(span)).toMatchObject([{ energy_j: 8_000 }]);
+  // The live view still has the reading of the moment, without the fields of a history.
+  const [shown] = (await aggregator.gpu()).gpus;
+  expect(shown?.power_draw_w).toBe(700);
+  expect(shown).not.toHaveProperty("energy_j");
+});

@@ -31,7 +31,11 @@ export function onEdgeClock(readings: Readings, nowMs: number): Readings {
   };
   return {
     ...readings,
-    gpu: { ...readings.gpu, samples: readings.gpu.samples.map(moved) },
+    gpu: {
+      ...readings.gpu,
+      samples: readings.gpu.samples.map(moved),
+      history: readings.gpu.history?.map(moved) ?? null,
+    },
     system: readings.system.map(moved),
   };
 }
@@ -40,8 +44,8 @@ export function onEdgeClock(readings: Readings, nowMs: number): Readings {
 export type GpuSlots = Map<number, number>;
 
 /**
- * Keeps the first sample of each GPU in each slot. nvidia-smi reports every two seconds, and a
- * history has no use for five samples per slot.
+ * Keeps the first sample of each GPU in each slot. For older agents, which send a sample every two
+ * seconds; others send one that covers the slot.
  * @param slots  is updated
  */
 export function thinned(samples: readonly GpuSample[], slots: GpuSlots): GpuSample[] {

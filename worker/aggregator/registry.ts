@@ -185,7 +185,7 @@ export class Registry {
         ? (box.readings?.gpu.samples ?? [])
         : [];
     const pending = {
-      gpu: [...entry.pending.gpu, ...thinned(gpu.samples, gpuSlots)],
+      gpu: [...entry.pending.gpu, ...(gpu.history ?? thinned(gpu.samples, gpuSlots))],
       system: [...entry.pending.system, ...system],
     };
     const isFull = countOf(pending) >= BATCH_SAMPLES;
@@ -197,7 +197,7 @@ export class Registry {
         readings: {
           ...rest,
           gpu_energy: null, // it is counted below
-          gpu: { ...gpu, samples: shownGpus },
+          gpu: { ...gpu, samples: shownGpus, history: null },
           system: system.length > 0 ? system.slice(-1) : (box.readings?.system ?? []),
         },
         readings_at_ms: nowMs,

@@ -1,27 +1,19 @@
 /**
- * The history of each GPU: its samples as means of equal buckets. Pure.
+ * The history of each GPU: its samples in equal buckets. Pure.
  *
  * Reads batches one at a time and keeps none, so a long history needs little memory.
  */
 import type { GpuHistory } from "../../protocol/api/system.ts";
+import { GPU_HISTORY, type GpuHistoryColumn } from "../../protocol/columns.ts";
 import type { GpuSample } from "../../protocol/records.ts";
 import { isoOf, roundedOrNull } from "./figures.ts";
 import type { Span } from "./history.ts";
 import { Means } from "./means.ts";
 
-const FIGURES = [
-  "utilization_percent",
-  "memory_used_mb",
-  "temperature_c",
-  "power_draw_w",
-  "sm_clock_mhz",
-] as const;
-type Figure = (typeof FIGURES)[number];
-
 /** The fields of a sample that a history needs. */
-export type GpuFigures = Pick<GpuSample, "at" | "index" | "name" | "memory_total_mb" | Figure>;
+export type GpuFigures = Pick<GpuSample, "at" | "index" | "name" | GpuHistoryColumn>;
 
-type Gpu = { box: string; index: number; name: string; buckets: Means<Figure>[] };
+type Gpu = { box: string; index: number; name: string; buckets: Means<GpuHistoryColumn>[] };
 
 /**
  * @param batches  in any order; samples outside the span are left out
@@ -57,11 +49,12 @@ export function gpuHistoryOf(
   };
 }
 
-const emptyOf = ({ buckets }: Span) => Array.from({ length: buckets }, () => new Means(FIGURES));
+const emptyOf = ({ buckets }: Span) =>
+  Array.from({ length: buckets }, () => new Means(GPU_HISTORY));
 
 function columnsOf({ box, index, name, buckets }: Gpu): GpuHistory["gpus"][number] {
   const means = buckets.map((bucket) => bucket.values());
-  const column = (figure: Figure) => means.map((values) => roundedOrNull(values[figure]));
+  const column = (figure: GpuHistoryColumn) => means.map((values) => roundedOrNull(values[figure]));
   return {
     box,
     index,
@@ -71,5 +64,9 @@ function columnsOf({ box, index, name, buckets }: Gpu): GpuHistory["gpus"][numbe
     temperature_c: column("temperature_c"),
     power_draw_w: column("power_draw_w"),
     sm_clock_mhz: column("sm_clock_mhz"),
+    utilization_max_percent: column("utilization_max_percent"),
+    memory_used_max_mb: column("memory_used_max_mb"),
+    temperature_max_c: column("temperature_max_c"),
+    energy_j: column("energy_j"),
   };
 }

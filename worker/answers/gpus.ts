@@ -1,5 +1,6 @@
 /** `/api/gpu`: the newest reading of each GPU, and the reason if a box shows none. */
 import type { Gpu, GpuReading } from "../../protocol/api/fleet.ts";
+import type { GpuSample, OVER_TIME } from "../../protocol/records.ts";
 import { freshGpus, type RegisteredBox } from "../registered-box.ts";
 import { isoOf } from "./figures.ts";
 
@@ -28,7 +29,7 @@ export function gpusOf(
 ): { gpus: GpuReading[]; error: string | null } {
   const samples = isUp ? freshGpus(box, nowMs) : [];
   const gpus = samples.map(({ at, ...sample }) => ({
-    ...sample,
+    ...ofOneMoment(sample),
     timestamp: at,
     driver_version: box.readings?.gpu.driver_version ?? null,
     simulated: box.hello.simulated,
@@ -41,4 +42,14 @@ function whyNoGpu({ readings }: RegisteredBox, isUp: boolean): string {
   if (readings === null) return "the box has sent no readings yet";
   if (!readings.gpu.available) return readings.gpu.error ?? "the box has no readable GPU";
   return "the last sample is more than 3 minutes old";
+}
+
+function ofOneMoment({
+  utilization_max_percent: _utilization,
+  memory_used_max_mb: _memory,
+  temperature_max_c: _temperature,
+  energy_j: _energy,
+  ...rest
+}: Omit<GpuSample, "at">): Omit<GpuSample, "at" | keyof typeof OVER_TIME> {
+  return rest;
 }

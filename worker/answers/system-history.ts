@@ -6,10 +6,11 @@
  */
 import type { SystemPoint } from "../../protocol/api/system.ts";
 import {
-  AVERAGED_GPU_COLUMNS,
-  AVERAGED_SYSTEM_COLUMNS,
-  type AveragedGpuColumn,
-  type AveragedSystemColumn,
+  type Combining,
+  GPU_HISTORY,
+  type GpuHistoryColumn,
+  SYSTEM_HISTORY,
+  type SystemHistoryColumn,
 } from "../../protocol/columns.ts";
 import { SAMPLE_EVERY_MS } from "../../protocol/limits.ts";
 import { isoOf, roundedOrNull } from "./figures.ts";
@@ -29,10 +30,10 @@ export function systemSpanOf(seconds: number, maxPoints: number, nowMs: number):
 
 type Figures<Name extends string> = { at: string } & Record<Name, number | null>;
 /** The fields of a sample that a history needs. */
-export type SystemFigures = Figures<AveragedSystemColumn>;
+export type SystemFigures = Figures<SystemHistoryColumn>;
 type Batch = {
   box: string;
-  gpu: readonly (Figures<AveragedGpuColumn> & { index: number })[];
+  gpu: readonly (Figures<GpuHistoryColumn> & { index: number })[];
   system: readonly SystemFigures[];
 };
 
@@ -70,23 +71,24 @@ function pointOf(bucket: Bucket, startMs: number): SystemPoint {
     disk_used_gb: gibOf(machine.disk_used_bytes),
     disk_total_gb: gibOf(machine.disk_total_bytes),
     power_draw_w: roundedOrNull(sumOrNull(gpus.map((gpu) => gpu.power_draw_w))),
+    energy_j: roundedOrNull(sumOrNull(gpus.map((gpu) => gpu.energy_j))),
   };
 }
 
 class Bucket {
-  readonly machines = new Map<string, Means<AveragedSystemColumn>>();
-  readonly gpus = new Map<string, Means<AveragedGpuColumn>>();
+  readonly machines = new Map<string, Means<SystemHistoryColumn>>();
+  readonly gpus = new Map<string, Means<GpuHistoryColumn>>();
 
-  machine = (box: string) => meansOf(this.machines, box, AVERAGED_SYSTEM_COLUMNS);
-  gpu = (key: string) => meansOf(this.gpus, key, AVERAGED_GPU_COLUMNS);
+  machine = (box: string) => meansOf(this.machines, box, SYSTEM_HISTORY);
+  gpu = (key: string) => meansOf(this.gpus, key, GPU_HISTORY);
 }
 
 function meansOf<Name extends string>(
   all: Map<string, Means<Name>>,
   key: string,
-  names: readonly Name[],
+  combining: Readonly<Record<Name, Combining>>,
 ): Means<Name> {
-  const means = all.get(key) ?? new Means(names);
+  const means = all.get(key) ?? new Means(combining);
   all.set(key, means);
   return means;
 }

@@ -59,7 +59,7 @@ export async function passReadings(
   registry: BoxRegistry,
 ): Promise<Readings> {
   const readings = parsePayload(Readings, payload);
-  for (const sample of readings.gpu.samples) sample.box = box;
+  for (const sample of [...readings.gpu.samples, ...(readings.gpu.history ?? [])]) sample.box = box;
   // Open requests describe this moment only, so the registry does not keep them.
   await registry.read(box, { ...readings, requests: [] });
   return readings;

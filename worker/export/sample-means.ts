@@ -1,15 +1,15 @@
 /**
  * GPU and machine samples as a store aggregates them.
  *
- * Each GPU and machine has one for every bucket that contains samples, with the means of that
- * bucket.
+ * Each GPU and machine has one for every bucket that contains samples, with its combined figures.
  */
 import { z } from "zod";
 import {
-  AVERAGED_GPU_COLUMNS,
-  AVERAGED_SYSTEM_COLUMNS,
-  type AveragedGpuColumn,
-  type AveragedSystemColumn,
+  type Combining,
+  GPU_HISTORY,
+  type GpuHistoryColumn,
+  SYSTEM_HISTORY,
+  type SystemHistoryColumn,
 } from "../../protocol/columns.ts";
 import { isoOf } from "../answers/figures.ts";
 import type { GpuFigures } from "../answers/gpu-history.ts";
@@ -20,14 +20,29 @@ import type { SystemFigures } from "../answers/system-history.ts";
 const Mean = z.object({ bucket: z.number(), box: z.string() });
 
 const figure = z.number().nullable();
-const figuresOf = <Name extends string>(names: readonly Name[]) =>
-  Object.fromEntries(names.map((name) => [name, figure])) as Record<Name, typeof figure>;
+const figuresOf = <Name extends string>(combining: Readonly<Record<Name, Combining>>) =>
+  Object.fromEntries(Object.keys(combining).map((name) => [name, figure])) as Record<
+    Name,
+    typeof figure
+  >;
 
-export const SystemMean = Mean.extend(figuresOf<AveragedSystemColumn>(AVERAGED_SYSTEM_COLUMNS));
+/** The SQL functions that combine values. Both stores leave nulls out. */
+const FUNCTIONS: Record<Combining, string> = { mean: "avg", max: "max", sum: "sum" };
+
+/** Returns the selected expressions that combine the columns of a bucket. */
+export const combinedColumns = (
+  combining: Readonly<Record<string, Combining>>,
+  prefix = "",
+): string =>
+  Object.entries(combining)
+    .map(([name, how]) => `${FUNCTIONS[how]}(${prefix}${name}) AS ${name}`)
+    .join(", ");
+
+export const SystemMean = Mean.extend(figuresOf<SystemHistoryColumn>(SYSTEM_HISTORY));
 export const GpuMean = Mean.extend({
   index: z.number(),
   name: z.string(),
-  ...figuresOf<AveragedGpuColumn>(AVERAGED_GPU_COLUMNS),
+  ...figuresOf<GpuHistoryColumn>(GPU_HISTORY),
 });
 
 export type MeanSamples = { box: string; gpu: GpuFigures[]; system: SystemFigures[] };

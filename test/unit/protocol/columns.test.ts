@@ -1,14 +1,16 @@
 import { expect, test } from "vitest";
 import { LogEntry } from "../../../protocol/api/logs.ts";
 import {
-  AVERAGED_GPU_COLUMNS,
-  AVERAGED_SYSTEM_COLUMNS,
+  GPU_HISTORY,
   GPU_SAMPLE_COLUMNS,
+  type GpuHistoryColumn,
   LOG_COLUMNS,
   LOG_ENTRY_FIELDS,
   RECORD_COLUMNS,
   REQUEST_COLUMNS,
+  SYSTEM_HISTORY,
   SYSTEM_SAMPLE_COLUMNS,
+  type SystemHistoryColumn,
 } from "../../../protocol/columns.ts";
 import { GpuSample, RequestRecord, SystemSample } from "../../../protocol/records.ts";
 
@@ -49,8 +51,8 @@ test("a log entry has the fields that the table shows, in the order of the expor
 });
 
 test("the figures of the samples' history are numbers of the samples", () => {
-  for (const name of AVERAGED_GPU_COLUMNS)
+  for (const name of Object.keys(GPU_HISTORY) as GpuHistoryColumn[])
     expect(GPU_SAMPLE_COLUMNS[name].type).toMatch(/float|double/);
-  for (const name of AVERAGED_SYSTEM_COLUMNS)
+  for (const name of Object.keys(SYSTEM_HISTORY) as SystemHistoryColumn[])
     expect(SYSTEM_SAMPLE_COLUMNS[name].type).toMatch(/double|count/);
 });

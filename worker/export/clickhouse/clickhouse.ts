@@ -9,10 +9,10 @@ import { z } from "zod";
 import { LogEntry, type Logs } from "../../../protocol/api/logs.ts";
 import type { HistoryPoint } from "../../../protocol/api/stats.ts";
 import {
-  AVERAGED_GPU_COLUMNS,
-  AVERAGED_SYSTEM_COLUMNS,
+  GPU_HISTORY,
   LOG_COLUMNS,
   type StoredRequest,
+  SYSTEM_HISTORY,
 } from "../../../protocol/columns.ts";
 import { endOf, type Span } from "../../answers/history.ts";
 import { spellingsOf } from "../../counting/model-key.ts";
@@ -28,7 +28,13 @@ import type {
 } from "../external-store.ts";
 import { pageOf } from "../logs-page.ts";
 import type { AnyRow } from "../rows.ts";
-import { GpuMean, type MeanSamples, meanSamples, SystemMean } from "../sample-means.ts";
+import {
+  combinedColumns,
+  GpuMean,
+  type MeanSamples,
+  meanSamples,
+  SystemMean,
+} from "../sample-means.ts";
 import {
   checkTables,
   renamed,
@@ -230,8 +236,6 @@ export class ClickHouseStore implements ExternalStore {
     ];
     const bucket =
       "intDiv(toUnixTimestamp(s.timestamp) - {from:UInt32}, {step:UInt32}) AS bucket, s.box AS box";
-    const means = (figures: readonly string[]) =>
-      figures.map((figure) => `avg(s.${figure}) AS ${figure}`).join(", ");
     const where = `WHERE ${conditions.join(" AND ")}`;
     const parameters = {
       from: span.from,
@@ -243,13 +247,13 @@ export class ClickHouseStore implements ExternalStore {
     const [gpu, system] = await Promise.all([
       this.#client.read(
         GpuMean,
-        `SELECT ${bucket}, s.gpu AS index, any(s.name) AS name, ${means(AVERAGED_GPU_COLUMNS)}
-          FROM gpu_samples AS s ${where} GROUP BY bucket, box, index`,
+        `SELECT ${bucket}, s.gpu AS index, any(s.name) AS name, ${combinedColumns(GPU_HISTORY, "s.")}
+          FROM gpu_samples AS s FINAL ${where} GROUP BY bucket, box, index`,
         parameters,
       ),
       this.#client.read(
         SystemMean,
-        `SELECT ${bucket}, ${means(AVERAGED_SYSTEM_COLUMNS)} FROM system_samples AS s ${where} GROUP BY bucket, box`,
+        `SELECT ${bucket}, ${combinedColumns(SYSTEM_HISTORY, "s.")} FROM system_samples AS s ${where} GROUP BY bucket, box`,
         parameters,
       ),
     ]);

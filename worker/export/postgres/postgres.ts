@@ -8,11 +8,7 @@
 import { z } from "zod";
 import { LogEntry, type Logs } from "../../../protocol/api/logs.ts";
 import type { HistoryPoint } from "../../../protocol/api/stats.ts";
-import {
-  AVERAGED_GPU_COLUMNS,
-  AVERAGED_SYSTEM_COLUMNS,
-  LOG_COLUMNS,
-} from "../../../protocol/columns.ts";
+import { GPU_HISTORY, LOG_COLUMNS, SYSTEM_HISTORY } from "../../../protocol/columns.ts";
 import { endOf, type Span } from "../../answers/history.ts";
 import { spellingsOf } from "../../counting/model-key.ts";
 import { pointsOf } from "../buckets.ts";
@@ -27,7 +23,13 @@ import type {
 } from "../external-store.ts";
 import { pageOf } from "../logs-page.ts";
 import type { AnyRow } from "../rows.ts";
-import { GpuMean, type MeanSamples, meanSamples, SystemMean } from "../sample-means.ts";
+import {
+  combinedColumns,
+  GpuMean,
+  type MeanSamples,
+  meanSamples,
+  SystemMean,
+} from "../sample-means.ts";
 import {
   checkTables,
   renamed,
@@ -214,8 +216,6 @@ export class PostgresStore implements ExternalStore {
   ): Promise<MeanSamples[]> {
     const bucket =
       "floor((extract(epoch FROM sampled_at) - $1::double precision) / $3::double precision) AS bucket, box";
-    const means = (figures: readonly string[]) =>
-      figures.map((figure) => `avg(${figure}) AS ${figure}`).join(", ");
     const where = `WHERE sampled_at >= to_timestamp($1::double precision)
       AND sampled_at < to_timestamp($2::double precision)
       AND ($4::text IS NULL OR box = $4) AND ($5::timestamptz IS NULL OR sampled_at > $5)`;
@@ -225,13 +225,13 @@ export class PostgresStore implements ExternalStore {
       this.#client.read(
         jsonRow(GpuMean),
         `SELECT to_json(mean) AS json FROM (
-          SELECT ${bucket}, gpu AS index, max(name) AS name, ${means(AVERAGED_GPU_COLUMNS)}
+          SELECT ${bucket}, gpu AS index, max(name) AS name, ${combinedColumns(GPU_HISTORY)}
             FROM gpu_samples ${where} GROUP BY bucket, box, gpu) AS mean`,
         parameters,
       ),
       this.#client.read(
         jsonRow(SystemMean),
-        `SELECT to_json(mean) AS json FROM (SELECT ${bucket}, ${means(AVERAGED_SYSTEM_COLUMNS)}
+        `SELECT to_json(mean) AS json FROM (SELECT ${bucket}, ${combinedColumns(SYSTEM_HISTORY)}
           FROM system_samples ${where} GROUP BY bucket, box) AS mean`,
         parameters,
       ),

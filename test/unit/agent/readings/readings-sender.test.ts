@@ -98,6 +98,7 @@ function newSender(requests: OpenRequest[] = []) {
         error: null,
         driver_version: null,
         samples: [],
+        history: null,
         failed: false,
         lost: [],
       }),

@@ -44,6 +44,7 @@ const box = (
       error: null,
       driver_version: null,
       samples: [],
+      history: null,
       failed: false,
       lost: [],
     },

@@ -104,6 +104,7 @@ test("reports a failure with its reason until nvidia-smi works", async () => {
     error: null,
     driver_version: null,
     samples: [],
+    history: [],
     failed: false,
     lost: [],
   });
