@@ -68,8 +68,8 @@ export const AgentVariables = z.object({
         `the secret of this box${shown((input as URL).origin)}.`,
     })
     .describe(
-      "the URL of your Worker. Required. It must begin with `https://` unless the Worker runs on this " +
-        "machine",
+      `the URL of your Worker, such as \`${EDGE_EXAMPLE}\`. Required. It must begin with ` +
+        "`https://` unless the Worker runs on this machine",
     ),
   BOX_NAME: z
     .string()

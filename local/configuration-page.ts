@@ -1,15 +1,12 @@
 /** Writes the tables of variables into `docs/configuration.md`: `npm run generate`. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { z } from "zod";
 import { AgentVariables } from "../agent/config.ts";
+import { documented, type VariableSchemas } from "../agent/documented-variables.ts";
 import { WorkerVariables } from "../worker/settings.ts";
 import { LocalVariables } from "./settings.ts";
 
-/** The variables of one program, by name. */
-type Variables = Readonly<Record<string, z.ZodType>>;
-
 /** The tables, each by the heading above it. */
-const TABLES: Readonly<Record<string, Variables>> = {
+const TABLES: Readonly<Record<string, VariableSchemas>> = {
   Worker: WorkerVariables.shape,
   Agent: AgentVariables.shape,
   "npm start and npm run demo": LocalVariables.shape,
@@ -37,25 +34,14 @@ function withTable(page: string, heading: string, table: string): string {
   return page.slice(0, at) + page.slice(at).replace(/^(?:\|.*\n)+/, () => table);
 }
 
-const tableOf = (variables: Variables): string =>
+const tableOf = (variables: VariableSchemas): string =>
   HEADER +
-  Object.entries(variables)
-    .map(([name, schema]) => rowOf(name, schema))
+  documented(variables)
+    .map(
+      ({ name, description, fallback }) =>
+        `| \`${name}\` |${fallback === "" ? "" : ` ${fallback}`} | ${description} |\n`,
+    )
     .join("");
-
-function rowOf(name: string, schema: z.ZodType): string {
-  const { description, fallback } = schema.meta() ?? {};
-  if (description === undefined) throw new Error(`${name} has no description in its schema.`);
-  const value = defaultOf(schema);
-  const shown = value === "" ? (fallback ?? "") : `\`${value}\``;
-  return `| \`${name}\` |${shown === "" ? "" : ` ${shown}`} | ${description} |\n`;
-}
-
-/** The default as a person would write it. It may be inside a pipe, whose end parses it further. */
-function defaultOf(schema: unknown): string {
-  if (schema instanceof z.ZodDefault) return String(schema.def.defaultValue);
-  return schema instanceof z.ZodPipe ? defaultOf(schema.def.in) : "";
-}
 
 if (import.meta.main) {
   const file = new URL("../docs/configuration.md", import.meta.url);

@@ -1,0 +1,58 @@
+/** The text of `--help`. */
+import { DRAIN_MS } from "./clock/drain.ts";
+import { AgentVariables } from "./config.ts";
+import { documented, type VariableSchemas } from "./documented-variables.ts";
+import { AGENT_VERSION } from "./version.ts";
+
+const COLUMNS = 100;
+const NAME_COLUMNS = 23;
+
+/** Returns the variables with their descriptions in a column of their own, without Markdown and links. */
+export const variablesHelp = (variables: VariableSchemas): string =>
+  documented(variables)
+    .map(({ name, description, fallback }) => {
+      const text = fallback === "" ? description : `${description} (default: ${fallback})`;
+      const plain = text.replace(/,? see \[[^\]]+\]\([^)]*\)/g, "").replaceAll("`", "");
+      const lines = wrapped(plain, COLUMNS - NAME_COLUMNS);
+      return `  ${name}`.padEnd(NAME_COLUMNS) + lines.join(`\n${" ".repeat(NAME_COLUMNS)}`);
+    })
+    .join("\n");
+
+/** Breaks text into lines of at most `chars` characters, unless a word is longer. */
+function wrapped(text: string, chars: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const longer = `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && longer.length <= chars) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+export const HELP = `ollama-edge-agent ${AGENT_VERSION}
+
+Connects the Ollama on this machine to your ollama-edge-serve Worker.
+
+The agent dials out, so this machine needs no port open to the internet. It measures every
+request it forwards, reads the GPUs with nvidia-smi, and keeps the records of finished requests
+on disk until the Worker has stored them.
+
+Usage:
+  ollama-edge-agent [--listen [host:]port]   run until SIGTERM or Ctrl-C
+  ollama-edge-agent --check [--listen ...]   test the setup, then exit
+
+Options:
+  --listen [host:]port  Also serve the Ollama API to callers on this machine or network. Their
+                        requests are recorded like those that arrive through the Worker.
+                        Default host: 127.0.0.1
+  --check               Test the Worker, the secret, Ollama, the GPU and the --listen address.
+                        Exits with 1 if a required part fails. A GPU is optional.
+  -h, --help            Print this help.
+  --version             Print the version.
+
+The first SIGTERM or Ctrl-C lets open requests finish (up to ${DRAIN_MS / 1_000} s); a second one stops at once.
+
+Environment:
+${variablesHelp(AgentVariables.shape)}
+  LOG_FORMAT           json writes one JSON object a line (default, unless stdout is a terminal)
+`;
