@@ -1,5 +1,12 @@
-/** The script that installs the agent, with the digests of the files that it downloads. Pure. */
+/**
+ * The script that installs the agent, with the digests of the files that it downloads and the names
+ * of the variables that it accepts. Pure.
+ */
 import { createHash } from "node:crypto";
+import { AgentVariables } from "../agent/config.ts";
+
+/** The variables that may be in the settings file of a box. */
+const VARIABLES = [...Object.keys(AgentVariables.shape), "LOG_FORMAT"];
 
 /**
  * Returns the script as the Worker serves it. It accepts only these two files, so the digest of the
@@ -11,7 +18,9 @@ export function installerOf(
 ): string {
   return source
     .replace("@AGENT_SHA256@", sha256Of(files.agent))
-    .replace("@UNIT_SHA256@", sha256Of(files.unit));
+    .replace("@UNIT_SHA256@", sha256Of(files.unit))
+    .replace("@VARIABLES@", VARIABLES.join(" "))
+    .replace("@ANY_VARIABLE@", VARIABLES.join(" | "));
 }
 
 const sha256Of = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

@@ -53,7 +53,7 @@ else
 fi
 
 # The check below must see these settings only, whatever the environment of this shell has.
-unset EDGE_URL BOX_NAME BOX_SECRET OLLAMA_HOST OLLAMA_MODELS NVIDIA_SMI SIMULATED ALLOW_SERVER_TOOLS LOG_FORMAT
+unset @VARIABLES@
 line_number=0
 while IFS= read -r line || [ -n "$line" ]; do
   line_number=$((line_number + 1))
@@ -61,8 +61,8 @@ while IFS= read -r line || [ -n "$line" ]; do
   name=${line%%=*} value=${line#*=}
   case $line in *=*) ;; *) fail "line $line_number of $env_file is not NAME=value" ;; esac
   case $name in
-    EDGE_URL | BOX_NAME | BOX_SECRET | OLLAMA_HOST | OLLAMA_MODELS | NVIDIA_SMI | SIMULATED | ALLOW_SERVER_TOOLS | LOG_FORMAT) ;;
     STATE_DIR) continue ;;
+    @ANY_VARIABLE@) ;;
     *) fail "line $line_number of $env_file sets a variable that the agent does not have" ;;
   esac
   # One pair of quotes around the whole value means the same to systemd.

@@ -16,6 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { AgentVariables } from "../../../../agent/config.ts";
 import { installerOf } from "../../../../local/installer.ts";
 
 const SOURCE = readFileSync("agent/install/install.sh", "utf8");
@@ -109,6 +110,13 @@ test.each([
   expect(done.status).toBe(1);
   expect(done.stderr).toMatch(/^install\.sh: (BOX_NAME has a character|line 2 of|line 3 of)/);
   expect(isInstalled()).toBe(false);
+});
+
+test("accepts every variable of the agent in the settings file", () => {
+  const names = [...Object.keys(AgentVariables.shape), "LOG_FORMAT"];
+  const lines = names.map((name) => (name === "EDGE_URL" ? `EDGE_URL=${EDGE_URL}` : `${name}=1`));
+  writeFileSync(envFile(), `${lines.join("\n")}\n`);
+  expect(install({ OLLAMA_NUM_PARALLEL: "7" })).toMatchObject({ status: 0, stderr: "" });
 });
 
 test("takes a value with ; as text", () => {
