@@ -1,7 +1,7 @@
 /**
  * Builds the static files of the Worker, the Worker for local runs, and the library of the package.
  *
- * The Worker serves the page, and the agent as one file, so that an agent always matches its Worker.
+ * The Worker serves the page, and the agent as one file, so that a box installs the agent of its Worker.
  * Wrangler runs this program before `dev` and `deploy`. The library is the agent for programs: one
  * file that contains its packages, so that installing it brings no others along.
  */

@@ -86,7 +86,7 @@ export function bucketNote(at: readonly number[], readings: string): string | nu
   const [first, second] = at;
   if (first === undefined || second === undefined) return null;
   const span = duration(1_000 * (second - first));
-  return `Each chart shows means over ${span}, and beside its title that of the last whole ${span}. ${readings}`;
+  return `Each point of a chart covers ${span}. Beside the title are the figures of the last whole ${span}. ${readings}`;
 }
 
 export type HistoryColumns = {

@@ -113,3 +113,12 @@ test("pulls nothing until a box is chosen, and shows the outcome of each chosen 
   await outcome.getByText("done", { exact: true }).waitFor();
   expect(pulls()).toHaveLength(2);
 });
+
+test("marks the simulated box among those that have a model", async () => {
+  await using viewer = await Viewer.open("#/models");
+  const row = viewer.page.getByRole("row", { name: /qwen3:8b/ });
+  const marksOf = async (box: string) =>
+    row.getByRole("listitem").filter({ hasText: box }).getByText("simulated").count();
+  await expect.poll(() => marksOf("atlas")).toBe(1);
+  expect(await marksOf("borealis")).toBe(0);
+});

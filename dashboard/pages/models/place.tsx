@@ -3,6 +3,7 @@ import type { LiveBox } from "../../../protocol/api/live.ts";
 import { nowMs } from "../../data/clock.ts";
 import { preferences } from "../../data/preferences.ts";
 import { Pill } from "../../parts/basics.tsx";
+import { BoxCell } from "../../parts/box-cell.tsx";
 import { bytes, percent } from "../../shape/format.ts";
 import { expiryText } from "../../shape/models.ts";
 
@@ -19,7 +20,9 @@ export function ModelPlacement({ model, box, loaded, isDisabled, isBusy, toggle 
   const share = loaded?.gpu_share ?? null;
   return (
     <li>
-      <strong>{box}</strong>
+      <strong>
+        <BoxCell box={box} />
+      </strong>
       {loaded === null ? (
         <span class="quiet">not loaded</span>
       ) : (

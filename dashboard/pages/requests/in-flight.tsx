@@ -2,8 +2,8 @@
 import type { InFlight } from "../../../protocol/api/live.ts";
 import { nowMs } from "../../data/clock.ts";
 import { Moment, Pill, Section, TableScroll } from "../../parts/basics.tsx";
+import { BoxCell } from "../../parts/box-cell.tsx";
 import { count, elapsed, UNKNOWN } from "../../shape/format.ts";
-import { BoxCell } from "./box-cell.tsx";
 
 export function InFlightTable({ requests }: { requests: readonly InFlight[] }) {
   return (

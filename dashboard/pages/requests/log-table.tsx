@@ -2,9 +2,9 @@
 import { useMemo, useRef } from "preact/hooks";
 import type { LogEntry } from "../../../protocol/api/logs.ts";
 import { Moment, Pill, TableScroll, type Tone } from "../../parts/basics.tsx";
+import { BoxCell } from "../../parts/box-cell.tsx";
 import { ChevronIcon } from "../../parts/icons.tsx";
 import { count, duration } from "../../shape/format.ts";
-import { BoxCell } from "./box-cell.tsx";
 import { Detail } from "./detail.tsx";
 import { Waterfall } from "./waterfall.tsx";
 

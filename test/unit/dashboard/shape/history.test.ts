@@ -103,9 +103,9 @@ test("leaves buckets without requests unknown before counting began, and 0 after
   expect(columnsOf({ metrics, since: earlier }, START).requests).toEqual([0, 4, 0, 0, 0]);
 });
 
-test("explains that a chart shows means, once it has two buckets", () => {
+test("explains what a chart shows, once it has two buckets", () => {
   expect(bucketNote([60], "The cards show the latest readings.")).toBeNull();
   expect(bucketNote([60, 120, 180], "The cards show the latest readings.")).toBe(
-    "Each chart shows means over 1\u202fmin, and beside its title that of the last whole 1\u202fmin. The cards show the latest readings.",
+    "Each point of a chart covers 1\u202fmin. Beside the title are the figures of the last whole 1\u202fmin. The cards show the latest readings.",
   );
 });

@@ -1,8 +1,8 @@
-/** The box of a request, with a mark if it is simulated. */
+/** The name of a box, with a mark if it is simulated. */
 import { computed } from "@preact/signals";
-import { live } from "../../data/live.ts";
-import { Simulated } from "../../parts/basics.tsx";
-import { UNKNOWN } from "../../shape/format.ts";
+import { live } from "../data/live.ts";
+import { UNKNOWN } from "../shape/format.ts";
+import { Simulated } from "./basics.tsx";
 
 /** Joined to one text, so that rows are drawn again only if a name changes. */
 const simulatedBoxes = computed(() =>
