@@ -31,6 +31,23 @@ export function hasNvidiaGpu(
   return names.some((name) => textOf(join(devices, name, "vendor")).trim() === PCI_VENDOR);
 }
 
+/** The PCI class of displays and of compute accelerators: 0x03 and 0x12 in its highest byte. */
+const GPU_CLASS = /^0x(?:03|12)/;
+
+/** Returns the PCI vendors of the machine's GPUs; empty if they cannot be listed. */
+export function pciVendors(root = "/"): Set<string> {
+  const devices = join(root, "sys/bus/pci/devices");
+  try {
+    return new Set(
+      readdirSync(devices)
+        .filter((name) => GPU_CLASS.test(textOf(join(devices, name, "class"))))
+        .map((name) => textOf(join(devices, name, "vendor")).trim()),
+    );
+  } catch {
+    return new Set();
+  }
+}
+
 function textOf(path: string): string {
   try {
     return readFileSync(path, "utf8");
