@@ -21,7 +21,9 @@ const RETRY_MS_MAX = 60_000;
 
 export type PowerStreamTiming = {
   lingerMs: number;
-  /** A process that is stopped, or hangs in the driver, is replaced after this time. */
+  /** Time for the first row: a start takes 30 ms, but seconds on a busy box with several GPUs. */
+  startMs: number;
+  /** A process that printed rows and is stopped, or hangs in the driver, is replaced after this. */
   silenceMs: number;
   /** Wait before a process that ended is replaced. Doubles with each failure. */
   retryMs: number;
@@ -29,6 +31,7 @@ export type PowerStreamTiming = {
 
 const STREAM_TIMING: PowerStreamTiming = {
   lingerMs: LINGER_MS,
+  startMs: 15_000,
   silenceMs: 2_000,
   retryMs: 1_000,
 };
@@ -77,7 +80,8 @@ export class PowerStream {
   #start(): void {
     if (this.#run !== null || this.#columns === null) return;
     const columns = this.#columns;
-    const watchdog = setTimeout(() => run.kill(), this.#timing.silenceMs).unref();
+    let watchdog = setTimeout(() => run.kill(), this.#timing.startMs).unref();
+    let hasRow = false;
     const run = runSmi(
       this.#options.program,
       [
@@ -89,7 +93,12 @@ export class PowerStream {
       (line) => {
         const row = instantPowerIn(line, columns, this.#options.fields);
         if (row === null) return false;
-        watchdog.refresh();
+        if (hasRow) watchdog.refresh();
+        else {
+          hasRow = true;
+          clearTimeout(watchdog);
+          watchdog = setTimeout(() => run.kill(), this.#timing.silenceMs).unref();
+        }
         this.#failures = 0;
         if (this.#rows.push(row) === 1) queueMicrotask(() => this.#passOn());
         return true;
