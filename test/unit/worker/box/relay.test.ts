@@ -1,0 +1,135 @@
+/** The relay at times that a test with real sockets could only hit by chance. */
+import { expect, test } from "vitest";
+import {
+  decodeFrames,
+  encodeFrames,
+  type Frame,
+  FrameType,
+  parsePayload,
+  tunnelFrame,
+} from "../../../../protocol/frames.ts";
+import { Abort } from "../../../../protocol/messages.ts";
+import { Relay } from "../../../../worker/box/relay.ts";
+import type { Attachment, RelaySocket } from "../../../../worker/box/sockets.ts";
+import { helloOf } from "../../../support/records.ts";
+
+class FakeSocket implements RelaySocket {
+  readyState = 1;
+  readonly frames: Frame[] = [];
+
+  send(message: Uint8Array): void {
+    this.frames.push(...decodeFrames(message.slice()));
+  }
+
+  close(): void {
+    this.readyState = 3;
+  }
+}
+
+/** A box with a connected agent and a clock that stands still until the test moves it. */
+class Scene {
+  readonly agent = new FakeSocket();
+  readonly #attachments = new Map<FakeSocket, Attachment>();
+  #nowMs = 1_000_000;
+  #waits: { dueMs: number; wake: () => void }[] = [];
+  readonly #relay: Relay<FakeSocket>;
+
+  constructor() {
+    const nothing = async () => {};
+    this.#relay = new Relay<FakeSocket>({
+      sockets: {
+        accept: (socket, attachment) => void this.#attachments.set(socket, attachment),
+        attach: (socket, attachment) => void this.#attachments.set(socket, attachment),
+        accepted: (tag) => this.#accepted(tag),
+        attachmentOf: (socket) => this.#attachmentOf(socket),
+        pingedMs: () => this.#nowMs,
+      },
+      registry: () => ({
+        connected: async () => ({ keep_text: true }),
+        draining: nothing,
+        read: nothing,
+        gone: nothing,
+        report: nothing,
+      }),
+      welcome: () => ({ edge_version: "0.0.0", now_ms: this.#nowMs, heartbeat_ms: 1_000 }),
+      now: () => this.#nowMs,
+      wait: (ms) =>
+        new Promise((wake) => this.#waits.push({ dueMs: this.#nowMs + ms, wake: () => wake() })),
+      meanwhile: () => {},
+      log: () => {},
+    });
+  }
+
+  static async start(): Promise<Scene> {
+    const scene = new Scene();
+    scene.#relay.connect(scene.agent, "atlas");
+    const hello = encodeFrames([tunnelFrame(FrameType.hello, helloOf("atlas"))]);
+    await scene.#relay.received(scene.agent, hello);
+    return scene;
+  }
+
+  attach(id: string, isResume: boolean): FakeSocket {
+    const socket = new FakeSocket();
+    this.#relay.attach(socket, id, isResume);
+    return socket;
+  }
+
+  /** The stream loses its socket. Returns before the relay has decided about it. */
+  lose(socket: FakeSocket): void {
+    socket.readyState = 3;
+    void this.#relay.closed(socket, 1011);
+  }
+
+  async pass(ms: number): Promise<void> {
+    this.#nowMs += ms;
+    const due = this.#waits.filter(({ dueMs }) => dueMs <= this.#nowMs);
+    this.#waits = this.#waits.filter((wait) => !due.includes(wait));
+    for (const { wake } of due) wake();
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+
+  get aborts(): Frame[] {
+    return this.agent.frames.filter(({ type }) => type === FrameType.abort);
+  }
+
+  #accepted(tag: string): FakeSocket[] {
+    return Array.from(this.#attachments)
+      .filter(([, { kind, ...rest }]) => tag === kind || ("id" in rest && rest.id === tag))
+      .map(([socket]) => socket);
+  }
+
+  #attachmentOf(socket: FakeSocket): Attachment {
+    const attachment = this.#attachments.get(socket);
+    if (attachment === undefined) throw new Error("the socket was not accepted");
+    return attachment;
+  }
+}
+
+test("keeps a stream that loses its socket again and again", async () => {
+  const scene = await Scene.start();
+  const id = crypto.randomUUID();
+  let socket = scene.attach(id, false);
+  // Longer in total than the Box waits for a stream, but never that long at once.
+  for (let i = 0; i < 6; i++) {
+    scene.lose(socket);
+    await scene.pass(450);
+    socket = scene.attach(id, true);
+  }
+  await scene.pass(10_000);
+  expect(scene.aborts).toEqual([]);
+});
+
+test("cancels a stream that lost its socket and does not attach again within half a second", async () => {
+  const scene = await Scene.start();
+  const id = crypto.randomUUID();
+  scene.lose(scene.attach(id, false));
+  await scene.pass(499);
+  expect(scene.aborts).toEqual([]);
+  await scene.pass(1);
+  const [abort, ...others] = scene.aborts;
+  expect([abort?.stream, others]).toEqual([id, []]);
+  expect(parsePayload(Abort, abort?.payload ?? new Uint8Array())).toMatchObject({
+    code: "caller_gone",
+    presumed: true,
+  });
+});
