@@ -6,6 +6,7 @@ import {
   SHORT_TEXT_CHARS,
 } from "../../protocol/api/logs.ts";
 import { RECORD_COLUMNS } from "../../protocol/columns.ts";
+import { TEXT_FIELDS } from "../../protocol/kept-text.ts";
 import { type RequestRecord, tokensUsed } from "../../protocol/records.ts";
 import { idFloor } from "../storage/uuid-time.ts";
 import { LedgerRow, ROW_COUNT, RowCount, spellingsAsJson } from "./ledger-row.ts";
@@ -30,12 +31,22 @@ const SHORT_COLUMNS = RECORD_COLUMNS.map((column) =>
   column === "prompt" || column === "response" ? shortened(column) : column,
 );
 
+/** Selects all rows without reading a text. */
+const NO_TEXT = "?8 IS NULL";
 // `instr`, since the platform limits patterns of LIKE to 50 bytes.
-const WHERE = `WHERE (?1 IS NULL OR model IN (SELECT value FROM json_each(?1)))
+const HOLDS_TEXT = TEXT_FIELDS.map((field) => `instr(lower(${field}), ?8) > 0`).join(" OR ");
+
+/**
+ * A `+` keeps a bound out of the search in the key: SQLite compares the end of a search with whole
+ * rows, and so reads every text on the way. The bound at which the search begins costs nothing.
+ * @param start  the comparison with `since`: it is the start when rows are read oldest first
+ */
+const whereOf = (q: string | undefined, start: "request_id" | "+request_id"): string =>
+  `WHERE (?1 IS NULL OR model IN (SELECT value FROM json_each(?1)))
   AND (?2 IS NULL OR status = ?2) AND (?3 IS NULL OR box = ?3)
-  AND (?4 IS NULL OR key_id = ?4) AND (?5 IS NULL OR request_id = ?5) AND request_id >= ?6 AND request_id < ?7
-  AND (?8 IS NULL OR instr(lower(prompt), ?8) > 0 OR instr(lower(response), ?8) > 0
-    OR instr(lower(error_message), ?8) > 0)`;
+  AND (?4 IS NULL OR key_id = ?4) AND (?5 IS NULL OR request_id = ?5)
+  AND ${start} >= ?6 AND +request_id < ?7
+  AND (${q === undefined ? NO_TEXT : HOLDS_TEXT})`;
 
 /**
  * Reads one page, newest first. It may contain fewer than `limit` entries; follow `next` or
@@ -58,12 +69,13 @@ export function readLedgerPage(
     q === undefined ? null : lower(q),
   ];
   const total = RowCount.parse(
-    sql.exec(`SELECT ${ROW_COUNT} FROM ledger ${WHERE}`, ...filter).one(),
+    sql.exec(`SELECT ${ROW_COUNT} FROM ledger ${whereOf(q, "request_id")}`, ...filter).one(),
   ).rows;
   // One row more than the page shows whether a next page exists.
   const rows = sql.exec(
-    `SELECT ${(texts === "short" ? SHORT_COLUMNS : RECORD_COLUMNS).join(", ")} FROM ledger ${WHERE}
-     AND request_id < ?9 AND request_id > ?10 ORDER BY request_id DESC LIMIT ?11 OFFSET ?12`,
+    `SELECT ${(texts === "short" ? SHORT_COLUMNS : RECORD_COLUMNS).join(", ")} FROM ledger
+     ${whereOf(q, "+request_id")} AND request_id < ?9 AND +request_id > ?10
+     ORDER BY request_id DESC LIMIT ?11 OFFSET ?12`,
     ...filter,
     cursor ?? AFTER_ALL_IDS,
     afterId ?? BEFORE_ALL_IDS,
