@@ -26,6 +26,11 @@ export const times = (range: Bounds, factor: number): Bounds => ({
   hi: range.hi * factor,
 });
 
+export const later = (a: Bounds, b: Bounds): Bounds => ({
+  lo: Math.max(a.lo, b.lo),
+  hi: Math.max(a.hi, b.hi),
+});
+
 /** Returns the part that two statements about one figure have in common; null if they contradict. */
 export function both(a: Bounds, b: Bounds): Bounds | null {
   const [lo, hi] = [Math.max(a.lo, b.lo), Math.min(a.hi, b.hi)];

@@ -7,7 +7,7 @@
  * loaded has nothing cached. Where the facts leave too much room, a phase is null.
  */
 import type { PhasesMs } from "../measure/phases.ts";
-import { type Bounds, both, exactly, minus, msWithin, plus, times } from "./bounds.ts";
+import { type Bounds, both, exactly, later, minus, msWithin, plus, times } from "./bounds.ts";
 import type { Overhead } from "./learned.ts";
 import type { Residency } from "./residency.ts";
 
@@ -115,8 +115,9 @@ function beforeDecode(
   const longest = longestPrefill(promptTokens, decode);
   if (residency === "loaded") {
     if (overhead === null) return {};
-    const queue = plus(wait, overhead.queue);
-    const prefill = minus(until, plus(queue, overhead.load));
+    // A request that waits for a slot has its model, and its prompt rendered, by then.
+    const queue = later(minus(wait, overhead.load), overhead.queue);
+    const prefill = minus(until, later(wait, overheadOf(overhead)));
     if (longest !== null && prefill.lo > SLOWEST * longest + SLOWEST_EXTRA_MS) return {};
     return {
       queue_ms: msWithin(queue, QUEUE_WITHIN_MS),
@@ -143,7 +144,7 @@ function ofWhole(answer: ArrivedAnswer, known: Circumstances): InferredPhases {
   const steps = Math.max(0, completionTokens - 1);
   let decoded = steps === 0 ? exactly(0) : decode === null ? null : times(decode, steps);
   if (residency === "loaded" && overhead !== null) {
-    const work = minus(exactly(endMs), plus(plus(wait, overhead.queue), overhead.load));
+    const work = minus(exactly(endMs), later(wait, overheadOf(overhead)));
     const longest = longestPrefill(promptTokens, decode);
     const left = longest === null ? null : minus(work, { lo: 0, hi: longest });
     if (steps > 0 && left !== null) decoded = decoded === null ? left : both(decoded, left);
@@ -161,6 +162,8 @@ function ofWhole(answer: ArrivedAnswer, known: Circumstances): InferredPhases {
       prefill_ms === null || completionTokens === 0 ? null : msWithin(evaluated, WORK_WITHIN_MS),
   };
 }
+
+const overheadOf = ({ load, queue }: Overhead): Bounds => plus(load, queue);
 
 function longestPrefill(promptTokens: number | null, decode: Bounds | null): number | null {
   return promptTokens === null || decode === null ? null : promptTokens * decode.hi;

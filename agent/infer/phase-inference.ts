@@ -74,12 +74,12 @@ export class PhaseInference {
   }
 
   /** The first content of a request arrived. */
-  content(id: string): void {
+  content(id: string, nowMs: number): void {
     const sent = this.#sent.get(id);
     if (sent === undefined || sent.hasContent) return;
     sent.hasContent = true;
     sent.model.turns.content(id);
-    this.#residencies.answered(sent.model.name);
+    this.#residencies.answered(sent.model.name, nowMs);
   }
 
   /** Ollama has finished with a request, or it was cancelled. */
@@ -100,7 +100,7 @@ export class PhaseInference {
       firstContentMs: answer.firstContentMs === null ? null : answer.firstContentMs - sent.sentMs,
       endMs: answer.endMs - sent.sentMs,
     };
-    this.#residencies.answered(sent.model.name);
+    this.#residencies.answered(sent.model.name, answer.endMs);
     if (answer.phases !== null) {
       learnFromPhases(sent, sinceSent, answer.phases);
       return null;

@@ -31,13 +31,12 @@ export const loadedUntil = (
     return { model: withTag(name), expiresMs: Number.isNaN(expiresMs) ? null : expiresMs };
   });
 
-/** A poll is due every 5 s. */
-const FRESH_MS = 7_000;
+/** A poll is due every 5 s, and takes its time on a busy machine. */
+const FRESH_MS = 15_000;
 
 export class Residencies {
   #polledMs = Number.NEGATIVE_INFINITY;
-  /** Models in memory, and when they expire. */
-  readonly #loaded = new Map<string, number>();
+  readonly #loaded = new Map<string, { seenMs: number; expiresMs: number }>();
   /** Models that may have made room for another one since the poll. */
   readonly #disturbed = new Set<string>();
 
@@ -46,13 +45,16 @@ export class Residencies {
     this.#disturbed.clear();
     this.#loaded.clear();
     for (const { model, expiresMs } of loaded)
-      this.#loaded.set(model, expiresMs ?? Number.POSITIVE_INFINITY);
+      this.#loaded.set(model, {
+        seenMs: nowMs,
+        expiresMs: expiresMs ?? Number.POSITIVE_INFINITY,
+      });
   }
 
   /** The model answers, so it is in memory. It expires later than before. */
-  answered(model: string): void {
+  answered(model: string, nowMs: number): void {
     this.#disturbed.delete(model);
-    this.#loaded.set(model, Number.POSITIVE_INFINITY);
+    this.#loaded.set(model, { seenMs: nowMs, expiresMs: Number.POSITIVE_INFINITY });
   }
 
   /** Ollama loads another model, which may push out these. */
@@ -61,9 +63,9 @@ export class Residencies {
   }
 
   of(model: string, nowMs: number): Residency {
-    if (nowMs - this.#polledMs > FRESH_MS) return "unknown";
-    const expiresMs = this.#loaded.get(model);
-    if (expiresMs === undefined) return "absent";
-    return this.#disturbed.has(model) || expiresMs <= nowMs ? "unknown" : "loaded";
+    const loaded = this.#loaded.get(model);
+    if (nowMs - (loaded?.seenMs ?? this.#polledMs) > FRESH_MS) return "unknown";
+    if (loaded === undefined) return "absent";
+    return this.#disturbed.has(model) || loaded.expiresMs <= nowMs ? "unknown" : "loaded";
   }
 }

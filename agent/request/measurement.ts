@@ -120,7 +120,7 @@ export class Measurement {
     const shown = this.#meter?.data(chunk, this.#shell.now()) ?? chunk;
     if (!this.#hasContent && this.#meter?.arrival().firstContentMs != null) {
       this.#hasContent = true;
-      this.#shell.phases.content(this.#id);
+      this.#shell.phases.content(this.#id, this.#shell.now());
     }
     return shown;
   }
