@@ -69,10 +69,13 @@ export async function* generate(
   await runner.load(model, signal);
   const loaded = now();
   const slot = await runner.acquire(model, call.keepMs, signal);
+  const prefillStart = now();
+  const promptTokens = promptTokensOf(call);
+  const prefillMs = (promptTokens * tokenMs * model.pace) / PREFILL_SPEEDUP;
+  let isEvaluated = false;
   try {
-    const prefillStart = now();
-    const promptTokens = promptTokensOf(call);
-    await pause((promptTokens * tokenMs * model.pace) / PREFILL_SPEEDUP + extraPrefillMs, signal);
+    await pause(prefillMs + extraPrefillMs, signal);
+    isEvaluated = true;
     const decodeStart = now();
     const plan = planOf(call, model, seed);
     let count = 0;
@@ -94,7 +97,10 @@ export async function* generate(
       decodeNs: end - decodeStart,
     };
   } finally {
-    slot.release();
+    // Ollama's runner looks for a caller that left only after the prompt.
+    const leftMs = isEvaluated ? 0 : prefillMs - (now() - prefillStart) / 1e6;
+    if (leftMs > 0) setTimeout(slot.release, leftMs).unref();
+    else slot.release();
   }
 }
 

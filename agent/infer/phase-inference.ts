@@ -82,12 +82,21 @@ export class PhaseInference {
     this.#residencies.answered(sent.model.name, nowMs);
   }
 
-  /** Ollama has finished with a request, or it was cancelled. */
+  /** Ollama has answered a request to its end. */
   end(id: string, nowMs: number): void {
+    this.#end(id, nowMs, false);
+  }
+
+  /** A request is over, before the end of its answer if it has not ended yet. */
+  leave(id: string, nowMs: number): void {
+    this.#end(id, nowMs, this.#sent.get(id)?.hasContent === false);
+  }
+
+  #end(id: string, nowMs: number, wasPrompt: boolean): void {
     const sent = this.#sent.get(id);
     if (sent === undefined || !sent.isOpen) return;
     sent.isOpen = false;
-    sent.wait = sent.model.turns.end(id, nowMs);
+    sent.wait = sent.model.turns.end(id, nowMs, wasPrompt);
   }
 
   /** The request is over. Learns from its answer, or infers the phases that the answer lacks. */

@@ -14,6 +14,8 @@ export class SlotTurns {
   /** In order of arrival. */
   readonly #turns = new Map<string, Turn>();
   #slots: number;
+  /** A slot may still evaluate a prompt whose caller left: Ollama's runner stops only after it. */
+  #isUncertain = false;
 
   constructor(slots: number) {
     this.#slots = slots;
@@ -25,25 +27,31 @@ export class SlotTurns {
 
   begin(id: string, nowMs: number): void {
     const isFree = this.#working() < this.#slots;
-    this.#turns.set(id, { beginMs: nowMs, slotMs: isFree ? nowMs : null });
+    const slotMs = !isFree ? null : this.#isUncertain ? Number.NaN : nowMs;
+    this.#turns.set(id, { beginMs: nowMs, slotMs });
   }
 
   /** A request has its first content, so it has a slot. */
   content(id: string): void {
     const turn = this.#turns.get(id);
+    this.#isUncertain = false;
     if (turn === undefined || turn.slotMs !== null) return;
     // It never waited, or not for the requests that this agent knows.
     turn.slotMs = Number.NaN;
     this.#slots = Math.max(this.#slots, this.#working());
   }
 
-  /** Ollama has finished with a request, or it was cancelled. Returns its wait; null if unknown. */
-  end(id: string, nowMs: number): Bounds | null {
+  /**
+   * Ollama has finished with a request, or it was cancelled. Returns its wait; null if unknown.
+   * @param wasPrompt  it was cancelled before its first content
+   */
+  end(id: string, nowMs: number, wasPrompt: boolean): Bounds | null {
     const turn = this.#turns.get(id);
     this.#turns.delete(id);
+    if (wasPrompt && turn?.slotMs !== null) this.#isUncertain = true;
     if (this.#working() < this.#slots) {
       const next = [...this.#turns.values()].find(({ slotMs }) => slotMs === null);
-      if (next !== undefined) next.slotMs = nowMs;
+      if (next !== undefined) next.slotMs = this.#isUncertain ? Number.NaN : nowMs;
     }
     const waitMs = (turn?.slotMs ?? Number.NaN) - (turn?.beginMs ?? 0);
     return Number.isNaN(waitMs) ? null : exactly(waitMs);

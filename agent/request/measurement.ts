@@ -170,7 +170,7 @@ export class Measurement {
   close({ status, httpStatus, failedAt, message, resumed }: RequestEnding): void {
     const { box, spool, energy, phases, forbidsText, now } = this.#shell;
     energy.end(this.#id, now());
-    phases.end(this.#id, now());
+    phases.leave(this.#id, now());
     // `error` is not a field of the record: the ending already includes it.
     const figures = this.#meter?.measured() ?? { ...UNMEASURED, error: null };
     const { error: _, ...measured } = figures;

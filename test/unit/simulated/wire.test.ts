@@ -212,6 +212,19 @@ test("a caller that disconnects ends the generation and releases its slot", asyn
   ]);
 });
 
+test("a prompt that has begun is evaluated to its end, even if its caller disconnects", async () => {
+  await simulated.close();
+  simulated = await startSimulatedOllama({ tokenMs: 1_000, loadMsPerGb: 0 });
+  const leaving = new AbortController();
+  const prompt = [{ role: "user", content: "word ".repeat(4_000) }];
+  const answer = post("/api/chat", chat({ messages: prompt }), { signal: leaving.signal });
+  await waitFor(async () => expect(await activeNow()).toBe(1));
+  leaving.abort();
+  await answer.catch(() => {});
+  await waitFor(() => expect(simulated.requests()[0]?.aborted).toBe(true));
+  expect(await activeNow()).toBe(1);
+});
+
 test("requests beyond the number of slots wait, which only total_duration includes", async () => {
   await simulated.close();
   simulated = await startSimulatedOllama({ slotsPerModel: 1, tokenMs: 4 });

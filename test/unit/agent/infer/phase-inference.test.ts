@@ -169,6 +169,18 @@ test("infers the wait for a slot from the requests before it", () => {
   expect(two.finish(beside, "streamed", {})).toMatchObject({ queue_ms: near(2) });
 });
 
+test("a prompt whose caller left may hold its slot, so the next wait is unknown", () => {
+  const scene = new Scene(1).loaded(NEVER).taught();
+  const left = scene.begin();
+  const waits = scene.begin();
+  scene.phases.leave(left, scene.nowMs);
+  const nothing = { queue_ms: null, prefill_ms: null };
+  expect(scene.finish(waits, "streamed", {})).toMatchObject(nothing);
+  expect(scene.play("streamed", {})).toMatchObject({ queue_ms: near(2), prefill_ms: near(300) });
+  scene.phases.leave(scene.begin(), scene.nowMs);
+  expect(scene.play("whole", {})).toMatchObject(nothing);
+});
+
 test("a request that is answered out of turn shows that there are more slots", () => {
   const scene = new Scene().loaded(NEVER).taught();
   const first = scene.begin();
@@ -248,7 +260,8 @@ test("embeddings are all prompt", () => {
 test("forgets a request that ended without an answer, and keeps a bounded number of models", () => {
   const scene = new Scene(1).loaded(NEVER).taught();
   const cancelled = scene.begin();
-  scene.phases.end(cancelled, scene.nowMs);
+  scene.phases.content(cancelled, scene.nowMs);
+  scene.phases.leave(cancelled, scene.nowMs);
   expect(scene.phases.finish(cancelled, null)).toBeNull();
   expect(scene.play("streamed", {})).toMatchObject({ queue_ms: near(2) });
   for (let i = 0; i < 100; i++) {
