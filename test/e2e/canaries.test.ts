@@ -36,6 +36,13 @@ const run = (program: string) => {
   return { status, output: stdout + stderr };
 };
 
+const settingsWith = (LOG_CONTENT: "on" | "off") => ({
+  AUTH_MODE: "open",
+  LOG_CONTENT,
+  METRICS_EXPORT_INTERVAL: "1",
+  ...started.settings,
+});
+
 const startAgent = () =>
   stack.startAgent({
     name: "box",
@@ -47,12 +54,7 @@ beforeAll(async () => {
   started = await engines.start();
   ollama = await startQuotingOllama();
   expect(run("migrate.ts").status).toBe(0);
-  stack = await TestStack.start({
-    AUTH_MODE: "open",
-    LOG_CONTENT: "off",
-    METRICS_EXPORT_INTERVAL: "1",
-    ...started.settings,
-  });
+  stack = await TestStack.start(settingsWith("off"));
   port = await freePort();
   agent = await startAgent();
 });
@@ -261,6 +263,8 @@ test("switching text off at run time removes every text that was stored before",
     output: "clickhouse: contains no texts\npostgres: contains no texts\n",
   });
   expect(await inStores(canaries)).toEqual([]);
+  const inTables = (path: string) => path.includes("/neon/data/base/");
+  expect(canaries.inFolder(engines.folder, inTables)).toEqual([]);
   await switchText(null);
 });
 
@@ -273,4 +277,18 @@ test("clearing the logs removes every text from the files of the edge and from t
   await expectNothing(canaries);
   expect(await inStores(canaries)).toEqual([]);
   await switchText(null);
+});
+
+test("a deployment with text off removes every text that an earlier one stored", async () => {
+  const canaries = new Canaries();
+  const deploy = async (logContent: "on" | "off") => {
+    await stack.stopEdge();
+    await stack.startEdge(settingsWith(logContent));
+    await eventually(async () => (await stack.health()).boxes.some(({ state }) => state === "up"));
+  };
+  await deploy("on");
+  await makeCalls(canaries);
+  expect(canaries.inFolder(stack.folder).length).toBeGreaterThan(20);
+  await deploy("off");
+  await expectNothing(canaries);
 });
