@@ -140,7 +140,7 @@ export class Agent {
       load: () => this.#openRequests.load(),
     });
     this.#tunnel = new Tunnel({
-      edgeUrl: config.edgeUrl,
+      edge: config,
       secret: config.boxSecret,
       hello: () => ({
         box: config.box,

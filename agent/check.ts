@@ -41,7 +41,7 @@ export async function check(
 }
 
 /** Dials like the agent but sends no HELLO, which would disturb an agent that serves this box. */
-function checkEdge({ edgeUrl, boxSecret, box }: AgentConfig): Promise<Finding> {
+function checkEdge({ edgeUrl, edgeSocket, boxSecret, box }: AgentConfig): Promise<Finding> {
   const finding = (ok: boolean, detail: string): Finding => ({
     ok,
     isRequired: true,
@@ -49,7 +49,7 @@ function checkEdge({ edgeUrl, boxSecret, box }: AgentConfig): Promise<Finding> {
     detail: `${edgeUrl.origin} ${detail}`,
   });
   return new Promise((resolve) => {
-    const socket = dial(edgeUrl, box, boxSecret, EDGE_MS);
+    const socket = dial({ edgeUrl, edgeSocket }, box, boxSecret, EDGE_MS);
     const done = (result: Finding) => {
       clearTimeout(timer);
       resolve(result);

@@ -10,6 +10,8 @@ import { ConfigError } from "./errors.ts";
 
 export type AgentConfig = {
   edgeUrl: URL;
+  /** Unix socket of a Worker on this machine, dialled instead of the address of `edgeUrl`. */
+  edgeSocket: string | null;
   box: string;
   boxSecret: string | null;
   ollamaUrl: URL;
@@ -71,6 +73,13 @@ export const AgentVariables = z.object({
       `the URL of your Worker, such as \`${EDGE_EXAMPLE}\`. Required. It must begin with ` +
         "`https://` unless the Worker runs on this machine",
     ),
+  EDGE_SOCKET: z
+    .string()
+    .optional()
+    .describe(
+      "the path of a Unix socket of a Worker on this machine, dialled instead of the address of " +
+        "`EDGE_URL`. `npm start` sets it",
+    ),
   BOX_NAME: z
     .string()
     .refine((name) => BoxName.safeParse(name).success, {
@@ -128,6 +137,7 @@ type Naming = (variable: string) => string;
 export function configOf(environment: Variables, nameOf: Naming = unchanged): AgentConfig {
   const {
     EDGE_URL,
+    EDGE_SOCKET,
     BOX_NAME,
     BOX_SECRET,
     OLLAMA_HOST,
@@ -140,6 +150,7 @@ export function configOf(environment: Variables, nameOf: Naming = unchanged): Ag
   } = parsed(AgentVariables, environment, nameOf);
   return {
     edgeUrl: EDGE_URL,
+    edgeSocket: EDGE_SOCKET ?? null,
     boxSecret: BOX_SECRET ?? null,
     ...servedPartOf({ BOX_NAME, OLLAMA_HOST, ALLOW_SERVER_TOOLS }),
     stateDir: resolve(STATE_DIR),

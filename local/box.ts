@@ -10,6 +10,8 @@ import type { Reaper } from "./reaping.ts";
 export type BoxPlan = {
   name: string;
   edgeUrl: string;
+  /** Path of the Worker's own socket: the front has nothing to do for an agent. */
+  edgeSocket: string | null;
   ollamaUrl: string;
   /** Folder of the agent's state: its identity and its undelivered records. */
   folder: string;
@@ -94,6 +96,7 @@ export class LocalBox {
     const env = {
       ...process.env,
       EDGE_URL: plan.edgeUrl,
+      EDGE_SOCKET: plan.edgeSocket ?? undefined,
       BOX_NAME: plan.name,
       BOX_SECRET: plan.secret ?? undefined,
       OLLAMA_HOST: plan.ollamaUrl,

@@ -5,7 +5,7 @@
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Front } from "./front.ts";
@@ -74,13 +74,14 @@ export async function buildEdge(reaper: Reaper): Promise<void> {
  */
 export class Edge {
   readonly worker: Child;
+  /** Path of the Worker's own Unix socket. */
+  readonly socket: string;
   readonly #front: Front;
-  readonly #socketFolder: string;
 
-  private constructor(worker: Child, front: Front, socketFolder: string) {
+  private constructor(worker: Child, front: Front, socket: string) {
     this.worker = worker;
     this.#front = front;
-    this.#socketFolder = socketFolder;
+    this.socket = socket;
   }
 
   /**
@@ -97,8 +98,7 @@ export class Edge {
     // Copied, because another start may build them again at any time.
     for (const script of [WORKER, ASSETS]) copyFileSync(join(BUILT, script), join(folder, script));
     // Not in the state folder, because the path of a socket has at most about 100 characters.
-    const socketFolder = mkdtempSync(join(tmpdir(), "ollama-edge-"));
-    const socket = join(socketFolder, "worker");
+    const socket = join(mkdtempSync(join(tmpdir(), "ollama-edge-")), "worker");
     const config = workerdConfigOf({
       script: WORKER,
       objects: ["Box", "Aggregator"].map((name) => ({
@@ -120,13 +120,13 @@ export class Edge {
       { name: "worker", program: WORKERD, args, env: { ...process.env, ...settings }, cwd: ROOT },
       reaper,
     );
-    return new Edge(worker, front, socketFolder);
+    return new Edge(worker, front, socket);
   }
 
   async stop(): Promise<void> {
     await this.#front.close();
     await this.worker.stop(END_MS);
-    rmSync(this.#socketFolder, { recursive: true, force: true });
+    rmSync(dirname(this.socket), { recursive: true, force: true });
   }
 
   /** Kills the Worker at once, as a crash would. */

@@ -70,6 +70,7 @@ export class Stack {
       const boxPlan = {
         name,
         edgeUrl: this.url,
+        edgeSocket: edge.socket,
         ollamaUrl: simulatedBox?.url ?? ollamaUrl.href,
         folder: folders.agent(name),
         secret: secrets.get(name) ?? null,

@@ -5,6 +5,7 @@
  * The watchdog trusts arriving messages, not the socket: a half-open link (packets swallowed, no
  * RST) never fires `close`, so silence alone is enough to dial again.
  */
+import { connect } from "node:net";
 import WebSocket from "ws";
 import {
   decodeFrames,
@@ -29,7 +30,7 @@ const WELCOME_MS = 10_000;
 const HELD_UP_MS = SILENCE_MS - 2 * HEARTBEAT_MS;
 
 export type TunnelOptions = {
-  edgeUrl: URL;
+  edge: EdgeAddress;
   secret: string | null;
   hello: () => Hello;
   onUp(welcome: Welcome): void;
@@ -95,8 +96,8 @@ export class Tunnel {
   }
 
   #dial(): void {
-    const { edgeUrl, secret, hello, log, now } = this.#options;
-    const socket = dial(edgeUrl, hello().box, secret, this.#backoff.handshakeMs);
+    const { edge, secret, hello, log, now } = this.#options;
+    const socket = dial(edge, hello().box, secret, this.#backoff.handshakeMs);
     this.#socket = socket;
     this.#lastSeenMs = now();
     const isCurrent = () => this.#socket === socket;
@@ -144,7 +145,7 @@ export class Tunnel {
     });
     socket.on("error", (error) => {
       if (isCurrent()) {
-        log("info", "tunnel_error", { edge: edgeUrl.origin, why: error.message });
+        log("info", "tunnel_error", { edge: edge.edgeUrl.origin, why: error.message });
         this.#lost(null);
       }
     });
@@ -160,7 +161,7 @@ export class Tunnel {
     this.#backoff.up(this.#openedMs);
     this.#loggedRefusal = null;
     this.#options.log("info", "tunnel_up", {
-      edge: this.#options.edgeUrl.origin,
+      edge: this.#options.edge.edgeUrl.origin,
       edge_version: welcome.edge_version,
     });
     this.#options.onUp(welcome);
@@ -201,7 +202,7 @@ export class Tunnel {
     // Logs each reason once: otherwise an agent that waits for its name would fill the log.
     if (refusal !== null && refusal !== this.#loggedRefusal) {
       this.#loggedRefusal = refusal;
-      log("error", "tunnel_refused", { edge: this.#options.edgeUrl.origin, why: refusal });
+      log("error", "tunnel_refused", { edge: this.#options.edge.edgeUrl.origin, why: refusal });
     }
     this.#redial = setTimeout(
       () => this.#dial(),
@@ -225,9 +226,16 @@ export class Tunnel {
   }
 }
 
+/** Where the edge listens. */
+type EdgeAddress = {
+  edgeUrl: URL;
+  /** Path of a Unix socket, if it is dialled instead of the address of `edgeUrl`. */
+  edgeSocket: string | null;
+};
+
 /** Opens a socket to the edge. `--check` dials the same way. */
 export function dial(
-  edgeUrl: URL,
+  { edgeUrl, edgeSocket }: EdgeAddress,
   box: string,
   secret: string | null,
   handshakeMs: number,
@@ -239,6 +247,7 @@ export function dial(
     perMessageDeflate: false,
     handshakeTimeout: handshakeMs,
     maxPayload: 2 * MESSAGE_BYTES_MAX,
+    ...(edgeSocket === null ? {} : { createConnection: () => connect(edgeSocket) }),
   });
 }
 

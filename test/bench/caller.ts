@@ -8,6 +8,7 @@ import { HttpMessages } from "./http-messages.ts";
 export type Timing = { firstMs: number; totalMs: number };
 
 export class Caller {
+  readonly port: number;
   readonly #socket: Socket;
   readonly #onFirstByte: () => void;
   #expected: Buffer = Buffer.alloc(0);
@@ -17,7 +18,8 @@ export class Caller {
   #firstMs = 0;
   #current: PromiseWithResolvers<Timing> | null = null;
 
-  private constructor(socket: Socket, onFirstByte: () => void) {
+  private constructor(port: number, socket: Socket, onFirstByte: () => void) {
+    this.port = port;
     this.#socket = socket;
     this.#onFirstByte = onFirstByte;
     const messages = new HttpMessages({
@@ -48,7 +50,11 @@ export class Caller {
       socket.once("connect", resolve);
       socket.once("error", reject);
     });
-    return new Caller(socket, onFirstByte);
+    return new Caller(port, socket, onFirstByte);
+  }
+
+  get isOpen(): boolean {
+    return this.#socket.readyState === "open";
   }
 
   /** @throws if the status is not 200, the answer breaks off, or any byte differs */

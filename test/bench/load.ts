@@ -25,13 +25,67 @@ export type LoadResult = {
   peakOpen: number;
 };
 
-async function run(load: Load): Promise<LoadResult> {
-  const { port, path, callers, until, rampMs = 0 } = load;
+/** Calls two targets in short turns, A B B A, so that the rest of the machine meets both alike. */
+export type Duel = AnswerPlan & {
+  ports: [number, number];
+  path: string;
+  callers: number;
+  /** Calls of each caller in one turn. */
+  calls: number;
+  rounds: number;
+};
+
+/** By target. Each round has two turns of each. */
+export type DuelResult = { firstMs: number[]; turnMs: number[] }[];
+
+const ORDER = [0, 1, 1, 0];
+
+async function duel({ ports, callers, calls, rounds, ...plan }: Duel): Promise<DuelResult> {
+  const expected = expectedOf(plan);
+  const sides = await Promise.all(
+    ports.map(async (port) => ({
+      request: requestOf({ ...plan, port }),
+      callers: await Promise.all(
+        Array.from({ length: callers }, () => Caller.open(port, () => {})),
+      ),
+      firstMs: [] as number[],
+      turnMs: [] as number[],
+    })),
+  );
+  for (let turn = 0; turn < rounds * ORDER.length; turn++) {
+    const side = sides[ORDER[turn % ORDER.length] ?? 0];
+    if (side === undefined) continue;
+    // The Worker closes a connection that was silent for 5 s.
+    side.callers = await Promise.all(
+      side.callers.map((caller) => (caller.isOpen ? caller : Caller.open(caller.port, () => {}))),
+    );
+    const startMs = performance.now();
+    await Promise.all(
+      side.callers.map(async (caller) => {
+        for (let call = 0; call < calls; call++)
+          side.firstMs.push((await caller.call(side.request, expected)).firstMs);
+      }),
+    );
+    side.turnMs.push(performance.now() - startMs);
+  }
+  return sides.map(({ callers: open, firstMs, turnMs }) => {
+    for (const caller of open) caller.close();
+    return { firstMs, turnMs };
+  });
+}
+
+function requestOf(load: AnswerPlan & { port: number; path: string }): Buffer {
+  const { port, path } = load;
   const body = bodyOf(load);
   const length = Buffer.byteLength(body);
-  const request = Buffer.from(
+  return Buffer.from(
     `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n${body}`,
   );
+}
+
+async function run(load: Load): Promise<LoadResult> {
+  const { port, callers, until, rampMs = 0 } = load;
+  const request = requestOf(load);
   const expected = expectedOf(load);
   const timings: Timing[] = [];
   let [open, peakOpen] = [0, 0];
@@ -68,9 +122,11 @@ async function run(load: Load): Promise<LoadResult> {
   };
 }
 
-process.on("message", (load) => {
-  run(load as Load).then(
-    (result) => process.send?.({ result }),
+process.on("message", (message) => {
+  const load = message as Load | Duel;
+  const result: Promise<LoadResult | DuelResult> = "ports" in load ? duel(load) : run(load);
+  result.then(
+    (measured) => process.send?.({ result: measured }),
     (error: unknown) =>
       process.send?.({ error: error instanceof Error ? error.message : String(error) }),
   );

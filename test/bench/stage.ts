@@ -11,7 +11,7 @@ import { Front } from "../../local/front.ts";
 import { CurrentStats } from "../../protocol/api/stats.ts";
 import { freePort } from "../support/stack.ts";
 import { type Child, Children } from "./children.ts";
-import type { Load, LoadResult } from "./load.ts";
+import type { Duel, DuelResult, Load, LoadResult } from "./load.ts";
 import { bundleFloor, bundleProduct, startWorkerd } from "./workerd.ts";
 
 /** The target of a load. */
@@ -68,27 +68,29 @@ export class Stage implements AsyncDisposable {
     return this.#startProduct(name, port, null, await dial(port));
   }
 
-  /** Starts the product as `npm start` does: callers and agent reach workerd through the front. */
+  /** Starts the product as `npm start` does: callers reach workerd through the front. */
   async startFronted(name: string): Promise<Chain> {
     const front = await Front.listen(0, join(this.#folder, `${name}.socket`));
-    return this.#startProduct(name, await freePort(), front, front.port);
+    return this.#startProduct(name, await freePort(), front, null);
   }
 
   async #startProduct(
     name: string,
     port: number,
     front: Front | null,
-    dialled: number,
+    dialled: number | null,
   ): Promise<Chain> {
+    const socket = join(this.#folder, `${name}.socket`);
     const workerd = await startWorkerd(this.children, this.#folder, port, {
       name,
       script: this.#bundle,
       objects: { Box: "BOX", Aggregator: "AGGREGATOR" },
       variables: { AUTH_MODE: "open" },
-      ...(front === null ? {} : { socket: join(this.#folder, `${name}.socket`) }),
+      ...(front === null ? {} : { socket }),
     });
     const env = {
-      EDGE_URL: `http://127.0.0.1:${dialled}`,
+      EDGE_URL: `http://127.0.0.1:${dialled ?? port}`,
+      ...(dialled === null ? { EDGE_SOCKET: socket } : {}),
       BOX_NAME: "bench",
       OLLAMA_HOST: `http://127.0.0.1:${this.#upstreamPort}`,
       STATE_DIR: join(this.#folder, `${name}-agent`),
@@ -114,6 +116,18 @@ export class Stage implements AsyncDisposable {
     if (this.#client === null) throw new Error("the stage is not open");
     const result = await this.#client.request<LoadResult>({ ...load, port, path }, LOAD_MS);
     for (const chain of this.#chains) if (chain.port === port) chain.calls += result.totalMs.length;
+    await sleep(SETTLE_MS);
+    return result;
+  }
+
+  /** Runs calls to two chains in short turns. @throws if any answer was wrong */
+  async duel(chains: [Chain, Chain], duel: Omit<Duel, "ports" | "path">): Promise<DuelResult> {
+    if (this.#client === null) throw new Error("the stage is not open");
+    const ports = chains.map(({ port }) => port);
+    const request = { ...duel, ports, path: chains[0].path };
+    const result = await this.#client.request<DuelResult>(request, LOAD_MS);
+    for (const [index, chain] of chains.entries())
+      chain.calls += result[index]?.firstMs.length ?? 0;
     await sleep(SETTLE_MS);
     return result;
   }

@@ -62,6 +62,7 @@ export class FakeEdge implements AsyncDisposable {
     const edge = await FakeEdge.listen();
     const config = {
       edgeUrl: new URL(edge.url),
+      edgeSocket: null,
       box: "b",
       boxSecret: null,
       ollamaUrl: new URL(ollamaUrl),

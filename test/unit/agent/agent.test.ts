@@ -243,7 +243,10 @@ test("dials again after a refusal that breaks off", async () => {
   await once(server, "listening");
   const address = server.address();
   const tunnel = new Tunnel({
-    edgeUrl: new URL(`http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`),
+    edge: {
+      edgeSocket: null,
+      edgeUrl: new URL(`http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`),
+    },
     secret: null,
     hello: () => ({
       box: "b",

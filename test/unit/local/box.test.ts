@@ -19,6 +19,7 @@ test("ends a request that outlasts the grace with an error and a true record bef
     {
       name: "b",
       edgeUrl: edge.url,
+      edgeSocket: null,
       ollamaUrl: ollama.url,
       folder: temporaryFolder("local-box-"),
       secret: null,
