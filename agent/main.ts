@@ -2,6 +2,8 @@
 /** The command `ollama-edge-agent`: options, signals, exit codes. */
 import { parseArgs } from "node:util";
 import { check } from "./check.ts";
+import { DRAIN_MS } from "./clock/drain.ts";
+import { StopSignals } from "./clock/stop-signals.ts";
 import { type AgentConfig, configOf } from "./config.ts";
 import { ConfigError, ListenError } from "./errors.ts";
 import { HELP } from "./help.ts";
@@ -10,6 +12,9 @@ import { makeLog } from "./log.ts";
 import { startBox } from "./start.ts";
 import { StateLockError } from "./state/lock.ts";
 import { AGENT_VERSION } from "./version.ts";
+
+/** Time that a second signal leaves to end open requests with an error and write their records. */
+const STOP_MS = 1_000;
 
 const log = makeLog();
 
@@ -54,11 +59,16 @@ async function runCheck(config: AgentConfig, listen: ListenAddress | null): Prom
 
 async function run(config: AgentConfig, listen: ListenAddress | null): Promise<void> {
   const running = await startBox(config, { listen }, log);
-  let signals = 0;
-  const stop = () => {
-    // A second signal stops at once.
-    const ending = ++signals === 1 ? running.drain() : running.stop();
-    void ending.then(() => process.exit(0));
+  const signals = new StopSignals();
+  const stop = (signal: NodeJS.Signals) => {
+    const meaning = signals.take(performance.now());
+    if (meaning === null) return;
+    const limit_s = (meaning === "first" ? DRAIN_MS : STOP_MS) / 1_000;
+    const waits_for =
+      meaning === "first" ? "open requests; a second signal stops at once" : "nothing";
+    log("info", "stopping", { signal, waits_for, limit_s });
+    if (meaning === "second") setTimeout(() => process.exit(1), STOP_MS);
+    void (meaning === "first" ? running.drain() : running.stop()).then(() => process.exit(0));
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);

@@ -3,6 +3,7 @@
  */
 import { join } from "node:path";
 import { z } from "zod";
+import { ONE_SIGNAL_MS } from "../agent/clock/stop-signals.ts";
 import { ChildFailure, ROOT } from "./edge.ts";
 import { Child } from "./processes.ts";
 import type { Reaper } from "./reaping.ts";
@@ -71,7 +72,9 @@ export class LocalBox {
     this.#isEnding = true;
     if (this.#restart !== null) clearTimeout(this.#restart);
     const agent = this.#agent;
-    const second = setTimeout(() => agent.signal("SIGTERM"), drainMs);
+    // Sooner, it would count as the first one.
+    const secondMs = Math.max(drainMs, ONE_SIGNAL_MS + 100);
+    const second = setTimeout(() => agent.signal("SIGTERM"), secondMs);
     await agent.stop(drainMs + LAST_RECORDS_MS);
     clearTimeout(second);
   }

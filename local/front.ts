@@ -5,7 +5,8 @@
  * workerd notices a closed connection at once, but an orderly hang-up (FIN) only when it writes the
  * next byte. The GPU would work on for a caller that has left during a long prefill or an unstreamed
  * answer. Ollama itself cancels at a FIN, as Go's HTTP server does, so the front closes the whole
- * connection to workerd then.
+ * connection to workerd then. In the other direction, it resets the callers of a workerd that was
+ * killed: the system closes its connections in order.
  */
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
@@ -70,14 +71,35 @@ export class Front {
       this.#callers.delete(caller);
       worker.destroy();
     });
-    worker.on("end", () => caller.end(() => caller.setTimeout(LINGER_MS, () => caller.destroy())));
+    worker.on("end", () => void this.#hangUp(caller));
     worker.on("error", () => {
       // The caller must not take the part that it has for the whole answer.
       if (!worker.readableEnded) caller.resetAndDestroy();
     });
     worker.on("close", () => caller.resume());
   }
+
+  /**
+   * workerd has closed a connection: in order, after a complete answer, or because it was killed.
+   * Then the caller must not take the part that it has for the whole answer.
+   */
+  async #hangUp(caller: Socket): Promise<void> {
+    if (await isServed(this.#socket))
+      caller.end(() => caller.setTimeout(LINGER_MS, () => caller.destroy()));
+    else caller.resetAndDestroy();
+  }
 }
+
+/** Returns whether a server listens on the socket. The system refuses at once if none does. */
+const isServed = (socket: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const probe = connect({ path: socket });
+    const found = (isThere: boolean) => {
+      probe.destroy();
+      resolve(isThere);
+    };
+    probe.once("connect", () => found(true)).once("error", () => found(false));
+  });
 
 /** Passes bytes on, no faster than the other end takes them. Bytes for a closed end are dropped. */
 function pass(from: Socket, to: Socket): void {

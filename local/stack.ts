@@ -81,10 +81,13 @@ export class Stack {
     await this.#untilReady(edge.worker);
   }
 
-  /** Stops the agents first, while the Worker can still take their last records. */
-  async stop(): Promise<void> {
+  /**
+   * Stops the agents first, while the Worker can still take their last records.
+   * @param drainMs  time that open requests get to finish
+   */
+  async stop(drainMs?: number): Promise<void> {
     this.#isEnding = true;
-    await Promise.all(this.boxes.map((box) => box.stop()));
+    await Promise.all(this.boxes.map((box) => box.stop(drainMs)));
     await Promise.all([
       ...this.#ollamas.map((child) => child.stop(SIMULATED_END_MS)),
       this.#edge?.stop(),

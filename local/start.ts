@@ -9,6 +9,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { StopSignals } from "../agent/clock/stop-signals.ts";
 import { makeStateFolder } from "../agent/state/folder.ts";
 import { acquireStateLock, StateLockError } from "../agent/state/lock.ts";
 import { buildEdge, ChildFailure, checkPort } from "./edge.ts";
@@ -21,19 +22,13 @@ import { runTraffic } from "./traffic.ts";
 
 /** How often to try a missing Ollama again. */
 const RETRY_OLLAMA_MS = 5_000;
-/**
- * npm forwards a Ctrl-C that this process also gets itself. Signals closer together than this count
- * as one.
- */
-const ONE_SIGNAL_MS = 500;
-
 /** How often to check that npm is still running. */
 const PARENT_MS = 250;
 
 const print = (line: string) => console.log(line);
 
 let stack: Stack | null = null;
-let firstSignalMs: number | null = null;
+const signals = new StopSignals();
 
 async function main(): Promise<void> {
   const { demo } = parseArgs({ options: { demo: { type: "boolean", default: false } } }).values;
@@ -41,8 +36,8 @@ async function main(): Promise<void> {
   const lock = lockOf(demo ? join(settings.stateDir, "demo") : settings.stateDir);
   await checkPort(settings.port);
   const reaper = startReaper();
-  const end = async (code: number) => {
-    await stack?.stop();
+  const end = async (code: number, drainMs?: number) => {
+    await stack?.stop(drainMs);
     lock.release();
     reaper.close();
     process.exit(code);
@@ -51,12 +46,16 @@ async function main(): Promise<void> {
     process.on(signal, () => onSignal(end));
   endWithNpm(() => onSignal(end));
   const onDeath = (child: Child) => {
-    if (firstSignalMs !== null) return;
-    firstSignalMs = performance.now();
-    console.error(
-      `The ${child.name} has ended, and nothing works without it. Its last lines:\n${tailOf(child)}`,
-    );
-    void end(1);
+    if (signals.take(performance.now()) !== "first") return;
+    void child.ended.then(({ code, signal }) => {
+      const how = signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`;
+      console.error(
+        `The ${child.name} ${how}, and nothing works without it. Open requests were cut off. ` +
+          `Their records are kept in ${settings.stateDir} and counted at the next start. ` +
+          `The last lines of the ${child.name}:\n${tailOf(child)}`,
+      );
+      return end(1, 0);
+    });
   };
   try {
     print("Building the Worker, the page and the agent …");
@@ -64,8 +63,7 @@ async function main(): Promise<void> {
     await buildEdge(reaper);
     await run(demo, await isReal, settings, reaper, onDeath);
   } catch (error) {
-    if (firstSignalMs !== null) return; // it failed because it is being stopped
-    firstSignalMs = performance.now();
+    if (signals.take(performance.now()) !== "first") return; // it failed because it is being stopped
     if (!(error instanceof ChildFailure)) throw error;
     console.error(`${error.message}. Its last lines:\n${tailOf(error.child)}`);
     await end(1);
@@ -94,7 +92,7 @@ async function run(
   stack = first;
   print(`Starting the edge on ${first.url} …`);
   await first.start(isReal ? { kind: "real" } : simulated, onDeath);
-  if (firstSignalMs !== null) return;
+  if (signals.isStopping) return;
   greet(first.url, settings, isReal);
   if (isDemo)
     return runTraffic(
@@ -103,12 +101,12 @@ async function run(
       print,
     );
   if (isReal) return;
-  while (firstSignalMs === null && !(await ollamaAnswers(settings.ollamaUrl)))
+  while (!signals.isStopping && !(await ollamaAnswers(settings.ollamaUrl)))
     await sleep(RETRY_OLLAMA_MS);
-  if (firstSignalMs !== null) return;
+  if (signals.isStopping) return;
   print(`Ollama now answers at ${settings.ollamaUrl.origin}. Replacing the simulated box.`);
   await first.stop();
-  if (firstSignalMs !== null) return;
+  if (signals.isStopping) return;
   stack = new Stack(settings, reaper, print);
   await stack.start({ kind: "real" }, onDeath);
   print(
@@ -118,12 +116,11 @@ async function run(
 
 /** Stops on the first signal, after open requests have finished. Exits at once on the second. */
 function onSignal(end: (code: number) => Promise<void>): void {
-  const now = performance.now();
-  if (firstSignalMs === null) {
-    firstSignalMs = now;
+  const meaning = signals.take(performance.now());
+  if (meaning === "first") {
     print("Stopping. Open requests get up to 10 s to finish; press Ctrl-C again to stop at once.");
     void end(0);
-  } else if (now - firstSignalMs > ONE_SIGNAL_MS) {
+  } else if (meaning === "second") {
     stack?.kill();
     process.exit(1);
   }

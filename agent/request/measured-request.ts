@@ -12,7 +12,7 @@ import type { OpenRequest } from "../../protocol/inventory.ts";
 import { type Headers, type Open, openRequestOf } from "../../protocol/messages.ts";
 import type { FailedAt, Status } from "../../protocol/records.ts";
 import { type LocalBody, unmeasuredBody } from "../measure/local-body.ts";
-import type { RequestProgress } from "../spool/lines.ts";
+import type { NotedRequest } from "../spool/lines.ts";
 import type { Spool } from "../spool/spool.ts";
 import type { Guard, Refusal } from "./guard.ts";
 import { type ArrivalTimes, Measurement, type MeasurementShell } from "./measurement.ts";
@@ -36,6 +36,8 @@ export type AnswerHandler = {
   /** Called once, instead of `onEnd`. `hadHead` is true if the answer had begun. */
   onError(message: string, hadHead: boolean): void;
 };
+
+const NOT_MEASURED = { ttft_ms: null, completion_tokens: null, response: null };
 
 export class MeasuredRequest {
   readonly #id: string;
@@ -78,10 +80,11 @@ export class MeasuredRequest {
   }
 
   /** The state to note in the spool. An answer in one piece has not begun until it is whole. */
-  get progress(): RequestProgress {
+  get progress(): NotedRequest {
     const http_status = this.#open.stream ? this.#httpStatus : null;
-    const measured = this.#measurement?.progress ?? { ttft_ms: null, completion_tokens: null };
-    return { request_id: this.#id, http_status, ...measured };
+    const measured = this.#measurement?.progress ?? NOT_MEASURED;
+    const response = http_status === null ? null : measured.response;
+    return { request_id: this.#id, http_status, ...measured, response };
   }
 
   /**

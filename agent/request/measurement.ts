@@ -20,7 +20,7 @@ import type { EnergyMeter } from "../measure/energy.ts";
 import { type LocalBody, localBodyOf } from "../measure/local-body.ts";
 import { type Measured, type Meter, makesVectors, meterOf } from "../measure/meter.ts";
 import { type PhasesMs, roundMs } from "../measure/phases.ts";
-import type { RequestProgress } from "../spool/lines.ts";
+import type { NotedRequest } from "../spool/lines.ts";
 import type { Spool } from "../spool/spool.ts";
 
 export type MeasurementShell = {
@@ -140,9 +140,13 @@ export class Measurement {
   }
 
   /** The measured part of the state to note in the spool. */
-  get progress(): Pick<RequestProgress, "ttft_ms" | "completion_tokens"> {
-    const { ttft_ms = null, completion_tokens = null } = this.#meter?.measured() ?? {};
-    return { ttft_ms, completion_tokens };
+  get progress(): Pick<NotedRequest, "ttft_ms" | "completion_tokens" | "response"> {
+    const {
+      ttft_ms = null,
+      completion_tokens = null,
+      response = null,
+    } = this.#meter?.measured() ?? {};
+    return { ttft_ms, completion_tokens, response: this.#shell.forbidsText() ? null : response };
   }
 
   /** The error that the answer itself reports; null without one. */

@@ -1,7 +1,7 @@
 /**
  * The lines of the spool's log, and the record of a request that a crash interrupted. Pure.
  *
- * Each line is a JSON object of one of six kinds. A line counts only with its line feed: a line
+ * Each line is a JSON object of one of seven kinds. A line counts only with its line feed: a line
  * cut off by a crash or a full disk is skipped. Lines read back are parsed with a schema: a disk is
  * outside this program, too.
  */
@@ -63,8 +63,25 @@ export const RequestProgress = RequestRecord.pick({
 });
 export type RequestProgress = z.infer<typeof RequestProgress>;
 
+/**
+ * The state of an open request, with its text so far: null if text is not kept, or if the caller has
+ * none of it yet.
+ */
+export type NotedRequest = RequestProgress & { response: string | null };
+
 /** Written each second while requests are open. Later lines replace earlier ones. */
 const ProgressLine = z.object({ t: z.literal("progress"), at, requests: z.array(RequestProgress) });
+
+/**
+ * A part of the text of an open answer, from this character on. Replaces what was noted behind it.
+ * Joined, the parts are the text of a record written after a crash.
+ */
+export const TextPart = RequestRecord.pick({ request_id: true }).extend({
+  from: z.int().nonnegative(),
+  text: RequestRecord.shape.response.unwrap(),
+});
+export type TextPart = z.infer<typeof TextPart>;
+const TextLine = z.object({ t: z.literal("text"), at, part: TextPart });
 
 /** A request finished. Positions rise, with gaps. */
 const DoneLine = z.object({ t: z.literal("done"), at, position, record: ReportedRecord });
@@ -82,6 +99,7 @@ const GoneLine = z.object({ t: z.literal("gone"), at, id: z.string().max(64) });
 const SpoolLine = z.discriminatedUnion("t", [
   OpenLine,
   ProgressLine,
+  TextLine,
   DoneLine,
   ConfirmedLine,
   OverLine,
@@ -98,7 +116,7 @@ export const isDoneLine = (text: string): boolean => text.startsWith('{"t":"done
 export type LineHead = { id: string; at: number; position: number | null };
 
 const HEAD =
-  /^\{"t":"(?:open|done)","at":([\d.]+),(?:"begun"|"position":(\d+),"record"):\{"request_id":"([^"]+)"/;
+  /^\{"t":"(?:open|text|done)","at":([\d.]+),(?:"begun"|"part"|"position":(\d+),"record"):\{"request_id":"([^"]+)"/;
 
 /** Reads the start of a stored line, because parsing its texts would cost too much. */
 export function lineHeadOf(text: string): LineHead | null {
@@ -137,11 +155,12 @@ export function interruptedRecord(
   begun: OpenFacts,
   errorMessage: string,
   boxMs: number,
-  progress: RequestProgress | null = null,
+  progress: NotedRequest | null = null,
 ): ReportedRecord {
   return {
     ...begun,
     ...UNMEASURED,
+    response: progress?.response ?? null,
     ttft_ms: progress?.ttft_ms ?? null,
     completion_tokens: progress?.completion_tokens ?? null,
     status: "error",

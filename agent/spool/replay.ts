@@ -3,6 +3,7 @@
  */
 import { SpoolIds } from "./ids.ts";
 import { parseLine, type RequestProgress, type SpoolLine } from "./lines.ts";
+import { withPart } from "./noted-texts.ts";
 import type { SegmentFiles, SpoolPlace } from "./segments.ts";
 
 export type Replay = {
@@ -11,6 +12,8 @@ export type Replay = {
   open: Map<string, SpoolPlace>;
   /** The last noted state of open requests. */
   progress: Map<string, RequestProgress>;
+  /** The noted text of open requests; null if a part of it is missing. */
+  texts: Map<string, string | null>;
   /** Everything up to here is in the ledger. */
   confirmed: number;
   /** Highest position in the log. */
@@ -36,6 +39,7 @@ export function replay(files: SegmentFiles): Replay {
     ids: new SpoolIds(),
     open: new Map(),
     progress: new Map(),
+    texts: new Map(),
     confirmed: 0,
     lastPosition: 0,
     pending: 0,
@@ -75,7 +79,13 @@ function apply(found: Replay, unconfirmed: number[], line: SpoolLine, place: Spo
     case "progress":
       for (const each of line.requests) found.progress.set(each.request_id, each);
       return;
+    case "text": {
+      const { request_id: id } = line.part;
+      found.texts.set(id, withPart(found.texts.get(id) ?? null, line.part));
+      return;
+    }
     case "done":
+      found.texts.delete(line.record.request_id);
       found.progress.delete(line.record.request_id);
       if (line.position <= found.lastPosition) return;
       found.lastPosition = line.position;
@@ -88,6 +98,7 @@ function apply(found: Replay, unconfirmed: number[], line: SpoolLine, place: Spo
       found.confirmed = Math.max(found.confirmed, line.position);
       return;
     case "gone":
+      found.texts.delete(line.id);
       open.delete(line.id);
       ids.settle(line.id);
       return;

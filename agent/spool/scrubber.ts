@@ -22,7 +22,7 @@ export type ScrubberShell = {
   isConfirmed(id: string): boolean;
 };
 
-/** The beginning of a request whose record is not confirmed yet. */
+/** A line of a request whose record is not confirmed yet. */
 type Left = { line: StoredLine; head: LineHead };
 
 export class SpoolScrubber {
@@ -58,7 +58,9 @@ export class SpoolScrubber {
     for (const segment of [...this.#files.segments]) {
       const lines: StoredLine[] = [];
       const take = (line: StoredLine, head: LineHead) => {
-        if (!this.#shell.isConfirmed(head.id)) this.#left.push({ line, head });
+        // Its text is not needed, and there may be much of it.
+        if (!this.#shell.isConfirmed(head.id))
+          this.#left.push({ line: { ...line, text: "" }, head });
         else lines.push({ ...line, text: goneLineOf(head, line.next - line.offset) });
       };
       try {

@@ -28,10 +28,11 @@ import type { SpoolIds } from "./ids.ts";
 import {
   interruptedRecord,
   lineOf,
+  type NotedRequest,
   openFactsOf,
-  type RequestProgress,
   type SpoolEntry,
 } from "./lines.ts";
+import { NotedTexts } from "./noted-texts.ts";
 import { OpenLines } from "./open-lines.ts";
 import { SpoolReader } from "./reader.ts";
 import { type Replay, replay } from "./replay.ts";
@@ -61,6 +62,7 @@ export class Spool {
   readonly #reader: SpoolReader;
   readonly #writer: SpoolWriter;
   readonly #scrubber: SpoolScrubber;
+  readonly #texts = new NotedTexts();
   readonly #open: OpenLines;
   #confirmed: number;
   #lastPosition: number;
@@ -109,7 +111,7 @@ export class Spool {
     if (found.badLines > 0) log("warn", "spool_lines_skipped", { count: found.badLines });
     if (found.open.size > 0) log("warn", "spool_requests_broken", { count: found.open.size });
     for (const id of this.#open.ids)
-      this.#finishInterrupted(id, STOPPED, found.lastAt, found.progress.get(id));
+      this.#finishInterrupted(id, STOPPED, found.lastAt, lastNoted(found, id));
     this.#deleteConfirmed();
   }
 
@@ -155,10 +157,17 @@ export class Spool {
    * Notes the state of open requests, in case this agent is killed. Not needed for any other end,
    * so a disk that fails loses it.
    */
-  note(progress: readonly RequestProgress[]): void {
-    const requests = progress.filter(({ request_id }) => this.#open.has(request_id));
-    if (requests.length > 0)
-      this.#writer.write(lineOf({ t: "progress", at: this.#now(), requests }));
+  note(noted: readonly NotedRequest[]): void {
+    const open = noted.filter(({ request_id }) => this.#open.has(request_id));
+    if (open.length === 0) return;
+    const at = this.#now();
+    const requests = open.map(({ response: _, ...progress }) => progress);
+    this.#writer.write(lineOf({ t: "progress", at, requests }));
+    for (const { request_id, response } of open) {
+      const part = response === null ? null : this.#texts.next(request_id, response);
+      if (part !== null && this.#writer.write(lineOf({ t: "text", at, part })) === null)
+        this.#texts.forget(request_id);
+    }
   }
 
   /** Writes the record of a finished request. Only the first record of an id counts. */
@@ -219,6 +228,7 @@ export class Spool {
     const position = ++this.#lastPosition;
     const line = lineOf({ t: "done", at: this.#now(), position, record });
     this.#open.delete(id);
+    this.#texts.forget(id);
     this.#ids.finish(id, position);
     this.#pending += 1;
     const place = this.#writer.write(line);
@@ -240,11 +250,11 @@ export class Spool {
     id: string,
     message: string,
     endedAt: number,
-    progress?: RequestProgress,
+    noted: NotedRequest | null = null,
   ): void {
     const line = this.#open.get(id);
     if (line !== null)
-      return this.#finish(interruptedRecord(line.begun, message, endedAt - line.at, progress));
+      return this.#finish(interruptedRecord(line.begun, message, endedAt - line.at, noted));
     this.#log("error", "spool_record_lost", { request_id: id });
     this.#lost += 1;
     this.#open.delete(id);
@@ -278,6 +288,13 @@ export class Spool {
       if (!this.#open.moveFrom(segment)) return;
       this.#writer.writeSettledIds(this.#ids.settledIds(this.#confirmed));
       this.#writer.discard(segment);
+      this.#texts.clear();
     }
   }
+}
+
+/** Returns the last noted state and text of a request; null if no state was noted. */
+function lastNoted({ progress, texts }: Replay, id: string): NotedRequest | null {
+  const state = progress.get(id);
+  return state === undefined ? null : { ...state, response: texts.get(id) ?? null };
 }

@@ -16,7 +16,7 @@ import { GRACE_MS } from "../../protocol/limits.ts";
 import { type AbortCode, abortFrame, Open } from "../../protocol/messages.ts";
 import { matchOllamaRoute } from "../../protocol/routes.ts";
 import type { Log } from "../log.ts";
-import type { RequestProgress } from "../spool/lines.ts";
+import type { NotedRequest } from "../spool/lines.ts";
 import type { Spool } from "../spool/spool.ts";
 import { AgentStream, type StreamShell } from "./stream.ts";
 
@@ -63,7 +63,7 @@ export class StreamTable {
   }
 
   /** The state of the open streams, for the spool. */
-  get progress(): RequestProgress[] {
+  get progress(): NotedRequest[] {
     return Array.from(this.#streams.values(), (stream) => stream.progress);
   }
 

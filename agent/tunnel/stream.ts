@@ -17,7 +17,7 @@ import type { OpenRequest } from "../../protocol/inventory.ts";
 import type { Open } from "../../protocol/messages.ts";
 import type { Api } from "../../protocol/records.ts";
 import { MeasuredRequest, type MeasuredRequestShell } from "../request/measured-request.ts";
-import type { RequestProgress } from "../spool/lines.ts";
+import type { NotedRequest } from "../spool/lines.ts";
 import type { Outgoing, Source } from "./outgoing.ts";
 import { type AgentStreamActions, AgentStreamCore, type StreamOutcome } from "./stream-core.ts";
 
@@ -71,7 +71,7 @@ export class AgentStream implements Source {
     return this.#request.isAnswered;
   }
 
-  get progress(): RequestProgress {
+  get progress(): NotedRequest {
     return this.#request.progress;
   }
 

@@ -221,15 +221,13 @@ test("records one error and sends it to the caller when an agent is killed in th
   const answer = await chat(4_000, { box: "killed" });
   const reader = answer.body?.getReader();
   // The agent notes its open requests each second, and 400 tokens take two.
-  for (let tokens = 0; tokens < 400; ) {
-    const lines = new TextDecoder().decode((await reader?.read())?.value);
-    tokens += lines.split("\n").length - 1;
-  }
+  const decoder = new TextDecoder();
+  let text = "";
+  while (text.split("\n").length <= 400)
+    text += decoder.decode((await reader?.read())?.value, { stream: true });
   agent.kill();
   await agent.ended;
   await stack.startAgent({ name: "killed", ollamaUrl: ollama.url });
-  let text = "";
-  const decoder = new TextDecoder();
   for (let part = await reader?.read(); part && !part.done; part = await reader?.read())
     text += decoder.decode(part.value, { stream: true });
   expect(JSON.parse(text.trim().split("\n").at(-1) ?? "")).toEqual({
@@ -246,6 +244,10 @@ test("records one error and sends it to the caller when an agent is killed in th
   });
   expect(record.latency_ms).toBeGreaterThan(1_000);
   expect(record.completion_tokens).toBeGreaterThan(50);
+  const parts = text.trim().split("\n");
+  const received = parts.map((line) => JSON.parse(line).message?.content ?? "").join("");
+  expect(record.response?.length).toBeGreaterThan(50);
+  expect(received.startsWith(record.response ?? "")).toBe(true);
   // The edge knows how long the caller waited for the error.
   const completed = await eventually(async () => {
     const next = await stack.record(idOf(answer));

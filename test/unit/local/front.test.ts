@@ -121,3 +121,17 @@ test("resets its callers when it closes, and frees the port", async () => {
   await expect(Front.listen(port, "/nowhere")).rejects.toMatchObject({ code: "EADDRINUSE" });
   await again.close();
 });
+
+test("resets the caller of a server that was killed, whose connections the system closes in order", async () => {
+  const { caller, worker } = await connected();
+  const { server } = stack.at(-1) as (typeof stack)[number];
+  caller.write("request");
+  await new Promise((resolve) => worker.once("data", resolve));
+  const begun = new Promise((resolve) => caller.once("data", resolve));
+  worker.write("the first part of an answer");
+  await begun;
+  const ended = endOf(caller);
+  server.close();
+  worker.end();
+  expect(await ended).toBe("ECONNRESET");
+});

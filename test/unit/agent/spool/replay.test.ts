@@ -44,18 +44,18 @@ describe("after a crash", () => {
     expect([next.knows(lost), next.begin(opened(lost))]).toEqual([true, false]);
   });
 
-  test("gives the record of a killed agent the time, status and tokens of its last second", () => {
+  test("gives the record of a killed agent the time, status, tokens and text of its last second", () => {
     let clock = NOW;
     const { spool, folder, crash } = newSpool({ now: () => clock });
     const [streamed, waiting, over] = [randomUUID(), randomUUID(), randomUUID()];
     for (const id of [streamed, waiting, over]) spool.begin(opened(id));
-    const noted = { http_status: 200, ttft_ms: 40, completion_tokens: 11 };
-    const nothing = { http_status: null, ttft_ms: null, completion_tokens: null };
+    const noted = { http_status: 200, ttft_ms: 40, completion_tokens: 11, response: "Rayleigh" };
+    const nothing = { http_status: null, ttft_ms: null, completion_tokens: null, response: null };
     spool.note([{ request_id: streamed, ...noted }]);
     spool.finish(finished(over));
     clock += 6_000;
     spool.note([
-      { request_id: streamed, ...noted, completion_tokens: 93 },
+      { request_id: streamed, ...noted, completion_tokens: 93, response: "Rayleigh scattering" },
       { request_id: waiting, ...nothing },
       { request_id: over, ...noted },
     ]);
@@ -71,6 +71,7 @@ describe("after a crash", () => {
       ...noted,
       status: "error",
       completion_tokens: 93,
+      response: "Rayleigh scattering",
       latency_ms: 6_004,
     });
     expect(records.get(waiting)).toMatchObject({
