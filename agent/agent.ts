@@ -7,7 +7,6 @@
 import { randomUUID } from "node:crypto";
 import { homedir } from "node:os";
 import { type Frame, FrameType, parsePayload, tunnelFrame } from "../protocol/frames.ts";
-import { READINGS_WATCHED_MS } from "../protocol/limits.ts";
 import { EdgeSettings, type ExporterType, Recorded, type Welcome } from "../protocol/messages.ts";
 import { changesModels } from "../protocol/routes.ts";
 import { atMost, DRAIN_MS } from "./clock/drain.ts";
@@ -20,10 +19,11 @@ import type { Log } from "./log.ts";
 import { EnergyMeter } from "./measure/energy.ts";
 import { diskFolders } from "./readings/disk.ts";
 import { EnergyReport } from "./readings/energy-report.ts";
-import type { GpuSource } from "./readings/gpu-source.ts";
+import { GPU_PACE, type GpuSource } from "./readings/gpu-source.ts";
 import { InventoryPoller } from "./readings/inventory.ts";
 import { OpenRequests } from "./readings/open-requests.ts";
 import { pickGpuSource } from "./readings/pick-gpu-source.ts";
+import { Placements } from "./readings/placement.ts";
 import { OllamaQueue } from "./readings/queue.ts";
 import { ReadingsSender } from "./readings/readings-sender.ts";
 import { SystemSampler } from "./readings/system-sampler.ts";
@@ -35,12 +35,6 @@ import { Outgoing } from "./tunnel/outgoing.ts";
 import { StreamTable } from "./tunnel/stream-table.ts";
 import { Tunnel } from "./tunnel/tunnel.ts";
 import { AGENT_VERSION } from "./version.ts";
-
-/**
- * Seconds between two GPU readings. Most GPUs report `power.draw` as the mean of the last second, so
- * a longer interval would miss energy. In loop mode a reading costs tens of ms and keeps the driver up.
- */
-const GPU_EVERY_S = 1;
 
 /** Time that a drained agent waits for the edge to confirm its last records. */
 const LAST_RECORDS_MS = 2_000;
@@ -107,8 +101,7 @@ export class Agent {
     const cloudGuard = options.cloudGuard ?? new CloudGuard({ ...config, now });
     this.#gpu = pickGpuSource(config, {
       box: config.box,
-      intervalSeconds: GPU_EVERY_S,
-      keepEvery: READINGS_WATCHED_MS / 1_000 / GPU_EVERY_S,
+      ...GPU_PACE,
       onPower: ({ gpuIndex, watts, atMs, kind }) => {
         this.#energy.read(gpuIndex, watts, atMs, kind);
         this.#delivery.recordWaits();
@@ -119,13 +112,16 @@ export class Agent {
       log,
     });
     const energyReport = new EnergyReport(this.#energy.totals);
+    const placements = new Placements(this.#gpu);
     this.#energy.onBusy = (isBusy) => this.#gpu.needPower(isBusy);
+    this.#energy.gpusOf = placements.gpusOf;
     this.#inventory = new InventoryPoller({
       base: config.ollamaUrl,
       log,
       onChange: ({ reachable, loaded }) => {
         if (reachable) this.#ollama.answered();
         this.#energy.hasModel = loaded.length > 0;
+        void placements.update(loaded);
         this.#readings.send();
       },
       onListing: (answer) => cloudGuard.learn(answer),

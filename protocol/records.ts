@@ -144,7 +144,8 @@ export const RequestRecord = z.object({
   client_ip: z.string().max(64).nullable(),
   user_agent: z.string().max(512).nullable(),
   /**
-   * Energy that the GPUs of the box drew while Ollama had the request, shared equally with the
+   * Energy that the GPUs of the box (those that hold the model, if that is known) drew while Ollama
+   * had the request, shared equally with the
    * inference requests running beside it. This is the board power that the driver reports,
    * including that of idle GPUs. Null if a GPU reports none, if its readings were too rare for the
    * length of the request, for a request that makes no tokens or vectors, and if the agent

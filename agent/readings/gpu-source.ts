@@ -5,6 +5,7 @@
  * `pick-gpu-source.ts`; nothing else in the agent names a vendor.
  */
 import type { GpuState } from "../../protocol/inventory.ts";
+import { READINGS_WATCHED_MS } from "../../protocol/limits.ts";
 import type { EnergyMethod, GpuSample } from "../../protocol/records.ts";
 import type { Log } from "../log.ts";
 
@@ -17,6 +18,15 @@ export type PowerReading = {
   kind: EnergyMethod;
   /** Time of the power by `performance.now()`. */
   atMs: number;
+};
+
+/** A process that uses a GPU. One that uses several is listed for each. */
+export type GpuProcess = {
+  gpuUuid: string;
+  pid: number;
+  /** Null if the driver does not report it. */
+  usedMb: number | null;
+  name: string;
 };
 
 /**
@@ -35,6 +45,9 @@ export interface GpuSource {
    * requests need it.
    */
   needPower(isNeeded: boolean): void;
+
+  /** Returns the processes on the GPUs; null if the source does not know them. */
+  processes(): Promise<GpuProcess[] | null>;
 
   /**
    * Returns the current state and removes the samples collected since the last call, oldest first.
@@ -67,4 +80,14 @@ export type GpuSourceOptions = {
   /** Wall clock in unix ms. Used only for the timestamps of samples. */
   now: () => number;
   log: Log;
+};
+
+/**
+ * Most GPUs report their power as the mean of the last second, so a longer interval would miss
+ * energy. In loop mode a reading costs tens of ms and keeps the driver up. While somebody watches,
+ * readings leave every two seconds, so no more samples are kept.
+ */
+export const GPU_PACE: Pick<GpuSourceOptions, "intervalSeconds" | "keepEvery"> = {
+  intervalSeconds: 1,
+  keepEvery: READINGS_WATCHED_MS / 1_000,
 };

@@ -78,6 +78,11 @@ export class ToolSource implements GpuSource {
   /** These tools report means of their own interval; reading them more often helps nothing. */
   needPower(): void {}
 
+  /** These tools list no processes in a form that is read here. */
+  async processes(): Promise<null> {
+    return null;
+  }
+
   take(): GpuState {
     return this.#readings.take();
   }

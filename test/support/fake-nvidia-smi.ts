@@ -18,6 +18,8 @@ export type Step = {
    */
   rows?: Record<string, string>[];
   everyMs?: number;
+  /** Rows printed for a query of the processes on the GPUs. Default: none. */
+  processes?: string[];
   /** Rounds before the step continues with `ending`. Default: unlimited. */
   rounds?: number;
   /** Text printed before the end. */
@@ -58,6 +60,8 @@ export function play(folder: string): void {
   const run = readFileSync(join(folder, "runs"), "utf8").split("\n").length - 1;
   appendFileSync(join(folder, "runs"), `${JSON.stringify({ pid: process.pid, args })}\n`);
   const step = steps[Math.min(run, steps.length - 1)] ?? {};
+  if (args.some((arg) => arg.startsWith("--query-compute-apps=")))
+    return end((step.processes ?? []).map((row) => `${row}\n`).join(""), 0);
   const columns = /--query-gpu=(\S+)/.exec(args.join(" "))?.[1]?.split(",") ?? [];
   const refused = columns.find((column) => step.unknownFields?.includes(column));
   if (refused !== undefined) return end(`Field "${refused}" is not a valid field to query.\n\n`, 2);

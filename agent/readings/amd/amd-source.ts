@@ -40,6 +40,11 @@ export class AmdSource implements GpuSource {
     this.#powerTimer = isNeeded ? setInterval(() => this.#readPower(), POWER_EVERY_MS) : null;
   }
 
+  /** The kernel lists processes only for root. */
+  async processes(): Promise<null> {
+    return null;
+  }
+
   take(): GpuState {
     return this.#readings.take();
   }

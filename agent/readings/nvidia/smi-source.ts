@@ -17,7 +17,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { GpuState } from "../../../protocol/inventory.ts";
 import type { GpuSample } from "../../../protocol/records.ts";
 import { GpuReadings, type GpuReport } from "../gpu-readings.ts";
-import type { GpuSource, GpuSourceOptions } from "../gpu-source.ts";
+import type { GpuProcess, GpuSource, GpuSourceOptions } from "../gpu-source.ts";
+import { COMPUTE_APPS_QUERY, parseComputeApp } from "./compute-apps.ts";
 import { PowerStream, ROW_AGE_MS } from "./power-stream.ts";
 import { hasNvidiaGpu } from "./presence.ts";
 import { type GpuFailure, gpuFailure, refusedField, type SmiEnd } from "./smi-failure.ts";
@@ -85,6 +86,20 @@ export class NvidiaSmiSource implements GpuSource {
     this.#killNow();
     process.off("exit", this.#killNow);
     await Promise.race([this.#running, delay(this.#timing.stopMs, undefined, { ref: false })]);
+  }
+
+  async processes(): Promise<GpuProcess[] | null> {
+    if (this.#query === null) return null;
+    const processes: GpuProcess[] = [];
+    const run = runSmi(this.#query.program, COMPUTE_APPS_QUERY, (line) => {
+      const app = parseComputeApp(line);
+      if (app !== null) processes.push(app);
+      return app !== null;
+    });
+    const limit = setTimeout(() => run.kill(), this.#timing.probeMs).unref();
+    const { code } = await run.ended;
+    clearTimeout(limit);
+    return code === 0 ? processes : null;
   }
 
   take(): GpuState {

@@ -67,6 +67,16 @@ test("passes on the power of every row at once, and keeps samples of every nth r
   expect(power.length).toBeGreaterThanOrEqual(14);
 });
 
+test("lists the processes on the GPUs, once the driver works", async () => {
+  const smi = fakeSmi([{ ...ROWS, processes: ["GPU-1, 42, 370, /usr/local/bin/ollama"] }]);
+  await using gpu = reading(smi.command);
+  expect(await gpu.source.processes()).toBeNull();
+  await until(gpu.source, (taken) => taken.available);
+  expect(await gpu.source.processes()).toEqual([
+    { gpuUuid: "GPU-1", pid: 42, usedMb: 370, name: "/usr/local/bin/ollama" },
+  ]);
+});
+
 test("drops columns that the driver refuses, one after the other, in one probe", async () => {
   const smi = fakeSmi([
     {
