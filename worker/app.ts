@@ -69,7 +69,12 @@ app.notFound((c) => {
 
 app.onError((error, c) => {
   if (error instanceof GatewayError)
-    return errorResponse(c.get("dialect"), error.failure, c.get("requestId"));
+    return errorResponse(
+      c.get("dialect"),
+      error.failure,
+      c.get("requestId"),
+      c.req.raw.headers.get("user-agent"),
+    );
   console.error(error); // a bug, not a failure: the caller learns only that it is the edge's
   return errorResponse(c.get("dialect"), { reason: "internal" }, c.get("requestId"));
 });

@@ -146,3 +146,18 @@ test("names the missing key in the field that the ollama command shows", async (
     ]);
   }
 });
+
+// Ollama 0.24 prints "You need to be signed in to Ollama to run Cloud models." for any 401.
+test("answers the ollama command 403 for a missing or wrong key, whose message it shows", async () => {
+  const headers = { "user-agent": "ollama/0.24.0 (amd64 linux) Go/go1.26.8" };
+  for (const [path, text] of [
+    ["/ollama/api/show", "/ollama/k/<key>"],
+    ["/api/generate", "/ollama/k/<key>"],
+    ["/ollama/k/a-wrong-key-0123456789/api/show", "not valid"],
+  ] as const) {
+    const answer = await withKeys(path, { ...JSON_BODY, headers });
+    const error = expect.stringContaining(text);
+    expect([answer.status, await answer.json()], path).toEqual([403, { error }]);
+  }
+  expect((await withKeys("/v1/models", { headers })).status).toBe(401);
+});
