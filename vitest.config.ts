@@ -25,6 +25,7 @@ export default defineConfig({
     // Output of a test that passed only hides the failures.
     silent: "passed-only",
     maxWorkers: WORKERS,
+    globalSetup: "test/support/exit.ts",
     projects: [
       {
         test: {

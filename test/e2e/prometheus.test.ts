@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ROOT } from "../../local/edge.ts";
+import { ALERTS } from "../../monitoring/alerts.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { METRICS } from "../../worker/exposition/metrics.ts";
 import { parseExposition } from "../support/exposition-parser.ts";
@@ -68,7 +69,7 @@ describe.skipIf(isMissing)(`Prometheus${isMissing ? ` (NOT RUN: ${found.missing}
       const all = await prometheus.rules();
       return all.length > 0 && all.every(({ health }) => health !== "unknown") && all;
     });
-    expect(rules).toHaveLength(8);
+    expect(rules).toHaveLength(Object.keys(ALERTS).length);
     for (const rule of rules) expect(rule).toMatchObject({ health: "ok", lastError: "" });
   });
 

@@ -118,7 +118,7 @@ test("does not take a pause of its own process for a silent link", {
 });
 
 test("records each of 10,000 OPENs at once exactly once, even if they choke the tunnel", {
-  timeout: 180_000,
+  timeout: 300_000,
 }, async () => {
   const OPENS = 10_000;
   await using agent = await AgentProcess.start();
