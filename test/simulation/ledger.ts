@@ -12,6 +12,7 @@ import { Intake } from "../../worker/aggregator/intake.ts";
 import { Ledger } from "../../worker/aggregator/ledger.ts";
 import { SampleStore } from "../../worker/aggregator/samples.ts";
 import { migrate } from "../../worker/aggregator/schema.ts";
+import { HeldRequests } from "../../worker/export/held-requests.ts";
 import { Outbox } from "../../worker/export/outbox.ts";
 import { LocalRepository } from "../../worker/repository/local.ts";
 
@@ -132,6 +133,7 @@ function newIntake(nowMs: number): Intake {
     new LocalRepository(storage),
   ];
   const outbox = new Outbox(sql, ledger, new SampleStore(sql));
-  const stores = { ledger, cells, epochs, repository, outbox };
+  const held = new HeldRequests(sql, outbox);
+  const stores = { ledger, cells, epochs, repository, outbox, held };
   return new Intake(storage, stores, nowMs);
 }

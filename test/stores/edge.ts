@@ -16,6 +16,7 @@ import { sentenceOf, storeConcerns } from "../../worker/answers/concerns.ts";
 import { StoreDeliveries } from "../../worker/export/deliveries.ts";
 import { DeliveryStates } from "../../worker/export/delivery-states.ts";
 import type { ExternalStore } from "../../worker/export/external-store.ts";
+import { HeldRequests } from "../../worker/export/held-requests.ts";
 import { Outbox } from "../../worker/export/outbox.ts";
 import { LocalRepository } from "../../worker/repository/local.ts";
 
@@ -28,6 +29,7 @@ export class Edge {
   readonly outbox: Outbox;
   readonly epochs: Epochs;
   readonly deliveries: StoreDeliveries;
+  readonly held: HeldRequests;
   readonly #intake: Intake;
 
   constructor(storage: DurableObjectStorage, stores: readonly ExternalStore[], nowMs: number) {
@@ -45,16 +47,21 @@ export class Edge {
       states: new DeliveryStates(sql),
       random: () => 0.5,
     });
-    const { ledger, cells, epochs, outbox } = this;
+    this.held = new HeldRequests(sql, this.outbox);
+    const { ledger, cells, epochs, outbox, held } = this;
     this.#intake = new Intake(
       storage,
-      { ledger, cells, epochs, outbox, repository: new LocalRepository(storage) },
+      { ledger, cells, epochs, outbox, held, repository: new LocalRepository(storage) },
       nowMs,
     );
   }
 
-  add(records: RequestRecord[]): void {
-    this.#intake.add(records, [], this.nowMs);
+  add(records: RequestRecord[], isReported = false): void {
+    this.#intake.add(records, [], this.nowMs, isReported);
+  }
+
+  complete(record: RequestRecord): void {
+    this.#intake.complete(record);
   }
 
   addSamples(box: string, gpu: GpuSample[], system: SystemSample[] = []): void {

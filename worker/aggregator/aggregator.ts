@@ -59,7 +59,7 @@ export class Aggregator extends DurableObject<Bindings> {
   }
 
   /** Counts finished requests once. Durable when it returns. @throws if nothing was counted */
-  async ingest(records: RequestRecord[]): Promise<{ counted: number }> {
+  async ingest(records: RequestRecord[], isReported = false): Promise<{ counted: number }> {
     const nowMs = Date.now();
     const { intake, registry, erasure } = this.#stores;
     const { enableInstrumentation, logContent } = this.#inForce();
@@ -69,7 +69,7 @@ export class Aggregator extends DurableObject<Bindings> {
     const kept = logContent === "on" ? marked : marked.map((record) => withoutText(record));
     if (logContent === "on") erasure.noteTexts();
     const counted = await this.#wakes.flushingSoon(nowMs, () =>
-      intake.add(kept, registry.boxes(), nowMs),
+      intake.add(kept, registry.boxes(), nowMs, isReported),
     );
     await this.#wakes.onRows(counted, nowMs);
     return { counted };
@@ -81,7 +81,7 @@ export class Aggregator extends DurableObject<Bindings> {
    */
   async report(box: string, reported: ReportedRecord[], malformed: number): Promise<void> {
     const { accepted, untrusted } = await vet(reported, this.#stores.trustOf(box), Date.now());
-    await this.ingest(accepted);
+    await this.ingest(accepted, true);
     this.#stores.untrusted.add(box, untrusted, malformed, Date.now());
   }
 
@@ -89,7 +89,7 @@ export class Aggregator extends DurableObject<Bindings> {
   async complete(record: RequestRecord): Promise<void> {
     const { counted } = await this.ingest([record]);
     if (counted > 0) return;
-    this.ctx.storage.transactionSync(() => this.#stores.ledger.complete(record));
+    await this.#wakes.flushingSoon(Date.now(), () => this.#stores.intake.complete(record));
   }
 
   /** Marks a box as up when its agent's hello arrives. Returns the settings in force. */

@@ -10,12 +10,13 @@ import type { RequestRecord } from "../../protocol/records.ts";
 import { Cell, type KeyedCell, sumOf } from "../counting/cell.ts";
 import { modelKey, NO_MODEL, OTHER } from "../counting/model-key.ts";
 import { RECENT_SECONDS, RecentTokens } from "../counting/recent.ts";
+import type { HeldRequests } from "../export/held-requests.ts";
 import type { Outbox } from "../export/outbox.ts";
 import type { RegisteredBox } from "../registered-box.ts";
 import type { LocalRepository } from "../repository/local.ts";
 import { type CellStore, MINUTE_SECONDS, type RollupCell } from "./cells.ts";
 import type { Epochs } from "./epochs.ts";
-import type { Ledger } from "./ledger.ts";
+import { isCompletable, type Ledger } from "./ledger.ts";
 
 export type IntakeStores = {
   ledger: Ledger;
@@ -23,6 +24,7 @@ export type IntakeStores = {
   epochs: Epochs;
   repository: LocalRepository;
   outbox: Outbox;
+  held: HeldRequests;
 };
 
 type Counted = { record: RequestRecord; finishedMs: number };
@@ -37,13 +39,14 @@ export class Intake {
   readonly #epochs: Epochs;
   readonly #repository: LocalRepository;
   readonly #outbox: Outbox;
+  readonly #held: HeldRequests;
   readonly #lifetime = new Map<string, KeyedCell>();
   readonly #knownModels = new Set<string>();
   #recent = new RecentTokens();
 
   constructor(
     storage: DurableObjectStorage,
-    { ledger, cells, epochs, repository, outbox }: IntakeStores,
+    { ledger, cells, epochs, repository, outbox, held }: IntakeStores,
     nowMs: number,
   ) {
     this.#storage = storage;
@@ -52,6 +55,7 @@ export class Intake {
     this.#epochs = epochs;
     this.#repository = repository;
     this.#outbox = outbox;
+    this.#held = held;
     for (const cell of cells.lifetime()) this.#remember(cell);
     for (const row of ledger.tokensSince(
       Math.max(nowMs - RECENT_SECONDS * 1_000, epochs.clearedMs("metrics") ?? 0),
@@ -70,27 +74,35 @@ export class Intake {
 
   /**
    * Counts the records that are new.
+   * @param isReported  by an agent, so the edge may complete those of requests that it was killed in
    * @returns how many were new
    * @throws if storage fails; then nothing was counted
    */
-  add(records: readonly RequestRecord[], boxes: readonly RegisteredBox[], nowMs: number): number {
+  add(
+    records: readonly RequestRecord[],
+    boxes: readonly RegisteredBox[],
+    nowMs: number,
+    isReported = false,
+  ): number {
     const known = new Set(this.#knownModels);
     const counted: Counted[] = [];
     const sums: KeyedCell[] = [];
     let added = 0;
-    const stored: string[] = [];
+    const [stored, held]: [string[], string[]] = [[], []];
     this.#storage.transactionSync(() => {
       const late = new Set<string>();
       for (const record of records) {
         const finishedMs = finishedAt(record, nowMs);
         if (!this.#isNew(record, finishedMs, late)) continue;
         added++;
-        if (!late.has(record.request_id)) stored.push(record.request_id);
+        const isHeld = isReported && isCompletable(record);
+        if (!late.has(record.request_id)) (isHeld ? held : stored).push(record.request_id);
         if (isDownload(record)) this.#repository.countDownload(record.model, finishedMs);
         if (!this.#epochs.isCleared("metrics", finishedMs)) counted.push({ record, finishedMs });
       }
       this.#ledger.remember([...late]);
       this.#outbox.addRequests(stored);
+      this.#held.hold(held, nowMs);
       const minutes = minutesOf(counted, (model) => {
         const key = modelKey(model, known, boxes);
         if (isName(key)) known.add(key);
@@ -112,6 +124,14 @@ export class Intake {
     for (const { record, finishedMs } of counted)
       this.#recent.add(finishedMs, record.completion_tokens ?? 0);
     return added;
+  }
+
+  /** Completes the record of a restarted agent, see {@link Ledger.complete}, and passes it on. */
+  complete(record: RequestRecord): void {
+    this.#storage.transactionSync(() => {
+      this.#ledger.complete(record);
+      this.#held.release(record.request_id);
+    });
   }
 
   /**

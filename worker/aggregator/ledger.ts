@@ -56,6 +56,10 @@ const Finished = RequestRecord.pick({
  */
 const LONGEST_MS = 600_000;
 
+/** Returns whether the edge knows more of a request: its agent was killed, or lost its tunnel. */
+export const isCompletable = ({ status, failed_at }: RequestRecord): boolean =>
+  status === "error" && failed_at === "tunnel";
+
 export class Ledger {
   readonly #sql: SqlStorage;
   readonly #forgotten: Forgotten;
@@ -83,7 +87,7 @@ export class Ledger {
     const [kept] = this.records([request_id]);
     if (kept === undefined) return;
     const { record, finishedMs } = kept;
-    if (record.status !== "error" || record.failed_at !== "tunnel") return;
+    if (!isCompletable(record)) return;
     this.#delete([request_id]);
     const completed = {
       ...record,

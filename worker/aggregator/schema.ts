@@ -130,6 +130,10 @@ export const MIGRATIONS: readonly string[] = [
   -- The energy of the GPUs of a box over all starts of its agent.
   ALTER TABLE boxes ADD COLUMN gpu_energy TEXT NOT NULL DEFAULT '[]';
   `,
+  `
+  -- Requests that are not in the outbox yet, because the edge may complete their records.
+  CREATE TABLE held_requests (request_id TEXT PRIMARY KEY, due_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 const Meta = z.object({ value: z.number() });

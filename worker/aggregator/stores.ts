@@ -2,6 +2,7 @@
 import { StoreDeliveries } from "../export/deliveries.ts";
 import { DeliveryStates } from "../export/delivery-states.ts";
 import { openExternalStores } from "../export/external-stores.ts";
+import { HeldRequests } from "../export/held-requests.ts";
 import { Outbox } from "../export/outbox.ts";
 import { RepositoryCopy } from "../repository/copy.ts";
 import { LocalRepository } from "../repository/local.ts";
@@ -42,6 +43,7 @@ export type AggregatorStores = {
   /** Whichever of the two holds the repository. */
   repository: ModelRepository;
   intake: Intake;
+  held: HeldRequests;
   sealKeys: SealKeys;
   untrusted: UntrustedCounts;
   /** Returns the grounds on which to judge the reports of a box. */
@@ -75,9 +77,10 @@ export function openStores(
     () => inForce(deployed, settings.get()).logContent === "off",
   );
   const localRepository = new LocalRepository(storage);
+  const held = new HeldRequests(storage.sql, outbox);
   const intake = new Intake(
     storage,
-    { ledger, cells, epochs, repository: localRepository, outbox },
+    { ledger, cells, epochs, repository: localRepository, outbox, held },
     nowMs,
   );
   const sharedRepository =
@@ -110,6 +113,7 @@ export function openStores(
     sharedRepository,
     repository,
     intake,
+    held,
     sealKeys,
     untrusted,
     trustOf: (box) => ({

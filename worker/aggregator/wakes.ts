@@ -31,6 +31,7 @@ export class Wakes {
     const { deliveries, sharedRepository } = this.#stores;
     this.#alarmAtMs = await this.#storage.getAlarm();
     await this.eraseSoon(nowMs);
+    await this.#wakeForHeld();
     if (deliveries.hasBacklog() || (sharedRepository?.dueMs() ?? null) !== null)
       await this.#wakeAt(nowMs + this.#exportIntervalMs);
   }
@@ -42,11 +43,13 @@ export class Wakes {
     if (this.#housekeepingDueMs <= Date.now()) this.#keepHouse(Date.now());
     if (erasure.isDue) await erasure.run();
     if (!deliveries.isNone) {
+      this.#stores.held.releaseDue(Date.now());
       await Promise.all([
         deliveries.flush(Date.now, (signal) => scheduler.wait(this.#exportIntervalMs, { signal })),
         sharedRepository?.keepUp(Date.now()),
       ]);
       await this.flushWhenDue(Date.now());
+      await this.#wakeForHeld();
     }
     if (this.#housekeepingDueMs < Number.POSITIVE_INFINITY)
       await this.#wakeAt(this.#housekeepingDueMs);
@@ -78,7 +81,14 @@ export class Wakes {
     const result = take();
     if (outbox.end().seq !== seq)
       await this.#wakeAt(deliveries.dueForNewMs(nowMs, this.#exportIntervalMs));
+    await this.#wakeForHeld();
     return result;
+  }
+
+  /** Schedules an export for the next request that is held back. */
+  async #wakeForHeld(): Promise<void> {
+    const dueMs = this.#stores.deliveries.isNone ? null : this.#stores.held.dueMs();
+    if (dueMs !== null) await this.#wakeAt(dueMs);
   }
 
   /** Schedules an export of what is still unsent. */

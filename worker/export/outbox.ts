@@ -45,6 +45,7 @@ type NewEntry = { kind: "requests"; ids: readonly string[] } | SamplesEntry;
 const Newest = z.object({ seq: z.number().nullable() });
 const Waiting = z.object({ first: z.number().nullable(), items: z.number() });
 const Items = z.object({ items: z.number() });
+const HeldRow = z.object({ request_id: z.string() });
 const Held = z.object({
   first_id: z.instanceof(ArrayBuffer).nullable(),
   at_ms: z.number().nullable(),
@@ -93,6 +94,10 @@ export class Outbox {
     this.#nextSeq = Math.max(this.#nextSeq, seq);
   }
 
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
   /** Returns the position of the next entry. */
   end(): Cursor {
     return { seq: this.#nextSeq, offset: 0 };
@@ -125,7 +130,8 @@ export class Outbox {
     );
     const end = first ?? this.#nextSeq;
     if (items > EARLIER_WAITING_MAX) return { seq: end, offset: 0 };
-    const named = new Set<string>();
+    const held = this.#sql.exec("SELECT request_id FROM held_requests").toArray();
+    const named = new Set<string>(held.map((row) => HeldRow.parse(row).request_id));
     for (const row of this.#sql.exec("SELECT seq, kind, items, ids, at_ms, box FROM outbox")) {
       const entry = Entry.parse(row);
       for (const name of entry.kind === "requests"
