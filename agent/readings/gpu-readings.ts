@@ -108,7 +108,7 @@ export class GpuReadings {
       samples,
       history,
       failed: this.#isFault || this.#lost.size > 0,
-      lost: [...this.#lost].flatMap((index) => this.#known.get(index) ?? []),
+      lost: [...this.#lost].sort((a, b) => a - b).flatMap((index) => this.#known.get(index) ?? []),
     };
   }
 

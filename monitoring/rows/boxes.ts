@@ -6,7 +6,7 @@ import {
   Seconds,
   Watt,
 } from "@grafana/grafana-foundation-sdk/units";
-import { bands, chart, FULL, QUARTER, type Row } from "../panels.ts";
+import { bands, chart, FULL, HALF, QUARTER, type Row } from "../panels.ts";
 import { BOX, MODEL, usedOf } from "../queries.ts";
 
 const GPU = "{{box}} {{gpu}}";
@@ -55,7 +55,21 @@ export const gpus: Row = {
       ],
       unit: Watt,
       isStacked: true,
-      width: FULL,
+      width: HALF,
+    }),
+    chart({
+      title: "Power by state",
+      description:
+        "Mean power of all GPUs of a box: while requests are open, while only a model is in memory, and otherwise.",
+      queries: [
+        {
+          expr: `sum by (box, state) (rate(ollama_gpu_energy_joules_total{${BOX}}[$__rate_interval]))`,
+          legend: "{{box}} {{state}}",
+        },
+      ],
+      unit: Watt,
+      isStacked: true,
+      width: HALF,
     }),
   ],
 };
