@@ -14,7 +14,15 @@ import { SlotTurns } from "./slot-turns.ts";
 /** Models whose pace is kept. The one that was not called for longest is forgotten. */
 const MODELS_MAX = 64;
 
-type Model = { name: string; turns: SlotTurns; pace: LearnedPace };
+type Model = {
+  name: string;
+  turns: SlotTurns;
+  pace: LearnedPace;
+  /** Open requests that have content. */
+  answering: number;
+  /** Open requests without content whose model may not be in memory yet. */
+  unsettled: number;
+};
 
 type Sent = {
   model: Model;
@@ -38,6 +46,9 @@ export class PhaseInference {
   readonly #sent = new Map<string, Sent>();
   readonly #models = new Map<string, Model>();
   readonly #residencies = new Residencies();
+  #open = 0;
+  /** The only open request; null if there are several or none. */
+  #lone: Sent | null = null;
 
   /** @param parallel  `OLLAMA_NUM_PARALLEL`; null if unknown, when Ollama's default of 1 holds */
   constructor(parallel: number | null) {
@@ -57,27 +68,32 @@ export class PhaseInference {
   /** An inference request is sent to Ollama. */
   begin(id: string, modelName: string, nowMs: number): void {
     const model = this.#modelOf(withTag(modelName));
-    const open = [...this.#sent.values()].filter(({ isOpen }) => isOpen);
-    const residency = this.#residencyOf(model, open, nowMs);
+    const residency = this.#residencyOf(model, nowMs);
     if (residency === "absent") this.#residencies.loading();
-    for (const other of open) other.isAlone = false;
-    model.turns.begin(id, nowMs);
-    this.#sent.set(id, {
+    const sent: Sent = {
       model,
       sentMs: nowMs,
       residency,
-      isAlone: open.length === 0,
+      isAlone: this.#open === 0,
       hasContent: false,
       isOpen: true,
       wait: null,
-    });
+    };
+    if (this.#lone !== null) this.#lone.isAlone = false;
+    this.#lone = sent.isAlone ? sent : null;
+    this.#open++;
+    if (residency !== "loaded") model.unsettled++;
+    model.turns.begin(id, nowMs);
+    this.#sent.set(id, sent);
   }
 
   /** The first content of a request arrived. */
   content(id: string, nowMs: number): void {
     const sent = this.#sent.get(id);
-    if (sent === undefined || sent.hasContent) return;
+    if (sent === undefined || sent.hasContent || !sent.isOpen) return;
     sent.hasContent = true;
+    sent.model.answering++;
+    if (sent.residency !== "loaded") sent.model.unsettled--;
     sent.model.turns.content(id);
     this.#residencies.answered(sent.model.name, nowMs);
   }
@@ -96,6 +112,10 @@ export class PhaseInference {
     const sent = this.#sent.get(id);
     if (sent === undefined || !sent.isOpen) return;
     sent.isOpen = false;
+    this.#open--;
+    if (this.#lone === sent) this.#lone = null;
+    if (sent.hasContent) sent.model.answering--;
+    else if (sent.residency !== "loaded") sent.model.unsettled--;
     sent.wait = sent.model.turns.end(id, nowMs, wasPrompt);
   }
 
@@ -128,12 +148,11 @@ export class PhaseInference {
     return inferred;
   }
 
-  #residencyOf(model: Model, open: readonly Sent[], nowMs: number): Residency {
-    const others = open.filter((other) => other.model === model);
-    if (others.some(({ hasContent }) => hasContent)) return "loaded";
+  #residencyOf(model: Model, nowMs: number): Residency {
+    if (model.answering > 0) return "loaded";
     // A model that another request waits for may still be loading.
-    if (others.some(({ residency }) => residency !== "loaded")) return "unknown";
-    return others.length > 0 ? "loaded" : this.#residencies.of(model.name, nowMs);
+    if (model.unsettled > 0) return "unknown";
+    return model.turns.size > 0 ? "loaded" : this.#residencies.of(model.name, nowMs);
   }
 
   #modelOf(name: string): Model {
@@ -141,6 +160,8 @@ export class PhaseInference {
       name,
       turns: new SlotTurns(this.#slots),
       pace: new LearnedPace(),
+      answering: 0,
+      unsettled: 0,
     };
     this.#models.delete(name);
     this.#models.set(name, model);

@@ -7,13 +7,20 @@
  */
 import { type Bounds, exactly } from "./bounds.ts";
 
+/** Ids at the front of the queue that may be left behind. */
+const QUEUE_TRIMMED_FROM = 1_000;
+
 /** `slotMs` is null while the request waits, and not a number if its wait is unknown. */
 type Turn = { beginMs: number; slotMs: number | null };
 
 export class SlotTurns {
-  /** In order of arrival. */
   readonly #turns = new Map<string, Turn>();
+  /** Ids of the requests that wait, in order of arrival, among some that no longer do. */
+  #queue: string[] = [];
+  #queueFrom = 0;
   #slots: number;
+  /** Requests with a slot. */
+  #working = 0;
   /** A slot may still evaluate a prompt whose caller left: Ollama's runner stops only after it. */
   #isUncertain = false;
 
@@ -26,8 +33,10 @@ export class SlotTurns {
   }
 
   begin(id: string, nowMs: number): void {
-    const isFree = this.#working() < this.#slots;
+    const isFree = this.#working < this.#slots;
     const slotMs = !isFree ? null : this.#isUncertain ? Number.NaN : nowMs;
+    if (isFree) this.#working++;
+    else this.#queue.push(id);
     this.#turns.set(id, { beginMs: nowMs, slotMs });
   }
 
@@ -38,7 +47,8 @@ export class SlotTurns {
     if (turn === undefined || turn.slotMs !== null) return;
     // It never waited, or not for the requests that this agent knows.
     turn.slotMs = Number.NaN;
-    this.#slots = Math.max(this.#slots, this.#working());
+    this.#working++;
+    this.#slots = Math.max(this.#slots, this.#working);
   }
 
   /**
@@ -48,16 +58,26 @@ export class SlotTurns {
   end(id: string, nowMs: number, wasPrompt: boolean): Bounds | null {
     const turn = this.#turns.get(id);
     this.#turns.delete(id);
-    if (wasPrompt && turn?.slotMs !== null) this.#isUncertain = true;
-    if (this.#working() < this.#slots) {
-      const next = [...this.#turns.values()].find(({ slotMs }) => slotMs === null);
-      if (next !== undefined) next.slotMs = this.#isUncertain ? Number.NaN : nowMs;
+    if (turn !== undefined && turn.slotMs !== null) {
+      this.#working--;
+      if (wasPrompt) this.#isUncertain = true;
     }
+    if (this.#working < this.#slots) this.#giveSlot(nowMs);
     const waitMs = (turn?.slotMs ?? Number.NaN) - (turn?.beginMs ?? 0);
     return Number.isNaN(waitMs) ? null : exactly(waitMs);
   }
 
-  #working(): number {
-    return [...this.#turns.values()].filter(({ slotMs }) => slotMs !== null).length;
+  /** Gives a free slot to the request that has waited for longest. */
+  #giveSlot(nowMs: number): void {
+    while (this.#queueFrom < this.#queue.length) {
+      const turn = this.#turns.get(this.#queue[this.#queueFrom++] ?? "");
+      if (turn?.slotMs !== null) continue;
+      turn.slotMs = this.#isUncertain ? Number.NaN : nowMs;
+      this.#working++;
+      break;
+    }
+    if (this.#queueFrom < QUEUE_TRIMMED_FROM && this.#queueFrom < this.#queue.length) return;
+    this.#queue = this.#queue.slice(this.#queueFrom);
+    this.#queueFrom = 0;
   }
 }

@@ -272,3 +272,19 @@ test("forgets a request that ended without an answer, and keeps a bounded number
   scene.loaded(NEVER);
   expect(scene.play("streamed", {})).toMatchObject({ queue_ms: null, decode_ms: near(500) });
 });
+
+test("a request costs the same however many are open", () => {
+  const scene = new Scene(2).loaded(NEVER).taught();
+  const msOnce = (count: number) => {
+    const startMs = performance.now();
+    const ids = Array.from({ length: count }, () => scene.begin());
+    for (const id of ids) {
+      scene.phases.leave(id, scene.nowMs);
+      scene.phases.finish(id, null);
+    }
+    return performance.now() - startMs;
+  };
+  const msOf = (count: number) => Math.min(msOnce(count), msOnce(count), msOnce(count));
+  // Linear: 20 times the requests take about 20 times the time, not 400 times.
+  expect(msOf(20_000) / Math.max(1, msOf(1_000))).toBeLessThan(150);
+});
