@@ -14,6 +14,12 @@ import type { GpuSourceOptions } from "./gpu-source.ts";
 /** Samples kept between two calls of `take`: the limit of `GpuState`. The oldest are dropped. */
 const SAMPLES_MAX = 1_000;
 
+/**
+ * Samples over ten seconds kept between two calls: 100 minutes of one GPU without the edge. With
+ * more, the readings after a long outage would not fit in a frame.
+ */
+const HISTORY_MAX = 600;
+
 /** Intervals without a row after which readings are stale. */
 const STALE_INTERVALS = 3;
 
@@ -123,7 +129,7 @@ export class GpuReadings {
     this.#slots.set(sample.index, slots);
     const summary = slots.add(sample, this.#options.joulesOf?.(sample.index) ?? null);
     if (summary !== null) this.#history.push(summary);
-    if (this.#history.length > SAMPLES_MAX) this.#history.shift();
+    if (this.#history.length > HISTORY_MAX) this.#history.shift();
   }
 
   #nextRound(): void {

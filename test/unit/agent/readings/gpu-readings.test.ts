@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { GpuReadings, type GpuReport } from "../../../../agent/readings/gpu-readings.ts";
+import { FRAME_BYTES_MAX } from "../../../../protocol/limits.ts";
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
@@ -105,4 +106,18 @@ test("a failure is a fault if a GPU was read before or should be there, and not 
   expect(lostIn(readings)).toEqual([0]);
   readings.accept(rowOf(0));
   expect(readings.take()).toMatchObject({ available: true, failed: false, lost: [] });
+});
+
+test("fits in a frame with room for everything else, however long the edge was away", () => {
+  const { readings } = scene();
+  const name = "NVIDIA RTX PRO 6000 Blackwell Server Edition";
+  const uuid = "GPU-00000000-0000-0000-0000-000000000001";
+  for (let second = 0; second < 9_000; second++) {
+    vi.advanceTimersByTime(1_000);
+    const figures = { power_draw_w: 512.34 + second / 1_000, utilization_percent: 99 };
+    readings.accept(rowOf(0, { uuid, name, ...figures, throttle_reasons: ["sw_power_cap"] }));
+  }
+  const state = readings.take();
+  expect([state.samples.length, state.history?.length]).toEqual([1_000, 600]);
+  expect(JSON.stringify(state).length).toBeLessThan(0.8 * FRAME_BYTES_MAX);
 });
