@@ -9,6 +9,7 @@ import { GpuHistory, SystemHistory } from "../../protocol/api/system.ts";
 import { Forgotten } from "../../worker/aggregator/forgotten.ts";
 import { LEDGER_MS, Ledger } from "../../worker/aggregator/ledger.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
+import { HELD_MS } from "../../worker/export/held-requests.ts";
 import { settingsOf } from "../../worker/settings.ts";
 import { gpuOf, helloOf, readingsOf, recordOf, systemOf } from "../support/records.ts";
 import { askIn, faults, storesIn } from "./fresh-stores.ts";
@@ -176,4 +177,25 @@ test("cleared data is not read from any store", async () => {
   });
   const { metrics } = History.parse(await get("/api/stats/history?time_range=365d"));
   expect(metrics.every(({ requests }) => requests === 0)).toBe(true);
+});
+
+test("a record that an agent was killed in wakes the alarm when it is complete, or due", async () => {
+  const alarmOf = () => runInDurableObject(aggregator(), (_, { storage }) => storage.getAlarm());
+  const killed = (n: number) =>
+    recordOf(
+      Date.now() - 1_000,
+      { status: "error", failed_at: "tunnel", http_status: 502 },
+      900 + n,
+    );
+  const [completed, left] = [killed(1), killed(2)];
+  await aggregator().report("atlas", [completed, left], 0);
+  expect(await alarmOf()).toBeLessThanOrEqual(Date.now() + HELD_MS);
+  await aggregator().complete({ ...completed, http_status: 200 });
+  await flushed();
+  const { ask } = askIn(settingsOf(env).stores);
+  const rows = await ask.postgres(
+    `SELECT http_status FROM request_logs WHERE request_id IN ('${completed.request_id}', '${left.request_id}')`,
+  );
+  expect(rows.map(({ http_status }) => Number(http_status))).toEqual([200]);
+  expect(await alarmOf()).toBeLessThanOrEqual(Date.now() + HELD_MS);
 });
