@@ -33,6 +33,8 @@ export type FailureReason =
   | { reason: "store_unavailable"; detail: string }
   /** In the middle of its upload. Nobody reads the answer; the record is that of a cancelled call. */
   | { reason: "caller_left" }
+  /** Other large bodies take the memory of this isolate. */
+  | { reason: "edge_busy" }
   | { reason: "no_box" }
   | { reason: "box_down"; box: string }
   | { reason: "box_connected"; box: string }
@@ -181,6 +183,13 @@ export function wireErrorOf(failure: FailureReason): WireError {
         503,
         "box_down",
         `Box ${failure.box} is not connected. Check that its agent is running.`,
+        RETRY,
+      );
+    case "edge_busy":
+      return byGateway(
+        503,
+        "edge_busy",
+        "The edge is reading other large request bodies. Try again later.",
         RETRY,
       );
     case "caller_left":

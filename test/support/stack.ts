@@ -49,6 +49,12 @@ export class TestStack implements AsyncDisposable {
     return stack;
   }
 
+  /** @throws if the Worker is not running */
+  get workerPid(): number {
+    if (this.#edge?.worker.pid === undefined) throw new Error("the Worker is not running");
+    return this.#edge.worker.pid;
+  }
+
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
   }

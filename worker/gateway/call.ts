@@ -24,6 +24,7 @@ import type { OllamaRoute } from "../../protocol/routes.ts";
 import { aim, type Target } from "../../protocol/target.ts";
 import { demand, type Principal } from "../auth.ts";
 import { type FailureReason, GatewayError } from "../errors.ts";
+import { BODIES, NOTHING_HELD, type Release, SMALL_BODY_BYTES } from "./body-budget.ts";
 import { uploadFailure } from "./broken-upload.ts";
 import type { Call, CallBody } from "./serve.ts";
 import { concat } from "./stream/bytes.ts";
@@ -89,11 +90,25 @@ export async function bodyOf(
   if (route.body === "none") return { bytes: null, model: null, stream: false };
   throwIf(encodingFailure(request.headers.get("content-encoding")));
   if (route.body === "raw") return { bytes: request.body, model: null, stream: false };
-  const bytes = await bytesOf(request, BODY_BYTES_MAX);
-  if (route.body === "json") return checkedJson(route, bytes);
-  const checked = checkForm(request.headers.get("content-type"), bytes);
-  if (!checked.ok) throw new GatewayError(checked.failure);
-  return checked.body;
+  return checkedWhile(await bytesOf(request, BODY_BYTES_MAX), (bytes) => {
+    if (route.body === "json") return checkedJson(route, bytes);
+    const checked = checkForm(request.headers.get("content-type"), bytes);
+    if (!checked.ok) throw new GatewayError(checked.failure);
+    return checked.body;
+  });
+}
+
+/** Checks bytes that are held, and releases them if they are refused. */
+export async function checkedWhile(
+  { bytes, release }: HeldBytes,
+  check: (bytes: Uint8Array) => CallBody | Promise<CallBody>,
+): Promise<CallBody> {
+  try {
+    return { ...(await check(bytes)), release };
+  } catch (error) {
+    release();
+    throw error;
+  }
 }
 
 /**
@@ -110,8 +125,14 @@ export function checkedJson(route: OllamaRoute, bytes: Uint8Array, scan?: JsonSc
  * Parses the body of a call to our own API as JSON.
  * @throws {GatewayError} `body_too_large`; `bad_request` if it is not JSON in UTF-8
  */
-export const jsonBodyOf = async (request: Request): Promise<unknown> =>
-  parsedJson(await bytesOf(request, API_BODY_BYTES_MAX));
+export async function jsonBodyOf(request: Request): Promise<unknown> {
+  const { bytes, release } = await bytesOf(request, API_BODY_BYTES_MAX);
+  try {
+    return parsedJson(bytes);
+  } finally {
+    release();
+  }
+}
 
 /** @throws {GatewayError} as {@link jsonBodyOf} */
 export function parsedJson(bytes: Uint8Array): unknown {
@@ -121,26 +142,63 @@ export function parsedJson(bytes: Uint8Array): unknown {
   return json.value;
 }
 
+/** The bytes of a body, which count until they are released. */
+export type HeldBytes = { bytes: Uint8Array; release: Release };
+
 /**
- * Reads the body. Never holds more of it in memory than the limit.
- * @throws {GatewayError} `body_too_large`; `bad_request` if a chunk is malformed; `caller_left`
+ * Reads the body, once there is memory for it. Never holds more of it than the limit.
+ * @throws {GatewayError} `body_too_large`; `edge_busy`; `bad_request` if a chunk is malformed;
+ *   `caller_left`
  */
-export async function bytesOf(request: Request, bytesMax: number): Promise<Uint8Array> {
+export async function bytesOf(request: Request, bytesMax: number): Promise<HeldBytes> {
   const length = request.headers.get("content-length");
   throwIf(sizeFailure(length, bytesMax));
+  if (length === null && request.body !== null) return joinedBytes(request.body, request, bytesMax);
+  const release = await BODIES.take(Number(length ?? 0), request.signal);
   try {
     // The runtime holds a body to its announced length, so this read is bounded; it is also the fastest.
-    if (length !== null || request.body === null)
-      return new Uint8Array(await request.arrayBuffer());
+    return held(new Uint8Array(await request.arrayBuffer()), release);
+  } catch (error) {
+    release();
+    throw new GatewayError(uploadFailure(error), { cause: error });
+  }
+}
+
+function held(bytes: Uint8Array, release: Release): HeldBytes {
+  const free = () => {
+    freeMemory(bytes);
+    release();
+  };
+  return { bytes, release: bytes.length > SMALL_BODY_BYTES ? free : release };
+}
+
+/** Frees the memory of bytes that nobody reads again, without waiting for a collection. */
+function freeMemory({ buffer }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0);
+}
+
+/** Reads a body without an announced length. Joining it takes its size once more. */
+async function joinedBytes(
+  body: ReadableStream<Uint8Array>,
+  { signal }: Request,
+  bytesMax: number,
+): Promise<HeldBytes> {
+  let release = NOTHING_HELD;
+  try {
     const chunks: Uint8Array[] = [];
     let bytes = 0;
-    for await (const chunk of request.body) {
+    for await (const chunk of body) {
       bytes += chunk.length;
       throwIf(sizeFailure(bytes, bytesMax));
+      if (bytes > SMALL_BODY_BYTES && release === NOTHING_HELD)
+        release = await BODIES.take(2 * bytesMax, signal);
       chunks.push(chunk);
     }
-    return concat(chunks);
+    const whole = concat(chunks);
+    for (const chunk of chunks) if (chunk !== whole) freeMemory(chunk);
+    return held(whole, release);
   } catch (error) {
+    release();
     if (error instanceof GatewayError) throw error;
     throw new GatewayError(uploadFailure(error), { cause: error });
   }

@@ -10,6 +10,7 @@ import { type FailureReason, GatewayError, wireErrorOf } from "../errors.ts";
 import type { RegisteredBox } from "../registered-box.ts";
 import { sealOf } from "../seal.ts";
 import { inForce, settingsOf } from "../settings.ts";
+import { NOTHING_HELD, type Release } from "./body-budget.ts";
 import { chooseBoxes } from "./choose.ts";
 import { countStream, fleetOf, forgetBoxes, openStreams, pulseOf } from "./fleet.ts";
 import { type EdgeOutcome, edgeRecord, ingestSurely } from "./stream/edge-record.ts";
@@ -30,6 +31,8 @@ export type CallBody = {
   bytes: Uint8Array | ReadableStream<Uint8Array> | null;
   model: string | null;
   stream: boolean;
+  /** Called when the bytes are no longer needed. */
+  release?: Release;
 };
 
 /** Longest wait of an answer for its record. */
@@ -62,11 +65,18 @@ export async function serve(
     if (afterMs === 0) await Promise.race([ingested, scheduler.wait(INGEST_MS)]);
   };
   let { open } = call;
+  let release = NOTHING_HELD;
   try {
     const reading = bodyOf();
     // The runtime drops an invocation whose caller has left, unless something is left to wait for.
-    waitUntil(reading.catch(() => {}));
-    const { bytes, model, stream } = await reading;
+    waitUntil(
+      reading.then(
+        () => {}, // and must not keep the body for the time of the answer
+        () => {},
+      ),
+    );
+    const { bytes, model, stream, release: releaseBytes } = await reading;
+    release = releaseBytes ?? release;
     open = { ...open, model: model ?? open.model, stream };
     const { boxes, settings, sealKey } = await fleetOf(env);
     open = { ...open, keep_text: inForce(settingsOf(env), settings).logContent === "on" };
@@ -76,10 +86,11 @@ export async function serve(
     open = { ...open, seal: await sealOf(sealKey, { ...factsOf(id, open), box }) };
     const attachAgain = () => attach(env, box, id, true);
     const edge = new EdgeStream(
-      { id, signal, open, body: bytes, box, pulse: pulseOf(box), attachAgain },
+      { id, signal, open, body: bytes, box, pulse: pulseOf(box), attachAgain, onBodySent: release },
       socket,
     );
     const ended = edge.ended.then(async (end) => {
+      release();
       if (end.by === "agent") return;
       const { status, httpStatus, afterMs } = end;
       const failure = status === "error" ? end.failure : null;
@@ -98,6 +109,7 @@ export async function serve(
       answer.headers.set("x-simulated", "1");
     return answer;
   } catch (error) {
+    release();
     const failure: FailureReason =
       error instanceof GatewayError ? error.failure : { reason: "internal" };
     const httpStatus = wireErrorOf(failure).status;

@@ -17,7 +17,14 @@ import type { Fleet } from "../aggregator/fleet.ts";
 import { demand, principalOf } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { badRequest, GatewayError } from "../errors.ts";
-import { bytesOf, callOf, checkedJson, parsedJson, targetOf } from "../gateway/call.ts";
+import {
+  bytesOf,
+  callOf,
+  checkedJson,
+  checkedWhile,
+  parsedJson,
+  targetOf,
+} from "../gateway/call.ts";
 import { fleetOf } from "../gateway/fleet.ts";
 import { failureOf } from "../gateway/management-call.ts";
 import { type CallBody, serve } from "../gateway/serve.ts";
@@ -41,7 +48,9 @@ export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
   const call = callOf(request, target, id, principal);
   const bodyOf = async (): Promise<CallBody> => {
     demand(principal, "infer");
-    const bytes = await bytesOf(request, BODY_BYTES_MAX);
+    return checkedWhile(await bytesOf(request, BODY_BYTES_MAX), checkedChat);
+  };
+  const checkedChat = async (bytes: Uint8Array): Promise<CallBody> => {
     const scan = scanChat(bytes);
     isForOllama = isOllamaChat(accept, bytes, scan);
     c.set("dialect", isForOllama ? "ollama" : "api");

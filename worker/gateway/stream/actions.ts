@@ -35,6 +35,8 @@ export type EdgeStreamActions = AnswerActions & {
   ended: Ended | null;
   /** Read more of the request's body; `body` follows. */
   readsBody: boolean;
+  /** The whole of the request's body was framed; it can leave the memory. */
+  isBodySent: boolean;
   /** Wait this long, then dial a new socket to the Box; `attached` or `refused` follows. */
   redialMs: number | null;
   /** Nothing is left to do: release socket, timer and body. */
@@ -48,6 +50,7 @@ export const noActions = (): EdgeStreamActions => ({
   write: null,
   finish: null,
   readsBody: false,
+  isBodySent: false,
   redialMs: null,
   isDone: false,
 });

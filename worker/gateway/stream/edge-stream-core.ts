@@ -179,6 +179,7 @@ export class EdgeStreamCore {
   #done(): EdgeStreamActions {
     const acts = this.#acts;
     acts.readsBody = this.#request.takeReadRequest();
+    acts.isBodySent = this.#request.isSent;
     this.#acts = noActions();
     return acts;
   }

@@ -29,10 +29,12 @@ export type EdgeCall = {
    * @throws {GatewayError} if the Box refuses
    */
   attachAgain(): Promise<WebSocket>;
+  /** The body is no longer needed. May be called more than once. */
+  onBodySent(): void;
 };
 
 export class EdgeStream {
-  readonly #call: EdgeCall;
+  readonly #call: Omit<EdgeCall, "body">;
   readonly #core: EdgeStreamCore;
   readonly #answered = Promise.withResolvers<Response>();
   readonly #ended = Promise.withResolvers<Ended>();
@@ -46,8 +48,9 @@ export class EdgeStream {
 
   /** @param socket  attached to the Box, accepted or not */
   constructor(call: EdgeCall, socket: WebSocket) {
-    const { id, box, open, body, pulse, signal } = call;
-    this.#call = call;
+    const { body, ...rest } = call;
+    const { id, box, open, pulse, signal } = rest;
+    this.#call = rest;
     this.#socket = socket;
     this.#reader = body instanceof ReadableStream ? body.getReader() : null;
     this.#core = new EdgeStreamCore(
@@ -110,6 +113,7 @@ export class EdgeStream {
       this.#ended.resolve(ended);
     }
     if (write !== null || finish !== null) void this.#write(write, finish);
+    if (acts.isBodySent) this.#call.onBodySent();
     if (acts.readsBody && this.#reader !== null) void this.#read(this.#reader);
     if (redialMs !== null) void this.#redial(redialMs);
     if (acts.isDone) this.#release();

@@ -24,6 +24,11 @@ export class RequestFrames {
     this.#chunk = body === "streamed" ? null : body;
   }
 
+  /** True once the whole body was framed. */
+  get isSent(): boolean {
+    return this.#isSent;
+  }
+
   open(open: Open): Frame[] {
     return [this.#end.frame(FrameType.open, jsonBytes(open)), ...this.next()];
   }
@@ -48,7 +53,8 @@ export class RequestFrames {
     const frames: Frame[] = [];
     while (!this.#isSent && this.#end.room > 0) {
       if (this.#chunk !== null && this.#chunk.length > 0) {
-        frames.push(this.#end.frame(FrameType.data, this.#chunk.subarray(0, DATA_BYTES_MAX)));
+        // A copy: a view that waits for its ACK would keep the whole body.
+        frames.push(this.#end.frame(FrameType.data, this.#chunk.slice(0, DATA_BYTES_MAX)));
         this.#chunk = this.#chunk.subarray(DATA_BYTES_MAX);
       } else if (this.#hasMore) {
         this.#isReadDue ||= !this.#isReading;
@@ -56,6 +62,7 @@ export class RequestFrames {
         break;
       } else {
         this.#isSent = true;
+        this.#chunk = null;
         frames.push(this.#end.frame(FrameType.end));
       }
     }
