@@ -66,7 +66,8 @@ export class PowerStream {
     if (this.#columns === null || isNeeded === this.#isNeeded) return;
     this.#isNeeded = isNeeded;
     this.#stopTimer();
-    if (isNeeded) this.#start();
+    // A process starts within milliseconds that the first request must not wait for.
+    if (isNeeded) this.#timer = setTimeout(() => this.#start(), 0).unref();
     else this.#timer = setTimeout(() => this.kill(), this.#timing.lingerMs).unref();
   }
 
