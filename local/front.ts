@@ -90,15 +90,23 @@ export class Front {
   }
 }
 
-/** Returns whether a server listens on the socket. The system refuses at once if none does. */
+/** A server that keeps a connection for this long has not just been killed. */
+const ALIVE_MS = 1_000;
+
+/**
+ * Returns whether a server answers on the socket. Connecting is not enough: the system closes the
+ * sockets of a killed server one after the other.
+ */
 const isServed = (socket: string): Promise<boolean> =>
   new Promise((resolve) => {
     const probe = connect({ path: socket });
     const found = (isThere: boolean) => {
-      probe.destroy();
       resolve(isThere);
+      probe.destroy();
     };
-    probe.once("connect", () => found(true)).once("error", () => found(false));
+    for (const event of ["error", "end", "close"]) probe.once(event, () => found(false));
+    probe.once("data", () => found(true)).setTimeout(ALIVE_MS, () => found(true));
+    probe.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
   });
 
 /** Passes bytes on, no faster than the other end takes them. Bytes for a closed end are dropped. */

@@ -131,7 +131,10 @@ test("resets the caller of a server that was killed, whose connections the syste
   worker.write("the first part of an answer");
   await begun;
   const ended = endOf(caller);
-  server.close();
+  // The system has closed this connection, and the socket that listens only a moment later.
+  const probed = new Promise<Socket>((resolve) => server.once("connection", resolve));
   worker.end();
+  (await probed).destroy();
+  server.close();
   expect(await ended).toBe("ECONNRESET");
 });
