@@ -261,6 +261,17 @@ export const CASES: [rule: string, steps: Step[], joules: Record<string, number 
     { a: 200 },
   ],
   [
+    "follows a power cap that is lowered during the request",
+    [
+      ...steady(0, 700, 0, 0),
+      ["begin", "a", 0],
+      ...steady(0, 700, 100, 1_000),
+      ...steady(0, 300, 1_100, 2_000),
+      ["end", "a", 2_000],
+    ],
+    { a: 1_020 },
+  ],
+  [
     "measures by means when the stream of instantaneous power has died",
     [
       ["mean", 0, 100, -1_000],
