@@ -1,4 +1,5 @@
 /** The address that an agent dials. */
+import { once } from "node:events";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -20,6 +21,7 @@ test("reaches a Worker through its Unix socket, and names the host of its URL", 
   // Nobody listens on this port.
   const edgeUrl = new URL("http://127.0.0.1:9");
   const socket = dial({ edgeUrl, edgeSocket }, "b", "secret", 5_000);
+  await once(socket, "open");
   expect(await arrived).toEqual([
     SUBPROTOCOL,
     "/agent/connect?box=b",
