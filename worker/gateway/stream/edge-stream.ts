@@ -7,6 +7,7 @@
  */
 import { CLOSED_REQUEST } from "../../../protocol/failures.ts";
 import { encodeFrames, type StreamId } from "../../../protocol/frames.ts";
+import { DATA_BYTES_MAX } from "../../../protocol/limits.ts";
 import type { Headers as HeaderPairs, Open } from "../../../protocol/messages.ts";
 import { errorResponse, GatewayError } from "../../errors.ts";
 import { uploadFailure } from "../broken-upload.ts";
@@ -41,7 +42,7 @@ export class EdgeStream {
   readonly #done = Promise.withResolvers<void>();
   #socket: WebSocket;
   #timer: { id: ReturnType<typeof setTimeout>; atMs: number } | null = null;
-  #reader: ReadableStreamDefaultReader<Uint8Array> | null;
+  #reader: ReadableStreamBYOBReader | null;
   #writer: WritableStreamDefaultWriter<Uint8Array> | null = null;
   #hasEnded = false;
   #isDone = false;
@@ -52,7 +53,7 @@ export class EdgeStream {
     const { id, box, open, pulse, signal } = rest;
     this.#call = rest;
     this.#socket = socket;
-    this.#reader = body instanceof ReadableStream ? body.getReader() : null;
+    this.#reader = body instanceof ReadableStream ? body.getReader({ mode: "byob" }) : null;
     this.#core = new EdgeStreamCore(
       { id, box, open },
       body instanceof ReadableStream ? "streamed" : body,
@@ -161,9 +162,16 @@ export class EdgeStream {
     this.#do(finish === null ? this.#core.wrote() : this.#core.closed());
   }
 
-  async #read(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  /**
+   * Reads as much as a frame may have: other reads return 4 KiB, and each message costs the same,
+   * whatever its size.
+   */
+  async #read(reader: ReadableStreamBYOBReader): Promise<void> {
     try {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.readAtLeast(
+        DATA_BYTES_MAX,
+        new Uint8Array(DATA_BYTES_MAX),
+      );
       if (done) this.#reader = null;
       this.#do(this.#core.body(done ? null : value));
     } catch (error) {

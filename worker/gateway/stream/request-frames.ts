@@ -10,6 +10,7 @@ import type { StreamEnd } from "../../../protocol/stream-end.ts";
 export class RequestFrames {
   readonly #end: StreamEnd;
   #chunk: Uint8Array | null;
+  readonly #isWhole: boolean;
   #hasMore: boolean;
   #isReading = false;
   #isReadDue = false;
@@ -20,8 +21,9 @@ export class RequestFrames {
    */
   constructor(end: StreamEnd, body: Uint8Array | "streamed" | null) {
     this.#end = end;
+    this.#isWhole = body !== "streamed";
     this.#hasMore = body === "streamed";
-    this.#chunk = body === "streamed" ? null : body;
+    this.#chunk = body === "streamed" || body?.length === 0 ? null : body;
   }
 
   /** True once the whole body was framed. */
@@ -33,11 +35,11 @@ export class RequestFrames {
     return [this.#end.frame(FrameType.open, jsonBytes(open)), ...this.next()];
   }
 
-  /** Takes more of the body; null at its end. */
+  /** Takes more of the body, which nobody may change afterwards; null at its end. */
   add(chunk: Uint8Array | null): Frame[] {
     this.#isReading = false;
     if (chunk === null) this.#hasMore = false;
-    else this.#chunk = chunk;
+    else if (chunk.length > 0) this.#chunk = chunk;
     return this.next();
   }
 
@@ -48,24 +50,33 @@ export class RequestFrames {
     return isDue;
   }
 
-  /** Frames as much of the body as there is room for, and its end. */
+  /**
+   * Frames as much of the body as there is room for, and its end. One chunk is read ahead, so that an
+   * ACK does not wait for the caller.
+   */
   next(): Frame[] {
     const frames: Frame[] = [];
-    while (!this.#isSent && this.#end.room > 0) {
-      if (this.#chunk !== null && this.#chunk.length > 0) {
-        // A copy: a view that waits for its ACK would keep the whole body.
-        frames.push(this.#end.frame(FrameType.data, this.#chunk.slice(0, DATA_BYTES_MAX)));
-        this.#chunk = this.#chunk.subarray(DATA_BYTES_MAX);
-      } else if (this.#hasMore) {
-        this.#isReadDue ||= !this.#isReading;
-        this.#isReading = true;
-        break;
+    while (!this.#isSent && this.#end.room > 0 && !this.#isWaiting) {
+      if (this.#chunk !== null) {
+        const part = this.#chunk.subarray(0, DATA_BYTES_MAX);
+        // A view that waits for its ACK would keep the whole body, but a chunk has no more than it.
+        frames.push(this.#end.frame(FrameType.data, this.#isWhole ? part.slice() : part));
+        const rest = this.#chunk.subarray(DATA_BYTES_MAX);
+        this.#chunk = rest.length > 0 ? rest : null;
       } else {
         this.#isSent = true;
-        this.#chunk = null;
         frames.push(this.#end.frame(FrameType.end));
       }
     }
+    if (this.#isWaiting && !this.#isReading) {
+      this.#isReadDue = true;
+      this.#isReading = true;
+    }
     return frames;
+  }
+
+  /** True while the next chunk is missing. */
+  get #isWaiting(): boolean {
+    return this.#chunk === null && this.#hasMore;
   }
 }
