@@ -4,7 +4,11 @@
  * It measures the cost of a tunnel of this shape on this machine before it does anything useful: no
  * records, no sequence numbers, no credit, and no error but a broken socket. It runs in workerd. The
  * few runtime types that it needs are declared here, because the tests around it use Node's types.
+ *
+ * A PUT is an upload: frames of the product's size, and no more of them on their way than its window
+ * allows.
  */
+import { DATA_BYTES_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
 
 type Socket = {
   binaryType: string;
@@ -24,6 +28,9 @@ declare const WebSocketPair: new () => { 0: Socket; 1: Socket };
 
 /** A frame is the number of its stream, followed by bytes. */
 const ID_BYTES = 4;
+/** Set in the number of an upload. The agent answers each of its frames with an empty one. */
+const UPLOAD = 0x8000_0000;
+const FRAMES_IN_FLIGHT = WINDOW_BYTES / DATA_BYTES_MAX;
 
 let nextId = 0;
 
@@ -31,8 +38,8 @@ export default {
   async fetch(request: Request, { RELAY }: Environment): Promise<Response> {
     const relay = RELAY.get(RELAY.idFromName("floor"));
     if (request.headers.get("upgrade") !== null) return relay.fetch(request);
-    const body = new Uint8Array(await request.arrayBuffer());
-    const id = nextId++;
+    const isUpload = request.method === "PUT" && request.body !== null;
+    const id = nextId++ + (isUpload ? UPLOAD : 0);
     const { webSocket: socket } = await relay.fetch(`http://relay/${id}`, {
       headers: { upgrade: "websocket" },
     });
@@ -40,17 +47,37 @@ export default {
     const answer = Promise.withResolvers<Response>();
     socket.binaryType = "arraybuffer";
     socket.accept();
+    let inFlight = 0;
+    let room = Promise.withResolvers<void>();
     socket.addEventListener("message", ({ data }) => {
+      if (isUpload && data.byteLength === 0) {
+        inFlight--;
+        return room.resolve();
+      }
       socket.close(1000);
       answer.resolve(new Response(data));
     });
-    const frame = new Uint8Array(ID_BYTES + body.length);
-    new DataView(frame.buffer).setUint32(0, id);
-    frame.set(body, ID_BYTES);
-    socket.send(frame);
-    return answer.promise;
+    if (!isUpload) {
+      socket.send(frameOf(id, new Uint8Array(await request.arrayBuffer())));
+      return answer.promise;
+    }
+    const reader = request.body.getReader({ mode: "byob" });
+    for (;;) {
+      const { value } = await reader.read(new Uint8Array(DATA_BYTES_MAX), { min: DATA_BYTES_MAX });
+      socket.send(frameOf(id, value ?? new Uint8Array(0)));
+      if (value === undefined || value.length === 0) return answer.promise;
+      for (inFlight++; inFlight >= FRAMES_IN_FLIGHT; room = Promise.withResolvers<void>())
+        await room.promise;
+    }
   },
 };
+
+function frameOf(id: number, body: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(ID_BYTES + body.length);
+  new DataView(frame.buffer).setUint32(0, id);
+  frame.set(body, ID_BYTES);
+  return frame;
+}
 
 export class FloorRelay {
   readonly #state: State;
@@ -75,7 +102,7 @@ export class FloorRelay {
     if (socket !== this.#agent) return this.#agent?.send(message);
     const id = new DataView(message).getUint32(0);
     this.#streams.get(id)?.send(message.slice(ID_BYTES));
-    this.#streams.delete(id);
+    if (id < UPLOAD || message.byteLength > ID_BYTES) this.#streams.delete(id);
   }
 
   webSocketClose(socket: Socket, code: number): void {

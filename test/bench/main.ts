@@ -23,8 +23,9 @@ import { detailsOf, jsonOf, noiseOf, tableOf } from "./report.ts";
 import { Stage } from "./stage.ts";
 import { measureStreams } from "./streams.ts";
 import { measureThroughput } from "./throughput.ts";
+import { measureUploads } from "./uploads.ts";
 
-const KNOWN = ["P1", "P4", "P6", "P7", "P8", "P10", "P11", "P12", "P13"];
+const KNOWN = ["P1", "P4", "P6", "P7", "P8", "P10", "P11", "P12", "P13", "P14"];
 
 async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Figure[]> {
   const figures: Figure[] = [];
@@ -33,12 +34,13 @@ async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Figur
     figures.push(...more);
     console.log(more.map(({ id, value, unit }) => `  ${id}: ${value} ${unit}`).join("\n"));
   };
-  if (isWanted("P1", "P4", "P6", "P7", "P8", "P12")) {
+  if (isWanted("P1", "P4", "P6", "P7", "P8", "P12", "P14")) {
     const floor = await stage.startFloor();
     const chain = await stage.startChain("chain");
     if (isWanted("P4", "P6")) add(await measureThroughput(stage, floor, chain));
     if (isWanted("P1")) add(await measureFirstByte(stage, floor, chain));
     if (isWanted("P7", "P8")) add(await measureStreams(stage, chain));
+    if (isWanted("P14")) add(await measureUploads(stage, floor, chain));
     if (isWanted("P12")) {
       const fronted = await stage.startFronted("start");
       add(await measureFront(stage, chain, fronted));

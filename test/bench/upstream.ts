@@ -3,9 +3,10 @@
  *
  * A streamed answer follows its schedule (`options.token_ms` a token). One that is late sends
  * several tokens at once instead of falling further behind, so the pace is the same for every
- * target.
+ * target. An uploaded blob is answered with its checksum.
  */
 import { createServer, type Socket } from "node:net";
+import { crc32 } from "node:zlib";
 import { type AnswerPlan, MODEL, streamedLines, wholeAnswer } from "./answers.ts";
 import { HttpMessages } from "./http-messages.ts";
 
@@ -22,6 +23,8 @@ const MODEL_ENTRY = {
   digest: "0".repeat(64),
   details: {},
 };
+
+const BLOBS = "/api/blobs/";
 
 const FIXED: Record<string, object> = {
   "/api/tags": { models: [{ ...MODEL_ENTRY, modified_at: "2026-01-01T00:00:00Z" }] },
@@ -78,8 +81,9 @@ function stream(socket: Socket, { tokens, tokenMs }: AnswerPlan): void {
 }
 
 function serve(socket: Socket): void {
-  let [path, body] = ["", ""];
+  let [path, body, sum] = ["", "", 0];
   const answer = () => {
+    if (path.startsWith(BLOBS)) return socket.write(answerOf(String(sum), "201 Created"));
     const fixed = FIXED[path];
     if (fixed !== undefined) return socket.write(answerOf(JSON.stringify(fixed)));
     if (path !== "/api/chat")
@@ -94,10 +98,11 @@ function serve(socket: Socket): void {
   const messages = new HttpMessages({
     onHead: (head) => {
       path = head.split(" ", 2)[1] ?? "";
-      body = "";
+      [body, sum] = ["", 0];
     },
     onBody: (bytes) => {
-      body += bytes.toString();
+      if (path.startsWith(BLOBS)) sum = crc32(bytes, sum);
+      else body += bytes.toString();
     },
     onEnd: answer,
   });
