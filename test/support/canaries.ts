@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { constants, gunzipSync, inflateSync, zstdDecompressSync } from "node:zlib";
 
 /** The bytes of a text in each encoding. Base64 has three, one for each offset within its groups. */
@@ -76,14 +77,20 @@ export class Canaries {
   }
 
   /** Returns where the files of a folder, and their names, contain canaries. */
-  inFolder(folder: string, isSearched: (path: string) => boolean = () => true): string[] {
-    return filesOf(folder).flatMap((path) => {
-      if (!isSearched(path)) return [];
+  async inFolder(
+    folder: string,
+    isSearched: (path: string) => boolean = () => true,
+  ): Promise<string[]> {
+    const found: string[] = [];
+    for (const path of filesOf(folder)) {
+      if (!isSearched(path)) continue;
       const name = relative(folder, path);
-      return [...this.in(Buffer.from(name)), ...this.in(contentOf(path))].map(
-        (where) => `${name}: ${where}`,
-      );
-    });
+      for (const where of [...this.in(Buffer.from(name)), ...this.in(contentOf(path))])
+        found.push(`${name}: ${where}`);
+      // A search takes seconds, in which this process must notice connections that a server closes.
+      await setImmediate();
+    }
+    return found;
   }
 }
 
