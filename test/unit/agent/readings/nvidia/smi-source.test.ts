@@ -150,10 +150,10 @@ test("replaces a process that falls silent, and drops its old readings", async (
     { ...ROWS, rounds: 2, ending: "hang" },
     { text: "No devices were found", code: 6 },
   ]);
-  await using gpu = reading(smi.command, { silenceSlackMs: -1_500 });
+  await using gpu = reading(smi.command, { silenceSlackMs: 0 });
   await until(gpu.source, (taken) => taken.available);
   expect((await until(gpu.source, (taken) => taken.error !== null)).error).toMatch(
-    /no reading for 1.5 s/,
+    /no reading for 3 s/,
   );
   expect(gpu.source.latest()).toEqual([]);
   await until(gpu.source, (taken) => taken.error?.startsWith("no NVIDIA GPU") === true);
