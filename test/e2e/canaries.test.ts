@@ -2,14 +2,12 @@
  * Texts that must not be stored are in no file: neither of the edge, nor of the agent, nor of the
  * external stores.
  */
-import { spawnSync } from "node:child_process";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { ROOT } from "../../local/edge.ts";
 import type { Child } from "../../local/processes.ts";
 import { Canaries } from "../support/canaries.ts";
 import { dumpOf } from "../support/engines/dump.ts";
 import { type Engines, RunningEngines } from "../support/engines/engines.ts";
+import { runProgram } from "../support/engines/programs.ts";
 import {
   QUOTING_MODEL,
   type Quote,
@@ -28,13 +26,7 @@ let stack: TestStack;
 let agent: Child;
 let port = 0;
 
-const run = (program: string) => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, "local", program)], {
-    encoding: "utf8",
-    env: { PATH: process.env.PATH, ...started.settings },
-  });
-  return { status, output: stdout + stderr };
-};
+const run = (program: string) => runProgram(program, started.settings);
 
 const settingsWith = (LOG_CONTENT: "on" | "off") => ({
   AUTH_MODE: "open",
@@ -53,7 +45,7 @@ const startAgent = () =>
 beforeAll(async () => {
   started = await engines.start();
   ollama = await startQuotingOllama();
-  expect(run("migrate.ts").status).toBe(0);
+  expect((await run("migrate.ts")).status).toBe(0);
   stack = await TestStack.start(settingsWith("off"));
   port = await freePort();
   agent = await startAgent();
@@ -258,7 +250,7 @@ test("switching text off at run time removes every text that was stored before",
   await expectNothing(canaries);
   expect(await stack.logs()).toMatchObject({ total });
   // The stores are the owner's: one command removes the texts there.
-  expect(run("erase-texts.ts")).toEqual({
+  expect(await run("erase-texts.ts")).toEqual({
     status: 0,
     output: "clickhouse: contains no texts\npostgres: contains no texts\n",
   });

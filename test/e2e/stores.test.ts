@@ -1,14 +1,12 @@
 /**
  * End to end: a request through the Worker reaches both stores, is shown, read back and cleared.
  */
-import { spawnSync } from "node:child_process";
-import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ROOT } from "../../local/edge.ts";
 import { Cleared } from "../../protocol/api/data.ts";
 import { RepositoryEntry } from "../../protocol/api/repository.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { type Engines, RunningEngines } from "../support/engines/engines.ts";
+import { runProgram } from "../support/engines/programs.ts";
 import { eventually, TestStack } from "../support/stack.ts";
 
 const engines = new RunningEngines();
@@ -16,13 +14,7 @@ let started: Engines;
 let stack: TestStack;
 let ollama: SimulatedOllama;
 
-const run = (program: string, environment: Record<string, string> = started.settings) => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [join(ROOT, "local", program)], {
-    encoding: "utf8",
-    env: { PATH: process.env.PATH, ...environment },
-  });
-  return { status, output: stdout + stderr };
-};
+const run = (program: string, environment = started.settings) => runProgram(program, environment);
 
 beforeAll(async () => {
   started = await engines.start();
@@ -70,12 +62,12 @@ test("without tables health shows the command to run; after it everything arrive
     expect(problems).toContainEqual(
       expect.stringMatching(`^${name} has no .*run npm run migrate.*1 unsent record`),
     );
-  expect(run("check-stores.ts")).toMatchObject({
+  expect(await run("check-stores.ts")).toMatchObject({
     status: 1,
     output: expect.stringContaining("run npm run migrate"),
   });
   await stack.killEdge();
-  expect(run("migrate.ts")).toEqual({
+  expect(await run("migrate.ts")).toEqual({
     status: 0,
     output: "clickhouse: the tables are up to date\npostgres: the tables are up to date\n",
   });
@@ -96,8 +88,8 @@ test("without tables health shows the command to run; after it everything arrive
   ]);
 });
 
-test("the check of the stores passes and leaves nothing behind", () => {
-  const { status, output } = run("check-stores.ts");
+test("the check of the stores passes and leaves nothing behind", async () => {
+  const { status, output } = await run("check-stores.ts");
   expect(output).toMatch(
     /^clickhouse: writes, reads and deletes correctly, in \d+ ms\npostgres: writes, reads and deletes correctly, in \d+ ms\n$/,
   );
@@ -119,9 +111,9 @@ test.each([
   ],
 ])(
   "with %s the programs report the reason and exit with 1",
-  (description, environment, message) => {
+  async (description, environment, message) => {
     const settings = description === "no store" ? {} : { ...started.settings, ...environment };
-    const ended = run("check-stores.ts", settings);
+    const ended = await run("check-stores.ts", settings);
     expect(ended).toMatchObject({ status: 1, output: expect.stringMatching(message) });
     expect(ended.output).not.toMatch(/canary|127\.0\.0\.1/);
   },
