@@ -29,6 +29,18 @@ export type GpuModel = {
   isMig?: true;
 };
 
+const H100: GpuModel = {
+  name: "NVIDIA H100 80GB HBM3 (simulated)",
+  memoryMb: 81_559,
+  powerLimitW: 700,
+  idleW: 73,
+  loadedW: 49,
+  power: "mean",
+  computeCapability: "9.0",
+  clockMhz: 1_980,
+  hasFan: false,
+};
+
 export const GPU_MODELS: Record<string, GpuModel> = {
   "rtx-4090": {
     name: "NVIDIA GeForce RTX 4090 (simulated)",
@@ -74,29 +86,8 @@ export const GPU_MODELS: Record<string, GpuModel> = {
     clockMhz: 1_733,
     hasFan: true,
   },
-  h100: {
-    name: "NVIDIA H100 80GB HBM3 (simulated)",
-    memoryMb: 81_559,
-    powerLimitW: 700,
-    idleW: 73,
-    loadedW: 49,
-    power: "mean",
-    computeCapability: "9.0",
-    clockMhz: 1_980,
-    hasFan: false,
-  },
-  "h100-mig": {
-    name: "NVIDIA H100 80GB HBM3 (simulated)",
-    memoryMb: 81_559,
-    powerLimitW: 700,
-    idleW: 73,
-    loadedW: 49,
-    power: "mean",
-    computeCapability: "9.0",
-    clockMhz: 1_980,
-    hasFan: false,
-    isMig: true,
-  },
+  h100: H100,
+  "h100-mig": { ...H100, isMig: true },
 };
 
 export type SimulatedGpu = {
