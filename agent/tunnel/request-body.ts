@@ -55,8 +55,9 @@ export class RequestBody {
   #add({ seq, payload }: Frame, acts: RequestActions): Frame[] {
     if (this.#hasEnded) throw new FrameError("the body goes on after its END");
     const [next, bytes] = [seq + 1, payload.length];
-    // The payload is a view of a message with many frames, and would keep all of it in memory.
-    const part = payload.slice();
+    // The payload is a view of a message with many frames, and so is a slice of a Buffer. Either would
+    // keep the whole message in memory.
+    const part = new Uint8Array(payload);
     if (this.#isStreamed) {
       this.#writing.push({ next, bytes });
       acts.write = part;

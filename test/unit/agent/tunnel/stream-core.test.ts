@@ -46,7 +46,8 @@ test.each([
 ])("keeps a body that goes to Ollama %s after its message is overwritten", (_how, isStreamed) => {
   const core = new AgentStreamCore(ID, isStreamed, false);
   core.received(frame(FrameType.open));
-  const message = new TextEncoder().encode("between body between");
+  // A WebSocket delivers Buffers, whose slices are views.
+  const message = Buffer.from("between body between");
   const acts = core.received(frame(FrameType.data, 1, message.subarray(8, 12)));
   message.fill(0);
   const { localRequest } = core.received(frame(FrameType.end, 2));
