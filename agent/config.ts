@@ -33,10 +33,13 @@ const HOST_EXAMPLE = "http://127.0.0.1:11434";
 const shown = (text: string): string =>
   text.includes("@") ? "" : `; got ${JSON.stringify(text.slice(0, 100))}`;
 
+/** Returns null for text without a host: `http:///bad` would otherwise become the host `bad`. */
+export const parsedUrl = (text: string): URL | null =>
+  !text.includes(":///") && URL.canParse(text) ? new URL(text) : null;
+
 const httpUrl = (expected: string, normalise: (text: string) => string) =>
   z.string().transform((text, context) => {
-    const address = normalise(text);
-    const parsed = URL.canParse(address) ? new URL(address) : null;
+    const parsed = parsedUrl(normalise(text));
     if (parsed !== null && /^https?:$/.test(parsed.protocol) && parsed.username === "")
       return parsed;
     context.addIssue(`must be ${expected}${shown(text)}.`);
@@ -221,8 +224,8 @@ export function ollamaHost(text: string): string {
   const withScheme = trimmed.includes("://")
     ? trimmed
     : `http://${trimmed.startsWith(":") ? `127.0.0.1${trimmed}` : trimmed}`;
-  if (!URL.canParse(withScheme)) return trimmed;
-  const parsed = new URL(withScheme);
+  const parsed = parsedUrl(withScheme);
+  if (parsed === null) return trimmed;
   // Without a scheme the default port is Ollama's; with one it is the scheme's own.
   if (parsed.port === "" && !trimmed.includes("://")) parsed.port = "11434";
   if (parsed.hostname === "0.0.0.0") parsed.hostname = "127.0.0.1";

@@ -5,7 +5,7 @@
  */
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { defaultBoxName, ollamaHost } from "../agent/config.ts";
+import { defaultBoxName, ollamaHost, parsedUrl } from "../agent/config.ts";
 import { BOX_NAME } from "../protocol/limits.ts";
 import { WorkerVariables } from "../worker/settings.ts";
 
@@ -124,11 +124,8 @@ export function boxSecretOf(boxSecrets: string | undefined, box: string): string
 }
 
 function ollamaUrlOf(text: string, context: z.RefinementCtx): URL {
-  const written = ollamaHost(text);
-  if (URL.canParse(written)) {
-    const url = new URL(written);
-    if (/^https?:$/.test(url.protocol) && url.username === "") return url;
-  }
+  const url = parsedUrl(ollamaHost(text));
+  if (url !== null && /^https?:$/.test(url.protocol) && url.username === "") return url;
   context.addIssue(
     "is not an address of Ollama, for example http://127.0.0.1:11434 or 127.0.0.1:11434",
   );

@@ -86,13 +86,29 @@ function keysOf({ adminKey, callerKey, readKey, statsKey, metricsKey }: Settings
  * @throws {GatewayError} `key_unknown`, later the more wrong keys the address sends; `guessing_keys`
  */
 async function keyNamed(request: Request, offered: string, settings: Settings): Promise<ScopedKey> {
+  const found = await withoutGuesses(request, async () => {
+    let found: ScopedKey | null = null;
+    for (const named of keysOf(settings)) if (await isSame(offered, named.key)) found = named;
+    return found;
+  });
+  if (found === null) throw new GatewayError({ reason: "key_unknown" });
+  return found;
+}
+
+/**
+ * Returns the result of a comparison; null, later the more often it was null for the address.
+ * @throws {GatewayError} `guessing_keys`
+ */
+async function withoutGuesses<Found>(
+  request: Request,
+  compare: () => Promise<Found | null>,
+): Promise<Found | null> {
   const address = request.headers.get("cf-connecting-ip"); // null only off Cloudflare
   if (address !== null) wrongKeys.admit(address);
-  let found: ScopedKey | null = null;
-  for (const named of keysOf(settings)) if (await isSame(offered, named.key)) found = named;
-  if (found !== null) return found;
-  if (address !== null) await wrongKeys.note(address, Date.now(), (ms) => scheduler.wait(ms));
-  throw new GatewayError({ reason: "key_unknown" });
+  const found = await compare();
+  if (found === null && address !== null)
+    await wrongKeys.note(address, Date.now(), (ms) => scheduler.wait(ms));
+  return found;
 }
 
 /** @throws {GatewayError} `scope_missing` */
@@ -100,15 +116,19 @@ export function demand(principal: Principal, scope: Scope): void {
   if (!principal.scopes.has(scope)) throw new GatewayError({ reason: "scope_missing", scope });
 }
 
-/** @throws {GatewayError} unless the agent of this box may connect */
+/**
+ * A box without a secret takes as long as one with another secret, so the time taken does not reveal
+ * its name.
+ * @throws {GatewayError} unless the agent of this box may connect
+ */
 export async function admitAgent(request: Request, settings: Settings, box: string): Promise<void> {
   const secret = settings.boxSecrets.get(box);
-  if (secret === undefined) {
-    if (settings.authMode !== "open") throw new GatewayError({ reason: "box_secret_unknown", box });
-    return checkLoopback(request, settings);
-  }
-  if (!(await isSame(bearerOf(request.headers) ?? "", secret)))
-    throw new GatewayError({ reason: "box_secret_unknown", box });
+  if (secret === undefined && settings.authMode === "open") return checkLoopback(request, settings);
+  const offered = bearerOf(request.headers) ?? "";
+  const found = await withoutGuesses(request, async () =>
+    (await isSame(offered, secret ?? "")) && secret !== undefined ? secret : null,
+  );
+  if (found === null) throw new GatewayError({ reason: "box_secret_unknown", box });
 }
 
 /**

@@ -20,7 +20,7 @@ export type FailureReason =
   | { reason: "misconfigured"; detail: string }
   | { reason: "no_key" }
   | { reason: "key_unknown" }
-  /** Too many wrong keys from one address. */
+  /** Too many wrong keys or box secrets from one address. */
   | { reason: "guessing_keys" }
   | { reason: "session_ended" }
   | { reason: "foreign_page" }
@@ -120,7 +120,7 @@ export function wireErrorOf(failure: FailureReason): WireError {
       return byGateway(
         429,
         "too_many_wrong_keys",
-        "Too many wrong API keys came from this address. Correct the key, then try again.",
+        "Too many wrong keys or box secrets came from this address. Correct yours, then try again.",
         RETRY,
       );
     case "scope_missing":

@@ -1,5 +1,6 @@
 /**
- * Slows down those who guess keys, by address and in each isolate. Its memory is bounded.
+ * Slows down those who guess keys or box secrets, by address and in each isolate. Its memory is
+ * bounded.
  *
  * A correct key is not delayed by the guesses of others at its address. It is refused only while ten
  * of them wait, because guessing would otherwise be parallel.

@@ -238,7 +238,7 @@ const REFUSED: [name: string, env: () => Promise<Record<string, string>>, messag
     async () => ({ STATE_DIR: fileIn(folder()) }),
     /STATE_DIR .* (cannot be created|is not writable|is not a folder)/,
   ],
-  ["an invalid address of Ollama", async () => ({ OLLAMA_HOST: "http://" }), /OLLAMA_HOST/],
+  ["an invalid address of Ollama", async () => ({ OLLAMA_HOST: "http:///bad" }), /OLLAMA_HOST/],
   ["an invalid box name", async () => ({ BOX_NAME: "my box" }), /BOX_NAME/],
   ["AUTH_MODE=keys without a key", async () => ({ AUTH_MODE: "keys" }), /ADMIN_KEY .*npm start/],
   ["an unknown AUTH_MODE", async () => ({ AUTH_MODE: "foo" }), /AUTH_MODE .*"keys" or "open"/],

@@ -87,6 +87,14 @@ test("answers another method of a path of /api with 405 and the methods it accep
   expect((await call("/api/nothing", { headers: bearer(ADMIN) })).status).toBe(404);
 });
 
+test("no answer of our own API has its type guessed or runs in a browser", async () => {
+  for (const path of ["/api/config", "/api/nothing", "/api/stats/logs?format=csv"]) {
+    const { headers } = await call(path, { headers: bearer(ADMIN) });
+    expect(headers.get("x-content-type-options"), path).toBe("nosniff");
+    expect(headers.get("content-security-policy"), path).toMatch(/sandbox; default-src 'none'/);
+  }
+});
+
 test("accepts a key as x-api-key or in the path, but not in the query", async () => {
   expect((await call("/ollama/api/tags", { headers: { "x-api-key": CALLER } })).status).toBe(503);
   expect((await call(`/ollama/k/${CALLER}/api/tags`)).status).toBe(503);
@@ -106,6 +114,22 @@ test("slows an address that guesses keys, and no other", async () => {
   expect(refused?.headers.get("retry-after")).toBe("5");
   expect((await from("203.0.113.10", UNKNOWN)).status).toBe(401);
   expect((await from("203.0.113.9", ADMIN)).status).toBe(200);
+});
+
+test("slows an address that guesses the secrets of boxes, whatever the box", async () => {
+  const guess = (box: string) =>
+    call(`/agent/connect?box=${box}`, {
+      headers: {
+        upgrade: "websocket",
+        "sec-websocket-protocol": SUBPROTOCOL,
+        "cf-connecting-ip": "203.0.113.20",
+        ...bearer(UNKNOWN),
+      },
+    });
+  const boxes = Array.from({ length: 40 }, (_, n) => (n % 2 === 0 ? "home" : "attic"));
+  const statuses = (await Promise.all(boxes.map(guess))).map(({ status }) => status);
+  expect(new Set(statuses)).toEqual(new Set([401, 429]));
+  expect(statuses.filter((status) => status === 401).length).toBeLessThanOrEqual(30);
 });
 
 test("wakes no object for a flood of /readyz without a key", async () => {

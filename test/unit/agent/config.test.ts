@@ -66,6 +66,16 @@ const REFUSED: [setting: string, env: Record<string, string>, message: RegExp][]
     /^OLLAMA_HOST must be the address of an Ollama.*got "ftp:\/\/x"/,
   ],
   [
+    "an OLLAMA_HOST without a host",
+    { EDGE_URL, OLLAMA_HOST: "http:///bad" },
+    /^OLLAMA_HOST must be the address of an Ollama.*got "http:\/\/\/bad"/,
+  ],
+  [
+    "an EDGE_URL without a host",
+    { EDGE_URL: "https:///edge.example" },
+    /^EDGE_URL must be an http.*got "https:\/\/\/edge.example"/,
+  ],
+  [
     "a SIMULATED that is neither 0 nor 1",
     { EDGE_URL, SIMULATED: "yes" },
     /^SIMULATED must be 0 or 1; got "yes"/,
