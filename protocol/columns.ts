@@ -110,6 +110,9 @@ export const REQUEST_COLUMNS = {
     nullable: true,
     comment: "instant: power several times a second; mean: of each second",
   },
+  cost: { type: "double", nullable: true, comment: "cost of energy_j, by the tariff of that time" },
+  cost_currency: { type: "label", nullable: true, comment: "ISO 4217" },
+  co2_g: { type: "double", nullable: true, comment: "grams of CO2 of energy_j" },
   resumed: { type: "uint32", nullable: false },
   source: { type: "label", nullable: true, comment: "edge, listener or unsealed" },
   simulated: {

@@ -154,6 +154,11 @@ export const RequestRecord = z.object({
   energy_j: z.number().nonnegative().nullable(),
   /** Null if `energy_j` is, and from older versions. */
   energy_method: EnergyMethod.nullable().default(null),
+  /** Cost of `energy_j`, by the tariff in force while the request ran. The edge fills it in when it records the request. */
+  cost: z.number().nonnegative().nullable().default(null),
+  /** ISO 4217; null if `cost` is. */
+  cost_currency: z.string().max(3).nullable().default(null),
+  co2_g: z.number().nonnegative().nullable().default(null),
   /** How often the tunnel was resumed during the request. */
   resumed: z.int().nonnegative(),
   /** Null in records of earlier versions. */
@@ -200,6 +205,9 @@ export const UNMEASURED = {
   done_reason: null,
   energy_j: null,
   energy_method: null,
+  cost: null,
+  cost_currency: null,
+  co2_g: null,
   simulated: null,
 } satisfies Partial<RequestRecord>;
 

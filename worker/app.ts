@@ -24,6 +24,7 @@ import { pageRoutes } from "./routes/page.ts";
 import { repositoryRoutes } from "./routes/repository.ts";
 import { sessionRoutes } from "./routes/session.ts";
 import { statsRoutes } from "./routes/stats.ts";
+import { tariffRoutes } from "./routes/tariff.ts";
 
 const app = new Hono<Env>({ strict: true, getPath: routePathOf });
 
@@ -52,6 +53,7 @@ app.route("/", liveRoutes);
 app.route("/", ollamaRoutes);
 app.route("/", repositoryRoutes);
 app.route("/", dataRoutes);
+app.route("/", tariffRoutes);
 app.route("/", sessionRoutes);
 app.route("/", docsRoutes);
 app.route("/", gatewayRoutes);

@@ -29,6 +29,7 @@ export type FailureReason =
   | { reason: "box_unknown"; box: string }
   | { reason: "model_unknown"; model: string; where: string }
   | { reason: "repository_full" }
+  | { reason: "currency_in_use"; currency: string }
   | { reason: "repository_unavailable"; detail: string }
   | { reason: "store_unavailable"; detail: string }
   /** In the middle of its upload. Nobody reads the answer; the record is that of a cancelled call. */
@@ -149,6 +150,12 @@ export function wireErrorOf(failure: FailureReason): WireError {
         409,
         "repository_full",
         `The model repository is at its limit of ${REPOSITORY_MODELS_MAX} models. Delete some first.`,
+      );
+    case "currency_in_use":
+      return byGateway(
+        409,
+        "currency_in_use",
+        `The metrics contain costs in ${failure.currency}. Clear the metrics before you change the currency.`,
       );
     case "repository_unavailable":
       return byGateway(

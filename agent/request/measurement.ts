@@ -197,7 +197,11 @@ export class Measurement {
       resumed,
       source: this.#arrived.source,
       seal: this.#open.seal,
-      simulated: null, // the edge knows it from the hello
+      // The edge knows the tariff, and from the hello whether the box is simulated.
+      cost: null,
+      cost_currency: null,
+      co2_g: null,
+      simulated: null,
     };
     const keepsText = this.#open.keep_text && !forbidsText();
     spool.finish(keepsText ? record : withoutText(record));

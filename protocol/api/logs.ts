@@ -29,6 +29,17 @@ export const LogEntry = z
       .describe(
         "instant: from power at single moments, several times a second; mean: from the mean power of each second; null if energy_j is unknown, or from an older version",
       ),
+    cost: RequestRecord.shape.cost
+      .unwrap()
+      .describe(
+        "cost of energy_j, by the tariff in force while the request ran; null if the energy or the price is unknown. A later tariff does not change it",
+      ),
+    cost_currency: RequestRecord.shape.cost_currency
+      .unwrap()
+      .describe("ISO 4217; null if the cost is unknown"),
+    co2_g: RequestRecord.shape.co2_g
+      .unwrap()
+      .describe("grams of CO2 of energy_j, by the same tariff; null if unknown"),
     source: RequestRecord.shape.source
       .unwrap()
       .describe(

@@ -11,6 +11,7 @@ import type { ApiRoute } from "./route.ts";
 import { SESSION_ROUTES } from "./session.ts";
 import { STATS_ROUTES } from "./stats.ts";
 import { SYSTEM_ROUTES } from "./system.ts";
+import { TARIFF_ROUTES } from "./tariff.ts";
 
 export const API_ROUTES = {
   ...FLEET_ROUTES,
@@ -22,6 +23,7 @@ export const API_ROUTES = {
   ...REPOSITORY_ROUTES,
   ...DATA_ROUTES,
   ...CONFIG_ROUTES,
+  ...TARIFF_ROUTES,
   ...SESSION_ROUTES,
   ...DOCS_ROUTES,
 } as const satisfies Record<string, ApiRoute>;

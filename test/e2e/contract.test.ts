@@ -94,6 +94,14 @@ const CALLS: Record<RouteName, Call> = {
   removeFromRepository: { path: "/api/models/repository/hf.co%2Fuser%2Fmodel%3AQ4_K_M" },
   config: {},
   patchConfig: { body: { log_content: "on" } },
+  tariff: {},
+  putTariff: {
+    body: {
+      currency: "EUR",
+      default: { prices: [{ from: 0, to: 24, price_per_kwh: 0.3 }], co2_g_per_kwh: 380 },
+    },
+  },
+  removeTariff: {},
   signIn: { body: { key: "any-in-open-mode" } },
   signOut: {},
   openapi: {},

@@ -8,7 +8,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import type { ConfigPatch } from "../../protocol/api/config.ts";
-import type { Clearable, Cleared, DataSummary } from "../../protocol/api/data.ts";
+import type { Cleared, DataSummary } from "../../protocol/api/data.ts";
 import type { Boxes, Gpu } from "../../protocol/api/fleet.ts";
 import type { Live as LivePage } from "../../protocol/api/live.ts";
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
@@ -20,19 +20,23 @@ import type {
 } from "../../protocol/api/repository.ts";
 import type { CurrentStats, HistoryPoint, Models } from "../../protocol/api/stats.ts";
 import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.ts";
+import type { TariffState } from "../../protocol/api/tariff.ts";
 import type { Readings } from "../../protocol/inventory.ts";
 import { withoutText } from "../../protocol/kept-text.ts";
 import type { EdgeSettings, Hello } from "../../protocol/messages.ts";
 import type { ReportedRecord, RequestRecord } from "../../protocol/records.ts";
+import type { Tariff } from "../../protocol/tariff.ts";
 import type { Observed } from "../answers/concerns.ts";
-import { cleared } from "../answers/data.ts";
 import type { Span } from "../answers/history.ts";
+import { type TariffRefusal, tariffFailure, tariffState } from "../answers/tariff.ts";
+import { requestCost } from "../counting/pricing.ts";
 import type { Bindings } from "../env.ts";
 import type { BoxStatuses, RegisteredBox } from "../registered-box.ts";
 import type { RepositoryResult } from "../repository/model-repository.ts";
 import type { ModelEdit } from "../repository/stored.ts";
 import { inForce, type RunTimeSettings, type Settings, settingsOf } from "../settings.ts";
 import type { CellFilter } from "./cells.ts";
+import { clearData } from "./clearing.ts";
 import { currentFleet, type Fleet } from "./fleet.ts";
 import { type AggregatorStores, openStores } from "./stores.ts";
 import { vet } from "./vetting.ts";
@@ -61,11 +65,15 @@ export class Aggregator extends DurableObject<Bindings> {
   /** Counts finished requests once. Durable when it returns. @throws if nothing was counted */
   async ingest(records: RequestRecord[], isReported = false): Promise<{ counted: number }> {
     const nowMs = Date.now();
-    const { intake, registry, erasure } = this.#stores;
+    const { intake, registry, erasure, tariffs } = this.#stores;
     const { enableInstrumentation, logContent } = this.#inForce();
     if (!enableInstrumentation) return { counted: 0 };
     // Also for calls accepted before the switch, and local calls of agents that learn it later.
-    const marked = records.map((record) => ({ ...record, simulated: registry.simulates(record) }));
+    const marked = records.map((record) => ({
+      ...record,
+      ...requestCost(record, tariffs.all()),
+      simulated: registry.simulates(record),
+    }));
     const kept = logContent === "on" ? marked : marked.map((record) => withoutText(record));
     if (logContent === "on") erasure.noteTexts();
     const counted = await this.#wakes.flushingSoon(nowMs, () =>
@@ -236,6 +244,19 @@ export class Aggregator extends DurableObject<Bindings> {
     return changed;
   }
 
+  tariff(): TariffState {
+    return tariffState(this.#stores.tariffs.newest());
+  }
+
+  /** Puts a tariff in force; null removes it. @param configured  boxes that may connect */
+  putTariff(tariff: Tariff | null, configured: readonly string[]): TariffRefusal | null {
+    const { tariffs, registry, intake } = this.#stores;
+    const known = [...configured, ...registry.boxes().map(({ name }) => name)];
+    const failure = tariffFailure(tariff, known, tariffs.currency(), intake.lifetime());
+    if (failure === null) tariffs.put(tariff, Date.now());
+    return failure;
+  }
+
   /** Removes the texts that were deleted, or may not be stored, from the files too. */
   erase(): Promise<void> {
     return this.#stores.erasure.run();
@@ -245,29 +266,8 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#views.dataSummary(this.ctx.storage.sql.databaseSize);
   }
 
-  /** Deletes permanently: here at once, in the external stores as soon as they can be reached. */
-  async clear(type: Cleared["type"]): Promise<Cleared> {
-    const nowMs = Date.now();
-    const { deliveries, deliveryStates, samples, intake, registry, erasure } = this.#stores;
-    const kinds: Clearable[] = type === "all" ? ["logs", "metrics"] : [type];
-    const hasMetrics = kinds.includes("metrics");
-    let deleted: Record<Clearable, number>;
-    try {
-      deleted = this.ctx.storage.transactionSync(() => {
-        deliveries.beginClear({ logs: kinds.includes("logs"), metrics: hasMetrics });
-        if (hasMetrics) samples.clear();
-        return intake.clear(kinds, nowMs);
-      });
-    } catch (error) {
-      deliveryStates.read();
-      throw error;
-    }
-    if (hasMetrics) registry.forgetPending();
-    await this.#wakes.eraseSoon(nowMs);
-    await erasure.run();
-    const stores = await deliveries.clear(Date.now);
-    await this.#wakes.flushWhenDue(Date.now());
-    return cleared(type, nowMs, deleted, stores);
+  clear(type: Cleared["type"]): Promise<Cleared> {
+    return clearData(this.ctx.storage, this.#stores, this.#wakes, type);
   }
 
   /** Reports on external stores, the repository that one may hold, and untrusted records. */

@@ -42,10 +42,13 @@ const Finished = RequestRecord.pick({
   ttft_ms: true,
   queue_ms: true,
   load_ms: true,
+  prefill_ms: true,
   decode_ms: true,
   prompt_tokens: true,
   completion_tokens: true,
   energy_j: true,
+  cost: true,
+  co2_g: true,
 }).extend({ finished_at_ms: z.number() });
 
 /**

@@ -134,6 +134,10 @@ export const MIGRATIONS: readonly string[] = [
   -- Requests that are not in the outbox yet, because the edge may complete their records.
   CREATE TABLE held_requests (request_id TEXT PRIMARY KEY, due_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- The tariffs as JSON, each in force from its time, unix ms, until that of the next. null: none.
+  CREATE TABLE tariffs (since_ms INTEGER PRIMARY KEY, tariff TEXT NOT NULL) STRICT;
+  `,
 ];
 
 const Meta = z.object({ value: z.number() });

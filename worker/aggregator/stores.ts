@@ -21,6 +21,7 @@ import { RunTimeSettingsStore } from "./run-time-settings.ts";
 import { SampleStore } from "./samples.ts";
 import { migrate } from "./schema.ts";
 import { SealKeys } from "./seal-keys.ts";
+import { Tariffs } from "./tariffs.ts";
 import { UntrustedCounts } from "./untrusted.ts";
 import type { BoxTrust } from "./vetting.ts";
 
@@ -37,6 +38,7 @@ export type AggregatorStores = {
   registry: Registry;
   epochs: Epochs;
   settings: RunTimeSettingsStore;
+  tariffs: Tariffs;
   localRepository: LocalRepository;
   /** The repository in Postgres; null when this object holds the repository itself. */
   sharedRepository: SharedRepository | null;
@@ -72,6 +74,7 @@ export function openStores(
   const registry = new Registry(storage, samples, outbox);
   const epochs = new Epochs(storage.sql);
   const settings = new RunTimeSettingsStore(storage.sql);
+  const tariffs = new Tariffs(storage);
   const erasure = new Erasure(
     storage,
     () => inForce(deployed, settings.get()).logContent === "off",
@@ -109,6 +112,7 @@ export function openStores(
     registry,
     epochs,
     settings,
+    tariffs,
     localRepository,
     sharedRepository,
     repository,

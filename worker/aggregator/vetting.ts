@@ -16,7 +16,8 @@ const HOUR_MS = 3_600_000;
 
 /** A box stamps calls to its listener with its own clock until it has reached an edge. */
 const AHEAD_MAX_MS = 24 * HOUR_MS;
-const BEHIND_MAX_MS = 90 * 24 * HOUR_MS;
+/** Records of earlier requests are refused. */
+export const BEHIND_MAX_MS = 90 * 24 * HOUR_MS;
 
 /** Time in which a box that was updated sends what an earlier agent had left in its spool. */
 export const UNSEALED_FOR_MS = 7 * 24 * HOUR_MS;

@@ -12,10 +12,12 @@ import { BlobError, BlobReader, BlobWriter } from "./blob.ts";
 import { LATENCY_EDGES_MS, TIME_PER_TOKEN_EDGES, WAIT_EDGES } from "./edges.ts";
 import { Histogram } from "./histogram.ts";
 import { Sketch } from "./sketch.ts";
+import { Spent } from "./spent.ts";
 
 /** First byte of a blob. Rises when the layout or a bucket edge changes, because old counts mean something else. */
-const BLOB_VERSION = 3;
+const BLOB_VERSION = 4;
 /** Older versions, which lack the fields at the end of the blob. */
+const BLOB_VERSION_BEFORE_COST = 3;
 const BLOB_VERSION_BEFORE_ENERGY = 2;
 const BLOB_VERSION_BEFORE_RESUMES = 1;
 
@@ -39,11 +41,14 @@ export type Summed = Pick<
   | "ttft_ms"
   | "queue_ms"
   | "load_ms"
+  | "prefill_ms"
   | "decode_ms"
   | "prompt_tokens"
   | "completion_tokens"
   | "resumed"
   | "energy_j"
+  | "cost"
+  | "co2_g"
 >;
 
 export class Cell {
@@ -59,6 +64,8 @@ export class Cell {
   energyRequests = 0;
   energyJ = 0;
   energyTokens = 0;
+  /** Cost and CO2 of that energy. */
+  spent = new Spent();
   /** End of the last request, unix ms; 0 in an empty cell. */
   lastUsedMs = 0;
   latency = new Sketch();
@@ -126,6 +133,16 @@ export class Cell {
       this.energyRequests++;
       this.energyJ += energyJ;
       this.energyTokens += tokens ?? 0;
+      this.spent.add(
+        {
+          ...record,
+          prompt_tokens: atMost(TOKENS_MAX, record.prompt_tokens),
+          completion_tokens: tokens,
+          prefill_ms: atMost(DURATION_MAX_MS, record.prefill_ms),
+          decode_ms: atMost(DURATION_MAX_MS, record.decode_ms),
+        },
+        energyJ,
+      );
     }
     const decodeMs = atMost(DURATION_MAX_MS, record.decode_ms);
     if (tokens !== null && tokens > 0 && decodeMs !== null && decodeMs > 0) {
@@ -147,6 +164,7 @@ export class Cell {
     this.energyRequests += other.energyRequests;
     this.energyJ += other.energyJ;
     this.energyTokens += other.energyTokens;
+    this.spent.merge(other.spent);
     this.lastUsedMs = Math.max(this.lastUsedMs, other.lastUsedMs);
     this.latency.merge(other.latency);
     this.ttft.merge(other.ttft);
@@ -179,6 +197,7 @@ export class Cell {
     writer.varint(this.energyRequests);
     writer.double(this.energyJ);
     writer.varint(this.energyTokens);
+    this.spent.write(writer);
     return writer.finish();
   }
 
@@ -212,6 +231,7 @@ export class Cell {
       cell.energyJ = reader.sum();
       cell.energyTokens = reader.varint();
     }
+    if (version > BLOB_VERSION_BEFORE_COST) cell.spent = Spent.read(reader);
     reader.end();
     return cell;
   }

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import type { RequestRecord } from "../../../../protocol/records.ts";
 import { BlobError } from "../../../../worker/counting/blob.ts";
 import { Cell, sumOf } from "../../../../worker/counting/cell.ts";
+import type { Spent } from "../../../../worker/counting/spent.ts";
 import { recordOf } from "../../../support/records.ts";
 
 const NOW = 1_800_000_000_000;
@@ -23,6 +24,9 @@ const records = fc.array(
       completion_tokens: maybe,
       resumed: fc.nat(5),
       energy_j: maybe,
+      prefill_ms: maybe,
+      cost: maybe,
+      co2_g: maybe,
     })
     .map((rest) => recordOf(NOW, rest)),
   { maxLength: 60 },
@@ -86,13 +90,13 @@ test("decodes any bytes to a cell or throws a BlobError", () => {
 test("rejects a cell of an unknown version", () => {
   const blob = new Cell().encode();
   blob[0] = 9;
-  expect(() => Cell.decode(blob)).toThrow("a cell has version 9; this code reads versions up to 3");
+  expect(() => Cell.decode(blob)).toThrow("a cell has version 9; this code reads versions up to 4");
 });
 
-/** Bytes missing at the end of an old blob: energy takes 10 (a byte, a double and a byte), and resumes take one. */
+/** Bytes missing at the end of an old blob: no cost takes one, energy takes 10 (a byte, a double and a byte), and resumes take one. */
 const OLD_VERSIONS: [field: string, version: number, lacks: number, resumes: number][] = [
-  ["resumes", 1, 11, 0],
-  ["energy figures", 2, 10, 3],
+  ["resumes", 1, 12, 0],
+  ["energy figures", 2, 11, 3],
 ];
 
 test.each(OLD_VERSIONS)(
@@ -112,6 +116,44 @@ test.each(OLD_VERSIONS)(
     ]).toEqual([cell.total, cell.completionTokens, resumes, 0, 0]);
   },
 );
+
+test("reads a cell from before costs were stored", () => {
+  const cell = cellOf([recordOf(NOW, { energy_j: 90 })]);
+  const before = cell.encode().slice(0, -1);
+  before[0] = 3;
+  expect(Cell.decode(before)).toEqual(cell);
+});
+
+test("the costs of parts add up to the cost of the whole", () => {
+  fc.assert(
+    fc.property(fc.array(records, { maxLength: 5 }), (parts) => {
+      const merged = sumOf(parts.map(cellOf)).spent;
+      const whole = cellOf(parts.flat()).spent;
+      for (const [name, sum] of Object.entries(whole))
+        expect(merged[name as keyof Spent], name).toBeCloseTo(sum as number, 3);
+      expect(merged.promptCost + merged.completionCost).toBeLessThanOrEqual(merged.cost + 1e-3);
+    }),
+  );
+});
+
+test("divides a cost by the time of prefill and decode, and only if both are known", () => {
+  const priced = { energy_j: 3_600, cost: 0.5, co2_g: 4, prefill_ms: 100, decode_ms: 300 };
+  const cell = cellOf([
+    recordOf(NOW, priced),
+    recordOf(NOW, { ...priced, decode_ms: null }),
+    recordOf(NOW, { ...priced, cost: null, co2_g: null }),
+    recordOf(NOW, { ...priced, completion_tokens: null, prompt_tokens: 7, endpoint: "/api/embed" }),
+  ]);
+  expect(cell.spent).toMatchObject({
+    cost: 1.5,
+    costJ: 3 * 3_600,
+    co2G: 12,
+    promptCost: 0.125 + 0.5,
+    completionCost: 0.375,
+    pricedPromptTokens: 20 + 7,
+    pricedCompletionTokens: 100,
+  });
+});
 
 test("energy per token covers requests with known energy and tokens, and is unknown without any", () => {
   const cell = cellOf([
@@ -203,8 +245,15 @@ test("absurd figures are left out, so sums cannot overflow", () => {
   const cell = cellOf([
     recordOf(NOW),
     recordOf(NOW, { completion_tokens: Number.MAX_SAFE_INTEGER, latency_ms: Number.MAX_VALUE }),
+    recordOf(NOW, {
+      energy_j: 1,
+      cost: 1,
+      prompt_tokens: Number.MAX_SAFE_INTEGER,
+      completion_tokens: null,
+      prefill_ms: Number.MAX_VALUE,
+    }),
   ]);
-  expect(cell.total).toBe(2);
+  expect(cell.total).toBe(3);
   expect(cell.meanLatencyMs).toBe(1_250);
   expect(Cell.decode(cell.encode()).completionTokens).toBe(100);
 });

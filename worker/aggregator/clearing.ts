@@ -1,0 +1,34 @@
+/** Clearing: deletes logs or metrics permanently, here and in the external stores. */
+import type { Clearable, Cleared } from "../../protocol/api/data.ts";
+import { cleared } from "../answers/data.ts";
+import type { AggregatorStores } from "./stores.ts";
+import type { Wakes } from "./wakes.ts";
+
+/** Deletes here at once, and in the external stores as soon as they can be reached. */
+export async function clearData(
+  storage: DurableObjectStorage,
+  { deliveries, deliveryStates, samples, intake, registry, erasure }: AggregatorStores,
+  wakes: Wakes,
+  type: Cleared["type"],
+): Promise<Cleared> {
+  const nowMs = Date.now();
+  const kinds: Clearable[] = type === "all" ? ["logs", "metrics"] : [type];
+  const hasMetrics = kinds.includes("metrics");
+  let deleted: Record<Clearable, number>;
+  try {
+    deleted = storage.transactionSync(() => {
+      deliveries.beginClear({ logs: kinds.includes("logs"), metrics: hasMetrics });
+      if (hasMetrics) samples.clear();
+      return intake.clear(kinds, nowMs);
+    });
+  } catch (error) {
+    deliveryStates.read();
+    throw error;
+  }
+  if (hasMetrics) registry.forgetPending();
+  await wakes.eraseSoon(nowMs);
+  await erasure.run();
+  const stores = await deliveries.clear(Date.now);
+  await wakes.flushWhenDue(Date.now());
+  return cleared(type, nowMs, deleted, stores);
+}

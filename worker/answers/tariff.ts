@@ -1,0 +1,41 @@
+/** The answers of `/api/tariff`, and why a tariff is refused. */
+import type { TariffState } from "../../protocol/api/tariff.ts";
+import type { Tariff } from "../../protocol/tariff.ts";
+import type { Cell } from "../counting/cell.ts";
+import type { TariffVersion } from "../counting/pricing.ts";
+import { isoOf } from "./figures.ts";
+
+export const tariffState = (newest: TariffVersion | null): TariffState => ({
+  tariff: newest?.tariff ?? null,
+  changed_at: newest === null ? null : isoOf(newest.since_ms),
+});
+
+/** The failure of the call that would set the tariff. */
+export type TariffRefusal =
+  | { reason: "bad_request"; detail: string }
+  | { reason: "currency_in_use"; currency: string };
+
+/**
+ * Returns why a tariff cannot be put in force; null if it can.
+ * @param known     boxes that exist or may connect
+ * @param currency  of the costs so far; null without any tariff
+ * @param cells     may contain costs
+ */
+export function tariffFailure(
+  tariff: Tariff | null,
+  known: readonly string[],
+  currency: string | null,
+  cells: readonly { cell: Cell }[],
+): TariffRefusal | null {
+  if (tariff === null) return null;
+  const unknown = Object.keys(tariff.boxes).filter((box) => !known.includes(box));
+  if (unknown.length > 0)
+    return {
+      reason: "bad_request",
+      detail: `boxes: there is no box named ${unknown.join(", ")}. Known boxes: ${known.toSorted().join(", ") || "none"}.`,
+    };
+  const isChanged = currency !== null && currency !== tariff.currency;
+  return isChanged && cells.some(({ cell }) => cell.spent.costJ > 0)
+    ? { reason: "currency_in_use", currency }
+    : null;
+}
