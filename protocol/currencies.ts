@@ -1,7 +1,7 @@
 /** The currencies of ISO 4217 in which prices are stated. Funds, metals and test codes are left out. */
 import { z } from "zod";
 
-export const CURRENCIES = (
+export const CURRENCY_CODES = (
   "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF " +
   "CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD " +
   "HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL " +
@@ -10,7 +10,7 @@ export const CURRENCIES = (
   "TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG"
 ).split(" ");
 
-const known = new Set(CURRENCIES);
+const known = new Set(CURRENCY_CODES);
 
 export const Currency = z.string().refine((code) => known.has(code), {
   error: ({ input }) =>

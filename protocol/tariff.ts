@@ -39,7 +39,7 @@ const TimeZone = z
   });
 
 /** Null means unknown: no cost, or no CO2, is counted. */
-export const Rate = z.strictObject({
+export const TariffRate = z.strictObject({
   time_zone: TimeZone.default("UTC").describe("IANA time zone of the hours"),
   prices: z
     .array(HourPrice)
@@ -56,7 +56,7 @@ export const Rate = z.strictObject({
     .default(null)
     .describe("grams of CO2 per kWh; null if unknown"),
 });
-export type Rate = z.infer<typeof Rate>;
+export type TariffRate = z.infer<typeof TariffRate>;
 
 export const TARIFF_BOXES_MAX = 1_000;
 
@@ -64,9 +64,9 @@ export const TARIFF_BOXES_MAX = 1_000;
 export const Tariff = z
   .strictObject({
     currency: Currency.describe("ISO 4217, of all prices"),
-    default: Rate.describe("for boxes without a rate of their own"),
+    default: TariffRate.describe("for boxes without a rate of their own"),
     boxes: z
-      .record(BoxName, Rate)
+      .record(BoxName, TariffRate)
       .refine((boxes) => Object.keys(boxes).length <= TARIFF_BOXES_MAX, {
         error: `at most ${TARIFF_BOXES_MAX} boxes`,
       })
@@ -81,11 +81,11 @@ export const Tariff = z
   .meta({ id: "Tariff" });
 export type Tariff = z.infer<typeof Tariff>;
 
-export const rateOf = ({ boxes, default: common }: Tariff, box: string): Rate =>
+export const rateOf = ({ boxes, default: common }: Tariff, box: string): TariffRate =>
   Object.hasOwn(boxes, box) ? (boxes[box] ?? common) : common;
 
 /** Returns the price of each hour of the day; null if unknown. */
-export function pricesByHour({ prices }: Pick<Rate, "prices">): number[] | null {
+export function pricesByHour({ prices }: Pick<TariffRate, "prices">): number[] | null {
   if (prices === null) return null;
   const byHour = new Array<number>(HOURS_PER_DAY).fill(0);
   for (const each of prices) for (const hour of hoursOf(each)) byHour[hour] = each.price_per_kwh;

@@ -18,7 +18,7 @@ export type TariffRefusal =
 /**
  * Returns why a tariff cannot be put in force; null if it can.
  * @param known     boxes that exist or may connect
- * @param currency  of the costs so far; null without any tariff
+ * @param currency  currency of the costs so far; null without any tariff
  * @param cells     may contain costs
  */
 export function tariffFailure(

@@ -38,7 +38,7 @@ export function pricingOf(
   };
 }
 
-/** What a request cost. Null if its energy, or a rate at any time of it, is unknown. */
+/** The cost of a request. Null if its energy, or a rate at any time of it, is unknown. */
 export type RequestCost = {
   cost: number | null;
   cost_currency: string | null;
@@ -125,7 +125,7 @@ function meanPrice(
   return sum / (toMs - fromMs);
 }
 
-/** The newest quarter of an hour that was asked for, by zone: most requests end within one. */
+/** The newest quarter of an hour, by zone: most requests of a batch ran within one. */
 const clocks = new Map<string, { format: Intl.DateTimeFormat; quarter: number; hour: number }>();
 
 /** Returns the local hour of the day, 0 to 23. */

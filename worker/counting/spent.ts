@@ -23,7 +23,7 @@ export class Spent {
   /** Grams of CO2, and the energy that they cover. */
   co2G = 0;
   co2J = 0;
-  /** Of requests whose cost can be divided: the parts, and their tokens. */
+  /** The parts of the costs that can be divided, and the tokens of those requests. */
   promptCost = 0;
   completionCost = 0;
   pricedPromptTokens = 0;

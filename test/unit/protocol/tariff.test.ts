@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { CURRENCIES } from "../../../protocol/currencies.ts";
+import { CURRENCY_CODES } from "../../../protocol/currencies.ts";
 import { pricesByHour, Tariff } from "../../../protocol/tariff.ts";
 
 const tariffOf = (changes: object = {}, rate: object = {}) => ({
@@ -30,8 +30,8 @@ test("gives each hour of the day its price, also past midnight", () => {
 });
 
 test("knows each currency of the list once, and their symbols", () => {
-  expect(new Set(CURRENCIES).size).toBe(CURRENCIES.length);
-  for (const currency of CURRENCIES)
+  expect(new Set(CURRENCY_CODES).size).toBe(CURRENCY_CODES.length);
+  for (const currency of CURRENCY_CODES)
     expect(() => new Intl.NumberFormat("en", { style: "currency", currency })).not.toThrow();
 });
 

@@ -30,7 +30,7 @@ test.each([
   ["unevenly over two hours", "2026-01-05T10:45:00Z", "2026-01-05T11:45:00Z", 10.75],
   ["across midnight", "2026-01-05T23:30:00Z", "2026-01-06T00:30:00Z", 11.5],
   ["over a whole day", "2026-01-05T00:00:00Z", "2026-01-06T00:00:00Z", 11.5],
-  ["of no length", "2026-01-05T11:00:00Z", "2026-01-05T11:00:00Z", 11],
+  ["at one moment", "2026-01-05T11:00:00Z", "2026-01-05T11:00:00Z", 11],
 ])("prices energy %s by the time in each hour", (_name, from, to, cost) => {
   const byHour: Hours = Array.from({ length: 24 }, (_, hour) => [hour, hour + 1, hour]);
   expect(costOf(from, to, always(tariffOf("UTC", byHour))).cost).toBeCloseTo(cost, 9);
