@@ -1,0 +1,233 @@
+/**
+ * The bill: what a request, an idle box, a scrape and an open page cost on Cloudflare. Fails if one of
+ * them costs more than docs/cost.md states.
+ */
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import COST_PAGE from "../../docs/cost.md?raw";
+import { FrameType, NO_PAYLOAD, tunnelFrame } from "../../protocol/frames.ts";
+import { READINGS_IDLE_MS, READINGS_WATCHED_MS, WATCHED_FOR_MS } from "../../protocol/limits.ts";
+import type { ReportedRecord } from "../../protocol/records.ts";
+import { Aggregator } from "../../worker/aggregator/aggregator.ts";
+import { CLICKHOUSE_TABLES } from "../../worker/export/clickhouse/schema.ts";
+import { forgetBoxes } from "../../worker/gateway/fleet.ts";
+import { dollarsOf, NO_UNITS, scaled, type Units, WORKER_CPU_MS } from "../support/cost/bill.ts";
+import { CALLERS, STREAM_MESSAGES, TOKEN_MS, TOKENS } from "../support/cost/stream-messages.ts";
+import { gpuOf, readingsOf, recordOf, systemOf } from "../support/records.ts";
+import { call, chat, eventually, textOf } from "./calls.ts";
+import { FakeAgent } from "./fake-agent.ts";
+import { type Alarmed, Meter, theAggregator } from "./meter.ts";
+
+const BOX = "atlas";
+const STREAM_MS = TOKENS * TOKEN_MS;
+const HOUR_MS = 3_600_000;
+const MONTH_MS = 30 * 24 * HOUR_MS;
+const meter = new Meter();
+let aggregator: Alarmed;
+let agent: FakeAgent;
+let watchedUntilMs = 0;
+let position = 0;
+let sentReadings = 0;
+
+beforeAll(async () => {
+  await meter.start();
+  aggregator = await theAggregator();
+  agent = await FakeAgent.connect(BOX);
+  sendReadings();
+  void answerWatches();
+});
+afterAll(() => meter.stop());
+
+function sendReadings(): void {
+  const { nowMs } = meter;
+  const gpu = gpuOf(BOX, nowMs);
+  const readings = readingsOf(nowMs, ["llama3.2:latest"], [gpu], [], [systemOf(nowMs)]);
+  agent.send(tunnelFrame(FrameType.readings, readings));
+  sentReadings++;
+}
+
+/** As an agent does: sends readings at once, and at the quick pace for a while. */
+async function answerWatches(): Promise<void> {
+  for (;;) {
+    await agent.next(FrameType.watch);
+    watchedUntilMs = meter.nowMs + WATCHED_FOR_MS;
+    sendReadings();
+  }
+}
+
+/** Waits until the Aggregator has all readings: the next ones come at another time. */
+async function untilRead(): Promise<void> {
+  await eventually(async () => (meter.handled("read") === sentReadings ? true : undefined));
+}
+
+async function pass(ms: number): Promise<void> {
+  await meter.pass(ms, aggregator);
+  agent.socket.send("alive"); // its heartbeats do not follow the virtual clock
+}
+
+/** Begins `callers` streams at once, which end together a while later, like their records. */
+async function round(callers: number): Promise<void> {
+  const answers = Array.from({ length: callers }, () => chat(BOX, "llama3.2"));
+  const streams: string[] = [];
+  for (let each = 0; each < callers; each++) {
+    const { stream } = await agent.next(FrameType.open);
+    streams.push(stream);
+    const payload = new TextEncoder().encode('{"done":false}\n');
+    agent.send(
+      { type: FrameType.head, stream, seq: 0, payload: new TextEncoder().encode(HEAD) },
+      { type: FrameType.data, stream, seq: 1, payload },
+    );
+  }
+  await pass(STREAM_MS);
+  for (const stream of streams)
+    agent.send({ type: FrameType.end, stream, seq: 2, payload: NO_PAYLOAD });
+  for (const answer of answers) await textOf(await answer);
+  const startedMs = meter.nowMs - STREAM_MS;
+  const records = streams.map((id, n) => ({
+    ...recordOf(startedMs, { latency_ms: STREAM_MS, completion_tokens: TOKENS }, n),
+    request_id: id,
+  }));
+  agent.send(tunnelFrame(FrameType.records, { position: ++position, records }));
+  await agent.next(FrameType.recorded);
+  for (const { type } of agent.frames.splice(0)) if (type === FrameType.watch) sendReadings();
+}
+
+const HEAD = JSON.stringify({ status: 200, headers: [["content-type", "application/x-ndjson"]] });
+/** A stream of the test above has this many messages of its agent; a real one as many as its tokens need. */
+const ROUND_MESSAGES = 2;
+
+async function requestCost(callers: (typeof CALLERS)[number], rounds: number): Promise<Units> {
+  await round(callers); // the first one finds no counters yet
+  const units = await meter.of(async () => {
+    for (let each = 0; each < rounds; each++) await round(callers);
+  });
+  const each = scaled(units, 1 / (rounds * callers));
+  return {
+    ...each,
+    messages: each.messages - ROUND_MESSAGES + STREAM_MESSAGES[callers],
+    workerRequests: 1,
+    cpuMs: WORKER_CPU_MS,
+  };
+}
+
+/** Lets time pass at the pace of an agent that nobody uses, calling `read` at its interval. */
+async function idle(spanMs: number, everyMs: number, read: () => Promise<unknown>): Promise<void> {
+  const endMs = meter.nowMs + spanMs;
+  let readAtMs = meter.nowMs + everyMs;
+  let reportAtMs = meter.nowMs + READINGS_IDLE_MS;
+  while (meter.nowMs < endMs) {
+    const quickMs = meter.nowMs + READINGS_WATCHED_MS;
+    const nextMs = Math.min(readAtMs, quickMs <= watchedUntilMs ? quickMs : reportAtMs);
+    await pass(nextMs - meter.nowMs);
+    if (meter.nowMs === readAtMs) {
+      await read();
+      readAtMs += everyMs;
+    } else {
+      sendReadings();
+      reportAtMs = meter.nowMs + READINGS_IDLE_MS;
+    }
+    await untilRead();
+  }
+}
+
+async function monthCost(
+  spanMs: number,
+  everyMs: number,
+  read: () => Promise<unknown>,
+): Promise<Units> {
+  await idle(spanMs / 6, everyMs, read);
+  return scaled(await meter.of(() => idle(spanMs, everyMs, read)), MONTH_MS / spanMs);
+}
+
+/** Returns what a store adds to a request. The answers of ClickHouse are made up. */
+async function storeCost(callers: number, rounds: number): Promise<Units> {
+  const realFetch = globalThis.fetch;
+  const columns = CLICKHOUSE_TABLES.flatMap(({ name: table, columns }) =>
+    columns.map(([name, type]) => JSON.stringify({ table, name, type })),
+  );
+  globalThis.fetch = async () => new Response(`${columns.join("\n")}\n`);
+  const store = {
+    EXPORTER_TYPE: "clickhouse",
+    CLICKHOUSE_URL: "https://clickhouse.example:8443",
+    CLICKHOUSE_USER: "edge",
+    CLICKHOUSE_PASSWORD: "a-password",
+  };
+  try {
+    const costs = [];
+    for (const more of [store, {}])
+      costs.push(
+        await runInDurableObject(
+          env.AGGREGATOR.getByName(`cost-${crypto.randomUUID()}`),
+          async (_, state) => {
+            const object = new Aggregator(state, { ...env, ...more });
+            const alarmed = { storage: state.storage, alarm: () => object.alarm() };
+            const one = async () => {
+              await meter.pass(STREAM_MS, alarmed);
+              const records = Array.from({ length: callers }, (_, n): ReportedRecord => {
+                return recordOf(meter.nowMs - STREAM_MS, { latency_ms: STREAM_MS }, n);
+              });
+              await object.report(BOX, records, 0);
+            };
+            await one();
+            return meter.of(async () => {
+              for (let each = 0; each < rounds; each++) await one();
+            });
+          },
+        ),
+      );
+    const [withStore = NO_UNITS, without = NO_UNITS] = costs;
+    return scaled(scaled(without, -1, withStore), 1 / (rounds * callers));
+  } finally {
+    globalThis.fetch = realFetch;
+  }
+}
+
+/** The page rounds its figures. */
+const ROUNDING = 1.02;
+/** A figure that fell by more than this belongs on the page. */
+const OUTDATED = 0.95;
+
+/**
+ * Compares a sum with the page. Without the time that objects are awake: it depends on the machine, and
+ * is a hundredth of the sum.
+ */
+function expectStated(name: string, units: Units): void {
+  const dollars = dollarsOf({ ...units, awakeMs: 0 });
+  const row = COST_PAGE.split("\n").find((line) => line.startsWith(`| ${name} |`)) ?? "";
+  const stated = Number(/\*\*\$([\d.]+)\*\*/.exec(row)?.[1]);
+  const sum = `${name}: $${dollars.toFixed(4)}, ${JSON.stringify(units)}`;
+  console.log(sum);
+  expect(dollars, `docs/cost.md states less. ${sum}`).toBeLessThanOrEqual(stated * ROUNDING);
+  expect(dollars, `docs/cost.md states more. ${sum}`).toBeGreaterThan(stated * OUTDATED);
+}
+
+const ROUNDS = { 1: 30, 4: 12, 16: 6, 64: 3 } as const;
+const MILLION = 1_000_000;
+
+test.each(CALLERS)("a million requests cost what the page states, %d at once", async (callers) => {
+  const units = await requestCost(callers, ROUNDS[callers]);
+  expectStated(`1,000,000 requests, ${callers} at once`, scaled(units, MILLION));
+});
+
+test.each([1, 16] as const)(
+  "a delivery to a store costs what the page states, %d at once",
+  async (callers) => {
+    const units = await storeCost(callers, ROUNDS[callers]);
+    expectStated(`their delivery to a store, ${callers} at once`, scaled(units, MILLION));
+  },
+);
+
+const scrape = () => call("/api/metrics").then(textOf);
+const MONTHS: [name: string, hours: number, everyMs: number, read: () => Promise<unknown>][] = [
+  ["an idle box", 6, Number.POSITIVE_INFINITY, async () => {}],
+  ["an idle box, scraped every 30 s", 0.25, 30_000, scrape],
+  ["an idle box, one page open", 0.25, 5_000, () => call("/api/live").then(textOf)],
+];
+test.each(MONTHS)(
+  "a month of %s costs what the page states",
+  async (name, hours, everyMs, read) => {
+    forgetBoxes();
+    expectStated(`a month of ${name}`, await monthCost(hours * HOUR_MS, everyMs, read));
+  },
+);
