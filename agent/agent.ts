@@ -7,8 +7,10 @@
 import { randomUUID } from "node:crypto";
 import { homedir } from "node:os";
 import { type Frame, FrameType, parsePayload, tunnelFrame } from "../protocol/frames.ts";
-import { EdgeSettings, type ExporterType, Recorded, type Welcome } from "../protocol/messages.ts";
+import { EdgeSettings, Recorded, type Welcome } from "../protocol/messages.ts";
 import { changesModels } from "../protocol/routes.ts";
+import type { AgentOptions } from "./agent-options.ts";
+import { BoxBench } from "./bench/box-bench.ts";
 import { atMost, DRAIN_MS } from "./clock/drain.ts";
 import { after } from "./clock/timers.ts";
 import { CloudGuard } from "./cloud/cloud-guard.ts";
@@ -39,24 +41,6 @@ import { AGENT_VERSION } from "./version.ts";
 /** Time that a drained agent waits for the edge to confirm its last records. */
 const LAST_RECORDS_MS = 2_000;
 
-export type AgentOptions = {
-  /** Time that a finished record waits for others to join its batch, ms. */
-  recordsDelayMs?: number;
-  /**
-   * Serves callers beside the tunnel. Its requests count in the readings, and it stops with the
-   * agent. The caller of the constructor makes it listen.
-   */
-  listener?: Listener | null;
-  /** Shared with the listener, because all requests of a box share its GPUs. */
-  energy?: EnergyMeter;
-  /** Shared with the listener, because all requests of a box share its Ollama. */
-  phases?: PhaseInference;
-  /** Shared with the listener, so that one list of models serves both. */
-  cloudGuard?: CloudGuard;
-  /** The exporter type that this program expects of the edge. A difference is logged once. */
-  exporterType?: ExporterType | null;
-};
-
 export class Agent {
   readonly #log: Log;
   readonly #streams: StreamTable;
@@ -72,6 +56,9 @@ export class Agent {
   readonly #listener: Listener | null;
   readonly #delivery: Delivery;
   readonly #openRequests: OpenRequests;
+  readonly #bench: BoxBench;
+  /** Requests of callers: through the tunnel, and to the listener. */
+  readonly #callers: readonly (StreamTable | Listener)[];
   /** The edge's clock, and its decision about text. */
   readonly edge: EdgeTerms;
   readonly #bootId = randomUUID();
@@ -147,6 +134,7 @@ export class Agent {
         simulated: config.simulated,
         takes_settings: true,
         returns_seals: true,
+        runs_bench: true,
       }),
       onUp: (welcome) => this.#up(welcome),
       onDown: () => this.#down(),
@@ -178,23 +166,36 @@ export class Agent {
       after,
       delayMs: options.recordsDelayMs ?? RECORDS_DELAY_MS,
     });
-    this.#streams = new StreamTable({
+    const measured = {
       box: config.box,
-      ollama: this.#ollama,
       guard: cloudGuard.decide,
-      outgoing: this.#outgoing,
       spool,
       energy: this.#energy,
       phases,
       log,
       now,
       forbidsText: () => this.edge.forbidsText,
+    };
+    this.#bench = new BoxBench({
+      ...measured,
+      ollama: this.#ollama,
+      inventory: this.#inventory,
+      gpu: this.#gpu,
+      wallClock: () => this.edge.nowMs,
+      others: () => this.#callers.flatMap(({ requests }) => requests),
+      onOver: (endpoint) => this.requestFinished(endpoint),
+    });
+    this.#streams = new StreamTable({
+      ...measured,
+      ollama: this.#bench.beside(this.#ollama),
+      outgoing: this.#outgoing,
       onOver: (endpoint) => this.#streamFinished(endpoint),
       tunnelMs: () => this.#tunnel.roundTripMs,
     });
+    this.#callers = this.#listener === null ? [this.#streams] : [this.#streams, this.#listener];
     this.#openRequests = new OpenRequests(
       new OllamaQueue(config.ollamaParallel),
-      this.#listener === null ? [this.#streams] : [this.#streams, this.#listener],
+      [...this.#callers, this.#bench.source],
       () => this.#inventory.latest().loaded.map(({ name }) => name),
     );
   }
@@ -216,6 +217,7 @@ export class Agent {
   /** Takes no new requests, lets the open ones finish (up to {@link DRAIN_MS}), then stops. */
   async drain(): Promise<void> {
     this.#streams.isDraining = true;
+    this.#bench.stop();
     this.#log("info", "draining", { open_streams: this.#streams.size });
     this.#outgoing.now(tunnelFrame(FrameType.drain));
     const idle = new Promise<void>((resolve) => {
@@ -228,6 +230,7 @@ export class Agent {
   }
 
   async stop(): Promise<void> {
+    this.#bench.stop();
     this.#streams.giveUp("the agent was stopped while it served this request");
     await this.#listener?.stop();
     this.#energy.settleNow();
@@ -291,6 +294,7 @@ export class Agent {
     this.#energy.tick(nowMs);
     this.#delivery.recordWaits();
     this.#readings.sendChangedLoad();
-    this.#spool.note([...this.#streams.progress, ...(this.#listener?.progress ?? [])]);
+    const sources = [...this.#callers, this.#bench.source];
+    this.#spool.note(sources.flatMap(({ progress }) => progress));
   }
 }

@@ -45,6 +45,8 @@ export const Hello = z.object({
   takes_settings: z.boolean().optional(),
   /** The agent returns the seal of a request with its record. Absent from older agents. */
   returns_seals: z.boolean().optional(),
+  /** The agent can run a bench. Absent from older agents. */
+  runs_bench: z.boolean().optional(),
 });
 export type Hello = z.infer<typeof Hello>;
 

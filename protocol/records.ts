@@ -47,10 +47,11 @@ export type EnergyMethod = z.infer<typeof EnergyMethod>;
  * Where a record comes from, and with it who vouches for its facts.
  *
  * `edge`: the edge accepted the request and sealed its facts, or wrote the record itself.
- * `listener`: a call to the listener of an agent, which no edge has seen. `unsealed`: an agent
+ * `listener`: a call to the listener of an agent, which no edge has seen. `bench`: a request of the
+ * agent's own bench, which measures the box; no figure about callers counts it. `unsealed`: an agent
  * without seals reported it, so the edge does not know who called.
  */
-export const RecordSource = z.enum(["edge", "listener", "unsealed"]);
+export const RecordSource = z.enum(["edge", "listener", "bench", "unsealed"]);
 export type RecordSource = z.infer<typeof RecordSource>;
 
 export const BoxName = z

@@ -8,7 +8,7 @@
  *
  * @see https://github.com/ollama/ollama/blob/main/server/routes.go (GenerateRoutes)
  */
-import type { Api } from "./records.ts";
+import type { Api, RequestRecord } from "./records.ts";
 
 /**
  * The rights of a key. `infer` is for calls to Ollama, `metrics` for /api/metrics, `stats` for the
@@ -122,6 +122,16 @@ const INFERENCE = new Set(
 
 /** Returns whether records of this endpoint count into latency, TTFT and token figures. */
 export const isInference = (endpoint: string): boolean => INFERENCE.has(endpoint);
+
+/**
+ * Returns whether a record counts into tokens, latency, TTFT and energy of what callers did. The
+ * requests of a bench do not: they would move every average of a box that few people use.
+ */
+export const countsAsInference = ({
+  endpoint,
+  source,
+}: Pick<RequestRecord, "endpoint" | "source">): boolean =>
+  isInference(endpoint) && source !== "bench";
 
 const CHANGING = new Set(["/api/pull", "/api/create", "/api/copy", "/api/delete"]);
 

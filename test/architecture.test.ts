@@ -116,7 +116,11 @@ const ROOMS: Record<string, Record<string, string[]>> = {
     tunnel: ["clock", "log", "measure", "spool", "request"],
     check: ["cloud", "config", "readings", "listen", "tunnel"],
     version: [],
+    bench: ["log", "measure", "readings", "request", "version"],
+    "agent-options": ["infer", "measure", "cloud", "listen"],
     agent: [
+      "agent-options",
+      "bench",
       "clock",
       "config",
       "infer",

@@ -118,6 +118,10 @@ export class GpuReadings {
     };
   }
 
+  get driverVersion(): string | null {
+    return this.#driverVersion;
+  }
+
   latest(): GpuSample[] {
     return [...new Map([...this.#lastRound, ...this.#round]).values()]
       .filter(({ index }) => !this.#lost.has(index))

@@ -59,6 +59,9 @@ export interface GpuSource {
    * GPUs cannot be read: a missing reading is better than a stale one.
    */
   latest(): GpuSample[];
+
+  /** Returns the version of the driver; null if it is unknown, and before the first reading. */
+  driverVersion(): string | null;
 }
 
 export type GpuSourceOptions = {

@@ -91,6 +91,10 @@ export class ToolSource implements GpuSource {
     return this.#readings.latest();
   }
 
+  driverVersion(): string | null {
+    return this.#readings.driverVersion;
+  }
+
   readonly #killNow = (): void => this.#run?.kill();
 
   async #readUntilStopped(): Promise<void> {

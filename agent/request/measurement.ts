@@ -42,8 +42,8 @@ export type ArrivalTimes = {
    * Round trip of the tunnel at that time, ms; null if unknown, or if it did not use the tunnel.
    */
   tunnelMs: number | null;
-  /** The listener of this agent, or the edge. */
-  source: "edge" | "listener";
+  /** The edge, the listener of this agent, or its bench. */
+  source: "edge" | "listener" | "bench";
 };
 
 /** The end of a request, as its record shows it. */

@@ -2,6 +2,8 @@
  * The open streams of an agent: delivers each frame to its stream, refuses frames that have none,
  * and attaches and detaches all streams as the tunnel comes and goes.
  */
+
+import { BENCH_ROUTE } from "../../protocol/bench.ts";
 import {
   type Frame,
   FrameError,
@@ -14,7 +16,7 @@ import {
 import type { OpenRequest } from "../../protocol/inventory.ts";
 import { GRACE_MS } from "../../protocol/limits.ts";
 import { type AbortCode, abortFrame, Open } from "../../protocol/messages.ts";
-import { matchOllamaRoute } from "../../protocol/routes.ts";
+import { matchOllamaRoute, type OllamaRoute } from "../../protocol/routes.ts";
 import type { Log } from "../log.ts";
 import type { NotedRequest } from "../spool/lines.ts";
 import type { Spool } from "../spool/spool.ts";
@@ -149,20 +151,15 @@ export class StreamTable {
         `box ${box} cannot parse the OPEN: ${(error as Error).message}`,
       );
     }
-    const match = matchOllamaRoute(open.method, open.path);
+    const route = routeOf(open);
     // The edge has checked this. The box checks it again, because the Ollama is its own.
-    if (!match.ok || match.route.path !== open.endpoint)
+    if (route === null || route.path !== open.endpoint)
       return this.#refuse(
         frame.stream,
         "bad_request",
         `${open.method} ${open.path} is not allowed on box ${box}`,
       );
-    const stream = new AgentStream(
-      frame.stream,
-      open,
-      match.route.body === "raw",
-      this.#streamShell,
-    );
+    const stream = new AgentStream(frame.stream, open, route.body === "raw", this.#streamShell);
     this.#streams.set(frame.stream, stream);
     this.#deliver(stream, frame);
   }
@@ -198,4 +195,11 @@ export class StreamTable {
   #refuse(stream: StreamId, code: AbortCode, message: string): void {
     this.#shell.outgoing.now(abortFrame(stream, { code, message }));
   }
+}
+
+/** Returns the route of a call from the edge: one of Ollama's, or the bench of this agent. */
+function routeOf({ method, path }: Open): OllamaRoute | null {
+  if (method === BENCH_ROUTE.method && path === BENCH_ROUTE.path) return BENCH_ROUTE;
+  const match = matchOllamaRoute(method, path);
+  return match.ok ? match.route : null;
 }

@@ -85,6 +85,12 @@ export class FakeEdge implements AsyncDisposable {
     return edge;
   }
 
+  /** Drains the agent. */
+  async drain(): Promise<void> {
+    await this.#agent?.drain();
+    this.#agent = null;
+  }
+
   get url(): string {
     const address = this.#http.address();
     return `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;

@@ -7,6 +7,7 @@
  */
 import type { Clearable } from "../../protocol/api/data.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
+import { countsAsInference } from "../../protocol/routes.ts";
 import { Cell, type KeyedCell, sumOf } from "../counting/cell.ts";
 import { modelKey, NO_MODEL, OTHER } from "../counting/model-key.ts";
 import { RECENT_SECONDS, RecentTokens } from "../counting/recent.ts";
@@ -122,7 +123,7 @@ export class Intake {
     // Memory is updated last, so that a failed transaction leaves no trace there either.
     for (const sum of sums) this.#remember(sum);
     for (const { record, finishedMs } of counted)
-      this.#recent.add(finishedMs, record.completion_tokens ?? 0);
+      if (countsAsInference(record)) this.#recent.add(finishedMs, record.completion_tokens ?? 0);
     return added;
   }
 

@@ -36,6 +36,7 @@ const Tokens = z.object({ finished_at_ms: z.number(), completion_tokens: z.numbe
 
 const Finished = RequestRecord.pick({
   endpoint: true,
+  source: true,
   status: true,
   latency_ms: true,
   resumed: true,
@@ -177,7 +178,8 @@ export class Ledger {
   *tokensSince(sinceMs: number): Generator<z.infer<typeof Tokens>> {
     const rows = this.#sql.exec(
       `SELECT finished_at_ms, completion_tokens FROM ledger
-       WHERE request_id >= ? AND finished_at_ms >= ? AND completion_tokens IS NOT NULL`,
+       WHERE request_id >= ? AND finished_at_ms >= ? AND completion_tokens IS NOT NULL
+       AND source IS NOT 'bench'`,
       idFloor(sinceMs - LONGEST_MS),
       sinceMs,
     );

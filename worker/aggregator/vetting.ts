@@ -77,7 +77,7 @@ function judge(
   const times = [timeOf(record.request_id), Date.parse(record.started_at)];
   if (times.some((at) => at > nowMs + AHEAD_MAX_MS || at < nowMs - BEHIND_MAX_MS)) return "time";
   if (!isOfRoute(record)) return "endpoint";
-  if (record.source === "listener")
+  if (record.source === "listener" || record.source === "bench")
     return { ...record, key_id: null, edge_ms: null, tunnel_ms: null };
   const isOlder =
     sealedSinceMs === null ||

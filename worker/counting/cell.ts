@@ -3,11 +3,11 @@
  *
  * Cells can be added: to an hour, to all time, to a model on all boxes, to everything. A value that a
  * record does not know (`null`) is left out of its figure, never counted as 0. Only inference requests
- * contribute to tokens, latency and TTFT, and to latency only if they succeeded: refusals and
+ * of callers contribute to tokens, latency and TTFT, and to latency only if they succeeded: refusals and
  * failures end early. All requests are counted.
  */
 import type { RequestRecord, Status } from "../../protocol/records.ts";
-import { isInference } from "../../protocol/routes.ts";
+import { countsAsInference } from "../../protocol/routes.ts";
 import { BlobError, BlobReader, BlobWriter } from "./blob.ts";
 import { LATENCY_EDGES_MS, TIME_PER_TOKEN_EDGES, WAIT_EDGES } from "./edges.ts";
 import { Histogram } from "./histogram.ts";
@@ -36,6 +36,7 @@ const DURATION_MAX_MS = 366 * 24 * 3_600_000;
 export type Summed = Pick<
   RequestRecord,
   | "endpoint"
+  | "source"
   | "status"
   | "latency_ms"
   | "ttft_ms"
@@ -110,7 +111,7 @@ export class Cell {
     this.requests[record.status]++;
     this.lastUsedMs = Math.max(this.lastUsedMs, finishedMs);
     this.resumes += atMost(RESUMES_MAX, record.resumed) ?? 0;
-    if (!isInference(record.endpoint)) return;
+    if (!countsAsInference(record)) return;
     const latencyMs = atMost(DURATION_MAX_MS, record.latency_ms);
     if (latencyMs !== null && record.status === "success") {
       this.latency.add(latencyMs);

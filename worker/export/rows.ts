@@ -14,7 +14,7 @@ import {
   type SystemSample,
   tokensUsed,
 } from "../../protocol/records.ts";
-import { isInference } from "../../protocol/routes.ts";
+import { countsAsInference } from "../../protocol/routes.ts";
 
 export type GpuRow = Omit<StoredGpuSample, "throttle_reasons"> & {
   /** Separated by commas; empty when the clocks are not throttled, null when unknown. */
@@ -44,7 +44,7 @@ export function requestRow(record: RequestRecord, finishedMs: number): StoredReq
   return cleaned({
     ...record,
     finished_at: new Date(finishedMs).toISOString(),
-    is_inference: isInference(record.endpoint),
+    is_inference: countsAsInference(record),
     tokens_used: tokensUsed(record),
   });
 }

@@ -53,6 +53,10 @@ export class AmdSource implements GpuSource {
     return this.#readings.latest();
   }
 
+  driverVersion(): string | null {
+    return this.#readings.driverVersion;
+  }
+
   #read(): void {
     const gpus = readAmdGpus(this.#root);
     this.#passPower(gpus);

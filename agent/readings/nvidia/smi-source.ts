@@ -110,6 +110,10 @@ export class NvidiaSmiSource implements GpuSource {
     return this.#readings.latest();
   }
 
+  driverVersion(): string | null {
+    return this.#readings.driverVersion;
+  }
+
   needPower(isNeeded: boolean): void {
     this.#isPowerNeeded = isNeeded;
     this.#power?.need(isNeeded);

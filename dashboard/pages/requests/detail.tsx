@@ -112,6 +112,7 @@ function responseOf({ http_status, stream, done_reason }: LogEntry): string {
 const SOURCES = {
   edge: "Through the edge",
   listener: "To the listener of the agent",
+  bench: "By a bench of the box",
   unsealed: "By an agent of an earlier version, without the caller",
 };
 

@@ -51,6 +51,14 @@ test("refuses the sealed record of another box, whatever box it claims", async (
     });
 });
 
+test("takes a request of a bench, which no edge has sealed, without the key that it claims", async () => {
+  const invented = recordOf(NOW - 10_000, { key_id: "admin", source: "bench" });
+  expect(await verdict(invented)).toEqual({
+    accepted: { ...invented, key_id: null, edge_ms: null, tunnel_ms: null },
+    why: [],
+  });
+});
+
 test("a claimed source does not replace the seal, and no seal is needed for a call to the listener", async () => {
   const invented = recordOf(NOW - 10_000, { key_id: "admin", source: "edge" });
   expect(await verdict(invented)).toEqual({ accepted: null, why: ["no_seal"] });

@@ -15,6 +15,7 @@ const records = fc.array(
     .record({
       status: fc.constantFrom("success", "error", "cancelled"),
       endpoint: fc.constantFrom("/api/chat", "/v1/messages", "/api/tags"),
+      source: fc.constantFrom("edge", "bench", null),
       latency_ms: known,
       ttft_ms: maybe,
       queue_ms: maybe,
@@ -187,6 +188,21 @@ test("only inference requests contribute to latency and tokens, but all requests
   expect(cell.meanLatencyMs).toBe(1_250);
   expect(cell.latencyMs.count).toBe(1);
   expect([cell.promptTokens, cell.completionTokens]).toEqual([20, 100]);
+});
+
+test("the requests of a bench are counted, but move no figure about callers", () => {
+  const own = recordOf(NOW, { endpoint: "/api/generate", source: "bench", energy_j: 500 });
+  const cell = cellOf([recordOf(NOW), own]);
+  const alone = cellOf([recordOf(NOW)]);
+  expect(cell.total).toBe(2);
+  expect(cell.latency.encode()).toEqual(alone.latency.encode());
+  expect(cell.ttft.encode()).toEqual(alone.ttft.encode());
+  expect([cell.completionTokens, cell.promptTokens, cell.decodeMs, cell.energyJ]).toEqual([
+    alone.completionTokens,
+    alone.promptTokens,
+    alone.decodeMs,
+    0,
+  ]);
 });
 
 test("only successful inference contributes to latency, but the tokens of all count", () => {

@@ -1,0 +1,24 @@
+/** What the agent may be given besides its settings: parts that it shares, and limits. */
+import type { ExporterType } from "../protocol/messages.ts";
+import type { CloudGuard } from "./cloud/cloud-guard.ts";
+import type { PhaseInference } from "./infer/phase-inference.ts";
+import type { Listener } from "./listen/listener.ts";
+import type { EnergyMeter } from "./measure/energy.ts";
+
+export type AgentOptions = {
+  /** Time that a finished record waits for others to join its batch, ms. */
+  recordsDelayMs?: number;
+  /**
+   * Serves callers beside the tunnel. Its requests count in the readings, and it stops with the
+   * agent. The caller of the constructor makes it listen.
+   */
+  listener?: Listener | null;
+  /** Shared with the listener, because all requests of a box share its GPUs. */
+  energy?: EnergyMeter;
+  /** Shared with the listener, because all requests of a box share its Ollama. */
+  phases?: PhaseInference;
+  /** Shared with the listener, so that one list of models serves both. */
+  cloudGuard?: CloudGuard;
+  /** The exporter type that this program expects of the edge. A difference is logged once. */
+  exporterType?: ExporterType | null;
+};
