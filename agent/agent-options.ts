@@ -1,4 +1,4 @@
-/** What the agent may be given besides its settings: parts that it shares, and limits. */
+/** The options of the agent besides its settings: parts that it shares, and limits. */
 import type { ExporterType } from "../protocol/messages.ts";
 import type { CloudGuard } from "./cloud/cloud-guard.ts";
 import type { PhaseInference } from "./infer/phase-inference.ts";

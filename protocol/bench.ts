@@ -98,7 +98,7 @@ export const BenchResult = z.object({
     .int()
     .nonnegative()
     .describe("requests that were stopped and repeated because somebody else used the box"),
-  context_length: z.int().nonnegative().nullable().describe("of the model as it is loaded"),
+  context_length: z.int().nonnegative().nullable().describe("context of the model as it is loaded"),
   gpu_share: z.number().min(0).max(1).nullable().describe("share of the model in GPU memory"),
   digest: text(128),
   quantization: text(64),

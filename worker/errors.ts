@@ -39,6 +39,8 @@ export type FailureReason =
   | { reason: "no_box" }
   | { reason: "box_down"; box: string }
   | { reason: "box_connected"; box: string }
+  | { reason: "agent_too_old"; box: string; version: string }
+  | { reason: "bench_running"; box: string }
   | { reason: "box_refused"; message: string }
   | { reason: "box_secret_unknown"; box: string }
   | { reason: "not_a_websocket" }
@@ -184,6 +186,18 @@ export function wireErrorOf(failure: FailureReason): WireError {
         409,
         "box_connected",
         `Box ${failure.box} is still connected. Stop its agent first.`,
+      );
+    case "agent_too_old":
+      return byGateway(
+        501,
+        "agent_too_old",
+        `The agent of box ${failure.box} has version ${failure.version}, which cannot run a bench. Update it.`,
+      );
+    case "bench_running":
+      return byGateway(
+        409,
+        "bench_running",
+        `Box ${failure.box} is already running a bench. Wait for it, or cancel it.`,
       );
     case "box_down":
       return byGateway(

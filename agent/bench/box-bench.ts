@@ -23,7 +23,7 @@ export type BoxBenchShell = BenchRequestsShell & {
   log: Log;
 };
 
-/** What the bench needs of a box, besides the way to send its requests. */
+/** Connects a bench to the box that it measures. */
 export const benchShellOf = (
   { box, inventory, gpu, now, wallClock }: Omit<BoxBenchShell, "others" | "log">,
   requests: BenchRequests,

@@ -1,4 +1,5 @@
 /** Every route of `/api`. Paths that are not in this table are answered with 404. */
+import { BENCH_ROUTES } from "./bench.ts";
 import { CHAT_ROUTES } from "./chat.ts";
 import { CONFIG_ROUTES } from "./config.ts";
 import { DATA_ROUTES } from "./data.ts";
@@ -15,6 +16,7 @@ import { TARIFF_ROUTES } from "./tariff.ts";
 
 export const API_ROUTES = {
   ...FLEET_ROUTES,
+  ...BENCH_ROUTES,
   ...SYSTEM_ROUTES,
   ...STATS_ROUTES,
   ...LIVE_ROUTES,

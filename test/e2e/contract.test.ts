@@ -72,6 +72,11 @@ const CALLS: Record<RouteName, Call> = {
   metrics: {},
   boxes: { path: "/api/boxes?box=atlas" },
   forgetBox: { path: "/api/boxes/gone" },
+  benchBox: {
+    path: "/api/boxes/atlas/bench",
+    body: { model: "llama3.2", contexts: [64], repeats: 1, output_tokens: 16 },
+  },
+  bench: { path: "/api/bench?box=atlas&model=llama3.2&limit=1" },
   system: {},
   systemHistory: { path: "/api/system/history?time_range=15m&max_points=10" },
   gpuHistory: { path: "/api/gpu/history?time_range=15m&box=atlas" },

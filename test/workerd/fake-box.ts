@@ -19,8 +19,13 @@ export class FakeBox {
     this.agent = agent;
   }
 
-  static async connect(name: string, models: string[]): Promise<FakeBox> {
-    const box = new FakeBox(name, await FakeAgent.connect(name));
+  static async connect(
+    name: string,
+    models: string[],
+    features: Parameters<typeof FakeAgent.connect>[4] = {},
+  ): Promise<FakeBox> {
+    const agent = await FakeAgent.connect(name, crypto.randomUUID(), {}, {}, features);
+    const box = new FakeBox(name, agent);
     await box.has(models);
     return box;
   }

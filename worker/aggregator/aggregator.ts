@@ -7,6 +7,7 @@
  * from it when the object wakes.
  */
 import { DurableObject } from "cloudflare:workers";
+import type { Bench } from "../../protocol/api/bench.ts";
 import type { ConfigPatch } from "../../protocol/api/config.ts";
 import type { Cleared, DataSummary } from "../../protocol/api/data.ts";
 import type { Boxes, Gpu } from "../../protocol/api/fleet.ts";
@@ -21,6 +22,7 @@ import type {
 import type { CurrentStats, HistoryPoint, Models } from "../../protocol/api/stats.ts";
 import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.ts";
 import type { TariffState } from "../../protocol/api/tariff.ts";
+import type { BenchRun } from "../../protocol/bench.ts";
 import type { Readings } from "../../protocol/inventory.ts";
 import { withoutText } from "../../protocol/kept-text.ts";
 import type { EdgeSettings, Hello } from "../../protocol/messages.ts";
@@ -199,12 +201,18 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#views.models();
   }
 
-  /** @param box  limits the answer to this box */
+  addBench(run: BenchRun): void {
+    this.#stores.benchRuns.add(run);
+  }
+
+  bench(filter: CellFilter, limit: number): Bench {
+    return this.#stores.benchRuns.newest(filter, limit);
+  }
+
   gpu(box?: string): Gpu {
     return this.#views.gpu(box);
   }
 
-  /** @param box  limits the answer to this box */
   boxes(live: BoxStatuses, box?: string): Boxes {
     return this.#views.boxes(live, box);
   }
@@ -214,7 +222,6 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#views.now(live);
   }
 
-  /** @param box  limits the answer to this box */
   system(live: BoxStatuses, box?: string): System {
     return this.#views.system(live, box);
   }
@@ -272,12 +279,7 @@ export class Aggregator extends DurableObject<Bindings> {
 
   /** Reports on external stores, the repository that one may hold, and untrusted records. */
   stores(): Pick<Observed, "stores" | "repositoryError" | "untrusted"> {
-    const { deliveries, sharedRepository, untrusted } = this.#stores;
-    return {
-      stores: deliveries.reports(),
-      repositoryError: sharedRepository?.failure ?? null,
-      untrusted: untrusted.all(),
-    };
+    return this.#views.stores();
   }
 
   /** Returns when this object's storage was created, unix ms: it has counted since then. */

@@ -7,7 +7,7 @@ import type { Wakes } from "./wakes.ts";
 /** Deletes here at once, and in the external stores as soon as they can be reached. */
 export async function clearData(
   storage: DurableObjectStorage,
-  { deliveries, deliveryStates, samples, intake, registry, erasure }: AggregatorStores,
+  { deliveries, deliveryStates, samples, intake, registry, erasure, benchRuns }: AggregatorStores,
   wakes: Wakes,
   type: Cleared["type"],
 ): Promise<Cleared> {
@@ -18,7 +18,10 @@ export async function clearData(
   try {
     deleted = storage.transactionSync(() => {
       deliveries.beginClear({ logs: kinds.includes("logs"), metrics: hasMetrics });
-      if (hasMetrics) samples.clear();
+      if (hasMetrics) {
+        samples.clear();
+        benchRuns.clear();
+      }
       return intake.clear(kinds, nowMs);
     });
   } catch (error) {

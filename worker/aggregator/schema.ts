@@ -138,6 +138,11 @@ export const MIGRATIONS: readonly string[] = [
   -- The tariffs as JSON, each in force from its time, unix ms, until that of the next. null: none.
   CREATE TABLE tariffs (since_ms INTEGER PRIMARY KEY, tariff TEXT NOT NULL) STRICT;
   `,
+  `
+  -- Results of benches, as JSON. The id is that of the request, so the key is in order of time.
+  CREATE TABLE bench_runs (id TEXT PRIMARY KEY, box TEXT NOT NULL, model TEXT NOT NULL,
+    run TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 const Meta = z.object({ value: z.number() });

@@ -10,6 +10,7 @@ import { ModelRepository } from "../repository/model-repository.ts";
 import { PostgresRepository } from "../repository/postgres.ts";
 import { SharedRepository } from "../repository/shared.ts";
 import { inForce, type Settings } from "../settings.ts";
+import { BenchRuns } from "./bench-runs.ts";
 import { CellStore } from "./cells.ts";
 import { Epochs } from "./epochs.ts";
 import { Erasure } from "./erasure.ts";
@@ -48,6 +49,7 @@ export type AggregatorStores = {
   held: HeldRequests;
   sealKeys: SealKeys;
   untrusted: UntrustedCounts;
+  benchRuns: BenchRuns;
   /** Returns the grounds on which to judge the reports of a box. */
   trustOf(box: string): BoxTrust;
   /** Forgets a box until it connects again. */
@@ -120,6 +122,7 @@ export function openStores(
     held,
     sealKeys,
     untrusted,
+    benchRuns: new BenchRuns(storage.sql),
     trustOf: (box) => ({
       box,
       keys: sealKeys.accepted(Date.now()),

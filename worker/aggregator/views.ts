@@ -6,6 +6,7 @@ import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
 import type { CurrentStats, HistoryPoint, Models } from "../../protocol/api/stats.ts";
 import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.ts";
 import { boxesState } from "../answers/boxes.ts";
+import type { Observed } from "../answers/concerns.ts";
 import { dataSummary } from "../answers/data.ts";
 import { gpuHistoryOf } from "../answers/gpu-history.ts";
 import { gpuState } from "../answers/gpus.ts";
@@ -31,6 +32,16 @@ export class Views {
 
   constructor(stores: AggregatorStores) {
     this.#stores = stores;
+  }
+
+  /** Reports on external stores, the repository that one may hold, and untrusted records. */
+  stores(): Pick<Observed, "stores" | "repositoryError" | "untrusted"> {
+    const { deliveries, sharedRepository, untrusted } = this.#stores;
+    return {
+      stores: deliveries.reports(),
+      repositoryError: sharedRepository?.failure ?? null,
+      untrusted: untrusted.all(),
+    };
   }
 
   current(live: BoxStatuses): CurrentStats {

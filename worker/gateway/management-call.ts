@@ -5,32 +5,43 @@
 import type { Context } from "hono";
 import { checkValue } from "../../protocol/body-policy.ts";
 import { FailedAt } from "../../protocol/records.ts";
+import type { Target } from "../../protocol/target.ts";
 import type { Principal } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { type FailureReason, GatewayError, wireErrorOf } from "../errors.ts";
 import { callOf, targetOf } from "./call.ts";
 import { serve } from "./serve.ts";
 
-export type ManagementCall = {
-  method: "POST" | "DELETE";
-  /** The path on Ollama. */
-  path: string;
+export type TargetCall = {
+  target: Target;
   body: object;
   box: string;
   requestId: string;
   signal: AbortSignal;
 };
 
+export type ManagementCall = Omit<TargetCall, "target"> & {
+  method: "POST" | "DELETE";
+  /** The path on Ollama. */
+  path: string;
+};
+
 /**
  * @returns Ollama's answer if its status is 200
  * @throws {GatewayError} if the call failed
  */
-export async function callBox(
+export const callBox = (
   c: Context<Env>,
   principal: Principal,
-  { method, path, body, box, requestId, signal }: ManagementCall,
+  { method, path, ...call }: ManagementCall,
+): Promise<Response> => callTarget(c, principal, { target: targetOf(method, path), ...call });
+
+/** Like {@link callBox}, for a target that no path of a caller leads to. */
+export async function callTarget(
+  c: Context<Env>,
+  principal: Principal,
+  { target, body, box, requestId, signal }: TargetCall,
 ): Promise<Response> {
-  const target = targetOf(method, path);
   const { open, startedMs } = callOf(c.req.raw, target, requestId, principal);
   const call = {
     id: requestId,

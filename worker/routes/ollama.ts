@@ -9,14 +9,12 @@ import { failureOfError, GatewayError } from "../errors.ts";
 import { fleetOf, freshBoxes, untilReported } from "../gateway/fleet.ts";
 import { type BoxOutcome, callBox, failureOfBoxes } from "../gateway/management-call.ts";
 import { ABOUT_CATALOGUE } from "../models/catalogue.ts";
+import { EVENT_SILENCE_MS } from "../models/event-stream.ts";
 import { installedByName, installedModels } from "../models/installed.ts";
 import { libraryModels, searchLibrary } from "../models/library.ts";
 import { pullEvents } from "../models/pull.ts";
 import { isInstalledOn, type RegisteredBox } from "../registered-box.ts";
 import { serveRoute } from "./api-route.ts";
-
-/** Common proxies close a connection after 60 s of silence or more. */
-const KEEP_ALIVE_MS = 15_000;
 
 export const ollamaRoutes = new Hono<Env>();
 
@@ -62,7 +60,7 @@ serveRoute(
         failureOfBoxes(await outcomesOf(pulls.map((pull) => ({ ...pull, done: pull.body })))),
       );
     const events = pullEvents(pulls, {
-      keepAliveMs: KEEP_ALIVE_MS,
+      keepAliveMs: EVENT_SILENCE_MS,
       onLeft: () => left.abort(),
       beforeDone: (names) =>
         untilReported(c.env, (each) => !names.includes(each.name) || isInstalledOn(each, model)),

@@ -154,7 +154,7 @@ test("reports no load time of a model that was in memory, unless it is to be loa
   expect((await run(box, { reload: true })).load_ms).toBe(500);
 });
 
-test("keeps a model in memory for good that was so before it was loaded again", async () => {
+test("a model that never unloads still does not after it was loaded again", async () => {
   const box = new FakeBox();
   box.loaded = true;
   box.expiresAt = "2318-01-01T00:00:00Z";
