@@ -59,7 +59,7 @@ export type RequestEnding = {
 
 export class Measurement {
   readonly #id: string;
-  readonly #open: Open;
+  #open: Open;
   readonly #arrived: ArrivalTimes;
   readonly #shell: MeasurementShell;
   #prompt: string | null = null;
@@ -85,8 +85,10 @@ export class Measurement {
    * @returns the body to send to Ollama, so that its answer can be measured
    */
   begin(body: Uint8Array, read: ReadBody | null): LocalBody {
+    const { box, spool, energy, phases, forbidsText, now } = this.#shell;
+    // The part of the edge that sent the request may not know yet that text was switched off.
+    if (forbidsText()) this.#open = { ...this.#open, keep_text: false };
     const { endpoint, api, stream, keep_text, model } = this.#open;
-    const { box, spool, energy, phases, now } = this.#shell;
     const local = localBodyOf(endpoint, stream, body, read);
     this.#prompt = keep_text ? local.prompt : null;
     if (isInference(endpoint)) {

@@ -31,14 +31,14 @@ async function flushed(): Promise<void> {
   for (let rounds = 0; rounds < 50; rounds++) {
     await runDurableObjectAlarm(aggregator());
     if (
-      (await aggregator().stores()).stores.every(
+      (await aggregator().observed()).stores.every(
         ({ health: { backlog, state } }) => backlog === 0 && state === "ok",
       )
     )
       return;
     await scheduler.wait(50);
   }
-  throw new Error(JSON.stringify(await aggregator().stores()));
+  throw new Error(JSON.stringify(await aggregator().observed()));
 }
 
 beforeAll(async () => {

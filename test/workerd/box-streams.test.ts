@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { decodeFrames, FrameType, parsePayload } from "../../protocol/frames.ts";
 import { NOTICE_MS } from "../../protocol/limits.ts";
 import { Abort } from "../../protocol/messages.ts";
-import { forgetBoxes } from "../../worker/gateway/fleet.ts";
+import { forgetBoxes } from "../../worker/gateway/known-fleet.ts";
 import { call, eventually } from "./calls.ts";
 import { FakeAgent } from "./fake-agent.ts";
 

@@ -6,7 +6,7 @@ import { FrameType, jsonBytes, NO_PAYLOAD, TUNNEL, tunnelFrame } from "../../pro
 import type { Aggregator } from "../../worker/aggregator/aggregator.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import type { Box } from "../../worker/box/box.ts";
-import { forgetBoxes } from "../../worker/gateway/fleet.ts";
+import { forgetBoxes } from "../../worker/gateway/known-fleet.ts";
 import { readingsOf, recordOf } from "../support/records.ts";
 import { call, chat, eventually, logOf, textOf } from "./calls.ts";
 import { FakeAgent } from "./fake-agent.ts";

@@ -11,7 +11,7 @@ import { READINGS_IDLE_MS, READINGS_WATCHED_MS, WATCHED_FOR_MS } from "../../pro
 import type { ReportedRecord } from "../../protocol/records.ts";
 import { Aggregator } from "../../worker/aggregator/aggregator.ts";
 import { CLICKHOUSE_TABLES } from "../../worker/export/clickhouse/schema.ts";
-import { forgetBoxes } from "../../worker/gateway/fleet.ts";
+import { forgetBoxes } from "../../worker/gateway/known-fleet.ts";
 import { dollarsOf, NO_UNITS, scaled, type Units, WORKER_CPU_MS } from "../support/cost/bill.ts";
 import { CALLERS, STREAM_MESSAGES, TOKEN_MS, TOKENS } from "../support/cost/stream-messages.ts";
 import { gpuOf, readingsOf, recordOf, systemOf } from "../support/records.ts";

@@ -4,7 +4,7 @@ import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { FrameType, jsonBytes, NO_PAYLOAD, parsePayload } from "../../protocol/frames.ts";
 import { Open } from "../../protocol/messages.ts";
-import { forgetBoxes } from "../../worker/gateway/fleet.ts";
+import { forgetBoxes } from "../../worker/gateway/known-fleet.ts";
 import { call, chat, eventually, logOf, textOf } from "./calls.ts";
 import { FakeAgent } from "./fake-agent.ts";
 

@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { FrameType, parsePayload, tunnelFrame } from "../../protocol/frames.ts";
 import { Open } from "../../protocol/messages.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
-import { forgetBoxes } from "../../worker/gateway/fleet.ts";
+import { forgetBoxes } from "../../worker/gateway/known-fleet.ts";
 import { readingsOf } from "../support/records.ts";
 import { FakeAgent } from "./fake-agent.ts";
 

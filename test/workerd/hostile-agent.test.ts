@@ -10,7 +10,7 @@ import type { ReportedRecord } from "../../protocol/records.ts";
 import type { Aggregator } from "../../worker/aggregator/aggregator.ts";
 import { SEAL_ACCEPTED_MS, SEAL_KEY_MS, SealKeys } from "../../worker/aggregator/seal-keys.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
-import { forgetBoxes } from "../../worker/gateway/fleet.ts";
+import { forgetBoxes } from "../../worker/gateway/known-fleet.ts";
 import worker from "../../worker/index.ts";
 import { sealOf, verdictOn } from "../../worker/seal.ts";
 import { idOf, recordOf } from "../support/records.ts";
@@ -70,7 +70,7 @@ async function report(from: FakeAgent, ...records: object[]): Promise<void> {
 
 const untrustedOf = async (box: string) =>
   Object.fromEntries(
-    (await aggregatorOf(env).stores()).untrusted
+    (await aggregatorOf(env).observed()).untrusted
       .filter((count) => count.box === box)
       .map(({ reason, records }) => [reason, records]),
   );

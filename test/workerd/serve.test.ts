@@ -10,9 +10,10 @@ import { newRequestId } from "../../protocol/request-id.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import type { Bindings } from "../../worker/env.ts";
 import { GatewayError } from "../../worker/errors.ts";
-import { forgetBoxes } from "../../worker/gateway/fleet.ts";
+import { forgetBoxes } from "../../worker/gateway/known-fleet.ts";
 import { type CallBody, serve } from "../../worker/gateway/serve.ts";
 import { FakeAgent } from "./fake-agent.ts";
+import { callOf } from "./held-trips.ts";
 
 /** An Aggregator that takes a record only once the test allows it. */
 function slowAggregator() {
@@ -26,27 +27,8 @@ function slowAggregator() {
   return { env: { ...env, AGGREGATOR: { getByName } } as unknown as Bindings, offered, allowed };
 }
 
-const callTo = (wantedBox: string | null, id = newRequestId(Date.now())) => ({
-  id,
-  wantedBox,
-  startedMs: Date.now(),
-  signal: new AbortController().signal,
-  open: {
-    method: "POST" as const,
-    path: "/api/chat",
-    headers: [],
-    endpoint: "/api/chat",
-    api: "ollama" as const,
-    model: "m",
-    stream: true,
-    started_at: new Date().toISOString(),
-    edge_ms: 4,
-    keep_text: true,
-    key_id: null,
-    client_ip: null,
-    user_agent: null,
-  },
-});
+const callTo = (wantedBox: string | null) =>
+  callOf(wantedBox, newRequestId(Date.now()), Date.now());
 
 const BODY: CallBody = { bytes: new TextEncoder().encode("{}"), model: "m", stream: true };
 const untilOffered = async (offered: readonly RequestRecord[]) => {
@@ -67,11 +49,8 @@ test("has a refusal without a box wait for its record, even if the Aggregator fa
   for (const settle of ["resolve", "reject"] as const) {
     const { env: slow, offered, allowed } = slowAggregator();
     const refusal = new GatewayError({ reason: "bad_request", detail: "no." });
-    const answer = serve(
-      slow,
-      () => {},
-      callTo(null),
-      () => Promise.reject(refusal),
+    const answer = serve({ env: slow, waitUntil: () => {} }, callTo(null), () =>
+      Promise.reject(refusal),
     );
     answer.catch(() => {});
     await untilOffered(offered);
@@ -90,11 +69,8 @@ test("has the error of a box that refused the call wait for its record", async (
   const agent = await FakeAgent.connect("unwilling");
   forgetBoxes();
   const { env: slow, offered, allowed } = slowAggregator();
-  const answer = serve(
-    slow,
-    () => {},
-    callTo("unwilling"),
-    () => Promise.resolve(BODY),
+  const answer = serve({ env: slow, waitUntil: () => {} }, callTo("unwilling"), () =>
+    Promise.resolve(BODY),
   );
   const { stream } = await agent.next(FrameType.open);
   agent.send(

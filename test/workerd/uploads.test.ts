@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { beforeAll, expect, test } from "vitest";
 import { FrameType, streamFrame, tunnelFrame } from "../../protocol/frames.ts";
 import { BODY_BYTES_MAX, DATA_BYTES_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
-import { forgetBoxes } from "../../worker/gateway/fleet.ts";
+import { forgetBoxes } from "../../worker/gateway/known-fleet.ts";
 import { call, eventually, textOf } from "./calls.ts";
 import { FakeAgent } from "./fake-agent.ts";
 

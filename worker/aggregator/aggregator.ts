@@ -277,9 +277,9 @@ export class Aggregator extends DurableObject<Bindings> {
     return clearData(this.ctx.storage, this.#stores, this.#wakes, type);
   }
 
-  /** Reports on external stores, the repository that one may hold, and untrusted records. */
-  stores(): Pick<Observed, "stores" | "repositoryError" | "untrusted"> {
-    return this.#views.stores();
+  /** Reports on recording, external stores, the repository that one may hold, and untrusted records. */
+  observed(): Pick<Observed, "isRecording" | "stores" | "repositoryError" | "untrusted"> {
+    return { isRecording: this.#inForce().enableInstrumentation, ...this.#views.stores() };
   }
 
   /** Returns when this object's storage was created, unix ms: it has counted since then. */

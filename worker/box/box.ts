@@ -14,6 +14,7 @@ import type { Bindings } from "../env.ts";
 import { errorResponse } from "../errors.ts";
 import { settingsOf } from "../settings.ts";
 import { VERSION } from "../version.ts";
+import { attachOf, TEXT_IS_OFF } from "./attach.ts";
 import type { RelayStatus } from "./load.ts";
 import { Relay } from "./relay.ts";
 import { Attachment, type SocketHost } from "./sockets.ts";
@@ -36,26 +37,27 @@ export class Box extends DurableObject<Bindings> {
   }
 
   /**
-   * Takes an agent's socket at `/connect?box=`, a stream's at `/attach?stream=&resume=`. The Worker
-   * has authenticated both.
+   * Takes an agent's socket at `/connect?box=`, a stream's at the URL of `attach.ts`. The Worker has
+   * authenticated both.
    */
   override async fetch(request: Request): Promise<Response> {
     const url = new URL(request.url);
-    const box = url.searchParams.get("box") ?? "";
     const { 0: far, 1: near } = new WebSocketPair();
     if (url.pathname === "/connect") {
-      this.#core.connect(near, box);
+      this.#core.connect(near, url.searchParams.get("box") ?? "");
       return new Response(null, {
         status: 101,
         webSocket: far,
         headers: { "sec-websocket-protocol": SUBPROTOCOL },
       });
     }
-    const id = url.searchParams.get("stream") ?? "";
-    const isResume = url.searchParams.get("resume") === "1";
-    if (!isResume) await this.#core.agentBack();
-    const refusal = isResume ? null : this.#core.refusal(box);
-    if (refusal !== null) return errorResponse("api", refusal, id);
+    const { box, id, isResume, keepsText, waits } = attachOf(url);
+    if (!isResume) {
+      if (waits) await this.#core.agentBack();
+      const refusal = this.#core.refusal(box);
+      if (refusal !== null) return errorResponse("api", refusal, id);
+      if (keepsText && this.#core.forbidsText) return new Response(null, { status: TEXT_IS_OFF });
+    }
     this.#core.attach(near, id, isResume);
     return new Response(null, { status: 101, webSocket: far });
   }

@@ -59,7 +59,7 @@ export class Relay<Socket extends RelaySocket> {
   readonly #sockets: BoxSockets<Socket>;
   readonly #agent: AgentPresence<Socket>;
   readonly #load = new BoxLoad();
-  /** The settings in force. Null after a restart, until an agent connects or they change. */
+  /** As last passed on. Null after a start: see {@link #inForce}. */
   #settings: EdgeSettings | null = null;
 
   constructor(shell: RelayShell<Socket>) {
@@ -79,6 +79,7 @@ export class Relay<Socket extends RelaySocket> {
       agentId: null,
       isDraining: false,
       takesSettings: false,
+      settings: null,
       sinceMs: this.#shell.now(),
     });
   }
@@ -95,6 +96,18 @@ export class Relay<Socket extends RelaySocket> {
     if (agentOf(this.#host, agent).isDraining) return { reason: "box_draining", box };
     const isBusy = this.#sockets.streamsAttached >= STREAMS_PER_BOX_MAX;
     return isBusy ? { reason: "box_busy", box } : null;
+  }
+
+  /**
+   * True if a stream may not allow its agent to keep text. A Worker learns later than this Box that
+   * text was switched off.
+   */
+  get forbidsText(): boolean {
+    const inForce = this.#inForce;
+    if (inForce !== null) return !inForce.keep_text;
+    // An agent that takes settings drops the text of open requests if they forbid it.
+    const { agent } = this.#sockets;
+    return agent === null || !agentOf(this.#host, agent).takesSettings;
   }
 
   /** Takes the socket of a stream. @param isResume  the stream had one before */
@@ -129,8 +142,17 @@ export class Relay<Socket extends RelaySocket> {
   settle(settings: EdgeSettings): void {
     this.#settings = settings;
     const { agent } = this.#sockets;
-    if (agent !== null && isOpen(agent) && agentOf(this.#host, agent).takesSettings)
-      sendFrames(agent, tunnelFrame(FrameType.settings, settings));
+    if (agent === null || !isOpen(agent)) return;
+    const attachment = agentOf(this.#host, agent);
+    this.#host.attach(agent, { ...attachment, settings });
+    if (attachment.takesSettings) sendFrames(agent, tunnelFrame(FrameType.settings, settings));
+  }
+
+  /** The settings in force; null if they are not known. Hibernation keeps them with the agent. */
+  get #inForce(): EdgeSettings | null {
+    const { agent } = this.#sockets;
+    this.#settings ??= agent === null ? null : agentOf(this.#host, agent).settings;
+    return this.#settings;
   }
 
   /** Takes a binary message. @throws the registry's error; the agent sends its records again */
@@ -200,7 +222,7 @@ export class Relay<Socket extends RelaySocket> {
       takesSettings: hello.takes_settings ?? false,
     });
     this.#agent.came(socket);
-    sendFrames(socket, tunnelFrame(FrameType.welcome, this.#shell.welcome(hello, this.#settings)));
+    sendFrames(socket, tunnelFrame(FrameType.welcome, this.#shell.welcome(hello, this.#inForce)));
     this.#notifyStreams(FrameType.back);
     // A box that the registry lacks is never chosen, so its agent has to dial again.
     const registered = this.#shell.registry().connected(hello);
@@ -246,7 +268,7 @@ export class Relay<Socket extends RelaySocket> {
       case FrameType.readings:
         return this.#load.report(await passReadings(payload, box, registry), this.#shell.now());
       case FrameType.drain:
-        this.#host.attach(socket, { ...attachment, isDraining: true });
+        this.#host.attach(socket, { ...agentOf(this.#host, socket), isDraining: true });
         await registry.draining(box);
         return;
       default:

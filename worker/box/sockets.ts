@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import { encodeFrames, type Frame, type StreamId } from "../../protocol/frames.ts";
+import { EdgeSettings } from "../../protocol/messages.ts";
 
 /** The data that a socket carries through hibernation. */
 export const Attachment = z.discriminatedUnion("kind", [
@@ -14,8 +15,10 @@ export const Attachment = z.discriminatedUnion("kind", [
     box: z.string(),
     agentId: z.string().nullable(),
     isDraining: z.boolean(),
-    /** Absent from attachments of earlier versions. */
+    // The fields with a default are absent from attachments of earlier versions.
     takesSettings: z.boolean().default(false),
+    /** The settings in force; null if they are not known. */
+    settings: EdgeSettings.nullable().default(null),
     sinceMs: z.number(),
   }),
   z.object({ kind: z.literal("stream"), id: z.string() }),

@@ -12,9 +12,7 @@
  */
 import { withTag } from "../../protocol/inventory.ts";
 import { RECONNECT_MS } from "../../protocol/limits.ts";
-import type { RegisteredBox } from "../registered-box.ts";
-
-export type Candidate = Pick<RegisteredBox, "name" | "state" | "readings" | "last_seen_ms">;
+import type { FleetBox } from "../aggregator/fleet.ts";
 
 /**
  * @param openStreams  open requests by box, as far as this isolate knows
@@ -23,38 +21,26 @@ export type Candidate = Pick<RegisteredBox, "name" | "state" | "readings" | "las
  * @returns            names, best first; empty if no box is up or was lost a moment ago
  */
 export function chooseBoxes(
-  boxes: readonly Candidate[],
+  boxes: readonly FleetBox[],
   model: string | null,
   openStreams: (box: string) => number,
   random: () => number,
   nowMs: number,
 ): string[] {
   const wanted = model === null ? null : withTag(model);
-  const has = (names: readonly { name: string }[] | undefined) =>
-    wanted !== null && (names ?? []).some(({ name }) => withTag(name) === wanted);
   return boxes
     .filter(
       (box) =>
         box.state === "up" || (box.state === "down" && nowMs - box.last_seen_ms < RECONNECT_MS),
     )
     .map((box) => {
-      const warmth =
-        wanted === null
-          ? 0
-          : has(box.readings?.inventory.loaded)
-            ? 2
-            : has(box.readings?.inventory.models)
-              ? 1
-              : 0;
-      const hasGpu = box.readings?.gpu.failed !== true;
-      const isReachable = box.readings?.inventory.reachable !== false;
-      const [hasIt, isUp] = [warmth > 0, box.state === "up"];
+      const warmth = warmthOf(box, wanted);
       return {
         name: box.name,
-        isReachable,
-        hasIt,
-        hasGpu,
-        isUp,
+        isReachable: box.is_reachable,
+        hasIt: warmth > 0,
+        hasGpu: box.has_gpus,
+        isUp: box.state === "up",
         warmth,
         open: openStreams(box.name),
         tie: random(),
@@ -72,3 +58,38 @@ export function chooseBoxes(
     )
     .map(({ name }) => name);
 }
+
+/** 2 if the model is in memory, 1 if it is on disk, otherwise 0. */
+function warmthOf({ loaded, installed }: FleetBox, wanted: string | null): 0 | 1 | 2 {
+  if (wanted === null) return 0;
+  const has = (names: readonly string[]) => names.some((name) => withTag(name) === wanted);
+  return has(loaded) ? 2 : has(installed) ? 1 : 0;
+}
+
+/**
+ * A call that has a choice waits for a newer fleet than this: a box from which Ollama has unloaded the
+ * model meanwhile costs more than the wait. Ollama does so after five minutes by default.
+ */
+const CHOICE_KNOWN_MS = 60_000;
+/** Even a call without a choice waits for a newer fleet than this. */
+const KNOWN_MS = 3_600_000;
+
+/**
+ * Returns whether the fleet that was known `ageMs` ago can serve a call. It cannot if the box or the
+ * model of the call is missing from it: both may have come since.
+ */
+export function canServe(
+  boxes: readonly FleetBox[],
+  wantedBox: string | null,
+  model: string | null,
+  ageMs: number,
+): boolean {
+  if (ageMs >= KNOWN_MS) return false;
+  if (wantedBox !== null) return boxes.some(({ name }) => name === wantedBox);
+  if (ageMs >= CHOICE_KNOWN_MS && boxes.length > 1) return false;
+  return boxes.some((box) => box.state === "up" && holds(box, model));
+}
+
+/** Returns whether a box has the model, or none is wanted. */
+export const holds = (box: FleetBox, model: string | null): boolean =>
+  model === null || warmthOf(box, withTag(model)) > 0;

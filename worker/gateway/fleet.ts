@@ -1,8 +1,5 @@
 /**
- * The boxes as this isolate knows them.
- *
- * Choosing a box must not cost one object call per request, so the registry is cached briefly. A
- * stale entry does no harm: the Box refuses if its agent is gone, and the next box is tried.
+ * The boxes: whether one is up, their current status, and the streams of this isolate on them.
  */
 
 import type { InFlight } from "../../protocol/api/live.ts";
@@ -12,25 +9,11 @@ import { boxStubOf } from "../box/stub.ts";
 import type { Bindings } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { type BoxStatuses, type RegisteredBox, upNames } from "../registered-box.ts";
+import { fleetFor, forgetBoxes, type Invocation } from "./known-fleet.ts";
 import { newPulse, type Pulse } from "./stream/pulse.ts";
-
-const KEEP_MS = 1_000;
-
-type Kept = Fleet & { atMs: number };
-let kept: Kept | null = null;
 
 /** The pulse of each box, measured by the streams of this isolate. */
 const pulses = new Map<string, Pulse>();
-
-export async function fleetOf(env: Bindings): Promise<Fleet> {
-  const nowMs = Date.now();
-  if (kept !== null && nowMs - kept.atMs < KEEP_MS && kept.boxes.some((box) => box.state === "up"))
-    return kept;
-  // The first call that finds the cache too old refreshes it; the others use the old one meanwhile.
-  if (kept !== null) kept.atMs = nowMs;
-  kept = { ...(await aggregatorOf(env).fleet()), atMs: nowMs };
-  return kept;
-}
 
 /** Retention of the answer to strangers. A flood of them costs one object call in this time. */
 const READY_KEPT_MS = 10_000;
@@ -38,22 +21,24 @@ const READY_KEPT_MS = 10_000;
 const ready = { isReady: false, atMs: Number.NEGATIVE_INFINITY };
 
 /** Returns whether a call could be served, as this isolate knows it: up to 10 s late. */
-export async function isReadyAsKnown(env: Bindings): Promise<boolean> {
+export async function isReadyAsKnown(shell: Invocation): Promise<boolean> {
   const nowMs = Date.now();
   if (nowMs - ready.atMs < READY_KEPT_MS) return ready.isReady;
   ready.atMs = nowMs; // before the call: others get the old answer meanwhile
-  ready.isReady = await isReady(env).catch(() => false);
+  ready.isReady = await isReady(shell).catch(() => false);
   return ready.isReady;
 }
 
-/** Returns whether a call could be served: at least one box is up. */
-export const isReady = async (env: Bindings): Promise<boolean> =>
-  (await fleetOf(env)).boxes.some(({ state }) => state === "up");
+/** Scripts wait for the answer to change, so it may be no older. */
+const READY_KNOWN_MS = 1_000;
 
-/** Empties the cache, because it turned out to be wrong. */
-export function forgetBoxes(): void {
-  kept = null;
+/** Returns whether a call could be served: at least one box is up. */
+export async function isReady(shell: Invocation): Promise<boolean> {
+  const isEnough = (fleet: Fleet, ageMs: number) => ageMs < READY_KNOWN_MS && hasBoxUp(fleet);
+  return hasBoxUp(await fleetFor(shell, Date.now(), isEnough));
 }
+
+const hasBoxUp = ({ boxes }: Fleet): boolean => boxes.some(({ state }) => state === "up");
 
 /** A Box that is being moved or restarted fails the first call, not the second. */
 const SETTLE_WAITS_MS = [0, 100, 400];

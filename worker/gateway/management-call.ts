@@ -10,6 +10,7 @@ import type { Principal } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { type FailureReason, GatewayError, wireErrorOf } from "../errors.ts";
 import { callOf, targetOf } from "./call.ts";
+import { invocationOf } from "./known-fleet.ts";
 import { serve } from "./serve.ts";
 
 export type TargetCall = {
@@ -51,16 +52,11 @@ export async function callTarget(
     startedMs,
     signal,
   };
-  const answer = await serve(
-    c.env,
-    (promise) => c.executionCtx.waitUntil(promise),
-    call,
-    async () => {
-      const checked = checkValue(target.route, body);
-      if (!checked.ok) throw new GatewayError(checked.failure);
-      return checked.body;
-    },
-  );
+  const answer = await serve(invocationOf(c), call, async () => {
+    const checked = checkValue(target.route, body);
+    if (!checked.ok) throw new GatewayError(checked.failure);
+    return checked.body;
+  });
   if (answer.status !== 200) throw new GatewayError(await failureOf(answer));
   return answer;
 }

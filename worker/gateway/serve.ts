@@ -4,15 +4,12 @@
  */
 
 import { factsOf, type Open } from "../../protocol/messages.ts";
-import { boxStubOf } from "../box/stub.ts";
-import type { Bindings } from "../env.ts";
 import { type FailureReason, GatewayError, wireErrorOf } from "../errors.ts";
-import type { RegisteredBox } from "../registered-box.ts";
 import { sealOf } from "../seal.ts";
-import { inForce, settingsOf } from "../settings.ts";
+import { attachAgain, placeFor } from "./attach.ts";
 import { NOTHING_HELD, type Release } from "./body-budget.ts";
-import { chooseBoxes } from "./choose.ts";
-import { countStream, fleetOf, forgetBoxes, openStreams, pulseOf } from "./fleet.ts";
+import { countStream, pulseOf } from "./fleet.ts";
+import { type Invocation, requestEarly } from "./known-fleet.ts";
 import { type EdgeOutcome, edgeRecord, ingestSurely } from "./stream/edge-record.ts";
 import { EdgeStream } from "./stream/edge-stream.ts";
 
@@ -38,20 +35,17 @@ export type CallBody = {
 /** Longest wait of an answer for its record. */
 const INGEST_MS = 1_000;
 
-/** Failures for which the next box is tried. */
-const TRY_NEXT = new Set<FailureReason["reason"]>(["box_down", "box_busy", "box_draining"]);
-
 /**
  * @param bodyOf  reads and checks the body; its refusals are recorded like any other failure
  * @returns the caller's answer: Ollama's, or an error on the way, in the shape of the called API
  * @throws {GatewayError} if no box took the call, which is recorded
  */
 export async function serve(
-  env: Bindings,
-  waitUntil: (promise: Promise<unknown>) => void,
+  shell: Invocation,
   call: Call,
   bodyOf: () => Promise<CallBody>,
 ): Promise<Response> {
+  const { env, waitUntil } = shell;
   // Resolves when the record is in the ledger, or after INGEST_MS: an Aggregator that fails must not
   // hold up the answer too. The record is also written if the caller has disconnected.
   const record = async (open: Open, outcome: EdgeOutcome, afterMs = 0) => {
@@ -67,6 +61,7 @@ export async function serve(
   let { open } = call;
   let release = NOTHING_HELD;
   try {
+    requestEarly(shell);
     const reading = bodyOf();
     // The runtime drops an invocation whose caller has left, unless something is left to wait for.
     waitUntil(
@@ -78,15 +73,22 @@ export async function serve(
     const { bytes, model, stream, release: releaseBytes } = await reading;
     release = releaseBytes ?? release;
     open = { ...open, model: model ?? open.model, stream };
-    const { boxes, settings, sealKey } = await fleetOf(env);
-    open = { ...open, keep_text: inForce(settingsOf(env), settings).logContent === "on" };
-    const [box, socket] = await attachToSomeBox(env, boxes, call, open.model);
     const { id, signal } = call;
-    open = { ...open, edge_ms: Math.max(0, Date.now() - call.startedMs) };
-    open = { ...open, seal: await sealOf(sealKey, { ...factsOf(id, open), box }) };
-    const attachAgain = () => attach(env, box, id, true);
+    const { box, socket, keepsText, fleet } = await placeFor(shell, { ...call, model: open.model });
+    const edge_ms = Math.max(0, Date.now() - call.startedMs);
+    open = { ...open, keep_text: keepsText, edge_ms };
+    open = { ...open, seal: await sealOf(fleet.sealKey, { ...factsOf(id, open), box }) };
     const edge = new EdgeStream(
-      { id, signal, open, body: bytes, box, pulse: pulseOf(box), attachAgain, onBodySent: release },
+      {
+        id,
+        signal,
+        open,
+        body: bytes,
+        box,
+        pulse: pulseOf(box),
+        attachAgain: () => attachAgain(env, box, id),
+        onBodySent: release,
+      },
       socket,
     );
     const ended = edge.ended.then(async (end) => {
@@ -105,7 +107,7 @@ export async function serve(
     if (edge.hasEnded) await ended;
     answer.headers.set("x-request-id", call.id);
     answer.headers.set("x-box", box);
-    if (boxes.some(({ name, hello }) => name === box && hello.simulated))
+    if (fleet.boxes.some(({ name, simulated }) => name === box && simulated))
       answer.headers.set("x-simulated", "1");
     return answer;
   } catch (error) {
@@ -122,49 +124,4 @@ export async function serve(
     );
     throw error;
   }
-}
-
-async function attachToSomeBox(
-  env: Bindings,
-  boxes: RegisteredBox[],
-  call: Call,
-  model: string | null,
-): Promise<[string, WebSocket]> {
-  if (call.wantedBox !== null && !boxes.some(({ name }) => name === call.wantedBox))
-    throw new GatewayError({ reason: "box_unknown", box: call.wantedBox });
-  const names =
-    call.wantedBox !== null
-      ? [call.wantedBox]
-      : chooseBoxes(boxes, model, openStreams, Math.random, Date.now());
-  let last: GatewayError | null = null;
-  for (const name of names) {
-    try {
-      return [name, await attach(env, name, call.id, false)];
-    } catch (error) {
-      if (!(error instanceof GatewayError) || !TRY_NEXT.has(error.failure.reason)) throw error;
-      forgetBoxes();
-      last = error;
-    }
-  }
-  throw last ?? new GatewayError({ reason: "no_box" });
-}
-
-async function attach(
-  env: Bindings,
-  box: string,
-  id: string,
-  isResume: boolean,
-): Promise<WebSocket> {
-  const url = `https://box/attach?box=${encodeURIComponent(box)}&stream=${id}${isResume ? "&resume=1" : ""}`;
-  // A Box that is being restarted or moved throws. The next box may serve the call.
-  const answer = await boxStubOf(env, box)
-    .fetch(url, { headers: { upgrade: "websocket" } })
-    .catch((error: unknown) => {
-      throw new GatewayError({ reason: "box_down", box }, { cause: error });
-    });
-  if (answer.webSocket !== null) return answer.webSocket;
-  const { error } = await answer.json<{ error?: { code?: string } }>();
-  const reason =
-    error?.code === "box_draining" || error?.code === "box_busy" ? error.code : "box_down";
-  throw new GatewayError({ reason, box });
 }

@@ -6,7 +6,6 @@ import { isCloudModel } from "../../protocol/model-name.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Env } from "../env.ts";
 import { type FailureReason, failureOfError, GatewayError } from "../errors.ts";
-import { fleetOf } from "../gateway/fleet.ts";
 import { callTarget } from "../gateway/management-call.ts";
 import { benchEvents } from "../models/bench-events.ts";
 import { EVENT_SILENCE_MS } from "../models/event-stream.ts";
@@ -24,8 +23,7 @@ serveRoute(
   async ({ params: { name: box }, body, principal }, c) => {
     const { model } = body;
     if (isCloudModel(model)) throw new GatewayError({ reason: "cloud_model", model });
-    const { boxes } = await fleetOf(c.env);
-    const known = boxes.find(({ name }) => name === box);
+    const known = (await aggregatorOf(c.env).registry()).find(({ name }) => name === box);
     if (known === undefined) throw new GatewayError({ reason: "box_unknown", box });
     const { agent_version, runs_bench, simulated } = known.hello;
     // An older agent would answer that the path is not allowed.

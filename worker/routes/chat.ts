@@ -25,15 +25,17 @@ import {
   parsedJson,
   targetOf,
 } from "../gateway/call.ts";
-import { fleetOf } from "../gateway/fleet.ts";
+import { fleetFor, invocationOf, REFRESH_MS } from "../gateway/known-fleet.ts";
 import { failureOf } from "../gateway/management-call.ts";
 import { type CallBody, serve } from "../gateway/serve.ts";
 import { sseOfChat } from "../models/chat-events.ts";
-import { hasModel } from "../registered-box.ts";
 import { settingsOf } from "../settings.ts";
 import { acceptsOllama, isOllamaChat, scanChat } from "./chat-shape.ts";
 
 const DEFAULT_TEMPERATURE = 0.7;
+
+/** A default model that was changed is used this soon. */
+const isCurrent = (_fleet: Fleet, ageMs: number): boolean => ageMs < REFRESH_MS;
 
 export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
   const request = c.req.raw;
@@ -46,6 +48,7 @@ export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
   const target = targetOf("POST", "/api/chat");
   const id = c.get("requestId");
   const call = callOf(request, target, id, principal);
+  const shell = invocationOf(c);
   const bodyOf = async (): Promise<CallBody> => {
     demand(principal, "infer");
     return checkedWhile(await bytesOf(request, BODY_BYTES_MAX), checkedChat);
@@ -58,7 +61,7 @@ export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
     // Ollama receives our JSON, not the caller's, and answers with NDJSON.
     call.open.headers = [["content-type", "application/json"]];
     const chat = parseChat(parsedJson(bytes));
-    const model = chat.model || defaultModel(await fleetOf(c.env));
+    const model = chat.model || defaultModel(await fleetFor(shell, call.startedMs, isCurrent));
     if (model === null)
       throw new GatewayError({
         reason: "bad_request",
@@ -69,7 +72,7 @@ export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
     if (!checked.ok) throw new GatewayError(checked.failure);
     return checked.body;
   };
-  const answer = await serve(c.env, (promise) => c.executionCtx.waitUntil(promise), call, bodyOf);
+  const answer = await serve(shell, call, bodyOf);
   if (isForOllama) return answer;
   const box = answer.headers.get("x-box") ?? "";
   if (answer.status !== 200 || answer.body === null)
@@ -125,26 +128,18 @@ function ollamaChat(chat: ChatRequest, model: string): object {
   };
 }
 
-/** Families of models that only embed, as Ollama names them: `bert`, `nomic-bert`, `gemma-embedding`. */
-const EMBEDS = /bert|embed/i;
-
 /**
  * Returns the repository's default if a box has it, otherwise a model in memory, which answers
  * soonest, otherwise the first on disk. Skips models whose family only embeds.
  */
 function defaultModel({ boxes, defaultModel: chosen }: Fleet): string | null {
   const up = boxes.filter(({ state }) => state === "up");
-  if (chosen !== null && up.some((box) => hasModel(box, chosen))) return chosen;
-  const inventories = up.flatMap(({ readings }) => (readings === null ? [] : [readings.inventory]));
-  const embedders = new Set(
-    inventories.flatMap(({ models }) =>
-      models.filter(({ family }) => EMBEDS.test(family ?? "")).map(({ name }) => name),
-    ),
-  );
-  const first = (models: readonly { name: string }[]) =>
-    models.find((model) => !embedders.has(model.name))?.name;
+  const models = up.flatMap(({ loaded, installed }) => [...loaded, ...installed]);
+  if (chosen !== null && models.some((name) => withTag(name) === withTag(chosen))) return chosen;
+  const embedders = new Set(up.flatMap((box) => box.embedders));
+  const chats = (name: string) => !embedders.has(name);
   const name =
-    first(inventories.flatMap(({ loaded }) => loaded)) ??
-    first(inventories.flatMap(({ models }) => models));
+    up.flatMap(({ loaded }) => loaded).find(chats) ??
+    up.flatMap(({ installed }) => installed).find(chats);
   return name === undefined ? null : withTag(name);
 }

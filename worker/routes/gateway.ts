@@ -4,6 +4,7 @@ import { isOllamaPath } from "../../protocol/target.ts";
 import { principalOf } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { bodyOf, callOf, targetOf } from "../gateway/call.ts";
+import { invocationOf } from "../gateway/known-fleet.ts";
 import { withoutLocalPaths } from "../gateway/local-paths.ts";
 import { serve } from "../gateway/serve.ts";
 import { routePathOf } from "../raw-path.ts";
@@ -29,12 +30,7 @@ async function gateway(c: Context<Env>): Promise<Response> {
   const principal = await principalOf(request, settings, key);
   const target = targetOf(request.method, path);
   const call = callOf(request, target, c.get("requestId"), principal);
-  const answer = await serve(
-    c.env,
-    (promise) => c.executionCtx.waitUntil(promise),
-    call,
-    () => bodyOf(request, target.route, principal),
-  );
+  const answer = await serve(invocationOf(c), call, () => bodyOf(request, target.route, principal));
   const showsPaths = target.route.path === "/api/show" && !principal.scopes.has("admin");
   return showsPaths ? withoutLocalPaths(answer) : answer;
 }

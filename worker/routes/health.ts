@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import { principalOf } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { isReady, isReadyAsKnown } from "../gateway/fleet.ts";
+import { invocationOf } from "../gateway/known-fleet.ts";
 import { settingsOf } from "../settings.ts";
 
 const NO_STORE = { "cache-control": "no-store" };
@@ -15,6 +16,6 @@ export const healthRoutes = new Hono<Env>()
       () => true,
       () => false,
     );
-    const ready = await (hasKey ? isReady(c.env) : isReadyAsKnown(c.env));
+    const ready = await (hasKey ? isReady : isReadyAsKnown)(invocationOf(c));
     return c.json({ ready }, ready ? 200 : 503, NO_STORE);
   });

@@ -6,7 +6,7 @@ import { newRequestId } from "../../protocol/request-id.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Env } from "../env.ts";
 import { failureOfError, GatewayError } from "../errors.ts";
-import { fleetOf, freshBoxes, untilReported } from "../gateway/fleet.ts";
+import { freshBoxes, untilReported } from "../gateway/fleet.ts";
 import { type BoxOutcome, callBox, failureOfBoxes } from "../gateway/management-call.ts";
 import { ABOUT_CATALOGUE } from "../models/catalogue.ts";
 import { EVENT_SILENCE_MS } from "../models/event-stream.ts";
@@ -127,9 +127,9 @@ serveRoute(
 );
 
 serveRoute(ollamaRoutes, OLLAMA_API_ROUTES.library, async ({ query: { q, category } }, c) => {
-  const [repository, { boxes }] = await Promise.all([
+  const [repository, boxes] = await Promise.all([
     aggregatorOf(c.env).repositoryList({}),
-    fleetOf(c.env),
+    aggregatorOf(c.env).registry(),
   ]);
   const models = searchLibrary(
     libraryModels(repository.models, installedByName(boxes)),

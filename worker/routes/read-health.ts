@@ -6,7 +6,6 @@ import { boxHealth } from "../answers/boxes.ts";
 import { concernsOf, degrades, sentenceOf } from "../answers/concerns.ts";
 import type { Bindings } from "../env.ts";
 import { type BoxStatuses, upNames } from "../registered-box.ts";
-import { inForce, settingsOf } from "../settings.ts";
 import { VERSION } from "../version.ts";
 
 /** Calls to the Aggregator, all at once: `/api/health` waits for one round trip. */
@@ -18,23 +17,19 @@ export async function readHealth(
   live: BoxStatuses,
 ): Promise<Pick<Live, "health" | "stats" | "recent" | "boxes">> {
   const aggregator = aggregatorOf(env);
-  const [{ boxes, settings }, sinceMs, { stores, repositoryError, untrusted }, now] =
-    await Promise.all([
-      aggregator.fleet(),
-      aggregator.since(),
-      aggregator.stores(),
-      aggregator.now(live),
-    ]);
+  const [boxes, sinceMs, observed, now] = await Promise.all([
+    aggregator.registry(),
+    aggregator.since(),
+    aggregator.observed(),
+    aggregator.now(live),
+  ]);
   const isUp = upNames(live);
   const nowMs = Date.now();
   const concerns = concernsOf({
     boxes: now.boxes,
     recent: now.recent,
     queueDepth: now.stats.queue_depth,
-    isRecording: inForce(settingsOf(env), settings).enableInstrumentation,
-    stores,
-    repositoryError,
-    untrusted,
+    ...observed,
     nowMs,
   });
   const degrading = concerns.filter(degrades);
@@ -48,7 +43,7 @@ export async function readHealth(
     problems: degrading.map(sentenceOf),
     concerns,
     boxes: boxes.map((box) => boxHealth(box, isUp.has(box.name))),
-    sinks: stores.map(({ health }) => health),
+    sinks: observed.stores.map(({ health }) => health),
   };
   return { health, ...now };
 }

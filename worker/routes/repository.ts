@@ -4,7 +4,7 @@ import { REPOSITORY_ROUTES } from "../../protocol/api/repository.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
-import { forgetBoxes } from "../gateway/fleet.ts";
+import { forgetBoxes } from "../gateway/known-fleet.ts";
 import type { RepositoryResult } from "../repository/model-repository.ts";
 import { serveRoute } from "./api-route.ts";
 

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { PhaseInference } from "../../../../agent/infer/phase-inference.ts";
 import { EnergyMeter } from "../../../../agent/measure/energy.ts";
+import type { SpoolEntry } from "../../../../agent/spool/lines.ts";
 import type { Spool } from "../../../../agent/spool/spool.ts";
 import { Outgoing } from "../../../../agent/tunnel/outgoing.ts";
 import { AgentStreamCore } from "../../../../agent/tunnel/stream-core.ts";
@@ -93,14 +94,15 @@ test.each<[name: string, frames: Frame[]]>([
   }
 });
 
-/** A table with one stream that Ollama never answers. */
-function tableWithStream() {
+/** A table with one stream that Ollama never answers. `more`: fields of its OPEN. */
+function tableWithStream({ forbidsText = false, more = {}, body = "" } = {}) {
   const clock = { nowMs: 0 };
   const finished: string[] = [];
   const records: RequestRecord[] = [];
+  const begun: SpoolEntry[] = [];
   const spool = {
     knows: () => false,
-    begin: () => true,
+    begin: (entry: SpoolEntry) => begun.push(entry),
     finish: (record: RequestRecord) => {
       finished.push(`${record.status} ${record.failed_at}`);
       records.push(record);
@@ -122,7 +124,7 @@ function tableWithStream() {
     outgoing: new Outgoing(() => {}),
     now: () => clock.nowMs,
     tunnelMs: () => null,
-    forbidsText: () => false,
+    forbidsText: () => forbidsText,
     energy: new EnergyMeter(),
     phases: new PhaseInference(null),
     log: () => {},
@@ -141,11 +143,13 @@ function tableWithStream() {
     key_id: null,
     client_ip: null,
     user_agent: null,
+    ...more,
   };
   table.attach();
   table.receive(frame(FrameType.open, 0, jsonBytes(open)));
-  table.receive(frame(FrameType.end, 1));
-  return { table, clock, finished, records };
+  if (body !== "") table.receive(frame(FrameType.data, 1, new TextEncoder().encode(body)));
+  table.receive(frame(FrameType.end, body === "" ? 1 : 2));
+  return { table, clock, finished, records, begun };
 }
 
 test("ends a stream that the edge does not resume within seconds, long before the grace period ends", () => {
@@ -170,6 +174,18 @@ test("ends the latency of a stream that nobody resumes when its tunnel was lost"
   clock.nowMs = 13_000;
   table.giveUpLost();
   expect(records).toMatchObject([{ status: "error", latency_ms: 1_600 }]);
+});
+
+test("writes no text into the spool while that is forbidden, even if an OPEN allows it", () => {
+  const more = { method: "POST", path: "/api/chat", endpoint: "/api/chat", keep_text: true };
+  const body = '{"model":"m","messages":[{"role":"user","content":"canary"}]}';
+  const prompts = (forbidsText: boolean) =>
+    tableWithStream({ forbidsText, more, body }).begun.map(({ prompt, open }) => [
+      prompt,
+      open.keep_text,
+    ]);
+  expect(prompts(false)).toEqual([["canary", true]]);
+  expect(prompts(true)).toEqual([[null, false]]);
 });
 
 test("measures the latency of a resumed stream to its end", () => {

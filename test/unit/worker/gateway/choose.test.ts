@@ -1,63 +1,30 @@
 import { expect, test } from "vitest";
-import { type Candidate, chooseBoxes } from "../../../../worker/gateway/choose.ts";
+import type { FleetBox } from "../../../../worker/aggregator/fleet.ts";
+import { canServe, chooseBoxes } from "../../../../worker/gateway/choose.ts";
 
 const NOW_MS = 1_800_000_000_000;
 
-const model = (name: string) => ({
-  name,
-  size_bytes: null,
-  digest: null,
-  family: null,
-  parameter_size: null,
-  quantization: null,
-  modified_at: null,
-});
 const box = (
   name: string,
   installed: string[],
   loaded: string[] = [],
-  more: { state?: Candidate["state"]; reachable?: boolean; lostMs?: number } = {},
-): Candidate => ({
-  name,
-  state: more.state ?? "up",
-  last_seen_ms: NOW_MS - (more.lostMs ?? 60_000),
-  readings: {
-    inventory: {
-      at: "2026-01-01T00:00:00.000Z",
-      reachable: more.reachable ?? true,
-      error: null,
-      ollama_version: null,
-      models: installed.map(model),
-      loaded: loaded.map((each) => ({
-        name: each,
-        size_bytes: null,
-        size_vram_bytes: null,
-        context_length: null,
-        expires_at: null,
-      })),
-    },
-    now_ms: null,
-    system: [],
-    gpu_energy: null,
-    gpu: {
-      available: false,
-      error: null,
-      driver_version: null,
-      samples: [],
-      history: null,
-      failed: false,
-      lost: [],
-    },
-    in_flight: 0,
-    local_in_flight: 0,
-    requests: [],
-    queued: 0,
-    tunnel_ms: null,
-    spooled: 0,
-    lost: null,
-  },
-});
-const choose = (boxes: Candidate[], wanted: string | null, open: Record<string, number> = {}) =>
+  more: Partial<FleetBox> & { lostMs?: number } = {},
+): FleetBox => {
+  const { lostMs = 60_000, ...rest } = more;
+  return {
+    name,
+    state: "up",
+    last_seen_ms: NOW_MS - lostMs,
+    simulated: false,
+    is_reachable: true,
+    has_gpus: true,
+    loaded,
+    installed,
+    embedders: [],
+    ...rest,
+  };
+};
+const choose = (boxes: FleetBox[], wanted: string | null, open: Record<string, number> = {}) =>
   chooseBoxes(
     boxes,
     wanted,
@@ -84,13 +51,12 @@ test("ranks equal boxes by their open requests, fewest first", () => {
 
 test("ranks a box whose Ollama does not answer last", () => {
   expect(
-    choose([box("sick", ["m:1b"], ["m:1b"], { reachable: false }), box("well", [])], "m:1b"),
+    choose([box("sick", ["m:1b"], ["m:1b"], { is_reachable: false }), box("well", [])], "m:1b"),
   ).toEqual(["well", "sick"]);
 });
 
 test("ranks a box whose GPU is lost after the others with the model, and before those without it", () => {
-  const lost = box("lost", ["m:1b"], ["m:1b"]);
-  if (lost.readings !== null) lost.readings.gpu.failed = true;
+  const lost = box("lost", ["m:1b"], ["m:1b"], { has_gpus: false });
   expect(choose([lost, box("none", []), box("disk", ["m:1b"])], "m:1b")).toEqual([
     "disk",
     "lost",
@@ -107,10 +73,8 @@ test("leaves out boxes that are down or draining", () => {
   ).toEqual([]);
 });
 
-test("chooses a box that has not sent readings yet", () => {
-  expect(choose([{ name: "new", state: "up", readings: null, last_seen_ms: NOW_MS }], "m")).toEqual(
-    ["new"],
-  );
+test("chooses a box without models, which may not have sent readings yet", () => {
+  expect(choose([box("new", [])], "m")).toEqual(["new"]);
 });
 
 test("ranks a box lost a moment ago after boxes that are up, but before boxes without the model", () => {
@@ -126,4 +90,22 @@ test("ranks a box lost a moment ago after boxes that are up, but before boxes wi
   expect(
     choose([box("draining", ["m:1b"], [], { state: "draining", lostMs: 500 })], "m:1b"),
   ).toEqual([]);
+});
+
+const HOUR_MS = 3_600_000;
+const twins = [box("a", ["m:1b"]), box("b", ["m:1b"])];
+
+test.each<[string, FleetBox[], { box?: string; model?: string }, number, boolean]>([
+  ["serves a model of its only box", [box("a", ["m"])], { model: "m:latest" }, HOUR_MS - 1, true],
+  ["serves any call without a model", [box("a", [])], {}, HOUR_MS - 1, true],
+  ["is too old after an hour", [box("a", ["m"])], { model: "m" }, HOUR_MS, false],
+  ["serves a call that has a choice for a minute", twins, { model: "m:1b" }, 59_999, true],
+  ["is too old for a choice after a minute", twins, { model: "m:1b" }, 60_000, false],
+  ["leaves no choice if the caller chose", twins, { box: "b", model: "m:1b" }, HOUR_MS - 1, true],
+  ["lacks a box that may have come", twins, { box: "c" }, 0, false],
+  ["lacks a model that may have been pulled", twins, { model: "other" }, 0, false],
+  ["has no box up", [box("a", ["m"], [], { state: "down" })], { model: "m" }, 0, false],
+  ["has only a draining box", [box("a", ["m"], [], { state: "draining" })], {}, 0, false],
+])("a known fleet %s", (_name, boxes, { box: wanted = null, model = null }, ageMs, serves) => {
+  expect(canServe(boxes, wanted, model, ageMs)).toBe(serves);
 });

@@ -1,0 +1,107 @@
+/**
+ * The fleet as this isolate last knew it.
+ *
+ * A call uses it without waiting, because the Aggregator may be far away or busy, and the fleet is
+ * refreshed beside calls. It may therefore be wrong, so whatever must not be wrong is checked by
+ * others: a Box refuses a call when its agent is gone, drains, or has other settings in force. A call
+ * waits for the Aggregator only if the known fleet cannot serve it, and so does the first of an
+ * isolate.
+ */
+import type { Context } from "hono";
+import type { Fleet, FleetBox } from "../aggregator/fleet.ts";
+import { aggregatorOf } from "../aggregator/stub.ts";
+import type { Bindings, Env } from "../env.ts";
+
+/** A call that finds the known fleet older has it refreshed, and does not wait for that. */
+export const REFRESH_MS = 5_000;
+
+/** A request without an answer by then may never have one: the call that sent it may be gone. */
+const ANSWER_MS = 1_000;
+
+/** Where a call is served: its bindings, and a place for work that it does not wait for. */
+export type Invocation = { env: Bindings; waitUntil(promise: Promise<unknown>): void };
+
+export const invocationOf = ({ env, executionCtx }: Context<Env>): Invocation => ({
+  env,
+  waitUntil: (promise) => executionCtx.waitUntil(promise),
+});
+
+type Requested = { answer: Promise<Fleet>; atMs: number };
+
+let known: { fleet: Fleet; atMs: number } | null = null;
+let requested: Requested | null = null;
+
+/**
+ * Returns the fleet, known or new.
+ * @param nowMs    when the call began, unix ms
+ * @param isEnough  decides whether the fleet that was known `ageMs` ago can serve the call
+ */
+export async function fleetFor(
+  { env, waitUntil }: Invocation,
+  nowMs: number,
+  isEnough: (fleet: Fleet, ageMs: number) => boolean,
+): Promise<Fleet> {
+  if (known === null) return requestFleet(env, waitUntil);
+  const { fleet, atMs } = known;
+  if (!isEnough(fleet, nowMs - atMs)) return requestFleet(env, waitUntil).catch(() => fleet);
+  if (nowMs - atMs >= REFRESH_MS) refreshFleet({ env, waitUntil });
+  return fleet;
+}
+
+/**
+ * Requests the fleet if none is known, beside the call. The first call of an isolate has to wait for
+ * the answer: with this, only for as long as its body does not take anyway.
+ */
+export function requestEarly(shell: Invocation): void {
+  if (known === null) refreshFleet(shell);
+}
+
+/** Requests the fleet, beside the call. */
+export function refreshFleet({ env, waitUntil }: Invocation): void {
+  // A failure changes nothing, and the next call requests it again.
+  if (underWay() === null) waitUntil(requestFleet(env, waitUntil).catch(() => {}));
+}
+
+/** Changes a box of the known fleet, which its Box object has just corrected. */
+export function correctBox(name: string, now: Partial<FleetBox>): void {
+  correctFleet(({ boxes }) => ({
+    boxes: boxes.map((box) => (box.name === name ? { ...box, ...now } : box)),
+  }));
+}
+
+/** Changes the known fleet. The next answer of the Aggregator replaces it. */
+export function correctFleet(correction: (fleet: Fleet) => Partial<Fleet>): void {
+  if (known !== null) known = { ...known, fleet: { ...known.fleet, ...correction(known.fleet) } };
+}
+
+/** Forgets the fleet: the next call waits for the Aggregator. */
+export function forgetBoxes(): void {
+  known = null;
+  requested = null;
+}
+
+const underWay = (): Requested | null =>
+  requested !== null && Date.now() - requested.atMs < ANSWER_MS ? requested : null;
+
+/** Requests the fleet, once for all calls that wait at the same time. */
+async function requestFleet(env: Bindings, waitUntil: Invocation["waitUntil"]): Promise<Fleet> {
+  for (let shared = underWay(); shared !== null; shared = underWay()) {
+    const tooLate = scheduler.wait(ANSWER_MS).then(() => null);
+    const fleet = await Promise.race([shared.answer.catch(() => null), tooLate]);
+    if (fleet !== null) return fleet;
+    if (requested === shared) requested = null;
+  }
+  const read = async () => await aggregatorOf(env).fleet();
+  const mine: Requested = { answer: read(), atMs: Date.now() };
+  requested = mine;
+  // Others wait for the answer, even if the caller of this call leaves.
+  waitUntil(mine.answer.catch(() => {}));
+  try {
+    const fleet = await mine.answer;
+    // Not if it was forgotten since: the answer may be from before the change.
+    if (requested === mine) known = { fleet, atMs: mine.atMs };
+    return fleet;
+  } finally {
+    if (requested === mine) requested = null;
+  }
+}
