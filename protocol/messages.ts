@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { type Frame, FrameType, jsonBytes, type StreamId, streamFrame } from "./frames.ts";
 import type { OpenRequest } from "./inventory.ts";
-import { ERROR_CHARS_MAX } from "./limits.ts";
+import { BODY_BYTES_MAX, ERROR_CHARS_MAX } from "./limits.ts";
 import { Api, BoxName, cut, ReportedRecord, Seal } from "./records.ts";
 import { StoreName } from "./stores.ts";
 
@@ -112,6 +112,8 @@ export const Open = z.object({
    * from older edges.
    */
   edge_ms: z.number().nonnegative().nullable().default(null),
+  /** Length of a body that the edge holds whole. Absent for other bodies, and from older edges. */
+  body_bytes: z.int().nonnegative().max(BODY_BYTES_MAX).optional(),
   /** Allows the agent to keep prompt and response. */
   keep_text: z.boolean(),
   key_id: z.string().max(64).nullable(),

@@ -1,12 +1,9 @@
-/** Every way in which the edge itself can fail a call, and the error the caller gets. See `protocol/failures.ts`. */
+/** Every way in which the edge itself can fail a call, and the public error of each. See `protocol/failures.ts`. */
 import type { z } from "zod";
 import { REPOSITORY_MODELS_MAX } from "../protocol/api/repository.ts";
 import {
   byGateway,
   CLOSED_REQUEST,
-  type Dialect,
-  errorBody,
-  errorHeaders,
   type Failure,
   RETRY,
   sharedWireErrorOf,
@@ -36,6 +33,8 @@ export type FailureReason =
   | { reason: "caller_left" }
   /** Other large bodies take the memory of this isolate. */
   | { reason: "edge_busy" }
+  /** The body arrives so slowly that it holds up others. */
+  | { reason: "upload_too_slow" }
   | { reason: "no_box" }
   | { reason: "box_down"; box: string }
   | { reason: "box_connected"; box: string }
@@ -213,6 +212,13 @@ export function wireErrorOf(failure: FailureReason): WireError {
         "The edge is reading other large request bodies. Try again later.",
         RETRY,
       );
+    case "upload_too_slow":
+      return byGateway(
+        408,
+        "upload_too_slow",
+        "The request body arrived too slowly while others waited for its memory. Send it again later.",
+        RETRY,
+      );
     case "caller_left":
       return byGateway(
         CLOSED_REQUEST,
@@ -272,27 +278,3 @@ export function wireErrorOf(failure: FailureReason): WireError {
       return sharedWireErrorOf(failure satisfies Failure);
   }
 }
-
-/** Builds the whole error answer. */
-export function errorResponse(
-  dialect: Dialect,
-  failure: FailureReason,
-  requestId: string,
-  userAgent: string | null = null,
-): Response {
-  const wire = wireErrorOf(failure);
-  const error =
-    dialect === "ollama" && wire.status === 401 && isOllamaCommand(userAgent)
-      ? { ...wire, status: 403 }
-      : wire;
-  return Response.json(errorBody(dialect, error, requestId), {
-    status: error.status,
-    headers: errorHeaders(error, requestId),
-  });
-}
-
-/**
- * The `ollama` command prints the message of a 403. It replaces that of a 401: `ollama run` prints that
- * the user must sign in to ollama.com.
- */
-const isOllamaCommand = (userAgent: string | null): boolean => /^ollama\//.test(userAgent ?? "");

@@ -24,6 +24,7 @@ import {
 } from "../../protocol/request-checks.ts";
 import type { Target } from "../../protocol/target.ts";
 import type { Log } from "../log.ts";
+import { GrowingBytes } from "../measure/growing-bytes.ts";
 import type { Refusal } from "../request/guard.ts";
 import {
   type AnswerHandler,
@@ -190,26 +191,23 @@ export class LocalCall implements AnswerHandler {
 
   #readWhole(): void {
     const { request, response } = this.#arrival;
-    const announced = sizeFailure(request.headers["content-length"]);
+    const length = request.headers["content-length"];
+    const announced = sizeFailure(length);
     if (announced !== null) return this.#fail(announced);
-    const chunks: Buffer[] = [];
-    let bytes = 0;
+    const body = new GrowingBytes(length === undefined ? undefined : Number(length));
     request.on("data", (chunk: Buffer) => {
       if (response.headersSent) return; // refused; the rest is drained so that the caller can read the error
-      bytes += chunk.length;
-      chunks.push(chunk);
-      const counted = sizeFailure(bytes);
-      if (counted === null) return;
-      chunks.length = 0;
+      const counted = sizeFailure(body.length + chunk.length);
+      if (counted === null) return body.append(chunk);
+      body.take();
       this.#fail(counted);
     });
     request.once("end", () => {
-      if (!response.headersSent && !this.#isOver)
-        this.#attempt(() => this.#sendWhole(Buffer.concat(chunks)));
+      if (!response.headersSent && !this.#isOver) this.#attempt(() => this.#sendWhole(body.take()));
     });
   }
 
-  #sendWhole(body: Buffer): void {
+  #sendWhole(body: Uint8Array): void {
     const { route } = this.#target;
     const read = readBodyOf(this.endpoint, body);
     const checked =

@@ -1,10 +1,17 @@
 /** A buffer that doubles when full, so that many small chunks cost as much as one large chunk. */
+import { freeMemory } from "../../protocol/memory.ts";
 
 const ROOM_BYTES_MIN = 1024;
 
 export class GrowingBytes {
   #room = new Uint8Array(0);
   #length = 0;
+  readonly #expected: number;
+
+  /** @param expected  the length, if it is known, which saves the doubling */
+  constructor(expected = ROOM_BYTES_MIN) {
+    this.#expected = expected;
+  }
 
   get length(): number {
     return this.#length;
@@ -18,8 +25,9 @@ export class GrowingBytes {
   append(chunk: Uint8Array): void {
     const needed = this.#length + chunk.length;
     if (needed > this.#room.length) {
-      const grown = new Uint8Array(Math.max(needed, 2 * this.#room.length, ROOM_BYTES_MIN));
+      const grown = new Uint8Array(Math.max(needed, 2 * this.#room.length, this.#expected));
       grown.set(this.view);
+      freeMemory(this.#room.buffer);
       this.#room = grown;
     }
     this.#room.set(chunk, this.#length);

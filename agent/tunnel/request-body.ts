@@ -5,6 +5,7 @@
 import { type Frame, FrameError, FrameType } from "../../protocol/frames.ts";
 import { BODY_BYTES_MAX } from "../../protocol/limits.ts";
 import type { StreamEnd } from "../../protocol/stream-end.ts";
+import { GrowingBytes } from "../measure/growing-bytes.ts";
 
 export type RequestActions = {
   /** Send the local request to Ollama. `body` null: it follows in writes. */
@@ -17,8 +18,8 @@ export type RequestActions = {
 export class RequestBody {
   readonly #end: StreamEnd;
   readonly #isStreamed: boolean;
-  #chunks: Uint8Array[] = [];
-  #bytes = 0;
+  readonly #announced: number | null;
+  readonly #whole: GrowingBytes;
   #hasEnded = false;
   /**
    * Parts that Ollama has not taken yet, oldest first: the number after each one's frame, and its
@@ -26,10 +27,15 @@ export class RequestBody {
    */
   #writing: { next: number; bytes: number }[] = [];
 
-  /** @param isStreamed  the body goes to Ollama as it arrives (blobs), instead of whole (JSON) */
-  constructor(end: StreamEnd, isStreamed: boolean) {
+  /**
+   * @param isStreamed  the body goes to Ollama as it arrives (blobs), instead of whole (JSON)
+   * @param announced   the length of a whole body; null if it is unknown
+   */
+  constructor(end: StreamEnd, isStreamed: boolean, announced: number | null) {
     this.#end = end;
     this.#isStreamed = isStreamed;
+    this.#announced = announced;
+    this.#whole = new GrowingBytes(announced ?? undefined);
   }
 
   /**
@@ -55,25 +61,29 @@ export class RequestBody {
   #add({ seq, payload }: Frame, acts: RequestActions): Frame[] {
     if (this.#hasEnded) throw new FrameError("the body goes on after its END");
     const [next, bytes] = [seq + 1, payload.length];
-    // The payload is a view of a message with many frames, and so is a slice of a Buffer. Either would
-    // keep the whole message in memory.
-    const part = new Uint8Array(payload);
     if (this.#isStreamed) {
       this.#writing.push({ next, bytes });
-      acts.write = part;
+      // The payload is a view of a message with many frames, and so is a slice of a Buffer.
+      acts.write = new Uint8Array(payload);
       return [];
     }
-    this.#bytes += bytes;
-    if (this.#bytes > BODY_BYTES_MAX)
-      throw new FrameError(`the body is longer than ${BODY_BYTES_MAX} bytes`);
-    this.#chunks.push(part);
+    const bytesMax = this.#announced ?? BODY_BYTES_MAX;
+    if (this.#whole.length + bytes > bytesMax)
+      throw new FrameError(`the body is longer than ${bytesMax} bytes`);
+    this.#whole.append(payload);
     return this.#end.consume(next, bytes);
   }
 
   #endBody(acts: RequestActions): void {
     if (this.#hasEnded) throw new FrameError("the body ends twice");
     this.#hasEnded = true;
-    if (this.#isStreamed) acts.endsBody = true;
-    else acts.localRequest = { body: Buffer.concat(this.#chunks.splice(0)) };
+    if (this.#isStreamed) {
+      acts.endsBody = true;
+      return;
+    }
+    const body = this.#whole.take();
+    if (this.#announced !== null && body.length !== this.#announced)
+      throw new FrameError(`a body of ${body.length} bytes, not of ${this.#announced}`);
+    acts.localRequest = { body };
   }
 }

@@ -50,11 +50,17 @@ export class AgentStreamCore {
   /**
    * @param streamsBody    the body goes to Ollama as it arrives (blobs), instead of whole (JSON)
    * @param streamsAnswer  the answer comes bit by bit, so its bits may wait for each other
+   * @param bodyBytes      the length of a whole body; null if it is unknown
    */
-  constructor(id: StreamId, streamsBody: boolean, streamsAnswer: boolean) {
+  constructor(
+    id: StreamId,
+    streamsBody: boolean,
+    streamsAnswer: boolean,
+    bodyBytes: number | null = null,
+  ) {
     this.#id = id;
     this.#end = new StreamEnd(id);
-    this.#body = new RequestBody(this.#end, streamsBody);
+    this.#body = new RequestBody(this.#end, streamsBody, bodyBytes);
     this.#answer = new AnswerFrames(this.#end, streamsAnswer);
   }
 

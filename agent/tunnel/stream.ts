@@ -51,7 +51,7 @@ export class AgentStream implements Source {
     this.id = id;
     this.endpoint = open.endpoint;
     this.#api = open.api;
-    this.#core = new AgentStreamCore(id, streamsBody, open.stream);
+    this.#core = new AgentStreamCore(id, streamsBody, open.stream, open.body_bytes);
     this.#request = new MeasuredRequest(
       id,
       open,

@@ -17,6 +17,7 @@ import {
   tunnelFrame,
 } from "../../protocol/frames.ts";
 import { HEARTBEAT_MS, MESSAGE_BYTES_MAX, SILENCE_MS, SUBPROTOCOL } from "../../protocol/limits.ts";
+import { freeMemory } from "../../protocol/memory.ts";
 import { type Hello, Welcome } from "../../protocol/messages.ts";
 import type { Log } from "../log.ts";
 import { Redial } from "./backoff.ts";
@@ -130,8 +131,11 @@ export class Tunnel {
       if (!isCurrent()) return;
       this.#lastSeenMs = now();
       if (!isBinary) return this.#roundTrip.ponged(this.#lastSeenMs);
+      const message = data as Buffer;
       try {
-        this.#received(decodeFrames(data as Buffer));
+        this.#received(decodeFrames(message));
+        // No frame is read again, and a large message has its memory alone.
+        if (message.length === message.buffer.byteLength) freeMemory(message.buffer);
       } catch (error) {
         if (!(error instanceof FrameError)) throw error;
         log("warn", "tunnel_garbage", { why: error.message });

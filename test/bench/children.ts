@@ -3,7 +3,7 @@
  * reaper ends them if the benchmark itself is killed.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { startReaper } from "../../local/reaping.ts";
 
 export type Program = {
@@ -137,12 +137,24 @@ export class Child {
 
   /** Resident memory in MB; 0 after the end. */
   residentMb(): number {
+    return this.#statusMb("VmRSS");
+  }
+
+  /** Begins a new peak. @returns the resident memory in MB */
+  beginPeak(): number {
+    writeFileSync(`/proc/${this.pid}/clear_refs`, "5");
+    return this.residentMb();
+  }
+
+  /** The largest resident memory in MB since {@link beginPeak}. */
+  peakMb(): number {
+    return this.#statusMb("VmHWM");
+  }
+
+  #statusMb(field: "VmRSS" | "VmHWM"): number {
     try {
-      return (
-        Number(
-          /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.pid}/status`, "utf8"))?.[1] ?? 0,
-        ) / 1_024
-      );
+      const status = readFileSync(`/proc/${this.pid}/status`, "utf8");
+      return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? 0) / 1_024;
     } catch {
       return 0;
     }

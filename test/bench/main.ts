@@ -13,6 +13,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../../local/edge.ts";
 import { measureBodies } from "./bodies.ts";
+import { measureBodyMemory } from "./body-memory.ts";
 import type { Figure } from "./figures.ts";
 import { measureFirstByte } from "./first-byte.ts";
 import { measureFront } from "./front.ts";
@@ -25,7 +26,7 @@ import { measureStreams } from "./streams.ts";
 import { measureThroughput } from "./throughput.ts";
 import { measureUploads } from "./uploads.ts";
 
-const KNOWN = ["P1", "P4", "P6", "P7", "P8", "P10", "P11", "P12", "P13", "P14"];
+const KNOWN = ["P1", "P4", "P6", "P7", "P8", "P10", "P11", "P12", "P13", "P14", "P15"];
 
 async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Figure[]> {
   const figures: Figure[] = [];
@@ -52,6 +53,7 @@ async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Figur
   }
   if (isWanted("P11")) add(await measureMessages(stage));
   if (isWanted("P13")) add(await measureBodies());
+  if (isWanted("P15")) add(await measureBodyMemory(stage));
   if (isWanted("P10")) add(await measureOpenStreams(stage));
   return figures.sort(
     (a, b) => Number.parseFloat(a.id.slice(1)) - Number.parseFloat(b.id.slice(1)),

@@ -1,6 +1,7 @@
-/** Many large bodies at once: the Worker stays within the memory of an isolate. */
+/** Large bodies, many at once or slow ones: the Worker stays within the memory of an isolate. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer, request, type Server } from "node:http";
+import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { BODY_BYTES_MAX } from "../../protocol/limits.ts";
 import { TestStack } from "../support/stack.ts";
@@ -9,7 +10,9 @@ const CALLS = 8;
 const MIB = 1024 * 1024;
 const HEAD = '{"model":"m","stream":false,"messages":[{"role":"user","content":"';
 const END = '"}]}';
-const BODY = Buffer.from(HEAD + "x".repeat(BODY_BYTES_MAX - HEAD.length - END.length) + END);
+const bodyOf = (bytes: number): Buffer =>
+  Buffer.from(HEAD + "x".repeat(bytes - HEAD.length - END.length) + END);
+const BODY = bodyOf(BODY_BYTES_MAX);
 
 let stack: TestStack;
 let ollama: Server;
@@ -29,11 +32,14 @@ beforeAll(async () => {
     });
   });
   await new Promise<void>((resolve) => ollama.listen(0, "127.0.0.1", resolve));
-  const address = ollama.address();
-  const port = typeof address === "object" ? address?.port : 0;
   stack = await TestStack.start();
-  await stack.startAgent({ name: "large", ollamaUrl: `http://127.0.0.1:${port}` });
+  await stack.startAgent({ name: "large", ollamaUrl: ollamaUrl() });
 });
+
+function ollamaUrl(): string {
+  const address = ollama.address();
+  return `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`;
+}
 
 afterAll(async () => {
   await stack?.[Symbol.asyncDispose]();
@@ -43,11 +49,11 @@ afterAll(async () => {
 type Answer = { status: number; retryAfter: string | undefined; text: string };
 
 /** @param isAnnounced  with a content-length, otherwise in chunks */
-const call = (body: Buffer, isAnnounced: boolean): Promise<Answer> =>
+const call = (body: Buffer, isAnnounced: boolean, url = stack.url): Promise<Answer> =>
   new Promise((resolve, reject) => {
     const headers = isAnnounced ? { "content-length": body.length } : {};
     const sending = request(
-      `${stack.url}/ollama/api/chat`,
+      `${url}/ollama/api/chat`,
       { method: "POST", agent: false, headers },
       (answer) => {
         let text = "";
@@ -95,3 +101,39 @@ test.runIf(process.platform === "linux").each([
     await expect.poll(async () => (await stack.logs()).total).toBeGreaterThanOrEqual(CALLS);
   },
 );
+
+test.runIf(process.platform === "linux").each([
+  ["with an announced length", true],
+  ["in chunks", false],
+])("holds a body of 16 MiB %s once in the Worker", async (_how, isAnnounced) => {
+  await using fresh = await TestStack.start(); // an engine keeps the memory that it once had
+  await fresh.startAgent({ name: "large", ollamaUrl: ollamaUrl() });
+  for (let n = 0; n < 20; n++) await call(bodyOf(10_000), isAnnounced, fresh.url);
+  writeFileSync(`/proc/${fresh.workerPid}/clear_refs`, "5");
+  const before = megabytesOf(fresh.workerPid, "VmRSS");
+  const body = bodyOf(16 * MIB);
+  expect(await call(body, isAnnounced, fresh.url)).toMatchObject({ status: 200 });
+  expect(received.at(-1)).toBe(body.length);
+  expect(megabytesOf(fresh.workerPid, "VmHWM") - before).toBeLessThan(2 * 16);
+});
+
+test("ends a large upload that makes no progress once another body waits for its memory", async () => {
+  let refusal = "";
+  const slow = Array.from({ length: 2 }, () => {
+    const socket = connect(Number(new URL(stack.url).port), "127.0.0.1");
+    socket.write(
+      `POST /ollama/api/chat HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ${BODY.length}\r\n\r\n`,
+    );
+    const dribbling = setInterval(() => socket.write("{"), 100);
+    socket.once("close", () => clearInterval(dribbling));
+    socket.on("error", () => {}); // it was refused while it sent
+    return socket.on("data", (answer: Buffer) => {
+      refusal += answer.toString();
+    });
+  });
+  // Until the slow ones hold all memory, nobody waits for it.
+  while (refusal === "") expect(await call(bodyOf(2 * MIB), true)).toMatchObject({ status: 200 });
+  expect(refusal).toMatch(/^HTTP\/1\.1 408 /);
+  expect(refusal).toContain("too slowly");
+  for (const socket of slow) socket.destroy();
+});

@@ -30,7 +30,7 @@ export async function tooBig({ stage }: Setting): Promise<Finding[]> {
       ),
     ),
     // 40 MiB are accepted before the 41st shows that the body is too long.
-    await refused(chain, "workerd", "413", 1_000, 128, () =>
+    await refused(chain, "workerd", "413", 1_000, 64, () =>
       bodyRefused(
         chain,
         "100 MB of JSON in chunks",

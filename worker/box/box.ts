@@ -8,10 +8,11 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { HEARTBEAT_MS, SUBPROTOCOL } from "../../protocol/limits.ts";
+import { freeMemory } from "../../protocol/memory.ts";
 import type { EdgeSettings, Hello, Welcome } from "../../protocol/messages.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Bindings } from "../env.ts";
-import { errorResponse } from "../errors.ts";
+import { errorResponse } from "../error-response.ts";
 import { settingsOf } from "../settings.ts";
 import { VERSION } from "../version.ts";
 import { attachOf, TEXT_IS_OFF } from "./attach.ts";
@@ -80,7 +81,12 @@ export class Box extends DurableObject<Bindings> {
   ): void | Promise<void> {
     return typeof message === "string"
       ? this.#core.heartbeat(socket)
-      : this.#core.received(socket, new Uint8Array(message));
+      : this.#passOn(socket, message);
+  }
+
+  async #passOn(socket: WebSocket, message: ArrayBuffer): Promise<void> {
+    await this.#core.received(socket, new Uint8Array(message));
+    freeMemory(message);
   }
 
   override async webSocketClose(socket: WebSocket, code: number): Promise<void> {

@@ -48,6 +48,11 @@ export class BodyBudget {
     return free;
   }
 
+  /** True while a body waits for others. */
+  get isWaitedFor(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   /**
    * @param signal  aborted when the caller leaves
    * @throws {GatewayError} `edge_busy` after a while; `caller_left`

@@ -24,10 +24,8 @@ import type { OllamaRoute } from "../../protocol/routes.ts";
 import { aim, type Target } from "../../protocol/target.ts";
 import { demand, type Principal } from "../auth.ts";
 import { type FailureReason, GatewayError } from "../errors.ts";
-import { BODIES, NOTHING_HELD, type Release, SMALL_BODY_BYTES } from "./body-budget.ts";
-import { uploadFailure } from "./broken-upload.ts";
+import { bytesOf, type HeldBytes } from "./held-body.ts";
 import type { Call, CallBody } from "./serve.ts";
-import { concat } from "./stream/bytes.ts";
 
 /**
  * Returns the target of a raw path.
@@ -140,68 +138,6 @@ export function parsedJson(bytes: Uint8Array): unknown {
   const json = jsonOfBytes(bytes);
   if (!json.ok) throw new GatewayError(json.failure);
   return json.value;
-}
-
-/** The bytes of a body, which count until they are released. */
-export type HeldBytes = { bytes: Uint8Array; release: Release };
-
-/**
- * Reads the body, once there is memory for it. Never holds more of it than the limit.
- * @throws {GatewayError} `body_too_large`; `edge_busy`; `bad_request` if a chunk is malformed;
- *   `caller_left`
- */
-export async function bytesOf(request: Request, bytesMax: number): Promise<HeldBytes> {
-  const length = request.headers.get("content-length");
-  throwIf(sizeFailure(length, bytesMax));
-  if (length === null && request.body !== null) return joinedBytes(request.body, request, bytesMax);
-  const release = await BODIES.take(Number(length ?? 0), request.signal);
-  try {
-    // The runtime holds a body to its announced length, so this read is bounded; it is also the fastest.
-    return held(new Uint8Array(await request.arrayBuffer()), release);
-  } catch (error) {
-    release();
-    throw new GatewayError(uploadFailure(error), { cause: error });
-  }
-}
-
-function held(bytes: Uint8Array, release: Release): HeldBytes {
-  const free = () => {
-    freeMemory(bytes);
-    release();
-  };
-  return { bytes, release: bytes.length > SMALL_BODY_BYTES ? free : release };
-}
-
-/** Frees the memory of bytes that nobody reads again, without waiting for a collection. */
-function freeMemory({ buffer }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0);
-}
-
-/** Reads a body without an announced length. Joining it takes its size once more. */
-async function joinedBytes(
-  body: ReadableStream<Uint8Array>,
-  { signal }: Request,
-  bytesMax: number,
-): Promise<HeldBytes> {
-  let release = NOTHING_HELD;
-  try {
-    const chunks: Uint8Array[] = [];
-    let bytes = 0;
-    for await (const chunk of body) {
-      bytes += chunk.length;
-      throwIf(sizeFailure(bytes, bytesMax));
-      if (bytes > SMALL_BODY_BYTES && release === NOTHING_HELD)
-        release = await BODIES.take(2 * bytesMax, signal);
-      chunks.push(chunk);
-    }
-    const whole = concat(chunks);
-    for (const chunk of chunks) if (chunk !== whole) freeMemory(chunk);
-    return held(whole, release);
-  } catch (error) {
-    release();
-    if (error instanceof GatewayError) throw error;
-    throw new GatewayError(uploadFailure(error), { cause: error });
-  }
 }
 
 /** Limits the whole head, including the headers that are not forwarded. */

@@ -73,6 +73,7 @@ export async function serve(
     const { bytes, model, stream, release: releaseBytes } = await reading;
     release = releaseBytes ?? release;
     open = { ...open, model: model ?? open.model, stream };
+    if (bytes instanceof Uint8Array) open = { ...open, body_bytes: bytes.length };
     const { id, signal } = call;
     const { box, socket, keepsText, fleet } = await placeFor(shell, { ...call, model: open.model });
     const edge_ms = Math.max(0, Date.now() - call.startedMs);

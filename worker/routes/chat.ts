@@ -17,14 +17,8 @@ import type { Fleet } from "../aggregator/fleet.ts";
 import { demand, principalOf } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { badRequest, GatewayError } from "../errors.ts";
-import {
-  bytesOf,
-  callOf,
-  checkedJson,
-  checkedWhile,
-  parsedJson,
-  targetOf,
-} from "../gateway/call.ts";
+import { callOf, checkedJson, checkedWhile, parsedJson, targetOf } from "../gateway/call.ts";
+import { bytesOf } from "../gateway/held-body.ts";
 import { fleetFor, invocationOf, REFRESH_MS } from "../gateway/known-fleet.ts";
 import { failureOf } from "../gateway/management-call.ts";
 import { type CallBody, serve } from "../gateway/serve.ts";

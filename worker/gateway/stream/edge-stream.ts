@@ -8,8 +8,10 @@
 import { CLOSED_REQUEST } from "../../../protocol/failures.ts";
 import { encodeFrames, type StreamId } from "../../../protocol/frames.ts";
 import { DATA_BYTES_MAX } from "../../../protocol/limits.ts";
+import { freeMemory } from "../../../protocol/memory.ts";
 import type { Headers as HeaderPairs, Open } from "../../../protocol/messages.ts";
-import { errorResponse, GatewayError } from "../../errors.ts";
+import { errorResponse } from "../../error-response.ts";
+import { GatewayError } from "../../errors.ts";
 import { uploadFailure } from "../broken-upload.ts";
 import type { CallerAnswer, EdgeStreamActions } from "./actions.ts";
 import { EdgeStreamCore } from "./edge-stream-core.ts";
@@ -106,8 +108,11 @@ export class EdgeStream {
   /** Runs the actions of the core, in their order. */
   #do(acts: EdgeStreamActions): void {
     const { frames, answer, ended, write, finish, redialMs } = acts;
-    if (frames.length > 0 && this.#socket.readyState === WebSocket.OPEN)
-      this.#socket.send(encodeFrames(frames));
+    if (frames.length > 0 && this.#socket.readyState === WebSocket.OPEN) {
+      const message = encodeFrames(frames);
+      this.#socket.send(message);
+      freeMemory(message.buffer);
+    }
     if (answer !== null) this.#begin(answer);
     if (ended !== null) {
       this.#hasEnded = true;

@@ -3,9 +3,12 @@
  * as the box has room for. Pure.
  */
 import { type Frame, FrameType, jsonBytes } from "../../../protocol/frames.ts";
-import { DATA_BYTES_MAX } from "../../../protocol/limits.ts";
+import { DATA_BYTES_MAX, WINDOW_BYTES } from "../../../protocol/limits.ts";
 import type { Open } from "../../../protocol/messages.ts";
 import type { StreamEnd } from "../../../protocol/stream-end.ts";
+
+/** Most bytes that are sent and not acknowledged: the last frame may pass the window. */
+const KEPT_BYTES_MAX = WINDOW_BYTES + DATA_BYTES_MAX;
 
 export class RequestFrames {
   readonly #end: StreamEnd;
@@ -59,8 +62,9 @@ export class RequestFrames {
     while (!this.#isSent && this.#end.room > 0 && !this.#isWaiting) {
       if (this.#chunk !== null) {
         const part = this.#chunk.subarray(0, DATA_BYTES_MAX);
-        // A view that waits for its ACK would keep the whole body, but a chunk has no more than it.
-        frames.push(this.#end.frame(FrameType.data, this.#isWhole ? part.slice() : part));
+        // The last parts may wait for their ACK after the memory of the body was given back.
+        const outlives = this.#isWhole && this.#chunk.length <= KEPT_BYTES_MAX;
+        frames.push(this.#end.frame(FrameType.data, outlives ? part.slice() : part));
         const rest = this.#chunk.subarray(DATA_BYTES_MAX);
         this.#chunk = rest.length > 0 ? rest : null;
       } else {

@@ -56,6 +56,18 @@ test.each([
   expect(new TextDecoder().decode(body ?? NO_PAYLOAD)).toBe("body");
 });
 
+test.each([
+  ["longer", 3],
+  ["shorter", 5],
+])("refuses a body that is %s than the edge announced", (_how, announced) => {
+  const core = new AgentStreamCore(ID, false, false, announced);
+  core.received(frame(FrameType.open));
+  expect(() => {
+    core.received(frame(FrameType.data, 1, Buffer.from("body")));
+    core.received(frame(FrameType.end, 2));
+  }).toThrow(FrameError);
+});
+
 function answered(): AgentStreamCore {
   const core = new AgentStreamCore(ID, false, true);
   core.received(frame(FrameType.open));
