@@ -2,14 +2,17 @@
  * Requests whose records the edge is about to complete: an external store gets them afterwards, since a
  * row that was delivered cannot be changed there.
  *
- * An agent that was killed reports such a record at its next start, and the edge completes it a few
- * seconds later. A record that nobody completes goes to the stores as it is.
+ * An agent that was killed reports such a record at its next start, and the edge completes it once
+ * the caller's stream has ended. A record that nobody completes goes to the stores as it is.
  */
 import { z } from "zod";
 import type { Outbox } from "./outbox.ts";
 
-/** The edge completes a record within this, all its attempts together. */
-export const HELD_MS = 30_000;
+/**
+ * The edge completes a record within 20 s after the caller's stream has ended, all its attempts
+ * together. The rest is for a caller that takes its time to read the last bytes.
+ */
+export const HELD_MS = 5 * 60_000;
 
 const Held = z.object({ request_id: z.string() });
 const Due = z.object({ due_ms: z.number().nullable() });
