@@ -167,11 +167,8 @@ export function configOf(environment: Variables, nameOf: Naming = unchanged): Ag
 /** The settings that need no edge. */
 export type ServedConfig = Pick<AgentConfig, "box" | "ollamaUrl" | "allowsServerTools">;
 
-const ServedVariables = AgentVariables.pick({
-  BOX_NAME: true,
-  OLLAMA_HOST: true,
-  ALLOW_SERVER_TOOLS: true,
-});
+const SERVED = { BOX_NAME: true, OLLAMA_HOST: true, ALLOW_SERVER_TOOLS: true } as const;
+const ServedVariables = AgentVariables.pick(SERVED);
 
 /**
  * Returns the settings that need no edge.
@@ -179,6 +176,28 @@ const ServedVariables = AgentVariables.pick({
  */
 export const servedConfigOf = (environment: Variables, nameOf: Naming = unchanged): ServedConfig =>
   servedPartOf(parsed(ServedVariables, environment, nameOf));
+
+/** The settings of the bench, which needs no edge. */
+export type BenchConfig = ServedConfig & Pick<AgentConfig, "nvidiaSmi" | "simulated">;
+
+const BenchVariables = AgentVariables.pick({
+  ...SERVED,
+  NVIDIA_SMI: true,
+  SIMULATED: true,
+});
+
+/**
+ * Returns the settings of the bench.
+ * @throws {ConfigError}
+ */
+export function benchConfigOf(environment: Variables): BenchConfig {
+  const { NVIDIA_SMI, SIMULATED, ...served } = parsed(BenchVariables, environment, unchanged);
+  return {
+    ...servedPartOf(served),
+    nvidiaSmi: NVIDIA_SMI,
+    simulated: SIMULATED === "1",
+  };
+}
 
 const servedPartOf = ({
   BOX_NAME,

@@ -1,4 +1,5 @@
 /** The text of `--help`. */
+import { CONTEXTS_DEFAULT } from "../protocol/bench.ts";
 import { DRAIN_MS } from "./clock/drain.ts";
 import { AgentVariables } from "./config.ts";
 import { documented, type VariableSchemas } from "./documented-variables.ts";
@@ -40,6 +41,7 @@ on disk until the Worker has stored them.
 Usage:
   ollama-edge-agent [--listen [host:]port]   run until SIGTERM or Ctrl-C
   ollama-edge-agent --check [--listen ...]   test the setup, then exit
+  ollama-edge-agent bench [--model m]        measure a model on this machine, then exit
 
 Options:
   --listen [host:]port  Also serve the Ollama API to callers on this machine or network. Their
@@ -47,6 +49,16 @@ Options:
                         Default host: 127.0.0.1
   --check               Test the Worker, the secret, Ollama, the GPU and the --listen address.
                         Exits with 1 if a required part fails. A GPU is optional.
+  bench                 Measure tokens per second, time to first token, prefill, load and energy.
+                        Needs no Worker, and works while the agent is running. It cannot see other
+                        callers: start it on an idle box. Options:
+    --model m           The model. Default: the only one that is in memory or installed
+    --json              Print the result as JSON
+    --contexts 128,...  Lengths of the prompts in tokens (default: ${CONTEXTS_DEFAULT.join(",")})
+    --output-tokens n   Length of each answer (default: 128)
+    --repeats n         Measured requests for each prompt length (default: 3)
+    --reload            Unload the model first, to measure the time of its load
+    --wait s            Longest wait for idle GPUs in seconds (default: 60)
   -h, --help            Print this help.
   --version             Print the version.
 

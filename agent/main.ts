@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command `ollama-edge-agent`: options, signals, exit codes. */
 import { parseArgs } from "node:util";
+import { benchCommand } from "./bench-command.ts";
 import { check } from "./check.ts";
 import { DRAIN_MS } from "./clock/drain.ts";
 import { StopSignals } from "./clock/stop-signals.ts";
@@ -19,6 +20,7 @@ const STOP_MS = 1_000;
 const log = makeLog();
 
 async function main(): Promise<void> {
+  if (process.argv[2] === "bench") return runBenchCommand(process.argv.slice(3));
   let options: { check?: boolean; help?: boolean; listen?: string; version?: boolean };
   try {
     options = parseArgs({
@@ -49,6 +51,23 @@ async function main(): Promise<void> {
       error instanceof ListenError
     )
       return stopWith(error.message, 2);
+    throw error;
+  }
+}
+
+/** Ctrl-C stops the request to Ollama too. */
+async function runBenchCommand(args: readonly string[]): Promise<void> {
+  if (args.includes("--help") || args.includes("-h")) return void process.stdout.write(HELP);
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.once(signal, () => stop.abort(new Error("The bench was cancelled.")));
+  try {
+    process.exitCode = await benchCommand(args, process.env, stop.signal, {
+      print: (text) => process.stdout.write(`${text}\n`),
+      note: (text) => process.stderr.write(`${text}\n`),
+    });
+  } catch (error) {
+    if (error instanceof ConfigError) return stopWith(error.message, 2);
     throw error;
   }
 }

@@ -159,7 +159,18 @@ const ROOMS: Record<string, Record<string, string[]>> = {
       "agent",
     ],
     help: ["clock", "config", "documented-variables", "version"],
+    "bench-command": [
+      "errors",
+      "config",
+      "measure",
+      "infer",
+      "readings",
+      "request",
+      "cloud",
+      "bench",
+    ],
     main: [
+      "bench-command",
       "clock",
       "errors",
       "config",
