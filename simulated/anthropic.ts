@@ -10,6 +10,7 @@ import type { Final, Piece, PromptCall } from "./generation.ts";
 import { BadBody, bodyAs, foldedBody, goJson } from "./go-json.ts";
 import { type AnswerFormat, answer, type World } from "./inference.ts";
 import { KEEP_ALIVE_MS } from "./keep-alive.ts";
+import { MARKED } from "./marks.ts";
 import { refusalFor } from "./native.ts";
 import { countOf } from "./text.ts";
 
@@ -113,6 +114,7 @@ function messagesFormat(model: string, streams: boolean, estimatedTokens: number
       model,
       content: [],
       usage: { input_tokens: estimatedTokens, output_tokens: 0 },
+      ...MARKED,
     };
     return [{ type: "message_start", message }];
   };
@@ -198,6 +200,7 @@ function messagesFormat(model: string, streams: boolean, estimatedTokens: number
         content: blocks,
         stop_reason: stopReasonOf(final, toolCalls.length > 0),
         usage: { input_tokens: final.promptTokens, output_tokens: final.tokens },
+        ...MARKED,
       };
       return { contentType: "application/json", body: `${goJson(body)}\n` };
     },

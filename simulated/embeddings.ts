@@ -8,6 +8,7 @@ import type { Exchange } from "./exchange.ts";
 import { BadBody, bodyAs, foldedBody, goJson } from "./go-json.ts";
 import { BUSY, type World } from "./inference.ts";
 import { KEEP_ALIVE_MS, keepAliveMs } from "./keep-alive.ts";
+import { MARKED } from "./marks.ts";
 import type { SimulatedModel } from "./models.ts";
 import { readBody } from "./native.ts";
 import { openaiError } from "./openai.ts";
@@ -55,6 +56,7 @@ export async function embed(exchange: Exchange, world: World): Promise<void> {
     total_duration: Number(process.hrtime.bigint() - start),
     load_duration: made.loadNs,
     prompt_eval_count: made.tokens,
+    ...MARKED,
   });
 }
 
@@ -75,7 +77,8 @@ export async function embeddings(exchange: Exchange, world: World): Promise<void
     keepAliveMs(body.keep_alive) ?? KEEP_ALIVE_MS,
     refuse,
   );
-  if (made !== null) exchange.json(200, { embedding: body.prompt === "" ? [] : made.vectors[0] });
+  if (made === null) return;
+  exchange.json(200, { embedding: body.prompt === "" ? [] : made.vectors[0], ...MARKED });
 }
 
 export async function openaiEmbeddings(exchange: Exchange, world: World): Promise<void> {
@@ -111,7 +114,7 @@ export async function openaiEmbeddings(exchange: Exchange, world: World): Promis
   exchange.send(
     200,
     "application/json",
-    `${goJson({ object: "list", data, model: body.model, usage })}\n`,
+    `${goJson({ object: "list", data, model: body.model, usage, ...MARKED })}\n`,
   );
 }
 

@@ -24,21 +24,25 @@ const WORDS: [pattern: RegExp, word: string][] = [
   [/name/i, "Ada"],
 ];
 
-/** @param name  the name of the value, which decides the word */
-export function exampleOf(schema: unknown, name = ""): unknown {
+/**
+ * @param name  the name of the value, which decides the word
+ * @param mark  stands before each text that the schema leaves open; a tool gets none
+ */
+export function exampleOf(schema: unknown, name = "", mark = ""): unknown {
   const parsed = Schema.safeParse(schema);
-  if (!parsed.success) return wordFor(name);
+  const word = `${mark} ${wordFor(name)}`.trimStart();
+  if (!parsed.success) return word;
   const { type, properties, items, anyOf, minimum } = parsed.data;
   if (parsed.data.const !== undefined) return parsed.data.const;
   if (parsed.data.enum?.[0] !== undefined) return parsed.data.enum[0];
-  if (anyOf?.[0] !== undefined) return exampleOf(anyOf[0], name);
+  if (anyOf?.[0] !== undefined) return exampleOf(anyOf[0], name, mark);
   switch (typeof type === "string" ? type : type?.[0]) {
     case "object":
       return Object.fromEntries(
-        Object.entries(properties ?? {}).map(([key, inner]) => [key, exampleOf(inner, key)]),
+        Object.entries(properties ?? {}).map(([key, inner]) => [key, exampleOf(inner, key, mark)]),
       );
     case "array":
-      return [exampleOf(items, name)];
+      return [exampleOf(items, name, mark)];
     case "integer":
     case "number":
       return Math.max(minimum ?? 0, 7);
@@ -48,8 +52,8 @@ export function exampleOf(schema: unknown, name = ""): unknown {
       return null;
     default:
       return properties === undefined
-        ? wordFor(name)
-        : exampleOf({ ...parsed.data, type: "object" }, name);
+        ? word
+        : exampleOf({ ...parsed.data, type: "object" }, name, mark);
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { exampleOf } from "./examples.ts";
+import { TEXT_MARK } from "./marks.ts";
 import type { SimulatedModel } from "./models.ts";
 import type { Runner } from "./runner.ts";
 import { countOf, randomOf, textHash, thoughts, tokens } from "./text.ts";
@@ -120,7 +121,9 @@ function planOf(call: PromptCall, model: SimulatedModel, seed: number): Plan {
   }
   if (call.format !== undefined && call.format !== "") {
     const text = JSON.stringify(
-      call.format === "json" ? { answer: exampleOf({}) } : exampleOf(call.format),
+      call.format === "json"
+        ? { answer: exampleOf({}, "", TEXT_MARK) }
+        : exampleOf(call.format, "", TEXT_MARK),
     );
     const parts = text.match(/.{1,4}/gsu) ?? [];
     return {
@@ -139,9 +142,6 @@ function planOf(call: PromptCall, model: SimulatedModel, seed: number): Plan {
   };
 }
 
-/** The first token of every text, so that nobody takes it for a model's. */
-const MARK = "[simulated]";
-
 function* spoken(seed: number, count: number, thinkingCount: number): Generator<Piece> {
   let left = thinkingCount;
   if (left > 0) {
@@ -151,7 +151,7 @@ function* spoken(seed: number, count: number, thinkingCount: number): Generator<
     }
   }
   left = count - thinkingCount;
-  if (left-- > 0) yield { content: MARK };
+  if (left-- > 0) yield { content: TEXT_MARK };
   let space = " ";
   for (const content of tokens(seed)) {
     if (left-- <= 0) break;

@@ -9,6 +9,7 @@ import type { Final, Piece, PromptCall, ToolCall } from "./generation.ts";
 import { BadBody, bodyAs, foldedBody, goJson, goTime } from "./go-json.ts";
 import { type AnswerFormat, answer, type WholeAnswer, type World } from "./inference.ts";
 import { keepAliveMs } from "./keep-alive.ts";
+import { MARKED } from "./marks.ts";
 import { textHash } from "./text.ts";
 
 const Options = z.looseObject({ num_predict: z.number().nullish(), seed: z.number().nullish() });
@@ -163,6 +164,7 @@ function nativeFormat(model: string, streams: boolean, shape: Shape): AnswerForm
     done_reason: final.doneReason,
     ...shape.more,
     ...metricsOf(final),
+    ...MARKED,
   });
   return {
     streams,

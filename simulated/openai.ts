@@ -12,6 +12,7 @@ import type { Final, Piece, PromptCall, ToolCall } from "./generation.ts";
 import { BadBody, bodyAs, foldedBody, goJson } from "./go-json.ts";
 import { type AnswerFormat, answer, type World } from "./inference.ts";
 import { KEEP_ALIVE_MS } from "./keep-alive.ts";
+import { FINGERPRINT } from "./marks.ts";
 import { NativeTool, refusalFor } from "./native.ts";
 
 const Part = z.looseObject({
@@ -164,7 +165,7 @@ function chatFormat(model: string, streams: boolean, includesUsage: boolean): An
     object,
     created,
     model: of,
-    system_fingerprint: "fp_ollama",
+    system_fingerprint: FINGERPRINT,
   });
   const chunk = (delta: Record<string, unknown>, finish: string | null = null, of = model) => ({
     ...head("chat.completion.chunk", of),
@@ -235,7 +236,7 @@ function completionFormat(model: string, streams: boolean, includesUsage: boolea
     created: unixNow(),
     choices,
     model: of,
-    system_fingerprint: "fp_ollama",
+    system_fingerprint: FINGERPRINT,
     ...(includesUsage ? { usage } : {}),
   });
   const choice = (text: string, finish: string | null) => ({
@@ -259,7 +260,7 @@ function completionFormat(model: string, streams: boolean, includesUsage: boolea
         object: "text_completion",
         created: unixNow(),
         model,
-        system_fingerprint: "fp_ollama",
+        system_fingerprint: FINGERPRINT,
       };
       return {
         contentType: "application/json",

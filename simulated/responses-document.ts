@@ -108,7 +108,7 @@ export function responseOf(
     store: false,
     background: false,
     service_tier: "default",
-    metadata: {},
+    metadata: { simulated: "true" },
     safety_identifier: null,
     prompt_cache_key: null,
   };

@@ -95,7 +95,7 @@ test("chat supports tools, thinking, images and formats", async () => {
   });
   expect(seen.prompt_eval_count).toBeGreaterThan(256);
   const shaped = await ollama.chat({ model: "llama3.2", messages: user("x"), format: parameters });
-  expect(JSON.parse(shaped.message.content)).toEqual(args);
+  expect(JSON.parse(shaped.message.content)).toEqual({ ...args, city: "[simulated] Paris" });
 });
 
 test("both routes return embeddings, and the older one counts no tokens", async () => {
@@ -108,7 +108,7 @@ test("both routes return embeddings, and the older one counts no tokens", async 
   expect(Math.hypot(...(embeddings[0] ?? []))).toBeCloseTo(1, 5);
   expect(prompt_eval_count).toBeGreaterThan(0);
   const older = await ollama.embeddings({ model: "nomic-embed-text", prompt: "one" });
-  expect(older).toEqual({ embedding: embeddings[0] });
+  expect(older).toEqual({ embedding: embeddings[0], simulated: true });
   await expect(ollama.chat({ model: "nomic-embed-text", messages: user("x") })).rejects.toThrow(
     "does not support chat",
   );
