@@ -125,6 +125,9 @@ export const READINGS_WATCHED_MS = 2_000;
  */
 export const READINGS_IDLE_MS = 150_000;
 
+/** Interval of readings while nobody is watching and requests wait: a scrape shows the queue. */
+export const READINGS_QUEUED_MS = 30_000;
+
 /** How long one WATCH keeps the agent at the quick pace. */
 export const WATCHED_FOR_MS = 30_000;
 

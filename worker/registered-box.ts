@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { GpuEnergy } from "../protocol/gpu-energy.ts";
 import { type LoadedModel, Readings, withTag } from "../protocol/inventory.ts";
+import { READINGS_IDLE_MS } from "../protocol/limits.ts";
 import { Hello } from "../protocol/messages.ts";
 import type { GpuSample, SystemSample } from "../protocol/records.ts";
 
@@ -43,7 +44,10 @@ export const RegisteredBox = z.object({
 });
 export type RegisteredBox = z.infer<typeof RegisteredBox>;
 
-/** Current status of a box, from its Box object. `null` means unknown. */
+/**
+ * Current status of a box, as the Aggregator knows it: the Box reports when its agent comes and goes, and
+ * the agent reports the rest. `null` means unknown.
+ */
 export type BoxStatus = {
   name: string;
   up: boolean;
@@ -51,6 +55,19 @@ export type BoxStatus = {
   queue_depth: number | null;
 };
 export type BoxStatuses = BoxStatus[];
+
+/**
+ * Longest silence of an agent that has its tunnel. Its Box notices a lost one only when it is called.
+ */
+const SILENT_MS = 2 * READINGS_IDLE_MS + 30_000;
+
+export function statusOf(box: RegisteredBox, nowMs: number): BoxStatus {
+  const { name, state, last_seen_ms, connected_at_ms, readings, readings_at_ms } = box;
+  const up = state !== "down" && nowMs - last_seen_ms <= SILENT_MS;
+  const atMs = readings_at_ms ?? 0;
+  const load = up && atMs >= connected_at_ms && nowMs - atMs <= FRESH_MS ? readings : null;
+  return { name, up, in_flight: load?.in_flight ?? null, queue_depth: load?.queued ?? null };
+}
 
 /** Returns the newest sample of each GPU. @param samples  oldest first */
 export const newestPerGpu = (samples: readonly GpuSample[]): GpuSample[] => [

@@ -1,12 +1,13 @@
 /**
- * Sends readings to the edge: rarely while nobody is watching this box, every few seconds while
- * somebody is, and at once when the inventory changes.
+ * Sends readings to the edge: rarely while nobody is watching this box, more often while requests wait,
+ * every few seconds while somebody watches, and at once when the inventory changes.
  */
 import { type Frame, FrameType, tunnelFrame } from "../../protocol/frames.ts";
 import type { OpenRequest, Readings } from "../../protocol/inventory.ts";
 import {
   OPEN_REQUESTS_MAX,
   READINGS_IDLE_MS,
+  READINGS_QUEUED_MS,
   READINGS_WATCHED_MS,
   WATCHED_FOR_MS,
 } from "../../protocol/limits.ts";
@@ -34,6 +35,7 @@ export class ReadingsSender {
   readonly #repeater = new Repeater(() => this.#sendReadings(), after);
   #watchedUntilMs = 0;
   #sentLoad = "";
+  #sentMs = Number.NEGATIVE_INFINITY;
 
   constructor(shell: ReadingsSenderShell) {
     this.#shell = shell;
@@ -55,9 +57,13 @@ export class ReadingsSender {
     if (isNews) this.send();
   }
 
-  /** Sends readings now if somebody is watching and requests came, began or went. */
+  /**
+   * Sends readings now if requests came, began or went and somebody is watching, or if they begin to
+   * wait: that is rare, and a scrape should show it.
+   */
   sendChangedLoad(): void {
-    if (this.#isWatched && loadOf(this.#shell.counts()) !== this.#sentLoad) this.send();
+    const counts = this.#shell.counts();
+    if (this.#isWatched ? loadOf(counts) !== this.#sentLoad : this.#isNewQueue(counts)) this.send();
   }
 
   /** Sends readings now if the tunnel is up, and schedules the next ones. */
@@ -77,7 +83,13 @@ export class ReadingsSender {
     };
     this.#shell.send(tunnelFrame(FrameType.readings, readings));
     this.#sentLoad = loadOf(readings);
-    return this.#isWatched ? READINGS_WATCHED_MS : READINGS_IDLE_MS;
+    this.#sentMs = performance.now();
+    if (this.#isWatched) return READINGS_WATCHED_MS;
+    return readings.queued > 0 ? READINGS_QUEUED_MS : READINGS_IDLE_MS;
+  }
+
+  #isNewQueue({ queued }: Pick<Readings, "queued">): boolean {
+    return queued > 0 && performance.now() - this.#sentMs >= READINGS_QUEUED_MS;
   }
 
   get #isWatched(): boolean {

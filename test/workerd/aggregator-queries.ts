@@ -3,9 +3,6 @@ import type { LogsPage } from "../../protocol/api/logs.ts";
 import { HistoryPoint, HistoryQuery } from "../../protocol/api/stats.ts";
 import type { Aggregator } from "../../worker/aggregator/aggregator.ts";
 import { spanOf } from "../../worker/answers/history.ts";
-import type { BoxStatuses } from "../../worker/registered-box.ts";
-
-export const LIVE: BoxStatuses = [{ name: "atlas", up: true, in_flight: 2, queue_depth: 1 }];
 
 export const logsQuery = (rest: Partial<LogsPage> = {}): LogsPage => ({ limit: 100, ...rest });
 

@@ -6,7 +6,7 @@ import type { Aggregator } from "../../worker/aggregator/aggregator.ts";
 import { parseExposition, seriesValue } from "../support/exposition-parser.ts";
 import { gpuOf, readingsOf, recordOf } from "../support/records.ts";
 import { seeded } from "../support/seeded.ts";
-import { changes, historyOf, LIVE, logsQuery, sum } from "./aggregator-queries.ts";
+import { changes, historyOf, logsQuery, sum } from "./aggregator-queries.ts";
 import { freshAggregator } from "./fresh-aggregator.ts";
 
 test("counts a record that is delivered twice once", async () => {
@@ -14,7 +14,7 @@ test("counts a record that is delivered twice once", async () => {
   const record = recordOf(Date.now());
   expect(await aggregator.ingest([record, record])).toEqual({ counted: 1 });
   expect(await aggregator.ingest([record, recordOf(Date.now(), {}, 1)])).toEqual({ counted: 1 });
-  expect(await aggregator.current(LIVE)).toMatchObject({
+  expect(await aggregator.current()).toMatchObject({
     total_requests: 2,
     total_tokens: 200,
     total_prompt_tokens: 40,
@@ -27,7 +27,7 @@ test("keeps the first of two different records of one request", async () => {
   const now = Date.now();
   await aggregator.ingest([recordOf(now, { status: "error", box: null, failed_at: "tunnel" })]);
   await aggregator.ingest([recordOf(now)]);
-  expect(await aggregator.current(LIVE)).toMatchObject({ total_requests: 1, total_errors: 1 });
+  expect(await aggregator.current()).toMatchObject({ total_requests: 1, total_errors: 1 });
 });
 
 test("completes the record of a restarted agent with the edge's status and latency", async () => {
@@ -56,7 +56,7 @@ test("completes the record of a restarted agent with the edge's status and laten
   });
   expect(of(1)).toMatchObject({ status: "success", latency_ms: 1_250 });
   expect(of(2)).toMatchObject(known);
-  expect(await aggregator.current(LIVE)).toMatchObject({
+  expect(await aggregator.current()).toMatchObject({
     total_requests: 3,
     avg_latency_ms: 1_250,
   });
@@ -71,7 +71,7 @@ test("keeps totals, rates and boxes when the object is evicted", async () => {
   ]);
   await aggregator.read("atlas", readingsOf(now, ["llama3.2:latest"], [gpuOf("atlas", now)]));
   const snapshot = async () => {
-    const { uptime_seconds: _, timestamp: __, ...current } = await aggregator.current(LIVE);
+    const { uptime_seconds: _, timestamp: __, ...current } = await aggregator.current();
     const { timestamp: ___, ...gpu } = await aggregator.gpu();
     return {
       current,
@@ -122,7 +122,7 @@ test("counts exactly the records after random batches with duplicates and evicti
   const promptTokens = sum(inference, ({ prompt_tokens }) => prompt_tokens ?? 0);
   const answered = inference.filter(({ status }) => status === "success");
   const latency = sum(answered, ({ latency_ms }) => latency_ms);
-  const current = CurrentStats.parse(await aggregator.current(LIVE));
+  const current = CurrentStats.parse(await aggregator.current());
   expect(current).toMatchObject({
     total_requests: 600,
     total_tokens: tokens,
@@ -136,7 +136,7 @@ test("counts exactly the records after random batches with duplicates and evicti
       Math.ceil(answered.length * 0.95) - 1
     ] ?? 0;
   expect(Math.abs((current.latency_p95_ms ?? 0) / exact - 1)).toBeLessThan(0.0055);
-  const families = parseExposition(await aggregator.exposition(LIVE, false));
+  const families = parseExposition(await aggregator.exposition(false));
   expect(seriesValue(families, "ollama_requests_total")).toBe(600);
   expect(seriesValue(families, "ollama_tokens_generated_total")).toBe(tokens);
   expect(seriesValue(families, "ollama_prompt_tokens_total")).toBe(promptTokens);
@@ -189,7 +189,7 @@ test("counts a model that no box has as other, and keeps the name of a deleted m
     tokens_per_second: 100,
     error_rate: 0,
   });
-  expect((await aggregator.current(LIVE)).models_in_use).toEqual(["mistral", "llama3.2"]);
+  expect((await aggregator.current()).models_in_use).toEqual(["mistral", "llama3.2"]);
 });
 
 test("leaves a model that was only copied or deleted out of the models in use", async () => {
@@ -201,7 +201,7 @@ test("leaves a model that was only copied or deleted out of the models in use", 
     recordOf(now, { model: "mistral", endpoint: "/api/delete" }, 2),
     recordOf(now, {}, 3),
   ]);
-  expect((await aggregator.current(LIVE)).models_in_use).toEqual(["llama3.2"]);
+  expect((await aggregator.current()).models_in_use).toEqual(["llama3.2"]);
 });
 
 test("writes one row per record and two per cell for a batch of any size", async () => {
@@ -229,6 +229,6 @@ test("leaves no trace of a failed transaction", async () => {
     await expect(instance.ingest([recordOf(now, {}, 1)])).rejects.toThrow("rollup");
     storage.sql.exec("ALTER TABLE hidden RENAME TO rollup");
   });
-  expect(await aggregator.current(LIVE)).toMatchObject({ total_requests: 1 });
+  expect(await aggregator.current()).toMatchObject({ total_requests: 1 });
   expect(await aggregator.ingest([recordOf(now, {}, 1)])).toEqual({ counted: 1 });
 });

@@ -221,7 +221,7 @@ test.each([1, 16] as const)(
 const scrape = () => call("/api/metrics").then(textOf);
 const MONTHS: [name: string, hours: number, everyMs: number, read: () => Promise<unknown>][] = [
   ["an idle box", 6, Number.POSITIVE_INFINITY, async () => {}],
-  ["an idle box, scraped every 30 s", 0.25, 30_000, scrape],
+  ["an idle box, scraped every 30 s", 6, 30_000, scrape],
   ["an idle box, one page open", 0.25, 5_000, () => call("/api/live").then(textOf)],
 ];
 test.each(MONTHS)(

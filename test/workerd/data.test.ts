@@ -9,7 +9,7 @@ import { freshAggregator } from "./fresh-aggregator.ts";
 
 /** Everything that the API shows about requests. */
 async function shown(aggregator: DurableObjectStub<Aggregator>) {
-  const { total_requests, total_tokens, tokens_per_second } = await aggregator.current([]);
+  const { total_requests, total_tokens, tokens_per_second } = await aggregator.current();
   const { logs, total } = await aggregator.logs({ limit: 100 });
   const models = (await aggregator.models()).models.map(({ name }) => name);
   return {
@@ -106,7 +106,7 @@ test("clearing metrics keeps the logs, and a late record appears only in the log
     logs: [late, ...records.toReversed()].map(({ request_id }) => request_id),
     total: 4,
   });
-  const families = parseExposition(await aggregator.exposition([], false));
+  const families = parseExposition(await aggregator.exposition(false));
   expect(seriesValue(families, "ollama_requests_total")).toBe(0);
   expect(families.get("ollama_request_latency_ms")?.series).toEqual([]);
   const samples = await runInDurableObject(aggregator, (_, { storage }) =>

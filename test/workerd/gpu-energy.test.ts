@@ -36,11 +36,11 @@ test("shows the same joules of the same hour in the API, the metrics and both hi
     });
   }
   const hour = active + idle;
-  const { boxes } = Boxes.parse(await aggregator.boxes([]));
+  const { boxes } = Boxes.parse(await aggregator.boxes());
   const total = boxes[0]?.energy;
   expect(total?.active.joules).toBe(active);
   expect((total?.active.joules ?? 0) + (total?.loaded.joules ?? 0)).toBe(hour);
-  const text = await aggregator.exposition([], false);
+  const text = await aggregator.exposition(false);
   const shown = [...text.matchAll(/^ollama_gpu_energy_joules_total\{[^}]*\} ([\d.e+]+)$/gm)];
   expect(shown.reduce((sum, [, joules]) => sum + Number(joules), 0)).toBe(hour);
   const span = { from: from / 1_000, granularity: 600, buckets: 6 };

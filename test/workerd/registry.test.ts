@@ -125,7 +125,7 @@ test("adds up the energy of a GPU over starts of its agent and of this object", 
   await report(first, 100);
   await report(first, 140);
   await report(second, 5);
-  const { boxes } = Boxes.parse(await aggregator.boxes([]));
+  const { boxes } = Boxes.parse(await aggregator.boxes());
   expect(boxes[0]?.gpu_energy).toMatchObject([
     { index: 0, uuid: "GPU-1", name: "L40S", active: { joules: 145 }, standing_w: 50 },
   ]);

@@ -11,7 +11,6 @@ import type { Bench } from "../../protocol/api/bench.ts";
 import type { ConfigPatch } from "../../protocol/api/config.ts";
 import type { Cleared, DataSummary } from "../../protocol/api/data.ts";
 import type { Boxes, Gpu } from "../../protocol/api/fleet.ts";
-import type { Live as LivePage } from "../../protocol/api/live.ts";
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
 import type {
   RepositoryEntry,
@@ -28,12 +27,11 @@ import { withoutText } from "../../protocol/kept-text.ts";
 import type { EdgeSettings, Hello } from "../../protocol/messages.ts";
 import type { ReportedRecord, RequestRecord } from "../../protocol/records.ts";
 import type { Tariff } from "../../protocol/tariff.ts";
-import type { Observed } from "../answers/concerns.ts";
 import type { Span } from "../answers/history.ts";
 import { type TariffRefusal, tariffFailure, tariffState } from "../answers/tariff.ts";
 import { requestCost } from "../counting/pricing.ts";
 import type { Bindings } from "../env.ts";
-import type { BoxStatuses, RegisteredBox } from "../registered-box.ts";
+import type { RegisteredBox } from "../registered-box.ts";
 import type { RepositoryResult } from "../repository/model-repository.ts";
 import type { ModelEdit } from "../repository/stored.ts";
 import { inForce, type RunTimeSettings, type Settings, settingsOf } from "../settings.ts";
@@ -42,7 +40,7 @@ import { clearData } from "./clearing.ts";
 import { currentFleet, type Fleet } from "./fleet.ts";
 import { type AggregatorStores, openStores } from "./stores.ts";
 import { vet } from "./vetting.ts";
-import { Views } from "./views.ts";
+import { Views, type Watched } from "./views.ts";
 import { Wakes } from "./wakes.ts";
 
 export class Aggregator extends DurableObject<Bindings> {
@@ -108,12 +106,10 @@ export class Aggregator extends DurableObject<Bindings> {
     return { keep_text: this.#inForce().logContent === "on" };
   }
 
-  /** Notes that a box accepts no new streams. */
   draining(box: string): void {
     this.#stores.registry.draining(box, Date.now());
   }
 
-  /** Marks a box as down since `atMs`, when its tunnel was lost. */
   gone(box: string, atMs: number = Date.now()): void {
     this.#stores.registry.gone(box, atMs);
   }
@@ -122,10 +118,11 @@ export class Aggregator extends DurableObject<Bindings> {
     this.#stores.forgetBox(box);
   }
 
-  /** Takes an agent's readings of its models, its GPUs and its machine. */
   async read(box: string, readings: Readings): Promise<void> {
     const nowMs = Date.now();
-    await this.#wakes.flushingSoon(nowMs, () => this.#stores.registry.read(box, readings, nowMs));
+    this.#stores.listedRequests.report(box, readings.requests, nowMs);
+    const kept = { ...readings, requests: [] };
+    await this.#wakes.flushingSoon(nowMs, () => this.#stores.registry.read(box, kept, nowMs));
     if (readings.gpu.samples.length + readings.system.length > 0)
       await this.#wakes.onNewData(nowMs);
   }
@@ -134,7 +131,10 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#stores.registry.boxes();
   }
 
-  /** Returns what a Worker needs to serve calls. */
+  boxNames(): string[] {
+    return this.#stores.registry.boxes().map(({ name }) => name);
+  }
+
   fleet(): Fleet {
     return currentFleet(this.#stores, Date.now());
   }
@@ -159,7 +159,6 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#flushingAfter(this.#stores.repository.toggleFavorite(name));
   }
 
-  /** @returns the name of the removed model */
   repositoryRemove(name: string): Promise<RepositoryResult<string>> {
     return this.#flushingAfter(this.#stores.repository.remove(name));
   }
@@ -168,8 +167,8 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#flushingAfter(this.#stores.repository.sync());
   }
 
-  current(live: BoxStatuses): CurrentStats {
-    return this.#views.current(live);
+  current(): CurrentStats {
+    return this.#views.current();
   }
 
   /** Returns the buckets of a span, including empty ones. */
@@ -177,7 +176,6 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#views.history(span, filter);
   }
 
-  /** Returns one page of the ledger. Older records continue in the external store, if any. */
   logs(page: LogsPage): Logs {
     return this.#views.logs(page);
   }
@@ -187,7 +185,6 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#views.olderLogs();
   }
 
-  /** Returns when metrics were last cleared, unix ms; null if never. */
   metricsClearedMs(): number | null {
     return this.#stores.epochs.clearedMs("metrics");
   }
@@ -213,17 +210,17 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#views.gpu(box);
   }
 
-  boxes(live: BoxStatuses, box?: string): Boxes {
-    return this.#views.boxes(live, box);
+  boxes(box?: string): Boxes {
+    return this.#views.boxes(box);
   }
 
-  /** Returns the current figures that the page shows. */
-  now(live: BoxStatuses): Pick<LivePage, "stats" | "recent" | "boxes"> {
-    return this.#views.now(live);
+  /** Returns the present, in one call: the page reads it every few seconds. */
+  watched(): Watched {
+    return { ...this.#views.watched(), observed: this.#observed() };
   }
 
-  system(live: BoxStatuses, box?: string): System {
-    return this.#views.system(live, box);
+  system(box?: string): System {
+    return this.#views.system(box);
   }
 
   /** Returns the buckets of a span, including empty ones. Samples not yet batched count too. */
@@ -231,16 +228,15 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#views.systemHistory(span, box);
   }
 
-  /** Returns the same buckets as {@link systemHistory}, for each GPU. */
   gpuHistory(span: Span, box?: string): Omit<GpuHistory, "time_range" | "store"> {
     return this.#views.gpuHistory(span, box);
   }
 
-  exposition(live: BoxStatuses, openMetrics: boolean): string {
-    return this.#views.exposition(live, openMetrics);
+  /** Shows the newest readings. Makes no agent send fresh ones: a scrape is no person. */
+  exposition(openMetrics: boolean): string {
+    return this.#views.exposition(openMetrics);
   }
 
-  /** Returns the settings that were changed at run time. */
   settings(): RunTimeSettings {
     return this.#stores.settings.get();
   }
@@ -255,7 +251,6 @@ export class Aggregator extends DurableObject<Bindings> {
     return tariffState(this.#stores.tariffs.newest());
   }
 
-  /** Puts a tariff in force; null removes it. @param configured  boxes that may connect */
   putTariff(tariff: Tariff | null, configured: readonly string[]): TariffRefusal | null {
     const { tariffs, registry, intake } = this.#stores;
     const known = [...configured, ...registry.boxes().map(({ name }) => name)];
@@ -278,11 +273,14 @@ export class Aggregator extends DurableObject<Bindings> {
   }
 
   /** Reports on recording, external stores, the repository that one may hold, and untrusted records. */
-  observed(): Pick<Observed, "isRecording" | "stores" | "repositoryError" | "untrusted"> {
+  observed(): Watched["observed"] {
+    return this.#observed();
+  }
+
+  #observed(): Watched["observed"] {
     return { isRecording: this.#inForce().enableInstrumentation, ...this.#views.stores() };
   }
 
-  /** Returns when this object's storage was created, unix ms: it has counted since then. */
   since(): number {
     return this.#stores.createdAtMs;
   }

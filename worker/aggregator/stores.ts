@@ -17,6 +17,7 @@ import { Erasure } from "./erasure.ts";
 import { Forgotten } from "./forgotten.ts";
 import { Intake } from "./intake.ts";
 import { Ledger } from "./ledger.ts";
+import { ListedRequests } from "./listed-requests.ts";
 import { Registry } from "./registry.ts";
 import { RunTimeSettingsStore } from "./run-time-settings.ts";
 import { SampleStore } from "./samples.ts";
@@ -37,6 +38,7 @@ export type AggregatorStores = {
   deliveryStates: DeliveryStates;
   deliveries: StoreDeliveries;
   registry: Registry;
+  listedRequests: ListedRequests;
   epochs: Epochs;
   settings: RunTimeSettingsStore;
   tariffs: Tariffs;
@@ -112,6 +114,7 @@ export function openStores(
     deliveryStates,
     deliveries,
     registry,
+    listedRequests: new ListedRequests(),
     epochs,
     settings,
     tariffs,

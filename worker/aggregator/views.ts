@@ -17,7 +17,7 @@ import { systemHistoryOf } from "../answers/system-history.ts";
 import { shortName } from "../counting/model-key.ts";
 import { scrape } from "../exposition/scrape.ts";
 import { render } from "../exposition/text.ts";
-import { type BoxStatuses, type RegisteredBox, upNames } from "../registered-box.ts";
+import { type BoxStatuses, type RegisteredBox, statusOf, upNames } from "../registered-box.ts";
 import { timeOf } from "../storage/uuid-time.ts";
 import { VERSION } from "../version.ts";
 import { type CellFilter, HOUR_SECONDS, MINUTE_SECONDS } from "./cells.ts";
@@ -27,6 +27,13 @@ import type { AggregatorStores } from "./stores.ts";
 /** Window of the "recent" statistics, in minutes, including the current one. */
 const RECENT_MINUTES = 5;
 
+/** The present as the page shows it, and what else its health depends on. */
+export type Watched = Pick<LivePage, "stats" | "recent" | "boxes" | "in_flight"> & {
+  observed: Pick<Observed, "isRecording" | "stores" | "repositoryError" | "untrusted">;
+  /** When this object's storage was created, unix ms: it has counted since then. */
+  sinceMs: number;
+};
+
 export class Views {
   readonly #stores: AggregatorStores;
 
@@ -34,17 +41,7 @@ export class Views {
     this.#stores = stores;
   }
 
-  /** Reports on external stores, the repository that one may hold, and untrusted records. */
-  stores(): Pick<Observed, "stores" | "repositoryError" | "untrusted"> {
-    const { deliveries, sharedRepository, untrusted } = this.#stores;
-    return {
-      stores: deliveries.reports(),
-      repositoryError: sharedRepository?.failure ?? null,
-      untrusted: untrusted.all(),
-    };
-  }
-
-  current(live: BoxStatuses): CurrentStats {
+  current(): CurrentStats {
     const { createdAtMs, intake, cells, registry } = this.#stores;
     const nowMs = Date.now();
     const now = Math.floor(nowMs / 1_000);
@@ -56,7 +53,7 @@ export class Views {
       lastHour: [...cells.rollups(from, now + 1)],
       tokensPerSecond: intake.tokensPerSecond(nowMs),
       boxes: registry.boxes(),
-      live,
+      live: this.#statuses(nowMs),
     });
   }
 
@@ -91,20 +88,39 @@ export class Views {
     return gpuState(this.#boxes(box), Date.now());
   }
 
-  boxes(live: BoxStatuses, box?: string): Boxes {
-    return boxesState(this.#boxes(box), live, Date.now());
+  boxes(box?: string): Boxes {
+    const nowMs = Date.now();
+    return boxesState(this.#boxes(box), this.#statuses(nowMs), nowMs);
   }
 
-  now(live: BoxStatuses): Pick<LivePage, "stats" | "recent" | "boxes"> {
-    const now = Math.floor(Date.now() / 1_000);
+  watched(): Omit<Watched, "observed"> {
+    const nowMs = Date.now();
+    const now = Math.floor(nowMs / 1_000);
     const from = now - (now % MINUTE_SECONDS) - (RECENT_MINUTES - 1) * MINUTE_SECONDS;
     const recent = recentOf(RECENT_MINUTES, [...this.#stores.cells.rollups(from, now + 1)]);
-    const boxes = this.boxes(live).boxes.map(({ models: _, ...box }) => box);
-    return { stats: this.current(live), recent, boxes };
+    const boxes = this.boxes().boxes.map(({ models: _, ...box }) => box);
+    const in_flight = this.#stores.listedRequests.of(upNames(this.#statuses(nowMs)), nowMs);
+    return {
+      stats: this.current(),
+      recent,
+      boxes,
+      in_flight,
+      sinceMs: this.#stores.createdAtMs,
+    };
   }
 
-  system(live: BoxStatuses, box: string | undefined): System {
-    return systemState(this.#boxes(box), upNames(live), Date.now());
+  stores(): Pick<Observed, "stores" | "repositoryError" | "untrusted"> {
+    const { deliveries, sharedRepository, untrusted } = this.#stores;
+    return {
+      stores: deliveries.reports(),
+      repositoryError: sharedRepository?.failure ?? null,
+      untrusted: untrusted.all(),
+    };
+  }
+
+  system(box: string | undefined): System {
+    const nowMs = Date.now();
+    return systemState(this.#boxes(box), upNames(this.#statuses(nowMs)), nowMs);
   }
 
   systemHistory(span: Span, box: string | undefined): SystemPoint[] {
@@ -115,13 +131,15 @@ export class Views {
     return gpuHistoryOf(span, this.#samplesSince(span.from * 1_000, box));
   }
 
-  exposition(live: BoxStatuses, openMetrics: boolean): string {
+  exposition(openMetrics: boolean): string {
+    const nowMs = Date.now();
+    const live = this.#statuses(nowMs);
     const lifetime = this.#stores.intake.lifetime();
     const sinks = this.#stores.deliveries.health();
     const boxes = this.#stores.registry.boxes();
     const untrusted = this.#stores.untrusted.all();
     return render(
-      scrape({ nowMs: Date.now(), version: VERSION, lifetime, boxes, live, sinks, untrusted }),
+      scrape({ nowMs, version: VERSION, lifetime, boxes, live, sinks, untrusted }),
       openMetrics,
     );
   }
@@ -151,6 +169,10 @@ export class Views {
   *#samplesSince(fromMs: number, box: string | undefined): Generator<BoxSamples> {
     yield* this.#stores.samples.since(fromMs, box);
     yield* this.#stores.registry.pending(box);
+  }
+
+  #statuses(nowMs: number): BoxStatuses {
+    return this.#stores.registry.boxes().map((box) => statusOf(box, nowMs));
   }
 
   #boxes(only: string | undefined): RegisteredBox[] {

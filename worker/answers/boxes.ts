@@ -12,7 +12,7 @@ import {
 import { isoOf } from "./figures.ts";
 import { gpusOf } from "./gpus.ts";
 
-/** @param isUp  the Box's own status, which can be newer than the registry */
+/** @param isUp  its current status: its entry may not show yet that it is gone */
 export function boxHealth(
   { name, state, hello, last_seen_ms, readings }: RegisteredBox,
   isUp: boolean,
@@ -32,8 +32,9 @@ export function boxesState(
   live: BoxStatuses,
   nowMs: number,
 ): Boxes {
+  const statuses = new Map(live.map((status) => [status.name, status]));
   const details = boxes.map((box) => {
-    const now = live.find(({ name }) => name === box.name);
+    const now = statuses.get(box.name);
     return detailOf(
       box,
       now ?? { name: box.name, up: false, in_flight: null, queue_depth: null },

@@ -60,7 +60,6 @@ export async function passReadings(
 ): Promise<Readings> {
   const readings = parsePayload(Readings, payload);
   for (const sample of [...readings.gpu.samples, ...(readings.gpu.history ?? [])]) sample.box = box;
-  // Open requests describe this moment only, so the registry does not keep them.
-  await registry.read(box, { ...readings, requests: [] });
+  await registry.read(box, readings);
   return readings;
 }

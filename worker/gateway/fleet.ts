@@ -1,14 +1,12 @@
 /**
- * The boxes: whether one is up, their current status, and the streams of this isolate on them.
+ * The boxes: whether one is up, and the streams of this isolate on them.
  */
 
-import type { InFlight } from "../../protocol/api/live.ts";
 import type { Fleet } from "../aggregator/fleet.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import { boxStubOf } from "../box/stub.ts";
 import type { Bindings } from "../env.ts";
-import { GatewayError } from "../errors.ts";
-import { type BoxStatuses, type RegisteredBox, upNames } from "../registered-box.ts";
+import type { RegisteredBox } from "../registered-box.ts";
 import { fleetFor, forgetBoxes, type Invocation } from "./known-fleet.ts";
 import { newPulse, type Pulse } from "./stream/pulse.ts";
 
@@ -75,56 +73,6 @@ export function countStream(box: string, ended: Promise<unknown>): void {
   void ended.then(() => {
     pulse.open--;
   });
-}
-
-/**
- * Requests the current status of each Box. This also makes their agents send fresh readings, which
- * have reached the Aggregator when this returns.
- * @param only  requests the status of this box alone
- * @throws {GatewayError} `box_unknown` if no box of that name has ever connected
- */
-export async function boxStatuses(env: Bindings, only?: string): Promise<BoxStatuses> {
-  return (await statusesAndRequests(env, only)).live;
-}
-
-/** Returns the statuses and the requests in flight, oldest first. */
-export async function statusesAndRequests(
-  env: Bindings,
-  only?: string,
-): Promise<{ live: BoxStatuses; requests: InFlight[] }> {
-  const boxes = (await aggregatorOf(env).registry()).filter(
-    ({ name }) => only === undefined || name === only,
-  );
-  if (only !== undefined && boxes.length === 0)
-    throw new GatewayError({ reason: "box_unknown", box: only });
-  const statuses = await Promise.all(
-    boxes.map(async ({ name }) => ({ name, ...(await boxStubOf(env, name).status()) })),
-  );
-  return {
-    live: statuses.map(({ name, isUp, inFlight, queueDepth }) => ({
-      name,
-      up: isUp,
-      in_flight: isUp ? inFlight : null,
-      queue_depth: isUp ? queueDepth : null,
-    })),
-    requests: statuses
-      .flatMap(({ name, requests }) => requests.map((request) => ({ ...request, box: name })))
-      .sort((a, b) => (a.started_at < b.started_at ? -1 : 1)),
-  };
-}
-
-/**
- * Returns the boxes with fresh readings, requested as by {@link boxStatuses}. A box that is not up
- * now is `down`.
- * @throws {GatewayError} `box_unknown`
- */
-export async function freshBoxes(env: Bindings, only?: string): Promise<RegisteredBox[]> {
-  const live = await boxStatuses(env, only);
-  const [names, isUp] = [new Set(live.map(({ name }) => name)), upNames(live)];
-  const boxes = await aggregatorOf(env).registry();
-  return boxes
-    .filter(({ name }) => names.has(name))
-    .map((box) => (isUp.has(box.name) ? box : { ...box, state: "down" }));
 }
 
 /** An agent reports a change of its models when it is complete, just after the caller of that change knows. */

@@ -11,6 +11,7 @@ import type { Context } from "hono";
 import type { Fleet, FleetBox } from "../aggregator/fleet.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Bindings, Env } from "../env.ts";
+import { forgetLooks } from "./look.ts";
 
 /** A call that finds the known fleet older has it refreshed, and does not wait for that. */
 export const REFRESH_MS = 5_000;
@@ -78,6 +79,7 @@ export function correctFleet(correction: (fleet: Fleet) => Partial<Fleet>): void
 export function forgetBoxes(): void {
   known = null;
   requested = null;
+  forgetLooks();
 }
 
 const underWay = (): Requested | null =>

@@ -6,8 +6,8 @@ import { aggregatorOf } from "../aggregator/stub.ts";
 import { systemSpanOf } from "../answers/system-history.ts";
 import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
-import { boxStatuses } from "../gateway/fleet.ts";
 import { forgetBoxes } from "../gateway/known-fleet.ts";
+import { isConnected, look } from "../gateway/look.ts";
 import { serveRoute } from "./api-route.ts";
 import { readHealth } from "./read-health.ts";
 import { readGpuHistory, readSystemHistory } from "./read-older.ts";
@@ -15,36 +15,37 @@ import { readGpuHistory, readSystemHistory } from "./read-older.ts";
 export const fleetRoutes = new Hono<Env>();
 
 serveRoute(fleetRoutes, FLEET_ROUTES.health, async (_, c) => {
-  const { health } = await readHealth(c.env, await boxStatuses(c.env));
-  return health;
+  await look(c.env);
+  return (await readHealth(c.env)).health;
 });
 
 serveRoute(fleetRoutes, FLEET_ROUTES.gpu, async ({ query: { box } }, c) => {
-  await boxStatuses(c.env, box);
+  await look(c.env, box);
   return aggregatorOf(c.env).gpu(box);
 });
 
-serveRoute(fleetRoutes, FLEET_ROUTES.boxes, async ({ query: { box } }, c) =>
-  aggregatorOf(c.env).boxes(await boxStatuses(c.env, box), box),
-);
+serveRoute(fleetRoutes, FLEET_ROUTES.boxes, async ({ query: { box } }, c) => {
+  await look(c.env, box);
+  return aggregatorOf(c.env).boxes(box);
+});
 
 serveRoute(fleetRoutes, FLEET_ROUTES.forgetBox, async ({ params: { name: box } }, c) => {
-  const [live] = await boxStatuses(c.env, box);
-  if (live?.up) throw new GatewayError({ reason: "box_connected", box });
+  if (await isConnected(c.env, box)) throw new GatewayError({ reason: "box_connected", box });
   await aggregatorOf(c.env).forgetBox(box);
   forgetBoxes();
   return { status: "deleted" as const, box };
 });
 
-serveRoute(fleetRoutes, SYSTEM_ROUTES.system, async ({ query: { box } }, c) =>
-  aggregatorOf(c.env).system(await boxStatuses(c.env, box), box),
-);
+serveRoute(fleetRoutes, SYSTEM_ROUTES.system, async ({ query: { box } }, c) => {
+  await look(c.env, box);
+  return aggregatorOf(c.env).system(box);
+});
 
 serveRoute(
   fleetRoutes,
   SYSTEM_ROUTES.systemHistory,
   async ({ query: { time_range, max_points, box } }, c) => {
-    await boxStatuses(c.env, box);
+    await look(c.env, box);
     const seconds = SYSTEM_RANGES[time_range];
     const { store, data } = await readSystemHistory(
       c.env,
@@ -60,7 +61,7 @@ serveRoute(
   fleetRoutes,
   SYSTEM_ROUTES.gpuHistory,
   async ({ query: { time_range, max_points, box } }, c) => {
-    await boxStatuses(c.env, box);
+    await look(c.env, box);
     const seconds = SYSTEM_RANGES[time_range];
     return {
       time_range,
@@ -71,7 +72,7 @@ serveRoute(
 
 serveRoute(fleetRoutes, FLEET_ROUTES.metrics, async (_, c) => {
   const isOpenMetrics = /application\/openmetrics-text/.test(c.req.header("accept") ?? "");
-  const text = await aggregatorOf(c.env).exposition(await boxStatuses(c.env), isOpenMetrics);
+  const text = await aggregatorOf(c.env).exposition(isOpenMetrics);
   const type = isOpenMetrics
     ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
     : "text/plain; version=0.0.4; charset=utf-8";

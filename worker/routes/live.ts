@@ -2,24 +2,21 @@
  * `GET /api/live`: the current state, once or as a stream.
  *
  * The cost of a stream: an open response costs a Worker nothing while it waits, because CPU and
- * requests are billed. A stream is one request, and polling every 5 s would be 120 in ten minutes. Each
- * event calls each Box once and the Aggregator five times: 8 object calls with three boxes. Eight hours
- * a day are 1,010,000 calls a month, which is $0.15 at $0.15 a million. A viewer keeps the objects awake
- * anyway, because agents then send readings every 2 s: 4 objects x 0.128 GB x 634,000 s is 325,000 GB-s,
- * within the 400,000 that the plan includes. A socket held by an object would cost the same and need
- * more code.
+ * requests are billed. A stream is one request, and polling every 5 s would be 120 in ten minutes. An
+ * event calls the Aggregator once, and every other one calls each Box.
+ * docs/cost.md states the sum. A socket held by an object would cost the same and need more code.
  */
 import { Hono } from "hono";
 import { LIVE_ROUTES, type Live } from "../../protocol/api/live.ts";
 import type { Bindings, Env } from "../env.ts";
-import { statusesAndRequests } from "../gateway/fleet.ts";
+import { look } from "../gateway/look.ts";
 import { serveRoute } from "./api-route.ts";
-import { AGGREGATOR_CALLS, readHealth } from "./read-health.ts";
+import { readHealth } from "./read-health.ts";
 
 /** One invocation can call objects 1,000 times. The page opens a new stream when one ends. */
 const CALLS_MAX = 900;
-/** The registry, then the rest. */
-const CALLS_PER_EVENT = 1 + AGGREGATOR_CALLS;
+/** The Aggregator's state, and the names of the boxes before they are called. */
+const CALLS_PER_EVENT = 2;
 
 export const liveRoutes = new Hono<Env>();
 
@@ -33,9 +30,8 @@ serveRoute(liveRoutes, LIVE_ROUTES.live, async ({ query }, c) => {
 });
 
 async function liveOf(env: Bindings): Promise<Live> {
-  const { live, requests } = await statusesAndRequests(env);
-  const now = await readHealth(env, live);
-  return { ...now, in_flight: requests, timestamp: now.health.timestamp };
+  await look(env);
+  return readHealth(env);
 }
 
 /** Produces each event when the reader is ready for it: without a reader, no object is called. */

@@ -9,7 +9,7 @@ import { isoOf } from "../answers/figures.ts";
 import { spanOf } from "../answers/history.ts";
 import { demand } from "../auth.ts";
 import type { Env } from "../env.ts";
-import { boxStatuses } from "../gateway/fleet.ts";
+import { look } from "../gateway/look.ts";
 import { serveRoute } from "./api-route.ts";
 import { historyReader, readLogs } from "./read-older.ts";
 
@@ -18,9 +18,10 @@ const LOGS_LIMIT = 100;
 
 export const statsRoutes = new Hono<Env>();
 
-serveRoute(statsRoutes, STATS_ROUTES.currentStats, async (_, c) =>
-  aggregatorOf(c.env).current(await boxStatuses(c.env)),
-);
+serveRoute(statsRoutes, STATS_ROUTES.currentStats, async (_, c) => {
+  await look(c.env);
+  return aggregatorOf(c.env).current();
+});
 
 serveRoute(statsRoutes, STATS_ROUTES.history, async ({ query }, c) => {
   const { time_range, granularity, format, model, box } = query;

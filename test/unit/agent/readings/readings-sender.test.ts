@@ -5,6 +5,7 @@ import { type OpenRequest, Readings } from "../../../../protocol/inventory.ts";
 import {
   OPEN_REQUESTS_MAX,
   READINGS_IDLE_MS,
+  READINGS_QUEUED_MS,
   READINGS_WATCHED_MS,
   WATCHED_FOR_MS,
 } from "../../../../protocol/limits.ts";
@@ -53,6 +54,25 @@ test("sends a changed load at once while somebody is watching, and not otherwise
   requests.pop();
   sender.sendChangedLoad();
   expect(sent.map(({ in_flight }) => in_flight)).toEqual([0, 1, 0]);
+});
+
+test("sends readings more often while requests wait and nobody is watching", () => {
+  const requests: OpenRequest[] = [];
+  const { sender, sent } = newSender(requests);
+  sender.up();
+  vi.advanceTimersByTime(READINGS_QUEUED_MS);
+  requests.push({ ...requestOf(1), is_queued: true });
+  sender.sendChangedLoad();
+  expect(sent.map(({ queued }) => queued)).toEqual([0, 1]);
+  requests.push({ ...requestOf(2), is_queued: true });
+  sender.sendChangedLoad();
+  expect(sent).toHaveLength(2);
+  vi.advanceTimersByTime(READINGS_QUEUED_MS);
+  requests.length = 0;
+  vi.advanceTimersByTime(READINGS_QUEUED_MS);
+  expect(sent.map(({ queued }) => queued)).toEqual([0, 1, 2, 0]);
+  vi.advanceTimersByTime(READINGS_IDLE_MS - 1);
+  expect(sent).toHaveLength(4);
 });
 
 test("restarts the idle interval after a change of the inventory", () => {
@@ -107,7 +127,7 @@ function newSender(requests: OpenRequest[] = []) {
     system: { take: () => [] },
     counts: () => ({
       in_flight: requests.length,
-      queued: 0,
+      queued: requests.filter(({ is_queued }) => is_queued).length,
       gpu_energy: null,
       local_in_flight: 0,
       tunnel_ms: null,
