@@ -30,7 +30,7 @@ const HourPrice = z
   .refine(({ from, to }) => from !== to, { error: "from and to must differ", path: ["to"] });
 type HourPrice = z.infer<typeof HourPrice>;
 
-const TimeZone = z
+export const TimeZone = z
   .string()
   .max(64)
   .refine(isTimeZone, {

@@ -14,6 +14,7 @@ import { agentRoutes } from "./routes/agent.ts";
 import { methodsOf } from "./routes/api-route.ts";
 import { benchRoutes } from "./routes/bench.ts";
 import { chatRoutes } from "./routes/chat.ts";
+import { costRoutes } from "./routes/costs.ts";
 import { crossOrigin } from "./routes/cross-origin.ts";
 import { dataRoutes } from "./routes/data.ts";
 import { docsRoutes } from "./routes/docs.ts";
@@ -26,7 +27,6 @@ import { pageRoutes } from "./routes/page.ts";
 import { repositoryRoutes } from "./routes/repository.ts";
 import { sessionRoutes } from "./routes/session.ts";
 import { statsRoutes } from "./routes/stats.ts";
-import { tariffRoutes } from "./routes/tariff.ts";
 
 const app = new Hono<Env>({ strict: true, getPath: routePathOf });
 
@@ -56,7 +56,7 @@ app.route("/", ollamaRoutes);
 app.route("/", repositoryRoutes);
 app.route("/", benchRoutes);
 app.route("/", dataRoutes);
-app.route("/", tariffRoutes);
+app.route("/", costRoutes);
 app.route("/", sessionRoutes);
 app.route("/", docsRoutes);
 app.route("/", gatewayRoutes);

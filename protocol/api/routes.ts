@@ -2,6 +2,7 @@
 import { BENCH_ROUTES } from "./bench.ts";
 import { CHAT_ROUTES } from "./chat.ts";
 import { CONFIG_ROUTES } from "./config.ts";
+import { COST_ROUTES } from "./costs.ts";
 import { DATA_ROUTES } from "./data.ts";
 import { DOCS_ROUTES } from "./docs.ts";
 import { FLEET_ROUTES } from "./fleet.ts";
@@ -26,6 +27,7 @@ export const API_ROUTES = {
   ...DATA_ROUTES,
   ...CONFIG_ROUTES,
   ...TARIFF_ROUTES,
+  ...COST_ROUTES,
   ...SESSION_ROUTES,
   ...DOCS_ROUTES,
 } as const satisfies Record<string, ApiRoute>;

@@ -107,6 +107,7 @@ const CALLS: Record<RouteName, Call> = {
     },
   },
   removeTariff: {},
+  costs: { path: "/api/costs?by=day&box=atlas" },
   signIn: { body: { key: "any-in-open-mode" } },
   signOut: {},
   openapi: {},

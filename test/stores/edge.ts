@@ -5,6 +5,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import type { GpuSample, RequestRecord, SystemSample } from "../../protocol/records.ts";
 import { CellStore } from "../../worker/aggregator/cells.ts";
+import { EnergyHours } from "../../worker/aggregator/energy-hours.ts";
 import { Epochs } from "../../worker/aggregator/epochs.ts";
 import { Forgotten } from "../../worker/aggregator/forgotten.ts";
 import { keepHouse } from "../../worker/aggregator/housekeeping.ts";
@@ -100,7 +101,8 @@ export class Edge {
 
   keepHouse(): void {
     const { ledger, cells, samples, outbox } = this;
-    keepHouse(this.storage, { ledger, cells, samples, outbox }, this.nowMs);
+    const energyHours = new EnergyHours(this.storage.sql);
+    keepHouse(this.storage, { ledger, cells, samples, energyHours, outbox }, this.nowMs);
   }
 
   clear(what: { logs: boolean; metrics: boolean }): void {

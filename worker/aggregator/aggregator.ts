@@ -9,6 +9,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Bench } from "../../protocol/api/bench.ts";
 import type { ConfigPatch } from "../../protocol/api/config.ts";
+import type { Costs, CostsQuery } from "../../protocol/api/costs.ts";
 import type { Cleared, DataSummary } from "../../protocol/api/data.ts";
 import type { Boxes, Gpu } from "../../protocol/api/fleet.ts";
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
@@ -28,7 +29,7 @@ import type { EdgeSettings, Hello } from "../../protocol/messages.ts";
 import type { ReportedRecord, RequestRecord } from "../../protocol/records.ts";
 import type { Tariff } from "../../protocol/tariff.ts";
 import type { Span } from "../answers/history.ts";
-import { type TariffRefusal, tariffFailure, tariffState } from "../answers/tariff.ts";
+import { type TariffRefusal, tariffState } from "../answers/tariff.ts";
 import { requestCost } from "../counting/pricing.ts";
 import type { Bindings } from "../env.ts";
 import type { RegisteredBox } from "../registered-box.ts";
@@ -36,6 +37,7 @@ import type { RepositoryResult } from "../repository/model-repository.ts";
 import type { ModelEdit } from "../repository/stored.ts";
 import { inForce, type RunTimeSettings, type Settings, settingsOf } from "../settings.ts";
 import type { CellFilter } from "./cells.ts";
+import { changeTariff } from "./changing-tariff.ts";
 import { clearData } from "./clearing.ts";
 import { currentFleet, type Fleet } from "./fleet.ts";
 import { type AggregatorStores, openStores } from "./stores.ts";
@@ -247,19 +249,19 @@ export class Aggregator extends DurableObject<Bindings> {
     return changed;
   }
 
+  costs(query: CostsQuery): Costs | { invalid: string } {
+    return this.#views.costs(query);
+  }
+
   tariff(): TariffState {
     return tariffState(this.#stores.tariffs.newest());
   }
 
   putTariff(tariff: Tariff | null, configured: readonly string[]): TariffRefusal | null {
-    const { tariffs, registry, intake } = this.#stores;
-    const known = [...configured, ...registry.boxes().map(({ name }) => name)];
-    const failure = tariffFailure(tariff, known, tariffs.currency(), intake.lifetime());
-    if (failure === null) tariffs.put(tariff, Date.now());
-    return failure;
+    return changeTariff(this.#stores, tariff, configured);
   }
 
-  /** Removes the texts that were deleted, or may not be stored, from the files too. */
+  /** Removes deleted texts from the files too. */
   erase(): Promise<void> {
     return this.#stores.erasure.run();
   }

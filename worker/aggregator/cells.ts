@@ -148,6 +148,18 @@ export class CellStore {
     return minutes.length === SLICE_ROWS;
   }
 
+  /** Returns the hours that {@link deleteOldHours} deletes. */
+  oldHours(now: number): RollupCell[] {
+    return this.#sql
+      .exec(
+        "SELECT step, at, model, box, cell FROM rollup WHERE step = ? AND at < ?",
+        HOUR_SECONDS,
+        now - HOURS_KEPT_SECONDS,
+      )
+      .toArray()
+      .map((row) => Rollup.parse(row));
+  }
+
   deleteOldHours(now: number): void {
     this.#sql.exec(
       "DELETE FROM rollup WHERE step = ? AND at < ?",

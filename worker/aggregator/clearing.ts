@@ -7,7 +7,16 @@ import type { Wakes } from "./wakes.ts";
 /** Deletes here at once, and in the external stores as soon as they can be reached. */
 export async function clearData(
   storage: DurableObjectStorage,
-  { deliveries, deliveryStates, samples, intake, registry, erasure, benchRuns }: AggregatorStores,
+  {
+    deliveries,
+    deliveryStates,
+    samples,
+    benchRuns,
+    energyHours,
+    intake,
+    registry,
+    erasure,
+  }: AggregatorStores,
   wakes: Wakes,
   type: Cleared["type"],
 ): Promise<Cleared> {
@@ -21,6 +30,8 @@ export async function clearData(
       if (hasMetrics) {
         samples.clear();
         benchRuns.clear();
+        energyHours.clear();
+        registry.forgetSums();
       }
       return intake.clear(kinds, nowMs);
     });
@@ -28,7 +39,6 @@ export async function clearData(
     deliveryStates.read();
     throw error;
   }
-  if (hasMetrics) registry.forgetPending();
   await wakes.eraseSoon(nowMs);
   await erasure.run();
   const stores = await deliveries.clear(Date.now);

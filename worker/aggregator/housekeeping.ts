@@ -6,6 +6,8 @@
  */
 import type { Outbox } from "../export/outbox.ts";
 import type { CellStore } from "./cells.ts";
+import { keepCosts } from "./cost-parts.ts";
+import type { EnergyHours } from "./energy-hours.ts";
 import { SLICE_IDS } from "./forgotten.ts";
 import type { Ledger } from "./ledger.ts";
 import type { SampleStore } from "./samples.ts";
@@ -19,12 +21,18 @@ export const ALARM_EVERY_MS = 3_600_000;
 /** The longest pause: the number of ledger rows has no due time. */
 export const ALARM_AT_LEAST_EVERY_MS = 24 * 3_600_000;
 
-export type Stores = { ledger: Ledger; cells: CellStore; samples: SampleStore; outbox: Outbox };
+export type Stores = {
+  ledger: Ledger;
+  cells: CellStore;
+  samples: SampleStore;
+  energyHours: EnergyHours;
+  outbox: Outbox;
+};
 
 /** @returns when housekeeping is due again, unix ms; null if nothing stored will ever expire */
 export function keepHouse(
   storage: DurableObjectStorage,
-  { ledger, cells, samples, outbox }: Stores,
+  { ledger, cells, samples, energyHours, outbox }: Stores,
   nowMs: number,
 ): number | null {
   const now = Math.floor(nowMs / 1_000);
@@ -51,10 +59,16 @@ export function keepHouse(
       return forgotten === SLICE_IDS;
     }) ||
     hasMore(() => cells.compactSlice(now));
-  cells.deleteOldHours(now);
+  storage.transactionSync(() => {
+    keepCosts(cells.oldHours(now), energyHours, nowMs);
+    cells.deleteOldHours(now);
+  });
+  energyHours.deleteOld(nowMs);
   samples.deleteOld(nowMs, held.samplesMs);
   if (isUnfinished) return nowMs + CONTINUE_MS;
-  const due = [ledger.dueMs(), cells.dueMs(), samples.dueMs()].filter((at) => at !== null);
+  const due = [ledger.dueMs(), cells.dueMs(), samples.dueMs(), energyHours.dueMs()].filter(
+    (at) => at !== null,
+  );
   if (due.length === 0) return null;
   return Math.max(nowMs + ALARM_EVERY_MS, Math.min(nowMs + ALARM_AT_LEAST_EVERY_MS, ...due));
 }

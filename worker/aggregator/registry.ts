@@ -5,16 +5,20 @@
  * all of them are written. A restart loses at most the last {@link STORE_MS}, and the next readings
  * replace them.
  */
-import { z } from "zod";
 import type { Readings } from "../../protocol/inventory.ts";
 import type { Hello } from "../../protocol/messages.ts";
-import { GpuSample, type RequestRecord, SystemSample } from "../../protocol/records.ts";
+import type { RequestRecord } from "../../protocol/records.ts";
+import { type BoxSpent, type EnergyHour, NO_SUMS } from "../counting/energy-hours.ts";
 import type { Outbox } from "../export/outbox.ts";
-import { CountedGpu, newestPerGpu, RegisteredBox } from "../registered-box.ts";
-import { jsonText } from "../storage/json-text.ts";
+import { newestPerGpu, type RegisteredBox } from "../registered-box.ts";
 import { type GpuSlots, onEdgeClock, type Samples, thinned } from "./arriving-samples.ts";
-import { countedWith } from "./gpu-totals.ts";
+import { type BoxEntry, readBoxes, writeBox } from "./box-row.ts";
+import type { EnergyHours } from "./energy-hours.ts";
+import { countedWith, growthOf } from "./gpu-totals.ts";
+import { isSameInventory } from "./same-inventory.ts";
 import type { BoxSamples, SampleStore } from "./samples.ts";
+import { heldModels, spentWith } from "./spent-energy.ts";
+import type { Tariffs } from "./tariffs.ts";
 
 /** Interval of storing readings that do not change the inventory. An idle box's readings arrive less often. */
 const STORE_MS = 30_000;
@@ -25,60 +29,47 @@ const STORE_MS = 30_000;
 const BATCH_MS = 30 * 60_000;
 const BATCH_SAMPLES = 300;
 
-const Row = RegisteredBox.extend({
-  hello: jsonText(RegisteredBox.shape.hello),
-  readings: jsonText(RegisteredBox.shape.readings.unwrap()).nullable(),
-  gpu_energy: jsonText(z.array(CountedGpu)),
-  pending_gpu: jsonText(z.array(GpuSample)),
-  pending_system: jsonText(z.array(SystemSample)),
-  pending_since_ms: z.number().nullable(),
-  sealed_since_ms: z.number().nullable(),
-});
-
 /** `storedAtMs` is when the row was written; 0 if unknown. */
-type Entry = {
-  box: RegisteredBox;
-  pending: Samples;
-  pendingSinceMs: number | null;
-  /** When an agent of the box first returned seals; null if none has. */
-  sealedSinceMs: number | null;
+type Entry = BoxEntry & {
   gpuSlots: GpuSlots;
+  /** Hours of energy that are over, and not in storage yet. */
+  closedHours: readonly EnergyHour[];
   storedAtMs: number;
 };
 
 const NO_SAMPLES: Samples = { gpu: [], system: [] };
 const countOf = ({ gpu, system }: Samples): number => gpu.length + system.length;
 
+export type RegistryStores = {
+  samples: SampleStore;
+  outbox: Outbox;
+  energyHours: EnergyHours;
+  tariffs: Tariffs;
+};
+
 export class Registry {
   readonly #storage: DurableObjectStorage;
   readonly #samples: SampleStore;
   readonly #outbox: Outbox;
+  readonly #energyHours: EnergyHours;
+  readonly #tariffs: Tariffs;
   readonly #entries = new Map<string, Entry>();
   /** Readings that arrived before their box's first hello. */
   readonly #early = new Map<string, Readings>();
 
-  constructor(storage: DurableObjectStorage, samples: SampleStore, outbox: Outbox) {
+  constructor(
+    storage: DurableObjectStorage,
+    { samples, outbox, energyHours, tariffs }: RegistryStores,
+  ) {
     this.#storage = storage;
     this.#samples = samples;
     this.#outbox = outbox;
-    for (const row of storage.sql.exec("SELECT * FROM boxes ORDER BY name")) {
-      const {
-        pending_gpu: gpu,
-        pending_system: system,
-        pending_since_ms: pendingSinceMs,
-        sealed_since_ms: sealedSinceMs,
-        ...box
-      } = Row.parse(row);
+    this.#energyHours = energyHours;
+    this.#tariffs = tariffs;
+    for (const entry of readBoxes(storage.sql)) {
       const gpuSlots: GpuSlots = new Map();
-      thinned(gpu, gpuSlots);
-      this.#entries.set(box.name, {
-        box,
-        pending: { gpu, system },
-        pendingSinceMs,
-        sealedSinceMs,
-        gpuSlots,
-        storedAtMs: 0,
-      });
+      thinned(entry.pending.gpu, gpuSlots);
+      this.#entries.set(entry.box.name, { ...entry, gpuSlots, closedHours: [], storedAtMs: 0 });
     }
   }
 
@@ -103,6 +94,19 @@ export class Registry {
       if (box === undefined || name === box) yield { box: name, ...pending };
   }
 
+  /** Returns the energy and the cost of each box since the metrics were last cleared. */
+  spent(): BoxSpent[] {
+    return [...this.#entries].map(([box, { energySpent }]) => ({ box, sums: energySpent }));
+  }
+
+  /** Yields the hours of energy that are not in the storage of hours yet, by box. */
+  *openHours(): Generator<{ box: string; hour: EnergyHour }> {
+    for (const [box, entry] of this.#entries) {
+      for (const hour of entry.closedHours) yield { box, hour };
+      if (entry.energyHour !== null) yield { box, hour: entry.energyHour };
+    }
+  }
+
   connected(hello: Hello, nowMs: number): void {
     const entry = this.#entries.get(hello.box);
     const box: RegisteredBox = {
@@ -123,6 +127,9 @@ export class Registry {
         pending: NO_SAMPLES,
         pendingSinceMs: null,
         gpuSlots: new Map(),
+        energySpent: NO_SUMS,
+        energyHour: null,
+        closedHours: [],
         ...entry,
         // Stays after a downgrade: otherwise an agent could leave its seals out.
         sealedSinceMs: entry?.sealedSinceMs ?? (hello.returns_seals === true ? nowMs : null),
@@ -164,9 +171,13 @@ export class Registry {
       : watts.reduce((sum: number, each) => sum + (each ?? 0), 0);
   }
 
-  /** Forgets a box until it connects again. */
-  forget(name: string): void {
-    this.#storage.sql.exec("DELETE FROM boxes WHERE name = ?", name);
+  /** Forgets a box until it connects again. The energy that it has drawn stays. */
+  forget(name: string, nowMs: number): void {
+    const hours = [...this.openHours()].flatMap(({ box, hour }) => (box === name ? [hour] : []));
+    this.#storage.transactionSync(() => {
+      if (hours.length > 0) this.#energyHours.close(nowMs, name, hours);
+      this.#storage.sql.exec("DELETE FROM boxes WHERE name = ?", name);
+    });
     this.#entries.delete(name);
   }
 
@@ -189,6 +200,11 @@ export class Registry {
       system: [...entry.pending.system, ...system],
     };
     const isFull = countOf(pending) >= BATCH_SAMPLES;
+    const counted = countedWith(box.gpu_energy, gpu_energy);
+    const { closed, ...energy } = spentWith(name, entry, growthOf(box.gpu_energy, counted, nowMs), {
+      loaded: heldModels(box.readings, rest),
+      versions: this.#tariffs.all(),
+    });
     const next: Entry = {
       ...entry,
       box: {
@@ -202,23 +218,40 @@ export class Registry {
         },
         readings_at_ms: nowMs,
         gpus_at_ms: hasNewGpus ? nowMs : gpu.available ? box.gpus_at_ms : null,
-        gpu_energy: countedWith(box.gpu_energy, gpu_energy),
+        gpu_energy: counted,
       },
+      ...energy,
+      closedHours: [...entry.closedHours, ...closed],
       pending,
       pendingSinceMs: countOf(pending) === 0 ? null : (entry.pendingSinceMs ?? nowMs),
     };
-    const isDue = nowMs - entry.storedAtMs >= STORE_MS || !isSameInventory(box.readings, readings);
+    const isDue =
+      closed.length > 0 ||
+      nowMs - entry.storedAtMs >= STORE_MS ||
+      !isSameInventory(box.readings, readings);
     if (isDue || isFull) this.#store({ ...next, storedAtMs: nowMs }, nowMs);
     else this.#entries.set(name, next);
   }
 
-  /** Deletes the samples that wait for their batch. The current readings stay: they are not history. */
-  forgetPending(): void {
+  /**
+   * Deletes the samples that wait for their batch, and the sums of energy and cost. The current readings
+   * stay, and so do the totals of the meters: they are not history.
+   */
+  forgetSums(): void {
     this.#storage.sql.exec(
-      "UPDATE boxes SET pending_gpu = '[]', pending_system = '[]', pending_since_ms = NULL",
+      `UPDATE boxes SET pending_gpu = '[]', pending_system = '[]', pending_since_ms = NULL,
+        energy_spent = ?, energy_hour = 'null'`,
+      JSON.stringify(NO_SUMS),
     );
     for (const [name, entry] of this.#entries)
-      this.#entries.set(name, { ...entry, pending: NO_SAMPLES, pendingSinceMs: null });
+      this.#entries.set(name, {
+        ...entry,
+        energySpent: NO_SUMS,
+        energyHour: null,
+        closedHours: [],
+        pending: NO_SAMPLES,
+        pendingSinceMs: null,
+      });
   }
 
   /** Writes the row, together with the batch of samples if it is due. */
@@ -226,61 +259,21 @@ export class Registry {
     const isBatch =
       entry.pendingSinceMs !== null &&
       (countOf(entry.pending) >= BATCH_SAMPLES || nowMs - entry.pendingSinceMs >= BATCH_MS);
-    const stored: Entry = isBatch ? { ...entry, pending: NO_SAMPLES, pendingSinceMs: null } : entry;
+    const stored: Entry = {
+      ...entry,
+      ...(isBatch && { pending: NO_SAMPLES, pendingSinceMs: null }),
+      closedHours: [],
+    };
     this.#storage.transactionSync(() => {
       if (isBatch) {
         const batch = { box: entry.box.name, ...entry.pending };
         this.#samples.put(nowMs, batch);
         this.#outbox.addSamples(nowMs, batch);
       }
-      this.#write(stored);
+      if (entry.closedHours.length > 0)
+        this.#energyHours.close(nowMs, entry.box.name, entry.closedHours);
+      writeBox(this.#storage.sql, stored);
     });
     this.#entries.set(entry.box.name, stored);
   }
-
-  #write({ box, pending, pendingSinceMs, sealedSinceMs }: Entry): void {
-    this.#storage.sql.exec(
-      `INSERT OR REPLACE INTO boxes (name, state, hello, connected_at_ms, last_seen_ms, readings, readings_at_ms,
-         gpus_at_ms, gpu_energy, pending_gpu, pending_system, pending_since_ms, sealed_since_ms)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      box.name,
-      box.state,
-      JSON.stringify(box.hello),
-      box.connected_at_ms,
-      box.last_seen_ms,
-      box.readings && JSON.stringify(box.readings),
-      box.readings_at_ms,
-      box.gpus_at_ms,
-      JSON.stringify(box.gpu_energy),
-      JSON.stringify(pending.gpu),
-      JSON.stringify(pending.system),
-      pendingSinceMs,
-      sealedSinceMs,
-    );
-  }
 }
-
-/**
- * Returns whether both readings describe the same service: its models, their digests, its version.
- * Sizes and expiry times change constantly, so they may wait.
- */
-function isSameInventory(previous: Readings | null, next: Readings): boolean {
-  if (previous === null) return false;
-  const { inventory: a, gpu: gpuA } = previous;
-  const { inventory: b, gpu: gpuB } = next;
-  return (
-    a.reachable === b.reachable &&
-    a.ollama_version === b.ollama_version &&
-    gpuA.available === gpuB.available &&
-    isSameList(a.models, b.models, ({ name, digest }) => `${name} ${digest}`) &&
-    isSameList(a.loaded, b.loaded, ({ name }) => name)
-  );
-}
-
-const isSameList = <Item>(
-  a: readonly Item[],
-  b: readonly Item[],
-  keyOf: (item: Item) => string,
-): boolean =>
-  a.length === b.length &&
-  a.every((item, index) => b[index] !== undefined && keyOf(item) === keyOf(b[index]));

@@ -143,6 +143,15 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE bench_runs (id TEXT PRIMARY KEY, box TEXT NOT NULL, model TEXT NOT NULL,
     run TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- The energy of a box, by hours that are over, and the requests of hours that have no cells any more.
+  CREATE TABLE energy_hours (at_ms INTEGER NOT NULL, box TEXT NOT NULL, hours TEXT NOT NULL,
+    requests TEXT NOT NULL DEFAULT '[]', PRIMARY KEY (at_ms, box)) STRICT, WITHOUT ROWID;
+  -- Sums of all of it, and of the newest hour.
+  ALTER TABLE boxes ADD COLUMN energy_spent TEXT NOT NULL
+    DEFAULT '{"active":{"j":0,"cost":0,"cost_j":0,"co2_g":0,"co2_j":0},"loaded":{"j":0,"cost":0,"cost_j":0,"co2_g":0,"co2_j":0},"idle":{"j":0,"cost":0,"cost_j":0,"co2_g":0,"co2_j":0},"standing":[]}';
+  ALTER TABLE boxes ADD COLUMN energy_hour TEXT NOT NULL DEFAULT 'null';
+  `,
 ];
 
 const Meta = z.object({ value: z.number() });

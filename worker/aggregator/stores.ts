@@ -12,6 +12,7 @@ import { SharedRepository } from "../repository/shared.ts";
 import { inForce, type Settings } from "../settings.ts";
 import { BenchRuns } from "./bench-runs.ts";
 import { CellStore } from "./cells.ts";
+import { EnergyHours } from "./energy-hours.ts";
 import { Epochs } from "./epochs.ts";
 import { Erasure } from "./erasure.ts";
 import { Forgotten } from "./forgotten.ts";
@@ -34,6 +35,7 @@ export type AggregatorStores = {
   ledger: Ledger;
   erasure: Erasure;
   samples: SampleStore;
+  energyHours: EnergyHours;
   outbox: Outbox;
   deliveryStates: DeliveryStates;
   deliveries: StoreDeliveries;
@@ -75,10 +77,11 @@ export function openStores(
     outbox,
     states: deliveryStates,
   });
-  const registry = new Registry(storage, samples, outbox);
   const epochs = new Epochs(storage.sql);
   const settings = new RunTimeSettingsStore(storage.sql);
   const tariffs = new Tariffs(storage);
+  const energyHours = new EnergyHours(storage.sql);
+  const registry = new Registry(storage, { samples, outbox, energyHours, tariffs });
   const erasure = new Erasure(
     storage,
     () => inForce(deployed, settings.get()).logContent === "off",
@@ -110,6 +113,7 @@ export function openStores(
     ledger,
     erasure,
     samples,
+    energyHours,
     outbox,
     deliveryStates,
     deliveries,
@@ -133,7 +137,7 @@ export function openStores(
       powerLimitW: registry.powerLimitW(box),
     }),
     forgetBox: (box) => {
-      registry.forget(box);
+      registry.forget(box, Date.now());
       untrusted.forget(box);
     },
   };

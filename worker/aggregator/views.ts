@@ -1,4 +1,5 @@
 /** The views: what the page, the API and Prometheus read, computed from the stores on demand. */
+import type { Costs, CostsQuery } from "../../protocol/api/costs.ts";
 import type { DataSummary } from "../../protocol/api/data.ts";
 import type { Boxes, Gpu } from "../../protocol/api/fleet.ts";
 import type { Live as LivePage } from "../../protocol/api/live.ts";
@@ -7,7 +8,10 @@ import type { CurrentStats, HistoryPoint, Models } from "../../protocol/api/stat
 import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.ts";
 import { boxesState } from "../answers/boxes.ts";
 import type { Observed } from "../answers/concerns.ts";
+import { costRows } from "../answers/costs.ts";
+import { costsSpan } from "../answers/costs-span.ts";
 import { dataSummary } from "../answers/data.ts";
+import { isoOf } from "../answers/figures.ts";
 import { gpuHistoryOf } from "../answers/gpu-history.ts";
 import { gpuState } from "../answers/gpus.ts";
 import { cellsOf, endOf, historyOf, type Span } from "../answers/history.ts";
@@ -21,6 +25,7 @@ import { type BoxStatuses, type RegisteredBox, statusOf, upNames } from "../regi
 import { timeOf } from "../storage/uuid-time.ts";
 import { VERSION } from "../version.ts";
 import { type CellFilter, HOUR_SECONDS, MINUTE_SECONDS } from "./cells.ts";
+import { costParts } from "./cost-parts.ts";
 import type { BoxSamples } from "./samples.ts";
 import type { AggregatorStores } from "./stores.ts";
 
@@ -106,6 +111,35 @@ export class Views {
       boxes,
       in_flight,
       sinceMs: this.#stores.createdAtMs,
+    };
+  }
+
+  costs(query: CostsQuery): Costs | { invalid: string } {
+    const { tariffs, createdAtMs, epochs } = this.#stores;
+    const tariff = tariffs.newest()?.tariff ?? null;
+    const span = costsSpan(query, tariff?.default.time_zone ?? "UTC", Date.now());
+    if ("invalid" in span) return span;
+    const currency = tariffs.currency();
+    const comparedWith = tariff?.compared_with ?? null;
+    const model = query.model === undefined ? undefined : shortName(query.model);
+    const filter = { model, box: query.box };
+    return {
+      by: query.by,
+      from: isoOf(span.from * 1_000),
+      to: isoOf(span.to * 1_000),
+      time_zone: span.timeZone,
+      currency,
+      compared_with: comparedWith,
+      ...costRows({
+        by: query.by,
+        timeZone: span.timeZone,
+        model,
+        ...costParts(this.#stores, span, filter),
+        currency,
+        comparedWith,
+      }),
+      since: isoOf(Math.max(createdAtMs, epochs.clearedMs("metrics") ?? 0)),
+      store: "durable_object",
     };
   }
 

@@ -5,6 +5,7 @@
  * one.
  * An export that fails midway breaks the connection: a truncated file must not look complete.
  */
+import { CostRow } from "../../protocol/api/costs.ts";
 import type { Logs } from "../../protocol/api/logs.ts";
 import { HistoryPoint } from "../../protocol/api/stats.ts";
 import { LOG_ENTRY_FIELDS } from "../../protocol/columns.ts";
@@ -33,6 +34,14 @@ export const historyExport = (
   span: Span,
   read: (piece: Span) => Promise<HistoryPoint[]>,
 ): Response => answerOf("history", format, Object.keys(HistoryPoint.shape), pointsOf(span, read));
+
+/** Exports costs, in the order of the answer. */
+export const costsExport = (format: Format, rows: readonly CostRow[]): Response =>
+  answerOf("costs", format, Object.keys(CostRow.shape), pageOf(rows));
+
+async function* pageOf(rows: readonly CostRow[]): AsyncGenerator<Row[]> {
+  yield [...rows];
+}
 
 async function* pagesOf(
   limit: number | null,

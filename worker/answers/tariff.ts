@@ -1,7 +1,6 @@
 /** The answers of `/api/tariff`, and why a tariff is refused. */
 import type { TariffState } from "../../protocol/api/tariff.ts";
 import type { Tariff } from "../../protocol/tariff.ts";
-import type { Cell } from "../counting/cell.ts";
 import type { TariffVersion } from "../counting/pricing.ts";
 import { isoOf } from "./figures.ts";
 
@@ -19,13 +18,13 @@ export type TariffRefusal =
  * Returns why a tariff cannot be put in force; null if it can.
  * @param known     boxes that exist or may connect
  * @param currency  currency of the costs so far; null without any tariff
- * @param cells     may contain costs
+ * @param hasCosts  whether anything was priced since the metrics were last cleared
  */
 export function tariffFailure(
   tariff: Tariff | null,
   known: readonly string[],
   currency: string | null,
-  cells: readonly { cell: Cell }[],
+  hasCosts: boolean,
 ): TariffRefusal | null {
   if (tariff === null) return null;
   const unknown = Object.keys(tariff.boxes).filter((box) => !known.includes(box));
@@ -35,7 +34,5 @@ export function tariffFailure(
       detail: `boxes: there is no box named ${unknown.join(", ")}. Known boxes: ${known.toSorted().join(", ") || "none"}.`,
     };
   const isChanged = currency !== null && currency !== tariff.currency;
-  return isChanged && cells.some(({ cell }) => cell.spent.costJ > 0)
-    ? { reason: "currency_in_use", currency }
-    : null;
+  return isChanged && hasCosts ? { reason: "currency_in_use", currency } : null;
 }

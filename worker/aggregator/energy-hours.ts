@@ -1,0 +1,93 @@
+/**
+ * The energy of boxes by hour, and the requests of hours whose cells have been deleted, for 13 months.
+ *
+ * One row holds what a box has closed at a time: normally one hour. An hour may be in several rows, which
+ * add up: readings of a box that was cut off belong to hours that were closed before.
+ */
+import { z } from "zod";
+import { EnergyHour } from "../counting/energy-hours.ts";
+import { RequestSums } from "../counting/request-sums.ts";
+import { jsonText } from "../storage/json-text.ts";
+
+const DAY_MS = 86_400_000;
+/** A year and a month. */
+export const ENERGY_HOURS_KEPT_DAYS = 400;
+const KEPT_MS = ENERGY_HOURS_KEPT_DAYS * DAY_MS;
+
+export const HourRequests = RequestSums.extend({
+  /** Start of the hour, unix seconds. */
+  at: z.number(),
+  model: z.string(),
+});
+export type HourRequests = z.infer<typeof HourRequests>;
+
+const Row = z.object({
+  box: z.string(),
+  hours: jsonText(z.array(EnergyHour)),
+  requests: jsonText(z.array(HourRequests)),
+});
+export type ClosedHours = z.infer<typeof Row>;
+const Oldest = z.object({ at_ms: z.number().nullable() });
+
+export class EnergyHours {
+  readonly #sql: SqlStorage;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+  }
+
+  /** Stores hours that are over. */
+  close(atMs: number, box: string, hours: readonly EnergyHour[]): void {
+    this.#sql.exec(
+      "INSERT INTO energy_hours (at_ms, box, hours) VALUES (?, ?, ?)",
+      this.#free(atMs, box),
+      box,
+      JSON.stringify(hours),
+    );
+  }
+
+  /** Stores the sums of requests, before their cells are deleted. */
+  keepRequests(atMs: number, box: string, requests: readonly HourRequests[]): void {
+    this.#sql.exec(
+      "INSERT INTO energy_hours (at_ms, box, hours, requests) VALUES (?, ?, '[]', ?)",
+      this.#free(atMs, box),
+      box,
+      JSON.stringify(requests),
+    );
+  }
+
+  /** Yields the rows that may contain hours that began at a time or later. */
+  *since(fromMs: number): Generator<ClosedHours> {
+    // A row is never older than its hours.
+    const rows = this.#sql.exec(
+      "SELECT box, hours, requests FROM energy_hours WHERE at_ms >= ?",
+      fromMs,
+    );
+    for (const row of rows) yield Row.parse(row);
+  }
+
+  clear(): void {
+    this.#sql.exec("DELETE FROM energy_hours");
+  }
+
+  deleteOld(nowMs: number): void {
+    this.#sql.exec("DELETE FROM energy_hours WHERE at_ms < ?", nowMs - KEPT_MS);
+  }
+
+  /** Returns when the oldest row is due for deletion, unix ms; null if nothing is stored. */
+  dueMs(): number | null {
+    const sql = "SELECT min(at_ms) AS at_ms FROM energy_hours";
+    const { at_ms } = Oldest.parse(this.#sql.exec(sql).one());
+    return at_ms === null ? null : at_ms + KEPT_MS;
+  }
+
+  /** Returns the first time from `atMs` on at which this box has no row. */
+  #free(atMs: number, box: string): number {
+    const has = (ms: number) =>
+      this.#sql.exec("SELECT 1 FROM energy_hours WHERE at_ms = ? AND box = ?", ms, box).toArray()
+        .length > 0;
+    let free = atMs;
+    while (has(free)) free++;
+    return free;
+  }
+}

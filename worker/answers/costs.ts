@@ -1,0 +1,188 @@
+/**
+ * `/api/costs`: the sums of requests and of metered energy, grouped. Pure.
+ *
+ * The meter counts what a box drew while requests were open; records divide that among the requests. The
+ * rest is unassigned, so that the parts of a row add up to what the meter counted.
+ */
+import type { CostRow, Costs } from "../../protocol/api/costs.ts";
+import type { Tariff } from "../../protocol/tariff.ts";
+import { type Amount, addAmounts, NO_AMOUNT, shareOf } from "../counting/amount.ts";
+import type { EnergyHour } from "../counting/energy-hours.ts";
+import { addRequests, NO_REQUESTS, type RequestSums } from "../counting/request-sums.ts";
+import { localDay } from "./local-time.ts";
+
+/** `at` is the start of an hour or less, unix seconds. */
+export type RequestPart = { at: number; box: string; model: string; sums: RequestSums };
+export type EnergyPart = { box: string; hour: EnergyHour };
+
+export type CostsParts = {
+  by: Costs["by"];
+  timeZone: string;
+  model: string | undefined;
+  requests: Iterable<RequestPart>;
+  energy: Iterable<EnergyPart>;
+  currency: string | null;
+  comparedWith: Tariff["compared_with"];
+};
+
+/** The sums of one group on one box. */
+type Group = {
+  requests: RequestSums;
+  active: Amount;
+  standing: Amount;
+  idle: Amount;
+};
+
+const EMPTY: Group = {
+  requests: NO_REQUESTS,
+  active: NO_AMOUNT,
+  standing: NO_AMOUNT,
+  idle: NO_AMOUNT,
+};
+
+/** The group of what belongs to no model, or reached no box. */
+const NO_GROUP = null;
+
+/** `isMetered`: the meter of a box with this group was read. */
+type Whole = Group & { unassigned: Amount; isMetered: boolean };
+
+export function costRows(parts: CostsParts): Pick<Costs, "rows" | "total"> {
+  const groups = groupsOf(parts);
+  const rows = [...groups].map(([group, whole]) => ({ group, whole }));
+  const isTime = parts.by === "day" || parts.by === "month";
+  rows.sort((a, b) =>
+    isTime
+      ? (a.group ?? "") < (b.group ?? "")
+        ? -1
+        : 1
+      : Number(a.group === NO_GROUP) - Number(b.group === NO_GROUP) ||
+        joulesOf(b.whole) - joulesOf(a.whole) ||
+        b.whole.requests.requests - a.whole.requests.requests,
+  );
+  const total = rows.reduce<Whole>((sum, { whole }) => added(sum, whole), {
+    ...EMPTY,
+    unassigned: NO_AMOUNT,
+    isMetered: false,
+  });
+  const rowOf = (group: string | null, whole: Whole) => costRow(group, whole, parts);
+  return { rows: rows.map(({ group, whole }) => rowOf(group, whole)), total: rowOf(null, total) };
+}
+
+/** Sums the parts by group, box by box, and then over the boxes. */
+function groupsOf({ by, timeZone, model: only, requests, energy }: CostsParts) {
+  const byBox = new Map<string, Map<string | null, Group>>();
+  const add = (box: string, group: string | null, change: (group: Group) => Partial<Group>) => {
+    const groups = byBox.get(box) ?? new Map<string | null, Group>();
+    byBox.set(box, groups);
+    const before = groups.get(group) ?? EMPTY;
+    groups.set(group, { ...before, ...change(before) });
+  };
+  const metered = new Set<string>();
+  const days = new Map<number, string>();
+  const timeOf = (at: number): string => {
+    const hour = Math.floor(at / 3_600);
+    const day = days.get(hour) ?? localDay(hour * 3_600_000, timeZone);
+    days.set(hour, day);
+    return by === "month" ? day.slice(0, 7) : day;
+  };
+  const groupOf = (at: number, box: string, model: string | null) =>
+    by === "model" ? model || NO_GROUP : by === "box" ? box || NO_GROUP : timeOf(at);
+  for (const { at, box, model, sums } of requests)
+    add(box, groupOf(at, box, model), (group) => ({
+      requests: addRequests(group.requests, sums),
+    }));
+  for (const { box, hour } of energy) {
+    metered.add(box);
+    for (const { model, ...amount } of hour.standing)
+      if (only === undefined || only === model)
+        add(box, groupOf(hour.at, box, model), ({ standing }) => ({
+          standing: addAmounts(standing, amount),
+        }));
+    if (only === undefined)
+      add(box, groupOf(hour.at, box, NO_GROUP), ({ active, idle }) => ({
+        active: addAmounts(active, hour.active),
+        idle: addAmounts(idle, hour.idle),
+      }));
+  }
+  const sums = new Map<string | null, Whole>();
+  for (const [box, groups] of byBox) {
+    const ofRequests = [...groups.values()].reduce((j, { requests }) => j + requests.j, 0);
+    for (const [group, each] of groups) {
+      // The active energy of a box is not divided by model, so all of its requests have a part in it.
+      const takenJ = by === "model" ? ofRequests : each.requests.j;
+      const { active } = each;
+      const left = active.j > 0 ? Math.max(0, active.j - takenJ) / active.j : 0;
+      const isMetered = metered.has(box);
+      const whole = { ...each, isMetered, unassigned: shareOf(left, active) };
+      const before = sums.get(group);
+      sums.set(group, before === undefined ? whole : added(before, whole));
+    }
+  }
+  return sums;
+}
+
+const added = (a: Whole, b: Whole): Whole => ({
+  requests: addRequests(a.requests, b.requests),
+  active: addAmounts(a.active, b.active),
+  unassigned: addAmounts(a.unassigned, b.unassigned),
+  standing: addAmounts(a.standing, b.standing),
+  idle: addAmounts(a.idle, b.idle),
+  isMetered: a.isMetered || b.isMetered,
+});
+
+const joulesOf = ({ requests, unassigned, standing, idle }: Whole): number =>
+  requests.j + unassigned.j + standing.j + idle.j;
+
+function costRow(
+  group: string | null,
+  { requests, unassigned, standing, idle, isMetered }: Whole,
+  { model, currency, comparedWith }: CostsParts,
+): CostRow {
+  const ofRequests: Amount = requests;
+  const whole = [unassigned, standing, idle].reduce(addAmounts, ofRequests);
+  const hasRequestEnergy = requests.energy_requests > 0 || requests.requests === 0;
+  const isKnown = isMetered || requests.energy_requests > 0;
+  const ifMetered = (value: number | null) => (isMetered ? value : null);
+  // Energy that belongs to no model is not known for one.
+  const ofBox = (value: number | null) => (model === undefined ? ifMetered(value) : null);
+  const costOf = (amount: Amount) =>
+    currency === null || (amount.cost_j === 0 && amount.j > 0) ? null : figure(amount.cost);
+  const per = (cost: number, tokens: number) =>
+    currency === null || tokens === 0 ? null : figure((cost / tokens) * MILLION);
+  return {
+    group,
+    requests: requests.requests,
+    energy_requests: requests.energy_requests,
+    prompt_tokens: requests.prompt_tokens,
+    completion_tokens: requests.completion_tokens,
+    energy_j: isKnown ? figure(whole.j) : null,
+    request_energy_j: hasRequestEnergy ? figure(requests.j) : null,
+    standing_energy_j: ifMetered(figure(standing.j)),
+    idle_energy_j: ofBox(figure(idle.j)),
+    unassigned_energy_j: ofBox(figure(unassigned.j)),
+    cost: isKnown ? costOf(whole) : null,
+    request_cost: hasRequestEnergy ? costOf(ofRequests) : null,
+    standing_cost: ifMetered(costOf(standing)),
+    idle_cost: ofBox(costOf(idle)),
+    unassigned_cost: ofBox(costOf(unassigned)),
+    co2_g: isKnown && (whole.co2_j > 0 || whole.j === 0) ? figure(whole.co2_g) : null,
+    unused_share: isMetered && whole.j > 0 ? figure((standing.j + idle.j) / whole.j) : null,
+    priced_energy_j: isKnown ? figure(whole.cost_j) : null,
+    co2_energy_j: isKnown ? figure(whole.co2_j) : null,
+    cost_per_million_input: per(requests.prompt_cost, requests.priced_prompt_tokens),
+    cost_per_million_output: per(requests.completion_cost, requests.priced_completion_tokens),
+    compared_cost:
+      comparedWith === null
+        ? null
+        : figure(
+            (requests.prompt_tokens * comparedWith.input_per_million +
+              requests.completion_tokens * comparedWith.output_per_million) /
+              MILLION,
+          ),
+  };
+}
+
+const MILLION = 1e6;
+
+/** Rounds away the noise of sums. */
+const figure = (value: number): number => Number(value.toPrecision(12));

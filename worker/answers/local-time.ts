@@ -1,0 +1,52 @@
+/** Days and months of a time zone. Pure. */
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function formatOf(timeZone: string): Intl.DateTimeFormat {
+  const format =
+    formats.get(timeZone) ??
+    new Intl.DateTimeFormat("en-CA", {
+      timeZone,
+      hourCycle: "h23",
+      year: "numeric",
+      month: "2-digit",
+      day: "2-digit",
+      hour: "2-digit",
+      minute: "2-digit",
+      second: "2-digit",
+    });
+  formats.set(timeZone, format);
+  return format;
+}
+
+type Part = "year" | "month" | "day" | "hour" | "minute" | "second";
+
+function partsOf(ms: number, timeZone: string): Record<Part, string> {
+  const parts = formatOf(timeZone).formatToParts(ms);
+  return Object.fromEntries(parts.map(({ type, value }) => [type, value])) as Record<Part, string>;
+}
+
+/** Returns the local date, such as 2026-11-26. */
+export function localDay(ms: number, timeZone: string): string {
+  const { year, month, day } = partsOf(ms, timeZone);
+  return `${year}-${month}-${day}`;
+}
+
+/** Returns how far the local clock is ahead of UTC, ms. */
+function offsetMs(ms: number, timeZone: string): number {
+  const { year, month, day, hour, minute, second } = partsOf(ms, timeZone);
+  const local = Date.UTC(+year, +month - 1, +day, +hour, +minute, +second);
+  return local - Math.floor(ms / 1_000) * 1_000;
+}
+
+/** Returns when a date begins, unix ms. If the clocks skip midnight, the moment at which they do. */
+export function startOfDay(date: string, timeZone: string): number {
+  const utcMs = Date.parse(`${date}T00:00:00Z`);
+  const guessMs = utcMs - offsetMs(utcMs, timeZone);
+  const startMs = utcMs - offsetMs(guessMs, timeZone);
+  return localDay(startMs, timeZone) === date ? startMs : guessMs;
+}
+
+/** Returns the first date of the month of a time. */
+export const firstOfMonth = (ms: number, timeZone: string): string =>
+  `${localDay(ms, timeZone).slice(0, 7)}-01`;
