@@ -2,6 +2,7 @@
 import { live } from "../../data/live.ts";
 import { useQuery } from "../../data/query.ts";
 import { FailureNote, Skeleton } from "../../parts/basics.tsx";
+import { BenchSection } from "./bench.tsx";
 import { InstalledSection } from "./installed.tsx";
 import { LibrarySection } from "./library.tsx";
 import { Statistics } from "./statistics.tsx";
@@ -45,6 +46,11 @@ export function ModelsPage() {
         />
       )}
       <Statistics />
+      <BenchSection
+        models={installed.data?.models ?? []}
+        boxes={boxes}
+        isAdmin={scopes.includes("admin")}
+      />
       <LibrarySection boxes={boxes} isAdmin={scopes.includes("admin")} changed={changed} />
     </>
   );
