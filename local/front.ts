@@ -72,9 +72,9 @@ export class Front {
       worker.destroy();
     });
     worker.on("end", () => void this.#hangUp(caller));
+    // A refusal in the middle of an upload ends so, with the rest of the upload unread.
     worker.on("error", () => {
-      // The caller must not take the part that it has for the whole answer.
-      if (!worker.readableEnded) caller.resetAndDestroy();
+      if (!worker.readableEnded) void this.#hangUp(caller);
     });
     worker.on("close", () => caller.resume());
   }

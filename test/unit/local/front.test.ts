@@ -88,6 +88,19 @@ test("delivers a refusal to a caller that is still sending its body", async () =
   await new Promise((resolve) => caller.once("close", resolve));
 });
 
+test("delivers a refusal to a caller that reads only after it has sent its whole body", async () => {
+  const { caller, worker } = await connected();
+  const { server } = stack.at(-1) as (typeof stack)[number];
+  server.on("connection", (probe: Socket) => probe.end("HTTP/1.1 200 OK\r\n\r\n"));
+  caller.pause();
+  const sent = new Promise((resolve) => caller.write(Buffer.alloc(40_000_000), resolve));
+  await new Promise((resolve) => worker.once("readable", resolve));
+  worker.read(1_000);
+  worker.write("refused", () => worker.destroy()); // with the rest unread, which is a reset
+  await sent;
+  expect((await buffer(caller)).toString()).toBe("refused");
+});
+
 test("stops reading from the Worker while a caller does not read", async () => {
   const { caller, worker } = await connected();
   caller.pause();
