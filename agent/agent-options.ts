@@ -1,9 +1,9 @@
 /** The options of the agent besides its settings: parts that it shares, and limits. */
 import type { ExporterType } from "../protocol/messages.ts";
 import type { CloudGuard } from "./cloud/cloud-guard.ts";
-import type { PhaseInference } from "./infer/phase-inference.ts";
 import type { Listener } from "./listen/listener.ts";
 import type { EnergyMeter } from "./measure/energy.ts";
+import type { OllamaTurns } from "./request/turn.ts";
 
 export type AgentOptions = {
   /** Time that a finished record waits for others to join its batch, ms. */
@@ -16,7 +16,7 @@ export type AgentOptions = {
   /** Shared with the listener, because all requests of a box share its GPUs. */
   energy?: EnergyMeter;
   /** Shared with the listener, because all requests of a box share its Ollama. */
-  phases?: PhaseInference;
+  turns?: OllamaTurns;
   /** Shared with the listener, so that one list of models serves both. */
   cloudGuard?: CloudGuard;
   /** The exporter type that this program expects of the edge. A difference is logged once. */

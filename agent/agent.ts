@@ -15,7 +15,6 @@ import { atMost, DRAIN_MS } from "./clock/drain.ts";
 import { after } from "./clock/timers.ts";
 import { CloudGuard } from "./cloud/cloud-guard.ts";
 import type { AgentConfig } from "./config.ts";
-import { PhaseInference } from "./infer/phase-inference.ts";
 import type { Listener } from "./listen/listener.ts";
 import type { Log } from "./log.ts";
 import { EnergyMeter } from "./measure/energy.ts";
@@ -26,10 +25,10 @@ import { InventoryPoller } from "./readings/inventory.ts";
 import { OpenRequests } from "./readings/open-requests.ts";
 import { pickGpuSource } from "./readings/pick-gpu-source.ts";
 import { Placements } from "./readings/placement.ts";
-import { OllamaQueue } from "./readings/queue.ts";
 import { ReadingsSender } from "./readings/readings-sender.ts";
 import { SystemSampler } from "./readings/system-sampler.ts";
 import { OllamaClient } from "./request/ollama.ts";
+import { turnsOf } from "./request/turn.ts";
 import { Delivery, RECORDS_DELAY_MS } from "./spool/delivery.ts";
 import type { Spool } from "./spool/spool.ts";
 import { EdgeTerms } from "./tunnel/edge-terms.ts";
@@ -82,7 +81,7 @@ export class Agent {
     this.#spool = spool;
     this.#energy = options.energy ?? new EnergyMeter();
     this.#listener = options.listener ?? null;
-    const phases = options.phases ?? new PhaseInference(config.ollamaParallel);
+    const turns = options.turns ?? turnsOf(config.ollamaParallel);
     this.edge = new EdgeTerms(log, options.exporterType ?? null);
     this.#ollama = new OllamaClient(config.ollamaUrl);
     const cloudGuard = options.cloudGuard ?? new CloudGuard({ ...config, now });
@@ -112,7 +111,7 @@ export class Agent {
         this.#readings.send();
       },
       onListing: (answer) => cloudGuard.learn(answer),
-      onPoll: (inventory) => phases.listed(inventory, Date.now(), now()),
+      onPoll: (inventory) => turns.phases.listed(inventory, Date.now(), now()),
     });
     this.#system = new SystemSampler({
       diskFolders: diskFolders({
@@ -171,7 +170,7 @@ export class Agent {
       guard: cloudGuard.decide,
       spool,
       energy: this.#energy,
-      phases,
+      ...turns,
       log,
       now,
       forbidsText: () => this.edge.forbidsText,
@@ -193,10 +192,8 @@ export class Agent {
       tunnelMs: () => this.#tunnel.roundTripMs,
     });
     this.#callers = this.#listener === null ? [this.#streams] : [this.#streams, this.#listener];
-    this.#openRequests = new OpenRequests(
-      new OllamaQueue(config.ollamaParallel),
-      [...this.#callers, this.#bench.source],
-      () => this.#inventory.latest().loaded.map(({ name }) => name),
+    this.#openRequests = new OpenRequests(turns.queue, [...this.#callers, this.#bench.source], () =>
+      this.#inventory.latest().loaded.map(({ name }) => name),
     );
   }
 

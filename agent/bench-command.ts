@@ -16,13 +16,13 @@ import { BenchError, installedIn, runBench } from "./bench/run-bench.ts";
 import { CloudGuard } from "./cloud/cloud-guard.ts";
 import { type BenchConfig, benchConfigOf } from "./config.ts";
 import { ConfigError } from "./errors.ts";
-import { PhaseInference } from "./infer/phase-inference.ts";
 import { EnergyMeter } from "./measure/energy.ts";
 import type { GpuSource } from "./readings/gpu-source.ts";
 import { InventoryPoller } from "./readings/inventory.ts";
 import { pickGpuSource } from "./readings/pick-gpu-source.ts";
 import { Placements } from "./readings/placement.ts";
 import { OllamaClient } from "./request/ollama.ts";
+import { turnsOf } from "./request/turn.ts";
 
 export type BenchIo = {
   /** The result. */
@@ -119,7 +119,7 @@ class OwnBox {
       guard: new CloudGuard({ ...config, now }).decide,
       spool: null,
       energy,
-      phases: new PhaseInference(null),
+      ...turnsOf(null),
       now,
       wallClock: Date.now,
       forbidsText: () => true,

@@ -106,9 +106,9 @@ export const AgentVariables = z.object({
     .describe("the Ollama to serve, in any form that Ollama itself accepts"),
   // Ollama's own setting: an invalid value is Ollama's to report.
   OLLAMA_NUM_PARALLEL: z.coerce.number().int().positive().optional().catch(undefined).meta({
-    fallback: "1",
+    fallback: "1, or as many as work at once",
     description:
-      "parallel slots of each model. Set it to Ollama's own value, so that the queue depth is exact",
+      "parallel slots of each model. Set it to Ollama's own value; otherwise the agent finds out while it serves",
   }),
   OLLAMA_MODELS: z.string().optional().meta({
     fallback: "Ollama's usual folders",

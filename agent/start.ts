@@ -4,11 +4,11 @@ import { Agent } from "./agent.ts";
 import { steadyClock } from "./clock/steady-clock.ts";
 import { CloudGuard } from "./cloud/cloud-guard.ts";
 import type { AgentConfig, ServedConfig } from "./config.ts";
-import { PhaseInference } from "./infer/phase-inference.ts";
 import type { ListenAddress } from "./listen/listen-address.ts";
 import { CLOCKS, Listener, NOTHING_RECORDED } from "./listen/listener.ts";
 import type { Log } from "./log.ts";
 import { EnergyMeter } from "./measure/energy.ts";
+import { turnsOf } from "./request/turn.ts";
 import { Spool } from "./spool/spool.ts";
 import { agentIdIn } from "./state/identity.ts";
 import { acquireStateLock } from "./state/lock.ts";
@@ -64,7 +64,7 @@ async function startAgent(
   const { box, edgeUrl, ollamaUrl, stateDir, simulated } = config;
   const spool = Spool.open(`${stateDir}/spool`, { now: steadyClock(Date.now()), log });
   const energy = new EnergyMeter();
-  const phases = new PhaseInference(config.ollamaParallel);
+  const turns = turnsOf(config.ollamaParallel);
   const cloudGuard = new CloudGuard({ ...config, now: CLOCKS.now });
   const wallClock = () => agent.edge.nowMs;
   const keepsText = () => agent.edge.keepsText;
@@ -80,7 +80,7 @@ async function startAgent(
           ollamaUrl,
           spool,
           energy,
-          phases,
+          ...turns,
           guard: cloudGuard.decide,
           log,
           keepsText,
@@ -90,7 +90,7 @@ async function startAgent(
   const agent = new Agent(config, agentIdIn(stateDir), spool, log, {
     ...options,
     energy,
-    phases,
+    turns,
     cloudGuard,
     listener,
   });

@@ -7,7 +7,7 @@
  * answers the first question on call: our side, the tunnel, or Ollama?
  */
 import type { ApiError } from "./api/shapes.ts";
-import { HEAD_BYTES_MAX, STREAMS_PER_BOX_MAX } from "./limits.ts";
+import { HEAD_BYTES_MAX, QUEUED_BYTES_MAX, QUEUED_MAX, STREAMS_PER_BOX_MAX } from "./limits.ts";
 import type { Api, FailedAt } from "./records.ts";
 
 export type Failure =
@@ -23,6 +23,7 @@ export type Failure =
   | { reason: "server_tool"; tool: string }
   | { reason: "box_busy"; box: string }
   | { reason: "box_draining"; box: string }
+  | { reason: "queue_full"; box: string }
   | { reason: "ollama_unreachable"; message: string }
   | { reason: "ollama_broke"; message: string }
   | { reason: "internal" };
@@ -131,6 +132,14 @@ export function sharedWireErrorOf(failure: Failure): WireError {
         503,
         "box_draining",
         `Box ${failure.box} is draining and accepts no new requests. Try again later.`,
+        RETRY,
+      );
+    case "queue_full":
+      return byGateway(
+        503,
+        "queue_full",
+        `Box ${failure.box} has no room for another waiting request: at most ${QUEUED_MAX} requests ` +
+          `and ${QUEUED_BYTES_MAX / 1024 / 1024} MiB of bodies wait for its Ollama. Try again later.`,
         RETRY,
       );
     case "ollama_unreachable":

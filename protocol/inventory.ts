@@ -79,6 +79,20 @@ export const OpenRequest = z.object({
   is_queued: z
     .boolean()
     .describe("true while the request waits for its model to load or for a parallel slot"),
+  queue_position: z
+    .int()
+    .positive()
+    .nullable()
+    .default(null)
+    .describe(
+      "its place among the requests of its model that the agent holds back; null if Ollama has it",
+    ),
+  queue_eta_ms: z
+    .number()
+    .nonnegative()
+    .nullable()
+    .default(null)
+    .describe("estimated time until Ollama gets it, from recent service times; null if unknown"),
 });
 export type OpenRequest = z.infer<typeof OpenRequest>;
 

@@ -70,6 +70,12 @@ export const HEAD_BYTES_MAX = 64 * KIB;
 /** Open streams of a box; 503 with Retry-After beyond. */
 export const STREAMS_PER_BOX_MAX = 10_000;
 
+/** As many requests wait at most for the Ollama of a box: Ollama's own limit (`OLLAMA_MAX_QUEUE`). */
+export const QUEUED_MAX = 512;
+
+/** The bodies of requests that wait take at most this much memory of an agent. */
+export const QUEUED_BYTES_MAX = 256 * 1024 * 1024;
+
 /** Interval of the agent's `ping`. The platform answers it without waking the Box. */
 export const HEARTBEAT_MS = 1_000;
 

@@ -172,6 +172,8 @@ export const openRequestOf = (
   key_id,
   client_ip,
   is_queued: isQueued,
+  queue_position: null,
+  queue_eta_ms: null,
 });
 
 /** Returns the part of a record that comes from OPEN, however the request ended. */

@@ -133,7 +133,7 @@ export const RequestRecord = z.object({
    * tunnel. For an answer in one piece: queue, load and prefill by Ollama's own clock.
    */
   ttft_ms: ms,
-  /** Waiting for a parallel slot of the model: total - load - prefill - decode. */
+  /** Waiting for a slot of the model, on the agent and in Ollama (total - load - prefill - decode). */
   queue_ms: ms,
   load_ms: ms,
   prefill_ms: ms,

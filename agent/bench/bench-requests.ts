@@ -3,6 +3,7 @@
  * labelled `bench`.
  */
 import { setTimeout as delay } from "node:timers/promises";
+import { sharedWireErrorOf } from "../../protocol/failures.ts";
 import { jsonBytes } from "../../protocol/frames.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
 import type { Open } from "../../protocol/messages.ts";
@@ -144,6 +145,8 @@ const messageOf = (refusal: Refusal): string => {
       return `the tool ${refusal.tool} runs on ollama.com`;
     case "ollama_unreachable":
       return refusal.message;
+    case "queue_full":
+      return sharedWireErrorOf(refusal).message;
   }
 };
 

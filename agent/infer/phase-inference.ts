@@ -5,6 +5,7 @@
  */
 import { type Inventory, withTag } from "../../protocol/inventory.ts";
 import type { PhasesMs } from "../measure/phases.ts";
+import type { Slots } from "../queue/slots.ts";
 import type { Bounds } from "./bounds.ts";
 import { type ArrivedAnswer, type InferredPhases, inferPhases, ownDecode } from "./infer-phases.ts";
 import { LearnedPace } from "./learned.ts";
@@ -42,7 +43,7 @@ export type FinishedAnswer = ArrivedAnswer & {
 };
 
 export class PhaseInference {
-  readonly #slots: number;
+  readonly #slots: Slots;
   readonly #sent = new Map<string, Sent>();
   readonly #models = new Map<string, Model>();
   readonly #residencies = new Residencies();
@@ -50,9 +51,8 @@ export class PhaseInference {
   /** The only open request; null if there are several or none. */
   #lone: Sent | null = null;
 
-  /** @param parallel  `OLLAMA_NUM_PARALLEL`; null if unknown, when Ollama's default of 1 holds */
-  constructor(parallel: number | null) {
-    this.#slots = Math.max(1, parallel ?? 1);
+  constructor(slots: Slots) {
+    this.#slots = slots;
   }
 
   /** Takes a poll of the models in memory, and both clocks at that time. */
@@ -158,7 +158,7 @@ export class PhaseInference {
   #modelOf(name: string): Model {
     const model = this.#models.get(name) ?? {
       name,
-      turns: new SlotTurns(this.#slots),
+      turns: new SlotTurns(name, this.#slots),
       pace: new LearnedPace(),
       answering: 0,
       unsettled: 0,

@@ -1,10 +1,9 @@
 /**
  * The turns of the requests at the parallel slots of one model: how long each waited. Pure.
  *
- * Ollama hands out the slots in order of arrival and reports none of it. The number of slots is the
- * one that the agent was given, otherwise Ollama's default, and at least as many as were seen working
- * at once.
+ * Ollama hands out the slots in order of arrival and reports none of it.
  */
+import type { Slots } from "../queue/slots.ts";
 import { type Bounds, exactly } from "./bounds.ts";
 
 /** Ids at the front of the queue that may be left behind. */
@@ -18,13 +17,15 @@ export class SlotTurns {
   /** Ids of the requests that wait, in order of arrival, among some that no longer do. */
   #queue: string[] = [];
   #queueFrom = 0;
-  #slots: number;
+  readonly #model: string;
+  readonly #slots: Slots;
   /** Requests with a slot. */
   #working = 0;
   /** A slot may still evaluate a prompt whose caller left: Ollama's runner stops only after it. */
   #isUncertain = false;
 
-  constructor(slots: number) {
+  constructor(model: string, slots: Slots) {
+    this.#model = model;
     this.#slots = slots;
   }
 
@@ -33,7 +34,7 @@ export class SlotTurns {
   }
 
   begin(id: string, nowMs: number): void {
-    const isFree = this.#working < this.#slots;
+    const isFree = this.#hasFreeSlot;
     const slotMs = !isFree ? null : this.#isUncertain ? Number.NaN : nowMs;
     if (isFree) this.#working++;
     else this.#queue.push(id);
@@ -48,7 +49,7 @@ export class SlotTurns {
     // It never waited, or not for the requests that this agent knows.
     turn.slotMs = Number.NaN;
     this.#working++;
-    this.#slots = Math.max(this.#slots, this.#working);
+    this.#slots.saw(this.#model, this.#working);
   }
 
   /**
@@ -62,9 +63,13 @@ export class SlotTurns {
       this.#working--;
       if (wasPrompt) this.#isUncertain = true;
     }
-    if (this.#working < this.#slots) this.#giveSlot(nowMs);
+    if (this.#hasFreeSlot) this.#giveSlot(nowMs);
     const waitMs = (turn?.slotMs ?? Number.NaN) - (turn?.beginMs ?? 0);
     return Number.isNaN(waitMs) ? null : exactly(waitMs);
+  }
+
+  get #hasFreeSlot(): boolean {
+    return this.#working < this.#slots.of(this.#model);
   }
 
   /** Gives a free slot to the request that has waited for longest. */

@@ -21,10 +21,10 @@ import { newRequestId } from "../../protocol/request-id.ts";
 import { aim, apiOf } from "../../protocol/target.ts";
 import { atMost, DRAIN_MS } from "../clock/drain.ts";
 import { ListenError } from "../errors.ts";
-import { PhaseInference } from "../infer/phase-inference.ts";
 import type { LogLevel } from "../log.ts";
 import { EnergyMeter } from "../measure/energy.ts";
 import { OllamaClient } from "../request/ollama.ts";
+import { turnsOf } from "../request/turn.ts";
 import { isOwnHost, pageHeaders, preflightHeaders } from "./admission.ts";
 import { type ConnectionLimits, ownConnectionLimits } from "./connection-limits.ts";
 import {
@@ -53,7 +53,7 @@ export const CLOCKS = { now: () => performance.now(), wallClock: Date.now };
 export const NOTHING_RECORDED = {
   spool: null,
   energy: new EnergyMeter(),
-  phases: new PhaseInference(null),
+  ...turnsOf(null),
   keepsText: () => false,
   forbidsText: () => true,
 };

@@ -9,8 +9,8 @@
  * - It is board power as the driver reports it, not power at the wall socket.
  * - It includes the idle power of the GPUs while a request is open.
  * - It covers all GPUs of the box, unless it is known which of them hold the model.
- * - It lasts from sending the request to Ollama until the end of the answer. A request waiting for
- *   a slot has a share too, because the wait is not visible outside Ollama.
+ * - It lasts from sending the request to Ollama until the end of the answer. A request that the agent
+ *   holds back has no share; one that waits inside Ollama has, because that wait is not visible.
  *
  * Energy is null if unknown: without a GPU, with a GPU that does not report its power, across a
  * gap in the readings, and where readings are too rare for the length of the request. The GPUs'

@@ -38,6 +38,8 @@ export type MeterOptions = {
 };
 
 export type Meter = {
+  /** Ollama got the request only after this time. */
+  waited(ms: number): void;
   /** Called once, before any data. */
   head(status: number, contentType: string | null, nowMs: number): void;
   /** Returns the bytes to forward now, possibly none. */
@@ -86,6 +88,7 @@ export function meterOf(options: MeterOptions): Meter {
   const tally = new Tally({ startMs, keepText, timesDecode: api !== "ollama" });
   let reader = passingReader;
   return {
+    waited: (ms) => tally.waited(ms),
     head(status, contentType) {
       reader = readerOf(options, status, contentType, tally);
     },

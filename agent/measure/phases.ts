@@ -21,12 +21,14 @@ export const roundMs = (ms: number): number => Math.round(ms * 1_000) / 1_000;
 /**
  * @param durations  nanoseconds; null if Ollama did not report it
  * @param ttftMs     measured time to the first content; null without content
+ * @param waitedMs   the part of it before Ollama had the request
  * @returns          milliseconds; null if unknown
  */
-export function phasesOf(durations: DurationsNs, ttftMs: number | null): PhasesMs {
+export function phasesOf(durations: DurationsNs, ttftMs: number | null, waitedMs = 0): PhasesMs {
   const { load, prefill, decode } = durations;
+  const inOllama = queueMs(durations, ttftMs === null ? null : ttftMs - waitedMs);
   return {
-    queue_ms: queueMs(durations, ttftMs),
+    queue_ms: inOllama === null ? null : roundMs(waitedMs + inOllama),
     load_ms: ms(load),
     prefill_ms: ms(prefill),
     decode_ms: ms(decode),

@@ -57,6 +57,7 @@ export class Tally {
   #completionTokens: number | null = null;
   #doneReason: string | null = null;
   #error: string | null = null;
+  #waitedMs = 0;
   #isComplete = false;
   #isWhole = false;
   /** Parts with content; null if not all were read. */
@@ -64,6 +65,11 @@ export class Tally {
 
   constructor(options: TallyOptions) {
     this.#options = options;
+  }
+
+  /** The request waited before it was sent to Ollama, which knows nothing of that. */
+  waited(ms: number): void {
+    this.#waitedMs = ms;
   }
 
   /** The times and parts of the answer so far. */
@@ -124,7 +130,7 @@ export class Tally {
       this.#firstContentMs === null
         ? null
         : roundMs(Math.max(0, this.#firstContentMs - this.#options.startMs));
-    const phases = phasesOf(this.#durations, firstMs);
+    const phases = phasesOf(this.#durations, firstMs, this.#waitedMs);
     return {
       response: this.#transcript.text,
       prompt_tokens: this.#promptTokens,

@@ -1,6 +1,7 @@
 /** The open requests of the box, however they came, and how many of them wait for Ollama. */
 import type { OpenRequest } from "../../protocol/inventory.ts";
-import type { OllamaQueue } from "./queue.ts";
+import type { RequestQueue } from "../queue/request-queue.ts";
+import { OllamaQueue } from "./queue.ts";
 
 /** One way for requests to come: through the tunnel, or through the local listener. */
 export type RequestSource = {
@@ -10,25 +11,37 @@ export type RequestSource = {
 };
 
 export class OpenRequests {
+  readonly #held: RequestQueue;
   readonly #queue: OllamaQueue;
   readonly #sources: readonly RequestSource[];
   readonly #loaded: () => readonly string[];
 
-  /** @param loaded  returns the names of the models in memory */
+  /**
+   * @param held    the requests that Ollama does not have yet
+   * @param loaded  returns the names of the models in memory
+   */
   constructor(
-    queue: OllamaQueue,
+    held: RequestQueue,
     sources: readonly RequestSource[],
     loaded: () => readonly string[],
   ) {
-    this.#queue = queue;
+    this.#held = held;
+    this.#queue = new OllamaQueue(held.slots);
     this.#sources = sources;
     this.#loaded = loaded;
   }
 
   /** Returns the requests in any order. */
   list(): OpenRequest[] {
+    const places = this.#held.places();
+    const placed = (request: OpenRequest): OpenRequest => {
+      const place = places.get(request.request_id);
+      return place === undefined
+        ? request
+        : { ...request, queue_position: place.position, queue_eta_ms: place.etaMs };
+    };
     return this.#queue.mark({
-      requests: this.#sources.flatMap(({ requests }) => requests),
+      requests: this.#sources.flatMap(({ requests }) => requests.map(placed)),
       answered: new Set(this.#sources.flatMap(({ answered }) => answered)),
       loaded: this.#loaded(),
     });

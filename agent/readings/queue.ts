@@ -3,14 +3,17 @@
  *
  * Ollama reports no queue. A request waits if its model is not in memory, or if all parallel slots
  * of the model are taken. A slot that works on a prompt, or on an answer in one piece, looks from
- * outside like one that waits, so the slots are counted: those of `OLLAMA_NUM_PARALLEL` if the agent
- * knows it, and at least as many as were seen answering at once. Pure.
+ * outside like one that waits, so the slots are counted. Pure.
  */
 import { type OpenRequest, withTag } from "../../protocol/inventory.ts";
 import { isInference } from "../../protocol/routes.ts";
+import type { Slots } from "../queue/slots.ts";
 
 export type QueueSnapshot = {
-  /** `is_queued`: Ollama has not begun to answer. */
+  /**
+   * `is_queued`: Ollama has not begun to answer. With a `queue_position` it does not even have the
+   * request.
+   */
   requests: readonly OpenRequest[];
   /** Ids of the requests whose answer Ollama has finished, although their caller still reads it. */
   answered: ReadonlySet<string>;
@@ -19,13 +22,10 @@ export type QueueSnapshot = {
 };
 
 export class OllamaQueue {
-  readonly #slotsMin: number;
-  /** The most requests of a model that were answered at once, while it is in memory. */
-  readonly #seen = new Map<string, number>();
+  readonly #slots: Slots;
 
-  /** @param parallel  `OLLAMA_NUM_PARALLEL`; null if unknown, when Ollama's default of 1 holds */
-  constructor(parallel: number | null) {
-    this.#slotsMin = Math.max(1, parallel ?? 1);
+  constructor(slots: Slots) {
+    this.#slots = slots;
   }
 
   /** Returns the requests, with `is_queued` true only for those that wait. */
@@ -36,12 +36,11 @@ export class OllamaQueue {
       const working = open.filter(
         ({ request_id, is_queued }) => !is_queued && !answered.has(request_id),
       ).length;
-      if (working === 0 && !inMemory.has(model)) this.#seen.delete(model);
-      else this.#seen.set(model, Math.max(working, this.#seen.get(model) ?? this.#slotsMin));
-      const free = (this.#seen.get(model) ?? 0) - working;
-      const unanswered = open
-        .filter(({ is_queued }) => is_queued)
-        .sort((a, b) => (a.started_at < b.started_at ? -1 : 1));
+      const isAbsent = working === 0 && !inMemory.has(model);
+      if (isAbsent) this.#slots.forget(model);
+      else this.#slots.saw(model, working);
+      const free = isAbsent ? 0 : this.#slots.of(model) - working;
+      const unanswered = open.filter(({ is_queued }) => is_queued).sort(inOrderOfService);
       for (const { request_id } of unanswered.slice(free)) waiting.add(request_id);
     }
     return requests.map((request) => ({
@@ -50,6 +49,10 @@ export class OllamaQueue {
     }));
   }
 }
+
+/** Requests that Ollama has come first, by their age; then the others, by their place. */
+const inOrderOfService = (a: OpenRequest, b: OpenRequest): number =>
+  (a.queue_position ?? 0) - (b.queue_position ?? 0) || (a.started_at < b.started_at ? -1 : 1);
 
 /** Only work with a model needs a slot. (Node 20 has no `Map.groupBy`.) */
 function byModelName(requests: readonly OpenRequest[]): Map<string, OpenRequest[]> {

@@ -5,7 +5,7 @@ import type { Open } from "../../protocol/messages.ts";
 
 export type Refusal = Extract<
   Failure,
-  { reason: "bad_request" | "cloud_model" | "server_tool" | "ollama_unreachable" }
+  { reason: "bad_request" | "cloud_model" | "server_tool" | "ollama_unreachable" | "queue_full" }
 >;
 
 /**

@@ -17,6 +17,7 @@ import type { Spool } from "../spool/spool.ts";
 import type { Guard, Refusal } from "./guard.ts";
 import { type ArrivalTimes, Measurement, type MeasurementShell } from "./measurement.ts";
 import type { LocalExchange, OllamaClient } from "./ollama.ts";
+import { awaitTurn } from "./turn.ts";
 
 export type MeasuredRequestShell = Omit<MeasurementShell, "spool"> & {
   ollama: Pick<OllamaClient, "send">;
@@ -97,11 +98,19 @@ export class MeasuredRequest {
     const found = whole.length === 0 ? null : (read ?? readBodyOf(this.#open.endpoint, whole));
     const local = this.#measurement?.begin(whole, found) ?? unmeasuredBody(whole);
     const decision = this.#shell.guard(this.#open, found);
+    const sendNow = (waitedMs: number) => {
+      this.#measurement?.sent(waitedMs);
+      this.#exchange = this.#sendAdmitted(body === null ? null : local, handler);
+    };
     const proceed = (refusal: Refusal | null) => {
       if (this.#isOver) return;
-      if (refusal === null)
-        this.#exchange = this.#sendAdmitted(body === null ? null : local, handler);
-      else handler.onRefused(refusal);
+      if (refusal !== null) return handler.onRefused(refusal);
+      // The queue learns from measurements.
+      if (this.#measurement === null) return sendNow(0);
+      const request = { id: this.#id, open: this.#open, bytes: whole.length };
+      awaitTurn(request, this.#shell, sendNow, () =>
+        handler.onRefused({ reason: "queue_full", box: this.#shell.box }),
+      );
     };
     if (decision instanceof Promise)
       decision.then(proceed).catch((error: Error) => handler.onError(error.message, false));

@@ -15,19 +15,19 @@ import {
 } from "../../protocol/records.ts";
 import { isInference } from "../../protocol/routes.ts";
 import type { InferredPhases } from "../infer/infer-phases.ts";
-import type { FinishedAnswer, PhaseInference } from "../infer/phase-inference.ts";
+import type { FinishedAnswer } from "../infer/phase-inference.ts";
 import type { EnergyMeter } from "../measure/energy.ts";
 import { type LocalBody, localBodyOf } from "../measure/local-body.ts";
 import { type Measured, type Meter, makesVectors, meterOf } from "../measure/meter.ts";
 import { type PhasesMs, roundMs } from "../measure/phases.ts";
 import type { NotedRequest } from "../spool/lines.ts";
 import type { Spool } from "../spool/spool.ts";
+import { type OllamaTurns, shownBy } from "./turn.ts";
 
-export type MeasurementShell = {
+export type MeasurementShell = OllamaTurns & {
   box: string;
   spool: Spool;
   energy: EnergyMeter;
-  phases: PhaseInference;
   /** Returns whether the edge forbids to keep text now, even if it was allowed when the request began. */
   forbidsText: () => boolean;
   /** Monotonic milliseconds. */
@@ -65,6 +65,8 @@ export class Measurement {
   #prompt: string | null = null;
   #hasContent = false;
   #wasPaused = false;
+  /** Time for which the request was held back, ms. */
+  #waitedMs = 0;
   /** When Ollama had sent the whole answer, monotonic ms; null before. */
   #endMs: number | null = null;
   #meter: Meter | null = null;
@@ -85,16 +87,12 @@ export class Measurement {
    * @returns the body to send to Ollama, so that its answer can be measured
    */
   begin(body: Uint8Array, read: ReadBody | null): LocalBody {
-    const { box, spool, energy, phases, forbidsText, now } = this.#shell;
+    const { box, spool, forbidsText } = this.#shell;
     // The part of the edge that sent the request may not know yet that text was switched off.
     if (forbidsText()) this.#open = { ...this.#open, keep_text: false };
-    const { endpoint, api, stream, keep_text, model } = this.#open;
+    const { endpoint, api, stream, keep_text } = this.#open;
     const local = localBodyOf(endpoint, stream, body, read);
     this.#prompt = keep_text ? local.prompt : null;
-    if (isInference(endpoint)) {
-      energy.begin(this.#id, now(), model);
-      if (model !== null) phases.begin(this.#id, model, now());
-    }
     spool.begin({
       request_id: this.#id,
       box,
@@ -113,6 +111,20 @@ export class Measurement {
     return local;
   }
 
+  /**
+   * Ollama gets the request.
+   * @param waitedMs  the time that it waited before
+   */
+  sent(waitedMs: number): void {
+    const { endpoint, model } = this.#open;
+    const { energy, phases, now } = this.#shell;
+    this.#waitedMs = waitedMs;
+    this.#meter?.waited(waitedMs);
+    if (!isInference(endpoint)) return;
+    energy.begin(this.#id, now(), model);
+    if (model !== null) phases.begin(this.#id, model, now());
+  }
+
   head(status: number, contentType: string | null): void {
     this.#meter?.head(status, contentType, this.#shell.now());
   }
@@ -123,6 +135,7 @@ export class Measurement {
     if (!this.#hasContent && this.#meter?.arrival().firstContentMs != null) {
       this.#hasContent = true;
       this.#shell.phases.content(this.#id, this.#shell.now());
+      this.#shell.queue.begins(this.#id, this.#shell.now());
     }
     return shown;
   }
@@ -138,7 +151,11 @@ export class Measurement {
     this.#shell.energy.end(this.#id, nowMs);
     this.#shell.phases.end(this.#id, nowMs);
     this.#endMs = nowMs;
-    return this.#meter?.end(nowMs) ?? null;
+    const rest = this.#meter?.end(nowMs) ?? null;
+    const measured = this.#meter?.measured();
+    const shown = measured === undefined ? null : shownBy(measured, this.#waitedMs);
+    this.#shell.queue.leave(this.#id, nowMs, shown);
+    return rest;
   }
 
   /** The measured part of the state to note in the spool. */
@@ -174,9 +191,10 @@ export class Measurement {
 
   /** Writes the record. Called once. */
   close({ status, httpStatus, failedAt, message, resumed }: RequestEnding): void {
-    const { box, spool, energy, phases, forbidsText, now } = this.#shell;
+    const { box, spool, energy, phases, queue, forbidsText, now } = this.#shell;
     energy.end(this.#id, now());
     phases.leave(this.#id, now());
+    queue.leave(this.#id, now());
     // `error` is not a field of the record: the ending already includes it.
     const figures = this.#meter?.measured() ?? { ...UNMEASURED, error: null };
     const { error: _, ...measured } = figures;
@@ -221,9 +239,18 @@ export class Measurement {
     const phases =
       inferred === null
         ? { ttft_ms, ...seen }
-        : { ...inferred, ttft_ms: ttft_ms ?? inferred.ttft_ms };
+        : {
+            ...inferred,
+            ttft_ms: ttft_ms ?? this.#afterWait(inferred.ttft_ms),
+            queue_ms: this.#afterWait(inferred.queue_ms),
+          };
     const isKnown = PHASES.some((phase) => phases[phase] !== null);
     return { ...phases, phases_source: isKnown ? (reports ? "ollama" : "inferred") : null };
+  }
+
+  /** The inference begins when the request is sent, the record when it arrived. */
+  #afterWait(ms: number | null): number | null {
+    return ms === null ? null : roundMs(this.#waitedMs + ms);
   }
 
   /** Null for an answer that did not end as it should: its times show nothing. */

@@ -93,6 +93,8 @@ export class Stage implements AsyncDisposable {
       ...(dialled === null ? { EDGE_SOCKET: socket } : {}),
       BOX_NAME: "bench",
       OLLAMA_HOST: `http://127.0.0.1:${this.#upstreamPort}`,
+      // The upstream serves all requests at once.
+      OLLAMA_NUM_PARALLEL: "10000",
       STATE_DIR: join(this.#folder, `${name}-agent`),
       NVIDIA_SMI: "/nonexistent",
       LOG_FORMAT: "json",

@@ -238,6 +238,8 @@ export class Chain implements AsyncDisposable {
         EDGE_URL: this.proxy.url,
         BOX_NAME: "box",
         OLLAMA_HOST: `http://127.0.0.1:${this.#ollamaPort}`,
+        // The stand-in serves all requests at once.
+        OLLAMA_NUM_PARALLEL: "10000",
         STATE_DIR: this.stateDir,
         NVIDIA_SMI: "/nonexistent/nvidia-smi",
         LOG_FORMAT: "json",

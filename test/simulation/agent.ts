@@ -4,8 +4,8 @@
  */
 
 import type { After } from "../../agent/clock/timers.ts";
-import { PhaseInference } from "../../agent/infer/phase-inference.ts";
 import { EnergyMeter } from "../../agent/measure/energy.ts";
+import { turnsOf } from "../../agent/request/turn.ts";
 import { Delivery, RECORDS_DELAY_MS } from "../../agent/spool/delivery.ts";
 import { Spool } from "../../agent/spool/spool.ts";
 import { Redial } from "../../agent/tunnel/backoff.ts";
@@ -85,7 +85,7 @@ export class AgentProcess {
       tunnelMs: () => null,
       forbidsText: () => false,
       energy,
-      phases: new PhaseInference(null),
+      ...turnsOf(null),
       log,
       onOver: () => this.#delivery.recordWaits(),
     });

@@ -3,8 +3,8 @@
  * and its effect stays with its stream.
  */
 
-import { PhaseInference } from "../../agent/infer/phase-inference.ts";
 import { EnergyMeter } from "../../agent/measure/energy.ts";
+import { turnsOf } from "../../agent/request/turn.ts";
 import { Spool } from "../../agent/spool/spool.ts";
 import { Outgoing } from "../../agent/tunnel/outgoing.ts";
 import { StreamTable } from "../../agent/tunnel/stream-table.ts";
@@ -98,7 +98,7 @@ function fuzzAgent(chance: Chance, sum: Fuzzed): void {
     tunnelMs: () => null,
     forbidsText: () => false,
     energy: new EnergyMeter(),
-    phases: new PhaseInference(null),
+    ...turnsOf(null),
     log: () => {},
     onOver: () => {},
   };

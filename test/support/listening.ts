@@ -4,11 +4,11 @@ import http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CloudGuard } from "../../agent/cloud/cloud-guard.ts";
-import { PhaseInference } from "../../agent/infer/phase-inference.ts";
 import type { ConnectionLimits } from "../../agent/listen/connection-limits.ts";
 import { urlOf } from "../../agent/listen/listen-address.ts";
 import { CLOCKS, Listener } from "../../agent/listen/listener.ts";
 import { EnergyMeter } from "../../agent/measure/energy.ts";
+import { turnsOf } from "../../agent/request/turn.ts";
 import { Spool } from "../../agent/spool/spool.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { eventually } from "./stack.ts";
@@ -54,7 +54,7 @@ export class Listening implements AsyncDisposable {
       ollamaUrl: new URL(ollamaUrl),
       spool,
       energy: new EnergyMeter(),
-      phases: new PhaseInference(null),
+      ...turnsOf(null),
       guard: new CloudGuard({ ...CLOCKS, ollamaUrl: new URL(ollamaUrl), allowsServerTools }).decide,
       log,
       keepsText: () => keepsText,

@@ -43,6 +43,8 @@ const open = (n: number, isQueued: boolean): OpenRequest => ({
   endpoint: "/api/chat",
   key_id: "caller",
   client_ip: "192.0.2.7",
+  queue_position: null,
+  queue_eta_ms: null,
   is_queued: isQueued,
 });
 

@@ -5,6 +5,13 @@ import { Moment, Pill, Section, TableScroll } from "../../parts/basics.tsx";
 import { BoxCell } from "../../parts/box-cell.tsx";
 import { count, elapsed, UNKNOWN } from "../../shape/format.ts";
 
+/** "queued", and with a place in the agent's queue also that and the estimated wait. */
+function waiting({ queue_position, queue_eta_ms }: InFlight): string {
+  if (queue_position === null) return "queued";
+  const place = `queued, no. ${count(queue_position)}`;
+  return queue_eta_ms === null ? place : `${place}, about ${elapsed(queue_eta_ms)}`;
+}
+
 export function InFlightTable({ requests }: { requests: readonly InFlight[] }) {
   return (
     <Section title="In flight" aside={<span class="aside">{count(requests.length)}</span>}>
@@ -33,7 +40,7 @@ export function InFlightTable({ requests }: { requests: readonly InFlight[] }) {
                   </td>
                   <td>
                     {request.is_queued ? (
-                      <Pill tone="warn">queued</Pill>
+                      <Pill tone="warn">{waiting(request)}</Pill>
                     ) : (
                       <Pill tone="accent">running</Pill>
                     )}

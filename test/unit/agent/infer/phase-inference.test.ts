@@ -1,6 +1,7 @@
 /** The phases of answers without durations, in scenes whose true phases are known. */
 import { expect, test, vi } from "vitest";
 import { type FinishedAnswer, PhaseInference } from "../../../../agent/infer/phase-inference.ts";
+import { Slots } from "../../../../agent/queue/slots.ts";
 
 const MODEL = "llama3.2:latest";
 const NEVER = { model: MODEL, expiresMs: null };
@@ -22,7 +23,7 @@ class Scene {
   #ids = 0;
 
   constructor(slots: number | null = null) {
-    this.phases = new PhaseInference(slots);
+    this.phases = new PhaseInference(new Slots(slots));
   }
 
   loaded(...models: { model: string; expiresMs: number | null }[]): this {

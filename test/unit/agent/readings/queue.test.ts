@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
+import { Slots } from "../../../../agent/queue/slots.ts";
 import { OllamaQueue } from "../../../../agent/readings/queue.ts";
 import type { OpenRequest } from "../../../../protocol/inventory.ts";
 
@@ -12,6 +13,8 @@ const request = (n: number, answers: boolean, more: Partial<OpenRequest> = {}): 
   key_id: null,
   client_ip: null,
   is_queued: !answers,
+  queue_position: null,
+  queue_eta_ms: null,
   ...more,
 });
 const waiting = (
@@ -52,16 +55,16 @@ const CASES: [queue: string, requests: OpenRequest[], loaded: string[], waits: n
 ];
 
 test.each(CASES)("queues %s", (_queue, requests, loaded, waits) => {
-  expect(waiting(new OllamaQueue(null), requests, { loaded })).toEqual(waits);
+  expect(waiting(new OllamaQueue(new Slots(null)), requests, { loaded })).toEqual(waits);
 });
 
 test.each([1, 2, 4, 8])("queues N calls minus %d parallel slots", (slots) => {
   const calls = Array.from({ length: 10 }, (_, n) => request(n, false));
-  expect(waiting(new OllamaQueue(slots), calls)).toHaveLength(10 - slots);
+  expect(waiting(new OllamaQueue(new Slots(slots)), calls)).toHaveLength(10 - slots);
 });
 
 test("learns the slots of a model from the answers that it writes at once, until it is unloaded", () => {
-  const queue = new OllamaQueue(null);
+  const queue = new OllamaQueue(new Slots(null));
   const calls = [1, 2, 3].map((n) => request(n, true));
   expect(waiting(queue, [...calls, request(4, false)])).toEqual([3]);
   const next = [5, 6, 7, 8].map((n) => request(n, false));
@@ -73,6 +76,6 @@ test("learns the slots of a model from the answers that it writes at once, until
 test("an answer that a slow caller still reads takes no slot", () => {
   const done = request(1, true);
   const answered = new Set([done.request_id]);
-  const queue = new OllamaQueue(null);
+  const queue = new OllamaQueue(new Slots(null));
   expect(waiting(queue, [done, request(2, false), request(3, false)], { answered })).toEqual([2]);
 });

@@ -146,6 +146,8 @@ const requestOf = (n: number): OpenRequest => ({
   endpoint: "/api/chat",
   model: "m",
   is_queued: false,
+  queue_position: null,
+  queue_eta_ms: null,
   key_id: null,
   client_ip: null,
 });

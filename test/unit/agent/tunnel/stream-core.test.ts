@@ -1,7 +1,7 @@
 /** Cases that the simulation found, and the actions of the box's end of a stream in them. */
 import { expect, test } from "vitest";
-import { PhaseInference } from "../../../../agent/infer/phase-inference.ts";
 import { EnergyMeter } from "../../../../agent/measure/energy.ts";
+import { turnsOf } from "../../../../agent/request/turn.ts";
 import type { SpoolEntry } from "../../../../agent/spool/lines.ts";
 import type { Spool } from "../../../../agent/spool/spool.ts";
 import { Outgoing } from "../../../../agent/tunnel/outgoing.ts";
@@ -138,7 +138,7 @@ function tableWithStream({ forbidsText = false, more = {}, body = "" } = {}) {
     tunnelMs: () => null,
     forbidsText: () => forbidsText,
     energy: new EnergyMeter(),
-    phases: new PhaseInference(null),
+    ...turnsOf(null),
     log: () => {},
     onOver: () => {},
   });

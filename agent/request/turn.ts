@@ -1,0 +1,48 @@
+/** The turn of a request at Ollama: it waits in the queue of the box, unless it needs no slot. */
+import type { Open } from "../../protocol/messages.ts";
+import { isInference } from "../../protocol/routes.ts";
+import { PhaseInference } from "../infer/phase-inference.ts";
+import type { Measured } from "../measure/meter.ts";
+import { RequestQueue, type Shown } from "../queue/request-queue.ts";
+import { Slots } from "../queue/slots.ts";
+
+/** All requests of a box share one of each, because they share its Ollama. */
+export type OllamaTurns = { queue: RequestQueue; phases: PhaseInference };
+
+/** @param parallel  `OLLAMA_NUM_PARALLEL`; null if unknown */
+export function turnsOf(parallel: number | null): OllamaTurns {
+  const queue = new RequestQueue(new Slots(parallel));
+  return { queue, phases: new PhaseInference(queue.slots) };
+}
+
+/**
+ * Calls `send` when Ollama may have the request: at once, or when it is its turn.
+ * @param bytes   the size of the body
+ * @param send    receives the time that the request waited, ms
+ * @param onFull  called instead if too many requests wait
+ */
+export function awaitTurn(
+  { id, open, bytes }: { id: string; open: Open; bytes: number },
+  { queue, now }: Pick<OllamaTurns, "queue"> & { now: () => number },
+  send: (waitedMs: number) => void,
+  onFull: () => void,
+): void {
+  const { endpoint, model, key_id, client_ip } = open;
+  if (!isInference(endpoint) || model === null) return send(0);
+  const enteredMs = now();
+  const onTurn = () => send(now() - enteredMs);
+  const lane = key_id ?? client_ip ?? "";
+  queue.enter({ id, lane, priority: "normal", bytes, model, onTurn, onFull }, enteredMs);
+}
+
+/**
+ * Returns what an answer shows about its turn in Ollama; null if it took no slot.
+ * @param waitedMs  the part of its wait before Ollama had it
+ */
+export const shownBy = (
+  { error, completion_tokens, queue_ms }: Measured,
+  waitedMs: number,
+): Shown | null =>
+  error !== null || !completion_tokens
+    ? null
+    : { waitedMs: queue_ms === null ? null : queue_ms - waitedMs };
