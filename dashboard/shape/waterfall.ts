@@ -54,3 +54,16 @@ export function segmentsOf(times: Times): Segment[] {
     return segment;
   });
 }
+
+/** Returns where the phases on the box come from. Older records have phases without a source. */
+export function phasesFrom({
+  phases_source,
+  queue_ms,
+  load_ms,
+  prefill_ms,
+  decode_ms,
+}: Times & Pick<LogEntry, "phases_source">): "ollama" | "inferred" | "unknown" {
+  if (phases_source !== null) return phases_source;
+  const isUnknown = [queue_ms, load_ms, prefill_ms, decode_ms].every((ms) => ms === null);
+  return isUnknown ? "unknown" : "ollama";
+}

@@ -1,7 +1,7 @@
 /** The time of a request by phase: one bar in the list, a table in the details. */
 import type { LogEntry } from "../../../protocol/api/logs.ts";
 import { duration, percent } from "../../shape/format.ts";
-import { type Phase, segmentsOf } from "../../shape/waterfall.ts";
+import { type Phase, phasesFrom, segmentsOf } from "../../shape/waterfall.ts";
 
 const NAMES: Record<Phase, string> = {
   edge: "Edge",
@@ -32,10 +32,14 @@ const OTHER =
 const INFERRED_PHASES: ReadonlySet<Phase> = new Set(["queue", "load", "prefill", "decode"]);
 const INFERRED =
   "Queue, load, prefill and decode are inferred, to within 5 %: this API of Ollama does not report them.";
+const UNKNOWN =
+  "Queue, load, prefill and decode are unknown: Ollama did not report them, and they could not be inferred.";
+const SOURCES = { ollama: FROM_OLLAMA, inferred: INFERRED, unknown: UNKNOWN };
 
 /** Explains where the figures come from. */
-function sourceOf({ edge_ms, tunnel_ms, phases_source }: LogEntry): string {
-  const phases = phases_source === "inferred" ? INFERRED : FROM_OLLAMA;
+function sourceOf(entry: LogEntry): string {
+  const { edge_ms, tunnel_ms } = entry;
+  const phases = SOURCES[phasesFrom(entry)];
   if (edge_ms === null) return `Only the box measured this request. ${phases} ${OTHER}`;
   if (tunnel_ms === null) return `The tunnel time is unknown. ${phases} ${OTHER}`;
   return `Tunnel time is the round trip measured just before this request. ${phases} ${OTHER}`;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { segmentsOf } from "../../../../dashboard/shape/waterfall.ts";
+import { phasesFrom, segmentsOf } from "../../../../dashboard/shape/waterfall.ts";
 
 const times = {
   latency_ms: 1_000,
@@ -64,4 +64,11 @@ test("never exceeds the whole waterfall, whatever was measured", () => {
       },
     ),
   );
+});
+
+test("claims no phase for Ollama that nobody reported", () => {
+  const unknown = { ...times, queue_ms: null, prefill_ms: null, decode_ms: null };
+  expect(phasesFrom({ ...unknown, phases_source: null })).toBe("unknown");
+  expect(phasesFrom({ ...times, phases_source: null })).toBe("ollama"); // an older record
+  expect(phasesFrom({ ...times, phases_source: "inferred" })).toBe("inferred");
 });
