@@ -141,6 +141,7 @@ function showLoad(exchange: Exchange, { runner }: World): void {
     load: loadOf(runner.active),
     changes: runner.activity.map(({ agoMs, active }) => ({ agoMs, load: loadOf(active) })),
     vram_used_bytes: vram,
+    models: runner.list().map(({ model }) => ({ name: model.name, vram_bytes: vramOf(model) })),
     active: runner.active,
     waiting: runner.waiting,
   });

@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import type { GpuModel, SimulatedGpu } from "./gpus.ts";
+import { tableOf } from "./smi-table.ts";
 
 /** Everything that one row shows. */
 export type SmiState = {
@@ -14,16 +15,7 @@ export type SmiState = {
   power: { instantW: number; meanW: number };
 };
 
-type Field = {
-  /** Null if the card has no such reading. */
-  value: (state: SmiState) => string | null;
-  unit?: string;
-  /** Another name for the same field. */
-  alias?: string;
-};
-
 const DRIVER = "595.71.05";
-const NOT_AVAILABLE = "[N/A]";
 
 /** "GPU is idle" and "nothing" in the driver's bit mask of clock event reasons. */
 const IDLE_REASON = "0x0000000000000001";
@@ -32,7 +24,7 @@ const NO_REASON = "0x0000000000000000";
 const whole = (value: number) => String(Math.round(value));
 const watts = (value: number) => value.toFixed(2);
 
-const FIELDS: Record<string, Field> = {
+export const GPU_TABLE = tableOf<SmiState>("query-gpu", {
   driver_version: { value: () => DRIVER },
   count: { value: () => "1" },
   name: { value: ({ gpu }) => gpu.name, alias: "gpu_name" },
@@ -89,46 +81,9 @@ const FIELDS: Record<string, Field> = {
     alias: "clocks.sm",
   },
   "mig.mode.current": { value: ({ gpu }) => (gpu.isMig ? "Enabled" : "Disabled") },
-};
+});
 
 const isIdle = ({ utilization }: SimulatedGpu): boolean => utilization < 1;
-
-const BY_NAME = new Map(
-  Object.entries(FIELDS).flatMap(([name, field]) =>
-    [name, ...(field.alias === undefined ? [] : [field.alias])].map((each) => [each, field]),
-  ) as [string, Field][],
-);
-
-/** Returns the first column that is not a field. */
-export const unknownField = (columns: readonly string[]): string | null =>
-  columns.find((column) => !BY_NAME.has(column)) ?? null;
-
-export const headerOf = (columns: readonly string[]): string =>
-  columns
-    .map((column) => {
-      const unit = BY_NAME.get(column)?.unit;
-      return unit === undefined ? column : `${column} [${unit}]`;
-    })
-    .join(", ");
-
-export const rowOf = (columns: readonly string[], state: SmiState, hasUnits: boolean): string =>
-  columns
-    .map((column) => {
-      const field = BY_NAME.get(column);
-      const value = field?.value(state) ?? null;
-      if (value === null) return NOT_AVAILABLE;
-      return hasUnits && field?.unit !== undefined ? `${value} ${field.unit}` : value;
-    })
-    .join(", ");
-
-/** The answer to `--help-query-gpu`: each property on a line, with its other name. */
-export const helpText = (): string =>
-  [
-    'List of valid properties to query for the switch "--query-gpu":',
-    ...Object.entries(FIELDS).map(([name, { alias }]) =>
-      alias === undefined ? `\n"${name}"` : `\n"${name}" or "${alias}"`,
-    ),
-  ].join("\n");
 
 /**
  * The same for each start of a box, so that a card keeps its identity. The agent passes its own

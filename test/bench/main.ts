@@ -17,6 +17,7 @@ import { measureBodyMemory } from "./body-memory.ts";
 import type { Figure } from "./figures.ts";
 import { measureFirstByte } from "./first-byte.ts";
 import { measureFront } from "./front.ts";
+import { measureIdleAgent } from "./idle-agent.ts";
 import { machine, watchOthers } from "./machine.ts";
 import { measureMessages } from "./messages.ts";
 import { measureOpenStreams } from "./open-streams.ts";
@@ -26,7 +27,7 @@ import { measureStreams } from "./streams.ts";
 import { measureThroughput } from "./throughput.ts";
 import { measureUploads } from "./uploads.ts";
 
-const KNOWN = ["P1", "P4", "P6", "P7", "P8", "P10", "P11", "P12", "P13", "P14", "P15"];
+const KNOWN = ["P1", "P4", "P6", "P7", "P8", "P10", "P11", "P12", "P13", "P14", "P15", "P16"];
 
 async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Figure[]> {
   const figures: Figure[] = [];
@@ -54,6 +55,7 @@ async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Figur
   if (isWanted("P11")) add(await measureMessages(stage));
   if (isWanted("P13")) add(await measureBodies());
   if (isWanted("P15")) add(await measureBodyMemory(stage));
+  if (isWanted("P16")) add(await measureIdleAgent(stage));
   if (isWanted("P10")) add(await measureOpenStreams(stage));
   return figures.sort(
     (a, b) => Number.parseFloat(a.id.slice(1)) - Number.parseFloat(b.id.slice(1)),

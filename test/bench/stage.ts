@@ -59,13 +59,15 @@ export class Stage implements AsyncDisposable {
   /**
    * @param dial  returns the port that the agent connects to, given the Worker's port; the Worker's
    *   own by default
+   * @param settings  of the agent
    */
   async startChain(
     name: string,
     dial: (port: number) => Promise<number> = async (port) => port,
+    settings: Record<string, string> = {},
   ): Promise<Chain> {
     const port = await freePort();
-    return this.#startProduct(name, port, null, await dial(port));
+    return this.#startProduct(name, port, null, await dial(port), settings);
   }
 
   /** Starts the product as `npm start` does: callers reach workerd through the front. */
@@ -79,6 +81,7 @@ export class Stage implements AsyncDisposable {
     port: number,
     front: Front | null,
     dialled: number | null,
+    settings: Record<string, string> = {},
   ): Promise<Chain> {
     const socket = join(this.#folder, `${name}.socket`);
     const workerd = await startWorkerd(this.children, this.#folder, port, {
@@ -98,6 +101,7 @@ export class Stage implements AsyncDisposable {
       STATE_DIR: join(this.#folder, `${name}-agent`),
       NVIDIA_SMI: "/nonexistent",
       LOG_FORMAT: "json",
+      ...settings,
     };
     const agent = this.children.start({
       name: `${name}-agent`,
