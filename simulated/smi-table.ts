@@ -1,6 +1,6 @@
 /** A table of nvidia-smi: its columns with their values, units and names. Pure. */
 
-export type Column<Row> = {
+type Column<Row> = {
   /** Null if the card has no such reading. */
   value: (row: Row) => string | null;
   unit?: string;

@@ -87,10 +87,15 @@ export class GpuReadings {
 
   /**
    * The source has failed.
-   * @param isFault  the box has a GPU that should be readable
+   * @param isFault    the box has a GPU that should be readable
+   * @param isGivenUp  the box has given its GPUs away on purpose: none of them is lost
    */
-  fail(reason: string, { retryInMs = null, isFault = false }: GpuFault = {}): void {
+  fail(
+    reason: string,
+    { retryInMs = null, isFault = false, isGivenUp = false }: GpuFault = {},
+  ): void {
     this.#stopTimer();
+    if (isGivenUp) this.#forget();
     if (isFault || this.#known.size > 0) {
       this.#isFault = true;
       for (const index of this.#known.keys()) this.#lost.add(index);
@@ -162,6 +167,12 @@ export class GpuReadings {
     }, staleMs).unref();
   }
 
+  #forget(): void {
+    this.#known.clear();
+    this.#lost.clear();
+    this.#isFault = false;
+  }
+
   #hide(reason: string, retryInMs: number | null): void {
     // A box without a GPU is normal; a GPU that disappears is not.
     const level = this.#available ? "warn" : "info";
@@ -180,7 +191,7 @@ export class GpuReadings {
   }
 }
 
-export type GpuFault = { retryInMs?: number | null; isFault?: boolean };
+export type GpuFault = { retryInMs?: number | null; isFault?: boolean; isGivenUp?: boolean };
 
 /** The row of a lost GPU has an error text instead of each figure. */
 const figuresOf = (row: Omit<GpuReport, "driver_version">): (number | null)[] => [

@@ -59,7 +59,7 @@ export class Stage implements AsyncDisposable {
   /**
    * @param dial  returns the port that the agent connects to, given the Worker's port; the Worker's
    *   own by default
-   * @param settings  of the agent
+   * @param settings  settings of the agent
    */
   async startChain(
     name: string,

@@ -20,7 +20,7 @@ import { GpuReadings, type GpuReport } from "../gpu-readings.ts";
 import type { GpuProcess, GpuSource, GpuSourceOptions } from "../gpu-source.ts";
 import { COMPUTE_APPS_QUERY, parseComputeApp } from "./compute-apps.ts";
 import { PowerStream, ROW_AGE_MS } from "./power-stream.ts";
-import { hasNvidiaGpu } from "./presence.ts";
+import { hasNvidiaGpu, isPassedThrough } from "./presence.ts";
 import { type GpuFailure, gpuFailure, refusedField, type SmiEnd } from "./smi-failure.ts";
 import { POWER_COLUMNS, type PowerFields, powerFieldsOf } from "./smi-power.ts";
 import { type Program, programsOf, runSmi, type SmiRun } from "./smi-process.ts";
@@ -42,6 +42,8 @@ type SmiQuery = {
   columns: readonly string[];
   power: ReadonlyMap<number, PowerFields>;
 };
+
+const PASSED_THROUGH = "the NVIDIA GPU of this machine is passed through to a virtual machine";
 
 export class NvidiaSmiSource implements GpuSource {
   readonly #options: NvidiaSmiOptions;
@@ -138,7 +140,10 @@ export class NvidiaSmiSource implements GpuSource {
         backoffMs * 2 ** (this.#failures - 1),
         failure.permanent ? backoffPermanentMaxMs : backoffMaxMs,
       );
-      this.#readings.fail(failure.reason, { retryInMs: waitMs, isFault: failure.isFault });
+      const { isFault } = failure;
+      const isGivenUp = isPassedThrough();
+      const reason = isGivenUp ? PASSED_THROUGH : failure.reason;
+      this.#readings.fail(reason, { retryInMs: waitMs, isFault, isGivenUp });
       // The wait ends early, with a rejection, when the source is stopped.
       await delay(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
     }

@@ -108,6 +108,23 @@ test("a failure is a fault if a GPU was read before or should be there, and not 
   expect(readings.take()).toMatchObject({ available: true, failed: false, lost: [] });
 });
 
+test("a GPU that was given to a virtual machine is not lost, and one that comes back can be", () => {
+  const { readings } = scene();
+  readings.accept(rowOf(0));
+  readings.fail("no devices", { isFault: true });
+  expect(readings.take()).toMatchObject({ failed: true, lost: [{ index: 0 }] });
+  readings.fail("passed through", { isGivenUp: true });
+  expect(readings.take()).toMatchObject({
+    available: false,
+    error: "passed through",
+    failed: false,
+    lost: [],
+  });
+  readings.accept(rowOf(0));
+  readings.fail("no devices");
+  expect(readings.take()).toMatchObject({ failed: true, lost: [{ index: 0 }] });
+});
+
 test("fits in a frame with room for everything else, however long the edge was away", () => {
   const { readings } = scene();
   const name = "NVIDIA RTX PRO 6000 Blackwell Server Edition";
