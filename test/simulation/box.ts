@@ -10,6 +10,7 @@ import type { BoxRegistry } from "../../worker/box/reports.ts";
 import type { Attachment, SocketHost } from "../../worker/box/sockets.ts";
 import { simulatedSealOf } from "./call-plan.ts";
 import type { End } from "./link.ts";
+import type { Take } from "./network.ts";
 import type { Schedule } from "./schedule.ts";
 
 export type BoxWorld = {
@@ -27,11 +28,16 @@ export type BoxWorld = {
 /** A registry or ledger that failed. The agent sends again what matters. */
 export class RegistryFailed extends Error {}
 
+/** The request of a stream. `carried`: its first frames, as one message; null without any. */
+export type StreamRequest = { id: string; isResume: boolean; carried: Uint8Array | null };
+
 type Accepted = { attachment: Attachment; pingedMs: number | null };
 
 export class SimulatedBox {
   readonly #world: BoxWorld;
   #accepted = new Map<End, Accepted>();
+  /** Links of streams that the Box has not decided about. */
+  readonly #undecided = new Set<End>();
   #life = 0;
   /** Number of calls that this life has begun and not finished. */
   #underWay = 0;
@@ -47,12 +53,22 @@ export class SimulatedBox {
     this.#core.connect(end, "box");
   }
 
-  /** Returns whether the Box takes the stream. */
-  attach(end: End, id: string, isResume: boolean): boolean {
-    if (!isResume && this.#core.refusal("box") !== null) return false;
-    this.#listen(end);
-    this.#core.attach(end, id, isResume);
-    return true;
+  /** Decides about a stream, as `worker/box/box.ts` does. */
+  attach(end: End, { id, isResume, carried }: StreamRequest, answer: Parameters<Take>[1]): void {
+    const core = this.#core;
+    const decide = async () => {
+      const hasWaited = !isResume && (await core.agentBack());
+      if (core !== this.#core) return; // lost with the object, and the link with it
+      this.#undecided.delete(end);
+      if (!isResume && core.refusal("box") !== null) return answer("refused");
+      const message = hasWaited || isResume ? null : carried;
+      answer(message === null ? "taken" : "relayed");
+      this.#listen(end);
+      core.attach(end, id, isResume, message);
+    };
+    this.#undecided.add(end);
+    this.#run(decide());
+    this.#world.onSettled();
   }
 
   /** Loses the memory and keeps the sockets. Not during a call: the platform lets it finish. */
@@ -65,7 +81,8 @@ export class SimulatedBox {
 
   /** Loses memory and sockets: the object is moved, or has crashed. */
   restart(): void {
-    for (const end of this.#accepted.keys()) end.reset();
+    for (const end of [...this.#accepted.keys(), ...this.#undecided]) end.reset();
+    this.#undecided.clear();
     this.#accepted = new Map();
     this.#core = this.#wake();
   }
@@ -94,6 +111,7 @@ export class SimulatedBox {
 
   #listen(end: End): void {
     end.onMessage = (message) => {
+      if (this.#undecided.size > 0) this.#world.onSettled(); // it may be the agent's return
       const socket = this.#accepted.get(end);
       if (typeof message !== "string") this.#run(this.#core.received(end, message));
       else if (socket !== undefined && end.isOpen) {

@@ -3,16 +3,19 @@
  * caller that is quick, slow, or leaves.
  */
 import { endingOf } from "../../protocol/ending.ts";
-import { encodeFrames } from "../../protocol/frames.ts";
+import { encodeFrames, type Frame } from "../../protocol/frames.ts";
 import { DATA_BYTES_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
 import type { Open } from "../../protocol/messages.ts";
+import { carriedOf } from "../../worker/box/attach.ts";
 import { wireErrorOf } from "../../worker/errors.ts";
 import type { EdgeStreamActions } from "../../worker/gateway/stream/actions.ts";
 import { EdgeStreamCore } from "../../worker/gateway/stream/edge-stream-core.ts";
 import type { Ended } from "../../worker/gateway/stream/ended.ts";
 import type { Pulse } from "../../worker/gateway/stream/pulse.ts";
+import type { StreamRequest } from "./box.ts";
 import type { Chance } from "./chance.ts";
 import type { End } from "./link.ts";
+import type { AttachAnswer } from "./network.ts";
 import { type AnswerPlan, type Exchange, isOfAnswer } from "./ollama.ts";
 import type { Schedule } from "./schedule.ts";
 
@@ -33,8 +36,10 @@ export type CallWorld = {
   schedule: Schedule;
   chance: Chance;
   pulse: Pulse;
-  /** Dials a new socket to the Box; null if it refuses. */
-  attachAgain(id: string): End | null;
+  /** Dials a new socket to the Box, which answers later, if at all. */
+  attach(request: StreamRequest, onAnswer: (answer: AttachAnswer) => void): End;
+  /** The Box refused the stream, which never began. */
+  onRefused(id: string): void;
   /** The stream is over, as far as its caller is concerned. */
   onEnded(call: Call, ended: Ended): void;
   /** Returns the local requests of this call, in order. */
@@ -52,9 +57,12 @@ export class Call {
   readonly plan: CallPlan;
   readonly #world: CallWorld;
   readonly #core: EdgeStreamCore;
-  #end: End;
+  /** The socket to the Box; null while the first one is on its way. */
+  #end: End | null = null;
   #isAlive = true;
   #isDone = false;
+  /** The newest socket that was dialled. */
+  #attaching: End | null = null;
   #tickAtMs = Number.POSITIVE_INFINITY;
   #bodyAt = 0;
   #gotBytes = 0;
@@ -67,10 +75,9 @@ export class Call {
   leftMs: number | null = null;
   readonly beganMs: number;
 
-  constructor(plan: CallPlan, end: End, world: CallWorld) {
+  constructor(plan: CallPlan, world: CallWorld) {
     this.plan = plan;
     this.#world = world;
-    this.#end = end;
     this.beganMs = world.schedule.nowMs;
     const { id, open } = plan;
     this.#core = new EdgeStreamCore(
@@ -79,9 +86,7 @@ export class Call {
       world.pulse,
       world.chance.random,
     );
-    world.pulse.open++;
-    this.#listen(end);
-    this.#do(this.#core.begin(world.schedule.nowMs));
+    this.#attach();
     if (plan.leavesAfterMs !== null) this.#after(plan.leavesAfterMs, () => this.#leave());
   }
 
@@ -91,14 +96,37 @@ export class Call {
 
   /** Kills the Worker, and the caller's connection with it. */
   kill(): void {
-    if (!this.#isDone) this.#end.reset();
-    if (!this.#core.isOver) this.#world.pulse.open--;
+    if (!this.#isDone) for (const end of [this.#end, this.#attaching]) end?.reset();
+    if (this.#end !== null && !this.#core.isOver) this.#world.pulse.open--;
     this.#isAlive = false;
   }
 
-  /** Loses the socket to the Box. */
-  cut(): End {
-    return this.#end;
+  /** Attaches the stream. Its first frames travel with the request. */
+  #attach(): void {
+    const { carried, rest } = carriedOf(this.#core.open());
+    const request = { id: this.plan.id, isResume: false, carried: encodeFrames(carried) };
+    const end = this.#world.attach(request, (answer) => {
+      if (!this.#isAlive || this.#end !== null) return;
+      if (answer !== "refused")
+        return this.#begin(end, answer === "relayed" ? rest : [...carried, ...rest]);
+      this.#isDone = true;
+      this.#world.onRefused(this.plan.id);
+    });
+    this.#attaching = end;
+    // The Box may have passed the frames on.
+    end.onClose = () => this.#isAlive && !this.#isDone && this.#begin(end, null);
+  }
+
+  /** @param rest  the first frames that the agent lacks; null if the Box did not answer */
+  #begin(end: End, rest: readonly Frame[] | null): void {
+    const { schedule, pulse } = this.#world;
+    this.#end = end;
+    pulse.open++;
+    if (rest !== null) this.#listen(end);
+    this.#do(
+      rest === null ? this.#core.lost(schedule.nowMs) : this.#core.begin(schedule.nowMs, rest),
+    );
+    if (this.result === "left") this.#leave();
   }
 
   #after(ms: number, run: () => void): void {
@@ -116,16 +144,17 @@ export class Call {
 
   #leave(): void {
     if (this.#core.isOver) return;
-    this.leftMs = this.#world.schedule.nowMs;
+    this.leftMs ??= this.#world.schedule.nowMs;
     this.result = "left";
+    if (this.#end === null) return; // as soon as the stream has begun
     if (!this.#end.isOpen) this.#do(this.#core.lost(this.#world.schedule.nowMs));
     this.#do(this.#core.callerGone(this.#world.schedule.nowMs));
   }
 
   #do(acts: EdgeStreamActions): void {
     const { chance } = this.#world;
-    if (acts.frames.length > 0 && this.#end.isOpen) this.#end.send(encodeFrames(acts.frames));
-    if (acts.answer !== null) this.#begin(acts.answer);
+    if (acts.frames.length > 0 && this.#end?.isOpen) this.#end.send(encodeFrames(acts.frames));
+    if (acts.answer !== null) this.#answer(acts.answer);
     if (acts.ended !== null) this.#over(acts.ended);
     if (acts.write !== null) this.#take(acts.write, acts.finish === "close");
     if (acts.finish === "break") this.result = "torn";
@@ -134,7 +163,7 @@ export class Call {
     if (acts.redialMs !== null) this.#after(acts.redialMs, () => this.#redial());
     if (acts.isDone) {
       this.#isDone = true;
-      this.#end.close(1000);
+      this.#end?.close(1000);
     } else this.#scheduleTick();
     this.#checkMemory();
   }
@@ -165,7 +194,7 @@ export class Call {
     this.result = "whole";
   }
 
-  #begin(answer: NonNullable<EdgeStreamActions["answer"]>): void {
+  #answer(answer: NonNullable<EdgeStreamActions["answer"]>): void {
     if (this.#hasBegun) this.#world.broken("an answer that began twice");
     this.#hasBegun = true;
     if (answer.kind === "failed") this.result = "error";
@@ -226,11 +255,16 @@ export class Call {
 
   #redial(): void {
     if (this.#isDone) return;
-    const end = this.#world.attachAgain(this.plan.id);
-    if (end === null) return this.#do(this.#core.refused());
-    this.#end = end;
-    this.#listen(end);
-    this.#do(this.#core.attached(this.#world.schedule.nowMs));
+    const request = { id: this.plan.id, isResume: true, carried: null };
+    const end = this.#world.attach(request, () => {
+      if (!this.#isAlive || !end.isOpen) return;
+      if (this.#isDone) return end.close(1000);
+      this.#end = end;
+      this.#listen(end);
+      this.#do(this.#core.attached(this.#world.schedule.nowMs));
+    });
+    this.#attaching = end;
+    end.onClose = () => this.#isAlive && !this.#isDone && this.#do(this.#core.refused());
   }
 
   #scheduleTick(): void {

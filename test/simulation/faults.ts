@@ -111,6 +111,7 @@ function kindsOf(world: FaultyWorld): Record<string, () => void> {
       network.goDown(10, 40_000);
     },
     cutCaller: () => network.cutCaller(),
+    cutAttach: () => network.cutNewestCaller(),
     restartBox: () => box.restart(),
     hibernate: () => box.hibernate(),
     moveBox: () => {

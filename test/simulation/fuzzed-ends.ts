@@ -146,7 +146,7 @@ function fuzzEdge(chance: Chance, sum: Fuzzed): void {
       throw new Error("bytes of another stream");
     if ((ended.get(id) ?? 0) > 1) throw new Error("a stream ended twice");
   };
-  for (const [id, core] of cores) check(id, core.begin(0));
+  for (const [id, core] of cores) check(id, core.begin(0, core.open()));
   for (let i = 0; i < MESSAGES_PER_LIFE; i++) {
     const id = chance.pick(ids);
     const core = cores.get(id);

@@ -1,11 +1,17 @@
 /** The network of a world: the links of the tunnel and the calls, and their failures. */
 import type { Chance } from "./chance.ts";
 import type { Chronicle } from "./chronicle.ts";
-import { Link } from "./link.ts";
+import { type End, Link } from "./link.ts";
 import type { Schedule } from "./schedule.ts";
 
 const TUNNEL_LATENCY_MS = 15;
 const CALL_LATENCY_MS = 3;
+
+/** The Box's answer to a stream. `relayed`: the agent has the first frames. */
+export type AttachAnswer = "relayed" | "taken" | "refused";
+
+/** Has the Box decide about a stream at the far end of a new link. */
+export type Take = (far: End, answer: (answer: AttachAnswer) => void) => void;
 
 export class Network {
   readonly #schedule: Schedule;
@@ -30,14 +36,14 @@ export class Network {
   }
 
   /**
-   * Returns a new link between a call and the Box; null if the Box refuses it.
-   * @param take  passes the link to the Box
+   * Returns the call's end of a new link to the Box. The request for it, and the answer, travel on the
+   * link itself, and are lost with it.
    */
-  join(id: string, take: (link: Link) => boolean): Link | null {
+  join(id: string, take: Take, onAnswer: (answer: AttachAnswer) => void): End {
     const link = new Link(this.#schedule, this.#chance, CALL_LATENCY_MS);
-    if (!take(link)) return null;
     this.#calls.set(id, link);
-    return link;
+    link.carry(0, (far) => take(far, (answer) => link.carry(1, () => onAnswer(answer))));
+    return link.near;
   }
 
   cutTunnel(): void {
@@ -46,6 +52,11 @@ export class Network {
 
   cutCaller(): void {
     this.#chance.pick([...this.#calls.values()])?.cut();
+  }
+
+  /** Cuts the link of the newest call, whose first frames may be on their way. */
+  cutNewestCaller(): void {
+    [...this.#calls.values()].at(-1)?.cut();
   }
 
   /** Makes the tunnel half-open from now on. */

@@ -156,8 +156,6 @@ class World {
     };
   }
 
-  // ---- events
-
   #startAgent(): void {
     if (this.#agent !== null) return;
     const world: AgentWorld = {
@@ -193,22 +191,19 @@ class World {
     return link?.near ?? null;
   }
 
-  #attach(id: string, isResume: boolean): End | null {
-    return this.#network.join(id, ({ far }) => this.#box.attach(far, id, isResume))?.near ?? null;
-  }
-
   #begin(plan: CallPlan): void {
     const known = this.#known.add(plan);
-    const end = this.#attach(plan.id, false);
-    if (end === null) {
-      this.#trace(`${plan.id} refused`);
-      return this.#recordAtEdge(plan.id, "error");
-    }
     const world: CallWorld = {
       schedule: this.#schedule,
       chance: this.#chance,
       pulse: this.#pulse,
-      attachAgain: (id) => this.#attach(id, true),
+      attach: (request, onAnswer) =>
+        this.#network.join(request.id, (far, to) => this.#box.attach(far, request, to), onAnswer),
+      onRefused: (id) => {
+        this.#trace(`${id} refused`);
+        known.call = null;
+        this.#recordAtEdge(id, "error");
+      },
       onEnded: (call, ended) => this.#ended(call, ended),
       exchangesOf: (id) => this.#known.of(id).exchanges,
       broken: (what) => broken(`${plan.id}: ${what}`),
@@ -216,11 +211,19 @@ class World {
     this.#trace(
       `${plan.id} begins: ${plan.body?.length ?? "no"} bytes, answer ${plan.answer.bytes}`,
     );
-    known.call = new Call(plan, end, world);
+    known.call = new Call(plan, world);
     // Much can go wrong while a stream begins, and chance alone rarely finds that moment.
-    const kind = this.#chance.pick(["cutTunnel", "cutTunnel", "stallAndWipe", "stallAndPowerCut"]);
+    const kind = this.#chance.pick([
+      "cutTunnel",
+      "cutAttach",
+      "restartBox",
+      "stallAndWipe",
+      "stallAndPowerCut",
+    ]);
     if (this.#faults.isTroubled && this.#chance.isLikely(0.15))
-      this.#schedule.after(this.#chance.between(0, 200), () => this.#faults.cause(kind));
+      this.#schedule.after(this.#chance.between(0, this.#chance.pick([5, 200])), () =>
+        this.#faults.cause(kind),
+      );
   }
 
   #ended(call: Call, ended: Ended): void {
@@ -256,8 +259,6 @@ class World {
       );
     });
   }
-
-  // ---- plans
 
   #planCalls(): void {
     const chance = this.#chance;

@@ -216,19 +216,18 @@ test("has an agent dial again if the registry could not take it", async () => {
   expect(await agent.untilClosed()).toMatchObject({ code: 1011 });
 });
 
-test("reports and records a Box that throws as down", async () => {
-  await FakeAgent.connect("moved");
+test("has a call go on at a Box that throws, once it is reached", async () => {
+  const agent = await FakeAgent.connect("moved");
   forgetBoxes();
   await runInDurableObject(env.BOX.getByName("moved"), (box: Box) => {
     failOnce(box, "fetch");
   });
-  const answer = await chat("moved");
-  expect(answer.status).toBe(503);
-  expect(await eventually(() => logOf(answer.headers.get("x-request-id")))).toMatchObject({
-    status: "error",
-    failed_at: "gateway",
-    http_status: 503,
-  });
+  const answered = chat("moved");
+  const { stream } = await agent.next(FrameType.resume);
+  agent.send({ type: FrameType.resume, stream, seq: 0, payload: NO_PAYLOAD });
+  expect((await agent.next(FrameType.open)).stream).toBe(stream);
+  agent.answer(stream, 200, [["content-type", "text/plain"]], "moved");
+  expect(await textOf(await answered)).toBe("moved");
 });
 
 test("confirms records once they are in the ledger, even if one of them is bad", async () => {

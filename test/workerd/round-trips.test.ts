@@ -37,9 +37,9 @@ test("a call waits for one round trip, warm and after idle seconds", async () =>
   const agent = await FakeAgent.connect("near");
   forgetBoxes();
   await tripsOf(agent, "near", 0);
-  expect(await tripsOf(agent, "near", 0)).toEqual([["box.fetch"], ["socket.send"]]);
+  expect(await tripsOf(agent, "near", 0)).toEqual([["box.fetch"]]);
   const beside = ["aggregator.fleet", "box.fetch"];
-  expect(await tripsOf(agent, "near", 30_000)).toEqual([beside, ["socket.send"]]);
+  expect(await tripsOf(agent, "near", 30_000)).toEqual([beside]);
 });
 
 test("the first call of an isolate requests the fleet while its body arrives", async () => {
@@ -49,5 +49,5 @@ test("the first call of an isolate requests the fleet while its body arrives", a
     await held.untilHeld("aggregator.fleet");
     return BODY;
   });
-  expect(trips).toEqual([["aggregator.fleet"], ["box.fetch"], ["socket.send"]]);
+  expect(trips).toEqual([["aggregator.fleet"], ["box.fetch"]]);
 });

@@ -1,8 +1,12 @@
 /**
  * The request by which a Worker attaches a stream to its Box, and the Box's answer. Both ends are
  * deployed together, but one may be older while a deployment spreads.
+ *
+ * The first frames of a new stream travel with the request, in a header, because an upgrade has no
+ * body. The Box passes them on before the stream has its socket. So a call waits for one round trip
+ * to the Box, and not for a second one.
  */
-import type { StreamId } from "../../protocol/frames.ts";
+import { encodeFrames, type Frame, HEADER_BYTES, type StreamId } from "../../protocol/frames.ts";
 
 export type Attach = {
   box: string;
@@ -32,6 +36,41 @@ export const attachOf = ({ searchParams }: URL): Attach => ({
   keepsText: searchParams.get("keep_text") === "1",
   waits: searchParams.get("wait") !== "0",
 });
+
+/**
+ * Bytes of frames in the request. In base64 they make a header of 16,000 characters: proxies and
+ * servers commonly accept 16 KiB, and Cloudflare 128 KB for all headers of a request. OPEN and a body
+ * of a few pages fit.
+ */
+export const CARRIED_BYTES_MAX = 12_000;
+
+/** Divides the first frames of a stream into those that travel with the request, and the rest. */
+export function carriedOf(frames: readonly Frame[]): { carried: Frame[]; rest: Frame[] } {
+  let [count, bytes] = [0, 0];
+  for (const { payload } of frames) {
+    bytes += HEADER_BYTES + payload.length;
+    if (bytes > CARRIED_BYTES_MAX) break;
+    count++;
+  }
+  return { carried: frames.slice(0, count), rest: frames.slice(count) };
+}
+
+const FRAMES_HEADER = "x-frames";
+
+export function attachHeaders(carried: readonly Frame[]): Record<string, string> {
+  const upgrade = { upgrade: "websocket" };
+  if (carried.length === 0) return upgrade;
+  return { ...upgrade, [FRAMES_HEADER]: btoa(String.fromCharCode(...encodeFrames(carried))) };
+}
+
+/** Returns the frames of the request as one message; null without any. */
+export function carriedIn(headers: Headers): Uint8Array | null {
+  const text = headers.get(FRAMES_HEADER);
+  return text === null ? null : Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+}
+
+/** Set in the answer if the Box has passed the frames on. Absent from older ones. */
+export const RELAYED_HEADER = "x-relayed";
 
 /** The status that refuses a stream because no text may be kept. Its Worker has older settings. */
 export const TEXT_IS_OFF = 409;

@@ -15,7 +15,7 @@ import type { Bindings } from "../env.ts";
 import { errorResponse } from "../error-response.ts";
 import { settingsOf } from "../settings.ts";
 import { VERSION } from "../version.ts";
-import { attachOf, TEXT_IS_OFF } from "./attach.ts";
+import { attachOf, carriedIn, RELAYED_HEADER, TEXT_IS_OFF } from "./attach.ts";
 import type { RelayStatus } from "./load.ts";
 import { Relay } from "./relay.ts";
 import { Attachment, type SocketHost } from "./sockets.ts";
@@ -53,14 +53,17 @@ export class Box extends DurableObject<Bindings> {
       });
     }
     const { box, id, isResume, keepsText, waits } = attachOf(url);
+    let carried = isResume ? null : carriedIn(request.headers);
     if (!isResume) {
-      if (waits) await this.#core.agentBack();
+      // After a wait, the time in the OPEN is wrong. The Worker sends another one.
+      if (waits && (await this.#core.agentBack())) carried = null;
       const refusal = this.#core.refusal(box);
       if (refusal !== null) return errorResponse("api", refusal, id);
       if (keepsText && this.#core.forbidsText) return new Response(null, { status: TEXT_IS_OFF });
     }
-    this.#core.attach(near, id, isResume);
-    return new Response(null, { status: 101, webSocket: far });
+    this.#core.attach(near, id, isResume, carried);
+    const headers: HeadersInit = carried === null ? {} : { [RELAYED_HEADER]: "1" };
+    return new Response(null, { status: 101, webSocket: far, headers });
   }
 
   /**

@@ -67,15 +67,19 @@ export class AgentPresence<Socket extends RelaySocket> {
     return this.#lostMs;
   }
 
-  /** Waits for an agent that was lost a moment ago: it nearly always comes back in time. */
-  async back(): Promise<void> {
+  /**
+   * Waits for an agent that was lost a moment ago: it nearly always comes back in time. Returns
+   * whether it had to.
+   */
+  async back(): Promise<boolean> {
     const { now, wait } = this.#shell;
-    if (this.live() !== null) return;
+    if (this.live() !== null) return false;
     const leftMs = this.#lostMs + RECONNECT_MS - now();
     if (leftMs > 0)
       await Promise.race([
         new Promise<void>((resolve) => this.#awaiting.push(resolve)),
         wait(leftMs),
       ]);
+    return true;
   }
 }

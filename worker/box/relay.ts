@@ -27,12 +27,12 @@ import {
   type AgentAttachment,
   agentOf,
   BoxSockets,
-  isOpen,
   type RelaySocket,
   type SocketHost,
   sendFrames,
   sendTo,
 } from "./sockets.ts";
+import { TextRule } from "./text-rule.ts";
 
 export type RelayShell<Socket extends RelaySocket> = PresenceShell<Socket> & {
   /** Called for each use: a stub that failed is not used again. */
@@ -59,13 +59,13 @@ export class Relay<Socket extends RelaySocket> {
   readonly #sockets: BoxSockets<Socket>;
   readonly #agent: AgentPresence<Socket>;
   readonly #load = new BoxLoad();
-  /** As last passed on. Null after a start: see {@link #inForce}. */
-  #settings: EdgeSettings | null = null;
+  readonly #text: TextRule<Socket>;
 
   constructor(shell: RelayShell<Socket>) {
     this.#shell = shell;
     this.#host = shell.sockets;
     this.#sockets = new BoxSockets(shell.sockets);
+    this.#text = new TextRule(shell.sockets, this.#sockets);
     this.#agent = new AgentPresence(shell, this.#sockets, (socket) =>
       shell.meanwhile(this.#lost(socket)),
     );
@@ -84,8 +84,8 @@ export class Relay<Socket extends RelaySocket> {
     });
   }
 
-  /** Waits for an agent that was lost a moment ago. */
-  agentBack(): Promise<void> {
+  /** Waits for an agent that was lost a moment ago. Returns whether it had to. */
+  agentBack(): Promise<boolean> {
     return this.#agent.back();
   }
 
@@ -98,24 +98,22 @@ export class Relay<Socket extends RelaySocket> {
     return isBusy ? { reason: "box_busy", box } : null;
   }
 
-  /**
-   * True if a stream may not allow its agent to keep text. A Worker learns later than this Box that
-   * text was switched off.
-   */
+  /** True if a stream may not allow its agent to keep text. */
   get forbidsText(): boolean {
-    const inForce = this.#inForce;
-    if (inForce !== null) return !inForce.keep_text;
-    // An agent that takes settings drops the text of open requests if they forbid it.
-    const { agent } = this.#sockets;
-    return agent === null || !agentOf(this.#host, agent).takesSettings;
+    return this.#text.forbidsText;
   }
 
-  /** Takes the socket of a stream. @param isResume  the stream had one before */
-  attach(socket: Socket, id: StreamId, isResume: boolean): void {
+  /**
+   * Takes the socket of a stream.
+   * @param isResume  the stream had one before
+   * @param carried   the first frames of a new stream, for the agent; null if they follow
+   */
+  attach(socket: Socket, id: StreamId, isResume: boolean, carried: Uint8Array | null): void {
     this.#host.accept(socket, { kind: "stream", id });
     this.#sockets.attached(id, socket);
-    if (isResume && this.#agent.live() === null)
-      sendFrames(socket, streamFrame(FrameType.gone, id));
+    const agent = this.#agent.live();
+    if (carried !== null && agent !== null) sendTo(agent, carried);
+    if (isResume && agent === null) sendFrames(socket, streamFrame(FrameType.gone, id));
   }
 
   /** Returns the box as it is now. Makes the agent send fresh readings: somebody is watching. */
@@ -138,21 +136,9 @@ export class Relay<Socket extends RelaySocket> {
     };
   }
 
-  /** Passes the settings in force to the agent. An older one learns them when it connects again. */
+  /** Passes the settings in force to the agent. */
   settle(settings: EdgeSettings): void {
-    this.#settings = settings;
-    const { agent } = this.#sockets;
-    if (agent === null || !isOpen(agent)) return;
-    const attachment = agentOf(this.#host, agent);
-    this.#host.attach(agent, { ...attachment, settings });
-    if (attachment.takesSettings) sendFrames(agent, tunnelFrame(FrameType.settings, settings));
-  }
-
-  /** The settings in force; null if they are not known. Hibernation keeps them with the agent. */
-  get #inForce(): EdgeSettings | null {
-    const { agent } = this.#sockets;
-    this.#settings ??= agent === null ? null : agentOf(this.#host, agent).settings;
-    return this.#settings;
+    this.#text.settle(settings);
   }
 
   /** Takes a binary message. @throws the registry's error; the agent sends its records again */
@@ -222,7 +208,10 @@ export class Relay<Socket extends RelaySocket> {
       takesSettings: hello.takes_settings ?? false,
     });
     this.#agent.came(socket);
-    sendFrames(socket, tunnelFrame(FrameType.welcome, this.#shell.welcome(hello, this.#inForce)));
+    sendFrames(
+      socket,
+      tunnelFrame(FrameType.welcome, this.#shell.welcome(hello, this.#text.inForce)),
+    );
     this.#notifyStreams(FrameType.back);
     // A box that the registry lacks is never chosen, so its agent has to dial again.
     const registered = this.#shell.registry().connected(hello);

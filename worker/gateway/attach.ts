@@ -1,11 +1,20 @@
 /**
  * Finds a box for a call: the best one, by the fleet as this isolate knows it, that takes the call.
+ * The stream begins with the request that attaches it.
  *
  * The Boxes correct what was known. After a refusal the fleet is refreshed at once: behind the call if
  * another box takes it, and otherwise before the call fails.
  */
+import type { Frame } from "../../protocol/frames.ts";
 import type { Fleet } from "../aggregator/fleet.ts";
-import { type Attach, attachUrl, TEXT_IS_OFF } from "../box/attach.ts";
+import {
+  type Attach,
+  attachHeaders,
+  attachUrl,
+  carriedOf,
+  RELAYED_HEADER,
+  TEXT_IS_OFF,
+} from "../box/attach.ts";
 import { boxStubOf } from "../box/stub.ts";
 import type { Bindings } from "../env.ts";
 import { type FailureReason, GatewayError } from "../errors.ts";
@@ -19,6 +28,7 @@ import {
   type Invocation,
   refreshFleet,
 } from "./known-fleet.ts";
+import type { EdgeStream } from "./stream/edge-stream.ts";
 
 export type Wish = {
   /** The request id, which is also the id of the stream. */
@@ -30,7 +40,11 @@ export type Wish = {
   startedMs: number;
 };
 
-export type Place = { box: string; socket: WebSocket; keepsText: boolean; fleet: Fleet };
+/** A box that took the call, and its stream there. */
+export type Place = { box: string; stream: EdgeStream; fleet: Fleet };
+
+/** Makes a stream for a box, whose first frames leave now. */
+export type StreamTo = (box: string, fleet: Fleet, keepsText: boolean) => Promise<EdgeStream>;
 
 /** Failures for which the next box is tried, and the state in which the box is then. */
 const TRY_NEXT = new Map<FailureReason["reason"], "down" | "draining" | null>([
@@ -40,7 +54,7 @@ const TRY_NEXT = new Map<FailureReason["reason"], "down" | "draining" | null>([
 ]);
 
 /** @throws {GatewayError} if no box takes the call */
-export async function placeFor(shell: Invocation, wish: Wish): Promise<Place> {
+export async function placeFor(shell: Invocation, wish: Wish, streamTo: StreamTo): Promise<Place> {
   const { wantedBox, model, startedMs } = wish;
   let isCurrent = true;
   const known = await fleetFor(shell, startedMs, ({ boxes }, ageMs) => {
@@ -50,10 +64,15 @@ export async function placeFor(shell: Invocation, wish: Wish): Promise<Place> {
   let names = candidates(known, wish);
   const mayAsk = !isCurrent && wantedBox === null;
   if (mayAsk) names = names.filter(holdsIn(known, model));
-  let tried = await tryBoxes(shell, wish, known, names, !mayAsk);
+  const tryAt = (fleet: Fleet, boxes: readonly string[], mayWait: boolean) =>
+    tryBoxes(boxes, model, fleet, mayWait, (box, waits) => {
+      const keepsText = inForce(settingsOf(shell.env), fleet.settings).logContent === "on";
+      return beginAt(shell, { box, id: wish.id, waits, keepsText }, fleet, streamTo);
+    });
+  let tried = await tryAt(known, names, !mayAsk);
   if (tried.place === null && mayAsk) {
     const current = await fleetFor(shell, startedMs, () => false);
-    tried = await tryBoxes(shell, wish, current, candidates(current, wish), true);
+    tried = await tryAt(current, candidates(current, wish), true);
   } else if (tried.refusal !== null) refreshFleet(shell);
   if (tried.place !== null) return tried.place;
   throw tried.refusal ?? new GatewayError({ reason: "no_box" });
@@ -66,18 +85,18 @@ export async function placeFor(shell: Invocation, wish: Wish): Promise<Place> {
  * @returns the last refusal, and the place if there is one
  */
 async function tryBoxes(
-  shell: Invocation,
-  { id, model }: Wish,
-  fleet: Fleet,
   boxes: readonly string[],
+  model: string | null,
+  fleet: Fleet,
   mayWait: boolean,
+  begin: (box: string, waits: boolean) => Promise<EdgeStream>,
 ): Promise<{ place: Place | null; refusal: GatewayError | null }> {
   const waiting = boxes.findLast(holdsIn(fleet, model)) ?? boxes.at(-1);
   let refusal: GatewayError | null = null;
   for (const box of boxes) {
     try {
-      const to = { box, id, waits: mayWait && box === waiting };
-      return { place: { box, fleet, ...(await attachAsSettled(shell, to, fleet)) }, refusal };
+      const stream = await begin(box, mayWait && box === waiting);
+      return { place: { box, stream, fleet }, refusal };
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       const state = TRY_NEXT.get(error.failure.reason);
@@ -103,44 +122,59 @@ function candidates({ boxes }: Fleet, { wantedBox, model }: Wish): string[] {
   return [wantedBox];
 }
 
-/** Attaches with the settings in force, as the fleet or, if it is too old, the Box knows them. */
-async function attachAsSettled(
+/** @throws {GatewayError} if the Box refuses the stream */
+async function beginAt(
   shell: Invocation,
-  to: Pick<Attach, "box" | "id" | "waits">,
-  { settings }: Fleet,
-): Promise<{ socket: WebSocket; keepsText: boolean }> {
-  const { env } = shell;
-  const keepsText = inForce(settingsOf(env), settings).logContent === "on";
-  const socket = await attach(env, { ...to, isResume: false, keepsText });
-  if (socket !== null) return { socket, keepsText };
-  correctFleet((fleet) => ({ settings: { ...fleet.settings, log_content: "off" } }));
-  refreshFleet(shell);
-  const without = await attach(env, { ...to, isResume: false, keepsText: false });
-  if (without === null) throw new GatewayError({ reason: "internal" });
-  return { socket: without, keepsText: false };
+  to: Omit<Attach, "isResume">,
+  fleet: Fleet,
+  streamTo: StreamTo,
+): Promise<EdgeStream> {
+  const stream = await streamTo(to.box, fleet, to.keepsText);
+  const { carried, rest } = carriedOf(stream.open());
+  const answer = await attach(shell.env, { ...to, isResume: false }, carried);
+  if (answer === "text is off") {
+    correctFleet(({ settings }) => ({ settings: { ...settings, log_content: "off" } }));
+    refreshFleet(shell);
+    return beginAt(shell, { ...to, keepsText: false }, fleet, streamTo);
+  }
+  if (answer === "lost" || answer.isRelayed) {
+    stream.begin(answer === "lost" ? null : answer.socket, rest);
+    return stream;
+  }
+  // The Box had to wait, is older, or the first frame is too large. The frames leave only now.
+  const later = await streamTo(to.box, fleet, to.keepsText);
+  later.begin(answer.socket, later.open());
+  return later;
 }
 
 /** Attaches a stream again, after it lost its socket. @throws {GatewayError} if the Box refuses */
 export async function attachAgain(env: Bindings, box: string, id: string): Promise<WebSocket> {
-  const socket = await attach(env, { box, id, isResume: true, keepsText: false, waits: false });
-  if (socket === null) throw new GatewayError({ reason: "internal" });
-  return socket;
+  const to = { box, id, isResume: true, keepsText: false, waits: false };
+  const answer = await attach(env, to, []);
+  if (typeof answer === "string") throw new GatewayError({ reason: "internal" });
+  return answer.socket;
 }
 
-/**
- * @returns the socket to the Box; null if the stream may not keep text
- * @throws {GatewayError} if the Box refuses the stream
- */
-async function attach(env: Bindings, to: Attach): Promise<WebSocket | null> {
+type Answer =
+  | { socket: WebSocket; isRelayed: boolean }
+  | "text is off"
+  /** The Box may have passed the first frames on, or not. Only a resume can find out. */
+  | "lost";
+
+/** @throws {GatewayError} if the Box refuses the stream, and has passed nothing on */
+async function attach(env: Bindings, to: Attach, carried: readonly Frame[]): Promise<Answer> {
   const { box } = to;
-  // A Box that is being restarted or moved throws. The next box may serve the call.
-  const answer = await boxStubOf(env, box)
-    .fetch(attachUrl(to), { headers: { upgrade: "websocket" } })
-    .catch((error: unknown) => {
-      throw new GatewayError({ reason: "box_down", box }, { cause: error });
-    });
-  if (answer.webSocket !== null) return answer.webSocket;
-  if (answer.status === TEXT_IS_OFF) return null;
+  let answer: Response;
+  try {
+    answer = await boxStubOf(env, box).fetch(attachUrl(to), { headers: attachHeaders(carried) });
+  } catch (error) {
+    // The Box is being restarted or moved.
+    if (carried.length > 0) return "lost";
+    throw new GatewayError({ reason: "box_down", box }, { cause: error });
+  }
+  if (answer.webSocket !== null)
+    return { socket: answer.webSocket, isRelayed: answer.headers.has(RELAYED_HEADER) };
+  if (answer.status === TEXT_IS_OFF) return "text is off";
   const { error } = await answer.json<{ error?: { code?: string } }>();
   const reason =
     error?.code === "box_draining" || error?.code === "box_busy" ? error.code : "box_down";

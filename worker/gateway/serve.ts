@@ -4,9 +4,10 @@
  */
 
 import { factsOf, type Open } from "../../protocol/messages.ts";
+import type { Bindings } from "../env.ts";
 import { type FailureReason, GatewayError, wireErrorOf } from "../errors.ts";
 import { sealOf } from "../seal.ts";
-import { attachAgain, placeFor } from "./attach.ts";
+import { attachAgain, placeFor, type StreamTo } from "./attach.ts";
 import { NOTHING_HELD, type Release } from "./body-budget.ts";
 import { countStream, pulseOf } from "./fleet.ts";
 import { type Invocation, requestEarly } from "./known-fleet.ts";
@@ -34,6 +35,9 @@ export type CallBody = {
 
 /** Longest wait of an answer for its record. */
 const INGEST_MS = 1_000;
+
+/** Handlers of a promise whose outcome somebody else handles. */
+const UNHEARD = [() => {}, () => {}] as const;
 
 /**
  * @param bodyOf  reads and checks the body; its refusals are recorded like any other failure
@@ -64,34 +68,16 @@ export async function serve(
     requestEarly(shell);
     const reading = bodyOf();
     // The runtime drops an invocation whose caller has left, unless something is left to wait for.
-    waitUntil(
-      reading.then(
-        () => {}, // and must not keep the body for the time of the answer
-        () => {},
-      ),
-    );
+    waitUntil(reading.then(...UNHEARD)); // and must not keep the body for the time of the answer
     const { bytes, model, stream, release: releaseBytes } = await reading;
     release = releaseBytes ?? release;
     open = { ...open, model: model ?? open.model, stream };
     if (bytes instanceof Uint8Array) open = { ...open, body_bytes: bytes.length };
-    const { id, signal } = call;
-    const { box, socket, keepsText, fleet } = await placeFor(shell, { ...call, model: open.model });
-    const edge_ms = Math.max(0, Date.now() - call.startedMs);
-    open = { ...open, keep_text: keepsText, edge_ms };
-    open = { ...open, seal: await sealOf(fleet.sealKey, { ...factsOf(id, open), box }) };
-    const edge = new EdgeStream(
-      {
-        id,
-        signal,
-        open,
-        body: bytes,
-        box,
-        pulse: pulseOf(box),
-        attachAgain: () => attachAgain(env, box, id),
-        onBodySent: release,
-      },
-      socket,
-    );
+    const streamTo = streamsOf(env, { ...call, open }, bytes, release);
+    const placing = placeFor(shell, { ...call, model: open.model }, streamTo);
+    waitUntil(placing.then(...UNHEARD)); // the agent may have the request already
+    const { box, stream: edge, fleet } = await placing;
+    open = edge.request;
     const ended = edge.ended.then(async (end) => {
       release();
       if (end.by === "agent") return;
@@ -126,3 +112,29 @@ export async function serve(
     throw error;
   }
 }
+
+/** Not in {@link serve}, whose closures would keep the body for the time of the answer. */
+function streamsOf(
+  env: Bindings,
+  { id, open, signal, startedMs }: Call,
+  body: CallBody["bytes"],
+  onBodySent: Release,
+): StreamTo {
+  const again = againTo(env, id);
+  return async (box, { sealKey }, keepsText) => {
+    const sent = { ...open, keep_text: keepsText, edge_ms: Math.max(0, Date.now() - startedMs) };
+    const seal = await sealOf(sealKey, { ...factsOf(id, sent), box });
+    return new EdgeStream({
+      id,
+      box,
+      open: { ...sent, seal },
+      body,
+      signal,
+      pulse: pulseOf(box),
+      attachAgain: again(box),
+      onBodySent,
+    });
+  };
+}
+
+const againTo = (env: Bindings, id: string) => (box: string) => () => attachAgain(env, box, id);

@@ -74,9 +74,15 @@ export class EdgeStreamCore {
     return this.#reach.nextCheckMs(nowMs, this.#isWanted);
   }
 
-  begin(nowMs: number): EdgeStreamActions {
+  /** Returns the first frames. Some may travel with the request that attaches the stream. */
+  open(): Frame[] {
+    return this.#request.open(this.#facts.open);
+  }
+
+  /** The Box took the stream. @param rest  the first frames that it has not passed on */
+  begin(nowMs: number, rest: readonly Frame[]): EdgeStreamActions {
     this.#reach.begin(nowMs);
-    this.#send(...this.#request.open(this.#facts.open));
+    this.#send(...rest);
     return this.#done();
   }
 
@@ -85,14 +91,18 @@ export class EdgeStreamCore {
     try {
       for (const frame of decodeFrames(message)) {
         if (!this.#isOver) this.#take(frame, nowMs);
-        else if (this.#unwanted !== null) this.#afterEnd(this.#unwanted.received(frame, nowMs));
+        else if (this.#unwanted !== null) {
+          const last = this.#unwanted.received(frame, nowMs);
+          if (last !== null) this.#release(last);
+        }
       }
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
       const message = `The box sent an invalid answer: ${error.message}`;
       this.#fail({ reason: "box_refused", message }, error.message);
     }
-    this.#advance();
+    if (!this.#isOver && this.#answer.begin(this.#acts)) this.#complete();
+    else if (!this.#isOver) this.#proceed();
     return this.#done();
   }
 
@@ -133,7 +143,10 @@ export class EdgeStreamCore {
     return this.#done();
   }
 
-  /** The socket to the Box is lost: the Box was restarted or moved, or it refused. */
+  /**
+   * The socket to the Box is lost: the Box was restarted or moved. Also instead of {@link begin}: then
+   * the Box may have passed the first frames on.
+   */
   lost(nowMs: number): EdgeStreamActions {
     if (this.#isDone || !this.#reach.isAttached) return this.#done();
     this.#reach.isAttached = false;
@@ -165,7 +178,10 @@ export class EdgeStreamCore {
   /** Time has passed. */
   tick(nowMs: number): EdgeStreamActions {
     if (this.#isDone) return this.#done();
-    if (this.#reach.isGraceOver(nowMs)) this.#giveUp();
+    const { box } = this.#facts;
+    if (this.#reach.isGraceOver(nowMs) && this.#isOver) this.#release();
+    else if (this.#reach.isGraceOver(nowMs))
+      this.#fail({ reason: "tunnel_lost", box }, `the edge gave up on box ${box}`);
     // A half-open link looks idle. Any message makes the Box check whether its agent is alive.
     else if (this.#isWanted && this.#reach.takeProbe(nowMs)) this.#send(this.#end.acknowledge());
     return this.#done();
@@ -216,19 +232,6 @@ export class EdgeStreamCore {
     }
   }
 
-  /** @param last  the frame that ends an unwanted stream; null while the agent is away */
-  #afterEnd(last: Frame | null): void {
-    if (last === null) return;
-    this.#send(last);
-    this.#release();
-  }
-
-  #advance(): void {
-    if (this.#isOver) return;
-    if (this.#answer.begin(this.#acts)) this.#complete();
-    else this.#proceed();
-  }
-
   #proceed(): void {
     if (this.#answer.proceed(this.#acts, this.#failure) && this.#failure !== null)
       this.#overBy(this.#failure);
@@ -267,12 +270,6 @@ export class EdgeStreamCore {
     this.#fail(failure, "part of the request was lost when the agent was restarted");
   }
 
-  #giveUp(): void {
-    if (this.#isOver) return this.#release();
-    const { box } = this.#facts;
-    this.#fail({ reason: "tunnel_lost", box }, `the edge gave up on box ${box}`);
-  }
-
   #awaitAgent(nowMs: number): void {
     this.#reach.away();
     if (this.#failure === null) this.#reach.startGrace(nowMs);
@@ -292,7 +289,8 @@ export class EdgeStreamCore {
     if (this.#unwanted === null) this.#release();
   }
 
-  #release(): void {
+  #release(...last: Frame[]): void {
+    this.#send(...last);
     this.#isDone = true;
     this.#acts.isDone = true;
   }

@@ -6,7 +6,7 @@
  * byte streams are here; {@link EdgeStreamCore} decides everything.
  */
 import { CLOSED_REQUEST } from "../../../protocol/failures.ts";
-import { encodeFrames, type StreamId } from "../../../protocol/frames.ts";
+import { encodeFrames, type Frame, type StreamId } from "../../../protocol/frames.ts";
 import { DATA_BYTES_MAX } from "../../../protocol/limits.ts";
 import { freeMemory } from "../../../protocol/memory.ts";
 import type { Headers as HeaderPairs, Open } from "../../../protocol/messages.ts";
@@ -38,33 +38,58 @@ export type EdgeCall = {
 
 export class EdgeStream {
   readonly #call: Omit<EdgeCall, "body">;
+  /** Null once it is read from, or framed: it must not stay for the time of the answer. */
+  #body: EdgeCall["body"];
   readonly #core: EdgeStreamCore;
   readonly #answered = Promise.withResolvers<Response>();
   readonly #ended = Promise.withResolvers<Ended>();
   readonly #done = Promise.withResolvers<void>();
-  #socket: WebSocket;
+  /** Null until the Box takes the stream. */
+  #socket: WebSocket | null = null;
   #timer: { id: ReturnType<typeof setTimeout>; atMs: number } | null = null;
-  #reader: ReadableStreamBYOBReader | null;
+  #reader: ReadableStreamBYOBReader | null = null;
   #writer: WritableStreamDefaultWriter<Uint8Array> | null = null;
   #hasEnded = false;
   #isDone = false;
 
-  /** @param socket  attached to the Box, accepted or not */
-  constructor(call: EdgeCall, socket: WebSocket) {
-    const { body, ...rest } = call;
-    const { id, box, open, pulse, signal } = rest;
-    this.#call = rest;
-    this.#socket = socket;
-    this.#reader = body instanceof ReadableStream ? body.getReader({ mode: "byob" }) : null;
+  constructor({ body, ...call }: EdgeCall) {
+    const { id, box, open, pulse } = call;
+    this.#call = call;
+    this.#body = body;
     this.#core = new EdgeStreamCore(
       { id, box, open },
       body instanceof ReadableStream ? "streamed" : body,
       pulse,
       Math.random,
     );
-    this.#listen(socket);
+  }
+
+  /** The request as it was sent to the box. */
+  get request(): Open {
+    return this.#call.open;
+  }
+
+  /** Returns the first frames. Once, before {@link begin}; neither holds or reads anything yet. */
+  open(): Frame[] {
+    return this.#core.open();
+  }
+
+  /**
+   * Begins: the Box took the stream, or did not answer.
+   * @param socket  attached to the Box, accepted or not; null if the Box did not answer
+   * @param rest    the first frames that it has not passed on
+   */
+  begin(socket: WebSocket | null, rest: readonly Frame[]): void {
+    const { signal } = this.#call;
+    if (this.#body instanceof ReadableStream) this.#reader = this.#body.getReader({ mode: "byob" });
+    this.#body = null;
     signal.addEventListener("abort", () => this.#cancel(), { once: true });
-    this.#do(this.#core.begin(Date.now()));
+    if (socket === null) this.#do(this.#core.lost(Date.now()));
+    else {
+      this.#socket = socket;
+      this.#listen(socket);
+      this.#do(this.#core.begin(Date.now(), rest));
+    }
     // After the OPEN: the agent records a cancelled stream, but not one that it never saw.
     if (signal.aborted) this.#cancel();
   }
@@ -108,7 +133,7 @@ export class EdgeStream {
   /** Runs the actions of the core, in their order. */
   #do(acts: EdgeStreamActions): void {
     const { frames, answer, ended, write, finish, redialMs } = acts;
-    if (frames.length > 0 && this.#socket.readyState === WebSocket.OPEN) {
+    if (frames.length > 0 && this.#socket?.readyState === WebSocket.OPEN) {
       const message = encodeFrames(frames);
       this.#socket.send(message);
       freeMemory(message.buffer);
@@ -201,7 +226,7 @@ export class EdgeStream {
 
   #cancel(): void {
     // The close event may still be on its way; a frame sent now would be lost.
-    if (this.#socket.readyState !== WebSocket.OPEN) this.#do(this.#core.lost(Date.now()));
+    if (this.#socket?.readyState !== WebSocket.OPEN) this.#do(this.#core.lost(Date.now()));
     this.#do(this.#core.callerGone(Date.now()));
   }
 
@@ -227,7 +252,7 @@ export class EdgeStream {
     if (this.#timer !== null) clearTimeout(this.#timer.id);
     this.#reader?.cancel().catch(() => {});
     try {
-      this.#socket.close(1000);
+      this.#socket?.close(1000);
     } catch {
       // it was closed from the other side
     }

@@ -42,7 +42,7 @@ const OPEN: Open = {
 const half = () => 0.5;
 const begun = (pulse: Pulse = newPulse()) => {
   const core = new EdgeStreamCore({ id: ID, box: "b", open: OPEN }, new Uint8Array(3), pulse, half);
-  core.begin(0);
+  core.begin(0, core.open());
   return core;
 };
 const frame = (type: FrameType, seq = 0, payload: Uint8Array = NO_PAYLOAD): Frame => ({
@@ -126,7 +126,7 @@ test("fails and records a call whose agent was restarted while it took a large b
     newPulse(),
     half,
   );
-  core.begin(0);
+  core.begin(0, core.open());
   core.received(message(frame(FrameType.ack, 2)), 0);
   core.received(message(frame(FrameType.gone), frame(FrameType.back)), 10);
   const acts = core.received(message(frame(FrameType.resume, 0)), 20);
@@ -218,7 +218,7 @@ const unstreamed = () => {
     newPulse(),
     half,
   );
-  core.begin(0);
+  core.begin(0, core.open());
   return core;
 };
 const aborted = (code: string, text: string) =>

@@ -96,7 +96,7 @@ test.each([
   [", though the tunnel is cut again and again", true],
 ])("keeps at most a window and one chunk of an upload of 200 MiB in memory%s", (_how, isCut) => {
   const upload = new Carried();
-  upload.edgeDid(upload.edge.begin(0));
+  upload.edgeDid(upload.edge.begin(0, upload.edge.open()));
   upload.carry();
   let most = 0;
   let mostKept = 0;
