@@ -10,6 +10,7 @@ import https from "node:https";
 import type { Headers } from "../../protocol/messages.ts";
 import { FORWARDED_HEADERS, HOP_BY_HOP_HEADERS } from "../../protocol/routes.ts";
 import { OLLAMA_BACK_MS, OllamaPatience } from "./patience.ts";
+import { StreamedBody } from "./streamed-body.ts";
 
 export type LocalRequest = {
   method: string;
@@ -108,8 +109,7 @@ export class OllamaClient {
         }
         if (isOver || error.code !== "ECONNREFUSED" || isSent) return fail(error);
         const waitMs = this.#patience.refused(performance.now());
-        // A body that arrives in parts is gone once it was written.
-        if (waitMs !== null && local.body !== null) retry = setTimeout(again, waitMs);
+        if (waitMs !== null) retry = setTimeout(again, waitMs);
         else fail(retry === null ? error : new Error(`${error.message}, ${WAITED}`));
       });
     };
@@ -117,13 +117,15 @@ export class OllamaClient {
       request = this.#open(local);
       listen();
       if (local.body !== null) sendWhole(request, local.body);
+      else streamed.again(request);
     };
+    const streamed = new StreamedBody(request);
     listen();
     if (local.body !== null) sendWhole(request, local.body);
     return {
-      write: (chunk) => request.write(chunk),
-      onDrain: (resume) => request.once("drain", resume),
-      end: () => request.end(),
+      write: (part) => streamed.write(part),
+      onDrain: (resume) => streamed.onDrain(resume),
+      end: () => streamed.end(),
       pause: () => answer?.pause(),
       resume: () => answer?.resume(),
       abort: () => {
@@ -148,7 +150,8 @@ export class OllamaClient {
       port: this.#base.port,
       path: this.#base.pathname.replace(/\/$/, "") + path,
       method,
-      agent: this.#agent,
+      // A kept connection may be closed just as it is reused. Parts that it had taken would be lost.
+      agent: body === null ? false : this.#agent,
       setHost: false,
     });
     request.setHeader("host", "localhost:11434");

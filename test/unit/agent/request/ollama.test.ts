@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { type LocalExchange, OllamaClient } from "../../../../agent/request/ollama.ts";
 import type { Headers } from "../../../../protocol/messages.ts";
@@ -190,6 +191,33 @@ test("waits for an Ollama that is restarted, and sends it the request once", asy
   start();
   expect(await outcome).toMatchObject({ text: "ok", error: null });
   expect(bodies).toEqual(["before", "during"]);
+});
+
+test("has an upload wait for an Ollama that is restarted, with its first part", async () => {
+  const bodies: string[] = [];
+  const { client, server } = await ollama((request, response) => {
+    let body = "";
+    request.on("data", (chunk: Buffer) => {
+      body += chunk.toString();
+    });
+    request.on("end", () => {
+      bodies.push(body);
+      response.end("ok");
+    });
+  });
+  await request(client, bytes("before")).outcome;
+  const start = await stopped(server);
+  const { exchange, outcome } = request(client, null);
+  expect(exchange.write(bytes("first, "))).toBe(false);
+  const drained = new Promise<void>((resolve) => exchange.onDrain(resolve));
+  const over = outcome.then(({ error }) => error);
+  expect(await Promise.race([over, drained, sleep(300, "waits")])).toBe("waits");
+  start();
+  await drained;
+  exchange.write(bytes("second"));
+  exchange.end();
+  expect(await outcome).toMatchObject({ text: "ok", error: null });
+  expect(bodies).toEqual(["before", "first, second"]);
 });
 
 test("sends no request again to an Ollama that was killed while it served it", async () => {
