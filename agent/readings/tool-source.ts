@@ -5,12 +5,12 @@
  * Tools are tried in order until one prints a reading. A box without any of them is normal.
  */
 import { performance } from "node:perf_hooks";
-import { setTimeout as delay } from "node:timers/promises";
 import type { GpuState } from "../../protocol/inventory.ts";
 import type { GpuSample } from "../../protocol/records.ts";
 import { GpuReadings, type GpuReport } from "./gpu-readings.ts";
 import type { GpuSource, GpuSourceOptions } from "./gpu-source.ts";
-import { runSmi, type SmiRun } from "./nvidia/smi-process.ts";
+import { ToolLoop } from "./tool-loop.ts";
+import { runTool, type ToolRun } from "./tool-process.ts";
 
 export type GpuTool = {
   name: string;
@@ -41,10 +41,10 @@ export class ToolSource implements GpuSource {
   readonly #options: GpuSourceOptions;
   readonly #timing: ToolTiming;
   readonly #readings: GpuReadings;
-  readonly #stopping = new AbortController();
-  #running: Promise<void> | null = null;
-  #run: SmiRun | null = null;
+  readonly #loop: ToolLoop;
+  #run: ToolRun | null = null;
   #hasRead = false;
+  #failures = 0;
 
   constructor(
     tools: readonly GpuTool[],
@@ -59,20 +59,20 @@ export class ToolSource implements GpuSource {
       ...tools.map((tool) => tool.againSeconds ?? 1),
     );
     this.#readings = new GpuReadings({ ...options, intervalSeconds: slowest });
+    this.#loop = new ToolLoop({
+      readUntilFailure: () => this.#readUntilWait(),
+      kill: () => this.#run?.kill(),
+      stopMs: this.#timing.stopMs,
+    });
   }
 
   start(): void {
-    if (this.#running !== null) return;
-    process.once("exit", this.#killNow);
-    this.#running = this.#readUntilStopped();
+    this.#loop.start();
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort();
+  stop(): Promise<void> {
     this.#readings.stop();
-    this.#killNow();
-    process.off("exit", this.#killNow);
-    await Promise.race([this.#running, delay(this.#timing.stopMs, undefined, { ref: false })]);
+    return this.#loop.stop();
   }
 
   /** These tools report means of their own interval; reading them more often helps nothing. */
@@ -95,20 +95,16 @@ export class ToolSource implements GpuSource {
     return this.#readings.driverVersion;
   }
 
-  readonly #killNow = (): void => this.#run?.kill();
-
-  async #readUntilStopped(): Promise<void> {
-    const { signal } = this.#stopping;
-    for (let failures = 0; !signal.aborted; ) {
-      this.#hasRead = false;
-      const reason = await this.#readUntilFailure();
-      if (signal.aborted) return;
-      failures = this.#hasRead ? 1 : failures + 1;
-      const { backoffMs, backoffMaxMs } = this.#timing;
-      const waitMs = Math.min(backoffMaxMs, backoffMs * 2 ** (failures - 1));
-      this.#readings.fail(reason, { retryInMs: waitMs });
-      await delay(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
-    }
+  /** Reads until the tool fails, and reports the failure. @returns the time until the next attempt */
+  async #readUntilWait(): Promise<number> {
+    this.#hasRead = false;
+    const reason = await this.#readUntilFailure();
+    if (this.#loop.isStopped) return 0;
+    this.#failures = this.#hasRead ? 1 : this.#failures + 1;
+    const { backoffMs, backoffMaxMs } = this.#timing;
+    const waitMs = Math.min(backoffMaxMs, backoffMs * 2 ** (this.#failures - 1));
+    this.#readings.fail(reason, { retryInMs: waitMs });
+    return waitMs;
   }
 
   /** Tries each tool. Returns when the one that works has failed, or none works. */
@@ -116,19 +112,18 @@ export class ToolSource implements GpuSource {
     const reasons: string[] = [];
     for (const tool of this.#tools) {
       const reason = await this.#readWith(tool);
-      if (this.#hasRead || this.#stopping.signal.aborted) return reason;
+      if (this.#hasRead || this.#loop.isStopped) return reason;
       reasons.push(reason);
     }
     return reasons.join("; ");
   }
 
   async #readWith(tool: GpuTool): Promise<string> {
-    const { signal } = this.#stopping;
     for (;;) {
       const parse = tool.parser();
       let rows = 0;
       const watchdog = setTimeout(() => run.kill(), this.#timing.silenceMs).unref();
-      const run = runSmi({ file: tool.name, args: [] }, tool.args, (line) => {
+      const run = runTool({ file: tool.name, args: [] }, tool.args, (line) => {
         const reports = parse(line);
         if (reports.length > 0) watchdog.refresh();
         rows += reports.length;
@@ -140,14 +135,12 @@ export class ToolSource implements GpuSource {
       clearTimeout(watchdog);
       this.#run = null;
       if (spawnError === "ENOENT") return `${tool.name} was not found, so this GPU is not read`;
-      const isOver = tool.againSeconds === null || rows === 0 || signal.aborted;
+      const isOver = tool.againSeconds === null || rows === 0 || this.#loop.isStopped;
       if (isOver) {
         const line = output.split("\n").find((text) => text.trim() !== "") ?? "";
         return `${tool.name} ended (${spawnError ?? killed ?? code}) ${line}`.trim().slice(0, 200);
       }
-      await delay((tool.againSeconds ?? 1) * 1_000, undefined, { signal, ref: false }).catch(
-        () => undefined,
-      );
+      await this.#loop.wait((tool.againSeconds ?? 1) * 1_000);
     }
   }
 

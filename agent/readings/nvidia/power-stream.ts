@@ -7,8 +7,8 @@
  * other, and a start costs as much as seconds of reading.
  */
 import { performance } from "node:perf_hooks";
+import { type Program, runTool, type ToolRun } from "../tool-process.ts";
 import { instantColumns, instantPowerIn, type PowerFields } from "./smi-power.ts";
-import { type Program, runSmi, type SmiRun } from "./smi-process.ts";
 
 const EVERY_MS = 100;
 
@@ -49,7 +49,7 @@ export class PowerStream {
   readonly #timing: PowerStreamTiming;
   readonly #columns: readonly string[] | null;
   #isNeeded = false;
-  #run: SmiRun | null = null;
+  #run: ToolRun | null = null;
   #timer: NodeJS.Timeout | null = null;
   #failures = 0;
   /** Rows of one piece of output, not yet passed on. */
@@ -83,7 +83,7 @@ export class PowerStream {
     const columns = this.#columns;
     let watchdog = setTimeout(() => run.kill(), this.#timing.startMs).unref();
     let hasRow = false;
-    const run = runSmi(
+    const run = runTool(
       this.#options.program,
       [
         `--query-gpu=${columns.join(",")}`,

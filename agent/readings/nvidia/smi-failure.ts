@@ -4,16 +4,7 @@
  * Pure. nvidia-smi prints its errors on stdout and uses many exit codes for them. Only the text
  * distinguishes them, so the text decides and the exit code is the last resort.
  */
-
-/** How one run of nvidia-smi ended. */
-export type SmiEnd = {
-  /** Lines that are not rows, from stdout and stderr. */
-  output: string;
-  code: number | null;
-  signal: string | null;
-  /** The system's error code if it could not be started, e.g. `ENOENT`; null if it started. */
-  spawnError: string | null;
-};
+import type { ToolEnd } from "../tool-process.ts";
 
 export type GpuFailure = {
   reason: string;
@@ -77,7 +68,7 @@ export const refusedField = (output: string): string | null =>
  *   }).permanent // true
  */
 export function gpuFailure(
-  { output, code, signal, spawnError }: SmiEnd,
+  { output, code, signal, spawnError }: ToolEnd,
   hasGpu: boolean | null = null,
 ): GpuFailure {
   if (spawnError === "ENOENT" || code === 127) {

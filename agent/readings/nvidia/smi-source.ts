@@ -13,17 +13,18 @@
  * is started, and the state reports it. On Windows an orphan may survive a killed agent.
  */
 import { performance } from "node:perf_hooks";
-import { setTimeout as delay } from "node:timers/promises";
 import type { GpuState } from "../../../protocol/inventory.ts";
 import type { GpuSample } from "../../../protocol/records.ts";
 import { GpuReadings, type GpuReport } from "../gpu-readings.ts";
 import type { GpuProcess, GpuSource, GpuSourceOptions } from "../gpu-source.ts";
+import { ToolLoop } from "../tool-loop.ts";
+import { type Program, runTool, type ToolEnd, type ToolRun } from "../tool-process.ts";
 import { COMPUTE_APPS_QUERY, parseComputeApp } from "./compute-apps.ts";
 import { PowerStream, ROW_AGE_MS } from "./power-stream.ts";
 import { hasNvidiaGpu, isPassedThrough } from "./presence.ts";
-import { type GpuFailure, gpuFailure, refusedField, type SmiEnd } from "./smi-failure.ts";
+import { type GpuFailure, gpuFailure, refusedField } from "./smi-failure.ts";
 import { POWER_COLUMNS, type PowerFields, powerFieldsOf } from "./smi-power.ts";
-import { type Program, programsOf, runSmi, type SmiRun } from "./smi-process.ts";
+import { programsOf } from "./smi-programs.ts";
 import { GPU_COLUMNS, parseGpuRow, smiCellsOf, withoutRefused } from "./smi-rows.ts";
 import { type NvidiaSmiTiming, TIMING } from "./smi-timing.ts";
 
@@ -48,9 +49,8 @@ const PASSED_THROUGH = "the NVIDIA GPU of this machine is passed through to a vi
 export class NvidiaSmiSource implements GpuSource {
   readonly #options: NvidiaSmiOptions;
   readonly #timing: NvidiaSmiTiming;
-  readonly #stopping = new AbortController();
-  #running: Promise<void> | null = null;
-  #run: SmiRun | null = null;
+  readonly #loop: ToolLoop;
+  #run: ToolRun | null = null;
   /**
    * The query that the driver accepts; null before the first probe, and after it stopped working.
    */
@@ -70,30 +70,29 @@ export class NvidiaSmiSource implements GpuSource {
     this.#options = options;
     this.#readings = new GpuReadings(options);
     this.#timing = { ...TIMING, ...options.timing };
+    this.#loop = new ToolLoop({
+      readUntilFailure: () => this.#readUntilWait(),
+      kill: () => {
+        this.#run?.kill();
+        this.#power?.kill();
+      },
+      stopMs: this.#timing.stopMs,
+    });
   }
 
   start(): void {
-    if (this.#running !== null) return;
-    process.once("exit", this.#killNow);
-    this.#running = this.#readUntilStopped();
+    this.#loop.start();
   }
 
-  /**
-   * Kills nvidia-smi and waits at most `stopMs` for its end: a hung driver must not block the
-   * agent.
-   */
-  async stop(): Promise<void> {
-    this.#stopping.abort();
+  stop(): Promise<void> {
     this.#readings.stop();
-    this.#killNow();
-    process.off("exit", this.#killNow);
-    await Promise.race([this.#running, delay(this.#timing.stopMs, undefined, { ref: false })]);
+    return this.#loop.stop();
   }
 
   async processes(): Promise<GpuProcess[] | null> {
     if (this.#query === null) return null;
     const processes: GpuProcess[] = [];
-    const run = runSmi(this.#query.program, COMPUTE_APPS_QUERY, (line) => {
+    const run = runTool(this.#query.program, COMPUTE_APPS_QUERY, (line) => {
       const app = parseComputeApp(line);
       if (app !== null) processes.push(app);
       return app !== null;
@@ -121,32 +120,24 @@ export class NvidiaSmiSource implements GpuSource {
     this.#power?.need(isNeeded);
   }
 
-  readonly #killNow = (): void => {
-    this.#run?.kill();
-    this.#power?.kill();
-  };
-
-  async #readUntilStopped(): Promise<void> {
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      const startedMs = performance.now();
-      const failure = await this.#readUntilFailure();
-      if (signal.aborted) return;
-      const wasSteady =
-        this.#query !== null && performance.now() - startedMs >= this.#timing.steadyMs;
-      this.#failures = wasSteady ? 1 : this.#failures + 1;
-      const { backoffMs, backoffMaxMs, backoffPermanentMaxMs } = this.#timing;
-      const waitMs = Math.min(
-        backoffMs * 2 ** (this.#failures - 1),
-        failure.permanent ? backoffPermanentMaxMs : backoffMaxMs,
-      );
-      const { isFault } = failure;
-      const isGivenUp = isPassedThrough();
-      const reason = isGivenUp ? PASSED_THROUGH : failure.reason;
-      this.#readings.fail(reason, { retryInMs: waitMs, isFault, isGivenUp });
-      // The wait ends early, with a rejection, when the source is stopped.
-      await delay(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
-    }
+  /** Reads until nvidia-smi fails, and reports the failure. @returns the time until the next attempt */
+  async #readUntilWait(): Promise<number> {
+    const startedMs = performance.now();
+    const failure = await this.#readUntilFailure();
+    if (this.#loop.isStopped) return 0;
+    const wasSteady =
+      this.#query !== null && performance.now() - startedMs >= this.#timing.steadyMs;
+    this.#failures = wasSteady ? 1 : this.#failures + 1;
+    const { backoffMs, backoffMaxMs, backoffPermanentMaxMs } = this.#timing;
+    const waitMs = Math.min(
+      backoffMs * 2 ** (this.#failures - 1),
+      failure.permanent ? backoffPermanentMaxMs : backoffMaxMs,
+    );
+    const { isFault } = failure;
+    const isGivenUp = isPassedThrough();
+    const reason = isGivenUp ? PASSED_THROUGH : failure.reason;
+    this.#readings.fail(reason, { retryInMs: waitMs, isFault, isGivenUp });
+    return waitMs;
   }
 
   async #readUntilFailure(): Promise<GpuFailure> {
@@ -208,7 +199,7 @@ export class NvidiaSmiSource implements GpuSource {
           if (cells !== null) power.set(Number(cells.get("index")), powerFieldsOf(cells));
           return cells !== null;
         });
-        if (this.#stopping.signal.aborted || late)
+        if (this.#loop.isStopped || late)
           return { reason: limit.reason, permanent: false, isFault: false };
         if (end.code === 0 && power.size > 0)
           return {
@@ -235,7 +226,7 @@ export class NvidiaSmiSource implements GpuSource {
     args: readonly string[],
     limit: { ms: number; reason: string },
     onLine: (line: string, watchdog: NodeJS.Timeout) => boolean,
-  ): Promise<{ end: SmiEnd; late: boolean }> {
+  ): Promise<{ end: ToolEnd; late: boolean }> {
     let late = false;
     const watchdog = setTimeout(() => {
       late = true;
@@ -243,7 +234,7 @@ export class NvidiaSmiSource implements GpuSource {
       this.#readings.fail(limit.reason);
       run.kill();
     }, limit.ms);
-    const run = runSmi(program, args, (line) => onLine(line, watchdog));
+    const run = runTool(program, args, (line) => onLine(line, watchdog));
     this.#run = run;
     const end = await run.ended;
     clearTimeout(watchdog);

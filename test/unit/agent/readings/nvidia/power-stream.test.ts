@@ -4,7 +4,7 @@ import {
   type PowerStreamTiming,
   ROW_AGE_MS,
 } from "../../../../../agent/readings/nvidia/power-stream.ts";
-import { programsOf } from "../../../../../agent/readings/nvidia/smi-process.ts";
+import { programsOf } from "../../../../../agent/readings/nvidia/smi-programs.ts";
 import { type FakeSmi, fakeSmi, type Step } from "../../../../support/fake-nvidia-smi.ts";
 import { isAlive } from "../../../../support/is-alive.ts";
 import { waitFor } from "../../../../support/wait-for.ts";

@@ -1,29 +1,16 @@
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
-import {
-  cleanEnvironment,
-  programsOf,
-  runSmi,
-} from "../../../../../agent/readings/nvidia/smi-process.ts";
-
-test("runs a script in this Node, and looks for nvidia-smi in WSL2 too", () => {
-  expect(programsOf("nvidia-smi").map(({ file }) => file)).toEqual([
-    "nvidia-smi",
-    "/usr/lib/wsl/lib/nvidia-smi",
-  ]);
-  expect(programsOf("/opt/bin/nvidia-smi")).toEqual([{ file: "/opt/bin/nvidia-smi", args: [] }]);
-  expect(programsOf("sim/gpu.mjs")).toEqual([{ file: process.execPath, args: ["sim/gpu.mjs"] }]);
-});
+import { cleanEnvironment, runTool } from "../../../../agent/readings/tool-process.ts";
 
 /** Opens every file that the process may have, then runs nvidia-smi. */
 const WITHOUT_FILES = `
 import { closeSync, openSync } from "node:fs";
-import { runSmi } from "./agent/readings/nvidia/smi-process.ts";
+import { runTool } from "./agent/readings/tool-process.ts";
 const files = [];
 try {
   for (;;) files.push(openSync("/dev/null"));
 } catch {}
-const { ended, kill } = runSmi({ file: "nvidia-smi", args: [] }, [], () => true);
+const { ended, kill } = runTool({ file: "nvidia-smi", args: [] }, [], () => true);
 kill();
 const end = await ended;
 for (const file of files) closeSync(file);
@@ -44,7 +31,7 @@ test("runs nvidia-smi without the secret of the box", async () => {
     printed += line;
     return true;
   };
-  await runSmi({ file: "env", args: [] }, [], onLine).ended;
+  await runTool({ file: "env", args: [] }, [], onLine).ended;
   delete process.env.BOX_SECRET;
   delete process.env.CUDA_VISIBLE_DEVICES;
   expect(printed).toMatch(/PATH=/);

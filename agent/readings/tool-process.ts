@@ -1,21 +1,27 @@
 /**
- * One run of nvidia-smi as a child process: passes on its lines, ends once, and can be killed as
- * far as the kernel allows.
+ * One run of a vendor's tool as a child process: passes on its lines, ends once, and can be killed
+ * as far as the kernel allows.
  */
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
-import type { SmiEnd } from "./smi-failure.ts";
 
 export type Program = { file: string; args: readonly string[] };
 
-export type SmiRun = {
-  /** Resolves once the process is gone. Never rejects. */
-  ended: Promise<SmiEnd>;
-  kill(): void;
+/** How one run ended. */
+export type ToolEnd = {
+  /** Lines that are not rows, from stdout and stderr. */
+  output: string;
+  code: number | null;
+  signal: string | null;
+  /** The system's error code if it could not be started, e.g. `ENOENT`; null if it started. */
+  spawnError: string | null;
 };
 
-/** Its path in WSL2, a folder that is not on every PATH. */
-const WSL_PATH = "/usr/lib/wsl/lib/nvidia-smi";
+export type ToolRun = {
+  /** Resolves once the process is gone. Never rejects. */
+  ended: Promise<ToolEnd>;
+  kill(): void;
+};
 
 /** Kept text of lines that are not rows, UTF-16 code units: enough for any error text. */
 const OUTPUT_CHARS_MAX = 4_096;
@@ -23,38 +29,28 @@ const OUTPUT_CHARS_MAX = 4_096;
 /** Longest line, UTF-16 code units. A longer one is not a row. */
 const LINE_CHARS_MAX = 16_384;
 
-/**
- * Returns the programs to try for a command, in order. A script runs in this Node, which is how a
- * simulated GPU is plugged in.
- */
-export function programsOf(command: string): readonly Program[] {
-  if (/\.(?:mjs|ts)$/.test(command)) return [{ file: process.execPath, args: [command] }];
-  const program = { file: command, args: [] };
-  return command === "nvidia-smi" ? [program, { file: WSL_PATH, args: [] }] : [program];
-}
-
 /** Variables that a driver's tool or a script in its place may need. */
 const PASSED =
   /^(?:PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|TEMP|TMP|SYSTEMROOT|WINDIR|LD_LIBRARY_PATH|BOX_NAME)$|^(?:CUDA|NVIDIA|SIMULATED)_/i;
 
-/** Returns the environment of nvidia-smi: no secret of the agent, whatever program it turns out to be. */
+/** Returns the environment of a tool: no secret of the agent, whatever program it turns out to be. */
 export const cleanEnvironment = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(environment).filter(([name]) => PASSED.test(name)));
 
 /**
- * Starts nvidia-smi.
+ * Starts the tool.
  *
  * Its stdout is a pipe to this process on purpose: if the agent is killed and cannot kill its
- * child, the next row that nvidia-smi writes ends it with SIGPIPE.
+ * child, the next row that it writes ends it with SIGPIPE.
  *
  * @param onLine  receives each line of stdout and returns true if it is a row; all other lines are
- *                kept in `SmiEnd.output`
+ *                kept in `ToolEnd.output`
  */
-export function runSmi(
+export function runTool(
   program: Program,
   args: readonly string[],
   onLine: (line: string) => boolean,
-): SmiRun {
+): ToolRun {
   try {
     return follow(
       spawn(program.file, [...program.args, ...args], {
@@ -75,9 +71,9 @@ export function runSmi(
   }
 }
 
-type SmiChild = ChildProcessByStdio<null, Readable, Readable>;
+type ToolChild = ChildProcessByStdio<null, Readable, Readable>;
 
-function follow(child: SmiChild, onLine: (line: string) => boolean): SmiRun {
+function follow(child: ToolChild, onLine: (line: string) => boolean): ToolRun {
   let output = "";
   let rest = "";
   let spawnError: string | null = null;
@@ -94,7 +90,7 @@ function follow(child: SmiChild, onLine: (line: string) => boolean): SmiRun {
     for (const line of lines) takeLine(line);
   };
 
-  const ended = new Promise<SmiEnd>((resolve) => {
+  const ended = new Promise<ToolEnd>((resolve) => {
     child.on("error", (error: NodeJS.ErrnoException) => {
       // Also emitted if a kill fails. Only a process that never started has no pid.
       if (child.pid === undefined) spawnError = error.code ?? error.message;
@@ -118,4 +114,4 @@ function follow(child: SmiChild, onLine: (line: string) => boolean): SmiRun {
 }
 
 /** A process that could not start because no file was left has no pipes; its error event follows. */
-const hasPipes = (child: Partial<SmiChild>): child is SmiChild => child.stdout !== undefined;
+const hasPipes = (child: Partial<ToolChild>): child is ToolChild => child.stdout !== undefined;
