@@ -5,6 +5,7 @@
  * The ledger, the schemas of the external stores, the log page and the exports all read it. A field
  * that is added to a record does not compile until it has a row here.
  */
+import type { EnergyState } from "./gpu-energy.ts";
 import type { GpuSample, RequestRecord, SystemSample } from "./records.ts";
 
 /** `count` reaches 2^53. `float` is a 32-bit number: enough for a reading of a sensor. */
@@ -61,6 +62,25 @@ export type StoredRequest = RequestRecord & {
 /** A GPU sample as the external stores keep it. */
 export type StoredGpuSample = GpuSample & {
   /** Null if the edge no longer knows the box. */
+  simulated: boolean | null;
+};
+
+/**
+ * The energy of a box in one hour and state, as the external stores keep it. An hour may have several
+ * rows of a kind, which add up: they differ in when they were recorded.
+ */
+export type StoredEnergyHour = {
+  hour: string;
+  box: string;
+  recorded_at: string;
+  state: EnergyState;
+  /** Empty except for the models in memory while no request was open. */
+  model: string;
+  energy_j: number;
+  cost: number | null;
+  cost_currency: string | null;
+  priced_j: number;
+  co2_g: number | null;
   simulated: boolean | null;
 };
 
@@ -176,6 +196,24 @@ export const SYSTEM_SAMPLE_COLUMNS = {
     comment: "open requests that Ollama has not begun to answer",
   },
 } as const satisfies ColumnsOf<StoredSystemSample>;
+
+export const ENERGY_HOUR_COLUMNS = {
+  hour: { type: "time", nullable: false, comment: "start of the hour" },
+  box: { type: "label", nullable: false },
+  recorded_at: { type: "time", nullable: false },
+  state: {
+    type: "label",
+    nullable: false,
+    comment: "active: a request was open; loaded: only a model was in memory; idle: neither",
+  },
+  model: { type: "label", nullable: false, comment: "model in memory, if loaded; otherwise empty" },
+  energy_j: { type: "double", nullable: false, comment: "energy of the GPUs of the box" },
+  cost: { type: "double", nullable: true, comment: "cost of energy_j, as far as it has a price" },
+  cost_currency: { type: "label", nullable: true, comment: "ISO 4217" },
+  priced_j: { type: "double", nullable: false, comment: "the part of energy_j that has a price" },
+  co2_g: { type: "double", nullable: true, comment: "grams of CO2 of energy_j" },
+  simulated: { type: "boolean", nullable: true, comment: "true: made up" },
+} as const satisfies ColumnsOf<StoredEnergyHour>;
 
 type RequestColumns = typeof REQUEST_COLUMNS;
 

@@ -6,6 +6,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { z } from "zod";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { CellStore } from "../../worker/aggregator/cells.ts";
+import { EnergyHours } from "../../worker/aggregator/energy-hours.ts";
 import { Epochs } from "../../worker/aggregator/epochs.ts";
 import { Forgotten } from "../../worker/aggregator/forgotten.ts";
 import { Intake } from "../../worker/aggregator/intake.ts";
@@ -132,7 +133,9 @@ function newIntake(nowMs: number): Intake {
     new Epochs(sql),
     new LocalRepository(storage),
   ];
-  const outbox = new Outbox(sql, ledger, new SampleStore(sql));
+  const samples = new SampleStore(sql);
+  const energy = new EnergyHours(sql, () => null);
+  const outbox = new Outbox(sql, { ledger, samples, energy });
   const held = new HeldRequests(sql, outbox);
   const stores = { ledger, cells, epochs, repository, outbox, held };
   return new Intake(storage, stores, nowMs);

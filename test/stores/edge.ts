@@ -14,6 +14,7 @@ import { Ledger } from "../../worker/aggregator/ledger.ts";
 import { SampleStore } from "../../worker/aggregator/samples.ts";
 import { migrate } from "../../worker/aggregator/schema.ts";
 import { sentenceOf, storeConcerns } from "../../worker/answers/concerns.ts";
+import type { EnergyHour } from "../../worker/counting/energy-hours.ts";
 import { StoreDeliveries } from "../../worker/export/deliveries.ts";
 import { DeliveryStates } from "../../worker/export/delivery-states.ts";
 import type { ExternalStore } from "../../worker/export/external-store.ts";
@@ -27,6 +28,7 @@ export class Edge {
   readonly ledger: Ledger;
   readonly cells: CellStore;
   readonly samples: SampleStore;
+  readonly energyHours: EnergyHours;
   readonly outbox: Outbox;
   readonly epochs: Epochs;
   readonly deliveries: StoreDeliveries;
@@ -40,7 +42,9 @@ export class Edge {
     this.ledger = new Ledger(sql, new Forgotten(sql));
     this.cells = new CellStore(sql);
     this.samples = new SampleStore(sql);
-    this.outbox = new Outbox(sql, this.ledger, this.samples);
+    this.energyHours = new EnergyHours(sql, () => "EUR");
+    const sources = { ledger: this.ledger, samples: this.samples, energy: this.energyHours };
+    this.outbox = new Outbox(sql, sources);
     this.epochs = new Epochs(sql);
     this.deliveries = new StoreDeliveries(storage, {
       stores,
@@ -68,6 +72,10 @@ export class Edge {
   addSamples(box: string, gpu: GpuSample[], system: SystemSample[] = []): void {
     this.samples.put(this.nowMs, { box, gpu, system });
     this.outbox.addSamples(this.nowMs, { box, gpu, system });
+  }
+
+  addEnergy(box: string, hours: EnergyHour[]): void {
+    this.outbox.addEnergy(this.energyHours.close(this.nowMs, box, hours));
   }
 
   flush(): Promise<void> {
@@ -100,8 +108,7 @@ export class Edge {
   }
 
   keepHouse(): void {
-    const { ledger, cells, samples, outbox } = this;
-    const energyHours = new EnergyHours(this.storage.sql);
+    const { ledger, cells, samples, energyHours, outbox } = this;
     keepHouse(this.storage, { ledger, cells, samples, energyHours, outbox }, this.nowMs);
   }
 

@@ -1,5 +1,7 @@
 /** The documented grants allow exactly the statements that the Worker sends to the stores. */
 import { beforeAll, expect, test } from "vitest";
+import { NO_AMOUNT } from "../../worker/counting/amount.ts";
+import { NO_SUMS } from "../../worker/counting/energy-hours.ts";
 import clickhouseGrants from "../../worker/export/clickhouse/grants.sql?raw";
 import { CLICKHOUSE_TABLES } from "../../worker/export/clickhouse/schema.ts";
 import type { ExternalStore } from "../../worker/export/external-store.ts";
@@ -35,6 +37,7 @@ async function useAll(
     const edge = new Edge(storage, [store], NOW);
     edge.add([recordOf(NOW - 60_000), recordOf(NOW - 60_000, { model: "mistral" }, 1)]);
     edge.addSamples("atlas", [gpuOf("atlas", NOW)], [systemOf(NOW)]);
+    edge.addEnergy("atlas", [{ at: NOW / 1_000, ...NO_SUMS, idle: { ...NO_AMOUNT, j: 5 } }]);
     await edge.flush();
     const [health] = edge.deliveries.health();
     if (health?.state !== "ok") throw new Error(health?.last_error?.message);

@@ -130,7 +130,7 @@ test.each(["clickhouse", "postgres"] as const)(
     await insertAll();
     const table = name === "clickhouse" ? "requests" : "request_logs";
     await stores.ask[name](
-      `ALTER TABLE ${table} DROP COLUMN energy_j, DROP COLUMN edge_ms, DROP COLUMN tunnel_ms`,
+      `ALTER TABLE ${table} DROP COLUMN energy_method, DROP COLUMN edge_ms, DROP COLUMN tunnel_ms`,
     );
     await stores.ask[name](
       `ALTER TABLE gpu_samples ADD COLUMN note ${name === "clickhouse" ? "String" : "text"}`,
@@ -138,6 +138,12 @@ test.each(["clickhouse", "postgres"] as const)(
     await expect(stores[name].check()).rejects.toThrow(
       `has no column edge_ms in ${table}: run npm run migrate`,
     );
+    await stores[name].migrate();
+    await stores[name].check();
+    const sums = name === "clickhouse" ? "requests_minutes" : "request_minutes";
+    for (const column of ["energy_j", "cost", "co2_g"])
+      await stores.ask[name](`ALTER TABLE ${sums} DROP COLUMN ${column}`);
+    await expect(stores[name].check()).rejects.toThrow(`has no column energy_j in ${sums}`);
     await stores[name].migrate();
     await stores[name].check();
     expect((await stores[name].logs({ limit: 10, clearedMs: null })).total).toBe(6);
@@ -205,5 +211,6 @@ test("Postgres deletes rows past their retention, and ClickHouse does so by its 
     requests_minutes: "400",
     gpu_samples: "30",
     system_samples: "30",
+    energy_hours: "400",
   });
 });

@@ -197,12 +197,13 @@ test("requests keep their costs for 13 months, when their cells are gone", async
     runInDurableObject(aggregator, async (_instance: Aggregator, { storage }) => {
       const ledger = new Ledger(storage.sql, new Forgotten(storage.sql));
       const samples = new SampleStore(storage.sql);
+      const energyHours = new EnergyHours(storage.sql, () => null);
       const stores = {
         cells: new CellStore(storage.sql),
-        energyHours: new EnergyHours(storage.sql),
+        energyHours,
         ledger,
         samples,
-        outbox: new Outbox(storage.sql, ledger, samples),
+        outbox: new Outbox(storage.sql, { ledger, samples, energy: energyHours }),
       };
       keepHouse(storage, stores, Date.now() + days * DAY_MS);
       return { hours: [...stores.energyHours.since(0)].length, cells: stores.cells.summary().rows };

@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { EnergyHour } from "../counting/energy-hours.ts";
 import { RequestSums } from "../counting/request-sums.ts";
+import type { EnergyBatch } from "../export/rows.ts";
 import { jsonText } from "../storage/json-text.ts";
 
 const DAY_MS = 86_400_000;
@@ -27,23 +28,55 @@ const Row = z.object({
   requests: jsonText(z.array(HourRequests)),
 });
 export type ClosedHours = z.infer<typeof Row>;
+const BATCHES = `SELECT at_ms, box, hours, hello ->> '$.simulated' AS simulated
+  FROM energy_hours LEFT JOIN boxes ON name = box`;
+const BatchRow = Row.omit({ requests: true }).extend({
+  at_ms: z.number(),
+  simulated: z
+    .literal([0, 1])
+    .transform((value) => value === 1)
+    .nullable(),
+});
 const Oldest = z.object({ at_ms: z.number().nullable() });
 
 export class EnergyHours {
   readonly #sql: SqlStorage;
+  readonly #currency: () => string | null;
 
-  constructor(sql: SqlStorage) {
+  /** @param currency  returns the currency of all costs */
+  constructor(sql: SqlStorage, currency: () => string | null) {
     this.#sql = sql;
+    this.#currency = currency;
   }
 
-  /** Stores hours that are over. */
-  close(atMs: number, box: string, hours: readonly EnergyHour[]): void {
+  /** Stores hours that are over. @returns the batch, for the outbox */
+  close(nowMs: number, box: string, hours: readonly EnergyHour[]): EnergyBatch {
+    const atMs = this.#free(nowMs, box);
     this.#sql.exec(
       "INSERT INTO energy_hours (at_ms, box, hours) VALUES (?, ?, ?)",
-      this.#free(atMs, box),
+      atMs,
       box,
       JSON.stringify(hours),
     );
+    return this.of(atMs, box);
+  }
+
+  /** Returns the hours that a box closed at a time; none if they are gone. */
+  of(atMs: number, box: string): EnergyBatch {
+    const [row] = this.#sql.exec(`${BATCHES} WHERE at_ms = ? AND box = ?`, atMs, box).toArray();
+    return row === undefined
+      ? { atMs, box, hours: [], currency: null, simulated: null }
+      : this.#batchOf(row);
+  }
+
+  /** Yields all closed hours, oldest first. */
+  *batches(): Generator<EnergyBatch> {
+    for (const row of this.#sql.exec(`${BATCHES} ORDER BY at_ms, box`)) yield this.#batchOf(row);
+  }
+
+  #batchOf(row: unknown): EnergyBatch {
+    const { at_ms: atMs, box, hours, simulated } = BatchRow.parse(row);
+    return { atMs, box, hours, currency: this.#currency(), simulated };
   }
 
   /** Stores the sums of requests, before their cells are deleted. */

@@ -175,7 +175,7 @@ export class Registry {
   forget(name: string, nowMs: number): void {
     const hours = [...this.openHours()].flatMap(({ box, hour }) => (box === name ? [hour] : []));
     this.#storage.transactionSync(() => {
-      if (hours.length > 0) this.#energyHours.close(nowMs, name, hours);
+      if (hours.length > 0) this.#outbox.addEnergy(this.#energyHours.close(nowMs, name, hours));
       this.#storage.sql.exec("DELETE FROM boxes WHERE name = ?", name);
     });
     this.#entries.delete(name);
@@ -258,7 +258,10 @@ export class Registry {
   #store(entry: Entry, nowMs: number): void {
     const isBatch =
       entry.pendingSinceMs !== null &&
-      (countOf(entry.pending) >= BATCH_SAMPLES || nowMs - entry.pendingSinceMs >= BATCH_MS);
+      (countOf(entry.pending) >= BATCH_SAMPLES ||
+        nowMs - entry.pendingSinceMs >= BATCH_MS ||
+        // The stores are woken anyway.
+        (entry.closedHours.length > 0 && this.#outbox.isOpen));
     const stored: Entry = {
       ...entry,
       ...(isBatch && { pending: NO_SAMPLES, pendingSinceMs: null }),
@@ -271,7 +274,7 @@ export class Registry {
         this.#outbox.addSamples(nowMs, batch);
       }
       if (entry.closedHours.length > 0)
-        this.#energyHours.close(nowMs, entry.box.name, entry.closedHours);
+        this.#outbox.addEnergy(this.#energyHours.close(nowMs, entry.box.name, entry.closedHours));
       writeBox(this.#storage.sql, stored);
     });
     this.#entries.set(entry.box.name, stored);

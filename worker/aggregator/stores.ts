@@ -70,7 +70,9 @@ export function openStores(
   const cells = new CellStore(storage.sql);
   const ledger = new Ledger(storage.sql, new Forgotten(storage.sql));
   const samples = new SampleStore(storage.sql);
-  const outbox = new Outbox(storage.sql, ledger, samples);
+  const tariffs = new Tariffs(storage);
+  const energyHours = new EnergyHours(storage.sql, () => tariffs.currency());
+  const outbox = new Outbox(storage.sql, { ledger, samples, energy: energyHours });
   const deliveryStates = new DeliveryStates(storage.sql);
   const deliveries = new StoreDeliveries(storage, {
     stores: openExternalStores(external.configured),
@@ -79,8 +81,6 @@ export function openStores(
   });
   const epochs = new Epochs(storage.sql);
   const settings = new RunTimeSettingsStore(storage.sql);
-  const tariffs = new Tariffs(storage);
-  const energyHours = new EnergyHours(storage.sql);
   const registry = new Registry(storage, { samples, outbox, energyHours, tariffs });
   const erasure = new Erasure(
     storage,

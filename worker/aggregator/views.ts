@@ -173,7 +173,17 @@ export class Views {
     const boxes = this.#stores.registry.boxes();
     const untrusted = this.#stores.untrusted.all();
     return render(
-      scrape({ nowMs, version: VERSION, lifetime, boxes, live, sinks, untrusted }),
+      scrape({
+        nowMs,
+        version: VERSION,
+        lifetime,
+        boxes,
+        live,
+        sinks,
+        untrusted,
+        spent: this.#stores.registry.spent(),
+        versions: this.#stores.tariffs.all(),
+      }),
       openMetrics,
     );
   }

@@ -6,7 +6,7 @@
  */
 import type { CostRow, Costs } from "../../protocol/api/costs.ts";
 import type { Tariff } from "../../protocol/tariff.ts";
-import { type Amount, addAmounts, NO_AMOUNT, shareOf } from "../counting/amount.ts";
+import { type Amount, addAmounts, NO_AMOUNT, remainder } from "../counting/amount.ts";
 import type { EnergyHour } from "../counting/energy-hours.ts";
 import { addRequests, NO_REQUESTS, type RequestSums } from "../counting/request-sums.ts";
 import { localDay } from "./local-time.ts";
@@ -106,14 +106,18 @@ function groupsOf({ by, timeZone, model: only, requests, energy }: CostsParts) {
   }
   const sums = new Map<string | null, Whole>();
   for (const [box, groups] of byBox) {
-    const ofRequests = [...groups.values()].reduce((j, { requests }) => j + requests.j, 0);
+    const ofRequests = [...groups.values()].reduce<Amount>(
+      (sum, { requests }) => addAmounts(sum, requests),
+      NO_AMOUNT,
+    );
     for (const [group, each] of groups) {
       // The active energy of a box is not divided by model, so all of its requests have a part in it.
-      const takenJ = by === "model" ? ofRequests : each.requests.j;
-      const { active } = each;
-      const left = active.j > 0 ? Math.max(0, active.j - takenJ) / active.j : 0;
-      const isMetered = metered.has(box);
-      const whole = { ...each, isMetered, unassigned: shareOf(left, active) };
+      const taken = by === "model" ? ofRequests : each.requests;
+      const whole = {
+        ...each,
+        isMetered: metered.has(box),
+        unassigned: remainder(each.active, taken),
+      };
       const before = sums.get(group);
       sums.set(group, before === undefined ? whole : added(before, whole));
     }

@@ -30,3 +30,15 @@ export const shareOf = (share: number, { j, cost, cost_j, co2_g, co2_j }: Amount
   co2_g: share * co2_g,
   co2_j: share * co2_j,
 });
+
+/** Returns an amount without a part of it; nothing if the part has all of the energy. */
+export function remainder(whole: Amount, part: Amount): Amount {
+  if (part.j >= whole.j) return NO_AMOUNT;
+  return {
+    j: whole.j - part.j,
+    cost: Math.max(0, whole.cost - part.cost),
+    cost_j: Math.max(0, whole.cost_j - part.cost_j),
+    co2_g: Math.max(0, whole.co2_g - part.co2_g),
+    co2_j: Math.max(0, whole.co2_j - part.co2_j),
+  };
+}

@@ -10,7 +10,7 @@ import { pricesByHour, rateOf, type Tariff } from "../../protocol/tariff.ts";
 /** `tariff` is null from when the tariff was removed. All versions have one currency. */
 export type TariffVersion = { since_ms: number; tariff: Tariff | null };
 
-const JOULES_PER_KWH = 3.6e6;
+export const JOULES_PER_KWH = 3.6e6;
 /** Hours of every time zone, and changes of its clocks, begin at multiples of this. */
 const QUARTER_MS = 900_000;
 

@@ -24,6 +24,9 @@ const DROPPED_SHARE = 0.1;
 /** The pause before the next flush when more records wait. */
 const CONTINUE_MS = 100;
 
+/** The kinds of rows that are cleared with the metrics. */
+const METRIC_KINDS = ["gpu_samples", "system_samples", "energy_hours"] as const;
+
 export type StoreDeliveriesParts = {
   stores: readonly ExternalStore[];
   outbox: Outbox;
@@ -128,8 +131,7 @@ export class StoreDeliveries {
    */
   beginClear({ logs, metrics }: Clearing): void {
     if (logs) this.#outbox.deleteAll("requests");
-    for (const kind of metrics ? (["gpu_samples", "system_samples"] as const) : [])
-      this.#outbox.deleteAll(kind);
+    for (const kind of metrics ? METRIC_KINDS : []) this.#outbox.deleteAll(kind);
     for (const [name, state] of this.#states.all()) {
       const clearing = {
         logs: state.clearing.logs || logs,

@@ -17,7 +17,7 @@ export const DeliveryState = z.object({
   batch: z
     .object({
       id: z.uuid(),
-      kind: z.enum(["requests", "gpu_samples", "system_samples"]),
+      kind: z.enum(["requests", "gpu_samples", "system_samples", "energy_hours"]),
       items: z.int().positive(),
     })
     .nullable(),

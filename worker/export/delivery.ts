@@ -198,7 +198,7 @@ export class StoreDelivery {
         ? ""
         : "request_id" in row
           ? `request ${row.request_id}: `
-          : `sample of ${row.box}: `;
+          : `${batch.kind === "energy_hours" ? "energy" : "sample"} of ${row.box}: `;
     const last_set_aside = { at_ms: nowMs, message: `${subject}${message}` };
     this.#put({
       last_error,

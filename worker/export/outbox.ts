@@ -7,9 +7,18 @@
  * own cursor into the outbox.
  */
 import { z } from "zod";
-import type { GpuSample, RequestRecord, SystemSample } from "../../protocol/records.ts";
 import { bytesOfIds, idsOfBytes } from "../storage/uuid-bytes.ts";
-import { type AnyRow, gpuRow, type Kind, type Rows, requestRow, systemRow } from "./rows.ts";
+import {
+  energyEntries,
+  entriesOf,
+  type NewEntry,
+  nameOf,
+  OutboxEntry,
+  type OutboxSources,
+  rowsOfEntry,
+  type SampleBatch,
+} from "./outbox-entries.ts";
+import type { AnyRow, EnergyBatch, Kind, Rows } from "./rows.ts";
 
 /**
  * The position of the first undelivered record: an entry, and how many of its records were
@@ -22,26 +31,6 @@ export type Cursor = z.infer<typeof Cursor>;
 export type Taken = Rows & { items: number; next: Cursor };
 export type TakeLimits = { items: number; bytes: number; bytesOf: (row: AnyRow) => number };
 
-const Entry = z.discriminatedUnion("kind", [
-  z.object({ seq: z.number(), kind: z.literal("requests"), ids: z.instanceof(ArrayBuffer) }),
-  z.object({
-    seq: z.number(),
-    kind: z.literal(["gpu_samples", "system_samples"]),
-    items: z.number(),
-    at_ms: z.number(),
-    box: z.string(),
-  }),
-]);
-type Entry = z.infer<typeof Entry>;
-type SamplesEntry = {
-  kind: "gpu_samples" | "system_samples";
-  items: number;
-  at_ms: number;
-  box: string;
-};
-/** The ids are sorted. */
-type NewEntry = { kind: "requests"; ids: readonly string[] } | SamplesEntry;
-
 const Newest = z.object({ seq: z.number().nullable() });
 const Waiting = z.object({ first: z.number().nullable(), items: z.number() });
 const Items = z.object({ items: z.number() });
@@ -51,36 +40,15 @@ const Held = z.object({
   at_ms: z.number().nullable(),
 });
 
-/** The part of the ledger that the outbox reads. */
-export type OutboxLedger = {
-  ids(): string[];
-  records(ids: readonly string[]): { record: RequestRecord; finishedMs: number }[];
-};
-
-/** The key of a stored batch, and its number of samples of each kind. */
-type BatchCounts = { at_ms: number; box: string; gpu: number; system: number };
-
-/** A stored batch of samples from one box. */
-type SampleBatch = { box: string; gpu: readonly GpuSample[]; system: readonly SystemSample[] };
-
-/** The part of the sample store that the outbox reads. */
-export type OutboxSamples = {
-  /** Returns the counts of every batch, oldest first. */
-  counts(): BatchCounts[];
-  of(atMs: number, box: string): SampleBatch & { simulated: boolean | null };
-};
-
 export class Outbox {
   readonly #sql: SqlStorage;
-  readonly #ledger: OutboxLedger;
-  readonly #samples: OutboxSamples;
+  readonly #sources: OutboxSources;
   #isOpen = false;
   #nextSeq: number;
 
-  constructor(sql: SqlStorage, ledger: OutboxLedger, samples: OutboxSamples) {
+  constructor(sql: SqlStorage, sources: OutboxSources) {
     this.#sql = sql;
-    this.#ledger = ledger;
-    this.#samples = samples;
+    this.#sources = sources;
     this.#nextSeq =
       (Newest.parse(sql.exec("SELECT max(seq) AS seq FROM outbox").one()).seq ?? 0) + 1;
   }
@@ -116,6 +84,12 @@ export class Outbox {
       this.#insert(this.#nextSeq++, entry);
   }
 
+  /** Adds hours of energy, in the transaction that stores them. */
+  addEnergy(batch: EnergyBatch): void {
+    if (!this.#isOpen) return;
+    for (const entry of energyEntries(batch)) this.#insert(this.#nextSeq++, entry);
+  }
+
   /**
    * Adds entries for all stored records that no entry names, oldest first.
    *
@@ -133,18 +107,20 @@ export class Outbox {
     const held = this.#sql.exec("SELECT request_id FROM held_requests").toArray();
     const named = new Set<string>(held.map((row) => HeldRow.parse(row).request_id));
     for (const row of this.#sql.exec("SELECT seq, kind, items, ids, at_ms, box FROM outbox")) {
-      const entry = Entry.parse(row);
+      const entry = OutboxEntry.parse(row);
       for (const name of entry.kind === "requests"
         ? idsOfBytes(new Uint8Array(entry.ids))
         : [nameOf(entry)])
         named.add(name);
     }
-    const ids = this.#ledger.ids().filter((id) => !named.has(id));
+    const ids = this.#sources.ledger.ids().filter((id) => !named.has(id));
     const entries: NewEntry[] = [];
     for (let at = 0; at < ids.length; at += EARLIER_IDS)
       entries.push({ kind: "requests", ids: ids.slice(at, at + EARLIER_IDS) });
-    for (const batch of this.#samples.counts())
+    for (const batch of this.#sources.samples.counts())
       entries.push(...entriesOf(batch).filter((entry) => !named.has(nameOf(entry))));
+    for (const batch of this.#sources.energy.batches())
+      entries.push(...energyEntries(batch).filter((entry) => !named.has(nameOf(entry))));
     const seq = end - entries.length;
     for (const [index, entry] of entries.entries()) this.#insert(seq + index, entry);
     return { seq, offset: 0 };
@@ -168,13 +144,13 @@ export class Outbox {
       "SELECT seq, kind, items, ids, at_ms, box FROM outbox WHERE seq >= ? ORDER BY seq",
       from.seq,
     )) {
-      const entry = Entry.parse(found);
+      const entry = OutboxEntry.parse(found);
       const taken: Taken = first ?? { kind: entry.kind, rows: [], items: 0, next: from };
       first = taken;
       if (entry.kind !== taken.kind) break;
       // The entry at the cursor may have been cleared; the next entry is then read from its start.
       let offset = entry.seq === from.seq ? from.offset : 0;
-      for (const row of this.#rowsOf(entry, offset)) {
+      for (const row of rowsOfEntry(entry, offset, this.#sources)) {
         if (taken.items === items) return taken;
         sum += row === null ? 0 : bytesOf(row);
         if (taken.items > 0 && sum > bytes) return taken;
@@ -244,29 +220,6 @@ export class Outbox {
       );
     }
   }
-
-  *#rowsOf(entry: Entry, offset: number): Generator<AnyRow | null> {
-    if (entry.kind !== "requests") {
-      const { gpu, system, simulated } = this.#samples.of(entry.at_ms, entry.box);
-      const rows =
-        entry.kind === "gpu_samples"
-          ? gpu.map((sample) => gpuRow(sample, simulated))
-          : system.map((sample) => systemRow(entry.box, sample));
-      for (let index = offset; index < entry.items; index++) yield rows[index] ?? null;
-      return;
-    }
-    const ids = idsOfBytes(new Uint8Array(entry.ids)).slice(offset);
-    for (let at = 0; at < ids.length; at += IDS_PER_READ) {
-      const some = ids.slice(at, at + IDS_PER_READ);
-      const found = new Map(
-        this.#ledger.records(some).map((kept) => [kept.record.request_id, kept]),
-      );
-      for (const id of some) {
-        const kept = found.get(id);
-        yield kept === undefined ? null : requestRow(kept.record, kept.finishedMs);
-      }
-    }
-  }
 }
 
 /** Ids in one entry of {@link Outbox.addEarlier}: 80 KB, one row write. */
@@ -278,22 +231,11 @@ const EARLIER_IDS = 5_000;
  */
 const EARLIER_WAITING_MAX = 100_000;
 
-/** Makes the entries of a batch of samples, one for each kind that it contains. */
-const entriesOf = ({ at_ms, box, gpu, system }: BatchCounts): SamplesEntry[] =>
-  [
-    { kind: "gpu_samples" as const, items: gpu, at_ms, box },
-    { kind: "system_samples" as const, items: system, at_ms, box },
-  ].filter(({ items }) => items > 0);
-
-const nameOf = ({ kind, at_ms, box }: SamplesEntry): string => JSON.stringify([kind, at_ms, box]);
-
-/** Records in memory besides those of the batch: 10 MB with long texts. */
-const IDS_PER_READ = 50;
-
 /** Adds a row to rows of its kind. */
 function push(taken: Rows, row: AnyRow | null): void {
   if (row === null) return;
   if (taken.kind === "requests" && "request_id" in row) taken.rows.push(row);
   else if (taken.kind === "gpu_samples" && "index" in row) taken.rows.push(row);
   else if (taken.kind === "system_samples" && "cpu_percent" in row) taken.rows.push(row);
+  else if (taken.kind === "energy_hours" && "state" in row) taken.rows.push(row);
 }

@@ -5,7 +5,12 @@
  * differently. Text is cleaned of the characters that a store rejects (NUL in Postgres, half a
  * surrogate pair in both), so one caller's prompt cannot block everybody's records.
  */
-import type { StoredGpuSample, StoredRequest, StoredSystemSample } from "../../protocol/columns.ts";
+import type {
+  StoredEnergyHour,
+  StoredGpuSample,
+  StoredRequest,
+  StoredSystemSample,
+} from "../../protocol/columns.ts";
 import { PROMPT_CHARS_MAX, RESPONSE_CHARS_MAX } from "../../protocol/limits.ts";
 import {
   cut,
@@ -15,6 +20,7 @@ import {
   tokensUsed,
 } from "../../protocol/records.ts";
 import { countsAsInference } from "../../protocol/routes.ts";
+import type { EnergyHour } from "../counting/energy-hours.ts";
 
 export type GpuRow = Omit<StoredGpuSample, "throttle_reasons"> & {
   /** Separated by commas; empty when the clocks are not throttled, null when unknown. */
@@ -26,6 +32,15 @@ export type RowOf = {
   requests: StoredRequest;
   gpu_samples: GpuRow;
   system_samples: StoredSystemSample;
+  energy_hours: StoredEnergyHour;
+};
+/** Hours of a box that were closed at the same time. `simulated` is null if the box was forgotten. */
+export type EnergyBatch = {
+  atMs: number;
+  box: string;
+  hours: readonly EnergyHour[];
+  currency: string | null;
+  simulated: boolean | null;
 };
 export type Kind = keyof RowOf;
 export type AnyRow = RowOf[Kind];
@@ -56,6 +71,41 @@ export const gpuRow = (
 
 export const systemRow = (box: string, sample: SystemSample): StoredSystemSample =>
   cleaned({ ...sample, box });
+
+/** Returns one row for each state and model with energy, of hours that were closed together. */
+export function energyRows({
+  atMs,
+  box,
+  hours,
+  currency,
+  simulated,
+}: EnergyBatch): StoredEnergyHour[] {
+  const recorded_at = new Date(atMs).toISOString();
+  return hours.flatMap((hour) => {
+    const parts = [
+      { state: "active" as const, model: "", amount: hour.active },
+      { state: "idle" as const, model: "", amount: hour.idle },
+      ...hour.standing.map(({ model, ...amount }) => ({ state: "loaded" as const, model, amount })),
+    ];
+    return parts
+      .filter(({ amount }) => amount.j > 0)
+      .map(({ state, model, amount: { j, cost, cost_j, co2_g, co2_j } }) =>
+        cleaned({
+          hour: new Date(hour.at * 1_000).toISOString(),
+          box,
+          recorded_at,
+          state,
+          model,
+          energy_j: j,
+          cost: cost_j > 0 ? cost : null,
+          cost_currency: cost_j > 0 ? currency : null,
+          priced_j: cost_j,
+          co2_g: co2_j > 0 ? co2_g : null,
+          simulated,
+        }),
+      );
+  });
+}
 
 /** Removes from the texts of a row what a store rejects, and cuts those that are too long. */
 function cleaned<Row extends object>(row: Row): Row {

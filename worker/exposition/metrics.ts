@@ -7,6 +7,7 @@
  */
 
 import { LATENCY_EDGES_MS, TIME_PER_TOKEN_EDGES, WAIT_EDGES } from "../counting/edges.ts";
+import { COST_METRICS } from "./cost-metrics.ts";
 import type { Family } from "./family.ts";
 import { GPU_METRICS } from "./gpu-metrics.ts";
 
@@ -214,6 +215,7 @@ export const METRICS = {
     labels: BOX,
   },
   ...GPU_METRICS,
+  ...COST_METRICS,
   buildInfo: {
     type: "gauge",
     name: "ollama_edge_build_info",

@@ -15,6 +15,7 @@ import {
   type RegisteredBox,
   upNames,
 } from "../registered-box.ts";
+import { type CostScrape, costSamples } from "./cost-metrics.ts";
 import { METRICS, type MetricKey } from "./metrics.ts";
 import type { FamilySamples, Sample } from "./text.ts";
 
@@ -27,7 +28,7 @@ export type ScrapeParts = {
   sinks: readonly SinkHealth[];
   /** Records of agents that were not trusted, by box and reason. */
   untrusted: readonly { box: string; reason: string; records: number }[];
-};
+} & Pick<CostScrape, "spent" | "versions">;
 
 export function scrape({
   nowMs,
@@ -37,6 +38,8 @@ export function scrape({
   live,
   sinks,
   untrusted,
+  spent,
+  versions,
 }: ScrapeParts): FamilySamples[] {
   const models = byModel(lifetime);
   const total = (figure: (cell: Cell) => number): number =>
@@ -138,6 +141,7 @@ export function scrape({
     ),
     gpuEnergy: boxes.flatMap((box) => energyOf(box, ({ joules }) => joules)),
     gpuEnergySeconds: boxes.flatMap((box) => energyOf(box, ({ seconds }) => seconds)),
+    ...costSamples({ nowMs, lifetime, boxes, spent, versions }),
     buildInfo: [{ labels: [version], value: 1 }],
   };
   return KEYS.map((key) => ({ family: METRICS[key], samples: samples[key] }));

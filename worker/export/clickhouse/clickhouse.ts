@@ -96,8 +96,8 @@ export class ClickHouseStore implements ExternalStore {
 
   async clear({ logs, metrics }: Clearing): Promise<ClearedRows> {
     let deleted = 0;
-    for (const table of metrics ? ["requests_minutes", "gpu_samples", "system_samples"] : [])
-      deleted += await this.#empty(table);
+    const tables = ["requests_minutes", "gpu_samples", "system_samples", "energy_hours"];
+    for (const table of metrics ? tables : []) deleted += await this.#empty(table);
     return { logs: logs ? await this.#empty("requests") : 0, metrics: deleted };
   }
 

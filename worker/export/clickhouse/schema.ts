@@ -10,6 +10,7 @@
  */
 import {
   type ColumnType,
+  ENERGY_HOUR_COLUMNS,
   GPU_SAMPLE_COLUMNS,
   REQUEST_COLUMNS,
   type StoredColumn,
@@ -37,6 +38,7 @@ const DEDUPLICATION = [
 
 const SKETCH = "AggregateFunction(quantilesDD(0.005, 0.5, 0.95, 0.99), Float64)";
 const SUM = "SimpleAggregateFunction(sum, UInt64)";
+const SUM_OF_FRACTIONS = "SimpleAggregateFunction(sum, Float64)";
 
 /** The seed names the time of a request `timestamp`. */
 export const CLICKHOUSE_NAMES: ColumnNames = {
@@ -119,9 +121,12 @@ const REQUESTS_MINUTES: Table = {
     ["prompt_tokens", SUM],
     ["completion_tokens", SUM],
     ["latency_count", SUM],
-    ["latency_ms_sum", "SimpleAggregateFunction(sum, Float64)"],
+    ["latency_ms_sum", SUM_OF_FRACTIONS],
     ["latency_ms", SKETCH],
     ["ttft_ms", SKETCH],
+    ["energy_j", SUM_OF_FRACTIONS],
+    ["cost", SUM_OF_FRACTIONS],
+    ["co2_g", SUM_OF_FRACTIONS],
   ],
   tail: `
 ) ENGINE = AggregatingMergeTree PARTITION BY toYYYYMM(minute) ORDER BY (minute, model, box)
@@ -141,7 +146,10 @@ const MINUTES_SELECT = `SELECT toStartOfMinute(toDateTime(r.finished_at, 'UTC'))
   countIf(${HAS_LATENCY}) AS latency_count,
   sumIf(r.latency_ms, ${HAS_LATENCY}) AS latency_ms_sum,
   quantilesDDStateIf(0.005, 0.5, 0.95, 0.99)(r.latency_ms, ${HAS_LATENCY}) AS latency_ms,
-  quantilesDDStateIf(0.005, 0.5, 0.95, 0.99)(ifNull(r.ttft_ms, 0), r.is_inference AND r.ttft_ms IS NOT NULL) AS ttft_ms
+  quantilesDDStateIf(0.005, 0.5, 0.95, 0.99)(ifNull(r.ttft_ms, 0), r.is_inference AND r.ttft_ms IS NOT NULL) AS ttft_ms,
+  sumIf(ifNull(r.energy_j, 0), r.is_inference) AS energy_j,
+  sumIf(ifNull(r.cost, 0), r.is_inference) AS cost,
+  sumIf(ifNull(r.co2_g, 0), r.is_inference) AS co2_g
 FROM requests AS r
 GROUP BY minute, model, box`;
 
@@ -167,11 +175,20 @@ const SYSTEM_SAMPLES: Table = {
 TTL toDateTime(timestamp) + INTERVAL ${STORE_SAMPLES_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
 };
 
+const ENERGY_HOURS: Table = {
+  name: "energy_hours",
+  columns: tableColumns(ENERGY_HOUR_COLUMNS, CLICKHOUSE_NAMES, columnOf),
+  tail: `
+) ENGINE = ReplacingMergeTree PARTITION BY toYYYYMM(hour) ORDER BY (box, hour, state, model, recorded_at)
+TTL toDateTime(hour) + INTERVAL ${STORE_MINUTES_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
+};
+
 export const CLICKHOUSE_TABLES: readonly Table[] = [
   REQUESTS,
   REQUESTS_MINUTES,
   GPU_SAMPLES,
   SYSTEM_SAMPLES,
+  ENERGY_HOURS,
 ];
 
 /** Runs in this order, in the database of the tables. Each statement may run again. */

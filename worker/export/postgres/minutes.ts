@@ -34,6 +34,9 @@ const SUMS: readonly [column: string, sum: string][] = [
   ["completion_tokens", "coalesce(sum(completion_tokens) FILTER (WHERE is_inference), 0)"],
   ["latency_count", `count(*) FILTER (WHERE ${HAS_LATENCY})`],
   ["latency_ms_sum", `coalesce(sum(latency_ms) FILTER (WHERE ${HAS_LATENCY}), 0)`],
+  ["energy_j", "coalesce(sum(energy_j) FILTER (WHERE is_inference), 0)"],
+  ["cost", "coalesce(sum(cost) FILTER (WHERE is_inference), 0)"],
+  ["co2_g", "coalesce(sum(co2_g) FILTER (WHERE is_inference), 0)"],
 ];
 const BINS: readonly [column: string, bins: string][] = [
   ["latency_bins", binsOf("latency_ms", HAS_LATENCY)],
@@ -52,6 +55,9 @@ const SUMMED_COLUMNS: readonly (keyof StoredRequest)[] = [
   "completion_tokens",
   "latency_ms",
   "ttft_ms",
+  "energy_j",
+  "cost",
+  "co2_g",
 ];
 export const SUMMED = SUMMED_COLUMNS.join(", ");
 

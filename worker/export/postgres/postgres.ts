@@ -63,6 +63,7 @@ const INSERTS = {
   requests: `WITH fresh AS (${insertInto("request_logs")} RETURNING ${SUMMED}) ${addMinutesOf("fresh")}`,
   gpu_samples: insertInto("gpu_samples"),
   system_samples: insertInto("system_samples"),
+  energy_hours: insertInto("energy_hours"),
 };
 
 /** Formats a time as the API does. */
@@ -107,8 +108,8 @@ export class PostgresStore implements ExternalStore {
 
   async clear({ logs, metrics }: Clearing): Promise<ClearedRows> {
     let deleted = 0;
-    for (const table of metrics ? ["request_minutes", "gpu_samples", "system_samples"] : [])
-      deleted += await this.#empty(table);
+    const tables = ["request_minutes", "gpu_samples", "system_samples", "energy_hours"];
+    for (const table of metrics ? tables : []) deleted += await this.#empty(table);
     return { logs: logs ? await this.#empty("request_logs") : 0, metrics: deleted };
   }
 
@@ -140,6 +141,7 @@ export class PostgresStore implements ExternalStore {
   async deleteOld(): Promise<void> {
     await this.#deleteOld("request_logs", "created_at", REQUEST_LOGS_KEPT_DAYS);
     await this.#deleteOld("request_minutes", "minute", STORE_MINUTES_KEPT_DAYS);
+    await this.#deleteOld("energy_hours", "hour", STORE_MINUTES_KEPT_DAYS);
     for (const table of ["gpu_samples", "system_samples"])
       await this.#deleteOld(table, "sampled_at", STORE_SAMPLES_KEPT_DAYS);
   }

@@ -7,6 +7,7 @@
  */
 import {
   type ColumnType,
+  ENERGY_HOUR_COLUMNS,
   GPU_SAMPLE_COLUMNS,
   REQUEST_COLUMNS,
   type StoredColumn,
@@ -66,6 +67,9 @@ const REQUEST_MINUTES: Table = {
     ["latency_ms_sum", NUMBER, "NOT NULL"],
     ["latency_bins", "smallint[]", "NOT NULL"],
     ["ttft_bins", "smallint[]", "NOT NULL"],
+    ["energy_j", NUMBER, "NOT NULL DEFAULT 0"],
+    ["cost", NUMBER, "NOT NULL DEFAULT 0"],
+    ["co2_g", NUMBER, "NOT NULL DEFAULT 0"],
   ],
   tail: ",\n  PRIMARY KEY (minute, model, box)\n)",
 };
@@ -92,6 +96,12 @@ const SYSTEM_SAMPLES: Table = {
   name: "system_samples",
   columns: tableColumns(SYSTEM_SAMPLE_COLUMNS, POSTGRES_NAMES, columnOf),
   tail: ",\n  PRIMARY KEY (box, sampled_at)\n)",
+};
+
+const ENERGY_HOURS: Table = {
+  name: "energy_hours",
+  columns: tableColumns(ENERGY_HOUR_COLUMNS, POSTGRES_NAMES, columnOf),
+  tail: ",\n  PRIMARY KEY (box, hour, state, model, recorded_at)\n)",
 };
 
 /** People may write here too. A column that they leave out gets the default of a new entry. */
@@ -133,6 +143,7 @@ export const POSTGRES_TABLES: readonly Table[] = [
   REQUEST_MINUTES,
   GPU_SAMPLES,
   SYSTEM_SAMPLES,
+  ENERGY_HOURS,
   MODEL_REPOSITORY,
   MODEL_DOWNLOADS,
 ];

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import {
+  ENERGY_HOUR_COLUMNS,
   GPU_SAMPLE_COLUMNS,
   REQUEST_COLUMNS,
   SYSTEM_SAMPLE_COLUMNS,
@@ -28,6 +29,7 @@ test.each(STORES)(
       [requests, REQUEST_COLUMNS],
       ["gpu_samples", GPU_SAMPLE_COLUMNS],
       ["system_samples", SYSTEM_SAMPLE_COLUMNS],
+      ["energy_hours", ENERGY_HOUR_COLUMNS],
     ] as const)
       expect(
         columnsOf(tables, table)

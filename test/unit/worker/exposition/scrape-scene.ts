@@ -32,6 +32,8 @@ export function parts(): ScrapeParts {
     live,
     sinks: [SINK],
     untrusted: [{ box: "basil", reason: "seal", records: 2 }],
+    spent: [],
+    versions: [],
   };
 }
 
