@@ -2,7 +2,7 @@
  * `--check`: shows an operator what works before the agent is left alone. Prints one line for each
  * part that is required or optional. Changes nothing on the box or at the edge.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { GpuSample } from "../protocol/records.ts";
 import { CloudGuard } from "./cloud/cloud-guard.ts";
 import type { AgentConfig } from "./config.ts";

@@ -4,7 +4,7 @@
  */
 import { hostname } from "node:os";
 import { resolve } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { BoxName } from "../protocol/records.ts";
 import { ConfigError } from "./errors.ts";
 

@@ -1,5 +1,5 @@
 /** The documentation of variables, as their schemas have it. Pure. */
-import { z } from "zod";
+import * as z from "zod";
 
 /** The variables of one program, by name. */
 export type VariableSchemas = Readonly<Record<string, z.ZodType>>;

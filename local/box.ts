@@ -2,7 +2,7 @@
  * A box on this machine: one agent process that is restarted when it dies, with a shortened log.
  */
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { ONE_SIGNAL_MS } from "../agent/clock/stop-signals.ts";
 import { ChildFailure, ROOT } from "./edge.ts";
 import { Child } from "./processes.ts";

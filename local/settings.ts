@@ -4,7 +4,7 @@
  * value.
  */
 import { join, resolve } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { defaultBoxName, ollamaHost, parsedUrl } from "../agent/config.ts";
 import { BOX_NAME } from "../protocol/limits.ts";
 import { WorkerVariables } from "../worker/settings.ts";

@@ -2,7 +2,7 @@
  * The part that `npm run migrate`, `check:stores` and `erase:texts` share: the external stores that the
  * environment names.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type ExternalStore, StoreError } from "../worker/export/external-store.ts";
 import {
   type ConfiguredStores,

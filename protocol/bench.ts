@@ -5,7 +5,7 @@
  * which is no path of Ollama, and an answer of one {@link BenchLine} a line. An agent that can run it
  * has `runs_bench` in its HELLO. A caller that leaves cancels it, as it cancels any request.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { ModelName, Time } from "./api/shapes.ts";
 import { BoxName, EnergyMethod } from "./records.ts";
 import type { OllamaRoute } from "./routes.ts";

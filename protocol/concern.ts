@@ -2,7 +2,7 @@
  * The shape of a concern, on the wire and in `/api`: one schema for each code, made from the table
  * in `concerns.ts`.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { Count, Store, Time } from "./api/shapes.ts";
 import {
   CONCERN_CODES,

@@ -5,7 +5,7 @@
  * generated Prometheus rules read this table, so a GPU is hot at the same temperature everywhere. Concerns
  * are data of the shape in `concern.ts`; `concern-text.ts` puts them into English at the last moment.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { Count, Rate, Time } from "./api/shapes.ts";
 import { Untrusted } from "./untrusted.ts";
 

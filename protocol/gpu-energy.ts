@@ -1,5 +1,5 @@
 /** The energy of a GPU, by what its box was doing. Agent and edge add it up the same way. */
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * - `active`: a request that shares the GPU was open.

@@ -3,7 +3,7 @@
  *
  * Readings are not acknowledged, because the next ones replace them.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { MeteredEnergy } from "./gpu-energy.ts";
 import { OPEN_REQUESTS_MAX, SYSTEM_SAMPLES_MAX } from "./limits.ts";
 import { GpuSample, SystemSample } from "./records.ts";

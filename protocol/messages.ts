@@ -2,7 +2,7 @@
  * The JSON payloads of frames. Unknown fields are ignored, so that a newer peer of the same
  * protocol version may add some.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type Frame, FrameType, jsonBytes, type StreamId, streamFrame } from "./frames.ts";
 import type { OpenRequest } from "./inventory.ts";
 import { BODY_BYTES_MAX, ERROR_CHARS_MAX } from "./limits.ts";

@@ -4,7 +4,7 @@
  * Units are in the names. `null` means unknown, never 0: Ollama leaves fields out, and a zero
  * would lower every average. A new field also needs a row in `columns.ts`.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { BOX_NAME, ERROR_CHARS_MAX, PROMPT_CHARS_MAX, RESPONSE_CHARS_MAX } from "./limits.ts";
 
 const ms = z.number().nonnegative().nullable();

@@ -4,7 +4,7 @@
  * Hours are those of a time zone that the tariff names. The clock of a box cannot decide: most boxes and
  * containers run in UTC, and the edge runs in no zone, but a contract for power follows local time.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { Currency } from "./currencies.ts";
 import { BoxName } from "./records.ts";
 

@@ -1,5 +1,5 @@
 /** Why the edge does not trust a record of an agent, or a part of it. */
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * All but `values` refuse the record. With `values` it counts, without the figures that cannot be

@@ -3,7 +3,7 @@
  * first and the true usage last.
  */
 import { randomBytes } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import type { Exchange } from "./exchange.ts";
 import { JSON_UTF8 } from "./exchange.ts";
 import type { Final, Piece, PromptCall } from "./generation.ts";

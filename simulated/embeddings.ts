@@ -3,7 +3,7 @@
  * tokens), and `/v1/embeddings`.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod";
 import type { Exchange } from "./exchange.ts";
 import { BadBody, bodyAs, foldedBody, goJson } from "./go-json.ts";
 import { BUSY, type World } from "./inference.ts";

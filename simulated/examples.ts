@@ -2,7 +2,7 @@
  * A value that fits a JSON schema: what an obedient model would put into a tool call or a
  * structured answer. Supports only the keywords that callers commonly send.
  */
-import { z } from "zod";
+import * as z from "zod";
 
 const Schema = z.looseObject({
   type: z.union([z.string(), z.array(z.string())]).optional(),

@@ -3,7 +3,7 @@
  * function or by `POST /_simulated/faults`. They affect only the inference routes, never the
  * control routes.
  */
-import { z } from "zod";
+import * as z from "zod";
 
 const scope = {
   /** Affects only requests with this path; every inference path by default. */

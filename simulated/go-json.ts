@@ -3,7 +3,7 @@
  * wire: `<`, `>` and `&` are escaped, keys match without regard to case and the last one wins,
  * `null` means "not given", times have nanoseconds, and errors have Go's wording.
  */
-import type { z } from "zod";
+import type * as z from "zod";
 
 const ESCAPED: Record<string, string> = {
   "<": "\\u003c",

@@ -1,7 +1,7 @@
 /** The management of models: list, show, pull, push, create, copy, delete, and blobs. */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { withTag } from "../protocol/inventory.ts";
 import type { Exchange } from "./exchange.ts";
 import { goJson } from "./go-json.ts";

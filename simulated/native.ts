@@ -2,7 +2,7 @@
  * Ollama's own `/api/chat` and `/api/generate`: NDJSON with one object a line and times in
  * nanoseconds.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Exchange } from "./exchange.ts";
 import { JSON_UTF8 } from "./exchange.ts";
 import type { Final, Piece, PromptCall, ToolCall } from "./generation.ts";

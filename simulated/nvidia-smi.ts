@@ -8,7 +8,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { z } from "zod";
+import * as z from "zod";
 import { GPU_MODELS, type GpuModel, idleReading, nextReading } from "./gpus.ts";
 import { powerOf } from "./power.ts";
 import { APP_TABLE } from "./smi-apps.ts";

@@ -5,7 +5,7 @@
  * request. A completions stream on request contains zeros in every chunk and the true numbers in
  * the last.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Exchange } from "./exchange.ts";
 import { JSON_UTF8 } from "./exchange.ts";
 import type { Final, Piece, PromptCall, ToolCall } from "./generation.ts";

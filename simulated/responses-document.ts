@@ -1,5 +1,5 @@
 /** The JSON documents of `/v1/responses`: the request, and the response with its output items. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Final } from "./generation.ts";
 
 const Part = z.looseObject({

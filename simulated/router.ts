@@ -1,5 +1,5 @@
 /** The routes of the simulated Ollama, matched as gin matches a path, and its control routes. */
-import { z } from "zod";
+import * as z from "zod";
 import { anthropicMessages, refuseAnthropic } from "./anthropic.ts";
 import { embed, embeddings, openaiEmbeddings } from "./embeddings.ts";
 import type { Exchange } from "./exchange.ts";

@@ -98,6 +98,13 @@ test("a file of code, style or tests has at most 300 lines", () => {
   expect(long).toEqual([]);
 });
 
+test("zod is imported as a namespace, so that no bundle contains its translations", () => {
+  const named = tracked(["."], /\.tsx?$/).filter(({ text }) =>
+    /^import .*\{.*\} from "zod"/m.test(text),
+  );
+  expect(named.map(({ file }) => file)).toEqual([]);
+});
+
 const sources = () => tracked(PRODUCT, /\.tsx?$/);
 
 function tracked(paths: readonly string[], name: RegExp): { file: string; text: string }[] {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { AGENT_VERSION } from "../agent/version.ts";
 import { VERSION } from "../worker/version.ts";
 

@@ -1,5 +1,5 @@
 /** Every way in which the edge itself can fail a call, and the public error of each. See `protocol/failures.ts`. */
-import type { z } from "zod";
+import type * as z from "zod";
 import { REPOSITORY_MODELS_MAX } from "../protocol/api/repository.ts";
 import {
   byGateway,

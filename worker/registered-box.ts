@@ -3,7 +3,7 @@
  *
  * Contains the shapes and pure questions about them. `aggregator/registry.ts` stores the entries.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { GpuEnergy } from "../protocol/gpu-energy.ts";
 import { type LoadedModel, Readings, withTag } from "../protocol/inventory.ts";
 import { READINGS_IDLE_MS } from "../protocol/limits.ts";

@@ -5,7 +5,7 @@
  * A Worker cannot refuse to start, so every call is answered with the invalid setting: the name of
  * the variable, never its value. It fails closed: without keys nothing is open.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { OnOff } from "../protocol/api/config.ts";
 import { BOX_NAME } from "../protocol/limits.ts";
 import { GatewayError } from "./errors.ts";

@@ -3,7 +3,7 @@
  * runs at a time.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { BENCH_ROUTE, type BenchLine, BenchRequest } from "../../protocol/bench.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
 import { changesModels, isInference } from "../../protocol/routes.ts";

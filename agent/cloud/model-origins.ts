@@ -2,7 +2,7 @@
  * The models that this Ollama lists, and where each of them runs. Keeps the answer to `/api/tags`
  * that the inventory poller reads anyway, and reads the list itself if a name is missing in it.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { fullModelName } from "../../protocol/model-name.ts";
 import { getFromOllama } from "../readings/inventory-fetch.ts";
 

@@ -8,7 +8,7 @@
  * @see https://github.com/ollama/ollama/blob/main/anthropic/anthropic.go (StreamConverter)
  * @see https://github.com/ollama/ollama/pull/13934 (input_tokens in message_delta)
  */
-import { z } from "zod";
+import * as z from "zod";
 import {
   type AnswerDialect,
   type AnswerPart,

@@ -11,7 +11,7 @@
  * @see https://github.com/ollama/ollama/blob/main/api/types.go (EmbedResponse, EmbeddingResponse)
  * @see https://github.com/ollama/ollama/blob/main/openai/openai.go (EmbeddingList)
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type AnswerPart, errorText, optional } from "./answer-part.ts";
 
 /** Large enough for the members after the vectors, of which a model's name is the longest. */

@@ -2,7 +2,7 @@
  * The error text of an answer with a status of 400 or more: Ollama's, OpenAI's or Anthropic's JSON,
  * or plain text.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { errorText } from "./answer-part.ts";
 
 const ErrorBody = z.object({ error: z.unknown() });

@@ -5,7 +5,7 @@
  * @see https://github.com/ollama/ollama/blob/main/middleware/openai.go (ImageWriter,
  *   TranscriptionWriter)
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type AnswerPart, errorText, optional } from "./answer-part.ts";
 
 const Images = z.object({ data: optional.list(z.unknown()), error: optional.any });

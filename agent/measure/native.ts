@@ -7,7 +7,7 @@
  * @see https://github.com/ollama/ollama/blob/main/api/types.go (ChatResponse, GenerateResponse,
  *   Metrics)
  */
-import { z } from "zod";
+import * as z from "zod";
 import {
   type AnswerDialect,
   type AnswerPart,

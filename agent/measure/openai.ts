@@ -8,7 +8,7 @@
  * @see https://github.com/ollama/ollama/blob/main/openai/openai.go
  * @see https://github.com/ollama/ollama/blob/main/middleware/openai.go (ChatWriter, CompleteWriter)
  */
-import { z } from "zod";
+import * as z from "zod";
 import {
   type AnswerDialect,
   type AnswerPart,

@@ -7,7 +7,7 @@
  *
  * @see https://github.com/ollama/ollama/blob/main/openai/responses.go
  */
-import { z } from "zod";
+import * as z from "zod";
 import {
   type AnswerDialect,
   type AnswerPart,

@@ -4,7 +4,7 @@
  * Lenient on purpose: Ollama adds and drops fields between releases. An invalid field becomes null
  * and an entry without a name is left out; the rest of the list is kept.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { InstalledModel, type Inventory, LoadedModel } from "../../protocol/inventory.ts";
 
 /** The limits of `Inventory`. */

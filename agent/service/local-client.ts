@@ -2,7 +2,7 @@
  * The client with which `OllamaService` calls its own listener: like any other local caller, so
  * that its calls are recorded like theirs.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { OllamaError } from "../errors.ts";
 import { OllamaClient } from "../request/ollama.ts";
 import { AGENT_VERSION } from "../version.ts";

@@ -1,5 +1,5 @@
 /** The options of {@link OllamaService}, parsed once. An error names the option and its value. */
-import { z } from "zod";
+import * as z from "zod";
 import { type AgentConfig, configOf, type ServedConfig, servedConfigOf } from "../config.ts";
 import { ConfigError } from "../errors.ts";
 

@@ -7,7 +7,7 @@
  * It serves callers on this machine or network. Their requests, and the program's own, are recorded
  * at the edge.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { OllamaError } from "../errors.ts";
 import { urlOf } from "../listen/listen-address.ts";
 import { type Log, makeLog } from "../log.ts";

@@ -5,7 +5,7 @@
  * cut off by a crash or a full disk is skipped. Lines read back are parsed with a schema: a disk is
  * outside this program, too.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { factsOf, type Open } from "../../protocol/messages.ts";
 import { ReportedRecord, RequestRecord, UNMEASURED } from "../../protocol/records.ts";
 

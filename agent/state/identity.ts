@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 
 /** Reads the id or creates one. A damaged file is replaced: an id has to be stable, not old. */
 export function agentIdIn(stateDir: string): string {

@@ -4,7 +4,7 @@
  * Responses are not validated here. The page is served by the same Worker, in the same version, and
  * zod would be most of the page's bytes. The browser adds the session's cookie, which script cannot read.
  */
-import type { z } from "zod";
+import type * as z from "zod";
 import type { API_ROUTES } from "../../protocol/api/routes.ts";
 import type { ApiError } from "../../protocol/api/shapes.ts";
 

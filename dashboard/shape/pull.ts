@@ -1,5 +1,5 @@
 /** The state of a pull, built from its events. Pure. */
-import type { z } from "zod";
+import type * as z from "zod";
 import type { PullDone, PullEvent } from "../../protocol/api/ollama.ts";
 
 export type PullUpdate = z.infer<typeof PullEvent> | z.infer<typeof PullDone>;

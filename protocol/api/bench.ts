@@ -1,5 +1,5 @@
 /** `/api/bench`: measurements of boxes, started and compared. */
-import { z } from "zod";
+import * as z from "zod";
 import { type BenchFigure, BenchPoint, BenchProgress, BenchRequest, BenchRun } from "../bench.ts";
 import { BoxName } from "../records.ts";
 import type { ApiRoute } from "./route.ts";

@@ -1,5 +1,5 @@
 /** `POST /api/chat`: a chat as server-sent events. */
-import { z } from "zod";
+import * as z from "zod";
 import type { ApiRoute } from "./route.ts";
 
 const common = {

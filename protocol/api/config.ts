@@ -1,5 +1,5 @@
 /** `/api/config`: the edge's configuration, and the settings that can change at run time. */
-import { z } from "zod";
+import * as z from "zod";
 import { ExporterType } from "../messages.ts";
 import type { ApiRoute } from "./route.ts";
 import { Count, ScopeName, Time } from "./shapes.ts";

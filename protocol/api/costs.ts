@@ -1,5 +1,5 @@
 /** `/api/costs`: what models and boxes cost, for requests and for standing by. */
-import { z } from "zod";
+import * as z from "zod";
 import { Currency } from "../currencies.ts";
 import { Tariff, TimeZone } from "../tariff.ts";
 import type { ApiRoute } from "./route.ts";

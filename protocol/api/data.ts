@@ -1,5 +1,5 @@
 /** `/api/data`: the stored data, and clearing it. */
-import { z } from "zod";
+import * as z from "zod";
 import type { ApiRoute } from "./route.ts";
 import { Count, Store, Time } from "./shapes.ts";
 

@@ -1,5 +1,5 @@
 /** `/api/health`, `/api/boxes`, `/api/gpu` and `/api/metrics`: the boxes and their state. */
-import { z } from "zod";
+import * as z from "zod";
 import { Concern } from "../concern.ts";
 import { GpuEnergy } from "../gpu-energy.ts";
 import { InstalledModel, LoadedModel, LostGpu } from "../inventory.ts";

@@ -1,5 +1,5 @@
 /** `/api/live`: the current state that the page shows, once or as a stream. */
-import { z } from "zod";
+import * as z from "zod";
 import { OpenRequest } from "../inventory.ts";
 import { BoxName } from "../records.ts";
 import { BoxDetail, Health } from "./fleet.ts";

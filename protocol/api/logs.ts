@@ -1,7 +1,7 @@
 /**
  * The query and the answer of `/api/stats/logs`: finished requests, page by page or as an export.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { RequestRecord, Status } from "../records.ts";
 import { Count, ExportFormat, Narrowing, Store, Time } from "./shapes.ts";
 

@@ -1,5 +1,5 @@
 /** `/api/ollama`: the models of all boxes, managed from one place. */
-import { z } from "zod";
+import * as z from "zod";
 import { BoxName } from "../records.ts";
 import { BoxQuery } from "./fleet.ts";
 import type { ApiRoute } from "./route.ts";

@@ -1,5 +1,5 @@
 /** `/api/models/repository`: people's preferences for models, with facts from the boxes and the ledger. */
-import { z } from "zod";
+import * as z from "zod";
 import { BoxName } from "../records.ts";
 import type { ApiRoute } from "./route.ts";
 import { Count, ModelName, ModelPath, Store, Time } from "./shapes.ts";

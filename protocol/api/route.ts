@@ -1,5 +1,5 @@
 /** A route of `/api`, as data. The Worker checks requests against it, and the OpenAPI document is generated from it. */
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Scope } from "../routes.ts";
 
 export type ApiRoute = {

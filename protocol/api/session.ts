@@ -1,5 +1,5 @@
 /** `/api/session`: a browser signs in once, and script never sees the key again. */
-import { z } from "zod";
+import * as z from "zod";
 import type { ApiRoute } from "./route.ts";
 import { ScopeName, Time } from "./shapes.ts";
 

@@ -3,7 +3,7 @@
  *
  * Rates are 0 to 1. A figure is `null` where it is unknown, never 0.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { BoxName, FailedAt } from "../records.ts";
 import { StoreName } from "../stores.ts";
 

@@ -4,7 +4,7 @@
  * The worker builds these answers and does not parse them. Tests, the page and the API's
  * description use the schemas.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { BoxName } from "../records.ts";
 import { Logs, LogsQuery } from "./logs.ts";
 import type { ApiRoute } from "./route.ts";

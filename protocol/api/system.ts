@@ -1,5 +1,5 @@
 /** `/api/system` and `/api/gpu/history`: the machines under the boxes, now and over time. */
-import { z } from "zod";
+import * as z from "zod";
 import { BoxName } from "../records.ts";
 import { BoxQuery } from "./fleet.ts";
 import type { ApiRoute } from "./route.ts";

@@ -1,5 +1,5 @@
 /** `/api/tariff`: what power costs, set by an administrator and read by everyone who may read. */
-import { z } from "zod";
+import * as z from "zod";
 import { Tariff } from "../tariff.ts";
 import type { ApiRoute } from "./route.ts";
 import { Time } from "./shapes.ts";

@@ -6,7 +6,7 @@
  */
 import { once } from "node:events";
 import { WebSocket } from "ws";
-import { z } from "zod";
+import * as z from "zod";
 import { until } from "./waiting.ts";
 
 /** Variables that start a Node process with an inspector. */

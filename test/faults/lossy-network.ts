@@ -4,7 +4,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod";
 import type { Finding } from "./figures.ts";
 import { type Lose, lossyLoad } from "./lossy-load.ts";
 import { Stage } from "./stage.ts";

@@ -4,7 +4,7 @@
  *     FRAMES=1000000 npm run test:fuzz
  *     SEED=17 npm run test:fuzz          one seed
  */
-import { z } from "zod";
+import * as z from "zod";
 import { fuzz } from "./fuzzed-ends.ts";
 
 const Settings = z.object({

@@ -3,7 +3,7 @@
  * come twice.
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import { z } from "zod";
+import * as z from "zod";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { CellStore } from "../../worker/aggregator/cells.ts";
 import { EnergyHours } from "../../worker/aggregator/energy-hours.ts";

@@ -7,7 +7,7 @@
  */
 import { availableParallelism } from "node:os";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-import { z } from "zod";
+import * as z from "zod";
 import { type Outcome, simulate } from "./world.ts";
 
 const Settings = z.object({

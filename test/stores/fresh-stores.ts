@@ -4,7 +4,7 @@
  */
 import { neon, neonConfig } from "@neondatabase/serverless";
 import { inject } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import type { StoreName } from "../../protocol/stores.ts";
 import { ClickHouseStore } from "../../worker/export/clickhouse/clickhouse.ts";
 import { PostgresStore } from "../../worker/export/postgres/postgres.ts";

@@ -1,7 +1,7 @@
 /** The files of monitoring/, read as what Prometheus and Grafana take from them. */
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 
 export const MONITORING = new URL("../../monitoring/", import.meta.url);
 

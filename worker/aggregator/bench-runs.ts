@@ -1,5 +1,5 @@
 /** The results of benches, bounded: each is a row of a few kilobytes. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Bench } from "../../protocol/api/bench.ts";
 import { BenchRun } from "../../protocol/bench.ts";
 import { withTag } from "../../protocol/inventory.ts";

@@ -1,5 +1,5 @@
 /** One row of the registry: how a box is written to SQLite and read back. */
-import { z } from "zod";
+import * as z from "zod";
 import { GpuSample, SystemSample } from "../../protocol/records.ts";
 import { EnergyHour, EnergySums } from "../counting/energy-hours.ts";
 import { CountedGpu, RegisteredBox } from "../registered-box.ts";

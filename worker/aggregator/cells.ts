@@ -3,7 +3,7 @@
  *
  * A flush writes one row per cell that it touched, whatever the number of records.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { Cell, type KeyedCell } from "../counting/cell.ts";
 
 export const MINUTE_SECONDS = 60;

@@ -4,7 +4,7 @@
  * One row holds what a box has closed at a time: normally one hour. An hour may be in several rows, which
  * add up: readings of a box that was cut off belong to hours that were closed before.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { EnergyHour } from "../counting/energy-hours.ts";
 import { RequestSums } from "../counting/request-sums.ts";
 import type { EnergyBatch } from "../export/rows.ts";

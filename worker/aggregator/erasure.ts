@@ -13,7 +13,7 @@
  * Cloudflare can restore an object to any time of the last 30 days, whatever is written here.
  * @see https://www.sqlite.org/fileformat2.html#b_tree_pages
  */
-import { z } from "zod";
+import * as z from "zod";
 import { TEXT_FIELDS, withoutText } from "../../protocol/kept-text.ts";
 import { RequestRecord } from "../../protocol/records.ts";
 import { SLICE_IDS } from "./forgotten.ts";

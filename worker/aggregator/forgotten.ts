@@ -4,7 +4,7 @@
  * A record may be delivered again much later, for example by an agent that was away for a week.
  * Without its row it would count twice. An id costs 16 bytes here, a row a hundred times as much.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { bytesOfIds, includesId } from "../storage/uuid-bytes.ts";
 
 /** Ids per slice: 8 KB, one row write. */

@@ -1,5 +1,5 @@
 /** One row of the ledger: how a record is written to SQLite and read back. */
-import { z } from "zod";
+import * as z from "zod";
 import { RECORD_COLUMNS } from "../../protocol/columns.ts";
 import { RequestRecord } from "../../protocol/records.ts";
 import { spellingsOf } from "../counting/model-key.ts";

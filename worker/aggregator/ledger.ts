@@ -4,7 +4,7 @@
  * The request id is the key, so a record that is delivered twice is written once. Rows are parsed
  * when they are read back: storage outlives the code that wrote it.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
 import { RECORD_COLUMNS } from "../../protocol/columns.ts";
 import { RequestRecord } from "../../protocol/records.ts";

@@ -1,5 +1,5 @@
 /** Settings changed at run time. They override the deployed ones until they are reset. */
-import { z } from "zod";
+import * as z from "zod";
 import type { ConfigPatch } from "../../protocol/api/config.ts";
 import { RunTimeSettings } from "../settings.ts";
 import { jsonText } from "../storage/json-text.ts";

@@ -1,5 +1,5 @@
 /** GPU and machine samples of the last day, stored as one row per batch, not per sample. */
-import { z } from "zod";
+import * as z from "zod";
 import { GpuSample, SystemSample } from "../../protocol/records.ts";
 import { jsonText } from "../storage/json-text.ts";
 import { SAMPLES_KEPT_MS, type Samples } from "./arriving-samples.ts";

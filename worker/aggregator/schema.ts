@@ -4,7 +4,7 @@
  * Row writes are billed and reads cost almost nothing. So no table has a secondary index, and data
  * that is read together is written as one row.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type ColumnType, RECORD_COLUMNS, REQUEST_COLUMNS } from "../../protocol/columns.ts";
 
 /** Applied in order, each once. Never edit the SQL of a released one; add the next. */

@@ -5,7 +5,7 @@
  * records worthless that still wait on a box. A Worker gets the key with the list of boxes, so sealing
  * costs no call.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { newSealKey, type SealKey } from "../seal.ts";
 
 const DAY_MS = 24 * 3_600_000;

@@ -4,7 +4,7 @@
  * Earlier ones are kept as long as a record may arrive late, so that it is priced by the tariff of the time
  * in which it ran. All have one currency: sums of costs in two would mean nothing.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { Tariff } from "../../protocol/tariff.ts";
 import { currencyOf, type TariffVersion } from "../counting/pricing.ts";
 import { jsonText } from "../storage/json-text.ts";

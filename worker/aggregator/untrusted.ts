@@ -4,7 +4,7 @@
  * One row write for each batch that contains any, so a flood of them costs little. Each box and reason
  * is logged once after each start.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { Untrusted } from "../../protocol/untrusted.ts";
 
 const Row = z.object({

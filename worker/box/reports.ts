@@ -2,7 +2,7 @@
  * The reports of an agent, on their way to the registry and the ledger: checked, and filed under
  * the box's own name.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { parsePayload } from "../../protocol/frames.ts";
 import { Readings } from "../../protocol/inventory.ts";
 import type { EdgeSettings, Hello } from "../../protocol/messages.ts";

@@ -4,7 +4,7 @@
  * This is only a copy: the platform keeps sockets, tags and attachments through hibernation, and an
  * object that wakes up finds them all again.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { encodeFrames, type Frame, type StreamId } from "../../protocol/frames.ts";
 import { EdgeSettings } from "../../protocol/messages.ts";
 

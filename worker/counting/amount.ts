@@ -1,5 +1,5 @@
 /** An amount of energy, with its cost and its CO2, and the energy that each of these covers. Pure. */
-import { z } from "zod";
+import * as z from "zod";
 
 export const Amount = z.object({
   j: z.number(),

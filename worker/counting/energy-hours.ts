@@ -5,7 +5,7 @@
  * The energy of a box whose models are unused is divided equally among the models in memory, as
  * the energy of requests is divided among requests. Hours are those of UTC.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { ENERGY_STATES, type GpuEnergy } from "../../protocol/gpu-energy.ts";
 import { Amount, addAmounts, NO_AMOUNT, shareOf } from "./amount.ts";
 import { OTHER } from "./model-key.ts";

@@ -1,5 +1,5 @@
 /** The sums of requests that costs are made of. Pure. */
-import { z } from "zod";
+import * as z from "zod";
 import type { Cell } from "./cell.ts";
 
 export const RequestSums = z.object({

@@ -3,7 +3,7 @@
  *
  * @see https://spec.openapis.org/oas/v3.1.1 (its schemas are JSON Schema 2020-12, which zod emits)
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { ApiRoute } from "../../protocol/api/route.ts";
 import { ApiError } from "../../protocol/api/shapes.ts";
 

@@ -1,5 +1,5 @@
 /** History as an external store aggregates it, in the shape of the API. */
-import { z } from "zod";
+import * as z from "zod";
 import type { HistoryPoint } from "../../protocol/api/stats.ts";
 import { isoOf, rounded, roundedOrNull } from "../answers/figures.ts";
 import type { Span } from "../answers/history.ts";

@@ -1,5 +1,5 @@
 /** The state of each delivery in storage, which survives restarts of the object. */
-import { z } from "zod";
+import * as z from "zod";
 import type { StoreName } from "../../protocol/stores.ts";
 import { jsonText } from "../storage/json-text.ts";
 import { Cursor } from "./outbox.ts";

@@ -1,5 +1,5 @@
 /** The error messages that replace stored ones when an external store erases its texts. Pure. */
-import type { z } from "zod";
+import type * as z from "zod";
 import { withoutText } from "../../protocol/kept-text.ts";
 import { RequestRecord } from "../../protocol/records.ts";
 

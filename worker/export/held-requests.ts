@@ -5,7 +5,7 @@
  * An agent that was killed reports such a record at its next start, and the edge completes it once
  * the caller's stream has ended. A record that nobody completes goes to the stores as it is.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Outbox } from "./outbox.ts";
 
 /**

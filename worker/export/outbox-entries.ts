@@ -1,5 +1,5 @@
 /** The entries of the outbox: what each of them names, and the rows that it stands for. */
-import { z } from "zod";
+import * as z from "zod";
 import type { GpuSample, RequestRecord, SystemSample } from "../../protocol/records.ts";
 import { idsOfBytes } from "../storage/uuid-bytes.ts";
 import {

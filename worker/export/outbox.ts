@@ -6,7 +6,7 @@
  * Each batch that arrives makes one entry, in the transaction that stores it. Each delivery has its
  * own cursor into the outbox.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { bytesOfIds, idsOfBytes } from "../storage/uuid-bytes.ts";
 import {
   energyEntries,

@@ -3,7 +3,7 @@
  *
  * Each GPU and machine has one for every bucket that contains samples, with its combined figures.
  */
-import { z } from "zod";
+import * as z from "zod";
 import {
   type Combining,
   GPU_HISTORY,

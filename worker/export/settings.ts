@@ -3,7 +3,7 @@
  *
  * Parsed both for the Worker and for the programs that create and check the stores.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { ExporterType } from "../../protocol/messages.ts";
 import type { StoreName } from "../../protocol/stores.ts";
 import {

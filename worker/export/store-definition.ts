@@ -1,5 +1,5 @@
 /** The definition of an external store: its settings, and how it is opened. */
-import { z } from "zod";
+import * as z from "zod";
 import type { StoreName } from "../../protocol/stores.ts";
 import type { ExternalStore } from "./external-store.ts";
 

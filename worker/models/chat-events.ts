@@ -1,5 +1,5 @@
 /** Converts Ollama's NDJSON chat chunks into the events of `/api/chat`. Pure except for its clock. */
-import { z } from "zod";
+import * as z from "zod";
 
 /** The fields of a chunk that the events need. Lenient: a field of another type counts as absent. */
 const Chunk = z.object({

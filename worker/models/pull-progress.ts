@@ -1,5 +1,5 @@
 /** The progress of one model's pulls to several boxes, summed from Ollama's lines. Pure. */
-import { z } from "zod";
+import * as z from "zod";
 import type { PullDone, PullEvent, PullOverall } from "../../protocol/api/ollama.ts";
 import { totalOf } from "../counting/total.ts";
 

@@ -5,7 +5,7 @@
  * configured, and pulls, which are counted here first. An edge sends its total count of pulls, so
  * that sending it twice does no harm.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type EdgeModel, REPOSITORY_COLUMNS, type RepositoryRow, repositoryRows } from "./local.ts";
 import type { StoredModel } from "./stored.ts";
 

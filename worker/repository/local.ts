@@ -4,7 +4,7 @@
  * Without Postgres this is the repository itself. With Postgres it is the last known copy (see
  * `copy.ts`): it serves the calls, and pulls are counted in it first.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { REPOSITORY_MODELS_MAX } from "../../protocol/api/repository.ts";
 import { ModelName } from "../../protocol/api/shapes.ts";
 import { shortName } from "../counting/model-key.ts";

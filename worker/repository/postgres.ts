@@ -7,7 +7,7 @@
  * limit holds. Sending twice is safe: an edge sends its total count of pulls, not an increment, and
  * an entry that already exists stays unchanged.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { REPOSITORY_MODELS_MAX } from "../../protocol/api/repository.ts";
 import { shortName } from "../counting/model-key.ts";
 import { jsonRow, PostgresClient, rowsOf, type Statement } from "../export/postgres/client.ts";

@@ -5,7 +5,7 @@
  * with it; `shown.ts` adds them when an entry is shown. Names are stored without `:latest` and
  * accepted with or without it.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { wellFormed } from "../export/rows.ts";
 
 export const StoredModel = z.object({

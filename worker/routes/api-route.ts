@@ -3,7 +3,7 @@
  * table, so that no route is open or unchecked by omission.
  */
 import type { Context, Hono } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import type { ApiRoute } from "../../protocol/api/route.ts";
 import { API_ROUTES } from "../../protocol/api/routes.ts";
 import { demand, type Principal, principalOf } from "../auth.ts";

@@ -1,5 +1,5 @@
 /** A text column that contains JSON. */
-import { z } from "zod";
+import * as z from "zod";
 
 export const jsonText = <Schema extends z.ZodType>(schema: Schema) =>
   z

@@ -3,7 +3,7 @@
  *
  * Both are Python programs that take most of a second of CPU time, so they run rarely.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { blankReport, figureIn } from "../blank-report.ts";
 import type { GpuReport } from "../gpu-readings.ts";
 import type { GpuTool } from "../tool-source.ts";

@@ -4,7 +4,7 @@
  * macmon needs no root and is tried first. powermetrics is part of macOS and needs root. Both print
  * the mean power of their interval. Memory is shared with the CPU, so there is no VRAM to report.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { blankReport, figureIn } from "../blank-report.ts";
 import type { GpuReport } from "../gpu-readings.ts";
 import type { GpuTool } from "../tool-source.ts";

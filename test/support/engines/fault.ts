@@ -1,5 +1,5 @@
 /** A fault between a delivery and its store, as a test defines it. */
-import { z } from "zod";
+import * as z from "zod";
 
 export const Fault = z.strictObject({
   /** Part of the statement; any statement if left out. */

@@ -10,7 +10,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { bodyOf, Faults, lose } from "./faults.ts";
 import { POSTGRES } from "./install.ts";
 import { listening } from "./listening.ts";

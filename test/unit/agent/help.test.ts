@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { AgentVariables } from "../../../agent/config.ts";
 import { HELP, variablesHelp } from "../../../agent/help.ts";
 

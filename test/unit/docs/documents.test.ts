@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { ROOT } from "../../../local/edge.ts";
 
 const README_LINES_MAX = 90;

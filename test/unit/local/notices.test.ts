@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { ROOT } from "../../../local/edge.ts";
 import { commentOf, noticesOf, packagesOf } from "../../../local/notices.ts";
 

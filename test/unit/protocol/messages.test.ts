@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { z } from "zod";
+import type * as z from "zod";
 import { Readings } from "../../../protocol/inventory.ts";
 import { Open } from "../../../protocol/messages.ts";
 import { RequestRecord } from "../../../protocol/records.ts";

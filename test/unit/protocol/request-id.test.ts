@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { newRequestId } from "../../../protocol/request-id.ts";
 
 test("makes UUIDv7 request ids that sort by time", () => {

@@ -1,6 +1,6 @@
 /** Each fault of the simulated Ollama, as a caller of each API receives it. */
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import type { Fault } from "../../../simulated/faults.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../../simulated/ollama.ts";
 import { waitFor } from "../../support/wait-for.ts";

@@ -1,7 +1,7 @@
 /** Behaviour below the client libraries: status lines, headers and bodies as Ollama sends them, queues, and callers that disconnect. */
 import { request } from "node:http";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { type SimulatedOllama, startSimulatedOllama } from "../../../simulated/ollama.ts";
 import { waitFor } from "../../support/wait-for.ts";
 

@@ -5,7 +5,7 @@
  * again, and so does the view that sums it. A token that is used again for other rows would lose
  * them silently, so the rows of a batch never change.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { LogEntry, type Logs } from "../../../protocol/api/logs.ts";
 import type { HistoryPoint } from "../../../protocol/api/stats.ts";
 import {

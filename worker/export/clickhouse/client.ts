@@ -10,7 +10,7 @@ import {
   createClient,
   type ClickHouseSettings as StatementSettings,
 } from "@clickhouse/client-web";
-import { z } from "zod";
+import * as z from "zod";
 import { STATEMENT_MS, StoreError, storeErrorOf, storeFetch } from "../external-store.ts";
 import type { ClickHouseSettings } from "./settings.ts";
 

@@ -1,5 +1,5 @@
 /** The settings of ClickHouse. */
-import { z } from "zod";
+import * as z from "zod";
 import { httpUrl } from "../store-definition.ts";
 
 export type ClickHouseSettings = { url: string; user: string; password: string; database: string };

@@ -3,7 +3,7 @@
  * text from the server.
  */
 import { NeonDbError, neon, neonConfig } from "@neondatabase/serverless";
-import { z } from "zod";
+import * as z from "zod";
 import { StoreError, storeErrorOf, storeFetch } from "../external-store.ts";
 import type { PostgresSettings } from "./settings.ts";
 

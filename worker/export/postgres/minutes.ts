@@ -7,7 +7,7 @@
  * bin of each of its requests, two bytes each. Merging minutes is concatenating these arrays, which
  * needs no extension; the bins are counted when they are read.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { StoredRequest } from "../../../protocol/columns.ts";
 import { BIN_MAX, BIN_MIN, BINS_PER_POWER, valueOfBin, ZERO_MAX } from "../../counting/sketch.ts";
 import { Bucket } from "../buckets.ts";

@@ -5,7 +5,7 @@
  * the request id. A row that is sent again conflicts and changes nothing, and only new rows are
  * added to the sums.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { LogEntry, type Logs } from "../../../protocol/api/logs.ts";
 import type { HistoryPoint } from "../../../protocol/api/stats.ts";
 import { GPU_HISTORY, LOG_COLUMNS, SYSTEM_HISTORY } from "../../../protocol/columns.ts";

@@ -1,5 +1,5 @@
 /** The settings of Postgres. */
-import { z } from "zod";
+import * as z from "zod";
 import { httpUrl, urlWith } from "../store-definition.ts";
 
 export type PostgresSettings = {

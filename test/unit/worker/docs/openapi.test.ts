@@ -1,6 +1,6 @@
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { expect, test } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import type { ApiRoute } from "../../../../protocol/api/route.ts";
 import { API_ROUTES } from "../../../../protocol/api/routes.ts";
 import { CONCERN_CODES } from "../../../../protocol/concerns.ts";
