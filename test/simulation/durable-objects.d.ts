@@ -16,3 +16,4 @@ interface DurableObjectStorage {
   transactionSync<T>(act: () => T): T;
   sync(): Promise<void>;
 }
+declare const scheduler: { wait(ms: number): Promise<void> };

@@ -75,7 +75,7 @@ test("an expired text is in no file, while newer ones stay", () =>
     expect(erasure.isDue).toBe(true);
     await erasure.run();
     expect([found(OLD), found(NEW) > 0, erasure.isDue]).toEqual([0, true, false]);
-    expect(ledger.page({ limit: 1_000 }).total).toBe(400);
+    expect((await ledger.page({ limit: 1_000 })).total).toBe(400);
   }));
 
 test("after a clear no text is in any file", () =>
@@ -91,7 +91,7 @@ test("switching text off leaves every row and no text, in the ledger or any file
     switchOff();
     expect(erasure.isDue).toBe(true);
     await erasure.run();
-    const { logs, total } = ledger.page({ limit: 1_000 });
+    const { logs, total } = await ledger.page({ limit: 1_000 });
     expect([found(OLD), found(NEW), total, erasure.isDue]).toEqual([0, 0, 800, false]);
     expect(new Set(logs.map(({ prompt, response }) => prompt ?? response))).toEqual(
       new Set([null]),
@@ -120,7 +120,7 @@ test("a record that is completed leaves its text only in its row", () =>
     const record = recordOf(NOW, { ...lost, latency_ms: 5, prompt: text + "x".repeat(9_000) }, 999);
     storage.transactionSync(() => ledger.insert(record, NOW));
     storage.transactionSync(() => ledger.complete({ ...record, latency_ms: 1_234.5 }));
-    expect(ledger.page({ limit: 1, id: record.request_id }).logs).toMatchObject([
+    expect((await ledger.page({ limit: 1, id: record.request_id })).logs).toMatchObject([
       { latency_ms: 1_234.5, prompt: record.prompt },
     ]);
     await erasure.run();

@@ -48,7 +48,7 @@ async function answersOf(edge: Aggregator) {
     modelsOfHour: await costs(edge, { by: "model", ...span }),
     hour: await costs(edge, { by: "box", ...span }),
     metrics: edge.exposition(false),
-    logs: edge.logs({ limit: 10, box: BOX }).logs,
+    logs: (await edge.logs({ limit: 10, box: BOX })).logs,
   };
 }
 

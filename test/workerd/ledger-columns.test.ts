@@ -26,13 +26,13 @@ test("the ledger has a column for each field of a record, and when it finished",
 });
 
 test("a field that a record has and an older ledger lacks becomes a column", async () => {
-  await onStorage("older-ledger", (storage) => {
+  await onStorage("older-ledger", async (storage) => {
     migrate(storage, 0);
     storage.sql.exec("ALTER TABLE ledger DROP COLUMN tunnel_ms");
     migrate(storage, 0);
     expect(columnsOf(storage.sql)).toContain("tunnel_ms");
     const ledger = new Ledger(storage.sql, new Forgotten(storage.sql));
     ledger.insert(recordOf(1_000), 2_000);
-    expect(ledger.page({ limit: 1 }).logs[0]?.tunnel_ms).toBe(30);
+    expect((await ledger.page({ limit: 1 })).logs[0]?.tunnel_ms).toBe(30);
   });
 });

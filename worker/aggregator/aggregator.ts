@@ -178,7 +178,7 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#views.history(span, filter);
   }
 
-  logs(page: LogsPage): Logs {
+  logs(page: LogsPage): Promise<Logs> {
     return this.#views.logs(page);
   }
 

@@ -11,6 +11,7 @@ export async function clearData(
     deliveries,
     deliveryStates,
     samples,
+    ledger,
     benchRuns,
     energyHours,
     intake,
@@ -37,6 +38,7 @@ export async function clearData(
     });
   } catch (error) {
     deliveryStates.read();
+    ledger.rolledBack();
     throw error;
   }
   await wakes.eraseSoon(nowMs);

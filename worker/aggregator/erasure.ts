@@ -92,14 +92,23 @@ const pendingIn = (sql: SqlStorage): number => readMeta(sql, PENDING) ?? 0;
 export class Erasure {
   readonly #storage: DurableObjectStorage;
   readonly #isTextOff: () => boolean;
+  readonly #onErased: () => void;
   #isWithoutTexts: boolean;
   /** The runs, one after the other. */
   #last: Promise<void> = Promise.resolve();
 
-  /** @param isTextOff  whether no text may be stored now */
-  constructor(storage: DurableObjectStorage, isTextOff: () => boolean) {
+  /**
+   * @param isTextOff  whether no text may be stored now
+   * @param onErased   called when the texts of rows that stay are gone
+   */
+  constructor(
+    storage: DurableObjectStorage,
+    isTextOff: () => boolean,
+    onErased: () => void = () => {},
+  ) {
     this.#storage = storage;
     this.#isTextOff = isTextOff;
+    this.#onErased = onErased;
     this.#isWithoutTexts = readMeta(storage.sql, IS_WITHOUT_TEXTS) === 1;
   }
 
@@ -129,6 +138,7 @@ export class Erasure {
       const after: string = id;
       id = this.#storage.transactionSync(() => eraseSlice(this.#storage.sql, after));
       if (id === null) this.#note(true);
+      this.#onErased();
     }
     const pending = pendingIn(this.#storage.sql);
     if (pending === 0) return;

@@ -90,7 +90,7 @@ export class Intake {
     const sums: KeyedCell[] = [];
     let added = 0;
     const [stored, held]: [string[], string[]] = [[], []];
-    this.#storage.transactionSync(() => {
+    this.#transaction(() => {
       const late = new Set<string>();
       for (const record of records) {
         const finishedMs = finishedAt(record, nowMs);
@@ -129,7 +129,7 @@ export class Intake {
 
   /** Completes the record of a restarted agent, see {@link Ledger.complete}, and passes it on. */
   complete(record: RequestRecord): void {
-    this.#storage.transactionSync(() => {
+    this.#transaction(() => {
       this.#ledger.complete(record);
       this.#held.release(record.request_id);
     });
@@ -166,6 +166,15 @@ export class Intake {
     if (late.has(request_id) || this.#ledger.knows(request_id)) return false;
     late.add(request_id);
     return true;
+  }
+
+  #transaction(work: () => void): void {
+    try {
+      this.#storage.transactionSync(work);
+    } catch (error) {
+      this.#ledger.rolledBack();
+      throw error;
+    }
   }
 
   #remember(cell: KeyedCell): void {

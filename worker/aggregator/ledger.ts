@@ -12,7 +12,7 @@ import { idFloor, timeOf } from "../storage/uuid-time.ts";
 import type { CellFilter } from "./cells.ts";
 import { overwriteTexts, padBytesOf } from "./erasure.ts";
 import { type Forgotten, SLICE_IDS } from "./forgotten.ts";
-import { readLedgerPage } from "./ledger-page.ts";
+import { LedgerReader } from "./ledger-reader.ts";
 import { LedgerRow, ROW_COUNT, RowCount, spellingsAsJson, valuesOf } from "./ledger-row.ts";
 
 /** Retention of a row, unless the ledger exceeds {@link LEDGER_ROWS_MAX}. */
@@ -67,17 +67,22 @@ export const isCompletable = ({ status, failed_at }: RequestRecord): boolean =>
 export class Ledger {
   readonly #sql: SqlStorage;
   readonly #forgotten: Forgotten;
+  readonly #reader: LedgerReader;
 
-  constructor(sql: SqlStorage, forgotten: Forgotten) {
+  /** @param pause  lets others have the object while logs are read */
+  constructor(sql: SqlStorage, forgotten: Forgotten, pause = () => scheduler.wait(0)) {
     this.#sql = sql;
     this.#forgotten = forgotten;
+    this.#reader = new LedgerReader(sql, pause);
   }
 
   /** Inserts a record. @returns whether it is new; false if it was counted before */
   insert(record: RequestRecord, finishedMs: number): boolean {
     if (this.#forgotten.has(record.request_id)) return false;
     const pad = padBytesOf(record);
-    return this.#sql.exec(INSERT, finishedMs, pad, ...valuesOf(record)).toArray().length === 1;
+    const rows = this.#sql.exec(INSERT, finishedMs, pad, ...valuesOf(record)).toArray();
+    if (rows.length === 1) this.#reader.added(record);
+    return rows.length === 1;
   }
 
   /**
@@ -166,9 +171,19 @@ export class Ledger {
     return { rows: this.#rows(), oldest: startedAt("ASC"), newest: startedAt("DESC") };
   }
 
-  /** Reads one page, newest first. See {@link readLedgerPage}. */
-  page(query: LogsPage, afterId: string | null = null): Logs {
-    return readLedgerPage(this.#sql, query, afterId);
+  /** Reads one page, newest first. See {@link LedgerReader.page}. */
+  page(query: LogsPage, afterId: string | null = null): Promise<Logs> {
+    return this.#reader.page(query, afterId);
+  }
+
+  /** A transaction that changed rows was rolled back. */
+  rolledBack(): void {
+    this.#reader.forgetRows();
+  }
+
+  /** Texts were erased from rows that stay. */
+  erased(): void {
+    this.#reader.forgetSearch();
   }
 
   /**
@@ -263,6 +278,7 @@ export class Ledger {
 
   #delete(ids: readonly string[]): void {
     overwriteTexts(this.#sql, ids);
+    this.#reader.removed(ids);
     this.#sql.exec(
       "DELETE FROM ledger WHERE request_id IN (SELECT value FROM json_each(?))",
       JSON.stringify(ids),

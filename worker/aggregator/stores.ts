@@ -85,6 +85,7 @@ export function openStores(
   const erasure = new Erasure(
     storage,
     () => inForce(deployed, settings.get()).logContent === "off",
+    () => ledger.erased(),
   );
   const localRepository = new LocalRepository(storage);
   const held = new HeldRequests(storage.sql, outbox);

@@ -77,7 +77,7 @@ export class Views {
     return historyOf(span, nowMs, cells.rollups(span.from, endOf(span), filter));
   }
 
-  logs(page: LogsPage): Logs {
+  logs(page: LogsPage): Promise<Logs> {
     return this.#stores.ledger.page(page, this.#olderId());
   }
 

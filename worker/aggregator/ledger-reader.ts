@@ -1,0 +1,187 @@
+/**
+ * Reads pages of the ledger, filtered as the query of `/api/stats/logs` defines it.
+ *
+ * The object has one thread, and everybody's records wait for it. So reads are made of slices of some
+ * milliseconds with a pause between them.
+ */
+import {
+  type LogEntry,
+  type Logs,
+  type LogsPage,
+  SHORT_TEXT_CHARS,
+} from "../../protocol/api/logs.ts";
+import { RECORD_COLUMNS } from "../../protocol/columns.ts";
+import { TEXT_FIELDS } from "../../protocol/kept-text.ts";
+import { RequestRecord, tokensUsed } from "../../protocol/records.ts";
+import { type IndexedRow, LedgerIndex, type RowFilter } from "./ledger-index.ts";
+import { LedgerRow } from "./ledger-row.ts";
+
+/**
+ * Characters of text in one page. A page that would exceed it ends early: an RPC answer may be 32
+ * MiB.
+ */
+const PAGE_CHARS_MAX = 4_000_000;
+/** Rows of a slice that reads no texts: 3 ms. */
+const INDEX_ROWS = 1_000;
+/** Rows of a slice that reads their texts: 1 ms, or 30 ms if each has the most that a record may have. */
+const SEARCH_ROWS = 100;
+
+/** Selects a text column, or only its first characters. */
+const shortened = (column: "prompt" | "response") =>
+  `CASE WHEN length(${column}) > ${SHORT_TEXT_CHARS} 
+    THEN substr(${column}, 1, ${SHORT_TEXT_CHARS}) || '…'
+    ELSE ${column} END AS ${column}`;
+const SHORT_COLUMNS = RECORD_COLUMNS.map((column) =>
+  column === "prompt" || column === "response" ? shortened(column) : column,
+);
+// `instr`, since the platform limits patterns of LIKE to 50 bytes.
+const SEARCH = `SELECT request_id FROM ledger WHERE request_id IN (SELECT value FROM json_each(?1))
+  AND (${TEXT_FIELDS.map((field) => `instr(lower(${field}), ?2) > 0`).join(" OR ")})`;
+const Indexed = RequestRecord.pick({
+  request_id: true,
+  model: true,
+  status: true,
+  box: true,
+  key_id: true,
+});
+const INDEX = `SELECT ${Object.keys(Indexed.shape).join(", ")} FROM ledger
+  WHERE request_id > ? ORDER BY request_id LIMIT ${INDEX_ROWS}`;
+const Found = RequestRecord.pick({ request_id: true });
+
+/** The newest search: the next page of it, or the next look at it, searches only what is new. */
+type Search = { name: string; found: Set<string>; arrival: number };
+
+export class LedgerReader {
+  readonly #sql: SqlStorage;
+  readonly #pause: () => Promise<void>;
+  #index: LedgerIndex | null = null;
+  #building: Promise<void> | null = null;
+  #search: Search | null = null;
+
+  constructor(sql: SqlStorage, pause: () => Promise<void>) {
+    this.#sql = sql;
+    this.#pause = pause;
+  }
+
+  /** A row was added. */
+  added(row: IndexedRow): void {
+    this.#index?.add(row);
+  }
+
+  removed(ids: readonly string[]): void {
+    this.#index?.remove(ids);
+  }
+
+  /** Reads the table again next time: a transaction was rolled back. */
+  forgetRows(): void {
+    this.#index = null;
+    this.#building = null;
+    this.#search = null;
+  }
+
+  /** Forgets which texts contained what. */
+  forgetSearch(): void {
+    this.#search = null;
+  }
+
+  /**
+   * Reads one page, newest first. It may contain fewer than `limit` entries; follow `next` or
+   * `next_cursor`.
+   * @param afterId  leaves out this id and older ones, which are read elsewhere; null to read all
+   */
+  async page(
+    { limit, offset = 0, cursor, texts, q, ...filter }: LogsPage,
+    afterId: string | null,
+  ): Promise<Logs> {
+    const index = await this.#rows();
+    const found = q === undefined ? null : await this.#found(index, filter, q);
+    const matching = index
+      .matching(filter)
+      .filter(({ request_id }) => found?.has(request_id) ?? true);
+    const ids = matching
+      .map(({ request_id }) => request_id)
+      .filter((id) => (cursor === undefined || id < cursor) && (afterId === null || id > afterId))
+      .reverse()
+      // One more than the page shows whether a next page exists.
+      .slice(offset, offset + limit + 1);
+    const logs: LogEntry[] = [];
+    let chars = 0;
+    let hasMore = false;
+    for (const entry of this.#entries(ids, texts === "short")) {
+      hasMore = logs.length === limit || chars > PAGE_CHARS_MAX;
+      if (hasMore) break;
+      logs.push(entry);
+      chars += (entry.prompt?.length ?? 0) + (entry.response?.length ?? 0);
+    }
+    hasMore ||= afterId !== null && logs.length > 0;
+    return {
+      store: "durable_object",
+      logs,
+      total: matching.length,
+      limit,
+      offset,
+      next: hasMore && cursor === undefined ? offset + logs.length : null,
+      next_cursor: hasMore ? (logs.at(-1)?.id ?? null) : null,
+    };
+  }
+
+  *#entries(ids: readonly string[], isShort: boolean): Generator<LogEntry> {
+    const columns = (isShort ? SHORT_COLUMNS : RECORD_COLUMNS).join(", ");
+    const rows = this.#sql.exec(
+      `SELECT ${columns} FROM ledger WHERE request_id IN (SELECT value FROM json_each(?))
+       ORDER BY request_id DESC`,
+      JSON.stringify(ids),
+    );
+    for (const row of rows) yield logEntry(LedgerRow.parse(row));
+  }
+
+  /** Returns the ids of the rows whose texts contain `q`, among those that match the filter. */
+  async #found(index: LedgerIndex, filter: RowFilter, q: string): Promise<ReadonlySet<string>> {
+    const name = JSON.stringify([q, filter]);
+    const known = this.#search?.name === name ? this.#search : null;
+    const search: Search = { name, found: new Set(known?.found), arrival: index.arrival };
+    const unread = index
+      .matching(filter)
+      .filter(({ arrival }) => known === null || arrival > known.arrival);
+    for (let at = 0; at < unread.length; at += SEARCH_ROWS) {
+      if (at > 0) await this.#pause();
+      const ids = unread.slice(at, at + SEARCH_ROWS).map(({ request_id }) => request_id);
+      const rows = this.#sql.exec(SEARCH, JSON.stringify(ids), lower(q));
+      for (const row of rows) search.found.add(Found.parse(row).request_id);
+    }
+    this.#search = search;
+    return search.found;
+  }
+
+  async #rows(): Promise<LedgerIndex> {
+    while (this.#index === null || this.#building !== null) {
+      const building = this.#building ?? this.#build();
+      this.#building = building;
+      await building;
+      if (this.#building === building) this.#building = null;
+    }
+    return this.#index;
+  }
+
+  /** Reads the rows into memory. Rows that come and go meanwhile are noted like all others. */
+  async #build(): Promise<void> {
+    const index = new LedgerIndex();
+    this.#index = index;
+    for (let after: string | undefined = ""; after !== undefined; ) {
+      const rows: IndexedRow[] = this.#sql
+        .exec(INDEX, after)
+        .toArray()
+        .map((row) => Indexed.parse(row));
+      for (const row of rows) index.add(row);
+      after = rows.length < INDEX_ROWS ? undefined : rows.at(-1)?.request_id;
+      if (after !== undefined) await this.#pause();
+    }
+  }
+}
+
+function logEntry({ request_id, started_at, ...rest }: RequestRecord): LogEntry {
+  return { id: request_id, timestamp: started_at, ...rest, tokens_used: tokensUsed(rest) };
+}
+
+/** Lowers only ASCII letters, as SQLite's `lower` does. */
+const lower = (text: string): string => text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
