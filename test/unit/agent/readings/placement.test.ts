@@ -71,6 +71,12 @@ const CASES: Case[] = [
     [runner(7, "b", 4.6), { ...runner(1, "a", 9), name: "/usr/bin/kwin_wayland" }],
     { "m:1b": [1] },
   ],
+  [
+    "a runner in an instance of MIG, whose uuid is that of no GPU",
+    [model("m:1b", 4)],
+    [{ ...runner(7, "b", 4.6), gpuUuid: "MIG-5ae0c8ba-0000-5000-8000-000000000000" }],
+    {},
+  ],
   ["no runner, as in another container", [model("m:1b", 4)], [], {}],
   ["no model", [], [runner(7, "b", 4.6)], {}],
 ];

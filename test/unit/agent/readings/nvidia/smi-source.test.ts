@@ -166,6 +166,19 @@ test("replaces a process that falls silent, and drops its old readings", async (
   ).toBe(true);
 });
 
+test("keeps a slow nvidia-smi, whose rows come and go out of date", async () => {
+  const smi = fakeSmi([{ ...ROWS, everyMs: 3_500 }]);
+  await using gpu = reading(smi.command);
+  for (let n = 0; n < 2; n++) {
+    await until(gpu.source, (taken) => taken.available);
+    const stale = await until(gpu.source, (taken) => !taken.available);
+    expect(stale).toMatchObject({ error: "no GPU reading for 3 s", failed: false, lost: [] });
+  }
+  await until(gpu.source, (taken) => taken.available);
+  // One probe and one loop: it was not replaced.
+  expect(smi.runs()).toHaveLength(2);
+});
+
 test("skips garbage between rows", async () => {
   const garbage = { ...CARD, index: "\u0000\ufffd{]" };
   await using gpu = reading(
