@@ -130,7 +130,6 @@ async function writeForWorkerd(entryPoint: string, outfile: string): Promise<str
       "navigator.userAgent": '"Cloudflare-Workers"',
       "process.env.NODE_ENV": '"production"',
     },
-    keepNames: true,
     external: ["cloudflare:*"],
   });
   for (const { path, contents } of outputFiles) writeIfChanged(path, contents);

@@ -87,8 +87,9 @@ function keysOf({ adminKey, callerKey, readKey, statsKey, metricsKey }: Settings
  */
 async function keyNamed(request: Request, offered: string, settings: Settings): Promise<ScopedKey> {
   const found = await withoutGuesses(request, async () => {
+    const [digest, known] = await Promise.all([digestOf(offered), digestsOf(settings)]);
     let found: ScopedKey | null = null;
-    for (const named of keysOf(settings)) if (await isSame(offered, named.key)) found = named;
+    for (const { named, digest: key } of known) if (isEqual(digest, key)) found = named;
     return found;
   });
   if (found === null) throw new GatewayError({ reason: "key_unknown" });
@@ -162,9 +163,27 @@ function bearerOf(headers: Headers): string | null {
 }
 
 async function isSame(offered: string, key: string): Promise<boolean> {
-  const [a, b] = await Promise.all([digest(offered), digest(key)]);
-  return crypto.subtle.timingSafeEqual(a, b);
+  const [a, b] = await Promise.all([digestOf(offered), digestOf(key)]);
+  return isEqual(a, b);
 }
 
+type Digests = { named: ScopedKey; digest: ArrayBuffer }[];
+
+const digests = new WeakMap<Settings, Digests>();
+
+/** Returns the digests of the configured keys, which stay the same in an isolate. */
+async function digestsOf(settings: Settings): Promise<Digests> {
+  const known = digests.get(settings);
+  if (known !== undefined) return known;
+  const made = await Promise.all(
+    keysOf(settings).map(async (named) => ({ named, digest: await digestOf(named.key) })),
+  );
+  digests.set(settings, made);
+  return made;
+}
+
+/** Takes the same time, wherever the digests differ. */
+const isEqual = (a: ArrayBuffer, b: ArrayBuffer): boolean => crypto.subtle.timingSafeEqual(a, b);
+
 const encoder = new TextEncoder();
-const digest = (text: string) => crypto.subtle.digest("SHA-256", encoder.encode(text));
+const digestOf = (text: string) => crypto.subtle.digest("SHA-256", encoder.encode(text));

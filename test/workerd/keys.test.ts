@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Config } from "../../protocol/api/config.ts";
 import type { ApiRoute } from "../../protocol/api/route.ts";
 import { API_ROUTES } from "../../protocol/api/routes.ts";
@@ -229,4 +229,18 @@ test("shows the stores' hosts only to administrators, and secrets to nobody", as
     expect(JSON.stringify(shown)).not.toContain(secret);
   const health = await call("/api/health", { headers: bearer(READ) }, keys(more));
   expect(await health.text()).not.toMatch(/pw-0123|pg\.example|ch\.example/);
+});
+
+test("hashes an offered key once, and the configured keys once for all calls", async () => {
+  const bindings = keys();
+  const digest = vi.spyOn(crypto.subtle, "digest");
+  const hashesOf = async (key: string) => {
+    digest.mockClear();
+    await call("/api/config", { headers: bearer(key) }, bindings);
+    return digest.mock.calls.length;
+  };
+  const configured = 5;
+  expect(await hashesOf(READ)).toBe(configured + 1);
+  for (const key of [READ, ADMIN, UNKNOWN]) expect(await hashesOf(key)).toBe(1);
+  digest.mockRestore();
 });
