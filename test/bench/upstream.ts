@@ -7,6 +7,7 @@
  */
 import { createServer, type Socket } from "node:net";
 import { crc32 } from "node:zlib";
+import { standInFacts } from "../support/stand-in-facts.ts";
 import { type AnswerPlan, MODEL, streamedLines, wholeAnswer } from "./answers.ts";
 import { HttpMessages } from "./http-messages.ts";
 
@@ -15,24 +16,10 @@ type Wire = { bytes: Buffer; starts: number[] };
 
 const STREAM_HEAD =
   "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n";
-const MODEL_ENTRY = {
-  name: MODEL,
-  model: MODEL,
-  size: 1_000_000,
-  size_vram: 1_000_000,
-  digest: "0".repeat(64),
-  details: {},
-};
 
 const BLOBS = "/api/blobs/";
 
-const FIXED: Record<string, object> = {
-  "/api/tags": { models: [{ ...MODEL_ENTRY, modified_at: "2026-01-01T00:00:00Z" }] },
-  "/api/ps": {
-    models: [{ ...MODEL_ENTRY, expires_at: "2036-01-01T00:00:00Z", context_length: 4096 }],
-  },
-  "/api/version": { version: "0.0.0-bench" },
-};
+const FACTS = standInFacts(MODEL, "0.0.0-bench");
 
 const wires = new Map<number, Wire>();
 const wholes = new Map<number, Buffer>();
@@ -84,8 +71,8 @@ function serve(socket: Socket): void {
   let [path, body, sum] = ["", "", 0];
   const answer = () => {
     if (path.startsWith(BLOBS)) return socket.write(answerOf(String(sum), "201 Created"));
-    const fixed = FIXED[path];
-    if (fixed !== undefined) return socket.write(answerOf(JSON.stringify(fixed)));
+    const fact = FACTS[path];
+    if (fact !== undefined) return socket.write(answerOf(JSON.stringify(fact)));
     if (path !== "/api/chat")
       return socket.write(answerOf(`{"error":"the stand-in has no ${path}"}`, "404 Not Found"));
     const { stream: isStreamed, options } = JSON.parse(body) as {

@@ -9,29 +9,18 @@ import { once } from "node:events";
 import { appendFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
+import { standInFacts } from "../support/stand-in-facts.ts";
 import { type CallPlan, MEDIA_TYPES, MODEL, piecesOf, plainLengthOf } from "./answers.ts";
 
 const [port = "0", file = ""] = process.argv.slice(2);
-const entry = {
-  name: MODEL,
-  model: MODEL,
-  size: 1_000_000,
-  size_vram: 1_000_000,
-  digest: "0".repeat(64),
-  details: {},
-};
-const FIXED: Record<string, object> = {
-  "/api/tags": { models: [{ ...entry, modified_at: "2026-01-01T00:00:00Z" }] },
-  "/api/ps": { models: [{ ...entry, expires_at: "2036-01-01T00:00:00Z", context_length: 4096 }] },
-  "/api/version": { version: "0.0.0-faults" },
-};
+const FACTS = standInFacts(MODEL, "0.0.0-faults");
 const written = new Map<string, number>();
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { url = "/" } = request;
   const fixed = url.startsWith("/written/")
     ? { bytes: written.get(url.slice("/written/".length)) ?? 0 }
-    : FIXED[url];
+    : FACTS[url];
   if (fixed !== undefined) return void response.end(JSON.stringify(fixed));
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);

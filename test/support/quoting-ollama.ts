@@ -5,6 +5,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { standInFacts } from "./stand-in-facts.ts";
 
 export const QUOTING_MODEL = "quoting:latest";
 
@@ -21,19 +22,7 @@ export type QuotingOllama = {
   close(): Promise<void>;
 };
 
-const entry = {
-  name: QUOTING_MODEL,
-  model: QUOTING_MODEL,
-  size: 1_000_000,
-  size_vram: 1_000_000,
-  digest: "0".repeat(64),
-  details: {},
-};
-const FIXED: Record<string, object> = {
-  "/api/tags": { models: [{ ...entry, modified_at: "2026-01-01T00:00:00Z" }] },
-  "/api/ps": { models: [{ ...entry, expires_at: "2036-01-01T00:00:00Z", context_length: 4_096 }] },
-  "/api/version": { version: "0.24.0" },
-};
+const FACTS = standInFacts(QUOTING_MODEL, "0.24.0");
 const DURATIONS = {
   total_duration: 5_000_000,
   load_duration: 1_000_000,
@@ -111,7 +100,7 @@ export async function startQuotingOllama(): Promise<QuotingOllama> {
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
     const path = (request.url ?? "/").split("?")[0] ?? "/";
     for await (const _ of request);
-    const fixed = FIXED[path];
+    const fixed = FACTS[path];
     if (fixed !== undefined) return void response.end(JSON.stringify(fixed));
     await answer(path, ollama.next, response);
   };

@@ -1,7 +1,7 @@
 /** The opened request if the list does not contain it: a link may lead to a request of any age. */
 import { useQuery } from "../../data/query.ts";
-import { Empty, FailureNote, Skeleton } from "../../parts/basics.tsx";
-import { LogTable } from "./log-table.tsx";
+import { Empty, FailureNote } from "../../parts/basics.tsx";
+import { LogList } from "./log-list.tsx";
 
 type Props = { id: string; open: (id: string | null) => void };
 
@@ -13,30 +13,29 @@ export function OpenedRequest({ id, open }: Props) {
     <div class="opened">
       {error !== null ? (
         <FailureNote title="Could not load the opened request." detail={error} retry={refetch} />
-      ) : data === null ? (
-        <Skeleton lines={3} />
-      ) : data.logs.length === 0 ? (
-        <Empty title="No finished request with this ID is stored">
-          <p>
-            <code>{id}</code>
-          </p>
-          <p>
-            <button type="button" onClick={refetch}>
-              Look again
-            </button>{" "}
-            <button type="button" onClick={() => open(null)}>
-              Close
-            </button>
-          </p>
-        </Empty>
       ) : (
-        <LogTable
+        <LogList
           label="Opened request"
-          logs={data.logs}
+          logs={data?.logs ?? null}
+          lines={3}
           isLoading={false}
           opened={id}
           open={open}
-        />
+        >
+          <Empty title="No finished request with this ID is stored">
+            <p>
+              <code>{id}</code>
+            </p>
+            <p>
+              <button type="button" onClick={refetch}>
+                Look again
+              </button>{" "}
+              <button type="button" onClick={() => open(null)}>
+                Close
+              </button>
+            </p>
+          </Empty>
+        </LogList>
       )}
     </div>
   );

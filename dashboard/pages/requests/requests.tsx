@@ -6,7 +6,7 @@ import { minuteMs } from "../../data/clock.ts";
 import { live } from "../../data/live.ts";
 import { place, replaceQuery } from "../../data/place.ts";
 import { useQuery } from "../../data/query.ts";
-import { Empty, FailureNote, Section, Skeleton } from "../../parts/basics.tsx";
+import { Empty, FailureNote, Section } from "../../parts/basics.tsx";
 import {
   afterOf,
   cursorsOf,
@@ -20,7 +20,7 @@ import { Export } from "./export.tsx";
 import { FilterBar } from "./filter-bar.tsx";
 import { useHeld } from "./held.ts";
 import { InFlightTable } from "./in-flight.tsx";
-import { LogTable } from "./log-table.tsx";
+import { LogList } from "./log-list.tsx";
 import { OpenedRequest } from "./opened.tsx";
 
 const PAGE_SIZE = 50;
@@ -80,32 +80,31 @@ export function Requests() {
             </button>
           </div>
         )}
-        {data === null ? (
-          error === null && <Skeleton lines={8} />
-        ) : data.logs.length === 0 ? (
-          <Empty
-            title={
-              isFiltered(filters) ? "No requests match these filters" : "No finished requests yet"
-            }
-          >
-            {isFiltered(filters) ? (
-              <button type="button" onClick={() => change({})}>
-                Clear filters
-              </button>
-            ) : (
-              <p>
-                Send a request to a model, or try the <a href="#/chat">chat</a>.
-              </p>
-            )}
-          </Empty>
-        ) : (
-          <LogTable
+        {(data !== null || error === null) && (
+          <LogList
             label="Request list"
-            logs={data.logs}
+            logs={data?.logs ?? null}
+            lines={8}
             isLoading={isLoading}
             opened={opened}
             open={open}
-          />
+          >
+            <Empty
+              title={
+                isFiltered(filters) ? "No requests match these filters" : "No finished requests yet"
+              }
+            >
+              {isFiltered(filters) ? (
+                <button type="button" onClick={() => change({})}>
+                  Clear filters
+                </button>
+              ) : (
+                <p>
+                  Send a request to a model, or try the <a href="#/chat">chat</a>.
+                </p>
+              )}
+            </Empty>
+          </LogList>
         )}
         {data !== null && (next !== null || cursors.length > 0) && (
           <nav class="pager" aria-label="Result pages">
