@@ -2,8 +2,9 @@
  * Many callers that never finish their request, and minutes of load: nothing slows down, nothing
  * grows.
  */
-import { connect, type Socket } from "node:net";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ROOT } from "../../local/edge.ts";
 import type { Child } from "../bench/children.ts";
 import { freePort } from "../support/stack.ts";
 import { summaryOf } from "./accounts.ts";
@@ -22,7 +23,7 @@ export type SoakPlan = {
   seconds: number;
 };
 
-const DRIBBLE_MS = 1_000;
+const BEGIN_MS = 30_000;
 
 /** Opens sockets that send their request one byte at a time. */
 export async function slowloris(
@@ -46,12 +47,15 @@ export async function slowloris(
   let alive = 0;
   for (let turn = 0; turn < rounds; turn++) {
     without.push(...(await round()));
-    const slow = Array.from({ length: sockets }, () => dribble(chain.port));
-    await sleep(DRIBBLE_MS);
+    const dribblers = stage.children.start({
+      name: "dribblers",
+      args: [join(ROOT, "test/faults/dribblers.ts")],
+      hasIpc: true,
+    });
+    await dribblers.request<number>({ sockets, port: chain.port }, BEGIN_MS);
     beside.push(...(await round()));
-    alive = slow.filter(({ socket }) => !socket.destroyed).length;
-    for (const { end } of slow) end();
-    await sleep(200);
+    alive = await dribblers.request<number>({}, BEGIN_MS);
+    await dribblers.kill();
   }
   const [alone, together] = [spreadOf(without), spreadOf(beside)];
   const accounts = await chain.accounts();
@@ -72,22 +76,6 @@ export async function slowloris(
       ratio <= 1.2,
     ),
   ];
-}
-
-function dribble(port: number): { socket: Socket; end(): void } {
-  const head = `POST /ollama/api/chat HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ${"x".repeat(1_000)}`;
-  const socket = connect(port, "127.0.0.1");
-  socket.on("error", () => {});
-  let at = 40;
-  socket.write(head.slice(0, at));
-  const timer = setInterval(() => socket.write(head.slice(at, ++at)), DRIBBLE_MS);
-  return {
-    socket,
-    end: () => {
-      clearInterval(timer);
-      socket.destroy();
-    },
-  };
 }
 
 const PARTS = ["workerd", "agent"] as const;
