@@ -36,6 +36,8 @@ test("measures a model on a box, and shows the change of the second run against 
   const start = section.getByRole("button", { name: "Start bench" });
   const rows = section.getByRole("table").getByRole("row");
   for (const runs of [1, 2]) {
+    // The second run would find the model in memory.
+    if (runs === 2) await section.getByLabel("Unload first, to measure the load").check();
     await start.click();
     await section.getByText("done", { exact: true }).waitFor({ timeout: 60_000 });
     // The heading, and one row for each length of the prompt.
@@ -47,6 +49,8 @@ test("measures a model on a box, and shows the change of the second run against 
   expect(newest).toContain("simulated");
   expect(newest).toMatch(/tok\/s\s+[+−±]/);
   expect(newest).toContain("no GPU");
+  // The load of both runs is known.
+  for (const row of [1, 4]) expect(await rows.nth(row).innerText()).toMatch(/\sms\s+Ollama/);
   // Without a GPU the energy is a dash, and not 0.
   expect(newest).toContain("–");
   expect(await viewer.accessibilityViolations()).toEqual([]);

@@ -36,7 +36,8 @@ type Point = Run["points"][number];
 const currentBench = signal<RunningBench | null>(null);
 let stop: AbortController | null = null;
 
-async function runBench(box: string, model: string): Promise<void> {
+/** @param reload  unloads the model first, so that its load is measured */
+async function runBench(box: string, model: string, reload: boolean): Promise<void> {
   const controller = new AbortController();
   stop = controller;
   let state = newBench(box, model);
@@ -48,7 +49,7 @@ async function runBench(box: string, model: string): Promise<void> {
   try {
     const response = await call("POST", "/api/boxes/{name}/bench", {
       params: { name: box },
-      body: { model },
+      body: { model, reload },
       headers: { accept: "text/event-stream" },
       signal: controller.signal,
     });
@@ -110,6 +111,7 @@ const placeValue = (box: string, model: string): string => `${box} ${model}`;
 
 export function BenchSection({ models, boxes, isAdmin }: Props) {
   const [chosen, setChosen] = useState("");
+  const [reload, setReload] = useState(false);
   const [box = "", model = ""] = chosen.split(" ");
   const query = chosen === "" ? {} : { box, model };
   const { data, error, refetch } = useQuery("/api/bench", { query }, 30_000);
@@ -138,10 +140,19 @@ export function BenchSection({ models, boxes, isAdmin }: Props) {
             ))}
           </select>
         </label>
+        <label>
+          <input
+            type="checkbox"
+            checked={reload}
+            disabled={!isAdmin}
+            onChange={(event) => setReload(event.currentTarget.checked)}
+          />{" "}
+          Unload first, to measure the load
+        </label>
         <button
           type="button"
           disabled={!isAdmin || !isUp || bench?.state === "running"}
-          onClick={() => void runBench(box, model)}
+          onClick={() => void runBench(box, model, reload)}
         >
           Start bench
         </button>

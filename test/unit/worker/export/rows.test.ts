@@ -31,6 +31,18 @@ test("a request that lists models is not inference", () => {
   expect(rowOf({ endpoint: "/api/tags" }).is_inference).toBe(false);
 });
 
+test("a request of a bench is stored with its source, and is not inference of a caller", () => {
+  const { source, is_inference, completion_tokens } = rowOf({
+    endpoint: "/api/generate",
+    source: "bench",
+  });
+  expect({ source, is_inference, completion_tokens }).toEqual({
+    source: "bench",
+    is_inference: false,
+    completion_tokens: 100,
+  });
+});
+
 test.each([
   ["a NUL", "a\0b", "a\ufffdb"],
   ["half a surrogate pair", "a\ud83db", "a\ufffdb"],
