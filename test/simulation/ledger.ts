@@ -89,6 +89,7 @@ export class SimulatedLedger {
   constructor() {
     for (const table of ["ledger", "forgotten", "lifetime", "rollup"])
       database.exec(`DELETE FROM ${table}`);
+    database.exec("DELETE FROM meta WHERE key = 'counted_to'");
     this.#intake = newIntake(0);
   }
 

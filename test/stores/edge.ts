@@ -108,18 +108,18 @@ export class Edge {
   }
 
   keepHouse(): void {
+    this.#intake.checkpoint(this.nowMs);
     const { ledger, cells, samples, energyHours, outbox } = this;
     keepHouse(this.storage, { ledger, cells, samples, energyHours, outbox }, this.nowMs);
   }
 
   clear(what: { logs: boolean; metrics: boolean }): void {
+    const kinds = (["logs", "metrics"] as const).filter((kind) => what[kind]);
     this.storage.transactionSync(() => {
       this.deliveries.beginClear(what);
-      this.#intake.clear(
-        [...(what.logs ? ["logs" as const] : []), ...(what.metrics ? ["metrics" as const] : [])],
-        this.nowMs,
-      );
+      this.#intake.clear(kinds, this.nowMs);
     });
+    this.#intake.cleared(kinds, this.nowMs);
   }
 }
 

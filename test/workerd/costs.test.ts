@@ -202,7 +202,8 @@ function expectStated(name: string, units: Units): void {
   expect(dollars, `docs/cost.md states more. ${sum}`).toBeGreaterThan(stated * OUTDATED);
 }
 
-const ROUNDS = { 1: 30, 4: 12, 16: 6, 64: 3 } as const;
+/** In more than ten minutes the counters are stored, which more callers share than are worth waiting for. */
+const ROUNDS = { 1: 122, 4: 64, 16: 64, 64: 3 } as const;
 const MILLION = 1_000_000;
 
 test.each(CALLERS)("a million requests cost what the page states, %d at once", async (callers) => {

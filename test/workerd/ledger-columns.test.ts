@@ -16,11 +16,11 @@ const columnsOf = (sql: SqlStorage) =>
 const onStorage = (name: string, work: (storage: DurableObjectStorage) => void) =>
   runInDurableObject(env.BOX.getByName(name), (_, { storage }) => work(storage));
 
-test("the ledger has a column for each field of a record, and when it finished", async () => {
+test("the ledger has a column for each field of a record, and how it was counted", async () => {
   await onStorage("ledger-columns", (storage) => {
     migrate(storage, 0);
     expect(columnsOf(storage.sql).sort()).toEqual(
-      [...RECORD_COLUMNS, "finished_at_ms", "pad"].sort(),
+      [...RECORD_COLUMNS, "finished_at_ms", "stamp", "counted_as", "pad"].sort(),
     );
   });
 });

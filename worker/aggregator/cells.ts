@@ -1,10 +1,10 @@
 /**
  * Cells in storage: sums of each model on each box, over all time and by minute or hour.
  *
- * A flush writes one row per cell that it touched, whatever the number of records.
+ * The minutes since the last checkpoint are in memory, see {@link Counters}.
  */
 import * as z from "zod";
-import { Cell, type KeyedCell } from "../counting/cell.ts";
+import { Cell, type KeyedCell, sumOf } from "../counting/cell.ts";
 
 export const MINUTE_SECONDS = 60;
 export const HOUR_SECONDS = 3_600;
@@ -44,6 +44,8 @@ const Oldest = z.object({ at: z.number().nullable() });
 
 export class CellStore {
   readonly #sql: SqlStorage;
+  /** Minutes that storage has not got yet. They add to those that it has. */
+  readonly #pending = new Map<string, RollupCell>();
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -65,6 +67,25 @@ export class CellStore {
     );
   }
 
+  /** Adds to a minute, in memory. */
+  addPending(minute: RollupCell): void {
+    const { step, at, model, box, cell } = minute;
+    const key = JSON.stringify([at, model, box]);
+    const sum = this.#pending.get(key);
+    if (sum === undefined) this.#pending.set(key, { step, at, model, box, cell: sumOf([cell]) });
+    else sum.cell.merge(cell);
+  }
+
+  /** Writes the minutes in memory, and more. */
+  storePending(more: readonly RollupCell[]): void {
+    for (const minute of [...this.#pending.values(), ...more]) this.addRollup(minute);
+  }
+
+  /** Storage has them. */
+  forgetPending(): void {
+    this.#pending.clear();
+  }
+
   /** Adds to the cell of a minute or an hour. */
   addRollup({ step, at, model, box, cell }: RollupCell): void {
     const key = [step, at, model, box];
@@ -82,8 +103,8 @@ export class CellStore {
   }
 
   /**
-   * Yields the cells of both steps that begin in [from, to), unix seconds. Lazy: a long range is
-   * never in memory as a whole.
+   * Yields the cells of both steps that begin in [from, to), unix seconds; those of one minute add up.
+   * Lazy: a long range is never in memory as a whole.
    */
   *rollups(from: number, to: number, { model, box }: CellFilter = {}): Generator<RollupCell> {
     const rows = this.#sql.exec(
@@ -96,6 +117,14 @@ export class CellStore {
       box ?? null,
     );
     for (const row of rows) yield Rollup.parse(row);
+    for (const cell of this.#pending.values())
+      if (
+        cell.at >= from &&
+        cell.at < to &&
+        (model === undefined || cell.model === model) &&
+        (box === undefined || cell.box === box)
+      )
+        yield cell;
   }
 
   /** Deletes all cells. @returns how many minutes and hours there were */

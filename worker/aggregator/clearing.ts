@@ -41,6 +41,7 @@ export async function clearData(
     ledger.rolledBack();
     throw error;
   }
+  intake.cleared(kinds, nowMs);
   await wakes.eraseSoon(nowMs);
   await erasure.run();
   const stores = await deliveries.clear(Date.now);

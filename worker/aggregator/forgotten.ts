@@ -35,12 +35,11 @@ export class Forgotten {
 
   has(id: string): boolean {
     if (this.#newest === null || id > this.#newest) return false;
-    const slices = this.#sql.exec(
-      "SELECT ids FROM forgotten WHERE first_id <= ?1 AND last_id >= ?1",
-      id,
-    );
-    for (const row of slices) if (includesId(new Uint8Array(Slice.parse(row).ids), id)) return true;
-    return false;
+    // All of them: a cursor that is not read to its end locks the tables.
+    const slices = this.#sql
+      .exec("SELECT ids FROM forgotten WHERE first_id <= ?1 AND last_id >= ?1", id)
+      .toArray();
+    return slices.some((row) => includesId(new Uint8Array(Slice.parse(row).ids), id));
   }
 
   /** @param ids  sorted, at least one and at most {@link SLICE_IDS} */

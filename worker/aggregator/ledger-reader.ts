@@ -21,6 +21,8 @@ import { LedgerRow } from "./ledger-row.ts";
  * MiB.
  */
 const PAGE_CHARS_MAX = 4_000_000;
+/** Rows of a page that are read together: at most 4 MB. */
+const PAGE_ROWS = 50;
 /** Rows of a slice that reads no texts: 3 ms. */
 const INDEX_ROWS = 1_000;
 /** Rows of a slice that reads their texts: 1 ms, or 30 ms if each has the most that a record may have. */
@@ -127,12 +129,15 @@ export class LedgerReader {
 
   *#entries(ids: readonly string[], isShort: boolean): Generator<LogEntry> {
     const columns = (isShort ? SHORT_COLUMNS : RECORD_COLUMNS).join(", ");
-    const rows = this.#sql.exec(
-      `SELECT ${columns} FROM ledger WHERE request_id IN (SELECT value FROM json_each(?))
-       ORDER BY request_id DESC`,
-      JSON.stringify(ids),
-    );
-    for (const row of rows) yield logEntry(LedgerRow.parse(row));
+    // All rows of a few ids at a time: a cursor that is not read to its end locks the tables.
+    for (let at = 0; at < ids.length; at += PAGE_ROWS) {
+      const rows = this.#sql.exec(
+        `SELECT ${columns} FROM ledger WHERE request_id IN (SELECT value FROM json_each(?))
+         ORDER BY request_id DESC`,
+        JSON.stringify(ids.slice(at, at + PAGE_ROWS)),
+      );
+      for (const row of rows.toArray()) yield logEntry(LedgerRow.parse(row));
+    }
   }
 
   /** Returns the ids of the rows whose texts contain `q`, among those that match the filter. */

@@ -7,13 +7,15 @@
 import * as z from "zod";
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
 import { RECORD_COLUMNS } from "../../protocol/columns.ts";
-import { RequestRecord } from "../../protocol/records.ts";
+import type { RequestRecord } from "../../protocol/records.ts";
 import { idFloor, timeOf } from "../storage/uuid-time.ts";
 import type { CellFilter } from "./cells.ts";
+import { COUNTED_AS, type CountedAs } from "./counters.ts";
 import { overwriteTexts, padBytesOf } from "./erasure.ts";
 import { type Forgotten, SLICE_IDS } from "./forgotten.ts";
 import { LedgerReader } from "./ledger-reader.ts";
 import { LedgerRow, ROW_COUNT, RowCount, spellingsAsJson, valuesOf } from "./ledger-row.ts";
+import { Finished } from "./uncounted.ts";
 
 /** Retention of a row, unless the ledger exceeds {@link LEDGER_ROWS_MAX}. */
 export const LEDGER_MS = 7 * 24 * 3_600_000;
@@ -24,33 +26,21 @@ export const REFUSED_ROWS_MAX = 10_000;
 /** Selects the rows of calls that no box took. */
 const REFUSED = "box IS NULL AND status = 'error'";
 
-const INSERT = `INSERT INTO ledger (finished_at_ms, pad, ${RECORD_COLUMNS.join(", ")})
-  VALUES (?, zeroblob(?)${", ?".repeat(RECORD_COLUMNS.length)})
+const INSERT = `INSERT INTO ledger (finished_at_ms, stamp, counted_as, pad, ${RECORD_COLUMNS.join(", ")})
+  VALUES (?, ?, ?, zeroblob(?)${", ?".repeat(RECORD_COLUMNS.length)})
   ON CONFLICT (request_id) DO NOTHING RETURNING request_id`;
+
+/** The batch of a row, and how it was counted. See {@link Counters}. */
+export type Counting = { stamp: number; countedAs: CountedAs };
+const UNCOUNTED: Counting = { stamp: 0, countedAs: COUNTED_AS.nothing };
+const COUNTING = "SELECT stamp, counted_as AS countedAs FROM ledger WHERE request_id = ?";
+const CountingRow = z.object({ stamp: z.number(), countedAs: z.literal([0, 1, 2]) });
 
 const FinishedRow = LedgerRow.extend({ finished_at_ms: z.number() });
 const StartedAt = z.object({ started_at: z.string() });
 const Id = z.object({ request_id: z.string() });
 const Oldest = z.object({ request_id: z.string().nullable() });
 const Tokens = z.object({ finished_at_ms: z.number(), completion_tokens: z.number() });
-
-const Finished = RequestRecord.pick({
-  endpoint: true,
-  source: true,
-  status: true,
-  latency_ms: true,
-  resumed: true,
-  ttft_ms: true,
-  queue_ms: true,
-  load_ms: true,
-  prefill_ms: true,
-  decode_ms: true,
-  prompt_tokens: true,
-  completion_tokens: true,
-  energy_j: true,
-  cost: true,
-  co2_g: true,
-}).extend({ finished_at_ms: z.number() });
 
 /**
  * Requests that took longer than this are not found by the time they finished.
@@ -77,10 +67,10 @@ export class Ledger {
   }
 
   /** Inserts a record. @returns whether it is new; false if it was counted before */
-  insert(record: RequestRecord, finishedMs: number): boolean {
+  insert(record: RequestRecord, finishedMs: number, counting: Counting = UNCOUNTED): boolean {
     if (this.#forgotten.has(record.request_id)) return false;
-    const pad = padBytesOf(record);
-    const rows = this.#sql.exec(INSERT, finishedMs, pad, ...valuesOf(record)).toArray();
+    const values = [finishedMs, counting.stamp, counting.countedAs, padBytesOf(record)];
+    const rows = this.#sql.exec(INSERT, ...values, ...valuesOf(record)).toArray();
     if (rows.length === 1) this.#reader.added(record);
     return rows.length === 1;
   }
@@ -97,13 +87,14 @@ export class Ledger {
     if (kept === undefined) return;
     const { record, finishedMs } = kept;
     if (!isCompletable(record)) return;
+    const counting = CountingRow.parse(this.#sql.exec(COUNTING, request_id).one());
     this.#delete([request_id]);
     const completed = {
       ...record,
       http_status,
       latency_ms: Math.max(record.latency_ms, latency_ms),
     };
-    this.insert(completed, finishedMs);
+    this.insert(completed, finishedMs, counting);
   }
 
   /** Returns the records of these requests that still have a row, in no order. */
@@ -205,11 +196,7 @@ export class Ledger {
    * Yields the summed fields of requests that finished in [fromMs, toMs), in any order. Misses
    * requests that took longer than ten minutes.
    */
-  *finishedIn(
-    fromMs: number,
-    toMs: number,
-    { model, box }: CellFilter,
-  ): Generator<z.infer<typeof Finished>> {
+  *finishedIn(fromMs: number, toMs: number, { model, box }: CellFilter): Generator<Finished> {
     const rows = this.#sql.exec(
       `SELECT ${Object.keys(Finished.shape).join(", ")} FROM ledger WHERE request_id >= ?1 AND request_id < ?2
        AND finished_at_ms >= ?3 AND finished_at_ms < ?4

@@ -152,6 +152,12 @@ export const MIGRATIONS: readonly string[] = [
     DEFAULT '{"active":{"j":0,"cost":0,"cost_j":0,"co2_g":0,"co2_j":0},"loaded":{"j":0,"cost":0,"cost_j":0,"co2_g":0,"co2_j":0},"idle":{"j":0,"cost":0,"cost_j":0,"co2_g":0,"co2_j":0},"standing":[]}';
   ALTER TABLE boxes ADD COLUMN energy_hour TEXT NOT NULL DEFAULT 'null';
   `,
+  `
+  -- 'stamp': the batch in which the row came. 'counted_as': 0 not counted, 1 under the name of its model, 2
+  -- as 'other'. Rows with a stamp beyond the meta 'counted_to' are missing in lifetime and rollup.
+  ALTER TABLE ledger ADD COLUMN stamp INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE ledger ADD COLUMN counted_as INTEGER NOT NULL DEFAULT 0;
+  `,
 ];
 
 const Meta = z.object({ value: z.number() });

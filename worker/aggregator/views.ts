@@ -189,7 +189,8 @@ export class Views {
   }
 
   dataSummary(sizeBytes: number): DataSummary {
-    const { ledger, cells, epochs } = this.#stores;
+    const { ledger, cells, epochs, intake } = this.#stores;
+    intake.checkpoint(Date.now());
     return dataSummary({
       logs: ledger.summary(),
       metrics: cells.summary(),

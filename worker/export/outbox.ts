@@ -34,6 +34,9 @@ export type TakeLimits = { items: number; bytes: number; bytesOf: (row: AnyRow) 
 const Newest = z.object({ seq: z.number().nullable() });
 const Waiting = z.object({ first: z.number().nullable(), items: z.number() });
 const Items = z.object({ items: z.number() });
+const Position = z.object({ seq: z.number() });
+/** Entries that are read together. The largest have 80 KB, most have one record. */
+const ENTRIES_PER_READ = 50;
 const HeldRow = z.object({ request_id: z.string() });
 const Held = z.object({
   first_id: z.instanceof(ArrayBuffer).nullable(),
@@ -140,10 +143,7 @@ export class Outbox {
   take(from: Cursor, { items, bytes, bytesOf }: TakeLimits): Taken | null {
     let first: Taken | null = null;
     let sum = 0;
-    for (const found of this.#sql.exec(
-      "SELECT seq, kind, items, ids, at_ms, box FROM outbox WHERE seq >= ? ORDER BY seq",
-      from.seq,
-    )) {
+    for (const found of this.#inOrder("seq, kind, items, ids, at_ms, box", from.seq)) {
       const entry = OutboxEntry.parse(found);
       const taken: Taken = first ?? { kind: entry.kind, rows: [], items: 0, next: from };
       first = taken;
@@ -176,7 +176,7 @@ export class Outbox {
   /** Returns the cursor behind the oldest `items` records, rounded up to a whole entry. */
   behind(items: number): Cursor {
     let sum = 0;
-    for (const row of this.#sql.exec("SELECT seq, items FROM outbox ORDER BY seq")) {
+    for (const row of this.#inOrder("seq, items", Number.MIN_SAFE_INTEGER)) {
       const { seq, items: ofEntry } = Items.extend({ seq: z.number() }).parse(row);
       if (sum >= items) return { seq, offset: 0 };
       sum += ofEntry;
@@ -197,6 +197,20 @@ export class Outbox {
       requestId: first_id === null ? null : (idsOfBytes(new Uint8Array(first_id))[0] ?? null),
       samplesMs: at_ms,
     };
+  }
+
+  /**
+   * Yields entries from a position on. Reads some at a time: a cursor that is not read to its end locks
+   * the tables.
+   */
+  *#inOrder(columns: string, seq: number): Generator<unknown> {
+    const sql = `SELECT ${columns} FROM outbox WHERE seq >= ? ORDER BY seq LIMIT ${ENTRIES_PER_READ}`;
+    for (let from: number | null = seq; from !== null; ) {
+      const entries: unknown[] = this.#sql.exec(sql, from).toArray();
+      yield* entries;
+      const last: unknown = entries.length < ENTRIES_PER_READ ? undefined : entries.at(-1);
+      from = last === undefined ? null : Position.parse(last).seq + 1;
+    }
   }
 
   #insert(seq: number, entry: NewEntry): void {
