@@ -5,8 +5,15 @@
  * containers run in UTC, and the edge runs in no zone, but a contract for power follows local time.
  */
 import * as z from "zod";
-import { Currency } from "./currencies.ts";
+import { CURRENCY_CODES } from "./currencies.ts";
 import { BoxName } from "./records.ts";
+
+const currencies = new Set(CURRENCY_CODES);
+
+export const Currency = z.string().refine((code) => currencies.has(code), {
+  error: ({ input }) =>
+    `${JSON.stringify(input)} is not a currency of ISO 4217, such as "EUR" or "USD"`,
+});
 
 const HOURS_PER_DAY = 24;
 /** Far above any price in any currency, so that sums stay finite. */

@@ -6,7 +6,6 @@ import { effect, signal } from "@preact/signals";
 import { RANGES, type Range } from "../shape/history.ts";
 
 export const REFRESH_SECONDS = [1, 2, 5, 10, 15, 30, 60, 300] as const;
-export const CURRENCIES = ["EUR", "USD", "GBP", "CHF", "SEK", "JPY", "INR", "AUD", "CAD"] as const;
 
 export type Preferences = {
   /** In seconds; 0 refreshes only on request. */
@@ -15,9 +14,6 @@ export type Preferences = {
   temperature: "celsius" | "fahrenheit";
   /** GiB and MiB, or GB and MB. */
   sizes: "binary" | "decimal";
-  /** Per kWh. No cost is shown while it is null. */
-  price: number | null;
-  currency: string;
   range: Range;
 };
 
@@ -28,8 +24,6 @@ export const DEFAULTS: Preferences = {
   theme: "system",
   temperature: "celsius",
   sizes: "binary",
-  price: null,
-  currency: "EUR",
   range: "1h",
 };
 
@@ -39,14 +33,11 @@ export function preferencesOf(value: unknown): Preferences {
     typeof value === "object" && value !== null ? value : {};
   const oneOf = <T>(options: readonly T[], option: unknown, otherwise: T): T =>
     options.find((each) => each === option) ?? otherwise;
-  const { price } = fields;
   return {
     refresh: oneOf([0, ...REFRESH_SECONDS], fields.refresh, DEFAULTS.refresh),
     theme: oneOf(["system", "light", "dark"], fields.theme, DEFAULTS.theme),
     temperature: oneOf(["celsius", "fahrenheit"], fields.temperature, DEFAULTS.temperature),
     sizes: oneOf(["binary", "decimal"], fields.sizes, DEFAULTS.sizes),
-    price: typeof price === "number" && Number.isFinite(price) && price >= 0 ? price : null,
-    currency: oneOf<string>(CURRENCIES, fields.currency, DEFAULTS.currency),
     range: oneOf(RANGES, fields.range, DEFAULTS.range),
   };
 }

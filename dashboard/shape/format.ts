@@ -132,6 +132,13 @@ export const perSecond = (value: number | null): string =>
 export const tokenRate = (value: number | null): string =>
   value === null ? UNKNOWN : `${short(value)}${NARROW}tok/s`;
 
+/** Formats a mass of CO2: mg for a request, kg for a month. */
+export function co2(grams: number | null): string {
+  if (grams === null) return UNKNOWN;
+  if (grams < 1) return `${short(grams * 1_000)}${NARROW}mg CO₂`;
+  return grams < 1_000 ? `${short(grams)}${NARROW}g CO₂` : `${short(grams / 1_000)}${NARROW}kg CO₂`;
+}
+
 /**
  * Formats an amount of money. A request costs a fraction of a cent, so at least two digits of it
  * are shown.

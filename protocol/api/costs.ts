@@ -1,7 +1,6 @@
 /** `/api/costs`: what models and boxes cost, for requests and for standing by. */
 import * as z from "zod";
-import { Currency } from "../currencies.ts";
-import { Tariff, TimeZone } from "../tariff.ts";
+import { Currency, Tariff, TimeZone } from "../tariff.ts";
 import type { ApiRoute } from "./route.ts";
 import {
   Count,

@@ -121,6 +121,13 @@ export const ModelStats = z
     energy_j_per_1k_tokens: Figure.describe(
       "per 1,000 completion tokens of these requests, including the energy of their prompts",
     ),
+    cost: Figure.describe(
+      "cost of energy_j, as far as a tariff was in force; null if none of it has a price",
+    ),
+    cost_currency: z.string().nullable().describe("ISO 4217; null if the cost is unknown"),
+    cost_per_million_output: Figure.describe(
+      "cost per million completion tokens, without their prompts, as in /api/costs",
+    ),
     loaded_on: z.array(BoxName).describe("boxes that have the model in memory now"),
     installed_on: z.array(BoxName).describe("boxes that have the model on disk"),
   })

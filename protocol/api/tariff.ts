@@ -1,13 +1,17 @@
 /** `/api/tariff`: what power costs, set by an administrator and read by everyone who may read. */
 import * as z from "zod";
+import { BoxName } from "../records.ts";
 import { Tariff } from "../tariff.ts";
 import type { ApiRoute } from "./route.ts";
-import { Time } from "./shapes.ts";
+import { Figure, Time } from "./shapes.ts";
 
 /** The answers of `/api/tariff`. */
 export const TariffState = z
   .object({
     tariff: Tariff.nullable().describe("null until one is set, and after it was removed"),
+    now: z
+      .array(z.object({ box: BoxName, price_per_kwh: Figure, co2_g_per_kwh: Figure }))
+      .describe("price and CO2 of each box at this hour; null if unknown"),
     changed_at: Time.nullable().describe("when it was last changed; null if it never was"),
   })
   .meta({ id: "TariffState" });

@@ -1,24 +1,62 @@
 /** The settings of the browser and the edge, and the stored data. */
 import { expect, test } from "vitest";
+import { Costs } from "../../protocol/api/costs.ts";
 import { DataSummary } from "../../protocol/api/data.ts";
+import { TariffState } from "../../protocol/api/tariff.ts";
 import { callModel, edgeUrl, useBrowser, Viewer } from "./viewer.ts";
 
 useBrowser();
 
-test("keeps theme, units, price and refresh interval after a reload", async () => {
+test("keeps theme, units and refresh interval after a reload", async () => {
   await using viewer = await Viewer.open("#/settings", { colorScheme: "light" });
   const { page } = viewer;
   await page.getByRole("button", { name: "Dark", exact: true }).click();
   await page.getByRole("button", { name: "°F" }).click();
-  await page.getByRole("spinbutton", { name: "Price per kWh" }).fill("0.30");
   await page.getByRole("combobox", { name: "Refresh interval" }).selectOption("1");
   await page.reload();
-  await page.getByText("Price per kWh", { exact: true }).waitFor();
+  await page.getByText("Price per kWh", { exact: true }).first().waitFor();
   expect(await page.evaluate("document.documentElement.dataset.theme")).toBe("dark");
   await page.getByText("Live, every 1").waitFor();
   await page.goto(`${edgeUrl()}/#/system`);
   await page.getByText("°F").first().waitFor();
-  await page.getByText(/€[\d.]+ per day at this rate/).waitFor();
+});
+
+test("sets a price per kWh by hour, shows what is wrong with it, and then the costs", async () => {
+  await using viewer = await Viewer.open("#/settings");
+  const { page } = viewer;
+  const region = page.locator("form.tariff");
+  const price = (name: string) => region.getByRole("spinbutton", { name, exact: true });
+  await price("Price per kWh").fill("0.30");
+  await price("Grams of CO₂ per kWh").fill("380");
+  await region.getByRole("button", { name: "Add hours" }).click();
+  await price("Price 2 per kWh").fill("0.2");
+  await region.getByRole("combobox", { name: "Price 2 per kWh: to" }).selectOption("4");
+  await region.getByRole("button", { name: "Save price" }).click();
+  await region.getByText("default.prices: hours without a price: 4, 5.").waitFor();
+  await region.getByRole("button", { name: "Remove Price 2 per kWh" }).click();
+  await region.getByRole("combobox", { name: "Currency" }).selectOption("USD");
+  await price("Price to compare with, per million tokens of prompts").fill("0.5");
+  await price("Price to compare with, per million generated tokens").fill("1.5");
+  await region.getByRole("button", { name: "Save price" }).click();
+  await region.getByText("Saved. It applies from now on.").waitFor();
+  const { tariff } = TariffState.parse(await (await fetch(`${edgeUrl()}/api/tariff`)).json());
+  expect(tariff).toMatchObject({
+    currency: "USD",
+    default: { prices: [{ from: 0, to: 24, price_per_kwh: 0.3 }], co2_g_per_kwh: 380 },
+    compared_with: { input_per_million: 0.5, output_per_million: 1.5 },
+  });
+  await page.goto(`${edgeUrl()}/#/system`);
+  await page.getByText(/\$[\d.]+ per day at this rate/).waitFor();
+  const table = page.getByRole("region", { name: "Table of energy and costs" });
+  await table.getByRole("columnheader", { name: "Same tokens at your price" }).waitFor();
+  // The table shows the figures of the API.
+  await page.getByRole("button", { name: "Box", exact: true }).click();
+  const { rows } = Costs.parse(await (await fetch(`${edgeUrl()}/api/costs?by=box`)).json());
+  for (const { group } of rows.filter((row) => row.group !== null))
+    await table.getByRole("rowheader", { name: String(group), exact: true }).waitFor();
+  await page.goto(`${edgeUrl()}/#/settings`);
+  await region.getByRole("button", { name: "Remove price" }).click();
+  await region.getByText("Removed.").waitFor();
 });
 
 test("sends no request with refresh off until the button is pressed", async () => {

@@ -29,7 +29,7 @@ import type { EdgeSettings, Hello } from "../../protocol/messages.ts";
 import type { ReportedRecord, RequestRecord } from "../../protocol/records.ts";
 import type { Tariff } from "../../protocol/tariff.ts";
 import type { Span } from "../answers/history.ts";
-import { type TariffRefusal, tariffState } from "../answers/tariff.ts";
+import type { TariffRefusal } from "../answers/tariff.ts";
 import { requestCost } from "../counting/pricing.ts";
 import type { Bindings } from "../env.ts";
 import type { RegisteredBox } from "../registered-box.ts";
@@ -254,7 +254,7 @@ export class Aggregator extends DurableObject<Bindings> {
   }
 
   tariff(): TariffState {
-    return tariffState(this.#stores.tariffs.newest());
+    return this.#views.tariff();
   }
 
   putTariff(tariff: Tariff | null, configured: readonly string[]): TariffRefusal | null {

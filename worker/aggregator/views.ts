@@ -6,6 +6,7 @@ import type { Live as LivePage } from "../../protocol/api/live.ts";
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
 import type { CurrentStats, HistoryPoint, Models } from "../../protocol/api/stats.ts";
 import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.ts";
+import type { TariffState } from "../../protocol/api/tariff.ts";
 import { boxesState } from "../answers/boxes.ts";
 import type { Observed } from "../answers/concerns.ts";
 import { costRows } from "../answers/costs.ts";
@@ -18,6 +19,7 @@ import { cellsOf, endOf, historyOf, type Span } from "../answers/history.ts";
 import { currentStats, modelStats, recentOf } from "../answers/stats.ts";
 import { systemState } from "../answers/system.ts";
 import { systemHistoryOf } from "../answers/system-history.ts";
+import { tariffState } from "../answers/tariff.ts";
 import { shortName } from "../counting/model-key.ts";
 import { scrape } from "../exposition/scrape.ts";
 import { render } from "../exposition/text.ts";
@@ -86,7 +88,8 @@ export class Views {
   }
 
   models(): Models {
-    return modelStats(this.#stores.intake.lifetime(), this.#stores.registry.boxes());
+    const { intake, registry, tariffs } = this.#stores;
+    return modelStats(intake.lifetime(), registry.boxes(), tariffs.currency());
   }
 
   gpu(box: string | undefined): Gpu {
@@ -112,6 +115,12 @@ export class Views {
       in_flight,
       sinceMs: this.#stores.createdAtMs,
     };
+  }
+
+  tariff(): TariffState {
+    const { tariffs, registry } = this.#stores;
+    const names = registry.boxes().map(({ name }) => name);
+    return tariffState(tariffs.all(), names, Date.now());
   }
 
   costs(query: CostsQuery): Costs | { invalid: string } {

@@ -84,10 +84,27 @@ export function recentOf(minutes: number, cells: readonly { cell: Cell }[]): Liv
   };
 }
 
+const MILLION = 1e6;
+
+function costOf(
+  { spent }: Cell,
+  currency: string | null,
+): Pick<ModelStats, "cost" | "cost_currency" | "cost_per_million_output"> {
+  if (currency === null || spent.costJ === 0)
+    return { cost: null, cost_currency: null, cost_per_million_output: null };
+  const { cost, completionCost, pricedCompletionTokens: tokens } = spent;
+  return {
+    cost,
+    cost_currency: currency,
+    cost_per_million_output: tokens === 0 ? null : (completionCost / tokens) * MILLION,
+  };
+}
+
 /** Returns the requested models, most used first. Leaves out requests without a model. */
 export function modelStats(
   lifetime: readonly ModelCell[],
   boxes: readonly RegisteredBox[],
+  currency: string | null,
 ): Models {
   const up = boxes.filter(({ state }) => state !== "down");
   const models = byModel(lifetime)
@@ -107,6 +124,7 @@ export function modelStats(
         energy_j: cell.energyRequests === 0 ? null : rounded(cell.energyJ),
         energy_requests: cell.energyRequests,
         energy_j_per_1k_tokens: roundedOrNull(cell.energyPerThousandTokensJ),
+        ...costOf(cell, currency),
         loaded_on: up.filter((box) => isLoadedOn(box, model)).map(({ name }) => name),
         installed_on: up.filter((box) => isInstalledOn(box, model)).map(({ name }) => name),
       }),

@@ -1,13 +1,28 @@
 /** The answers of `/api/tariff`, and why a tariff is refused. */
 import type { TariffState } from "../../protocol/api/tariff.ts";
 import type { Tariff } from "../../protocol/tariff.ts";
-import type { TariffVersion } from "../counting/pricing.ts";
+import { JOULES_PER_KWH, pricingOf, type TariffVersion } from "../counting/pricing.ts";
 import { isoOf } from "./figures.ts";
 
-export const tariffState = (newest: TariffVersion | null): TariffState => ({
-  tariff: newest?.tariff ?? null,
-  changed_at: newest === null ? null : isoOf(newest.since_ms),
-});
+export function tariffState(
+  versions: readonly TariffVersion[],
+  boxes: readonly string[],
+  nowMs: number,
+): TariffState {
+  const newest = versions.at(-1);
+  return {
+    tariff: newest?.tariff ?? null,
+    now: boxes.map((box) => {
+      const { cost, costJ, co2G, co2J } = pricingOf(JOULES_PER_KWH, box, nowMs, nowMs, versions);
+      return {
+        box,
+        price_per_kwh: costJ > 0 ? cost : null,
+        co2_g_per_kwh: co2J > 0 ? co2G : null,
+      };
+    }),
+    changed_at: newest === undefined ? null : isoOf(newest.since_ms),
+  };
+}
 
 /** The failure of the call that would set the tariff. */
 export type TariffRefusal =

@@ -1,6 +1,5 @@
 /** The usage of each model since the metrics were last cleared. */
 import type { ModelStats } from "../../../protocol/api/stats.ts";
-import { preferences } from "../../data/preferences.ts";
 import { useQuery } from "../../data/query.ts";
 import { Ago, Empty, FailureNote, Section, Skeleton, TableScroll } from "../../parts/basics.tsx";
 import {
@@ -13,7 +12,6 @@ import {
   tokenRate,
   UNKNOWN,
 } from "../../shape/format.ts";
-import { costOf } from "../../shape/power.ts";
 
 const FIGURES = [
   "Requests",
@@ -95,20 +93,18 @@ export function Statistics() {
 }
 
 /**
- * Energy, with its cost if a price is set: per million tokens, like the prices of hosted models.
+ * Energy, with its cost if it has a price: per million tokens, like the prices of hosted models.
  */
-function Energy({ model: { energy_j, energy_j_per_1k_tokens } }: { model: ModelStats }) {
-  const { price, currency } = preferences.value;
-  const cost = (joules: number | null) =>
-    joules === null || price === null ? UNKNOWN : money(costOf(joules, price), currency);
+function Energy({ model }: { model: ModelStats }) {
+  const { energy_j, energy_j_per_1k_tokens, cost, cost_currency, cost_per_million_output } = model;
+  const moneyOf = (amount: number | null) =>
+    amount === null || cost_currency === null ? UNKNOWN : money(amount, cost_currency);
   return (
     <>
       {energy(energy_j)} / {energy(energy_j_per_1k_tokens)}
-      {energy_j !== null && price !== null && (
+      {cost !== null && (
         <div class="quiet">
-          {cost(energy_j)} /{" "}
-          {cost(energy_j_per_1k_tokens === null ? null : 1_000 * energy_j_per_1k_tokens)} per 1M
-          generated
+          {moneyOf(cost)} / {moneyOf(cost_per_million_output)} per 1M generated
         </div>
       )}
     </>

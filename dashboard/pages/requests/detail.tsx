@@ -4,10 +4,10 @@
  */
 import type { ComponentChildren } from "preact";
 import type { LogEntry } from "../../../protocol/api/logs.ts";
-import { preferences } from "../../data/preferences.ts";
 import { useQuery } from "../../data/query.ts";
 import { CopyButton, Empty, FailureNote, Skeleton } from "../../parts/basics.tsx";
 import {
+  co2,
   count,
   duration,
   energy,
@@ -16,7 +16,6 @@ import {
   tokenRate,
   UNKNOWN,
 } from "../../shape/format.ts";
-import { costOf } from "../../shape/power.ts";
 import { WaterfallTable } from "./waterfall.tsx";
 
 export function Detail({ id }: { id: string }) {
@@ -89,11 +88,11 @@ const Facts = ({ facts }: { facts: Fact[] }) => (
   </dl>
 );
 
-/** The request's share of the GPUs' energy, with its cost if a price is set. */
-function energyOf({ energy_j, energy_method }: LogEntry): string {
-  const { price, currency } = preferences.value;
+/** The request's share of the GPUs' energy, with its cost if a tariff was in force. */
+function energyOf({ energy_j, energy_method, cost, cost_currency, co2_g }: LogEntry): string {
   const parts = [energy(energy_j)];
-  if (energy_j !== null && price !== null) parts.push(money(costOf(energy_j, price), currency));
+  if (cost !== null && cost_currency !== null) parts.push(money(cost, cost_currency));
+  if (co2_g !== null) parts.push(co2(co2_g));
   if (energy_method !== null) parts.push(MEASURED_FROM[energy_method]);
   return parts.join(", ");
 }

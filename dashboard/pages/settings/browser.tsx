@@ -3,7 +3,6 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { errorMessage } from "../../data/api.ts";
 import {
-  CURRENCIES,
   type Preferences,
   preferences,
   REFRESH_SECONDS,
@@ -26,7 +25,7 @@ const optionsOf = <T extends string>(
 ): { value: T; name: string }[] => values.map((value) => ({ value, name: names[value] }));
 
 export function ThisBrowser({ isSignedIn }: { isSignedIn: boolean }) {
-  const { refresh, theme, temperature, sizes, price, currency } = preferences.value;
+  const { refresh, theme, temperature, sizes } = preferences.value;
   const [failure, setFailure] = useState<string | null>(null);
   const leave = () =>
     signOut().catch((error: unknown) => setFailure(`Could not sign out. ${errorMessage(error)}`));
@@ -79,30 +78,6 @@ export function ThisBrowser({ isSignedIn }: { isSignedIn: boolean }) {
             choose={(chosen: Preferences["sizes"]) => setPreferences({ sizes: chosen })}
           />
         </Line>
-        <Line name="Price per kWh">
-          <input
-            class="price"
-            type="number"
-            min="0"
-            step="0.01"
-            inputMode="decimal"
-            placeholder="None"
-            aria-label="Price per kWh"
-            defaultValue={price ?? ""}
-            onInput={(event) => setPreferences({ price: priceOf(event.currentTarget.value) })}
-          />
-          <select
-            aria-label="Currency"
-            value={currency}
-            onChange={(event) => setPreferences({ currency: event.currentTarget.value })}
-          >
-            {CURRENCIES.map((each) => (
-              <option key={each} value={each}>
-                {each}
-              </option>
-            ))}
-          </select>
-        </Line>
         {isSignedIn && (
           <Line name="Session">
             <button type="button" onClick={leave}>
@@ -118,9 +93,4 @@ export function ThisBrowser({ isSignedIn }: { isSignedIn: boolean }) {
       </div>
     </Section>
   );
-}
-
-function priceOf(typed: string): number | null {
-  const price = Number(typed);
-  return typed === "" || !Number.isFinite(price) || price < 0 ? null : price;
 }

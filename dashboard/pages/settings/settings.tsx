@@ -5,6 +5,7 @@ import { ThisBrowser } from "./browser.tsx";
 import { Configuration } from "./configuration.tsx";
 import { Connect } from "./connect.tsx";
 import { StoredData } from "./data.tsx";
+import { TariffSettings } from "./tariff.tsx";
 
 export function SettingsPage() {
   const { data: config, error, refetch } = useQuery("/api/config", {}, 30_000);
@@ -12,6 +13,7 @@ export function SettingsPage() {
   return (
     <div class="settings">
       <ThisBrowser isSignedIn={config?.auth_mode === "keys"} />
+      <TariffSettings isAdmin={isAdmin} />
       <Connect />
       {config !== null ? (
         <Configuration config={config} isAdmin={isAdmin} changed={refetch} />

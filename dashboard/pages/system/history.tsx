@@ -59,7 +59,7 @@ export function MachineHistory({ box, hasStore }: { box: string; hasStore: boole
           label="History range"
           options={options}
           chosen={range}
-          choose={(chosen) => replaceQuery("system", { box, range: chosen })}
+          choose={(chosen) => replaceQuery("system", { ...place.value.query, range: chosen })}
         />
       }
     >

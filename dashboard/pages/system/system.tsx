@@ -4,6 +4,7 @@ import { place, replaceQuery } from "../../data/place.ts";
 import { useQuery } from "../../data/query.ts";
 import { Section, Skeleton } from "../../parts/basics.tsx";
 import { NoBox } from "../../parts/install.tsx";
+import { EnergyCosts } from "./costs.tsx";
 import { GpuCard } from "./gpu-card.tsx";
 import { MachineHistory } from "./history.tsx";
 import { MachineCard } from "./machine-card.tsx";
@@ -11,6 +12,7 @@ import { EnergySpent, PowerNow } from "./power.tsx";
 
 export function SystemPage() {
   const config = useQuery("/api/config", {}, null);
+  const tariff = useQuery("/api/tariff", {}, 60_000);
   const isAdmin = config.data?.scopes.includes("admin") ?? false;
   const latest = live.value;
   if (latest === null) return <Skeleton lines={4} tall />;
@@ -41,7 +43,7 @@ export function SystemPage() {
   return (
     <>
       <Section title="GPUs" aside={pick}>
-        <PowerNow gpus={gpus} />
+        <PowerNow gpus={gpus} tariff={tariff.data} />
         <EnergySpent boxes={shown} />
         <ul class="cards">
           {gpus.map((gpu) => (
@@ -54,6 +56,7 @@ export function SystemPage() {
           </p>
         ))}
       </Section>
+      <EnergyCosts box={chosen} hasTariff={(tariff.data?.tariff ?? null) !== null} />
       <MachineHistory box={chosen} hasStore={health.sinks.length > 0} />
       <Section title="Machines">
         <ul class="cards">

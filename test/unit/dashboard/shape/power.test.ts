@@ -1,10 +1,23 @@
 import { expect, test } from "vitest";
-import { costOf, costPerDay, energySpent, sumKnown } from "../../../../dashboard/shape/power.ts";
+import { costPerDay, energySpent, sumKnown } from "../../../../dashboard/shape/power.ts";
 
-test("leaves unknown power out of the sum and converts power to cost per kWh", () => {
+test("leaves unknown power out of the sum", () => {
   expect([sumKnown([100, null, 50]), sumKnown([null])]).toEqual([150, null]);
-  expect(costPerDay(1_000, 0.3)).toBeCloseTo(7.2);
-  expect(costOf(3_600_000, 0.3)).toBeCloseTo(0.3);
+});
+
+test("converts the power and the price of each box to the cost of a day", () => {
+  const now = [
+    { box: "atlas", price_per_kwh: 0.3, co2_g_per_kwh: null },
+    { box: "basil", price_per_kwh: 0, co2_g_per_kwh: null },
+    { box: "zeus", price_per_kwh: null, co2_g_per_kwh: null },
+  ];
+  const gpu = (box: string, power_draw_w: number | null) => ({ box, power_draw_w });
+  expect(
+    costPerDay([gpu("atlas", 400), gpu("atlas", 600), gpu("basil", 500)], { now }),
+  ).toBeCloseTo(7.2);
+  expect(costPerDay([gpu("basil", 500)], { now })).toBe(0);
+  for (const unknown of [gpu("zeus", 1), gpu("nowhere", 1), gpu("atlas", null)])
+    expect(costPerDay([gpu("atlas", 400), unknown], { now })).toBeNull();
 });
 
 test("divides the energy of all boxes into requests, unused models and idle time", () => {
