@@ -192,6 +192,7 @@ test("requests keep their costs for 13 months, when their cells are gone", async
   const DAY_MS = 86_400_000;
   await new Promise((resolve) => setTimeout(resolve, 2));
   await aggregator.ingest([record("big", 2), record("small", 1), record("big", 3)]);
+  await aggregator.dataSummary(); // writes the cells
   const before = await costsOf(aggregator);
   const after = async (days: number) =>
     runInDurableObject(aggregator, async (_instance: Aggregator, { storage }) => {
