@@ -98,11 +98,16 @@ export const NOTICE_MS = 3_000;
 export const GRACE_MS = 30_000;
 
 /**
- * A new call waits this long for a box whose agent was lost a moment ago, and then fails as
- * box_down. A cut path is back within a fraction of this, an agent that its service manager
- * restarts within all of it.
+ * A new call waits this long for a box whose agent drains or was lost a moment ago, if no other box
+ * can serve it, and then fails. A cut path is back within a fraction of this.
  */
 export const RECONNECT_MS = 3_000;
+
+/**
+ * The same for the only box that has the model. A service manager restarts an agent within this, and
+ * a caller would have to wait anyway.
+ */
+export const ONLY_HOLDER_MS = 10_000;
 
 /**
  * After the first bytes of a stream, later bytes of all streams of a box share one message per

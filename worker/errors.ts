@@ -36,6 +36,7 @@ export type FailureReason =
   /** The body arrives so slowly that it holds up others. */
   | { reason: "upload_too_slow" }
   | { reason: "no_box" }
+  | { reason: "holders_away"; model: string; boxes: string[] }
   | { reason: "box_down"; box: string }
   | { reason: "box_connected"; box: string }
   | { reason: "agent_too_old"; box: string; version: string }
@@ -178,6 +179,14 @@ export function wireErrorOf(failure: FailureReason): WireError {
         503,
         "no_box",
         "No box is connected. Start an agent beside an Ollama; the README describes how.",
+        RETRY,
+      );
+    case "holders_away":
+      return byGateway(
+        503,
+        "box_down",
+        `The model ${failure.model} is on ${failure.boxes.join(", ")}, which is not connected. ` +
+          "Check that the agent is running there.",
         RETRY,
       );
     case "box_connected":

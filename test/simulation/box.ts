@@ -3,7 +3,7 @@
  * sockets that outlive its memory.
  */
 
-import { HEARTBEAT_MS } from "../../protocol/limits.ts";
+import { HEARTBEAT_MS, RECONNECT_MS } from "../../protocol/limits.ts";
 import type { ReportedRecord, RequestRecord } from "../../protocol/records.ts";
 import { Relay } from "../../worker/box/relay.ts";
 import type { BoxRegistry } from "../../worker/box/reports.ts";
@@ -57,7 +57,7 @@ export class SimulatedBox {
   attach(end: End, { id, isResume, carried }: StreamRequest, answer: Parameters<Take>[1]): void {
     const core = this.#core;
     const decide = async () => {
-      const hasWaited = !isResume && (await core.agentBack());
+      const hasWaited = !isResume && (await core.agentBack(RECONNECT_MS));
       if (core !== this.#core) return; // lost with the object, and the link with it
       this.#undecided.delete(end);
       if (!isResume && core.refusal("box") !== null) return answer("refused");

@@ -3,6 +3,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { FrameType, jsonBytes, NO_PAYLOAD, TUNNEL, tunnelFrame } from "../../protocol/frames.ts";
+import { HEARTBEAT_MS } from "../../protocol/limits.ts";
 import type { Aggregator } from "../../worker/aggregator/aggregator.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import type { Box } from "../../worker/box/box.ts";
@@ -152,12 +153,33 @@ test("refuses new calls to a box that drains", async () => {
   await eventually(async () =>
     (await env.BOX.getByName("tired").status()).isDraining ? true : undefined,
   );
-  const answer = await chat("tired");
+  const answering = chat("tired");
+  const alive = setInterval(() => agent.socket.send("ping"), HEARTBEAT_MS);
+  const answer = await answering.finally(() => clearInterval(alive));
   expect(answer.status).toBe(503);
   expect(answer.headers.get("retry-after")).toBe("5");
   expect(await answer.json()).toEqual({
     error: "Box tired is draining and accepts no new requests. Try again later.",
   });
+});
+
+test("has calls wait for the successor of an agent that drains", async () => {
+  const agentId = crypto.randomUUID();
+  const agent = await FakeAgent.connect("restarting", agentId);
+  forgetBoxes();
+  agent.send({ type: FrameType.drain, stream: TUNNEL, seq: 0, payload: NO_PAYLOAD });
+  const isDraining = () =>
+    eventually(async () =>
+      (await env.BOX.getByName("restarting").status()).isDraining ? true : undefined,
+    );
+  await isDraining();
+  const answering = chat("restarting");
+  await isDraining(); // Once more: the call has reached the Box by now.
+  agent.socket.close(1000);
+  const successor = await FakeAgent.connect("restarting", agentId);
+  const { stream } = await successor.next(FrameType.open);
+  successor.answer(stream, 200, [["content-type", "text/plain"]], "served");
+  expect(await textOf(await answering)).toBe("served");
 });
 
 test("has calls wait for an agent that was lost a moment ago", async () => {

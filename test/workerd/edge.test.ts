@@ -58,6 +58,7 @@ test("passes no header of a box but type, length and retry-after, and has a brow
     "retry-after": "7",
     "x-request-id": stream,
     "x-box": "hostile",
+    "x-route-reason": "named",
     "x-content-type-options": "nosniff",
     "content-security-policy": "sandbox; default-src 'none'",
   });

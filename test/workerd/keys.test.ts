@@ -98,6 +98,8 @@ test("no answer of our own API has its type guessed or runs in a browser", async
 test("accepts a key as x-api-key or in the path, but not in the query", async () => {
   expect((await call("/ollama/api/tags", { headers: { "x-api-key": CALLER } })).status).toBe(503);
   expect((await call(`/ollama/k/${CALLER}/api/tags`)).status).toBe(503);
+  expect((await call(`/ollama/k/${CALLER}/@nobody/api/tags`)).status).toBe(404);
+  expect((await call(`/ollama/k/${CALLER}x/@nobody/api/tags`)).status).toBe(401);
   expect((await call(`/ollama/k/${CALLER}x/api/tags`)).status).toBe(401);
   expect((await call(`/ollama/api/tags?key=${CALLER}`)).status).toBe(401);
 });

@@ -212,9 +212,12 @@ test("counts each successful pull as one download, however often its record arri
 test("leaves no trace of a download whose transaction failed", async () => {
   const aggregator = await freshAggregator();
   await runInDurableObject(aggregator, async (instance: Aggregator, { storage }) => {
-    storage.sql.exec("ALTER TABLE rollup RENAME TO hidden");
-    await expect(instance.ingest([pulled("a")])).rejects.toThrow("rollup");
-    storage.sql.exec("ALTER TABLE hidden RENAME TO rollup");
+    storage.sql.exec(
+      "CREATE TRIGGER full BEFORE INSERT ON ledger WHEN NEW.model = 'last' BEGIN SELECT RAISE(ABORT, 'disk is full'); END",
+    );
+    const last = recordOf(Date.now(), { model: "last" });
+    await expect(instance.ingest([pulled("a"), last])).rejects.toThrow("disk is full");
+    storage.sql.exec("DROP TRIGGER full");
   });
   expect((await aggregator.repositoryList({})).total).toBe(0);
   await aggregator.ingest([pulled("a")]);

@@ -57,6 +57,27 @@ const REFUSED: [name: string, path: string, init: RequestInit, status: number, b
     { error: "There is no box named nobody." },
   ],
   [
+    "an unknown box in the path",
+    "/ollama/@nobody/api/tags",
+    {},
+    404,
+    { error: "There is no box named nobody." },
+  ],
+  [
+    "two boxes",
+    "/ollama/@one/api/tags",
+    { headers: { "x-box": "other" } },
+    400,
+    { error: 'The path names box "one", and the header X-Box another one. Name only one.' },
+  ],
+  [
+    "an invalid box name in the path",
+    "/ollama/@-x/api/tags",
+    {},
+    400,
+    { error: 'The path has an invalid box name: "-x".' },
+  ],
+  [
     "an invalid box name",
     "/ollama/api/tags",
     { headers: { "x-box": "../x" } },

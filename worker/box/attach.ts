@@ -7,6 +7,7 @@
  * to the Box, and not for a second one.
  */
 import { encodeFrames, type Frame, HEADER_BYTES, type StreamId } from "../../protocol/frames.ts";
+import { RECONNECT_MS } from "../../protocol/limits.ts";
 
 export type Attach = {
   box: string;
@@ -15,20 +16,21 @@ export type Attach = {
   isResume: boolean;
   /** Its OPEN allows the agent to keep text. */
   keepsText: boolean;
-  /** If the agent was lost a moment ago, the stream waits for it instead of trying another box. */
-  waits: boolean;
+  /** If the agent drains or was lost a moment ago, the stream waits for it, up to this time. */
+  waitMs: number;
 };
 
-export const attachUrl = ({ box, id, isResume, keepsText, waits }: Attach): string =>
+export const attachUrl = ({ box, id, isResume, keepsText, waitMs }: Attach): string =>
   `https://box/attach?box=${encodeURIComponent(box)}&stream=${id}` +
-  `${isResume ? "&resume=1" : ""}${keepsText ? "&keep_text=1" : ""}${waits ? "" : "&wait=0"}`;
+  `${isResume ? "&resume=1" : ""}${keepsText ? "&keep_text=1" : ""}&wait=${waitMs}`;
 
 export const attachOf = ({ searchParams }: URL): Attach => ({
   box: searchParams.get("box") ?? "",
   id: searchParams.get("stream") ?? "",
   isResume: searchParams.get("resume") === "1",
   keepsText: searchParams.get("keep_text") === "1",
-  waits: searchParams.get("wait") !== "0",
+  // An older Worker omits the time.
+  waitMs: Number(searchParams.get("wait") ?? RECONNECT_MS),
 });
 
 /**

@@ -52,11 +52,11 @@ export class Box extends DurableObject<Bindings> {
         headers: { "sec-websocket-protocol": SUBPROTOCOL },
       });
     }
-    const { box, id, isResume, keepsText, waits } = attachOf(url);
+    const { box, id, isResume, keepsText, waitMs } = attachOf(url);
     let carried = isResume ? null : carriedIn(request.headers);
     if (!isResume) {
       // After a wait, the time in the OPEN is wrong. The Worker sends another one.
-      if (waits && (await this.#core.agentBack())) carried = null;
+      if (waitMs > 0 && (await this.#core.agentBack(waitMs))) carried = null;
       const refusal = this.#core.refusal(box);
       if (refusal !== null) return errorResponse("api", refusal, id);
       if (keepsText && this.#core.forbidsText) return new Response(null, { status: TEXT_IS_OFF });

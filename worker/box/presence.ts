@@ -1,8 +1,9 @@
 /**
  * The presence of a box's agent: the socket that is its own, whether it is alive, and how long ago
- * it was lost. An agent that was lost a moment ago is awaited, because it nearly always comes back.
+ * it was lost. An agent that drains, or was lost a moment ago, is awaited, because it nearly always
+ * comes back.
  */
-import { RECONNECT_MS, SILENCE_MS } from "../../protocol/limits.ts";
+import { SILENCE_MS } from "../../protocol/limits.ts";
 import { agentOf, type BoxSockets, isOpen, type RelaySocket, type SocketHost } from "./sockets.ts";
 
 /** Private close code (4000-4999). The agent logs the reason. */
@@ -68,13 +69,16 @@ export class AgentPresence<Socket extends RelaySocket> {
   }
 
   /**
-   * Waits for an agent that was lost a moment ago: it nearly always comes back in time. Returns
-   * whether it had to.
+   * Waits for an agent that drains or was lost a moment ago: it nearly always comes back in time.
+   * Returns whether it had to.
+   * @param waitMs  since it was lost, or from now while it drains
    */
-  async back(): Promise<boolean> {
-    const { now, wait } = this.#shell;
-    if (this.live() !== null) return false;
-    const leftMs = this.#lostMs + RECONNECT_MS - now();
+  async back(waitMs: number): Promise<boolean> {
+    const { sockets: host, now, wait } = this.#shell;
+    const agent = this.live();
+    if (agent !== null && !agentOf(host, agent).isDraining) return false;
+    const sinceMs = agent === null ? this.#lostMs : now();
+    const leftMs = sinceMs + waitMs - now();
     if (leftMs > 0)
       await Promise.race([
         new Promise<void>((resolve) => this.#awaiting.push(resolve)),

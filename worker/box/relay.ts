@@ -84,9 +84,9 @@ export class Relay<Socket extends RelaySocket> {
     });
   }
 
-  /** Waits for an agent that was lost a moment ago. Returns whether it had to. */
-  agentBack(): Promise<boolean> {
-    return this.#agent.back();
+  /** Waits for an agent that drains or was lost a moment ago. Returns whether it had to. */
+  agentBack(waitMs: number): Promise<boolean> {
+    return this.#agent.back(waitMs);
   }
 
   /** Returns why the box cannot take a new stream; null if it can. */

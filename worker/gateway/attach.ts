@@ -6,6 +6,7 @@
  * another box takes it, and otherwise before the call fails.
  */
 import type { Frame } from "../../protocol/frames.ts";
+import { ONLY_HOLDER_MS, RECONNECT_MS } from "../../protocol/limits.ts";
 import type { Fleet } from "../aggregator/fleet.ts";
 import {
   type Attach,
@@ -19,7 +20,7 @@ import { boxStubOf } from "../box/stub.ts";
 import type { Bindings } from "../env.ts";
 import { type FailureReason, GatewayError } from "../errors.ts";
 import { inForce, settingsOf } from "../settings.ts";
-import { canServe, chooseBoxes, holds } from "./choose.ts";
+import { type BoxChoice, canServe, chooseBoxes, holdersOf, holds } from "./choose.ts";
 import { openStreams } from "./fleet.ts";
 import {
   correctBox,
@@ -35,13 +36,14 @@ export type Wish = {
   id: string;
   /** The box that the caller chose; null for the best one. */
   wantedBox: string | null;
+  /** The model that must be on the box; null if the call needs none. */
   model: string | null;
   /** When the call was accepted, unix ms. */
   startedMs: number;
 };
 
 /** A box that took the call, and its stream there. */
-export type Place = { box: string; stream: EdgeStream; fleet: Fleet };
+export type Place = BoxChoice & { stream: EdgeStream; fleet: Fleet };
 
 /** Makes a stream for a box, whose first frames leave now. */
 export type StreamTo = (box: string, fleet: Fleet, keepsText: boolean) => Promise<EdgeStream>;
@@ -61,42 +63,49 @@ export async function placeFor(shell: Invocation, wish: Wish, streamTo: StreamTo
     isCurrent = !canServe(boxes, wantedBox, model, ageMs);
     return !isCurrent;
   });
-  let names = candidates(known, wish);
+  let choices = candidates(known, wish);
   const mayAsk = !isCurrent && wantedBox === null;
-  if (mayAsk) names = names.filter(holdsIn(known, model));
-  const tryAt = (fleet: Fleet, boxes: readonly string[], mayWait: boolean) =>
-    tryBoxes(boxes, model, fleet, mayWait, (box, waits) => {
+  if (mayAsk) choices = choices.filter(({ box }) => holdsIn(known, model)(box));
+  const tryAt = (fleet: Fleet, boxes: readonly BoxChoice[], mayWait: boolean) =>
+    tryBoxes(boxes, fleet, mayWait, (box, waitMs) => {
       const keepsText = inForce(settingsOf(shell.env), fleet.settings).logContent === "on";
-      return beginAt(shell, { box, id: wish.id, waits, keepsText }, fleet, streamTo);
+      return beginAt(shell, { box, id: wish.id, waitMs, keepsText }, fleet, streamTo);
     });
-  let tried = await tryAt(known, names, !mayAsk);
+  let fleet = known;
+  let tried = await tryAt(known, choices, !mayAsk);
   if (tried.place === null && mayAsk) {
-    const current = await fleetFor(shell, startedMs, () => false);
-    tried = await tryAt(current, candidates(current, wish), true);
+    fleet = await fleetFor(shell, startedMs, () => false);
+    tried = await tryAt(fleet, candidates(fleet, wish), true);
   } else if (tried.refusal !== null) refreshFleet(shell);
   if (tried.place !== null) return tried.place;
-  throw tried.refusal ?? new GatewayError({ reason: "no_box" });
+  throw tried.refusal ?? new GatewayError(nobodyFor(fleet, model));
+}
+
+function nobodyFor({ boxes }: Fleet, model: string | null): FailureReason {
+  const holders = model === null ? [] : holdersOf(boxes, model);
+  return model === null || holders.length === 0
+    ? { reason: "no_box" }
+    : { reason: "holders_away", model, boxes: holders };
 }
 
 /**
  * Tries the boxes in their order.
- * @param mayWait  waits for an agent that was lost a moment ago: it nearly always returns. But if
- *   another box has the model, that one is tried first
+ * @param mayWait  waits at the last of them for an agent that drains or was lost a moment ago
  * @returns the last refusal, and the place if there is one
  */
 async function tryBoxes(
-  boxes: readonly string[],
-  model: string | null,
+  choices: readonly BoxChoice[],
   fleet: Fleet,
   mayWait: boolean,
-  begin: (box: string, waits: boolean) => Promise<EdgeStream>,
+  begin: (box: string, waitMs: number) => Promise<EdgeStream>,
 ): Promise<{ place: Place | null; refusal: GatewayError | null }> {
-  const waiting = boxes.findLast(holdsIn(fleet, model)) ?? boxes.at(-1);
   let refusal: GatewayError | null = null;
-  for (const box of boxes) {
+  for (const choice of choices) {
+    const { box } = choice;
     try {
-      const stream = await begin(box, mayWait && box === waiting);
-      return { place: { box, stream, fleet }, refusal };
+      const waits = mayWait && choice === choices.at(-1);
+      const stream = await begin(box, waits ? patienceWith(choice) : 0);
+      return { place: { ...choice, stream, fleet }, refusal };
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       const state = TRY_NEXT.get(error.failure.reason);
@@ -108,6 +117,9 @@ async function tryBoxes(
   return { place: null, refusal };
 }
 
+const patienceWith = ({ reason }: BoxChoice): number =>
+  reason === "only-holder" ? ONLY_HOLDER_MS : RECONNECT_MS;
+
 /** Without it, a box answers 404, although one that is not known yet may have the model. */
 const holdsIn =
   ({ boxes }: Fleet, model: string | null) =>
@@ -115,11 +127,11 @@ const holdsIn =
     boxes.some((box) => box.name === name && holds(box, model));
 
 /** @throws {GatewayError} `box_unknown` */
-function candidates({ boxes }: Fleet, { wantedBox, model }: Wish): string[] {
+function candidates({ boxes }: Fleet, { wantedBox, model }: Wish): BoxChoice[] {
   if (wantedBox === null) return chooseBoxes(boxes, model, openStreams, Math.random, Date.now());
   if (!boxes.some(({ name }) => name === wantedBox))
     throw new GatewayError({ reason: "box_unknown", box: wantedBox });
-  return [wantedBox];
+  return [{ box: wantedBox, reason: "named" }];
 }
 
 /** @throws {GatewayError} if the Box refuses the stream */
@@ -149,7 +161,7 @@ async function beginAt(
 
 /** Attaches a stream again, after it lost its socket. @throws {GatewayError} if the Box refuses */
 export async function attachAgain(env: Bindings, box: string, id: string): Promise<WebSocket> {
-  const to = { box, id, isResume: true, keepsText: false, waits: false };
+  const to = { box, id, isResume: true, keepsText: false, waitMs: 0 };
   const answer = await attach(env, to, []);
   if (typeof answer === "string") throw new GatewayError({ reason: "internal" });
   return answer.socket;

@@ -39,6 +39,7 @@ export function targetOf(method: string, path: string): Target {
 
 /**
  * Returns everything about the call except its body.
+ * @param pathBox  the box that the path names; null if it names none
  * @throws {GatewayError} `head_too_large`, `bad_request`
  */
 export function callOf(
@@ -46,14 +47,10 @@ export function callOf(
   { route, path, model }: Target,
   id: string,
   principal: Principal,
+  pathBox: string | null = null,
 ): Call {
   const startedMs = Date.now();
-  const wantedBox = request.headers.get("x-box");
-  if (wantedBox !== null && !BOX_NAME.test(wantedBox))
-    throw new GatewayError({
-      reason: "bad_request",
-      detail: `The header X-Box is not a valid box name: ${JSON.stringify(wantedBox.slice(0, 100))}.`,
-    });
+  const wantedBox = boxIn(request.headers, pathBox);
   checkHeadSize(request.headers);
   const headers = forwardedHeaders(request.headers, route.body);
   throwIf(headFailure(headers));
@@ -138,6 +135,24 @@ export function parsedJson(bytes: Uint8Array): unknown {
   const json = jsonOfBytes(bytes);
   if (!json.ok) throw new GatewayError(json.failure);
   return json.value;
+}
+
+/** @throws {GatewayError} `bad_request` for an invalid name, or two different ones */
+function boxIn(headers: Headers, pathBox: string | null): string | null {
+  const headerBox = headers.get("x-box");
+  const [box, place] = pathBox === null ? [headerBox, "header X-Box"] : [pathBox, "path"];
+  const shown = JSON.stringify(box?.slice(0, 100));
+  if (box !== null && !BOX_NAME.test(box))
+    throw new GatewayError({
+      reason: "bad_request",
+      detail: `The ${place} has an invalid box name: ${shown}.`,
+    });
+  if (pathBox !== null && headerBox !== null && headerBox !== pathBox)
+    throw new GatewayError({
+      reason: "bad_request",
+      detail: `The path names box ${shown}, and the header X-Box another one. Name only one.`,
+    });
+  return box;
 }
 
 /** Limits the whole head, including the headers that are not forwarded. */

@@ -1,24 +1,33 @@
 /**
  * Chooses the box that serves a call. Pure.
  *
- * A box with the model in memory answers without a cold load, which costs seconds to minutes. Warmth
- * therefore comes first, then having the model on disk, then the fewest open requests. If no box has
- * the model, any box may answer: Ollama's own 404 is the right answer in the right shape.
+ * A call for a model goes to a box that has it: any other box would answer 404 although the model
+ * exists. If no registered box has it, any box may answer: Ollama's own 404 is the right answer in the
+ * right shape.
  *
- * A box whose GPU is lost comes after the other boxes that have the model: it fails, or is slow.
- *
- * A box whose agent was lost a moment ago nearly always returns at once, so it stays a candidate and
- * the call waits for it. It comes after the boxes that are up, but before boxes without the model.
+ * Boxes whose Ollama answers come first, then those that have their GPUs, then those that are up, then
+ * those with the model in memory, which saves a load of seconds to minutes, and then those with the
+ * fewest open requests. A box whose agent drains, or was lost a moment ago, nearly always returns, so it
+ * stays a candidate and the call may wait for it.
  */
 import { withTag } from "../../protocol/inventory.ts";
-import { RECONNECT_MS } from "../../protocol/limits.ts";
+import { ONLY_HOLDER_MS, RECONNECT_MS } from "../../protocol/limits.ts";
 import type { FleetBox } from "../aggregator/fleet.ts";
 
 /**
+ * Why a call is on its box: the caller named it; no other box has the model; the model is in memory
+ * there, or only on disk; or the call needs no model, or one that no box has.
+ */
+export type RouteReason = "named" | "only-holder" | "warm" | "on-disk" | "any";
+
+export type BoxChoice = { box: string; reason: RouteReason };
+
+/**
+ * @param model        the model that must exist on the box; null if the call needs none
  * @param openStreams  open requests by box, as far as this isolate knows
  * @param random       uniform in [0, 1), to spread calls over equal boxes
  * @param nowMs        unix ms
- * @returns            names, best first; empty if no box is up or was lost a moment ago
+ * @returns            best first; empty if the boxes that could serve the call are away for longer
  */
 export function chooseBoxes(
   boxes: readonly FleetBox[],
@@ -26,38 +35,33 @@ export function chooseBoxes(
   openStreams: (box: string) => number,
   random: () => number,
   nowMs: number,
-): string[] {
+): BoxChoice[] {
   const wanted = model === null ? null : withTag(model);
-  return boxes
-    .filter(
-      (box) =>
-        box.state === "up" || (box.state === "down" && nowMs - box.last_seen_ms < RECONNECT_MS),
-    )
-    .map((box) => {
-      const warmth = warmthOf(box, wanted);
-      return {
-        name: box.name,
-        isReachable: box.is_reachable,
-        hasIt: warmth > 0,
-        hasGpu: box.has_gpus,
-        isUp: box.state === "up",
-        warmth,
-        open: openStreams(box.name),
-        tie: random(),
-      };
-    })
+  const holders = boxes.filter((box) => warmthOf(box, wanted) > 0);
+  const reasonOf = (warmth: number): RouteReason => {
+    if (warmth === 0) return "any";
+    if (holders.length === 1) return "only-holder";
+    return warmth === 2 ? "warm" : "on-disk";
+  };
+  const waitMs = holders.length === 1 ? ONLY_HOLDER_MS : RECONNECT_MS;
+  return (holders.length > 0 ? holders : boxes)
+    .filter((box) => box.state !== "down" || nowMs - box.last_seen_ms < waitMs)
+    .map((box) => ({ box, warmth: warmthOf(box, wanted), tie: random() }))
     .sort(
       (a, b) =>
-        Number(b.isReachable) - Number(a.isReachable) ||
-        Number(b.hasIt) - Number(a.hasIt) ||
-        Number(b.hasGpu) - Number(a.hasGpu) ||
-        Number(b.isUp) - Number(a.isUp) ||
+        Number(b.box.is_reachable) - Number(a.box.is_reachable) ||
+        Number(b.box.has_gpus) - Number(a.box.has_gpus) ||
+        Number(b.box.state === "up") - Number(a.box.state === "up") ||
         b.warmth - a.warmth ||
-        a.open - b.open ||
+        openStreams(a.box.name) - openStreams(b.box.name) ||
         a.tie - b.tie,
     )
-    .map(({ name }) => name);
+    .map(({ box, warmth }) => ({ box: box.name, reason: reasonOf(warmth) }));
 }
+
+/** Returns the boxes that have a model, in whatever state they are. */
+export const holdersOf = (boxes: readonly FleetBox[], model: string): string[] =>
+  boxes.filter((box) => holds(box, model)).map(({ name }) => name);
 
 /** 2 if the model is in memory, 1 if it is on disk, otherwise 0. */
 function warmthOf({ loaded, installed }: FleetBox, wanted: string | null): 0 | 1 | 2 {

@@ -36,6 +36,9 @@ export type CallBody = {
 /** Longest wait of an answer for its record. */
 const INGEST_MS = 1_000;
 
+/** Endpoints whose model need not exist before. */
+const MAKES_MODELS: ReadonlySet<string> = new Set(["/api/pull", "/api/create"]);
+
 /** Handlers of a promise whose outcome somebody else handles. */
 const UNHEARD = [() => {}, () => {}] as const;
 
@@ -74,9 +77,10 @@ export async function serve(
     open = { ...open, model: model ?? open.model, stream };
     if (bytes instanceof Uint8Array) open = { ...open, body_bytes: bytes.length };
     const streamTo = streamsOf(env, { ...call, open }, bytes, release);
-    const placing = placeFor(shell, { ...call, model: open.model }, streamTo);
+    const mustExist = MAKES_MODELS.has(open.endpoint) ? null : open.model;
+    const placing = placeFor(shell, { ...call, model: mustExist }, streamTo);
     waitUntil(placing.then(...UNHEARD)); // the agent may have the request already
-    const { box, stream: edge, fleet } = await placing;
+    const { box, reason, stream: edge, fleet } = await placing;
     open = edge.request;
     const ended = edge.ended.then(async (end) => {
       release();
@@ -94,6 +98,7 @@ export async function serve(
     if (edge.hasEnded) await ended;
     answer.headers.set("x-request-id", call.id);
     answer.headers.set("x-box", box);
+    answer.headers.set("x-route-reason", reason);
     if (fleet.boxes.some(({ name, simulated }) => name === box && simulated))
       answer.headers.set("x-simulated", "1");
     return answer;

@@ -11,25 +11,28 @@ import { routePathOf } from "../raw-path.ts";
 import { settingsOf } from "../settings.ts";
 import { methodsOf } from "./api-route.ts";
 
-/** Splits `/ollama/…`, `/ollama/k/<key>/…` and `/v1/…` into the path on Ollama and the key, if any. */
-function splitPath(raw: string): { path: string; key: string | null } {
-  const keyed = /^\/ollama\/k\/([^/]+)(\/.*)?$/.exec(raw);
-  if (keyed !== null) return { key: keyed[1] ?? "", path: keyed[2] ?? "/" };
-  if (raw === "/ollama") return { key: null, path: "/" };
-  return { key: null, path: raw.startsWith("/ollama/") ? raw.slice("/ollama".length) : raw };
+/**
+ * Splits `/ollama/…` and `/v1/…` into the path on Ollama, and the key and the box in front of it:
+ * `/ollama/k/<key>/@<box>/…`, for clients that cannot send headers. Each is null if the path has none.
+ */
+function splitPath(raw: string): { path: string; key: string | null; box: string | null } {
+  const found = /^\/ollama(?:\/k\/([^/]+))?(?:\/(?:@|%40)([^/]+))?(\/.*)?$/.exec(raw);
+  if (found === null) return { path: raw, key: null, box: null };
+  const [, key = null, box = null, path = "/"] = found;
+  return { path, key, box };
 }
 
 async function gateway(c: Context<Env>): Promise<Response> {
   const request = c.req.raw;
   const settings = settingsOf(c.env);
-  const { path, key } = splitPath(routePathOf(request));
+  const { path, key, box } = splitPath(routePathOf(request));
   // The `ollama` command looks for a server first, and cannot show why a HEAD was refused. Its next
   // call can.
   if (request.method === "HEAD" && path === "/" && settings.authMode === "keys")
     return new Response(null);
   const principal = await principalOf(request, settings, key);
   const target = targetOf(request.method, path);
-  const call = callOf(request, target, c.get("requestId"), principal);
+  const call = callOf(request, target, c.get("requestId"), principal, box);
   const answer = await serve(invocationOf(c), call, () => bodyOf(request, target.route, principal));
   const showsPaths = target.route.path === "/api/show" && !principal.scopes.has("admin");
   return showsPaths ? withoutLocalPaths(answer) : answer;

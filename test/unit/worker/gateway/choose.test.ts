@@ -1,6 +1,12 @@
 import { expect, test } from "vitest";
+import { ONLY_HOLDER_MS, RECONNECT_MS } from "../../../../protocol/limits.ts";
 import type { FleetBox } from "../../../../worker/aggregator/fleet.ts";
-import { canServe, chooseBoxes } from "../../../../worker/gateway/choose.ts";
+import {
+  canServe,
+  chooseBoxes,
+  holdersOf,
+  type RouteReason,
+} from "../../../../worker/gateway/choose.ts";
 
 const NOW_MS = 1_800_000_000_000;
 
@@ -24,7 +30,7 @@ const box = (
     ...rest,
   };
 };
-const choose = (boxes: FleetBox[], wanted: string | null, open: Record<string, number> = {}) =>
+const chosen = (boxes: FleetBox[], wanted: string | null, open: Record<string, number> = {}) =>
   chooseBoxes(
     boxes,
     wanted,
@@ -32,14 +38,15 @@ const choose = (boxes: FleetBox[], wanted: string | null, open: Record<string, n
     () => 0.5,
     NOW_MS,
   );
+const choose = (...call: Parameters<typeof chosen>) => chosen(...call).map(({ box }) => box);
 
-test("ranks a box with the model in memory before one with it on disk, and that before one without it", () => {
+test("ranks a box with the model in memory before one with it on disk, and never one without it", () => {
   const boxes = [
     box("none", []),
     box("disk", ["llama3.2:latest"]),
     box("warm", ["llama3.2:latest"], ["llama3.2:latest"]),
   ];
-  expect(choose(boxes, "llama3.2")).toEqual(["warm", "disk", "none"]);
+  expect(choose(boxes, "llama3.2")).toEqual(["warm", "disk"]);
 });
 
 test("ranks equal boxes by their open requests, fewest first", () => {
@@ -49,47 +56,59 @@ test("ranks equal boxes by their open requests, fewest first", () => {
   ]);
 });
 
-test("ranks a box whose Ollama does not answer last", () => {
-  expect(
-    choose([box("sick", ["m:1b"], ["m:1b"], { is_reachable: false }), box("well", [])], "m:1b"),
-  ).toEqual(["well", "sick"]);
+test("ranks a box whose Ollama does not answer after the others with the model", () => {
+  const sick = box("sick", ["m:1b"], ["m:1b"], { is_reachable: false });
+  expect(choose([sick, box("without", []), box("disk", ["m:1b"])], "m:1b")).toEqual([
+    "disk",
+    "sick",
+  ]);
+  expect(choose([sick, box("without", [])], "m:1b")).toEqual(["sick"]);
 });
 
-test("ranks a box whose GPU is lost after the others with the model, and before those without it", () => {
+test("ranks a box whose GPU is lost after the others with the model", () => {
   const lost = box("lost", ["m:1b"], ["m:1b"], { has_gpus: false });
-  expect(choose([lost, box("none", []), box("disk", ["m:1b"])], "m:1b")).toEqual([
-    "disk",
-    "lost",
-    "none",
-  ]);
+  expect(choose([lost, box("none", []), box("disk", ["m:1b"])], "m:1b")).toEqual(["disk", "lost"]);
 });
 
-test("leaves out boxes that are down or draining", () => {
-  expect(
-    choose(
-      [box("down", [], [], { state: "down" }), box("draining", [], [], { state: "draining" })],
-      null,
-    ),
-  ).toEqual([]);
+test("chooses any box if none has the model: one may not have sent readings yet", () => {
+  expect(choose([box("new", []), box("other", ["n"])], "m")).toEqual(["new", "other"]);
 });
 
-test("chooses a box without models, which may not have sent readings yet", () => {
-  expect(choose([box("new", [])], "m")).toEqual(["new"]);
+test.each<[string, Partial<FleetBox> & { lostMs?: number }, boolean]>([
+  ["drains", { state: "draining" }, true],
+  ["was lost a moment ago", { state: "down", lostMs: RECONNECT_MS - 1 }, true],
+  ["was lost before that", { state: "down", lostMs: RECONNECT_MS }, false],
+])("a box that %s comes last, if at all", (_state, away, isCandidate) => {
+  const holder = box("away", ["m:1b"], ["m:1b"], away);
+  const last = isCandidate ? ["away"] : [];
+  expect(choose([holder, box("disk", ["m:1b"])], "m:1b")).toEqual(["disk", ...last]);
+  expect(choose([holder, box("up", [])], null)).toEqual(["up", ...last]);
 });
 
-test("ranks a box lost a moment ago after boxes that are up, but before boxes without the model", () => {
-  const lost = box("lost", ["m:1b"], ["m:1b"], { state: "down", lostMs: 500 });
-  expect(choose([lost, box("without", []), box("disk", ["m:1b"])], "m:1b")).toEqual([
-    "disk",
-    "lost",
-    "without",
-  ]);
-  expect(choose([lost, box("up", [])], null)).toEqual(["up", "lost"]);
-  expect(choose([lost], "m:1b")).toEqual(["lost"]);
-  expect(choose([box("long", ["m:1b"], [], { state: "down", lostMs: 3_000 })], "m:1b")).toEqual([]);
-  expect(
-    choose([box("draining", ["m:1b"], [], { state: "draining", lostMs: 500 })], "m:1b"),
-  ).toEqual([]);
+test.each([
+  [ONLY_HOLDER_MS - 1, ["away"]],
+  [ONLY_HOLDER_MS, []],
+])(
+  "waits longer for the only box with a model, and never chooses one without it",
+  (lostMs, chosen) => {
+    const holder = box("away", ["m:1b"], [], { state: "down", lostMs });
+    expect(choose([holder, box("without", [])], "m:1b")).toEqual(chosen);
+  },
+);
+
+test.each<[reason: RouteReason, boxes: FleetBox[], model: string | null]>([
+  ["only-holder", [box("a", ["m"], ["m"]), box("b", [])], "m"],
+  ["warm", [box("a", ["m"], ["m"]), box("b", ["m"])], "m"],
+  ["on-disk", [box("a", ["m"]), box("b", ["m"])], "m"],
+  ["any", [box("a", ["n"]), box("b", [])], "m"],
+  ["any", [box("a", ["n"]), box("b", [])], null],
+])("gives a reason: %s", (reason, boxes, model) => {
+  expect(chosen(boxes, model)[0]).toEqual({ box: "a", reason });
+});
+
+test("finds the boxes that have a model in whatever state they are", () => {
+  const boxes = [box("a", ["m"], [], { state: "down" }), box("b", []), box("c", ["m:latest"])];
+  expect(holdersOf(boxes, "m")).toEqual(["a", "c"]);
 });
 
 const HOUR_MS = 3_600_000;

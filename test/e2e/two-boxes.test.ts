@@ -1,0 +1,97 @@
+/** Two boxes, one of which has the model: it is found there, waited for, or named, and never denied. */
+import { setTimeout as delay } from "node:timers/promises";
+import { Ollama } from "ollama";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Child } from "../../local/processes.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
+import { TestStack } from "../support/stack.ts";
+
+let stack: TestStack;
+let ollamas: SimulatedOllama[] = [];
+let holder: Child;
+
+const startHolder = () => stack.startAgent({ name: "holder", ollamaUrl: ollamas[0]?.url ?? "" });
+
+beforeAll(async () => {
+  ollamas = await Promise.all(
+    ["only-here", "elsewhere"].map((model) =>
+      startSimulatedOllama({ models: [model], tokenMs: 20, loadMsPerGb: 0 }),
+    ),
+  );
+  stack = await TestStack.start();
+  holder = await startHolder();
+  await stack.startAgent({ name: "other", ollamaUrl: ollamas[1]?.url ?? "" });
+});
+
+afterAll(async () => {
+  await stack?.[Symbol.asyncDispose]();
+  await Promise.all(ollamas.map((ollama) => ollama.close()));
+});
+
+const chat = (model: string, tokens = 5) =>
+  fetch(`${stack.url}/ollama/api/chat`, {
+    method: "POST",
+    body: JSON.stringify({
+      model,
+      messages: [{ role: "user", content: "Hello" }],
+      options: { num_predict: tokens },
+    }),
+  });
+
+const whereAndWhy = ({ headers }: Response) => [
+  headers.get("x-box"),
+  headers.get("x-route-reason"),
+];
+
+test("a call goes to the box that has its model, and the answer contains the reason", async () => {
+  const answer = await chat("only-here");
+  expect(whereAndWhy(answer)).toEqual(["holder", "only-holder"]);
+  await answer.text();
+});
+
+test.each(["@other", "%40other"])(
+  "a client without headers selects a box by its path: %s",
+  async (box) => {
+    const client = new Ollama({ host: `${stack.url}/ollama/${box}` });
+    expect((await client.list()).models.map(({ name }) => name)).toEqual(["elsewhere:latest"]);
+    await expect(client.show({ model: "only-here" })).rejects.toThrow("not found");
+  },
+);
+
+test("a model that no box has is Ollama's own 404", async () => {
+  const answer = await chat("nowhere");
+  expect([answer.status, await answer.json()]).toEqual([
+    404,
+    { error: "model 'nowhere' not found" },
+  ]);
+});
+
+test("no call fails while the only box with its model restarts", async () => {
+  const long = await chat("only-here", 50);
+  let isRestarting = true;
+  const statuses: number[] = [];
+  const callers = Array.from({ length: 3 }, async () => {
+    while (isRestarting) {
+      const answer = await chat("only-here");
+      statuses.push(answer.status);
+      await answer.text();
+      await delay(20);
+    }
+  });
+  const stopping = holder.stop(20_000);
+  expect((await long.text()).trim().split("\n").at(-1)).toContain('"done":true');
+  await stopping;
+  holder = await startHolder();
+  const served = statuses.length;
+  while (statuses.length < served + 5) await delay(20);
+  isRestarting = false;
+  await Promise.all(callers);
+  expect(new Set(statuses)).toEqual(new Set([200]));
+});
+
+test("a call for a model of a box that stays away is a 503 that names the box", async () => {
+  await holder.stop(20_000);
+  const answer = await chat("only-here");
+  expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "5"]);
+  expect(await answer.json()).toEqual({ error: expect.stringContaining("holder") });
+});
