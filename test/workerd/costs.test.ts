@@ -168,6 +168,10 @@ async function storeCost(callers: number, rounds: number): Promise<Units> {
                 return recordOf(meter.nowMs - STREAM_MS, { latency_ms: STREAM_MS }, n);
               });
               await object.report(BOX, records, 0);
+              await eventually(async () => {
+                const { stores } = await object.observed();
+                return stores.every(({ health }) => health.backlog === 0) ? true : undefined;
+              });
             };
             await one();
             return meter.of(async () => {

@@ -17,7 +17,13 @@ type Method = (this: object, ...values: unknown[]) => unknown;
 type Methods = Record<string, Method>;
 
 /** Methods that the platform or their own object calls: they are no requests, or counted otherwise. */
-const CALLED_INSIDE = new Set(["webSocketMessage", "webSocketClose", "webSocketError", "ingest"]);
+const CALLED_INSIDE = new Set([
+  "webSocketMessage",
+  "webSocketClose",
+  "webSocketError",
+  "ingest",
+  "observed",
+]);
 
 const realNow = Date.now;
 

@@ -56,7 +56,7 @@ export class Aggregator extends DurableObject<Bindings> {
     const deployed = settingsOf(env);
     this.#stores = openStores(ctx.storage, deployed, nowMs);
     this.#views = new Views(this.#stores);
-    this.#wakes = new Wakes(ctx.storage, this.#stores, deployed.stores.exportIntervalMs);
+    this.#wakes = new Wakes(ctx, this.#stores, deployed.stores.exportIntervalMs);
     ctx.blockConcurrencyWhile(() => this.#wakes.resume(nowMs));
   }
 

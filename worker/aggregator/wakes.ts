@@ -15,15 +15,20 @@ export class Wakes {
   readonly #storage: DurableObjectStorage;
   readonly #stores: AggregatorStores;
   readonly #exportIntervalMs: number;
+  readonly #meanwhile: (promise: Promise<unknown>) => void;
   #alarmAtMs: number | null = null;
   #rowsSinceHousekeeping = 0;
   /** When housekeeping is due, unix ms. Unknown after a restart; the next alarm finds out. */
   #housekeepingDueMs = 0;
 
-  constructor(storage: DurableObjectStorage, stores: AggregatorStores, exportIntervalMs: number) {
-    this.#storage = storage;
+  /** When the last flush began, unix ms. */
+  #flushedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(ctx: DurableObjectState, stores: AggregatorStores, exportIntervalMs: number) {
+    this.#storage = ctx.storage;
     this.#stores = stores;
     this.#exportIntervalMs = exportIntervalMs;
+    this.#meanwhile = (promise) => ctx.waitUntil(promise);
   }
 
   /** Reads the alarm that is set, and sets one for work left over from before the restart. */
@@ -38,19 +43,11 @@ export class Wakes {
 
   /** Does what is due, and sets the next alarm. */
   async alarm(): Promise<void> {
-    const { deliveries, sharedRepository, erasure } = this.#stores;
+    const { deliveries, erasure } = this.#stores;
     this.#alarmAtMs = null;
     if (this.#housekeepingDueMs <= Date.now()) this.#keepHouse(Date.now());
     if (erasure.isDue) await erasure.run();
-    if (!deliveries.isNone) {
-      this.#stores.held.releaseDue(Date.now());
-      await Promise.all([
-        deliveries.flush(Date.now, (signal) => scheduler.wait(this.#exportIntervalMs, { signal })),
-        sharedRepository?.keepUp(Date.now()),
-      ]);
-      await this.flushWhenDue(Date.now());
-      await this.#wakeForHeld();
-    }
+    if (!deliveries.isNone) await this.#flush();
     if (this.#housekeepingDueMs < Number.POSITIVE_INFINITY)
       await this.#wakeAt(this.#housekeepingDueMs);
   }
@@ -74,13 +71,32 @@ export class Wakes {
     return this.#keepHouseBy(nowMs + ALARM_AT_LEAST_EVERY_MS);
   }
 
-  /** Runs `take`, and schedules an export if it added to the outbox. */
+  async #flush(): Promise<void> {
+    const { deliveries, sharedRepository, held } = this.#stores;
+    this.#flushedMs = Date.now();
+    held.releaseDue(this.#flushedMs);
+    await Promise.all([
+      deliveries.flush(Date.now, (signal) => scheduler.wait(this.#exportIntervalMs, { signal })),
+      sharedRepository?.keepUp(Date.now()),
+    ]);
+    await this.flushWhenDue(Date.now());
+    await this.#wakeForHeld();
+  }
+
+  /**
+   * Runs `take`, and exports what it added to the outbox: at once, or by an alarm if the last export is
+   * too recent. An alarm is billed.
+   */
   async flushingSoon<Result>(nowMs: number, take: () => Result): Promise<Result> {
     const { outbox, deliveries } = this.#stores;
     const { seq } = outbox.end();
     const result = take();
-    if (outbox.end().seq !== seq)
-      await this.#wakeAt(deliveries.dueForNewMs(nowMs, this.#exportIntervalMs));
+    if (outbox.end().seq !== seq) {
+      const fromMs = Math.max(nowMs, this.#flushedMs + this.#exportIntervalMs);
+      const dueMs = deliveries.dueForNewMs(fromMs);
+      if (dueMs > nowMs) await this.#wakeAt(dueMs);
+      else this.#meanwhile(this.#flush());
+    }
     await this.#wakeForHeld();
     return result;
   }

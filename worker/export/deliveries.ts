@@ -116,12 +116,12 @@ export class StoreDeliveries {
   }
 
   /**
-   * Returns when to flush for records that arrive now, unix ms. Respects the backoff of a store
-   * that failed.
+   * Returns when to flush for new records, unix ms. Respects the backoff of a store that failed.
+   * @param fromMs  not before this
    */
-  dueForNewMs(nowMs: number, intervalMs: number): number {
+  dueForNewMs(fromMs: number): number {
     return Math.min(
-      ...this.#deliveries.map(({ state }) => Math.max(nowMs + intervalMs, state.retry_at_ms ?? 0)),
+      ...this.#deliveries.map(({ state }) => Math.max(fromMs, state.retry_at_ms ?? 0)),
     );
   }
 

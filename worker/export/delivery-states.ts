@@ -65,6 +65,11 @@ export class DeliveryStates {
     this.#states.set(name, state);
   }
 
+  /** Changes a state in memory. Storage gets it with the next {@link put}. */
+  putInMemory(name: string, state: DeliveryState): void {
+    this.#states.set(name, state);
+  }
+
   /** Reads the states again, after a transaction that was rolled back. */
   read(): void {
     this.#states.clear();

@@ -5,6 +5,9 @@
  * same
  * rows are sent again under the same id. So it does not matter if the store, its answer or this
  * object is lost. No transaction is open while the delivery waits for the store: intake goes on.
+ *
+ * A batch that is one whole entry of the outbox need not be kept, since its id follows from it. For this,
+ * the first batch from a position must be that entry unless nothing was sent from there.
  */
 
 import type { StoreName } from "../../protocol/stores.ts";
@@ -15,9 +18,10 @@ import {
   type ClearedRows,
   type Clearing,
   type ExternalStore,
+  internalFault,
   StoreError,
 } from "./external-store.ts";
-import type { Outbox, Taken } from "./outbox.ts";
+import type { Outbox, TakeLimits, Taken } from "./outbox.ts";
 
 const BATCH_ITEMS_MAX = 5_000;
 /**
@@ -44,6 +48,8 @@ export class StoreDelivery {
   /** The operations on the store, which run one after the other. */
   #last: Promise<unknown> = Promise.resolve();
   #isChecked = false;
+  /** The entry at the cursor may have been sent as a batch of its own, by this object or before. */
+  #mayHaveSentEntry = true;
   #hasMore = false;
   #deletedOldMs = 0;
 
@@ -152,6 +158,8 @@ export class StoreDelivery {
       });
       if (again !== null) return { ...again, id: state.batch.id };
     }
+    const entry = this.#entryBatch(bytesOf);
+    if (entry !== null) return entry;
     const taken = this.#outbox.take(state.cursor, {
       items: BATCH_ITEMS_MAX,
       bytes: BATCH_BYTES_MAX,
@@ -160,6 +168,20 @@ export class StoreDelivery {
     if (taken === null || taken.items === 0) return null;
     const id = crypto.randomUUID();
     this.#put({ batch: { id, kind: taken.kind, items: taken.items } });
+    return { ...taken, id };
+  }
+
+  /** Returns the first entry as a batch; null if it does not fit, or is better sent with others. */
+  #entryBatch(bytesOf: TakeLimits["bytesOf"]): (Batch & Taken) | null {
+    const { state } = this;
+    const entry = this.#outbox.wholeEntry(state.cursor);
+    if (entry === null) return null;
+    const { id, items } = entry;
+    if (!this.#mayHaveSentEntry && this.backlog() > items) return null;
+    const taken = this.#outbox.take(state.cursor, { items, bytes: BATCH_BYTES_MAX, bytesOf });
+    if (taken === null || items > BATCH_ITEMS_MAX || taken.items < items) return null;
+    this.#mayHaveSentEntry = true;
+    this.#states.putInMemory(this.name, { ...state, batch: { id, kind: taken.kind, items } });
     return { ...taken, id };
   }
 
@@ -257,6 +279,7 @@ export class StoreDelivery {
     this.#storage.transactionSync(() => {
       this.#states.put(this.name, next);
       if (changed.cursor === undefined) return;
+      this.#mayHaveSentEntry = false;
       const cursors = this.#states.all().filter(([, { is_configured }]) => is_configured);
       this.#outbox.deleteBefore({
         seq: Math.min(...cursors.map(([, { cursor }]) => cursor.seq)),
@@ -271,18 +294,4 @@ export class StoreDelivery {
     this.#last = result.catch(() => {});
     return result;
   }
-}
-
-/**
- * Reports a fault of this program as a failure of the store.
- *
- * The platform gives up on an alarm that fails repeatedly, so a fault in one delivery must not end
- * the alarm.
- */
-function internalFault(error: unknown): StoreError {
-  console.error(error);
-  return new StoreError(
-    "unavailable",
-    "gets no records because of a fault in the edge: see the edge's logs",
-  );
 }

@@ -138,3 +138,17 @@ export function storeErrorOf(error: unknown): StoreError | null {
   if (error instanceof Error && "sourceError" in error) return storeErrorOf(error.sourceError);
   return error instanceof Error && error.cause !== undefined ? storeErrorOf(error.cause) : null;
 }
+
+/**
+ * Reports a fault of this program as a failure of the store.
+ *
+ * The platform gives up on an alarm that fails repeatedly, so a fault in one delivery must not end
+ * the alarm.
+ */
+export function internalFault(error: unknown): StoreError {
+  console.error(error);
+  return new StoreError(
+    "unavailable",
+    "gets no records because of a fault in the edge: see the edge's logs",
+  );
+}

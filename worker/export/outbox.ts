@@ -7,7 +7,7 @@
  * own cursor into the outbox.
  */
 import * as z from "zod";
-import { bytesOfIds, idsOfBytes } from "../storage/uuid-bytes.ts";
+import { bytesOfIds, ID_BYTES, idsOfBytes } from "../storage/uuid-bytes.ts";
 import {
   energyEntries,
   entriesOf,
@@ -162,6 +162,20 @@ export class Outbox {
       taken.next = { seq: entry.seq + 1, offset: 0 };
     }
     return first;
+  }
+
+  /**
+   * Returns the first entry from a cursor on, if its requests are all undelivered: how many they are, and
+   * the first of them; null otherwise.
+   */
+  wholeEntry(from: Cursor): { items: number; id: string } | null {
+    const sql =
+      "SELECT seq, kind, items, ids, at_ms, box FROM outbox WHERE seq >= ? ORDER BY seq LIMIT 1";
+    const [row] = this.#sql.exec(sql, from.seq).toArray();
+    const entry = row === undefined ? null : OutboxEntry.parse(row);
+    if (entry?.kind !== "requests" || (entry.seq === from.seq && from.offset > 0)) return null;
+    const [id] = idsOfBytes(new Uint8Array(entry.ids).subarray(0, ID_BYTES));
+    return id === undefined ? null : { items: entry.ids.byteLength / ID_BYTES, id };
   }
 
   /** Deletes the entries before a cursor. */

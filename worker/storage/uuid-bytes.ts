@@ -1,5 +1,5 @@
 /** Request ids in bulk: 16 bytes each instead of 36 characters, in the same order. */
-const ID_BYTES = 16;
+export const ID_BYTES = 16;
 
 export function bytesOfIds(ids: readonly string[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(ids.length * ID_BYTES);
