@@ -1,5 +1,6 @@
 /** The settings of the browser and the edge, and the stored data. */
 import { expect, test } from "vitest";
+import { energy, money } from "../../dashboard/shape/format.ts";
 import { Costs } from "../../protocol/api/costs.ts";
 import { DataSummary } from "../../protocol/api/data.ts";
 import { TariffState } from "../../protocol/api/tariff.ts";
@@ -45,15 +46,33 @@ test("sets a price per kWh by hour, shows what is wrong with it, and then the co
     default: { prices: [{ from: 0, to: 24, price_per_kwh: 0.3 }], co2_g_per_kwh: 380 },
     compared_with: { input_per_million: 0.5, output_per_million: 1.5 },
   });
+  await callModel({ model: "llama3.2" });
+  const costs = async () =>
+    Costs.parse(await (await fetch(`${edgeUrl()}/api/costs?by=box`)).json());
+  await expect
+    .poll(async () => (await costs()).rows.some(({ cost }) => cost !== null), { timeout: 30_000 })
+    .toBe(true);
   await page.goto(`${edgeUrl()}/#/system`);
   await page.getByText(/\$[\d.]+ per day at this rate/).waitFor();
   const table = page.getByRole("region", { name: "Table of energy and costs" });
   await table.getByRole("columnheader", { name: "Same tokens at your price" }).waitFor();
-  // The table shows the figures of the API.
-  await page.getByRole("button", { name: "Box", exact: true }).click();
-  const { rows } = Costs.parse(await (await fetch(`${edgeUrl()}/api/costs?by=box`)).json());
-  for (const { group } of rows.filter((row) => row.group !== null))
-    await table.getByRole("rowheader", { name: String(group), exact: true }).waitFor();
+  // The table shows the joules and the money of the API.
+  const [response] = await Promise.all([
+    page.waitForResponse((answer) => answer.url().includes("/api/costs?by=box")),
+    page.getByRole("button", { name: "Box", exact: true }).click(),
+  ]);
+  const { rows, currency } = Costs.parse(await response.json());
+  expect(currency).toBe("USD");
+  for (const row of rows.filter(({ group, cost }) => group !== null && cost !== null)) {
+    const shown = table.getByRole("row").filter({
+      has: page.getByRole("rowheader", { name: String(row.group), exact: true }),
+    });
+    await shown.getByText(energy(row.energy_j), { exact: true }).waitFor();
+    await shown
+      .getByText(money(row.cost ?? 0, "USD"), { exact: true })
+      .first()
+      .waitFor();
+  }
   await page.goto(`${edgeUrl()}/#/settings`);
   await region.getByRole("button", { name: "Remove price" }).click();
   await region.getByText("Removed.").waitFor();

@@ -38,7 +38,7 @@ let stores: FreshStores;
 let answers: Awaited<ReturnType<typeof answersOf>>;
 
 const costs = async (edge: Aggregator, query: object): Promise<Costs> =>
-  Costs.parse(edge.costs(CostsQuery.parse({ box: BOX, ...query })));
+  Costs.parse(await edge.costs(CostsQuery.parse({ box: BOX, ...query })));
 
 async function answersOf(edge: Aggregator) {
   const span = { from: iso(HOUR), to: iso(HOUR + HOUR_MS) };

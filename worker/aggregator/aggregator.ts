@@ -249,7 +249,7 @@ export class Aggregator extends DurableObject<Bindings> {
     return changed;
   }
 
-  costs(query: CostsQuery): Costs | { invalid: string } {
+  costs(query: CostsQuery): Promise<Costs | { invalid: string }> {
     return this.#views.costs(query);
   }
 

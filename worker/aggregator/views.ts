@@ -123,10 +123,11 @@ export class Views {
     return tariffState(tariffs.all(), names, Date.now());
   }
 
-  costs(query: CostsQuery): Costs | { invalid: string } {
+  async costs(query: CostsQuery): Promise<Costs | { invalid: string }> {
+    const nowMs = Date.now();
     const { tariffs, createdAtMs, epochs } = this.#stores;
     const tariff = tariffs.newest()?.tariff ?? null;
-    const span = costsSpan(query, tariff?.default.time_zone ?? "UTC", Date.now());
+    const span = costsSpan(query, tariff?.default.time_zone ?? "UTC", nowMs);
     if ("invalid" in span) return span;
     const currency = tariffs.currency();
     const comparedWith = tariff?.compared_with ?? null;
@@ -143,7 +144,7 @@ export class Views {
         by: query.by,
         timeZone: span.timeZone,
         model,
-        ...costParts(this.#stores, span, filter),
+        ...(await costParts(this.#stores, span, filter, nowMs)),
         currency,
         comparedWith,
       }),
