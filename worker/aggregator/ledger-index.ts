@@ -18,6 +18,15 @@ export type RowFilter = Pick<LogsPage, "model" | "status" | "box" | "id" | "key"
   until?: string | undefined;
 };
 
+export type PageRange = {
+  /** Leaves out this id and newer ones. */
+  cursor: string | undefined;
+  /** Leaves out this id and older ones. */
+  afterId: string | null;
+  offset: number;
+  rows: number;
+};
+
 export class LedgerIndex {
   /** In order of their ids. */
   #entries: Entry[] = [];
@@ -36,21 +45,58 @@ export class LedgerIndex {
     this.#entries = this.#entries.filter(({ request_id }) => !gone.has(request_id));
   }
 
-  /** Returns the rows that match, oldest first. */
-  matching({ model, status, box, id, key, since, until }: RowFilter): readonly Entry[] {
-    const from = since === undefined ? 0 : this.#before(idFloor(Date.parse(since)));
-    const to = until === undefined ? undefined : this.#before(idFloor(Date.parse(until)));
-    const entries = this.#entries.slice(from, to);
-    if ([model, status, box, id, key].every((wanted) => wanted === undefined)) return entries;
-    const models = model === undefined ? null : new Set<string | null>(spellingsOf(model));
-    return entries.filter(
-      (entry) =>
-        (models === null || models.has(entry.model)) &&
-        (status === undefined || entry.status === status) &&
-        (box === undefined || entry.box === box) &&
-        (key === undefined || entry.key_id === key) &&
-        (id === undefined || entry.request_id === id),
-    );
+  /** Returns the rows that match and arrived after another one, oldest first. */
+  matching(filter: RowFilter, afterArrival: number): readonly Entry[] {
+    const matches = matcher(filter);
+    return this.#entries
+      .slice(...this.#range(filter))
+      .filter((entry) => entry.arrival > afterArrival && (matches === null || matches(entry)));
+  }
+
+  /**
+   * Returns how many rows match, and the ids of those on a page, newest first.
+   * @param found  limits them to these ids; null for no limit
+   */
+  page(
+    filter: RowFilter,
+    found: ReadonlySet<string> | null,
+    { cursor, afterId, offset, rows }: PageRange,
+  ): { total: number; ids: string[] } {
+    const [from, to] = this.#range(filter);
+    const newest = cursor === undefined ? to : Math.min(to, this.#before(cursor));
+    const oldest = afterId === null ? from : Math.max(from, this.#after(afterId));
+    const idsOf = (entries: readonly Entry[]) =>
+      entries.map(({ request_id }) => request_id).reverse();
+    const matches = matcher(filter);
+    if (matches === null && found === null) {
+      const end = Math.max(oldest, newest - offset);
+      const ids = idsOf(this.#entries.slice(Math.max(oldest, end - rows), end));
+      return { total: Math.max(0, to - from), ids };
+    }
+    let [total, before] = [0, 0];
+    const page: Entry[] = [];
+    for (let at = to - 1; at >= from; at--) {
+      const entry = this.#entries[at] as Entry;
+      if (matches?.(entry) === false || found?.has(entry.request_id) === false) continue;
+      total++;
+      if (at < newest && at >= oldest && page.length < rows && before++ >= offset) page.push(entry);
+    }
+    return { total, ids: idsOf(page).reverse() };
+  }
+
+  /** Returns the positions of the rows of a span of time. */
+  #range({ since, until }: RowFilter): [from: number, to: number] {
+    const at = (time: string) => this.#before(idFloor(Date.parse(time)));
+    return [
+      since === undefined ? 0 : at(since),
+      until === undefined ? this.#entries.length : at(until),
+    ];
+  }
+
+  /** Returns how many ids are at most this one. */
+  #after(id: string): number {
+    const at = this.#before(id);
+    return this.#entries[at]?.request_id === id ? at + 1 : at;
   }
 
   /** Returns how many ids are less than this one. */
@@ -64,4 +110,22 @@ export class LedgerIndex {
     }
     return from;
   }
+}
+
+/** Returns whether a row matches; null if all do. */
+function matcher({
+  model,
+  status,
+  box,
+  id,
+  key,
+}: RowFilter): ((row: IndexedRow) => boolean) | null {
+  if ([model, status, box, id, key].every((wanted) => wanted === undefined)) return null;
+  const models = model === undefined ? null : new Set<string | null>(spellingsOf(model));
+  return (row) =>
+    (models === null || models.has(row.model)) &&
+    (status === undefined || row.status === status) &&
+    (box === undefined || row.box === box) &&
+    (key === undefined || row.key_id === key) &&
+    (id === undefined || row.request_id === id);
 }

@@ -97,15 +97,9 @@ export class LedgerReader {
   ): Promise<Logs> {
     const index = await this.#rows();
     const found = q === undefined ? null : await this.#found(index, filter, q);
-    const matching = index
-      .matching(filter)
-      .filter(({ request_id }) => found?.has(request_id) ?? true);
-    const ids = matching
-      .map(({ request_id }) => request_id)
-      .filter((id) => (cursor === undefined || id < cursor) && (afterId === null || id > afterId))
-      .reverse()
-      // One more than the page shows whether a next page exists.
-      .slice(offset, offset + limit + 1);
+    // One row more than the page shows whether a next page exists.
+    const range = { cursor, afterId, offset, rows: limit + 1 };
+    const { total, ids } = index.page(filter, found, range);
     const logs: LogEntry[] = [];
     let chars = 0;
     let hasMore = false;
@@ -119,7 +113,7 @@ export class LedgerReader {
     return {
       store: "durable_object",
       logs,
-      total: matching.length,
+      total,
       limit,
       offset,
       next: hasMore && cursor === undefined ? offset + logs.length : null,
@@ -145,9 +139,7 @@ export class LedgerReader {
     const name = JSON.stringify([q, filter]);
     const known = this.#search?.name === name ? this.#search : null;
     const search: Search = { name, found: new Set(known?.found), arrival: index.arrival };
-    const unread = index
-      .matching(filter)
-      .filter(({ arrival }) => known === null || arrival > known.arrival);
+    const unread = index.matching(filter, known?.arrival ?? 0);
     for (let at = 0; at < unread.length; at += SEARCH_ROWS) {
       if (at > 0) await this.#pause();
       const ids = unread.slice(at, at + SEARCH_ROWS).map(({ request_id }) => request_id);
