@@ -174,7 +174,7 @@ export class Aggregator extends DurableObject<Bindings> {
   }
 
   /** Returns the buckets of a span, including empty ones. */
-  history(span: Span, filter: CellFilter): HistoryPoint[] {
+  history(span: Span, filter: CellFilter): Promise<HistoryPoint[]> {
     return this.#views.history(span, filter);
   }
 
@@ -226,11 +226,11 @@ export class Aggregator extends DurableObject<Bindings> {
   }
 
   /** Returns the buckets of a span, including empty ones. Samples not yet batched count too. */
-  systemHistory(span: Span, box?: string): SystemPoint[] {
+  systemHistory(span: Span, box?: string): Promise<SystemPoint[]> {
     return this.#views.systemHistory(span, box);
   }
 
-  gpuHistory(span: Span, box?: string): Omit<GpuHistory, "time_range" | "store"> {
+  gpuHistory(span: Span, box?: string): Promise<Omit<GpuHistory, "time_range" | "store">> {
     return this.#views.gpuHistory(span, box);
   }
 

@@ -21,6 +21,13 @@ const MarkedRow = Row.extend({
     .transform((value) => value === 1)
     .nullable(),
 });
+const KeyedRow = Row.extend({ at_ms: z.number() });
+type BatchKey = { at_ms: number; box: string };
+type BatchSlice = { batches: BoxSamples[]; next: BatchKey | null };
+/** A batch has at most some hundred samples: 4 ms together. */
+const SLICE_BATCHES = 4;
+/** Greater than any name of a box. */
+const AFTER_ALL_NAMES = "~";
 const Counts = z.object({
   at_ms: z.number(),
   box: z.string(),
@@ -48,17 +55,22 @@ export class SampleStore {
   }
 
   /**
-   * Yields the batches stored since a time, oldest first. They contain every sample since then.
-   * Lazy: a whole day is never in memory.
-   * @param box  only batches of this box; all if left out
+   * Returns some of the batches stored since a time, oldest first. All of them contain every sample since
+   * then.
+   * @param box    only batches of this box; all if left out
+   * @param after  the last batch before; null for the first
    */
-  *since(fromMs: number, box?: string): Generator<BoxSamples> {
+  slice(fromMs: number, box: string | undefined, after: BatchKey | null): BatchSlice {
     const rows = this.#sql.exec(
-      "SELECT box, gpu, system FROM samples WHERE at_ms >= ?1 AND (?2 IS NULL OR box = ?2)",
-      fromMs,
+      `SELECT at_ms, box, gpu, system FROM samples WHERE (at_ms, box) > (?1, ?2)
+       AND (?3 IS NULL OR box = ?3) ORDER BY at_ms, box LIMIT ${SLICE_BATCHES}`,
+      after?.at_ms ?? fromMs - 1,
+      after?.box ?? AFTER_ALL_NAMES,
       box ?? null,
     );
-    for (const row of rows) yield Row.parse(row);
+    const batches = rows.toArray().map((row) => KeyedRow.parse(row));
+    const last = batches.length < SLICE_BATCHES ? undefined : batches.at(-1);
+    return { batches, next: last === undefined ? null : { at_ms: last.at_ms, box: last.box } };
   }
 
   /** Returns the counts of all batches, oldest first. */

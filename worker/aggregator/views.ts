@@ -13,12 +13,12 @@ import { costRows } from "../answers/costs.ts";
 import { costsSpan } from "../answers/costs-span.ts";
 import { dataSummary } from "../answers/data.ts";
 import { isoOf } from "../answers/figures.ts";
-import { gpuHistoryOf } from "../answers/gpu-history.ts";
+import { GatheredGpuHistory } from "../answers/gpu-history.ts";
 import { gpuState } from "../answers/gpus.ts";
-import { cellsOf, endOf, historyOf, type Span } from "../answers/history.ts";
+import { cellsOf, endOf, GatheredHistory, historyOf, type Span } from "../answers/history.ts";
 import { currentStats, modelStats, recentOf } from "../answers/stats.ts";
 import { systemState } from "../answers/system.ts";
-import { systemHistoryOf } from "../answers/system-history.ts";
+import { GatheredSystemHistory } from "../answers/system-history.ts";
 import { tariffState } from "../answers/tariff.ts";
 import { shortName } from "../counting/model-key.ts";
 import { scrape } from "../exposition/scrape.ts";
@@ -33,6 +33,9 @@ import type { AggregatorStores } from "./stores.ts";
 
 /** Window of the "recent" statistics, in minutes, including the current one. */
 const RECENT_MINUTES = 5;
+
+/** Cells that are read together: 5 ms. The object has one thread. */
+const CELLS_PER_SLICE = 250;
 
 /** The present as the page shows it, and what else its health depends on. */
 export type Watched = Pick<LivePage, "stats" | "recent" | "boxes" | "in_flight"> & {
@@ -64,19 +67,28 @@ export class Views {
     });
   }
 
-  history(span: Span, { model, box }: CellFilter): HistoryPoint[] {
+  async history(span: Span, { model, box }: CellFilter): Promise<HistoryPoint[]> {
     const { epochs, ledger, cells } = this.#stores;
     const nowMs = Date.now();
+    const end = endOf(span);
     if (span.granularity < MINUTE_SECONDS) {
       const fromMs = Math.max(span.from * 1_000, epochs.clearedMs("metrics") ?? 0);
-      return historyOf(
-        span,
-        nowMs,
-        cellsOf(ledger.finishedIn(fromMs, endOf(span) * 1_000, { model, box })),
-      );
+      const finished = ledger.finishedIn(fromMs, end * 1_000, { model, box });
+      return historyOf(span, nowMs, cellsOf(finished));
     }
     const filter = { model: model === undefined ? undefined : shortName(model), box };
-    return historyOf(span, nowMs, cells.rollups(span.from, endOf(span), filter));
+    const history = new GatheredHistory(span);
+    let unpaused = 0;
+    for (let from = span.from; from < end; from += HOUR_SECONDS) {
+      for (const rollup of cells.rollups(from, Math.min(end, from + HOUR_SECONDS), filter)) {
+        history.add(rollup);
+        unpaused++;
+      }
+      if (unpaused < CELLS_PER_SLICE) continue;
+      unpaused = 0;
+      await scheduler.wait(0);
+    }
+    return history.points(nowMs);
   }
 
   logs(page: LogsPage): Promise<Logs> {
@@ -167,12 +179,19 @@ export class Views {
     return systemState(this.#boxes(box), upNames(this.#statuses(nowMs)), nowMs);
   }
 
-  systemHistory(span: Span, box: string | undefined): SystemPoint[] {
-    return systemHistoryOf(span, this.#samplesSince(span.from * 1_000, box));
+  async systemHistory(span: Span, box: string | undefined): Promise<SystemPoint[]> {
+    const history = new GatheredSystemHistory(span);
+    await this.#eachBatch(span.from * 1_000, box, (batch) => history.add(batch));
+    return history.points();
   }
 
-  gpuHistory(span: Span, box: string | undefined): Omit<GpuHistory, "time_range" | "store"> {
-    return gpuHistoryOf(span, this.#samplesSince(span.from * 1_000, box));
+  async gpuHistory(
+    span: Span,
+    box: string | undefined,
+  ): Promise<Omit<GpuHistory, "time_range" | "store">> {
+    const history = new GatheredGpuHistory(span);
+    await this.#eachBatch(span.from * 1_000, box, (batch) => history.add(batch));
+    return history.columns();
   }
 
   exposition(openMetrics: boolean): string {
@@ -220,10 +239,22 @@ export class Views {
     return id !== null && timeOf(id) > (epochs.clearedMs("logs") ?? 0) ? id : null;
   }
 
-  /** Yields the stored samples, then those that wait for their batch. */
-  *#samplesSince(fromMs: number, box: string | undefined): Generator<BoxSamples> {
-    yield* this.#stores.samples.since(fromMs, box);
-    yield* this.#stores.registry.pending(box);
+  /** Takes the stored samples, then those that wait for their batch. */
+  async #eachBatch(
+    fromMs: number,
+    box: string | undefined,
+    take: (batch: BoxSamples) => void,
+  ): Promise<void> {
+    const { samples, registry } = this.#stores;
+    let slice = samples.slice(fromMs, box, null);
+    for (;;) {
+      slice.batches.forEach(take);
+      if (slice.next === null) break;
+      await scheduler.wait(0);
+      slice = samples.slice(fromMs, box, slice.next);
+    }
+    // A batch that was stored meanwhile is the last one, and no longer waits.
+    for (const batch of registry.pending(box)) take(batch);
   }
 
   #statuses(nowMs: number): BoxStatuses {

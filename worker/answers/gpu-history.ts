@@ -23,30 +23,45 @@ export function gpuHistoryOf(
   span: Span,
   batches: Iterable<{ box: string; gpu: readonly GpuFigures[] }>,
 ): Omit<GpuHistory, "time_range" | "store"> {
-  const gpus = new Map<string, Gpu>();
-  for (const { box, gpu } of batches) {
+  const history = new GatheredGpuHistory(span);
+  for (const batch of batches) history.add(batch);
+  return history.columns();
+}
+
+/** A history that is gathered batch by batch. See {@link gpuHistoryOf}. */
+export class GatheredGpuHistory {
+  readonly #span: Span;
+  readonly #gpus = new Map<string, Gpu>();
+
+  constructor(span: Span) {
+    this.#span = span;
+  }
+
+  add({ box, gpu }: { box: string; gpu: readonly GpuFigures[] }): void {
+    const { from, granularity, buckets } = this.#span;
     for (const sample of gpu) {
-      const bucket = Math.floor((Date.parse(sample.at) / 1_000 - span.from) / span.granularity);
-      if (bucket < 0 || bucket >= span.buckets) continue;
-      const key = `${box} ${sample.index}`;
-      const known = gpus.get(key) ?? {
-        box,
-        index: sample.index,
-        name: sample.name,
-        buckets: emptyOf(span),
-      };
-      gpus.set(key, known);
+      const bucket = Math.floor((Date.parse(sample.at) / 1_000 - from) / granularity);
+      if (bucket < 0 || bucket >= buckets) continue;
+      const { index, name } = sample;
+      const key = `${box} ${index}`;
+      const known = this.#gpus.get(key) ?? { box, index, name, buckets: emptyOf(this.#span) };
+      this.#gpus.set(key, known);
       known.buckets[bucket]?.add(sample);
     }
   }
-  return {
-    timestamps: Array.from({ length: span.buckets }, (_, bucket) =>
-      isoOf((span.from + bucket * span.granularity) * 1_000),
-    ),
-    gpus: [...gpus.values()]
-      .sort((a, b) => (a.box === b.box ? a.index - b.index : a.box < b.box ? -1 : 1))
-      .map(columnsOf),
-  };
+
+  /** Returns the GPUs in order of box and index. */
+  columns(): Omit<GpuHistory, "time_range" | "store"> {
+    const { from, granularity, buckets } = this.#span;
+    return {
+      timestamps: Array.from({ length: buckets }, (_, bucket) =>
+        isoOf((from + bucket * granularity) * 1_000),
+      ),
+      gpus: [...this.#gpus.values()]
+        .sort((a, b) => (a.box === b.box ? a.index - b.index : a.box < b.box ? -1 : 1))
+        .map(columnsOf),
+    };
+  }
 }
 
 const emptyOf = ({ buckets }: Span) =>

@@ -52,14 +52,34 @@ export function historyOf(
   nowMs: number,
   rollups: Iterable<{ at: number; cell: Cell }>,
 ): HistoryPoint[] {
-  const cells = Array.from({ length: span.buckets }, () => new Cell());
-  for (const { at, cell } of rollups)
-    cells[Math.floor((at - span.from) / span.granularity)]?.merge(cell);
-  return cells.map((cell, index) => {
-    const start = span.from + index * span.granularity;
-    const elapsedSeconds = Math.max(1, Math.min(span.granularity, nowMs / 1_000 - start));
-    return pointOf(cell, start, elapsedSeconds);
-  });
+  const history = new GatheredHistory(span);
+  for (const rollup of rollups) history.add(rollup);
+  return history.points(nowMs);
+}
+
+/** A history that is gathered bit by bit. See {@link historyOf}. */
+export class GatheredHistory {
+  readonly #span: Span;
+  readonly #cells: Cell[];
+
+  constructor(span: Span) {
+    this.#span = span;
+    this.#cells = Array.from({ length: span.buckets }, () => new Cell());
+  }
+
+  add({ at, cell }: { at: number; cell: Cell }): void {
+    const { from, granularity } = this.#span;
+    this.#cells[Math.floor((at - from) / granularity)]?.merge(cell);
+  }
+
+  points(nowMs: number): HistoryPoint[] {
+    const { from, granularity } = this.#span;
+    return this.#cells.map((cell, index) => {
+      const start = from + index * granularity;
+      const elapsedSeconds = Math.max(1, Math.min(granularity, nowMs / 1_000 - start));
+      return pointOf(cell, start, elapsedSeconds);
+    });
+  }
 }
 
 /** Makes a cell of each request, for buckets that are shorter than the rollups. */

@@ -39,16 +39,35 @@ type Batch = {
 
 /** @param batches  in any order; samples outside the span are left out */
 export function systemHistoryOf(span: Span, batches: Iterable<Batch>): SystemPoint[] {
-  const buckets = Array.from({ length: span.buckets }, () => new Bucket());
-  const bucketOf = (at: string) =>
-    buckets[Math.floor((Date.parse(at) / 1_000 - span.from) / span.granularity)];
-  for (const { box, gpu, system } of batches) {
+  const history = new GatheredSystemHistory(span);
+  for (const batch of batches) history.add(batch);
+  return history.points();
+}
+
+/** A history that is gathered batch by batch. See {@link systemHistoryOf}. */
+export class GatheredSystemHistory {
+  readonly #span: Span;
+  readonly #buckets: Bucket[];
+
+  constructor(span: Span) {
+    this.#span = span;
+    this.#buckets = Array.from({ length: span.buckets }, () => new Bucket());
+  }
+
+  add({ box, gpu, system }: Batch): void {
+    const { from, granularity } = this.#span;
+    const bucketOf = (at: string) =>
+      this.#buckets[Math.floor((Date.parse(at) / 1_000 - from) / granularity)];
     for (const sample of system) bucketOf(sample.at)?.machine(box).add(sample);
     for (const sample of gpu) bucketOf(sample.at)?.gpu(`${box} ${sample.index}`).add(sample);
   }
-  return buckets.map((bucket, index) =>
-    pointOf(bucket, (span.from + index * span.granularity) * 1_000),
-  );
+
+  points(): SystemPoint[] {
+    const { from, granularity } = this.#span;
+    return this.#buckets.map((bucket, index) =>
+      pointOf(bucket, (from + index * granularity) * 1_000),
+    );
+  }
 }
 
 function pointOf(bucket: Bucket, startMs: number): SystemPoint {
