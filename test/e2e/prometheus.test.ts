@@ -44,6 +44,14 @@ describe.skipIf(isMissing)(`Prometheus${isMissing ? ` (NOT RUN: ${found.missing}
     ollama = await startSimulatedOllama({ models: ["llama3.2:latest"], tokenMs: 1 });
     stack = await TestStack.start();
     await stack.startAgent({ name: "atlas", ollamaUrl: ollama.url, env: simulatedGpu(ollama.url) });
+    const prices = [{ from: 0, to: 24, price_per_kwh: 0.4 }];
+    await stack.json("/api/tariff", {
+      method: "PUT",
+      body: JSON.stringify({
+        currency: "EUR",
+        default: { time_zone: "UTC", co2_g_per_kwh: 380, prices },
+      }),
+    });
     prometheus = await RunningPrometheus.start(
       programs.prometheus,
       quickened(prometheusConfig("prometheus.yml"), stack),
@@ -92,6 +100,8 @@ describe.skipIf(isMissing)(`Prometheus${isMissing ? ` (NOT RUN: ${found.missing}
     let empty: string[] = [];
     await eventually(
       async () => {
+        // The energy of a model that nobody uses comes with readings, which are rare unless watched.
+        await stack.json("/api/live");
         const families = [...parseExposition(await exposition()).values()];
         empty = families.filter(({ series }) => series.length === 0).map(({ name }) => name);
         return empty.every((name) => name in EMPTY_HERE);
