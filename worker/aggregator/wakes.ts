@@ -95,10 +95,20 @@ export class Wakes {
       const fromMs = Math.max(nowMs, this.#flushedMs + this.#exportIntervalMs);
       const dueMs = deliveries.dueForNewMs(fromMs);
       if (dueMs > nowMs) await this.#wakeAt(dueMs);
-      else this.#meanwhile(this.#flush());
+      else this.#meanwhile(this.#flushNow());
     }
     await this.#wakeForHeld();
     return result;
+  }
+
+  /** Exports beside the current call. A fault in it is tried again by the alarm. */
+  async #flushNow(): Promise<void> {
+    try {
+      await this.#flush();
+    } catch (error) {
+      console.error(error);
+      await this.#wakeAt(Date.now() + this.#exportIntervalMs);
+    }
   }
 
   /** Schedules an export for the next request that is held back. */
