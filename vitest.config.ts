@@ -8,6 +8,9 @@ const WORKERS = Math.max(4, availableParallelism());
 /** One file at a time: the files of such a project share one running service. */
 const ONE_AT_A_TIME = { maxWorkers: 1, sequence: { groupOrder: 1 } };
 
+/** Packages come with source maps without their sources, which is a warning for each start. */
+const QUIET = { logLevel: "error" } as const;
+
 /** A file's first test also pays for a cold runtime, and a busy machine is several times slower. */
 const PATIENT = { testTimeout: 30_000, hookTimeout: 30_000 };
 
@@ -35,6 +38,7 @@ export default defineConfig({
         },
       },
       {
+        ...QUIET,
         plugins: [
           cloudflareTest({
             wrangler: { configPath: "./wrangler.toml" },
@@ -63,6 +67,7 @@ export default defineConfig({
         },
       },
       {
+        ...QUIET,
         plugins: [
           cloudflareTest(({ inject }) => ({
             wrangler: { configPath: "./wrangler.toml" },

@@ -12,8 +12,6 @@ const CAUSED_BY_TESTS: readonly RegExp[] = [
   /^uncaught exception; source = Uncaught \(in promise\); stack = Error: (Network connection lost\.|the object was reset)\n?/,
   /^uncaught exception; exception = workerd\/jsg\/\S+ (disconnected|failed): jsg\.Error: (Network connection lost\.|the object was reset|GatewayError: tunnel_lost)\n/,
   /^exception = kj\/async-io\.c\+\+:\d+: disconnected: stream disconnected prematurely\n/,
-  // The published package has source maps without its sources.
-  /^Sourcemap for "[^"]*\/@clickhouse\/client-web\/[^"]*" points to missing source files\n$/,
 ];
 
 /** A global setup: the reporter of Vitest also intercepts both streams when it starts, and joins writes. */
