@@ -19,6 +19,7 @@ import { call, chat, eventually, textOf } from "./calls.ts";
 import { FakeAgent } from "./fake-agent.ts";
 import { type Alarmed, Meter, theAggregator } from "./meter.ts";
 
+const METER_ID = crypto.randomUUID();
 const BOX = "atlas";
 const STREAM_MS = TOKENS * TOKEN_MS;
 const HOUR_MS = 3_600_000;
@@ -43,7 +44,15 @@ function sendReadings(): void {
   const { nowMs } = meter;
   const gpu = gpuOf(BOX, nowMs);
   const readings = readingsOf(nowMs, ["llama3.2:latest"], [gpu], [], [systemOf(nowMs)]);
-  agent.send(tunnelFrame(FrameType.readings, readings));
+  // An idle H100, by its meter since the agent started.
+  const seconds = nowMs / 1_000;
+  const nothing = { joules: 0, seconds: 0 };
+  const energy = { active: nothing, loaded: nothing, idle: { joules: 72.6 * seconds, seconds } };
+  const gpu_energy = {
+    meter_id: METER_ID,
+    gpus: [{ index: 0, uuid: "GPU-1", name: "H100", energy }],
+  };
+  agent.send(tunnelFrame(FrameType.readings, { ...readings, gpu_energy }));
   sentReadings++;
 }
 

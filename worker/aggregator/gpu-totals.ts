@@ -34,12 +34,12 @@ export function countedWith(
     const known = gpus.get(key);
     const meter_id = metered?.meter_id ?? "";
     const before = known?.meter_id === meter_id ? known.reported : NO_ENERGY;
-    const growth = bounded(energySince(before, energy));
+    const growth = energySince(before, energy);
     gpus.delete(key);
     gpus.set(key, {
       ...gpu,
       meter_id,
-      total: addEnergy(known?.total ?? NO_ENERGY, growth),
+      total: addEnergy(known?.total ?? NO_ENERGY, bounded(growth)),
       reported: addEnergy(before, growth),
     });
   }

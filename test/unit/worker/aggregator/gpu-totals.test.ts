@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { addEnergy, type GpuEnergy, NO_ENERGY } from "../../../../protocol/gpu-energy.ts";
-import { countedWith } from "../../../../worker/aggregator/gpu-totals.ts";
+import { countedWith, growthOf } from "../../../../worker/aggregator/gpu-totals.ts";
 import type { CountedGpu } from "../../../../worker/registered-box.ts";
 
 const [A, B] = ["0f8fad5b-d9cb-469f-a165-70867728950e", "7c9e6679-7425-40de-944b-e07fc1f90ae7"];
@@ -34,6 +34,19 @@ test("follows a GPU to another index, and keeps GPUs apart", () => {
     [110, 0],
     [7, 0],
   ]);
+});
+
+test("a report of more than any GPU draws cannot overflow a sum, and is bounded once", () => {
+  const absurd = energy(Number.MAX_VALUE);
+  let gpus = countedWith([], metered(A, absurd));
+  const [first] = gpus;
+  expect(first?.total.active.joules).toBe(1e15);
+  expect(first?.total.active.seconds).toBe(4e7);
+  for (let n = 0; n < 3; n++) gpus = countedWith(gpus, metered(A, absurd));
+  expect(gpus).toEqual([first]);
+  gpus = countedWith(gpus, metered(B, absurd));
+  expect(JSON.parse(JSON.stringify(gpus))).toEqual(gpus);
+  expect(growthOf([], gpus, 0).energy.active.joules).toBe(2e15);
 });
 
 test("counts each joule once, whichever readings are lost, late or doubled", () => {
