@@ -102,9 +102,9 @@ export class OllamaClient {
           answer === null &&
           request.reusedSocket &&
           error.code === "ECONNRESET" &&
-          local.body !== null
+          (local.body !== null || !streamed.isAccepted)
         ) {
-          isSent = true;
+          isSent = local.body !== null;
           return again();
         }
         if (isOver || error.code !== "ECONNREFUSED" || isSent) return fail(error);
@@ -150,8 +150,7 @@ export class OllamaClient {
       port: this.#base.port,
       path: this.#base.pathname.replace(/\/$/, "") + path,
       method,
-      // A kept connection may be closed just as it is reused. Parts that it had taken would be lost.
-      agent: body === null ? false : this.#agent,
+      agent: this.#agent,
       setHost: false,
     });
     request.setHeader("host", "localhost:11434");

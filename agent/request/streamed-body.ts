@@ -16,6 +16,11 @@ export class StreamedBody {
     this.#watch(request);
   }
 
+  /** True once a lost connection would lose parts. */
+  get isAccepted(): boolean {
+    return this.#isAccepted;
+  }
+
   /** Sends what was written so far again, through a new request. */
   again(request: ClientRequest): void {
     this.#request = request;
@@ -44,8 +49,12 @@ export class StreamedBody {
 
   #watch(request: ClientRequest): void {
     request.once("socket", (socket) => {
-      if (socket.connecting) socket.once("connect", () => this.#accepted());
-      else this.#accepted();
+      const accepted = () => {
+        if (request === this.#request) this.#accepted();
+      };
+      if (socket.connecting) return void socket.once("connect", accepted);
+      // Ollama may have closed a kept connection, which shows once the event loop has read sockets.
+      setImmediate(() => setImmediate(() => !request.destroyed && accepted()));
     });
   }
 
