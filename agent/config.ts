@@ -18,7 +18,9 @@ export type AgentConfig = {
   stateDir: string;
   /** Ollama's model folder; null if `OLLAMA_MODELS` is not set. */
   ollamaModels: string | null;
-  /** Ollama's parallel slots for each model; null if `OLLAMA_NUM_PARALLEL` is not set or invalid. */
+  /**
+   * Ollama's parallel slots for each model; null if `OLLAMA_NUM_PARALLEL` is not set or invalid.
+   */
   ollamaParallel: number | null;
   nvidiaSmi: string;
   simulated: boolean;

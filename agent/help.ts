@@ -8,7 +8,10 @@ import { AGENT_VERSION } from "./version.ts";
 const COLUMNS = 100;
 const NAME_COLUMNS = 23;
 
-/** Returns the variables with their descriptions in a column of their own, without Markdown and links. */
+/**
+ * Returns the variables with their descriptions in a column of their own, without Markdown and
+ * links.
+ */
 export const variablesHelp = (variables: VariableSchemas): string =>
   documented(variables)
     .map(({ name, description, fallback }) => {

@@ -11,7 +11,10 @@ const Manifest = z.object({ version: z.string(), license: z.string() });
 
 const LICENCE_FILE = /^(licen[cs]e|notice)/i;
 
-/** Longest name of a package comes last in a path: `a/node_modules/@scope/b/index.js` is of `@scope/b`. */
+/**
+ * Longest name of a package comes last in a path: `a/node_modules/@scope/b/index.js` is of
+ * `@scope/b`.
+ */
 const PACKAGE_FOLDER = /^(?:.*\/)?node_modules\/((?:@[^/]+\/)?[^/]+)\//;
 
 /**

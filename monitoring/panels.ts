@@ -1,4 +1,6 @@
-/** The kinds of panels on the Grafana dashboard, and the options that all panels of a kind share. */
+/**
+ * The kinds of panels on the Grafana dashboard, and the options that all panels of a kind share.
+ */
 import type { Builder } from "@grafana/grafana-foundation-sdk/cog";
 import {
   BigValueColorMode,
@@ -28,7 +30,10 @@ import { PanelBuilder as ChartBuilder } from "@grafana/grafana-foundation-sdk/ti
 /** The Prometheus that is selected at the top of the dashboard. */
 export const DATASOURCE = { type: "prometheus", uid: "$datasource" };
 
-/** As in prometheus.yml. Grafana sets `$__rate_interval` to four of them, so that every rate has samples. */
+/**
+ * As in prometheus.yml. Grafana sets `$__rate_interval` to four of them, so that every rate has
+ * samples.
+ */
 const SCRAPE_INTERVAL = "30s";
 
 /** Widths in Grafana's grid of 24 columns. */
@@ -104,7 +109,9 @@ export type ChartOptions = {
   isStacked?: boolean;
 };
 
-/** Lines over time. Lines named "total" or "limit" are dashed: they are what the others can reach. */
+/**
+ * Lines over time. Lines named "total" or "limit" are dashed: they are what the others can reach.
+ */
 export function chart({
   title,
   description,

@@ -38,7 +38,9 @@ export function passedHeaders(headers: Headers): Headers {
   return passed;
 }
 
-/** Returns a type as it was sent if it is one of Ollama's, with no parameter but `charset=utf-8`. */
+/**
+ * Returns a type as it was sent if it is one of Ollama's, with no parameter but `charset=utf-8`.
+ */
 function passedType(type: string): string {
   const [essence = "", ...parameters] = type.toLowerCase().split(";");
   const isOllamas =

@@ -21,7 +21,10 @@ export const BENCH_ROUTE: OllamaRoute = {
   streams: "by_default",
 };
 
-/** Prompts of these lengths, as far as they fit: short, and two that Ollama's default context of 4,096 takes. */
+/**
+ * Prompts of these lengths, as far as they fit: short, and two that Ollama's default context of
+ * 4,096 takes.
+ */
 export const CONTEXTS_DEFAULT: readonly number[] = [128, 1_024, 3_072];
 
 export const BenchRequest = z

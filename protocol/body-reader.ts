@@ -110,7 +110,10 @@ const PART: Place = {
   },
 };
 
-/** Skips a message without text: Anthropic's tool results and single images also have the user's role. */
+/**
+ * Skips a message without text: Anthropic's tool results and single images also have the user's
+ * role.
+ */
 const MESSAGE: Place = {
   fields: fieldsOf<Reader>({
     role: {

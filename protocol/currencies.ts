@@ -1,4 +1,6 @@
-/** The currencies of ISO 4217 in which prices are stated. Funds, metals and test codes are left out. */
+/**
+ * The currencies of ISO 4217 in which prices are stated. Funds, metals and test codes are left out.
+ */
 
 export const CURRENCY_CODES = (
   "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF " +

@@ -209,7 +209,10 @@ export function errorBody(dialect: Dialect, error: WireError, requestId: string)
   }
 }
 
-/** Returns the headers of an error answer. `X-Failed-At` names who failed in the APIs whose shape cannot. */
+/**
+ * Returns the headers of an error answer. `X-Failed-At` names who failed in the APIs whose shape
+ * cannot.
+ */
 export const errorHeaders = (error: WireError, requestId: string): Record<string, string> => ({
   ...error.headers,
   "x-request-id": requestId,

@@ -20,7 +20,10 @@ export const InstalledModel = z.object({
 });
 export type InstalledModel = z.infer<typeof InstalledModel>;
 
-/** A model in memory (Ollama `/api/ps`). `size_vram_bytes < size_bytes` means a part runs on the CPU. */
+/**
+ * A model in memory (Ollama `/api/ps`). `size_vram_bytes < size_bytes` means a part runs on the
+ * CPU.
+ */
 export const LoadedModel = z.object({
   name: z.string().max(512),
   size_bytes: z.number().nonnegative().nullable(),
@@ -49,7 +52,9 @@ export const LostGpu = z.object({
 });
 export type LostGpu = z.infer<typeof LostGpu>;
 
-/** The state of the GPU reader. A box without a GPU is normal: `available: false` and the reason. */
+/**
+ * The state of the GPU reader. A box without a GPU is normal: `available: false` and the reason.
+ */
 export const GpuState = z.object({
   available: z.boolean(),
   error: z.string().max(500).nullable(),
@@ -98,7 +103,10 @@ export type OpenRequest = z.infer<typeof OpenRequest>;
 
 /** Payload of READINGS. Fields with a default were not sent by agents of 0.1.0. */
 export const Readings = z.object({
-  /** The agent's wall clock at sending, unix ms. The edge uses it to put sample times on its own clock. */
+  /**
+   * The agent's wall clock at sending, unix ms. The edge uses it to put sample times on its own
+   * clock.
+   */
   now_ms: z.number().nullable().default(null),
   inventory: Inventory,
   gpu: GpuState,
@@ -118,11 +126,16 @@ export const Readings = z.object({
   tunnel_ms: z.number().nonnegative().nullable().default(null),
   /** Records in the spool that the edge has not confirmed. */
   spooled: z.int().nonnegative(),
-  /** Records lost since the agent started: its disk failed for longer than its memory could bridge. */
+  /**
+   * Records lost since the agent started: its disk failed for longer than its memory could bridge.
+   */
   lost: z.int().nonnegative().nullable().default(null),
 });
 export type Readings = z.infer<typeof Readings>;
 
-/** Adds Ollama's default tag, `:latest`, to a name without a tag. Ollama ignores case in the host part only. */
+/**
+ * Adds Ollama's default tag, `:latest`, to a name without a tag. Ollama ignores case in the host
+ * part only.
+ */
 export const withTag = (model: string): string =>
   model.slice(model.lastIndexOf("/") + 1).includes(":") ? model : `${model}:latest`;

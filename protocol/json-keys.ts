@@ -65,7 +65,9 @@ export function keyTable<Member extends { name: string }>(
 /** Adds a letter, from the last one of a key to its first. */
 const hashed = (hash: number, letter: number): number => (Math.imul(hash, 31) + letter) | 0;
 
-/** Maps the bytes of plain keys to lower case. The quote and all others have numbers of their own. */
+/**
+ * Maps the bytes of plain keys to lower case. The quote and all others have numbers of their own.
+ */
 const NOT_PLAIN = 0;
 const IS_QUOTE = 1;
 const LETTERS = Uint8Array.from({ length: 256 }, (_, byte) =>

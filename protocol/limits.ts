@@ -49,7 +49,9 @@ export const API_BODY_BYTES_MAX = 8 * MIB;
 /** Values at all levels of a JSON body of our own API. Each one of a tree takes up to 100 bytes. */
 export const API_BODY_VALUES_MAX = 100_000;
 
-/** Levels of arrays and objects in a JSON body, its own object included. Tool schemas need about 20. */
+/**
+ * Levels of arrays and objects in a JSON body, its own object included. Tool schemas need about 20.
+ */
 export const JSON_DEPTH_MAX = 64;
 
 /**
@@ -70,7 +72,9 @@ export const HEAD_BYTES_MAX = 64 * KIB;
 /** Open streams of a box; 503 with Retry-After beyond. */
 export const STREAMS_PER_BOX_MAX = 10_000;
 
-/** As many requests wait at most for the Ollama of a box: Ollama's own limit (`OLLAMA_MAX_QUEUE`). */
+/**
+ * As many requests wait at most for the Ollama of a box: Ollama's own limit (`OLLAMA_MAX_QUEUE`).
+ */
 export const QUEUED_MAX = 512;
 
 /** The bodies of requests that wait take at most this much memory of an agent. */

@@ -17,12 +17,17 @@ import type { Api, RequestRecord } from "./records.ts";
  */
 export type Scope = "infer" | "read" | "metrics" | "stats" | "text" | "admin";
 
-/** `inference` produces tokens or vectors; only these count into latency, TTFT and token figures. */
+/**
+ * `inference` produces tokens or vectors; only these count into latency, TTFT and token figures.
+ */
 export type RouteKind = "inference" | "information" | "management";
 
 export type OllamaRoute = {
   method: "GET" | "HEAD" | "POST" | "DELETE";
-  /** The path on Ollama. `:model` and `:digest` stand for one segment. Also the `endpoint` of records. */
+  /**
+   * The path on Ollama. `:model` and `:digest` stand for one segment. Also the `endpoint` of
+   * records.
+   */
   path: string;
   api: Api;
   scope: "infer" | "admin";
@@ -85,7 +90,9 @@ export const OLLAMA_ROUTES: readonly OllamaRoute[] = [
   route("POST", "/v1/messages", { api: "anthropic", kind: "inference", streams: "when_asked" }),
 ];
 
-/** One path segment for `:model`. The only escape is `%3A`, which SDKs write for the colon of a tag. */
+/**
+ * One path segment for `:model`. The only escape is `%3A`, which SDKs write for the colon of a tag.
+ */
 const MODEL_SEGMENT = /^(?:[A-Za-z0-9._-]|:|%3[Aa]){1,512}$/;
 const DIGEST_SEGMENT = /^sha256:[0-9a-f]{64}$/;
 

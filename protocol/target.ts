@@ -40,7 +40,9 @@ export function isOllamaPath(path: string): boolean {
   return path !== "/" && !match.ok && match.status === 405;
 }
 
-/** Returns the API that a path on Ollama belongs to, known or not. It decides the shape of errors. */
+/**
+ * Returns the API that a path on Ollama belongs to, known or not. It decides the shape of errors.
+ */
 export function apiOf(path: string): Api {
   if (path === "/v1/messages") return "anthropic";
   return /^\/v1(\/|$)/.test(path) ? "openai" : "ollama";

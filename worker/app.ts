@@ -88,7 +88,9 @@ export { app };
 
 const isAsset = (path: string): boolean => path.startsWith("/assets/");
 
-/** Has a browser run, show and guess nothing of an answer that does not bring a policy of its own. */
+/**
+ * Has a browser run, show and guess nothing of an answer that does not bring a policy of its own.
+ */
 function makeInert(headers: Headers): void {
   for (const [name, value] of Object.entries(INERT))
     if (!headers.has(name)) headers.set(name, value);

@@ -1,4 +1,7 @@
-/** Every way in which the edge itself can fail a call, and the public error of each. See `protocol/failures.ts`. */
+/**
+ * Every way in which the edge itself can fail a call, and the public error of each. See
+ * `protocol/failures.ts`.
+ */
 import type * as z from "zod";
 import { REPOSITORY_MODELS_MAX } from "../protocol/api/repository.ts";
 import {
@@ -29,7 +32,9 @@ export type FailureReason =
   | { reason: "currency_in_use"; currency: string }
   | { reason: "repository_unavailable"; detail: string }
   | { reason: "store_unavailable"; detail: string }
-  /** In the middle of its upload. Nobody reads the answer; the record is that of a cancelled call. */
+  /**
+   * In the middle of its upload. Nobody reads the answer; the record is that of a cancelled call.
+   */
   | { reason: "caller_left" }
   /** Other large bodies take the memory of this isolate. */
   | { reason: "edge_busy" }
@@ -74,7 +79,9 @@ export class GatewayError extends Error {
   }
 }
 
-/** Returns the failure of a thrown value. A bug is logged here, and is only `internal` to callers. */
+/**
+ * Returns the failure of a thrown value. A bug is logged here, and is only `internal` to callers.
+ */
 export function failureOfError(error: unknown): FailureReason {
   if (error instanceof GatewayError) return error.failure;
   console.error(error);

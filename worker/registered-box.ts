@@ -80,13 +80,18 @@ export function freshGpus(box: RegisteredBox, nowMs: number): GpuSample[] {
   return isFresh ? (box.readings?.gpu.samples ?? []) : [];
 }
 
-/** Returns the machine's sample if it is recent enough to show. Does not check that the box is up. */
+/**
+ * Returns the machine's sample if it is recent enough to show. Does not check that the box is up.
+ */
 export function freshSystem({ readings }: RegisteredBox, nowMs: number): SystemSample | null {
   const sample = readings?.system.at(-1);
   return sample !== undefined && nowMs - Date.parse(sample.at) <= FRESH_MS ? sample : null;
 }
 
-/** Returns the models in memory by readings that are recent enough. Does not check that the box is up. */
+/**
+ * Returns the models in memory by readings that are recent enough. Does not check that the box is
+ * up.
+ */
 export function freshLoaded(
   { readings, readings_at_ms }: RegisteredBox,
   nowMs: number,

@@ -7,7 +7,10 @@
  */
 import type { RequestRecord } from "../protocol/records.ts";
 
-/** The facts in the order in which they are signed. Changing the list makes every earlier seal invalid. */
+/**
+ * The facts in the order in which they are signed. Changing the list makes every earlier seal
+ * invalid.
+ */
 const SEALED = [
   "request_id",
   "box",
@@ -46,7 +49,10 @@ export async function sealOf(key: SealKey, facts: SealedFacts): Promise<string> 
   return `${key.id}.${base64url(new Uint8Array(signature))}`;
 }
 
-/** Checks the seal of these facts, in constant time. @param keys  the keys that the edge still has */
+/**
+ * Checks the seal of these facts, in constant time.
+ * @param keys  the keys that the edge still has
+ */
 export async function verdictOn(
   seal: string | undefined,
   facts: SealedFacts,

@@ -7,7 +7,9 @@
  */
 import { GatewayError } from "./errors.ts";
 
-/** Wrong keys that an address may send at full speed, in each window. People mistype, scripts loop. */
+/**
+ * Wrong keys that an address may send at full speed, in each window. People mistype, scripts loop.
+ */
 const FREE = 10;
 const WINDOW_MS = 60_000;
 /** How long each further wrong key waits for its answer. */

@@ -20,7 +20,9 @@ import {
 const ENDPOINT = "/api/generate";
 const BAD_GATEWAY = 502;
 
-/** Time that the energy of a request takes at most to be known: the meter's own, and its next tick. */
+/**
+ * Time that the energy of a request takes at most to be known: the meter's own, and its next tick.
+ */
 const ENERGY_WAIT_MS = SETTLE_MS + 1_500;
 const POLL_MS = 50;
 

@@ -1,4 +1,6 @@
-/** The result of a bench as text: at most 80 columns, as a table of medians with their ranges. Pure. */
+/**
+ * The result of a bench as text: at most 80 columns, as a table of medians with their ranges. Pure.
+ */
 import type { BenchPoint, BenchResult, Spread } from "../../protocol/bench.ts";
 
 const UNKNOWN = "–";

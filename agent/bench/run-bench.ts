@@ -40,7 +40,10 @@ export type BenchShell = {
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 };
 
-/** The power of a GPU settles in this time after a request, and a caller's next request often follows. */
+/**
+ * The power of a GPU settles in this time after a request, and a caller's next request often
+ * follows.
+ */
 const IDLE_FOR_MS = 300;
 const WATCH_EVERY_MS = 50;
 /** No model takes longer than this for a bench that anybody waits for. */
@@ -140,7 +143,10 @@ class Bench {
     };
   }
 
-  /** Loads the model and learns its tokens. Returns the time of the load if the model was not in memory. */
+  /**
+   * Loads the model and learns its tokens. Returns the time of the load if the model was not in
+   * memory.
+   */
   async #load(keepAlive: number | undefined, isCold: boolean): Promise<number | null> {
     const { measured } = await this.#ask("load", null, WARM_UP_WORDS, WARM_UP_TOKENS, keepAlive);
     this.#learn(WARM_UP_WORDS, measured.prompt_tokens);
@@ -217,7 +223,10 @@ class Bench {
     }
   }
 
-  /** Waits until nobody else has used the box for a moment. @throws {BenchError} after `wait_s` in sum */
+  /**
+   * Waits until nobody else has used the box for a moment.
+   * @throws {BenchError} after `wait_s` in sum
+   */
   async #untilIdle(): Promise<void> {
     const { busyWith, box, now } = this.#shell;
     const waitMs = MS_PER_SECOND * this.#request.wait_s;

@@ -31,7 +31,9 @@ export const later = (a: Bounds, b: Bounds): Bounds => ({
   hi: Math.max(a.hi, b.hi),
 });
 
-/** Returns the part that two statements about one figure have in common; null if they contradict. */
+/**
+ * Returns the part that two statements about one figure have in common; null if they contradict.
+ */
 export function both(a: Bounds, b: Bounds): Bounds | null {
   const [lo, hi] = [Math.max(a.lo, b.lo), Math.min(a.hi, b.hi)];
   return lo <= hi ? { lo, hi } : null;

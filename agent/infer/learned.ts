@@ -14,7 +14,9 @@ export type Overhead = { load: Bounds; queue: Bounds };
 const SAMPLES_MAX = 16;
 /** A spread needs this many samples. */
 const SAMPLES_MIN = 3;
-/** Fewer calls than that show the overhead within this factor, which is enough beside a long prompt. */
+/**
+ * Fewer calls than that show the overhead within this factor, which is enough beside a long prompt.
+ */
 const FEW = 2;
 /** The time in Ollama between a loaded model and its prompt: it renders and counts the prompt. */
 const RENDERING_MS_MAX = 20;

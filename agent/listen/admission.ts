@@ -41,7 +41,10 @@ export const pageHeaders = (origin: string | undefined): Record<string, string> 
         vary: "origin",
       };
 
-/** Answers the preflight of an admitted page. It may send any header: only those Ollama needs are forwarded. */
+/**
+ * Answers the preflight of an admitted page. It may send any header: only those Ollama needs are
+ * forwarded.
+ */
 export const preflightHeaders = (
   origin: string,
   wanted: string | undefined,

@@ -14,7 +14,9 @@ export type ConnectionLimits = {
   idleMs: number;
 };
 
-/** Files for everything else: the tunnel, its calls to Ollama, the spool, nvidia-smi, Node itself. */
+/**
+ * Files for everything else: the tunnel, its calls to Ollama, the spool, nvidia-smi, Node itself.
+ */
 const OTHER_FILES = 64;
 /** A connection and the one to Ollama behind it. */
 const FILES_PER_CONNECTION = 2;

@@ -243,7 +243,10 @@ export class LocalCall implements AnswerHandler {
     return this.#measured;
   }
 
-  /** Ends the call with an error answer, or, after the first byte, with an error in the stream's own format. */
+  /**
+   * Ends the call with an error answer, or, after the first byte, with an error in the stream's own
+   * format.
+   */
   #fail(failure: LocalFailure): void {
     if (this.#isOver) return;
     const { response } = this.#arrival;

@@ -1,4 +1,7 @@
-/** Why a call to the listener is refused or fails, and the error its caller gets. See `protocol/failures.ts`. */
+/**
+ * Why a call to the listener is refused or fails, and the error its caller gets. See
+ * `protocol/failures.ts`.
+ */
 import {
   byGateway,
   type Failure,

@@ -32,7 +32,9 @@ export type AnswerPart = {
   isUsageOnly?: boolean;
 };
 
-/** A piece of a tool call. A piece with a name begins a new call; the others continue the last one. */
+/**
+ * A piece of a tool call. A piece with a name begins a new call; the others continue the last one.
+ */
 export type ToolCallPiece = { name?: string | undefined; argumentsJson?: string | undefined };
 
 /** Parses the answers of some endpoints. Its functions never throw. */

@@ -27,7 +27,10 @@ export const GAP_MS = 5_000;
 /** Time that a finished request waits for the next reading. After it the last reading is used. */
 export const SETTLE_MS = 2_000;
 
-/** Readings of instantaneous power may be this far apart, or a tenth of the request if that is longer. */
+/**
+ * Readings of instantaneous power may be this far apart, or a tenth of the request if that is
+ * longer.
+ */
 export const STRETCH_MS = 300;
 
 /**

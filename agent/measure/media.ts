@@ -17,7 +17,10 @@ export function partOfImages(text: string): AnswerPart {
   return { isLast: parsed?.data !== undefined, error: errorText(parsed?.error) };
 }
 
-/** Parses an answer of `/v1/audio/transcriptions`: `{"text":…}`, or the text as the request wants it. */
+/**
+ * Parses an answer of `/v1/audio/transcriptions`: `{"text":…}`, or the text as the request wants
+ * it.
+ */
 export function partOfTranscription(text: string): AnswerPart {
   const parsed = Transcription.safeParse(jsonIn(text)).data;
   const spoken = parsed?.text ?? (parsed?.error === undefined ? text : "");

@@ -128,7 +128,9 @@ export class FairQueue {
     return places;
   }
 
-  /** Forgets the lanes without requests that owe no turn, and the oldest ones if there are too many. */
+  /**
+   * Forgets the lanes without requests that owe no turn, and the oldest ones if there are too many.
+   */
   #forgetPaid(): void {
     for (const [key, { waiting, turns }] of this.#lanes)
       if (waiting.length === 0 && (turns <= this.#turns || this.#lanes.size > LANES_MAX))
@@ -139,7 +141,9 @@ export class FairQueue {
 /** A caller's urgent requests do not wait behind its own patient ones. */
 const laneOf = ({ lane, priority }: Waiting): string => `${priority} ${lane}`;
 
-/** The lane with requests that has used the fewest turns; of several, the one that was there first. */
+/**
+ * The lane with requests that has used the fewest turns; of several, the one that was there first.
+ */
 function firstOf(lanes: Iterable<Lane>): Lane | null {
   let first: Lane | null = null;
   for (const lane of lanes)

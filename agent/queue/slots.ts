@@ -11,7 +11,10 @@ import { withTag } from "../../protocol/inventory.ts";
 /** Ollama's own default. */
 const SLOTS_DEFAULT = 1;
 
-/** The most probes of a model at once. It also bounds what waits in Ollama while no answer shows its turn. */
+/**
+ * The most probes of a model at once. It also bounds what waits in Ollama while no answer shows its
+ * turn.
+ */
 export const PROBES_MAX = 16;
 
 const ASK_AGAIN_MS = 60_000;

@@ -1,4 +1,6 @@
-/** The energy of the GPUs as the readings report it: the totals of the meter, with the GPUs' names. */
+/**
+ * The energy of the GPUs as the readings report it: the totals of the meter, with the GPUs' names.
+ */
 import { randomUUID } from "node:crypto";
 import type { GpuEnergy, MeteredEnergy } from "../../protocol/gpu-energy.ts";
 import type { GpuSource } from "./gpu-source.ts";

@@ -82,7 +82,9 @@ export class Placements {
   readonly gpusOf = (model: string): ReadonlySet<number> | null =>
     this.#placements.get(withTag(model)) ?? null;
 
-  /** The models in memory, maybe other ones than before. A box with one GPU has nothing to find out. */
+  /**
+   * The models in memory, maybe other ones than before. A box with one GPU has nothing to find out.
+   */
   async update(loaded: readonly Placed[]): Promise<void> {
     const names = JSON.stringify(
       loaded.map(({ name, size_vram_bytes }) => [name, size_vram_bytes]),

@@ -33,7 +33,9 @@ const LINE_CHARS_MAX = 16_384;
 const PASSED =
   /^(?:PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|TEMP|TMP|SYSTEMROOT|WINDIR|LD_LIBRARY_PATH|BOX_NAME)$|^(?:CUDA|NVIDIA|SIMULATED)_/i;
 
-/** Returns the environment of a tool: no secret of the agent, whatever program it turns out to be. */
+/**
+ * Returns the environment of a tool: no secret of the agent, whatever program it turns out to be.
+ */
 export const cleanEnvironment = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(environment).filter(([name]) => PASSED.test(name)));
 
@@ -113,5 +115,7 @@ function follow(child: ToolChild, onLine: (line: string) => boolean): ToolRun {
   return { ended, kill };
 }
 
-/** A process that could not start because no file was left has no pipes; its error event follows. */
+/**
+ * A process that could not start because no file was left has no pipes; its error event follows.
+ */
 const hasPipes = (child: Partial<ToolChild>): child is ToolChild => child.stdout !== undefined;

@@ -95,7 +95,10 @@ export class ToolSource implements GpuSource {
     return this.#readings.driverVersion;
   }
 
-  /** Reads until the tool fails, and reports the failure. @returns the time until the next attempt */
+  /**
+   * Reads until the tool fails, and reports the failure.
+   * @returns the time until the next attempt
+   */
   async #readUntilWait(): Promise<number> {
     this.#hasRead = false;
     const reason = await this.#readUntilFailure();

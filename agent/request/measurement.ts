@@ -28,7 +28,10 @@ export type MeasurementShell = OllamaTurns & {
   box: string;
   spool: Spool;
   energy: EnergyMeter;
-  /** Returns whether the edge forbids to keep text now, even if it was allowed when the request began. */
+  /**
+   * Returns whether the edge forbids to keep text now, even if it was allowed when the request
+   * began.
+   */
   forbidsText: () => boolean;
   /** Monotonic milliseconds. */
   now: () => number;
@@ -70,7 +73,9 @@ export class Measurement {
   /** When Ollama had sent the whole answer, monotonic ms; null before. */
   #endMs: number | null = null;
   #meter: Meter | null = null;
-  /** When the caller's answer stopped, and its text by then; null while the answer is on its way. */
+  /**
+   * When the caller's answer stopped, and its text by then; null while the answer is on its way.
+   */
   #stopped: { atMs: number; response: string | null } | null = null;
 
   constructor(id: string, open: Open, arrived: ArrivalTimes, shell: MeasurementShell) {

@@ -5,7 +5,9 @@
  * twice. An Ollama that has never answered is not waited for: its address is probably wrong.
  */
 
-/** The service of Ollama's installer restarts it after 3 s, and it then starts within a few seconds. */
+/**
+ * The service of Ollama's installer restarts it after 3 s, and it then starts within a few seconds.
+ */
 export const OLLAMA_BACK_MS = 10_000;
 
 const RETRY_MS = 100;

@@ -42,7 +42,9 @@ const RETRY_MS_MAX = 15_000;
 let pollsUntilMs = 0;
 let current: AbortController | null = null;
 
-/** Starts the updates, and restarts them whenever visibility, the interval or the session changes. */
+/**
+ * Starts the updates, and restarts them whenever visibility, the interval or the session changes.
+ */
 export function startLive(): void {
   effect(() => {
     const seconds = preferences.value.refresh;

@@ -1,4 +1,6 @@
-/** The concerns of the edge as rows of the page: a sentence in the viewer's units, and a link. Pure. */
+/**
+ * The concerns of the edge as rows of the page: a sentence in the viewer's units, and a link. Pure.
+ */
 import type { Concern, ConcernOf } from "../../protocol/concern.ts";
 import { type ConcernFormats, concernText } from "../../protocol/concern-text.ts";
 import type { ConcernCode } from "../../protocol/concerns.ts";

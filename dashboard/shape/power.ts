@@ -11,7 +11,9 @@ export function sumKnown(values: readonly (number | null)[]): number | null {
   return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0);
 }
 
-/** Returns what the GPUs cost in a day at the power and the prices of now; null if any is unknown. */
+/**
+ * Returns what the GPUs cost in a day at the power and the prices of now; null if any is unknown.
+ */
 export function costPerDay(
   gpus: readonly { box: string; power_draw_w: number | null }[],
   { now }: Pick<TariffState, "now">,

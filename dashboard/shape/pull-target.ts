@@ -1,4 +1,7 @@
-/** Boxes as targets of a pull: whether the model fits on the disk and in the memory of the GPUs. Pure. */
+/**
+ * Boxes as targets of a pull: whether the model fits on the disk and in the memory of the GPUs.
+ * Pure.
+ */
 import type { LiveBox } from "../../protocol/api/live.ts";
 import { sumKnown } from "./power.ts";
 
@@ -19,7 +22,10 @@ export type PullTarget = {
 
 const MIB = 1_024 ** 2;
 
-/** Weights take about their download size; the context and the buffers of a short chat, about a fifth more. */
+/**
+ * Weights take about their download size; the context and the buffers of a short chat, about a
+ * fifth more.
+ */
 const VRAM_PER_DOWNLOAD = 1.2;
 
 /** @param downloadBytes  size of the model; null if it is unknown */

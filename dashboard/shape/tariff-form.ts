@@ -79,7 +79,9 @@ function rateBody({ timeZone, hours, co2 }: RateForm): TariffBody["default"] {
   };
 }
 
-/** Returns the form with one more entry of hours, which begins at noon or where the last one ends. */
+/**
+ * Returns the form with one more entry of hours, which begins at noon or where the last one ends.
+ */
 export function withMoreHours(rate: RateForm): RateForm {
   const [only] = rate.hours;
   if (rate.hours.length === 1 && only !== undefined && Number(only.to) - Number(only.from) === 24)

@@ -44,7 +44,10 @@ export const Config = z
   .meta({ id: "Config" });
 export type Config = z.infer<typeof Config>;
 
-/** `PATCH /api/config`. A field that is left out stays unchanged; `null` resets it to the deployed value. */
+/**
+ * `PATCH /api/config`. A field that is left out stays unchanged; `null` resets it to the deployed
+ * value.
+ */
 export const ConfigPatch = z
   .strictObject({
     enable_instrumentation: z.boolean().nullable().optional(),

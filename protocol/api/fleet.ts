@@ -47,7 +47,10 @@ export const SinkHealth = z
   .meta({ id: "SinkHealth" });
 export type SinkHealth = z.infer<typeof SinkHealth>;
 
-/** `GET /api/health`. It is `degraded` while a concern with `degrades` in `protocol/concerns.ts` lasts. */
+/**
+ * `GET /api/health`. It is `degraded` while a concern with `degrades` in `protocol/concerns.ts`
+ * lasts.
+ */
 export const Health = z
   .object({
     status: z.enum(["healthy", "degraded", "unhealthy"]),
@@ -98,7 +101,10 @@ const standing_w = z
 const EnergyTotal = GpuEnergy.extend({ standing_w });
 export type EnergyTotal = z.infer<typeof EnergyTotal>;
 
-/** A box, in `GET /api/boxes`, by its last readings. Fields that can change while it is down are empty or null then. */
+/**
+ * A box, in `GET /api/boxes`, by its last readings. Fields that can change while it is down are
+ * empty or null then.
+ */
 export const BoxDetail = BoxHealth.extend({
   connected_at: Time.nullable().describe("start of its tunnel; null while it is down"),
   agent_version: z.string(),

@@ -5,7 +5,10 @@ import { BoxQuery } from "./fleet.ts";
 import type { ApiRoute } from "./route.ts";
 import { Count, ModelName, ModelPath } from "./shapes.ts";
 
-/** A model on disk, as in Ollama's `/api/tags`, with the boxes that have it. One entry per name and digest. */
+/**
+ * A model on disk, as in Ollama's `/api/tags`, with the boxes that have it. One entry per name and
+ * digest.
+ */
 const InstalledEntry = z
   .object({
     name: z.string(),

@@ -1,4 +1,7 @@
-/** `/api/models/repository`: people's preferences for models, with facts from the boxes and the ledger. */
+/**
+ * `/api/models/repository`: people's preferences for models, with facts from the boxes and the
+ * ledger.
+ */
 import * as z from "zod";
 import { BoxName } from "../records.ts";
 import type { ApiRoute } from "./route.ts";

@@ -1,12 +1,21 @@
-/** A route of `/api`, as data. The Worker checks requests against it, and the OpenAPI document is generated from it. */
+/**
+ * A route of `/api`, as data. The Worker checks requests against it, and the OpenAPI document is
+ * generated from it.
+ */
 import type * as z from "zod";
 import type { Scope } from "../routes.ts";
 
 export type ApiRoute = {
   method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-  /** In OpenAPI's notation. A `{parameter}` can contain `/`, raw or as `%2F`, because model names do. */
+  /**
+   * In OpenAPI's notation. A `{parameter}` can contain `/`, raw or as `%2F`, because model names
+   * do.
+   */
   path: `/${string}`;
-  /** Scope that a key needs; null if no key is needed, because the answer reveals nothing about this edge. */
+  /**
+   * Scope that a key needs; null if no key is needed, because the answer reveals nothing about this
+   * edge.
+   */
   scope: Scope | null;
   /** Heading in the API documentation. */
   tag: string;

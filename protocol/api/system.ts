@@ -5,7 +5,9 @@ import { BoxQuery } from "./fleet.ts";
 import type { ApiRoute } from "./route.ts";
 import { Count, Figure, Gib, Percent, Store, Time } from "./shapes.ts";
 
-/** A machine, or several combined: sizes are summed, and the CPU is weighted by the number of CPUs. */
+/**
+ * A machine, or several combined: sizes are summed, and the CPU is weighted by the number of CPUs.
+ */
 const machine = {
   available: z.boolean().describe("true if there is a sample of the last 3 minutes"),
   cpu_percent: Percent.describe("busy share of all CPUs over ten seconds"),

@@ -8,10 +8,15 @@
 import type { RequestRecord } from "../../protocol/records.ts";
 import { TOKENS_MAX } from "../counting/cell.ts";
 
-/** Clocks of the edge's machines may differ, and a record may be reported before its last byte is noted. */
+/**
+ * Clocks of the edge's machines may differ, and a record may be reported before its last byte is
+ * noted.
+ */
 const SLACK_MS = 5_000;
 
-/** More than any GPU makes for one request. The first thousand are free: answers may take no time. */
+/**
+ * More than any GPU makes for one request. The first thousand are free: answers may take no time.
+ */
 const TOKENS_PER_MS = 1_000;
 const TOKENS_FREE = 1_000;
 

@@ -1,4 +1,7 @@
-/** Puts a tariff in force if the boxes that it names exist, and its currency is that of the costs so far. */
+/**
+ * Puts a tariff in force if the boxes that it names exist, and its currency is that of the costs so
+ * far.
+ */
 import type { Tariff } from "../../protocol/tariff.ts";
 import { type TariffRefusal, tariffFailure } from "../answers/tariff.ts";
 import { hasCosts } from "./cost-parts.ts";

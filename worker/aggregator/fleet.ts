@@ -39,7 +39,10 @@ export const currentFleet = (
   sealKey: sealKeys.current(nowMs),
 });
 
-/** Families of models that only embed, as Ollama names them: `bert`, `nomic-bert`, `gemma-embedding`. */
+/**
+ * Families of models that only embed, as Ollama names them: `bert`, `nomic-bert`,
+ * `gemma-embedding`.
+ */
 const EMBEDS = /bert|embed/i;
 
 function fleetBoxOf({ name, state, last_seen_ms, hello, readings }: RegisteredBox): FleetBox {

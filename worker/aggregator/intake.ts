@@ -201,6 +201,8 @@ export class Intake {
 const isDownload = (record: RequestRecord): record is RequestRecord & { model: string } =>
   record.endpoint === "/api/pull" && record.status === "success" && record.model !== null;
 
-/** Returns when a request finished, unix ms. Never in the future: such a row would never be deleted. */
+/**
+ * Returns when a request finished, unix ms. Never in the future: such a row would never be deleted.
+ */
 const finishedAt = (record: RequestRecord, nowMs: number): number =>
   Math.max(0, Math.floor(Math.min(nowMs, Date.parse(record.started_at) + record.latency_ms)));

@@ -25,7 +25,10 @@ const PAGE_CHARS_MAX = 4_000_000;
 const PAGE_ROWS = 50;
 /** Rows of a slice that reads no texts: 3 ms. */
 const INDEX_ROWS = 1_000;
-/** Rows of a slice that reads their texts: 1 ms, or 30 ms if each has the most that a record may have. */
+/**
+ * Rows of a slice that reads their texts: 1 ms, or 30 ms if each has the most that a record may
+ * have.
+ */
 const SEARCH_ROWS = 100;
 
 /** Selects a text column, or only its first characters. */

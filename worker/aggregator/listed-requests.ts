@@ -6,7 +6,10 @@ import type { InFlight } from "../../protocol/api/live.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
 import { READINGS_WATCHED_MS } from "../../protocol/limits.ts";
 
-/** Agents list their requests only while somebody watches. An older list does not describe the present. */
+/**
+ * Agents list their requests only while somebody watches. An older list does not describe the
+ * present.
+ */
 const PRESENT_MS = 2 * READINGS_WATCHED_MS + 1_000;
 
 export class ListedRequests {

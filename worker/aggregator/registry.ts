@@ -20,7 +20,10 @@ import type { BoxSamples, SampleStore } from "./samples.ts";
 import { heldModels, spentWith } from "./spent-energy.ts";
 import type { Tariffs } from "./tariffs.ts";
 
-/** Interval of storing readings that do not change the inventory. An idle box's readings arrive less often. */
+/**
+ * Interval of storing readings that do not change the inventory. An idle box's readings arrive less
+ * often.
+ */
 const STORE_MS = 30_000;
 /**
  * Samples wait in the row of their box until they are this old or this many, and then form one batch.
@@ -73,7 +76,9 @@ export class Registry {
     }
   }
 
-  /** Returns whether the box of a record is simulated; null without a box, or for an unknown one. */
+  /**
+   * Returns whether the box of a record is simulated; null without a box, or for an unknown one.
+   */
   simulates({ box }: Pick<RequestRecord, "box">): boolean | null {
     return box === null ? null : (this.#entries.get(box)?.box.hello.simulated ?? null);
   }

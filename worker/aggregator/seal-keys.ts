@@ -33,7 +33,10 @@ export class SealKeys {
       .map((row) => Row.parse(row));
   }
 
-  /** Returns the key that seals now. Makes the next one, and deletes those that are too old, if it is time. */
+  /**
+   * Returns the key that seals now. Makes the next one, and deletes those that are too old, if it
+   * is time.
+   */
   current(nowMs: number): SealKey {
     const last = this.#rows.at(-1);
     if (last !== undefined && nowMs - last.made_at_ms < SEAL_KEY_MS) return last;

@@ -1,4 +1,7 @@
-/** The energy that a box has spent: its sums by hour and altogether, with each growth of its meter. Pure. */
+/**
+ * The energy that a box has spent: its sums by hour and altogether, with each growth of its meter.
+ * Pure.
+ */
 import type { LoadedModel, Readings } from "../../protocol/inventory.ts";
 import {
   addSums,

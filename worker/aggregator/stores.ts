@@ -1,4 +1,6 @@
-/** Opens everything the Aggregator keeps in its SQLite, and its connections to the external stores. */
+/**
+ * Opens everything the Aggregator keeps in its SQLite, and its connections to the external stores.
+ */
 import { StoreDeliveries } from "../export/deliveries.ts";
 import { DeliveryStates } from "../export/delivery-states.ts";
 import { openExternalStores } from "../export/external-stores.ts";

@@ -32,7 +32,9 @@ export class Tariffs {
     return this.#versions;
   }
 
-  /** Returns the newest version, whose tariff is null if it was removed; null if none was ever set. */
+  /**
+   * Returns the newest version, whose tariff is null if it was removed; null if none was ever set.
+   */
   newest(): TariffVersion | null {
     return this.#versions.at(-1) ?? null;
   }

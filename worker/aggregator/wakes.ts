@@ -8,7 +8,9 @@ import { OUTBOX_ITEMS_MAX, OUTBOX_STORAGE_BYTES_MAX } from "../export/deliveries
 import { ALARM_AT_LEAST_EVERY_MS, keepHouse } from "./housekeeping.ts";
 import type { AggregatorStores } from "./stores.ts";
 
-/** New ledger rows that bring the next housekeeping forward: age alone does not bound their number. */
+/**
+ * New ledger rows that bring the next housekeeping forward: age alone does not bound their number.
+ */
 const ROWS_PER_HOUSEKEEPING = 20_000;
 
 export class Wakes {

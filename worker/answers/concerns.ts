@@ -62,7 +62,10 @@ export function sentenceOf(concern: Concern): string {
   return `${title} ${predicate}`;
 }
 
-/** Nobody's locale: digits without separators, SI units, ISO 8601 times. Stable while nothing changes. */
+/**
+ * Nobody's locale: digits without separators, SI units, ISO 8601 times. Stable while nothing
+ * changes.
+ */
 const PLAIN: ConcernFormats = {
   count: String,
   percent: (rate) => `${Math.round(1_000 * rate) / 10} %`,

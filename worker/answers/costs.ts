@@ -111,7 +111,8 @@ function groupsOf({ by, timeZone, model: only, requests, energy }: CostsParts) {
       NO_AMOUNT,
     );
     for (const [group, each] of groups) {
-      // The active energy of a box is not divided by model, so all of its requests have a part in it.
+      // The active energy of a box is not divided by model, so all of its requests have a part in
+      // it.
       const taken = by === "model" ? ofRequests : each.requests;
       const whole = {
         ...each,

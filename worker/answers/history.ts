@@ -24,7 +24,9 @@ export function spanOf(
   return alignedSpan(seconds, GRANULARITIES[granularity], nowMs);
 }
 
-/** Divides the last `seconds` into buckets of `step` seconds. The newest bucket contains `nowMs`. */
+/**
+ * Divides the last `seconds` into buckets of `step` seconds. The newest bucket contains `nowMs`.
+ */
 export function alignedSpan(seconds: number, step: number, nowMs: number): Span {
   const buckets = Math.max(1, Math.ceil(seconds / step));
   const newest = Math.floor(nowMs / 1_000 / step) * step;

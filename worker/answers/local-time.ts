@@ -39,7 +39,9 @@ function offsetMs(ms: number, timeZone: string): number {
   return local - Math.floor(ms / 1_000) * 1_000;
 }
 
-/** Returns when a date begins, unix ms. If the clocks skip midnight, the moment at which they do. */
+/**
+ * Returns when a date begins, unix ms. If the clocks skip midnight, the moment at which they do.
+ */
 export function startOfDay(date: string, timeZone: string): number {
   const utcMs = Date.parse(`${date}T00:00:00Z`);
   const guessMs = utcMs - offsetMs(utcMs, timeZone);

@@ -1,4 +1,6 @@
-/** An amount of energy, with its cost and its CO2, and the energy that each of these covers. Pure. */
+/**
+ * An amount of energy, with its cost and its CO2, and the energy that each of these covers. Pure.
+ */
 import * as z from "zod";
 
 export const Amount = z.object({

@@ -5,7 +5,10 @@
  * Varints have 7 bits a byte, least significant first, because most counts are small.
  */
 
-/** Thrown for bytes that are not a valid blob: storage is damaged, or was written by a newer version. */
+/**
+ * Thrown for bytes that are not a valid blob: storage is damaged, or was written by a newer
+ * version.
+ */
 export class BlobError extends Error {
   override readonly name = "BlobError";
 }

@@ -14,7 +14,10 @@ import { Histogram } from "./histogram.ts";
 import { Sketch } from "./sketch.ts";
 import { Spent } from "./spent.ts";
 
-/** First byte of a blob. Rises when the layout or a bucket edge changes, because old counts mean something else. */
+/**
+ * First byte of a blob. Rises when the layout or a bucket edge changes, because old counts mean
+ * something else.
+ */
 const BLOB_VERSION = 4;
 /** Older versions, which lack the fields at the end of the blob. */
 const BLOB_VERSION_BEFORE_COST = 3;
@@ -56,7 +59,10 @@ export class Cell {
   readonly requests: Record<Status, number> = { success: 0, error: 0, cancelled: 0 };
   promptTokens = 0;
   completionTokens = 0;
-  /** Completion tokens of requests whose decode time is known, and that time: their ratio is the decode rate. */
+  /**
+   * Completion tokens of requests whose decode time is known, and that time: their ratio is the
+   * decode rate.
+   */
   decodedTokens = 0;
   decodeMs = 0;
   /** Resumes of the tunnel during the requests. */

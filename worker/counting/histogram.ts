@@ -44,7 +44,9 @@ export class Histogram {
     this.#sum += other.#sum;
   }
 
-  /** Writes the number of used buckets, the distance and count of each, and the sum unless empty. */
+  /**
+   * Writes the number of used buckets, the distance and count of each, and the sum unless empty.
+   */
   write(writer: BlobWriter): void {
     const used = [...this.#counts.entries()].filter(([, count]) => count > 0);
     writer.varint(used.length);

@@ -13,7 +13,10 @@ export const RequestSums = z.object({
   cost_j: z.number(),
   co2_g: z.number(),
   co2_j: z.number(),
-  /** The parts of costs that can be divided between prompt and answer, and the tokens that they paid. */
+  /**
+   * The parts of costs that can be divided between prompt and answer, and the tokens that they
+   * paid.
+   */
   prompt_cost: z.number(),
   completion_cost: z.number(),
   priced_prompt_tokens: z.number(),

@@ -17,7 +17,10 @@ const BIN_WIDTH = 2 ** (1 / BINS_PER_POWER);
 
 /** Values up to this count as zero: about a nanosecond, if the unit is milliseconds. */
 export const ZERO_MAX = 2 ** -20;
-/** Values outside count in the outermost bin, which bounds the size. In milliseconds, BIN_MAX is 34 years. */
+/**
+ * Values outside count in the outermost bin, which bounds the size. In milliseconds, BIN_MAX is 34
+ * years.
+ */
 export const BIN_MIN = -20 * BINS_PER_POWER + 1;
 export const BIN_MAX = 40 * BINS_PER_POWER;
 
@@ -86,7 +89,10 @@ export class Sketch {
     return sketch;
   }
 
-  /** Writes zeros, number of bins, first bin and then distances, each with its count, and the sum unless empty. */
+  /**
+   * Writes zeros, number of bins, first bin and then distances, each with its count, and the sum
+   * unless empty.
+   */
   write(writer: BlobWriter): void {
     writer.varint(this.#zeros);
     writer.varint(this.#bins.size);
@@ -129,7 +135,10 @@ export class Sketch {
   }
 }
 
-/** Returns the value that a bin is read as: the harmonic mean of its bounds, equally far from both in proportion. */
+/**
+ * Returns the value that a bin is read as: the harmonic mean of its bounds, equally far from both
+ * in proportion.
+ */
 export function valueOfBin(bin: number): number {
   const upper = 2 ** (bin / BINS_PER_POWER);
   return (2 * upper) / (1 + BIN_WIDTH);

@@ -34,7 +34,9 @@ export type RowOf = {
   system_samples: StoredSystemSample;
   energy_hours: StoredEnergyHour;
 };
-/** Hours of a box that were closed at the same time. `simulated` is null if the box was forgotten. */
+/**
+ * Hours of a box that were closed at the same time. `simulated` is null if the box was forgotten.
+ */
 export type EnergyBatch = {
   atMs: number;
   box: string;

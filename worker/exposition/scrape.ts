@@ -1,4 +1,6 @@
-/** One scrape: the samples of every family, from cells, the registry and the statuses of the boxes. */
+/**
+ * One scrape: the samples of every family, from cells, the registry and the statuses of the boxes.
+ */
 import type { SinkHealth } from "../../protocol/api/fleet.ts";
 import { ENERGY_STATES, type EnergyState, type GpuEnergy } from "../../protocol/gpu-energy.ts";
 import type { LoadedModel, LostGpu } from "../../protocol/inventory.ts";
@@ -167,7 +169,10 @@ const known = (labels: string[], value: number | null): Sample[] =>
 const inSeconds = (labels: string[], ms: number | null): Sample[] =>
   known(labels, ms === null ? null : ms / 1_000);
 
-/** Keys models by the name that requests count under. Ollama may list one twice, but a series must be unique. */
+/**
+ * Keys models by the name that requests count under. Ollama may list one twice, but a series must
+ * be unique.
+ */
 const byName = (loaded: readonly LoadedModel[]): Map<string, LoadedModel> =>
   new Map(loaded.map((model) => [shortName(model.name), model]));
 

@@ -1,4 +1,7 @@
-/** Distinguishes a caller that left in the middle of its upload from one that sent a malformed body. Pure. */
+/**
+ * Distinguishes a caller that left in the middle of its upload from one that sent a malformed body.
+ * Pure.
+ */
 import { BROKEN_BODY, type FailureReason } from "../errors.ts";
 
 /**

@@ -41,7 +41,9 @@ const hasBoxUp = ({ boxes }: Fleet): boolean => boxes.some(({ state }) => state 
 /** A Box that is being moved or restarted fails the first call, not the second. */
 const SETTLE_WAITS_MS = [0, 100, 400];
 
-/** Passes the settings in force to the agents. Resolves when each Box has them, or cannot be called. */
+/**
+ * Passes the settings in force to the agents. Resolves when each Box has them, or cannot be called.
+ */
 export async function settleBoxes(env: Bindings, keepsText: boolean): Promise<void> {
   const settle = async (box: string) => {
     for (const waitMs of SETTLE_WAITS_MS) {
@@ -75,7 +77,10 @@ export function countStream(box: string, ended: Promise<unknown>): void {
   });
 }
 
-/** An agent reports a change of its models when it is complete, just after the caller of that change knows. */
+/**
+ * An agent reports a change of its models when it is complete, just after the caller of that change
+ * knows.
+ */
 const REPORTED_WITHIN_MS = 1_000;
 const POLL_EVERY_MS = 50;
 

@@ -46,7 +46,10 @@ async function lookNow(env: Bindings, only: string): Promise<void> {
   await Promise.all(names.map((name) => boxStubOf(env, name).status()));
 }
 
-/** Returns whether an agent is connected to this box now, by its Box. @throws {GatewayError} `box_unknown` */
+/**
+ * Returns whether an agent is connected to this box now, by its Box.
+ * @throws {GatewayError} `box_unknown`
+ */
 export async function isConnected(env: Bindings, box: string): Promise<boolean> {
   await lookNow(env, box);
   return (await boxStubOf(env, box).status()).isUp;

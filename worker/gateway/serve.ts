@@ -24,7 +24,9 @@ export type Call = {
   signal: AbortSignal;
 };
 
-/** The checked body, and the model and stream flag in it. `bytes` is null if the route has no body. */
+/**
+ * The checked body, and the model and stream flag in it. `bytes` is null if the route has no body.
+ */
 export type CallBody = {
   bytes: Uint8Array | ReadableStream<Uint8Array> | null;
   model: string | null;
@@ -53,7 +55,8 @@ export async function serve(
   bodyOf: () => Promise<CallBody>,
 ): Promise<Response> {
   const { env, waitUntil } = shell;
-  // Resolves when the record is in the ledger, or after INGEST_MS: an Aggregator that fails must not
+  // Resolves when the record is in the ledger, or after INGEST_MS: an Aggregator that fails must
+  // not
   // hold up the answer too. The record is also written if the caller has disconnected.
   const record = async (open: Open, outcome: EdgeOutcome, afterMs = 0) => {
     const ingested = ingestSurely(

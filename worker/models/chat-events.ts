@@ -1,7 +1,11 @@
-/** Converts Ollama's NDJSON chat chunks into the events of `/api/chat`. Pure except for its clock. */
+/**
+ * Converts Ollama's NDJSON chat chunks into the events of `/api/chat`. Pure except for its clock.
+ */
 import * as z from "zod";
 
-/** The fields of a chunk that the events need. Lenient: a field of another type counts as absent. */
+/**
+ * The fields of a chunk that the events need. Lenient: a field of another type counts as absent.
+ */
 const Chunk = z.object({
   message: z
     .object({

@@ -30,7 +30,9 @@ export function installedByName(boxes: readonly RegisteredBox[]): Map<string, In
   return found;
 }
 
-/** Returns the installed models as Ollama lists them, newest first, one entry per name and digest. */
+/**
+ * Returns the installed models as Ollama lists them, newest first, one entry per name and digest.
+ */
 export function installedModels(boxes: readonly RegisteredBox[]): InstalledModels {
   const entries = new Map<string, InstalledModels["models"][number]>();
   for (const box of up(boxes)) {

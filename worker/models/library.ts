@@ -72,7 +72,10 @@ function rankOf(word: string, model: LibraryModel): number | null {
   return lower(model.description).includes(word) ? 5 : null;
 }
 
-/** Returns the models that contain every word of the query, best first. Ties: favourites, then installed models. */
+/**
+ * Returns the models that contain every word of the query, best first. Ties: favourites, then
+ * installed models.
+ */
 export function searchLibrary(
   models: readonly LibraryModel[],
   query: string,

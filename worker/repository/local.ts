@@ -26,7 +26,9 @@ const flag = z.literal([0, 1]).transform((value) => value === 1);
 export const EdgeModel = StoredModel.extend({ own_downloads: z.number() });
 export type EdgeModel = z.infer<typeof EdgeModel>;
 
-/** `is_unsent` marks an entry that Postgres, if configured, may lack or whose downloads it may lack. */
+/**
+ * `is_unsent` marks an entry that Postgres, if configured, may lack or whose downloads it may lack.
+ */
 const Row = EdgeModel.extend({ is_favorite: flag, is_default: flag, is_unsent: flag });
 export type RepositoryRow = z.infer<typeof Row>;
 

@@ -1,4 +1,6 @@
-/** The model repository: stored preferences, shown together with what the boxes and the ledger know. */
+/**
+ * The model repository: stored preferences, shown together with what the boxes and the ledger know.
+ */
 import type {
   RepositoryEntry,
   RepositoryModel,
@@ -24,7 +26,9 @@ import type {
 /** Current facts from outside the repository. */
 export type Known = { boxes: RegisteredBox[]; lifetime: KeyedCell[]; nowMs: number };
 
-/** A result instead of an exception, because an error loses its fields on its way out of an object. */
+/**
+ * A result instead of an exception, because an error loses its fields on its way out of an object.
+ */
 export type RepositoryResult<Answer> = { answer: Answer } | { failure: FailureReason };
 
 export class ModelRepository {

@@ -85,7 +85,10 @@ const SENT = `json_to_recordset($1::json) AS sent (model_name text, display_name
     category text, size_label text, is_favorite boolean, is_default boolean, own_downloads bigint,
     installed_at timestamptz, created_at timestamptz, updated_at timestamptz)`;
 
-/** An entry that Postgres already has stays unchanged, except for its pulls and its last installation. */
+/**
+ * An entry that Postgres already has stays unchanged, except for its pulls and its last
+ * installation.
+ */
 function sendingOf(unsent: readonly EdgeModel[], edge: string): Statement[] {
   const sent = JSON.stringify(
     unsent.map(
@@ -211,7 +214,9 @@ function addingFound(found: readonly FoundModel[], nowMs: number): Statement[] {
   ];
 }
 
-/** Returns whether a write had room. Only additions need it: without room their models are missing. */
+/**
+ * Returns whether a write had room. Only additions need it: without room their models are missing.
+ */
 function hadRoom(
   write: RepositoryWrite,
   changed: readonly string[],

@@ -24,7 +24,10 @@ const READ_MS = 5_000;
 export class SharedRepository implements Repository {
   readonly #copy: RepositoryCopy;
   readonly #postgres: PostgresRepository;
-  /** The end of the last exchange. Exchanges run one at a time, so that an older answer never replaces a newer copy. */
+  /**
+   * The end of the last exchange. Exchanges run one at a time, so that an older answer never
+   * replaces a newer copy.
+   */
   #last: Promise<unknown> = Promise.resolve();
   #reading: Promise<RepositoryExchanged> | null = null;
   #tryAtMs = 0;
@@ -57,7 +60,10 @@ export class SharedRepository implements Repository {
     return { store: "postgres", problem: null, models: models.map(storedOf), changed };
   }
 
-  /** Sends what is unsent and refreshes the copy, unless that was done recently. Never rejects because of Postgres. */
+  /**
+   * Sends what is unsent and refreshes the copy, unless that was done recently. Never rejects
+   * because of Postgres.
+   */
   async keepUp(nowMs: number): Promise<void> {
     if (nowMs >= this.#tryAtMs) await this.read(nowMs);
   }
@@ -77,7 +83,9 @@ export class SharedRepository implements Repository {
     return this.#failure;
   }
 
-  /** Shares one read among concurrent readers, so that they do not queue up at a store that hangs. */
+  /**
+   * Shares one read among concurrent readers, so that they do not queue up at a store that hangs.
+   */
   #readOnce(nowMs: number): Promise<RepositoryExchanged> {
     this.#reading ??= this.#exchange(null, nowMs).finally(() => {
       this.#reading = null;

@@ -1,4 +1,7 @@
-/** Shows the model repository: stored preferences, the models on the boxes, and the counts of the ledger. Pure. */
+/**
+ * Shows the model repository: stored preferences, the models on the boxes, and the counts of the
+ * ledger. Pure.
+ */
 import type {
   RepositoryModel,
   RepositoryModels,

@@ -56,13 +56,19 @@ export type RepositoryWrite =
 
 export type RepositoryRead = {
   store: "durable_object" | "postgres";
-  /** Why the repository's store could not be read; the models are then the edge's copy. Null if it was read. */
+  /**
+   * Why the repository's store could not be read; the models are then the edge's copy. Null if it
+   * was read.
+   */
   problem: string | null;
   models: StoredModel[];
 };
 
 export type RepositoryWritten = RepositoryRead & {
-  /** The models added, changed or removed; empty if there is no such model. Null if there was no room. */
+  /**
+   * The models added, changed or removed; empty if there is no such model. Null if there was no
+   * room.
+   */
   changed: string[] | null;
 };
 

@@ -1,4 +1,7 @@
-/** `/agent/connect`: the agents' WebSocket. An invalid request is refused before it wakes a Durable Object. */
+/**
+ * `/agent/connect`: the agents' WebSocket. An invalid request is refused before it wakes a Durable
+ * Object.
+ */
 import { Hono } from "hono";
 import { BOX_NAME, SUBPROTOCOL } from "../../protocol/limits.ts";
 import { admitAgent } from "../auth.ts";

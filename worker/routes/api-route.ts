@@ -26,7 +26,10 @@ type Answer<Route extends ApiRoute> = Route["answer"] extends z.ZodType
   ? z.input<Route["answer"]> | Response
   : Response;
 
-/** @param handle  receives the parsed call; returns the value of the JSON answer, or a whole response */
+/**
+ * @param handle  receives the parsed call; returns the value of the JSON answer, or a whole
+ * response
+ */
 export function serveRoute<Route extends ApiRoute>(
   app: Hono<Env>,
   route: Route,

@@ -1,4 +1,7 @@
-/** Cross-origin calls (CORS): answers preflights, and lets admitted pages read every answer, errors too. */
+/**
+ * Cross-origin calls (CORS): answers preflights, and lets admitted pages read every answer, errors
+ * too.
+ */
 import type { Context, Next } from "hono";
 import { callableBy, readableBy } from "../../protocol/cross-origin.ts";
 import type { Env } from "../env.ts";

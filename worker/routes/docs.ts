@@ -1,4 +1,6 @@
-/** `/api/openapi.json` and `/api/docs`: the API's description, made from the table that serves it. */
+/**
+ * `/api/openapi.json` and `/api/docs`: the API's description, made from the table that serves it.
+ */
 import { Hono } from "hono";
 import { DOCS_ROUTES } from "../../protocol/api/docs.ts";
 import { API_ROUTES } from "../../protocol/api/routes.ts";

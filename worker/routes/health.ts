@@ -1,4 +1,7 @@
-/** `/healthz` and `/readyz`, for load balancers and start scripts. Public, so they reveal nothing more. */
+/**
+ * `/healthz` and `/readyz`, for load balancers and start scripts. Public, so they reveal nothing
+ * more.
+ */
 import { Hono } from "hono";
 import { principalOf } from "../auth.ts";
 import type { Env } from "../env.ts";

@@ -19,7 +19,8 @@ import { serveRoute } from "./api-route.ts";
 
 export const ollamaRoutes = new Hono<Env>();
 
-// Read from the inventories, without a call to Ollama: the page's refreshes must not count as requests.
+// Read from the inventories, without a call to Ollama: the page's refreshes must not count as
+// requests.
 serveRoute(ollamaRoutes, OLLAMA_API_ROUTES.installedModels, async ({ query: { box } }, c) => {
   const boxes = await freshBoxes(c.env, box);
   // Its models are unknown while it is down; an empty list would mean that it has none.
@@ -54,7 +55,8 @@ serveRoute(
         body: callBox(c, principal, call).then(({ body }) => body ?? new Blob().stream()),
       };
     });
-    // One pull that has begun has progress to show. If none can begin, the answer is an error, not a stream.
+    // One pull that has begun has progress to show. If none can begin, the answer is an error, not
+    // a stream.
     const hasBegun = await Promise.any(pulls.map((pull) => pull.body)).catch(() => null);
     if (hasBegun === null)
       throw new GatewayError(

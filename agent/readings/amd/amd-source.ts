@@ -1,4 +1,6 @@
-/** The GPU source for AMD: reads sysfs, every second and ten times a second while requests need it. */
+/**
+ * The GPU source for AMD: reads sysfs, every second and ten times a second while requests need it.
+ */
 import { performance } from "node:perf_hooks";
 import type { GpuState } from "../../../protocol/inventory.ts";
 import type { GpuSample } from "../../../protocol/records.ts";

@@ -45,7 +45,9 @@ export function instantColumns(readings: Iterable<PowerFields>): readonly string
   return fields.size === 0 ? null : ["index", ...fields];
 }
 
-/** Returns the power of one GPU in a row of {@link instantColumns}; null if it is not such a row. */
+/**
+ * Returns the power of one GPU in a row of {@link instantColumns}; null if it is not such a row.
+ */
 export function instantPowerIn(
   line: string,
   columns: readonly string[],

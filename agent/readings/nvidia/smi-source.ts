@@ -120,7 +120,10 @@ export class NvidiaSmiSource implements GpuSource {
     this.#power?.need(isNeeded);
   }
 
-  /** Reads until nvidia-smi fails, and reports the failure. @returns the time until the next attempt */
+  /**
+   * Reads until nvidia-smi fails, and reports the failure.
+   * @returns the time until the next attempt
+   */
   async #readUntilWait(): Promise<number> {
     const startedMs = performance.now();
     const failure = await this.#readUntilFailure();

@@ -20,7 +20,8 @@ export function PullDialog({ model, boxes, startPull, onClose }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   const targets = pullTargets(boxes, bytesOfSize(model.size), model.installedOn);
   const up = targets.filter(({ isUp }) => isUp);
-  // With several boxes none is chosen in advance, because a pull may take tens of gigabytes of each.
+  // With several boxes none is chosen in advance, because a pull may take tens of gigabytes of
+  // each.
   const [chosen, setChosen] = useState<readonly string[]>(
     up.length === 1 ? up.map(({ name }) => name) : [],
   );

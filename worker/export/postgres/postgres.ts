@@ -113,7 +113,9 @@ export class PostgresStore implements ExternalStore {
     return { logs: logs ? await this.#empty("request_logs") : 0, metrics: deleted };
   }
 
-  /** Rewrites the table afterwards, since Postgres keeps changed rows until it needs their space. */
+  /**
+   * Rewrites the table afterwards, since Postgres keeps changed rows until it needs their space.
+   */
   async eraseTexts(): Promise<void> {
     const failures = await this.#client.read(
       StoredFailure,

@@ -17,7 +17,10 @@ export class UnwantedStream {
     this.#reach = reach;
   }
 
-  /** There is a new socket to the Box. Returns the frame for it, which is the last one unless GONE follows. */
+  /**
+   * There is a new socket to the Box. Returns the frame for it, which is the last one unless GONE
+   * follows.
+   */
   attached(nowMs: number): Frame {
     this.#reach.restartGrace(nowMs, ABORT_WAITS_MS);
     return this.#abort;
