@@ -35,6 +35,7 @@ export class Meter {
   readonly #undo: (() => void)[] = [];
   #nowMs = realNow();
   readonly #handled = new Map<string, number>();
+  readonly #beside: Promise<unknown>[] = [];
   /** Objects that handle something now, and since when. */
   readonly #busy = new Map<object, { handlers: number; sinceMs: number }>();
 
@@ -53,7 +54,18 @@ export class Meter {
             if (name === "webSocketMessage" && isMessage(values)) this.#units.messages++;
             return this.#handling(object, name, run);
           });
-    await runInDurableObject(aggregatorOf(env), (_, { storage }) => {
+    await runInDurableObject(aggregatorOf(env), (_, state) => {
+      const { storage } = state;
+      // The platform answers heartbeats, and they follow the virtual clock.
+      this.#wrap(
+        Object.getPrototypeOf(state),
+        "getWebSocketAutoResponseTimestamp",
+        () => new Date(this.#nowMs),
+      );
+      this.#wrap(Object.getPrototypeOf(state), "waitUntil", (run, _object, [promise]) => {
+        this.#beside.push(promise as Promise<unknown>);
+        return run();
+      });
       this.#wrap(Object.getPrototypeOf(storage.sql), "exec", (run) => {
         const cursor = run() as SqlStorageCursor<Record<string, SqlStorageValue>>;
         this.#cursors.push(cursor);
@@ -74,6 +86,11 @@ export class Meter {
 
   get nowMs(): number {
     return this.#nowMs;
+  }
+
+  /** Resolves when everything that objects do beside their calls is over. */
+  async untilOver(): Promise<void> {
+    await Promise.allSettled(this.#beside.splice(0));
   }
 
   /** Returns how many calls of a method have ended. */
