@@ -4,6 +4,7 @@ import {
   Celsius,
   PercentUnit,
   Seconds,
+  Short,
   Watt,
 } from "@grafana/grafana-foundation-sdk/units";
 import { bands, chart, FULL, HALF, QUARTER, type Row } from "../panels.ts";
@@ -68,6 +69,38 @@ export const gpus: Row = {
         },
       ],
       unit: Watt,
+      isStacked: true,
+      width: HALF,
+    }),
+    chart({
+      title: "Cost per day, by state",
+      description:
+        "Cost of the GPUs of a box at the present pace: while requests are open, while only a model is in memory, and otherwise. In the currency of the tariff.",
+      queries: [
+        {
+          expr: `86400 * sum by (box, state, currency) (rate(ollama_box_cost_total{${BOX}}[$__rate_interval]))`,
+          legend: "{{box}} {{state}} {{currency}}",
+        },
+      ],
+      unit: Short,
+      isStacked: true,
+      width: HALF,
+    }),
+    chart({
+      title: "Cost per day, by model",
+      description:
+        "Cost of the requests of a model and of its part of the unused time in memory, at the present pace.",
+      queries: [
+        {
+          expr: `86400 * sum by (model, box, currency) (rate(ollama_model_cost_total{${MODEL}, ${BOX}}[$__rate_interval]))`,
+          legend: "{{model}} {{box}} {{currency}}",
+        },
+        {
+          expr: `86400 * sum by (model, box, currency) (rate(ollama_model_standing_cost_total{${MODEL}, ${BOX}}[$__rate_interval]))`,
+          legend: "{{model}} {{box}} unused {{currency}}",
+        },
+      ],
+      unit: Short,
       isStacked: true,
       width: HALF,
     }),
