@@ -150,7 +150,10 @@ test("samples come from the object while it has them, and from the store if they
     await get("/api/gpu/history?time_range=30d&max_points=10"),
   );
   expect([store, gpus.length, timestamps.length]).toEqual(["clickhouse", 1, 10]);
-  expect(gpus[0]?.temperature_c.filter((value) => value !== null)).toEqual([65]);
+  // The samples of an hour are in two buckets if one of them ends in it.
+  const shown = gpus[0]?.temperature_c.filter((value) => value !== null) ?? [];
+  expect([...new Set(shown)]).toEqual([65]);
+  expect(shown.length).toBeLessThanOrEqual(2);
 });
 
 test("data that only a store has is an error while the store is down, and the object's data is not", async () => {
