@@ -77,6 +77,8 @@ export async function resume(
     await sleep(STORM_EVERY_MS)
   )
     load.chain.proxy.cut();
+  // On a busy machine, every answer may have ended between two cuts of the storm.
+  await load.cut();
   const broken = await load.end(storm);
   return [
     ...findings,
@@ -99,6 +101,7 @@ const saidOfStreams = ({ answers, refused, resumed }: Got): string =>
 class Streams implements AsyncDisposable {
   readonly chain: Chain;
   readonly #random: Setting["random"];
+  readonly #streams: number;
   readonly #load: Promise<void>;
   #isOver = false;
   readonly #problems: string[] = [];
@@ -106,6 +109,7 @@ class Streams implements AsyncDisposable {
   private constructor(chain: Chain, random: Setting["random"], streams: number, tokens: number) {
     this.chain = chain;
     this.#random = random;
+    this.#streams = streams;
     const next = () => ({
       shape: anyShape(random),
       tokens: between(random, Math.ceil(tokens / 5), tokens),
@@ -117,15 +121,22 @@ class Streams implements AsyncDisposable {
   static async open({ stage, random }: Setting, streams: number, tokens: number): Promise<Streams> {
     const chain = await stage.chain();
     const opened = new Streams(chain, random, streams, tokens);
-    await until(() => chain.callers.open.size === streams, "all streams are open");
-    await Promise.all(streamed(chain.callers.open).map((call) => call.nextByte(HANG_MS)));
+    await opened.#begun();
     return opened;
+  }
+
+  /** Waits until all streams are open and answers arrive. */
+  async #begun(): Promise<void> {
+    const { callers } = this.chain;
+    await until(() => callers.open.size === this.#streams, "all streams are open");
+    await Promise.all(streamed(callers.open).map((call) => call.nextByte(HANG_MS)));
   }
 
   /** @returns the time in ms that each stream waited for its next byte after the path was back */
   async cut(): Promise<number[]> {
     const { proxy } = this.chain;
     const random = this.#random;
+    await this.#begun();
     await cutOnce(
       this.chain,
       between(random, 0, 1) === 0

@@ -108,8 +108,8 @@ test.each(NAMES)(
 const DRIFT: [name: StoreName, statement: string, message: string][] = [
   [
     "clickhouse",
-    "ALTER TABLE requests DROP COLUMN energy_j",
-    "has no column energy_j in requests: run npm run migrate",
+    "ALTER TABLE requests DROP COLUMN tunnel_ms",
+    "has no column tunnel_ms in requests: run npm run migrate",
   ],
   [
     "postgres",

@@ -5,8 +5,25 @@ import { FrameType } from "../../protocol/frames.ts";
 import { Open } from "../../protocol/messages.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { readingsOf } from "../support/records.ts";
+import { eventually } from "./calls.ts";
 import { FakeAgent } from "./fake-agent.ts";
 import { FakeBox } from "./fake-box.ts";
+
+test("finds the first model of a box at once, although the box was known without it", async () => {
+  await using box = await FakeBox.connect("new-model", []);
+  const chat = () =>
+    exports.default.fetch("http://localhost/api/chat", { method: "POST", body: '{"prompt":"x"}' });
+  expect((await chat()).status).toBe(400);
+  box.report(["first:latest"]);
+  await eventually(async () => {
+    const [known] = await aggregatorOf(env).registry();
+    return known?.readings?.inventory.models.length === 1 ? true : undefined;
+  });
+  const answered = chat();
+  const { stream } = await box.next();
+  box.agent.answer(stream, 200, [["content-type", "application/x-ndjson"]], '{"done":true}\n');
+  expect((await answered).status).toBe(200);
+});
 
 test("never chooses an embedding model for a chat, even if it is in memory and first on disk", async () => {
   const agent = await FakeAgent.connect("atlas");

@@ -28,8 +28,9 @@ import { acceptsOllama, isOllamaChat, scanChat } from "./chat-shape.ts";
 
 const DEFAULT_TEMPERATURE = 0.7;
 
-/** A default model that was changed is used this soon. */
-const isCurrent = (_fleet: Fleet, ageMs: number): boolean => ageMs < REFRESH_MS;
+/** A default model that was changed is used this soon, and a model of a new box at once. */
+const isCurrent = (fleet: Fleet, ageMs: number): boolean =>
+  ageMs < REFRESH_MS && defaultModel(fleet) !== null;
 
 export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
   const request = c.req.raw;
