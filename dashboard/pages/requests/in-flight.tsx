@@ -38,7 +38,7 @@ export function InFlightTable({ requests }: { requests: readonly InFlight[] }) {
                   <td>
                     <Moment iso={request.started_at} />
                   </td>
-                  <td>
+                  <td class="state">
                     {request.is_queued ? (
                       <Pill tone="warn">{waiting(request)}</Pill>
                     ) : (
