@@ -52,7 +52,7 @@ export class Spent {
   }
 
   write(writer: BlobWriter): void {
-    const isEmpty = this.costJ === 0 && this.co2J === 0;
+    const isEmpty = [...SUMS, ...COUNTS].every((name) => this[name] === 0);
     writer.varint(isEmpty ? 0 : 1);
     if (isEmpty) return;
     for (const name of SUMS) writer.double(this[name]);
