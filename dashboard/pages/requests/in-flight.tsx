@@ -33,8 +33,9 @@ export function InFlightTable({ requests }: { requests: readonly InFlight[] }) {
               </tr>
             </thead>
             <tbody>
-              {requests.map((request) => (
-                <tr key={request.request_id}>
+              {/* Keyed by place: when a request ends, no row moves; the others get new contents. */}
+              {requests.map((request, place) => (
+                <tr key={place}>
                   <td>
                     <Moment iso={request.started_at} />
                   </td>
