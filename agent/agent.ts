@@ -6,12 +6,13 @@
  */
 import { randomUUID } from "node:crypto";
 import { homedir } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Frame, FrameType, parsePayload, tunnelFrame } from "../protocol/frames.ts";
 import { EdgeSettings, Recorded, type Welcome } from "../protocol/messages.ts";
 import { changesModels } from "../protocol/routes.ts";
 import type { AgentOptions } from "./agent-options.ts";
 import { BoxBench } from "./bench/box-bench.ts";
-import { atMost, DRAIN_MS } from "./clock/drain.ts";
+import { atMost, CROSSING_MS, DRAIN_MS } from "./clock/drain.ts";
 import { after } from "./clock/timers.ts";
 import { CloudGuard } from "./cloud/cloud-guard.ts";
 import type { AgentConfig } from "./config.ts";
@@ -213,15 +214,17 @@ export class Agent {
 
   /** Takes no new requests, lets the open ones finish (up to {@link DRAIN_MS}), then stops. */
   async drain(): Promise<void> {
-    this.#streams.isDraining = true;
     this.#bench.stop();
     this.#log("info", "draining", { open_streams: this.#streams.size });
     this.#outgoing.now(tunnelFrame(FrameType.drain));
+    const listenerDrained = this.#listener?.drain();
+    if (this.#isUp) await delay(CROSSING_MS);
+    this.#streams.isDraining = true;
     const idle = new Promise<void>((resolve) => {
       this.#onIdle = resolve;
       if (this.#streams.size === 0) resolve();
     });
-    await Promise.all([atMost(DRAIN_MS, idle), this.#listener?.drain()]);
+    await Promise.all([atMost(DRAIN_MS, idle), listenerDrained]);
     await atMost(LAST_RECORDS_MS, this.#delivery.delivered());
     await this.stop();
   }

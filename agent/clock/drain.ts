@@ -3,6 +3,9 @@
 /** Time that open requests may take after the agent starts draining. */
 export const DRAIN_MS = 25_000;
 
+/** Requests that left the edge before it knew that the agent drains arrive within this, and are served. */
+export const CROSSING_MS = 500;
+
 /** Waits for the promise, but at most `limitMs`. */
 export async function atMost(limitMs: number, promise: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;

@@ -83,13 +83,15 @@ export class TestStack implements AsyncDisposable {
     await this.stopEdge();
   }
 
-  /** Starts an agent and waits until its box is up. */
+  /** Starts an agent, and waits until its box is up and has reported its Ollama. */
   async startAgent(plan: AgentPlan): Promise<Child> {
     const { name } = plan;
     const agent = this.spawnAgent(plan);
     await eventually(
       async () =>
-        (await this.health()).boxes.some((box) => box.name === name && box.state === "up"),
+        (await this.boxes()).some(
+          (box) => box.name === name && box.state === "up" && box.ollama_reachable !== null,
+        ),
       () => agent.tail().join("\n"),
     );
     return agent;
