@@ -39,7 +39,7 @@ export function InFlightTable({ requests }: { requests: readonly InFlight[] }) {
                   <td>
                     <Moment iso={request.started_at} />
                   </td>
-                  <td class="state">
+                  <td class="in-flight-state">
                     {request.is_queued ? (
                       <Pill tone="warn">{waiting(request)}</Pill>
                     ) : (
