@@ -39,7 +39,7 @@ export function InFlightTable({ requests }: { requests: readonly InFlight[] }) {
                   <td>
                     <Moment iso={request.started_at} />
                   </td>
-                  <td class="in-flight-state">
+                  <td>
                     {request.is_queued ? (
                       <Pill tone="warn">{waiting(request)}</Pill>
                     ) : (
