@@ -8,6 +8,12 @@ const WORKERS = Math.max(4, availableParallelism());
 /** One file at a time: the files of such a project share one running service. */
 const ONE_AT_A_TIME = { maxWorkers: 1, sequence: { groupOrder: 1 } };
 
+/**
+ * Files run one after another in each process, which loads the modules and packages that they share
+ * once: a third of the CPU of `unit` went into loading them again.
+ */
+const IN_ONE_PROCESS = { isolate: false };
+
 /** Packages come with source maps without their sources, which is a warning for each start. */
 const QUIET = { logLevel: "error" } as const;
 
@@ -33,6 +39,7 @@ export default defineConfig({
       {
         test: {
           ...PATIENT,
+          ...IN_ONE_PROCESS,
           name: "unit",
           include: ["test/{unit,simulation}/**/*.test.ts", "test/*.test.ts"],
         },
@@ -57,8 +64,7 @@ export default defineConfig({
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
           ...ONE_AT_A_TIME,
-          // In one process, which loads the browser's driver once.
-          isolate: false,
+          ...IN_ONE_PROCESS,
           globalSetup: "test/browser/setup.ts",
           // The pages of a file load side by side: on a busy machine each takes seconds.
           expect: { poll: { timeout: 15_000 } },
@@ -87,6 +93,7 @@ export default defineConfig({
       },
       {
         test: {
+          ...IN_ONE_PROCESS,
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 60_000,
@@ -95,6 +102,7 @@ export default defineConfig({
       },
       {
         test: {
+          ...IN_ONE_PROCESS,
           name: "faults",
           include: ["test/faults/**/*.test.ts"],
           // The slices mostly wait; each has processes of its own.

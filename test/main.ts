@@ -17,8 +17,9 @@ const argumentsFor = (projects: string[]) => [
 ];
 
 const first = spawn("vitest", argumentsFor(BESIDE), { shell, stdio: "inherit" });
-// Shown when it is complete, so that the lines of the two runs do not mix.
-const second = spawn("vitest", argumentsFor(ONE_AT_A_TIME), {
+// Shown when it is complete, so that the lines of the two runs do not mix, and only its failures, so
+// that those of the first run stay in sight.
+const second = spawn("vitest", [...argumentsFor(ONE_AT_A_TIME), "--reporter=minimal"], {
   shell,
   stdio: ["ignore", "pipe", "pipe"],
 });

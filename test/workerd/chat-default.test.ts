@@ -1,12 +1,10 @@
 /** The model that `/api/chat` uses if a call names none. */
 import { env, exports } from "cloudflare:workers";
 import { expect, test } from "vitest";
-import { FrameType } from "../../protocol/frames.ts";
-import { Open } from "../../protocol/messages.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
+import { forgetBoxes } from "../../worker/gateway/known-fleet.ts";
 import { readingsOf } from "../support/records.ts";
 import { eventually } from "./calls.ts";
-import { FakeAgent } from "./fake-agent.ts";
 import { FakeBox } from "./fake-box.ts";
 
 test("finds the first model of a box at once, although the box was known without it", async () => {
@@ -26,7 +24,7 @@ test("finds the first model of a box at once, although the box was known without
 });
 
 test("never chooses an embedding model for a chat, even if it is in memory and first on disk", async () => {
-  const agent = await FakeAgent.connect("atlas");
+  await using box = await FakeBox.connect("embedder", []);
   const readings = readingsOf(
     Date.now(),
     ["nomic-embed-text:latest", "llama3.2:latest"],
@@ -35,14 +33,15 @@ test("never chooses an embedding model for a chat, even if it is in memory and f
   );
   const [embedder] = readings.inventory.models;
   if (embedder !== undefined) embedder.family = "nomic-bert";
-  await aggregatorOf(env).read("atlas", readings);
+  await aggregatorOf(env).read("embedder", readings);
+  forgetBoxes();
   const answer = exports.default.fetch("http://localhost/api/chat", {
     method: "POST",
     body: '{"prompt":"Hello"}',
   });
-  const { stream, payload } = await agent.next(FrameType.open);
-  expect(Open.parse(JSON.parse(new TextDecoder().decode(payload))).model).toBe("llama3.2:latest");
-  agent.answer(
+  const { stream, open } = await box.next();
+  expect(open.model).toBe("llama3.2:latest");
+  box.agent.answer(
     stream,
     200,
     [["content-type", "application/x-ndjson"]],

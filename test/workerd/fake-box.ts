@@ -35,10 +35,9 @@ export class FakeBox {
     this.report(models, loaded);
     await eventually(async () => {
       const found = (await aggregatorOf(env).registry()).find(({ name }) => name === this.name);
-      return (
-        JSON.stringify(found?.readings?.inventory.models.map(({ name }) => name)) ===
-        JSON.stringify(models)
-      );
+      const inventory = found?.readings?.inventory;
+      const known = [inventory?.models, inventory?.loaded].map(namesOf);
+      return JSON.stringify(known) === JSON.stringify([models, loaded]);
     });
     forgetBoxes();
   }
@@ -81,6 +80,9 @@ export class FakeBox {
     forgetBoxes();
   }
 }
+
+const namesOf = (entries: readonly { name: string }[] | undefined) =>
+  entries?.map(({ name }) => name);
 
 async function eventually(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
