@@ -12,7 +12,7 @@ import { EdgeSettings, Recorded, type Welcome } from "../protocol/messages.ts";
 import { changesModels } from "../protocol/routes.ts";
 import type { AgentOptions } from "./agent-options.ts";
 import { BoxBench } from "./bench/box-bench.ts";
-import { atMost, CROSSING_MS, DRAIN_MS } from "./clock/drain.ts";
+import { atMost, CROSSING_MS, DRAIN_MS, LAST_RECORDS_MS } from "./clock/drain.ts";
 import { after } from "./clock/timers.ts";
 import { CloudGuard } from "./cloud/cloud-guard.ts";
 import type { AgentConfig } from "./config.ts";
@@ -31,15 +31,13 @@ import { SystemSampler } from "./readings/system-sampler.ts";
 import { OllamaClient } from "./request/ollama.ts";
 import { turnsOf } from "./request/turn.ts";
 import { Delivery, RECORDS_DELAY_MS } from "./spool/delivery.ts";
+import { NOTE_EVERY_MS } from "./spool/lines.ts";
 import type { Spool } from "./spool/spool.ts";
 import { EdgeTerms } from "./tunnel/edge-terms.ts";
 import { Outgoing } from "./tunnel/outgoing.ts";
 import { StreamTable } from "./tunnel/stream-table.ts";
 import { Tunnel } from "./tunnel/tunnel.ts";
 import { AGENT_VERSION } from "./version.ts";
-
-/** Time that a drained agent waits for the edge to confirm its last records. */
-const LAST_RECORDS_MS = 2_000;
 
 export class Agent {
   readonly #log: Log;
@@ -63,7 +61,7 @@ export class Agent {
   readonly edge: EdgeTerms;
   readonly #bootId = randomUUID();
   #isUp = false;
-  #ticker: NodeJS.Timeout | null = null;
+  readonly #timers: NodeJS.Timeout[] = [];
   #onIdle: (() => void) | null = null;
 
   /**
@@ -203,7 +201,10 @@ export class Agent {
     this.#inventory.start();
     this.#system.start();
     this.#tunnel.start();
-    this.#ticker = setInterval(() => this.#tick(performance.now()), 1_000);
+    this.#timers.push(
+      setInterval(() => this.#tick(performance.now()), 1_000),
+      setInterval(() => this.#spool.note(this.#openRequests.progress()), NOTE_EVERY_MS),
+    );
   }
 
   /** Schedules the record of a finished request, and polls the models if it changed them. */
@@ -239,7 +240,7 @@ export class Agent {
     this.#isUp = false;
     this.#delivery.down();
     this.#readings.down();
-    if (this.#ticker !== null) clearInterval(this.#ticker);
+    for (const timer of this.#timers) clearInterval(timer);
     this.#tunnel.stop();
     this.#inventory.stop();
     this.#system.stop();
@@ -294,7 +295,5 @@ export class Agent {
     this.#energy.tick(nowMs);
     this.#delivery.recordWaits();
     this.#readings.sendChangedLoad();
-    const sources = [...this.#callers, this.#bench.source];
-    this.#spool.note(sources.flatMap(({ progress }) => progress));
   }
 }

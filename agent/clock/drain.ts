@@ -3,6 +3,9 @@
 /** Time that open requests may take after the agent starts draining. */
 export const DRAIN_MS = 25_000;
 
+/** Time that a drained agent waits for the edge to confirm its last records. */
+export const LAST_RECORDS_MS = 2_000;
+
 /** Requests that left the edge before it knew that the agent drains arrive within this, and are served. */
 export const CROSSING_MS = 500;
 

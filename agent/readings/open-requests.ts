@@ -1,6 +1,7 @@
 /** The open requests of the box, however they came, and how many of them wait for Ollama. */
 import type { OpenRequest } from "../../protocol/inventory.ts";
 import type { RequestQueue } from "../queue/request-queue.ts";
+import type { NotedRequest } from "../spool/lines.ts";
 import { OllamaQueue } from "./queue.ts";
 
 /** One way for requests to come: through the tunnel, or through the local listener. */
@@ -8,6 +9,8 @@ export type RequestSource = {
   readonly requests: OpenRequest[];
   /** Ids of the requests whose answer Ollama has finished. */
   readonly answered: string[];
+  /** The state of each that the spool notes. */
+  readonly progress: NotedRequest[];
 };
 
 export class OpenRequests {
@@ -45,6 +48,11 @@ export class OpenRequests {
       answered: new Set(this.#sources.flatMap(({ answered }) => answered)),
       loaded: this.#loaded(),
     });
+  }
+
+  /** Returns what a record needs if this agent is killed now. */
+  progress(): NotedRequest[] {
+    return this.#sources.flatMap(({ progress }) => progress);
   }
 
   /** One snapshot for both figures, so that at most as many requests wait as are open. */

@@ -69,7 +69,10 @@ export type RequestProgress = z.infer<typeof RequestProgress>;
  */
 export type NotedRequest = RequestProgress & { response: string | null };
 
-/** Written each second while requests are open. Later lines replace earlier ones. */
+/** How often open requests are noted: a killed agent loses this much of an answer's figures. */
+export const NOTE_EVERY_MS = 250;
+
+/** Written every {@link NOTE_EVERY_MS} while requests are open. Later lines replace earlier ones. */
 const ProgressLine = z.object({ t: z.literal("progress"), at, requests: z.array(RequestProgress) });
 
 /**

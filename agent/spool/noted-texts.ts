@@ -1,6 +1,6 @@
 /**
- * The texts of open answers, noted in parts as they grow, so that a killed agent loses at most the
- * last second of them. Pure.
+ * The texts of open answers, noted in parts as they grow, so that a killed agent loses only the
+ * end of them. Pure.
  */
 import type { TextPart } from "./lines.ts";
 

@@ -4,7 +4,7 @@
  *
  * A request is written before it is sent to Ollama, and again, as a record, when it ends. A request
  * found open at start-up belongs to an agent that was killed; it becomes an error record with the
- * state that was noted in the last second before. Records leave oldest first and are kept until the
+ * state that was noted in the last {@link NOTE_EVERY_MS} before. Records leave oldest first and are kept until the
  * edge has them in its ledger. They may be sent twice: the edge recognises a record by its request
  * id.
  *
