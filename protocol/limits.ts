@@ -113,12 +113,6 @@ export const RECONNECT_MS = 3_000;
  */
 export const ONLY_HOLDER_MS = 10_000;
 
-/**
- * After the first bytes of a stream, later bytes of all streams of a box share one message per
- * interval of this length.
- */
-export const FLUSH_MS = 50;
-
 /** Stored prompt text, in UTF-16 code units. Longer text is cut and marked. */
 export const PROMPT_CHARS_MAX = 10_000;
 

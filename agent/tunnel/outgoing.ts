@@ -2,13 +2,13 @@
  * Packs the frames of all streams of a box into few messages.
  *
  * Each message costs money and CPU at the edge, whatever its size. So urgent frames (a first token,
- * an end, a whole short answer) leave at the end of the current turn of the event loop, together
- * with everything that is ready. Later tokens of a streamed answer wait up to {@link FLUSH_MS} for
- * each other.
+ * an end, a whole short answer) leave at the end of the current turn of the event loop. Later tokens
+ * of a streamed answer wait for each other and for those of other streams, see `pace.ts`.
  */
 import { encodeFrames, type Frame, HEADER_BYTES } from "../../protocol/frames.ts";
-import { FLUSH_MS, MESSAGE_BYTES_MAX } from "../../protocol/limits.ts";
+import { MESSAGE_BYTES_MAX } from "../../protocol/limits.ts";
 import { type After, after } from "../clock/timers.ts";
+import { pauseMs, SHORTEST_PAUSE_MS } from "./pace.ts";
 
 /** Has bytes to send, and frames them when the tunnel can take them. */
 export type Source = { take(): Frame[] };
@@ -18,18 +18,34 @@ export type Turns = {
   /** Calls `run` at the end of the current turn of the event loop. */
   atEnd(run: () => void): void;
   after: After;
+  /** Monotonic milliseconds. */
+  now(): number;
 };
 
-const TURNS: Turns = { atEnd: (run) => void setImmediate(run), after };
+const TURNS: Turns = {
+  atEnd: (run) => void setImmediate(run),
+  after,
+  now: () => performance.now(),
+};
+
+/** The messages of a source so far. */
+type Pace = { messages: number; lastMs: number };
+
+/** A message takes along the bytes of every stream whose pause is over by this part. */
+const RIPE = 0.5;
 
 export class Outgoing {
   readonly #send: (message: Uint8Array) => void;
   readonly #turns: Turns;
-  readonly #sources = new Set<Source>();
+  /** Sources that have something to send, and when it should leave; 0 for at once. */
+  readonly #due = new Map<Source, number>();
+  readonly #paces = new WeakMap<Source, Pace>();
   #frames: Frame[] = [];
   #isScheduled = false;
-  #forgetFlush: (() => void) | null = null;
+  #timer: { dueMs: number; cancel: () => void } | null = null;
   #isOpen = false;
+  /** When the last message left. */
+  #lastMs = Number.NEGATIVE_INFINITY;
 
   constructor(send: (message: Uint8Array) => void, turns: Turns = TURNS) {
     this.#send = send;
@@ -43,6 +59,7 @@ export class Outgoing {
   set isOpen(isOpen: boolean) {
     this.#isOpen = isOpen;
     this.#frames = [];
+    for (const source of this.#due.keys()) this.#due.set(source, 0);
     if (isOpen) this.#schedule();
   }
 
@@ -53,33 +70,68 @@ export class Outgoing {
     this.#schedule();
   }
 
-  /** Has frames taken from `source`: at the end of this turn, or within the flush interval. */
+  /** Has frames taken from `source`: at the end of this turn, or after the pause of its stream. */
   mark(source: Source, when: "now" | "soon"): void {
-    this.#sources.add(source);
-    if (when === "now") this.#schedule();
-    else if (!this.#isScheduled)
-      this.#forgetFlush ??= this.#turns.after(FLUSH_MS, () => this.#flush());
+    if (when === "now") {
+      this.#due.set(source, 0);
+      this.#schedule();
+    } else if (!this.#due.has(source)) {
+      const dueMs = Math.max(this.#ripeMs(source, 1), this.#lastMs + SHORTEST_PAUSE_MS);
+      this.#due.set(source, dueMs);
+      this.#wake(dueMs);
+    }
   }
 
   forget(source: Source): void {
-    this.#sources.delete(source);
+    this.#due.delete(source);
+  }
+
+  /** Returns when that part of the pause of a stream is over. */
+  #ripeMs(source: Source, part: number): number {
+    const pace = this.#paces.get(source);
+    return pace === undefined ? 0 : pace.lastMs + pauseMs(pace.messages) * part;
   }
 
   #schedule(): void {
     if (this.#isScheduled || !this.#isOpen) return;
     this.#isScheduled = true;
-    this.#turns.atEnd(() => this.#flush());
+    this.#turns.atEnd(() => this.#flush(this.#turns.now()));
   }
 
-  #flush(): void {
+  /** Sends at that time, unless a timer is due earlier. */
+  #wake(dueMs: number): void {
+    if (this.#timer !== null && this.#timer.dueMs <= dueMs) return;
+    this.#timer?.cancel();
+    const waitMs = dueMs - this.#turns.now();
+    if (waitMs <= 0) return this.#schedule();
+    const run = () => {
+      this.#timer = null;
+      // Node's timers may be early by a part of a millisecond.
+      this.#flush(Math.max(dueMs, this.#turns.now()));
+    };
+    this.#timer = { dueMs, cancel: this.#turns.after(waitMs, run) };
+  }
+
+  #flush(nowMs: number): void {
     this.#isScheduled = false;
-    this.#forgetFlush?.();
-    this.#forgetFlush = null;
+    this.#timer?.cancel();
+    this.#timer = null;
     if (!this.#isOpen) return;
     const frames = this.#frames;
     this.#frames = [];
-    for (const source of this.#sources) frames.push(...source.take());
-    this.#sources.clear();
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const [source, dueMs] of this.#due) {
+      if (nowMs < dueMs && nowMs < this.#ripeMs(source, RIPE)) {
+        nextMs = Math.min(nextMs, dueMs);
+        continue;
+      }
+      this.#due.delete(source);
+      const { messages } = this.#paces.get(source) ?? { messages: 0 };
+      this.#paces.set(source, { messages: messages + 1, lastMs: nowMs });
+      frames.push(...source.take());
+    }
+    if (frames.length > 0) this.#lastMs = nowMs;
+    if (nextMs < Number.POSITIVE_INFINITY) this.#wake(nextMs);
     let from = 0;
     let bytes = 0;
     for (const [index, frame] of frames.entries()) {

@@ -65,7 +65,11 @@ export class AgentProcess {
     // over.
     const after: After = (ms, run) => this.#after(ms, () => void [run(), world.onSynced()]);
     this.spool = Spool.open("spool", { now: world.wallMs, log, disk: disk.of(after), after });
-    const turns = { atEnd: (run: () => void) => void this.#after(0, run), after: this.#after };
+    const turns = {
+      atEnd: (run: () => void) => void this.#after(0, run),
+      after: this.#after,
+      now: () => schedule.nowMs,
+    };
     this.#outgoing = new Outgoing((message) => this.#end?.send(message), turns);
     const energy = new EnergyMeter(); // no GPU
     this.#delivery = new Delivery({

@@ -79,6 +79,7 @@ function fuzzAgent(chance: Chance, sum: Fuzzed): void {
     {
       atEnd: (run) => void after(0, run),
       after,
+      now: () => schedule.nowMs,
     },
   );
   outgoing.isOpen = true;

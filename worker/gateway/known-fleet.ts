@@ -13,8 +13,13 @@ import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Bindings, Env } from "../env.ts";
 import { forgetLooks } from "./look.ts";
 
-/** A call that finds the known fleet older has it refreshed, and does not wait for that. */
+/**
+ * A call that finds the known fleet older has it refreshed, and does not wait for that. Each refresh is
+ * billed. A fleet with a single box is refreshed less often, since there is no choice to improve.
+ */
 export const REFRESH_MS = 5_000;
+const REFRESH_SINGLE_MS = 30_000;
+const refreshMs = ({ boxes }: Fleet): number => (boxes.length > 1 ? REFRESH_MS : REFRESH_SINGLE_MS);
 
 /** A request without an answer by then may never have one: the call that sent it may be gone. */
 const ANSWER_MS = 1_000;
@@ -45,7 +50,7 @@ export async function fleetFor(
   if (known === null) return requestFleet(env, waitUntil);
   const { fleet, atMs } = known;
   if (!isEnough(fleet, nowMs - atMs)) return requestFleet(env, waitUntil).catch(() => fleet);
-  if (nowMs - atMs >= REFRESH_MS) refreshFleet({ env, waitUntil });
+  if (nowMs - atMs >= refreshMs(fleet)) refreshFleet({ env, waitUntil });
   return fleet;
 }
 

@@ -1,7 +1,8 @@
 import { expect, test, vi } from "vitest";
 import { Outgoing } from "../../../../agent/tunnel/outgoing.ts";
+import { SHORTEST_PAUSE_MS } from "../../../../agent/tunnel/pace.ts";
 import { decodeFrames, type Frame, FrameType } from "../../../../protocol/frames.ts";
-import { FLUSH_MS, MESSAGE_BYTES_MAX } from "../../../../protocol/limits.ts";
+import { MESSAGE_BYTES_MAX } from "../../../../protocol/limits.ts";
 
 const id = (n: number) => `01890a5d-ac96-774b-bcce-${String(n).padStart(12, "0")}`;
 const data = (n: number, length = 10): Frame => ({
@@ -14,7 +15,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 function opened(): { outgoing: Outgoing; messages: Frame[][] } {
   const messages: Frame[][] = [];
-  const outgoing = new Outgoing((message) => messages.push(decodeFrames(message)));
+  const outgoing = new Outgoing((message) => void messages.push(decodeFrames(message)));
   outgoing.isOpen = true;
   return { outgoing, messages };
 }
@@ -30,25 +31,70 @@ test("sends all urgent frames of one turn in one message", async () => {
   ]);
 });
 
-test("holds back frames that can wait for one flush interval, or until an urgent one leaves", async () => {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+/** Runs with a clock that stands still but for `pass`. */
+function withClock(work: (pass: (ms: number) => void) => void): void {
+  vi.useFakeTimers();
   try {
-    const { outgoing, messages } = opened();
-    await turn();
-    outgoing.mark({ take: () => [data(1)] }, "soon");
-    vi.advanceTimersByTime(FLUSH_MS - 1);
-    await turn();
-    expect(messages).toHaveLength(0);
-    vi.advanceTimersByTime(1);
-    expect(messages).toHaveLength(1);
-
-    outgoing.mark({ take: () => [data(2)] }, "soon");
-    outgoing.mark({ take: () => [data(3)] }, "now");
-    await turn();
-    expect(messages[1]?.map(({ stream }) => stream)).toEqual([id(2), id(3)]);
+    work((ms) => void vi.advanceTimersByTime(ms));
   } finally {
     vi.useRealTimers();
   }
+}
+
+/** Marks a token of one stream every `everyMs`. @returns when its messages left, ms */
+function timesOf(everyMs: number, forMs: number): number[] {
+  const times: number[] = [];
+  withClock((pass) => {
+    const startMs = performance.now();
+    const outgoing = new Outgoing(() => times.push(performance.now() - startMs));
+    outgoing.isOpen = true;
+    const source = { take: () => [data(1)] };
+    for (let atMs = 0; atMs < forMs; atMs += everyMs) {
+      outgoing.mark(source, "soon");
+      pass(everyMs);
+    }
+  });
+  return times;
+}
+
+test("sends the first tokens at the pace of the model, and later ones together", () => {
+  const times = timesOf(33, 10_000);
+  const gaps = times.slice(1).map((at, index) => at - (times[index] ?? 0));
+  expect(gaps.slice(0, 29)).toEqual(Array(29).fill(33));
+  expect(gaps.slice(50).every((gap) => gap >= 250 && gap <= 250 + 33)).toBe(true);
+});
+
+test("does not hold back a token that comes after a longer pause than those of the messages", () => {
+  expect(timesOf(300, 30_000)).toEqual(Array.from({ length: 100 }, (_, n) => n * 300));
+});
+
+test("sends a token at most one shortest pause late if another stream has just sent", () => {
+  withClock((pass) => {
+    const { outgoing, messages } = opened();
+    pass(SHORTEST_PAUSE_MS);
+    outgoing.mark({ take: () => [data(1)] }, "now");
+    pass(1);
+    expect(messages).toHaveLength(1);
+    outgoing.mark({ take: () => [data(2)] }, "soon");
+    outgoing.mark({ take: () => [data(3)] }, "soon");
+    pass(SHORTEST_PAUSE_MS - 2);
+    expect(messages).toHaveLength(1);
+    pass(1);
+    expect(messages[1]?.map(({ stream }) => stream)).toEqual([id(2), id(3)]);
+  });
+});
+
+test("takes waiting tokens of other streams along with an urgent frame", () => {
+  withClock((pass) => {
+    const { outgoing, messages } = opened();
+    pass(SHORTEST_PAUSE_MS);
+    outgoing.mark({ take: () => [data(1)] }, "now");
+    pass(1);
+    outgoing.mark({ take: () => [data(2)] }, "soon");
+    outgoing.mark({ take: () => [data(3)] }, "now");
+    pass(1);
+    expect(messages[1]?.map(({ stream }) => stream)).toEqual([id(2), id(3)]);
+  });
 });
 
 test("never sends a message beyond the limit", async () => {

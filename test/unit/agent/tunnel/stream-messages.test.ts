@@ -42,7 +42,11 @@ function messagesOf(streams: number): number {
     () => {
       messages++;
     },
-    { atEnd: (run) => void events.after(0, run), after: events.after },
+    {
+      atEnd: (run) => void events.after(0, run),
+      after: events.after,
+      now: () => events.nowMs,
+    },
   );
   outgoing.isOpen = true;
   const line = jsonBytes({ model: "llama3.2", message: { role: "assistant", content: " token" } });
