@@ -101,6 +101,21 @@ export const OpenRequest = z.object({
 });
 export type OpenRequest = z.infer<typeof OpenRequest>;
 
+/** Models that readings list with their load. */
+export const SERVED_MODELS_MAX = 64;
+
+/** A model that has open requests, or whose parallel slots are known. */
+export const ModelReport = z.object({
+  model: z.string().max(512),
+  /** Its open requests, however they came. */
+  open: z.int().nonnegative(),
+  /** The part of them that came past the edge: through the agent's own listener, or from its bench. */
+  local: z.int().nonnegative(),
+  /** Requests that Ollama works on at once, as far as the agent knows. */
+  slots: z.int().positive(),
+});
+export type ModelReport = z.infer<typeof ModelReport>;
+
 /** Payload of READINGS. Fields with a default were not sent by agents of 0.1.0. */
 export const Readings = z.object({
   /**
@@ -120,6 +135,8 @@ export const Readings = z.object({
   local_in_flight: z.int().nonnegative().default(0),
   /** The open requests that wait for their model to load or for a parallel slot. */
   queued: z.int().nonnegative(),
+  /** The load by model, the busiest first; null from older agents. */
+  serving: z.array(ModelReport).max(SERVED_MODELS_MAX).nullable().default(null),
   /** The open requests themselves, oldest first. Sent only while somebody is watching. */
   requests: z.array(OpenRequest).max(OPEN_REQUESTS_MAX).default([]),
   /** Round trip of the tunnel, by the newest heartbeat; null before the first was answered. */

@@ -1,5 +1,11 @@
 /** The open requests of the box, however they came, and how many of them wait for Ollama. */
-import type { OpenRequest } from "../../protocol/inventory.ts";
+import {
+  type ModelReport,
+  type OpenRequest,
+  SERVED_MODELS_MAX,
+  withTag,
+} from "../../protocol/inventory.ts";
+import { isInference } from "../../protocol/routes.ts";
 import type { RequestQueue } from "../queue/request-queue.ts";
 import type { NotedRequest } from "../spool/lines.ts";
 import { OllamaQueue } from "./queue.ts";
@@ -21,6 +27,7 @@ export class OpenRequests {
 
   /**
    * @param held    the requests that Ollama does not have yet
+   * @param sources  the tunnel first, and then the ways past the edge
    * @param loaded  returns the names of the models in memory
    */
   constructor(
@@ -55,12 +62,35 @@ export class OpenRequests {
     return this.#sources.flatMap(({ progress }) => progress);
   }
 
-  /** One snapshot for both figures, so that at most as many requests wait as are open. */
-  load(): { in_flight: number; queued: number } {
+  /** One snapshot for all figures, so that at most as many requests wait as are open. */
+  load(): { in_flight: number; queued: number; serving: ModelReport[] } {
     const requests = this.list();
     return {
       in_flight: requests.length,
       queued: requests.filter(({ is_queued }) => is_queued).length,
+      serving: this.#serving(requests),
     };
+  }
+
+  /** The load by model: of models with open requests, and of those in memory. */
+  #serving(requests: readonly OpenRequest[]): ModelReport[] {
+    const [tunnel] = this.#sources;
+    const tunnelled = new Set(tunnel?.requests.map(({ request_id }) => request_id));
+    const served = new Map<string, ModelReport>();
+    const entryOf = (model: string): ModelReport => {
+      const known = served.get(model);
+      if (known !== undefined) return known;
+      const entry = { model, open: 0, local: 0, slots: this.#held.slots.of(model) };
+      served.set(model, entry);
+      return entry;
+    };
+    for (const { request_id, model, endpoint } of requests) {
+      if (model === null || !isInference(endpoint)) continue;
+      const entry = entryOf(withTag(model));
+      entry.open++;
+      if (!tunnelled.has(request_id)) entry.local++;
+    }
+    for (const model of this.#loaded()) entryOf(withTag(model));
+    return [...served.values()].sort((a, b) => b.open - a.open).slice(0, SERVED_MODELS_MAX);
   }
 }

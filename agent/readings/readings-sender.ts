@@ -23,7 +23,14 @@ export type ReadingsSenderShell = {
   system: Pick<SystemSampler, "take">;
   counts(): Pick<
     Readings,
-    "in_flight" | "queued" | "gpu_energy" | "local_in_flight" | "tunnel_ms" | "spooled" | "lost"
+    | "in_flight"
+    | "queued"
+    | "serving"
+    | "gpu_energy"
+    | "local_in_flight"
+    | "tunnel_ms"
+    | "spooled"
+    | "lost"
   >;
   /** Returns the open requests in any order. */
   requests(): OpenRequest[];

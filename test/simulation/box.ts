@@ -64,7 +64,7 @@ export class SimulatedBox {
       const message = hasWaited || isResume ? null : carried;
       answer(message === null ? "taken" : "relayed");
       this.#listen(end);
-      core.attach(end, id, isResume, message);
+      core.attach(end, { id, isResume, model: null }, message);
     };
     this.#undecided.add(end);
     this.#run(decide());

@@ -148,6 +148,7 @@ export function readingsOf(
     gpu_energy: null,
     in_flight: 0,
     local_in_flight: 0,
+    serving: null,
     requests: [],
     tunnel_ms: 30,
     queued: 0,

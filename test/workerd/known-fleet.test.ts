@@ -246,5 +246,7 @@ test("the fleet is small: names of models, and no readings", async () => {
     loaded: [],
     installed: ["m:1b"],
     embedders: [],
+    models: {},
+    readings_at_ms: expect.any(Number),
   });
 });

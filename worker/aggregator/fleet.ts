@@ -4,6 +4,14 @@ import type { SealKey } from "../seal.ts";
 import type { RunTimeSettings } from "../settings.ts";
 import type { AggregatorStores } from "./stores.ts";
 
+/** A model of a box, by its newest readings; null if unknown. */
+export type FleetModel = {
+  /** Its open requests. */
+  open: number | null;
+  /** Requests that Ollama works on at once. */
+  slots: number | null;
+};
+
 /** A box as calls see it, by its newest readings. */
 export type FleetBox = Pick<RegisteredBox, "name" | "state" | "last_seen_ms"> & {
   simulated: boolean;
@@ -17,6 +25,10 @@ export type FleetBox = Pick<RegisteredBox, "name" | "state" | "last_seen_ms"> & 
   installed: string[];
   /** Names of the models that only embed. */
   embedders: string[];
+  /** The models of which more is known, by their names with a tag. */
+  models: Record<string, FleetModel>;
+  /** Arrival of the newest readings, unix ms; null before the first. */
+  readings_at_ms: number | null;
 };
 
 /** The boxes, and how calls are served now. */
@@ -45,7 +57,8 @@ export const currentFleet = (
  */
 const EMBEDS = /bert|embed/i;
 
-function fleetBoxOf({ name, state, last_seen_ms, hello, readings }: RegisteredBox): FleetBox {
+function fleetBoxOf(box: RegisteredBox): FleetBox {
+  const { name, state, last_seen_ms, hello, readings, readings_at_ms } = box;
   const models = readings?.inventory.models ?? [];
   return {
     name,
@@ -57,6 +70,10 @@ function fleetBoxOf({ name, state, last_seen_ms, hello, readings }: RegisteredBo
     loaded: namesOf(readings?.inventory.loaded ?? []),
     installed: namesOf(models),
     embedders: namesOf(models.filter(({ family }) => EMBEDS.test(family ?? ""))),
+    models: Object.fromEntries(
+      (readings?.serving ?? []).map(({ model, open, slots }) => [model, { open, slots }]),
+    ),
+    readings_at_ms,
   };
 }
 

@@ -8,10 +8,13 @@
  */
 import { encodeFrames, type Frame, HEADER_BYTES, type StreamId } from "../../protocol/frames.ts";
 import { RECONNECT_MS } from "../../protocol/limits.ts";
+import type { ModelLoad } from "./load.ts";
 
 export type Attach = {
   box: string;
   id: StreamId;
+  /** The model that must be there, with its tag; null if none. */
+  model: string | null;
   /** The stream had a socket before. */
   isResume: boolean;
   /** Its OPEN allows the agent to keep text. */
@@ -20,13 +23,15 @@ export type Attach = {
   waitMs: number;
 };
 
-export const attachUrl = ({ box, id, isResume, keepsText, waitMs }: Attach): string =>
+export const attachUrl = ({ box, id, model, isResume, keepsText, waitMs }: Attach): string =>
   `https://box/attach?box=${encodeURIComponent(box)}&stream=${id}` +
+  `${model === null ? "" : `&model=${encodeURIComponent(model)}`}` +
   `${isResume ? "&resume=1" : ""}${keepsText ? "&keep_text=1" : ""}&wait=${waitMs}`;
 
 export const attachOf = ({ searchParams }: URL): Attach => ({
   box: searchParams.get("box") ?? "",
   id: searchParams.get("stream") ?? "",
+  model: searchParams.get("model"),
   isResume: searchParams.get("resume") === "1",
   keepsText: searchParams.get("keep_text") === "1",
   // An older Worker omits the time.
@@ -75,6 +80,22 @@ export function carriedIn(headers: Headers): Uint8Array | null {
 
 /** Set in the answer if the Box has passed the frames on. Absent from older ones. */
 export const RELAYED_HEADER = "x-relayed";
+
+/** The load of the model of a stream, in the answer. Absent from older Boxes. */
+const LOAD_HEADER = "x-box-load";
+
+export const loadHeaders = ({ open, slots }: ModelLoad): Record<string, string> => ({
+  [LOAD_HEADER]: slots === null ? `open=${open}` : `open=${open}&slots=${slots}`,
+});
+
+/** Returns the load in the answer of a Box; null without any. */
+export function loadIn(headers: Headers): ModelLoad | null {
+  const text = headers.get(LOAD_HEADER);
+  if (text === null) return null;
+  const figures = new URLSearchParams(text);
+  const slots = figures.get("slots");
+  return { open: Number(figures.get("open")), slots: slots === null ? null : Number(slots) };
+}
 
 /** The status that refuses a stream because no text may be kept. Its Worker has older settings. */
 export const TEXT_IS_OFF = 409;

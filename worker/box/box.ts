@@ -15,7 +15,7 @@ import type { Bindings } from "../env.ts";
 import { errorResponse } from "../error-response.ts";
 import { settingsOf } from "../settings.ts";
 import { VERSION } from "../version.ts";
-import { attachOf, carriedIn, RELAYED_HEADER, TEXT_IS_OFF } from "./attach.ts";
+import { attachOf, carriedIn, loadHeaders, RELAYED_HEADER, TEXT_IS_OFF } from "./attach.ts";
 import type { RelayStatus } from "./load.ts";
 import { Relay } from "./relay.ts";
 import { Attachment, type SocketHost } from "./sockets.ts";
@@ -52,7 +52,8 @@ export class Box extends DurableObject<Bindings> {
         headers: { "sec-websocket-protocol": SUBPROTOCOL },
       });
     }
-    const { box, id, isResume, keepsText, waitMs } = attachOf(url);
+    const stream = attachOf(url);
+    const { box, id, model, isResume, keepsText, waitMs } = stream;
     let carried = isResume ? null : carriedIn(request.headers);
     if (!isResume) {
       // After a wait, the time in the OPEN is wrong. The Worker sends another one.
@@ -61,8 +62,11 @@ export class Box extends DurableObject<Bindings> {
       if (refusal !== null) return errorResponse("api", refusal, id);
       if (keepsText && this.#core.forbidsText) return new Response(null, { status: TEXT_IS_OFF });
     }
-    this.#core.attach(near, id, isResume, carried);
-    const headers: HeadersInit = carried === null ? {} : { [RELAYED_HEADER]: "1" };
+    this.#core.attach(near, stream, carried);
+    const headers: HeadersInit = {
+      ...(carried !== null && { [RELAYED_HEADER]: "1" }),
+      ...(model !== null && loadHeaders(this.#core.loadOf(model))),
+    };
     return new Response(null, { status: 101, webSocket: far, headers });
   }
 

@@ -2,11 +2,14 @@
  * The load of a box as its agent last reported it. In memory only: after a restart, the agent
  * reports it again.
  */
-import type { OpenRequest, Readings } from "../../protocol/inventory.ts";
-import { READINGS_WATCHED_MS } from "../../protocol/limits.ts";
+import type { ModelReport, OpenRequest, Readings } from "../../protocol/inventory.ts";
+import { READINGS_QUEUED_MS, READINGS_WATCHED_MS } from "../../protocol/limits.ts";
 
 /** Older readings do not describe the present. */
 const FRESH_MS = 2 * READINGS_WATCHED_MS + 1_000;
+
+/** The requests that came past the edge are counted for this long: a report more, and some slack. */
+const LOCAL_MS = READINGS_QUEUED_MS + 5_000;
 
 /** Interval between two WATCH frames: one of them keeps the agent at the quick pace for longer. */
 const WATCH_EVERY_MS = 5_000;
@@ -20,6 +23,12 @@ const READINGS_WAIT_MS = 400;
  */
 export type Load = { local: number; queued: number; requests: OpenRequest[] };
 
+/**
+ * The load of one model on a box. `open`: its open requests, however they came. `slots`: those that
+ * Ollama works on at once; null if unknown.
+ */
+export type ModelLoad = { open: number; slots: number | null };
+
 /** A Box as it is now. `queueDepth` is reported by the agent; null if its report is too old. */
 export type RelayStatus = {
   isUp: boolean;
@@ -31,6 +40,7 @@ export type RelayStatus = {
 
 export class BoxLoad {
   #reported: (Load & { atMs: number }) | null = null;
+  #serving: { models: readonly ModelReport[]; atMs: number } = { models: [], atMs: 0 };
   #awaiting: (() => void)[] = [];
   #watchedMs = 0;
 
@@ -41,9 +51,22 @@ export class BoxLoad {
     return true;
   }
 
-  report({ local_in_flight, queued, requests }: Readings, nowMs: number): void {
+  report({ local_in_flight, queued, requests, serving }: Readings, nowMs: number): void {
+    this.#serving = { models: serving ?? [], atMs: nowMs };
     this.#reported = { local: local_in_flight, queued, requests, atMs: nowMs };
     for (const wake of this.#awaiting.splice(0)) wake();
+  }
+
+  /**
+   * Returns the part of a model's load that only its agent knows. `slots` is null if the agent has not
+   * reported the model.
+   * @param model  with its tag
+   */
+  of(model: string, nowMs: number): { local: number; slots: number | null } {
+    const { models, atMs } = this.#serving;
+    const served = models.find((each) => each.model === model);
+    const isFresh = nowMs - atMs < LOCAL_MS;
+    return { local: isFresh ? (served?.local ?? 0) : 0, slots: served?.slots ?? null };
   }
 
   /** Null if it is too old. */

@@ -20,7 +20,8 @@ import { STREAMS_PER_BOX_MAX } from "../../protocol/limits.ts";
 import { abortFrame, type EdgeSettings, Hello, type Welcome } from "../../protocol/messages.ts";
 import type { FailureReason } from "../errors.ts";
 import { isOfTunnel, streamParts } from "./agent-message.ts";
-import { BoxLoad, type RelayStatus } from "./load.ts";
+import type { Attach } from "./attach.ts";
+import { BoxLoad, type ModelLoad, type RelayStatus } from "./load.ts";
 import { AgentPresence, CLOSE_REPLACED, type PresenceShell } from "./presence.ts";
 import { type BoxRegistry, passReadings, passRecords } from "./reports.ts";
 import {
@@ -108,12 +109,22 @@ export class Relay<Socket extends RelaySocket> {
    * @param isResume  the stream had one before
    * @param carried   the first frames of a new stream, for the agent; null if they follow
    */
-  attach(socket: Socket, id: StreamId, isResume: boolean, carried: Uint8Array | null): void {
-    this.#host.accept(socket, { kind: "stream", id });
+  attach(
+    socket: Socket,
+    { id, model, isResume }: Pick<Attach, "id" | "model" | "isResume">,
+    carried: Uint8Array | null,
+  ): void {
+    this.#host.accept(socket, { kind: "stream", id, model });
     this.#sockets.attached(id, socket);
     const agent = this.#agent.live();
     if (carried !== null && agent !== null) sendTo(agent, carried);
     if (isResume && agent === null) sendFrames(socket, streamFrame(FrameType.gone, id));
+  }
+
+  /** Returns the load of a model: the streams that need it, and what only the agent knows. */
+  loadOf(model: string): ModelLoad {
+    const { local, slots } = this.#load.of(model, this.#shell.now());
+    return { open: this.#sockets.streamsOf(model) + local, slots };
   }
 
   /** Returns the box as it is now. Makes the agent send fresh readings: somebody is watching. */

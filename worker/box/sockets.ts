@@ -21,7 +21,12 @@ export const Attachment = z.discriminatedUnion("kind", [
     settings: EdgeSettings.nullable().default(null),
     sinceMs: z.number(),
   }),
-  z.object({ kind: z.literal("stream"), id: z.string() }),
+  z.object({
+    kind: z.literal("stream"),
+    id: z.string(),
+    /** The model that it needs. Absent from attachments of earlier versions. */
+    model: z.string().nullable().default(null),
+  }),
 ]);
 export type Attachment = z.infer<typeof Attachment>;
 export type AgentAttachment = Extract<Attachment, { kind: "agent" }>;
@@ -56,7 +61,8 @@ export class BoxSockets<Socket extends RelaySocket> {
   readonly #streams = new Map<StreamId, Socket>();
   /** Streams that lost their socket a moment ago, and that socket. */
   readonly #orphans = new Map<StreamId, Socket>();
-  #attached: Set<Socket> | null = null;
+  /** The open sockets of streams, with their model. */
+  #attached: Map<Socket, string | null> | null = null;
   #agent: Socket | null | undefined;
 
   constructor(host: SocketHost<Socket>) {
@@ -83,6 +89,13 @@ export class BoxSockets<Socket extends RelaySocket> {
     return this.#attachedStreams().size;
   }
 
+  /** Returns the number of streams that hold a socket and need this model. */
+  streamsOf(model: string): number {
+    let count = 0;
+    for (const needed of this.#attachedStreams().values()) if (needed === model) count++;
+    return count;
+  }
+
   stream(id: StreamId): Socket | null {
     const known = this.#streams.get(id);
     if (known !== undefined) return known;
@@ -95,7 +108,7 @@ export class BoxSockets<Socket extends RelaySocket> {
   attached(id: StreamId, socket: Socket): void {
     this.#streams.set(id, socket);
     this.#orphans.delete(id);
-    this.#attachedStreams().add(socket);
+    this.#attachedStreams().set(socket, streamModelOf(this.#host, socket));
   }
 
   /** A socket of the stream is closed. The stream may have a newer one. */
@@ -117,10 +130,23 @@ export class BoxSockets<Socket extends RelaySocket> {
   }
 
   /** Listing all sockets takes longer the more there are, so it is done once after each start. */
-  #attachedStreams(): Set<Socket> {
-    this.#attached ??= new Set(this.#host.accepted("stream").filter(isOpen));
+  #attachedStreams(): Map<Socket, string | null> {
+    this.#attached ??= new Map(
+      this.#host
+        .accepted("stream")
+        .filter(isOpen)
+        .map((socket) => [socket, streamModelOf(this.#host, socket)]),
+    );
     return this.#attached;
   }
+}
+
+function streamModelOf<Socket extends RelaySocket>(
+  host: SocketHost<Socket>,
+  socket: Socket,
+): string | null {
+  const attachment = host.attachmentOf(socket);
+  return attachment.kind === "stream" ? attachment.model : null;
 }
 
 export function agentOf<Socket extends RelaySocket>(

@@ -6,6 +6,7 @@
  * another box takes it, and otherwise before the call fails.
  */
 import type { Frame } from "../../protocol/frames.ts";
+import { withTag } from "../../protocol/inventory.ts";
 import { ONLY_HOLDER_MS, RECONNECT_MS } from "../../protocol/limits.ts";
 import type { Fleet } from "../aggregator/fleet.ts";
 import {
@@ -13,15 +14,17 @@ import {
   attachHeaders,
   attachUrl,
   carriedOf,
+  loadIn,
   RELAYED_HEADER,
   TEXT_IS_OFF,
 } from "../box/attach.ts";
+import type { ModelLoad } from "../box/load.ts";
 import { boxStubOf } from "../box/stub.ts";
 import type { Bindings } from "../env.ts";
 import { type FailureReason, GatewayError } from "../errors.ts";
 import { inForce, settingsOf } from "../settings.ts";
 import { type BoxChoice, canServe, chooseBoxes, holdersOf, holds } from "./choose.ts";
-import { openStreams } from "./fleet.ts";
+import { counted, openOn } from "./fleet.ts";
 import {
   correctBox,
   correctFleet,
@@ -69,7 +72,8 @@ export async function placeFor(shell: Invocation, wish: Wish, streamTo: StreamTo
   const tryAt = (fleet: Fleet, boxes: readonly BoxChoice[], mayWait: boolean) =>
     tryBoxes(boxes, fleet, mayWait, (box, waitMs) => {
       const keepsText = inForce(settingsOf(shell.env), fleet.settings).logContent === "on";
-      return beginAt(shell, { box, id: wish.id, waitMs, keepsText }, fleet, streamTo);
+      const to = { box, id: wish.id, model: taggedOf(wish), waitMs, keepsText };
+      return counted(to, (taken) => beginAt(shell, to, fleet, streamTo, taken));
     });
   let fleet = known;
   let tried = await tryAt(known, choices, !mayAsk);
@@ -80,6 +84,8 @@ export async function placeFor(shell: Invocation, wish: Wish, streamTo: StreamTo
   if (tried.place !== null) return tried.place;
   throw tried.refusal ?? new GatewayError(nobodyFor(fleet, model));
 }
+
+const taggedOf = ({ model }: Wish): string | null => (model === null ? null : withTag(model));
 
 function nobodyFor({ boxes }: Fleet, model: string | null): FailureReason {
   const holders = model === null ? [] : holdersOf(boxes, model);
@@ -127,8 +133,11 @@ const holdsIn =
     boxes.some((box) => box.name === name && holds(box, model));
 
 /** @throws {GatewayError} `box_unknown` */
-function candidates({ boxes }: Fleet, { wantedBox, model }: Wish): BoxChoice[] {
-  if (wantedBox === null) return chooseBoxes(boxes, model, openStreams, Math.random, Date.now());
+function candidates({ boxes }: Fleet, wish: Wish): BoxChoice[] {
+  const { wantedBox, model } = wish;
+  const needed = taggedOf(wish);
+  if (wantedBox === null)
+    return chooseBoxes(boxes, model, (box) => openOn(box, needed), Math.random, Date.now());
   if (!boxes.some(({ name }) => name === wantedBox))
     throw new GatewayError({ reason: "box_unknown", box: wantedBox });
   return [{ box: wantedBox, reason: "named" }];
@@ -140,6 +149,7 @@ async function beginAt(
   to: Omit<Attach, "isResume">,
   fleet: Fleet,
   streamTo: StreamTo,
+  taken: (load: ModelLoad | null) => void,
 ): Promise<EdgeStream> {
   const stream = await streamTo(to.box, fleet, to.keepsText);
   const { carried, rest } = carriedOf(stream.open());
@@ -147,8 +157,9 @@ async function beginAt(
   if (answer === "text is off") {
     correctFleet(({ settings }) => ({ settings: { ...settings, log_content: "off" } }));
     refreshFleet(shell);
-    return beginAt(shell, { ...to, keepsText: false }, fleet, streamTo);
+    return beginAt(shell, { ...to, keepsText: false }, fleet, streamTo, taken);
   }
+  taken(answer === "lost" ? null : answer.load);
   if (answer === "lost" || answer.isRelayed) {
     stream.begin(answer === "lost" ? null : answer.socket, rest);
     return stream;
@@ -160,15 +171,17 @@ async function beginAt(
 }
 
 /** Attaches a stream again, after it lost its socket. @throws {GatewayError} if the Box refuses */
-export async function attachAgain(env: Bindings, box: string, id: string): Promise<WebSocket> {
-  const to = { box, id, isResume: true, keepsText: false, waitMs: 0 };
-  const answer = await attach(env, to, []);
+export async function attachAgain(
+  env: Bindings,
+  to: Pick<Attach, "box" | "id" | "model">,
+): Promise<WebSocket> {
+  const answer = await attach(env, { ...to, isResume: true, keepsText: false, waitMs: 0 }, []);
   if (typeof answer === "string") throw new GatewayError({ reason: "internal" });
   return answer.socket;
 }
 
 type Answer =
-  | { socket: WebSocket; isRelayed: boolean }
+  | { socket: WebSocket; isRelayed: boolean; load: ModelLoad | null }
   | "text is off"
   /** The Box may have passed the first frames on, or not. Only a resume can find out. */
   | "lost";
@@ -184,8 +197,9 @@ async function attach(env: Bindings, to: Attach, carried: readonly Frame[]): Pro
     if (carried.length > 0) return "lost";
     throw new GatewayError({ reason: "box_down", box }, { cause: error });
   }
-  if (answer.webSocket !== null)
-    return { socket: answer.webSocket, isRelayed: answer.headers.has(RELAYED_HEADER) };
+  const { webSocket: socket, headers } = answer;
+  if (socket !== null)
+    return { socket, isRelayed: headers.has(RELAYED_HEADER), load: loadIn(headers) };
   if (answer.status === TEXT_IS_OFF) return "text is off";
   const { error } = await answer.json<{ error?: { code?: string } }>();
   const reason =

@@ -7,8 +7,8 @@
  *
  * Boxes whose Ollama answers come first, then those that have their GPUs, then those that are up, then
  * those with the model in memory, which saves a load of seconds to minutes, and then those with the
- * fewest open requests. A box whose agent drains, or was lost a moment ago, nearly always returns, so it
- * stays a candidate and the call may wait for it.
+ * fewest open requests, by the box's own count. A box whose agent drains, or was lost a moment ago,
+ * nearly always returns, so it stays a candidate and the call may wait for it.
  */
 import { withTag } from "../../protocol/inventory.ts";
 import { ONLY_HOLDER_MS, RECONNECT_MS } from "../../protocol/limits.ts";
@@ -24,7 +24,7 @@ export type BoxChoice = { box: string; reason: RouteReason };
 
 /**
  * @param model        the model that must exist on the box; null if the call needs none
- * @param openStreams  open requests by box, as far as this isolate knows
+ * @param openOn       returns the open requests on a box that are before this call
  * @param random       uniform in [0, 1), to spread calls over equal boxes
  * @param nowMs        unix ms
  * @returns            best first; empty if the boxes that could serve the call are away for longer
@@ -32,7 +32,7 @@ export type BoxChoice = { box: string; reason: RouteReason };
 export function chooseBoxes(
   boxes: readonly FleetBox[],
   model: string | null,
-  openStreams: (box: string) => number,
+  openOn: (box: FleetBox) => number,
   random: () => number,
   nowMs: number,
 ): BoxChoice[] {
@@ -53,7 +53,7 @@ export function chooseBoxes(
         Number(b.box.has_gpus) - Number(a.box.has_gpus) ||
         Number(b.box.state === "up") - Number(a.box.state === "up") ||
         b.warmth - a.warmth ||
-        openStreams(a.box.name) - openStreams(b.box.name) ||
+        openOn(a.box) - openOn(b.box) ||
         a.tie - b.tie,
     )
     .map(({ box, warmth }) => ({ box: box.name, reason: reasonOf(warmth) }));

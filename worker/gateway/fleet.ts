@@ -2,12 +2,15 @@
  * The boxes: whether one is up, and the streams of this isolate on them.
  */
 
-import type { Fleet } from "../aggregator/fleet.ts";
+import type { Fleet, FleetBox } from "../aggregator/fleet.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
+import type { ModelLoad } from "../box/load.ts";
 import { boxStubOf } from "../box/stub.ts";
 import type { Bindings } from "../env.ts";
 import type { RegisteredBox } from "../registered-box.ts";
+import { KnownLoads } from "./choice/known-load.ts";
 import { fleetFor, forgetBoxes, type Invocation } from "./known-fleet.ts";
+import type { EdgeStream } from "./stream/edge-stream.ts";
 import { newPulse, type Pulse } from "./stream/pulse.ts";
 
 /** The pulse of each box, measured by the streams of this isolate. */
@@ -65,8 +68,37 @@ export function pulseOf(box: string): Pulse {
   return pulse;
 }
 
-/** Returns the number of this isolate's open streams to a box. */
-export const openStreams = (box: string): number => pulses.get(box)?.open ?? 0;
+/** The load of boxes, as this isolate knows it. */
+const loads = new KnownLoads();
+
+/**
+ * Begins a stream, which counts as load of its box from now until it ends.
+ * @param begin  calls `taken` with the load that the Box reports, once it has the stream
+ */
+export async function counted(
+  { box, model }: { box: string; model: string | null },
+  begin: (taken: (load: ModelLoad | null) => void) => Promise<EdgeStream>,
+): Promise<EdgeStream> {
+  if (model === null) return begin(() => {});
+  const entered = loads.enter(box, model);
+  try {
+    const stream = await begin((load) => entered.taken(load, Date.now()));
+    void stream.ended.then(entered.left);
+    return stream;
+  } catch (error) {
+    entered.left();
+    throw error;
+  }
+}
+
+/** Returns the open requests of a model on a box, or without one, this isolate's streams there. */
+export function openOn({ name, models, readings_at_ms }: FleetBox, model: string | null): number {
+  if (model === null) return pulses.get(name)?.open ?? 0;
+  const { open = null, slots = null } = models[model] ?? {};
+  const reported =
+    open === null || readings_at_ms === null ? null : { open, slots, atMs: readings_at_ms };
+  return loads.of(name, model, reported, null, Date.now()).open;
+}
 
 /** Counts a stream of this isolate as open until `ended` resolves. */
 export function countStream(box: string, ended: Promise<unknown>): void {

@@ -3,6 +3,7 @@
  * there, and makes sure that a record exists.
  */
 
+import { withTag } from "../../protocol/inventory.ts";
 import { factsOf, type Open } from "../../protocol/messages.ts";
 import type { Bindings } from "../env.ts";
 import { type FailureReason, GatewayError, wireErrorOf } from "../errors.ts";
@@ -128,7 +129,7 @@ function streamsOf(
   body: CallBody["bytes"],
   onBodySent: Release,
 ): StreamTo {
-  const again = againTo(env, id);
+  const again = againTo(env, id, open.model && withTag(open.model));
   return async (box, { sealKey }, keepsText) => {
     const sent = { ...open, keep_text: keepsText, edge_ms: Math.max(0, Date.now() - startedMs) };
     const seal = await sealOf(sealKey, { ...factsOf(id, sent), box });
@@ -145,4 +146,5 @@ function streamsOf(
   };
 }
 
-const againTo = (env: Bindings, id: string) => (box: string) => () => attachAgain(env, box, id);
+const againTo = (env: Bindings, id: string, model: string | null) => (box: string) => () =>
+  attachAgain(env, { box, id, model });

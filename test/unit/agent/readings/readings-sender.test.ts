@@ -128,6 +128,7 @@ function newSender(requests: OpenRequest[] = []) {
     counts: () => ({
       in_flight: requests.length,
       queued: requests.filter(({ is_queued }) => is_queued).length,
+      serving: [],
       gpu_energy: null,
       local_in_flight: 0,
       tunnel_ms: null,

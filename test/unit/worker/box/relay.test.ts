@@ -70,7 +70,7 @@ class Scene {
 
   attach(id: string, isResume: boolean): FakeSocket {
     const socket = new FakeSocket();
-    this.#relay.attach(socket, id, isResume, null);
+    this.#relay.attach(socket, { id, isResume, model: null }, null);
     return socket;
   }
 

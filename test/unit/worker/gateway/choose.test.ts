@@ -27,6 +27,8 @@ const box = (
     loaded,
     installed,
     embedders: [],
+    models: {},
+    readings_at_ms: null,
     ...rest,
   };
 };
@@ -34,7 +36,7 @@ const chosen = (boxes: FleetBox[], wanted: string | null, open: Record<string, n
   chooseBoxes(
     boxes,
     wanted,
-    (name) => open[name] ?? 0,
+    ({ name }) => open[name] ?? 0,
     () => 0.5,
     NOW_MS,
   );
