@@ -140,6 +140,13 @@ export const REQUEST_COLUMNS = {
     nullable: true,
     comment: "true: the box runs no model, and its figures are made up",
   },
+  route_reason: { type: "label", nullable: true, comment: "why the request was on its box" },
+  attempts: { type: "uint16", nullable: true, comment: "boxes that had the request" },
+  moved_from: {
+    type: "text",
+    nullable: true,
+    comment: "boxes that had the request before, each with a reason and a time",
+  },
 } as const satisfies ColumnsOf<StoredRequest>;
 
 export const GPU_SAMPLE_COLUMNS = {

@@ -6,6 +6,7 @@
  */
 import * as z from "zod";
 import { BOX_NAME, ERROR_CHARS_MAX, PROMPT_CHARS_MAX, RESPONSE_CHARS_MAX } from "./limits.ts";
+import { ROUTE_FIELDS, UNROUTED } from "./route.ts";
 
 const ms = z.number().nonnegative().nullable();
 const count = z.int().nonnegative().nullable();
@@ -109,16 +110,14 @@ export const RequestRecord = z.object({
   /**
    * From acceptance until the caller had the last byte.
    *
-   * For a request through the tunnel: `edge_ms`, plus the time on the box from the request's
-   * arrival
+   * For a request through the tunnel: `edge_ms`, plus the time on the box from the request's arrival
    * until the edge confirmed that the answer was sent, which includes one round trip of the tunnel.
    * For a request to the agent's own listener: the time there.
    */
   latency_ms: z.number().nonnegative(),
   /**
    * From acceptance at the edge to the departure for the box: the body was read and checked, and a
-   * box chosen and attached. In whole ms, since the edge's clock stands still while it computes.
-   * Null
+   * box chosen and attached. In whole ms, since the edge's clock stands still while it computes. Null
    * for a request that never left, for one to the agent's own listener, and from older versions.
    */
   edge_ms: ms.default(null),
@@ -146,11 +145,10 @@ export const RequestRecord = z.object({
   user_agent: z.string().max(512).nullable(),
   /**
    * Energy that the GPUs of the box (those that hold the model, if that is known) drew while Ollama
-   * had the request, shared equally with the
-   * inference requests running beside it. This is the board power that the driver reports,
-   * including that of idle GPUs. Null if a GPU reports none, if its readings were too rare for the
-   * length of the request, for a request that makes no tokens or vectors, and if the agent
-   * restarted before the record left.
+   * had the request, shared equally with the inference requests running beside it. This is the board
+   * power that the driver reports, including that of idle GPUs. Null if a GPU reports none, if its
+   * readings were too rare for the length of the request, for a request that makes no tokens or
+   * vectors, and if the agent restarted before the record left.
    */
   energy_j: z.number().nonnegative().nullable(),
   /** Null if `energy_j` is, and from older versions. */
@@ -169,6 +167,7 @@ export const RequestRecord = z.object({
    * the hello of the box. Null if no box had the request, and from older versions.
    */
   simulated: z.boolean().nullable().default(null),
+  ...ROUTE_FIELDS,
 });
 export type RequestRecord = z.infer<typeof RequestRecord>;
 
@@ -210,6 +209,7 @@ export const UNMEASURED = {
   cost_currency: null,
   co2_g: null,
   simulated: null,
+  ...UNROUTED,
 } satisfies Partial<RequestRecord>;
 
 const reading = z.number().nullable();
@@ -258,8 +258,7 @@ export const OVER_TIME = {
 /**
  * The machine of a box at one moment, as its agent can read it from Node.
  *
- * The figures describe the machine, not a container or service. The memory limit that the agent
- * runs
+ * The figures describe the machine, not a container or service. The memory limit that the agent runs
  * under (our systemd unit sets one) is the agent's own; Ollama has another limit or none.
  */
 export const SystemSample = z.object({

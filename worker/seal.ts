@@ -6,6 +6,7 @@
  * another request or box, or invent a request. The key never leaves the edge.
  */
 import type { RequestRecord } from "../protocol/records.ts";
+import { RouteReason } from "../protocol/route.ts";
 
 /**
  * The facts in the order in which they are signed. Changing the list makes every earlier seal
@@ -43,11 +44,26 @@ export const newSealKey = (): SealKey => ({
   secret: base64url(crypto.getRandomValues(new Uint8Array(SECRET_BYTES))),
 });
 
-/** Returns the seal of these facts: the id of the key, a dot, and the HMAC. */
-export async function sealOf(key: SealKey, facts: SealedFacts): Promise<string> {
-  const signature = await crypto.subtle.sign(HMAC, await imported(key), bytesOf(facts));
-  return `${key.id}.${base64url(new Uint8Array(signature))}`;
+/**
+ * Returns the seal of these facts: the id of the key, the HMAC, and the reason for the choice of the
+ * box, with dots between them. The reason is signed too. It travels in the seal, so that agents which
+ * do not know it return it.
+ * @param reason  null for an older Aggregator, which would refuse it
+ */
+export async function sealOf(
+  key: SealKey,
+  facts: SealedFacts,
+  reason: RouteReason | null = null,
+): Promise<string> {
+  const bytes = bytesOf(facts, reason ?? undefined);
+  const signature = await crypto.subtle.sign(HMAC, await imported(key), bytes);
+  const seal = `${key.id}.${base64url(new Uint8Array(signature))}`;
+  return reason === null ? seal : `${seal}.${reason}`;
 }
+
+/** Returns the reason in a seal that is valid; null without a known one. */
+export const reasonIn = (seal: string | undefined): RouteReason | null =>
+  RouteReason.safeParse(seal?.split(".")[2]).data ?? null;
 
 /**
  * Checks the seal of these facts, in constant time.
@@ -58,13 +74,13 @@ export async function verdictOn(
   facts: SealedFacts,
   keys: readonly SealKey[],
 ): Promise<Verdict> {
-  const [id, signature = ""] = seal?.split(".") ?? [];
+  const [id, signature = "", reason] = seal?.split(".") ?? [];
   const key = keys.find((each) => each.id === id);
   if (key === undefined) return "unknown";
   const given = bytesOfBase64url(signature);
   const isOurs =
     given !== null &&
-    (await crypto.subtle.verify(HMAC, await imported(key), given, bytesOf(facts)));
+    (await crypto.subtle.verify(HMAC, await imported(key), given, bytesOf(facts, reason)));
   return isOurs ? "valid" : "forged";
 }
 
@@ -85,8 +101,10 @@ function imported({ secret }: SealKey): Promise<CryptoKey> {
 const encoder = new TextEncoder();
 
 /** JSON has one form for each list of strings, numbers, booleans and nulls. */
-const bytesOf = (facts: SealedFacts): Uint8Array =>
-  encoder.encode(JSON.stringify(SEALED.map((name) => facts[name])));
+const bytesOf = (facts: SealedFacts, reason: string | undefined): Uint8Array => {
+  const values = SEALED.map((name) => facts[name]);
+  return encoder.encode(JSON.stringify(reason === undefined ? values : [...values, reason]));
+};
 
 function base64url(bytes: Uint8Array): string {
   const text = btoa(String.fromCharCode(...bytes));

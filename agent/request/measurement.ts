@@ -13,6 +13,7 @@ import {
   type Status,
   UNMEASURED,
 } from "../../protocol/records.ts";
+import { UNROUTED } from "../../protocol/route.ts";
 import { isInference } from "../../protocol/routes.ts";
 import type { InferredPhases } from "../infer/infer-phases.ts";
 import type { FinishedAnswer } from "../infer/phase-inference.ts";
@@ -222,11 +223,12 @@ export class Measurement {
       resumed,
       source: this.#arrived.source,
       seal: this.#open.seal,
-      // The edge knows the tariff, and from the hello whether the box is simulated.
+      // The edge knows the tariff, from the hello whether the box is simulated, and the route.
       cost: null,
       cost_currency: null,
       co2_g: null,
       simulated: null,
+      ...UNROUTED,
     };
     const keepsText = this.#open.keep_text && !forbidsText();
     spool.finish(keepsText ? record : withoutText(record));

@@ -50,6 +50,19 @@ export const LogEntry = z
       .describe(
         "true: the box runs no model, so text and figures are made up; null: no box had the request, or an older version recorded it",
       ),
+    route_reason: RequestRecord.shape.route_reason
+      .unwrap()
+      .describe(
+        "why the request was on its box, as in the answer's X-Route-Reason; null: no edge sent it there, or an older version recorded it",
+      ),
+    attempts: RequestRecord.shape.attempts
+      .unwrap()
+      .describe("boxes that had the request, one after the other; null like route_reason"),
+    moved_from: RequestRecord.shape.moved_from
+      .unwrap()
+      .describe(
+        "the boxes that had the request before box, each with the reason for which it moved on and the time there: atlas:ollama_unreachable:12ms,basil:no_answer:4000ms. null: none had",
+      ),
     tokens_used: Count.nullable().describe(
       "prompt and completion tokens; null if Ollama reported neither",
     ),

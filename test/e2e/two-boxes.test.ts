@@ -43,10 +43,12 @@ const whereAndWhy = ({ headers }: Response) => [
   headers.get("x-route-reason"),
 ];
 
-test("a call goes to the box that has its model, and the answer contains the reason", async () => {
+test("a call goes to the box that has its model; answer and record contain the reason", async () => {
   const answer = await chat("only-here");
   expect(whereAndWhy(answer)).toEqual(["holder", "only-holder"]);
   await answer.text();
+  const record = await stack.record(answer.headers.get("x-request-id"));
+  expect(record).toMatchObject({ route_reason: "only-holder", attempts: 1, moved_from: null });
 });
 
 test.each(["@other", "%40other"])(

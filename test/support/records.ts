@@ -51,6 +51,9 @@ export function recordOf(
     resumed: 0,
     source: "edge",
     simulated: null,
+    route_reason: "warm",
+    attempts: 1,
+    moved_from: null,
     ...rest,
   };
 }

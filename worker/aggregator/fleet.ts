@@ -39,6 +39,8 @@ export type Fleet = {
   defaultModel: string | null;
   /** Seals the requests of now. For Workers only. */
   sealKey: SealKey;
+  /** The reason for the choice of a box may be sealed. Absent from an older Aggregator. */
+  takesReasons?: true;
 };
 
 export const currentFleet = (
@@ -49,6 +51,7 @@ export const currentFleet = (
   settings: settings.get(),
   defaultModel: localRepository.defaultModel(),
   sealKey: sealKeys.current(nowMs),
+  takesReasons: true,
 });
 
 /**

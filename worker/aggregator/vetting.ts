@@ -6,9 +6,10 @@
  * does, and for what it had not sent by then, their records count without their caller.
  */
 import type { ReportedRecord, RequestRecord } from "../../protocol/records.ts";
+import { UNROUTED } from "../../protocol/route.ts";
 import { OLLAMA_ROUTES } from "../../protocol/routes.ts";
 import type { Untrusted } from "../../protocol/untrusted.ts";
-import { type SealKey, type Verdict, verdictOn } from "../seal.ts";
+import { reasonIn, type SealKey, type Verdict, verdictOn } from "../seal.ts";
 import { timeOf } from "../storage/uuid-time.ts";
 import { bounded, type RequestLimits } from "./bounds.ts";
 
@@ -49,10 +50,10 @@ export async function vet(
       verdictOn(seal, { ...record, box: trust.box }, trust.keys),
     ),
   );
-  for (const [index, { seal: _, ...rest }] of reported.entries()) {
-    const given = { ...rest, box: trust.box };
+  for (const [index, { seal, ...rest }] of reported.entries()) {
+    const given = { ...rest, ...UNROUTED, box: trust.box };
     const { request_id: requestId } = given;
-    const judged = judge(given, verdicts[index] ?? "unknown", trust, nowMs);
+    const judged = judge(given, seal, verdicts[index] ?? "unknown", trust, nowMs);
     if (typeof judged === "string") {
       vetted.untrusted.push({ reason: judged, requestId });
       continue;
@@ -68,11 +69,13 @@ export async function vet(
 /** Returns the record with the facts that are true, or why it is refused. */
 function judge(
   record: RequestRecord,
+  seal: string | undefined,
   verdict: Verdict,
   { sealedSinceMs }: BoxTrust,
   nowMs: number,
 ): RequestRecord | Untrusted {
-  if (verdict === "valid") return { ...record, source: "edge" };
+  if (verdict === "valid")
+    return { ...record, source: "edge", route_reason: reasonIn(seal), attempts: 1 };
   if (verdict === "forged") return "seal";
   const times = [timeOf(record.request_id), Date.parse(record.started_at)];
   if (times.some((at) => at > nowMs + AHEAD_MAX_MS || at < nowMs - BEHIND_MAX_MS)) return "time";

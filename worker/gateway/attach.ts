@@ -49,7 +49,7 @@ export type Wish = {
 export type Place = BoxChoice & { stream: EdgeStream; fleet: Fleet };
 
 /** Makes a stream for a box, whose first frames leave now. */
-export type StreamTo = (box: string, fleet: Fleet, keepsText: boolean) => Promise<EdgeStream>;
+export type StreamTo = (choice: BoxChoice, fleet: Fleet, keepsText: boolean) => Promise<EdgeStream>;
 
 /** Failures for which the next box is tried, and the state in which the box is then. */
 const TRY_NEXT = new Map<FailureReason["reason"], "down" | "draining" | null>([
@@ -70,10 +70,11 @@ export async function placeFor(shell: Invocation, wish: Wish, streamTo: StreamTo
   const mayAsk = !isCurrent && wantedBox === null;
   if (mayAsk) choices = choices.filter(({ box }) => holdsIn(known, model)(box));
   const tryAt = (fleet: Fleet, boxes: readonly BoxChoice[], mayWait: boolean) =>
-    tryBoxes(boxes, fleet, mayWait, (box, waitMs) => {
+    tryBoxes(boxes, fleet, mayWait, (choice, waitMs) => {
       const keepsText = inForce(settingsOf(shell.env), fleet.settings).logContent === "on";
-      const to = { box, id: wish.id, model: taggedOf(wish), waitMs, keepsText };
-      return counted(to, (taken) => beginAt(shell, to, fleet, streamTo, taken));
+      const to = { box: choice.box, id: wish.id, model: taggedOf(wish), waitMs, keepsText };
+      const newStream = (mayKeep: boolean) => streamTo(choice, fleet, mayKeep);
+      return counted(to, (taken) => beginAt(shell, to, newStream, taken));
     });
   let fleet = known;
   let tried = await tryAt(known, choices, !mayAsk);
@@ -103,14 +104,14 @@ async function tryBoxes(
   choices: readonly BoxChoice[],
   fleet: Fleet,
   mayWait: boolean,
-  begin: (box: string, waitMs: number) => Promise<EdgeStream>,
+  begin: (choice: BoxChoice, waitMs: number) => Promise<EdgeStream>,
 ): Promise<{ place: Place | null; refusal: GatewayError | null }> {
   let refusal: GatewayError | null = null;
   for (const choice of choices) {
     const { box } = choice;
     try {
       const waits = mayWait && choice === choices.at(-1);
-      const stream = await begin(box, waits ? patienceWith(choice) : 0);
+      const stream = await begin(choice, waits ? patienceWith(choice) : 0);
       return { place: { ...choice, stream, fleet }, refusal };
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
@@ -147,17 +148,16 @@ function candidates({ boxes }: Fleet, wish: Wish): BoxChoice[] {
 async function beginAt(
   shell: Invocation,
   to: Omit<Attach, "isResume">,
-  fleet: Fleet,
-  streamTo: StreamTo,
+  newStream: (keepsText: boolean) => Promise<EdgeStream>,
   taken: (load: ModelLoad | null) => void,
 ): Promise<EdgeStream> {
-  const stream = await streamTo(to.box, fleet, to.keepsText);
+  const stream = await newStream(to.keepsText);
   const { carried, rest } = carriedOf(stream.open());
   const answer = await attach(shell.env, { ...to, isResume: false }, carried);
   if (answer === "text is off") {
     correctFleet(({ settings }) => ({ settings: { ...settings, log_content: "off" } }));
     refreshFleet(shell);
-    return beginAt(shell, { ...to, keepsText: false }, fleet, streamTo, taken);
+    return beginAt(shell, { ...to, keepsText: false }, newStream, taken);
   }
   taken(answer === "lost" ? null : answer.load);
   if (answer === "lost" || answer.isRelayed) {
@@ -165,7 +165,7 @@ async function beginAt(
     return stream;
   }
   // The Box had to wait, is older, or the first frame is too large. The frames leave only now.
-  const later = await streamTo(to.box, fleet, to.keepsText);
+  const later = await newStream(to.keepsText);
   later.begin(answer.socket, later.open());
   return later;
 }

@@ -12,13 +12,8 @@
  */
 import { withTag } from "../../protocol/inventory.ts";
 import { ONLY_HOLDER_MS, RECONNECT_MS } from "../../protocol/limits.ts";
+import type { RouteReason } from "../../protocol/route.ts";
 import type { FleetBox } from "../aggregator/fleet.ts";
-
-/**
- * Why a call is on its box: the caller named it; no other box has the model; the model is in memory
- * there, or only on disk; or the call needs no model, or one that no box has.
- */
-export type RouteReason = "named" | "only-holder" | "warm" | "on-disk" | "any";
 
 export type BoxChoice = { box: string; reason: RouteReason };
 

@@ -91,7 +91,7 @@ export async function serve(
       if (end.by === "agent") return;
       const { status, httpStatus, afterMs } = end;
       const failure = status === "error" ? end.failure : null;
-      await record(open, { box, status, httpStatus, failure }, afterMs);
+      await record(open, { box, reason, status, httpStatus, failure }, afterMs);
     });
     countStream(box, edge.ended);
     waitUntil(ended);
@@ -115,8 +115,8 @@ export async function serve(
     await record(
       open,
       isCancelled
-        ? { box: null, status: "cancelled", httpStatus, failure: null }
-        : { box: null, status: "error", httpStatus, failure },
+        ? { box: null, reason: null, status: "cancelled", httpStatus, failure: null }
+        : { box: null, reason: null, status: "error", httpStatus, failure },
     );
     throw error;
   }
@@ -130,9 +130,10 @@ function streamsOf(
   onBodySent: Release,
 ): StreamTo {
   const again = againTo(env, id, open.model && withTag(open.model));
-  return async (box, { sealKey }, keepsText) => {
+  return async ({ box, reason }, { sealKey, takesReasons }, keepsText) => {
     const sent = { ...open, keep_text: keepsText, edge_ms: Math.max(0, Date.now() - startedMs) };
-    const seal = await sealOf(sealKey, { ...factsOf(id, sent), box });
+    const sealed = takesReasons === true ? reason : null;
+    const seal = await sealOf(sealKey, { ...factsOf(id, sent), box }, sealed);
     return new EdgeStream({
       id,
       box,

@@ -4,6 +4,7 @@
  */
 import type { ComponentChildren } from "preact";
 import type { LogEntry } from "../../../protocol/api/logs.ts";
+import { movesIn, type RouteReason } from "../../../protocol/route.ts";
 import { useQuery } from "../../data/query.ts";
 import { CopyButton, Empty, FailureNote, Skeleton } from "../../parts/basics.tsx";
 import {
@@ -117,6 +118,35 @@ const SOURCES = {
 
 const sourceOf = ({ source }: LogEntry): string => (source === null ? UNKNOWN : SOURCES[source]);
 
+const ROUTES: Record<RouteReason, string> = {
+  named: "The caller named it",
+  "only-holder": "No other box has the model",
+  warm: "The model was in memory there",
+  "on-disk": "The model was on disk there",
+  sticky: "The conversation was there before",
+  spill: "The other boxes were busy",
+  failover: "Another box failed before it answered",
+  any: "Any box could serve it",
+};
+
+const routeOf = ({ route_reason }: LogEntry): string =>
+  route_reason === null ? UNKNOWN : ROUTES[route_reason];
+
+/** The boxes that had the request before, if any. */
+const movesOf = ({ moved_from }: LogEntry): Fact[] =>
+  moved_from === null
+    ? []
+    : [
+        [
+          "Moved from",
+          movesIn(moved_from)
+            .map(
+              ({ box, reason, ms }) => `${box} (${reason.replaceAll("_", " ")}, ${duration(ms)})`,
+            )
+            .join(", then "),
+        ],
+      ];
+
 function factsOf(entry: LogEntry): Fact[] {
   const { completion_tokens, decode_ms } = entry;
   const rate =
@@ -125,6 +155,8 @@ function factsOf(entry: LogEntry): Fact[] {
     ["Request ID", <code>{entry.id}</code>],
     ["Accepted", momentInFull(entry.timestamp)],
     ["Endpoint", <code>{entry.endpoint}</code>],
+    ["Choice of box", routeOf(entry)],
+    ...movesOf(entry),
     ["Response", responseOf(entry)],
     ["First token", duration(entry.ttft_ms)],
     ["Tokens", `${count(entry.prompt_tokens)} in, ${count(entry.completion_tokens)} out`],

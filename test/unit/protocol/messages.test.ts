@@ -11,7 +11,12 @@ const AT = Date.parse("2026-08-01T00:00:00.000Z");
 /** Fields that a peer of an earlier version does not send. */
 const LATER_FIELDS: [payload: string, schema: z.ZodType, now: object, fields: string[]][] = [
   ["an OPEN", Open, opened(idOf(AT)).open, ["edge_ms"]],
-  ["a record", RequestRecord, recordOf(AT), ["edge_ms", "tunnel_ms", "phases_source"]],
+  [
+    "a record",
+    RequestRecord,
+    recordOf(AT),
+    ["edge_ms", "tunnel_ms", "phases_source", "route_reason", "attempts", "moved_from"],
+  ],
   ["readings", Readings, readingsOf(AT, []), ["tunnel_ms", "now_ms", "lost"]],
 ];
 

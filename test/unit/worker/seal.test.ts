@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { newSealKey, type SealedFacts, sealOf, verdictOn } from "../../../worker/seal.ts";
+import { Seal } from "../../../protocol/records.ts";
+import { RouteReason } from "../../../protocol/route.ts";
+import { newSealKey, reasonIn, type SealedFacts, sealOf, verdictOn } from "../../../worker/seal.ts";
 import { recordOf } from "../../support/records.ts";
 import { seeded } from "../../support/seeded.ts";
 
@@ -34,6 +36,26 @@ test("a seal is valid for its facts, also after they travelled as JSON", async (
 test.each(NAMES)("a seal is not valid once %s is changed", async (name) => {
   const seal = await sealOf(KEY, FACTS);
   expect(await verdictOn(seal, { ...FACTS, [name]: OTHERS[name] }, [KEY])).toBe("forged");
+});
+
+test.each(RouteReason.options)("a seal carries the reason %s, signed", async (reason) => {
+  const seal = await sealOf(KEY, FACTS, reason);
+  expect(Seal.parse(seal)).toBe(seal);
+  expect([await verdictOn(seal, FACTS, [KEY]), reasonIn(seal)]).toEqual(["valid", reason]);
+});
+
+test.each([
+  ["another reason", (seal: string) => seal.replace(".warm", ".spill")],
+  ["no reason", (seal: string) => seal.replace(".warm", "")],
+  ["an empty reason", (seal: string) => seal.replace(".warm", ".")],
+])("a seal with %s is forged", async (_, changed) => {
+  expect(await verdictOn(changed(await sealOf(KEY, FACTS, "warm")), FACTS, [KEY])).toBe("forged");
+});
+
+test("a seal without a reason is forged once it has one", async () => {
+  const seal = await sealOf(KEY, FACTS);
+  expect(reasonIn(seal)).toBeNull();
+  expect(await verdictOn(`${seal}.warm`, FACTS, [KEY])).toBe("forged");
 });
 
 test("a seal does not cover the figures that only the agent knows", async () => {

@@ -6,12 +6,15 @@
 import { ERROR_CHARS_MAX } from "../../../protocol/limits.ts";
 import { factsOf, type Open } from "../../../protocol/messages.ts";
 import { cut, type RequestRecord, type Status, UNMEASURED } from "../../../protocol/records.ts";
+import type { RouteReason } from "../../../protocol/route.ts";
 import { aggregatorOf } from "../../aggregator/stub.ts";
 import type { Bindings } from "../../env.ts";
 import { type FailureReason, wireErrorOf } from "../../errors.ts";
 
+/** `box`, `reason`: the box that had the call, and why it was there; null if none had it. */
 export type EdgeOutcome = {
   box: string | null;
+  reason: RouteReason | null;
   status: Status;
   httpStatus: number;
   failure: FailureReason | null;
@@ -20,7 +23,7 @@ export type EdgeOutcome = {
 /** @param call  `startedMs`: when the call was accepted, unix ms */
 export function edgeRecord(
   call: { id: string; open: Open; startedMs: number },
-  { box, status, httpStatus, failure }: EdgeOutcome,
+  { box, reason, status, httpStatus, failure }: EdgeOutcome,
   nowMs: number,
 ): RequestRecord {
   const { open } = call;
@@ -29,6 +32,8 @@ export function edgeRecord(
     ...factsOf(call.id, open),
     ...UNMEASURED,
     box,
+    route_reason: reason,
+    attempts: box === null ? null : 1,
     status,
     http_status: httpStatus,
     failed_at: error?.failedAt ?? null,

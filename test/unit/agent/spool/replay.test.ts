@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Records } from "../../../../protocol/messages.ts";
 import { ReportedRecord } from "../../../../protocol/records.ts";
+import { UNROUTED } from "../../../../protocol/route.ts";
 import { finished, opened } from "../../../support/spool-requests.ts";
 import { waitFor } from "../../../support/wait-for.ts";
 import { idsOf, NOW, newSpool, textIn } from "./scene.ts";
@@ -38,6 +39,7 @@ describe("after a crash", () => {
       prefill_ms: null,
       decode_ms: null,
       phases_source: null,
+      ...UNROUTED,
       done_reason: null,
     });
     expect(second).toMatchObject({ request_id: later, latency_ms: 4 });

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { ReportedRecord } from "../../../../protocol/records.ts";
+import { UNROUTED } from "../../../../protocol/route.ts";
 import { type BoxTrust, UNSEALED_FOR_MS, vet } from "../../../../worker/aggregator/vetting.ts";
 import { newSealKey, sealOf } from "../../../../worker/seal.ts";
 import { idOf, recordOf } from "../../../support/records.ts";
@@ -16,7 +17,7 @@ const TRUST: BoxTrust = {
 
 const sealed = async (rest: Parameters<typeof recordOf>[1] = {}): Promise<ReportedRecord> => {
   const record = recordOf(NOW - 10_000, { key_id: "caller", ...rest });
-  return { ...record, seal: await sealOf(KEY, record) };
+  return { ...record, seal: await sealOf(KEY, record, "warm") };
 };
 
 /** Vets one record, and returns what became of it. */
@@ -51,10 +52,18 @@ test("refuses the sealed record of another box, whatever box it claims", async (
     });
 });
 
+test("takes the reason from the seal, and drops the route that an agent claims", async () => {
+  const claim = { route_reason: "failover", attempts: 9, moved_from: "basil:hung:1ms" } as const;
+  const { accepted } = await verdict({ ...(await sealed()), ...claim });
+  expect(accepted).toMatchObject({ route_reason: "warm", attempts: 1, moved_from: null });
+  const { seal: _, ...local } = await sealed({ source: "listener", ...claim });
+  expect((await verdict(local)).accepted).toMatchObject({ ...UNROUTED, source: "listener" });
+});
+
 test("takes a request of a bench, which no edge has sealed, without the key that it claims", async () => {
   const invented = recordOf(NOW - 10_000, { key_id: "admin", source: "bench" });
   expect(await verdict(invented)).toEqual({
-    accepted: { ...invented, key_id: null, edge_ms: null, tunnel_ms: null },
+    accepted: { ...invented, ...UNROUTED, key_id: null, edge_ms: null, tunnel_ms: null },
     why: [],
   });
 });
@@ -68,6 +77,7 @@ test("a claimed source does not replace the seal, and no seal is needed for a ca
   });
   expect((await verdict({ ...invented, source: "listener" })).accepted).toEqual({
     ...invented,
+    ...UNROUTED,
     source: "listener",
     key_id: null,
     edge_ms: null,
@@ -115,6 +125,7 @@ test("takes records of an agent without seals, but not its word for the caller",
   const { accepted } = await verdict(old, { sealedSinceMs: null });
   expect(accepted).toEqual({
     ...old,
+    ...UNROUTED,
     source: "unsealed",
     key_id: null,
     client_ip: null,

@@ -1,12 +1,8 @@
 import { expect, test } from "vitest";
 import { ONLY_HOLDER_MS, RECONNECT_MS } from "../../../../protocol/limits.ts";
+import type { RouteReason } from "../../../../protocol/route.ts";
 import type { FleetBox } from "../../../../worker/aggregator/fleet.ts";
-import {
-  canServe,
-  chooseBoxes,
-  holdersOf,
-  type RouteReason,
-} from "../../../../worker/gateway/choose.ts";
+import { canServe, chooseBoxes, holdersOf } from "../../../../worker/gateway/choose.ts";
 
 const NOW_MS = 1_800_000_000_000;
 
