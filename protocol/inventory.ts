@@ -5,8 +5,15 @@
  */
 import * as z from "zod";
 import { MeteredEnergy } from "./gpu-energy.ts";
-import { OPEN_REQUESTS_MAX, SYSTEM_SAMPLES_MAX } from "./limits.ts";
+import { LISTED_CHARS_MAX, OPEN_REQUESTS_MAX, SYSTEM_SAMPLES_MAX } from "./limits.ts";
 import { GpuSample, SystemSample } from "./records.ts";
+
+/**
+ * An entry of one of Ollama's lists as Ollama sent it, in JSON: the edge merges the lists of several
+ * boxes, and Ollama adds fields between releases. Absent from older agents, and for entries that are
+ * too long or too many.
+ */
+const Listed = z.string().max(LISTED_CHARS_MAX).optional();
 
 /** A model on disk (Ollama `/api/tags`). */
 export const InstalledModel = z.object({
@@ -17,6 +24,7 @@ export const InstalledModel = z.object({
   parameter_size: z.string().max(64).nullable(),
   quantization: z.string().max(64).nullable(),
   modified_at: z.string().max(64).nullable(),
+  listed: Listed,
 });
 export type InstalledModel = z.infer<typeof InstalledModel>;
 
@@ -30,6 +38,7 @@ export const LoadedModel = z.object({
   size_vram_bytes: z.number().nonnegative().nullable(),
   context_length: z.int().nonnegative().nullable(),
   expires_at: z.string().max(64).nullable(),
+  listed: Listed,
 });
 export type LoadedModel = z.infer<typeof LoadedModel>;
 

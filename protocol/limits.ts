@@ -158,5 +158,11 @@ export const SYSTEM_SAMPLES_MAX = 360;
  */
 export const OPEN_REQUESTS_MAX = 100;
 
+/** One entry of Ollama's lists of models, in UTF-16 code units. They have some 500. */
+export const LISTED_CHARS_MAX = 4_096;
+
+/** All such entries in the readings of a box: a quarter of a frame, and those of 500 models. */
+export const LISTED_CHARS_PER_BOX = FRAME_BYTES_MAX / 4;
+
 /** Names of boxes: they fit into a header, a label and a file name without quoting. */
 export const BOX_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;

@@ -82,6 +82,7 @@ const ROOMS: Record<string, Record<string, string[]>> = {
       "errors",
       "error-response",
       "registered-box",
+      "answers",
       "settings",
       "seal",
       "auth",

@@ -6,6 +6,7 @@
  */
 import * as z from "zod";
 import { InstalledModel, type Inventory, LoadedModel } from "../../protocol/inventory.ts";
+import { LISTED_CHARS_MAX, LISTED_CHARS_PER_BOX } from "../../protocol/limits.ts";
 
 /** The limits of `Inventory`. */
 const MODELS_MAX = 2_000;
@@ -50,7 +51,7 @@ const Version = z.object({ version: z.string().min(1).max(64) });
  * one would be forwarded to ollama.com on the owner's account.
  */
 export function installedOf(answer: unknown): InstalledModel[] | null {
-  return entriesOf(answer, Tag, MODELS_MAX, (tag) => {
+  return entriesOf(answer, Tag, MODELS_MAX, (tag, listed) => {
     if (tag.remote_host !== null || tag.remote_model !== null) return null;
     return InstalledModel.safeParse({
       name: tag.name ?? tag.model,
@@ -60,6 +61,7 @@ export function installedOf(answer: unknown): InstalledModel[] | null {
       parameter_size: tag.details.parameter_size,
       quantization: tag.details.quantization_level,
       modified_at: tag.modified_at,
+      listed,
     });
   });
 }
@@ -68,13 +70,14 @@ export function installedOf(answer: unknown): InstalledModel[] | null {
  * Parses the models in memory from `/api/ps`. Returns null if the answer is not a list of models.
  */
 export function loadedOf(answer: unknown): LoadedModel[] | null {
-  return entriesOf(answer, Running, LOADED_MAX, (running) =>
+  return entriesOf(answer, Running, LOADED_MAX, (running, listed) =>
     LoadedModel.safeParse({
       name: running.name ?? running.model,
       size_bytes: running.size,
       size_vram_bytes: running.size_vram,
       context_length: running.context_length,
       expires_at: running.expires_at,
+      listed,
     }),
   );
 }
@@ -100,15 +103,24 @@ function entriesOf<Entry extends z.ZodType, Model>(
   answer: unknown,
   schema: Entry,
   max: number,
-  read: (entry: z.infer<Entry>) => { success: boolean; data?: Model | undefined } | null,
+  read: (
+    entry: z.infer<Entry>,
+    listed: string | undefined,
+  ) => { success: boolean; data?: Model | undefined } | null,
 ): Model[] | null {
   const listing = Listing.safeParse(answer);
   if (!listing.success) return null;
   const models: Model[] = [];
+  let roomChars = LISTED_CHARS_PER_BOX / 2; // there are two lists
   for (const item of listing.data.models ?? []) {
     const entry = schema.safeParse(item);
-    const model = entry.success ? read(entry.data)?.data : undefined;
-    if (model !== undefined && models.length < max) models.push(model);
+    if (!entry.success || models.length === max) continue;
+    const json = JSON.stringify(item);
+    const isShort = json.length <= Math.min(LISTED_CHARS_MAX, roomChars);
+    const model = read(entry.data, isShort ? json : undefined)?.data;
+    if (model === undefined) continue;
+    if (isShort) roomChars -= json.length;
+    models.push(model);
   }
   return models;
 }

@@ -112,10 +112,10 @@ export const BoxDetail = BoxHealth.extend({
     .string()
     .nullable()
     .describe("reason why Ollama does not answer; null if it does"),
-  models: z.array(InstalledModel).describe("models on disk"),
+  models: z.array(InstalledModel.omit({ listed: true })).describe("models on disk"),
   loaded: z
     .array(
-      LoadedModel.extend({
+      LoadedModel.omit({ listed: true }).extend({
         gpu_share: Rate.describe("share that is in GPU memory; the rest runs on the CPU"),
       }),
     )

@@ -4,7 +4,7 @@ import { Ollama } from "ollama";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Child } from "../../local/processes.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
-import { TestStack } from "../support/stack.ts";
+import { eventually, TestStack } from "../support/stack.ts";
 
 let stack: TestStack;
 let ollamas: SimulatedOllama[] = [];
@@ -60,6 +60,45 @@ test.each(["@other", "%40other"])(
   },
 );
 
+const namesOf = ({ models }: { models: { name: string }[] }) => models.map(({ name }) => name);
+
+test("Ollama's client sees the models of both boxes as those of one Ollama", async () => {
+  const client = new Ollama({ host: `${stack.url}/ollama` });
+  const direct = ollamas.map(({ url }) => new Ollama({ host: url }));
+  const entries = (await Promise.all(direct.map((each) => each.list()))).flatMap(
+    ({ models }) => models,
+  );
+  const lists = await Promise.all(Array.from({ length: 6 }, () => client.list()));
+  expect(new Set(lists.map((list) => JSON.stringify(list))).size).toBe(1);
+  expect(lists[0]?.models).toHaveLength(2);
+  expect(lists[0]?.models).toEqual(expect.arrayContaining(entries));
+  expect(await client.version()).toEqual(await direct[0]?.version());
+  for (const model of ["only-here", "elsewhere"])
+    expect((await client.show({ model })).details.family).toBeTypeOf("string");
+  await (await chat("only-here")).text();
+  await (await chat("elsewhere")).text();
+  await eventually(async () => (await client.ps()).models.length === 2);
+  const running = (await Promise.all(direct.map((each) => each.ps()))).flatMap((ps) => ps.models);
+  const loaded = (await client.ps()).models;
+  for (const { expires_at: _, ...entry } of running)
+    expect(loaded).toContainEqual(expect.objectContaining(entry));
+});
+
+test("a client finds what it has just pulled, created, copied or deleted", async () => {
+  const client = new Ollama({ host: stack.url });
+  const has = async (model: string) => namesOf(await client.list()).includes(model);
+  await client.pull({ model: "qwen3:0.6b" });
+  expect(await has("qwen3:0.6b")).toBe(true);
+  await client.create({ model: "mine:1b", from: "only-here", stream: false });
+  expect(await has("mine:1b")).toBe(true);
+  await client.copy({ source: "qwen3:0.6b", destination: "copied:1b" });
+  expect(await has("copied:1b")).toBe(true);
+  for (const model of ["qwen3:0.6b", "mine:1b", "copied:1b"]) {
+    await client.delete({ model });
+    expect(await has(model)).toBe(false);
+  }
+});
+
 test("a model that no box has is Ollama's own 404", async () => {
   const answer = await chat("nowhere");
   expect([answer.status, await answer.json()]).toEqual([
@@ -72,6 +111,7 @@ test("no call fails while the only box with its model restarts", async () => {
   const long = await chat("only-here", 50);
   let isRestarting = true;
   const statuses: number[] = [];
+  const lists = new Set<string>();
   const callers = Array.from({ length: 3 }, async () => {
     while (isRestarting) {
       const answer = await chat("only-here");
@@ -80,6 +120,12 @@ test("no call fails while the only box with its model restarts", async () => {
       await delay(20);
     }
   });
+  const lister = (async () => {
+    while (isRestarting) {
+      lists.add(namesOf(await new Ollama({ host: stack.url }).list()).join());
+      await delay(20);
+    }
+  })();
   const stopping = holder.stop(20_000);
   expect((await long.text()).trim().split("\n").at(-1)).toContain('"done":true');
   await stopping;
@@ -87,7 +133,8 @@ test("no call fails while the only box with its model restarts", async () => {
   const served = statuses.length;
   while (statuses.length < served + 5) await delay(20);
   isRestarting = false;
-  await Promise.all(callers);
+  await Promise.all([...callers, lister]);
+  expect([...lists]).toEqual(["elsewhere:latest,only-here:latest"]);
   expect(new Set(statuses)).toEqual(new Set([200]));
 });
 

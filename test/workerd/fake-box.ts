@@ -43,8 +43,10 @@ export class FakeBox {
   }
 
   /** Sends readings. */
-  report(models: string[], loaded: string[] = []): void {
-    this.agent.send(tunnelFrame(FrameType.readings, readingsOf(Date.now(), models, [], loaded)));
+  report(models: string[], loaded: string[] = [], reachable = true): void {
+    const readings = readingsOf(Date.now(), models, [], loaded);
+    readings.inventory.reachable = reachable;
+    this.agent.send(tunnelFrame(FrameType.readings, readings));
   }
 
   /** Waits for the next request to the box's Ollama. */

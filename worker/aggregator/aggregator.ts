@@ -24,13 +24,12 @@ import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.
 import type { TariffState } from "../../protocol/api/tariff.ts";
 import type { BenchRun } from "../../protocol/bench.ts";
 import type { Readings } from "../../protocol/inventory.ts";
-import { withoutText } from "../../protocol/kept-text.ts";
 import type { EdgeSettings, Hello } from "../../protocol/messages.ts";
 import type { ReportedRecord, RequestRecord } from "../../protocol/records.ts";
 import type { Tariff } from "../../protocol/tariff.ts";
 import type { Span } from "../answers/history.ts";
 import type { TariffRefusal } from "../answers/tariff.ts";
-import { requestCost } from "../counting/pricing.ts";
+import { type Union, unionOf } from "../answers/union.ts";
 import type { Bindings } from "../env.ts";
 import type { RegisteredBox } from "../registered-box.ts";
 import type { RepositoryResult } from "../repository/model-repository.ts";
@@ -40,6 +39,7 @@ import type { CellFilter } from "./cells.ts";
 import { changeTariff } from "./changing-tariff.ts";
 import { clearData } from "./clearing.ts";
 import { currentFleet, type Fleet } from "./fleet.ts";
+import { markedRecords } from "./marked-records.ts";
 import { type AggregatorStores, openStores } from "./stores.ts";
 import { vet } from "./vetting.ts";
 import { Views, type Watched } from "./views.ts";
@@ -67,16 +67,10 @@ export class Aggregator extends DurableObject<Bindings> {
   /** Counts finished requests once. Durable when it returns. @throws if nothing was counted */
   async ingest(records: RequestRecord[], isReported = false): Promise<{ counted: number }> {
     const nowMs = Date.now();
-    const { intake, registry, erasure, tariffs } = this.#stores;
+    const { intake, registry, erasure } = this.#stores;
     const { enableInstrumentation, logContent } = this.#inForce();
     if (!enableInstrumentation) return { counted: 0 };
-    // Also for calls accepted before the switch, and local calls of agents that learn it later.
-    const marked = records.map((record) => ({
-      ...record,
-      ...requestCost(record, tariffs.all()),
-      simulated: registry.simulates(record),
-    }));
-    const kept = logContent === "on" ? marked : marked.map((record) => withoutText(record));
+    const kept = markedRecords(this.#stores, records, logContent === "on");
     if (logContent === "on") erasure.noteTexts();
     const counted = await this.#wakes.flushingSoon(nowMs, () =>
       intake.add(kept, registry.boxes(), nowMs, isReported),
@@ -127,6 +121,14 @@ export class Aggregator extends DurableObject<Bindings> {
     await this.#wakes.flushingSoon(nowMs, () => this.#stores.registry.read(box, kept, nowMs));
     if (readings.gpu.samples.length + readings.system.length > 0)
       await this.#wakes.onNewData(nowMs);
+  }
+
+  /** Returns Ollama's own list of all boxes, and records the call. Null, and no record, if none counts. */
+  async list(record: RequestRecord): Promise<Union | null> {
+    const union = unionOf(record.endpoint, this.#stores.registry.boxes(), Date.now());
+    const latency_ms = Math.max(0, Date.now() - Date.parse(record.started_at));
+    if (union !== null) await this.ingest([{ ...record, latency_ms }]);
+    return union;
   }
 
   registry(): RegisteredBox[] {
@@ -218,7 +220,7 @@ export class Aggregator extends DurableObject<Bindings> {
 
   /** Returns the present, in one call: the page reads it every few seconds. */
   watched(): Watched {
-    return { ...this.#views.watched(), observed: this.#observed() };
+    return { ...this.#views.watched(), observed: this.observed() };
   }
 
   system(box?: string): System {
@@ -276,10 +278,6 @@ export class Aggregator extends DurableObject<Bindings> {
 
   /** Reports on recording, external stores, the repository that one may hold, and untrusted records. */
   observed(): Watched["observed"] {
-    return this.#observed();
-  }
-
-  #observed(): Watched["observed"] {
     return { isRecording: this.#inForce().enableInstrumentation, ...this.#views.stores() };
   }
 

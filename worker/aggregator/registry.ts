@@ -5,7 +5,7 @@
  * all of them are written. A restart loses at most the last {@link STORE_MS}, and the next readings
  * replace them.
  */
-import type { Readings } from "../../protocol/inventory.ts";
+import type { Inventory, Readings } from "../../protocol/inventory.ts";
 import type { Hello } from "../../protocol/messages.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { type BoxSpent, type EnergyHour, NO_SUMS } from "../counting/energy-hours.ts";
@@ -31,6 +31,15 @@ const STORE_MS = 30_000;
  */
 const BATCH_MS = 30 * 60_000;
 const BATCH_SAMPLES = 300;
+
+/**
+ * Returns the newest inventory. An agent that has just started, and has not reached its Ollama yet,
+ * knows no models: those that it knew before are still on the disk.
+ */
+const inventoryAfter = (before: Inventory | undefined, now: Inventory): Inventory =>
+  !now.reachable && now.models.length === 0 && before !== undefined
+    ? { ...now, models: before.models, ollama_version: now.ollama_version ?? before.ollama_version }
+    : now;
 
 /** `storedAtMs` is when the row was written; 0 if unknown. */
 type Entry = BoxEntry & {
@@ -217,6 +226,7 @@ export class Registry {
         last_seen_ms: nowMs,
         readings: {
           ...rest,
+          inventory: inventoryAfter(box.readings?.inventory, rest.inventory),
           gpu_energy: null, // it is counted below
           gpu: { ...gpu, samples: shownGpus, history: null },
           system: system.length > 0 ? system.slice(-1) : (box.readings?.system ?? []),
@@ -233,7 +243,7 @@ export class Registry {
     const isDue =
       closed.length > 0 ||
       nowMs - entry.storedAtMs >= STORE_MS ||
-      !isSameInventory(box.readings, readings);
+      !isSameInventory(box.readings, next.box.readings);
     if (isDue || isFull) this.#store({ ...next, storedAtMs: nowMs }, nowMs);
     else this.#entries.set(name, next);
   }

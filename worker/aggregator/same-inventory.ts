@@ -5,8 +5,8 @@ import type { Readings } from "../../protocol/inventory.ts";
  * Returns whether both readings describe the same service: its models, their digests, its version.
  * Sizes and expiry times change constantly, so they may wait.
  */
-export function isSameInventory(previous: Readings | null, next: Readings): boolean {
-  if (previous === null) return false;
+export function isSameInventory(previous: Readings | null, next: Readings | null): boolean {
+  if (previous === null || next === null) return false;
   const { inventory: a, gpu: gpuA } = previous;
   const { inventory: b, gpu: gpuB } = next;
   return (

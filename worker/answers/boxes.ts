@@ -56,9 +56,12 @@ function detailOf(
     connected_at: up ? isoOf(box.connected_at_ms) : null,
     agent_version: hello.agent_version,
     ollama_error: readings?.inventory.error ?? null,
-    models: readings?.inventory.models ?? [],
+    models: (readings?.inventory.models ?? []).map(({ listed: _, ...model }) => model),
     loaded: up
-      ? freshLoaded(box, nowMs).map((model) => ({ ...model, gpu_share: gpuShareOf(model) }))
+      ? freshLoaded(box, nowMs).map(({ listed: _, ...model }) => ({
+          ...model,
+          gpu_share: gpuShareOf(model),
+        }))
       : [],
     in_flight,
     queue_depth,

@@ -4,9 +4,11 @@ import { isOllamaPath } from "../../protocol/target.ts";
 import { principalOf } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { bodyOf, callOf, targetOf } from "../gateway/call.ts";
+import { changeOf, type ModelChange, untilListed } from "../gateway/changed-models.ts";
 import { invocationOf } from "../gateway/known-fleet.ts";
 import { withoutLocalPaths } from "../gateway/local-paths.ts";
 import { serve } from "../gateway/serve.ts";
+import { unionAnswer } from "../gateway/union.ts";
 import { routePathOf } from "../raw-path.ts";
 import { settingsOf } from "../settings.ts";
 import { methodsOf } from "./api-route.ts";
@@ -33,7 +35,16 @@ async function gateway(c: Context<Env>): Promise<Response> {
   const principal = await principalOf(request, settings, key);
   const target = targetOf(request.method, path);
   const call = callOf(request, target, c.get("requestId"), principal, box);
-  const answer = await serve(invocationOf(c), call, () => bodyOf(request, target.route, principal));
+  const shell = invocationOf(c);
+  const union = await unionAnswer(shell, call, principal);
+  if (union !== null) return union;
+  let change: ModelChange | null = null;
+  const served = await serve(shell, call, async () => {
+    const body = await bodyOf(request, target.route, principal);
+    change = changeOf(target.route.path, body);
+    return body;
+  });
+  const answer = await untilListed(shell, served, change);
   const showsPaths = target.route.path === "/api/show" && !principal.scopes.has("admin");
   return showsPaths ? withoutLocalPaths(answer) : answer;
 }

@@ -6,6 +6,7 @@ import {
   versionOf,
 } from "../../../../agent/readings/inventory-parse.ts";
 import type { Inventory } from "../../../../protocol/inventory.ts";
+import { LISTED_CHARS_MAX, LISTED_CHARS_PER_BOX } from "../../../../protocol/limits.ts";
 import { PS, TAGS } from "./inventory-scene.ts";
 
 test("parses the models on disk", () => {
@@ -18,6 +19,7 @@ test("parses the models on disk", () => {
       parameter_size: "3.2B",
       quantization: "Q4_K_M",
       modified_at: "2025-10-03T23:34:03.409490317-07:00",
+      listed: JSON.stringify(TAGS.models[0]),
     },
   ]);
 });
@@ -30,6 +32,7 @@ test("parses a model that is partly on the CPU and stays in memory forever", () 
       size_vram_bytes: 5333539264,
       context_length: 4096,
       expires_at: "2317-10-17T16:47:07.93355-07:00",
+      listed: JSON.stringify(PS.models[0]),
     },
   ]);
 });
@@ -47,6 +50,7 @@ test.each<[kind: string, entry: unknown, models: unknown[]]>([
         parameter_size: null,
         quantization: null,
         modified_at: null,
+        listed: '{"name":"a"}',
       },
     ],
   ],
@@ -118,4 +122,15 @@ test("changes the fingerprint with names, versions and reachability only", () =>
   ).not.toBe(fingerprintOf(inventory));
   expect(fingerprintOf({ ...inventory, ollama_version: "2" })).not.toBe(fingerprintOf(inventory));
   expect(fingerprintOf({ ...inventory, reachable: false })).not.toBe(fingerprintOf(inventory));
+});
+
+test("leaves out entries that are too long, and those beyond the limit of a box", () => {
+  const long = { name: "long", template: "x".repeat(LISTED_CHARS_MAX) };
+  const many = Array.from({ length: 200 }, (_, n) => ({ name: `m${n}`, note: "x".repeat(1_000) }));
+  const models = installedOf({ models: [long, ...many] }) ?? [];
+  expect(models).toHaveLength(201);
+  expect(models[0]).toMatchObject({ name: "long", listed: undefined });
+  const listed = models.flatMap(({ listed }) => listed ?? []);
+  expect(listed.join("").length).toBeLessThanOrEqual(LISTED_CHARS_PER_BOX / 2);
+  expect(listed.length).toBeGreaterThan(100);
 });

@@ -1,0 +1,22 @@
+/** Adds to finished requests the facts that only the edge knows, before they are counted. */
+import { withoutText } from "../../protocol/kept-text.ts";
+import type { RequestRecord } from "../../protocol/records.ts";
+import { requestCost } from "../counting/pricing.ts";
+import type { AggregatorStores } from "./stores.ts";
+
+/**
+ * Returns the records with their cost and the mark of simulated boxes. Removes the texts unless they are
+ * kept: also those of calls accepted before the switch, and of agents that learn it later.
+ */
+export function markedRecords(
+  { registry, tariffs }: AggregatorStores,
+  records: readonly RequestRecord[],
+  keepsText: boolean,
+): RequestRecord[] {
+  const marked = records.map((record) => ({
+    ...record,
+    ...requestCost(record, tariffs.all()),
+    simulated: registry.simulates(record),
+  }));
+  return keepsText ? marked : marked.map((record) => withoutText(record));
+}

@@ -1,0 +1,63 @@
+/**
+ * Answers Ollama's lists for several boxes at once.
+ *
+ * The Aggregator has the newest list of each box, so the answer costs one round trip to it, and it is
+ * as fast for ten boxes as for two. It also records the call. One box, or a box that the caller named,
+ * answers itself.
+ */
+
+import type { Fleet } from "../aggregator/fleet.ts";
+import { aggregatorOf } from "../aggregator/stub.ts";
+import { isListed, isUnion } from "../answers/union.ts";
+import type { Principal } from "../auth.ts";
+import { canServe } from "./choose.ts";
+import { fleetFor, type Invocation } from "./known-fleet.ts";
+import type { Call } from "./serve.ts";
+import { edgeRecord } from "./stream/edge-record.ts";
+
+/** A later answer is not worth the wait: one box answers alone. Its record is then the second. */
+const UNION_MS = 1_000;
+
+/** @returns null if a box has to answer the call */
+export async function unionAnswer(
+  shell: Invocation,
+  call: Call,
+  principal: Principal,
+): Promise<Response | null> {
+  const { open, startedMs, wantedBox, id } = call;
+  const mayRead = principal.scopes.has("infer");
+  if (wantedBox !== null || !mayRead || !isUnion(open.endpoint)) return null;
+  const fleet = await fleetFor(shell, startedMs, isEnough).catch(() => null);
+  const listed = fleet?.boxes.filter((box) => isListed(box, startedMs)) ?? [];
+  if (listed.length < 2) return null;
+  const outcome = {
+    box: null,
+    status: "success",
+    httpStatus: 200,
+    failure: null,
+    reason: null,
+  } as const;
+  const record = edgeRecord(call, outcome, Date.now());
+  const listing = aggregatorOf(shell.env).list(record);
+  shell.waitUntil(listing.then(...UNHEARD));
+  const union = await Promise.race([
+    listing.catch(() => null),
+    scheduler.wait(UNION_MS).then(() => null),
+  ]);
+  if (union === null) return null;
+  const headers = new Headers({
+    "content-type": union.contentType,
+    "content-length": String(new TextEncoder().encode(union.body).length),
+    "x-request-id": id,
+    "x-box": union.boxes.join(", "),
+    "x-route-reason": "union",
+  });
+  if (union.isSimulated) headers.set("x-simulated", "1");
+  return new Response(open.method === "HEAD" ? null : union.body, { headers });
+}
+
+const UNHEARD = [() => {}, () => {}] as const;
+
+/** The list itself is new, so it matters only whether there are several boxes. */
+const isEnough = ({ boxes }: Fleet, ageMs: number): boolean =>
+  boxes.length > 1 || canServe(boxes, null, null, ageMs);
