@@ -111,21 +111,39 @@ export class FairQueue {
    * @param slots  requests that are served at once
    */
   places(slots: number): Map<string, QueuePlace> {
-    const lanes = Array.from(this.#lanes.values(), ({ waiting, turns }) => ({
-      waiting: [...waiting],
-      turns,
-    }));
-    const places = new Map<string, QueuePlace>();
-    for (let lane = firstOf(lanes); lane !== null; lane = firstOf(lanes)) {
-      const request = lane.waiting.shift();
-      if (request === undefined) break;
-      lane.turns += COST[request.priority];
-      const position = places.size + 1;
-      const etaMs =
-        this.#serviceMs === null ? null : Math.round((position * this.#serviceMs) / slots);
-      places.set(request.id, { position, etaMs });
+    const starts: { id: string; start: number }[] = [];
+    for (const { waiting, turns } of this.#lanes.values())
+      for (const [index, { id, priority }] of waiting.entries())
+        starts.push({ id, start: turns + index * COST[priority] });
+    // A stable sort: of requests that start together, the lane that was there first goes first.
+    starts.sort((a, b) => a.start - b.start);
+    return new Map(starts.map(({ id }, index) => [id, this.#placeAt(index + 1, slots)]));
+  }
+
+  /** Returns the place of a request that was just added. Reads the lanes, not their requests. */
+  placeOfNewest(request: Waiting, slots: number): QueuePlace {
+    const key = laneOf(request);
+    const own = this.#lanes.get(key);
+    const ownBefore = (own?.waiting.length ?? 1) - 1;
+    const start = (own?.turns ?? 0) + ownBefore * COST[request.priority];
+    let position = ownBefore + 1;
+    let isFirst = true;
+    for (const [other, { waiting, turns }] of this.#lanes) {
+      const [head] = waiting;
+      if (other === key) isFirst = false;
+      else if (head !== undefined) {
+        const steps = (start - turns) / COST[head.priority];
+        const before = isFirst ? Math.floor(steps) + 1 : Math.ceil(steps);
+        position += Math.min(waiting.length, Math.max(0, before));
+      }
     }
-    return places;
+    return this.#placeAt(position, slots);
+  }
+
+  #placeAt(position: number, slots: number): QueuePlace {
+    const serviceMs = this.#serviceMs;
+    const etaMs = serviceMs === null ? null : Math.round((position * serviceMs) / slots);
+    return { position, etaMs };
   }
 
   /**

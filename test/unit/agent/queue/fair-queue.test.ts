@@ -118,6 +118,28 @@ describe("places", () => {
     expect(places.map(([, { position }]) => position)).toEqual([1, 2, 3, 4]);
   });
 
+  test("they are the order of service, whatever has been served and added", () => {
+    const step = fc.oneof(
+      fc.record({ lane: fc.constantFrom("a", "b", "c"), isLow: fc.boolean() }),
+      fc.constant(null),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
+        const queue = new FairQueue();
+        for (const [n, plan] of steps.entries()) {
+          if (plan === null) {
+            queue.next();
+            continue;
+          }
+          const newest = request(`${plan.lane}${n}`, plan.isLow ? "low" : "normal");
+          queue.add(newest);
+          expect(queue.placeOfNewest(newest, 2)).toEqual(queue.places(2).get(newest.id));
+        }
+        expect([...queue.places(1).keys()]).toEqual(served(queue));
+      }),
+    );
+  });
+
   test("the estimate is unknown until a request has been served", () => {
     expect(filled("a1").places(1).get("a1")).toEqual({ position: 1, etaMs: null });
   });
