@@ -187,6 +187,7 @@ export class Agent {
       ...measured,
       ollama: this.#bench.beside(this.#ollama),
       outgoing: this.#outgoing,
+      isLoaded: (model) => this.#inventory.hasLoaded(model),
       onOver: (endpoint) => this.#streamFinished(endpoint),
       tunnelMs: () => this.#tunnel.roundTripMs,
     });
@@ -253,7 +254,7 @@ export class Agent {
     this.#isUp = true;
     this.edge.welcomed(welcome);
     this.#outgoing.isOpen = true;
-    this.#streams.attach();
+    this.#streams.attach(welcome.relays_waiting === true);
     if (this.#streams.isDraining) this.#outgoing.now(tunnelFrame(FrameType.drain));
     this.#readings.up();
     this.#delivery.up();
@@ -291,7 +292,7 @@ export class Agent {
   }
 
   #tick(nowMs: number): void {
-    this.#streams.giveUpLost();
+    this.#streams.tick();
     this.#energy.tick(nowMs);
     this.#delivery.recordWaits();
     this.#readings.sendChangedLoad();

@@ -31,12 +31,20 @@ export function endingOf(
 ): Uint8Array | null {
   const error = JSON.stringify(errorBody(api, failure, requestId));
   const lead = isAtLineStart ? "" : "\n";
-  if (contentType.startsWith("application/x-ndjson")) return encoder.encode(`${lead}${error}\n`);
   // A blank line first: otherwise a half-sent event would swallow the error.
+  const isEvents = contentType.startsWith("text/event-stream");
+  const part = errorPart(contentType, api, error);
+  return part === null ? null : encoder.encode(`${lead}${isEvents ? "\n" : ""}${part}`);
+}
+
+/**
+ * Returns an error as a part of a streamed answer. Null if the format has no room for one.
+ * @param error  the error of that API, as JSON in one line
+ */
+export function errorPart(contentType: string, api: Api, error: string): string | null {
+  if (contentType.startsWith("application/x-ndjson")) return `${error}\n`;
   if (contentType.startsWith("text/event-stream"))
-    return encoder.encode(
-      `${lead}\n${api === "anthropic" ? "event: error\n" : ""}data: ${error}\n\n`,
-    );
+    return `${api === "anthropic" ? "event: error\n" : ""}data: ${error}\n\n`;
   return null;
 }
 

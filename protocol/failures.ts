@@ -23,7 +23,7 @@ export type Failure =
   | { reason: "server_tool"; tool: string }
   | { reason: "box_busy"; box: string }
   | { reason: "box_draining"; box: string }
-  | { reason: "queue_full"; box: string }
+  | { reason: "queue_full"; box: string; position: number; etaMs: number | null }
   | { reason: "ollama_unreachable"; message: string }
   | { reason: "ollama_broke"; message: string }
   | { reason: "internal" };
@@ -139,8 +139,9 @@ export function sharedWireErrorOf(failure: Failure): WireError {
         503,
         "queue_full",
         `Box ${failure.box} has no room for another waiting request: at most ${QUEUED_MAX} requests ` +
-          `and ${QUEUED_BYTES_MAX / 1024 / 1024} MiB of bodies wait for its Ollama. Try again later.`,
-        RETRY,
+          `and ${QUEUED_BYTES_MAX / 1024 / 1024} MiB of bodies wait for its Ollama. ` +
+          `This one had position ${failure.position}${waitText(failure.etaMs)}. Try again later.`,
+        { "retry-after": String(retrySeconds(failure.etaMs)) },
       );
     case "ollama_unreachable":
       return {
@@ -155,6 +156,15 @@ export function sharedWireErrorOf(failure: Failure): WireError {
       return byGateway(500, "internal", "Internal error. Report it with the request id.");
   }
 }
+
+const waitText = (etaMs: number | null): string =>
+  etaMs === null ? "" : ` and about ${Math.ceil(etaMs / 1_000)} s to wait`;
+
+/** A caller comes back when its turn would have come, but not at once, and not after minutes. */
+const RETRY_SECONDS = { min: Number(RETRY["retry-after"]), max: 60 };
+
+const retrySeconds = (etaMs: number | null): number =>
+  Math.min(Math.max(Math.ceil((etaMs ?? 0) / 1_000), RETRY_SECONDS.min), RETRY_SECONDS.max);
 
 /** The shape of an error: ours on `/api`, otherwise that of the called API. */
 export type Dialect = "api" | Api;

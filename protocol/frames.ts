@@ -34,6 +34,7 @@ export const FrameType = {
   ack: 0x20,
   resume: 0x21,
   abort: 0x22,
+  waiting: 0x23,
   // A stream, from the Box to the edge only: the state of the agent's socket.
   gone: 0x30,
   back: 0x31,

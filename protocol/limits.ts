@@ -80,6 +80,21 @@ export const QUEUED_MAX = 512;
 /** The bodies of requests that wait take at most this much memory of an agent. */
 export const QUEUED_BYTES_MAX = 256 * 1024 * 1024;
 
+/**
+ * An agent reports a wait for Ollama once it has lasted this long. The caller's answer then begins,
+ * and its status can no longer be an error's, so not sooner than a proxy's patience of 100 s needs.
+ */
+export const WAIT_REPORTED_MS = 10_000;
+
+/**
+ * Longest silence of a streamed answer whose caller waits. Common proxies close a connection after
+ * 60 s of silence or more, so it gets a sign of life before.
+ */
+export const EVENT_SILENCE_MS = 15_000;
+
+/** Shortest time between two reports of a wait. Each costs the edge a message. */
+export const WAIT_REPORT_EVERY_MS = 5_000;
+
 /** Interval of the agent's `ping`. The platform answers it without waking the Box. */
 export const HEARTBEAT_MS = 1_000;
 

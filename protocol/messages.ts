@@ -66,6 +66,8 @@ export const Welcome = z.object({
    * Absent: no, until SETTINGS.
    */
   keep_text: z.boolean().optional(),
+  /** The Box passes WAITING on. Absent from older edges, which would close the socket. */
+  relays_waiting: z.boolean().optional(),
 });
 export type Welcome = z.infer<typeof Welcome>;
 
@@ -119,14 +121,45 @@ export const Open = z.object({
   key_id: z.string().max(64).nullable(),
   client_ip: z.string().max(64).nullable(),
   user_agent: z.string().max(512).nullable(),
+  /**
+   * The edge begins the caller's answer at the first WAITING, with status 200. Absent for answers
+   * that cannot begin before Ollama's, and from older edges.
+   */
+  takes_waiting: z.boolean().optional(),
   /** The edge's signature under its facts, for the record. Absent from older edges. */
   seal: Seal.optional(),
 });
 export type Open = z.infer<typeof Open>;
 
+/** The wait of a request in the queue of its box, before Ollama had it. */
+export const QueueWait = z.object({
+  /** Place in the queue at its arrival; 1 for the request that is next. */
+  position: z.int().positive(),
+  waited_ms: z.number().nonnegative(),
+});
+export type QueueWait = z.infer<typeof QueueWait>;
+
 /** HEAD: status line and headers of Ollama's answer. */
-export const Head = z.object({ status: z.int().min(200).max(599), headers: Headers });
+export const Head = z.object({
+  status: z.int().min(200).max(599),
+  headers: Headers,
+  /** Absent if the request did not wait in the queue, and from older agents. */
+  queue: QueueWait.optional(),
+});
 export type Head = z.infer<typeof Head>;
+
+/** WAITING: the request waits, and Ollama has not begun to answer it. */
+export const WaitReport = z.object({
+  /** Place in the queue of the box; null if Ollama has the request. */
+  position: z.int().positive().nullable(),
+  /** Estimated time until Ollama takes the request, ms; null if unknown, or if Ollama has it. */
+  eta_ms: z.number().nonnegative().nullable(),
+  /** Requests of the model that Ollama works on at once, as far as the agent knows. */
+  slots: z.int().positive(),
+  /** Ollama has the request, and its model is not in memory. */
+  is_loading: z.boolean(),
+});
+export type WaitReport = z.infer<typeof WaitReport>;
 
 /**
  * ABORT: the stream is over for its sender. From the edge: nobody waits for the answer. From the

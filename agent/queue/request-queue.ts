@@ -13,8 +13,8 @@ export type QueuedRequest = Waiting & {
   model: string;
   /** It is this request's turn: called once, perhaps at once. */
   onTurn(): void;
-  /** There is no room. Called instead of `onTurn`. */
-  onFull(): void;
+  /** There is no room. Called instead of `onTurn`, with the place that the request had. */
+  onFull(place: QueuePlace): void;
 };
 
 /** The evidence in an answer about its turn in Ollama. */
@@ -50,8 +50,11 @@ export class RequestQueue {
     this.slots = slots;
   }
 
-  /** Takes a request, and sends it now if there is a slot. */
-  enter(request: QueuedRequest, nowMs: number): void {
+  /**
+   * Takes a request, and sends it now if there is a slot.
+   * @returns its place; null if it does not wait
+   */
+  enter(request: QueuedRequest, nowMs: number): QueuePlace | null {
     const model = withTag(request.model);
     const line = this.#lineOf(model);
     line.queue.add(request);
@@ -59,6 +62,8 @@ export class RequestQueue {
     this.#bytes += request.bytes;
     this.#serve(model, line, nowMs);
     while (this.#isFull) this.#refuseOne(nowMs);
+    if (!this.#waiting.has(request.id)) return null;
+    return line.queue.placeOfNewest(request, this.slots.of(model));
   }
 
   /** The first content of a streamed answer arrived. */
@@ -153,8 +158,10 @@ export class RequestQueue {
     }
     const request = this.#waiting.get(last?.request.id ?? "");
     if (request === undefined) return;
+    const { queue } = this.#lineOf(request.model);
+    const place = queue.placeOfNewest(request, this.slots.of(request.model));
     this.leave(request.id, nowMs);
-    request.onFull();
+    request.onFull(place);
   }
 
   #lineOf(model: string): Line {

@@ -4,7 +4,7 @@
  * An Ollama that does not answer is a state, reported with its reason, and the polling continues.
  * Meanwhile the models on disk stay listed, because they are still there; the loaded ones do not.
  */
-import type { Inventory } from "../../protocol/inventory.ts";
+import { type Inventory, withTag } from "../../protocol/inventory.ts";
 import type { Log } from "../log.ts";
 import { getFromOllama, type OllamaAnswer } from "./inventory-fetch.ts";
 import { fingerprintOf, installedOf, loadedOf, versionOf } from "./inventory-parse.ts";
@@ -86,6 +86,11 @@ export class InventoryPoller {
 
   latest(): Inventory {
     return this.#inventory;
+  }
+
+  /** Returns whether a model was in memory at the last poll. */
+  hasLoaded(model: string): boolean {
+    return this.#inventory.loaded.some(({ name }) => withTag(name) === withTag(model));
   }
 
   /**

@@ -9,9 +9,10 @@ import { type ReadBody, readBodyOf } from "../../protocol/body-reader.ts";
 import { CLOSED_REQUEST } from "../../protocol/failures.ts";
 import { NO_PAYLOAD } from "../../protocol/frames.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
-import { type Headers, type Open, openRequestOf } from "../../protocol/messages.ts";
+import { type Headers, type Open, openRequestOf, type QueueWait } from "../../protocol/messages.ts";
 import type { FailedAt, Status } from "../../protocol/records.ts";
 import { type LocalBody, unmeasuredBody } from "../measure/local-body.ts";
+import { roundMs } from "../measure/phases.ts";
 import type { NotedRequest } from "../spool/lines.ts";
 import type { Spool } from "../spool/spool.ts";
 import type { Guard, Refusal } from "./guard.ts";
@@ -44,18 +45,25 @@ export class MeasuredRequest {
   readonly #id: string;
   readonly #open: Open;
   readonly #shell: MeasuredRequestShell;
+  readonly #source: ArrivalTimes["source"];
   readonly #measurement: Measurement | null;
   #exchange: LocalExchange | null = null;
   #httpStatus: number | null = null;
   #isOver = false;
   #isAnswered = false;
+  /** Position in the queue at the arrival; null if the request does not wait. */
+  #arrivedAt: number | null = null;
+  #wait: QueueWait | null = null;
   /** Number of times the tunnel was resumed during the request. */
   resumed = 0;
+  /** Status that the caller received before Ollama's; null if it gets Ollama's. */
+  earlyStatus: number | null = null;
 
   constructor(id: string, open: Open, arrived: ArrivalTimes, shell: MeasuredRequestShell) {
     this.#id = id;
     this.#open = open;
     this.#shell = shell;
+    this.#source = arrived.source;
     const { spool } = shell;
     this.#measurement =
       spool === null ? null : new Measurement(id, open, arrived, { ...shell, spool });
@@ -70,6 +78,11 @@ export class MeasuredRequest {
     return this.#httpStatus === null;
   }
 
+  /** The wait in the queue before Ollama had the request; null without one, or before its end. */
+  get wait(): QueueWait | null {
+    return this.#wait;
+  }
+
   /** True once Ollama has finished its answer, however long the caller takes to read it. */
   get isAnswered(): boolean {
     return this.#isAnswered;
@@ -82,7 +95,7 @@ export class MeasuredRequest {
 
   /** The state to note in the spool. An answer in one piece has not begun until it is whole. */
   get progress(): NotedRequest {
-    const http_status = this.#open.stream ? this.#httpStatus : null;
+    const http_status = this.earlyStatus ?? (this.#open.stream ? this.#httpStatus : null);
     const measured = this.#measurement?.progress ?? NOT_MEASURED;
     const response = http_status === null ? null : measured.response;
     return { request_id: this.#id, http_status, ...measured, response };
@@ -99,6 +112,8 @@ export class MeasuredRequest {
     const local = this.#measurement?.begin(whole, found) ?? unmeasuredBody(whole);
     const decision = this.#shell.guard(this.#open, found);
     const sendNow = (waitedMs: number) => {
+      if (this.#arrivedAt !== null)
+        this.#wait = { position: this.#arrivedAt, waited_ms: roundMs(waitedMs) };
       this.#measurement?.sent(waitedMs);
       this.#exchange = this.#sendAdmitted(body === null ? null : local, handler);
     };
@@ -107,10 +122,13 @@ export class MeasuredRequest {
       if (refusal !== null) return handler.onRefused(refusal);
       // The queue learns from measurements.
       if (this.#measurement === null) return sendNow(0);
-      const request = { id: this.#id, open: this.#open, bytes: whole.length };
-      awaitTurn(request, this.#shell, sendNow, () =>
-        handler.onRefused({ reason: "queue_full", box: this.#shell.box }),
+      const { box } = this.#shell;
+      const bytes = whole.length;
+      const turn = { id: this.#id, open: this.#open, bytes, source: this.#source };
+      const place = awaitTurn(turn, this.#shell, sendNow, (had) =>
+        handler.onRefused({ reason: "queue_full", box, ...had }),
       );
+      this.#arrivedAt = place?.position ?? null;
     };
     if (decision instanceof Promise)
       decision.then(proceed).catch((error: Error) => handler.onError(error.message, false));
@@ -223,6 +241,12 @@ export class MeasuredRequest {
     this.#isOver = true;
     this.#isAnswered = true;
     this.#exchange?.abort();
-    this.#measurement?.close({ status, httpStatus, failedAt, message, resumed: this.resumed });
+    this.#measurement?.close({
+      status,
+      httpStatus: this.earlyStatus ?? httpStatus,
+      failedAt,
+      message,
+      resumed: this.resumed,
+    });
   }
 }

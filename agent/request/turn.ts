@@ -1,8 +1,10 @@
 /** The turn of a request at Ollama: it waits in the queue of the box, unless it needs no slot. */
 import type { Open } from "../../protocol/messages.ts";
+import type { RequestRecord } from "../../protocol/records.ts";
 import { isInference } from "../../protocol/routes.ts";
 import { PhaseInference } from "../infer/phase-inference.ts";
 import type { Measured } from "../measure/meter.ts";
+import type { QueuePlace } from "../queue/fair-queue.ts";
 import { RequestQueue, type Shown } from "../queue/request-queue.ts";
 import { Slots } from "../queue/slots.ts";
 
@@ -15,24 +17,32 @@ export function turnsOf(parallel: number | null): OllamaTurns {
   return { queue, phases: new PhaseInference(queue.slots) };
 }
 
+/** `bytes`: the size of the body. */
+type Turn = { id: string; open: Open; bytes: number; source: RequestRecord["source"] };
+
 /**
- * Calls `send` when Ollama may have the request: at once, or when it is its turn.
- * @param bytes   the size of the body
+ * Calls `send` when Ollama may have the request: at once, or when it is its turn. Callers go before
+ * a bench of the box.
  * @param send    receives the time that the request waited, ms
- * @param onFull  called instead if too many requests wait
+ * @param onFull  called instead if too many requests wait, with the place that it had
+ * @returns its place in the queue; null if it does not wait
  */
 export function awaitTurn(
-  { id, open, bytes }: { id: string; open: Open; bytes: number },
+  { id, open, bytes, source }: Turn,
   { queue, now }: Pick<OllamaTurns, "queue"> & { now: () => number },
   send: (waitedMs: number) => void,
-  onFull: () => void,
-): void {
+  onFull: (place: QueuePlace) => void,
+): QueuePlace | null {
   const { endpoint, model, key_id, client_ip } = open;
-  if (!isInference(endpoint) || model === null) return send(0);
+  if (!isInference(endpoint) || model === null) {
+    send(0);
+    return null;
+  }
   const enteredMs = now();
   const onTurn = () => send(now() - enteredMs);
   const lane = key_id ?? client_ip ?? "";
-  queue.enter({ id, lane, priority: "normal", bytes, model, onTurn, onFull }, enteredMs);
+  const priority = source === "bench" ? "low" : "normal";
+  return queue.enter({ id, lane, priority, bytes, model, onTurn, onFull }, enteredMs);
 }
 
 /**

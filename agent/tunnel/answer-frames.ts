@@ -5,7 +5,7 @@
 import { isHeldBack } from "../../protocol/ending.ts";
 import { type Frame, FrameType, jsonBytes } from "../../protocol/frames.ts";
 import { DATA_BYTES_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
-import type { Headers } from "../../protocol/messages.ts";
+import type { Head, Headers, QueueWait } from "../../protocol/messages.ts";
 import type { StreamEnd } from "../../protocol/stream-end.ts";
 
 export class AnswerFrames {
@@ -39,6 +39,11 @@ export class AnswerFrames {
     return isHeldBack(this.#isStreamed, headers, bytes) ? null : status;
   }
 
+  /** Ollama, or this agent, has begun to answer. */
+  get hasHead(): boolean {
+    return this.#begun !== null;
+  }
+
   /** The END is framed: the edge has everything, or will after a resume. */
   get isEndSent(): boolean {
     return this.#isEndSent;
@@ -49,9 +54,10 @@ export class AnswerFrames {
     return this.#chunkBytes > 0 || (this.#hasEnded && !this.#isEndSent);
   }
 
-  head(status: number, headers: Headers): void {
+  /** @param queue  the wait of the request before; null without one */
+  head(status: number, headers: Headers, queue: QueueWait | null): void {
     this.#begun = { status, headers, bytes: 0 };
-    this.#head = jsonBytes({ status, headers });
+    this.#head = jsonBytes({ status, headers, queue: queue ?? undefined } satisfies Head);
   }
 
   /** @returns when the bytes should leave */

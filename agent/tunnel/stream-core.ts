@@ -13,11 +13,22 @@ import {
   type StreamId,
   typeName,
 } from "../../protocol/frames.ts";
-import { Abort, type AbortCode, abortFrame, type Headers } from "../../protocol/messages.ts";
+import {
+  Abort,
+  type AbortCode,
+  abortFrame,
+  type Headers,
+  type QueueWait,
+  type WaitReport,
+} from "../../protocol/messages.ts";
 import type { FailedAt } from "../../protocol/records.ts";
 import { StreamEnd } from "../../protocol/stream-end.ts";
 import { AnswerFrames } from "./answer-frames.ts";
 import { type RequestActions, RequestBody } from "./request-body.ts";
+import type { WaitReports } from "./wait-reports.ts";
+
+/** Status with which the edge begins the answer of a request whose wait was reported. */
+const EARLY_STATUS = 200;
 
 /** How the request is recorded. */
 export type StreamOutcome =
@@ -42,6 +53,7 @@ export class AgentStreamCore {
   readonly #end: StreamEnd;
   readonly #body: RequestBody;
   readonly #answer: AnswerFrames;
+  readonly #waits: WaitReports | null;
   #acts = noActions();
   #isOver = false;
   #detachedMs: number | null = null;
@@ -51,17 +63,20 @@ export class AgentStreamCore {
    * @param streamsBody    the body goes to Ollama as it arrives (blobs), instead of whole (JSON)
    * @param streamsAnswer  the answer comes bit by bit, so its bits may wait for each other
    * @param bodyBytes      the length of a whole body; null if it is unknown
+   * @param waits          null if the edge takes no reports of a wait
    */
   constructor(
     id: StreamId,
     streamsBody: boolean,
     streamsAnswer: boolean,
     bodyBytes: number | null = null,
+    waits: WaitReports | null = null,
   ) {
     this.#id = id;
     this.#end = new StreamEnd(id);
     this.#body = new RequestBody(this.#end, streamsBody, bodyBytes);
     this.#answer = new AnswerFrames(this.#end, streamsAnswer);
+    this.#waits = waits;
   }
 
   /** When the tunnel was lost, monotonic ms; null while the edge's end is attached. */
@@ -81,7 +96,12 @@ export class AgentStreamCore {
 
   /** Status that the caller has received; null while its answer has not begun. */
   get begunStatus(): number | null {
-    return this.#answer.begunStatus;
+    return this.earlyStatus ?? this.#answer.begunStatus;
+  }
+
+  /** Status that the caller has received before Ollama's; null if it has not. */
+  get earlyStatus(): number | null {
+    return (this.#waits?.newest ?? null) === null ? null : EARLY_STATUS;
   }
 
   /**
@@ -100,8 +120,21 @@ export class AgentStreamCore {
     return this.#done();
   }
 
-  answerHead(status: number, headers: Headers): AgentStreamActions {
-    this.#answer.head(status, headers);
+  /** Returns whether to report the wait of the request now. */
+  isReportDue(nowMs: number): boolean {
+    const isOpen = !this.#isOver && this.#detachedMs === null && !this.#answer.hasHead;
+    return isOpen && this.#waits?.isDue(nowMs) === true;
+  }
+
+  /** The request waits. Called only if {@link isReportDue}. */
+  waiting(report: WaitReport, nowMs: number): AgentStreamActions {
+    this.#acts.frames.push(...(this.#waits?.take(this.#id, report, nowMs) ?? []));
+    return this.#done();
+  }
+
+  /** @param queue  the wait of the request before; null without one */
+  answerHead(status: number, headers: Headers, queue: QueueWait | null = null): AgentStreamActions {
+    this.#answer.head(status, headers, queue);
     // The first bytes follow at once, streamed or not.
     this.#acts.ready = "now";
     return this.#done();
@@ -189,7 +222,10 @@ export class AgentStreamCore {
     const missing = this.#end.missing(frame);
     this.#resumed++;
     this.#detachedMs = null;
-    this.#acts.frames.push(...this.#end.requestResume(), ...missing);
+    // The edge begins the answer by the report, so it comes before a HEAD.
+    const report = this.#waits?.newest ?? null;
+    const again = report !== null && frame.seq === 0 ? [report] : [];
+    this.#acts.frames.push(...this.#end.requestResume(), ...again, ...missing);
     this.#acts.ready = "now";
   }
 

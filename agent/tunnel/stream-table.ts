@@ -15,7 +15,7 @@ import {
 } from "../../protocol/frames.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
 import { GRACE_MS } from "../../protocol/limits.ts";
-import { type AbortCode, abortFrame, Open } from "../../protocol/messages.ts";
+import { type AbortCode, abortFrame, Open, type WaitReport } from "../../protocol/messages.ts";
 import { matchOllamaRoute, type OllamaRoute } from "../../protocol/routes.ts";
 import type { Log } from "../log.ts";
 import type { NotedRequest } from "../spool/lines.ts";
@@ -30,6 +30,8 @@ const RESUMED_WITHIN_MS = 5_000;
 
 export type TableShell = Omit<StreamShell, "onOver"> & {
   spool: Spool;
+  /** Returns whether a model is in memory, as far as is known. */
+  isLoaded(model: string): boolean;
   log: Log;
   /** A stream is over, and its record is in the spool. */
   onOver(endpoint: string): void;
@@ -41,6 +43,7 @@ export class StreamTable {
   readonly #streams = new Map<StreamId, AgentStream>();
   /** When the tunnel came up, monotonic ms; null while it is down. */
   #upMs: number | null = null;
+  #relaysWaiting = false;
   /** Refuses new streams. */
   isDraining = false;
 
@@ -97,15 +100,25 @@ export class StreamTable {
     }
   }
 
-  /** The tunnel is up. The edge now resumes the streams that it still wants. */
-  attach(): void {
+  /**
+   * The tunnel is up. The edge now resumes the streams that it still wants.
+   * @param relaysWaiting  the edge takes reports of waits
+   */
+  attach(relaysWaiting: boolean): void {
     this.#upMs = this.#shell.now();
+    this.#relaysWaiting = relaysWaiting;
   }
 
   /** The tunnel is lost. */
   detach(): void {
     this.#upMs = null;
     for (const stream of this.#streams.values()) stream.detach();
+  }
+
+  /** A second has passed. */
+  tick(): void {
+    this.giveUpLost();
+    this.reportWaits();
   }
 
   /** Ends the streams that no edge has resumed in time. */
@@ -116,6 +129,27 @@ export class StreamTable {
       if (stream.detachedMs === null) continue;
       if (isUnwanted || nowMs - stream.detachedMs > GRACE_MS)
         stream.giveUp("the tunnel was lost, and the edge did not resume the request");
+    }
+  }
+
+  /** Reports to the edge which requests have waited for long. */
+  reportWaits(): void {
+    const { queue, isLoaded } = this.#shell;
+    const nowMs = this.#shell.now();
+    if (this.#upMs === null || !this.#relaysWaiting) return;
+    const due = [...this.#streams.values()].filter((stream) => stream.isReportDue(nowMs));
+    if (due.length === 0) return;
+    const places = queue.places();
+    for (const stream of due) {
+      const { id, model } = stream;
+      const place = places.get(id) ?? null;
+      const report: WaitReport = {
+        position: place?.position ?? null,
+        eta_ms: place?.etaMs ?? null,
+        slots: queue.slots.of(model ?? ""),
+        is_loading: place === null && model !== null && !isLoaded(model),
+      };
+      stream.waiting(report, nowMs);
     }
   }
 

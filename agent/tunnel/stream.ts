@@ -14,12 +14,13 @@ import {
 } from "../../protocol/failures.ts";
 import { type Frame, jsonBytes, type StreamId } from "../../protocol/frames.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
-import type { Open } from "../../protocol/messages.ts";
+import type { Open, WaitReport } from "../../protocol/messages.ts";
 import type { Api } from "../../protocol/records.ts";
 import { MeasuredRequest, type MeasuredRequestShell } from "../request/measured-request.ts";
 import type { NotedRequest } from "../spool/lines.ts";
 import type { Outgoing, Source } from "./outgoing.ts";
 import { type AgentStreamActions, AgentStreamCore, type StreamOutcome } from "./stream-core.ts";
+import { WaitReports } from "./wait-reports.ts";
 
 export type StreamShell = MeasuredRequestShell & {
   outgoing: Outgoing;
@@ -40,6 +41,8 @@ export class AgentStream implements Source {
   readonly id: StreamId;
   /** The route pattern, e.g. `/api/chat`. */
   readonly endpoint: string;
+  /** The model of the request; null if the endpoint has none. */
+  readonly model: string | null;
   readonly #core: AgentStreamCore;
   readonly #request: MeasuredRequest;
   readonly #shell: StreamShell;
@@ -50,12 +53,15 @@ export class AgentStream implements Source {
   constructor(id: StreamId, open: Open, streamsBody: boolean, shell: StreamShell) {
     this.id = id;
     this.endpoint = open.endpoint;
+    this.model = open.model;
     this.#api = open.api;
-    this.#core = new AgentStreamCore(id, streamsBody, open.stream, open.body_bytes);
+    const arrivedMs = shell.now();
+    const waits = open.takes_waiting === true ? new WaitReports(arrivedMs) : null;
+    this.#core = new AgentStreamCore(id, streamsBody, open.stream, open.body_bytes, waits);
     this.#request = new MeasuredRequest(
       id,
       open,
-      { atMs: shell.now(), tunnelMs: shell.tunnelMs(), source: "edge" },
+      { atMs: arrivedMs, tunnelMs: shell.tunnelMs(), source: "edge" },
       shell,
     );
     this.#shell = shell;
@@ -99,6 +105,17 @@ export class AgentStream implements Source {
     return this.#core.take();
   }
 
+  /** Returns whether to report the wait of the request now. */
+  isReportDue(nowMs: number): boolean {
+    return this.#core.isReportDue(nowMs);
+  }
+
+  /** The request waits. Called only if {@link isReportDue}. */
+  waiting(report: WaitReport, nowMs: number): void {
+    this.#do(this.#core.waiting(report, nowMs));
+    this.#request.earlyStatus = this.#core.earlyStatus;
+  }
+
   /** The tunnel is lost. The local request goes on, up to the window. */
   detach(): void {
     this.#core.detach(this.#shell.now());
@@ -130,7 +147,8 @@ export class AgentStream implements Source {
   #send(body: Uint8Array | null): void {
     this.#request.send(body, {
       onRefused: (refusal) => this.#refused(sharedWireErrorOf(refusal)),
-      onHead: (status, headers) => this.#do(this.#core.answerHead(status, headers)),
+      onHead: (status, headers) =>
+        this.#do(this.#core.answerHead(status, headers, this.#request.wait)),
       onData: (chunk) => this.#do(this.#core.answerData(chunk)),
       onEnd: () => this.#do(this.#core.answerEnd()),
       onError: (message, hadHead) => this.#do(this.#core.answerBroke(message, hadHead)),

@@ -88,6 +88,7 @@ export class AgentProcess {
       now: () => schedule.nowMs,
       tunnelMs: () => null,
       forbidsText: () => false,
+      isLoaded: () => false,
       energy,
       ...turnsOf(null),
       log,
@@ -112,7 +113,7 @@ export class AgentProcess {
 
   #everySecond(): void {
     this.#after(1_000, () => {
-      this.streams.giveUpLost();
+      this.streams.tick();
       this.spool.note(this.streams.progress);
       this.#everySecond();
     });
@@ -166,7 +167,7 @@ export class AgentProcess {
         this.#isUp = true;
         this.#backoff.up(this.#lastSeenMs);
         this.#outgoing.isOpen = true;
-        this.streams.attach();
+        this.streams.attach(true);
         this.#delivery.up();
       } else if (frame.type === FrameType.recorded)
         this.#delivery.confirmed(parsePayload(Recorded, frame.payload).position);

@@ -94,7 +94,12 @@ export class SimulatedBox {
     return new Relay({
       sockets: this.#host(),
       registry: () => this.#registry(),
-      welcome: () => ({ edge_version: "0.0.0", now_ms: 0, heartbeat_ms: HEARTBEAT_MS }),
+      welcome: () => ({
+        edge_version: "0.0.0",
+        now_ms: 0,
+        heartbeat_ms: HEARTBEAT_MS,
+        relays_waiting: true,
+      }),
       now: () => schedule.nowMs,
       wait: (ms) =>
         new Promise((resolve) => {

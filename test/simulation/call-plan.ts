@@ -47,18 +47,22 @@ export function callPlan(chance: Chance, atMs: number): CallPlan {
     user_agent: null,
     seal: simulatedSealOf(id),
   };
+  const isChat = answer.type === "application/x-ndjson" && chance.isLikely(0.5);
+  const chat = { path: "/api/chat", endpoint: "/api/chat", stream: true, takes_waiting: true };
   const open: Open =
-    kind === "json"
-      ? { ...common, method: "POST", path: "/api/show", endpoint: "/api/show", stream: true }
-      : kind === "tags"
-        ? { ...common, method: "GET", path: "/api/tags", endpoint: "/api/tags", stream: false }
-        : {
-            ...common,
-            method: "POST",
-            path: `/api/blobs/sha256:${"0".repeat(64)}`,
-            endpoint: "/api/blobs/:digest",
-            stream: false,
-          };
+    kind === "json" && isChat
+      ? { ...common, method: "POST", ...chat }
+      : kind === "json"
+        ? { ...common, method: "POST", path: "/api/show", endpoint: "/api/show", stream: true }
+        : kind === "tags"
+          ? { ...common, method: "GET", path: "/api/tags", endpoint: "/api/tags", stream: false }
+          : {
+              ...common,
+              method: "POST",
+              path: `/api/blobs/sha256:${"0".repeat(64)}`,
+              endpoint: "/api/blobs/:digest",
+              stream: false,
+            };
   const bodyBytes =
     kind === "tags"
       ? 0

@@ -70,6 +70,8 @@ export class Call {
   /** The exchange whose bytes the caller gets. */
   #exchange: Exchange | null = null;
   result: CallResult = "nothing";
+  /** Signs of life that the caller got before its answer. */
+  keepalives = 0;
   ended: Ended | null = null;
   endedMs: number | null = null;
   leftMs: number | null = null;
@@ -156,7 +158,9 @@ export class Call {
     if (acts.frames.length > 0 && this.#end?.isOpen) this.#end.send(encodeFrames(acts.frames));
     if (acts.answer !== null) this.#answer(acts.answer);
     if (acts.ended !== null) this.#over(acts.ended);
-    if (acts.write !== null) this.#take(acts.write, acts.finish === "close");
+    if (acts.write !== null && acts.finish === null && !this.#core.hasBoxAnswer)
+      this.#takeKeepalive(acts.write);
+    else if (acts.write !== null) this.#take(acts.write, acts.finish === "close");
     if (acts.finish === "break") this.result = "torn";
     if (acts.write !== null || acts.finish === "close") this.#confirmLater(acts);
     if (acts.readsBody) this.#after(chance.between(0, 20), () => this.#readBody());
@@ -218,6 +222,12 @@ export class Call {
     this.#gotBytes += bytes.length;
     if (this.#gotBytes > this.#exchange.sentBytes)
       this.#world.broken("more bytes than Ollama sent");
+  }
+
+  #takeKeepalive(bytes: Uint8Array): void {
+    this.keepalives++;
+    if (bytes.length !== 1 || bytes[0] !== 0x20 || this.#gotBytes > 0)
+      this.#world.broken("a sign of life that is no space before the answer");
   }
 
   /** Checks the last bytes of an answer that broke off: an error in its format. */

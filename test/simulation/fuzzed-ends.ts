@@ -98,6 +98,7 @@ function fuzzAgent(chance: Chance, sum: Fuzzed): void {
     now: () => schedule.nowMs,
     tunnelMs: () => null,
     forbidsText: () => false,
+    isLoaded: () => false,
     energy: new EnergyMeter(),
     ...turnsOf(null),
     log: () => {},

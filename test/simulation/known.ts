@@ -36,10 +36,15 @@ export class KnownRequests {
     for (const id of this.byId.keys()) if (!this.#isRecorded(id)) this.excuse(id, reason);
   }
 
-  /** Returns the number of calls by the result that their callers got. */
+  /**
+   * Returns the number of calls by the result that their callers got, and of those whose caller had
+   * a sign of life before its answer.
+   */
   results(): Record<string, number> {
-    const results: Record<string, number> = {};
-    for (const { call } of this.byId.values()) {
+    const calls = [...this.byId.values()].map(({ call }) => call);
+    const early = calls.filter((call) => (call?.keepalives ?? 0) > 0).length;
+    const results: Record<string, number> = { early };
+    for (const call of calls) {
       const result = call?.result ?? "refused";
       results[result] = (results[result] ?? 0) + 1;
     }

@@ -21,6 +21,7 @@ const Row = z.object({
   request_id: z.string(),
   status: z.enum(["success", "error", "cancelled"]),
   resumed: z.number(),
+  http_status: z.number(),
 });
 export type LedgerRow = z.infer<typeof Row>;
 
@@ -112,7 +113,7 @@ export class SimulatedLedger {
   }
 
   rows(): LedgerRow[] {
-    return rowsOf("SELECT request_id, status, resumed FROM ledger", []).map((row) =>
+    return rowsOf("SELECT request_id, status, resumed, http_status FROM ledger", []).map((row) =>
       Row.parse(row),
     );
   }

@@ -10,7 +10,7 @@ const FRAMES_PER_SEED = 5_000;
 test("ends every stream once and counts every request once, in each of 500 worlds with faults", {
   timeout: 120_000,
 }, async () => {
-  const sums = { whole: 0, left: 0, faults: 0, resumed: 0 };
+  const sums = { whole: 0, left: 0, faults: 0, resumed: 0, early: 0 };
   for (let seed = 1; seed <= WORLDS; seed++) {
     const outcome = await simulate(seed).catch((error: unknown) => {
       throw new Error(`SEED=${seed} npm run test:simulation`, { cause: error });
@@ -19,12 +19,14 @@ test("ends every stream once and counts every request once, in each of 500 world
     sums.left += outcome.results.left ?? 0;
     sums.faults += outcome.faults;
     sums.resumed += outcome.resumed;
+    sums.early += outcome.results.early ?? 0;
   }
   // The worlds are realistic: much succeeds in them, and much fails.
   expect(sums.whole).toBeGreaterThan(1_000);
   expect(sums.left).toBeGreaterThan(100);
   expect(sums.faults).toBeGreaterThan(2_000);
   expect(sums.resumed).toBeGreaterThan(200);
+  expect(sums.early).toBeGreaterThan(10);
 });
 
 test("makes the same world from the same seed", async () => {

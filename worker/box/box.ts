@@ -120,6 +120,7 @@ function welcomeOf(env: Bindings, hello: Hello, inForce: EdgeSettings | null): W
     heartbeat_ms: HEARTBEAT_MS,
     keep_text: inForce?.keep_text ?? deployed,
     exporter_type: stores.exporterType,
+    relays_waiting: true,
   };
 }
 

@@ -12,6 +12,7 @@ import { attachAgain, placeFor, type StreamTo } from "./attach.ts";
 import { NOTHING_HELD, type Release } from "./body-budget.ts";
 import { countStream, pulseOf } from "./fleet.ts";
 import { type Invocation, requestEarly } from "./known-fleet.ts";
+import { mayBeginEarly } from "./stream/early-answer.ts";
 import { type EdgeOutcome, edgeRecord, ingestSurely } from "./stream/edge-record.ts";
 import { EdgeStream } from "./stream/edge-stream.ts";
 
@@ -79,6 +80,7 @@ export async function serve(
     const { bytes, model, stream, release: releaseBytes } = await reading;
     release = releaseBytes ?? release;
     open = { ...open, model: model ?? open.model, stream };
+    if (mayBeginEarly(open)) open = { ...open, takes_waiting: true };
     if (bytes instanceof Uint8Array) open = { ...open, body_bytes: bytes.length };
     const streamTo = streamsOf(env, { ...call, open }, bytes, release);
     const mustExist = MAKES_MODELS.has(open.endpoint) ? null : open.model;

@@ -22,6 +22,8 @@ const Chunk = z.object({
   error: z.string().optional().catch(undefined),
 });
 
+const STILL_THERE = new TextEncoder().encode(": still there\n\n");
+
 /**
  * Returns the transform from chunks to server-sent events.
  * @param requestId  included in every event
@@ -70,6 +72,8 @@ export function sseOfChat(
       const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
       const events = lines.filter((line) => line !== "").flatMap((line) => eventOf(line) ?? []);
+      // Spaces are the edge's sign of life before the first line.
+      if (lines.length === 0 && rest.trim() === "") controller.enqueue(STILL_THERE);
       if (events.length > 0)
         controller.enqueue(
           encoder.encode(events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join("")),

@@ -9,9 +9,6 @@ export type EventStreamOptions = {
   onLeft: () => void;
 };
 
-/** Common proxies close a connection after 60 s of silence or more. */
-export const EVENT_SILENCE_MS = 15_000;
-
 /** @param run  sends the events; a rejection after the caller left is expected */
 export function eventStream(
   run: (send: (event: object) => Promise<void>) => Promise<void>,

@@ -1,14 +1,15 @@
 /** `/api/bench`: measures boxes, and compares the results. */
+
 import { Hono } from "hono";
 import { BENCH_ROUTES } from "../../protocol/api/bench.ts";
 import { BENCH_ROUTE } from "../../protocol/bench.ts";
+import { EVENT_SILENCE_MS } from "../../protocol/limits.ts";
 import { isCloudModel } from "../../protocol/model-name.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Env } from "../env.ts";
 import { type FailureReason, failureOfError, GatewayError } from "../errors.ts";
 import { callTarget } from "../gateway/management-call.ts";
 import { benchEvents } from "../models/bench-events.ts";
-import { EVENT_SILENCE_MS } from "../models/event-stream.ts";
 import { serveRoute } from "./api-route.ts";
 
 export const benchRoutes = new Hono<Env>();

@@ -69,7 +69,6 @@ export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
   };
   const answer = await serve(shell, call, bodyOf);
   if (isForOllama) return answer;
-  const box = answer.headers.get("x-box") ?? "";
   if (answer.status !== 200 || answer.body === null)
     throw new GatewayError(await failureOf(answer));
   return new Response(answer.body.pipeThrough(sseOfChat(id, call.startedMs, Date.now)), {
@@ -77,10 +76,16 @@ export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-store",
       "x-request-id": id,
-      "x-box": box,
+      ...passedOf(answer.headers),
     },
   });
 });
+
+/** The headers of a call that its caller gets. */
+const PASSED = ["x-box", "x-queue-position", "x-queue-eta-ms", "x-queue-waited-ms"];
+
+const passedOf = (headers: Headers): Record<string, string> =>
+  Object.fromEntries([...headers].filter(([name]) => PASSED.includes(name)));
 
 function parseChat(value: unknown): ChatRequest {
   const form =

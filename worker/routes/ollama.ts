@@ -1,6 +1,8 @@
 /** `/api/ollama`: the models of all boxes. */
+
 import { type Context, Hono } from "hono";
 import { OLLAMA_API_ROUTES } from "../../protocol/api/ollama.ts";
+import { EVENT_SILENCE_MS } from "../../protocol/limits.ts";
 import { isCloudModel } from "../../protocol/model-name.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
@@ -10,7 +12,6 @@ import { untilReported } from "../gateway/fleet.ts";
 import { freshBoxes } from "../gateway/look.ts";
 import { type BoxOutcome, callBox, failureOfBoxes } from "../gateway/management-call.ts";
 import { ABOUT_CATALOGUE } from "../models/catalogue.ts";
-import { EVENT_SILENCE_MS } from "../models/event-stream.ts";
 import { installedByName, installedModels } from "../models/installed.ts";
 import { libraryModels, searchLibrary } from "../models/library.ts";
 import { pullEvents } from "../models/pull.ts";

@@ -65,6 +65,13 @@ const FRAMES: Record<string, Frame> = {
     seq: 0,
     payload: text("{}"),
   },
+  "23 01890a5dac96774bbcceb302099a8057 00000000 00000039 7b22706f736974696f6e223a322c226574615f6d73223a393030302c22736c6f7473223a312c2269735f6c6f6164696e67223a66616c73657d":
+    {
+      type: FrameType.waiting,
+      stream: STREAM,
+      seq: 0,
+      payload: text('{"position":2,"eta_ms":9000,"slots":1,"is_loading":false}'),
+    },
   "30 01890a5dac96774bbcceb302099a8057 00000000 00000000": {
     type: FrameType.gone,
     stream: STREAM,

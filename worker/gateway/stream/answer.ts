@@ -2,24 +2,32 @@
  * The caller's answer: HEAD, DATA and END of the box become a status, headers and writes at the
  * caller's pace. Pure.
  *
- * An answer is given whole, streamed, or held back until it is complete. Once begun, it can only
- * fail with an error in its own format.
+ * An answer is given whole, streamed, or held back until it is complete. A streamed one may begin
+ * before Ollama's, see `early-answer.ts`. Once begun, it can only fail with an error in its own format.
  */
 import { passedHeaders } from "../../../protocol/answer-headers.ts";
-import { endingOf, isHeldBack } from "../../../protocol/ending.ts";
+import { endingOf, HELD_BYTES_MAX, isHeldBack } from "../../../protocol/ending.ts";
 import { type Frame, FrameError, FrameType, parsePayload } from "../../../protocol/frames.ts";
-import { Head, type Open } from "../../../protocol/messages.ts";
+import { Head, type Headers, type Open, type WaitReport } from "../../../protocol/messages.ts";
 import { type FailureReason, wireErrorOf } from "../../errors.ts";
 import type { AnswerActions } from "./actions.ts";
 import { concat } from "./bytes.ts";
+import { EarlyAnswer, mayBeginEarly } from "./early-answer.ts";
 
 /** Statuses whose answers have no body (RFC 9110). */
 const NULL_BODY = new Set([204, 205, 304]);
+
+/** Status of an answer that begins before Ollama's. */
+const EARLY_STATUS = 200;
 
 export class AnswerWriter {
   readonly #id: string;
   readonly #open: Open;
   #head: Head | null = null;
+  /** Null if the answer begins with Ollama's. */
+  #early: EarlyAnswer | null = null;
+  /** The body is no stream, and becomes a part of one when it is complete. */
+  #isWrapped = false;
   #queue: Uint8Array[] = [];
   #queuedNext = 0;
   #written: { next: number; bytes: number } | null = null;
@@ -40,7 +48,13 @@ export class AnswerWriter {
 
   /** Status of the streamed answer; null if it has not begun. */
   get begunStatus(): number | null {
-    return this.#isStreaming ? (this.#head?.status ?? null) : null;
+    if (!this.#isStreaming) return null;
+    return this.#early === null ? (this.#head?.status ?? null) : EARLY_STATUS;
+  }
+
+  /** True once the caller has something of a box's answer: more than headers and signs of life. */
+  get hasBoxAnswer(): boolean {
+    return this.#isStreaming && this.#head !== null;
   }
 
   /** Number of the frame after the last one taken. */
@@ -55,11 +69,42 @@ export class AnswerWriter {
 
   /** Takes the next numbered frame of the box. @throws {FrameError} if it cannot come now */
   take(frame: Frame): void {
-    if (frame.type === FrameType.head) this.#head = parsePayload(Head, frame.payload);
-    else if (this.#head === null) throw new FrameError("an answer without a HEAD");
+    if (frame.type === FrameType.head) {
+      this.#head = parsePayload(Head, frame.payload);
+      this.#isWrapped = this.#early?.begins(this.#head) === false;
+    } else if (this.#head === null) throw new FrameError("an answer without a HEAD");
     else if (frame.type === FrameType.data) this.#queue.push(frame.payload);
     else this.#hasEnded = true;
     this.#queuedNext = frame.seq + 1;
+    if (this.#early !== null && this.#isWrapped) {
+      if (this.#queuedBytes > HELD_BYTES_MAX) throw new FrameError("an error of that length");
+      if (this.#hasEnded) this.#queue = [this.#early.wrap(concat(this.#queue))];
+    }
+  }
+
+  /** The request waits. The answer begins, unless its format has no room for a later error. */
+  waits(report: WaitReport, nowMs: number, acts: AnswerActions): void {
+    if (this.#head !== null || !mayBeginEarly(this.#open)) return;
+    if (this.#early !== null) return this.#early.waits(report, nowMs);
+    this.#early = new EarlyAnswer(this.#id, this.#open, report, nowMs);
+    this.#isStreaming = true;
+    const { headers } = this.#early;
+    acts.answer = { kind: "streamed", status: EARLY_STATUS, headers, length: null };
+  }
+
+  /** Returns the earlier of two times: this one, and when {@link keepAlive} is due, unix ms. */
+  soonest(atMs: number | null): number | null {
+    if (this.#early === null || this.#head !== null) return atMs;
+    return Math.min(atMs ?? this.#early.dueMs, this.#early.dueMs);
+  }
+
+  /** Gives a caller who waits a sign of life, if one is due and the last one was taken. */
+  keepAlive(acts: AnswerActions, nowMs: number): void {
+    if (this.#early === null || this.#head !== null || this.#isFinishing) return;
+    const bytes = this.#written === null ? this.#early.takeKeepalive(nowMs) : null;
+    if (bytes === null) return;
+    this.#written = { next: 0, bytes: 0 };
+    acts.write = bytes;
   }
 
   /**
@@ -69,7 +114,7 @@ export class AnswerWriter {
   begin(acts: AnswerActions): boolean {
     if (this.#head === null || this.#isStreaming) return false;
     const { status, headers: sent } = this.#head;
-    const headers = passedHeaders(sent);
+    const headers = [...passedHeaders(sent), ...queueHeaders(this.#head)];
     const length = headers.find(([name]) => name === "content-length")?.[1];
     const others = headers.filter(([name]) => name !== "content-length");
     if (this.#open.method === "HEAD" || NULL_BODY.has(status)) {
@@ -101,6 +146,10 @@ export class AnswerWriter {
    */
   proceed(acts: AnswerActions, failure: FailureReason | null): boolean {
     if (!this.#isStreaming || this.#written !== null || this.#isFinishing) return false;
+    if (this.#isWrapped && !this.#hasEnded) {
+      if (failure === null) return false;
+      this.#queue = [];
+    }
     if (this.#queue.length > 0) {
       const bytes = concat(this.#queue);
       this.#queue = [];
@@ -135,7 +184,8 @@ export class AnswerWriter {
    * for one.
    */
   #breakOff(acts: AnswerActions, failure: FailureReason): boolean {
-    const type = this.#head?.headers.find(([name]) => name === "content-type")?.[1] ?? "";
+    const type =
+      this.#early?.type ?? this.#head?.headers.find(([name]) => name === "content-type")?.[1] ?? "";
     const error = wireErrorOf(failure);
     acts.write = endingOf(type, this.#open.api, error, this.#id, this.#isAtLineStart);
     this.#isFinishing = true;
@@ -147,3 +197,12 @@ export class AnswerWriter {
     return this.#queue.reduce((sum, { length }) => sum + length, 0);
   }
 }
+
+/** The wait of a request that Ollama answers by now. */
+const queueHeaders = ({ queue }: Head): Headers =>
+  queue === undefined
+    ? []
+    : [
+        ["x-queue-position", String(queue.position)],
+        ["x-queue-waited-ms", String(Math.round(queue.waited_ms))],
+      ];

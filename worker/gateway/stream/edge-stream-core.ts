@@ -14,7 +14,7 @@ import {
   type StreamId,
   typeName,
 } from "../../../protocol/frames.ts";
-import { Abort, abortFrame, type Open } from "../../../protocol/messages.ts";
+import { Abort, abortFrame, type Open, WaitReport } from "../../../protocol/messages.ts";
 import { StreamEnd } from "../../../protocol/stream-end.ts";
 import { BROKEN_BODY, type FailureReason } from "../../errors.ts";
 import { type EdgeStreamActions, noActions } from "./actions.ts";
@@ -64,6 +64,11 @@ export class EdgeStreamCore {
     return this.#isOver;
   }
 
+  /** True once the caller has something of a box's answer: more than headers and signs of life. */
+  get hasBoxAnswer(): boolean {
+    return this.#answer.hasBoxAnswer;
+  }
+
   /** Bytes of the request not acknowledged, and of the answer not taken. For tests. */
   get kept(): { request: number; answer: number } {
     return { request: this.#end.keptBytes, answer: this.#answer.keptBytes };
@@ -71,7 +76,8 @@ export class EdgeStreamCore {
 
   /** When {@link tick} should be called next, if at all. An earlier call does nothing. */
   nextTickMs(nowMs: number): number | null {
-    return this.#reach.nextCheckMs(nowMs, this.#isWanted);
+    const checkMs = this.#reach.nextCheckMs(nowMs, this.#isWanted);
+    return this.#isWanted ? this.#answer.soonest(checkMs) : checkMs;
   }
 
   /** Returns the first frames. Some may travel with the request that attaches the stream. */
@@ -123,17 +129,15 @@ export class EdgeStreamCore {
 
   /** The caller took the close of its answer. */
   closed(): EdgeStreamActions {
-    if (this.#isOver) return this.#done();
-    if (this.#failure === null) this.#complete();
-    else this.#overBy(this.#failure);
+    if (!this.#isOver && this.#failure === null) this.#complete();
+    else if (!this.#isOver && this.#failure !== null) this.#overBy(this.#failure);
     return this.#done();
   }
 
   /** The caller left, or broke off its upload. */
   callerGone(nowMs: number): EdgeStreamActions {
     if (this.#isOver) return this.#done();
-    const { id } = this.#facts;
-    const abort = abortFrame(id, { code: "caller_gone", message: "the caller left" });
+    const abort = abortFrame(this.#facts.id, { code: "caller_gone", message: "the caller left" });
     const { isReached } = this.#reach;
     if (isReached) this.#send(abort);
     else this.#unwanted = new UnwantedStream(abort, this.#reach);
@@ -184,6 +188,7 @@ export class EdgeStreamCore {
       this.#fail({ reason: "tunnel_lost", box }, `the edge gave up on box ${box}`);
     // A half-open link looks idle. Any message makes the Box check whether its agent is alive.
     else if (this.#isWanted && this.#reach.takeProbe(nowMs)) this.#send(this.#end.acknowledge());
+    if (this.#isWanted) this.#answer.keepAlive(this.#acts, nowMs);
     return this.#done();
   }
 
@@ -201,25 +206,29 @@ export class EdgeStreamCore {
   }
 
   #take(frame: Frame, nowMs: number): void {
-    if (frame.stream !== this.#facts.id) throw new FrameError(`a frame of stream ${frame.stream}`);
+    const { id, box } = this.#facts;
+    if (frame.stream !== id) throw new FrameError(`a frame of stream ${frame.stream}`);
+    // All others are of the Box itself.
+    if (frame.type < FrameType.gone) this.#reach.seen(nowMs);
     switch (frame.type) {
       case FrameType.head:
       case FrameType.data:
       case FrameType.end: {
-        this.#reach.seen(nowMs);
         const { isNew, replies } = this.#end.accept(frame);
         this.#send(...replies);
         if (isNew) this.#answer.take(frame);
         return;
       }
       case FrameType.ack:
-        this.#reach.seen(nowMs);
         if (this.#end.acknowledged(frame)) this.#send(...this.#request.next());
         return;
       case FrameType.resume:
-        this.#reach.seen(nowMs);
-        if (this.#end.isForgotten(frame)) return this.#failForgotten();
-        return this.#send(...this.#end.missing(frame), ...this.#request.next());
+        if (!this.#end.isForgotten(frame))
+          return this.#send(...this.#end.missing(frame), ...this.#request.next());
+        this.#isForgotten = true;
+        return this.#fail({ reason: "agent_restarted", box }, "part of the request was lost");
+      case FrameType.waiting:
+        return this.#answer.waits(parsePayload(WaitReport, frame.payload), nowMs, this.#acts);
       case FrameType.abort:
         return this.#aborted(parsePayload(Abort, frame.payload));
       case FrameType.gone:
@@ -261,13 +270,6 @@ export class EdgeStreamCore {
     if (this.#answer.isStreaming) return this.#proceed();
     this.#acts.answer = { kind: "failed", failure };
     this.#overBy(failure);
-  }
-
-  /** A restarted agent lost a part of the request that the edge has released. */
-  #failForgotten(): void {
-    this.#isForgotten = true;
-    const failure: FailureReason = { reason: "agent_restarted", box: this.#facts.box };
-    this.#fail(failure, "part of the request was lost when the agent was restarted");
   }
 
   #awaitAgent(nowMs: number): void {

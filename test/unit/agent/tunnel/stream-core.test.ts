@@ -137,6 +137,7 @@ function tableWithStream({ forbidsText = false, more = {}, body = "" } = {}) {
     now: () => clock.nowMs,
     tunnelMs: () => null,
     forbidsText: () => forbidsText,
+    isLoaded: () => false,
     energy: new EnergyMeter(),
     ...turnsOf(null),
     log: () => {},
@@ -157,7 +158,7 @@ function tableWithStream({ forbidsText = false, more = {}, body = "" } = {}) {
     user_agent: null,
     ...more,
   };
-  table.attach();
+  table.attach(true);
   table.receive(frame(FrameType.open, 0, jsonBytes(open)));
   if (body !== "") table.receive(frame(FrameType.data, 1, new TextEncoder().encode(body)));
   table.receive(frame(FrameType.end, body === "" ? 1 : 2));
@@ -168,7 +169,7 @@ test("ends a stream that the edge does not resume within seconds, long before th
   const { table, clock, finished } = tableWithStream();
   table.detach();
   clock.nowMs = 3_000;
-  table.attach();
+  table.attach(true);
   clock.nowMs = 7_900;
   table.giveUpLost();
   expect(table.size).toBe(1);
@@ -182,7 +183,7 @@ test("ends the latency of a stream that nobody resumes when its tunnel was lost"
   clock.nowMs = 1_600;
   table.detach();
   clock.nowMs = 7_000;
-  table.attach();
+  table.attach(true);
   clock.nowMs = 13_000;
   table.giveUpLost();
   expect(records).toMatchObject([{ status: "error", latency_ms: 1_600 }]);
@@ -204,7 +205,7 @@ test("measures the latency of a resumed stream to its end", () => {
   const { table, clock, records } = tableWithStream();
   clock.nowMs = 1_600;
   table.detach();
-  table.attach();
+  table.attach(true);
   table.receive(frame(FrameType.resume, 0));
   clock.nowMs = 9_000;
   table.giveUp("the agent was stopped");
@@ -214,7 +215,7 @@ test("measures the latency of a resumed stream to its end", () => {
 test("keeps a resumed stream, and one whose tunnel is away for the whole grace period", () => {
   const resumed = tableWithStream();
   resumed.table.detach();
-  resumed.table.attach();
+  resumed.table.attach(true);
   resumed.table.receive(frame(FrameType.resume, 0));
   resumed.clock.nowMs = 20_000;
   resumed.table.giveUpLost();
