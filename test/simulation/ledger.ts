@@ -139,6 +139,7 @@ function newIntake(nowMs: number): Intake {
   const energy = new EnergyHours(sql, () => null);
   const outbox = new Outbox(sql, { ledger, samples, energy });
   const held = new HeldRequests(sql, outbox);
-  const stores = { ledger, cells, epochs, repository, outbox, held };
+  const learned = { add: () => {} };
+  const stores = { ledger, cells, epochs, repository, outbox, held, learned };
   return new Intake(storage, stores, nowMs);
 }

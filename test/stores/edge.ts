@@ -54,9 +54,10 @@ export class Edge {
     });
     this.held = new HeldRequests(sql, this.outbox);
     const { ledger, cells, epochs, outbox, held } = this;
+    const learned = { add: () => {} };
     this.#intake = new Intake(
       storage,
-      { ledger, cells, epochs, outbox, held, repository: new LocalRepository(storage) },
+      { ledger, cells, epochs, outbox, held, learned, repository: new LocalRepository(storage) },
       nowMs,
     );
   }

@@ -248,5 +248,7 @@ test("the fleet is small: names of models, and no readings", async () => {
     embedders: [],
     models: {},
     readings_at_ms: expect.any(Number),
+    vram: null,
+    is_slowed: false,
   });
 });

@@ -33,6 +33,8 @@ export type IntakeStores = {
   repository: LocalRepository;
   outbox: Outbox;
   held: HeldRequests;
+  /** Learns the times of the new records. */
+  learned: { add(record: RequestRecord): void };
 };
 
 export class Intake {
@@ -43,12 +45,13 @@ export class Intake {
   readonly #repository: LocalRepository;
   readonly #outbox: Outbox;
   readonly #held: HeldRequests;
+  readonly #learned: IntakeStores["learned"];
   readonly #counters: Counters;
   #recent = new RecentTokens();
 
   constructor(
     storage: DurableObjectStorage,
-    { ledger, cells, epochs, repository, outbox, held }: IntakeStores,
+    { ledger, cells, epochs, repository, outbox, held, learned }: IntakeStores,
     nowMs: number,
   ) {
     this.#storage = storage;
@@ -58,6 +61,7 @@ export class Intake {
     this.#repository = repository;
     this.#outbox = outbox;
     this.#held = held;
+    this.#learned = learned;
     this.#counters = new Counters(storage.sql, cells, nowMs);
     for (const row of ledger.tokensSince(
       Math.max(nowMs - RECENT_SECONDS * 1_000, epochs.clearedMs("metrics") ?? 0),
@@ -121,6 +125,7 @@ export class Intake {
     // Memory is updated last, so that a failed transaction leaves no trace there either.
     this.#counters.take(minutes, counted.length, stamp);
     if (isCheckpoint) this.#counters.stored(stamp);
+    for (const { record } of counted) this.#learned.add(record);
     for (const { record, finishedMs } of counted)
       if (countsAsInference(record)) this.#recent.add(finishedMs, record.completion_tokens ?? 0);
     return added;

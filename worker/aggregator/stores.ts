@@ -19,6 +19,7 @@ import { Epochs } from "./epochs.ts";
 import { Erasure } from "./erasure.ts";
 import { Forgotten } from "./forgotten.ts";
 import { Intake } from "./intake.ts";
+import { LearnedTimes } from "./learned-times.ts";
 import { Ledger } from "./ledger.ts";
 import { ListedRequests } from "./listed-requests.ts";
 import { Registry } from "./registry.ts";
@@ -52,6 +53,7 @@ export type AggregatorStores = {
   /** Whichever of the two holds the repository. */
   repository: ModelRepository;
   intake: Intake;
+  learned: LearnedTimes;
   held: HeldRequests;
   sealKeys: SealKeys;
   untrusted: UntrustedCounts;
@@ -91,9 +93,10 @@ export function openStores(
   );
   const localRepository = new LocalRepository(storage);
   const held = new HeldRequests(storage.sql, outbox);
-  const intake = new Intake(
+  const learned: LearnedTimes = new LearnedTimes(storage.sql, () => intake.lifetime());
+  const intake: Intake = new Intake(
     storage,
-    { ledger, cells, epochs, repository: localRepository, outbox, held },
+    { ledger, cells, epochs, repository: localRepository, outbox, held, learned },
     nowMs,
   );
   const sharedRepository =
@@ -129,6 +132,7 @@ export function openStores(
     sharedRepository,
     repository,
     intake,
+    learned,
     held,
     sealKeys,
     untrusted,
@@ -142,6 +146,7 @@ export function openStores(
     forgetBox: (box) => {
       registry.forget(box, Date.now());
       untrusted.forget(box);
+      learned.forgetBox(box);
     },
   };
 }

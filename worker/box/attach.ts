@@ -15,6 +15,8 @@ export type Attach = {
   id: StreamId;
   /** The model that must be there, with its tag; null if none. */
   model: string | null;
+  /** The Box refuses the stream if more requests of the model are open; null for any number. */
+  openMost: number | null;
   /** The stream had a socket before. */
   isResume: boolean;
   /** Its OPEN allows the agent to keep text. */
@@ -23,15 +25,17 @@ export type Attach = {
   waitMs: number;
 };
 
-export const attachUrl = ({ box, id, model, isResume, keepsText, waitMs }: Attach): string =>
+export const attachUrl = ({ box, id, model, openMost, isResume, keepsText, waitMs }: Attach) =>
   `https://box/attach?box=${encodeURIComponent(box)}&stream=${id}` +
   `${model === null ? "" : `&model=${encodeURIComponent(model)}`}` +
+  `${openMost === null ? "" : `&most=${openMost}`}` +
   `${isResume ? "&resume=1" : ""}${keepsText ? "&keep_text=1" : ""}&wait=${waitMs}`;
 
 export const attachOf = ({ searchParams }: URL): Attach => ({
   box: searchParams.get("box") ?? "",
   id: searchParams.get("stream") ?? "",
   model: searchParams.get("model"),
+  openMost: searchParams.has("most") ? Number(searchParams.get("most")) : null,
   isResume: searchParams.get("resume") === "1",
   keepsText: searchParams.get("keep_text") === "1",
   // An older Worker omits the time.
@@ -99,3 +103,9 @@ export function loadIn(headers: Headers): ModelLoad | null {
 
 /** The status that refuses a stream because no text may be kept. Its Worker has older settings. */
 export const TEXT_IS_OFF = 409;
+
+/**
+ * The status that refuses a stream because its box is busier than its Worker knew, which then chooses
+ * again. The answer contains the load.
+ */
+export const IS_BUSIER = 412;

@@ -15,7 +15,14 @@ import type { Bindings } from "../env.ts";
 import { errorResponse } from "../error-response.ts";
 import { settingsOf } from "../settings.ts";
 import { VERSION } from "../version.ts";
-import { attachOf, carriedIn, loadHeaders, RELAYED_HEADER, TEXT_IS_OFF } from "./attach.ts";
+import {
+  attachOf,
+  carriedIn,
+  IS_BUSIER,
+  loadHeaders,
+  RELAYED_HEADER,
+  TEXT_IS_OFF,
+} from "./attach.ts";
 import type { RelayStatus } from "./load.ts";
 import { Relay } from "./relay.ts";
 import { Attachment, type SocketHost } from "./sockets.ts";
@@ -53,13 +60,16 @@ export class Box extends DurableObject<Bindings> {
       });
     }
     const stream = attachOf(url);
-    const { box, id, model, isResume, keepsText, waitMs } = stream;
+    const { box, id, model, openMost, isResume, keepsText, waitMs } = stream;
     let carried = isResume ? null : carriedIn(request.headers);
     if (!isResume) {
       // After a wait, the time in the OPEN is wrong. The Worker sends another one.
       if (waitMs > 0 && (await this.#core.agentBack(waitMs))) carried = null;
       const refusal = this.#core.refusal(box);
       if (refusal !== null) return errorResponse("api", refusal, id);
+      const load = model === null || openMost === null ? null : this.#core.loadOf(model);
+      if (load !== null && load.open > (openMost ?? 0))
+        return new Response(null, { status: IS_BUSIER, headers: loadHeaders(load) });
       if (keepsText && this.#core.forbidsText) return new Response(null, { status: TEXT_IS_OFF });
     }
     this.#core.attach(near, stream, carried);

@@ -14,6 +14,7 @@ import {
   attachHeaders,
   attachUrl,
   carriedOf,
+  IS_BUSIER,
   loadIn,
   RELAYED_HEADER,
   TEXT_IS_OFF,
@@ -23,8 +24,9 @@ import { boxStubOf } from "../box/stub.ts";
 import type { Bindings } from "../env.ts";
 import { type FailureReason, GatewayError } from "../errors.ts";
 import { inForce, settingsOf } from "../settings.ts";
+import { wantedPrompt } from "./choice/estimate.ts";
 import { type BoxChoice, canServe, chooseBoxes, holdersOf, holds } from "./choose.ts";
-import { counted, openOn } from "./fleet.ts";
+import { counted, noteLoad, presentFor } from "./fleet.ts";
 import {
   correctBox,
   correctFleet,
@@ -41,6 +43,8 @@ export type Wish = {
   wantedBox: string | null;
   /** The model that must be on the box; null if the call needs none. */
   model: string | null;
+  /** Null without a body, or if its length is not known. */
+  bodyBytes: number | null;
   /** When the call was accepted, unix ms. */
   startedMs: number;
 };
@@ -69,12 +73,18 @@ export async function placeFor(shell: Invocation, wish: Wish, streamTo: StreamTo
   let choices = candidates(known, wish);
   const mayAsk = !isCurrent && wantedBox === null;
   if (mayAsk) choices = choices.filter(({ box }) => holdsIn(known, model)(box));
-  const tryAt = (fleet: Fleet, boxes: readonly BoxChoice[], mayWait: boolean) =>
+  const tryAll = (fleet: Fleet, boxes: readonly BoxChoice[], mayWait: boolean) =>
     tryBoxes(boxes, fleet, mayWait, (choice, waitMs) => {
       const keepsText = inForce(settingsOf(shell.env), fleet.settings).logContent === "on";
-      const to = { box: choice.box, id: wish.id, model: taggedOf(wish), waitMs, keepsText };
+      const { box, openMost } = choice;
+      const to = { box, id: wish.id, model: taggedOf(wish), openMost, waitMs, keepsText };
       const newStream = (mayKeep: boolean) => streamTo(choice, fleet, mayKeep);
       return counted(to, (taken) => beginAt(shell, to, newStream, taken));
+    });
+  const tryAt = (fleet: Fleet, boxes: readonly BoxChoice[], mayWait: boolean) =>
+    tryAll(fleet, limited(boxes), mayWait).catch((error: unknown) => {
+      if (!(error instanceof BusierThanKnown)) throw error;
+      return tryAll(fleet, unlimited(candidates(fleet, wish)), mayWait);
     });
   let fleet = known;
   let tried = await tryAt(known, choices, !mayAsk);
@@ -85,6 +95,16 @@ export async function placeFor(shell: Invocation, wish: Wish, streamTo: StreamTo
   if (tried.place !== null) return tried.place;
   throw tried.refusal ?? new GatewayError(nobodyFor(fleet, model));
 }
+
+/** A Box refused a stream because another box is better, by the load that the isolate knows now. */
+class BusierThanKnown extends Error {}
+
+const unlimited = (choices: readonly BoxChoice[]): BoxChoice[] =>
+  choices.map((choice) => ({ ...choice, openMost: null }));
+
+/** Only the first box may refuse: a call waits for one more round trip at most. */
+const limited = ([first, ...rest]: readonly BoxChoice[]): BoxChoice[] =>
+  first === undefined ? [] : [first, ...unlimited(rest)];
 
 const taggedOf = ({ model }: Wish): string | null => (model === null ? null : withTag(model));
 
@@ -135,13 +155,13 @@ const holdsIn =
 
 /** @throws {GatewayError} `box_unknown` */
 function candidates({ boxes }: Fleet, wish: Wish): BoxChoice[] {
-  const { wantedBox, model } = wish;
-  const needed = taggedOf(wish);
-  if (wantedBox === null)
-    return chooseBoxes(boxes, model, (box) => openOn(box, needed), Math.random, Date.now());
+  const { wantedBox, bodyBytes } = wish;
+  const model = taggedOf(wish);
+  const wanted = model === null ? null : { model, ...wantedPrompt(bodyBytes) };
+  if (wantedBox === null) return chooseBoxes(boxes, wanted, presentFor(model));
   if (!boxes.some(({ name }) => name === wantedBox))
     throw new GatewayError({ reason: "box_unknown", box: wantedBox });
-  return [{ box: wantedBox, reason: "named" }];
+  return [{ box: wantedBox, reason: "named", openMost: null }];
 }
 
 /** @throws {GatewayError} if the Box refuses the stream */
@@ -175,7 +195,8 @@ export async function attachAgain(
   env: Bindings,
   to: Pick<Attach, "box" | "id" | "model">,
 ): Promise<WebSocket> {
-  const answer = await attach(env, { ...to, isResume: true, keepsText: false, waitMs: 0 }, []);
+  const first = { isResume: true, openMost: null, keepsText: false, waitMs: 0 };
+  const answer = await attach(env, { ...to, ...first }, []);
   if (typeof answer === "string") throw new GatewayError({ reason: "internal" });
   return answer.socket;
 }
@@ -200,6 +221,10 @@ async function attach(env: Bindings, to: Attach, carried: readonly Frame[]): Pro
   const { webSocket: socket, headers } = answer;
   if (socket !== null)
     return { socket, isRelayed: headers.has(RELAYED_HEADER), load: loadIn(headers) };
+  if (answer.status === IS_BUSIER) {
+    noteLoad(to, loadIn(headers));
+    throw new BusierThanKnown();
+  }
   if (answer.status === TEXT_IS_OFF) return "text is off";
   const { error } = await answer.json<{ error?: { code?: string } }>();
   const reason =

@@ -5,65 +5,121 @@
  * exists. If no registered box has it, any box may answer: Ollama's own 404 is the right answer in the
  * right shape.
  *
- * Boxes whose Ollama answers come first, then those that have their GPUs, then those that are up, then
- * those with the model in memory, which saves a load of seconds to minutes, and then those with the
- * fewest open requests, by the box's own count. A box whose agent drains, or was lost a moment ago,
- * nearly always returns, so it stays a candidate and the call may wait for it.
+ * Boxes whose Ollama answers come first, then those that have their GPUs, then those that are up. Among
+ * equals, the box that would have answered first is chosen, see `choice/estimate.ts`. A box whose agent
+ * drains, or was lost a moment ago, nearly always returns, so it stays a candidate and the call may
+ * wait for it.
  */
 import { withTag } from "../../protocol/inventory.ts";
 import { ONLY_HOLDER_MS, RECONNECT_MS } from "../../protocol/limits.ts";
 import type { RouteReason } from "../../protocol/route.ts";
-import type { FleetBox } from "../aggregator/fleet.ts";
+import type { FleetBox } from "../aggregator/fleet-box.ts";
+import {
+  type Estimate,
+  estimatesOf,
+  type LoadOf,
+  openMost,
+  type WantedModel,
+} from "./choice/estimate.ts";
 
-export type BoxChoice = { box: string; reason: RouteReason };
+export type BoxChoice = {
+  box: string;
+  reason: RouteReason;
+  /**
+   * The most open requests of the model with which the box is still the best choice; null if there is no
+   * other one.
+   */
+  openMost: number | null;
+};
+
+/** The facts about boxes that the fleet lacks, and the time. */
+export type Present = {
+  loadOf: LoadOf;
+  /** Returns this isolate's open streams on a box. */
+  streamsOn(box: string): number;
+  /** Uniform in [0, 1), to spread calls over equal boxes. */
+  random(): number;
+  /** Unix ms. */
+  nowMs: number;
+};
+
+/** Estimates that differ by less are equal. */
+const EQUAL_MS = 25;
+
+/** A box that turns out to be busier has to be better by this: the way to the next one. */
+const NEXT_MS = 100;
+
+type Candidate = {
+  box: FleetBox;
+  /** Better boxes have smaller ones. */
+  tier: number;
+  /** Null for a call that needs no model, or one that no box has. */
+  estimate: Estimate | null;
+  tie: number;
+};
 
 /**
- * @param model        the model that must exist on the box; null if the call needs none
- * @param openOn       returns the open requests on a box that are before this call
- * @param random       uniform in [0, 1), to spread calls over equal boxes
- * @param nowMs        unix ms
- * @returns            best first; empty if the boxes that could serve the call are away for longer
+ * @param wanted  null if the call needs no model
+ * @returns       best first; empty if the boxes that could serve the call are away for longer
  */
 export function chooseBoxes(
   boxes: readonly FleetBox[],
-  model: string | null,
-  openOn: (box: FleetBox) => number,
-  random: () => number,
-  nowMs: number,
+  wanted: WantedModel | null,
+  { loadOf, streamsOn, random, nowMs }: Present,
 ): BoxChoice[] {
-  const wanted = model === null ? null : withTag(model);
-  const holders = boxes.filter((box) => warmthOf(box, wanted) > 0);
-  const reasonOf = (warmth: number): RouteReason => {
-    if (warmth === 0) return "any";
-    if (holders.length === 1) return "only-holder";
-    return warmth === 2 ? "warm" : "on-disk";
-  };
+  const holders = wanted === null ? [] : boxes.filter((box) => holds(box, wanted.model));
   const waitMs = holders.length === 1 ? ONLY_HOLDER_MS : RECONNECT_MS;
-  return (holders.length > 0 ? holders : boxes)
-    .filter((box) => box.state !== "down" || nowMs - box.last_seen_ms < waitMs)
-    .map((box) => ({ box, warmth: warmthOf(box, wanted), tie: random() }))
+  const here = (holders.length > 0 ? holders : boxes).filter(
+    (box) => box.state !== "down" || nowMs - box.last_seen_ms < waitMs,
+  );
+  const isEstimated = wanted !== null && holders.length > 0;
+  const estimates = isEstimated ? estimatesOf(here, wanted, loadOf) : [];
+  const candidates = here
+    .map(
+      (box, index): Candidate => ({
+        box,
+        tier: tierOf(box),
+        estimate: estimates[index] ?? null,
+        tie: random(),
+      }),
+    )
     .sort(
       (a, b) =>
-        Number(b.box.is_reachable) - Number(a.box.is_reachable) ||
-        Number(b.box.has_gpus) - Number(a.box.has_gpus) ||
-        Number(b.box.state === "up") - Number(a.box.state === "up") ||
-        b.warmth - a.warmth ||
-        openOn(a.box) - openOn(b.box) ||
+        a.tier - b.tier ||
+        rounded(a) - rounded(b) ||
+        streamsOn(a.box.name) - streamsOn(b.box.name) ||
         a.tie - b.tie,
-    )
-    .map(({ box, warmth }) => ({ box: box.name, reason: reasonOf(warmth) }));
+    );
+  return candidates.map((candidate, index) => ({
+    box: candidate.box.name,
+    reason: holders.length === 1 ? "only-holder" : reasonOf(candidate, candidates),
+    openMost: mostOf(candidate, candidates[index + 1]),
+  }));
+}
+
+function tierOf({ is_reachable, has_gpus, state }: FleetBox): number {
+  return (is_reachable ? 0 : 4) + (has_gpus ? 0 : 2) + (state === "up" ? 0 : 1);
+}
+
+const rounded = ({ estimate }: Candidate): number =>
+  estimate === null ? 0 : Math.round(estimate.totalMs / EQUAL_MS);
+
+function reasonOf({ tier, estimate }: Candidate, all: readonly Candidate[]): RouteReason {
+  if (estimate === null) return "any";
+  if (estimate.isKept) return "sticky";
+  if (estimate.isLoaded) return "warm";
+  const isWarmElsewhere = all.some((other) => other.tier === tier && other.estimate?.isLoaded);
+  return isWarmElsewhere ? "spill" : "on-disk";
+}
+
+function mostOf({ tier, estimate }: Candidate, next: Candidate | undefined): number | null {
+  if (estimate === null || next === undefined || next.tier !== tier) return null;
+  return next.estimate && openMost(estimate, next.estimate.totalMs + NEXT_MS);
 }
 
 /** Returns the boxes that have a model, in whatever state they are. */
 export const holdersOf = (boxes: readonly FleetBox[], model: string): string[] =>
   boxes.filter((box) => holds(box, model)).map(({ name }) => name);
-
-/** 2 if the model is in memory, 1 if it is on disk, otherwise 0. */
-function warmthOf({ loaded, installed }: FleetBox, wanted: string | null): 0 | 1 | 2 {
-  if (wanted === null) return 0;
-  const has = (names: readonly string[]) => names.some((name) => withTag(name) === wanted);
-  return has(loaded) ? 2 : has(installed) ? 1 : 0;
-}
 
 /**
  * A call that has a choice waits for a newer fleet than this: a box from which Ollama has unloaded the
@@ -90,5 +146,9 @@ export function canServe(
 }
 
 /** Returns whether a box has the model, or none is wanted. */
-export const holds = (box: FleetBox, model: string | null): boolean =>
-  model === null || warmthOf(box, withTag(model)) > 0;
+export function holds({ loaded, installed }: FleetBox, model: string | null): boolean {
+  if (model === null) return true;
+  const wanted = withTag(model);
+  const has = (names: readonly string[]) => names.some((name) => withTag(name) === wanted);
+  return has(loaded) || has(installed);
+}

@@ -2,13 +2,15 @@
  * The boxes: whether one is up, and the streams of this isolate on them.
  */
 
-import type { Fleet, FleetBox } from "../aggregator/fleet.ts";
+import type { Fleet } from "../aggregator/fleet.ts";
+import type { FleetBox } from "../aggregator/fleet-box.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { ModelLoad } from "../box/load.ts";
 import { boxStubOf } from "../box/stub.ts";
 import type { Bindings } from "../env.ts";
 import type { RegisteredBox } from "../registered-box.ts";
 import { KnownLoads } from "./choice/known-load.ts";
+import type { Present } from "./choose.ts";
 import { fleetFor, forgetBoxes, type Invocation } from "./known-fleet.ts";
 import type { EdgeStream } from "./stream/edge-stream.ts";
 import { newPulse, type Pulse } from "./stream/pulse.ts";
@@ -91,13 +93,27 @@ export async function counted(
   }
 }
 
-/** Returns the open requests of a model on a box, or without one, this isolate's streams there. */
-export function openOn({ name, models, readings_at_ms }: FleetBox, model: string | null): number {
-  if (model === null) return pulses.get(name)?.open ?? 0;
-  const { open = null, slots = null } = models[model] ?? {};
-  const reported =
-    open === null || readings_at_ms === null ? null : { open, slots, atMs: readings_at_ms };
-  return loads.of(name, model, reported, null, Date.now()).open;
+/** Takes the load that a Box reported with a refusal. */
+export function noteLoad(
+  { box, model }: { box: string; model: string | null },
+  load: ModelLoad | null,
+): void {
+  if (model !== null && load !== null) loads.learn(box, model, load, Date.now());
+}
+
+/** Returns the facts of this moment for the choice of a box. */
+export function presentFor(model: string | null): Present {
+  const nowMs = Date.now();
+  const reportedBy = ({ models, readings_at_ms }: FleetBox) => {
+    const { open = null, slots = null } = models[model ?? ""] ?? {};
+    return open === null || readings_at_ms === null ? null : { open, slots, atMs: readings_at_ms };
+  };
+  return {
+    loadOf: (box, serviceMs) => loads.of(box.name, model ?? "", reportedBy(box), serviceMs, nowMs),
+    streamsOn: (box) => pulses.get(box)?.open ?? 0,
+    random: Math.random,
+    nowMs,
+  };
 }
 
 /** Counts a stream of this isolate as open until `ended` resolves. */

@@ -8,7 +8,8 @@
  * isolate.
  */
 import type { Context } from "hono";
-import type { Fleet, FleetBox } from "../aggregator/fleet.ts";
+import type { Fleet } from "../aggregator/fleet.ts";
+import type { FleetBox } from "../aggregator/fleet-box.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Bindings, Env } from "../env.ts";
 import { forgetLooks } from "./look.ts";

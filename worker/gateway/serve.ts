@@ -84,7 +84,8 @@ export async function serve(
     if (bytes instanceof Uint8Array) open = { ...open, body_bytes: bytes.length };
     const streamTo = streamsOf(env, { ...call, open }, bytes, release);
     const mustExist = MAKES_MODELS.has(open.endpoint) ? null : open.model;
-    const placing = placeFor(shell, { ...call, model: mustExist }, streamTo);
+    const bodyBytes = open.body_bytes ?? null;
+    const placing = placeFor(shell, { ...call, model: mustExist, bodyBytes }, streamTo);
     waitUntil(placing.then(...UNHEARD)); // the agent may have the request already
     const { box, reason, stream: edge, fleet } = await placing;
     open = edge.request;

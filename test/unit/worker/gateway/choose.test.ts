@@ -1,8 +1,11 @@
 import { expect, test } from "vitest";
+import { withTag } from "../../../../protocol/inventory.ts";
 import { ONLY_HOLDER_MS, RECONNECT_MS } from "../../../../protocol/limits.ts";
 import type { RouteReason } from "../../../../protocol/route.ts";
-import type { FleetBox } from "../../../../worker/aggregator/fleet.ts";
+import type { FleetBox } from "../../../../worker/aggregator/fleet-box.ts";
+import { wantedPrompt } from "../../../../worker/gateway/choice/estimate.ts";
 import { canServe, chooseBoxes, holdersOf } from "../../../../worker/gateway/choose.ts";
+import { knownBoxOf, presentOf } from "../../../support/fleet-boxes.ts";
 
 const NOW_MS = 1_800_000_000_000;
 
@@ -13,28 +16,13 @@ const box = (
   more: Partial<FleetBox> & { lostMs?: number } = {},
 ): FleetBox => {
   const { lostMs = 60_000, ...rest } = more;
-  return {
-    name,
-    state: "up",
-    last_seen_ms: NOW_MS - lostMs,
-    simulated: false,
-    is_reachable: true,
-    has_gpus: true,
-    loaded,
-    installed,
-    embedders: [],
-    models: {},
-    readings_at_ms: null,
-    ...rest,
-  };
+  return knownBoxOf(name, { last_seen_ms: NOW_MS - lostMs, loaded, installed, ...rest });
 };
-const chosen = (boxes: FleetBox[], wanted: string | null, open: Record<string, number> = {}) =>
+const chosen = (boxes: FleetBox[], model: string | null, open: Record<string, number> = {}) =>
   chooseBoxes(
     boxes,
-    wanted,
-    ({ name }) => open[name] ?? 0,
-    () => 0.5,
-    NOW_MS,
+    model === null ? null : { model: withTag(model), ...wantedPrompt(null) },
+    presentOf(open, NOW_MS),
   );
 const choose = (...call: Parameters<typeof chosen>) => chosen(...call).map(({ box }) => box);
 
@@ -101,7 +89,7 @@ test.each<[reason: RouteReason, boxes: FleetBox[], model: string | null]>([
   ["any", [box("a", ["n"]), box("b", [])], "m"],
   ["any", [box("a", ["n"]), box("b", [])], null],
 ])("gives a reason: %s", (reason, boxes, model) => {
-  expect(chosen(boxes, model)[0]).toEqual({ box: "a", reason });
+  expect(chosen(boxes, model)[0]).toMatchObject({ box: "a", reason });
 });
 
 test("finds the boxes that have a model in whatever state they are", () => {

@@ -1,0 +1,72 @@
+/** Two boxes that have the same model: a queue on the warm one spills to the other, which is cold. */
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
+import { eventually, TestStack } from "../support/stack.ts";
+
+const MODEL = "llama3.2";
+const CALLS = 30;
+
+let stack: TestStack;
+let ollamas: SimulatedOllama[] = [];
+
+beforeAll(async () => {
+  ollamas = await Promise.all(
+    [1, 2].map((seed) =>
+      startSimulatedOllama({
+        models: [MODEL],
+        tokenMs: 20,
+        loadMsPerGb: 500,
+        slotsPerModel: 1,
+        seed,
+      }),
+    ),
+  );
+  stack = await TestStack.start();
+});
+
+const startAgent = (name: string, index: number) =>
+  stack.startAgent({
+    name,
+    ollamaUrl: ollamas[index]?.url ?? "",
+    env: { OLLAMA_NUM_PARALLEL: "1" },
+  });
+
+afterAll(async () => {
+  await stack?.[Symbol.asyncDispose]();
+  await Promise.all(ollamas.map((ollama) => ollama.close()));
+});
+
+async function chat(): Promise<[box: string, reason: string]> {
+  const answer = await fetch(`${stack.url}/ollama/api/chat`, {
+    method: "POST",
+    body: JSON.stringify({
+      model: MODEL,
+      messages: [{ role: "user", content: "Hello" }],
+      options: { num_predict: 20 },
+    }),
+  });
+  expect(answer.status).toBe(200);
+  await answer.text();
+  return [answer.headers.get("x-box") ?? "", answer.headers.get("x-route-reason") ?? ""];
+}
+
+test("30 calls at once are served by the warm box and by the cold one that has the model", async () => {
+  await startAgent("first", 0);
+  expect(await chat()).toEqual(["first", "only-holder"]);
+  await startAgent("second", 1);
+  // Until this isolate knows the second box.
+  await eventually(async () => {
+    const [box, reason] = await chat();
+    await delay(50);
+    return box === "first" && reason === "warm";
+  });
+  const places = await Promise.all(Array.from({ length: CALLS }, () => chat()));
+  const on = (name: string) => places.filter(([box]) => box === name);
+  expect(on("first").length).toBeGreaterThanOrEqual(5);
+  expect(on("second").length).toBeGreaterThanOrEqual(5);
+  expect(on("first").every(([, reason]) => reason === "warm")).toBe(true);
+  expect(on("second").some(([, reason]) => reason === "spill")).toBe(true);
+  const { requests } = ollamas[1] as SimulatedOllama;
+  expect(requests().filter(({ path }) => path === "/api/chat").length).toBe(on("second").length);
+});

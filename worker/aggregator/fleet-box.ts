@@ -1,0 +1,124 @@
+/** A box as calls see it, from its entry in the registry and the times learned about it. Pure. */
+import { BAD_THROTTLE_REASONS, CONCERNS } from "../../protocol/concerns.ts";
+import { type Readings, withTag } from "../../protocol/inventory.ts";
+import type { GpuSample } from "../../protocol/records.ts";
+import type { BoxTimes, ModelTimes } from "../counting/model-times.ts";
+import { freshGpus, type RegisteredBox } from "../registered-box.ts";
+
+/** A model of a box, by its newest readings; null if unknown. */
+export type FleetModel = {
+  /** Its open requests. */
+  open: number | null;
+  /** Requests that Ollama works on at once. */
+  slots: number | null;
+  /** On disk. */
+  size_bytes: number | null;
+  /** In memory: all of it, and the part of it that the GPUs hold. */
+  loaded_bytes: number | null;
+  vram_bytes: number | null;
+  /** The context that it was loaded with. */
+  context_length: number | null;
+  times: ModelTimes | null;
+};
+
+/** A box as calls see it, by its newest readings. */
+export type FleetBox = Pick<RegisteredBox, "name" | "state" | "last_seen_ms"> & {
+  simulated: boolean;
+  /** False: its agent cannot reach Ollama. */
+  is_reachable: boolean;
+  /** False: a GPU that it had is lost. */
+  has_gpus: boolean;
+  /** Names of the models in memory. */
+  loaded: string[];
+  /** Names of the models on disk. */
+  installed: string[];
+  /** Names of the models that only embed. */
+  embedders: string[];
+  /** The models of which more is known, by their names with a tag. */
+  models: Record<string, FleetModel>;
+  /** Arrival of the newest readings, unix ms; null before the first. */
+  readings_at_ms: number | null;
+  /** The memory of its GPUs; null if a part of it is unknown, or is read by no tool. */
+  vram: { total_bytes: number; free_bytes: number } | null;
+  /** True while a GPU runs slower than it could because of heat or a lack of power. */
+  is_slowed: boolean;
+};
+
+/**
+ * Families of models that only embed, as Ollama names them: `bert`, `nomic-bert`,
+ * `gemma-embedding`.
+ */
+const EMBEDS = /bert|embed/i;
+
+export function fleetBoxOf(box: RegisteredBox, times: BoxTimes, nowMs: number): FleetBox {
+  const { name, state, last_seen_ms, hello, readings, readings_at_ms } = box;
+  const models = readings?.inventory.models ?? [];
+  const gpus = freshGpus(box, nowMs);
+  return {
+    name,
+    state,
+    last_seen_ms,
+    simulated: hello.simulated,
+    is_reachable: readings?.inventory.reachable !== false,
+    has_gpus: readings?.gpu.failed !== true,
+    loaded: namesOf(readings?.inventory.loaded ?? []),
+    installed: namesOf(models),
+    embedders: namesOf(models.filter(({ family }) => EMBEDS.test(family ?? ""))),
+    models: modelsOf(readings, times),
+    readings_at_ms,
+    vram: vramOf(gpus),
+    is_slowed: gpus.some(isSlowed),
+  };
+}
+
+/** Returns the models of which more is known than that they are on disk. */
+function modelsOf(readings: Readings | null, times: BoxTimes): Record<string, FleetModel> {
+  const models: Record<string, FleetModel> = {};
+  const at = (name: string): FleetModel => {
+    const tagged = withTag(name);
+    models[tagged] ??= { ...UNKNOWN_MODEL, times: times.get(tagged) ?? null };
+    return models[tagged];
+  };
+  for (const { name, size_bytes } of readings?.inventory.models ?? [])
+    if (size_bytes !== null || times.has(withTag(name))) Object.assign(at(name), { size_bytes });
+  for (const { name, size_bytes, size_vram_bytes, context_length } of readings?.inventory.loaded ??
+    [])
+    Object.assign(at(name), {
+      loaded_bytes: size_bytes,
+      vram_bytes: size_vram_bytes,
+      context_length,
+    });
+  for (const { model, open, slots } of readings?.serving ?? [])
+    Object.assign(at(model), { open, slots });
+  return models;
+}
+
+const UNKNOWN_MODEL: FleetModel = {
+  open: null,
+  slots: null,
+  size_bytes: null,
+  loaded_bytes: null,
+  vram_bytes: null,
+  context_length: null,
+  times: null,
+};
+
+const MIB = 2 ** 20;
+
+function vramOf(gpus: readonly GpuSample[]): FleetBox["vram"] {
+  let [total_bytes, free_bytes] = [0, 0];
+  for (const { memory_total_mb, memory_used_mb } of gpus) {
+    if (memory_total_mb === null || memory_used_mb === null) return null;
+    total_bytes += memory_total_mb * MIB;
+    free_bytes += (memory_total_mb - memory_used_mb) * MIB;
+  }
+  return gpus.length === 0 ? null : { total_bytes, free_bytes };
+}
+
+const HOT_C = CONCERNS.gpu_hot.severity.above.critical;
+
+const isSlowed = ({ temperature_c, throttle_reasons }: GpuSample): boolean =>
+  (temperature_c ?? 0) > HOT_C ||
+  (throttle_reasons?.some((reason) => BAD_THROTTLE_REASONS.has(reason)) ?? false);
+
+const namesOf = (models: readonly { name: string }[]): string[] => models.map(({ name }) => name);
