@@ -5,7 +5,8 @@ import * as z from "zod";
  * Why a request was on its box. `named`: the caller named the box. `only-holder`: no other box has the
  * model. `warm`: the model was in memory there; `on-disk`: only on disk. `sticky`: its conversation was
  * there before. `spill`: the better boxes were busy for longer than a load takes. `failover`: another
- * box had failed before its answer began. `any`: it needs no model, or one that no box has.
+ * box had failed before its answer began. `operation`: calls of one client that create, push or copy a
+ * model stay together. `fits`: a pull, on a box with room for the model. `any`: it needs no model, or one that no box has.
  *
  * A seal has room for 13 characters.
  */
@@ -17,6 +18,8 @@ export const RouteReason = z.enum([
   "sticky",
   "spill",
   "failover",
+  "operation",
+  "fits",
   "any",
 ]);
 export type RouteReason = z.infer<typeof RouteReason>;

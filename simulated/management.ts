@@ -129,13 +129,18 @@ export async function push(exchange: Exchange, world: World): Promise<void> {
   });
 }
 
-export async function create(exchange: Exchange, world: World): Promise<void> {
+export async function create(exchange: Exchange, world: World, blobs: Blobs): Promise<void> {
   const body = readBody(Named, "CreateRequest", exchange);
   const wanted = body.model || body.name;
   if (wanted === "") return exchange.fail(400, "invalid model name");
   if (body.from === "" && body.files === undefined)
     return exchange.fail(400, "neither 'from' or 'files' was specified");
   await progress(exchange, body.stream, world.pace.tokenMs, function* () {
+    for (const digest of Object.values(body.files ?? {}))
+      if (!blobs.has(digest))
+        throw new Error(
+          `open /var/lib/ollama/blobs/${digest.replace(":", "-")}: no such file or directory`,
+        );
     const base =
       body.from === ""
         ? modelNamed(wanted)
@@ -176,6 +181,10 @@ async function progress(
 
 export class Blobs {
   readonly #digests = new Set<string>();
+
+  has(digest: string): boolean {
+    return this.#digests.has(digest);
+  }
 
   readonly head = (exchange: Exchange): void => {
     const digest = exchange.path.slice("/api/blobs/".length);

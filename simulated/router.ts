@@ -93,7 +93,7 @@ export function routesOf(panel: FaultPanel): Routes {
     ["POST /api/embeddings", embeddings],
     ["POST /api/pull", pullModel],
     ["POST /api/push", push],
-    ["POST /api/create", create],
+    ["POST /api/create", (exchange, world) => create(exchange, world, blobs)],
     ["POST /api/copy", copy],
     ["DELETE /api/delete", remove],
     ["HEAD /api/blobs/:", blobs.head],

@@ -83,6 +83,7 @@ const ROOMS: Record<string, Record<string, string[]>> = {
       "error-response",
       "registered-box",
       "answers",
+      "models",
       "settings",
       "seal",
       "auth",

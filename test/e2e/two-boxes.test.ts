@@ -1,4 +1,5 @@
 /** Two boxes, one of which has the model: it is found there, waited for, or named, and never denied. */
+import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { Ollama } from "ollama";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -98,6 +99,85 @@ test("a client finds what it has just pulled, created, copied or deleted", async
     expect(await has(model)).toBe(false);
   }
 });
+
+test("a model is created from uploaded files 20 times of 20, each on one box", async () => {
+  const client = new Ollama({ host: stack.url });
+  const boxes = new Set<string | null>();
+  for (let n = 0; n < 20; n++) {
+    const bytes = `GGUF of model ${n}`;
+    const digest = `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+    const blob = `${stack.url}/ollama/api/blobs/${digest}`;
+    const answers = [
+      await fetch(blob, { method: "HEAD" }),
+      await fetch(blob, { method: "POST", body: bytes }),
+      await fetch(blob, { method: "HEAD" }),
+      await fetch(`${stack.url}/ollama/api/create`, {
+        method: "POST",
+        body: JSON.stringify({
+          model: `made-${n}`,
+          files: { "model.gguf": digest },
+          stream: false,
+        }),
+      }),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([404, 201, 200, 200]);
+    for (const answer of answers) {
+      boxes.add(answer.headers.get("x-box"));
+      expect(answer.headers.get("x-route-reason")).toBe("operation");
+    }
+  }
+  expect(boxes.size).toBe(1);
+  const made = namesOf(await client.list()).filter((name) => name.startsWith("made-"));
+  expect(made).toHaveLength(20);
+  for (const model of made) await client.delete({ model });
+});
+
+test("a model that both boxes have is deleted from both, and gone from the list", async () => {
+  const pull = (box: string) => new Ollama({ host: `${stack.url}/ollama/@${box}` });
+  await pull("holder").pull({ model: "both:1b" });
+  await pull("other").pull({ model: "both:1b" });
+  const path = `${stack.url}/api/delete`;
+  const remove = () => fetch(path, { method: "DELETE", body: '{"model":"both:1b"}' });
+  const deleted = await remove();
+  expect([deleted.status, deleted.headers.get("x-box"), await deleted.text()]).toEqual([
+    200,
+    "holder, other",
+    "",
+  ]);
+  expect(namesOf(await new Ollama({ host: stack.url }).list())).not.toContain("both:1b");
+  for (const { url } of ollamas)
+    expect(namesOf(await new Ollama({ host: url }).list())).not.toContain("both:1b");
+  const again = await remove();
+  expect([again.status, await again.json()]).toEqual([404, { error: "model 'both:1b' not found" }]);
+});
+
+test("a model is copied on the box that has it, and a named box keeps its own", async () => {
+  const client = new Ollama({ host: stack.url });
+  for (const source of ["only-here", "elsewhere"])
+    await client.copy({ source, destination: `${source}-copy` });
+  const direct = await Promise.all(ollamas.map(({ url }) => new Ollama({ host: url }).list()));
+  expect(direct.map((list) => namesOf(list).filter((name) => name.includes("copy")))).toEqual([
+    ["only-here-copy:latest"],
+    ["elsewhere-copy:latest"],
+  ]);
+  for (const source of ["only-here", "elsewhere"]) await client.delete({ model: `${source}-copy` });
+});
+
+test.each<[path: string, headers: Record<string, string>, status: number, error: RegExp]>([
+  ["/ollama/@nowhere/api/tags", {}, 404, /no box named nowhere/],
+  ["/api/tags", { "x-box": "nowhere" }, 404, /no box named nowhere/],
+  ["/ollama/@other/api/tags", { "x-box": "holder" }, 400, /Name only one/],
+  ["/ollama/api/tags", { "x-box": "holder, other" }, 400, /invalid box name/],
+])(
+  "a box that is unknown or named twice is refused: %s %j",
+  async (path, headers, status, error) => {
+    const answer = await fetch(stack.url + path, { headers });
+    expect([answer.status, await answer.json()]).toEqual([
+      status,
+      { error: expect.stringMatching(error) },
+    ]);
+  },
+);
 
 test("a model that no box has is Ollama's own 404", async () => {
   const answer = await chat("nowhere");

@@ -8,6 +8,7 @@
 import type { Frame } from "../../protocol/frames.ts";
 import { withTag } from "../../protocol/inventory.ts";
 import { ONLY_HOLDER_MS, RECONNECT_MS } from "../../protocol/limits.ts";
+import type { RouteReason } from "../../protocol/route.ts";
 import type { Fleet } from "../aggregator/fleet.ts";
 import {
   type Attach,
@@ -41,6 +42,8 @@ export type Wish = {
   id: string;
   /** The box that the caller chose; null for the best one. */
   wantedBox: string | null;
+  /** Why it is that box; absent if the caller named it. */
+  wantedReason?: RouteReason;
   /** The model that must be on the box; null if the call needs none. */
   model: string | null;
   /** Null without a body, or if its length is not known. */
@@ -145,7 +148,7 @@ async function tryBoxes(
 }
 
 const patienceWith = ({ reason }: BoxChoice): number =>
-  reason === "only-holder" ? ONLY_HOLDER_MS : RECONNECT_MS;
+  reason === "only-holder" || reason === "operation" ? ONLY_HOLDER_MS : RECONNECT_MS;
 
 /** Without it, a box answers 404, although one that is not known yet may have the model. */
 const holdsIn =
@@ -161,7 +164,7 @@ function candidates({ boxes }: Fleet, wish: Wish): BoxChoice[] {
   if (wantedBox === null) return chooseBoxes(boxes, wanted, presentFor(model));
   if (!boxes.some(({ name }) => name === wantedBox))
     throw new GatewayError({ reason: "box_unknown", box: wantedBox });
-  return [{ box: wantedBox, reason: "named", openMost: null }];
+  return [{ box: wantedBox, reason: wish.wantedReason ?? "named", openMost: null }];
 }
 
 /** @throws {GatewayError} if the Box refuses the stream */

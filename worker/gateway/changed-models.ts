@@ -35,9 +35,9 @@ export async function untilListed(
   if (change === null || answer.status !== 200) return answer;
   const { boxes } = await fleetFor(shell, Date.now(), () => true);
   if (boxes.length < 2) return answer; // a single box lists its models itself
-  const name = answer.headers.get("x-box");
+  const names = answer.headers.get("x-box")?.split(", ") ?? [];
   const isListed = (box: RegisteredBox) =>
-    box.name !== name || isInstalledOn(box, change.model) === change.isThere;
+    !names.includes(box.name) || isInstalledOn(box, change.model) === change.isThere;
   const isStreamed = answer.headers.get("content-type")?.includes("ndjson") === true;
   if (!isStreamed || answer.body === null) {
     await untilReported(shell.env, isListed);

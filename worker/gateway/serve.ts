@@ -5,6 +5,7 @@
 
 import { withTag } from "../../protocol/inventory.ts";
 import { factsOf, type Open } from "../../protocol/messages.ts";
+import type { RouteReason } from "../../protocol/route.ts";
 import type { Bindings } from "../env.ts";
 import { type FailureReason, GatewayError, wireErrorOf } from "../errors.ts";
 import { sealOf } from "../seal.ts";
@@ -12,6 +13,7 @@ import { attachAgain, placeFor, type StreamTo } from "./attach.ts";
 import { NOTHING_HELD, type Release } from "./body-budget.ts";
 import { countStream, pulseOf } from "./fleet.ts";
 import { type Invocation, requestEarly } from "./known-fleet.ts";
+import type { OperationBox } from "./operation-box.ts";
 import { mayBeginEarly } from "./stream/early-answer.ts";
 import { type EdgeOutcome, edgeRecord, ingestSurely } from "./stream/edge-record.ts";
 import { EdgeStream } from "./stream/edge-stream.ts";
@@ -21,6 +23,8 @@ export type Call = {
   open: Open;
   /** The box that the caller chose; null for the best one. */
   wantedBox: string | null;
+  /** Why it is that box; absent if the caller named it. */
+  wantedReason?: RouteReason;
   /** When the call was accepted, unix ms. */
   startedMs: number;
   signal: AbortSignal;
@@ -33,6 +37,8 @@ export type CallBody = {
   bytes: Uint8Array | ReadableStream<Uint8Array> | null;
   model: string | null;
   stream: boolean;
+  /** The box for a call that must not be on any other; null or absent for the best one. */
+  place?: OperationBox | null;
   /** Called when the bytes are no longer needed. */
   release?: Release;
 };
@@ -77,7 +83,7 @@ export async function serve(
     const reading = bodyOf();
     // The runtime drops an invocation whose caller has left, unless something is left to wait for.
     waitUntil(reading.then(...UNHEARD)); // and must not keep the body for the time of the answer
-    const { bytes, model, stream, release: releaseBytes } = await reading;
+    const { bytes, model, stream, place, release: releaseBytes } = await reading;
     release = releaseBytes ?? release;
     open = { ...open, model: model ?? open.model, stream };
     if (mayBeginEarly(open)) open = { ...open, takes_waiting: true };
@@ -85,7 +91,8 @@ export async function serve(
     const streamTo = streamsOf(env, { ...call, open }, bytes, release);
     const mustExist = MAKES_MODELS.has(open.endpoint) ? null : open.model;
     const bodyBytes = open.body_bytes ?? null;
-    const placing = placeFor(shell, { ...call, model: mustExist, bodyBytes }, streamTo);
+    const wanted = place == null ? {} : { wantedBox: place.box, wantedReason: place.reason };
+    const placing = placeFor(shell, { ...call, ...wanted, model: mustExist, bodyBytes }, streamTo);
     waitUntil(placing.then(...UNHEARD)); // the agent may have the request already
     const { box, reason, stream: edge, fleet } = await placing;
     open = edge.request;

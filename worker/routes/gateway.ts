@@ -4,9 +4,9 @@ import { isOllamaPath } from "../../protocol/target.ts";
 import { principalOf } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { bodyOf, callOf, targetOf } from "../gateway/call.ts";
-import { changeOf, type ModelChange, untilListed } from "../gateway/changed-models.ts";
 import { invocationOf } from "../gateway/known-fleet.ts";
 import { withoutLocalPaths } from "../gateway/local-paths.ts";
+import { serveOperation } from "../gateway/operations.ts";
 import { serve } from "../gateway/serve.ts";
 import { unionAnswer } from "../gateway/union.ts";
 import { routePathOf } from "../raw-path.ts";
@@ -38,13 +38,9 @@ async function gateway(c: Context<Env>): Promise<Response> {
   const shell = invocationOf(c);
   const union = await unionAnswer(shell, call, principal);
   if (union !== null) return union;
-  let change: ModelChange | null = null;
-  const served = await serve(shell, call, async () => {
-    const body = await bodyOf(request, target.route, principal);
-    change = changeOf(target.route.path, body);
-    return body;
-  });
-  const answer = await untilListed(shell, served, change);
+  const read = () => bodyOf(request, target.route, principal);
+  const serving = target.route.kind === "management" ? serveOperation : serve;
+  const answer = await serving(shell, call, read);
   const showsPaths = target.route.path === "/api/show" && !principal.scopes.has("admin");
   return showsPaths ? withoutLocalPaths(answer) : answer;
 }

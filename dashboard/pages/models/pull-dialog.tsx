@@ -1,10 +1,11 @@
 /** The choice of the boxes to pull a model to, with where it fits. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { LiveBox } from "../../../protocol/api/live.ts";
+import { bytesOfSize } from "../../../protocol/model-memory.ts";
 import { preferences } from "../../data/preferences.ts";
 import { Simulated } from "../../parts/basics.tsx";
 import { bytes } from "../../shape/format.ts";
-import { bytesOfSize, type PullTarget, pullTargets } from "../../shape/pull-target.ts";
+import { type PullTarget, pullTargets } from "../../shape/pull-target.ts";
 
 /** A model to pull. */
 export type Wanted = { name: string; size: string | null; installedOn: readonly string[] };

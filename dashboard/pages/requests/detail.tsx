@@ -126,6 +126,8 @@ const ROUTES: Record<RouteReason, string> = {
   sticky: "The conversation was there before",
   spill: "The other boxes were busy",
   failover: "Another box failed before it answered",
+  operation: "Calls of one client that change models stay together",
+  fits: "The model has room there",
   any: "Any box could serve it",
 };
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { bytesOfSize, pullTargets } from "../../../../dashboard/shape/pull-target.ts";
+import { pullTargets } from "../../../../dashboard/shape/pull-target.ts";
+import { bytesOfSize } from "../../../../protocol/model-memory.ts";
 import { boxOf, gpuOf } from "../live.ts";
 
 const GB = 1e9;
