@@ -45,7 +45,9 @@ const ROOMS: Record<string, Record<string, string[]>> = {
   worker: {
     docs: [],
     env: [],
-    errors: [],
+    hex: [],
+    keys: ["hex"],
+    errors: ["keys"],
     "error-response": ["errors"],
     "registered-box": [],
     counting: ["registered-box"],
@@ -59,12 +61,13 @@ const ROOMS: Record<string, Record<string, string[]>> = {
     seal: [],
     "raw-path": [],
     origins: ["raw-path"],
-    session: [],
+    session: ["hex"],
     "wrong-keys": ["errors"],
-    auth: ["errors", "settings", "wrong-keys", "origins", "session"],
+    auth: ["errors", "settings", "wrong-keys", "origins", "session", "keys"],
     version: [],
     aggregator: [
       "env",
+      "keys",
       "registered-box",
       "counting",
       "answers",
@@ -79,6 +82,7 @@ const ROOMS: Record<string, Record<string, string[]>> = {
     box: ["env", "errors", "error-response", "settings", "version", "aggregator"],
     gateway: [
       "env",
+      "keys",
       "errors",
       "error-response",
       "registered-box",
@@ -93,6 +97,7 @@ const ROOMS: Record<string, Record<string, string[]>> = {
     routes: [
       "docs",
       "env",
+      "keys",
       "errors",
       "registered-box",
       "answers",

@@ -1,17 +1,30 @@
 /**
- * Authentication: who calls, and what they may do. A key can infer, or read, or administer.
+ * Authentication: who calls, and what they may do. Keys are configured with the Worker, or were made
+ * by the edge.
  *
  * Keys are hashed first and compared in constant time, so the time taken reveals neither their length
- * nor their content. Nothing here wakes a Durable Object: a stranger costs one Worker request.
+ * nor their content. Only a key whose MAC is right is looked up, so nothing here wakes a Durable Object
+ * for a stranger, who costs one Worker request.
  */
+import { KeyId } from "../protocol/api/keys.ts";
 import type { Scope } from "../protocol/routes.ts";
 import { GatewayError } from "./errors.ts";
+import { type IssuedKey, stateOf } from "./keys/policy.ts";
+import { isToken, type Pepper, pepperOf, recognise, tokenOf } from "./keys/token.ts";
 import { isOnLoopback, isOwnOrigin, mayCall } from "./origins.ts";
 import { keyOfSession, type NamedKey, newSession, senderOf, sessionOf } from "./session.ts";
 import type { Settings } from "./settings.ts";
 import { WrongKeys } from "./wrong-keys.ts";
 
-export type Principal = { keyId: string | null; scopes: ReadonlySet<Scope> };
+/** `issued` is null for a configured key, which has no other limits than its scopes. */
+export type Principal = {
+  keyId: string | null;
+  scopes: ReadonlySet<Scope>;
+  issued: IssuedKey | null;
+};
+
+/** Finds a key that the edge made; null if it was deleted. */
+export type FindKey = (id: string) => Promise<IssuedKey | null>;
 
 const READING: Scope[] = ["read", "metrics", "stats", "text"];
 const ALL: Scope[] = ["infer", ...READING, "admin"];
@@ -22,19 +35,21 @@ const wrongKeys = new WrongKeys();
 /**
  * Returns the caller of a request.
  * @param pathKey  the key of `/ollama/k/<key>/…`, for the `ollama` CLI, which cannot send headers
+ * @param findKey  called only for a key that the edge made
  * @throws {GatewayError} if the call may not pass at all
  */
 export async function principalOf(
   request: Request,
   settings: Settings,
   pathKey: string | null,
+  findKey: FindKey,
 ): Promise<Principal> {
   if (settings.authMode === "open") {
     checkLoopback(request, settings);
-    return { keyId: null, scopes: new Set(ALL) };
+    return { keyId: null, scopes: new Set(ALL), issued: null };
   }
   const offered = pathKey ?? keyIn(request.headers);
-  if (offered !== null) return principalWith(await keyNamed(request, offered, settings));
+  if (offered !== null) return principalWith(await keyNamed(request, offered, settings), findKey);
   const session = sessionOf(request);
   if (session === null) throw new GatewayError({ reason: "no_key" });
   // A browser sends a cookie on its own, so only our page may act with it.
@@ -42,9 +57,10 @@ export async function principalOf(
   const isReading = request.method === "GET" || request.method === "HEAD";
   if (sender === "other_page" || (sender === null && !isReading))
     throw new GatewayError({ reason: "foreign_page" });
-  const key = await keyOfSession(session, keysOf(settings), Date.now());
+  const keys = [...configuredKeys(settings), ...(await issuedOfSession(session, settings))];
+  const key = await keyOfSession(session, keys, Date.now());
   if (key === null) throw new GatewayError({ reason: "session_ended" });
-  return principalWith(key);
+  return principalWith(key, findKey);
 }
 
 /**
@@ -56,21 +72,36 @@ export async function sessionFor(
   settings: Settings,
   offered: string,
   nowMs: number,
+  findKey: FindKey,
 ): Promise<{ principal: Principal; session: { value: string; expiresMs: number } | null }> {
   if (settings.authMode === "open")
-    return { principal: await principalOf(request, settings, null), session: null };
+    return { principal: await principalOf(request, settings, null, findKey), session: null };
   const key = await keyNamed(request, offered, settings);
-  return { principal: principalWith(key), session: await newSession(key, nowMs) };
+  const principal = await principalWith(key, findKey);
+  return { principal, session: await newSession(key, nowMs) };
 }
 
-type ScopedKey = NamedKey & { scopes: Scope[] };
+/** `scopes` is null for a key that the edge made: they are kept under its id. */
+type KnownKey = NamedKey & { scopes: Scope[] | null };
 
-const principalWith = ({ keyId, scopes }: ScopedKey): Principal => ({
-  keyId,
-  scopes: new Set(scopes),
-});
+/** @throws {GatewayError} `key_unknown`, `key_ended` */
+async function principalWith({ keyId, scopes }: KnownKey, findKey: FindKey): Promise<Principal> {
+  if (scopes !== null) return { keyId, scopes: new Set(scopes), issued: null };
+  const issued = await findKey(keyId);
+  if (issued === null) throw new GatewayError({ reason: "key_unknown" });
+  const state = stateOf(issued, Date.now());
+  if (state !== "valid") throw new GatewayError({ reason: "key_ended", state });
+  return { keyId, scopes: new Set(issued.policy.scopes), issued };
+}
 
-function keysOf({ adminKey, callerKey, readKey, statsKey, metricsKey }: Settings): ScopedKey[] {
+/** The keys that are configured with the Worker. */
+export function configuredKeys({
+  adminKey,
+  callerKey,
+  readKey,
+  statsKey,
+  metricsKey,
+}: Settings): (NamedKey & { scopes: Scope[] })[] {
   const keys: [string | null, string, Scope[]][] = [
     [adminKey, "admin", ALL],
     [callerKey, "caller", ["infer"]],
@@ -82,18 +113,47 @@ function keysOf({ adminKey, callerKey, readKey, statsKey, metricsKey }: Settings
 }
 
 /**
- * Compares every key, even after a match, so that the time taken does not reveal which one it was.
- * @throws {GatewayError} `key_unknown`, later the more wrong keys the address sends; `guessing_keys`
+ * @throws {GatewayError} `key_unknown` or `key_outdated`, later the more wrong keys the address sends;
+ *                        `guessing_keys`
  */
-async function keyNamed(request: Request, offered: string, settings: Settings): Promise<ScopedKey> {
+async function keyNamed(request: Request, offered: string, settings: Settings): Promise<KnownKey> {
+  let reason: "key_unknown" | "key_outdated" = "key_unknown";
   const found = await withoutGuesses(request, async () => {
-    const [digest, known] = await Promise.all([digestOf(offered), digestsOf(settings)]);
-    let found: ScopedKey | null = null;
-    for (const { named, digest: key } of known) if (isEqual(digest, key)) found = named;
-    return found;
+    if (!isToken(offered)) return configuredKey(offered, settings);
+    const recognised = await recognise(offered, await peppersOf(settings));
+    if (recognised === "old_pepper") reason = "key_outdated";
+    if (typeof recognised === "string") return null;
+    return { keyId: recognised.id, key: offered, scopes: null };
   });
-  if (found === null) throw new GatewayError({ reason: "key_unknown" });
+  if (found === null) throw new GatewayError({ reason });
   return found;
+}
+
+/** Compares every key, even after a match, so that the time taken does not reveal which one it was. */
+async function configuredKey(offered: string, settings: Settings): Promise<KnownKey | null> {
+  const [digest, known] = await Promise.all([digestOf(offered), digestsOf(settings)]);
+  let found: KnownKey | null = null;
+  for (const { named, digest: key } of known) if (isEqual(digest, key)) found = named;
+  return found;
+}
+
+/** Returns the keys that the edge may have made for the session that names one of them. */
+async function issuedOfSession(session: string, settings: Settings): Promise<KnownKey[]> {
+  const keyId = session.split(".")[0] ?? "";
+  if (!KeyId.safeParse(keyId).success) return [];
+  const peppers = await peppersOf(settings);
+  return Promise.all(
+    peppers.map(async (pepper) => ({ keyId, key: await tokenOf(pepper, keyId), scopes: null })),
+  );
+}
+
+const peppers = new WeakMap<Settings, Promise<Pepper[]>>();
+
+/** Returns the peppers of the keys that the edge makes, newest first. */
+export function peppersOf(settings: Settings): Promise<Pepper[]> {
+  const known = peppers.get(settings) ?? Promise.all(settings.peppers.map(pepperOf));
+  peppers.set(settings, known);
+  return known;
 }
 
 /**
@@ -167,7 +227,7 @@ async function isSame(offered: string, key: string): Promise<boolean> {
   return isEqual(a, b);
 }
 
-type Digests = { named: ScopedKey; digest: ArrayBuffer }[];
+type Digests = { named: KnownKey; digest: ArrayBuffer }[];
 
 const digests = new WeakMap<Settings, Digests>();
 
@@ -176,7 +236,7 @@ async function digestsOf(settings: Settings): Promise<Digests> {
   const known = digests.get(settings);
   if (known !== undefined) return known;
   const made = await Promise.all(
-    keysOf(settings).map(async (named) => ({ named, digest: await digestOf(named.key) })),
+    configuredKeys(settings).map(async (named) => ({ named, digest: await digestOf(named.key) })),
   );
   digests.set(settings, made);
   return made;

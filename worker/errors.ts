@@ -14,17 +14,12 @@ import {
 } from "../protocol/failures.ts";
 import { GRACE_MS, PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/limits.ts";
 import type { FailedAt } from "../protocol/records.ts";
+import { isKeyFailure, type KeyFailure, keyErrorOf } from "./keys/failures.ts";
 
 export type FailureReason =
   | Failure
   | { reason: "misconfigured"; detail: string }
-  | { reason: "no_key" }
-  | { reason: "key_unknown" }
-  /** Too many wrong keys or box secrets from one address. */
-  | { reason: "guessing_keys" }
-  | { reason: "session_ended" }
-  | { reason: "foreign_page" }
-  | { reason: "scope_missing"; scope: string }
+  | KeyFailure
   | { reason: "open_mode_elsewhere" }
   | { reason: "box_unknown"; box: string }
   | { reason: "model_unknown"; model: string; where: string }
@@ -105,39 +100,6 @@ export function wireErrorOf(failure: FailureReason): WireError {
         503,
         "misconfigured",
         `The Worker's settings are invalid: ${failure.detail}. Correct them and deploy again.`,
-      );
-    case "no_key":
-      return byGateway(
-        401,
-        "unauthorized",
-        "An API key is required. Send it as `Authorization: Bearer <key>` or `x-api-key: <key>`. " +
-          "The ollama command needs it in the path: OLLAMA_HOST=https://<edge>/ollama/k/<key>.",
-        { "www-authenticate": 'Bearer realm="ollama-edge-serve"' },
-      );
-    case "key_unknown":
-      return byGateway(401, "unauthorized", "This API key is not valid.", {
-        "www-authenticate": 'Bearer realm="ollama-edge-serve", error="invalid_token"',
-      });
-    case "session_ended":
-      return byGateway(401, "session_ended", "Your session has ended. Sign in again.");
-    case "foreign_page":
-      return byGateway(
-        403,
-        "foreign_page",
-        "A session works only from the page of this edge. Send an API key instead.",
-      );
-    case "guessing_keys":
-      return byGateway(
-        429,
-        "too_many_wrong_keys",
-        "Too many wrong keys or box secrets came from this address. Correct yours, then try again.",
-        RETRY,
-      );
-    case "scope_missing":
-      return byGateway(
-        403,
-        "forbidden",
-        `This API key lacks the scope "${failure.scope}". Use a key that has it.`,
       );
     case "open_mode_elsewhere":
       return byGateway(
@@ -291,6 +253,8 @@ export function wireErrorOf(failure: FailureReason): WireError {
         message: failure.detail,
       };
     default:
-      return sharedWireErrorOf(failure satisfies Failure);
+      return isKeyFailure(failure)
+        ? keyErrorOf(failure)
+        : sharedWireErrorOf(failure satisfies Failure);
   }
 }

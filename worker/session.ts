@@ -5,6 +5,8 @@
  * contain the API key, nothing is stored, and replacing the API key ends its sessions.
  */
 
+import { bytesOfHex, hexOf } from "./hex.ts";
+
 /** An API key, and the name under which records and sessions mention it. */
 export type NamedKey = { keyId: string; key: string };
 
@@ -40,7 +42,7 @@ export async function keyOfSession<Key extends NamedKey>(
   const [, keyId, expiresMs, hex] = /^(\w+)\.(\d{1,15})\.([0-9a-f]{64})$/.exec(value) ?? [];
   const named = keys.find((each) => each.keyId === keyId);
   if (named === undefined || hex === undefined || Number(expiresMs) <= nowMs) return null;
-  const signature = Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+  const signature = bytesOfHex(hex);
   const claim = encoder.encode(`${keyId}.${expiresMs}`);
   const isOurs = await crypto.subtle.verify("HMAC", await signingKey(named), signature, claim);
   return isOurs ? named : null;
@@ -103,6 +105,3 @@ async function signingKey({ key }: NamedKey): Promise<CryptoKey> {
     ["sign", "verify"],
   );
 }
-
-const hexOf = (bytes: ArrayBuffer): string =>
-  Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");

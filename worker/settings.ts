@@ -23,6 +23,8 @@ export type Settings = {
   readKey: string | null;
   statsKey: string | null;
   metricsKey: string | null;
+  /** The secrets behind the keys that the edge makes, newest first. Empty if none is set. */
+  peppers: readonly string[];
   boxSecrets: ReadonlyMap<string, string>;
   /** In lower case; `*` for any. */
   corsOrigins: ReadonlySet<string>;
@@ -73,6 +75,13 @@ export const WorkerVariables = z
       "a key that may only read, and gets logs without prompts, responses and error messages of Ollama",
     ),
     METRICS_KEY: key.describe("a key that may only load `/api/metrics`, for Prometheus"),
+    KEY_PEPPER: key.describe(
+      "the secret from which the edge makes keys (`POST /api/keys`). Without it, that is ADMIN_KEY, and " +
+        "replacing ADMIN_KEY makes all of them invalid",
+    ),
+    KEY_PEPPER_OLD: key.describe(
+      "an earlier KEY_PEPPER, or the ADMIN_KEY that served as one: keys made with it go on working",
+    ),
     BOX_SECRETS: z
       .string()
       .default("")
@@ -155,6 +164,7 @@ export function settingsOf(bindings: Readonly<Record<string, unknown>>): Setting
     readKey: env.READ_KEY ?? null,
     statsKey: env.STATS_KEY ?? null,
     metricsKey: env.METRICS_KEY ?? null,
+    peppers: [env.KEY_PEPPER ?? env.ADMIN_KEY, env.KEY_PEPPER_OLD].flatMap((text) => text ?? []),
     boxSecrets: env.BOX_SECRETS,
     corsOrigins: env.CORS_ORIGINS,
     logContent: env.LOG_CONTENT,

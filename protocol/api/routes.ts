@@ -6,6 +6,7 @@ import { COST_ROUTES } from "./costs.ts";
 import { DATA_ROUTES } from "./data.ts";
 import { DOCS_ROUTES } from "./docs.ts";
 import { FLEET_ROUTES } from "./fleet.ts";
+import { KEY_ROUTES } from "./keys.ts";
 import { LIVE_ROUTES } from "./live.ts";
 import { OLLAMA_API_ROUTES } from "./ollama.ts";
 import { REPOSITORY_ROUTES } from "./repository.ts";
@@ -29,5 +30,6 @@ export const API_ROUTES = {
   ...TARIFF_ROUTES,
   ...COST_ROUTES,
   ...SESSION_ROUTES,
+  ...KEY_ROUTES,
   ...DOCS_ROUTES,
 } as const satisfies Record<string, ApiRoute>;

@@ -9,6 +9,7 @@ import type { ApiRoute } from "../../protocol/api/route.ts";
 import { API_ROUTES } from "../../protocol/api/routes.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { METRICS } from "../../worker/exposition/metrics.ts";
+import { CALLS, type RouteName } from "../support/contract/calls.ts";
 import { LEFT_OUT, NOT_HERE, SHAPES } from "../support/contract/contract.ts";
 import { rowsOf } from "../support/contract/contract-tables.ts";
 import {
@@ -21,12 +22,11 @@ import {
 import { parseExposition } from "../support/exposition-parser.ts";
 import { eventually, TestStack } from "../support/stack.ts";
 
-type RouteName = keyof typeof API_ROUTES;
-type Call = { path?: string; body?: unknown };
-
 let stack: TestStack;
 let ollama: SimulatedOllama;
 let calls = 0;
+/** The id of the key that `makeKey` made. */
+let madeKey = "";
 
 beforeAll(async () => {
   ollama = await startSimulatedOllama({
@@ -34,7 +34,7 @@ beforeAll(async () => {
     tokenMs: 2,
     loadMsPerGb: 0,
   });
-  stack = await TestStack.start();
+  stack = await TestStack.start({ AUTH_MODE: "open", KEY_PEPPER: "a-pepper-for-the-contract" });
   const env = {
     NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"),
     SIMULATED: "1",
@@ -65,63 +65,10 @@ afterAll(async () => {
   await ollama?.close();
 });
 
-/** How each route is called if its path alone is not enough. In the order of the table; the clears come last. */
-const CALLS: Record<RouteName, Call> = {
-  health: {},
-  gpu: { path: "/api/gpu?box=atlas" },
-  metrics: {},
-  boxes: { path: "/api/boxes?box=atlas" },
-  forgetBox: { path: "/api/boxes/gone" },
-  benchBox: {
-    path: "/api/boxes/atlas/bench",
-    body: { model: "llama3.2", contexts: [64], repeats: 1, output_tokens: 16 },
-  },
-  bench: { path: "/api/bench?box=atlas&model=llama3.2&limit=1" },
-  system: {},
-  systemHistory: { path: "/api/system/history?time_range=15m&max_points=10" },
-  gpuHistory: { path: "/api/gpu/history?time_range=15m&box=atlas" },
-  currentStats: {},
-  history: { path: "/api/stats/history?hours=2&model=llama3.2&box=atlas" },
-  logs: { path: "/api/stats/logs?limit=2&status=success" },
-  models: {},
-  live: {},
-  chat: { body: { prompt: "Hello", max_tokens: 3 } },
-  installedModels: {},
-  pullModel: { body: { name: "phi3" } },
-  deleteModel: { path: "/api/ollama/models/phi3" },
-  library: { path: "/api/ollama/library?q=llama" },
-  syncRepository: {},
-  addToRepository: { body: { model_name: "hf.co/user/model:Q4_K_M", display_name: "Mine" } },
-  repository: {},
-  repositoryModel: { path: "/api/models/repository/llama3.2" },
-  changeRepositoryModel: { path: "/api/models/repository/llama3.2", body: { is_default: true } },
-  toggleFavorite: { path: "/api/models/repository/hf.co/user/model:Q4_K_M/favorite" },
-  removeFromRepository: { path: "/api/models/repository/hf.co%2Fuser%2Fmodel%3AQ4_K_M" },
-  config: {},
-  patchConfig: { body: { log_content: "on" } },
-  tariff: {},
-  putTariff: {
-    body: {
-      currency: "EUR",
-      default: { prices: [{ from: 0, to: 24, price_per_kwh: 0.3 }], co2_g_per_kwh: 380 },
-    },
-  },
-  removeTariff: {},
-  costs: { path: "/api/costs?by=day&box=atlas" },
-  signIn: { body: { key: "any-in-open-mode" } },
-  signOut: {},
-  openapi: {},
-  docs: {},
-  dataSummary: {},
-  clearMetrics: {},
-  clearLogs: {},
-  clearAll: {},
-};
-
 const call = (name: RouteName): Promise<Response> => {
   const { method, path }: ApiRoute = API_ROUTES[name];
   const { path: called = path, body } = CALLS[name];
-  return fetch(stack.url + called, {
+  return fetch(stack.url + called.replace("{made}", madeKey), {
     method,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
@@ -180,6 +127,7 @@ test.each(Object.keys(CALLS) as RouteName[])(
     if (route.answer === null) return void expect(Object.keys(route.media ?? {})).toContain(media);
     expect(media).toBe("application/json");
     const value: unknown = JSON.parse(text);
+    if (name === "makeKey") madeKey = (value as { id: string }).id;
     const validate = await validatorOf(route);
     expect(validate(value), JSON.stringify(validate.errors)).toBe(true);
     for (const field of SHAPES[name as keyof typeof SHAPES] ?? [])

@@ -246,8 +246,10 @@ test("records one error and sends it to the caller when an agent is killed in th
   expect(record.completion_tokens).toBeGreaterThan(300);
   const parts = text.trim().split("\n");
   const received = parts.map((line) => JSON.parse(line).message?.content ?? "").join("");
-  expect(record.response?.length).toBeGreaterThan(50);
-  expect(received.startsWith(record.response ?? "")).toBe(true);
+  // Parts on their way when the agent was killed reached its spool, and not the caller.
+  const length = Math.min(received.length, record.response?.length ?? 0);
+  expect(length).toBeGreaterThan(50);
+  expect(record.response?.slice(0, length)).toBe(received.slice(0, length));
   // The edge knows how long the caller waited for the error.
   const completed = await eventually(async () => {
     const next = await stack.record(idOf(answer));
@@ -292,8 +294,7 @@ test("keeps counters equal to the calls made, after a restart and after a crash"
   const after = await stack.stats();
   expect(after.total_requests).toBe(counted.total_requests + 1);
   const metrics = await (await fetch(`${stack.url}/api/metrics`)).text();
-  expect(metrics).toMatch(
-    new RegExp(`^ollama_requests_total ${after.total_requests}(\\.0)?$`, "m"),
-  );
+  const line = new RegExp(`^ollama_requests_total ${after.total_requests}(\\.0)?$`, "m");
+  expect(metrics).toMatch(line);
   expect((await stack.logs("limit=1")).total).toBe(after.total_requests);
 });

@@ -1,10 +1,9 @@
 /**
  * The Aggregator: one Durable Object that knows what all boxes did.
  *
- * It is off the byte path: it receives one record per request, in batches, and answers the page, the
- * API and Prometheus. This class is its RPC surface. `stores.ts` holds what it keeps, `views.ts`
- * what it answers, `wakes.ts` its alarm. SQLite is the only truth; everything in memory is rebuilt
- * from it when the object wakes.
+ * It is off the byte path: it receives one record per request, in batches, and answers the page, the API
+ * and Prometheus. This class is its RPC surface. `stores.ts` holds what it keeps, `views.ts` what it
+ * answers, `wakes.ts` its alarm. SQLite is the only truth; memory is rebuilt from it on waking.
  */
 import { DurableObject } from "cloudflare:workers";
 import type { Bench } from "../../protocol/api/bench.ts";
@@ -36,6 +35,7 @@ import type { RepositoryResult } from "../repository/model-repository.ts";
 import type { ModelEdit } from "../repository/stored.ts";
 import { inForce, type RunTimeSettings, type Settings, settingsOf } from "../settings.ts";
 import type { CellFilter } from "./cells.ts";
+import { changeKeys, type KeysChange, type KeysChanged } from "./changing-keys.ts";
 import { changeTariff } from "./changing-tariff.ts";
 import { clearData } from "./clearing.ts";
 import { currentFleet, type Fleet } from "./fleet.ts";
@@ -53,10 +53,9 @@ export class Aggregator extends DurableObject<Bindings> {
   constructor(ctx: DurableObjectState, env: Bindings) {
     super(ctx, env);
     const nowMs = Date.now();
-    const deployed = settingsOf(env);
-    this.#stores = openStores(ctx.storage, deployed, nowMs);
+    this.#stores = openStores(ctx.storage, settingsOf(env), nowMs);
     this.#views = new Views(this.#stores);
-    this.#wakes = new Wakes(ctx, this.#stores, deployed.stores.exportIntervalMs);
+    this.#wakes = new Wakes(ctx, this.#stores, settingsOf(env).stores.exportIntervalMs);
     ctx.blockConcurrencyWhile(() => this.#wakes.resume(nowMs));
   }
 
@@ -139,8 +138,12 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#stores.registry.boxes().map(({ name }) => name);
   }
 
-  fleet(): Fleet {
-    return currentFleet(this.#stores, Date.now());
+  fleet(knownKeys: number | null = null): Fleet {
+    return currentFleet(this.#stores, knownKeys, Date.now());
+  }
+
+  changeKeys(change: KeysChange): KeysChanged {
+    return changeKeys(this.#stores, change, Date.now());
   }
 
   repositoryList(query: RepositoryQuery): Promise<RepositoryModels> {
@@ -290,9 +293,7 @@ export class Aggregator extends DurableObject<Bindings> {
   }
 
   /** Schedules what a use of the model repository left unsent or failed to send. */
-  async #flushingAfter<Answer>(answering: Promise<Answer>): Promise<Answer> {
-    const answer = await answering;
-    await this.#wakes.flushWhenDue(Date.now());
-    return answer;
+  #flushingAfter<Answer>(answering: Promise<Answer>): Promise<Answer> {
+    return answering.finally(() => this.#wakes.flushWhenDue(Date.now()));
   }
 }

@@ -1,4 +1,5 @@
 /** The fleet: everything that a Worker needs to serve calls, and nothing else. */
+import type { IssuedKey } from "../keys/policy.ts";
 import type { SealKey } from "../seal.ts";
 import type { RunTimeSettings } from "../settings.ts";
 import { type FleetBox, fleetBoxOf } from "./fleet-box.ts";
@@ -14,10 +15,17 @@ export type Fleet = {
   sealKey: SealKey;
   /** The reason for the choice of a box may be sealed. Absent from an older Aggregator. */
   takesReasons?: true;
+  /** Absent from an older Aggregator. */
+  keys?: KnownKeys;
 };
 
+/** The keys that the edge made. `all` is null if they are those of the version that was known. */
+export type KnownKeys = { version: number; all: IssuedKey[] | null };
+
+/** @param knownKeys  the version of the keys that the Worker has; null for none */
 export const currentFleet = (
-  { registry, learned, settings, localRepository, sealKeys }: AggregatorStores,
+  { registry, learned, settings, localRepository, sealKeys, issuedKeys }: AggregatorStores,
+  knownKeys: number | null,
   nowMs: number,
 ): Fleet => ({
   boxes: registry.boxes().map((box) => fleetBoxOf(box, learned.of(box.name), nowMs)),
@@ -25,4 +33,8 @@ export const currentFleet = (
   defaultModel: localRepository.defaultModel(),
   sealKey: sealKeys.current(nowMs),
   takesReasons: true,
+  keys: {
+    version: issuedKeys.version,
+    all: issuedKeys.version === knownKeys ? null : issuedKeys.all(),
+  },
 });

@@ -158,6 +158,10 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE ledger ADD COLUMN stamp INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE ledger ADD COLUMN counted_as INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- The keys that the edge made, as JSON. What a person or a program sends is not here.
+  CREATE TABLE issued_keys (id TEXT PRIMARY KEY, key TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 const Meta = z.object({ value: z.number() });

@@ -19,6 +19,7 @@ import { Epochs } from "./epochs.ts";
 import { Erasure } from "./erasure.ts";
 import { Forgotten } from "./forgotten.ts";
 import { Intake } from "./intake.ts";
+import { IssuedKeys } from "./issued-keys.ts";
 import { LearnedTimes } from "./learned-times.ts";
 import { Ledger } from "./ledger.ts";
 import { ListedRequests } from "./listed-requests.ts";
@@ -56,6 +57,7 @@ export type AggregatorStores = {
   learned: LearnedTimes;
   held: HeldRequests;
   sealKeys: SealKeys;
+  issuedKeys: IssuedKeys;
   untrusted: UntrustedCounts;
   benchRuns: BenchRuns;
   /** Returns the grounds on which to judge the reports of a box. */
@@ -135,6 +137,7 @@ export function openStores(
     learned,
     held,
     sealKeys,
+    issuedKeys: new IssuedKeys(storage),
     untrusted,
     benchRuns: new BenchRuns(storage.sql),
     trustOf: (box) => ({

@@ -5,6 +5,7 @@
  * The Boxes correct what was known. After a refusal the fleet is refreshed at once: behind the call if
  * another box takes it, and otherwise before the call fails.
  */
+import type { KeyPolicy } from "../../protocol/api/keys.ts";
 import type { Frame } from "../../protocol/frames.ts";
 import { withTag } from "../../protocol/inventory.ts";
 import { ONLY_HOLDER_MS, RECONNECT_MS } from "../../protocol/limits.ts";
@@ -50,6 +51,8 @@ export type Wish = {
   bodyBytes: number | null;
   /** When the call was accepted, unix ms. */
   startedMs: number;
+  /** The policy of the caller's key; null if it limits nothing. */
+  policy: Pick<KeyPolicy, "boxes"> | null;
 };
 
 /** A box that took the call, and its stream there. */
@@ -157,8 +160,9 @@ const holdsIn =
     boxes.some((box) => box.name === name && holds(box, model));
 
 /** @throws {GatewayError} `box_unknown` */
-function candidates({ boxes }: Fleet, wish: Wish): BoxChoice[] {
+function candidates(fleet: Fleet, wish: Wish): BoxChoice[] {
   const { wantedBox, bodyBytes } = wish;
+  const boxes = fleet.boxes.filter(({ name }) => wish.policy?.boxes?.includes(name) ?? true);
   const model = taggedOf(wish);
   const wanted = model === null ? null : { model, ...wantedPrompt(bodyBytes) };
   if (wantedBox === null) return chooseBoxes(boxes, wanted, presentFor(model));

@@ -69,7 +69,8 @@ export function callOf(
     client_ip: request.headers.get("cf-connecting-ip")?.slice(0, 64) ?? null,
     user_agent: request.headers.get("user-agent")?.slice(0, 512) ?? null,
   };
-  return { id, open, wantedBox, startedMs, signal: request.signal };
+  const policy = principal.issued?.policy ?? null;
+  return { id, open, wantedBox, startedMs, signal: request.signal, policy };
 }
 
 /**

@@ -8,7 +8,7 @@
  * isolate.
  */
 import type { Context } from "hono";
-import type { Fleet } from "../aggregator/fleet.ts";
+import type { Fleet, KnownKeys } from "../aggregator/fleet.ts";
 import type { FleetBox } from "../aggregator/fleet-box.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Bindings, Env } from "../env.ts";
@@ -99,7 +99,8 @@ async function requestFleet(env: Bindings, waitUntil: Invocation["waitUntil"]): 
     if (fleet !== null) return fleet;
     if (requested === shared) requested = null;
   }
-  const read = async () => await aggregatorOf(env).fleet();
+  const before = known?.fleet.keys;
+  const read = async () => withKeys(await aggregatorOf(env).fleet(before?.version ?? null), before);
   const mine: Requested = { answer: read(), atMs: Date.now() };
   requested = mine;
   // Others wait for the answer, even if the caller of this call leaves.
@@ -112,4 +113,12 @@ async function requestFleet(env: Bindings, waitUntil: Invocation["waitUntil"]): 
   } finally {
     if (requested === mine) requested = null;
   }
+}
+
+/** An answer leaves the keys out if they have not changed. */
+function withKeys(fleet: Fleet, before: KnownKeys | undefined): Fleet {
+  const { keys } = fleet;
+  return keys === undefined
+    ? fleet
+    : { ...fleet, keys: { ...keys, all: keys.all ?? before?.all ?? null } };
 }

@@ -43,7 +43,7 @@ export async function callTarget(
   principal: Principal,
   { target, body, box, requestId, signal }: TargetCall,
 ): Promise<Response> {
-  const { open, startedMs } = callOf(c.req.raw, target, requestId, principal);
+  const { open, startedMs, policy } = callOf(c.req.raw, target, requestId, principal);
   const call = {
     id: requestId,
     // Ollama receives our JSON, not the caller's.
@@ -51,6 +51,7 @@ export async function callTarget(
     wantedBox: box,
     startedMs,
     signal,
+    policy,
   };
   const answer = await serve(invocationOf(c), call, async () => {
     const checked = checkValue(target.route, body);

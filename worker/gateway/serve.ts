@@ -3,11 +3,13 @@
  * there, and makes sure that a record exists.
  */
 
+import type { KeyPolicy } from "../../protocol/api/keys.ts";
 import { withTag } from "../../protocol/inventory.ts";
 import { factsOf, type Open } from "../../protocol/messages.ts";
 import type { RouteReason } from "../../protocol/route.ts";
 import type { Bindings } from "../env.ts";
 import { type FailureReason, GatewayError, wireErrorOf } from "../errors.ts";
+import { keyRefusal } from "../keys/policy.ts";
 import { sealOf } from "../seal.ts";
 import { attachAgain, placeFor, type StreamTo } from "./attach.ts";
 import { NOTHING_HELD, type Release } from "./body-budget.ts";
@@ -28,6 +30,8 @@ export type Call = {
   /** When the call was accepted, unix ms. */
   startedMs: number;
   signal: AbortSignal;
+  /** The policy of the caller's key; null if only its scopes limit it. */
+  policy: KeyPolicy | null;
 };
 
 /**
@@ -88,6 +92,8 @@ export async function serve(
     open = { ...open, model: model ?? open.model, stream };
     if (mayBeginEarly(open)) open = { ...open, takes_waiting: true };
     if (bytes instanceof Uint8Array) open = { ...open, body_bytes: bytes.length };
+    const refusal = call.policy && keyRefusal(call.policy, open.model, call.wantedBox);
+    if (refusal !== null) throw new GatewayError(refusal);
     const streamTo = streamsOf(env, { ...call, open }, bytes, release);
     const mustExist = MAKES_MODELS.has(open.endpoint) ? null : open.model;
     const bodyBytes = open.body_bytes ?? null;
@@ -135,13 +141,14 @@ export async function serve(
 /** Not in {@link serve}, whose closures would keep the body for the time of the answer. */
 function streamsOf(
   env: Bindings,
-  { id, open, signal, startedMs }: Call,
+  { id, open, signal, startedMs, policy }: Call,
   body: CallBody["bytes"],
   onBodySent: Release,
 ): StreamTo {
   const again = againTo(env, id, open.model && withTag(open.model));
   return async ({ box, reason }, { sealKey, takesReasons }, keepsText) => {
-    const sent = { ...open, keep_text: keepsText, edge_ms: Math.max(0, Date.now() - startedMs) };
+    const keep_text = keepsText && policy?.keep_text !== false;
+    const sent = { ...open, keep_text, edge_ms: Math.max(0, Date.now() - startedMs) };
     const sealed = takesReasons === true ? reason : null;
     const seal = await sealOf(sealKey, { ...factsOf(id, sent), box }, sealed);
     return new EdgeStream({

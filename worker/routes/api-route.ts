@@ -10,6 +10,7 @@ import { demand, type Principal, principalOf } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { badRequest, GatewayError } from "../errors.ts";
 import { jsonBodyOf } from "../gateway/call.ts";
+import { keysFor } from "../gateway/known-keys.ts";
 import { settingsOf } from "../settings.ts";
 
 type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
@@ -37,7 +38,8 @@ export function serveRoute<Route extends ApiRoute>(
 ): void {
   app.on(route.method, honoPath(route.path), async (c) => {
     const settings = settingsOf(c.env);
-    const principal = route.scope === null ? null : await principalOf(c.req.raw, settings, null);
+    const principal =
+      route.scope === null ? null : await principalOf(c.req.raw, settings, null, keysFor(c));
     if (principal !== null && route.scope !== null) demand(principal, route.scope);
     const call = {
       principal,

@@ -7,6 +7,7 @@ import { principalOf } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { isReady, isReadyAsKnown } from "../gateway/fleet.ts";
 import { invocationOf } from "../gateway/known-fleet.ts";
+import { keysFor } from "../gateway/known-keys.ts";
 import { settingsOf } from "../settings.ts";
 
 const NO_STORE = { "cache-control": "no-store" };
@@ -15,7 +16,7 @@ export const healthRoutes = new Hono<Env>()
   .get("/healthz", (c) => c.json({ alive: true }, 200, NO_STORE))
   // Without a key the answer comes from the isolate's memory, so that a flood wakes no object.
   .get("/readyz", async (c) => {
-    const hasKey = await principalOf(c.req.raw, settingsOf(c.env), null).then(
+    const hasKey = await principalOf(c.req.raw, settingsOf(c.env), null, keysFor(c)).then(
       () => true,
       () => false,
     );

@@ -4,6 +4,7 @@ import { SESSION_ROUTES } from "../../protocol/api/session.ts";
 import { sessionFor } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
+import { keysFor } from "../gateway/known-keys.ts";
 import { cookieOf, senderOf } from "../session.ts";
 import { settingsOf } from "../settings.ts";
 import { serveRoute } from "./api-route.ts";
@@ -17,6 +18,7 @@ serveRoute(sessionRoutes, SESSION_ROUTES.signIn, async ({ body }, c) => {
     settingsOf(c.env),
     body.key,
     Date.now(),
+    keysFor(c),
   );
   if (session !== null) c.header("set-cookie", cookieOf(c.req.raw, session.value));
   return {

@@ -1,0 +1,174 @@
+/** `/api/keys`: the keys of people and programs, each with what it may do. */
+import * as z from "zod";
+import { BoxName } from "../records.ts";
+import type { ApiRoute } from "./route.ts";
+import { ScopeName, Time } from "./shapes.ts";
+
+/** The id of a key that the edge made. It is public: records and logs contain it. */
+export const KeyId = z.string().regex(/^[0-9a-f]{16}$/, "is not the id of a key");
+
+/** More keys would slow down the isolates that learn them all. */
+export const KEYS_MAX = 1_000;
+
+const ModelPattern = z
+  .string()
+  .min(1)
+  .max(350)
+  .regex(
+    /^[A-Za-z0-9_*][A-Za-z0-9_.:/*-]*$/,
+    "is not the name of a model, or a part of one with *, e.g. llama3.2, qwen3:* or hf.co/*",
+  );
+
+/** `read` stands for the scopes that read, so a key names those. */
+const KeyScope = ScopeName.exclude(["read"]);
+
+/** The rights of a key, and their limits. */
+export const KeyPolicy = z.strictObject({
+  name: z.string().trim().min(1).max(100).describe("whose key it is, for people"),
+  scopes: z.array(KeyScope).min(1).describe("the rights of the key"),
+  models: z
+    .array(ModelPattern)
+    .min(1)
+    .max(100)
+    .nullable()
+    .default(null)
+    .describe("the models that it may use, where * stands for any characters; null: all"),
+  boxes: z
+    .array(BoxName)
+    .min(1)
+    .max(100)
+    .nullable()
+    .default(null)
+    .describe("the boxes that serve it; null: all"),
+  expires_at: Time.nullable().default(null).describe("from then on it is refused; null: never"),
+  keep_text: z
+    .boolean()
+    .default(true)
+    .describe("false: the texts of its calls are not kept, whatever the edge is set to"),
+});
+export type KeyPolicy = z.infer<typeof KeyPolicy>;
+
+/** `POST /api/keys`. */
+export const NewKey = KeyPolicy.meta({ id: "NewKey" });
+
+/** `PATCH /api/keys/{id}`. A field that is left out stays unchanged. */
+export const KeyChange = z
+  .strictObject({
+    name: KeyPolicy.shape.name,
+    scopes: KeyPolicy.shape.scopes,
+    models: KeyPolicy.shape.models.unwrap(),
+    boxes: KeyPolicy.shape.boxes.unwrap(),
+    expires_at: KeyPolicy.shape.expires_at.unwrap(),
+    keep_text: KeyPolicy.shape.keep_text.unwrap(),
+  })
+  .partial()
+  .refine((change) => Object.keys(change).length > 0, { error: "must name a field to change" })
+  .meta({ id: "KeyChange" });
+export type KeyChange = z.infer<typeof KeyChange>;
+
+/** A key as it is shown: never the key itself. */
+export const Key = z
+  .object({
+    id: z.string().describe("also `key_id` in logs"),
+    ...KeyPolicy.shape,
+    source: z
+      .enum(["edge", "setting"])
+      .describe("setting: it is configured with the Worker, and cannot be changed here"),
+    state: z.enum(["valid", "expired", "revoked"]),
+    created_at: Time.nullable().describe("null for keys that are configured"),
+    revoked_at: Time.nullable().describe("when it was revoked, or replaced by a rotation"),
+    replaced_by: KeyId.nullable().describe("the key of its rotation"),
+  })
+  .meta({ id: "Key" });
+export type Key = z.infer<typeof Key>;
+
+export const Keys = z.object({ keys: z.array(Key).describe("newest first") }).meta({ id: "Keys" });
+export type Keys = z.infer<typeof Keys>;
+
+/** The answer that makes a key, and the only one that contains it. */
+export const MadeKey = z
+  .object({
+    ...Key.shape,
+    key: z.string().describe("the key. It is shown only now: the edge does not keep it"),
+    warnings: z.array(z.string()).describe("possible mistakes, e.g. a model that no box has"),
+  })
+  .meta({ id: "MadeKey" });
+export type MadeKey = z.infer<typeof MadeKey>;
+
+const KeyPath = z.object({ id: KeyId });
+const tag = "Keys";
+
+export const KEY_ROUTES = {
+  keys: {
+    method: "GET",
+    path: "/api/keys",
+    scope: "admin",
+    tag,
+    summary: "List the keys",
+    answer: Keys,
+  },
+  makeKey: {
+    method: "POST",
+    path: "/api/keys",
+    scope: "admin",
+    tag,
+    summary: "Make a key",
+    description: [
+      "The key is in this answer only. It works at once. Records of its calls have its id as key_id.",
+      `At most ${KEYS_MAX} keys exist: delete those that are no longer needed.`,
+    ].join(" "),
+    body: NewKey,
+    answer: MadeKey,
+  },
+  key: {
+    method: "GET",
+    path: "/api/keys/{id}",
+    scope: "admin",
+    tag,
+    summary: "Get a key",
+    params: KeyPath,
+    answer: Key,
+  },
+  changeKey: {
+    method: "PATCH",
+    path: "/api/keys/{id}",
+    scope: "admin",
+    tag,
+    summary: "Change what a key may do",
+    description: "In force for new calls within a second.",
+    params: KeyPath,
+    body: KeyChange,
+    answer: Key,
+  },
+  revokeKey: {
+    method: "DELETE",
+    path: "/api/keys/{id}",
+    scope: "admin",
+    tag,
+    summary: "Revoke a key",
+    description: [
+      "New calls are refused, and open ones are stopped, within a second. The key stays in the list as",
+      "revoked; a second DELETE removes it from there. Its records stay.",
+    ].join(" "),
+    params: KeyPath,
+    answer: z.object({ status: z.enum(["revoked", "deleted"]), id: KeyId }),
+  },
+  rotateKey: {
+    method: "POST",
+    path: "/api/keys/{id}/rotate",
+    scope: "admin",
+    tag,
+    summary: "Replace a key",
+    description: "Makes a key that may do the same. The old one works on for the stated time.",
+    params: KeyPath,
+    body: z.strictObject({
+      overlap_s: z
+        .int()
+        .min(0)
+        .max(30 * 86_400)
+        .default(86_400)
+        .describe("seconds for which the old key still works"),
+    }),
+    answer: MadeKey,
+  },
+} as const satisfies Record<string, ApiRoute>;

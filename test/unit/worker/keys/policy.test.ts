@@ -1,0 +1,83 @@
+/** The policy of a key: models by pattern, boxes by name, until it ends. */
+import { describe, expect, test } from "vitest";
+import { KeyPolicy } from "../../../../protocol/api/keys.ts";
+import {
+  changed,
+  flawOf,
+  newIssuedKey,
+  revoked,
+  rotated,
+  warningsAbout,
+} from "../../../../worker/keys/changes.ts";
+import { keyRefusal, matches, stateOf } from "../../../../worker/keys/policy.ts";
+
+const NOW = Date.parse("2026-11-27T12:00:00Z");
+const policy = (more: object = {}) => KeyPolicy.parse({ name: "Ada", scopes: ["infer"], ...more });
+const key = (more: object = {}) => newIssuedKey("0123456789abcdef", policy(more), NOW);
+
+test.each([
+  ["llama3.2", "llama3.2", true],
+  ["llama3.2", "llama3.2:latest", true],
+  ["llama3.2", "llama3.2:1b", false],
+  ["llama3.2:*", "llama3.2", true],
+  ["llama3.2:*", "llama3.2:1b", true],
+  ["llama3.2*", "llama3.2-vision:11b", true],
+  ["*", "hf.co/user/model:Q4_K_M", true],
+  ["hf.co/*:q4_k_m", "hf.co/user/model:Q4_K_M", true],
+  ["hf.co/*", "evil/hf.co/x", false],
+  ["a*a", "a:latest", false],
+  ["*3*:8b", "qwen3:8b", true],
+  ["*3*:8b", "qwen3:8b-q4", false],
+])("pattern %s covers the model %s: %s", (pattern, model, covered) => {
+  expect(matches(pattern, model)).toBe(covered);
+});
+
+describe("a call with a key", () => {
+  test("passes without a model or box, and with those that the key may use", () => {
+    const limited = policy({ models: ["qwen3:*"], boxes: ["atlas"] });
+    expect(keyRefusal(limited, null, null)).toBe(null);
+    expect(keyRefusal(limited, "qwen3:8b", "atlas")).toBe(null);
+    expect(keyRefusal(policy(), "anything", "basil")).toBe(null);
+  });
+
+  test("is refused with another model or box, which is named", () => {
+    const limited = policy({ models: ["qwen3:*"], boxes: ["atlas"] });
+    expect(keyRefusal(limited, "llama3.2", null)).toEqual({
+      reason: "model_forbidden",
+      model: "llama3.2",
+    });
+    expect(keyRefusal(limited, "qwen3:8b", "basil")).toEqual({
+      reason: "box_forbidden",
+      box: "basil",
+    });
+  });
+});
+
+test("a key ends when it expires, is revoked, or its overlap is over", () => {
+  const expiring = key({ expires_at: new Date(NOW + 1_000).toISOString() });
+  expect(stateOf(expiring, NOW + 999)).toBe("valid");
+  expect(stateOf(expiring, NOW + 1_000)).toBe("expired");
+  expect(stateOf(revoked(key(), NOW), NOW)).toBe("revoked");
+  const { old, next } = rotated(key({ models: ["a"] }), "fedcba9876543210", 60_000, NOW);
+  expect(stateOf(old, NOW + 59_999)).toBe("valid");
+  expect(stateOf(old, NOW + 60_000)).toBe("revoked");
+  expect(old.replaced_by).toBe(next.id);
+  expect(next.policy).toEqual(old.policy);
+  expect(stateOf(revoked(old, NOW + 1), NOW + 1)).toBe("revoked");
+});
+
+test("a change keeps what it does not name", () => {
+  const before = key({ models: ["a"], boxes: ["atlas"] });
+  expect(changed(before, { models: null }).policy).toEqual({ ...before.policy, models: null });
+});
+
+test("a policy that cannot work is refused, and one that may be a mistake is reported", () => {
+  const past = { boxes: null, expires_at: "2026-11-27T11:00:00Z" };
+  expect(flawOf(past, [], NOW)).toBe("expires_at: 2026-11-27T11:00:00Z is in the past.");
+  expect(flawOf({ boxes: ["atlas", "bsail"], expires_at: null }, ["atlas", "basil"], NOW)).toBe(
+    "boxes: there is no box named bsail.",
+  );
+  expect(warningsAbout(policy({ models: ["qwen3:*", "lama3"] }), ["qwen3:8b"])).toEqual([
+    'No box has a model that matches "lama3" now.',
+  ]);
+});

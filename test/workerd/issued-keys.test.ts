@@ -1,0 +1,232 @@
+/** Keys that the edge makes: who may use them for what, and how they change and end. */
+import { env } from "cloudflare:workers";
+import { expect, test } from "vitest";
+import type { Keys, MadeKey } from "../../protocol/api/keys.ts";
+import { aggregatorOf } from "../../worker/aggregator/stub.ts";
+import { forgetBoxes } from "../../worker/gateway/known-fleet.ts";
+import { newKeyId, pepperOf, tokenOf } from "../../worker/keys/token.ts";
+import { call as openCall } from "./calls.ts";
+import { FakeBox } from "./fake-box.ts";
+import { ADMIN, bearer, CALLER, call, keys } from "./keyed-edge.ts";
+
+const admin = (path: string, method = "GET", body?: object, bindings = keys()) =>
+  call(
+    path,
+    { method, headers: bearer(ADMIN), ...(body && { body: JSON.stringify(body) }) },
+    bindings,
+  );
+
+async function make(policy: object = {}): Promise<MadeKey> {
+  const answer = await admin("/api/keys", "POST", { name: "Ada", scopes: ["infer"], ...policy });
+  expect(answer.status, await answer.clone().text()).toBe(200);
+  return answer.json<MadeKey>();
+}
+
+const chatWith = (key: string, model = "qwen3:8b", headers: Record<string, string> = {}) =>
+  call("/ollama/api/chat", {
+    method: "POST",
+    headers: { ...bearer(key), ...headers },
+    body: JSON.stringify({ model, messages: [], stream: false }),
+  });
+
+async function served(box: FakeBox, calling: Promise<Response>) {
+  const { open, stream } = await box.next();
+  box.agent.answer(stream, 200, [["content-type", "application/json"]], '{"done":true}');
+  const answer = await calling;
+  expect(answer.status).toBe(200);
+  return open;
+}
+
+test("a key that was made serves at once, and its calls are recorded under its id", async () => {
+  await using box = await FakeBox.connect("atlas", ["qwen3:8b"]);
+  const made = await make();
+  expect(made).toMatchObject({ name: "Ada", scopes: ["infer"], state: "valid", source: "edge" });
+  const open = await served(box, chatWith(made.key));
+  expect(open.key_id).toBe(made.id);
+  // In each place in which a client can send it.
+  for (const headers of [
+    { "x-api-key": made.key },
+    { authorization: `Basic ${btoa(`ada:${made.key}`)}` },
+  ])
+    expect((await call("/api/keys", { headers })).status).toBe(403);
+  expect(
+    (await call(`/ollama/k/${made.key}/api/pull`, { method: "POST", body: "{}" })).status,
+  ).toBe(403);
+});
+
+test("a key does only what its scopes allow", async () => {
+  const { key } = await make({ scopes: ["stats"] });
+  expect((await call("/api/stats/current", { headers: bearer(key) })).status).toBe(200);
+  expect((await chatWith(key)).status).toBe(403);
+  expect((await call("/api/keys", { headers: bearer(key) })).status).toBe(403);
+});
+
+test("a key uses only its models and boxes, and a refusal names the other one", async () => {
+  await using atlas = await FakeBox.connect("atlas", ["qwen3:8b", "llama3.2:latest"]);
+  await using basil = await FakeBox.connect("basil", ["qwen3:8b"]);
+  const made = await make({ models: ["qwen3:*"], boxes: ["basil"] });
+  expect(made.warnings).toEqual([]);
+  for (let n = 0; n < 5; n++) await served(basil, chatWith(made.key));
+  expect(atlas.received).toEqual([]);
+  const model = await chatWith(made.key, "llama3.2");
+  expect(model.status).toBe(403);
+  expect(await model.text()).toContain("may not use the model llama3.2");
+  const box = await chatWith(made.key, "qwen3:8b", { "x-box": "atlas" });
+  expect(box.status).toBe(403);
+  expect(await box.text()).toContain("may not use box atlas");
+});
+
+test("a key that keeps no text has its agent keep none", async () => {
+  await using box = await FakeBox.connect("atlas", ["qwen3:8b"]);
+  expect((await served(box, chatWith((await make()).key))).keep_text).toBe(true);
+  expect((await served(box, chatWith((await make({ keep_text: false })).key))).keep_text).toBe(
+    false,
+  );
+});
+
+test("a revoked key is refused, stays in the list, and is deleted by the second DELETE", async () => {
+  const { id, key } = await make({ scopes: ["stats"] });
+  expect(await (await admin(`/api/keys/${id}`, "DELETE")).json()).toEqual({
+    status: "revoked",
+    id,
+  });
+  const refused = await call("/api/stats/current", { headers: bearer(key) });
+  expect(refused.status).toBe(401);
+  expect(await refused.text()).toContain("This API key was revoked.");
+  expect(await (await admin(`/api/keys/${id}`)).json()).toMatchObject({ state: "revoked" });
+  expect(await (await admin(`/api/keys/${id}`, "DELETE")).json()).toEqual({
+    status: "deleted",
+    id,
+  });
+  expect((await admin(`/api/keys/${id}`)).status).toBe(404);
+  expect((await call("/api/stats/current", { headers: bearer(key) })).status).toBe(401);
+});
+
+test("a rotated key works until the overlap is over, and its successor may do the same", async () => {
+  const old = await make({ scopes: ["stats"], models: ["qwen3:*"] });
+  const rotate = (overlap_s: number) => admin(`/api/keys/${old.id}/rotate`, "POST", { overlap_s });
+  const next = await (await rotate(60)).json<MadeKey>();
+  expect(next).toMatchObject({
+    name: "Ada",
+    scopes: ["stats"],
+    models: ["qwen3:*"],
+    state: "valid",
+  });
+  expect(next.key).not.toBe(old.key);
+  for (const { key } of [old, next])
+    expect((await call("/api/stats/current", { headers: bearer(key) })).status).toBe(200);
+  expect(await (await admin(`/api/keys/${old.id}`)).json()).toMatchObject({ replaced_by: next.id });
+  expect((await rotate(60)).status).toBe(409); // twice
+});
+
+test("an expired key is refused with that reason", async () => {
+  const { id, key } = await make({ scopes: ["stats"] });
+  // The API refuses a time in the past.
+  const past = new Date(Date.now() - 1).toISOString();
+  expect((await admin(`/api/keys/${id}`, "PATCH", { expires_at: past })).status).toBe(400);
+  const soon = new Date(Date.now() + 1_000).toISOString();
+  expect((await admin(`/api/keys/${id}`, "PATCH", { expires_at: soon })).status).toBe(200);
+  let answer: Response;
+  do answer = await call("/api/stats/current", { headers: bearer(key) });
+  while (answer.status === 200);
+  expect(answer.status).toBe(401);
+  expect(await answer.text()).toContain("has expired");
+});
+
+test("a browser that signed in with a made key has its scopes until the key ends", async () => {
+  const { id, key } = await make({ scopes: ["stats"] });
+  const signIn = await call("/api/session", { method: "POST", body: JSON.stringify({ key }) });
+  expect(await signIn.json()).toMatchObject({ scopes: ["stats"] });
+  const cookie = signIn.headers.get("set-cookie")?.split(";")[0] ?? "";
+  const read = () =>
+    call("/api/stats/current", { headers: { cookie, "sec-fetch-site": "same-origin" } });
+  expect((await read()).status).toBe(200);
+  await admin(`/api/keys/${id}`, "DELETE");
+  expect((await read()).status).toBe(401);
+});
+
+test("the list has made and configured keys, and no answer but the first contains a key", async () => {
+  const made = await make();
+  const text = await (await admin("/api/keys")).text();
+  expect(text).not.toContain(made.key.slice(-40));
+  expect(text).not.toContain(ADMIN);
+  const list = (JSON.parse(text) as Keys).keys;
+  expect(list.find(({ id }) => id === made.id)).toMatchObject({ name: "Ada", source: "edge" });
+  expect(list.find(({ id }) => id === "caller")).toMatchObject({
+    source: "setting",
+    scopes: ["infer"],
+  });
+  expect((await call("/api/stats/current", { headers: bearer(CALLER) })).status).toBe(403);
+});
+
+test("a flood of invented keys wakes no object, and keys of an earlier pepper are named", async () => {
+  const { key } = await make({ scopes: ["stats"] });
+  forgetBoxes();
+  const pepper = await pepperOf(ADMIN);
+  const forged = (await tokenOf(await pepperOf("a-strangers-pepper"), newKeyId())).slice(8);
+  const silent = { ...keys(), AGGREGATOR: null, BOX: null } as never;
+  for (let n = 0; n < 300; n++) {
+    const invented = await call(
+      "/api/stats/current",
+      { headers: bearer(`oes_${pepper.name}${forged}`) },
+      silent,
+    );
+    expect(invented.status).toBe(401);
+  }
+  const moved = keys({ ADMIN_KEY: "a-new-admin-key-4711" } as never);
+  const outdated = await call("/api/stats/current", { headers: bearer(key) }, moved);
+  expect(outdated.status).toBe(401);
+  expect(await outdated.text()).toContain("before the edge's KEY_PEPPER was replaced");
+  const overlapping = { ...moved, KEY_PEPPER_OLD: ADMIN } as never;
+  expect((await call("/api/stats/current", { headers: bearer(key) }, overlapping)).status).toBe(
+    200,
+  );
+});
+
+test.each([
+  [{}, /name/],
+  [{ name: "", scopes: ["infer"] }, /name/],
+  [{ name: "a", scopes: [] }, /scopes/],
+  [{ name: "a", scopes: ["everything"] }, /scopes/],
+  [{ name: "a", scopes: ["infer"], models: ["../x"] }, /models/],
+  [{ name: "a", scopes: ["infer"], models: [] }, /models/],
+  [{ name: "a", scopes: ["infer"], boxes: ["no-such-box"] }, /no box named no-such-box/],
+  [{ name: "a", scopes: ["infer"], expires_at: "yesterday" }, /expires_at/],
+  [{ name: "a", scopes: ["infer"], expires_at: "2020-01-01T00:00:00Z" }, /in the past/],
+  [{ name: "a", scopes: ["infer"], limits: { requests: 1 } }, /limits/],
+])("refuses the policy %j", async (policy, why) => {
+  const answer = await admin("/api/keys", "POST", policy);
+  expect(answer.status).toBe(400);
+  expect(await answer.text()).toMatch(why);
+});
+
+test("a pattern that no model matches is reported, and works once there is one", async () => {
+  const made = await make({ models: ["soon:*"] });
+  expect(made.warnings).toEqual(['No box has a model that matches "soon:*" now.']);
+});
+
+test("an unknown id is a 404, and an edge without a secret makes no keys", async () => {
+  for (const [method, path] of [
+    ["GET", ""],
+    ["PATCH", ""],
+    ["DELETE", ""],
+    ["POST", "/rotate"],
+  ] as const) {
+    const body = method === "PATCH" ? { name: "b" } : method === "POST" ? {} : undefined;
+    expect((await admin(`/api/keys/${newKeyId()}${path}`, method, body)).status, method).toBe(404);
+  }
+  const answer = await openCall("/api/keys", {
+    method: "POST",
+    body: JSON.stringify({ name: "a", scopes: ["infer"] }),
+  });
+  expect(answer.status).toBe(409);
+  expect(await answer.text()).toContain("Neither KEY_PEPPER nor ADMIN_KEY is set");
+});
+
+test("the Aggregator sends the keys only to a Worker that has an older version", async () => {
+  await make();
+  const { keys: first } = await aggregatorOf(env).fleet();
+  expect(first?.all?.length).toBeGreaterThan(0);
+  const { keys: again } = await aggregatorOf(env).fleet(first?.version);
+  expect(again).toEqual({ version: first?.version, all: null });
+});

@@ -1,0 +1,94 @@
+/** Makes and changes keys, if what they may do makes sense on this edge. */
+import type { Key, KeyChange, KeyPolicy } from "../../protocol/api/keys.ts";
+import {
+  changed,
+  flawOf,
+  newIssuedKey,
+  revoked,
+  rotated,
+  shownKey,
+  warningsAbout,
+} from "../keys/changes.ts";
+import { type IssuedKey, stateOf } from "../keys/policy.ts";
+import type { AggregatorStores } from "./stores.ts";
+
+/** `newId` is the id of a key that does not exist yet. */
+export type KeysChange =
+  | { act: "make"; newId: string; policy: KeyPolicy }
+  | { act: "change"; id: string; change: KeyChange }
+  /** A key that has been revoked is deleted. */
+  | { act: "revoke"; id: string }
+  | { act: "rotate"; id: string; newId: string; overlapMs: number };
+
+/** Why nothing was changed. */
+export type KeyRefusal =
+  | { reason: "bad_request"; detail: string }
+  | { reason: "keys_full" }
+  | { reason: "key_not_found"; id: string }
+  | { reason: "key_replaced"; id: string };
+
+/** `key` is the one that was made or changed; as it was, if it was deleted. */
+export type KeysChanged =
+  | { refusal: KeyRefusal }
+  | { refusal: null; key: Key; isDeleted: boolean; warnings: string[] };
+
+export function changeKeys(
+  stores: AggregatorStores,
+  change: KeysChange,
+  nowMs: number,
+): KeysChanged {
+  const { issuedKeys } = stores;
+  const done = (key: IssuedKey, isDeleted = false, warnings: string[] = []): KeysChanged => ({
+    refusal: null,
+    key: shownKey(key, nowMs),
+    isDeleted,
+    warnings,
+  });
+  if ("newId" in change && issuedKeys.isFull) return { refusal: { reason: "keys_full" } };
+  if (change.act === "make") {
+    const flaw = flawOf(change.policy, knownBoxes(stores), nowMs);
+    if (flaw !== null) return { refusal: { reason: "bad_request", detail: flaw } };
+    const key = newIssuedKey(change.newId, change.policy, nowMs);
+    issuedKeys.put(key);
+    return done(key, false, warningsAbout(key.policy, knownModels(stores)));
+  }
+  const { id } = change;
+  const key = issuedKeys.get(id);
+  if (key === null) return { refusal: { reason: "key_not_found", id } };
+  switch (change.act) {
+    case "change": {
+      // Only what is changed: a box that was forgotten since must not hinder another name.
+      const { boxes = null, expires_at = null } = change.change;
+      const flaw = flawOf({ boxes, expires_at }, knownBoxes(stores), nowMs);
+      if (flaw !== null) return { refusal: { reason: "bad_request", detail: flaw } };
+      const after = changed(key, change.change);
+      issuedKeys.put(after);
+      return done(after);
+    }
+    case "revoke": {
+      if (stateOf(key, nowMs) === "revoked") {
+        issuedKeys.delete(id);
+        return done(key, true);
+      }
+      const after = revoked(key, nowMs);
+      issuedKeys.put(after);
+      return done(after);
+    }
+    case "rotate": {
+      if (stateOf(key, nowMs) !== "valid" || key.replaced_by !== null)
+        return { refusal: { reason: "key_replaced", id } };
+      const { old, next } = rotated(key, change.newId, change.overlapMs, nowMs);
+      issuedKeys.put(old, next);
+      return done(next);
+    }
+  }
+}
+
+const knownBoxes = ({ registry }: AggregatorStores): string[] =>
+  registry.boxes().map(({ name }) => name);
+
+const knownModels = ({ registry }: AggregatorStores): string[] =>
+  registry
+    .boxes()
+    .flatMap(({ readings }) => readings?.inventory.models ?? [])
+    .map(({ name }) => name);

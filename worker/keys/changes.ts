@@ -1,0 +1,72 @@
+/** How keys are made, changed, replaced and revoked. Pure. */
+import { type Key, type KeyChange, KeyPolicy } from "../../protocol/api/keys.ts";
+import { type IssuedKey, matches, stateOf } from "./policy.ts";
+
+export const newIssuedKey = (id: string, policy: KeyPolicy, nowMs: number): IssuedKey => ({
+  id,
+  policy,
+  created_at_ms: nowMs,
+  revoked_at_ms: null,
+  replaced_by: null,
+});
+
+export const changed = (key: IssuedKey, change: KeyChange): IssuedKey => ({
+  ...key,
+  policy: KeyPolicy.parse({ ...key.policy, ...definedOf(change) }),
+});
+
+/** Returns the fields that a change names. */
+const definedOf = (change: KeyChange): KeyChange =>
+  Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+
+/** A key that is to end anyway ends no later. */
+export const revoked = (key: IssuedKey, atMs: number): IssuedKey => ({
+  ...key,
+  revoked_at_ms: Math.min(atMs, key.revoked_at_ms ?? atMs),
+});
+
+/** @returns the old key, which ends after the overlap, and the new one, which may do the same */
+export function rotated(
+  key: IssuedKey,
+  newId: string,
+  overlapMs: number,
+  nowMs: number,
+): { old: IssuedKey; next: IssuedKey } {
+  const old = { ...revoked(key, nowMs + overlapMs), replaced_by: newId };
+  return { old, next: newIssuedKey(newId, key.policy, nowMs) };
+}
+
+/** Returns a key as the API shows it. */
+export const shownKey = (key: IssuedKey, nowMs: number): Key => ({
+  id: key.id,
+  ...key.policy,
+  source: "edge",
+  state: stateOf(key, nowMs),
+  created_at: timeOf(key.created_at_ms),
+  revoked_at: key.revoked_at_ms === null ? null : timeOf(key.revoked_at_ms),
+  replaced_by: key.replaced_by,
+});
+
+const timeOf = (ms: number): string => new Date(ms).toISOString();
+
+/**
+ * Returns what may be a mistake in a policy.
+ * @param models  the models that any box has
+ */
+export function warningsAbout({ models }: KeyPolicy, known: readonly string[]): string[] {
+  return (models ?? [])
+    .filter((pattern) => !known.some((model) => matches(pattern, model)))
+    .map((pattern) => `No box has a model that matches ${JSON.stringify(pattern)} now.`);
+}
+
+/** A policy that nobody could use, and why; null if it is fine. @param boxes  the known boxes */
+export function flawOf(
+  policy: Pick<KeyPolicy, "boxes" | "expires_at">,
+  boxes: readonly string[],
+  nowMs: number,
+): string | null {
+  if (policy.expires_at !== null && Date.parse(policy.expires_at) <= nowMs)
+    return `expires_at: ${policy.expires_at} is in the past.`;
+  const unknown = policy.boxes?.find((box) => !boxes.includes(box));
+  return unknown === undefined ? null : `boxes: there is no box named ${unknown}.`;
+}

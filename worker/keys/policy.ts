@@ -1,0 +1,57 @@
+/** The policy of a key: whether the key is valid, and which models and boxes it may use. Pure. */
+import * as z from "zod";
+import { KeyId, KeyPolicy } from "../../protocol/api/keys.ts";
+import { withTag } from "../../protocol/inventory.ts";
+
+/** A key that the edge made, as it is stored. Times in unix ms. */
+export const IssuedKey = z.object({
+  id: KeyId,
+  policy: KeyPolicy,
+  created_at_ms: z.number(),
+  /** From then on it is refused; null: not revoked. May lie in the future, for a rotation. */
+  revoked_at_ms: z.number().nullable(),
+  replaced_by: KeyId.nullable(),
+});
+export type IssuedKey = z.infer<typeof IssuedKey>;
+
+export type KeyState = "valid" | "expired" | "revoked";
+
+export function stateOf({ policy, revoked_at_ms }: IssuedKey, nowMs: number): KeyState {
+  if (revoked_at_ms !== null && revoked_at_ms <= nowMs) return "revoked";
+  const expiresMs = policy.expires_at === null ? null : Date.parse(policy.expires_at);
+  return expiresMs !== null && expiresMs <= nowMs ? "expired" : "valid";
+}
+
+/** Returns whether a key may use a model. `*` in a pattern stands for any characters. */
+export const mayUseModel = ({ models }: Pick<KeyPolicy, "models">, model: string): boolean =>
+  models === null || models.some((pattern) => matches(pattern, model));
+
+/** A pattern without a tag means `:latest`, as in a name, unless it ends with `*`. */
+export function matches(pattern: string, model: string): boolean {
+  const whole = pattern.endsWith("*") ? pattern : withTag(pattern);
+  const parts = whole.toLowerCase().split("*");
+  const name = withTag(model).toLowerCase();
+  const [first = "", ...rest] = parts;
+  if (rest.length === 0) return name === first;
+  const last = rest.pop() ?? "";
+  if (!name.startsWith(first) || !name.endsWith(last)) return false;
+  let at = first.length;
+  for (const part of rest) {
+    const found = name.indexOf(part, at);
+    if (found < 0) return false;
+    at = found + part.length;
+  }
+  return at + last.length <= name.length;
+}
+
+/** Returns why a key may not make a call; null if it may. @param box  the box that the caller named */
+export function keyRefusal(
+  policy: Pick<KeyPolicy, "models" | "boxes">,
+  model: string | null,
+  box: string | null,
+): { reason: "model_forbidden"; model: string } | { reason: "box_forbidden"; box: string } | null {
+  if (model !== null && !mayUseModel(policy, model)) return { reason: "model_forbidden", model };
+  if (box !== null && policy.boxes !== null && !policy.boxes.includes(box))
+    return { reason: "box_forbidden", box };
+  return null;
+}

@@ -1,0 +1,80 @@
+/** `/api/keys`: makes, lists, changes, replaces and revokes keys. */
+import type { Context } from "hono";
+import { Hono } from "hono";
+import { KEY_ROUTES, type Key, type MadeKey } from "../../protocol/api/keys.ts";
+import type { KeysChange } from "../aggregator/changing-keys.ts";
+import { aggregatorOf } from "../aggregator/stub.ts";
+import { configuredKeys, peppersOf } from "../auth.ts";
+import type { Env } from "../env.ts";
+import { GatewayError } from "../errors.ts";
+import { forgetBoxes } from "../gateway/known-fleet.ts";
+import { shownKey } from "../keys/changes.ts";
+import { newKeyId, tokenOf } from "../keys/token.ts";
+import { settingsOf } from "../settings.ts";
+import { serveRoute } from "./api-route.ts";
+
+export const keyRoutes = new Hono<Env>();
+
+serveRoute(keyRoutes, KEY_ROUTES.keys, async (_, c) => ({ keys: await allKeys(c) }));
+
+serveRoute(keyRoutes, KEY_ROUTES.key, async ({ params: { id } }, c) => {
+  const key = (await allKeys(c)).find((each) => each.id === id);
+  if (key === undefined) throw new GatewayError({ reason: "key_not_found", id });
+  return key;
+});
+
+serveRoute(keyRoutes, KEY_ROUTES.makeKey, async ({ body }, c) =>
+  made(c, { act: "make", newId: newKeyId(), policy: body }),
+);
+
+serveRoute(keyRoutes, KEY_ROUTES.rotateKey, async ({ params: { id }, body: { overlap_s } }, c) =>
+  made(c, { act: "rotate", id, newId: newKeyId(), overlapMs: overlap_s * 1_000 }),
+);
+
+serveRoute(keyRoutes, KEY_ROUTES.changeKey, async ({ params: { id }, body }, c) => {
+  const { key } = await change(c, { act: "change", id, change: body });
+  return key;
+});
+
+serveRoute(keyRoutes, KEY_ROUTES.revokeKey, async ({ params: { id } }, c) => {
+  const { isDeleted } = await change(c, { act: "revoke", id });
+  return { status: isDeleted ? ("deleted" as const) : ("revoked" as const), id };
+});
+
+async function allKeys(c: Context<Env>): Promise<Key[]> {
+  const { keys } = await aggregatorOf(c.env).fleet();
+  const nowMs = Date.now();
+  const configured = configuredKeys(settingsOf(c.env)).map(
+    ({ keyId, scopes }): Key => ({
+      id: keyId,
+      name: `${keyId.toUpperCase()}_KEY`,
+      scopes: scopes.filter((scope) => scope !== "read"),
+      models: null,
+      boxes: null,
+      expires_at: null,
+      keep_text: true,
+      source: "setting",
+      state: "valid",
+      created_at: null,
+      revoked_at: null,
+      replaced_by: null,
+    }),
+  );
+  return [...(keys?.all ?? []).map((key) => shownKey(key, nowMs)), ...configured];
+}
+
+/** Makes a key. The answer is the only place where it is. */
+async function made(c: Context<Env>, wish: KeysChange & { newId: string }): Promise<MadeKey> {
+  const [pepper] = await peppersOf(settingsOf(c.env));
+  if (pepper === undefined) throw new GatewayError({ reason: "keys_off" });
+  const { key, warnings } = await change(c, wish);
+  return { ...key, key: await tokenOf(pepper, key.id), warnings };
+}
+
+/** Resolves when the change is in force for new calls everywhere. */
+async function change(c: Context<Env>, wish: KeysChange) {
+  const result = await aggregatorOf(c.env).changeKeys(wish);
+  if (result.refusal !== null) throw new GatewayError(result.refusal);
+  forgetBoxes();
+  return result;
+}
