@@ -5,8 +5,7 @@
  * exists. If no registered box has it, any box may answer: Ollama's own 404 is the right answer in the
  * right shape.
  *
- * Boxes whose Ollama answers come first, then those that have their GPUs, then those that are up. Among
- * equals, the box that would have answered first is chosen, see `choice/estimate.ts`. A box whose agent
+ * Boxes that are well come first, see `choice/health.ts`. Among equals, the box that would have answered first is chosen, see `choice/estimate.ts`. A box whose agent
  * drains, or was lost a moment ago, nearly always returns, so it stays a candidate and the call may
  * wait for it.
  */
@@ -21,6 +20,7 @@ import {
   openMost,
   type WantedModel,
 } from "./choice/estimate.ts";
+import { unwellness } from "./choice/health.ts";
 
 export type BoxChoice = {
   box: string;
@@ -78,7 +78,7 @@ export function chooseBoxes(
     .map(
       (box, index): Candidate => ({
         box,
-        tier: tierOf(box),
+        tier: unwellness(box, wanted?.model ?? null),
         estimate: estimates[index] ?? null,
         tie: random(),
       }),
@@ -95,10 +95,6 @@ export function chooseBoxes(
     reason: holders.length === 1 ? "only-holder" : reasonOf(candidate, candidates),
     openMost: mostOf(candidate, candidates[index + 1]),
   }));
-}
-
-function tierOf({ is_reachable, has_gpus, state }: FleetBox): number {
-  return (is_reachable ? 0 : 4) + (has_gpus ? 0 : 2) + (state === "up" ? 0 : 1);
 }
 
 const rounded = ({ estimate }: Candidate): number =>

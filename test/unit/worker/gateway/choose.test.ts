@@ -5,7 +5,7 @@ import type { RouteReason } from "../../../../protocol/route.ts";
 import type { FleetBox } from "../../../../worker/aggregator/fleet-box.ts";
 import { wantedPrompt } from "../../../../worker/gateway/choice/estimate.ts";
 import { canServe, chooseBoxes, holdersOf } from "../../../../worker/gateway/choose.ts";
-import { knownBoxOf, presentOf } from "../../../support/fleet-boxes.ts";
+import { knownBoxOf, knownModelOf, presentOf } from "../../../support/fleet-boxes.ts";
 
 const NOW_MS = 1_800_000_000_000;
 
@@ -54,6 +54,22 @@ test("ranks a box whose Ollama does not answer after the others with the model",
 test("ranks a box whose GPU is lost after the others with the model", () => {
   const lost = box("lost", ["m:1b"], ["m:1b"], { has_gpus: false });
   expect(choose([lost, box("none", []), box("disk", ["m:1b"])], "m:1b")).toEqual(["disk", "lost"]);
+});
+
+const GB = 1e9;
+const withGpu = { vram: { total_bytes: 24 * GB, free_bytes: 24 * GB } };
+const onCpu = { "m:1b": knownModelOf(null, { loaded_bytes: 4 * GB, vram_bytes: 0 }) };
+
+test.each<[string, Partial<FleetBox>, boolean]>([
+  ["lost a GPU", { has_gpus: false }, true],
+  ["lost a GPU, for a model that only embeds", { has_gpus: false, embedders: ["m:1b"] }, false],
+  ["runs the model on the CPU beside its GPU", { ...withGpu, models: onCpu }, true],
+  ["never had a GPU", { models: onCpu }, false],
+])("a warm box that %s", (_state, more, isLast) => {
+  const unwell = box("unwell", ["m:1b"], ["m:1b"], more);
+  const order = choose([unwell, box("disk", ["m:1b"])], "m:1b");
+  expect(order).toEqual(isLast ? ["disk", "unwell"] : ["unwell", "disk"]);
+  expect(choose([unwell, box("without", [])], "m:1b")).toEqual(["unwell"]);
 });
 
 test("chooses any box if none has the model: one may not have sent readings yet", () => {

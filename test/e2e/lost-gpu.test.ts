@@ -1,0 +1,82 @@
+/** A box that loses its GPU leaves the choice while another one has the model, and returns by itself. */
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
+import { fakeSmi, type Step } from "../support/fake-nvidia-smi.ts";
+import { eventually, TestStack } from "../support/stack.ts";
+
+const ROWS: Step = {
+  rows: [
+    {
+      index: "0",
+      uuid: "GPU-1",
+      name: "NVIDIA RTX 3090",
+      driver_version: "595.80",
+      "utilization.gpu": "42",
+      "memory.used": "1000",
+      "memory.total": "24576",
+    },
+  ],
+};
+const LOST: Step = {
+  text: "Unable to determine the device handle for GPU0: 0000:01:00.0: GPU is lost.",
+  ending: "exit",
+  code: 15,
+};
+
+const smi = fakeSmi([ROWS]);
+let stack: TestStack;
+let ollamas: SimulatedOllama[] = [];
+
+beforeAll(async () => {
+  ollamas = await Promise.all(
+    [1, 2].map((seed) => startSimulatedOllama({ models: ["m:1b"], loadMsPerGb: 0, seed })),
+  );
+  stack = await TestStack.start();
+});
+
+afterAll(async () => {
+  await stack?.[Symbol.asyncDispose]();
+  await Promise.all(ollamas.map((ollama) => ollama.close()));
+});
+
+async function placeOf(): Promise<string | null> {
+  const answer = await fetch(`${stack.url}/ollama/api/generate`, {
+    method: "POST",
+    body: JSON.stringify({ model: "m:1b", prompt: "Hello", stream: false }),
+  });
+  await answer.text();
+  await delay(100); // the fleet of the isolate grows old meanwhile
+  return answer.headers.get("x-box");
+}
+
+const untilPlaced = (box: string) => eventually(async () => (await placeOf()) === box);
+
+test("calls leave a box whose GPU is lost, health reports it, and they return with the GPU", async () => {
+  await stack.startAgent({
+    name: "warm",
+    ollamaUrl: ollamas[0]?.url ?? "",
+    env: { NVIDIA_SMI: smi.command },
+  });
+  await eventually(async () => (await stack.boxes())[0]?.gpus.length === 1);
+  expect(await placeOf()).toBe("warm");
+  await stack.startAgent({ name: "cold", ollamaUrl: ollamas[1]?.url ?? "" });
+  await untilPlaced("warm");
+  smi.plan([LOST]);
+  for (const { pid } of smi.runs()) endProcess(pid);
+  await untilPlaced("cold");
+  const { status, concerns } = await stack.health();
+  expect([status, concerns.map(({ code }) => code)]).toEqual(["degraded", ["gpu_lost"]]);
+  smi.plan([ROWS]);
+  await eventually(async () => (await stack.health()).status === "healthy");
+  // Both have the model in memory now, and calls go to both.
+  await untilPlaced("warm");
+});
+
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended.
+  }
+}
