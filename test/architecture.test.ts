@@ -51,7 +51,7 @@ const ROOMS: Record<string, Record<string, string[]>> = {
     "error-response": ["errors"],
     "registered-box": [],
     counting: ["registered-box"],
-    answers: ["registered-box", "counting"],
+    answers: ["keys", "registered-box", "counting"],
     exposition: ["registered-box", "counting", "answers"],
     models: ["errors", "registered-box", "counting"],
     storage: [],

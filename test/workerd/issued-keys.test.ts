@@ -76,6 +76,29 @@ test("a key uses only its models and boxes, and a refusal names the other one", 
   expect(await box.text()).toContain("may not use box atlas");
 });
 
+test("a key sees only its models in Ollama's lists, also those of one box", async () => {
+  await using atlas = await FakeBox.connect("atlas", ["qwen3:8b", "llama3.2:latest"]);
+  const listOf = async (key: string, path: string, headers: Record<string, string> = {}) => {
+    const answer = await call(path, { headers: { ...bearer(key), ...headers } });
+    return [answer.status, await answer.text()] as const;
+  };
+  const limited = await make({ models: ["qwen3:*"] });
+  for (const headers of [{}, { "x-box": "atlas" }])
+    for (const path of ["/ollama/api/tags", "/v1/models"]) {
+      const [status, text] = await listOf(limited.key, path, headers as Record<string, string>);
+      expect(status).toBe(200);
+      expect(text).toContain("qwen3:8b");
+      expect(text).not.toContain("llama3.2");
+    }
+  await using _basil = await FakeBox.connect("basil", ["mistral:7b"]);
+  const { key } = await make({ boxes: ["basil"] });
+  const [, own] = await listOf(key, "/ollama/api/tags");
+  expect(own).toContain("mistral:7b");
+  expect(own).not.toContain("qwen3");
+  expect((await listOf(key, "/ollama/api/tags", { "x-box": "atlas" }))[0]).toBe(403);
+  expect(atlas.received).toEqual([]);
+});
+
 test("a key that keeps no text has its agent keep none", async () => {
   await using box = await FakeBox.connect("atlas", ["qwen3:8b"]);
   expect((await served(box, chatWith((await make()).key))).keep_text).toBe(true);

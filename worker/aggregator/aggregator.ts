@@ -28,7 +28,7 @@ import type { ReportedRecord, RequestRecord } from "../../protocol/records.ts";
 import type { Tariff } from "../../protocol/tariff.ts";
 import type { Span } from "../answers/history.ts";
 import type { TariffRefusal } from "../answers/tariff.ts";
-import { type Union, unionOf } from "../answers/union.ts";
+import { type ListLimits, type Union, unionOf } from "../answers/union.ts";
 import type { Bindings } from "../env.ts";
 import type { RegisteredBox } from "../registered-box.ts";
 import type { RepositoryResult } from "../repository/model-repository.ts";
@@ -123,8 +123,8 @@ export class Aggregator extends DurableObject<Bindings> {
   }
 
   /** Returns Ollama's own list of all boxes, and records the call. Null, and no record, if none counts. */
-  async list(record: RequestRecord): Promise<Union | null> {
-    const union = unionOf(record.endpoint, this.#stores.registry.boxes(), Date.now());
+  async list(record: RequestRecord, limits: ListLimits): Promise<Union | null> {
+    const union = unionOf(record.endpoint, this.#stores.registry.boxes(), Date.now(), limits);
     const latency_ms = Math.max(0, Date.now() - Date.parse(record.started_at));
     if (union !== null) await this.ingest([{ ...record, latency_ms }]);
     return union;

@@ -6,8 +6,10 @@
  * describe none.
  */
 import * as z from "zod";
+import type { KeyPolicy } from "../../protocol/api/keys.ts";
 import { type InstalledModel, type LoadedModel, withTag } from "../../protocol/inventory.ts";
 import { ONLY_HOLDER_MS } from "../../protocol/limits.ts";
+import { mayUseModel } from "../keys/policy.ts";
 import { freshLoaded, type RegisteredBox } from "../registered-box.ts";
 
 /**
@@ -44,18 +46,31 @@ const UNIONS: Record<string, { contentType: string; end: string; merge: Merge }>
 /** Returns whether the answer at a path on Ollama is one for all boxes. */
 export const isUnion = (path: string): boolean => Object.hasOwn(UNIONS, path);
 
+/** The models and boxes that a list is limited to; null for all. */
+export type ListLimits = Pick<KeyPolicy, "models" | "boxes">;
+
+const UNLIMITED: ListLimits = { models: null, boxes: null };
+
+/** Returns how many boxes a list needs. With fewer, the box answers itself. */
+export const boxesMin = ({ models, boxes }: ListLimits): number =>
+  models === null && boxes === null ? 2 : 1;
+
 /**
- * Returns the answer for all boxes that count; null if fewer than two do, or nothing is known. A
- * single box answers better itself.
+ * Returns the answer for all boxes that count; null if too few do, or nothing is known. A single box
+ * answers better itself, except with more than the caller may see.
  */
 export function unionOf(
   path: string,
   boxes: readonly RegisteredBox[],
   nowMs: number,
+  limits: ListLimits = UNLIMITED,
 ): Union | null {
   const union = UNIONS[path];
-  const listed = boxes.filter((box) => isListed(box, nowMs));
-  const value = listed.length < 2 ? null : (union?.merge(listed, nowMs) ?? null);
+  const listed = boxes.filter(
+    (box) => isListed(box, nowMs) && (limits.boxes?.includes(box.name) ?? true),
+  );
+  const shown = listed.map((box) => withModelsOf(box, limits));
+  const value = listed.length < boxesMin(limits) ? null : (union?.merge(shown, nowMs) ?? null);
   if (union === undefined || value === null) return null;
   return {
     body: JSON.stringify(value) + union.end,
@@ -63,6 +78,20 @@ export function unionOf(
     boxes: listed.map(({ name }) => name),
     isSimulated: listed.some(({ hello }) => hello.simulated),
   };
+}
+
+/** Leaves out the models that may not be seen. */
+function withModelsOf(box: RegisteredBox, limits: ListLimits): RegisteredBox {
+  const { readings } = box;
+  if (readings === null || limits.models === null) return box;
+  const { models, loaded } = readings.inventory;
+  const maySee = ({ name }: { name: string }) => mayUseModel(limits, name);
+  const inventory = {
+    ...readings.inventory,
+    models: models.filter(maySee),
+    loaded: loaded.filter(maySee),
+  };
+  return { ...box, readings: { ...readings, inventory } };
 }
 
 /** Returns whether the models of a box are listed: it is up, or expected back. */

@@ -8,8 +8,10 @@
 
 import type { Fleet } from "../aggregator/fleet.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
-import { isListed, isUnion } from "../answers/union.ts";
+import { boxesMin, isListed, isUnion } from "../answers/union.ts";
 import type { Principal } from "../auth.ts";
+import { GatewayError } from "../errors.ts";
+import { keyRefusal } from "../keys/policy.ts";
 import { canServe } from "./choose.ts";
 import { fleetFor, type Invocation } from "./known-fleet.ts";
 import type { Call } from "./serve.ts";
@@ -24,12 +26,16 @@ export async function unionAnswer(
   call: Call,
   principal: Principal,
 ): Promise<Response | null> {
-  const { open, startedMs, wantedBox, id } = call;
+  const { open, startedMs, wantedBox, id, policy } = call;
+  const limits = { models: policy?.models ?? null, boxes: policy?.boxes ?? null };
+  const isLimited = boxesMin(limits) === 1;
   const mayRead = principal.scopes.has("infer");
-  if (wantedBox !== null || !mayRead || !isUnion(open.endpoint)) return null;
+  if (!mayRead || !isUnion(open.endpoint) || (wantedBox !== null && !isLimited)) return null;
+  const refusal = keyRefusal(limits, null, wantedBox);
+  if (refusal !== null) throw new GatewayError(refusal);
   const fleet = await fleetFor(shell, startedMs, isEnough).catch(() => null);
   const listed = fleet?.boxes.filter((box) => isListed(box, startedMs)) ?? [];
-  if (listed.length < 2) return null;
+  if (listed.length < 2 && !isLimited) return null;
   const outcome = {
     box: null,
     status: "success",
@@ -38,12 +44,15 @@ export async function unionAnswer(
     reason: null,
   } as const;
   const record = edgeRecord(call, outcome, Date.now());
-  const listing = aggregatorOf(shell.env).list(record);
+  const seen = { ...limits, boxes: wantedBox === null ? limits.boxes : [wantedBox] };
+  const listing = aggregatorOf(shell.env).list(record, seen);
   shell.waitUntil(listing.then(...UNHEARD));
   const union = await Promise.race([
     listing.catch(() => null),
     scheduler.wait(UNION_MS).then(() => null),
   ]);
+  // One box would answer with all of its models.
+  if (union === null && isLimited) throw new GatewayError({ reason: "no_box" });
   if (union === null) return null;
   const headers = new Headers({
     "content-type": union.contentType,
