@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { QueuePlace } from "../../../../agent/queue/fair-queue.ts";
 import { RequestQueue } from "../../../../agent/queue/request-queue.ts";
 import { Slots } from "../../../../agent/queue/slots.ts";
 import { QUEUED_BYTES_MAX, QUEUED_MAX } from "../../../../protocol/limits.ts";
@@ -7,6 +8,8 @@ import { QUEUED_BYTES_MAX, QUEUED_MAX } from "../../../../protocol/limits.ts";
 class Scene {
   readonly sent: string[] = [];
   readonly full: string[] = [];
+  /** Places that requests had when there was no room. */
+  readonly fullPlaces: QueuePlace[] = [];
   readonly ended = new Map<string, number>();
   readonly queue: RequestQueue;
   readonly #slots: number;
@@ -31,13 +34,14 @@ class Scene {
     this.#shows = shows;
   }
 
-  enter(id: string, more: { model?: string; bytes?: number } = {}): void {
+  /** Returns the place of the request; null if it does not wait. */
+  enter(id: string, more: { model?: string; bytes?: number } = {}): QueuePlace | null {
     const { model = "m", bytes = 1 } = more;
     const onTurn = () => {
       this.sent.push(id);
       this.#inOllama.push({ id, sentMs: this.nowMs });
     };
-    this.queue.enter(
+    const place = this.queue.enter(
       {
         id,
         lane: id[0] ?? "",
@@ -45,11 +49,15 @@ class Scene {
         model,
         bytes,
         onTurn,
-        onFull: () => this.full.push(id),
+        onFull: (had) => {
+          this.full.push(id);
+          this.fullPlaces.push(had);
+        },
       },
       this.nowMs,
     );
     this.#work();
+    return place;
   }
 
   /** Goes to the next end of an answer. Returns false if nothing is left. */
@@ -183,6 +191,10 @@ describe("bounds", () => {
     scene.enter("a-late");
     scene.enter("b0");
     expect(scene.full).toEqual(["a-late", `a${QUEUED_MAX}`]);
+    expect(scene.fullPlaces.map(({ position }) => position)).toEqual([
+      QUEUED_MAX + 1,
+      QUEUED_MAX + 1,
+    ]);
     scene.step();
     expect(scene.sent.at(-1)).toBe("b0");
   });
@@ -197,6 +209,17 @@ describe("bounds", () => {
     scene.enter("b1", { bytes: QUEUED_BYTES_MAX });
     expect(scene.full).toEqual(["a1"]);
   });
+});
+
+test("a request that enters has its place at once, unless it is sent or refused", () => {
+  const scene = new Scene({ given: 1 });
+  expect(scene.enter("a0")).toBeNull();
+  expect(scene.enter("a1")).toEqual({ position: 1, etaMs: null });
+  scene.step();
+  expect(scene.enter("a2")).toEqual({ position: 1, etaMs: 100 });
+  expect(scene.enter("a3")).toEqual({ position: 2, etaMs: 200 });
+  expect(scene.enter("b0")).toEqual({ position: 1, etaMs: 100 });
+  expect(scene.enter("a4", { bytes: QUEUED_BYTES_MAX })).toBeNull();
 });
 
 test("every waiting request has a place", () => {

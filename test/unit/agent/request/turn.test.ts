@@ -1,0 +1,69 @@
+/** The turn of a request at Ollama, and the refusal of one for which the queue has no room. */
+import { expect, test } from "vitest";
+import { awaitTurn, turnsOf } from "../../../../agent/request/turn.ts";
+import { errorHeaders, sharedWireErrorOf } from "../../../../protocol/failures.ts";
+import type { Open } from "../../../../protocol/messages.ts";
+
+const OPEN: Open = {
+  method: "POST",
+  path: "/api/chat",
+  headers: [],
+  endpoint: "/api/chat",
+  api: "ollama",
+  model: "m",
+  stream: true,
+  started_at: "2026-08-01T00:00:00.000Z",
+  edge_ms: 4,
+  keep_text: false,
+  key_id: null,
+  client_ip: null,
+  user_agent: null,
+};
+
+/** A box with one slot, which serves one request after the other. */
+function scene() {
+  const { queue } = turnsOf(1);
+  let nowMs = 0;
+  const sent: string[] = [];
+  const ask = (id: string, source: "edge" | "bench", open: Open = OPEN) =>
+    awaitTurn(
+      { id, open, bytes: 1, source },
+      { queue, now: () => nowMs },
+      () => void sent.push(id),
+      () => {},
+    );
+  const serve = () => {
+    nowMs += 1_000;
+    queue.leave(sent.at(-1) ?? "", nowMs, { waitedMs: 0 });
+  };
+  return { ask, serve, sent };
+}
+
+test("callers go before a bench of the box", () => {
+  const { ask, serve, sent } = scene();
+  ask("first", "edge");
+  ask("bench", "bench");
+  ask("caller", "edge");
+  for (let n = 0; n < 3; n++) serve();
+  expect(sent).toEqual(["first", "caller", "bench"]);
+});
+
+test("a request that needs no slot does not wait", () => {
+  const { ask, sent } = scene();
+  ask("first", "edge");
+  expect(ask("show", "edge", { ...OPEN, endpoint: "/api/show" })).toBeNull();
+  expect(ask("waits", "edge")).toMatchObject({ position: 1 });
+  expect(sent).toEqual(["first", "show"]);
+});
+
+test.each([
+  [null, "position 513. Try", "5"],
+  [1_000, "position 513 and about 1 s to wait. Try", "5"],
+  [42_300, "position 513 and about 43 s to wait. Try", "43"],
+  [900_000, "position 513 and about 900 s to wait. Try", "60"],
+])("a full queue states its numbers (%s ms to wait)", (etaMs, words, retryAfter) => {
+  const error = sharedWireErrorOf({ reason: "queue_full", box: "b", position: 513, etaMs });
+  expect([error.status, error.message]).toEqual([503, expect.stringContaining(words)]);
+  expect(error.message).toContain("at most 512 requests and 256 MiB");
+  expect(errorHeaders(error, "id")["retry-after"]).toBe(retryAfter);
+});
