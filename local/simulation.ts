@@ -13,6 +13,8 @@ export type SimulatedBox = {
   models: string[];
   /** Milliseconds per token of a small model. */
   tokenMs: number;
+  /** Requests of a model that are answered at once. */
+  slots: number;
   seed: number;
 };
 
@@ -22,11 +24,13 @@ export const standIn = (name: string): SimulatedBox => ({
   gpu: "rtx-4090",
   models: ["llama3.2", "qwen3:8b", "gemma3:12b", "nomic-embed-text"],
   tokenMs: 10,
+  slots: 4,
   seed: 1,
 });
 
 /**
- * Different cards with different models. Two boxes have qwen3:8b, so that the edge has a choice.
+ * Different cards with different models. Two boxes have qwen3:8b, so that the edge has a choice. One
+ * box has one slot, as Ollama by default, so that a burst forms a queue.
  */
 export const DEMO_BOXES: readonly SimulatedBox[] = [
   {
@@ -34,6 +38,7 @@ export const DEMO_BOXES: readonly SimulatedBox[] = [
     gpu: "rtx-4090",
     models: ["llama3.2", "qwen3:8b", "nomic-embed-text"],
     tokenMs: 9,
+    slots: 4,
     seed: 11,
   },
   {
@@ -41,9 +46,17 @@ export const DEMO_BOXES: readonly SimulatedBox[] = [
     gpu: "h100",
     models: ["llama3.3:70b", "gpt-oss:20b", "qwen3:8b"],
     tokenMs: 6,
+    slots: 4,
     seed: 22,
   },
-  { name: "cinder", gpu: "rtx-3090", models: ["mistral", "gemma3:12b"], tokenMs: 13, seed: 33 },
+  {
+    name: "cinder",
+    gpu: "rtx-3090",
+    models: ["mistral", "gemma3:12b"],
+    tokenMs: 13,
+    slots: 1,
+    seed: 33,
+  },
 ];
 
 const START_MS = 15_000;
@@ -56,6 +69,7 @@ export async function startSimulated(
   let url: string | null = null;
   const args = [join(ROOT, "simulated/ollama.ts"), "--port", "0", "--models", box.models.join(",")];
   args.push("--token-ms", String(box.tokenMs), "--seed", String(box.seed));
+  args.push("--slots", String(box.slots));
   const child = new Child(
     {
       name: `simulated Ollama of ${box.name}`,

@@ -1,6 +1,7 @@
 /**
- * Callers of the demo: a mix of APIs, models and prompts, with bursts, callers that disconnect,
- * unknown model names, an Ollama that fails for a while, and a tunnel that is cut occasionally.
+ * Callers of the demo: a mix of APIs, models and prompts, with bursts for one model, which form a
+ * queue, callers that disconnect, unknown model names, an Ollama that fails for a while, and a tunnel
+ * that is cut occasionally.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { DEMO_BOXES } from "./simulation.ts";
@@ -88,6 +89,9 @@ const CHAT_MODELS = [...new Set(DEMO_BOXES.flatMap(({ models }) => models))].fil
   (model) => !model.includes("embed"),
 );
 
+/** Models of the boxes with one slot, where bursts wait. */
+const BURST_MODELS = DEMO_BOXES.filter(({ slots }) => slots === 1).flatMap(({ models }) => models);
+
 /** Average time between two calls, in milliseconds. Bursts are faster. */
 const CALL_MS = 1_400;
 const BURST_MS = 150;
@@ -106,16 +110,21 @@ export async function runTraffic(
 ): Promise<void> {
   void makeTrouble(stack, print);
   let burst = 0;
+  let burstModel: string | null = null;
   for (;;) {
-    void call(stack.url, key);
-    if (burst === 0 && Math.random() < 0.03) burst = 8 + Math.floor(Math.random() * 8);
+    void call(stack.url, key, burst > 0 ? burstModel : null);
+    if (burst === 0 && Math.random() < 0.03) {
+      burst = 8 + Math.floor(Math.random() * 8);
+      burstModel = oneOf(BURST_MODELS);
+    }
     burst = Math.max(0, burst - 1);
     await sleep(-Math.log(1 - Math.random()) * (burst > 0 ? BURST_MS : CALL_MS));
   }
 }
 
-async function call(url: string, key: string | null): Promise<void> {
-  const { path, body } = Math.random() < 0.08 ? embedding() : picked();
+/** @param model  the model of a burst; null for any */
+async function call(url: string, key: string | null, model: string | null): Promise<void> {
+  const { path, body } = model === null && Math.random() < 0.08 ? embedding() : picked(model);
   const disconnect = new AbortController();
   const timer =
     Math.random() < 0.06 ? setTimeout(() => disconnect.abort(), 150 + Math.random() * 1_500) : null;
@@ -138,8 +147,8 @@ async function call(url: string, key: string | null): Promise<void> {
   }
 }
 
-function picked(): Request {
-  const model = Math.random() < 0.02 ? "llama9:1t" : oneOf(CHAT_MODELS);
+function picked(wanted: string | null): Request {
+  const model = wanted ?? (Math.random() < 0.02 ? "llama9:1t" : oneOf(CHAT_MODELS));
   return oneOf(DRAWN)(model, oneOf(PROMPTS));
 }
 

@@ -168,6 +168,7 @@ async function main(): Promise<void> {
       models: { type: "string", default: DEFAULT_MODELS.join(",") },
       "token-ms": { type: "string", default: "12" },
       "load-ms-per-gb": { type: "string", default: "300" },
+      slots: { type: "string", default: "4" },
       seed: { type: "string", default: "1" },
     },
   });
@@ -177,6 +178,7 @@ async function main(): Promise<void> {
     models: values.models.split(","),
     tokenMs: Number(values["token-ms"]),
     loadMsPerGb: Number(values["load-ms-per-gb"]),
+    slotsPerModel: Number(values.slots),
     seed: Number(values.seed),
   });
   console.log(`simulated Ollama on ${ollama.url}`);
