@@ -12,8 +12,8 @@ const QUICK_MESSAGES = 30;
 export const SHORTEST_PAUSE_MS = 20;
 /** As long as a reader takes for a word. */
 const LONGEST_PAUSE_MS = 250;
-/** How much a pause is longer than the one before: two seconds later it is the longest. */
-const GROWTH = 1.15;
+/** How much a pause is longer than the one before: a second later it is the longest. */
+const GROWTH = 1.25;
 
 /** @param messages  how many messages of the stream have left */
 export const pauseMs = (messages: number): number =>

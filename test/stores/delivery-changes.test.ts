@@ -84,6 +84,7 @@ test("a store that is configured later gets all stored records in order, and the
     expect(one.backlogs()).toEqual([6]);
     await one.drain();
     await expectStored("postgres", 3);
+    one.deliveries.checkpoint();
     // These wait for Postgres, and therefore for ClickHouse too.
     one.add(requests(4));
     one.addSamples("atlas", [gpuOf("atlas", NOW + 2)]);

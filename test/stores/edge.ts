@@ -109,6 +109,7 @@ export class Edge {
   }
 
   keepHouse(): void {
+    this.deliveries.checkpoint();
     this.#intake.checkpoint(this.nowMs);
     const { ledger, cells, samples, energyHours, outbox } = this;
     keepHouse(this.storage, { ledger, cells, samples, energyHours, outbox }, this.nowMs);

@@ -10,6 +10,7 @@ export async function clearData(
   {
     deliveries,
     deliveryStates,
+    outbox,
     samples,
     ledger,
     benchRuns,
@@ -25,6 +26,7 @@ export async function clearData(
   const kinds: Clearable[] = type === "all" ? ["logs", "metrics"] : [type];
   const hasMetrics = kinds.includes("metrics");
   let deleted: Record<Clearable, number>;
+  deliveries.checkpoint();
   try {
     deleted = storage.transactionSync(() => {
       deliveries.beginClear({ logs: kinds.includes("logs"), metrics: hasMetrics });
@@ -39,6 +41,7 @@ export async function clearData(
   } catch (error) {
     deliveryStates.read();
     ledger.rolledBack();
+    outbox.rolledBack();
     throw error;
   }
   intake.cleared(kinds, nowMs);

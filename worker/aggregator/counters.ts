@@ -5,26 +5,22 @@
  * since then, so a start after a crash counts exactly that again. Each batch of records gets a stamp, which
  * its rows carry; the stamp of the last batch in storage separates the two.
  *
- * A record whose row a start would not find makes the counters be written with it: one that is older than
- * {@link LATE_MS}, or that has no row because the logs were cleared.
+ * A record whose row a start would not find makes the counters be written with it: one of an older
+ * request (see `stamp.ts`), or one that has no row because the logs were cleared.
  */
 import type { RequestRecord } from "../../protocol/records.ts";
 import { Cell, type KeyedCell, type Summed, sumOf } from "../counting/cell.ts";
 import { NO_MODEL, OTHER, shortName } from "../counting/model-key.ts";
-import { idFloor } from "../storage/uuid-time.ts";
+import { readMeta, writeMeta } from "../storage/meta.ts";
+import { lateIdOf, STAMPS_PER_MS } from "../storage/stamp.ts";
 import { type CellStore, MINUTE_SECONDS, type RollupCell } from "./cells.ts";
-import { readMeta, writeMeta } from "./schema.ts";
 import { uncountedRows } from "./uncounted.ts";
 
 /** Time and records after which the counters are written. They bound the work of a start. */
 const CHECKPOINT_MS = 10 * 60_000;
 const CHECKPOINT_RECORDS = 5_000;
-/** Requests that began this long before the last checkpoint are looked for at a start. */
-const LATE_MS = 15 * 60_000;
 
 const COUNTED_TO = "counted_to";
-/** A stamp is the arrival of its batch in this part of a millisecond. */
-const STAMPS_PER_MS = 1_000;
 
 /** How a row was counted. A start cannot derive it, since boxes and clears have changed. */
 export const COUNTED_AS = { nothing: 0, itself: 1, other: 2 } as const;
@@ -79,7 +75,7 @@ export class Counters {
 
   /** A start does not find requests with smaller ids. */
   get lateId(): string {
-    return idFloor(this.#countedTo / STAMPS_PER_MS - LATE_MS);
+    return lateIdOf(this.#countedTo);
   }
 
   /** Returns a stamp for the rows of a batch, greater than all before. */

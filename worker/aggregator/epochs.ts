@@ -6,7 +6,7 @@
  * away for days with records in its spool.
  */
 import type { Clearable } from "../../protocol/api/data.ts";
-import { readMeta, writeMeta } from "./schema.ts";
+import { readMeta, writeMeta } from "../storage/meta.ts";
 
 export class Epochs {
   readonly #sql: SqlStorage;

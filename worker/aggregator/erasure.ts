@@ -16,8 +16,8 @@
 import * as z from "zod";
 import { TEXT_FIELDS, withoutText } from "../../protocol/kept-text.ts";
 import { RequestRecord } from "../../protocol/records.ts";
+import { readMeta, writeMeta } from "../storage/meta.ts";
 import { SLICE_IDS } from "./forgotten.ts";
-import { readMeta, writeMeta } from "./schema.ts";
 
 const PAGE_BYTES = 4_096;
 /** The most of a row that SQLite keeps in a page of a table WITHOUT ROWID. The rest overflows. */

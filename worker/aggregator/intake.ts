@@ -114,7 +114,9 @@ export class Intake {
         if (isName(key)) known.add(key);
       }
       this.#ledger.remember([...late]);
-      this.#outbox.addRequests(stored);
+      // A stamp of rows that were not counted may occur again after a restart.
+      const isWhole = held.length === 0 && counted.length === added;
+      this.#outbox.addBatch(stored, stamp, isWhole);
       this.#held.hold(held, nowMs);
       minutes = minutesOf(counted);
       isCheckpoint =
@@ -193,6 +195,7 @@ export class Intake {
       this.#storage.transactionSync(work);
     } catch (error) {
       this.#ledger.rolledBack();
+      this.#outbox.rolledBack();
       throw error;
     }
   }

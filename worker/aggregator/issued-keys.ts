@@ -9,7 +9,7 @@ import * as z from "zod";
 import { KEYS_MAX } from "../../protocol/api/keys.ts";
 import { IssuedKey } from "../keys/policy.ts";
 import { jsonText } from "../storage/json-text.ts";
-import { readMeta, writeMeta } from "./schema.ts";
+import { readMeta, writeMeta } from "../storage/meta.ts";
 
 const VERSION = "issued_keys_version";
 

@@ -15,6 +15,7 @@ import { overwriteTexts, padBytesOf } from "./erasure.ts";
 import { type Forgotten, SLICE_IDS } from "./forgotten.ts";
 import { LedgerReader } from "./ledger-reader.ts";
 import { LedgerRow, ROW_COUNT, RowCount, spellingsAsJson, valuesOf } from "./ledger-row.ts";
+import { newestStamp, type StampedBatch, stampedBatches } from "./stamped.ts";
 import { Finished } from "./uncounted.ts";
 
 /** Retention of a row, unless the ledger exceeds {@link LEDGER_ROWS_MAX}. */
@@ -116,6 +117,16 @@ export class Ledger {
       this.#sql.exec("SELECT request_id FROM ledger ORDER BY request_id"),
       (row) => Id.parse(row).request_id,
     );
+  }
+
+  /** Returns the batches after a stamp, see {@link stampedBatches}. */
+  batchesAfter(stamp: number): StampedBatch[] {
+    return stampedBatches(this.#sql, stamp);
+  }
+
+  /** Returns the newest stamp of a row; 0 without rows. Reads all rows. */
+  newestStamp(): number {
+    return newestStamp(this.#sql);
   }
 
   /** Returns the newest id that may have lost its row; null while every row exists. */

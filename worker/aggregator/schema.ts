@@ -6,6 +6,7 @@
  */
 import * as z from "zod";
 import { type ColumnType, RECORD_COLUMNS, REQUEST_COLUMNS } from "../../protocol/columns.ts";
+import { createMeta, readMeta, writeMeta } from "../storage/meta.ts";
 
 /** Applied in order, each once. Never edit the SQL of a released one; add the next. */
 export const MIGRATIONS: readonly string[] = [
@@ -164,8 +165,6 @@ export const MIGRATIONS: readonly string[] = [
   `,
 ];
 
-const Meta = z.object({ value: z.number() });
-
 /** Maps the shared table to the types of SQLite. */
 const SQLITE_TYPES: Record<ColumnType, string> = {
   boolean: "INTEGER",
@@ -188,9 +187,7 @@ const SQLITE_TYPES: Record<ColumnType, string> = {
 export function migrate(storage: DurableObjectStorage, nowMs: number): number {
   const { sql } = storage;
   return storage.transactionSync(() => {
-    sql.exec(
-      "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value REAL NOT NULL) STRICT, WITHOUT ROWID",
-    );
+    createMeta(sql);
     const version = readMeta(sql, "schema_version") ?? 0;
     if (version > MIGRATIONS.length)
       throw new Error(`storage has schema ${version}; this code knows ${MIGRATIONS.length}`);
@@ -213,17 +210,4 @@ function addLedgerColumns(sql: SqlStorage): void {
   for (const name of RECORD_COLUMNS)
     if (!existing.has(name))
       sql.exec(`ALTER TABLE ledger ADD COLUMN ${name} ${SQLITE_TYPES[REQUEST_COLUMNS[name].type]}`);
-}
-
-export function readMeta(sql: SqlStorage, key: string): number | null {
-  const [row] = sql.exec("SELECT value FROM meta WHERE key = ?", key).toArray();
-  return row === undefined ? null : Meta.parse(row).value;
-}
-
-export function writeMeta(sql: SqlStorage, key: string, value: number): void {
-  sql.exec(
-    "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-    key,
-    value,
-  );
 }

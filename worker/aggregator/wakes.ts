@@ -134,6 +134,7 @@ export class Wakes {
       itemsMax: OUTBOX_ITEMS_MAX,
       bytesMax: OUTBOX_STORAGE_BYTES_MAX,
     });
+    this.#stores.deliveries.checkpoint();
     this.#stores.intake.checkpoint(nowMs);
     this.#housekeepingDueMs =
       keepHouse(this.#storage, this.#stores, nowMs) ?? Number.POSITIVE_INFINITY;

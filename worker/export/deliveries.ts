@@ -66,12 +66,14 @@ export class StoreDeliveries {
       if (state.is_configured && !names.has(name))
         this.#states.put(name, { ...state, is_configured: false, batch: null });
     const seqs = this.#states.all().map(([, { cursor }]) => cursor.seq);
-    if (names.size > 0) this.#outbox.open(Math.max(0, ...seqs));
-    else if (seqs.length > 0) this.#outbox.deleteBefore(this.#outbox.end());
+    if (names.size > 0) this.#outbox.open(Math.max(0, ...seqs), () => this.#states.store());
+    else if (seqs.length > 0) this.#outbox.close();
+    const others = this.#states.all().filter(([, { is_configured }]) => is_configured);
+    const before = Math.min(...others.map(([, { cursor }]) => cursor.seq));
     const joining = stores.filter(({ name }) => this.#states.get(name)?.is_configured !== true);
     const getsAll = ({ name, countsOnce }: ExternalStore) =>
       countsOnce || this.#states.get(name) === null;
-    const earliest = joining.some(getsAll) ? this.#outbox.addEarlier() : null;
+    const earliest = joining.some(getsAll) ? this.#outbox.addEarlier(before) : null;
     for (const store of joining) {
       const cursor = (getsAll(store) ? earliest : null) ?? this.#outbox.end();
       const known = this.#states.get(store.name) ?? newDeliveryState(cursor);
@@ -83,6 +85,7 @@ export class StoreDeliveries {
         retry_at_ms: null,
       });
     }
+    for (const delivery of this.#deliveries) delivery.begin();
   }
 
   get isNone(): boolean {
@@ -107,11 +110,24 @@ export class StoreDeliveries {
         }
       }),
     );
+    if ((this.#states.dueMs() ?? Number.POSITIVE_INFINITY) <= clock()) this.checkpoint();
   }
 
-  /** Returns when to flush for the records that wait now, unix ms; null if none wait. */
+  /** Stores the deliveries in memory. */
+  checkpoint(): void {
+    this.#storage.transactionSync(() => {
+      this.#states.store();
+      this.#outbox.forgetPassed();
+    });
+    this.#states.stored();
+  }
+
+  /** Returns when to flush for what is left now, unix ms; null if nothing is. */
   dueMs(nowMs: number): number | null {
-    const due = this.#deliveries.map((delivery) => delivery.dueMs()).filter((at) => at !== null);
+    const due = [
+      ...this.#deliveries.map((delivery) => delivery.dueMs()),
+      this.#states.dueMs(),
+    ].filter((at) => at !== null);
     return due.length === 0 ? null : Math.max(nowMs + CONTINUE_MS, Math.min(...due));
   }
 
@@ -182,6 +198,7 @@ export class StoreDeliveries {
         });
       }
       this.#outbox.deleteBefore(cursor);
+      this.#outbox.forgetPassed();
     });
   }
 

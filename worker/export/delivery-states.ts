@@ -3,6 +3,7 @@ import * as z from "zod";
 import type { StoreName } from "../../protocol/stores.ts";
 import { jsonText } from "../storage/json-text.ts";
 import { Cursor } from "./outbox.ts";
+import { TAIL_ENTRIES_MAX, TAIL_MS } from "./outbox-tail.ts";
 
 const timeMs = z.number().nullable();
 
@@ -10,6 +11,8 @@ export const DeliveryState = z.object({
   /** False for a store that was removed from the settings. It holds nothing back. */
   is_configured: z.boolean(),
   cursor: Cursor,
+  /** Entries before this position may have been sent as batches of their own, by an object that was killed. */
+  alone_before: z.number().default(0),
   /**
    * The batch that is being sent, from the cursor on. Kept before the first attempt and repeated
    * unchanged.
@@ -37,11 +40,19 @@ export const DeliveryState = z.object({
 });
 export type DeliveryState = z.infer<typeof DeliveryState>;
 
+/**
+ * Deliveries in memory, and their age: half of the tail may wait for one. They are sent again after a crash,
+ * and stores drop them.
+ */
+const DELIVERIES_MAX = TAIL_ENTRIES_MAX / 2;
+const STORED_AFTER_MS = TAIL_MS / 2;
+
 const Row = z.object({ name: z.string(), state: jsonText(DeliveryState) });
 
 export class DeliveryStates {
   readonly #sql: SqlStorage;
   readonly #states = new Map<string, DeliveryState>();
+  readonly #unstored = new Map<string, { deliveries: number; sinceMs: number }>();
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
@@ -65,9 +76,36 @@ export class DeliveryStates {
     this.#states.set(name, state);
   }
 
-  /** Changes a state in memory. Storage gets it with the next {@link put}. */
+  /** Changes a state in memory. Storage need not have it. */
   putInMemory(name: string, state: DeliveryState): void {
     this.#states.set(name, state);
+  }
+
+  /** Changes a state by a delivery. Storage gets it with {@link store}, or with the next {@link put}. */
+  deliver(name: string, state: DeliveryState, nowMs: number): void {
+    this.#states.set(name, state);
+    const { deliveries, sinceMs } = this.#unstored.get(name) ?? { deliveries: 0, sinceMs: nowMs };
+    this.#unstored.set(name, { deliveries: deliveries + 1, sinceMs: Math.min(sinceMs, nowMs) });
+  }
+
+  /** Returns when the deliveries in memory should be stored, unix ms; null without any. */
+  dueMs(): number | null {
+    const due = [...this.#unstored.values()].map(({ deliveries, sinceMs }) =>
+      deliveries < DELIVERIES_MAX ? sinceMs + STORED_AFTER_MS : 0,
+    );
+    return due.length === 0 ? null : Math.min(...due);
+  }
+
+  /** Stores the deliveries in memory, in a transaction. Call {@link stored} after it. */
+  store(): void {
+    for (const name of this.#unstored.keys()) {
+      const state = this.#states.get(name);
+      if (state !== undefined) this.put(name, state);
+    }
+  }
+
+  stored(): void {
+    this.#unstored.clear();
   }
 
   /** Reads the states again, after a transaction that was rolled back. */
@@ -83,6 +121,7 @@ export class DeliveryStates {
 export const newDeliveryState = (cursor: Cursor): DeliveryState => ({
   is_configured: true,
   cursor,
+  alone_before: 0,
   batch: null,
   clearing: { logs: false, metrics: false },
   failures: 0,

@@ -6,28 +6,23 @@
  * rows are sent again under the same id. So it does not matter if the store, its answer or this
  * object is lost. No transaction is open while the delivery waits for the store: intake goes on.
  *
- * A batch that is one whole entry of the outbox need not be kept, since its id follows from it. For this,
- * the first batch from a position must be that entry unless nothing was sent from there.
+ * A batch that is one whole entry of the outbox need not be kept, since its id follows from it (see
+ * `next-batch.ts`), and neither does its delivery if the entry takes no row.
  */
 
 import type { StoreName } from "../../protocol/stores.ts";
 import { retryDelayMs } from "./backoff.ts";
 import { type DeliveryState, type DeliveryStates, newDeliveryState } from "./delivery-states.ts";
 import {
-  type Batch,
   type ClearedRows,
   type Clearing,
   type ExternalStore,
   internalFault,
   StoreError,
 } from "./external-store.ts";
-import type { Outbox, TakeLimits, Taken } from "./outbox.ts";
+import { type NextBatch, nextBatch } from "./next-batch.ts";
+import type { Cursor, Outbox } from "./outbox.ts";
 
-const BATCH_ITEMS_MAX = 5_000;
-/**
- * Neon accepts 10 MiB. With two stores, rows and their text stay well within an object's memory.
- */
-const BATCH_BYTES_MAX = 8_000_000;
 /** One flush sends at most this many batches, then lets housekeeping run. */
 const BATCHES_PER_FLUSH = 20;
 /**
@@ -35,6 +30,11 @@ const BATCHES_PER_FLUSH = 20;
  * in the store.
  */
 const SET_ASIDE_PER_FLUSH = 20;
+/**
+ * A delivery after a longer pause is stored at once. The object may not be in memory until the next one,
+ * and would send it again.
+ */
+const RARE_MS = 60_000;
 const DELETE_OLD_EVERY_MS = 3_600_000;
 
 export type Clock = () => number;
@@ -51,6 +51,7 @@ export class StoreDelivery {
   /** The entry at the cursor may have been sent as a batch of its own, by this object or before. */
   #mayHaveSentEntry = true;
   #hasMore = false;
+  #deliveredMs = Number.NEGATIVE_INFINITY;
   #deletedOldMs = 0;
 
   constructor(
@@ -73,6 +74,15 @@ export class StoreDelivery {
 
   get state(): DeliveryState {
     return this.#states.get(this.name) ?? newDeliveryState(this.#outbox.end());
+  }
+
+  /** Begins with what an object before this one may have sent. */
+  begin(): void {
+    const { state } = this;
+    const end = this.#outbox.tailEnd(state.cursor) ?? 0;
+    const alone_before = Math.max(state.alone_before, end);
+    this.#states.putInMemory(this.name, { ...state, alone_before });
+    this.#outbox.deleteBefore(this.#passed());
   }
 
   /** True while the store still contains data that was cleared. */
@@ -147,63 +157,44 @@ export class StoreDelivery {
   }
 
   /** Returns the batch that was being sent, or a new one; null if no records wait. */
-  #freeze(): (Batch & Taken) | null {
+  #freeze(): NextBatch | null {
     const { state } = this;
     const bytesOf = (row: Parameters<ExternalStore["bytesOf"]>[0]) => this.#store.bytesOf(row);
-    if (state.batch !== null) {
-      const again = this.#outbox.take(state.cursor, {
-        items: state.batch.items,
-        bytes: Number.POSITIVE_INFINITY,
-        bytesOf,
-      });
-      if (again !== null) return { ...again, id: state.batch.id };
+    const next = nextBatch(this.#outbox, state, this.#mayHaveSentEntry, bytesOf);
+    if (next === null || next.origin === "stored") return next;
+    const { id, kind, items, origin } = next;
+    if (origin === "new") this.#put({ batch: { id, kind, items } });
+    else {
+      this.#mayHaveSentEntry = true;
+      this.#states.putInMemory(this.name, { ...state, batch: { id, kind, items } });
     }
-    const entry = this.#entryBatch(bytesOf);
-    if (entry !== null) return entry;
-    const taken = this.#outbox.take(state.cursor, {
-      items: BATCH_ITEMS_MAX,
-      bytes: BATCH_BYTES_MAX,
-      bytesOf,
-    });
-    if (taken === null || taken.items === 0) return null;
-    const id = crypto.randomUUID();
-    this.#put({ batch: { id, kind: taken.kind, items: taken.items } });
-    return { ...taken, id };
+    return next;
   }
 
-  /** Returns the first entry as a batch; null if it does not fit, or is better sent with others. */
-  #entryBatch(bytesOf: TakeLimits["bytesOf"]): (Batch & Taken) | null {
-    const { state } = this;
-    const entry = this.#outbox.wholeEntry(state.cursor);
-    if (entry === null) return null;
-    const { id, items } = entry;
-    if (!this.#mayHaveSentEntry && this.backlog() > items) return null;
-    const taken = this.#outbox.take(state.cursor, { items, bytes: BATCH_BYTES_MAX, bytesOf });
-    if (taken === null || items > BATCH_ITEMS_MAX || taken.items < items) return null;
-    this.#mayHaveSentEntry = true;
-    this.#states.putInMemory(this.name, { ...state, batch: { id, kind: taken.kind, items } });
-    return { ...taken, id };
-  }
-
-  #delivered(batch: Batch & Taken, nowMs: number): void {
+  #delivered(batch: NextBatch, nowMs: number): void {
     const { state } = this;
     const success = { failures: 0, retry_at_ms: null, last_success_ms: nowMs };
     // The cursor does not move if the batch was cleared or dropped while it was being sent.
-    if (state.batch?.id === batch.id)
-      this.#put({
-        ...success,
-        batch: null,
-        cursor: batch.next,
-        delivered: state.delivered + batch.items,
-      });
-    else this.#put(success);
+    if (state.batch?.id !== batch.id) return this.#put(success);
+    const delivered = state.delivered + batch.items;
+    const next = { ...success, batch: null, cursor: batch.next, delivered };
+    const entry = typeof batch.origin === "object" ? batch.origin.entry : null;
+    const isRare = nowMs - this.#deliveredMs > RARE_MS;
+    this.#deliveredMs = nowMs;
+    if (entry === null || !this.#outbox.isInTail(entry) || state.failures > 0 || isRare)
+      return this.#put(next);
+    this.#mayHaveSentEntry = false;
+    // A delivery that was repeated is stored at once: otherwise each start would repeat it.
+    const sinceMs = entry < state.alone_before ? 0 : nowMs;
+    this.#states.deliver(this.name, { ...state, ...next }, sinceMs);
+    this.#outbox.deleteBefore(this.#passed());
   }
 
   /**
    * Handles a batch of which nothing was stored. Halves it until the faulty row is alone, and sets
    * that aside.
    */
-  #refused(batch: Batch & Taken, { message }: StoreError, nowMs: number): void {
+  #refused(batch: NextBatch, { message }: StoreError, nowMs: number): void {
     const { state } = this;
     if (state.batch?.id !== batch.id) return;
     const last_error = { at_ms: nowMs, message };
@@ -280,12 +271,14 @@ export class StoreDelivery {
       this.#states.put(this.name, next);
       if (changed.cursor === undefined) return;
       this.#mayHaveSentEntry = false;
-      const cursors = this.#states.all().filter(([, { is_configured }]) => is_configured);
-      this.#outbox.deleteBefore({
-        seq: Math.min(...cursors.map(([, { cursor }]) => cursor.seq)),
-        offset: 0,
-      });
+      this.#outbox.deleteBefore(this.#passed());
     });
+  }
+
+  /** Returns the position before which all stores have everything. */
+  #passed(): Cursor {
+    const configured = this.#states.all().filter(([, { is_configured }]) => is_configured);
+    return { seq: Math.min(...configured.map(([, { cursor }]) => cursor.seq)), offset: 0 };
   }
 
   /** Runs work after all earlier operations on the store. */

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import type { GpuSample, RequestRecord, SystemSample } from "../../protocol/records.ts";
 import { idsOfBytes } from "../storage/uuid-bytes.ts";
+import type { TailLedger } from "./outbox-tail.ts";
 import {
   type AnyRow,
   type EnergyBatch,
@@ -32,7 +33,7 @@ export type BatchEntry = {
 export type NewEntry = { kind: "requests"; ids: readonly string[] } | BatchEntry;
 
 /** The part of the ledger that the outbox reads. */
-export type OutboxLedger = {
+export type OutboxLedger = TailLedger & {
   ids(): string[];
   records(ids: readonly string[]): { record: RequestRecord; finishedMs: number }[];
 };

@@ -2,9 +2,9 @@
  * The outbox: the records waiting for the external stores, in order of arrival.
  *
  * An entry names records in the ledger or the samples and does not copy them: row writes are
- * billed.
- * Each batch that arrives makes one entry, in the transaction that stores it. Each delivery has its
- * own cursor into the outbox.
+ * billed. Each batch that arrives makes one entry, in the transaction that stores it: a row, or one in
+ * the {@link OutboxTail} if a start would find it in the ledger. Each delivery has its own cursor into the
+ * outbox.
  */
 import * as z from "zod";
 import { bytesOfIds, ID_BYTES, idsOfBytes } from "../storage/uuid-bytes.ts";
@@ -13,11 +13,12 @@ import {
   entriesOf,
   type NewEntry,
   nameOf,
-  OutboxEntry,
   type OutboxSources,
   rowsOfEntry,
   type SampleBatch,
 } from "./outbox-entries.ts";
+import { type EntryColumns, OutboxRows, SIZED, WHOLE } from "./outbox-rows.ts";
+import { OutboxTail, type TailEntry } from "./outbox-tail.ts";
 import type { AnyRow, EnergyBatch, Kind, Rows } from "./rows.ts";
 
 /**
@@ -29,40 +30,51 @@ export type Cursor = z.infer<typeof Cursor>;
 
 /** `items` is the number of records read. A record whose row is gone makes no row. */
 export type Taken = Rows & { items: number; next: Cursor };
+/** Requests that came together; their batch has the id of the first one. */
+export type WholeEntry = { seq: number; items: number; id: string };
 export type TakeLimits = { items: number; bytes: number; bytesOf: (row: AnyRow) => number };
 
-const Newest = z.object({ seq: z.number().nullable() });
-const Waiting = z.object({ first: z.number().nullable(), items: z.number() });
-const Items = z.object({ items: z.number() });
-const Position = z.object({ seq: z.number() });
-/** Entries that are read together. The largest have 80 KB, most have one record. */
-const ENTRIES_PER_READ = 50;
 const HeldRow = z.object({ request_id: z.string() });
-const Held = z.object({
-  first_id: z.instanceof(ArrayBuffer).nullable(),
-  at_ms: z.number().nullable(),
-});
-
 export class Outbox {
   readonly #sql: SqlStorage;
   readonly #sources: OutboxSources;
+  readonly #rows: OutboxRows;
+  readonly #tail: OutboxTail;
   #isOpen = false;
   #nextSeq: number;
+  /** All stores have what comes before this position. */
+  #passed = Number.MIN_SAFE_INTEGER;
+  #beforeMove: () => void = () => {};
 
   constructor(sql: SqlStorage, sources: OutboxSources) {
     this.#sql = sql;
     this.#sources = sources;
-    this.#nextSeq =
-      (Newest.parse(sql.exec("SELECT max(seq) AS seq FROM outbox").one()).seq ?? 0) + 1;
+    this.#rows = new OutboxRows(sql);
+    this.#tail = new OutboxTail(sql, sources.ledger);
+    this.#nextSeq = Math.max(this.#rows.span().last ?? 0, this.#tail.newest) + 1;
   }
 
   /**
    * Accepts entries from now on. Without an external store the outbox stays closed.
-   * @param seq  the position of the furthest delivery; new entries never come before it
+   * @param seq         the position of the furthest delivery; new entries never come before it
+   * @param beforeMove  stores the cursors, in the transaction that makes rows of undelivered entries
    */
-  open(seq: number): void {
+  open(seq: number, beforeMove: () => void): void {
     this.#isOpen = true;
+    this.#beforeMove = beforeMove;
+    this.#tail.open();
     this.#nextSeq = Math.max(this.#nextSeq, seq);
+  }
+
+  /** Forgets all entries: no store is configured any more. */
+  close(): void {
+    this.deleteBefore(this.end());
+    this.#tail.close();
+  }
+
+  /** A transaction that may have added entries was rolled back. */
+  rolledBack(): void {
+    this.#tail.read();
   }
 
   get isOpen(): boolean {
@@ -74,7 +86,30 @@ export class Outbox {
     return { seq: this.#nextSeq, offset: 0 };
   }
 
-  /** Adds requests, in the transaction that writes their ledger rows. */
+  /**
+   * Adds the requests of a batch, in the transaction that writes their ledger rows.
+   * @param isWhole  these are all rows with that stamp
+   */
+  addBatch(ids: readonly string[], stamp: number, isWhole: boolean): void {
+    if (!this.#isOpen || (ids.length === 0 && isWhole)) return;
+    const sorted = [...ids].sort();
+    const isFound = isWhole && stamp >= this.#nextSeq;
+    if (!isFound || !this.#tail.canTake(stamp, sorted)) {
+      this.#beforeMove();
+      this.forgetPassed();
+    }
+    if (isFound && this.#tail.canTake(stamp, sorted)) {
+      this.#tail.add(stamp, sorted);
+      this.#nextSeq = stamp + 1;
+      return;
+    }
+    for (const { seq, ids: bytes } of this.#tail.from(this.#passed))
+      this.#rows.addRequests(seq, bytes);
+    this.#tail.forgetTo(stamp);
+    this.addRequests(sorted);
+  }
+
+  /** Adds requests whose rows came in an earlier batch. */
   addRequests(ids: readonly string[]): void {
     if (this.#isOpen && ids.length > 0)
       this.#insert(this.#nextSeq++, { kind: "requests", ids: [...ids].sort() });
@@ -97,25 +132,21 @@ export class Outbox {
    * Adds entries for all stored records that no entry names, oldest first.
    *
    * They come before all existing entries, so only a delivery whose cursor is set there gets them.
+   * @param before  the position of the first delivery that must not get them
    * @returns that cursor
    */
-  addEarlier(): Cursor {
-    const { first, items } = Waiting.parse(
-      this.#sql
-        .exec("SELECT min(seq) AS first, coalesce(sum(items), 0) AS items FROM outbox")
-        .one(),
-    );
-    const end = first ?? this.#nextSeq;
-    if (items > EARLIER_WAITING_MAX) return { seq: end, offset: 0 };
+  addEarlier(before: number): Cursor {
+    const { first } = this.#rows.span();
+    const end = Math.min(before, first ?? this.#nextSeq, (this.#tail.start ?? this.#nextSeq) + 1);
+    if (this.count({ seq: this.#passed, offset: 0 }) > EARLIER_WAITING_MAX)
+      return { seq: end, offset: 0 };
     const held = this.#sql.exec("SELECT request_id FROM held_requests").toArray();
     const named = new Set<string>(held.map((row) => HeldRow.parse(row).request_id));
-    for (const row of this.#sql.exec("SELECT seq, kind, items, ids, at_ms, box FROM outbox")) {
-      const entry = OutboxEntry.parse(row);
+    for (const entry of this.#inOrder(end, WHOLE))
       for (const name of entry.kind === "requests"
         ? idsOfBytes(new Uint8Array(entry.ids))
         : [nameOf(entry)])
         named.add(name);
-    }
     const ids = this.#sources.ledger.ids().filter((id) => !named.has(id));
     const entries: NewEntry[] = [];
     for (let at = 0; at < ids.length; at += EARLIER_IDS)
@@ -131,9 +162,10 @@ export class Outbox {
 
   /** Returns how many records wait from a cursor on. */
   count({ seq, offset }: Cursor): number {
-    const sql =
-      "SELECT coalesce(sum(CASE WHEN seq = ?1 THEN items - ?2 ELSE items END), 0) AS items FROM outbox WHERE seq >= ?1";
-    return Items.parse(this.#sql.exec(sql, seq, offset).one()).items;
+    const items = this.#rows.count(seq, offset);
+    return this.#tail
+      .from(seq)
+      .reduce((sum, entry) => sum + entry.items - (entry.seq === seq ? offset : 0), items);
   }
 
   /**
@@ -143,8 +175,7 @@ export class Outbox {
   take(from: Cursor, { items, bytes, bytesOf }: TakeLimits): Taken | null {
     let first: Taken | null = null;
     let sum = 0;
-    for (const found of this.#inOrder("seq, kind, items, ids, at_ms, box", from.seq)) {
-      const entry = OutboxEntry.parse(found);
+    for (const entry of this.#inOrder(from.seq, WHOLE)) {
       const taken: Taken = first ?? { kind: entry.kind, rows: [], items: 0, next: from };
       first = taken;
       if (entry.kind !== taken.kind) break;
@@ -164,34 +195,45 @@ export class Outbox {
     return first;
   }
 
-  /**
-   * Returns the first entry from a cursor on, if its requests are all undelivered: how many they are, and
-   * the first of them; null otherwise.
-   */
-  wholeEntry(from: Cursor): { items: number; id: string } | null {
-    const sql =
-      "SELECT seq, kind, items, ids, at_ms, box FROM outbox WHERE seq >= ? ORDER BY seq LIMIT 1";
-    const [row] = this.#sql.exec(sql, from.seq).toArray();
-    const entry = row === undefined ? null : OutboxEntry.parse(row);
+  /** Returns the first entry from a cursor on, if its requests are all undelivered; null otherwise. */
+  wholeEntry(from: Cursor): WholeEntry | null {
+    const [entry] = this.#inOrder(from.seq, WHOLE);
     if (entry?.kind !== "requests" || (entry.seq === from.seq && from.offset > 0)) return null;
     const [id] = idsOfBytes(new Uint8Array(entry.ids).subarray(0, ID_BYTES));
-    return id === undefined ? null : { items: entry.ids.byteLength / ID_BYTES, id };
+    const items = entry.ids.byteLength / ID_BYTES;
+    return id === undefined ? null : { seq: entry.seq, items, id };
   }
 
-  /** Deletes the entries before a cursor. */
+  /** Returns whether that entry is in the tail: it takes no row. */
+  isInTail(seq: number): boolean {
+    return this.#tail.has(seq);
+  }
+
+  /** Returns the position behind the tail; null if no entry from a cursor on is in it. */
+  tailEnd({ seq }: Cursor): number | null {
+    return this.#tail.from(seq).length === 0 ? null : this.#tail.newest + 1;
+  }
+
+  /** Deletes the entries before a cursor. {@link forgetPassed} deletes those of the tail. */
   deleteBefore({ seq }: Cursor): void {
-    this.#sql.exec("DELETE FROM outbox WHERE seq < ?", seq);
+    this.#passed = seq;
+    this.#rows.deleteBefore(seq);
+  }
+
+  /** Forgets the entries of the tail that all stores have, whose cursors are stored. */
+  forgetPassed(): void {
+    this.#tail.forgetBefore(this.#passed);
   }
 
   deleteAll(kind: Kind): void {
-    this.#sql.exec("DELETE FROM outbox WHERE kind = ?", kind);
+    this.#rows.deleteAll(kind);
+    if (kind === "requests") this.#tail.clear();
   }
 
   /** Returns the cursor behind the oldest `items` records, rounded up to a whole entry. */
   behind(items: number): Cursor {
     let sum = 0;
-    for (const row of this.#inOrder("seq, items", Number.MIN_SAFE_INTEGER)) {
-      const { seq, items: ofEntry } = Items.extend({ seq: z.number() }).parse(row);
+    for (const { seq, items: ofEntry } of this.#inOrder(this.#passed, SIZED)) {
       if (sum >= items) return { seq, offset: 0 };
       sum += ofEntry;
     }
@@ -203,50 +245,27 @@ export class Outbox {
    * none is.
    */
   held(): { requestId: string | null; samplesMs: number | null } {
-    const row = this.#sql
-      .exec("SELECT min(substr(ids, 1, 16)) AS first_id, min(at_ms) AS at_ms FROM outbox")
-      .one();
-    const { first_id, at_ms } = Held.parse(row);
-    return {
-      requestId: first_id === null ? null : (idsOfBytes(new Uint8Array(first_id))[0] ?? null),
-      samplesMs: at_ms,
-    };
+    const { requestId, atMs } = this.#rows.oldest();
+    const ids = [requestId, this.#tail.oldestId()].filter((id) => id !== null);
+    return { requestId: ids.sort()[0] ?? null, samplesMs: atMs };
   }
 
-  /**
-   * Yields entries from a position on. Reads some at a time: a cursor that is not read to its end locks
-   * the tables.
-   */
-  *#inOrder(columns: string, seq: number): Generator<unknown> {
-    const sql = `SELECT ${columns} FROM outbox WHERE seq >= ? ORDER BY seq LIMIT ${ENTRIES_PER_READ}`;
-    for (let from: number | null = seq; from !== null; ) {
-      const entries: unknown[] = this.#sql.exec(sql, from).toArray();
-      yield* entries;
-      const last: unknown = entries.length < ENTRIES_PER_READ ? undefined : entries.at(-1);
-      from = last === undefined ? null : Position.parse(last).seq + 1;
+  /** Yields the entries from a position on, those of the tail among them. */
+  *#inOrder<Entry extends { seq: number }>(
+    seq: number,
+    columns: EntryColumns<Entry>,
+  ): Generator<Entry | TailEntry> {
+    const tail = this.#tail.from(seq);
+    for (const entry of this.#rows.from(seq, columns)) {
+      while (tail[0] !== undefined && tail[0].seq < entry.seq) yield tail.shift() as TailEntry;
+      yield entry;
     }
+    yield* tail;
   }
 
   #insert(seq: number, entry: NewEntry): void {
-    if (entry.kind === "requests") {
-      const { buffer } = bytesOfIds(entry.ids);
-      this.#sql.exec(
-        "INSERT INTO outbox (seq, kind, items, ids) VALUES (?, 'requests', ?, ?)",
-        seq,
-        entry.ids.length,
-        buffer,
-      );
-    } else {
-      const { kind, items, at_ms, box } = entry;
-      this.#sql.exec(
-        "INSERT INTO outbox (seq, kind, items, at_ms, box) VALUES (?, ?, ?, ?, ?)",
-        seq,
-        kind,
-        items,
-        at_ms,
-        box,
-      );
-    }
+    if (entry.kind !== "requests") this.#rows.addBatch(seq, entry);
+    else this.#rows.addRequests(seq, bytesOfIds(entry.ids).buffer);
   }
 }
 
