@@ -1,0 +1,190 @@
+/** The waits that a box reports to its edge: which, when, and with which place. */
+import { expect, test } from "vitest";
+import { EnergyMeter } from "../../../../agent/measure/energy.ts";
+import { turnsOf } from "../../../../agent/request/turn.ts";
+import type { Spool } from "../../../../agent/spool/spool.ts";
+import { Outgoing } from "../../../../agent/tunnel/outgoing.ts";
+import { StreamTable } from "../../../../agent/tunnel/stream-table.ts";
+import { decodeFrames, type Frame, FrameType, jsonBytes } from "../../../../protocol/frames.ts";
+import { WAIT_REPORT_EVERY_MS, WAIT_REPORTED_MS } from "../../../../protocol/limits.ts";
+import type { RequestRecord } from "../../../../protocol/records.ts";
+
+const idOf = (n: number) => `01890a5d-ac96-774b-bcce-${String(n).padStart(12, "0")}`;
+
+type Answer = { onHead(status: number, headers: [string, string][]): void; onEnd(): void };
+
+/** A box with one slot for each model, none of which is in memory. */
+class Scene {
+  readonly records: RequestRecord[] = [];
+  /** Messages to the edge, and the frames in each. */
+  readonly messages: Frame[][] = [];
+  /** The requests that Ollama has, in their order. */
+  readonly answers: Answer[] = [];
+  readonly table: StreamTable;
+  readonly #loaded = new Set<string>();
+  #turn: (() => void) | null = null;
+  #nowMs = 0;
+
+  constructor(relaysWaiting = true) {
+    const exchange = {
+      write: () => true,
+      onDrain() {},
+      end() {},
+      pause() {},
+      resume() {},
+      abort() {},
+    };
+    const outgoing = new Outgoing((message) => this.messages.push(decodeFrames(message)), {
+      atEnd: (run) => {
+        this.#turn = run;
+      },
+      after: () => () => {},
+      now: () => this.#nowMs,
+    });
+    const spool = {
+      knows: () => false,
+      begin() {},
+      finish: (record: RequestRecord) => this.records.push(record),
+    } as unknown as Spool;
+    this.table = new StreamTable({
+      box: "b",
+      ollama: {
+        send: (request) => {
+          this.answers.push(request);
+          return exchange;
+        },
+      },
+      guard: () => null,
+      spool,
+      outgoing,
+      now: () => this.#nowMs,
+      tunnelMs: () => null,
+      forbidsText: () => false,
+      isLoaded: (model) => this.#loaded.has(model),
+      energy: new EnergyMeter(),
+      ...turnsOf(1),
+      log: () => {},
+      onOver: () => {},
+    });
+    outgoing.isOpen = true;
+    this.table.attach(relaysWaiting);
+  }
+
+  /** A streamed chat arrives. */
+  ask(n: number, more: object = {}): void {
+    const open = {
+      method: "POST",
+      path: "/api/chat",
+      headers: [],
+      endpoint: "/api/chat",
+      api: "ollama",
+      model: "m",
+      stream: true,
+      started_at: "2026-08-01T00:00:00.000Z",
+      keep_text: false,
+      key_id: null,
+      client_ip: null,
+      user_agent: null,
+      takes_waiting: true,
+      ...more,
+    };
+    const frame = (type: FrameType, seq: number, payload: Uint8Array): Frame => ({
+      type,
+      stream: idOf(n),
+      seq,
+      payload,
+    });
+    const body = new TextEncoder().encode('{"model":"m","messages":[]}');
+    this.table.receive(frame(FrameType.open, 0, jsonBytes(open)));
+    this.table.receive(frame(FrameType.data, 1, body));
+    this.table.receive(frame(FrameType.end, 2, new Uint8Array(0)));
+  }
+
+  load(model: string): void {
+    this.#loaded.add(model);
+  }
+
+  /** Lets a second tick at this time. Returns the reports that leave then, by message. */
+  reportsAt(nowMs: number): [string, object][][] {
+    this.#nowMs = nowMs;
+    this.messages.length = 0;
+    this.table.tick();
+    this.#turn?.();
+    this.#turn = null;
+    return this.messages.map((frames) =>
+      frames
+        .filter(({ type }) => type === FrameType.waiting)
+        .map(({ stream, payload }) => [stream, JSON.parse(new TextDecoder().decode(payload))]),
+    );
+  }
+}
+
+const LOADING = { position: null, eta_ms: null, slots: 1, is_loading: true };
+
+test("all long waits of a box are reported in one message, with their places", () => {
+  const scene = new Scene();
+  for (const n of [1, 2, 3]) scene.ask(n);
+  scene.reportsAt(0);
+  expect(scene.reportsAt(WAIT_REPORTED_MS - 1).flat()).toEqual([]);
+  expect(scene.reportsAt(WAIT_REPORTED_MS)).toEqual([
+    [
+      [idOf(1), LOADING],
+      [idOf(2), { position: 1, eta_ms: null, slots: 1, is_loading: false }],
+      [idOf(3), { position: 2, eta_ms: null, slots: 1, is_loading: false }],
+    ],
+  ]);
+  scene.load("m");
+  expect(scene.reportsAt(WAIT_REPORTED_MS + WAIT_REPORT_EVERY_MS)).toEqual([
+    [[idOf(1), { ...LOADING, is_loading: false }]],
+  ]);
+});
+
+test("nothing is reported to an edge that does not relay it, or of a call that does not take it", () => {
+  const older = new Scene(false);
+  older.ask(1);
+  older.reportsAt(0);
+  expect(older.reportsAt(60_000).flat()).toEqual([]);
+  const scene = new Scene();
+  scene.ask(1, { takes_waiting: undefined });
+  scene.reportsAt(0);
+  expect(scene.reportsAt(60_000).flat()).toEqual([]);
+});
+
+test("nothing is reported while the tunnel is away", () => {
+  const scene = new Scene();
+  scene.ask(1);
+  scene.table.detach();
+  expect(scene.reportsAt(20_000).flat()).toEqual([]);
+});
+
+test("the head contains the wait in the queue, and the record the status that the caller has", () => {
+  const scene = new Scene();
+  for (const n of [1, 2]) scene.ask(n);
+  scene.reportsAt(12_000);
+  scene.table.receive({
+    type: FrameType.abort,
+    stream: idOf(1),
+    seq: 0,
+    payload: jsonBytes({ code: "caller_gone", message: "x" }),
+  });
+  expect(scene.answers).toHaveLength(2);
+  scene.answers[1]?.onHead(500, [["content-type", "application/json"]]);
+  scene.reportsAt(12_001);
+  const head = scene.messages.flat().find(({ type }) => type === FrameType.head);
+  expect(JSON.parse(new TextDecoder().decode(head?.payload))).toMatchObject({
+    status: 500,
+    queue: { position: 1, waited_ms: 12_000 },
+  });
+  scene.answers[1]?.onEnd();
+  scene.reportsAt(12_002);
+  scene.table.receive({
+    type: FrameType.ack,
+    stream: idOf(2),
+    seq: 2,
+    payload: new Uint8Array(0),
+  });
+  expect(scene.records.map(({ status, http_status }) => [status, http_status])).toEqual([
+    ["cancelled", 200],
+    ["error", 200],
+  ]);
+});
