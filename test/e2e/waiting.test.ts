@@ -5,13 +5,14 @@
 import Anthropic from "@anthropic-ai/sdk";
 import { Ollama } from "ollama";
 import OpenAI from "openai";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { eventually, TestStack } from "../support/stack.ts";
 import { messages } from "./requests.ts";
 
 let stack: TestStack;
 let simulated: SimulatedOllama;
+let slow: SimulatedOllama;
 
 beforeAll(async () => {
   simulated = await startSimulatedOllama({
@@ -20,7 +21,10 @@ beforeAll(async () => {
     loadMsPerGb: 0,
     slotsPerModel: 1,
   });
+  // Its load takes longer than any test.
+  slow = await startSimulatedOllama({ models: ["cold:latest"], loadMsPerGb: 1_000_000 });
   stack = await TestStack.start();
+  await stack.startAgent({ name: "loading", ollamaUrl: slow.url });
   await stack.startAgent({
     name: "busy",
     ollamaUrl: simulated.url,
@@ -31,11 +35,11 @@ beforeAll(async () => {
 afterAll(async () => {
   await stack?.[Symbol.asyncDispose]();
   await simulated?.close();
+  await slow?.close();
 });
 
 /** Takes the only slot of a model. Returns the end of that. */
 async function takeSlot(model: string): Promise<() => void> {
-  const seen = simulated.requests().length;
   const leaving = new AbortController();
   void fetch(`${stack.url}/ollama/api/generate`, {
     method: "POST",
@@ -44,7 +48,9 @@ async function takeSlot(model: string): Promise<() => void> {
   })
     .then((answer) => answer.text())
     .catch(() => {});
-  await eventually(async () => simulated.requests().length > seen);
+  await eventually(async () =>
+    simulated.requests().some(({ body }) => body.includes(`"${model}"`)),
+  );
   return () => leaving.abort();
 }
 
@@ -129,12 +135,9 @@ function callsTo(model: string, answers: Answers): Record<string, () => Promise<
   };
 }
 
-const WAIT = { timeout: 60_000 };
-
-test(
-  "a caller who waits has headers with its place, and then the whole answer, with each client",
-  WAIT,
-  async () => {
+/** Each test waits for the 10 s after which an answer begins early. */
+describe.concurrent("a wait of more than 10 s", { timeout: 60_000 }, () => {
+  test("gives each client headers with its place, and then the whole answer", async () => {
     const answers = new Answers();
     const calls = callsTo("stays", answers);
     const paths = Object.keys(calls);
@@ -167,13 +170,9 @@ test(
     expect(await late.json()).toMatchObject({ eval_count: 3 });
     expect(Number(late.headers.get("x-queue-position"))).toBeGreaterThan(0);
     expect(Number(late.headers.get("x-queue-waited-ms"))).toBeGreaterThan(1_000);
-  },
-);
+  });
 
-test(
-  "an error of Ollama after such headers is raised by each client, and recorded with status 200",
-  WAIT,
-  async () => {
+  test("has each client raise an error of Ollama, which is recorded with status 200", async () => {
     const answers = new Answers();
     const calls = callsTo("gone", answers);
     const freeSlot = await takeSlot("gone");
@@ -197,5 +196,23 @@ test(
         failed_at: "ollama",
         error_message: expect.stringContaining("not found"),
       });
-  },
-);
+  });
+
+  test("shows the load of a model, and a caller who leaves is recorded as cancelled", async () => {
+    const leaving = new AbortController();
+    const answer = await fetch(`${stack.url}/v1/chat/completions`, {
+      method: "POST",
+      body: JSON.stringify({ model: "cold", messages, stream: true }),
+      signal: leaving.signal,
+    });
+    const first = await (answer.body as ReadableStream<Uint8Array>).getReader().read();
+    expect(new TextDecoder().decode(first.value)).toBe(": loading the model\n\n");
+    expect([answer.status, answer.headers.get("x-queue-position")]).toEqual([200, null]);
+    leaving.abort();
+    expect(await stack.record(String(answer.headers.get("x-request-id")))).toMatchObject({
+      status: "cancelled",
+      http_status: 200,
+      box: "loading",
+    });
+  });
+});
