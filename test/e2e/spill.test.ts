@@ -1,4 +1,7 @@
-/** Two boxes that have the same model: a queue on the warm one spills to the other, which is cold. */
+/**
+ * Two boxes that have the same model: a queue on the warm one spills to the other, which is cold, and a
+ * conversation stays where it is.
+ */
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
@@ -37,12 +40,18 @@ afterAll(async () => {
   await Promise.all(ollamas.map((ollama) => ollama.close()));
 });
 
-async function chat(): Promise<[box: string, reason: string]> {
+type Message = { role: string; content: string };
+let asked = 0;
+
+/** By default of a conversation of its own. */
+async function chat(
+  messages: Message[] = [{ role: "user", content: `Question ${asked++}` }],
+): Promise<[box: string, reason: string]> {
   const answer = await fetch(`${stack.url}/ollama/api/chat`, {
     method: "POST",
     body: JSON.stringify({
       model: MODEL,
-      messages: [{ role: "user", content: "Hello" }],
+      messages,
       options: { num_predict: 20 },
     }),
   });
@@ -69,4 +78,27 @@ test("30 calls at once are served by the warm box and by the cold one that has t
   expect(on("second").some(([, reason]) => reason === "spill")).toBe(true);
   const { requests } = ollamas[1] as SimulatedOllama;
   expect(requests().filter(({ path }) => path === "/api/chat").length).toBe(on("second").length);
+});
+
+/** Returns the boxes and the reasons of the turns of one conversation, one after the other. */
+async function converse(name: string, turns: number): Promise<[box: string, reason: string][]> {
+  const messages: Message[] = [];
+  const places: [string, string][] = [];
+  for (let turn = 0; turn < turns; turn++) {
+    const more = turn === 0 ? "and why? ".repeat(1_000) : "";
+    messages.push({ role: "user", content: `${name}, turn ${turn}: ${more}` });
+    places.push(await chat([...messages]));
+    messages.push({ role: "assistant", content: "I see." });
+  }
+  return places;
+}
+
+test("a conversation stays on its box", async () => {
+  for (const name of ["One", "Another"]) {
+    const [first, ...later] = await converse(name, 3);
+    expect(later).toEqual([
+      [first?.[0], "sticky"],
+      [first?.[0], "sticky"],
+    ]);
+  }
 });

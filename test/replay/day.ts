@@ -136,8 +136,7 @@ function chosen(
       open: boxOf(name)?.open(model) ?? 0,
       slots: boxOf(name)?.plan.slots ?? null,
     }),
-    streamsOn: (name) => boxOf(name)?.open() ?? 0,
-    random: () => 0.5,
+    orderOf: (name) => boxOf(name)?.open() ?? 0,
     nowMs: call.atMs,
   });
   return first?.box ?? "";

@@ -41,7 +41,6 @@ export const presentOf = (
   slots: number | null = null,
 ): Present => ({
   loadOf: ({ name }) => ({ open: open[name] ?? 0, slots }),
-  streamsOn: (box) => open[box] ?? 0,
-  random: () => 0.5,
+  orderOf: (box) => open[box] ?? 0,
   nowMs,
 });

@@ -28,7 +28,7 @@ import { type FailureReason, GatewayError } from "../errors.ts";
 import { inForce, settingsOf } from "../settings.ts";
 import { wantedPrompt } from "./choice/estimate.ts";
 import { type BoxChoice, canServe, chooseBoxes, holdersOf, holds } from "./choose.ts";
-import { counted, noteLoad, presentFor } from "./fleet.ts";
+import { counted, keepOn, keptFor, noteLoad, presentFor } from "./fleet.ts";
 import {
   correctBox,
   correctFleet,
@@ -49,6 +49,10 @@ export type Wish = {
   model: string | null;
   /** Null without a body, or if its length is not known. */
   bodyBytes: number | null;
+  /** The conversation that the call belongs to; null if it belongs to none. */
+  conversation: string | null;
+  /** The context that the call requests; null for the default. */
+  numCtx: number | null;
   /** When the call was accepted, unix ms. */
   startedMs: number;
   /** The policy of the caller's key; null if it limits nothing. */
@@ -98,6 +102,7 @@ export async function placeFor(shell: Invocation, wish: Wish, streamTo: StreamTo
     fleet = await fleetFor(shell, startedMs, () => false);
     tried = await tryAt(fleet, candidates(fleet, wish), true);
   } else if (tried.refusal !== null) refreshFleet(shell);
+  if (tried.place !== null) keepOn(tried.place.box, wish.conversation, wish.bodyBytes);
   if (tried.place !== null) return tried.place;
   throw tried.refusal ?? new GatewayError(nobodyFor(fleet, model));
 }
@@ -161,11 +166,13 @@ const holdsIn =
 
 /** @throws {GatewayError} `box_unknown` */
 function candidates(fleet: Fleet, wish: Wish): BoxChoice[] {
-  const { wantedBox, bodyBytes } = wish;
+  const { wantedBox, bodyBytes, conversation, numCtx } = wish;
   const boxes = fleet.boxes.filter(({ name }) => wish.policy?.boxes?.includes(name) ?? true);
   const model = taggedOf(wish);
-  const wanted = model === null ? null : { model, ...wantedPrompt(bodyBytes) };
-  if (wantedBox === null) return chooseBoxes(boxes, wanted, presentFor(model));
+  const prompt = wantedPrompt(bodyBytes);
+  const kept = keptFor(conversation, prompt.promptTokens);
+  const wanted = model === null ? null : { ...prompt, model, numCtx, kept };
+  if (wantedBox === null) return chooseBoxes(boxes, wanted, presentFor(model, conversation));
   if (!boxes.some(({ name }) => name === wantedBox))
     throw new GatewayError({ reason: "box_unknown", box: wantedBox });
   return [{ box: wantedBox, reason: wish.wantedReason ?? "named", openMost: null }];

@@ -3,7 +3,7 @@
  * Everything that can be refused without a box is refused here.
  */
 
-import { checkBody, checkScanned } from "../../protocol/body-policy.ts";
+import { checkScanned } from "../../protocol/body-policy.ts";
 import { checkForm } from "../../protocol/form-policy.ts";
 import type { JsonScan } from "../../protocol/json-scan.ts";
 import {
@@ -24,6 +24,7 @@ import type { OllamaRoute } from "../../protocol/routes.ts";
 import { aim, type Target } from "../../protocol/target.ts";
 import { demand, type Principal } from "../auth.ts";
 import { type FailureReason, GatewayError } from "../errors.ts";
+import { type Opening, openingPlace, scanOpening } from "./choice/opening.ts";
 import { bytesOf, type HeldBytes } from "./held-body.ts";
 import type { Call, CallBody } from "./serve.ts";
 
@@ -107,14 +108,21 @@ export async function checkedWhile(
   }
 }
 
+const OPENING = openingPlace();
+
 /**
- * @param scan  the scan of the bytes, if there was one
+ * @param scanned  the scan of the bytes, if there was one
  * @throws {GatewayError} `bad_request`, `cloud_model`
  */
-export function checkedJson(route: OllamaRoute, bytes: Uint8Array, scan?: JsonScan): CallBody {
-  const checked = scan === undefined ? checkBody(route, bytes) : checkScanned(route, bytes, scan);
+export function checkedJson(
+  route: OllamaRoute,
+  bytes: Uint8Array,
+  scanned?: { scan: JsonScan; opening: Opening },
+): CallBody {
+  const { scan, opening } = scanned ?? scanOpening(bytes, OPENING);
+  const checked = checkScanned(route, bytes, scan);
   if (!checked.ok) throw new GatewayError(checked.failure);
-  return checked.body;
+  return { ...checked.body, opening };
 }
 
 /**

@@ -35,10 +35,8 @@ export type BoxChoice = {
 /** The facts about boxes that the fleet lacks, and the time. */
 export type Present = {
   loadOf: LoadOf;
-  /** Returns this isolate's open streams on a box. */
-  streamsOn(box: string): number;
-  /** Uniform in [0, 1), to spread calls over equal boxes. */
-  random(): number;
+  /** Returns the order of a box among equal ones, the smallest first. Called once for each. */
+  orderOf(box: string): number;
   /** Unix ms. */
   nowMs: number;
 };
@@ -55,7 +53,7 @@ type Candidate = {
   tier: number;
   /** Null for a call that needs no model, or one that no box has. */
   estimate: Estimate | null;
-  tie: number;
+  order: number;
 };
 
 /**
@@ -65,7 +63,7 @@ type Candidate = {
 export function chooseBoxes(
   boxes: readonly FleetBox[],
   wanted: WantedModel | null,
-  { loadOf, streamsOn, random, nowMs }: Present,
+  { loadOf, orderOf, nowMs }: Present,
 ): BoxChoice[] {
   const holders = wanted === null ? [] : boxes.filter((box) => holds(box, wanted.model));
   const waitMs = holders.length === 1 ? ONLY_HOLDER_MS : RECONNECT_MS;
@@ -80,16 +78,10 @@ export function chooseBoxes(
         box,
         tier: unwellness(box, wanted?.model ?? null),
         estimate: estimates[index] ?? null,
-        tie: random(),
+        order: orderOf(box.name),
       }),
     )
-    .sort(
-      (a, b) =>
-        a.tier - b.tier ||
-        rounded(a) - rounded(b) ||
-        streamsOn(a.box.name) - streamsOn(b.box.name) ||
-        a.tie - b.tie,
-    );
+    .sort((a, b) => a.tier - b.tier || rounded(a) - rounded(b) || a.order - b.order);
   return candidates.map((candidate, index) => ({
     box: candidate.box.name,
     reason: holders.length === 1 ? "only-holder" : reasonOf(candidate, candidates),

@@ -9,7 +9,10 @@ import type { ModelLoad } from "../box/load.ts";
 import { boxStubOf } from "../box/stub.ts";
 import type { Bindings } from "../env.ts";
 import type { RegisteredBox } from "../registered-box.ts";
+import { Conversations } from "./choice/conversations.ts";
+import { wantedPrompt } from "./choice/estimate.ts";
 import { KnownLoads } from "./choice/known-load.ts";
+import { placeOnRing } from "./choice/opening.ts";
 import type { Present } from "./choose.ts";
 import { fleetFor, forgetBoxes, type Invocation } from "./known-fleet.ts";
 import type { EdgeStream } from "./stream/edge-stream.ts";
@@ -101,8 +104,26 @@ export function noteLoad(
   if (model !== null && load !== null) loads.learn(box, model, load, Date.now());
 }
 
-/** Returns the facts of this moment for the choice of a box. */
-export function presentFor(model: string | null): Present {
+/** The boxes of conversations, as this isolate knows them. */
+const conversations = new Conversations();
+
+/** Returns the box that keeps the prompt of a conversation; null if unknown. */
+export const keptFor = (conversation: string | null, promptTokens: number | null) =>
+  conversation === null ? null : conversations.kept(conversation, promptTokens, Date.now());
+
+/** Notes the box that serves a conversation now. */
+export function keepOn(box: string, conversation: string | null, bodyBytes: number | null): void {
+  if (conversation === null) return;
+  const { promptTokens } = wantedPrompt(bodyBytes);
+  conversations.served(conversation, box, promptTokens, Date.now());
+}
+
+/**
+ * Returns the facts of this moment for the choice of a box.
+ * @param conversation  goes to the same one of equal boxes from every isolate; null for the one with the
+ *                      fewest streams
+ */
+export function presentFor(model: string | null, conversation: string | null): Present {
   const nowMs = Date.now();
   const reportedBy = ({ models, readings_at_ms }: FleetBox) => {
     const { open = null, slots = null } = models[model ?? ""] ?? {};
@@ -110,8 +131,10 @@ export function presentFor(model: string | null): Present {
   };
   return {
     loadOf: (box, serviceMs) => loads.of(box.name, model ?? "", reportedBy(box), serviceMs, nowMs),
-    streamsOn: (box) => pulses.get(box)?.open ?? 0,
-    random: Math.random,
+    orderOf: (box) =>
+      conversation === null
+        ? (pulses.get(box)?.open ?? 0) + Math.random()
+        : placeOnRing(`${conversation} ${box}`),
     nowMs,
   };
 }

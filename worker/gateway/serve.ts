@@ -13,6 +13,7 @@ import { keyRefusal } from "../keys/policy.ts";
 import { sealOf } from "../seal.ts";
 import { attachAgain, placeFor, type StreamTo } from "./attach.ts";
 import { NOTHING_HELD, type Release } from "./body-budget.ts";
+import { NO_OPENING, type Opening } from "./choice/opening.ts";
 import { countStream, pulseOf } from "./fleet.ts";
 import { type Invocation, requestEarly } from "./known-fleet.ts";
 import type { OperationBox } from "./operation-box.ts";
@@ -43,6 +44,8 @@ export type CallBody = {
   stream: boolean;
   /** The box for a call that must not be on any other; null or absent for the best one. */
   place?: OperationBox | null;
+  /** Absent if the body has no conversation. */
+  opening?: Opening;
   /** Called when the bytes are no longer needed. */
   release?: Release;
 };
@@ -87,7 +90,7 @@ export async function serve(
     const reading = bodyOf();
     // The runtime drops an invocation whose caller has left, unless something is left to wait for.
     waitUntil(reading.then(...UNHEARD)); // and must not keep the body for the time of the answer
-    const { bytes, model, stream, place, release: releaseBytes } = await reading;
+    const { bytes, model, stream, place, opening, release: releaseBytes } = await reading;
     release = releaseBytes ?? release;
     open = { ...open, model: model ?? open.model, stream };
     if (mayBeginEarly(open)) open = { ...open, takes_waiting: true };
@@ -98,7 +101,9 @@ export async function serve(
     const mustExist = MAKES_MODELS.has(open.endpoint) ? null : open.model;
     const bodyBytes = open.body_bytes ?? null;
     const wanted = place == null ? {} : { wantedBox: place.box, wantedReason: place.reason };
-    const placing = placeFor(shell, { ...call, ...wanted, model: mustExist, bodyBytes }, streamTo);
+    const turn = turnOf(open, opening ?? NO_OPENING);
+    const wish = { ...call, ...wanted, ...turn, model: mustExist, bodyBytes };
+    const placing = placeFor(shell, wish, streamTo);
     waitUntil(placing.then(...UNHEARD)); // the agent may have the request already
     const { box, reason, stream: edge, fleet } = await placing;
     open = edge.request;
@@ -137,6 +142,13 @@ export async function serve(
     throw error;
   }
 }
+
+/** Returns the conversation of a call, which is one of its key and of its model. */
+const turnOf = ({ key_id, model }: Open, { hash, numCtx }: Opening) => ({
+  conversation:
+    hash === null || model === null ? null : `${key_id ?? ""} ${withTag(model)} ${hash}`,
+  numCtx,
+});
 
 /** Not in {@link serve}, whose closures would keep the body for the time of the answer. */
 function streamsOf(

@@ -7,17 +7,15 @@
  * Ollama's by a field that only Ollama has, or by `stream:false`, which an answer in events cannot
  * meet. A `prompt` is ours alone.
  */
-import { bodyPlace } from "../../protocol/body-policy.ts";
-import { type JsonScan, scanJson } from "../../protocol/json-scan.ts";
+import type { JsonScan } from "../../protocol/json-scan.ts";
 import { isTrue, kindOf } from "../../protocol/json-text.ts";
+import { openingPlace, scanOpening } from "../gateway/choice/opening.ts";
 
 const ONLY_OLLAMA = ["truncate", "shift", "logprobs", "top_logprobs"];
-const CHAT = bodyPlace<null>(
-  Object.fromEntries(["prompt", "messages", ...ONLY_OLLAMA].map((field) => [field, {}])),
-);
+const CHAT = openingPlace(["prompt", ...ONLY_OLLAMA]);
 
-/** Scans the body once, for this decision and for the policy of bodies. */
-export const scanChat = (body: Uint8Array): JsonScan => scanJson(body, CHAT, null);
+/** Scans the body once, for this decision, the policy of bodies, and the choice of a box. */
+export const scanChat = (body: Uint8Array) => scanOpening(body, CHAT);
 
 /** Returns whether the headers alone show a client of Ollama. */
 export const acceptsOllama = (accept: string | null): boolean =>

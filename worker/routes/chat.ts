@@ -50,10 +50,10 @@ export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
     return checkedWhile(await bytesOf(request, BODY_BYTES_MAX), checkedChat);
   };
   const checkedChat = async (bytes: Uint8Array): Promise<CallBody> => {
-    const scan = scanChat(bytes);
-    isForOllama = isOllamaChat(accept, bytes, scan);
+    const scanned = scanChat(bytes);
+    isForOllama = isOllamaChat(accept, bytes, scanned.scan);
     c.set("dialect", isForOllama ? "ollama" : "api");
-    if (isForOllama) return checkedJson(target.route, bytes, scan);
+    if (isForOllama) return checkedJson(target.route, bytes, scanned);
     // Ollama receives our JSON, not the caller's, and answers with NDJSON.
     call.open.headers = [["content-type", "application/json"]];
     const chat = parseChat(parsedJson(bytes));

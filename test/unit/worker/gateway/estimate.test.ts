@@ -167,3 +167,14 @@ test("30 calls at once go to the warm box until its queue is as long as a load, 
   expect(order.slice(0, 9)).toEqual(Array(9).fill("warm"));
   expect(open).toEqual({ warm: 19, cold: 11 });
 });
+
+test("a conversation stays on its box while that takes less time than to read its prompt again", () => {
+  const other = boxWith("other", [MODEL]);
+  const wanted = { ...WANTED, promptTokens: 4_000, kept: { box: "warm", tokens: 3_600 } };
+  const at = (open: number) =>
+    chooseBoxes([other, warm], wanted, presentOf({ warm: open }, 0, SLOTS))[0];
+  // There 0.4 s + 2 s, and half of the 6 s of another request; elsewhere 4 s + 2 s.
+  expect(at(0)).toMatchObject({ box: "warm", reason: "sticky" });
+  expect(at(2)).toMatchObject({ box: "warm", reason: "sticky" });
+  expect(at(3)).toMatchObject({ box: "other", reason: "warm" });
+});
