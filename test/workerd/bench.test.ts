@@ -161,8 +161,10 @@ test("lists runs newest first by box and model, and no more than it keeps", asyn
   expect(await idsOf("box=lists&model=m:latest")).toEqual(["3", "2", "1"]);
   expect(await idsOf("box=lists&limit=2")).toEqual(["4", "3"]);
   expect((await list("box=never-seen")).runs).toEqual([]);
-  for (let n = 0; n < BENCH_RUNS_MAX; n++)
-    await aggregator.addBench(benchRunOf(1_000 + n, { box: "many" }));
+  const many = Array.from({ length: BENCH_RUNS_MAX }, (_, n) =>
+    aggregator.addBench(benchRunOf(1_000 + n, { box: "many" })),
+  );
+  await Promise.all(many);
   const { runs, kept } = await list("box=lists&limit=100");
   expect(runs).toEqual([]);
   expect(kept).toBe(BENCH_RUNS_MAX);

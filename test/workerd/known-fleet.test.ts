@@ -217,6 +217,13 @@ test("a call does not wait for the request of another that is gone", async () =>
   expect((await known()).boxes).toBeInstanceOf(Array);
 });
 
+test("a call that the known fleet cannot serve goes on with it when the Aggregator does not answer", async () => {
+  const fleet = await known();
+  await knowAgain(fleet);
+  const shell = fleetBy(() => new Promise<never>(() => {}));
+  expect(await fleetFor(shell, Date.now(), () => false)).toEqual(fleet);
+});
+
 test("an answer from before a change is not kept", async () => {
   forgetBoxes();
   const late = Promise.withResolvers<Fleet>();

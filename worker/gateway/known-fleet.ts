@@ -22,7 +22,10 @@ export const REFRESH_MS = 5_000;
 const REFRESH_SINGLE_MS = 30_000;
 const refreshMs = ({ boxes }: Fleet): number => (boxes.length > 1 ? REFRESH_MS : REFRESH_SINGLE_MS);
 
-/** A request without an answer by then may never have one: the call that sent it may be gone. */
+/**
+ * A request without an answer by then may never have one: the call that sent it may be gone, or the
+ * Aggregator may hang. Until there is an answer, what was known serves.
+ */
 const ANSWER_MS = 1_000;
 
 /** Where a call is served: its bindings, and a place for work that it does not wait for. */
@@ -50,7 +53,10 @@ export async function fleetFor(
 ): Promise<Fleet> {
   if (known === null) return requestFleet(env, waitUntil);
   const { fleet, atMs } = known;
-  if (!isEnough(fleet, nowMs - atMs)) return requestFleet(env, waitUntil).catch(() => fleet);
+  if (!isEnough(fleet, nowMs - atMs)) {
+    const newer = requestFleet(env, waitUntil).catch(() => fleet);
+    return Promise.race([newer, scheduler.wait(ANSWER_MS).then(() => fleet)]);
+  }
   if (nowMs - atMs >= refreshMs(fleet)) refreshFleet({ env, waitUntil });
   return fleet;
 }
