@@ -36,10 +36,6 @@ export class LearnedTimes {
 
   #relearned(): Map<string, BoxTimes> {
     const boxes = new Map<string, BoxTimes>();
-    for (const { model, box, cell } of this.#lifetime()) {
-      const loadMs = loadMedianMs(cell.loadSeconds);
-      if (loadMs !== null) learnLoad(boxes, box, model, loadMs);
-    }
     const rows = this.#sql
       .exec(
         `SELECT ${Object.keys(Timed.shape).join(", ")} FROM ledger ORDER BY request_id DESC LIMIT ?`,
@@ -47,6 +43,11 @@ export class LearnedTimes {
       )
       .toArray();
     for (const row of rows.reverse()) learn(boxes, Timed.parse(row));
+    // The counters have buckets only, so rows go before.
+    for (const { model, box, cell } of this.#lifetime()) {
+      const loadMs = loadMedianMs(cell.loadSeconds);
+      if (loadMs !== null) learnLoad(boxes, box, model, loadMs);
+    }
     return boxes;
   }
 }

@@ -68,14 +68,16 @@ export function learn(boxes: Map<string, BoxTimes>, record: Timed): void {
   if (times.size > MODELS_MAX && oldest !== undefined) times.delete(oldest);
 }
 
-/** Takes the time of a load, of a model that is not known yet. */
+/** Takes the time of a load, unless a record has shown one. */
 export function learnLoad(
   boxes: Map<string, BoxTimes>,
   box: string,
   model: string,
-  load_ms: number,
+  loadMs: number,
 ): void {
-  timesIn(boxes, box).set(withTag(model), { ...UNKNOWN, load_ms });
+  const times = timesIn(boxes, box);
+  const known = times.get(withTag(model)) ?? UNKNOWN;
+  times.set(withTag(model), { ...known, load_ms: known.load_ms ?? loadMs });
 }
 
 function timesIn(boxes: Map<string, BoxTimes>, box: string): BoxTimes {
