@@ -4,8 +4,11 @@
 import { connect, type Socket } from "node:net";
 import { HttpMessages } from "./http-messages.ts";
 
-/** Milliseconds from the request to the first byte of the body, and to the last. */
-export type Timing = { firstMs: number; totalMs: number };
+/**
+ * Milliseconds from the request to the first byte of the body, and to the last; and between the arrivals of
+ * its parts.
+ */
+export type Timing = { firstMs: number; totalMs: number; gapsMs: number[] };
 
 export class Caller {
   readonly port: number;
@@ -16,6 +19,8 @@ export class Caller {
   #at = 0;
   #startMs = 0;
   #firstMs = 0;
+  #arrivedMs = 0;
+  #gapsMs: number[] = [];
   #current: PromiseWithResolvers<Timing> | null = null;
 
   private constructor(port: number, socket: Socket, onFirstByte: () => void) {
@@ -64,6 +69,7 @@ export class Caller {
     this.#expected = expected;
     this.#status = "";
     this.#at = 0;
+    this.#gapsMs = [];
     this.#startMs = performance.now();
     this.#socket.write(request);
     return current.promise;
@@ -75,10 +81,12 @@ export class Caller {
   }
 
   #take(bytes: Buffer): void {
+    const nowMs = performance.now();
     if (this.#at === 0) {
-      this.#firstMs = performance.now() - this.#startMs;
+      this.#firstMs = nowMs - this.#startMs;
       this.#onFirstByte();
-    }
+    } else this.#gapsMs.push(nowMs - this.#arrivedMs);
+    this.#arrivedMs = nowMs;
     const end = this.#at + bytes.length;
     const isSame =
       end <= this.#expected.length && bytes.compare(this.#expected, this.#at, end) === 0;
@@ -93,7 +101,8 @@ export class Caller {
   #end(): void {
     if (this.#at < this.#expected.length)
       throw new Error(`${this.#status}, ended after ${this.#at} of ${this.#expected.length} bytes`);
-    this.#current?.resolve({ firstMs: this.#firstMs, totalMs: performance.now() - this.#startMs });
+    const totalMs = performance.now() - this.#startMs;
+    this.#current?.resolve({ firstMs: this.#firstMs, totalMs, gapsMs: this.#gapsMs });
     this.#current = null;
   }
 

@@ -20,6 +20,8 @@ export type Load = AnswerPlan & {
 export type LoadResult = {
   firstMs: number[];
   totalMs: number[];
+  /** Between the arrivals of the parts of all answers. */
+  gapsMs: number[];
   seconds: number;
   /** Maximum number of answers that were open at the same moment. */
   peakOpen: number;
@@ -117,6 +119,7 @@ async function run(load: Load): Promise<LoadResult> {
   return {
     firstMs: timings.map(({ firstMs }) => firstMs),
     totalMs: timings.map(({ totalMs }) => totalMs),
+    gapsMs: timings.flatMap(({ gapsMs }) => gapsMs),
     seconds,
     peakOpen,
   };

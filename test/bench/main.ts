@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { ROOT } from "../../local/edge.ts";
 import { measureBodies } from "./bodies.ts";
 import { measureBodyMemory } from "./body-memory.ts";
+import { countedCosts } from "./counted.ts";
 import type { Figure } from "./figures.ts";
 import { measureFirstByte } from "./first-byte.ts";
 import { measureFront } from "./front.ts";
@@ -27,7 +28,22 @@ import { measureStreams } from "./streams.ts";
 import { measureThroughput } from "./throughput.ts";
 import { measureUploads } from "./uploads.ts";
 
-const KNOWN = ["P1", "P4", "P6", "P7", "P8", "P10", "P11", "P12", "P13", "P14", "P15", "P16"];
+const KNOWN = [
+  "P1",
+  "P4",
+  "P6",
+  "P7",
+  "P8",
+  "P10",
+  "P11",
+  "P12",
+  "P13",
+  "P14",
+  "P15",
+  "P16",
+  "P17",
+  "P18",
+];
 
 async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Figure[]> {
   const figures: Figure[] = [];
@@ -36,12 +52,12 @@ async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Figur
     figures.push(...more);
     console.log(more.map(({ id, value, unit }) => `  ${id}: ${value} ${unit}`).join("\n"));
   };
-  if (isWanted("P1", "P4", "P6", "P7", "P8", "P12", "P14")) {
+  if (isWanted("P1", "P4", "P6", "P7", "P8", "P12", "P14", "P17", "P18")) {
     const floor = await stage.startFloor();
     const chain = await stage.startChain("chain");
     if (isWanted("P4", "P6")) add(await measureThroughput(stage, floor, chain));
     if (isWanted("P1")) add(await measureFirstByte(stage, floor, chain));
-    if (isWanted("P7", "P8")) add(await measureStreams(stage, chain));
+    if (isWanted("P7", "P8", "P17", "P18")) add(await measureStreams(stage, chain));
     if (isWanted("P14")) add(await measureUploads(stage, floor, chain));
     if (isWanted("P12")) {
       const fronted = await stage.startFronted("start");
@@ -57,9 +73,8 @@ async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Figur
   if (isWanted("P15")) add(await measureBodyMemory(stage));
   if (isWanted("P16")) add(await measureIdleAgent(stage));
   if (isWanted("P10")) add(await measureOpenStreams(stage));
-  return figures.sort(
-    (a, b) => Number.parseFloat(a.id.slice(1)) - Number.parseFloat(b.id.slice(1)),
-  );
+  figures.sort((a, b) => Number.parseFloat(a.id.slice(1)) - Number.parseFloat(b.id.slice(1)));
+  return [...figures, ...countedCosts()];
 }
 
 async function main(): Promise<void> {

@@ -32,7 +32,7 @@ export const detailsOf = (figures: readonly Figure[]): string =>
   figures
     .map(
       ({ id, detail }) =>
-        `${id.padEnd(8)}${Object.entries(detail)
+        `${id.padEnd(10)}${Object.entries(detail)
           .map(([name, value]) => `${name} ${value}`)
           .join(", ")}`,
     )

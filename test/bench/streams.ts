@@ -1,8 +1,9 @@
 /**
  * P7 and P8: 64 concurrent streams of 100 tokens: CPU time per stream, and how much longer they
- * take than direct calls.
+ * take than direct calls. P17 and P18, at the pace of a real model: how smoothly tokens arrive, and how late
+ * the first one is when all streams begin together.
  */
-import { type Figure, inTurns, median, overRounds, quantile, round } from "./figures.ts";
+import { type Figure, type Goal, inTurns, median, overRounds, quantile, round } from "./figures.ts";
 import type { Chain, Stage, Target } from "./stage.ts";
 
 const ROUNDS = 5;
@@ -18,6 +19,8 @@ export async function measureStreams(stage: Stage, chain: Chain): Promise<Figure
   const total: Record<"direct" | "chain", number[]> = { direct: [], chain: [] };
   const fast: Cost[] = [];
   const real: Cost[] = [];
+  const directReal: Cost[] = [];
+  const alone: Cost[] = [];
   await costOf(stage, chain, FAST_MS, CALLS);
   await inTurns(ROUNDS, {
     direct: async () =>
@@ -29,7 +32,9 @@ export async function measureStreams(stage: Stage, chain: Chain): Promise<Figure
       fast.push(cost);
       total.chain.push(cost.totalMs);
     },
+    directReal: async () => void directReal.push(await costOf(stage, stage.direct, REAL_MS, 1)),
     real: async () => void real.push(await costOf(stage, chain, REAL_MS, 1)),
+    alone: async () => void alone.push(await costOf(stage, chain, REAL_MS, 1, 1)),
   });
   return [
     { ...cpuFigure("P7", FAST_MS, fast), goal_now: { atMost: 2.9 }, goal: { atMost: 1.77 } },
@@ -43,36 +48,81 @@ export async function measureStreams(stage: Stage, chain: Chain): Promise<Figure
       goal: { atMost: 1.1 },
       detail: { direct_ms: round(median(total.direct)), chain_ms: round(median(total.chain)) },
     },
+    gapFigure("P17", alone, directReal, 1, { atMost: 21 }),
+    gapFigure("P17.64", real, directReal, CALLERS, { atMost: 30 }),
+    {
+      id: "P18",
+      name: `first token p50, ${CALLERS} streams that begin together, chain - direct`,
+      ...overRounds(real.map(({ firstMs }, index) => firstMs - (directReal[index]?.firstMs ?? 0))),
+      unit: "ms",
+      goal_now: { atMost: 25 },
+      goal: { atMost: 10 },
+      detail: {
+        direct_ms: round(median(directReal.map(({ firstMs }) => firstMs))),
+        chain_ms: round(median(real.map(({ firstMs }) => firstMs))),
+      },
+    },
   ];
 }
 
-type Cost = { workerdMs: number; agentMs: number; totalMs: number; firstMs: number };
+type Cost = {
+  workerdMs: number;
+  agentMs: number;
+  totalMs: number;
+  firstMs: number;
+  gapMs: number;
+  gap99Ms: number;
+};
 
-const loadOf = (tokenMs: number, calls: number) => ({
+const loadOf = (tokenMs: number, calls: number, callers = CALLERS) => ({
   tokens: TOKENS,
   tokenMs,
   stream: true,
-  callers: CALLERS,
+  callers,
   until: { calls },
 });
 
 async function costOf(
   stage: Stage,
-  target: Chain & Target,
+  target: Chain | Target,
   tokenMs: number,
   calls: number,
+  callers = CALLERS,
 ): Promise<Cost> {
-  const before = target.cpuMs();
-  const { totalMs, firstMs } = await stage.run(target, loadOf(tokenMs, calls));
-  const after = target.cpuMs();
+  const cpuMs = () => ("cpuMs" in target ? target.cpuMs() : { workerd: 0, agent: 0 });
+  const before = cpuMs();
+  const { totalMs, firstMs, gapsMs } = await stage.run(target, loadOf(tokenMs, calls, callers));
+  const after = cpuMs();
   const count = totalMs.length;
   return {
     workerdMs: (after.workerd - before.workerd) / count,
     agentMs: (after.agent - before.agent) / count,
     totalMs: median(totalMs),
     firstMs: quantile(firstMs, 0.5),
+    gapMs: quantile(gapsMs, 0.5),
+    gap99Ms: quantile(gapsMs, 0.99),
   };
 }
+
+const gapFigure = (
+  id: string,
+  costs: readonly Cost[],
+  direct: readonly Cost[],
+  streams: number,
+  goal_now: Goal,
+): Figure => ({
+  id,
+  name: `time between parts p50 at ${REAL_MS} ms a token, ${streams} at once`,
+  ...overRounds(costs.map(({ gapMs }) => gapMs)),
+  unit: "ms",
+  goal_now,
+  goal: { atMost: streams === 1 ? 21 : 22 },
+  detail: {
+    p99_ms: round(median(costs.map(({ gap99Ms }) => gap99Ms))),
+    direct_64_ms: round(median(direct.map(({ gapMs }) => gapMs))),
+    direct_64_p99_ms: round(median(direct.map(({ gap99Ms }) => gap99Ms))),
+  },
+});
 
 const cpuFigure = (id: string, tokenMs: number, costs: readonly Cost[]): Figure => ({
   id,
