@@ -21,3 +21,40 @@ export function bytesOfSize(size: string | null): number | null {
   const bytes = Number(amount) * (UNIT_BYTES[unit] ?? Number.NaN);
   return Number.isFinite(bytes) ? bytes : null;
 }
+
+/** The memory that Ollama counted for a model with a context, on the GPUs and beside them. */
+export type MeasuredMemory = { context_length: number; bytes: number };
+
+/**
+ * `measured`: with this context. `interpolated`: between two contexts, or beyond them along their line:
+ * the cache grows with the context, and the weights do not. `at_most`: with a larger context.
+ */
+export type PredictedMemory = {
+  bytes: number;
+  method: "measured" | "interpolated" | "at_most";
+};
+
+/**
+ * Predicts the memory of a model with a context.
+ * @param measured  one for each context, in any order
+ * @returns         null if nothing bounds it
+ */
+export function predictedMemory(
+  measured: readonly MeasuredMemory[],
+  contextLength: number,
+): PredictedMemory | null {
+  const sorted = [...measured].sort((a, b) => a.context_length - b.context_length);
+  const same = sorted.find(({ context_length }) => context_length === contextLength);
+  if (same !== undefined) return { bytes: same.bytes, method: "measured" };
+  const above = sorted.findIndex(({ context_length }) => context_length > contextLength);
+  // The two around the context, or the two at the end where it lies beyond.
+  const from = above < 0 ? sorted.length - 2 : Math.max(0, above - 1);
+  const [a, b] = [sorted[from], sorted[from + 1]];
+  const larger = sorted[above];
+  if (a !== undefined && b !== undefined && b.bytes >= a.bytes) {
+    const slope = (b.bytes - a.bytes) / (b.context_length - a.context_length);
+    const bytes = Math.round(a.bytes + slope * (contextLength - a.context_length));
+    if (bytes > 0) return { bytes, method: "interpolated" };
+  }
+  return larger === undefined ? null : { bytes: larger.bytes, method: "at_most" };
+}

@@ -9,6 +9,7 @@ import { FLEET_ROUTES } from "./fleet.ts";
 import { KEY_ROUTES } from "./keys.ts";
 import { LIVE_ROUTES } from "./live.ts";
 import { OLLAMA_API_ROUTES } from "./ollama.ts";
+import { PLANNING_ROUTES } from "./planning.ts";
 import { REPOSITORY_ROUTES } from "./repository.ts";
 import type { ApiRoute } from "./route.ts";
 import { SESSION_ROUTES } from "./session.ts";
@@ -24,6 +25,7 @@ export const API_ROUTES = {
   ...LIVE_ROUTES,
   ...CHAT_ROUTES,
   ...OLLAMA_API_ROUTES,
+  ...PLANNING_ROUTES,
   ...REPOSITORY_ROUTES,
   ...DATA_ROUTES,
   ...CONFIG_ROUTES,

@@ -12,6 +12,7 @@ import type { Costs, CostsQuery } from "../../protocol/api/costs.ts";
 import type { Cleared, DataSummary } from "../../protocol/api/data.ts";
 import type { Boxes, Gpu } from "../../protocol/api/fleet.ts";
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
+import type { Plan, PlanQuery } from "../../protocol/api/planning.ts";
 import type {
   RepositoryEntry,
   RepositoryModels,
@@ -34,6 +35,7 @@ import type { RegisteredBox } from "../registered-box.ts";
 import type { RepositoryResult } from "../repository/model-repository.ts";
 import type { ModelEdit } from "../repository/stored.ts";
 import { inForce, type RunTimeSettings, type Settings, settingsOf } from "../settings.ts";
+import { takeReadings } from "./arrived-readings.ts";
 import type { CellFilter } from "./cells.ts";
 import { changeKeys, type KeysChange, type KeysChanged } from "./changing-keys.ts";
 import { changeTariff } from "./changing-tariff.ts";
@@ -115,9 +117,7 @@ export class Aggregator extends DurableObject<Bindings> {
 
   async read(box: string, readings: Readings): Promise<void> {
     const nowMs = Date.now();
-    this.#stores.listedRequests.report(box, readings.requests, nowMs);
-    const kept = { ...readings, requests: [] };
-    await this.#wakes.flushingSoon(nowMs, () => this.#stores.registry.read(box, kept, nowMs));
+    await this.#wakes.flushingSoon(nowMs, () => takeReadings(this.#stores, box, readings, nowMs));
     if (readings.gpu.samples.length + readings.system.length > 0)
       await this.#wakes.onNewData(nowMs);
   }
@@ -128,6 +128,10 @@ export class Aggregator extends DurableObject<Bindings> {
     const latency_ms = Math.max(0, Date.now() - Date.parse(record.started_at));
     if (union !== null) await this.ingest([{ ...record, latency_ms }]);
     return union;
+  }
+
+  plan(query: PlanQuery): Plan | null {
+    return this.#views.plan(query);
   }
 
   registry(): RegisteredBox[] {
@@ -178,7 +182,6 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#views.current();
   }
 
-  /** Returns the buckets of a span, including empty ones. */
   history(span: Span, filter: CellFilter): Promise<HistoryPoint[]> {
     return this.#views.history(span, filter);
   }
@@ -196,7 +199,6 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#stores.epochs.clearedMs("metrics");
   }
 
-  /** Returns when counting began, unix ms: at the last clear of the metrics, or with this object. */
   countedSince(): number {
     return Math.max(this.since(), this.metricsClearedMs() ?? 0);
   }
@@ -230,7 +232,6 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#views.system(box);
   }
 
-  /** Returns the buckets of a span, including empty ones. Samples not yet batched count too. */
   systemHistory(span: Span, box?: string): Promise<SystemPoint[]> {
     return this.#views.systemHistory(span, box);
   }

@@ -163,6 +163,11 @@ export const MIGRATIONS: readonly string[] = [
   -- The keys that the edge made, as JSON. What a person or a program sends is not here.
   CREATE TABLE issued_keys (id TEXT PRIMARY KEY, key TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- The memory that a build of a model took with a context, by Ollama's count.
+  CREATE TABLE model_memory (digest TEXT NOT NULL, context_length INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL, PRIMARY KEY (digest, context_length)) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Maps the shared table to the types of SQLite. */

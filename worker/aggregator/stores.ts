@@ -23,6 +23,7 @@ import { IssuedKeys } from "./issued-keys.ts";
 import { LearnedTimes } from "./learned-times.ts";
 import { Ledger } from "./ledger.ts";
 import { ListedRequests } from "./listed-requests.ts";
+import { ModelMemory } from "./model-memory.ts";
 import { Registry } from "./registry.ts";
 import { RunTimeSettingsStore } from "./run-time-settings.ts";
 import { SampleStore } from "./samples.ts";
@@ -60,6 +61,7 @@ export type AggregatorStores = {
   issuedKeys: IssuedKeys;
   untrusted: UntrustedCounts;
   benchRuns: BenchRuns;
+  memory: ModelMemory;
   /** Returns the grounds on which to judge the reports of a box. */
   trustOf(box: string): BoxTrust;
   /** Forgets a box until it connects again. */
@@ -140,6 +142,7 @@ export function openStores(
     issuedKeys: new IssuedKeys(storage),
     untrusted,
     benchRuns: new BenchRuns(storage.sql),
+    memory: new ModelMemory(storage.sql),
     trustOf: (box) => ({
       box,
       keys: sealKeys.accepted(Date.now()),

@@ -4,6 +4,7 @@ import type { DataSummary } from "../../protocol/api/data.ts";
 import type { Boxes, Gpu } from "../../protocol/api/fleet.ts";
 import type { Live as LivePage } from "../../protocol/api/live.ts";
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
+import type { Plan, PlanQuery } from "../../protocol/api/planning.ts";
 import type { CurrentStats, HistoryPoint, Models } from "../../protocol/api/stats.ts";
 import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.ts";
 import type { TariffState } from "../../protocol/api/tariff.ts";
@@ -16,6 +17,7 @@ import { isoOf } from "../answers/figures.ts";
 import { GatheredGpuHistory } from "../answers/gpu-history.ts";
 import { gpuState } from "../answers/gpus.ts";
 import { cellsOf, endOf, GatheredHistory, historyOf, type Span } from "../answers/history.ts";
+import { planOf } from "../answers/plan.ts";
 import { currentStats, modelStats, recentOf } from "../answers/stats.ts";
 import { systemState } from "../answers/system.ts";
 import { GatheredSystemHistory } from "../answers/system-history.ts";
@@ -111,6 +113,18 @@ export class Views {
   boxes(box?: string): Boxes {
     const nowMs = Date.now();
     return boxesState(this.#boxes(box), this.#statuses(nowMs), nowMs);
+  }
+
+  /** Returns null if no box has the model, and nothing is known about it. */
+  plan({ model, context }: PlanQuery): Plan | null {
+    const { registry, memory } = this.#stores;
+    return planOf(
+      registry.boxes(),
+      model,
+      context ?? null,
+      (digest) => memory.of(digest),
+      Date.now(),
+    );
   }
 
   watched(): Omit<Watched, "observed"> {

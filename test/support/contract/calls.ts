@@ -13,6 +13,7 @@ export const CALLS: Record<RouteName, { path?: string; body?: unknown }> = {
   metrics: {},
   boxes: { path: "/api/boxes?box=atlas" },
   forgetBox: { path: "/api/boxes/gone" },
+  plan: { path: "/api/plan?model=llama3.2&context=4096" },
   benchBox: {
     path: "/api/boxes/atlas/bench",
     body: { model: "llama3.2", contexts: [64], repeats: 1, output_tokens: 16 },

@@ -1,0 +1,78 @@
+/** `/api/plan`: where a model would fit. */
+import * as z from "zod";
+import { BoxName } from "../records.ts";
+import type { ApiRoute } from "./route.ts";
+import { Count, ModelName } from "./shapes.ts";
+
+const bytes = Count.nullable();
+
+/** A box as a place for a model. */
+const PlannedBox = z.object({
+  box: BoxName,
+  state: z.enum(["up", "draining", "down"]),
+  simulated: z.boolean(),
+  is_installed: z.boolean(),
+  loaded_context_length: Count.nullable().describe("null if the model is not in memory there"),
+  predicted_bytes: bytes.describe(
+    "memory that the model takes with this context, weights included; null if no box has measured enough",
+  ),
+  method: z
+    .enum(["measured", "interpolated", "at_most"])
+    .nullable()
+    .describe(
+      "measured: some box had this build with this context. interpolated: on the line of two other contexts. at_most: only a larger context was measured",
+    ),
+  vram_total_bytes: bytes.describe("memory of all its GPUs; null if one of them is unknown"),
+  vram_free_bytes: bytes.describe(
+    "now, with the memory of this model itself, which a load with another context frees",
+  ),
+  fits: z.boolean().nullable().describe("whether the GPUs have room now; null if unknown"),
+  fits_empty: z
+    .boolean()
+    .nullable()
+    .describe("whether they would have room without other models; null if unknown"),
+  room_bytes: z
+    .int()
+    .nullable()
+    .describe("memory that stays free beside the model; negative if some is missing"),
+});
+
+/** `GET /api/plan`. */
+export const Plan = z
+  .object({
+    model: z.string(),
+    context_length: Count.nullable().describe(
+      "as requested, or that of the newest measurement; null if neither is known",
+    ),
+    boxes: z.array(PlannedBox).describe("in order of name"),
+  })
+  .meta({ id: "Plan" });
+export type Plan = z.infer<typeof Plan>;
+
+export const PlanQuery = z.strictObject({
+  model: ModelName,
+  context: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(100_000_000)
+    .optional()
+    .describe("context length in tokens (num_ctx)"),
+});
+export type PlanQuery = z.infer<typeof PlanQuery>;
+
+export const PLANNING_ROUTES = {
+  plan: {
+    method: "GET",
+    path: "/api/plan",
+    scope: "stats",
+    tag: "Models",
+    summary: "Predicted memory of a model with a context, and the boxes where it fits",
+    description: [
+      "The prediction comes from what Ollama has counted on any box (/api/ps), by build and context.",
+      "404 if no registered box has the model.",
+    ].join(" "),
+    query: PlanQuery,
+    answer: Plan,
+  },
+} as const satisfies Record<string, ApiRoute>;

@@ -1,0 +1,100 @@
+/** Where a model fits, from the memory that it took on any box. Pure. */
+import type { Plan } from "../../protocol/api/planning.ts";
+import { withTag } from "../../protocol/inventory.ts";
+import { fits, type MeasuredMemory, predictedMemory } from "../../protocol/model-memory.ts";
+import { freshGpus, freshLoaded, type RegisteredBox } from "../registered-box.ts";
+
+const MIB = 2 ** 20;
+
+/**
+ * @param context     null: that of the model in memory somewhere, or the largest that was measured
+ * @param measuredOf  returns the memory of a build, one for each context
+ * @returns           null if no box has the model
+ */
+export function planOf(
+  boxes: readonly RegisteredBox[],
+  model: string,
+  context: number | null,
+  measuredOf: (digest: string) => readonly MeasuredMemory[],
+  nowMs: number,
+): Plan | null {
+  const installed = boxes.flatMap((box) => installedOn(box, model) ?? []);
+  const [newest] = installed.toSorted((a, b) => msOf(b.modified_at) - msOf(a.modified_at));
+  if (newest === undefined) return null;
+  const loadedContexts = boxes.flatMap((box) => loadedOn(box, model, nowMs)?.context_length ?? []);
+  const measured = newest.digest === null ? [] : measuredOf(newest.digest);
+  const contexts = [...loadedContexts, ...measured.map(({ context_length }) => context_length)];
+  const contextLength =
+    context ?? loadedContexts[0] ?? (contexts.length === 0 ? null : Math.max(...contexts));
+  return {
+    model: newest.name,
+    context_length: contextLength,
+    boxes: boxes.map((box) => {
+      const digest = installedOn(box, model)?.digest ?? newest.digest;
+      const predicted =
+        digest === null || contextLength === null
+          ? null
+          : predictedMemory(measuredOf(digest), contextLength);
+      return placeOn(box, model, predicted, nowMs);
+    }),
+  };
+}
+
+function placeOn(
+  box: RegisteredBox,
+  model: string,
+  predicted: ReturnType<typeof predictedMemory>,
+  nowMs: number,
+): Plan["boxes"][number] {
+  const loaded = loadedOn(box, model, nowMs);
+  const bytes = predicted?.bytes ?? null;
+  const { total, free } = vramOf(box, nowMs);
+  // The model may need less than an upper bound.
+  const fitIn = (space: number | null) => {
+    const fit = fits(bytes, space);
+    return fit === false && predicted?.method === "at_most" ? null : fit;
+  };
+  const available = free === null ? null : free + (loaded?.size_vram_bytes ?? 0);
+  return {
+    box: box.name,
+    state: box.state,
+    simulated: box.hello.simulated,
+    is_installed: installedOn(box, model) !== null,
+    loaded_context_length: loaded?.context_length ?? null,
+    predicted_bytes: bytes,
+    method: predicted?.method ?? null,
+    vram_total_bytes: total,
+    vram_free_bytes: available,
+    fits: fitIn(available),
+    fits_empty: fitIn(total),
+    room_bytes: bytes === null || available === null ? null : available - bytes,
+  };
+}
+
+const isNamed = (model: string) => {
+  const wanted = withTag(model).toLowerCase();
+  return ({ name }: { name: string }) => withTag(name).toLowerCase() === wanted;
+};
+
+const installedOn = ({ readings }: RegisteredBox, model: string) =>
+  readings?.inventory.models.find(isNamed(model)) ?? null;
+
+const loadedOn = (box: RegisteredBox, model: string, nowMs: number) =>
+  box.state === "down" ? null : (freshLoaded(box, nowMs).find(isNamed(model)) ?? null);
+
+/** The memory of the GPUs of a box that is up; null if a part of it is unknown. */
+function vramOf(box: RegisteredBox, nowMs: number): { total: number | null; free: number | null } {
+  const gpus = box.state === "down" ? [] : freshGpus(box, nowMs);
+  let [total, free]: [number | null, number | null] = gpus.length === 0 ? [null, null] : [0, 0];
+  for (const { memory_total_mb, memory_used_mb } of gpus) {
+    total = total === null || memory_total_mb === null ? null : total + memory_total_mb * MIB;
+    free =
+      free === null || memory_total_mb === null || memory_used_mb === null
+        ? null
+        : free + Math.max(0, memory_total_mb - memory_used_mb) * MIB;
+  }
+  return { total, free };
+}
+
+/** Returns unix ms; 0 if the time is unknown or cannot be parsed. */
+const msOf = (time: string | null): number => Date.parse(time ?? "") || 0;
