@@ -134,7 +134,7 @@ export const REQUEST_COLUMNS = {
   cost_currency: { type: "label", nullable: true, comment: "ISO 4217" },
   co2_g: { type: "double", nullable: true, comment: "grams of CO2 of energy_j" },
   resumed: { type: "uint32", nullable: false },
-  source: { type: "label", nullable: true, comment: "edge, listener, bench or unsealed" },
+  source: { type: "label", nullable: true, comment: "edge, listener, bench, unsealed or system" },
   simulated: {
     type: "boolean",
     nullable: true,

@@ -49,10 +49,11 @@ export type EnergyMethod = z.infer<typeof EnergyMethod>;
  *
  * `edge`: the edge accepted the request and sealed its facts, or wrote the record itself.
  * `listener`: a call to the listener of an agent, which no edge has seen. `bench`: a request of the
- * agent's own bench, which measures the box; no figure about callers counts it. `unsealed`: an agent
+ * agent's own bench, which measures the box; no figure about callers counts it. `system`: the edge
+ * loaded or unloaded a model, which counts as little. `unsealed`: an agent
  * without seals reported it, so the edge does not know who called.
  */
-export const RecordSource = z.enum(["edge", "listener", "bench", "unsealed"]);
+export const RecordSource = z.enum(["edge", "listener", "bench", "unsealed", "system"]);
 export type RecordSource = z.infer<typeof RecordSource>;
 
 export const BoxName = z

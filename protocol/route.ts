@@ -2,11 +2,13 @@
 import * as z from "zod";
 
 /**
- * Why a request was on its box. `named`: the caller named the box. `only-holder`: no other box has the
- * model. `warm`: the model was in memory there; `on-disk`: only on disk. `sticky`: its conversation was
- * there before. `spill`: the better boxes were busy for longer than a load takes. `failover`: another
- * box had failed before its answer began. `operation`: calls of one client that create, push or copy a
- * model stay together. `fits`: a pull, on a box with room for the model. `any`: it needs no model, or one that no box has.
+ * Why a request was on its box. `named`: the caller named the box. `only-holder`: no other box has
+ * the model. `warm`: the model was in memory there; `on-disk`: only on disk. `sticky`: its
+ * conversation was there before. `spill`: the better boxes were busy for longer than a load takes.
+ * `failover`: another box had failed before its answer began. `operation`: calls of one client that
+ * create, push or copy a model stay together. `fits`: a pull, on a box with room for the model.
+ * `planned`: a load or an unload that somebody requested from the edge, and no caller's request.
+ * `any`: it needs no model, or one that no box has.
  *
  * A seal has room for 13 characters.
  */
@@ -20,6 +22,7 @@ export const RouteReason = z.enum([
   "failover",
   "operation",
   "fits",
+  "planned",
   "any",
 ]);
 export type RouteReason = z.infer<typeof RouteReason>;

@@ -132,13 +132,14 @@ export const isInference = (endpoint: string): boolean => INFERENCE.has(endpoint
 
 /**
  * Returns whether a record counts into tokens, latency, TTFT and energy of what callers did. The
- * requests of a bench do not: they would move every average of a box that few people use.
+ * requests of a bench do not: they would move every average of a box that few people use. Requests of
+ * the edge itself do not either.
  */
 export const countsAsInference = ({
   endpoint,
   source,
 }: Pick<RequestRecord, "endpoint" | "source">): boolean =>
-  isInference(endpoint) && source !== "bench";
+  isInference(endpoint) && source !== "bench" && source !== "system";
 
 const CHANGING = new Set(["/api/pull", "/api/create", "/api/copy", "/api/delete"]);
 

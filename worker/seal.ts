@@ -5,7 +5,7 @@
  * record, and the edge accepts those facts only with it. So an agent cannot change them, move them to
  * another request or box, or invent a request. The key never leaves the edge.
  */
-import type { RequestRecord } from "../protocol/records.ts";
+import type { RecordSource, RequestRecord } from "../protocol/records.ts";
 import { RouteReason } from "../protocol/route.ts";
 
 /**
@@ -34,6 +34,10 @@ export type SealKey = { id: string; secret: string };
 
 /** `unknown`: there is no seal, or its key is older than those that the edge still has. */
 export type Verdict = "valid" | "forged" | "unknown";
+
+/** Returns the source of a request that the edge accepted for this reason. */
+export const acceptedSource = (reason: RouteReason | null): RecordSource =>
+  reason === "planned" ? "system" : "edge";
 
 const HMAC = { name: "HMAC", hash: "SHA-256" };
 const ID_BYTES = 4;

@@ -1,4 +1,4 @@
-/** `/api/plan`: where a model would fit. */
+/** `/api/plan` and `/api/models/load`: where a model would fit, and its loads and unloads. */
 import * as z from "zod";
 import { BoxName } from "../records.ts";
 import type { ApiRoute } from "./route.ts";
@@ -61,7 +61,56 @@ export const PlanQuery = z.strictObject({
 });
 export type PlanQuery = z.infer<typeof PlanQuery>;
 
+export const LoadRequest = z
+  .strictObject({
+    model: ModelName,
+    box: BoxName.optional().describe(
+      "load: by default the box that has the model in memory, otherwise the one with the most room for it. unload: by default every box",
+    ),
+    context: z.int().min(1).max(100_000_000).optional().describe("context length (num_ctx)"),
+    keep_alive: z
+      .union([z.int().min(-1).max(31_536_000), z.string().regex(/^-?\d+(ms|s|m|h)$/)])
+      .optional()
+      .describe("seconds, or a duration such as 30m; negative: until it is unloaded"),
+  })
+  .meta({ id: "LoadRequest" });
+
+export const UnloadRequest = LoadRequest.pick({ model: true, box: true }).meta({
+  id: "UnloadRequest",
+});
+
+/** The requests of one load or unload. Each is in the log with source system. */
+const Placed = z.array(z.object({ box: BoxName, request_id: z.uuid() }));
+
+const Loaded = z
+  .object({ status: z.literal("loaded"), model: z.string(), boxes: Placed })
+  .meta({ id: "ModelLoaded" });
+const Unloaded = z
+  .object({ status: z.literal("unloaded"), model: z.string(), boxes: Placed })
+  .meta({ id: "ModelUnloaded" });
+
 export const PLANNING_ROUTES = {
+  loadModel: {
+    method: "POST",
+    path: "/api/models/load",
+    scope: "admin",
+    tag: "Models",
+    summary: "Load a model into the memory of a box; answers when it is loaded",
+    description:
+      "The request is in the log with source system, and counts in no figure about callers. 404 if the model is on no connected box, or not on that one.",
+    body: LoadRequest,
+    answer: Loaded,
+  },
+  unloadModel: {
+    method: "POST",
+    path: "/api/models/unload",
+    scope: "admin",
+    tag: "Models",
+    summary: "Unload a model from the memory of one box or of all",
+    description: "An empty list of boxes means that none had it in memory.",
+    body: UnloadRequest,
+    answer: Unloaded,
+  },
   plan: {
     method: "GET",
     path: "/api/plan",

@@ -9,7 +9,7 @@ import type { ReportedRecord, RequestRecord } from "../../protocol/records.ts";
 import { UNROUTED } from "../../protocol/route.ts";
 import { OLLAMA_ROUTES } from "../../protocol/routes.ts";
 import type { Untrusted } from "../../protocol/untrusted.ts";
-import { reasonIn, type SealKey, type Verdict, verdictOn } from "../seal.ts";
+import { acceptedSource, reasonIn, type SealKey, type Verdict, verdictOn } from "../seal.ts";
 import { timeOf } from "../storage/uuid-time.ts";
 import { bounded, type RequestLimits } from "./bounds.ts";
 
@@ -74,8 +74,10 @@ function judge(
   { sealedSinceMs }: BoxTrust,
   nowMs: number,
 ): RequestRecord | Untrusted {
-  if (verdict === "valid")
-    return { ...record, source: "edge", route_reason: reasonIn(seal), attempts: 1 };
+  if (verdict === "valid") {
+    const route_reason = reasonIn(seal);
+    return { ...record, source: acceptedSource(route_reason), route_reason, attempts: 1 };
+  }
   if (verdict === "forged") return "seal";
   const times = [timeOf(record.request_id), Date.parse(record.started_at)];
   if (times.some((at) => at > nowMs + AHEAD_MAX_MS || at < nowMs - BEHIND_MAX_MS)) return "time";

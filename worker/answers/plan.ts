@@ -98,3 +98,23 @@ function vramOf(box: RegisteredBox, nowMs: number): { total: number | null; free
 
 /** Returns unix ms; 0 if the time is unknown or cannot be parsed. */
 const msOf = (time: string | null): number => Date.parse(time ?? "") || 0;
+
+/** Returns the box where a model loads best; null if it is on none of those that are up. */
+export function loadPlace({ boxes }: Plan): string | null {
+  const rankOf = ({ loaded_context_length, fits: fit, fits_empty }: PlannedBox): number[] => [
+    loaded_context_length === null ? 0 : 1,
+    ...[fit, fits_empty].map((each) => (each === null ? 1 : each ? 2 : 0)),
+  ];
+  const [best] = boxes
+    .filter(({ state, is_installed }) => state === "up" && is_installed)
+    .toSorted((a, b) => {
+      const [ofA, ofB] = [rankOf(a), rankOf(b)];
+      const differing = ofA.findIndex((rank, index) => rank !== ofB[index]);
+      return differing < 0
+        ? (b.room_bytes ?? 0) - (a.room_bytes ?? 0)
+        : (ofB[differing] ?? 0) - (ofA[differing] ?? 0);
+    });
+  return best?.box ?? null;
+}
+
+type PlannedBox = Plan["boxes"][number];

@@ -5,6 +5,7 @@
 import type { Context } from "hono";
 import { checkValue } from "../../protocol/body-policy.ts";
 import { FailedAt } from "../../protocol/records.ts";
+import type { RouteReason } from "../../protocol/route.ts";
 import type { Target } from "../../protocol/target.ts";
 import type { Principal } from "../auth.ts";
 import type { Env } from "../env.ts";
@@ -17,6 +18,8 @@ export type TargetCall = {
   target: Target;
   body: object;
   box: string;
+  /** Why it is that box; absent if the caller named it. */
+  wantedReason?: RouteReason;
   requestId: string;
   signal: AbortSignal;
 };
@@ -41,7 +44,7 @@ export const callBox = (
 export async function callTarget(
   c: Context<Env>,
   principal: Principal,
-  { target, body, box, requestId, signal }: TargetCall,
+  { target, body, box, wantedReason, requestId, signal }: TargetCall,
 ): Promise<Response> {
   const { open, startedMs, policy } = callOf(c.req.raw, target, requestId, principal);
   const call = {
@@ -49,6 +52,7 @@ export async function callTarget(
     // Ollama receives our JSON, not the caller's.
     open: { ...open, headers: [["content-type", "application/json"]] as [string, string][] },
     wantedBox: box,
+    ...(wantedReason && { wantedReason }),
     startedMs,
     signal,
     policy,

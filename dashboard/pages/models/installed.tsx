@@ -6,7 +6,7 @@ import { useState } from "preact/hooks";
 import type { LiveBox } from "../../../protocol/api/live.ts";
 import type { InstalledModels } from "../../../protocol/api/ollama.ts";
 import type { RepositoryModel } from "../../../protocol/api/repository.ts";
-import { call, callJson, errorMessage } from "../../data/api.ts";
+import { callJson, errorMessage } from "../../data/api.ts";
 import { preferences } from "../../data/preferences.ts";
 import { Empty, FailureNote, Pill, Section, TableScroll } from "../../parts/basics.tsx";
 import { TypedConfirm } from "../../parts/dialog.tsx";
@@ -22,7 +22,6 @@ type Props = {
   repository: readonly RepositoryModel[];
   boxes: readonly LiveBox[];
   isAdmin: boolean;
-  mayInfer: boolean;
   changed: () => void;
 };
 
@@ -31,7 +30,7 @@ function deletionText({ name, boxes, size }: Model): string {
   return `Deletes ${name} from ${boxes.join(" and ")}. Restoring it means pulling ${download} again.`;
 }
 
-export function InstalledSection({ models, repository, boxes, isAdmin, mayInfer, changed }: Props) {
+export function InstalledSection({ models, repository, boxes, isAdmin, changed }: Props) {
   const [deleting, setDeleting] = useState<Model | null>(null);
   const [busy, setBusy] = useState<string | null>(null);
   const [error, setError] = useState<string | null>(null);
@@ -49,12 +48,10 @@ export function InstalledSection({ models, repository, boxes, isAdmin, mayInfer,
     }
     setBusy(null);
   };
-  /** In Ollama's API, a request without a prompt loads a model, and `keep_alive: 0` unloads it. */
   const setLoaded = (model: Model, box: string, isWanted: boolean) =>
     perform(`${model.name} ${box}`, () =>
-      call("POST", "/ollama/api/generate", {
-        body: { model: model.name, stream: false, ...(!isWanted && { keep_alive: 0 }) },
-        headers: { "x-box": box },
+      callJson("POST", isWanted ? "/api/models/load" : "/api/models/unload", {
+        body: { model: model.name, box },
       }),
     );
   const setPreference = (model: Model, body: { is_favorite: boolean } | { is_default: boolean }) =>
@@ -107,7 +104,7 @@ export function InstalledSection({ models, repository, boxes, isAdmin, mayInfer,
                   model={model.name}
                   box={name}
                   loaded={loaded}
-                  isDisabled={!mayInfer || busy !== null}
+                  isDisabled={!mayChange}
                   isBusy={busy === `${model.name} ${name}`}
                   toggle={() => setLoaded(model, name, loaded === null)}
                 />
@@ -179,7 +176,7 @@ export function InstalledSection({ models, repository, boxes, isAdmin, mayInfer,
       )}
       {!isAdmin && (
         <p class="quiet line">
-          Changing, pulling or deleting models needs a key with the admin scope.
+          Loading, changing, pulling or deleting models needs a key with the admin scope.
         </p>
       )}
       {deleting !== null && (

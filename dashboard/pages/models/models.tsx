@@ -41,7 +41,6 @@ export function ModelsPage() {
           repository={repository.data?.models ?? []}
           boxes={boxes}
           isAdmin={scopes.includes("admin")}
-          mayInfer={scopes.includes("infer")}
           changed={changed}
         />
       )}

@@ -113,6 +113,7 @@ const SOURCES = {
   edge: "Through the edge",
   listener: "To the listener of the agent",
   bench: "By a bench of the box",
+  system: "By the edge, which loaded or unloaded the model",
   unsealed: "By an agent of an earlier version, without the caller",
 };
 
@@ -128,6 +129,7 @@ const ROUTES: Record<RouteReason, string> = {
   failover: "Another box failed before it answered",
   operation: "Calls of one client that change models stay together",
   fits: "The model has room there",
+  planned: "Somebody loaded or unloaded the model there",
   any: "Any box could serve it",
 };
 

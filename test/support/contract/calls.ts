@@ -13,6 +13,11 @@ export const CALLS: Record<RouteName, { path?: string; body?: unknown }> = {
   metrics: {},
   boxes: { path: "/api/boxes?box=atlas" },
   forgetBox: { path: "/api/boxes/gone" },
+  loadModel: {
+    path: "/api/models/load",
+    body: { model: "llama3.2", box: "atlas", keep_alive: "5m" },
+  },
+  unloadModel: { path: "/api/models/unload", body: { model: "llama3.2" } },
   plan: { path: "/api/plan?model=llama3.2&context=4096" },
   benchBox: {
     path: "/api/boxes/atlas/bench",

@@ -10,6 +10,7 @@ import type { RouteReason } from "../../../protocol/route.ts";
 import { aggregatorOf } from "../../aggregator/stub.ts";
 import type { Bindings } from "../../env.ts";
 import { type FailureReason, wireErrorOf } from "../../errors.ts";
+import { acceptedSource } from "../../seal.ts";
 
 /** `box`, `reason`: the box that had the call, and why it was there; null if none had it. */
 export type EdgeOutcome = {
@@ -22,7 +23,7 @@ export type EdgeOutcome = {
 
 /** @param call  `startedMs`: when the call was accepted, unix ms */
 export function edgeRecord(
-  call: { id: string; open: Open; startedMs: number },
+  call: { id: string; open: Open; startedMs: number; wantedReason?: RouteReason },
   { box, reason, status, httpStatus, failure }: EdgeOutcome,
   nowMs: number,
 ): RequestRecord {
@@ -41,7 +42,7 @@ export function edgeRecord(
     prompt: null,
     latency_ms: Math.max(0, nowMs - call.startedMs),
     resumed: 0,
-    source: "edge",
+    source: acceptedSource(reason ?? call.wantedReason ?? null),
   };
 }
 

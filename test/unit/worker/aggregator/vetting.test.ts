@@ -60,6 +60,11 @@ test("takes the reason from the seal, and drops the route that an agent claims",
   expect((await verdict(local)).accepted).toMatchObject({ ...UNROUTED, source: "listener" });
 });
 
+test("takes no agent's word for a request of the edge itself, which would count in no figure", async () => {
+  const { accepted } = await verdict({ ...(await sealed()), source: "system" });
+  expect(accepted).toMatchObject({ source: "edge", route_reason: "warm" });
+});
+
 test("takes a request of a bench, which no edge has sealed, without the key that it claims", async () => {
   const invented = recordOf(NOW - 10_000, { key_id: "admin", source: "bench" });
   expect(await verdict(invented)).toEqual({

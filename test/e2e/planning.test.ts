@@ -1,0 +1,113 @@
+/** Models that are loaded and unloaded through the API, on real agents. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Plan } from "../../protocol/api/planning.ts";
+import { ApiError } from "../../protocol/api/shapes.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
+import { eventually, TestStack } from "../support/stack.ts";
+
+let stack: TestStack;
+let ollamas: SimulatedOllama[] = [];
+
+beforeAll(async () => {
+  ollamas = await Promise.all(
+    [
+      ["both:1b", "only:1b"],
+      ["both:1b", "nomic-embed-text"],
+    ].map((models) => startSimulatedOllama({ models, tokenMs: 1, loadMsPerGb: 0 })),
+  );
+  stack = await TestStack.start();
+  await stack.startAgent({ name: "atlas", ollamaUrl: ollamas[0]?.url ?? "" });
+  await stack.startAgent({ name: "basil", ollamaUrl: ollamas[1]?.url ?? "" });
+});
+
+afterAll(async () => {
+  await stack?.[Symbol.asyncDispose]();
+  await Promise.all(ollamas.map((ollama) => ollama.close()));
+});
+
+const post = (action: "load" | "unload", body: object) =>
+  fetch(`${stack.url}/api/models/${action}`, { method: "POST", body: JSON.stringify(body) });
+
+/** Names of the models in the memory of each Ollama. */
+const loaded = () =>
+  Promise.all(
+    ollamas.map(async ({ url }) => {
+      const { models } = (await (await fetch(`${url}/api/ps`)).json()) as {
+        models: { name: string }[];
+      };
+      return models.map(({ name }) => name).sort();
+    }),
+  );
+
+const boxesIn = async (answer: Response) => {
+  const { boxes } = (await answer.json()) as { boxes: { box: string; request_id: string }[] };
+  return boxes;
+};
+
+test("loads a model on the named box, or where it is, and unloads it there or everywhere", async () => {
+  const named = await boxesIn(
+    await post("load", { model: "both:1b", box: "basil", keep_alive: -1 }),
+  );
+  expect(named.map(({ box }) => box)).toEqual(["basil"]);
+  expect(await boxesIn(await post("load", { model: "only:1b" }))).toMatchObject([{ box: "atlas" }]);
+  expect(await boxesIn(await post("load", { model: "nomic-embed-text" }))).toMatchObject([
+    { box: "basil" },
+  ]);
+  expect(await loaded()).toEqual([["only:1b"], ["both:1b", "nomic-embed-text:latest"]]);
+  await post("load", { model: "both:1b", box: "atlas" });
+  await eventually(async () => {
+    const boxes = await stack.boxes();
+    return boxes.every((box) => box.loaded.some(({ name }) => name === "both:1b"));
+  });
+  const unloaded = await boxesIn(await post("unload", { model: "both:1b" }));
+  expect(unloaded.map(({ box }) => box).sort()).toEqual(["atlas", "basil"]);
+  await post("unload", { model: "nomic-embed-text", box: "basil" });
+  expect(await loaded()).toEqual([["only:1b"], []]);
+});
+
+test("records a load as the edge's own, which moves no figure about callers", async () => {
+  const [placed] = await boxesIn(await post("load", { model: "both:1b", box: "atlas" }));
+  const entry = await stack.record(placed?.request_id ?? null);
+  expect(entry).toMatchObject({
+    source: "system",
+    route_reason: "planned",
+    box: "atlas",
+    status: "success",
+  });
+  // Nothing but loads and unloads has run here.
+  const { total_requests, total_tokens, latency_p50_ms, ttft_p50_ms } = await stack.stats();
+  expect(total_requests).toBeGreaterThan(0);
+  expect({ total_tokens, latency_p50_ms, ttft_p50_ms }).toEqual({
+    total_tokens: 0,
+    latency_p50_ms: null,
+    ttft_p50_ms: null,
+  });
+});
+
+test("plans with the memory that a load took", async () => {
+  const answer = await post("load", { model: "both:1b", box: "atlas" });
+  expect(answer.status).toBe(200);
+  const plan = await eventually(async () => {
+    const found = Plan.parse(await stack.json("/api/plan?model=both:1b"));
+    return found.boxes.every(({ method }) => method === "measured") ? found : undefined;
+  });
+  expect(plan.boxes.map(({ box, is_installed, fits }) => [box, is_installed, fits])).toEqual([
+    ["atlas", true, null],
+    ["basil", true, null],
+  ]);
+  expect(plan.boxes[0]?.loaded_context_length).toBe(plan.context_length);
+});
+
+test.each<[action: "load" | "unload", body: object, status: number, code: string]>([
+  ["load", { model: "nowhere" }, 404, "model_not_found"],
+  ["load", { model: "only:1b", box: "basil" }, 404, "model_not_found"],
+  ["load", { model: "both:1b", box: "nowhere" }, 404, "box_not_found"],
+  ["load", { model: "gpt-oss:120b-cloud" }, 403, "cloud_model"],
+  ["load", { model: "both:1b", keep_alive: "soon" }, 400, "bad_request"],
+  ["load", { model: "both:1b", context: 0 }, 400, "bad_request"],
+  ["unload", { model: "both:1b", keep_alive: 0 }, 400, "bad_request"],
+  ["unload", { model: "both:1b", box: "nowhere" }, 404, "box_not_found"],
+])("refuses to %s %j", async (action, body, status, code) => {
+  const answer = await post(action, body);
+  expect([answer.status, ApiError.parse(await answer.json()).error.code]).toEqual([status, code]);
+});
