@@ -82,9 +82,10 @@ export const QUEUED_BYTES_MAX = 256 * 1024 * 1024;
 
 /**
  * An agent reports a wait for Ollama once it has lasted this long. The caller's answer then begins,
- * and its status can no longer be an error's, so not sooner than a proxy's patience of 100 s needs.
+ * and its status can no longer be an error's. So an agent first gives up on an Ollama that does not
+ * come back (10 s), and a proxy is far from giving up (100 s).
  */
-export const WAIT_REPORTED_MS = 10_000;
+export const WAIT_REPORTED_MS = 12_000;
 
 /**
  * Longest silence of a streamed answer whose caller waits. Common proxies close a connection after

@@ -73,6 +73,11 @@ export class MeasuredRequest {
     return this.#exchange !== null;
   }
 
+  /** True once it cannot be refused any more: it waits in the queue, or Ollama has it. */
+  get isAccepted(): boolean {
+    return this.#arrivedAt !== null || this.isSent;
+  }
+
   /** True until Ollama begins to answer. */
   get isQueued(): boolean {
     return this.#httpStatus === null;

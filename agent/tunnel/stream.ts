@@ -107,7 +107,7 @@ export class AgentStream implements Source {
 
   /** Returns whether to report the wait of the request now. */
   isReportDue(nowMs: number): boolean {
-    return this.#core.isReportDue(nowMs);
+    return this.#request.isAccepted && this.#core.isReportDue(nowMs);
   }
 
   /** The request waits. Called only if {@link isReportDue}. */

@@ -135,8 +135,8 @@ function callsTo(model: string, answers: Answers): Record<string, () => Promise<
   };
 }
 
-/** Each test waits for the 10 s after which an answer begins early. */
-describe.concurrent("a wait of more than 10 s", { timeout: 60_000 }, () => {
+/** Each test waits for the 12 s after which an answer begins early. */
+describe.concurrent("a wait of more than 12 s", { timeout: 60_000 }, () => {
   test("gives each client headers with its place, and then the whole answer", async () => {
     const answers = new Answers();
     const calls = callsTo("stays", answers);

@@ -70,8 +70,8 @@ class Scene {
     this.table.attach(relaysWaiting);
   }
 
-  /** A streamed chat arrives. */
-  ask(n: number, more: object = {}): void {
+  /** A streamed chat arrives. @param isWhole  its body arrives, too */
+  ask(n: number, more: object = {}, isWhole = true): void {
     const open = {
       method: "POST",
       path: "/api/chat",
@@ -96,6 +96,7 @@ class Scene {
     });
     const body = new TextEncoder().encode('{"model":"m","messages":[]}');
     this.table.receive(frame(FrameType.open, 0, jsonBytes(open)));
+    if (!isWhole) return;
     this.table.receive(frame(FrameType.data, 1, body));
     this.table.receive(frame(FrameType.end, 2, new Uint8Array(0)));
   }
@@ -146,6 +147,13 @@ test("nothing is reported to an edge that does not relay it, or of a call that d
   expect(older.reportsAt(60_000).flat()).toEqual([]);
   const scene = new Scene();
   scene.ask(1, { takes_waiting: undefined });
+  scene.reportsAt(0);
+  expect(scene.reportsAt(60_000).flat()).toEqual([]);
+});
+
+test("a request whose body is on its way is not reported, since it may be refused yet", () => {
+  const scene = new Scene();
+  scene.ask(1, {}, false);
   scene.reportsAt(0);
   expect(scene.reportsAt(60_000).flat()).toEqual([]);
 });

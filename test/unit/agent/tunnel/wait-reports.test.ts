@@ -1,11 +1,14 @@
 /** Reports of a request that waits, from the box's end of its stream. */
 import { expect, test } from "vitest";
+import { OLLAMA_BACK_MS } from "../../../../agent/request/patience.ts";
 import { AgentStreamCore } from "../../../../agent/tunnel/stream-core.ts";
 import { WaitReports } from "../../../../agent/tunnel/wait-reports.ts";
 import { type Frame, FrameType, NO_PAYLOAD } from "../../../../protocol/frames.ts";
 import { WAIT_REPORT_EVERY_MS, WAIT_REPORTED_MS } from "../../../../protocol/limits.ts";
 import type { WaitReport } from "../../../../protocol/messages.ts";
 
+/** Longest time between two attempts to reach Ollama, and some slack. */
+const SLACK_MS = 1_000;
 const ID = "01890a5d-ac96-774b-bcce-b302099a8057";
 const report = (position: number | null): WaitReport => ({
   position,
@@ -24,6 +27,10 @@ const payloads = (frames: readonly Frame[]) =>
   frames
     .filter(({ type }) => type === FrameType.waiting)
     .map(({ payload }) => JSON.parse(new TextDecoder().decode(payload)));
+
+test("an Ollama that does not come back is reported as an error before any wait", () => {
+  expect(WAIT_REPORTED_MS).toBeGreaterThan(OLLAMA_BACK_MS + SLACK_MS);
+});
 
 test("the first report is due after a long wait, and the next ones at a bounded rate", () => {
   const core = begun();
