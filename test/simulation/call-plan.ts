@@ -48,6 +48,8 @@ export function callPlan(chance: Chance, atMs: number): CallPlan {
     seal: simulatedSealOf(id),
   };
   const isChat = answer.type === "application/x-ndjson" && chance.isLikely(0.5);
+  // Longer than the wait after which an answer begins early.
+  if (isChat && chance.isLikely(0.2)) answer.waitMs = chance.between(10_000, 30_000);
   const chat = { path: "/api/chat", endpoint: "/api/chat", stream: true, takes_waiting: true };
   const open: Open =
     kind === "json" && isChat
