@@ -1,8 +1,7 @@
 /**
  * The agent: connects a box to the edge.
  *
- * Wires up its parts (tunnel, stream table, spool, GPU source, inventory), which do not know each
- * other, and starts and stops them in order.
+ * Wires up its parts, which do not know each other, and starts and stops them in order.
  */
 import { randomUUID } from "node:crypto";
 import { homedir } from "node:os";
@@ -190,6 +189,7 @@ export class Agent {
       isLoaded: (model) => this.#inventory.hasLoaded(model),
       onOver: (endpoint) => this.#streamFinished(endpoint),
       tunnelMs: () => this.#tunnel.roundTripMs,
+      withhold: (id) => this.#delivery.withhold(id),
     });
     this.#callers = this.#listener === null ? [this.#streams] : [this.#streams, this.#listener];
     this.#openRequests = new OpenRequests(turns.queue, [...this.#callers, this.#bench.source], () =>

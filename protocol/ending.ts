@@ -4,7 +4,7 @@
  */
 import { errorBody, type WireError } from "./failures.ts";
 import { WINDOW_BYTES } from "./limits.ts";
-import type { Headers } from "./messages.ts";
+import type { Head, Open } from "./messages.ts";
 import type { Api } from "./records.ts";
 
 /**
@@ -53,10 +53,17 @@ export function errorPart(contentType: string, api: Api, error: string): string 
  * no use in parts, and a caller that has received nothing can still get a failure as a status. Both
  * ends call this, since either may have to record the status that the caller received.
  *
- * @param isStreamed  the caller requested a streamed answer
- * @param bytes       bytes of the body until now
+ * @param how    how the caller requested its answer
+ * @param bytes  bytes of the body until now
  */
-export function isHeldBack(isStreamed: boolean, headers: Headers, bytes: number): boolean {
+export function isHeldBack(how: AnswerKind, { status, headers }: Head, bytes: number): boolean {
   const type = headers.find(([name]) => name === "content-type")?.[1] ?? "";
-  return !isStreamed && bytes < HELD_BYTES_MAX && /^application\/json\b/.test(type);
+  const comesWhole = !how.stream || (how.may_move === true && isFailing(status));
+  return comesWhole && bytes < HELD_BYTES_MAX && /^application\/json\b/.test(type);
 }
+
+/** `may_move`: another box can serve the request if this one fails. */
+export type AnswerKind = Pick<Open, "stream" | "may_move">;
+
+/** Returns whether another Ollama may answer better: this one failed, or does not have the model. */
+export const isFailing = (status: number): boolean => status === 404 || status >= 500;

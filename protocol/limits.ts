@@ -129,6 +129,18 @@ export const RECONNECT_MS = 3_000;
  */
 export const ONLY_HOLDER_MS = 10_000;
 
+/**
+ * A call whose boxes fail before its answer begins is tried on this many at most. A call that
+ * breaks every Ollama must not take the whole fleet down.
+ */
+export const ATTEMPTS_MAX = 3;
+
+/**
+ * An agent keeps the record of a failed request for this long if the request may have moved to
+ * another box: by then the edge has noted the move, and the record does not count.
+ */
+export const WITHHELD_MS = 2_000;
+
 /** Stored prompt text, in UTF-16 code units. Longer text is cut and marked. */
 export const PROMPT_CHARS_MAX = 10_000;
 

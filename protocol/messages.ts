@@ -126,6 +126,11 @@ export const Open = z.object({
    * that cannot begin before Ollama's, and from older edges.
    */
   takes_waiting: z.boolean().optional(),
+  /**
+   * Another box can serve the request. So the agent need not wait for an Ollama that is away, and
+   * keeps the record of a failure for {@link WITHHELD_MS}. Absent from older edges.
+   */
+  may_move: z.boolean().optional(),
   /** The edge's signature under its facts, for the record. Absent from older edges. */
   seal: Seal.optional(),
 });

@@ -141,6 +141,13 @@ export const countsAsInference = ({
 }: Pick<RequestRecord, "endpoint" | "source">): boolean =>
   isInference(endpoint) && source !== "bench" && source !== "system";
 
+/**
+ * Returns whether a call of this endpoint may be made again on another box: it changes nothing, and
+ * any answer will do.
+ */
+export const isRepeatable = (endpoint: string): boolean =>
+  OLLAMA_ROUTES.some(({ path, kind }) => path === endpoint && kind !== "management");
+
 const CHANGING = new Set(["/api/pull", "/api/create", "/api/copy", "/api/delete"]);
 
 /** Returns whether a call of this endpoint changes which models a box has. */

@@ -147,6 +147,7 @@ export class MeasuredRequest {
       method,
       path,
       headers,
+      isPatient: this.#open.may_move !== true,
       body: local?.parts ?? null,
       onHead: (status, answerHeaders) => {
         this.#httpStatus = status;

@@ -16,6 +16,8 @@ export type LocalRequest = {
   method: string;
   path: string;
   headers: Headers;
+  /** False: fails at once if Ollama refuses the connection, instead of waiting for its restart. */
+  isPatient?: boolean;
   /** The parts of the whole body; null if it follows through `write` and `end`, or without one. */
   body: readonly Uint8Array[] | null;
   onHead(status: number, headers: Headers): void;
@@ -108,7 +110,7 @@ export class OllamaClient {
           return again();
         }
         if (isOver || error.code !== "ECONNREFUSED" || isSent) return fail(error);
-        const waitMs = this.#patience.refused(performance.now());
+        const waitMs = this.#patience.refused(performance.now(), local.isPatient ?? true);
         if (waitMs !== null) retry = setTimeout(again, waitMs);
         else fail(retry === null ? error : new Error(`${error.message}, ${WAITED}`));
       });

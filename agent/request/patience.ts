@@ -23,10 +23,14 @@ export class OllamaPatience {
     this.#refusedMs = null;
   }
 
-  /** A connection was refused. Returns the time until the next attempt, ms; null to give up. */
-  refused(nowMs: number): number | null {
+  /**
+   * A connection was refused. Returns the time until the next attempt, ms; null to give up.
+   * @param isPatient  false if somebody else can serve the request
+   */
+  refused(nowMs: number, isPatient = true): number | null {
     if (!this.#hasAnswered) return null;
     this.#refusedMs ??= nowMs;
+    if (!isPatient) return null;
     return nowMs - this.#refusedMs < OLLAMA_BACK_MS ? RETRY_MS : null;
   }
 }

@@ -6,7 +6,7 @@
  * later: once its energy is known, or known to be unknown.
  */
 import { type Frame, FrameType, tunnelFrame } from "../../protocol/frames.ts";
-import { RECORDS_PER_BATCH } from "../../protocol/limits.ts";
+import { RECORDS_PER_BATCH, WITHHELD_MS } from "../../protocol/limits.ts";
 import { Repeater } from "../clock/repeater.ts";
 import type { After } from "../clock/timers.ts";
 import type { EnergyMeter } from "../measure/energy.ts";
@@ -30,16 +30,25 @@ export type DeliveryShell = {
 export class Delivery {
   readonly #shell: DeliveryShell;
   readonly #repeater: Repeater;
+  readonly #withheld = new Set<string>();
+  /** An earlier run left records: some may be of requests that move on once the tunnel is up. */
+  #isLeftOver: boolean;
   #onDelivered: (() => void) | null = null;
 
   constructor(shell: DeliveryShell) {
     this.#shell = shell;
+    this.#isLeftOver = shell.spool.pending > 0;
     this.#repeater = new Repeater(() => this.#sendBatch(), shell.after);
   }
 
   /** The tunnel is up. */
   up(): void {
     this.#repeater.up();
+    if (this.#isLeftOver)
+      this.#shell.after(WITHHELD_MS, () => {
+        this.#isLeftOver = false;
+        this.recordWaits();
+      });
   }
 
   down(): void {
@@ -52,6 +61,15 @@ export class Delivery {
    */
   recordWaits(): void {
     if (this.#shell.spool.pending > 0) this.#repeater.within(this.#shell.delayMs);
+  }
+
+  /** The record of this request waits, with those behind it, for {@link WITHHELD_MS}. */
+  withhold(id: string): void {
+    this.#withheld.add(id);
+    this.#shell.after(WITHHELD_MS, () => {
+      this.#withheld.delete(id);
+      this.recordWaits();
+    });
   }
 
   /** Everything up to this position is in the ledger. */
@@ -75,7 +93,11 @@ export class Delivery {
   /** Sends the oldest records, including any that were sent before. Returns when to repeat that. */
   #sendBatch(): number | null {
     const { spool, energy } = this.#shell;
-    const batch = spool.next(RECORDS_PER_BATCH, (id) => energy.isSettled(id));
+    if (this.#isLeftOver) return null;
+    const batch = spool.next(
+      RECORDS_PER_BATCH,
+      (id) => energy.isSettled(id) && !this.#withheld.has(id),
+    );
     if (batch === null) return null;
     const records = batch.records.map((record) => {
       const { joules = null, method = null } = energy.energyOf(record.request_id) ?? {};

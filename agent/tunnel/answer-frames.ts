@@ -2,7 +2,7 @@
  * Ollama's answer on its way to the edge: HEAD, DATA and END as numbered frames, at most as many as
  * the edge has room for. Reads Ollama only as fast as the caller reads. Pure.
  */
-import { isHeldBack } from "../../protocol/ending.ts";
+import { type AnswerKind, isFailing, isHeldBack } from "../../protocol/ending.ts";
 import { type Frame, FrameType, jsonBytes } from "../../protocol/frames.ts";
 import { DATA_BYTES_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
 import type { Head, Headers, QueueWait } from "../../protocol/messages.ts";
@@ -10,7 +10,7 @@ import type { StreamEnd } from "../../protocol/stream-end.ts";
 
 export class AnswerFrames {
   readonly #end: StreamEnd;
-  readonly #isStreamed: boolean;
+  readonly #kind: AnswerKind;
   // Read from Ollama and not framed yet, in the order of the frames.
   #head: Uint8Array | null = null;
   #chunks: Uint8Array[] = [];
@@ -21,10 +21,10 @@ export class AnswerFrames {
   #isPaused = false;
   #hasData = false;
 
-  /** @param isStreamed  the answer comes bit by bit, so its bits may wait for each other */
-  constructor(end: StreamEnd, isStreamed: boolean) {
+  /** @param kind  a streamed answer comes bit by bit, so its bits may wait for each other */
+  constructor(end: StreamEnd, kind: AnswerKind) {
     this.#end = end;
-    this.#isStreamed = isStreamed;
+    this.#kind = kind;
   }
 
   /** Bytes in this process: sent and not acknowledged, and not sent. */
@@ -36,7 +36,12 @@ export class AnswerFrames {
   get begunStatus(): number | null {
     if (this.#begun === null) return null;
     const { status, headers, bytes } = this.#begun;
-    return isHeldBack(this.#isStreamed, headers, bytes) ? null : status;
+    return isHeldBack(this.#kind, { status, headers }, bytes) ? null : status;
+  }
+
+  /** Ollama has answered with a failure. */
+  get hasFailed(): boolean {
+    return this.#begun !== null && isFailing(this.#begun.status);
   }
 
   /** Ollama, or this agent, has begun to answer. */
@@ -65,7 +70,7 @@ export class AnswerFrames {
     this.#chunks.push(chunk);
     this.#chunkBytes += chunk.length;
     if (this.#begun !== null) this.#begun.bytes += chunk.length;
-    const canWait = this.#isStreamed && this.#hasData && this.#chunkBytes < DATA_BYTES_MAX;
+    const canWait = this.#kind.stream && this.#hasData && this.#chunkBytes < DATA_BYTES_MAX;
     this.#hasData = true;
     return canWait ? "soon" : "now";
   }

@@ -5,6 +5,7 @@
  * Resumes in both directions, and decides when the stream is over and how. `request-body.ts` and
  * `answer-frames.ts` are its two halves. `stream.ts` is the shell that runs the actions.
  */
+import type { AnswerKind } from "../../protocol/ending.ts";
 import {
   type Frame,
   FrameError,
@@ -60,22 +61,22 @@ export class AgentStreamCore {
   #resumed = 0;
 
   /**
-   * @param streamsBody    the body goes to Ollama as it arrives (blobs), instead of whole (JSON)
-   * @param streamsAnswer  the answer comes bit by bit, so its bits may wait for each other
-   * @param bodyBytes      the length of a whole body; null if it is unknown
-   * @param waits          null if the edge takes no reports of a wait
+   * @param streamsBody  the body goes to Ollama as it arrives (blobs), instead of whole (JSON)
+   * @param answer       a streamed answer comes bit by bit, so its bits may wait for each other
+   * @param bodyBytes    the length of a whole body; null if it is unknown
+   * @param waits        null if the edge takes no reports of a wait
    */
   constructor(
     id: StreamId,
     streamsBody: boolean,
-    streamsAnswer: boolean,
+    answer: AnswerKind,
     bodyBytes: number | null = null,
     waits: WaitReports | null = null,
   ) {
     this.#id = id;
     this.#end = new StreamEnd(id);
     this.#body = new RequestBody(this.#end, streamsBody, bodyBytes);
-    this.#answer = new AnswerFrames(this.#end, streamsAnswer);
+    this.#answer = new AnswerFrames(this.#end, answer);
     this.#waits = waits;
   }
 
@@ -92,6 +93,11 @@ export class AgentStreamCore {
   /** Bytes of the answer in this process: sent and not acknowledged, and not sent. */
   get keptBytes(): number {
     return this.#answer.keptBytes;
+  }
+
+  /** Ollama has answered with a failure. */
+  get hasFailed(): boolean {
+    return this.#answer.hasFailed;
   }
 
   /** Status that the caller has received; null while its answer has not begun. */

@@ -26,6 +26,8 @@ export type StreamShell = MeasuredRequestShell & {
   outgoing: Outgoing;
   /** The latest round trip of the tunnel, ms; null if unknown. */
   tunnelMs: () => number | null;
+  /** Keeps the record of a request that may have moved to another box for a moment. */
+  withhold(id: StreamId): void;
   /** The stream is over, and its record is in the spool. */
   onOver(stream: AgentStream): void;
 };
@@ -47,6 +49,7 @@ export class AgentStream implements Source {
   readonly #request: MeasuredRequest;
   readonly #shell: StreamShell;
   readonly #api: Api;
+  readonly #mayMove: boolean;
   #refusal: WireError | null = null;
 
   /** @param streamsBody  the body goes to Ollama as it arrives (blobs), instead of whole (JSON) */
@@ -55,9 +58,10 @@ export class AgentStream implements Source {
     this.endpoint = open.endpoint;
     this.model = open.model;
     this.#api = open.api;
+    this.#mayMove = open.may_move === true;
     const arrivedMs = shell.now();
     const waits = open.takes_waiting === true ? new WaitReports(arrivedMs) : null;
-    this.#core = new AgentStreamCore(id, streamsBody, open.stream, open.body_bytes, waits);
+    this.#core = new AgentStreamCore(id, streamsBody, open, open.body_bytes, waits);
     this.#request = new MeasuredRequest(
       id,
       open,
@@ -178,9 +182,10 @@ export class AgentStream implements Source {
   }
 
   #over(outcome: StreamOutcome): void {
-    const { outgoing, onOver } = this.#shell;
+    const { outgoing, onOver, withhold } = this.#shell;
     const { resumed, begunStatus } = this.#core;
     this.#request.resumed = resumed;
+    if (this.#mayMove && (outcome.kind === "failed" || this.#core.hasFailed)) withhold(this.id);
     if (outcome.kind === "complete" && this.#refusal !== null)
       this.#request.fail("gateway", this.#refusal.message, this.#refusal.status);
     else if (outcome.kind === "complete") this.#request.complete();

@@ -87,6 +87,7 @@ export class AgentProcess {
       guard: () => null,
       now: () => schedule.nowMs,
       tunnelMs: () => null,
+      withhold: () => {},
       forbidsText: () => false,
       isLoaded: () => false,
       energy,

@@ -97,6 +97,7 @@ function fuzzAgent(chance: Chance, sum: Fuzzed): void {
     guard: () => null,
     now: () => schedule.nowMs,
     tunnelMs: () => null,
+    withhold: () => {},
     forbidsText: () => false,
     isLoaded: () => false,
     energy: new EnergyMeter(),

@@ -11,6 +11,7 @@ import { Epochs } from "../../worker/aggregator/epochs.ts";
 import { Forgotten } from "../../worker/aggregator/forgotten.ts";
 import { Intake } from "../../worker/aggregator/intake.ts";
 import { Ledger } from "../../worker/aggregator/ledger.ts";
+import { Moves } from "../../worker/aggregator/moves.ts";
 import { SampleStore } from "../../worker/aggregator/samples.ts";
 import { migrate } from "../../worker/aggregator/schema.ts";
 import { HeldRequests } from "../../worker/export/held-requests.ts";
@@ -140,6 +141,7 @@ function newIntake(nowMs: number): Intake {
   const outbox = new Outbox(sql, { ledger, samples, energy });
   const held = new HeldRequests(sql, outbox);
   const learned = { add: () => {} };
-  const stores = { ledger, cells, epochs, repository, outbox, held, learned };
+  const moves = new Moves(sql);
+  const stores = { ledger, cells, epochs, repository, outbox, held, learned, moves };
   return new Intake(storage, stores, nowMs);
 }

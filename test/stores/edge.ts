@@ -11,6 +11,7 @@ import { Forgotten } from "../../worker/aggregator/forgotten.ts";
 import { keepHouse } from "../../worker/aggregator/housekeeping.ts";
 import { Intake } from "../../worker/aggregator/intake.ts";
 import { Ledger } from "../../worker/aggregator/ledger.ts";
+import { Moves } from "../../worker/aggregator/moves.ts";
 import { SampleStore } from "../../worker/aggregator/samples.ts";
 import { migrate } from "../../worker/aggregator/schema.ts";
 import { sentenceOf, storeConcerns } from "../../worker/answers/concerns.ts";
@@ -33,6 +34,7 @@ export class Edge {
   readonly epochs: Epochs;
   readonly deliveries: StoreDeliveries;
   readonly held: HeldRequests;
+  readonly moves: Moves;
   readonly #intake: Intake;
 
   constructor(storage: DurableObjectStorage, stores: readonly ExternalStore[], nowMs: number) {
@@ -53,11 +55,13 @@ export class Edge {
       random: () => 0.5,
     });
     this.held = new HeldRequests(sql, this.outbox);
-    const { ledger, cells, epochs, outbox, held } = this;
+    this.moves = new Moves(sql);
+    const { ledger, cells, epochs, outbox, held, moves } = this;
     const learned = { add: () => {} };
+    const repository = new LocalRepository(storage);
     this.#intake = new Intake(
       storage,
-      { ledger, cells, epochs, outbox, held, learned, repository: new LocalRepository(storage) },
+      { ledger, cells, epochs, outbox, held, learned, moves, repository },
       nowMs,
     );
   }
@@ -111,8 +115,7 @@ export class Edge {
   keepHouse(): void {
     this.deliveries.checkpoint();
     this.#intake.checkpoint(this.nowMs);
-    const { ledger, cells, samples, energyHours, outbox } = this;
-    keepHouse(this.storage, { ledger, cells, samples, energyHours, outbox }, this.nowMs);
+    keepHouse(this.storage, this, this.nowMs);
   }
 
   clear(what: { logs: boolean; metrics: boolean }): void {

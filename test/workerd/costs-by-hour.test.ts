@@ -10,6 +10,7 @@ import { EnergyHours } from "../../worker/aggregator/energy-hours.ts";
 import { Forgotten } from "../../worker/aggregator/forgotten.ts";
 import { keepHouse } from "../../worker/aggregator/housekeeping.ts";
 import { Ledger } from "../../worker/aggregator/ledger.ts";
+import { Moves } from "../../worker/aggregator/moves.ts";
 import { SampleStore } from "../../worker/aggregator/samples.ts";
 import { Outbox } from "../../worker/export/outbox.ts";
 import { helloOf, readingsOf, recordOf } from "../support/records.ts";
@@ -205,6 +206,7 @@ test("requests keep their costs for 13 months, when their cells are gone", async
         ledger,
         samples,
         outbox: new Outbox(storage.sql, { ledger, samples, energy: energyHours }),
+        moves: new Moves(storage.sql),
       };
       keepHouse(storage, stores, Date.now() + days * DAY_MS);
       return { hours: [...stores.energyHours.since(0)].length, cells: stores.cells.summary().rows };

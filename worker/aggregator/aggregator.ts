@@ -26,6 +26,7 @@ import type { BenchRun } from "../../protocol/bench.ts";
 import type { Readings } from "../../protocol/inventory.ts";
 import type { EdgeSettings, Hello } from "../../protocol/messages.ts";
 import type { ReportedRecord, RequestRecord } from "../../protocol/records.ts";
+import type { Move } from "../../protocol/route.ts";
 import type { Tariff } from "../../protocol/tariff.ts";
 import type { Span } from "../answers/history.ts";
 import type { TariffRefusal } from "../answers/tariff.ts";
@@ -73,17 +74,13 @@ export class Aggregator extends DurableObject<Bindings> {
     if (!enableInstrumentation) return { counted: 0 };
     const kept = markedRecords(this.#stores, records, logContent === "on");
     if (logContent === "on") erasure.noteTexts();
-    const counted = await this.#wakes.flushingSoon(nowMs, () =>
-      intake.add(kept, registry.boxes(), nowMs, isReported),
-    );
+    const add = () => intake.add(kept, registry.boxes(), nowMs, isReported);
+    const counted = await this.#wakes.flushingSoon(nowMs, add);
     await this.#wakes.onRows(counted, nowMs);
     return { counted };
   }
 
-  /**
-   * Ingests the records of an agent that pass {@link vet}, and counts the others as untrusted.
-   * @param malformed  how many more could not be read
-   */
+  /** Ingests those records of an agent that pass {@link vet}; `malformed` more could not be read. */
   async report(box: string, reported: ReportedRecord[], malformed: number): Promise<void> {
     const { accepted, untrusted } = await vet(reported, this.#stores.trustOf(box), Date.now());
     await this.ingest(accepted, true);
@@ -92,9 +89,12 @@ export class Aggregator extends DurableObject<Bindings> {
 
   /** Takes the edge's record of a request whose agent was restarted. See {@link Ledger.complete}. */
   async complete(record: RequestRecord): Promise<void> {
-    const { counted } = await this.ingest([record]);
-    if (counted > 0) return;
+    if ((await this.ingest([record])).counted > 0) return;
     await this.#wakes.flushingSoon(Date.now(), () => this.#stores.intake.complete(record));
+  }
+
+  moved(id: string, moves: Move[]): void {
+    this.#stores.moves.note(id, moves, Date.now());
   }
 
   /** Marks a box as up when its agent's hello arrives. Returns the settings in force. */

@@ -10,6 +10,7 @@ import { keepCosts } from "./cost-parts.ts";
 import type { EnergyHours } from "./energy-hours.ts";
 import { SLICE_IDS } from "./forgotten.ts";
 import type { Ledger } from "./ledger.ts";
+import type { Moves } from "./moves.ts";
 import type { SampleStore } from "./samples.ts";
 
 /** The most that one alarm does before it lets waiting calls through and sets the next alarm. */
@@ -27,12 +28,13 @@ export type Stores = {
   samples: SampleStore;
   energyHours: EnergyHours;
   outbox: Outbox;
+  moves: Moves;
 };
 
 /** @returns when housekeeping is due again, unix ms; null if nothing stored will ever expire */
 export function keepHouse(
   storage: DurableObjectStorage,
-  { ledger, cells, samples, energyHours, outbox }: Stores,
+  { ledger, cells, samples, energyHours, outbox, moves }: Stores,
   nowMs: number,
 ): number | null {
   const now = Math.floor(nowMs / 1_000);
@@ -66,9 +68,9 @@ export function keepHouse(
   energyHours.deleteOld(nowMs);
   samples.deleteOld(nowMs, held.samplesMs);
   if (isUnfinished) return nowMs + CONTINUE_MS;
-  const due = [ledger.dueMs(), cells.dueMs(), samples.dueMs(), energyHours.dueMs()].filter(
-    (at) => at !== null,
-  );
+  const due = [ledger, cells, samples, energyHours, moves]
+    .map((store) => store.dueMs())
+    .filter((at) => at !== null);
   if (due.length === 0) return null;
   return Math.max(nowMs + ALARM_EVERY_MS, Math.min(nowMs + ALARM_AT_LEAST_EVERY_MS, ...due));
 }

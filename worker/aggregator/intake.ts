@@ -25,6 +25,7 @@ import {
 } from "./counters.ts";
 import type { Epochs } from "./epochs.ts";
 import { type Counting, isCompletable, type Ledger } from "./ledger.ts";
+import type { Moves } from "./moves.ts";
 
 export type IntakeStores = {
   ledger: Ledger;
@@ -35,6 +36,7 @@ export type IntakeStores = {
   held: HeldRequests;
   /** Learns the times of the new records. */
   learned: { add(record: RequestRecord): void };
+  moves: Moves;
 };
 
 export class Intake {
@@ -46,12 +48,13 @@ export class Intake {
   readonly #outbox: Outbox;
   readonly #held: HeldRequests;
   readonly #learned: IntakeStores["learned"];
+  readonly #moves: Moves;
   readonly #counters: Counters;
   #recent = new RecentTokens();
 
   constructor(
     storage: DurableObjectStorage,
-    { ledger, cells, epochs, repository, outbox, held, learned }: IntakeStores,
+    { ledger, cells, epochs, repository, outbox, held, learned, moves }: IntakeStores,
     nowMs: number,
   ) {
     this.#storage = storage;
@@ -62,6 +65,7 @@ export class Intake {
     this.#outbox = outbox;
     this.#held = held;
     this.#learned = learned;
+    this.#moves = moves;
     this.#counters = new Counters(storage.sql, cells, nowMs);
     for (const row of ledger.tokensSince(
       Math.max(nowMs - RECENT_SECONDS * 1_000, epochs.clearedMs("metrics") ?? 0),
@@ -97,9 +101,11 @@ export class Intake {
     let isCheckpoint = false;
     let added = 0;
     const [stored, held]: [string[], string[]] = [[], []];
+    let counting: RequestRecord[] = [];
     this.#transaction(() => {
       const late = new Set<string>();
-      for (const record of records) {
+      counting = this.#moves.counting(records);
+      for (const record of counting) {
         const finishedMs = finishedAt(record, nowMs);
         const isCounted = !this.#epochs.isCleared("metrics", finishedMs);
         const key = modelKey(record.model, known, boxes);
@@ -124,6 +130,7 @@ export class Intake {
         this.#counters.isCheckpointDue(counted.length, nowMs);
       if (isCheckpoint) this.#counters.store(minutes, stamp);
     });
+    this.#moves.counted(counting);
     // Memory is updated last, so that a failed transaction leaves no trace there either.
     this.#counters.take(minutes, counted.length, stamp);
     if (isCheckpoint) this.#counters.stored(stamp);

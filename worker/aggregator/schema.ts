@@ -168,6 +168,12 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE model_memory (digest TEXT NOT NULL, context_length INTEGER NOT NULL, bytes INTEGER NOT NULL,
     at_ms INTEGER NOT NULL, PRIMARY KEY (digest, context_length)) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Calls that moved from box to box and have no record yet. 'record': that of a box that such a call
+  -- left, as JSON, without texts.
+  CREATE TABLE moves (request_id TEXT PRIMARY KEY, moved_from TEXT NOT NULL, at_ms INTEGER NOT NULL,
+    record TEXT) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Maps the shared table to the types of SQLite. */

@@ -24,6 +24,7 @@ import { LearnedTimes } from "./learned-times.ts";
 import { Ledger } from "./ledger.ts";
 import { ListedRequests } from "./listed-requests.ts";
 import { ModelMemory } from "./model-memory.ts";
+import { Moves } from "./moves.ts";
 import { Registry } from "./registry.ts";
 import { RunTimeSettingsStore } from "./run-time-settings.ts";
 import { SampleStore } from "./samples.ts";
@@ -57,6 +58,7 @@ export type AggregatorStores = {
   intake: Intake;
   learned: LearnedTimes;
   held: HeldRequests;
+  moves: Moves;
   sealKeys: SealKeys;
   issuedKeys: IssuedKeys;
   untrusted: UntrustedCounts;
@@ -98,9 +100,10 @@ export function openStores(
   const localRepository = new LocalRepository(storage);
   const held = new HeldRequests(storage.sql, outbox);
   const learned: LearnedTimes = new LearnedTimes(storage.sql, () => intake.lifetime());
+  const moves = new Moves(storage.sql);
   const intake: Intake = new Intake(
     storage,
-    { ledger, cells, epochs, repository: localRepository, outbox, held, learned },
+    { ledger, cells, epochs, repository: localRepository, outbox, held, learned, moves },
     nowMs,
   );
   const sharedRepository =
@@ -138,6 +141,7 @@ export function openStores(
     intake,
     learned,
     held,
+    moves,
     sealKeys,
     issuedKeys: new IssuedKeys(storage),
     untrusted,

@@ -134,8 +134,11 @@ export class Wakes {
       itemsMax: OUTBOX_ITEMS_MAX,
       bytesMax: OUTBOX_STORAGE_BYTES_MAX,
     });
-    this.#stores.deliveries.checkpoint();
-    this.#stores.intake.checkpoint(nowMs);
+    const { deliveries, intake, moves, registry } = this.#stores;
+    // Without a pause between them, so the platform writes both or neither.
+    intake.add(moves.takeOverdue(nowMs), registry.boxes(), nowMs);
+    deliveries.checkpoint();
+    intake.checkpoint(nowMs);
     this.#housekeepingDueMs =
       keepHouse(this.#storage, this.#stores, nowMs) ?? Number.POSITIVE_INFINITY;
   }

@@ -8,7 +8,7 @@
 import type { KeyPolicy } from "../../protocol/api/keys.ts";
 import type { Frame } from "../../protocol/frames.ts";
 import { withTag } from "../../protocol/inventory.ts";
-import { ONLY_HOLDER_MS, RECONNECT_MS } from "../../protocol/limits.ts";
+import { ATTEMPTS_MAX, ONLY_HOLDER_MS, RECONNECT_MS } from "../../protocol/limits.ts";
 import type { RouteReason } from "../../protocol/route.ts";
 import type { Fleet } from "../aggregator/fleet.ts";
 import {
@@ -57,13 +57,27 @@ export type Wish = {
   startedMs: number;
   /** The policy of the caller's key; null if it limits nothing. */
   policy: Pick<KeyPolicy, "boxes"> | null;
+  /** Another box may serve the call if its box fails. */
+  mayMove: boolean;
 };
 
-/** A box that took the call, and its stream there. */
-export type Place = BoxChoice & { stream: EdgeStream; fleet: Fleet };
+/**
+ * A box that took the call, and its stream there. `others`: the boxes that may still get it, best
+ * first. `isElsewhere`: they have its model.
+ */
+export type Place = BoxChoice & {
+  stream: EdgeStream;
+  fleet: Fleet;
+  others: readonly BoxChoice[];
+  isElsewhere: boolean;
+};
 
 /** Makes a stream for a box, whose first frames leave now. */
-export type StreamTo = (choice: BoxChoice, fleet: Fleet, keepsText: boolean) => Promise<EdgeStream>;
+export type StreamTo = (
+  choice: BoxChoice,
+  fleet: Fleet,
+  how: { keepsText: boolean; mayMove: boolean },
+) => Promise<EdgeStream>;
 
 /** Failures for which the next box is tried, and the state in which the box is then. */
 const TRY_NEXT = new Map<FailureReason["reason"], "down" | "draining" | null>([
@@ -75,36 +89,58 @@ const TRY_NEXT = new Map<FailureReason["reason"], "down" | "draining" | null>([
 /** @throws {GatewayError} if no box takes the call */
 export async function placeFor(shell: Invocation, wish: Wish, streamTo: StreamTo): Promise<Place> {
   const { wantedBox, model, startedMs } = wish;
-  let isCurrent = true;
+  /** The fleet was known before the call, so a newer one may have more boxes. */
+  let isFromBefore = false;
   const known = await fleetFor(shell, startedMs, ({ boxes }, ageMs) => {
-    isCurrent = !canServe(boxes, wantedBox, model, ageMs);
-    return !isCurrent;
+    isFromBefore = canServe(boxes, wantedBox, model, ageMs);
+    return isFromBefore;
   });
   let choices = candidates(known, wish);
-  const mayAsk = !isCurrent && wantedBox === null;
+  const mayAsk = isFromBefore && wantedBox === null;
   if (mayAsk) choices = choices.filter(({ box }) => holdsIn(known, model)(box));
-  const tryAll = (fleet: Fleet, boxes: readonly BoxChoice[], mayWait: boolean) =>
-    tryBoxes(boxes, fleet, mayWait, (choice, waitMs) => {
-      const keepsText = inForce(settingsOf(shell.env), fleet.settings).logContent === "on";
-      const { box, openMost } = choice;
-      const to = { box, id: wish.id, model: taggedOf(wish), openMost, waitMs, keepsText };
-      const newStream = (mayKeep: boolean) => streamTo(choice, fleet, mayKeep);
-      return counted(to, (taken) => beginAt(shell, to, newStream, taken));
-    });
-  const tryAt = (fleet: Fleet, boxes: readonly BoxChoice[], mayWait: boolean) =>
-    tryAll(fleet, limited(boxes), mayWait).catch((error: unknown) => {
-      if (!(error instanceof BusierThanKnown)) throw error;
-      return tryAll(fleet, unlimited(candidates(fleet, wish)), mayWait);
-    });
   let fleet = known;
-  let tried = await tryAt(known, choices, !mayAsk);
+  let tried = await tryBoxes(shell, wish, choices, fleet, !mayAsk, streamTo);
   if (tried.place === null && mayAsk) {
     fleet = await fleetFor(shell, startedMs, () => false);
-    tried = await tryAt(fleet, candidates(fleet, wish), true);
+    tried = await tryBoxes(shell, wish, candidates(fleet, wish), fleet, true, streamTo);
   } else if (tried.refusal !== null) refreshFleet(shell);
   if (tried.place !== null) keepOn(tried.place.box, wish.conversation, wish.bodyBytes);
   if (tried.place !== null) return tried.place;
   throw tried.refusal ?? new GatewayError(nobodyFor(fleet, model));
+}
+
+/** Finds the next box for a call that its box has ended. Returns null if no other one takes it. */
+export async function nextPlace(
+  shell: Invocation,
+  wish: Wish,
+  { others, fleet }: Place,
+  streamTo: StreamTo,
+): Promise<Place | null> {
+  const choices = unlimited(others).map((choice) => ({ ...choice, reason: "failover" as const }));
+  try {
+    return (await tryAll(shell, wish, choices, fleet, true, streamTo)).place;
+  } catch (error) {
+    if (error instanceof GatewayError) return null;
+    throw error;
+  }
+}
+
+/** As {@link tryAll}, and chooses again if the load of the best box is not as known. */
+async function tryBoxes(
+  shell: Invocation,
+  wish: Wish,
+  boxes: readonly BoxChoice[],
+  fleet: Fleet,
+  mayWait: boolean,
+  streamTo: StreamTo,
+): Promise<Tried> {
+  try {
+    return await tryAll(shell, wish, limited(boxes), fleet, mayWait, streamTo);
+  } catch (error) {
+    if (!(error instanceof BusierThanKnown)) throw error;
+    const again = unlimited(candidates(fleet, wish));
+    return await tryAll(shell, wish, again, fleet, mayWait, streamTo);
+  }
 }
 
 /** A Box refused a stream because another box is better, by the load that the isolate knows now. */
@@ -126,24 +162,34 @@ function nobodyFor({ boxes }: Fleet, model: string | null): FailureReason {
     : { reason: "holders_away", model, boxes: holders };
 }
 
+type Tried = { place: Place | null; refusal: GatewayError | null };
+
 /**
  * Tries the boxes in their order.
  * @param mayWait  waits at the last of them for an agent that drains or was lost a moment ago
  * @returns the last refusal, and the place if there is one
  */
-async function tryBoxes(
+async function tryAll(
+  shell: Invocation,
+  wish: Wish,
   choices: readonly BoxChoice[],
   fleet: Fleet,
   mayWait: boolean,
-  begin: (choice: BoxChoice, waitMs: number) => Promise<EdgeStream>,
-): Promise<{ place: Place | null; refusal: GatewayError | null }> {
+  streamTo: StreamTo,
+): Promise<Tried> {
+  const keepsText = inForce(settingsOf(shell.env), fleet.settings).logContent === "on";
+  const isElsewhere = wish.model !== null && holdersOf(fleet.boxes, wish.model).length > 0;
   let refusal: GatewayError | null = null;
-  for (const choice of choices) {
-    const { box } = choice;
+  for (const [index, choice] of choices.entries()) {
+    const { box, openMost } = choice;
+    const others = wish.mayMove ? choices.slice(index + 1, index + ATTEMPTS_MAX) : [];
+    const waitMs = mayWait && index === choices.length - 1 ? patienceWith(choice) : 0;
+    const to = { box, id: wish.id, model: taggedOf(wish), openMost, waitMs, keepsText };
+    const newStream = (mayKeep: boolean) =>
+      streamTo(choice, fleet, { keepsText: mayKeep, mayMove: others.length > 0 });
     try {
-      const waits = mayWait && choice === choices.at(-1);
-      const stream = await begin(choice, waits ? patienceWith(choice) : 0);
-      return { place: { ...choice, stream, fleet }, refusal };
+      const stream = await counted(to, (taken) => beginAt(shell, to, newStream, taken));
+      return { place: { ...choice, stream, fleet, others, isElsewhere }, refusal };
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       const state = TRY_NEXT.get(error.failure.reason);

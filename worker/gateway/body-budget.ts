@@ -19,6 +19,12 @@ export const SMALL_BODY_BYTES = 1 * MIB;
 /** Longest wait for other bodies. Clients give up on a connection much later. */
 const WAIT_MS = 10_000;
 
+/**
+ * Small bodies that are kept together until their answers begin, so that their calls can move to
+ * another box. A call whose body finds no room stays where it is.
+ */
+const KEPT_BYTES_MAX = 16 * MIB;
+
 /** A call that was cut off by the runtime gives nothing back. No upload takes this long. */
 const HELD_MS_MAX = 15 * 60_000;
 
@@ -35,6 +41,8 @@ export class BodyBudget {
   readonly #held = new Set<{ bytes: number; sinceMs: number }>();
   /** In order of arrival. */
   readonly #waiting: Waiting[] = [];
+  readonly #kept = new Set<{ bytes: number; sinceMs: number }>();
+  #keptBytes = 0;
 
   constructor(bytesMax = BUDGET_BYTES, waitMs = WAIT_MS) {
     this.#bytesMax = bytesMax;
@@ -62,6 +70,22 @@ export class BodyBudget {
     this.#forget(Date.now() - HELD_MS_MAX);
     const isFree = this.#waiting.length === 0 && bytes <= this.freeBytes;
     return isFree ? this.#hold(bytes) : this.#turn(bytes, signal);
+  }
+
+  /** Keeps a small body for as long as its call may move. Never waits; null without room. */
+  keep(bytes: number): Release | null {
+    const nowMs = Date.now();
+    if (this.#keptBytes + bytes > KEPT_BYTES_MAX)
+      for (const kept of this.#kept) if (kept.sinceMs < nowMs - HELD_MS_MAX) this.#unkeep(kept);
+    if (bytes > SMALL_BODY_BYTES || this.#keptBytes + bytes > KEPT_BYTES_MAX) return null;
+    const kept = { bytes, sinceMs: nowMs };
+    this.#kept.add(kept);
+    this.#keptBytes += bytes;
+    return () => this.#unkeep(kept);
+  }
+
+  #unkeep(kept: { bytes: number; sinceMs: number }): void {
+    if (this.#kept.delete(kept)) this.#keptBytes -= kept.bytes;
   }
 
   #hold(bytes: number): Release {

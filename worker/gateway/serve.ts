@@ -7,14 +7,19 @@ import type { KeyPolicy } from "../../protocol/api/keys.ts";
 import { withTag } from "../../protocol/inventory.ts";
 import { factsOf, type Open } from "../../protocol/messages.ts";
 import type { RouteReason } from "../../protocol/route.ts";
+import { isRepeatable } from "../../protocol/routes.ts";
 import type { Bindings } from "../env.ts";
 import { type FailureReason, GatewayError, wireErrorOf } from "../errors.ts";
 import { keyRefusal } from "../keys/policy.ts";
 import { sealOf } from "../seal.ts";
-import { attachAgain, placeFor, type StreamTo } from "./attach.ts";
-import { NOTHING_HELD, type Release } from "./body-budget.ts";
+
+import { attachAgain, placeFor, type StreamTo, type Wish } from "./attach.ts";
+import { answeredBy } from "./attempts.ts";
+import type { Release } from "./body-budget.ts";
 import { NO_OPENING, type Opening } from "./choice/opening.ts";
-import { countStream, pulseOf } from "./fleet.ts";
+import { pulseOf } from "./fleet.ts";
+import { KeptBody } from "./kept-body.ts";
+
 import { type Invocation, requestEarly } from "./known-fleet.ts";
 import type { OperationBox } from "./operation-box.ts";
 import { mayBeginEarly } from "./stream/early-answer.ts";
@@ -56,6 +61,9 @@ const INGEST_MS = 1_000;
 /** Endpoints whose model need not exist before. */
 const MAKES_MODELS: ReadonlySet<string> = new Set(["/api/pull", "/api/create"]);
 
+/** No box had the call. */
+const NOWHERE = { box: null, reason: null, moves: [] } as const;
+
 /** Handlers of a promise whose outcome somebody else handles. */
 const UNHEARD = [() => {}, () => {}] as const;
 
@@ -84,40 +92,48 @@ export async function serve(
     if (afterMs === 0) await Promise.race([ingested, scheduler.wait(INGEST_MS)]);
   };
   let { open } = call;
-  let release = NOTHING_HELD;
+  let body: KeptBody | null = null;
   try {
     requestEarly(shell);
     const reading = bodyOf();
     // The runtime drops an invocation whose caller has left, unless something is left to wait for.
     waitUntil(reading.then(...UNHEARD)); // and must not keep the body for the time of the answer
-    const { bytes, model, stream, place, opening, release: releaseBytes } = await reading;
-    release = releaseBytes ?? release;
-    open = { ...open, model: model ?? open.model, stream };
+    const read = await reading;
+    const isChosen = call.wantedBox !== null || read.place != null;
+    body = new KeptBody(read, !isChosen && isRepeatable(open.endpoint));
+    open = { ...open, ...body.facts, model: body.facts.model ?? open.model };
     if (mayBeginEarly(open)) open = { ...open, takes_waiting: true };
-    if (bytes instanceof Uint8Array) open = { ...open, body_bytes: bytes.length };
     const refusal = call.policy && keyRefusal(call.policy, open.model, call.wantedBox);
     if (refusal !== null) throw new GatewayError(refusal);
-    const streamTo = streamsOf(env, { ...call, open }, bytes, release);
-    const mustExist = MAKES_MODELS.has(open.endpoint) ? null : open.model;
-    const bodyBytes = open.body_bytes ?? null;
-    const wanted = place == null ? {} : { wantedBox: place.box, wantedReason: place.reason };
-    const turn = turnOf(open, opening ?? NO_OPENING);
-    const wish = { ...call, ...wanted, ...turn, model: mustExist, bodyBytes };
+    const streamTo = streamsOf(env, { ...call, open }, body);
+    const { place: chosen } = read;
+    const wanted = chosen == null ? {} : { wantedBox: chosen.box, wantedReason: chosen.reason };
+    const wish: Wish = {
+      ...call,
+      ...wanted,
+      ...turnOf(open, read.opening ?? NO_OPENING),
+      model: MAKES_MODELS.has(open.endpoint) ? null : open.model,
+      bodyBytes: open.body_bytes ?? null,
+      mayMove: body.isKept,
+    };
     const placing = placeFor(shell, wish, streamTo);
     waitUntil(placing.then(...UNHEARD)); // the agent may have the request already
-    const { box, reason, stream: edge, fleet } = await placing;
-    open = edge.request;
-    const ended = edge.ended.then(async (end) => {
-      release();
+    const first = await placing;
+    open = first.stream.request;
+    if (first.others.length === 0) body.settle();
+    const answering = answeredBy(shell, wish, first, streamTo);
+    const ended = answering.then(async ({ place: { box, reason, stream }, moves }) => {
+      const end = await stream.ended;
+      body?.drop();
       if (end.by === "agent") return;
       const { status, httpStatus, afterMs } = end;
       const failure = status === "error" ? end.failure : null;
-      await record(open, { box, reason, status, httpStatus, failure }, afterMs);
+      await record(stream.request, { box, reason, moves, status, httpStatus, failure }, afterMs);
     });
-    countStream(box, edge.ended);
     waitUntil(ended);
-    waitUntil(edge.done);
-    const answer = await edge.response;
+    const { place, answer } = await answering;
+    const { box, reason, stream: edge, fleet } = place;
+    body.settle();
     // A failure that only the edge knows is recorded before it is answered. Killed in between, the
     // edge would otherwise leave an answer without a record.
     if (edge.hasEnded) await ended;
@@ -128,7 +144,7 @@ export async function serve(
       answer.headers.set("x-simulated", "1");
     return answer;
   } catch (error) {
-    release();
+    body?.drop();
     const failure: FailureReason =
       error instanceof GatewayError ? error.failure : { reason: "internal" };
     const httpStatus = wireErrorOf(failure).status;
@@ -136,8 +152,8 @@ export async function serve(
     await record(
       open,
       isCancelled
-        ? { box: null, reason: null, status: "cancelled", httpStatus, failure: null }
-        : { box: null, reason: null, status: "error", httpStatus, failure },
+        ? { ...NOWHERE, status: "cancelled", httpStatus, failure: null }
+        : { ...NOWHERE, status: "error", httpStatus, failure },
     );
     throw error;
   }
@@ -154,24 +170,24 @@ const turnOf = ({ key_id, model }: Open, { hash, numCtx }: Opening) => ({
 function streamsOf(
   env: Bindings,
   { id, open, signal, startedMs, policy }: Call,
-  body: CallBody["bytes"],
-  onBodySent: Release,
+  body: KeptBody,
 ): StreamTo {
   const again = againTo(env, id, open.model && withTag(open.model));
-  return async ({ box, reason }, { sealKey, takesReasons }, keepsText) => {
+  return async ({ box, reason }, { sealKey, takesReasons }, { keepsText, mayMove }) => {
     const keep_text = keepsText && policy?.keep_text !== false;
-    const sent = { ...open, keep_text, edge_ms: Math.max(0, Date.now() - startedMs) };
+    const edge_ms = Math.max(0, Date.now() - startedMs);
+    const sent: Open = { ...open, keep_text, edge_ms, may_move: mayMove || undefined };
     const sealed = takesReasons === true ? reason : null;
     const seal = await sealOf(sealKey, { ...factsOf(id, sent), box }, sealed);
     return new EdgeStream({
       id,
       box,
       open: { ...sent, seal },
-      body,
+      body: body.bytes,
       signal,
       pulse: pulseOf(box),
       attachAgain: again(box),
-      onBodySent,
+      onBodySent: () => body.sent(),
     });
   };
 }

@@ -42,6 +42,7 @@ export async function unionAnswer(
     httpStatus: 200,
     failure: null,
     reason: null,
+    moves: [],
   } as const;
   const record = edgeRecord(call, outcome, Date.now());
   const seen = { ...limits, boxes: wantedBox === null ? limits.boxes : [wantedBox] };

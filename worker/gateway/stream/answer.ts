@@ -128,7 +128,7 @@ export class AnswerWriter {
       this.#queue = [];
       return true;
     }
-    if (isHeldBack(this.#open.stream, sent, this.#queuedBytes)) return false;
+    if (isHeldBack(this.#open, this.#head, this.#queuedBytes)) return false;
     this.#isStreaming = true;
     acts.answer = {
       kind: "streamed",

@@ -6,16 +6,22 @@
 import { ERROR_CHARS_MAX } from "../../../protocol/limits.ts";
 import { factsOf, type Open } from "../../../protocol/messages.ts";
 import { cut, type RequestRecord, type Status, UNMEASURED } from "../../../protocol/records.ts";
-import type { RouteReason } from "../../../protocol/route.ts";
+import { type Move, movedFromOf, type RouteReason } from "../../../protocol/route.ts";
 import { aggregatorOf } from "../../aggregator/stub.ts";
 import type { Bindings } from "../../env.ts";
 import { type FailureReason, wireErrorOf } from "../../errors.ts";
-import { acceptedSource } from "../../seal.ts";
 
-/** `box`, `reason`: the box that had the call, and why it was there; null if none had it. */
+import { acceptedSource } from "../../seal.ts";
+import { surely } from "../surely.ts";
+
+/**
+ * `box`, `reason`: the box that had the call last, and why; null if none had it. `moves`: those that
+ * had it before.
+ */
 export type EdgeOutcome = {
   box: string | null;
   reason: RouteReason | null;
+  moves: readonly Move[];
   status: Status;
   httpStatus: number;
   failure: FailureReason | null;
@@ -24,7 +30,7 @@ export type EdgeOutcome = {
 /** @param call  `startedMs`: when the call was accepted, unix ms */
 export function edgeRecord(
   call: { id: string; open: Open; startedMs: number; wantedReason?: RouteReason },
-  { box, reason, status, httpStatus, failure }: EdgeOutcome,
+  { box, reason, moves, status, httpStatus, failure }: EdgeOutcome,
   nowMs: number,
 ): RequestRecord {
   const { open } = call;
@@ -34,7 +40,8 @@ export function edgeRecord(
     ...UNMEASURED,
     box,
     route_reason: reason,
-    attempts: box === null ? null : 1,
+    attempts: box === null ? null : moves.length + 1,
+    moved_from: movedFromOf(moves),
     status,
     http_status: httpStatus,
     failed_at: error?.failedAt ?? null,
@@ -45,12 +52,6 @@ export function edgeRecord(
     source: acceptedSource(reason ?? call.wantedReason ?? null),
   };
 }
-
-/**
- * Waits before each attempt. The Aggregator may be restarting or moving, and a record that arrives
- * twice counts once. The runtime grants an invocation half a minute after its caller left.
- */
-const INGEST_WAITS_MS = [0, 250, 1_000, 4_000, 8_000];
 
 /**
  * Resolves when the record is in the ledger, or after the last attempt failed, which is logged.
@@ -64,21 +65,8 @@ export async function ingestSurely(
   completes: boolean,
 ): Promise<void> {
   if (afterMs > 0) await scheduler.wait(afterMs);
-  let last: unknown;
-  for (const waitMs of INGEST_WAITS_MS) {
-    if (waitMs > 0) await scheduler.wait(waitMs);
-    try {
-      const aggregator = aggregatorOf(env);
-      return void (await (completes ? aggregator.complete(record) : aggregator.ingest([record])));
-    } catch (error) {
-      last = error;
-    }
-  }
-  console.error(
-    JSON.stringify({
-      event: "record_lost",
-      request_id: record.request_id,
-      why: String(last).slice(0, 500),
-    }),
-  );
+  await surely("record_lost", record.request_id, () => {
+    const aggregator = aggregatorOf(env);
+    return completes ? aggregator.complete(record) : aggregator.ingest([record]);
+  });
 }

@@ -13,6 +13,7 @@ import type { Headers as HeaderPairs, Open } from "../../../protocol/messages.ts
 import { errorResponse } from "../../error-response.ts";
 import { GatewayError } from "../../errors.ts";
 import { uploadFailure } from "../broken-upload.ts";
+import type { Outcome } from "../failover.ts";
 import type { CallerAnswer, EdgeStreamActions } from "./actions.ts";
 import { EdgeStreamCore } from "./edge-stream-core.ts";
 import type { Ended } from "./ended.ts";
@@ -51,6 +52,7 @@ export class EdgeStream {
   #writer: WritableStreamDefaultWriter<Uint8Array> | null = null;
   #hasEnded = false;
   #isDone = false;
+  #outcome: Outcome = { kind: "begun" };
 
   constructor({ body, ...call }: EdgeCall) {
     const { id, box, open, pulse } = call;
@@ -97,6 +99,11 @@ export class EdgeStream {
   /** Resolves with the caller's answer, once it begins. Never rejects. */
   get response(): Promise<Response> {
     return this.#answered.promise;
+  }
+
+  /** How the answer came about, once {@link response} is resolved. */
+  get outcome(): Outcome {
+    return this.#outcome;
   }
 
   /** Resolves when the stream is over. Never rejects. */
@@ -152,6 +159,7 @@ export class EdgeStream {
   }
 
   #begin(answer: CallerAnswer): void {
+    if (answer.kind === "whole" || answer.kind === "failed") this.#outcome = answer;
     switch (answer.kind) {
       case "whole":
         return this.#answered.resolve(

@@ -59,6 +59,7 @@ class Scene {
       outgoing,
       now: () => this.#nowMs,
       tunnelMs: () => null,
+      withhold: () => {},
       forbidsText: () => false,
       isLoaded: (model) => this.#loaded.has(model),
       energy: new EnergyMeter(),

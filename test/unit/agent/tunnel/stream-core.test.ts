@@ -29,7 +29,7 @@ const abort = (more: object) =>
   frame(FrameType.abort, 0, jsonBytes({ code: "caller_gone", message: "x", ...more }));
 
 test("repeats a lost ACK with the resume, since the edge may be waiting for room for its body", () => {
-  const core = new AgentStreamCore(ID, true, false);
+  const core = new AgentStreamCore(ID, true, { stream: false });
   core.received(frame(FrameType.open));
   core.received(frame(FrameType.data, 1, new Uint8Array(DATA_BYTES_MAX - 1)));
   expect(core.bodyTaken().frames).toEqual([]); // Consumed, but too little for an ACK of its own.
@@ -45,7 +45,7 @@ test.each([
   ["whole", false],
   ["part by part", true],
 ])("keeps a body that goes to Ollama %s after its message is overwritten", (_how, isStreamed) => {
-  const core = new AgentStreamCore(ID, isStreamed, false);
+  const core = new AgentStreamCore(ID, isStreamed, { stream: false });
   core.received(frame(FrameType.open));
   // A WebSocket delivers Buffers, whose slices are views.
   const message = Buffer.from("between body between");
@@ -60,7 +60,7 @@ test.each([
   ["longer", 3],
   ["shorter", 5],
 ])("refuses a body that is %s than the edge announced", (_how, announced) => {
-  const core = new AgentStreamCore(ID, false, false, announced);
+  const core = new AgentStreamCore(ID, false, { stream: false }, announced);
   core.received(frame(FrameType.open));
   expect(() => {
     core.received(frame(FrameType.data, 1, Buffer.from("body")));
@@ -69,7 +69,7 @@ test.each([
 });
 
 function answered(): AgentStreamCore {
-  const core = new AgentStreamCore(ID, false, true);
+  const core = new AgentStreamCore(ID, false, { stream: true });
   core.received(frame(FrameType.open));
   core.received(frame(FrameType.end, 1));
   core.answerHead(200, []);
@@ -101,7 +101,7 @@ test.each<[name: string, frames: Frame[]]>([
   ["has no beginning", [frame(FrameType.data)]],
 ])("refuses a request that %s", (_name, frames) => {
   for (const streamsBody of [true, false]) {
-    const core = new AgentStreamCore(ID, streamsBody, false);
+    const core = new AgentStreamCore(ID, streamsBody, { stream: false });
     expect(() => frames.forEach((each) => void core.received(each))).toThrow(FrameError);
   }
 });
@@ -136,6 +136,7 @@ function tableWithStream({ forbidsText = false, more = {}, body = "" } = {}) {
     outgoing: new Outgoing(() => {}),
     now: () => clock.nowMs,
     tunnelMs: () => null,
+    withhold: () => {},
     forbidsText: () => forbidsText,
     isLoaded: () => false,
     energy: new EnergyMeter(),
@@ -231,14 +232,14 @@ test("keeps a resumed stream, and one whose tunnel is away for the whole grace p
 });
 
 test("knows the status that the caller has received: none while the edge holds the answer back", () => {
-  const core = new AgentStreamCore(ID, false, false);
+  const core = new AgentStreamCore(ID, false, { stream: false });
   expect(core.begunStatus).toBeNull();
   core.answerHead(200, [["content-type", "application/json; charset=utf-8"]]);
   core.answerData(new Uint8Array(HELD_BYTES_MAX - 1));
   expect(core.begunStatus).toBeNull();
   core.answerData(new Uint8Array(1));
   expect(core.begunStatus).toBe(200);
-  const streamed = new AgentStreamCore(ID, false, true);
+  const streamed = new AgentStreamCore(ID, false, { stream: true });
   streamed.answerHead(200, [["content-type", "application/json"]]);
   expect(streamed.begunStatus).toBe(200);
 });

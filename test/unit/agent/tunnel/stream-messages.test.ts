@@ -52,7 +52,7 @@ function messagesOf(streams: number): number {
   const line = jsonBytes({ model: "llama3.2", message: { role: "assistant", content: " token" } });
   for (let stream = 0; stream < streams; stream++) {
     const id = `0190b5a0-0000-7000-8000-${String(stream).padStart(12, "0")}`;
-    const core = new AgentStreamCore(id, false, true);
+    const core = new AgentStreamCore(id, false, { stream: true });
     const send = ({ ready }: ReturnType<typeof core.answerEnd>) => {
       if (ready !== null) outgoing.mark(core, ready);
     };

@@ -18,7 +18,7 @@ const report = (position: number | null): WaitReport => ({
 });
 const frame = (type: FrameType, seq = 0): Frame => ({ type, stream: ID, seq, payload: NO_PAYLOAD });
 const begun = () => {
-  const core = new AgentStreamCore(ID, false, true, null, new WaitReports(0));
+  const core = new AgentStreamCore(ID, false, { stream: true }, null, new WaitReports(0));
   core.received(frame(FrameType.open));
   core.received(frame(FrameType.end, 1));
   return core;
@@ -57,7 +57,7 @@ test("a request is not reported once it is answered, over or away, or if the edg
   over.answerBroke("x", false);
   const away = begun();
   away.detach(0);
-  for (const core of [answered, over, away, new AgentStreamCore(ID, false, true)])
+  for (const core of [answered, over, away, new AgentStreamCore(ID, false, { stream: true })])
     expect(core.isReportDue(60_000)).toBe(false);
 });
 

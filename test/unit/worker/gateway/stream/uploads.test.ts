@@ -37,7 +37,7 @@ class Carried {
     newPulse(),
     () => 0.5,
   );
-  readonly agent = new AgentStreamCore(ID, true, false);
+  readonly agent = new AgentStreamCore(ID, true, { stream: false });
   readonly toEdge: Frame[] = [];
   readonly toAgent: Frame[] = [];
   /** Parts that Ollama was given and has not taken. */

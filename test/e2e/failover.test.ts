@@ -1,0 +1,142 @@
+/** Two boxes with the same model: a call whose box fails before its answer begins moves to the other. */
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import type { Child } from "../../local/processes.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
+import { eventually, freePort, TestStack } from "../support/stack.ts";
+
+const MODEL = "twin:latest";
+
+let stack: TestStack;
+let ports: number[] = [];
+let ollamas: SimulatedOllama[] = [];
+let agents: Child[] = [];
+
+const startOllama = (port: number) =>
+  startSimulatedOllama({ port, models: [MODEL], tokenMs: 1, loadMsPerGb: 0 });
+const startAgent = (n: number) =>
+  stack.startAgent({ name: `box-${n}`, ollamaUrl: `http://127.0.0.1:${ports[n]}` });
+
+beforeAll(async () => {
+  ports = [await freePort(), await freePort()];
+  ollamas = await Promise.all(ports.map(startOllama));
+  stack = await TestStack.start();
+  agents = await Promise.all([startAgent(0), startAgent(1)]);
+  const seen = new Set<string | null>();
+  await eventually(async () => {
+    const answers = await Promise.all(several(() => chat()));
+    for (const answer of answers) {
+      seen.add(answer.headers.get("x-box"));
+      await answer.text();
+    }
+    return seen.size === 2; // The edge knows both.
+  });
+});
+
+afterAll(async () => {
+  await stack?.[Symbol.asyncDispose]();
+  await Promise.all(ollamas.map((ollama) => ollama.close()));
+});
+
+afterEach(async () => {
+  await Promise.all(ollamas.map((ollama) => ollama.close()));
+  ollamas = await Promise.all(ports.map(startOllama));
+  await eventually(async () =>
+    (await stack.boxes()).every(
+      ({ ollama_reachable, models }) => ollama_reachable === true && models.length === 1,
+    ),
+  );
+});
+
+/** A conversation of its own, since the edge keeps one on its box. */
+const chat = (stream = true, prompt: string = crypto.randomUUID()) =>
+  fetch(`${stack.url}/ollama/api/chat`, {
+    method: "POST",
+    body: JSON.stringify({ model: MODEL, stream, messages: [{ role: "user", content: prompt }] }),
+  });
+
+/** Enough calls at once to be spread over both boxes. */
+const several = <Result>(call: () => Result): Result[] => Array.from({ length: 8 }, call);
+
+/** Waits for the record of an answer, and checks that it is the only one. */
+async function recordOf(answer: Response) {
+  const id = answer.headers.get("x-request-id");
+  const record = await stack.record(id);
+  expect((await stack.logs()).logs.filter((entry) => entry.id === id)).toHaveLength(1);
+  return record;
+}
+
+/** Calls until a call has moved, all of which must succeed. Returns its record. */
+const moved = (stream = true) =>
+  eventually(async () => {
+    const answers = await Promise.all(several(() => chat(stream)));
+    for (const answer of answers)
+      expect([answer.status, await answer.text()]).toEqual([
+        200,
+        expect.stringContaining('"done":true'),
+      ]);
+    const answer = answers.find(({ headers }) => headers.get("x-route-reason") === "failover");
+    return answer !== undefined && recordOf(answer);
+  });
+
+test("11 of 11 calls succeed while the Ollama of one box is dead", async () => {
+  await ollamas[0]?.close();
+  const answers = await Promise.all(Array.from({ length: 11 }, () => chat()));
+  const texts = await Promise.all(answers.map((answer) => answer.text()));
+  expect(texts.every((text) => text.includes('"done":true'))).toBe(true);
+  expect(new Set(answers.map(({ headers }) => headers.get("x-box")))).toEqual(new Set(["box-1"]));
+  const records = await Promise.all(answers.map(recordOf));
+  const moves = records.filter(({ moved_from }) => moved_from !== null);
+  expect(moves.length).toBeGreaterThan(0);
+  for (const record of moves) {
+    expect(record).toMatchObject({ status: "success", attempts: 2, route_reason: "failover" });
+    expect(record.moved_from).toMatch(/^box-0:ollama_unreachable:\d+ms$/);
+  }
+  const { total_requests } = await stack.stats();
+  expect((await stack.logs()).total).toBe(total_requests);
+});
+
+test.each([true, false])(
+  "a call moves from an Ollama that answers 5xx; streamed: %s",
+  async (streamed) => {
+    ollamas[0]?.fault([{ kind: "error_line", after_chunks: 0 }]);
+    expect(await moved(streamed)).toMatchObject({
+      box: "box-1",
+      attempts: 2,
+      moved_from: expect.stringMatching(/^box-0:http_500:\d+ms$/),
+    });
+  },
+);
+
+test("a call moves from a box that no longer has the model", async () => {
+  const body = JSON.stringify({ model: MODEL });
+  await fetch(`${ollamas[0]?.url}/api/delete`, { method: "DELETE", body });
+  expect(await moved()).toMatchObject({
+    box: "box-1",
+    attempts: 2,
+    moved_from: expect.stringContaining("box-0:model_not_found:"),
+  });
+});
+
+test("a call moves from an agent that is killed before the first byte, and keeps one record", async () => {
+  ollamas[0]?.fault([{ kind: "hang" }]);
+  const calls: Promise<Response>[] = [];
+  const before = ollamas[0]?.requests().length ?? 0;
+  await eventually(async () => {
+    calls.push(...several(() => chat()));
+    return ollamas[0]
+      ?.requests()
+      .slice(before)
+      .some(({ path }) => path === "/api/chat");
+  });
+  agents[0]?.signal("SIGKILL");
+  await agents[0]?.ended;
+  ollamas[0]?.fault([]);
+  agents[0] = await startAgent(0);
+  const answers = await Promise.all(calls);
+  await Promise.all(answers.map((answer) => answer.text()));
+  const records = await Promise.all(answers.map(recordOf));
+  expect(new Set(records.map(({ status }) => status))).toEqual(new Set(["success"]));
+  expect(records.map(({ moved_from }) => moved_from)).toContainEqual(
+    expect.stringMatching(/^box-0:agent_restarted:\d+ms$/),
+  );
+});

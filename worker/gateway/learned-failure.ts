@@ -1,0 +1,38 @@
+/** Corrects the known fleet by the failure of a box, so that the next call chooses another one. */
+import { withTag } from "../../protocol/inventory.ts";
+import type { MoveReason } from "./failover.ts";
+import { correctBox, correctFleet, type Invocation, refreshFleet } from "./known-fleet.ts";
+
+/** @param model  the model of the call that failed; null if it needs none */
+export function learnFailure(
+  shell: Invocation,
+  box: string,
+  reason: MoveReason,
+  model: string | null,
+): void {
+  switch (reason) {
+    case "ollama_unreachable":
+      correctBox(box, { is_reachable: false });
+      break;
+    case "draining":
+      correctBox(box, { state: "draining" });
+      break;
+    case "tunnel_lost":
+      correctBox(box, { state: "down" });
+      break;
+    case "model_not_found":
+      if (model !== null) forgetModel(box, withTag(model));
+  }
+  refreshFleet(shell);
+}
+
+function forgetModel(name: string, model: string): void {
+  const others = (names: string[]) => names.filter((each) => withTag(each) !== model);
+  correctFleet(({ boxes }) => ({
+    boxes: boxes.map((box) =>
+      box.name === name
+        ? { ...box, loaded: others(box.loaded), installed: others(box.installed) }
+        : box,
+    ),
+  }));
+}

@@ -1,0 +1,26 @@
+/** Calls of the Aggregator that are made again until they succeed. */
+
+/**
+ * Waits before each attempt. The Aggregator may be restarting or moving, and whatever arrives twice
+ * counts once. The runtime grants an invocation half a minute after its caller left.
+ */
+const WAITS_MS = [0, 250, 1_000, 4_000, 8_000];
+
+/** Resolves once the call has succeeded, or after the last attempt failed, which is logged. */
+export async function surely(
+  event: string,
+  requestId: string,
+  attempt: () => Promise<unknown>,
+): Promise<void> {
+  let last: unknown;
+  for (const waitMs of WAITS_MS) {
+    if (waitMs > 0) await scheduler.wait(waitMs);
+    try {
+      return void (await attempt());
+    } catch (error) {
+      last = error;
+    }
+  }
+  const why = String(last).slice(0, 500);
+  console.error(JSON.stringify({ event, request_id: requestId, why }));
+}
