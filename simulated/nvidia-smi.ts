@@ -23,7 +23,7 @@ const Load = z.object({
 });
 type Load = z.infer<typeof Load>;
 const IDLE: Load = { load: 0, changes: [], vram_used_bytes: 0, models: [] };
-const LOAD_MS = 500;
+const LOAD_MS = 2_000;
 
 /** An Ollama that has ended uses no GPU. */
 async function loadAt(url: string | undefined): Promise<Load> {

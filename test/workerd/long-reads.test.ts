@@ -30,10 +30,11 @@ test("a search for a rare text leaves the object to others, and finds what comes
     events.push("found");
     return page;
   });
-  for (let each = 0; each < 5; each++) {
+  const others = Array.from({ length: 5 }, async () => {
     await aggregator.fleet();
     events.push("answered");
-  }
+  });
+  await Promise.all(others);
   expect((await search).logs).toMatchObject([{ prompt: "prompt 2007" }]);
   expect(events.slice(0, 5)).toEqual(Array(5).fill("answered"));
   const [late, again] = [recordOf(NOW, { prompt: "a prompt 2007" }, 1), recordOf(NOW, {}, 2)];
