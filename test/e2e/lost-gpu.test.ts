@@ -61,6 +61,8 @@ test("calls leave a box whose GPU is lost, health reports it, and they return wi
   await eventually(async () => (await stack.boxes())[0]?.gpus.length === 1);
   expect(await placeOf()).toBe("warm");
   await stack.startAgent({ name: "cold", ollamaUrl: ollamas[1]?.url ?? "" });
+  // Otherwise the isolate learns of the second box when it next refreshes the fleet.
+  await fetch(`${stack.url}/ollama/@cold/api/version`);
   await untilPlaced("warm");
   smi.plan([LOST]);
   for (const { pid } of smi.runs()) endProcess(pid);

@@ -18,7 +18,7 @@ beforeAll(async () => {
     [1, 2].map((seed) =>
       startSimulatedOllama({
         models: [MODEL],
-        tokenMs: 20,
+        tokenMs: 10,
         loadMsPerGb: 500,
         slotsPerModel: 1,
         seed,
@@ -64,7 +64,8 @@ test("30 calls at once are served by the warm box and by the cold one that has t
   await startAgent("first", 0);
   expect(await chat()).toEqual(["first", "only-holder"]);
   await startAgent("second", 1);
-  // Until this isolate knows the second box.
+  // Otherwise the isolate learns of the second box when it next refreshes the fleet.
+  await fetch(`${stack.url}/ollama/@second/api/version`);
   await eventually(async () => {
     const [box, reason] = await chat();
     await delay(50);
