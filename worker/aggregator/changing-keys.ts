@@ -9,6 +9,7 @@ import {
   shownKey,
   warningsAbout,
 } from "../keys/changes.ts";
+import type { KeyFailure } from "../keys/failures.ts";
 import { type IssuedKey, stateOf } from "../keys/policy.ts";
 import type { AggregatorStores } from "./stores.ts";
 
@@ -23,9 +24,7 @@ export type KeysChange =
 /** Why nothing was changed. */
 export type KeyRefusal =
   | { reason: "bad_request"; detail: string }
-  | { reason: "keys_full" }
-  | { reason: "key_not_found"; id: string }
-  | { reason: "key_replaced"; id: string };
+  | Extract<KeyFailure, { reason: "keys_full" | "key_not_found" | "key_replaced" }>;
 
 /** `key` is the one that was made or changed; as it was, if it was deleted. */
 export type KeysChanged =

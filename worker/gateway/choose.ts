@@ -5,9 +5,9 @@
  * exists. If no registered box has it, any box may answer: Ollama's own 404 is the right answer in the
  * right shape.
  *
- * Boxes that are well come first, see `choice/health.ts`. Among equals, the box that would have answered first is chosen, see `choice/estimate.ts`. A box whose agent
- * drains, or was lost a moment ago, nearly always returns, so it stays a candidate and the call may
- * wait for it.
+ * Boxes that are well come first, see `choice/health.ts`. Among equals, the box that would have
+ * answered first is chosen, see `choice/estimate.ts`. A box whose agent drains, or was lost a moment
+ * ago, nearly always returns, so it stays a candidate and the call may wait for it.
  */
 import { withTag } from "../../protocol/inventory.ts";
 import { ONLY_HOLDER_MS, RECONNECT_MS } from "../../protocol/limits.ts";

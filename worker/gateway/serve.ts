@@ -79,8 +79,7 @@ export async function serve(
 ): Promise<Response> {
   const { env, waitUntil } = shell;
   // Resolves when the record is in the ledger, or after INGEST_MS: an Aggregator that fails must
-  // not
-  // hold up the answer too. The record is also written if the caller has disconnected.
+  // not hold up the answer too. The record is also written if the caller has disconnected.
   const record = async (open: Open, outcome: EdgeOutcome, afterMs = 0) => {
     const ingested = ingestSurely(
       env,

@@ -12,12 +12,8 @@ export const newIssuedKey = (id: string, policy: KeyPolicy, nowMs: number): Issu
 
 export const changed = (key: IssuedKey, change: KeyChange): IssuedKey => ({
   ...key,
-  policy: KeyPolicy.parse({ ...key.policy, ...definedOf(change) }),
+  policy: KeyPolicy.parse({ ...key.policy, ...change }),
 });
-
-/** Returns the fields that a change names. */
-const definedOf = (change: KeyChange): KeyChange =>
-  Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
 
 /** A key that is to end anyway ends no later. */
 export const revoked = (key: IssuedKey, atMs: number): IssuedKey => ({

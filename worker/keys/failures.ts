@@ -57,7 +57,7 @@ const ERRORS: {
     byGateway(
       403,
       "forbidden",
-      `This API key may not use the model ${failure.model}. The models that it may use are in its policy.`,
+      `This API key may not use the model ${failure.model}. /api/tags lists those that it may use.`,
     ),
   box_forbidden: (failure) =>
     byGateway(403, "forbidden", `This API key may not use box ${failure.box}.`),

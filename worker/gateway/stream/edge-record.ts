@@ -10,7 +10,6 @@ import { type Move, movedFromOf, type RouteReason } from "../../../protocol/rout
 import { aggregatorOf } from "../../aggregator/stub.ts";
 import type { Bindings } from "../../env.ts";
 import { type FailureReason, wireErrorOf } from "../../errors.ts";
-
 import { acceptedSource } from "../../seal.ts";
 import { surely } from "../surely.ts";
 
