@@ -5,11 +5,12 @@
 import type { Move } from "../../protocol/route.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Bindings } from "../env.ts";
-import { nextPlace, type Place, type StreamTo, type Wish } from "./attach.ts";
+import { ended } from "./call-path.ts";
 import { moveReasonOf } from "./failover.ts";
 import { countStream } from "./fleet.ts";
 import type { Invocation } from "./known-fleet.ts";
 import { learnFailure } from "./learned-failure.ts";
+import { nextPlace, type Place, type StreamTo, type Wish } from "./place.ts";
 import { surely } from "./surely.ts";
 
 /** The box whose answer the caller gets, and those that had the call before. */
@@ -28,14 +29,15 @@ export async function answeredBy(
   const moves: Move[] = [];
   let noted: Promise<unknown> = Promise.resolve();
   for (let place = first; ; ) {
-    const { box, stream, isElsewhere } = place;
+    const { path, stream, isElsewhere } = place;
+    const { box } = path.choice;
     const begunMs = Date.now();
     countStream(box, stream.ended);
     shell.waitUntil(stream.done);
     const answer = await stream.response;
-    const reason = place.others.length === 0 ? null : moveReasonOf(stream.outcome, isElsewhere);
+    const reason = path.others.length === 0 ? null : moveReasonOf(stream.outcome, isElsewhere);
     if (reason !== null) learnFailure(shell, box, reason, wish.model);
-    const next = reason === null ? null : await nextPlace(shell, wish, place, streamTo);
+    const next = await nextPlace(shell, wish, place, ended(path, reason), streamTo);
     if (reason === null || next === null) {
       await Promise.race([noted, moves.length === 0 ? null : scheduler.wait(NOTED_MS)]);
       return { place, moves, answer };

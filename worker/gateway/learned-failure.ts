@@ -1,5 +1,6 @@
 /** Corrects the known fleet by the failure of a box, so that the next call chooses another one. */
 import { withTag } from "../../protocol/inventory.ts";
+import type { FailureReason } from "../errors.ts";
 import type { MoveReason } from "./failover.ts";
 import { correctBox, correctFleet, type Invocation, refreshFleet } from "./known-fleet.ts";
 
@@ -24,6 +25,12 @@ export function learnFailure(
       if (model !== null) forgetModel(box, withTag(model));
   }
   refreshFleet(shell);
+}
+
+/** @param failure  why the Box did not take a call */
+export function learnRefusal(box: string, { reason }: FailureReason): void {
+  if (reason === "box_down") correctBox(box, { state: "down", last_seen_ms: 0 });
+  if (reason === "box_draining") correctBox(box, { state: "draining", last_seen_ms: 0 });
 }
 
 function forgetModel(name: string, model: string): void {

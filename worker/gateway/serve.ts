@@ -13,7 +13,7 @@ import { type FailureReason, GatewayError, wireErrorOf } from "../errors.ts";
 import { keyRefusal } from "../keys/policy.ts";
 import { sealOf } from "../seal.ts";
 
-import { attachAgain, placeFor, type StreamTo, type Wish } from "./attach.ts";
+import { attachAgain } from "./attach.ts";
 import { answeredBy } from "./attempts.ts";
 import type { Release } from "./body-budget.ts";
 import { NO_OPENING, type Opening } from "./choice/opening.ts";
@@ -22,6 +22,7 @@ import { KeptBody } from "./kept-body.ts";
 
 import { type Invocation, requestEarly } from "./known-fleet.ts";
 import type { OperationBox } from "./operation-box.ts";
+import { placeFor, type StreamTo, type Wish } from "./place.ts";
 import { mayBeginEarly } from "./stream/early-answer.ts";
 import { type EdgeOutcome, edgeRecord, ingestSurely } from "./stream/edge-record.ts";
 import { EdgeStream } from "./stream/edge-stream.ts";
@@ -119,9 +120,10 @@ export async function serve(
     waitUntil(placing.then(...UNHEARD)); // the agent may have the request already
     const first = await placing;
     open = first.stream.request;
-    if (first.others.length === 0) body.settle();
+    if (first.path.others.length === 0) body.settle();
     const answering = answeredBy(shell, wish, first, streamTo);
-    const ended = answering.then(async ({ place: { box, reason, stream }, moves }) => {
+    const ended = answering.then(async ({ place: { path, stream }, moves }) => {
+      const { box, reason } = path.choice;
       const end = await stream.ended;
       body?.drop();
       if (end.by === "agent") return;
@@ -131,7 +133,8 @@ export async function serve(
     });
     waitUntil(ended);
     const { place, answer } = await answering;
-    const { box, reason, stream: edge, fleet } = place;
+    const { path, stream: edge, fleet } = place;
+    const { box, reason } = path.choice;
     body.settle();
     // A failure that only the edge knows is recorded before it is answered. Killed in between, the
     // edge would otherwise leave an answer without a record.
