@@ -28,7 +28,7 @@ type Rules = {
 
 /** The boxes are ranked next, by these facts. */
 export type Choosing = Rules & { at: "choosing"; by: Facts };
-/** A box is asked to take the call, and waits this long for an agent that nearly always comes back. */
+/** The call is offered to a box, which waits this long for an agent that nearly always comes back. */
 export type Trying = Rules & {
   at: "trying";
   choice: BoxChoice;

@@ -91,7 +91,7 @@ test.each<[name: string, rules: typeof KNOWN, steps: [Step, string][]]>([
     ],
   ],
   [
-    "tries the next box after each refusal, and asks for a newer fleet before it fails",
+    "tries the next box after each refusal, and waits for a newer fleet before it fails",
     KNOWN,
     [
       [{ chosen: "ab" }, "try (a), then b"],
@@ -103,7 +103,7 @@ test.each<[name: string, rules: typeof KNOWN, steps: [Step, string][]]>([
     ],
   ],
   [
-    "asks for a newer fleet if no box of the known one may get the call",
+    "waits for a newer fleet if no box of the known one may get the call",
     KNOWN,
     [
       [{ chosen: "" }, "choose by newest"],
