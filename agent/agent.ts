@@ -33,6 +33,7 @@ import { Delivery, RECORDS_DELAY_MS } from "./spool/delivery.ts";
 import { NOTE_EVERY_MS } from "./spool/lines.ts";
 import type { Spool } from "./spool/spool.ts";
 import { EdgeTerms } from "./tunnel/edge-terms.ts";
+import { helloOf } from "./tunnel/hello.ts";
 import { Outgoing } from "./tunnel/outgoing.ts";
 import { StreamTable } from "./tunnel/stream-table.ts";
 import { Tunnel } from "./tunnel/tunnel.ts";
@@ -97,6 +98,7 @@ export class Agent {
     });
     const energyReport = new EnergyReport(this.#energy.totals);
     const placements = new Placements(this.#gpu);
+    turns.memory.onNews = (model, isLoaded) => void this.#inventory.expect(model, isLoaded);
     this.#energy.onBusy = (isBusy) => this.#gpu.needPower(isBusy);
     this.#energy.gpusOf = placements.gpusOf;
     this.#inventory = new InventoryPoller({
@@ -122,17 +124,11 @@ export class Agent {
     this.#tunnel = new Tunnel({
       edge: config,
       secret: config.boxSecret,
-      hello: () => ({
-        box: config.box,
-        agent_id: agentId,
-        boot_id: this.#bootId,
-        agent_version: AGENT_VERSION,
-        now_ms: Date.now(),
-        simulated: config.simulated,
-        takes_settings: true,
-        returns_seals: true,
-        runs_bench: true,
-      }),
+      hello: () =>
+        helloOf({
+          ...{ box: config.box, simulated: config.simulated, agent_version: AGENT_VERSION },
+          ...{ agent_id: agentId, boot_id: this.#bootId },
+        }),
       onUp: (welcome) => this.#up(welcome),
       onDown: () => this.#down(),
       onFrames: (frames) => this.#receive(frames),

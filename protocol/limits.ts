@@ -150,6 +150,9 @@ export const RESPONSE_CHARS_MAX = 50_000;
 /** Error text in a record or an answer, in UTF-16 code units. */
 export const ERROR_CHARS_MAX = 2_000;
 
+/** Requests of a model that Ollama works on at once, unless `OLLAMA_NUM_PARALLEL` changes it. */
+export const SLOTS_DEFAULT = 1;
+
 /** Records in one RECORDS frame. */
 export const RECORDS_PER_BATCH = 200;
 

@@ -7,9 +7,7 @@
  * step is twice as large. If one of the others ends first, that was the last slot, and the next probe is later.
  */
 import { withTag } from "../../protocol/inventory.ts";
-
-/** Ollama's own default. */
-const SLOTS_DEFAULT = 1;
+import { SLOTS_DEFAULT } from "../../protocol/limits.ts";
 
 /**
  * The most probes of a model at once. It also bounds what waits in Ollama while no answer shows its

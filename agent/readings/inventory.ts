@@ -4,6 +4,7 @@
  * An Ollama that does not answer is a state, reported with its reason, and the polling continues.
  * Meanwhile the models on disk stay listed, because they are still there; the loaded ones do not.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import { type Inventory, withTag } from "../../protocol/inventory.ts";
 import type { Log } from "../log.ts";
 import { getFromOllama, type OllamaAnswer } from "./inventory-fetch.ts";
@@ -30,6 +31,10 @@ export type InventoryOptions = {
 };
 
 const POLL_MS = 5_000;
+/** Ollama loads and unloads in its own time: when to look for a change that is due. */
+const EXPECTED_AFTER_MS = [0, 100, 300, 1_000];
+/** A model leaves the memory a moment after its time. */
+const EXPIRED_AFTER_MS = 200;
 const POLLS_PER_LISTING = 6;
 const TIMEOUT_MS = 5_000;
 
@@ -43,6 +48,10 @@ export class InventoryPoller {
   #current: Promise<void> | null = null;
   #next: Promise<void> | null = null;
   #pollsToListing = 0;
+  /** The poll that is waiting requests everything. */
+  #isListingWanted = false;
+  /** The models that {@link expect} looks for. */
+  readonly #expected = new Map<string, boolean>();
   #timer: NodeJS.Timeout | null = null;
   #isStarted = false;
   #isStopped = false;
@@ -98,13 +107,38 @@ export class InventoryPoller {
    * answers.
    */
   refresh(): Promise<void> {
-    const begin = () => {
-      this.#next = null;
+    if (this.#current === null) {
       this.#pollsToListing = 0;
       return this.#begin();
-    };
-    if (this.#current === null) return begin();
-    this.#next ??= this.#current.then(begin);
+    }
+    const next = this.#pollSoon();
+    this.#isListingWanted = true;
+    return next;
+  }
+
+  /** Polls at once, and a few times more, until a model is in memory, or no longer is. */
+  async expect(model: string, isLoaded: boolean): Promise<void> {
+    if (this.#expected.get(model) === isLoaded) return;
+    this.#expected.set(model, isLoaded);
+    const isDone = () =>
+      this.#isStopped ||
+      this.hasLoaded(model) === isLoaded ||
+      this.#expected.get(model) !== isLoaded;
+    for (const afterMs of EXPECTED_AFTER_MS) {
+      if (afterMs > 0 && !isDone()) await delay(afterMs);
+      if (!isDone()) await this.#pollSoon();
+    }
+    if (this.#expected.get(model) === isLoaded) this.#expected.delete(model);
+  }
+
+  #pollSoon(): Promise<void> {
+    if (this.#current === null) return this.#begin();
+    this.#next ??= this.#current.then(() => {
+      this.#next = null;
+      if (this.#isListingWanted) this.#pollsToListing = 0;
+      this.#isListingWanted = false;
+      return this.#begin();
+    });
     return this.#next;
   }
 
@@ -113,9 +147,19 @@ export class InventoryPoller {
     this.#current = this.#poll().finally(() => {
       this.#current = null;
       if (this.#isStarted && this.#next === null)
-        this.#timer = setTimeout(() => void this.#begin(), this.#options.pollMs);
+        this.#timer = setTimeout(() => void this.#begin(), this.#pauseMs());
     });
     return this.#current;
+  }
+
+  /** Until the next poll: earlier if a model expires before it. */
+  #pauseMs(): number {
+    const { pollMs, now } = this.#options;
+    const nowMs = now();
+    const expiries = this.#inventory.loaded
+      .map(({ expires_at }) => Date.parse(expires_at ?? "") + EXPIRED_AFTER_MS - nowMs)
+      .filter((ms) => ms > 0);
+    return Math.min(pollMs, ...expiries);
   }
 
   async #poll(): Promise<void> {

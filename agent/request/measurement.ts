@@ -23,6 +23,7 @@ import { type Measured, type Meter, makesVectors, meterOf } from "../measure/met
 import { type PhasesMs, roundMs } from "../measure/phases.ts";
 import type { NotedRequest } from "../spool/lines.ts";
 import type { Spool } from "../spool/spool.ts";
+import { unloadsAfter } from "./memory-news.ts";
 import { type OllamaTurns, shownBy } from "./turn.ts";
 
 export type MeasurementShell = OllamaTurns & {
@@ -68,6 +69,8 @@ export class Measurement {
   readonly #shell: MeasurementShell;
   #prompt: string | null = null;
   #hasContent = false;
+  /** Ollama unloads the model afterwards. */
+  #unloads = false;
   #wasPaused = false;
   /** Time for which the request was held back, ms. */
   #waitedMs = 0;
@@ -99,6 +102,7 @@ export class Measurement {
     const { endpoint, api, stream, keep_text } = this.#open;
     const local = localBodyOf(endpoint, stream, body, read);
     this.#prompt = keep_text ? local.prompt : null;
+    this.#unloads = unloadsAfter(body, read);
     spool.begin({
       request_id: this.#id,
       box,
@@ -132,6 +136,9 @@ export class Measurement {
   }
 
   head(status: number, contentType: string | null): void {
+    const { endpoint, model } = this.#open;
+    if (status === 200 && isInference(endpoint) && model !== null && !this.#unloads)
+      this.#shell.memory.answers(model);
     this.#meter?.head(status, contentType, this.#shell.now());
   }
 
@@ -161,6 +168,8 @@ export class Measurement {
     const measured = this.#meter?.measured();
     const shown = measured === undefined ? null : shownBy(measured, this.#waitedMs);
     this.#shell.queue.leave(this.#id, nowMs, shown);
+    const { model } = this.#open;
+    if (this.#unloads && model !== null) this.#shell.memory.unloads(model);
     return rest;
   }
 

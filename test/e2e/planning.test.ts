@@ -28,6 +28,18 @@ afterAll(async () => {
 const post = (action: "load" | "unload", body: object) =>
   fetch(`${stack.url}/api/models/${action}`, { method: "POST", body: JSON.stringify(body) });
 
+/** Waits until the list of both boxes has these models in memory, and no others. */
+const untilListed = (names: string[]) =>
+  eventually(async () => {
+    const { models } = (await stack.json("/ollama/api/ps")) as { models: { name: string }[] };
+    return (
+      models
+        .map(({ name }) => name)
+        .sort()
+        .join() === names.join()
+    );
+  });
+
 /** Names of the models in the memory of each Ollama. */
 const loaded = () =>
   Promise.all(
@@ -54,6 +66,7 @@ test("loads a model on the named box, or where it is, and unloads it there or ev
     { box: "basil" },
   ]);
   expect(await loaded()).toEqual([["only:1b"], ["both:1b", "nomic-embed-text:latest"]]);
+  await untilListed(["both:1b", "nomic-embed-text:latest", "only:1b"]);
   await post("load", { model: "both:1b", box: "atlas" });
   await eventually(async () => {
     const boxes = await stack.boxes();
@@ -61,6 +74,7 @@ test("loads a model on the named box, or where it is, and unloads it there or ev
   });
   const unloaded = await boxesIn(await post("unload", { model: "both:1b" }));
   expect(unloaded.map(({ box }) => box).sort()).toEqual(["atlas", "basil"]);
+  await untilListed(["nomic-embed-text:latest", "only:1b"]);
   await post("unload", { model: "nomic-embed-text", box: "basil" });
   expect(await loaded()).toEqual([["only:1b"], []]);
 });

@@ -15,6 +15,7 @@ export const knownBoxOf = (name: string, rest: Partial<FleetBox> = {}): FleetBox
   embedders: [],
   models: {},
   readings_at_ms: null,
+  models_at: null,
   vram: null,
   is_slowed: false,
   ...rest,

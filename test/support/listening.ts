@@ -8,6 +8,7 @@ import type { ConnectionLimits } from "../../agent/listen/connection-limits.ts";
 import { urlOf } from "../../agent/listen/listen-address.ts";
 import { CLOCKS, Listener } from "../../agent/listen/listener.ts";
 import { EnergyMeter } from "../../agent/measure/energy.ts";
+import type { MemoryNews } from "../../agent/request/memory-news.ts";
 import { turnsOf } from "../../agent/request/turn.ts";
 import { Spool } from "../../agent/spool/spool.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
@@ -32,12 +33,20 @@ export type ListeningPlan = {
 export class Listening implements AsyncDisposable {
   readonly url: string;
   readonly listener: Listener;
+  readonly memory: MemoryNews;
   readonly #spool: Spool | null;
   readonly #folder: string;
 
-  private constructor(url: string, listener: Listener, spool: Spool | null, folder: string) {
+  private constructor(
+    url: string,
+    listener: Listener,
+    memory: MemoryNews,
+    spool: Spool | null,
+    folder: string,
+  ) {
     this.url = url;
     this.listener = listener;
+    this.memory = memory;
     this.#spool = spool;
     this.#folder = folder;
   }
@@ -48,13 +57,14 @@ export class Listening implements AsyncDisposable {
     const folder = mkdtempSync(join(tmpdir(), "listening-"));
     const log = () => {};
     const spool = records ? Spool.open(folder, { now: Date.now, log }) : null;
+    const turns = turnsOf(null);
     const listener = new Listener({
       ...CLOCKS,
       box: "b",
       ollamaUrl: new URL(ollamaUrl),
       spool,
       energy: new EnergyMeter(),
-      ...turnsOf(null),
+      ...turns,
       guard: new CloudGuard({ ...CLOCKS, ollamaUrl: new URL(ollamaUrl), allowsServerTools }).decide,
       log,
       keepsText: () => keepsText,
@@ -63,7 +73,8 @@ export class Listening implements AsyncDisposable {
       onOver: () => {},
     });
     try {
-      return new Listening(urlOf(await listener.listen({ host, port })), listener, spool, folder);
+      const url = urlOf(await listener.listen({ host, port }));
+      return new Listening(url, listener, turns.memory, spool, folder);
     } catch (error) {
       spool?.close();
       rmSync(folder, { recursive: true, force: true });

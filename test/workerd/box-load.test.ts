@@ -58,8 +58,9 @@ async function placeOf(model: string): Promise<string | null> {
 
 test("the answer to an attach contains the open requests of its model, also after a restart", async () => {
   await boxWith("counts", "m:1b");
-  expect(await othersCall("counts", "m:1b", 2)).toEqual({ open: 2, slots: null });
-  expect(await othersCall("counts", "other:1b", 1)).toEqual({ open: 1, slots: null });
+  const modelsAt = expect.any(String);
+  expect(await othersCall("counts", "m:1b", 2)).toEqual({ open: 2, slots: null, modelsAt });
+  expect(await othersCall("counts", "other:1b", 1)).toEqual({ open: 1, slots: null, modelsAt });
   expect(await othersCall("counts", null, 1)).toBeNull();
   await evictDurableObject(env.BOX.getByName("counts"));
   expect(await othersCall("counts", "m:1b", 1)).toEqual({ open: 3, slots: null });

@@ -239,6 +239,27 @@ test("an answer from before a change is not kept", async () => {
   expect((await known()).defaultModel).not.toBe("from before");
 });
 
+test("a call to a box whose models have changed since renews the known fleet beside it", async () => {
+  const changing = await boxWith("changing", ["news:1b"]);
+  await boxWith("unchanged", ["other:1b"]);
+  answering(changing);
+  const before = await known();
+  await changing.has(["news:1b"], ["news:1b"]);
+  await knowAgain(before);
+  const shell = fleetBy(() => aggregatorOf(env).fleet());
+  const body = { bytes: new TextEncoder().encode("{}"), model: "news:1b", stream: false };
+  const ask = async () => {
+    const asked = callOf(null, newRequestId(Date.now()), Date.now());
+    await textOf(await serve(shell, asked, async () => body));
+  };
+  await ask();
+  expect(shell.asked()).toBe(1);
+  const loaded = async () => (await known()).boxes.find(({ name }) => name === "changing")?.loaded;
+  await eventually(async () => ((await loaded())?.includes("news:1b") ? true : undefined));
+  await ask();
+  expect(shell.asked()).toBe(1); // it knows now
+});
+
 test("the fleet is small: names of models, and no readings", async () => {
   await boxWith("small", ["m:1b"]);
   const { boxes: all } = await aggregatorOf(env).fleet();
@@ -255,6 +276,7 @@ test("the fleet is small: names of models, and no readings", async () => {
     embedders: [],
     models: {},
     readings_at_ms: expect.any(Number),
+    models_at: expect.any(String),
     vram: null,
     is_slowed: false,
   });

@@ -38,6 +38,8 @@ export type FleetBox = Pick<RegisteredBox, "name" | "state" | "last_seen_ms"> & 
   models: Record<string, FleetModel>;
   /** Arrival of the newest readings, unix ms; null before the first. */
   readings_at_ms: number | null;
+  /** When its agent read its models, by the agent's clock; null before the first readings. */
+  models_at: string | null;
   /** The memory of its GPUs; null if a part of it is unknown, or is read by no tool. */
   vram: { total_bytes: number; free_bytes: number } | null;
   /** True while a GPU runs slower than it could because of heat or a lack of power. */
@@ -66,6 +68,7 @@ export function fleetBoxOf(box: RegisteredBox, times: BoxTimes, nowMs: number): 
     embedders: namesOf(models.filter(({ family }) => EMBEDS.test(family ?? ""))),
     models: modelsOf(readings, times),
     readings_at_ms,
+    models_at: readings?.inventory.at ?? null,
     vram: vramOf(gpus),
     is_slowed: gpus.some(isSlowed),
   };

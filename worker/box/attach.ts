@@ -88,8 +88,10 @@ export const RELAYED_HEADER = "x-relayed";
 /** The load of the model of a stream, in the answer. Absent from older Boxes. */
 const LOAD_HEADER = "x-box-load";
 
-export const loadHeaders = ({ open, slots }: ModelLoad): Record<string, string> => ({
-  [LOAD_HEADER]: slots === null ? `open=${open}` : `open=${open}&slots=${slots}`,
+export const loadHeaders = ({ open, slots, modelsAt }: ModelLoad): Record<string, string> => ({
+  [LOAD_HEADER]:
+    `open=${open}${slots === null ? "" : `&slots=${slots}`}` +
+    `${modelsAt === undefined ? "" : `&models_at=${modelsAt}`}`,
 });
 
 /** Returns the load in the answer of a Box; null without any. */
@@ -98,7 +100,12 @@ export function loadIn(headers: Headers): ModelLoad | null {
   if (text === null) return null;
   const figures = new URLSearchParams(text);
   const slots = figures.get("slots");
-  return { open: Number(figures.get("open")), slots: slots === null ? null : Number(slots) };
+  const modelsAt = figures.get("models_at");
+  return {
+    open: Number(figures.get("open")),
+    slots: slots === null ? null : Number(slots),
+    ...(modelsAt !== null && { modelsAt }),
+  };
 }
 
 /** The status that refuses a stream because no text may be kept. Its Worker has older settings. */

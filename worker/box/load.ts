@@ -2,7 +2,7 @@
  * The load of a box as its agent last reported it. In memory only: after a restart, the agent
  * reports it again.
  */
-import type { ModelReport, OpenRequest, Readings } from "../../protocol/inventory.ts";
+import type { Inventory, ModelReport, OpenRequest, Readings } from "../../protocol/inventory.ts";
 import { READINGS_QUEUED_MS, READINGS_WATCHED_MS } from "../../protocol/limits.ts";
 
 /** Older readings do not describe the present. */
@@ -25,9 +25,10 @@ export type Load = { local: number; queued: number; requests: OpenRequest[] };
 
 /**
  * The load of one model on a box. `open`: its open requests, however they came. `slots`: those that
- * Ollama works on at once; null if unknown.
+ * Ollama works on at once; null if unknown. `modelsAt`: when the models of the box last changed, by its
+ * agent's clock; absent while that is unknown.
  */
-export type ModelLoad = { open: number; slots: number | null };
+export type ModelLoad = { open: number; slots: number | null; modelsAt?: string };
 
 /** A Box as it is now. `queueDepth` is reported by the agent; null if its report is too old. */
 export type RelayStatus = {
@@ -42,6 +43,8 @@ export class BoxLoad {
   #reported: (Load & { atMs: number }) | null = null;
   #serving: { models: readonly ModelReport[]; atMs: number } = { models: [], atMs: 0 };
   #awaiting: (() => void)[] = [];
+  /** The models in memory and on disk, and when the agent first reported them. */
+  #models: { key: string; at: string } | null = null;
   #watchedMs = 0;
 
   /** Returns whether to send WATCH now, and notes it. */
@@ -51,7 +54,10 @@ export class BoxLoad {
     return true;
   }
 
-  report({ local_in_flight, queued, requests, serving }: Readings, nowMs: number): void {
+  report(readings: Readings, nowMs: number): void {
+    const { local_in_flight, queued, requests, serving, inventory } = readings;
+    const key = modelsKey(inventory);
+    if (this.#models?.key !== key) this.#models = { key, at: inventory.at };
     this.#serving = { models: serving ?? [], atMs: nowMs };
     this.#reported = { local: local_in_flight, queued, requests, atMs: nowMs };
     for (const wake of this.#awaiting.splice(0)) wake();
@@ -62,11 +68,13 @@ export class BoxLoad {
    * reported the model.
    * @param model  with its tag
    */
-  of(model: string, nowMs: number): { local: number; slots: number | null } {
+  of(model: string, nowMs: number): Omit<ModelLoad, "open"> & { local: number } {
     const { models, atMs } = this.#serving;
     const served = models.find((each) => each.model === model);
     const isFresh = nowMs - atMs < LOCAL_MS;
-    return { local: isFresh ? (served?.local ?? 0) : 0, slots: served?.slots ?? null };
+    const local = isFresh ? (served?.local ?? 0) : 0;
+    const slots = served?.slots ?? null;
+    return { local, slots, ...(this.#models && { modelsAt: this.#models.at }) };
   }
 
   /** Null if it is too old. */
@@ -82,3 +90,11 @@ export class BoxLoad {
     await Promise.race([reported, wait(READINGS_WAIT_MS)]);
   }
 }
+
+/** Differs for other models in memory or on disk, and if Ollama comes or goes. */
+const modelsKey = ({ reachable, loaded, models }: Inventory): string =>
+  JSON.stringify([
+    reachable,
+    loaded.map(({ name, context_length }) => [name, context_length]),
+    models.map(({ name, digest }) => [name, digest]),
+  ]);

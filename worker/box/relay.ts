@@ -123,8 +123,8 @@ export class Relay<Socket extends RelaySocket> {
 
   /** Returns the load of a model: the streams that need it, and what only the agent knows. */
   loadOf(model: string): ModelLoad {
-    const { local, slots } = this.#load.of(model, this.#shell.now());
-    return { open: this.#sockets.streamsOf(model) + local, slots };
+    const { local, ...known } = this.#load.of(model, this.#shell.now());
+    return { open: this.#sockets.streamsOf(model) + local, ...known };
   }
 
   /** Returns the box as it is now. Makes the agent send fresh readings: somebody is watching. */

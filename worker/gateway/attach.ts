@@ -17,7 +17,7 @@ import { boxStubOf } from "../box/stub.ts";
 import type { Bindings } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { noteLoad } from "./fleet.ts";
-import { correctFleet, type Invocation, refreshFleet } from "./known-fleet.ts";
+import { correctFleet, type Invocation, noteModels, refreshFleet } from "./known-fleet.ts";
 import type { EdgeStream } from "./stream/edge-stream.ts";
 
 /** A Box refused a stream because another box is better, by the load that the isolate knows now. */
@@ -45,6 +45,7 @@ export async function beginAt(
     return beginAt(shell, { ...to, keepsText: false }, newStream, taken);
   }
   taken(answer === "lost" ? null : answer.load);
+  if (answer !== "lost") noteModels(shell, to.box, answer.load?.modelsAt);
   if (answer === "lost" || answer.isRelayed) {
     stream.begin(answer === "lost" ? null : answer.socket, rest);
     return stream;

@@ -75,6 +75,18 @@ export function refreshFleet({ env, waitUntil }: Invocation): void {
   if (underWay() === null) waitUntil(requestFleet(env, waitUntil).catch(() => {}));
 }
 
+/**
+ * Requests the fleet if the models of a box have changed since it was known: the Aggregator has the
+ * newest ones, and each Box reports when its own last changed. A single box leaves no choice.
+ * @param modelsAt  by the agent's clock; absent if the Box does not know
+ */
+export function noteModels(shell: Invocation, name: string, modelsAt: string | undefined): void {
+  const { boxes = [] } = known?.fleet ?? {};
+  const knownAt = boxes.find((box) => box.name === name)?.models_at ?? null;
+  if (boxes.length < 2 || modelsAt === undefined || knownAt === null || knownAt >= modelsAt) return;
+  refreshFleet(shell);
+}
+
 /** Changes a box of the known fleet, which its Box object has just corrected. */
 export function correctBox(name: string, now: Partial<FleetBox>): void {
   correctFleet(({ boxes }) => ({

@@ -10,6 +10,7 @@ import type { Principal } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { targetOf } from "../gateway/call.ts";
+import { untilReported } from "../gateway/fleet.ts";
 import { fleetFor, invocationOf } from "../gateway/known-fleet.ts";
 import { freshBoxes, look } from "../gateway/look.ts";
 import { callTarget } from "../gateway/management-call.ts";
@@ -38,6 +39,7 @@ serveRoute(planningRoutes, PLANNING_ROUTES.loadModel, async ({ body, principal }
     ? { path: "/api/embed", body: { model, input: [], keep_alive, ...options } }
     : { path: "/api/generate", body: { model, stream: false, keep_alive, ...options } };
   const boxes = await placedOn(c, principal, model, [box], call);
+  await untilReported(c.env, (each) => each.name !== box || isLoadedOn(each, model));
   return { status: "loaded" as const, model, boxes };
 });
 
@@ -47,11 +49,9 @@ serveRoute(planningRoutes, PLANNING_ROUTES.unloadModel, async ({ body, principal
   const loaded = fresh.filter((box) => box.state !== "down" && isLoadedOn(box, model));
   const names = body.box === undefined ? loaded.map(({ name }) => name) : [body.box];
   const call = { path: "/api/generate", body: { model, stream: false, keep_alive: 0 } };
-  return {
-    status: "unloaded" as const,
-    model,
-    boxes: await placedOn(c, principal, model, names, call),
-  };
+  const boxes = await placedOn(c, principal, model, names, call);
+  await untilReported(c.env, (box) => !names.includes(box.name) || !isLoadedOn(box, model));
+  return { status: "unloaded" as const, model, boxes };
 });
 
 /** In Ollama's API, a request without a prompt loads a model, and `keep_alive: 0` unloads it. */

@@ -5,6 +5,7 @@
  * of the terms and of the constants below.
  */
 import { withTag } from "../../../protocol/inventory.ts";
+import { SLOTS_DEFAULT } from "../../../protocol/limits.ts";
 import type { FleetBox, FleetModel } from "../../aggregator/fleet-box.ts";
 import type { ModelLoad } from "../../box/load.ts";
 
@@ -21,8 +22,7 @@ export const EXPECTED = {
   decodeMs: 4_000,
   /** The length of a prompt without a readable body. */
   promptTokens: 200,
-  /** Ollama's own default. */
-  slots: 1,
+  slots: SLOTS_DEFAULT,
 } as const;
 
 /** Memory of a loaded model over its size on disk: its context and buffers. */

@@ -5,6 +5,7 @@
  * to an attach, and the agent in its readings, which come with the fleet. The isolate adds the streams
  * that it has begun since. The streams of others are expected to end at the pace of the model.
  */
+import { SLOTS_DEFAULT } from "../../../protocol/limits.ts";
 import type { ModelLoad } from "../../box/load.ts";
 
 /** A report of the load at one time. */
@@ -86,7 +87,7 @@ export class KnownLoads {
     const byAgent = reported && { ...reported, open: Math.max(0, reported.open - own) };
     const newest = others !== null && others.atMs >= (byAgent?.atMs ?? 0) ? others : byAgent;
     const slots = newest?.slots ?? byAgent?.slots ?? others?.slots ?? null;
-    const open = newest === null ? 0 : openAfter(newest, slots ?? 1, serviceMs, nowMs);
+    const open = newest === null ? 0 : openAfter(newest, slots ?? SLOTS_DEFAULT, serviceMs, nowMs);
     return { open: own + open, slots };
   }
 

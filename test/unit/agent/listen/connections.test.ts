@@ -148,10 +148,10 @@ test.runIf(process.platform === "linux")(
       );
       const idle = open(url, 400);
       await eventually(async () => closedOf(idle) === 400 - 32);
-      const id = crypto.randomUUID();
-      edge.open(id);
-      await edge.received(FrameType.end, id);
       const readings = edge.readings.length;
+      const id = crypto.randomUUID();
+      edge.open(id); // it loads a model, which is worth readings
+      await edge.received(FrameType.end, id);
       for (const socket of idle) socket.destroy();
       const answered = async () => (await fetch(`${url}/api/version`).catch(() => null))?.status;
       await eventually(async () => (await answered()) === 200);

@@ -61,6 +61,42 @@ test("never overlaps polls, however often it is refreshed", async () => {
   expect(ollama.count("/api/tags")).toBe(2);
 });
 
+test("looks at once for a model that is due, and again until it is there", async () => {
+  await using ollama = await fakeOllama();
+  await using polling = poll(ollama.base, { pollMs: 1_000_000 });
+  await polling.poller.refresh();
+  const before = ollama.count("/api/ps");
+  const looking = polling.poller.expect("new:1b", true);
+  await waitFor(() => expect(ollama.count("/api/ps")).toBeGreaterThan(before));
+  ollama.respond("/api/ps", { models: [{ ...PS.models[0], name: "new:1b" }] });
+  await looking;
+  expect(polling.poller.hasLoaded("new:1b")).toBe(true);
+  expect(polling.changes.at(-1)?.loaded.map(({ name }) => name)).toEqual(["new:1b"]);
+  const found = ollama.count("/api/ps");
+  await polling.poller.expect("new:1b", true);
+  expect(ollama.count("/api/ps")).toBe(found);
+});
+
+test("gives up on a model that does not come, and looks once for many requests", async () => {
+  await using ollama = await fakeOllama();
+  await using polling = poll(ollama.base, { pollMs: 1_000_000 });
+  await polling.poller.refresh();
+  const before = ollama.count("/api/ps");
+  await Promise.all(Array.from({ length: 50 }, () => polling.poller.expect("never:1b", true)));
+  await polling.poller.expect("never:1b", true);
+  expect(ollama.count("/api/ps") - before).toBeLessThanOrEqual(8);
+});
+
+test("looks again when a model expires", async () => {
+  await using ollama = await fakeOllama();
+  const expires_at = new Date(Date.parse("2026-08-01T00:00:00.000Z") + 200).toISOString();
+  ollama.respond("/api/ps", { models: [{ ...PS.models[0], expires_at }] });
+  await using polling = poll(ollama.base, { pollMs: 1_000_000 });
+  await waitFor(() => expect(polling.poller.latest().loaded).toHaveLength(1));
+  ollama.respond("/api/ps", { models: [] });
+  await waitFor(() => expect(polling.poller.latest().loaded).toEqual([]));
+});
+
 test("answers one refresh without a start", async () => {
   await using ollama = await fakeOllama();
   const poller = new InventoryPoller({ base: ollama.base, log: () => {}, onChange: () => {} });
@@ -158,7 +194,10 @@ test("reports no change after the stop", async () => {
   expect(changes).toEqual([]);
 });
 
-function poll(base: URL, options: { pollsPerListing?: number; timeoutMs?: number } = {}) {
+function poll(
+  base: URL,
+  options: { pollMs?: number; pollsPerListing?: number; timeoutMs?: number } = {},
+) {
   const changes: Inventory[] = [];
   const events: string[] = [];
   let clock = Date.parse("2026-08-01T00:00:00.000Z");
