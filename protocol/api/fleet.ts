@@ -6,7 +6,7 @@ import { InstalledModel, LoadedModel, LostGpu } from "../inventory.ts";
 import { BoxName, GpuSample, OVER_TIME, SystemSample } from "../records.ts";
 import { StoreName } from "../stores.ts";
 import type { ApiRoute } from "./route.ts";
-import { Count, Rate, Time } from "./shapes.ts";
+import { Count, Figure, Rate, Time } from "./shapes.ts";
 
 export const BoxState = z.enum(["up", "draining", "down"]);
 
@@ -73,7 +73,12 @@ export const Health = z
 export type Health = z.infer<typeof Health>;
 
 const GpuReading = GpuSample.omit({ at: true, ...OVER_TIME })
-  .extend({ timestamp: Time, driver_version: z.string().nullable(), simulated: z.boolean() })
+  .extend({
+    memory_free_mb: Figure,
+    timestamp: Time,
+    driver_version: z.string().nullable(),
+    simulated: z.boolean(),
+  })
   .meta({ id: "GpuReading" });
 export type GpuReading = z.infer<typeof GpuReading>;
 
@@ -134,6 +139,15 @@ export const BoxDetail = BoxHealth.extend({
     "records that its agent has lost since it started because its disk failed; normally 0",
   ),
   gpus: z.array(GpuReading).describe("the newest reading of each GPU, as in /api/gpu"),
+  vram: z
+    .object({
+      total_bytes: Count.nullable(),
+      free_bytes: Count.nullable().describe("a model of this size, with its context, fits at once"),
+      free_after_unload_bytes: Count.nullable().describe(
+        "free after the models that no request uses are unloaded, as Ollama does when it needs room",
+      ),
+    })
+    .describe("memory of all its GPUs; null where a GPU does not report it, and while it is down"),
   energy: EnergyTotal.nullable().describe(
     "energy of all its GPUs since this edge has known them: while requests were open (active), while only a model was in memory (loaded), and otherwise (idle); null if none was measured",
   ),

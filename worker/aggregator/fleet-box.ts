@@ -3,6 +3,7 @@ import { BAD_THROTTLE_REASONS, CONCERNS } from "../../protocol/concerns.ts";
 import { type Readings, withTag } from "../../protocol/inventory.ts";
 import type { GpuSample } from "../../protocol/records.ts";
 import type { BoxTimes, ModelTimes } from "../counting/model-times.ts";
+import { type GpuMemory, gpuMemoryOf } from "../gpu-memory.ts";
 import { freshGpus, type RegisteredBox } from "../registered-box.ts";
 
 /** A model of a box, by its newest readings; null if unknown. */
@@ -69,7 +70,7 @@ export function fleetBoxOf(box: RegisteredBox, times: BoxTimes, nowMs: number): 
     models: modelsOf(readings, times),
     readings_at_ms,
     models_at: readings?.inventory.at ?? null,
-    vram: vramOf(gpus),
+    vram: vramOf(gpuMemoryOf(box, nowMs)),
     is_slowed: gpus.some(isSlowed),
   };
 }
@@ -106,16 +107,8 @@ const UNKNOWN_MODEL: FleetModel = {
   times: null,
 };
 
-const MIB = 2 ** 20;
-
-function vramOf(gpus: readonly GpuSample[]): FleetBox["vram"] {
-  let [total_bytes, free_bytes] = [0, 0];
-  for (const { memory_total_mb, memory_used_mb } of gpus) {
-    if (memory_total_mb === null || memory_used_mb === null) return null;
-    total_bytes += memory_total_mb * MIB;
-    free_bytes += (memory_total_mb - memory_used_mb) * MIB;
-  }
-  return gpus.length === 0 ? null : { total_bytes, free_bytes };
+function vramOf({ total_bytes, free_bytes }: GpuMemory): FleetBox["vram"] {
+  return total_bytes === null || free_bytes === null ? null : { total_bytes, free_bytes };
 }
 
 const HOT_C = CONCERNS.gpu_hot.severity.above.critical;

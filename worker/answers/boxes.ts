@@ -2,6 +2,7 @@
 import type { BoxDetail, Boxes, BoxHealth, EnergyTotal } from "../../protocol/api/fleet.ts";
 import { addEnergy, type GpuEnergy, NO_ENERGY, standingWatts } from "../../protocol/gpu-energy.ts";
 import type { LoadedModel } from "../../protocol/inventory.ts";
+import { freeAfterUnload, gpuMemoryOf } from "../gpu-memory.ts";
 import {
   type BoxStatus,
   type BoxStatuses,
@@ -69,6 +70,7 @@ function detailOf(
     spooled: up ? (readings?.spooled ?? null) : null,
     lost: up ? (readings?.lost ?? null) : null,
     gpus,
+    vram: up ? vramOf(box, nowMs) : NO_VRAM,
     ...energyOf(box),
     gpu_error: error,
     gpu_failed: up && (readings?.gpu.failed ?? false),
@@ -78,6 +80,17 @@ function detailOf(
     readings_at: readings_at_ms === null ? null : isoOf(readings_at_ms),
   };
 }
+
+const NO_VRAM: BoxDetail["vram"] = {
+  total_bytes: null,
+  free_bytes: null,
+  free_after_unload_bytes: null,
+};
+
+const vramOf = (box: RegisteredBox, nowMs: number): BoxDetail["vram"] => ({
+  ...gpuMemoryOf(box, nowMs),
+  free_after_unload_bytes: freeAfterUnload(box, () => false, nowMs),
+});
 
 /** The energy of a box and of each of its GPUs. It stays while the box is down. */
 function energyOf({ gpu_energy }: RegisteredBox): Pick<BoxDetail, "energy" | "gpu_energy"> {

@@ -1,6 +1,7 @@
 /** `/api/gpu`: the newest reading of each GPU, and the reason if a box shows none. */
 import type { Gpu, GpuReading } from "../../protocol/api/fleet.ts";
 import type { GpuSample, OVER_TIME } from "../../protocol/records.ts";
+import { freeMibOf } from "../gpu-memory.ts";
 import { freshGpus, type RegisteredBox } from "../registered-box.ts";
 import { isoOf } from "./figures.ts";
 
@@ -30,6 +31,7 @@ export function gpusOf(
   const samples = isUp ? freshGpus(box, nowMs) : [];
   const gpus = samples.map(({ at, ...sample }) => ({
     ...ofOneMoment(sample),
+    memory_free_mb: freeMibOf(sample),
     timestamp: at,
     driver_version: box.readings?.gpu.driver_version ?? null,
     simulated: box.hello.simulated,

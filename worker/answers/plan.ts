@@ -2,9 +2,8 @@
 import type { Plan } from "../../protocol/api/planning.ts";
 import { withTag } from "../../protocol/inventory.ts";
 import { fits, type MeasuredMemory, predictedMemory } from "../../protocol/model-memory.ts";
-import { freshGpus, freshLoaded, type RegisteredBox } from "../registered-box.ts";
-
-const MIB = 2 ** 20;
+import { gpuMemoryOf } from "../gpu-memory.ts";
+import { freshLoaded, type RegisteredBox } from "../registered-box.ts";
 
 /**
  * @param context     null: that of the model in memory somewhere, or the largest that was measured
@@ -48,7 +47,7 @@ function placeOn(
 ): Plan["boxes"][number] {
   const loaded = loadedOn(box, model, nowMs);
   const bytes = predicted?.bytes ?? null;
-  const { total, free } = vramOf(box, nowMs);
+  const { total_bytes: total, free_bytes: free } = gpuMemoryOf(box, nowMs);
   // The model may need less than an upper bound.
   const fitIn = (space: number | null) => {
     const fit = fits(bytes, space);
@@ -81,20 +80,6 @@ const installedOn = ({ readings }: RegisteredBox, model: string) =>
 
 const loadedOn = (box: RegisteredBox, model: string, nowMs: number) =>
   box.state === "down" ? null : (freshLoaded(box, nowMs).find(isNamed(model)) ?? null);
-
-/** The memory of the GPUs of a box that is up; null if a part of it is unknown. */
-function vramOf(box: RegisteredBox, nowMs: number): { total: number | null; free: number | null } {
-  const gpus = box.state === "down" ? [] : freshGpus(box, nowMs);
-  let [total, free]: [number | null, number | null] = gpus.length === 0 ? [null, null] : [0, 0];
-  for (const { memory_total_mb, memory_used_mb } of gpus) {
-    total = total === null || memory_total_mb === null ? null : total + memory_total_mb * MIB;
-    free =
-      free === null || memory_total_mb === null || memory_used_mb === null
-        ? null
-        : free + Math.max(0, memory_total_mb - memory_used_mb) * MIB;
-  }
-  return { total, free };
-}
 
 /** Returns unix ms; 0 if the time is unknown or cannot be parsed. */
 const msOf = (time: string | null): number => Date.parse(time ?? "") || 0;

@@ -5,6 +5,7 @@ import { preferences } from "../../data/preferences.ts";
 import { Ago, MeterBar, Pill, Simulated, type Tone } from "../../parts/basics.tsx";
 import { gpuConcern } from "../../shape/attention.ts";
 import { count, mib, ofHundred, percent, temperature, watts } from "../../shape/format.ts";
+import { roomText } from "../../shape/room.ts";
 
 export const STATE_TONES: Record<LiveBox["state"], Tone> = {
   up: "good",
@@ -61,6 +62,7 @@ function BoxCard({ box, concerns }: { box: LiveBox } & Concerns) {
           ) : (
             box.gpus.map((gpu) => <GpuLine key={gpu.index} gpu={gpu} concerns={concerns} />)
           )}
+          <Room box={box} />
           <Loaded box={box} />
         </>
       )}
@@ -93,6 +95,11 @@ function GpuLine({ gpu, concerns }: { gpu: LiveBox["gpus"][number] } & Concerns)
       />
     </div>
   );
+}
+
+function Room({ box }: { box: LiveBox }) {
+  const text = roomText(box, preferences.value.sizes);
+  return text === null ? null : <p class="quiet">{text}</p>;
 }
 
 const Loaded = ({ box }: { box: LiveBox }) =>
