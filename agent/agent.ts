@@ -65,8 +65,7 @@ export class Agent {
   #onIdle: (() => void) | null = null;
 
   /**
-   * @param agentId  random, kept in the state folder; distinguishes a reconnect from a second agent
-   *                 with the same box name
+   * @param agentId  random, in the state folder; distinguishes a reconnect from a second agent
    */
   constructor(
     config: AgentConfig,
@@ -103,6 +102,7 @@ export class Agent {
     this.#energy.gpusOf = placements.gpusOf;
     this.#inventory = new InventoryPoller({
       base: config.ollamaUrl,
+      silence: turns.silence,
       log,
       onChange: ({ reachable, loaded }) => {
         if (reachable) this.#ollama.answered();

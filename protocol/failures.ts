@@ -24,7 +24,8 @@ export type Failure =
   | { reason: "box_busy"; box: string }
   | { reason: "box_draining"; box: string }
   | { reason: "queue_full"; box: string; position: number; etaMs: number | null }
-  | { reason: "ollama_unreachable"; message: string }
+  /** `hangs`: it accepts connections and answers nothing. */
+  | { reason: "ollama_unreachable"; message: string; hangs?: boolean }
   | { reason: "ollama_broke"; message: string }
   | { reason: "internal" };
 

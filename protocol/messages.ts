@@ -187,14 +187,19 @@ export const Abort = z.object({
    * to leave.
    */
   presumed: z.boolean().optional(),
+  /**
+   * With `ollama_unreachable`: Ollama accepts connections and answers nothing. Absent: it refuses them,
+   * or an older agent.
+   */
+  no_answer: z.boolean().optional(),
 });
 export type Abort = z.infer<typeof Abort>;
 export type AbortCode = Abort["code"];
 
 /** Returns an ABORT whose message keeps to its limit. */
-export function abortFrame(stream: StreamId, { code, message, presumed }: Abort): Frame {
-  const abort: Abort = { code, message: cut(message, ERROR_CHARS_MAX), presumed };
-  return streamFrame(FrameType.abort, stream, 0, jsonBytes(abort));
+export function abortFrame(stream: StreamId, abort: Abort): Frame {
+  const message = cut(abort.message, ERROR_CHARS_MAX);
+  return streamFrame(FrameType.abort, stream, 0, jsonBytes({ ...abort, message }));
 }
 
 /** Returns one open request as readings list it. */

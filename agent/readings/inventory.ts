@@ -7,6 +7,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type Inventory, withTag } from "../../protocol/inventory.ts";
 import type { Log } from "../log.ts";
+import { HangProbe, type Probing } from "./hang-probe.ts";
 import { getFromOllama, type OllamaAnswer } from "./inventory-fetch.ts";
 import { fingerprintOf, installedOf, loadedOf, versionOf } from "./inventory-parse.ts";
 
@@ -16,6 +17,8 @@ export type InventoryOptions = {
   log: Log;
   /** Called when the models, the loaded models, the version or the reachability changed. */
   onChange: (inventory: Inventory) => void;
+  /** Finds out between two polls that Ollama hangs. */
+  silence?: Probing;
   /** Called after every poll that read the models in memory. */
   onPoll?: (inventory: Inventory) => void;
   /** Takes every answer to `/api/tags`. */
@@ -39,7 +42,8 @@ const POLLS_PER_LISTING = 6;
 const TIMEOUT_MS = 5_000;
 
 export class InventoryPoller {
-  readonly #options: Required<InventoryOptions>;
+  readonly #options: Required<Omit<InventoryOptions, "silence">>;
+  readonly #hangProbe: HangProbe | null;
   #inventory: Inventory;
   #fingerprint: string | null = null;
   /**
@@ -56,7 +60,7 @@ export class InventoryPoller {
   #isStarted = false;
   #isStopped = false;
 
-  constructor(options: InventoryOptions) {
+  constructor({ silence, ...options }: InventoryOptions) {
     this.#options = {
       onListing: () => {},
       onPoll: () => {},
@@ -66,6 +70,12 @@ export class InventoryPoller {
       timeoutMs: TIMEOUT_MS,
       ...options,
     };
+    const hung = {
+      onHung: (reason: string) => this.#unreachable(reason),
+      onBack: () => void this.refresh(),
+    };
+    this.#hangProbe =
+      silence === undefined ? null : new HangProbe({ base: options.base, silence, ...hung });
     const error = "Ollama has not been polled yet";
     this.#inventory = {
       at: this.#time(),
@@ -82,6 +92,7 @@ export class InventoryPoller {
     if (this.#isStarted) return;
     this.#isStarted = true;
     this.#isStopped = false;
+    this.#hangProbe?.start();
     void this.refresh();
   }
 
@@ -89,6 +100,7 @@ export class InventoryPoller {
   stop(): void {
     this.#isStarted = false;
     this.#isStopped = true;
+    this.#hangProbe?.stop();
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
   }

@@ -35,9 +35,14 @@ export type AnswerHandler = {
   /** `chunk` is never empty. */
   onData(chunk: Uint8Array): void;
   onEnd(): void;
-  /** Called once, instead of `onEnd`. `hadHead` is true if the answer had begun. */
-  onError(message: string, hadHead: boolean): void;
+  /**
+   * Called once, instead of `onEnd`. `hadHead` is true if the answer had begun. `hangs` is true if Ollama
+   * does not answer anybody.
+   */
+  onError(message: string, hadHead: boolean, hangs?: boolean): void;
 };
+
+const NO_ANSWER = "Ollama does not answer on this box";
 
 const NOT_MEASURED = { ttft_ms: null, completion_tokens: null, response: null };
 
@@ -116,15 +121,19 @@ export class MeasuredRequest {
     const found = whole.length === 0 ? null : (read ?? readBodyOf(this.#open.endpoint, whole));
     const local = this.#measurement?.begin(whole, found) ?? unmeasuredBody(whole);
     const decision = this.#shell.guard(this.#open, found);
+    const { silence, now } = this.#shell;
     const sendNow = (waitedMs: number) => {
       if (this.#arrivedAt !== null)
         this.#wait = { position: this.#arrivedAt, waited_ms: roundMs(waitedMs) };
       this.#measurement?.sent(waitedMs);
       this.#exchange = this.#sendAdmitted(body === null ? null : local, handler);
+      silence.sent(this.#id, now());
     };
     const proceed = (refusal: Refusal | null) => {
       if (this.#isOver) return;
       if (refusal !== null) return handler.onRefused(refusal);
+      this.#awaitAnswer(handler);
+      if (this.#isOver) return;
       // The queue learns from measurements.
       if (this.#measurement === null) return sendNow(0);
       const { box } = this.#shell;
@@ -140,6 +149,23 @@ export class MeasuredRequest {
     else proceed(decision);
   }
 
+  /** Fails the request if Ollama hangs. */
+  #awaitAnswer(handler: AnswerHandler): void {
+    const { silence, now } = this.#shell;
+    const { model, stream } = this.#open;
+    const silent = {
+      kind: `${model} ${stream}`,
+      isPatient: this.#isPatient,
+      onHung: (why: string) => handler.onError(`${NO_ANSWER}: ${why}`, false, true),
+    };
+    silence.begins(this.#id, silent, now());
+  }
+
+  /** No other box can serve the request. */
+  get #isPatient(): boolean {
+    return this.#open.may_move !== true;
+  }
+
   #sendAdmitted(local: LocalBody | null, handler: AnswerHandler): LocalExchange {
     const { method, path, headers } = this.#open;
     const pass = (chunk: Uint8Array) => chunk.length > 0 && handler.onData(chunk);
@@ -147,10 +173,11 @@ export class MeasuredRequest {
       method,
       path,
       headers,
-      isPatient: this.#open.may_move !== true,
+      isPatient: this.#isPatient,
       body: local?.parts ?? null,
       onHead: (status, answerHeaders) => {
         this.#httpStatus = status;
+        this.#shell.silence.answered(this.#id, this.#shell.now());
         const type = answerHeaders.find(([name]) => name === "content-type")?.[1] ?? null;
         this.#measurement?.head(status, type);
         // Removing the usage changes the length.
@@ -168,10 +195,7 @@ export class MeasuredRequest {
         handler.onEnd();
       },
       onError: (error, hadHead) =>
-        handler.onError(
-          hadHead ? error.message : `Ollama does not answer on this box: ${error.message}`,
-          hadHead,
-        ),
+        handler.onError(hadHead ? error.message : `${NO_ANSWER}: ${error.message}`, hadHead),
     });
   }
 
@@ -246,6 +270,7 @@ export class MeasuredRequest {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#isAnswered = true;
+    this.#shell.silence.left(this.#id);
     this.#exchange?.abort();
     this.#measurement?.close({
       status,

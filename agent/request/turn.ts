@@ -8,14 +8,25 @@ import type { QueuePlace } from "../queue/fair-queue.ts";
 import { RequestQueue, type Shown } from "../queue/request-queue.ts";
 import { Slots } from "../queue/slots.ts";
 import { MemoryNews } from "./memory-news.ts";
+import { Silence } from "./silence.ts";
 
 /** All requests of a box share one of each, because they share its Ollama. */
-export type OllamaTurns = { queue: RequestQueue; phases: PhaseInference; memory: MemoryNews };
+export type OllamaTurns = {
+  queue: RequestQueue;
+  phases: PhaseInference;
+  memory: MemoryNews;
+  silence: Silence;
+};
 
 /** @param parallel  `OLLAMA_NUM_PARALLEL`; null if unknown */
 export function turnsOf(parallel: number | null): OllamaTurns {
   const queue = new RequestQueue(new Slots(parallel));
-  return { queue, phases: new PhaseInference(queue.slots), memory: new MemoryNews() };
+  return {
+    queue,
+    phases: new PhaseInference(queue.slots),
+    memory: new MemoryNews(),
+    silence: new Silence(),
+  };
 }
 
 /** `bytes`: the size of the body. */

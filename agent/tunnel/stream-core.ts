@@ -16,7 +16,6 @@ import {
 } from "../../protocol/frames.ts";
 import {
   Abort,
-  type AbortCode,
   abortFrame,
   type Headers,
   type QueueWait,
@@ -158,9 +157,13 @@ export class AgentStreamCore {
     return this.#done();
   }
 
-  /** @param hadHead  the answer had begun */
-  answerBroke(message: string, hadHead: boolean): AgentStreamActions {
-    this.#abort(hadHead ? "ollama_broke" : "ollama_unreachable", "ollama", message);
+  /**
+   * @param hadHead  the answer had begun
+   * @param hangs    Ollama does not answer anybody
+   */
+  answerBroke(message: string, hadHead: boolean, hangs = false): AgentStreamActions {
+    const code = hadHead ? "ollama_broke" : "ollama_unreachable";
+    this.#abort({ code, message, no_answer: hangs || undefined }, "ollama");
     return this.#done();
   }
 
@@ -179,13 +182,13 @@ export class AgentStreamCore {
     // Everything was sent, and only the last ACK is missing. If the caller's answer ended
     // otherwise, the edge has recorded that.
     if (this.#answer.isEndSent) this.#over({ kind: "complete" });
-    else this.#abort("lost", "tunnel", message);
+    else this.#abort({ code: "lost", message }, "tunnel");
     return this.#done();
   }
 
   /** The edge sent a frame that it may not send. */
   refuse(message: string): AgentStreamActions {
-    this.#abort("bad_request", "gateway", message);
+    this.#abort({ code: "bad_request", message }, "gateway");
     return this.#done();
   }
 
@@ -243,12 +246,12 @@ export class AgentStreamCore {
     this.#over({ kind: isComplete ? "complete" : "cancelled" });
   }
 
-  #abort(code: AbortCode, failedAt: FailedAt, message: string): void {
+  #abort(abort: Abort, failedAt: FailedAt): void {
     if (this.#isOver) return;
     // Bytes that Ollama did send go first; then the edge ends the caller's answer in its own
     // format.
-    this.#acts.frames.push(...this.take(), abortFrame(this.#id, { code, message }));
-    this.#over({ kind: "failed", failedAt, message });
+    this.#acts.frames.push(...this.take(), abortFrame(this.#id, abort));
+    this.#over({ kind: "failed", failedAt, message: abort.message });
   }
 
   #over(outcome: StreamOutcome): void {

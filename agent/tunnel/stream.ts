@@ -155,7 +155,8 @@ export class AgentStream implements Source {
         this.#do(this.#core.answerHead(status, headers, this.#request.wait)),
       onData: (chunk) => this.#do(this.#core.answerData(chunk)),
       onEnd: () => this.#do(this.#core.answerEnd()),
-      onError: (message, hadHead) => this.#do(this.#core.answerBroke(message, hadHead)),
+      onError: (message, hadHead, hangs) =>
+        this.#do(this.#core.answerBroke(message, hadHead, hangs)),
     });
   }
 

@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, expect, test } from "vitest";
 import { FrameType, jsonBytes, streamFrame, tunnelFrame } from "../../protocol/frames.ts";
 import { ATTEMPTS_MAX } from "../../protocol/limits.ts";
-import { factsOf, type Open } from "../../protocol/messages.ts";
+import { type Abort, factsOf, type Open } from "../../protocol/messages.ts";
 import { type ReportedRecord, UNMEASURED } from "../../protocol/records.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { SMALL_BODY_BYTES } from "../../worker/gateway/body-budget.ts";
@@ -39,9 +39,11 @@ type Received = { open: Open; stream: string };
 type Failing = (box: FakeBox, received: Received) => void;
 
 const aborts =
-  (code: string): Failing =>
+  (code: string, more: Partial<Abort> = {}): Failing =>
   ({ agent }, { stream }) =>
-    agent.send(streamFrame(FrameType.abort, stream, 0, jsonBytes({ code, message: "no" })));
+    agent.send(
+      streamFrame(FrameType.abort, stream, 0, jsonBytes({ code, message: "no", ...more })),
+    );
 const answers =
   (status: number): Failing =>
   ({ agent }, { stream }) =>
@@ -85,6 +87,7 @@ const whereAndWhy = ({ status, headers }: Response) => [
 
 test.each<[reason: string, fails: Failing]>([
   ["ollama_unreachable", aborts("ollama_unreachable")],
+  ["no_answer", aborts("ollama_unreachable", { no_answer: true })],
   ["ollama_broke", aborts("ollama_broke")],
   ["draining", aborts("draining")],
   ["agent_restarted", aborts("lost")],

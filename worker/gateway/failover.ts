@@ -18,6 +18,7 @@ export type Outcome =
 /** Why a call moved on from a box, as the record states it. */
 export type MoveReason =
   | "ollama_unreachable"
+  | "no_answer"
   | "ollama_broke"
   | "draining"
   | "agent_restarted"
@@ -39,9 +40,11 @@ export function moveReasonOf(outcome: Outcome, isElsewhere: boolean): MoveReason
 }
 
 /** Only failures after which the box does nothing more for the call. */
-function reasonOf({ reason }: FailureReason): MoveReason | null {
+function reasonOf(failure: FailureReason): MoveReason | null {
+  const { reason } = failure;
   switch (reason) {
     case "ollama_unreachable":
+      return failure.hangs === true ? "no_answer" : reason;
     case "ollama_broke":
     case "agent_restarted":
       return reason;

@@ -13,6 +13,7 @@ export function learnFailure(
 ): void {
   switch (reason) {
     case "ollama_unreachable":
+    case "no_answer":
       correctBox(box, { is_reachable: false });
       break;
     case "draining":

@@ -51,10 +51,13 @@ export const endedByCaller = (begunStatus: number | null, isReached: boolean): E
  * Returns the failure that an agent reports with its ABORT; null if only an edge may send that
  * code.
  */
-export function abortFailure({ code, message }: Abort, box: string): FailureReason | null {
+export function abortFailure(
+  { code, message, no_answer }: Abort,
+  box: string,
+): FailureReason | null {
   switch (code) {
     case "ollama_unreachable":
-      return { reason: "ollama_unreachable", message };
+      return { reason: "ollama_unreachable", message, hangs: no_answer === true };
     case "ollama_broke":
       return { reason: "ollama_broke", message };
     case "lost":
