@@ -48,6 +48,8 @@ async function storesOnce(store: ExternalStore, model: string): Promise<void> {
     key_id: null,
     client_ip: null,
     user_agent: null,
+    end_user: null,
+    session_id: null,
     edge_ms: null,
     resumed: 0,
     source: "edge",

@@ -11,8 +11,15 @@ import { type JsonScan, type JsonSlice, scanJson } from "./json-scan.ts";
 import { isTrue, kindOf, textOf } from "./json-text.ts";
 import { isCloudModel } from "./model-name.ts";
 import type { OllamaRoute } from "./routes.ts";
+import { endUserIn, TAG_FIELDS } from "./tags.ts";
 
-export type CheckedBody = { bytes: Uint8Array; model: string | null; stream: boolean };
+export type CheckedBody = {
+  bytes: Uint8Array;
+  model: string | null;
+  stream: boolean;
+  /** The user that it names; null or absent if it names none. */
+  endUser?: string | null;
+};
 
 const MODEL_FIELDS = ["model", "name", "source", "destination", "from"];
 const MODEL_CHARS_MAX = 512;
@@ -31,7 +38,10 @@ const GUARDED_FIELDS = [
 /** Returns the place of a whole body, with the fields that a reader watches. */
 export const bodyPlace = <R>(watched: Readonly<Record<string, JsonPlace<R>>>): JsonPlace<R> => ({
   fields: fieldsOf<R>(
-    { ...Object.fromEntries(GUARDED_FIELDS.map((name) => [name, {}])), ...watched },
+    {
+      ...Object.fromEntries([...GUARDED_FIELDS, ...TAG_FIELDS].map((name) => [name, {}])),
+      ...watched,
+    },
     GUARDED_FIELDS,
   ),
 });
@@ -76,7 +86,7 @@ export function checkScanned(
       ? kind === "null" || isWanted
       : route.streams === "when_asked" && isWanted;
   const model = models.get("model") || models.get("name") || models.get("source") || null;
-  return { ok: true, body: { bytes, model, stream } };
+  return { ok: true, body: { bytes, model, stream, endUser: endUserIn(bytes, scan.fields) } };
 }
 
 /** Checks a body that was built here, and serialises it for Ollama. */

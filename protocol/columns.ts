@@ -147,6 +147,9 @@ export const REQUEST_COLUMNS = {
     nullable: true,
     comment: "boxes that had the request before, each with a reason and a time",
   },
+  key_name: { type: "label", nullable: true, comment: "name of the key at that time" },
+  end_user: { type: "text", nullable: true, comment: "user that the caller named" },
+  session_id: { type: "text", nullable: true, comment: "X-Session-Id of the caller" },
 } as const satisfies ColumnsOf<StoredRequest>;
 
 export const GPU_SAMPLE_COLUMNS = {

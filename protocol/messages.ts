@@ -8,6 +8,7 @@ import type { OpenRequest } from "./inventory.ts";
 import { BODY_BYTES_MAX, ERROR_CHARS_MAX } from "./limits.ts";
 import { Api, BoxName, cut, ReportedRecord, Seal } from "./records.ts";
 import { StoreName } from "./stores.ts";
+import { Tag } from "./tags.ts";
 
 /** Header names are in lower case; order and duplicates are kept. */
 export const Headers = z
@@ -121,6 +122,9 @@ export const Open = z.object({
   key_id: z.string().max(64).nullable(),
   client_ip: z.string().max(64).nullable(),
   user_agent: z.string().max(512).nullable(),
+  /** The tags of the request, see `tags.ts`. Absent without one, and from older edges. */
+  end_user: Tag.optional(),
+  session_id: Tag.optional(),
   /**
    * The edge begins the caller's answer at the first WAITING, with status 200. Absent for answers
    * that cannot begin before Ollama's, and from older edges.
@@ -220,18 +224,17 @@ export const openRequestOf = (
 });
 
 /** Returns the part of a record that comes from OPEN, however the request ended. */
-export const factsOf = (
-  requestId: string,
-  { started_at, edge_ms, model, endpoint, api, stream, key_id, client_ip, user_agent }: Open,
-) => ({
+export const factsOf = (requestId: string, open: Open) => ({
   request_id: requestId,
-  started_at,
-  edge_ms,
-  model,
-  endpoint,
-  api,
-  stream,
-  key_id,
-  client_ip,
-  user_agent,
+  started_at: open.started_at,
+  edge_ms: open.edge_ms,
+  model: open.model,
+  endpoint: open.endpoint,
+  api: open.api,
+  stream: open.stream,
+  key_id: open.key_id,
+  client_ip: open.client_ip,
+  user_agent: open.user_agent,
+  end_user: open.end_user ?? null,
+  session_id: open.session_id ?? null,
 });

@@ -7,14 +7,12 @@
 import * as z from "zod";
 import { BOX_NAME, ERROR_CHARS_MAX, PROMPT_CHARS_MAX, RESPONSE_CHARS_MAX } from "./limits.ts";
 import { ROUTE_FIELDS, UNROUTED } from "./route.ts";
+import { CALLER_FIELDS } from "./tags.ts";
 
 const ms = z.number().nonnegative().nullable();
 const count = z.int().nonnegative().nullable();
 
-/**
- * Not an integer: network file systems of 2^63 bytes exist, and sizes beyond 2^53 are not safe
- * integers.
- */
+/** Not an integer: network file systems of 2^63 bytes exist, beyond the safe integers. */
 const bytes = z.number().nonnegative().nullable();
 
 /** Room for the mark that states how much was cut. */
@@ -169,6 +167,7 @@ export const RequestRecord = z.object({
    */
   simulated: z.boolean().nullable().default(null),
   ...ROUTE_FIELDS,
+  ...CALLER_FIELDS,
 });
 export type RequestRecord = z.infer<typeof RequestRecord>;
 
@@ -210,6 +209,7 @@ export const UNMEASURED = {
   cost_currency: null,
   co2_g: null,
   simulated: null,
+  key_name: null,
   ...UNROUTED,
 } satisfies Partial<RequestRecord>;
 

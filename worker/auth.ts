@@ -9,6 +9,7 @@
 import { KeyId } from "../protocol/api/keys.ts";
 import type { Scope } from "../protocol/routes.ts";
 import { GatewayError } from "./errors.ts";
+import type { ConfiguredKeyId } from "./keys/names.ts";
 import { type IssuedKey, stateOf } from "./keys/policy.ts";
 import { isToken, type Pepper, pepperOf, recognise, tokenOf } from "./keys/token.ts";
 import { isOnLoopback, isOwnOrigin, mayCall } from "./origins.ts";
@@ -102,7 +103,7 @@ export function configuredKeys({
   statsKey,
   metricsKey,
 }: Settings): (NamedKey & { scopes: Scope[] })[] {
-  const keys: [string | null, string, Scope[]][] = [
+  const keys: [string | null, ConfiguredKeyId, Scope[]][] = [
     [adminKey, "admin", ALL],
     [callerKey, "caller", ["infer"]],
     [readKey, "read", READING],

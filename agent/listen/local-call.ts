@@ -22,6 +22,7 @@ import {
   headFailure,
   sizeFailure,
 } from "../../protocol/request-checks.ts";
+import { callerTag, SESSION_HEADER } from "../../protocol/tags.ts";
 import type { Target } from "../../protocol/target.ts";
 import type { Log } from "../log.ts";
 import { GrowingBytes } from "../measure/growing-bytes.ts";
@@ -83,6 +84,7 @@ export class LocalCall implements AnswerHandler {
       key_id: null,
       client_ip: clientIpOf(request),
       user_agent: utf8Of(request.headers["user-agent"])?.slice(0, 512) ?? null,
+      session_id: callerTag(utf8Of(request.headersDistinct[SESSION_HEADER]?.[0])) ?? undefined,
     };
   }
 
@@ -215,8 +217,9 @@ export class LocalCall implements AnswerHandler {
         ? checkForm(this.#arrival.request.headers["content-type"] ?? null, body)
         : checkScanned(route, body, read.scan);
     if (!checked.ok) return this.#fail(checked.failure);
-    const { bytes, model, stream } = checked.body;
-    this.#measure({ model: model ?? this.#facts.model, stream }).send(bytes, this, read);
+    const { bytes, model, stream, endUser } = checked.body;
+    const end_user = endUser ?? undefined;
+    this.#measure({ model: model ?? this.#facts.model, stream, end_user }).send(bytes, this, read);
   }
 
   #passRaw(): void {
@@ -232,7 +235,7 @@ export class LocalCall implements AnswerHandler {
   }
 
   /** Returns the request to Ollama. A refused call has one too, which only makes its record. */
-  #measure(body: { model: string | null; stream: boolean } = this.#facts): MeasuredRequest {
+  #measure(body: Pick<Open, "model" | "stream" | "end_user"> = this.#facts): MeasuredRequest {
     const arrived = { atMs: this.#startMs, tunnelMs: null, source: "listener" as const };
     this.#measured ??= new MeasuredRequest(
       this.#arrival.id,

@@ -232,11 +232,12 @@ export class Measurement {
       resumed,
       source: this.#arrived.source,
       seal: this.#open.seal,
-      // The edge knows the tariff, from the hello whether the box is simulated, and the route.
+      // The edge knows the tariff, from the hello whether the box is simulated, the key and the route.
       cost: null,
       cost_currency: null,
       co2_g: null,
       simulated: null,
+      key_name: null,
       ...UNROUTED,
     };
     const keepsText = this.#open.keep_text && !forbidsText();

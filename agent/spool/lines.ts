@@ -36,6 +36,8 @@ const OpenFacts = ReportedRecord.pick({
   key_id: true,
   client_ip: true,
   user_agent: true,
+  end_user: true,
+  session_id: true,
   source: true,
   seal: true,
 });

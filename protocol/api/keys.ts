@@ -1,6 +1,7 @@
 /** `/api/keys`: the keys of people and programs, each with what it may do. */
 import * as z from "zod";
 import { BoxName } from "../records.ts";
+import { KEY_NAME_CHARS_MAX } from "../tags.ts";
 import type { ApiRoute } from "./route.ts";
 import { ScopeName, Time } from "./shapes.ts";
 
@@ -24,7 +25,7 @@ const KeyScope = ScopeName.exclude(["read"]);
 
 /** The rights of a key, and their limits. */
 export const KeyPolicy = z.strictObject({
-  name: z.string().trim().min(1).max(100).describe("whose key it is, for people"),
+  name: z.string().trim().min(1).max(KEY_NAME_CHARS_MAX).describe("whose key it is, for people"),
   scopes: z.array(KeyScope).min(1).describe("the rights of the key"),
   models: z
     .array(ModelPattern)

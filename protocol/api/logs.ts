@@ -3,6 +3,7 @@
  */
 import * as z from "zod";
 import { RequestRecord, Status } from "../records.ts";
+import { Tag } from "../tags.ts";
 import { Count, ExportFormat, Narrowing, Store, Time } from "./shapes.ts";
 
 /** One finished request, in `GET /api/stats/logs`. */
@@ -63,6 +64,17 @@ export const LogEntry = z
       .describe(
         "the boxes that had the request before box, each with the reason for which it moved on and the time there: atlas:ollama_unreachable:12ms,basil:no_answer:4000ms. null: none had",
       ),
+    key_name: RequestRecord.shape.key_name
+      .unwrap()
+      .describe("the name of the key when the call was recorded; null without a key"),
+    end_user: RequestRecord.shape.end_user
+      .unwrap()
+      .describe(
+        "the user that the caller named: user in the body, or metadata.user_id of Anthropic; null if none",
+      ),
+    session_id: RequestRecord.shape.session_id
+      .unwrap()
+      .describe("the caller's X-Session-Id; null if none"),
     tokens_used: Count.nullable().describe(
       "prompt and completion tokens; null if Ollama reported neither",
     ),
@@ -112,7 +124,11 @@ export const LogsQuery = z
       .min(1)
       .max(64)
       .optional()
-      .describe("only requests made with the key of this name, such as admin or caller"),
+      .describe(
+        "only requests made with this key: the id of a key, or admin, caller, read, stats or metrics",
+      ),
+    user: Tag.optional().describe("only requests whose caller named this user"),
+    session: Tag.optional().describe("only requests whose caller sent this X-Session-Id"),
     q: z
       .string()
       .min(1)

@@ -248,6 +248,8 @@ function logsOf(rows: number): Logs {
       key_id: null,
       client_ip: null,
       user_agent: null,
+      end_user: null,
+      session_id: null,
       resumed: 0,
       source: "edge",
     };

@@ -107,6 +107,26 @@ test("a caller with many requests waiting does not delay another, and all have a
   expect(entry.ttft_ms).toBeGreaterThanOrEqual(entry.queue_ms ?? Number.NaN);
 });
 
+test("a record names the key, the user and the session of its caller", async () => {
+  const answer = await fetch(`${stack.url}/v1/chat/completions`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${CALLER}`, "x-session-id": "session 42" },
+    body: JSON.stringify({ model: "m", messages: [], user: "ada", max_tokens: 1 }),
+  });
+  await answer.text();
+  const entry = await eventually(async () => {
+    const found = await stack.json("/api/stats/logs?user=ada&session=session%2042", admin);
+    return Logs.parse(found).logs[0];
+  });
+  expect(entry).toMatchObject({
+    id: answer.headers.get("x-request-id"),
+    key_id: "caller",
+    key_name: "CALLER_KEY",
+    end_user: "ada",
+    session_id: "session 42",
+  });
+});
+
 test("a caller who leaves while waiting costs Ollama nothing, and is recorded as cancelled", async () => {
   const slot = await takeSlot();
   const seen = chats();

@@ -28,6 +28,8 @@ export function someRecords(): RequestRecord[] {
         prompt: pick(["Hello", 'Die strasse" \\ dort', "x".repeat(5_000)]),
         error_message: pick([null, "it broke"]),
         key_id: pick([null, "caller", "admin"]),
+        end_user: `user "${n % 5}"`,
+        session_id: n % 7 === 0 ? null : `session-${n % 7}`,
       },
       n,
     ),

@@ -54,6 +54,9 @@ export function recordOf(
     route_reason: "warm",
     attempts: 1,
     moved_from: null,
+    key_name: null,
+    end_user: null,
+    session_id: null,
     ...rest,
   };
 }

@@ -2,6 +2,7 @@
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import type { Keys, MadeKey } from "../../protocol/api/keys.ts";
+import type { Logs } from "../../protocol/api/logs.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { forgetBoxes } from "../../worker/gateway/known-fleet.ts";
 import { newKeyId, pepperOf, tokenOf } from "../../worker/keys/token.ts";
@@ -52,6 +53,23 @@ test("a key that was made serves at once, and its calls are recorded under its i
   expect(
     (await call(`/ollama/k/${made.key}/api/pull`, { method: "POST", body: "{}" })).status,
   ).toBe(403);
+});
+
+test("the record of a call names its key as it was called then, and the tags of the caller", async () => {
+  const made = await make();
+  const chat = await call("/v1/chat/completions", {
+    method: "POST",
+    headers: { ...bearer(made.key), "x-session-id": "42" },
+    body: JSON.stringify({ model: "no-such", messages: [], user: "someone" }),
+  });
+  const id = chat.headers.get("x-request-id");
+  await admin(`/api/keys/${made.id}`, "PATCH", { name: "Ada Lovelace" });
+  const logs = async (query: string) =>
+    (await (await admin(`/api/stats/logs?${query}`)).json<Logs>()).logs;
+  const named = { id, key_id: made.id, key_name: "Ada", end_user: "someone", session_id: "42" };
+  expect(await logs(`key=${made.id}&user=someone&session=42`)).toMatchObject([named]);
+  expect(await logs(`key=${made.id}&user=nobody`)).toEqual([]);
+  expect(await logs(`key=${made.id}&session=43`)).toEqual([]);
 });
 
 test("a key does only what its scopes allow", async () => {

@@ -7,13 +7,19 @@ import type { RequestRecord } from "../../protocol/records.ts";
 import { spellingsOf } from "../counting/model-key.ts";
 import { idFloor } from "../storage/uuid-time.ts";
 
-export type IndexedRow = Pick<RequestRecord, "request_id" | "model" | "status" | "box" | "key_id">;
+export type IndexedRow = Pick<
+  RequestRecord,
+  "request_id" | "model" | "status" | "box" | "key_id" | "end_user" | "session_id"
+>;
 type Entry = IndexedRow & {
   /** Rises with each row that is added. */
   arrival: number;
 };
 
-export type RowFilter = Pick<LogsPage, "model" | "status" | "box" | "id" | "key"> & {
+export type RowFilter = Pick<
+  LogsPage,
+  "model" | "status" | "box" | "id" | "key" | "user" | "session"
+> & {
   since?: string | undefined;
   until?: string | undefined;
 };
@@ -119,13 +125,18 @@ function matcher({
   box,
   id,
   key,
+  user,
+  session,
 }: RowFilter): ((row: IndexedRow) => boolean) | null {
-  if ([model, status, box, id, key].every((wanted) => wanted === undefined)) return null;
+  if ([model, status, box, id, key, user, session].every((wanted) => wanted === undefined))
+    return null;
   const models = model === undefined ? null : new Set<string | null>(spellingsOf(model));
   return (row) =>
     (models === null || models.has(row.model)) &&
     (status === undefined || row.status === status) &&
     (box === undefined || row.box === box) &&
     (key === undefined || row.key_id === key) &&
+    (user === undefined || row.end_user === user) &&
+    (session === undefined || row.session_id === session) &&
     (id === undefined || row.request_id === id);
 }

@@ -48,6 +48,8 @@ const Indexed = RequestRecord.pick({
   status: true,
   box: true,
   key_id: true,
+  end_user: true,
+  session_id: true,
 });
 const INDEX = `SELECT ${Object.keys(Indexed.shape).join(", ")} FROM ledger
   WHERE request_id > ? ORDER BY request_id LIMIT ${INDEX_ROWS}`;

@@ -2,14 +2,15 @@
 import { withoutText } from "../../protocol/kept-text.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { requestCost } from "../counting/pricing.ts";
+import { keyNameOf } from "../keys/names.ts";
 import type { AggregatorStores } from "./stores.ts";
 
 /**
- * Returns the records with their cost and the mark of simulated boxes. Removes the texts unless they are
- * kept: also those of calls accepted before the switch, and of agents that learn it later.
+ * Returns the records with their cost, the names of their keys and the mark of simulated boxes. Removes
+ * the texts unless they are kept: also those of calls accepted before the switch, and of agents that learn it later.
  */
 export function markedRecords(
-  { registry, tariffs }: AggregatorStores,
+  { registry, tariffs, issuedKeys }: AggregatorStores,
   records: readonly RequestRecord[],
   keepsText: boolean,
 ): RequestRecord[] {
@@ -17,6 +18,7 @@ export function markedRecords(
     ...record,
     ...requestCost(record, tariffs.all()),
     simulated: registry.simulates(record),
+    key_name: keyNameOf(record.key_id, (id) => issuedKeys.get(id)),
   }));
   return keepsText ? marked : marked.map((record) => withoutText(record));
 }

@@ -21,6 +21,7 @@ import {
   sizeFailure,
 } from "../../protocol/request-checks.ts";
 import type { OllamaRoute } from "../../protocol/routes.ts";
+import { callerTag, SESSION_HEADER } from "../../protocol/tags.ts";
 import { aim, type Target } from "../../protocol/target.ts";
 import { demand, type Principal } from "../auth.ts";
 import { type FailureReason, GatewayError } from "../errors.ts";
@@ -69,6 +70,7 @@ export function callOf(
     key_id: principal.keyId,
     client_ip: request.headers.get("cf-connecting-ip")?.slice(0, 64) ?? null,
     user_agent: request.headers.get("user-agent")?.slice(0, 512) ?? null,
+    session_id: callerTag(request.headers.get(SESSION_HEADER)) ?? undefined,
   };
   const policy = principal.issued?.policy ?? null;
   return { id, open, wantedBox, startedMs, signal: request.signal, policy };

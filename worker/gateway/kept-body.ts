@@ -2,20 +2,21 @@
  * The body of a call on its way to a box. It stays in memory until it is sent, or for as long as the
  * call may move to another box, and no longer: see body-budget.ts.
  */
+import type { Open } from "../../protocol/messages.ts";
 import { BODIES, type Release } from "./body-budget.ts";
 import type { CallBody } from "./serve.ts";
 
 export class KeptBody {
   /** The facts that OPEN states about the body. */
-  readonly facts: Pick<CallBody, "model" | "stream"> & { body_bytes?: number };
+  readonly facts: Pick<CallBody, "model" | "stream"> & Pick<Open, "body_bytes" | "end_user">;
   #bytes: CallBody["bytes"];
   readonly #releases: Release[] = [];
   readonly #isKept: boolean;
 
   /** @param mayMove  another box may get the call, if there is room to keep the body for that */
-  constructor({ bytes, release, model, stream }: CallBody, mayMove: boolean) {
+  constructor({ bytes, release, model, stream, endUser }: CallBody, mayMove: boolean) {
     this.#bytes = bytes;
-    const facts = { model, stream };
+    const facts = { model, stream, end_user: endUser ?? undefined };
     this.facts = bytes instanceof Uint8Array ? { ...facts, body_bytes: bytes.length } : facts;
     if (release !== undefined) this.#releases.push(release);
     const keep = mayMove && !(bytes instanceof ReadableStream);

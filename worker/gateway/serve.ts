@@ -48,6 +48,8 @@ export type CallBody = {
   bytes: Uint8Array | ReadableStream<Uint8Array> | null;
   model: string | null;
   stream: boolean;
+  /** The user that it names; null or absent if it names none. */
+  endUser?: string | null;
   /** The box for a call that must not be on any other; null or absent for the best one. */
   place?: OperationBox | null;
   /** Absent if the body has no conversation. */

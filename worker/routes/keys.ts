@@ -9,6 +9,7 @@ import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { forgetBoxes } from "../gateway/known-fleet.ts";
 import { shownKey } from "../keys/changes.ts";
+import { configuredKeyName } from "../keys/names.ts";
 import { newKeyId, tokenOf } from "../keys/token.ts";
 import { settingsOf } from "../settings.ts";
 import { serveRoute } from "./api-route.ts";
@@ -47,7 +48,7 @@ async function allKeys(c: Context<Env>): Promise<Key[]> {
   const configured = configuredKeys(settingsOf(c.env)).map(
     ({ keyId, scopes }): Key => ({
       id: keyId,
-      name: `${keyId.toUpperCase()}_KEY`,
+      name: configuredKeyName(keyId),
       scopes: scopes.filter((scope) => scope !== "read"),
       models: null,
       boxes: null,

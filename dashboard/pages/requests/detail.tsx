@@ -151,6 +151,15 @@ const movesOf = ({ moved_from }: LogEntry): Fact[] =>
         ],
       ];
 
+const keyOf = ({ key_id, key_name }: LogEntry): string =>
+  key_id === null ? UNKNOWN : key_name === null ? key_id : `${key_name} (${key_id})`;
+
+/** The user and the session that the caller named, if any. */
+const tagsOf = ({ end_user, session_id }: LogEntry): Fact[] => [
+  ...(end_user === null ? [] : [["User", end_user] satisfies Fact]),
+  ...(session_id === null ? [] : [["Session", session_id] satisfies Fact]),
+];
+
 function factsOf(entry: LogEntry): Fact[] {
   const { completion_tokens, decode_ms } = entry;
   const rate =
@@ -175,7 +184,8 @@ function factsOf(entry: LogEntry): Fact[] {
           : `${count(entry.resumed)} times`,
     ],
     ["Received", sourceOf(entry)],
-    ["Key", entry.key_id ?? UNKNOWN],
+    ["Key", keyOf(entry)],
+    ...tagsOf(entry),
     ["Caller address", entry.client_ip ?? UNKNOWN],
     ["User agent", entry.user_agent ?? UNKNOWN],
   ];

@@ -15,7 +15,17 @@ const LATER_FIELDS: [payload: string, schema: z.ZodType, now: object, fields: st
     "a record",
     RequestRecord,
     recordOf(AT),
-    ["edge_ms", "tunnel_ms", "phases_source", "route_reason", "attempts", "moved_from"],
+    [
+      "edge_ms",
+      "tunnel_ms",
+      "phases_source",
+      "route_reason",
+      "attempts",
+      "moved_from",
+      "key_name",
+      "end_user",
+      "session_id",
+    ],
   ],
   ["readings", Readings, readingsOf(AT, []), ["tunnel_ms", "now_ms", "lost"]],
 ];

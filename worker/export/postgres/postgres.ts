@@ -158,6 +158,8 @@ export class PostgresStore implements ExternalStore {
       box,
       id,
       key,
+      user,
+      session,
       q,
       since,
       until,
@@ -171,7 +173,8 @@ export class PostgresStore implements ExternalStore {
       AND ($4::timestamptz IS NULL OR finished_at > $4)
       AND ($5::uuid IS NULL OR request_id = $5) AND ($6::text IS NULL OR key_id = $6)
       AND ($7::text IS NULL OR ${holdsText.join(" OR ")})
-      AND ($8::timestamptz IS NULL OR created_at >= $8) AND ($9::timestamptz IS NULL OR created_at < $9)`;
+      AND ($8::timestamptz IS NULL OR created_at >= $8) AND ($9::timestamptz IS NULL OR created_at < $9)
+      AND ($10::text IS NULL OR end_user = $10) AND ($11::text IS NULL OR session_id = $11)`;
     const parameters = [
       model === undefined ? null : arrayOf(spellingsOf(model)),
       status ?? null,
@@ -182,10 +185,12 @@ export class PostgresStore implements ExternalStore {
       q === undefined ? null : acceptable(q),
       since ?? null,
       until ?? null,
+      user === undefined ? null : acceptable(user),
+      session === undefined ? null : acceptable(session),
     ];
     const page = `SELECT to_json(page) AS json FROM (
         SELECT request_id AS id, ${iso("created_at")} AS timestamp, ${LOG_COLUMNS.join(", ")} FROM request_logs
-        WHERE ${where} AND ($10::uuid IS NULL OR request_id < $10)
+        WHERE ${where} AND ($12::uuid IS NULL OR request_id < $12)
           ORDER BY request_id DESC LIMIT ${limit + 1} OFFSET ${offset}
       ) AS page ORDER BY page.id DESC`;
     const [entries, [count]] = await Promise.all([
