@@ -154,8 +154,8 @@ export function wireErrorOf(failure: FailureReason): WireError {
       return byGateway(
         503,
         "box_down",
-        `The model ${failure.model} is on ${failure.boxes.join(", ")}, which is not connected. ` +
-          "Check that the agent is running there.",
+        `The model ${failure.model} is on ${failure.boxes.join(", ")}, which did not get the request. ` +
+          "Send it again. If that does not help, check that the agent is running there.",
         RETRY,
       );
     case "box_connected":

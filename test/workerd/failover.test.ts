@@ -162,6 +162,43 @@ test("a call whose other boxes refuse it gets the answer of its own", async () =
   expect(await logOf(received.stream)).toMatchObject({ box: first.name, attempts: 1 });
 });
 
+test("a model that a box lost is not denied while another box that has it is away", async () => {
+  const { first, second, model, ask } = await scene();
+  const answered = ask();
+  const received = await first.next();
+  await second[Symbol.asyncDispose]();
+  answers(404)(first, received);
+  const answer = await answered;
+  expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "5"]);
+  expect(await textOf(answer)).toContain(`${model} is on ${second.name}`);
+  await report(first, recordOf(first, received, { ...FAILED, http_status: 404 }));
+  expect(await logOf(received.stream)).toMatchObject({
+    box: null,
+    status: "error",
+    http_status: 503,
+    attempts: 1,
+    moved_from: expect.stringContaining(`${first.name}:model_not_found:`),
+  });
+});
+
+test("a model that a box lost is not denied to a call that cannot move", async () => {
+  const { first, second, model, ask } = await scene();
+  const body = JSON.stringify({ model, prompt: "a".repeat(SMALL_BODY_BYTES) });
+  const answered = ask("/ollama/api/generate", { body });
+  const { stream } = await first.agent.next(FrameType.open);
+  answers(404)(first, { stream, open: {} as Open });
+  const answer = await answered;
+  expect(answer.status).toBe(503);
+  expect(await textOf(answer)).toContain(`${model} is on ${second.name}`);
+});
+
+test("a model that a box denies is denied to a caller who named the box", async () => {
+  const { first, ask } = await scene();
+  const answered = ask("/ollama/api/chat", { headers: { "x-box": first.name } });
+  answers(404)(first, await first.next());
+  expect(whereAndWhy(await answered)).toEqual([404, first.name, "named"]);
+});
+
 test("a failure that only the edge knows is the record, with the boxes before", async () => {
   const { first, second, ask } = await scene();
   const answered = ask();

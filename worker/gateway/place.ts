@@ -9,8 +9,9 @@ import type { KeyPolicy } from "../../protocol/api/keys.ts";
 import { withTag } from "../../protocol/inventory.ts";
 import type { RouteReason } from "../../protocol/route.ts";
 import type { Fleet } from "../aggregator/fleet.ts";
-import { type FailureReason, GatewayError } from "../errors.ts";
+import { GatewayError } from "../errors.ts";
 import { inForce, settingsOf } from "../settings.ts";
+import { nobodyFor } from "./absent-holders.ts";
 import { BusierThanKnown, beginAt } from "./attach.ts";
 import {
   beginPath,
@@ -82,7 +83,7 @@ export async function placeFor(shell: Invocation, wish: Wish, streamTo: StreamTo
   const walk = await walked({ shell, wish, streamTo }, begun, known);
   const { path, fleet } = walk;
   if (path.refusal !== null && fleet === known) refreshFleet(shell);
-  if (walk.place === null) throw path.refusal ?? new GatewayError(nobodyFor(fleet, model));
+  if (walk.place === null) throw path.refusal ?? new GatewayError(nobodyFor(fleet.boxes, model));
   keepOn(walk.place.path.choice.box, wish.conversation, wish.bodyBytes);
   return walk.place;
 }
@@ -153,13 +154,6 @@ async function triedAt(
 }
 
 const taggedOf = ({ model }: Wish): string | null => (model === null ? null : withTag(model));
-
-function nobodyFor({ boxes }: Fleet, model: string | null): FailureReason {
-  const holders = model === null ? [] : holdersOf(boxes, model);
-  return model === null || holders.length === 0
-    ? { reason: "no_box" }
-    : { reason: "holders_away", model, boxes: holders };
-}
 
 /**
  * Returns the boxes that may get the call, best first. While a newer fleet may have more, only those that

@@ -133,7 +133,7 @@ export async function serve(
       const failure = status === "error" ? end.failure : null;
       await record(stream.request, { box, reason, moves, status, httpStatus, failure }, afterMs);
     });
-    waitUntil(ended);
+    waitUntil(ended.then(...UNHEARD));
     const { place, answer } = await answering;
     const { path, stream: edge, fleet } = place;
     const { box, reason } = path.choice;
