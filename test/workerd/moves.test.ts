@@ -32,6 +32,23 @@ test("the record of the last box counts, and that of the box before does not", a
   }
 });
 
+test("a note that arrives after that of a later move changes nothing", async () => {
+  const aggregator = await freshAggregator();
+  const at = Date.now();
+  const { request_id } = recordOf(at);
+  const later: Move = { box: "basil", reason: "http_500", ms: 5 };
+  await aggregator.moved(request_id, [...MOVES, later]);
+  await aggregator.moved(request_id, MOVES);
+  await aggregator.ingest([recordOf(at, { ...FAILED, box: "basil" })], true);
+  expect((await aggregator.logs(logsQuery({}))).total).toBe(0);
+  await aggregator.ingest([recordOf(at, { box: "cedar" })], true);
+  expect((await aggregator.logs(logsQuery({}))).logs[0]).toMatchObject({
+    box: "cedar",
+    attempts: 3,
+    moved_from: "atlas:ollama_unreachable:12ms,basil:http_500:5ms",
+  });
+});
+
 test("a move that was noted is known after a restart", async () => {
   const aggregator = await freshAggregator();
   const at = Date.now();

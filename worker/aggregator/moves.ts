@@ -30,8 +30,12 @@ export class Moves {
     }
   }
 
-  /** Notes the moves of a call. Later ones replace earlier ones. */
+  /**
+   * Notes the moves of a call. Each note contains those before it, and may arrive after a later one: the
+   * edge sends it again if the Aggregator fails.
+   */
   note(id: string, moves: readonly Move[], nowMs: number): void {
+    if ((this.#noted.get(id)?.length ?? 0) >= moves.length) return;
     this.#noted.set(id, moves);
     this.#sql.exec(
       `INSERT INTO moves (request_id, moved_from, at_ms) VALUES (?, ?, ?)
