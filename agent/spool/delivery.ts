@@ -18,7 +18,7 @@ export const RECORDS_DELAY_MS = 50;
 const RECORDS_RETRY_MS = 5_000;
 
 export type DeliveryShell = {
-  spool: Spool;
+  spool: Pick<Spool, "pending" | "next" | "confirm">;
   energy: Pick<EnergyMeter, "isSettled" | "energyOf">;
   /** Sends a frame to the edge if the tunnel is up. */
   send(frame: Frame): void;
@@ -31,24 +31,33 @@ export class Delivery {
   readonly #shell: DeliveryShell;
   readonly #repeater: Repeater;
   readonly #withheld = new Set<string>();
-  /** An earlier run left records: some may be of requests that move on once the tunnel is up. */
-  #isLeftOver: boolean;
+  /**
+   * The spool may have records of requests that move on once the edge learns of their failure: those that
+   * failed in this run, and all that an earlier one left.
+   */
+  #mayMove: boolean;
+  /** All records wait, because the tunnel has just come up. */
+  #isHeld = false;
+  #ups = 0;
   #onDelivered: (() => void) | null = null;
 
   constructor(shell: DeliveryShell) {
     this.#shell = shell;
-    this.#isLeftOver = shell.spool.pending > 0;
+    this.#mayMove = shell.spool.pending > 0;
     this.#repeater = new Repeater(() => this.#sendBatch(), shell.after);
   }
 
   /** The tunnel is up. */
   up(): void {
+    const up = ++this.#ups;
+    this.#isHeld = this.#mayMove;
     this.#repeater.up();
-    if (this.#isLeftOver)
-      this.#shell.after(WITHHELD_MS, () => {
-        this.#isLeftOver = false;
-        this.recordWaits();
-      });
+    if (!this.#isHeld) return;
+    this.#shell.after(WITHHELD_MS, () => {
+      if (up !== this.#ups) return;
+      this.#isHeld = false;
+      this.recordWaits();
+    });
   }
 
   down(): void {
@@ -63,8 +72,12 @@ export class Delivery {
     if (this.#shell.spool.pending > 0) this.#repeater.within(this.#shell.delayMs);
   }
 
-  /** The record of this request waits, with those behind it, for {@link WITHHELD_MS}. */
+  /**
+   * The record of this request waits, with those behind it, for {@link WITHHELD_MS}, and again if the
+   * tunnel was away: the edge may not have learned of the failure before.
+   */
   withhold(id: string): void {
+    this.#mayMove = true;
     this.#withheld.add(id);
     this.#shell.after(WITHHELD_MS, () => {
       this.#withheld.delete(id);
@@ -77,6 +90,7 @@ export class Delivery {
     const { spool } = this.#shell;
     spool.confirm(position);
     if (spool.pending > 0) return this.#repeater.now();
+    this.#mayMove = false;
     this.#repeater.rest();
     this.#onDelivered?.();
   }
@@ -93,7 +107,7 @@ export class Delivery {
   /** Sends the oldest records, including any that were sent before. Returns when to repeat that. */
   #sendBatch(): number | null {
     const { spool, energy } = this.#shell;
-    if (this.#isLeftOver) return null;
+    if (this.#isHeld) return null;
     const batch = spool.next(
       RECORDS_PER_BATCH,
       (id) => energy.isSettled(id) && !this.#withheld.has(id),
