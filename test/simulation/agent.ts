@@ -5,7 +5,8 @@
 
 import type { After } from "../../agent/clock/timers.ts";
 import { EnergyMeter } from "../../agent/measure/energy.ts";
-import { turnsOf } from "../../agent/request/turn.ts";
+import type { LocalExchange, LocalRequest } from "../../agent/request/ollama.ts";
+import type { OllamaTurns } from "../../agent/request/turn.ts";
 import { Delivery, RECORDS_DELAY_MS } from "../../agent/spool/delivery.ts";
 import { Spool } from "../../agent/spool/spool.ts";
 import { Redial } from "../../agent/tunnel/backoff.ts";
@@ -14,6 +15,7 @@ import { StreamTable } from "../../agent/tunnel/stream-table.ts";
 import {
   decodeFrames,
   encodeFrames,
+  type Frame,
   FrameType,
   parsePayload,
   tunnelFrame,
@@ -23,20 +25,30 @@ import { type Hello, Recorded } from "../../protocol/messages.ts";
 import type { Chance } from "./chance.ts";
 import type { SimulatedDisk } from "./disk.ts";
 import type { End, Message } from "./link.ts";
-import type { SimulatedOllama } from "./ollama.ts";
 import type { Schedule } from "./schedule.ts";
 
 export type AgentWorld = {
+  /** The name of the box. */
+  box: string;
   schedule: Schedule;
   chance: Chance;
   disk: SimulatedDisk;
-  ollama: SimulatedOllama;
+  ollama: {
+    /** @param after  timers of the process */
+    client(after: After): { send(local: LocalRequest): LocalExchange };
+    /** The process is gone, and its connections with it. */
+    dropAll(): void;
+  };
+  turns: OllamaTurns;
+  isLoaded(model: string): boolean;
   /** Wall clock of the machine, unix ms. */
   wallMs(): number;
   /** Returns a socket to the Box; null while there is no way. */
   dial(): End | null;
   /** Promises are about to settle. */
   onSynced(): void;
+  /** The tunnel is up. */
+  onUp(): void;
   onLog(event: string): void;
 };
 
@@ -44,9 +56,10 @@ export type AgentWorld = {
 export class AgentProcess {
   readonly streams: StreamTable;
   readonly spool: Spool;
+  /** Timers that end with the process. */
+  readonly after: After;
   readonly #world: AgentWorld;
   readonly #agentId: string;
-  readonly #after: After;
   readonly #outgoing: Outgoing;
   readonly #delivery: Delivery;
   readonly #backoff: Redial;
@@ -56,18 +69,18 @@ export class AgentProcess {
   #lastSeenMs = 0;
 
   constructor(world: AgentWorld, agentId: string) {
-    const { schedule, disk, ollama } = world;
+    const { box, schedule, disk, ollama } = world;
     this.#world = world;
     this.#agentId = agentId;
-    this.#after = (ms, run) => schedule.after(ms, () => this.#isAlive && run());
+    this.after = (ms, run) => schedule.after(ms, () => this.#isAlive && run());
     const log = (_level: string, event: string) => world.onLog(event);
     // Callbacks of a sync run in the same step: a process that is killed in the next one must be
     // over.
-    const after: After = (ms, run) => this.#after(ms, () => void [run(), world.onSynced()]);
+    const after: After = (ms, run) => this.after(ms, () => void [run(), world.onSynced()]);
     this.spool = Spool.open("spool", { now: world.wallMs, log, disk: disk.of(after), after });
     const turns = {
-      atEnd: (run: () => void) => void this.#after(0, run),
-      after: this.#after,
+      atEnd: (run: () => void) => void this.after(0, run),
+      after: this.after,
       now: () => schedule.nowMs,
     };
     this.#outgoing = new Outgoing((message) => this.#end?.send(message), turns);
@@ -76,22 +89,22 @@ export class AgentProcess {
       spool: this.spool,
       energy,
       send: (frame) => this.#outgoing.now(frame),
-      after: this.#after,
+      after: this.after,
       delayMs: RECORDS_DELAY_MS,
     });
     this.streams = new StreamTable({
-      box: "box",
-      ollama: ollama.client(this.#after),
+      box,
+      ollama: ollama.client(this.after),
       spool: this.spool,
       outgoing: this.#outgoing,
       guard: () => null,
       now: () => schedule.nowMs,
       tunnelMs: () => null,
-      withhold: () => {},
+      withhold: (id) => this.#delivery.withhold(id),
       forbidsText: () => false,
-      isLoaded: () => false,
+      isLoaded: world.isLoaded,
       energy,
-      ...turnsOf(null),
+      ...world.turns,
       log,
       onOver: () => this.#delivery.recordWaits(),
     });
@@ -104,6 +117,11 @@ export class AgentProcess {
     return this.#isUp;
   }
 
+  /** Sends a frame of the tunnel if it is up. */
+  send(frame: Frame): void {
+    this.#outgoing.now(frame);
+  }
+
   /** SIGKILL. */
   kill(): void {
     this.#isAlive = false;
@@ -113,7 +131,7 @@ export class AgentProcess {
   }
 
   #everySecond(): void {
-    this.#after(1_000, () => {
+    this.after(1_000, () => {
       this.streams.tick();
       this.spool.note(this.streams.progress);
       this.#everySecond();
@@ -122,7 +140,7 @@ export class AgentProcess {
 
   #dial(): void {
     const { schedule, chance } = this.#world;
-    this.#after(chance.between(1, 15), () => {
+    this.after(chance.between(1, 15), () => {
       const end = this.#world.dial();
       if (end === null) return this.#lost();
       this.#end = end;
@@ -130,7 +148,7 @@ export class AgentProcess {
       end.onMessage = (message) => this.#isAlive && this.#received(message);
       end.onClose = () => this.#isAlive && end === this.#end && this.#lost();
       const hello: Hello = {
-        box: "box",
+        box: this.#world.box,
         agent_id: this.#agentId,
         boot_id: this.#agentId,
         agent_version: "0",
@@ -143,7 +161,7 @@ export class AgentProcess {
   }
 
   #beat(end: End): void {
-    this.#after(
+    this.after(
       Math.min(
         HEARTBEAT_MS,
         Math.max(1, this.#lastSeenMs + SILENCE_MS - this.#world.schedule.nowMs),
@@ -170,6 +188,7 @@ export class AgentProcess {
         this.#outgoing.isOpen = true;
         this.streams.attach(true);
         this.#delivery.up();
+        this.#world.onUp();
       } else if (frame.type === FrameType.recorded)
         this.#delivery.confirmed(parsePayload(Recorded, frame.payload).position);
       else this.streams.receive(frame);
@@ -185,6 +204,6 @@ export class AgentProcess {
       this.#delivery.down();
       this.streams.detach();
     }
-    this.#after(this.#backoff.lost(schedule.nowMs, false, chance.random), () => this.#dial());
+    this.after(this.#backoff.lost(schedule.nowMs, false, chance.random), () => this.#dial());
   }
 }

@@ -3,22 +3,29 @@
  * sockets that outlive its memory.
  */
 
-import { HEARTBEAT_MS, RECONNECT_MS } from "../../protocol/limits.ts";
+import { HEARTBEAT_MS } from "../../protocol/limits.ts";
+import type { Hello } from "../../protocol/messages.ts";
 import type { ReportedRecord, RequestRecord } from "../../protocol/records.ts";
+import type { Attach } from "../../worker/box/attach.ts";
+import type { ModelLoad } from "../../worker/box/load.ts";
 import { Relay } from "../../worker/box/relay.ts";
 import type { BoxRegistry } from "../../worker/box/reports.ts";
 import type { Attachment, SocketHost } from "../../worker/box/sockets.ts";
-import { simulatedSealOf } from "./call-plan.ts";
+import { EPOCH_MS, simulatedSealOf } from "./call-plan.ts";
 import type { End } from "./link.ts";
 import type { Take } from "./network.ts";
 import type { Schedule } from "./schedule.ts";
 
 export type BoxWorld = {
+  /** The name of the box. */
+  name: string;
   schedule: Schedule;
   /** Puts records into the ledger. @throws if they may not be in it */
   ingest(records: RequestRecord[]): Promise<void>;
   /** Registers the agent. @throws if the registry fails */
-  connected(): Promise<void>;
+  connected(hello: Hello): Promise<void>;
+  /** Takes the rest of what the Box reports of its agent; null if nobody reads it. */
+  registry: Pick<BoxRegistry, "draining" | "read" | "gone"> | null;
   /** Promises are about to settle. */
   onSettled(): void;
   /** Something failed that must not fail. */
@@ -29,7 +36,7 @@ export type BoxWorld = {
 export class RegistryFailed extends Error {}
 
 /** The request of a stream. `carried`: its first frames, as one message; null without any. */
-export type StreamRequest = { id: string; isResume: boolean; carried: Uint8Array | null };
+export type StreamRequest = Omit<Attach, "box" | "keepsText"> & { carried: Uint8Array | null };
 
 type Accepted = { attachment: Attachment; pingedMs: number | null };
 
@@ -50,25 +57,36 @@ export class SimulatedBox {
 
   connect(end: End): void {
     this.#listen(end);
-    this.#core.connect(end, "box");
+    this.#core.connect(end, this.#world.name);
   }
 
   /** Decides about a stream, as `worker/box/box.ts` does. */
-  attach(end: End, { id, isResume, carried }: StreamRequest, answer: Parameters<Take>[1]): void {
+  attach(end: End, request: StreamRequest, answer: Parameters<Take>[1]): void {
+    const { id, model, openMost, isResume, carried, waitMs } = request;
     const core = this.#core;
     const decide = async () => {
-      const hasWaited = !isResume && (await core.agentBack(RECONNECT_MS));
+      const hasWaited = !isResume && waitMs > 0 && (await core.agentBack(waitMs));
       if (core !== this.#core) return; // lost with the object, and the link with it
       this.#undecided.delete(end);
-      if (!isResume && core.refusal("box") !== null) return answer("refused");
+      const refusal = isResume ? null : core.refusal(this.#world.name);
+      if (refusal !== null) return answer({ kind: "refused", reason: refusal.reason });
+      const load = isResume || model === null ? null : core.loadOf(model);
+      if (load !== null && openMost !== null && load.open > openMost)
+        return answer({ kind: "busier", load });
       const message = hasWaited || isResume ? null : carried;
-      answer(message === null ? "taken" : "relayed");
+      const counted = load && { ...load, open: load.open + 1 };
+      answer({ kind: "taken", isRelayed: message !== null, load: counted });
       this.#listen(end);
-      core.attach(end, { id, isResume, model: null }, message);
+      core.attach(end, { id, isResume, model }, message);
     };
     this.#undecided.add(end);
     this.#run(decide());
     this.#world.onSettled();
+  }
+
+  /** Returns the load of a model, as the Box counts it. */
+  loadOf(model: string): ModelLoad {
+    return this.#core.loadOf(model);
   }
 
   /** Loses the memory and keeps the sockets. Not during a call: the platform lets it finish. */
@@ -89,6 +107,7 @@ export class SimulatedBox {
 
   #wake(): Relay<End> {
     const { schedule, onSettled } = this.#world;
+    const now = () => Math.floor(EPOCH_MS + schedule.nowMs);
     const life = ++this.#life;
     this.#underWay = 0;
     return new Relay({
@@ -100,7 +119,7 @@ export class SimulatedBox {
         heartbeat_ms: HEARTBEAT_MS,
         relays_waiting: true,
       }),
-      now: () => schedule.nowMs,
+      now,
       wait: (ms) =>
         new Promise((resolve) => {
           schedule.after(ms, () => {
@@ -120,7 +139,7 @@ export class SimulatedBox {
       const socket = this.#accepted.get(end);
       if (typeof message !== "string") this.#run(this.#core.received(end, message));
       else if (socket !== undefined && end.isOpen) {
-        socket.pingedMs = this.#world.schedule.nowMs; // By the platform: the object may be asleep.
+        socket.pingedMs = Math.floor(EPOCH_MS + this.#world.schedule.nowMs); // By the platform: the object may be asleep.
         end.send("pong");
       }
     };
@@ -143,17 +162,18 @@ export class SimulatedBox {
   }
 
   #registry(): BoxRegistry {
-    const { ingest, connected } = this.#world;
+    const { ingest, connected, registry } = this.#world;
     const done = () => Promise.resolve();
-    const settled = async () => {
-      await connected();
+    const settled = async (hello: Hello) => {
+      await connected(hello);
       return { keep_text: true };
     };
     const report = (_: string, reported: ReportedRecord[], malformed: number) => {
       if (malformed > 0) throw new Error(`${malformed} records that cannot be read`);
       return ingest(reported.map(unsealed));
     };
-    return { report, connected: settled, draining: done, read: done, gone: done };
+    const rest = registry ?? { draining: done, read: done, gone: done };
+    return { report, connected: settled, ...rest };
   }
 
   #host(): SocketHost<End> {

@@ -1,30 +1,15 @@
-/**
- * A caller and the edge's end of its stream: the product's core, with simulated sockets and a
- * caller that is quick, slow, or leaves.
- */
+/** A caller with one stream: quick, slow, or leaving. Checks each byte of its answer. */
 import { endingOf } from "../../protocol/ending.ts";
-import { encodeFrames, type Frame } from "../../protocol/frames.ts";
-import { DATA_BYTES_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
+import { RECONNECT_MS } from "../../protocol/limits.ts";
 import type { Open } from "../../protocol/messages.ts";
-import { carriedOf } from "../../worker/box/attach.ts";
 import { wireErrorOf } from "../../worker/errors.ts";
-import type { EdgeStreamActions } from "../../worker/gateway/stream/actions.ts";
-import { EdgeStreamCore } from "../../worker/gateway/stream/edge-stream-core.ts";
+import type { CallerAnswer, EdgeStreamActions } from "../../worker/gateway/stream/actions.ts";
 import type { Ended } from "../../worker/gateway/stream/ended.ts";
-import type { Pulse } from "../../worker/gateway/stream/pulse.ts";
-import type { StreamRequest } from "./box.ts";
-import type { Chance } from "./chance.ts";
-import type { End } from "./link.ts";
-import type { AttachAnswer } from "./network.ts";
 import { type AnswerPlan, type Exchange, isOfAnswer } from "./ollama.ts";
-import type { Schedule } from "./schedule.ts";
+import { SimulatedStream, type StreamPlan, type StreamWorld } from "./stream.ts";
 
-export type CallPlan = {
-  id: string;
+export type CallPlan = Omit<StreamPlan, "box"> & {
   open: Open;
-  body: Uint8Array | null;
-  /** The body comes in parts. */
-  streamsBody: boolean;
   answer: AnswerPlan;
   /** Time in which the caller takes a kilobyte. */
   msPerKilobyte: number;
@@ -32,20 +17,14 @@ export type CallPlan = {
   leavesAfterMs: number | null;
 };
 
-export type CallWorld = {
-  schedule: Schedule;
-  chance: Chance;
-  pulse: Pulse;
-  /** Dials a new socket to the Box, which answers later, if at all. */
-  attach(request: StreamRequest, onAnswer: (answer: AttachAnswer) => void): End;
+export type CallWorld = Omit<StreamWorld, "onAnswer" | "onWrite" | "onEnded"> & {
+  box: string;
   /** The Box refused the stream, which never began. */
   onRefused(id: string): void;
   /** The stream is over, as far as its caller is concerned. */
   onEnded(call: Call, ended: Ended): void;
   /** Returns the local requests of this call, in order. */
   exchangesOf(id: string): Exchange[];
-  /** @throws {Broken} always, with the invariant that does not hold */
-  broken(what: string): never;
 };
 
 /**
@@ -56,15 +35,7 @@ export type CallResult = "nothing" | "error" | "whole" | "ending" | "torn" | "le
 export class Call {
   readonly plan: CallPlan;
   readonly #world: CallWorld;
-  readonly #core: EdgeStreamCore;
-  /** The socket to the Box; null while the first one is on its way. */
-  #end: End | null = null;
-  #isAlive = true;
-  #isDone = false;
-  /** The newest socket that was dialled. */
-  #attaching: End | null = null;
-  #tickAtMs = Number.POSITIVE_INFINITY;
-  #bodyAt = 0;
+  readonly #stream: SimulatedStream;
   #gotBytes = 0;
   #hasBegun = false;
   /** The exchange whose bytes the caller gets. */
@@ -81,105 +52,52 @@ export class Call {
     this.plan = plan;
     this.#world = world;
     this.beganMs = world.schedule.nowMs;
-    const { id, open } = plan;
-    this.#core = new EdgeStreamCore(
-      { id, box: "box", open },
-      plan.streamsBody ? "streamed" : plan.body,
-      world.pulse,
-      world.chance.random,
+    this.#stream = new SimulatedStream(
+      { ...plan, box: world.box },
+      {
+        ...world,
+        onAnswer: (answer) => this.#answer(answer),
+        onWrite: (write, finish) => this.#write(write, finish),
+        onEnded: (ended) => this.#over(ended),
+      },
     );
-    this.#attach();
-    if (plan.leavesAfterMs !== null) this.#after(plan.leavesAfterMs, () => this.#leave());
+    this.#stream.attach({ model: null, openMost: null, waitMs: RECONNECT_MS }, (decision) => {
+      if (decision !== null && decision.kind !== "taken") world.onRefused(plan.id);
+    });
+    if (plan.leavesAfterMs !== null) this.#stream.after(plan.leavesAfterMs, () => this.#leave());
   }
 
   get isDone(): boolean {
-    return this.#isDone || !this.#isAlive;
+    return this.#stream.isDone;
   }
 
   /** Kills the Worker, and the caller's connection with it. */
   kill(): void {
-    if (!this.#isDone) for (const end of [this.#end, this.#attaching]) end?.reset();
-    if (this.#end !== null && !this.#core.isOver) this.#world.pulse.open--;
-    this.#isAlive = false;
-  }
-
-  /** Attaches the stream. Its first frames travel with the request. */
-  #attach(): void {
-    const { carried, rest } = carriedOf(this.#core.open());
-    const request = { id: this.plan.id, isResume: false, carried: encodeFrames(carried) };
-    const end = this.#world.attach(request, (answer) => {
-      if (!this.#isAlive || this.#end !== null) return;
-      if (answer !== "refused")
-        return this.#begin(end, answer === "relayed" ? rest : [...carried, ...rest]);
-      this.#isDone = true;
-      this.#world.onRefused(this.plan.id);
-    });
-    this.#attaching = end;
-    // The Box may have passed the frames on.
-    end.onClose = () => this.#isAlive && !this.#isDone && this.#begin(end, null);
-  }
-
-  /** @param rest  the first frames that the agent lacks; null if the Box did not answer */
-  #begin(end: End, rest: readonly Frame[] | null): void {
-    const { schedule, pulse } = this.#world;
-    this.#end = end;
-    pulse.open++;
-    if (rest !== null) this.#listen(end);
-    this.#do(
-      rest === null ? this.#core.lost(schedule.nowMs) : this.#core.begin(schedule.nowMs, rest),
-    );
-    if (this.result === "left") this.#leave();
-  }
-
-  #after(ms: number, run: () => void): void {
-    this.#world.schedule.after(ms, () => this.#isAlive && run());
-  }
-
-  #listen(end: End): void {
-    const isCurrent = () => this.#isAlive && !this.#isDone && end === this.#end;
-    end.onMessage = (message) => {
-      if (isCurrent() && typeof message !== "string")
-        this.#do(this.#core.received(message, this.#world.schedule.nowMs));
-    };
-    end.onClose = () => isCurrent() && this.#do(this.#core.lost(this.#world.schedule.nowMs));
+    this.#stream.kill();
   }
 
   #leave(): void {
-    if (this.#core.isOver) return;
+    if (this.#stream.isOver) return;
     this.leftMs ??= this.#world.schedule.nowMs;
     this.result = "left";
-    if (this.#end === null) return; // as soon as the stream has begun
-    if (!this.#end.isOpen) this.#do(this.#core.lost(this.#world.schedule.nowMs));
-    this.#do(this.#core.callerGone(this.#world.schedule.nowMs));
+    this.#stream.leave();
   }
 
-  #do(acts: EdgeStreamActions): void {
-    const { chance } = this.#world;
-    if (acts.frames.length > 0 && this.#end?.isOpen) this.#end.send(encodeFrames(acts.frames));
-    if (acts.answer !== null) this.#answer(acts.answer);
-    if (acts.ended !== null) this.#over(acts.ended);
-    if (acts.write !== null && acts.finish === null && !this.#core.hasBoxAnswer)
-      this.#takeKeepalive(acts.write);
-    else if (acts.write !== null) this.#take(acts.write, acts.finish === "close");
-    if (acts.finish === "break") this.result = "torn";
-    if (acts.write !== null || acts.finish === "close") this.#confirmLater(acts);
-    if (acts.readsBody) this.#after(chance.between(0, 20), () => this.#readBody());
-    if (acts.redialMs !== null) this.#after(acts.redialMs, () => this.#redial());
-    if (acts.isDone) {
-      this.#isDone = true;
-      this.#end?.close(1000);
-    } else this.#scheduleTick();
-    this.#checkMemory();
+  #write(write: EdgeStreamActions["write"], finish: EdgeStreamActions["finish"]): void {
+    if (write !== null && finish === null && !this.#stream.hasBoxAnswer) this.#takeKeepalive(write);
+    else if (write !== null) this.#take(write, finish === "close");
+    if (finish === "break") this.result = "torn";
+    if (write !== null || finish === "close") this.#confirmLater(write, finish);
   }
 
-  #confirmLater({ write, finish }: EdgeStreamActions): void {
+  #confirmLater(write: EdgeStreamActions["write"], finish: EdgeStreamActions["finish"]): void {
     const { chance, broken } = this.#world;
     const takeMs = ((write?.length ?? 0) / 1_024) * this.plan.msPerKilobyte + chance.between(0, 3);
-    this.#after(takeMs, () => {
+    this.#stream.after(takeMs, () => {
       if (this.leftMs !== null) return;
-      if (finish === null) return this.#do(this.#core.wrote());
+      if (finish === null) return this.#stream.wrote();
       if (write === null) this.#complete();
-      this.#do(this.#core.closed());
+      this.#stream.closed();
       if (this.result === "nothing") broken("an answer that was closed without a result");
     });
   }
@@ -198,7 +116,7 @@ export class Call {
     this.result = "whole";
   }
 
-  #answer(answer: NonNullable<EdgeStreamActions["answer"]>): void {
+  #answer(answer: CallerAnswer): void {
     if (this.#hasBegun) this.#world.broken("an answer that began twice");
     this.#hasBegun = true;
     if (answer.kind === "failed") this.result = "error";
@@ -249,51 +167,6 @@ export class Call {
     if (this.ended !== null) this.#world.broken("a stream that ended twice");
     this.ended = ended;
     this.endedMs = this.#world.schedule.nowMs;
-    this.#world.pulse.open--;
     this.#world.onEnded(this, ended);
-  }
-
-  #readBody(): void {
-    const { body } = this.plan;
-    const { chance } = this.#world;
-    if (this.#isDone) return;
-    if (body === null || this.#bodyAt >= body.length) return this.#do(this.#core.body(null));
-    const chunk = body.subarray(this.#bodyAt, this.#bodyAt + chance.whole(1, 100_000));
-    this.#bodyAt += chunk.length;
-    this.#do(this.#core.body(chunk));
-  }
-
-  #redial(): void {
-    if (this.#isDone) return;
-    const request = { id: this.plan.id, isResume: true, carried: null };
-    const end = this.#world.attach(request, () => {
-      if (!this.#isAlive || !end.isOpen) return;
-      if (this.#isDone) return end.close(1000);
-      this.#end = end;
-      this.#listen(end);
-      this.#do(this.#core.attached(this.#world.schedule.nowMs));
-    });
-    this.#attaching = end;
-    end.onClose = () => this.#isAlive && !this.#isDone && this.#do(this.#core.refused());
-  }
-
-  #scheduleTick(): void {
-    const { nowMs } = this.#world.schedule;
-    const atMs = this.#core.nextTickMs(nowMs);
-    if (atMs === null || this.#tickAtMs <= atMs) return;
-    this.#tickAtMs = atMs;
-    this.#after(atMs - nowMs, () => {
-      if (this.#tickAtMs !== atMs) return;
-      this.#tickAtMs = Number.POSITIVE_INFINITY;
-      if (!this.#isDone) this.#do(this.#core.tick(this.#world.schedule.nowMs));
-    });
-  }
-
-  #checkMemory(): void {
-    const { request, answer } = this.#core.kept;
-    if (request > WINDOW_BYTES + DATA_BYTES_MAX)
-      this.#world.broken(`the edge keeps ${request} bytes of a request`);
-    if (answer > WINDOW_BYTES + DATA_BYTES_MAX)
-      this.#world.broken(`the edge keeps ${answer} bytes of an answer`);
   }
 }

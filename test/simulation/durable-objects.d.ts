@@ -17,3 +17,5 @@ interface DurableObjectStorage {
   sync(): Promise<void>;
 }
 declare const scheduler: { wait(ms: number): Promise<void> };
+
+type CryptoKey = import("node:crypto").webcrypto.CryptoKey;

@@ -12,6 +12,14 @@ export const FAULTS_UNTIL_MS = 60_000;
 
 const HOUR_MS = 3_600_000;
 
+const AT_THE_BEGINNING = [
+  "cutTunnel",
+  "cutAttach",
+  "restartBox",
+  "stallAndWipe",
+  "stallAndPowerCut",
+] as const;
+
 export type FaultyWorld = {
   schedule: Schedule;
   chance: Chance;
@@ -62,6 +70,14 @@ export class Faults {
         this.cause(kind);
       });
     }
+  }
+
+  /** Much can go wrong while a stream begins, and chance alone rarely finds that moment. */
+  streamBegins(): void {
+    const { schedule, chance } = this.#world;
+    const kind = chance.pick(AT_THE_BEGINNING);
+    if (!this.#isTroubled || !chance.isLikely(0.15)) return;
+    schedule.after(chance.between(0, chance.pick([5, 200])), () => this.cause(kind));
   }
 
   cause(kind: string): void {

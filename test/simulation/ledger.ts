@@ -10,10 +10,13 @@ import { EnergyHours } from "../../worker/aggregator/energy-hours.ts";
 import { Epochs } from "../../worker/aggregator/epochs.ts";
 import { Forgotten } from "../../worker/aggregator/forgotten.ts";
 import { Intake } from "../../worker/aggregator/intake.ts";
+import { LearnedTimes } from "../../worker/aggregator/learned-times.ts";
 import { Ledger } from "../../worker/aggregator/ledger.ts";
 import { Moves } from "../../worker/aggregator/moves.ts";
+import { Registry } from "../../worker/aggregator/registry.ts";
 import { SampleStore } from "../../worker/aggregator/samples.ts";
 import { migrate } from "../../worker/aggregator/schema.ts";
+import { Tariffs } from "../../worker/aggregator/tariffs.ts";
 import { HeldRequests } from "../../worker/export/held-requests.ts";
 import { Outbox } from "../../worker/export/outbox.ts";
 import { LocalRepository } from "../../worker/repository/local.ts";
@@ -23,6 +26,9 @@ const Row = z.object({
   status: z.enum(["success", "error", "cancelled"]),
   resumed: z.number(),
   http_status: z.number(),
+  box: z.string().nullable(),
+  attempts: z.number().nullable(),
+  moved_from: z.string().nullable(),
 });
 export type LedgerRow = z.infer<typeof Row>;
 
@@ -85,51 +91,76 @@ const storage: DurableObjectStorage = {
 
 migrate(storage, 0);
 
+const TABLES = ["ledger", "forgotten", "lifetime", "rollup", "boxes", "moves", "held_requests"];
+
 export class SimulatedLedger {
-  #intake: Intake;
+  #stores: Stores;
 
   constructor() {
-    for (const table of ["ledger", "forgotten", "lifetime", "rollup"])
-      database.exec(`DELETE FROM ${table}`);
+    for (const table of TABLES) database.exec(`DELETE FROM ${table}`);
     database.exec("DELETE FROM meta WHERE key = 'counted_to'");
-    this.#intake = newIntake(0);
+    this.#stores = openStores(0);
+  }
+
+  get registry(): Registry {
+    return this.#stores.registry;
+  }
+
+  get learned(): LearnedTimes {
+    return this.#stores.learned;
+  }
+
+  get moves(): Moves {
+    return this.#stores.moves;
   }
 
   /**
    * @param failsAfter  statements; null if the storage works
+   * @param isReported  by an agent
    * @throws if the storage fails
    */
-  add(records: readonly RequestRecord[], nowMs: number, failsAfter: number | null): number {
+  add(
+    records: readonly RequestRecord[],
+    nowMs: number,
+    failsAfter: number | null,
+    isReported = false,
+  ): number {
     statementsLeft = failsAfter;
     try {
-      return this.#intake.add(records, [], nowMs);
+      return this.#stores.intake.add(records, [], nowMs, isReported);
     } finally {
       statementsLeft = null;
     }
   }
 
+  /** Takes the edge's record of a request whose agent was restarted. */
+  complete(record: RequestRecord, nowMs: number): void {
+    if (this.add([record], nowMs, null) === 0) this.#stores.intake.complete(record);
+  }
+
   /** Loses the memory and starts again from storage. */
   restart(nowMs: number): void {
-    this.#intake = newIntake(nowMs);
+    this.#stores = openStores(nowMs);
   }
 
   rows(): LedgerRow[] {
-    return rowsOf("SELECT request_id, status, resumed, http_status FROM ledger", []).map((row) =>
-      Row.parse(row),
-    );
+    const columns = Object.keys(Row.shape).join(", ");
+    return rowsOf(`SELECT ${columns} FROM ledger`, []).map((row) => Row.parse(row));
   }
 
   /** Returns the number of requests in the lifetime cells, by status. */
   counted(): Record<LedgerRow["status"], number> {
     const sum = { success: 0, error: 0, cancelled: 0 };
-    for (const { cell } of this.#intake.lifetime())
+    for (const { cell } of this.#stores.intake.lifetime())
       for (const status of ["success", "error", "cancelled"] as const)
         sum[status] += cell.requests[status];
     return sum;
   }
 }
 
-function newIntake(nowMs: number): Intake {
+type Stores = { intake: Intake; registry: Registry; learned: LearnedTimes; moves: Moves };
+
+function openStores(nowMs: number): Stores {
   const ledger = new Ledger(sql, new Forgotten(sql));
   const [cells, epochs, repository] = [
     new CellStore(sql),
@@ -137,11 +168,14 @@ function newIntake(nowMs: number): Intake {
     new LocalRepository(storage),
   ];
   const samples = new SampleStore(sql);
-  const energy = new EnergyHours(sql, () => null);
-  const outbox = new Outbox(sql, { ledger, samples, energy });
+  const energyHours = new EnergyHours(sql, () => null);
+  const outbox = new Outbox(sql, { ledger, samples, energy: energyHours });
   const held = new HeldRequests(sql, outbox);
-  const learned = { add: () => {} };
+  const learned: LearnedTimes = new LearnedTimes(sql, () => intake.lifetime());
   const moves = new Moves(sql);
   const stores = { ledger, cells, epochs, repository, outbox, held, learned, moves };
-  return new Intake(storage, stores, nowMs);
+  const intake: Intake = new Intake(storage, stores, nowMs);
+  const tariffs = new Tariffs(storage);
+  const registry = new Registry(storage, { samples, outbox, energyHours, tariffs });
+  return { intake, registry, learned, moves };
 }

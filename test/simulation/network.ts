@@ -1,4 +1,6 @@
 /** The network of a world: the links of the tunnel and the calls, and their failures. */
+import type { ModelLoad } from "../../worker/box/load.ts";
+import type { FailureReason } from "../../worker/errors.ts";
 import type { Chance } from "./chance.ts";
 import type { Chronicle } from "./chronicle.ts";
 import { type End, Link } from "./link.ts";
@@ -7,8 +9,14 @@ import type { Schedule } from "./schedule.ts";
 const TUNNEL_LATENCY_MS = 15;
 const CALL_LATENCY_MS = 3;
 
-/** The Box's answer to a stream. `relayed`: the agent has the first frames. */
-export type AttachAnswer = "relayed" | "taken" | "refused";
+/**
+ * The Box's answer to a stream. `isRelayed`: the agent has the first frames. `load`: that of the model;
+ * null without one.
+ */
+export type AttachAnswer =
+  | { kind: "taken"; isRelayed: boolean; load: ModelLoad | null }
+  | { kind: "refused"; reason: FailureReason["reason"] }
+  | { kind: "busier"; load: ModelLoad };
 
 /** Has the Box decide about a stream at the far end of a new link. */
 export type Take = (far: End, answer: (answer: AttachAnswer) => void) => void;

@@ -3,6 +3,7 @@
  * ledger on one schedule. Faults happen in its first minute. Invariants are checked at each step
  * and at the end.
  */
+import { turnsOf } from "../../agent/request/turn.ts";
 import { GRACE_MS, NOTICE_MS } from "../../protocol/limits.ts";
 import type { Ended } from "../../worker/gateway/stream/ended.ts";
 import { newPulse, type Pulse } from "../../worker/gateway/stream/pulse.ts";
@@ -28,6 +29,8 @@ import { Schedule } from "./schedule.ts";
 /** Time without faults at the end: two grace periods, and the time of a slow caller. */
 const QUIET_MS = 150_000;
 const STEPS_MAX = 500_000;
+
+const BOX = "box";
 
 export type Outcome = {
   calls: number;
@@ -94,9 +97,11 @@ class World {
       onSettled,
     });
     this.#box = new SimulatedBox({
+      name: BOX,
       schedule: this.#schedule,
       ingest: (records) => this.#aggregator.ingested(records),
       connected: () => this.#aggregator.connected(),
+      registry: null,
       onSettled,
       onCrash: (error) => {
         this.#crash ??= error;
@@ -159,13 +164,17 @@ class World {
   #startAgent(): void {
     if (this.#agent !== null) return;
     const world: AgentWorld = {
+      box: BOX,
       schedule: this.#schedule,
       chance: this.#chance,
       disk: this.#disk,
       ollama: this.#ollama,
+      turns: turnsOf(null),
+      isLoaded: () => false,
       wallMs: () => Math.floor(EPOCH_MS + this.#schedule.nowMs + this.#skewMs),
       dial: () => this.#dial(),
       onSynced: this.#requestTurn,
+      onUp: () => {},
       onLog: (event) => {
         this.#trace(`agent: ${event}`);
         if (event === "stream_failed") broken("the agent received an impossible frame");
@@ -197,7 +206,8 @@ class World {
       schedule: this.#schedule,
       chance: this.#chance,
       pulse: this.#pulse,
-      attach: (request, onAnswer) =>
+      box: BOX,
+      dial: (request, onAnswer) =>
         this.#network.join(request.id, (far, to) => this.#box.attach(far, request, to), onAnswer),
       onRefused: (id) => {
         this.#trace(`${id} refused`);
@@ -212,18 +222,7 @@ class World {
       `${plan.id} begins: ${plan.body?.length ?? "no"} bytes, answer ${plan.answer.bytes}`,
     );
     known.call = new Call(plan, world);
-    // Much can go wrong while a stream begins, and chance alone rarely finds that moment.
-    const kind = this.#chance.pick([
-      "cutTunnel",
-      "cutAttach",
-      "restartBox",
-      "stallAndWipe",
-      "stallAndPowerCut",
-    ]);
-    if (this.#faults.isTroubled && this.#chance.isLikely(0.15))
-      this.#schedule.after(this.#chance.between(0, this.#chance.pick([5, 200])), () =>
-        this.#faults.cause(kind),
-      );
+    this.#faults.streamBegins();
   }
 
   #ended(call: Call, ended: Ended): void {
@@ -244,7 +243,7 @@ class World {
   #recordAtEdge(id: string, status: "error" | "cancelled", afterMs = 0): void {
     const record = recordOf(EPOCH_MS, {
       request_id: id,
-      box: "box",
+      box: BOX,
       status,
       prompt: null,
       response: null,
