@@ -10,7 +10,6 @@ import { type Frame, FrameType, parsePayload, tunnelFrame } from "../protocol/fr
 import { EdgeSettings, Recorded, type Welcome } from "../protocol/messages.ts";
 import { changesModels } from "../protocol/routes.ts";
 import type { AgentOptions } from "./agent-options.ts";
-import { BoxBench } from "./bench/box-bench.ts";
 import { atMost, CROSSING_MS, DRAIN_MS, LAST_RECORDS_MS } from "./clock/drain.ts";
 import { after } from "./clock/timers.ts";
 import { CloudGuard } from "./cloud/cloud-guard.ts";
@@ -18,6 +17,7 @@ import type { AgentConfig } from "./config.ts";
 import type { Listener } from "./listen/listener.ts";
 import type { Log } from "./log.ts";
 import { EnergyMeter } from "./measure/energy.ts";
+import { OwnRequests } from "./own-requests.ts";
 import { diskFolders } from "./readings/disk.ts";
 import { EnergyReport } from "./readings/energy-report.ts";
 import { GPU_PACE, type GpuSource } from "./readings/gpu-source.ts";
@@ -54,7 +54,7 @@ export class Agent {
   readonly #listener: Listener | null;
   readonly #delivery: Delivery;
   readonly #openRequests: OpenRequests;
-  readonly #bench: BoxBench;
+  readonly #own: OwnRequests;
   /** Requests of callers: through the tunnel, and to the listener. */
   readonly #callers: readonly (StreamTable | Listener)[];
   /** The edge's clock, and its decision about text. */
@@ -111,24 +111,19 @@ export class Agent {
         this.#readings.send();
       },
       onListing: (answer) => cloudGuard.learn(answer),
-      onPoll: (inventory) => turns.phases.listed(inventory, Date.now(), now()),
+      onPoll: (inventory) => {
+        turns.phases.listed(inventory, Date.now(), now());
+        this.#own.keeper.tick();
+      },
     });
     this.#system = new SystemSampler({
-      diskFolders: diskFolders({
-        ollamaModels: config.ollamaModels,
-        home: homedir(),
-        stateDir: config.stateDir,
-      }),
+      diskFolders: diskFolders({ ...config, home: homedir() }),
       load: () => this.#openRequests.load(),
     });
     this.#tunnel = new Tunnel({
       edge: config,
       secret: config.boxSecret,
-      hello: () =>
-        helloOf({
-          ...{ box: config.box, simulated: config.simulated, agent_version: AGENT_VERSION },
-          ...{ agent_id: agentId, boot_id: this.#bootId },
-        }),
+      hello: () => helloOf(config, { agentId, bootId: this.#bootId, agentVersion: AGENT_VERSION }),
       onUp: (welcome) => this.#up(welcome),
       onDown: () => this.#down(),
       onFrames: (frames) => this.#receive(frames),
@@ -148,6 +143,7 @@ export class Agent {
         tunnel_ms: this.#tunnel.roundTripMs,
         spooled: spool.pending,
         lost: spool.lost,
+        pins: this.#own.keeper.reports,
       }),
       requests: () => this.#openRequests.list(),
       send,
@@ -169,7 +165,7 @@ export class Agent {
       now,
       forbidsText: () => this.edge.forbidsText,
     };
-    this.#bench = new BoxBench({
+    this.#own = new OwnRequests({
       ...measured,
       ollama: this.#ollama,
       inventory: this.#inventory,
@@ -177,10 +173,11 @@ export class Agent {
       wallClock: () => this.edge.nowMs,
       others: () => this.#callers.flatMap(({ requests }) => requests),
       onOver: (endpoint) => this.requestFinished(endpoint),
+      onChange: () => this.#readings.send(),
     });
     this.#streams = new StreamTable({
       ...measured,
-      ollama: this.#bench.beside(this.#ollama),
+      ollama: this.#own.bench.beside(this.#ollama),
       outgoing: this.#outgoing,
       isLoaded: (model) => this.#inventory.hasLoaded(model),
       onOver: (endpoint) => this.#streamFinished(endpoint),
@@ -188,8 +185,10 @@ export class Agent {
       withhold: (id) => this.#delivery.withhold(id),
     });
     this.#callers = this.#listener === null ? [this.#streams] : [this.#streams, this.#listener];
-    this.#openRequests = new OpenRequests(turns.queue, [...this.#callers, this.#bench.source], () =>
-      this.#inventory.latest().loaded.map(({ name }) => name),
+    this.#openRequests = new OpenRequests(
+      turns.queue,
+      [...this.#callers, ...this.#own.sources],
+      () => this.#inventory.latest().loaded.map(({ name }) => name),
     );
   }
 
@@ -212,7 +211,7 @@ export class Agent {
 
   /** Takes no new requests, lets the open ones finish (up to {@link DRAIN_MS}), then stops. */
   async drain(): Promise<void> {
-    this.#bench.stop();
+    this.#own.stop();
     this.#log("info", "draining", { open_streams: this.#streams.size });
     this.#outgoing.now(tunnelFrame(FrameType.drain));
     const listenerDrained = this.#listener?.drain();
@@ -228,7 +227,7 @@ export class Agent {
   }
 
   async stop(): Promise<void> {
-    this.#bench.stop();
+    this.#own.stop();
     this.#streams.giveUp("the agent was stopped while it served this request");
     await this.#listener?.stop();
     this.#energy.settleNow();
@@ -271,7 +270,7 @@ export class Agent {
           this.#delivery.confirmed(parsePayload(Recorded, frame.payload).position);
           break;
         case FrameType.settings:
-          this.edge.settle(parsePayload(EdgeSettings, frame.payload));
+          this.#settle(parsePayload(EdgeSettings, frame.payload));
           break;
         case FrameType.watch:
           this.#readings.watch();
@@ -280,6 +279,11 @@ export class Agent {
           this.#streams.receive(frame);
       }
     }
+  }
+
+  #settle(settings: EdgeSettings): void {
+    this.edge.settle(settings);
+    if (settings.pins !== undefined) this.#own.keeper.take(settings.pins);
   }
 
   #streamFinished(endpoint: string): void {

@@ -120,6 +120,8 @@ function predicateOf(concern: Concern, formats: ConcernFormats): string {
       const { cpu_share, cpu_bytes } = concern.params;
       return `runs ${percent(cpu_share)} on the CPU (${bytes(cpu_bytes)})`;
     }
+    case "pin_failed":
+      return `is pinned, and could not be loaded: ${concern.params.error ?? "unknown error"}`;
     case "store_failing": {
       const { error, records, last_success } = concern.params;
       const success = last_success === null ? "" : `, last success ${at(last_success)}`;

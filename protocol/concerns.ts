@@ -171,6 +171,15 @@ export const CONCERNS = {
       cpu_bytes: z.number().describe("memory of the model that is not on the GPU"),
     },
   },
+  /** No alert: no metric reports it, and callers are served, after a load. */
+  pin_failed: {
+    subject: "model",
+    description: "A box could not bring a pinned model into its memory. It tries again later.",
+    severity: "warning",
+    degrades: false,
+    alert: null,
+    params: { error },
+  },
   /** The alert uses the critical threshold, which is the seed's. */
   error_rate_high: {
     subject: "edge",

@@ -6,6 +6,7 @@
 import * as z from "zod";
 import { MeteredEnergy } from "./gpu-energy.ts";
 import { LISTED_CHARS_MAX, OPEN_REQUESTS_MAX, SYSTEM_SAMPLES_MAX } from "./limits.ts";
+import { PINS_PER_BOX_MAX, PinReport } from "./pin.ts";
 import { GpuSample, SystemSample } from "./records.ts";
 
 /**
@@ -27,6 +28,16 @@ export const InstalledModel = z.object({
   listed: Listed,
 });
 export type InstalledModel = z.infer<typeof InstalledModel>;
+
+/**
+ * Families of models that only embed, as Ollama names them: `bert`, `nomic-bert`,
+ * `gemma-embedding`.
+ */
+const EMBEDS = /bert|embed/i;
+
+/** Returns whether a model only embeds. Ollama serves and loads it by `/api/embed` alone. */
+export const embedsOnly = ({ family }: Pick<InstalledModel, "family">): boolean =>
+  EMBEDS.test(family ?? "");
 
 /**
  * A model in memory (Ollama `/api/ps`). `size_vram_bytes < size_bytes` means a part runs on the
@@ -146,6 +157,8 @@ export const Readings = z.object({
   queued: z.int().nonnegative(),
   /** The load by model, the busiest first; null from older agents. */
   serving: z.array(ModelReport).max(SERVED_MODELS_MAX).nullable().default(null),
+  /** The pins of the box; null from older agents, and until the edge has sent them. */
+  pins: z.array(PinReport).max(PINS_PER_BOX_MAX).nullable().default(null),
   /** The open requests themselves, oldest first. Sent only while somebody is watching. */
   requests: z.array(OpenRequest).max(OPEN_REQUESTS_MAX).default([]),
   /** Round trip of the tunnel, by the newest heartbeat; null before the first was answered. */

@@ -153,6 +153,9 @@ export const ERROR_CHARS_MAX = 2_000;
 /** Requests of a model that Ollama works on at once, unless `OLLAMA_NUM_PARALLEL` changes it. */
 export const SLOTS_DEFAULT = 1;
 
+/** Context length of a request to load a model, in tokens. Far above that of any model. */
+export const CONTEXT_LENGTH_MAX = 100_000_000;
+
 /** Records in one RECORDS frame. */
 export const RECORDS_PER_BATCH = 200;
 

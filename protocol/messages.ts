@@ -6,6 +6,7 @@ import * as z from "zod";
 import { type Frame, FrameType, jsonBytes, type StreamId, streamFrame } from "./frames.ts";
 import type { OpenRequest } from "./inventory.ts";
 import { BODY_BYTES_MAX, ERROR_CHARS_MAX } from "./limits.ts";
+import { PINS_PER_BOX_MAX, Pin } from "./pin.ts";
 import { Api, BoxName, cut, ReportedRecord, Seal } from "./records.ts";
 import { StoreName } from "./stores.ts";
 import { Tag } from "./tags.ts";
@@ -48,6 +49,8 @@ export const Hello = z.object({
   returns_seals: z.boolean().optional(),
   /** The agent can run a bench. Absent from older agents. */
   runs_bench: z.boolean().optional(),
+  /** The agent keeps pinned models in memory. Absent from older agents. */
+  keeps_pins: z.boolean().optional(),
 });
 export type Hello = z.infer<typeof Hello>;
 
@@ -76,6 +79,8 @@ export type Welcome = z.infer<typeof Welcome>;
 export const EdgeSettings = z.object({
   /** False: no text may be kept, not even that of open requests. */
   keep_text: z.boolean(),
+  /** The pins of the box. Absent from older edges, and if they have not changed. */
+  pins: z.array(Pin).max(PINS_PER_BOX_MAX).optional(),
 });
 export type EdgeSettings = z.infer<typeof EdgeSettings>;
 

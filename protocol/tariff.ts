@@ -6,6 +6,14 @@
  */
 import * as z from "zod";
 import { CURRENCY_CODES } from "./currencies.ts";
+import {
+  DAY_HOURS,
+  HOURS_DIFFER,
+  HOURS_PER_DAY,
+  hoursDiffer,
+  hoursOf,
+  TimeZone,
+} from "./day-hours.ts";
 import { BoxName } from "./records.ts";
 
 const currencies = new Set(CURRENCY_CODES);
@@ -15,7 +23,6 @@ export const Currency = z.string().refine((code) => currencies.has(code), {
     `${JSON.stringify(input)} is not a currency of ISO 4217, such as "EUR" or "USD"`,
 });
 
-const HOURS_PER_DAY = 24;
 /** Far above any price in any currency, so that sums stay finite. */
 const PRICE_MAX = 1e9;
 /** Ten times what the dirtiest coal plants emit. */
@@ -23,27 +30,10 @@ const CO2_G_PER_KWH_MAX = 20_000;
 
 const Price = z.number().nonnegative("must be 0 or more").max(PRICE_MAX);
 
-/** The hours from `from` until `to`, which may be past midnight: 22 to 6. */
 const HourPrice = z
-  .strictObject({
-    from: z.int().min(0).max(23).describe("first hour of the day, 0 to 23"),
-    to: z
-      .int()
-      .min(1)
-      .max(24)
-      .describe("hour at which it ends, 1 to 24; less than from: past midnight"),
-    price_per_kwh: Price,
-  })
-  .refine(({ from, to }) => from !== to, { error: "from and to must differ", path: ["to"] });
+  .strictObject({ ...DAY_HOURS, price_per_kwh: Price })
+  .refine(hoursDiffer, HOURS_DIFFER);
 type HourPrice = z.infer<typeof HourPrice>;
-
-export const TimeZone = z
-  .string()
-  .max(64)
-  .refine(isTimeZone, {
-    error: ({ input }) =>
-      `${JSON.stringify(input)} is not a time zone of the IANA list, such as "Europe/Berlin" or "UTC"`,
-  });
 
 /** Null means unknown: no cost, or no CO2, is counted. */
 export const TariffRate = z.strictObject({
@@ -99,12 +89,6 @@ export function pricesByHour({ prices }: Pick<TariffRate, "prices">): number[] |
   return byHour;
 }
 
-/** Returns the hours of an entry, which may pass midnight. */
-function hoursOf({ from, to }: Pick<HourPrice, "from" | "to">): number[] {
-  const count = to > from ? to - from : to + HOURS_PER_DAY - from;
-  return Array.from({ length: count }, (_, n) => (from + n) % HOURS_PER_DAY);
-}
-
 function checkHours(prices: readonly HourPrice[], context: z.RefinementCtx): void {
   const counts = new Array<number>(HOURS_PER_DAY).fill(0);
   for (const each of prices)
@@ -115,13 +99,4 @@ function checkHours(prices: readonly HourPrice[], context: z.RefinementCtx): voi
   const twice = hoursWith((count) => count > 1);
   if (missing !== "") context.addIssue(`hours without a price: ${missing}`);
   if (twice !== "") context.addIssue(`hours with more than one price: ${twice}`);
-}
-
-function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: name });
-    return true;
-  } catch {
-    return false; // a RangeError
-  }
 }

@@ -138,10 +138,12 @@ const ROOMS: Record<string, Record<string, string[]>> = {
     check: ["cloud", "config", "readings", "listen", "tunnel"],
     version: [],
     bench: ["log", "measure", "readings", "request", "version"],
+    keep: ["clock", "log", "measure", "readings", "request", "spool"],
+    "own-requests": ["bench", "keep", "readings"],
     "agent-options": ["measure", "request", "cloud", "listen"],
     agent: [
       "agent-options",
-      "bench",
+      "own-requests",
       "clock",
       "config",
       "log",

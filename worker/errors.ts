@@ -39,7 +39,8 @@ export type FailureReason =
   | { reason: "holders_away"; model: string; boxes: string[] }
   | { reason: "box_down"; box: string }
   | { reason: "box_connected"; box: string }
-  | { reason: "agent_too_old"; box: string; version: string }
+  | { reason: "agent_too_old"; box: string; version: string; lacks: string }
+  | { reason: "pin_too_large"; detail: string }
   | { reason: "bench_running"; box: string }
   | { reason: "box_refused"; message: string }
   | { reason: "box_secret_unknown"; box: string }
@@ -168,8 +169,10 @@ export function wireErrorOf(failure: FailureReason): WireError {
       return byGateway(
         501,
         "agent_too_old",
-        `The agent of box ${failure.box} has version ${failure.version}, which cannot run a bench. Update it.`,
+        `The agent of box ${failure.box} has version ${failure.version}, which cannot ${failure.lacks}. Update it.`,
       );
+    case "pin_too_large":
+      return byGateway(409, "pin_too_large", failure.detail);
     case "bench_running":
       return byGateway(
         409,

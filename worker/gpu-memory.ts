@@ -15,6 +15,10 @@ export const freeMibOf = ({
 }: Pick<GpuSample, "memory_total_mb" | "memory_used_mb">): number | null =>
   total === null || used === null ? null : Math.max(0, total - used);
 
+/** Returns the memory of all GPUs by the last readings, however old; null if a part is unknown. */
+export const gpuTotalOf = ({ readings }: RegisteredBox): number | null =>
+  bytesOf((readings?.gpu.samples ?? []).map(({ memory_total_mb }) => memory_total_mb));
+
 export function gpuMemoryOf(box: RegisteredBox, nowMs: number): GpuMemory {
   const gpus = box.state === "down" ? [] : freshGpus(box, nowMs);
   return {

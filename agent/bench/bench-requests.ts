@@ -3,14 +3,13 @@
  * labelled `bench`.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { sharedWireErrorOf } from "../../protocol/failures.ts";
 import { jsonBytes } from "../../protocol/frames.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
 import type { Open } from "../../protocol/messages.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
 import { type RequestEnergy, SETTLE_MS } from "../measure/energy.ts";
 import { type Measured, meterOf } from "../measure/meter.ts";
-import type { Refusal } from "../request/guard.ts";
+import { refusalText } from "../request/guard.ts";
 import {
   type AnswerHandler,
   MeasuredRequest,
@@ -103,7 +102,7 @@ export class BenchRequests {
       };
       const handler: AnswerHandler = {
         onRefused: (refusal) => {
-          const message = messageOf(refusal);
+          const message = refusalText(refusal);
           request.fail("gateway", message, BAD_GATEWAY);
           finish({ ok: false, message });
         },
@@ -136,21 +135,6 @@ export class BenchRequests {
     return energy.energyOf(id);
   }
 }
-
-const messageOf = (refusal: Refusal): string => {
-  switch (refusal.reason) {
-    case "cloud_model":
-      return `${refusal.model} runs on ollama.com, not on this box`;
-    case "bad_request":
-      return refusal.detail;
-    case "server_tool":
-      return `the tool ${refusal.tool} runs on ollama.com`;
-    case "ollama_unreachable":
-      return refusal.message;
-    case "queue_full":
-      return sharedWireErrorOf(refusal).message;
-  }
-};
 
 const openOf = (model: string, nowMs: number): Open => ({
   method: "POST",

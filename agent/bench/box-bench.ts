@@ -53,6 +53,10 @@ export class BoxBench {
     this.#requests = new BenchRequests(shell);
   }
 
+  get isRunning(): boolean {
+    return this.#running !== null;
+  }
+
   /** The requests of the bench, for the readings and the spool. */
   get source(): RequestSource & Pick<BenchRequests, "progress"> {
     return this.#requests;

@@ -31,6 +31,7 @@ export type ReadingsSenderShell = {
     | "tunnel_ms"
     | "spooled"
     | "lost"
+    | "pins"
   >;
   /** Returns the open requests in any order. */
   requests(): OpenRequest[];

@@ -47,8 +47,8 @@ export type ArrivalTimes = {
    * Round trip of the tunnel at that time, ms; null if unknown, or if it did not use the tunnel.
    */
   tunnelMs: number | null;
-  /** The edge, the listener of this agent, or its bench. */
-  source: "edge" | "listener" | "bench";
+  /** The edge, the listener of this agent, its bench, or its pins. */
+  source: "edge" | "listener" | "bench" | "system";
 };
 
 /** The end of a request, as its record shows it. */

@@ -1,12 +1,20 @@
 /** HELLO of this agent: who it is, and what it can do. */
 import type { Hello } from "../../protocol/messages.ts";
 
-type Identity = Pick<Hello, "box" | "agent_id" | "boot_id" | "agent_version" | "simulated">;
+type Ids = { agentId: string; bootId: string; agentVersion: string };
 
-export const helloOf = (identity: Identity): Hello => ({
-  ...identity,
+export const helloOf = (
+  { box, simulated }: Pick<Hello, "box" | "simulated">,
+  { agentId, bootId, agentVersion }: Ids,
+): Hello => ({
+  box,
+  agent_id: agentId,
+  boot_id: bootId,
+  agent_version: agentVersion,
   now_ms: Date.now(),
+  simulated,
   takes_settings: true,
   returns_seals: true,
   runs_bench: true,
+  keeps_pins: true,
 });

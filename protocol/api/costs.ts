@@ -1,6 +1,7 @@
 /** `/api/costs`: what models and boxes cost, for requests and for standing by. */
 import * as z from "zod";
-import { Currency, Tariff, TimeZone } from "../tariff.ts";
+import { TimeZone } from "../day-hours.ts";
+import { Currency, Tariff } from "../tariff.ts";
 import type { ApiRoute } from "./route.ts";
 import {
   Count,

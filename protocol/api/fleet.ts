@@ -5,6 +5,7 @@ import { GpuEnergy } from "../gpu-energy.ts";
 import { InstalledModel, LoadedModel, LostGpu } from "../inventory.ts";
 import { BoxName, GpuSample, OVER_TIME, SystemSample } from "../records.ts";
 import { StoreName } from "../stores.ts";
+import { BoxPin } from "./pins.ts";
 import type { ApiRoute } from "./route.ts";
 import { Count, Figure, Rate, Time } from "./shapes.ts";
 
@@ -139,6 +140,7 @@ export const BoxDetail = BoxHealth.extend({
     "records that its agent has lost since it started because its disk failed; normally 0",
   ),
   gpus: z.array(GpuReading).describe("the newest reading of each GPU, as in /api/gpu"),
+  pins: z.array(BoxPin).describe("models that it keeps in memory, as in /api/pins"),
   vram: z
     .object({
       total_bytes: Count.nullable(),

@@ -1,5 +1,6 @@
 /** `/api/plan` and `/api/models/load`: where a model would fit, and its loads and unloads. */
 import * as z from "zod";
+import { CONTEXT_LENGTH_MAX } from "../limits.ts";
 import { BoxName } from "../records.ts";
 import type { ApiRoute } from "./route.ts";
 import { Count, ModelName } from "./shapes.ts";
@@ -55,7 +56,7 @@ export const PlanQuery = z.strictObject({
     .number()
     .int()
     .min(1)
-    .max(100_000_000)
+    .max(CONTEXT_LENGTH_MAX)
     .optional()
     .describe("context length in tokens (num_ctx)"),
 });
@@ -67,7 +68,7 @@ export const LoadRequest = z
     box: BoxName.optional().describe(
       "load: by default the box that has the model in memory, otherwise the one with the most room for it. unload: by default every box",
     ),
-    context: z.int().min(1).max(100_000_000).optional().describe("context length (num_ctx)"),
+    context: z.int().min(1).max(CONTEXT_LENGTH_MAX).optional().describe("context length (num_ctx)"),
     keep_alive: z
       .union([z.int().min(-1).max(31_536_000), z.string().regex(/^-?\d+(ms|s|m|h)$/)])
       .optional()

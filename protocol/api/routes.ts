@@ -9,6 +9,7 @@ import { FLEET_ROUTES } from "./fleet.ts";
 import { KEY_ROUTES } from "./keys.ts";
 import { LIVE_ROUTES } from "./live.ts";
 import { OLLAMA_API_ROUTES } from "./ollama.ts";
+import { PIN_ROUTES } from "./pins.ts";
 import { PLANNING_ROUTES } from "./planning.ts";
 import { REPOSITORY_ROUTES } from "./repository.ts";
 import type { ApiRoute } from "./route.ts";
@@ -26,6 +27,7 @@ export const API_ROUTES = {
   ...CHAT_ROUTES,
   ...OLLAMA_API_ROUTES,
   ...PLANNING_ROUTES,
+  ...PIN_ROUTES,
   ...REPOSITORY_ROUTES,
   ...DATA_ROUTES,
   ...CONFIG_ROUTES,

@@ -112,6 +112,35 @@ test("plans with the memory that a load took", async () => {
   expect(plan.boxes[0]?.loaded_context_length).toBe(plan.context_length);
 });
 
+test("loads a pinned model without a request of a caller, and records that as its own work", async () => {
+  const pins = `${stack.url}/api/pins`;
+  const untilLoaded = () =>
+    eventually(async () => {
+      const { pins } = (await stack.json("/api/pins")) as { pins: { state: string | null }[] };
+      return pins.length === 1 && pins[0]?.state === "loaded";
+    });
+  await post("unload", { model: "only:1b" });
+  const before = await stack.stats();
+  const put = await fetch(pins, {
+    method: "PUT",
+    body: JSON.stringify({ model: "only:1b", box: "atlas" }),
+  });
+  expect(put.status).toBe(200);
+  await untilLoaded();
+  expect((await loaded())[0]).toContain("only:1b");
+  const logs = await eventually(async () => {
+    const found = (await stack.json("/api/stats/logs?model=only:1b&limit=1")) as {
+      logs: { source: string; user_agent: string }[];
+    };
+    return found.logs[0]?.user_agent === "ollama-edge-agent pin" ? found.logs : undefined;
+  });
+  expect(logs[0]).toMatchObject({ source: "system", route_reason: null, key_id: null });
+  expect((await stack.stats()).total_tokens).toBe(before.total_tokens);
+  const removed = await fetch(`${pins}?box=atlas&model=only:1b`, { method: "DELETE" });
+  expect(removed.status).toBe(200);
+  expect(await stack.json("/api/pins")).toMatchObject({ pins: [] });
+});
+
 test.each<[action: "load" | "unload", body: object, status: number, code: string]>([
   ["load", { model: "nowhere" }, 404, "model_not_found"],
   ["load", { model: "only:1b", box: "basil" }, 404, "model_not_found"],

@@ -11,6 +11,7 @@ export const knownBoxOf = (name: string, rest: Partial<FleetBox> = {}): FleetBox
   is_reachable: true,
   has_gpus: true,
   loaded: [],
+  pinned: [],
   installed: [],
   embedders: [],
   models: {},

@@ -127,6 +127,7 @@ export function readingsOf(
   };
   return {
     now_ms: null,
+    pins: null,
     system,
     inventory: {
       at: new Date(atMs).toISOString(),

@@ -272,6 +272,7 @@ test("the fleet is small: names of models, and no readings", async () => {
     is_reachable: true,
     has_gpus: true,
     loaded: [],
+    pinned: [],
     installed: ["m:1b"],
     embedders: [],
     models: {},

@@ -90,7 +90,7 @@ test("passes a change of content to connected agents, except to those that would
   const older = await FakeAgent.connect("settled-older");
   const next = async () =>
     parsePayload(EdgeSettings, (await agent.next(FrameType.settings)).payload);
-  expect(await next()).toEqual({ keep_text: true });
+  expect(await next()).toEqual({ keep_text: true, pins: [] });
   await patch({ log_content: "off" });
   expect(await next()).toEqual({ keep_text: false });
   await patch({ log_content: null });

@@ -39,10 +39,12 @@ import { inForce, type RunTimeSettings, type Settings, settingsOf } from "../set
 import { takeReadings } from "./arrived-readings.ts";
 import type { CellFilter } from "./cells.ts";
 import { changeKeys, type KeysChange, type KeysChanged } from "./changing-keys.ts";
+import { changePins, type PinsChange, type PinsChanged } from "./changing-pins.ts";
 import { changeTariff } from "./changing-tariff.ts";
 import { clearData } from "./clearing.ts";
+import { edgeSettingsOf } from "./edge-settings.ts";
 import { currentFleet, type Fleet } from "./fleet.ts";
-import { markedRecords } from "./marked-records.ts";
+import { ingestRecords } from "./ingesting.ts";
 import { type AggregatorStores, openStores } from "./stores.ts";
 import { vet } from "./vetting.ts";
 import { Views, type Watched } from "./views.ts";
@@ -67,17 +69,8 @@ export class Aggregator extends DurableObject<Bindings> {
   }
 
   /** Counts finished requests once. Durable when it returns. @throws if nothing was counted */
-  async ingest(records: RequestRecord[], isReported = false): Promise<{ counted: number }> {
-    const nowMs = Date.now();
-    const { intake, registry, erasure } = this.#stores;
-    const { enableInstrumentation, logContent } = this.#inForce();
-    if (!enableInstrumentation) return { counted: 0 };
-    const kept = markedRecords(this.#stores, records, logContent === "on");
-    if (logContent === "on") erasure.noteTexts();
-    const add = () => intake.add(kept, registry.boxes(), nowMs, isReported);
-    const counted = await this.#wakes.flushingSoon(nowMs, add);
-    await this.#wakes.onRows(counted, nowMs);
-    return { counted };
+  ingest(records: RequestRecord[], isReported = false): Promise<{ counted: number }> {
+    return ingestRecords(this.#stores, this.#wakes, this.#inForce(), records, isReported);
   }
 
   /** Ingests those records of an agent that pass {@link vet}; `malformed` more could not be read. */
@@ -100,7 +93,11 @@ export class Aggregator extends DurableObject<Bindings> {
   /** Marks a box as up when its agent's hello arrives. Returns the settings in force. */
   connected(hello: Hello): EdgeSettings {
     this.#stores.registry.connected(hello, Date.now());
-    return { keep_text: this.#inForce().logContent === "on" };
+    return edgeSettingsOf(this.#stores, hello.box, this.#inForce());
+  }
+
+  changePins(change: PinsChange): PinsChanged {
+    return changePins(this.#stores, change, this.#inForce(), Date.now());
   }
 
   draining(box: string): void {

@@ -1,7 +1,9 @@
 /** A box as calls see it, from its entry in the registry and the times learned about it. Pure. */
 import { BAD_THROTTLE_REASONS, CONCERNS } from "../../protocol/concerns.ts";
-import { type Readings, withTag } from "../../protocol/inventory.ts";
+import { embedsOnly, type Readings, withTag } from "../../protocol/inventory.ts";
+import type { Pin } from "../../protocol/pin.ts";
 import type { GpuSample } from "../../protocol/records.ts";
+import { isDue } from "../answers/pins.ts";
 import type { BoxTimes, ModelTimes } from "../counting/model-times.ts";
 import { type GpuMemory, gpuMemoryOf } from "../gpu-memory.ts";
 import { freshGpus, type RegisteredBox } from "../registered-box.ts";
@@ -31,6 +33,8 @@ export type FleetBox = Pick<RegisteredBox, "name" | "state" | "last_seen_ms"> & 
   has_gpus: boolean;
   /** Names of the models in memory. */
   loaded: string[];
+  /** Names of the models that its agent keeps in memory now, or is about to load. */
+  pinned: string[];
   /** Names of the models on disk. */
   installed: string[];
   /** Names of the models that only embed. */
@@ -47,13 +51,12 @@ export type FleetBox = Pick<RegisteredBox, "name" | "state" | "last_seen_ms"> & 
   is_slowed: boolean;
 };
 
-/**
- * Families of models that only embed, as Ollama names them: `bert`, `nomic-bert`,
- * `gemma-embedding`.
- */
-const EMBEDS = /bert|embed/i;
-
-export function fleetBoxOf(box: RegisteredBox, times: BoxTimes, nowMs: number): FleetBox {
+export function fleetBoxOf(
+  box: RegisteredBox,
+  times: BoxTimes,
+  pins: readonly Pin[],
+  nowMs: number,
+): FleetBox {
   const { name, state, last_seen_ms, hello, readings, readings_at_ms } = box;
   const models = readings?.inventory.models ?? [];
   const gpus = freshGpus(box, nowMs);
@@ -65,14 +68,22 @@ export function fleetBoxOf(box: RegisteredBox, times: BoxTimes, nowMs: number): 
     is_reachable: readings?.inventory.reachable !== false,
     has_gpus: readings?.gpu.failed !== true,
     loaded: namesOf(readings?.inventory.loaded ?? []),
+    pinned: warmToBe(pins, readings, nowMs),
     installed: namesOf(models),
-    embedders: namesOf(models.filter(({ family }) => EMBEDS.test(family ?? ""))),
+    embedders: namesOf(models.filter(embedsOnly)),
     models: modelsOf(readings, times),
     readings_at_ms,
     models_at: readings?.inventory.at ?? null,
     vram: vramOf(gpuMemoryOf(box, nowMs)),
     is_slowed: gpus.some(isSlowed),
   };
+}
+
+/** Returns the pinned models whose hours are now, except those that their agent failed to load. */
+function warmToBe(pins: readonly Pin[], readings: Readings | null, nowMs: number): string[] {
+  const hasFailed = (pin: Pin) =>
+    readings?.pins?.some(({ model, state }) => model === pin.model && state === "failed") ?? false;
+  return pins.filter((pin) => isDue(pin, nowMs) && !hasFailed(pin)).map(({ model }) => model);
 }
 
 /** Returns the models of which more is known than that they are on disk. */

@@ -24,11 +24,13 @@ export type KnownKeys = { version: number; all: IssuedKey[] | null };
 
 /** @param knownKeys  the version of the keys that the Worker has; null for none */
 export const currentFleet = (
-  { registry, learned, settings, localRepository, sealKeys, issuedKeys }: AggregatorStores,
+  { registry, learned, pins, settings, localRepository, sealKeys, issuedKeys }: AggregatorStores,
   knownKeys: number | null,
   nowMs: number,
 ): Fleet => ({
-  boxes: registry.boxes().map((box) => fleetBoxOf(box, learned.of(box.name), nowMs)),
+  boxes: registry
+    .boxes()
+    .map((box) => fleetBoxOf(box, learned.of(box.name), pins.of(box.name), nowMs)),
   settings: settings.get(),
   defaultModel: localRepository.defaultModel(),
   sealKey: sealKeys.current(nowMs),

@@ -174,6 +174,11 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE moves (request_id TEXT PRIMARY KEY, moved_from TEXT NOT NULL, at_ms INTEGER NOT NULL,
     record TEXT) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- The models that boxes keep in memory, as JSON.
+  CREATE TABLE pins (box TEXT NOT NULL, model TEXT NOT NULL, pin TEXT NOT NULL,
+    PRIMARY KEY (box, model)) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Maps the shared table to the types of SQLite. */

@@ -25,6 +25,7 @@ import { Ledger } from "./ledger.ts";
 import { ListedRequests } from "./listed-requests.ts";
 import { ModelMemory } from "./model-memory.ts";
 import { Moves } from "./moves.ts";
+import { PinStore } from "./pins.ts";
 import { Registry } from "./registry.ts";
 import { RunTimeSettingsStore } from "./run-time-settings.ts";
 import { SampleStore } from "./samples.ts";
@@ -64,6 +65,7 @@ export type AggregatorStores = {
   untrusted: UntrustedCounts;
   benchRuns: BenchRuns;
   memory: ModelMemory;
+  pins: PinStore;
   /** Returns the grounds on which to judge the reports of a box. */
   trustOf(box: string): BoxTrust;
   /** Forgets a box until it connects again. */
@@ -120,6 +122,7 @@ export function openStores(
   }));
   const sealKeys = new SealKeys(storage.sql);
   const untrusted = new UntrustedCounts(storage.sql);
+  const pins = new PinStore(storage.sql);
   return {
     createdAtMs,
     cells,
@@ -147,6 +150,7 @@ export function openStores(
     untrusted,
     benchRuns: new BenchRuns(storage.sql),
     memory: new ModelMemory(storage.sql),
+    pins,
     trustOf: (box) => ({
       box,
       keys: sealKeys.accepted(Date.now()),
@@ -157,6 +161,7 @@ export function openStores(
       registry.forget(box, Date.now());
       untrusted.forget(box);
       learned.forgetBox(box);
+      pins.forgetBox(box);
     },
   };
 }

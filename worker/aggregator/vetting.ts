@@ -5,7 +5,7 @@
  * so it can have no key of the edge. Agents of earlier versions return no seals: until an agent of a box
  * does, and for what it had not sent by then, their records count without their caller.
  */
-import type { ReportedRecord, RequestRecord } from "../../protocol/records.ts";
+import type { RecordSource, ReportedRecord, RequestRecord } from "../../protocol/records.ts";
 import { UNROUTED } from "../../protocol/route.ts";
 import { OLLAMA_ROUTES } from "../../protocol/routes.ts";
 import type { Untrusted } from "../../protocol/untrusted.ts";
@@ -82,7 +82,7 @@ function judge(
   const times = [timeOf(record.request_id), Date.parse(record.started_at)];
   if (times.some((at) => at > nowMs + AHEAD_MAX_MS || at < nowMs - BEHIND_MAX_MS)) return "time";
   if (!isOfRoute(record)) return "endpoint";
-  if (record.source === "listener" || record.source === "bench")
+  if (OWN_SOURCES.has(record.source))
     return { ...record, key_id: null, edge_ms: null, tunnel_ms: null };
   const isOlder =
     sealedSinceMs === null ||
@@ -90,6 +90,9 @@ function judge(
   if (!isOlder) return "no_seal";
   return { ...record, source: "unsealed", key_id: null, client_ip: null, user_agent: null };
 }
+
+/** Requests that were never at the edge: of callers on the box, and of the agent itself. */
+const OWN_SOURCES: ReadonlySet<RecordSource | null> = new Set(["listener", "bench", "system"]);
 
 const isOfRoute = ({ endpoint, api }: RequestRecord): boolean =>
   OLLAMA_ROUTES.some((route) => route.path === endpoint && route.api === api);

@@ -112,7 +112,11 @@ export class Views {
 
   boxes(box?: string): Boxes {
     const nowMs = Date.now();
-    return boxesState(this.#boxes(box), this.#statuses(nowMs), nowMs);
+    const { pins, memory } = this.#stores;
+    return boxesState(this.#boxes(box), this.#statuses(nowMs), nowMs, {
+      pinsOf: (name) => pins.of(name),
+      measuredOf: (digest) => memory.of(digest),
+    });
   }
 
   /** Returns null if no box has the model, and nothing is known about it. */

@@ -12,6 +12,10 @@ import {
 } from "../registered-box.ts";
 import { isoOf } from "./figures.ts";
 import { gpusOf } from "./gpus.ts";
+import { isDue, type KeptPin, type MeasuredOf, shownPins } from "./pins.ts";
+
+export type KnownPins = { pinsOf: (box: string) => readonly KeptPin[]; measuredOf: MeasuredOf };
+const NO_PINS: KnownPins = { pinsOf: () => [], measuredOf: () => [] };
 
 /** @param isUp  its current status: its entry may not show yet that it is gone */
 export function boxHealth(
@@ -28,10 +32,12 @@ export function boxHealth(
   };
 }
 
+/** @param known  pins and measured memory */
 export function boxesState(
   boxes: readonly RegisteredBox[],
   live: BoxStatuses,
   nowMs: number,
+  known: KnownPins = NO_PINS,
 ): Boxes {
   const statuses = new Map(live.map((status) => [status.name, status]));
   const details = boxes.map((box) => {
@@ -40,6 +46,7 @@ export function boxesState(
       box,
       now ?? { name: box.name, up: false, in_flight: null, queue_depth: null },
       nowMs,
+      known,
     );
   });
   return { boxes: details, timestamp: isoOf(nowMs) };
@@ -49,9 +56,11 @@ function detailOf(
   box: RegisteredBox,
   { up, in_flight, queue_depth }: BoxStatus,
   nowMs: number,
+  { pinsOf, measuredOf }: KnownPins,
 ): BoxDetail {
   const { hello, readings, readings_at_ms } = box;
   const { gpus, error } = gpusOf(box, up, nowMs);
+  const pins = pinsOf(box.name);
   return {
     ...boxHealth(box, up),
     connected_at: up ? isoOf(box.connected_at_ms) : null,
@@ -70,7 +79,8 @@ function detailOf(
     spooled: up ? (readings?.spooled ?? null) : null,
     lost: up ? (readings?.lost ?? null) : null,
     gpus,
-    vram: up ? vramOf(box, nowMs) : NO_VRAM,
+    pins: shownPins(box, pins, up ? (readings?.pins ?? null) : null, measuredOf, nowMs),
+    vram: up ? vramOf(box, pins, nowMs) : NO_VRAM,
     ...energyOf(box),
     gpu_error: error,
     gpu_failed: up && (readings?.gpu.failed ?? false),
@@ -87,9 +97,18 @@ const NO_VRAM: BoxDetail["vram"] = {
   free_after_unload_bytes: null,
 };
 
-const vramOf = (box: RegisteredBox, nowMs: number): BoxDetail["vram"] => ({
+/** Pinned models stay: they would be loaded again. */
+const vramOf = (
+  box: RegisteredBox,
+  pins: readonly KeptPin[],
+  nowMs: number,
+): BoxDetail["vram"] => ({
   ...gpuMemoryOf(box, nowMs),
-  free_after_unload_bytes: freeAfterUnload(box, () => false, nowMs),
+  free_after_unload_bytes: freeAfterUnload(
+    box,
+    (model) => pins.some((pin) => pin.model === model && isDue(pin, nowMs)),
+    nowMs,
+  ),
 });
 
 /** The energy of a box and of each of its GPUs. It stays while the box is down. */

@@ -95,6 +95,7 @@ function boxConcerns(box: LiveBox): Concern[] {
       : []),
     ...box.gpus.flatMap((gpu) => gpuConcerns(box.name, gpu)),
     ...box.loaded.flatMap((model) => modelConcerns(box.name, model)),
+    ...box.pins.flatMap((pin) => pinConcerns(box.name, pin)),
     ...(used_percent === null
       ? []
       : raise("disk_filling", subject, { used_percent }, { value: used_percent })),
@@ -134,6 +135,9 @@ function modelConcerns(
     { cpu_share: 1 - gpu_share, cpu_bytes: (size_bytes ?? 0) - (size_vram_bytes ?? 0) },
   );
 }
+
+const pinConcerns = (box: string, { model, state, reason }: LiveBox["pins"][number]): Concern[] =>
+  state === "failed" ? raise("pin_failed", { kind: "model", box, model }, { error: reason }) : [];
 
 /** The concerns of one external store. */
 export function storeConcerns(

@@ -44,12 +44,14 @@ export class TextRule<Socket extends RelaySocket> {
   }
 
   /** Passes the settings in force to the agent. An older one learns them when it connects again. */
-  settle(settings: EdgeSettings): void {
+  settle(all: EdgeSettings): void {
+    // The pins are for the agent alone, and an attachment has little room.
+    const settings: EdgeSettings = { keep_text: all.keep_text };
     this.#settings = settings;
     const { agent } = this.#sockets;
     if (agent === null || !isOpen(agent)) return;
     const attachment = agentOf(this.#host, agent);
     this.#host.attach(agent, { ...attachment, settings });
-    if (attachment.takesSettings) sendFrames(agent, tunnelFrame(FrameType.settings, settings));
+    if (attachment.takesSettings) sendFrames(agent, tunnelFrame(FrameType.settings, all));
   }
 }

@@ -2,6 +2,7 @@
  * The boxes: whether one is up, and the streams of this isolate on them.
  */
 
+import type { EdgeSettings } from "../../protocol/messages.ts";
 import type { Fleet } from "../aggregator/fleet.ts";
 import type { FleetBox } from "../aggregator/fleet-box.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
@@ -53,17 +54,20 @@ const SETTLE_WAITS_MS = [0, 100, 400];
  * Passes the settings in force to the agents. Resolves when each Box has them, or cannot be called.
  */
 export async function settleBoxes(env: Bindings, keepsText: boolean): Promise<void> {
-  const settle = async (box: string) => {
-    for (const waitMs of SETTLE_WAITS_MS) {
-      if (waitMs > 0) await scheduler.wait(waitMs);
-      try {
-        return await boxStubOf(env, box).settle({ keep_text: keepsText });
-      } catch (error) {
-        console.warn(JSON.stringify({ event: "settings_not_passed", box, why: String(error) }));
-      }
+  const names = await aggregatorOf(env).boxNames();
+  await Promise.all(names.map((name) => settleBox(env, name, { keep_text: keepsText })));
+}
+
+/** Passes the settings in force to the agent of a box. An agent that is away gets them later. */
+export async function settleBox(env: Bindings, box: string, settings: EdgeSettings): Promise<void> {
+  for (const waitMs of SETTLE_WAITS_MS) {
+    if (waitMs > 0) await scheduler.wait(waitMs);
+    try {
+      return await boxStubOf(env, box).settle(settings);
+    } catch (error) {
+      console.warn(JSON.stringify({ event: "settings_not_passed", box, why: String(error) }));
     }
-  };
-  await Promise.all((await aggregatorOf(env).registry()).map(({ name }) => settle(name)));
+  }
 }
 
 /** Returns the pulse of a box, shared by all its streams in this isolate. */

@@ -29,7 +29,12 @@ serveRoute(
     const { agent_version, runs_bench, simulated } = known.hello;
     // An older agent would answer that the path is not allowed.
     if (known.state !== "down" && runs_bench !== true)
-      throw new GatewayError({ reason: "agent_too_old", box, version: agent_version });
+      throw new GatewayError({
+        reason: "agent_too_old",
+        box,
+        version: agent_version,
+        lacks: "run a bench",
+      });
     const left = new AbortController();
     const requestId = c.get("requestId");
     const answer = await callTarget(c, principal, {

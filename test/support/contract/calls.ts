@@ -19,6 +19,17 @@ export const CALLS: Record<RouteName, { path?: string; body?: unknown }> = {
   },
   unloadModel: { path: "/api/models/unload", body: { model: "llama3.2" } },
   plan: { path: "/api/plan?model=llama3.2&context=4096" },
+  putPin: {
+    body: {
+      model: "llama3.2",
+      box: "atlas",
+      context: 4_096,
+      hours: { from: 22, to: 6 },
+      time_zone: "Europe/Berlin",
+    },
+  },
+  pins: {},
+  removePin: { path: "/api/pins?model=llama3.2&box=atlas" },
   benchBox: {
     path: "/api/boxes/atlas/bench",
     body: { model: "llama3.2", contexts: [64], repeats: 1, output_tokens: 16 },

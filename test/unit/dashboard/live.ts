@@ -42,6 +42,7 @@ export const boxOf = (rest: Partial<LiveBox>): LiveBox => ({
   spooled: 0,
   lost: 0,
   gpus: [gpuOf({})],
+  pins: [],
   vram: {
     total_bytes: 24_576 * 2 ** 20,
     free_bytes: 16_384 * 2 ** 20,

@@ -20,7 +20,14 @@ test("the page about routing has every constant of the choice", () => {
 
 test("the page about routing has every term of the choice", () => {
   const terms = Array.from(page.matchAll(/^\| (\w+) \| .* \| .* \|$/gm), ([, term]) => term);
-  const box = { name: "a", loaded: [], models: {}, vram: null, is_slowed: false } as never;
+  const box = {
+    name: "a",
+    loaded: [],
+    pinned: [],
+    models: {},
+    vram: null,
+    is_slowed: false,
+  } as never;
   const wanted = { model: "m:1b", ...estimate.wantedPrompt(null) };
   const [one] = estimate.estimatesOf([box], wanted, () => ({ open: 0, slots: null }));
   const names = Object.keys(one ?? {}).filter((name) => /Ms$/.test(name));

@@ -31,6 +31,12 @@ export const MEMORY_PER_SIZE = 1.2;
 /** The share of its load that the loss of an idle model costs: some are never called again. */
 export const EVICTION_SHARE = 0.5;
 
+/**
+ * The share of a load that is left on average while the agent of a box loads a pinned model. It makes
+ * room for it in any case.
+ */
+export const PINNED_LOAD_SHARE = 0.5;
+
 /** Times of a box that is hot or throttled, over its usual ones. */
 export const SLOWED_FACTOR = 1.5;
 
@@ -106,12 +112,13 @@ export function estimatesOf(
     const isLoaded = isInMemory && hasContext(model, wanted.numCtx);
     const isKept = isLoaded && wanted.kept?.box === box.name;
     const keptTokens = isKept ? Math.min(promptTokens, wanted.kept?.tokens ?? 0) : 0;
-    const room = isInMemory ? NO_ROOM_NEEDED : roomFor(box, wanted.model, holders);
+    const isComing = !isInMemory && isAmong(box.pinned, wanted.model);
+    const room = isInMemory || isComing ? NO_ROOM_NEEDED : roomFor(box, wanted.model, holders);
     // A model is loaded again with another context once its requests have ended.
     const reloadMs = isInMemory && !isLoaded ? (load.open * serviceMs) / slots : 0;
     const terms = {
       waitMs: waitOf(load.open, slots, serviceMs) + reloadMs + room.waitMs,
-      loadMs: isLoaded ? 0 : times.loadMs,
+      loadMs: isLoaded ? 0 : times.loadMs * (isComing ? PINNED_LOAD_SHARE : 1),
       evictionMs: room.evictionMs,
       prefillMs: (promptTokens - keptTokens) * times.tokenMs,
       decodeMs: times.decodeMs,
@@ -196,7 +203,8 @@ function roomFor(
   for (const { name, is } of others) {
     if (missing <= 0) break;
     missing -= is?.vram_bytes ?? memoryOf(is) ?? 0;
-    evictionMs += EVICTION_SHARE * loadMsOf(is);
+    // A pinned model is loaded again for certain.
+    evictionMs += (isAmong(box.pinned, withTag(name)) ? 1 : EVICTION_SHARE) * loadMsOf(is);
     const open = is?.open ?? 0;
     const times = timesOn(box, name, holders);
     if (open > 0) waitMs += (open * times.decodeMs) / (is?.slots ?? EXPECTED.slots);

@@ -134,6 +134,7 @@ function newSender(requests: OpenRequest[] = []) {
       tunnel_ms: null,
       spooled: 0,
       lost: 0,
+      pins: null,
     }),
     requests: () => [...requests],
     send: (frame) => sent.push(parsePayload(Readings, frame.payload)),

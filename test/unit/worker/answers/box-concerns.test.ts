@@ -11,6 +11,17 @@ const modelOf = (share: number | null): LiveBox["loaded"][number] => ({
   expires_at: null,
   gpu_share: share,
 });
+const pinOf = (state: "failed" | "waiting" | "loaded", reason: string | null) => ({
+  model: `${state}:1b`,
+  context_length: null,
+  hours: null,
+  time_zone: "UTC",
+  is_due: true,
+  state,
+  reason,
+  least_bytes: null,
+  created_at: "2026-11-24T12:00:00.000Z",
+});
 const systemOf = (usedPercent: number | null): LiveBox["system"] => ({
   at: "2026-11-24T12:00:00.000Z",
   cpu_percent: 10,
@@ -31,6 +42,11 @@ const BOXES: [name: string, box: Partial<LiveBox>, expected: string[]][] = [
     "is down, which hides its other concerns",
     { state: "down", last_seen: "2026-11-24T11:58:00.000Z", lost: 3, clock_skew_ms: HOUR_MS },
     ["critical box_down: Box atlas has been down since 2026-11-24T11:58:00.000Z"],
+  ],
+  [
+    "cannot load a pinned model",
+    { pins: [pinOf("failed", "out of memory"), pinOf("waiting", "busy"), pinOf("loaded", null)] },
+    ["warning pin_failed: failed:1b on atlas is pinned, and could not be loaded: out of memory"],
   ],
   [
     "has been down for an unknown time",

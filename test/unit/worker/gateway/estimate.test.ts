@@ -8,6 +8,7 @@ import {
   estimatesOf,
   MEMORY_PER_SIZE,
   ON_CPU_FACTOR,
+  PINNED_LOAD_SHARE,
   SLOWED_FACTOR,
   type WantedModel,
 } from "../../../../worker/gateway/choice/estimate.ts";
@@ -177,4 +178,19 @@ test("a conversation stays on its box while that takes less time than to read it
   expect(at(0)).toMatchObject({ box: "warm", reason: "sticky" });
   expect(at(2)).toMatchObject({ box: "warm", reason: "sticky" });
   expect(at(3)).toMatchObject({ box: "other", reason: "warm" });
+});
+
+test("a pinned model that its agent is loading is expected sooner, and makes room for itself", () => {
+  const vram = { total_bytes: 24 * GB, free_bytes: 0 };
+  const other = knownModelOf({ load_ms: 8_000 }, { vram_bytes: 20 * GB, loaded_bytes: 20 * GB });
+  const model = knownModelOf(TIMES, { size_bytes: 10 * GB });
+  const rest = { vram, models: { "other:1b": other } };
+  const pinned = boxWith("a", ["other:1b"], model, { ...rest, pinned: [MODEL] });
+  expect(estimateOf(pinned)).toMatchObject({
+    loadMs: PINNED_LOAD_SHARE * TIMES.load_ms,
+    evictionMs: 0,
+    isLoaded: false,
+  });
+  const evicting = boxWith("a", ["other:1b"], model, { ...rest, pinned: ["other:1b"] });
+  expect(estimateOf(evicting)).toMatchObject({ loadMs: TIMES.load_ms, evictionMs: 8_000 });
 });

@@ -1,0 +1,25 @@
+/** Takes finished requests into the ledger, with the facts that only the edge knows. */
+import type { RequestRecord } from "../../protocol/records.ts";
+import type { Settings } from "../settings.ts";
+import { markedRecords } from "./marked-records.ts";
+import type { AggregatorStores } from "./stores.ts";
+import type { Wakes } from "./wakes.ts";
+
+/** Counts records once. Durable when it returns. @throws if nothing was counted */
+export async function ingestRecords(
+  stores: AggregatorStores,
+  wakes: Wakes,
+  { enableInstrumentation, logContent }: Pick<Settings, "enableInstrumentation" | "logContent">,
+  records: readonly RequestRecord[],
+  isReported: boolean,
+): Promise<{ counted: number }> {
+  const nowMs = Date.now();
+  const { intake, registry, erasure } = stores;
+  if (!enableInstrumentation) return { counted: 0 };
+  const kept = markedRecords(stores, records, logContent === "on");
+  if (logContent === "on") erasure.noteTexts();
+  const add = () => intake.add(kept, registry.boxes(), nowMs, isReported);
+  const counted = await wakes.flushingSoon(nowMs, add);
+  await wakes.onRows(counted, nowMs);
+  return { counted };
+}
