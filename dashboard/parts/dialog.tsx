@@ -1,6 +1,6 @@
 /**
- * A confirmation that requires typing a phrase. It uses the browser's own dialog, which traps the
- * focus and closes on Escape.
+ * Confirmations: one that requires typing a phrase, and a simple one. They use the browser's own dialog,
+ * which traps the focus and closes on Escape.
  */
 import { useEffect, useRef, useState } from "preact/hooks";
 
@@ -69,6 +69,44 @@ export function TypedConfirm({ title, text, phrase, action, onConfirm, onClose }
           </button>
           <button type="submit" class="danger" disabled={typed !== phrase || state.isBusy}>
             {state.isBusy ? "Working…" : action}
+          </button>
+        </div>
+      </form>
+    </dialog>
+  );
+}
+
+/** A confirmation of an action that others feel, and that can be undone. */
+export function Confirm({
+  title,
+  text,
+  action,
+  onConfirm,
+  onClose,
+}: Omit<Props, "phrase" | "onConfirm"> & { onConfirm: () => void }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => dialog.current?.showModal(), []);
+  const confirm = (event: Event) => {
+    event.preventDefault();
+    dialog.current?.close();
+    onConfirm();
+  };
+  return (
+    <dialog
+      ref={dialog}
+      onClose={onClose}
+      aria-labelledby="confirm-title"
+      aria-describedby="confirm-text"
+    >
+      <form onSubmit={confirm}>
+        <h2 id="confirm-title">{title}</h2>
+        <p id="confirm-text">{text}</p>
+        <div class="dialog-actions">
+          <button type="button" onClick={() => dialog.current?.close()}>
+            Cancel
+          </button>
+          <button type="submit" class="primary">
+            {action}
           </button>
         </div>
       </form>

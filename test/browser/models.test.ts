@@ -122,3 +122,56 @@ test("marks the simulated box among those that have a model", async () => {
   await expect.poll(() => marksOf("atlas")).toBe(1);
   expect(await marksOf("borealis")).toBe(0);
 });
+
+test("keeps a model in memory in some hours, or always, and stops it", async () => {
+  await using viewer = await Viewer.open("#/models", { refreshSeconds: 1 });
+  const { page } = viewer;
+  await page.getByRole("button", { name: "Keep… qwen3:8b on atlas" }).click();
+  const dialog = page.getByRole("dialog", { name: "Keep qwen3:8b in memory on atlas" });
+  await dialog.getByRole("button", { name: "In some hours" }).click();
+  await dialog.getByRole("combobox", { name: "From" }).selectOption("22");
+  await dialog.getByRole("combobox", { name: "To" }).selectOption("6");
+  expect(await viewer.accessibilityViolations()).toEqual([]);
+  await dialog.getByRole("combobox", { name: "Time zone of the hours" }).fill("Mars/Base");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await dialog.getByRole("alert").getByText("not a time zone").waitFor();
+  await dialog.getByRole("combobox", { name: "Time zone of the hours" }).fill("Asia/Tokyo");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await page.getByText("kept 22–6\u202fh Asia/Tokyo").waitFor();
+
+  await page.getByRole("button", { name: "Kept… qwen3:8b on atlas" }).click();
+  await dialog.getByRole("button", { name: "Always" }).click();
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await page.getByText("kept always").waitFor();
+  const unload = page.getByRole("button", { name: "Unload qwen3:8b on atlas" });
+  await unload.click();
+  const asked = page.getByRole("dialog", { name: "Unload qwen3:8b on atlas" });
+  await asked.getByText("loads it again soon").waitFor();
+  await asked.getByRole("button", { name: "Cancel" }).click();
+
+  await page.getByRole("button", { name: "Kept… qwen3:8b on atlas" }).click();
+  await dialog.getByRole("button", { name: "No", exact: true }).click();
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await page.getByRole("button", { name: "Keep… qwen3:8b on atlas" }).waitFor();
+  expect(viewer.errors).toEqual([expect.stringContaining("status of 400")]); // the zone
+});
+
+test("answers whether a model fits with a context, and where", async () => {
+  await using viewer = await Viewer.open("#/models", {
+    refreshSeconds: 1,
+    viewport: { width: 360, height: 780 },
+  });
+  const { page } = viewer;
+  await page.getByRole("combobox", { name: "Model to place" }).selectOption("llama3.2:latest");
+  await page.getByRole("spinbutton", { name: "Context in tokens" }).fill("8192");
+  const answer = page.getByRole("status").filter({ hasText: "llama3.2:latest" });
+  await answer.getByText("with a context of 8,192").waitFor();
+  for (const box of ["atlas", "borealis", "cinder"])
+    expect(await answer.getByRole("listitem").filter({ hasText: box }).count()).toBe(1);
+  expect(await answer.getByText("not connected").count()).toBe(1);
+  expect(await viewer.accessibilityViolations()).toEqual([]);
+  const isWide = await page.evaluate<boolean>(
+    "document.querySelector('.scroll').scrollWidth > document.querySelector('.scroll').clientWidth",
+  );
+  expect(isWide).toBe(false); // each model is a card, and nothing scrolls sideways
+});

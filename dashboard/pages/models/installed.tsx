@@ -5,14 +5,17 @@
 import { useState } from "preact/hooks";
 import type { LiveBox } from "../../../protocol/api/live.ts";
 import type { InstalledModels } from "../../../protocol/api/ollama.ts";
+import type { BoxPin } from "../../../protocol/api/pins.ts";
 import type { RepositoryModel } from "../../../protocol/api/repository.ts";
-import { callJson, errorMessage } from "../../data/api.ts";
+import { callJson, errorMessage, read } from "../../data/api.ts";
 import { preferences } from "../../data/preferences.ts";
 import { Empty, FailureNote, Pill, Section, TableScroll } from "../../parts/basics.tsx";
-import { TypedConfirm } from "../../parts/dialog.tsx";
+import { Confirm, TypedConfirm } from "../../parts/dialog.tsx";
 import { StarIcon } from "../../parts/icons.tsx";
+import { loadWarning } from "../../shape/fit.ts";
 import { bytes } from "../../shape/format.ts";
 import { isSameModel } from "../../shape/models.ts";
+import { PinDialog } from "./pin-dialog.tsx";
 import { ModelPlacement } from "./place.tsx";
 
 type Model = InstalledModels["models"][number];
@@ -30,10 +33,30 @@ function deletionText({ name, boxes, size }: Model): string {
   return `Deletes ${name} from ${boxes.join(" and ")}. Restoring it means pulling ${download} again.`;
 }
 
+/** An action that others feel. */
+type Asked = { title: string; text: string; action: string; run: () => void };
+
+const pinOn = ({ pins }: LiveBox, model: string): BoxPin | null =>
+  pins.find((pin) => isSameModel(pin.model, model)) ?? null;
+
+function pinIn(boxes: readonly LiveBox[], at: { model: string; box: string }): BoxPin | null {
+  const box = boxes.find(({ name }) => name === at.box);
+  return box === undefined ? null : pinOn(box, at.model);
+}
+
+/** Returns what a load does to others; null if nothing, or if that is not known. */
+async function warningOf(model: string, box: LiveBox): Promise<string | null> {
+  const plan = await read("/api/plan", { query: { model } }).catch(() => null);
+  const place = plan?.boxes.find((each) => each.box === box.name);
+  return place === undefined ? null : loadWarning(place, box, preferences.value.sizes);
+}
+
 export function InstalledSection({ models, repository, boxes, isAdmin, changed }: Props) {
   const [deleting, setDeleting] = useState<Model | null>(null);
   const [busy, setBusy] = useState<string | null>(null);
   const [error, setError] = useState<string | null>(null);
+  const [asked, setAsked] = useState<Asked | null>(null);
+  const [pinning, setPinning] = useState<{ model: string; box: string } | null>(null);
   const entryOf = (model: Model) =>
     repository.find(({ model_name }) => isSameModel(model_name, model.name));
 
@@ -48,12 +71,25 @@ export function InstalledSection({ models, repository, boxes, isAdmin, changed }
     }
     setBusy(null);
   };
-  const setLoaded = (model: Model, box: string, isWanted: boolean) =>
-    perform(`${model.name} ${box}`, () =>
+  const setLoaded = (model: string, box: string, isWanted: boolean) =>
+    perform(`${model} ${box}`, () =>
       callJson("POST", isWanted ? "/api/models/load" : "/api/models/unload", {
-        body: { model: model.name, box },
+        body: { model, box },
       }),
     );
+  /** Waits for a confirmation if others feel the effect. */
+  const toggle = async (model: string, box: LiveBox, isLoaded: boolean) => {
+    const pin = pinOn(box, model);
+    const run = () => void setLoaded(model, box.name, !isLoaded);
+    const named = `${isLoaded ? "Unload" : "Load"} ${model} on ${box.name}`;
+    const warning = isLoaded
+      ? pin?.is_due
+        ? `${box.name} keeps it in memory, and loads it again soon. Change that under Kept.`
+        : null
+      : await warningOf(model, box);
+    if (warning === null) run();
+    else setAsked({ title: named, text: warning, action: isLoaded ? "Unload" : "Load", run });
+  };
   const setPreference = (model: Model, body: { is_favorite: boolean } | { is_default: boolean }) =>
     perform(`${model.name} preference`, async () => {
       if (entryOf(model) === undefined)
@@ -94,19 +130,19 @@ export function InstalledSection({ models, repository, boxes, isAdmin, changed }
         <td>
           <ul class="places">
             {model.boxes.map((name) => {
-              const loaded =
-                boxes
-                  .find((box) => box.name === name)
-                  ?.loaded.find((each) => isSameModel(each.name, model.name)) ?? null;
+              const box = boxes.find((each) => each.name === name);
+              const loaded = box?.loaded.find((each) => isSameModel(each.name, model.name)) ?? null;
               return (
                 <ModelPlacement
                   key={name}
                   model={model.name}
                   box={name}
                   loaded={loaded}
-                  isDisabled={!mayChange}
+                  pin={box === undefined ? null : pinOn(box, model.name)}
+                  isDisabled={!mayChange || box === undefined}
                   isBusy={busy === `${model.name} ${name}`}
-                  toggle={() => setLoaded(model, name, loaded === null)}
+                  toggle={() => box && void toggle(model.name, box, loaded !== null)}
+                  openPin={() => setPinning({ model: model.name, box: name })}
                 />
               );
             })}
@@ -178,6 +214,17 @@ export function InstalledSection({ models, repository, boxes, isAdmin, changed }
         <p class="quiet line">
           Loading, changing, pulling or deleting models needs a key with the admin scope.
         </p>
+      )}
+      {asked !== null && (
+        <Confirm {...asked} onConfirm={asked.run} onClose={() => setAsked(null)} />
+      )}
+      {pinning !== null && (
+        <PinDialog
+          {...pinning}
+          pin={pinIn(boxes, pinning)}
+          changed={changed}
+          onClose={() => setPinning(null)}
+        />
       )}
       {deleting !== null && (
         <TypedConfirm

@@ -3,6 +3,7 @@ import { live } from "../../data/live.ts";
 import { useQuery } from "../../data/query.ts";
 import { FailureNote, Skeleton } from "../../parts/basics.tsx";
 import { BenchSection } from "./bench.tsx";
+import { FitSection } from "./fit.tsx";
 import { InstalledSection } from "./installed.tsx";
 import { LibrarySection } from "./library.tsx";
 import { Statistics } from "./statistics.tsx";
@@ -44,6 +45,7 @@ export function ModelsPage() {
           changed={changed}
         />
       )}
+      {installed.data !== null && <FitSection models={installed.data.models} />}
       <Statistics />
       <BenchSection
         models={installed.data?.models ?? []}

@@ -99,7 +99,7 @@ function GpuLine({ gpu, concerns }: { gpu: LiveBox["gpus"][number] } & Concerns)
 
 function Room({ box }: { box: LiveBox }) {
   const text = roomText(box, preferences.value.sizes);
-  return text === null ? null : <p class="quiet">{text}</p>;
+  return text === null ? null : <p class="quiet room">{text}</p>;
 }
 
 const Loaded = ({ box }: { box: LiveBox }) =>

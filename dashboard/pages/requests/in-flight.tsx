@@ -5,12 +5,9 @@ import { Moment, Pill, Section, TableScroll } from "../../parts/basics.tsx";
 import { BoxCell } from "../../parts/box-cell.tsx";
 import { count, elapsed, UNKNOWN } from "../../shape/format.ts";
 
-/** "queued", and with a place in the agent's queue also that and the estimated wait. */
-function waiting({ queue_position, queue_eta_ms }: InFlight): string {
-  if (queue_position === null) return "queued";
-  const place = `queued, no. ${count(queue_position)}`;
-  return queue_eta_ms === null ? place : `${place}, about ${elapsed(queue_eta_ms)}`;
-}
+/** "queued", and its place if the agent's queue has the request. */
+const waiting = ({ queue_position }: InFlight): string =>
+  queue_position === null ? "queued" : `queued, no. ${count(queue_position)}`;
 
 export function InFlightTable({ requests }: { requests: readonly InFlight[] }) {
   return (
@@ -27,6 +24,9 @@ export function InFlightTable({ requests }: { requests: readonly InFlight[] }) {
                 <th scope="col">Box</th>
                 <th scope="col">Endpoint</th>
                 <th scope="col">Key</th>
+                <th scope="col" class="number">
+                  Starts in
+                </th>
                 <th scope="col" class="number">
                   Elapsed
                 </th>
@@ -52,6 +52,9 @@ export function InFlightTable({ requests }: { requests: readonly InFlight[] }) {
                   </td>
                   <td class="mono">{request.endpoint}</td>
                   <td>{request.key_id ?? UNKNOWN}</td>
+                  <td class="number">
+                    {request.queue_eta_ms === null ? UNKNOWN : elapsed(request.queue_eta_ms)}
+                  </td>
                   <td class="number">{elapsed(nowMs.value - Date.parse(request.started_at))}</td>
                 </tr>
               ))}

@@ -1,8 +1,6 @@
 /** The fields of one rate of the tariff: prices by hour, their time zone, and the CO2. */
+import { Hour, ZONES } from "../../parts/hours.tsx";
 import { type HoursForm, type RateForm, withMoreHours } from "../../shape/tariff-form.ts";
-
-/** The list of time zones to choose from. */
-export const ZONES = "time-zones";
 
 type RateProps = {
   rate: RateForm;
@@ -117,18 +115,6 @@ function Hours({ entry, name, isOnly, set, remove }: HoursProps) {
     </div>
   );
 }
-
-type HourProps = { label: string; first: number; value: string; set: (hour: string) => void };
-
-const Hour = ({ label, first, value, set }: HourProps) => (
-  <select aria-label={label} value={value} onChange={(event) => set(event.currentTarget.value)}>
-    {Array.from({ length: 24 }, (_, n) => String(n + first)).map((hour) => (
-      <option key={hour} value={hour}>
-        {hour.padStart(2, "0")}:00
-      </option>
-    ))}
-  </select>
-);
 
 type AmountProps = {
   label: string;

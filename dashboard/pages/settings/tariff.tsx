@@ -5,6 +5,7 @@ import { callJson, errorMessage } from "../../data/api.ts";
 import { live } from "../../data/live.ts";
 import { useQuery } from "../../data/query.ts";
 import { FailureNote, Moment, Section, Skeleton } from "../../parts/basics.tsx";
+import { TimeZones } from "../../parts/hours.tsx";
 import {
   formOf,
   newRate,
@@ -12,7 +13,7 @@ import {
   type TariffForm,
   tariffBody,
 } from "../../shape/tariff-form.ts";
-import { AmountInput, RateFields, ZONES } from "./tariff-rate.tsx";
+import { AmountInput, RateFields } from "./tariff-rate.tsx";
 
 const viewerZone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC";
 export function TariffSettings({ isAdmin }: { isAdmin: boolean }) {
@@ -167,11 +168,7 @@ function Fields({ form, set, isAdmin }: FieldsProps) {
           />
         </span>
       </div>
-      <datalist id={ZONES}>
-        {Intl.supportedValuesOf("timeZone").map((zone) => (
-          <option key={zone} value={zone} />
-        ))}
-      </datalist>
+      <TimeZones />
     </fieldset>
   );
 }
