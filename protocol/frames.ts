@@ -38,6 +38,8 @@ export const FrameType = {
   // A stream, from the Box to the edge only: the state of the agent's socket.
   gone: 0x30,
   back: 0x31,
+  // A stream, from the Box to the edge only: the end of its caller's key.
+  key: 0x32,
 } as const;
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
 

@@ -201,9 +201,20 @@ export const Abort = z.object({
    * or an older agent.
    */
   no_answer: z.boolean().optional(),
+  /** With `gave_up`: the part that failed. Absent: the tunnel. An older agent ignores it. */
+  failed_at: z.literal("gateway").optional(),
 });
 export type Abort = z.infer<typeof Abort>;
 export type AbortCode = Abort["code"];
+
+/** KEY: when the key of the stream's caller ends. */
+export const KeyEnd = z.object({
+  /** Unix ms, by the edge's clock; null if it does not end. */
+  ends_at_ms: z.number().nullable(),
+  /** The state of the key from then on. */
+  state: z.enum(["expired", "revoked"]),
+});
+export type KeyEnd = z.infer<typeof KeyEnd>;
 
 /** Returns an ABORT whose message keeps to its limit. */
 export function abortFrame(stream: StreamId, abort: Abort): Frame {

@@ -81,7 +81,7 @@ const ROOMS: Record<string, Record<string, string[]>> = {
       "seal",
       "version",
     ],
-    box: ["env", "errors", "error-response", "settings", "version", "aggregator"],
+    box: ["env", "keys", "errors", "error-response", "settings", "version", "aggregator"],
     gateway: [
       "env",
       "keys",

@@ -17,15 +17,18 @@ import { keyOfSession, type NamedKey, newSession, senderOf, sessionOf } from "./
 import type { Settings } from "./settings.ts";
 import { WrongKeys } from "./wrong-keys.ts";
 
-/** `issued` is null for a configured key, which has no other limits than its scopes. */
+/** A key that the edge made, as of a version of the keys. */
+export type FoundKey = { issued: IssuedKey; version: number };
+
+/** `key` is null for a configured key, which has no other limits than its scopes. */
 export type Principal = {
   keyId: string | null;
   scopes: ReadonlySet<Scope>;
-  issued: IssuedKey | null;
+  key: FoundKey | null;
 };
 
 /** Finds a key that the edge made; null if it was deleted. */
-export type FindKey = (id: string) => Promise<IssuedKey | null>;
+export type FindKey = (id: string) => Promise<FoundKey | null>;
 
 const READING: Scope[] = ["read", "metrics", "stats", "text"];
 const ALL: Scope[] = ["infer", ...READING, "admin"];
@@ -47,7 +50,7 @@ export async function principalOf(
 ): Promise<Principal> {
   if (settings.authMode === "open") {
     checkLoopback(request, settings);
-    return { keyId: null, scopes: new Set(ALL), issued: null };
+    return { keyId: null, scopes: new Set(ALL), key: null };
   }
   const offered = pathKey ?? keyIn(request.headers);
   if (offered !== null) return principalWith(await keyNamed(request, offered, settings), findKey);
@@ -87,12 +90,12 @@ type KnownKey = NamedKey & { scopes: Scope[] | null };
 
 /** @throws {GatewayError} `key_unknown`, `key_ended` */
 async function principalWith({ keyId, scopes }: KnownKey, findKey: FindKey): Promise<Principal> {
-  if (scopes !== null) return { keyId, scopes: new Set(scopes), issued: null };
-  const issued = await findKey(keyId);
-  if (issued === null) throw new GatewayError({ reason: "key_unknown" });
-  const state = stateOf(issued, Date.now());
+  if (scopes !== null) return { keyId, scopes: new Set(scopes), key: null };
+  const key = await findKey(keyId);
+  if (key === null) throw new GatewayError({ reason: "key_unknown" });
+  const state = stateOf(key.issued, Date.now());
   if (state !== "valid") throw new GatewayError({ reason: "key_ended", state });
-  return { keyId, scopes: new Set(issued.policy.scopes), issued };
+  return { keyId, scopes: new Set(key.issued.policy.scopes), key };
 }
 
 /** The keys that are configured with the Worker. */

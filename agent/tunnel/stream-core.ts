@@ -238,8 +238,9 @@ export class AgentStreamCore {
     this.#acts.ready = "now";
   }
 
-  #aborted({ code, message, presumed }: Abort): void {
-    if (code !== "caller_gone") return this.#over({ kind: "failed", failedAt: "tunnel", message });
+  #aborted({ code, message, presumed, failed_at: failedAt }: Abort): void {
+    if (code !== "caller_gone")
+      return this.#over({ kind: "failed", failedAt: failedAt ?? "tunnel", message });
     // Everything was sent, and the last ACK was lost with the edge's socket. If the caller did
     // leave, the edge has recorded that.
     const isComplete = presumed === true && this.#answer.isEndSent;

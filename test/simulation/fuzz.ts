@@ -15,7 +15,9 @@ import {
 import { DATA_BYTES_MAX } from "../../protocol/limits.ts";
 import type { Chance } from "./chance.ts";
 
-const TYPES = Object.values(FrameType);
+/** Frames of the Box itself, which every other receiver refuses: two kinds in a draw are enough. */
+const OF_BOX = [FrameType.gone, FrameType.back, FrameType.key];
+const TYPES = Object.values(FrameType).filter((type) => type !== FrameType.back);
 const CODES = [
   "caller_gone",
   "gave_up",
@@ -63,7 +65,8 @@ export function fuzzedMessage(
 }
 
 function fuzzedFrame(chance: Chance, streams: readonly string[], open: Uint8Array): Frame {
-  const type = chance.pick(TYPES);
+  const drawn = chance.pick(TYPES);
+  const type = drawn === FrameType.gone ? chance.pick(OF_BOX) : drawn;
   // A frame of the tunnel on a stream, or the reverse, has its whole message refused. So it is
   // rare.
   const isOfTunnel = type < FrameType.open !== chance.isLikely(0.02);
@@ -94,6 +97,8 @@ function payloadOf(chance: Chance, type: FrameType, stream: string, open: Uint8A
       ).fill(markOf(stream));
     case FrameType.abort:
       return jsonBytes({ code: chance.pick(CODES), message: "x" });
+    case FrameType.key:
+      return jsonBytes({ ends_at_ms: chance.pick([null, 2 ** 45, "x"]), state: "expired" });
     default:
       return chance.isLikely(0.5)
         ? new Uint8Array(0)

@@ -78,7 +78,7 @@ export class SimulatedStream {
 
   /** True once the caller has something of a box's answer. */
   get hasBoxAnswer(): boolean {
-    return this.#core.hasBoxAnswer;
+    return this.#core.observed.hasBoxAnswer;
   }
 
   /** True once the stream is over, as far as its caller is concerned. */
@@ -103,7 +103,7 @@ export class SimulatedStream {
   ): void {
     const { carried, rest } = carriedOf(this.#core.open());
     const frames = carried.length === 0 ? null : encodeFrames(carried);
-    const request = { ...how, id: this.#plan.id, isResume: false, carried: frames };
+    const request = { ...how, key: null, id: this.#plan.id, isResume: false, carried: frames };
     const decide = (decision: Decision, missing: readonly Frame[] | null) => {
       if (!this.#isAlive || this.#isDecided) return;
       this.#isDecided = true;
@@ -195,7 +195,7 @@ export class SimulatedStream {
 
   #redial(): void {
     if (this.#isDone) return;
-    const first = { model: null, openMost: null, waitMs: 0, carried: null };
+    const first = { model: null, key: null, openMost: null, waitMs: 0, carried: null };
     const end = this.#world.dial({ ...first, id: this.#plan.id, isResume: true }, () => {
       if (!this.#isAlive || !end.isOpen) return;
       if (this.#isDone) return end.close(1000);
@@ -220,7 +220,7 @@ export class SimulatedStream {
   }
 
   #checkMemory(): void {
-    const { request, answer } = this.#core.kept;
+    const { request, answer } = this.#core.observed;
     if (request > WINDOW_BYTES + DATA_BYTES_MAX)
       this.#world.broken(`the edge keeps ${request} bytes of a request`);
     if (answer > WINDOW_BYTES + DATA_BYTES_MAX)

@@ -29,7 +29,16 @@ async function othersCall(box: string, model: string | null, count: number) {
   let load = null;
   for (let n = 0; n < count; n++) {
     const id = newRequestId(Date.now());
-    const to = { box, id, model, openMost: null, isResume: false, keepsText: false, waitMs: 0 };
+    const to = {
+      box,
+      id,
+      model,
+      openMost: null,
+      key: null,
+      isResume: false,
+      keepsText: false,
+      waitMs: 0,
+    };
     const answer = await env.BOX.getByName(box).fetch(attachUrl(to), {
       headers: attachHeaders([]),
     });

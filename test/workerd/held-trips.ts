@@ -103,7 +103,7 @@ export const callOf = (wantedBox: string | null, id: string, startedMs: number):
   wantedBox,
   startedMs,
   signal: new AbortController().signal,
-  policy: null,
+  key: null,
   open: {
     method: "POST",
     path: "/api/chat",

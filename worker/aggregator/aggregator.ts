@@ -30,8 +30,8 @@ import type { Move } from "../../protocol/route.ts";
 import type { Tariff } from "../../protocol/tariff.ts";
 import type { Span } from "../answers/history.ts";
 import type { TariffRefusal } from "../answers/tariff.ts";
-import { type ListLimits, type Union, unionOf } from "../answers/union.ts";
 import type { Bindings } from "../env.ts";
+import type { KeyEnds } from "../keys/ends.ts";
 import type { RegisteredBox } from "../registered-box.ts";
 import type { RepositoryResult } from "../repository/model-repository.ts";
 import type { ModelEdit } from "../repository/stored.ts";
@@ -45,6 +45,8 @@ import { clearData } from "./clearing.ts";
 import { edgeSettingsOf } from "./edge-settings.ts";
 import { currentFleet, type Fleet } from "./fleet.ts";
 import { ingestRecords } from "./ingesting.ts";
+import { KeyNews } from "./key-news.ts";
+import { type Listed, type ListWish, listed } from "./listing.ts";
 import { type AggregatorStores, openStores } from "./stores.ts";
 import { vet } from "./vetting.ts";
 import { Views, type Watched } from "./views.ts";
@@ -54,6 +56,7 @@ export class Aggregator extends DurableObject<Bindings> {
   readonly #stores: AggregatorStores;
   readonly #views: Views;
   readonly #wakes: Wakes;
+  readonly #news: KeyNews;
 
   constructor(ctx: DurableObjectState, env: Bindings) {
     super(ctx, env);
@@ -62,6 +65,7 @@ export class Aggregator extends DurableObject<Bindings> {
     this.#views = new Views(this.#stores);
     this.#wakes = new Wakes(ctx, this.#stores, settingsOf(env).stores.exportIntervalMs);
     ctx.blockConcurrencyWhile(() => this.#wakes.resume(nowMs));
+    this.#news = new KeyNews(ctx, env, this.#stores);
   }
 
   override alarm(): Promise<void> {
@@ -91,9 +95,10 @@ export class Aggregator extends DurableObject<Bindings> {
   }
 
   /** Marks a box as up when its agent's hello arrives. Returns the settings in force. */
-  connected(hello: Hello): EdgeSettings {
+  connected(hello: Hello): EdgeSettings & { keys: KeyEnds } {
     this.#stores.registry.connected(hello, Date.now());
-    return edgeSettingsOf(this.#stores, hello.box, this.#inForce());
+    const settings = edgeSettingsOf(this.#stores, hello.box, this.#inForce());
+    return { ...settings, keys: this.#stores.issuedKeys.ends };
   }
 
   changePins(change: PinsChange): PinsChanged {
@@ -119,12 +124,8 @@ export class Aggregator extends DurableObject<Bindings> {
       await this.#wakes.onNewData(nowMs);
   }
 
-  /** Returns Ollama's own list of all boxes, and records the call. Null, and no record, if none counts. */
-  async list(record: RequestRecord, limits: ListLimits): Promise<Union | null> {
-    const union = unionOf(record.endpoint, this.#stores.registry.boxes(), Date.now(), limits);
-    const latency_ms = Math.max(0, Date.now() - Date.parse(record.started_at));
-    if (union !== null) await this.ingest([{ ...record, latency_ms }]);
-    return union;
+  list(wish: ListWish): Promise<Listed> {
+    return listed(this.#stores, wish, (record) => this.ingest([record]));
   }
 
   plan(query: PlanQuery): Plan | null {
@@ -143,8 +144,8 @@ export class Aggregator extends DurableObject<Bindings> {
     return currentFleet(this.#stores, knownKeys, Date.now());
   }
 
-  changeKeys(change: KeysChange): KeysChanged {
-    return changeKeys(this.#stores, change, Date.now());
+  changeKeys(change: KeysChange): Promise<KeysChanged> {
+    return this.#news.after(changeKeys(this.#stores, change, Date.now()));
   }
 
   repositoryList(query: RepositoryQuery): Promise<RepositoryModels> {

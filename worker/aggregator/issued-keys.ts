@@ -3,10 +3,12 @@
  * follow from their ids.
  *
  * The version grows with each change. Workers learn the keys with the fleet, and only if theirs is
- * older.
+ * older. Boxes learn the version at once, and refuse calls of Workers that have an older one. It is a
+ * time, so that it also grows for Boxes that outlive an Aggregator's storage.
  */
 import * as z from "zod";
 import { KEYS_MAX } from "../../protocol/api/keys.ts";
+import { type KeyEnds, keyEndOf } from "../keys/ends.ts";
 import { IssuedKey } from "../keys/policy.ts";
 import { jsonText } from "../storage/json-text.ts";
 import { readMeta, writeMeta } from "../storage/meta.ts";
@@ -32,6 +34,11 @@ export class IssuedKeys {
   /** 0 if there has never been a key. */
   get version(): number {
     return this.#version;
+  }
+
+  get ends(): KeyEnds {
+    const ends = [...this.#keys.values()].map((key) => [key.id, keyEndOf(key)] as const);
+    return { version: this.#version, ends: Object.fromEntries(ends) };
   }
 
   /** Returns all keys, newest first. */
@@ -64,7 +71,7 @@ export class IssuedKeys {
   }
 
   #change(write: (sql: SqlStorage) => void): void {
-    const version = this.#version + 1;
+    const version = Math.max(this.#version + 1, Date.now());
     this.#storage.transactionSync(() => {
       const { sql } = this.#storage;
       write(sql);

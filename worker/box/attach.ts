@@ -10,11 +10,19 @@ import { encodeFrames, type Frame, HEADER_BYTES, type StreamId } from "../../pro
 import { RECONNECT_MS } from "../../protocol/limits.ts";
 import type { ModelLoad } from "./load.ts";
 
+/**
+ * A key that the edge made. `version`: that of the keys by which its Worker admitted the call. `isFresh`:
+ * the Worker has read them since this Box refused the stream.
+ */
+export type AttachKey = { id: string; version: number; isFresh: boolean };
+
 export type Attach = {
   box: string;
   id: StreamId;
   /** The model that must be there, with its tag; null if none. */
   model: string | null;
+  /** The key of the caller; null for other credentials. */
+  key: AttachKey | null;
   /** The Box refuses the stream if more requests of the model are open; null for any number. */
   openMost: number | null;
   /** The stream had a socket before. */
@@ -25,9 +33,10 @@ export type Attach = {
   waitMs: number;
 };
 
-export const attachUrl = ({ box, id, model, openMost, isResume, keepsText, waitMs }: Attach) =>
+export const attachUrl = ({ box, id, model, key, openMost, isResume, keepsText, waitMs }: Attach) =>
   `https://box/attach?box=${encodeURIComponent(box)}&stream=${id}` +
   `${model === null ? "" : `&model=${encodeURIComponent(model)}`}` +
+  `${key === null ? "" : `&key=${key.id}&keys=${key.version}${key.isFresh ? "&fresh=1" : ""}`}` +
   `${openMost === null ? "" : `&most=${openMost}`}` +
   `${isResume ? "&resume=1" : ""}${keepsText ? "&keep_text=1" : ""}&wait=${waitMs}`;
 
@@ -35,12 +44,21 @@ export const attachOf = ({ searchParams }: URL): Attach => ({
   box: searchParams.get("box") ?? "",
   id: searchParams.get("stream") ?? "",
   model: searchParams.get("model"),
+  key: keyIn(searchParams),
   openMost: searchParams.has("most") ? Number(searchParams.get("most")) : null,
   isResume: searchParams.get("resume") === "1",
   keepsText: searchParams.get("keep_text") === "1",
   // An older Worker omits the time.
   waitMs: Number(searchParams.get("wait") ?? RECONNECT_MS),
 });
+
+/** An older Worker omits the key. */
+function keyIn(searchParams: URLSearchParams): AttachKey | null {
+  const id = searchParams.get("key");
+  if (id === null) return null;
+  const version = Number(searchParams.get("keys"));
+  return { id, version, isFresh: searchParams.get("fresh") === "1" };
+}
 
 /**
  * Bytes of frames in the request. In base64 they make a header of 16,000 characters: proxies and
@@ -110,6 +128,9 @@ export function loadIn(headers: Headers): ModelLoad | null {
 
 /** The status that refuses a stream because no text may be kept. Its Worker has older settings. */
 export const TEXT_IS_OFF = 409;
+
+/** The status that refuses a stream because the keys have changed since its Worker read them. */
+export const KEYS_ARE_OLDER = 428;
 
 /**
  * The status that refuses a stream because its box is busier than its Worker knew, which then chooses

@@ -13,12 +13,14 @@ import type { EdgeSettings, Hello, Welcome } from "../../protocol/messages.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Bindings } from "../env.ts";
 import { errorResponse } from "../error-response.ts";
+import type { KeyEnds } from "../keys/ends.ts";
 import { settingsOf } from "../settings.ts";
 import { VERSION } from "../version.ts";
 import {
   attachOf,
   carriedIn,
   IS_BUSIER,
+  KEYS_ARE_OLDER,
   loadHeaders,
   RELAYED_HEADER,
   TEXT_IS_OFF,
@@ -60,7 +62,7 @@ export class Box extends DurableObject<Bindings> {
       });
     }
     const stream = attachOf(url);
-    const { box, id, model, openMost, isResume, keepsText, waitMs } = stream;
+    const { box, id, model, key, openMost, isResume, keepsText, waitMs } = stream;
     let carried = isResume ? null : carriedIn(request.headers);
     if (!isResume) {
       // After a wait, the time in the OPEN is wrong. The Worker sends another one.
@@ -70,8 +72,11 @@ export class Box extends DurableObject<Bindings> {
       const load = model === null || openMost === null ? null : this.#core.loadOf(model);
       if (load !== null && load.open > (openMost ?? 0))
         return new Response(null, { status: IS_BUSIER, headers: loadHeaders(load) });
-      if (keepsText && this.#core.forbidsText) return new Response(null, { status: TEXT_IS_OFF });
+      if (keepsText && this.#core.text.forbidsText)
+        return new Response(null, { status: TEXT_IS_OFF });
     }
+    if (key !== null && this.#core.keys.isOlder(key))
+      return new Response(null, { status: KEYS_ARE_OLDER });
     this.#core.attach(near, stream, carried);
     const headers: HeadersInit = {
       ...(carried !== null && { [RELAYED_HEADER]: "1" }),
@@ -89,7 +94,12 @@ export class Box extends DurableObject<Bindings> {
 
   /** Takes the settings that were changed at run time, for the agent. */
   settle(settings: EdgeSettings): void {
-    this.#core.settle(settings);
+    this.#core.text.settle(settings);
+  }
+
+  /** Takes the ends of the keys, after a change. */
+  settleKeys(ends: KeyEnds): void {
+    this.#core.keys.settle(ends);
   }
 
   override webSocketMessage(

@@ -21,6 +21,7 @@ import { abortFrame, type EdgeSettings, Hello, type Welcome } from "../../protoc
 import type { FailureReason } from "../errors.ts";
 import { isOfTunnel, streamParts } from "./agent-message.ts";
 import type { Attach } from "./attach.ts";
+import { KeyRule } from "./key-rule.ts";
 import { BoxLoad, type ModelLoad, type RelayStatus } from "./load.ts";
 import { AgentPresence, CLOSE_REPLACED, type PresenceShell } from "./presence.ts";
 import { type BoxRegistry, passReadings, passRecords } from "./reports.ts";
@@ -60,13 +61,16 @@ export class Relay<Socket extends RelaySocket> {
   readonly #sockets: BoxSockets<Socket>;
   readonly #agent: AgentPresence<Socket>;
   readonly #load = new BoxLoad();
-  readonly #text: TextRule<Socket>;
+  /** The rule about texts, and the one about keys. */
+  readonly text: TextRule<Socket>;
+  readonly keys: KeyRule<Socket>;
 
   constructor(shell: RelayShell<Socket>) {
     this.#shell = shell;
     this.#host = shell.sockets;
     this.#sockets = new BoxSockets(shell.sockets);
-    this.#text = new TextRule(shell.sockets, this.#sockets);
+    this.text = new TextRule(shell.sockets, this.#sockets);
+    this.keys = new KeyRule(shell.sockets, this.#sockets);
     this.#agent = new AgentPresence(shell, this.#sockets, (socket) =>
       shell.meanwhile(this.#lost(socket)),
     );
@@ -81,6 +85,7 @@ export class Relay<Socket extends RelaySocket> {
       isDraining: false,
       takesSettings: false,
       settings: null,
+      keysVersion: null,
       sinceMs: this.#shell.now(),
     });
   }
@@ -99,11 +104,6 @@ export class Relay<Socket extends RelaySocket> {
     return isBusy ? { reason: "box_busy", box } : null;
   }
 
-  /** True if a stream may not allow its agent to keep text. */
-  get forbidsText(): boolean {
-    return this.#text.forbidsText;
-  }
-
   /**
    * Takes the socket of a stream.
    * @param isResume  the stream had one before
@@ -111,10 +111,10 @@ export class Relay<Socket extends RelaySocket> {
    */
   attach(
     socket: Socket,
-    { id, model, isResume }: Pick<Attach, "id" | "model" | "isResume">,
+    { id, model, key, isResume }: Pick<Attach, "id" | "model" | "key" | "isResume">,
     carried: Uint8Array | null,
   ): void {
-    this.#host.accept(socket, { kind: "stream", id, model });
+    this.#host.accept(socket, { kind: "stream", id, model, key });
     this.#sockets.attached(id, socket);
     const agent = this.#agent.live();
     if (carried !== null && agent !== null) sendTo(agent, carried);
@@ -145,11 +145,6 @@ export class Relay<Socket extends RelaySocket> {
       queueDepth: load === null ? null : Math.min(load.queued, inFlight),
       requests: agent === null ? [] : (load?.requests ?? []),
     };
-  }
-
-  /** Passes the settings in force to the agent. */
-  settle(settings: EdgeSettings): void {
-    this.#text.settle(settings);
   }
 
   /** Takes a binary message. @throws the registry's error; the agent sends its records again */
@@ -221,14 +216,17 @@ export class Relay<Socket extends RelaySocket> {
     this.#agent.came(socket);
     sendFrames(
       socket,
-      tunnelFrame(FrameType.welcome, this.#shell.welcome(hello, this.#text.inForce)),
+      tunnelFrame(FrameType.welcome, this.#shell.welcome(hello, this.text.inForce)),
     );
     this.#notifyStreams(FrameType.back);
     // A box that the registry lacks is never chosen, so its agent has to dial again.
     const registered = this.#shell.registry().connected(hello);
     this.#shell.meanwhile(
       registered.then(
-        (settings) => this.settle(settings),
+        ({ keys, ...settings }) => {
+          this.text.settle(settings);
+          if (keys !== undefined) this.keys.settle(keys);
+        },
         () => socket.close(1011, "the registry of boxes failed"),
       ),
     );

@@ -7,11 +7,12 @@ import { parsePayload } from "../../protocol/frames.ts";
 import { Readings } from "../../protocol/inventory.ts";
 import type { EdgeSettings, Hello } from "../../protocol/messages.ts";
 import { ReportedRecord } from "../../protocol/records.ts";
+import type { KeyEnds } from "../keys/ends.ts";
 
 /** The registry of boxes and the ledger, as the relay of one box uses them. */
 export type BoxRegistry = {
-  /** Returns the settings in force. */
-  connected(hello: Hello): Promise<EdgeSettings>;
+  /** Returns the settings in force, and the ends of the keys. An older Aggregator omits the latter. */
+  connected(hello: Hello): Promise<EdgeSettings & { keys?: KeyEnds }>;
   draining(box: string): Promise<unknown>;
   read(box: string, readings: Readings): Promise<unknown>;
   gone(box: string, atMs: number): Promise<unknown>;

@@ -19,6 +19,8 @@ export const Attachment = z.discriminatedUnion("kind", [
     takesSettings: z.boolean().default(false),
     /** The settings in force; null if they are not known. */
     settings: EdgeSettings.nullable().default(null),
+    /** The newest version of the keys; null if it is not known. */
+    keysVersion: z.number().nullable().default(null),
     sinceMs: z.number(),
   }),
   z.object({
@@ -26,6 +28,8 @@ export const Attachment = z.discriminatedUnion("kind", [
     id: z.string(),
     /** The model that it needs. Absent from attachments of earlier versions. */
     model: z.string().nullable().default(null),
+    /** The key of its caller, if the edge made it. Absent from attachments of earlier versions. */
+    key: z.object({ id: z.string(), version: z.number() }).nullable().default(null),
   }),
 ]);
 export type Attachment = z.infer<typeof Attachment>;

@@ -8,6 +8,7 @@ import {
   attachUrl,
   carriedOf,
   IS_BUSIER,
+  KEYS_ARE_OLDER,
   loadIn,
   RELAYED_HEADER,
   TEXT_IS_OFF,
@@ -18,10 +19,14 @@ import type { Bindings } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { noteLoad } from "./fleet.ts";
 import { correctFleet, type Invocation, noteModels, refreshFleet } from "./known-fleet.ts";
+import type { CallerKey } from "./known-keys.ts";
 import type { EdgeStream } from "./stream/edge-stream.ts";
 
 /** A Box refused a stream because another box is better, by the load that the isolate knows now. */
 export class BusierThanKnown extends Error {}
+
+/** A Box refused a stream because the keys have changed since the isolate read them. */
+export class KeysOutdated extends Error {}
 
 /**
  * Attaches a new stream to its Box.
@@ -29,6 +34,7 @@ export class BusierThanKnown extends Error {}
  * @param taken      called with the load that the Box reports, once it has the stream
  * @throws {GatewayError} if the Box refuses the stream
  * @throws {BusierThanKnown} if another box is better, by the load that the isolate knows now
+ * @throws {KeysOutdated} if the caller's key must be read again
  */
 export async function beginAt(
   shell: Invocation,
@@ -56,15 +62,26 @@ export async function beginAt(
   return later;
 }
 
-/** Attaches a stream again, after it lost its socket. @throws {GatewayError} if the Box refuses */
+/**
+ * Attaches a stream again, after it lost its socket.
+ * @throws {GatewayError} if the Box refuses; `key_ended`
+ */
 export async function attachAgain(
-  env: Bindings,
+  shell: Invocation,
   to: Pick<Attach, "box" | "id" | "model">,
+  caller: CallerKey | null,
 ): Promise<WebSocket> {
-  const first = { isResume: true, openMost: null, keepsText: false, waitMs: 0 };
-  const answer = await attach(env, { ...to, ...first }, []);
-  if (typeof answer === "string") throw new GatewayError({ reason: "internal" });
-  return answer.socket;
+  const key = caller?.attached ?? null;
+  const again = { isResume: true, key, openMost: null, keepsText: false, waitMs: 0 };
+  try {
+    const answer = await attach(shell.env, { ...to, ...again }, []);
+    if (typeof answer === "string") throw new GatewayError({ reason: "internal" });
+    return answer.socket;
+  } catch (error) {
+    if (!(error instanceof KeysOutdated) || caller === null) throw error;
+    await caller.renew(shell);
+    return attachAgain(shell, to, caller);
+  }
 }
 
 type Answer =
@@ -92,6 +109,7 @@ async function attach(env: Bindings, to: Attach, carried: readonly Frame[]): Pro
     throw new BusierThanKnown();
   }
   if (answer.status === TEXT_IS_OFF) return "text is off";
+  if (answer.status === KEYS_ARE_OLDER) throw new KeysOutdated();
   const { error } = await answer.json<{ error?: { code?: string } }>();
   const reason =
     error?.code === "box_draining" || error?.code === "box_busy" ? error.code : "box_down";

@@ -95,6 +95,8 @@ const TRY_NEXT: ReadonlySet<FailureReason["reason"]> = new Set([
   "box_down",
   "box_draining",
   "box_busy",
+  // The caller's key was changed after the boxes were ranked.
+  "box_forbidden",
 ]);
 
 function next(rules: Rules, boxes: readonly BoxChoice[]): CallPath {

@@ -27,6 +27,7 @@ import { demand, type Principal } from "../auth.ts";
 import { type FailureReason, GatewayError } from "../errors.ts";
 import { type Opening, openingPlace, scanOpening } from "./choice/opening.ts";
 import { bytesOf, type HeldBytes } from "./held-body.ts";
+import { CallerKey } from "./known-keys.ts";
 import type { Call, CallBody } from "./serve.ts";
 
 /**
@@ -72,8 +73,8 @@ export function callOf(
     user_agent: request.headers.get("user-agent")?.slice(0, 512) ?? null,
     session_id: callerTag(request.headers.get(SESSION_HEADER)) ?? undefined,
   };
-  const policy = principal.issued?.policy ?? null;
-  return { id, open, wantedBox, startedMs, signal: request.signal, policy };
+  const key = principal.key === null ? null : new CallerKey(principal.key, route.scope);
+  return { id, open, wantedBox, startedMs, signal: request.signal, key };
 }
 
 /**

@@ -61,6 +61,26 @@ export async function fleetFor(
   return fleet;
 }
 
+/** Returns the fleet as it was known at most this long ago; null if it was not. */
+export const fleetKnownSince = (ageMs: number): Fleet | null =>
+  known !== null && Date.now() - known.atMs < ageMs ? known.fleet : null;
+
+/**
+ * Returns a fleet that was requested after this one, or the first one. Null if the Aggregator does not
+ * answer in time.
+ * @param isNew  false for an answer to an earlier request of another call
+ */
+export async function newFleet(
+  { env, waitUntil }: Invocation,
+  isNew: (fleet: Fleet) => boolean = () => true,
+): Promise<Fleet | null> {
+  if (known === null) return requestFleet(env, waitUntil);
+  const answer = requestFleet(env, waitUntil)
+    .then((fleet) => (isNew(fleet) ? fleet : requestFleet(env, waitUntil)))
+    .catch(() => null);
+  return Promise.race([answer, scheduler.wait(ANSWER_MS).then(() => null)]);
+}
+
 /**
  * Requests the fleet if none is known, beside the call. The first call of an isolate has to wait for
  * the answer: with this, only for as long as its body does not take anyway.

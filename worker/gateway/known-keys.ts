@@ -3,17 +3,113 @@
  * rarely costs a call of its own.
  */
 import type { Context } from "hono";
-import type { FindKey } from "../auth.ts";
+import type { KeyEnd } from "../../protocol/messages.ts";
+import type { Scope } from "../../protocol/routes.ts";
+import type { Fleet } from "../aggregator/fleet.ts";
+import type { FindKey, FoundKey } from "../auth.ts";
+import type { AttachKey } from "../box/attach.ts";
 import type { Env } from "../env.ts";
-import { fleetFor, invocationOf } from "./known-fleet.ts";
+import { GatewayError } from "../errors.ts";
+import { keyEndOf } from "../keys/ends.ts";
+import { keyRefusal, stateOf } from "../keys/policy.ts";
+import { fleetKnownSince, type Invocation, invocationOf, newFleet } from "./known-fleet.ts";
 
 /** A key is revoked, or another one made, in another isolate. This one learns it within this. */
 const KNOWN_MS = 1_000;
 
-/** Returns how to find a key by its id, for this request. */
+/** A Box that refuses the keys as older this often has lost touch with the Aggregator. */
+const RENEWALS_MAX = 3;
+
+/**
+ * Returns how to find a key by its id, for a request that no Box checks.
+ * @throws {GatewayError} `keys_unchecked` if the Aggregator does not answer
+ */
 export const keysFor =
   (c: Context<Env>): FindKey =>
   async (id: string) => {
-    const { keys } = await fleetFor(invocationOf(c), Date.now(), (_, ageMs) => ageMs < KNOWN_MS);
-    return keys?.all?.find((key) => key.id === id) ?? null;
+    const known = fleetKnownSince(KNOWN_MS);
+    const key = known === null ? null : foundIn(known, id);
+    // A key that is not known was made a moment ago, or deleted.
+    return key ?? foundIn(await checkedFleet(invocationOf(c)), id);
   };
+
+/**
+ * Returns how to find a key by its id, for a call that a Box checks: it refuses a call if the keys have
+ * changed since. So a known key is used without waiting, however long ago it was known.
+ * @throws {GatewayError} `keys_unchecked` if the key is not known to be valid, and the Aggregator does
+ *                        not answer
+ */
+export const callKeysFor =
+  (c: Context<Env>): FindKey =>
+  async (id: string) => {
+    const known = fleetKnownSince(Number.POSITIVE_INFINITY);
+    const key = known === null ? null : foundIn(known, id);
+    const isValid = key !== null && stateOf(key.issued, Date.now()) === "valid";
+    return isValid ? key : keysFor(c)(id);
+  };
+
+/** The key of a caller during its call: it may be changed or revoked before the call has its box. */
+export class CallerKey {
+  readonly #scope: Scope;
+  #found: FoundKey;
+  #renewals = 0;
+
+  /** @param scope  the call needs it */
+  constructor(found: FoundKey, scope: Scope) {
+    this.#found = found;
+    this.#scope = scope;
+  }
+
+  get policy(): FoundKey["issued"]["policy"] {
+    return this.#found.issued.policy;
+  }
+
+  get end(): KeyEnd {
+    return keyEndOf(this.#found.issued);
+  }
+
+  /** As it is sent to the Box. */
+  get attached(): AttachKey {
+    const { issued, version } = this.#found;
+    return { id: issued.id, version, isFresh: this.#renewals > 0 };
+  }
+
+  /** @throws {GatewayError} unless the key may make this call */
+  check({ model, wantedBox }: { model: string | null; wantedBox: string | null }): void {
+    const refusal = keyRefusal(this.policy, model, wantedBox);
+    if (refusal !== null) throw new GatewayError(refusal);
+  }
+
+  /**
+   * Reads the key again, because a Box knows that keys have changed since.
+   * @throws {GatewayError} `keys_unchecked`, `key_ended`, or `scope_missing` if the call may not go on
+   */
+  async renew(shell: Invocation): Promise<void> {
+    if (++this.#renewals > RENEWALS_MAX) throw new GatewayError({ reason: "keys_unchecked" });
+    const { issued, version } = this.#found;
+    const isNew = ({ keys }: Fleet) => keys !== undefined && keys.version > version;
+    const found = foundIn(await checkedFleet(shell, isNew), issued.id);
+    const state = found === null ? "revoked" : stateOf(found.issued, Date.now());
+    if (found === null || state !== "valid")
+      throw new GatewayError({
+        reason: "key_ended",
+        state: state === "expired" ? state : "revoked",
+      });
+    const { scopes } = found.issued.policy;
+    if (!scopes.some((scope) => scope === this.#scope))
+      throw new GatewayError({ reason: "scope_missing", scope: this.#scope });
+    this.#found = found;
+  }
+}
+
+/** @throws {GatewayError} `keys_unchecked` */
+async function checkedFleet(shell: Invocation, isNew?: (fleet: Fleet) => boolean): Promise<Fleet> {
+  const fleet = await newFleet(shell, isNew);
+  if (fleet === null) throw new GatewayError({ reason: "keys_unchecked" });
+  return fleet;
+}
+
+function foundIn({ keys }: Fleet, id: string): FoundKey | null {
+  const issued = keys?.all?.find((key) => key.id === id);
+  return keys === undefined || issued === undefined ? null : { issued, version: keys.version };
+}

@@ -46,7 +46,7 @@ export async function callTarget(
   principal: Principal,
   { target, body, box, wantedReason, requestId, signal }: TargetCall,
 ): Promise<Response> {
-  const { open, startedMs, policy } = callOf(c.req.raw, target, requestId, principal);
+  const { open, startedMs, key } = callOf(c.req.raw, target, requestId, principal);
   const call = {
     id: requestId,
     // Ollama receives our JSON, not the caller's.
@@ -55,7 +55,7 @@ export async function callTarget(
     ...(wantedReason && { wantedReason }),
     startedMs,
     signal,
-    policy,
+    key,
   };
   const answer = await serve(invocationOf(c), call, async () => {
     const checked = checkValue(target.route, body);

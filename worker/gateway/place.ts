@@ -5,14 +5,13 @@
  * The Boxes correct what was known. After a refusal the fleet is refreshed at once: behind the call if
  * another box takes it, and otherwise before the call fails.
  */
-import type { KeyPolicy } from "../../protocol/api/keys.ts";
 import { withTag } from "../../protocol/inventory.ts";
 import type { RouteReason } from "../../protocol/route.ts";
 import type { Fleet } from "../aggregator/fleet.ts";
 import { GatewayError } from "../errors.ts";
 import { inForce, settingsOf } from "../settings.ts";
 import { nobodyFor } from "./absent-holders.ts";
-import { BusierThanKnown, beginAt } from "./attach.ts";
+import { BusierThanKnown, beginAt, KeysOutdated } from "./attach.ts";
 import {
   beginPath,
   busier,
@@ -29,6 +28,7 @@ import { wantedPrompt } from "./choice/estimate.ts";
 import { type BoxChoice, canServe, chooseBoxes, holdersOf, holds } from "./choose.ts";
 import { counted, keepOn, keptFor, presentFor } from "./fleet.ts";
 import { fleetFor, type Invocation, refreshFleet } from "./known-fleet.ts";
+import type { CallerKey } from "./known-keys.ts";
 import { learnRefusal } from "./learned-failure.ts";
 import type { EdgeStream } from "./stream/edge-stream.ts";
 
@@ -49,8 +49,8 @@ export type Wish = {
   numCtx: number | null;
   /** When the call was accepted, unix ms. */
   startedMs: number;
-  /** The policy of the caller's key; null if it limits nothing. */
-  policy: Pick<KeyPolicy, "boxes"> | null;
+  /** The caller's key, if the edge made it. */
+  key: CallerKey | null;
   /** Another box may serve the call if its box fails. */
   mayMove: boolean;
 };
@@ -138,7 +138,8 @@ async function triedAt(
   const { choice, waitMs } = path;
   const { box, openMost } = choice;
   const keepsText = inForce(settingsOf(shell.env), fleet.settings).logContent === "on";
-  const to = { box, id: wish.id, model: taggedOf(wish), openMost, waitMs, keepsText };
+  const key = wish.key?.attached ?? null;
+  const to = { box, id: wish.id, model: taggedOf(wish), key, openMost, waitMs, keepsText };
   const serving = taken(path);
   const mayMove = serving.others.length > 0;
   const newStream = (mayKeep: boolean) => streamTo(choice, fleet, { keepsText: mayKeep, mayMove });
@@ -147,10 +148,20 @@ async function triedAt(
     return [serving, stream];
   } catch (error) {
     if (error instanceof BusierThanKnown) return [busier(path), null];
+    if (error instanceof KeysOutdated) return [await afterRenewal(shell, path, wish), null];
     if (!(error instanceof GatewayError)) throw error;
     learnRefusal(box, error.failure);
     return [refused(path, error), null];
   }
+}
+
+/** @throws {GatewayError} if the key may not make the call any more */
+async function afterRenewal(shell: Invocation, path: Trying, wish: Wish): Promise<CallPath> {
+  const { box } = path.choice;
+  await wish.key?.renew(shell);
+  wish.key?.check({ model: wish.model, wantedBox: null });
+  const mayUse = wish.key?.policy.boxes?.includes(box) ?? true;
+  return mayUse ? path : refused(path, new GatewayError({ reason: "box_forbidden", box }));
 }
 
 const taggedOf = ({ model }: Wish): string | null => (model === null ? null : withTag(model));
@@ -173,7 +184,7 @@ function rankedBy({ by, mayAsk }: Choosing, fleet: Fleet, wish: Wish): BoxChoice
 /** @throws {GatewayError} `box_unknown` */
 function candidates(fleet: Fleet, wish: Wish): BoxChoice[] {
   const { wantedBox, bodyBytes, conversation, numCtx } = wish;
-  const boxes = fleet.boxes.filter(({ name }) => wish.policy?.boxes?.includes(name) ?? true);
+  const boxes = fleet.boxes.filter(({ name }) => wish.key?.policy.boxes?.includes(name) ?? true);
   const model = taggedOf(wish);
   const prompt = wantedPrompt(bodyBytes);
   const kept = keptFor(conversation, prompt.promptTokens);

@@ -3,14 +3,11 @@
  * there, and makes sure that a record exists.
  */
 
-import type { KeyPolicy } from "../../protocol/api/keys.ts";
 import { withTag } from "../../protocol/inventory.ts";
 import { factsOf, type Open } from "../../protocol/messages.ts";
 import type { RouteReason } from "../../protocol/route.ts";
 import { isRepeatable } from "../../protocol/routes.ts";
-import type { Bindings } from "../env.ts";
 import { type FailureReason, GatewayError, wireErrorOf } from "../errors.ts";
-import { keyRefusal } from "../keys/policy.ts";
 import { sealOf } from "../seal.ts";
 
 import { attachAgain } from "./attach.ts";
@@ -21,6 +18,7 @@ import { pulseOf } from "./fleet.ts";
 import { KeptBody } from "./kept-body.ts";
 
 import { type Invocation, requestEarly } from "./known-fleet.ts";
+import type { CallerKey } from "./known-keys.ts";
 import type { OperationBox } from "./operation-box.ts";
 import { placeFor, type StreamTo, type Wish } from "./place.ts";
 import { mayBeginEarly } from "./stream/early-answer.ts";
@@ -37,8 +35,8 @@ export type Call = {
   /** When the call was accepted, unix ms. */
   startedMs: number;
   signal: AbortSignal;
-  /** The policy of the caller's key; null if only its scopes limit it. */
-  policy: KeyPolicy | null;
+  /** The caller's key, if the edge made it; null if only its scopes limit it. */
+  key: CallerKey | null;
 };
 
 /**
@@ -105,9 +103,8 @@ export async function serve(
     body = new KeptBody(read, !isChosen && isRepeatable(open.endpoint));
     open = { ...open, ...body.facts, model: body.facts.model ?? open.model };
     if (mayBeginEarly(open)) open = { ...open, takes_waiting: true };
-    const refusal = call.policy && keyRefusal(call.policy, open.model, call.wantedBox);
-    if (refusal !== null) throw new GatewayError(refusal);
-    const streamTo = streamsOf(env, { ...call, open }, body);
+    call.key?.check({ model: open.model, wantedBox: call.wantedBox });
+    const streamTo = streamsOf(shell, { ...call, open }, body);
     const { place: chosen } = read;
     const wanted = chosen == null ? {} : { wantedBox: chosen.box, wantedReason: chosen.reason };
     const wish: Wish = {
@@ -172,13 +169,13 @@ const turnOf = ({ key_id, model }: Open, { hash, numCtx }: Opening) => ({
 
 /** Not in {@link serve}, whose closures would keep the body for the time of the answer. */
 function streamsOf(
-  env: Bindings,
-  { id, open, signal, startedMs, policy }: Call,
+  shell: Invocation,
+  { id, open, signal, startedMs, key }: Call,
   body: KeptBody,
 ): StreamTo {
-  const again = againTo(env, id, open.model && withTag(open.model));
+  const again = againTo(shell, id, open.model && withTag(open.model), key);
   return async ({ box, reason }, { sealKey, takesReasons }, { keepsText, mayMove }) => {
-    const keep_text = keepsText && policy?.keep_text !== false;
+    const keep_text = keepsText && key?.policy.keep_text !== false;
     const edge_ms = Math.max(0, Date.now() - startedMs);
     const sent: Open = { ...open, keep_text, edge_ms, may_move: mayMove || undefined };
     const sealed = takesReasons === true ? reason : null;
@@ -189,6 +186,7 @@ function streamsOf(
       open: { ...sent, seal },
       body: body.bytes,
       signal,
+      keyEnd: key?.end ?? null,
       pulse: pulseOf(box),
       attachAgain: again(box),
       onBodySent: () => body.sent(),
@@ -196,5 +194,8 @@ function streamsOf(
   };
 }
 
-const againTo = (env: Bindings, id: string, model: string | null) => (box: string) => () =>
-  attachAgain(env, { box, id, model });
+const againTo =
+  (shell: Invocation, id: string, model: string | null, key: CallerKey | null) =>
+  (box: string) =>
+  () =>
+    attachAgain(shell, { box, id, model }, key);

@@ -11,7 +11,6 @@ import { aggregatorOf } from "../aggregator/stub.ts";
 import { boxesMin, isListed, isUnion } from "../answers/union.ts";
 import type { Principal } from "../auth.ts";
 import { GatewayError } from "../errors.ts";
-import { keyRefusal } from "../keys/policy.ts";
 import { canServe } from "./choose.ts";
 import { fleetFor, type Invocation } from "./known-fleet.ts";
 import type { Call } from "./serve.ts";
@@ -26,13 +25,12 @@ export async function unionAnswer(
   call: Call,
   principal: Principal,
 ): Promise<Response | null> {
-  const { open, startedMs, wantedBox, id, policy } = call;
-  const limits = { models: policy?.models ?? null, boxes: policy?.boxes ?? null };
+  const { open, startedMs, wantedBox, id, key } = call;
+  const limits = { models: key?.policy.models ?? null, boxes: key?.policy.boxes ?? null };
   const isLimited = boxesMin(limits) === 1;
   const mayRead = principal.scopes.has("infer");
   if (!mayRead || !isUnion(open.endpoint) || (wantedBox !== null && !isLimited)) return null;
-  const refusal = keyRefusal(limits, null, wantedBox);
-  if (refusal !== null) throw new GatewayError(refusal);
+  key?.check({ model: null, wantedBox });
   const fleet = await fleetFor(shell, startedMs, isEnough).catch(() => null);
   const listed = fleet?.boxes.filter((box) => isListed(box, startedMs)) ?? [];
   if (listed.length < 2 && !isLimited) return null;
@@ -46,12 +44,17 @@ export async function unionAnswer(
   } as const;
   const record = edgeRecord(call, outcome, Date.now());
   const seen = { ...limits, boxes: wantedBox === null ? limits.boxes : [wantedBox] };
-  const listing = aggregatorOf(shell.env).list(record, seen);
+  const knownKeys = key?.attached.version ?? null;
+  const listing = aggregatorOf(shell.env).list({ record, limits: seen, knownKeys });
   shell.waitUntil(listing.then(...UNHEARD));
   const union = await Promise.race([
     listing.catch(() => null),
     scheduler.wait(UNION_MS).then(() => null),
   ]);
+  if (union === "keys_changed") {
+    await key?.renew(shell);
+    return unionAnswer(shell, call, principal);
+  }
   // One box would answer with all of its models.
   if (union === null && isLimited) throw new GatewayError({ reason: "no_box" });
   if (union === null) return null;

@@ -8,6 +8,8 @@ export type KeyFailure =
   /** It was made with a pepper that this edge no longer has. */
   | { reason: "key_outdated" }
   | { reason: "key_ended"; state: "expired" | "revoked" }
+  /** The Aggregator does not answer, so it is unknown whether the key is still valid. */
+  | { reason: "keys_unchecked" }
   | { reason: "model_forbidden"; model: string }
   | { reason: "box_forbidden"; box: string }
   | { reason: "keys_full" }
@@ -52,6 +54,13 @@ const ERRORS: {
         ? "This API key has expired. Ask for a new one."
         : "This API key was revoked.",
       INVALID_TOKEN,
+    ),
+  keys_unchecked: () =>
+    byGateway(
+      503,
+      "keys_unchecked",
+      "The edge cannot check at the moment whether this API key is still valid. Try again later.",
+      RETRY,
     ),
   model_forbidden: (failure) =>
     byGateway(

@@ -20,7 +20,7 @@ import { badRequest, GatewayError } from "../errors.ts";
 import { callOf, checkedJson, checkedWhile, parsedJson, targetOf } from "../gateway/call.ts";
 import { bytesOf } from "../gateway/held-body.ts";
 import { fleetFor, invocationOf, REFRESH_MS } from "../gateway/known-fleet.ts";
-import { keysFor } from "../gateway/known-keys.ts";
+import { callKeysFor } from "../gateway/known-keys.ts";
 import { failureOf } from "../gateway/management-call.ts";
 import { type CallBody, serve } from "../gateway/serve.ts";
 import { sseOfChat } from "../models/chat-events.ts";
@@ -40,7 +40,7 @@ export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
   // Failures before the body is known have the shape that the client can read.
   c.set("dialect", isForOllama ? "ollama" : "api");
   const settings = settingsOf(c.env);
-  const principal = await principalOf(request, settings, null, keysFor(c));
+  const principal = await principalOf(request, settings, null, callKeysFor(c));
   const target = targetOf("POST", "/api/chat");
   const id = c.get("requestId");
   const call = callOf(request, target, id, principal);

@@ -5,7 +5,7 @@ import { principalOf } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { bodyOf, callOf, targetOf } from "../gateway/call.ts";
 import { invocationOf } from "../gateway/known-fleet.ts";
-import { keysFor } from "../gateway/known-keys.ts";
+import { callKeysFor } from "../gateway/known-keys.ts";
 import { withoutLocalPaths } from "../gateway/local-paths.ts";
 import { serveOperation } from "../gateway/operations.ts";
 import { serve } from "../gateway/serve.ts";
@@ -33,7 +33,7 @@ async function gateway(c: Context<Env>): Promise<Response> {
   // call can.
   if (request.method === "HEAD" && path === "/" && settings.authMode === "keys")
     return new Response(null);
-  const principal = await principalOf(request, settings, key, keysFor(c));
+  const principal = await principalOf(request, settings, key, callKeysFor(c));
   const target = targetOf(request.method, path);
   const call = callOf(request, target, c.get("requestId"), principal, box);
   const shell = invocationOf(c);

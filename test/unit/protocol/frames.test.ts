@@ -78,6 +78,13 @@ const FRAMES: Record<string, Frame> = {
     seq: 0,
     payload: NO_PAYLOAD,
   },
+  "32 01890a5dac96774bbcceb302099a8057 00000000 00000022 7b22656e64735f61745f6d73223a302c227374617465223a227265766f6b6564227d":
+    {
+      type: FrameType.key,
+      stream: STREAM,
+      seq: 0,
+      payload: text('{"ends_at_ms":0,"state":"revoked"}'),
+    },
 };
 
 test("protocol/README.md lists the same frames", () => {

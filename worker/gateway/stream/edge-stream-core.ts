@@ -11,21 +11,22 @@ import {
   FrameError,
   FrameType,
   parsePayload,
-  type StreamId,
   typeName,
 } from "../../../protocol/frames.ts";
-import { Abort, abortFrame, type Open, WaitReport } from "../../../protocol/messages.ts";
+import { Abort, abortFrame, WaitReport } from "../../../protocol/messages.ts";
 import { StreamEnd } from "../../../protocol/stream-end.ts";
-import { BROKEN_BODY, type FailureReason } from "../../errors.ts";
+import { BROKEN_BODY, type FailureReason, wireErrorOf } from "../../errors.ts";
 import { type EdgeStreamActions, noActions } from "./actions.ts";
 import { AnswerWriter } from "./answer.ts";
 import { abortFailure, type Ended, endedBy, endedByCaller } from "./ended.ts";
+import type { EdgeFacts } from "./facts.ts";
+import { KeyDeadline } from "./key-deadline.ts";
 import type { Pulse } from "./pulse.ts";
 import { Reach } from "./reach.ts";
 import { RequestFrames } from "./request-frames.ts";
 import { UnwantedStream } from "./unwanted.ts";
 
-export type EdgeFacts = { id: StreamId; box: string; open: Open };
+const BY_EDGE = { code: "gave_up", failed_at: "gateway" } as const;
 
 export class EdgeStreamCore {
   readonly #facts: EdgeFacts;
@@ -33,14 +34,14 @@ export class EdgeStreamCore {
   readonly #end: StreamEnd;
   readonly #request: RequestFrames;
   readonly #answer: AnswerWriter;
+  readonly #key: KeyDeadline;
+  readonly #unwanted: UnwantedStream;
   #acts = noActions();
   #failure: FailureReason | null = null;
   /** The agent has lost all trace of the stream. */
   #isForgotten = false;
   /** The caller has its answer, complete or not. */
   #isOver = false;
-  /** The caller left while the agent was away. */
-  #unwanted: UnwantedStream | null = null;
   #isDone = false;
 
   /**
@@ -58,26 +59,24 @@ export class EdgeStreamCore {
     this.#end = new StreamEnd(facts.id);
     this.#request = new RequestFrames(this.#end, body);
     this.#answer = new AnswerWriter(facts.id, facts.open);
+    this.#key = new KeyDeadline(facts.keyEnd ?? null);
+    this.#unwanted = new UnwantedStream(facts.id, this.#reach);
   }
 
   get isOver(): boolean {
     return this.#isOver;
   }
 
-  /** True once the caller has something of a box's answer: more than headers and signs of life. */
-  get hasBoxAnswer(): boolean {
-    return this.#answer.hasBoxAnswer;
-  }
-
-  /** Bytes of the request not acknowledged, and of the answer not taken. For tests. */
-  get kept(): { request: number; answer: number } {
-    return { request: this.#end.keptBytes, answer: this.#answer.keptBytes };
+  /** For tests. Bytes of the request not acknowledged, and of the answer not taken. */
+  get observed(): { request: number; answer: number; hasBoxAnswer: boolean } {
+    const { keptBytes: answer, hasBoxAnswer } = this.#answer;
+    return { request: this.#end.keptBytes, answer, hasBoxAnswer };
   }
 
   /** When {@link tick} should be called next, if at all. An earlier call does nothing. */
   nextTickMs(nowMs: number): number | null {
     const checkMs = this.#reach.nextCheckMs(nowMs, this.#isWanted);
-    return this.#isWanted ? this.#answer.soonest(checkMs) : checkMs;
+    return this.#isWanted ? this.#key.soonest(this.#answer.soonest(checkMs)) : checkMs;
   }
 
   /** Returns the first frames. Some may travel with the request that attaches the stream. */
@@ -97,10 +96,8 @@ export class EdgeStreamCore {
     try {
       for (const frame of decodeFrames(message)) {
         if (!this.#isOver) this.#take(frame, nowMs);
-        else if (this.#unwanted !== null) {
-          const last = this.#unwanted.received(frame, nowMs);
-          if (last !== null) this.#release(last);
-        }
+        const last = this.#isOver ? this.#unwanted.received(frame, nowMs) : null;
+        if (last !== null) this.#release(last);
       }
     } catch (error) {
       if (!(error instanceof FrameError)) throw error;
@@ -137,13 +134,20 @@ export class EdgeStreamCore {
   /** The caller left, or broke off its upload. */
   callerGone(nowMs: number): EdgeStreamActions {
     if (this.#isOver) return this.#done();
-    const abort = abortFrame(this.#facts.id, { code: "caller_gone", message: "the caller left" });
     const { isReached } = this.#reach;
-    if (isReached) this.#send(abort);
-    else this.#unwanted = new UnwantedStream(abort, this.#reach);
+    this.#send(...this.#unwanted.end({ code: "caller_gone", message: "the caller left" }, nowMs));
     this.#answer.abandon(this.#acts);
-    if (!isReached) this.#awaitAgent(nowMs);
     this.#over(endedByCaller(this.#answer.begunStatus, isReached));
+    return this.#done();
+  }
+
+  /** The key of the caller has ended. */
+  keyEnded(failure: FailureReason, nowMs: number): EdgeStreamActions {
+    if (this.#isWanted) {
+      const { message } = wireErrorOf(failure);
+      this.#send(...this.#unwanted.end({ ...BY_EDGE, message }, nowMs));
+      this.#fail(failure);
+    }
     return this.#done();
   }
 
@@ -175,7 +179,7 @@ export class EdgeStreamCore {
     this.#reach.isAttached = true;
     this.#reach.back(); // If its agent is away, the Box sends GONE.
     if (!this.#isOver) this.#send(...this.#end.requestResume());
-    else if (this.#unwanted !== null) this.#send(this.#unwanted.attached(nowMs));
+    this.#send(...this.#unwanted.attached(nowMs));
     return this.#done();
   }
 
@@ -183,6 +187,8 @@ export class EdgeStreamCore {
   tick(nowMs: number): EdgeStreamActions {
     if (this.#isDone) return this.#done();
     const { box } = this.#facts;
+    const failure = this.#key.failureAt(nowMs);
+    if (failure !== null && this.#isWanted) return this.keyEnded(failure, nowMs);
     if (this.#reach.isGraceOver(nowMs) && this.#isOver) this.#release();
     else if (this.#reach.isGraceOver(nowMs))
       this.#fail({ reason: "tunnel_lost", box }, `the edge gave up on box ${box}`);
@@ -198,9 +204,8 @@ export class EdgeStreamCore {
   }
 
   #done(): EdgeStreamActions {
-    const acts = this.#acts;
-    acts.readsBody = this.#request.takeReadRequest();
-    acts.isBodySent = this.#request.isSent;
+    const { isSent: isBodySent } = this.#request;
+    const acts = { ...this.#acts, readsBody: this.#request.takeReadRequest(), isBodySent };
     this.#acts = noActions();
     return acts;
   }
@@ -230,7 +235,9 @@ export class EdgeStreamCore {
       case FrameType.waiting:
         return this.#answer.waits(parsePayload(WaitReport, frame.payload), nowMs, this.#acts);
       case FrameType.abort:
-        return this.#aborted(parsePayload(Abort, frame.payload));
+        return this.#fail(abortFailure(parsePayload(Abort, frame.payload), box));
+      case FrameType.key:
+        return this.#key.take(frame);
       case FrameType.gone:
         return this.#awaitAgent(nowMs);
       case FrameType.back:
@@ -252,20 +259,13 @@ export class EdgeStreamCore {
     this.#over({ by: "agent" });
   }
 
-  /** The agent ended the stream. */
-  #aborted(abort: Abort): void {
-    const failure = abortFailure(abort, this.#facts.box);
-    if (failure === null) throw new FrameError(`abort ${abort.code} from an agent`);
-    this.#fail(failure);
-  }
-
   /** @param notice  message for an agent that does not know of the failure yet; null if it does */
   #fail(failure: FailureReason, notice: string | null = null): void {
     if (this.#isOver || this.#failure !== null) return;
     if (notice !== null)
       this.#send(abortFrame(this.#facts.id, { code: "gave_up", message: notice }));
     this.#failure = failure;
-    this.#reach.endGrace();
+    if (!this.#unwanted.isWaiting) this.#reach.endGrace();
     if (this.#answer.begin(this.#acts)) this.#complete();
     if (this.#answer.isStreaming) return this.#proceed();
     this.#acts.answer = { kind: "failed", failure };
@@ -288,7 +288,8 @@ export class EdgeStreamCore {
   #over(ended: Ended): void {
     this.#isOver = true;
     this.#acts.ended = ended;
-    if (this.#unwanted === null) this.#release();
+    const last = this.#unwanted.last;
+    if (last !== null) this.#release(...last);
   }
 
   #release(...last: Frame[]): void {

@@ -9,7 +9,7 @@ import { CLOSED_REQUEST } from "../../../protocol/failures.ts";
 import { encodeFrames, type Frame, type StreamId } from "../../../protocol/frames.ts";
 import { DATA_BYTES_MAX } from "../../../protocol/limits.ts";
 import { freeMemory } from "../../../protocol/memory.ts";
-import type { Headers as HeaderPairs, Open } from "../../../protocol/messages.ts";
+import type { Headers as HeaderPairs, KeyEnd, Open } from "../../../protocol/messages.ts";
 import { errorResponse } from "../../error-response.ts";
 import { GatewayError } from "../../errors.ts";
 import { uploadFailure } from "../broken-upload.ts";
@@ -19,10 +19,15 @@ import { EdgeStreamCore } from "./edge-stream-core.ts";
 import type { Ended } from "./ended.ts";
 import type { Pulse } from "./pulse.ts";
 
+/** A timer cannot be set for longer than 24 days. */
+const TIMER_MS_MAX = 86_400_000;
+
 export type EdgeCall = {
   id: StreamId;
   box: string;
   open: Open;
+  /** The end of the caller's key; null for other credentials. */
+  keyEnd: KeyEnd | null;
   body: Uint8Array | ReadableStream<Uint8Array> | null;
   /** Aborted when the caller leaves. */
   signal: AbortSignal;
@@ -30,7 +35,7 @@ export type EdgeCall = {
   pulse: Pulse;
   /**
    * Dials a new socket to the Box, after the last one was lost.
-   * @throws {GatewayError} if the Box refuses
+   * @throws {GatewayError} if the Box refuses; `key_ended`
    */
   attachAgain(): Promise<WebSocket>;
   /** The body is no longer needed. May be called more than once. */
@@ -55,11 +60,11 @@ export class EdgeStream {
   #outcome: Outcome = { kind: "begun" };
 
   constructor({ body, ...call }: EdgeCall) {
-    const { id, box, open, pulse } = call;
+    const { id, box, open, keyEnd, pulse } = call;
     this.#call = call;
     this.#body = body;
     this.#core = new EdgeStreamCore(
-      { id, box, open },
+      { id, box, open, ...(keyEnd !== null && { keyEnd }) },
       body instanceof ReadableStream ? "streamed" : body,
       pulse,
       Math.random,
@@ -227,8 +232,10 @@ export class EdgeStream {
       this.#socket = socket;
       this.#listen(socket);
       this.#do(this.#core.attached(Date.now()));
-    } catch {
-      this.#do(this.#core.refused());
+    } catch (error) {
+      const failure = error instanceof GatewayError ? error.failure : null;
+      if (failure?.reason === "key_ended") this.#do(this.#core.keyEnded(failure, Date.now()));
+      else this.#do(this.#core.refused());
     }
   }
 
@@ -247,10 +254,11 @@ export class EdgeStream {
     const atMs = this.#core.nextTickMs(nowMs);
     if (this.#isDone || atMs === null || (this.#timer !== null && this.#timer.atMs <= atMs)) return;
     if (this.#timer !== null) clearTimeout(this.#timer.id);
+    const waitMs = Math.min(atMs - nowMs, TIMER_MS_MAX);
     const id = setTimeout(() => {
       this.#timer = null;
       this.#do(this.#core.tick(Date.now()));
-    }, atMs - nowMs);
+    }, waitMs);
     this.#timer = { id, atMs };
   }
 

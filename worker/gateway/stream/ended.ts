@@ -1,5 +1,6 @@
 /** How a stream ended, and which side keeps its record. Pure. */
 import { CLOSED_REQUEST } from "../../../protocol/failures.ts";
+import { FrameError } from "../../../protocol/frames.ts";
 import type { Abort } from "../../../protocol/messages.ts";
 import { type FailureReason, wireErrorOf } from "../../errors.ts";
 
@@ -24,6 +25,12 @@ const RECORDED_BY_AGENT: ReadonlySet<FailureReason["reason"]> = new Set([
   "ollama_broke",
 ]);
 
+/** The agent learns of these failures, or was killed by them, and has measured what was used. */
+const MEASURED_BY_AGENT: ReadonlySet<FailureReason["reason"]> = new Set([
+  "agent_restarted",
+  "key_ended",
+]);
+
 /**
  * @param begunStatus  status that the caller already has; null if its answer has not begun
  * @param isForgotten  the agent has lost all trace of the stream, so it cannot record it
@@ -35,7 +42,8 @@ export function endedBy(
 ): Ended {
   if (RECORDED_BY_AGENT.has(failure.reason) && !isForgotten) return { by: "agent" };
   const httpStatus = begunStatus ?? wireErrorOf(failure).status;
-  const afterMs = failure.reason === "agent_restarted" && !isForgotten ? AGENT_FIRST_MS : 0;
+  const isKnownToAgent = MEASURED_BY_AGENT.has(failure.reason) && !isForgotten;
+  const afterMs = isKnownToAgent ? AGENT_FIRST_MS : 0;
   return { by: "edge", status: "error", httpStatus, failure, afterMs };
 }
 
@@ -48,13 +56,10 @@ export const endedByCaller = (begunStatus: number | null, isReached: boolean): E
 });
 
 /**
- * Returns the failure that an agent reports with its ABORT; null if only an edge may send that
- * code.
+ * Returns the failure that an agent reports with its ABORT.
+ * @throws {FrameError} if only an edge may send that code
  */
-export function abortFailure(
-  { code, message, no_answer }: Abort,
-  box: string,
-): FailureReason | null {
+export function abortFailure({ code, message, no_answer }: Abort, box: string): FailureReason {
   switch (code) {
     case "ollama_unreachable":
       return { reason: "ollama_unreachable", message, hangs: no_answer === true };
@@ -68,6 +73,6 @@ export function abortFailure(
       return { reason: "box_refused", message };
     case "caller_gone":
     case "gave_up":
-      return null;
+      throw new FrameError(`abort ${code} from an agent`);
   }
 }

@@ -70,7 +70,7 @@ class Scene {
 
   attach(id: string, isResume: boolean): FakeSocket {
     const socket = new FakeSocket();
-    this.#relay.attach(socket, { id, isResume, model: null }, null);
+    this.#relay.attach(socket, { id, isResume, model: null, key: null }, null);
     return socket;
   }
 

@@ -277,7 +277,7 @@ test("nothing of a box's answer has reached a caller who only has headers and si
   const call = new Waiter("/api/chat", "ollama");
   call.receive(10_000, waiting());
   call.tick(10_000);
-  expect(call.core.hasBoxAnswer).toBe(false);
+  expect(call.core.observed.hasBoxAnswer).toBe(false);
   call.receive(11_000, head(200, LINES));
-  expect(call.core.hasBoxAnswer).toBe(true);
+  expect(call.core.observed.hasBoxAnswer).toBe(true);
 });

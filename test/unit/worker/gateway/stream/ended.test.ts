@@ -44,6 +44,13 @@ test("an agent that received the ABORT of a cancelled stream has 5 s to record i
   expect(endedByCaller(200, false)).toEqual({ ...cancelled, httpStatus: 200, afterMs: 0 });
 });
 
-test.each(["caller_gone", "gave_up"] as const)("an ABORT %s of an agent is no failure", (code) => {
-  expect(abortFailure({ code, message: "x" }, "b")).toBeNull();
+test("a stream whose key has ended is recorded by its agent, which measured it, if it can", () => {
+  const failure = { reason: "key_ended", state: "revoked" } as const;
+  const ended = { by: "edge", status: "error", failure };
+  expect(endedBy(failure, null, false)).toEqual({ ...ended, httpStatus: 401, afterMs: 5_000 });
+  expect(endedBy(failure, 200, true)).toEqual({ ...ended, httpStatus: 200, afterMs: 0 });
+});
+
+test.each(["caller_gone", "gave_up"] as const)("an agent may not send an ABORT %s", (code) => {
+  expect(() => abortFailure({ code, message: "x" }, "b")).toThrow(`abort ${code} from an agent`);
 });

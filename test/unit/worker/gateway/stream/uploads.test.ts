@@ -102,7 +102,7 @@ test.each([
   let mostKept = 0;
   for (let turn = 1; upload.parts.length > 0; turn++) {
     most = Math.max(most, upload.readBytes - upload.takenBytes);
-    mostKept = Math.max(mostKept, upload.edge.kept.request);
+    mostKept = Math.max(mostKept, upload.edge.observed.request);
     if (isCut && turn % PARTS_PER_CUT === 0) upload.cut();
     else upload.take();
     upload.carry();

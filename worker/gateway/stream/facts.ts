@@ -1,0 +1,6 @@
+/** The facts of a call that the edge's end of its stream needs. */
+import type { StreamId } from "../../../protocol/frames.ts";
+import type { KeyEnd, Open } from "../../../protocol/messages.ts";
+
+/** `keyEnd`: of the caller's key, as known when the stream begins. Absent for other credentials. */
+export type EdgeFacts = { id: StreamId; box: string; open: Open; keyEnd?: KeyEnd };
