@@ -137,9 +137,10 @@ export const ATTEMPTS_MAX = 3;
 
 /**
  * An agent keeps the record of a failed request for this long if the request may have moved to
- * another box: by then the edge has noted the move, and the record does not count.
+ * another box: by then the edge has noted the move, and the record does not count. The edge notes it
+ * once that box has the request, which may wait for its agent.
  */
-export const WITHHELD_MS = 2_000;
+export const WITHHELD_MS = RECONNECT_MS + 1_500;
 
 /** Stored prompt text, in UTF-16 code units. Longer text is cut and marked. */
 export const PROMPT_CHARS_MAX = 10_000;

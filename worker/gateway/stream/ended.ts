@@ -1,6 +1,7 @@
 /** How a stream ended, and which side keeps its record. Pure. */
 import { CLOSED_REQUEST } from "../../../protocol/failures.ts";
 import { FrameError } from "../../../protocol/frames.ts";
+import { WITHHELD_MS } from "../../../protocol/limits.ts";
 import type { Abort } from "../../../protocol/messages.ts";
 import { type FailureReason, wireErrorOf } from "../../errors.ts";
 
@@ -18,6 +19,8 @@ export type Ended =
 
 /** An agent's record is in the ledger by then, unless its tunnel is lost. */
 const AGENT_FIRST_MS = 5_000;
+/** The same for an agent that was restarted: it keeps the records of the run before back. */
+const RESTARTED_FIRST_MS = WITHHELD_MS + AGENT_FIRST_MS;
 
 /** The agent ends these streams itself and records them. */
 const RECORDED_BY_AGENT: ReadonlySet<FailureReason["reason"]> = new Set([
@@ -43,7 +46,8 @@ export function endedBy(
   if (RECORDED_BY_AGENT.has(failure.reason) && !isForgotten) return { by: "agent" };
   const httpStatus = begunStatus ?? wireErrorOf(failure).status;
   const isKnownToAgent = MEASURED_BY_AGENT.has(failure.reason) && !isForgotten;
-  const afterMs = isKnownToAgent ? AGENT_FIRST_MS : 0;
+  const agentFirstMs = failure.reason === "agent_restarted" ? RESTARTED_FIRST_MS : AGENT_FIRST_MS;
+  const afterMs = isKnownToAgent ? agentFirstMs : 0;
   return { by: "edge", status: "error", httpStatus, failure, afterMs };
 }
 

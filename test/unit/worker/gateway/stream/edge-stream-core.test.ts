@@ -138,7 +138,7 @@ test("fails and records a call whose agent was restarted while it took a large b
 test("leaves the first record to a restarted agent that finds the request in its spool", () => {
   const acts = begun().received(aborted("lost", "restarted"), 0);
   expect(acts.answer).toEqual({ kind: "failed", failure: { reason: "agent_restarted", box: "b" } });
-  expect(acts.ended).toMatchObject({ by: "edge", status: "error", afterMs: 5_000 });
+  expect(acts.ended).toMatchObject({ by: "edge", status: "error", afterMs: 9_500 });
 });
 
 test("records a cancelled call after the agent, since the ABORT may be lost on its way", () => {

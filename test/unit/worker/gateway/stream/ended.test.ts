@@ -28,7 +28,7 @@ test("the edge records the status that the caller received", () => {
 });
 
 test.each([
-  [false, 5_000],
+  [false, 9_500],
   [true, 0],
 ])(
   "a restarted agent that has forgotten its stream (%s) has %d ms to record it first",
