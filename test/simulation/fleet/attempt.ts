@@ -1,0 +1,43 @@
+/** The attempts of a simulated call: a box that has it, and how it failed there. */
+import type { RouteReason } from "../../../protocol/route.ts";
+import type { FailureReason } from "../../../worker/errors.ts";
+import type { MoveReason } from "../../../worker/gateway/failover.ts";
+import type { CallerAnswer } from "../../../worker/gateway/stream/actions.ts";
+import type { Ended } from "../../../worker/gateway/stream/ended.ts";
+import type { SimulatedStream } from "../stream.ts";
+
+/** A box that has the call, or had it. */
+export type Attempt = {
+  box: string;
+  reason: RouteReason;
+  stream: SimulatedStream;
+  beganMs: number;
+  /** Its stream no longer counts as load. */
+  left(): void;
+  /** How its stream ended; null while it is open. */
+  end: Ended | null;
+};
+
+/** The answer of a box that failed, which stands if no other box takes the call. */
+export type Fallback = {
+  attempt: Attempt;
+  answer: CallerAnswer;
+  reason: MoveReason;
+  ms: number;
+  /** Given instead: the box lacks a model that others have. */
+  away: FailureReason | null;
+  /** The agent knew that the call may move, so it keeps its record back. */
+  isWithheld: boolean;
+};
+
+/** Returns the failure of a call whose Box refuses it. */
+export function refusalOf(reason: FailureReason["reason"], box: string): FailureReason {
+  switch (reason) {
+    case "box_down":
+    case "box_draining":
+    case "box_busy":
+      return { reason, box };
+    default:
+      return { reason: "internal" };
+  }
+}

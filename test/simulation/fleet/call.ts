@@ -1,0 +1,298 @@
+/**
+ * One call of a caller, on one box after the other: the product's path of a call decides, with the
+ * product's stream at each box. Checks that the answer is that of one exchange, whole and in order.
+ */
+import type { FleetBox } from "../../../worker/aggregator/fleet-box.ts";
+import { type FailureReason, GatewayError, wireErrorOf } from "../../../worker/errors.ts";
+import { insteadOfMissing, nobodyFor } from "../../../worker/gateway/absent-holders.ts";
+import {
+  beginPath,
+  busier,
+  type CallPath,
+  chosen,
+  ended,
+  refused,
+  type Serving,
+  type Trying,
+  taken,
+} from "../../../worker/gateway/call-path.ts";
+import { holdersOf } from "../../../worker/gateway/choose.ts";
+import { moveReasonOf, type Outcome } from "../../../worker/gateway/failover.ts";
+import type { CallerAnswer } from "../../../worker/gateway/stream/actions.ts";
+import type { Ended } from "../../../worker/gateway/stream/ended.ts";
+import type { StreamRequest } from "../box.ts";
+import type { Chance } from "../chance.ts";
+import type { End } from "../link.ts";
+import type { AttachAnswer } from "../network.ts";
+import { SimulatedStream } from "../stream.ts";
+import { type Attempt, type Fallback, refusalOf } from "./attempt.ts";
+import { CallRecord, type CallRecordWorld } from "./call-record.ts";
+import type { Isolate } from "./isolate.ts";
+import { bodyOfCall, type FleetCallPlan, openOfCall } from "./plan.ts";
+
+/** Longest wait of an answer for the note of its moves. */
+const NOTED_MS = 1_000;
+
+/** `failed`: an error before the first byte. `ending`, `torn`: an answer that broke off later. */
+export type FleetResult =
+  | "nothing"
+  | "whole"
+  | "failed"
+  | "missing"
+  | "refused"
+  | "ending"
+  | "torn"
+  | "left";
+
+export type FleetCallWorld = CallRecordWorld & {
+  chance: Chance;
+  dial(box: string, request: StreamRequest, onAnswer: (answer: AttachAnswer) => void): End;
+  /** A box took the call. @param isKnown  the isolate, or its Box, knew its load when it was chosen */
+  onTaken(call: FleetCall, box: string, isKnown: boolean): void;
+};
+
+export class FleetCall {
+  readonly plan: FleetCallPlan;
+  readonly #world: FleetCallWorld;
+  readonly beganMs: number;
+  readonly record: CallRecord;
+  result: FleetResult = "nothing";
+  /** The failure that the caller got. */
+  failure: FailureReason["reason"] | null = null;
+  /** The boxes as they were known when the call was placed. */
+  fleet: readonly FleetBox[] = [];
+  /** The boxes that have been well since before the call, until its answer. */
+  wellThroughout = new Set<string>();
+  doneMs: number | null = null;
+  leftMs: number | null = null;
+  isKilled = false;
+  readonly #streams: SimulatedStream[] = [];
+  /** The newest attempt; null if its Box refused it, and before the first. */
+  #attempt: Attempt | null = null;
+  /** The box that has just reported its load with a refusal. */
+  #busier: string | null = null;
+  #text = "";
+  #hasBegun = false;
+  /** The box whose answer the caller gets; null before. */
+  #last: Attempt | null = null;
+
+  constructor(plan: FleetCallPlan, world: FleetCallWorld) {
+    this.plan = plan;
+    this.#world = world;
+    this.beganMs = world.schedule.nowMs;
+    this.record = new CallRecord(plan, world);
+    world.isolate.fleetFor(plan, (known, isFromBefore) => {
+      if (this.isKilled) return;
+      if (known === null) return this.#refuse({ reason: "internal" });
+      this.fleet = known.boxes;
+      this.#walk(beginPath({ mayAsk: isFromBefore, mayMove: !plan.isHeavy }));
+    });
+    if (plan.leavesAfterMs !== null)
+      world.schedule.after(plan.leavesAfterMs, () => !this.isKilled && this.#leave());
+  }
+
+  /** The box whose answer the caller gets; null without one. */
+  get lastBox(): string | null {
+    return this.#last?.box ?? null;
+  }
+
+  get isolate(): Isolate {
+    return this.#world.isolate;
+  }
+
+  get isDone(): boolean {
+    return this.doneMs !== null;
+  }
+
+  /** Kills the Worker, and the caller's connection with it. */
+  kill(): void {
+    this.isKilled = true;
+    for (const stream of this.#streams) stream.kill();
+    this.doneMs ??= this.#world.schedule.nowMs;
+  }
+
+  #leave(): void {
+    if (this.isDone || this.leftMs !== null) return;
+    this.leftMs = this.#world.schedule.nowMs;
+    this.result = "left";
+    this.#attempt?.stream.leave();
+  }
+
+  /** Takes the next steps of the path. @param fallback  null before a box has failed */
+  #walk(path: CallPath, fallback: Fallback | null = null): void {
+    const { isolate } = this.#world;
+    switch (path.at) {
+      case "choosing": {
+        const go = () => {
+          const isPartial = path.mayAsk && path.by !== "newest";
+          this.#walk(chosen(path, isolate.ranked(this.plan, this.fleet, isPartial)), fallback);
+        };
+        if (path.by !== "newest") return go();
+        return isolate.newer((newer) => {
+          if (this.isKilled) return;
+          this.fleet = newer?.boxes ?? this.fleet;
+          go();
+        });
+      }
+      case "trying":
+        return this.#try(path, fallback);
+      case "serving":
+        return; // its stream goes on
+      case "over":
+        if (fallback === null)
+          return this.#refuse(path.refusal?.failure ?? nobodyFor(this.fleet, this.plan.model));
+        if (fallback.away === null) return this.#give(fallback.attempt, fallback.answer);
+        return this.#movedAway(fallback, fallback.away);
+    }
+  }
+
+  #try(path: Trying, fallback: Fallback | null): void {
+    const { schedule, chance, isolate, dial, broken } = this.#world;
+    const { box, openMost, reason } = path.choice;
+    const { id, model, isHeavy } = this.plan;
+    const serving = taken(path);
+    const counted = isolate.loads.enter(box, model);
+    const body = isHeavy ? new Uint8Array(100_000).fill(0x20) : bodyOfCall(this.plan);
+    const open = openOfCall(this.plan, serving.others.length > 0);
+    const plan = { id, box, open, body, streamsBody: false };
+    const attempt: Attempt = {
+      box,
+      reason,
+      beganMs: schedule.nowMs,
+      left: counted.left,
+      end: null,
+      stream: new SimulatedStream(plan, {
+        schedule,
+        chance,
+        pulse: isolate.pulseOf(box),
+        dial: (request, onAnswer) => dial(box, request, onAnswer),
+        onAnswer: (answer) => this.#answered(attempt, serving, answer),
+        onWrite: (write, finish) => this.#take(attempt, write, finish),
+        onEnded: (end) => this.#ended(attempt, end),
+        broken,
+      }),
+    };
+    this.#attempt = attempt;
+    this.#streams.push(attempt.stream);
+    const to = { model, openMost, waitMs: path.waitMs };
+    attempt.stream.attach(to, (decision) => {
+      if (decision === null || decision.kind === "taken") {
+        counted.taken(decision?.load ?? null, isolate.nowMs);
+        isolate.noteModels(box, decision?.load?.modelsAt);
+        if (fallback === null) isolate.keepOn(box, this.plan);
+        else this.record.moved(fallback);
+        const isChecked = openMost !== null && path.refusal === null;
+        this.#world.onTaken(this, box, isChecked || box === this.#busier);
+        if (this.leftMs !== null) attempt.stream.leave();
+        return;
+      }
+      counted.left();
+      this.#attempt = null;
+      this.#world.trace(`${id} ${decision.kind} by ${box}`);
+      if (decision.kind === "busier") {
+        isolate.loads.learn(box, model, decision.load, isolate.nowMs);
+        this.#busier = box;
+        return this.#walk(busier(path), fallback);
+      }
+      isolate.learnRefusal(box, decision.reason);
+      isolate.refresh();
+      this.#walk(refused(path, new GatewayError(refusalOf(decision.reason, box))), fallback);
+    });
+  }
+
+  /** No other box takes the call. Its record waits for the note of its moves, at most a second. */
+  #movedAway(fallback: Fallback, away: FailureReason): void {
+    let isRefused = false;
+    const refuse = () => {
+      if (!isRefused && !this.isKilled) this.#refuse(away);
+      isRefused = true;
+    };
+    this.record.moved(fallback, refuse);
+    this.#world.schedule.after(NOTED_MS, refuse);
+  }
+
+  /** The answer of a box begins: it is the caller's, unless the call moves. */
+  #answered(attempt: Attempt, serving: Serving, answer: CallerAnswer): void {
+    const { isolate, schedule } = this.#world;
+    const outcome: Outcome =
+      answer.kind === "whole" || answer.kind === "failed" ? answer : { kind: "begun" };
+    const { model } = this.plan;
+    const isElsewhere = holdersOf(this.fleet, model).length > 0;
+    const mayMove = serving.others.length > 0;
+    const reason = mayMove ? moveReasonOf(outcome, isElsewhere) : null;
+    const lacking = this.record.moves.filter((move) => move.reason === "model_not_found");
+    const without = [attempt.box, ...lacking.map(({ box }) => box)];
+    const away = insteadOfMissing(outcome, model, this.fleet, without);
+    const failed = reason ?? (away === null ? null : "model_not_found");
+    if (failed === null) return this.#give(attempt, answer);
+    isolate.learnFailure(attempt.box, failed, model);
+    const ms = schedule.nowMs - attempt.beganMs;
+    const fallback = { attempt, answer, reason: failed, ms, away, isWithheld: mayMove };
+    // The core is still at work on what it was given.
+    schedule.after(0, () => !this.isKilled && this.#walk(ended(serving, reason), fallback));
+  }
+
+  #give(attempt: Attempt, answer: CallerAnswer): void {
+    const { broken } = this.#world;
+    this.#last = attempt;
+    if (attempt.end !== null) this.#ended(attempt, attempt.end);
+    if (this.#hasBegun) broken(`${this.plan.id}: an answer that began twice`);
+    if (answer.kind === "abandoned") return this.#done("left");
+    if (answer.kind === "failed") {
+      this.failure = answer.failure.reason;
+      return this.#done("failed");
+    }
+    this.#hasBegun = true;
+    if (answer.kind === "streamed") return;
+    this.#text = new TextDecoder().decode(answer.body ?? new Uint8Array(0));
+    if (answer.status === 404) return this.#done("missing");
+    if (answer.status !== 200) return this.#done("failed");
+    this.#done("whole");
+  }
+
+  #take(attempt: Attempt, write: Uint8Array | null, finish: string | null): void {
+    const { chance } = this.#world;
+    if (write !== null) this.#text += new TextDecoder().decode(write);
+    if (finish === "break") return this.#done("torn");
+    if (finish === "abandon") return this.#done("left");
+    attempt.stream.after(chance.between(0, 3), () => {
+      if (this.leftMs !== null) return;
+      if (finish === null) return attempt.stream.wrote();
+      const hasFailed = write !== null || this.#text.includes('"error"');
+      this.#done(hasFailed ? "ending" : "whole");
+      attempt.stream.closed();
+    });
+  }
+
+  #done(result: FleetResult): void {
+    const { schedule, trace } = this.#world;
+    if (this.result !== "left") this.result = result;
+    this.doneMs ??= schedule.nowMs;
+    trace(`${this.plan.id} ${this.result} ${this.failure ?? ""}`);
+  }
+
+  /** The answer as text. */
+  get text(): string {
+    return this.#text;
+  }
+
+  /** No box serves the call. */
+  #refuse(failure: FailureReason): void {
+    this.failure = failure.reason;
+    this.record.write("error", wireErrorOf(failure).status, null);
+    this.#done("refused");
+  }
+
+  #ended(attempt: Attempt, end: Ended): void {
+    attempt.left();
+    attempt.end = end;
+    // Until then another box may get the call.
+    if (attempt !== this.#last || end.by === "agent") return;
+    const { status, httpStatus, afterMs } = end;
+    const isCompleting = status === "error" && end.failure.reason === "agent_restarted";
+    const { isolate, schedule } = this.#world;
+    schedule.after(afterMs, () => {
+      if (isolate.isAlive) this.record.write(status, httpStatus, attempt, isCompleting);
+    });
+  }
+}
