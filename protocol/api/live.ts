@@ -57,7 +57,7 @@ export const LIVE_ROUTES = {
     tag: "Live",
     summary: "The current state: health, totals, boxes, requests in flight",
     description:
-      "One answer, or a stream if the Accept header contains text/event-stream. It ends after some minutes: reconnect.",
+      "One answer, or a stream if the Accept header contains text/event-stream. It ends after some minutes: reconnect. It also ends within a second of its key.",
     query: LiveQuery,
     answer: Live,
     media: { "text/event-stream": "one event per interval, each with the whole JSON answer" },

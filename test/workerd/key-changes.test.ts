@@ -256,6 +256,21 @@ test("a stream that lost its socket before its key was revoked does not come bac
   expect((await answering).status).toBe(401);
 });
 
+test("a stream of /api/live ends within a second of its key", async () => {
+  const { id, key } = await make({ scopes: ["stats"] });
+  const headers = { ...bearer(key), accept: "text/event-stream" };
+  const request = new Request("https://edge.example/api/live?every=30", { headers });
+  const context = { waitUntil: () => {}, passThroughOnException: () => {} };
+  const answer = await worker.fetch(request, keys(), context as never);
+  const reader = answer.body?.getReader();
+  expect((await reader?.read())?.done).toBe(false);
+  const ended = reader?.read();
+  const startMs = Date.now();
+  await admin(`/api/keys/${id}`, "DELETE");
+  expect((await ended)?.done).toBe(true);
+  expect(Date.now() - startMs).toBeLessThan(2 * REVOKED_WITHIN_MS); // the machine may be busy
+});
+
 test("a key that the isolate does not know is looked for before it is refused", async () => {
   const before = await aggregatorOf(env).fleet();
   const { key } = await make({ scopes: ["stats"] });

@@ -48,6 +48,17 @@ export const callKeysFor =
     return isValid ? key : keysFor(c)(id);
   };
 
+/**
+ * Returns whether a key is valid now and has this scope. False if the Aggregator does not answer: the
+ * reader comes back, and is then checked again.
+ */
+export async function isStillValid(shell: Invocation, id: string, scope: Scope): Promise<boolean> {
+  const fleet = await newFleet(shell);
+  const key = fleet === null ? null : foundIn(fleet, id);
+  if (key === null || stateOf(key.issued, Date.now()) !== "valid") return false;
+  return key.issued.policy.scopes.some((each) => each === scope);
+}
+
 /** The key of a caller during its call: it may be changed or revoked before the call has its box. */
 export class CallerKey {
   readonly #scope: Scope;
