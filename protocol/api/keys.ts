@@ -23,6 +23,8 @@ const ModelPattern = z
 /** `read` stands for the scopes that read, so a key names those. */
 const KeyScope = ScopeName.exclude(["read"]);
 
+const TokensMax = z.int().min(1).max(100_000_000).nullable().default(null);
+
 /** The rights of a key, and their limits. */
 export const KeyPolicy = z.strictObject({
   name: z.string().trim().min(1).max(KEY_NAME_CHARS_MAX).describe("whose key it is, for people"),
@@ -46,6 +48,18 @@ export const KeyPolicy = z.strictObject({
     .boolean()
     .default(true)
     .describe("false: the texts of its calls are not kept, whatever the edge is set to"),
+  max_num_ctx: TokensMax.describe(
+    "the largest context (`options.num_ctx`) that its calls may request; null: any",
+  ),
+  max_num_predict: TokensMax.describe(
+    "most tokens of an answer. A call that requests more is refused, and one that names no number gets " +
+      "this one; null: any",
+  ),
+  may_keep_alive: z
+    .boolean()
+    .default(true)
+    .describe("false: its calls may not set `keep_alive`, and so not unload a model"),
+  may_num_gpu: z.boolean().default(true).describe("false: its calls may not set `options.num_gpu`"),
 });
 export type KeyPolicy = z.infer<typeof KeyPolicy>;
 
@@ -61,6 +75,10 @@ export const KeyChange = z
     boxes: KeyPolicy.shape.boxes.unwrap(),
     expires_at: KeyPolicy.shape.expires_at.unwrap(),
     keep_text: KeyPolicy.shape.keep_text.unwrap(),
+    max_num_ctx: KeyPolicy.shape.max_num_ctx.unwrap(),
+    max_num_predict: KeyPolicy.shape.max_num_predict.unwrap(),
+    may_keep_alive: KeyPolicy.shape.may_keep_alive.unwrap(),
+    may_num_gpu: KeyPolicy.shape.may_num_gpu.unwrap(),
   })
   .partial()
   .refine((change) => Object.keys(change).length > 0, { error: "must name a field to change" })

@@ -125,6 +125,27 @@ test("a key that keeps no text has its agent keep none", async () => {
   );
 });
 
+test("a key may do to its box only what its policy allows, and a clamped call states so", async () => {
+  await using box = await FakeBox.connect("atlas", ["qwen3:8b"]);
+  const { key, id } = await make({ max_num_predict: 64, may_keep_alive: false });
+  const calling = chatWith(key);
+  const { body, stream } = await box.next();
+  expect(body).toMatchObject({ options: { num_predict: 64 } });
+  box.agent.answer(stream, 200, [["content-type", "application/json"]], '{"done":true}');
+  expect((await calling).headers.get("x-clamped")).toBe("num_predict=64");
+  const unload = await call("/ollama/api/generate", {
+    method: "POST",
+    headers: bearer(key),
+    body: JSON.stringify({ model: "qwen3:8b", keep_alive: 0 }),
+  });
+  expect([unload.status, await unload.json()]).toEqual([
+    403,
+    { error: "This API key may not set keep_alive." },
+  ]);
+  await admin(`/api/keys/${id}`, "PATCH", { max_num_predict: null });
+  expect((await served(box, chatWith(key))).model).toBe("qwen3:8b");
+});
+
 test("a revoked key is refused, stays in the list, and is deleted by the second DELETE", async () => {
   const { id, key } = await make({ scopes: ["stats"] });
   expect(await (await admin(`/api/keys/${id}`, "DELETE")).json()).toEqual({

@@ -8,6 +8,7 @@ import { factsOf, type Open } from "../../protocol/messages.ts";
 import type { RouteReason } from "../../protocol/route.ts";
 import { isRepeatable } from "../../protocol/routes.ts";
 import { type FailureReason, GatewayError, wireErrorOf } from "../errors.ts";
+import { limitedBody, limitsBodies } from "../keys/body-limits.ts";
 import { sealOf } from "../seal.ts";
 
 import { attachAgain } from "./attach.ts";
@@ -98,7 +99,7 @@ export async function serve(
     const reading = bodyOf();
     // The runtime drops an invocation whose caller has left, unless something is left to wait for.
     waitUntil(reading.then(...UNHEARD)); // and must not keep the body for the time of the answer
-    const read = await reading;
+    const { read, clamped } = withinLimits(await reading, open.endpoint, call.key);
     const isChosen = call.wantedBox !== null || read.place != null;
     body = new KeptBody(read, !isChosen && isRepeatable(open.endpoint));
     open = { ...open, ...body.facts, model: body.facts.model ?? open.model };
@@ -141,6 +142,7 @@ export async function serve(
     answer.headers.set("x-request-id", call.id);
     answer.headers.set("x-box", box);
     answer.headers.set("x-route-reason", reason);
+    if (clamped !== null) answer.headers.set("x-clamped", clamped);
     if (fleet.boxes.some(({ name, simulated }) => name === box && simulated))
       answer.headers.set("x-simulated", "1");
     return answer;
@@ -158,6 +160,16 @@ export async function serve(
     );
     throw error;
   }
+}
+
+/** @throws {GatewayError} `field_forbidden` */
+function withinLimits(read: CallBody, endpoint: string, key: CallerKey | null) {
+  const { bytes } = read;
+  if (key === null || !(bytes instanceof Uint8Array) || !limitsBodies(key.policy))
+    return { read, clamped: null };
+  const limited = limitedBody(key.policy, endpoint, bytes);
+  if (!limited.ok) throw new GatewayError(limited.failure);
+  return { read: { ...read, bytes: limited.bytes }, clamped: limited.clamped };
 }
 
 /** Returns the conversation of a call, which is one of its key and of its model. */

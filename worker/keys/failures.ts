@@ -12,6 +12,7 @@ export type KeyFailure =
   | { reason: "keys_unchecked" }
   | { reason: "model_forbidden"; model: string }
   | { reason: "box_forbidden"; box: string }
+  | { reason: "field_forbidden"; field: string; detail: string }
   | { reason: "keys_full" }
   | { reason: "key_not_found"; id: string }
   | { reason: "key_replaced"; id: string }
@@ -70,6 +71,7 @@ const ERRORS: {
     ),
   box_forbidden: (failure) =>
     byGateway(403, "forbidden", `This API key may not use box ${failure.box}.`),
+  field_forbidden: (failure) => byGateway(403, "forbidden", failure.detail),
   keys_full: () =>
     byGateway(
       409,

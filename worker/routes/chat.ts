@@ -83,7 +83,7 @@ export const chatRoutes = new Hono<Env>().post("/api/chat", async (c) => {
 });
 
 /** The headers of a call that its caller gets. */
-const PASSED = ["x-box", "x-queue-position", "x-queue-eta-ms", "x-queue-waited-ms"];
+const PASSED = ["x-box", "x-clamped", "x-queue-position", "x-queue-eta-ms", "x-queue-waited-ms"];
 
 const passedOf = (headers: Headers): Record<string, string> =>
   Object.fromEntries([...headers].filter(([name]) => PASSED.includes(name)));

@@ -42,12 +42,21 @@ serveRoute(keyRoutes, KEY_ROUTES.revokeKey, async ({ params: { id } }, c) => {
   return { status: isDeleted ? ("deleted" as const) : ("revoked" as const), id };
 });
 
+/** A configured key sets any field of a body. */
+const ANY_BODY = {
+  max_num_ctx: null,
+  max_num_predict: null,
+  may_keep_alive: true,
+  may_num_gpu: true,
+} as const;
+
 async function allKeys(c: Context<Env>): Promise<Key[]> {
   const { keys } = await aggregatorOf(c.env).fleet();
   const nowMs = Date.now();
   const configured = configuredKeys(settingsOf(c.env)).map(
     ({ keyId, scopes }): Key => ({
       id: keyId,
+      ...ANY_BODY,
       name: configuredKeyName(keyId),
       scopes: scopes.filter((scope) => scope !== "read"),
       models: null,
