@@ -193,8 +193,10 @@ export class PinKeeper {
   ): KeepAction | null {
     const wasPushedOut = kept.loaded !== null && nowMs < kept.loaded.expiresMs - SLACK_MS;
     kept.loaded = null;
-    if (wasPushedOut)
-      this.#setBack(kept, "Another model took its place, or it was unloaded.", nowMs);
+    // With nothing else in memory, Ollama was restarted between two polls, or somebody unloaded it.
+    const isTaken = inventory.loaded.length > 0;
+    if (wasPushedOut && isTaken) this.#setBack(kept, "Another model took its place.", nowMs);
+    else if (wasPushedOut) this.#setBack(kept, "It was unloaded.", nowMs, kept.setbacks > 0);
     kept.dueMs ??= nowMs;
     if (installedIn(inventory, pin) === undefined)
       return show(kept, "failed", "The model is not on this box.");
@@ -208,8 +210,8 @@ export class PinKeeper {
     return actionOf(pin, true, leftMs, pin.context_length, inventory);
   }
 
-  #setBack(kept: Kept, reason: string, nowMs: number): void {
-    const pauseMs = Math.min(PAUSE_MS * 2 ** kept.setbacks, PAUSE_MS_MAX);
+  #setBack(kept: Kept, reason: string, nowMs: number, pauses = true): void {
+    const pauseMs = pauses ? Math.min(PAUSE_MS * 2 ** kept.setbacks, PAUSE_MS_MAX) : 0;
     kept.setbacks++;
     kept.notBeforeMs = nowMs + pauseMs;
     show(kept, kept.setbacks >= SETBACKS_MAX ? "failed" : "waiting", reason);

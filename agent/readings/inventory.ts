@@ -55,7 +55,7 @@ export class InventoryPoller {
   /** The poll that is waiting requests everything. */
   #isListingWanted = false;
   /** The models that {@link expect} looks for. */
-  readonly #expected = new Map<string, boolean>();
+  readonly #expected = new Map<string, { isLoaded: boolean; found: Promise<void> }>();
   #timer: NodeJS.Timeout | null = null;
   #isStarted = false;
   #isStopped = false;
@@ -129,18 +129,22 @@ export class InventoryPoller {
   }
 
   /** Polls at once, and a few times more, until a model is in memory, or no longer is. */
-  async expect(model: string, isLoaded: boolean): Promise<void> {
-    if (this.#expected.get(model) === isLoaded) return;
-    this.#expected.set(model, isLoaded);
-    const isDone = () =>
-      this.#isStopped ||
-      this.hasLoaded(model) === isLoaded ||
-      this.#expected.get(model) !== isLoaded;
+  expect(model: string, isLoaded: boolean): Promise<void> {
+    const known = this.#expected.get(model);
+    if (known?.isLoaded === isLoaded) return known.found;
+    const expected = { isLoaded, found: Promise.resolve() };
+    this.#expected.set(model, expected);
+    expected.found = this.#look(model, isLoaded, () => this.#expected.get(model) === expected);
+    return expected.found;
+  }
+
+  async #look(model: string, isLoaded: boolean, isWanted: () => boolean): Promise<void> {
+    const isDone = () => this.#isStopped || this.hasLoaded(model) === isLoaded || !isWanted();
     for (const afterMs of EXPECTED_AFTER_MS) {
       if (afterMs > 0 && !isDone()) await delay(afterMs);
       if (!isDone()) await this.#pollSoon();
     }
-    if (this.#expected.get(model) === isLoaded) this.#expected.delete(model);
+    if (isWanted()) this.#expected.delete(model);
   }
 
   #pollSoon(): Promise<void> {

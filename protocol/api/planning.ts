@@ -86,6 +86,12 @@ const Placed = z.array(z.object({ box: BoxName, request_id: z.uuid() }));
 const Loaded = z
   .object({ status: z.literal("loaded"), model: z.string(), boxes: Placed })
   .meta({ id: "ModelLoaded" });
+/** An event of `POST /api/models/load`. */
+export type LoadEvent =
+  | { status: "loading"; model: string; box: string }
+  | { status: "failed"; model: string; box: string; error: string }
+  | z.infer<typeof Loaded>;
+
 const Unloaded = z
   .object({ status: z.literal("unloaded"), model: z.string(), boxes: Placed })
   .meta({ id: "ModelUnloaded" });
@@ -98,9 +104,13 @@ export const PLANNING_ROUTES = {
     tag: "Models",
     summary: "Load a model into the memory of a box; answers when it is loaded",
     description:
-      "The request is in the log with source system, and counts in no figure about callers. 404 if the model is on no connected box, or not on that one.",
+      "The request is in the log with source system, and counts in no figure about callers. 404 if the model is on no connected box, or not on that one. If the Accept header contains text/event-stream, the answer begins at once, so a proxy does not give up on a long load.",
     body: LoadRequest,
     answer: Loaded,
+    media: {
+      "text/event-stream":
+        '{"status":"loading","model","box"} at once, and last the JSON answer, or {"status":"failed","model","box","error"}',
+    },
   },
   unloadModel: {
     method: "POST",

@@ -1,22 +1,28 @@
 /** Models that are loaded and unloaded through the API, on real agents. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Child } from "../../local/processes.ts";
 import { Plan } from "../../protocol/api/planning.ts";
 import { ApiError } from "../../protocol/api/shapes.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
-import { eventually, TestStack } from "../support/stack.ts";
+import { eventually, freePort, TestStack } from "../support/stack.ts";
 
 let stack: TestStack;
 let ollamas: SimulatedOllama[] = [];
+let atlas: Child;
+let port: number;
+
+const startOllama = (models: string[], at?: number) =>
+  startSimulatedOllama({ models, tokenMs: 1, loadMsPerGb: 0, ...(at && { port: at }) });
+const startAtlas = () => stack.startAgent({ name: "atlas", ollamaUrl: ollamas[0]?.url ?? "" });
 
 beforeAll(async () => {
-  ollamas = await Promise.all(
-    [
-      ["both:1b", "only:1b"],
-      ["both:1b", "nomic-embed-text"],
-    ].map((models) => startSimulatedOllama({ models, tokenMs: 1, loadMsPerGb: 0 })),
-  );
+  port = await freePort();
+  ollamas = await Promise.all([
+    startOllama(["both:1b", "only:1b"], port),
+    startOllama(["both:1b", "nomic-embed-text"]),
+  ]);
   stack = await TestStack.start();
-  await stack.startAgent({ name: "atlas", ollamaUrl: ollamas[0]?.url ?? "" });
+  atlas = await startAtlas();
   await stack.startAgent({ name: "basil", ollamaUrl: ollamas[1]?.url ?? "" });
 });
 
@@ -39,6 +45,17 @@ const untilListed = (names: string[]) =>
         .join() === names.join()
     );
   });
+
+/** Waits until the first box reports its pin as carried out. */
+const untilLoaded = () =>
+  eventually(async () => {
+    const { pins } = (await stack.json("/api/pins")) as { pins: { state: string | null }[] };
+    return pins.length === 1 && pins[0]?.state === "loaded";
+  });
+
+/** Waits until the first Ollama has a model in memory. A connection to one before it may be kept. */
+const untilIn = (model: string) =>
+  eventually(async () => (await loaded().catch(() => []))[0]?.includes(model) === true);
 
 /** Names of the models in the memory of each Ollama. */
 const loaded = () =>
@@ -112,13 +129,8 @@ test("plans with the memory that a load took", async () => {
   expect(plan.boxes[0]?.loaded_context_length).toBe(plan.context_length);
 });
 
-test("loads a pinned model without a request of a caller, and records that as its own work", async () => {
+test("keeps a pinned model in memory through restarts, as work of its own and of no caller", async () => {
   const pins = `${stack.url}/api/pins`;
-  const untilLoaded = () =>
-    eventually(async () => {
-      const { pins } = (await stack.json("/api/pins")) as { pins: { state: string | null }[] };
-      return pins.length === 1 && pins[0]?.state === "loaded";
-    });
   await post("unload", { model: "only:1b" });
   const before = await stack.stats();
   const put = await fetch(pins, {
@@ -136,6 +148,16 @@ test("loads a pinned model without a request of a caller, and records that as it
   });
   expect(logs[0]).toMatchObject({ source: "system", route_reason: null, key_id: null });
   expect((await stack.stats()).total_tokens).toBe(before.total_tokens);
+
+  await ollamas[0]?.close();
+  ollamas[0] = await startOllama(["both:1b", "only:1b"], port);
+  await untilIn("only:1b"); // again, since its Ollama was restarted
+  await atlas.stop(5_000);
+  await ollamas[0].close();
+  ollamas[0] = await startOllama(["both:1b", "only:1b"], port);
+  atlas = await startAtlas();
+  await untilIn("only:1b"); // by an agent that has just started
+  await untilLoaded();
   const removed = await fetch(`${pins}?box=atlas&model=only:1b`, { method: "DELETE" });
   expect(removed.status).toBe(200);
   expect(await stack.json("/api/pins")).toMatchObject({ pins: [] });

@@ -54,6 +54,12 @@ export function serveRoute<Route extends ApiRoute>(
   });
 }
 
+export const EVENT_HEADERS = { "content-type": "text/event-stream; charset=utf-8" };
+
+/** Returns whether the caller takes an answer of server-sent events. */
+export const acceptsEvents = (c: Context<Env>): boolean =>
+  /\btext\/event-stream\b/.test(c.req.header("accept") ?? "");
+
 /** Returns the methods that a path of `/api` accepts; empty if the path is not in the table. */
 export const methodsOf = (rawPath: string): string[] =>
   Object.values(API_ROUTES).flatMap(({ method, path }) =>

@@ -13,7 +13,7 @@ import type { Bindings, Env } from "../env.ts";
 import { invocationOf } from "../gateway/known-fleet.ts";
 import { isStillValid } from "../gateway/known-keys.ts";
 import { look } from "../gateway/look.ts";
-import { serveRoute } from "./api-route.ts";
+import { acceptsEvents, EVENT_HEADERS, serveRoute } from "./api-route.ts";
 import { readHealth } from "./read-health.ts";
 
 /** One invocation can call objects 1,000 times. The page opens a new stream when one ends. */
@@ -29,12 +29,12 @@ const KEY_CHECK_MS = 900;
 serveRoute(liveRoutes, LIVE_ROUTES.live, async ({ query, principal }, c) => {
   // The first state is read before the response starts, so that an error still gets its own status.
   const first = await liveOf(c.env);
-  if (!/\btext\/event-stream\b/.test(c.req.header("accept") ?? "")) return first;
+  if (!acceptsEvents(c)) return first;
   const shell = invocationOf(c);
   const keyId = principal.key?.issued.id ?? null;
   const mayRead = async () => keyId === null || isStillValid(shell, keyId, "stats");
   return new Response(events(c.env, first, query.every * 1_000, mayRead), {
-    headers: { "content-type": "text/event-stream; charset=utf-8" },
+    headers: EVENT_HEADERS,
   });
 });
 

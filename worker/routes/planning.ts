@@ -2,6 +2,7 @@
 import { type Context, Hono } from "hono";
 import { PLANNING_ROUTES } from "../../protocol/api/planning.ts";
 import { withTag } from "../../protocol/inventory.ts";
+import { EVENT_SILENCE_MS } from "../../protocol/limits.ts";
 import { isCloudModel } from "../../protocol/model-name.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
@@ -14,8 +15,9 @@ import { untilReported } from "../gateway/fleet.ts";
 import { fleetFor, invocationOf } from "../gateway/known-fleet.ts";
 import { freshBoxes, look } from "../gateway/look.ts";
 import { callTarget } from "../gateway/management-call.ts";
+import { loadEvents } from "../models/load-events.ts";
 import { isLoadedOn } from "../registered-box.ts";
-import { serveRoute } from "./api-route.ts";
+import { acceptsEvents, EVENT_HEADERS, serveRoute } from "./api-route.ts";
 
 export const planningRoutes = new Hono<Env>();
 
@@ -38,9 +40,19 @@ serveRoute(planningRoutes, PLANNING_ROUTES.loadModel, async ({ body, principal }
   const call = embeds
     ? { path: "/api/embed", body: { model, input: [], keep_alive, ...options } }
     : { path: "/api/generate", body: { model, stream: false, keep_alive, ...options } };
-  const boxes = await placedOn(c, principal, model, [box], call);
-  await untilReported(c.env, (each) => each.name !== box || isLoadedOn(each, model));
-  return { status: "loaded" as const, model, boxes };
+  const left = new AbortController();
+  const signal = AbortSignal.any([c.req.raw.signal, left.signal]);
+  const load = async () => {
+    const boxes = await placedOn(c, principal, model, [box], { ...call, signal });
+    await untilReported(c.env, (each) => each.name !== box || isLoadedOn(each, model));
+    return { status: "loaded" as const, model, boxes };
+  };
+  if (!acceptsEvents(c)) return load();
+  const onLeft = () => left.abort();
+  return new Response(
+    loadEvents({ model, box }, load(), { keepAliveMs: EVENT_SILENCE_MS, onLeft }),
+    { headers: EVENT_HEADERS },
+  );
 });
 
 serveRoute(planningRoutes, PLANNING_ROUTES.unloadModel, async ({ body, principal }, c) => {
@@ -49,7 +61,8 @@ serveRoute(planningRoutes, PLANNING_ROUTES.unloadModel, async ({ body, principal
   const loaded = fresh.filter((box) => box.state !== "down" && isLoadedOn(box, model));
   const names = body.box === undefined ? loaded.map(({ name }) => name) : [body.box];
   const call = { path: "/api/generate", body: { model, stream: false, keep_alive: 0 } };
-  const boxes = await placedOn(c, principal, model, names, call);
+  const { signal } = c.req.raw;
+  const boxes = await placedOn(c, principal, model, names, { ...call, signal });
   await untilReported(c.env, (box) => !names.includes(box.name) || !isLoadedOn(box, model));
   return { status: "unloaded" as const, model, boxes };
 });
@@ -60,14 +73,13 @@ const placedOn = (
   principal: Principal,
   model: string,
   boxes: readonly string[],
-  { path, body }: { path: string; body: object },
+  { path, body, signal }: { path: string; body: object; signal: AbortSignal },
 ) =>
   Promise.all(
     boxes.map(async (box, _, { length }) => {
       const requestId = length === 1 ? c.get("requestId") : newRequestId(Date.now());
       const target = targetOf("POST", path);
       const wantedReason = "planned" as const;
-      const { signal } = c.req.raw;
       const call = { target, body, box, wantedReason, requestId, signal };
       const answer = await callTarget(c, principal, call).catch((error: unknown) => {
         throw isUnknown(error) ? unknown(model, `on box ${box}`) : error;

@@ -6,8 +6,10 @@ import { useState } from "preact/hooks";
 import type { LiveBox } from "../../../protocol/api/live.ts";
 import type { InstalledModels } from "../../../protocol/api/ollama.ts";
 import type { BoxPin } from "../../../protocol/api/pins.ts";
+import type { LoadEvent } from "../../../protocol/api/planning.ts";
 import type { RepositoryModel } from "../../../protocol/api/repository.ts";
-import { callJson, errorMessage, read } from "../../data/api.ts";
+import { call, callJson, errorMessage, read } from "../../data/api.ts";
+import { jsonEvents } from "../../data/events.ts";
 import { preferences } from "../../data/preferences.ts";
 import { Empty, FailureNote, Pill, Section, TableScroll } from "../../parts/basics.tsx";
 import { Confirm, TypedConfirm } from "../../parts/dialog.tsx";
@@ -31,6 +33,18 @@ type Props = {
 function deletionText({ name, boxes, size }: Model): string {
   const download = bytes(size, preferences.value.sizes);
   return `Deletes ${name} from ${boxes.join(" and ")}. Restoring it means pulling ${download} again.`;
+}
+
+/** Loads a model. A proxy before the edge would give up on an answer that begins after the load. */
+async function loadModel(model: string, box: string): Promise<void> {
+  const response = await call("POST", "/api/models/load", {
+    body: { model, box },
+    headers: { accept: "text/event-stream" },
+  });
+  let last: LoadEvent | null = null;
+  for await (const event of jsonEvents<LoadEvent>(response)) last = event;
+  if (last?.status === "failed") throw new Error(last.error);
+  if (last?.status !== "loaded") throw new Error("The connection was lost during the load.");
 }
 
 /** An action that others feel. */
@@ -73,9 +87,9 @@ export function InstalledSection({ models, repository, boxes, isAdmin, changed }
   };
   const setLoaded = (model: string, box: string, isWanted: boolean) =>
     perform(`${model} ${box}`, () =>
-      callJson("POST", isWanted ? "/api/models/load" : "/api/models/unload", {
-        body: { model, box },
-      }),
+      isWanted
+        ? loadModel(model, box)
+        : callJson("POST", "/api/models/unload", { body: { model, box } }),
     );
   /** Waits for a confirmation if others feel the effect. */
   const toggle = async (model: string, box: LiveBox, isLoaded: boolean) => {

@@ -201,7 +201,7 @@ test("gives way to a model that took its place, longer each time, until it has s
       .does(scene.next())
       .pass(5 * SECOND)
       .next();
-    scene.loaded.delete("m:1b");
+    scene.holds("n:1b", 60 * MINUTE).loaded.delete("m:1b");
     expect(scene.next()).toBeNull();
     const fromMs = scene.nowMs;
     while (scene.next() === null) scene.pass(5 * SECOND);
@@ -216,6 +216,24 @@ test("gives way to a model that took its place, longer each time, until it has s
   scene.loaded.delete("m:1b");
   scene.next();
   expect(scene.pass(30 * SECOND).next()).not.toBeNull();
+});
+
+test("loads again at once what was unloaded without a successor, and later if that happens again", () => {
+  const scene = new Scene(pinOf());
+  scene.does(scene.next()).pass(MINUTE).next();
+  scene.loaded.clear(); // a restart of Ollama between two polls
+  const again = scene.pass(5 * SECOND).next();
+  expect(again).toMatchObject({ isLoad: true });
+  scene
+    .does(again)
+    .pass(5 * SECOND)
+    .next();
+  scene.loaded.clear();
+  expect(scene.next()).toBeNull();
+  expect(scene.keeper.reports).toEqual([
+    { model: "m:1b", state: "waiting", reason: "It was unloaded." },
+  ]);
+  expect(scene.pass(60 * SECOND).next()).toMatchObject({ isLoad: true });
 });
 
 test("waits for requests of other models, but not for long", () => {

@@ -67,9 +67,11 @@ test("looks at once for a model that is due, and again until it is there", async
   await polling.poller.refresh();
   const before = ollama.count("/api/ps");
   const looking = polling.poller.expect("new:1b", true);
+  const beside = polling.poller.expect("new:1b", true).then(() => polling.poller.latest());
   await waitFor(() => expect(ollama.count("/api/ps")).toBeGreaterThan(before));
   ollama.respond("/api/ps", { models: [{ ...PS.models[0], name: "new:1b" }] });
   await looking;
+  expect((await beside).loaded.map(({ name }) => name)).toEqual(["new:1b"]);
   expect(polling.poller.hasLoaded("new:1b")).toBe(true);
   expect(polling.changes.at(-1)?.loaded.map(({ name }) => name)).toEqual(["new:1b"]);
   const found = ollama.count("/api/ps");
