@@ -1,12 +1,13 @@
 "use strict";
 /**
- * Runs one program of the project: `node local/run.cjs <file.ts | command> [argument …]`.
+ * Runs one program of the project: `node local/run.cjs [--dev] <file.ts | command> [argument …]`.
  *
  * The scripts of package.json call it on whatever Node is on the PATH. It installs the packages if
- * they are missing, and then runs the file under the project's own Node, or the command from
- * `node_modules/.bin`. CommonJS without types, because the system's Node may be older than the project's.
+ * they are missing, with `--dev` those of the tests too. Then it runs the file under the project's own
+ * Node, or the command from `node_modules/.bin`. CommonJS without types, because the system's Node may
+ * be older than the project's.
  */
-const { hasOwnNode } = require("./install.cjs");
+const { install } = require("./install.cjs");
 const { spawn } = require("node:child_process");
 const { delimiter, join } = require("node:path");
 
@@ -14,7 +15,9 @@ const { delimiter, join } = require("node:path");
 const PARENT_MS = 250;
 
 const bin = join(__dirname, "..", "node_modules", ".bin");
-const [program, ...rest] = process.argv.slice(2);
+const needsDev = process.argv[2] === "--dev";
+const [program, ...rest] = process.argv.slice(needsDev ? 3 : 2);
+const hasOwnNode = install(needsDev);
 const [command, args] = program.endsWith(".ts") ? ["node", [program, ...rest]] : [program, rest];
 
 const isOnPath = command === "node" && !hasOwnNode;

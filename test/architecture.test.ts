@@ -250,6 +250,23 @@ test("only worker/index.ts imports a Durable Object at run time", () => {
   expect(importers).toEqual(["worker/index.ts"]);
 });
 
+test("npm start needs no package of the tests", () => {
+  const { dependencies } = JSON.parse(readFileSync("package.json", "utf8")) as {
+    dependencies: Record<string, string>;
+  };
+  const folders = Object.keys(FOLDERS).filter((folder) => folder !== "monitoring");
+  const built = readFileSync("build.ts", "utf8").matchAll(/ from "([^".]+)"/g);
+  const targets = [
+    ...folders.flatMap(importsOf).map(({ target }) => target),
+    ...Array.from(built, ([, target = ""]) => target),
+  ];
+  const packages = targets.flatMap(
+    (target) => /^(?!\.|node:|cloudflare:)(@[^/]+\/)?[^/]+/.exec(target)?.[0] ?? [],
+  );
+  expect(packages).toEqual(expect.arrayContaining(["esbuild", "hono", "zod"]));
+  expect([...new Set(packages)].filter((name) => !(name in dependencies))).toEqual([]);
+});
+
 /** The imports of a folder's files; the target as it is written. */
 function importsOf(folder: string): Import[] {
   return sourcesIn(folder).flatMap((file) => {

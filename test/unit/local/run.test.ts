@@ -1,4 +1,7 @@
-/** The Node that runs the sources: from the lockfile, or from the PATH where the lockfile has none. */
+/**
+ * The Node that runs the sources, from the lockfile or from the PATH where the lockfile has none, and the
+ * packages that are installed before.
+ */
 import { spawnSync } from "node:child_process";
 import {
   copyFileSync,
@@ -11,20 +14,27 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import * as z from "zod";
 import { ROOT } from "../../../local/edge.ts";
 
-/** A project without packages whose only program prints its Node. */
-function projectIn(hasOwnNode: boolean): string {
+/** Folders of packages, and how the lockfile describes them. */
+type Packages = Record<string, { integrity: string; dev?: true; optional?: true }>;
+
+/** A project whose only program prints its Node, and whose npm only prints its arguments. */
+function projectIn(hasOwnNode: boolean, wanted: Packages = {}, installed = wanted): string {
   const folder = mkdtempSync(join(tmpdir(), "run-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   for (const name of ["local", "node_modules/.bin"])
     mkdirSync(join(folder, name), { recursive: true });
   for (const name of ["run.cjs", "install.cjs"])
     copyFileSync(join(ROOT, "local", name), join(folder, "local", name));
-  for (const name of ["package-lock.json", "node_modules/.package-lock.json"])
-    writeFileSync(join(folder, name), '{"packages":{}}');
+  const writePackages = (name: string, packages: Packages) =>
+    writeFileSync(join(folder, name), JSON.stringify({ packages: { "": {}, ...packages } }));
+  writePackages("package-lock.json", wanted);
+  writePackages("node_modules/.package-lock.json", installed);
+  mkdirSync(join(folder, "path"));
+  writeFileSync(join(folder, "path/npm"), '#!/bin/sh\necho npm "$@"\n', { mode: 0o755 });
   if (hasOwnNode) symlinkSync(process.execPath, join(folder, "node_modules/.bin/node"));
   writeFileSync(
     join(folder, "probe.ts"),
@@ -38,9 +48,14 @@ function projectIn(hasOwnNode: boolean): string {
   return folder;
 }
 
-function run(folder: string, isOlder: boolean): { status: number | null; output: string } {
-  const args = [...(isOlder ? ["--require", "./older.cjs"] : []), "local/run.cjs", "probe.ts"];
-  const PATH = `${dirname(process.execPath)}${delimiter}${process.env.PATH}`;
+function run(
+  folder: string,
+  isOlder: boolean,
+  ...options: string[]
+): { status: number | null; output: string } {
+  const node = isOlder ? ["--require", "./older.cjs"] : [];
+  const args = [...node, "local/run.cjs", ...options, "probe.ts"];
+  const PATH = [join(folder, "path"), dirname(process.execPath), process.env.PATH].join(delimiter);
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {
     cwd: folder,
     encoding: "utf8",
@@ -62,6 +77,44 @@ test("names the Node to install if the lockfile has none and that on the PATH is
   expect(output).toMatch(
     /brought no Node to this machine .* Node 20\.20\.2 is too old\. Install Node 24\.2/,
   );
+});
+
+describe("the packages", () => {
+  const product = { "node_modules/ws": { integrity: "sha512-1" } };
+  const other = { "node_modules/other-system": { integrity: "sha512-2", optional: true } } as const;
+  const tests = { "node_modules/openai": { integrity: "sha512-3", dev: true } } as const;
+  const wanted: Packages = { ...product, ...other, ...tests };
+  const changed: Packages = { ...wanted, "node_modules/ws": { integrity: "sha512-4" } };
+
+  test.each<
+    [what: string, command: string | null, options: string[], wanted: Packages, installed: Packages]
+  >([
+    ["a program of the product needs only its packages", null, [], wanted, product],
+    ["a fresh clone gets those of the product", "ci --omit=dev", [], wanted, {}],
+    ["a fresh clone gets all packages for a test", "ci --include=dev", ["--dev"], wanted, {}],
+    ["a test adds its packages", "install --no-save --include=dev", ["--dev"], wanted, product],
+    ["a test finds its packages", null, ["--dev"], wanted, { ...product, ...tests }],
+    ["a new lockfile replaces those of the product", "ci --omit=dev", [], changed, product],
+    [
+      "a new lockfile replaces all packages if those of the tests are there",
+      "ci --include=dev",
+      [],
+      changed,
+      { ...product, ...tests },
+    ],
+    [
+      "a package that the lockfile lacks is removed",
+      "ci --include=dev",
+      [],
+      product,
+      { ...product, ...tests, "node_modules/old": { integrity: "sha512-5" } },
+    ],
+  ])("%s", (_what, command, options, packages, installed) => {
+    const { status, output } = run(projectIn(true, packages, installed), false, ...options);
+    const npm = /^npm (.*) --no-audit --no-fund --loglevel=error$/m.exec(output)?.[1] ?? null;
+    expect({ status, npm }).toEqual({ status: 0, npm: command });
+    expect(output).toMatch(/main true\n$/);
+  });
 });
 
 const Lockfile = z.object({
