@@ -33,6 +33,8 @@ export type ChainPlan = {
   stateDir?: string;
   /** Folder with a wrangler.toml. The Worker then runs in `wrangler dev` instead of workerd. */
   wranglerFolder?: string;
+  /** A second box with the same model. */
+  hasTwin?: boolean;
 };
 
 /** The parts of a stage that a chain uses. */
@@ -46,7 +48,7 @@ export type StageResources = {
   agentFile: string;
 };
 
-export type Part = "workerd" | "agent" | "ollama";
+export type Part = "workerd" | "agent" | "ollama" | "twin-agent" | "twin-ollama";
 
 export class Chain implements AsyncDisposable {
   readonly name: string;
@@ -57,6 +59,7 @@ export class Chain implements AsyncDisposable {
   readonly #stage: StageResources;
   readonly #plan: ChainPlan;
   readonly #ollamaPort: number;
+  readonly #twinPort: number;
   readonly #parts = new Map<Part, Child>();
   /** The bundle that workerd uses from its next start. */
   script: string;
@@ -66,7 +69,7 @@ export class Chain implements AsyncDisposable {
     name: string,
     plan: ChainPlan,
     port: number,
-    ollamaPort: number,
+    [ollamaPort, twinPort]: readonly [number, number],
     proxy: CuttingProxy,
   ) {
     this.#stage = stage;
@@ -74,16 +77,22 @@ export class Chain implements AsyncDisposable {
     this.#plan = plan;
     this.port = port;
     this.#ollamaPort = ollamaPort;
+    this.#twinPort = twinPort;
     this.proxy = proxy;
     this.callers = new Callers(name, port, plan.wranglerFolder !== undefined);
     this.script = stage.script;
   }
 
   static async start(stage: StageResources, name: string, plan: ChainPlan): Promise<Chain> {
-    const [port, ollamaPort] = [await freePort(), await freePort()];
-    const chain = new Chain(stage, name, plan, port, ollamaPort, await CuttingProxy.start(port));
+    const port = await freePort();
+    const ollamas = [await freePort(), await freePort()] as const;
+    const chain = new Chain(stage, name, plan, port, ollamas, await CuttingProxy.start(port));
     await Promise.all([chain.start("workerd"), chain.start("ollama")]);
     await chain.start("agent");
+    if (plan.hasTwin === true) {
+      await chain.start("twin-ollama");
+      await chain.start("twin-agent");
+    }
     await chain.untilServing();
     return chain;
   }
@@ -122,12 +131,15 @@ export class Chain implements AsyncDisposable {
    */
   async endWaiting(): Promise<void> {
     await this.untilServing();
-    const agent = this.part("agent");
-    agent.signal("SIGTERM");
-    await sleep(100); // two signals at once may arrive as one
-    agent.signal("SIGTERM");
-    await agent.ended();
-    await this.start("agent");
+    for (const part of ["agent", "twin-agent"] as const) {
+      const agent = this.#parts.get(part);
+      if (agent === undefined) continue;
+      agent.signal("SIGTERM");
+      await sleep(100); // two signals at once may arrive as one
+      agent.signal("SIGTERM");
+      await agent.ended();
+      await this.start(part);
+    }
     await this.untilServing();
   }
 
@@ -233,43 +245,45 @@ export class Chain implements AsyncDisposable {
               ? {}
               : { inspectorPort: this.#plan.inspectorPort }),
           }),
-    agent: async () => {
-      const env = {
-        EDGE_URL: this.proxy.url,
-        BOX_NAME: "box",
-        OLLAMA_HOST: `http://127.0.0.1:${this.#ollamaPort}`,
-        // The stand-in serves all requests at once.
-        OLLAMA_NUM_PARALLEL: "10000",
-        STATE_DIR: this.stateDir,
-        NVIDIA_SMI: "/nonexistent/nvidia-smi",
-        LOG_FORMAT: "json",
-        ...this.#plan.agentEnv,
-      };
-      const [command = process.execPath, ...args] = [
-        ...(this.#plan.agentCommand ?? []),
-        process.execPath,
-        this.#stage.agentFile,
-      ];
-      args.push(...(this.#plan.agentArgs ?? []));
-      return this.#stage.children.start({
-        name: `${this.name} agent`,
-        command,
-        args,
-        env,
-        cwd: this.#stage.folder,
-      });
-    },
-    ollama: async () => {
-      const args = [
-        join(ROOT, "test/faults/stand-in.ts"),
-        String(this.#ollamaPort),
-        this.#callsFile,
-      ];
-      const child = this.#stage.children.start({ name: `${this.name} Ollama`, args });
-      await until(() => listens(this.#ollamaPort), "the stand-in listens");
-      return child;
-    },
+    agent: async () => this.#startAgent("box", this.#ollamaPort, this.stateDir),
+    ollama: () => this.#startOllama(this.#ollamaPort),
+    "twin-agent": async () => this.#startAgent("twin", this.#twinPort, `${this.stateDir}-twin`),
+    "twin-ollama": () => this.#startOllama(this.#twinPort),
   };
+
+  #startAgent(box: string, ollamaPort: number, stateDir: string): Child {
+    const env = {
+      EDGE_URL: this.proxy.url,
+      BOX_NAME: box,
+      OLLAMA_HOST: `http://127.0.0.1:${ollamaPort}`,
+      // The stand-in serves all requests at once.
+      OLLAMA_NUM_PARALLEL: "10000",
+      STATE_DIR: stateDir,
+      NVIDIA_SMI: "/nonexistent/nvidia-smi",
+      LOG_FORMAT: "json",
+      ...this.#plan.agentEnv,
+    };
+    const [command = process.execPath, ...args] = [
+      ...(this.#plan.agentCommand ?? []),
+      process.execPath,
+      this.#stage.agentFile,
+    ];
+    args.push(...(this.#plan.agentArgs ?? []));
+    return this.#stage.children.start({
+      name: `${this.name} agent of ${box}`,
+      command,
+      args,
+      env,
+      cwd: this.#stage.folder,
+    });
+  }
+
+  async #startOllama(port: number): Promise<Child> {
+    const args = [join(ROOT, "test/faults/stand-in.ts"), String(port), this.#callsFile];
+    const child = this.#stage.children.start({ name: `${this.name} Ollama`, args });
+    await until(() => listens(port), "the stand-in listens");
+    return child;
+  }
 
   async #json(path: string): Promise<unknown> {
     const answer = await fetch(this.url + path);

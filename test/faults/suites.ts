@@ -15,6 +15,7 @@ import { slowCaller } from "./slow-caller.ts";
 import { stall } from "./stall.ts";
 import type { Setting } from "./suite.ts";
 import { tooBig } from "./too-big.ts";
+import { twin } from "./twin.ts";
 
 type Suite = (setting: Setting) => Promise<Finding[]>;
 
@@ -68,6 +69,10 @@ export const SUITES = {
         kills: 8,
         limitMs: MINUTE_MS,
       }),
+  },
+  twin: {
+    full: (setting) => twin(setting, { kills: 1_000, limitMs: 20 * MINUTE_MS }),
+    slice: (setting) => twin(setting, { kills: 10, limitMs: MINUTE_MS }),
   },
   deliver: {
     full: (setting) => deliver(setting, { batches: 600, kills: 300, unconfirmed: 20 }),
