@@ -1,4 +1,5 @@
 /** Two boxes with the same model: a call whose box fails before its answer begins moves to the other. */
+import { Ollama } from "ollama";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { Child } from "../../local/processes.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
@@ -139,4 +140,35 @@ test("a call moves from an agent that is killed before the first byte, and keeps
   expect(records.map(({ moved_from }) => moved_from)).toContainEqual(
     expect.stringMatching(/^box-0:agent_restarted:\d+ms$/),
   );
+});
+
+test("Ollama's own client works with two boxes while one dies, and after that", async () => {
+  const client = new Ollama({ host: `${stack.url}/ollama` });
+  const names = async () => (await client.list()).models.map(({ name }) => name).sort();
+  const messages = () => [{ role: "user", content: crypto.randomUUID() }];
+  const streamed = async () => {
+    let text = "";
+    const parts = await client.chat({ model: MODEL, messages: messages(), stream: true });
+    for await (const { message } of parts) text += message.content;
+    return text;
+  };
+  const whole = async () => (await client.chat({ model: MODEL, messages: messages() })).message;
+  const calls = [...several(streamed), ...several(whole)];
+  await ollamas[0]?.close();
+  // A stream that had begun on the box that died ends with an error; all others are served.
+  for (const answer of await Promise.allSettled([...calls, ...several(whole)]))
+    if (answer.status === "rejected") expect(String(answer.reason)).toContain("Ollama closed");
+  await eventually(async () =>
+    (await stack.boxes()).some(({ ollama_reachable }) => ollama_reachable === false),
+  );
+  expect(await names()).toEqual([MODEL]);
+  expect((await client.show({ model: MODEL })).details).toBeDefined();
+  await client.pull({ model: "qwen3:0.6b" });
+  await client.create({ model: "mine:1b", from: MODEL, stream: false });
+  await client.copy({ source: "mine:1b", destination: "copied:1b" });
+  expect(await names()).toEqual(["copied:1b", "mine:1b", "qwen3:0.6b", MODEL].sort());
+  expect((await client.ps()).models.map(({ name }) => name)).toContain(MODEL);
+  for (const model of ["copied:1b", "mine:1b", "qwen3:0.6b"]) await client.delete({ model });
+  expect(await names()).toEqual([MODEL]);
+  expect(await streamed()).not.toBe("");
 });
