@@ -3,7 +3,9 @@
  * queue, callers that disconnect, unknown model names, an Ollama that fails for a while, and a tunnel
  * that is cut occasionally.
  */
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { SCENES, type SceneAnswer, setFaults } from "./several-boxes.ts";
 import { DEMO_BOXES } from "./simulation.ts";
 import type { Stack } from "./stack.ts";
 
@@ -96,6 +98,8 @@ const BURST_MODELS = DEMO_BOXES.filter(({ slots }) => slots === 1).flatMap(({ mo
 const CALL_MS = 1_400;
 const BURST_MS = 150;
 const TROUBLE_MS = 45_000;
+/** Time between the first scenes, so that a newcomer soon sees each. */
+const FIRST_SCENES_MS = 8_000;
 /**
  * Longer than the agent's silence limit and shorter than the grace period, so streams are resumed.
  */
@@ -108,7 +112,7 @@ export async function runTraffic(
   key: string | null,
   print: (line: string) => void,
 ): Promise<void> {
-  void makeTrouble(stack, print);
+  void makeTrouble(stack, key, print);
   let burst = 0;
   let burstModel: string | null = null;
   for (;;) {
@@ -158,9 +162,20 @@ const embedding = (): Request => ({
 });
 
 /** Breaks something from time to time and prints what it is. */
-async function makeTrouble(stack: Stack, print: (line: string) => void): Promise<void> {
-  for (;;) {
-    await sleep(TROUBLE_MS * (0.6 + Math.random() * 0.8));
+async function makeTrouble(
+  stack: Stack,
+  key: string | null,
+  print: (line: string) => void,
+): Promise<void> {
+  for (let turn = 0; ; turn++) {
+    const isFirstRound = turn < SCENES.length;
+    await sleep(isFirstRound ? FIRST_SCENES_MS : TROUBLE_MS * (0.6 + Math.random() * 0.8));
+    const scene = SCENES[turn % (2 * SCENES.length)];
+    if (scene !== undefined) {
+      const ask = askerOf(stack.url, key);
+      await scene({ stack, print, ask }).catch(() => {}); // the stack is being stopped
+      continue;
+    }
     const box = oneOf(stack.boxes);
     const { name } = box.plan;
     const kind = oneOf(["freeze", "freeze", "kill", "errors"]);
@@ -176,21 +191,40 @@ async function makeTrouble(stack: Stack, print: (line: string) => void): Promise
       box.agent.signal("SIGKILL");
     } else {
       print(`demo: Ollama on ${name} fails in the middle of answers for ${FAULTY_MS / 1_000} s`);
-      await setFaults(stack.simulated.get(name), [{ kind: "error_line", after_chunks: 12 }]);
+      const url = stack.simulated.get(name);
+      if (url === undefined) continue;
+      await setFaults(url, [{ kind: "error_line", after_chunks: 12 }]);
       await sleep(FAULTY_MS);
-      await setFaults(stack.simulated.get(name), []);
+      await setFaults(url, []);
     }
   }
 }
 
-async function setFaults(url: string | undefined, faults: unknown[]): Promise<void> {
-  if (url === undefined) return;
-  const response = await fetch(`${url}/_simulated/faults`, {
-    method: "POST",
-    body: JSON.stringify(faults),
-  });
-  await response.arrayBuffer();
-}
+/** Returns the calls of the scenes, which report how they were answered. */
+const askerOf =
+  (url: string, key: string | null) =>
+  async (model: string, more: Record<string, unknown> = {}, box?: string): Promise<SceneAnswer> => {
+    const content = `${oneOf(PROMPTS)} (${randomUUID()})`;
+    const response = await fetch(`${url}/ollama/api/chat`, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+        ...(box === undefined ? {} : { "x-box": box }),
+      },
+      body: JSON.stringify({ model, messages: [{ role: "user", content }], ...more }),
+    });
+    const text = await response.text();
+    const { headers } = response;
+    const position = headers.get("x-queue-position");
+    return {
+      isWhole: response.status === 200 && text.includes('"done":true'),
+      box: headers.get("x-box"),
+      reason: headers.get("x-route-reason"),
+      position: position === null ? null : Number(position),
+      waitedMs: Number(headers.get("x-queue-waited-ms") ?? 0),
+    };
+  };
 
 function oneOf<Item>(items: readonly Item[]): Item {
   const item = items[Math.floor(Math.random() * items.length)];

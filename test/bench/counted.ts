@@ -1,8 +1,7 @@
-/** Figures without a clock: costs, counted by tests and stated in docs/cost.md, and the size of an installation. */
+/** Goals for figures that are counted by tests and stated in docs/cost.md: the bench shows them beside its own. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../../local/edge.ts";
-import { startPackagesMb } from "../support/start-packages.ts";
 import type { Figure, Goal } from "./figures.ts";
 
 const IDLE = "a month of an idle box, scraped every 30 s";
@@ -40,15 +39,3 @@ export function countedCosts(): Figure[] {
     detail: { counted_by: "test/workerd/costs.test.ts" },
   }));
 }
-
-/** S1: what `npm start` installs on a fresh clone. */
-export const installedSize = (): Figure => ({
-  id: "S1",
-  name: "packages that npm start installs",
-  value: startPackagesMb(),
-  unit: "MB",
-  spread: null,
-  goal_now: { atMost: 450 },
-  goal: { atMost: 250 },
-  detail: { counted_as: "du of the packages that are not of the tests" },
-});

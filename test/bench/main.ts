@@ -14,11 +14,10 @@ import { join } from "node:path";
 import { ROOT } from "../../local/edge.ts";
 import { measureBodies } from "./bodies.ts";
 import { measureBodyMemory } from "./body-memory.ts";
-import { countedCosts, installedSize } from "./counted.ts";
+import { countedCosts } from "./counted.ts";
 import type { Figure } from "./figures.ts";
 import { measureFirstByte } from "./first-byte.ts";
 import { measureFront } from "./front.ts";
-import { goalsTable } from "./goals.ts";
 import { measureIdleAgent } from "./idle-agent.ts";
 import { machine, watchOthers } from "./machine.ts";
 import { measureMessages } from "./messages.ts";
@@ -75,7 +74,7 @@ async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Figur
   if (isWanted("P16")) add(await measureIdleAgent(stage));
   if (isWanted("P10")) add(await measureOpenStreams(stage));
   figures.sort((a, b) => Number.parseFloat(a.id.slice(1)) - Number.parseFloat(b.id.slice(1)));
-  return [...figures, ...countedCosts(), installedSize()];
+  return [...figures, ...countedCosts()];
 }
 
 async function main(): Promise<void> {
@@ -96,7 +95,7 @@ async function main(): Promise<void> {
     const others = Math.round(othersShare() * 100) / 100;
     const seconds = Math.round((performance.now() - startMs) / 1_000);
     const noise = noiseOf(figures);
-    console.log(`\n${tableOf(figures)}\n\n${detailsOf(figures)}\n\n${goalsTable(figures)}\n`);
+    console.log(`\n${tableOf(figures)}\n\n${detailsOf(figures)}\n`);
     console.log(
       `${seconds} s. Other programs used ${Math.round(others * 100)} % of the machine. The rounds of ${noise.worst_id} differ most, by ${Math.round(noise.worst * 100)} % of its median.`,
     );

@@ -14,11 +14,7 @@ export function tableOf(figures: readonly Figure[]): string {
     figure.goal === null ? "" : wordsOf(figure.goal),
     figure.name,
   ]);
-  return columnsOf([["", "median", "over rounds", "now", "", "goal", ""], ...rows]);
-}
-
-/** Aligns the cells of a table. */
-export function columnsOf(table: readonly string[][]): string {
+  const table = [["", "median", "over rounds", "now", "", "goal", ""], ...rows];
   const widths = (table[0] ?? []).map((_, column) =>
     Math.max(...table.map((row) => row[column]?.length ?? 0)),
   );
