@@ -35,7 +35,7 @@ export async function twin(
     await chain.kill(part);
     await sleep(between(random, 0, 300));
     await chain.start(part);
-    // A call is on each box once. Those that found this one dead may not lose the other too.
+    // A call is on each box once. Calls that found this one dead may not lose the other too.
     await Promise.all([...callers.open].map(({ begun }) => begun));
     if (done % 100 === 99) print(`${done + 1} kills, ${callers.entries.length} calls`);
   }
