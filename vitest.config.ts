@@ -10,7 +10,7 @@ const ONE_AT_A_TIME = { maxWorkers: 1, sequence: { groupOrder: 1 } };
 
 /**
  * Files run one after another in each process, which loads the modules and packages that they share
- * once: a third of the CPU of `unit` went into loading them again.
+ * once: a third of the CPU of `unit` and more than half of that of `workerd` went into loading them again.
  */
 const IN_ONE_PROCESS = { isolate: false };
 
@@ -54,8 +54,10 @@ export default defineConfig({
         ],
         test: {
           ...PATIENT,
+          ...IN_ONE_PROCESS,
           name: "workerd",
           include: ["test/workerd/**/*.test.ts"],
+          setupFiles: "test/workerd/fresh-edge.ts",
           globalSetup: ["test/support/runtime-noise.ts", "test/support/built-page.ts"],
         },
       },

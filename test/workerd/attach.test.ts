@@ -152,12 +152,13 @@ test("the edge's time of a call that waited for its agent includes the wait", as
     (await env.BOX.getByName("awaited").status()).isUp ? undefined : true,
   );
   const answered = chat("awaited");
-  const waitedMs = 50;
+  const waitedMs = 300;
   await scheduler.wait(waitedMs);
   const agent = await FakeAgent.connect("awaited", id);
   const { stream, payload } = await agent.next(FrameType.open);
   const { edge_ms } = parsePayload(Open, payload);
-  expect(edge_ms).toBeGreaterThanOrEqual(waitedMs - 10);
+  // On a busy machine the call begins a part of the wait later.
+  expect(edge_ms).toBeGreaterThanOrEqual(waitedMs / 3);
   expect(edge_ms).toBeLessThanOrEqual(Date.now() - startMs);
   expect(agent.frames.filter(({ type }) => type === FrameType.open)).toEqual([]);
   agent.answer(stream, 200, [["content-type", "application/json"]], "{}");

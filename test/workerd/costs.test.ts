@@ -176,6 +176,7 @@ async function storeCost(callers: number, rounds: number): Promise<Units> {
               await object.report(BOX, records, 0);
               await meter.untilOver();
             };
+            await meter.passToHour(alarmed);
             await one();
             return meter.of(async () => {
               for (let each = 0; each < rounds; each++) await one();

@@ -27,13 +27,17 @@ const CALLED_INSIDE = new Set([
 
 const realNow = Date.now;
 
+const HOUR_MS = 3_600_000;
+/** What is stored at full hours is in each sum as often as in any other, whenever the test runs. */
+const nextHourMs = (nowMs: number) => Math.ceil(nowMs / HOUR_MS) * HOUR_MS;
+
 export class Meter {
   #units: Units = { ...NO_UNITS };
   #cursors: SqlStorageCursor<Record<string, SqlStorageValue>>[] = [];
   /** By storage, since each object has its own. */
   readonly #alarms = new Map<object, number>();
   readonly #undo: (() => void)[] = [];
-  #nowMs = realNow();
+  #nowMs = nextHourMs(realNow());
   readonly #handled = new Map<string, number>();
   readonly #beside: Promise<unknown>[] = [];
   /** Objects that handle something now, and since when. */
@@ -109,6 +113,11 @@ export class Meter {
       await alarm();
     }
     this.#nowMs = untilMs;
+  }
+
+  /** Lets time pass to the next full hour. */
+  async passToHour(alarmed: Alarmed): Promise<void> {
+    await this.pass(nextHourMs(this.#nowMs) - this.#nowMs, alarmed);
   }
 
   /** Returns what `work` costs. */
