@@ -1,5 +1,5 @@
 /** The Models page: installed models, usage by model, and the library. */
-import { live } from "../../data/live.ts";
+import { live, refreshNow } from "../../data/live.ts";
 import { useQuery } from "../../data/query.ts";
 import { FailureNote, Skeleton } from "../../parts/basics.tsx";
 import { BenchSection } from "./bench.tsx";
@@ -17,6 +17,7 @@ export function ModelsPage() {
   const changed = () => {
     installed.refetch();
     repository.refetch();
+    refreshNow(); // the models in memory, and the pins
   };
   return (
     <>

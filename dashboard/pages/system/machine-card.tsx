@@ -9,6 +9,7 @@ import { Ago, MeterBar, Pill, Simulated } from "../../parts/basics.tsx";
 import { TypedConfirm } from "../../parts/dialog.tsx";
 import { isDiskFilling } from "../../shape/attention.ts";
 import { bytes, count, duration, ofHundred, short, UNKNOWN } from "../../shape/format.ts";
+import { roomText } from "../../shape/room.ts";
 import { STATE_TONES } from "../overview/fleet.tsx";
 
 const share = (part: number | null, whole: number | null): number | null =>
@@ -70,6 +71,10 @@ export function MachineCard({ box, concerns, isAdmin }: MachineCardProps) {
           <dd>
             <Ago iso={box.connected_at} />
           </dd>
+        </div>
+        <div>
+          <dt>Room for models</dt>
+          <dd>{roomText(box, sizes) ?? UNKNOWN}</dd>
         </div>
         <div>
           <dt>Tunnel round trip</dt>
