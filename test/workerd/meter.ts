@@ -28,7 +28,7 @@ const CALLED_INSIDE = new Set([
 const realNow = Date.now;
 
 const HOUR_MS = 3_600_000;
-/** What is stored at full hours is in each sum as often as in any other, whenever the test runs. */
+/** Sums that begin at a full hour contain the same hourly writes, whenever the test runs. */
 const nextHourMs = (nowMs: number) => Math.ceil(nowMs / HOUR_MS) * HOUR_MS;
 
 export class Meter {
