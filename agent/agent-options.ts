@@ -1,6 +1,7 @@
 /** The options of the agent besides its settings: parts that it shares, and limits. */
 import type { ExporterType } from "../protocol/messages.ts";
 import type { CloudGuard } from "./cloud/cloud-guard.ts";
+import type { BoxMembership } from "./joining/membership.ts";
 import type { Listener } from "./listen/listener.ts";
 import type { EnergyMeter } from "./measure/energy.ts";
 import type { OllamaTurns } from "./request/turn.ts";
@@ -19,6 +20,8 @@ export type AgentOptions = {
   turns?: OllamaTurns;
   /** Shared with the listener, so that one list of models serves both. */
   cloudGuard?: CloudGuard;
+  /** The membership of a box that joined; null for one with a secret. */
+  membership?: BoxMembership | null;
   /** The exporter type that this program expects of the edge. A difference is logged once. */
   exporterType?: ExporterType | null;
 };

@@ -14,6 +14,7 @@ import { atMost, CROSSING_MS, DRAIN_MS, LAST_RECORDS_MS } from "./clock/drain.ts
 import { after } from "./clock/timers.ts";
 import { CloudGuard } from "./cloud/cloud-guard.ts";
 import type { AgentConfig } from "./config.ts";
+import { Joining } from "./joining/joining.ts";
 import type { Listener } from "./listen/listener.ts";
 import type { Log } from "./log.ts";
 import { EnergyMeter } from "./measure/energy.ts";
@@ -64,9 +65,7 @@ export class Agent {
   readonly #timers: NodeJS.Timeout[] = [];
   #onIdle: (() => void) | null = null;
 
-  /**
-   * @param agentId  random, in the state folder; distinguishes a reconnect from a second agent
-   */
+  /** @param agentId  random, in the state folder; distinguishes a reconnect from a second agent */
   constructor(
     config: AgentConfig,
     agentId: string,
@@ -122,7 +121,7 @@ export class Agent {
     });
     this.#tunnel = new Tunnel({
       edge: config,
-      secret: config.boxSecret,
+      proof: new Joining(config, options.membership ?? null, log),
       hello: () => helloOf(config, { agentId, bootId: this.#bootId, agentVersion: AGENT_VERSION }),
       onUp: (welcome) => this.#up(welcome),
       onDown: () => this.#down(),

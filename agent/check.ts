@@ -6,6 +6,8 @@ import * as z from "zod";
 import type { GpuSample } from "../protocol/records.ts";
 import { CloudGuard } from "./cloud/cloud-guard.ts";
 import type { AgentConfig } from "./config.ts";
+import { proofNow } from "./joining/joining.ts";
+import type { BoxMembership } from "./joining/membership.ts";
 import { type ListenAddress, shownAddress } from "./listen/listen-address.ts";
 import { CLOCKS, Listener, NOTHING_RECORDED } from "./listen/listener.ts";
 import { InventoryPoller } from "./readings/inventory.ts";
@@ -23,6 +25,7 @@ const STATUS_MS = 5_000;
 export async function check(
   config: AgentConfig,
   listen: ListenAddress | null,
+  membership: BoxMembership | null,
   print: (line: string) => void,
 ): Promise<boolean> {
   let isGood = true;
@@ -31,7 +34,7 @@ export async function check(
     print(`${ok ? "ok    " : isRequired ? "FAILED" : "none  "} ${part.padEnd(7)} ${detail}`);
   };
   await Promise.all([
-    checkEdge(config).then(report),
+    checkEdge(config, membership).then(report),
     checkOllama(config).then(report),
     checkCloud(config).then(report),
     checkGpu(config).then(report),
@@ -41,15 +44,19 @@ export async function check(
 }
 
 /** Dials like the agent but sends no HELLO, which would disturb an agent that serves this box. */
-function checkEdge({ edgeUrl, edgeSocket, boxSecret, box }: AgentConfig): Promise<Finding> {
+function checkEdge(
+  { edgeUrl, edgeSocket, boxSecret, box }: AgentConfig,
+  membership: BoxMembership | null,
+): Promise<Finding> {
   const finding = (ok: boolean, detail: string): Finding => ({
     ok,
     isRequired: true,
     part: "edge",
     detail: `${edgeUrl.origin} ${detail}`,
   });
+  const authorization = proofNow({ edgeUrl, boxSecret }, membership);
   return new Promise((resolve) => {
-    const socket = dial({ edgeUrl, edgeSocket }, box, boxSecret, EDGE_MS);
+    const socket = dial({ edgeUrl, edgeSocket }, box, authorization, EDGE_MS);
     const done = (result: Finding) => {
       clearTimeout(timer);
       resolve(result);
@@ -71,13 +78,16 @@ function checkEdge({ edgeUrl, edgeSocket, boxSecret, box }: AgentConfig): Promis
         done(
           finding(
             false,
-            `refused this box: ${refusalOf(response.statusCode ?? 0, text, boxSecret)}`,
+            `refused this box: ${refusalOf(response.statusCode ?? 0, text, authorization)}`,
           ),
         ),
       );
       response.on("end", () =>
         done(
-          finding(false, `refused this box: ${refusalOf(response.statusCode ?? 0, "", boxSecret)}`),
+          finding(
+            false,
+            `refused this box: ${refusalOf(response.statusCode ?? 0, "", authorization)}`,
+          ),
         ),
       );
     });

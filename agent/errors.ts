@@ -7,6 +7,18 @@ export class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
+/** The edge does not let this box join or leave, or cannot be reached. */
+export class JoinError extends Error {
+  override readonly name = "JoinError";
+  /** The edge's code for its reason; null if it gave none. */
+  readonly code: string | null;
+
+  constructor(message: string, code: string | null = null) {
+    super(message);
+    this.code = code;
+  }
+}
+
 /** The listener cannot use its address: it is in use, not allowed, or not on this machine. */
 export class ListenError extends Error {
   override readonly name = "ListenError";

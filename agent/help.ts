@@ -44,6 +44,8 @@ on disk until the Worker has stored them.
 Usage:
   ollama-edge-agent [--listen [host:]port]   run until SIGTERM or Ctrl-C
   ollama-edge-agent --check [--listen ...]   test the setup, then exit
+  ollama-edge-agent join <edge> [<code>]     join an edge with a code, then run
+  ollama-edge-agent leave                    end the joining of this machine
   ollama-edge-agent bench [--model m]        measure a model on this machine, then exit
 
 Options:
@@ -52,6 +54,10 @@ Options:
                         Default host: 127.0.0.1
   --check               Test the Worker, the secret, Ollama, the GPU and the --listen address.
                         Exits with 1 if a required part fails. A GPU is optional.
+  join                  Make a key on this machine, and exchange the code for a certificate. Without
+                        the code, read it from the input, so that it is in no list of processes.
+                        --exit ends after joining instead of running.
+  leave                 Give the certificate back, and delete it and the key.
   bench                 Measure tokens per second, time to first token, prefill, load and energy.
                         Needs no Worker, and works while the agent is running. It cannot see other
                         callers: start it on an idle box. Options:

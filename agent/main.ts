@@ -5,9 +5,12 @@ import { benchCommand } from "./bench-command.ts";
 import { check } from "./check.ts";
 import { DRAIN_MS } from "./clock/drain.ts";
 import { StopSignals } from "./clock/stop-signals.ts";
-import { type AgentConfig, configOf } from "./config.ts";
-import { ConfigError, ListenError } from "./errors.ts";
+import type { AgentConfig } from "./config.ts";
+import { ConfigError, JoinError, ListenError } from "./errors.ts";
 import { HELP } from "./help.ts";
+import { joinCommand, leaveCommand } from "./joining/join-command.ts";
+import { joinedSettingsOf } from "./joining/joined-config.ts";
+import type { BoxMembership } from "./joining/membership.ts";
 import { type ListenAddress, listenAddressOf } from "./listen/listen-address.ts";
 import { makeLog } from "./log.ts";
 import { startBox } from "./start.ts";
@@ -20,7 +23,9 @@ const STOP_MS = 1_000;
 const log = makeLog();
 
 async function main(): Promise<void> {
-  if (process.argv[2] === "bench") return runBenchCommand(process.argv.slice(3));
+  const [, , command, ...args] = process.argv;
+  if (command === "bench") return runBenchCommand(args);
+  if (command === "join" || command === "leave") return runJoining(command, args);
   let options: { check?: boolean; help?: boolean; listen?: string; version?: boolean };
   try {
     options = parseArgs({
@@ -40,18 +45,24 @@ async function main(): Promise<void> {
   if (options.help) return void process.stdout.write(HELP);
   if (options.version) return void console.log(AGENT_VERSION);
   try {
-    const config = configOf(process.env);
+    const { config, membership } = joinedSettingsOf(process.env);
     const listen = options.listen === undefined ? null : listenAddressOf(options.listen);
-    if (options.check) await runCheck(config, listen);
-    else await run(config, listen);
+    if (options.check) await runCheck(config, listen, membership);
+    else await run(config, listen, membership);
   } catch (error) {
-    if (
-      error instanceof ConfigError ||
-      error instanceof StateLockError ||
-      error instanceof ListenError
-    )
-      return stopWith(error.message, 2);
-    throw error;
+    stopOn(error);
+  }
+}
+
+async function runJoining(command: "join" | "leave", args: readonly string[]): Promise<void> {
+  const print = (text: string) => console.log(text);
+  try {
+    if (command === "leave") return await leaveCommand(process.env, print);
+    if (!(await joinCommand(args, process.env, print))) return;
+    const { config, membership } = joinedSettingsOf(process.env);
+    await run(config, null, membership);
+  } catch (error) {
+    stopOn(error);
   }
 }
 
@@ -72,12 +83,20 @@ async function runBenchCommand(args: readonly string[]): Promise<void> {
   }
 }
 
-async function runCheck(config: AgentConfig, listen: ListenAddress | null): Promise<void> {
-  process.exit((await check(config, listen, (line) => console.log(line))) ? 0 : 1);
+async function runCheck(
+  config: AgentConfig,
+  listen: ListenAddress | null,
+  membership: BoxMembership | null,
+): Promise<void> {
+  process.exit((await check(config, listen, membership, (line) => console.log(line))) ? 0 : 1);
 }
 
-async function run(config: AgentConfig, listen: ListenAddress | null): Promise<void> {
-  const running = await startBox(config, { listen }, log);
+async function run(
+  config: AgentConfig,
+  listen: ListenAddress | null,
+  membership: BoxMembership | null,
+): Promise<void> {
+  const running = await startBox(config, { listen, membership }, log);
   const signals = new StopSignals();
   const stop = (signal: NodeJS.Signals) => {
     const meaning = signals.take(performance.now());
@@ -91,6 +110,15 @@ async function run(config: AgentConfig, listen: ListenAddress | null): Promise<v
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+}
+
+/** Reports an error that is the operator's to mend. @throws any other */
+function stopOn(error: unknown): void {
+  const isKnown = [ConfigError, JoinError, StateLockError, ListenError].some(
+    (kind) => error instanceof kind,
+  );
+  if (!isKnown) throw error;
+  stopWith((error as Error).message, 2);
 }
 
 function stopWith(message: string, code: number): void {

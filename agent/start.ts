@@ -4,6 +4,7 @@ import { Agent } from "./agent.ts";
 import { steadyClock } from "./clock/steady-clock.ts";
 import { CloudGuard } from "./cloud/cloud-guard.ts";
 import type { AgentConfig, ServedConfig } from "./config.ts";
+import type { BoxMembership } from "./joining/membership.ts";
 import type { ListenAddress } from "./listen/listen-address.ts";
 import { CLOCKS, Listener, NOTHING_RECORDED } from "./listen/listener.ts";
 import type { Log } from "./log.ts";
@@ -25,6 +26,8 @@ export type Running = {
 
 export type BoxOptions = {
   listen: ListenAddress | null;
+  /** The membership of a box that joined; null for one with a secret. */
+  membership?: BoxMembership | null;
   /** Time that a finished record waits for others to join its batch, ms. */
   recordsDelayMs?: number;
   /** The exporter type that this program expects of the edge. */

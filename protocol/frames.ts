@@ -25,6 +25,8 @@ export const FrameType = {
   watch: 0x06,
   drain: 0x07,
   settings: 0x08,
+  renew: 0x09,
+  certificate: 0x0a,
   // A stream, numbered: delivered once and in order, even if sockets are lost.
   open: 0x10,
   head: 0x11,

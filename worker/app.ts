@@ -21,6 +21,7 @@ import { docsRoutes } from "./routes/docs.ts";
 import { fleetRoutes } from "./routes/fleet.ts";
 import { gatewayRoutes } from "./routes/gateway.ts";
 import { healthRoutes } from "./routes/health.ts";
+import { joiningRoutes } from "./routes/joining.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { liveRoutes } from "./routes/live.ts";
 import { ollamaRoutes } from "./routes/ollama.ts";
@@ -52,6 +53,7 @@ app.use(async (c, next) => {
 app.route("/", healthRoutes);
 app.route("/", agentRoutes);
 app.route("/", chatRoutes);
+app.route("/", joiningRoutes); // before /api/boxes/{name}
 app.route("/", fleetRoutes);
 app.route("/", statsRoutes);
 app.route("/", liveRoutes);

@@ -164,7 +164,7 @@ export function peppersOf(settings: Settings): Promise<Pepper[]> {
  * Returns the result of a comparison; null, later the more often it was null for the address.
  * @throws {GatewayError} `guessing_keys`
  */
-async function withoutGuesses<Found>(
+export async function withoutGuesses<Found>(
   request: Request,
   compare: () => Promise<Found | null>,
 ): Promise<Found | null> {

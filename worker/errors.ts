@@ -14,12 +14,14 @@ import {
 } from "../protocol/failures.ts";
 import { GRACE_MS, PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/limits.ts";
 import type { FailedAt } from "../protocol/records.ts";
+import { isJoinFailure, type JoinFailure, joinErrorOf } from "./joining/failures.ts";
 import { isKeyFailure, type KeyFailure, keyErrorOf } from "./keys/failures.ts";
 
 export type FailureReason =
   | Failure
   | { reason: "misconfigured"; detail: string }
   | KeyFailure
+  | JoinFailure
   | { reason: "open_mode_elsewhere" }
   | { reason: "box_unknown"; box: string }
   | { reason: "model_unknown"; model: string; where: string }
@@ -256,8 +258,8 @@ export function wireErrorOf(failure: FailureReason): WireError {
         message: failure.detail,
       };
     default:
-      return isKeyFailure(failure)
-        ? keyErrorOf(failure)
-        : sharedWireErrorOf(failure satisfies Failure);
+      if (isKeyFailure(failure)) return keyErrorOf(failure);
+      if (isJoinFailure(failure)) return joinErrorOf(failure);
+      return sharedWireErrorOf(failure satisfies Failure);
   }
 }

@@ -2,6 +2,9 @@
 # Installs the ollama-edge-serve agent on a box with systemd. Run as root:
 #
 #   curl -fsSL https://<your worker>/agent/install.sh -o install.sh
+#   sh install.sh https://<your worker> <join code>
+#
+# Without the code, the script reads it from its input. For a box with a secret in BOX_SECRETS:
 #   EDGE_URL=https://<your worker> BOX_NAME=<name> BOX_SECRET=<secret> sh install.sh
 #
 # It writes three files and starts one service:
@@ -39,7 +42,19 @@ checked() {
 new=$(mktemp -d)
 trap 'rm -rf "$new"' EXIT
 env_file=$root/etc/ollama-edge-agent.env
-if [ -n "${EDGE_URL:-}" ]; then
+code=
+if [ -n "${1:-}" ]; then
+  EDGE_URL=$1 code=${2:-}
+  if [ -z "$code" ]; then
+    printf 'Join code: ' >&2
+    IFS= read -r code || true
+  fi
+  case $code in oej_*) ;; *) fail "the join code is not complete: it begins with oej_; copy it again" ;; esac
+  : "${OLLAMA_HOST:=http://127.0.0.1:11434}"
+  checked EDGE_URL "$EDGE_URL"; checked BOX_NAME "${BOX_NAME:-}"; checked OLLAMA_HOST "$OLLAMA_HOST"
+  (umask 077; printf 'EDGE_URL=%s\nOLLAMA_HOST=%s\n' "$EDGE_URL" "$OLLAMA_HOST" >"$new/env")
+  [ -z "${BOX_NAME:-}" ] || printf 'BOX_NAME=%s\n' "$BOX_NAME" >>"$new/env"
+elif [ -n "${EDGE_URL:-}" ]; then
   [ -n "${BOX_SECRET:-}" ] || fail "BOX_SECRET is not set; set it to the secret of this box in the Worker's BOX_SECRETS"
   : "${BOX_NAME:=$(hostname)}" "${OLLAMA_HOST:=http://127.0.0.1:11434}"
   checked EDGE_URL "$EDGE_URL"; checked BOX_NAME "$BOX_NAME"
@@ -98,7 +113,31 @@ download() {
 }
 download agent.mjs "$new/agent.mjs" "$agent_sha256"
 download ollama-edge-agent.service "$new/service" "$unit_sha256"
-STATE_DIR=$new/state node "$new/agent.mjs" --check || fail "the check above failed, so nothing was installed"
+state=$root/var/lib/private/ollama-edge-agent
+if [ -n "$code" ]; then
+  # Through a pipe, so that the code is in no list of processes.
+  printf '%s\n' "$code" | STATE_DIR=$new/state node "$new/agent.mjs" join "$edge" --exit ||
+    fail "this machine did not join, so nothing was installed"
+elif [ -f "$state/membership.json" ]; then
+  mkdir -m 700 "$new/state"
+  cp "$state/membership.json" "$state/box-key.pem" "$new/state"
+fi
+STATE_DIR=$new/state node "$new/agent.mjs" --check ||
+  if [ -n "$code" ]; then
+    # The code is used up, so a retry must not need another one.
+    echo "install.sh: the check above failed; the agent is installed, and serves once that is mended" >&2
+  else
+    fail "the check above failed, so nothing was installed"
+  fi
+if [ -n "$code" ]; then
+  # systemd keeps the folder here, and gives it to the user of the service when it starts.
+  [ -d "$root/var/lib/private" ] || install -d -m 700 "$root/var/lib/private"
+  [ -d "$state" ] || install -d -m 700 "$state"
+  for file in box-key.pem membership.json; do
+    install -m 600 "$new/state/$file" "$state/$file"
+    chown --reference="$state" "$state/$file"
+  done
+fi
 
 install -D -m 600 "$new/env" "$env_file"
 install -D -m 644 "$new/agent.mjs" "$root/usr/local/lib/ollama-edge-agent/agent.mjs"

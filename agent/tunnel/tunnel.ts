@@ -30,9 +30,19 @@ const WELCOME_MS = 10_000;
 /** A timer that fires later than this shows that this process was held up, not the link. */
 const HELD_UP_MS = SILENCE_MS - 2 * HEARTBEAT_MS;
 
+/** How this box proves itself to the edge. */
+export type BoxProof = {
+  /** Returns the header for a dial now; null without one. */
+  authorization(): string | null;
+  /** The tunnel is up. */
+  up(send: (frame: Frame) => void): void;
+  /** Takes the payload of CERTIFICATE. @throws {FrameError} */
+  received(payload: Uint8Array): void;
+};
+
 export type TunnelOptions = {
   edge: EdgeAddress;
-  secret: string | null;
+  proof: BoxProof;
   hello: () => Hello;
   onUp(welcome: Welcome): void;
   onDown(): void;
@@ -97,8 +107,9 @@ export class Tunnel {
   }
 
   #dial(): void {
-    const { edge, secret, hello, log, now } = this.#options;
-    const socket = dial(edge, hello().box, secret, this.#backoff.handshakeMs);
+    const { edge, hello, log, now } = this.#options;
+    const authorization = this.#options.proof.authorization();
+    const socket = dial(edge, hello().box, authorization, this.#backoff.handshakeMs);
     this.#socket = socket;
     this.#lastSeenMs = now();
     const isCurrent = () => this.#socket === socket;
@@ -112,7 +123,7 @@ export class Tunnel {
       // Not "end": an answer that is cut off never emits it, and nothing would dial again.
       response.on(
         "close",
-        () => isCurrent() && this.#lost(refusalOf(response.statusCode ?? 0, text, secret)),
+        () => isCurrent() && this.#lost(refusalOf(response.statusCode ?? 0, text, authorization)),
       );
     });
     socket.on("open", () => {
@@ -156,7 +167,7 @@ export class Tunnel {
   }
 
   #received(frames: Frame[]): void {
-    if (this.#isUp) return this.#options.onFrames(frames);
+    if (this.#isUp) return this.#pass(frames);
     const [first, ...rest] = frames;
     if (first?.type !== FrameType.welcome) throw new FrameError("frames before WELCOME");
     const welcome = parsePayload(Welcome, first.payload);
@@ -169,7 +180,16 @@ export class Tunnel {
       edge_version: welcome.edge_version,
     });
     this.#options.onUp(welcome);
-    if (rest.length > 0) this.#options.onFrames(rest);
+    this.#options.proof.up((frame) => this.send(encodeFrames([frame])));
+    if (rest.length > 0) this.#pass(rest);
+  }
+
+  #pass(frames: Frame[]): void {
+    const { proof, onFrames } = this.#options;
+    const isCertificate = ({ type }: Frame) => type === FrameType.certificate;
+    if (!frames.some(isCertificate)) return onFrames(frames);
+    for (const { payload } of frames.filter(isCertificate)) proof.received(payload);
+    onFrames(frames.filter((frame) => !isCertificate(frame)));
   }
 
   /** Checks the silence at the moment when it would be too long, and not a heartbeat later. */
@@ -241,13 +261,13 @@ type EdgeAddress = {
 export function dial(
   { edgeUrl, edgeSocket }: EdgeAddress,
   box: string,
-  secret: string | null,
+  authorization: string | null,
   handshakeMs: number,
 ): WebSocket {
   const url = new URL(`/agent/connect?box=${encodeURIComponent(box)}`, edgeUrl);
   url.protocol = edgeUrl.protocol === "https:" ? "wss:" : "ws:";
   return new WebSocket(url, SUBPROTOCOL, {
-    headers: secret === null ? {} : { authorization: `Bearer ${secret}` },
+    headers: authorization === null ? {} : { authorization },
     perMessageDeflate: false,
     handshakeTimeout: handshakeMs,
     maxPayload: 2 * MESSAGE_BYTES_MAX,
@@ -257,11 +277,14 @@ export function dial(
 
 /**
  * Returns the reason in the edge's answer to a refused upgrade.
- * @param secret  the secret that was sent; null without one
+ * @param authorization  the header that was sent; null without one
  */
-export function refusalOf(status: number, body: string, secret: string | null): string {
-  if (status === UNAUTHORIZED && secret === null)
-    return "BOX_SECRET is not set. Set it to the secret of this box in the Worker's BOX_SECRETS";
+export function refusalOf(status: number, body: string, authorization: string | null): string {
+  if (status === UNAUTHORIZED && authorization === null)
+    return (
+      "BOX_SECRET is not set. Set it to the secret of this box in the Worker's BOX_SECRETS, or join with a code: " +
+      "`ollama-edge-agent join`"
+    );
   try {
     const { error } = JSON.parse(body) as { error?: { message?: unknown } };
     if (typeof error?.message === "string") return `${error.message} (HTTP ${status})`;

@@ -113,6 +113,14 @@ export type EnergyTotal = z.infer<typeof EnergyTotal>;
  */
 export const BoxDetail = BoxHealth.extend({
   connected_at: Time.nullable().describe("start of its tunnel; null while it is down"),
+  admission: z
+    .enum(["certificate", "secret", "open"])
+    .nullable()
+    .describe(
+      "how it may connect: with the certificate of its joining, with its secret in BOX_SECRETS, or because " +
+        "the edge is open; null: it may not, e.g. since it was removed",
+    ),
+  joined_at: Time.nullable().describe("when it joined; null unless it has a certificate"),
   agent_version: z.string(),
   ollama_error: z
     .string()

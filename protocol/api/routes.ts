@@ -6,6 +6,7 @@ import { COST_ROUTES } from "./costs.ts";
 import { DATA_ROUTES } from "./data.ts";
 import { DOCS_ROUTES } from "./docs.ts";
 import { FLEET_ROUTES } from "./fleet.ts";
+import { JOINING_ROUTES } from "./joining.ts";
 import { KEY_ROUTES } from "./keys.ts";
 import { LIVE_ROUTES } from "./live.ts";
 import { OLLAMA_API_ROUTES } from "./ollama.ts";
@@ -19,6 +20,7 @@ import { SYSTEM_ROUTES } from "./system.ts";
 import { TARIFF_ROUTES } from "./tariff.ts";
 
 export const API_ROUTES = {
+  ...JOINING_ROUTES,
   ...FLEET_ROUTES,
   ...BENCH_ROUTES,
   ...SYSTEM_ROUTES,

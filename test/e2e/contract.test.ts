@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { joinEdge } from "../../agent/joining/exchange.ts";
+import { newBoxKey } from "../../agent/joining/membership.ts";
 import { ROOT } from "../../local/edge.ts";
 import type { ApiRoute } from "../../protocol/api/route.ts";
 import { API_ROUTES } from "../../protocol/api/routes.ts";
@@ -25,8 +27,8 @@ import { eventually, TestStack } from "../support/stack.ts";
 let stack: TestStack;
 let ollama: SimulatedOllama;
 let calls = 0;
-/** The id of the key that `makeKey` made. */
-let madeKey = "";
+/** The id of the key or join code that was made last. */
+let madeId = "";
 
 beforeAll(async () => {
   ollama = await startSimulatedOllama({
@@ -68,11 +70,17 @@ afterAll(async () => {
 const call = (name: RouteName): Promise<Response> => {
   const { method, path }: ApiRoute = API_ROUTES[name];
   const { path: called = path, body } = CALLS[name];
-  return fetch(stack.url + called.replace("{made}", madeKey), {
+  return fetch(stack.url + called.replace("{made}", madeId), {
     method,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
 };
+
+/** Has a box of this name join, without an agent. */
+async function joinAs(box: string): Promise<void> {
+  const { code } = (await (await call("makeJoinCode")).json()) as { code: string };
+  await joinEdge(new URL(stack.url), { code, box, key: newBoxKey() });
+}
 
 // These run before the routes that clear the counts.
 test.each(Object.entries(ANSWERS))(
@@ -119,6 +127,7 @@ test.each(Object.keys(CALLS) as RouteName[])(
   "%s answers as described, with every field of its contract",
   async (name) => {
     const route: ApiRoute = API_ROUTES[name];
+    if (name === "revokeBox") await joinAs("joined");
     const answer = await call(name);
     const text = await answer.text();
     expect(answer.status, text).toBe(200);
@@ -127,7 +136,7 @@ test.each(Object.keys(CALLS) as RouteName[])(
     if (route.answer === null) return void expect(Object.keys(route.media ?? {})).toContain(media);
     expect(media).toBe("application/json");
     const value: unknown = JSON.parse(text);
-    if (name === "makeKey") madeKey = (value as { id: string }).id;
+    if (name === "makeKey" || name === "makeJoinCode") madeId = (value as { id: string }).id;
     const validate = await validatorOf(route);
     expect(validate(value), JSON.stringify(validate.errors)).toBe(true);
     for (const field of SHAPES[name as keyof typeof SHAPES] ?? [])

@@ -77,7 +77,7 @@ test("keeps totals, rates and boxes when the object is evicted", async () => {
       current,
       gpu,
       models: await aggregator.models(),
-      since: await aggregator.since(),
+      since: await aggregator.countedSince(),
       boxes: await aggregator.registry(),
     };
   };

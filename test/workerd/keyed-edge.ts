@@ -39,3 +39,14 @@ export async function call(
   return copy;
 }
 export const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
+
+/** Calls without waiting for the end of the answer, which may be a WebSocket. */
+export function fetchOn(
+  path: string,
+  init: RequestInit = {},
+  bindings = keys(),
+  host = "edge.example",
+): Promise<Response> {
+  const request = new Request(`https://${host}${path}`, init);
+  return Promise.resolve(worker.fetch(request, bindings, createExecutionContext()));
+}

@@ -47,7 +47,7 @@ test("storage of an older version keeps its boxes, its samples and those in the 
     );
   });
   await evictDurableObject(aggregator);
-  expect(await aggregator.since()).toBe(1_000);
+  expect(await aggregator.countedSince()).toBe(1_000);
   expect((await aggregator.gpu()).gpu_count).toBe(1);
   expect((await aggregator.boxes()).boxes).toMatchObject([
     { name: "atlas", models: [{ name: "llama3.2:latest" }], system: null },

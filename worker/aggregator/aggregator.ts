@@ -45,6 +45,7 @@ import { clearData } from "./clearing.ts";
 import { edgeSettingsOf } from "./edge-settings.ts";
 import { currentFleet, type Fleet } from "./fleet.ts";
 import { ingestRecords } from "./ingesting.ts";
+import type { JoiningChange, JoiningChanged } from "./joined-boxes.ts";
 import { KeyNews } from "./key-news.ts";
 import { type Listed, type ListWish, listed } from "./listing.ts";
 import { type AggregatorStores, openStores } from "./stores.ts";
@@ -148,6 +149,10 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#news.after(changeKeys(this.#stores, change, Date.now()));
   }
 
+  changeJoining(change: JoiningChange): JoiningChanged {
+    return this.#stores.joined.change(change, Date.now());
+  }
+
   repositoryList(query: RepositoryQuery): Promise<RepositoryModels> {
     return this.#flushingAfter(this.#stores.repository.list(query));
   }
@@ -198,7 +203,7 @@ export class Aggregator extends DurableObject<Bindings> {
   }
 
   countedSince(): number {
-    return Math.max(this.since(), this.metricsClearedMs() ?? 0);
+    return Math.max(this.#stores.createdAtMs, this.metricsClearedMs() ?? 0);
   }
 
   models(): Models {
@@ -281,10 +286,6 @@ export class Aggregator extends DurableObject<Bindings> {
   /** Reports on recording, external stores, the repository that one may hold, and untrusted records. */
   observed(): Watched["observed"] {
     return { isRecording: this.#inForce().enableInstrumentation, ...this.#views.stores() };
-  }
-
-  since(): number {
-    return this.#stores.createdAtMs;
   }
 
   #inForce(): Pick<Settings, "enableInstrumentation" | "logContent"> {

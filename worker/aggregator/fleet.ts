@@ -17,6 +17,8 @@ export type Fleet = {
   takesReasons?: true;
   /** Absent from an older Aggregator. */
   keys?: KnownKeys;
+  /** The joinings that are in force, by box. Absent from an older Aggregator. */
+  joined?: Record<string, string>;
 };
 
 /** The keys that the edge made. `all` is null if they are those of the version that was known. */
@@ -24,7 +26,16 @@ export type KnownKeys = { version: number; all: IssuedKey[] | null };
 
 /** @param knownKeys  the version of the keys that the Worker has; null for none */
 export const currentFleet = (
-  { registry, learned, pins, settings, localRepository, sealKeys, issuedKeys }: AggregatorStores,
+  {
+    registry,
+    learned,
+    pins,
+    settings,
+    localRepository,
+    sealKeys,
+    issuedKeys,
+    joined,
+  }: AggregatorStores,
   knownKeys: number | null,
   nowMs: number,
 ): Fleet => ({
@@ -39,4 +50,5 @@ export const currentFleet = (
     version: issuedKeys.version,
     all: issuedKeys.version === knownKeys ? null : issuedKeys.all(),
   },
+  joined: joined.current(),
 });

@@ -179,6 +179,11 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE pins (box TEXT NOT NULL, model TEXT NOT NULL, pin TEXT NOT NULL,
     PRIMARY KEY (box, model)) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- The boxes that joined, and the codes to join with, as JSON. Neither keys nor codes are here.
+  CREATE TABLE joined_boxes (box TEXT PRIMARY KEY, joined TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE join_codes (id TEXT PRIMARY KEY, code TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Maps the shared table to the types of SQLite. */

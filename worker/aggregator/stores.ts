@@ -6,6 +6,7 @@ import { DeliveryStates } from "../export/delivery-states.ts";
 import { openExternalStores } from "../export/external-stores.ts";
 import { HeldRequests } from "../export/held-requests.ts";
 import { Outbox } from "../export/outbox.ts";
+import { admissionOf, type BoxAdmission } from "../joining/joined-box.ts";
 import { RepositoryCopy } from "../repository/copy.ts";
 import { LocalRepository } from "../repository/local.ts";
 import { ModelRepository } from "../repository/model-repository.ts";
@@ -20,6 +21,7 @@ import { Erasure } from "./erasure.ts";
 import { Forgotten } from "./forgotten.ts";
 import { Intake } from "./intake.ts";
 import { IssuedKeys } from "./issued-keys.ts";
+import { JoinedBoxes } from "./joined-boxes.ts";
 import { LearnedTimes } from "./learned-times.ts";
 import { Ledger } from "./ledger.ts";
 import { ListedRequests } from "./listed-requests.ts";
@@ -62,12 +64,15 @@ export type AggregatorStores = {
   moves: Moves;
   sealKeys: SealKeys;
   issuedKeys: IssuedKeys;
+  joined: JoinedBoxes;
   untrusted: UntrustedCounts;
   benchRuns: BenchRuns;
   memory: ModelMemory;
   pins: PinStore;
   /** Returns the grounds on which to judge the reports of a box. */
   trustOf(box: string): BoxTrust;
+  /** Returns how a box may connect. */
+  admissionOf(box: string): BoxAdmission;
   /** Forgets a box until it connects again. */
   forgetBox(box: string): void;
 };
@@ -121,6 +126,7 @@ export function openStores(
     nowMs: Date.now(),
   }));
   const sealKeys = new SealKeys(storage.sql);
+  const joined = new JoinedBoxes(storage.sql);
   const untrusted = new UntrustedCounts(storage.sql);
   const pins = new PinStore(storage.sql);
   return {
@@ -147,6 +153,7 @@ export function openStores(
     moves,
     sealKeys,
     issuedKeys: new IssuedKeys(storage),
+    joined,
     untrusted,
     benchRuns: new BenchRuns(storage.sql),
     memory: new ModelMemory(storage.sql),
@@ -157,6 +164,11 @@ export function openStores(
       sealedSinceMs: registry.sealedSinceMs(box),
       powerLimitW: registry.powerLimitW(box),
     }),
+    admissionOf: (box) =>
+      admissionOf(joined.of(box), {
+        isSecretBox: deployed.boxSecrets.has(box),
+        isOpen: deployed.authMode === "open",
+      }),
     forgetBox: (box) => {
       registry.forget(box, Date.now());
       untrusted.forget(box);

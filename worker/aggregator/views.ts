@@ -112,10 +112,11 @@ export class Views {
 
   boxes(box?: string): Boxes {
     const nowMs = Date.now();
-    const { pins, memory } = this.#stores;
+    const { pins, memory, admissionOf } = this.#stores;
     return boxesState(this.#boxes(box), this.#statuses(nowMs), nowMs, {
       pinsOf: (name) => pins.of(name),
       measuredOf: (digest) => memory.of(digest),
+      admissionOf,
     });
   }
 

@@ -3,6 +3,7 @@ import type { BoxDetail, Boxes, BoxHealth, EnergyTotal } from "../../protocol/ap
 import { addEnergy, type GpuEnergy, NO_ENERGY, standingWatts } from "../../protocol/gpu-energy.ts";
 import type { LoadedModel } from "../../protocol/inventory.ts";
 import { freeAfterUnload, gpuMemoryOf } from "../gpu-memory.ts";
+import type { BoxAdmission } from "../joining/joined-box.ts";
 import {
   type BoxStatus,
   type BoxStatuses,
@@ -14,8 +15,16 @@ import { isoOf } from "./figures.ts";
 import { gpusOf } from "./gpus.ts";
 import { isDue, type KeptPin, type MeasuredOf, shownPins } from "./pins.ts";
 
-export type KnownPins = { pinsOf: (box: string) => readonly KeptPin[]; measuredOf: MeasuredOf };
-const NO_PINS: KnownPins = { pinsOf: () => [], measuredOf: () => [] };
+export type KnownOfBoxes = {
+  pinsOf: (box: string) => readonly KeptPin[];
+  measuredOf: MeasuredOf;
+  admissionOf: (box: string) => BoxAdmission;
+};
+const NOTHING: KnownOfBoxes = {
+  pinsOf: () => [],
+  measuredOf: () => [],
+  admissionOf: () => ({ admission: null, joined_at: null }),
+};
 
 /** @param isUp  its current status: its entry may not show yet that it is gone */
 export function boxHealth(
@@ -37,7 +46,7 @@ export function boxesState(
   boxes: readonly RegisteredBox[],
   live: BoxStatuses,
   nowMs: number,
-  known: KnownPins = NO_PINS,
+  known: KnownOfBoxes = NOTHING,
 ): Boxes {
   const statuses = new Map(live.map((status) => [status.name, status]));
   const details = boxes.map((box) => {
@@ -56,7 +65,7 @@ function detailOf(
   box: RegisteredBox,
   { up, in_flight, queue_depth }: BoxStatus,
   nowMs: number,
-  { pinsOf, measuredOf }: KnownPins,
+  { pinsOf, measuredOf, admissionOf }: KnownOfBoxes,
 ): BoxDetail {
   const { hello, readings, readings_at_ms } = box;
   const { gpus, error } = gpusOf(box, up, nowMs);
@@ -64,6 +73,7 @@ function detailOf(
   return {
     ...boxHealth(box, up),
     connected_at: up ? isoOf(box.connected_at_ms) : null,
+    ...admissionOf(box.name),
     agent_version: hello.agent_version,
     ollama_error: readings?.inventory.error ?? null,
     models: (readings?.inventory.models ?? []).map(({ listed: _, ...model }) => model),

@@ -13,6 +13,8 @@ import type { EdgeSettings, Hello, Welcome } from "../../protocol/messages.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Bindings } from "../env.ts";
 import { errorResponse } from "../error-response.ts";
+import { type Authority, authoritiesOf } from "../joining/authority.ts";
+import { certify } from "../joining/certificate.ts";
 import type { KeyEnds } from "../keys/ends.ts";
 import { settingsOf } from "../settings.ts";
 import { VERSION } from "../version.ts";
@@ -26,8 +28,12 @@ import {
   TEXT_IS_OFF,
 } from "./attach.ts";
 import type { RelayStatus } from "./load.ts";
+import { memberIn } from "./member.ts";
 import { Relay } from "./relay.ts";
 import { Attachment, type SocketHost } from "./sockets.ts";
+
+/** The key in the storage of the time up to which joinings are refused. */
+const REMOVED = "removed_until_ms";
 
 export class Box extends DurableObject<Bindings> {
   readonly #core: Relay<WebSocket>;
@@ -39,6 +45,7 @@ export class Box extends DurableObject<Bindings> {
       sockets: socketsOf(ctx),
       registry: () => aggregatorOf(env),
       welcome: (hello, inForce) => welcomeOf(env, hello, inForce),
+      certify: async (member) => certify(await authorityOf(env), member, Date.now()),
       now: Date.now,
       wait: (ms) => scheduler.wait(ms),
       meanwhile: (promise) => ctx.waitUntil(promise),
@@ -54,7 +61,11 @@ export class Box extends DurableObject<Bindings> {
     const url = new URL(request.url);
     const { 0: far, 1: near } = new WebSocketPair();
     if (url.pathname === "/connect") {
-      this.#core.connect(near, url.searchParams.get("box") ?? "");
+      const member = memberIn(request.headers);
+      const box = url.searchParams.get("box") ?? "";
+      if (member !== null && member.joinedMs <= (await this.#removedUntilMs()))
+        return errorResponse("api", { reason: "box_removed", box }, crypto.randomUUID());
+      this.#core.connect(near, box, member);
       return new Response(null, {
         status: 101,
         webSocket: far,
@@ -90,6 +101,17 @@ export class Box extends DurableObject<Bindings> {
    */
   status(): Promise<RelayStatus> {
     return this.#core.status();
+  }
+
+  /** Closes the tunnel of joinings up to that time, and refuses their certificates from now on. */
+  async remove(untilMs: number): Promise<void> {
+    await this.ctx.storage.put(REMOVED, Math.max(untilMs, await this.#removedUntilMs()));
+    await this.#core.remove(untilMs);
+  }
+
+  /** Read only when a box that joined connects: a Worker may not know yet that it was removed. */
+  async #removedUntilMs(): Promise<number> {
+    return (await this.ctx.storage.get<number>(REMOVED)) ?? 0;
   }
 
   /** Takes the settings that were changed at run time, for the agent. */
@@ -128,6 +150,13 @@ export class Box extends DurableObject<Bindings> {
   override async webSocketError(socket: WebSocket): Promise<void> {
     await this.webSocketClose(socket, 1006);
   }
+}
+
+/** @throws {Error} if the edge has no pepper any more, and so cannot have admitted the box */
+async function authorityOf(env: Bindings): Promise<Authority> {
+  const [authority] = await authoritiesOf(settingsOf(env).peppers);
+  if (authority === undefined) throw new Error("the edge has no pepper to sign certificates with");
+  return authority;
 }
 
 function welcomeOf(env: Bindings, hello: Hello, inForce: EdgeSettings | null): Welcome {

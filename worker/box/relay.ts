@@ -16,6 +16,7 @@ import {
   tunnelFrame,
   typeName,
 } from "../../protocol/frames.ts";
+import type { Certified, Membership } from "../../protocol/joining.ts";
 import { STREAMS_PER_BOX_MAX } from "../../protocol/limits.ts";
 import { abortFrame, type EdgeSettings, Hello, type Welcome } from "../../protocol/messages.ts";
 import type { FailureReason } from "../errors.ts";
@@ -23,12 +24,15 @@ import { isOfTunnel, streamParts } from "./agent-message.ts";
 import type { Attach } from "./attach.ts";
 import { KeyRule } from "./key-rule.ts";
 import { BoxLoad, type ModelLoad, type RelayStatus } from "./load.ts";
+import { removeMembers, renew } from "./members.ts";
 import { AgentPresence, CLOSE_REPLACED, type PresenceShell } from "./presence.ts";
 import { type BoxRegistry, passReadings, passRecords } from "./reports.ts";
 import {
   type AgentAttachment,
   agentOf,
   BoxSockets,
+  newAgent,
+  notifyStreams,
   type RelaySocket,
   type SocketHost,
   sendFrames,
@@ -41,6 +45,8 @@ export type RelayShell<Socket extends RelaySocket> = PresenceShell<Socket> & {
   registry(): BoxRegistry;
   /** @param inForce  the settings in force; null if they are not known yet */
   welcome(hello: Hello, inForce: EdgeSettings | null): Welcome;
+  /** Returns a new certificate for a box that joined. */
+  certify(member: Membership): Promise<Certified>;
   /** Lets a promise run beside the current call. */
   meanwhile(promise: Promise<unknown>): void;
   log(level: "warn" | "error", event: string, fields: Record<string, unknown>): void;
@@ -77,17 +83,13 @@ export class Relay<Socket extends RelaySocket> {
   }
 
   /** Takes the socket of an agent. Its HELLO comes next. */
-  connect(socket: Socket, box: string): void {
-    this.#host.accept(socket, {
-      kind: "agent",
-      box,
-      agentId: null,
-      isDraining: false,
-      takesSettings: false,
-      settings: null,
-      keysVersion: null,
-      sinceMs: this.#shell.now(),
-    });
+  connect(socket: Socket, box: string, member: Membership | null = null): void {
+    this.#host.accept(socket, newAgent(box, member, this.#shell.now()));
+  }
+
+  /** Closes the sockets of joinings up to that time, welcomed or not. */
+  async remove(untilMs: number): Promise<void> {
+    for (const socket of removeMembers(this.#host, untilMs)) await this.#lost(socket);
   }
 
   /** Waits for an agent that drains or was lost a moment ago. Returns whether it had to. */
@@ -218,7 +220,7 @@ export class Relay<Socket extends RelaySocket> {
       socket,
       tunnelFrame(FrameType.welcome, this.#shell.welcome(hello, this.text.inForce)),
     );
-    this.#notifyStreams(FrameType.back);
+    notifyStreams(this.#host, FrameType.back);
     // A box that the registry lacks is never chosen, so its agent has to dial again.
     const registered = this.#shell.registry().connected(hello);
     this.#shell.meanwhile(
@@ -269,6 +271,8 @@ export class Relay<Socket extends RelaySocket> {
         this.#host.attach(socket, { ...agentOf(this.#host, socket), isDraining: true });
         await registry.draining(box);
         return;
+      case FrameType.renew:
+        return renew(socket, attachment.member, this.#shell.certify);
       default:
         throw new FrameError(`${typeName(type)} from an agent`);
     }
@@ -278,7 +282,7 @@ export class Relay<Socket extends RelaySocket> {
     const { box, agentId } = agentOf(this.#host, socket);
     if (agentId === null || socket !== this.#sockets.agent) return; // never welcomed, or replaced
     const lostMs = this.#agent.left();
-    this.#notifyStreams(FrameType.gone);
+    notifyStreams(this.#host, FrameType.gone);
     await this.#shell.registry().gone(box, lostMs); // a reconnect may overtake this call
   }
 
@@ -287,12 +291,5 @@ export class Relay<Socket extends RelaySocket> {
     const message = "the caller's connection is gone";
     const abort = abortFrame(id, { code: "caller_gone", message, presumed: true });
     if (agent !== null) sendFrames(agent, abort);
-  }
-
-  #notifyStreams(type: typeof FrameType.gone | typeof FrameType.back): void {
-    for (const socket of this.#host.accepted("stream")) {
-      const attachment = this.#host.attachmentOf(socket);
-      if (attachment.kind === "stream") sendFrames(socket, streamFrame(type, attachment.id));
-    }
   }
 }

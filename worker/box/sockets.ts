@@ -5,7 +5,14 @@
  * object that wakes up finds them all again.
  */
 import * as z from "zod";
-import { encodeFrames, type Frame, type StreamId } from "../../protocol/frames.ts";
+import {
+  encodeFrames,
+  type Frame,
+  type FrameType,
+  type StreamId,
+  streamFrame,
+} from "../../protocol/frames.ts";
+import { Membership } from "../../protocol/joining.ts";
 import { EdgeSettings } from "../../protocol/messages.ts";
 
 /** The data that a socket carries through hibernation. */
@@ -21,6 +28,8 @@ export const Attachment = z.discriminatedUnion("kind", [
     settings: EdgeSettings.nullable().default(null),
     /** The newest version of the keys; null if it is not known. */
     keysVersion: z.number().nullable().default(null),
+    /** The joining whose certificate admitted it; null for a secret. */
+    member: Membership.nullable().default(null),
     sinceMs: z.number(),
   }),
   z.object({
@@ -34,6 +43,18 @@ export const Attachment = z.discriminatedUnion("kind", [
 ]);
 export type Attachment = z.infer<typeof Attachment>;
 export type AgentAttachment = Extract<Attachment, { kind: "agent" }>;
+
+/** Returns the attachment of an agent before its HELLO. */
+export const newAgent = (
+  box: string,
+  member: Membership | null,
+  sinceMs: number,
+): AgentAttachment => ({
+  kind: "agent",
+  ...{ box, member, sinceMs },
+  ...{ agentId: null, isDraining: false, takesSettings: false, settings: null },
+  keysVersion: null,
+});
 
 /** The part of a WebSocket that a relay needs. Real ones are passed unchanged. */
 export type RelaySocket = {
@@ -173,3 +194,14 @@ export function sendTo(socket: RelaySocket, message: Uint8Array): void {
 
 export const sendFrames = (socket: RelaySocket, ...frames: Frame[]): void =>
   sendTo(socket, encodeFrames(frames));
+
+/** Sends the state of the agent's socket to all streams. */
+export function notifyStreams<Socket extends RelaySocket>(
+  host: SocketHost<Socket>,
+  type: typeof FrameType.gone | typeof FrameType.back,
+): void {
+  for (const socket of host.accepted("stream")) {
+    const attachment = host.attachmentOf(socket);
+    if (attachment.kind === "stream") sendFrames(socket, streamFrame(type, attachment.id));
+  }
+}

@@ -5,9 +5,13 @@ export type RouteName = keyof typeof API_ROUTES;
 
 /**
  * Calls of the routes whose path alone is not enough. In the order of the table; the clears come last.
- * `{made}` is the id of the key that `makeKey` makes.
+ * `{made}` is the id of the key or join code that was made last.
  */
 export const CALLS: Record<RouteName, { path?: string; body?: unknown }> = {
+  joinCodes: {},
+  makeJoinCode: { body: {} },
+  cancelJoinCode: { path: "/api/boxes/join/{made}" },
+  revokeBox: { path: "/api/boxes/joined/revoke" },
   health: {},
   gpu: { path: "/api/gpu?box=atlas" },
   metrics: {},

@@ -29,7 +29,7 @@ async function checked(
       NVIDIA_SMI: "/nonexistent/nvidia-smi",
       ...more,
     };
-    await check(configOf(environment), null, (line) => {
+    await check(configOf(environment), null, null, (line) => {
       const [, part = ""] = /^\S+ +(\S+)/.exec(line) ?? [];
       lines.set(part, line);
     });

@@ -33,6 +33,8 @@ export const boxOf = (rest: Partial<LiveBox>): LiveBox => ({
   ollama_version: "0.13.0",
   ollama_reachable: true,
   connected_at: AT,
+  admission: "open",
+  joined_at: null,
   agent_version: "0.1.0",
   ollama_error: null,
   loaded: [],

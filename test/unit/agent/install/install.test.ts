@@ -23,6 +23,15 @@ const SOURCE = readFileSync("agent/install/install.sh", "utf8");
 const UNIT = readFileSync("agent/install/ollama-edge-agent.service", "utf8");
 /** Prints its settings, as the check of the real agent would read them. */
 const AGENT = `
+if (process.argv[2] === "join") {
+  const { mkdirSync, readFileSync, writeFileSync } = await import("node:fs");
+  const folder = process.env.STATE_DIR;
+  mkdirSync(folder);
+  const argv = process.argv.slice(2).join(" ");
+  writeFileSync(folder + "/membership.json", argv + " with " + readFileSync(0, "utf8"));
+  writeFileSync(folder + "/box-key.pem", "key");
+  process.exit(argv.includes("refusing") ? 2 : 0);
+}
 const { EDGE_URL, BOX_NAME, BOX_SECRET, OLLAMA_HOST, NODE_OPTIONS } = process.env;
 console.log("settings " + JSON.stringify({ EDGE_URL, BOX_NAME, BOX_SECRET, OLLAMA_HOST, NODE_OPTIONS }));
 process.exit(BOX_NAME === "broken" ? 1 : 0);
@@ -52,10 +61,11 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-function install(environment: Record<string, string>) {
+function install(environment: Record<string, string>, args: string[] = [], input = "") {
   const files = { agent: Buffer.from(AGENT), unit: Buffer.from(UNIT) };
   writeFileSync(at("install.sh"), installerOf(SOURCE, files));
-  const { status, stdout, stderr } = spawnSync("sh", [at("install.sh")], {
+  const { status, stdout, stderr } = spawnSync("sh", [at("install.sh"), ...args], {
+    input,
     encoding: "utf8",
     cwd: folder,
     env: { PATH: `${at("bin")}:${process.env.PATH}`, DESTDIR: at("root"), ...environment },
@@ -82,6 +92,37 @@ test("installs the agent, its unit and its settings, and starts it", () => {
   expect(calls()).toMatch(/curl --proto =https -fsSL https:\/\/edge\.example\/agent\/agent\.mjs/);
   expect(calls()).toMatch(/systemctl restart ollama-edge-agent\.service/);
   expect(calls()).not.toContain(SECRET);
+});
+
+const CODE = `oej_${"0".repeat(28)}_${"0".repeat(32)}`;
+const stateFile = (name: string) => at("root/var/lib/private/ollama-edge-agent", name);
+
+test.each([
+  ["its arguments", [EDGE_URL, CODE], ""],
+  ["its input", [EDGE_URL], `${CODE}\n`],
+])("joins with a code from %s, and passes it on through a pipe", (_, args, input) => {
+  const done = install({ BOX_NAME: "home" }, args, input);
+  expect(done.status, done.stderr).toBe(0);
+  expect(done.settings).toMatchObject({ EDGE_URL, BOX_NAME: "home" });
+  expect(done.settings.BOX_SECRET).toBeUndefined();
+  expect(readFileSync(stateFile("membership.json"), "utf8")).toBe(
+    `join ${EDGE_URL} --exit with ${CODE}\n`,
+  );
+  for (const name of ["membership.json", "box-key.pem"])
+    expect(statSync(stateFile(name)).mode & 0o777).toBe(0o600);
+  expect(readFileSync(envFile(), "utf8")).not.toContain(CODE);
+  expect(calls()).not.toContain(CODE);
+  expect(calls()).toMatch(/systemctl restart ollama-edge-agent\.service/);
+  // Updates keep the membership.
+  expect(install({}).status).toBe(0);
+  expect(readFileSync(stateFile("box-key.pem"), "utf8")).toBe("key");
+});
+
+test("installs nothing if the edge refuses the code", () => {
+  const done = install({}, ["https://refusing.example", CODE]);
+  expect(done.status).toBe(1);
+  expect(done.stderr).toContain("this machine did not join, so nothing was installed");
+  expect(isInstalled()).toBe(false);
 });
 
 test("keeps the settings file when it runs again", () => {
@@ -182,6 +223,9 @@ test.each([
 test("refuses to run from the source, which has no digests", () => {
   writeFileSync(at("install.sh"), SOURCE);
   const env = { PATH: `${at("bin")}:${process.env.PATH}`, DESTDIR: at("root") };
-  const { stderr } = spawnSync("sh", [at("install.sh")], { encoding: "utf8", env });
+  const { stderr } = spawnSync("sh", [at("install.sh")], {
+    encoding: "utf8",
+    env,
+  });
   expect(stderr).toMatch(/run the one that your Worker serves/);
 });

@@ -20,7 +20,7 @@ test("reaches a Worker through its Unix socket, and names the host of its URL", 
   );
   // Nobody listens on this port.
   const edgeUrl = new URL("http://127.0.0.1:9");
-  const socket = dial({ edgeUrl, edgeSocket }, "b", "secret", 5_000);
+  const socket = dial({ edgeUrl, edgeSocket }, "b", "Bearer secret", 5_000);
   await once(socket, "open");
   expect(await arrived).toEqual([
     SUBPROTOCOL,

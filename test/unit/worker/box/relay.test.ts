@@ -51,6 +51,7 @@ class Scene {
         gone: nothing,
         report: nothing,
       }),
+      certify: () => Promise.reject(new Error("no box has joined")),
       welcome: () => ({ edge_version: "0.0.0", now_ms: this.#nowMs, heartbeat_ms: 1_000 }),
       now: () => this.#nowMs,
       wait: (ms) =>

@@ -1,0 +1,29 @@
+/** The sockets of agents whose boxes joined: their certificates are renewed, and they are removed. */
+import { FrameError, FrameType, tunnelFrame } from "../../protocol/frames.ts";
+import type { Certified, Membership } from "../../protocol/joining.ts";
+import { agentOf, type RelaySocket, type SocketHost, sendFrames } from "./sockets.ts";
+
+/** Private close code (4000-4999). The agent logs the reason. */
+const CLOSE_REMOVED = 4_003;
+
+/** Closes the sockets of joinings up to that time, welcomed or not, and returns them. */
+export const removeMembers = <Socket extends RelaySocket>(
+  host: SocketHost<Socket>,
+  untilMs: number,
+): Socket[] =>
+  host.accepted("agent").filter((socket) => {
+    const { member, box } = agentOf(host, socket);
+    if (member === null || member.joinedMs > untilMs) return false;
+    socket.close(CLOSE_REMOVED, `box ${box} was removed from this edge`);
+    return true;
+  });
+
+/** Answers RENEW. @throws {FrameError} if a secret admitted the agent */
+export async function renew(
+  socket: RelaySocket,
+  member: Membership | null,
+  certify: (member: Membership) => Promise<Certified>,
+): Promise<void> {
+  if (member === null) throw new FrameError("RENEW of a box that did not join");
+  sendFrames(socket, tunnelFrame(FrameType.certificate, await certify(member)));
+}
