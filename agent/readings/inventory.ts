@@ -184,7 +184,7 @@ export class InventoryPoller {
     // While a model is loaded or unloaded, `/api/ps` waits for Ollama's scheduler; the version does
     // not.
     const isBusy = !running.ok && running.timedOut;
-    const isListingDue = this.#pollsToListing === 0;
+    const isListingDue = this.#pollsToListing === 0 || this.#hasUnlisted(loaded ?? []);
     const version = isListingDue || isBusy ? await this.#get("/api/version") : null;
     if (loaded === null && !(isBusy && version?.ok === true)) {
       this.#unreachable(
@@ -210,6 +210,15 @@ export class InventoryPoller {
       loaded: loaded ?? before.loaded,
     });
     if (loaded !== null) this.#options.onPoll(this.#inventory);
+  }
+
+  /**
+   * Returns whether a model came into memory that was created after the last listing. One that is
+   * deleted while in memory is in no listing, so it counts only when it is new.
+   */
+  #hasUnlisted(loaded: Inventory["loaded"]): boolean {
+    const isListed = (name: string) => this.#inventory.models.some((model) => model.name === name);
+    return loaded.some(({ name }) => !isListed(name) && !this.hasLoaded(name));
   }
 
   #get(path: string): Promise<OllamaAnswer> {

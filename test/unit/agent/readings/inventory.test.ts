@@ -42,6 +42,23 @@ test("requests the models on disk rarely, and at once on a refresh", async () =>
   expect(ollama.count("/api/tags")).toBe(2);
 });
 
+test("requests the models on disk once more when one is in memory that is not among them", async () => {
+  await using ollama = await fakeOllama();
+  await using polling = poll(ollama.base, { pollsPerListing: 1_000_000 });
+  await waitFor(() => expect(ollama.count("/api/ps")).toBeGreaterThan(1));
+  const created = { ...TAGS.models[0], name: "created:1b", model: "created:1b" };
+  ollama.respond("/api/tags", { models: [...TAGS.models, created] });
+  ollama.respond("/api/ps", {
+    models: ["created:1b", "deleted:1b"].map((name) => ({ ...PS.models[0], name, model: name })),
+  });
+  await waitFor(() =>
+    expect(polling.poller.latest().models.map(({ name }) => name)).toContain("created:1b"),
+  );
+  const polls = ollama.count("/api/ps");
+  await waitFor(() => expect(ollama.count("/api/ps")).toBeGreaterThan(polls + 3));
+  expect(ollama.count("/api/tags")).toBe(2);
+});
+
 test("requests the models on disk again after the configured number of polls", async () => {
   await using ollama = await fakeOllama();
   await using _polling = poll(ollama.base, { pollsPerListing: 3 });
