@@ -46,7 +46,7 @@ test("/api/boxes shows the models on disk and in memory", async () => {
   await (await chat()).text();
   const shown = await eventually(async () => {
     const now = await box();
-    return now !== undefined && now.loaded.length > 0 && now;
+    return now !== undefined && now.loaded.length > 0 && now.in_flight === 0 && now;
   });
   expect(shown).toMatchObject({
     state: "up",

@@ -36,7 +36,11 @@ beforeAll(async () => {
   aggregator = await theAggregator();
   agent = await FakeAgent.connect(BOX);
   sendReadings();
-  void answerWatches();
+  // As an agent does: sends readings at once, and at the quick pace for a while.
+  void agent.each(FrameType.watch, () => {
+    watchedUntilMs = meter.nowMs + WATCHED_FOR_MS;
+    sendReadings();
+  });
 });
 afterAll(() => meter.stop());
 
@@ -54,15 +58,6 @@ function sendReadings(): void {
   };
   agent.send(tunnelFrame(FrameType.readings, { ...readings, gpu_energy }));
   sentReadings++;
-}
-
-/** As an agent does: sends readings at once, and at the quick pace for a while. */
-async function answerWatches(): Promise<void> {
-  for (;;) {
-    await agent.next(FrameType.watch);
-    watchedUntilMs = meter.nowMs + WATCHED_FOR_MS;
-    sendReadings();
-  }
 }
 
 /** Waits until the Aggregator has all readings: the next ones come at another time. */
@@ -96,7 +91,9 @@ async function round(callers: number): Promise<void> {
   }));
   agent.send(tunnelFrame(FrameType.records, { position: ++position, records }));
   await agent.next(FrameType.recorded);
-  for (const { type } of agent.frames.splice(0)) if (type === FrameType.watch) sendReadings();
+  agent.frames.splice(0);
+  await untilRead();
+  await meter.untilOver();
 }
 
 const HEAD = JSON.stringify({ status: 200, headers: [["content-type", "application/x-ndjson"]] });

@@ -97,8 +97,8 @@ export class FakeAgent {
   /** Returns the next frame of a type and removes it from {@link frames}. */
   async next(type: FrameType): Promise<Frame> {
     for (;;) {
-      const at = this.frames.findIndex((frame) => frame.type === type);
-      if (at >= 0) return this.frames.splice(at, 1)[0] as Frame;
+      const frame = this.#taken(type);
+      if (frame !== undefined) return frame;
       if (this.closed !== null)
         throw new Error(
           `closed ${this.closed.code} ${this.closed.reason} while waiting for frame type ${type}`,
@@ -107,9 +107,23 @@ export class FakeAgent {
     }
   }
 
+  /** Handles and removes each frame of a type, until the socket is closed. */
+  async each(type: FrameType, handle: (frame: Frame) => void): Promise<void> {
+    while (this.closed === null) {
+      const frame = this.#taken(type);
+      if (frame === undefined) await this.#change();
+      else handle(frame);
+    }
+  }
+
   async untilClosed(): Promise<{ code: number; reason: string }> {
     while (this.closed === null) await this.#change();
     return this.closed;
+  }
+
+  #taken(type: FrameType): Frame | undefined {
+    const at = this.frames.findIndex((frame) => frame.type === type);
+    return at < 0 ? undefined : this.frames.splice(at, 1)[0];
   }
 
   #change(): Promise<void> {

@@ -15,20 +15,18 @@ const LINES = [["content-type", "application/x-ndjson"]] as [string, string][];
 
 beforeAll(async () => {
   const box = await FakeBox.connect("heard", ["m:latest"]);
-  const answerNext = async (): Promise<void> => {
-    const { stream } = await box.agent.next(FrameType.open);
+  void box.agent.each(FrameType.open, ({ stream }) => {
     box.agent.answer(stream, 200, LINES, '{"message":{"content":"Hi"},"done":true}\n');
-    return answerNext();
-  };
-  void answerNext();
+  });
   // On a slow machine, the Box would otherwise take it for dead between two tests.
-  setInterval(() => box.agent.socket.send("ping"), HEARTBEAT_MS);
+  const heartbeat = setInterval(() => box.agent.socket.send("ping"), HEARTBEAT_MS);
   forgetBoxes();
   const invocation = { env: env as Bindings, waitUntil: () => {} };
   await eventually(async () => {
     const { boxes } = await fleetFor(invocation, Date.now(), () => false);
     return boxes.some(({ installed }) => installed.includes("m:latest")) || undefined;
   });
+  return () => clearInterval(heartbeat);
 });
 
 /** An Aggregator whose calls never end. Notes their names. */
