@@ -25,6 +25,25 @@ const KeyScope = ScopeName.exclude(["read"]);
 
 const TokensMax = z.int().min(1).max(100_000_000).nullable().default(null);
 
+/** The periods of limits, in UTC. */
+export const LIMIT_PERIODS = ["minute", "day", "month"] as const;
+export type LimitPeriod = (typeof LIMIT_PERIODS)[number];
+
+const LimitMax = z
+  .int({ error: "must be a whole number" })
+  .min(1, "must be at least 1: revoke the key, or remove its scope, to admit nothing");
+
+/** How much a key may use. */
+export const KeyLimits = z.strictObject({
+  parallel: LimitMax.nullable().default(null).describe("calls that are open at once; null: any"),
+  requests: z
+    .partialRecord(z.enum(LIMIT_PERIODS), LimitMax)
+    .nullable()
+    .default(null)
+    .describe("calls that begin in a minute, a day or a month of UTC; null: any"),
+});
+export type KeyLimits = z.infer<typeof KeyLimits>;
+
 /** The rights of a key, and their limits. */
 export const KeyPolicy = z.strictObject({
   name: z.string().trim().min(1).max(KEY_NAME_CHARS_MAX).describe("whose key it is, for people"),
@@ -60,6 +79,9 @@ export const KeyPolicy = z.strictObject({
     .default(true)
     .describe("false: its calls may not set `keep_alive`, and so not unload a model"),
   may_num_gpu: z.boolean().default(true).describe("false: its calls may not set `options.num_gpu`"),
+  limits: KeyLimits.nullable()
+    .default(null)
+    .describe("how much it may use: needs exactly one box in `boxes`, which counts; null: any"),
 });
 export type KeyPolicy = z.infer<typeof KeyPolicy>;
 
@@ -79,6 +101,7 @@ export const KeyChange = z
     max_num_predict: KeyPolicy.shape.max_num_predict.unwrap(),
     may_keep_alive: KeyPolicy.shape.may_keep_alive.unwrap(),
     may_num_gpu: KeyPolicy.shape.may_num_gpu.unwrap(),
+    limits: KeyPolicy.shape.limits.unwrap(),
   })
   .partial()
   .refine((change) => Object.keys(change).length > 0, { error: "must name a field to change" })

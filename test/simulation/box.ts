@@ -113,6 +113,7 @@ export class SimulatedBox {
     return new Relay({
       sockets: this.#host(),
       registry: () => this.#registry(),
+      ended: () => {},
       certify: () => Promise.reject(new Error("no box has joined")),
       welcome: () => ({
         edge_version: "0.0.0",

@@ -59,6 +59,7 @@ export async function fuzzBox(
       gone: done,
       report: done,
     }),
+    ended: () => {},
     certify: () => Promise.reject(new Error("no box has joined")),
     welcome: () => ({ edge_version: "0.0.0", now_ms: 0, heartbeat_ms: 1_000 }),
     now: () => 0,

@@ -81,7 +81,7 @@ test("a call with a made key waits for one round trip, to its Box", async () => 
   const issued = fleet.keys?.all?.find((key) => key.id === id);
   if (issued === undefined) throw new Error("the key is missing");
   const trips = new HeldTrips(env as Bindings);
-  const key = new CallerKey({ issued, version: fleet.keys?.version ?? 0 }, "infer");
+  const key = new CallerKey({ issued, version: fleet.keys?.version ?? 0 }, "infer", true);
   const made = { ...callOf("near-key", newRequestId(Date.now()), Date.now()), key };
   const answer = serve({ env: trips.env, waitUntil: () => {} }, made, async () => ({
     bytes: new TextEncoder().encode("{}"),

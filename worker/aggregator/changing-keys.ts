@@ -3,6 +3,7 @@ import type { Key, KeyChange, KeyPolicy } from "../../protocol/api/keys.ts";
 import {
   changed,
   flawOf,
+  limitsFlaw,
   newIssuedKey,
   revoked,
   rotated,
@@ -45,7 +46,7 @@ export function changeKeys(
   });
   if ("newId" in change && issuedKeys.isFull) return { refusal: { reason: "keys_full" } };
   if (change.act === "make") {
-    const flaw = flawOf(change.policy, knownBoxes(stores), nowMs);
+    const flaw = flawOf(change.policy, knownBoxes(stores), nowMs) ?? limitsFlaw(change.policy);
     if (flaw !== null) return { refusal: { reason: "bad_request", detail: flaw } };
     const key = newIssuedKey(change.newId, change.policy, nowMs);
     issuedKeys.put(key);
@@ -58,9 +59,10 @@ export function changeKeys(
     case "change": {
       // Only what is changed: a box that was forgotten since must not hinder another name.
       const { boxes = null, expires_at = null } = change.change;
-      const flaw = flawOf({ boxes, expires_at }, knownBoxes(stores), nowMs);
-      if (flaw !== null) return { refusal: { reason: "bad_request", detail: flaw } };
       const after = changed(key, change.change);
+      const own = flawOf({ boxes, expires_at }, knownBoxes(stores), nowMs);
+      const flaw = own ?? limitsFlaw(after.policy);
+      if (flaw !== null) return { refusal: { reason: "bad_request", detail: flaw } };
       issuedKeys.put(after);
       return done(after);
     }

@@ -6,15 +6,22 @@
  * body. The Box passes them on before the stream has its socket. So a call waits for one round trip
  * to the Box, and not for a second one.
  */
+import { KeyLimits } from "../../protocol/api/keys.ts";
 import { encodeFrames, type Frame, HEADER_BYTES, type StreamId } from "../../protocol/frames.ts";
 import { RECONNECT_MS } from "../../protocol/limits.ts";
 import type { ModelLoad } from "./load.ts";
 
 /**
  * A key that the edge made. `version`: that of the keys by which its Worker admitted the call. `isFresh`:
- * the Worker has read them since this Box refused the stream.
+ * the Worker has read them since this Box refused the stream. `limits`: null for a call that is not
+ * counted.
  */
-export type AttachKey = { id: string; version: number; isFresh: boolean };
+export type AttachKey = {
+  id: string;
+  version: number;
+  isFresh: boolean;
+  limits: KeyLimits | null;
+};
 
 export type Attach = {
   box: string;
@@ -36,7 +43,7 @@ export type Attach = {
 export const attachUrl = ({ box, id, model, key, openMost, isResume, keepsText, waitMs }: Attach) =>
   `https://box/attach?box=${encodeURIComponent(box)}&stream=${id}` +
   `${model === null ? "" : `&model=${encodeURIComponent(model)}`}` +
-  `${key === null ? "" : `&key=${key.id}&keys=${key.version}${key.isFresh ? "&fresh=1" : ""}`}` +
+  `${key === null ? "" : keyPart(key)}` +
   `${openMost === null ? "" : `&most=${openMost}`}` +
   `${isResume ? "&resume=1" : ""}${keepsText ? "&keep_text=1" : ""}&wait=${waitMs}`;
 
@@ -52,12 +59,18 @@ export const attachOf = ({ searchParams }: URL): Attach => ({
   waitMs: Number(searchParams.get("wait") ?? RECONNECT_MS),
 });
 
+const keyPart = ({ id, version, isFresh, limits }: AttachKey): string =>
+  `&key=${id}&keys=${version}${isFresh ? "&fresh=1" : ""}` +
+  `${limits === null ? "" : `&limits=${encodeURIComponent(JSON.stringify(limits))}`}`;
+
 /** An older Worker omits the key. */
 function keyIn(searchParams: URLSearchParams): AttachKey | null {
   const id = searchParams.get("key");
   if (id === null) return null;
   const version = Number(searchParams.get("keys"));
-  return { id, version, isFresh: searchParams.get("fresh") === "1" };
+  const text = searchParams.get("limits");
+  const limits = text === null ? null : KeyLimits.parse(JSON.parse(text));
+  return { id, version, isFresh: searchParams.get("fresh") === "1", limits };
 }
 
 /**
@@ -128,6 +141,9 @@ export function loadIn(headers: Headers): ModelLoad | null {
 
 /** The status that refuses a stream because no text may be kept. Its Worker has older settings. */
 export const TEXT_IS_OFF = 409;
+
+/** The status that refuses a stream because its key has reached a limit, which the answer contains. */
+export const LIMIT_IS_REACHED = 429;
 
 /** The status that refuses a stream because the keys have changed since its Worker read them. */
 export const KEYS_ARE_OLDER = 428;

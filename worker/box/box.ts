@@ -23,10 +23,12 @@ import {
   carriedIn,
   IS_BUSIER,
   KEYS_ARE_OLDER,
+  LIMIT_IS_REACHED,
   loadHeaders,
   RELAYED_HEADER,
   TEXT_IS_OFF,
 } from "./attach.ts";
+import { KeyLimitCounts } from "./key-limits.ts";
 import type { RelayStatus } from "./load.ts";
 import { memberIn } from "./member.ts";
 import { Relay } from "./relay.ts";
@@ -36,21 +38,26 @@ import { Attachment, type SocketHost } from "./sockets.ts";
 const REMOVED = "removed_until_ms";
 
 export class Box extends DurableObject<Bindings> {
+  readonly #sockets: SocketHost<WebSocket>;
   readonly #core: Relay<WebSocket>;
+  readonly #limits: KeyLimitCounts;
 
   constructor(ctx: DurableObjectState, env: Bindings) {
     super(ctx, env);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
+    this.#sockets = socketsOf(ctx);
     this.#core = new Relay({
-      sockets: socketsOf(ctx),
+      sockets: this.#sockets,
       registry: () => aggregatorOf(env),
       welcome: (hello, inForce) => welcomeOf(env, hello, inForce),
       certify: async (member) => certify(await authorityOf(env), member, Date.now()),
+      ended: (socket) => this.#limits.ended(this.#sockets.attachmentOf(socket)),
       now: Date.now,
       wait: (ms) => scheduler.wait(ms),
       meanwhile: (promise) => ctx.waitUntil(promise),
       log: (level, event, fields) => console[level](JSON.stringify({ event, ...fields })),
     });
+    this.#limits = new KeyLimitCounts(ctx.storage.kv, this.#core.calls);
   }
 
   /**
@@ -88,6 +95,8 @@ export class Box extends DurableObject<Bindings> {
     }
     if (key !== null && this.#core.keys.isOlder(key))
       return new Response(null, { status: KEYS_ARE_OLDER });
+    const reached = this.#limits.admit(key, id, Date.now());
+    if (reached !== null) return Response.json(reached, { status: LIMIT_IS_REACHED });
     this.#core.attach(near, stream, carried);
     const headers: HeadersInit = {
       ...(carried !== null && { [RELAYED_HEADER]: "1" }),
@@ -145,6 +154,7 @@ export class Box extends DurableObject<Bindings> {
       // closed already
     }
     await this.#core.closed(socket, code);
+    this.#limits.closed(this.#sockets.attachmentOf(socket));
   }
 
   override async webSocketError(socket: WebSocket): Promise<void> {

@@ -6,8 +6,9 @@
 import { SILENCE_MS } from "../../protocol/limits.ts";
 import { agentOf, type BoxSockets, isOpen, type RelaySocket, type SocketHost } from "./sockets.ts";
 
-/** Private close code (4000-4999). The agent logs the reason. */
+/** Private close codes (4000-4999). The agent logs the reason. */
 export const CLOSE_REPLACED = 4_000;
+export const CLOSE_NAME_TAKEN = 4_009;
 
 export type PresenceShell<Socket extends RelaySocket> = {
   sockets: SocketHost<Socket>;

@@ -22,16 +22,18 @@ import { abortFrame, type EdgeSettings, Hello, type Welcome } from "../../protoc
 import type { FailureReason } from "../errors.ts";
 import { isOfTunnel, streamParts } from "./agent-message.ts";
 import type { Attach } from "./attach.ts";
+import type { OpenCalls } from "./key-limits.ts";
 import { KeyRule } from "./key-rule.ts";
 import { BoxLoad, type ModelLoad, type RelayStatus } from "./load.ts";
 import { removeMembers, renew } from "./members.ts";
-import { AgentPresence, CLOSE_REPLACED, type PresenceShell } from "./presence.ts";
+import { AgentPresence, CLOSE_NAME_TAKEN, CLOSE_REPLACED, type PresenceShell } from "./presence.ts";
 import { type BoxRegistry, passReadings, passRecords } from "./reports.ts";
 import {
   type AgentAttachment,
   agentOf,
   BoxSockets,
   newAgent,
+  newStream,
   notifyStreams,
   type RelaySocket,
   type SocketHost,
@@ -47,6 +49,8 @@ export type RelayShell<Socket extends RelaySocket> = PresenceShell<Socket> & {
   welcome(hello: Hello, inForce: EdgeSettings | null): Welcome;
   /** Returns a new certificate for a box that joined. */
   certify(member: Membership): Promise<Certified>;
+  /** Called with the socket of a stream that the agent has ended. */
+  ended(socket: Socket): void;
   /** Lets a promise run beside the current call. */
   meanwhile(promise: Promise<unknown>): void;
   log(level: "warn" | "error", event: string, fields: Record<string, unknown>): void;
@@ -58,9 +62,6 @@ export type RelayShell<Socket extends RelaySocket> = PresenceShell<Socket> & {
  */
 const ATTACH_AGAIN_MS = 500;
 
-/** Private close code (4000-4999). The agent logs the reason. */
-const CLOSE_NAME_TAKEN = 4_009;
-
 export class Relay<Socket extends RelaySocket> {
   readonly #shell: RelayShell<Socket>;
   readonly #host: SocketHost<Socket>;
@@ -70,11 +71,13 @@ export class Relay<Socket extends RelaySocket> {
   /** The rule about texts, and the one about keys. */
   readonly text: TextRule<Socket>;
   readonly keys: KeyRule<Socket>;
+  readonly calls: OpenCalls;
 
   constructor(shell: RelayShell<Socket>) {
     this.#shell = shell;
     this.#host = shell.sockets;
     this.#sockets = new BoxSockets(shell.sockets);
+    this.calls = this.#sockets;
     this.text = new TextRule(shell.sockets, this.#sockets);
     this.keys = new KeyRule(shell.sockets, this.#sockets);
     this.#agent = new AgentPresence(shell, this.#sockets, (socket) =>
@@ -116,7 +119,7 @@ export class Relay<Socket extends RelaySocket> {
     { id, model, key, isResume }: Pick<Attach, "id" | "model" | "key" | "isResume">,
     carried: Uint8Array | null,
   ): void {
-    this.#host.accept(socket, { kind: "stream", id, model, key });
+    this.#host.accept(socket, newStream({ id, model, key }));
     this.#sockets.attached(id, socket);
     const agent = this.#agent.live();
     if (carried !== null && agent !== null) sendTo(agent, carried);
@@ -240,9 +243,11 @@ export class Relay<Socket extends RelaySocket> {
     frames: Frame[],
     message: Uint8Array,
   ): Promise<void> {
-    for (const { id, bytes } of streamParts(frames, message)) {
+    for (const { id, bytes, isEnd } of streamParts(frames, message)) {
       const to = this.#sockets.stream(id);
-      if (to !== null) sendTo(to, bytes.slice());
+      if (to === null) continue;
+      sendTo(to, bytes.slice());
+      if (isEnd) this.#shell.ended(to);
     }
     // Last, since these wait for the registry: the next message must not overtake a stream's
     // frames.

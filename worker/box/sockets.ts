@@ -14,6 +14,7 @@ import {
 } from "../../protocol/frames.ts";
 import { Membership } from "../../protocol/joining.ts";
 import { EdgeSettings } from "../../protocol/messages.ts";
+import type { Attach } from "./attach.ts";
 
 /** The data that a socket carries through hibernation. */
 export const Attachment = z.discriminatedUnion("kind", [
@@ -38,7 +39,15 @@ export const Attachment = z.discriminatedUnion("kind", [
     /** The model that it needs. Absent from attachments of earlier versions. */
     model: z.string().nullable().default(null),
     /** The key of its caller, if the edge made it. Absent from attachments of earlier versions. */
-    key: z.object({ id: z.string(), version: z.number() }).nullable().default(null),
+    key: z
+      .object({
+        id: z.string(),
+        version: z.number(),
+        /** The call counts towards the limits of the key. */
+        isCounted: z.boolean().default(false),
+      })
+      .nullable()
+      .default(null),
   }),
 ]);
 export type Attachment = z.infer<typeof Attachment>;
@@ -54,6 +63,16 @@ export const newAgent = (
   ...{ box, member, sinceMs },
   ...{ agentId: null, isDraining: false, takesSettings: false, settings: null },
   keysVersion: null,
+});
+
+/** Returns the attachment of a stream. */
+export const newStream = ({
+  id,
+  model,
+  key,
+}: Pick<Attach, "id" | "model" | "key">): Attachment => ({
+  ...{ kind: "stream", id, model },
+  key: key && { id: key.id, version: key.version, isCounted: key.limits !== null },
 });
 
 /** The part of a WebSocket that a relay needs. Real ones are passed unchanged. */
@@ -109,6 +128,11 @@ export class BoxSockets<Socket extends RelaySocket> {
     this.#agent = socket;
   }
 
+  /** When the agent connected, unix ms; null without one. */
+  get agentSinceMs(): number | null {
+    return this.agent === null ? null : agentOf(this.#host, this.agent).sinceMs;
+  }
+
   /** Number of streams that hold a socket. */
   get streamsAttached(): number {
     return this.#attachedStreams().size;
@@ -134,6 +158,11 @@ export class BoxSockets<Socket extends RelaySocket> {
     this.#streams.set(id, socket);
     this.#orphans.delete(id);
     this.#attachedStreams().set(socket, streamModelOf(this.#host, socket));
+  }
+
+  /** Returns whether the stream has a socket, or lost it a moment ago and may attach again. */
+  holds(id: StreamId): boolean {
+    return this.stream(id) !== null || this.#orphans.has(id);
   }
 
   /** A socket of the stream is closed. The stream may have a newer one. */

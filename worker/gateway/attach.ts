@@ -9,6 +9,7 @@ import {
   carriedOf,
   IS_BUSIER,
   KEYS_ARE_OLDER,
+  LIMIT_IS_REACHED,
   loadIn,
   RELAYED_HEADER,
   TEXT_IS_OFF,
@@ -17,6 +18,7 @@ import type { ModelLoad } from "../box/load.ts";
 import { boxStubOf } from "../box/stub.ts";
 import type { Bindings } from "../env.ts";
 import { GatewayError } from "../errors.ts";
+import type { LimitReached } from "../keys/limits.ts";
 import { noteLoad } from "./fleet.ts";
 import { correctFleet, type Invocation, noteModels, refreshFleet } from "./known-fleet.ts";
 import type { CallerKey } from "./known-keys.ts";
@@ -110,6 +112,8 @@ async function attach(env: Bindings, to: Attach, carried: readonly Frame[]): Pro
   }
   if (answer.status === TEXT_IS_OFF) return "text is off";
   if (answer.status === KEYS_ARE_OLDER) throw new KeysOutdated();
+  if (answer.status === LIMIT_IS_REACHED)
+    throw new GatewayError({ reason: "limit_reached", ...(await answer.json<LimitReached>()) });
   const { error } = await answer.json<{ error?: { code?: string } }>();
   const reason =
     error?.code === "box_draining" || error?.code === "box_busy" ? error.code : "box_down";

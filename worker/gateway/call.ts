@@ -20,7 +20,7 @@ import {
   jsonOfBytes,
   sizeFailure,
 } from "../../protocol/request-checks.ts";
-import type { OllamaRoute } from "../../protocol/routes.ts";
+import { isInference, type OllamaRoute } from "../../protocol/routes.ts";
 import { callerTag, SESSION_HEADER } from "../../protocol/tags.ts";
 import { aim, type Target } from "../../protocol/target.ts";
 import { demand, type Principal } from "../auth.ts";
@@ -73,7 +73,10 @@ export function callOf(
     user_agent: request.headers.get("user-agent")?.slice(0, 512) ?? null,
     session_id: callerTag(request.headers.get(SESSION_HEADER)) ?? undefined,
   };
-  const key = principal.key === null ? null : new CallerKey(principal.key, route.scope);
+  const key =
+    principal.key === null
+      ? null
+      : new CallerKey(principal.key, route.scope, isInference(route.path));
   return { id, open, wantedBox, startedMs, signal: request.signal, key };
 }
 

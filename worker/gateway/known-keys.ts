@@ -62,11 +62,16 @@ export async function isStillValid(shell: Invocation, id: string, scope: Scope):
 /** The key of a caller during its call: it may be changed or revoked before the call has its box. */
 export class CallerKey {
   readonly #scope: Scope;
+  readonly #isCounted: boolean;
   #found: FoundKey;
   #renewals = 0;
 
-  /** @param scope  the call needs it */
-  constructor(found: FoundKey, scope: Scope) {
+  /**
+   * @param scope      the call needs it
+   * @param isCounted  the call counts towards the limits of the key
+   */
+  constructor(found: FoundKey, scope: Scope, isCounted: boolean) {
+    this.#isCounted = isCounted;
     this.#found = found;
     this.#scope = scope;
   }
@@ -82,7 +87,8 @@ export class CallerKey {
   /** As it is sent to the Box. */
   get attached(): AttachKey {
     const { issued, version } = this.#found;
-    return { id: issued.id, version, isFresh: this.#renewals > 0 };
+    const limits = this.#isCounted ? issued.policy.limits : null;
+    return { id: issued.id, version, isFresh: this.#renewals > 0, limits };
   }
 
   /** @throws {GatewayError} unless the key may make this call */

@@ -55,6 +55,15 @@ export function warningsAbout({ models }: KeyPolicy, known: readonly string[]): 
     .map((pattern) => `No box has a model that matches ${JSON.stringify(pattern)} now.`);
 }
 
+/** Only the one Box that serves a key can count its calls without waiting for others. */
+export const limitsFlaw = ({
+  boxes,
+  limits,
+}: Pick<KeyPolicy, "boxes" | "limits">): string | null =>
+  limits === null || boxes?.length === 1
+    ? null
+    : "limits: a key with limits is served by one box, which counts its calls. Name it in boxes; for several boxes, make a key for each.";
+
 /** A policy that nobody could use, and why; null if it is fine. @param boxes  the known boxes */
 export function flawOf(
   policy: Pick<KeyPolicy, "boxes" | "expires_at">,

@@ -1,6 +1,7 @@
 /** Why a key or a session is refused, or cannot be made or changed, and the public error of each. Pure. */
 import { KEYS_MAX } from "../../protocol/api/keys.ts";
 import { byGateway, RETRY, type WireError } from "../../protocol/failures.ts";
+import type { LimitReached } from "./limits.ts";
 
 export type KeyFailure =
   | { reason: "no_key" }
@@ -13,6 +14,8 @@ export type KeyFailure =
   | { reason: "model_forbidden"; model: string }
   | { reason: "box_forbidden"; box: string }
   | { reason: "field_forbidden"; field: string; detail: string }
+  /** See {@link LimitReached}. */
+  | ({ reason: "limit_reached" } & LimitReached)
   | { reason: "keys_full" }
   | { reason: "key_not_found"; id: string }
   | { reason: "key_replaced"; id: string }
@@ -72,6 +75,24 @@ const ERRORS: {
   box_forbidden: (failure) =>
     byGateway(403, "forbidden", `This API key may not use box ${failure.box}.`),
   field_forbidden: (failure) => byGateway(403, "forbidden", failure.detail),
+  limit_reached: ({ limit, max, resetMs, waitMs }) => {
+    const seconds = Math.max(1, Math.ceil((waitMs ?? 0) / 1_000));
+    const until =
+      resetMs === null
+        ? "Wait until one of them has ended."
+        : `It resets at ${new Date(resetMs).toISOString()}.`;
+    return byGateway(
+      429,
+      "limit_reached",
+      `This API key has reached its limit of ${max} for ${limit}. ${until}`,
+      {
+        "retry-after": String(seconds),
+        "x-ratelimit-limit": String(max),
+        "x-ratelimit-remaining": "0",
+        "x-ratelimit-reset": String(seconds),
+      },
+    );
+  },
   keys_full: () =>
     byGateway(
       409,

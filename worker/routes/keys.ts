@@ -42,12 +42,13 @@ serveRoute(keyRoutes, KEY_ROUTES.revokeKey, async ({ params: { id } }, c) => {
   return { status: isDeleted ? ("deleted" as const) : ("revoked" as const), id };
 });
 
-/** A configured key sets any field of a body. */
-const ANY_BODY = {
+/** A configured key has no limits. */
+const NO_LIMITS = {
   max_num_ctx: null,
   max_num_predict: null,
   may_keep_alive: true,
   may_num_gpu: true,
+  limits: null,
 } as const;
 
 async function allKeys(c: Context<Env>): Promise<Key[]> {
@@ -56,7 +57,7 @@ async function allKeys(c: Context<Env>): Promise<Key[]> {
   const configured = configuredKeys(settingsOf(c.env)).map(
     ({ keyId, scopes }): Key => ({
       id: keyId,
-      ...ANY_BODY,
+      ...NO_LIMITS,
       name: configuredKeyName(keyId),
       scopes: scopes.filter((scope) => scope !== "read"),
       models: null,

@@ -53,6 +53,7 @@ class Scene {
       }),
       certify: () => Promise.reject(new Error("no box has joined")),
       welcome: () => ({ edge_version: "0.0.0", now_ms: this.#nowMs, heartbeat_ms: 1_000 }),
+      ended: () => {},
       now: () => this.#nowMs,
       wait: (ms) =>
         new Promise((wake) => this.#waits.push({ dueMs: this.#nowMs + ms, wake: () => wake() })),
@@ -73,6 +74,10 @@ class Scene {
     const socket = new FakeSocket();
     this.#relay.attach(socket, { id, isResume, model: null, key: null }, null);
     return socket;
+  }
+
+  holds(id: string): boolean {
+    return this.#relay.calls.holds(id);
   }
 
   /** The stream loses its socket. Returns before the relay has decided about it. */
@@ -114,6 +119,7 @@ test("keeps a stream that loses its socket again and again", async () => {
   for (let i = 0; i < 6; i++) {
     scene.lose(socket);
     await scene.pass(450);
+    expect(scene.holds(id)).toBe(true);
     socket = scene.attach(id, true);
   }
   await scene.pass(10_000);
@@ -125,8 +131,9 @@ test("cancels a stream that lost its socket and does not attach again within hal
   const id = crypto.randomUUID();
   scene.lose(scene.attach(id, false));
   await scene.pass(499);
-  expect(scene.aborts).toEqual([]);
+  expect([scene.aborts, scene.holds(id)]).toEqual([[], true]);
   await scene.pass(1);
+  expect(scene.holds(id)).toBe(false);
   const [abort, ...others] = scene.aborts;
   expect([abort?.stream, others]).toEqual([id, []]);
   expect(parsePayload(Abort, abort?.payload ?? new Uint8Array())).toMatchObject({
