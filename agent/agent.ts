@@ -124,7 +124,7 @@ export class Agent {
       proof: new Joining(config, options.membership ?? null, log),
       hello: () => helloOf(config, { agentId, bootId: this.#bootId, agentVersion: AGENT_VERSION }),
       onUp: (welcome) => this.#up(welcome),
-      onDown: () => this.#down(),
+      onDown: (lastSeenMs) => this.#down(lastSeenMs),
       onFrames: (frames) => this.#receive(frames),
       log,
       now,
@@ -181,7 +181,8 @@ export class Agent {
       isLoaded: (model) => this.#inventory.hasLoaded(model),
       onOver: (endpoint) => this.#streamFinished(endpoint),
       tunnelMs: () => this.#tunnel.roundTripMs,
-      withhold: (id) => this.#delivery.withhold(id),
+      mark: () => this.#tunnel.mark(),
+      withhold: (id, ms) => this.#delivery.withhold(id, ms),
     });
     this.#callers = this.#listener === null ? [this.#streams] : [this.#streams, this.#listener];
     this.#openRequests = new OpenRequests(
@@ -254,12 +255,12 @@ export class Agent {
     this.#delivery.up();
   }
 
-  #down(): void {
+  #down(lastSeenMs: number): void {
     this.#isUp = false;
     this.#outgoing.isOpen = false;
     this.#delivery.down();
     this.#readings.down();
-    this.#streams.detach();
+    this.#streams.detach(lastSeenMs);
   }
 
   #receive(frames: Frame[]): void {

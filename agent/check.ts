@@ -13,7 +13,7 @@ import { CLOCKS, Listener, NOTHING_RECORDED } from "./listen/listener.ts";
 import { InventoryPoller } from "./readings/inventory.ts";
 import { getFromOllama } from "./readings/inventory-fetch.ts";
 import { pickGpuSource } from "./readings/pick-gpu-source.ts";
-import { dial, refusalOf } from "./tunnel/tunnel.ts";
+import { dial, refusalOf } from "./tunnel/dial.ts";
 
 type Finding = { ok: boolean; isRequired: boolean; part: string; detail: string };
 

@@ -142,6 +142,21 @@ export const ATTEMPTS_MAX = 3;
  */
 export const WITHHELD_MS = RECONNECT_MS + 1_500;
 
+/**
+ * An agent that has lost its tunnel ends the requests that another box can serve and whose answer the
+ * edge does not have: once nothing has arrived for this long, or for a second more.
+ */
+export const YIELD_MS = 2_000;
+
+/**
+ * The edge moves such a request this long after its Box has lost the agent. Both notice a loss at the same
+ * time, so the agent has ended the request by then, with a second to spare.
+ */
+export const MOVE_LOST_MS = YIELD_MS + 2_000;
+
+/** As {@link WITHHELD_MS}, for a request that an agent has ended because it lost its tunnel. */
+export const WITHHELD_LOST_MS = MOVE_LOST_MS + WITHHELD_MS;
+
 /** Stored prompt text, in UTF-16 code units. Longer text is cut and marked. */
 export const PROMPT_CHARS_MAX = 10_000;
 

@@ -47,6 +47,11 @@ export const Hello = z.object({
   takes_settings: z.boolean().optional(),
   /** The agent returns the seal of a request with its record. Absent from older agents. */
   returns_seals: z.boolean().optional(),
+  /**
+   * The agent ends a request that may move soon after it lost its tunnel, see
+   * `YIELD_MS`. Absent from older agents, which go on with it.
+   */
+  yields_lost: z.boolean().optional(),
   /** The agent can run a bench. Absent from older agents. */
   runs_bench: z.boolean().optional(),
   /** The agent keeps pinned models in memory. Absent from older agents. */

@@ -12,7 +12,7 @@ import {
   sharedWireErrorOf,
   type WireError,
 } from "../protocol/failures.ts";
-import { GRACE_MS, PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/limits.ts";
+import { GRACE_MS, MOVE_LOST_MS, PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/limits.ts";
 import type { FailedAt } from "../protocol/records.ts";
 import { isJoinFailure, type JoinFailure, joinErrorOf } from "./joining/failures.ts";
 import { isKeyFailure, type KeyFailure, keyErrorOf } from "./keys/failures.ts";
@@ -48,7 +48,8 @@ export type FailureReason =
   | { reason: "box_secret_unknown"; box: string }
   | { reason: "not_a_websocket" }
   | { reason: "protocol_mismatch"; offered: string }
-  | { reason: "tunnel_lost"; box: string }
+  /** `isYielded`: its agent, wherever it is, does nothing more for the call. */
+  | { reason: "tunnel_lost"; box: string; isYielded?: boolean }
   | { reason: "agent_restarted"; box: string }
   /** A box answered our call with an error. `failedAt` is null if the message is Ollama's own. */
   | {
@@ -233,7 +234,7 @@ export function wireErrorOf(failure: FailureReason): WireError {
         status: 504,
         code: "tunnel_lost",
         failedAt: "tunnel",
-        message: `The tunnel to box ${failure.box} was lost and did not return within ${GRACE_MS / 1_000} s.`,
+        message: `The tunnel to box ${failure.box} was lost and did not return within ${(failure.isYielded ? MOVE_LOST_MS : GRACE_MS) / 1_000} s.`,
       };
     case "agent_restarted":
       return {

@@ -73,13 +73,13 @@ export class Delivery {
   }
 
   /**
-   * The record of this request waits, with those behind it, for {@link WITHHELD_MS}, and again if the
+   * The record of this request waits, with those behind it, and again for {@link WITHHELD_MS} if the
    * tunnel was away: the edge may not have learned of the failure before.
    */
-  withhold(id: string): void {
+  withhold(id: string, ms: number): void {
     this.#mayMove = true;
     this.#withheld.add(id);
-    this.#shell.after(WITHHELD_MS, () => {
+    this.#shell.after(ms, () => {
       this.#withheld.delete(id);
       this.recordWaits();
     });

@@ -17,4 +17,5 @@ export const helloOf = (
   returns_seals: true,
   runs_bench: true,
   keeps_pins: true,
+  yields_lost: true,
 });

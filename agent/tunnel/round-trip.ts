@@ -17,6 +17,12 @@ export class RoundTrip {
     return this.#ms;
   }
 
+  /** Returns a function that reports whether everything sent before has arrived: pongs keep the order. */
+  mark(): () => boolean {
+    const pings = this.#pings;
+    return () => this.#pongs > pings;
+  }
+
   /** @param nowMs  monotonic */
   pinged(nowMs: number): void {
     this.#pings++;

@@ -109,10 +109,10 @@ export class StreamTable {
     this.#relaysWaiting = relaysWaiting;
   }
 
-  /** The tunnel is lost. */
-  detach(): void {
+  /** The tunnel is lost. @param lastSeenMs  when its last message arrived, monotonic ms */
+  detach(lastSeenMs = this.#shell.now()): void {
     this.#upMs = null;
-    for (const stream of this.#streams.values()) stream.detach();
+    for (const stream of this.#streams.values()) stream.detach(lastSeenMs);
   }
 
   /** A second has passed. */
@@ -121,12 +121,14 @@ export class StreamTable {
     this.reportWaits();
   }
 
-  /** Ends the streams that no edge has resumed in time. */
+  /** Ends the streams that no edge has resumed in time, or that move to another box meanwhile. */
   giveUpLost(): void {
     const nowMs = this.#shell.now();
     const isUnwanted = this.#upMs !== null && nowMs - this.#upMs > RESUMED_WITHIN_MS;
     for (const stream of [...this.#streams.values()]) {
       if (stream.detachedMs === null) continue;
+      if (stream.isYielding(nowMs))
+        stream.giveUp("the tunnel was lost, and another box can serve the request");
       if (isUnwanted || nowMs - stream.detachedMs > GRACE_MS)
         stream.giveUp("the tunnel was lost, and the edge did not resume the request");
     }

@@ -12,8 +12,9 @@ import {
   sharedWireErrorOf,
   type WireError,
 } from "../../protocol/failures.ts";
-import { type Frame, jsonBytes, type StreamId } from "../../protocol/frames.ts";
+import { type Frame, FrameType, jsonBytes, type StreamId } from "../../protocol/frames.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
+import { WITHHELD_LOST_MS, WITHHELD_MS, YIELD_MS } from "../../protocol/limits.ts";
 import type { Open, WaitReport } from "../../protocol/messages.ts";
 import type { Api } from "../../protocol/records.ts";
 import { MeasuredRequest, type MeasuredRequestShell } from "../request/measured-request.ts";
@@ -26,8 +27,13 @@ export type StreamShell = MeasuredRequestShell & {
   outgoing: Outgoing;
   /** The latest round trip of the tunnel, ms; null if unknown. */
   tunnelMs: () => number | null;
-  /** Keeps the record of a request that may have moved to another box for a moment. */
-  withhold(id: StreamId): void;
+  /**
+   * Returns a function that reports whether the Box has everything that was sent before. Absent without
+   * a tunnel that can be lost.
+   */
+  mark?(): () => boolean;
+  /** Keeps the record of a request that may have moved to another box for this long. */
+  withhold(id: StreamId, ms: number): void;
   /** The stream is over, and its record is in the spool. */
   onOver(stream: AgentStream): void;
 };
@@ -38,6 +44,8 @@ export type StreamShell = MeasuredRequestShell & {
  */
 const GATEWAY_TIMEOUT = 504;
 const BAD_GATEWAY = 502;
+
+const ARRIVED = () => true;
 
 export class AgentStream implements Source {
   readonly id: StreamId;
@@ -51,6 +59,10 @@ export class AgentStream implements Source {
   readonly #api: Api;
   readonly #mayMove: boolean;
   #refusal: WireError | null = null;
+  /** Reports whether the edge has the beginning of the answer; null before there is one. */
+  #hasArrived: (() => boolean) | null = null;
+  /** When the tunnel was last known to work before it was lost, monotonic ms. */
+  #lostMs = 0;
 
   /** @param streamsBody  the body goes to Ollama as it arrives (blobs), instead of whole (JSON) */
   constructor(id: StreamId, open: Open, streamsBody: boolean, shell: StreamShell) {
@@ -100,6 +112,7 @@ export class AgentStream implements Source {
    * @throws {FrameError} if no edge may send it
    */
   receive(frame: Frame): void {
+    this.#noteArrival(frame);
     const acts = this.#core.received(frame);
     if (this.#core.detachedMs === null) this.#request.regainCaller();
     this.#do(acts);
@@ -121,9 +134,19 @@ export class AgentStream implements Source {
   }
 
   /** The tunnel is lost. The local request goes on, up to the window. */
-  detach(): void {
+  detach(lastSeenMs: number): void {
+    this.#lostMs = lastSeenMs;
     this.#core.detach(this.#shell.now());
     this.#request.loseCaller();
+  }
+
+  /**
+   * The tunnel was lost, and the edge gives the request to another box. Not once the edge has the
+   * beginning of the answer: then it waits for the rest.
+   */
+  isYielding(nowMs: number): boolean {
+    const isLost = this.detachedMs !== null && nowMs - this.#lostMs > YIELD_MS;
+    return isLost && this.#mayMove && this.#hasArrived?.() !== true;
   }
 
   /** Ends the stream: the edge, or this agent, will not come back for it. */
@@ -151,8 +174,10 @@ export class AgentStream implements Source {
   #send(body: Uint8Array | null): void {
     this.#request.send(body, {
       onRefused: (refusal) => this.#refused(sharedWireErrorOf(refusal)),
-      onHead: (status, headers) =>
-        this.#do(this.#core.answerHead(status, headers, this.#request.wait)),
+      onHead: (status, headers) => {
+        this.#begun();
+        this.#do(this.#core.answerHead(status, headers, this.#request.wait));
+      },
       onData: (chunk) => this.#do(this.#core.answerData(chunk)),
       onEnd: () => this.#do(this.#core.answerEnd()),
       onError: (message, hadHead, hangs) =>
@@ -171,9 +196,22 @@ export class AgentStream implements Source {
       "content-type": "application/json",
       "content-length": String(body.length),
     };
+    this.#begun();
     this.#do(this.#core.answerHead(error.status, Object.entries(headers)));
     this.#do(this.#core.answerData(body));
     this.#do(this.#core.answerEnd());
+  }
+
+  /** The answer begins, or leaves again. */
+  #begun(): void {
+    this.#hasArrived = this.detachedMs === null ? (this.#shell.mark?.() ?? ARRIVED) : () => false;
+  }
+
+  #noteArrival({ type, seq }: Frame): void {
+    if (type !== FrameType.ack && type !== FrameType.resume) return;
+    if (seq > 0) this.#hasArrived = ARRIVED;
+    else if (type === FrameType.resume && this.#hasArrived !== null)
+      this.#hasArrived = this.#shell.mark?.() ?? ARRIVED;
   }
 
   #write(part: Uint8Array): void {
@@ -186,7 +224,9 @@ export class AgentStream implements Source {
     const { outgoing, onOver, withhold } = this.#shell;
     const { resumed, begunStatus } = this.#core;
     this.#request.resumed = resumed;
-    if (this.#mayMove && (outcome.kind === "failed" || this.#core.hasFailed)) withhold(this.id);
+    const isLost = this.detachedMs !== null;
+    if (this.#mayMove && (outcome.kind === "failed" || this.#core.hasFailed))
+      withhold(this.id, isLost ? WITHHELD_LOST_MS : WITHHELD_MS);
     if (outcome.kind === "complete" && this.#refusal !== null)
       this.#request.fail("gateway", this.#refusal.message, this.#refusal.status);
     else if (outcome.kind === "complete") this.#request.complete();

@@ -5,7 +5,6 @@
  * The watchdog trusts arriving messages, not the socket: a half-open link (packets swallowed, no
  * RST) never fires `close`, so silence alone is enough to dial again.
  */
-import { connect } from "node:net";
 import WebSocket from "ws";
 import {
   decodeFrames,
@@ -16,11 +15,12 @@ import {
   parsePayload,
   tunnelFrame,
 } from "../../protocol/frames.ts";
-import { HEARTBEAT_MS, MESSAGE_BYTES_MAX, SILENCE_MS, SUBPROTOCOL } from "../../protocol/limits.ts";
+import { HEARTBEAT_MS, SILENCE_MS } from "../../protocol/limits.ts";
 import { freeMemory } from "../../protocol/memory.ts";
 import { type Hello, Welcome } from "../../protocol/messages.ts";
 import type { Log } from "../log.ts";
 import { Redial } from "./backoff.ts";
+import { dial, type EdgeAddress, refusalOf } from "./dial.ts";
 import { pacedLog } from "./paced-log.ts";
 import { RoundTrip } from "./round-trip.ts";
 
@@ -45,15 +45,14 @@ export type TunnelOptions = {
   proof: BoxProof;
   hello: () => Hello;
   onUp(welcome: Welcome): void;
-  onDown(): void;
+  /** @param lastSeenMs  when the last message arrived, monotonic ms */
+  onDown(lastSeenMs: number): void;
   /** Takes the frames after WELCOME. Throwing a {@link FrameError} closes the socket. */
   onFrames(frames: Frame[]): void;
   log: Log;
   /** Monotonic milliseconds. */
   now: () => number;
 };
-
-const UNAUTHORIZED = 401;
 
 /** Reason for which the edge refused a dial, for the log; null if it did not. */
 type Refusal = string | null;
@@ -94,6 +93,11 @@ export class Tunnel {
    */
   get roundTripMs(): number | null {
     return this.#roundTrip.ms;
+  }
+
+  /** Returns a function that reports whether the Box has everything that was sent before. */
+  mark(): () => boolean {
+    return this.#roundTrip.mark();
   }
 
   /** Closes the tunnel and never dials again. */
@@ -245,52 +249,7 @@ export class Tunnel {
     this.#socket = null;
     this.#roundTrip = new RoundTrip();
     this.#isUp = false;
-    if (wasUp) this.#options.onDown();
+    if (wasUp) this.#options.onDown(this.#lastSeenMs);
     return wasUp;
   }
-}
-
-/** Where the edge listens. */
-type EdgeAddress = {
-  edgeUrl: URL;
-  /** Path of a Unix socket, if it is dialled instead of the address of `edgeUrl`. */
-  edgeSocket: string | null;
-};
-
-/** Opens a socket to the edge. `--check` dials the same way. */
-export function dial(
-  { edgeUrl, edgeSocket }: EdgeAddress,
-  box: string,
-  authorization: string | null,
-  handshakeMs: number,
-): WebSocket {
-  const url = new URL(`/agent/connect?box=${encodeURIComponent(box)}`, edgeUrl);
-  url.protocol = edgeUrl.protocol === "https:" ? "wss:" : "ws:";
-  return new WebSocket(url, SUBPROTOCOL, {
-    headers: authorization === null ? {} : { authorization },
-    perMessageDeflate: false,
-    handshakeTimeout: handshakeMs,
-    maxPayload: 2 * MESSAGE_BYTES_MAX,
-    ...(edgeSocket === null ? {} : { createConnection: () => connect(edgeSocket) }),
-  });
-}
-
-/**
- * Returns the reason in the edge's answer to a refused upgrade.
- * @param authorization  the header that was sent; null without one
- */
-export function refusalOf(status: number, body: string, authorization: string | null): string {
-  if (status === UNAUTHORIZED && authorization === null)
-    return (
-      "BOX_SECRET is not set. Set it to the secret of this box in the Worker's BOX_SECRETS, or join with a code: " +
-      "`ollama-edge-agent join`"
-    );
-  try {
-    const { error } = JSON.parse(body) as { error?: { message?: unknown } };
-    if (typeof error?.message === "string") return `${error.message} (HTTP ${status})`;
-  } catch {
-    // Not an answer of an edge: a proxy, or another server.
-  }
-  const advice = status >= 500 ? "it may be restarting" : "check EDGE_URL";
-  return `the edge answered HTTP ${status} to the upgrade; ${advice}`;
 }

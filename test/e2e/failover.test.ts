@@ -1,8 +1,9 @@
 /** Two boxes with the same model: a call whose box fails before its answer begins moves to the other. */
 import { Ollama } from "ollama";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Child } from "../../local/processes.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
+import { CuttingProxy } from "../support/cutting-proxy.ts";
 import { eventually, freePort, TestStack } from "../support/stack.ts";
 
 const MODEL = "twin:latest";
@@ -11,52 +12,106 @@ let stack: TestStack;
 let ports: number[] = [];
 let ollamas: SimulatedOllama[] = [];
 let agents: Child[] = [];
+/** Between the first agent and the edge. */
+let way: CuttingProxy;
 
 const startOllama = (port: number) =>
   startSimulatedOllama({ port, models: [MODEL], tokenMs: 1, loadMsPerGb: 0 });
 const startAgent = (n: number) =>
-  stack.startAgent({ name: `box-${n}`, ollamaUrl: `http://127.0.0.1:${ports[n]}` });
+  stack.startAgent({
+    name: `box-${n}`,
+    ollamaUrl: `http://127.0.0.1:${ports[n]}`,
+    edgeUrl: n === 0 ? way.url : stack.url,
+  });
 
 beforeAll(async () => {
   ports = [await freePort(), await freePort()];
   ollamas = await Promise.all(ports.map(startOllama));
   stack = await TestStack.start();
+  way = await CuttingProxy.start(stack.port);
   agents = await Promise.all([startAgent(0), startAgent(1)]);
-  const seen = new Set<string | null>();
-  await eventually(async () => {
-    const answers = await Promise.all(several(() => chat()));
-    for (const answer of answers) {
-      seen.add(answer.headers.get("x-box"));
-      await answer.text();
-    }
-    return seen.size === 2; // The edge knows both.
-  });
 });
 
 afterAll(async () => {
   await stack?.[Symbol.asyncDispose]();
+  await way?.[Symbol.asyncDispose]();
   await Promise.all(ollamas.map((ollama) => ollama.close()));
 });
 
 afterEach(async () => {
   await Promise.all(ollamas.map((ollama) => ollama.close()));
   ollamas = await Promise.all(ports.map(startOllama));
-  await eventually(async () =>
-    (await stack.boxes()).every(
-      ({ ollama_reachable, models }) => ollama_reachable === true && models.length === 1,
-    ),
-  );
+});
+
+beforeEach(async () => {
+  await untilBothReady();
+  await untilBothServe();
 });
 
 /** A conversation of its own, since the edge keeps one on its box. */
-const chat = (stream = true, prompt: string = crypto.randomUUID()) =>
+const chat = (stream = true, headers: Record<string, string> = {}) =>
   fetch(`${stack.url}/ollama/api/chat`, {
     method: "POST",
-    body: JSON.stringify({ model: MODEL, stream, messages: [{ role: "user", content: prompt }] }),
+    headers,
+    body: JSON.stringify({
+      model: MODEL,
+      stream,
+      messages: [{ role: "user", content: crypto.randomUUID() }],
+    }),
   });
 
 /** Enough calls at once to be spread over both boxes. */
 const several = <Result>(call: () => Result): Result[] => Array.from({ length: 8 }, call);
+
+/** Waits until both boxes are up, and known to have the model. */
+const untilBothReady = () =>
+  eventually(async () => {
+    const boxes = await stack.boxes();
+    return boxes.every(
+      ({ state, ollama_reachable, models }) =>
+        state === "up" && ollama_reachable === true && models.length === 1,
+    );
+  });
+
+/**
+ * Waits until the edge spreads calls over both boxes. One whose Ollama has started a moment ago, or that
+ * was slow once, would get none for a while: the edge would rather queue them at the other. So calls that
+ * name a box load its model and show how fast it is now.
+ */
+async function untilBothServe(): Promise<void> {
+  const seen = new Set<string | null>();
+  await eventually(async () => {
+    const named = await Promise.all(["box-0", "box-1"].map((box) => chat(true, { "x-box": box })));
+    await Promise.all(named.map((answer) => answer.text()));
+    const answers = await Promise.all(several(() => chat()));
+    await Promise.all(answers.map((answer) => answer.text()));
+    for (const { headers } of answers) seen.add(headers.get("x-box"));
+    return seen.size === 2;
+  });
+}
+
+/**
+ * Calls until the first Ollama holds a call, which it does not answer. New calls leave once all others were
+ * answered, so there are few.
+ */
+async function callsHeldByFirst() {
+  const before = ollamas[0]?.requests().length;
+  const held = () =>
+    (ollamas[0]?.requests() ?? []).slice(before).filter(({ path }) => path === "/api/chat");
+  ollamas[0]?.fault([{ kind: "hang" }]);
+  const calls: Promise<Response>[] = [];
+  await eventually(async () => {
+    const round = several(() => chat());
+    calls.push(...round);
+    let areAnswered = false;
+    void Promise.allSettled(round).then(() => {
+      areAnswered = true;
+    });
+    await eventually(async () => areAnswered || held().length > 0);
+    return held().length > 0;
+  });
+  return { calls, held };
+}
 
 /** Waits for the record of an answer, and checks that it is the only one. */
 async function recordOf(answer: Response) {
@@ -119,16 +174,7 @@ test("a call moves from a box that no longer has the model", async () => {
 });
 
 test("a call moves from an agent that is killed before the first byte, and keeps one record", async () => {
-  ollamas[0]?.fault([{ kind: "hang" }]);
-  const calls: Promise<Response>[] = [];
-  const before = ollamas[0]?.requests().length ?? 0;
-  await eventually(async () => {
-    calls.push(...several(() => chat()));
-    return ollamas[0]
-      ?.requests()
-      .slice(before)
-      .some(({ path }) => path === "/api/chat");
-  });
+  const { calls } = await callsHeldByFirst();
   agents[0]?.signal("SIGKILL");
   await agents[0]?.ended;
   ollamas[0]?.fault([]);
@@ -171,4 +217,26 @@ test("Ollama's own client works with two boxes while one dies, and after that", 
   for (const model of ["copied:1b", "mine:1b", "qwen3:0.6b"]) await client.delete({ model });
   expect(await names()).toEqual([MODEL]);
   expect(await streamed()).not.toBe("");
+});
+
+test("a call moves from a box that the network lost, which never answers it too", async () => {
+  const { calls, held } = await callsHeldByFirst();
+  // Packets vanish: nobody closes a connection, and dialling again fails too.
+  way.isOpen = false;
+  way.swallow("up", "down");
+  const answers = await Promise.all(calls);
+  const texts = await Promise.all(answers.map((answer) => answer.text()));
+  expect(texts.every((text) => text.includes('"done":true'))).toBe(true);
+  // By then the first box has stopped.
+  expect(held().map(({ aborted }) => aborted)).not.toContain(false);
+  const served = held().length;
+  ollamas[0]?.fault([]);
+  way.isOpen = true;
+  await untilBothReady();
+  const records = await Promise.all(answers.map(recordOf));
+  expect(new Set(records.map(({ status }) => status))).toEqual(new Set(["success"]));
+  expect(records.map(({ moved_from }) => moved_from)).toContainEqual(
+    expect.stringMatching(/^box-0:tunnel_lost:\d+ms$/),
+  );
+  expect(held()).toHaveLength(served); // and does not begin again once it is back
 });

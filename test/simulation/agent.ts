@@ -100,7 +100,7 @@ export class AgentProcess {
       guard: () => null,
       now: () => schedule.nowMs,
       tunnelMs: () => null,
-      withhold: (id) => this.#delivery.withhold(id),
+      withhold: (id, ms) => this.#delivery.withhold(id, ms),
       forbidsText: () => false,
       isLoaded: world.isLoaded,
       energy,

@@ -8,6 +8,7 @@ export const knownBoxOf = (name: string, rest: Partial<FleetBox> = {}): FleetBox
   state: "up",
   last_seen_ms: 0,
   simulated: false,
+  yields_lost: false,
   is_reachable: true,
   has_gpus: true,
   loaded: [],

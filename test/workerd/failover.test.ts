@@ -2,11 +2,20 @@
 import { env } from "cloudflare:workers";
 import { afterEach, expect, test } from "vitest";
 import { FrameType, jsonBytes, streamFrame, tunnelFrame } from "../../protocol/frames.ts";
-import { ATTEMPTS_MAX } from "../../protocol/limits.ts";
-import { type Abort, factsOf, type Open } from "../../protocol/messages.ts";
-import { type ReportedRecord, UNMEASURED } from "../../protocol/records.ts";
+import { ATTEMPTS_MAX, HEARTBEAT_MS, MOVE_LOST_MS } from "../../protocol/limits.ts";
+import type { Open } from "../../protocol/messages.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { SMALL_BODY_BYTES } from "../../worker/gateway/body-budget.ts";
+import {
+  aborts,
+  answers,
+  FAILED,
+  type Failing,
+  recordOf,
+  report,
+  succeeds,
+  whereAndWhy,
+} from "./box-endings.ts";
 import { call, eventually, logOf, textOf } from "./calls.ts";
 import { FakeBox } from "./fake-box.ts";
 
@@ -24,7 +33,10 @@ async function scene(count = 2) {
   const model = `twin-${run}:1b`;
   const all: FakeBox[] = [];
   for (let n = 0; n < count; n++) {
-    const box = await FakeBox.connect(`failing-${run}-${n}`, [model], { returns_seals: true });
+    const box = await FakeBox.connect(`failing-${run}-${n}`, [model], {
+      returns_seals: true,
+      yields_lost: true,
+    });
     boxes.push(box);
     all.push(box);
   }
@@ -34,56 +46,6 @@ async function scene(count = 2) {
     call(path, { method: "POST", body: JSON.stringify({ model, messages: [] }), ...more });
   return { model, first, second, all, ask };
 }
-
-type Received = { open: Open; stream: string };
-type Failing = (box: FakeBox, received: Received) => void;
-
-const aborts =
-  (code: string, more: Partial<Abort> = {}): Failing =>
-  ({ agent }, { stream }) =>
-    agent.send(
-      streamFrame(FrameType.abort, stream, 0, jsonBytes({ code, message: "no", ...more })),
-    );
-const answers =
-  (status: number): Failing =>
-  ({ agent }, { stream }) =>
-    agent.answer(stream, status, [["content-type", "application/json"]], '{"error":"no"}');
-const succeeds: Failing = ({ agent }, { stream }) =>
-  agent.answer(stream, 200, [["content-type", "application/x-ndjson"]], '{"done":true}\n');
-
-/** The record of a call, as the agent of a box reports it. */
-const recordOf = (
-  { name }: FakeBox,
-  { open, stream }: Received,
-  rest: Partial<ReportedRecord>,
-): ReportedRecord => ({
-  ...factsOf(stream, open),
-  ...UNMEASURED,
-  box: name,
-  status: "success",
-  http_status: 200,
-  failed_at: null,
-  error_message: null,
-  prompt: null,
-  latency_ms: 1,
-  resumed: 0,
-  source: "edge",
-  ...(open.seal !== undefined && { seal: open.seal }),
-  ...rest,
-});
-
-const FAILED = { status: "error", http_status: 502, failed_at: "ollama" } as const;
-
-async function report({ agent }: FakeBox, record: ReportedRecord): Promise<void> {
-  agent.send(tunnelFrame(FrameType.records, { position: 1, records: [record] }));
-  await agent.next(FrameType.recorded);
-}
-
-const whereAndWhy = ({ status, headers }: Response) => [
-  status,
-  headers.get("x-box"),
-  headers.get("x-route-reason"),
-];
 
 test.each<[reason: string, fails: Failing]>([
   ["ollama_unreachable", aborts("ollama_unreachable")],
@@ -126,6 +88,27 @@ test.each<[reason: string, fails: Failing]>([
     expect(record?.moved_from).toMatch(new RegExp(`^${first.name}:${reason}:\\d+ms$`));
   },
 );
+
+test("a call moves from a box whose agent is lost, once that has ended it", async () => {
+  const { first, second, ask } = await scene();
+  const answered = ask();
+  const before = await first.next();
+  const lostMs = Date.now();
+  first.agent.socket.close(1001, "lost");
+  const beating = setInterval(() => second.agent.socket.send("ping"), HEARTBEAT_MS);
+  const after = await second.next();
+  clearInterval(beating);
+  expect(Date.now() - lostMs).toBeGreaterThanOrEqual(MOVE_LOST_MS - 100);
+  expect(after.stream).toBe(before.stream);
+  succeeds(second, after);
+  expect(whereAndWhy(await answered)).toEqual([200, second.name, "failover"]);
+  await report(second, recordOf(second, after, {}));
+  expect(await logOf(after.stream)).toMatchObject({
+    box: second.name,
+    attempts: 2,
+    moved_from: expect.stringMatching(new RegExp(`^${first.name}:tunnel_lost:\\d+ms$`)),
+  });
+});
 
 test("a call that every box fails ends with the answer of the last, after few attempts", async () => {
   const { all, ask } = await scene(ATTEMPTS_MAX + 1);

@@ -15,7 +15,10 @@ import { SUBPROTOCOL } from "../../protocol/limits.ts";
 import type { Hello } from "../../protocol/messages.ts";
 
 /** Absent from older agents. */
-type Features = Pick<Hello, "takes_settings" | "returns_seals" | "runs_bench" | "keeps_pins">;
+type Features = Pick<
+  Hello,
+  "takes_settings" | "returns_seals" | "runs_bench" | "keeps_pins" | "yields_lost"
+>;
 
 export class FakeAgent {
   readonly socket: WebSocket;

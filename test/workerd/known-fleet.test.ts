@@ -269,6 +269,7 @@ test("the fleet is small: names of models, and no readings", async () => {
     state: "up",
     last_seen_ms: expect.any(Number),
     simulated: false,
+    yields_lost: false,
     is_reachable: true,
     has_gpus: true,
     loaded: [],

@@ -27,6 +27,8 @@ export type FleetModel = {
 /** A box as calls see it, by its newest readings. */
 export type FleetBox = Pick<RegisteredBox, "name" | "state" | "last_seen_ms"> & {
   simulated: boolean;
+  /** Its agent ends a request that may move soon after it lost its tunnel. */
+  yields_lost: boolean;
   /** False: its agent cannot reach Ollama. */
   is_reachable: boolean;
   /** False: a GPU that it had is lost. */
@@ -65,6 +67,7 @@ export function fleetBoxOf(
     state,
     last_seen_ms,
     simulated: hello.simulated,
+    yields_lost: hello.yields_lost === true,
     is_reachable: readings?.inventory.reachable !== false,
     has_gpus: readings?.gpu.failed !== true,
     loaded: namesOf(readings?.inventory.loaded ?? []),

@@ -50,6 +50,8 @@ function reasonOf(failure: FailureReason): MoveReason | null {
       return reason;
     case "box_draining":
       return "draining";
+    case "tunnel_lost":
+      return failure.isYielded === true ? reason : null;
     default:
       return null;
   }

@@ -186,8 +186,9 @@ function streamsOf(
   body: KeptBody,
 ): StreamTo {
   const again = againTo(shell, id, open.model && withTag(open.model), key);
-  return async ({ box, reason }, { sealKey, takesReasons }, { keepsText, mayMove }) => {
+  return async ({ box, reason }, { boxes, sealKey, takesReasons }, { keepsText, mayMove }) => {
     const keep_text = keepsText && key?.policy.keep_text !== false;
+    const yields = mayMove && boxes.some((each) => each.name === box && each.yields_lost);
     const edge_ms = Math.max(0, Date.now() - startedMs);
     const sent: Open = { ...open, keep_text, edge_ms, may_move: mayMove || undefined };
     const sealed = takesReasons === true ? reason : null;
@@ -196,6 +197,7 @@ function streamsOf(
       id,
       box,
       open: { ...sent, seal },
+      yields,
       body: body.bytes,
       signal,
       keyEnd: key?.end ?? null,

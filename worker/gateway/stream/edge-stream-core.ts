@@ -55,7 +55,7 @@ export class EdgeStreamCore {
     random: () => number,
   ) {
     this.#facts = facts;
-    this.#reach = new Reach(pulse, random);
+    this.#reach = new Reach(pulse, random, facts.yields === true);
     this.#end = new StreamEnd(facts.id);
     this.#request = new RequestFrames(this.#end, body);
     this.#answer = new AnswerWriter(facts.id, facts.open);
@@ -191,7 +191,7 @@ export class EdgeStreamCore {
     if (failure !== null && this.#isWanted) return this.keyEnded(failure, nowMs);
     if (this.#reach.isGraceOver(nowMs) && this.#isOver) this.#release();
     else if (this.#reach.isGraceOver(nowMs))
-      this.#fail({ reason: "tunnel_lost", box }, `the edge gave up on box ${box}`);
+      this.#fail(this.#reach.lossOf(box), `the edge gave up on box ${box}`);
     // A half-open link looks idle. Any message makes the Box check whether its agent is alive.
     else if (this.#isWanted && this.#reach.takeProbe(nowMs)) this.#send(this.#end.acknowledge());
     if (this.#isWanted) this.#answer.keepAlive(this.#acts, nowMs);
@@ -214,7 +214,7 @@ export class EdgeStreamCore {
     const { id, box } = this.#facts;
     if (frame.stream !== id) throw new FrameError(`a frame of stream ${frame.stream}`);
     // All others are of the Box itself.
-    if (frame.type < FrameType.gone) this.#reach.seen(nowMs);
+    if (frame.type < FrameType.gone) this.#reach.seen(frame, nowMs);
     switch (frame.type) {
       case FrameType.head:
       case FrameType.data:
@@ -239,7 +239,7 @@ export class EdgeStreamCore {
       case FrameType.key:
         return this.#key.take(frame);
       case FrameType.gone:
-        return this.#awaitAgent(nowMs);
+        return this.#awaitAgent(nowMs, true);
       case FrameType.back:
         this.#reach.back();
         return this.#send(...this.#end.requestResume());
@@ -272,8 +272,8 @@ export class EdgeStreamCore {
     this.#overBy(failure);
   }
 
-  #awaitAgent(nowMs: number): void {
-    this.#reach.away();
+  #awaitAgent(nowMs: number, isGone = false): void {
+    this.#reach.away(isGone);
     if (this.#failure === null) this.#reach.startGrace(nowMs);
   }
 

@@ -28,6 +28,8 @@ export type EdgeCall = {
   open: Open;
   /** The end of the caller's key; null for other credentials. */
   keyEnd: KeyEnd | null;
+  /** The agent ends the stream if it loses its tunnel: another box can serve the call. */
+  yields: boolean;
   body: Uint8Array | ReadableStream<Uint8Array> | null;
   /** Aborted when the caller leaves. */
   signal: AbortSignal;
@@ -60,11 +62,11 @@ export class EdgeStream {
   #outcome: Outcome = { kind: "begun" };
 
   constructor({ body, ...call }: EdgeCall) {
-    const { id, box, open, keyEnd, pulse } = call;
+    const { id, box, open, yields, keyEnd, pulse } = call;
     this.#call = call;
     this.#body = body;
     this.#core = new EdgeStreamCore(
-      { id, box, open, ...(keyEnd !== null && { keyEnd }) },
+      { id, box, open, yields, ...(keyEnd !== null && { keyEnd }) },
       body instanceof ReadableStream ? "streamed" : body,
       pulse,
       Math.random,

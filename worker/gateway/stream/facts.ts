@@ -2,5 +2,14 @@
 import type { StreamId } from "../../../protocol/frames.ts";
 import type { KeyEnd, Open } from "../../../protocol/messages.ts";
 
-/** `keyEnd`: of the caller's key, as known when the stream begins. Absent for other credentials. */
-export type EdgeFacts = { id: StreamId; box: string; open: Open; keyEnd?: KeyEnd };
+/**
+ * `yields`: an agent that loses its tunnel ends the stream, since another box can serve the call.
+ * `keyEnd`: of the caller's key, as known when the stream begins. Absent for other credentials.
+ */
+export type EdgeFacts = {
+  id: StreamId;
+  box: string;
+  open: Open;
+  yields?: boolean;
+  keyEnd?: KeyEnd;
+};

@@ -2,7 +2,9 @@
  * The way from a stream to its agent: a socket to the Box, and an agent behind the Box. Keeps the
  * grace period while either is lost, and probes the agent while a caller waits in silence. Pure.
  */
-import { GRACE_MS } from "../../../protocol/limits.ts";
+import { type Frame, FrameType } from "../../../protocol/frames.ts";
+import { GRACE_MS, MOVE_LOST_MS } from "../../../protocol/limits.ts";
+import type { FailureReason } from "../../errors.ts";
 import { isProbeDue, nextProbeMs, type Pulse } from "./pulse.ts";
 
 const REDIAL_MS = 100;
@@ -12,6 +14,10 @@ export class Reach {
   readonly #random: () => number;
   #isAgentAway = false;
   #graceEndsMs: number | null = null;
+  /** The Box has lost the agent, and nothing of it has arrived since. */
+  #isAgentGone = false;
+  /** An agent that loses its tunnel ends the stream, until the edge has the beginning of its answer. */
+  #yields: boolean;
   /** The stream has a socket to the Box. */
   isAttached = true;
 
@@ -19,7 +25,8 @@ export class Reach {
    * @param pulse   the box's, shared by all its streams in this isolate
    * @param random  uniform in [0, 1)
    */
-  constructor(pulse: Pulse, random: () => number) {
+  constructor(pulse: Pulse, random: () => number, yields: boolean) {
+    this.#yields = yields;
     this.#pulse = pulse;
     this.#random = random;
   }
@@ -56,8 +63,10 @@ export class Reach {
   }
 
   /** A frame of the agent arrived. */
-  seen(nowMs: number): void {
+  seen({ type }: Pick<Frame, "type">, nowMs: number): void {
+    if (type === FrameType.head) this.#yields = false;
     this.#pulse.lastSeenMs = nowMs;
+    this.#isAgentGone = false;
     this.back();
     this.endGrace();
   }
@@ -69,14 +78,26 @@ export class Reach {
     this.#isAgentAway = false;
   }
 
-  /** The agent, or the way to it, is lost. */
-  away(): void {
-    this.#isAgentAway = true;
+  /** Returns the failure of a stream whose grace period is over. */
+  lossOf(box: string): FailureReason {
+    return { reason: "tunnel_lost", box, isYielded: this.#isYielding };
   }
 
-  /** Starts the grace period, unless it runs already. */
+  /** By the end of the grace period, the agent has ended the stream. */
+  get #isYielding(): boolean {
+    return this.#yields && this.#isAgentGone;
+  }
+
+  /** The agent, or the way to it, is lost. @param isGone  the Box has lost the agent */
+  away(isGone = false): void {
+    this.#isAgentAway = true;
+    this.#isAgentGone ||= isGone;
+  }
+
+  /** Starts the grace period, unless one runs already that ends earlier. */
   startGrace(nowMs: number): void {
-    this.#graceEndsMs ??= nowMs + GRACE_MS;
+    const endsMs = nowMs + (this.#isYielding ? MOVE_LOST_MS : GRACE_MS);
+    this.#graceEndsMs = Math.min(this.#graceEndsMs ?? endsMs, endsMs);
   }
 
   restartGrace(nowMs: number, graceMs: number = GRACE_MS): void {

@@ -54,7 +54,7 @@ function scene(leftOver: readonly number[] = []) {
     sent,
     pass,
     finish: (n: number, mayMove = false) => {
-      if (mayMove) delivery.withhold(idOf(0, n));
+      if (mayMove) delivery.withhold(idOf(0, n), WITHHELD_MS);
       finish(n);
       delivery.recordWaits();
     },

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { WebSocketServer } from "ws";
-import { dial } from "../../../../agent/tunnel/tunnel.ts";
+import { dial } from "../../../../agent/tunnel/dial.ts";
 import { SUBPROTOCOL } from "../../../../protocol/limits.ts";
 import { temporaryFolder } from "../../../support/temporary.ts";
 

@@ -5,6 +5,8 @@ import { moveReasonOf } from "../../../../worker/gateway/failover.ts";
 test.each<[failure: FailureReason, reason: string | null]>([
   [{ reason: "ollama_unreachable", message: "refused" }, "ollama_unreachable"],
   [{ reason: "ollama_unreachable", message: "silent", hangs: true }, "no_answer"],
+  [{ reason: "tunnel_lost", box: "atlas", isYielded: true }, "tunnel_lost"],
+  [{ reason: "tunnel_lost", box: "atlas" }, null],
   [{ reason: "ollama_broke", message: "reset" }, "ollama_broke"],
   [{ reason: "box_draining", box: "atlas" }, "draining"],
   [{ reason: "agent_restarted", box: "atlas" }, "agent_restarted"],

@@ -1,0 +1,196 @@
+/** Requests of an agent that loses its tunnel, which another box may serve meanwhile. */
+import { expect, test } from "vitest";
+import { EnergyMeter } from "../../../../agent/measure/energy.ts";
+import type { LocalRequest } from "../../../../agent/request/ollama.ts";
+import { turnsOf } from "../../../../agent/request/turn.ts";
+import type { Spool } from "../../../../agent/spool/spool.ts";
+import { Outgoing } from "../../../../agent/tunnel/outgoing.ts";
+import { RoundTrip } from "../../../../agent/tunnel/round-trip.ts";
+import { StreamTable } from "../../../../agent/tunnel/stream-table.ts";
+import { type Frame, FrameType, jsonBytes, NO_PAYLOAD } from "../../../../protocol/frames.ts";
+import { MOVE_LOST_MS, WITHHELD_LOST_MS, YIELD_MS } from "../../../../protocol/limits.ts";
+import type { RequestRecord } from "../../../../protocol/records.ts";
+
+const ID = "01890a5d-ac96-774b-bcce-b302099a8057";
+/** The agent looks once in this time. */
+const TICK_MS = 1_000;
+
+const frame = (type: FrameType, seq = 0, payload: Uint8Array = NO_PAYLOAD): Frame => ({
+  type,
+  stream: ID,
+  seq,
+  payload,
+});
+
+/** A request that Ollama has. */
+function scene({ may_move = true } = {}) {
+  let nowMs = 0;
+  let roundTrip = new RoundTrip();
+  const records: RequestRecord[] = [];
+  const withheld: number[] = [];
+  const outgoing = new Outgoing(() => {});
+  outgoing.isOpen = true;
+  const ollama = { isAborted: false, local: null as LocalRequest | null };
+  const table = new StreamTable({
+    box: "b",
+    ollama: {
+      send: (local) => {
+        ollama.local = local;
+        return {
+          write: () => true,
+          onDrain: () => {},
+          end: () => {},
+          pause: () => {},
+          resume: () => {},
+          abort: () => {
+            ollama.isAborted = true;
+          },
+        };
+      },
+    },
+    guard: () => null,
+    spool: {
+      knows: () => false,
+      begin: () => true,
+      finish: (record: RequestRecord) => records.push(record),
+    } as unknown as Spool,
+    outgoing,
+    now: () => nowMs,
+    tunnelMs: () => null,
+    mark: () => roundTrip.mark(),
+    withhold: (_id, ms) => withheld.push(ms),
+    forbidsText: () => false,
+    isLoaded: () => false,
+    energy: new EnergyMeter(),
+    ...turnsOf(null),
+    log: () => {},
+    onOver: () => {},
+  });
+  const open = {
+    method: "GET",
+    path: "/api/tags",
+    headers: [],
+    endpoint: "/api/tags",
+    api: "ollama",
+    model: null,
+    stream: false,
+    started_at: "2026-08-01T00:00:00.000Z",
+    keep_text: false,
+    key_id: null,
+    client_ip: null,
+    user_agent: null,
+    may_move,
+  };
+  table.attach(true);
+  table.receive(frame(FrameType.open, 0, jsonBytes(open)));
+  table.receive(frame(FrameType.end, 1));
+  return {
+    table,
+    records,
+    withheld,
+    ollama,
+    begin: () => ollama.local?.onHead(200, []),
+    ping: () => roundTrip.pinged(nowMs),
+    pong: () => roundTrip.ponged(nowMs),
+    /** Loses the tunnel, which was last known to work this long ago. */
+    lose: (silentMs = 0) => {
+      table.detach(nowMs - silentMs);
+      roundTrip = new RoundTrip();
+    },
+    pass: (ms: number) => {
+      for (const untilMs = nowMs + ms; nowMs < untilMs; ) {
+        nowMs += TICK_MS;
+        table.tick();
+      }
+    },
+  };
+}
+
+type Before = (world: ReturnType<typeof scene>) => void | Promise<void>;
+
+test("a request that may move ends before the edge moves it, and its record waits for that", () => {
+  const { table, lose, pass, ollama, records, withheld } = scene();
+  lose();
+  pass(YIELD_MS);
+  expect(table.size).toBe(1);
+  pass(MOVE_LOST_MS - YIELD_MS - TICK_MS);
+  expect([table.size, ollama.isAborted, withheld]).toEqual([0, true, [WITHHELD_LOST_MS]]);
+  expect(records).toMatchObject([{ status: "error", failed_at: "tunnel" }]);
+});
+
+test("an agent that was suspended ends it as soon as it runs again", () => {
+  const { table, lose, pass } = scene();
+  lose(60_000);
+  pass(TICK_MS);
+  expect(table.size).toBe(0);
+});
+
+test("a tunnel that is back does not keep it if the edge has not resumed it", () => {
+  const { table, lose, pass } = scene();
+  lose();
+  table.attach(true);
+  pass(MOVE_LOST_MS);
+  expect(table.size).toBe(0);
+});
+
+test.each<[name: string, may_move: boolean, before: Before]>([
+  ["that no other box can serve", false, () => {}],
+  [
+    "whose answer the Box has, as a later heartbeat shows",
+    true,
+    ({ begin, ping, pong }) => {
+      begin();
+      ping();
+      pong();
+    },
+  ],
+  [
+    "whose answer the edge has acknowledged",
+    true,
+    async ({ begin, table }) => {
+      begin();
+      await new Promise(setImmediate); // the frames leave
+      table.receive(frame(FrameType.ack, 1));
+    },
+  ],
+])("a request %s goes on while the tunnel is lost", async (_name, may_move, before) => {
+  const world = scene({ may_move });
+  await before(world);
+  world.lose();
+  world.pass(10_000);
+  expect([world.table.size, world.ollama.isAborted]).toEqual([1, false]);
+});
+
+test.each<[name: string, before: Before]>([
+  [
+    "has not left before the loss",
+    ({ lose, begin }) => {
+      lose();
+      begin();
+    },
+  ],
+  [
+    "may be lost on its way",
+    ({ ping, begin, pong, lose }) => {
+      ping();
+      begin();
+      pong(); // answers the earlier ping
+      lose();
+    },
+  ],
+])("a request whose answer %s ends", async (_name, before) => {
+  const world = scene();
+  await before(world);
+  world.pass(MOVE_LOST_MS);
+  expect(world.table.size).toBe(0);
+});
+
+test("a request that the edge has resumed goes on", () => {
+  const { table, lose, pass } = scene();
+  lose();
+  pass(TICK_MS);
+  table.attach(true);
+  table.receive(frame(FrameType.resume));
+  pass(10_000);
+  expect(table.size).toBe(1);
+});
