@@ -20,8 +20,16 @@ export function datesOf(range: CostRange, nowMs: number): { from?: string; to?: 
 }
 
 /** The name of a group; what belongs to no model is named by what it is. */
-export const groupName = ({ group }: CostRow, by: Costs["by"]): string =>
-  group ?? (by === "model" ? "No model" : by === "box" ? "No box" : "");
+export const groupName = ({ group, key_name }: CostRow, by: Costs["by"]): string =>
+  key_name ?? group ?? NO_GROUP[by];
+
+const NO_GROUP: Record<Costs["by"], string> = {
+  model: "No model",
+  box: "No box",
+  key: "No key",
+  day: "",
+  month: "",
+};
 
 /** Describes the part of the energy that the cost covers; null if it covers all. */
 export function coverageNote({ energy_j, priced_energy_j, cost }: CostRow): string | null {

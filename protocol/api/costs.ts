@@ -8,7 +8,7 @@ import {
   EXPORT_MEDIA,
   ExportFormat,
   Figure,
-  Narrowing,
+  KeyNarrowing,
   Rate,
   Store,
   Time,
@@ -27,7 +27,9 @@ export const CostRow = z
     group: z
       .string()
       .nullable()
-      .describe("model, box, day (2026-11-26) or month (2026-11); null: belongs to no model"),
+      .describe(
+        "model, box, id of a key, day (2026-11-26) or month (2026-11); null: belongs to no model or key",
+      ),
     requests: Count,
     energy_requests: Count.describe("requests whose energy is known"),
     prompt_tokens: Count,
@@ -55,6 +57,10 @@ export const CostRow = z
     compared_cost: Figure.describe(
       "cost of these tokens at the price of compared_with; null without one",
     ),
+    key_name: z
+      .string()
+      .nullable()
+      .describe("by=key: the name of the key now; null if it is gone, and in other answers"),
   })
   .meta({ id: "CostRow" });
 export type CostRow = z.infer<typeof CostRow>;
@@ -62,13 +68,13 @@ export type CostRow = z.infer<typeof CostRow>;
 /** `GET /api/costs`. */
 export const Costs = z
   .object({
-    by: z.enum(["model", "box", "day", "month"]),
+    by: z.enum(["model", "box", "key", "day", "month"]),
     from: Time.describe("start of the first hour"),
     to: Time.describe("end of the last hour"),
     time_zone: z.string().describe("time zone of days and months"),
     currency: Currency.nullable().describe("null until a tariff was set"),
     compared_with: Tariff.shape.compared_with.unwrap(),
-    rows: z.array(CostRow).describe("models and boxes by energy, days and months by time"),
+    rows: z.array(CostRow).describe("models, boxes and keys by energy, days and months by time"),
     total: CostRow.describe("sum of the rows; its group is null"),
     since: Time.describe("when counting began"),
     store: Store,
@@ -87,7 +93,7 @@ export const CostsQuery = z.strictObject({
   ),
   to: Moment.optional().describe("a date or a time that is not included; default: now"),
   time_zone: TimeZone.optional().describe("default: that of the tariff's default rate, or UTC"),
-  ...Narrowing.shape,
+  ...KeyNarrowing.shape,
   format: ExportFormat,
 });
 export type CostsQuery = z.infer<typeof CostsQuery>;
@@ -98,11 +104,12 @@ export const COST_ROUTES = {
     path: "/api/costs",
     scope: "stats",
     tag: "Costs",
-    summary: "Energy, cost and CO2 by model, box, day or month, with the part that was idle",
+    summary: "Energy, cost and CO2 by model, box, key, day or month, with the part that was idle",
     description: [
       "Sums of whole hours of UTC, kept for 13 months. A request counts in the hour in which it finished, at the",
       "cost that was fixed when it was recorded. The energy of unused models is divided equally among the models",
-      "in memory. With model= only the parts of that model are counted.",
+      "in memory. With model= only the parts of that model are counted, and with key= only requests. Costs by key are",
+      "kept for 90 days; earlier requests belong to no key.",
     ].join(" "),
     query: CostsQuery,
     answer: Costs,

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { BoxName } from "../records.ts";
 import { KEY_NAME_CHARS_MAX } from "../tags.ts";
 import type { ApiRoute } from "./route.ts";
-import { ScopeName, Time } from "./shapes.ts";
+import { Count, Figure, ScopeName, Time } from "./shapes.ts";
 
 /** The id of a key that the edge made. It is public: records and logs contain it. */
 export const KeyId = z.string().regex(/^[0-9a-f]{16}$/, "is not the id of a key");
@@ -108,6 +108,33 @@ export const KeyChange = z
   .meta({ id: "KeyChange" });
 export type KeyChange = z.infer<typeof KeyChange>;
 
+/** The usage of a key by its calls. */
+export const KeyUsage = z
+  .object({
+    requests: Count,
+    errors: Count,
+    prompt_tokens: Count,
+    completion_tokens: Count,
+    energy_j: Figure.describe("energy of its requests, as far as known; null if unknown"),
+    cost: Figure.describe("cost of energy_j; null if none of it has a price"),
+    cost_currency: z.string().nullable().describe("ISO 4217; null if the cost is unknown"),
+    last_used_at: Time.nullable().describe("when its last request finished"),
+  })
+  .meta({ id: "KeyUsage" });
+export type KeyUsage = z.infer<typeof KeyUsage>;
+
+/** A key that has not been used. */
+export const NO_USAGE: KeyUsage = {
+  requests: 0,
+  errors: 0,
+  prompt_tokens: 0,
+  completion_tokens: 0,
+  energy_j: null,
+  cost: null,
+  cost_currency: null,
+  last_used_at: null,
+};
+
 /** A key as it is shown: never the key itself. */
 export const Key = z
   .object({
@@ -120,6 +147,7 @@ export const Key = z
     created_at: Time.nullable().describe("null for keys that are configured"),
     revoked_at: Time.nullable().describe("when it was revoked, or replaced by a rotation"),
     replaced_by: KeyId.nullable().describe("the key of its rotation"),
+    usage: KeyUsage.describe("since counting by key began, or the metrics were cleared"),
   })
   .meta({ id: "Key" });
 export type Key = z.infer<typeof Key>;

@@ -4,7 +4,7 @@ import { OpenRequest } from "../inventory.ts";
 import { BoxName } from "../records.ts";
 import { BoxDetail, Health } from "./fleet.ts";
 import type { ApiRoute } from "./route.ts";
-import { Count, Figure, Rate, Time } from "./shapes.ts";
+import { Count, Figure, KeyNarrowing, Rate, Time } from "./shapes.ts";
 import { CurrentStats } from "./stats.ts";
 
 /** A box without the models on its disk: that list is long and rarely changes. */
@@ -12,7 +12,10 @@ const LiveBox = BoxDetail.omit({ models: true });
 export type LiveBox = z.infer<typeof LiveBox>;
 
 /** A request in flight. */
-const InFlight = OpenRequest.extend({ box: BoxName });
+const InFlight = OpenRequest.extend({
+  box: BoxName,
+  key_name: z.string().nullable().describe("the name of its key; null without a key"),
+});
 export type InFlight = z.infer<typeof InFlight>;
 
 /** `GET /api/live`. */
@@ -47,7 +50,12 @@ export const LiveQuery = z.strictObject({
     .max(EVERY_SECONDS_MAX)
     .default(5)
     .describe("seconds between two events; default 5"),
+  key: KeyNarrowing.shape.key.describe(
+    "stats, recent and in_flight only of this key; health and boxes are always those of all",
+  ),
 });
+
+export type LiveQuery = z.infer<typeof LiveQuery>;
 
 export const LIVE_ROUTES = {
   live: {

@@ -4,7 +4,7 @@
 import * as z from "zod";
 import { RequestRecord, Status } from "../records.ts";
 import { Tag } from "../tags.ts";
-import { Count, ExportFormat, Narrowing, Store, Time } from "./shapes.ts";
+import { Count, ExportFormat, KeyNarrowing, Store, Time } from "./shapes.ts";
 
 /** One finished request, in `GET /api/stats/logs`. */
 export const LogEntry = z
@@ -115,18 +115,11 @@ export const LogsQuery = z
       .describe("default 100; an export without a limit contains all entries"),
     offset: z.coerce.number().int().min(0).max(10_000_000).optional().describe("default 0"),
     cursor: z.uuid().optional().describe("next_cursor of the previous page, instead of offset"),
-    model: Narrowing.shape.model,
+    model: KeyNarrowing.shape.model,
     status: Status.optional(),
-    box: Narrowing.shape.box,
+    box: KeyNarrowing.shape.box,
     id: z.uuid().optional().describe("only the request with this id"),
-    key: z
-      .string()
-      .min(1)
-      .max(64)
-      .optional()
-      .describe(
-        "only requests made with this key: the id of a key, or admin, caller, read, stats or metrics",
-      ),
+    key: KeyNarrowing.shape.key,
     user: Tag.optional().describe("only requests whose caller named this user"),
     session: Tag.optional().describe("only requests whose caller sent this X-Session-Id"),
     q: z

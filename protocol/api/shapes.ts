@@ -45,6 +45,16 @@ export const Narrowing = z.object({
   box: BoxName.optional().describe("only this box"),
 });
 
+/** The same for one key. */
+export const KeyNarrowing = Narrowing.extend({
+  key: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe("only requests with this key: its id, or admin, caller, read, stats or metrics"),
+});
+
 export const ExportFormat = z
   .enum(["json", "csv", "ndjson"])
   .default("json")

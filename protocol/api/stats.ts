@@ -13,7 +13,7 @@ import {
   EXPORT_MEDIA,
   ExportFormat,
   Figure,
-  Narrowing,
+  KeyNarrowing,
   Rate,
   Store,
   Time,
@@ -187,7 +187,7 @@ export const HistoryQuery = z
       .describe(
         `length of a bucket; default: the finest of at least 5m that makes at most ${DEFAULT_POINTS_MAX} points; 10s for 5m and 15m`,
       ),
-    ...Narrowing.shape,
+    ...KeyNarrowing.shape,
     format: ExportFormat,
   })
   .refine((q) => q.hours === undefined || q.time_range === undefined, {
@@ -234,6 +234,7 @@ export const STATS_ROUTES = {
     scope: "stats",
     tag: "Statistics",
     summary: "Totals, percentiles of the last hour, requests in flight",
+    query: KeyNarrowing.pick({ key: true }).strict(),
     answer: CurrentStats,
   },
   history: {
@@ -243,7 +244,7 @@ export const STATS_ROUTES = {
     tag: "Statistics",
     summary: "Rates, percentiles and counts over time, 5 min to 1 y",
     description:
-      "One point per bucket, including empty buckets. Percentiles cover all requests of the bucket and are at most 1 % off. Buckets shorter than a minute cover only requests that are still in the logs. Buckets shorter than an hour beyond 7 days, and any beyond 90 days, need ClickHouse or Postgres.",
+      "One point per bucket, including empty buckets. Percentiles cover all requests of the bucket and are at most 1 % off. Buckets shorter than a minute, and with key= those shorter than an hour, cover only requests that are still in the logs. Buckets shorter than an hour beyond 7 days, and any beyond 90 days, need ClickHouse or Postgres.",
     query: HistoryQuery,
     answer: History,
     media: EXPORT_MEDIA,
@@ -266,6 +267,7 @@ export const STATS_ROUTES = {
     scope: "stats",
     tag: "Statistics",
     summary: "Requests, speed and location of each model",
+    query: KeyNarrowing.pick({ key: true }).strict(),
     answer: Models,
   },
 } as const satisfies Record<string, ApiRoute>;

@@ -73,6 +73,8 @@ test("sets a price per kWh by hour, shows what is wrong with it, and then the co
       .first()
       .waitFor();
   }
+  await page.getByRole("button", { name: "Key", exact: true }).click();
+  await table.getByRole("rowheader", { name: "No key", exact: true }).waitFor();
   await page.goto(`${edgeUrl()}/#/settings`);
   await region.getByRole("button", { name: "Remove price" }).click();
   await region.getByText("Removed.").waitFor();

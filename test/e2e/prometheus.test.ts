@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ROOT } from "../../local/edge.ts";
 import { ALERTS } from "../../monitoring/alerts.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
+import { KEY_METRICS } from "../../worker/exposition/key-metrics.ts";
 import { METRICS } from "../../worker/exposition/metrics.ts";
 import { parseExposition } from "../support/exposition-parser.ts";
 import {
@@ -28,6 +29,9 @@ const programs = isMissing ? { prometheus: "", promtool: "" } : found;
 /** Families without a sample here, and the reason. */
 const EMPTY_HERE: Record<string, string> = {
   [METRICS.untrusted.name]: "no agent invented a record",
+  ...Object.fromEntries(
+    Object.values(KEY_METRICS).map(({ name }) => [name, "an open edge has no keys"]),
+  ),
   ...Object.fromEntries(
     [METRICS.sinkBacklog, METRICS.sinkDelivered, METRICS.sinkDropped, METRICS.sinkLastSuccess].map(
       ({ name }) => [name, "no store is configured"],

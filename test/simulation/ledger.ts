@@ -10,6 +10,7 @@ import { EnergyHours } from "../../worker/aggregator/energy-hours.ts";
 import { Epochs } from "../../worker/aggregator/epochs.ts";
 import { Forgotten } from "../../worker/aggregator/forgotten.ts";
 import { Intake } from "../../worker/aggregator/intake.ts";
+import { KeyHours } from "../../worker/aggregator/key-hours.ts";
 import { LearnedTimes } from "../../worker/aggregator/learned-times.ts";
 import { Ledger } from "../../worker/aggregator/ledger.ts";
 import { Moves } from "../../worker/aggregator/moves.ts";
@@ -173,7 +174,8 @@ function openStores(nowMs: number): Stores {
   const held = new HeldRequests(sql, outbox);
   const learned: LearnedTimes = new LearnedTimes(sql, () => intake.lifetime());
   const moves = new Moves(sql);
-  const stores = { ledger, cells, epochs, repository, outbox, held, learned, moves };
+  const keyHours = new KeyHours(sql, nowMs);
+  const stores = { ledger, cells, keyHours, epochs, repository, outbox, held, learned, moves };
   const intake: Intake = new Intake(storage, stores, nowMs);
   const tariffs = new Tariffs(storage);
   const registry = new Registry(storage, { samples, outbox, energyHours, tariffs });

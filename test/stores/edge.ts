@@ -10,6 +10,7 @@ import { Epochs } from "../../worker/aggregator/epochs.ts";
 import { Forgotten } from "../../worker/aggregator/forgotten.ts";
 import { keepHouse } from "../../worker/aggregator/housekeeping.ts";
 import { Intake } from "../../worker/aggregator/intake.ts";
+import { KeyHours } from "../../worker/aggregator/key-hours.ts";
 import { Ledger } from "../../worker/aggregator/ledger.ts";
 import { Moves } from "../../worker/aggregator/moves.ts";
 import { SampleStore } from "../../worker/aggregator/samples.ts";
@@ -28,6 +29,7 @@ export class Edge {
   readonly storage: DurableObjectStorage;
   readonly ledger: Ledger;
   readonly cells: CellStore;
+  readonly keyHours: KeyHours;
   readonly samples: SampleStore;
   readonly energyHours: EnergyHours;
   readonly outbox: Outbox;
@@ -43,6 +45,7 @@ export class Edge {
     this.storage = storage;
     this.ledger = new Ledger(sql, new Forgotten(sql));
     this.cells = new CellStore(sql);
+    this.keyHours = new KeyHours(sql, nowMs);
     this.samples = new SampleStore(sql);
     this.energyHours = new EnergyHours(sql, () => "EUR");
     const sources = { ledger: this.ledger, samples: this.samples, energy: this.energyHours };
@@ -56,12 +59,12 @@ export class Edge {
     });
     this.held = new HeldRequests(sql, this.outbox);
     this.moves = new Moves(sql);
-    const { ledger, cells, epochs, outbox, held, moves } = this;
+    const { ledger, cells, keyHours, epochs, outbox, held, moves } = this;
     const learned = { add: () => {} };
     const repository = new LocalRepository(storage);
     this.#intake = new Intake(
       storage,
-      { ledger, cells, epochs, outbox, held, learned, moves, repository },
+      { ledger, cells, keyHours, epochs, outbox, held, learned, moves, repository },
       nowMs,
     );
   }

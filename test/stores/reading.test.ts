@@ -5,7 +5,7 @@ import { HistoryPoint } from "../../protocol/api/stats.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import type { StoreName } from "../../protocol/stores.ts";
 import { gpuHistoryOf } from "../../worker/answers/gpu-history.ts";
-import { endOf, historyOf, type Span } from "../../worker/answers/history.ts";
+import { cellsOf, endOf, historyOf, type Span } from "../../worker/answers/history.ts";
 import { systemHistoryOf, systemSpanOf } from "../../worker/answers/system-history.ts";
 import { requestRow } from "../../worker/export/rows.ts";
 import { recordOf } from "../support/records.ts";
@@ -108,7 +108,11 @@ test.each(NAMES)("cleared logs that %s still contains are not shown", async (nam
   expect(logs).toHaveLength(left.length);
 });
 
-const SPANS: [description: string, span: Span, filter: { model?: string; box?: string }][] = [
+const SPANS: [
+  description: string,
+  span: Span,
+  filter: { model?: string; box?: string; key?: string },
+][] = [
   ["minutes", { from: Math.floor(NOW / 60_000) * 60 - 59 * 60, granularity: 60, buckets: 60 }, {}],
   [
     "five minutes",
@@ -120,13 +124,24 @@ const SPANS: [description: string, span: Span, filter: { model?: string; box?: s
     { from: Math.floor(NOW / 3_600_000) * 3_600 - 4 * 3_600, granularity: 3_600, buckets: 5 },
     { box: "atlas" },
   ],
+  [
+    "minutes of a key, with a model",
+    { from: Math.floor(NOW / 60_000) * 60 - 60 * 60, granularity: 60, buckets: 61 },
+    { key: "caller", model: "llama3.2" },
+  ],
 ];
 
 test.each(SPANS)(
   "both stores return the same history as the object: %s",
   async (_description, span, filter) => {
     const expected = await inTheObject((edge) =>
-      historyOf(span, NOW, edge.cells.rollups(span.from, endOf(span), filter)),
+      historyOf(
+        span,
+        NOW,
+        filter.key === undefined
+          ? edge.cells.rollups(span.from, endOf(span), filter)
+          : cellsOf(edge.ledger.finishedIn(span.from * 1_000, endOf(span) * 1_000, filter)),
+      ),
     );
     const percentiles = /^(latency|ttft)_p/;
     for (const name of NAMES) {

@@ -14,7 +14,7 @@ export const ROOMS: Record<string, Record<string, string[]>> = {
     "gpu-memory": ["registered-box"],
     counting: ["registered-box"],
     answers: ["keys", "joining", "registered-box", "gpu-memory", "counting"],
-    exposition: ["registered-box", "counting", "answers"],
+    exposition: ["registered-box", "counting", "answers", "keys"],
     models: ["errors", "registered-box", "counting"],
     storage: [],
     export: ["counting", "answers", "storage"],

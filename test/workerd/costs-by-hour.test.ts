@@ -9,6 +9,7 @@ import { CellStore } from "../../worker/aggregator/cells.ts";
 import { EnergyHours } from "../../worker/aggregator/energy-hours.ts";
 import { Forgotten } from "../../worker/aggregator/forgotten.ts";
 import { keepHouse } from "../../worker/aggregator/housekeeping.ts";
+import { KeyHours } from "../../worker/aggregator/key-hours.ts";
 import { Ledger } from "../../worker/aggregator/ledger.ts";
 import { Moves } from "../../worker/aggregator/moves.ts";
 import { SampleStore } from "../../worker/aggregator/samples.ts";
@@ -202,6 +203,7 @@ test("requests keep their costs for 13 months, when their cells are gone", async
       const energyHours = new EnergyHours(storage.sql, () => null);
       const stores = {
         cells: new CellStore(storage.sql),
+        keyHours: new KeyHours(storage.sql, Date.now()),
         energyHours,
         ledger,
         samples,

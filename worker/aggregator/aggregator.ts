@@ -1,27 +1,19 @@
 /**
- * The Aggregator: one Durable Object that knows what all boxes did.
+ * The Aggregator: one Durable Object that knows what all boxes did. SQLite is its only truth.
  *
  * It is off the byte path: it receives one record per request, in batches, and answers the page, the API
- * and Prometheus. This class is its RPC surface. `stores.ts` holds what it keeps, `views.ts` what it
- * answers, `wakes.ts` its alarm. SQLite is the only truth; memory is rebuilt from it on waking.
+ * and Prometheus. `stores.ts` holds what it keeps, `views.ts` what it answers, `wakes.ts` its alarm.
  */
 import { DurableObject } from "cloudflare:workers";
 import type { Bench } from "../../protocol/api/bench.ts";
 import type { ConfigPatch } from "../../protocol/api/config.ts";
-import type { Costs, CostsQuery } from "../../protocol/api/costs.ts";
 import type { Cleared, DataSummary } from "../../protocol/api/data.ts";
 import type { Boxes, Gpu } from "../../protocol/api/fleet.ts";
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
 import type { Plan, PlanQuery } from "../../protocol/api/planning.ts";
-import type {
-  RepositoryEntry,
-  RepositoryModels,
-  RepositoryQuery,
-  RepositorySync,
-} from "../../protocol/api/repository.ts";
+import type * as Api from "../../protocol/api/repository.ts";
 import type { CurrentStats, HistoryPoint, Models } from "../../protocol/api/stats.ts";
 import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.ts";
-import type { TariffState } from "../../protocol/api/tariff.ts";
 import type { BenchRun } from "../../protocol/bench.ts";
 import type { Readings } from "../../protocol/inventory.ts";
 import type { EdgeSettings, Hello } from "../../protocol/messages.ts";
@@ -29,7 +21,6 @@ import type { ReportedRecord, RequestRecord } from "../../protocol/records.ts";
 import type { Move } from "../../protocol/route.ts";
 import type { Tariff } from "../../protocol/tariff.ts";
 import type { Span } from "../answers/history.ts";
-import type { TariffRefusal } from "../answers/tariff.ts";
 import type { Bindings } from "../env.ts";
 import type { KeyEnds } from "../keys/ends.ts";
 import type { RegisteredBox } from "../registered-box.ts";
@@ -37,25 +28,27 @@ import type { RepositoryResult } from "../repository/model-repository.ts";
 import type { ModelEdit } from "../repository/stored.ts";
 import { inForce, type RunTimeSettings, type Settings, settingsOf } from "../settings.ts";
 import { takeReadings } from "./arrived-readings.ts";
-import type { CellFilter } from "./cells.ts";
+import type { CellFilter, KeyFilter } from "./cells.ts";
 import { changeKeys, type KeysChange, type KeysChanged } from "./changing-keys.ts";
 import { changePins, type PinsChange, type PinsChanged } from "./changing-pins.ts";
 import { changeTariff } from "./changing-tariff.ts";
 import { clearData } from "./clearing.ts";
+import { costsOf } from "./costs-view.ts";
 import { edgeSettingsOf } from "./edge-settings.ts";
 import { currentFleet, type Fleet } from "./fleet.ts";
 import { ingestRecords } from "./ingesting.ts";
 import type { JoiningChange, JoiningChanged } from "./joined-boxes.ts";
 import { KeyNews } from "./key-news.ts";
+import { KeyViews, type UsedKeys, usedKeysOf, type WatchedOfKey } from "./key-views.ts";
 import { type Listed, type ListWish, listed } from "./listing.ts";
 import { type AggregatorStores, openStores } from "./stores.ts";
 import { vet } from "./vetting.ts";
-import { Views, type Watched } from "./views.ts";
+import type { Watched } from "./views.ts";
 import { Wakes } from "./wakes.ts";
 
 export class Aggregator extends DurableObject<Bindings> {
   readonly #stores: AggregatorStores;
-  readonly #views: Views;
+  readonly #views: KeyViews;
   readonly #wakes: Wakes;
   readonly #news: KeyNews;
 
@@ -63,7 +56,7 @@ export class Aggregator extends DurableObject<Bindings> {
     super(ctx, env);
     const nowMs = Date.now();
     this.#stores = openStores(ctx.storage, settingsOf(env), nowMs);
-    this.#views = new Views(this.#stores);
+    this.#views = new KeyViews(this.#stores);
     this.#wakes = new Wakes(ctx, this.#stores, settingsOf(env).stores.exportIntervalMs);
     ctx.blockConcurrencyWhile(() => this.#wakes.resume(nowMs));
     this.#news = new KeyNews(ctx, env, this.#stores);
@@ -153,23 +146,27 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#stores.joined.change(change, Date.now());
   }
 
-  repositoryList(query: RepositoryQuery): Promise<RepositoryModels> {
+  usedKeys(): UsedKeys {
+    return usedKeysOf(this.#stores);
+  }
+
+  repositoryList(query: Api.RepositoryQuery): Promise<Api.RepositoryModels> {
     return this.#flushingAfter(this.#stores.repository.list(query));
   }
 
-  repositoryFind(name: string): Promise<RepositoryResult<RepositoryEntry>> {
+  repositoryFind(name: string): Promise<RepositoryResult<Api.RepositoryEntry>> {
     return this.#flushingAfter(this.#stores.repository.find(name));
   }
 
-  repositoryPut(name: string, edit: ModelEdit): Promise<RepositoryResult<RepositoryEntry>> {
+  repositoryPut(name: string, edit: ModelEdit): Promise<RepositoryResult<Api.RepositoryEntry>> {
     return this.#flushingAfter(this.#stores.repository.put(name, edit));
   }
 
-  repositoryChange(name: string, edit: ModelEdit): Promise<RepositoryResult<RepositoryEntry>> {
+  repositoryChange(name: string, edit: ModelEdit): Promise<RepositoryResult<Api.RepositoryEntry>> {
     return this.#flushingAfter(this.#stores.repository.change(name, edit));
   }
 
-  repositoryToggleFavorite(name: string): Promise<RepositoryResult<RepositoryEntry>> {
+  repositoryToggleFavorite(name: string): Promise<RepositoryResult<Api.RepositoryEntry>> {
     return this.#flushingAfter(this.#stores.repository.toggleFavorite(name));
   }
 
@@ -177,16 +174,16 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#flushingAfter(this.#stores.repository.remove(name));
   }
 
-  repositorySync(): Promise<RepositoryResult<RepositorySync>> {
+  repositorySync(): Promise<RepositoryResult<Api.RepositorySync>> {
     return this.#flushingAfter(this.#stores.repository.sync());
   }
 
-  current(): CurrentStats {
-    return this.#views.current();
+  current(key?: string): Promise<CurrentStats> {
+    return this.#views.currentOf(key);
   }
 
-  history(span: Span, filter: CellFilter): Promise<HistoryPoint[]> {
-    return this.#views.history(span, filter);
+  history(span: Span, filter: KeyFilter): Promise<HistoryPoint[]> {
+    return this.#views.historyOf(span, filter);
   }
 
   logs(page: LogsPage): Promise<Logs> {
@@ -206,8 +203,8 @@ export class Aggregator extends DurableObject<Bindings> {
     return Math.max(this.#stores.createdAtMs, this.metricsClearedMs() ?? 0);
   }
 
-  models(): Models {
-    return this.#views.models();
+  models(key?: string): Models {
+    return this.#views.modelsOf(key);
   }
 
   addBench(run: BenchRun): void {
@@ -229,6 +226,10 @@ export class Aggregator extends DurableObject<Bindings> {
   /** Returns the present, in one call: the page reads it every few seconds. */
   watched(): Watched {
     return { ...this.#views.watched(), observed: this.observed() };
+  }
+
+  watchedOfKey(key: string): Promise<WatchedOfKey> {
+    return this.#views.watchedOf(key);
   }
 
   system(box?: string): System {
@@ -258,16 +259,16 @@ export class Aggregator extends DurableObject<Bindings> {
     return changed;
   }
 
-  costs(query: CostsQuery): Promise<Costs | { invalid: string }> {
-    return this.#views.costs(query);
+  costs(query: Parameters<typeof costsOf>[1]): ReturnType<typeof costsOf> {
+    return costsOf(this.#stores, query);
   }
 
-  tariff(): TariffState {
+  tariff(): ReturnType<KeyViews["tariff"]> {
     return this.#views.tariff();
   }
 
-  putTariff(tariff: Tariff | null, configured: readonly string[]): TariffRefusal | null {
-    return changeTariff(this.#stores, tariff, configured);
+  putTariff(tariff: Tariff | null, names: readonly string[]): ReturnType<typeof changeTariff> {
+    return changeTariff(this.#stores, tariff, names);
   }
 
   /** Removes deleted texts from the files too. */

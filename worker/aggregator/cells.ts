@@ -20,6 +20,7 @@ const MINUTES_KEPT_SECONDS = MINUTE_CELLS_KEPT_DAYS * DAY_SECONDS + HOUR_SECONDS
 const HOURS_KEPT_SECONDS = HOUR_CELLS_KEPT_DAYS * DAY_SECONDS + DAY_SECONDS;
 
 export type CellFilter = { model?: string | undefined; box?: string | undefined };
+export type KeyFilter = CellFilter & { key?: string | undefined };
 
 /** Rows in one slice of housekeeping. */
 const SLICE_ROWS = 500;

@@ -12,6 +12,7 @@ import {
 } from "../keys/changes.ts";
 import type { KeyFailure } from "../keys/failures.ts";
 import { type IssuedKey, stateOf } from "../keys/policy.ts";
+import { usedKeysOf } from "./key-views.ts";
 import type { AggregatorStores } from "./stores.ts";
 
 /** `newId` is the id of a key that does not exist yet. */
@@ -38,9 +39,10 @@ export function changeKeys(
   nowMs: number,
 ): KeysChanged {
   const { issuedKeys } = stores;
+  const { usages } = usedKeysOf(stores);
   const done = (key: IssuedKey, isDeleted = false, warnings: string[] = []): KeysChanged => ({
     refusal: null,
-    key: shownKey(key, nowMs),
+    key: shownKey(key, nowMs, usages[key.id]),
     isDeleted,
     warnings,
   });

@@ -1,16 +1,18 @@
 /** The parts of costs in storage: sums of requests in cells, and of energy by hour. */
 import { ENERGY_STATES } from "../../protocol/gpu-energy.ts";
-import type { EnergyPart, RequestPart } from "../answers/costs.ts";
+import type { EnergyPart, KeyPart, RequestPart } from "../answers/costs.ts";
 import type { CostsSpan } from "../answers/costs-span.ts";
 import { addRequests, NO_REQUESTS, requestSumsOf } from "../counting/request-sums.ts";
 import {
   type CellFilter,
   HOUR_CELLS_KEPT_DAYS,
   HOUR_SECONDS,
+  type KeyFilter,
   MINUTE_CELLS_KEPT_DAYS,
   type RollupCell,
 } from "./cells.ts";
 import type { EnergyHours, HourRequests } from "./energy-hours.ts";
+import type { KeyHours } from "./key-hours.ts";
 import type { AggregatorStores } from "./stores.ts";
 
 type CostStores = Pick<AggregatorStores, "cells" | "energyHours" | "registry" | "intake">;
@@ -68,6 +70,26 @@ export async function costParts(
     }
     requests.push(...sums.values());
   }
+}
+
+/** Reads the requests of keys, of one key if the filter names it. In slices, as {@link costParts} does. */
+export async function keyParts(
+  keyHours: KeyHours,
+  { from, to }: CostsSpan,
+  filter: KeyFilter,
+  pause: () => Promise<void> = () => scheduler.wait(0),
+): Promise<KeyPart[]> {
+  const parts: KeyPart[] = [];
+  for (let start = from; start < to; start += DAY_SECONDS) {
+    for (const { at, key, model, box, cell } of keyHours.cells(
+      start,
+      Math.min(to, start + DAY_SECONDS),
+      filter,
+    ))
+      parts.push({ at, key, model, box, sums: requestSumsOf(cell) });
+    await pause();
+  }
+  return parts;
 }
 
 /** Returns whether anything has a cost since the metrics were last cleared. */

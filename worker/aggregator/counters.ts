@@ -13,7 +13,8 @@ import { Cell, type KeyedCell, type Summed, sumOf } from "../counting/cell.ts";
 import { NO_MODEL, OTHER, shortName } from "../counting/model-key.ts";
 import { readMeta, writeMeta } from "../storage/meta.ts";
 import { lateIdOf, STAMPS_PER_MS } from "../storage/stamp.ts";
-import { type CellStore, MINUTE_SECONDS, type RollupCell } from "./cells.ts";
+import { type CellStore, HOUR_SECONDS, MINUTE_SECONDS, type RollupCell } from "./cells.ts";
+import type { KeyHour, KeyHours } from "./key-hours.ts";
 import { uncountedRows } from "./uncounted.ts";
 
 /** Time and records after which the counters are written. They bound the work of a start. */
@@ -32,15 +33,16 @@ export const countedAs = (key: string): CountedAs =>
 const NO_BOX = "";
 
 export type CountedRecord = {
-  record: Summed & Pick<RequestRecord, "box">;
+  record: Summed & Pick<RequestRecord, "box" | "key_id">;
   finishedMs: number;
-  /** The name under which it counts. */
+  /** The name under which its model counts. */
   key: string;
 };
 
 export class Counters {
   readonly #sql: SqlStorage;
   readonly #cells: CellStore;
+  readonly #keyHours: KeyHours;
   readonly #lifetime = new Map<string, KeyedCell>();
   /** Names of lifetime cells that storage does not have like this. */
   readonly #changed = new Set<string>();
@@ -49,9 +51,10 @@ export class Counters {
   #countedTo: number;
   #uncheckpointed = { records: 0, sinceMs: Number.POSITIVE_INFINITY };
 
-  constructor(sql: SqlStorage, cells: CellStore, nowMs: number) {
+  constructor(sql: SqlStorage, cells: CellStore, keyHours: KeyHours, nowMs: number) {
     this.#sql = sql;
     this.#cells = cells;
+    this.#keyHours = keyHours;
     for (const cell of cells.lifetime()) this.#remember(cell);
     const countedTo = readMeta(sql, COUNTED_TO);
     this.#countedTo = countedTo ?? Math.floor(nowMs * STAMPS_PER_MS);
@@ -59,7 +62,7 @@ export class Counters {
     if (countedTo === null) writeMeta(sql, COUNTED_TO, this.#countedTo);
     for (const { stamp, ...row } of uncountedRows(sql, this.#countedTo, this.lateId)) {
       const key = row.countedAs === COUNTED_AS.other ? OTHER : nameOf(row.record.model);
-      this.take(minutesOf([{ ...row, key }]), 1, stamp);
+      this.take(batchOf([{ ...row, key }]), 1, stamp);
     }
   }
 
@@ -93,8 +96,9 @@ export class Counters {
   }
 
   /** Writes the counters with those of a batch, in the transaction that writes its rows. */
-  store(minutes: readonly RollupCell[], stamp: number): void {
+  store({ minutes, keyHours }: CountedBatch, stamp: number): void {
     this.#cells.storePending(minutes);
+    this.#keyHours.store(keyHours);
     const added = Map.groupBy(minutes, keyOf);
     for (const key of new Set([...this.#changed, ...added.keys()])) {
       const before = this.#lifetime.get(key);
@@ -108,7 +112,8 @@ export class Counters {
   }
 
   /** Takes a batch into memory, after its transaction. */
-  take(minutes: readonly RollupCell[], records: number, stamp: number): void {
+  take({ minutes, keyHours }: CountedBatch, records: number, stamp: number): void {
+    this.#keyHours.add(keyHours);
     for (const minute of minutes) {
       const key = keyOf(minute);
       const { model, box, cell } = minute;
@@ -127,6 +132,7 @@ export class Counters {
   /** Notes that storage has everything up to a stamp, after the transaction of {@link store}. */
   stored(stamp: number): void {
     this.#cells.forgetPending();
+    this.#keyHours.forgetPending();
     this.#changed.clear();
     this.#uncheckpointed = { records: 0, sinceMs: Number.POSITIVE_INFINITY };
     this.#stamp = Math.max(this.#stamp, stamp);
@@ -137,6 +143,7 @@ export class Counters {
   clear(): void {
     this.#lifetime.clear();
     this.#models.clear();
+    this.#keyHours.forget();
   }
 
   #remember(cell: KeyedCell): void {
@@ -151,8 +158,28 @@ export const isName = (model: string): boolean => model !== NO_MODEL && model !=
 const nameOf = (model: string | null): string =>
   model === null || model === "" ? NO_MODEL : shortName(model);
 
+/** The sums of a batch of records. */
+export type CountedBatch = { minutes: readonly RollupCell[]; keyHours: readonly KeyHour[] };
+export const NOTHING_COUNTED: CountedBatch = { minutes: [], keyHours: [] };
+
+export const batchOf = (counted: readonly CountedRecord[]): CountedBatch => ({
+  minutes: minutesOf(counted),
+  keyHours: keyHoursOf(counted),
+});
+
+/** Makes a cell of each record with a key, which {@link KeyHours} adds up. */
+const keyHoursOf = (counted: readonly CountedRecord[]): KeyHour[] =>
+  counted.flatMap(({ record, finishedMs, key: model }) => {
+    if (record.key_id === null) return [];
+    const second = Math.floor(finishedMs / 1_000);
+    const cell = new Cell();
+    cell.add(record, finishedMs);
+    const at = second - (second % HOUR_SECONDS);
+    return [{ at, key: record.key_id, model, box: record.box ?? NO_BOX, cell }];
+  });
+
 /** Sums the records into minute cells, one per minute, model and box. */
-export function minutesOf(counted: readonly CountedRecord[]): RollupCell[] {
+function minutesOf(counted: readonly CountedRecord[]): RollupCell[] {
   const minutes = new Map<string, RollupCell>();
   for (const { record, finishedMs, key: model } of counted) {
     const second = Math.floor(finishedMs / 1_000);

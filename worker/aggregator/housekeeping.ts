@@ -9,6 +9,7 @@ import type { CellStore } from "./cells.ts";
 import { keepCosts } from "./cost-parts.ts";
 import type { EnergyHours } from "./energy-hours.ts";
 import { SLICE_IDS } from "./forgotten.ts";
+import type { KeyHours } from "./key-hours.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Moves } from "./moves.ts";
 import type { SampleStore } from "./samples.ts";
@@ -25,6 +26,7 @@ export const ALARM_AT_LEAST_EVERY_MS = 24 * 3_600_000;
 export type Stores = {
   ledger: Ledger;
   cells: CellStore;
+  keyHours: KeyHours;
   samples: SampleStore;
   energyHours: EnergyHours;
   outbox: Outbox;
@@ -34,7 +36,7 @@ export type Stores = {
 /** @returns when housekeeping is due again, unix ms; null if nothing stored will ever expire */
 export function keepHouse(
   storage: DurableObjectStorage,
-  { ledger, cells, samples, energyHours, outbox, moves }: Stores,
+  { ledger, cells, keyHours, samples, energyHours, outbox, moves }: Stores,
   nowMs: number,
 ): number | null {
   const now = Math.floor(nowMs / 1_000);
@@ -64,6 +66,7 @@ export function keepHouse(
   storage.transactionSync(() => {
     keepCosts(cells.oldHours(now), energyHours, nowMs);
     cells.deleteOldHours(now);
+    keyHours.deleteOld(now);
   });
   energyHours.deleteOld(nowMs);
   samples.deleteOld(nowMs, held.samplesMs);

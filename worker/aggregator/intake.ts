@@ -14,22 +14,26 @@ import type { HeldRequests } from "../export/held-requests.ts";
 import type { Outbox } from "../export/outbox.ts";
 import type { RegisteredBox } from "../registered-box.ts";
 import type { LocalRepository } from "../repository/local.ts";
-import type { CellStore, RollupCell } from "./cells.ts";
+import type { CellStore } from "./cells.ts";
 import {
+  batchOf,
   COUNTED_AS,
+  type CountedBatch,
   type CountedRecord,
   Counters,
   countedAs,
   isName,
-  minutesOf,
+  NOTHING_COUNTED,
 } from "./counters.ts";
 import type { Epochs } from "./epochs.ts";
+import type { KeyHours } from "./key-hours.ts";
 import { type Counting, isCompletable, type Ledger } from "./ledger.ts";
 import type { Moves } from "./moves.ts";
 
 export type IntakeStores = {
   ledger: Ledger;
   cells: CellStore;
+  keyHours: KeyHours;
   epochs: Epochs;
   repository: LocalRepository;
   outbox: Outbox;
@@ -43,6 +47,7 @@ export class Intake {
   readonly #storage: DurableObjectStorage;
   readonly #ledger: Ledger;
   readonly #cells: CellStore;
+  readonly #keyHours: KeyHours;
   readonly #epochs: Epochs;
   readonly #repository: LocalRepository;
   readonly #outbox: Outbox;
@@ -54,19 +59,20 @@ export class Intake {
 
   constructor(
     storage: DurableObjectStorage,
-    { ledger, cells, epochs, repository, outbox, held, learned, moves }: IntakeStores,
+    { ledger, cells, keyHours, epochs, repository, outbox, held, learned, moves }: IntakeStores,
     nowMs: number,
   ) {
     this.#storage = storage;
     this.#ledger = ledger;
     this.#cells = cells;
+    this.#keyHours = keyHours;
     this.#epochs = epochs;
     this.#repository = repository;
     this.#outbox = outbox;
     this.#held = held;
     this.#learned = learned;
     this.#moves = moves;
-    this.#counters = new Counters(storage.sql, cells, nowMs);
+    this.#counters = new Counters(storage.sql, cells, keyHours, nowMs);
     for (const row of ledger.tokensSince(
       Math.max(nowMs - RECENT_SECONDS * 1_000, epochs.clearedMs("metrics") ?? 0),
     ))
@@ -97,7 +103,7 @@ export class Intake {
     const known = this.#counters.models();
     const stamp = this.#counters.nextStamp(nowMs);
     const counted: (CountedRecord & { record: RequestRecord })[] = [];
-    let minutes: RollupCell[] = [];
+    let batch: CountedBatch = NOTHING_COUNTED;
     let isCheckpoint = false;
     let added = 0;
     const [stored, held]: [string[], string[]] = [[], []];
@@ -124,15 +130,15 @@ export class Intake {
       const isWhole = held.length === 0 && counted.length === added;
       this.#outbox.addBatch(stored, stamp, isWhole);
       this.#held.hold(held, nowMs);
-      minutes = minutesOf(counted);
+      batch = batchOf(counted);
       isCheckpoint =
         counted.some(({ record: { request_id: id } }) => late.has(id) || this.#isLate(id)) ||
         this.#counters.isCheckpointDue(counted.length, nowMs);
-      if (isCheckpoint) this.#counters.store(minutes, stamp);
+      if (isCheckpoint) this.#counters.store(batch, stamp);
     });
     this.#moves.counted(counting);
     // Memory is updated last, so that a failed transaction leaves no trace there either.
-    this.#counters.take(minutes, counted.length, stamp);
+    this.#counters.take(batch, counted.length, stamp);
     if (isCheckpoint) this.#counters.stored(stamp);
     for (const { record } of counted) this.#learned.add(record);
     for (const { record, finishedMs } of counted)
@@ -152,7 +158,7 @@ export class Intake {
   checkpoint(nowMs: number): void {
     if (!this.#counters.hasUncheckpointed) return;
     const stamp = this.#counters.nextStamp(nowMs);
-    this.#storage.transactionSync(() => this.#counters.store([], stamp));
+    this.#storage.transactionSync(() => this.#counters.store(NOTHING_COUNTED, stamp));
     this.#counters.stored(stamp);
   }
 
@@ -163,9 +169,12 @@ export class Intake {
    */
   clear(kinds: readonly Clearable[], nowMs: number): Record<Clearable, number> {
     const deleted = { logs: 0, metrics: 0 };
-    this.#counters.store([], this.#counters.nextStamp(nowMs));
+    this.#counters.store(NOTHING_COUNTED, this.#counters.nextStamp(nowMs));
     if (kinds.includes("logs")) deleted.logs = this.#ledger.clear();
-    if (kinds.includes("metrics")) deleted.metrics = this.#cells.clear();
+    if (kinds.includes("metrics")) {
+      deleted.metrics = this.#cells.clear();
+      this.#keyHours.clear();
+    }
     for (const kind of kinds) this.#epochs.begin(kind, nowMs);
     return deleted;
   }

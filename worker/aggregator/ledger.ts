@@ -9,7 +9,7 @@ import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
 import { RECORD_COLUMNS } from "../../protocol/columns.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { idFloor, timeOf } from "../storage/uuid-time.ts";
-import type { CellFilter } from "./cells.ts";
+import type { KeyFilter } from "./cells.ts";
 import { COUNTED_AS, type CountedAs } from "./counters.ts";
 import { overwriteTexts, padBytesOf } from "./erasure.ts";
 import { type Forgotten, SLICE_IDS } from "./forgotten.ts";
@@ -207,17 +207,19 @@ export class Ledger {
    * Yields the summed fields of requests that finished in [fromMs, toMs), in any order. Misses
    * requests that took longer than ten minutes.
    */
-  *finishedIn(fromMs: number, toMs: number, { model, box }: CellFilter): Generator<Finished> {
+  *finishedIn(fromMs: number, toMs: number, { model, box, key }: KeyFilter): Generator<Finished> {
     const rows = this.#sql.exec(
       `SELECT ${Object.keys(Finished.shape).join(", ")} FROM ledger WHERE request_id >= ?1 AND request_id < ?2
        AND finished_at_ms >= ?3 AND finished_at_ms < ?4
-       AND (?5 IS NULL OR model IN (SELECT value FROM json_each(?5))) AND (?6 IS NULL OR box = ?6)`,
+       AND (?5 IS NULL OR model IN (SELECT value FROM json_each(?5))) AND (?6 IS NULL OR box = ?6)
+       AND (?7 IS NULL OR key_id = ?7)`,
       idFloor(fromMs - LONGEST_MS),
       idFloor(toMs),
       fromMs,
       toMs,
       spellingsAsJson(model),
       box ?? null,
+      key ?? null,
     );
     for (const row of rows) yield Finished.parse(row);
   }

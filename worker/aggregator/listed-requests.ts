@@ -2,7 +2,6 @@
  * The open requests of each box, as its agent last listed them. In memory only: they describe one
  * moment, and the next readings list them again.
  */
-import type { InFlight } from "../../protocol/api/live.ts";
 import type { OpenRequest } from "../../protocol/inventory.ts";
 import { READINGS_WATCHED_MS } from "../../protocol/limits.ts";
 
@@ -11,6 +10,8 @@ import { READINGS_WATCHED_MS } from "../../protocol/limits.ts";
  * present.
  */
 const PRESENT_MS = 2 * READINGS_WATCHED_MS + 1_000;
+
+export type ListedRequest = OpenRequest & { box: string };
 
 export class ListedRequests {
   readonly #listed = new Map<string, { requests: readonly OpenRequest[]; atMs: number }>();
@@ -21,7 +22,7 @@ export class ListedRequests {
   }
 
   /** Returns the requests of the boxes that are up, oldest first. */
-  of(isUp: ReadonlySet<string>, nowMs: number): InFlight[] {
+  of(isUp: ReadonlySet<string>, nowMs: number): ListedRequest[] {
     return [...this.#listed]
       .filter(([box, { atMs }]) => isUp.has(box) && nowMs - atMs <= PRESENT_MS)
       .flatMap(([box, { requests }]) => requests.map((request) => ({ ...request, box })))

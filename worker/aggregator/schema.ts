@@ -184,6 +184,11 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE joined_boxes (box TEXT PRIMARY KEY, joined TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE join_codes (id TEXT PRIMARY KEY, code TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- What the keys did in an hour from 'at', unix seconds; 0: over all time. A row has many keys.
+  CREATE TABLE key_hours (at INTEGER NOT NULL, part INTEGER NOT NULL, cells BLOB NOT NULL,
+    PRIMARY KEY (at, part)) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Maps the shared table to the types of SQLite. */

@@ -22,6 +22,7 @@ import { Forgotten } from "./forgotten.ts";
 import { Intake } from "./intake.ts";
 import { IssuedKeys } from "./issued-keys.ts";
 import { JoinedBoxes } from "./joined-boxes.ts";
+import { KeyHours } from "./key-hours.ts";
 import { LearnedTimes } from "./learned-times.ts";
 import { Ledger } from "./ledger.ts";
 import { ListedRequests } from "./listed-requests.ts";
@@ -41,6 +42,7 @@ export type AggregatorStores = {
   /** When this object's storage was created, unix ms. */
   createdAtMs: number;
   cells: CellStore;
+  keyHours: KeyHours;
   ledger: Ledger;
   erasure: Erasure;
   samples: SampleStore;
@@ -85,6 +87,7 @@ export function openStores(
   const external = deployed.stores;
   const createdAtMs = migrate(storage, nowMs);
   const cells = new CellStore(storage.sql);
+  const keyHours = new KeyHours(storage.sql, nowMs);
   const ledger = new Ledger(storage.sql, new Forgotten(storage.sql));
   const samples = new SampleStore(storage.sql);
   const tariffs = new Tariffs(storage);
@@ -110,7 +113,7 @@ export function openStores(
   const moves = new Moves(storage.sql);
   const intake: Intake = new Intake(
     storage,
-    { ledger, cells, epochs, repository: localRepository, outbox, held, learned, moves },
+    { ledger, cells, keyHours, epochs, repository: localRepository, outbox, held, learned, moves },
     nowMs,
   );
   const sharedRepository =
@@ -132,6 +135,7 @@ export function openStores(
   return {
     createdAtMs,
     cells,
+    keyHours,
     ledger,
     erasure,
     samples,

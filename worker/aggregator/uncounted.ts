@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { RequestRecord } from "../../protocol/records.ts";
 
-/** The fields of a record that are summed, and when it finished. */
+/** The fields of a record that are summed, those by which it counts, and when it finished. */
 export const Finished = RequestRecord.pick({
   endpoint: true,
   source: true,
@@ -19,12 +19,13 @@ export const Finished = RequestRecord.pick({
   energy_j: true,
   cost: true,
   co2_g: true,
+  model: true,
+  box: true,
+  key_id: true,
 }).extend({ finished_at_ms: z.number() });
 export type Finished = z.infer<typeof Finished>;
 
 const Uncounted = Finished.extend({
-  model: RequestRecord.shape.model,
-  box: RequestRecord.shape.box,
   stamp: z.number(),
   counted_as: z.literal([1, 2]),
 });

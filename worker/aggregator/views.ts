@@ -1,5 +1,4 @@
 /** The views: what the page, the API and Prometheus read, computed from the stores on demand. */
-import type { Costs, CostsQuery } from "../../protocol/api/costs.ts";
 import type { DataSummary } from "../../protocol/api/data.ts";
 import type { Boxes, Gpu } from "../../protocol/api/fleet.ts";
 import type { Live as LivePage } from "../../protocol/api/live.ts";
@@ -10,10 +9,7 @@ import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.
 import type { TariffState } from "../../protocol/api/tariff.ts";
 import { boxesState } from "../answers/boxes.ts";
 import type { Observed } from "../answers/concerns.ts";
-import { costRows } from "../answers/costs.ts";
-import { costsSpan } from "../answers/costs-span.ts";
 import { dataSummary } from "../answers/data.ts";
-import { isoOf } from "../answers/figures.ts";
 import { GatheredGpuHistory } from "../answers/gpu-history.ts";
 import { gpuState } from "../answers/gpus.ts";
 import { cellsOf, endOf, GatheredHistory, historyOf, type Span } from "../answers/history.ts";
@@ -25,16 +21,16 @@ import { tariffState } from "../answers/tariff.ts";
 import { shortName } from "../counting/model-key.ts";
 import { scrape } from "../exposition/scrape.ts";
 import { render } from "../exposition/text.ts";
+import { keyNameOf } from "../keys/names.ts";
 import { type BoxStatuses, type RegisteredBox, statusOf, upNames } from "../registered-box.ts";
 import { timeOf } from "../storage/uuid-time.ts";
 import { VERSION } from "../version.ts";
 import { type CellFilter, HOUR_SECONDS, MINUTE_SECONDS } from "./cells.ts";
-import { costParts } from "./cost-parts.ts";
 import type { BoxSamples } from "./samples.ts";
 import type { AggregatorStores } from "./stores.ts";
 
 /** Window of the "recent" statistics, in minutes, including the current one. */
-const RECENT_MINUTES = 5;
+export const RECENT_MINUTES = 5;
 
 /** Cells that are read together: 5 ms. The object has one thread. */
 const CELLS_PER_SLICE = 250;
@@ -138,7 +134,12 @@ export class Views {
     const from = now - (now % MINUTE_SECONDS) - (RECENT_MINUTES - 1) * MINUTE_SECONDS;
     const recent = recentOf(RECENT_MINUTES, [...this.#stores.cells.rollups(from, now + 1)]);
     const boxes = this.boxes().boxes.map(({ models: _, ...box }) => box);
-    const in_flight = this.#stores.listedRequests.of(upNames(this.#statuses(nowMs)), nowMs);
+    const { issuedKeys } = this.#stores;
+    const listed = this.#stores.listedRequests.of(upNames(this.#statuses(nowMs)), nowMs);
+    const in_flight = listed.map((request) => ({
+      ...request,
+      key_name: keyNameOf(request.key_id, (id) => issuedKeys.get(id)),
+    }));
     return {
       stats: this.current(),
       recent,
@@ -152,36 +153,6 @@ export class Views {
     const { tariffs, registry } = this.#stores;
     const names = registry.boxes().map(({ name }) => name);
     return tariffState(tariffs.all(), names, Date.now());
-  }
-
-  async costs(query: CostsQuery): Promise<Costs | { invalid: string }> {
-    const nowMs = Date.now();
-    const { tariffs, createdAtMs, epochs } = this.#stores;
-    const tariff = tariffs.newest()?.tariff ?? null;
-    const span = costsSpan(query, tariff?.default.time_zone ?? "UTC", nowMs);
-    if ("invalid" in span) return span;
-    const currency = tariffs.currency();
-    const comparedWith = tariff?.compared_with ?? null;
-    const model = query.model === undefined ? undefined : shortName(query.model);
-    const filter = { model, box: query.box };
-    return {
-      by: query.by,
-      from: isoOf(span.from * 1_000),
-      to: isoOf(span.to * 1_000),
-      time_zone: span.timeZone,
-      currency,
-      compared_with: comparedWith,
-      ...costRows({
-        by: query.by,
-        timeZone: span.timeZone,
-        model,
-        ...(await costParts(this.#stores, span, filter, nowMs)),
-        currency,
-        comparedWith,
-      }),
-      since: isoOf(Math.max(createdAtMs, epochs.clearedMs("metrics") ?? 0)),
-      store: "durable_object",
-    };
   }
 
   stores(): Pick<Observed, "stores" | "repositoryError" | "untrusted"> {
@@ -231,6 +202,8 @@ export class Views {
         untrusted,
         spent: this.#stores.registry.spent(),
         versions: this.#stores.tariffs.all(),
+        keyCells: this.#stores.keyHours.allTime(),
+        keys: this.#stores.issuedKeys.all(),
       }),
       openMetrics,
     );

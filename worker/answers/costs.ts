@@ -8,11 +8,17 @@ import type { CostRow, Costs } from "../../protocol/api/costs.ts";
 import type { Tariff } from "../../protocol/tariff.ts";
 import { type Amount, addAmounts, NO_AMOUNT, remainder } from "../counting/amount.ts";
 import type { EnergyHour } from "../counting/energy-hours.ts";
-import { addRequests, NO_REQUESTS, type RequestSums } from "../counting/request-sums.ts";
+import {
+  addRequests,
+  NO_REQUESTS,
+  type RequestSums,
+  withoutRequests,
+} from "../counting/request-sums.ts";
 import { localDay } from "./local-time.ts";
 
 /** `at` is the start of an hour or less, unix seconds. */
 export type RequestPart = { at: number; box: string; model: string; sums: RequestSums };
+export type KeyPart = RequestPart & { key: string };
 export type EnergyPart = { box: string; hour: EnergyHour };
 
 export type CostsParts = {
@@ -21,6 +27,13 @@ export type CostsParts = {
   model: string | undefined;
   requests: Iterable<RequestPart>;
   energy: Iterable<EnergyPart>;
+  /**
+   * The part of the requests that keys made. Null if neither the groups nor the filter are keys; without
+   * `requests`, it is all that is wanted.
+   */
+  ofKeys: readonly KeyPart[] | null;
+  /** Returns the name of a key; null if it is gone. */
+  nameOf: (key: string) => string | null;
   currency: string | null;
   comparedWith: Tariff["compared_with"];
 };
@@ -69,7 +82,7 @@ export function costRows(parts: CostsParts): Pick<Costs, "rows" | "total"> {
 }
 
 /** Sums the parts by group, box by box, and then over the boxes. */
-function groupsOf({ by, timeZone, model: only, requests, energy }: CostsParts) {
+function groupsOf({ by, timeZone, model: only, requests, energy, ofKeys }: CostsParts) {
   const byBox = new Map<string, Map<string | null, Group>>();
   const add = (box: string, group: string | null, change: (group: Group) => Partial<Group>) => {
     const groups = byBox.get(box) ?? new Map<string | null, Group>();
@@ -85,12 +98,27 @@ function groupsOf({ by, timeZone, model: only, requests, energy }: CostsParts) {
     days.set(hour, day);
     return by === "month" ? day.slice(0, 7) : day;
   };
-  const groupOf = (at: number, box: string, model: string | null) =>
-    by === "model" ? model || NO_GROUP : by === "box" ? box || NO_GROUP : timeOf(at);
+  const groupOf = (at: number, box: string, model: string | null, key: string | null = null) =>
+    by === "model"
+      ? model || NO_GROUP
+      : by === "box"
+        ? box || NO_GROUP
+        : by === "key"
+          ? key
+          : timeOf(at);
   for (const { at, box, model, sums } of requests)
     add(box, groupOf(at, box, model), (group) => ({
       requests: addRequests(group.requests, sums),
     }));
+  const [isOfKey, hasOthers] = [by === "key", byBox.size > 0];
+  for (const { at, box, model, key, sums } of ofKeys ?? []) {
+    add(box, groupOf(at, box, model, key), (group) => ({
+      requests: addRequests(group.requests, sums),
+    }));
+    // The rest belongs to no key.
+    if (isOfKey && hasOthers)
+      add(box, NO_GROUP, (group) => ({ requests: withoutRequests(group.requests, sums) }));
+  }
   for (const { box, hour } of energy) {
     metered.add(box);
     for (const { model, ...amount } of hour.standing)
@@ -111,9 +139,9 @@ function groupsOf({ by, timeZone, model: only, requests, energy }: CostsParts) {
       NO_AMOUNT,
     );
     for (const [group, each] of groups) {
-      // The active energy of a box is not divided by model, so all of its requests have a part in
+      // The active energy of a box is not divided by model or key, so all of its requests have a part in
       // it.
-      const taken = by === "model" ? ofRequests : each.requests;
+      const taken = by === "model" || by === "key" ? ofRequests : each.requests;
       const whole = {
         ...each,
         isMetered: metered.has(box),
@@ -123,6 +151,8 @@ function groupsOf({ by, timeZone, model: only, requests, energy }: CostsParts) {
       sums.set(group, before === undefined ? whole : added(before, whole));
     }
   }
+  const rest = sums.get(NO_GROUP);
+  if (isOfKey && rest?.requests.requests === 0 && joulesOf(rest) === 0) sums.delete(NO_GROUP);
   return sums;
 }
 
@@ -141,7 +171,7 @@ const joulesOf = ({ requests, unassigned, standing, idle }: Whole): number =>
 function costRow(
   group: string | null,
   { requests, unassigned, standing, idle, isMetered }: Whole,
-  { model, currency, comparedWith }: CostsParts,
+  { by, model, currency, comparedWith, ofKeys, nameOf }: CostsParts,
 ): CostRow {
   const ofRequests: Amount = requests;
   const whole = [unassigned, standing, idle].reduce(addAmounts, ofRequests);
@@ -149,7 +179,8 @@ function costRow(
   const isKnown = isMetered || requests.energy_requests > 0;
   const ifMetered = (value: number | null) => (isMetered ? value : null);
   // Energy that belongs to no model is not known for one.
-  const ofBox = (value: number | null) => (model === undefined ? ifMetered(value) : null);
+  const isPart = model !== undefined || (by !== "key" && ofKeys !== null);
+  const ofBox = (value: number | null) => (isPart ? null : ifMetered(value));
   const costOf = (amount: Amount) =>
     currency === null || (amount.cost_j === 0 && amount.j > 0) ? null : figure(amount.cost);
   const per = (cost: number, tokens: number) =>
@@ -184,6 +215,7 @@ function costRow(
               requests.completion_tokens * comparedWith.output_per_million) /
               MILLION,
           ),
+    key_name: by === "key" && group !== null ? nameOf(group) : null,
   };
 }
 

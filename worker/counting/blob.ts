@@ -15,6 +15,9 @@ export class BlobError extends Error {
 
 const DOUBLE_BYTES = 8;
 
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
 export class BlobWriter {
   #bytes = new Uint8Array(256);
   #length = 0;
@@ -31,6 +34,11 @@ export class BlobWriter {
     this.#byte(rest);
   }
 
+  /** Bytes so far. */
+  get length(): number {
+    return this.#length;
+  }
+
   /** Writes a signed integer: 0, -1, 1, -2 … become 0, 1, 2, 3 … */
   signed(value: number): void {
     this.varint(value < 0 ? -2 * value - 1 : 2 * value);
@@ -40,6 +48,18 @@ export class BlobWriter {
     this.#reserve(DOUBLE_BYTES);
     new DataView(this.#bytes.buffer).setFloat64(this.#length, value);
     this.#length += DOUBLE_BYTES;
+  }
+
+  text(value: string): void {
+    this.bytes(encoder.encode(value));
+  }
+
+  /** Writes a blob into this one. */
+  bytes(value: Uint8Array): void {
+    this.varint(value.length);
+    this.#reserve(value.length);
+    this.#bytes.set(value, this.#length);
+    this.#length += value.length;
   }
 
   /** Returns the blob in a buffer of exactly its size: SQLite stores buffers, not views. */
@@ -54,7 +74,7 @@ export class BlobWriter {
 
   #reserve(more: number): void {
     if (this.#length + more <= this.#bytes.length) return;
-    const larger = new Uint8Array(this.#bytes.length * 2);
+    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more));
     larger.set(this.#bytes);
     this.#bytes = larger;
   }
@@ -102,6 +122,22 @@ export class BlobReader {
     if (!Number.isFinite(value) || value < 0) throw new BlobError(`${value} is not a valid sum`);
     this.#at += DOUBLE_BYTES;
     return value;
+  }
+
+  text(): string {
+    return decoder.decode(this.bytes());
+  }
+
+  bytes(): Uint8Array {
+    const length = this.varint();
+    if (this.#at + length > this.#bytes.length)
+      throw new BlobError("the blob ends in the middle of its bytes");
+    this.#at += length;
+    return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+
+  get isAtEnd(): boolean {
+    return this.#at === this.#bytes.length;
   }
 
   end(): void {

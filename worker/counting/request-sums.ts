@@ -48,6 +48,13 @@ export function addRequests(a: RequestSums, b: RequestSums): RequestSums {
   return sum;
 }
 
+/** Returns what is left of sums without a part of them. */
+export function withoutRequests(all: RequestSums, part: RequestSums): RequestSums {
+  const rest = { ...NO_REQUESTS };
+  for (const name of NAMES) rest[name] = Math.max(0, all[name] - part[name]);
+  return rest;
+}
+
 export const requestSumsOf = (cell: Cell): RequestSums => ({
   requests: cell.total,
   prompt_tokens: cell.promptTokens,

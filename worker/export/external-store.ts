@@ -22,6 +22,8 @@ export type LogFilter = Omit<LogsPage, "cursor"> & {
 export type HistoryFilter = {
   model?: string | undefined;
   box?: string | undefined;
+  /** Reads the requests themselves, which are kept for a shorter time than their sums. */
+  key?: string | undefined;
   /** Figures from before were cleared; unix ms. */
   clearedMs: number | null;
 };
@@ -62,7 +64,7 @@ export interface ExternalStore {
    * Reads the mean samples of a span. A machine or GPU has one for each bucket with samples.
    * @throws {StoreError}
    */
-  samples(span: Span, filter: Omit<HistoryFilter, "model">): Promise<MeanSamples[]>;
+  samples(span: Span, filter: Omit<HistoryFilter, "model" | "key">): Promise<MeanSamples[]>;
 }
 
 /**

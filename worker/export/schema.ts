@@ -5,6 +5,9 @@ import { StoreError } from "./external-store.ts";
 /** Retention of GPU and machine samples in every store. */
 export const STORE_SAMPLES_KEPT_DAYS = 30;
 
+/** Retention of the requests themselves in every store. */
+export const STORE_REQUESTS_KEPT_DAYS = 90;
+
 /**
  * Retention of the sums by minute in every store: a year and a month. The requests themselves go
  * sooner.

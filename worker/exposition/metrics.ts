@@ -10,6 +10,7 @@ import { LATENCY_EDGES_MS, TIME_PER_TOKEN_EDGES, WAIT_EDGES } from "../counting/
 import { COST_METRICS } from "./cost-metrics.ts";
 import type { Family } from "./family.ts";
 import { GPU_METRICS } from "./gpu-metrics.ts";
+import { KEY_METRICS } from "./key-metrics.ts";
 
 const BOX = ["box"] as const;
 const LOADED = ["box", "model"] as const;
@@ -216,6 +217,7 @@ export const METRICS = {
   },
   ...GPU_METRICS,
   ...COST_METRICS,
+  ...KEY_METRICS,
   buildInfo: {
     type: "gauge",
     name: "ollama_edge_build_info",

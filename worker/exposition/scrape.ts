@@ -18,6 +18,7 @@ import {
   upNames,
 } from "../registered-box.ts";
 import { type CostScrape, costSamples } from "./cost-metrics.ts";
+import { type KeyScrape, keySamples } from "./key-metrics.ts";
 import { METRICS, type MetricKey } from "./metrics.ts";
 import type { FamilySamples, Sample } from "./text.ts";
 
@@ -30,7 +31,8 @@ export type ScrapeParts = {
   sinks: readonly SinkHealth[];
   /** Records of agents that were not trusted, by box and reason. */
   untrusted: readonly { box: string; reason: string; records: number }[];
-} & Pick<CostScrape, "spent" | "versions">;
+} & Pick<CostScrape, "spent" | "versions"> &
+  Pick<KeyScrape, "keyCells" | "keys">;
 
 export function scrape({
   nowMs,
@@ -42,6 +44,8 @@ export function scrape({
   untrusted,
   spent,
   versions,
+  keyCells,
+  keys,
 }: ScrapeParts): FamilySamples[] {
   const models = byModel(lifetime);
   const total = (figure: (cell: Cell) => number): number =>
@@ -144,6 +148,7 @@ export function scrape({
     gpuEnergy: boxes.flatMap((box) => energyOf(box, ({ joules }) => joules)),
     gpuEnergySeconds: boxes.flatMap((box) => energyOf(box, ({ seconds }) => seconds)),
     ...costSamples({ nowMs, lifetime, boxes, spent, versions }),
+    ...keySamples({ nowMs, keyCells, keys, versions }),
     buildInfo: [{ labels: [version], value: 1 }],
   };
   return KEYS.map((key) => ({ family: METRICS[key], samples: samples[key] }));

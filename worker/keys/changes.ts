@@ -1,5 +1,11 @@
 /** How keys are made, changed, replaced and revoked. Pure. */
-import { type Key, type KeyChange, KeyPolicy } from "../../protocol/api/keys.ts";
+import {
+  type Key,
+  type KeyChange,
+  KeyPolicy,
+  type KeyUsage,
+  NO_USAGE,
+} from "../../protocol/api/keys.ts";
 import { type IssuedKey, matches, stateOf } from "./policy.ts";
 
 export const newIssuedKey = (id: string, policy: KeyPolicy, nowMs: number): IssuedKey => ({
@@ -33,7 +39,7 @@ export function rotated(
 }
 
 /** Returns a key as the API shows it. */
-export const shownKey = (key: IssuedKey, nowMs: number): Key => ({
+export const shownKey = (key: IssuedKey, nowMs: number, usage: KeyUsage = NO_USAGE): Key => ({
   id: key.id,
   ...key.policy,
   source: "edge",
@@ -41,6 +47,7 @@ export const shownKey = (key: IssuedKey, nowMs: number): Key => ({
   created_at: timeOf(key.created_at_ms),
   revoked_at: key.revoked_at_ms === null ? null : timeOf(key.revoked_at_ms),
   replaced_by: key.replaced_by,
+  usage,
 });
 
 const timeOf = (ms: number): string => new Date(ms).toISOString();

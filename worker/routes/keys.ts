@@ -1,7 +1,7 @@
 /** `/api/keys`: makes, lists, changes, replaces and revokes keys. */
 import type { Context } from "hono";
 import { Hono } from "hono";
-import { KEY_ROUTES, type Key, type MadeKey } from "../../protocol/api/keys.ts";
+import { KEY_ROUTES, type Key, type MadeKey, NO_USAGE } from "../../protocol/api/keys.ts";
 import type { KeysChange } from "../aggregator/changing-keys.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import { configuredKeys, peppersOf } from "../auth.ts";
@@ -52,7 +52,7 @@ const NO_LIMITS = {
 } as const;
 
 async function allKeys(c: Context<Env>): Promise<Key[]> {
-  const { keys } = await aggregatorOf(c.env).fleet();
+  const { keys, usages } = await aggregatorOf(c.env).usedKeys();
   const nowMs = Date.now();
   const configured = configuredKeys(settingsOf(c.env)).map(
     ({ keyId, scopes }): Key => ({
@@ -69,9 +69,10 @@ async function allKeys(c: Context<Env>): Promise<Key[]> {
       created_at: null,
       revoked_at: null,
       replaced_by: null,
+      usage: usages[keyId] ?? NO_USAGE,
     }),
   );
-  return [...(keys?.all ?? []).map((key) => shownKey(key, nowMs)), ...configured];
+  return [...keys.map((key) => shownKey(key, nowMs, usages[key.id])), ...configured];
 }
 
 /** Makes a key. The answer is the only place where it is. */

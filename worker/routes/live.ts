@@ -8,7 +8,8 @@
  * second, which calls the Aggregator. A socket held by an object would cost the same and need more code.
  */
 import { Hono } from "hono";
-import { LIVE_ROUTES, type Live } from "../../protocol/api/live.ts";
+import { LIVE_ROUTES, type Live, type LiveQuery } from "../../protocol/api/live.ts";
+import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Bindings, Env } from "../env.ts";
 import { invocationOf } from "../gateway/known-fleet.ts";
 import { isStillValid } from "../gateway/known-keys.ts";
@@ -28,32 +29,36 @@ const KEY_CHECK_MS = 900;
 
 serveRoute(liveRoutes, LIVE_ROUTES.live, async ({ query, principal }, c) => {
   // The first state is read before the response starts, so that an error still gets its own status.
-  const first = await liveOf(c.env);
+  const first = await liveOf(c.env, query.key);
   if (!acceptsEvents(c)) return first;
   const shell = invocationOf(c);
   const keyId = principal.key?.issued.id ?? null;
   const mayRead = async () => keyId === null || isStillValid(shell, keyId, "stats");
-  return new Response(events(c.env, first, query.every * 1_000, mayRead), {
+  return new Response(events(c.env, first, query, mayRead), {
     headers: EVENT_HEADERS,
   });
 });
 
-async function liveOf(env: Bindings): Promise<Live> {
+async function liveOf(env: Bindings, key: string | undefined): Promise<Live> {
   await look(env);
-  return readHealth(env);
+  const live = await readHealth(env);
+  if (key === undefined) return live;
+  const in_flight = live.in_flight.filter(({ key_id }) => key_id === key);
+  return { ...live, ...(await aggregatorOf(env).watchedOfKey(key)), in_flight };
 }
 
 /** Produces each event when the reader is ready for it: without a reader, no object is called. */
 function events(
   env: Bindings,
   first: Live,
-  everyMs: number,
+  { every, key }: LiveQuery,
   mayRead: () => Promise<boolean>,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   const eventOf = (live: Live) => encoder.encode(`data: ${JSON.stringify(live)}\n\n`);
+  const everyMs = every * 1_000;
   const checks = Math.ceil(everyMs / KEY_CHECK_MS);
-  const callsPerEvent = CALLS_PER_EVENT + first.boxes.length + checks;
+  const callsPerEvent = CALLS_PER_EVENT + first.boxes.length + checks + (key === undefined ? 0 : 1);
   let calls = 0;
   return new ReadableStream({
     start: (controller) => controller.enqueue(eventOf(first)),
@@ -64,7 +69,7 @@ function events(
         await scheduler.wait(Math.min(leftMs, KEY_CHECK_MS));
         if (!(await mayRead())) return controller.close();
       }
-      controller.enqueue(eventOf(await liveOf(env)));
+      controller.enqueue(eventOf(await liveOf(env, key)));
     },
   });
 }

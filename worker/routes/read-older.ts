@@ -11,9 +11,9 @@ import { GRANULARITIES, type History, type HistoryQuery } from "../../protocol/a
 import type { GpuHistory, SystemHistory } from "../../protocol/api/system.ts";
 import { SAMPLES_KEPT_MS } from "../aggregator/arriving-samples.ts";
 import {
-  type CellFilter,
   HOUR_CELLS_KEPT_DAYS,
   HOUR_SECONDS,
+  type KeyFilter,
   MINUTE_CELLS_KEPT_DAYS,
 } from "../aggregator/cells.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
@@ -24,6 +24,7 @@ import type { Bindings } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { type ExternalStore, StoreError } from "../export/external-store.ts";
 import { openExternalStores } from "../export/external-stores.ts";
+import { STORE_REQUESTS_KEPT_DAYS } from "../export/schema.ts";
 import { settingsOf } from "../settings.ts";
 
 const DAY_SECONDS = 86_400;
@@ -40,13 +41,13 @@ export async function readLogs(env: Bindings, page: LogsPage): Promise<Logs> {
 
 export type HistoryReader = {
   store: History["store"];
-  read: (piece: Span, filter: CellFilter) => Promise<History["metrics"]>;
+  read: (piece: Span, filter: KeyFilter) => Promise<History["metrics"]>;
 };
 
 /** @throws {GatewayError} `bad_request`, if no store keeps the requested history. */
 export function historyReader(
   env: Bindings,
-  { seconds, granularity }: Pick<HistoryQuery, "seconds" | "granularity">,
+  { seconds, granularity, key }: Pick<HistoryQuery, "seconds" | "granularity" | "key">,
 ): HistoryReader {
   const isFine =
     GRANULARITIES[granularity] < HOUR_SECONDS && seconds > MINUTE_CELLS_KEPT_DAYS * DAY_SECONDS;
@@ -63,12 +64,13 @@ export function historyReader(
       detail: `Without ClickHouse or Postgres ${kept}.`,
     });
   }
-  if (seconds > store.historyDays * DAY_SECONDS)
+  const days = key === undefined ? store.historyDays : STORE_REQUESTS_KEPT_DAYS;
+  if (seconds > days * DAY_SECONDS)
     throw new GatewayError({
       reason: "bad_request",
-      detail: `History is kept for ${store.historyDays} days in ${store.name}.`,
+      detail: `History${key === undefined ? "" : " by key"} is kept for ${days} days in ${store.name}.`,
     });
-  const read = async (piece: Span, filter: CellFilter) => {
+  const read = async (piece: Span, filter: KeyFilter) => {
     const clearedMs = await aggregator.metricsClearedMs();
     return readFrom(store, () => store.history(piece, { ...filter, clearedMs }, Date.now()));
   };

@@ -18,14 +18,14 @@ const LOGS_LIMIT = 100;
 
 export const statsRoutes = new Hono<Env>();
 
-serveRoute(statsRoutes, STATS_ROUTES.currentStats, async (_, c) => {
+serveRoute(statsRoutes, STATS_ROUTES.currentStats, async ({ query: { key } }, c) => {
   await look(c.env);
-  return aggregatorOf(c.env).current();
+  return aggregatorOf(c.env).current(key);
 });
 
 serveRoute(statsRoutes, STATS_ROUTES.history, async ({ query }, c) => {
-  const { time_range, granularity, format, model, box } = query;
-  const filter = { model, box };
+  const { time_range, granularity, format, model, box, key } = query;
+  const filter = { model, box, key };
   const span = spanOf(query, Date.now());
   const { store, read } = historyReader(c.env, query);
   if (format !== "json") return historyExport(format, span, (piece) => read(piece, filter));
@@ -50,4 +50,6 @@ serveRoute(statsRoutes, STATS_ROUTES.logs, async ({ query, principal }, c) => {
   return read({ limit: limit ?? LOGS_LIMIT });
 });
 
-serveRoute(statsRoutes, STATS_ROUTES.models, async (_, c) => aggregatorOf(c.env).models());
+serveRoute(statsRoutes, STATS_ROUTES.models, async ({ query: { key } }, c) =>
+  aggregatorOf(c.env).models(key),
+);

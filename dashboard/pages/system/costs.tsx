@@ -1,4 +1,4 @@
-/** The energy and the costs of a month, by model, box, day or month. */
+/** The energy and the costs of a month, by model, box, key, day or month. */
 import type { CostRow, Costs } from "../../../protocol/api/costs.ts";
 import { place, replaceQuery } from "../../data/place.ts";
 import { useQuery } from "../../data/query.ts";
@@ -13,8 +13,8 @@ import {
 import { co2, compact, count, energy, money, percent, UNKNOWN } from "../../shape/format.ts";
 import { sumKnown } from "../../shape/power.ts";
 
-const GROUPS = ["model", "box", "day", "month"] as const;
-const GROUP_NAMES = { model: "Model", box: "Box", day: "Day", month: "Month" } as const;
+const GROUPS = ["model", "box", "key", "day", "month"] as const;
+const GROUP_NAMES = { model: "Model", box: "Box", key: "Key", day: "Day", month: "Month" } as const;
 const EVERY_MS = 60_000;
 
 export function EnergyCosts({ box, hasTariff }: { box: string; hasTariff: boolean }) {

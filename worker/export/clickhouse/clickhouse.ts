@@ -42,7 +42,12 @@ import {
   STORE_SAMPLES_KEPT_DAYS,
 } from "../schema.ts";
 import { ClickHouseClient } from "./client.ts";
-import { CLICKHOUSE_MIGRATION, CLICKHOUSE_NAMES, CLICKHOUSE_TABLES } from "./schema.ts";
+import {
+  CLICKHOUSE_MIGRATION,
+  CLICKHOUSE_NAMES,
+  CLICKHOUSE_TABLES,
+  MINUTES_OF_KEY,
+} from "./schema.ts";
 import type { ClickHouseSettings } from "./settings.ts";
 
 const Column = z.object({ table: z.string(), name: z.string(), type: z.string() });
@@ -200,7 +205,7 @@ export class ClickHouseStore implements ExternalStore {
 
   async history(
     span: Span,
-    { model, box, clearedMs }: HistoryFilter,
+    { model, box, key, clearedMs }: HistoryFilter,
     nowMs: number,
   ): Promise<HistoryPoint[]> {
     const conditions = [
@@ -219,13 +224,14 @@ export class ClickHouseStore implements ExternalStore {
         quantilesDDMerge(0.005, 0.5, 0.95, 0.99)(ttft_ms) AS ttft,
         latency[1] AS latency_p50_ms, latency[2] AS latency_p95_ms, latency[3] AS latency_p99_ms,
         ttft[1] AS ttft_p50_ms, ttft[2] AS ttft_p95_ms
-      FROM requests_minutes WHERE ${conditions.join(" AND ")} GROUP BY bucket ORDER BY bucket`;
+      FROM ${key === undefined ? "requests_minutes" : `(${MINUTES_OF_KEY})`} WHERE ${conditions.join(" AND ")} GROUP BY bucket ORDER BY bucket`;
     const parameters = {
       from: span.from,
       to: endOf(span),
       step: span.granularity,
       models: spellingsOf(model ?? ""),
       box: box ?? "",
+      key: key ?? "",
       cleared: Math.floor((clearedMs ?? 0) / 1_000),
     };
     return pointsOf(span, await this.#client.read(Bucket, query, parameters), nowMs);

@@ -21,6 +21,7 @@ import {
   type ColumnNames,
   createTable,
   STORE_MINUTES_KEPT_DAYS,
+  STORE_REQUESTS_KEPT_DAYS,
   STORE_SAMPLES_KEPT_DAYS,
   type Table,
   tableColumns,
@@ -101,7 +102,7 @@ const REQUESTS: Table = {
   INDEX by_time timestamp TYPE minmax GRANULARITY 1,
   INDEX by_latency latency_ms TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree PARTITION BY toYYYYMM(timestamp) ORDER BY request_id
-TTL toDateTime(timestamp) + INTERVAL 90 DAY SETTINGS ${DEDUPLICATION}`,
+TTL toDateTime(timestamp) + INTERVAL ${STORE_REQUESTS_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
 };
 
 const REQUESTS_MINUTES: Table = {
@@ -136,7 +137,10 @@ TTL minute + INTERVAL ${STORE_MINUTES_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
 /** Failed requests end early, so their duration is not a latency. */
 const HAS_LATENCY = "r.is_inference AND r.status = 'success'";
 
-const MINUTES_SELECT = `SELECT toStartOfMinute(toDateTime(r.finished_at, 'UTC')) AS minute, r.model AS model, r.box AS box,
+/** Sums requests by minute. @param requests  the rows of a table, under the name `r` */
+const minutesOf = (
+  requests: string,
+): string => `SELECT toStartOfMinute(toDateTime(r.finished_at, 'UTC')) AS minute, r.model AS model, r.box AS box,
   countIf(r.status = 'success') AS successes,
   countIf(r.status = 'error') AS errors,
   countIf(r.status = 'cancelled') AS cancelled,
@@ -150,8 +154,14 @@ const MINUTES_SELECT = `SELECT toStartOfMinute(toDateTime(r.finished_at, 'UTC'))
   sumIf(ifNull(r.energy_j, 0), r.is_inference) AS energy_j,
   sumIf(ifNull(r.cost, 0), r.is_inference) AS cost,
   sumIf(ifNull(r.co2_g, 0), r.is_inference) AS co2_g
-FROM requests AS r
+FROM ${requests}
 GROUP BY minute, model, box`;
+
+const MINUTES_SELECT = minutesOf("requests AS r");
+
+/** The sums of the requests of a key in [from, to), in the columns of `requests_minutes`. */
+export const MINUTES_OF_KEY = minutesOf(`requests AS r FINAL WHERE r.key_id = {key:String}
+  AND r.finished_at >= toDateTime64({from:UInt32}, 3, 'UTC') AND r.finished_at < toDateTime64({to:UInt32}, 3, 'UTC')`);
 
 /** The second statement changes a view that an earlier version created. */
 const MINUTES_OF_REQUESTS = [

@@ -72,11 +72,15 @@ export const addMinutesOf = (requests: string): string => {
     ...BINS.map(([column]) => `${column} = sums.${column} || excluded.${column}`),
   ];
   return `INSERT INTO request_minutes AS sums (minute, model, box, ${columns.map(([column]) => column).join(", ")})
-    SELECT date_trunc('minute', finished_at, 'UTC') AS minute, coalesce(model, '') AS model, coalesce(box, '') AS box,
-      ${columns.map(([, sum]) => sum).join(",\n      ")}
-    FROM ${requests} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    ${minutesSelect(requests)} ORDER BY 1, 2, 3
     ON CONFLICT (minute, model, box) DO UPDATE SET ${set.join(", ")}`;
 };
+
+/** @param requests  a table, and the condition for its rows */
+const minutesSelect = (requests: string): string =>
+  `SELECT date_trunc('minute', finished_at, 'UTC') AS minute, coalesce(model, '') AS model, coalesce(box, '') AS box,
+      ${[...SUMS, ...BINS].map(([column, sum]) => `${sum} AS ${column}`).join(",\n      ")}
+    FROM ${requests} GROUP BY 1, 2, 3`;
 
 const ranks = (of: string) =>
   [0.5, 0.95, 0.99]
@@ -89,9 +93,9 @@ const ranks = (of: string) =>
 /**
  * Parameters: start, end and step in unix seconds, models, box, and when the metrics were cleared.
  */
-export const MINUTES_BY_BUCKET = `WITH minutes AS (
+const minutesByBucket = (minutes: string): string => `WITH minutes AS (
     SELECT floor((extract(epoch FROM minute) - $1::double precision) / $3::double precision) AS bucket,
-      * FROM request_minutes
+      * FROM ${minutes}
     WHERE minute >= to_timestamp($1::double precision) AND minute < to_timestamp($2::double precision)
       AND ($4::text[] IS NULL OR model = ANY ($4)) AND ($5::text IS NULL OR box = $5)
       -- The minute in which the metrics were cleared is left out: it mixes figures from before and after.
@@ -110,6 +114,15 @@ export const MINUTES_BY_BUCKET = `WITH minutes AS (
     SELECT bucket, ${ranks("latency")}, ${ranks("ttft")} FROM ranked GROUP BY bucket
   )
   SELECT to_json(summed) AS json FROM (SELECT * FROM sums LEFT JOIN percentiles USING (bucket)) AS summed`;
+
+export const MINUTES_BY_BUCKET = minutesByBucket("request_minutes");
+
+/** The same from the requests of a key, which is one parameter more. */
+export const KEY_BY_BUCKET = minutesByBucket(
+  `(${minutesSelect(`request_logs WHERE key_id = $7
+      AND finished_at >= to_timestamp($1::double precision)
+      AND finished_at < to_timestamp($2::double precision)`)}) AS of_key`,
+);
 
 const bin = z.number().nullable();
 const figureOf = (found: number | null): number | null =>

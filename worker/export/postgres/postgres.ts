@@ -34,16 +34,12 @@ import {
   checkTables,
   renamed,
   STORE_MINUTES_KEPT_DAYS,
+  STORE_REQUESTS_KEPT_DAYS,
   STORE_SAMPLES_KEPT_DAYS,
 } from "../schema.ts";
 import { jsonRow, PostgresClient, rowsOf } from "./client.ts";
-import { addMinutesOf, MINUTES_BY_BUCKET, MinuteBucket, SUMMED } from "./minutes.ts";
-import {
-  POSTGRES_MIGRATION,
-  POSTGRES_NAMES,
-  POSTGRES_TABLES,
-  REQUEST_LOGS_KEPT_DAYS,
-} from "./schema.ts";
+import { addMinutesOf, KEY_BY_BUCKET, MINUTES_BY_BUCKET, MinuteBucket, SUMMED } from "./minutes.ts";
+import { POSTGRES_MIGRATION, POSTGRES_NAMES, POSTGRES_TABLES } from "./schema.ts";
 import type { PostgresSettings } from "./settings.ts";
 
 /** Rows that one retention statement deletes. It ends soon and runs again. */
@@ -141,7 +137,7 @@ export class PostgresStore implements ExternalStore {
   }
 
   async deleteOld(): Promise<void> {
-    await this.#deleteOld("request_logs", "created_at", REQUEST_LOGS_KEPT_DAYS);
+    await this.#deleteOld("request_logs", "created_at", STORE_REQUESTS_KEPT_DAYS);
     await this.#deleteOld("request_minutes", "minute", STORE_MINUTES_KEPT_DAYS);
     await this.#deleteOld("energy_hours", "hour", STORE_MINUTES_KEPT_DAYS);
     for (const table of ["gpu_samples", "system_samples"])
@@ -206,7 +202,7 @@ export class PostgresStore implements ExternalStore {
 
   async history(
     span: Span,
-    { model, box, clearedMs }: HistoryFilter,
+    { model, box, key, clearedMs }: HistoryFilter,
     nowMs: number,
   ): Promise<HistoryPoint[]> {
     const models = model === undefined ? null : arrayOf(spellingsOf(model));
@@ -214,7 +210,9 @@ export class PostgresStore implements ExternalStore {
     const parameters = [span.from, endOf(span), span.granularity, models, box ?? null, cleared];
     return pointsOf(
       span,
-      await this.#client.read(jsonRow(MinuteBucket), MINUTES_BY_BUCKET, parameters),
+      key === undefined
+        ? await this.#client.read(jsonRow(MinuteBucket), MINUTES_BY_BUCKET, parameters)
+        : await this.#client.read(jsonRow(MinuteBucket), KEY_BY_BUCKET, [...parameters, key]),
       nowMs,
     );
   }

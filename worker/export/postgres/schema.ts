@@ -16,8 +16,6 @@ import {
 import { addColumns, type ColumnNames, createTable, type Table, tableColumns } from "../schema.ts";
 import { addMinutesOf } from "./minutes.ts";
 
-export const REQUEST_LOGS_KEPT_DAYS = 90;
-
 const TIME = "timestamp with time zone";
 const NUMBER = "double precision";
 

@@ -12,10 +12,13 @@ test.each([
 
 const row = (rest: Partial<CostRow>) => rest as CostRow;
 
-test("names what belongs to no model or box", () => {
+test("names keys, and what belongs to no model, box or key", () => {
   expect(groupName(row({ group: "llama3.2" }), "model")).toBe("llama3.2");
   expect(groupName(row({ group: null }), "model")).toBe("No model");
   expect(groupName(row({ group: null }), "box")).toBe("No box");
+  expect(groupName(row({ group: "a1b2", key_name: "Alice" }), "key")).toBe("Alice");
+  expect(groupName(row({ group: "a1b2", key_name: null }), "key")).toBe("a1b2");
+  expect(groupName(row({ group: null, key_name: null }), "key")).toBe("No key");
 });
 
 test("states which part of the energy has no price", () => {

@@ -47,6 +47,8 @@ const parts = (rest: Partial<CostsParts>): CostsParts => ({
   model: undefined,
   requests: [],
   energy: [],
+  ofKeys: null,
+  nameOf: (key) => (key === "a1" ? "Ada" : null),
   currency: "EUR",
   comparedWith: null,
   ...rest,

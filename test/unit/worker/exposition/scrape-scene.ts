@@ -34,6 +34,8 @@ export function parts(): ScrapeParts {
     untrusted: [{ box: "basil", reason: "seal", records: 2 }],
     spent: [],
     versions: [],
+    keyCells: [],
+    keys: [],
   };
 }
 
