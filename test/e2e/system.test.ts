@@ -46,7 +46,9 @@ test("/api/boxes shows the models on disk and in memory", async () => {
   await (await chat()).text();
   const shown = await eventually(async () => {
     const now = await box();
-    return now !== undefined && now.loaded.length > 0 && now.in_flight === 0 && now;
+    // A load is reported at once, before the request has ended and its record is delivered.
+    const isOver = now?.in_flight === 0 && now.spooled === 0;
+    return now !== undefined && now.loaded.length > 0 && isOver && now;
   });
   expect(shown).toMatchObject({
     state: "up",
