@@ -220,19 +220,30 @@ function expectStated(name: string, units: Units): void {
 /** A thousand streams or a thousand scrapes: seconds, and minutes on a machine with other work. */
 vi.setConfig({ testTimeout: 150_000 });
 
+/**
+ * Counts again, at most twice: on a busy machine the platform may restart an idle object in the middle of
+ * a count. A cost that has grown is too high each time.
+ */
+const COUNTED_AGAIN = { retry: 2 };
+
 /** In more than ten minutes the counters are stored, which more callers share than are worth waiting for. */
 const ROUNDS = { 1: 122, 4: 64, 16: 16, 64: 3 } as const;
 /** Two hours: the cursor of a delivery is stored every half hour. */
 const STORE_ROUNDS = 730;
 const MILLION = 1_000_000;
 
-test.each(CALLERS)("a million requests cost what the page states, %d at once", async (callers) => {
-  const units = await requestCost(callers, ROUNDS[callers]);
-  expectStated(`1,000,000 requests, ${callers} at once`, scaled(units, MILLION));
-});
+test.each(CALLERS)(
+  "a million requests cost what the page states, %d at once",
+  COUNTED_AGAIN,
+  async (callers) => {
+    const units = await requestCost(callers, ROUNDS[callers]);
+    expectStated(`1,000,000 requests, ${callers} at once`, scaled(units, MILLION));
+  },
+);
 
 test.each([1, 16] as const)(
   "a delivery to a store costs what the page states, %d at once",
+  COUNTED_AGAIN,
   async (callers) => {
     const units = await storeCost(callers, STORE_ROUNDS);
     expectStated(`their delivery to a store, ${callers} at once`, scaled(units, MILLION));
@@ -247,6 +258,7 @@ const MONTHS: [name: string, hours: number, everyMs: number, read: () => Promise
 ];
 test.each(MONTHS)(
   "a month of %s costs what the page states",
+  COUNTED_AGAIN,
   async (name, hours, everyMs, read) => {
     forgetBoxes();
     expectStated(`a month of ${name}`, await monthCost(hours * HOUR_MS, everyMs, read));
@@ -254,7 +266,7 @@ test.each(MONTHS)(
 );
 
 // Comes last: its hours would move the daily housekeeping into the span of a month above.
-test("counting by key costs what the page states", async () => {
+test("counting by key costs what the page states", COUNTED_AGAIN, async () => {
   const units = await addedCost(1, STORE_ROUNDS, { record: { key_id: "caller" } });
   expectStated("their counts by key, 1 at once", scaled(units, MILLION));
 });
