@@ -4,11 +4,11 @@
  */
 import { reset } from "cloudflare:test";
 import { afterAll } from "vitest";
+import { forgetReadiness } from "../../worker/gateway/fleet.ts";
 import { forgetBoxes } from "../../worker/gateway/known-fleet.ts";
-import { forgetLooks } from "../../worker/gateway/look.ts";
 
 afterAll(async () => {
   await reset();
   forgetBoxes();
-  forgetLooks();
+  forgetReadiness();
 });

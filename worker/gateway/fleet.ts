@@ -36,6 +36,11 @@ export async function isReadyAsKnown(shell: Invocation): Promise<boolean> {
   return ready.isReady;
 }
 
+/** Forgets the answer to strangers. */
+export function forgetReadiness(): void {
+  ready.atMs = Number.NEGATIVE_INFINITY;
+}
+
 /** Scripts wait for the answer to change, so it may be no older. */
 const READY_KNOWN_MS = 1_000;
 
