@@ -9,7 +9,7 @@ import * as z from "zod";
 import type { KeyPolicy } from "../../protocol/api/keys.ts";
 import { type InstalledModel, type LoadedModel, withTag } from "../../protocol/inventory.ts";
 import { ONLY_HOLDER_MS } from "../../protocol/limits.ts";
-import { mayUseModel } from "../keys/policy.ts";
+import { mayUseBox, mayUseModel } from "../keys/policy.ts";
 import { freshLoaded, type RegisteredBox } from "../registered-box.ts";
 
 /**
@@ -66,9 +66,7 @@ export function unionOf(
   limits: ListLimits = UNLIMITED,
 ): Union | null {
   const union = UNIONS[path];
-  const listed = boxes.filter(
-    (box) => isListed(box, nowMs) && (limits.boxes?.includes(box.name) ?? true),
-  );
+  const listed = boxes.filter((box) => isListed(box, nowMs) && mayUseBox(limits, box.name));
   const shown = listed.map((box) => withModelsOf(box, limits));
   const value = listed.length < boxesMin(limits) ? null : (union?.merge(shown, nowMs) ?? null);
   if (union === undefined || value === null) return null;

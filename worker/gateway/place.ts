@@ -9,6 +9,7 @@ import { withTag } from "../../protocol/inventory.ts";
 import type { RouteReason } from "../../protocol/route.ts";
 import type { Fleet } from "../aggregator/fleet.ts";
 import { GatewayError } from "../errors.ts";
+import { mayUseBox } from "../keys/policy.ts";
 import { inForce, settingsOf } from "../settings.ts";
 import { nobodyFor } from "./absent-holders.ts";
 import { BusierThanKnown, beginAt, KeysOutdated } from "./attach.ts";
@@ -160,9 +161,12 @@ async function afterRenewal(shell: Invocation, path: Trying, wish: Wish): Promis
   const { box } = path.choice;
   await wish.key?.renew(shell);
   wish.key?.check({ model: wish.model, wantedBox: null });
-  const mayUse = wish.key?.policy.boxes?.includes(box) ?? true;
-  return mayUse ? path : refused(path, new GatewayError({ reason: "box_forbidden", box }));
+  return mayUse(wish, box)
+    ? path
+    : refused(path, new GatewayError({ reason: "box_forbidden", box }));
 }
+
+const mayUse = ({ key }: Wish, box: string): boolean => key === null || mayUseBox(key.policy, box);
 
 const taggedOf = ({ model }: Wish): string | null => (model === null ? null : withTag(model));
 
@@ -184,7 +188,7 @@ function rankedBy({ by, mayAsk }: Choosing, fleet: Fleet, wish: Wish): BoxChoice
 /** @throws {GatewayError} `box_unknown` */
 function candidates(fleet: Fleet, wish: Wish): BoxChoice[] {
   const { wantedBox, bodyBytes, conversation, numCtx } = wish;
-  const boxes = fleet.boxes.filter(({ name }) => wish.key?.policy.boxes?.includes(name) ?? true);
+  const boxes = fleet.boxes.filter(({ name }) => mayUse(wish, name));
   const model = taggedOf(wish);
   const prompt = wantedPrompt(bodyBytes);
   const kept = keptFor(conversation, prompt.promptTokens);

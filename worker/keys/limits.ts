@@ -36,7 +36,7 @@ export function admitted(
   const { parallel, requests } = limits;
   if (id in before.open) return { count: before };
   if (parallel !== null && Object.keys(before.open).length >= parallel)
-    return { reached: { limit: "parallel", max: parallel, resetMs: null, waitMs: null } };
+    return { reached: { limit: "parallel calls", max: parallel, resetMs: null, waitMs: null } };
   const windows: KeyCount["windows"] = {};
   for (const period of LIMIT_PERIODS) {
     const known = before.windows[period];

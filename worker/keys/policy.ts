@@ -26,6 +26,10 @@ export function stateOf({ policy, revoked_at_ms }: IssuedKey, nowMs: number): Ke
 export const mayUseModel = ({ models }: Pick<KeyPolicy, "models">, model: string): boolean =>
   models === null || models.some((pattern) => matches(pattern, model));
 
+/** Returns whether a key may use a box. */
+export const mayUseBox = ({ boxes }: Pick<KeyPolicy, "boxes">, box: string): boolean =>
+  boxes === null || boxes.includes(box);
+
 /** A pattern without a tag means `:latest`, as in a name, unless it ends with `*`. */
 export function matches(pattern: string, model: string): boolean {
   const whole = pattern.endsWith("*") ? pattern : withTag(pattern);
@@ -51,7 +55,6 @@ export function keyRefusal(
   box: string | null,
 ): { reason: "model_forbidden"; model: string } | { reason: "box_forbidden"; box: string } | null {
   if (model !== null && !mayUseModel(policy, model)) return { reason: "model_forbidden", model };
-  if (box !== null && policy.boxes !== null && !policy.boxes.includes(box))
-    return { reason: "box_forbidden", box };
+  if (box !== null && !mayUseBox(policy, box)) return { reason: "box_forbidden", box };
   return null;
 }

@@ -3,29 +3,14 @@ import { expect, test } from "vitest";
 import { awaitTurn, turnsOf } from "../../../../agent/request/turn.ts";
 import { errorHeaders, sharedWireErrorOf } from "../../../../protocol/failures.ts";
 import type { Open } from "../../../../protocol/messages.ts";
-
-const OPEN: Open = {
-  method: "POST",
-  path: "/api/chat",
-  headers: [],
-  endpoint: "/api/chat",
-  api: "ollama",
-  model: "m",
-  stream: true,
-  started_at: "2026-08-01T00:00:00.000Z",
-  edge_ms: 4,
-  keep_text: false,
-  key_id: null,
-  client_ip: null,
-  user_agent: null,
-};
+import { CHAT_OPEN } from "../../../support/chat-open.ts";
 
 /** A box with one slot, which serves one request after the other. */
 function scene() {
   const { queue } = turnsOf(1);
   let nowMs = 0;
   const sent: string[] = [];
-  const ask = (id: string, source: "edge" | "bench", open: Open = OPEN) =>
+  const ask = (id: string, source: "edge" | "bench", open: Open = CHAT_OPEN) =>
     awaitTurn(
       { id, open, bytes: 1, source },
       { queue, now: () => nowMs },
@@ -51,7 +36,7 @@ test("callers go before a bench of the box", () => {
 test("a request that needs no slot does not wait", () => {
   const { ask, sent } = scene();
   ask("first", "edge");
-  expect(ask("show", "edge", { ...OPEN, endpoint: "/api/show" })).toBeNull();
+  expect(ask("show", "edge", { ...CHAT_OPEN, endpoint: "/api/show" })).toBeNull();
   expect(ask("waits", "edge")).toMatchObject({ position: 1 });
   expect(sent).toEqual(["first", "show"]);
 });

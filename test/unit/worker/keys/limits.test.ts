@@ -25,7 +25,7 @@ test("admits exactly as many open calls as the limit, and one more when one has 
   const of = limits({ parallel: 10 });
   const results = offered(of, Array(1_000).fill(0), true);
   expect(results.filter((result) => result === "admitted")).toHaveLength(10);
-  expect(results.at(-1)).toMatchObject({ limit: "parallel", max: 10, resetMs: null });
+  expect(results.at(-1)).toMatchObject({ limit: "parallel calls", max: 10, resetMs: null });
   expect(offered(of, Array(1_000).fill(0))).not.toContainEqual(
     expect.objectContaining({ max: 10 }),
   );

@@ -10,7 +10,6 @@ import {
   typeName,
 } from "../../../../../protocol/frames.ts";
 import { GRACE_MS, HEARTBEAT_MS, NOTICE_MS, SILENCE_MS } from "../../../../../protocol/limits.ts";
-import type { Open } from "../../../../../protocol/messages.ts";
 import { BROKEN_BODY } from "../../../../../worker/errors.ts";
 import type { EdgeStreamActions } from "../../../../../worker/gateway/stream/actions.ts";
 import { EdgeStreamCore } from "../../../../../worker/gateway/stream/edge-stream-core.ts";
@@ -21,27 +20,18 @@ import {
   PROBE_MS,
   type Pulse,
 } from "../../../../../worker/gateway/stream/pulse.ts";
+import { CHAT_OPEN } from "../../../../support/chat-open.ts";
 
 const ID = "01890a5d-ac96-774b-bcce-b302099a8057";
-const OPEN: Open = {
-  method: "POST",
-  path: "/api/chat",
-  headers: [],
-  endpoint: "/api/chat",
-  api: "ollama",
-  model: "m",
-  stream: true,
-  started_at: "2026-08-01T00:00:00.000Z",
-  edge_ms: 4,
-  keep_text: false,
-  key_id: null,
-  client_ip: null,
-  user_agent: null,
-};
 
 const half = () => 0.5;
 const begun = (pulse: Pulse = newPulse()) => {
-  const core = new EdgeStreamCore({ id: ID, box: "b", open: OPEN }, new Uint8Array(3), pulse, half);
+  const core = new EdgeStreamCore(
+    { id: ID, box: "b", open: CHAT_OPEN },
+    new Uint8Array(3),
+    pulse,
+    half,
+  );
   core.begin(0, core.open());
   return core;
 };
@@ -121,7 +111,7 @@ test("ends with the grace period if no agent comes back for the ABORT", () => {
 
 test("fails and records a call whose agent was restarted while it took a large body", () => {
   const core = new EdgeStreamCore(
-    { id: ID, box: "b", open: OPEN },
+    { id: ID, box: "b", open: CHAT_OPEN },
     new Uint8Array(300_000),
     newPulse(),
     half,
@@ -213,7 +203,7 @@ const json = frame(
 );
 const unstreamed = () => {
   const core = new EdgeStreamCore(
-    { id: ID, box: "b", open: { ...OPEN, stream: false } },
+    { id: ID, box: "b", open: { ...CHAT_OPEN, stream: false } },
     null,
     newPulse(),
     half,

@@ -11,23 +11,10 @@ import type { KeyEnd, Open } from "../../../../../protocol/messages.ts";
 import type { EdgeStreamActions } from "../../../../../worker/gateway/stream/actions.ts";
 import { EdgeStreamCore } from "../../../../../worker/gateway/stream/edge-stream-core.ts";
 import { newPulse } from "../../../../../worker/gateway/stream/pulse.ts";
+import { CHAT_OPEN } from "../../../../support/chat-open.ts";
 
 const ID = "01890a5d-ac96-774b-bcce-b302099a8057";
-const OPEN: Open = {
-  method: "POST",
-  path: "/api/chat",
-  headers: [],
-  endpoint: "/api/chat",
-  api: "ollama",
-  model: "m",
-  stream: true,
-  started_at: "2026-08-01T00:00:00.000Z",
-  edge_ms: 4,
-  keep_text: false,
-  key_id: "00112233aabbccdd",
-  client_ip: null,
-  user_agent: null,
-};
+const OPEN: Open = { ...CHAT_OPEN, key_id: "00112233aabbccdd" };
 
 function begun(keyEnd?: KeyEnd): EdgeStreamCore {
   const facts = { id: ID, box: "b", open: OPEN, ...(keyEnd && { keyEnd }) };

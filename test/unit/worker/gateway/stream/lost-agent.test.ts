@@ -8,26 +8,11 @@ import {
   NO_PAYLOAD,
 } from "../../../../../protocol/frames.ts";
 import { GRACE_MS, MOVE_LOST_MS } from "../../../../../protocol/limits.ts";
-import type { Open } from "../../../../../protocol/messages.ts";
 import { EdgeStreamCore } from "../../../../../worker/gateway/stream/edge-stream-core.ts";
 import { newPulse } from "../../../../../worker/gateway/stream/pulse.ts";
+import { CHAT_OPEN } from "../../../../support/chat-open.ts";
 
 const ID = "01890a5d-ac96-774b-bcce-b302099a8057";
-const OPEN: Open = {
-  method: "POST",
-  path: "/api/chat",
-  headers: [],
-  endpoint: "/api/chat",
-  api: "ollama",
-  model: "m",
-  stream: true,
-  started_at: "2026-08-01T00:00:00.000Z",
-  edge_ms: 4,
-  keep_text: false,
-  key_id: null,
-  client_ip: null,
-  user_agent: null,
-};
 
 const frame = (type: FrameType, payload: Uint8Array = NO_PAYLOAD): Frame => ({
   type,
@@ -38,7 +23,7 @@ const frame = (type: FrameType, payload: Uint8Array = NO_PAYLOAD): Frame => ({
 const message = (...frames: Frame[]) => encodeFrames(frames);
 const head = frame(FrameType.head, jsonBytes({ status: 200, headers: [] }));
 const begun = (yields = false) => {
-  const facts = { id: ID, box: "b", open: OPEN, yields };
+  const facts = { id: ID, box: "b", open: CHAT_OPEN, yields };
   const core = new EdgeStreamCore(facts, new Uint8Array(3), newPulse(), () => 0.5);
   core.begin(0, core.open());
   return core;
