@@ -20,6 +20,8 @@ export const BoxHealth = z
     last_seen: Time.nullable().describe(
       "time of its agent's last message; null while it is connected",
     ),
+    agent_version: z.string(),
+    agent_current: z.boolean().describe("true if its agent has the version of this edge"),
     ollama_version: z.string().nullable(),
     ollama_reachable: z.boolean().nullable(),
   })
@@ -121,7 +123,6 @@ export const BoxDetail = BoxHealth.extend({
         "the edge is open; null: it may not, e.g. since it was removed",
     ),
   joined_at: Time.nullable().describe("when it joined; null unless it has a certificate"),
-  agent_version: z.string(),
   ollama_error: z
     .string()
     .nullable()

@@ -51,6 +51,7 @@ test("/api/boxes and /api/system show the agent's last readings", async () => {
     last_seen: null,
     connected_at: expect.any(String),
     agent_version: "0.1.0",
+    agent_current: true,
     ollama_version: "0.13.0",
     ollama_reachable: true,
     ollama_error: null,

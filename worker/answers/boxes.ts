@@ -11,6 +11,7 @@ import {
   freshSystem,
   type RegisteredBox,
 } from "../registered-box.ts";
+import { VERSION } from "../version.ts";
 import { isoOf } from "./figures.ts";
 import { gpusOf } from "./gpus.ts";
 import { isDue, type KeptPin, type MeasuredOf, shownPins } from "./pins.ts";
@@ -36,6 +37,8 @@ export function boxHealth(
     state: !isUp ? "down" : state === "draining" ? "draining" : "up",
     simulated: hello.simulated,
     last_seen: isUp ? null : isoOf(last_seen_ms),
+    agent_version: hello.agent_version,
+    agent_current: hello.agent_version === VERSION,
     ollama_version: readings?.inventory.ollama_version ?? null,
     ollama_reachable: readings?.inventory.reachable ?? null,
   };
@@ -67,14 +70,13 @@ function detailOf(
   nowMs: number,
   { pinsOf, measuredOf, admissionOf }: KnownOfBoxes,
 ): BoxDetail {
-  const { hello, readings, readings_at_ms } = box;
+  const { readings, readings_at_ms } = box;
   const { gpus, error } = gpusOf(box, up, nowMs);
   const pins = pinsOf(box.name);
   return {
     ...boxHealth(box, up),
     connected_at: up ? isoOf(box.connected_at_ms) : null,
     ...admissionOf(box.name),
-    agent_version: hello.agent_version,
     ollama_error: readings?.inventory.error ?? null,
     models: (readings?.inventory.models ?? []).map(({ listed: _, ...model }) => model),
     loaded: up

@@ -119,6 +119,12 @@ export const METRICS = {
     help: "1 if the numbers of the box are made up, otherwise 0.",
     labels: BOX,
   },
+  agentCurrent: {
+    type: "gauge",
+    name: "ollama_agent_current",
+    help: "1 if the agent of the box has the version of the edge, otherwise 0.",
+    labels: ["box", "version"],
+  },
   spooled: {
     type: "gauge",
     name: "ollama_agent_spooled_records",

@@ -98,6 +98,10 @@ export function scrape({
       labels: [name],
       value: Number(hello.simulated),
     })),
+    agentCurrent: boxes.map(({ name, hello: { agent_version } }) => ({
+      labels: [name, agent_version],
+      value: Number(agent_version === version),
+    })),
     spooled: up.flatMap(({ name, readings }) => known([name], readings?.spooled ?? null)),
     lost: up.flatMap(({ name, readings }) => known([name], readings?.lost ?? null)),
     tunnelRoundTrip: up.flatMap(({ name, readings }) =>

@@ -64,7 +64,9 @@ export function MachineCard({ box, concerns, isAdmin }: MachineCardProps) {
         </div>
         <div>
           <dt>Agent</dt>
-          <dd>{box.agent_version}</dd>
+          <dd>
+            {box.agent_version} {!box.agent_current && <Pill tone="warn">not the edge's</Pill>}
+          </dd>
         </div>
         <div>
           <dt>Connected</dt>

@@ -36,6 +36,7 @@ export const boxOf = (rest: Partial<LiveBox>): LiveBox => ({
   admission: "open",
   joined_at: null,
   agent_version: "0.1.0",
+  agent_current: true,
   ollama_error: null,
   loaded: [],
   in_flight: 0,

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
-import { boxesState } from "../../../../worker/answers/boxes.ts";
+import { boxesState, boxHealth } from "../../../../worker/answers/boxes.ts";
 import type { RegisteredBox } from "../../../../worker/registered-box.ts";
+import { VERSION } from "../../../../worker/version.ts";
 import { helloOf, readingsOf } from "../../../support/records.ts";
 
 const NOW = 1_800_000_000_000;
@@ -28,4 +29,15 @@ test("a box that is up shows its lost records, and null if its agent does not re
     lostOf(boxOf({ lost: null }), true),
     lostOf(boxOf({ lost: 2 }), false),
   ]).toEqual([2, null, null]);
+});
+
+test("an agent of another version than the edge shows as such, whether it is up or not", () => {
+  const of = (agent_version: string, isUp: boolean) => {
+    const { agent_current } = boxHealth(
+      { ...boxOf(), hello: helloOf("atlas", { agent_version }) },
+      isUp,
+    );
+    return agent_current;
+  };
+  expect([of(VERSION, true), of("0.0.9", true), of("99.0.0", false)]).toEqual([true, false, false]);
 });

@@ -42,6 +42,9 @@ test.each([false, true])(
     expect(seriesValue(families, "ollama_box_up", { box: "atlas" })).toBe(1);
     expect(seriesValue(families, "ollama_box_up", { box: "basil" })).toBe(0);
     expect(seriesValue(families, "ollama_box_simulated", { box: "basil" })).toBe(1);
+    expect(seriesValue(families, "ollama_agent_current", { box: "atlas", version: "0.1.0" })).toBe(
+      1,
+    );
     expect(seriesValue(families, "ollama_agent_spooled_records", { box: "atlas" })).toBe(3);
     expect(seriesValue(families, "ollama_tunnel_round_trip_seconds", { box: "atlas" })).toBe(0.03);
     expect(seriesValue(families, "ollama_edge_build_info", { version: "0.1.0" })).toBe(1);
