@@ -165,6 +165,15 @@ export const MadeKey = z
   .meta({ id: "MadeKey" });
 export type MadeKey = z.infer<typeof MadeKey>;
 
+/** `GET /api/keys/self`. */
+export const OwnKey = z
+  .object({
+    scopes: z.array(ScopeName).describe("the rights of this call"),
+    key: Key.nullable().describe("the key that made it; null if the edge is open and needs none"),
+  })
+  .meta({ id: "OwnKey" });
+export type OwnKey = z.infer<typeof OwnKey>;
+
 const KeyPath = z.object({ id: KeyId });
 const tag = "Keys";
 
@@ -189,6 +198,15 @@ export const KEY_ROUTES = {
     ].join(" "),
     body: NewKey,
     answer: MadeKey,
+  },
+  ownKey: {
+    method: "GET",
+    path: "/api/keys/self",
+    scope: "any",
+    tag,
+    summary: "Get the key that makes this call",
+    description: "Its rights, its limits and its usage.",
+    answer: OwnKey,
   },
   key: {
     method: "GET",

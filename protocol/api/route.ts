@@ -13,10 +13,10 @@ export type ApiRoute = {
    */
   path: `/${string}`;
   /**
-   * Scope that a key needs; null if no key is needed, because the answer reveals nothing about this
-   * edge.
+   * Scope that a key needs. `any` admits every valid key; null admits callers without one, because the
+   * answer reveals nothing about this edge.
    */
-  scope: Scope | null;
+  scope: Scope | "any" | null;
   /** Heading in the API documentation. */
   tag: string;
   /** One line, without a full stop. */

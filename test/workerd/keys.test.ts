@@ -54,6 +54,7 @@ test.each(MATRIX)(
 );
 
 const SCOPES: Record<string, string[]> = {
+  any: [CALLER, METRICS, STATS, READ, ADMIN],
   infer: [CALLER, ADMIN],
   metrics: [METRICS, STATS, READ, ADMIN],
   stats: [STATS, READ, ADMIN],

@@ -62,6 +62,13 @@ const ABOUT = [
   "includes all. A key without the scope text gets logs without prompts and responses.",
 ].join(" ");
 
+/** A key of any scope is a requirement that names none. */
+function securityOf(scope: ApiRoute["scope"]): Operation["security"] {
+  if (scope === null) return [];
+  const scopes = scope === "any" ? [] : [scope];
+  return [{ bearer: scopes }, { apiKey: scopes }];
+}
+
 export function openApiOf(routes: Record<string, ApiRoute>, version: string): OpenApi {
   const schemas: Record<string, Schema> = {};
   const schemaOf = (schema: z.ZodType, io: "input" | "output"): Schema => {
@@ -92,7 +99,7 @@ export function openApiOf(routes: Record<string, ApiRoute>, version: string): Op
       tags: [route.tag],
       summary: route.summary,
       ...(route.description === undefined ? {} : { description: route.description }),
-      security: route.scope === null ? [] : [{ bearer: [route.scope] }, { apiKey: [route.scope] }],
+      security: securityOf(route.scope),
       ...(parameters.length === 0 ? {} : { parameters }),
       ...(route.body === undefined
         ? {}

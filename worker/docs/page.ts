@@ -55,16 +55,23 @@ export function docsPage({ info, tags, paths, components }: OpenApi): Html {
 </html>`;
 }
 
+function neededKey([first]: Operation["security"]): Html | string {
+  const scope = first?.bearer?.[0];
+  if (first === undefined) return "Needs no key.";
+  return scope === undefined
+    ? "Every valid key may call it."
+    : html`Needs the scope <code>${scope}</code>.`;
+}
+
 function route(
   method: string,
   path: string,
   { operationId, summary, description, security, parameters, requestBody, responses }: Operation,
 ): Html {
-  const scope = security[0]?.bearer?.[0];
   const answers = Object.entries(responses[200]?.content ?? {});
   return html`<article>
     <h3 id="${operationId}"><b>${method}</b> ${path}</h3>
-    <p>${summary}. ${scope === undefined ? "Needs no key." : html`Needs the scope <code>${scope}</code>.`}</p>
+    <p>${summary}. ${neededKey(security)}</p>
     ${description === undefined ? "" : html`<p>${description}</p>`}
     ${parameters === undefined ? "" : html`<h4>Parameters</h4>${parameterTable(parameters)}`}
     ${requestBody === undefined ? "" : html`<h4>Body</h4>${bodyOf(jsonSchemaOf(requestBody))}`}

@@ -18,11 +18,13 @@ export const keyRoutes = new Hono<Env>();
 
 serveRoute(keyRoutes, KEY_ROUTES.keys, async (_, c) => ({ keys: await allKeys(c) }));
 
-serveRoute(keyRoutes, KEY_ROUTES.key, async ({ params: { id } }, c) => {
-  const key = (await allKeys(c)).find((each) => each.id === id);
-  if (key === undefined) throw new GatewayError({ reason: "key_not_found", id });
-  return key;
-});
+// Before /api/keys/{id}.
+serveRoute(keyRoutes, KEY_ROUTES.ownKey, async ({ principal: { keyId, scopes } }, c) => ({
+  scopes: [...scopes],
+  key: keyId === null ? null : await keyWith(c, keyId),
+}));
+
+serveRoute(keyRoutes, KEY_ROUTES.key, ({ params: { id } }, c) => keyWith(c, id));
 
 serveRoute(keyRoutes, KEY_ROUTES.makeKey, async ({ body }, c) =>
   made(c, { act: "make", newId: newKeyId(), policy: body }),
@@ -50,6 +52,13 @@ const NO_LIMITS = {
   may_num_gpu: true,
   limits: null,
 } as const;
+
+/** @throws {GatewayError} `key_not_found` */
+async function keyWith(c: Context<Env>, id: string): Promise<Key> {
+  const key = (await allKeys(c)).find((each) => each.id === id);
+  if (key === undefined) throw new GatewayError({ reason: "key_not_found", id });
+  return key;
+}
 
 async function allKeys(c: Context<Env>): Promise<Key[]> {
   const { keys, usages } = await aggregatorOf(c.env).usedKeys();

@@ -73,6 +73,7 @@ export const CALLS: Record<RouteName, { path?: string; body?: unknown }> = {
   signIn: { body: { key: "any-in-open-mode" } },
   signOut: {},
   keys: {},
+  ownKey: {},
   makeKey: { body: { name: "Ada", scopes: ["infer"], models: ["llama3.2"] } },
   key: { path: "/api/keys/{made}" },
   changeKey: { path: "/api/keys/{made}", body: { boxes: ["atlas"] } },

@@ -28,6 +28,7 @@ test("the document has every route of the table once, with its scope", () => {
     { apiKey: ["admin"] },
   ]);
   expect(document.paths["/api/openapi.json"]?.get?.security).toEqual([]);
+  expect(document.paths["/api/keys/self"]?.get?.security).toEqual([{ bearer: [] }, { apiKey: [] }]);
 });
 
 test("every reference points to a shape, and every shape is referenced", () => {
