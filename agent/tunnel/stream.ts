@@ -142,11 +142,12 @@ export class AgentStream implements Source {
 
   /**
    * The tunnel was lost, and the edge gives the request to another box. Not once the edge has the
-   * beginning of the answer: then it waits for the rest.
+   * beginning of the answer: then it waits for the rest. Nor once Ollama has finished: there is no work to
+   * end, and an edge that has not moved the request yet can have the answer.
    */
   isYielding(nowMs: number): boolean {
     const isLost = this.detachedMs !== null && nowMs - this.#lostMs > YIELD_MS;
-    return isLost && this.#mayMove && this.#hasArrived?.() !== true;
+    return isLost && this.#mayMove && !this.isAnswered && this.#hasArrived?.() !== true;
   }
 
   /** Ends the stream: the edge, or this agent, will not come back for it. */
@@ -225,7 +226,7 @@ export class AgentStream implements Source {
     const { resumed, begunStatus } = this.#core;
     this.#request.resumed = resumed;
     const isLost = this.detachedMs !== null;
-    if (this.#mayMove && (outcome.kind === "failed" || this.#core.hasFailed))
+    if (this.#mayMove && (outcome.kind === "failed" || isLost || this.#core.hasFailed))
       withhold(this.id, isLost ? WITHHELD_LOST_MS : WITHHELD_MS);
     if (outcome.kind === "complete" && this.#refusal !== null)
       this.#request.fail("gateway", this.#refusal.message, this.#refusal.status);

@@ -11,6 +11,7 @@ import { Delivery, RECORDS_DELAY_MS } from "../../agent/spool/delivery.ts";
 import { Spool } from "../../agent/spool/spool.ts";
 import { Redial } from "../../agent/tunnel/backoff.ts";
 import { Outgoing } from "../../agent/tunnel/outgoing.ts";
+import { RoundTrip } from "../../agent/tunnel/round-trip.ts";
 import { StreamTable } from "../../agent/tunnel/stream-table.ts";
 import {
   decodeFrames,
@@ -67,6 +68,8 @@ export class AgentProcess {
   #end: End | null = null;
   #isUp = false;
   #lastSeenMs = 0;
+  /** The heartbeats of the newest tunnel. */
+  #roundTrip = new RoundTrip();
 
   constructor(world: AgentWorld, agentId: string) {
     const { box, schedule, disk, ollama } = world;
@@ -100,6 +103,7 @@ export class AgentProcess {
       guard: () => null,
       now: () => schedule.nowMs,
       tunnelMs: () => null,
+      mark: () => this.#roundTrip.mark(),
       withhold: (id, ms) => this.#delivery.withhold(id, ms),
       forbidsText: () => false,
       isLoaded: world.isLoaded,
@@ -144,6 +148,7 @@ export class AgentProcess {
       const end = this.#world.dial();
       if (end === null) return this.#lost();
       this.#end = end;
+      this.#roundTrip = new RoundTrip();
       this.#lastSeenMs = schedule.nowMs;
       end.onMessage = (message) => this.#isAlive && this.#received(message);
       end.onClose = () => this.#isAlive && end === this.#end && this.#lost();
@@ -154,6 +159,7 @@ export class AgentProcess {
         agent_version: "0",
         now_ms: this.#world.wallMs(),
         simulated: false,
+        yields_lost: true,
       };
       end.send(encodeFrames([tunnelFrame(FrameType.hello, hello)]));
       this.#beat(end);
@@ -173,6 +179,7 @@ export class AgentProcess {
           return this.#lost();
         }
         end.send("ping");
+        this.#roundTrip.pinged(this.#world.schedule.nowMs);
         this.#beat(end);
       },
     );
@@ -180,7 +187,7 @@ export class AgentProcess {
 
   #received(message: Message): void {
     this.#lastSeenMs = this.#world.schedule.nowMs;
-    if (typeof message === "string") return;
+    if (typeof message === "string") return this.#roundTrip.ponged(this.#lastSeenMs);
     for (const frame of decodeFrames(message)) {
       if (frame.type === FrameType.welcome) {
         this.#isUp = true;
@@ -202,7 +209,7 @@ export class AgentProcess {
       this.#isUp = false;
       this.#outgoing.isOpen = false;
       this.#delivery.down();
-      this.streams.detach();
+      this.streams.detach(this.#lastSeenMs);
     }
     this.after(this.#backoff.lost(schedule.nowMs, false, chance.random), () => this.#dial());
   }

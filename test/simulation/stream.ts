@@ -23,6 +23,8 @@ export type StreamPlan = {
   body: Uint8Array | null;
   /** The body comes in parts. */
   streamsBody: boolean;
+  /** The agent ends the stream if it loses its tunnel: another box can serve the call. */
+  yields?: boolean;
 };
 
 export type StreamWorld = {
@@ -63,9 +65,9 @@ export class SimulatedStream {
   constructor(plan: StreamPlan, world: StreamWorld) {
     this.#plan = plan;
     this.#world = world;
-    const { id, box, open, body, streamsBody } = plan;
+    const { id, box, open, body, streamsBody, yields } = plan;
     this.#core = new EdgeStreamCore(
-      { id, box, open },
+      { id, box, open, yields: yields === true },
       streamsBody ? "streamed" : body,
       world.pulse,
       world.chance.random,

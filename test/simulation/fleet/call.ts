@@ -153,8 +153,10 @@ export class FleetCall {
     const serving = taken(path);
     const counted = isolate.loads.enter(box, model);
     const body = isHeavy ? new Uint8Array(100_000).fill(0x20) : bodyOfCall(this.plan);
-    const open = openOfCall(this.plan, serving.others.length > 0);
-    const plan = { id, box, open, body, streamsBody: false };
+    const mayMove = serving.others.length > 0;
+    const open = openOfCall(this.plan, mayMove);
+    const yields = mayMove && this.fleet.some((each) => each.name === box && each.yields_lost);
+    const plan = { id, box, open, body, streamsBody: false, yields };
     const attempt: Attempt = {
       box,
       reason,

@@ -21,6 +21,8 @@ export type ChatExchange = {
   isOpen: boolean;
   /** When it was over, for any reason; null while it is open. */
   overMs: number | null;
+  /** Its agent was away since it arrived, before the call came to the next box. */
+  isCutOff: boolean;
 };
 
 /** The times of an answer, ms. */

@@ -25,6 +25,9 @@ export type KnownCall = {
 /** Faults of a box are known to every isolate that has calls within this time. */
 export const KNOWN_MS = 10_000;
 
+/** Reasons of a move after which nobody knows whether the box had completed its answer. */
+const LOSSES: ReadonlySet<string> = new Set(["agent_restarted", "tunnel_lost"]);
+
 /** The choice may take equal boxes for different ones, and pays for the way to the next one. */
 const CHOICE_MS = 200;
 /** Times are means of the last requests, and a Box counts requests that are about to end. */
@@ -155,12 +158,25 @@ const contentIn = (answer: string): string =>
     .map((line) => JSON.parse(line).message.content)
     .join("");
 
-/** No two boxes work on a call at once, and only one completes it. */
-function checkOnce({ call, exchanges }: KnownCall): void {
+const completedIn = ({ exchanges }: KnownCall): ChatExchange[] =>
+  exchanges.filter(({ isCompleted }) => isCompleted);
+
+/** True if more than one box has completed the call. */
+export const isAnsweredAgain = (known: KnownCall): boolean => completedIn(known).length > 1;
+
+/**
+ * No two boxes work on a call at once, and only one completes it, unless the answer was lost with the
+ * tunnel: then the call has left that box for this reason.
+ */
+function checkOnce(known: KnownCall): void {
+  const { call, exchanges } = known;
   const { id } = call.plan;
-  const completed = exchanges.filter(({ isCompleted }) => isCompleted);
-  if (completed.length > 1)
-    broken(`${id} was completed ${completed.length} times: ${completed.map(({ box }) => box)}`);
+  const completed = completedIn(known);
+  for (const { box, isCutOff } of completed.slice(0, -1)) {
+    const move = call.record.moves.find((each) => each.box === box);
+    if (!isCutOff || move === undefined || !LOSSES.has(move.reason))
+      broken(`${id} was completed ${completed.length} times: ${completed.map((each) => each.box)}`);
+  }
   for (const [index, { box, overMs }] of exchanges.entries()) {
     const next = exchanges[index + 1];
     if (next !== undefined && (overMs === null || overMs > next.arrivedMs))

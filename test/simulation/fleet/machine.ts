@@ -46,6 +46,8 @@ export class Machine {
   /** The newest time at which something was wrong here, or broke. */
   troubledMs = 0;
 
+  /** When the agent was last away from its Box, or not running. */
+  awayMs = 0;
   /** When the agent was last killed. */
   killedMs = Number.NEGATIVE_INFINITY;
   /** Since when no call is open here; null while one is. */
@@ -90,6 +92,7 @@ export class Machine {
     const isIdle = this.ollama.openExchanges === 0 && (this.agent?.streams.size ?? 0) === 0;
     this.idleSinceMs = isIdle ? (this.idleSinceMs ?? nowMs) : null;
     if (!this.isWell) this.troubledMs = nowMs;
+    if (this.agent?.isUp !== true) this.awayMs = nowMs;
   }
 
   start(): void {

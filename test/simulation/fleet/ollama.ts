@@ -190,6 +190,7 @@ export class ModelOllama {
       isCompleted: false,
       isOpen: true,
       overMs: null,
+      isCutOff: false,
     };
     this.#open.add(exchange);
     onExchange(exchange);

@@ -12,7 +12,7 @@ import { Schedule } from "../schedule.ts";
 import { FleetAggregator } from "./aggregator.ts";
 import { FleetCall } from "./call.ts";
 import { FleetFaults } from "./faults.ts";
-import { checkFleet, checkWait, KNOWN_MS, type KnownCall } from "./holds.ts";
+import { checkFleet, checkWait, isAnsweredAgain, KNOWN_MS, type KnownCall } from "./holds.ts";
 import { Isolate } from "./isolate.ts";
 import { QueueWatch } from "./lanes.ts";
 import { Machine } from "./machine.ts";
@@ -40,6 +40,8 @@ export type FleetOutcome = {
   steps: number;
   faults: number;
   moved: number;
+  /** Completed by two boxes, because the answer of the first was lost with its tunnel. */
+  again: number;
   waited: number;
   /** Placed where they wait, while another box was idle: the choice was checked. */
   checked: number;
@@ -105,7 +107,10 @@ class FleetWorld {
           nextNumber: () => this.#numbers++,
           onExchange: (exchange) => {
             this.#trace(`${exchange.call.id} is with Ollama of ${exchange.box}`);
-            this.#knownOf(exchange.call.id).exchanges.push(exchange);
+            const { exchanges } = this.#knownOf(exchange.call.id);
+            for (const before of exchanges)
+              before.isCutOff ||= this.#machineOf(before.box).awayMs >= before.arrivedMs;
+            exchanges.push(exchange);
           },
           onCrash: (error) => {
             this.#crash ??= error;
@@ -263,6 +268,7 @@ class FleetWorld {
       steps: this.#steps,
       faults: this.#faults.count,
       moved: [...this.#calls.values()].filter(({ call }) => call.record.moves.length > 0).length,
+      again: [...this.#calls.values()].filter(isAnsweredAgain).length,
       waited: this.#watch.waited,
       checked: this.#checked,
       lanes: this.#watch.sharedLines,

@@ -90,6 +90,7 @@ function scene({ may_move = true } = {}) {
     withheld,
     ollama,
     begin: () => ollama.local?.onHead(200, []),
+    finish: () => ollama.local?.onEnd(),
     ping: () => roundTrip.pinged(nowMs),
     pong: () => roundTrip.ponged(nowMs),
     /** Loses the tunnel, which was last known to work this long ago. */
@@ -151,6 +152,14 @@ test.each<[name: string, may_move: boolean, before: Before]>([
       begin();
       await new Promise(setImmediate); // the frames leave
       table.receive(frame(FrameType.ack, 1));
+    },
+  ],
+  [
+    "that Ollama has answered",
+    true,
+    ({ begin, finish }) => {
+      begin();
+      finish();
     },
   ],
 ])("a request %s goes on while the tunnel is lost", async (_name, may_move, before) => {
