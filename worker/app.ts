@@ -18,6 +18,7 @@ import { costRoutes } from "./routes/costs.ts";
 import { crossOrigin } from "./routes/cross-origin.ts";
 import { dataRoutes } from "./routes/data.ts";
 import { docsRoutes } from "./routes/docs.ts";
+import { eventRoutes } from "./routes/events.ts";
 import { fleetRoutes } from "./routes/fleet.ts";
 import { gatewayRoutes } from "./routes/gateway.ts";
 import { healthRoutes } from "./routes/health.ts";
@@ -57,6 +58,7 @@ app.route("/", joiningRoutes); // before /api/boxes/{name}
 app.route("/", fleetRoutes);
 app.route("/", statsRoutes);
 app.route("/", liveRoutes);
+app.route("/", eventRoutes);
 app.route("/", ollamaRoutes);
 app.route("/", planningRoutes);
 app.route("/", pinRoutes);

@@ -5,6 +5,7 @@ import { CONFIG_ROUTES } from "./config.ts";
 import { COST_ROUTES } from "./costs.ts";
 import { DATA_ROUTES } from "./data.ts";
 import { DOCS_ROUTES } from "./docs.ts";
+import { EVENT_ROUTES } from "./events.ts";
 import { FLEET_ROUTES } from "./fleet.ts";
 import { JOINING_ROUTES } from "./joining.ts";
 import { KEY_ROUTES } from "./keys.ts";
@@ -26,6 +27,7 @@ export const API_ROUTES = {
   ...SYSTEM_ROUTES,
   ...STATS_ROUTES,
   ...LIVE_ROUTES,
+  ...EVENT_ROUTES,
   ...CHAT_ROUTES,
   ...OLLAMA_API_ROUTES,
   ...PLANNING_ROUTES,

@@ -175,7 +175,8 @@ function openStores(nowMs: number): Stores {
   const learned: LearnedTimes = new LearnedTimes(sql, () => intake.lifetime());
   const moves = new Moves(sql);
   const keyHours = new KeyHours(sql, nowMs);
-  const stores = { ledger, cells, keyHours, epochs, repository, outbox, held, learned, moves };
+  const observers = [learned];
+  const stores = { ledger, cells, keyHours, epochs, repository, outbox, held, observers, moves };
   const intake: Intake = new Intake(storage, stores, nowMs);
   const tariffs = new Tariffs(storage);
   const registry = new Registry(storage, { samples, outbox, energyHours, tariffs });

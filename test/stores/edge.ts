@@ -60,11 +60,10 @@ export class Edge {
     this.held = new HeldRequests(sql, this.outbox);
     this.moves = new Moves(sql);
     const { ledger, cells, keyHours, epochs, outbox, held, moves } = this;
-    const learned = { add: () => {} };
     const repository = new LocalRepository(storage);
     this.#intake = new Intake(
       storage,
-      { ledger, cells, keyHours, epochs, outbox, held, learned, moves, repository },
+      { ledger, cells, keyHours, epochs, outbox, held, observers: [], moves, repository },
       nowMs,
     );
   }

@@ -5,12 +5,11 @@
  * and Prometheus. `stores.ts` holds what it keeps, `views.ts` what it answers, `wakes.ts` its alarm.
  */
 import { DurableObject } from "cloudflare:workers";
-import type { Bench } from "../../protocol/api/bench.ts";
 import type { ConfigPatch } from "../../protocol/api/config.ts";
 import type { Cleared, DataSummary } from "../../protocol/api/data.ts";
+import type { Events, EventsQuery } from "../../protocol/api/events.ts";
 import type { Boxes, Gpu } from "../../protocol/api/fleet.ts";
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
-import type { Plan, PlanQuery } from "../../protocol/api/planning.ts";
 import type * as Api from "../../protocol/api/repository.ts";
 import type { CurrentStats, HistoryPoint, Models } from "../../protocol/api/stats.ts";
 import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.ts";
@@ -27,7 +26,7 @@ import type { RegisteredBox } from "../registered-box.ts";
 import type { RepositoryResult } from "../repository/model-repository.ts";
 import type { ModelEdit } from "../repository/stored.ts";
 import { inForce, type RunTimeSettings, type Settings, settingsOf } from "../settings.ts";
-import { takeReadings } from "./arrived-readings.ts";
+import { takeGone, takeHello, takeReadings } from "./box-reports.ts";
 import type { CellFilter, KeyFilter } from "./cells.ts";
 import { changeKeys, type KeysChange, type KeysChanged } from "./changing-keys.ts";
 import { changePins, type PinsChange, type PinsChanged } from "./changing-pins.ts";
@@ -36,13 +35,12 @@ import { clearData } from "./clearing.ts";
 import { costsOf } from "./costs-view.ts";
 import { edgeSettingsOf } from "./edge-settings.ts";
 import { currentFleet, type Fleet } from "./fleet.ts";
-import { ingestRecords } from "./ingesting.ts";
+import { ingestRecords, takeReport } from "./ingesting.ts";
 import type { JoiningChange, JoiningChanged } from "./joined-boxes.ts";
 import { KeyNews } from "./key-news.ts";
 import { KeyViews, type UsedKeys, usedKeysOf, type WatchedOfKey } from "./key-views.ts";
 import { type Listed, type ListWish, listed } from "./listing.ts";
 import { type AggregatorStores, openStores } from "./stores.ts";
-import { vet } from "./vetting.ts";
 import type { Watched } from "./views.ts";
 import { Wakes } from "./wakes.ts";
 
@@ -71,11 +69,10 @@ export class Aggregator extends DurableObject<Bindings> {
     return ingestRecords(this.#stores, this.#wakes, this.#inForce(), records, isReported);
   }
 
-  /** Ingests those records of an agent that pass {@link vet}; `malformed` more could not be read. */
-  async report(box: string, reported: ReportedRecord[], malformed: number): Promise<void> {
-    const { accepted, untrusted } = await vet(reported, this.#stores.trustOf(box), Date.now());
-    await this.ingest(accepted, true);
-    this.#stores.untrusted.add(box, untrusted, malformed, Date.now());
+  /** Ingests those records of an agent that can be trusted; `malformed` more could not be read. */
+  report(box: string, reported: ReportedRecord[], malformed: number): Promise<void> {
+    const ingest = (records: RequestRecord[]) => this.ingest(records, true);
+    return takeReport(this.#stores, ingest, { box, reported, malformed });
   }
 
   /** Takes the edge's record of a request whose agent was restarted. See {@link Ledger.complete}. */
@@ -90,7 +87,7 @@ export class Aggregator extends DurableObject<Bindings> {
 
   /** Marks a box as up when its agent's hello arrives. Returns the settings in force. */
   connected(hello: Hello): EdgeSettings & { keys: KeyEnds } {
-    this.#stores.registry.connected(hello, Date.now());
+    takeHello(this.#stores, hello, Date.now());
     const settings = edgeSettingsOf(this.#stores, hello.box, this.#inForce());
     return { ...settings, keys: this.#stores.issuedKeys.ends };
   }
@@ -104,7 +101,7 @@ export class Aggregator extends DurableObject<Bindings> {
   }
 
   gone(box: string, atMs: number = Date.now()): void {
-    this.#stores.registry.gone(box, atMs);
+    takeGone(this.#stores, box, atMs);
   }
 
   forgetBox(box: string): void {
@@ -122,7 +119,7 @@ export class Aggregator extends DurableObject<Bindings> {
     return listed(this.#stores, wish, (record) => this.ingest([record]));
   }
 
-  plan(query: PlanQuery): Plan | null {
+  plan(query: Parameters<KeyViews["plan"]>[0]): ReturnType<KeyViews["plan"]> {
     return this.#views.plan(query);
   }
 
@@ -211,7 +208,7 @@ export class Aggregator extends DurableObject<Bindings> {
     this.#stores.benchRuns.add(run);
   }
 
-  bench(filter: CellFilter, limit: number): Bench {
+  bench(filter: CellFilter, limit: number): ReturnType<AggregatorStores["benchRuns"]["newest"]> {
     return this.#stores.benchRuns.newest(filter, limit);
   }
 
@@ -223,7 +220,7 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#views.boxes(box);
   }
 
-  /** Returns the present, in one call: the page reads it every few seconds. */
+  /** The present, in one call: the page reads it every few seconds. */
   watched(): Watched {
     return { ...this.#views.watched(), observed: this.observed() };
   }
@@ -271,7 +268,6 @@ export class Aggregator extends DurableObject<Bindings> {
     return changeTariff(this.#stores, tariff, names);
   }
 
-  /** Removes deleted texts from the files too. */
   erase(): Promise<void> {
     return this.#stores.erasure.run();
   }
@@ -282,6 +278,10 @@ export class Aggregator extends DurableObject<Bindings> {
 
   clear(type: Cleared["type"]): Promise<Cleared> {
     return clearData(this.ctx.storage, this.#stores, this.#wakes, type);
+  }
+
+  events(query: EventsQuery): Events {
+    return this.#stores.events.list(query, Date.now());
   }
 
   /** Reports on recording, external stores, the repository that one may hold, and untrusted records. */

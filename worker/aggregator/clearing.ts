@@ -18,6 +18,7 @@ export async function clearData(
     intake,
     registry,
     erasure,
+    events,
   }: AggregatorStores,
   wakes: Wakes,
   type: Cleared["type"],
@@ -36,6 +37,7 @@ export async function clearData(
         energyHours.clear();
         registry.forgetSums();
       }
+      if (type === "all") events.clear();
       return intake.clear(kinds, nowMs);
     });
   } catch (error) {

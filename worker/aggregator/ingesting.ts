@@ -1,8 +1,9 @@
 /** Takes finished requests into the ledger, with the facts that only the edge knows. */
-import type { RequestRecord } from "../../protocol/records.ts";
+import type { ReportedRecord, RequestRecord } from "../../protocol/records.ts";
 import type { Settings } from "../settings.ts";
 import { markedRecords } from "./marked-records.ts";
 import type { AggregatorStores } from "./stores.ts";
+import { vet } from "./vetting.ts";
 import type { Wakes } from "./wakes.ts";
 
 /** Counts records once. Durable when it returns. @throws if nothing was counted */
@@ -22,4 +23,17 @@ export async function ingestRecords(
   const counted = await wakes.flushingSoon(nowMs, add);
   await wakes.onRows(counted, nowMs);
   return { counted };
+}
+
+type Report = { box: string; reported: readonly ReportedRecord[]; malformed: number };
+
+/** Ingests those records of an agent that pass {@link vet}, and counts the others. */
+export async function takeReport(
+  { untrusted, trustOf }: AggregatorStores,
+  ingest: (records: RequestRecord[]) => Promise<unknown>,
+  { box, reported, malformed }: Report,
+): Promise<void> {
+  const verdict = await vet(reported, trustOf(box), Date.now());
+  await ingest(verdict.accepted);
+  untrusted.add(box, verdict.untrusted, malformed, Date.now());
 }

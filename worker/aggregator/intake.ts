@@ -38,8 +38,8 @@ export type IntakeStores = {
   repository: LocalRepository;
   outbox: Outbox;
   held: HeldRequests;
-  /** Learns the times of the new records. */
-  learned: { add(record: RequestRecord): void };
+  /** Each receives the new records, once they are stored. */
+  observers: readonly { add(record: RequestRecord): void }[];
   moves: Moves;
 };
 
@@ -52,14 +52,14 @@ export class Intake {
   readonly #repository: LocalRepository;
   readonly #outbox: Outbox;
   readonly #held: HeldRequests;
-  readonly #learned: IntakeStores["learned"];
+  readonly #observers: IntakeStores["observers"];
   readonly #moves: Moves;
   readonly #counters: Counters;
   #recent = new RecentTokens();
 
   constructor(
     storage: DurableObjectStorage,
-    { ledger, cells, keyHours, epochs, repository, outbox, held, learned, moves }: IntakeStores,
+    { ledger, cells, keyHours, epochs, repository, outbox, held, observers, moves }: IntakeStores,
     nowMs: number,
   ) {
     this.#storage = storage;
@@ -70,7 +70,7 @@ export class Intake {
     this.#repository = repository;
     this.#outbox = outbox;
     this.#held = held;
-    this.#learned = learned;
+    this.#observers = observers;
     this.#moves = moves;
     this.#counters = new Counters(storage.sql, cells, keyHours, nowMs);
     for (const row of ledger.tokensSince(
@@ -140,7 +140,7 @@ export class Intake {
     // Memory is updated last, so that a failed transaction leaves no trace there either.
     this.#counters.take(batch, counted.length, stamp);
     if (isCheckpoint) this.#counters.stored(stamp);
-    for (const { record } of counted) this.#learned.add(record);
+    for (const { record } of counted) for (const each of this.#observers) each.add(record);
     for (const { record, finishedMs } of counted)
       if (countsAsInference(record)) this.#recent.add(finishedMs, record.completion_tokens ?? 0);
     return added;

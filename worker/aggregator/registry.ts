@@ -92,7 +92,9 @@ export class Registry {
     return box === null ? null : (this.#entries.get(box)?.box.hello.simulated ?? null);
   }
 
-  /** Returns the boxes in order of name. */
+  find = (name: string): RegisteredBox | null => this.#entries.get(name)?.box ?? null;
+
+  /** In order of name. */
   boxes(): RegisteredBox[] {
     return [...this.#entries.values()]
       .map(({ box }) => box)

@@ -189,6 +189,11 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE key_hours (at INTEGER NOT NULL, part INTEGER NOT NULL, cells BLOB NOT NULL,
     PRIMARY KEY (at, part)) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Events. 'params' is JSON, 'last_ms' and 'count' grow if an event is repeated.
+  CREATE TABLE events (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
+    count INTEGER NOT NULL, kind TEXT NOT NULL, box TEXT, model TEXT, params TEXT NOT NULL) STRICT;
+  `,
 ];
 
 /** Maps the shared table to the types of SQLite. */

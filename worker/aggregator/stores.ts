@@ -13,11 +13,13 @@ import { ModelRepository } from "../repository/model-repository.ts";
 import { PostgresRepository } from "../repository/postgres.ts";
 import { SharedRepository } from "../repository/shared.ts";
 import { inForce, type Settings } from "../settings.ts";
+import { VERSION } from "../version.ts";
 import { BenchRuns } from "./bench-runs.ts";
 import { CellStore } from "./cells.ts";
 import { EnergyHours } from "./energy-hours.ts";
 import { Epochs } from "./epochs.ts";
 import { Erasure } from "./erasure.ts";
+import { EventStore } from "./events.ts";
 import { Forgotten } from "./forgotten.ts";
 import { Intake } from "./intake.ts";
 import { IssuedKeys } from "./issued-keys.ts";
@@ -51,6 +53,7 @@ export type AggregatorStores = {
   deliveryStates: DeliveryStates;
   deliveries: StoreDeliveries;
   registry: Registry;
+  events: EventStore;
   listedRequests: ListedRequests;
   epochs: Epochs;
   settings: RunTimeSettingsStore;
@@ -102,6 +105,8 @@ export function openStores(
   const epochs = new Epochs(storage.sql);
   const settings = new RunTimeSettingsStore(storage.sql);
   const registry = new Registry(storage, { samples, outbox, energyHours, tariffs });
+  const events = new EventStore(storage.sql);
+  events.noteVersion(VERSION, nowMs);
   const erasure = new Erasure(
     storage,
     () => inForce(deployed, settings.get()).logContent === "off",
@@ -113,7 +118,10 @@ export function openStores(
   const moves = new Moves(storage.sql);
   const intake: Intake = new Intake(
     storage,
-    { ledger, cells, keyHours, epochs, repository: localRepository, outbox, held, learned, moves },
+    {
+      ...{ ledger, cells, keyHours, epochs, outbox, held, moves },
+      ...{ repository: localRepository, observers: [learned, events] },
+    },
     nowMs,
   );
   const sharedRepository =
@@ -144,6 +152,7 @@ export function openStores(
     deliveryStates,
     deliveries,
     registry,
+    events,
     listedRequests: new ListedRequests(),
     epochs,
     settings,

@@ -144,7 +144,7 @@ function energyOf({ gpu_energy }: RegisteredBox): Pick<BoxDetail, "energy" | "gp
   return { energy: gpus.length === 0 ? null : { ...sum, standing_w }, gpu_energy: gpus };
 }
 
-const gpuShareOf = ({ size_bytes, size_vram_bytes }: LoadedModel): number | null =>
+export const gpuShareOf = ({ size_bytes, size_vram_bytes }: LoadedModel): number | null =>
   size_bytes === null || size_vram_bytes === null || size_bytes === 0
     ? null
     : Math.min(1, size_vram_bytes / size_bytes);

@@ -66,7 +66,7 @@ export function sentenceOf(concern: Concern): string {
  * Nobody's locale: digits without separators, SI units, ISO 8601 times. Stable while nothing
  * changes.
  */
-const PLAIN: ConcernFormats = {
+export const PLAIN: ConcernFormats = {
   count: String,
   percent: (rate) => `${Math.round(1_000 * rate) / 10} %`,
   duration: (ms) => `${Math.round(ms / 1_000)} s`,

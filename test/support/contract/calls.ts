@@ -47,6 +47,7 @@ export const CALLS: Record<RouteName, { path?: string; body?: unknown }> = {
   logs: { path: "/api/stats/logs?limit=2&status=success" },
   models: {},
   live: {},
+  events: { path: "/api/events?kind=model_loaded,tunnel_cut&box=atlas&limit=5" },
   chat: { body: { prompt: "Hello", max_tokens: 3 } },
   installedModels: {},
   pullModel: { body: { name: "phi3" } },

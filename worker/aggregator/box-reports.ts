@@ -1,0 +1,35 @@
+/** Takes what the Box of a box reports: its agent came, sent readings, or was lost. */
+import type { Readings } from "../../protocol/inventory.ts";
+import type { Hello } from "../../protocol/messages.ts";
+import { goneEvents, helloEvents, readingEvents } from "../answers/box-events.ts";
+import type { AggregatorStores } from "./stores.ts";
+
+export function takeHello(
+  { events, registry }: AggregatorStores,
+  hello: Hello,
+  nowMs: number,
+): void {
+  events.note(helloEvents(registry.find(hello.box), hello, nowMs), nowMs);
+  registry.connected(hello, nowMs);
+}
+
+export function takeReadings(
+  { events, listedRequests, memory, registry }: AggregatorStores,
+  box: string,
+  readings: Readings,
+  nowMs: number,
+): void {
+  const before = registry.find(box);
+  if (before !== null) events.note(readingEvents(before, readings), nowMs);
+  listedRequests.report(box, readings.requests, nowMs);
+  memory.learn(readings.inventory, nowMs);
+  registry.read(box, { ...readings, requests: [] }, nowMs);
+}
+
+/** @param atMs  when the tunnel ended; older than the connection if the box came back meanwhile */
+export function takeGone({ events, registry }: AggregatorStores, box: string, atMs: number): void {
+  const before = registry.find(box);
+  registry.gone(box, atMs);
+  if (before !== null && before.state !== "down" && registry.find(box)?.state === "down")
+    events.note(goneEvents(before), atMs);
+}
