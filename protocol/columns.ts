@@ -43,7 +43,7 @@ type ColumnTypeOf<Value> = Value extends boolean
     : TextType;
 
 /** Exactly one column for each field of a row, of a type that can hold it. */
-type ColumnsOf<Row> = {
+export type ColumnsOf<Row> = {
   [Name in keyof Row]-?: StoredColumn & {
     type: ColumnTypeOf<NonNullable<Row[Name]>>;
     nullable: null extends Row[Name] ? true : false;

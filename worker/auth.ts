@@ -22,6 +22,8 @@ export type FoundKey = { issued: IssuedKey; version: number };
 
 /** `key` is null for a configured key, which has no other limits than its scopes. */
 export type Principal = {
+  /** How the caller was recognised. A session stands for a key. */
+  via: "key" | "session" | "open";
   keyId: string | null;
   scopes: ReadonlySet<Scope>;
   key: FoundKey | null;
@@ -50,10 +52,11 @@ export async function principalOf(
 ): Promise<Principal> {
   if (settings.authMode === "open") {
     checkLoopback(request, settings);
-    return { keyId: null, scopes: new Set(ALL), key: null };
+    return { via: "open", keyId: null, scopes: new Set(ALL), key: null };
   }
   const offered = pathKey ?? keyIn(request.headers);
-  if (offered !== null) return principalWith(await keyNamed(request, offered, settings), findKey);
+  if (offered !== null)
+    return principalWith("key", await keyNamed(request, offered, settings), findKey);
   const session = sessionOf(request);
   if (session === null) throw new GatewayError({ reason: "no_key" });
   // A browser sends a cookie on its own, so only our page may act with it.
@@ -64,7 +67,7 @@ export async function principalOf(
   const keys = [...configuredKeys(settings), ...(await issuedOfSession(session, settings))];
   const key = await keyOfSession(session, keys, Date.now());
   if (key === null) throw new GatewayError({ reason: "session_ended" });
-  return principalWith(key, findKey);
+  return principalWith("session", key, findKey);
 }
 
 /**
@@ -81,7 +84,7 @@ export async function sessionFor(
   if (settings.authMode === "open")
     return { principal: await principalOf(request, settings, null, findKey), session: null };
   const key = await keyNamed(request, offered, settings);
-  const principal = await principalWith(key, findKey);
+  const principal = await principalWith("key", key, findKey);
   return { principal, session: await newSession(key, nowMs) };
 }
 
@@ -89,13 +92,17 @@ export async function sessionFor(
 type KnownKey = NamedKey & { scopes: Scope[] | null };
 
 /** @throws {GatewayError} `key_unknown`, `key_ended` */
-async function principalWith({ keyId, scopes }: KnownKey, findKey: FindKey): Promise<Principal> {
-  if (scopes !== null) return { keyId, scopes: new Set(scopes), key: null };
+async function principalWith(
+  via: Principal["via"],
+  { keyId, scopes }: KnownKey,
+  findKey: FindKey,
+): Promise<Principal> {
+  if (scopes !== null) return { via, keyId, scopes: new Set(scopes), key: null };
   const key = await findKey(keyId);
   if (key === null) throw new GatewayError({ reason: "key_unknown" });
   const state = stateOf(key.issued, Date.now());
   if (state !== "valid") throw new GatewayError({ reason: "key_ended", state });
-  return { keyId, scopes: new Set(key.issued.policy.scopes), key };
+  return { via, keyId, scopes: new Set(key.issued.policy.scopes), key };
 }
 
 /** The keys that are configured with the Worker. */

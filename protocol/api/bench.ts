@@ -58,6 +58,7 @@ export const BENCH_ROUTES = {
   },
   benchBox: {
     method: "POST",
+    audit: "bench_started",
     path: "/api/boxes/{name}/bench",
     scope: "admin",
     tag: "Bench",

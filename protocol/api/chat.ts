@@ -58,6 +58,7 @@ export type ChatRequest = z.infer<typeof ChatRequest>;
 export const CHAT_ROUTES = {
   chat: {
     method: "POST",
+    audit: null,
     path: "/api/chat",
     scope: "infer",
     tag: "Chat",

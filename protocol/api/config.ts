@@ -70,6 +70,7 @@ export const CONFIG_ROUTES = {
   },
   patchConfig: {
     method: "PATCH",
+    audit: "config_changed",
     path: "/api/config",
     scope: "admin",
     tag: "Configuration",

@@ -63,9 +63,16 @@ export type Cleared = z.infer<typeof Cleared>;
 /** The two kinds of data that can be cleared separately. */
 export type Clearable = Exclude<Cleared["type"], "all">;
 
+const CLEARINGS = {
+  logs: "logs_cleared",
+  metrics: "metrics_cleared",
+  all: "data_cleared",
+} as const;
+
 const clearing = (type: Cleared["type"], summary: string) =>
   ({
     method: "DELETE",
+    audit: CLEARINGS[type],
     path: `/api/data/${type}`,
     scope: "admin",
     tag: "Data",

@@ -218,6 +218,7 @@ export const FLEET_ROUTES = {
   },
   forgetBox: {
     method: "DELETE",
+    audit: "box_forgotten",
     path: "/api/boxes/{name}",
     scope: "admin",
     tag: "Boxes",

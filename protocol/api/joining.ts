@@ -62,6 +62,7 @@ export const JOINING_ROUTES = {
   },
   makeJoinCode: {
     method: "POST",
+    audit: "join_code_made",
     path: "/api/boxes/join",
     scope: "admin",
     tag,
@@ -73,6 +74,7 @@ export const JOINING_ROUTES = {
   },
   cancelJoinCode: {
     method: "DELETE",
+    audit: "join_code_cancelled",
     path: "/api/boxes/join/{id}",
     scope: "admin",
     tag,
@@ -82,6 +84,7 @@ export const JOINING_ROUTES = {
   },
   revokeBox: {
     method: "POST",
+    audit: "box_revoked",
     path: "/api/boxes/{name}/revoke",
     scope: "admin",
     tag,

@@ -188,6 +188,7 @@ export const KEY_ROUTES = {
   },
   makeKey: {
     method: "POST",
+    audit: "key_made",
     path: "/api/keys",
     scope: "admin",
     tag,
@@ -219,6 +220,7 @@ export const KEY_ROUTES = {
   },
   changeKey: {
     method: "PATCH",
+    audit: "key_changed",
     path: "/api/keys/{id}",
     scope: "admin",
     tag,
@@ -230,6 +232,7 @@ export const KEY_ROUTES = {
   },
   revokeKey: {
     method: "DELETE",
+    audit: "key_revoked",
     path: "/api/keys/{id}",
     scope: "admin",
     tag,
@@ -243,6 +246,7 @@ export const KEY_ROUTES = {
   },
   rotateKey: {
     method: "POST",
+    audit: "key_rotated",
     path: "/api/keys/{id}/rotate",
     scope: "admin",
     tag,

@@ -162,6 +162,7 @@ export const OLLAMA_API_ROUTES = {
   },
   pullModel: {
     method: "POST",
+    audit: "model_pulled",
     path: "/api/ollama/pull",
     scope: "admin",
     tag: TAG,
@@ -181,6 +182,7 @@ export const OLLAMA_API_ROUTES = {
   },
   deleteModel: {
     method: "DELETE",
+    audit: "model_deleted",
     path: "/api/ollama/models/{name}",
     scope: "admin",
     tag: TAG,

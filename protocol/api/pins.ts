@@ -68,6 +68,7 @@ export const PIN_ROUTES = {
   },
   putPin: {
     method: "PUT",
+    audit: "pin_set",
     path: "/api/pins",
     scope: "admin",
     tag: "Models",
@@ -82,6 +83,7 @@ export const PIN_ROUTES = {
   },
   removePin: {
     method: "DELETE",
+    audit: "pin_removed",
     path: "/api/pins",
     scope: "admin",
     tag: "Models",

@@ -99,6 +99,7 @@ const Unloaded = z
 export const PLANNING_ROUTES = {
   loadModel: {
     method: "POST",
+    audit: "model_loaded",
     path: "/api/models/load",
     scope: "admin",
     tag: "Models",
@@ -114,6 +115,7 @@ export const PLANNING_ROUTES = {
   },
   unloadModel: {
     method: "POST",
+    audit: "model_unloaded",
     path: "/api/models/unload",
     scope: "admin",
     tag: "Models",

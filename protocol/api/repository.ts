@@ -149,6 +149,7 @@ export const REPOSITORY_ROUTES = {
   },
   addToRepository: {
     method: "POST",
+    audit: "repository_changed",
     path: "/api/models/repository",
     scope: "admin",
     tag: TAG,
@@ -161,6 +162,7 @@ export const REPOSITORY_ROUTES = {
   },
   syncRepository: {
     method: "POST",
+    audit: "repository_changed",
     path: "/api/models/repository/sync",
     scope: "admin",
     tag: TAG,
@@ -171,6 +173,7 @@ export const REPOSITORY_ROUTES = {
   },
   toggleFavorite: {
     method: "POST",
+    audit: "repository_changed",
     path: "/api/models/repository/{name}/favorite",
     scope: "admin",
     tag: TAG,
@@ -189,6 +192,7 @@ export const REPOSITORY_ROUTES = {
   },
   changeRepositoryModel: {
     method: "PUT",
+    audit: "repository_changed",
     path: "/api/models/repository/{name}",
     scope: "admin",
     tag: TAG,
@@ -199,6 +203,7 @@ export const REPOSITORY_ROUTES = {
   },
   removeFromRepository: {
     method: "DELETE",
+    audit: "repository_changed",
     path: "/api/models/repository/{name}",
     scope: "admin",
     tag: TAG,

@@ -3,10 +3,19 @@
  * generated from it.
  */
 import type * as z from "zod";
+import type { AuditAction } from "../audit.ts";
 import type { Scope } from "../routes.ts";
 
-export type ApiRoute = {
-  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+/** A route that may change something states how the audit log calls that. */
+type Method =
+  | { method: "GET" }
+  | {
+      method: "POST" | "PUT" | "PATCH" | "DELETE";
+      /** null: it changes nothing, or its calls have records. */
+      audit: AuditAction | null;
+    };
+
+export type ApiRoute = Method & {
   /**
    * In OpenAPI's notation. A `{parameter}` can contain `/`, raw or as `%2F`, because model names
    * do.

@@ -1,4 +1,5 @@
 /** Every route of `/api`. Paths that are not in this table are answered with 404. */
+import { AUDIT_ROUTES } from "./audit.ts";
 import { BENCH_ROUTES } from "./bench.ts";
 import { CHAT_ROUTES } from "./chat.ts";
 import { CONFIG_ROUTES } from "./config.ts";
@@ -39,5 +40,6 @@ export const API_ROUTES = {
   ...COST_ROUTES,
   ...SESSION_ROUTES,
   ...KEY_ROUTES,
+  ...AUDIT_ROUTES,
   ...DOCS_ROUTES,
 } as const satisfies Record<string, ApiRoute>;

@@ -22,6 +22,7 @@ export const SignedOut = z.object({ status: z.literal("signed_out") }).meta({ id
 export const SESSION_ROUTES = {
   signIn: {
     method: "POST",
+    audit: "signed_in",
     path: "/api/session",
     scope: null,
     tag: "Session",
@@ -36,6 +37,7 @@ export const SESSION_ROUTES = {
   },
   signOut: {
     method: "DELETE",
+    audit: null,
     path: "/api/session",
     scope: null,
     tag: "Session",

@@ -28,6 +28,7 @@ export const TARIFF_ROUTES = {
   },
   putTariff: {
     method: "PUT",
+    audit: "tariff_set",
     path: "/api/tariff",
     scope: "admin",
     tag: "Costs",
@@ -42,6 +43,7 @@ export const TARIFF_ROUTES = {
   },
   removeTariff: {
     method: "DELETE",
+    audit: "tariff_removed",
     path: "/api/tariff",
     scope: "admin",
     tag: "Costs",

@@ -5,6 +5,7 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import * as z from "zod";
 import type { RequestRecord } from "../../protocol/records.ts";
+import { AuditLog } from "../../worker/aggregator/audit-log.ts";
 import { CellStore } from "../../worker/aggregator/cells.ts";
 import { EnergyHours } from "../../worker/aggregator/energy-hours.ts";
 import { Epochs } from "../../worker/aggregator/epochs.ts";
@@ -170,7 +171,8 @@ function openStores(nowMs: number): Stores {
   ];
   const samples = new SampleStore(sql);
   const energyHours = new EnergyHours(sql, () => null);
-  const outbox = new Outbox(sql, { ledger, samples, energy: energyHours });
+  const audit = new AuditLog(sql, () => null);
+  const outbox = new Outbox(sql, { ledger, samples, energy: energyHours, audit });
   const held = new HeldRequests(sql, outbox);
   const learned: LearnedTimes = new LearnedTimes(sql, () => intake.lifetime());
   const moves = new Moves(sql);

@@ -4,6 +4,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import type { GpuSample, RequestRecord, SystemSample } from "../../protocol/records.ts";
+import { AuditLog } from "../../worker/aggregator/audit-log.ts";
 import { CellStore } from "../../worker/aggregator/cells.ts";
 import { EnergyHours } from "../../worker/aggregator/energy-hours.ts";
 import { Epochs } from "../../worker/aggregator/epochs.ts";
@@ -37,6 +38,7 @@ export class Edge {
   readonly deliveries: StoreDeliveries;
   readonly held: HeldRequests;
   readonly moves: Moves;
+  readonly audit: AuditLog;
   readonly #intake: Intake;
 
   constructor(storage: DurableObjectStorage, stores: readonly ExternalStore[], nowMs: number) {
@@ -48,7 +50,13 @@ export class Edge {
     this.keyHours = new KeyHours(sql, nowMs);
     this.samples = new SampleStore(sql);
     this.energyHours = new EnergyHours(sql, () => "EUR");
-    const sources = { ledger: this.ledger, samples: this.samples, energy: this.energyHours };
+    this.audit = new AuditLog(
+      sql,
+      () => null,
+      (_, atMs) => this.outbox.addAudit(atMs),
+    );
+    const { ledger: its, samples, energyHours: energy, audit } = this;
+    const sources = { ledger: its, samples, energy, audit };
     this.outbox = new Outbox(sql, sources);
     this.epochs = new Epochs(sql);
     this.deliveries = new StoreDeliveries(storage, {

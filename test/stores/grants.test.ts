@@ -26,6 +26,18 @@ beforeAll(async () => {
   stores = await freshStores();
 });
 
+const CHANGE = {
+  action: "pin_set" as const,
+  target: "atlas",
+  detail: null,
+  via: "key" as const,
+  key_id: "admin",
+  identity: null,
+  client_ip: null,
+  user_agent: null,
+  request_id: recordOf(NOW).request_id,
+};
+
 /**
  * Uses a store in every way that the Worker and `npm run check:stores` do.
  * @throws the first failure
@@ -38,6 +50,7 @@ async function useAll(
     edge.add([recordOf(NOW - 60_000), recordOf(NOW - 60_000, { model: "mistral" }, 1)]);
     edge.addSamples("atlas", [gpuOf("atlas", NOW)], [systemOf(NOW)]);
     edge.addEnergy("atlas", [{ at: NOW / 1_000, ...NO_SUMS, idle: { ...NO_AMOUNT, j: 5 } }]);
+    edge.audit.add(CHANGE, { outcome: "done", error: null, target: null }, 1, NOW);
     await edge.flush();
     const [health] = edge.deliveries.health();
     if (health?.state !== "ok") throw new Error(health?.last_error?.message);

@@ -5,6 +5,7 @@ import { type CostRow, Costs, CostsQuery } from "../../protocol/api/costs.ts";
 import type { GpuEnergy } from "../../protocol/gpu-energy.ts";
 import { Tariff } from "../../protocol/tariff.ts";
 import type { Aggregator } from "../../worker/aggregator/aggregator.ts";
+import { AuditLog } from "../../worker/aggregator/audit-log.ts";
 import { CellStore } from "../../worker/aggregator/cells.ts";
 import { EnergyHours } from "../../worker/aggregator/energy-hours.ts";
 import { Forgotten } from "../../worker/aggregator/forgotten.ts";
@@ -201,13 +202,15 @@ test("requests keep their costs for 13 months, when their cells are gone", async
       const ledger = new Ledger(storage.sql, new Forgotten(storage.sql));
       const samples = new SampleStore(storage.sql);
       const energyHours = new EnergyHours(storage.sql, () => null);
+      const audit = new AuditLog(storage.sql, () => null);
       const stores = {
         cells: new CellStore(storage.sql),
         keyHours: new KeyHours(storage.sql, Date.now()),
         energyHours,
         ledger,
         samples,
-        outbox: new Outbox(storage.sql, { ledger, samples, energy: energyHours }),
+        outbox: new Outbox(storage.sql, { ledger, samples, energy: energyHours, audit }),
+        audit,
         moves: new Moves(storage.sql),
       };
       keepHouse(storage, stores, Date.now() + days * DAY_MS);

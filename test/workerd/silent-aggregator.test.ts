@@ -85,8 +85,8 @@ test("signing in, and a call of a session, are answered while the Aggregator is 
   const answer = await fetched("/ollama/api/chat", { ...CHAT, headers: { ...page, cookie } });
   expect(answer.status).toBe(200);
   await textOf(answer);
-  // A fleet that has been known for some seconds is refreshed beside the call.
-  expect(calls.filter((name) => name !== "fleet")).toEqual([]);
+  // Beside the calls, the sign-in is noted, and a fleet that has been known for some seconds is refreshed.
+  expect(calls.filter((name) => name !== "fleet" && name !== "noteAudit")).toEqual([]);
 });
 
 test("a wrong key wakes no object", async () => {

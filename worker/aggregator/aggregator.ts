@@ -5,6 +5,7 @@
  * and Prometheus. `stores.ts` holds what it keeps, `views.ts` what it answers, `wakes.ts` its alarm.
  */
 import { DurableObject } from "cloudflare:workers";
+import type { AuditPage } from "../../protocol/api/audit.ts";
 import type { ConfigPatch } from "../../protocol/api/config.ts";
 import type { Cleared, DataSummary } from "../../protocol/api/data.ts";
 import type { Events, EventsQuery } from "../../protocol/api/events.ts";
@@ -15,27 +16,27 @@ import type { CurrentStats, HistoryPoint, Models } from "../../protocol/api/stat
 import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.ts";
 import type { BenchRun } from "../../protocol/bench.ts";
 import type { Readings } from "../../protocol/inventory.ts";
-import type { EdgeSettings, Hello } from "../../protocol/messages.ts";
+import type { Hello } from "../../protocol/messages.ts";
 import type { ReportedRecord, RequestRecord } from "../../protocol/records.ts";
 import type { Move } from "../../protocol/route.ts";
 import type { Tariff } from "../../protocol/tariff.ts";
 import type { Span } from "../answers/history.ts";
 import type { Bindings } from "../env.ts";
-import type { KeyEnds } from "../keys/ends.ts";
 import type { RegisteredBox } from "../registered-box.ts";
 import type { RepositoryResult } from "../repository/model-repository.ts";
 import type { ModelEdit } from "../repository/stored.ts";
 import { inForce, type RunTimeSettings, type Settings, settingsOf } from "../settings.ts";
-import { takeGone, takeHello, takeReadings } from "./box-reports.ts";
+import { type AuditFilter, type AuditNote, noteAudit } from "./audit-notes.ts";
+import { takeGone, takeReadings } from "./box-reports.ts";
 import type { CellFilter, KeyFilter } from "./cells.ts";
 import { changeKeys, type KeysChange, type KeysChanged } from "./changing-keys.ts";
 import { changePins, type PinsChange, type PinsChanged } from "./changing-pins.ts";
 import { changeTariff } from "./changing-tariff.ts";
 import { clearData } from "./clearing.ts";
+import { type BoxSettings, connectedBox } from "./connected-box.ts";
 import { costsOf } from "./costs-view.ts";
-import { edgeSettingsOf } from "./edge-settings.ts";
 import { currentFleet, type Fleet } from "./fleet.ts";
-import { ingestRecords, takeReport } from "./ingesting.ts";
+import { completeRecord, ingestRecords, takeReport } from "./ingesting.ts";
 import type { JoiningChange, JoiningChanged } from "./joined-boxes.ts";
 import { KeyNews } from "./key-news.ts";
 import { KeyViews, type UsedKeys, usedKeysOf, type WatchedOfKey } from "./key-views.ts";
@@ -64,7 +65,6 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#wakes.alarm();
   }
 
-  /** Counts finished requests once. Durable when it returns. @throws if nothing was counted */
   ingest(records: RequestRecord[], isReported = false): Promise<{ counted: number }> {
     return ingestRecords(this.#stores, this.#wakes, this.#inForce(), records, isReported);
   }
@@ -75,21 +75,16 @@ export class Aggregator extends DurableObject<Bindings> {
     return takeReport(this.#stores, ingest, { box, reported, malformed });
   }
 
-  /** Takes the edge's record of a request whose agent was restarted. See {@link Ledger.complete}. */
-  async complete(record: RequestRecord): Promise<void> {
-    if ((await this.ingest([record])).counted > 0) return;
-    await this.#wakes.flushingSoon(Date.now(), () => this.#stores.intake.complete(record));
+  complete(record: RequestRecord): Promise<void> {
+    return completeRecord(this.#stores, this.#wakes, record, (records) => this.ingest(records));
   }
 
   moved(id: string, moves: Move[]): void {
     this.#stores.moves.note(id, moves, Date.now());
   }
 
-  /** Marks a box as up when its agent's hello arrives. Returns the settings in force. */
-  connected(hello: Hello): EdgeSettings & { keys: KeyEnds } {
-    takeHello(this.#stores, hello, Date.now());
-    const settings = edgeSettingsOf(this.#stores, hello.box, this.#inForce());
-    return { ...settings, keys: this.#stores.issuedKeys.ends };
+  connected(hello: Hello): BoxSettings {
+    return connectedBox(this.#stores, hello, this.#inForce());
   }
 
   changePins(change: PinsChange): PinsChanged {
@@ -108,11 +103,8 @@ export class Aggregator extends DurableObject<Bindings> {
     this.#stores.forgetBox(box);
   }
 
-  async read(box: string, readings: Readings): Promise<void> {
-    const nowMs = Date.now();
-    await this.#wakes.flushingSoon(nowMs, () => takeReadings(this.#stores, box, readings, nowMs));
-    if (readings.gpu.samples.length + readings.system.length > 0)
-      await this.#wakes.onNewData(nowMs);
+  read(box: string, readings: Readings): Promise<void> {
+    return takeReadings(this.#stores, this.#wakes, box, readings);
   }
 
   list(wish: ListWish): Promise<Listed> {
@@ -141,6 +133,14 @@ export class Aggregator extends DurableObject<Bindings> {
 
   changeJoining(change: JoiningChange): JoiningChanged {
     return this.#stores.joined.change(change, Date.now());
+  }
+
+  noteAudit(note: AuditNote): Promise<void> {
+    return noteAudit(this.#stores, this.#wakes, note);
+  }
+
+  audit(filter: AuditFilter): AuditPage {
+    return this.#stores.audit.page(filter, Date.now());
   }
 
   usedKeys(): UsedKeys {

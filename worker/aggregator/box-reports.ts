@@ -3,6 +3,7 @@ import type { Readings } from "../../protocol/inventory.ts";
 import type { Hello } from "../../protocol/messages.ts";
 import { goneEvents, helloEvents, readingEvents } from "../answers/box-events.ts";
 import type { AggregatorStores } from "./stores.ts";
+import type { Wakes } from "./wakes.ts";
 
 export function takeHello(
   { events, registry }: AggregatorStores,
@@ -13,7 +14,19 @@ export function takeHello(
   registry.connected(hello, nowMs);
 }
 
-export function takeReadings(
+/** Resolves when what is in the readings is also on its way to the external stores, or scheduled. */
+export async function takeReadings(
+  stores: AggregatorStores,
+  wakes: Wakes,
+  box: string,
+  readings: Readings,
+): Promise<void> {
+  const nowMs = Date.now();
+  await wakes.flushingSoon(nowMs, () => noteReadings(stores, box, readings, nowMs));
+  if (readings.gpu.samples.length + readings.system.length > 0) await wakes.onNewData(nowMs);
+}
+
+function noteReadings(
   { events, listedRequests, memory, registry }: AggregatorStores,
   box: string,
   readings: Readings,

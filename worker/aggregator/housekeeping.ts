@@ -5,6 +5,7 @@
  * in the middle continues where it stopped.
  */
 import type { Outbox } from "../export/outbox.ts";
+import type { AuditLog } from "./audit-log.ts";
 import type { CellStore } from "./cells.ts";
 import { keepCosts } from "./cost-parts.ts";
 import type { EnergyHours } from "./energy-hours.ts";
@@ -31,12 +32,13 @@ export type Stores = {
   energyHours: EnergyHours;
   outbox: Outbox;
   moves: Moves;
+  audit: AuditLog;
 };
 
 /** @returns when housekeeping is due again, unix ms; null if nothing stored will ever expire */
 export function keepHouse(
   storage: DurableObjectStorage,
-  { ledger, cells, keyHours, samples, energyHours, outbox, moves }: Stores,
+  { ledger, cells, keyHours, samples, energyHours, outbox, moves, audit }: Stores,
   nowMs: number,
 ): number | null {
   const now = Math.floor(nowMs / 1_000);
@@ -70,8 +72,9 @@ export function keepHouse(
   });
   energyHours.deleteOld(nowMs);
   samples.deleteOld(nowMs, held.samplesMs);
+  audit.deleteOld(nowMs, held.samplesMs);
   if (isUnfinished) return nowMs + CONTINUE_MS;
-  const due = [ledger, cells, samples, energyHours, moves]
+  const due = [ledger, cells, samples, energyHours, moves, audit]
     .map((store) => store.dueMs())
     .filter((at) => at !== null);
   if (due.length === 0) return null;

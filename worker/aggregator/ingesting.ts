@@ -37,3 +37,14 @@ export async function takeReport(
   await ingest(verdict.accepted);
   untrusted.add(box, verdict.untrusted, malformed, Date.now());
 }
+
+/** Takes the edge's record of a request whose agent was restarted. See {@link Ledger.complete}. */
+export async function completeRecord(
+  { intake }: AggregatorStores,
+  wakes: Wakes,
+  record: RequestRecord,
+  ingest: (records: RequestRecord[]) => Promise<{ counted: number }>,
+): Promise<void> {
+  if ((await ingest([record])).counted > 0) return;
+  await wakes.flushingSoon(Date.now(), () => intake.complete(record));
+}

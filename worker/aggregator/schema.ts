@@ -194,6 +194,16 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE events (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
     count INTEGER NOT NULL, kind TEXT NOT NULL, box TEXT, model TEXT, params TEXT NOT NULL) STRICT;
   `,
+  `
+  -- The audit log, as JSON. Nothing changes an entry.
+  CREATE TABLE audit (at_ms INTEGER PRIMARY KEY, is_change INTEGER NOT NULL, entry TEXT NOT NULL) STRICT;
+  CREATE TRIGGER audit_only_grows BEFORE UPDATE ON audit BEGIN
+    SELECT RAISE(ABORT, 'the entries of the audit log cannot be changed');
+  END;
+  -- Changes that are being made.
+  CREATE TABLE audit_open (id TEXT PRIMARY KEY, opened_at_ms INTEGER NOT NULL, change TEXT NOT NULL)
+    STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Maps the shared table to the types of SQLite. */

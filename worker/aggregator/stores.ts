@@ -7,6 +7,7 @@ import { openExternalStores } from "../export/external-stores.ts";
 import { HeldRequests } from "../export/held-requests.ts";
 import { Outbox } from "../export/outbox.ts";
 import { admissionOf, type BoxAdmission } from "../joining/joined-box.ts";
+import { keyNameOf } from "../keys/names.ts";
 import { RepositoryCopy } from "../repository/copy.ts";
 import { LocalRepository } from "../repository/local.ts";
 import { ModelRepository } from "../repository/model-repository.ts";
@@ -14,6 +15,7 @@ import { PostgresRepository } from "../repository/postgres.ts";
 import { SharedRepository } from "../repository/shared.ts";
 import { inForce, type Settings } from "../settings.ts";
 import { VERSION } from "../version.ts";
+import { AuditLog } from "./audit-log.ts";
 import { BenchRuns } from "./bench-runs.ts";
 import { CellStore } from "./cells.ts";
 import { EnergyHours } from "./energy-hours.ts";
@@ -58,6 +60,7 @@ export type AggregatorStores = {
   epochs: Epochs;
   settings: RunTimeSettingsStore;
   tariffs: Tariffs;
+  audit: AuditLog;
   localRepository: LocalRepository;
   /** The repository in Postgres; null when this object holds the repository itself. */
   sharedRepository: SharedRepository | null;
@@ -95,7 +98,13 @@ export function openStores(
   const samples = new SampleStore(storage.sql);
   const tariffs = new Tariffs(storage);
   const energyHours = new EnergyHours(storage.sql, () => tariffs.currency());
-  const outbox = new Outbox(storage.sql, { ledger, samples, energy: energyHours });
+  const issuedKeys = new IssuedKeys(storage);
+  const audit: AuditLog = new AuditLog(
+    storage.sql,
+    (id) => keyNameOf(id, (each) => issuedKeys.get(each)),
+    (_, atMs) => outbox.addAudit(atMs),
+  );
+  const outbox: Outbox = new Outbox(storage.sql, { ledger, samples, energy: energyHours, audit });
   const deliveryStates = new DeliveryStates(storage.sql);
   const deliveries = new StoreDeliveries(storage, {
     stores: openExternalStores(external.configured),
@@ -157,6 +166,7 @@ export function openStores(
     epochs,
     settings,
     tariffs,
+    audit,
     localRepository,
     sharedRepository,
     repository,
@@ -165,7 +175,7 @@ export function openStores(
     held,
     moves,
     sealKeys,
-    issuedKeys: new IssuedKeys(storage),
+    issuedKeys,
     joined,
     untrusted,
     benchRuns: new BenchRuns(storage.sql),

@@ -1,13 +1,15 @@
 /**
- * Exports: logs and history of any length, streamed as CSV or NDJSON.
+ * Exports: logs, history and the audit log, of any length, streamed as CSV or NDJSON.
  *
  * Pages are read at the reader's pace, so neither the Worker nor the Aggregator holds more than
  * one.
  * An export that fails midway breaks the connection: a truncated file must not look complete.
  */
+import type { AuditPage } from "../../protocol/api/audit.ts";
 import { CostRow } from "../../protocol/api/costs.ts";
 import type { Logs } from "../../protocol/api/logs.ts";
 import { HistoryPoint } from "../../protocol/api/stats.ts";
+import { AUDIT_FIELDS } from "../../protocol/audit-columns.ts";
 import { LOG_ENTRY_FIELDS } from "../../protocol/columns.ts";
 import { csvLine } from "./csv.ts";
 import { piecesOf, type Span } from "./history.ts";
@@ -38,6 +40,30 @@ export const historyExport = (
 /** Exports costs, in the order of the answer. */
 export const costsExport = (format: Format, rows: readonly CostRow[]): Response =>
   answerOf("costs", format, Object.keys(CostRow.shape), pageOf(rows));
+
+/** Exports the audit log, newest first. */
+export const auditExport = (
+  format: Format,
+  limit: number | null,
+  read: (page: { limit: number; cursor?: string }) => Promise<AuditPage>,
+): Response => answerOf("audit", format, AUDIT_FIELDS, auditPages(limit, read));
+
+async function* auditPages(
+  limit: number | null,
+  read: Parameters<typeof auditExport>[2],
+): AsyncGenerator<Row[]> {
+  let rest = limit ?? Number.POSITIVE_INFINITY;
+  let cursor: string | null = null;
+  do {
+    const page: AuditPage = await read({
+      limit: Math.min(rest, ROWS_PER_PAGE),
+      ...(cursor !== null && { cursor }),
+    });
+    yield page.entries;
+    rest -= page.entries.length;
+    cursor = page.next_cursor;
+  } while (cursor !== null && rest > 0);
+}
 
 async function* pageOf(rows: readonly CostRow[]): AsyncGenerator<Row[]> {
   yield [...rows];

@@ -153,7 +153,10 @@ export class StoreDeliveries {
         logs: state.clearing.logs || logs,
         metrics: state.clearing.metrics || metrics,
       };
-      const isGone = state.batch?.kind === "requests" ? logs : metrics;
+      const isGone =
+        state.batch?.kind === "requests"
+          ? logs
+          : metrics && METRIC_KINDS.some((kind) => kind === state.batch?.kind);
       this.#states.put(name, { ...state, clearing, batch: isGone ? null : state.batch });
     }
   }

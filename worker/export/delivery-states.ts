@@ -20,7 +20,7 @@ export const DeliveryState = z.object({
   batch: z
     .object({
       id: z.uuid(),
-      kind: z.enum(["requests", "gpu_samples", "system_samples", "energy_hours"]),
+      kind: z.enum(["requests", "gpu_samples", "system_samples", "energy_hours", "audit_log"]),
       items: z.int().positive(),
     })
     .nullable(),

@@ -22,6 +22,7 @@ import {
 } from "./external-store.ts";
 import { type NextBatch, nextBatch } from "./next-batch.ts";
 import type { Cursor, Outbox } from "./outbox.ts";
+import type { AnyRow } from "./rows.ts";
 
 /** One flush sends at most this many batches, then lets housekeeping run. */
 const BATCHES_PER_FLUSH = 20;
@@ -206,12 +207,7 @@ export class StoreDelivery {
       return;
     }
     const [row] = batch.rows;
-    const subject =
-      row === undefined
-        ? ""
-        : "request_id" in row
-          ? `request ${row.request_id}: `
-          : `${batch.kind === "energy_hours" ? "energy" : "sample"} of ${row.box}: `;
+    const subject = row === undefined ? "" : `${subjectOf(row)}: `;
     const last_set_aside = { at_ms: nowMs, message: `${subject}${message}` };
     this.#put({
       last_error,
@@ -287,4 +283,11 @@ export class StoreDelivery {
     this.#last = result.catch(() => {});
     return result;
   }
+}
+
+/** Names a row in a message, without its content. */
+function subjectOf(row: AnyRow): string {
+  if ("action" in row) return `entry ${row.id} of the audit log`;
+  if ("request_id" in row) return `request ${row.request_id}`;
+  return `${"state" in row ? "energy" : "sample"} of ${row.box}`;
 }

@@ -1,13 +1,16 @@
 /** The entries of the outbox: what each of them names, and the rows that it stands for. */
 import * as z from "zod";
+import type { AuditEntry } from "../../protocol/audit.ts";
 import type { GpuSample, RequestRecord, SystemSample } from "../../protocol/records.ts";
 import { idsOfBytes } from "../storage/uuid-bytes.ts";
 import type { TailLedger } from "./outbox-tail.ts";
 import {
   type AnyRow,
+  auditRow,
   type EnergyBatch,
   energyRows,
   gpuRow,
+  type Kind,
   requestRow,
   systemRow,
 } from "./rows.ts";
@@ -16,7 +19,7 @@ export const OutboxEntry = z.discriminatedUnion("kind", [
   z.object({ seq: z.number(), kind: z.literal("requests"), ids: z.instanceof(ArrayBuffer) }),
   z.object({
     seq: z.number(),
-    kind: z.literal(["gpu_samples", "system_samples", "energy_hours"]),
+    kind: z.literal(["gpu_samples", "system_samples", "energy_hours", "audit_log"]),
     items: z.number(),
     at_ms: z.number(),
     box: z.string(),
@@ -24,7 +27,7 @@ export const OutboxEntry = z.discriminatedUnion("kind", [
 ]);
 export type OutboxEntry = z.infer<typeof OutboxEntry>;
 export type BatchEntry = {
-  kind: "gpu_samples" | "system_samples" | "energy_hours";
+  kind: Exclude<Kind, "requests">;
   items: number;
   at_ms: number;
   box: string;
@@ -62,10 +65,18 @@ export type OutboxEnergy = {
   of(atMs: number, box: string): EnergyBatch;
 };
 
+/** The part of the audit log that the outbox reads. Each entry has a time of its own. */
+export type OutboxAudit = {
+  /** Returns the times of all entries, oldest first. */
+  times(): number[];
+  of(atMs: number): AuditEntry | null;
+};
+
 export type OutboxSources = {
   ledger: OutboxLedger;
   samples: OutboxSamples;
   energy: OutboxEnergy;
+  audit: OutboxAudit;
 };
 
 /** Makes the entries of a batch of samples, one for each kind that it contains. */
@@ -81,6 +92,13 @@ export const energyEntries = (batch: EnergyBatch): BatchEntry[] => {
   return items === 0 ? [] : [{ kind: "energy_hours", items, at_ms: atMs, box }];
 };
 
+export const entryOfAudit = (at_ms: number): BatchEntry => ({
+  kind: "audit_log",
+  items: 1,
+  at_ms,
+  box: "",
+});
+
 export const nameOf = ({ kind, at_ms, box }: BatchEntry): string =>
   JSON.stringify([kind, at_ms, box]);
 
@@ -91,8 +109,14 @@ const IDS_PER_READ = 50;
 export function* rowsOfEntry(
   entry: OutboxEntry,
   offset: number,
-  { ledger, samples, energy }: OutboxSources,
+  { ledger, samples, energy, audit }: OutboxSources,
 ): Generator<AnyRow | null> {
+  if (entry.kind === "audit_log") {
+    const found = audit.of(entry.at_ms);
+    for (let index = offset; index < entry.items; index++)
+      yield found === null ? null : auditRow(found);
+    return;
+  }
   if (entry.kind === "energy_hours") {
     const rows = energyRows(energy.of(entry.at_ms, entry.box));
     for (let index = offset; index < entry.items; index++) yield rows[index] ?? null;

@@ -11,6 +11,7 @@ import { bytesOfIds, ID_BYTES, idsOfBytes } from "../storage/uuid-bytes.ts";
 import {
   energyEntries,
   entriesOf,
+  entryOfAudit,
   type NewEntry,
   nameOf,
   type OutboxSources,
@@ -128,6 +129,11 @@ export class Outbox {
     for (const entry of energyEntries(batch)) this.#insert(this.#nextSeq++, entry);
   }
 
+  /** Adds an entry of the audit log, in the transaction that stores it. */
+  addAudit(atMs: number): void {
+    if (this.#isOpen) this.#insert(this.#nextSeq++, entryOfAudit(atMs));
+  }
+
   /**
    * Adds entries for all stored records that no entry names, oldest first.
    *
@@ -155,6 +161,8 @@ export class Outbox {
       entries.push(...entriesOf(batch).filter((entry) => !named.has(nameOf(entry))));
     for (const batch of this.#sources.energy.batches())
       entries.push(...energyEntries(batch).filter((entry) => !named.has(nameOf(entry))));
+    for (const atMs of this.#sources.audit.times())
+      if (!named.has(nameOf(entryOfAudit(atMs)))) entries.push(entryOfAudit(atMs));
     const seq = end - entries.length;
     for (const [index, entry] of entries.entries()) this.#insert(seq + index, entry);
     return { seq, offset: 0 };
@@ -281,8 +289,9 @@ const EARLIER_WAITING_MAX = 100_000;
 /** Adds a row to rows of its kind. */
 function push(taken: Rows, row: AnyRow | null): void {
   if (row === null) return;
-  if (taken.kind === "requests" && "request_id" in row) taken.rows.push(row);
+  if (taken.kind === "requests" && "latency_ms" in row) taken.rows.push(row);
   else if (taken.kind === "gpu_samples" && "index" in row) taken.rows.push(row);
   else if (taken.kind === "system_samples" && "cpu_percent" in row) taken.rows.push(row);
   else if (taken.kind === "energy_hours" && "state" in row) taken.rows.push(row);
+  else if (taken.kind === "audit_log" && "action" in row) taken.rows.push(row);
 }

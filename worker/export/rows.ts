@@ -1,10 +1,12 @@
 /**
- * Rows: a finished request, a GPU sample and a machine sample, as every external store keeps them.
+ * Rows: a finished request, a sample, an hour of energy and an entry of the audit log, as every external
+ * store keeps them.
  *
  * Rows carry the names of `protocol/columns.ts`; each store renames the few that it names
  * differently. Text is cleaned of the characters that a store rejects (NUL in Postgres, half a
  * surrogate pair in both), so one caller's prompt cannot block everybody's records.
  */
+import type { AuditEntry } from "../../protocol/audit.ts";
 import type {
   StoredEnergyHour,
   StoredGpuSample,
@@ -33,6 +35,7 @@ export type RowOf = {
   gpu_samples: GpuRow;
   system_samples: StoredSystemSample;
   energy_hours: StoredEnergyHour;
+  audit_log: AuditEntry;
 };
 /**
  * Hours of a box that were closed at the same time. `simulated` is null if the box was forgotten.
@@ -73,6 +76,8 @@ export const gpuRow = (
 
 export const systemRow = (box: string, sample: SystemSample): StoredSystemSample =>
   cleaned({ ...sample, box });
+
+export const auditRow = (entry: AuditEntry): AuditEntry => cleaned(entry);
 
 /** Returns one row for each state and model with energy, of hours that were closed together. */
 export function energyRows({

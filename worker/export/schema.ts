@@ -14,6 +14,9 @@ export const STORE_REQUESTS_KEPT_DAYS = 90;
  */
 export const STORE_MINUTES_KEPT_DAYS = 400;
 
+/** Retention of the audit log in every store. */
+export const STORE_AUDIT_KEPT_DAYS = 400;
+
 /** `rest` is the part of the definition that follows the type. */
 export type TableColumn = readonly [name: string, type: string, rest?: string];
 export type Table = {

@@ -19,6 +19,7 @@ import { authoritiesOf, isSignedBy } from "../joining/authority.ts";
 import { certify, clockOff } from "../joining/certificate.ts";
 import { checkCode, newJoiningId } from "../joining/code.ts";
 import { settingsOf } from "../settings.ts";
+import { agentAuthor, audited, changeBy } from "./audited.ts";
 import { changeJoining, endJoining } from "./joining.ts";
 
 export const agentRoutes = new Hono<Env>();
@@ -59,7 +60,13 @@ agentRoutes.post("/agent/join", async (c) => {
   });
   const isSecretBox = settings.boxSecrets.has(box);
   const newId = newJoiningId();
-  const { joined } = await changeJoining(c, { act: "join", codeId, newId, box, isSecretBox });
+  const joining = changeBy(agentAuthor(c, "join_code"), "box_joined", {
+    name: box,
+    code_id: codeId,
+  });
+  const { joined } = await audited(c, joining, () =>
+    changeJoining(c, { act: "join", codeId, newId, box, isSecretBox }),
+  );
   const joinedMs = joined?.joined_at_ms ?? Date.now();
   // The box that this one replaces.
   await boxStubOf(c.env, box).remove(joinedMs - 1);
@@ -73,7 +80,8 @@ agentRoutes.post("/agent/leave", async (c) => {
   const box = boxNamed(c);
   const settings = settingsOf(c.env);
   const { id } = await memberOf(c.req.raw, settings, { box, purpose: "leave" }, joinedFor(c));
-  await endJoining(c, { box, id, ended: "left" });
+  const leaving = changeBy(agentAuthor(c, "box"), "box_left", { name: box });
+  await audited(c, leaving, () => endJoining(c, { box, id, ended: "left" }));
   return c.json({ status: "left", box }, 200, { "cache-control": "no-store" });
 });
 

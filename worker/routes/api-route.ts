@@ -12,6 +12,7 @@ import { badRequest, GatewayError } from "../errors.ts";
 import { jsonBodyOf } from "../gateway/call.ts";
 import { keysFor } from "../gateway/known-keys.ts";
 import { settingsOf } from "../settings.ts";
+import { audited, authorOf, changeBy, noteRefusal } from "./audited.ts";
 
 type Parsed<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
 type Part<Route extends ApiRoute, Name extends "params" | "query" | "body"> =
@@ -40,20 +41,34 @@ export function serveRoute<Route extends ApiRoute>(
     const settings = settingsOf(c.env);
     const principal =
       route.scope === null ? null : await principalOf(c.req.raw, settings, null, keysFor(c));
+    const change = "audit" in route ? route.audit : null;
     if (principal !== null && route.scope !== null && route.scope !== "any")
-      demand(principal, route.scope);
+      try {
+        demand(principal, route.scope);
+      } catch (error) {
+        if (change !== null)
+          noteRefusal(c, changeBy(authorOf(c, principal), change, c.req.param()));
+        throw error;
+      }
     const call = {
       principal,
       params: route.params && parsed(route.params, c.req.param()),
       query: parsed(route.query ?? NO_QUERY, queryOf(c.req.url)),
       body: route.body && parsed(route.body, await jsonBodyOf(c.req.raw)),
     } as ApiCall<Route>;
-    const answer = await handle(call, c);
+    const make = () => handle(call, c);
+    const answer =
+      change === null || principal === null
+        ? await make()
+        : await audited(c, changeBy(authorOf(c, principal), change, parametersOf(call)), make);
     const response = answer instanceof Response ? answer : c.json(answer as object);
     if (!response.headers.has("cache-control")) response.headers.set("cache-control", "no-store");
     return response;
   });
 }
+
+const parametersOf = ({ params, query, body }: ApiCall<ApiRoute>): Record<string, unknown> =>
+  Object.assign({}, params, query, body);
 
 export const EVENT_HEADERS = { "content-type": "text/event-stream; charset=utf-8" };
 

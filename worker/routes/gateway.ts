@@ -1,5 +1,6 @@
 /** `/ollama/*`, `/v1/*`, and Ollama's paths at the root: its own APIs for callers, byte-true. */
 import { type Context, Hono, type Next } from "hono";
+import { OLLAMA_ACTIONS } from "../../protocol/audit.ts";
 import { isOllamaPath } from "../../protocol/target.ts";
 import { principalOf } from "../auth.ts";
 import type { Env } from "../env.ts";
@@ -13,6 +14,7 @@ import { unionAnswer } from "../gateway/union.ts";
 import { routePathOf } from "../raw-path.ts";
 import { settingsOf } from "../settings.ts";
 import { methodsOf } from "./api-route.ts";
+import { auditedBeside, authorOf, changeBy } from "./audited.ts";
 
 /**
  * Splits `/ollama/…` and `/v1/…` into the path on Ollama, and the key and the box in front of it:
@@ -39,9 +41,26 @@ async function gateway(c: Context<Env>): Promise<Response> {
   const shell = invocationOf(c);
   const union = await unionAnswer(shell, call, principal);
   if (union !== null) return union;
-  const read = () => bodyOf(request, target.route, principal);
+  let named: string | null = null;
+  const read = async () => {
+    const body = await bodyOf(request, target.route, principal);
+    named = body.model;
+    return body;
+  };
+  const action = OLLAMA_ACTIONS[target.route.path] ?? null;
+  const parameters = () => ({
+    ...(named !== null && { model: named }),
+    ...(box !== null && { box }),
+  });
   const serving = target.route.kind === "management" ? serveOperation : serve;
-  const answer = await serving(shell, call, read);
+  const answer =
+    action === null
+      ? await serving(shell, call, read)
+      : await auditedBeside(
+          c,
+          () => changeBy(authorOf(c, principal), action, parameters()),
+          () => serving(shell, call, read),
+        );
   const showsPaths = target.route.path === "/api/show" && !principal.scopes.has("admin");
   return showsPaths ? withoutLocalPaths(answer) : answer;
 }

@@ -8,6 +8,7 @@ import { keysFor } from "../gateway/known-keys.ts";
 import { cookieOf, senderOf } from "../session.ts";
 import { settingsOf } from "../settings.ts";
 import { serveRoute } from "./api-route.ts";
+import { authorOf, noteSignIn } from "./audited.ts";
 
 export const sessionRoutes = new Hono<Env>();
 
@@ -21,6 +22,7 @@ serveRoute(sessionRoutes, SESSION_ROUTES.signIn, async ({ body }, c) => {
     keysFor(c),
   );
   if (session !== null) c.header("set-cookie", cookieOf(c.req.raw, session.value));
+  noteSignIn(c, authorOf(c, principal));
   return {
     scopes: [...principal.scopes],
     expires_at: session === null ? null : new Date(session.expiresMs).toISOString(),

@@ -8,6 +8,7 @@ export type RouteName = keyof typeof API_ROUTES;
  * `{made}` is the id of the key or join code that was made last.
  */
 export const CALLS: Record<RouteName, { path?: string; body?: unknown }> = {
+  audit: {},
   joinCodes: {},
   makeJoinCode: { body: {} },
   cancelJoinCode: { path: "/api/boxes/join/{made}" },

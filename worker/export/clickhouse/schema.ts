@@ -8,6 +8,7 @@
  * rows, and a view fills them within the same insert. Their sketches are DDSketch with 0.5 %
  * relative error, like the edge's own.
  */
+import { AUDIT_COLUMNS } from "../../../protocol/audit-columns.ts";
 import {
   type ColumnType,
   ENERGY_HOUR_COLUMNS,
@@ -20,6 +21,7 @@ import {
   addColumns,
   type ColumnNames,
   createTable,
+  STORE_AUDIT_KEPT_DAYS,
   STORE_MINUTES_KEPT_DAYS,
   STORE_REQUESTS_KEPT_DAYS,
   STORE_SAMPLES_KEPT_DAYS,
@@ -193,12 +195,21 @@ const ENERGY_HOURS: Table = {
 TTL toDateTime(hour) + INTERVAL ${STORE_MINUTES_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
 };
 
+const AUDIT_LOG: Table = {
+  name: "audit_log",
+  columns: tableColumns(AUDIT_COLUMNS, CLICKHOUSE_NAMES, columnOf),
+  tail: `
+) ENGINE = ReplacingMergeTree PARTITION BY toYYYYMM(timestamp) ORDER BY id
+TTL toDateTime(timestamp) + INTERVAL ${STORE_AUDIT_KEPT_DAYS} DAY SETTINGS ${DEDUPLICATION}`,
+};
+
 export const CLICKHOUSE_TABLES: readonly Table[] = [
   REQUESTS,
   REQUESTS_MINUTES,
   GPU_SAMPLES,
   SYSTEM_SAMPLES,
   ENERGY_HOURS,
+  AUDIT_LOG,
 ];
 
 /** Runs in this order, in the database of the tables. Each statement may run again. */

@@ -33,6 +33,7 @@ import {
 import {
   checkTables,
   renamed,
+  STORE_AUDIT_KEPT_DAYS,
   STORE_MINUTES_KEPT_DAYS,
   STORE_REQUESTS_KEPT_DAYS,
   STORE_SAMPLES_KEPT_DAYS,
@@ -60,6 +61,7 @@ const INSERTS = {
   gpu_samples: insertInto("gpu_samples"),
   system_samples: insertInto("system_samples"),
   energy_hours: insertInto("energy_hours"),
+  audit_log: insertInto("audit_log"),
 };
 
 /** Formats a time as the API does. */
@@ -140,6 +142,7 @@ export class PostgresStore implements ExternalStore {
     await this.#deleteOld("request_logs", "created_at", STORE_REQUESTS_KEPT_DAYS);
     await this.#deleteOld("request_minutes", "minute", STORE_MINUTES_KEPT_DAYS);
     await this.#deleteOld("energy_hours", "hour", STORE_MINUTES_KEPT_DAYS);
+    await this.#deleteOld("audit_log", "timestamp", STORE_AUDIT_KEPT_DAYS);
     for (const table of ["gpu_samples", "system_samples"])
       await this.#deleteOld(table, "sampled_at", STORE_SAMPLES_KEPT_DAYS);
   }

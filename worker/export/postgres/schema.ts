@@ -5,6 +5,7 @@
  * sent again must be the same row. It is part of the key so that the table can be partitioned by
  * it.
  */
+import { AUDIT_COLUMNS } from "../../../protocol/audit-columns.ts";
 import {
   type ColumnType,
   ENERGY_HOUR_COLUMNS,
@@ -102,6 +103,12 @@ const ENERGY_HOURS: Table = {
   tail: ",\n  PRIMARY KEY (box, hour, state, model, recorded_at)\n)",
 };
 
+const AUDIT_LOG: Table = {
+  name: "audit_log",
+  columns: tableColumns(AUDIT_COLUMNS, POSTGRES_NAMES, columnOf),
+  tail: ",\n  PRIMARY KEY (id)\n)",
+};
+
 /** People may write here too. A column that they leave out gets the default of a new entry. */
 const MODEL_REPOSITORY: Table = {
   name: "model_repository",
@@ -142,6 +149,7 @@ export const POSTGRES_TABLES: readonly Table[] = [
   GPU_SAMPLES,
   SYSTEM_SAMPLES,
   ENERGY_HOURS,
+  AUDIT_LOG,
   MODEL_REPOSITORY,
   MODEL_DOWNLOADS,
 ];

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { AUDIT_COLUMNS } from "../../../../protocol/audit-columns.ts";
 import {
   ENERGY_HOUR_COLUMNS,
   GPU_SAMPLE_COLUMNS,
@@ -30,6 +31,7 @@ test.each(STORES)(
       ["gpu_samples", GPU_SAMPLE_COLUMNS],
       ["system_samples", SYSTEM_SAMPLE_COLUMNS],
       ["energy_hours", ENERGY_HOUR_COLUMNS],
+      ["audit_log", AUDIT_COLUMNS],
     ] as const)
       expect(
         columnsOf(tables, table)
