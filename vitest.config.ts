@@ -58,7 +58,7 @@ export default defineConfig({
           name: "workerd",
           include: ["test/workerd/**/*.test.ts"],
           setupFiles: "test/workerd/fresh-edge.ts",
-          globalSetup: ["test/support/runtime-noise.ts", "test/support/built-page.ts"],
+          globalSetup: ["test/support/runtime-noise.ts", "test/support/built.ts"],
         },
       },
       {
@@ -67,7 +67,7 @@ export default defineConfig({
           include: ["test/browser/**/*.test.ts"],
           ...ONE_AT_A_TIME,
           ...IN_ONE_PROCESS,
-          globalSetup: "test/browser/setup.ts",
+          globalSetup: ["test/support/built.ts", "test/browser/setup.ts"],
           // The pages of a file load side by side: on a busy machine each takes seconds.
           expect: { poll: { timeout: 15_000 } },
           testTimeout: 60_000,
@@ -97,6 +97,7 @@ export default defineConfig({
         test: {
           ...IN_ONE_PROCESS,
           name: "e2e",
+          globalSetup: "test/support/built.ts",
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -106,6 +107,7 @@ export default defineConfig({
         test: {
           ...IN_ONE_PROCESS,
           name: "faults",
+          globalSetup: "test/support/built.ts",
           include: ["test/faults/**/*.test.ts"],
           // The slices mostly wait; each has processes of its own.
           maxConcurrency: 6,

@@ -4,7 +4,7 @@
 import { join } from "node:path";
 import * as z from "zod";
 import { ONE_SIGNAL_MS } from "../agent/clock/stop-signals.ts";
-import { ChildFailure, ROOT } from "./edge.ts";
+import { AGENT, ChildFailure, ROOT } from "./edge.ts";
 import { Child } from "./processes.ts";
 import type { Reaper } from "./reaping.ts";
 
@@ -114,7 +114,7 @@ export class LocalBox {
     const agent = new Child(
       {
         name: `agent of ${plan.name}`,
-        args: [join(ROOT, "agent/main.ts")],
+        args: [AGENT],
         env,
         cwd: ROOT,
         onLine,

@@ -16,7 +16,10 @@ import { WORKERD, workerdConfigOf } from "./workerd.ts";
 
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** The Worker and its companion for the static files, as `build.ts` writes them. */
+/** The agent in one file, which the edge serves too. `build.ts` writes it, and the next two. */
+export const AGENT = join(ROOT, "dist/assets/agent/agent.mjs");
+
+/** The Worker and its companion for the static files. */
 const BUILT = join(ROOT, "dist/local");
 const WORKER = "worker.js";
 const ASSETS = "assets.js";

@@ -6,12 +6,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ROOT } from "../../local/edge.ts";
+import { AGENT, ROOT } from "../../local/edge.ts";
 import { Child } from "../../local/processes.ts";
 import { startReaper } from "../../local/reaping.ts";
 import { FrameType, NO_PAYLOAD } from "../../protocol/frames.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
+import { buildOnce } from "./built.ts";
 import { FakeEdge } from "./fake-edge.ts";
 import { eventually } from "./stack.ts";
 
@@ -32,6 +33,7 @@ export class AgentProcess implements AsyncDisposable {
 
   /** Resolves when the agent is connected and has sent its first readings. */
   static async start(): Promise<AgentProcess> {
+    buildOnce();
     const ollama = await startSimulatedOllama({ models: ["m:latest"], loadMsPerGb: 0, tokenMs: 5 });
     const agent = new AgentProcess(await FakeEdge.listen(), ollama);
     await agent.restart();
@@ -56,10 +58,7 @@ export class AgentProcess implements AsyncDisposable {
       NVIDIA_SMI: "/nonexistent/nvidia-smi",
     };
     const onLine = (line: string) => void this.lines.push(line);
-    this.#child = new Child(
-      { name: "agent", args: [join(ROOT, "agent/main.ts")], env, cwd: ROOT, onLine },
-      this.#reaper,
-    );
+    this.#child = new Child({ name: "agent", args: [AGENT], env, cwd: ROOT, onLine }, this.#reaper);
     await eventually(
       async () => this.edge.readings.length > readingsBefore,
       () => this.lines.join("\n"),

@@ -6,12 +6,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildEdge, Edge, ROOT, waitFor } from "../../local/edge.ts";
+import { AGENT, Edge, ROOT, waitFor } from "../../local/edge.ts";
 import { Child } from "../../local/processes.ts";
 import { startReaper } from "../../local/reaping.ts";
 import { type BoxDetail, Boxes, Health } from "../../protocol/api/fleet.ts";
 import { type LogEntry, Logs } from "../../protocol/api/logs.ts";
 import { CurrentStats } from "../../protocol/api/stats.ts";
+import { buildOnce } from "./built.ts";
 
 const START_MS = 60_000;
 
@@ -22,9 +23,6 @@ export type AgentPlan = {
   args?: string[];
   env?: Record<string, string>;
 };
-
-/** The build, once for all stacks of this process. */
-let built: Promise<void> | null = null;
 
 export class TestStack implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), "edge-test-"));
@@ -43,8 +41,7 @@ export class TestStack implements AsyncDisposable {
   /** @param settings  settings of the Worker; open mode by default */
   static async start(settings: Record<string, string> = { AUTH_MODE: "open" }): Promise<TestStack> {
     const stack = new TestStack(await freePort(), settings);
-    built ??= buildEdge(stack.#reaper);
-    await built;
+    buildOnce();
     await stack.startEdge();
     return stack;
   }
@@ -108,7 +105,7 @@ export class TestStack implements AsyncDisposable {
     const agent = new Child(
       {
         name: `agent ${name}`,
-        args: [join(ROOT, "agent/main.ts"), ...args],
+        args: [AGENT, ...args],
         env: { ...process.env, ...settings, ...env },
         cwd: ROOT,
         onLine: (line) => this.#agentLines.push(line),
@@ -137,7 +134,7 @@ export class TestStack implements AsyncDisposable {
 
   /** Waits until the record of a request is in the ledger. */
   record(id: string | null): Promise<LogEntry> {
-    return eventually(async () => (await this.logs()).logs.find((entry) => entry.id === id));
+    return eventually(async () => (await this.logs(`id=${id}`)).logs[0]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -8,8 +8,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { connectionsMaxOf, filesMaxOf } from "../../../../agent/listen/connection-limits.ts";
+import { AGENT } from "../../../../local/edge.ts";
 import { FrameType } from "../../../../protocol/frames.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../../../simulated/ollama.ts";
+import { buildOnce } from "../../../support/built.ts";
 import { FakeEdge } from "../../../support/fake-edge.ts";
 import { Listening } from "../../../support/listening.ts";
 import { eventually } from "../../../support/stack.ts";
@@ -132,8 +134,9 @@ test.runIf(process.platform === "linux")(
       NVIDIA_SMI: "nvidia-smi",
       LOG_FORMAT: "json",
     };
-    const limited = 'ulimit -n 128 && exec "$0" agent/main.ts --listen 0';
-    const agent = spawn("sh", ["-c", limited, process.execPath], { env });
+    buildOnce();
+    const limited = 'ulimit -n 128 && exec "$0" "$1" --listen 0';
+    const agent = spawn("sh", ["-c", limited, process.execPath, AGENT], { env });
     let log = "";
     for (const stream of [agent.stdout, agent.stderr])
       stream.setEncoding("utf8").on("data", (text: string) => {
