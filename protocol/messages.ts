@@ -141,6 +141,11 @@ export const Open = z.object({
    */
   takes_waiting: z.boolean().optional(),
   /**
+   * The caller's answer has begun, with status 200, while the request was on another box. Absent if it has
+   * not, and from older edges.
+   */
+  answer_begun: z.boolean().optional(),
+  /**
    * Another box can serve the request. So the agent need not wait for an Ollama that is away, and
    * keeps the record of a failure for {@link WITHHELD_MS}. Absent from older edges.
    */

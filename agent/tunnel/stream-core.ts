@@ -27,7 +27,7 @@ import { AnswerFrames } from "./answer-frames.ts";
 import { type RequestActions, RequestBody } from "./request-body.ts";
 import type { WaitReports } from "./wait-reports.ts";
 
-/** Status with which the edge begins the answer of a request whose wait was reported. */
+/** Status with which the edge begins the answer of a request that waits. */
 const EARLY_STATUS = 200;
 
 /** How the request is recorded. */
@@ -106,7 +106,7 @@ export class AgentStreamCore {
 
   /** Status that the caller has received before Ollama's; null if it has not. */
   get earlyStatus(): number | null {
-    return (this.#waits?.newest ?? null) === null ? null : EARLY_STATUS;
+    return this.#waits?.hasBegun === true ? EARLY_STATUS : null;
   }
 
   /**

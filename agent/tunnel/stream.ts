@@ -72,7 +72,8 @@ export class AgentStream implements Source {
     this.#api = open.api;
     this.#mayMove = open.may_move === true;
     const arrivedMs = shell.now();
-    const waits = open.takes_waiting === true ? new WaitReports(arrivedMs) : null;
+    const waits =
+      open.takes_waiting === true ? new WaitReports(arrivedMs, open.answer_begun) : null;
     this.#core = new AgentStreamCore(id, streamsBody, open, open.body_bytes, waits);
     this.#request = new MeasuredRequest(
       id,
@@ -80,6 +81,7 @@ export class AgentStream implements Source {
       { atMs: arrivedMs, tunnelMs: shell.tunnelMs(), source: "edge" },
       shell,
     );
+    this.#request.earlyStatus = this.#core.earlyStatus;
     this.#shell = shell;
   }
 

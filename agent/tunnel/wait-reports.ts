@@ -14,11 +14,21 @@ import type { WaitReport } from "../../protocol/messages.ts";
 
 export class WaitReports {
   readonly #arrivedMs: number;
+  readonly #hadBegun: boolean;
   #newest: { report: WaitReport; frame: Frame; atMs: number } | null = null;
 
-  /** @param arrivedMs  when the request arrived, monotonic ms */
-  constructor(arrivedMs: number) {
+  /**
+   * @param arrivedMs  when the request arrived, monotonic ms
+   * @param hadBegun   the caller's answer had begun before that
+   */
+  constructor(arrivedMs: number, hadBegun = false) {
     this.#arrivedMs = arrivedMs;
+    this.#hadBegun = hadBegun;
+  }
+
+  /** The caller's answer has begun, by a report at the latest. */
+  get hasBegun(): boolean {
+    return this.#hadBegun || this.#newest !== null;
   }
 
   /** The newest report; null before the first one. */

@@ -4,6 +4,7 @@ import { RECONNECT_MS } from "../../protocol/limits.ts";
 import type { Open } from "../../protocol/messages.ts";
 import { wireErrorOf } from "../../worker/errors.ts";
 import type { CallerAnswer, EdgeStreamActions } from "../../worker/gateway/stream/actions.ts";
+import type { EarlyAnswer } from "../../worker/gateway/stream/early-answer.ts";
 import type { Ended } from "../../worker/gateway/stream/ended.ts";
 import { type AnswerPlan, type Exchange, isOfAnswer } from "./ollama.ts";
 import { SimulatedStream, type StreamPlan, type StreamWorld } from "./stream.ts";
@@ -17,7 +18,7 @@ export type CallPlan = Omit<StreamPlan, "box"> & {
   leavesAfterMs: number | null;
 };
 
-export type CallWorld = Omit<StreamWorld, "onAnswer" | "onWrite" | "onEnded"> & {
+export type CallWorld = Omit<StreamWorld, "onAnswer" | "onEarly" | "onWrite" | "onEnded"> & {
   box: string;
   /** The Box refused the stream, which never began. */
   onRefused(id: string): void;
@@ -38,6 +39,7 @@ export class Call {
   readonly #stream: SimulatedStream;
   #gotBytes = 0;
   #hasBegun = false;
+  #early: EarlyAnswer | null = null;
   /** The exchange whose bytes the caller gets. */
   #exchange: Exchange | null = null;
   result: CallResult = "nothing";
@@ -56,6 +58,9 @@ export class Call {
       { ...plan, box: world.box },
       {
         ...world,
+        onEarly: (early) => {
+          this.#early = early;
+        },
         onAnswer: (answer) => this.#answer(answer),
         onWrite: (write, finish) => this.#write(write, finish),
         onEnded: (ended) => this.#over(ended),
@@ -119,7 +124,9 @@ export class Call {
   #answer(answer: CallerAnswer): void {
     if (this.#hasBegun) this.#world.broken("an answer that began twice");
     this.#hasBegun = true;
-    if (answer.kind === "failed") this.result = "error";
+    if (answer.kind === "failed" && this.#early !== null)
+      this.#takeEnding(this.#early.partOf(answer));
+    else if (answer.kind === "failed") this.result = "error";
     else if (answer.kind === "whole") {
       this.#take(answer.body ?? new Uint8Array(0), false);
       this.#complete();

@@ -7,6 +7,7 @@ import { DATA_BYTES_MAX, WINDOW_BYTES } from "../../protocol/limits.ts";
 import type { Open } from "../../protocol/messages.ts";
 import { carriedOf } from "../../worker/box/attach.ts";
 import type { CallerAnswer, EdgeStreamActions } from "../../worker/gateway/stream/actions.ts";
+import type { EarlyAnswer } from "../../worker/gateway/stream/early-answer.ts";
 import { EdgeStreamCore } from "../../worker/gateway/stream/edge-stream-core.ts";
 import type { Ended } from "../../worker/gateway/stream/ended.ts";
 import type { Pulse } from "../../worker/gateway/stream/pulse.ts";
@@ -25,6 +26,8 @@ export type StreamPlan = {
   streamsBody: boolean;
   /** The agent ends the stream if it loses its tunnel: another box can serve the call. */
   yields?: boolean;
+  /** The caller's answer, which has begun while the call was on another box. */
+  early?: EarlyAnswer | null;
 };
 
 export type StreamWorld = {
@@ -34,7 +37,9 @@ export type StreamWorld = {
   pulse: Pulse;
   /** Dials a new socket to the Box, which answers later, if at all. */
   dial(request: StreamRequest, onAnswer: (answer: AttachAnswer) => void): End;
-  /** The caller's answer begins. */
+  /** The caller's answer begins before that of the box. */
+  onEarly(early: EarlyAnswer): void;
+  /** The answer of the box is decided. */
   onAnswer(answer: CallerAnswer): void;
   /** Bytes or the end of the answer are for the caller: `wrote` or `closed` follows. */
   onWrite(write: EdgeStreamActions["write"], finish: EdgeStreamActions["finish"]): void;
@@ -65,9 +70,9 @@ export class SimulatedStream {
   constructor(plan: StreamPlan, world: StreamWorld) {
     this.#plan = plan;
     this.#world = world;
-    const { id, box, open, body, streamsBody, yields } = plan;
+    const { id, box, open, body, streamsBody, yields, early } = plan;
     this.#core = new EdgeStreamCore(
-      { id, box, open, yields: yields === true },
+      { id, box, open, yields: yields === true, early: early ?? null },
       streamsBody ? "streamed" : body,
       world.pulse,
       world.chance.random,
@@ -168,8 +173,9 @@ export class SimulatedStream {
 
   /** Runs the actions of the core, in their order. */
   #do(acts: EdgeStreamActions): void {
-    const { chance, pulse, onAnswer, onEnded, onWrite } = this.#world;
+    const { chance, pulse, onAnswer, onEarly, onEnded, onWrite } = this.#world;
     if (acts.frames.length > 0 && this.#end?.isOpen) this.#end.send(encodeFrames(acts.frames));
+    if (acts.early !== null) onEarly(acts.early);
     if (acts.answer !== null) onAnswer(acts.answer);
     if (acts.ended !== null) {
       pulse.open--;

@@ -1,6 +1,8 @@
 /**
- * The attempts of one call: if its box fails before an answer began, another box gets it, at most
+ * The attempts of one call: if its box fails before its answer began, another box gets it, at most
  * ATTEMPTS_MAX in all. The last one keeps the record.
+ *
+ * The caller may have headers and signs of life by then: see `stream/caller-side.ts`.
  */
 import type { Move } from "../../protocol/route.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
@@ -8,59 +10,88 @@ import type { Bindings } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { insteadOfMissing } from "./absent-holders.ts";
 import { ended } from "./call-path.ts";
-import { moveReasonOf } from "./failover.ts";
+import { moveReasonOf, outcomeOf } from "./failover.ts";
 import { countStream } from "./fleet.ts";
 import type { Invocation } from "./known-fleet.ts";
 import { learnFailure } from "./learned-failure.ts";
 import { nextPlace, type Place, type StreamTo, type Wish } from "./place.ts";
+import type { CallerSide } from "./stream/caller-side.ts";
 import { surely } from "./surely.ts";
-
-/** The box whose answer the caller gets, and those that had the call before. */
-export type Answered = { place: Place; moves: Move[]; answer: Response };
 
 /** Longest wait of an answer for the note of its moves. */
 const NOTED_MS = 1_000;
 
-/**
- * Returns the first answer that has begun, or that of the last box.
- * @throws {GatewayError} `holders_away`: the last box lacks a model that others have
- */
-export async function answeredBy(
-  shell: Invocation,
-  wish: Wish,
-  first: Place,
-  streamTo: StreamTo,
-): Promise<Answered> {
-  const moves: Move[] = [];
-  let noted: Promise<unknown> = Promise.resolve();
-  for (let place = first; ; ) {
-    const { path, stream, fleet, isElsewhere } = place;
-    const { box } = path.choice;
-    const begunMs = Date.now();
-    countStream(box, stream.ended);
-    shell.waitUntil(stream.done);
-    const answer = await stream.response;
-    const reason = path.others.length === 0 ? null : moveReasonOf(stream.outcome, isElsewhere);
-    const lacking = [box, ...moves.filter(lacksModel).map((move) => move.box)];
-    const away =
-      wish.wantedBox === null
-        ? insteadOfMissing(stream.outcome, wish.model, fleet.boxes, lacking)
-        : null;
-    const failed = reason ?? (away === null ? null : "model_not_found");
-    if (failed !== null) learnFailure(shell, box, failed, wish.model);
-    const next = await nextPlace(shell, wish, place, ended(path, reason), streamTo);
-    if (failed !== null && (next !== null || away !== null)) {
-      moves.push({ box, reason: failed, ms: Date.now() - begunMs });
-      noted = noteMoves(shell.env, wish.id, [...moves]);
-      shell.waitUntil(noted);
+export class Attempts {
+  readonly #shell: Invocation;
+  readonly #wish: Wish;
+  readonly #streamTo: StreamTo;
+  readonly #caller: CallerSide;
+  readonly #moves: Move[] = [];
+  #place: Place;
+
+  /** @param first  the box that has the call */
+  constructor(
+    shell: Invocation,
+    wish: Wish,
+    first: Place,
+    { streamTo, caller }: { streamTo: StreamTo; caller: CallerSide },
+  ) {
+    this.#shell = shell;
+    this.#wish = wish;
+    this.#place = first;
+    this.#streamTo = streamTo;
+    this.#caller = caller;
+  }
+
+  /** The box that has the call now. */
+  get place(): Place {
+    return this.#place;
+  }
+
+  /** The boxes that had the call before. */
+  get moves(): readonly Move[] {
+    return this.#moves;
+  }
+
+  /**
+   * Gives the caller the first answer of a box that begins, or that of the last box. Resolves once that has
+   * begun, in most cases: the caller may have left instead.
+   * @throws {GatewayError} `holders_away`: the last box lacks a model that others have
+   */
+  async settle(): Promise<void> {
+    const [shell, wish] = [this.#shell, this.#wish];
+    let noted: Promise<unknown> = Promise.resolve();
+    for (;;) {
+      const { path, stream, fleet, isElsewhere } = this.#place;
+      const { box } = path.choice;
+      const begunMs = Date.now();
+      countStream(box, stream.ended);
+      shell.waitUntil(stream.done);
+      const answer = await stream.answer;
+      const outcome = outcomeOf(answer);
+      const reason = path.others.length === 0 ? null : moveReasonOf(outcome, isElsewhere);
+      const lacking = [box, ...this.#moves.filter(lacksModel).map((move) => move.box)];
+      const away =
+        wish.wantedBox === null
+          ? insteadOfMissing(outcome, wish.model, fleet.boxes, lacking)
+          : null;
+      const failed = reason ?? (away === null ? null : "model_not_found");
+      if (failed !== null) learnFailure(shell, box, failed, wish.model);
+      const next = await nextPlace(shell, wish, this.#place, ended(path, reason), this.#streamTo);
+      if (failed !== null && (next !== null || away !== null)) {
+        this.#moves.push({ box, reason: failed, ms: Date.now() - begunMs });
+        noted = noteMoves(shell.env, wish.id, [...this.#moves]);
+        shell.waitUntil(noted);
+      }
+      if (next !== null) {
+        this.#place = next;
+        continue;
+      }
+      await Promise.race([noted, this.#moves.length === 0 ? null : scheduler.wait(NOTED_MS)]);
+      if (away !== null) throw new GatewayError(away);
+      shell.waitUntil(this.#caller.give(answer));
+      return;
     }
-    if (next !== null) {
-      place = next;
-      continue;
-    }
-    await Promise.race([noted, moves.length === 0 ? null : scheduler.wait(NOTED_MS)]);
-    if (away !== null) throw new GatewayError(away);
-    return { place, moves, answer };
   }
 }
 

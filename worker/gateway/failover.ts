@@ -1,10 +1,11 @@
 /**
  * Decides whether a call moves to another box, after the box that had it failed. Pure.
  *
- * A call moves only while no byte of an answer has gone to the caller, only if it changes nothing, and
+ * A call moves only while no byte of a box's answer has gone to the caller, only if it changes nothing, and
  * only once its box has ended it: see decision 18.
  */
 import type { FailureReason } from "../errors.ts";
+import type { CallerAnswer } from "./stream/actions.ts";
 
 /** How a box ended a call before its answer began. */
 export type Outcome =
@@ -14,6 +15,10 @@ export type Outcome =
   | { kind: "whole"; status: number }
   /** The caller has a part of the answer, or has left. */
   | { kind: "begun" };
+
+export function outcomeOf(answer: CallerAnswer): Outcome {
+  return answer.kind === "whole" || answer.kind === "failed" ? answer : { kind: "begun" };
+}
 
 /** Why a call moved on from a box, as the record states it. */
 export type MoveReason =

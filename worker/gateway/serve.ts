@@ -12,7 +12,7 @@ import { limitedBody, limitsBodies } from "../keys/body-limits.ts";
 import { sealOf } from "../seal.ts";
 
 import { attachAgain } from "./attach.ts";
-import { answeredBy } from "./attempts.ts";
+import { Attempts } from "./attempts.ts";
 import type { Release } from "./body-budget.ts";
 import { NO_OPENING, type Opening } from "./choice/opening.ts";
 import { pulseOf } from "./fleet.ts";
@@ -22,7 +22,8 @@ import { type Invocation, requestEarly } from "./known-fleet.ts";
 import type { CallerKey } from "./known-keys.ts";
 import type { OperationBox } from "./operation-box.ts";
 import { placeFor, type StreamTo, type Wish } from "./place.ts";
-import { mayBeginEarly } from "./stream/early-answer.ts";
+import { CallerSide } from "./stream/caller-side.ts";
+import { EARLY_STATUS, mayBeginEarly } from "./stream/early-answer.ts";
 import { type EdgeOutcome, edgeRecord, ingestSurely } from "./stream/edge-record.ts";
 import { EdgeStream } from "./stream/edge-stream.ts";
 
@@ -94,6 +95,21 @@ export async function serve(
   };
   let { open } = call;
   let body: KeptBody | null = null;
+  const caller = new CallerSide(call);
+  const fail = async (error: unknown) => {
+    body?.drop();
+    const failure: FailureReason =
+      error instanceof GatewayError ? error.failure : { reason: "internal" };
+    const httpStatus = caller.early === null ? wireErrorOf(failure).status : EARLY_STATUS;
+    const isCancelled = failure.reason === "caller_left";
+    await record(
+      open,
+      isCancelled
+        ? { ...NOWHERE, status: "cancelled", httpStatus, failure: null }
+        : { ...NOWHERE, status: "error", httpStatus, failure },
+    );
+    await caller.endEarly(failure);
+  };
   try {
     requestEarly(shell);
     const reading = bodyOf();
@@ -105,7 +121,7 @@ export async function serve(
     open = { ...open, ...body.facts, model: body.facts.model ?? open.model };
     if (mayBeginEarly(open)) open = { ...open, takes_waiting: true };
     call.key?.check({ model: open.model, wantedBox: call.wantedBox });
-    const streamTo = streamsOf(shell, { ...call, open }, body);
+    const streamTo = streamsOf(shell, { ...call, open }, body, caller);
     const { place: chosen } = read;
     const wanted = chosen == null ? {} : { wantedBox: chosen.box, wantedReason: chosen.reason };
     const wish: Wish = {
@@ -121,24 +137,28 @@ export async function serve(
     const first = await placing;
     open = first.stream.request;
     if (first.path.others.length === 0) body.settle();
-    const answering = answeredBy(shell, wish, first, streamTo);
-    const ended = answering.then(async ({ place: { path, stream }, moves }) => {
+    const attempts = new Attempts(shell, wish, first, { streamTo, caller });
+    const settling = attempts.settle();
+    const ended = settling.then(async () => {
+      body?.settle();
+      const { path, stream } = attempts.place;
       const { box, reason } = path.choice;
       const end = await stream.ended;
       body?.drop();
       if (end.by === "agent") return;
+      const { moves } = attempts;
       const { status, httpStatus, afterMs } = end;
       const failure = status === "error" ? end.failure : null;
       await record(stream.request, { box, reason, moves, status, httpStatus, failure }, afterMs);
     });
     waitUntil(ended.then(...UNHEARD));
-    const { place, answer } = await answering;
-    const { path, stream: edge, fleet } = place;
+    const answer = await Promise.race([caller.response, settling.then(() => caller.response)]);
+    const { path, stream: edge, fleet } = attempts.place;
     const { box, reason } = path.choice;
-    body.settle();
     // A failure that only the edge knows is recorded before it is answered. Killed in between, the
     // edge would otherwise leave an answer without a record.
-    if (edge.hasEnded) await ended;
+    if (caller.early !== null) waitUntil(settling.catch(fail));
+    else if (edge.hasEnded) await ended;
     answer.headers.set("x-request-id", call.id);
     answer.headers.set("x-box", box);
     answer.headers.set("x-route-reason", reason);
@@ -147,17 +167,7 @@ export async function serve(
       answer.headers.set("x-simulated", "1");
     return answer;
   } catch (error) {
-    body?.drop();
-    const failure: FailureReason =
-      error instanceof GatewayError ? error.failure : { reason: "internal" };
-    const httpStatus = wireErrorOf(failure).status;
-    const isCancelled = failure.reason === "caller_left";
-    await record(
-      open,
-      isCancelled
-        ? { ...NOWHERE, status: "cancelled", httpStatus, failure: null }
-        : { ...NOWHERE, status: "error", httpStatus, failure },
-    );
+    await fail(error);
     throw error;
   }
 }
@@ -184,13 +194,20 @@ function streamsOf(
   shell: Invocation,
   { id, open, signal, startedMs, key }: Call,
   body: KeptBody,
+  caller: CallerSide,
 ): StreamTo {
   const again = againTo(shell, id, open.model && withTag(open.model), key);
   return async ({ box, reason }, { boxes, sealKey, takesReasons }, { keepsText, mayMove }) => {
     const keep_text = keepsText && key?.policy.keep_text !== false;
     const yields = mayMove && boxes.some((each) => each.name === box && each.yields_lost);
     const edge_ms = Math.max(0, Date.now() - startedMs);
-    const sent: Open = { ...open, keep_text, edge_ms, may_move: mayMove || undefined };
+    const sent: Open = {
+      ...open,
+      keep_text,
+      edge_ms,
+      may_move: mayMove || undefined,
+      answer_begun: caller.early !== null || undefined,
+    };
     const sealed = takesReasons === true ? reason : null;
     const seal = await sealOf(sealKey, { ...factsOf(id, sent), box }, sealed);
     return new EdgeStream({
@@ -199,6 +216,7 @@ function streamsOf(
       open: { ...sent, seal },
       yields,
       body: body.bytes,
+      caller,
       signal,
       keyEnd: key?.end ?? null,
       pulse: pulseOf(box),

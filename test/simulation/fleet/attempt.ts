@@ -4,7 +4,8 @@ import type { FailureReason } from "../../../worker/errors.ts";
 import type { MoveReason } from "../../../worker/gateway/failover.ts";
 import type { CallerAnswer } from "../../../worker/gateway/stream/actions.ts";
 import type { Ended } from "../../../worker/gateway/stream/ended.ts";
-import type { SimulatedStream } from "../stream.ts";
+import type { SimulatedStream, StreamPlan } from "../stream.ts";
+import { bodyOfCall, type FleetCallPlan, openOfCall } from "./plan.ts";
 
 /** A box that has the call, or had it. */
 export type Attempt = {
@@ -40,4 +41,19 @@ export function refusalOf(reason: FailureReason["reason"], box: string): Failure
     default:
       return { reason: "internal" };
   }
+}
+
+/** Returns the stream of a call to a box. @param to  `mayMove`: another box may get the call after it */
+export function streamPlanOf(
+  call: FleetCallPlan,
+  to: Required<Pick<StreamPlan, "box" | "yields" | "early">> & { mayMove: boolean },
+): StreamPlan {
+  const { mayMove, ...how } = to;
+  how.early?.moved();
+  const open = {
+    ...openOfCall(call, mayMove),
+    answer_begun: how.early === null ? undefined : true,
+  };
+  const body = call.isHeavy ? new Uint8Array(100_000).fill(0x20) : bodyOfCall(call);
+  return { ...how, id: call.id, open, body, streamsBody: false };
 }

@@ -17,18 +17,19 @@ import {
   taken,
 } from "../../../worker/gateway/call-path.ts";
 import { holdersOf } from "../../../worker/gateway/choose.ts";
-import { moveReasonOf, type Outcome } from "../../../worker/gateway/failover.ts";
+import { moveReasonOf, outcomeOf } from "../../../worker/gateway/failover.ts";
 import type { CallerAnswer } from "../../../worker/gateway/stream/actions.ts";
+import type { EarlyAnswer } from "../../../worker/gateway/stream/early-answer.ts";
 import type { Ended } from "../../../worker/gateway/stream/ended.ts";
 import type { StreamRequest } from "../box.ts";
 import type { Chance } from "../chance.ts";
 import type { End } from "../link.ts";
 import type { AttachAnswer } from "../network.ts";
 import { SimulatedStream } from "../stream.ts";
-import { type Attempt, type Fallback, refusalOf } from "./attempt.ts";
+import { type Attempt, type Fallback, refusalOf, streamPlanOf } from "./attempt.ts";
 import { CallRecord, type CallRecordWorld } from "./call-record.ts";
 import type { Isolate } from "./isolate.ts";
-import { bodyOfCall, type FleetCallPlan, openOfCall } from "./plan.ts";
+import type { FleetCallPlan } from "./plan.ts";
 
 /** Longest wait of an answer for the note of its moves. */
 const NOTED_MS = 1_000;
@@ -71,7 +72,10 @@ export class FleetCall {
   #attempt: Attempt | null = null;
   /** The box that has just reported its load with a refusal. */
   #busier: string | null = null;
-  #text = "";
+  /** The answer. */
+  text = "";
+  /** The answer, if it has begun before that of a box; null if it has not. */
+  #early: EarlyAnswer | null = null;
   #hasBegun = false;
   /** The box whose answer the caller gets; null before. */
   #last: Attempt | null = null;
@@ -149,14 +153,12 @@ export class FleetCall {
   #try(path: Trying, fallback: Fallback | null): void {
     const { schedule, chance, isolate, dial, broken } = this.#world;
     const { box, openMost, reason } = path.choice;
-    const { id, model, isHeavy } = this.plan;
+    const { id, model } = this.plan;
     const serving = taken(path);
     const counted = isolate.loads.enter(box, model);
-    const body = isHeavy ? new Uint8Array(100_000).fill(0x20) : bodyOfCall(this.plan);
     const mayMove = serving.others.length > 0;
-    const open = openOfCall(this.plan, mayMove);
     const yields = mayMove && this.fleet.some((each) => each.name === box && each.yields_lost);
-    const plan = { id, box, open, body, streamsBody: false, yields };
+    const plan = streamPlanOf(this.plan, { box, mayMove, yields, early: this.#early });
     const attempt: Attempt = {
       box,
       reason,
@@ -168,6 +170,9 @@ export class FleetCall {
         chance,
         pulse: isolate.pulseOf(box),
         dial: (request, onAnswer) => dial(box, request, onAnswer),
+        onEarly: (begun) => {
+          this.#early = begun;
+        },
         onAnswer: (answer) => this.#answered(attempt, serving, answer),
         onWrite: (write, finish) => this.#take(attempt, write, finish),
         onEnded: (end) => this.#ended(attempt, end),
@@ -216,8 +221,7 @@ export class FleetCall {
   /** The answer of a box begins: it is the caller's, unless the call moves. */
   #answered(attempt: Attempt, serving: Serving, answer: CallerAnswer): void {
     const { isolate, schedule } = this.#world;
-    const outcome: Outcome =
-      answer.kind === "whole" || answer.kind === "failed" ? answer : { kind: "begun" };
+    const outcome = outcomeOf(answer);
     const { model } = this.plan;
     const isElsewhere = holdersOf(this.fleet, model).length > 0;
     const mayMove = serving.others.length > 0;
@@ -245,8 +249,8 @@ export class FleetCall {
       return this.#done("failed");
     }
     this.#hasBegun = true;
-    if (answer.kind === "streamed") return;
-    this.#text = new TextDecoder().decode(answer.body ?? new Uint8Array(0));
+    if (answer.kind === "streamed" || answer.kind === "continued") return;
+    this.text = new TextDecoder().decode(answer.body ?? new Uint8Array(0));
     if (answer.status === 404) return this.#done("missing");
     if (answer.status !== 200) return this.#done("failed");
     this.#done("whole");
@@ -254,13 +258,13 @@ export class FleetCall {
 
   #take(attempt: Attempt, write: Uint8Array | null, finish: string | null): void {
     const { chance } = this.#world;
-    if (write !== null) this.#text += new TextDecoder().decode(write);
+    if (write !== null) this.text += new TextDecoder().decode(write);
     if (finish === "break") return this.#done("torn");
     if (finish === "abandon") return this.#done("left");
     attempt.stream.after(chance.between(0, 3), () => {
       if (this.leftMs !== null) return;
       if (finish === null) return attempt.stream.wrote();
-      const hasFailed = write !== null || this.#text.includes('"error"');
+      const hasFailed = write !== null || this.text.includes('"error"');
       this.#done(hasFailed ? "ending" : "whole");
       attempt.stream.closed();
     });
@@ -271,11 +275,6 @@ export class FleetCall {
     if (this.result !== "left") this.result = result;
     this.doneMs ??= schedule.nowMs;
     trace(`${this.plan.id} ${this.result} ${this.failure ?? ""}`);
-  }
-
-  /** The answer as text. */
-  get text(): string {
-    return this.#text;
   }
 
   /** No box serves the call. */

@@ -2,20 +2,25 @@
 import type { Frame } from "../../../protocol/frames.ts";
 import type { Headers } from "../../../protocol/messages.ts";
 import type { FailureReason } from "../../errors.ts";
+import type { EarlyAnswer } from "./early-answer.ts";
 import type { Ended } from "./ended.ts";
 
 /**
- * How the caller's answer begins. `length`: of the body, if announced; a promise that may be
- * broken.
+ * How a box answers the call, which is decided once. `length`: of the body, if announced; a promise that may
+ * be broken.
  */
 export type CallerAnswer =
   | { kind: "whole"; status: number; headers: Headers; body: Uint8Array | null }
   | { kind: "streamed"; status: number; headers: Headers; length: number | null }
+  /** Goes on in an answer that has begun before. */
+  | { kind: "continued" }
   | { kind: "failed"; failure: FailureReason }
-  /** The caller left before its answer began. */
+  /** The caller left before the box answered. */
   | { kind: "abandoned" };
 
 export type AnswerActions = {
+  /** The caller's answer begins before the box answers. */
+  early: EarlyAnswer | null;
   answer: CallerAnswer | null;
   /**
    * Bytes for the caller. `wrote` follows once it took them; there is no other write until then.
@@ -27,7 +32,7 @@ export type AnswerActions = {
   finish: "close" | "break" | "abandon" | null;
 };
 
-/** Run in this order: frames, answer, ended, write, finish, then the rest. */
+/** Run in this order: frames, early, answer, ended, write, finish, then the rest. */
 export type EdgeStreamActions = AnswerActions & {
   /** For the Box, as one message. Lost without harm if there is no socket. */
   frames: Frame[];
@@ -45,6 +50,7 @@ export type EdgeStreamActions = AnswerActions & {
 
 export const noActions = (): EdgeStreamActions => ({
   frames: [],
+  early: null,
   answer: null,
   ended: null,
   write: null,

@@ -3,7 +3,8 @@
  * caller's pace. Pure.
  *
  * An answer is given whole, streamed, or held back until it is complete. A streamed one may begin
- * before Ollama's, see `early-answer.ts`. Once begun, it can only fail with an error in its own format.
+ * before Ollama's, see `early-answer.ts`, and then goes on with that of the box, unless that is no stream. Once
+ * the box's has begun, it can only fail with an error in its own format.
  */
 import { passedHeaders } from "../../../protocol/answer-headers.ts";
 import { endingOf, HELD_BYTES_MAX, isHeldBack } from "../../../protocol/ending.ts";
@@ -12,13 +13,10 @@ import { Head, type Headers, type Open, type WaitReport } from "../../../protoco
 import { type FailureReason, wireErrorOf } from "../../errors.ts";
 import type { AnswerActions } from "./actions.ts";
 import { concat } from "./bytes.ts";
-import { EarlyAnswer, mayBeginEarly } from "./early-answer.ts";
+import { EARLY_STATUS, EarlyAnswer, mayBeginEarly } from "./early-answer.ts";
 
 /** Statuses whose answers have no body (RFC 9110). */
 const NULL_BODY = new Set([204, 205, 304]);
-
-/** Status of an answer that begins before Ollama's. */
-const EARLY_STATUS = 200;
 
 export class AnswerWriter {
   readonly #id: string;
@@ -26,24 +24,25 @@ export class AnswerWriter {
   #head: Head | null = null;
   /** Null if the answer begins with Ollama's. */
   #early: EarlyAnswer | null = null;
-  /** The body is no stream, and becomes a part of one when it is complete. */
-  #isWrapped = false;
+  /** The box's answer goes on in one that began early. */
+  #isContinued = false;
   #queue: Uint8Array[] = [];
   #queuedNext = 0;
   #written: { next: number; bytes: number } | null = null;
+  /** The caller has a status and headers, and its body follows in writes. */
   #isStreaming = false;
+  /** The box's answer does. */
+  #hasBegun = false;
   #isFinishing = false;
   #hasEnded = false;
   #isAtLineStart = true;
 
-  constructor(id: string, open: Open) {
+  /** @param early  the caller's answer, if it has begun already; null if it has not */
+  constructor(id: string, open: Open, early: EarlyAnswer | null) {
     this.#id = id;
     this.#open = open;
-  }
-
-  /** True once the caller has a status and headers, and its body follows in writes. */
-  get isStreaming(): boolean {
-    return this.#isStreaming;
+    this.#early = early;
+    this.#isStreaming = early !== null;
   }
 
   /** Status of the streamed answer; null if it has not begun. */
@@ -52,9 +51,9 @@ export class AnswerWriter {
     return this.#early === null ? (this.#head?.status ?? null) : EARLY_STATUS;
   }
 
-  /** True once the caller has something of a box's answer: more than headers and signs of life. */
+  /** True once the box's answer follows in writes: the caller gets more than headers and signs of life. */
   get hasBoxAnswer(): boolean {
-    return this.#isStreaming && this.#head !== null;
+    return this.#isStreaming && (this.#early === null || this.#isContinued);
   }
 
   /** Number of the frame after the last one taken. */
@@ -71,15 +70,14 @@ export class AnswerWriter {
   take(frame: Frame): void {
     if (frame.type === FrameType.head) {
       this.#head = parsePayload(Head, frame.payload);
-      this.#isWrapped = this.#early?.begins(this.#head) === false;
+      this.#isContinued = this.#early?.goesOn(this.#head) === true;
     } else if (this.#head === null) throw new FrameError("an answer without a HEAD");
     else if (frame.type === FrameType.data) this.#queue.push(frame.payload);
     else this.#hasEnded = true;
     this.#queuedNext = frame.seq + 1;
-    if (this.#early !== null && this.#isWrapped) {
-      if (this.#queuedBytes > HELD_BYTES_MAX) throw new FrameError("an error of that length");
-      if (this.#hasEnded) this.#queue = [this.#early.wrap(concat(this.#queue))];
-    }
+    const isHeld = this.#early !== null && !this.#isContinued;
+    if (isHeld && this.#queuedBytes > HELD_BYTES_MAX)
+      throw new FrameError("an error of that length");
   }
 
   /** The request waits. The answer begins, unless its format has no room for a later error. */
@@ -88,8 +86,7 @@ export class AnswerWriter {
     if (this.#early !== null) return this.#early.waits(report, nowMs);
     this.#early = new EarlyAnswer(this.#id, this.#open, report, nowMs);
     this.#isStreaming = true;
-    const { headers } = this.#early;
-    acts.answer = { kind: "streamed", status: EARLY_STATUS, headers, length: null };
+    acts.early = this.#early;
   }
 
   /** Returns the earlier of two times: this one, and when {@link keepAlive} is due, unix ms. */
@@ -112,7 +109,12 @@ export class AnswerWriter {
    * @returns whether that is the complete answer
    */
   begin(acts: AnswerActions): boolean {
-    if (this.#head === null || this.#isStreaming) return false;
+    if (this.#head === null || this.#hasBegun) return false;
+    if (this.#isContinued) {
+      this.#hasBegun = true;
+      acts.answer = { kind: "continued" };
+      return false;
+    }
     const { status, headers: sent } = this.#head;
     const headers = [...passedHeaders(sent), ...queueHeaders(this.#head)];
     const length = headers.find(([name]) => name === "content-length")?.[1];
@@ -128,8 +130,9 @@ export class AnswerWriter {
       this.#queue = [];
       return true;
     }
-    if (isHeldBack(this.#open, this.#head, this.#queuedBytes)) return false;
+    if (this.#early !== null || isHeldBack(this.#open, this.#head, this.#queuedBytes)) return false;
     this.#isStreaming = true;
+    this.#hasBegun = true;
     acts.answer = {
       kind: "streamed",
       status,
@@ -145,11 +148,7 @@ export class AnswerWriter {
    * @returns whether the answer broke off, which needs no confirmation by the caller
    */
   proceed(acts: AnswerActions, failure: FailureReason | null): boolean {
-    if (!this.#isStreaming || this.#written !== null || this.#isFinishing) return false;
-    if (this.#isWrapped && !this.#hasEnded) {
-      if (failure === null) return false;
-      this.#queue = [];
-    }
+    if (!this.hasBoxAnswer || this.#written !== null || this.#isFinishing) return false;
     if (this.#queue.length > 0) {
       const bytes = concat(this.#queue);
       this.#queue = [];
@@ -176,7 +175,7 @@ export class AnswerWriter {
   /** The caller left. */
   abandon(acts: AnswerActions): void {
     if (this.#isStreaming) acts.finish = "abandon";
-    else acts.answer = { kind: "abandoned" };
+    if (!this.hasBoxAnswer) acts.answer = { kind: "abandoned" };
   }
 
   /**

@@ -6,11 +6,13 @@
  * show the wait. In NDJSON they are spaces before the first line, since JSON may begin with spaces:
  * blank lines are refused by Ollama's own client in Go.
  */
-import { errorPart } from "../../../protocol/ending.ts";
+import { endingOf, errorPart } from "../../../protocol/ending.ts";
 import { errorBody } from "../../../protocol/failures.ts";
+import { NO_PAYLOAD } from "../../../protocol/frames.ts";
 import { ERROR_CHARS_MAX, EVENT_SILENCE_MS } from "../../../protocol/limits.ts";
 import type { Head, Headers, Open, WaitReport } from "../../../protocol/messages.ts";
 import { wireErrorOf } from "../../errors.ts";
+import type { CallerAnswer } from "./actions.ts";
 
 const EVENTS = "text/event-stream";
 const LINES = "application/x-ndjson";
@@ -29,7 +31,8 @@ const TYPES = new Map<string, string>([
 export const mayBeginEarly = ({ endpoint, stream }: Pick<Open, "endpoint" | "stream">): boolean =>
   stream && TYPES.has(endpoint);
 
-const OK = 200;
+/** Status of an answer that begins before Ollama's. */
+export const EARLY_STATUS = 200;
 
 const encoder = new TextEncoder();
 
@@ -48,7 +51,6 @@ export class EarlyAnswer {
   #report: WaitReport;
   #reportedMs: number;
   #dueMs: number;
-  #status: number | null = null;
 
   constructor(id: string, open: Open, report: WaitReport, nowMs: number) {
     this.#id = id;
@@ -88,25 +90,34 @@ export class EarlyAnswer {
     return encoder.encode(this.type === LINES ? " " : `: ${this.#textAt(nowMs)}\n\n`);
   }
 
-  /**
-   * Ollama begins to answer.
-   * @returns whether its body follows unchanged; otherwise {@link wrap} takes the whole of it
-   */
-  begins({ status, headers }: Head): boolean {
+  /** The call is on another box, whose place and load are not known yet. */
+  moved(): void {
+    this.#report = { ...this.#report, position: null, eta_ms: null, is_loading: false };
+  }
+
+  /** Returns whether the body of an answer goes on in this one; otherwise {@link partOf} takes the whole of it. */
+  goesOn({ status, headers }: Head): boolean {
     const type = headers.find(([name]) => name === "content-type")?.[1] ?? "";
-    this.#status = status;
-    return status === OK && type.startsWith(this.type);
+    return status === EARLY_STATUS && type.startsWith(this.type);
   }
 
-  /** Returns a body that is no stream, such as an error of Ollama, as a part of the stream. */
-  wrap(body: Uint8Array): Uint8Array {
-    const json = jsonIn(new TextDecoder().decode(body)) ?? JSON.stringify(this.#unknownError(body));
-    return encoder.encode(errorPart(this.type, this.#open.api, json) ?? json);
+  /** Returns a failure, or an answer that is no stream such as an error of Ollama, as the last part of this one. */
+  partOf(answer: Extract<CallerAnswer, { kind: "whole" | "failed" }>): Uint8Array {
+    const { api } = this.#open;
+    if (answer.kind === "failed") {
+      const error = wireErrorOf(answer.failure);
+      return endingOf(this.type, api, error, this.#id, true) ?? NO_PAYLOAD;
+    }
+    const body = answer.body ?? NO_PAYLOAD;
+    const json =
+      jsonIn(new TextDecoder().decode(body)) ??
+      JSON.stringify(this.#unknownError(answer.status, body));
+    return encoder.encode(errorPart(this.type, api, json) ?? json);
   }
 
-  #unknownError(body: Uint8Array): unknown {
+  #unknownError(status: number, body: Uint8Array): unknown {
     const text = new TextDecoder().decode(body.subarray(0, ERROR_CHARS_MAX));
-    const message = `Ollama answered with status ${this.#status}: ${text}`;
+    const message = `Ollama answered with status ${status}: ${text}`;
     return errorBody(this.#open.api, wireErrorOf({ reason: "ollama_broke", message }), this.#id);
   }
 

@@ -58,7 +58,7 @@ export class EdgeStreamCore {
     this.#reach = new Reach(pulse, random, facts.yields === true);
     this.#end = new StreamEnd(facts.id);
     this.#request = new RequestFrames(this.#end, body);
-    this.#answer = new AnswerWriter(facts.id, facts.open);
+    this.#answer = new AnswerWriter(facts.id, facts.open, facts.early ?? null);
     this.#key = new KeyDeadline(facts.keyEnd ?? null);
     this.#unwanted = new UnwantedStream(facts.id, this.#reach);
   }
@@ -266,8 +266,8 @@ export class EdgeStreamCore {
       this.#send(abortFrame(this.#facts.id, { code: "gave_up", message: notice }));
     this.#failure = failure;
     if (!this.#unwanted.isWaiting) this.#reach.endGrace();
-    if (this.#answer.begin(this.#acts)) this.#complete();
-    if (this.#answer.isStreaming) return this.#proceed();
+    if (this.#answer.begin(this.#acts)) return this.#complete();
+    if (this.#answer.hasBoxAnswer) return this.#proceed();
     this.#acts.answer = { kind: "failed", failure };
     this.#overBy(failure);
   }

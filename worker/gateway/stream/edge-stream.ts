@@ -1,20 +1,18 @@
 /**
- * The edge's end of one stream: holds the caller's answer, sends the request through the Box, and
- * writes what comes back as fast as the caller takes it.
+ * The edge's end of one stream: sends the request through the Box, and writes what comes back to the caller's
+ * side as fast as the caller takes it.
  *
  * Lives as long as the answer, in the Worker invocation that owes it. The sockets, the clock and the
  * byte streams are here; {@link EdgeStreamCore} decides everything.
  */
-import { CLOSED_REQUEST } from "../../../protocol/failures.ts";
 import { encodeFrames, type Frame, type StreamId } from "../../../protocol/frames.ts";
 import { DATA_BYTES_MAX } from "../../../protocol/limits.ts";
 import { freeMemory } from "../../../protocol/memory.ts";
-import type { Headers as HeaderPairs, KeyEnd, Open } from "../../../protocol/messages.ts";
-import { errorResponse } from "../../error-response.ts";
+import type { KeyEnd, Open } from "../../../protocol/messages.ts";
 import { GatewayError } from "../../errors.ts";
 import { uploadFailure } from "../broken-upload.ts";
-import type { Outcome } from "../failover.ts";
 import type { CallerAnswer, EdgeStreamActions } from "./actions.ts";
+import type { CallerSide } from "./caller-side.ts";
 import { EdgeStreamCore } from "./edge-stream-core.ts";
 import type { Ended } from "./ended.ts";
 import type { Pulse } from "./pulse.ts";
@@ -31,6 +29,7 @@ export type EdgeCall = {
   /** The agent ends the stream if it loses its tunnel: another box can serve the call. */
   yields: boolean;
   body: Uint8Array | ReadableStream<Uint8Array> | null;
+  caller: CallerSide;
   /** Aborted when the caller leaves. */
   signal: AbortSignal;
   /** The box's, shared by its streams in this isolate. */
@@ -49,24 +48,23 @@ export class EdgeStream {
   /** Null once it is read from, or framed: it must not stay for the time of the answer. */
   #body: EdgeCall["body"];
   readonly #core: EdgeStreamCore;
-  readonly #answered = Promise.withResolvers<Response>();
+  readonly #answered = Promise.withResolvers<CallerAnswer>();
   readonly #ended = Promise.withResolvers<Ended>();
   readonly #done = Promise.withResolvers<void>();
   /** Null until the Box takes the stream. */
   #socket: WebSocket | null = null;
   #timer: { id: ReturnType<typeof setTimeout>; atMs: number } | null = null;
   #reader: ReadableStreamBYOBReader | null = null;
-  #writer: WritableStreamDefaultWriter<Uint8Array> | null = null;
   #hasEnded = false;
   #isDone = false;
-  #outcome: Outcome = { kind: "begun" };
 
   constructor({ body, ...call }: EdgeCall) {
-    const { id, box, open, yields, keyEnd, pulse } = call;
+    const { id, box, open, yields, keyEnd, pulse, caller } = call;
+    caller.early?.moved();
     this.#call = call;
     this.#body = body;
     this.#core = new EdgeStreamCore(
-      { id, box, open, yields, ...(keyEnd !== null && { keyEnd }) },
+      { id, box, open, yields, early: caller.early, ...(keyEnd !== null && { keyEnd }) },
       body instanceof ReadableStream ? "streamed" : body,
       pulse,
       Math.random,
@@ -89,10 +87,11 @@ export class EdgeStream {
    * @param rest    the first frames that it has not passed on
    */
   begin(socket: WebSocket | null, rest: readonly Frame[]): void {
-    const { signal } = this.#call;
+    const { signal, caller } = this.#call;
     if (this.#body instanceof ReadableStream) this.#reader = this.#body.getReader({ mode: "byob" });
     this.#body = null;
     signal.addEventListener("abort", () => this.#cancel(), { once: true });
+    caller.onGone = () => this.#cancel();
     if (socket === null) this.#do(this.#core.lost(Date.now()));
     else {
       this.#socket = socket;
@@ -100,17 +99,15 @@ export class EdgeStream {
       this.#do(this.#core.begin(Date.now(), rest));
     }
     // After the OPEN: the agent records a cancelled stream, but not one that it never saw.
-    if (signal.aborted) this.#cancel();
+    if (signal.aborted || caller.isGone) this.#cancel();
   }
 
-  /** Resolves with the caller's answer, once it begins. Never rejects. */
-  get response(): Promise<Response> {
+  /**
+   * Resolves with the answer of the box, once it is decided. The caller has those that are streamed; the others
+   * wait for {@link CallerSide.give}. Never rejects.
+   */
+  get answer(): Promise<CallerAnswer> {
     return this.#answered.promise;
-  }
-
-  /** How the answer came about, once {@link response} is resolved. */
-  get outcome(): Outcome {
-    return this.#outcome;
   }
 
   /** Resolves when the stream is over. Never rejects. */
@@ -146,12 +143,13 @@ export class EdgeStream {
 
   /** Runs the actions of the core, in their order. */
   #do(acts: EdgeStreamActions): void {
-    const { frames, answer, ended, write, finish, redialMs } = acts;
+    const { frames, early, answer, ended, write, finish, redialMs } = acts;
     if (frames.length > 0 && this.#socket?.readyState === WebSocket.OPEN) {
       const message = encodeFrames(frames);
       this.#socket.send(message);
       freeMemory(message.buffer);
     }
+    if (early !== null) this.#call.caller.beginEarly(early);
     if (answer !== null) this.#begin(answer);
     if (ended !== null) {
       this.#hasEnded = true;
@@ -166,44 +164,13 @@ export class EdgeStream {
   }
 
   #begin(answer: CallerAnswer): void {
-    if (answer.kind === "whole" || answer.kind === "failed") this.#outcome = answer;
-    switch (answer.kind) {
-      case "whole":
-        return this.#answered.resolve(
-          new Response(answer.body, { status: answer.status, headers: headersOf(answer.headers) }),
-        );
-      case "streamed": {
-        const { readable, writable } =
-          answer.length === null
-            ? new IdentityTransformStream()
-            : new FixedLengthStream(answer.length);
-        this.#writer = writable.getWriter();
-        // A caller that leaves shows here too, even between two writes.
-        this.#writer.closed.catch(() => this.#cancel());
-        return this.#answered.resolve(
-          new Response(readable, { status: answer.status, headers: headersOf(answer.headers) }),
-        );
-      }
-      case "failed":
-        return this.#answered.resolve(
-          errorResponse(this.#call.open.api, answer.failure, this.#call.id),
-        );
-      case "abandoned":
-        return this.#answered.resolve(new Response(null, { status: CLOSED_REQUEST }));
-    }
+    if (answer.kind === "streamed") this.#call.caller.begin(answer);
+    this.#answered.resolve(answer);
   }
 
   async #write(bytes: Uint8Array | null, finish: EdgeStreamActions["finish"]): Promise<void> {
-    const writer = this.#writer;
-    if (writer === null) return;
-    try {
-      if (bytes !== null) await writer.write(bytes);
-      if (finish === "close") await writer.close();
-      else if (finish !== null)
-        await writer.abort(new GatewayError({ reason: "tunnel_lost", box: this.#call.box }));
-    } catch {
-      return this.#cancel();
-    }
+    const { caller, box } = this.#call;
+    if (!(await caller.write(bytes, finish, box))) return this.#cancel();
     this.#do(finish === null ? this.#core.wrote() : this.#core.closed());
   }
 
@@ -276,10 +243,4 @@ export class EdgeStream {
     }
     this.#done.resolve();
   }
-}
-
-function headersOf(pairs: HeaderPairs): Headers {
-  const headers = new Headers();
-  for (const [name, value] of pairs) headers.append(name, value);
-  return headers;
 }

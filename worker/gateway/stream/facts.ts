@@ -1,10 +1,12 @@
 /** The facts of a call that the edge's end of its stream needs. */
 import type { StreamId } from "../../../protocol/frames.ts";
 import type { KeyEnd, Open } from "../../../protocol/messages.ts";
+import type { EarlyAnswer } from "./early-answer.ts";
 
 /**
  * `yields`: an agent that loses its tunnel ends the stream, since another box can serve the call.
  * `keyEnd`: of the caller's key, as known when the stream begins. Absent for other credentials.
+ * `early`: the caller's answer, which has begun while the call was on another box.
  */
 export type EdgeFacts = {
   id: StreamId;
@@ -12,4 +14,5 @@ export type EdgeFacts = {
   open: Open;
   yields?: boolean;
   keyEnd?: KeyEnd;
+  early?: EarlyAnswer | null;
 };

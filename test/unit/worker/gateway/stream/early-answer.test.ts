@@ -1,94 +1,20 @@
 /** Answers that begin before Ollama's, while their callers wait in the queue or for a load. */
-
 import { describe, expect, test } from "vitest";
 import { HELD_BYTES_MAX } from "../../../../../protocol/ending.ts";
-import {
-  encodeFrames,
-  type Frame,
-  FrameType,
-  jsonBytes,
-  NO_PAYLOAD,
-} from "../../../../../protocol/frames.ts";
+import { encodeFrames, FrameType, jsonBytes } from "../../../../../protocol/frames.ts";
 import { EVENT_SILENCE_MS } from "../../../../../protocol/limits.ts";
-import type { Open, QueueWait, WaitReport } from "../../../../../protocol/messages.ts";
-import type { EdgeStreamActions } from "../../../../../worker/gateway/stream/actions.ts";
-import { EdgeStreamCore } from "../../../../../worker/gateway/stream/edge-stream-core.ts";
-import { newPulse } from "../../../../../worker/gateway/stream/pulse.ts";
-
-const ID = "01890a5d-ac96-774b-bcce-b302099a8057";
-const WAITING: WaitReport = { position: 3, eta_ms: 12_000, slots: 1, is_loading: false };
-const LOADING: WaitReport = { position: null, eta_ms: null, slots: 1, is_loading: true };
-const EVENTS = "text/event-stream";
-const LINES = "application/x-ndjson";
-
-const numbered = (type: FrameType, seq: number, payload: Uint8Array = NO_PAYLOAD): Frame => ({
-  type,
-  stream: ID,
-  seq,
-  payload,
-});
-const waiting = (report: object = WAITING) => numbered(FrameType.waiting, 0, jsonBytes(report));
-const head = (status: number, type: string, queue?: QueueWait) =>
-  numbered(FrameType.head, 0, jsonBytes({ status, headers: [["content-type", type]], queue }));
-const data = (seq: number, text: string) =>
-  numbered(FrameType.data, seq, new TextEncoder().encode(text));
-const end = (seq: number) => numbered(FrameType.end, seq);
-
-/** A call, and everything that its caller received. The caller takes each write at once. */
-class Waiter {
-  readonly core: EdgeStreamCore;
-  answer: EdgeStreamActions["answer"] = null;
-  finish: EdgeStreamActions["finish"] = null;
-  ended: EdgeStreamActions["ended"] = null;
-  text = "";
-
-  constructor(endpoint: string, api: Open["api"], more: Partial<Open> = {}) {
-    const open: Open = {
-      method: "POST",
-      path: endpoint,
-      headers: [],
-      endpoint,
-      api,
-      model: "m",
-      stream: true,
-      started_at: "2026-08-01T00:00:00.000Z",
-      edge_ms: 4,
-      keep_text: false,
-      key_id: null,
-      client_ip: null,
-      user_agent: null,
-      ...more,
-    };
-    this.core = new EdgeStreamCore({ id: ID, box: "b", open }, null, newPulse(), () => 0.5);
-    this.core.begin(0, this.core.open());
-  }
-
-  receive(nowMs: number, ...frames: Frame[]): void {
-    this.#do(this.core.received(encodeFrames(frames), nowMs));
-  }
-
-  tick(nowMs: number): void {
-    this.#do(this.core.tick(nowMs));
-  }
-
-  /** Status and headers, in lower case. */
-  get head(): Record<string, string | number> | null {
-    const { answer } = this;
-    if (answer === null || !("status" in answer)) return null;
-    return { status: answer.status, ...Object.fromEntries(answer.headers) };
-  }
-
-  #do(acts: EdgeStreamActions): void {
-    this.answer ??= acts.answer;
-    this.ended ??= acts.ended;
-    this.finish ??= acts.finish;
-    if (acts.answer?.kind === "whole")
-      this.text += new TextDecoder().decode(acts.answer.body ?? NO_PAYLOAD);
-    if (acts.write !== null) this.text += new TextDecoder().decode(acts.write);
-    if (acts.finish === "close") this.#do(this.core.closed());
-    else if (acts.write !== null) this.#do(this.core.wrote());
-  }
-}
+import {
+  data,
+  EVENTS,
+  end,
+  head,
+  LINES,
+  LOADING,
+  numbered,
+  WAITING,
+  Waiter,
+  waiting,
+} from "./waiter.ts";
 
 describe("headers", () => {
   test.each([
@@ -211,7 +137,7 @@ describe("an error after the headers", () => {
       call.receive(10_000, waiting());
       call.receive(11_000, head(500, "application/json; charset=utf-8"), data(1, '{ "error":'));
       call.receive(11_001, data(2, '"no room" }'), end(3));
-      expect([call.text, call.finish, call.ended]).toEqual([part, "close", { by: "agent" }]);
+      expect([call.text, call.answer?.kind, call.ended]).toEqual([part, "whole", { by: "agent" }]);
     },
   );
 
@@ -256,7 +182,7 @@ describe("an error after the headers", () => {
     call.receive(11_000, head(500, "text/plain"));
     for (let n = 0; n < parts; n++) call.receive(11_000, data(n + 1, part));
     expect(JSON.parse(call.text).error).toContain("an error of that length");
-    expect(call.finish).toBe("close");
+    expect(call.answer?.kind).toBe("failed");
   });
 });
 
