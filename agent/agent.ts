@@ -6,11 +6,11 @@
 import { randomUUID } from "node:crypto";
 import { homedir } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Frame, FrameType, parsePayload, tunnelFrame } from "../protocol/frames.ts";
+import { type Frame, FrameType, parsePayload } from "../protocol/frames.ts";
 import { EdgeSettings, Recorded, type Welcome } from "../protocol/messages.ts";
 import { changesModels } from "../protocol/routes.ts";
 import type { AgentOptions } from "./agent-options.ts";
-import { atMost, CROSSING_MS, DRAIN_MS, LAST_RECORDS_MS } from "./clock/drain.ts";
+import { atMost, CROSSING_MS, DRAIN_MS, DrainNotice, LAST_RECORDS_MS } from "./clock/drain.ts";
 import { after } from "./clock/timers.ts";
 import { CloudGuard } from "./cloud/cloud-guard.ts";
 import type { AgentConfig } from "./config.ts";
@@ -56,12 +56,12 @@ export class Agent {
   readonly #delivery: Delivery;
   readonly #openRequests: OpenRequests;
   readonly #own: OwnRequests;
-  /** Requests of callers: through the tunnel, and to the listener. */
   readonly #callers: readonly (StreamTable | Listener)[];
   /** The edge's clock, and its decision about text. */
   readonly edge: EdgeTerms;
   readonly #bootId = randomUUID();
   #isUp = false;
+  readonly #drain = new DrainNotice();
   readonly #timers: NodeJS.Timeout[] = [];
   #onIdle: (() => void) | null = null;
 
@@ -213,7 +213,7 @@ export class Agent {
   async drain(): Promise<void> {
     this.#own.stop();
     this.#log("info", "draining", { open_streams: this.#streams.size });
-    this.#outgoing.now(tunnelFrame(FrameType.drain));
+    this.#outgoing.now(...this.#drain.begin(performance.now()));
     const listenerDrained = this.#listener?.drain();
     if (this.#isUp) await delay(CROSSING_MS);
     this.#streams.isDraining = true;
@@ -250,7 +250,7 @@ export class Agent {
     this.edge.welcomed(welcome);
     this.#outgoing.isOpen = true;
     this.#streams.attach(welcome.relays_waiting === true);
-    if (this.#streams.isDraining) this.#outgoing.now(tunnelFrame(FrameType.drain));
+    this.#outgoing.now(...this.#drain.frames(performance.now()));
     this.#readings.up();
     this.#delivery.up();
   }

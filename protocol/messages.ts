@@ -186,6 +186,13 @@ export const WaitReport = z.object({
 export type WaitReport = z.infer<typeof WaitReport>;
 
 /**
+ * DRAIN: the agent takes no new streams. `ends_in_ms`: it stops by then at the latest, and nearly always comes
+ * back. The DRAIN of older agents has no payload.
+ */
+export const Drain = z.object({ ends_in_ms: z.number().nonnegative() });
+export type Drain = z.infer<typeof Drain>;
+
+/**
  * ABORT: the stream is over for its sender. From the edge: nobody waits for the answer. From the
  * agent: it cannot go on, and why. The list of codes is closed; a new one needs a decision on both
  * sides.

@@ -3,7 +3,9 @@
  * it was lost. An agent that drains, or was lost a moment ago, is awaited, because it nearly always
  * comes back.
  */
-import { SILENCE_MS } from "../../protocol/limits.ts";
+import { parsePayload } from "../../protocol/frames.ts";
+import { ONLY_HOLDER_MS, SILENCE_MS } from "../../protocol/limits.ts";
+import { Drain } from "../../protocol/messages.ts";
 import { agentOf, type BoxSockets, isOpen, type RelaySocket, type SocketHost } from "./sockets.ts";
 
 /** Private close codes (4000-4999). The agent logs the reason. */
@@ -62,6 +64,14 @@ export class AgentPresence<Socket extends RelaySocket> {
     for (const wake of this.#awaiting.splice(0)) wake();
   }
 
+  /** The agent takes no new streams, and stops soon. */
+  drains(socket: Socket, payload: Uint8Array): void {
+    const { sockets: host, now } = this.#shell;
+    const drain = payload.length === 0 ? null : parsePayload(Drain, payload);
+    const drainEndsMs = drain && now() + drain.ends_in_ms;
+    host.attach(socket, { ...agentOf(host, socket), isDraining: true, drainEndsMs });
+  }
+
   /** The agent lost this socket. Returns when. */
   left(): number {
     this.#sockets.agent = null;
@@ -72,13 +82,16 @@ export class AgentPresence<Socket extends RelaySocket> {
   /**
    * Waits for an agent that drains or was lost a moment ago: it nearly always comes back in time.
    * Returns whether it had to.
-   * @param waitMs  since it was lost, or from now while it drains
+   * @param waitMs  since it was lost, or from now while it drains. A call that no other box can serve waits
+   *   to the end of the drain, and then for this time
    */
   async back(waitMs: number): Promise<boolean> {
     const { sockets: host, now, wait } = this.#shell;
-    const agent = this.live();
-    if (agent !== null && !agentOf(host, agent).isDraining) return false;
-    const sinceMs = agent === null ? this.#lostMs : now();
+    const socket = this.live();
+    const agent = socket && agentOf(host, socket);
+    if (agent !== null && !agent.isDraining) return false;
+    const drainEndsMs = waitMs >= ONLY_HOLDER_MS ? (agent?.drainEndsMs ?? 0) : 0;
+    const sinceMs = agent === null ? this.#lostMs : Math.max(now(), drainEndsMs);
     const leftMs = sinceMs + waitMs - now();
     if (leftMs > 0)
       await Promise.race([

@@ -273,7 +273,7 @@ export class Relay<Socket extends RelaySocket> {
       case FrameType.readings:
         return this.#load.report(await passReadings(payload, box, registry), this.#shell.now());
       case FrameType.drain:
-        this.#host.attach(socket, { ...agentOf(this.#host, socket), isDraining: true });
+        this.#agent.drains(socket, payload);
         await registry.draining(box);
         return;
       case FrameType.renew:

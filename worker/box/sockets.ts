@@ -25,6 +25,8 @@ export const Attachment = z.discriminatedUnion("kind", [
     isDraining: z.boolean(),
     // The fields with a default are absent from attachments of earlier versions.
     takesSettings: z.boolean().default(false),
+    /** When an agent that drains stops at the latest, unix ms; null if it is not known. */
+    drainEndsMs: z.number().nullable().default(null),
     /** The settings in force; null if they are not known. */
     settings: EdgeSettings.nullable().default(null),
     /** The newest version of the keys; null if it is not known. */
@@ -62,7 +64,7 @@ export const newAgent = (
   kind: "agent",
   ...{ box, member, sinceMs },
   ...{ agentId: null, isDraining: false, takesSettings: false, settings: null },
-  keysVersion: null,
+  ...{ keysVersion: null, drainEndsMs: null },
 });
 
 /** Returns the attachment of a stream. */

@@ -2,10 +2,9 @@
  * One box of a world: its Ollama, disk and agent, the tunnel, and its Box object. The agent reports its
  * models and its load as the product's does.
  */
-import { CROSSING_MS, DRAIN_MS, LAST_RECORDS_MS } from "../../../agent/clock/drain.ts";
+import { CROSSING_MS, DRAIN_MS, DrainNotice, LAST_RECORDS_MS } from "../../../agent/clock/drain.ts";
 import { OpenRequests } from "../../../agent/readings/open-requests.ts";
 import { turnsOf } from "../../../agent/request/turn.ts";
-import { FrameType, tunnelFrame } from "../../../protocol/frames.ts";
 import type { Hello } from "../../../protocol/messages.ts";
 import { AgentProcess } from "../agent.ts";
 import { SimulatedBox } from "../box.ts";
@@ -43,6 +42,7 @@ export class Machine {
   readonly #disk: SimulatedDisk;
   readonly #agentId: string;
   #isDraining = false;
+  #drain = new DrainNotice();
   /** The newest time at which something was wrong here, or broke. */
   troubledMs = 0;
 
@@ -119,7 +119,7 @@ export class Machine {
         },
         onSynced: onSettled,
         onUp: () => {
-          if (this.#isDraining) agent.send(tunnelFrame(FrameType.drain));
+          for (const frame of this.#drain.frames(schedule.nowMs)) agent.send(frame);
           reporter.send();
         },
         onLog: (event) => {
@@ -167,7 +167,7 @@ export class Machine {
     const { schedule, trace, chance } = this.#world;
     trace(`${this.plan.name}: agent drains`);
     this.#isDraining = true;
-    if (agent.isUp) agent.send(tunnelFrame(FrameType.drain));
+    for (const frame of this.#drain.begin(schedule.nowMs)) agent.send(frame);
     agent.after(CROSSING_MS, () => {
       agent.streams.isDraining = true;
     });
@@ -190,5 +190,6 @@ export class Machine {
     this.agent?.kill();
     this.agent = null;
     this.#isDraining = false;
+    this.#drain = new DrainNotice();
   }
 }

@@ -8,6 +8,7 @@ import {
   parsePayload,
   tunnelFrame,
 } from "../../../../protocol/frames.ts";
+import { ONLY_HOLDER_MS, RECONNECT_MS } from "../../../../protocol/limits.ts";
 import { Abort } from "../../../../protocol/messages.ts";
 import { Relay } from "../../../../worker/box/relay.ts";
 import type { Attachment, RelaySocket } from "../../../../worker/box/sockets.ts";
@@ -80,6 +81,23 @@ class Scene {
     return this.#relay.calls.holds(id);
   }
 
+  /** The agent drains. @param payload  absent from older agents */
+  drain(payload?: object): Promise<void> {
+    return this.#relay.received(this.agent, encodeFrames([tunnelFrame(FrameType.drain, payload)]));
+  }
+
+  /** Returns how long a call waits for the agent, in steps of a second. */
+  async waitedMs(waitMs: number): Promise<number> {
+    let isOver = false;
+    const beganMs = this.#nowMs;
+    void this.#relay.agentBack(waitMs).then(() => {
+      isOver = true;
+    });
+    await this.pass(0);
+    while (!isOver) await this.pass(1_000);
+    return this.#nowMs - beganMs;
+  }
+
   /** The stream loses its socket. Returns before the relay has decided about it. */
   lose(socket: FakeSocket): void {
     socket.readyState = 3;
@@ -140,4 +158,23 @@ test("cancels a stream that lost its socket and does not attach again within hal
     code: "caller_gone",
     presumed: true,
   });
+});
+
+test.each([
+  [
+    "that only its box can serve, to the end of the drain and for a restart",
+    ONLY_HOLDER_MS,
+    37_000,
+  ],
+  ["that others can serve too, for a moment", RECONNECT_MS, RECONNECT_MS],
+])("has a call wait for an agent that drains: one %s", async (_which, waitMs, waitedMs) => {
+  const scene = await Scene.start();
+  await scene.drain({ ends_in_ms: 27_000 });
+  expect(await scene.waitedMs(waitMs)).toBe(waitedMs);
+});
+
+test("has a call wait for an older agent that drains from its arrival on", async () => {
+  const scene = await Scene.start();
+  await scene.drain();
+  expect(await scene.waitedMs(ONLY_HOLDER_MS)).toBe(ONLY_HOLDER_MS);
 });
