@@ -184,7 +184,8 @@ test("a call moves from an agent that is killed before the first byte, and keeps
   const records = await Promise.all(answers.map(recordOf));
   expect(new Set(records.map(({ status }) => status))).toEqual(new Set(["success"]));
   expect(records.map(({ moved_from }) => moved_from)).toContainEqual(
-    expect.stringMatching(/^box-0:agent_restarted:\d+ms$/),
+    // An agent that takes longer than 4 s to start is lost by then.
+    expect.stringMatching(/^box-0:(agent_restarted|tunnel_lost):\d+ms$/),
   );
 });
 
