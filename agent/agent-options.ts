@@ -2,6 +2,7 @@
 import type { ExporterType } from "../protocol/messages.ts";
 import type { CloudGuard } from "./cloud/cloud-guard.ts";
 import type { BoxMembership } from "./joining/membership.ts";
+import type { KeptPins } from "./keep/kept-pins.ts";
 import type { Listener } from "./listen/listener.ts";
 import type { EnergyMeter } from "./measure/energy.ts";
 import type { OllamaTurns } from "./request/turn.ts";
@@ -22,6 +23,8 @@ export type AgentOptions = {
   cloudGuard?: CloudGuard;
   /** The membership of a box that joined; null for one with a secret. */
   membership?: BoxMembership | null;
+  /** The pins of the run before; null to keep none. */
+  pins?: KeptPins | null;
   /** The exporter type that this program expects of the edge. A difference is logged once. */
   exporterType?: ExporterType | null;
 };

@@ -164,7 +164,7 @@ export class Agent {
       now,
       forbidsText: () => this.edge.forbidsText,
     };
-    this.#own = new OwnRequests({
+    this.#own = new OwnRequests(options.pins ?? null, {
       ...measured,
       ollama: this.#ollama,
       inventory: this.#inventory,

@@ -2,6 +2,7 @@
 import type { OpenRequest } from "../protocol/inventory.ts";
 import { BoxBench, type BoxBenchShell } from "./bench/box-bench.ts";
 import { BoxKeeper, type BoxKeeperShell } from "./keep/box-keeper.ts";
+import type { KeptPins } from "./keep/kept-pins.ts";
 import type { InventoryPoller } from "./readings/inventory.ts";
 import type { RequestSource } from "./readings/open-requests.ts";
 
@@ -15,8 +16,8 @@ export class OwnRequests {
   readonly bench: BoxBench;
   readonly keeper: BoxKeeper;
 
-  constructor(shell: Shell) {
-    const keeper = new BoxKeeper({ ...shell, isBenching: () => this.bench.isRunning });
+  constructor(pins: KeptPins | null, shell: Shell) {
+    const keeper = new BoxKeeper({ ...shell, isBenching: () => this.bench.isRunning }, pins);
     const others = () => [...shell.others(), ...keeper.requests];
     this.bench = new BoxBench({ ...shell, others });
     this.keeper = keeper;

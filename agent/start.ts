@@ -5,6 +5,7 @@ import { steadyClock } from "./clock/steady-clock.ts";
 import { CloudGuard } from "./cloud/cloud-guard.ts";
 import type { AgentConfig, ServedConfig } from "./config.ts";
 import type { BoxMembership } from "./joining/membership.ts";
+import { KeptPins } from "./keep/kept-pins.ts";
 import type { ListenAddress } from "./listen/listen-address.ts";
 import { CLOCKS, Listener, NOTHING_RECORDED } from "./listen/listener.ts";
 import type { Log } from "./log.ts";
@@ -96,6 +97,7 @@ async function startAgent(
     turns,
     cloudGuard,
     listener,
+    pins: new KeptPins(stateDir, log),
   });
   let address: ListenAddress | null = null;
   try {

@@ -19,6 +19,7 @@ import type { RequestSource } from "../readings/open-requests.ts";
 import { refusalText } from "../request/guard.ts";
 import { MeasuredRequest, type MeasuredRequestShell } from "../request/measured-request.ts";
 import type { NotedRequest } from "../spool/lines.ts";
+import type { KeptPins } from "./kept-pins.ts";
 import { type KeepAction, PinKeeper } from "./pin-keeper.ts";
 
 export type BoxKeeperShell = MeasuredRequestShell & {
@@ -46,13 +47,18 @@ const BAD_GATEWAY = 502;
 export class BoxKeeper implements RequestSource {
   readonly #shell: BoxKeeperShell;
   readonly #keeper = new PinKeeper();
+  readonly #kept: Pick<KeptPins, "read" | "write"> | null;
   #request: MeasuredRequest | null = null;
   #shown = "";
   #isWorking = false;
   #isStopped = false;
 
-  constructor(shell: BoxKeeperShell) {
+  /** @param kept  the pins of the run before, until the edge sends its own */
+  constructor(shell: BoxKeeperShell, kept: Pick<KeptPins, "read" | "write"> | null) {
     this.#shell = shell;
+    this.#kept = kept;
+    const pins = kept?.read() ?? null;
+    if (pins !== null) this.#keeper.pins = pins;
   }
 
   get requests(): OpenRequest[] {
@@ -73,6 +79,7 @@ export class BoxKeeper implements RequestSource {
 
   /** Takes the pins of the box, which replace those before. */
   take(pins: readonly Pin[]): void {
+    this.#kept?.write(pins);
     this.#keeper.pins = pins;
     this.tick();
   }

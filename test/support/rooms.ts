@@ -118,7 +118,7 @@ export const ROOMS: Record<string, Record<string, string[]>> = {
     bench: ["log", "measure", "readings", "request", "version"],
     keep: ["clock", "log", "measure", "readings", "request", "spool"],
     "own-requests": ["bench", "keep", "readings"],
-    "agent-options": ["joining", "measure", "request", "cloud", "listen"],
+    "agent-options": ["joining", "keep", "measure", "request", "cloud", "listen"],
     agent: [
       "joining",
       "agent-options",
@@ -137,6 +137,7 @@ export const ROOMS: Record<string, Record<string, string[]>> = {
     ],
     start: [
       "joining",
+      "keep",
       "clock",
       "cloud",
       "config",

@@ -1,5 +1,11 @@
 /** An agent that carries out the pins of its box, in front of a simulated Ollama. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { configOf } from "../../../../agent/config.ts";
+import { KeptPins } from "../../../../agent/keep/kept-pins.ts";
+import { startBox } from "../../../../agent/start.ts";
 import { FrameType, tunnelFrame } from "../../../../protocol/frames.ts";
 import type { Pin } from "../../../../protocol/pin.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../../../simulated/ollama.ts";
@@ -40,8 +46,8 @@ const untilReported = (states: string[]) =>
     return JSON.stringify(pins?.map(({ state }) => state)) === JSON.stringify(states);
   });
 
-const loaded = async () => {
-  const { models } = (await (await fetch(`${ollama.url}/api/ps`)).json()) as {
+const loaded = async ({ url } = ollama) => {
+  const { models } = (await (await fetch(`${url}/api/ps`)).json()) as {
     models: { name: string; expires_at: string }[];
   };
   return models;
@@ -84,4 +90,26 @@ test("settings without pins change none", async () => {
   const before = edge.readings.length;
   await eventually(async () => edge.readings.length > before);
   expect(edge.readings.at(-1)?.pins).toHaveLength(1);
+});
+
+test("an agent that starts while the edge is away loads the pins of the run before", async () => {
+  const model = "kept:1b";
+  const alone = await startSimulatedOllama({ models: [model], loadMsPerGb: 0 });
+  const folder = mkdtempSync(join(tmpdir(), "box-keeper-"));
+  new KeptPins(folder, () => {}).write([
+    { model, context_length: null, hours: null, time_zone: "UTC" },
+  ]);
+  const config = configOf({
+    EDGE_URL: "http://127.0.0.1:9",
+    OLLAMA_HOST: alone.url,
+    STATE_DIR: folder,
+  });
+  const agent = await startBox(config, { listen: null }, () => {});
+  try {
+    await eventually(async () => (await loaded(alone)).some(({ name }) => name === model));
+  } finally {
+    await agent.stop();
+    await alone.close();
+    rmSync(folder, { recursive: true });
+  }
 });
