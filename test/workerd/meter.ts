@@ -33,7 +33,9 @@ const nextHourMs = (nowMs: number) => Math.ceil(nowMs / HOUR_MS) * HOUR_MS;
 
 export class Meter {
   #units: Units = { ...NO_UNITS };
-  #cursors: SqlStorageCursor<Record<string, SqlStorageValue>>[] = [];
+  #statements: { table: string; cursor: SqlStorageCursor<Record<string, SqlStorageValue>> }[] = [];
+  /** Rows written by the last {@link of}, by table: they show what a sum that is too high consists of. */
+  readonly written = new Map<string, number>();
   /** By storage, since each object has its own. */
   readonly #alarms = new Map<object, number>();
   readonly #undo: (() => void)[] = [];
@@ -70,9 +72,9 @@ export class Meter {
         this.#beside.push(promise as Promise<unknown>);
         return run();
       });
-      this.#wrap(Object.getPrototypeOf(storage.sql), "exec", (run) => {
+      this.#wrap(Object.getPrototypeOf(storage.sql), "exec", (run, _object, [sql]) => {
         const cursor = run() as SqlStorageCursor<Record<string, SqlStorageValue>>;
-        this.#cursors.push(cursor);
+        this.#statements.push({ table: tableOf(String(sql)), cursor });
         return cursor;
       });
       const prototype = Object.getPrototypeOf(storage);
@@ -124,6 +126,7 @@ export class Meter {
   async of(work: () => Promise<void>): Promise<Units> {
     this.#count();
     const before = { ...this.#units };
+    this.written.clear();
     await work();
     this.#count();
     return unitsOf((name) => this.#units[name] - before[name]);
@@ -132,9 +135,11 @@ export class Meter {
   /** Adds up the rows of the statements so far. */
   #count(): void {
     const units = { ...this.#units };
-    for (const { rowsRead, rowsWritten } of this.#cursors.splice(0)) {
+    for (const { table, cursor } of this.#statements.splice(0)) {
+      const { rowsRead, rowsWritten } = cursor;
       units.rowsRead += rowsRead;
       units.rowsWritten += rowsWritten;
+      if (rowsWritten > 0) this.written.set(table, (this.written.get(table) ?? 0) + rowsWritten);
     }
     this.#units = units;
   }
@@ -168,6 +173,9 @@ export class Meter {
     });
   }
 }
+
+/** The table that a statement writes. */
+const tableOf = (sql: string): string => /(?:INTO|UPDATE|FROM)\s+(\w+)/.exec(sql)?.[1] ?? sql;
 
 /** An object whose alarms the meter runs. */
 export type Alarmed = { storage: object; alarm(): Promise<void> };
