@@ -4,12 +4,13 @@
  * While the page is visible, it reads one event stream. It polls instead if a proxy blocks the
  * stream or the refresh interval is too long to justify one. A hidden page sends nothing.
  */
-import { effect, signal, untracked } from "@preact/signals";
+import { computed, effect, signal, untracked } from "@preact/signals";
 import type { Live } from "../../protocol/api/live.ts";
 import { ApiFailure, call, errorMessage, read } from "./api.ts";
 import { isVisible } from "./clock.ts";
 import { jsonEvents } from "./events.ts";
 import { preferences } from "./preferences.ts";
+import { hasScope, isOutOfScope, loadSelf } from "./self.ts";
 import { lock, locked } from "./session.ts";
 
 export type Connection =
@@ -42,24 +43,29 @@ const RETRY_MS_MAX = 15_000;
 let pollsUntilMs = 0;
 let current: AbortController | null = null;
 
+/** False for a key that may not read what everybody's requests show. */
+const isWanted = computed(() => isVisible.value && locked.value === null && hasScope("stats"));
+
 /**
  * Starts the updates, and restarts them whenever visibility, the interval or the session changes.
  */
 export function startLive(): void {
+  // Beside the first update. A failure shows there.
+  loadSelf().catch(() => {});
   effect(() => {
     const seconds = preferences.value.refresh;
-    const isWanted = isVisible.value && locked.value === null;
-    untracked(() => begin(isWanted, seconds));
+    const isOn = isWanted.value;
+    untracked(() => begin(isOn, seconds));
   });
 }
 
 /** Fetches an update now, then continues at the usual interval. */
 export const refreshNow = (): void => begin(true, preferences.peek().refresh);
 
-function begin(isWanted: boolean, seconds: number): void {
+function begin(isOn: boolean, seconds: number): void {
   current?.abort();
   current = null;
-  if (!isWanted) {
+  if (!isOn) {
     connection.value = { kind: locked.peek() === null ? "hidden" : "locked" };
     return;
   }
@@ -84,7 +90,7 @@ async function run(seconds: number, signal: AbortSignal): Promise<void> {
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof ApiFailure && error.isLocked) {
-        lock(error);
+        if (!(await isOutOfScope(error))) lock(error);
         return;
       }
       failures = tick.peek() === tickBefore ? failures + 1 : 1;

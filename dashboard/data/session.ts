@@ -1,6 +1,7 @@
 /** The session of this browser: a cookie that script cannot read stands for the API key. */
 import { signal } from "@preact/signals";
 import { type ApiFailure, callJson } from "./api.ts";
+import { loadSelf, self } from "./self.ts";
 
 /**
  * Null unless the page needs a key. Holds the reason the last session or key was rejected, or an empty
@@ -8,18 +9,29 @@ import { type ApiFailure, callJson } from "./api.ts";
  */
 export const locked = signal<string | null>(null);
 
+/**
+ * The key that was typed into this tab, for the lines that set up a client. Null after a reload, since
+ * it is kept nowhere else. Never a key of an administrator: no client needs one.
+ */
+export const typedKey = signal<string | null>(null);
+
 /** Shows the sign-in form, because the edge refused a request. */
 export function lock({ code, message }: ApiFailure): void {
+  typedKey.value = null;
   locked.value = code === "unauthorized" ? "" : message;
 }
 
 /** @throws {ApiFailure} if the key is not valid */
 export async function signIn(key: string): Promise<void> {
-  await callJson("POST", "/api/session", { body: { key } });
+  const { scopes } = await callJson("POST", "/api/session", { body: { key } });
+  await loadSelf();
+  typedKey.value = scopes.includes("admin") ? null : key;
   locked.value = null;
 }
 
 export async function signOut(): Promise<void> {
   await callJson("DELETE", "/api/session");
+  typedKey.value = null;
+  self.value = null;
   locked.value = "";
 }

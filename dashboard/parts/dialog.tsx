@@ -1,115 +1,133 @@
-/**
- * Confirmations: one that requires typing a phrase, and a simple one. They use the browser's own dialog,
- * which traps the focus and closes on Escape.
- */
+/** Dialogs. They use the browser's own, which traps the focus and closes on Escape. */
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { errorMessage } from "../data/api.ts";
 
-type Props = {
+type ModalProps = {
   title: string;
-  /** Describes the full effect of the action. */
-  text: string;
-  /** The phrase to type. */
-  phrase: string;
-  /** The label of the confirm button. */
-  action: string;
-  onConfirm: () => Promise<void>;
+  /** Read aloud with the title. */
+  text?: string | undefined;
   onClose: () => void;
+  isWide?: boolean;
+  /** Receives how to close it: closing, rather than just removing it, returns the focus to where it was. */
+  children: (close: () => void) => ComponentChildren;
 };
 
-export function TypedConfirm({ title, text, phrase, action, onConfirm, onClose }: Props) {
+export function Modal({ title, text, onClose, isWide = false, children }: ModalProps) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const [typed, setTyped] = useState("");
-  const [state, setState] = useState<{ isBusy: boolean; error: string | null }>({
-    isBusy: false,
-    error: null,
-  });
   useEffect(() => dialog.current?.showModal(), []);
-
-  const confirm = async (event: Event) => {
-    event.preventDefault();
-    if (typed !== phrase || state.isBusy) return;
-    setState({ isBusy: true, error: null });
-    try {
-      await onConfirm();
-      // Closing the dialog, rather than just removing it, returns the focus to where it was.
-      dialog.current?.close();
-    } catch (error) {
-      setState({ isBusy: false, error: error instanceof Error ? error.message : String(error) });
-    }
-  };
-
   return (
     <dialog
       ref={dialog}
+      class={isWide ? "wide" : undefined}
       onClose={onClose}
-      aria-labelledby="confirm-title"
-      aria-describedby="confirm-text"
+      aria-labelledby="dialog-title"
+      aria-describedby={text === undefined ? undefined : "dialog-text"}
     >
-      <form onSubmit={confirm}>
-        <h2 id="confirm-title">{title}</h2>
-        <p id="confirm-text">{text}</p>
-        <label for="confirm-typed">
-          Type <code>{phrase}</code> to confirm
-        </label>
-        <input
-          id="confirm-typed"
-          autocomplete="off"
-          spellcheck={false}
-          value={typed}
-          onInput={(event) => setTyped(event.currentTarget.value)}
-        />
-        {state.error !== null && (
-          <p role="alert" class="error-text">
-            {state.error}
-          </p>
-        )}
-        <div class="dialog-actions">
-          <button type="button" onClick={() => dialog.current?.close()}>
-            Cancel
-          </button>
-          <button type="submit" class="danger" disabled={typed !== phrase || state.isBusy}>
-            {state.isBusy ? "Working…" : action}
-          </button>
-        </div>
-      </form>
+      <h2 id="dialog-title">{title}</h2>
+      {text !== undefined && <p id="dialog-text">{text}</p>}
+      {children(() => dialog.current?.close())}
     </dialog>
   );
 }
 
-/** A confirmation of an action that others feel, and that can be undone. */
+/** The state of something that is being sent: whether it still is, and why it failed. */
+export function useSending() {
+  const [state, setState] = useState<{ isBusy: boolean; error: string | null }>({
+    isBusy: false,
+    error: null,
+  });
+  const send = async (work: () => unknown): Promise<boolean> => {
+    setState({ isBusy: true, error: null });
+    try {
+      await work();
+      setState({ isBusy: false, error: null });
+      return true;
+    } catch (error) {
+      setState({ isBusy: false, error: errorMessage(error) });
+      return false;
+    }
+  };
+  return { ...state, send };
+}
+
+/** The reason why something failed, in the words of the edge. */
+export const ErrorText = ({ error }: { error: string | null }) =>
+  error === null ? null : (
+    <p role="alert" class="error-text">
+      {error}
+    </p>
+  );
+
+type ConfirmProps = {
+  title: string;
+  /** Describes the full effect of the action. */
+  text: string;
+  /** The label of the confirm button. */
+  action: string;
+  /** A phrase to type, for what cannot be undone and takes much with it. */
+  phrase?: string;
+  isDangerous?: boolean;
+  onConfirm: () => unknown;
+  /** Runs when the dialog is closed after the action, e.g. to open another one. */
+  onConfirmed?: () => void;
+  onClose: () => void;
+  /** Further fields. */
+  children?: ComponentChildren;
+};
+
+/** A confirmation. It stays open with the error if the action fails. */
 export function Confirm({
   title,
   text,
   action,
+  phrase,
+  isDangerous = phrase !== undefined,
   onConfirm,
+  onConfirmed,
   onClose,
-}: Omit<Props, "phrase" | "onConfirm"> & { onConfirm: () => void }) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
-  const confirm = (event: Event) => {
-    event.preventDefault();
-    dialog.current?.close();
-    onConfirm();
-  };
+  children,
+}: ConfirmProps) {
+  const [typed, setTyped] = useState("");
+  const { isBusy, error, send } = useSending();
+  const isReady = !isBusy && (phrase === undefined || typed === phrase);
   return (
-    <dialog
-      ref={dialog}
-      onClose={onClose}
-      aria-labelledby="confirm-title"
-      aria-describedby="confirm-text"
-    >
-      <form onSubmit={confirm}>
-        <h2 id="confirm-title">{title}</h2>
-        <p id="confirm-text">{text}</p>
-        <div class="dialog-actions">
-          <button type="button" onClick={() => dialog.current?.close()}>
-            Cancel
-          </button>
-          <button type="submit" class="primary">
-            {action}
-          </button>
-        </div>
-      </form>
-    </dialog>
+    <Modal title={title} text={text} onClose={onClose}>
+      {(close) => (
+        <form
+          onSubmit={async (event) => {
+            event.preventDefault();
+            if (!isReady || !(await send(onConfirm))) return;
+            close();
+            onConfirmed?.();
+          }}
+        >
+          {children}
+          {phrase !== undefined && (
+            <>
+              <label for="confirm-typed">
+                Type <code>{phrase}</code> to confirm
+              </label>
+              <input
+                id="confirm-typed"
+                autocomplete="off"
+                spellcheck={false}
+                value={typed}
+                onInput={(event) => setTyped(event.currentTarget.value)}
+              />
+            </>
+          )}
+          <ErrorText error={error} />
+          <div class="dialog-actions">
+            <button type="button" onClick={close}>
+              Cancel
+            </button>
+            <button type="submit" class={isDangerous ? "danger" : "primary"} disabled={!isReady}>
+              {isBusy ? "Working…" : action}
+            </button>
+          </div>
+        </form>
+      )}
+    </Modal>
   );
 }

@@ -20,6 +20,14 @@ export const SystemIcon = icon(
 );
 export const ChatIcon = icon(<path d="M3 4h14v9.5H9L5 17v-3.5H3z" />);
 export const SettingsIcon = icon(<path d="M3 6h7m4 0h3M3 14h3m4 0h7M12 4v4M8 12v4" />);
+export const BoxesIcon = icon(
+  <path d="M3 4h14v5H3zM3 11h14v5H3zM6 6.5h.01M6 13.5h.01M9 6.5h5m-5 7h5" />,
+);
+export const ConnectIcon = icon(<path d="m4 6 4 4-4 4M10 14.5h6" />);
+export const KeysIcon = icon(
+  <path d="M7 7.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7zM9.6 8.6 16 3m-3 2.6 2.2 2.2m-4.4-.2 1.8 1.8" />,
+);
+export const MoreIcon = icon(<path d="M4 5.5h12M4 10h12M4 14.5h12" />);
 export const RefreshIcon = icon(<path d="M16 10a6 6 0 1 1-1.8-4.3M16 3v4h-4" />);
 export const SunIcon = icon(
   <path

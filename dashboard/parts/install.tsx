@@ -1,22 +1,16 @@
-/** The command that installs the agent and connects a box. */
-import { Command } from "./basics.tsx";
-
-export const InstallAgent = () => (
-  <>
-    <p class="quiet">
-      Run this as root on the machine with the GPU. Replace the dots with the box's secret.
-    </p>
-    <Command
-      name="the agent's install command"
-      text={`curl -fsSLo install.sh ${location.origin}/agent/install.sh\nEDGE_URL=${location.origin} BOX_NAME=home BOX_SECRET=… sh install.sh`}
-    />
-  </>
-);
+/** How the first box is connected. */
+import { hasScope } from "../data/self.ts";
+import { hashOf } from "../shape/route.ts";
 
 /** The empty state of an edge without boxes. */
 export const NoBox = () => (
-  <div class="empty first-box">
+  <div class="empty">
     <p class="empty-title">No boxes have connected yet</p>
-    <InstallAgent />
+    <p>A box is a machine with Ollama. One line on it connects it to this edge.</p>
+    {hasScope("admin") && (
+      <a class="button primary" href={hashOf("boxes", { add: "box" })}>
+        Add a box
+      </a>
+    )}
   </div>
 );

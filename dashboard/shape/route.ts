@@ -1,6 +1,16 @@
 /** The part of the URL after `#`: the page and its query. Pure. */
 
-export const PAGES = ["overview", "requests", "models", "system", "chat", "settings"] as const;
+export const PAGES = [
+  "overview",
+  "requests",
+  "models",
+  "system",
+  "chat",
+  "boxes",
+  "connect",
+  "keys",
+  "settings",
+] as const;
 export type Page = (typeof PAGES)[number];
 
 export type Route = { page: Page; query: Record<string, string> };

@@ -19,9 +19,9 @@ export function Login() {
     <form class="login" onSubmit={submit}>
       <h1>Sign in</h1>
       <p>
-        This edge requires an API key. <code>READ_KEY</code> can view everything;{" "}
-        <code>ADMIN_KEY</code> can also make changes. You stay signed in until the browser closes,
-        for at most 7 days.
+        This edge requires an API key: your own, which shows your usage, or <code>READ_KEY</code>,
+        which can view everything, or <code>ADMIN_KEY</code>, which can also make changes. You stay
+        signed in until the browser closes, for at most 7 days.
       </p>
       <label for="key">API key</label>
       <input

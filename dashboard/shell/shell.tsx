@@ -1,66 +1,21 @@
 /** The frame around every page: header, navigation, banners and the sign-in form. */
-import type { ComponentType } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { live } from "../data/live.ts";
 import { place } from "../data/place.ts";
+import { hasScope } from "../data/self.ts";
 import { locked } from "../data/session.ts";
-import { Overview } from "../pages/overview/overview.tsx";
-import {
-  ChatIcon,
-  ModelsIcon,
-  OverviewIcon,
-  RequestsIcon,
-  SettingsIcon,
-  SystemIcon,
-} from "../parts/icons.tsx";
-import { lazy } from "../parts/lazy.tsx";
-import { hashOf, PAGES, type Page } from "../shape/route.ts";
 import { Banners, isStale } from "./banners.tsx";
 import { Boundary } from "./boundary.tsx";
 import { Freshness } from "./freshness.tsx";
 import { Login } from "./login.tsx";
+import { Nav } from "./nav.tsx";
+import { ENTRIES, openPages } from "./pages.tsx";
 import { ThemeSwitch } from "./theme.tsx";
 
-type Entry = {
-  name: string;
-  /** A shorter name for narrow screens. */
-  brief?: string;
-  Icon: ComponentType;
-  Page: ComponentType;
-};
-
-const ENTRIES: Record<Page, Entry> = {
-  overview: { name: "Overview", Icon: OverviewIcon, Page: Overview },
-  requests: {
-    name: "Requests",
-    Icon: RequestsIcon,
-    Page: lazy(async () => (await import("../pages/requests/requests.tsx")).Requests),
-  },
-  models: {
-    name: "Models",
-    Icon: ModelsIcon,
-    Page: lazy(async () => (await import("../pages/models/models.tsx")).ModelsPage),
-  },
-  system: {
-    name: "GPU & system",
-    brief: "GPU",
-    Icon: SystemIcon,
-    Page: lazy(async () => (await import("../pages/system/system.tsx")).SystemPage),
-  },
-  chat: {
-    name: "Chat",
-    Icon: ChatIcon,
-    Page: lazy(async () => (await import("../pages/chat/chat.tsx")).ChatPage),
-  },
-  settings: {
-    name: "Settings",
-    Icon: SettingsIcon,
-    Page: lazy(async () => (await import("../pages/settings/settings.tsx")).SettingsPage),
-  },
-};
-
 export function Shell() {
-  const { page } = place.value;
+  const pages = openPages();
+  const [first = "connect"] = pages;
+  const page = pages.includes(place.value.page) ? place.value.page : first;
   const { name, Page } = ENTRIES[page];
   const main = useRef<HTMLElement>(null);
   const isFirst = useRef(true);
@@ -90,30 +45,11 @@ export function Shell() {
           <i class="mark" /> ollama-edge-serve
         </a>
         <div class="bar-end">
-          <Freshness />
+          {hasScope("stats") && <Freshness />}
           <ThemeSwitch />
         </div>
       </header>
-      <nav class="nav" aria-label="Pages">
-        <ul>
-          {PAGES.map((each) => {
-            const { name: label, brief = label, Icon } = ENTRIES[each];
-            return (
-              <li key={each}>
-                <a href={hashOf(each)} aria-current={each === page ? "page" : undefined}>
-                  <Icon />
-                  <span class="full">{label}</span>
-                  <span class="brief">{brief}</span>
-                </a>
-              </li>
-            );
-          })}
-        </ul>
-        <p class="nav-foot">
-          <a href="/api/docs">API</a>{" "}
-          {live.value !== null && <span>v{live.value.value.health.version}</span>}
-        </p>
-      </nav>
+      <Nav page={page} />
       <main id="main" ref={main} tabIndex={-1}>
         <Banners />
         {locked.value === null ? (

@@ -170,6 +170,9 @@ export const OwnKey = z
   .object({
     scopes: z.array(ScopeName).describe("the rights of this call"),
     key: Key.nullable().describe("the key that made it; null if the edge is open and needs none"),
+    models: z
+      .array(z.string())
+      .describe("the models that it may call on the boxes that are up, as /api/tags names them"),
   })
   .meta({ id: "OwnKey" });
 export type OwnKey = z.infer<typeof OwnKey>;

@@ -6,7 +6,16 @@ import { useBrowser, Viewer } from "./viewer.ts";
 
 useBrowser();
 
-const PAGES = ["#/", "#/requests?model=llama3.2", "#/models", "#/system", "#/chat", "#/settings"];
+const PAGES = [
+  "#/",
+  "#/requests?model=llama3.2",
+  "#/models",
+  "#/system",
+  "#/chat",
+  "#/boxes",
+  "#/connect",
+  "#/settings",
+];
 const WIDTHS = [1280, 360];
 
 type Stop = { label: string; hasName: boolean; hasRing: boolean; isSeen: boolean };

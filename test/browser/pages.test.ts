@@ -22,6 +22,8 @@ const PAGES: [hash: string, shows: string][] = [
   ["#/models", "Usage by model"],
   ["#/system", "GPU utilization"],
   ["#/chat", "Send a message to a model"],
+  ["#/boxes", "Admitted by"],
+  ["#/connect", "Set up a client"],
   ["#/settings", "Price per kWh"],
 ];
 const THEMES = ["light", "dark"] as const;

@@ -2,7 +2,8 @@
  * Takes screenshots for people to review: `npm run screenshots [folder]`.
  *
  * Covers every page of a demo with some traffic, in both themes and three widths, and abnormal
- * states in two widths. `readme-dark-1280.png` is the source of the picture in the README.
+ * states in two widths. `readme-dark-1280.png` is the source of the picture in the README, and
+ * `walk-*-light-900.png` are those of docs/people.md. With `walk` after the folder, takes only these.
  */
 import { mkdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,6 +12,7 @@ import { startSimulatedOllama } from "../../simulated/ollama.ts";
 import { launchBrowser, viewerOf } from "../support/chromium.ts";
 import { startDemo } from "../support/demo.ts";
 import { eventually, TestStack } from "../support/stack.ts";
+import { shootWalk } from "./walk-pictures.ts";
 
 type Shot = {
   name: string;
@@ -34,6 +36,8 @@ const PAGES: Shot[] = [
   { name: "models", hash: "#/models" },
   { name: "system", hash: "#/system?range=5m" },
   { name: "chat", hash: "#/chat?model=llama3.2:latest", opened: sendMessage },
+  { name: "boxes", hash: "#/boxes" },
+  { name: "connect", hash: "#/connect" },
   { name: "settings", hash: "#/settings" },
 ];
 
@@ -57,12 +61,19 @@ const ABNORMAL: Shot[] = [
   },
 ];
 
-const NEW: Shot[] = ["overview", "requests", "models", "system", "chat", "settings"].map(
-  (name) => ({
-    name: `new-${name}`,
-    hash: `#/${name === "overview" ? "" : name}`,
-  }),
-);
+const NEW: Shot[] = [
+  "overview",
+  "requests",
+  "models",
+  "system",
+  "chat",
+  "boxes",
+  "connect",
+  "settings",
+].map((name) => ({
+  name: `new-${name}`,
+  hash: `#/${name === "overview" ? "" : name}`,
+}));
 
 const DOWN: Shot[] = [
   { name: "down-overview", hash: "#/" },
@@ -79,8 +90,11 @@ mkdirSync(folder, { recursive: true });
 const browser = await launchBrowser();
 let taken = 0;
 try {
-  await shootDemo();
-  await shootNew();
+  if (process.argv[3] !== "walk") {
+    await shootDemo();
+    await shootNew();
+  }
+  taken += await shootWalk(browser, folder);
 } finally {
   await browser.close();
 }

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import type { MadeKey, OwnKey } from "../../protocol/api/keys.ts";
 import { call as openCall } from "./calls.ts";
+import { FakeBox } from "./fake-box.ts";
 import { ADMIN, bearer, CALLER, call } from "./keyed-edge.ts";
 
 const make = async (policy: object) =>
@@ -17,6 +18,7 @@ const selfOf = async (key: string) =>
   (await call("/api/keys/self", { headers: bearer(key) })).json<OwnKey>();
 
 test("a key of any scope sees itself, and no other key", async () => {
+  await using _box = await FakeBox.connect("atlas", ["qwen3:8b", "llama3.2:latest"]);
   const made = await make({ name: "Ada", models: ["qwen3:*"] });
   await make({ name: "Grace" });
   const own = await selfOf(made.key);
@@ -24,6 +26,7 @@ test("a key of any scope sees itself, and no other key", async () => {
     scopes: ["infer"],
     key: { id: made.id, name: "Ada", models: ["qwen3:*"], state: "valid", usage: { requests: 0 } },
   });
+  expect(own.models).toEqual(["qwen3:8b"]);
   expect(JSON.stringify(own)).not.toContain("Grace");
   expect(JSON.stringify(own)).not.toContain(made.key);
 });

@@ -4,6 +4,7 @@ import { Hono } from "hono";
 import { KEY_ROUTES, type Key, type MadeKey, NO_USAGE } from "../../protocol/api/keys.ts";
 import type { KeysChange } from "../aggregator/changing-keys.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
+import { modelsFor } from "../answers/own-models.ts";
 import { configuredKeys, peppersOf } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
@@ -19,10 +20,17 @@ export const keyRoutes = new Hono<Env>();
 serveRoute(keyRoutes, KEY_ROUTES.keys, async (_, c) => ({ keys: await allKeys(c) }));
 
 // Before /api/keys/{id}.
-serveRoute(keyRoutes, KEY_ROUTES.ownKey, async ({ principal: { keyId, scopes } }, c) => ({
-  scopes: [...scopes],
-  key: keyId === null ? null : await keyWith(c, keyId),
-}));
+serveRoute(keyRoutes, KEY_ROUTES.ownKey, async ({ principal: { keyId, scopes, key } }, c) => {
+  const [own, boxes] = await Promise.all([
+    keyId === null ? null : keyWith(c, keyId),
+    scopes.has("infer") ? aggregatorOf(c.env).registry() : [],
+  ]);
+  return {
+    scopes: [...scopes],
+    key: own,
+    models: modelsFor(key?.issued.policy ?? { models: null, boxes: null }, boxes),
+  };
+});
 
 serveRoute(keyRoutes, KEY_ROUTES.key, ({ params: { id } }, c) => keyWith(c, id));
 

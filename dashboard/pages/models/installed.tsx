@@ -12,7 +12,7 @@ import { call, callJson, errorMessage, read } from "../../data/api.ts";
 import { jsonEvents } from "../../data/events.ts";
 import { preferences } from "../../data/preferences.ts";
 import { Empty, FailureNote, Pill, Section, TableScroll } from "../../parts/basics.tsx";
-import { Confirm, TypedConfirm } from "../../parts/dialog.tsx";
+import { Confirm } from "../../parts/dialog.tsx";
 import { StarIcon } from "../../parts/icons.tsx";
 import { loadWarning } from "../../shape/fit.ts";
 import { bytes } from "../../shape/format.ts";
@@ -230,7 +230,7 @@ export function InstalledSection({ models, repository, boxes, isAdmin, changed }
         </p>
       )}
       {asked !== null && (
-        <Confirm {...asked} onConfirm={asked.run} onClose={() => setAsked(null)} />
+        <Confirm {...asked} onConfirm={() => void asked.run()} onClose={() => setAsked(null)} />
       )}
       {pinning !== null && (
         <PinDialog
@@ -241,7 +241,7 @@ export function InstalledSection({ models, repository, boxes, isAdmin, changed }
         />
       )}
       {deleting !== null && (
-        <TypedConfirm
+        <Confirm
           title={`Delete ${deleting.name}`}
           text={deletionText(deleting)}
           phrase={deleting.name}

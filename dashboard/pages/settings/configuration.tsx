@@ -6,7 +6,7 @@ import type { SinkHealth } from "../../../protocol/api/fleet.ts";
 import { callJson, errorMessage } from "../../data/api.ts";
 import { live } from "../../data/live.ts";
 import { Ago, Moment, Pill, Section } from "../../parts/basics.tsx";
-import { TypedConfirm } from "../../parts/dialog.tsx";
+import { Confirm } from "../../parts/dialog.tsx";
 import { count } from "../../shape/format.ts";
 
 const STORES: Record<Config["exporter_type"], string> = {
@@ -92,7 +92,7 @@ export function Configuration({ config, isAdmin, changed }: Props) {
         {live.value !== null && <ExternalStores sinks={live.value.value.health.sinks} />}
       </div>
       {isRemoving && (
-        <TypedConfirm
+        <Confirm
           title="Stop storing prompts and responses"
           text={REMOVAL[config.exporter_type === "none" ? "edge" : "everywhere"]}
           phrase="remove texts"

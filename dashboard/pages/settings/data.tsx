@@ -5,7 +5,7 @@ import { download, stamp } from "../../data/download.ts";
 import { preferences } from "../../data/preferences.ts";
 import { useQuery } from "../../data/query.ts";
 import { FailureNote, Moment, Section, Skeleton } from "../../parts/basics.tsx";
-import { TypedConfirm } from "../../parts/dialog.tsx";
+import { Confirm } from "../../parts/dialog.tsx";
 import { bytes, count, UNKNOWN } from "../../shape/format.ts";
 
 type Clearing = {
@@ -141,7 +141,7 @@ export function StoredData({ isAdmin }: { isAdmin: boolean }) {
         {!isAdmin && <p class="quiet">Clearing data needs a key with the admin scope.</p>}
       </div>
       {confirming !== null && (
-        <TypedConfirm
+        <Confirm
           title={confirming.name}
           text={confirming.text}
           phrase={confirming.phrase}

@@ -2,11 +2,9 @@
 import { useState } from "preact/hooks";
 import type { LiveBox } from "../../../protocol/api/live.ts";
 import type { Concern } from "../../../protocol/concern.ts";
-import { callJson } from "../../data/api.ts";
-import { refreshNow } from "../../data/live.ts";
 import { preferences } from "../../data/preferences.ts";
 import { Ago, MeterBar, Pill, Simulated } from "../../parts/basics.tsx";
-import { TypedConfirm } from "../../parts/dialog.tsx";
+import { ForgetBox } from "../../parts/forget-box.tsx";
 import { isDiskFilling } from "../../shape/attention.ts";
 import { bytes, count, duration, ofHundred, short, UNKNOWN } from "../../shape/format.ts";
 import { roomText } from "../../shape/room.ts";
@@ -117,19 +115,7 @@ function DownBox({ box, isAdmin }: { box: LiveBox; isAdmin: boolean }) {
       >
         Forget…
       </button>
-      {isConfirming && (
-        <TypedConfirm
-          title={`Forget ${box.name}`}
-          text={`Removes ${box.name} from this edge. Its requests stay counted. It reappears if it connects again.`}
-          phrase={box.name}
-          action={`Forget ${box.name}`}
-          onConfirm={async () => {
-            await callJson("DELETE", "/api/boxes/{name}", { params: { name: box.name } });
-            refreshNow();
-          }}
-          onClose={() => setIsConfirming(false)}
-        />
-      )}
+      {isConfirming && <ForgetBox box={box.name} onClose={() => setIsConfirming(false)} />}
     </div>
   );
 }

@@ -1,0 +1,112 @@
+/** A table of boxes with how each may connect; on a phone each box is a card. */
+import type { LiveBox } from "../../../protocol/api/live.ts";
+import { preferences } from "../../data/preferences.ts";
+import { Ago, Moment, Pill, Simulated, TableScroll } from "../../parts/basics.tsx";
+import { bytes, UNKNOWN } from "../../shape/format.ts";
+import { hashOf } from "../../shape/route.ts";
+import { STATE_TONES } from "../overview/fleet.tsx";
+
+type Act = (box: LiveBox) => void;
+type Props = { boxes: readonly LiveBox[]; revoke?: Act; forget?: Act };
+
+const ADMISSIONS: Record<NonNullable<LiveBox["admission"]>, string> = {
+  certificate: "Certificate",
+  secret: "Secret in BOX_SECRETS",
+  open: "Open edge",
+};
+
+export const BoxTable = ({ boxes, ...acts }: Props) => (
+  <TableScroll label="Table of boxes">
+    <table class="keys">
+      <thead>
+        <tr>
+          <th scope="col">Name</th>
+          <th scope="col">State</th>
+          <th scope="col">GPU</th>
+          <th scope="col">Models in memory</th>
+          <th scope="col">Admitted by</th>
+          <th scope="col">Agent</th>
+          {acts.forget && (
+            <th scope="col">
+              <span class="sr-only">Actions</span>
+            </th>
+          )}
+        </tr>
+      </thead>
+      <tbody>
+        {boxes.map((box) => (
+          <Row key={box.name} box={box} {...acts} />
+        ))}
+      </tbody>
+    </table>
+  </TableScroll>
+);
+
+function Row({ box, revoke, forget }: { box: LiveBox } & Omit<Props, "boxes">) {
+  const isDown = box.state === "down";
+  return (
+    <tr>
+      <th scope="row">
+        <a href={hashOf("system", { box: box.name })}>{box.name}</a>{" "}
+        {box.simulated && <Simulated />}
+      </th>
+      <td data-name="State">
+        <Pill tone={STATE_TONES[box.state]}>{box.state}</Pill>
+        {isDown && (
+          <span class="below">
+            seen <Ago iso={box.last_seen} />
+          </span>
+        )}
+      </td>
+      <td class="wrap" data-name="GPU">
+        {gpuText(box)}
+      </td>
+      <td class="wrap" data-name="Models in memory">
+        {isDown ? UNKNOWN : box.loaded.map(({ name }) => name).join(", ") || "None"}
+      </td>
+      <td data-name="Admitted by">
+        {box.admission === null ? <Pill tone="warn">not admitted</Pill> : ADMISSIONS[box.admission]}
+        {box.joined_at !== null && (
+          <span class="below">
+            joined <Moment iso={box.joined_at} />
+          </span>
+        )}
+      </td>
+      <td data-name="Agent">{box.agent_version}</td>
+      {forget && (
+        <td class="acts">
+          <div class="row-actions">
+            {box.admission === "certificate" && revoke && (
+              <Action name="Revoke" box={box} act={revoke} />
+            )}
+            {isDown && <Action name="Forget" box={box} act={forget} />}
+          </div>
+        </td>
+      )}
+    </tr>
+  );
+}
+
+const Action = ({ name, box, act }: { name: string; box: LiveBox; act: Act }) => (
+  <button
+    type="button"
+    class="small danger"
+    aria-label={`${name} ${box.name}`}
+    onClick={() => act(box)}
+  >
+    {name}…
+  </button>
+);
+
+/** Names each kind of GPU once: `2 × NVIDIA H100, 160 GiB`. */
+function gpuText({ gpus, gpu_error, vram, state }: LiveBox): string {
+  if (gpus.length === 0) return state === "down" ? UNKNOWN : (gpu_error ?? "No GPU");
+  const names = Map.groupBy(gpus, ({ name }) => name);
+  const parts = Array.from(names, ([name, { length }]) =>
+    length === 1 ? name : `${length} × ${name}`,
+  );
+  const memory = vram.total_bytes;
+  return [...parts, ...(memory === null ? [] : [bytes(memory, preferences.value.sizes)])].join(
+    ", ",
+  );
+}

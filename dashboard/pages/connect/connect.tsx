@@ -1,0 +1,70 @@
+/** The Connect page: the key of this browser, its usage, and the lines that set up a client. */
+import { useEffect, useState } from "preact/hooks";
+import { nowMs } from "../../data/clock.ts";
+import { useQuery } from "../../data/query.ts";
+import { hasScope, self } from "../../data/self.ts";
+import { typedKey } from "../../data/session.ts";
+import { Command, FailureNote, Section, Skeleton } from "../../parts/basics.tsx";
+import { ClientSetups } from "../../parts/client-setups.tsx";
+import { OwnKeySection } from "./own-key.tsx";
+
+/** The live data does not come for a key of calls alone, so its usage has a clock of its own. */
+const USAGE_MS = 10_000;
+
+export function ConnectPage() {
+  const { data, error, refetch } = useQuery("/api/keys/self", {}, null);
+  const beat = Math.floor(nowMs.value / USAGE_MS);
+  useEffect(refetch, [beat]);
+  const own = data ?? self.value;
+  return (
+    <>
+      {error !== null && (
+        <FailureNote title="Could not load your key." detail={error} retry={refetch} />
+      )}
+      {own === null && error === null && <Skeleton lines={4} />}
+      {own !== null && own.key !== null && <OwnKeySection own={own.key} models={own.models} />}
+      {own !== null && hasScope("infer") && (
+        <SetUp isOpen={own.key === null} model={own.models[0] ?? null} />
+      )}
+      {own !== null && hasScope("metrics") && (
+        <Section title="Prometheus">
+          <div class="card">
+            <p class="quiet">
+              Scrape this URL.
+              {own.key !== null && " Send a key with the metrics right as a bearer token."}
+            </p>
+            <Command name="the metrics URL" text={`${location.origin}/api/metrics`} />
+          </div>
+        </Section>
+      )}
+    </>
+  );
+}
+
+/** Stands in the lines until the key is pasted. */
+const NO_KEY = "<your key>";
+
+function SetUp({ isOpen, model }: { isOpen: boolean; model: string | null }) {
+  const [pasted, setPasted] = useState("");
+  const known = typedKey.value;
+  const apiKey = isOpen ? null : (known ?? (pasted.trim() || NO_KEY));
+  return (
+    <Section title="Clients">
+      <div class="card">
+        {!isOpen && known === null && (
+          <label class="field">
+            <span>Your key</span>
+            <input
+              type="password"
+              autocomplete="off"
+              placeholder="Paste it to fill in the lines. It stays in this tab."
+              value={pasted}
+              onInput={(event) => setPasted(event.currentTarget.value)}
+            />
+          </label>
+        )}
+        <ClientSetups apiKey={apiKey} model={model} />
+      </div>
+    </Section>
+  );
+}

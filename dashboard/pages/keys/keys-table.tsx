@@ -1,0 +1,148 @@
+/** A table of keys; on a phone each key is a card. */
+import type { Key } from "../../../protocol/api/keys.ts";
+import { Ago, Moment, Pill, TableScroll } from "../../parts/basics.tsx";
+import { compact, energy, money } from "../../shape/format.ts";
+import { isEnding, limitTexts, restrictionTexts, rightsText } from "../../shape/key-text.ts";
+import { hashOf } from "../../shape/route.ts";
+
+type Act = (key: Key) => void;
+type Props = { label: string; keys: readonly Key[]; edit?: Act; rotate?: Act; end?: Act };
+
+export const KeysTable = ({ label, keys, ...acts }: Props) => (
+  <TableScroll label={label}>
+    <table class="keys">
+      <thead>
+        <tr>
+          <th scope="col">Name</th>
+          <th scope="col">May</th>
+          <th scope="col">Limits</th>
+          <th scope="col">Usage</th>
+          <th scope="col">Last used</th>
+          <th scope="col">Expires</th>
+          {acts.edit && (
+            <th scope="col">
+              <span class="sr-only">Actions</span>
+            </th>
+          )}
+        </tr>
+      </thead>
+      <tbody>
+        {keys.map((key) => (
+          <Row key={key.id} shown={key} {...acts} />
+        ))}
+      </tbody>
+    </table>
+  </TableScroll>
+);
+
+type RowProps = Omit<Props, "label" | "keys"> & { shown: Key };
+
+function Row({ shown: key, edit, rotate, end }: RowProps) {
+  const { usage } = key;
+  const isValid = key.state === "valid";
+  return (
+    <tr class={isValid ? "" : "ended"}>
+      <th scope="row">
+        <a href={hashOf("requests", { key: key.id })} title="Requests with this key">
+          {key.name}
+        </a>
+        <State of={key} />
+      </th>
+      <td class="wrap">
+        {rightsText(key)}
+        <span class="below">{reachText(key)}</span>
+      </td>
+      <td class="wrap" data-name="Limits">
+        <Limits of={key} />
+      </td>
+      <td class="wrap usage" data-name="Usage">
+        {usageText(key)}
+        <span class="below">{spentText(key)}</span>
+      </td>
+      <td data-name="Last used">
+        {usage.last_used_at === null ? "Never" : <Ago iso={usage.last_used_at} />}
+      </td>
+      <td data-name="Expires">
+        {key.expires_at === null ? "Never" : <Moment iso={key.expires_at} />}
+      </td>
+      {edit && (
+        <td class="acts">
+          <div class="row-actions">
+            {isValid && <Act name="Edit" on={key} act={edit} />}
+            {isValid && !isEnding(key) && rotate && <Act name="Rotate" on={key} act={rotate} />}
+            {end && (
+              <Act
+                name={key.state === "revoked" ? "Delete" : "Revoke"}
+                on={key}
+                act={end}
+                isDangerous
+              />
+            )}
+          </div>
+        </td>
+      )}
+    </tr>
+  );
+}
+
+type ActProps = { name: string; on: Key; act: Act; isDangerous?: boolean };
+
+const Act = ({ name, on, act, isDangerous = false }: ActProps) => (
+  <button
+    type="button"
+    class={isDangerous ? "small danger" : "small"}
+    aria-label={`${name} ${on.name}`}
+    onClick={() => act(on)}
+  >
+    {name}
+  </button>
+);
+
+/** A key that works needs no mark. */
+function State({ of: key }: { of: Key }) {
+  if (key.state !== "valid")
+    return (
+      <span class="below">
+        <Pill tone="quiet">{key.state}</Pill>
+      </span>
+    );
+  if (!isEnding(key)) return null;
+  return (
+    <span class="below">
+      <Pill tone="warn">replaced</Pill> works until <Moment iso={key.revoked_at} />
+    </span>
+  );
+}
+
+function usageText({ usage }: Key): string {
+  const requests = usage.requests === 1 ? "1 request" : `${compact(usage.requests)} requests`;
+  return usage.errors === 0 ? requests : `${requests}, ${compact(usage.errors)} failed`;
+}
+
+function spentText({ usage }: Key): string {
+  const { cost, cost_currency, energy_j } = usage;
+  return [
+    `${compact(usage.prompt_tokens + usage.completion_tokens)} tokens`,
+    ...(energy_j === null ? [] : [energy(energy_j)]),
+    ...(cost === null || cost_currency === null ? [] : [money(cost, cost_currency)]),
+  ].join(" · ");
+}
+
+const reachText = ({ models, boxes }: Key): string =>
+  [
+    models === null ? "all models" : models.join(", "),
+    boxes === null ? "all boxes" : `on ${boxes.join(", ")}`,
+  ].join(" · ");
+
+function Limits({ of: key }: { of: Key }) {
+  const limits = limitTexts(key.limits);
+  const restrictions = restrictionTexts(key);
+  return (
+    <>
+      {limits.length === 0 ? (restrictions.length === 0 ? UNLIMITED : "") : limits.join(", ")}
+      {restrictions.length > 0 && <span class="below">{restrictions.join(", ")}</span>}
+    </>
+  );
+}
+
+const UNLIMITED = <span class="quiet">None</span>;

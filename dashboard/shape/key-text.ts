@@ -1,0 +1,43 @@
+/** Texts about a key: its rights, its limits, and whether it works. Pure. */
+import type { Key, KeyLimits, LimitPeriod } from "../../protocol/api/keys.ts";
+import { count } from "./format.ts";
+import { LIMITED_PERIODS, RIGHTS } from "./key-form.ts";
+
+export const rightsText = ({ scopes }: Pick<Key, "scopes">): string =>
+  RIGHTS.filter(({ scope }) => scopes.includes(scope))
+    .map(({ name }, index) => (index === 0 ? name : name.toLowerCase()))
+    .join(", ");
+
+const PER: Record<LimitPeriod, string> = { minute: "a minute", day: "a day", month: "a month" };
+
+/** Returns one text for each limit: `1,000 requests a day`. */
+export function limitTexts(limits: KeyLimits | null): string[] {
+  if (limits === null) return [];
+  const { parallel, requests } = limits;
+  return [
+    ...(parallel === null ? [] : [`${count(parallel)} at once`]),
+    ...LIMITED_PERIODS.flatMap((period) => {
+      const max = requests?.[period];
+      return max === undefined ? [] : [`${count(max)} requests ${PER[period]}`];
+    }),
+  ];
+}
+
+/** Returns what the calls of a key may not do. */
+export function restrictionTexts(key: Key): string[] {
+  return [
+    ...(key.max_num_ctx === null ? [] : [`context up to ${count(key.max_num_ctx)}`]),
+    ...(key.max_num_predict === null ? [] : [`answers up to ${count(key.max_num_predict)} tokens`]),
+    ...(key.may_keep_alive ? [] : ["no keep_alive"]),
+    ...(key.may_num_gpu ? [] : ["no num_gpu"]),
+    ...(key.keep_text ? [] : ["texts not kept"]),
+  ];
+}
+
+/** Returns whether a key was replaced, and works until its overlap is over. */
+export const isEnding = ({ state, replaced_by }: Pick<Key, "state" | "replaced_by">): boolean =>
+  state === "valid" && replaced_by !== null;
+
+/** Valid keys come first; the order is otherwise that of the edge. */
+export const sortedKeys = (keys: readonly Key[]): Key[] =>
+  keys.toSorted((a, b) => Number(a.state !== "valid") - Number(b.state !== "valid"));

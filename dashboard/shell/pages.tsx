@@ -1,0 +1,90 @@
+/** The pages: their names, their icons, and the right that each needs. */
+import type { ComponentType } from "preact";
+import type { OwnKey } from "../../protocol/api/keys.ts";
+import { hasScope, self } from "../data/self.ts";
+import { Overview } from "../pages/overview/overview.tsx";
+import {
+  BoxesIcon,
+  ChatIcon,
+  ConnectIcon,
+  KeysIcon,
+  ModelsIcon,
+  OverviewIcon,
+  RequestsIcon,
+  SettingsIcon,
+  SystemIcon,
+} from "../parts/icons.tsx";
+import { lazy } from "../parts/lazy.tsx";
+import { PAGES, type Page } from "../shape/route.ts";
+
+type Entry = {
+  name: string;
+  /** A shorter name for narrow screens. */
+  brief?: string;
+  /** Null: every key may open it. */
+  scope: OwnKey["scopes"][number] | null;
+  Icon: ComponentType;
+  Page: ComponentType;
+};
+
+export const ENTRIES: Record<Page, Entry> = {
+  overview: { name: "Overview", scope: "stats", Icon: OverviewIcon, Page: Overview },
+  requests: {
+    name: "Requests",
+    scope: "stats",
+    Icon: RequestsIcon,
+    Page: lazy(async () => (await import("../pages/requests/requests.tsx")).Requests),
+  },
+  models: {
+    name: "Models",
+    scope: "stats",
+    Icon: ModelsIcon,
+    Page: lazy(async () => (await import("../pages/models/models.tsx")).ModelsPage),
+  },
+  system: {
+    name: "GPU & system",
+    brief: "GPU",
+    scope: "stats",
+    Icon: SystemIcon,
+    Page: lazy(async () => (await import("../pages/system/system.tsx")).SystemPage),
+  },
+  chat: {
+    name: "Chat",
+    scope: "stats",
+    Icon: ChatIcon,
+    Page: lazy(async () => (await import("../pages/chat/chat.tsx")).ChatPage),
+  },
+  boxes: {
+    name: "Boxes",
+    scope: "stats",
+    Icon: BoxesIcon,
+    Page: lazy(async () => (await import("../pages/boxes/boxes.tsx")).BoxesPage),
+  },
+  connect: {
+    name: "Connect",
+    scope: null,
+    Icon: ConnectIcon,
+    Page: lazy(async () => (await import("../pages/connect/connect.tsx")).ConnectPage),
+  },
+  keys: {
+    name: "Keys",
+    scope: "admin",
+    Icon: KeysIcon,
+    Page: lazy(async () => (await import("../pages/keys/keys.tsx")).KeysPage),
+  },
+  settings: {
+    name: "Settings",
+    scope: null,
+    Icon: SettingsIcon,
+    Page: lazy(async () => (await import("../pages/settings/settings.tsx")).SettingsPage),
+  },
+};
+
+/** Returns the pages that the key of this browser may open. */
+export const openPages = (): Page[] =>
+  PAGES.filter((page) => {
+    const { scope } = ENTRIES[page];
+    // An open edge makes no keys.
+    if (page === "keys" && self.value !== null && self.value.key === null) return false;
+    return scope === null || hasScope(scope);
+  });

@@ -1,0 +1,228 @@
+/** An owner adds a box and a person on the page, and a member sees their own key: the walk of docs/people.md. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Key, Keys } from "../../protocol/api/keys.ts";
+import { eventually } from "../support/stack.ts";
+import { useBrowser, Viewer } from "./viewer.ts";
+import { fillKey, OWNER, signIn, Walk } from "./walk.ts";
+
+useBrowser();
+
+let walk: Walk;
+
+beforeAll(async () => {
+  walk = await Walk.start();
+});
+
+afterAll(() => walk?.[Symbol.asyncDispose]());
+
+async function openAs(key: string, hash: string, options = {}): Promise<Viewer> {
+  const viewer = await Viewer.open(hash, options, walk.url);
+  await signIn(viewer.page, key);
+  return viewer;
+}
+
+const owner = (path: string, method = "GET", body?: object) =>
+  walk.stack.json(path, {
+    method,
+    headers: { authorization: `Bearer ${OWNER}` },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+
+const keyNamed = async (wanted: string): Promise<Key | undefined> =>
+  ((await owner("/api/keys")) as Keys).keys.find(({ name }) => name === wanted);
+
+/** Reads the key that a dialog shows once. */
+async function shownKey({ page }: Viewer, name: string): Promise<string> {
+  const dialog = page.getByRole("dialog", { name: `The key of ${name}` });
+  await dialog.getByText("Copy it now.").waitFor();
+  return (await dialog.locator("pre").first().textContent()) ?? "";
+}
+
+/** Errors that the browser logs for each refused request are expected here. */
+const unexpected = ({ errors }: Viewer) => errors.filter((error) => !/40[0139]/.test(error));
+
+const TEXTS_AND_TARGETS = `(() => {
+  const faults = [];
+  const shown = (each) => each.checkVisibility({ visibilityProperty: true }) && each.getClientRects().length > 0;
+  for (const each of document.querySelectorAll("main *, .nav *, dialog *"))
+    if (shown(each) && [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim() !== "")
+      && Number.parseFloat(getComputedStyle(each).fontSize) < 11)
+      faults.push("small text: " + each.textContent.slice(0, 40));
+  for (const each of document.querySelectorAll("main button, .nav a, .nav button, main select, main input, dialog button, dialog input, dialog select, dialog summary")) {
+    const target = each.closest("label.check") ?? each;
+    if (shown(each) && !each.matches(".skip") && target.getBoundingClientRect().height < 44)
+      faults.push("low target: " + (each.ariaLabel || each.textContent || each.type) + " " + target.getBoundingClientRect().height);
+  }
+  return faults;
+})()`;
+
+/** Checks a page as it is, on a desktop and on a phone. */
+async function checkLayout(viewer: Viewer): Promise<void> {
+  const { page } = viewer;
+  expect(await viewer.overflow()).toBeLessThanOrEqual(0);
+  expect(await viewer.accessibilityViolations()).toEqual([]);
+  await page.setViewportSize({ width: 360, height: 780 });
+  expect(await viewer.overflow()).toBeLessThanOrEqual(0);
+  expect(await page.evaluate(TEXTS_AND_TARGETS)).toEqual([]);
+  expect(await viewer.accessibilityViolations()).toEqual([]);
+  await page.setViewportSize({ width: 1280, height: 900 });
+}
+
+test("an owner adds a box, and the page shows it with its GPU and models when it is up", async () => {
+  await using viewer = await openAs(OWNER, "#/", { refreshSeconds: 1 });
+  const { page } = viewer;
+  await page.getByRole("link", { name: "Add a box" }).click();
+  await page.getByRole("button", { name: "Make a join code" }).click();
+  await page.getByText("Waiting for the box").waitFor();
+  await page.getByText(/^(10:00|9:5\d)$/).waitFor();
+  await checkLayout(viewer);
+  await page.getByRole("button", { name: "Cancel the code" }).click();
+
+  await page.getByLabel("Name of the box").fill("not a name");
+  await page.getByRole("button", { name: "Make a join code" }).click();
+  await page.getByRole("alert").filter({ hasText: "name:" }).waitFor();
+  await page.getByLabel("Name of the box").fill("");
+  await page.getByRole("button", { name: "Make a join code" }).click();
+  const command = (await page.locator(".add-box pre").textContent()) ?? "";
+  expect(command).toContain(`sh install.sh ${walk.url} oej_`);
+  walk.join(command);
+  const added = page.locator(".joined");
+  await added.getByText("atlas is up").waitFor({ timeout: 60_000 });
+  await added.getByText("NVIDIA GeForce RTX 4090 (simulated)").waitFor();
+  await added.getByText("llama3.2:latest, qwen3:8b").waitFor();
+  await page.getByRole("button", { name: "Close" }).click();
+  const row = page.getByRole("row", { name: /^atlas/ });
+  await row.getByText("Certificate").waitFor();
+  await checkLayout(viewer);
+  expect(unexpected(viewer)).toEqual([]);
+});
+
+test("a key for one model with a daily limit is made, used, watched by its member, and revoked in mid-answer", async () => {
+  await using viewer = await openAs(OWNER, "#/keys", { colorScheme: "dark" });
+  const { page } = viewer;
+  await page.getByText("No keys yet").waitFor();
+  await fillKey(page, "Ada");
+  await checkLayout(viewer);
+  const dialog = page.getByRole("dialog", { name: "Make a key" });
+  const daily = dialog.getByRole("spinbutton", { name: "Requests per day" });
+  await daily.fill("0");
+  await dialog.getByRole("button", { name: "Make key" }).click();
+  // In the words of the edge.
+  await dialog.getByRole("alert").filter({ hasText: "must be at least 1" }).waitFor();
+  await daily.fill("2");
+  await dialog.getByRole("button", { name: "Make key" }).click();
+  const key = await shownKey(viewer, "Ada");
+  expect(key).toMatch(/^oes_/);
+  await page.getByText(`/ollama/k/${key} ollama run llama3.2:latest`).waitFor();
+  await checkLayout(viewer);
+  await page.getByRole("button", { name: "Done" }).click();
+  await page.locator("dialog").waitFor({ state: "detached" });
+  expect(await page.content()).not.toContain(key);
+  expect(await keyNamed("Ada")).toMatchObject({
+    models: ["llama3.2"],
+    boxes: ["atlas"],
+    limits: { requests: { day: 2 } },
+  });
+
+  expect((await walk.chat(key, { stream: false })).status).toBe(200);
+  expect((await walk.chat(key, { model: "qwen3:8b" })).status).toBe(403);
+  await eventually(async () => (await keyNamed("Ada"))?.usage.requests === 2);
+
+  await using member = await openAs(key, "#/requests");
+  await member.page.getByRole("heading", { name: "Your key: Ada" }).waitFor();
+  const usage = member.page.getByLabel("Usage of this key");
+  await usage.getByText("2", { exact: true }).waitFor();
+  await usage.getByText("1 failed").waitFor();
+  await member.page.getByText("2 requests a day").waitFor();
+  await member.page.getByText("llama3.2:latest", { exact: true }).waitFor();
+  const links = await member.page.getByRole("navigation").getByRole("link").allTextContents();
+  expect(links.map((text) => text.slice(0, 7))).toEqual(["Connect", "Setting", "API"]);
+  await member.page.getByLabel("Set up a client").selectOption("Claude Code");
+  await member.page.getByText(`ANTHROPIC_AUTH_TOKEN=${key}`).waitFor();
+  await checkLayout(member);
+  // After a reload nothing knows the key but its owner, who can paste it.
+  await member.page.reload();
+  await member.page.getByText("/ollama/k/<your key> ollama run").waitFor();
+  await member.page.getByLabel("Your key", { exact: true }).fill(key);
+  await member.page.getByText(`/ollama/k/${key} ollama run`).waitFor();
+
+  const answer = await walk.chat(key, { stream: true, max_tokens: 4_000 });
+  const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+  await reader?.read();
+  await page.getByRole("button", { name: "Revoke Ada" }).click();
+  const confirm = page.getByRole("dialog", { name: "Revoke Ada" });
+  await confirm.getByText(/open calls end within a second/).waitFor();
+  await confirm.getByRole("button", { name: "Revoke key" }).click();
+  let rest = "";
+  for (let chunk = await reader?.read(); chunk?.value !== undefined; chunk = await reader?.read())
+    rest += chunk.value;
+  expect(rest).toContain("This API key was revoked.");
+  const row = page.getByRole("row", { name: /^Ada/ });
+  await row.getByText("revoked").waitFor();
+  // The page of the member notices it, and shows the reason.
+  await member.page.getByRole("alert").filter({ hasText: "This API key was revoked." }).waitFor();
+
+  await row.getByRole("button", { name: "Delete Ada" }).click();
+  await page.getByRole("button", { name: "Delete key" }).click();
+  await row.waitFor({ state: "detached" });
+  expect(await keyNamed("Ada")).toBeUndefined();
+  expect(unexpected(viewer)).toEqual([]);
+  expect(unexpected(member)).toEqual([]);
+});
+
+test("a key is changed, and rotated with an overlap", async () => {
+  await owner("/api/keys", "POST", { name: "Grace", scopes: ["infer"], models: ["qwen3:*"] });
+  await using viewer = await openAs(OWNER, "#/keys");
+  const { page } = viewer;
+  await page.getByRole("button", { name: "Edit Grace" }).click();
+  const dialog = page.getByRole("dialog", { name: "Edit Grace" });
+  await dialog.getByLabel("Name", { exact: true }).fill("Grace Hopper");
+  await dialog.getByRole("checkbox", { name: /^Read statistics/ }).check();
+  await dialog.getByRole("button", { name: "30 days" }).click();
+  await dialog.getByText("Restrictions of its calls").click();
+  await dialog.getByRole("checkbox", { name: /^May set keep_alive/ }).uncheck();
+  await dialog.getByLabel("Largest context (num_ctx)").fill("8192");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  const row = page.getByRole("row", { name: /^Grace Hopper/ });
+  await row.getByText("Call models, read statistics").waitFor();
+  await row.getByText("context up to 8,192, no keep_alive").waitFor();
+  const changed = await keyNamed("Grace Hopper");
+  expect(changed).toMatchObject({ scopes: ["infer", "stats"], models: ["qwen3:*"] });
+  expect(Date.parse(changed?.expires_at ?? "")).toBeGreaterThan(Date.now() + 29 * 86_400_000);
+
+  await row.getByRole("button", { name: "Rotate Grace Hopper" }).click();
+  await page.getByLabel("The old key works on for").selectOption("1 hour");
+  await page.getByRole("button", { name: "Make new key" }).click();
+  const key = await shownKey(viewer, "Grace Hopper");
+  await page.getByRole("button", { name: "Done" }).click();
+  await page.getByText("replaced", { exact: true }).waitFor();
+  expect(await row.count()).toBe(2);
+  await checkLayout(viewer);
+
+  // A key that may read statistics sees the whole page, but no keys.
+  await using member = await openAs(key, "#/");
+  await member.page.getByText("Total requests").waitFor();
+  const navigation = member.page.getByRole("navigation");
+  expect(await navigation.getByRole("link", { name: "Keys" }).count()).toBe(0);
+  await navigation.getByRole("link", { name: "Boxes" }).click();
+  await member.page.getByRole("row", { name: /^atlas/ }).waitFor();
+  expect(await member.page.getByRole("button", { name: "Add a box" }).count()).toBe(0);
+  expect(unexpected(viewer)).toEqual([]);
+});
+
+test("a revoked box is down and not admitted, and can be forgotten", async () => {
+  await using viewer = await openAs(OWNER, "#/boxes", { refreshSeconds: 1 });
+  const { page } = viewer;
+  await page.getByRole("button", { name: "Revoke atlas" }).click();
+  const confirm = page.getByRole("dialog", { name: "Revoke atlas" });
+  await confirm.getByRole("button", { name: "Revoke atlas" }).click();
+  const row = page.getByRole("row", { name: /^atlas/ });
+  await row.getByText("not admitted").waitFor();
+  await row.getByText("down", { exact: true }).waitFor();
+  await row.getByRole("button", { name: "Forget atlas" }).click();
+  const dialog = page.getByRole("dialog", { name: "Forget atlas" });
+  await dialog.getByRole("textbox").fill("atlas");
+  await dialog.getByRole("button", { name: "Forget atlas" }).click();
+  await page.getByText("No boxes have connected yet").waitFor();
+  expect(unexpected(viewer)).toEqual([]);
+});

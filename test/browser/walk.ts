@@ -1,0 +1,84 @@
+/**
+ * The walk of docs/people.md: an edge with keys and no box, and the steps that an owner and a member take
+ * on its page. The browser tests check each step, and `npm run screenshots` takes a picture after it.
+ */
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { ROOT } from "../../local/edge.ts";
+import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
+import { TestStack } from "../support/stack.ts";
+
+export const OWNER = "an-owner-key-for-the-walk";
+
+export class Walk implements AsyncDisposable {
+  readonly stack: TestStack;
+  readonly #ollama: SimulatedOllama;
+
+  private constructor(stack: TestStack, ollama: SimulatedOllama) {
+    this.stack = stack;
+    this.#ollama = ollama;
+  }
+
+  static async start(): Promise<Walk> {
+    const [stack, ollama] = await Promise.all([
+      TestStack.start({ AUTH_MODE: "keys", ADMIN_KEY: OWNER }),
+      startSimulatedOllama({ models: ["llama3.2", "qwen3:8b"], tokenMs: 40, loadMsPerGb: 1 }),
+    ]);
+    return new Walk(stack, ollama);
+  }
+
+  get url(): string {
+    return this.stack.url;
+  }
+
+  /** Runs the line of the page, as far as it does not install anything. */
+  join(command: string): void {
+    const code = command.split(" ").at(-1) ?? "";
+    this.stack.spawnAgent({
+      name: "atlas",
+      ollamaUrl: this.#ollama.url,
+      args: ["join", this.url, code],
+      env: {
+        EDGE_URL: "",
+        NVIDIA_SMI: join(ROOT, "simulated/nvidia-smi.ts"),
+        SIMULATED_OLLAMA: this.#ollama.url,
+        SIMULATED_GPU: "rtx-4090",
+      },
+    });
+  }
+
+  /** Calls a model as a client of a member does. */
+  chat(key: string, body: object): Promise<Response> {
+    return fetch(`${this.url}/v1/chat/completions`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+      body: JSON.stringify({
+        model: "llama3.2",
+        messages: [{ role: "user", content: "Hello" }],
+        ...body,
+      }),
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stack[Symbol.asyncDispose]();
+    await this.#ollama.close();
+  }
+}
+
+export async function signIn(page: Page, key: string): Promise<void> {
+  await page.getByLabel("API key", { exact: true }).fill(key);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Sign in" }).waitFor({ state: "detached" });
+}
+
+/** Opens the form of a key, and fills it in for one model with a daily limit. */
+export async function fillKey(page: Page, name: string): Promise<void> {
+  await page.getByRole("button", { name: "Make a key" }).click();
+  const dialog = page.getByRole("dialog", { name: "Make a key" });
+  await dialog.getByLabel("Name", { exact: true }).fill(name);
+  await dialog.getByLabel("Models", { exact: true }).fill("llama3.2");
+  await dialog.getByRole("checkbox", { name: "atlas" }).check();
+  await dialog.getByText("Limits", { exact: true }).click();
+  await dialog.getByRole("spinbutton", { name: "Requests per day" }).fill("3");
+}
