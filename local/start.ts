@@ -13,6 +13,7 @@ import { StopSignals } from "../agent/clock/stop-signals.ts";
 import { makeStateFolder } from "../agent/state/folder.ts";
 import { acquireStateLock, StateLockError } from "../agent/state/lock.ts";
 import { buildEdge, ChildFailure, checkPort } from "./edge.ts";
+import { firstCall, soonestChatOf } from "./first-call.ts";
 import type { Child } from "./processes.ts";
 import { type Reaper, startReaper } from "./reaping.ts";
 import { type LocalSettings, localSettingsOf, SettingsError } from "./settings.ts";
@@ -93,7 +94,9 @@ async function run(
   print(`Starting the edge on ${first.url} …`);
   await first.start(isReal ? { kind: "real" } : simulated, onDeath);
   if (signals.isStopping) return;
-  greet(first.url, settings, isReal);
+  const [box] = simulated.boxes;
+  const ollama = (isReal ? null : box && first.simulated.get(box.name)) ?? settings.ollamaUrl.href;
+  greet(first.url, settings, isReal, await soonestChatOf(ollama));
   if (isDemo)
     return runTraffic(
       first,
@@ -141,7 +144,7 @@ function endWithNpm(end: () => void): void {
   timer.unref();
 }
 
-function greet(url: string, settings: LocalSettings, isReal: boolean): void {
+function greet(url: string, settings: LocalSettings, isReal: boolean, model: string | null): void {
   const isOpen = settings.worker.AUTH_MODE === "open";
   const key = isOpen ? ", any API key" : ", with an API key";
   print(`ready ${url}`);
@@ -156,6 +159,8 @@ function greet(url: string, settings: LocalSettings, isReal: boolean): void {
     `  ${isReal ? `box         ${settings.box}, Ollama at ${settings.ollamaUrl.origin}` : "simulated   no model runs here; answers and numbers are made up"}`,
   );
   print("  stop        Ctrl-C");
+  print(model === null ? "Ollama lists no model to chat with. Pull one:" : "Try it:");
+  print(`  ${firstCall(url, model, isOpen)}`);
 }
 
 function lockOf(folder: string): { release(): void } {
