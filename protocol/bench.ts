@@ -15,7 +15,7 @@ export const BENCH_ROUTE: OllamaRoute = {
   method: "POST",
   path: "/bench",
   api: "ollama",
-  scope: "admin",
+  scope: "models",
   kind: "management",
   body: "json",
   streams: "by_default",

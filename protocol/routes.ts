@@ -12,10 +12,10 @@ import type { Api, RequestRecord } from "./records.ts";
 
 /**
  * The rights of a key. `infer` is for calls to Ollama, `metrics` for /api/metrics, `stats` for the
- * other routes of /api that read, `text` for the texts in the logs, `admin` for changes. `read`
- * stands for the three that read, and no route demands it.
+ * other routes of /api that read, `text` for the texts in the logs, `models` for changes of models,
+ * `admin` for all changes. `read` stands for the three that read, and no route demands it.
  */
-export type Scope = "infer" | "read" | "metrics" | "stats" | "text" | "admin";
+export type Scope = "infer" | "read" | "metrics" | "stats" | "text" | "models" | "admin";
 
 /**
  * `inference` produces tokens or vectors; only these count into latency, TTFT and token figures.
@@ -30,7 +30,7 @@ export type OllamaRoute = {
    */
   path: string;
   api: Api;
-  scope: "infer" | "admin";
+  scope: "infer" | "models";
   kind: RouteKind;
   /** `form` is `multipart/form-data`. */
   body: "none" | "json" | "form" | "raw";
@@ -67,13 +67,13 @@ export const OLLAMA_ROUTES: readonly OllamaRoute[] = [
   route("POST", "/api/chat", { kind: "inference", streams: "by_default" }),
   route("POST", "/api/embed", { kind: "inference" }),
   route("POST", "/api/embeddings", { kind: "inference" }),
-  route("POST", "/api/pull", { kind: "management", scope: "admin", streams: "by_default" }),
-  route("POST", "/api/push", { kind: "management", scope: "admin", streams: "by_default" }),
-  route("POST", "/api/create", { kind: "management", scope: "admin", streams: "by_default" }),
-  route("POST", "/api/copy", { kind: "management", scope: "admin" }),
-  route("DELETE", "/api/delete", { kind: "management", scope: "admin" }),
-  route("HEAD", "/api/blobs/:digest", { kind: "management", scope: "admin" }),
-  route("POST", "/api/blobs/:digest", { kind: "management", scope: "admin", body: "raw" }),
+  route("POST", "/api/pull", { kind: "management", scope: "models", streams: "by_default" }),
+  route("POST", "/api/push", { kind: "management", scope: "models", streams: "by_default" }),
+  route("POST", "/api/create", { kind: "management", scope: "models", streams: "by_default" }),
+  route("POST", "/api/copy", { kind: "management", scope: "models" }),
+  route("DELETE", "/api/delete", { kind: "management", scope: "models" }),
+  route("HEAD", "/api/blobs/:digest", { kind: "management", scope: "models" }),
+  route("POST", "/api/blobs/:digest", { kind: "management", scope: "models", body: "raw" }),
   route("POST", "/v1/chat/completions", {
     api: "openai",
     kind: "inference",

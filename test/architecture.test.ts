@@ -15,7 +15,7 @@ const FOLDERS: Record<string, { folders: string[]; packages: RegExp }> = {
   worker: {
     folders: ["protocol"],
     packages:
-      /^(zod|hono|cloudflare:workers|@clickhouse\/client-web|@neondatabase\/serverless)(\/|$)/,
+      /^(zod|hono|jose|cloudflare:workers|@clickhouse\/client-web|@neondatabase\/serverless)(\/|$)/,
   },
   agent: { folders: ["protocol"], packages: /^(zod|ws|node:.*)$/ },
   dashboard: {

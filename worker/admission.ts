@@ -5,12 +5,12 @@
  * Box.
  */
 import { boxProofIn, type Membership, type ProofPurpose } from "../protocol/joining.ts";
-import { withoutGuesses } from "./auth.ts";
 import { GatewayError } from "./errors.ts";
 import { type Authority, authoritiesOf } from "./joining/authority.ts";
 import { checkProof, type Proven } from "./joining/certificate.ts";
 import type { JoinFailure } from "./joining/failures.ts";
 import type { Settings } from "./settings.ts";
+import { withoutGuesses } from "./wrong-keys.ts";
 
 /** Returns the id of the joining of a box that is in force; null without one. */
 export type FindJoined = (membership: Membership) => Promise<string | null>;

@@ -1,6 +1,6 @@
 /**
  * Authentication: who calls, and what they may do. Keys are configured with the Worker, or were made
- * by the edge.
+ * by the edge. People have a token of the identity provider, or a session.
  *
  * Keys are hashed first and compared in constant time, so the time taken reveals neither their length
  * nor their content. Only a key whose MAC is right is looked up, so nothing here wakes a Durable Object
@@ -8,35 +8,21 @@
  */
 import { KeyId } from "../protocol/api/keys.ts";
 import type { Scope } from "../protocol/routes.ts";
+import { allowedBy, SCOPES } from "../protocol/scopes.ts";
 import { GatewayError } from "./errors.ts";
+import { isPersonToken } from "./identity/token.ts";
 import type { ConfiguredKeyId } from "./keys/names.ts";
-import { type IssuedKey, stateOf } from "./keys/policy.ts";
+import { stateOf } from "./keys/policy.ts";
 import { isToken, type Pepper, pepperOf, recognise, tokenOf } from "./keys/token.ts";
 import { isOnLoopback, isOwnOrigin, mayCall } from "./origins.ts";
+import type { FoundKey, Principal } from "./principal.ts";
 import { keyOfSession, type NamedKey, newSession, senderOf, sessionOf } from "./session.ts";
 import type { Settings } from "./settings.ts";
-import { WrongKeys } from "./wrong-keys.ts";
-
-/** A key that the edge made, as of a version of the keys. */
-export type FoundKey = { issued: IssuedKey; version: number };
-
-/** `key` is null for a configured key, which has no other limits than its scopes. */
-export type Principal = {
-  /** How the caller was recognised. A session stands for a key. */
-  via: "key" | "session" | "open";
-  keyId: string | null;
-  scopes: ReadonlySet<Scope>;
-  key: FoundKey | null;
-};
+import { personOfSession, personWith, principalOfPerson, sessionOfPerson } from "./sign-in.ts";
+import { withoutGuesses } from "./wrong-keys.ts";
 
 /** Finds a key that the edge made; null if it was deleted. */
 export type FindKey = (id: string) => Promise<FoundKey | null>;
-
-const READING: Scope[] = ["read", "metrics", "stats", "text"];
-const ALL: Scope[] = ["infer", ...READING, "admin"];
-
-/** The guesses that this isolate has seen. */
-const wrongKeys = new WrongKeys();
 
 /**
  * Returns the caller of a request.
@@ -52,27 +38,55 @@ export async function principalOf(
 ): Promise<Principal> {
   if (settings.authMode === "open") {
     checkLoopback(request, settings);
-    return { via: "open", keyId: null, scopes: new Set(ALL), key: null };
+    return { via: "open", keyId: null, person: null, scopes: new Set(SCOPES), key: null };
   }
+  const { identity } = settings;
   const offered = pathKey ?? keyIn(request.headers);
+  if (offered !== null && identity !== null && isPersonToken(offered))
+    return principalOfPerson("identity", await personWith(request, identity, offered), identity);
   if (offered !== null)
     return principalWith("key", await keyNamed(request, offered, settings), findKey);
   const session = sessionOf(request);
-  if (session === null) throw new GatewayError({ reason: "no_key" });
-  // A browser sends a cookie on its own, so only our page may act with it.
+  const assertion = identity === null ? null : request.headers.get(ACCESS_HEADER);
+  if (session === null && assertion === null) throw new GatewayError({ reason: "no_key" });
+  checkSender(request, assertion !== null);
+  const ofSession = session === null ? null : await principalOfSession(session, settings, findKey);
+  if (ofSession !== null) return ofSession;
+  if (identity === null || assertion === null) throw new GatewayError({ reason: "session_ended" });
+  return principalOfPerson("identity", await personWith(request, identity, assertion), identity);
+}
+
+/** Cloudflare Access adds it to each request, whose browser sent a cookie of Access on its own. */
+const ACCESS_HEADER = "cf-access-jwt-assertion";
+
+/**
+ * A browser sends a cookie on its own, so only our page may act with it. Behind Cloudflare Access the
+ * address is always https, where each browser names the sender: a request without one is of a program.
+ */
+function checkSender(request: Request, isBehindAccess: boolean): void {
   const sender = senderOf(request);
   const isReading = request.method === "GET" || request.method === "HEAD";
-  if (sender === "other_page" || (sender === null && !isReading))
+  if (sender === "other_page" || (sender === null && !isReading && !isBehindAccess))
     throw new GatewayError({ reason: "foreign_page" });
+}
+
+/** Returns null if the session has ended, or is not ours. */
+async function principalOfSession(
+  session: string,
+  settings: Settings,
+  findKey: FindKey,
+): Promise<Principal | null> {
+  const person = await personOfSession(session, settings, Date.now());
+  if (person !== null && settings.identity !== null)
+    return principalOfPerson("session", person, settings.identity);
   const keys = [...configuredKeys(settings), ...(await issuedOfSession(session, settings))];
   const key = await keyOfSession(session, keys, Date.now());
-  if (key === null) throw new GatewayError({ reason: "session_ended" });
-  return principalWith("session", key, findKey);
+  return key === null ? null : principalWith("session", key, findKey);
 }
 
 /**
- * Exchanges a key for a session. Open mode needs none.
- * @throws {GatewayError} `key_unknown`
+ * Exchanges a key, or a token of the identity provider, for a session. Open mode needs none.
+ * @throws {GatewayError} `key_unknown`, `token_refused`, `person_unknown`
  */
 export async function sessionFor(
   request: Request,
@@ -83,6 +97,12 @@ export async function sessionFor(
 ): Promise<{ principal: Principal; session: { value: string; expiresMs: number } | null }> {
   if (settings.authMode === "open")
     return { principal: await principalOf(request, settings, null, findKey), session: null };
+  const { identity } = settings;
+  if (identity !== null && isPersonToken(offered)) {
+    const person = await personWith(request, identity, offered);
+    const principal = principalOfPerson("identity", person, identity);
+    return { principal, session: await sessionOfPerson(person, settings, nowMs) };
+  }
   const key = await keyNamed(request, offered, settings);
   const principal = await principalWith("key", key, findKey);
   return { principal, session: await newSession(key, nowMs) };
@@ -97,30 +117,35 @@ async function principalWith(
   { keyId, scopes }: KnownKey,
   findKey: FindKey,
 ): Promise<Principal> {
-  if (scopes !== null) return { via, keyId, scopes: new Set(scopes), key: null };
+  if (scopes !== null) return { via, keyId, person: null, scopes: allowedBy(scopes), key: null };
   const key = await findKey(keyId);
   if (key === null) throw new GatewayError({ reason: "key_unknown" });
   const state = stateOf(key.issued, Date.now());
   if (state !== "valid") throw new GatewayError({ reason: "key_ended", state });
-  return { via, keyId, scopes: new Set(key.issued.policy.scopes), key };
+  return { via, keyId, person: null, scopes: allowedBy(key.issued.policy.scopes), key };
 }
 
-/** The keys that are configured with the Worker. */
+/** A key that is configured with the Worker. */
+export type ConfiguredKey = NamedKey & { scopes: Scope[] };
+
+/** Returns the keys that are configured with the Worker. */
 export function configuredKeys({
   adminKey,
   callerKey,
   readKey,
   statsKey,
   metricsKey,
-}: Settings): (NamedKey & { scopes: Scope[] })[] {
-  const keys: [string | null, ConfiguredKeyId, Scope[]][] = [
-    [adminKey, "admin", ALL],
+}: Settings): ConfiguredKey[] {
+  const keys: [string | null, ConfiguredKeyId, readonly Scope[]][] = [
+    [adminKey, "admin", SCOPES],
     [callerKey, "caller", ["infer"]],
-    [readKey, "read", READING],
+    [readKey, "read", ["read"]],
     [statsKey, "stats", ["metrics", "stats"]],
     [metricsKey, "metrics", ["metrics"]],
   ];
-  return keys.flatMap(([key, keyId, scopes]) => (key === null ? [] : [{ key, keyId, scopes }]));
+  return keys.flatMap(([key, keyId, scopes]) =>
+    key === null ? [] : [{ key, keyId, scopes: [...allowedBy(scopes)] }],
+  );
 }
 
 /**
@@ -165,27 +190,6 @@ export function peppersOf(settings: Settings): Promise<Pepper[]> {
   const known = peppers.get(settings) ?? Promise.all(settings.peppers.map(pepperOf));
   peppers.set(settings, known);
   return known;
-}
-
-/**
- * Returns the result of a comparison; null, later the more often it was null for the address.
- * @throws {GatewayError} `guessing_keys`
- */
-export async function withoutGuesses<Found>(
-  request: Request,
-  compare: () => Promise<Found | null>,
-): Promise<Found | null> {
-  const address = request.headers.get("cf-connecting-ip"); // null only off Cloudflare
-  if (address !== null) wrongKeys.admit(address);
-  const found = await compare();
-  if (found === null && address !== null)
-    await wrongKeys.note(address, Date.now(), (ms) => scheduler.wait(ms));
-  return found;
-}
-
-/** @throws {GatewayError} `scope_missing` */
-export function demand(principal: Principal, scope: Scope): void {
-  if (!principal.scopes.has(scope)) throw new GatewayError({ reason: "scope_missing", scope });
 }
 
 /**

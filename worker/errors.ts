@@ -14,6 +14,7 @@ import {
 } from "../protocol/failures.ts";
 import { GRACE_MS, MOVE_LOST_MS, PROTOCOL_VERSION, SUBPROTOCOL } from "../protocol/limits.ts";
 import type { FailedAt } from "../protocol/records.ts";
+import { type IdentityFailure, identityErrorOf, isIdentityFailure } from "./identity/failures.ts";
 import { isJoinFailure, type JoinFailure, joinErrorOf } from "./joining/failures.ts";
 import { isKeyFailure, type KeyFailure, keyErrorOf } from "./keys/failures.ts";
 
@@ -22,6 +23,7 @@ export type FailureReason =
   | { reason: "misconfigured"; detail: string }
   | KeyFailure
   | JoinFailure
+  | IdentityFailure
   | { reason: "open_mode_elsewhere" }
   | { reason: "box_unknown"; box: string }
   | { reason: "model_unknown"; model: string; where: string }
@@ -261,6 +263,7 @@ export function wireErrorOf(failure: FailureReason): WireError {
     default:
       if (isKeyFailure(failure)) return keyErrorOf(failure);
       if (isJoinFailure(failure)) return joinErrorOf(failure);
+      if (isIdentityFailure(failure)) return identityErrorOf(failure);
       return sharedWireErrorOf(failure satisfies Failure);
   }
 }

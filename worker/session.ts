@@ -22,8 +22,9 @@ const encoder = new TextEncoder();
 export async function newSession(
   named: NamedKey,
   nowMs: number,
+  lastsMs = SESSION_MS,
 ): Promise<{ value: string; expiresMs: number }> {
-  const expiresMs = nowMs + SESSION_MS;
+  const expiresMs = nowMs + lastsMs;
   const claim = `${named.keyId}.${expiresMs}`;
   const signature = await crypto.subtle.sign(
     "HMAC",
@@ -39,13 +40,14 @@ export async function keyOfSession<Key extends NamedKey>(
   keys: readonly Key[],
   nowMs: number,
 ): Promise<Key | null> {
-  const [, keyId, expiresMs, hex] = /^(\w+)\.(\d{1,15})\.([0-9a-f]{64})$/.exec(value) ?? [];
-  const named = keys.find((each) => each.keyId === keyId);
-  if (named === undefined || hex === undefined || Number(expiresMs) <= nowMs) return null;
+  const [, keyId, expiresMs, hex] = /^([\w~-]+)\.(\d{1,15})\.([0-9a-f]{64})$/.exec(value) ?? [];
+  if (hex === undefined || Number(expiresMs) <= nowMs) return null;
   const signature = bytesOfHex(hex);
   const claim = encoder.encode(`${keyId}.${expiresMs}`);
-  const isOurs = await crypto.subtle.verify("HMAC", await signingKey(named), signature, claim);
-  return isOurs ? named : null;
+  // A key has several texts while an older pepper is in use.
+  for (const named of keys.filter((each) => each.keyId === keyId))
+    if (await crypto.subtle.verify("HMAC", await signingKey(named), signature, claim)) return named;
+  return null;
 }
 
 /** Returns the session that a request carries; null without one. */

@@ -15,6 +15,12 @@ import {
   type StoreSettings,
   storeSettings,
 } from "./export/settings.ts";
+import {
+  checkIdentity,
+  IDENTITY_VARIABLES,
+  type IdentitySettings,
+  identitySettings,
+} from "./identity/settings.ts";
 
 export type Settings = {
   authMode: "keys" | "open";
@@ -31,6 +37,8 @@ export type Settings = {
   logContent: "on" | "off";
   enableInstrumentation: boolean;
   stores: StoreSettings;
+  /** Null if people do not sign in with an identity provider. */
+  identity: IdentitySettings | null;
 };
 
 /** A key that can be guessed protects nothing. */
@@ -109,6 +117,7 @@ export const WorkerVariables = z
       .enum(["true", "false"], { error: 'must be "true" or "false"' })
       .default("true")
       .describe("`false`: calls are served but not recorded"),
+    ...IDENTITY_VARIABLES,
     ...STORE_VARIABLES,
   })
   .refine((s) => s.AUTH_MODE === "open" || s.ADMIN_KEY !== undefined, {
@@ -116,6 +125,7 @@ export const WorkerVariables = z
     error: "must be set because AUTH_MODE is keys: run `wrangler secret put ADMIN_KEY`",
   })
   .superRefine(checkKeysDiffer)
+  .superRefine(checkIdentity)
   .superRefine(checkTogether);
 
 const KEYS = ["ADMIN_KEY", "CALLER_KEY", "READ_KEY", "STATS_KEY", "METRICS_KEY"] as const;
@@ -170,6 +180,7 @@ export function settingsOf(bindings: Readonly<Record<string, unknown>>): Setting
     logContent: env.LOG_CONTENT,
     enableInstrumentation: env.ENABLE_INSTRUMENTATION === "true",
     stores: storeSettings(env),
+    identity: identitySettings(env),
   };
   parsed.set(bindings, settings);
   return settings;

@@ -59,3 +59,22 @@ export class WrongKeys {
     if (this.#of.size > ADDRESSES_MAX && oldest !== undefined) this.#of.delete(oldest);
   }
 }
+
+/** The guesses that this isolate has seen. */
+const wrongKeys = new WrongKeys();
+
+/**
+ * Returns the result of a comparison; null, later the more often it was null for the address.
+ * @throws {GatewayError} `guessing_keys`
+ */
+export async function withoutGuesses<Found>(
+  request: Request,
+  compare: () => Promise<Found | null>,
+): Promise<Found | null> {
+  const address = request.headers.get("cf-connecting-ip"); // null only off Cloudflare
+  if (address !== null) wrongKeys.admit(address);
+  const found = await compare();
+  if (found === null && address !== null)
+    await wrongKeys.note(address, Date.now(), (ms) => scheduler.wait(ms));
+  return found;
+}

@@ -10,6 +10,7 @@ export const RIGHTS: readonly { scope: Scopes[number]; name: string; text: strin
   { scope: "stats", name: "Read statistics", text: "All keys and boxes" },
   { scope: "text", name: "Read texts", text: "Prompts and answers in the logs" },
   { scope: "metrics", name: "Read metrics", text: "For Prometheus" },
+  { scope: "models", name: "Change models", text: "Pull, load and delete them, pins and benches" },
   { scope: "admin", name: "Administer", text: "Change everything, keys included" },
 ];
 

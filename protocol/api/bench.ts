@@ -60,7 +60,7 @@ export const BENCH_ROUTES = {
     method: "POST",
     audit: "bench_started",
     path: "/api/boxes/{name}/bench",
-    scope: "admin",
+    scope: "models",
     tag: "Bench",
     summary: "Measure a model on a box: tokens per second, TTFT, prefill, load and energy",
     description: [

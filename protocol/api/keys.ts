@@ -1,6 +1,7 @@
 /** `/api/keys`: the keys of people and programs, each with what it may do. */
 import * as z from "zod";
 import { BoxName } from "../records.ts";
+import { ROLES } from "../scopes.ts";
 import { KEY_NAME_CHARS_MAX } from "../tags.ts";
 import type { ApiRoute } from "./route.ts";
 import { Count, Figure, ScopeName, Time } from "./shapes.ts";
@@ -169,7 +170,13 @@ export type MadeKey = z.infer<typeof MadeKey>;
 export const OwnKey = z
   .object({
     scopes: z.array(ScopeName).describe("the rights of this call"),
-    key: Key.nullable().describe("the key that made it; null if the edge is open and needs none"),
+    key: Key.nullable().describe(
+      "the key that made it; null for a person, and if the edge is open and needs none",
+    ),
+    person: z
+      .object({ name: z.string(), role: z.enum(ROLES) })
+      .nullable()
+      .describe("the person who made it, and their role; null without a sign-in"),
     models: z
       .array(z.string())
       .describe("the models that it may call on the boxes that are up, as /api/tags names them"),

@@ -164,7 +164,7 @@ export const OLLAMA_API_ROUTES = {
     method: "POST",
     audit: "model_pulled",
     path: "/api/ollama/pull",
-    scope: "admin",
+    scope: "models",
     tag: TAG,
     summary: "Pull a model to one box, or to all that are up, with progress",
     description: [
@@ -184,7 +184,7 @@ export const OLLAMA_API_ROUTES = {
     method: "DELETE",
     audit: "model_deleted",
     path: "/api/ollama/models/{name}",
-    scope: "admin",
+    scope: "models",
     tag: TAG,
     summary: "Delete a model from one box, or from all that are up and have it",
     description: "502 if it could not be deleted everywhere; the message lists each box's outcome.",

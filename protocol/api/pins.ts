@@ -70,7 +70,7 @@ export const PIN_ROUTES = {
     method: "PUT",
     audit: "pin_set",
     path: "/api/pins",
-    scope: "admin",
+    scope: "models",
     tag: "Models",
     summary: "Keep a model in the memory of a box, always or in some hours of the day",
     description: [
@@ -85,7 +85,7 @@ export const PIN_ROUTES = {
     method: "DELETE",
     audit: "pin_removed",
     path: "/api/pins",
-    scope: "admin",
+    scope: "models",
     tag: "Models",
     summary: "Remove a pin",
     description: "The model stays in memory until Ollama unloads it, within a quarter of an hour.",

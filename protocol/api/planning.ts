@@ -101,7 +101,7 @@ export const PLANNING_ROUTES = {
     method: "POST",
     audit: "model_loaded",
     path: "/api/models/load",
-    scope: "admin",
+    scope: "models",
     tag: "Models",
     summary: "Load a model into the memory of a box; answers when it is loaded",
     description:
@@ -117,7 +117,7 @@ export const PLANNING_ROUTES = {
     method: "POST",
     audit: "model_unloaded",
     path: "/api/models/unload",
-    scope: "admin",
+    scope: "models",
     tag: "Models",
     summary: "Unload a model from the memory of one box or of all",
     description: "An empty list of boxes means that none had it in memory.",

@@ -4,7 +4,13 @@ import type { ApiRoute } from "./route.ts";
 import { ScopeName, Time } from "./shapes.ts";
 
 export const SignIn = z
-  .strictObject({ key: z.string().min(1).max(1_024).describe("an API key") })
+  .strictObject({
+    key: z
+      .string()
+      .min(1)
+      .max(16_384)
+      .describe("an API key, or a token of the identity provider (JWT)"),
+  })
   .meta({ id: "SignIn" });
 
 /** `POST /api/session`. */
@@ -29,8 +35,8 @@ export const SESSION_ROUTES = {
     summary: "Sign a browser in",
     description: [
       "Sets a cookie that script cannot read and that stands for the key, with its scopes. It ends when",
-      "the browser closes, after 7 days, when the key is replaced, or with DELETE. Programs send their",
-      "key with each request instead.",
+      "the browser closes, after 7 days, when the key is replaced, or with DELETE. A token of the identity",
+      "provider begins a session of its person, for 8 hours. Programs send their key with each request instead.",
     ].join(" "),
     body: SignIn,
     answer: SignedIn,

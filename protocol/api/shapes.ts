@@ -5,6 +5,7 @@
  */
 import * as z from "zod";
 import { BoxName, FailedAt } from "../records.ts";
+import { SCOPES } from "../scopes.ts";
 import { StoreName } from "../stores.ts";
 
 export const Time = z.iso.datetime();
@@ -14,7 +15,7 @@ export const Percent = z.number().min(0).max(100).nullable();
 /** 2^30 bytes, two decimals. */
 export const Gib = Figure;
 /** The name of a scope, one of the things that an API key allows. */
-export const ScopeName = z.enum(["infer", "read", "metrics", "stats", "text", "admin"]);
+export const ScopeName = z.enum(SCOPES);
 export const Rate = z.number().min(0).max(1).nullable();
 
 /**

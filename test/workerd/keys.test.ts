@@ -58,6 +58,7 @@ const SCOPES: Record<string, string[]> = {
   infer: [CALLER, ADMIN],
   metrics: [METRICS, STATS, READ, ADMIN],
   stats: [STATS, READ, ADMIN],
+  models: [ADMIN],
   admin: [ADMIN],
 };
 

@@ -120,6 +120,7 @@ test("the configuration lists the scopes of the key", async () => {
     "metrics",
     "stats",
     "text",
+    "models",
     "admin",
   ]);
 });

@@ -2,6 +2,9 @@
 import { expect, test } from "vitest";
 import { ADMIN, BOX, bearer, CALLER, call, keys, READ } from "./keyed-edge.ts";
 
+const OIDC_ISSUER = "https://id.example";
+const OIDC_OWNERS = "ada@example.com";
+
 test.each([
   ["no admin key", { ADMIN_KEY: undefined }, /ADMIN_KEY must be set/],
   ["a short key", { CALLER_KEY: "short" }, /CALLER_KEY must have at least 16/],
@@ -62,6 +65,28 @@ test.each([
     "an external store without an address",
     { EXPORTER_TYPE: "both", DATABASE_URL: "postgres://u:p@h/d" },
     /CLICKHOUSE_URL is not set, but EXPORTER_TYPE is both/,
+  ],
+  ["an issuer on plain http", { OIDC_ISSUER: "http://id.example" }, /OIDC_ISSUER must be an https/],
+  ["an issuer that is no address", { OIDC_ISSUER: "team" }, /OIDC_ISSUER must be an https address/],
+  ["an issuer without an audience", { OIDC_ISSUER, OIDC_OWNERS }, /OIDC_AUDIENCE must be set/],
+  ["an audience of nothing", { OIDC_ISSUER, OIDC_OWNERS, OIDC_AUDIENCE: " , " }, /OIDC_AUDIENCE/],
+  ["an audience without an issuer", { OIDC_AUDIENCE: "x" }, /OIDC_AUDIENCE needs OIDC_ISSUER/],
+  ["people whom nobody vouches for", { OIDC_OWNERS }, /OIDC_OWNERS needs OIDC_ISSUER/],
+  ["an issuer and no people", { OIDC_ISSUER, OIDC_AUDIENCE: "x" }, /nobody could sign in/],
+  [
+    "everybody as an owner",
+    { OIDC_ISSUER, OIDC_AUDIENCE: "x", OIDC_OWNERS: "*" },
+    /OIDC_OWNERS must be a list of ada@example.com, \*@example.com or group:name/,
+  ],
+  [
+    "a person with two roles",
+    { OIDC_ISSUER, OIDC_AUDIENCE: "x", OIDC_OWNERS, OIDC_MEMBERS: OIDC_OWNERS },
+    /OIDC_MEMBERS names email ada@example.com like OIDC_OWNERS/,
+  ],
+  [
+    "a claim of two words",
+    { OIDC_GROUPS_CLAIM: "my groups" },
+    /OIDC_GROUPS_CLAIM must be the name/,
   ],
   [
     "one box listed twice",

@@ -136,7 +136,20 @@ test("open mode signs everyone in without a cookie", async () => {
   );
   expect(answer.headers.get("set-cookie")).toBeNull();
   expect(await answer.json()).toEqual({
-    scopes: ["infer", "read", "metrics", "stats", "text", "admin"],
+    scopes: ["infer", "read", "metrics", "stats", "text", "models", "admin"],
     expires_at: null,
   });
+});
+
+test("the session of a key that the edge made goes on while its pepper is the older one", async () => {
+  const pepper = "another-pepper-0123456789";
+  const make = { method: "POST", headers: { authorization: `Bearer ${ADMIN}` } };
+  const body = JSON.stringify({ name: "Ada", scopes: ["stats"] });
+  const made = await call("/api/keys", { ...make, body });
+  const { key } = await made.json<{ key: string }>();
+  const headers = { ...OWN, cookie: await cookieOf(key) };
+  const replaced = { ...KEYS, KEY_PEPPER: pepper };
+  expect((await call("/api/config", { headers }, replaced)).status).toBe(401);
+  const both = { ...replaced, KEY_PEPPER_OLD: ADMIN };
+  expect((await call("/api/config", { headers }, both)).status).toBe(200);
 });

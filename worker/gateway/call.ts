@@ -23,8 +23,8 @@ import {
 import { isInference, type OllamaRoute } from "../../protocol/routes.ts";
 import { callerTag, SESSION_HEADER } from "../../protocol/tags.ts";
 import { aim, type Target } from "../../protocol/target.ts";
-import { demand, type Principal } from "../auth.ts";
 import { type FailureReason, GatewayError } from "../errors.ts";
+import { demand, type Principal } from "../principal.ts";
 import { type Opening, openingPlace, scanOpening } from "./choice/opening.ts";
 import { bytesOf, type HeldBytes } from "./held-body.ts";
 import { CallerKey } from "./known-keys.ts";

@@ -5,13 +5,15 @@
 import type { Context } from "hono";
 import type { KeyEnd } from "../../protocol/messages.ts";
 import type { Scope } from "../../protocol/routes.ts";
+import { allowedBy } from "../../protocol/scopes.ts";
 import type { Fleet } from "../aggregator/fleet.ts";
-import type { FindKey, FoundKey } from "../auth.ts";
+import type { FindKey } from "../auth.ts";
 import type { AttachKey } from "../box/attach.ts";
 import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { keyEndOf } from "../keys/ends.ts";
 import { keyRefusal, stateOf } from "../keys/policy.ts";
+import type { FoundKey } from "../principal.ts";
 import { fleetKnownSince, type Invocation, invocationOf, newFleet } from "./known-fleet.ts";
 
 /** A key is revoked, or another one made, in another isolate. This one learns it within this. */
@@ -56,7 +58,7 @@ export async function isStillValid(shell: Invocation, id: string, scope: Scope):
   const fleet = await newFleet(shell);
   const key = fleet === null ? null : foundIn(fleet, id);
   if (key === null || stateOf(key.issued, Date.now()) !== "valid") return false;
-  return key.issued.policy.scopes.some((each) => each === scope);
+  return allowedBy(key.issued.policy.scopes).has(scope);
 }
 
 /** The key of a caller during its call: it may be changed or revoked before the call has its box. */
@@ -112,8 +114,7 @@ export class CallerKey {
         reason: "key_ended",
         state: state === "expired" ? state : "revoked",
       });
-    const { scopes } = found.issued.policy;
-    if (!scopes.some((scope) => scope === this.#scope))
+    if (!allowedBy(found.issued.policy.scopes).has(this.#scope))
       throw new GatewayError({ reason: "scope_missing", scope: this.#scope });
     this.#found = found;
   }

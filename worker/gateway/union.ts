@@ -9,8 +9,8 @@
 import type { Fleet } from "../aggregator/fleet.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import { boxesMin, isListed, isUnion } from "../answers/union.ts";
-import type { Principal } from "../auth.ts";
 import { GatewayError } from "../errors.ts";
+import type { Principal } from "../principal.ts";
 import { canServe } from "./choose.ts";
 import { fleetFor, type Invocation } from "./known-fleet.ts";
 import type { Call } from "./serve.ts";

@@ -6,11 +6,12 @@ import type { Context, Hono } from "hono";
 import * as z from "zod";
 import type { ApiRoute } from "../../protocol/api/route.ts";
 import { API_ROUTES } from "../../protocol/api/routes.ts";
-import { demand, type Principal, principalOf } from "../auth.ts";
+import { principalOf } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { badRequest, GatewayError } from "../errors.ts";
 import { jsonBodyOf } from "../gateway/call.ts";
 import { keysFor } from "../gateway/known-keys.ts";
+import { demand, type Principal } from "../principal.ts";
 import { settingsOf } from "../settings.ts";
 import { audited, authorOf, changeBy, noteRefusal } from "./audited.ts";
 

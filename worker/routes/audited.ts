@@ -9,9 +9,9 @@ import {
 import type { AuditOutcome } from "../aggregator/audit-log.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import { AuditSampling } from "../audit-sampling.ts";
-import type { Principal } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { failureOfError, GatewayError, wireErrorOf } from "../errors.ts";
+import type { Principal } from "../principal.ts";
 
 /** The refusals and sign-ins that this isolate has seen. */
 const sampling = new AuditSampling();
@@ -19,8 +19,13 @@ const sampling = new AuditSampling();
 /** Returns the author of a call. */
 export const authorOf = (
   c: Context<Env>,
-  { via, keyId }: Pick<Principal, "via" | "keyId">,
-): AuditAuthor => ({ ...callOf(c), via, key_id: keyId, identity: null });
+  { via, keyId, person }: Pick<Principal, "via" | "keyId" | "person">,
+): AuditAuthor => ({
+  ...callOf(c),
+  via,
+  key_id: person === null ? keyId : null,
+  identity: person?.name ?? null,
+});
 
 /** Returns the author of a change that an agent makes with a proof of its own. */
 export const agentAuthor = (c: Context<Env>, via: "join_code" | "box"): AuditAuthor => ({

@@ -14,7 +14,7 @@ import { checkValue } from "../../protocol/body-policy.ts";
 import { withTag } from "../../protocol/inventory.ts";
 import { BODY_BYTES_MAX } from "../../protocol/limits.ts";
 import type { Fleet } from "../aggregator/fleet.ts";
-import { demand, principalOf } from "../auth.ts";
+import { principalOf } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { badRequest, GatewayError } from "../errors.ts";
 import { callOf, checkedJson, checkedWhile, parsedJson, targetOf } from "../gateway/call.ts";
@@ -24,6 +24,7 @@ import { callKeysFor } from "../gateway/known-keys.ts";
 import { failureOf } from "../gateway/management-call.ts";
 import { type CallBody, serve } from "../gateway/serve.ts";
 import { sseOfChat } from "../models/chat-events.ts";
+import { demand } from "../principal.ts";
 import { settingsOf } from "../settings.ts";
 import { acceptsOllama, isOllamaChat, scanChat } from "./chat-shape.ts";
 

@@ -20,14 +20,16 @@ export const keyRoutes = new Hono<Env>();
 serveRoute(keyRoutes, KEY_ROUTES.keys, async (_, c) => ({ keys: await allKeys(c) }));
 
 // Before /api/keys/{id}.
-serveRoute(keyRoutes, KEY_ROUTES.ownKey, async ({ principal: { keyId, scopes, key } }, c) => {
+serveRoute(keyRoutes, KEY_ROUTES.ownKey, async ({ principal }, c) => {
+  const { keyId, person, scopes, key } = principal;
   const [own, boxes] = await Promise.all([
-    keyId === null ? null : keyWith(c, keyId),
+    keyId === null || person !== null ? null : keyWith(c, keyId),
     scopes.has("infer") ? aggregatorOf(c.env).registry() : [],
   ]);
   return {
     scopes: [...scopes],
     key: own,
+    person,
     models: modelsFor(key?.issued.policy ?? { models: null, boxes: null }, boxes),
   };
 });

@@ -7,7 +7,6 @@ import { isCloudModel } from "../../protocol/model-name.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import { loadPlace } from "../answers/plan.ts";
-import type { Principal } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { targetOf } from "../gateway/call.ts";
@@ -16,6 +15,7 @@ import { fleetFor, invocationOf } from "../gateway/known-fleet.ts";
 import { freshBoxes, look } from "../gateway/look.ts";
 import { callTarget } from "../gateway/management-call.ts";
 import { loadEvents } from "../models/load-events.ts";
+import type { Principal } from "../principal.ts";
 import { isLoadedOn } from "../registered-box.ts";
 import { acceptsEvents, EVENT_HEADERS, serveRoute } from "./api-route.ts";
 

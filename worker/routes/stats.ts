@@ -7,9 +7,9 @@ import { aggregatorOf } from "../aggregator/stub.ts";
 import { historyExport, logsExport } from "../answers/export.ts";
 import { isoOf } from "../answers/figures.ts";
 import { spanOf } from "../answers/history.ts";
-import { demand } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { look } from "../gateway/look.ts";
+import { demand } from "../principal.ts";
 import { serveRoute } from "./api-route.ts";
 import { historyReader, readLogs } from "./read-older.ts";
 

@@ -159,7 +159,7 @@ export function BenchSection({ models, boxes, isAdmin }: Props) {
         <span class="quiet">
           {isAdmin
             ? "Waits until the box is idle, and makes way for callers. Takes a minute or more."
-            : "Starting a bench needs a key with the admin scope."}
+            : "Starting a bench needs a key with the models scope."}
         </span>
       </div>
       {bench !== null && <Progress bench={bench} />}

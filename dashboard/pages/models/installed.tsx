@@ -226,7 +226,7 @@ export function InstalledSection({ models, repository, boxes, isAdmin, changed }
       )}
       {!isAdmin && (
         <p class="quiet line">
-          Loading, changing, pulling or deleting models needs a key with the admin scope.
+          Loading, changing, pulling or deleting models needs a key with the models scope.
         </p>
       )}
       {asked !== null && (

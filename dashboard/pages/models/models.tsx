@@ -12,7 +12,7 @@ export function ModelsPage() {
   const config = useQuery("/api/config", {}, null);
   const installed = useQuery("/api/ollama/models", {}, 5_000);
   const repository = useQuery("/api/models/repository", {}, 10_000);
-  const scopes = config.data?.scopes ?? [];
+  const mayChange = config.data?.scopes.includes("models") ?? false;
   const boxes = live.value?.value.boxes ?? [];
   const changed = () => {
     installed.refetch();
@@ -42,18 +42,14 @@ export function ModelsPage() {
           models={installed.data.models}
           repository={repository.data?.models ?? []}
           boxes={boxes}
-          isAdmin={scopes.includes("admin")}
+          isAdmin={mayChange}
           changed={changed}
         />
       )}
       {installed.data !== null && <FitSection models={installed.data.models} />}
       <Statistics />
-      <BenchSection
-        models={installed.data?.models ?? []}
-        boxes={boxes}
-        isAdmin={scopes.includes("admin")}
-      />
-      <LibrarySection boxes={boxes} isAdmin={scopes.includes("admin")} changed={changed} />
+      <BenchSection models={installed.data?.models ?? []} boxes={boxes} isAdmin={mayChange} />
+      <LibrarySection boxes={boxes} isAdmin={mayChange} changed={changed} />
     </>
   );
 }

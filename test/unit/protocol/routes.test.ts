@@ -53,12 +53,12 @@ test("returns the accepted methods for a known path with another method", () => 
   });
 });
 
-test("requires the admin scope for paths that change a box", () => {
+test("requires the models scope for paths that change a box", () => {
   for (const path of ["/api/create", "/api/push", "/api/pull", "/api/copy"])
-    expect(matchOllamaRoute("POST", path)).toMatchObject({ route: { scope: "admin" } });
-  expect(matchOllamaRoute("DELETE", "/api/delete")).toMatchObject({ route: { scope: "admin" } });
+    expect(matchOllamaRoute("POST", path)).toMatchObject({ route: { scope: "models" } });
+  expect(matchOllamaRoute("DELETE", "/api/delete")).toMatchObject({ route: { scope: "models" } });
   for (const method of ["POST", "HEAD"])
     expect(matchOllamaRoute(method, `/api/blobs/sha256:${"a".repeat(64)}`)).toMatchObject({
-      route: { scope: "admin" },
+      route: { scope: "models" },
     });
 });

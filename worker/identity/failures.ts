@@ -1,0 +1,42 @@
+/** Why a person is not admitted by the identity provider, and the public error of each. Pure. */
+import { byGateway, RETRY, type WireError } from "../../protocol/failures.ts";
+
+export type IdentityFailure =
+  /** `flaw` states the claim or the part that is wrong; never its value. */
+  | { reason: "token_refused"; flaw: string }
+  | { reason: "person_unknown"; identity: string }
+  | { reason: "issuer_silent" };
+
+export const isIdentityFailure = (failure: { reason: string }): failure is IdentityFailure =>
+  Object.hasOwn(ERRORS, failure.reason);
+
+export const identityErrorOf = (failure: IdentityFailure): WireError =>
+  (ERRORS[failure.reason] as (failure: IdentityFailure) => WireError)(failure);
+
+/** Has an entry for each reason, by type. */
+const ERRORS: {
+  [Reason in IdentityFailure["reason"]]: (
+    failure: Extract<IdentityFailure, { reason: Reason }>,
+  ) => WireError;
+} = {
+  token_refused: ({ flaw }) =>
+    byGateway(
+      401,
+      "identity_token_invalid",
+      `The token of the identity provider is not valid: ${flaw}. Sign in again.`,
+    ),
+  person_unknown: ({ identity }) =>
+    byGateway(
+      403,
+      "identity_not_admitted",
+      `${identity} is signed in, but has no role here. Ask the owner to add this identity to OIDC_OWNERS, ` +
+        "OIDC_OPERATORS or OIDC_MEMBERS.",
+    ),
+  issuer_silent: () =>
+    byGateway(
+      503,
+      "identity_unchecked",
+      "The edge cannot check the sign-in now, because the identity provider does not answer. Try again.",
+      RETRY,
+    ),
+};

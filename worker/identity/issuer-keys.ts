@@ -1,0 +1,102 @@
+/**
+ * The public keys of an issuer, as this isolate knows them.
+ *
+ * They are fetched when a token names a key that is not known, at most once in a while, whatever callers
+ * send. If the issuer does not answer, the known ones go on serving for a day.
+ */
+import { createLocalJWKSet, type JSONWebKeySet } from "jose";
+import * as z from "zod";
+
+/** A key that is unknown makes the keys be fetched no more often than this. */
+export const FETCHED_EVERY_MS = 30_000;
+/** After this they are fetched again: an issuer also withdraws keys. */
+export const KNOWN_MS = 60 * 60_000;
+/** Without an answer of the issuer, they are no longer trusted after this. */
+export const TRUSTED_MS = 24 * 60 * 60_000;
+/** An issuer that takes longer does not answer. */
+const FETCH_MS = 5_000;
+const BYTES_MAX = 256 * 1024;
+const WAIT_MS = 20;
+
+const KeySet = z.object({
+  keys: z.array(z.looseObject({ kty: z.string(), kid: z.string().optional() })).max(100),
+});
+const Discovery = z.object({ issuer: z.string(), jwks_uri: z.url() });
+
+export type KeyOfToken = ReturnType<typeof createLocalJWKSet>;
+
+type Known = { ids: ReadonlySet<string>; find: KeyOfToken; fetchedMs: number };
+
+export type KeySource = { issuer: string; keysUrl: string | null };
+
+export class IssuerKeys {
+  readonly #source: KeySource;
+  readonly #fetch: typeof fetch;
+  #known: Known | null = null;
+  /** When the last fetch began, and whether it is over. */
+  #begunMs = Number.NEGATIVE_INFINITY;
+  #isFetching = false;
+
+  constructor(source: KeySource, fetcher: typeof fetch = (...request) => fetch(...request)) {
+    this.#source = source;
+    this.#fetch = fetcher;
+  }
+
+  /** Returns the keys for a token that names one of them; null while the issuer does not answer. */
+  async for(keyId: string, clock: () => number): Promise<KeyOfToken | null> {
+    const isFresh = () => this.#known !== null && clock() - this.#known.fetchedMs < KNOWN_MS;
+    if (!(isFresh() && this.#known?.ids.has(keyId))) await this.#refresh(clock);
+    const known = this.#known;
+    return known !== null && clock() - known.fetchedMs < TRUSTED_MS ? known.find : null;
+  }
+
+  async #refresh(clock: () => number): Promise<void> {
+    if (clock() - this.#begunMs >= FETCHED_EVERY_MS) {
+      this.#begunMs = clock();
+      this.#isFetching = true;
+      try {
+        this.#known = { ...(await this.#read()), fetchedMs: clock() };
+      } catch (error) {
+        const why = error instanceof Error ? error.name : "unknown";
+        console.warn(JSON.stringify({ event: "issuer_keys_not_read", why }));
+      } finally {
+        this.#isFetching = false;
+      }
+      return;
+    }
+    // Another call fetches them. Its promise may not be awaited here: it belongs to its own request.
+    while (this.#known === null && this.#isFetching && clock() - this.#begunMs < FETCH_MS)
+      await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
+  }
+
+  async #read(): Promise<Omit<Known, "fetchedMs">> {
+    const { keys } = KeySet.parse(await this.#json(await this.#keysUrl()));
+    // A key for signing with a shared secret has no place among public ones.
+    const usable = keys.filter(({ kty }) => kty !== "oct");
+    return {
+      ids: new Set(usable.flatMap(({ kid }) => kid ?? [])),
+      find: createLocalJWKSet({ keys: usable } as JSONWebKeySet),
+    };
+  }
+
+  async #keysUrl(): Promise<string> {
+    const { issuer, keysUrl } = this.#source;
+    if (keysUrl !== null) return keysUrl;
+    const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
+    const found = Discovery.parse(await this.#json(url));
+    if (found.issuer !== issuer) throw new Error("the configuration is that of another issuer");
+    // A configuration on https must not lead to keys that anybody on the way can replace.
+    if (new URL(issuer).protocol === "https:" && new URL(found.jwks_uri).protocol !== "https:")
+      throw new Error("the keys are not on https");
+    return found.jwks_uri;
+  }
+
+  async #json(url: string): Promise<unknown> {
+    const signal = AbortSignal.timeout(FETCH_MS);
+    const answer = await this.#fetch(url, { signal, headers: { accept: "application/json" } });
+    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+    const text = await answer.text();
+    if (text.length > BYTES_MAX) throw new Error("the answer is too long");
+    return JSON.parse(text);
+  }
+}
