@@ -103,14 +103,14 @@ export class Agent {
       base: config.ollamaUrl,
       silence: turns.silence,
       log,
-      onChange: ({ reachable, loaded }) => {
-        if (reachable) this.#ollama.answered();
+      onChange: ({ loaded }) => {
         this.#energy.hasModel = loaded.length > 0;
         void placements.update(loaded);
         this.#readings.send();
       },
       onListing: (answer) => cloudGuard.learn(answer),
       onPoll: (inventory) => {
+        this.#ollama.answered();
         turns.phases.listed(inventory, Date.now(), now());
         this.#own.keeper.tick();
       },
