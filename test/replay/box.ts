@@ -42,6 +42,8 @@ type Held = {
   waiting: { call: ReplayedCall; arrivedMs: number }[];
   /** It makes room once its requests have ended. */
   isLeaving: boolean;
+  /** The prompts that its slots keep, newest first. */
+  kept: { conversation: string | null; tokens: number }[];
   /** The load, until a call has been charged with it. */
   loadMs: number | null;
 };
@@ -98,6 +100,7 @@ export class ReplayedBox {
       active: [],
       waiting: [],
       isLeaving: false,
+      kept: [],
       loadMs: null,
     };
     this.#held.set(call.model.name, held);
@@ -164,7 +167,7 @@ export class ReplayedBox {
     this.#held.delete(name);
     const { model, waiting } = held;
     if (waiting.length === 0) return;
-    const again = { ...held, model, readyMs: Number.POSITIVE_INFINITY, isLeaving: false };
+    const again = { ...held, model, readyMs: Number.POSITIVE_INFINITY, isLeaving: false, kept: [] };
     this.#held.set(name, again); // behind the others
   }
 
@@ -203,11 +206,22 @@ export class ReplayedBox {
     const { call, arrivedMs } = next;
     const { tokensPerSecond, promptTokensPerSecond } = this.plan;
     const slower = call.model.pace * (1 + BESIDE * this.#active());
-    const firstMs = this.#nowMs + (1_000 * slower * call.promptTokens) / promptTokensPerSecond;
+    const tokens = call.promptTokens - this.#keptTokens(held, call);
+    const firstMs = this.#nowMs + (1_000 * slower * tokens) / promptTokensPerSecond;
     const endMs = firstMs + (1_000 * slower * call.answerTokens) / tokensPerSecond;
     const { loadMs } = held;
     held.loadMs = null;
     held.active.push({ call, arrivedMs, begunMs: this.#nowMs, firstMs, endMs, loadMs });
+  }
+
+  /** Returns the tokens of a prompt that a slot has read before, and has a slot keep this prompt. */
+  #keptTokens(held: Held, { conversation, promptTokens }: ReplayedCall): number {
+    const before = held.kept.find(
+      (each) => conversation !== null && each.conversation === conversation,
+    );
+    const others = held.kept.filter((each) => each !== before);
+    held.kept = [{ conversation, tokens: promptTokens }, ...others].slice(0, this.plan.slots);
+    return before?.tokens ?? 0;
   }
 
   #active(): number {

@@ -4,12 +4,13 @@
  */
 import type { FleetBox } from "../../worker/aggregator/fleet-box.ts";
 import { type BoxTimes, learn } from "../../worker/counting/model-times.ts";
+import { Conversations } from "../../worker/gateway/choice/conversations.ts";
 import { MEMORY_PER_SIZE, wantedPrompt } from "../../worker/gateway/choice/estimate.ts";
 import { chooseBoxes } from "../../worker/gateway/choose.ts";
 import { knownBoxOf, knownModelOf } from "../support/fleet-boxes.ts";
 import { seeded } from "../support/seeded.ts";
 import { type BoxPlan, ReplayedBox, type Served } from "./box.ts";
-import { MODELS, type ReplayedCall, traceOf } from "./trace.ts";
+import { conversationsOf, MODELS, type ReplayedCall, traceOf } from "./trace.ts";
 
 const GB = 1e9;
 const SMALL = ["qwen3:8b", "llama3.2:latest"];
@@ -56,7 +57,14 @@ export const BOXES: readonly BoxPlan[] = [
   },
 ];
 
-export type Policy = "choice" | "random" | "least-busy" | "warm-first";
+/** Two equal boxes: nothing but its turns draws a conversation to one of them. */
+export const TWINS: readonly BoxPlan[] = BOXES.filter(({ name }) => name === "two-3090").flatMap(
+  (plan) =>
+    ["twin-a", "twin-b"].map((name) => ({ ...plan, name, memoryBytes: 96 * GB, models: ALL })),
+);
+
+/** `not-sticky`: the choice, without knowledge of conversations. */
+export type Policy = "choice" | "not-sticky" | "random" | "least-busy" | "warm-first";
 export const POLICIES: readonly Policy[] = ["choice", "random", "least-busy", "warm-first"];
 
 /** A choice with everything that was known about it, for the invariants. */
@@ -78,10 +86,20 @@ export type Day = {
 const FLEET_MS = 5_000;
 const BYTES_PER_TOKEN = 4.5;
 
-export function replay(policy: Policy, seed: number): Day {
-  const trace = traceOf(seeded(seed));
+/**
+ * @param talks  has conversations, in addition to the calls of their own
+ * @param plans  the boxes
+ */
+export function replay(
+  policy: Policy,
+  seed: number,
+  { talks = false, plans = BOXES }: { talks?: boolean; plans?: readonly BoxPlan[] } = {},
+): Day {
+  const more = talks ? conversationsOf(seeded(seed + 2)) : [];
+  const trace = [...traceOf(seeded(seed)), ...more].sort((a, b) => a.atMs - b.atMs);
+  const conversations = new Conversations();
   const random = seeded(seed + 1);
-  const boxes = BOXES.map((plan) => new ReplayedBox(plan));
+  const boxes = plans.map((plan) => new ReplayedBox(plan));
   const learned = new Map<string, BoxTimes>();
   const served: Served[] = [];
   const decisions: Decision[] = [];
@@ -96,8 +114,8 @@ export function replay(policy: Policy, seed: number): Day {
       fleet = { boxes: boxes.map((box) => knownOf(box, learned)), atMs: call.atMs };
     const holders = boxes.filter(({ plan }) => plan.models.includes(call.model.name));
     const name =
-      policy === "choice"
-        ? chosen(call, fleet.boxes, boxes)
+      policy === "choice" || policy === "not-sticky"
+        ? chosen(call, fleet.boxes, boxes, policy === "choice" ? conversations : random)
         : simple(policy, call, holders, random);
     if (policy === "choice")
       decisions.push({ call, box: name, fleet: withLoad(fleet.boxes, boxes) });
@@ -127,19 +145,30 @@ function chosen(
   call: ReplayedCall,
   fleet: readonly FleetBox[],
   boxes: readonly ReplayedBox[],
+  /** The conversations so far, or an order of equal boxes by chance. */
+  by: Conversations | (() => number),
 ): string {
+  const conversations = typeof by === "function" ? null : by;
+  const { conversation, atMs } = call;
   const model = call.model.name;
   const boxOf = (name: string) => boxes.find(({ plan }) => plan.name === name);
-  const wanted = { model, ...wantedPrompt(call.promptTokens * BYTES_PER_TOKEN) };
+  const prompt = wantedPrompt(call.promptTokens * BYTES_PER_TOKEN);
+  const kept =
+    conversation === null
+      ? null
+      : (conversations?.kept(conversation, prompt.promptTokens, atMs) ?? null);
+  const wanted = { model, ...prompt, kept };
   const [first] = chooseBoxes(fleet, wanted, {
     loadOf: ({ name }) => ({
       open: boxOf(name)?.open(model) ?? 0,
       slots: boxOf(name)?.plan.slots ?? null,
     }),
-    orderOf: (name) => boxOf(name)?.open() ?? 0,
-    nowMs: call.atMs,
+    orderOf: (name) => (boxOf(name)?.open() ?? 0) + (typeof by === "function" ? by() : 0),
+    nowMs: atMs,
   });
-  return first?.box ?? "";
+  const name = first?.box ?? "";
+  if (conversation !== null) conversations?.served(conversation, name, prompt.promptTokens, atMs);
+  return name;
 }
 
 function simple(

@@ -23,6 +23,8 @@ export type ReplayedCall = {
   model: ReplayedModel;
   promptTokens: number;
   answerTokens: number;
+  /** The conversation of this turn, whose prompt contains the turns before. Null for a call of its own. */
+  conversation: string | null;
 };
 
 /** Calls of one caller each, at night and at the busiest hour. */
@@ -73,7 +75,32 @@ const callAt = (atMs: number, model: ReplayedModel, random: () => number): Repla
   model,
   promptTokens: Math.round(Math.min(16_000, 400 * spread(random, 1.1))),
   answerTokens: Math.round(Math.min(2_000, 200 * spread(random, 0.7))),
+  conversation: null,
 });
+
+const CONVERSATIONS = 500;
+const TURNS_MAX = 12;
+/** System prompt, tools and documents, before the first turn. */
+const OPENING_TOKENS = 2_000;
+
+/** Draws the calls of conversations: each turn comes some time after the one before. */
+export function conversationsOf(random: () => number): ReplayedCall[] {
+  const calls: ReplayedCall[] = [];
+  for (let n = 0; n < CONVERSATIONS; n++) {
+    const model = pick(random);
+    let atMs = (8 + 10 * random()) * 3_600_000;
+    let promptTokens = Math.min(12_000, OPENING_TOKENS * spread(random, 0.6));
+    const turns = 2 + Math.floor(random() * (TURNS_MAX - 1));
+    for (let turn = 0; turn < turns; turn++) {
+      const call = callAt(atMs, model, random);
+      promptTokens += call.promptTokens / 4;
+      calls.push({ ...call, promptTokens: Math.round(promptTokens), conversation: `c${n}` });
+      promptTokens += call.answerTokens;
+      atMs += 30_000 * spread(random, 0.8) + 20_000 * model.pace;
+    }
+  }
+  return calls.filter(({ atMs }) => atMs < DAY_MS);
+}
 
 /** Draws from a log-normal distribution with the median 1. */
 const spread = (random: () => number, sigma: number): number =>
