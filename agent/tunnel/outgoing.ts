@@ -8,7 +8,7 @@
 import { encodeFrames, type Frame, HEADER_BYTES } from "../../protocol/frames.ts";
 import { MESSAGE_BYTES_MAX } from "../../protocol/limits.ts";
 import { type After, after } from "../clock/timers.ts";
-import { pauseMs, SHORTEST_PAUSE_MS } from "./pace.ts";
+import { type MessagePace, pauseMs, SHORTEST_PAUSE_MS } from "./pace.ts";
 
 /** Has bytes to send, and frames them when the tunnel can take them. */
 export type Source = { take(): Frame[] };
@@ -28,9 +28,6 @@ const TURNS: Turns = {
   now: () => performance.now(),
 };
 
-/** The messages of a source so far. */
-type Pace = { messages: number; lastMs: number };
-
 /** A message takes along the bytes of every stream whose pause is over by this part. */
 const RIPE = 0.5;
 
@@ -39,7 +36,8 @@ export class Outgoing {
   readonly #turns: Turns;
   /** Sources that have something to send, and when it should leave; 0 for at once. */
   readonly #due = new Map<Source, number>();
-  readonly #paces = new WeakMap<Source, Pace>();
+  /** The sources that have sent something and are not forgotten. */
+  readonly #paces = new Map<Source, MessagePace>();
   #frames: Frame[] = [];
   #isScheduled = false;
   #timer: { dueMs: number; cancel: () => void } | null = null;
@@ -75,21 +73,38 @@ export class Outgoing {
     if (when === "now") {
       this.#due.set(source, 0);
       this.#schedule();
-    } else if (!this.#due.has(source)) {
-      const dueMs = Math.max(this.#ripeMs(source, 1), this.#lastMs + SHORTEST_PAUSE_MS);
+      return;
+    }
+    const pace = this.#paces.get(source);
+    if (pace !== undefined) pace.parts++;
+    if (!this.#due.has(source)) {
+      const ripeMs = this.#ripeMs(source, 1, this.#turns.now());
+      const dueMs = Math.max(ripeMs, this.#lastMs + SHORTEST_PAUSE_MS);
       this.#due.set(source, dueMs);
       this.#wake(dueMs);
     }
   }
 
+  /** The source sends nothing more. */
   forget(source: Source): void {
     this.#due.delete(source);
+    this.#paces.delete(source);
   }
 
   /** Returns when that part of the pause of a stream is over. */
-  #ripeMs(source: Source, part: number): number {
+  #ripeMs(source: Source, part: number, nowMs: number): number {
     const pace = this.#paces.get(source);
-    return pace === undefined ? 0 : pace.lastMs + pauseMs(pace.messages) * part;
+    return pace === undefined ? 0 : pace.lastMs + pauseMs(pace, this.#paces.size, nowMs) * part;
+  }
+
+  #sent(source: Source, nowMs: number): void {
+    const pace = this.#paces.get(source);
+    if (pace === undefined)
+      this.#paces.set(source, { messages: 1, parts: 1, firstMs: nowMs, lastMs: nowMs });
+    else {
+      pace.messages++;
+      pace.lastMs = nowMs;
+    }
   }
 
   #schedule(): void {
@@ -121,13 +136,12 @@ export class Outgoing {
     this.#frames = [];
     let nextMs = Number.POSITIVE_INFINITY;
     for (const [source, dueMs] of this.#due) {
-      if (nowMs < dueMs && nowMs < this.#ripeMs(source, RIPE)) {
+      if (nowMs < dueMs && nowMs < this.#ripeMs(source, RIPE, nowMs)) {
         nextMs = Math.min(nextMs, dueMs);
         continue;
       }
       this.#due.delete(source);
-      const { messages } = this.#paces.get(source) ?? { messages: 0 };
-      this.#paces.set(source, { messages: messages + 1, lastMs: nowMs });
+      this.#sent(source, nowMs);
       frames.push(...source.take());
     }
     if (frames.length > 0) this.#lastMs = nowMs;

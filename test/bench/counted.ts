@@ -7,7 +7,7 @@ import type { Figure, Goal } from "./figures.ts";
 const IDLE = "a month of an idle box, scraped every 30 s";
 
 /** Names of rows whose sums are added up, and the goals of the total. */
-const TOTALS: [id: string, name: string, rows: string[], now: Goal, goal: Goal][] = [
+const TOTALS: [id: string, name: string, rows: string[], now: Goal | null, goal: Goal][] = [
   ["C1", "1 at once", ["1,000,000 requests, 1 at once"], { atMost: 1.8 }, { atMost: 0.91 }],
   ["C16", "16 at once", ["1,000,000 requests, 16 at once"], { atMost: 1.45 }, { atMost: 0.91 }],
   [
@@ -15,6 +15,13 @@ const TOTALS: [id: string, name: string, rows: string[], now: Goal, goal: Goal][
     "1 at once, with a store",
     ["1,000,000 requests, 1 at once", "their delivery to a store, 1 at once"],
     { atMost: 2.5 },
+    { atMost: 0.91 },
+  ],
+  [
+    "C1.kept",
+    "1 at once, with their deletion a week later",
+    ["1,000,000 requests, 1 at once", "their deletion a week later, 1 at once"],
+    null,
     { atMost: 0.91 },
   ],
   ["C.idle", IDLE, [IDLE], { atMost: 0.04 }, { atMost: 0.03 }],

@@ -1,7 +1,7 @@
 /**
  * The counters: cells of all time and of recent minutes, in memory.
  *
- * They are written to storage every ten minutes, since each row is billed. The ledger has what was counted
+ * They are written to storage every hour, since each row is billed. The ledger has what was counted
  * since then, so a start after a crash counts exactly that again. Each batch of records gets a stamp, which
  * its rows carry; the stamp of the last batch in storage separates the two.
  *
@@ -18,7 +18,7 @@ import type { KeyHour, KeyHours } from "./key-hours.ts";
 import { uncountedRows } from "./uncounted.ts";
 
 /** Time and records after which the counters are written. They bound the work of a start. */
-const CHECKPOINT_MS = 10 * 60_000;
+const CHECKPOINT_MS = 60 * 60_000;
 const CHECKPOINT_RECORDS = 5_000;
 
 const COUNTED_TO = "counted_to";

@@ -41,31 +41,49 @@ function withClock(work: (pass: (ms: number) => void) => void): void {
   }
 }
 
-/** Marks a token of one stream every `everyMs`. @returns when its messages left, ms */
-function timesOf(everyMs: number, forMs: number): number[] {
+/** Marks a token of each stream every `everyMs`. @returns when messages left, ms */
+function timesOf(everyMs: number, forMs: number, streams = 1): number[] {
   const times: number[] = [];
   withClock((pass) => {
     const startMs = performance.now();
     const outgoing = new Outgoing(() => times.push(performance.now() - startMs));
     outgoing.isOpen = true;
-    const source = { take: () => [data(1)] };
+    const sources = Array.from({ length: streams }, (_, n) => ({ take: () => [data(n)] }));
     for (let atMs = 0; atMs < forMs; atMs += everyMs) {
-      outgoing.mark(source, "soon");
-      pass(everyMs);
+      for (const source of sources) {
+        outgoing.mark(source, "soon");
+        pass(everyMs / streams);
+      }
     }
   });
   return times;
 }
 
+const gapsOf = (times: readonly number[]): number[] =>
+  times.slice(1).map((at, index) => at - (times[index] ?? 0));
+
 test("sends the first tokens at the pace of the model, and later ones together", () => {
-  const times = timesOf(33, 10_000);
-  const gaps = times.slice(1).map((at, index) => at - (times[index] ?? 0));
-  expect(gaps.slice(0, 29)).toEqual(Array(29).fill(33));
-  expect(gaps.slice(50).every((gap) => gap >= 250 && gap <= 250 + 33)).toBe(true);
+  const gaps = gapsOf(timesOf(33, 20_000));
+  expect(gaps.slice(0, 17)).toEqual(Array(17).fill(33));
+  expect(gaps.slice(30).every((gap) => gap >= 500 && gap <= 500 + 33)).toBe(true);
 });
 
-test("does not hold back a token that comes after a longer pause than those of the messages", () => {
-  expect(timesOf(300, 30_000)).toEqual(Array.from({ length: 100 }, (_, n) => n * 300));
+test("sends each token of a model that is no faster than its reader", () => {
+  expect(timesOf(150, 30_000)).toEqual(Array.from({ length: 200 }, (_, n) => n * 150));
+});
+
+test("lets a token wait longer the further its reader is behind", () => {
+  const longest = (everyMs: number) => Math.max(...gapsOf(timesOf(everyMs, 8_000)));
+  expect(longest(120)).toBeLessThanOrEqual(240);
+  expect(longest(80)).toBeGreaterThan(240);
+  expect(longest(80)).toBeLessThan(longest(33));
+});
+
+test("lets the tokens of many slow streams wait for each other", () => {
+  const perSecond = (streams: number) =>
+    timesOf(150, 30_000, streams).filter((at) => at > 10_000).length / 20;
+  expect(perSecond(1)).toBeCloseTo(1_000 / 150, 0);
+  expect(perSecond(16)).toBeLessThan(1.2 * perSecond(1));
 });
 
 test("sends a token at most one shortest pause late if another stream has just sent", () => {

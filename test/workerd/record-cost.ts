@@ -1,0 +1,45 @@
+/** The cost of the records of requests, on an Aggregator of their own. */
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import type { RequestRecord } from "../../protocol/records.ts";
+import { Aggregator } from "../../worker/aggregator/aggregator.ts";
+import { scaled, type Units } from "../support/cost/bill.ts";
+import { TOKEN_MS, TOKENS } from "../support/cost/stream-messages.ts";
+import { recordOf } from "../support/records.ts";
+import type { Meter } from "./meter.ts";
+
+/** The duration of a request. */
+export const STREAM_MS = TOKENS * TOKEN_MS;
+
+/** Two hours: counters are stored every hour, and the cursor of a delivery every half hour. */
+export const HOURS_ROUNDS = 730;
+
+/** Settings of the edge, and fields of the records. */
+export type Special = { settings?: Record<string, string>; record?: Partial<RequestRecord> };
+
+/** Returns the cost of the record of a request, of `callers` at once. */
+export function recordCost(
+  meter: Meter,
+  callers: number,
+  { settings, record }: Special = {},
+): Promise<Units> {
+  const stub = env.AGGREGATOR.getByName(`cost-${crypto.randomUUID()}`);
+  return runInDurableObject(stub, async (_, state) => {
+    const object = new Aggregator(state, { ...env, ...settings });
+    const alarmed = { storage: state.storage, alarm: () => object.alarm() };
+    const one = async () => {
+      await meter.pass(STREAM_MS, alarmed);
+      const records = Array.from({ length: callers }, (_, n) => {
+        return recordOf(meter.nowMs - STREAM_MS, { latency_ms: STREAM_MS, ...record }, n);
+      });
+      await object.ingest(records, true);
+      await meter.untilOver();
+    };
+    await meter.passToHour(alarmed);
+    await one();
+    const units = await meter.of(async () => {
+      for (let each = 0; each < HOURS_ROUNDS; each++) await one();
+    });
+    return scaled(units, 1 / (HOURS_ROUNDS * callers));
+  });
+}

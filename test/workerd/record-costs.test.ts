@@ -1,0 +1,92 @@
+/**
+ * The bill of what happens to the records of requests: their delivery to a store, their counts by key, and
+ * their deletion. Fails if one of them costs more than docs/cost.md states.
+ */
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterAll, beforeAll, test, vi } from "vitest";
+import { Aggregator } from "../../worker/aggregator/aggregator.ts";
+import { LEDGER_MS } from "../../worker/aggregator/ledger.ts";
+import { CLICKHOUSE_TABLES } from "../../worker/export/clickhouse/schema.ts";
+import { scaled, type Units } from "../support/cost/bill.ts";
+import { recordOf } from "../support/records.ts";
+import { Meter } from "./meter.ts";
+import { HOURS_ROUNDS, recordCost, type Special, STREAM_MS } from "./record-cost.ts";
+import { COUNTED_AGAIN, expectMillionStated } from "./stated-cost.ts";
+
+vi.setConfig({ testTimeout: 150_000 });
+
+const DAY_MS = 24 * 3_600_000;
+const meter = new Meter();
+const plainCosts = new Map<number, Promise<Units>>();
+
+beforeAll(() => meter.start());
+afterAll(() => meter.stop());
+
+/** Returns the cost of a record with nothing special. Counted once. */
+function plainCost(callers: number): Promise<Units> {
+  const known = plainCosts.get(callers) ?? recordCost(meter, callers);
+  plainCosts.set(callers, known);
+  return known;
+}
+
+/** Returns the units that `more` adds to a record. */
+async function addedCost(callers: number, more: Special): Promise<Units> {
+  const whole = await recordCost(meter, callers, more);
+  return scaled(await plainCost(callers), -1, whole);
+}
+
+/** The answers of ClickHouse are made up. */
+async function storeCost(callers: number): Promise<Units> {
+  const realFetch = globalThis.fetch;
+  const columns = CLICKHOUSE_TABLES.flatMap(({ name: table, columns }) =>
+    columns.map(([name, type]) => JSON.stringify({ table, name, type })),
+  );
+  globalThis.fetch = async () => new Response(`${columns.join("\n")}\n`);
+  const settings = {
+    EXPORTER_TYPE: "clickhouse",
+    CLICKHOUSE_URL: "https://clickhouse.example:8443",
+    CLICKHOUSE_USER: "edge",
+    CLICKHOUSE_PASSWORD: "a-password",
+  };
+  try {
+    return await addedCost(callers, { settings });
+  } finally {
+    globalThis.fetch = realFetch;
+  }
+}
+
+/** Returns the units of deleting a request when its time is over: its row, and its part of the counters. */
+function deletionCost(): Promise<Units> {
+  const stub = env.AGGREGATOR.getByName(`cost-${crypto.randomUUID()}`);
+  return runInDurableObject(stub, async (_, state) => {
+    const object = new Aggregator(state, env);
+    const alarmed = { storage: state.storage, alarm: () => object.alarm() };
+    for (let each = 0; each < HOURS_ROUNDS; each++) {
+      await meter.pass(STREAM_MS, alarmed);
+      await object.ingest([recordOf(meter.nowMs - STREAM_MS, { latency_ms: STREAM_MS })], true);
+    }
+    const units = await meter.of(() => meter.pass(LEDGER_MS + 2 * DAY_MS, alarmed));
+    return scaled(units, 1 / HOURS_ROUNDS);
+  });
+}
+
+test.each([1, 16] as const)(
+  "a delivery to a store costs what the page states, %d at once",
+  COUNTED_AGAIN,
+  async (callers) =>
+    expectMillionStated(
+      meter,
+      `their delivery to a store, ${callers} at once`,
+      await storeCost(callers),
+    ),
+);
+
+test("counting by key costs what the page states", COUNTED_AGAIN, async () => {
+  const units = await addedCost(1, { record: { key_id: "caller" } });
+  expectMillionStated(meter, "their counts by key, 1 at once", units);
+});
+
+test("a deletion costs what the page states", COUNTED_AGAIN, async () =>
+  expectMillionStated(meter, "their deletion a week later, 1 at once", await deletionCost()),
+);
