@@ -6,6 +6,7 @@ import type { KeptPins } from "./keep/kept-pins.ts";
 import type { Listener } from "./listen/listener.ts";
 import type { EnergyMeter } from "./measure/energy.ts";
 import type { OllamaTurns } from "./request/turn.ts";
+import type { AgentUpdates } from "./tunnel/agent-updates.ts";
 
 export type AgentOptions = {
   /** Time that a finished record waits for others to join its batch, ms. */
@@ -25,6 +26,8 @@ export type AgentOptions = {
   membership?: BoxMembership | null;
   /** The pins of the run before; null to keep none. */
   pins?: KeptPins | null;
+  /** Updates of the agent's own file; null: it is part of another program. */
+  updates?: AgentUpdates | null;
   /** The exporter type that this program expects of the edge. A difference is logged once. */
   exporterType?: ExporterType | null;
 };

@@ -6,14 +6,15 @@
 import { randomUUID } from "node:crypto";
 import { homedir } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Frame, FrameType, parsePayload } from "../protocol/frames.ts";
-import { EdgeSettings, Recorded, type Welcome } from "../protocol/messages.ts";
+import type { Frame } from "../protocol/frames.ts";
+import type { EdgeSettings, Welcome } from "../protocol/messages.ts";
 import { changesModels } from "../protocol/routes.ts";
 import type { AgentOptions } from "./agent-options.ts";
 import { atMost, CROSSING_MS, DRAIN_MS, DrainNotice, LAST_RECORDS_MS } from "./clock/drain.ts";
 import { after } from "./clock/timers.ts";
 import { CloudGuard } from "./cloud/cloud-guard.ts";
 import type { AgentConfig } from "./config.ts";
+import { fromEdge } from "./from-edge.ts";
 import { Joining } from "./joining/joining.ts";
 import type { Listener } from "./listen/listener.ts";
 import type { Log } from "./log.ts";
@@ -56,6 +57,7 @@ export class Agent {
   readonly #delivery: Delivery;
   readonly #openRequests: OpenRequests;
   readonly #own: OwnRequests;
+  readonly #receive: ReturnType<typeof fromEdge>;
   readonly #callers: readonly (StreamTable | Listener)[];
   /** The edge's clock, and its decision about text. */
   readonly edge: EdgeTerms;
@@ -74,6 +76,8 @@ export class Agent {
     options: AgentOptions = {},
   ) {
     const now = () => performance.now();
+    const ids = { agentId, agentVersion: AGENT_VERSION };
+    const updates = options.updates ?? null;
     this.#log = log;
     this.#spool = spool;
     this.#energy = options.energy ?? new EnergyMeter();
@@ -121,8 +125,8 @@ export class Agent {
     });
     this.#tunnel = new Tunnel({
       edge: config,
-      proof: new Joining(config, options.membership ?? null, log),
-      hello: () => helloOf(config, { agentId, bootId: this.#bootId, agentVersion: AGENT_VERSION }),
+      proof: new Joining(config, options.membership ?? null, log, updates),
+      hello: () => helloOf(config, { ...ids, bootId: this.#bootId, updates: updates?.takes }),
       onUp: (welcome) => this.#up(welcome),
       onDown: (lastSeenMs) => this.#down(lastSeenMs),
       onFrames: (frames) => this.#receive(frames),
@@ -143,6 +147,7 @@ export class Agent {
         spooled: spool.pending,
         lost: spool.lost,
         pins: this.#own.keeper.reports,
+        update: updates?.report() ?? null,
       }),
       requests: () => this.#openRequests.list(),
       send,
@@ -184,6 +189,17 @@ export class Agent {
       mark: () => this.#tunnel.mark(),
       withhold: (id, ms) => this.#delivery.withhold(id, ms),
     });
+    this.#receive = fromEdge({
+      delivery: this.#delivery,
+      readings: this.#readings,
+      streams: this.#streams,
+      settle: (settings) => this.#settle(settings),
+    });
+    updates?.attach({
+      bootId: this.#bootId,
+      openRequests: () => this.#streams.size + (this.#listener?.inFlight ?? 0),
+      changed: () => this.#readings.send(),
+    });
     this.#callers = this.#listener === null ? [this.#streams] : [this.#streams, this.#listener];
     this.#openRequests = new OpenRequests(
       turns.queue,
@@ -209,8 +225,8 @@ export class Agent {
     this.#delivery.recordWaits();
   }
 
-  /** Takes no new requests, lets the open ones finish (up to {@link DRAIN_MS}), then stops. */
-  async drain(): Promise<void> {
+  /** Takes no new requests, lets the open ones finish, then stops. */
+  async drain(limitMs = DRAIN_MS): Promise<void> {
     this.#own.stop();
     this.#log("info", "draining", { open_streams: this.#streams.size });
     this.#outgoing.now(...this.#drain.begin(performance.now()));
@@ -221,7 +237,7 @@ export class Agent {
       this.#onIdle = resolve;
       if (this.#streams.size === 0) resolve();
     });
-    await Promise.all([atMost(DRAIN_MS, idle), listenerDrained]);
+    await Promise.all([atMost(limitMs, idle), listenerDrained]);
     await atMost(LAST_RECORDS_MS, this.#delivery.delivered());
     await this.stop();
   }
@@ -261,24 +277,6 @@ export class Agent {
     this.#delivery.down();
     this.#readings.down();
     this.#streams.detach(lastSeenMs);
-  }
-
-  #receive(frames: Frame[]): void {
-    for (const frame of frames) {
-      switch (frame.type) {
-        case FrameType.recorded:
-          this.#delivery.confirmed(parsePayload(Recorded, frame.payload).position);
-          break;
-        case FrameType.settings:
-          this.#settle(parsePayload(EdgeSettings, frame.payload));
-          break;
-        case FrameType.watch:
-          this.#readings.watch();
-          break;
-        default:
-          this.#streams.receive(frame);
-      }
-    }
   }
 
   #settle(settings: EdgeSettings): void {

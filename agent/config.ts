@@ -26,6 +26,8 @@ export type AgentConfig = {
   simulated: boolean;
   /** Lets callers use the tools that Ollama runs on ollama.com, on the owner's account. */
   allowsServerTools: boolean;
+  /** Lets the edge update the agent. */
+  allowsUpdates: boolean;
 };
 
 const EDGE_EXAMPLE = "https://ollama-edge-serve.you.workers.dev";
@@ -128,6 +130,10 @@ export const AgentVariables = z.object({
     "`1` lets callers use the tools that Ollama runs on ollama.com, see " +
       "[cloud models](agent.md#cloud-models)",
   ),
+  UPDATES: z
+    .enum(["on", "off"], { error: ({ input }) => `must be on or off${shown(String(input))}.` })
+    .default("on")
+    .describe("`off` forbids the edge to update the agent, see [updates](agent.md#updates)"),
 });
 
 type Variables = Record<string, string | undefined>;
@@ -152,6 +158,7 @@ export function configOf(environment: Variables, nameOf: Naming = unchanged): Ag
     NVIDIA_SMI,
     SIMULATED,
     ALLOW_SERVER_TOOLS,
+    UPDATES,
   } = parsed(AgentVariables, environment, nameOf);
   return {
     edgeUrl: EDGE_URL,
@@ -163,6 +170,7 @@ export function configOf(environment: Variables, nameOf: Naming = unchanged): Ag
     ollamaParallel: OLLAMA_NUM_PARALLEL ?? null,
     nvidiaSmi: NVIDIA_SMI,
     simulated: SIMULATED === "1",
+    allowsUpdates: UPDATES === "on",
   };
 }
 

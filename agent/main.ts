@@ -1,10 +1,8 @@
 #!/usr/bin/env node
-/** The command `ollama-edge-agent`: options, signals, exit codes. */
+/** The command `ollama-edge-agent`: options and exit codes. */
 import { parseArgs } from "node:util";
 import { benchCommand } from "./bench-command.ts";
 import { check } from "./check.ts";
-import { DRAIN_MS } from "./clock/drain.ts";
-import { StopSignals } from "./clock/stop-signals.ts";
 import type { AgentConfig } from "./config.ts";
 import { ConfigError, JoinError, ListenError } from "./errors.ts";
 import { HELP } from "./help.ts";
@@ -13,12 +11,9 @@ import { joinedSettingsOf } from "./joining/joined-config.ts";
 import type { BoxMembership } from "./joining/membership.ts";
 import { type ListenAddress, listenAddressOf } from "./listen/listen-address.ts";
 import { makeLog } from "./log.ts";
-import { startBox } from "./start.ts";
+import { runUntilStopped } from "./run.ts";
 import { StateLockError } from "./state/lock.ts";
 import { AGENT_VERSION } from "./version.ts";
-
-/** Time that a second signal leaves to end open requests with an error and write their records. */
-const STOP_MS = 1_000;
 
 const log = makeLog();
 
@@ -48,7 +43,7 @@ async function main(): Promise<void> {
     const { config, membership } = joinedSettingsOf(process.env);
     const listen = options.listen === undefined ? null : listenAddressOf(options.listen);
     if (options.check) await runCheck(config, listen, membership);
-    else await run(config, listen, membership);
+    else await runUntilStopped({ config, listen, membership, log });
   } catch (error) {
     stopOn(error);
   }
@@ -60,7 +55,7 @@ async function runJoining(command: "join" | "leave", args: readonly string[]): P
     if (command === "leave") return await leaveCommand(process.env, print);
     if (!(await joinCommand(args, process.env, print))) return;
     const { config, membership } = joinedSettingsOf(process.env);
-    await run(config, null, membership);
+    await runUntilStopped({ config, listen: null, membership, log });
   } catch (error) {
     stopOn(error);
   }
@@ -89,27 +84,6 @@ async function runCheck(
   membership: BoxMembership | null,
 ): Promise<void> {
   process.exit((await check(config, listen, membership, (line) => console.log(line))) ? 0 : 1);
-}
-
-async function run(
-  config: AgentConfig,
-  listen: ListenAddress | null,
-  membership: BoxMembership | null,
-): Promise<void> {
-  const running = await startBox(config, { listen, membership }, log);
-  const signals = new StopSignals();
-  const stop = (signal: NodeJS.Signals) => {
-    const meaning = signals.take(performance.now());
-    if (meaning === null) return;
-    const limit_s = (meaning === "first" ? DRAIN_MS : STOP_MS) / 1_000;
-    const waits_for =
-      meaning === "first" ? "open requests; a second signal stops at once" : "nothing";
-    log("info", "stopping", { signal, waits_for, limit_s });
-    if (meaning === "second") setTimeout(() => process.exit(1), STOP_MS);
-    void (meaning === "first" ? running.drain() : running.stop()).then(() => process.exit(0));
-  };
-  process.on("SIGTERM", stop);
-  process.on("SIGINT", stop);
 }
 
 /** Reports an error that is the operator's to mend. @throws any other */

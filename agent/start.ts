@@ -14,13 +14,14 @@ import { turnsOf } from "./request/turn.ts";
 import { Spool } from "./spool/spool.ts";
 import { agentIdIn } from "./state/identity.ts";
 import { acquireStateLock } from "./state/lock.ts";
+import type { AgentUpdates } from "./tunnel/agent-updates.ts";
 import { AGENT_VERSION } from "./version.ts";
 
 export type Running = {
   /** Address of the listener; null without one. */
   address: ListenAddress | null;
   /** Takes no new requests, finishes the open ones, and stops. */
-  drain(): Promise<void>;
+  drain(limitMs?: number): Promise<void>;
   /** Stops at once. Open requests end in an error. */
   stop(): Promise<void>;
 };
@@ -29,6 +30,8 @@ export type BoxOptions = {
   listen: ListenAddress | null;
   /** The membership of a box that joined; null for one with a secret. */
   membership?: BoxMembership | null;
+  /** Updates of the agent's own file; null: it is part of another program. */
+  updates?: AgentUpdates | null;
   /** Time that a finished record waits for others to join its batch, ms. */
   recordsDelayMs?: number;
   /** The exporter type that this program expects of the edge. */
@@ -50,7 +53,7 @@ export async function startBox(
     const { address, drain, stop } = await startAgent(config, options, log);
     return {
       address,
-      drain: () => drain().then(lock.release),
+      drain: (limitMs) => drain(limitMs).then(lock.release),
       stop: () => stop().then(lock.release),
     };
   } catch (error) {
@@ -114,7 +117,7 @@ async function startAgent(
     simulated,
   });
   agent.start();
-  return { address, drain: () => agent.drain(), stop: () => agent.stop() };
+  return { address, drain: (limitMs) => agent.drain(limitMs), stop: () => agent.stop() };
 }
 
 /**

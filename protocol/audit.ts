@@ -17,6 +17,7 @@ export const AUDIT_ACTIONS = [
   "box_joined",
   "box_left",
   "box_revoked",
+  "box_update_offered",
   "box_forgotten",
   "config_changed",
   "tariff_set",

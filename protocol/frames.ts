@@ -27,6 +27,7 @@ export const FrameType = {
   settings: 0x08,
   renew: 0x09,
   certificate: 0x0a,
+  update: 0x0b,
   // A stream, numbered: delivered once and in order, even if sockets are lost.
   open: 0x10,
   head: 0x11,

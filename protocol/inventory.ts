@@ -8,6 +8,7 @@ import { MeteredEnergy } from "./gpu-energy.ts";
 import { LISTED_CHARS_MAX, OPEN_REQUESTS_MAX, SYSTEM_SAMPLES_MAX } from "./limits.ts";
 import { PINS_PER_BOX_MAX, PinReport } from "./pin.ts";
 import { GpuSample, SystemSample } from "./records.ts";
+import { UpdateReport } from "./update.ts";
 
 /**
  * An entry of one of Ollama's lists as Ollama sent it, in JSON: the edge merges the lists of several
@@ -169,6 +170,8 @@ export const Readings = z.object({
    * Records lost since the agent started: its disk failed for longer than its memory could bridge.
    */
   lost: z.int().nonnegative().nullable().default(null),
+  /** The last update of the agent; null without one, and from older agents. */
+  update: UpdateReport.nullable().default(null),
 });
 export type Readings = z.infer<typeof Readings>;
 

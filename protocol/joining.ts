@@ -35,8 +35,8 @@ export const JoinCode = z
   );
 
 /** A raw Ed25519 public key. */
-const PublicKey = z.string().regex(/^[0-9a-f]{64}$/, "is not an Ed25519 public key");
-const Signature = z.string().regex(/^[0-9a-f]{128}$/, "is not an Ed25519 signature");
+export const PublicKey = z.string().regex(/^[0-9a-f]{64}$/, "is not an Ed25519 public key");
+export const Signature = z.string().regex(/^[0-9a-f]{128}$/, "is not an Ed25519 signature");
 
 /** The content of a certificate. */
 export const Membership = z.object({
@@ -75,6 +75,13 @@ export const JoinRequest = z.strictObject({
 });
 export type JoinRequest = z.infer<typeof JoinRequest>;
 
+/** A new signing key of the edge, signed with an older one. */
+export const Endorsement = z.object({ key: PublicKey, signature: Signature });
+export type Endorsement = z.infer<typeof Endorsement>;
+
+export const endorsementText = (signingKey: string): string =>
+  ["ollama-edge-serve", "signing key", signingKey].join("\n");
+
 /** The edge's certificate, opaque to the agent. CERTIFICATE, in answer to RENEW, has the same shape. */
 export const Certified = z.object({
   certificate: z.string().max(512),
@@ -84,6 +91,8 @@ export const Certified = z.object({
   lasts_ms: z.number(),
   /** The edge signs agents with it. */
   signing_key: PublicKey,
+  /** That key, signed with the edge's older ones. Absent from older edges. */
+  endorsed: z.array(Endorsement).max(4).optional(),
 });
 export type Certified = z.infer<typeof Certified>;
 

@@ -10,6 +10,7 @@ import { PINS_PER_BOX_MAX, Pin } from "./pin.ts";
 import { Api, BoxName, cut, ReportedRecord, Seal } from "./records.ts";
 import { StoreName } from "./stores.ts";
 import { Tag } from "./tags.ts";
+import { TakesUpdates } from "./update.ts";
 
 /** Header names are in lower case; order and duplicates are kept. */
 export const Headers = z
@@ -56,6 +57,8 @@ export const Hello = z.object({
   runs_bench: z.boolean().optional(),
   /** The agent keeps pinned models in memory. Absent from older agents. */
   keeps_pins: z.boolean().optional(),
+  /** Shows if the agent takes UPDATE. Absent from older agents, which would close the socket. */
+  takes_updates: TakesUpdates.optional().catch(undefined),
 });
 export type Hello = z.infer<typeof Hello>;
 

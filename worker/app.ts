@@ -33,6 +33,7 @@ import { planningRoutes } from "./routes/planning.ts";
 import { repositoryRoutes } from "./routes/repository.ts";
 import { sessionRoutes } from "./routes/session.ts";
 import { statsRoutes } from "./routes/stats.ts";
+import { updateRoutes } from "./routes/updates.ts";
 
 const app = new Hono<Env>({ strict: true, getPath: routePathOf });
 
@@ -55,6 +56,7 @@ app.use(async (c, next) => {
 app.route("/", healthRoutes);
 app.route("/", agentRoutes);
 app.route("/", chatRoutes);
+app.route("/", updateRoutes);
 app.route("/", joiningRoutes); // before /api/boxes/{name}
 app.route("/", fleetRoutes);
 app.route("/", statsRoutes);

@@ -2,27 +2,28 @@
  * The membership of this box: its private key and the edge's certificate, in the state folder. Neither
  * leaves the box, and no other program gets them.
  */
-import { createPrivateKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import {
-  closeSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  sign,
+  verify,
+} from "node:crypto";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import {
   boxAuthorization,
   Certified,
+  endorsementText,
   type Joined,
   type ProofPurpose,
   proofText,
 } from "../../protocol/joining.ts";
 import { BoxName } from "../../protocol/records.ts";
 import { ConfigError } from "../errors.ts";
+import { writeDurably } from "../state/durable-file.ts";
 
 const KEY_FILE = "box-key.pem";
 const MEMBERSHIP_FILE = "membership.json";
@@ -44,6 +45,16 @@ export const publicKeyOf = (key: KeyObject): string =>
 
 export const signatureOf = (key: KeyObject, text: string): string =>
   sign(null, Buffer.from(text), key).toString("hex");
+
+/** The DER of an Ed25519 public key before its 32 bytes, see RFC 8410. */
+const SPKI = "302a300506032b6570032100";
+
+/** Returns whether the edge signed a text. @param publicKey  raw, in hexadecimal digits */
+export function isSigned(publicKey: string, text: string, signature: string): boolean {
+  const der = Buffer.from(SPKI + publicKey, "hex");
+  const key = createPublicKey({ key: der, format: "der", type: "spki" });
+  return verify(null, Buffer.from(text), key, Buffer.from(signature, "hex"));
+}
 
 export class BoxMembership {
   readonly #folder: string;
@@ -114,9 +125,24 @@ export class BoxMembership {
     return boxAuthorization(certificate, nowMs, signatureOf(this.#key, text));
   }
 
-  renewed(certified: Certified): void {
-    this.#kept = { ...this.#kept, ...keptPartOf(certified) };
+  /**
+   * Keeps a renewed certificate. Another signing key comes with it only if the trusted one endorses it:
+   * the tunnel alone must not decide whose agents run here.
+   * @returns whether the signing key is that of the certificate
+   */
+  renewed(certified: Certified): boolean {
+    const trusted = this.#kept.signing_key;
+    const { signing_key, endorsed = [] } = certified;
+    const isTrusted =
+      signing_key === trusted ||
+      endorsed.some(
+        ({ key, signature }) =>
+          key === trusted && isSigned(trusted, endorsementText(signing_key), signature),
+      );
+    const kept = keptPartOf(certified);
+    this.#kept = { ...this.#kept, ...kept, signing_key: isTrusted ? signing_key : trusted };
     writeDurably(join(this.#folder, MEMBERSHIP_FILE), JSON.stringify(this.#kept));
+    return isTrusted;
   }
 }
 
@@ -127,19 +153,6 @@ const keptPartOf = ({ certificate, expires_at_ms, lasts_ms, signing_key }: Certi
   signing_key,
   renew_at_ms: Date.now() + lasts_ms / 2,
 });
-
-/** Replaces a file as a whole. */
-function writeDurably(path: string, text: string): void {
-  const partial = `${path}.${process.pid}.partial`;
-  const file = openSync(partial, "w", 0o600);
-  try {
-    writeFileSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(partial, path);
-}
 
 const isMissing = (error: unknown, path: string): boolean =>
   error instanceof Error && "code" in error && error.code === "ENOENT" && !isThere(path);

@@ -32,6 +32,7 @@ export type ReadingsSenderShell = {
     | "spooled"
     | "lost"
     | "pins"
+    | "update"
   >;
   /** Returns the open requests in any order. */
   requests(): OpenRequest[];

@@ -20,10 +20,13 @@ import { makeStateFolder } from "./folder.ts";
 export class StateLockError extends Error {
   override readonly name = "StateLockError";
   readonly reason: "held" | "not_writable";
+  /** The other process that holds the folder; null if it is this one, or none. */
+  readonly holder: number | null;
 
-  constructor(reason: "held" | "not_writable", message: string) {
+  constructor(reason: "held" | "not_writable", message: string, holder: number | null = null) {
     super(message);
     this.reason = reason;
+    this.holder = holder;
   }
 }
 
@@ -63,6 +66,7 @@ export function acquireStateLock(folder: string): StateLock {
   throw new StateLockError(
     "held",
     `The state folder ${folder} is in use by ${owner}. Stop it, or set STATE_DIR to another folder.`,
+    holder === process.pid ? null : holder,
   );
 }
 

@@ -34,6 +34,8 @@ const FIRST_HANDSHAKE_MS = 2_000;
 const HANDSHAKE_MS_MAX = 10_000;
 /** Wait after a refusal (wrong secret, name taken, wrong version), which rarely ends soon. */
 const REFUSED_MS = 5_000;
+/** Longest wait of a box that has to join again: only a person can end that. */
+export const REMOVED_MS_MAX = 10 * 60_000;
 
 export class Redial {
   #attempt = 0;
@@ -41,6 +43,7 @@ export class Redial {
   /** When the tunnel was last lost, and when a good tunnel was last lost. */
   #lostMs: number;
   #provenMs: number;
+  #removals = 0;
 
   /** @param nowMs  monotonic, like all times here */
   constructor(nowMs: number) {
@@ -56,6 +59,16 @@ export class Redial {
   /** The tunnel is up. */
   up(nowMs: number): void {
     this.#upMs = nowMs;
+    this.#removals = 0;
+  }
+
+  /**
+   * Notes that the edge refused this box until it joins again.
+   * @returns milliseconds until the next dial: 5 s at first, then twice as long each time
+   */
+  removed(random: () => number): number {
+    const waitMs = Math.min(REMOVED_MS_MAX, REFUSED_MS * 2 ** this.#removals++);
+    return waitMs * (0.5 + random() / 2);
   }
 
   /**

@@ -30,6 +30,22 @@ export function dial(
   });
 }
 
+/** The codes of an edge that admits a box only after it has joined again. */
+const REJOIN_CODES: ReadonlySet<unknown> = new Set([
+  "box_removed",
+  "certificate_ended",
+  "certificate_unknown",
+]);
+
+/** Returns whether the box has to join again. @param body  the edge's answer to a refused upgrade */
+export function needsToJoinAgain(body: string): boolean {
+  try {
+    return REJOIN_CODES.has((JSON.parse(body) as { error?: { code?: unknown } }).error?.code);
+  } catch {
+    return false; // not an answer of an edge
+  }
+}
+
 /**
  * Returns the reason in the edge's answer to a refused upgrade.
  * @param authorization  the header that was sent; null without one

@@ -1,11 +1,17 @@
 /** HELLO of this agent: who it is, and what it can do. */
 import type { Hello } from "../../protocol/messages.ts";
+import type { TakesUpdates } from "../../protocol/update.ts";
 
-type Ids = { agentId: string; bootId: string; agentVersion: string };
+type Ids = {
+  agentId: string;
+  bootId: string;
+  agentVersion: string;
+  updates: TakesUpdates | undefined;
+};
 
 export const helloOf = (
   { box, simulated }: Pick<Hello, "box" | "simulated">,
-  { agentId, bootId, agentVersion }: Ids,
+  { agentId, bootId, agentVersion, updates }: Ids,
 ): Hello => ({
   box,
   agent_id: agentId,
@@ -18,4 +24,5 @@ export const helloOf = (
   runs_bench: true,
   keeps_pins: true,
   yields_lost: true,
+  takes_updates: updates,
 });

@@ -19,8 +19,8 @@ import { HEARTBEAT_MS, SILENCE_MS } from "../../protocol/limits.ts";
 import { freeMemory } from "../../protocol/memory.ts";
 import { type Hello, Welcome } from "../../protocol/messages.ts";
 import type { Log } from "../log.ts";
-import { Redial } from "./backoff.ts";
-import { dial, type EdgeAddress, refusalOf } from "./dial.ts";
+import { REMOVED_MS_MAX, Redial } from "./backoff.ts";
+import { dial, type EdgeAddress, needsToJoinAgain, refusalOf } from "./dial.ts";
 import { pacedLog } from "./paced-log.ts";
 import { RoundTrip } from "./round-trip.ts";
 
@@ -30,14 +30,20 @@ const WELCOME_MS = 10_000;
 /** A timer that fires later than this shows that this process was held up, not the link. */
 const HELD_UP_MS = SILENCE_MS - 2 * HEARTBEAT_MS;
 
+const REJOIN =
+  "Join again with a new code (ollama-edge-agent join, or install.sh), then restart this agent. Until then it dials " +
+  `ever less often, at last every ${REMOVED_MS_MAX / 60_000} minutes.`;
+
 /** How this box proves itself to the edge. */
 export type BoxProof = {
   /** Returns the header for a dial now; null without one. */
   authorization(): string | null;
   /** The tunnel is up. */
   up(send: (frame: Frame) => void): void;
-  /** Takes the payload of CERTIFICATE. @throws {FrameError} */
-  received(payload: Uint8Array): void;
+  /** Returns whether {@link received} takes such frames. */
+  takes(type: FrameType): boolean;
+  /** @throws {FrameError} */
+  received(frame: Frame): void;
 };
 
 export type TunnelOptions = {
@@ -127,7 +133,12 @@ export class Tunnel {
       // Not "end": an answer that is cut off never emits it, and nothing would dial again.
       response.on(
         "close",
-        () => isCurrent() && this.#lost(refusalOf(response.statusCode ?? 0, text, authorization)),
+        () =>
+          isCurrent() &&
+          this.#lost(
+            refusalOf(response.statusCode ?? 0, text, authorization),
+            needsToJoinAgain(text),
+          ),
       );
     });
     socket.on("open", () => {
@@ -190,10 +201,10 @@ export class Tunnel {
 
   #pass(frames: Frame[]): void {
     const { proof, onFrames } = this.#options;
-    const isCertificate = ({ type }: Frame) => type === FrameType.certificate;
-    if (!frames.some(isCertificate)) return onFrames(frames);
-    for (const { payload } of frames.filter(isCertificate)) proof.received(payload);
-    onFrames(frames.filter((frame) => !isCertificate(frame)));
+    const isOfProof = ({ type }: Frame) => proof.takes(type);
+    if (!frames.some(isOfProof)) return onFrames(frames);
+    for (const frame of frames.filter(isOfProof)) proof.received(frame);
+    onFrames(frames.filter((frame) => !isOfProof(frame)));
   }
 
   /** Checks the silence at the moment when it would be too long, and not a heartbeat later. */
@@ -222,7 +233,8 @@ export class Tunnel {
     socket?.terminate();
   }
 
-  #lost(refusal: Refusal): void {
+  /** @param isRemoved  the edge refuses this box until it joins again */
+  #lost(refusal: Refusal, isRemoved = false): void {
     const { log, now } = this.#options;
     const wasUp = this.#drop();
     if (this.#isStopped) return;
@@ -230,12 +242,13 @@ export class Tunnel {
     // Logs each reason once: otherwise an agent that waits for its name would fill the log.
     if (refusal !== null && refusal !== this.#loggedRefusal) {
       this.#loggedRefusal = refusal;
-      log("error", "tunnel_refused", { edge: this.#options.edge.edgeUrl.origin, why: refusal });
+      const advice = isRemoved ? { advice: REJOIN } : {};
+      const edge = this.#options.edge.edgeUrl.origin;
+      log("error", "tunnel_refused", { edge, why: refusal, ...advice });
     }
-    this.#redial = setTimeout(
-      () => this.#dial(),
-      this.#backoff.lost(now(), refusal !== null, Math.random),
-    );
+    const lostMs = this.#backoff.lost(now(), refusal !== null, Math.random);
+    const waitMs = isRemoved ? this.#backoff.removed(Math.random) : lostMs;
+    this.#redial = setTimeout(() => this.#dial(), waitMs);
   }
 
   /** Forgets the socket. @returns whether the tunnel was up */

@@ -5,6 +5,7 @@ import { GpuEnergy } from "../gpu-energy.ts";
 import { InstalledModel, LoadedModel, LostGpu } from "../inventory.ts";
 import { BoxName, GpuSample, OVER_TIME, SystemSample } from "../records.ts";
 import { StoreName } from "../stores.ts";
+import { TakesUpdates, UpdateReport } from "../update.ts";
 import { BoxPin } from "./pins.ts";
 import type { ApiRoute } from "./route.ts";
 import { Count, Figure, Rate, Time } from "./shapes.ts";
@@ -172,6 +173,15 @@ export const BoxDetail = BoxHealth.extend({
   lost_gpus: z
     .array(LostGpu)
     .describe("GPUs that were read since its agent started, and no longer can be"),
+  takes_updates: TakesUpdates.nullable().describe(
+    "whether POST /api/boxes/{name}/update works: no, because a setting of its agent forbids it, or because it has not joined; null: its agent is too old",
+  ),
+  update: UpdateReport.omit({ at_ms: true })
+    .extend({ at: Time })
+    .nullable()
+    .describe(
+      "the last update of its agent: in progress, done, failed before it changed anything, or rolled back, and why; null without one",
+    ),
   system: SystemSample.nullable().describe(
     "the newest sample of the machine; null if it is older than 3 minutes",
   ),

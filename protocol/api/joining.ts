@@ -1,6 +1,7 @@
 /** `/api/boxes/join`: codes with which boxes join this edge, and the removal of a box that joined. */
 import * as z from "zod";
 import { BoxName } from "../records.ts";
+import { AgentFile } from "../update.ts";
 import type { ApiRoute } from "./route.ts";
 import { Time } from "./shapes.ts";
 
@@ -47,6 +48,16 @@ export type MadeJoinCode = z.infer<typeof MadeJoinCode>;
 const BoxRevoked = z
   .object({ status: z.literal("revoked"), box: BoxName })
   .meta({ id: "BoxRevoked" });
+
+/** `POST /api/boxes/{name}/update`. */
+const UpdateOffered = z
+  .object({
+    status: z.literal("offered"),
+    box: BoxName,
+    from_version: z.string().describe("the version that its agent has now"),
+    ...AgentFile.shape,
+  })
+  .meta({ id: "UpdateOffered" });
 
 const CodePath = z.object({ id: JoinCodeId });
 const tag = "Boxes";
@@ -95,5 +106,20 @@ export const JOINING_ROUTES = {
     ].join(" "),
     params: z.object({ name: BoxName }),
     answer: BoxRevoked,
+  },
+  updateBox: {
+    method: "POST",
+    audit: "box_update_offered",
+    path: "/api/boxes/{name}/update",
+    scope: "admin",
+    tag,
+    summary: "Update the agent of a box to the version of this edge",
+    description: [
+      "The edge offers its agent with a signature. The box downloads and checks it, waits until no request is open, and",
+      "restarts into it. It returns to the old one if the new one does not connect within a minute. `update` in /api/boxes",
+      "shows the progress. 409 for a box that has not joined, or whose agent forbids updates.",
+    ].join(" "),
+    params: z.object({ name: BoxName }),
+    answer: UpdateOffered,
   },
 } as const satisfies Record<string, ApiRoute>;

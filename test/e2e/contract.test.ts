@@ -22,7 +22,7 @@ import {
   QUERIES,
 } from "../support/contract/seed-examples.ts";
 import { parseExposition } from "../support/exposition-parser.ts";
-import { eventually, TestStack } from "../support/stack.ts";
+import { eventually, NOBODY, TestStack } from "../support/stack.ts";
 
 let stack: TestStack;
 let ollama: SimulatedOllama;
@@ -82,6 +82,13 @@ async function joinAs(box: string): Promise<void> {
   await joinEdge(new URL(stack.url), { code, box, key: newBoxKey() });
 }
 
+/** Starts an agent that joins, and waits until it is connected. */
+async function startJoined(name: string): Promise<void> {
+  const { code } = (await (await call("makeJoinCode")).json()) as { code: string };
+  const args = ["join", stack.url, code];
+  await stack.startAgent({ name, ollamaUrl: NOBODY, args, env: { EDGE_URL: "" } });
+}
+
 // These run before the routes that clear the counts.
 test.each(Object.entries(ANSWERS))(
   "%s answers with every field of its example, of the same kind",
@@ -128,6 +135,7 @@ test.each(Object.keys(CALLS) as RouteName[])(
   async (name) => {
     const route: ApiRoute = API_ROUTES[name];
     if (name === "revokeBox") await joinAs("joined");
+    if (name === "updateBox") await startJoined("updated");
     const answer = await call(name);
     const text = await answer.text();
     expect(answer.status, text).toBe(200);

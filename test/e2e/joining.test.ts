@@ -1,10 +1,13 @@
 /** Joining with the agent's own program: what it keeps, what others see of it, and how it ends. */
+import { spawn as spawnProcess } from "node:child_process";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { ROOT } from "../../local/edge.ts";
 import type { Child } from "../../local/processes.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { eventually, TestStack } from "../support/stack.ts";
+import { builtAgent } from "../support/updated-box.ts";
 
 const ADMIN = "admin-key-0123456789";
 const authorization = { authorization: `Bearer ${ADMIN}` };
@@ -54,10 +57,9 @@ test("a box joins, renews its certificate, returns after a restart, and leaves",
 
   for (const file of ["box-key.pem", "membership.json"])
     expect(statSync(fileOf("atlas", file)).mode & 0o777).toBe(0o600);
-  const pem = readFileSync(fileOf("atlas", "box-key.pem"), "utf8");
   const kept = readFileSync(fileOf("atlas", "membership.json"), "utf8");
   const { certificate } = JSON.parse(kept) as { certificate: string };
-  const secrets = [...pem.split("\n").filter((line) => /^[A-Za-z0-9+/=]{20,}$/.test(line))];
+  const secrets = keyLinesOf("atlas");
   expect(secrets).toHaveLength(1);
   for (const what of ["cmdline", "environ"]) {
     const seen = readFileSync(`/proc/${agent.pid}/${what}`, "utf8");
@@ -88,9 +90,80 @@ test("a box joins, renews its certificate, returns after a restart, and leaves",
   expect(leaving.tail().join("\n")).toContain("Box atlas left");
   await eventually(async () => (await stateOf("atlas"))?.state === "down");
   expect(readdirSync(join(stack.folder, "atlas"))).not.toContain("box-key.pem");
-  await eventually(async () => again.tail().join("\n").includes("was removed from this edge"));
+  await eventually(async () => again.tail().join("\n").includes("Join again with a new code"));
   expect(await stateOf("atlas")).toMatchObject({ admission: null, models: [{ name: "m:latest" }] });
 });
+
+test("a code that is typed at a terminal is in no argument, environment, log or file", async () => {
+  const code = await newCode();
+  const stateDir = join(stack.folder, "elder");
+  // `script` gives the agent a terminal of its own.
+  const terminal = spawnProcess("script", ["-qefc", '"$NODE" "$AGENT" join "$EDGE"', "/dev/null"], {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: {
+      ...process.env,
+      NODE: process.execPath,
+      AGENT: join(ROOT, "agent/main.ts"),
+      EDGE: stack.url,
+      BOX_NAME: "elder",
+      OLLAMA_HOST: ollama.url,
+      STATE_DIR: stateDir,
+      NVIDIA_SMI: "/nonexistent/nvidia-smi",
+    },
+  });
+  let shown = "";
+  terminal.stdout.setEncoding("utf8").on("data", (text: string) => {
+    shown += text;
+  });
+  try {
+    await eventually(
+      async () => shown.includes("Join code: "),
+      () => shown,
+    );
+    const prompted = shown.length;
+    terminal.stdin.write(`${code}\r`);
+    await eventually(isUp("elder"), () => shown);
+    const [, afterwards = ""] = shown.slice(prompted).split("This machine joined");
+    expect(afterwards).toContain("as box elder.");
+    const { certificate } = JSON.parse(readFileSync(fileOf("elder", "membership.json"), "utf8"));
+    const secrets = [code, certificate, ...keyLinesOf("elder")];
+    for (const secret of secrets) expect(afterwards).not.toContain(secret);
+    for (const id of readdirSync("/proc").filter((name) => /^\d+$/.test(name)))
+      for (const what of ["cmdline", "environ"]) {
+        const seen = readIfThere(`/proc/${id}/${what}`);
+        for (const secret of secrets) expect(seen).not.toContain(secret);
+      }
+    for (const file of filesBelow(stack.folder)) {
+      const isKept = file.startsWith(stateDir) && statSync(file).mode % 0o1000 === 0o600;
+      const content = readIfThere(file);
+      expect(content).not.toContain(code);
+      if (!isKept) for (const secret of secrets) expect(content).not.toContain(secret);
+    }
+  } finally {
+    terminal.stdin.write("\u0003"); // Ctrl-C, as a person ends it
+    await new Promise((resolve) => terminal.on("close", resolve));
+  }
+});
+
+/** The lines of the private key of a box. */
+const keyLinesOf = (name: string): string[] =>
+  readFileSync(fileOf(name, "box-key.pem"), "utf8")
+    .split("\n")
+    .filter((line) => /^[A-Za-z0-9+/=]{20,}$/.test(line));
+
+const filesBelow = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name));
+
+/** Processes and files come and go while others are read. */
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return "";
+  }
+}
 
 test("a join code that is wrong, cut short, or for another edge is explained", async () => {
   const wrong = spawn("basil", ["join", stack.url, `oej_${"0".repeat(28)}_${"0".repeat(32)}`]);
@@ -102,6 +175,34 @@ test("a join code that is wrong, cut short, or for another edge is explained", a
   const elsewhere = spawn("basil", ["join", "http://127.0.0.1:9", await newCode()]);
   await elsewhere.ended;
   expect(elsewhere.tail().join("\n")).toContain("http://127.0.0.1:9 cannot be reached");
+});
+
+test("a box is updated to the agent that its edge serves, and its open call is answered whole", async () => {
+  const program = join(stack.folder, "older-agent.mjs");
+  writeFileSync(program, await builtAgent("0.0.1"));
+  const agent = stack.spawnAgent({
+    ...{ name: "dill", ollamaUrl: ollama.url, program, env: { EDGE_URL: "" } },
+    args: ["join", stack.url, await newCode()],
+  });
+  const before = await eventually(isUp("dill"), () => agent.tail().join("\n"));
+  expect(before).toMatchObject({ agent_current: false, takes_updates: "yes", update: null });
+  const answer = await fetch(`${stack.url}/ollama/api/generate`, {
+    method: "POST",
+    headers: { ...authorization, "x-box": "dill" },
+    body: JSON.stringify({ model: "m", prompt: "hello", options: { num_predict: 500 } }),
+  });
+  const text = answer.text();
+  expect(await admin("/api/boxes/dill/update", "POST")).toMatchObject({ status: "offered" });
+  const last = (await text).trim().split("\n").at(-1) ?? "";
+  expect(JSON.parse(last)).toMatchObject({ done: true, eval_count: 500 });
+  const isUpdated = async () => {
+    const box = await stateOf("dill");
+    return (box?.update as { state: string } | null)?.state === "updated" && box;
+  };
+  const after = await eventually(isUpdated, () => agent.tail().join("\n"));
+  expect(after).toMatchObject({ state: "up", agent_current: true, update: { reason: null } });
+  expect(after.connected_at).not.toBe((before as { connected_at: string }).connected_at);
+  await agent.stop(10_000);
 });
 
 test("a joined box refuses another edge and another name", async () => {

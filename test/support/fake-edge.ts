@@ -18,7 +18,7 @@ import {
   tunnelFrame,
 } from "../../protocol/frames.ts";
 import { Readings } from "../../protocol/inventory.ts";
-import { type Open, Records, type Welcome } from "../../protocol/messages.ts";
+import { Hello, type Open, Records, type Welcome } from "../../protocol/messages.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { eventually, NOBODY } from "./stack.ts";
 
@@ -38,7 +38,13 @@ export class FakeEdge implements AsyncDisposable {
   #awaitingPing: (() => void)[] = [];
   /** A half-open connection: its messages are dropped. */
   #swallowed: WebSocket | null = null;
-  readonly #http = createServer();
+  /** Files by path, beside the tunnel. Others are 404. */
+  readonly files = new Map<string, Uint8Array>();
+  readonly hellos: Hello[] = [];
+  readonly #http = createServer((request, answer) => {
+    const file = this.files.get(request.url ?? "");
+    answer.writeHead(file === undefined ? 404 : 200).end(file);
+  });
   readonly #sockets = new WebSocketServer({
     server: this.#http,
     handleProtocols: (offered) => [...offered][0] ?? false,
@@ -72,6 +78,7 @@ export class FakeEdge implements AsyncDisposable {
       ollamaParallel: null,
       simulated: false,
       allowsServerTools: false,
+      allowsUpdates: true,
     };
     const log = () => {};
     edge.#agent = new Agent(
@@ -161,6 +168,7 @@ export class FakeEdge implements AsyncDisposable {
       for (const frame of decodeFrames(data as Buffer)) {
         if (frame.type === FrameType.hello) {
           this.#socket = socket;
+          this.hellos.push(parsePayload(Hello, frame.payload));
           this.send(
             tunnelFrame(FrameType.welcome, {
               edge_version: "0.0.0",

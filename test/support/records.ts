@@ -128,6 +128,7 @@ export function readingsOf(
   return {
     now_ms: null,
     pins: null,
+    update: null,
     system,
     inventory: {
       at: new Date(atMs).toISOString(),

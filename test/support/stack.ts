@@ -20,6 +20,8 @@ export type AgentPlan = {
   name: string;
   ollamaUrl: string;
   edgeUrl?: string;
+  /** The file of the agent; that of the build by default. */
+  program?: string;
   args?: string[];
   env?: Record<string, string>;
 };
@@ -94,7 +96,8 @@ export class TestStack implements AsyncDisposable {
     return agent;
   }
 
-  spawnAgent({ name, ollamaUrl, edgeUrl = this.url, args = [], env = {} }: AgentPlan): Child {
+  spawnAgent(plan: AgentPlan): Child {
+    const { name, ollamaUrl, edgeUrl = this.url, program = AGENT, args = [], env = {} } = plan;
     const settings = {
       EDGE_URL: edgeUrl,
       BOX_NAME: name,
@@ -105,7 +108,7 @@ export class TestStack implements AsyncDisposable {
     const agent = new Child(
       {
         name: `agent ${name}`,
-        args: [AGENT, ...args],
+        args: [program, ...args],
         env: { ...process.env, ...settings, ...env },
         cwd: ROOT,
         onLine: (line) => this.#agentLines.push(line),

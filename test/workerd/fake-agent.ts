@@ -15,10 +15,7 @@ import { SUBPROTOCOL } from "../../protocol/limits.ts";
 import type { Hello } from "../../protocol/messages.ts";
 
 /** Absent from older agents. */
-type Features = Pick<
-  Hello,
-  "takes_settings" | "returns_seals" | "runs_bench" | "keeps_pins" | "yields_lost"
->;
+export type Features = Partial<Omit<Hello, "box" | "agent_id">>;
 
 export class FakeAgent {
   readonly socket: WebSocket;

@@ -3,7 +3,7 @@ import { FrameType } from "../../protocol/frames.ts";
 import { boxAuthorization, type Joined, proofText } from "../../protocol/joining.ts";
 import { SUBPROTOCOL } from "../../protocol/limits.ts";
 import { hexOf } from "../../worker/hex.ts";
-import { FakeAgent } from "./fake-agent.ts";
+import { FakeAgent, type Features } from "./fake-agent.ts";
 import { call, fetchOn } from "./keyed-edge.ts";
 
 const HOST = "edge.example";
@@ -59,11 +59,11 @@ export class Joiner {
     return fetchOn(`/agent/connect?box=${this.box}`, init);
   }
 
-  async connect(): Promise<FakeAgent> {
+  async connect(features: Features = {}): Promise<FakeAgent> {
     const answer = await this.dial();
     if (answer.webSocket === null) throw new Error(`${answer.status} ${await answer.text()}`);
     const agent = new FakeAgent(answer.webSocket);
-    agent.hello(this.box, crypto.randomUUID());
+    agent.hello(this.box, crypto.randomUUID(), features);
     await agent.next(FrameType.welcome);
     return agent;
   }

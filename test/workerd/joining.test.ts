@@ -151,6 +151,24 @@ test("a removed box loses its tunnel at once, cannot return, and may join again"
   ]);
 });
 
+test("a certificate that was renewed in the moment of the removal does not admit the box", async () => {
+  const joiner = await joined();
+  const agent = await joiner.connect();
+  const removal = admin(`/api/boxes/${name}/revoke`, "POST");
+  const [authority] = await authoritiesOf([ADMIN]);
+  if (authority === undefined) throw new Error("no authority");
+  const [, id = "", joinedMs = ""] = joiner.certificate.split(".");
+  const membership = {
+    ...{ box: name, id, joinedMs: Number(joinedMs), publicKey: await joiner.publicKey() },
+  };
+  const { certificate } = await certify(authority, membership, Date.now());
+  expect(await agent.untilClosed()).toMatchObject({ code: 4_003 });
+  expect((await removal).status).toBe(200);
+  const { certificate: later } = await certify(authority, membership, Date.now());
+  for (const renewed of [joiner.certificate, certificate, later])
+    expect(await codeIn(await joiner.dial({ certificate: renewed }))).toEqual([403, "box_removed"]);
+});
+
 test("a Box refuses a removed box even if the Worker does not know it yet", async () => {
   const joiner = await joined();
   (await joiner.connect()).socket.close(); // this isolate knows the joining now

@@ -97,10 +97,19 @@ function detailOf(
     gpu_error: error,
     gpu_failed: up && (readings?.gpu.failed ?? false),
     lost_gpus: up ? (readings?.gpu.lost ?? []) : [],
+    takes_updates: box.hello.takes_updates ?? null,
+    update: updateOf(box),
     system: up ? freshSystem(box, nowMs) : null,
     clock_skew_ms: clockSkewMs(box),
     readings_at: readings_at_ms === null ? null : isoOf(readings_at_ms),
   };
+}
+
+/** Stays while the box is down: it restarts during an update. */
+function updateOf({ readings }: RegisteredBox): BoxDetail["update"] {
+  if (readings?.update == null) return null;
+  const { at_ms, ...update } = readings.update;
+  return { ...update, at: isoOf(at_ms) };
 }
 
 const NO_VRAM: BoxDetail["vram"] = {

@@ -10,6 +10,7 @@ import { DurableObject } from "cloudflare:workers";
 import { HEARTBEAT_MS, SUBPROTOCOL } from "../../protocol/limits.ts";
 import { freeMemory } from "../../protocol/memory.ts";
 import type { EdgeSettings, Hello, Welcome } from "../../protocol/messages.ts";
+import type { UpdateOffer } from "../../protocol/update.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Bindings } from "../env.ts";
 import { errorResponse } from "../error-response.ts";
@@ -31,6 +32,7 @@ import {
 import { KeyLimitCounts } from "./key-limits.ts";
 import type { RelayStatus } from "./load.ts";
 import { memberIn } from "./member.ts";
+import { offerUpdate } from "./members.ts";
 import { Relay } from "./relay.ts";
 import { Attachment, type SocketHost } from "./sockets.ts";
 
@@ -50,7 +52,10 @@ export class Box extends DurableObject<Bindings> {
       sockets: this.#sockets,
       registry: () => aggregatorOf(env),
       welcome: (hello, inForce) => welcomeOf(env, hello, inForce),
-      certify: async (member) => certify(await authorityOf(env), member, Date.now()),
+      certify: async (member) => {
+        const [newest, ...older] = await authoritiesIn(env);
+        return certify(newest, member, Date.now(), older);
+      },
       ended: (socket) => this.#limits.ended(this.#sockets.attachmentOf(socket)),
       now: Date.now,
       wait: (ms) => scheduler.wait(ms),
@@ -123,6 +128,11 @@ export class Box extends DurableObject<Bindings> {
     return (await this.ctx.storage.get<number>(REMOVED)) ?? 0;
   }
 
+  /** Passes an offer to the agent. Returns whether there is one that takes it. */
+  offerUpdate(offer: UpdateOffer): boolean {
+    return offerUpdate(this.#sockets, offer);
+  }
+
   /** Takes the settings that were changed at run time, for the agent. */
   settle(settings: EdgeSettings): void {
     this.#core.text.settle(settings);
@@ -163,10 +173,10 @@ export class Box extends DurableObject<Bindings> {
 }
 
 /** @throws {Error} if the edge has no pepper any more, and so cannot have admitted the box */
-async function authorityOf(env: Bindings): Promise<Authority> {
-  const [authority] = await authoritiesOf(settingsOf(env).peppers);
-  if (authority === undefined) throw new Error("the edge has no pepper to sign certificates with");
-  return authority;
+async function authoritiesIn(env: Bindings): Promise<[Authority, ...Authority[]]> {
+  const [newest, ...older] = await authoritiesOf(settingsOf(env).peppers);
+  if (newest === undefined) throw new Error("the edge has no pepper to sign certificates with");
+  return [newest, ...older];
 }
 
 function welcomeOf(env: Bindings, hello: Hello, inForce: EdgeSettings | null): Welcome {

@@ -32,6 +32,7 @@ import {
   type AgentAttachment,
   agentOf,
   BoxSockets,
+  greeted,
   newAgent,
   newStream,
   notifyStreams,
@@ -213,11 +214,7 @@ export class Relay<Socket extends RelaySocket> {
     }
     // The same agent again: its old socket is dead, even if the platform has not noticed.
     holder?.close(CLOSE_REPLACED, "replaced by a newer connection of the same agent");
-    this.#host.attach(socket, {
-      ...attachment,
-      agentId: hello.agent_id,
-      takesSettings: hello.takes_settings ?? false,
-    });
+    this.#host.attach(socket, greeted(attachment, hello));
     this.#agent.came(socket);
     sendFrames(
       socket,

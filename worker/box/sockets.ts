@@ -13,7 +13,7 @@ import {
   streamFrame,
 } from "../../protocol/frames.ts";
 import { Membership } from "../../protocol/joining.ts";
-import { EdgeSettings } from "../../protocol/messages.ts";
+import { EdgeSettings, type Hello } from "../../protocol/messages.ts";
 import type { Attach } from "./attach.ts";
 
 /** The data that a socket carries through hibernation. */
@@ -25,6 +25,7 @@ export const Attachment = z.discriminatedUnion("kind", [
     isDraining: z.boolean(),
     // The fields with a default are absent from attachments of earlier versions.
     takesSettings: z.boolean().default(false),
+    takesUpdates: z.boolean().default(false),
     /** When an agent that drains stops at the latest, unix ms; null if it is not known. */
     drainEndsMs: z.number().nullable().default(null),
     /** The settings in force; null if they are not known. */
@@ -64,7 +65,18 @@ export const newAgent = (
   kind: "agent",
   ...{ box, member, sinceMs },
   ...{ agentId: null, isDraining: false, takesSettings: false, settings: null },
-  ...{ keysVersion: null, drainEndsMs: null },
+  ...{ takesUpdates: false, keysVersion: null, drainEndsMs: null },
+});
+
+/** Returns the attachment of an agent after its HELLO. */
+export const greeted = (
+  agent: AgentAttachment,
+  { agent_id, takes_settings, takes_updates }: Hello,
+): AgentAttachment => ({
+  ...agent,
+  agentId: agent_id,
+  takesSettings: takes_settings ?? false,
+  takesUpdates: takes_updates === "yes",
 });
 
 /** Returns the attachment of a stream. */

@@ -5,6 +5,7 @@
 import {
   CERTIFICATE_MS,
   type Certified,
+  endorsementText,
   type Membership,
   PROOF_SKEW_MS,
   type ProofPurpose,
@@ -12,16 +13,18 @@ import {
   RETURN_MS,
 } from "../../protocol/joining.ts";
 import { hexOf } from "../hex.ts";
-import { type Authority, isMacOf, isSignedBy, macOf } from "./authority.ts";
+import { type Authority, isMacOf, isSignedBy, macOf, signedBy } from "./authority.ts";
 import type { JoinFailure } from "./failures.ts";
 
 const CERTIFICATE =
   /^oec_([0-9a-f]{4})\.([0-9a-f]{16})\.(\d{1,15})\.(\d{1,15})\.([0-9a-f]{64})\.([0-9a-f]{64})$/;
 
+/** @param older  the authorities that boxes may know instead of this one */
 export async function certify(
   authority: Authority,
   membership: Membership,
   nowMs: number,
+  older: readonly Authority[] = [],
 ): Promise<Certified> {
   const { id, joinedMs, publicKey } = membership;
   const { name, signingPublic } = authority;
@@ -32,6 +35,12 @@ export async function certify(
     expires_at_ms: expiresMs,
     lasts_ms: CERTIFICATE_MS,
     signing_key: signingPublic,
+    endorsed: await Promise.all(
+      older.map(async (each) => ({
+        key: each.signingPublic,
+        signature: await signedBy(each, endorsementText(signingPublic)),
+      })),
+    ),
   };
 }
 

@@ -16,6 +16,8 @@ export type JoinFailure =
   | { reason: "clock_off"; aheadMs: number }
   | { reason: "box_removed"; box: string }
   | { reason: "box_not_joined"; box: string }
+  | { reason: "update_forbidden"; box: string }
+  | { reason: "update_not_joined"; box: string }
   /** The registry that must confirm an ended certificate does not answer. */
   | { reason: "registry_silent" };
 
@@ -87,6 +89,19 @@ const ERRORS: {
       409,
       "box_not_joined",
       `Box ${box} has no certificate to revoke. If it has a secret, remove it from BOX_SECRETS.`,
+    ),
+  update_forbidden: ({ box }) =>
+    byGateway(
+      409,
+      "update_forbidden",
+      `The agent of box ${box} forbids updates (UPDATES=off). Change that on the box, or run install.sh there.`,
+    ),
+  update_not_joined: ({ box }) =>
+    byGateway(
+      409,
+      "update_not_joined",
+      `Box ${box} has not joined this edge with a code, so its agent cannot check what this edge offers. ` +
+        "Run install.sh there, or let the box join.",
     ),
   registry_silent: () =>
     byGateway(503, "registry_silent", "The registry of boxes does not answer. Try again later."),

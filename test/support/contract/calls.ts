@@ -13,6 +13,7 @@ export const CALLS: Record<RouteName, { path?: string; body?: unknown }> = {
   makeJoinCode: { body: {} },
   cancelJoinCode: { path: "/api/boxes/join/{made}" },
   revokeBox: { path: "/api/boxes/joined/revoke" },
+  updateBox: { path: "/api/boxes/updated/update" },
   health: {},
   gpu: { path: "/api/gpu?box=atlas" },
   metrics: {},

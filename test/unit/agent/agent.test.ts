@@ -247,7 +247,7 @@ test("dials again after a refusal that breaks off", async () => {
       edgeSocket: null,
       edgeUrl: new URL(`http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`),
     },
-    proof: { authorization: () => null, up: () => {}, received: () => {} },
+    proof: { authorization: () => null, up: () => {}, takes: () => false, received: () => {} },
     hello: () => ({
       box: "b",
       agent_id: randomUUID(),

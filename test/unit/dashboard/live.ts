@@ -56,6 +56,8 @@ export const boxOf = (rest: Partial<LiveBox>): LiveBox => ({
   gpu_error: null,
   gpu_failed: false,
   lost_gpus: [],
+  takes_updates: "yes",
+  update: null,
   system: null,
   clock_skew_ms: 0,
   readings_at: AT,

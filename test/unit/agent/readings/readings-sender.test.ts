@@ -135,6 +135,7 @@ function newSender(requests: OpenRequest[] = []) {
       spooled: 0,
       lost: 0,
       pins: null,
+      update: null,
     }),
     requests: () => [...requests],
     send: (frame) => sent.push(parsePayload(Readings, frame.payload)),

@@ -47,6 +47,7 @@ test("needs no edge without instrumentation", () => {
     box: "home",
     ollamaUrl: new URL("http://gpu.lan:11434"),
     allowsServerTools: false,
+    allowsUpdates: true,
   });
 });
 

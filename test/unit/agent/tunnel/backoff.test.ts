@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Redial } from "../../../../agent/tunnel/backoff.ts";
+import { REMOVED_MS_MAX, Redial } from "../../../../agent/tunnel/backoff.ts";
 import { GRACE_MS } from "../../../../protocol/limits.ts";
 import { seeded } from "../../../support/seeded.ts";
 
@@ -32,6 +32,17 @@ test("waits at most half a minute after the grace period", () => {
 
 test("waits longer after a refusal", () => {
   expect(waitsAt([100], true, best)[0]).toBeGreaterThanOrEqual(2_500);
+});
+
+test("a box that has to join again is dialled ever less often, at last every ten minutes", () => {
+  const redial = new Redial(0);
+  const waits = Array.from({ length: 10 }, () => redial.removed(worst));
+  expect(waits[0]).toBeLessThanOrEqual(5_000);
+  expect(waits).toEqual(waits.toSorted((a, b) => a - b));
+  expect(waits.at(-1)).toBeGreaterThan(0.9 * REMOVED_MS_MAX);
+  expect(Math.max(...waits)).toBeLessThanOrEqual(REMOVED_MS_MAX);
+  redial.up(1);
+  expect(redial.removed(worst)).toBeLessThanOrEqual(5_000);
 });
 
 test("spreads the dials of agents that lost the same edge", () => {

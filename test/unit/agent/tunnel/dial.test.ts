@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { WebSocketServer } from "ws";
-import { dial } from "../../../../agent/tunnel/dial.ts";
+import { dial, needsToJoinAgain } from "../../../../agent/tunnel/dial.ts";
 import { SUBPROTOCOL } from "../../../../protocol/limits.ts";
 import { temporaryFolder } from "../../../support/temporary.ts";
 
@@ -31,4 +31,15 @@ test("reaches a Worker through its Unix socket, and names the host of its URL", 
   socket.terminate();
   sockets.close();
   await new Promise((resolve) => server.close(resolve));
+});
+
+test.each([
+  ["box_removed", true],
+  ["certificate_ended", true],
+  ["certificate_unknown", true],
+  ["clock_off", false],
+  ["registry_silent", false],
+])("a refusal with the code %s needs another join code: %s", (code, needs) => {
+  expect(needsToJoinAgain(JSON.stringify({ error: { code, message: "no" } }))).toBe(needs);
+  expect(needsToJoinAgain("<html>")).toBe(false);
 });

@@ -1,0 +1,55 @@
+/** `/api/boxes/{name}/update`: offers the agent of this edge to a box. */
+import { Hono } from "hono";
+import { JOINING_ROUTES } from "../../protocol/api/joining.ts";
+import { AGENT_PATH, type AgentFile } from "../../protocol/update.ts";
+import { aggregatorOf } from "../aggregator/stub.ts";
+import { boxStubOf } from "../box/stub.ts";
+import type { Bindings, Env } from "../env.ts";
+import { type FailureReason, GatewayError } from "../errors.ts";
+import { hexOf } from "../hex.ts";
+import { authoritiesOf } from "../joining/authority.ts";
+import { offerOf } from "../joining/offer.ts";
+import type { RegisteredBox } from "../registered-box.ts";
+import { settingsOf } from "../settings.ts";
+import { VERSION } from "../version.ts";
+import { serveRoute } from "./api-route.ts";
+
+export const updateRoutes = new Hono<Env>();
+
+serveRoute(updateRoutes, JOINING_ROUTES.updateBox, async ({ params: { name: box } }, c) => {
+  const known = (await aggregatorOf(c.env).registry()).find(({ name }) => name === box);
+  if (known === undefined) throw new GatewayError({ reason: "box_unknown", box });
+  const refusal = refusalOf(known);
+  if (refusal !== null) throw new GatewayError(refusal);
+  const { agent_version, boot_id: bootId } = known.hello;
+  const file = await servedAgent(c.env);
+  const authorities = await authoritiesOf(settingsOf(c.env).peppers);
+  const offer = await offerOf(file, { box, bootId }, authorities);
+  if (!(await boxStubOf(c.env, box).offerUpdate(offer)))
+    throw new GatewayError({ reason: "box_down", box });
+  return { status: "offered" as const, box, from_version: agent_version, ...file };
+});
+
+function refusalOf({ name: box, state, hello }: RegisteredBox): FailureReason | null {
+  if (state === "down") return { reason: "box_down", box };
+  const { agent_version: version, takes_updates } = hello;
+  switch (takes_updates) {
+    case "yes":
+      return null;
+    case "forbidden":
+      return { reason: "update_forbidden", box };
+    case "not_joined":
+      return { reason: "update_not_joined", box };
+    case undefined:
+      return { reason: "agent_too_old", box, version, lacks: "be updated from here" };
+  }
+}
+
+/** Returns the agent that this edge serves. @throws {Error} if it serves none */
+async function servedAgent({ ASSETS }: Bindings): Promise<AgentFile> {
+  const answer = await ASSETS.fetch(`https://assets${AGENT_PATH}`);
+  if (answer.status !== 200) throw new Error(`${AGENT_PATH} answered HTTP ${answer.status}`);
+  const content = await answer.arrayBuffer();
+  const sha256 = hexOf(await crypto.subtle.digest("SHA-256", content));
+  return { version: VERSION, sha256, bytes: content.byteLength };
+}
