@@ -13,6 +13,8 @@ export type Program = {
   env?: Record<string, string>;
   cwd?: string;
   hasIpc?: boolean;
+  /** The user and group that runs it; the same by default. */
+  uid?: number;
 };
 
 /** Number of last lines kept, to show when a process fails. */
@@ -60,7 +62,8 @@ export class Child {
   readonly #ended: Promise<void>;
   #cpuMs = 0;
 
-  constructor({ name, command = process.execPath, args, env = {}, cwd, hasIpc = false }: Program) {
+  constructor(program: Program) {
+    const { name, command = process.execPath, args, env = {}, cwd, hasIpc = false, uid } = program;
     this.name = name;
     const stdio = ["ignore", "pipe", "pipe", ...(hasIpc ? ["ipc" as const] : [])] as (
       | "ignore"
@@ -73,6 +76,7 @@ export class Child {
       cwd,
       stdio,
       detached: true,
+      ...(uid !== undefined && { uid, gid: uid }),
     });
     this.pid = this.#process.pid;
     for (const stream of [this.#process.stdout, this.#process.stderr]) {
@@ -105,7 +109,8 @@ export class Child {
     );
     void this.#ended.then(() => answer.reject(new Error(`${this.name} ended`)));
     try {
-      if (message !== null) this.#process.send(message);
+      if (message !== null)
+        this.#process.send(message, (error) => error !== null && answer.reject(error));
       const { result, error } = await answer.promise;
       if (error !== undefined || result === undefined)
         throw new Error(`${this.name}: ${error ?? "no result"}`);
@@ -121,14 +126,22 @@ export class Child {
    * last value.
    */
   cpuMs(): number {
-    try {
-      const fields =
-        readFileSync(`/proc/${this.pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-      this.#cpuMs = (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
-    } catch {
-      // it has ended
-    }
+    this.#cpuMs = statOf(this.pid)?.cpuMs ?? this.#cpuMs;
     return this.#cpuMs;
+  }
+
+  /** The same of the process and everything that it started, such as a server's connections. */
+  treeCpuMs(): number {
+    const stats = readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .map((pid) => statOf(Number(pid)));
+    const children = Map.groupBy(stats, (stat) => stat?.parent);
+    const sum = (pid: number): number =>
+      (children.get(pid) ?? []).reduce(
+        (ms, child) => ms + (child ? child.cpuMs + sum(child.pid) : 0),
+        0,
+      );
+    return this.cpuMs() + (this.pid === undefined ? 0 : sum(this.pid));
   }
 
   /**
@@ -199,5 +212,16 @@ export class Child {
     this.cpuMs();
     if (this.pid !== undefined && !this.hasEnded) process.kill(-this.pid, "SIGKILL");
     await this.#ended;
+  }
+}
+
+/** Returns the parent of a process and its CPU time; null after its end. */
+function statOf(pid: number | undefined): { pid: number; parent: number; cpuMs: number } | null {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+    const cpuMs = (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+    return { pid: Number(pid), parent: Number(fields[1]), cpuMs };
+  } catch {
+    return null;
   }
 }

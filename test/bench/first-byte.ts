@@ -4,7 +4,8 @@
  */
 import { bodyOf, expectedOf, SHORT_TOKENS } from "./answers.ts";
 import { type Figure, inTurns, median, overRounds, round } from "./figures.ts";
-import type { Chain, Stage, Target } from "./stage.ts";
+import type { Target } from "./load.ts";
+import type { Chain, Stage } from "./stage.ts";
 
 const ROUNDS = 9;
 const CALLS = 300;

@@ -4,12 +4,19 @@
  * Any wrong answer fails the whole load, because a figure over wrong answers means nothing.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type AnswerPlan, bodyOf, expectedOf } from "./answers.ts";
+import { type AnswerPlan, apiOf, bodyOf, expectedOf } from "./answers.ts";
 import { Caller, type Timing } from "./caller.ts";
 
-export type Load = AnswerPlan & {
+/** The target of a load. */
+export type Target = {
   port: number;
   path: string;
+  /** Header lines of each request, such as a key. `host` replaces the default. */
+  headers?: Readonly<Record<string, string>>;
+};
+
+export type Load = AnswerPlan & {
+  to: Target;
   callers: number;
   /** The condition that ends a caller's work: a number of calls, or a time. */
   until: { calls: number } | { seconds: number };
@@ -29,8 +36,7 @@ export type LoadResult = {
 
 /** Calls two targets in short turns, A B B A, so that the rest of the machine meets both alike. */
 export type Duel = AnswerPlan & {
-  ports: [number, number];
-  path: string;
+  sides: [Target, Target];
   callers: number;
   /** Calls of each caller in one turn. */
   calls: number;
@@ -42,13 +48,18 @@ export type DuelResult = { firstMs: number[]; turnMs: number[] }[];
 
 const ORDER = [0, 1, 1, 0];
 
-async function duel({ ports, callers, calls, rounds, ...plan }: Duel): Promise<DuelResult> {
-  const expected = expectedOf(plan);
+async function duel({
+  sides: targets,
+  callers,
+  calls,
+  rounds,
+  ...plan
+}: Duel): Promise<DuelResult> {
   const sides = await Promise.all(
-    ports.map(async (port) => ({
-      request: requestOf({ ...plan, port }),
+    targets.map(async (target) => ({
+      ...callOf(plan, target),
       callers: await Promise.all(
-        Array.from({ length: callers }, () => Caller.open(port, () => {})),
+        Array.from({ length: callers }, () => Caller.open(target.port, () => {})),
       ),
       firstMs: [] as number[],
       turnMs: [] as number[],
@@ -65,7 +76,7 @@ async function duel({ ports, callers, calls, rounds, ...plan }: Duel): Promise<D
     await Promise.all(
       side.callers.map(async (caller) => {
         for (let call = 0; call < calls; call++)
-          side.firstMs.push((await caller.call(side.request, expected)).firstMs);
+          side.firstMs.push((await caller.call(side.request, side.expected)).firstMs);
       }),
     );
     side.turnMs.push(performance.now() - startMs);
@@ -76,19 +87,26 @@ async function duel({ ports, callers, calls, rounds, ...plan }: Duel): Promise<D
   });
 }
 
-function requestOf(load: AnswerPlan & { port: number; path: string }): Buffer {
-  const { port, path } = load;
-  const body = bodyOf(load);
-  const length = Buffer.byteLength(body);
-  return Buffer.from(
-    `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n\r\n${body}`,
-  );
+/** Returns the bytes of a call and those of its answer. */
+function callOf(
+  plan: AnswerPlan,
+  { port, path, headers }: Target,
+): Record<"request" | "expected", Buffer> {
+  const api = apiOf(path);
+  const body = bodyOf(plan, api);
+  const lines = Object.entries({
+    host: `127.0.0.1:${port}`,
+    "content-type": "application/json",
+    "content-length": String(Buffer.byteLength(body)),
+    ...headers,
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  const request = Buffer.from(`POST ${path} HTTP/1.1\r\n${lines.join("")}\r\n${body}`);
+  return { request, expected: expectedOf(plan, api) };
 }
 
 async function run(load: Load): Promise<LoadResult> {
-  const { port, callers, until, rampMs = 0 } = load;
-  const request = requestOf(load);
-  const expected = expectedOf(load);
+  const { to, callers, until, rampMs = 0 } = load;
+  const { request, expected } = callOf(load, to);
   const timings: Timing[] = [];
   let [open, peakOpen] = [0, 0];
   const onFirstByte = () => {
@@ -96,7 +114,7 @@ async function run(load: Load): Promise<LoadResult> {
   };
   const begin = async (delayMs: number) => {
     if (delayMs > 0) await sleep(delayMs);
-    return Caller.open(port, onFirstByte);
+    return Caller.open(to.port, onFirstByte);
   };
   const callRepeatedly = async (caller: Caller, startMs: number) => {
     const goesOn = (calls: number) =>
@@ -127,7 +145,7 @@ async function run(load: Load): Promise<LoadResult> {
 
 process.on("message", (message) => {
   const load = message as Load | Duel;
-  const result: Promise<LoadResult | DuelResult> = "ports" in load ? duel(load) : run(load);
+  const result: Promise<LoadResult | DuelResult> = "sides" in load ? duel(load) : run(load);
   result.then(
     (measured) => process.send?.({ result: measured }),
     (error: unknown) =>

@@ -17,12 +17,13 @@ import { measureBodyMemory } from "./body-memory.ts";
 import { countedCosts } from "./counted.ts";
 import type { Figure } from "./figures.ts";
 import { measureFirstByte } from "./first-byte.ts";
-import { measureFront } from "./front.ts";
 import { measureIdleAgent } from "./idle-agent.ts";
 import { machine, watchOthers } from "./machine.ts";
 import { measureMessages } from "./messages.ts";
 import { measureOpenStreams } from "./open-streams.ts";
+import { measurePeers } from "./peers/beside.ts";
 import { detailsOf, jsonOf, noiseOf, tableOf } from "./report.ts";
+import { measureSides } from "./sides.ts";
 import { Stage } from "./stage.ts";
 import { measureStreams } from "./streams.ts";
 import { measureThroughput } from "./throughput.ts";
@@ -43,27 +44,63 @@ const KNOWN = [
   "P16",
   "P17",
   "P18",
+  "P19",
+  "P20",
 ];
 
-async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Figure[]> {
+/** The figures, and the table of the peers if they were measured. */
+type Measured = { figures: Figure[]; peers: string };
+
+async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Measured> {
   const figures: Figure[] = [];
+  let peers = "";
   const isWanted = (...ids: string[]) => ids.some((id) => wanted.has(id));
   const add = (more: Figure[]) => {
     figures.push(...more);
     console.log(more.map(({ id, value, unit }) => `  ${id}: ${value} ${unit}`).join("\n"));
   };
-  if (isWanted("P1", "P4", "P6", "P7", "P8", "P12", "P14", "P17", "P18")) {
+  const chained = ["P1", "P4", "P6", "P7", "P8", "P12", "P14", "P17", "P18", "P19", "P20"];
+  if (isWanted(...chained)) {
     const floor = await stage.startFloor();
     const chain = await stage.startChain("chain");
     if (isWanted("P4", "P6")) add(await measureThroughput(stage, floor, chain));
     if (isWanted("P1")) add(await measureFirstByte(stage, floor, chain));
     if (isWanted("P7", "P8", "P17", "P18")) add(await measureStreams(stage, chain));
     if (isWanted("P14")) add(await measureUploads(stage, floor, chain));
-    if (isWanted("P12")) {
-      const fronted = await stage.startFronted("start");
-      add(await measureFront(stage, chain, fronted));
-      await fronted.check();
-      await fronted.stop();
+    const fronted = isWanted("P12", "P20") ? await stage.startFronted("start") : null;
+    const keyed = isWanted("P19", "P20") ? await stage.startKeyed("keyed") : null;
+    if (isWanted("P12") && fronted !== null)
+      add(
+        await measureSides(stage, {
+          id: "P12",
+          plain: chain,
+          other: fronted,
+          names: ["workerd alone", "npm start"],
+          goals: [{ atLeast: 0.95 }, { atMost: 1.05 }],
+        }),
+      );
+    if (isWanted("P19") && keyed !== null)
+      add(
+        await measureSides(stage, {
+          id: "P19",
+          plain: chain,
+          other: keyed,
+          names: ["open", "with a key"],
+          goals: [{ atLeast: 0.95 }, { atMost: 1.05 }],
+        }),
+      );
+    if (isWanted("P20") && fronted !== null && keyed !== null) {
+      const beside = await measurePeers(stage, {
+        "ollama-edge-serve": keyed,
+        "without keys": chain,
+        "npm start": fronted,
+      });
+      add(beside.figures);
+      peers = beside.table;
+    }
+    for (const edge of [fronted, keyed]) {
+      await edge?.check();
+      await edge?.stop();
     }
     await chain.check();
     await chain.stop();
@@ -74,7 +111,7 @@ async function measure(stage: Stage, wanted: ReadonlySet<string>): Promise<Figur
   if (isWanted("P16")) add(await measureIdleAgent(stage));
   if (isWanted("P10")) add(await measureOpenStreams(stage));
   figures.sort((a, b) => Number.parseFloat(a.id.slice(1)) - Number.parseFloat(b.id.slice(1)));
-  return [...figures, ...countedCosts()];
+  return { figures: [...figures, ...countedCosts()], peers };
 }
 
 async function main(): Promise<void> {
@@ -87,15 +124,18 @@ async function main(): Promise<void> {
     process.once(signal, () => void stage[Symbol.asyncDispose]().then(() => process.exit(130)));
   }
   const startMs = performance.now();
-  console.log("Measuring for about three minutes …");
+  console.log("Measuring for about five minutes …");
   try {
     await stage.open();
     const othersShare = watchOthers(stage.children);
-    const figures = await measure(stage, new Set(requested.length > 0 ? requested : KNOWN));
+    const { figures, peers } = await measure(
+      stage,
+      new Set(requested.length > 0 ? requested : KNOWN),
+    );
     const others = Math.round(othersShare() * 100) / 100;
     const seconds = Math.round((performance.now() - startMs) / 1_000);
     const noise = noiseOf(figures);
-    console.log(`\n${tableOf(figures)}\n\n${detailsOf(figures)}\n`);
+    console.log(`\n${tableOf(figures)}\n\n${detailsOf(figures)}\n\n${peers}\n`);
     console.log(
       `${seconds} s. Other programs used ${Math.round(others * 100)} % of the machine. The rounds of ${noise.worst_id} differ most, by ${Math.round(noise.worst * 100)} % of its median.`,
     );

@@ -2,6 +2,7 @@
  * The stage of a benchmark: the stand-in Ollama, the load client, the floor, and any number of
  * products.
  */
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,11 +12,8 @@ import { Front } from "../../local/front.ts";
 import { CurrentStats } from "../../protocol/api/stats.ts";
 import { freePort } from "../support/stack.ts";
 import { type Child, Children } from "./children.ts";
-import type { Duel, DuelResult, Load, LoadResult } from "./load.ts";
+import type { Duel, DuelResult, Load, LoadResult, Target } from "./load.ts";
 import { bundleFloor, bundleProduct, startWorkerd } from "./workerd.ts";
-
-/** The target of a load. */
-export type Target = { port: number; path: string };
 
 const START_MS = 15_000;
 /**
@@ -29,28 +27,28 @@ const script = (name: string): string => join(ROOT, "test/bench", name);
 
 export class Stage implements AsyncDisposable {
   readonly children = new Children();
-  readonly #folder = mkdtempSync(join(tmpdir(), "edge-bench-"));
+  readonly folder = mkdtempSync(join(tmpdir(), "edge-bench-"));
   readonly #chains: Chain[] = [];
   #bundle = "";
   #client: Child | null = null;
-  #upstreamPort = 0;
+  upstreamPort = 0;
 
   /** @throws if something does not start */
   async open(): Promise<void> {
-    this.#bundle = await bundleProduct(this.children, this.#folder);
-    this.#upstreamPort = await this.#startNode("upstream").request<number>(null, START_MS);
+    this.#bundle = await bundleProduct(this.children, this.folder);
+    this.upstreamPort = await this.#startNode("upstream").request<number>(null, START_MS);
     this.#client = this.#startNode("load");
   }
 
   get direct(): Target {
-    return { port: this.#upstreamPort, path: "/api/chat" };
+    return { port: this.upstreamPort, path: "/api/chat" };
   }
 
   async startFloor(): Promise<Chain> {
     const port = await freePort();
-    const bundle = await bundleFloor(this.#folder);
+    const bundle = await bundleFloor(this.folder);
     const plan = { name: "floor", script: bundle, objects: { FloorRelay: "RELAY" } };
-    const workerd = await startWorkerd(this.children, this.#folder, port, plan);
+    const workerd = await startWorkerd(this.children, this.folder, port, plan);
     const agent = this.#startNode("floor-agent", `ws://127.0.0.1:${port}`);
     await agent.request(null, START_MS);
     return new Chain(port, "/", workerd, agent);
@@ -67,12 +65,32 @@ export class Stage implements AsyncDisposable {
     settings: Record<string, string> = {},
   ): Promise<Chain> {
     const port = await freePort();
-    return this.#startProduct(name, port, null, await dial(port), settings);
+    return this.#startProduct(name, port, null, await dial(port), { agent: settings });
+  }
+
+  /** Starts the product as it is deployed, with keys. Its callers have one that the edge made. */
+  async startKeyed(name: string): Promise<Chain> {
+    const port = await freePort();
+    const [admin, secret] = [randomUUID(), randomUUID()];
+    const settings = {
+      edge: { ADMIN_KEY: admin, BOX_SECRETS: `bench=${secret}` },
+      agent: { BOX_SECRET: secret },
+    };
+    const chain = await this.#startProduct(name, port, null, port, settings);
+    const made = await fetch(`http://127.0.0.1:${port}/api/keys`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${admin}`, "content-type": "application/json" },
+      body: JSON.stringify({ name: "bench", scopes: ["infer", "stats"] }),
+    });
+    const { key } = (await made.json()) as { key?: string };
+    if (key === undefined) throw new Error(`no key was made: ${made.status}`);
+    chain.headers = { authorization: `Bearer ${key}` };
+    return chain;
   }
 
   /** Starts the product as `npm start` does: callers reach workerd through the front. */
   async startFronted(name: string): Promise<Chain> {
-    const front = await Front.listen(0, join(this.#folder, `${name}.socket`));
+    const front = await Front.listen(0, join(this.folder, `${name}.socket`));
     return this.#startProduct(name, await freePort(), front, null);
   }
 
@@ -81,27 +99,27 @@ export class Stage implements AsyncDisposable {
     port: number,
     front: Front | null,
     dialled: number | null,
-    settings: Record<string, string> = {},
+    settings: { edge?: Record<string, string>; agent?: Record<string, string> } = {},
   ): Promise<Chain> {
-    const socket = join(this.#folder, `${name}.socket`);
-    const workerd = await startWorkerd(this.children, this.#folder, port, {
+    const socket = join(this.folder, `${name}.socket`);
+    const workerd = await startWorkerd(this.children, this.folder, port, {
       name,
       script: this.#bundle,
       objects: { Box: "BOX", Aggregator: "AGGREGATOR" },
-      variables: { AUTH_MODE: "open" },
+      variables: settings.edge ?? { AUTH_MODE: "open" },
       ...(front === null ? {} : { socket }),
     });
     const env = {
       EDGE_URL: `http://127.0.0.1:${dialled ?? port}`,
       ...(dialled === null ? { EDGE_SOCKET: socket } : {}),
       BOX_NAME: "bench",
-      OLLAMA_HOST: `http://127.0.0.1:${this.#upstreamPort}`,
+      OLLAMA_HOST: `http://127.0.0.1:${this.upstreamPort}`,
       // The upstream serves all requests at once.
       OLLAMA_NUM_PARALLEL: "10000",
-      STATE_DIR: join(this.#folder, `${name}-agent`),
+      STATE_DIR: join(this.folder, `${name}-agent`),
       NVIDIA_SMI: "/nonexistent",
       LOG_FORMAT: "json",
-      ...settings,
+      ...settings.agent,
     };
     const agent = this.children.start({
       name: `${name}-agent`,
@@ -118,19 +136,20 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Runs a load to its end and waits for its last costs. @throws if any answer was wrong */
-  async run({ port, path }: Target, load: Omit<Load, "port" | "path">): Promise<LoadResult> {
+  async run(target: Target, load: Omit<Load, "to">): Promise<LoadResult> {
     if (this.#client === null) throw new Error("the stage is not open");
-    const result = await this.#client.request<LoadResult>({ ...load, port, path }, LOAD_MS);
-    for (const chain of this.#chains) if (chain.port === port) chain.calls += result.totalMs.length;
+    const to = plainOf(target);
+    const result = await this.#client.request<LoadResult>({ ...load, to }, LOAD_MS);
+    for (const chain of this.#chains)
+      if (chain.port === target.port) chain.calls += result.totalMs.length;
     await sleep(SETTLE_MS);
     return result;
   }
 
   /** Runs calls to two chains in short turns. @throws if any answer was wrong */
-  async duel(chains: [Chain, Chain], duel: Omit<Duel, "ports" | "path">): Promise<DuelResult> {
+  async duel(chains: [Chain, Chain], duel: Omit<Duel, "sides">): Promise<DuelResult> {
     if (this.#client === null) throw new Error("the stage is not open");
-    const ports = chains.map(({ port }) => port);
-    const request = { ...duel, ports, path: chains[0].path };
+    const request = { ...duel, sides: chains.map(plainOf) };
     const result = await this.#client.request<DuelResult>(request, LOAD_MS);
     for (const [index, chain] of chains.entries())
       chain.calls += result[index]?.firstMs.length ?? 0;
@@ -140,13 +159,16 @@ export class Stage implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.children[Symbol.asyncDispose]();
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 
   #startNode(name: string, ...args: string[]): Child {
     return this.children.start({ name, args: [script(`${name}.ts`), ...args], hasIpc: true });
   }
 }
+
+/** Returns what is sent to the load client. */
+const plainOf = ({ port, path, headers = {} }: Target): Target => ({ port, path, headers });
 
 /** One Worker with its agent: the product or the floor. */
 export class Chain implements Target {
@@ -155,6 +177,7 @@ export class Chain implements Target {
   readonly workerd: Child;
   readonly agent: Child;
   readonly #front: Front | null;
+  headers: Readonly<Record<string, string>> = {};
   /** Number of answered calls. */
   calls = 0;
 
@@ -172,6 +195,12 @@ export class Chain implements Target {
     this.#front = front;
   }
 
+  /** CPU time of the front, which runs in this process; 0 without one. */
+  frontCpuMs(): number {
+    const { user, system } = process.cpuUsage();
+    return this.#front === null ? 0 : (user + system) / 1_000;
+  }
+
   cpuMs(): { workerd: number; agent: number } {
     return { workerd: this.workerd.cpuMs(), agent: this.agent.cpuMs() };
   }
@@ -183,7 +212,9 @@ export class Chain implements Target {
   async check(): Promise<void> {
     let counted = -1;
     const isCounted = async () => {
-      const answer = await fetch(`http://127.0.0.1:${this.port}/api/stats/current`);
+      const answer = await fetch(`http://127.0.0.1:${this.port}/api/stats/current`, {
+        headers: this.headers,
+      });
       counted = CurrentStats.parse(await answer.json()).total_requests;
       return counted >= this.calls;
     };

@@ -4,7 +4,8 @@
  * the first one is when all streams begin together.
  */
 import { type Figure, type Goal, inTurns, median, overRounds, quantile, round } from "./figures.ts";
-import type { Chain, Stage, Target } from "./stage.ts";
+import type { Target } from "./load.ts";
+import type { Chain, Stage } from "./stage.ts";
 
 const ROUNDS = 5;
 const CALLERS = 64;

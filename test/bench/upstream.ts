@@ -8,26 +8,40 @@
 import { createServer, type Socket } from "node:net";
 import { crc32 } from "node:zlib";
 import { standInFacts } from "../support/stand-in-facts.ts";
-import { type AnswerPlan, MODEL, streamedLines, wholeAnswer } from "./answers.ts";
+import {
+  type AnswerPlan,
+  apiOf,
+  type ChatApi,
+  MODEL,
+  OPENAI_PATH,
+  planOf,
+  streamedParts,
+  wholeAnswer,
+} from "./answers.ts";
 import { HttpMessages } from "./http-messages.ts";
 
 /** A streamed answer as chunks, and the offset of each. */
 type Wire = { bytes: Buffer; starts: number[] };
 
-const STREAM_HEAD =
-  "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n";
+const streamHead = (type: string): string =>
+  `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n`;
+const STREAM_HEADS: Record<ChatApi, string> = {
+  native: streamHead("application/x-ndjson"),
+  openai: streamHead("text/event-stream"),
+};
 
 const BLOBS = "/api/blobs/";
 
 const FACTS = standInFacts(MODEL, "0.0.0-bench");
 
-const wires = new Map<number, Wire>();
-const wholes = new Map<number, Buffer>();
+const wires = new Map<string, Wire>();
+const wholes = new Map<string, Buffer>();
 
-function wireOf(tokens: number): Wire {
-  const known = wires.get(tokens);
+function wireOf(tokens: number, api: ChatApi): Wire {
+  const key = `${tokens} ${api}`;
+  const known = wires.get(key);
   if (known !== undefined) return known;
-  const chunks = streamedLines(tokens).map(
+  const chunks = streamedParts(tokens, api).map(
     (line) => `${Buffer.byteLength(line).toString(16)}\r\n${line}\r\n`,
   );
   chunks[chunks.length - 1] += "0\r\n\r\n";
@@ -38,21 +52,22 @@ function wireOf(tokens: number): Wire {
     at += Buffer.byteLength(chunk);
   }
   const wire = { bytes: Buffer.from(chunks.join("")), starts };
-  wires.set(tokens, wire);
+  wires.set(key, wire);
   return wire;
 }
 
-function wholeOf(tokens: number): Buffer {
-  const known = wholes.get(tokens) ?? Buffer.from(answerOf(wholeAnswer(tokens)));
-  wholes.set(tokens, known);
+function wholeOf(tokens: number, api: ChatApi): Buffer {
+  const key = `${tokens} ${api}`;
+  const known = wholes.get(key) ?? Buffer.from(answerOf(wholeAnswer(tokens, api)));
+  wholes.set(key, known);
   return known;
 }
 
 const answerOf = (body: string, status = "200 OK"): string =>
   `HTTP/1.1 ${status}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 
-function stream(socket: Socket, { tokens, tokenMs }: AnswerPlan): void {
-  const { bytes, starts } = wireOf(tokens);
+function stream(socket: Socket, { tokens, tokenMs }: AnswerPlan, api: ChatApi): void {
+  const { bytes, starts } = wireOf(tokens, api);
   const startMs = performance.now();
   let sent = 0;
   const write = () => {
@@ -63,7 +78,7 @@ function stream(socket: Socket, { tokens, tokenMs }: AnswerPlan): void {
     sent = due;
     if (sent < tokens) setTimeout(write, sent * tokenMs - (performance.now() - startMs));
   };
-  socket.write(STREAM_HEAD);
+  socket.write(STREAM_HEADS[api]);
   write();
 }
 
@@ -73,14 +88,10 @@ function serve(socket: Socket): void {
     if (path.startsWith(BLOBS)) return socket.write(answerOf(String(sum), "201 Created"));
     const fact = FACTS[path];
     if (fact !== undefined) return socket.write(answerOf(JSON.stringify(fact)));
-    if (path !== "/api/chat")
+    if (path !== "/api/chat" && path !== OPENAI_PATH)
       return socket.write(answerOf(`{"error":"the stand-in has no ${path}"}`, "404 Not Found"));
-    const { stream: isStreamed, options } = JSON.parse(body) as {
-      stream: boolean;
-      options: { num_predict: number; token_ms: number };
-    };
-    const plan = { tokens: options.num_predict, tokenMs: options.token_ms, stream: isStreamed };
-    return isStreamed ? stream(socket, plan) : socket.write(wholeOf(plan.tokens));
+    const [plan, api] = [planOf(body), apiOf(path)];
+    return plan.stream ? stream(socket, plan, api) : socket.write(wholeOf(plan.tokens, api));
   };
   const messages = new HttpMessages({
     onHead: (head) => {
