@@ -84,3 +84,38 @@ test.concurrent("loads at most 60 KB of compressed JavaScript at first", async (
   expect(sizes.length).toBeGreaterThan(0);
   expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(60_000);
 });
+
+/** Compressed, in KB. The chat has a reader of Markdown. */
+const LAZY_KB = {
+  Chat: 35,
+  Requests: 15,
+  Models: 15,
+  "GPU & system": 15,
+  Boxes: 15,
+  Connect: 15,
+  Settings: 15,
+};
+
+test.concurrent("loads at most 15 KB of compressed JavaScript for each further page", async () => {
+  await using viewer = await Viewer.open("#/");
+  const { page } = viewer;
+  await page.getByText("Total requests").waitFor();
+  let scripts: string[] = [];
+  page.on(
+    "request",
+    (request) => request.resourceType() === "script" && scripts.push(request.url()),
+  );
+  for (const [name, kb] of Object.entries(LAZY_KB)) {
+    scripts = [];
+    await page.getByRole("link", { name, exact: true }).click();
+    await page.locator(".page:not(:has(.skeleton.tall))").waitFor();
+    const sizes = await Promise.all(
+      scripts.map(async (url) => gzipSync(await (await fetch(url)).arrayBuffer()).length),
+    );
+    expect(sizes.length, name).toBeGreaterThan(0);
+    expect(
+      sizes.reduce((sum, size) => sum + size, 0),
+      name,
+    ).toBeLessThanOrEqual(kb * 1_000);
+  }
+});

@@ -1,7 +1,7 @@
 /** The records of calls that moved from box to box: one counts, in whatever order they come. */
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
-import type { Move } from "../../protocol/route.ts";
+import type { Move } from "../../protocol/moves.ts";
 import { recordOf } from "../support/records.ts";
 import { logsQuery } from "./aggregator-queries.ts";
 import { freshAggregator } from "./fresh-aggregator.ts";

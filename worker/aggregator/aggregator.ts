@@ -17,8 +17,8 @@ import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.
 import type { BenchRun } from "../../protocol/bench.ts";
 import type { Readings } from "../../protocol/inventory.ts";
 import type { Hello } from "../../protocol/messages.ts";
+import type { Move } from "../../protocol/moves.ts";
 import type { ReportedRecord, RequestRecord } from "../../protocol/records.ts";
-import type { Move } from "../../protocol/route.ts";
 import type { Tariff } from "../../protocol/tariff.ts";
 import type { Span } from "../answers/history.ts";
 import type { Bindings } from "../env.ts";

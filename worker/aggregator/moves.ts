@@ -7,8 +7,8 @@
  */
 import * as z from "zod";
 import { withoutText } from "../../protocol/kept-text.ts";
+import { type Move, movedFromOf, movesIn } from "../../protocol/moves.ts";
 import { RequestRecord } from "../../protocol/records.ts";
-import { type Move, movedFromOf, movesIn } from "../../protocol/route.ts";
 
 /** No request takes longer, and its record leaves its box at the next start of an agent. */
 const KEPT_MS = 24 * 3_600_000;

@@ -4,7 +4,7 @@
  *
  * The caller may have headers and signs of life by then: see `stream/caller-side.ts`.
  */
-import type { Move } from "../../protocol/route.ts";
+import type { Move } from "../../protocol/moves.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import type { Bindings } from "../env.ts";
 import { GatewayError } from "../errors.ts";

@@ -4,7 +4,8 @@
  */
 import type { ComponentChildren } from "preact";
 import type { LogEntry } from "../../../protocol/api/logs.ts";
-import { movesIn, type RouteReason } from "../../../protocol/route.ts";
+import { movesIn } from "../../../protocol/moves.ts";
+import type { RouteReason } from "../../../protocol/route.ts";
 import { useQuery } from "../../data/query.ts";
 import { CopyButton, Empty, FailureNote, Skeleton } from "../../parts/basics.tsx";
 import {

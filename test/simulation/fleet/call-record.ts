@@ -1,7 +1,8 @@
 /** The edge's part of the record of a call: the moves that it notes, and the record that it writes itself. */
 import { ATTEMPTS_MAX } from "../../../protocol/limits.ts";
+import { type Move, movedFromOf } from "../../../protocol/moves.ts";
 import type { Status } from "../../../protocol/records.ts";
-import { type Move, movedFromOf, type RouteReason } from "../../../protocol/route.ts";
+import type { RouteReason } from "../../../protocol/route.ts";
 import { recordOf } from "../../support/records.ts";
 import { EPOCH_MS } from "../call-plan.ts";
 import type { SimulatedLedger } from "../ledger.ts";

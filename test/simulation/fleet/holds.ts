@@ -3,7 +3,7 @@
  * their bounds.
  */
 import { ATTEMPTS_MAX } from "../../../protocol/limits.ts";
-import { movesIn } from "../../../protocol/route.ts";
+import { movesIn } from "../../../protocol/moves.ts";
 import { EXPECTED } from "../../../worker/gateway/choice/estimate.ts";
 import { holds } from "../../../worker/gateway/choose.ts";
 import { broken } from "../broken.ts";

@@ -5,8 +5,9 @@
  */
 import { ERROR_CHARS_MAX } from "../../../protocol/limits.ts";
 import { factsOf, type Open } from "../../../protocol/messages.ts";
+import { type Move, movedFromOf } from "../../../protocol/moves.ts";
 import { cut, type RequestRecord, type Status, UNMEASURED } from "../../../protocol/records.ts";
-import { type Move, movedFromOf, type RouteReason } from "../../../protocol/route.ts";
+import type { RouteReason } from "../../../protocol/route.ts";
 import { aggregatorOf } from "../../aggregator/stub.ts";
 import type { Bindings } from "../../env.ts";
 import { type FailureReason, wireErrorOf } from "../../errors.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Move, movedFromOf, movesIn } from "../../../protocol/route.ts";
+import { type Move, movedFromOf, movesIn } from "../../../protocol/moves.ts";
 
 const MOVES: Move[] = [
   { box: "atlas", reason: "ollama_unreachable", ms: 12.4 },
