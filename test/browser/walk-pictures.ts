@@ -54,12 +54,12 @@ export async function shootWalk(browser: Browser, folder: string): Promise<numbe
   await picture("key-made", "dialog");
   await page.getByRole("button", { name: "Done" }).click();
 
-  const answer = await walk.chat(key, { stream: false });
-  await answer.text();
-  await page
-    .getByRole("row", { name: /^Ada/ })
-    .getByText(/^1 request/)
-    .waitFor();
+  // The first answers may come before the power of the GPU is read.
+  await eventually(async () => {
+    await (await walk.chat(key, { stream: false })).text();
+    return (await walk.ownKey(key)).key?.usage.energy_j !== null;
+  });
+  await page.getByRole("row", { name: /^Ada/ }).getByText(/Wh/).waitFor();
   await picture("keys");
   await page.context().clearCookies();
   await page.reload();

@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { ROOT } from "../../local/edge.ts";
+import { OwnKey } from "../../protocol/api/keys.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
 import { TestStack } from "../support/stack.ts";
 
@@ -60,6 +61,11 @@ export class Walk implements AsyncDisposable {
     });
   }
 
+  ownKey = async (key: string): Promise<OwnKey> =>
+    OwnKey.parse(
+      await this.stack.json("/api/keys/self", { headers: { authorization: `Bearer ${key}` } }),
+    );
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stack[Symbol.asyncDispose]();
     await this.#ollama.close();
@@ -80,5 +86,5 @@ export async function fillKey(page: Page, name: string): Promise<void> {
   await dialog.getByLabel("Models", { exact: true }).fill("llama3.2");
   await dialog.getByRole("checkbox", { name: "atlas" }).check();
   await dialog.getByText("Limits", { exact: true }).click();
-  await dialog.getByRole("spinbutton", { name: "Requests per day" }).fill("3");
+  await dialog.getByRole("spinbutton", { name: "Requests per day" }).fill("100");
 }
