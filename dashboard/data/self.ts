@@ -12,6 +12,10 @@ type ScopeNames = OwnKey["scopes"];
 export const hasScope = (scope: ScopeNames[number]): boolean =>
   self.value === null || self.value.scopes.includes(scope);
 
+/** Returns whether the edge needs neither a key nor a sign-in, so it makes no keys and no join codes. */
+export const isOpenEdge = (): boolean =>
+  self.value !== null && self.value.key === null && self.value.person === null;
+
 /** @throws {ApiFailure} if nobody is signed in */
 export async function loadSelf(): Promise<void> {
   self.value = await read("/api/keys/self");

@@ -1,7 +1,7 @@
 /** The pages: their names, their icons, and the right that each needs. */
 import type { ComponentType } from "preact";
 import type { OwnKey } from "../../protocol/api/keys.ts";
-import { hasScope, self } from "../data/self.ts";
+import { hasScope, isOpenEdge } from "../data/self.ts";
 import { Overview } from "../pages/overview/overview.tsx";
 import {
   BoxesIcon,
@@ -85,6 +85,6 @@ export const openPages = (): Page[] =>
   PAGES.filter((page) => {
     const { scope } = ENTRIES[page];
     // An open edge makes no keys.
-    if (page === "keys" && self.value !== null && self.value.key === null) return false;
+    if (page === "keys" && isOpenEdge()) return false;
     return scope === null || hasScope(scope);
   });

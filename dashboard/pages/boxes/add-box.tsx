@@ -4,7 +4,7 @@ import type { JoinCodeEntry, MadeJoinCode } from "../../../protocol/api/joining.
 import { callJson, errorMessage, read } from "../../data/api.ts";
 import { isVisible, nowMs } from "../../data/clock.ts";
 import { live, refreshNow } from "../../data/live.ts";
-import { self } from "../../data/self.ts";
+import { isOpenEdge } from "../../data/self.ts";
 import { Command, Section } from "../../parts/basics.tsx";
 import { ErrorText, useSending } from "../../parts/dialog.tsx";
 import { countdown } from "../../shape/joining.ts";
@@ -20,7 +20,7 @@ export function AddBox({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState("");
   const [made, setMade] = useState<Made | null>(null);
   const { isBusy, error, send } = useSending();
-  const isOpen = self.value !== null && self.value.key === null;
+  const isOpen = isOpenEdge();
   const make = () =>
     send(async () => {
       const body = { name: name.trim() === "" ? null : name.trim() };

@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { nowMs } from "../../data/clock.ts";
 import { useQuery } from "../../data/query.ts";
-import { hasScope, self } from "../../data/self.ts";
+import { hasScope, isOpenEdge, self } from "../../data/self.ts";
 import { typedKey } from "../../data/session.ts";
 import { Command, FailureNote, Section, Skeleton } from "../../parts/basics.tsx";
 import { ClientSetups } from "../../parts/client-setups.tsx";
@@ -22,16 +22,22 @@ export function ConnectPage() {
         <FailureNote title="Could not load your key." detail={error} retry={refetch} />
       )}
       {own === null && error === null && <Skeleton lines={4} />}
+      {own?.person != null && (
+        <p class="quiet">
+          You are signed in as <strong>{own.person.name}</strong>, {own.person.role}. A client needs
+          a key: ask an owner of this edge for yours.
+        </p>
+      )}
       {own !== null && own.key !== null && <OwnKeySection own={own.key} models={own.models} />}
       {own !== null && hasScope("infer") && (
-        <SetUp isOpen={own.key === null} model={own.models[0] ?? null} />
+        <SetUp isOpen={isOpenEdge()} model={own.models[0] ?? null} />
       )}
       {own !== null && hasScope("metrics") && (
         <Section title="Prometheus">
           <div class="card">
             <p class="quiet">
               Scrape this URL.
-              {own.key !== null && " Send a key with the metrics right as a bearer token."}
+              {!isOpenEdge() && " Send a key with the metrics right as a bearer token."}
             </p>
             <Command name="the metrics URL" text={`${location.origin}/api/metrics`} />
           </div>

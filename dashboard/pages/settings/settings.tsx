@@ -1,6 +1,6 @@
 /** Settings: browser preferences, edge configuration and stored data. */
 import { useQuery } from "../../data/query.ts";
-import { hasScope, self } from "../../data/self.ts";
+import { hasScope, isOpenEdge, self } from "../../data/self.ts";
 import { FailureNote, Skeleton } from "../../parts/basics.tsx";
 import { ThisBrowser } from "./browser.tsx";
 import { Configuration } from "./configuration.tsx";
@@ -8,7 +8,7 @@ import { StoredData } from "./data.tsx";
 import { TariffSettings } from "./tariff.tsx";
 
 export function SettingsPage() {
-  const isSignedIn = self.value !== null && self.value.key !== null;
+  const isSignedIn = self.value !== null && !isOpenEdge();
   return (
     <div class="settings">
       <ThisBrowser isSignedIn={isSignedIn} />
