@@ -5,7 +5,7 @@ import { embedsOnly, type InstalledModel, type LoadedModel } from "../protocol/i
 /** Time that Ollama gets to list its models: a start does not wait for the example. */
 const LIST_MS = 2_000;
 
-/** What a box without a model is told to pull. */
+/** The model that the line pulls to a box without one. */
 const SUGGESTED = "llama3.2";
 
 /** Returns the model that answers a chat soonest: one in memory, or the smallest on disk. */
@@ -22,7 +22,7 @@ export function soonestChat(
   return soonest?.name ?? null;
 }
 
-/** Asks an Ollama for {@link soonestChat}. Null too if it does not answer. */
+/** Reads {@link soonestChat} from an Ollama. Null too if it does not answer. */
 export async function soonestChatOf(ollama: string): Promise<string | null> {
   const list = async (path: string): Promise<unknown> => {
     const answer = await fetch(new URL(path, ollama), { signal: AbortSignal.timeout(LIST_MS) });
@@ -36,7 +36,7 @@ export async function soonestChatOf(ollama: string): Promise<string | null> {
   }
 }
 
-/** @param model  null if there is none to call yet: the call then pulls one */
+/** @param model  null without one to call: the call then pulls one */
 export function firstCall(url: string, model: string | null, isOpen: boolean): string {
   const [path, body] =
     model === null

@@ -26,13 +26,13 @@ test.each([
   ["none that only embeds", [EMBEDS, LARGE], ["embeds"], "large"],
   ["one of unknown size last", [UNKNOWN, LARGE], [], "large"],
   ["no model where all embed", [EMBEDS], [], null],
-  ["no model where there is none", [], [], null],
+  ["no model of an empty list", [], [], null],
 ])("names %s", (_name, installed, loaded, expected) => {
   const inMemory = loaded.map((name) => ({ name }));
   expect(soonestChat(installed, inMemory)).toBe(expected);
 });
 
-test("asks Ollama for its models, and names none if it does not answer", async () => {
+test("reads the models of Ollama, and names none if it does not answer", async () => {
   const ollama = await startSimulatedOllama({ models: ["nomic-embed-text", "llama3.2"] });
   expect(await soonestChatOf(ollama.url)).toBe("llama3.2:latest");
   await ollama.close();
@@ -52,7 +52,7 @@ test("is one line that a shell passes on unchanged", () => {
   expect(JSON.parse(body)).toMatchObject({ model: "it's:8b", messages: [{ role: "user" }] });
 });
 
-test("pulls a model where there is none, and carries a key where one is needed", () => {
+test("pulls a model to a box without one, and carries a key if the edge needs one", () => {
   expect(wordsOf(firstCall(URL, null, false))).toEqual([
     `${URL}/ollama/api/pull`,
     "-H",
