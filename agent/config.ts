@@ -7,6 +7,8 @@ import { resolve } from "node:path";
 import * as z from "zod";
 import { BoxName } from "../protocol/records.ts";
 import { ConfigError } from "./errors.ts";
+import { type Redact, redactOf } from "./redact/redaction.ts";
+import { REDACTION_VARIABLES } from "./redact/settings.ts";
 
 export type AgentConfig = {
   edgeUrl: URL;
@@ -24,6 +26,8 @@ export type AgentConfig = {
   ollamaParallel: number | null;
   nvidiaSmi: string;
   simulated: boolean;
+  /** Removes from the texts of records; null if they stay as they are. */
+  redact: Redact | null;
   /** Lets callers use the tools that Ollama runs on ollama.com, on the owner's account. */
   allowsServerTools: boolean;
   /** Lets the edge update the agent. */
@@ -126,6 +130,7 @@ export const AgentVariables = z.object({
     ),
   NVIDIA_SMI: z.string().default("nvidia-smi").describe("the path of nvidia-smi"),
   SIMULATED: flag().describe("`1` labels everything from this box as simulated"),
+  ...REDACTION_VARIABLES,
   ALLOW_SERVER_TOOLS: flag().describe(
     "`1` lets callers use the tools that Ollama runs on ollama.com, see " +
       "[cloud models](agent.md#cloud-models)",
@@ -157,6 +162,8 @@ export function configOf(environment: Variables, nameOf: Naming = unchanged): Ag
     STATE_DIR,
     NVIDIA_SMI,
     SIMULATED,
+    REDACT,
+    REDACT_WORDS,
     ALLOW_SERVER_TOOLS,
     UPDATES,
   } = parsed(AgentVariables, environment, nameOf);
@@ -171,6 +178,7 @@ export function configOf(environment: Variables, nameOf: Naming = unchanged): Ag
     nvidiaSmi: NVIDIA_SMI,
     simulated: SIMULATED === "1",
     allowsUpdates: UPDATES === "on",
+    redact: redactOf(REDACT, REDACT_WORDS),
   };
 }
 

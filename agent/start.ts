@@ -68,8 +68,8 @@ async function startAgent(
   { listen, ...options }: BoxOptions,
   log: Log,
 ): Promise<Running> {
-  const { box, edgeUrl, ollamaUrl, stateDir, simulated } = config;
-  const spool = Spool.open(`${stateDir}/spool`, { now: steadyClock(Date.now()), log });
+  const { box, edgeUrl, ollamaUrl, stateDir, simulated, redact } = config;
+  const spool = Spool.open(`${stateDir}/spool`, { now: steadyClock(Date.now()), log, redact });
   const energy = new EnergyMeter();
   const turns = turnsOf(config.ollamaParallel);
   const cloudGuard = new CloudGuard({ ...config, now: CLOCKS.now });

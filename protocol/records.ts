@@ -16,7 +16,7 @@ const count = z.int().nonnegative().nullable();
 const bytes = z.number().nonnegative().nullable();
 
 /** Room for the mark that states how much was cut. */
-const MARK_CHARS = 64;
+export const MARK_CHARS = 64;
 
 export const FailedAt = z.enum(["gateway", "tunnel", "ollama"]);
 export type FailedAt = z.infer<typeof FailedAt>;

@@ -22,6 +22,7 @@ import type { Records } from "../../protocol/messages.ts";
 import { ReportedRecord } from "../../protocol/records.ts";
 import { type After, after } from "../clock/timers.ts";
 import type { Log } from "../log.ts";
+import { type Redact, redactedTexts } from "../redact/redaction.ts";
 import { SpoolBacklog } from "./backlog.ts";
 import { NODE_DISK, type SpoolDisk } from "./disk.ts";
 import type { SpoolIds } from "./ids.ts";
@@ -51,10 +52,12 @@ export type SpoolOptions = {
   log: Log;
   disk?: SpoolDisk;
   after?: After;
+  redact?: Redact | null;
 };
 
 export class Spool {
   readonly #now: () => number;
+  readonly #redact: Redact | null;
   readonly #log: Log;
   readonly #files: SegmentFiles;
   readonly #ids: SpoolIds;
@@ -81,6 +84,7 @@ export class Spool {
   private constructor(files: SegmentFiles, found: Replay, options: SpoolOptions) {
     const { now, log } = options;
     this.#now = now;
+    this.#redact = options.redact ?? null;
     this.#log = log;
     this.#files = files;
     this.#reader = new SpoolReader(files, this.#backlog, (segment, error) =>
@@ -125,9 +129,7 @@ export class Spool {
     return !this.#backlog.isEmpty;
   }
 
-  /**
-   * Records lost since the start: dropped from memory while the disk failed, or unreadable on it.
-   */
+  /** Records lost since the start: dropped while the disk failed, or unreadable on it. */
   get lost(): number {
     return this.#lost;
   }
@@ -147,16 +149,13 @@ export class Spool {
   begin(entry: SpoolEntry): boolean {
     const id = entry.request_id;
     if (this.#ids.has(id)) return false;
-    const line = lineOf({ t: "open", at: this.#now(), begun: openFactsOf(entry) });
+    const line = lineOf({ t: "open", at: this.#now(), begun: this.#redacted(openFactsOf(entry)) });
     this.#ids.begin(id, this.#confirmed);
     this.#open.add(id, line);
     return true;
   }
 
-  /**
-   * Notes the state of open requests, in case this agent is killed. Not needed for any other end,
-   * so a disk that fails loses it.
-   */
+  /** Notes the state of open requests, in case this agent is killed. A disk that fails loses it. */
   note(noted: readonly NotedRequest[]): void {
     const open = noted.filter(({ request_id }) => this.#open.has(request_id));
     if (open.length === 0) return;
@@ -164,7 +163,9 @@ export class Spool {
     const requests = open.map(({ response: _, ...progress }) => progress);
     this.#writer.write(lineOf({ t: "progress", at, requests }));
     for (const { request_id, response } of open) {
-      const part = response === null ? null : this.#texts.next(request_id, response);
+      // A growing text may end within something that is removed once it is complete.
+      const text = this.#redact === null ? response : null;
+      const part = text === null ? null : this.#texts.next(request_id, text);
       if (part !== null && this.#writer.write(lineOf({ t: "text", at, part })) === null)
         this.#texts.forget(request_id);
     }
@@ -177,7 +178,7 @@ export class Spool {
       this.#log("warn", "spool_finished_twice", { request_id: id });
       return;
     }
-    const checked = ReportedRecord.safeParse(record);
+    const checked = ReportedRecord.safeParse(this.#redacted(record));
     if (checked.success) return this.#finish(checked.data);
     // A bug in this program. An unreadable line would leave the request without a record.
     const fields = checked.error.issues.map((issue) => issue.path.join(".")).join(", ");
@@ -198,9 +199,7 @@ export class Spool {
     return this.#reader.next(max, this.#confirmed, isReady);
   }
 
-  /**
-   * Marks everything up to this position as stored in the ledger. Ignores a position never sent.
-   */
+  /** Marks everything up to this position as stored in the ledger, if it was ever sent. */
   confirm(position: number): void {
     if (position <= this.#confirmed) return;
     if (position > this.#lastPosition)
@@ -221,6 +220,10 @@ export class Spool {
   close(): void {
     this.#scrubber.close();
     this.#writer.close();
+  }
+
+  #redacted<Some extends Partial<ReportedRecord>>(some: Some): Some {
+    return this.#redact === null ? some : redactedTexts(some, this.#redact);
   }
 
   #finish(record: ReportedRecord): void {
@@ -261,9 +264,7 @@ export class Spool {
     this.#ids.settle(id);
   }
 
-  /**
-   * Skips an unreadable file so that later records get through. The file stays for the next start.
-   */
+  /** Skips an unreadable file, so that later records get through. It stays for the next start. */
   #setAside(segment: SpoolSegment, error: unknown): void {
     this.#files.forget(segment);
     const readable = this.#reader.count(this.#confirmed, Number.POSITIVE_INFINITY);
@@ -277,10 +278,7 @@ export class Spool {
     this.#reader.forgetBatch();
   }
 
-  /**
-   * Deletes the oldest segments in which everything is confirmed. The parts of them that are still
-   * needed move to the current segment first.
-   */
+  /** Deletes the oldest segments in which all is confirmed. Open requests move to the current one. */
   #deleteConfirmed(): void {
     for (const segment of [...this.#files.segments]) {
       if (segment === this.#files.current || segment.lastPosition > this.#confirmed) return;

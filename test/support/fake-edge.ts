@@ -79,6 +79,7 @@ export class FakeEdge implements AsyncDisposable {
       simulated: false,
       allowsServerTools: false,
       allowsUpdates: true,
+      redact: null,
     };
     const log = () => {};
     edge.#agent = new Agent(

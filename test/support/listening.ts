@@ -8,6 +8,7 @@ import type { ConnectionLimits } from "../../agent/listen/connection-limits.ts";
 import { urlOf } from "../../agent/listen/listen-address.ts";
 import { CLOCKS, Listener } from "../../agent/listen/listener.ts";
 import { EnergyMeter } from "../../agent/measure/energy.ts";
+import type { Redact } from "../../agent/redact/redaction.ts";
 import type { MemoryNews } from "../../agent/request/memory-news.ts";
 import { turnsOf } from "../../agent/request/turn.ts";
 import { Spool } from "../../agent/spool/spool.ts";
@@ -28,6 +29,7 @@ export type ListeningPlan = {
   keepsText?: boolean;
   allowsServerTools?: boolean;
   limits?: Partial<ConnectionLimits>;
+  redact?: Redact | null;
 };
 
 export class Listening implements AsyncDisposable {
@@ -35,7 +37,8 @@ export class Listening implements AsyncDisposable {
   readonly listener: Listener;
   readonly memory: MemoryNews;
   readonly #spool: Spool | null;
-  readonly #folder: string;
+  /** The folder of the spool. */
+  readonly folder: string;
 
   private constructor(
     url: string,
@@ -48,15 +51,15 @@ export class Listening implements AsyncDisposable {
     this.listener = listener;
     this.memory = memory;
     this.#spool = spool;
-    this.#folder = folder;
+    this.folder = folder;
   }
 
   static async start(ollamaUrl: string, plan: ListeningPlan = {}): Promise<Listening> {
     const { host = "127.0.0.1", port = 0, records = true, keepsText = true } = plan;
-    const { allowsServerTools = false, limits = {} } = plan;
+    const { allowsServerTools = false, limits = {}, redact = null } = plan;
     const folder = mkdtempSync(join(tmpdir(), "listening-"));
     const log = () => {};
-    const spool = records ? Spool.open(folder, { now: Date.now, log }) : null;
+    const spool = records ? Spool.open(folder, { now: Date.now, log, redact }) : null;
     const turns = turnsOf(null);
     const listener = new Listener({
       ...CLOCKS,
@@ -128,6 +131,6 @@ export class Listening implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.listener.stop();
     this.#spool?.close();
-    rmSync(this.#folder, { recursive: true, force: true });
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -56,6 +56,22 @@ const REFUSED: [setting: string, env: Record<string, string>, message: RegExp][]
     /^EDGE_URL must begin with https/,
   ],
   [
+    "an unknown kind to redact",
+    { EDGE_URL, REDACT: "email,names" },
+    /^REDACT must be all, or a list.*got "names"/,
+  ],
+  ["all kinds and another", { EDGE_URL, REDACT: "all,email" }, /^REDACT must be all/],
+  [
+    "a word of one letter",
+    { EDGE_URL, REDACT_WORDS: "Atlas,x" },
+    /^REDACT_WORDS must be words of 3 to/,
+  ],
+  [
+    "too many words",
+    { EDGE_URL, REDACT_WORDS: "word,".repeat(101) },
+    /^REDACT_WORDS must have at most/,
+  ],
+  [
     "a BOX_NAME with a space",
     { EDGE_URL, BOX_NAME: "my box" },
     /^BOX_NAME must be 1 to 63 letters.*got "my box"/,
