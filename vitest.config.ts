@@ -58,7 +58,11 @@ export default defineConfig({
           name: "workerd",
           include: ["test/workerd/**/*.test.ts"],
           setupFiles: "test/workerd/fresh-edge.ts",
-          globalSetup: ["test/support/runtime-noise.ts", "test/support/built.ts"],
+          globalSetup: [
+            "test/support/runtime-noise.ts",
+            "test/support/built.ts",
+            "test/support/receiver.ts",
+          ],
         },
       },
       {

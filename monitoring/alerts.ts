@@ -13,6 +13,7 @@
  *   simulated and real boxes on one Worker that is monitored.
  * - `service` is for routing and dashboards, which also see the alerts of other systems.
  */
+import { CONCERN_LASTS_S } from "../protocol/concern-timing.ts";
 import { CONCERNS, type ConcernCode, type Severity } from "../protocol/concerns.ts";
 
 /** The alerts that concerns name, and ServiceDown. */
@@ -36,6 +37,9 @@ const LATENCY_P95_MS = CONCERNS.latency_high.severity.above.warning;
 const BACKLOG = CONCERNS.store_behind.severity.above.warning;
 const GPU_C = CONCERNS.gpu_hot.severity.above.warning;
 
+/** The duration of a concern before it is an alert, in the form of Prometheus. */
+const lasting = (code: ConcernCode): string => `${CONCERN_LASTS_S[code] / 60}m`;
+
 const UNLESS_SIMULATED = "unless on (instance, box) ollama_box_simulated == 1";
 
 export const ALERTS: Record<AlertName, Alert> = {
@@ -49,7 +53,7 @@ export const ALERTS: Record<AlertName, Alert> = {
       "sum by (instance) (rate(ollama_errors_total[5m]))",
       `/ sum by (instance) (rate(ollama_requests_total[5m])) > ${ERROR_RATE}`,
     ],
-    for: "5m",
+    for: lasting("error_rate_high"),
     severity: "critical",
     summary: "{{ $value | humanizePercentage }} of the requests fail",
     description: [
@@ -67,7 +71,7 @@ export const ALERTS: Record<AlertName, Alert> = {
       "histogram_quantile(0.95, sum by (instance, le) (rate(ollama_request_latency_ms_bucket[5m])))",
       `> ${LATENCY_P95_MS}`,
     ],
-    for: "5m",
+    for: lasting("latency_high"),
     severity: "warning",
     summary: 'One request in 20 takes more than {{ $value | printf "%.0f" }} ms',
     description: [
@@ -93,7 +97,7 @@ export const ALERTS: Record<AlertName, Alert> = {
   BoxDown: {
     comment: ["Two minutes, because deploying the Worker cuts every tunnel for a moment."],
     expr: [`ollama_box_up == 0 ${UNLESS_SIMULATED}`],
-    for: "2m",
+    for: lasting("box_down"),
     severity: CONCERNS.box_down.severity,
     summary: "Box {{ $labels.box }} is down",
     description: [
@@ -112,7 +116,7 @@ export const ALERTS: Record<AlertName, Alert> = {
       "(ollama_sink_backlog_records > 0 and resets(ollama_sink_backlog_records[5m]) == 0)",
       `or ollama_sink_backlog_records > ${BACKLOG}`,
     ],
-    for: "5m",
+    for: lasting("store_behind"),
     severity: "warning",
     summary: '{{ $value | printf "%.0f" }} records are waiting for {{ $labels.sink }}',
     description: [
@@ -127,7 +131,7 @@ export const ALERTS: Record<AlertName, Alert> = {
       "because waiting changes nothing, and stays for an hour, so that somebody sees it.",
     ],
     expr: [`increase(ollama_agent_lost_records_total[1h]) > 0 ${UNLESS_SIMULATED}`],
-    for: "0m",
+    for: lasting("records_lost"),
     severity: CONCERNS.records_lost.severity,
     summary: "Box {{ $labels.box }} lost the records of finished requests",
     description: [
@@ -143,7 +147,7 @@ export const ALERTS: Record<AlertName, Alert> = {
       "A driver that is being updated fails for a moment. A GPU that fell off the bus does not come back.",
     ],
     expr: [`ollama_gpu_up == 0 ${UNLESS_SIMULATED}`],
-    for: "2m",
+    for: lasting("gpu_lost"),
     severity: CONCERNS.gpu_lost.severity,
     summary: "GPU {{ $labels.gpu }} of box {{ $labels.box }} cannot be read",
     description: [
@@ -157,7 +161,7 @@ export const ALERTS: Record<AlertName, Alert> = {
       "NVIDIA cards lower their clocks between about 83 and 93 °C: answers get slow before anything breaks.",
     ],
     expr: [`ollama_gpu_temperature_celsius > ${GPU_C} ${UNLESS_SIMULATED}`],
-    for: "5m",
+    for: lasting("gpu_hot"),
     severity: "warning",
     summary: 'GPU {{ $labels.gpu }} of box {{ $labels.box }} is at {{ $value | printf "%.0f" }} °C',
     description: [
@@ -176,7 +180,7 @@ export const ALERTS: Record<AlertName, Alert> = {
     expr: [
       `1 - ollama_loaded_model_vram_bytes / ollama_loaded_model_bytes > 0 ${UNLESS_SIMULATED}`,
     ],
-    for: "5m",
+    for: lasting("model_on_cpu"),
     severity: CONCERNS.model_on_cpu.severity,
     summary:
       "{{ $value | humanizePercentage }} of {{ $labels.model }} on box {{ $labels.box }} runs on the CPU",

@@ -36,6 +36,8 @@ export const AUDIT_ACTIONS = [
   "model_unloaded",
   "bench_started",
   "repository_changed",
+  "target_added",
+  "target_removed",
   "signed_in",
 ] as const;
 export const AuditAction = z.enum(AUDIT_ACTIONS);

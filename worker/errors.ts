@@ -29,6 +29,7 @@ export type FailureReason =
   | { reason: "model_unknown"; model: string; where: string }
   | { reason: "repository_full" }
   | { reason: "currency_in_use"; currency: string }
+  | { reason: "target_unknown"; id: string }
   | { reason: "repository_unavailable"; detail: string }
   | { reason: "store_unavailable"; detail: string }
   /**
@@ -116,6 +117,8 @@ export function wireErrorOf(failure: FailureReason): WireError {
       );
     case "box_unknown":
       return byGateway(404, "box_not_found", `There is no box named ${failure.box}.`);
+    case "target_unknown":
+      return byGateway(404, "target_not_found", `There is no target with the id ${failure.id}.`);
     case "model_unknown":
       return byGateway(
         404,

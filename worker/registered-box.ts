@@ -61,6 +61,10 @@ export type BoxStatuses = BoxStatus[];
  */
 const SILENT_MS = 2 * READINGS_IDLE_MS + 30_000;
 
+/** Returns when a box counts as silent if it sends nothing more, unix ms. */
+export const silentFromMs = ({ last_seen_ms }: RegisteredBox): number =>
+  last_seen_ms + SILENT_MS + 1;
+
 export function statusOf(box: RegisteredBox, nowMs: number): BoxStatus {
   const { name, state, last_seen_ms, connected_at_ms, readings, readings_at_ms } = box;
   const up = state !== "down" && nowMs - last_seen_ms <= SILENT_MS;

@@ -13,6 +13,8 @@ type Method =
       method: "POST" | "PUT" | "PATCH" | "DELETE";
       /** null: it changes nothing, or its calls have records. */
       audit: AuditAction | null;
+      /** Fields of the body that the audit log leaves out. */
+      secrets?: readonly string[];
     };
 
 export type ApiRoute = Method & {

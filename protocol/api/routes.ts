@@ -11,6 +11,7 @@ import { FLEET_ROUTES } from "./fleet.ts";
 import { JOINING_ROUTES } from "./joining.ts";
 import { KEY_ROUTES } from "./keys.ts";
 import { LIVE_ROUTES } from "./live.ts";
+import { NOTIFICATION_ROUTES } from "./notifications.ts";
 import { OLLAMA_API_ROUTES } from "./ollama.ts";
 import { PIN_ROUTES } from "./pins.ts";
 import { PLANNING_ROUTES } from "./planning.ts";
@@ -29,6 +30,7 @@ export const API_ROUTES = {
   ...STATS_ROUTES,
   ...LIVE_ROUTES,
   ...EVENT_ROUTES,
+  ...NOTIFICATION_ROUTES,
   ...CHAT_ROUTES,
   ...OLLAMA_API_ROUTES,
   ...PLANNING_ROUTES,

@@ -27,7 +27,7 @@ import { eventually, NOBODY, TestStack } from "../support/stack.ts";
 let stack: TestStack;
 let ollama: SimulatedOllama;
 let calls = 0;
-/** The id of the key or join code that was made last. */
+/** The id of the key, join code or target that was made last. */
 let madeId = "";
 
 beforeAll(async () => {
@@ -144,7 +144,8 @@ test.each(Object.keys(CALLS) as RouteName[])(
     if (route.answer === null) return void expect(Object.keys(route.media ?? {})).toContain(media);
     expect(media).toBe("application/json");
     const value: unknown = JSON.parse(text);
-    if (name === "makeKey" || name === "makeJoinCode") madeId = (value as { id: string }).id;
+    if (["makeKey", "makeJoinCode", "addTarget"].includes(name))
+      madeId = (value as { id: string }).id;
     const validate = await validatorOf(route);
     expect(validate(value), JSON.stringify(validate.errors)).toBe(true);
     for (const field of SHAPES[name as keyof typeof SHAPES] ?? [])

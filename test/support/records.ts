@@ -66,7 +66,7 @@ export const helloOf = (box: string, rest: Partial<Hello> = {}): Hello => ({
   agent_id: "0190b5a0-0000-7000-8000-00000000000a",
   boot_id: "0190b5a0-0000-7000-8000-00000000000b",
   agent_version: "0.1.0",
-  now_ms: 0,
+  now_ms: Date.now(),
   simulated: false,
   ...rest,
 });

@@ -72,6 +72,16 @@ test("notes changes of each kind, also those that failed", async () => {
       { action: "join_code_made", outcome: "done", detail: '{"name":"atlas"}' },
     ],
     [
+      "/api/notifications",
+      "POST",
+      { kind: "ntfy", url: "https://ntfy.sh/secret-topic", token: "tk_secret" },
+      {
+        action: "target_added",
+        outcome: "done",
+        detail: '{"kind":"ntfy","severity":"warning","quiet_hours":null}',
+      },
+    ],
+    [
       "/api/keys/0123456789abcdef",
       "DELETE",
       undefined,
@@ -195,7 +205,11 @@ test("each call that may change something states how the log calls it", () => {
     "audit" in route && route.audit === null ? [`${route.method} ${route.path}`] : [],
   );
   // Calls have records; signing out changes nothing that others could see.
-  expect(silent).toEqual(["POST /api/chat", "DELETE /api/session"]);
+  expect(silent).toEqual([
+    "POST /api/notifications/{id}/test",
+    "POST /api/chat",
+    "DELETE /api/session",
+  ]);
 });
 
 test("while nothing can be noted, nothing is changed", async () => {

@@ -12,7 +12,7 @@ import { gpuOf, readingsOf, recordOf, systemOf } from "../support/records.ts";
 import { call, chat, eventually, textOf } from "./calls.ts";
 import { FakeAgent } from "./fake-agent.ts";
 import { type Alarmed, Meter, theAggregator } from "./meter.ts";
-import { recordCost, STREAM_MS } from "./record-cost.ts";
+import { LATENCY_MS, recordCost, STREAM_MS } from "./record-cost.ts";
 import { COUNTED_AGAIN, expectMillionStated, expectStated } from "./stated-cost.ts";
 
 const METER_ID = crypto.randomUUID();
@@ -81,7 +81,7 @@ async function round(callers: number): Promise<void> {
   for (const answer of answers) await textOf(await answer);
   const startedMs = meter.nowMs - STREAM_MS;
   const records = streams.map((id, n) => ({
-    ...recordOf(startedMs, { latency_ms: STREAM_MS, completion_tokens: TOKENS }, n),
+    ...recordOf(startedMs, { latency_ms: LATENCY_MS, completion_tokens: TOKENS }, n),
     request_id: id,
   }));
   agent.send(tunnelFrame(FrameType.records, { position: ++position, records }));

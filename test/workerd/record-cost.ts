@@ -1,15 +1,19 @@
 /** The cost of the records of requests, on an Aggregator of their own. */
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { CONCERN_LASTS_S } from "../../protocol/concern-timing.ts";
+import { CONCERNS } from "../../protocol/concerns.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import { Aggregator } from "../../worker/aggregator/aggregator.ts";
 import { scaled, type Units } from "../support/cost/bill.ts";
 import { TOKEN_MS, TOKENS } from "../support/cost/stream-messages.ts";
 import { recordOf } from "../support/records.ts";
-import type { Meter } from "./meter.ts";
+import type { Alarmed, Meter } from "./meter.ts";
 
 /** The duration of a request. */
 export const STREAM_MS = TOKENS * TOKEN_MS;
+/** In the records. Slower answers are a concern, and its beginning costs rows. */
+export const LATENCY_MS = CONCERNS.latency_high.severity.above.warning - 1_000;
 
 /** Two hours: counters are stored every hour, and the cursor of a delivery every half hour. */
 export const HOURS_ROUNDS = 730;
@@ -30,16 +34,31 @@ export function recordCost(
     const one = async () => {
       await meter.pass(STREAM_MS, alarmed);
       const records = Array.from({ length: callers }, (_, n) => {
-        return recordOf(meter.nowMs - STREAM_MS, { latency_ms: STREAM_MS, ...record }, n);
+        return recordOf(meter.nowMs - STREAM_MS, { latency_ms: LATENCY_MS, ...record }, n);
       });
       await object.ingest(records, true);
       await meter.untilOver();
     };
-    await meter.passToHour(alarmed);
+    await settle(meter, alarmed, one);
     await one();
     const units = await meter.of(async () => {
       for (let each = 0; each < HOURS_ROUNDS; each++) await one();
     });
     return scaled(units, 1 / (HOURS_ROUNDS * callers));
   });
+}
+
+/**
+ * Goes to the next full hour after an edge without a box has become a concern: its beginning costs rows
+ * and an alarm.
+ */
+export async function settle(
+  meter: Meter,
+  alarmed: Alarmed,
+  one: () => Promise<unknown>,
+): Promise<void> {
+  await one();
+  await meter.pass(2 * CONCERN_LASTS_S.no_box * 1_000, alarmed);
+  await one();
+  await meter.passToHour(alarmed);
 }

@@ -11,7 +11,14 @@ import { CLICKHOUSE_TABLES } from "../../worker/export/clickhouse/schema.ts";
 import { scaled, type Units } from "../support/cost/bill.ts";
 import { recordOf } from "../support/records.ts";
 import { Meter } from "./meter.ts";
-import { HOURS_ROUNDS, recordCost, type Special, STREAM_MS } from "./record-cost.ts";
+import {
+  HOURS_ROUNDS,
+  LATENCY_MS,
+  recordCost,
+  type Special,
+  STREAM_MS,
+  settle,
+} from "./record-cost.ts";
 import { COUNTED_AGAIN, expectMillionStated } from "./stated-cost.ts";
 
 vi.setConfig({ testTimeout: 150_000 });
@@ -62,10 +69,13 @@ function deletionCost(): Promise<Units> {
   return runInDurableObject(stub, async (_, state) => {
     const object = new Aggregator(state, env);
     const alarmed = { storage: state.storage, alarm: () => object.alarm() };
-    for (let each = 0; each < HOURS_ROUNDS; each++) {
+    const one = async () => {
       await meter.pass(STREAM_MS, alarmed);
-      await object.ingest([recordOf(meter.nowMs - STREAM_MS, { latency_ms: STREAM_MS })], true);
-    }
+      await object.ingest([recordOf(meter.nowMs - STREAM_MS, { latency_ms: LATENCY_MS })], true);
+    };
+    await settle(meter, alarmed, one);
+    object.dataSummary(); // stores the counters, so that the next hour of them begins now
+    for (let each = 0; each < HOURS_ROUNDS; each++) await one();
     const units = await meter.of(() => meter.pass(LEDGER_MS + 2 * DAY_MS, alarmed));
     return scaled(units, 1 / HOURS_ROUNDS);
   });

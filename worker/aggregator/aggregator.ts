@@ -7,19 +7,11 @@
 import { DurableObject } from "cloudflare:workers";
 import type { AuditPage } from "../../protocol/api/audit.ts";
 import type { ConfigPatch } from "../../protocol/api/config.ts";
-import type { Cleared, DataSummary } from "../../protocol/api/data.ts";
 import type { Events, EventsQuery } from "../../protocol/api/events.ts";
-import type { Boxes, Gpu } from "../../protocol/api/fleet.ts";
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
 import type * as Api from "../../protocol/api/repository.ts";
-import type { CurrentStats, HistoryPoint, Models } from "../../protocol/api/stats.ts";
-import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.ts";
-import type { BenchRun } from "../../protocol/bench.ts";
-import type { Readings } from "../../protocol/inventory.ts";
 import type { Hello } from "../../protocol/messages.ts";
-import type { Move } from "../../protocol/moves.ts";
 import type { ReportedRecord, RequestRecord } from "../../protocol/records.ts";
-import type { Tariff } from "../../protocol/tariff.ts";
 import type { Span } from "../answers/history.ts";
 import type { Bindings } from "../env.ts";
 import type { RegisteredBox } from "../registered-box.ts";
@@ -31,6 +23,7 @@ import { takeGone, takeReadings } from "./box-reports.ts";
 import type { CellFilter, KeyFilter } from "./cells.ts";
 import { changeKeys, type KeysChange, type KeysChanged } from "./changing-keys.ts";
 import { changePins, type PinsChange, type PinsChanged } from "./changing-pins.ts";
+import { type TargetsAnswer, type TargetsWish, withTargets } from "./changing-targets.ts";
 import { changeTariff } from "./changing-tariff.ts";
 import { clearData } from "./clearing.ts";
 import { type BoxSettings, connectedBox } from "./connected-box.ts";
@@ -79,7 +72,7 @@ export class Aggregator extends DurableObject<Bindings> {
     return completeRecord(this.#stores, this.#wakes, record, (records) => this.ingest(records));
   }
 
-  moved(id: string, moves: Move[]): void {
+  moved(id: string, moves: Parameters<AggregatorStores["moves"]["note"]>[1]): void {
     this.#stores.moves.note(id, moves, Date.now());
   }
 
@@ -103,7 +96,7 @@ export class Aggregator extends DurableObject<Bindings> {
     this.#stores.forgetBox(box);
   }
 
-  read(box: string, readings: Readings): Promise<void> {
+  read(box: string, readings: Parameters<typeof takeReadings>[3]): Promise<void> {
     return takeReadings(this.#stores, this.#wakes, box, readings);
   }
 
@@ -175,11 +168,11 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#flushingAfter(this.#stores.repository.sync());
   }
 
-  current(key?: string): Promise<CurrentStats> {
+  current(key?: string): ReturnType<KeyViews["currentOf"]> {
     return this.#views.currentOf(key);
   }
 
-  history(span: Span, filter: KeyFilter): Promise<HistoryPoint[]> {
+  history(span: Span, filter: KeyFilter): ReturnType<KeyViews["historyOf"]> {
     return this.#views.historyOf(span, filter);
   }
 
@@ -200,11 +193,11 @@ export class Aggregator extends DurableObject<Bindings> {
     return Math.max(this.#stores.createdAtMs, this.metricsClearedMs() ?? 0);
   }
 
-  models(key?: string): Models {
+  models(key?: string): ReturnType<KeyViews["modelsOf"]> {
     return this.#views.modelsOf(key);
   }
 
-  addBench(run: BenchRun): void {
+  addBench(run: Parameters<AggregatorStores["benchRuns"]["add"]>[0]): void {
     this.#stores.benchRuns.add(run);
   }
 
@@ -212,11 +205,11 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#stores.benchRuns.newest(filter, limit);
   }
 
-  gpu(box?: string): Gpu {
+  gpu(box?: string): ReturnType<KeyViews["gpu"]> {
     return this.#views.gpu(box);
   }
 
-  boxes(box?: string): Boxes {
+  boxes(box?: string): ReturnType<KeyViews["boxes"]> {
     return this.#views.boxes(box);
   }
 
@@ -229,15 +222,15 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#views.watchedOf(key);
   }
 
-  system(box?: string): System {
+  system(box?: string): ReturnType<KeyViews["system"]> {
     return this.#views.system(box);
   }
 
-  systemHistory(span: Span, box?: string): Promise<SystemPoint[]> {
+  systemHistory(span: Span, box?: string): ReturnType<KeyViews["systemHistory"]> {
     return this.#views.systemHistory(span, box);
   }
 
-  gpuHistory(span: Span, box?: string): Promise<Omit<GpuHistory, "time_range" | "store">> {
+  gpuHistory(span: Span, box?: string): ReturnType<KeyViews["gpuHistory"]> {
     return this.#views.gpuHistory(span, box);
   }
 
@@ -264,7 +257,10 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#views.tariff();
   }
 
-  putTariff(tariff: Tariff | null, names: readonly string[]): ReturnType<typeof changeTariff> {
+  putTariff(
+    tariff: Parameters<typeof changeTariff>[1],
+    names: readonly string[],
+  ): ReturnType<typeof changeTariff> {
     return changeTariff(this.#stores, tariff, names);
   }
 
@@ -272,16 +268,20 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#stores.erasure.run();
   }
 
-  dataSummary(): DataSummary {
+  dataSummary(): ReturnType<KeyViews["dataSummary"]> {
     return this.#views.dataSummary(this.ctx.storage.sql.databaseSize);
   }
 
-  clear(type: Cleared["type"]): Promise<Cleared> {
+  clear(type: Parameters<typeof clearData>[3]): ReturnType<typeof clearData> {
     return clearData(this.ctx.storage, this.#stores, this.#wakes, type);
   }
 
   events(query: EventsQuery): Events {
     return this.#stores.events.list(query, Date.now());
+  }
+
+  targets(wish: TargetsWish): Promise<TargetsAnswer> {
+    return withTargets(this.#stores.notifier, wish);
   }
 
   /** Reports on recording, external stores, the repository that one may hold, and untrusted records. */

@@ -6,12 +6,13 @@ import type { AggregatorStores } from "./stores.ts";
 import type { Wakes } from "./wakes.ts";
 
 export function takeHello(
-  { events, registry }: AggregatorStores,
+  { alerts, events, registry }: AggregatorStores,
   hello: Hello,
   nowMs: number,
 ): void {
   events.note(helloEvents(registry.find(hello.box), hello, nowMs), nowMs);
   registry.connected(hello, nowMs);
+  alerts.lookNow(nowMs);
 }
 
 /** Resolves when what is in the readings is also on its way to the external stores, or scheduled. */
@@ -27,7 +28,7 @@ export async function takeReadings(
 }
 
 function noteReadings(
-  { events, listedRequests, memory, registry }: AggregatorStores,
+  { alerts, events, listedRequests, memory, registry }: AggregatorStores,
   box: string,
   readings: Readings,
   nowMs: number,
@@ -37,12 +38,18 @@ function noteReadings(
   listedRequests.report(box, readings.requests, nowMs);
   memory.learn(readings.inventory, nowMs);
   registry.read(box, { ...readings, requests: [] }, nowMs);
+  alerts.look(nowMs);
 }
 
 /** @param atMs  when the tunnel ended; older than the connection if the box came back meanwhile */
-export function takeGone({ events, registry }: AggregatorStores, box: string, atMs: number): void {
+export function takeGone(
+  { alerts, events, registry }: AggregatorStores,
+  box: string,
+  atMs: number,
+): void {
   const before = registry.find(box);
   registry.gone(box, atMs);
   if (before !== null && before.state !== "down" && registry.find(box)?.state === "down")
     events.note(goneEvents(before), atMs);
+  alerts.lookNow(Date.now());
 }

@@ -15,13 +15,14 @@ export async function ingestRecords(
   isReported: boolean,
 ): Promise<{ counted: number }> {
   const nowMs = Date.now();
-  const { intake, registry, erasure } = stores;
+  const { alerts, intake, registry, erasure } = stores;
   if (!enableInstrumentation) return { counted: 0 };
   const kept = markedRecords(stores, records, logContent === "on");
   if (logContent === "on") erasure.noteTexts();
   const add = () => intake.add(kept, registry.boxes(), nowMs, isReported);
   const counted = await wakes.flushingSoon(nowMs, add);
   await wakes.onRows(counted, nowMs);
+  alerts.look(nowMs);
   return { counted };
 }
 
@@ -29,10 +30,11 @@ type Report = { box: string; reported: readonly ReportedRecord[]; malformed: num
 
 /** Ingests those records of an agent that pass {@link vet}, and counts the others. */
 export async function takeReport(
-  { untrusted, trustOf }: AggregatorStores,
+  { registry, untrusted, trustOf }: AggregatorStores,
   ingest: (records: RequestRecord[]) => Promise<unknown>,
   { box, reported, malformed }: Report,
 ): Promise<void> {
+  registry.seen(box, Date.now());
   const verdict = await vet(reported, trustOf(box), Date.now());
   await ingest(verdict.accepted);
   untrusted.add(box, verdict.untrusted, malformed, Date.now());

@@ -32,10 +32,7 @@ const STORE_MS = 30_000;
 const BATCH_MS = 30 * 60_000;
 const BATCH_SAMPLES = 300;
 
-/**
- * Returns the newest inventory. An agent that has just started, and has not reached its Ollama yet,
- * knows no models: those that it knew before are still on the disk.
- */
+/** An agent that has not reached its Ollama yet knows no models: those of before are still on the disk. */
 const inventoryAfter = (before: Inventory | undefined, now: Inventory): Inventory =>
   !now.reachable && now.models.length === 0 && before !== undefined
     ? { ...now, models: before.models, ollama_version: now.ollama_version ?? before.ollama_version }
@@ -85,9 +82,7 @@ export class Registry {
     }
   }
 
-  /**
-   * Returns whether the box of a record is simulated; null without a box, or for an unknown one.
-   */
+  /** Returns null without a box, or for an unknown one. */
   simulates({ box }: Pick<RequestRecord, "box">): boolean | null {
     return box === null ? null : (this.#entries.get(box)?.box.hello.simulated ?? null);
   }
@@ -159,6 +154,12 @@ export class Registry {
     if (early !== undefined) this.read(hello.box, early, nowMs);
   }
 
+  /** Notes a sign of life other than readings, in memory only. */
+  seen(name: string, nowMs: number): void {
+    const box = this.find(name);
+    if (box?.state !== "down" && box !== null) box.last_seen_ms = nowMs;
+  }
+
   draining(name: string, nowMs: number): void {
     const entry = this.#entries.get(name);
     if (entry === undefined || entry.box.state !== "up") return;
@@ -173,7 +174,7 @@ export class Registry {
     this.#store({ ...entry, box: { ...entry.box, state: "down", last_seen_ms: atMs } }, atMs);
   }
 
-  /** Returns when an agent of this box first returned seals, unix ms; null if none has. */
+  /** When an agent of this box first returned seals, unix ms; null if none has. */
   sealedSinceMs(name: string): number | null {
     return this.#entries.get(name)?.sealedSinceMs ?? null;
   }
@@ -187,7 +188,7 @@ export class Registry {
       : watts.reduce((sum: number, each) => sum + (each ?? 0), 0);
   }
 
-  /** Forgets a box until it connects again. The energy that it has drawn stays. */
+  /** Until it connects again. The energy that it has drawn stays. */
   forget(name: string, nowMs: number): void {
     const hours = [...this.openHours()].flatMap(({ box, hour }) => (box === name ? [hour] : []));
     this.#storage.transactionSync(() => {

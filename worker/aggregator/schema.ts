@@ -204,6 +204,13 @@ export const MIGRATIONS: readonly string[] = [
   CREATE TABLE audit_open (id TEXT PRIMARY KEY, opened_at_ms INTEGER NOT NULL, change TEXT NOT NULL)
     STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Concerns that last, the targets of messages, and the messages that wait, all as JSON. What is secret
+  -- about a target is encrypted.
+  CREATE TABLE incidents (id TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE notification_targets (id TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE notices (id TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** Maps the shared table to the types of SQLite. */

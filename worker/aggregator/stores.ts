@@ -15,6 +15,7 @@ import { PostgresRepository } from "../repository/postgres.ts";
 import { SharedRepository } from "../repository/shared.ts";
 import { inForce, type Settings } from "../settings.ts";
 import { VERSION } from "../version.ts";
+import { Alerts } from "./alerts.ts";
 import { AuditLog } from "./audit-log.ts";
 import { BenchRuns } from "./bench-runs.ts";
 import { CellStore } from "./cells.ts";
@@ -32,6 +33,8 @@ import { Ledger } from "./ledger.ts";
 import { ListedRequests } from "./listed-requests.ts";
 import { ModelMemory } from "./model-memory.ts";
 import { Moves } from "./moves.ts";
+import { Notifier } from "./notifier.ts";
+import { observedNow } from "./observed.ts";
 import { PinStore } from "./pins.ts";
 import { Registry } from "./registry.ts";
 import { RunTimeSettingsStore } from "./run-time-settings.ts";
@@ -56,6 +59,8 @@ export type AggregatorStores = {
   deliveries: StoreDeliveries;
   registry: Registry;
   events: EventStore;
+  notifier: Notifier;
+  alerts: Alerts;
   listedRequests: ListedRequests;
   epochs: Epochs;
   settings: RunTimeSettingsStore;
@@ -149,7 +154,11 @@ export function openStores(
   const joined = new JoinedBoxes(storage.sql);
   const untrusted = new UntrustedCounts(storage.sql);
   const pins = new PinStore(storage.sql);
-  return {
+  const notifier = new Notifier(storage.sql, deployed.peppers);
+  const observe = () =>
+    observedNow(stores, inForce(deployed, settings.get()).enableInstrumentation);
+  const boxes = () => registry.boxes();
+  const stores: AggregatorStores = {
     createdAtMs,
     cells,
     keyHours,
@@ -162,6 +171,8 @@ export function openStores(
     deliveries,
     registry,
     events,
+    notifier,
+    alerts: new Alerts(storage, { events, notifier, boxes, observe }, nowMs),
     listedRequests: new ListedRequests(),
     epochs,
     settings,
@@ -199,4 +210,5 @@ export function openStores(
       pins.forgetBox(box);
     },
   };
+  return stores;
 }

@@ -32,6 +32,12 @@ import type { AggregatorStores } from "./stores.ts";
 /** Window of the "recent" statistics, in minutes, including the current one. */
 export const RECENT_MINUTES = 5;
 
+/** Returns the start of the first recent minute, unix seconds. */
+export function recentFrom(nowMs: number): number {
+  const now = Math.floor(nowMs / 1_000);
+  return now - (now % MINUTE_SECONDS) - (RECENT_MINUTES - 1) * MINUTE_SECONDS;
+}
+
 /** Cells that are read together: 5 ms. The object has one thread. */
 const CELLS_PER_SLICE = 250;
 
@@ -131,8 +137,8 @@ export class Views {
   watched(): Omit<Watched, "observed"> {
     const nowMs = Date.now();
     const now = Math.floor(nowMs / 1_000);
-    const from = now - (now % MINUTE_SECONDS) - (RECENT_MINUTES - 1) * MINUTE_SECONDS;
-    const recent = recentOf(RECENT_MINUTES, [...this.#stores.cells.rollups(from, now + 1)]);
+    const cells = this.#stores.cells.rollups(recentFrom(nowMs), now + 1);
+    const recent = recentOf(RECENT_MINUTES, [...cells]);
     const boxes = this.boxes().boxes.map(({ models: _, ...box }) => box);
     const { issuedKeys } = this.#stores;
     const listed = this.#stores.listedRequests.of(upNames(this.#statuses(nowMs)), nowMs);

@@ -31,6 +31,7 @@ export class Wakes {
     this.#stores = stores;
     this.#exportIntervalMs = exportIntervalMs;
     this.#meanwhile = (promise) => ctx.waitUntil(promise);
+    stores.alerts.onDue = (atMs) => this.#meanwhile(this.#wakeAt(atMs));
   }
 
   /** Reads the alarm that is set, and sets one for work left over from before the restart. */
@@ -41,6 +42,7 @@ export class Wakes {
     await this.#wakeForHeld();
     if (deliveries.hasBacklog() || (sharedRepository?.dueMs() ?? null) !== null)
       await this.#wakeAt(nowMs + this.#exportIntervalMs);
+    await this.#wakeForAlerts();
   }
 
   /** Does what is due, and sets the next alarm. */
@@ -49,9 +51,22 @@ export class Wakes {
     this.#alarmAtMs = null;
     if (this.#housekeepingDueMs <= Date.now()) this.#keepHouse(Date.now());
     if (erasure.isDue) await erasure.run();
+    // Beside the rest: a receiver of messages may hang.
+    this.#meanwhile(this.#alert());
     if (!deliveries.isNone) await this.#flush();
     if (this.#housekeepingDueMs < Number.POSITIVE_INFINITY)
       await this.#wakeAt(this.#housekeepingDueMs);
+  }
+
+  async #alert(): Promise<void> {
+    await this.#stores.alerts.run().catch((error: unknown) => console.error(error));
+    await this.#wakeForAlerts();
+  }
+
+  /** Schedules the next judgement of concerns, or attempt to send a message. */
+  async #wakeForAlerts(): Promise<void> {
+    const dueMs = this.#stores.alerts.dueMs();
+    if (dueMs !== null) await this.#wakeAt(dueMs);
   }
 
   /** Schedules the erasure of texts if one is due. */

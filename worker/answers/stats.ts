@@ -47,7 +47,6 @@ export function currentStats({
 }: CurrentParts): CurrentStats {
   const all = sumOf(lifetime.map(({ cell }) => cell));
   const hour = byModel(lastHour);
-  const depths = live.map((box) => box.queue_depth).filter((depth) => depth !== null);
   return {
     total_requests: all.total,
     total_tokens: all.completionTokens,
@@ -62,13 +61,19 @@ export function currentStats({
     total_resumes: all.resumes,
     tokens_per_second: rounded(tokensPerSecond),
     error_rate: all.errorRate,
-    queue_depth: depths.length === 0 ? null : totalOf(depths),
+    queue_depth: queueDepthOf(live),
     in_flight: totalOf(live.map((box) => box.in_flight ?? 0)),
     ...percentilesOf(sumOf(hour.map(({ cell }) => cell))),
     boxes: { up: live.filter(({ up }) => up).length, total: live.length },
     simulated: boxes.some(({ hello }) => hello.simulated),
     timestamp: isoOf(nowMs),
   };
+}
+
+/** Returns how many requests wait on all boxes; null if it is unknown of each. */
+export function queueDepthOf(live: BoxStatuses): number | null {
+  const depths = live.map((box) => box.queue_depth).filter((depth) => depth !== null);
+  return depths.length === 0 ? null : totalOf(depths);
 }
 
 /** Sums the cells of the last minutes over all models and boxes. */

@@ -61,15 +61,25 @@ export function serveRoute<Route extends ApiRoute>(
     const answer =
       change === null || principal === null
         ? await make()
-        : await audited(c, changeBy(authorOf(c, principal), change, parametersOf(call)), make);
+        : await audited(
+            c,
+            changeBy(authorOf(c, principal), change, parametersOf(route, call)),
+            make,
+          );
     const response = answer instanceof Response ? answer : c.json(answer as object);
     if (!response.headers.has("cache-control")) response.headers.set("cache-control", "no-store");
     return response;
   });
 }
 
-const parametersOf = ({ params, query, body }: ApiCall<ApiRoute>): Record<string, unknown> =>
-  Object.assign({}, params, query, body);
+function parametersOf(
+  route: ApiRoute,
+  { params, query, body }: ApiCall<ApiRoute>,
+): Record<string, unknown> {
+  const secrets: readonly string[] = ("secrets" in route && route.secrets) || [];
+  const all = Object.entries(Object.assign({}, params, query, body));
+  return Object.fromEntries(all.filter(([name]) => !secrets.includes(name)));
+}
 
 export const EVENT_HEADERS = { "content-type": "text/event-stream; charset=utf-8" };
 

@@ -5,7 +5,7 @@ export type RouteName = keyof typeof API_ROUTES;
 
 /**
  * Calls of the routes whose path alone is not enough. In the order of the table; the clears come last.
- * `{made}` is the id of the key or join code that was made last.
+ * `{made}` is the id of the key, join code or target that was made last.
  */
 export const CALLS: Record<RouteName, { path?: string; body?: unknown }> = {
   audit: {},
@@ -49,6 +49,10 @@ export const CALLS: Record<RouteName, { path?: string; body?: unknown }> = {
   logs: { path: "/api/stats/logs?limit=2&status=success" },
   models: {},
   live: {},
+  addTarget: { body: { kind: "webhook", url: "http://127.0.0.1:9/hook", name: "On call" } },
+  notifications: {},
+  testTarget: { path: "/api/notifications/{made}/test" },
+  removeTarget: { path: "/api/notifications/{made}" },
   events: { path: "/api/events?kind=model_loaded,tunnel_cut&box=atlas&limit=5" },
   chat: { body: { prompt: "Hello", max_tokens: 3 } },
   installedModels: {},

@@ -1,0 +1,170 @@
+/**
+ * Notices concerns that begin and end, remembers them as events, and has messages about them sent.
+ *
+ * Concerns are judged when something arrives, so this costs nothing while nothing is wrong. Only if there
+ * are targets, an alarm also looks for boxes that went silent.
+ */
+import type { Concern } from "../../protocol/concern.ts";
+import type { ConcernCode } from "../../protocol/concerns.ts";
+import type { NewEvent } from "../../protocol/events.ts";
+import { newRequestId } from "../../protocol/request-id.ts";
+import { Incident, type Judged, judge } from "../alerting/incidents.ts";
+import { withClosed, withOpened } from "../alerting/notices.ts";
+import { wants } from "../alerting/target.ts";
+import { concernsOf, type Observed } from "../answers/concerns.ts";
+import { type RegisteredBox, silentFromMs } from "../registered-box.ts";
+import { JsonRows } from "../storage/json-rows.ts";
+import type { EventStore } from "./events.ts";
+import type { Notifier } from "./notifier.ts";
+
+/** The shortest time between two judgements of what arrives. */
+const LOOK_MS = 30_000;
+/**
+ * Figures of the last minutes fall without anything that arrives. As long as a box is connected, its
+ * readings arrive; otherwise an alarm, which is billed.
+ */
+const RECHECK_MS = 30 * 60_000;
+const RECENT: ReadonlySet<ConcernCode> = new Set(["error_rate_high", "latency_high", "queue_long"]);
+
+export type AlertSources = {
+  events: EventStore;
+  notifier: Notifier;
+  boxes: () => RegisteredBox[];
+  observe: (nowMs: number) => Observed;
+};
+
+export class Alerts {
+  readonly #storage: DurableObjectStorage;
+  readonly #from: AlertSources;
+  readonly #incidents: JsonRows<Incident>;
+  #lookedMs = 0;
+  #judgedDueMs: number | null;
+  /** Called with the time at which {@link run} is due. */
+  onDue: (atMs: number) => void = () => {};
+
+  constructor(storage: DurableObjectStorage, from: AlertSources, nowMs: number) {
+    this.#storage = storage;
+    this.#from = from;
+    this.#incidents = new JsonRows(storage.sql, "incidents", Incident);
+    const isUndecided = this.#incidents
+      .all()
+      .some(({ opened_ms, absent_ms }) => opened_ms === null || absent_ms !== null);
+    this.#judgedDueMs = isUndecided ? nowMs : null;
+  }
+
+  /** Judges what is wrong now, unless it was judged a moment ago. */
+  look(nowMs: number): void {
+    if (nowMs - this.#lookedMs >= LOOK_MS) this.lookNow(nowMs);
+  }
+
+  /** Never throws: what arrived is taken all the same. */
+  lookNow(nowMs: number): void {
+    this.#lookedMs = nowMs;
+    try {
+      const observed = this.#from.observe(nowMs);
+      const concerns = concernsOf(observed);
+      const judged = judge(this.#incidents.all(), concerns, nowMs);
+      this.#storage.transactionSync(() => this.#take(judged, nowMs));
+      for (const incident of judged.incidents) this.#incidents.note(incident.key, incident);
+      this.#judgedDueMs = judged.dueMs;
+      const isRecent = judged.incidents.some(({ concern }) => RECENT.has(concern.code));
+      if (isRecent && observed.boxes.every(({ state }) => state === "down"))
+        this.#judgedDueMs = Math.min(judged.dueMs ?? Number.MAX_SAFE_INTEGER, nowMs + RECHECK_MS);
+    } catch (error) {
+      console.error(error);
+    }
+    const dueMs = this.dueMs();
+    if (dueMs !== null) this.onDue(dueMs);
+  }
+
+  /** Does what is due: judges, and sends. */
+  async run(): Promise<void> {
+    this.lookNow(Date.now());
+    await this.#from.notifier.sendDue();
+  }
+
+  /** Returns when {@link run} is due, unix ms; null if nothing waits. */
+  dueMs(): number | null {
+    const due = [this.#judgedDueMs, this.#from.notifier.dueMs(), this.#silenceDueMs()];
+    const known = due.filter((at) => at !== null);
+    return known.length === 0 ? null : Math.min(...known);
+  }
+
+  /** Writes what {@link judge} decided. */
+  #take({ incidents, opened, closed, changed }: Judged, nowMs: number): void {
+    const { events, notifier } = this.#from;
+    const byKey = new Map(incidents.map((incident) => [incident.key, incident]));
+    for (const incident of incidents) {
+      if (incident.opened_ms === null) continue;
+      // Also those that became critical: some targets want only these.
+      const told = notifier.targets
+        .filter(({ id }) => !incident.targets.includes(id))
+        .filter((target) => wants(target, incident.concern.severity))
+        .filter(() => opened.includes(incident) || incident.concern.severity === "critical")
+        .filter(({ created_at_ms }) => created_at_ms <= (incident.opened_ms ?? 0))
+        .filter(() => !this.#isSimulated(incident.concern));
+      if (told.length === 0) continue;
+      for (const target of told)
+        notifier.change(target.id, (notices) =>
+          withOpened(notices, target, incident, { nowMs, newId: () => newRequestId(nowMs) }),
+        );
+      const next = { ...incident, targets: [...incident.targets, ...told.map(({ id }) => id)] };
+      incidents[incidents.indexOf(incident)] = next;
+      byKey.set(next.key, next);
+      if (!changed.includes(next.key)) changed.push(next.key);
+    }
+    for (const incident of closed)
+      for (const target of notifier.targets.filter(({ id }) => incident.targets.includes(id)))
+        notifier.change(target.id, (notices) =>
+          withClosed(notices, target, incident, { nowMs, newId: () => newRequestId(nowMs) }),
+        );
+    events.note(
+      [...opened.map(openedEvent), ...closed.map((each) => closedEvent(each, nowMs))],
+      nowMs,
+    );
+    for (const key of changed) {
+      const incident = byKey.get(key);
+      if (incident === undefined) this.#incidents.delete(key);
+      else this.#incidents.put(key, incident);
+    }
+  }
+
+  /** Without targets nobody waits for it, and the next message of another box finds out. */
+  #silenceDueMs(): number | null {
+    if (this.#from.notifier.targets.length === 0) return null;
+    const silent = this.#from
+      .boxes()
+      .filter(({ state, hello }) => state !== "down" && !hello.simulated)
+      .map(silentFromMs)
+      .filter((atMs) => atMs > this.#lookedMs);
+    return silent.length === 0 ? null : Math.min(...silent);
+  }
+
+  /** A simulated box may be stopped at any time, as for the Prometheus alerts. */
+  #isSimulated({ subject }: Concern): boolean {
+    const boxes = this.#from.boxes();
+    const about = "box" in subject ? boxes.filter(({ name }) => name === subject.box) : boxes;
+    return about.length > 0 && about.every(({ hello }) => hello.simulated);
+  }
+}
+
+const subjectOf = ({ subject }: Concern): Pick<NewEvent, "box" | "model"> => ({
+  box: "box" in subject ? subject.box : null,
+  model: "model" in subject ? subject.model : null,
+});
+
+const openedEvent = ({ concern, since_ms }: Incident): NewEvent => ({
+  ...subjectOf(concern),
+  kind: "concern_opened",
+  params: { concern, since: new Date(since_ms).toISOString() },
+});
+
+const closedEvent = ({ concern, since_ms, absent_ms }: Incident, nowMs: number): NewEvent => ({
+  ...subjectOf(concern),
+  kind: "concern_closed",
+  params: {
+    concern,
+    since: new Date(since_ms).toISOString(),
+    lasted_ms: (absent_ms ?? nowMs) - since_ms,
+  },
+});
