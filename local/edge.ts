@@ -104,7 +104,7 @@ export class Edge {
     const socket = join(mkdtempSync(join(tmpdir(), "ollama-edge-")), "worker");
     const config = workerdConfigOf({
       script: WORKER,
-      objects: ["Box", "Aggregator"].map((name) => ({
+      objects: ["Box", "Aggregator", "Quota"].map((name) => ({
         name,
         binding: name.toUpperCase(),
         uniqueKey: `ollama-edge-serve-${name}`,

@@ -130,6 +130,15 @@ const INFERENCE = new Set(
 /** Returns whether records of this endpoint count into latency, TTFT and token figures. */
 export const isInference = (endpoint: string): boolean => INFERENCE.has(endpoint);
 
+const EMBEDDINGS: ReadonlySet<string> = new Set([
+  "/api/embed",
+  "/api/embeddings",
+  "/v1/embeddings",
+]);
+
+/** Returns whether answers of this endpoint are vectors, which are not generated token by token. */
+export const makesVectors = (endpoint: string): boolean => EMBEDDINGS.has(endpoint);
+
 /**
  * Returns whether a record counts into tokens, latency, TTFT and energy of what callers did. The
  * requests of a bench do not: they would move every average of a box that few people use. Requests of

@@ -3,4 +3,5 @@ import { app } from "./app.ts";
 
 export { Aggregator } from "./aggregator/aggregator.ts";
 export { Box } from "./box/box.ts";
+export { Quota } from "./quota/quota.ts";
 export default app;

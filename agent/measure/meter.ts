@@ -5,6 +5,7 @@
  * and no socket: the caller passes in monotonic milliseconds and chunks.
  */
 import type { Api } from "../../protocol/records.ts";
+import { makesVectors } from "../../protocol/routes.ts";
 import type { AnswerDialect, AnswerPart } from "./answer-part.ts";
 import { anthropic } from "./anthropic.ts";
 import { partOfImages, partOfTranscription } from "./media.ts";
@@ -69,19 +70,11 @@ const DIALECTS: ReadonlyMap<string, AnswerDialect> = new Map([
   ["/v1/responses", responses],
   ["/v1/messages", anthropic],
 ]);
-const EMBEDDINGS: ReadonlySet<string> = new Set([
-  "/api/embed",
-  "/api/embeddings",
-  "/v1/embeddings",
-]);
 const MEDIA: ReadonlyMap<string, (text: string) => AnswerPart> = new Map([
   ["/v1/images/generations", partOfImages],
   ["/v1/images/edits", partOfImages],
   ["/v1/audio/transcriptions", partOfTranscription],
 ]);
-
-/** Returns whether answers of this endpoint are vectors, which are not generated token by token. */
-export const makesVectors = (endpoint: string): boolean => EMBEDDINGS.has(endpoint);
 
 export function meterOf(options: MeterOptions): Meter {
   const { startMs, keepText, api } = options;
@@ -106,7 +99,7 @@ function readerOf(
   tally: Tally,
 ): Reader {
   if (status >= 400) return errorReader(status, tally);
-  if (EMBEDDINGS.has(options.endpoint)) return embeddingsReader(tally);
+  if (makesVectors(options.endpoint)) return embeddingsReader(tally);
   const partOfMedia = MEDIA.get(options.endpoint);
   if (partOfMedia !== undefined) return mediaReader(partOfMedia, tally);
   const dialect = DIALECTS.get(options.endpoint);

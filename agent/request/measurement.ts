@@ -14,12 +14,12 @@ import {
   UNMEASURED,
 } from "../../protocol/records.ts";
 import { UNROUTED } from "../../protocol/route.ts";
-import { isInference } from "../../protocol/routes.ts";
+import { isInference, makesVectors } from "../../protocol/routes.ts";
 import type { InferredPhases } from "../infer/infer-phases.ts";
 import type { FinishedAnswer } from "../infer/phase-inference.ts";
 import type { EnergyMeter } from "../measure/energy.ts";
 import { type LocalBody, localBodyOf } from "../measure/local-body.ts";
-import { type Measured, type Meter, makesVectors, meterOf } from "../measure/meter.ts";
+import { type Measured, type Meter, meterOf } from "../measure/meter.ts";
 import { type PhasesMs, roundMs } from "../measure/phases.ts";
 import type { NotedRequest } from "../spool/lines.ts";
 import type { Spool } from "../spool/spool.ts";

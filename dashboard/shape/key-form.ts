@@ -1,6 +1,7 @@
 /** The form of a key: its fields as typed, from a key and back. Pure. */
 import type * as z from "zod";
-import type { KeyChange, KeyPolicy, LimitPeriod } from "../../protocol/api/keys.ts";
+import type { LimitPeriod } from "../../protocol/api/key-limits.ts";
+import type { KeyChange, KeyPolicy } from "../../protocol/api/keys.ts";
 
 type Scopes = KeyPolicy["scopes"];
 
@@ -15,7 +16,7 @@ export const RIGHTS: readonly { scope: Scopes[number]; name: string; text: strin
 ];
 
 /** The limits by period, in the order of their fields. */
-export const COUNTED = ["requests"] as const;
+export const COUNTED = ["requests", "tokens", "wh", "money"] as const;
 export const LIMITED_PERIODS: readonly LimitPeriod[] = ["minute", "day", "month"];
 type Counted = (typeof COUNTED)[number];
 export type Counts = Record<Counted, Record<LimitPeriod, string>>;
@@ -41,6 +42,8 @@ export type KeyForm = {
 /** The body of the call that makes a key. */
 export type KeyBody = z.input<typeof KeyPolicy>;
 
+const NO_COUNTS = { minute: "", day: "", month: "" };
+
 export const NEW_KEY: KeyForm = {
   name: "",
   scopes: ["infer"],
@@ -53,7 +56,7 @@ export const NEW_KEY: KeyForm = {
   mayKeepAlive: true,
   mayNumGpu: true,
   parallel: "",
-  counts: { requests: { minute: "", day: "", month: "" } },
+  counts: { requests: NO_COUNTS, tokens: NO_COUNTS, wh: NO_COUNTS, money: NO_COUNTS },
 };
 
 export const formOfKey = (policy: KeyPolicy): KeyForm => ({

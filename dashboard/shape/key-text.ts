@@ -1,7 +1,8 @@
 /** Texts about a key: its rights, its limits, and whether it works. Pure. */
-import type { Key, KeyLimits, LimitPeriod } from "../../protocol/api/keys.ts";
+import type { KeyLimits, LimitPeriod } from "../../protocol/api/key-limits.ts";
+import type { Key } from "../../protocol/api/keys.ts";
 import { count } from "./format.ts";
-import { LIMITED_PERIODS, RIGHTS } from "./key-form.ts";
+import { COUNTED, LIMITED_PERIODS, RIGHTS } from "./key-form.ts";
 
 export const rightsText = ({ scopes }: Pick<Key, "scopes">): string =>
   RIGHTS.filter(({ scope }) => scopes.includes(scope))
@@ -10,16 +11,27 @@ export const rightsText = ({ scopes }: Pick<Key, "scopes">): string =>
 
 const PER: Record<LimitPeriod, string> = { minute: "a minute", day: "a day", month: "a month" };
 
+const UNITS: Record<(typeof COUNTED)[number], string> = {
+  requests: "requests",
+  tokens: "tokens",
+  wh: "Wh",
+  money: "money units",
+};
+
 /** Returns one text for each limit: `1,000 requests a day`. */
 export function limitTexts(limits: KeyLimits | null): string[] {
   if (limits === null) return [];
-  const { parallel, requests } = limits;
+  const { parallel } = limits;
   return [
     ...(parallel === null ? [] : [`${count(parallel)} at once`]),
-    ...LIMITED_PERIODS.flatMap((period) => {
-      const max = requests?.[period];
-      return max === undefined ? [] : [`${count(max)} requests ${PER[period]}`];
-    }),
+    ...COUNTED.flatMap((counted) =>
+      LIMITED_PERIODS.flatMap((period) => {
+        const max = limits[counted]?.[period];
+        return max === undefined
+          ? []
+          : [`${Number.isInteger(max) ? count(max) : max} ${UNITS[counted]} ${PER[period]}`];
+      }),
+    ),
   ];
 }
 

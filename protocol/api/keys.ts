@@ -3,6 +3,7 @@ import * as z from "zod";
 import { BoxName } from "../records.ts";
 import { ROLES } from "../scopes.ts";
 import { KEY_NAME_CHARS_MAX } from "../tags.ts";
+import { KeyLimits, LimitsLeft } from "./key-limits.ts";
 import type { ApiRoute } from "./route.ts";
 import { Count, Figure, ScopeName, Time } from "./shapes.ts";
 
@@ -25,25 +26,6 @@ const ModelPattern = z
 const KeyScope = ScopeName.exclude(["read"]);
 
 const TokensMax = z.int().min(1).max(100_000_000).nullable().default(null);
-
-/** The periods of limits, in UTC. */
-export const LIMIT_PERIODS = ["minute", "day", "month"] as const;
-export type LimitPeriod = (typeof LIMIT_PERIODS)[number];
-
-const LimitMax = z
-  .int({ error: "must be a whole number" })
-  .min(1, "must be at least 1: revoke the key, or remove its scope, to admit nothing");
-
-/** How much a key may use. */
-export const KeyLimits = z.strictObject({
-  parallel: LimitMax.nullable().default(null).describe("calls that are open at once; null: any"),
-  requests: z
-    .partialRecord(z.enum(LIMIT_PERIODS), LimitMax)
-    .nullable()
-    .default(null)
-    .describe("calls that begin in a minute, a day or a month of UTC; null: any"),
-});
-export type KeyLimits = z.infer<typeof KeyLimits>;
 
 /** The rights of a key, and their limits. */
 export const KeyPolicy = z.strictObject({
@@ -80,9 +62,7 @@ export const KeyPolicy = z.strictObject({
     .default(true)
     .describe("false: its calls may not set `keep_alive`, and so not unload a model"),
   may_num_gpu: z.boolean().default(true).describe("false: its calls may not set `options.num_gpu`"),
-  limits: KeyLimits.nullable()
-    .default(null)
-    .describe("how much it may use: needs exactly one box in `boxes`, which counts; null: any"),
+  limits: KeyLimits.nullable().default(null).describe("how much it may use; null: any"),
 });
 export type KeyPolicy = z.infer<typeof KeyPolicy>;
 
@@ -149,6 +129,9 @@ export const Key = z
     revoked_at: Time.nullable().describe("when it was revoked, or replaced by a rotation"),
     replaced_by: KeyId.nullable().describe("the key of its rotation"),
     usage: KeyUsage.describe("since counting by key began, or the metrics were cleared"),
+    left: LimitsLeft.nullable()
+      .optional()
+      .describe("the rest of its limits; null without any. Absent in lists"),
   })
   .meta({ id: "Key" });
 export type Key = z.infer<typeof Key>;

@@ -105,7 +105,7 @@ export class Stage implements AsyncDisposable {
     const workerd = await startWorkerd(this.children, this.folder, port, {
       name,
       script: this.#bundle,
-      objects: { Box: "BOX", Aggregator: "AGGREGATOR" },
+      objects: { Box: "BOX", Aggregator: "AGGREGATOR", Quota: "QUOTA" },
       variables: settings.edge ?? { AUTH_MODE: "open" },
       ...(front === null ? {} : { socket }),
     });

@@ -239,7 +239,7 @@ export class Chain implements AsyncDisposable {
         : startWorkerd(this.#stage.children, this.#stage.folder, this.port, {
             name: this.name,
             script: this.script,
-            objects: { Box: "BOX", Aggregator: "AGGREGATOR" },
+            objects: { Box: "BOX", Aggregator: "AGGREGATOR", Quota: "QUOTA" },
             variables: { AUTH_MODE: "open" },
             ...(this.#plan.inspectorPort === undefined
               ? {}

@@ -77,7 +77,7 @@ export class SimulatedBox {
       const counted = load && { ...load, open: load.open + 1 };
       answer({ kind: "taken", isRelayed: message !== null, load: counted });
       this.#listen(end);
-      core.attach(end, { id, isResume, model, key: null }, message);
+      core.attach(end, { box: this.#world.name, id, isResume, model, key: null }, message);
     };
     this.#undecided.add(end);
     this.#run(decide());

@@ -70,7 +70,7 @@ export async function fuzzBox(
   const ids = Array.from({ length: 3 }, () => chance.id(0));
   const streams = new Map(ids.map((id) => [id, new FuzzedSocket()]));
   for (const [id, socket] of streams)
-    core.attach(socket, { id, isResume: true, model: null, key: null }, null);
+    core.attach(socket, { box: "box", id, isResume: true, model: null, key: null }, null);
   const hello = encodeFrames([tunnelFrame(FrameType.hello, helloOf("box"))]);
   const agents: FuzzedSocket[] = [];
   for (let i = 0; i < messages; i++) {

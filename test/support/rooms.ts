@@ -43,6 +43,7 @@ export const ROOMS: Record<string, Record<string, string[]>> = {
       "sign-in",
     ],
     admission: ["wrong-keys", "errors", "joining", "settings"],
+    quota: ["env", "keys"],
     aggregator: [
       "env",
       "keys",
@@ -59,6 +60,7 @@ export const ROOMS: Record<string, Record<string, string[]>> = {
       "settings",
       "seal",
       "version",
+      "quota",
     ],
     box: [
       "env",
@@ -68,6 +70,7 @@ export const ROOMS: Record<string, Record<string, string[]>> = {
       "error-response",
       "settings",
       "version",
+      "quota",
       "aggregator",
     ],
     gateway: [
@@ -83,6 +86,7 @@ export const ROOMS: Record<string, Record<string, string[]>> = {
       "principal",
       "auth",
       "admission",
+      "quota",
       "aggregator",
       "box",
     ],
@@ -113,7 +117,7 @@ export const ROOMS: Record<string, Record<string, string[]>> = {
       "gateway",
     ],
     app: ["env", "errors", "error-response", "raw-path", "routes"],
-    index: ["aggregator", "box", "app"],
+    index: ["quota", "aggregator", "box", "app"],
   },
   agent: {
     clock: [],

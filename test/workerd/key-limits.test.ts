@@ -1,16 +1,23 @@
-/** The limits of keys, counted by the Box that serves them: never exceeded, and one round trip. */
-import { evictDurableObject } from "cloudflare:test";
+/** The limits of keys, counted by one object for all boxes. */
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, expect, test } from "vitest";
-import type { MadeKey } from "../../protocol/api/keys.ts";
+import type { Key, MadeKey } from "../../protocol/api/keys.ts";
+import { FrameType, tunnelFrame } from "../../protocol/frames.ts";
+import { factsOf } from "../../protocol/messages.ts";
+import type { RequestRecord } from "../../protocol/records.ts";
 import { newRequestId } from "../../protocol/request-id.ts";
 import { attachUrl, LIMIT_IS_REACHED } from "../../worker/box/attach.ts";
 import worker from "../../worker/index.ts";
+import { limitsOf } from "../support/key-limits.ts";
+import { recordOf } from "../support/records.ts";
 import { eventually, textOf } from "./calls.ts";
 import { FakeBox } from "./fake-box.ts";
 import { ADMIN, bearer, call, keys } from "./keyed-edge.ts";
 
 const MODEL = "qwen3:8b";
+const LINEAGE = "00112233aabbccdd";
+let position = 0;
 
 const boxes: FakeBox[] = [];
 afterEach(async () => {
@@ -29,7 +36,15 @@ const make = (policy: object) =>
     headers: bearer(ADMIN),
     body: JSON.stringify({ name: "Ada", scopes: ["infer"], ...policy }),
   });
-const keyWith = async (policy: object) => (await (await make(policy)).json<MadeKey>()).key;
+const made = async (policy: object) => (await make(policy)).json<MadeKey>();
+const keyWith = async (policy: object) => (await made(policy)).key;
+const manage = (path: string, method = "GET", body?: object) =>
+  call(`/api/keys/${path}`, {
+    method,
+    headers: bearer(ADMIN),
+    ...(body && { body: JSON.stringify(body) }),
+  });
+const shown = async (id: string) => (await manage(id)).json<Key>();
 
 /** Begins a call. Not through `call`, which waits for its end. */
 function chat(key: string, path = "/ollama/api/chat"): Promise<Response> {
@@ -49,13 +64,19 @@ const answerTo = (box: FakeBox, stream: string) =>
 /** Offers a call to a Box, as a Worker does. Returns its socket; null if the limit is reached. */
 async function offered({ name: box, agent }: FakeBox): Promise<WebSocket | null> {
   agent.socket.send("ping"); // a busy machine may need long for all calls
-  const limits = { parallel: 10, requests: null };
+  const limits = limitsOf({ parallel: 10 });
   const answer = await env.BOX.getByName(box).fetch(
     attachUrl({
       box,
       id: newRequestId(Date.now()),
       model: null,
-      key: { id: "00112233aabbccdd", version: Number.MAX_SAFE_INTEGER, isFresh: true, limits },
+      key: {
+        id: LINEAGE,
+        version: Number.MAX_SAFE_INTEGER,
+        isFresh: true,
+        lineage: LINEAGE,
+        limits,
+      },
       openMost: null,
       isResume: false,
       keepsText: false,
@@ -71,20 +92,81 @@ async function offered({ name: box, agent }: FakeBox): Promise<WebSocket | null>
   return answer.webSocket;
 }
 
-test("admits exactly ten of a thousand parallel calls, also after the Box hibernated", async () => {
-  const box = await boxNamed("ten");
+test("admits exactly ten of a thousand parallel calls over two boxes, through evictions", async () => {
+  const both = [await boxNamed("ten"), await boxNamed("twin")] as const;
   const calls: (WebSocket | null)[] = [];
   while (calls.length < 1_000)
-    calls.push(...(await Promise.all(Array.from({ length: 50 }, () => offered(box)))));
+    calls.push(
+      ...(await Promise.all(Array.from({ length: 50 }, (_, n) => offered(both[n % 2 ? 1 : 0])))),
+    );
   const [first, ...others] = calls.filter((socket) => socket !== null);
   expect(others).toHaveLength(9);
   await evictDurableObject(env.BOX.getByName("ten"));
-  expect(await offered(box)).toBeNull();
+  await evictDurableObject(env.QUOTA.getByName(LINEAGE));
+  expect(await offered(both[0])).toBeNull();
+  expect(await offered(both[1])).toBeNull();
   // As soon as a call is over, another one is admitted, and only one.
   first?.close(1000);
-  const next = await eventually(async () => (await offered(box)) ?? undefined);
-  expect(await offered(box)).toBeNull();
+  const next = await eventually(async () => (await offered(both[1])) ?? undefined);
+  expect(await offered(both[0])).toBeNull();
   for (const socket of [next, ...others]) socket.close(1000);
+});
+
+/** Makes a call, whose record has these figures. */
+async function spend(box: FakeBox, key: string, figures: Partial<RequestRecord>): Promise<void> {
+  const calling = chat(key);
+  const { stream, open } = await box.next();
+  answerTo(box, stream);
+  await textOf(await calling);
+  const record = { ...recordOf(Date.now(), figures), ...factsOf(stream, open), seal: open.seal };
+  box.agent.send(tunnelFrame(FrameType.records, { position: ++position, records: [record] }));
+  await box.agent.next(FrameType.recorded);
+}
+
+test("the tokens and the energy of all boxes count when their records come, for a key and its successor", async () => {
+  const [one, other] = [await boxNamed("one"), await boxNamed("other")];
+  const limits = { tokens: { day: 1_000 }, wh: { month: 1 } };
+  const first = await made({ limits, boxes: ["one"] });
+  await spend(one, first.key, { prompt_tokens: 300, completion_tokens: 100, energy_j: 720 });
+  const day = { limit: 1_000, used: 400, reserved: 0, remaining: 600 };
+  const month = { limit: 1, used: 0.2, reserved: 0, remaining: 0.8 };
+  const left = { tokens: { day }, wh: { month } };
+  await eventually(async () =>
+    (await shown(first.id)).left?.tokens?.day?.used ? true : undefined,
+  );
+  expect((await shown(first.id)).left).toMatchObject(left);
+  expect((await manage(first.id, "PATCH", { boxes: ["other"] })).status).toBe(200);
+  const next = await (await manage(`${first.id}/rotate`, "POST", {})).json<MadeKey>();
+  await spend(other, next.key, { prompt_tokens: 500, completion_tokens: 100, energy_j: 720 });
+  await eventually(async () =>
+    (await shown(next.id)).left?.tokens?.day?.used === 1_000 ? true : undefined,
+  );
+  expect((await shown(next.id)).left?.wh?.month?.used).toBeCloseTo(0.4);
+  for (const { key } of [first, next]) {
+    const refused = await chat(key);
+    expect([refused.status, refused.headers.get("x-ratelimit-limit")]).toEqual([429, "1000"]);
+    expect(await refused.text()).toContain("its limit of 1000 for tokens per day");
+  }
+});
+
+test("the count of a deleted key is removed, unless another one shares it", async () => {
+  const box = await boxNamed("deleted");
+  const first = await made({ boxes: ["deleted"], limits: { requests: { day: 5 } } });
+  const calling = chat(first.key);
+  answerTo(box, (await box.next()).stream);
+  await textOf(await calling);
+  const rows = () =>
+    runInDurableObject(
+      env.QUOTA.getByName(first.id),
+      (_, { storage }) => [...storage.kv.list()].length,
+    );
+  const next = await (await manage(`${first.id}/rotate`, "POST", { overlap_s: 0 })).json<MadeKey>();
+  await manage(first.id, "DELETE");
+  expect([(await manage(first.id)).status, await rows()]).toEqual([404, 1]);
+  expect((await shown(next.id)).left?.requests?.day).toMatchObject({ used: 1, remaining: 4 });
+  await manage(next.id, "DELETE");
+  await manage(next.id, "DELETE");
+  expect([(await manage(next.id)).status, await rows()]).toEqual([404, 0]);
 });
 
 test.each([
@@ -142,7 +224,10 @@ test("a list does not count, and a call does", async () => {
 test.each([
   [{ limits: { parallel: 0 }, boxes: ["flaw"] }, "limits.parallel: must be at least 1"],
   [{ limits: { requests: { hour: 1 } }, boxes: ["flaw"] }, "limits.requests"],
-  [{ limits: { parallel: 1 } }, "a key with limits is served by one box"],
+  [{ limits: { tokens: { day: 0 } } }, "limits.tokens.day: must be at least 1"],
+  [{ limits: { tokens: { day: 1.5 } } }, "limits.tokens.day: must be a whole number"],
+  [{ limits: { wh: { month: -1 } } }, "limits.wh.month: must be more than 0"],
+  [{ limits: { money: { day: 1 } } }, "calls have no price without a tariff"],
 ])("refuses the limits of %j", async (policy, why) => {
   await boxNamed("flaw");
   const answer = await make(policy);

@@ -11,6 +11,7 @@ import { env } from "cloudflare:workers";
 import { Aggregator } from "../../worker/aggregator/aggregator.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { Box } from "../../worker/box/box.ts";
+import { Quota } from "../../worker/quota/quota.ts";
 import { NO_UNITS, type Units, unitsOf } from "../support/cost/bill.ts";
 
 type Method = (this: object, ...values: unknown[]) => unknown;
@@ -52,7 +53,7 @@ export class Meter {
       Date.now = realNow;
     });
     const isMessage = ([, message]: unknown[]) => typeof message !== "string";
-    for (const { prototype } of [Aggregator, Box])
+    for (const { prototype } of [Aggregator, Box, Quota])
       for (const name of Object.getOwnPropertyNames(prototype))
         if (name !== "constructor")
           this.#wrap(prototype, name, (run, object, values) => {
@@ -76,6 +77,10 @@ export class Meter {
         const cursor = run() as SqlStorageCursor<Record<string, SqlStorageValue>>;
         this.#statements.push({ table: tableOf(String(sql)), cursor });
         return cursor;
+      });
+      this.#wrap(Object.getPrototypeOf(storage.kv), "put", (run) => {
+        this.#units.rowsWritten++;
+        return run();
       });
       const prototype = Object.getPrototypeOf(storage);
       this.#wrap(prototype, "setAlarm", async (_run, object, [atMs]) => {

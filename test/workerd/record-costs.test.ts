@@ -1,14 +1,17 @@
 /**
- * The bill of what happens to the records of requests: their delivery to a store, their counts by key, and
- * their deletion. Fails if one of them costs more than docs/cost.md states.
+ * The bill of what happens to the records of requests: their delivery to a store, their counts by key and for
+ * limits, and their deletion. Fails if one of them costs more than docs/cost.md states.
  */
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterAll, beforeAll, test, vi } from "vitest";
+import type { KeyLimits } from "../../protocol/api/key-limits.ts";
+import { newRequestId } from "../../protocol/request-id.ts";
 import { Aggregator } from "../../worker/aggregator/aggregator.ts";
 import { LEDGER_MS } from "../../worker/aggregator/ledger.ts";
 import { CLICKHOUSE_TABLES } from "../../worker/export/clickhouse/schema.ts";
 import { scaled, type Units } from "../support/cost/bill.ts";
+import { callUse, limitsOf } from "../support/key-limits.ts";
 import { recordOf } from "../support/records.ts";
 import { Meter } from "./meter.ts";
 import {
@@ -99,4 +102,22 @@ test("counting by key costs what the page states", COUNTED_AGAIN, async () => {
 
 test("a deletion costs what the page states", COUNTED_AGAIN, async () =>
   expectMillionStated(meter, "their deletion a week later, 1 at once", await deletionCost()),
+);
+
+/** Counts a call of a key with limits, as its Box and the Aggregator do. */
+async function limitedCost(limits: KeyLimits, isSettled: boolean): Promise<Units> {
+  const quota = env.QUOTA.getByName(`cost-${crypto.randomUUID()}`);
+  const call = { id: newRequestId(meter.nowMs), box: "atlas", isResume: false };
+  return meter.of(async () => {
+    await quota.admit(call, limits);
+    await quota.end(call.id, call.box);
+    if (isSettled) await quota.settle({ [call.id]: callUse({ tokens: 300 }) });
+  });
+}
+
+test.each([
+  ["their count for a key with limits of calls", limitsOf({ parallel: 2 }), false],
+  ["their count for a key with limits of tokens", limitsOf({ tokens: { day: 1_000 } }), true],
+])("%s costs what the page states", async (name, limits, isSettled) =>
+  expectMillionStated(meter, name, await limitedCost(limits, isSettled)),
 );

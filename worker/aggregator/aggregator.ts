@@ -21,7 +21,6 @@ import { inForce, type RunTimeSettings, type Settings, settingsOf } from "../set
 import { type AuditFilter, type AuditNote, noteAudit } from "./audit-notes.ts";
 import { takeGone, takeReadings } from "./box-reports.ts";
 import type { CellFilter, KeyFilter } from "./cells.ts";
-import { changeKeys, type KeysChange, type KeysChanged } from "./changing-keys.ts";
 import { changePins, type PinsChange, type PinsChanged } from "./changing-pins.ts";
 import { type TargetsAnswer, type TargetsWish, withTargets } from "./changing-targets.ts";
 import { changeTariff } from "./changing-tariff.ts";
@@ -59,10 +58,14 @@ export class Aggregator extends DurableObject<Bindings> {
   }
 
   ingest(records: RequestRecord[], isReported = false): Promise<{ counted: number }> {
-    return ingestRecords(this.#stores, this.#wakes, this.#inForce(), records, isReported);
+    const parts = { stores: this.#stores, wakes: this.#wakes, uses: this.#news.uses };
+    return ingestRecords(parts, this.#inForce(), records, isReported);
   }
 
-  /** Ingests those records of an agent that can be trusted; `malformed` more could not be read. */
+  usesOf(ids: readonly string[]): ReturnType<KeyNews["uses"]["of"]> {
+    return this.#news.uses.of(ids);
+  }
+
   report(box: string, reported: ReportedRecord[], malformed: number): Promise<void> {
     const ingest = (records: RequestRecord[]) => this.ingest(records, true);
     return takeReport(this.#stores, ingest, { box, reported, malformed });
@@ -120,8 +123,8 @@ export class Aggregator extends DurableObject<Bindings> {
     return currentFleet(this.#stores, knownKeys, Date.now());
   }
 
-  changeKeys(change: KeysChange): Promise<KeysChanged> {
-    return this.#news.after(changeKeys(this.#stores, change, Date.now()));
+  changeKeys(change: Parameters<KeyNews["change"]>[0]): ReturnType<KeyNews["change"]> {
+    return this.#news.change(change);
   }
 
   changeJoining(change: JoiningChange): JoiningChanged {
@@ -180,7 +183,6 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#views.logs(page);
   }
 
-  /** Returns when the logs were last cleared; null if no external store holds older ones. */
   olderLogs(): { clearedMs: number | null } | null {
     return this.#views.olderLogs();
   }
@@ -243,10 +245,9 @@ export class Aggregator extends DurableObject<Bindings> {
     return this.#stores.settings.get();
   }
 
-  async patchSettings(patch: ConfigPatch): Promise<RunTimeSettings> {
+  patchSettings(patch: ConfigPatch): Promise<RunTimeSettings> {
     const changed = this.#stores.settings.patch(patch, Date.now());
-    await this.#wakes.eraseSoon(Date.now());
-    return changed;
+    return this.#wakes.eraseSoon(Date.now()).then(() => changed);
   }
 
   costs(query: Parameters<typeof costsOf>[1]): ReturnType<typeof costsOf> {
@@ -284,7 +285,6 @@ export class Aggregator extends DurableObject<Bindings> {
     return withTargets(this.#stores.notifier, wish);
   }
 
-  /** Reports on recording, external stores, the repository that one may hold, and untrusted records. */
   observed(): Watched["observed"] {
     return { isRecording: this.#inForce().enableInstrumentation, ...this.#views.stores() };
   }

@@ -12,6 +12,7 @@ import {
 } from "../keys/changes.ts";
 import type { KeyFailure } from "../keys/failures.ts";
 import { type IssuedKey, stateOf } from "../keys/policy.ts";
+import type { IssuedKeys } from "./issued-keys.ts";
 import { usedKeysOf } from "./key-views.ts";
 import type { AggregatorStores } from "./stores.ts";
 
@@ -33,6 +34,17 @@ export type KeysChanged =
   | { refusal: KeyRefusal }
   | { refusal: null; key: Key; isDeleted: boolean; warnings: string[] };
 
+/** Returns whether a change deletes a key, which was revoked before. */
+export function deletes(
+  change: KeysChange,
+  keys: IssuedKeys,
+  nowMs: number,
+): change is Extract<KeysChange, { act: "revoke" }> {
+  if (change.act !== "revoke") return false;
+  const key = keys.get(change.id);
+  return key !== null && stateOf(key, nowMs) === "revoked";
+}
+
 export function changeKeys(
   stores: AggregatorStores,
   change: KeysChange,
@@ -40,6 +52,7 @@ export function changeKeys(
 ): KeysChanged {
   const { issuedKeys } = stores;
   const { usages } = usedKeysOf(stores);
+  const currency = stores.tariffs.currency();
   const done = (key: IssuedKey, isDeleted = false, warnings: string[] = []): KeysChanged => ({
     refusal: null,
     key: shownKey(key, nowMs, usages[key.id]),
@@ -48,7 +61,8 @@ export function changeKeys(
   });
   if ("newId" in change && issuedKeys.isFull) return { refusal: { reason: "keys_full" } };
   if (change.act === "make") {
-    const flaw = flawOf(change.policy, knownBoxes(stores), nowMs) ?? limitsFlaw(change.policy);
+    const flaw =
+      flawOf(change.policy, knownBoxes(stores), nowMs) ?? limitsFlaw(change.policy, currency);
     if (flaw !== null) return { refusal: { reason: "bad_request", detail: flaw } };
     const key = newIssuedKey(change.newId, change.policy, nowMs);
     issuedKeys.put(key);
@@ -63,13 +77,13 @@ export function changeKeys(
       const { boxes = null, expires_at = null } = change.change;
       const after = changed(key, change.change);
       const own = flawOf({ boxes, expires_at }, knownBoxes(stores), nowMs);
-      const flaw = own ?? limitsFlaw(after.policy);
+      const flaw = own ?? limitsFlaw(after.policy, currency);
       if (flaw !== null) return { refusal: { reason: "bad_request", detail: flaw } };
       issuedKeys.put(after);
       return done(after);
     }
     case "revoke": {
-      if (stateOf(key, nowMs) === "revoked") {
+      if (deletes(change, issuedKeys, nowMs)) {
         issuedKeys.delete(id);
         return done(key, true);
       }

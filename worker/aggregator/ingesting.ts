@@ -1,6 +1,7 @@
 /** Takes finished requests into the ledger, with the facts that only the edge knows. */
 import type { ReportedRecord, RequestRecord } from "../../protocol/records.ts";
 import type { Settings } from "../settings.ts";
+import type { KeyUses } from "./key-uses.ts";
 import { markedRecords } from "./marked-records.ts";
 import type { AggregatorStores } from "./stores.ts";
 import { vet } from "./vetting.ts";
@@ -8,8 +9,7 @@ import type { Wakes } from "./wakes.ts";
 
 /** Counts records once. Durable when it returns. @throws if nothing was counted */
 export async function ingestRecords(
-  stores: AggregatorStores,
-  wakes: Wakes,
+  { stores, wakes, uses }: { stores: AggregatorStores; wakes: Wakes; uses: KeyUses },
   { enableInstrumentation, logContent }: Pick<Settings, "enableInstrumentation" | "logContent">,
   records: readonly RequestRecord[],
   isReported: boolean,
@@ -21,6 +21,7 @@ export async function ingestRecords(
   if (logContent === "on") erasure.noteTexts();
   const add = () => intake.add(kept, registry.boxes(), nowMs, isReported);
   const counted = await wakes.flushingSoon(nowMs, add);
+  uses.pass(records);
   await wakes.onRows(counted, nowMs);
   alerts.look(nowMs);
   return { counted };

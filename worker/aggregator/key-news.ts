@@ -1,10 +1,12 @@
 /**
- * Passes the ends of keys to the Boxes as soon as they change. A Box that cannot be reached is being
+ * Changes keys, and passes their ends to the Boxes as soon as they change. A Box that cannot be reached is being
  * moved: its agent connects again, and the Box then gets them with the settings.
  */
 import type { Bindings } from "../env.ts";
 import type { KeyEnds } from "../keys/ends.ts";
 import { readMeta, writeMeta } from "../storage/meta.ts";
+import { changeKeys, deletes, type KeysChange, type KeysChanged } from "./changing-keys.ts";
+import { KeyUses } from "./key-uses.ts";
 import type { AggregatorStores } from "./stores.ts";
 
 /** The version of the keys that was passed on last. */
@@ -23,16 +25,22 @@ export class KeyNews {
   readonly #sql: SqlStorage;
   readonly #env: Bindings;
   readonly #stores: AggregatorStores;
+  readonly uses: KeyUses;
 
   constructor(ctx: DurableObjectState, env: Bindings, stores: AggregatorStores) {
+    this.uses = new KeyUses(ctx, env, stores.issuedKeys);
     this.#sql = ctx.storage.sql;
     this.#env = env;
     this.#stores = stores;
     ctx.waitUntil(this.pass()); // the object may have been killed after a change
   }
 
-  /** Resolves to the outcome of a change when the Boxes know it too. */
-  async after<Outcome>(outcome: Outcome): Promise<Outcome> {
+  /** Makes or changes a key. Resolves when the Boxes know it too. */
+  async change(change: KeysChange): Promise<KeysChanged> {
+    const { issuedKeys } = this.#stores;
+    // Its counts are deleted before the key, which nobody can delete again.
+    if (deletes(change, issuedKeys, Date.now())) await this.uses.forget(change.id);
+    const outcome = changeKeys(this.#stores, change, Date.now());
     await this.pass();
     return outcome;
   }

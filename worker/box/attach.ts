@@ -6,20 +6,21 @@
  * body. The Box passes them on before the stream has its socket. So a call waits for one round trip
  * to the Box, and not for a second one.
  */
-import { KeyLimits } from "../../protocol/api/keys.ts";
+import { KeyLimits } from "../../protocol/api/key-limits.ts";
 import { encodeFrames, type Frame, HEADER_BYTES, type StreamId } from "../../protocol/frames.ts";
 import { RECONNECT_MS } from "../../protocol/limits.ts";
 import type { ModelLoad } from "./load.ts";
 
 /**
  * A key that the edge made. `version`: that of the keys by which its Worker admitted the call. `isFresh`:
- * the Worker has read them since this Box refused the stream. `limits`: null for a call that is not
- * counted.
+ * the Worker has read them since this Box refused the stream. `lineage`: where its use is counted.
+ * `limits`: null for a call that is not counted.
  */
 export type AttachKey = {
   id: string;
   version: number;
   isFresh: boolean;
+  lineage: string;
   limits: KeyLimits | null;
 };
 
@@ -59,9 +60,11 @@ export const attachOf = ({ searchParams }: URL): Attach => ({
   waitMs: Number(searchParams.get("wait") ?? RECONNECT_MS),
 });
 
-const keyPart = ({ id, version, isFresh, limits }: AttachKey): string =>
+const keyPart = ({ id, version, isFresh, lineage, limits }: AttachKey): string =>
   `&key=${id}&keys=${version}${isFresh ? "&fresh=1" : ""}` +
-  `${limits === null ? "" : `&limits=${encodeURIComponent(JSON.stringify(limits))}`}`;
+  (limits === null
+    ? ""
+    : `&lineage=${lineage}&limits=${encodeURIComponent(JSON.stringify(limits))}`);
 
 /** An older Worker omits the key. */
 function keyIn(searchParams: URLSearchParams): AttachKey | null {
@@ -70,7 +73,8 @@ function keyIn(searchParams: URLSearchParams): AttachKey | null {
   const version = Number(searchParams.get("keys"));
   const text = searchParams.get("limits");
   const limits = text === null ? null : KeyLimits.parse(JSON.parse(text));
-  return { id, version, isFresh: searchParams.get("fresh") === "1", limits };
+  const lineage = searchParams.get("lineage") ?? id;
+  return { id, version, isFresh: searchParams.get("fresh") === "1", lineage, limits };
 }
 
 /**

@@ -17,9 +17,11 @@ import { errorResponse } from "../error-response.ts";
 import { type Authority, authoritiesOf } from "../joining/authority.ts";
 import { certify } from "../joining/certificate.ts";
 import type { KeyEnds } from "../keys/ends.ts";
+import { quotaOf } from "../quota/stub.ts";
 import { settingsOf } from "../settings.ts";
 import { VERSION } from "../version.ts";
 import {
+  type Attach,
   attachOf,
   carriedIn,
   IS_BUSIER,
@@ -29,7 +31,7 @@ import {
   RELAYED_HEADER,
   TEXT_IS_OFF,
 } from "./attach.ts";
-import { KeyLimitCounts } from "./key-limits.ts";
+import { CountedCalls } from "./counted-calls.ts";
 import type { RelayStatus } from "./load.ts";
 import { memberIn } from "./member.ts";
 import { offerUpdate } from "./members.ts";
@@ -42,7 +44,7 @@ const REMOVED = "removed_until_ms";
 export class Box extends DurableObject<Bindings> {
   readonly #sockets: SocketHost<WebSocket>;
   readonly #core: Relay<WebSocket>;
-  readonly #limits: KeyLimitCounts;
+  readonly #counted: CountedCalls;
 
   constructor(ctx: DurableObjectState, env: Bindings) {
     super(ctx, env);
@@ -56,13 +58,21 @@ export class Box extends DurableObject<Bindings> {
         const [newest, ...older] = await authoritiesIn(env);
         return certify(newest, member, Date.now(), older);
       },
-      ended: (socket) => this.#limits.ended(this.#sockets.attachmentOf(socket)),
+      ended: (socket) => this.#counted.ended(this.#sockets.attachmentOf(socket)),
       now: Date.now,
       wait: (ms) => scheduler.wait(ms),
       meanwhile: (promise) => ctx.waitUntil(promise),
       log: (level, event, fields) => console[level](JSON.stringify({ event, ...fields })),
     });
-    this.#limits = new KeyLimitCounts(ctx.storage.kv, this.#core.calls);
+    this.#counted = new CountedCalls(
+      {
+        quotaOf: (lineage) => quotaOf(env, lineage),
+        wait: (ms) => scheduler.wait(ms),
+        meanwhile: (promise) => ctx.waitUntil(promise),
+        log: (event, fields) => console.warn(JSON.stringify({ event, ...fields })),
+      },
+      this.#core.calls,
+    );
   }
 
   /**
@@ -85,11 +95,27 @@ export class Box extends DurableObject<Bindings> {
       });
     }
     const stream = attachOf(url);
-    const { box, id, model, key, openMost, isResume, keepsText, waitMs } = stream;
+    const { model, key, isResume, waitMs } = stream;
     let carried = isResume ? null : carriedIn(request.headers);
+    // After a wait, the time in the OPEN is wrong. The Worker sends another one.
+    if (!isResume && waitMs > 0 && (await this.#core.agentBack(waitMs))) carried = null;
+    const refusal = this.#refusalOf(stream);
+    if (refusal !== null) return refusal;
+    if (key !== null && key.limits !== null) {
+      const uncounted = await this.#uncounted(stream);
+      if (uncounted !== null) return uncounted;
+    }
+    this.#core.attach(near, stream, carried);
+    const headers: HeadersInit = {
+      ...(carried !== null && { [RELAYED_HEADER]: "1" }),
+      ...(model !== null && loadHeaders(this.#core.loadOf(model))),
+    };
+    return new Response(null, { status: 101, webSocket: far, headers });
+  }
+
+  /** Returns why a stream is refused, by what this Box knows; null if it is not. */
+  #refusalOf({ box, id, model, key, openMost, isResume, keepsText }: Attach): Response | null {
     if (!isResume) {
-      // After a wait, the time in the OPEN is wrong. The Worker sends another one.
-      if (waitMs > 0 && (await this.#core.agentBack(waitMs))) carried = null;
       const refusal = this.#core.refusal(box);
       if (refusal !== null) return errorResponse("api", refusal, id);
       const load = model === null || openMost === null ? null : this.#core.loadOf(model);
@@ -98,16 +124,31 @@ export class Box extends DurableObject<Bindings> {
       if (keepsText && this.#core.text.forbidsText)
         return new Response(null, { status: TEXT_IS_OFF });
     }
-    if (key !== null && this.#core.keys.isOlder(key))
-      return new Response(null, { status: KEYS_ARE_OLDER });
-    const reached = this.#limits.admit(key, id, Date.now());
-    if (reached !== null) return Response.json(reached, { status: LIMIT_IS_REACHED });
-    this.#core.attach(near, stream, carried);
-    const headers: HeadersInit = {
-      ...(carried !== null && { [RELAYED_HEADER]: "1" }),
-      ...(model !== null && loadHeaders(this.#core.loadOf(model))),
-    };
-    return new Response(null, { status: 101, webSocket: far, headers });
+    return key !== null && this.#core.keys.isOlder(key)
+      ? new Response(null, { status: KEYS_ARE_OLDER })
+      : null;
+  }
+
+  /** Counts a call of a key with limits. Returns why it is refused; null if it is not. */
+  async #uncounted(stream: Attach): Promise<Response | null> {
+    const { key, id } = stream;
+    try {
+      const reached = await this.#counted.admit(key, stream);
+      if (reached !== null) return Response.json(reached, { status: LIMIT_IS_REACHED });
+    } catch (error) {
+      console.error(JSON.stringify({ event: "call_not_counted", request_id: id, why: `${error}` }));
+      this.#counted.turnedAway(key, stream);
+      return errorResponse("api", { reason: "limits_unchecked" }, id);
+    }
+    // The agent may have left meanwhile, or the key been revoked.
+    const refusal = this.#refusalOf(stream);
+    if (refusal !== null) this.#counted.turnedAway(key, stream);
+    return refusal;
+  }
+
+  /** Returns which of these calls have a stream here, and which are over. */
+  callsOf(ids: readonly string[]): { held: string[]; over: string[] } {
+    return this.#counted.of(ids);
   }
 
   /**
@@ -164,7 +205,7 @@ export class Box extends DurableObject<Bindings> {
       // closed already
     }
     await this.#core.closed(socket, code);
-    this.#limits.closed(this.#sockets.attachmentOf(socket));
+    this.#counted.closed(this.#sockets.attachmentOf(socket));
   }
 
   override async webSocketError(socket: WebSocket): Promise<void> {

@@ -22,7 +22,7 @@ import { abortFrame, type EdgeSettings, Hello, type Welcome } from "../../protoc
 import type { FailureReason } from "../errors.ts";
 import { isOfTunnel, streamParts } from "./agent-message.ts";
 import type { Attach } from "./attach.ts";
-import type { OpenCalls } from "./key-limits.ts";
+import type { OpenCalls } from "./counted-calls.ts";
 import { KeyRule } from "./key-rule.ts";
 import { BoxLoad, type ModelLoad, type RelayStatus } from "./load.ts";
 import { removeMembers, renew } from "./members.ts";
@@ -69,7 +69,6 @@ export class Relay<Socket extends RelaySocket> {
   readonly #sockets: BoxSockets<Socket>;
   readonly #agent: AgentPresence<Socket>;
   readonly #load = new BoxLoad();
-  /** The rule about texts, and the one about keys. */
   readonly text: TextRule<Socket>;
   readonly keys: KeyRule<Socket>;
   readonly calls: OpenCalls;
@@ -117,10 +116,11 @@ export class Relay<Socket extends RelaySocket> {
    */
   attach(
     socket: Socket,
-    { id, model, key, isResume }: Pick<Attach, "id" | "model" | "key" | "isResume">,
+    stream: Pick<Attach, "box" | "id" | "model" | "key" | "isResume">,
     carried: Uint8Array | null,
   ): void {
-    this.#host.accept(socket, newStream({ id, model, key }));
+    const { id, isResume } = stream;
+    this.#host.accept(socket, newStream(stream));
     this.#sockets.attached(id, socket);
     const agent = this.#agent.live();
     if (carried !== null && agent !== null) sendTo(agent, carried);

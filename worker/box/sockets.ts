@@ -46,8 +46,8 @@ export const Attachment = z.discriminatedUnion("kind", [
       .object({
         id: z.string(),
         version: z.number(),
-        /** The call counts towards the limits of the key. */
-        isCounted: z.boolean().default(false),
+        /** Where the call counts, and as a call of which box; null if its key has no limits. */
+        counted: z.object({ lineage: z.string(), box: z.string() }).nullable().default(null),
       })
       .nullable()
       .default(null),
@@ -81,12 +81,17 @@ export const greeted = (
 
 /** Returns the attachment of a stream. */
 export const newStream = ({
+  box,
   id,
   model,
   key,
-}: Pick<Attach, "id" | "model" | "key">): Attachment => ({
+}: Pick<Attach, "box" | "id" | "model" | "key">): Attachment => ({
   ...{ kind: "stream", id, model },
-  key: key && { id: key.id, version: key.version, isCounted: key.limits !== null },
+  key: key && {
+    id: key.id,
+    version: key.version,
+    counted: key.limits === null ? null : { lineage: key.lineage, box },
+  },
 });
 
 /** The part of a WebSocket that a relay needs. Real ones are passed unchanged. */
@@ -140,11 +145,6 @@ export class BoxSockets<Socket extends RelaySocket> {
 
   set agent(socket: Socket | null) {
     this.#agent = socket;
-  }
-
-  /** When the agent connected, unix ms; null without one. */
-  get agentSinceMs(): number | null {
-    return this.agent === null ? null : agentOf(this.#host, this.agent).sinceMs;
   }
 
   /** Number of streams that hold a socket. */

@@ -115,6 +115,7 @@ async function attach(env: Bindings, to: Attach, carried: readonly Frame[]): Pro
   if (answer.status === LIMIT_IS_REACHED)
     throw new GatewayError({ reason: "limit_reached", ...(await answer.json<LimitReached>()) });
   const { error } = await answer.json<{ error?: { code?: string } }>();
+  if (error?.code === "limits_unchecked") throw new GatewayError({ reason: "limits_unchecked" });
   const reason =
     error?.code === "box_draining" || error?.code === "box_busy" ? error.code : "box_down";
   throw new GatewayError({ reason, box });

@@ -12,7 +12,7 @@ import type { AttachKey } from "../box/attach.ts";
 import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { keyEndOf } from "../keys/ends.ts";
-import { keyRefusal, stateOf } from "../keys/policy.ts";
+import { keyRefusal, lineageOf, stateOf } from "../keys/policy.ts";
 import type { FoundKey } from "../principal.ts";
 import { fleetKnownSince, type Invocation, invocationOf, newFleet } from "./known-fleet.ts";
 
@@ -90,7 +90,8 @@ export class CallerKey {
   get attached(): AttachKey {
     const { issued, version } = this.#found;
     const limits = this.#isCounted ? issued.policy.limits : null;
-    return { id: issued.id, version, isFresh: this.#renewals > 0, limits };
+    const lineage = lineageOf(issued);
+    return { id: issued.id, version, isFresh: this.#renewals > 0, lineage, limits };
   }
 
   /** @throws {GatewayError} unless the key may make this call */

@@ -6,7 +6,7 @@ import {
   type KeyUsage,
   NO_USAGE,
 } from "../../protocol/api/keys.ts";
-import { type IssuedKey, matches, stateOf } from "./policy.ts";
+import { type IssuedKey, lineageOf, matches, stateOf } from "./policy.ts";
 
 export const newIssuedKey = (id: string, policy: KeyPolicy, nowMs: number): IssuedKey => ({
   id,
@@ -35,7 +35,8 @@ export function rotated(
   nowMs: number,
 ): { old: IssuedKey; next: IssuedKey } {
   const old = { ...revoked(key, nowMs + overlapMs), replaced_by: newId };
-  return { old, next: newIssuedKey(newId, key.policy, nowMs) };
+  const next = { ...newIssuedKey(newId, key.policy, nowMs), lineage: lineageOf(key) };
+  return { old, next };
 }
 
 /** Returns a key as the API shows it. */
@@ -62,14 +63,14 @@ export function warningsAbout({ models }: KeyPolicy, known: readonly string[]): 
     .map((pattern) => `No box has a model that matches ${JSON.stringify(pattern)} now.`);
 }
 
-/** Only the one Box that serves a key can count its calls without waiting for others. */
-export const limitsFlaw = ({
-  boxes,
-  limits,
-}: Pick<KeyPolicy, "boxes" | "limits">): string | null =>
-  limits === null || boxes?.length === 1
+/** @param currency  the currency of the tariff; null without one, and then nothing has a price */
+export const limitsFlaw = (
+  { limits }: Pick<KeyPolicy, "limits">,
+  currency: string | null,
+): string | null =>
+  limits === null || limits.money === null || currency !== null
     ? null
-    : "limits: a key with limits is served by one box, which counts its calls. Name it in boxes; for several boxes, make a key for each.";
+    : "limits.money: calls have no price without a tariff. Set one with PUT /api/tariff first.";
 
 /** A policy that nobody could use, and why; null if it is fine. @param boxes  the known boxes */
 export function flawOf(

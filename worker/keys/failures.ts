@@ -16,6 +16,8 @@ export type KeyFailure =
   | { reason: "field_forbidden"; field: string; detail: string }
   /** See {@link LimitReached}. */
   | ({ reason: "limit_reached" } & LimitReached)
+  /** The object that counts for a key does not answer, so no call may pass. */
+  | { reason: "limits_unchecked" }
   | { reason: "keys_full" }
   | { reason: "key_not_found"; id: string }
   | { reason: "key_replaced"; id: string }
@@ -64,6 +66,13 @@ const ERRORS: {
       503,
       "keys_unchecked",
       "The edge cannot check at the moment whether this API key is still valid. Try again later.",
+      RETRY,
+    ),
+  limits_unchecked: () =>
+    byGateway(
+      503,
+      "limits_unchecked",
+      "The edge cannot check at the moment how much this API key has used. Try again later.",
       RETRY,
     ),
   model_forbidden: (failure) =>

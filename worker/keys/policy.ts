@@ -11,8 +11,14 @@ export const IssuedKey = z.object({
   /** From then on it is refused; null: not revoked. May lie in the future, for a rotation. */
   revoked_at_ms: z.number().nullable(),
   replaced_by: KeyId.nullable(),
+  /** The first of the keys that replaced each other up to this one. Absent for that first one. */
+  lineage: KeyId.optional(),
 });
 export type IssuedKey = z.infer<typeof IssuedKey>;
+
+/** Returns the id under which the use of a key is counted: a key and those that replace it share it. */
+export const lineageOf = ({ id, lineage }: Pick<IssuedKey, "id" | "lineage">): string =>
+  lineage ?? id;
 
 export type KeyState = "valid" | "expired" | "revoked";
 

@@ -9,15 +9,17 @@ import { configuredKeys, peppersOf } from "../auth.ts";
 import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { forgetBoxes } from "../gateway/known-fleet.ts";
+import { limitsLeft } from "../gateway/limits-left.ts";
 import { shownKey } from "../keys/changes.ts";
 import { configuredKeyName } from "../keys/names.ts";
+import type { IssuedKey } from "../keys/policy.ts";
 import { newKeyId, tokenOf } from "../keys/token.ts";
 import { settingsOf } from "../settings.ts";
 import { serveRoute } from "./api-route.ts";
 
 export const keyRoutes = new Hono<Env>();
 
-serveRoute(keyRoutes, KEY_ROUTES.keys, async (_, c) => ({ keys: await allKeys(c) }));
+serveRoute(keyRoutes, KEY_ROUTES.keys, async (_, c) => ({ keys: (await allKeys(c)).shown }));
 
 // Before /api/keys/{id}.
 serveRoute(keyRoutes, KEY_ROUTES.ownKey, async ({ principal }, c) => {
@@ -63,14 +65,16 @@ const NO_LIMITS = {
   limits: null,
 } as const;
 
-/** @throws {GatewayError} `key_not_found` */
+/** @throws {GatewayError} `key_not_found`, `limits_unchecked` */
 async function keyWith(c: Context<Env>, id: string): Promise<Key> {
-  const key = (await allKeys(c)).find((each) => each.id === id);
+  const { shown, issued } = await allKeys(c);
+  const key = shown.find((each) => each.id === id);
   if (key === undefined) throw new GatewayError({ reason: "key_not_found", id });
-  return key;
+  const made = issued.find((each) => each.id === id);
+  return { ...key, left: made === undefined ? null : await limitsLeft(c.env, made) };
 }
 
-async function allKeys(c: Context<Env>): Promise<Key[]> {
+async function allKeys(c: Context<Env>): Promise<{ shown: Key[]; issued: IssuedKey[] }> {
   const { keys, usages } = await aggregatorOf(c.env).usedKeys();
   const nowMs = Date.now();
   const configured = configuredKeys(settingsOf(c.env)).map(
@@ -91,7 +95,8 @@ async function allKeys(c: Context<Env>): Promise<Key[]> {
       usage: usages[keyId] ?? NO_USAGE,
     }),
   );
-  return [...keys.map((key) => shownKey(key, nowMs, usages[key.id])), ...configured];
+  const made = keys.map((key) => shownKey(key, nowMs, usages[key.id]));
+  return { shown: [...made, ...configured], issued: keys };
 }
 
 /** Makes a key. The answer is the only place where it is. */

@@ -2,7 +2,12 @@
 import { COUNTED, type KeyForm, LIMITED_PERIODS } from "../../shape/key-form.ts";
 import type { FieldsProps } from "./key-fields.tsx";
 
-const COUNTED_NAMES: Record<(typeof COUNTED)[number], string> = { requests: "Requests" };
+const COUNTED_NAMES: Record<(typeof COUNTED)[number], string> = {
+  requests: "Requests",
+  tokens: "Tokens",
+  wh: "Energy (Wh)",
+  money: "Money",
+};
 
 export function LimitFields({ form, set, isOpen }: FieldsProps & { isOpen: boolean }) {
   return (

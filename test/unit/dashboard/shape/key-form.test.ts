@@ -11,7 +11,7 @@ const POLICY = KeyPolicy.parse({
   expires_at: "2027-01-01T10:30:00.000Z",
   max_num_ctx: 8192,
   may_keep_alive: false,
-  limits: { parallel: 2, requests: { day: 1000 } },
+  limits: { parallel: 2, requests: { day: 1000 }, tokens: { month: 50_000 }, wh: { day: 2.5 } },
 });
 
 test("a key is the same after it was shown and saved", () => {
@@ -32,7 +32,7 @@ test("only the fields that changed are sent", () => {
   expect(keyChange(before, { ...before })).toBeNull();
   expect(keyChange(before, { ...before, name: "Ada L." })).toEqual({ name: "Ada L." });
   expect(keyChange(before, { ...before, expiresAt: "" })).toEqual({ expires_at: null });
-  const counts = { ...before.counts, requests: { minute: "", day: "", month: "" } };
+  const { counts } = NEW_KEY;
   expect(keyChange(before, { ...before, parallel: "", counts })).toEqual({ limits: null });
 });
 
@@ -46,6 +46,11 @@ test("the edge judges what is typed, so a limit of 0 reaches it", () => {
 
 test("a text lists the rights and the limits of a key", () => {
   expect(rightsText(POLICY)).toBe("Call models, read statistics");
-  expect(limitTexts(POLICY.limits)).toEqual(["2 at once", "1,000 requests a day"]);
+  expect(limitTexts(POLICY.limits)).toEqual([
+    "2 at once",
+    "1,000 requests a day",
+    "50,000 tokens a month",
+    "2.5 Wh a day",
+  ]);
   expect(limitTexts(null)).toEqual([]);
 });

@@ -73,7 +73,7 @@ class Scene {
 
   attach(id: string, isResume: boolean): FakeSocket {
     const socket = new FakeSocket();
-    this.#relay.attach(socket, { id, isResume, model: null, key: null }, null);
+    this.#relay.attach(socket, { box: "atlas", id, isResume, model: null, key: null }, null);
     return socket;
   }
 
