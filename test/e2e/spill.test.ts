@@ -62,7 +62,8 @@ async function chat(
 
 test("30 calls at once are served by the warm box and by the cold one that has the model", async () => {
   await startAgent("first", 0);
-  expect(await chat()).toEqual(["first", "only-holder"]);
+  // An isolate that has read the fleet before the box reported its models calls it a box like any other.
+  await eventually(async () => (await chat())[1] === "only-holder");
   await startAgent("second", 1);
   // Otherwise the isolate learns of the second box when it next refreshes the fleet.
   await fetch(`${stack.url}/ollama/@second/api/version`);

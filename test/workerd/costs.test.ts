@@ -13,7 +13,7 @@ import { call, chat, eventually, textOf } from "./calls.ts";
 import { FakeAgent } from "./fake-agent.ts";
 import { type Alarmed, Meter, theAggregator } from "./meter.ts";
 import { LATENCY_MS, recordCost, STREAM_MS } from "./record-cost.ts";
-import { COUNTED_AGAIN, expectMillionStated, expectStated } from "./stated-cost.ts";
+import { expectMillionStated, expectStated } from "./stated-cost.ts";
 
 const METER_ID = crypto.randomUUID();
 const BOX = "atlas";
@@ -147,15 +147,12 @@ vi.setConfig({ testTimeout: 150_000 });
 /** Enough that the fleet is refreshed, every 30 s. */
 const ROUNDS = { 1: 60, 4: 32, 16: 16, 64: 3 } as const;
 
-test.each(CALLERS)(
-  "a million requests cost what the page states, %d at once",
-  COUNTED_AGAIN,
-  async (callers) =>
-    expectMillionStated(
-      meter,
-      `1,000,000 requests, ${callers} at once`,
-      await requestCost(callers, ROUNDS[callers]),
-    ),
+test.each(CALLERS)("a million requests cost what the page states, %d at once", async (callers) =>
+  expectMillionStated(
+    meter,
+    `1,000,000 requests, ${callers} at once`,
+    await requestCost(callers, ROUNDS[callers]),
+  ),
 );
 
 const scrape = () => call("/api/metrics").then(textOf);
@@ -166,7 +163,6 @@ const MONTHS: [name: string, hours: number, everyMs: number, read: () => Promise
 ];
 test.each(MONTHS)(
   "a month of %s costs what the page states",
-  COUNTED_AGAIN,
   async (name, hours, everyMs, read) => {
     forgetBoxes();
     expectStated(meter, `a month of ${name}`, await monthCost(hours * HOUR_MS, everyMs, read));

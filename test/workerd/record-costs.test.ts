@@ -22,7 +22,7 @@ import {
   STREAM_MS,
   settle,
 } from "./record-cost.ts";
-import { COUNTED_AGAIN, expectMillionStated } from "./stated-cost.ts";
+import { expectMillionStated } from "./stated-cost.ts";
 
 vi.setConfig({ testTimeout: 150_000 });
 
@@ -86,7 +86,6 @@ function deletionCost(): Promise<Units> {
 
 test.each([1, 16] as const)(
   "a delivery to a store costs what the page states, %d at once",
-  COUNTED_AGAIN,
   async (callers) =>
     expectMillionStated(
       meter,
@@ -95,14 +94,13 @@ test.each([1, 16] as const)(
     ),
 );
 
-test("counting by key costs what the page states", COUNTED_AGAIN, async () => {
+test("counting by key costs what the page states", async () => {
   const units = await addedCost(1, { record: { key_id: "caller" } });
   expectMillionStated(meter, "their counts by key, 1 at once", units);
 });
 
-test("a deletion costs what the page states", COUNTED_AGAIN, async () =>
-  expectMillionStated(meter, "their deletion a week later, 1 at once", await deletionCost()),
-);
+test("a deletion costs what the page states", async () =>
+  expectMillionStated(meter, "their deletion a week later, 1 at once", await deletionCost()));
 
 /** Counts a call of a key with limits, as its Box and the Aggregator do. */
 async function limitedCost(limits: KeyLimits, isSettled: boolean): Promise<Units> {

@@ -6,13 +6,6 @@ import type { Meter } from "./meter.ts";
 
 export const MILLION = 1_000_000;
 
-/**
- * Counts again, at most twice: beside all other tests, a count in a hundred had the rows of one or two
- * more checkpoints of the counters, for a reason that is not known. A failure names its rows by table. A
- * cost that has grown is too high each time.
- */
-export const COUNTED_AGAIN = { retry: 2 };
-
 /** The page rounds its figures. */
 const ROUNDING = 1.02;
 /** A figure that fell by more than this belongs on the page. */
