@@ -109,6 +109,11 @@ export class InventoryPoller {
     return this.#inventory;
   }
 
+  /** False until the first poll has ended: whether Ollama answers is unknown, and so are its models. */
+  get hasPolled(): boolean {
+    return this.#fingerprint !== null;
+  }
+
   /** Returns whether a model was in memory at the last poll. */
   hasLoaded(model: string): boolean {
     return this.#inventory.loaded.some(({ name }) => withTag(name) === withTag(model));

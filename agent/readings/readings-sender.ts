@@ -19,7 +19,7 @@ import type { SystemSampler } from "./system-sampler.ts";
 
 export type ReadingsSenderShell = {
   gpu: Pick<GpuSource, "take">;
-  inventory: Pick<InventoryPoller, "latest">;
+  inventory: Pick<InventoryPoller, "latest" | "hasPolled">;
   system: Pick<SystemSampler, "take">;
   counts(): Pick<
     Readings,
@@ -82,6 +82,8 @@ export class ReadingsSender {
 
   #sendReadings(): number {
     const { gpu, inventory, system } = this.#shell;
+    // They would show Ollama as away and without models. The first poll sends them.
+    if (!inventory.hasPolled) return READINGS_IDLE_MS;
     const readings: Readings = {
       now_ms: Date.now(),
       inventory: inventory.latest(),

@@ -27,6 +27,15 @@ test("sends readings when the tunnel comes up, then at the idle pace, and none w
   expect(sent).toHaveLength(3);
 });
 
+test("sends no readings before Ollama was polled: its state and its models are unknown", () => {
+  const { sender, sent, polled } = newSender([], false);
+  sender.up();
+  sender.watch();
+  expect(sent).toHaveLength(0);
+  polled();
+  expect(sent).toHaveLength(1);
+});
+
 test("sends at once when somebody starts watching, and at the quick pace until the watch expires", () => {
   const { sender, sent } = newSender();
   sender.up();
@@ -101,8 +110,9 @@ test("lists the oldest open requests while somebody is watching, and none otherw
   );
 });
 
-function newSender(requests: OpenRequest[] = []) {
+function newSender(requests: OpenRequest[] = [], hasPolled = true) {
   const sent: Readings[] = [];
+  const poller = { latest: () => inventory, hasPolled };
   const inventory = {
     at: new Date(0).toISOString(),
     reachable: false,
@@ -123,7 +133,7 @@ function newSender(requests: OpenRequest[] = []) {
         lost: [],
       }),
     },
-    inventory: { latest: () => inventory },
+    inventory: poller,
     system: { take: () => [] },
     counts: () => ({
       in_flight: requests.length,
@@ -140,7 +150,11 @@ function newSender(requests: OpenRequest[] = []) {
     requests: () => [...requests],
     send: (frame) => sent.push(parsePayload(Readings, frame.payload)),
   });
-  return { sender, sent };
+  const polled = () => {
+    poller.hasPolled = true;
+    sender.send();
+  };
+  return { sender, sent, polled };
 }
 
 const requestOf = (n: number): OpenRequest => ({

@@ -47,7 +47,6 @@ test("needs no edge without instrumentation", () => {
     box: "home",
     ollamaUrl: new URL("http://gpu.lan:11434"),
     allowsServerTools: false,
-    allowsUpdates: true,
   });
 });
 
