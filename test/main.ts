@@ -1,16 +1,16 @@
 /**
- * `npm test`, after types and lint: every test, as four runs of Vitest side by side.
+ * `npm test`, after types and lint: every test, as three runs of Vitest side by side.
  *
- * The files of `browser` and of `stores` share one running edge or database and those of `workerd` one
- * isolate, so each of these projects runs a file at a time. In one run of Vitest they would come last and
- * one after the other, with a core idle.
+ * The files of `browser` and of `stores` share one running edge or database, so each of these projects
+ * runs a file at a time and mostly waits. In one run of Vitest they would come last and one after the
+ * other, with a core idle.
  */
 import { type ChildProcess, type StdioOptions, spawn } from "node:child_process";
 import { buffer } from "node:stream/consumers";
 import { buildOnce } from "./support/built.ts";
 
-const BESIDE = ["unit", "e2e", "faults"];
-const ONE_AT_A_TIME = ["workerd", "browser", "stores"];
+const BESIDE = ["unit", "workerd", "e2e", "faults"];
+const ONE_AT_A_TIME = ["browser", "stores"];
 
 buildOnce();
 const runs: ChildProcess[] = [];
