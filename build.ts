@@ -12,6 +12,9 @@ import { build as buildPage, type InlineConfig } from "vite";
 import { installerOf } from "./local/installer.ts";
 import { commentOf, noticesOf, packagesOf } from "./local/notices.ts";
 
+// Vite follows it, and the files of the page would have other names in a build that a test starts.
+process.env.NODE_ENV = "production";
+
 const OUT = "dist/assets";
 const HASHED = "assets/immutable";
 const NOTICES = `${OUT}/assets/third-party-notices.txt`;
