@@ -77,7 +77,7 @@ async function runAgent(
     edge: config,
     signingKey: () => membership?.signingKey ?? null,
     folder,
-    running: digestOf(readFileSync(process.argv[1] ?? "")),
+    running: () => digestOf(readFileSync(process.argv[1] ?? "")),
     probe: printedVersion,
     ready: () => {
       if (signals.isStopping) return;

@@ -86,6 +86,8 @@ export const QUEUED_BYTES_MAX = 256 * 1024 * 1024;
  * come back (10 s), and a proxy is far from giving up (100 s).
  */
 export const WAIT_REPORTED_MS = 12_000;
+/** Status of an answer that begins before Ollama's: the edge sends it, and the agent records it. */
+export const EARLY_STATUS = 200;
 
 /**
  * Longest silence of a streamed answer whose caller waits. Common proxies close a connection after

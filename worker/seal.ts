@@ -7,6 +7,7 @@
  */
 import type { RecordSource, RequestRecord } from "../protocol/records.ts";
 import { RouteReason } from "../protocol/route.ts";
+import { base64urlOf, bytesOfBase64url } from "./base64.ts";
 
 /**
  * The facts in the order in which they are signed. Changing the list makes every earlier seal
@@ -44,8 +45,8 @@ const ID_BYTES = 4;
 const SECRET_BYTES = 32;
 
 export const newSealKey = (): SealKey => ({
-  id: base64url(crypto.getRandomValues(new Uint8Array(ID_BYTES))),
-  secret: base64url(crypto.getRandomValues(new Uint8Array(SECRET_BYTES))),
+  id: base64urlOf(crypto.getRandomValues(new Uint8Array(ID_BYTES))),
+  secret: base64urlOf(crypto.getRandomValues(new Uint8Array(SECRET_BYTES))),
 });
 
 /**
@@ -61,7 +62,7 @@ export async function sealOf(
 ): Promise<string> {
   const bytes = bytesOf(facts, reason ?? undefined);
   const signature = await crypto.subtle.sign(HMAC, await imported(key), bytes);
-  const seal = `${key.id}.${base64url(new Uint8Array(signature))}`;
+  const seal = `${key.id}.${base64urlOf(new Uint8Array(signature))}`;
   return reason === null ? seal : `${seal}.${reason}`;
 }
 
@@ -81,7 +82,7 @@ export async function verdictOn(
   const [id, signature = "", reason] = seal?.split(".") ?? [];
   const key = keys.find((each) => each.id === id);
   if (key === undefined) return "unknown";
-  const given = bytesOfBase64url(signature);
+  const given = bytesIn(signature);
   const isOurs =
     given !== null &&
     (await crypto.subtle.verify(HMAC, await imported(key), given, bytesOf(facts, reason)));
@@ -96,7 +97,7 @@ function imported({ secret }: SealKey): Promise<CryptoKey> {
   const known = keys.get(secret);
   if (known !== undefined) return known;
   if (keys.size >= KEYS_MAX) keys.clear();
-  const bytes = bytesOfBase64url(secret) ?? new Uint8Array();
+  const bytes = bytesIn(secret) ?? new Uint8Array();
   const key = crypto.subtle.importKey("raw", bytes, HMAC, false, ["sign", "verify"]);
   keys.set(secret, key);
   return key;
@@ -110,14 +111,7 @@ const bytesOf = (facts: SealedFacts, reason: string | undefined): Uint8Array => 
   return encoder.encode(JSON.stringify(reason === undefined ? values : [...values, reason]));
 };
 
-function base64url(bytes: Uint8Array): string {
-  const text = btoa(String.fromCharCode(...bytes));
-  return text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
-}
-
 /** Null if the text is not base64url. */
-function bytesOfBase64url(text: string): Uint8Array<ArrayBuffer> | null {
-  if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) return null;
-  const binary = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
-  return Uint8Array.from(binary, (char) => char.charCodeAt(0));
+function bytesIn(text: string): Uint8Array<ArrayBuffer> | null {
+  return /^[A-Za-z0-9_-]*$/.test(text) && text.length % 4 !== 1 ? bytesOfBase64url(text) : null;
 }

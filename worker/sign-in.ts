@@ -4,6 +4,7 @@
  */
 import * as z from "zod";
 import { scopesOfRole } from "../protocol/scopes.ts";
+import { base64urlOf, bytesOfBase64url } from "./base64.ts";
 import { GatewayError } from "./errors.ts";
 import { IssuerKeys } from "./identity/issuer-keys.ts";
 import { type Person, roleOf } from "./identity/people.ts";
@@ -96,15 +97,5 @@ export async function personOfSession(
 const namedKeys = (keyId: string, { peppers }: Settings): NamedKey[] =>
   peppers.map((pepper) => ({ keyId, key: `session of a person ${pepper}` }));
 
-const encoded = (text: string): string =>
-  btoa(String.fromCharCode(...new TextEncoder().encode(text)))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replace(/=+$/, "");
-
-const decoded = (text: string): string =>
-  new TextDecoder().decode(
-    Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (each) =>
-      each.charCodeAt(0),
-    ),
-  );
+const encoded = (text: string): string => base64urlOf(new TextEncoder().encode(text));
+const decoded = (text: string): string => new TextDecoder().decode(bytesOfBase64url(text));

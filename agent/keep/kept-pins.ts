@@ -2,11 +2,12 @@
  * The pins of this box on its disk, so that an agent that starts while the edge is away keeps its models in
  * memory. The edge sends them again with each tunnel, and its pins count.
  */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 import { PINS_PER_BOX_MAX, Pin } from "../../protocol/pin.ts";
 import type { Log } from "../log.ts";
+import { writeDurably } from "../state/durable-file.ts";
 
 const Pins = z.array(Pin).max(PINS_PER_BOX_MAX);
 
@@ -37,8 +38,7 @@ export class KeptPins {
     const text = JSON.stringify(pins);
     if (text === this.#written) return;
     try {
-      writeFileSync(`${this.#path}.new`, text, { mode: 0o600 });
-      renameSync(`${this.#path}.new`, this.#path);
+      writeDurably(this.#path, text);
       this.#written = text;
     } catch (error) {
       this.#log("warn", "pins_not_kept", { error });

@@ -14,6 +14,7 @@ import {
   type StreamId,
   typeName,
 } from "../../protocol/frames.ts";
+import { EARLY_STATUS } from "../../protocol/limits.ts";
 import {
   Abort,
   abortFrame,
@@ -26,9 +27,6 @@ import { StreamEnd } from "../../protocol/stream-end.ts";
 import { AnswerFrames } from "./answer-frames.ts";
 import { type RequestActions, RequestBody } from "./request-body.ts";
 import type { WaitReports } from "./wait-reports.ts";
-
-/** Status with which the edge begins the answer of a request that waits. */
-const EARLY_STATUS = 200;
 
 /** How the request is recorded. */
 export type StreamOutcome =

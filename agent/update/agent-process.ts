@@ -64,11 +64,11 @@ export function printedVersion(path: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const args = argumentsFor(path, ["--version"]);
     execFile(process.execPath, args, { timeout: PROBE_MS }, (error, stdout, stderr) => {
-      const said = stderr
+      const reason = stderr
         .trim()
         .split("\n")
         .findLast((line) => /Error/.test(line));
-      if (error !== null) reject(new Error(said ?? "it does not print its version"));
+      if (error !== null) reject(new Error(reason ?? "it does not print its version"));
       else resolve(stdout.trim());
     });
   });

@@ -29,8 +29,8 @@ export type UpdaterShell = {
   /** The key of the edge that this box joined; null if it has not joined. */
   signingKey(): string | null;
   folder: UpdateFolder;
-  /** The digest of the file that runs; null if it is not a file of an edge. */
-  running: string | null;
+  /** Returns the digest of the file that runs. */
+  running(): string;
   /** Returns the version that the file prints. @throws if it does not run */
   probe(path: string): Promise<string>;
   /** The next file is in its place, and no request is open. */
@@ -87,18 +87,18 @@ export class Updater implements AgentUpdates {
     this.#isBusy = true;
     try {
       this.#check(offer);
-      this.#tell("updating", file, "it is downloaded");
+      this.#reports("updating", file, "it is downloaded");
       await this.#fetch(file);
       log("info", "update_downloaded", { version: file.version, sha256: file.sha256 });
-      this.#tell("updating", file, "it waits until no request is open");
+      this.#reports("updating", file, "it waits until no request is open");
       await this.#untilIdle();
-      this.#tell("updating", file, "it restarts");
+      this.#reports("updating", file, "it restarts");
       this.#shell.ready();
     } catch (error) {
       this.#isBusy = false;
       const why = error instanceof UpdateError ? error.message : String(error);
       log("error", "update_failed", { version: file.version, why });
-      this.#tell("failed", file, why);
+      this.#reports("failed", file, why);
     }
   }
 
@@ -112,7 +112,7 @@ export class Updater implements AgentUpdates {
         "the offer is not signed by the edge that this box joined; if its KEY_PEPPER was replaced, join again",
       );
     log("info", "update_offered", { version: offer.version, sha256: offer.sha256 });
-    if (offer.sha256 === running) throw new UpdateError("the agent runs this file already");
+    if (offer.sha256 === running()) throw new UpdateError("the agent runs this file already");
   }
 
   /** @throws {UpdateError} */
@@ -137,7 +137,7 @@ export class Updater implements AgentUpdates {
       await delay(IDLE_CHECK_MS);
   }
 
-  #tell(state: UpdateReport["state"], { version }: AgentFile, reason: string): void {
+  #reports(state: UpdateReport["state"], { version }: AgentFile, reason: string): void {
     this.#report = { state, version, reason: reason.slice(0, 300), at_ms: this.#shell.now() };
     this.#agent?.changed();
   }

@@ -13,6 +13,7 @@ import type { Open } from "../../protocol/messages.ts";
 import type { EdgeStreamActions } from "../../worker/gateway/stream/actions.ts";
 import { EdgeStreamCore } from "../../worker/gateway/stream/edge-stream-core.ts";
 import { newPulse } from "../../worker/gateway/stream/pulse.ts";
+import { CHAT_OPEN } from "../support/chat-open.ts";
 import { Chance } from "./chance.ts";
 import { SimulatedDisk } from "./disk.ts";
 import { type Fuzzed, framesIn, fuzzedMessage, isRefusal, markOf } from "./fuzz.ts";
@@ -24,19 +25,12 @@ import { Schedule } from "./schedule.ts";
 const MESSAGES_PER_LIFE = 50;
 
 const OPEN: Open = {
+  ...CHAT_OPEN,
   method: "GET",
   path: "/api/tags",
-  headers: [],
   endpoint: "/api/tags",
-  api: "ollama",
   model: null,
   stream: false,
-  started_at: "2026-08-01T00:00:00.000Z",
-  edge_ms: 4,
-  keep_text: false,
-  key_id: null,
-  client_ip: null,
-  user_agent: null,
 };
 const PLAN: AnswerPlan = {
   status: 200,

@@ -20,6 +20,7 @@ import {
 import { Readings } from "../../protocol/inventory.ts";
 import { Hello, type Open, Records, type Welcome } from "../../protocol/messages.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
+import { CHAT_OPEN } from "./chat-open.ts";
 import { eventually, NOBODY } from "./stack.ts";
 
 export class FakeEdge implements AsyncDisposable {
@@ -197,19 +198,9 @@ export const openFrame = (stream: string, more: Partial<Open> = {}): Frame => ({
   stream,
   seq: 0,
   payload: jsonBytes({
-    method: "POST",
-    path: "/api/chat",
-    headers: [],
-    endpoint: "/api/chat",
-    api: "ollama",
-    model: "m",
-    stream: true,
+    ...CHAT_OPEN,
     started_at: new Date().toISOString(),
-    edge_ms: 4,
     keep_text: true,
-    key_id: null,
-    client_ip: null,
-    user_agent: null,
     ...more,
   } satisfies Open),
 });

@@ -1,6 +1,7 @@
 /** Objects whose answers a test holds back, to count the round trips that a call waits for. */
 import type { Bindings } from "../../worker/env.ts";
 import type { Call } from "../../worker/gateway/serve.ts";
+import { CHAT_OPEN } from "../support/chat-open.ts";
 
 type Held = { name: string; release: () => void };
 
@@ -104,19 +105,5 @@ export const callOf = (wantedBox: string | null, id: string, startedMs: number):
   startedMs,
   signal: new AbortController().signal,
   key: null,
-  open: {
-    method: "POST",
-    path: "/api/chat",
-    headers: [],
-    endpoint: "/api/chat",
-    api: "ollama",
-    model: "m",
-    stream: true,
-    started_at: new Date(startedMs).toISOString(),
-    edge_ms: 4,
-    keep_text: true,
-    key_id: null,
-    client_ip: null,
-    user_agent: null,
-  },
+  open: { ...CHAT_OPEN, started_at: new Date(startedMs).toISOString(), keep_text: true },
 });

@@ -97,18 +97,21 @@ export class Alerts {
     for (const incident of incidents) {
       if (incident.opened_ms === null) continue;
       // Also those that became critical: some targets want only these.
-      const told = notifier.targets
+      const receiving = notifier.targets
         .filter(({ id }) => !incident.targets.includes(id))
         .filter((target) => wants(target, incident.concern.severity))
         .filter(() => opened.includes(incident) || incident.concern.severity === "critical")
         .filter(({ created_at_ms }) => created_at_ms <= (incident.opened_ms ?? 0))
         .filter(() => !this.#isSimulated(incident.concern));
-      if (told.length === 0) continue;
-      for (const target of told)
+      if (receiving.length === 0) continue;
+      for (const target of receiving)
         notifier.change(target.id, (notices) =>
           withOpened(notices, target, incident, { nowMs, newId: () => newRequestId(nowMs) }),
         );
-      const next = { ...incident, targets: [...incident.targets, ...told.map(({ id }) => id)] };
+      const next = {
+        ...incident,
+        targets: [...incident.targets, ...receiving.map(({ id }) => id)],
+      };
       incidents[incidents.indexOf(incident)] = next;
       byKey.set(next.key, next);
       if (!changed.includes(next.key)) changed.push(next.key);

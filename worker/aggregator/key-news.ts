@@ -4,6 +4,7 @@
  */
 import type { Bindings } from "../env.ts";
 import type { KeyEnds } from "../keys/ends.ts";
+import { retried } from "../retried.ts";
 import { readMeta, writeMeta } from "../storage/meta.ts";
 import { changeKeys, deletes, type KeysChange, type KeysChanged } from "./changing-keys.ts";
 import { KeyUses } from "./key-uses.ts";
@@ -57,13 +58,9 @@ export class KeyNews {
   }
 
   async #passTo(box: string, ends: KeyEnds): Promise<void> {
-    for (const waitMs of WAITS_MS) {
-      if (waitMs > 0) await scheduler.wait(waitMs);
-      try {
-        return await (this.#env.BOX.getByName(box) as unknown as TakesEnds).settleKeys(ends);
-      } catch (error) {
-        console.warn(JSON.stringify({ event: "keys_not_passed", box, why: String(error) }));
-      }
-    }
+    const onError = (error: unknown) =>
+      console.warn(JSON.stringify({ event: "keys_not_passed", box, why: String(error) }));
+    const passing = () => (this.#env.BOX.getByName(box) as unknown as TakesEnds).settleKeys(ends);
+    await retried(WAITS_MS, passing, { onError }).catch(() => {});
   }
 }

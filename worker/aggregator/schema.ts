@@ -193,6 +193,8 @@ export const MIGRATIONS: readonly string[] = [
   -- Events. 'params' is JSON, 'last_ms' and 'count' grow if an event is repeated.
   CREATE TABLE events (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
     count INTEGER NOT NULL, kind TEXT NOT NULL, box TEXT, model TEXT, params TEXT NOT NULL) STRICT;
+  -- Each start of the object looks for the newest version.
+  CREATE INDEX events_versions ON events (id) WHERE kind = 'edge_updated';
   `,
   `
   -- The audit log, as JSON. Nothing changes an entry.

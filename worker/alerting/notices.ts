@@ -15,8 +15,8 @@ export const GROUP_MS = 5_000;
 /** The shortest time between two messages to a target. Later incidents share the next one. */
 export const PACE_MS = 60_000;
 
-const Told = z.object({ key: z.string(), concern: Concern, since_ms: z.number() });
-const Over = Told.extend({ lasted_ms: z.number() });
+const Begun = z.object({ key: z.string(), concern: Concern, since_ms: z.number() });
+const Over = Begun.extend({ lasted_ms: z.number() });
 
 export const Notice = z.object({
   /** In order of time. */
@@ -25,7 +25,7 @@ export const Notice = z.object({
   due_ms: z.number(),
   created_ms: z.number(),
   attempts: z.number(),
-  opened: z.array(Told),
+  opened: z.array(Begun),
   closed: z.array(Over),
 });
 export type Notice = z.infer<typeof Notice>;
@@ -53,12 +53,12 @@ export function withClosed(
   { key, concern, since_ms, absent_ms }: Incident,
   { nowMs, newId }: Now,
 ): Notice[] {
-  const untold = notices.find(
+  const unsent = notices.find(
     ({ attempts, opened }) => attempts === 0 && opened.some((each) => each.key === key),
   );
-  if (untold !== undefined) {
-    const left = { ...untold, opened: untold.opened.filter((each) => each.key !== key) };
-    const others = notices.filter((each) => each !== untold);
+  if (unsent !== undefined) {
+    const left = { ...unsent, opened: unsent.opened.filter((each) => each.key !== key) };
+    const others = notices.filter((each) => each !== unsent);
     return left.opened.length + left.closed.length === 0 ? others : [...others, left];
   }
   const { notice, others } = nextNotice(notices, target, { nowMs, newId });

@@ -1,5 +1,6 @@
 /** The HTTP request that carries a message, in the form of each kind of target. Pure but for the HMAC. */
 import type { TargetKind } from "../../protocol/api/notifications.ts";
+import { base64Of, bytesOfBase64 } from "../base64.ts";
 import type { NoticeMessage } from "./message.ts";
 import type { TargetAddress } from "./target.ts";
 
@@ -79,16 +80,14 @@ const SECRET_BYTES = 32;
 
 /** Makes the secret of a webhook, in the form of Standard Webhooks. */
 export const newWebhookSecret = (): string =>
-  SECRET_PREFIX + base64(crypto.getRandomValues(new Uint8Array(SECRET_BYTES)));
+  SECRET_PREFIX + base64Of(crypto.getRandomValues(new Uint8Array(SECRET_BYTES)));
 
 /** @see https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md */
 async function signatureOf(secret: string, text: string): Promise<string> {
-  const bytes = Uint8Array.from(atob(secret.slice(SECRET_PREFIX.length)), (c) => c.charCodeAt(0));
+  const bytes = bytesOfBase64(secret.slice(SECRET_PREFIX.length));
   const hmac = { name: "HMAC", hash: "SHA-256" };
   const key = await crypto.subtle.importKey("raw", bytes, hmac, false, ["sign"]);
-  return base64(
+  return base64Of(
     new Uint8Array(await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(text))),
   );
 }
-
-const base64 = (bytes: Uint8Array): string => btoa(String.fromCharCode(...bytes));

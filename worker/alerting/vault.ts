@@ -2,6 +2,7 @@
  * Encrypts what is secret about a target, with a key that follows from the secret behind the keys of this
  * edge (`KEY_PEPPER`). A copy of the storage alone reveals nothing.
  */
+import { base64Of, bytesOfBase64 } from "../base64.ts";
 import { jsonText } from "../storage/json-text.ts";
 import { TargetAddress } from "./target.ts";
 
@@ -24,7 +25,7 @@ export async function seal(
   const plain = encoder.encode(JSON.stringify(address));
   const cipher = { name: "AES-GCM", iv, additionalData: encoder.encode(id) };
   const sealed = new Uint8Array(await crypto.subtle.encrypt(cipher, await keyOf(secret), plain));
-  return btoa(String.fromCharCode(...iv, ...sealed));
+  return base64Of(new Uint8Array([...iv, ...sealed]));
 }
 
 /**
@@ -36,7 +37,7 @@ export async function unseal(
   id: string,
   secrets: readonly string[],
 ): Promise<TargetAddress | null> {
-  const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+  const bytes = bytesOfBase64(text);
   const additionalData = encoder.encode(id);
   const cipher = { name: "AES-GCM", iv: bytes.slice(0, IV_BYTES), additionalData };
   for (const secret of secrets.length === 0 ? [NO_SECRET] : secrets) {

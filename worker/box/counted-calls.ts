@@ -4,6 +4,7 @@
  */
 import type { KeyLimits } from "../../protocol/api/key-limits.ts";
 import type { LimitReached, OfferedCall } from "../keys/limits.ts";
+import { retried } from "../retried.ts";
 import type { AttachKey } from "./attach.ts";
 import type { Attachment } from "./sockets.ts";
 
@@ -97,16 +98,7 @@ export class CountedCalls {
     this.#shell.meanwhile(ending.catch(failed).finally(() => this.#ending.delete(id)));
   }
 
-  async #retried<Answer>(attempt: () => Promise<Answer>): Promise<Answer> {
-    let last: unknown;
-    for (const waitMs of WAITS_MS) {
-      if (waitMs > 0) await this.#shell.wait(waitMs);
-      try {
-        return await attempt();
-      } catch (error) {
-        last = error;
-      }
-    }
-    throw last;
+  #retried<Answer>(attempt: () => Promise<Answer>): Promise<Answer> {
+    return retried(WAITS_MS, attempt, { wait: this.#shell.wait });
   }
 }

@@ -10,6 +10,7 @@ import type { ModelLoad } from "../box/load.ts";
 import { boxStubOf } from "../box/stub.ts";
 import type { Bindings } from "../env.ts";
 import type { RegisteredBox } from "../registered-box.ts";
+import { retried } from "../retried.ts";
 import { Conversations } from "./choice/conversations.ts";
 import { wantedPrompt } from "./choice/estimate.ts";
 import { KnownLoads } from "./choice/known-load.ts";
@@ -65,14 +66,10 @@ export async function settleBoxes(env: Bindings, keepsText: boolean): Promise<vo
 
 /** Passes the settings in force to the agent of a box. An agent that is away gets them later. */
 export async function settleBox(env: Bindings, box: string, settings: EdgeSettings): Promise<void> {
-  for (const waitMs of SETTLE_WAITS_MS) {
-    if (waitMs > 0) await scheduler.wait(waitMs);
-    try {
-      return await boxStubOf(env, box).settle(settings);
-    } catch (error) {
-      console.warn(JSON.stringify({ event: "settings_not_passed", box, why: String(error) }));
-    }
-  }
+  const onError = (error: unknown) =>
+    console.warn(JSON.stringify({ event: "settings_not_passed", box, why: String(error) }));
+  const settling = () => boxStubOf(env, box).settle(settings);
+  await retried(SETTLE_WAITS_MS, settling, { onError }).catch(() => {});
 }
 
 /** Returns the pulse of a box, shared by all its streams in this isolate. */

@@ -4,6 +4,7 @@
  */
 
 import { withTag } from "../../protocol/inventory.ts";
+import { EARLY_STATUS } from "../../protocol/limits.ts";
 import { factsOf, type Open } from "../../protocol/messages.ts";
 import type { RouteReason } from "../../protocol/route.ts";
 import { isRepeatable } from "../../protocol/routes.ts";
@@ -23,7 +24,7 @@ import type { CallerKey } from "./known-keys.ts";
 import type { OperationBox } from "./operation-box.ts";
 import { placeFor, type StreamTo, type Wish } from "./place.ts";
 import { CallerSide } from "./stream/caller-side.ts";
-import { EARLY_STATUS, mayBeginEarly } from "./stream/early-answer.ts";
+import { mayBeginEarly } from "./stream/early-answer.ts";
 import { type EdgeOutcome, edgeRecord, ingestSurely } from "./stream/edge-record.ts";
 import { EdgeStream } from "./stream/edge-stream.ts";
 

@@ -1,4 +1,5 @@
 /** Calls of the Aggregator that are made again until they succeed. */
+import { retried } from "../retried.ts";
 
 /**
  * Waits before each attempt. The Aggregator may be restarting or moving, and whatever arrives twice
@@ -12,15 +13,8 @@ export async function surely(
   requestId: string,
   attempt: () => Promise<unknown>,
 ): Promise<void> {
-  let last: unknown;
-  for (const waitMs of WAITS_MS) {
-    if (waitMs > 0) await scheduler.wait(waitMs);
-    try {
-      return void (await attempt());
-    } catch (error) {
-      last = error;
-    }
-  }
-  const why = String(last).slice(0, 500);
-  console.error(JSON.stringify({ event, request_id: requestId, why }));
+  await retried(WAITS_MS, attempt).catch((error: unknown) => {
+    const why = String(error).slice(0, 500);
+    console.error(JSON.stringify({ event, request_id: requestId, why }));
+  });
 }

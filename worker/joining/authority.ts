@@ -2,6 +2,7 @@
  * The authority of an edge over its boxes: the secrets with which it makes join codes and certificates, and
  * signs agents. All follow from a pepper, so every isolate and object can derive them.
  */
+import { bytesOfBase64url } from "../base64.ts";
 import { bytesOfHex, hexOf } from "../hex.ts";
 
 /** `name` is public: it is in codes and certificates. */
@@ -38,12 +39,11 @@ async function authorityOf(pepper: string): Promise<Authority> {
   const pkcs8 = bytesOfHex(PKCS8 + hexOf(seed));
   const signing = await crypto.subtle.importKey("pkcs8", pkcs8, ED25519, true, ["sign"]);
   const { x = "" } = (await crypto.subtle.exportKey("jwk", signing)) as JsonWebKey;
-  const raw = atob(x.replaceAll("-", "+").replaceAll("_", "/"));
   return {
     name: hexOf(name),
     mac: await crypto.subtle.importKey("raw", mac, HMAC, false, ["sign"]),
     signing,
-    signingPublic: hexOf(Uint8Array.from(raw, (char) => char.charCodeAt(0)).buffer),
+    signingPublic: hexOf(bytesOfBase64url(x).buffer),
   };
 }
 

@@ -2,6 +2,7 @@
 import type { LiveBox } from "../../../protocol/api/live.ts";
 import { preferences } from "../../data/preferences.ts";
 import { Ago, Moment, Pill, Simulated, TableScroll } from "../../parts/basics.tsx";
+import { ActionsHead, RowAction } from "../../parts/row-actions.tsx";
 import { bytes, UNKNOWN } from "../../shape/format.ts";
 import { hashOf } from "../../shape/route.ts";
 import { STATE_TONES } from "../overview/fleet.tsx";
@@ -26,11 +27,7 @@ export const BoxTable = ({ boxes, ...acts }: Props) => (
           <th scope="col">Models in memory</th>
           <th scope="col">Admitted by</th>
           <th scope="col">Agent</th>
-          {acts.forget && (
-            <th scope="col">
-              <span class="sr-only">Actions</span>
-            </th>
-          )}
+          {acts.forget && <ActionsHead />}
         </tr>
       </thead>
       <tbody>
@@ -77,26 +74,17 @@ function Row({ box, revoke, forget }: { box: LiveBox } & Omit<Props, "boxes">) {
         <td class="acts">
           <div class="row-actions">
             {box.admission === "certificate" && revoke && (
-              <Action name="Revoke" box={box} act={revoke} />
+              <RowAction name="Revoke" subject={box.name} act={() => revoke(box)} isDangerous />
             )}
-            {isDown && <Action name="Forget" box={box} act={forget} />}
+            {isDown && (
+              <RowAction name="Forget" subject={box.name} act={() => forget(box)} isDangerous />
+            )}
           </div>
         </td>
       )}
     </tr>
   );
 }
-
-const Action = ({ name, box, act }: { name: string; box: LiveBox; act: Act }) => (
-  <button
-    type="button"
-    class="small danger"
-    aria-label={`${name} ${box.name}`}
-    onClick={() => act(box)}
-  >
-    {name}…
-  </button>
-);
 
 /** Names each kind of GPU once: `2 × NVIDIA H100, 160 GiB`. */
 function gpuText({ gpus, gpu_error, vram, state }: LiveBox): string {

@@ -1,6 +1,7 @@
 /** A table of keys; on a phone each key is a card. */
 import type { Key } from "../../../protocol/api/keys.ts";
 import { Ago, Moment, Pill, TableScroll } from "../../parts/basics.tsx";
+import { ActionsHead, RowAction } from "../../parts/row-actions.tsx";
 import { compact, energy, money } from "../../shape/format.ts";
 import { isEnding, limitTexts, restrictionTexts, rightsText } from "../../shape/key-text.ts";
 import { hashOf } from "../../shape/route.ts";
@@ -19,11 +20,7 @@ export const KeysTable = ({ label, keys, ...acts }: Props) => (
           <th scope="col">Usage</th>
           <th scope="col">Last used</th>
           <th scope="col">Expires</th>
-          {acts.edit && (
-            <th scope="col">
-              <span class="sr-only">Actions</span>
-            </th>
-          )}
+          {acts.edit && <ActionsHead />}
         </tr>
       </thead>
       <tbody>
@@ -68,13 +65,15 @@ function Row({ shown: key, edit, rotate, end }: RowProps) {
       {edit && (
         <td class="acts">
           <div class="row-actions">
-            {isValid && <Act name="Edit" on={key} act={edit} />}
-            {isValid && !isEnding(key) && rotate && <Act name="Rotate" on={key} act={rotate} />}
+            {isValid && <RowAction name="Edit" subject={key.name} act={() => edit(key)} />}
+            {isValid && !isEnding(key) && rotate && (
+              <RowAction name="Rotate" subject={key.name} act={() => rotate(key)} />
+            )}
             {end && (
-              <Act
+              <RowAction
                 name={key.state === "revoked" ? "Delete" : "Revoke"}
-                on={key}
-                act={end}
+                subject={key.name}
+                act={() => end(key)}
                 isDangerous
               />
             )}
@@ -84,19 +83,6 @@ function Row({ shown: key, edit, rotate, end }: RowProps) {
     </tr>
   );
 }
-
-type ActProps = { name: string; on: Key; act: Act; isDangerous?: boolean };
-
-const Act = ({ name, on, act, isDangerous = false }: ActProps) => (
-  <button
-    type="button"
-    class={isDangerous ? "small danger" : "small"}
-    aria-label={`${name} ${on.name}`}
-    onClick={() => act(on)}
-  >
-    {name}
-  </button>
-);
 
 /** A key that works needs no mark. */
 function State({ of: key }: { of: Key }) {

@@ -14,6 +14,7 @@ import { preferences } from "../../data/preferences.ts";
 import { Empty, FailureNote, Pill, Section, TableScroll } from "../../parts/basics.tsx";
 import { Confirm } from "../../parts/dialog.tsx";
 import { StarIcon } from "../../parts/icons.tsx";
+import { ActionsHead } from "../../parts/row-actions.tsx";
 import { loadWarning } from "../../shape/fit.ts";
 import { bytes } from "../../shape/format.ts";
 import { isSameModel } from "../../shape/models.ts";
@@ -215,9 +216,7 @@ export function InstalledSection({ models, repository, boxes, isAdmin, changed }
                   Size
                 </th>
                 <th scope="col">Boxes</th>
-                <th scope="col">
-                  <span class="sr-only">Actions</span>
-                </th>
+                <ActionsHead />
               </tr>
             </thead>
             <tbody>{models.map(rowOf)}</tbody>

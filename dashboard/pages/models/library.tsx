@@ -4,6 +4,7 @@ import type { LiveBox } from "../../../protocol/api/live.ts";
 import type { LibraryModel } from "../../../protocol/api/ollama.ts";
 import { useQuery } from "../../data/query.ts";
 import { Empty, FailureNote, Pill, Section, Skeleton, TableScroll } from "../../parts/basics.tsx";
+import { ActionsHead } from "../../parts/row-actions.tsx";
 import { UNKNOWN } from "../../shape/format.ts";
 import { currentPull, Progress, runPull } from "./pull.tsx";
 import { PullDialog, type Wanted } from "./pull-dialog.tsx";
@@ -131,9 +132,7 @@ const Table = ({
           <th scope="col" class="number">
             Download
           </th>
-          <th scope="col">
-            <span class="sr-only">Actions</span>
-          </th>
+          <ActionsHead />
         </tr>
       </thead>
       <tbody>

@@ -9,11 +9,12 @@
 import { passedHeaders } from "../../../protocol/answer-headers.ts";
 import { endingOf, HELD_BYTES_MAX, isHeldBack } from "../../../protocol/ending.ts";
 import { type Frame, FrameError, FrameType, parsePayload } from "../../../protocol/frames.ts";
+import { EARLY_STATUS } from "../../../protocol/limits.ts";
 import { Head, type Headers, type Open, type WaitReport } from "../../../protocol/messages.ts";
 import { type FailureReason, wireErrorOf } from "../../errors.ts";
 import type { AnswerActions } from "./actions.ts";
 import { concat } from "./bytes.ts";
-import { EARLY_STATUS, EarlyAnswer, mayBeginEarly } from "./early-answer.ts";
+import { EarlyAnswer, mayBeginEarly } from "./early-answer.ts";
 
 /** Statuses whose answers have no body (RFC 9110). */
 const NULL_BODY = new Set([204, 205, 304]);

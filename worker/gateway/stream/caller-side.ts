@@ -4,11 +4,12 @@
  * own format.
  */
 import { CLOSED_REQUEST } from "../../../protocol/failures.ts";
+import { EARLY_STATUS } from "../../../protocol/limits.ts";
 import type { Headers as HeaderPairs, Open } from "../../../protocol/messages.ts";
 import { errorResponse } from "../../error-response.ts";
 import { type FailureReason, GatewayError } from "../../errors.ts";
 import type { CallerAnswer, EdgeStreamActions } from "./actions.ts";
-import { EARLY_STATUS, type EarlyAnswer } from "./early-answer.ts";
+import type { EarlyAnswer } from "./early-answer.ts";
 
 export class CallerSide {
   readonly #id: string;

@@ -9,7 +9,7 @@
 import { endingOf, errorPart } from "../../../protocol/ending.ts";
 import { errorBody } from "../../../protocol/failures.ts";
 import { NO_PAYLOAD } from "../../../protocol/frames.ts";
-import { ERROR_CHARS_MAX, EVENT_SILENCE_MS } from "../../../protocol/limits.ts";
+import { EARLY_STATUS, ERROR_CHARS_MAX, EVENT_SILENCE_MS } from "../../../protocol/limits.ts";
 import type { Head, Headers, Open, WaitReport } from "../../../protocol/messages.ts";
 import { wireErrorOf } from "../../errors.ts";
 import type { CallerAnswer } from "./actions.ts";
@@ -30,9 +30,6 @@ const TYPES = new Map<string, string>([
 /** Returns whether the answer of a call can begin before Ollama's. */
 export const mayBeginEarly = ({ endpoint, stream }: Pick<Open, "endpoint" | "stream">): boolean =>
   stream && TYPES.has(endpoint);
-
-/** Status of an answer that begins before Ollama's. */
-export const EARLY_STATUS = 200;
 
 const encoder = new TextEncoder();
 

@@ -8,6 +8,7 @@ import { StreamTable } from "../../../../agent/tunnel/stream-table.ts";
 import { decodeFrames, type Frame, FrameType, jsonBytes } from "../../../../protocol/frames.ts";
 import { WAIT_REPORT_EVERY_MS, WAIT_REPORTED_MS } from "../../../../protocol/limits.ts";
 import type { RequestRecord } from "../../../../protocol/records.ts";
+import { CHAT_OPEN } from "../../../support/chat-open.ts";
 
 const idOf = (n: number) => `01890a5d-ac96-774b-bcce-${String(n).padStart(12, "0")}`;
 
@@ -73,22 +74,7 @@ class Scene {
 
   /** A streamed chat arrives. @param isWhole  its body arrives, too */
   ask(n: number, more: object = {}, isWhole = true): void {
-    const open = {
-      method: "POST",
-      path: "/api/chat",
-      headers: [],
-      endpoint: "/api/chat",
-      api: "ollama",
-      model: "m",
-      stream: true,
-      started_at: "2026-08-01T00:00:00.000Z",
-      keep_text: false,
-      key_id: null,
-      client_ip: null,
-      user_agent: null,
-      takes_waiting: true,
-      ...more,
-    };
+    const open = { ...CHAT_OPEN, takes_waiting: true, ...more };
     const frame = (type: FrameType, seq: number, payload: Uint8Array): Frame => ({
       type,
       stream: idOf(n),

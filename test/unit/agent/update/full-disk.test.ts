@@ -27,7 +27,7 @@ test.runIf(mountsTmpfs())(
       edge: { edgeUrl: new URL(edge.url), edgeSocket: null },
       signingKey: () => publicKeyOf(key),
       folder: new UpdateFolder(disk.folder, "mark"),
-      running: null,
+      running: () => "",
       probe: async () => "1",
       ready: () => restarts++,
       up: () => {},

@@ -7,23 +7,16 @@ import type { Open } from "../../../../../protocol/messages.ts";
 import type { EdgeStreamActions } from "../../../../../worker/gateway/stream/actions.ts";
 import { EdgeStreamCore } from "../../../../../worker/gateway/stream/edge-stream-core.ts";
 import { newPulse } from "../../../../../worker/gateway/stream/pulse.ts";
+import { CHAT_OPEN } from "../../../../support/chat-open.ts";
 
 const ID = "01890a5d-ac96-774b-bcce-b302099a8057";
 const PATH = `/api/blobs/sha256:${"0".repeat(64)}`;
 const OPEN: Open = {
-  method: "POST",
+  ...CHAT_OPEN,
   path: PATH,
-  headers: [],
   endpoint: "/api/blobs/:digest",
-  api: "ollama",
   model: null,
   stream: false,
-  started_at: "2026-08-01T00:00:00.000Z",
-  edge_ms: 4,
-  keep_text: false,
-  key_id: null,
-  client_ip: null,
-  user_agent: null,
 };
 const UPLOAD_BYTES = 200 * 1024 * 1024;
 /** Parts that Ollama takes between two cuts of the tunnel. */

@@ -6,14 +6,13 @@ import {
   jsonBytes,
   NO_PAYLOAD,
 } from "../../../../../protocol/frames.ts";
+import { EARLY_STATUS } from "../../../../../protocol/limits.ts";
 import type { Open, QueueWait, WaitReport } from "../../../../../protocol/messages.ts";
 import type { EdgeStreamActions } from "../../../../../worker/gateway/stream/actions.ts";
-import {
-  EARLY_STATUS,
-  type EarlyAnswer,
-} from "../../../../../worker/gateway/stream/early-answer.ts";
+import type { EarlyAnswer } from "../../../../../worker/gateway/stream/early-answer.ts";
 import { EdgeStreamCore } from "../../../../../worker/gateway/stream/edge-stream-core.ts";
 import { newPulse } from "../../../../../worker/gateway/stream/pulse.ts";
+import { CHAT_OPEN } from "../../../../support/chat-open.ts";
 
 const ID = "01890a5d-ac96-774b-bcce-b302099a8057";
 export const WAITING: WaitReport = { position: 3, eta_ms: 12_000, slots: 1, is_loading: false };
@@ -59,22 +58,7 @@ export class Waiter {
     early: EdgeStreamActions["early"] = null,
   ) {
     this.early = early;
-    const open: Open = {
-      method: "POST",
-      path: endpoint,
-      headers: [],
-      endpoint,
-      api,
-      model: "m",
-      stream: true,
-      started_at: "2026-08-01T00:00:00.000Z",
-      edge_ms: 4,
-      keep_text: false,
-      key_id: null,
-      client_ip: null,
-      user_agent: null,
-      ...more,
-    };
+    const open: Open = { ...CHAT_OPEN, path: endpoint, endpoint, api, ...more };
     this.core = new EdgeStreamCore({ id: ID, box: "b", open, early }, null, newPulse(), () => 0.5);
     this.core.begin(0, this.core.open());
   }
