@@ -54,6 +54,15 @@ export const LoadedModel = z.object({
 });
 export type LoadedModel = z.infer<typeof LoadedModel>;
 
+/** Returns the share of a model that is in GPU memory, 0 to 1; null if unknown. */
+export const gpuShareOf = ({
+  size_bytes,
+  size_vram_bytes,
+}: Pick<LoadedModel, "size_bytes" | "size_vram_bytes">): number | null =>
+  size_bytes === null || size_vram_bytes === null || size_bytes === 0
+    ? null
+    : Math.min(1, size_vram_bytes / size_bytes);
+
 export const Inventory = z.object({
   at: z.iso.datetime({ precision: 3 }),
   /** True if Ollama answered the last poll. */

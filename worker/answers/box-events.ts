@@ -1,9 +1,8 @@
 /** The events that follow from the hello and the readings of an agent. Pure. */
 import type { NewEvent } from "../../protocol/events.ts";
-import { type LoadedModel, type Readings, withTag } from "../../protocol/inventory.ts";
+import { gpuShareOf, type LoadedModel, type Readings, withTag } from "../../protocol/inventory.ts";
 import type { Hello } from "../../protocol/messages.ts";
 import type { RegisteredBox } from "../registered-box.ts";
-import { gpuShareOf } from "./boxes.ts";
 
 /** More changes at once are another disk or another Ollama, and not somebody's work. */
 const CHANGES_MAX = 50;

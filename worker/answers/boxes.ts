@@ -1,7 +1,7 @@
 /** Boxes, as `/api/health` and `/api/boxes` show them. */
 import type { BoxDetail, Boxes, BoxHealth, EnergyTotal } from "../../protocol/api/fleet.ts";
 import { addEnergy, type GpuEnergy, NO_ENERGY, standingWatts } from "../../protocol/gpu-energy.ts";
-import type { LoadedModel } from "../../protocol/inventory.ts";
+import { gpuShareOf } from "../../protocol/inventory.ts";
 import { freeAfterUnload, gpuMemoryOf } from "../gpu-memory.ts";
 import type { BoxAdmission } from "../joining/joined-box.ts";
 import {
@@ -152,11 +152,6 @@ function energyOf({ gpu_energy }: RegisteredBox): Pick<BoxDetail, "energy" | "gp
     : standing.reduce<number>((watts, gpu) => watts + (gpu ?? 0), 0);
   return { energy: gpus.length === 0 ? null : { ...sum, standing_w }, gpu_energy: gpus };
 }
-
-export const gpuShareOf = ({ size_bytes, size_vram_bytes }: LoadedModel): number | null =>
-  size_bytes === null || size_vram_bytes === null || size_bytes === 0
-    ? null
-    : Math.min(1, size_vram_bytes / size_bytes);
 
 /** Compares the agent's clock in its newest message, readings or hello, with the edge's. */
 function clockSkewMs({ hello, connected_at_ms, readings, readings_at_ms }: RegisteredBox): number {

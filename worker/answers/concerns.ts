@@ -5,17 +5,11 @@
  */
 import type { SinkHealth } from "../../protocol/api/fleet.ts";
 import type { Live, LiveBox } from "../../protocol/api/live.ts";
-import type { Concern, ConcernOf } from "../../protocol/concern.ts";
+import { boxConcerns } from "../../protocol/box-concerns.ts";
+import type { Concern } from "../../protocol/concern.ts";
 import { type ConcernFormats, concernText } from "../../protocol/concern-text.ts";
-import {
-  BAD_THROTTLE_REASONS,
-  CONCERNS,
-  type ConcernCode,
-  LOSS_SHOWN_MS,
-  REQUESTS_MIN,
-  type Severity,
-  type Thresholds,
-} from "../../protocol/concerns.ts";
+import { CONCERNS, LOSS_SHOWN_MS, REQUESTS_MIN } from "../../protocol/concerns.ts";
+import { raise } from "../../protocol/raise-concern.ts";
 import type { Untrusted } from "../../protocol/untrusted.ts";
 import { isoOf } from "./figures.ts";
 
@@ -75,69 +69,6 @@ export const PLAIN: ConcernFormats = {
   since: (iso) => `since ${iso}`,
   at: (iso) => `at ${iso}`,
 };
-
-function boxConcerns(box: LiveBox): Concern[] {
-  const subject = { kind: "box", box: box.name } as const;
-  // Everything that was known about a box that is down is out of date.
-  if (box.state === "down") return raise("box_down", subject, {}, { since: box.last_seen });
-  const { in_flight, lost, spooled: unsent, clock_skew_ms: skew_ms } = box;
-  const used_percent = diskUsedPercent(box);
-  return [
-    ...(box.state === "draining" ? raise("box_draining", subject, { in_flight }) : []),
-    ...(box.ollama_reachable === false
-      ? raise("ollama_unreachable", subject, { error: box.ollama_error })
-      : []),
-    ...(box.gpu_failed
-      ? raise("gpu_lost", subject, {
-          error: box.gpu_error,
-          gpus: box.lost_gpus.map(({ index }) => index),
-        })
-      : []),
-    ...box.gpus.flatMap((gpu) => gpuConcerns(box.name, gpu)),
-    ...box.loaded.flatMap((model) => modelConcerns(box.name, model)),
-    ...box.pins.flatMap((pin) => pinConcerns(box.name, pin)),
-    ...(used_percent === null
-      ? []
-      : raise("disk_filling", subject, { used_percent }, { value: used_percent })),
-    ...(lost !== null && lost > 0 ? raise("records_lost", subject, { records: lost }) : []),
-    ...(unsent === null
-      ? []
-      : raise("records_unsent", subject, { records: unsent }, { value: unsent })),
-    ...raise("clock_skew", subject, { skew_ms }, { value: Math.abs(skew_ms) }),
-  ];
-}
-
-function diskUsedPercent({ system }: LiveBox): number | null {
-  const { disk_used_bytes: used = null, disk_total_bytes: total = null } = system ?? {};
-  return used === null || total === null || total === 0 ? null : (100 * used) / total;
-}
-
-function gpuConcerns(box: string, gpu: LiveBox["gpus"][number]): Concern[] {
-  const subject = { kind: "gpu", box, index: gpu.index } as const;
-  const { temperature_c } = gpu;
-  const reasons = gpu.throttle_reasons?.filter((reason) => BAD_THROTTLE_REASONS.has(reason)) ?? [];
-  return [
-    ...(temperature_c === null
-      ? []
-      : raise("gpu_hot", subject, { temperature_c }, { value: temperature_c })),
-    ...(reasons.length > 0 ? raise("gpu_throttled", subject, { reasons }) : []),
-  ];
-}
-
-function modelConcerns(
-  box: string,
-  { name, gpu_share, size_bytes, size_vram_bytes }: LiveBox["loaded"][number],
-): Concern[] {
-  if (gpu_share === null || gpu_share >= 1) return [];
-  return raise(
-    "model_on_cpu",
-    { kind: "model", box, model: name },
-    { cpu_share: 1 - gpu_share, cpu_bytes: (size_bytes ?? 0) - (size_vram_bytes ?? 0) },
-  );
-}
-
-const pinConcerns = (box: string, { model, state, reason }: LiveBox["pins"][number]): Concern[] =>
-  state === "failed" ? raise("pin_failed", { kind: "model", box, model }, { error: reason }) : [];
 
 /** The concerns of one external store. */
 export function storeConcerns(
@@ -214,27 +145,4 @@ function edgeConcerns({ boxes, recent, queueDepth, isRecording }: Observed): Con
       : raise("queue_long", subject, { requests: queueDepth }, { value: queueDepth })),
     ...(isRecording ? [] : raise("recording_off", subject, {})),
   ];
-}
-
-/**
- * Makes a concern, with the severity that the table gives it.
- * @param value  the measured value that the thresholds apply to
- * @returns nothing when the value exceeds no threshold
- */
-function raise<Code extends ConcernCode>(
-  code: Code,
-  subject: ConcernOf<Code>["subject"],
-  params: ConcernOf<Code>["params"],
-  { value = null, since = null }: { value?: number | null; since?: string | null } = {},
-): Concern[] {
-  const { severity: rule } = CONCERNS[code];
-  const severity = typeof rule === "string" ? rule : severityAbove(value, rule.above);
-  // The compiler cannot see that subject and params belong to the code once it is generic.
-  return severity === null ? [] : [{ code, severity, subject, since, params } as Concern];
-}
-
-function severityAbove(value: number | null, { critical, warning }: Thresholds): Severity | null {
-  if (value === null) return null;
-  if (critical !== undefined && value > critical) return "critical";
-  return warning !== undefined && value > warning ? "warning" : null;
 }
