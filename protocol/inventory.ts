@@ -103,6 +103,10 @@ export const GpuState = z.object({
 });
 export type GpuState = z.infer<typeof GpuState>;
 
+/** The phase of an open request on its box, as in the phases of a record. */
+export const OpenPhase = z.enum(["queue", "load", "prefill", "decode"]);
+export type OpenPhase = z.infer<typeof OpenPhase>;
+
 /** A request that an agent is serving now. */
 export const OpenRequest = z.object({
   request_id: z.uuid(),
@@ -128,6 +132,23 @@ export const OpenRequest = z.object({
     .nullable()
     .default(null)
     .describe("estimated time until Ollama gets it, from recent service times; null if unknown"),
+  phase: OpenPhase.nullable()
+    .default(null)
+    .describe(
+      "its phase now; null if unknown: an answer in one piece, one that Ollama has finished, and what needs no model",
+    ),
+  completion_tokens: z
+    .int()
+    .nonnegative()
+    .nullable()
+    .default(null)
+    .describe("output tokens so far; null before the first, and for an answer in one piece"),
+  tokens_per_second: z
+    .number()
+    .nonnegative()
+    .nullable()
+    .default(null)
+    .describe("since its first token; null before the second"),
 });
 export type OpenRequest = z.infer<typeof OpenRequest>;
 

@@ -257,6 +257,9 @@ export const openRequestOf = (
   is_queued: isQueued,
   queue_position: null,
   queue_eta_ms: null,
+  phase: null,
+  completion_tokens: null,
+  tokens_per_second: null,
 });
 
 /** Returns the part of a record that comes from OPEN, however the request ended. */

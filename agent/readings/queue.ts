@@ -5,7 +5,7 @@
  * of the model are taken. A slot that works on a prompt, or on an answer in one piece, looks from
  * outside like one that waits, so the slots are counted. Pure.
  */
-import { type OpenRequest, withTag } from "../../protocol/inventory.ts";
+import { type OpenPhase, type OpenRequest, withTag } from "../../protocol/inventory.ts";
 import { isInference } from "../../protocol/routes.ts";
 import type { Slots } from "../queue/slots.ts";
 
@@ -43,12 +43,22 @@ export class OllamaQueue {
       const unanswered = open.filter(({ is_queued }) => is_queued).sort(inOrderOfService);
       for (const { request_id } of unanswered.slice(free)) waiting.add(request_id);
     }
-    return requests.map((request) => ({
-      ...request,
-      is_queued: waiting.has(request.request_id),
-    }));
+    return requests.map((request) => {
+      const is_queued = waiting.has(request.request_id);
+      const isWaiting = is_queued || request.queue_position !== null;
+      return isWaiting
+        ? { ...request, is_queued, phase: waitOf(request, inMemory) }
+        : { ...request, is_queued };
+    });
   }
 }
+
+/** A request that Ollama does not have yet waits in the queue, whether its model is in memory or not. */
+const waitOf = (
+  { model, queue_position }: OpenRequest,
+  inMemory: ReadonlySet<string>,
+): OpenPhase =>
+  queue_position !== null || model === null || inMemory.has(withTag(model)) ? "queue" : "load";
 
 /** Requests that Ollama has come first, by their age; then the others, by their place. */
 const inOrderOfService = (a: OpenRequest, b: OpenRequest): number =>

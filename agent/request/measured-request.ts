@@ -100,7 +100,8 @@ export class MeasuredRequest {
 
   /** The request as readings list it. */
   get asOpen(): OpenRequest {
-    return openRequestOf(this.#id, this.#open, this.isQueued);
+    const open = openRequestOf(this.#id, this.#open, this.isQueued);
+    return this.#isAnswered ? open : { ...open, ...this.#measurement?.pace };
   }
 
   /** The state to note in the spool. An answer in one piece has not begun until it is whole. */

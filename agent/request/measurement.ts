@@ -20,6 +20,7 @@ import type { FinishedAnswer } from "../infer/phase-inference.ts";
 import type { EnergyMeter } from "../measure/energy.ts";
 import { type LocalBody, localBodyOf } from "../measure/local-body.ts";
 import { type Measured, type Meter, meterOf } from "../measure/meter.ts";
+import { type AnswerPace, answerPaceOf, NO_ANSWER_PACE } from "../measure/pace.ts";
 import { type PhasesMs, roundMs } from "../measure/phases.ts";
 import type { NotedRequest } from "../spool/lines.ts";
 import type { Spool } from "../spool/spool.ts";
@@ -181,6 +182,13 @@ export class Measurement {
       response = null,
     } = this.#meter?.measured() ?? {};
     return { ttft_ms, completion_tokens, response: this.#shell.forbidsText() ? null : response };
+  }
+
+  /** The pace of the answer so far; unknown for one in one piece, and without tokens. */
+  get pace(): AnswerPace {
+    const { stream, endpoint } = this.#open;
+    if (this.#meter === null || !stream || !isInference(endpoint)) return NO_ANSWER_PACE;
+    return answerPaceOf(this.#meter.arrival(), this.#shell.now());
   }
 
   /** The error that the answer itself reports; null without one. */

@@ -45,6 +45,9 @@ const open = (n: number, isQueued: boolean): OpenRequest => ({
   client_ip: "192.0.2.7",
   queue_position: null,
   queue_eta_ms: null,
+  phase: null,
+  completion_tokens: null,
+  tokens_per_second: null,
   is_queued: isQueued,
 });
 

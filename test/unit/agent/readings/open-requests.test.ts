@@ -14,6 +14,9 @@ const requestOf = (id: string, model: string | null, endpoint = "/api/chat"): Op
   is_queued: false,
   queue_position: null,
   queue_eta_ms: null,
+  phase: null,
+  completion_tokens: null,
+  tokens_per_second: null,
 });
 
 const sourceOf = (...requests: OpenRequest[]) => ({ requests, answered: [], progress: [] });

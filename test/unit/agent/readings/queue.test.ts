@@ -15,6 +15,9 @@ const request = (n: number, answers: boolean, more: Partial<OpenRequest> = {}): 
   is_queued: !answers,
   queue_position: null,
   queue_eta_ms: null,
+  phase: null,
+  completion_tokens: null,
+  tokens_per_second: null,
   ...more,
 });
 const waiting = (
@@ -78,4 +81,28 @@ test("an answer that a slow caller still reads takes no slot", () => {
   const answered = new Set([done.request_id]);
   const queue = new OllamaQueue(new Slots(null));
   expect(waiting(queue, [done, request(2, false), request(3, false)], { answered })).toEqual([2]);
+});
+
+const PHASES: [phase: string, request: OpenRequest, loaded: string[]][] = [
+  ["load", request(1, false, { phase: "prefill" }), []],
+  ["prefill", request(1, false, { phase: "prefill" }), ["m:latest"]],
+  ["decode", request(1, true, { phase: "decode" }), ["m:latest"]],
+  ["queue", request(1, false, { queue_position: 1 }), []],
+  ["queue", request(1, false, { queue_position: 1, phase: "prefill" }), ["m:latest"]],
+];
+
+test.each(PHASES)("reports the phase %s", (phase, open, loaded) => {
+  const queue = new OllamaQueue(new Slots(null));
+  const [marked] = queue.mark({ requests: [open], answered: new Set(), loaded });
+  expect(marked?.phase).toBe(phase);
+});
+
+test("reports the phase queue of a call that Ollama holds back behind another one", () => {
+  const queue = new OllamaQueue(new Slots(1));
+  const [first, second] = queue.mark({
+    requests: [1, 2].map((n) => request(n, false, { phase: "prefill" })),
+    answered: new Set(),
+    loaded: ["m:latest"],
+  });
+  expect([first?.phase, second?.phase]).toEqual(["prefill", "queue"]);
 });

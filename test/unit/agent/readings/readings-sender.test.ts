@@ -165,6 +165,9 @@ const requestOf = (n: number): OpenRequest => ({
   is_queued: false,
   queue_position: null,
   queue_eta_ms: null,
+  phase: null,
+  completion_tokens: null,
+  tokens_per_second: null,
   key_id: null,
   client_ip: null,
 });
