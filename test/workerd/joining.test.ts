@@ -1,4 +1,5 @@
 /** Joining: a box makes its own key, proves it at each connect, and can be removed. */
+
 import { env } from "cloudflare:workers";
 import { beforeEach, expect, test } from "vitest";
 import type { Boxes } from "../../protocol/api/fleet.ts";
@@ -12,6 +13,7 @@ import { hexOf } from "../../worker/hex.ts";
 import { authoritiesOf } from "../../worker/joining/authority.ts";
 import { certify } from "../../worker/joining/certificate.ts";
 import { codeOf } from "../../worker/joining/code.ts";
+import { objectMethods } from "../support/object-methods.ts";
 import { Joiner } from "./joiner.ts";
 import { ADMIN, bearer, call, fetchOn, keys } from "./keyed-edge.ts";
 
@@ -220,16 +222,14 @@ test("a flood of made-up codes and certificates wakes no object", async () => {
   const genuine = joiner.certificate;
   let woken = 0;
   const undo: (() => void)[] = [];
-  for (const { prototype } of [Aggregator, Box] as { prototype: object }[])
-    for (const method of Object.getOwnPropertyNames(prototype)) {
-      const original = Reflect.get(prototype, method);
-      if (method === "constructor" || typeof original !== "function") continue;
-      Reflect.set(prototype, method, function (this: object, ...values: unknown[]) {
-        woken++;
-        return original.apply(this, values);
-      });
-      undo.push(() => void Reflect.set(prototype, method, original));
-    }
+  for (const [prototype, method] of objectMethods([Aggregator, Box])) {
+    const original = Reflect.get(prototype, method);
+    Reflect.set(prototype, method, function (this: object, ...values: unknown[]) {
+      woken++;
+      return original.apply(this, values);
+    });
+    undo.push(() => void Reflect.set(prototype, method, original));
+  }
   try {
     for (let n = 0; n < 200; n++) {
       const digit = (n % 10).toString();

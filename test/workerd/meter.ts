@@ -13,6 +13,7 @@ import { aggregatorOf } from "../../worker/aggregator/stub.ts";
 import { Box } from "../../worker/box/box.ts";
 import { Quota } from "../../worker/quota/quota.ts";
 import { NO_UNITS, type Units, unitsOf } from "../support/cost/bill.ts";
+import { objectMethods } from "../support/object-methods.ts";
 
 type Method = (this: object, ...values: unknown[]) => unknown;
 type Methods = Record<string, Method>;
@@ -53,14 +54,12 @@ export class Meter {
       Date.now = realNow;
     });
     const isMessage = ([, message]: unknown[]) => typeof message !== "string";
-    for (const { prototype } of [Aggregator, Box, Quota])
-      for (const name of Object.getOwnPropertyNames(prototype))
-        if (name !== "constructor")
-          this.#wrap(prototype, name, (run, object, values) => {
-            if (!CALLED_INSIDE.has(name)) this.#units.objectRequests++;
-            if (name === "webSocketMessage" && isMessage(values)) this.#units.messages++;
-            return this.#handling(object, name, run);
-          });
+    for (const [prototype, name] of objectMethods([Aggregator, Box, Quota]))
+      this.#wrap(prototype, name, (run, object, values) => {
+        if (!CALLED_INSIDE.has(name)) this.#units.objectRequests++;
+        if (name === "webSocketMessage" && isMessage(values)) this.#units.messages++;
+        return this.#handling(object, name, run);
+      });
     await runInDurableObject(aggregatorOf(env), (_, state) => {
       const { storage } = state;
       // The platform answers heartbeats, and they follow the virtual clock.
