@@ -84,8 +84,9 @@ export class Agent {
     this.#listener = options.listener ?? null;
     const turns = options.turns ?? turnsOf(config.ollamaParallel);
     this.edge = new EdgeTerms(log, options.exporterType ?? null);
-    this.#ollama = new OllamaClient(config.ollamaUrl);
-    const cloudGuard = options.cloudGuard ?? new CloudGuard({ ...config, now });
+    this.#ollama = new OllamaClient(config.ollamaUrl, turns.patience);
+    const cloudGuard =
+      options.cloudGuard ?? new CloudGuard({ ...config, now, patience: turns.patience });
     this.#gpu = pickGpuSource(config, {
       box: config.box,
       ...GPU_PACE,
@@ -114,7 +115,7 @@ export class Agent {
       },
       onListing: (answer) => cloudGuard.learn(answer),
       onPoll: (inventory) => {
-        this.#ollama.answered();
+        turns.patience.answered();
         turns.phases.listed(inventory, Date.now(), now());
         this.#own.keeper.tick();
       },

@@ -72,7 +72,7 @@ async function startAgent(
   const spool = Spool.open(`${stateDir}/spool`, { now: steadyClock(Date.now()), log, redact });
   const energy = new EnergyMeter();
   const turns = turnsOf(config.ollamaParallel);
-  const cloudGuard = new CloudGuard({ ...config, now: CLOCKS.now });
+  const cloudGuard = new CloudGuard({ ...config, ...CLOCKS, patience: turns.patience });
   const wallClock = () => agent.edge.nowMs;
   const keepsText = () => agent.edge.keepsText;
   const forbidsText = () => agent.edge.forbidsText;
@@ -133,7 +133,7 @@ export async function startEndpoint(
     ...CLOCKS,
     ...config,
     ...NOTHING_RECORDED,
-    guard: new CloudGuard({ ...config, now: CLOCKS.now }).decide,
+    guard: new CloudGuard({ ...config, ...CLOCKS, patience: NOTHING_RECORDED.patience }).decide,
     log,
     onOver: () => {},
   });

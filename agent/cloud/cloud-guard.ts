@@ -4,14 +4,18 @@
  *
  * The agent decides, because only Ollama's own list shows which of its models are cloud models.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import { fullModelName, isCloudModel } from "../../protocol/model-name.ts";
 import type { Guard, Refusal } from "../request/guard.ts";
+import { OllamaPatience, waitsForOllama } from "../request/patience.ts";
 import { ModelOrigins } from "./model-origins.ts";
 
 export type CloudGuardOptions = {
   ollamaUrl: URL;
   /** The owner lets callers use the tools that run on ollama.com. */
   allowsServerTools: boolean;
+  /** Shared with those who send the requests. */
+  patience?: OllamaPatience;
   /** Monotonic ms. */
   now: () => number;
 };
@@ -28,9 +32,13 @@ const SHOWN_CHARS_MAX = 200;
 export class CloudGuard {
   readonly #allowsServerTools: boolean;
   readonly #origins: ModelOrigins;
+  readonly #patience: OllamaPatience;
+  readonly #now: () => number;
 
-  constructor({ ollamaUrl, allowsServerTools, now }: CloudGuardOptions) {
+  constructor({ ollamaUrl, allowsServerTools, patience, now }: CloudGuardOptions) {
     this.#allowsServerTools = allowsServerTools;
+    this.#patience = patience ?? new OllamaPatience();
+    this.#now = now;
     this.#origins = new ModelOrigins(ollamaUrl, now);
   }
 
@@ -40,7 +48,8 @@ export class CloudGuard {
   }
 
   /** Decides about one request. A field, so that it can be passed on alone. */
-  readonly decide: Guard = ({ endpoint, model }, body) => {
+  readonly decide: Guard = (open, body) => {
+    const { endpoint, model } = open;
     if (!this.#allowsServerTools && body !== null && RUNS_TOOLS.has(endpoint)) {
       // Nobody knows the tools of a body that could not be read to its end.
       if (!body.scan.ok) return { reason: "bad_request", detail: body.scan.detail };
@@ -56,17 +65,23 @@ export class CloudGuard {
         detail: `${JSON.stringify(shown)} is not a valid name of a model.`,
       };
     if (WITHOUT_MODEL.has(endpoint) || this.#origins.isLocal(fullName)) return null;
-    return this.#readAgain(fullName, shown);
+    return this.#readAgain(fullName, shown, waitsForOllama(open));
   };
 
-  async #readAgain(fullName: string, shown: string): Promise<Refusal | null> {
-    const found = await this.#origins.readAgain(fullName);
-    if (!found.isKnown)
-      return {
-        reason: "ollama_unreachable",
-        message: `Ollama does not answer on this box: ${found.reason}`,
-      };
-    // A model that is not installed goes on, and Ollama answers 404.
-    return found.origin === "cloud" ? { reason: "cloud_model", model: shown } : null;
+  /** Waits for an Ollama that is being restarted, as the request itself would. */
+  async #readAgain(fullName: string, shown: string, isPatient: boolean): Promise<Refusal | null> {
+    for (;;) {
+      const found = await this.#origins.readAgain(fullName);
+      // A model that is not installed goes on, and Ollama answers 404.
+      if (found.isKnown)
+        return found.origin === "cloud" ? { reason: "cloud_model", model: shown } : null;
+      const waitMs = found.isRefused ? this.#patience.refused(this.#now(), isPatient) : null;
+      if (waitMs === null)
+        return {
+          reason: "ollama_unreachable",
+          message: `Ollama does not answer on this box: ${found.reason}`,
+        };
+      await delay(waitMs, undefined, { ref: false });
+    }
   }
 }

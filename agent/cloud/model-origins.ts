@@ -12,7 +12,10 @@ export type Origin = "local" | "cloud";
 export type OriginOfModel =
   | { isKnown: true; origin: Origin | null }
   /** The list could not be read, so nothing is known about this name. */
-  | { isKnown: false; reason: string };
+  | ({ isKnown: false } & Unread);
+
+/** Why the list could not be read. `isRefused`: nothing is listening, as during a restart. */
+type Unread = { reason: string; isRefused: boolean };
 
 const text = z.string().catch("").default("");
 const Listing = z.object({ models: z.array(z.unknown()).nullable() });
@@ -31,8 +34,8 @@ export class ModelOrigins {
   #origins: ReadonlyMap<string, Origin> = new Map();
   #readMs = Number.NEGATIVE_INFINITY;
   /** The read in progress, and one that waits for it: reads never overlap. */
-  #current: Promise<string | null> | null = null;
-  #next: Promise<string | null> | null = null;
+  #current: Promise<Unread | null> | null = null;
+  #next: Promise<Unread | null> | null = null;
 
   /** @param now  monotonic ms */
   constructor(base: URL, now: () => number) {
@@ -56,15 +59,15 @@ export class ModelOrigins {
 
   /** Reads the list again, then returns the origin; null if the model is not installed. */
   async readAgain(fullName: string): Promise<OriginOfModel> {
-    const reason = await this.#read();
+    const unread = await this.#read();
     const origin = this.#origins.get(fullName) ?? null;
     // A name that was a cloud model in an older list stays one. No other old answer counts.
-    if (reason !== null && origin !== "cloud") return { isKnown: false, reason };
+    if (unread !== null && origin !== "cloud") return { isKnown: false, ...unread };
     return { isKnown: true, origin };
   }
 
-  /** Begins a read after this call. Resolves with the reason if it fails. */
-  #read(): Promise<string | null> {
+  /** Begins a read after this call. Resolves with null once it is read. */
+  #read(): Promise<Unread | null> {
     if (this.#current === null) return this.#begin();
     this.#next ??= this.#current.then(() => {
       this.#next = null;
@@ -73,13 +76,12 @@ export class ModelOrigins {
     return this.#next;
   }
 
-  #begin(): Promise<string | null> {
+  #begin(): Promise<Unread | null> {
     this.#current = getFromOllama(this.#base, "/api/tags", TIMEOUT_MS).then((answer) => {
       this.#current = null;
-      if (!answer.ok) return answer.reason;
-      return this.learn(answer.body)
-        ? null
-        : "Ollama's answer to /api/tags is not a list of models";
+      if (!answer.ok) return answer;
+      if (this.learn(answer.body)) return null;
+      return { reason: "Ollama's answer to /api/tags is not a list of models", isRefused: false };
     });
     return this.#current;
   }

@@ -82,7 +82,7 @@ export class Listener {
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    this.#ollama = new OllamaClient(options.ollamaUrl);
+    this.#ollama = new OllamaClient(options.ollamaUrl, options.patience);
     this.#shell = { ...options, ollama: this.#ollama };
     const { connectionsMax, headMs, bodyMs, idleMs } = {
       ...ownConnectionLimits(),

@@ -10,7 +10,7 @@ import https from "node:https";
 
 export type OllamaAnswer =
   | { ok: true; body: unknown }
-  | { ok: false; reason: string; timedOut: boolean };
+  | { ok: false; reason: string; timedOut: boolean; isRefused: boolean };
 
 /** Fits thousands of models. A larger answer is not a list of models. */
 const BODY_BYTES_MAX = 8 * 1024 * 1024;
@@ -42,6 +42,7 @@ export function getFromOllama(base: URL, path: string, timeoutMs: number): Promi
         ok: false,
         reason: `Ollama did not answer ${path} within ${timeoutMs / 1_000} s`,
         timedOut: true,
+        isRefused: false,
       });
     }, timeoutMs);
     const finish = (answer: OllamaAnswer) => {
@@ -49,7 +50,8 @@ export function getFromOllama(base: URL, path: string, timeoutMs: number): Promi
       resolve(answer);
       request.destroy();
     };
-    const fail = (error: NodeJS.ErrnoException) => finish(refusal(reasonOf(error, base)));
+    const fail = (error: NodeJS.ErrnoException) =>
+      finish(refusal(reasonOf(error, base), error.code === "ECONNREFUSED"));
     // Stays registered: destroying a request may raise one more error.
     request.on("error", fail);
     request.end();
@@ -75,4 +77,10 @@ function reasonOf(error: NodeJS.ErrnoException, base: URL): string {
   return `${base.host} cannot be reached (${error.code ?? error.message})`.slice(0, 500);
 }
 
-const refusal = (reason: string): OllamaAnswer => ({ ok: false, reason, timedOut: false });
+/** @param isRefused  nothing is listening there */
+const refusal = (reason: string, isRefused = false): OllamaAnswer => ({
+  ok: false,
+  reason,
+  timedOut: false,
+  isRefused,
+});

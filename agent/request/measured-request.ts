@@ -18,6 +18,7 @@ import type { Spool } from "../spool/spool.ts";
 import type { Guard, Refusal } from "./guard.ts";
 import { type ArrivalTimes, Measurement, type MeasurementShell } from "./measurement.ts";
 import type { LocalExchange, OllamaClient } from "./ollama.ts";
+import { waitsForOllama } from "./patience.ts";
 import { awaitTurn } from "./turn.ts";
 
 export type MeasuredRequestShell = Omit<MeasurementShell, "spool"> & {
@@ -156,15 +157,10 @@ export class MeasuredRequest {
     const { model, stream } = this.#open;
     const silent = {
       kind: `${model} ${stream}`,
-      isPatient: this.#isPatient,
+      isPatient: waitsForOllama(this.#open),
       onHung: (why: string) => handler.onError(`${NO_ANSWER}: ${why}`, false, true),
     };
     silence.begins(this.#id, silent, now());
-  }
-
-  /** No other box can serve the request. */
-  get #isPatient(): boolean {
-    return this.#open.may_move !== true;
   }
 
   #sendAdmitted(local: LocalBody | null, handler: AnswerHandler): LocalExchange {
@@ -174,7 +170,7 @@ export class MeasuredRequest {
       method,
       path,
       headers,
-      isPatient: this.#isPatient,
+      isPatient: waitsForOllama(this.#open),
       body: local?.parts ?? null,
       onHead: (status, answerHeaders) => {
         this.#httpStatus = status;

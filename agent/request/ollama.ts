@@ -46,11 +46,15 @@ export class OllamaClient {
   readonly #base: URL;
   readonly #agent: http.Agent;
   readonly #request: typeof http.request;
-  readonly #patience = new OllamaPatience();
+  readonly #patience: OllamaPatience;
 
-  /** @param base  e.g. `http://127.0.0.1:11434` */
-  constructor(base: URL) {
+  /**
+   * @param base      e.g. `http://127.0.0.1:11434`
+   * @param patience  shared with everybody else who calls this Ollama
+   */
+  constructor(base: URL, patience = new OllamaPatience()) {
     this.#base = base;
+    this.#patience = patience;
     const isTls = base.protocol === "https:";
     const options = {
       keepAlive: true,
@@ -60,11 +64,6 @@ export class OllamaClient {
     };
     this.#agent = isTls ? new https.Agent(options) : new http.Agent(options);
     this.#request = isTls ? https.request : http.request;
-  }
-
-  /** Ollama has answered somebody else, so an outage of it is over. */
-  answered(): void {
-    this.#patience.answered();
   }
 
   send(local: LocalRequest): LocalExchange {

@@ -2,8 +2,13 @@
  * Patience with an Ollama that refuses connections, as after a restart or an update of it. Pure.
  *
  * A refused connection has carried nothing, so the request can be sent later without being sent
- * twice. An Ollama that has never answered is not waited for: its address is probably wrong.
+ * twice. An Ollama that has never answered is not waited for: its address is probably wrong. All
+ * requests of a box share one patience, so that its length does not depend on who asked first.
  */
+import type { Open } from "../../protocol/messages.ts";
+
+/** Returns whether a request waits for Ollama: no other box can serve it. */
+export const waitsForOllama = ({ may_move }: Pick<Open, "may_move">): boolean => may_move !== true;
 
 /**
  * The service of Ollama's installer restarts it after 3 s, and it then starts within a few seconds.

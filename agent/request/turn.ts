@@ -8,6 +8,7 @@ import type { QueuePlace } from "../queue/fair-queue.ts";
 import { RequestQueue, type Shown } from "../queue/request-queue.ts";
 import { Slots } from "../queue/slots.ts";
 import { MemoryNews } from "./memory-news.ts";
+import { OllamaPatience } from "./patience.ts";
 import { Silence } from "./silence.ts";
 
 /** All requests of a box share one of each, because they share its Ollama. */
@@ -16,6 +17,7 @@ export type OllamaTurns = {
   phases: PhaseInference;
   memory: MemoryNews;
   silence: Silence;
+  patience: OllamaPatience;
 };
 
 /** @param parallel  `OLLAMA_NUM_PARALLEL`; null if unknown */
@@ -26,6 +28,7 @@ export function turnsOf(parallel: number | null): OllamaTurns {
     phases: new PhaseInference(queue.slots),
     memory: new MemoryNews(),
     silence: new Silence(),
+    patience: new OllamaPatience(),
   };
 }
 

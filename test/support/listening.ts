@@ -68,7 +68,12 @@ export class Listening implements AsyncDisposable {
       spool,
       energy: new EnergyMeter(),
       ...turns,
-      guard: new CloudGuard({ ...CLOCKS, ollamaUrl: new URL(ollamaUrl), allowsServerTools }).decide,
+      guard: new CloudGuard({
+        ...CLOCKS,
+        ollamaUrl: new URL(ollamaUrl),
+        allowsServerTools,
+        patience: turns.patience,
+      }).decide,
       log,
       keepsText: () => keepsText,
       limits,

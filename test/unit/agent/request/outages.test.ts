@@ -1,8 +1,9 @@
-/** An agent whose Ollama is away twice, for moments that no poll has noticed. */
+/** An agent whose Ollama is away for moments that no poll has noticed. */
 import { createServer, type Server } from "node:http";
 import { expect, test } from "vitest";
 import { OLLAMA_BACK_MS } from "../../../../agent/request/patience.ts";
 import { FrameType } from "../../../../protocol/frames.ts";
+import type { Open } from "../../../../protocol/messages.ts";
 import { newRequestId } from "../../../../protocol/request-id.ts";
 import { FakeEdge } from "../../../support/fake-edge.ts";
 import { eventually } from "../../../support/stack.ts";
@@ -50,10 +51,8 @@ test("a request waits for an Ollama that was away earlier too, and has answered 
   await ollama.back();
   await using edge = await FakeEdge.start(`http://127.0.0.1:${ollama.port}`);
   await eventually(async () => edge.readings.some(({ inventory }) => inventory.reachable));
-  const first = newRequestId(Date.now());
   await ollama.away();
-  edge.open(first, { may_move: true });
-  await edge.received(FrameType.abort, first);
+  expect(await endOfCall(edge, { may_move: true })).toBe(FrameType.abort);
   const awayMs = performance.now();
   await ollama.back();
   const { polls } = ollama;
@@ -61,12 +60,30 @@ test("a request waits for an Ollama that was away earlier too, and has answered 
     async () => ollama.polls > polls + 1 && performance.now() - awayMs > OLLAMA_BACK_MS,
   );
   await ollama.away();
-  const second = newRequestId(Date.now());
-  edge.open(second);
-  for (let n = 0; n < 2; n++) await edge.nextPing(); // the connection was refused by now
-  await ollama.back();
-  const { type } = await eventually(async () =>
-    edge.frames.find((frame) => frame.stream === second && ENDS.has(frame.type)),
-  );
-  expect(type).toBe(FrameType.head);
+  expect(await endOfCall(edge, {}, () => ollama.back())).toBe(FrameType.head);
 });
+
+test("a request whose model has to be looked up waits for an Ollama that restarts too", async () => {
+  await using ollama = new Outages();
+  await ollama.back();
+  await using edge = await FakeEdge.start(`http://127.0.0.1:${ollama.port}`);
+  await eventually(async () => edge.readings.some(({ inventory }) => inventory.reachable));
+  await ollama.away();
+  const lookedUp = { model: "unlisted:latest" };
+  expect(await endOfCall(edge, { ...lookedUp, may_move: true })).toBe(FrameType.abort);
+  expect(await endOfCall(edge, lookedUp, () => ollama.back())).toBe(FrameType.head);
+});
+
+/** Opens a request. @param back  runs once its connection to Ollama was refused */
+async function endOfCall(edge: FakeEdge, open: Partial<Open>, back?: () => Promise<void>) {
+  const id = newRequestId(Date.now());
+  edge.open(id, open);
+  if (back !== undefined) {
+    for (let n = 0; n < 2; n++) await edge.nextPing(); // it was refused by now
+    await back();
+  }
+  const end = await eventually(async () =>
+    edge.frames.find((frame) => frame.stream === id && ENDS.has(frame.type)),
+  );
+  return end.type;
+}
