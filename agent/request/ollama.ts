@@ -50,7 +50,7 @@ export class OllamaClient {
 
   /**
    * @param base      e.g. `http://127.0.0.1:11434`
-   * @param patience  shared with everybody else who calls this Ollama
+   * @param patience  shared by all who send requests to this Ollama
    */
   constructor(base: URL, patience = new OllamaPatience()) {
     this.#base = base;

@@ -3,7 +3,7 @@
  *
  * A refused connection has carried nothing, so the request can be sent later without being sent
  * twice. An Ollama that has never answered is not waited for: its address is probably wrong. All
- * requests of a box share one patience, so that its length does not depend on who asked first.
+ * requests of a box share one patience, so that its length is the same for each.
  */
 import type { Open } from "../../protocol/messages.ts";
 

@@ -9,7 +9,8 @@ import { loadNow } from "./waiting.ts";
 export type KillPlan = {
   /** The id in the table of goals. */
   id: string;
-  parts: readonly Part[];
+  /** Each kill is one of these: parts that die within {@link APART_MS_MAX} of each other. */
+  parts: readonly (readonly Part[])[];
   kills: number;
   /** No kills start after this time. The finding contains the number of kills that were reached. */
   limitMs: number;
@@ -23,6 +24,8 @@ export type KillPlan = {
 const KILLS_PER_AGENT = 60;
 
 const CALLERS = 16;
+/** The time in which calls leave a box that has died. */
+const APART_MS_MAX = 40;
 /** Records must stay below the ledger's limit (100,000), or the ledgers could not be compared. */
 const PAUSE_MS = 60;
 
@@ -30,7 +33,8 @@ export async function killing(
   { stage, random, print }: Setting,
   { id, parts, kills, limitMs }: KillPlan,
 ): Promise<Finding[]> {
-  await using chain = await stage.chain();
+  const isTwin = (part: Part) => part.startsWith("twin-");
+  await using chain = await stage.chain({ hasTwin: parts.flat().some(isTwin) });
   const { callers } = chain;
   let isOver = false;
   const load = callers.load(CALLERS, anyCall(random, 30, 10), () => isOver, PAUSE_MS);
@@ -39,11 +43,16 @@ export async function killing(
   let done = 0;
   for (; done < kills && performance.now() - startMs < limitMs; done++) {
     await sleep(momentMs(random));
-    const part = parts[between(random, 0, parts.length - 1)] ?? "workerd";
-    await chain.kill(part);
-    const killedMs = performance.now();
-    await chain.start(part);
-    if (part === "workerd") restartMs.push(performance.now() - killedMs);
+    const killed = parts[between(random, 0, parts.length - 1)] ?? [];
+    for (const [index, part] of killed.entries()) {
+      if (index > 0) await sleep(between(random, 0, APART_MS_MAX));
+      await chain.kill(part);
+    }
+    for (const part of killed) {
+      const startedMs = performance.now();
+      await chain.start(part);
+      if (part === "workerd") restartMs.push(performance.now() - startedMs);
+    }
     if (done % KILLS_PER_AGENT === KILLS_PER_AGENT - 1) await chain.endWaiting();
     if (done % 100 === 99) print(`${done + 1} kills, ${callers.entries.length} calls`);
   }
@@ -52,7 +61,8 @@ export async function killing(
   await load;
   await chain.endWaiting();
   const accounts = await chain.accounts();
-  const of = parts.length === 1 ? parts[0] : "agent, workerd and Ollama, mixed";
+  const moved = (await chain.rows()).filter(({ moved_from }) => moved_from !== null).length;
+  const of = parts.map((killed) => killed.join(" and then ")).join("; ");
   const goal =
     done < kills
       ? `ledgers equal (${done} of ${kills} planned kills fitted into the time)`
@@ -65,6 +75,9 @@ export async function killing(
       summaryOf(accounts),
       [...callers.wrongs, ...accounts.problems],
     ),
+    ...(parts.flat().some(isTwin)
+      ? [measured(id, "calls that moved, and were recorded", "", String(moved), moved > 0)]
+      : []),
     ...(id === "R1"
       ? [
           measured(

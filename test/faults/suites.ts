@@ -17,6 +17,12 @@ import type { Setting } from "./suite.ts";
 import { tooBig } from "./too-big.ts";
 import { twin } from "./twin.ts";
 
+/** The Worker dies while calls move from a box that has just died to the other one. */
+const MOVING = [
+  ["ollama", "workerd"],
+  ["twin-ollama", "workerd"],
+] as const;
+
 type Suite = (setting: Setting) => Promise<Finding[]>;
 
 const MINUTE_MS = 60_000;
@@ -44,31 +50,35 @@ export const SUITES = {
   },
   "kill-workerd": {
     full: (setting) =>
-      killing(setting, { id: "R1", parts: ["workerd"], kills: 1_000, limitMs: LONG_MS }),
+      killing(setting, { id: "R1", parts: [["workerd"]], kills: 1_000, limitMs: LONG_MS }),
     slice: (setting) =>
-      killing(setting, { id: "R1", parts: ["workerd"], kills: 10, limitMs: MINUTE_MS }),
+      killing(setting, { id: "R1", parts: [["workerd"]], kills: 10, limitMs: MINUTE_MS }),
   },
   "kill-agent": {
     full: (setting) =>
-      killing(setting, { id: "R2", parts: ["agent"], kills: 1_000, limitMs: LONG_MS }),
+      killing(setting, { id: "R2", parts: [["agent"]], kills: 1_000, limitMs: LONG_MS }),
     slice: (setting) =>
-      killing(setting, { id: "R2", parts: ["agent"], kills: 6, limitMs: MINUTE_MS }),
+      killing(setting, { id: "R2", parts: [["agent"]], kills: 6, limitMs: MINUTE_MS }),
   },
   "kill-mixed": {
     full: (setting) =>
       killing(setting, {
         id: "R3",
-        parts: ["agent", "workerd", "ollama"],
+        parts: [["agent"], ["workerd"], ["ollama"]],
         kills: 500,
         limitMs: LONG_MS,
       }),
     slice: (setting) =>
       killing(setting, {
         id: "R3",
-        parts: ["agent", "workerd", "ollama"],
+        parts: [["agent"], ["workerd"], ["ollama"]],
         kills: 8,
         limitMs: MINUTE_MS,
       }),
+  },
+  "kill-moving": {
+    full: (setting) => killing(setting, { id: "R5", parts: MOVING, kills: 500, limitMs: LONG_MS }),
+    slice: (setting) => killing(setting, { id: "R5", parts: MOVING, kills: 5, limitMs: MINUTE_MS }),
   },
   twin: {
     full: (setting) => twin(setting, { kills: 1_000, limitMs: 20 * MINUTE_MS }),
