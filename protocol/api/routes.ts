@@ -1,4 +1,5 @@
 /** Every route of `/api`. Paths that are not in this table are answered with 404. */
+import { ACTIVITY_ROUTES } from "./activity.ts";
 import { AUDIT_ROUTES } from "./audit.ts";
 import { BENCH_ROUTES } from "./bench.ts";
 import { CHAT_ROUTES } from "./chat.ts";
@@ -28,6 +29,7 @@ export const API_ROUTES = {
   ...BENCH_ROUTES,
   ...SYSTEM_ROUTES,
   ...STATS_ROUTES,
+  ...ACTIVITY_ROUTES,
   ...LIVE_ROUTES,
   ...EVENT_ROUTES,
   ...NOTIFICATION_ROUTES,

@@ -5,9 +5,10 @@ import { HistoryPoint } from "../../protocol/api/stats.ts";
 import type { RequestRecord } from "../../protocol/records.ts";
 import type { StoreName } from "../../protocol/stores.ts";
 import { gpuHistoryOf } from "../../worker/answers/gpu-history.ts";
-import { cellsOf, endOf, historyOf, type Span } from "../../worker/answers/history.ts";
+import { cellsOf, endOf, type Span } from "../../worker/answers/history.ts";
 import { systemHistoryOf, systemSpanOf } from "../../worker/answers/system-history.ts";
 import { requestRow } from "../../worker/export/rows.ts";
+import { historyOf } from "../support/history.ts";
 import { recordOf } from "../support/records.ts";
 import { seeded } from "../support/seeded.ts";
 import { Edge, onFreshStorage } from "./edge.ts";
@@ -123,6 +124,11 @@ const SPANS: [
     "hours of a box",
     { from: Math.floor(NOW / 3_600_000) * 3_600 - 4 * 3_600, granularity: 3_600, buckets: 5 },
     { box: "atlas" },
+  ],
+  [
+    "some hours as one bucket, which begins at no multiple of its length",
+    { from: Math.floor(NOW / 3_600_000) * 3_600 - 4 * 3_600, granularity: 5 * 3_600, buckets: 1 },
+    {},
   ],
   [
     "minutes of a key, with a model",

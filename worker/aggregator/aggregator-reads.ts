@@ -11,11 +11,13 @@ import type { Plan, PlanQuery } from "../../protocol/api/planning.ts";
 import type { CurrentStats, HistoryPoint, Models } from "../../protocol/api/stats.ts";
 import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.ts";
 import type { TariffState } from "../../protocol/api/tariff.ts";
+import type { Counted } from "../answers/activity.ts";
 import type { Span } from "../answers/history.ts";
 import type { Bindings } from "../env.ts";
 import type { CallUse } from "../keys/call-use.ts";
 import type { RegisteredBox } from "../registered-box.ts";
 import { inForce, type RunTimeSettings, type Settings, settingsOf } from "../settings.ts";
+import { type ActivityWish, activityOf } from "./activity-view.ts";
 import type { AuditFilter } from "./audit-notes.ts";
 import type { CellFilter, KeyFilter } from "./cells.ts";
 import { costsOf } from "./costs-view.ts";
@@ -79,6 +81,10 @@ export class AggregatorReads extends DurableObject<Bindings> {
 
   history(span: Span, filter: KeyFilter): Promise<HistoryPoint[]> {
     return this.#views.historyOf(span, filter);
+  }
+
+  activity(span: Span, wish: ActivityWish): Promise<Counted> {
+    return activityOf(this.stores, span, wish);
   }
 
   logs(page: LogsPage): Promise<Logs> {

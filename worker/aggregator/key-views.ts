@@ -6,7 +6,7 @@ import type { KeyUsage } from "../../protocol/api/keys.ts";
 import type { Live } from "../../protocol/api/live.ts";
 import type { CurrentStats, HistoryPoint, Models } from "../../protocol/api/stats.ts";
 import { isoOrNull, rounded } from "../answers/figures.ts";
-import { cellsOf, endOf, GatheredHistory, type Span } from "../answers/history.ts";
+import { cellsOf, GatheredHistory, type Span } from "../answers/history.ts";
 import { currentStats, type ModelCell, modelStats, recentOf } from "../answers/stats.ts";
 import { type Cell, sumOf } from "../counting/cell.ts";
 import { NO_MODEL, shortName } from "../counting/model-key.ts";
@@ -14,8 +14,8 @@ import { RECENT_SECONDS, RecentTokens } from "../counting/recent.ts";
 import type { IssuedKey } from "../keys/policy.ts";
 import { statusOf, upNames } from "../registered-box.ts";
 import { HOUR_SECONDS, type KeyFilter } from "./cells.ts";
+import { CountedCells } from "./counted-cells.ts";
 import type { AggregatorStores } from "./stores.ts";
-import type { Finished } from "./uncounted.ts";
 import { RECENT_MINUTES, Views } from "./views.ts";
 
 const HOUR_MS = HOUR_SECONDS * 1_000;
@@ -26,17 +26,15 @@ export type WatchedOfKey = Pick<Live, "stats" | "recent">;
 /** The keys that the edge made, and the usage of each key since counting began, by its id. */
 export type UsedKeys = { keys: IssuedKey[]; usages: Record<string, KeyUsage> };
 
-type Filter = KeyFilter & { key: string };
-
 /** The views, of which some are those of one key if it is named. */
 export class KeyViews extends Views {
   readonly #stores: AggregatorStores;
-  readonly #pause: () => Promise<void>;
+  readonly #cells: CountedCells;
 
   constructor(stores: AggregatorStores, pause = () => scheduler.wait(0)) {
     super(stores);
     this.#stores = stores;
-    this.#pause = pause;
+    this.#cells = new CountedCells(stores, pause);
   }
 
   async currentOf(key: string | undefined): Promise<CurrentStats> {
@@ -45,7 +43,7 @@ export class KeyViews extends Views {
     const nowMs = Date.now();
     const lastHour: ModelCell[] = [];
     const recent = new RecentTokens();
-    for await (const rows of this.#finished(nowMs - HOUR_MS, nowMs, { key }))
+    for await (const rows of this.#cells.finished(nowMs - HOUR_MS, nowMs, { key }))
       for (const row of rows) {
         if (row.finished_at_ms > nowMs - RECENT_SECONDS * 1_000)
           recent.add(row.finished_at_ms, row.completion_tokens ?? 0);
@@ -69,24 +67,13 @@ export class KeyViews extends Views {
     };
   }
 
-  async historyOf(span: Span, { key, ...rest }: KeyFilter): Promise<HistoryPoint[]> {
-    if (key === undefined) return this.history(span, rest);
-    const { model, box } = rest;
+  async historyOf(span: Span, filter: KeyFilter): Promise<HistoryPoint[]> {
     const history = new GatheredHistory(span);
     const nowMs = Date.now();
-    const end = endOf(span);
-    if (span.granularity < HOUR_SECONDS) {
-      const slices = this.#finished(span.from * 1_000, end * 1_000, { model, box, key });
-      for await (const rows of slices) for (const cell of cellsOf(rows)) history.add(cell);
-      return history.points(nowMs);
-    }
-    const short = model === undefined ? undefined : shortName(model);
-    for (let from = span.from; from < end; from += 24 * HOUR_SECONDS) {
-      const to = Math.min(end, from + 24 * HOUR_SECONDS);
-      for (const hour of this.#stores.keyHours.cells(from, to, { model: short, box, key }))
-        history.add(hour);
-      await this.#pause();
-    }
+    const { key } = filter;
+    const slices =
+      key === undefined ? this.#cells.all(span, filter) : this.#cells.byKey(span, filter);
+    for await (const cells of slices) for (const cell of cells) history.add(cell);
     return history.points(nowMs);
   }
 
@@ -100,19 +87,9 @@ export class KeyViews extends Views {
     const nowMs = Date.now();
     const cells: { cell: Cell }[] = [];
     const fromMs = nowMs - (nowMs % 60_000) - (RECENT_MINUTES - 1) * 60_000;
-    for await (const rows of this.#finished(fromMs, nowMs, { key })) cells.push(...cellsOf(rows));
+    for await (const rows of this.#cells.finished(fromMs, nowMs, { key }))
+      cells.push(...cellsOf(rows));
     return { stats: await this.currentOf(key), recent: recentOf(RECENT_MINUTES, cells) };
-  }
-
-  /** Yields the requests that finished in a span of time, an hour at a time. */
-  async *#finished(fromMs: number, toMs: number, filter: Filter): AsyncGenerator<Finished[]> {
-    const { ledger, epochs } = this.#stores;
-    const clearedMs = epochs.clearedMs("metrics") ?? 0;
-    for (let at = Math.max(fromMs, clearedMs); at < toMs; at += HOUR_MS) {
-      const rows = [...ledger.finishedIn(at, Math.min(toMs, at + HOUR_MS), filter)];
-      if (rows.length > 0) yield rows;
-      await this.#pause();
-    }
   }
 }
 

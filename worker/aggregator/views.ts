@@ -4,7 +4,7 @@ import type { Boxes, Gpu } from "../../protocol/api/fleet.ts";
 import type { Live as LivePage } from "../../protocol/api/live.ts";
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
 import type { Plan, PlanQuery } from "../../protocol/api/planning.ts";
-import type { CurrentStats, HistoryPoint, Models } from "../../protocol/api/stats.ts";
+import type { CurrentStats, Models } from "../../protocol/api/stats.ts";
 import type { GpuHistory, System, SystemPoint } from "../../protocol/api/system.ts";
 import type { TariffState } from "../../protocol/api/tariff.ts";
 import { boxesState } from "../answers/boxes.ts";
@@ -12,20 +12,19 @@ import type { Observed } from "../answers/concerns.ts";
 import { dataSummary } from "../answers/data.ts";
 import { GatheredGpuHistory } from "../answers/gpu-history.ts";
 import { gpuState } from "../answers/gpus.ts";
-import { cellsOf, endOf, GatheredHistory, historyOf, type Span } from "../answers/history.ts";
+import type { Span } from "../answers/history.ts";
 import { planOf } from "../answers/plan.ts";
 import { currentStats, modelStats, recentOf } from "../answers/stats.ts";
 import { systemState } from "../answers/system.ts";
 import { GatheredSystemHistory } from "../answers/system-history.ts";
 import { tariffState } from "../answers/tariff.ts";
-import { shortName } from "../counting/model-key.ts";
 import { scrape } from "../exposition/scrape.ts";
 import { render } from "../exposition/text.ts";
 import { keyNameOf } from "../keys/names.ts";
 import { type BoxStatuses, type RegisteredBox, statusOf, upNames } from "../registered-box.ts";
 import { timeOf } from "../storage/uuid-time.ts";
 import { VERSION } from "../version.ts";
-import { type CellFilter, HOUR_SECONDS, MINUTE_SECONDS } from "./cells.ts";
+import { HOUR_SECONDS, MINUTE_SECONDS } from "./cells.ts";
 import type { BoxSamples } from "./samples.ts";
 import type { AggregatorStores } from "./stores.ts";
 
@@ -37,9 +36,6 @@ export function recentFrom(nowMs: number): number {
   const now = Math.floor(nowMs / 1_000);
   return now - (now % MINUTE_SECONDS) - (RECENT_MINUTES - 1) * MINUTE_SECONDS;
 }
-
-/** Cells that are read together: 5 ms. The object has one thread. */
-const CELLS_PER_SLICE = 250;
 
 /** The present as the page shows it, and what else its health depends on. */
 export type Watched = Pick<LivePage, "stats" | "recent" | "boxes" | "in_flight"> & {
@@ -69,30 +65,6 @@ export class Views {
       boxes: registry.boxes(),
       live: this.#statuses(nowMs),
     });
-  }
-
-  async history(span: Span, { model, box }: CellFilter): Promise<HistoryPoint[]> {
-    const { epochs, ledger, cells } = this.#stores;
-    const nowMs = Date.now();
-    const end = endOf(span);
-    if (span.granularity < MINUTE_SECONDS) {
-      const fromMs = Math.max(span.from * 1_000, epochs.clearedMs("metrics") ?? 0);
-      const finished = ledger.finishedIn(fromMs, end * 1_000, { model, box });
-      return historyOf(span, nowMs, cellsOf(finished));
-    }
-    const filter = { model: model === undefined ? undefined : shortName(model), box };
-    const history = new GatheredHistory(span);
-    let unpaused = 0;
-    for (let from = span.from; from < end; from += HOUR_SECONDS) {
-      for (const rollup of cells.rollups(from, Math.min(end, from + HOUR_SECONDS), filter)) {
-        history.add(rollup);
-        unpaused++;
-      }
-      if (unpaused < CELLS_PER_SLICE) continue;
-      unpaused = 0;
-      await scheduler.wait(0);
-    }
-    return history.points(nowMs);
   }
 
   logs(page: LogsPage): Promise<Logs> {
@@ -134,6 +106,7 @@ export class Views {
     );
   }
 
+  /** The present, in one call: the page reads it every few seconds. */
   watched(): Omit<Watched, "observed"> {
     const nowMs = Date.now();
     const now = Math.floor(nowMs / 1_000);
@@ -190,6 +163,7 @@ export class Views {
     return history.columns();
   }
 
+  /** Shows the newest readings. Makes no agent send fresh ones: a scrape is no person. */
   exposition(openMetrics: boolean): string {
     const nowMs = Date.now();
     const live = this.#statuses(nowMs);

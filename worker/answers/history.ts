@@ -48,18 +48,7 @@ export function* piecesOf(
     };
 }
 
-/** @param rollups  cells that begin within the span, in any order; `at` is in unix seconds */
-export function historyOf(
-  span: Span,
-  nowMs: number,
-  rollups: Iterable<{ at: number; cell: Cell }>,
-): HistoryPoint[] {
-  const history = new GatheredHistory(span);
-  for (const rollup of rollups) history.add(rollup);
-  return history.points(nowMs);
-}
-
-/** A history that is gathered bit by bit. See {@link historyOf}. */
+/** A history that is gathered bit by bit, from cells in any order. */
 export class GatheredHistory {
   readonly #span: Span;
   readonly #cells: Cell[];
@@ -69,6 +58,7 @@ export class GatheredHistory {
     this.#cells = Array.from({ length: span.buckets }, () => new Cell());
   }
 
+  /** @param at  start of the cell, unix seconds; cells outside of the span are left out */
   add({ at, cell }: { at: number; cell: Cell }): void {
     const { from, granularity } = this.#span;
     this.#cells[Math.floor((at - from) / granularity)]?.merge(cell);

@@ -91,7 +91,8 @@ export function recentOf(minutes: number, cells: readonly { cell: Cell }[]): Liv
 
 const MILLION = 1e6;
 
-function costOf(
+/** Returns the cost of the requests of a cell, as far as it is known. */
+export function costOf(
   { spent }: Cell,
   currency: string | null,
 ): Pick<ModelStats, "cost" | "cost_currency" | "cost_per_million_output"> {

@@ -75,6 +75,19 @@ export class Sketch {
     throw new Error("the bins of a sketch contain fewer values than its count");
   }
 
+  /**
+   * Returns the counts of bands of `bins` bins each, by their index: band i holds values in
+   * (upperOfBand(i - 1), upperOfBand(i)]. Exact, since bands consist of whole bins. Zeros are in none.
+   */
+  bands(bins: number): Map<number, number> {
+    const counts = new Map<number, number>();
+    for (const [bin, count] of this.#bins) {
+      const band = Math.ceil(bin / bins);
+      counts.set(band, (counts.get(band) ?? 0) + count);
+    }
+    return counts;
+  }
+
   encode(): Uint8Array<ArrayBuffer> {
     const writer = new BlobWriter();
     this.write(writer);
@@ -143,3 +156,7 @@ export function valueOfBin(bin: number): number {
   const upper = 2 ** (bin / BINS_PER_POWER);
   return (2 * upper) / (1 + BIN_WIDTH);
 }
+
+/** Returns the upper bound of a band of {@link Sketch.bands}. */
+export const upperOfBand = (band: number, bins: number): number =>
+  2 ** ((band * bins) / BINS_PER_POWER);

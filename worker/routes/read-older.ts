@@ -6,9 +6,11 @@
  * not the object, since a store may take seconds to wake up. An answer comes from one place and
  * names it. A store is never queried for data that the object has.
  */
+import type { Activity } from "../../protocol/api/activity.ts";
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
-import { GRANULARITIES, type History, type HistoryQuery } from "../../protocol/api/stats.ts";
+import type { History } from "../../protocol/api/stats.ts";
 import type { GpuHistory, SystemHistory } from "../../protocol/api/system.ts";
+import type { ActivityWish } from "../aggregator/activity-view.ts";
 import { SAMPLES_KEPT_MS } from "../aggregator/arriving-samples.ts";
 import {
   HOUR_CELLS_KEPT_DAYS,
@@ -17,6 +19,7 @@ import {
   MINUTE_CELLS_KEPT_DAYS,
 } from "../aggregator/cells.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
+import { type Counted, storedActivity } from "../answers/activity.ts";
 import { gpuHistoryOf } from "../answers/gpu-history.ts";
 import type { Span } from "../answers/history.ts";
 import { systemHistoryOf } from "../answers/system-history.ts";
@@ -44,13 +47,16 @@ export type HistoryReader = {
   read: (piece: Span, filter: KeyFilter) => Promise<History["metrics"]>;
 };
 
-/** @throws {GatewayError} `bad_request`, if no store keeps the requested history. */
+/**
+ * @param seconds  age of the oldest bucket
+ * @param step     length of a bucket, seconds
+ * @throws {GatewayError} `bad_request`, if no store keeps the requested history
+ */
 export function historyReader(
   env: Bindings,
-  { seconds, granularity, key }: Pick<HistoryQuery, "seconds" | "granularity" | "key">,
+  { seconds, step, key }: { seconds: number; step: number; key: string | undefined },
 ): HistoryReader {
-  const isFine =
-    GRANULARITIES[granularity] < HOUR_SECONDS && seconds > MINUTE_CELLS_KEPT_DAYS * DAY_SECONDS;
+  const isFine = step < HOUR_SECONDS && seconds > MINUTE_CELLS_KEPT_DAYS * DAY_SECONDS;
   const aggregator = aggregatorOf(env);
   if (!isFine && seconds <= HOUR_CELLS_KEPT_DAYS * DAY_SECONDS)
     return { store: "durable_object", read: (piece, filter) => aggregator.history(piece, filter) };
@@ -75,6 +81,28 @@ export function historyReader(
     return readFrom(store, () => store.history(piece, { ...filter, clearedMs }, Date.now()));
   };
   return { store: store.name, read };
+}
+
+/** @throws {GatewayError} `bad_request`, if no store keeps the requested period */
+export async function readActivity(
+  env: Bindings,
+  span: Span,
+  { key, split, model, box }: ActivityWish,
+): Promise<Counted & Pick<Activity, "store">> {
+  const step = span.granularity;
+  const seconds = Date.now() / 1_000 - span.from - step;
+  const { store, read } = historyReader(env, { seconds, step, key });
+  if (store === "durable_object")
+    return { store, ...(await aggregatorOf(env).activity(span, { key, split, model, box })) };
+  const filter = { key, model, box };
+  const whole = { from: span.from, granularity: step * span.buckets, buckets: 1 };
+  const [points, [total], sinceMs] = await Promise.all([
+    read(span, filter),
+    read(whole, filter),
+    aggregatorOf(env).countedSince(),
+  ]);
+  if (total === undefined) throw new Error("a history of one bucket has no point");
+  return { store, ...storedActivity(points, total, sinceMs) };
 }
 
 export async function readSystemHistory(

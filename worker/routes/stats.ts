@@ -1,17 +1,20 @@
 /** The routes of `/api/stats` and `/api/models`: totals, history, logs and models. */
 import { Hono } from "hono";
+import { ACTIVITY_ROUTES } from "../../protocol/api/activity.ts";
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
 import { STATS_ROUTES } from "../../protocol/api/stats.ts";
 import { NOT_SHOWN, withoutText } from "../../protocol/kept-text.ts";
+import { MINUTE_CELLS_KEPT_DAYS } from "../aggregator/cells.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
+import { activitySpan } from "../answers/activity.ts";
 import { historyExport, logsExport } from "../answers/export.ts";
 import { isoOf } from "../answers/figures.ts";
-import { spanOf } from "../answers/history.ts";
+import { endOf, spanOf } from "../answers/history.ts";
 import type { Env } from "../env.ts";
 import { look } from "../gateway/look.ts";
 import { demand } from "../principal.ts";
 import { serveRoute } from "./api-route.ts";
-import { historyReader, readLogs } from "./read-older.ts";
+import { historyReader, readActivity, readLogs } from "./read-older.ts";
 
 /** Entries of one page if the query has no limit. */
 const LOGS_LIMIT = 100;
@@ -27,13 +30,27 @@ serveRoute(statsRoutes, STATS_ROUTES.history, async ({ query }, c) => {
   const { time_range, granularity, format, model, box, key } = query;
   const filter = { model, box, key };
   const span = spanOf(query, Date.now());
-  const { store, read } = historyReader(c.env, query);
+  const { store, read } = historyReader(c.env, {
+    seconds: query.seconds,
+    step: span.granularity,
+    key,
+  });
   if (format !== "json") return historyExport(format, span, (piece) => read(piece, filter));
   const [metrics, sinceMs] = await Promise.all([
     read(span, filter),
     aggregatorOf(c.env).countedSince(),
   ]);
   return { time_range, granularity, store, since: isoOf(sinceMs), metrics };
+});
+
+serveRoute(statsRoutes, ACTIVITY_ROUTES.activity, async ({ query }, c) => {
+  const span = activitySpan(query, Date.now(), MINUTE_CELLS_KEPT_DAYS * 86_400);
+  return {
+    from: isoOf(span.from * 1_000),
+    to: isoOf(endOf(span) * 1_000),
+    step_seconds: span.granularity,
+    ...(await readActivity(c.env, span, query)),
+  };
 });
 
 serveRoute(statsRoutes, STATS_ROUTES.logs, async ({ query, principal }, c) => {

@@ -46,6 +46,7 @@ export const CALLS: Record<RouteName, { path?: string; body?: unknown }> = {
   gpuHistory: { path: "/api/gpu/history?time_range=15m&box=atlas" },
   currentStats: {},
   history: { path: "/api/stats/history?hours=2&model=llama3.2&box=atlas" },
+  activity: { path: "/api/stats/activity?seconds=3600&split=model" },
   logs: { path: "/api/stats/logs?limit=2&status=success" },
   models: {},
   live: {},

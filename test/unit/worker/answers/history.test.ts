@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { HistoryPoint, HistoryQuery } from "../../../../protocol/api/stats.ts";
-import { endOf, historyOf, piecesOf, spanOf } from "../../../../worker/answers/history.ts";
+import { endOf, piecesOf, spanOf } from "../../../../worker/answers/history.ts";
 import { Cell } from "../../../../worker/counting/cell.ts";
+import { historyOf } from "../../../support/history.ts";
 import { recordOf } from "../../../support/records.ts";
 
 /** 10 s into a minute, 4 min 10 s into a five-minute bucket. */

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { BlobError } from "../../../../worker/counting/blob.ts";
-import { Sketch } from "../../../../worker/counting/sketch.ts";
+import { BINS_PER_POWER, Sketch, upperOfBand } from "../../../../worker/counting/sketch.ts";
 import { normal, seeded } from "../../../support/seeded.ts";
 
 const RELATIVE_ERROR_MAX = 0.0055;
@@ -128,3 +128,17 @@ function sketchOf(list: readonly number[]): Sketch {
   for (const value of list) sketch.add(value);
   return sketch;
 }
+
+test("counts each value in the band that contains it", () => {
+  const bins = BINS_PER_POWER / 2;
+  const values = [0.3, 1, 1.01, 1.41, 30, 44, 46, 1_000, 1_024, 1_025];
+  const bands = sketchOf([0, ...values]).bands(bins);
+  const counted = [...bands].flatMap(([band, count]) => {
+    const inside = values.filter(
+      (value) => value > upperOfBand(band - 1, bins) && value <= upperOfBand(band, bins),
+    );
+    return [[count, inside.length]];
+  });
+  for (const [count, inside] of counted) expect(count).toBe(inside);
+  expect([...bands.values()].reduce((sum, count) => sum + count, 0)).toBe(values.length);
+});
