@@ -84,14 +84,17 @@ const loadedOn = (box: RegisteredBox, model: string, nowMs: number) =>
 /** Returns unix ms; 0 if the time is unknown or cannot be parsed. */
 const msOf = (time: string | null): number => Date.parse(time ?? "") || 0;
 
-/** Returns the box where a model loads best; null if it is on none of those that are up. */
-export function loadPlace({ boxes }: Plan): string | null {
+/**
+ * Returns the box where a model loads best; null if it is on none of those that are up.
+ * @param mayLoad  whether the caller may use a box
+ */
+export function loadPlace({ boxes }: Plan, mayLoad: (box: string) => boolean): string | null {
   const rankOf = ({ loaded_context_length, fits: fit, fits_empty }: PlannedBox): number[] => [
     loaded_context_length === null ? 0 : 1,
     ...[fit, fits_empty].map((each) => (each === null ? 1 : each ? 2 : 0)),
   ];
   const [best] = boxes
-    .filter(({ state, is_installed }) => state === "up" && is_installed)
+    .filter(({ box, state, is_installed }) => state === "up" && is_installed && mayLoad(box))
     .toSorted((a, b) => {
       const [ofA, ofB] = [rankOf(a), rankOf(b)];
       const differing = ofA.findIndex((rank, index) => rank !== ofB[index]);

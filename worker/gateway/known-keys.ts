@@ -12,7 +12,7 @@ import type { AttachKey } from "../box/attach.ts";
 import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { keyEndOf } from "../keys/ends.ts";
-import { keyRefusal, lineageOf, stateOf } from "../keys/policy.ts";
+import { keyRefusal, lineageOf, mayUseBox, stateOf } from "../keys/policy.ts";
 import type { FoundKey } from "../principal.ts";
 import { fleetKnownSince, type Invocation, invocationOf, newFleet } from "./known-fleet.ts";
 
@@ -120,6 +120,10 @@ export class CallerKey {
     this.#found = found;
   }
 }
+
+/** Returns whether a box may serve a call with this key. */
+export const mayServe = (key: CallerKey | null, box: string): boolean =>
+  key === null || mayUseBox(key.policy, box);
 
 /** @throws {GatewayError} `keys_unchecked` */
 async function checkedFleet(shell: Invocation, isNew?: (fleet: Fleet) => boolean): Promise<Fleet> {

@@ -13,6 +13,7 @@ import { pullBox } from "../models/pull-box.ts";
 import { changeOf, type ModelChange, untilListed } from "./changed-models.ts";
 import { holds } from "./choose.ts";
 import { fleetFor, type Invocation } from "./known-fleet.ts";
+import { mayServe } from "./known-keys.ts";
 import { type BoxOutcome, failureOf, failureOfBoxes } from "./management-call.ts";
 import { homeOf, isOperation, type OperationBox, operationBox } from "./operation-box.ts";
 import { type Call, type CallBody, serve } from "./serve.ts";
@@ -63,13 +64,13 @@ export async function serveOperation(
 /** @returns the box for a call that changes models; null if the ordinary choice serves it */
 async function placeOf(
   shell: Invocation,
-  { open, startedMs, wantedBox }: Call,
+  { open, startedMs, wantedBox, key }: Call,
   body: CallBody,
 ): Promise<OperationBox | null> {
   const { endpoint } = open;
   const isPull = endpoint === "/api/pull";
   if (wantedBox !== null || (!isPull && !isOperation(endpoint))) return null;
-  const { boxes } = await newestFleet(shell, startedMs);
+  const boxes = await newestBoxes(shell, { startedMs, key });
   if (boxes.length < 2) return null;
   const client = open.key_id ?? open.client_ip ?? "";
   const home = (names: readonly string[]) => rememberedHome(client, names, startedMs);
@@ -80,12 +81,21 @@ async function placeOf(
       operationBox({ endpoint, model, ...blobsIn(body) }, boxes, home, startedMs),
     );
   if (model === null) return null;
-  const box = pullBox(await aggregatorOf(shell.env).registry(), model, home, startedMs);
+  const registered = (await aggregatorOf(shell.env).registry()).filter(({ name }) =>
+    mayServe(key, name),
+  );
+  const box = pullBox(registered, model, home, startedMs);
   return kept(client, box === null ? null : { box, reason: "fits" });
 }
 
-const newestFleet = (shell: Invocation, nowMs: number): Promise<Fleet> =>
-  fleetFor(shell, nowMs, (_, ageMs) => ageMs < FLEET_KNOWN_MS);
+/** Returns the boxes that may serve a call with this key. */
+async function newestBoxes(
+  shell: Invocation,
+  { startedMs, key }: Pick<Call, "startedMs" | "key">,
+): Promise<Fleet["boxes"]> {
+  const { boxes } = await fleetFor(shell, startedMs, (_, ageMs) => ageMs < FLEET_KNOWN_MS);
+  return boxes.filter(({ name }) => mayServe(key, name));
+}
 
 function rememberedHome(client: string, names: readonly string[], nowMs: number): string | null {
   const last = remembered.get(client);
@@ -127,7 +137,7 @@ async function deleteFromAll(
 ): Promise<Response | null> {
   const { model } = body;
   if (call.wantedBox !== null || model === null || !(bytes instanceof Uint8Array)) return null;
-  const { boxes } = await newestFleet(shell, call.startedMs);
+  const boxes = await newestBoxes(shell, call);
   const holders = boxes.filter((box) => isListed(box, call.startedMs) && holds(box, model));
   if (holders.length < 2) return null;
   const copy = bytes.slice();

@@ -9,7 +9,6 @@ import { withTag } from "../../protocol/inventory.ts";
 import type { RouteReason } from "../../protocol/route.ts";
 import type { Fleet } from "../aggregator/fleet.ts";
 import { GatewayError } from "../errors.ts";
-import { mayUseBox } from "../keys/policy.ts";
 import { inForce, settingsOf } from "../settings.ts";
 import { nobodyFor } from "./absent-holders.ts";
 import { BusierThanKnown, beginAt, KeysOutdated } from "./attach.ts";
@@ -29,7 +28,7 @@ import { wantedPrompt } from "./choice/estimate.ts";
 import { type BoxChoice, canServe, chooseBoxes, holdersOf, holds } from "./choose.ts";
 import { counted, keepOn, keptFor, presentFor } from "./fleet.ts";
 import { fleetFor, type Invocation, refreshFleet } from "./known-fleet.ts";
-import type { CallerKey } from "./known-keys.ts";
+import { type CallerKey, mayServe } from "./known-keys.ts";
 import { learnRefusal } from "./learned-failure.ts";
 import type { EdgeStream } from "./stream/edge-stream.ts";
 
@@ -161,12 +160,10 @@ async function afterRenewal(shell: Invocation, path: Trying, wish: Wish): Promis
   const { box } = path.choice;
   await wish.key?.renew(shell);
   wish.key?.check({ model: wish.model, wantedBox: null });
-  return mayUse(wish, box)
+  return mayServe(wish.key, box)
     ? path
     : refused(path, new GatewayError({ reason: "box_forbidden", box }));
 }
-
-const mayUse = ({ key }: Wish, box: string): boolean => key === null || mayUseBox(key.policy, box);
 
 const taggedOf = ({ model }: Wish): string | null => (model === null ? null : withTag(model));
 
@@ -188,7 +185,7 @@ function rankedBy({ by, mayAsk }: Choosing, fleet: Fleet, wish: Wish): BoxChoice
 /** @throws {GatewayError} `box_unknown` */
 function candidates(fleet: Fleet, wish: Wish): BoxChoice[] {
   const { wantedBox, bodyBytes, conversation, numCtx } = wish;
-  const boxes = fleet.boxes.filter(({ name }) => mayUse(wish, name));
+  const boxes = fleet.boxes.filter(({ name }) => mayServe(wish.key, name));
   const model = taggedOf(wish);
   const prompt = wantedPrompt(bodyBytes);
   const kept = keptFor(conversation, prompt.promptTokens);

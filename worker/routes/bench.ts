@@ -10,6 +10,7 @@ import type { Env } from "../env.ts";
 import { type FailureReason, failureOfError, GatewayError } from "../errors.ts";
 import { callTarget } from "../gateway/management-call.ts";
 import { benchEvents } from "../models/bench-events.ts";
+import { demandUse } from "../principal.ts";
 import { serveRoute } from "./api-route.ts";
 
 export const benchRoutes = new Hono<Env>();
@@ -23,6 +24,7 @@ serveRoute(
   BENCH_ROUTES.benchBox,
   async ({ params: { name: box }, body, principal }, c) => {
     const { model } = body;
+    demandUse(principal, model, box);
     if (isCloudModel(model)) throw new GatewayError({ reason: "cloud_model", model });
     const known = (await aggregatorOf(c.env).registry()).find(({ name }) => name === box);
     if (known === undefined) throw new GatewayError({ reason: "box_unknown", box });

@@ -8,6 +8,7 @@ import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { forgetBoxes } from "../gateway/known-fleet.ts";
 import { isConnected, look } from "../gateway/look.ts";
+import { demandUse } from "../principal.ts";
 import { serveRoute } from "./api-route.ts";
 import { readHealth } from "./read-health.ts";
 import { readGpuHistory, readSystemHistory } from "./read-older.ts";
@@ -29,7 +30,8 @@ serveRoute(fleetRoutes, FLEET_ROUTES.boxes, async ({ query: { box } }, c) => {
   return aggregatorOf(c.env).boxes(box);
 });
 
-serveRoute(fleetRoutes, FLEET_ROUTES.forgetBox, async ({ params: { name: box } }, c) => {
+serveRoute(fleetRoutes, FLEET_ROUTES.forgetBox, async ({ params: { name: box }, principal }, c) => {
+  demandUse(principal, null, box);
   if (await isConnected(c.env, box)) throw new GatewayError({ reason: "box_connected", box });
   await aggregatorOf(c.env).forgetBox(box);
   forgetBoxes();

@@ -11,6 +11,7 @@ import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { forgetBoxes } from "../gateway/known-fleet.ts";
 import { codeOf, newJoiningId } from "../joining/code.ts";
+import { demandUse } from "../principal.ts";
 import { settingsOf } from "../settings.ts";
 import { serveRoute } from "./api-route.ts";
 
@@ -39,10 +40,15 @@ serveRoute(joiningRoutes, JOINING_ROUTES.cancelJoinCode, async ({ params: { id }
   return entryOf(codes, id);
 });
 
-serveRoute(joiningRoutes, JOINING_ROUTES.revokeBox, async ({ params: { name: box } }, c) => {
-  await endJoining(c, { box, id: null, ended: "revoked" });
-  return { status: "revoked" as const, box };
-});
+serveRoute(
+  joiningRoutes,
+  JOINING_ROUTES.revokeBox,
+  async ({ params: { name: box }, principal }, c) => {
+    demandUse(principal, null, box);
+    await endJoining(c, { box, id: null, ended: "revoked" });
+    return { status: "revoked" as const, box };
+  },
+);
 
 /**
  * Ends the joining of a box. Resolves when its tunnel is closed and it cannot return.

@@ -15,6 +15,7 @@ import { ABOUT_CATALOGUE } from "../models/catalogue.ts";
 import { installedByName, installedModels } from "../models/installed.ts";
 import { libraryModels, searchLibrary } from "../models/library.ts";
 import { pullEvents } from "../models/pull.ts";
+import { mayChange, type Principal } from "../principal.ts";
 import { isInstalledOn, type RegisteredBox } from "../registered-box.ts";
 import { serveRoute } from "./api-route.ts";
 
@@ -37,7 +38,8 @@ serveRoute(
     const { insecure } = body;
     const model = body.name ?? body.model ?? "";
     if (isCloudModel(model)) throw new GatewayError({ reason: "cloud_model", model });
-    const boxes = box === undefined ? await boxesThat(c, ({ state }) => state === "up") : [box];
+    const boxes =
+      box === undefined ? await boxesThat(c, principal, ({ state }) => state === "up") : [box];
     const left = new AbortController();
     const signal = AbortSignal.any([c.req.raw.signal, left.signal]);
     const pulls = boxes.map((name, _, { length }) => {
@@ -85,7 +87,11 @@ serveRoute(
   async ({ params: { name: model }, query: { box }, principal }, c) => {
     const boxes =
       box === undefined
-        ? await boxesThat(c, (each) => each.state !== "down" && isInstalledOn(each, model))
+        ? await boxesThat(
+            c,
+            principal,
+            (each) => each.state !== "down" && isInstalledOn(each, model),
+          )
         : [box];
     if (boxes.length === 0)
       throw new GatewayError({ reason: "model_unknown", model, where: "on any connected box" });
@@ -144,14 +150,15 @@ serveRoute(ollamaRoutes, OLLAMA_API_ROUTES.library, async ({ query: { q, categor
 });
 
 /**
- * Returns the names of the boxes that meet the condition.
- * @throws {GatewayError} if no box is connected at all
+ * Returns the names of the caller's boxes that meet the condition.
+ * @throws {GatewayError} if none of them is connected at all
  */
 async function boxesThat(
   c: Context<Env>,
+  principal: Principal,
   condition: (box: RegisteredBox) => boolean,
 ): Promise<string[]> {
-  const boxes = await freshBoxes(c.env);
+  const boxes = (await freshBoxes(c.env)).filter(({ name }) => mayChange(principal, name));
   if (boxes.every(({ state }) => state === "down")) throw new GatewayError({ reason: "no_box" });
   return boxes.filter(condition).map(({ name }) => name);
 }

@@ -8,6 +8,7 @@ import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { settleBox } from "../gateway/fleet.ts";
 import { look } from "../gateway/look.ts";
+import { demandUse } from "../principal.ts";
 import { serveRoute } from "./api-route.ts";
 
 export const pinRoutes = new Hono<Env>();
@@ -21,15 +22,17 @@ serveRoute(pinRoutes, PIN_ROUTES.pins, async (_, c) => {
   };
 });
 
-serveRoute(pinRoutes, PIN_ROUTES.putPin, async ({ body }, c) => {
-  const { model } = body;
+serveRoute(pinRoutes, PIN_ROUTES.putPin, async ({ body, principal }, c) => {
+  const { model, box } = body;
+  demandUse(principal, model, box);
   if (isCloudModel(model)) throw new GatewayError({ reason: "cloud_model", model });
   const pin = await change(c, { act: "put", ...body });
   if (pin === null) throw new GatewayError({ reason: "internal" });
   return pin;
 });
 
-serveRoute(pinRoutes, PIN_ROUTES.removePin, async ({ query }, c) => {
+serveRoute(pinRoutes, PIN_ROUTES.removePin, async ({ query, principal }, c) => {
+  demandUse(principal, query.model, query.box);
   await change(c, { act: "remove", ...query });
   return { status: "removed" as const, ...query };
 });

@@ -15,7 +15,7 @@ import { fleetFor, invocationOf } from "../gateway/known-fleet.ts";
 import { freshBoxes, look } from "../gateway/look.ts";
 import { callTarget } from "../gateway/management-call.ts";
 import { loadEvents } from "../models/load-events.ts";
-import type { Principal } from "../principal.ts";
+import { demandUse, mayChange, type Principal } from "../principal.ts";
 import { isLoadedOn } from "../registered-box.ts";
 import { acceptsEvents, EVENT_HEADERS, serveRoute } from "./api-route.ts";
 
@@ -31,9 +31,11 @@ serveRoute(planningRoutes, PLANNING_ROUTES.plan, async ({ query }, c) => {
 serveRoute(planningRoutes, PLANNING_ROUTES.loadModel, async ({ body, principal }, c) => {
   const { model, context, keep_alive } = body;
   if (isCloudModel(model)) throw new GatewayError({ reason: "cloud_model", model });
+  demandUse(principal, model, body.box ?? null);
   await freshBoxes(c.env, body.box);
   const plan = await aggregatorOf(c.env).plan({ model, context });
-  const box = body.box ?? (plan === null ? null : loadPlace(plan));
+  const mayLoad = (box: string) => mayChange(principal, box);
+  const box = body.box ?? (plan === null ? null : loadPlace(plan, mayLoad));
   if (box === null) throw unknown(model, "on any connected box");
   const embeds = await isEmbedder(c, box, model);
   const options = context === undefined ? {} : { options: { num_ctx: context } };
@@ -57,8 +59,11 @@ serveRoute(planningRoutes, PLANNING_ROUTES.loadModel, async ({ body, principal }
 
 serveRoute(planningRoutes, PLANNING_ROUTES.unloadModel, async ({ body, principal }, c) => {
   const { model } = body;
+  demandUse(principal, model, body.box ?? null);
   const fresh = await freshBoxes(c.env, body.box);
-  const loaded = fresh.filter((box) => box.state !== "down" && isLoadedOn(box, model));
+  const loaded = fresh.filter(
+    (box) => box.state !== "down" && isLoadedOn(box, model) && mayChange(principal, box.name),
+  );
   const names = body.box === undefined ? loaded.map(({ name }) => name) : [body.box];
   const call = { path: "/api/generate", body: { model, stream: false, keep_alive: 0 } };
   const { signal } = c.req.raw;

@@ -9,6 +9,7 @@ import { type FailureReason, GatewayError } from "../errors.ts";
 import { hexOf } from "../hex.ts";
 import { authoritiesOf } from "../joining/authority.ts";
 import { offerOf } from "../joining/offer.ts";
+import { demandUse } from "../principal.ts";
 import type { RegisteredBox } from "../registered-box.ts";
 import { settingsOf } from "../settings.ts";
 import { VERSION } from "../version.ts";
@@ -16,19 +17,24 @@ import { serveRoute } from "./api-route.ts";
 
 export const updateRoutes = new Hono<Env>();
 
-serveRoute(updateRoutes, JOINING_ROUTES.updateBox, async ({ params: { name: box } }, c) => {
-  const known = (await aggregatorOf(c.env).registry()).find(({ name }) => name === box);
-  if (known === undefined) throw new GatewayError({ reason: "box_unknown", box });
-  const refusal = refusalOf(known);
-  if (refusal !== null) throw new GatewayError(refusal);
-  const { agent_version, boot_id: bootId } = known.hello;
-  const file = await servedAgent(c.env);
-  const authorities = await authoritiesOf(settingsOf(c.env).peppers);
-  const offer = await offerOf(file, { box, bootId }, authorities);
-  if (!(await boxStubOf(c.env, box).offerUpdate(offer)))
-    throw new GatewayError({ reason: "box_down", box });
-  return { status: "offered" as const, box, from_version: agent_version, ...file };
-});
+serveRoute(
+  updateRoutes,
+  JOINING_ROUTES.updateBox,
+  async ({ params: { name: box }, principal }, c) => {
+    demandUse(principal, null, box);
+    const known = (await aggregatorOf(c.env).registry()).find(({ name }) => name === box);
+    if (known === undefined) throw new GatewayError({ reason: "box_unknown", box });
+    const refusal = refusalOf(known);
+    if (refusal !== null) throw new GatewayError(refusal);
+    const { agent_version, boot_id: bootId } = known.hello;
+    const file = await servedAgent(c.env);
+    const authorities = await authoritiesOf(settingsOf(c.env).peppers);
+    const offer = await offerOf(file, { box, bootId }, authorities);
+    if (!(await boxStubOf(c.env, box).offerUpdate(offer)))
+      throw new GatewayError({ reason: "box_down", box });
+    return { status: "offered" as const, box, from_version: agent_version, ...file };
+  },
+);
 
 function refusalOf({ name: box, state, hello }: RegisteredBox): FailureReason | null {
   if (state === "down") return { reason: "box_down", box };
