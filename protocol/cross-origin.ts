@@ -15,9 +15,13 @@ const SENDABLE =
   /^(accept|authorization|content-type|idempotency-key|user-agent|(x|openai|anthropic)-[a-z0-9-]+)$/;
 const READABLE =
   "x-request-id, x-failed-at, x-box, x-route-reason, x-clamped, retry-after, " +
-  "x-queue-position, x-queue-eta-ms, x-queue-waited-ms";
+  "x-queue-position, x-queue-eta-ms, x-queue-waited-ms, " +
+  "x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset";
 /** How long a browser may cache the answer to a preflight, in seconds. */
 const PREFLIGHT_SECONDS = "600";
+
+/** Returns whether a text is an origin as browsers send it, in lower case. */
+export const isOrigin = (text: string): boolean => /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s*]+$/.test(text);
 
 /** Returns whether an origin is one of Ollama's defaults. The opaque origin "null" is not. */
 export const isLocalOrigin = (origin: string): boolean => LOCAL_ORIGIN.test(origin);

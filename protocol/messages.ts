@@ -7,6 +7,7 @@ import { type Frame, FrameType, jsonBytes, type StreamId, streamFrame } from "./
 import type { OpenRequest } from "./inventory.ts";
 import { BODY_BYTES_MAX, ERROR_CHARS_MAX } from "./limits.ts";
 import { PINS_PER_BOX_MAX, Pin } from "./pin.ts";
+import { Priority } from "./priority.ts";
 import { Api, BoxName, cut, ReportedRecord, Seal } from "./records.ts";
 import { StoreName } from "./stores.ts";
 import { Tag } from "./tags.ts";
@@ -135,6 +136,8 @@ export const Open = z.object({
   key_id: z.string().max(64).nullable(),
   client_ip: z.string().max(64).nullable(),
   user_agent: z.string().max(512).nullable(),
+  /** The priority of the caller's key in the queue. Absent for a normal one, and from older edges. */
+  priority: Priority.optional().catch(undefined),
   /** The tags of the request, see `tags.ts`. Absent without one, and from older edges. */
   end_user: Tag.optional(),
   session_id: Tag.optional(),

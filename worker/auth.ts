@@ -12,7 +12,7 @@ import { allowedBy, SCOPES } from "../protocol/scopes.ts";
 import { GatewayError } from "./errors.ts";
 import { isPersonToken } from "./identity/token.ts";
 import type { ConfiguredKeyId } from "./keys/names.ts";
-import { stateOf } from "./keys/policy.ts";
+import { isPageOf, stateOf } from "./keys/policy.ts";
 import { isToken, type Pepper, pepperOf, recognise, tokenOf } from "./keys/token.ts";
 import { isOnLoopback, isOwnOrigin, mayCall } from "./origins.ts";
 import type { FoundKey, Principal } from "./principal.ts";
@@ -44,8 +44,12 @@ export async function principalOf(
   const offered = pathKey ?? keyIn(request.headers);
   if (offered !== null && identity !== null && isPersonToken(offered))
     return principalOfPerson("identity", await personWith(request, identity, offered), identity);
-  if (offered !== null)
-    return principalWith("key", await keyNamed(request, offered, settings), findKey);
+  if (offered !== null) {
+    const key = await keyNamed(request, offered, settings);
+    const principal = await principalWith("key", key, findKey);
+    checkPage(request, principal);
+    return principal;
+  }
   const session = sessionOf(request);
   const assertion = identity === null ? null : request.headers.get(ACCESS_HEADER);
   if (session === null && assertion === null) throw new GatewayError({ reason: "no_key" });
@@ -68,6 +72,15 @@ function checkSender(request: Request, isBehindAccess: boolean): void {
   const isReading = request.method === "GET" || request.method === "HEAD";
   if (sender === "other_page" || (sender === null && !isReading && !isBehindAccess))
     throw new GatewayError({ reason: "foreign_page" });
+}
+
+/** @throws {GatewayError} `page_forbidden` if a page uses a key that is for others */
+function checkPage(request: Request, { key }: Principal): void {
+  const policy = key?.issued.policy;
+  const origin = request.headers.get("origin");
+  if (policy === undefined || policy.origins === null || origin === null) return;
+  if (!isOwnOrigin(request, origin) && !isPageOf(policy, origin))
+    throw new GatewayError({ reason: "page_forbidden", origin: origin.slice(0, 200) });
 }
 
 /** Returns null if the session has ended, or is not ours. */

@@ -7,6 +7,7 @@
  */
 import * as z from "zod";
 import { OnOff } from "../protocol/api/config.ts";
+import { isOrigin } from "../protocol/cross-origin.ts";
 import { BOX_NAME } from "../protocol/limits.ts";
 import { GatewayError } from "./errors.ts";
 import {
@@ -230,7 +231,7 @@ function boxSecretsOf(text: string, context: z.RefinementCtx): ReadonlyMap<strin
 function originsOf(text: string, context: z.RefinementCtx): ReadonlySet<string> {
   const origins = text.split(",").flatMap((part) => part.trim().toLowerCase() || []);
   for (const origin of origins)
-    if (origin !== "*" && !/^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s*]+$/.test(origin))
+    if (origin !== "*" && !isOrigin(origin))
       context.addIssue(
         "must be a list of origins, separated by commas: https://chat.example.com, without a path",
       );

@@ -6,13 +6,13 @@
  * has used the fewest is next. A new lane begins where the others are, so it neither waits for their
  * past nor is paid for its own. (This is start-time fair queueing, with requests of equal cost.)
  *
- * A lane of low priority pays more for a turn. It is served less often, but never not at all.
+ * A lane of low priority pays more for a turn, and one of high priority less. So it is served less often
+ * or more often, but every lane has its turn.
  */
+import type { Priority } from "../../protocol/priority.ts";
 
-export type Priority = "normal" | "low";
-
-/** The cost of a request to its lane, in turns. */
-const COST: Record<Priority, number> = { normal: 1, low: 8 };
+/** The cost of a request to its lane, in turns. Sums of these fractions are exact. */
+const COST: Record<Priority, number> = { high: 1 / 4, normal: 1, low: 8 };
 
 /** Lanes that are remembered, with and without requests. */
 const LANES_MAX = 10_000;
@@ -58,7 +58,7 @@ export class FairQueue {
     const key = laneOf(request);
     const lane = this.#lanes.get(key) ?? { waiting: [], turns: 0 };
     if (lane.waiting.length === 0)
-      lane.turns = Math.max(lane.turns, this.#turns + COST[request.priority] - COST.normal);
+      lane.turns = Math.max(lane.turns, this.#turns + extraCostOf(request));
     lane.waiting.push(request);
     this.#lanes.set(key, lane);
     this.#size++;
@@ -155,6 +155,9 @@ export class FairQueue {
         this.#lanes.delete(key);
   }
 }
+
+/** A lane of low priority does not begin where the others are: its first request waits for them too. */
+const extraCostOf = ({ priority }: Waiting): number => Math.max(0, COST[priority] - COST.normal);
 
 /** A caller's urgent requests do not wait behind its own patient ones. */
 const laneOf = ({ lane, priority }: Waiting): string => `${priority} ${lane}`;

@@ -37,7 +37,7 @@ type Turn = { id: string; open: Open; bytes: number; source: RequestRecord["sour
 
 /**
  * Calls `send` when Ollama may have the request: at once, or when it is its turn. Callers go before
- * a bench of the box, and before loads that no caller waits for.
+ * a bench of the box, and before loads that no caller waits for. Among callers, the key decides.
  * @param send    receives the time that the request waited, ms
  * @param onFull  called instead if too many requests wait, with the place that it had
  * @returns its place in the queue; null if it does not wait
@@ -48,7 +48,7 @@ export function awaitTurn(
   send: (waitedMs: number) => void,
   onFull: (place: QueuePlace) => void,
 ): QueuePlace | null {
-  const { endpoint, model, key_id, client_ip } = open;
+  const { endpoint, model, key_id, client_ip, priority: ofKey = "normal" } = open;
   if (!isInference(endpoint) || model === null) {
     send(0);
     return null;
@@ -56,7 +56,7 @@ export function awaitTurn(
   const enteredMs = now();
   const onTurn = () => send(now() - enteredMs);
   const lane = key_id ?? client_ip ?? "";
-  const priority = source === "bench" || source === "system" ? "low" : "normal";
+  const priority = source === "bench" || source === "system" ? "low" : ofKey;
   return queue.enter({ id, lane, priority, bytes, model, onTurn, onFull }, enteredMs);
 }
 

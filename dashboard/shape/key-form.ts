@@ -15,6 +15,12 @@ export const RIGHTS: readonly { scope: Scopes[number]; name: string; text: strin
   { scope: "admin", name: "Administer", text: "Change everything, keys included" },
 ];
 
+export const PRIORITIES: readonly { priority: KeyPolicy["priority"]; name: string }[] = [
+  { priority: "high", name: "High: four times as often" },
+  { priority: "normal", name: "Normal" },
+  { priority: "low", name: "Low: an eighth as often" },
+];
+
 /** The limits by period, in the order of their fields. */
 export const COUNTED = ["requests", "tokens", "wh", "money"] as const;
 export const LIMITED_PERIODS: readonly LimitPeriod[] = ["minute", "day", "month"];
@@ -35,6 +41,9 @@ export type KeyForm = {
   maxNumPredict: string;
   mayKeepAlive: boolean;
   mayNumGpu: boolean;
+  /** Separated by commas or spaces; empty: those that the settings admit. */
+  origins: string;
+  priority: KeyPolicy["priority"];
   parallel: string;
   counts: Counts;
 };
@@ -55,6 +64,8 @@ export const NEW_KEY: KeyForm = {
   maxNumPredict: "",
   mayKeepAlive: true,
   mayNumGpu: true,
+  origins: "",
+  priority: "normal",
   parallel: "",
   counts: { requests: NO_COUNTS, tokens: NO_COUNTS, wh: NO_COUNTS, money: NO_COUNTS },
 };
@@ -70,6 +81,8 @@ export const formOfKey = (policy: KeyPolicy): KeyForm => ({
   maxNumPredict: textOf(policy.max_num_predict),
   mayKeepAlive: policy.may_keep_alive,
   mayNumGpu: policy.may_num_gpu,
+  origins: policy.origins?.join(", ") ?? "",
+  priority: policy.priority,
   parallel: textOf(policy.limits?.parallel),
   counts: Object.fromEntries(
     COUNTED.map((counted) => {
@@ -84,11 +97,10 @@ export const formOfKey = (policy: KeyPolicy): KeyForm => ({
 
 /** Returns the body for a form. The edge checks it, and its message names what is wrong. */
 export function keyBody(form: KeyForm): KeyBody {
-  const models = form.models.split(/[\s,]+/).filter((pattern) => pattern !== "");
   return {
     name: form.name,
     scopes: RIGHTS.map(({ scope }) => scope).filter((scope) => form.scopes.includes(scope)),
-    models: models.length === 0 ? null : models,
+    models: listOf(form.models),
     boxes: form.boxes.length === 0 ? null : form.boxes,
     expires_at: form.expiresAt === "" ? null : new Date(form.expiresAt).toISOString(),
     keep_text: form.keepText,
@@ -97,6 +109,8 @@ export function keyBody(form: KeyForm): KeyBody {
     may_keep_alive: form.mayKeepAlive,
     may_num_gpu: form.mayNumGpu,
     limits: limitsBody(form),
+    origins: listOf(form.origins),
+    priority: form.priority,
   };
 }
 
@@ -123,6 +137,12 @@ function limitsBody({ parallel, counts }: KeyForm): KeyBody["limits"] {
   const open = numberOf(parallel);
   if (open === null && counted.length === 0) return null;
   return { parallel: open, ...Object.fromEntries(counted) };
+}
+
+/** Returns the entries of a text; null for none. */
+function listOf(text: string): string[] | null {
+  const entries = text.split(/[\s,]+/).filter((entry) => entry !== "");
+  return entries.length === 0 ? null : entries;
 }
 
 const numberOf = (text: string): number | null => (text.trim() === "" ? null : Number(text));

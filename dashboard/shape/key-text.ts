@@ -1,6 +1,6 @@
 /** Texts about a key: its rights, its limits, and whether it works. Pure. */
 import type { KeyLimits, LimitPeriod } from "../../protocol/api/key-limits.ts";
-import type { Key } from "../../protocol/api/keys.ts";
+import type { Key, KeyPolicy } from "../../protocol/api/keys.ts";
 import { count } from "./format.ts";
 import { COUNTED, LIMITED_PERIODS, RIGHTS } from "./key-form.ts";
 
@@ -36,13 +36,15 @@ export function limitTexts(limits: KeyLimits | null): string[] {
 }
 
 /** Returns what the calls of a key may not do. */
-export function restrictionTexts(key: Key): string[] {
+export function restrictionTexts(key: KeyPolicy): string[] {
   return [
     ...(key.max_num_ctx === null ? [] : [`context up to ${count(key.max_num_ctx)}`]),
     ...(key.max_num_predict === null ? [] : [`answers up to ${count(key.max_num_predict)} tokens`]),
     ...(key.may_keep_alive ? [] : ["no keep_alive"]),
     ...(key.may_num_gpu ? [] : ["no num_gpu"]),
     ...(key.keep_text ? [] : ["texts not kept"]),
+    ...(key.priority === "normal" ? [] : [`${key.priority} priority`]),
+    ...(key.origins === null ? [] : [`pages of ${key.origins.join(", ")}`]),
   ];
 }
 

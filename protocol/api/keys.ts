@@ -1,5 +1,7 @@
 /** `/api/keys`: the keys of people and programs, each with what it may do. */
 import * as z from "zod";
+import { isOrigin } from "../cross-origin.ts";
+import { Priority } from "../priority.ts";
 import { BoxName } from "../records.ts";
 import { ROLES } from "../scopes.ts";
 import { KEY_NAME_CHARS_MAX } from "../tags.ts";
@@ -24,6 +26,12 @@ const ModelPattern = z
 
 /** `read` stands for the scopes that read, so a key names those. */
 const KeyScope = ScopeName.exclude(["read"]);
+
+const Origin = z
+  .string()
+  .toLowerCase()
+  .max(200)
+  .refine(isOrigin, "is not an origin, e.g. https://chat.example.com, without a path");
 
 const TokensMax = z.int().min(1).max(100_000_000).nullable().default(null);
 
@@ -63,6 +71,19 @@ export const KeyPolicy = z.strictObject({
     .describe("false: its calls may not set `keep_alive`, and so not unload a model"),
   may_num_gpu: z.boolean().default(true).describe("false: its calls may not set `options.num_gpu`"),
   limits: KeyLimits.nullable().default(null).describe("how much it may use; null: any"),
+  origins: z
+    .array(Origin)
+    .min(1)
+    .max(50)
+    .nullable()
+    .default(null)
+    .describe(
+      "the web pages that may use it, and then no others; null: those of CORS_ORIGINS. Only on Ollama's paths",
+    ),
+  priority: Priority.default("normal").describe(
+    "how often its calls have a turn where several wait for a box: four times as often as normal ones " +
+      "(high), or an eighth as often (low)",
+  ),
 });
 export type KeyPolicy = z.infer<typeof KeyPolicy>;
 
@@ -83,6 +104,8 @@ export const KeyChange = z
     may_keep_alive: KeyPolicy.shape.may_keep_alive.unwrap(),
     may_num_gpu: KeyPolicy.shape.may_num_gpu.unwrap(),
     limits: KeyPolicy.shape.limits.unwrap(),
+    origins: KeyPolicy.shape.origins.unwrap(),
+    priority: KeyPolicy.shape.priority.unwrap(),
   })
   .partial()
   .refine((change) => Object.keys(change).length > 0, { error: "must name a field to change" })

@@ -1,5 +1,6 @@
 /** Callers who share a box take turns, see their place, and leave without a trace at Ollama. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { MadeKey } from "../../protocol/api/keys.ts";
 import { Live } from "../../protocol/api/live.ts";
 import { Logs } from "../../protocol/api/logs.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
@@ -105,6 +106,26 @@ test("a caller with many requests waiting does not delay another, and all have a
   expect(entry).toMatchObject({ id: await other, status: "success" });
   expect(entry.queue_ms).toBeGreaterThan(0);
   expect(entry.ttft_ms).toBeGreaterThanOrEqual(entry.queue_ms ?? Number.NaN);
+});
+
+test("a key of high priority has its turns before those of others, and one of low priority after them", async () => {
+  const make = async (priority: string) => {
+    const body = JSON.stringify({ name: priority, scopes: ["infer"], priority });
+    return (await stack.json("/api/keys", { ...admin, method: "POST", body })) as MadeKey;
+  };
+  const [low, high] = [await make("low"), await make("high")];
+  const slot = await takeSlot();
+  const ended: string[] = [];
+  const calls: Promise<unknown>[] = [];
+  for (const { key, name } of [low, { key: CALLER, name: "normal" }, high])
+    for (let n = 0; n < 3; n++) {
+      calls.push(chat(key, { tokens: 2 }).then(() => ended.push(name)));
+      await eventually(async () => (await waitingPlaces()).length === calls.length);
+    }
+  await slot.end();
+  await Promise.all(calls);
+  expect(ended.slice(0, 4).filter((name) => name === "high")).toHaveLength(3);
+  expect(ended.slice(-2)).toEqual(["low", "low"]);
 });
 
 test("a record names the key, the user and the session of its caller", async () => {

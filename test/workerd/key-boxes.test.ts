@@ -60,7 +60,7 @@ test.each([
   expect([own.received, other.received]).toEqual([[], []]);
 });
 
-test("what goes to all boxes goes to those of the key", async () => {
+test("a change of all boxes is one of the boxes of the key", async () => {
   const { own, other, key } = await twoBoxes();
   const load = as(key, "POST", "/api/models/load", { model: "a" });
   await own.answer({ status: 200, body: '{"done":true}' });
@@ -82,7 +82,7 @@ test("what goes to all boxes goes to those of the key", async () => {
   expect(other.received).toEqual([]);
 });
 
-test("Ollama's own calls do too", async () => {
+test("a change by a call of Ollama is one of the boxes of the key", async () => {
   const { own, other, key } = await twoBoxes();
   for (let n = 0; n < 3; n++) {
     const pull = as(key, "POST", "/ollama/api/pull", { model: "a" });

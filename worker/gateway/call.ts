@@ -71,6 +71,7 @@ export function callOf(
     key_id: principal.keyId,
     client_ip: request.headers.get("cf-connecting-ip")?.slice(0, 64) ?? null,
     user_agent: request.headers.get("user-agent")?.slice(0, 512) ?? null,
+    ...priorityOf(principal),
     session_id: callerTag(request.headers.get(SESSION_HEADER)) ?? undefined,
   };
   const key =
@@ -78,6 +79,12 @@ export function callOf(
       ? null
       : new CallerKey(principal.key, route.scope, isInference(route.path));
   return { id, open, wantedBox, startedMs, signal: request.signal, key };
+}
+
+/** A normal priority is left out, as older edges do. */
+function priorityOf({ key }: Principal): Pick<Open, "priority"> {
+  const { priority } = key?.issued.policy ?? {};
+  return priority === undefined || priority === "normal" ? {} : { priority };
 }
 
 /**

@@ -12,12 +12,15 @@ import type { AttachKey } from "../box/attach.ts";
 import type { Env } from "../env.ts";
 import { GatewayError } from "../errors.ts";
 import { keyEndOf } from "../keys/ends.ts";
-import { keyRefusal, lineageOf, mayUseBox, stateOf } from "../keys/policy.ts";
+import { isPageOf, keyRefusal, lineageOf, mayUseBox, stateOf } from "../keys/policy.ts";
 import type { FoundKey } from "../principal.ts";
 import { fleetKnownSince, type Invocation, invocationOf, newFleet } from "./known-fleet.ts";
 
 /** A key is revoked, or another one made, in another isolate. This one learns it within this. */
 const KNOWN_MS = 1_000;
+
+/** A page that no known key names has the keys read again, if they are older than this. */
+const PAGES_KNOWN_MS = 30_000;
 
 /** A Box that refuses the keys as older this often has lost touch with the Aggregator. */
 const RENEWALS_MAX = 3;
@@ -59,6 +62,25 @@ export async function isStillValid(shell: Invocation, id: string, scope: Scope):
   const key = fleet === null ? null : foundIn(fleet, id);
   if (key === null || stateOf(key.issued, Date.now()) !== "valid") return false;
   return allowedBy(key.issued.policy.scopes).has(scope);
+}
+
+/**
+ * Returns whether a valid key names the pages of an origin. A preflight has no key, and anybody may send one:
+ * many of them have the keys read once in a while, and not once each.
+ */
+export async function isPageOfKey(shell: Invocation, origin: string): Promise<boolean> {
+  if (isPageOfKnownKey(origin)) return true;
+  if (fleetKnownSince(PAGES_KNOWN_MS) !== null) return false;
+  await newFleet(shell).catch(() => null);
+  return isPageOfKnownKey(origin);
+}
+
+/** Returns the same without reading anything: the key of a call is known once it was checked. */
+export function isPageOfKnownKey(origin: string): boolean {
+  const { keys } = fleetKnownSince(Number.POSITIVE_INFINITY) ?? {};
+  return (keys?.all ?? []).some(
+    (key) => isPageOf(key.policy, origin) && stateOf(key, Date.now()) === "valid",
+  );
 }
 
 /** The key of a caller during its call: it may be changed or revoked before the call has its box. */

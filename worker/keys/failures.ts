@@ -13,6 +13,8 @@ export type KeyFailure =
   | { reason: "keys_unchecked" }
   | { reason: "model_forbidden"; model: string }
   | { reason: "box_forbidden"; box: string }
+  /** A web page uses a key that names other pages. */
+  | { reason: "page_forbidden"; origin: string }
   | { reason: "field_forbidden"; field: string; detail: string }
   /** See {@link LimitReached}. */
   | ({ reason: "limit_reached" } & LimitReached)
@@ -83,6 +85,8 @@ const ERRORS: {
     ),
   box_forbidden: (failure) =>
     byGateway(403, "forbidden", `This API key may not use box ${failure.box}.`),
+  page_forbidden: (failure) =>
+    byGateway(403, "forbidden", `Pages of ${failure.origin} may not use this API key.`),
   field_forbidden: (failure) => byGateway(403, "forbidden", failure.detail),
   limit_reached: ({ limit, max, resetMs, waitMs }) => {
     const seconds = Math.max(1, Math.ceil((waitMs ?? 0) / 1_000));

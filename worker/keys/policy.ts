@@ -36,6 +36,10 @@ export const mayUseModel = ({ models }: Pick<KeyPolicy, "models">, model: string
 export const mayUseBox = ({ boxes }: Pick<KeyPolicy, "boxes">, box: string): boolean =>
   boxes === null || boxes.includes(box);
 
+/** Returns whether a key may be used by pages of an origin, and those of no other. */
+export const isPageOf = ({ origins }: Pick<KeyPolicy, "origins">, origin: string): boolean =>
+  origins?.includes(origin.toLowerCase()) === true;
+
 /** A pattern without a tag means `:latest`, as in a name, unless it ends with `*`. */
 export function matches(pattern: string, model: string): boolean {
   const whole = pattern.endsWith("*") ? pattern : withTag(pattern);

@@ -63,6 +63,8 @@ const NO_LIMITS = {
   may_keep_alive: true,
   may_num_gpu: true,
   limits: null,
+  origins: null,
+  priority: "normal",
 } as const;
 
 /** @throws {GatewayError} `key_not_found`, `limits_unchecked` */

@@ -1,5 +1,5 @@
 /** The fields of a key that limit how much it may use, and what its calls may do to others. */
-import { COUNTED, type KeyForm, LIMITED_PERIODS } from "../../shape/key-form.ts";
+import { COUNTED, type KeyForm, LIMITED_PERIODS, PRIORITIES } from "../../shape/key-form.ts";
 import type { FieldsProps } from "./key-fields.tsx";
 
 const COUNTED_NAMES: Record<(typeof COUNTED)[number], string> = {
@@ -35,6 +35,7 @@ export function LimitFields({ form, set, isOpen }: FieldsProps & { isOpen: boole
       </details>
       <details class="more-fields">
         <summary>Restrictions of its calls</summary>
+        <PriorityField form={form} set={set} />
         <Amount
           label="Largest context (num_ctx)"
           value={form.maxNumCtx}
@@ -65,10 +66,38 @@ export function LimitFields({ form, set, isOpen }: FieldsProps & { isOpen: boole
           isOn={form.keepText}
           set={(keepText) => set({ keepText })}
         />
+        <label class="field">
+          <span>Web pages that may use it</span>
+          <input
+            autocomplete="off"
+            spellcheck={false}
+            placeholder="CORS_ORIGINS. Or only: https://chat.example.com"
+            value={form.origins}
+            onInput={(event) => set({ origins: event.currentTarget.value })}
+          />
+        </label>
       </details>
     </>
   );
 }
+
+const PriorityField = ({ form, set }: FieldsProps) => (
+  <label class="amount">
+    <span>Turns where calls wait</span>
+    <select
+      value={form.priority}
+      onChange={(event) =>
+        set({ priority: PRIORITIES[event.currentTarget.selectedIndex]?.priority ?? "normal" })
+      }
+    >
+      {PRIORITIES.map(({ priority, name }) => (
+        <option key={priority} value={priority}>
+          {name}
+        </option>
+      ))}
+    </select>
+  </label>
+);
 
 function Counts({ counted, form, set }: FieldsProps & { counted: (typeof COUNTED)[number] }) {
   const name = COUNTED_NAMES[counted];

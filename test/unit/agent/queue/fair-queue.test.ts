@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { FairQueue, type Priority, type Waiting } from "../../../../agent/queue/fair-queue.ts";
+import { FairQueue, type Waiting } from "../../../../agent/queue/fair-queue.ts";
+import type { Priority } from "../../../../protocol/priority.ts";
 
 const request = (id: string, priority: Priority = "normal"): Waiting => ({
   id,
@@ -64,6 +65,21 @@ describe("order", () => {
     }
     const first = Array.from({ length: 36 }, () => queue.next()?.id ?? "");
     expect(first.filter((id) => id.startsWith("z"))).toHaveLength(4);
+  });
+
+  test("requests of high priority have four turns in five, and one that comes is next", () => {
+    const queue = new FairQueue();
+    for (let n = 0; n < 40; n++) {
+      queue.add(request(`a${n}`));
+      queue.add(request(`h${n}`, "high"));
+    }
+    const first = Array.from({ length: 40 }, () => queue.next()?.id ?? "");
+    expect(first.filter((id) => id.startsWith("h"))).toHaveLength(32);
+    const busy = filled("a1", "a2", "b1", "b2");
+    busy.next();
+    busy.add(request("u1", "high"));
+    expect(served(busy)[0]).toMatch(/^[bu]1$/);
+    expect(busy.size).toBe(0);
   });
 
   test("no lane starves, and no request is lost, repeated or overtaken by its own lane", () => {

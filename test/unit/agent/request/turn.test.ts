@@ -33,6 +33,25 @@ test("callers go before a bench of the box", () => {
   expect(sent).toEqual(["first", "caller", "bench"]);
 });
 
+test("the priority of a key decides among its callers, and a bench comes last", () => {
+  const { ask, serve, sent } = scene();
+  const of = (key_id: string, priority?: Open["priority"]) => ({ ...CHAT_OPEN, key_id, priority });
+  ask("first", "edge", of("anybody"));
+  ask("bench", "bench", of("urgent", "high"));
+  ask("patient", "edge", of("batch", "low"));
+  for (const n of [1, 2]) ask(`usual ${n}`, "edge", of("usual"));
+  for (const n of [1, 2, 3]) ask(`urgent ${n}`, "edge", of("urgent", "high"));
+  for (let n = 0; n < 7; n++) serve();
+  expect(sent.filter((id) => id.startsWith("u"))).toEqual([
+    "usual 1",
+    "urgent 1",
+    "urgent 2",
+    "urgent 3",
+    "usual 2",
+  ]);
+  expect(new Set(sent.slice(-2))).toEqual(new Set(["bench", "patient"]));
+});
+
 test("a request that needs no slot does not wait", () => {
   const { ask, sent } = scene();
   ask("first", "edge");

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { formOfKey, keyBody, keyChange, NEW_KEY } from "../../../../dashboard/shape/key-form.ts";
-import { limitTexts, rightsText } from "../../../../dashboard/shape/key-text.ts";
+import { limitTexts, restrictionTexts, rightsText } from "../../../../dashboard/shape/key-text.ts";
 import { KeyPolicy } from "../../../../protocol/api/keys.ts";
 
 const POLICY = KeyPolicy.parse({
@@ -11,6 +11,8 @@ const POLICY = KeyPolicy.parse({
   expires_at: "2027-01-01T10:30:00.000Z",
   max_num_ctx: 8192,
   may_keep_alive: false,
+  origins: ["https://chat.example.com", "app://obsidian.md"],
+  priority: "low",
   limits: { parallel: 2, requests: { day: 1000 }, tokens: { month: 50_000 }, wh: { day: 2.5 } },
 });
 
@@ -53,4 +55,10 @@ test("a text lists the rights and the limits of a key", () => {
     "2.5 Wh a day",
   ]);
   expect(limitTexts(null)).toEqual([]);
+  expect(restrictionTexts(POLICY)).toEqual([
+    "context up to 8,192",
+    "no keep_alive",
+    "low priority",
+    "pages of https://chat.example.com, app://obsidian.md",
+  ]);
 });
