@@ -2,7 +2,7 @@
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { readdirSync, utimesSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, test } from "vitest";
 import { FrameType, NO_PAYLOAD } from "../../protocol/frames.ts";
 import { isAlive } from "../support/is-alive.ts";
 import { builtAgent, UpdatedBox } from "../support/updated-box.ts";
@@ -30,7 +30,9 @@ async function readToEnd({ edge }: UpdatedBox, id: string): Promise<void> {
   edge.send({ type: FrameType.ack, stream: id, seq: end.seq + 1, payload: NO_PAYLOAD });
 }
 
-test("an agent finishes its open request, runs the new file, and still does after a restart", async () => {
+test.concurrent("an agent finishes its open request, runs the new file, and still does after a restart", async ({
+  expect,
+}) => {
   await using box = await UpdatedBox.start(old);
   expect(box.hello().takes_updates).toBe("yes");
   const id = randomUUID();
@@ -91,7 +93,7 @@ describe("an offer that the agent must not follow changes nothing", () => {
     ["a file of another version", (box) => box.offer(next, "0.0.9"), "does not run here: 0.0.2"],
     ["the file that runs", (box) => box.offer(old, OLD), "runs this file already"],
   ];
-  test("whatever is wrong with it", async () => {
+  test.concurrent("whatever is wrong with it", async ({ expect }) => {
     await using box = await UpdatedBox.start(old);
     const { boot_id } = box.hello();
     for (const [name, offer, reason] of cases) {
@@ -112,7 +114,9 @@ describe("an offer that the agent must not follow changes nothing", () => {
   });
 });
 
-test("an agent whose owner forbids updates takes none, and runs the installed file", async () => {
+test.concurrent("an agent whose owner forbids updates takes none, and runs the installed file", async ({
+  expect,
+}) => {
   await using box = await UpdatedBox.start(old, { env: { UPDATES: "off" } });
   expect(box.hello().takes_updates).toBe("forbidden");
   const before = box.edge.hellos.length;
@@ -122,7 +126,7 @@ test("an agent whose owner forbids updates takes none, and runs the installed fi
   expect(box.lines.join("\n")).not.toContain("update_downloaded");
 });
 
-test.each([
+test.concurrent.for([
   ["crashes", "process.exit(3);", "it ended with code 3"],
   [
     "does not connect",
@@ -130,7 +134,7 @@ test.each([
     "it did not connect within",
   ],
   ["hangs", "for (;;);", "it did not connect within"],
-] as const)("a new agent that %s is rolled back", async (_, flaw, reason) => {
+] as const)("a new agent that %s is rolled back", async ([, flaw, reason], { expect }) => {
   const broken = await builtAgent(NEW, flaw);
   await using box = await UpdatedBox.start(old);
   box.offer(broken, NEW);
@@ -145,7 +149,9 @@ test.each([
   await readToEnd(box, id);
 });
 
-test("a kill while a new agent hangs on trial brings the old one back, and ends the new one", async () => {
+test.concurrent("a kill while a new agent hangs on trial brings the old one back, and ends the new one", async ({
+  expect,
+}) => {
   const broken = await builtAgent(NEW, "for (;;);");
   await using box = await UpdatedBox.start(old);
   box.offer(broken, NEW);
@@ -160,9 +166,9 @@ test("a kill while a new agent hangs on trial brings the old one back, and ends 
   await expect.poll(() => isAlive(pid)).toBe(false);
 });
 
-test.each(["update_downloaded", "draining", "update_started", "tunnel_up", "updated"])(
+test.concurrent.for(["update_downloaded", "draining", "update_started", "tunnel_up", "updated"])(
   "a kill after %s leaves a working agent, which is updated or can be again",
-  async (event) => {
+  async (event, { expect }) => {
     await using box = await UpdatedBox.start(old);
     const { hellos } = box.edge;
     const serves = async () => {
