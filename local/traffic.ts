@@ -5,6 +5,8 @@
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { installedOf } from "../agent/readings/inventory-parse.ts";
+import { withTag } from "../protocol/inventory.ts";
 import { SCENES, type SceneAnswer, setFaults } from "./several-boxes.ts";
 import { DEMO_BOXES } from "./simulation.ts";
 import type { Stack } from "./stack.ts";
@@ -87,9 +89,8 @@ const WEATHER = {
   },
 };
 
-const CHAT_MODELS = [...new Set(DEMO_BOXES.flatMap(({ models }) => models))].filter(
-  (model) => !model.includes("embed"),
-);
+const DEMO_MODELS = [...new Set(DEMO_BOXES.flatMap(({ models }) => models))];
+const CHAT_MODELS = DEMO_MODELS.filter((model) => !model.includes("embed"));
 
 /** Models of the boxes with one slot, where bursts wait. */
 const BURST_MODELS = DEMO_BOXES.filter(({ slots }) => slots === 1).flatMap(({ models }) => models);
@@ -112,6 +113,7 @@ export async function runTraffic(
   key: string | null,
   print: (line: string) => void,
 ): Promise<void> {
+  await untilAllListed(stack.url, key);
   void makeTrouble(stack, key, print);
   let burst = 0;
   let burstModel: string | null = null;
@@ -126,6 +128,23 @@ export async function runTraffic(
   }
 }
 
+const LISTED_EVERY_MS = 100;
+
+/** Waits until every box has reported its models: before that, a call for one of them is a 404. */
+export async function untilAllListed(url: string, key: string | null): Promise<void> {
+  for (;;) {
+    const answer = await fetch(`${url}/ollama/api/tags`, { headers: headersOf(key) });
+    const listed = installedOf(await answer.json())?.map(({ name }) => name) ?? [];
+    if (DEMO_MODELS.every((model) => listed.includes(withTag(model)))) return;
+    await sleep(LISTED_EVERY_MS);
+  }
+}
+
+const headersOf = (key: string | null): Record<string, string> => ({
+  "content-type": "application/json",
+  ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+});
+
 /** @param model  the model of a burst; null for any */
 async function call(url: string, key: string | null, model: string | null): Promise<void> {
   const { path, body } = model === null && Math.random() < 0.08 ? embedding() : picked(model);
@@ -133,13 +152,9 @@ async function call(url: string, key: string | null, model: string | null): Prom
   const timer =
     Math.random() < 0.06 ? setTimeout(() => disconnect.abort(), 150 + Math.random() * 1_500) : null;
   try {
-    const headers = {
-      "content-type": "application/json",
-      ...(key === null ? {} : { authorization: `Bearer ${key}` }),
-    };
     const response = await fetch(url + path, {
       method: "POST",
-      headers,
+      headers: headersOf(key),
       body: JSON.stringify(body),
       signal: disconnect.signal,
     });
@@ -201,17 +216,13 @@ async function makeTrouble(
 }
 
 /** Returns the calls of the scenes, which report how they were answered. */
-const askerOf =
+export const askerOf =
   (url: string, key: string | null) =>
   async (model: string, more: Record<string, unknown> = {}, box?: string): Promise<SceneAnswer> => {
     const content = `${oneOf(PROMPTS)} (${randomUUID()})`;
     const response = await fetch(`${url}/ollama/api/chat`, {
       method: "POST",
-      headers: {
-        "content-type": "application/json",
-        ...(key === null ? {} : { authorization: `Bearer ${key}` }),
-        ...(box === undefined ? {} : { "x-box": box }),
-      },
+      headers: { ...headersOf(key), ...(box === undefined ? {} : { "x-box": box }) },
       body: JSON.stringify({ model, messages: [{ role: "user", content }], ...more }),
     });
     const text = await response.text();
