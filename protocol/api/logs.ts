@@ -2,6 +2,8 @@
  * The query and the answer of `/api/stats/logs`: finished requests, page by page or as an export.
  */
 import * as z from "zod";
+import { CALL_KINDS } from "../call-kind.ts";
+import { isSorted, LOG_SORTS, type LogOrder, SORTED_MAX } from "../log-order.ts";
 import { RequestRecord, Status } from "../records.ts";
 import { Tag } from "../tags.ts";
 import { Count, ExportFormat, KeyNarrowing, Store, Time } from "./shapes.ts";
@@ -104,6 +106,28 @@ export type Logs = z.infer<typeof Logs>;
 /** Enough of a text to recognise it in a list. */
 export const SHORT_TEXT_CHARS = 200;
 
+/** The parameters that select requests, for lists and for counts. */
+export const LOG_SELECTION = {
+  model: KeyNarrowing.shape.model,
+  status: Status.optional(),
+  kind: z
+    .enum(CALL_KINDS)
+    .optional()
+    .describe("only these calls, of any API. manage: changes of models; read: lists and versions"),
+  box: KeyNarrowing.shape.box,
+  key: KeyNarrowing.shape.key,
+  user: Tag.optional().describe("only requests whose caller named this user"),
+  session: Tag.optional().describe("only requests whose caller sent this X-Session-Id"),
+  q: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe("only where the prompt, response or error message contains this text, in any case"),
+  since: Time.optional().describe("only requests that the edge accepted at this time or later"),
+  until: Time.optional().describe("only requests that the edge accepted before this time"),
+};
+
 export const LogsQuery = z
   .strictObject({
     limit: z.coerce
@@ -115,21 +139,15 @@ export const LogsQuery = z
       .describe("default 100; an export without a limit contains all entries"),
     offset: z.coerce.number().int().min(0).max(10_000_000).optional().describe("default 0"),
     cursor: z.uuid().optional().describe("next_cursor of the previous page, instead of offset"),
-    model: KeyNarrowing.shape.model,
-    status: Status.optional(),
-    box: KeyNarrowing.shape.box,
     id: z.uuid().optional().describe("only the request with this id"),
-    key: KeyNarrowing.shape.key,
-    user: Tag.optional().describe("only requests whose caller named this user"),
-    session: Tag.optional().describe("only requests whose caller sent this X-Session-Id"),
-    q: z
-      .string()
-      .min(1)
-      .max(200)
-      .optional()
-      .describe("only where the prompt, response or error message contains this text, in any case"),
-    since: Time.optional().describe("only requests that the edge accepted at this time or later"),
-    until: Time.optional().describe("only requests that the edge accepted before this time"),
+    ...LOG_SELECTION,
+    sort: z
+      .enum(LOG_SORTS)
+      .default("time")
+      .describe(
+        `by another figure than time: only requests that the edge itself keeps, the first ${SORTED_MAX.toLocaleString("en")}, with offset instead of cursor. Unknown figures come last`,
+      ),
+    order: z.enum(["desc", "asc"]).default("desc").describe("default desc: the largest first"),
     texts: z
       .enum(["full", "short"])
       .default("full")
@@ -139,11 +157,23 @@ export const LogsQuery = z
   .refine((q) => q.cursor === undefined || q.offset === undefined, {
     error: "use cursor or offset, not both",
     path: ["cursor"],
+  })
+  .refine((q) => !isSorted(q) || q.cursor === undefined, {
+    error: "a sorted list has no cursors: use offset",
+    path: ["cursor"],
+  })
+  .refine((q) => !isSorted(q) || (q.offset ?? 0) + (q.limit ?? 0) <= SORTED_MAX, {
+    error: `a sorted list has at most ${SORTED_MAX} requests`,
+    path: ["offset"],
+  })
+  .refine((q) => !isSorted(q) || q.format === "json", {
+    error: "an export is in order of time, newest first",
+    path: ["sort"],
   });
 export type LogsQuery = z.infer<typeof LogsQuery>;
 
 /** The part of a query that selects entries and does not depend on the format. */
-export type LogsPage = Omit<LogsQuery, "format" | "limit" | "texts"> & {
+export type LogsPage = Omit<LogsQuery, "format" | "limit" | "texts" | "sort" | "order"> & {
   limit: number;
   texts?: LogsQuery["texts"] | undefined;
-};
+} & LogOrder;

@@ -6,6 +6,7 @@
  */
 import * as z from "zod";
 import { BoxName } from "../records.ts";
+import { LogFacets, LogFacetsQuery } from "./log-facets.ts";
 import { Logs, LogsQuery } from "./logs.ts";
 import type { ApiRoute } from "./route.ts";
 import {
@@ -254,12 +255,23 @@ export const STATS_ROUTES = {
     path: "/api/stats/logs",
     scope: "stats",
     tag: "Statistics",
-    summary: "Finished requests with prompt and response, newest first",
+    summary: "Finished requests with prompt and response, newest first or sorted",
     description:
       "A page of long texts may contain fewer entries than limit: follow next or next_cursor.",
     query: LogsQuery,
     answer: Logs,
     media: EXPORT_MEDIA,
+  },
+  logFacets: {
+    method: "GET",
+    path: "/api/stats/logs/facets",
+    scope: "stats",
+    tag: "Statistics",
+    summary: "How many finished requests have which status, model, box, key and kind",
+    description:
+      "Each value is counted among the requests that match everything else in the query: with status=error, status still counts the successful ones. With q, only matching requests are counted.",
+    query: LogFacetsQuery,
+    answer: LogFacets,
   },
   models: {
     method: "GET",

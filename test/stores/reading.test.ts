@@ -56,6 +56,7 @@ const PAGES: [description: string, page: LogsPage][] = [
   ["a text in any case", { limit: 1_000, q: "IT BROKE" }],
   ["a text that looks like a pattern", { limit: 10, q: "%_'\\{}" }],
   ["one key", { limit: 1_000, key: "caller" }],
+  ["calls of one kind", { limit: 1_000, kind: "embed" }],
   ["one user of one session", { limit: 1_000, user: 'user "2"', session: "session-3" }],
   ["one id", { limit: 10, id: records[17]?.request_id }],
   [

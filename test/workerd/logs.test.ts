@@ -2,6 +2,7 @@
 import { env, exports } from "cloudflare:workers";
 import { beforeAll, expect, test } from "vitest";
 import { Config } from "../../protocol/api/config.ts";
+import { LogFacets } from "../../protocol/api/log-facets.ts";
 import { Logs } from "../../protocol/api/logs.ts";
 import { History } from "../../protocol/api/stats.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
@@ -63,6 +64,9 @@ const PICKED: [what: string, query: Record<string, string>, secondsAgo: number[]
   ["an end time", { until: iso(20) }, [30, 40, 3_000]],
   ["a span of time", { since: iso(40), until: iso(10) }, [20, 30, 40]],
   ["an id", { id: idOf(at(30)) }, [30]],
+  ["a kind of call", { kind: "chat", key: "admin" }, [10]],
+  ["another kind of call", { kind: "embed" }, []],
+  ["the first times in order", { sort: "time", order: "asc", until: iso(20) }, [3_000, 40, 30]],
   ["a text that no log contains", { q: "no such text" }, []],
 ];
 
@@ -83,10 +87,36 @@ test.each([
   ["q", ""],
   ["id", "7"],
   ["texts", "none"],
+  ["sort", "fame"],
+  ["kind", "dream"],
+  ["sort=latency&cursor", idOf(NOW)],
+  ["sort=latency&limit=2&offset", "999"],
+  ["sort=latency&format", "csv"],
 ])("%s=%s is rejected", async (name, value) => {
   expect(
     (await exports.default.fetch(`http://localhost/api/stats/logs?${name}=${value}`)).status,
   ).toBe(400);
+});
+
+test("facets count what a filter would find, and name the oldest request", async () => {
+  const facets = async (query: Record<string, string>) =>
+    LogFacets.parse(await read(`stats/logs/facets?${new URLSearchParams(query)}`));
+  expect(await facets({ status: "error", since: iso(3_600), buckets: "2" })).toMatchObject({
+    total: 1,
+    oldest: iso(3_000),
+    status: [
+      { value: "success", requests: 4 },
+      { value: "error", requests: 1 },
+    ],
+    key: [],
+    histogram: { from: iso(3_600), success: [0, 0], error: [0, 1] },
+  });
+  const { key, total } = await facets({ q: "sea" });
+  expect(total).toBe(3);
+  expect(key.map(({ value, requests }) => [value, requests])).toEqual([
+    ["admin", 1],
+    ["caller", 1],
+  ]);
 });
 
 test("five minutes come in buckets of ten seconds, summed from the logs", async () => {

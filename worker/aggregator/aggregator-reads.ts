@@ -6,6 +6,7 @@ import type { Costs, CostsQuery } from "../../protocol/api/costs.ts";
 import type { DataSummary } from "../../protocol/api/data.ts";
 import type { Events, EventsQuery } from "../../protocol/api/events.ts";
 import type { Boxes, Gpu } from "../../protocol/api/fleet.ts";
+import type { LogFacets, LogFacetsQuery } from "../../protocol/api/log-facets.ts";
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
 import type { Plan, PlanQuery } from "../../protocol/api/planning.ts";
 import type { CurrentStats, HistoryPoint, Models } from "../../protocol/api/stats.ts";
@@ -89,6 +90,10 @@ export class AggregatorReads extends DurableObject<Bindings> {
 
   logs(page: LogsPage): Promise<Logs> {
     return this.#views.logs(page);
+  }
+
+  facets(query: LogFacetsQuery): Promise<LogFacets> {
+    return this.#views.facets(query);
   }
 
   olderLogs(): { clearedMs: number | null } | null {

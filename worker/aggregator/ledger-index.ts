@@ -2,27 +2,8 @@
  * The rows of the ledger in memory, with the columns by which logs are selected: a few megabytes for all
  * of them. So a page and its total need no search of the table. Pure.
  */
-import type { LogsPage } from "../../protocol/api/logs.ts";
-import type { RequestRecord } from "../../protocol/records.ts";
-import { spellingsOf } from "../counting/model-key.ts";
 import { idFloor } from "../storage/uuid-time.ts";
-
-export type IndexedRow = Pick<
-  RequestRecord,
-  "request_id" | "model" | "status" | "box" | "key_id" | "end_user" | "session_id"
->;
-type Entry = IndexedRow & {
-  /** Rises with each row that is added. */
-  arrival: number;
-};
-
-export type RowFilter = Pick<
-  LogsPage,
-  "model" | "status" | "box" | "id" | "key" | "user" | "session"
-> & {
-  since?: string | undefined;
-  until?: string | undefined;
-};
+import { entryOf, type IndexedRow, matcher, type RowEntry, type RowFilter } from "./row-filter.ts";
 
 export type PageRange = {
   /** Leaves out this id and newer ones. */
@@ -35,7 +16,7 @@ export type PageRange = {
 
 export class LedgerIndex {
   /** In order of their ids. */
-  #entries: Entry[] = [];
+  #entries: RowEntry[] = [];
   /** The arrival of the newest entry. */
   arrival = 0;
 
@@ -43,7 +24,7 @@ export class LedgerIndex {
   add(row: IndexedRow): void {
     const at = this.#before(row.request_id);
     if (this.#entries[at]?.request_id === row.request_id) return;
-    this.#entries.splice(at, 0, { ...row, arrival: ++this.arrival });
+    this.#entries.splice(at, 0, entryOf(row, ++this.arrival));
   }
 
   remove(ids: readonly string[]): void {
@@ -52,11 +33,36 @@ export class LedgerIndex {
   }
 
   /** Returns the rows that match and arrived after another one, oldest first. */
-  matching(filter: RowFilter, afterArrival: number): readonly Entry[] {
+  matching(filter: RowFilter, afterArrival: number): readonly RowEntry[] {
     const matches = matcher(filter);
     return this.#entries
       .slice(...this.#range(filter))
       .filter((entry) => entry.arrival > afterArrival && (matches === null || matches(entry)));
+  }
+
+  /**
+   * Yields the rows that match now, oldest first, in slices. Rows that come and go meanwhile do not
+   * count.
+   * @param rows  how many are looked at for a slice
+   */
+  *slices(
+    filter: RowFilter,
+    found: ReadonlySet<string> | null,
+    rows: number,
+  ): Generator<readonly RowEntry[]> {
+    const matches = matcher(filter);
+    const all = this.#entries.slice(...this.#range(filter));
+    for (let at = 0; at < all.length; at += rows)
+      yield all
+        .slice(at, at + rows)
+        .filter(
+          (row) => (matches === null || matches(row)) && (found?.has(row.request_id) ?? true),
+        );
+  }
+
+  /** Returns the oldest row; null without rows. */
+  get oldest(): RowEntry | null {
+    return this.#entries[0] ?? null;
   }
 
   /**
@@ -71,7 +77,7 @@ export class LedgerIndex {
     const [from, to] = this.#range(filter);
     const newest = cursor === undefined ? to : Math.min(to, this.#before(cursor));
     const oldest = afterId === null ? from : Math.max(from, this.#after(afterId));
-    const idsOf = (entries: readonly Entry[]) =>
+    const idsOf = (entries: readonly RowEntry[]) =>
       entries.map(({ request_id }) => request_id).reverse();
     const matches = matcher(filter);
     if (matches === null && found === null) {
@@ -80,9 +86,9 @@ export class LedgerIndex {
       return { total: Math.max(0, to - from), ids };
     }
     let [total, before] = [0, 0];
-    const page: Entry[] = [];
+    const page: RowEntry[] = [];
     for (let at = to - 1; at >= from; at--) {
-      const entry = this.#entries[at] as Entry;
+      const entry = this.#entries[at] as RowEntry;
       if (matches?.(entry) === false || found?.has(entry.request_id) === false) continue;
       total++;
       if (at < newest && at >= oldest && page.length < rows && before++ >= offset) page.push(entry);
@@ -108,35 +114,12 @@ export class LedgerIndex {
   /** Returns how many ids are less than this one. */
   #before(id: string): number {
     let [from, to] = [0, this.#entries.length];
-    if (to > 0 && (this.#entries[to - 1] as Entry).request_id < id) return to;
+    if (to > 0 && (this.#entries[to - 1] as RowEntry).request_id < id) return to;
     while (from < to) {
       const middle = (from + to) >> 1;
-      if ((this.#entries[middle] as Entry).request_id < id) from = middle + 1;
+      if ((this.#entries[middle] as RowEntry).request_id < id) from = middle + 1;
       else to = middle;
     }
     return from;
   }
-}
-
-/** Returns whether a row matches; null if all do. */
-function matcher({
-  model,
-  status,
-  box,
-  id,
-  key,
-  user,
-  session,
-}: RowFilter): ((row: IndexedRow) => boolean) | null {
-  if ([model, status, box, id, key, user, session].every((wanted) => wanted === undefined))
-    return null;
-  const models = model === undefined ? null : new Set<string | null>(spellingsOf(model));
-  return (row) =>
-    (models === null || models.has(row.model)) &&
-    (status === undefined || row.status === status) &&
-    (box === undefined || row.box === box) &&
-    (key === undefined || row.key_id === key) &&
-    (user === undefined || row.end_user === user) &&
-    (session === undefined || row.session_id === session) &&
-    (id === undefined || row.request_id === id);
 }

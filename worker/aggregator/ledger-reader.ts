@@ -4,6 +4,8 @@
  * The object has one thread, and everybody's records wait for it. So reads are made of slices of some
  * milliseconds with a pause between them.
  */
+import type * as z from "zod";
+import type { LogFacetsQuery } from "../../protocol/api/log-facets.ts";
 import {
   type LogEntry,
   type Logs,
@@ -12,9 +14,14 @@ import {
 } from "../../protocol/api/logs.ts";
 import { RECORD_COLUMNS } from "../../protocol/columns.ts";
 import { TEXT_FIELDS } from "../../protocol/kept-text.ts";
+import { isSorted } from "../../protocol/log-order.ts";
 import { RequestRecord, tokensUsed } from "../../protocol/records.ts";
-import { type IndexedRow, LedgerIndex, type RowFilter } from "./ledger-index.ts";
+import { timeOf } from "../storage/uuid-time.ts";
+import { LedgerIndex } from "./ledger-index.ts";
 import { LedgerRow } from "./ledger-row.ts";
+import { type FacetCounts, RowFacets } from "./row-facets.ts";
+import { INDEXED_COLUMNS, type IndexedRow, type RowEntry, type RowFilter } from "./row-filter.ts";
+import { FirstRows } from "./row-order.ts";
 
 /**
  * Characters of text in one page. A page that would exceed it ends early: an RPC answer may be 32
@@ -25,6 +32,8 @@ const PAGE_CHARS_MAX = 4_000_000;
 const PAGE_ROWS = 50;
 /** Rows of a slice that reads no texts: 3 ms. */
 const INDEX_ROWS = 1_000;
+/** Rows of a slice in memory that are counted or sorted: 2 ms. */
+const MEMORY_ROWS = 2_000;
 /**
  * Rows of a slice that reads their texts: 1 ms, or 30 ms if each has the most that a record may
  * have.
@@ -42,18 +51,17 @@ const SHORT_COLUMNS = RECORD_COLUMNS.map((column) =>
 // `instr`, since the platform limits patterns of LIKE to 50 bytes.
 const SEARCH = `SELECT request_id FROM ledger WHERE request_id IN (SELECT value FROM json_each(?1))
   AND (${TEXT_FIELDS.map((field) => `instr(lower(${field}), ?2) > 0`).join(" OR ")})`;
-const Indexed = RequestRecord.pick({
-  request_id: true,
-  model: true,
-  status: true,
-  box: true,
-  key_id: true,
-  end_user: true,
-  session_id: true,
-});
-const INDEX = `SELECT ${Object.keys(Indexed.shape).join(", ")} FROM ledger
+const Indexed: z.ZodType<IndexedRow> = RequestRecord.pick(
+  Object.fromEntries(INDEXED_COLUMNS.map((column) => [column, true])) as Record<
+    (typeof INDEXED_COLUMNS)[number],
+    true
+  >,
+);
+const INDEX = `SELECT ${INDEXED_COLUMNS.join(", ")} FROM ledger
   WHERE request_id > ? ORDER BY request_id LIMIT ${INDEX_ROWS}`;
 const Found = RequestRecord.pick({ request_id: true });
+
+const AT_EDGE = { store: "durable_object" } as const;
 
 /** The newest search: the next page of it, or the next look at it, searches only what is new. */
 type Search = { name: string; found: Set<string>; arrival: number };
@@ -97,26 +105,27 @@ export class LedgerReader {
    * @param afterId  leaves out this id and older ones, which are read elsewhere; null to read all
    */
   async page(
-    { limit, offset = 0, cursor, texts, q, ...filter }: LogsPage,
+    { limit, offset = 0, cursor, texts, q, sort, order, ...filter }: LogsPage,
     afterId: string | null,
   ): Promise<Logs> {
     const index = await this.#rows();
     const found = q === undefined ? null : await this.#found(index, filter, q);
+    const isShort = texts === "short";
+    if (isSorted({ sort, order })) {
+      const rows = new FirstRows(offset + limit + 1, { sort, order });
+      const total = await this.#inSlices(index, filter, found, (slice) => rows.add(slice));
+      const page = this.#read(rows.ids(offset), limit, isShort);
+      const next = page.hasMore ? offset + page.logs.length : null;
+      return { ...AT_EDGE, logs: page.logs, total, limit, offset, next, next_cursor: null };
+    }
     // One row more than the page shows whether a next page exists.
     const range = { cursor, afterId, offset, rows: limit + 1 };
     const { total, ids } = index.page(filter, found, range);
-    const logs: LogEntry[] = [];
-    let chars = 0;
-    let hasMore = false;
-    for (const entry of this.#entries(ids, texts === "short")) {
-      hasMore = logs.length === limit || chars > PAGE_CHARS_MAX;
-      if (hasMore) break;
-      logs.push(entry);
-      chars += (entry.prompt?.length ?? 0) + (entry.response?.length ?? 0);
-    }
-    hasMore ||= afterId !== null && logs.length > 0;
+    const page = this.#read(ids, limit, isShort);
+    const { logs } = page;
+    const hasMore = page.hasMore || (afterId !== null && logs.length > 0);
     return {
-      store: "durable_object",
+      ...AT_EDGE,
       logs,
       total,
       limit,
@@ -126,16 +135,79 @@ export class LedgerReader {
     };
   }
 
+  /** Counts the requests that match, by facet and by time, until `nowMs` at the latest. */
+  async facets(
+    { q, buckets, ...filter }: LogFacetsQuery,
+    nowMs: number,
+  ): Promise<FacetCounts & { oldestMs: number | null }> {
+    const index = await this.#rows();
+    const oldestMs = index.oldest === null ? null : timeOf(index.oldest.request_id);
+    const { since, until } = filter;
+    const fromMs = since === undefined ? (oldestMs ?? nowMs) : Date.parse(since);
+    const untilMs = until === undefined ? nowMs : Date.parse(until);
+    const facets = new RowFacets(filter, { fromMs, untilMs, buckets });
+    const { user, session } = filter;
+    // A search is not repeated without each facet: it reads the texts of all rows.
+    const [rest, found] =
+      q === undefined
+        ? [{ user, session, since, until }, null]
+        : [filter, await this.#found(index, filter, q)];
+    await this.#inSlices(index, rest, found, (slice) => facets.add(slice));
+    return { ...facets.counts, oldestMs };
+  }
+
+  /** Takes the rows that match, and lets others have the object in between. Returns their number. */
+  async #inSlices(
+    index: LedgerIndex,
+    filter: RowFilter,
+    found: ReadonlySet<string> | null,
+    take: (rows: readonly RowEntry[]) => void,
+  ): Promise<number> {
+    let total = 0;
+    for (const rows of index.slices(filter, found, MEMORY_ROWS)) {
+      if (total > 0) await this.#pause();
+      take(rows);
+      total += rows.length;
+    }
+    return total;
+  }
+
+  /** @param ids  one more than the page holds if a next page exists */
+  #read(
+    ids: readonly string[],
+    limit: number,
+    isShort: boolean,
+  ): { logs: LogEntry[]; hasMore: boolean } {
+    const logs: LogEntry[] = [];
+    let chars = 0;
+    for (const entry of this.#entries(ids, isShort)) {
+      if (logs.length === limit || chars > PAGE_CHARS_MAX) return { logs, hasMore: true };
+      logs.push(entry);
+      chars += (entry.prompt?.length ?? 0) + (entry.response?.length ?? 0);
+    }
+    return { logs, hasMore: false };
+  }
+
+  /** In the order of the ids. */
   *#entries(ids: readonly string[], isShort: boolean): Generator<LogEntry> {
     const columns = (isShort ? SHORT_COLUMNS : RECORD_COLUMNS).join(", ");
     // All rows of a few ids at a time: a cursor that is not read to its end locks the tables.
     for (let at = 0; at < ids.length; at += PAGE_ROWS) {
+      const wanted = ids.slice(at, at + PAGE_ROWS);
       const rows = this.#sql.exec(
-        `SELECT ${columns} FROM ledger WHERE request_id IN (SELECT value FROM json_each(?))
-         ORDER BY request_id DESC`,
-        JSON.stringify(ids.slice(at, at + PAGE_ROWS)),
+        `SELECT ${columns} FROM ledger WHERE request_id IN (SELECT value FROM json_each(?))`,
+        JSON.stringify(wanted),
       );
-      for (const row of rows.toArray()) yield logEntry(LedgerRow.parse(row));
+      const byId = new Map(
+        rows.toArray().map((row) => {
+          const entry = logEntry(LedgerRow.parse(row));
+          return [entry.id, entry];
+        }),
+      );
+      for (const id of wanted) {
+        const entry = byId.get(id);
+        if (entry !== undefined) yield entry;
+      }
     }
   }
 

@@ -58,13 +58,14 @@ export const isCompletable = ({ status, failed_at }: RequestRecord): boolean =>
 export class Ledger {
   readonly #sql: SqlStorage;
   readonly #forgotten: Forgotten;
-  readonly #reader: LedgerReader;
+  /** Reads what people ask for. */
+  readonly reader: LedgerReader;
 
   /** @param pause  lets others have the object while logs are read */
   constructor(sql: SqlStorage, forgotten: Forgotten, pause = () => scheduler.wait(0)) {
     this.#sql = sql;
     this.#forgotten = forgotten;
-    this.#reader = new LedgerReader(sql, pause);
+    this.reader = new LedgerReader(sql, pause);
   }
 
   /** Inserts a record. @returns whether it is new; false if it was counted before */
@@ -72,7 +73,7 @@ export class Ledger {
     if (this.#forgotten.has(record.request_id)) return false;
     const values = [finishedMs, counting.stamp, counting.countedAs, padBytesOf(record)];
     const rows = this.#sql.exec(INSERT, ...values, ...valuesOf(record)).toArray();
-    if (rows.length === 1) this.#reader.added(record);
+    if (rows.length === 1) this.reader.added(record);
     return rows.length === 1;
   }
 
@@ -175,17 +176,17 @@ export class Ledger {
 
   /** Reads one page, newest first. See {@link LedgerReader.page}. */
   page(query: LogsPage, afterId: string | null = null): Promise<Logs> {
-    return this.#reader.page(query, afterId);
+    return this.reader.page(query, afterId);
   }
 
   /** A transaction that changed rows was rolled back. */
   rolledBack(): void {
-    this.#reader.forgetRows();
+    this.reader.forgetRows();
   }
 
   /** Texts were erased from rows that stay. */
   erased(): void {
-    this.#reader.forgetSearch();
+    this.reader.forgetSearch();
   }
 
   /**
@@ -278,7 +279,7 @@ export class Ledger {
 
   #delete(ids: readonly string[]): void {
     overwriteTexts(this.#sql, ids);
-    this.#reader.removed(ids);
+    this.reader.removed(ids);
     this.#sql.exec(
       "DELETE FROM ledger WHERE request_id IN (SELECT value FROM json_each(?))",
       JSON.stringify(ids),

@@ -2,6 +2,7 @@
 import type { DataSummary } from "../../protocol/api/data.ts";
 import type { Boxes, Gpu } from "../../protocol/api/fleet.ts";
 import type { Live as LivePage } from "../../protocol/api/live.ts";
+import type { LogFacets, LogFacetsQuery } from "../../protocol/api/log-facets.ts";
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
 import type { Plan, PlanQuery } from "../../protocol/api/planning.ts";
 import type { CurrentStats, Models } from "../../protocol/api/stats.ts";
@@ -10,6 +11,7 @@ import type { TariffState } from "../../protocol/api/tariff.ts";
 import { boxesState } from "../answers/boxes.ts";
 import type { Observed } from "../answers/concerns.ts";
 import { dataSummary } from "../answers/data.ts";
+import { isoOf } from "../answers/figures.ts";
 import { GatheredGpuHistory } from "../answers/gpu-history.ts";
 import { gpuState } from "../answers/gpus.ts";
 import type { Span } from "../answers/history.ts";
@@ -69,6 +71,17 @@ export class Views {
 
   logs(page: LogsPage): Promise<Logs> {
     return this.#stores.ledger.page(page, this.#olderId());
+  }
+
+  async facets(query: LogFacetsQuery): Promise<LogFacets> {
+    const { ledger, issuedKeys } = this.#stores;
+    const { oldestMs, key, ...counts } = await ledger.reader.facets(query, Date.now());
+    const nameOf = (id: string) => keyNameOf(id, (each) => issuedKeys.get(each));
+    return {
+      ...counts,
+      oldest: oldestMs === null ? null : isoOf(oldestMs),
+      key: key.map((each) => ({ ...each, name: nameOf(each.value) })),
+    };
   }
 
   olderLogs(): { clearedMs: number | null } | null {

@@ -10,6 +10,7 @@ import type { Activity } from "../../protocol/api/activity.ts";
 import type { Logs, LogsPage } from "../../protocol/api/logs.ts";
 import type { History } from "../../protocol/api/stats.ts";
 import type { GpuHistory, SystemHistory } from "../../protocol/api/system.ts";
+import { isSorted } from "../../protocol/log-order.ts";
 import type { ActivityWish } from "../aggregator/activity-view.ts";
 import { SAMPLES_KEPT_MS } from "../aggregator/arriving-samples.ts";
 import {
@@ -37,7 +38,8 @@ export async function readLogs(env: Bindings, page: LogsPage): Promise<Logs> {
   const aggregator = aggregatorOf(env);
   const logs = await aggregator.logs(page);
   const store = preferredStore(env);
-  if (logs.logs.length > 0 || store === undefined) return logs;
+  // No order but that of time goes on from one place to the other.
+  if (logs.logs.length > 0 || store === undefined || isSorted(page)) return logs;
   const older = await aggregator.olderLogs();
   return older === null ? logs : readFrom(store, () => store.logs({ ...page, ...older }));
 }

@@ -67,6 +67,11 @@ serveRoute(statsRoutes, STATS_ROUTES.logs, async ({ query, principal }, c) => {
   return read({ limit: limit ?? LOGS_LIMIT });
 });
 
+serveRoute(statsRoutes, STATS_ROUTES.logFacets, async ({ query, principal }, c) => {
+  if (query.q !== undefined) demand(principal, "text");
+  return aggregatorOf(c.env).facets(query);
+});
+
 serveRoute(statsRoutes, STATS_ROUTES.models, async ({ query: { key } }, c) =>
   aggregatorOf(c.env).models(key),
 );

@@ -48,6 +48,7 @@ export const CALLS: Record<RouteName, { path?: string; body?: unknown }> = {
   history: { path: "/api/stats/history?hours=2&model=llama3.2&box=atlas" },
   activity: { path: "/api/stats/activity?seconds=3600&split=model" },
   logs: { path: "/api/stats/logs?limit=2&status=success" },
+  logFacets: { path: "/api/stats/logs/facets?status=success&buckets=4" },
   models: {},
   live: {},
   addTarget: { body: { kind: "webhook", url: "http://127.0.0.1:9/hook", name: "On call" } },

@@ -8,6 +8,7 @@
 import * as z from "zod";
 import { LogEntry, type Logs } from "../../../protocol/api/logs.ts";
 import type { HistoryPoint } from "../../../protocol/api/stats.ts";
+import { endpointsOf } from "../../../protocol/call-kind.ts";
 import {
   GPU_HISTORY,
   LOG_COLUMNS,
@@ -148,6 +149,7 @@ export class ClickHouseStore implements ExternalStore {
       cursor,
       model,
       status,
+      kind,
       box,
       id,
       key,
@@ -164,6 +166,7 @@ export class ClickHouseStore implements ExternalStore {
     const conditions = [
       ...(model === undefined ? [] : ["model IN {models:Array(String)}"]),
       ...(status === undefined ? [] : ["status = {status:String}"]),
+      ...(kind === undefined ? [] : ["endpoint IN {endpoints:Array(String)}"]),
       ...(box === undefined ? [] : ["box = {box:String}"]),
       ...(id === undefined ? [] : ["request_id = {id:String}"]),
       ...(key === undefined ? [] : ["key_id = {key:String}"]),
@@ -177,6 +180,7 @@ export class ClickHouseStore implements ExternalStore {
     const parameters = {
       models: spellingsOf(model ?? ""),
       status: status ?? "",
+      endpoints: kind === undefined ? [] : endpointsOf(kind),
       box: box ?? "",
       id: id ?? "",
       key: key ?? "",

@@ -8,6 +8,7 @@
 import * as z from "zod";
 import { LogEntry, type Logs } from "../../../protocol/api/logs.ts";
 import type { HistoryPoint } from "../../../protocol/api/stats.ts";
+import { endpointsOf } from "../../../protocol/call-kind.ts";
 import { GPU_HISTORY, LOG_COLUMNS, SYSTEM_HISTORY } from "../../../protocol/columns.ts";
 import { endOf, type Span } from "../../answers/history.ts";
 import { spellingsOf } from "../../counting/model-key.ts";
@@ -154,6 +155,7 @@ export class PostgresStore implements ExternalStore {
       cursor,
       model,
       status,
+      kind,
       box,
       id,
       key,
@@ -173,7 +175,8 @@ export class PostgresStore implements ExternalStore {
       AND ($5::uuid IS NULL OR request_id = $5) AND ($6::text IS NULL OR key_id = $6)
       AND ($7::text IS NULL OR ${holdsText.join(" OR ")})
       AND ($8::timestamptz IS NULL OR created_at >= $8) AND ($9::timestamptz IS NULL OR created_at < $9)
-      AND ($10::text IS NULL OR end_user = $10) AND ($11::text IS NULL OR session_id = $11)`;
+      AND ($10::text IS NULL OR end_user = $10) AND ($11::text IS NULL OR session_id = $11)
+      AND ($12::text[] IS NULL OR endpoint = ANY ($12))`;
     const parameters = [
       model === undefined ? null : arrayOf(spellingsOf(model)),
       status ?? null,
@@ -186,10 +189,11 @@ export class PostgresStore implements ExternalStore {
       until ?? null,
       user === undefined ? null : acceptable(user),
       session === undefined ? null : acceptable(session),
+      kind === undefined ? null : arrayOf(endpointsOf(kind)),
     ];
     const page = `SELECT to_json(page) AS json FROM (
         SELECT request_id AS id, ${iso("created_at")} AS timestamp, ${LOG_COLUMNS.join(", ")} FROM request_logs
-        WHERE ${where} AND ($12::uuid IS NULL OR request_id < $12)
+        WHERE ${where} AND ($13::uuid IS NULL OR request_id < $13)
           ORDER BY request_id DESC LIMIT ${limit + 1} OFFSET ${offset}
       ) AS page ORDER BY page.id DESC`;
     const [entries, [count]] = await Promise.all([
