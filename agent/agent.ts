@@ -34,6 +34,7 @@ import { turnsOf } from "./request/turn.ts";
 import { Delivery, RECORDS_DELAY_MS } from "./spool/delivery.ts";
 import { NOTE_EVERY_MS } from "./spool/lines.ts";
 import type { Spool } from "./spool/spool.ts";
+import { type AgentStatus, localStatusOf, type ObservedAgent } from "./status/local-status-of.ts";
 import { EdgeTerms } from "./tunnel/edge-terms.ts";
 import { helloOf } from "./tunnel/hello.ts";
 import { Outgoing } from "./tunnel/outgoing.ts";
@@ -61,11 +62,12 @@ export class Agent {
   readonly #callers: readonly (StreamTable | Listener)[];
   /** The edge's clock, and its decision about text. */
   readonly edge: EdgeTerms;
+  /** Returns its status, for a person at the box. */
+  readonly status: () => AgentStatus;
   readonly #bootId = randomUUID();
   #isUp = false;
   readonly #drain = new DrainNotice();
   readonly #timers: NodeJS.Timeout[] = [];
-  #onIdle: (() => void) | null = null;
 
   /** @param agentId  random, in the state folder; distinguishes a reconnect from a second agent */
   constructor(
@@ -136,7 +138,7 @@ export class Agent {
     });
     this.#outgoing = new Outgoing((message) => this.#tunnel.send(message));
     const send = (frame: Frame) => this.#outgoing.now(frame);
-    this.#readings = new ReadingsSender({
+    const observed: ObservedAgent = {
       gpu: this.#gpu,
       inventory: this.#inventory,
       system: this.#system,
@@ -151,8 +153,10 @@ export class Agent {
         update: updates?.report() ?? null,
       }),
       requests: () => this.#openRequests.list(),
-      send,
-    });
+    };
+    this.#readings = new ReadingsSender({ ...observed, send });
+    this.status = () =>
+      localStatusOf(config, observed, this.#tunnel.link.state, this.#streams.isDraining);
     this.#delivery = new Delivery({
       spool,
       energy: this.#energy,
@@ -185,7 +189,7 @@ export class Agent {
       ollama: this.#own.bench.beside(this.#ollama),
       outgoing: this.#outgoing,
       isLoaded: (model) => this.#inventory.hasLoaded(model),
-      onOver: (endpoint) => this.#streamFinished(endpoint),
+      onOver: (endpoint) => this.requestFinished(endpoint),
       tunnelMs: () => this.#tunnel.roundTripMs,
       mark: () => this.#tunnel.mark(),
       withhold: (id, ms) => this.#delivery.withhold(id, ms),
@@ -234,11 +238,7 @@ export class Agent {
     const listenerDrained = this.#listener?.drain();
     if (this.#isUp) await delay(CROSSING_MS);
     this.#streams.isDraining = true;
-    const idle = new Promise<void>((resolve) => {
-      this.#onIdle = resolve;
-      if (this.#streams.size === 0) resolve();
-    });
-    await Promise.all([atMost(limitMs, idle), listenerDrained]);
+    await Promise.all([atMost(limitMs, this.#streams.idle()), listenerDrained]);
     await atMost(LAST_RECORDS_MS, this.#delivery.delivered());
     await this.stop();
   }
@@ -283,11 +283,6 @@ export class Agent {
   #settle(settings: EdgeSettings): void {
     this.edge.settle(settings);
     if (settings.pins !== undefined) this.#own.keeper.take(settings.pins);
-  }
-
-  #streamFinished(endpoint: string): void {
-    this.requestFinished(endpoint);
-    if (this.#streams.size === 0) this.#onIdle?.();
   }
 
   #tick(nowMs: number): void {

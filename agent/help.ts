@@ -3,6 +3,7 @@ import { CONTEXTS_DEFAULT } from "../protocol/bench.ts";
 import { DRAIN_MS } from "./clock/drain.ts";
 import { AgentVariables } from "./config.ts";
 import { documented, type VariableSchemas } from "./documented-variables.ts";
+import { wrappedText } from "./terminal/table.ts";
 import { AGENT_VERSION } from "./version.ts";
 
 const COLUMNS = 100;
@@ -17,21 +18,10 @@ export const variablesHelp = (variables: VariableSchemas): string =>
     .map(({ name, description, fallback }) => {
       const text = fallback === "" ? description : `${description} (default: ${fallback})`;
       const plain = text.replace(/,? see \[[^\]]+\]\([^)]*\)/g, "").replaceAll("`", "");
-      const lines = wrapped(plain, COLUMNS - NAME_COLUMNS);
+      const lines = wrappedText(plain, COLUMNS - NAME_COLUMNS);
       return `  ${name}`.padEnd(NAME_COLUMNS) + lines.join(`\n${" ".repeat(NAME_COLUMNS)}`);
     })
     .join("\n");
-
-/** Breaks text into lines of at most `chars` characters, unless a word is longer. */
-function wrapped(text: string, chars: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(" ")) {
-    const longer = `${lines.at(-1)} ${word}`;
-    if (lines.length > 0 && longer.length <= chars) lines[lines.length - 1] = longer;
-    else lines.push(word);
-  }
-  return lines;
-}
 
 export const HELP = `ollama-edge-agent ${AGENT_VERSION}
 
@@ -44,6 +34,8 @@ on disk until the Worker has stored them.
 Usage:
   ollama-edge-agent [--listen [host:]port]   run until SIGTERM or Ctrl-C
   ollama-edge-agent --check [--listen ...]   test the setup, then exit
+  ollama-edge-agent status [--json]          show the running agent, then exit
+  ollama-edge-agent top                      show it, and refresh it every second
   ollama-edge-agent join <edge> [<code>]     join an edge with a code, then run
   ollama-edge-agent leave                    end the joining of this machine
   ollama-edge-agent bench [--model m]        measure a model on this machine, then exit
@@ -54,6 +46,10 @@ Options:
                         Default host: 127.0.0.1
   --check               Test the Worker, the secret, Ollama, the GPU and the --listen address.
                         Exits with 1 if a required part fails. A GPU is optional.
+  status, top           Show the agent that runs on this machine: its edge, Ollama, GPUs, requests
+                        in flight, and what is wrong. Both read STATE_DIR if it is set; otherwise
+                        they look in .state/agent and /var/lib/ollama-edge-agent. --json prints
+                        everything.
   join                  Make a key on this machine, and exchange the code for a certificate. Without
                         the code, read it from the input, so that it is in no list of processes.
                         --exit ends after joining instead of running.

@@ -13,6 +13,8 @@ import { type ListenAddress, listenAddressOf } from "./listen/listen-address.ts"
 import { makeLog } from "./log.ts";
 import { runUntilStopped } from "./run.ts";
 import { StateLockError } from "./state/lock.ts";
+import { StatusError } from "./terminal/read-status.ts";
+import { statusCommand, topCommand } from "./terminal/status-commands.ts";
 import { AGENT_VERSION } from "./version.ts";
 
 const log = makeLog();
@@ -20,6 +22,7 @@ const log = makeLog();
 async function main(): Promise<void> {
   const [, , command, ...args] = process.argv;
   if (command === "bench") return runBenchCommand(args);
+  if (command === "status" || command === "top") return runStatus(command, args);
   if (command === "join" || command === "leave") return runJoining(command, args);
   let options: { check?: boolean; help?: boolean; listen?: string; version?: boolean };
   try {
@@ -57,6 +60,16 @@ async function runJoining(command: "join" | "leave", args: readonly string[]): P
     const { config, membership } = joinedSettingsOf(process.env);
     await runUntilStopped({ config, listen: null, membership, log });
   } catch (error) {
+    stopOn(error);
+  }
+}
+
+async function runStatus(command: "status" | "top", args: readonly string[]): Promise<void> {
+  if (args.includes("--help") || args.includes("-h")) return void process.stdout.write(HELP);
+  try {
+    await (command === "status" ? statusCommand : topCommand)(args, process.env);
+  } catch (error) {
+    if (error instanceof StatusError) return stopWith(error.message, 1);
     stopOn(error);
   }
 }

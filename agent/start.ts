@@ -6,7 +6,7 @@ import { CloudGuard } from "./cloud/cloud-guard.ts";
 import type { AgentConfig, ServedConfig } from "./config.ts";
 import type { BoxMembership } from "./joining/membership.ts";
 import { KeptPins } from "./keep/kept-pins.ts";
-import type { ListenAddress } from "./listen/listen-address.ts";
+import { type ListenAddress, shownAddress } from "./listen/listen-address.ts";
 import { CLOCKS, Listener, NOTHING_RECORDED } from "./listen/listener.ts";
 import type { Log } from "./log.ts";
 import { EnergyMeter } from "./measure/energy.ts";
@@ -14,6 +14,7 @@ import { turnsOf } from "./request/turn.ts";
 import { Spool } from "./spool/spool.ts";
 import { agentIdIn } from "./state/identity.ts";
 import { acquireStateLock } from "./state/lock.ts";
+import { StatusSocket } from "./status/status-socket.ts";
 import type { AgentUpdates } from "./tunnel/agent-updates.ts";
 import { AGENT_VERSION } from "./version.ts";
 
@@ -62,6 +63,9 @@ export async function startBox(
   }
 }
 
+/** The part of a status that describes this process. */
+const OWN = { version: AGENT_VERSION, pid: process.pid };
+
 /** Runs with the state folder locked. */
 async function startAgent(
   config: AgentConfig,
@@ -103,6 +107,17 @@ async function startAgent(
     pins: new KeptPins(stateDir, log),
   });
   let address: ListenAddress | null = null;
+  const startedMs = Date.now();
+  const socket = new StatusSocket(
+    stateDir,
+    () => {
+      const status = agent.status();
+      const listening = address === null ? null : shownAddress(address);
+      const process = { started_at_ms: startedMs, state_dir: stateDir, listen: listening };
+      return { ...status, agent: { ...status.agent, ...OWN, ...process } };
+    },
+    log,
+  );
   try {
     if (listener !== null && listen !== null) address = await listener.listen(listen);
   } catch (error) {
@@ -117,7 +132,13 @@ async function startAgent(
     simulated,
   });
   agent.start();
-  return { address, drain: (limitMs) => agent.drain(limitMs), stop: () => agent.stop() };
+  socket.open();
+  const stopped = (stopping: Promise<void>) => stopping.finally(() => socket.close());
+  return {
+    address,
+    drain: (limitMs) => stopped(agent.drain(limitMs)),
+    stop: () => stopped(agent.stop()),
+  };
 }
 
 /**

@@ -17,7 +17,7 @@ import { BenchError, type BenchShell, installedIn, runBench } from "./run-bench.
 
 export type BoxBenchShell = BenchRequestsShell & {
   inventory: Pick<InventoryPoller, "refresh" | "latest">;
-  gpu: Pick<GpuSource, "latest" | "driverVersion">;
+  gpu: Pick<GpuSource, "latest" | "state">;
   /** Returns the open requests of others. */
   others(): readonly OpenRequest[];
   log: Log;
@@ -35,7 +35,7 @@ export const benchShellOf = (
   generate: (model, prompt, signal) => requests.generate(model, prompt, signal),
   gpus: () => ({
     gpus: gpu.latest().map(({ name }) => name),
-    driver_version: gpu.driverVersion(),
+    driver_version: gpu.state().driver_version,
   }),
   now,
   wallClock,

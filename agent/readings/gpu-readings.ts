@@ -9,7 +9,7 @@
 import type { GpuState, LostGpu } from "../../protocol/inventory.ts";
 import type { GpuSample } from "../../protocol/records.ts";
 import { HistorySlots } from "./gpu-slots.ts";
-import type { GpuSourceOptions } from "./gpu-source.ts";
+import type { GpuCondition, GpuSourceOptions } from "./gpu-source.ts";
 
 /** Samples kept between two calls of `take`: the limit of `GpuState`. The oldest are dropped. */
 const SAMPLES_MAX = 1_000;
@@ -112,19 +112,17 @@ export class GpuReadings {
     const [samples, history] = [this.#samples, this.#history];
     this.#samples = [];
     this.#history = [];
+    return { ...this.state(), samples, history };
+  }
+
+  state(): GpuCondition {
     return {
       available: this.#available,
       error: this.#error,
       driver_version: this.#driverVersion,
-      samples,
-      history,
       failed: this.#isFault || this.#lost.size > 0,
       lost: [...this.#lost].sort((a, b) => a - b).flatMap((index) => this.#known.get(index) ?? []),
     };
-  }
-
-  get driverVersion(): string | null {
-    return this.#driverVersion;
   }
 
   latest(): GpuSample[] {

@@ -29,6 +29,9 @@ export type GpuProcess = {
   name: string;
 };
 
+/** Shows if the GPUs can be read, and otherwise the reason. */
+export type GpuCondition = Omit<GpuState, "samples" | "history">;
+
 /**
  * Reads every GPU of the box at a fixed interval. A missing GPU, driver or tool is a state, not an
  * exception: {@link take} reports it with its reason, and the source keeps retrying.
@@ -60,8 +63,8 @@ export interface GpuSource {
    */
   latest(): GpuSample[];
 
-  /** Returns the version of the driver; null if it is unknown, and before the first reading. */
-  driverVersion(): string | null;
+  /** Returns the current state without removing samples. */
+  state(): GpuCondition;
 }
 
 export type GpuSourceOptions = {

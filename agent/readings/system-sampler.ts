@@ -21,6 +21,7 @@ export type SystemSamplerOptions = {
 export class SystemSampler {
   readonly #options: SystemSamplerOptions;
   #samples: SystemSample[] = [];
+  #latest: SystemSample | null = null;
   #cpuTimes: CpuTimes | null = null;
   /**
    * The read in progress. At most one, because each blocks a thread of Node while its disk hangs.
@@ -49,6 +50,11 @@ export class SystemSampler {
     return this.#samples.splice(0);
   }
 
+  /** Returns the newest sample without removing it; null before the first. */
+  latest(): SystemSample | null {
+    return this.#latest;
+  }
+
   async #sample(): Promise<void> {
     const cpus = os.cpus();
     const before = this.#cpuTimes;
@@ -66,7 +72,8 @@ export class SystemSampler {
       this.#disk = null;
     });
     const disk = await Promise.race([this.#disk, delay(DISK_MS, null, { ref: false })]);
-    this.#samples.push(sampleOf({ ...read, disk }, before));
+    this.#latest = sampleOf({ ...read, disk }, before);
+    this.#samples.push(this.#latest);
     if (this.#samples.length > SYSTEM_SAMPLES_MAX) this.#samples.shift();
   }
 }

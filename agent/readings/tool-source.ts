@@ -8,7 +8,7 @@ import { performance } from "node:perf_hooks";
 import type { GpuState } from "../../protocol/inventory.ts";
 import type { GpuSample } from "../../protocol/records.ts";
 import { GpuReadings, type GpuReport } from "./gpu-readings.ts";
-import type { GpuSource, GpuSourceOptions } from "./gpu-source.ts";
+import type { GpuCondition, GpuSource, GpuSourceOptions } from "./gpu-source.ts";
 import { ToolLoop } from "./tool-loop.ts";
 import { runTool, type ToolRun } from "./tool-process.ts";
 
@@ -91,8 +91,8 @@ export class ToolSource implements GpuSource {
     return this.#readings.latest();
   }
 
-  driverVersion(): string | null {
-    return this.#readings.driverVersion;
+  state(): GpuCondition {
+    return this.#readings.state();
   }
 
   /**

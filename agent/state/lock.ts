@@ -70,6 +70,15 @@ export function acquireStateLock(folder: string): StateLock {
   );
 }
 
+/** Returns the pid of the living agent that holds the folder; null without one. Changes nothing. */
+export function holderOf(folder: string): number | null {
+  try {
+    return claimsIn(folder).find(({ isAlive }) => isAlive)?.pid ?? null;
+  } catch {
+    return null; // no folder, or not readable
+  }
+}
+
 /** Returns false if this process has already claimed the folder. */
 function claim(folder: string, path: string): boolean {
   try {
@@ -89,12 +98,19 @@ function claim(folder: string, path: string): boolean {
 
 /** Returns the pids of living processes with a claim, and removes the claims of dead ones. */
 function otherClaims(folder: string, ownName: string): number[] {
-  return readdirSync(folder).flatMap((name) => {
-    const [, pid, life] = CLAIM.exec(name) ?? [];
-    if (pid === undefined || name === ownName) return [];
-    if (lifeOf(Number(pid)) === life) return [Number(pid)];
+  return claimsIn(folder).flatMap(({ name, pid, isAlive }) => {
+    if (name === ownName) return [];
+    if (isAlive) return [pid];
     remove(join(folder, name));
     return [];
+  });
+}
+
+function claimsIn(folder: string): { name: string; pid: number; isAlive: boolean }[] {
+  return readdirSync(folder).flatMap((name) => {
+    const [, pid, life] = CLAIM.exec(name) ?? [];
+    if (pid === undefined) return [];
+    return [{ name, pid: Number(pid), isAlive: lifeOf(Number(pid)) === life }];
   });
 }
 

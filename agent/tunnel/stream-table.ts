@@ -44,6 +44,7 @@ export class StreamTable {
   /** When the tunnel came up, monotonic ms; null while it is down. */
   #upMs: number | null = null;
   #relaysWaiting = false;
+  #onIdle: (() => void) | null = null;
   /** Refuses new streams. */
   isDraining = false;
 
@@ -54,12 +55,21 @@ export class StreamTable {
       onOver: (stream) => {
         this.#streams.delete(stream.id);
         shell.onOver(stream.endpoint);
+        if (this.#streams.size === 0) this.#onIdle?.();
       },
     };
   }
 
   get size(): number {
     return this.#streams.size;
+  }
+
+  /** Resolves when no stream is open. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+      if (this.size === 0) resolve();
+    });
   }
 
   /** The open streams as readings list them. */

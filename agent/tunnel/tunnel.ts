@@ -21,6 +21,7 @@ import { type Hello, Welcome } from "../../protocol/messages.ts";
 import type { Log } from "../log.ts";
 import { REMOVED_MS_MAX, Redial } from "./backoff.ts";
 import { dial, type EdgeAddress, needsToJoinAgain, refusalOf } from "./dial.ts";
+import { Link } from "./link.ts";
 import { pacedLog } from "./paced-log.ts";
 import { RoundTrip } from "./round-trip.ts";
 
@@ -65,6 +66,8 @@ type Refusal = string | null;
 
 export class Tunnel {
   readonly #options: TunnelOptions;
+  /** Its state over time, for people. */
+  readonly link = new Link(Date.now);
   #socket: WebSocket | null = null;
   /** Measured on that socket. */
   #roundTrip = new RoundTrip();
@@ -137,6 +140,7 @@ export class Tunnel {
           isCurrent() &&
           this.#lost(
             refusalOf(response.statusCode ?? 0, text, authorization),
+            null,
             needsToJoinAgain(text),
           ),
       );
@@ -166,17 +170,18 @@ export class Tunnel {
         if (!(error instanceof FrameError)) throw error;
         log("warn", "tunnel_garbage", { why: error.message });
         socket.close(1002, error.message.slice(0, 100));
-        this.#lost(null);
+        this.#lost(null, error.message);
       }
     });
     socket.on("close", (code, reason) => {
       // The edge closes with 4xxx when it refuses an agent after the handshake.
-      if (isCurrent()) this.#lost(code >= 4_000 ? reason.toString() : null);
+      if (isCurrent())
+        this.#lost(code >= 4_000 ? reason.toString() : null, "the edge closed the tunnel");
     });
     socket.on("error", (error) => {
       if (isCurrent()) {
         log("info", "tunnel_error", { edge: edge.edgeUrl.origin, why: error.message });
-        this.#lost(null);
+        this.#lost(null, error.message);
       }
     });
   }
@@ -187,6 +192,7 @@ export class Tunnel {
     if (first?.type !== FrameType.welcome) throw new FrameError("frames before WELCOME");
     const welcome = parsePayload(Welcome, first.payload);
     this.#isUp = true;
+    this.link.up(welcome);
     this.#openedMs = this.#options.now();
     this.#backoff.up(this.#openedMs);
     this.#loggedRefusal = null;
@@ -229,13 +235,17 @@ export class Tunnel {
     if (!isUnwelcome && silentMs < SILENCE_MS) return this.#watch(helloMs);
     log("warn", "tunnel_silent", { silent_ms: Math.round(silentMs) });
     const socket = this.#socket;
-    this.#lost(null);
+    this.#lost(null, `the edge was silent for ${Math.round(silentMs / 1_000)} s`);
     socket?.terminate();
   }
 
-  /** @param isRemoved  the edge refuses this box until it joins again */
-  #lost(refusal: Refusal, isRemoved = false): void {
+  /**
+   * @param why        the reason if it is no refusal; null without one
+   * @param isRemoved  the edge refuses this box until it joins again
+   */
+  #lost(refusal: Refusal, why: string | null = null, isRemoved = false): void {
     const { log, now } = this.#options;
+    this.link.down(refusal ?? why);
     const wasUp = this.#drop();
     if (this.#isStopped) return;
     if (wasUp) log("warn", "tunnel_down", { up_s: Math.round((now() - this.#openedMs) / 1_000) });

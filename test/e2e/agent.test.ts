@@ -107,6 +107,53 @@ test("reports with --check which parts work, and fails if a required one does no
   }
 });
 
+test("shows the running agent with status and top, and states why no agent answers", async () => {
+  const STATE_DIR = join(stack.folder, "shown");
+  const status = async (...args: string[]) => {
+    const { child, lines } = run(["status", ...args], { STATE_DIR });
+    const { code } = await child.ended;
+    return { code, text: lines.join("\n") };
+  };
+  const agent = run([], { STATE_DIR });
+  await eventually(() => isUp("home"));
+  ollama.fault([{ kind: "slow_first_token", ms: 20_000 }]);
+  const caller = new AbortController();
+  const call = fetch(`${stack.url}/ollama/api/chat`, {
+    method: "POST",
+    headers: admin,
+    body: JSON.stringify({ model: "llama3.2", messages: [{ role: "user", content: "x" }] }),
+    signal: caller.signal,
+  }).catch(() => null);
+  const shown = await eventually(async () => {
+    const { code, text } = await status();
+    return code === 0 && /1 request in flight/.test(text) && text;
+  });
+  expect(shown).toMatch(/^Box +home\nEdge +http:\S+, connected for \d+ s/);
+  expect(shown).toMatch(/^Agent +(\S+), the version of its edge$/m);
+  expect(shown).toMatch(new RegExp(`^Running +for .*as process ${agent.child.pid}$`, "m"));
+  expect(shown).toMatch(/^llama3\.2 +(load|prefill) +\d+ s .*\/api\/chat/m);
+  expect(JSON.parse((await status("--json")).text)).toMatchObject({
+    box: "home",
+    edge: { is_up: true, url: stack.url },
+    requests: [{ endpoint: "/api/chat", completion_tokens: null }],
+  });
+  const top = run(["top"], { STATE_DIR });
+  await eventually(async () => top.lines.filter((line) => line === "Box       home").length >= 2);
+  top.child.signal("SIGINT");
+  expect(await top.child.ended).toMatchObject({ code: 0 });
+  caller.abort();
+  await call;
+  ollama.fault([]);
+
+  agent.child.kill();
+  await agent.child.ended;
+  expect(await status()).toMatchObject({ code: 1, text: expect.stringMatching(/was killed/) });
+  const next = run([], { STATE_DIR });
+  await eventually(async () => (await status()).code === 0);
+  await next.child.stop(5_000);
+  expect(await status()).toMatchObject({ code: 1, text: expect.stringMatching(/No agent runs/) });
+});
+
 test("logs a wrong secret and a box name in use once, and keeps dialling", async () => {
   const wrong = run([], {
     BOX_SECRET: "wrong-secret-0123456789",

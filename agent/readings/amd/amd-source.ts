@@ -5,7 +5,7 @@ import { performance } from "node:perf_hooks";
 import type { GpuState } from "../../../protocol/inventory.ts";
 import type { GpuSample } from "../../../protocol/records.ts";
 import { GpuReadings } from "../gpu-readings.ts";
-import type { GpuSource, GpuSourceOptions } from "../gpu-source.ts";
+import type { GpuCondition, GpuSource, GpuSourceOptions } from "../gpu-source.ts";
 import { type AmdReading, readAmdGpus } from "./sysfs.ts";
 
 const POWER_EVERY_MS = 100;
@@ -55,8 +55,8 @@ export class AmdSource implements GpuSource {
     return this.#readings.latest();
   }
 
-  driverVersion(): string | null {
-    return this.#readings.driverVersion;
+  state(): GpuCondition {
+    return this.#readings.state();
   }
 
   #read(): void {

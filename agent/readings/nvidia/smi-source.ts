@@ -16,7 +16,7 @@ import { performance } from "node:perf_hooks";
 import type { GpuState } from "../../../protocol/inventory.ts";
 import type { GpuSample } from "../../../protocol/records.ts";
 import { GpuReadings, type GpuReport } from "../gpu-readings.ts";
-import type { GpuProcess, GpuSource, GpuSourceOptions } from "../gpu-source.ts";
+import type { GpuCondition, GpuProcess, GpuSource, GpuSourceOptions } from "../gpu-source.ts";
 import { ToolLoop } from "../tool-loop.ts";
 import { type Program, runTool, type ToolEnd, type ToolRun } from "../tool-process.ts";
 import { COMPUTE_APPS_QUERY, parseComputeApp } from "./compute-apps.ts";
@@ -111,8 +111,8 @@ export class NvidiaSmiSource implements GpuSource {
     return this.#readings.latest();
   }
 
-  driverVersion(): string | null {
-    return this.#readings.driverVersion;
+  state(): GpuCondition {
+    return this.#readings.state();
   }
 
   needPower(isNeeded: boolean): void {
