@@ -15,6 +15,9 @@ export const KeyId = z.string().regex(/^[0-9a-f]{16}$/, "is not the id of a key"
 /** More keys would slow down the isolates that learn them all. */
 export const KEYS_MAX = 1_000;
 
+/** The rest of the limits of each key costs a call of an object of its own. */
+export const LEFT_LISTED_MAX = 200;
+
 const ModelPattern = z
   .string()
   .min(1)
@@ -154,7 +157,10 @@ export const Key = z
     usage: KeyUsage.describe("since counting by key began, or the metrics were cleared"),
     left: LimitsLeft.nullable()
       .optional()
-      .describe("the rest of its limits; null without any. Absent in lists"),
+      .describe(
+        "the rest of its limits; null without any. Absent in lists, unless they are requested with it, and " +
+          "from those also if it is unknown at the moment",
+      ),
   })
   .meta({ id: "Key" });
 export type Key = z.infer<typeof Key>;
@@ -183,6 +189,9 @@ export const OwnKey = z
       .object({ name: z.string(), role: z.enum(ROLES) })
       .nullable()
       .describe("the person who made it, and their role; null without a sign-in"),
+    usage: KeyUsage.nullable().describe(
+      "the usage of the key or the person; null if the edge is open and needs no key",
+    ),
     models: z
       .array(z.string())
       .describe("the models that it may call on the boxes that are up, as /api/tags names them"),
@@ -200,6 +209,14 @@ export const KEY_ROUTES = {
     scope: "admin",
     tag,
     summary: "List the keys",
+    query: z.strictObject({
+      left: z
+        .enum(["true", "false"])
+        .default("false")
+        .describe(
+          `true: with the rest of their limits, for the newest ${LEFT_LISTED_MAX} valid keys with limits`,
+        ),
+    }),
     answer: Keys,
   },
   makeKey: {
@@ -221,8 +238,8 @@ export const KEY_ROUTES = {
     path: "/api/keys/self",
     scope: "any",
     tag,
-    summary: "Get the key that makes this call",
-    description: "Its rights, its limits and its usage.",
+    summary: "Get the key or the person that makes this call",
+    description: "The rights, the limits and the usage, and the models that it may call.",
     answer: OwnKey,
   },
   key: {

@@ -134,6 +134,10 @@ test("a key for one model with a daily limit is made, used, watched by its membe
   await usage.getByText("2", { exact: true }).waitFor();
   await usage.getByText("1 failed").waitFor();
   await member.page.getByText("2 requests a day").waitFor();
+  // The refused call counts nothing.
+  const meter = member.page.getByRole("meter", { name: "Requests per day" });
+  expect(await meter.getAttribute("aria-valuetext")).toBe("1 of 2 left");
+  await page.getByRole("row", { name: /^Ada/ }).getByText("1 of 2 left").waitFor();
   await member.page.getByText("llama3.2:latest", { exact: true }).waitFor();
   const links = await member.page.getByRole("navigation").getByRole("link").allTextContents();
   expect(links.map((text) => text.slice(0, 7))).toEqual(["Connect", "Setting", "API"]);
@@ -168,6 +172,26 @@ test("a key for one model with a daily limit is made, used, watched by its membe
   expect(await keyNamed("Ada")).toBeUndefined();
   expect(unexpected(viewer)).toEqual([]);
   expect(unexpected(member)).toEqual([]);
+});
+
+test("a person signs in, sees only their own usage and models, and reaches nothing else", async () => {
+  const token = await walk.tokenOf("eve@example.com");
+  expect((await walk.chat(token, { stream: false })).status).toBe(200);
+  await using viewer = await openAs(token, "#/keys");
+  const { page } = viewer;
+  await page.getByText("You are signed in as eve@example.com, member.").waitFor();
+  const usage = page.getByLabel("Your usage", { exact: true }).getByRole("definition");
+  await expect.poll(() => usage.first().textContent()).toBe("1");
+  await page.getByText("llama3.2:latest", { exact: true }).waitFor();
+  const links = await page.getByRole("navigation").getByRole("link").allTextContents();
+  expect(links.map((text) => text.slice(0, 7))).toEqual(["Connect", "Setting", "API"]);
+  await checkLayout(viewer);
+  const statuses = await page.evaluate(
+    `Promise.all(["/api/keys", "/api/stats/logs", "/api/live", "/api/boxes", "/api/audit", "/api/keys/self"].map(
+      async (path) => (await fetch(path)).status))`,
+  );
+  expect(statuses).toEqual([403, 403, 403, 403, 403, 200]);
+  expect(unexpected(viewer)).toEqual([]);
 });
 
 test("a key is changed, and rotated with an overlap", async () => {

@@ -7,25 +7,43 @@ import type { Page } from "playwright-core";
 import { ROOT } from "../../local/edge.ts";
 import { OwnKey } from "../../protocol/api/keys.ts";
 import { type SimulatedOllama, startSimulatedOllama } from "../../simulated/ollama.ts";
+import { Issuer, newSigner, type Signer, signed } from "../support/issuer.ts";
 import { TestStack } from "../support/stack.ts";
 
 export const OWNER = "an-owner-key-for-the-walk";
+const AUDIENCE = "client-of-the-walk";
 
 export class Walk implements AsyncDisposable {
   readonly stack: TestStack;
   readonly #ollama: SimulatedOllama;
+  readonly #issuer: Issuer;
+  readonly #signer: Signer;
 
-  private constructor(stack: TestStack, ollama: SimulatedOllama) {
-    this.stack = stack;
-    this.#ollama = ollama;
+  private constructor(parts: {
+    stack: TestStack;
+    ollama: SimulatedOllama;
+    issuer: Issuer;
+    signer: Signer;
+  }) {
+    this.stack = parts.stack;
+    this.#ollama = parts.ollama;
+    this.#issuer = parts.issuer;
+    this.#signer = parts.signer;
   }
 
   static async start(): Promise<Walk> {
+    const signer = await newSigner("walk");
+    const issuer = await Issuer.start(signer);
+    const people = {
+      OIDC_ISSUER: issuer.url,
+      OIDC_AUDIENCE: AUDIENCE,
+      OIDC_MEMBERS: "*@example.com",
+    };
     const [stack, ollama] = await Promise.all([
-      TestStack.start({ AUTH_MODE: "keys", ADMIN_KEY: OWNER }),
+      TestStack.start({ AUTH_MODE: "keys", ADMIN_KEY: OWNER, ...people }),
       startSimulatedOllama({ models: ["llama3.2", "qwen3:8b"], tokenMs: 40, loadMsPerGb: 1 }),
     ]);
-    return new Walk(stack, ollama);
+    return new Walk({ stack, ollama, issuer, signer });
   }
 
   get url(): string {
@@ -61,6 +79,13 @@ export class Walk implements AsyncDisposable {
     });
   }
 
+  /** Returns a token of the identity provider for a person. */
+  tokenOf(email: string): Promise<string> {
+    const exp = Math.floor(Date.now() / 1_000) + 3_600;
+    const claims = { iss: this.#issuer.url, aud: AUDIENCE, sub: email, email, exp };
+    return signed(this.#signer, claims);
+  }
+
   ownKey = async (key: string): Promise<OwnKey> =>
     OwnKey.parse(
       await this.stack.json("/api/keys/self", { headers: { authorization: `Bearer ${key}` } }),
@@ -69,6 +94,7 @@ export class Walk implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stack[Symbol.asyncDispose]();
     await this.#ollama.close();
+    await this.#issuer[Symbol.asyncDispose]();
   }
 }
 

@@ -1,9 +1,9 @@
 /** `GET /api/keys/self`: a key reads its own rights and usage. */
 import { expect, test } from "vitest";
-import type { MadeKey, OwnKey } from "../../protocol/api/keys.ts";
+import type { Keys, MadeKey, OwnKey } from "../../protocol/api/keys.ts";
 import { call as openCall } from "./calls.ts";
 import { FakeBox } from "./fake-box.ts";
-import { ADMIN, bearer, CALLER, call } from "./keyed-edge.ts";
+import { ADMIN, bearer, CALLER, call, keys } from "./keyed-edge.ts";
 
 const make = async (policy: object) =>
   (
@@ -25,10 +25,32 @@ test("a key of any scope sees itself, and no other key", async () => {
   expect(own).toMatchObject({
     scopes: ["infer"],
     key: { id: made.id, name: "Ada", models: ["qwen3:*"], state: "valid", usage: { requests: 0 } },
+    usage: { requests: 0 },
   });
   expect(own.models).toEqual(["qwen3:8b"]);
   expect(JSON.stringify(own)).not.toContain("Grace");
   expect(JSON.stringify(own)).not.toContain(made.key);
+});
+
+test("a list has the rest of the limits of valid keys if it is requested with it", async () => {
+  const limited = await make({ name: "Limited", limits: { requests: { day: 5 } } });
+  const free = await make({ name: "Free" });
+  const ended = await make({ name: "Ended", limits: { parallel: 1 } });
+  await call(`/api/keys/${ended.id}`, { method: "DELETE", headers: bearer(ADMIN) });
+  const listed = async (query: string, bindings = keys()) => {
+    const answer = await call(`/api/keys${query}`, { headers: bearer(ADMIN) }, bindings);
+    const found = (await answer.json<Keys>()).keys;
+    return [limited, free, ended].map(({ id }) => found.find((key) => key.id === id)?.left);
+  };
+  const day = expect.objectContaining({ limit: 5, used: 0, remaining: 5 });
+  expect(await listed("?left=true")).toEqual([{ requests: { day } }, null, undefined]);
+  expect(await listed("")).toEqual([undefined, undefined, undefined]);
+  const QUOTA = { getByName: () => ({ left: () => Promise.reject(new Error("moved")) }) };
+  expect(await listed("?left=true", keys({ QUOTA: QUOTA as never }))).toEqual([
+    undefined,
+    null,
+    undefined,
+  ]);
 });
 
 test("a configured key sees itself, and a caller of an open edge has no key and all scopes", async () => {
@@ -37,5 +59,5 @@ test("a configured key sees itself, and a caller of an open edge has no key and 
     key: { id: "caller", name: "CALLER_KEY", source: "setting" },
   });
   const open = await (await openCall("/api/keys/self")).json<OwnKey>();
-  expect([open.key, open.scopes.includes("admin")]).toEqual([null, true]);
+  expect([open.key, open.usage, open.scopes.includes("admin")]).toEqual([null, null, true]);
 });

@@ -1,7 +1,13 @@
 /** `/api/keys`: makes, lists, changes, replaces and revokes keys. */
 import type { Context } from "hono";
 import { Hono } from "hono";
-import { KEY_ROUTES, type Key, type MadeKey, NO_USAGE } from "../../protocol/api/keys.ts";
+import {
+  KEY_ROUTES,
+  type Key,
+  LEFT_LISTED_MAX,
+  type MadeKey,
+  NO_USAGE,
+} from "../../protocol/api/keys.ts";
 import type { KeysChange } from "../aggregator/changing-keys.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import { modelsFor } from "../answers/own-models.ts";
@@ -19,19 +25,24 @@ import { serveRoute } from "./api-route.ts";
 
 export const keyRoutes = new Hono<Env>();
 
-serveRoute(keyRoutes, KEY_ROUTES.keys, async (_, c) => ({ keys: (await allKeys(c)).shown }));
+serveRoute(keyRoutes, KEY_ROUTES.keys, async ({ query: { left } }, c) => {
+  const { shown, issued } = await allKeys(c);
+  return { keys: left === "true" ? await withLeft(c, shown, issued) : shown };
+});
 
 // Before /api/keys/{id}.
 serveRoute(keyRoutes, KEY_ROUTES.ownKey, async ({ principal }, c) => {
   const { keyId, person, scopes, key } = principal;
-  const [own, boxes] = await Promise.all([
+  const [own, personUsage, boxes] = await Promise.all([
     keyId === null || person !== null ? null : keyWith(c, keyId),
+    keyId === null || person === null ? null : usageOf(c, keyId),
     scopes.has("infer") ? aggregatorOf(c.env).registry() : [],
   ]);
   return {
     scopes: [...scopes],
     key: own,
     person,
+    usage: own?.usage ?? personUsage,
     models: modelsFor(key?.issued.policy ?? { models: null, boxes: null }, boxes),
   };
 });
@@ -75,6 +86,23 @@ async function keyWith(c: Context<Env>, id: string): Promise<Key> {
   const made = issued.find((each) => each.id === id);
   return { ...key, left: made === undefined ? null : await limitsLeft(c.env, made) };
 }
+
+/** Returns the keys with the rest of their limits. An object that does not answer costs only its own figures. */
+function withLeft(c: Context<Env>, keys: Key[], issued: readonly IssuedKey[]): Promise<Key[]> {
+  const isLimited = ({ state, limits }: Key) => state === "valid" && limits !== null;
+  const wanted = new Set(keys.filter(isLimited).slice(0, LEFT_LISTED_MAX));
+  return Promise.all(
+    keys.map(async (key) => {
+      const made = wanted.has(key) ? issued.find(({ id }) => id === key.id) : undefined;
+      if (made === undefined) return key.limits === null ? { ...key, left: null } : key;
+      const left = await limitsLeft(c.env, made).catch(() => undefined);
+      return { ...key, left };
+    }),
+  );
+}
+
+const usageOf = async (c: Context<Env>, id: string) =>
+  (await aggregatorOf(c.env).usedKeys()).usages[id] ?? NO_USAGE;
 
 async function allKeys(c: Context<Env>): Promise<{ shown: Key[]; issued: IssuedKey[] }> {
   const { keys, usages } = await aggregatorOf(c.env).usedKeys();

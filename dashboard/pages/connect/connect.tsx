@@ -6,7 +6,7 @@ import { hasScope, isOpenEdge, self } from "../../data/self.ts";
 import { typedKey } from "../../data/session.ts";
 import { Command, FailureNote, Section, Skeleton } from "../../parts/basics.tsx";
 import { ClientSetups } from "../../parts/client-setups.tsx";
-import { OwnKeySection } from "./own-key.tsx";
+import { OwnKeySection, OwnUsageSection } from "./own-key.tsx";
 
 /** The live data does not come for a key of calls alone, so its usage has a clock of its own. */
 const USAGE_MS = 10_000;
@@ -27,6 +27,9 @@ export function ConnectPage() {
           You are signed in as <strong>{own.person.name}</strong>, {own.person.role}. A client needs
           a key: ask an owner of this edge for yours.
         </p>
+      )}
+      {own?.person != null && own.usage !== null && (
+        <OwnUsageSection usage={own.usage} models={own.models} />
       )}
       {own !== null && own.key !== null && <OwnKeySection own={own.key} models={own.models} />}
       {own !== null && hasScope("infer") && (

@@ -1,9 +1,11 @@
 /** A table of keys; on a phone each key is a card. */
 import type { Key } from "../../../protocol/api/keys.ts";
 import { Ago, Moment, Pill, TableScroll } from "../../parts/basics.tsx";
+import { LimitMeters } from "../../parts/limit-meters.tsx";
 import { ActionsHead, RowAction } from "../../parts/row-actions.tsx";
 import { compact, energy, money } from "../../shape/format.ts";
 import { isEnding, limitTexts, restrictionTexts, rightsText } from "../../shape/key-text.ts";
+import { rowsOfKey } from "../../shape/limits-left.ts";
 import { hashOf } from "../../shape/route.ts";
 
 type Act = (key: Key) => void;
@@ -123,9 +125,12 @@ const reachText = ({ models, boxes }: Key): string =>
 function Limits({ of: key }: { of: Key }) {
   const limits = limitTexts(key.limits);
   const restrictions = restrictionTexts(key);
+  const rows = rowsOfKey(key);
   return (
     <>
-      {limits.length === 0 ? (restrictions.length === 0 ? UNLIMITED : "") : limits.join(", ")}
+      {rows.length > 0 && <LimitMeters rows={rows} withResets={false} />}
+      {rows.length === 0 && limits.join(", ")}
+      {limits.length === 0 && restrictions.length === 0 && UNLIMITED}
       {restrictions.length > 0 && <span class="below">{restrictions.join(", ")}</span>}
     </>
   );

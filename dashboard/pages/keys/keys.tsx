@@ -19,7 +19,7 @@ type Asked =
   | { act: "show"; made: MadeKey };
 
 export function KeysPage() {
-  const { data, error, refetch } = useQuery("/api/keys", {}, REFRESH_MS);
+  const { data, error, refetch } = useQuery("/api/keys", { query: { left: "true" } }, REFRESH_MS);
   const [asked, setAsked] = useState<Asked | null>(null);
   const close = () => setAsked((now) => (now?.act === "show" ? now : null));
   const show = (made: MadeKey) => {
