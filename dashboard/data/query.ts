@@ -27,11 +27,13 @@ export type QueryState<T> = {
 /**
  * @param everyMs  shortest time between two refetches along with the live data; null refetches only
  *   through `refetch`
+ * @param isWanted  false fetches nothing
  */
 export function useQuery<P extends PathOf<"GET">>(
   path: P,
   options: Pick<CallOptions, "query" | "params"> = {},
   everyMs: number | null = 0,
+  isWanted = true,
 ): QueryState<ResponseOf<"GET", P>> {
   type Fetched = {
     data: ResponseOf<"GET", P> | null;
@@ -40,11 +42,12 @@ export function useQuery<P extends PathOf<"GET">>(
     of: string | null;
   };
   const [fetched, setFetched] = useState<Fetched>({ data: null, error: null, of: null });
-  const name = JSON.stringify([path, options]);
+  const name = JSON.stringify([path, options, isWanted]);
   const refetch = useRef(() => {});
   const lastFetchMs = useRef(0);
 
   useEffect(() => {
+    if (!isWanted) return;
     const controller = new AbortController();
     let isFetching = false;
     refetch.current = () => {
@@ -70,7 +73,8 @@ export function useQuery<P extends PathOf<"GET">>(
 
   const beat = everyMs === null ? 0 : tick.value;
   useEffect(() => {
-    if (beat > 0 && Date.now() - lastFetchMs.current >= (everyMs ?? 0)) refetch.current();
+    if (isWanted && beat > 0 && Date.now() - lastFetchMs.current >= (everyMs ?? 0))
+      refetch.current();
   }, [beat]);
 
   const { data, error, of } = fetched;

@@ -1,12 +1,13 @@
 /** The part of the URL after `#`: the page and its query. Pure. */
 
+/** In the order of the navigation. */
 export const PAGES = [
   "overview",
   "requests",
+  "boxes",
   "models",
   "system",
   "chat",
-  "boxes",
   "connect",
   "keys",
   "settings",

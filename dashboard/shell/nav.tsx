@@ -1,9 +1,12 @@
 /** The navigation: beside the page, or below it on a phone, where a menu has what does not fit. */
 import { useEffect, useRef } from "preact/hooks";
 import { live } from "../data/live.ts";
+import { linkTo } from "../data/scope.ts";
+import { Simulated } from "../parts/basics.tsx";
 import { MoreIcon } from "../parts/icons.tsx";
-import { hashOf, type Page } from "../shape/route.ts";
-import { ENTRIES, openPages } from "./pages.tsx";
+import type { Page } from "../shape/route.ts";
+import { ENTRIES, GROUPS, openPages } from "./pages.tsx";
+import { ThemeSwitch } from "./theme.tsx";
 
 /** On a phone, beside the menu. */
 const PLACES = 5;
@@ -16,25 +19,38 @@ export function Nav({ page }: { page: Page }) {
   const rest = pages.slice(fits);
   return (
     <nav class="nav" aria-label="Pages">
-      <ul>
-        {pages.map((each, index) => (
-          <li key={each} class={index < fits ? undefined : "rest"}>
-            <PageLink page={each} isCurrent={each === page} />
-          </li>
-        ))}
+      <div class="nav-groups">
+        {GROUPS.map((group) => {
+          const own = pages.filter((each) => ENTRIES[each].group === group);
+          if (own.length === 0) return null;
+          return (
+            <ul key={group} aria-label={group}>
+              <li class="nav-group" aria-hidden="true">
+                {group}
+              </li>
+              {own.map((each) => (
+                <li key={each} class={rest.includes(each) ? "rest" : undefined}>
+                  <PageLink page={each} isCurrent={each === page} digit={pages.indexOf(each) + 1} />
+                </li>
+              ))}
+            </ul>
+          );
+        })}
         {rest.length > 0 && (
-          <li class="more">
-            <button
-              type="button"
-              popovertarget="more-pages"
-              class={rest.includes(page) ? "current" : undefined}
-            >
-              <MoreIcon />
-              More
-            </button>
-          </li>
+          <ul class="more">
+            <li>
+              <button
+                type="button"
+                popovertarget="more-pages"
+                class={rest.includes(page) ? "current" : undefined}
+              >
+                <MoreIcon />
+                More
+              </button>
+            </li>
+          </ul>
         )}
-      </ul>
+      </div>
       {rest.length > 0 && (
         <ul id="more-pages" ref={menu} popover="auto">
           {rest.map((each) => (
@@ -44,21 +60,32 @@ export function Nav({ page }: { page: Page }) {
           ))}
         </ul>
       )}
-      <p class="nav-foot">
-        <a href="/api/docs">API</a>{" "}
-        {live.value !== null && <span>v{live.value.value.health.version}</span>}
-      </p>
+      <div class="nav-foot">
+        {live.value?.value.health.simulated && <Simulated />}
+        <p>
+          {live.value !== null && <span>v{live.value.value.health.version}</span>}
+          <a href="/api/docs">API</a>
+          <ThemeSwitch />
+        </p>
+      </div>
     </nav>
   );
 }
 
-function PageLink({ page, isCurrent }: { page: Page; isCurrent: boolean }) {
+type LinkProps = { page: Page; isCurrent: boolean; digit?: number };
+
+function PageLink({ page, isCurrent, digit = 10 }: LinkProps) {
   const { name, brief = name, Icon } = ENTRIES[page];
   return (
-    <a href={hashOf(page)} aria-current={isCurrent ? "page" : undefined}>
+    <a href={linkTo(page)} aria-current={isCurrent ? "page" : undefined}>
       <Icon />
       <span class="full">{name}</span>
       <span class="brief">{brief}</span>
+      {digit < 10 && (
+        <span class="digit" aria-hidden="true">
+          {digit}
+        </span>
+      )}
     </a>
   );
 }

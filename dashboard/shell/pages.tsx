@@ -17,8 +17,12 @@ import {
 import { lazy } from "../parts/lazy.tsx";
 import { PAGES, type Page } from "../shape/route.ts";
 
+/** The questions that pages answer: what happens, why it did, and how to use it. */
+export const GROUPS = ["Watch", "Understand", "Use", "More"] as const;
+
 type Entry = {
   name: string;
+  group: (typeof GROUPS)[number];
   /** A shorter name for narrow screens. */
   brief?: string;
   /** Null: every key may open it. */
@@ -28,52 +32,67 @@ type Entry = {
 };
 
 export const ENTRIES: Record<Page, Entry> = {
-  overview: { name: "Overview", scope: "stats", Icon: OverviewIcon, Page: Overview },
+  overview: {
+    name: "Overview",
+    group: "Watch",
+    scope: "stats",
+    Icon: OverviewIcon,
+    Page: Overview,
+  },
   requests: {
     name: "Requests",
+    group: "Watch",
     scope: "stats",
     Icon: RequestsIcon,
     Page: lazy(async () => (await import("../pages/requests/requests.tsx")).Requests),
   },
   models: {
     name: "Models",
+    group: "Watch",
     scope: "stats",
     Icon: ModelsIcon,
     Page: lazy(async () => (await import("../pages/models/models.tsx")).ModelsPage),
   },
   system: {
     name: "GPU & system",
+    group: "Understand",
     brief: "GPU",
     scope: "stats",
     Icon: SystemIcon,
     Page: lazy(async () => (await import("../pages/system/system.tsx")).SystemPage),
   },
   chat: {
-    name: "Chat",
+    name: "Playground",
+    brief: "Chat",
+    group: "Use",
     scope: "stats",
     Icon: ChatIcon,
     Page: lazy(async () => (await import("../pages/chat/chat.tsx")).ChatPage),
   },
   boxes: {
     name: "Boxes",
+    group: "Watch",
     scope: "stats",
     Icon: BoxesIcon,
     Page: lazy(async () => (await import("../pages/boxes/boxes.tsx")).BoxesPage),
   },
   connect: {
     name: "Connect",
+    group: "Use",
     scope: null,
     Icon: ConnectIcon,
     Page: lazy(async () => (await import("../pages/connect/connect.tsx")).ConnectPage),
   },
   keys: {
     name: "Keys",
+    group: "Use",
     scope: "admin",
     Icon: KeysIcon,
     Page: lazy(async () => (await import("../pages/keys/keys.tsx")).KeysPage),
   },
   settings: {
     name: "Settings",
+    group: "More",
     scope: null,
     Icon: SettingsIcon,
     Page: lazy(async () => (await import("../pages/settings/settings.tsx")).SettingsPage),
@@ -88,3 +107,6 @@ export const openPages = (): Page[] =>
     if (page === "keys" && isOpenEdge()) return false;
     return scope === null || hasScope(scope);
   });
+
+/** The dialogs of the frame: most visits open none. */
+export const OverlayPage = lazy(async () => (await import("./palette.tsx")).default);

@@ -1,16 +1,16 @@
-/** The frame around every page: header, navigation, banners and the sign-in form. */
+/** The frame around every page: navigation, the bar above, banners and the sign-in form. */
 import { useEffect, useRef } from "preact/hooks";
-import { live } from "../data/live.ts";
+import { connection, live } from "../data/live.ts";
 import { place } from "../data/place.ts";
-import { hasScope } from "../data/self.ts";
 import { locked } from "../data/session.ts";
+import { iconOf, titleOf, troubleOf } from "../shape/trouble.ts";
 import { Banners, isStale } from "./banners.tsx";
+import { Bar } from "./bar.tsx";
 import { Boundary } from "./boundary.tsx";
-import { Freshness } from "./freshness.tsx";
 import { Login } from "./login.tsx";
 import { Nav } from "./nav.tsx";
-import { ENTRIES, openPages } from "./pages.tsx";
-import { ThemeSwitch } from "./theme.tsx";
+import { listenToKeys, overlay } from "./overlays.ts";
+import { ENTRIES, OverlayPage, openPages } from "./pages.tsx";
 
 export function Shell() {
   const pages = openPages();
@@ -19,11 +19,8 @@ export function Shell() {
   const { name, Page } = ENTRIES[page];
   const main = useRef<HTMLElement>(null);
   const isFirst = useRef(true);
-  const isSimulated = live.value?.value.health.simulated ?? false;
-
-  useEffect(() => {
-    document.title = `${isSimulated ? "[simulated] " : ""}${name} · ollama-edge-serve`;
-  }, [name, isSimulated]);
+  useTab(name);
+  useEffect(listenToKeys, []);
 
   // Moves the focus and the scroll position to the top of a new page, so that screen readers
   // announce it.
@@ -40,16 +37,8 @@ export function Shell() {
       <button type="button" class="skip" onClick={() => main.current?.focus()}>
         Skip to content
       </button>
-      <header class="bar">
-        <a class="brand" href="#/">
-          <i class="mark" /> ollama-edge-serve
-        </a>
-        <div class="bar-end">
-          {hasScope("stats") && <Freshness />}
-          <ThemeSwitch />
-        </div>
-      </header>
       <Nav page={page} />
+      <Bar />
       <main id="main" ref={main} tabIndex={-1}>
         <Banners />
         {locked.value === null ? (
@@ -63,6 +52,24 @@ export function Shell() {
           <Login />
         )}
       </main>
+      {overlay.value !== null && <OverlayPage />}
     </div>
   );
+}
+
+/** Shows in the tab of the browser what the page is and whether something is wrong. */
+function useTab(name: string): void {
+  const { health } = live.value?.value ?? {};
+  const trouble = troubleOf(health?.concerns ?? [], connection.value.kind === "failing");
+  const title = titleOf(name, trouble, health?.simulated ?? false);
+  const icon = iconOf(trouble);
+  useEffect(() => {
+    document.title = title;
+  }, [title]);
+  useEffect(() => {
+    const link = document.querySelector<HTMLLinkElement>('link[rel="icon"]');
+    if (link === null) return;
+    link.dataset.usual ??= link.href;
+    link.href = icon ?? link.dataset.usual;
+  }, [icon]);
 }

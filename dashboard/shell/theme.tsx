@@ -8,18 +8,14 @@ const NEXT = { system: "dark", dark: "light", light: "system" } as const satisfi
 >;
 const ICONS = { system: SystemThemeIcon, dark: MoonIcon, light: SunIcon };
 
+export const switchTheme = (): void => setPreferences({ theme: NEXT[preferences.peek().theme] });
+
 export function ThemeSwitch() {
   const { theme } = preferences.value;
   const Icon = ICONS[theme];
   const name = `Theme: ${theme}. Switch to ${NEXT[theme]}`;
   return (
-    <button
-      type="button"
-      class="plain"
-      aria-label={name}
-      title={name}
-      onClick={() => setPreferences({ theme: NEXT[theme] })}
-    >
+    <button type="button" class="plain" aria-label={name} title={name} onClick={switchTheme}>
       <Icon />
     </button>
   );

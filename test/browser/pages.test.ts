@@ -87,7 +87,7 @@ test.concurrent("loads at most 60 KB of compressed JavaScript at first", async (
 
 /** Compressed, in KB. The chat has a reader of Markdown. */
 const LAZY_KB = {
-  Chat: 35,
+  Playground: 35,
   Requests: 15,
   Models: 15,
   "GPU & system": 15,
