@@ -4,6 +4,7 @@
  */
 import { effect, signal } from "@preact/signals";
 import { RANGES, type Range } from "../shape/history.ts";
+import { type ColumnName, columnsIn, USUAL_COLUMNS } from "../shape/request-columns.ts";
 
 export const REFRESH_SECONDS = [1, 2, 5, 10, 15, 30, 60, 300] as const;
 
@@ -15,6 +16,8 @@ export type Preferences = {
   /** GiB and MiB, or GB and MB. */
   sizes: "binary" | "decimal";
   range: Range;
+  /** The columns of the request list. */
+  columns: ColumnName[];
 };
 
 const NAME = "preferences";
@@ -25,6 +28,7 @@ export const DEFAULTS: Preferences = {
   temperature: "celsius",
   sizes: "binary",
   range: "1h",
+  columns: USUAL_COLUMNS,
 };
 
 /** Parses the stored preferences. Invalid or missing fields take their default. */
@@ -39,6 +43,7 @@ export function preferencesOf(value: unknown): Preferences {
     temperature: oneOf(["celsius", "fahrenheit"], fields.temperature, DEFAULTS.temperature),
     sizes: oneOf(["binary", "decimal"], fields.sizes, DEFAULTS.sizes),
     range: oneOf(RANGES, fields.range, DEFAULTS.range),
+    columns: columnsIn(fields.columns),
   };
 }
 

@@ -148,7 +148,10 @@ export const TableScroll = ({
   </section>
 );
 
-export function CopyButton({ text, name }: { text: string; name: string }) {
+/** @property name  what it copies, for people who cannot see beside which text it is */
+type CopyProps = { text: string; name?: string; label?: string };
+
+export function CopyButton({ text, name, label = "Copy" }: CopyProps) {
   const [state, setState] = useState<"idle" | "copied" | "failed">("idle");
   const copy = async () => {
     try {
@@ -163,9 +166,9 @@ export function CopyButton({ text, name }: { text: string; name: string }) {
     <button type="button" class="small" onClick={copy}>
       {state === "copied" ? <CheckIcon /> : <CopyIcon />}
       <span aria-live="polite">
-        {state === "copied" ? "Copied" : state === "failed" ? "Copy failed" : "Copy"}
+        {state === "copied" ? "Copied" : state === "failed" ? "Copy failed" : label}
       </span>
-      <span class="sr-only">{name}</span>
+      {name !== undefined && <span class="sr-only">{name}</span>}
     </button>
   );
 }

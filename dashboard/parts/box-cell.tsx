@@ -12,18 +12,27 @@ const simulatedBoxes = computed(() =>
     .join("\n"),
 );
 
+const SimulatedSign = () => (
+  <span class="simulated-sign" title="Simulated">
+    <span aria-hidden="true">◆</span>
+    <span class="sr-only">simulated</span>
+  </span>
+);
+
 type Props = {
   box: string | null;
   /** As the record has it; left out or null for what the box is now. */
   simulated?: boolean | null;
+  /** In a dense list, a sign stands for the word. */
+  isBrief?: boolean;
 };
 
-export function BoxCell({ box, simulated = null }: Props) {
+export function BoxCell({ box, simulated = null, isBrief = false }: Props) {
   if (box === null) return UNKNOWN;
   const isSimulated = simulated ?? simulatedBoxes.value.split("\n").includes(box);
   return (
     <>
-      {box} {isSimulated && <Simulated />}
+      {box} {isSimulated && (isBrief ? <SimulatedSign /> : <Simulated />)}
     </>
   );
 }

@@ -15,7 +15,7 @@ const WAVE = 9;
 /** The budget of a page that stays still, as Chromium counts it. */
 const SHIFT_MAX = 0.02;
 
-/** Records the place of the opened request in every frame, and each shift of the layout. */
+/** Records the places of the opened row and of its panel in every frame, and each shift of the layout. */
 const WATCH = `
   globalThis.places = new Set();
   globalThis.shift = 0;
@@ -23,8 +23,8 @@ const WATCH = `
     for (const { value } of list.getEntries()) shift += value;
   }).observe({ type: "layout-shift" });
   const look = () => {
-    const detail = document.querySelector("tr.detail-row");
-    places.add(detail === null ? "gone" : Math.round(detail.getBoundingClientRect().top + scrollY));
+    const at = (selector) => document.querySelector(selector)?.getBoundingClientRect().top ?? "gone";
+    places.add([at("tr.row.open"), at(".side"), at(".side .phases")].join());
     requestAnimationFrame(look);
   };
   look();
@@ -59,8 +59,8 @@ test("keeps an opened request in its place for two minutes while 200 more finish
   await page.clock.install();
   await page.goto(`${edgeUrl()}/#/requests`);
   await page.reload();
-  await page.getByRole("button", { name: `Details of request ${id}` }).click();
-  await page.getByText("Request ID").waitFor();
+  await page.getByRole("link", { name: `Details of request ${id}` }).click();
+  await page.locator(".side .phases").waitFor();
   await page.evaluate(WATCH);
 
   const call = { model: "mistral", messages: [{ role: "user", content: "a flock of geese" }] };
@@ -75,17 +75,18 @@ test("keeps an opened request in its place for two minutes while 200 more finish
   await more.waitFor();
   await eventually(async () => (await finishedWith("geese")).total >= WAVE * STEPS);
   expect(await page.evaluate<unknown[]>("[...places]")).toHaveLength(1);
-  expect(await page.evaluate<unknown[]>("[...places]")).not.toContain("gone");
+  expect(await page.evaluate<string>("[...places].join()")).not.toContain("gone");
   expect(await page.evaluate<number>("shift")).toBeLessThan(SHIFT_MAX);
   expect(await viewer.accessibilityViolations()).toEqual([]);
 
   await more.click();
-  await page.getByRole("region", { name: "Opened request" }).getByText("Request ID").waitFor();
-  await page.getByRole("region", { name: "Request list" }).getByText("geese").first().waitFor();
+  await page.getByRole("region", { name: "Request list" }).getByText("mistral").first().waitFor();
+  const panel = page.getByRole("complementary", { name: "Request" });
+  await panel.getByText("a lone heron").first().waitFor();
 
   await using other = await Viewer.open(new URL(page.url()).hash);
-  const opened = other.page.getByRole("region", { name: "Opened request" });
-  await opened.getByText("Request ID").waitFor();
+  const opened = other.page.getByRole("complementary", { name: "Request" });
+  await opened.locator(".phases").waitFor();
   expect(await opened.locator(".text-block pre").first().textContent()).toContain("a lone heron");
   expect([...viewer.errors, ...other.errors]).toEqual([]);
 });
@@ -95,8 +96,29 @@ test("finds a request by its ID, whatever the other filters", async () => {
   const { id } = await eventually(async () => (await finishedWith("egret")).logs[0]);
   await using viewer = await Viewer.open(`#/requests?q=${id}&status=error&period=15m`);
   const { page } = viewer;
-  await page.getByRole("button", { name: `Details of request ${id}` }).waitFor();
+  await page.getByRole("link", { name: `Details of request ${id}` }).waitFor();
   expect(await page.locator("tr.row").count()).toBe(1);
+  expect(viewer.errors).toEqual([]);
+});
+
+test("moves from row to row by the keyboard, and returns to the row when the panel is closed", async () => {
+  await Promise.all([1, 2, 3].map(() => callModel({ model: "qwen3:8b" })));
+  await using viewer = await Viewer.open("#/requests?model=qwen3:8b", { refreshSeconds: 0 });
+  const { page } = viewer;
+  const rows = page.locator(".row-link");
+  await rows.nth(2).waitFor();
+  await rows.first().focus();
+  await page.keyboard.press("Enter");
+  await page.locator(".side .phases").waitFor();
+  const opened = () => new URLSearchParams(page.url().split("?")[1]).get("open");
+  const first = opened();
+  await page.keyboard.press("ArrowDown");
+  await expect.poll(opened).not.toBe(first);
+  await page.getByRole("button", { name: "Newer request" }).click();
+  await expect.poll(opened).toBe(first);
+  await page.keyboard.press("Escape");
+  await page.locator(".side").waitFor({ state: "detached" });
+  expect(opened()).toBeNull();
   expect(viewer.errors).toEqual([]);
 });
 

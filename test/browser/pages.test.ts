@@ -18,7 +18,7 @@ beforeAll(async () => {
 const PAGES: [hash: string, shows: string][] = [
   ["#/", "Total requests"],
   // Few rows: they are all alike, and the accessibility check examines each one.
-  ["#/requests?model=missing", "Timeline"],
+  ["#/requests?model=missing", "Filters"],
   ["#/models", "Usage by model"],
   ["#/system", "GPU utilization"],
   ["#/chat", "Send a message to a model"],

@@ -31,14 +31,14 @@ test.concurrent("shows a model name and a prompt that contain markup as text", a
   await using viewer = await Viewer.open(`#/requests?q=lighthouses`);
   const { page } = viewer;
   await page
-    .getByRole("button", { name: /^Details of/ })
+    .getByRole("link", { name: /Details of/ })
     .first()
     .click();
   const prompt = page.locator(".text-block pre").first();
   await prompt.waitFor();
   expect(await prompt.textContent()).toContain(SCRIPT);
   await page.goto(`${edgeUrl()}/#/requests?model=${encodeURIComponent(CANARY)}`);
-  await page.locator("td.strong", { hasText: CANARY }).first().waitFor();
+  await page.locator("td.c-model", { hasText: CANARY }).first().waitFor();
   expect(await page.locator("main img, main script").count()).toBe(0);
   expect(viewer.errors).toEqual([]);
 });
@@ -49,7 +49,7 @@ test.concurrent("shows the phases of a request in its details, with texts to cop
   });
   const { page } = viewer;
   await page
-    .getByRole("button", { name: /^Details of/ })
+    .getByRole("link", { name: /Details of/ })
     .first()
     .click();
   await page.getByRole("rowheader", { name: "Decode" }).waitFor();
@@ -68,12 +68,12 @@ test.concurrent("filters the list, keeps the filters in the URL, and clears them
 }) => {
   await using viewer = await Viewer.open("#/requests");
   const { page } = viewer;
-  const statuses = page.locator("tr.row .pill:not(.simulated)");
+  const statuses = page.locator("tr.row .status");
   await statuses.first().waitFor();
-  await page.getByRole("button", { name: "Error", exact: true }).click();
-  await expect
-    .poll(async () => (await statuses.allTextContents()).every((text) => text.startsWith("error")))
-    .toBe(true);
+  const error = page.getByRole("group", { name: "Status" }).getByRole("button", { name: /^Error/ });
+  await error.click();
+  await expect.poll(() => page.locator("tr.row .status:not(.error)").count()).toBe(0);
+  expect(await error.getAttribute("aria-pressed")).toBe("true");
   expect(page.url()).toContain("status=error");
   await page.getByRole("searchbox").fill("no such text anywhere");
   await page.getByText("No requests match these filters").waitFor();
@@ -85,13 +85,13 @@ test.concurrent("filters the list, keeps the filters in the URL, and clears them
 test.concurrent("pages to older requests and back", async ({ expect }) => {
   await using viewer = await Viewer.open("#/requests?model=mistral");
   const { page } = viewer;
-  const first = () => page.locator("tr.row button").first().getAttribute("aria-label");
+  const first = () => page.locator("tr.row a").first().getAttribute("href");
   await page.getByText("1 to 50").waitFor();
   const newest = await first();
-  await page.getByRole("button", { name: "Older" }).click();
+  await page.getByRole("button", { name: "Next" }).click();
   await page.getByText(/^51 to/).waitFor();
   await expect.poll(first).not.toBe(newest);
-  await page.getByRole("button", { name: "Newer" }).click();
+  await page.getByRole("button", { name: "Previous" }).click();
   await page.getByText("1 to 50").waitFor();
   // The rows arrive after the label of the page.
   await expect.poll(first).toBe(newest);
@@ -99,22 +99,121 @@ test.concurrent("pages to older requests and back", async ({ expect }) => {
 
 test.concurrent("opens the same page with the same request expanded from a link", async () => {
   await using viewer = await Viewer.open("#/requests?model=mistral");
-  await viewer.page.getByRole("button", { name: "Older" }).click();
+  await viewer.page.getByRole("button", { name: "Next" }).click();
   await viewer.page.getByText(/^51 to/).waitFor();
   // The pager changes at once, the rows when their data arrives.
   await viewer.page.locator("table.log:not(.loading)").waitFor();
-  const detail = viewer.page.getByRole("button", { name: /^Details of/ }).nth(3);
-  const name = (await detail.getAttribute("aria-label")) ?? "";
+  const detail = viewer.page.locator(".row-link").nth(3);
+  const href = (await detail.getAttribute("href")) ?? "";
   await detail.click();
-  await viewer.page.getByText("Request ID").waitFor();
+  await viewer.page.locator(".side .phases").waitFor();
 
   await using other = await Viewer.open(new URL(viewer.page.url()).hash);
   await other.page.getByText(/^51 to/).waitFor();
-  await other.page.getByRole("button", { name, expanded: true }).waitFor();
-  await other.page.getByText("Request ID").waitFor();
-  await other.page.getByRole("button", { name: "Newer" }).click();
+  await other.page.locator(`tr.row.open a[href="${href}"]`).waitFor();
+  await other.page.locator(".side .phases").waitFor();
+  await other.page.getByRole("button", { name: "Close" }).click();
+  await other.page.getByRole("button", { name: "Previous" }).click();
   await other.page.getByText("1 to 50").waitFor();
   expect(new URL(other.page.url()).hash).toBe("#/requests?model=mistral");
+});
+
+test.concurrent("counts the values of each filter, and shows those requests", async ({
+  expect,
+}) => {
+  await using viewer = await Viewer.open("#/requests?q=lighthouses", { refreshSeconds: 0 });
+  const { page } = viewer;
+  const models = page.getByRole("group", { name: "Model" });
+  await models.getByRole("button", { name: /llama3\.2/ }).click();
+  await page.locator("tr.row").first().waitFor();
+  const rows = await page.locator("tr.row").count();
+  await expect.poll(() => models.locator(".facet-count").first().textContent()).toBe(String(rows));
+  expect(page.url()).toContain("model=llama3.2");
+});
+
+test.concurrent("sorts by a column, turns round, and returns to the newest first", async ({
+  expect,
+}) => {
+  await using viewer = await Viewer.open("#/requests?model=mistral&status=success");
+  const { page } = viewer;
+  await page.locator("tr.row").first().waitFor();
+  const head = page.getByRole("columnheader", { name: "Latency" });
+  const latencies = () =>
+    page.evaluate<number[]>(
+      `[...document.querySelectorAll("tr.row .c-latency")].map(({ innerText }) =>
+        Number.parseFloat(innerText) * (/\\dms|\\sms/.test(innerText) ? 1 : 1000))`,
+    );
+  const isFalling = (values: number[]) =>
+    values.every((each, at) => at === 0 || each <= (values[at - 1] ?? 0));
+  await head.getByRole("button").click();
+  await expect.poll(async () => isFalling(await latencies())).toBe(true);
+  expect(await head.getAttribute("aria-sort")).toBe("descending");
+  await head.getByRole("button").click();
+  await expect.poll(async () => isFalling((await latencies()).reverse())).toBe(true);
+  expect(page.url()).toContain("sort=latency&order=asc");
+  await head.getByRole("button").click();
+  await expect.poll(() => page.url()).not.toContain("sort");
+});
+
+test.concurrent("selects a time by a drag on the histogram, and returns", async ({ expect }) => {
+  await using viewer = await Viewer.open("#/requests?model=mistral");
+  const { page } = viewer;
+  const plot = page.getByRole("img", { name: /^Requests over time/ });
+  const { x, y, width, height } = (await plot.boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
+  await page.mouse.move(x + width * 0.25, y + height / 2);
+  await page.mouse.down();
+  await page.mouse.move(x + width * 0.75, y + height / 2);
+  await page.mouse.up();
+  await expect.poll(() => page.url()).toMatch(/from=.*until=/);
+  await page.getByRole("button", { name: "Zoom out" }).click();
+  await expect.poll(() => page.url()).not.toContain("from=");
+});
+
+test.concurrent("shows the chosen columns, also after a reload", async () => {
+  await using viewer = await Viewer.open("#/requests?q=lighthouses");
+  const { page } = viewer;
+  await page.getByRole("button", { name: "Columns" }).click();
+  await page.getByRole("checkbox", { name: "Prompt", exact: true }).check();
+  await page.locator("td.c-prompt").first().waitFor();
+  expect(await viewer.accessibilityViolations()).toEqual([]);
+  await page.reload();
+  await page.locator("td.c-prompt", { hasText: "describe the lighthouses" }).first().waitFor();
+});
+
+test.concurrent("replays a stored prompt, and opens the record of the new request", async ({
+  expect,
+}) => {
+  await using viewer = await Viewer.open("#/requests?q=lighthouses", { refreshSeconds: 1 });
+  const { page } = viewer;
+  await page.locator(".row-link").last().click();
+  const first = page.url();
+  await page.getByRole("button", { name: "Replay" }).click();
+  const replay = page.getByRole("region", { name: "Replay" });
+  await replay.getByText(/^Took .* tokens/).waitFor();
+  await replay.getByRole("button", { name: "Open its record" }).click();
+  await page.locator(".side .text-block pre", { hasText: "describe the lighthouses" }).waitFor();
+  expect(page.url()).not.toBe(first);
+  await expect.poll(() => viewer.errors).toEqual([]);
+});
+
+test.concurrent("a phone has a card for each request, and filters behind a button", async () => {
+  await using viewer = await Viewer.open("#/requests?q=lighthouses", {
+    viewport: { width: 390, height: 844 },
+    deviceScaleFactor: 2,
+    colorScheme: "dark",
+  });
+  const { page } = viewer;
+  await page.locator("tr.row").first().waitFor();
+  const lowest = await page.evaluate<number>(
+    `Math.min(...[...document.querySelectorAll("tr.row, .explorer button, .explorer select")]
+      .filter((each) => each.checkVisibility()).map((each) => each.getBoundingClientRect().height))`,
+  );
+  expect(lowest).toBeGreaterThanOrEqual(44);
+  await page.getByRole("button", { name: "Show the filters" }).click();
+  await page.getByRole("group", { name: "Status" }).waitFor();
+  await page.locator("tr.row").first().click();
+  await page.locator(".side .phases").waitFor();
+  expect(await viewer.accessibilityViolations()).toEqual([]);
 });
 
 test.concurrent.each(["CSV", "NDJSON", "JSON"])(
@@ -137,12 +236,12 @@ test.concurrent.each(["CSV", "NDJSON", "JSON"])(
 test.concurrent("lists a request while it is in flight and removes it when it ends", async () => {
   await using viewer = await Viewer.open("#/requests", { refreshSeconds: 1 });
   const { page } = viewer;
-  await page.getByText("In flight", { exact: true }).waitFor();
+  await page.getByRole("region", { name: "Requests in flight" }).waitFor();
   const controller = new AbortController();
   const slow = cancelledCall(controller.signal);
   const rows = page
     .getByRole("region", { name: "Requests in flight" })
-    .locator("tbody tr", { hasText: "qwen3:8b" });
+    .locator("li", { hasText: "qwen3:8b" });
   await rows.first().waitFor();
   controller.abort();
   await slow;

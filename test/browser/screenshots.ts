@@ -176,7 +176,7 @@ async function shoot(
 
 async function openFirst(page: Page): Promise<void> {
   await page
-    .getByRole("button", { name: /^Details of/ })
+    .getByRole("link", { name: /Details of/ })
     .first()
     .click();
   await page.locator(".phases").waitFor();

@@ -1,6 +1,6 @@
 /** Exports every request that matches the filters, not only the current page. */
 import { useState } from "preact/hooks";
-import { errorMessage } from "../../data/api.ts";
+import { errorMessage, type Query } from "../../data/api.ts";
 import { download, stamp } from "../../data/download.ts";
 import { DownloadIcon } from "../../parts/icons.tsx";
 
@@ -8,7 +8,7 @@ import { DownloadIcon } from "../../parts/icons.tsx";
 const JSON_MAX = 1_000;
 const FORMATS = ["csv", "ndjson", "json"] as const;
 
-export function Export({ filterQuery }: { filterQuery: Record<string, string | undefined> }) {
+export function Export({ filterQuery }: { filterQuery: Query }) {
   const [state, setState] = useState<{ busy: string | null; error: string | null }>({
     busy: null,
     error: null,

@@ -1,121 +1,142 @@
-/** The finished requests, newest first. Each row expands to its details. */
+/** The finished requests, one line each, on one common time axis. */
 import { useMemo, useRef } from "preact/hooks";
 import type { LogEntry } from "../../../protocol/api/logs.ts";
-import { Moment, Pill, TableScroll, type Tone } from "../../parts/basics.tsx";
-import { BoxCell } from "../../parts/box-cell.tsx";
-import { ChevronIcon } from "../../parts/icons.tsx";
-import { count, duration } from "../../shape/format.ts";
-import { Detail } from "./detail.tsx";
-import { Waterfall } from "./waterfall.tsx";
-
-export const STATUS_TONES: Record<LogEntry["status"], Tone> = {
-  success: "good",
-  error: "bad",
-  cancelled: "quiet",
-};
-
-/** A response that broke off after its headers has status 200, which would contradict "error". */
-const nameOf = ({ status, http_status }: LogEntry): string =>
-  status === "error" && http_status >= 400 ? `error ${http_status}` : status;
-
-const COLUMNS = 9;
+import type { LogSort } from "../../../protocol/log-order.ts";
+import { TableScroll } from "../../parts/basics.tsx";
+import type { Filters } from "../../shape/filters.ts";
+import { duration } from "../../shape/format.ts";
+import { type ColumnName, columnOf } from "../../shape/request-columns.ts";
+import { hashOf } from "../../shape/route.ts";
+import { axisMs } from "../../shape/timeline.ts";
+import { CELLS } from "./cells.tsx";
 
 type Props = {
-  label: string;
   logs: readonly LogEntry[];
+  columns: readonly ColumnName[];
   isLoading: boolean;
   /** The request whose details are shown. */
   opened: string | null;
-  open: (id: string | null) => void;
+  open: (id: string) => void;
+  order: Pick<Filters, "sort" | "order">;
+  sortBy: (sort: LogSort) => void;
 };
 
-export function LogTable({ label, logs, isLoading, opened, open }: Props) {
+export function LogTable({ logs, columns, isLoading, opened, open, order, sortBy }: Props) {
+  const axis = useMemo(() => axisMs(logs.map(({ latency_ms }) => latency_ms)), [logs]);
+  const names = columns.join();
   return (
-    <TableScroll label={label}>
-      <table class={isLoading ? "log loading" : "log"}>
+    <TableScroll label="Request list">
+      <table
+        class={isLoading ? "log loading" : "log"}
+        onKeyDown={(event) => walk(event, opened, open)}
+      >
         <thead>
           <tr>
-            <th scope="col">
-              <span class="sr-only">Details</span>
-            </th>
-            <th scope="col">Time</th>
-            <th scope="col">Status</th>
-            <th scope="col">Model</th>
-            <th scope="col">Box</th>
-            <th scope="col" class="number">
-              Latency
-            </th>
-            <th scope="col">Timeline</th>
-            <th scope="col" class="number">
-              Tokens
-            </th>
-            <th scope="col">Prompt</th>
+            {columns.map((name) => (
+              <Head key={name} name={name} axis={axis} order={order} sortBy={sortBy} />
+            ))}
           </tr>
         </thead>
         <tbody>
-          {logs.map((entry) => {
-            const isOpen = opened === entry.id;
-            return <Row key={entry.id} entry={entry} isOpen={isOpen} open={open} />;
-          })}
+          {logs.map((entry) => (
+            <Row
+              key={entry.id}
+              entry={entry}
+              names={names}
+              axis={axis}
+              isOpen={opened === entry.id}
+              open={open}
+            />
+          ))}
         </tbody>
       </table>
     </TableScroll>
   );
 }
 
-type RowProps = { entry: LogEntry; isOpen: boolean; open: Props["open"] };
+/** Up and down move from row to row, and open the next one if one is open. */
+function walk(event: KeyboardEvent, opened: string | null, open: Props["open"]): void {
+  const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+  const { target, currentTarget } = event;
+  if (step === 0 || !(currentTarget instanceof Element)) return;
+  const links = [...currentTarget.querySelectorAll<HTMLAnchorElement>(".row-link")];
+  const next = links[links.indexOf(target as HTMLAnchorElement) + step];
+  if (!links.includes(target as HTMLAnchorElement) || next === undefined) return;
+  event.preventDefault();
+  next.focus();
+  if (opened !== null) open(new URLSearchParams(next.hash.split("?")[1]).get("open") ?? "");
+}
 
-function Row({ entry, isOpen, open }: RowProps) {
+type HeadProps = Pick<Props, "order" | "sortBy"> & { name: ColumnName; axis: number };
+
+function Head({ name, axis, order, sortBy }: HeadProps) {
+  const { title, about, sort, isNumber } = columnOf(name);
+  const isSorted = sort !== undefined && sort === order.sort;
+  const direction = order.order === "desc" ? "descending" : "ascending";
+  return (
+    <th
+      scope="col"
+      class={isNumber ? `c-${name} number` : `c-${name}`}
+      aria-sort={isSorted ? direction : undefined}
+    >
+      {sort === undefined ? (
+        <>
+          {title}
+          {name === "timeline" && axis > 0 && <span class="axis"> 0–{duration(axis)}</span>}
+        </>
+      ) : (
+        <button type="button" class="sort" title={about} onClick={() => sortBy(sort)}>
+          {title}
+          <span aria-hidden="true">{isSorted ? (order.order === "desc" ? " ↓" : " ↑") : ""}</span>
+        </button>
+      )}
+    </th>
+  );
+}
+
+type RowProps = {
+  entry: LogEntry;
+  /** The columns as one text, which stays the same text. */
+  names: string;
+  axis: number;
+  isOpen: boolean;
+  open: Props["open"];
+};
+
+function Row({ entry, names, axis, isOpen, open }: RowProps) {
   const { id } = entry;
   const latestOpen = useRef(open);
   latestOpen.current = open;
   // A finished request never changes: the same elements skip its row when the list is read again.
   return useMemo(() => {
-    const toggle = () => latestOpen.current(isOpen ? null : id);
+    const columns = names.split(",") as ColumnName[];
+    const show = (event: MouseEvent) => {
+      // With a modifier, the link opens another tab.
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      event.stopPropagation();
+      latestOpen.current(id);
+    };
     return (
-      <>
-        <tr class={isOpen ? "row open" : "row"} onClick={toggle}>
-          <td>
-            <button
-              type="button"
-              class="plain twist"
-              aria-expanded={isOpen}
-              aria-label={`Details of request ${id}`}
-              onClick={(event) => {
-                event.stopPropagation();
-                toggle();
-              }}
-            >
-              <ChevronIcon />
-            </button>
+      <tr class={isOpen ? "row open" : "row"} onClick={show}>
+        {columns.map((name) => (
+          <td key={name} class={columnOf(name).isNumber ? `c-${name} number` : `c-${name}`}>
+            {name === "time" ? (
+              <a
+                class="row-link"
+                href={hashOf("requests", { open: id })}
+                aria-current={isOpen ? "true" : undefined}
+                onClick={show}
+              >
+                {CELLS.time({ entry, axisMs: axis })}
+                <span class="sr-only"> Details of request {id}</span>
+              </a>
+            ) : (
+              CELLS[name]({ entry, axisMs: axis })
+            )}
           </td>
-          <td>
-            <Moment iso={entry.timestamp} />
-          </td>
-          <td>
-            <Pill tone={STATUS_TONES[entry.status]}>{nameOf(entry)}</Pill>
-          </td>
-          <td class="strong">{entry.model ?? <span class="quiet mono">{entry.endpoint}</span>}</td>
-          <td>
-            <BoxCell box={entry.box} simulated={entry.simulated} />
-          </td>
-          <td class="number">{duration(entry.latency_ms)}</td>
-          <td>
-            <Waterfall entry={entry} />
-          </td>
-          <td class="number">{count(entry.tokens_used)}</td>
-          <td class="text">
-            {entry.error_message ?? entry.prompt ?? <span class="quiet">not stored</span>}
-          </td>
-        </tr>
-        {isOpen && (
-          <tr class="detail-row">
-            <td colSpan={COLUMNS}>
-              <Detail id={id} />
-            </td>
-          </tr>
-        )}
-      </>
+        ))}
+      </tr>
     );
-  }, [id, isOpen]);
+  }, [id, isOpen, names, axis]);
 }

@@ -1,136 +1,203 @@
 /**
- * The Requests page: requests in flight, and finished ones with filters, paging, details and
- * exports.
+ * The Requests page: what is in flight, and what has finished, with counts to narrow it, a histogram, and
+ * a panel for one request. All state is in the URL, so a link shows the same.
  */
+import { useEffect, useRef } from "preact/hooks";
+import type { Logs } from "../../../protocol/api/logs.ts";
+import { isSorted } from "../../../protocol/log-order.ts";
 import { minuteMs } from "../../data/clock.ts";
 import { live } from "../../data/live.ts";
 import { place, replaceQuery } from "../../data/place.ts";
+import { preferences } from "../../data/preferences.ts";
 import { useQuery } from "../../data/query.ts";
-import { Empty, FailureNote, Section } from "../../parts/basics.tsx";
+import { Empty, FailureNote, Skeleton } from "../../parts/basics.tsx";
 import {
   afterOf,
   cursorsOf,
   type Filters,
+  filterQuery,
   filtersOf,
+  idIn,
   isFiltered,
-  logQueryOf,
+  nextOrder,
+  pageQuery,
+  selectionOf,
+  unfiltered,
 } from "../../shape/filters.ts";
 import { count } from "../../shape/format.ts";
+import { brushed, isLive, type ScopeTime } from "../../shape/scope.ts";
+import { TimeBars } from "./bars.tsx";
+import { ColumnsMenu } from "./columns-menu.tsx";
 import { Export } from "./export.tsx";
-import { FilterBar } from "./filter-bar.tsx";
+import { Facets } from "./facets.tsx";
 import { useHeld } from "./held.ts";
-import { InFlightTable } from "./in-flight.tsx";
-import { LogList } from "./log-list.tsx";
-import { OpenedRequest } from "./opened.tsx";
+import { InFlightList } from "./in-flight.tsx";
+import { LogTable } from "./log-table.tsx";
+import { Pager } from "./pager.tsx";
+import { Search } from "./search.tsx";
+import { Side } from "./side.tsx";
+import { TimePick } from "./time-pick.tsx";
 
 const PAGE_SIZE = 50;
+/** Counting reads all requests of the edge. */
+const FACETS_MS = 15_000;
+/** Wide enough for a few pixels each. */
+const BUCKETS = 72;
 
 export function Requests() {
   const { query } = place.value;
   const filters = filtersOf(query);
   const cursors = cursorsOf(query);
-  const cursor = cursors.at(-1);
-  const filterQuery = logQueryOf(filters, minuteMs.value);
-  // Only the first page updates automatically.
+  const opened = query.open ?? null;
+  const isFollowing = isLive(filters) && !isSorted(filters) && cursors.length === 0;
+  const selection = selectionOf(filters, minuteMs.value);
+  const facets = useQuery(
+    "/api/stats/logs/facets",
+    { query: { ...(idIn(filters) === null && selection), buckets: BUCKETS } },
+    isLive(filters) ? FACETS_MS : null,
+  );
   const reading = useQuery(
     "/api/stats/logs",
-    { query: { ...filterQuery, limit: PAGE_SIZE, texts: "short", cursor } },
-    cursor === undefined ? 0 : null,
+    {
+      query: {
+        ...pageQuery(filters, cursors.at(-1), minuteMs.value),
+        limit: PAGE_SIZE,
+        texts: "short",
+      },
+    },
+    isFollowing ? 0 : null,
   );
   const { error, isLoading, refetch } = reading;
-  const opened = query.open ?? null;
-  const list = useHeld(JSON.stringify([filters, cursor]), reading, opened !== null);
+  const name = JSON.stringify([filters, cursors.at(-1)]);
+  // New rows wait, so that nothing moves under the reader. An empty list has nothing to move.
+  const isEmpty = useRef(true);
+  const list = useHeld(name, reading, !isEmpty.current);
   const data = list.shown;
-  const isElsewhere =
-    opened !== null && data !== null && !data.logs.some(({ id }) => id === opened);
-  // All state is in the URL, so a link shows the same page of the same list with the same request
-  // open.
-  const change = (changed: Filters) => replaceQuery("requests", changed);
-  const turnTo = (pages: string[]) =>
-    replaceQuery("requests", { ...filters, after: afterOf(pages) });
+  isEmpty.current = data === null || data.logs.length === 0;
+
+  const set = (changed: Filters, rest: Record<string, string | undefined> = {}) =>
+    replaceQuery("requests", { ...filterQuery(changed), open: opened ?? undefined, ...rest });
+  const turnTo = (pages: string[]) => set(filters, { after: afterOf(pages) });
   const open = (id: string | null) => replaceQuery("requests", { ...query, open: id ?? undefined });
-  const next = data?.next_cursor ?? null;
-  const first = cursors.length * PAGE_SIZE;
+  const zooms = useRef<ScopeTime[]>([]);
+  const zoomTo = (one: number, other: number) => {
+    zooms.current.push(filters);
+    set({ ...filters, ...brushed(one, other) });
+  };
+  const zoomOut = () => {
+    const { seconds = null, fromMs = null, untilMs = null } = zooms.current.pop() ?? {};
+    set({ ...filters, seconds, fromMs, untilMs });
+  };
+  useClosing(opened, open);
 
   return (
-    <>
-      {live.value !== null && <InFlightTable requests={live.value.value.in_flight} />}
-      <Section
-        title="Finished requests"
-        aside={
-          <>
-            <span class="aside" role="status">
-              {data === null
-                ? ""
-                : `${count(data.total)} ${isFiltered(filters) ? "matching" : "stored"}`}
-            </span>
-            <Export filterQuery={filterQuery} />
-          </>
-        }
-      >
-        <FilterBar filters={filters} change={change} />
+    <div class={opened === null ? "explorer" : "explorer with-side"}>
+      <Facets facets={facets.data} filters={filters} change={set} />
+      <section class="explorer-main" aria-label="Requests">
+        <div class="explorer-bar">
+          <Search value={filters.q ?? ""} change={(q) => set({ ...filters, q: q || null })} />
+          <TimePick filters={filters} change={set} />
+          <ColumnsMenu />
+          <Export filterQuery={selection} />
+        </div>
+        {live.value !== null && (
+          <InFlightList requests={live.value.value.in_flight} opened={opened} open={open} />
+        )}
+        <div class="list-head">
+          <h2>Finished</h2>
+          <span class="aside" role="status">
+            {data === null
+              ? ""
+              : `${count(data.total)} ${isFiltered(filters) ? "matching" : "stored"}`}
+          </span>
+          {list.waiting > 0 && (
+            <button type="button" class="small waiting" onClick={list.showWaiting}>
+              {list.waiting === PAGE_SIZE ? `${PAGE_SIZE} or more` : count(list.waiting)} new
+            </button>
+          )}
+          {filters.fromMs !== null && (
+            <button type="button" class="small zoom-out" onClick={zoomOut}>
+              Zoom out
+            </button>
+          )}
+        </div>
+        <TimeBars histogram={facets.data?.histogram ?? null} select={zoomTo} />
         {error !== null && (
           <FailureNote title="Could not load the requests." detail={error} retry={refetch} />
         )}
-        {isElsewhere && <OpenedRequest key={opened} id={opened} open={open} />}
-        {list.waiting > 0 && (
-          <div class="waiting">
-            <button type="button" onClick={list.showWaiting}>
-              {list.waiting === PAGE_SIZE ? `${PAGE_SIZE} or more` : count(list.waiting)} new
-            </button>
-          </div>
+        {data === null
+          ? error === null && <Skeleton lines={8} />
+          : data.logs.length > 0 && (
+              <LogTable
+                logs={data.logs}
+                columns={preferences.value.columns}
+                isLoading={isLoading}
+                opened={opened}
+                open={open}
+                order={filters}
+                sortBy={(sort) => set({ ...filters, ...nextOrder(filters, sort) })}
+              />
+            )}
+        {data?.logs.length === 0 && (
+          <Nothing isFiltered={isFiltered(filters)} clear={() => set(unfiltered(filters))} />
         )}
-        {(data !== null || error === null) && (
-          <LogList
-            label="Request list"
-            logs={data?.logs ?? null}
-            lines={8}
-            isLoading={isLoading}
-            opened={opened}
-            open={open}
-          >
-            <Empty
-              title={
-                isFiltered(filters) ? "No requests match these filters" : "No finished requests yet"
-              }
-            >
-              {isFiltered(filters) ? (
-                <button type="button" onClick={() => change({})}>
-                  Clear filters
-                </button>
-              ) : (
-                <p>
-                  Send a request to a model, or try the <a href="#/chat">chat</a>.
-                </p>
-              )}
-            </Empty>
-          </LogList>
+        {data !== null && (
+          <Pager
+            cursors={cursors}
+            shown={data.logs.length}
+            next={nextOf(data)}
+            pageSize={PAGE_SIZE}
+            turnTo={turnTo}
+          />
         )}
-        {data !== null && (next !== null || cursors.length > 0) && (
-          <nav class="pager" aria-label="Result pages">
-            <button type="button" disabled={cursors.length === 0} onClick={() => turnTo([])}>
-              Newest
-            </button>
-            <button
-              type="button"
-              disabled={cursors.length === 0}
-              onClick={() => turnTo(cursors.slice(0, -1))}
-            >
-              Newer
-            </button>
-            <span class="aside">
-              {count(first + 1)} to {count(first + data.logs.length)}
-            </span>
-            <button
-              type="button"
-              disabled={next === null}
-              onClick={() => next !== null && turnTo([...cursors, next])}
-            >
-              Older
-            </button>
-          </nav>
-        )}
-      </Section>
-    </>
+      </section>
+      {opened !== null && (
+        <Side key={opened} id={opened} open={open} neighbours={neighboursOf(data, opened)} />
+      )}
+    </div>
   );
 }
+
+/** The place of the next page: a cursor, or an offset of a sorted list. */
+const nextOf = ({ next_cursor, next }: Logs): string | null =>
+  next_cursor ?? (next === null ? null : String(next));
+
+function neighboursOf(data: Logs | null, id: string) {
+  const ids = data?.logs.map((entry) => entry.id) ?? [];
+  const at = ids.indexOf(id);
+  return {
+    newer: at < 0 ? null : (ids[at - 1] ?? null),
+    older: at < 0 ? null : (ids[at + 1] ?? null),
+  };
+}
+
+/** Escape closes the panel, and the focus returns to the row. */
+function useClosing(opened: string | null, open: (id: string | null) => void): void {
+  const latest = useRef(open);
+  latest.current = open;
+  useEffect(() => {
+    if (opened === null) return;
+    const close = (event: KeyboardEvent) => {
+      if (event.key !== "Escape" || event.defaultPrevented) return;
+      if (document.querySelector("dialog[open], :popover-open") !== null) return;
+      latest.current(null);
+      document.querySelector<HTMLElement>(".row.open .row-link")?.focus();
+    };
+    addEventListener("keydown", close);
+    return () => removeEventListener("keydown", close);
+  }, [opened]);
+}
+
+const Nothing = ({ isFiltered, clear }: { isFiltered: boolean; clear: () => void }) => (
+  <Empty title={isFiltered ? "No requests match these filters" : "No finished requests yet"}>
+    {isFiltered ? (
+      <button type="button" onClick={clear}>
+        Clear filters
+      </button>
+    ) : (
+      <p>
+        Send a request to a model, or try the <a href="#/chat">chat</a>.
+      </p>
+    )}
+  </Empty>
+);

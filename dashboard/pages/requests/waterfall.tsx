@@ -13,13 +13,21 @@ const NAMES: Record<Phase, string> = {
   other: "Other",
 };
 
-export function Waterfall({ entry }: { entry: LogEntry }) {
+/** @property axisMs  length of the common time axis: a longer request is cut, with a mark */
+export function Waterfall({ entry, axisMs }: { entry: LogEntry; axisMs: number }) {
   const segments = segmentsOf(entry);
+  const wholeMs = segments.reduce((sum, { ms }) => sum + ms, 0);
+  const scale = axisMs > 0 ? wholeMs / axisMs : 0;
   const summary = segments.map(({ phase, ms }) => `${NAMES[phase]} ${duration(ms)}`).join(", ");
   return (
-    <span class="waterfall" role="img" aria-label={summary || "Timings unknown"} title={summary}>
+    <span
+      class={scale > 1 ? "waterfall beyond" : "waterfall"}
+      role="img"
+      aria-label={summary || "Timings unknown"}
+      title={summary}
+    >
       {segments.map(({ phase, part }) => (
-        <i key={phase} class={phase} style={{ width: `${100 * part}%` }} />
+        <i key={phase} class={phase} style={{ flex: `0 0 ${100 * part * scale}%` }} />
       ))}
     </span>
   );

@@ -1,0 +1,32 @@
+/** The choice of the columns of the list, kept in this browser. */
+import { preferences, setPreferences } from "../../data/preferences.ts";
+import {
+  COLUMN_NAMES,
+  type ColumnName,
+  columnOf,
+  FIXED_COLUMNS,
+} from "../../shape/request-columns.ts";
+
+export function ColumnsMenu() {
+  const { columns } = preferences.value;
+  const toggle = (name: ColumnName) =>
+    setPreferences({
+      columns: COLUMN_NAMES.filter((each) => columns.includes(each) !== (each === name)),
+    });
+  return (
+    <>
+      <button type="button" class="small" popovertarget="request-columns">
+        Columns
+      </button>
+      <fieldset id="request-columns" class="menu" popover="auto">
+        <legend class="sr-only">Columns of the list</legend>
+        {COLUMN_NAMES.filter((name) => !FIXED_COLUMNS.includes(name)).map((name) => (
+          <label key={name} class="check">
+            <input type="checkbox" checked={columns.includes(name)} onChange={() => toggle(name)} />
+            {columnOf(name).about ?? columnOf(name).title}
+          </label>
+        ))}
+      </fieldset>
+    </>
+  );
+}

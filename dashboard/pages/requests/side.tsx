@@ -1,0 +1,133 @@
+/**
+ * The panel of one request. It stays while the list changes, and opens any id: in flight, in the ledger,
+ * or in an external store.
+ */
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { InFlight } from "../../../protocol/api/live.ts";
+import type { LogEntry } from "../../../protocol/api/logs.ts";
+import { callKindOf } from "../../../protocol/call-kind.ts";
+import { nowMs } from "../../data/clock.ts";
+import { live } from "../../data/live.ts";
+import { useQuery } from "../../data/query.ts";
+import { hasScope } from "../../data/self.ts";
+import { CopyButton, Empty, FailureNote, Skeleton } from "../../parts/basics.tsx";
+import { CloseIcon } from "../../parts/icons.tsx";
+import { curlOf, holdsPrompt } from "../../shape/curl.ts";
+import { elapsed } from "../../shape/format.ts";
+import { statusText } from "../../shape/request-figures.ts";
+import { hashOf } from "../../shape/route.ts";
+import { RequestDetail } from "./detail.tsx";
+import { flightState } from "./in-flight.tsx";
+import { SecondRun } from "./second-run.tsx";
+
+type Props = {
+  id: string;
+  open: (id: string | null) => void;
+  /** The requests before and after it in the list; null at its ends. */
+  neighbours: { newer: string | null; older: string | null };
+};
+
+export function Side({ id, open, neighbours }: Props) {
+  const flying = live.value?.value.in_flight.find(({ request_id }) => request_id === id) ?? null;
+  // A finished request never changes. One in flight is looked for again until it is finished.
+  const [wasFlying, setWasFlying] = useState(flying !== null);
+  useEffect(() => {
+    if (flying !== null) setWasFlying(true);
+  }, [flying !== null]);
+  const [isFound, setIsFound] = useState(false);
+  const everyMs = wasFlying && !isFound ? 0 : null;
+  const { data, error, refetch } = useQuery("/api/stats/logs", { query: { id } }, everyMs);
+  const entry = data?.logs[0] ?? null;
+  useEffect(() => setIsFound(entry !== null), [entry !== null]);
+  const heading = useRef<HTMLHeadingElement>(null);
+  // Where it covers the list, the reader is in it now.
+  useEffect(() => {
+    if (matchMedia("(max-width: 1179px)").matches) heading.current?.focus();
+  }, []);
+  const { newer, older } = neighbours;
+  const about = entry ?? flying;
+  return (
+    <aside class="side" aria-label="Request">
+      <div class="side-head">
+        <h2 ref={heading} tabIndex={-1}>
+          {entry !== null && (
+            <i class={`status ${entry.status}`} role="img" aria-label={statusText(entry)} />
+          )}
+          {about === null ? "Request" : titleOf(about)}
+        </h2>
+        <button type="button" class="small" disabled={newer === null} onClick={() => open(newer)}>
+          ↑<span class="sr-only">Newer request</span>
+        </button>
+        <button type="button" class="small" disabled={older === null} onClick={() => open(older)}>
+          ↓<span class="sr-only">Older request</span>
+        </button>
+        <button type="button" class="plain" aria-label="Close" onClick={() => open(null)}>
+          <CloseIcon />
+        </button>
+      </div>
+      <p class="side-id">
+        <code>{id}</code> <CopyButton text={id} name="the request ID" />
+      </p>
+      {entry !== null ? (
+        <Finished key={id} entry={entry} open={open} />
+      ) : flying !== null ? (
+        <Flying request={flying} />
+      ) : error !== null ? (
+        <FailureNote title="Could not load the request." detail={error} retry={refetch} />
+      ) : data === null ? (
+        <Skeleton lines={6} />
+      ) : (
+        <Empty title="No finished request with this ID is stored">
+          <p>
+            <button type="button" onClick={refetch}>
+              Look again
+            </button>
+          </p>
+        </Empty>
+      )}
+    </aside>
+  );
+}
+
+const titleOf = ({ model, endpoint, box }: LogEntry | InFlight): string =>
+  `${model ?? endpoint}${box === null ? "" : ` on ${box}`}`;
+
+const Flying = ({ request }: { request: InFlight }) => (
+  <p>
+    <b>{elapsed(nowMs.value - Date.parse(request.started_at))}</b> in flight: {flightState(request)}
+    .
+  </p>
+);
+
+function Finished({ entry, open }: { entry: LogEntry; open: Props["open"] }) {
+  const [replays, setReplays] = useState(0);
+  const kind = callKindOf(entry.endpoint);
+  const isChat = kind === "chat" || kind === "generate";
+  const curl = curlOf(entry, location.origin);
+  const link = `${location.origin}/${hashOf("requests", { open: entry.id })}`;
+  return (
+    <>
+      <div class="side-actions">
+        {isChat && entry.model !== null && hasScope("infer") && (
+          <button
+            type="button"
+            class="small"
+            disabled={!holdsPrompt(entry)}
+            title={
+              holdsPrompt(entry)
+                ? "Sends the stored prompt again, as one message"
+                : "Its whole prompt is not stored"
+            }
+            onClick={() => setReplays(replays + 1)}
+          >
+            Replay
+          </button>
+        )}
+        {curl !== null && <CopyButton text={curl} label="Copy as curl" />}
+        <CopyButton text={link} label="Copy link" />
+      </div>
+      {replays > 0 && <SecondRun key={replays} entry={entry} open={open} />}
+      <RequestDetail entry={entry} />
+    </>
+  );
+}

@@ -1,0 +1,42 @@
+/** The bars of the histogram over the request list. Pure. */
+import type { LogFacets } from "../../protocol/api/log-facets.ts";
+import type { Status } from "../../protocol/records.ts";
+import { count, duration } from "./format.ts";
+
+type Histogram = LogFacets["histogram"];
+export type Bar = Record<Status, number>;
+
+export function barsOf({ from, bucket_ms, success, error, cancelled }: Histogram): {
+  bars: Bar[];
+  /** The requests of the highest bar. */
+  most: number;
+  fromMs: number;
+  untilMs: number;
+  bucketMs: number;
+} {
+  const bars = success.map((requests, index) => ({
+    success: requests,
+    error: error[index] ?? 0,
+    cancelled: cancelled[index] ?? 0,
+  }));
+  const fromMs = Date.parse(from);
+  return {
+    bars,
+    most: Math.max(0, ...bars.map((bar) => bar.success + bar.error + bar.cancelled)),
+    fromMs,
+    untilMs: fromMs + bars.length * bucket_ms,
+    bucketMs: bucket_ms,
+  };
+}
+
+/** Describes the chart for those who cannot see it. */
+export function summaryOfBars(histogram: Histogram): string {
+  const { bars, most, bucketMs } = barsOf(histogram);
+  const sum = (status: Status) => bars.reduce((total, bar) => total + bar[status], 0);
+  return [
+    `Requests over time: ${count(sum("success"))} succeeded`,
+    `${count(sum("error"))} failed`,
+    `${count(sum("cancelled"))} cancelled`,
+    `at most ${count(most)} in ${duration(bucketMs)}`,
+  ].join(", ");
+}
