@@ -1,6 +1,7 @@
 /**
- * `--check`: shows an operator what works before the agent is left alone. Prints one line for each
- * part that is required or optional. Changes nothing on the box or at the edge.
+ * `check`: shows an operator what works before the agent is left alone. Prints one line for each part
+ * that is required or optional, and the next step below one that does not work. Changes nothing on
+ * the box or at the edge.
  */
 import * as z from "zod";
 import type { GpuSample } from "../protocol/records.ts";
@@ -13,46 +14,55 @@ import { CLOCKS, Listener, NOTHING_RECORDED } from "./listen/listener.ts";
 import { InventoryPoller } from "./readings/inventory.ts";
 import { getFromOllama } from "./readings/inventory-fetch.ts";
 import { pickGpuSource } from "./readings/pick-gpu-source.ts";
-import { dial, refusalOf } from "./tunnel/dial.ts";
-
-type Finding = { ok: boolean; isRequired: boolean; part: string; detail: string };
+import { START_OLLAMA } from "./status/concern-lines.ts";
+import { type Finding, findingLines, verdictLine } from "./terminal/findings.ts";
+import { type Paint, unpainted } from "./terminal/paint.ts";
+import { dial, needsToJoinAgain, refusalOf } from "./tunnel/dial.ts";
 
 const EDGE_MS = 10_000;
 const GPU_MS = 12_000;
 const STATUS_MS = 5_000;
 
-/** Prints one line per finding. Returns true if every required part works. */
+/** Prints the findings in a fixed order, each as soon as it and those before it are known. */
 export async function check(
   config: AgentConfig,
   listen: ListenAddress | null,
   membership: BoxMembership | null,
   print: (line: string) => void,
+  paint: Paint = unpainted,
 ): Promise<boolean> {
-  let isGood = true;
-  const report = ({ ok, isRequired, part, detail }: Finding) => {
-    if (!ok && isRequired) isGood = false;
-    print(`${ok ? "ok    " : isRequired ? "FAILED" : "none  "} ${part.padEnd(7)} ${detail}`);
+  const checks = [
+    checkEdge(config, membership),
+    checkOllama(config),
+    checkCloud(config),
+    checkGpu(config),
+  ];
+  let failed = 0;
+  const report = (finding: Finding) => {
+    if (!finding.ok && finding.isRequired) failed++;
+    for (const line of findingLines(finding, paint)) print(line);
   };
-  await Promise.all([
-    checkEdge(config, membership).then(report),
-    checkOllama(config).then(report),
-    checkCloud(config).then(report),
-    checkGpu(config).then(report),
-  ]);
+  for (const finding of checks) report(await finding);
+  // It may have the address of an Ollama that was just checked.
   if (listen !== null) report(await checkListen(config, listen));
-  return isGood;
+  print(verdictLine(failed, paint));
+  return failed === 0;
 }
+
+const CHECK_ADDRESS = "Check EDGE_URL and the network.";
+const JOIN_AGAIN = "Join again with a new code: ollama-edge-agent join <edge> <code>.";
 
 /** Dials like the agent but sends no HELLO, which would disturb an agent that serves this box. */
 function checkEdge(
   { edgeUrl, edgeSocket, boxSecret, box }: AgentConfig,
   membership: BoxMembership | null,
 ): Promise<Finding> {
-  const finding = (ok: boolean, detail: string): Finding => ({
+  const finding = (ok: boolean, detail: string, next: string | null = null): Finding => ({
     ok,
     isRequired: true,
     part: "edge",
     detail: `${edgeUrl.origin} ${detail}`,
+    next,
   });
   const authorization = proofNow({ edgeUrl, boxSecret }, membership);
   return new Promise((resolve) => {
@@ -62,41 +72,31 @@ function checkEdge(
       resolve(result);
       socket.close();
     };
-    const timer = setTimeout(
-      () =>
-        done(
-          finding(
-            false,
-            `did not answer within ${EDGE_MS / 1_000} s. Check EDGE_URL and the network.`,
-          ),
-        ),
-      EDGE_MS,
-    );
+    const late = finding(false, `did not answer within ${EDGE_MS / 1_000} s`, CHECK_ADDRESS);
+    const timer = setTimeout(() => done(late), EDGE_MS);
     socket.on("unexpected-response", (_request, response) => {
+      // The edge states its reason in the refusal, with the next step.
+      const refused = (text: string) => {
+        const reason = refusalOf(response.statusCode ?? 0, text, authorization);
+        const next = needsToJoinAgain(text) ? JOIN_AGAIN : null;
+        done(finding(false, `refused this box: ${reason}`, next));
+      };
       response.setEncoding("utf8");
-      response.on("data", (text: string) =>
-        done(
-          finding(
-            false,
-            `refused this box: ${refusalOf(response.statusCode ?? 0, text, authorization)}`,
-          ),
-        ),
-      );
-      response.on("end", () =>
-        done(
-          finding(
-            false,
-            `refused this box: ${refusalOf(response.statusCode ?? 0, "", authorization)}`,
-          ),
-        ),
-      );
+      response.on("data", refused);
+      response.on("end", () => refused(""));
     });
     socket.on("open", () => done(finding(true, `accepts box ${box}`)));
     socket.on("close", (_code, reason) =>
-      done(finding(false, `closed the connection: ${reason.toString() || "no reason given"}`)),
+      done(
+        finding(
+          false,
+          `closed the connection: ${reason.toString() || "no reason given"}`,
+          CHECK_ADDRESS,
+        ),
+      ),
     );
     socket.on("error", (error) =>
-      done(finding(false, `cannot be reached (${error.message}). Check EDGE_URL and the network.`)),
+      done(finding(false, `cannot be reached (${error.message})`, CHECK_ADDRESS)),
     );
   });
 }
@@ -115,9 +115,11 @@ async function checkOllama({ ollamaUrl }: AgentConfig): Promise<Finding> {
     isRequired: true,
     part: "ollama",
     detail: `${ollamaUrl.origin} ${detail}`,
+    next: reachable ? null : START_OLLAMA,
   };
 }
 
+const NO_CLOUD = "To turn it off in Ollama too, start Ollama with OLLAMA_NO_CLOUD=1.";
 const CloudStatus = z.object({ cloud: z.object({ disabled: z.boolean() }) });
 
 /** Reads whether Ollama itself may use ollama.com. Not required: the agent refuses it anyway. */
@@ -132,6 +134,7 @@ async function checkCloud({ ollamaUrl, allowsServerTools }: AgentConfig): Promis
     isRequired: false,
     part: "cloud",
     detail,
+    next: ok ? null : NO_CLOUD,
   });
   if (!status.success)
     return finding(false, `this Ollama does not report whether OLLAMA_NO_CLOUD is set. ${own}`);
@@ -139,6 +142,8 @@ async function checkCloud({ ollamaUrl, allowsServerTools }: AgentConfig): Promis
     ? finding(true, "off in Ollama: OLLAMA_NO_CLOUD or its server.json is set")
     : finding(false, `OLLAMA_NO_CLOUD is not set for Ollama. ${own}`);
 }
+
+const OTHER_ADDRESS = "Give --listen an address of this machine with a free port.";
 
 /** Opens the listener for a moment. */
 async function checkListen(config: AgentConfig, address: ListenAddress): Promise<Finding> {
@@ -152,12 +157,15 @@ async function checkListen(config: AgentConfig, address: ListenAddress): Promise
     onOver: () => {},
   });
   const finding = await listener.listen(address).then(
-    (bound) => ({ ok: true, detail: `can listen on ${shownAddress(bound)}` }),
-    (error: Error) => ({ ok: false, detail: error.message }),
+    (bound) => ({ ok: true, detail: `can listen on ${shownAddress(bound)}`, next: null }),
+    (error: Error) => ({ ok: false, detail: error.message, next: OTHER_ADDRESS }),
   );
   await listener.stop();
   return { ...finding, isRequired: true, part: "listen" };
 }
+
+const NO_GPU =
+  "A box without a GPU needs nothing. If it has one, run nvidia-smi or the tool of its vendor.";
 
 /** Waits for the first GPU reading or failure. Not required: a box without a GPU is normal. */
 async function checkGpu(config: AgentConfig): Promise<Finding> {
@@ -182,6 +190,7 @@ async function checkGpu(config: AgentConfig): Promise<Finding> {
     detail: state.available
       ? `${gpus.join("; ")}; driver ${state.driver_version ?? "unknown"}`
       : (state.error ?? `no reading within ${GPU_MS / 1_000} s`),
+    next: state.available ? null : NO_GPU,
   };
 }
 

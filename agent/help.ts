@@ -33,7 +33,7 @@ on disk until the Worker has stored them.
 
 Usage:
   ollama-edge-agent [--listen [host:]port]   run until SIGTERM or Ctrl-C
-  ollama-edge-agent --check [--listen ...]   test the setup, then exit
+  ollama-edge-agent check [--listen ...]     test the setup, then exit
   ollama-edge-agent status [--json]          show the running agent, then exit
   ollama-edge-agent top                      show it, and refresh it every second
   ollama-edge-agent join <edge> [<code>]     join an edge with a code, then run
@@ -44,7 +44,7 @@ Options:
   --listen [host:]port  Also serve the Ollama API to callers on this machine or network. Their
                         requests are recorded like those that arrive through the Worker.
                         Default host: 127.0.0.1
-  --check               Test the Worker, the secret, Ollama, the GPU and the --listen address.
+  check, --check        Test the Worker, the secret, Ollama, the GPU and the --listen address.
                         Exits with 1 if a required part fails. A GPU is optional.
   status, top           Show the agent that runs on this machine: its edge, Ollama, GPUs, requests
                         in flight, and what is wrong. Both read STATE_DIR if it is set; otherwise

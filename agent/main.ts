@@ -13,6 +13,7 @@ import { type ListenAddress, listenAddressOf } from "./listen/listen-address.ts"
 import { makeLog } from "./log.ts";
 import { runUntilStopped } from "./run.ts";
 import { StateLockError } from "./state/lock.ts";
+import { paintFor } from "./terminal/paint.ts";
 import { StatusError } from "./terminal/read-status.ts";
 import { statusCommand, topCommand } from "./terminal/status-commands.ts";
 import { AGENT_VERSION } from "./version.ts";
@@ -27,6 +28,7 @@ async function main(): Promise<void> {
   let options: { check?: boolean; help?: boolean; listen?: string; version?: boolean };
   try {
     options = parseArgs({
+      args: command === "check" ? ["--check", ...args] : process.argv.slice(2),
       options: {
         check: { type: "boolean" },
         help: { type: "boolean", short: "h" },
@@ -96,7 +98,9 @@ async function runCheck(
   listen: ListenAddress | null,
   membership: BoxMembership | null,
 ): Promise<void> {
-  process.exit((await check(config, listen, membership, (line) => console.log(line))) ? 0 : 1);
+  const print = (line: string) => console.log(line);
+  const isGood = await check(config, listen, membership, print, paintFor(process.stdout));
+  process.exit(isGood ? 0 : 1);
 }
 
 /** Reports an error that is the operator's to mend. @throws any other */

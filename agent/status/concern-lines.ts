@@ -4,11 +4,13 @@ import { type ConcernFormats, concernText } from "../../protocol/concern-text.ts
 import type { ConcernCode } from "../../protocol/concerns.ts";
 import type { StatusConcern } from "./local-status.ts";
 
+export const START_OLLAMA =
+  "Start Ollama, e.g. systemctl start ollama, or set OLLAMA_HOST to its address and restart the agent.";
+
 /** A concern whose sentence already states the next step is not in it. */
 const ADVICE: Partial<Record<ConcernCode, string>> = {
   box_draining: "It stops once they are finished. A second signal stops it at once.",
-  ollama_unreachable:
-    "Start Ollama, e.g. systemctl start ollama, or set OLLAMA_HOST to its address and restart the agent.",
+  ollama_unreachable: START_OLLAMA,
   records_unsent: "They are safe on the disk, and leave while the edge is reachable.",
   disk_filling: "Delete models that nobody uses: ollama rm <model>.",
   gpu_lost:

@@ -145,7 +145,7 @@ export const ROOMS: Record<string, Record<string, string[]>> = {
     update: ["joining", "log", "state", "tunnel"],
     status: ["config", "log", "readings", "tunnel"],
     terminal: ["errors", "state", "status"],
-    check: ["joining", "cloud", "config", "readings", "listen", "tunnel"],
+    check: ["status", "terminal", "joining", "cloud", "config", "readings", "listen", "tunnel"],
     version: [],
     bench: ["log", "measure", "readings", "request", "version"],
     keep: ["clock", "log", "measure", "readings", "request", "spool", "state"],

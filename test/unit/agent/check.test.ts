@@ -4,8 +4,11 @@ import { createServer } from "node:http";
 import { expect, test } from "vitest";
 import { check } from "../../../agent/check.ts";
 import { configOf } from "../../../agent/config.ts";
+import { findingLines } from "../../../agent/terminal/findings.ts";
+import { painted, unpainted } from "../../../agent/terminal/paint.ts";
 import { FakeEdge } from "../../support/fake-edge.ts";
 import { fakeSmi } from "../../support/fake-nvidia-smi.ts";
+import { NOBODY } from "../../support/stack.ts";
 
 /** Returns the printed lines by part. `answers` maps paths of Ollama to JSON. */
 async function checked(
@@ -91,4 +94,34 @@ test.each([
   };
   const { command } = fakeSmi([{ rows: [row] }]);
   expect((await checked({}, { NVIDIA_SMI: command })).get("gpu")).toMatch(line);
+});
+
+test("check prints its findings in a fixed order, however late each is, with the next step", async () => {
+  const lines: string[] = [];
+  const slow = fakeSmi([{ rows: [], ending: "exit", code: 9, text: "no devices" }]);
+  await using edge = await FakeEdge.listen();
+  const environment = { EDGE_URL: edge.url, OLLAMA_HOST: NOBODY, NVIDIA_SMI: slow.command };
+  const isGood = await check(configOf({ ...environment, BOX_NAME: "b" }), null, null, (line) =>
+    lines.push(line),
+  );
+  expect(isGood).toBe(false);
+  expect(lines.map((line) => line.slice(0, 15).trimEnd())).toEqual([
+    "ok     edge",
+    "FAILED ollama",
+    "",
+    "none   cloud",
+    "",
+    "none   gpu",
+    "",
+    "1 part must be",
+  ]);
+  expect(lines[2]).toMatch(/^ {15}→ Start Ollama, e\.g\. systemctl start ollama/);
+  expect(lines.at(-1)).toBe("1 part must be mended.");
+});
+
+test("colours the findings in a terminal only", () => {
+  const finding = { ok: false, isRequired: true, part: "edge", detail: "away", next: null };
+  expect(findingLines(finding, painted)).toEqual(["\x1b[31mFAILED\x1b[39m edge    away"]);
+  expect(findingLines({ ...finding, ok: true }, painted)[0]).toMatch("\x1b[32mok    \x1b[39m edge");
+  expect(findingLines(finding, unpainted)).toEqual(["FAILED edge    away"]);
 });
