@@ -26,6 +26,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { joiningRoutes } from "./routes/joining.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import { liveRoutes } from "./routes/live.ts";
+import { mcpRoutes } from "./routes/mcp.ts";
 import { notificationRoutes } from "./routes/notifications.ts";
 import { ollamaRoutes } from "./routes/ollama.ts";
 import { pageRoutes } from "./routes/page.ts";
@@ -75,6 +76,10 @@ app.route("/", keyRoutes);
 app.route("/", sessionRoutes);
 app.route("/", auditRoutes);
 app.route("/", docsRoutes);
+app.route(
+  "/",
+  mcpRoutes(async (request, { env, executionCtx }) => app.fetch(request, env, executionCtx)),
+);
 app.route("/", gatewayRoutes);
 app.route("/", pageRoutes);
 

@@ -74,6 +74,7 @@ export const JOINING_ROUTES = {
   makeJoinCode: {
     method: "POST",
     audit: "join_code_made",
+    showsSecret: true,
     path: "/api/boxes/join",
     scope: "admin",
     tag,

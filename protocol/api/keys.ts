@@ -222,6 +222,7 @@ export const KEY_ROUTES = {
   makeKey: {
     method: "POST",
     audit: "key_made",
+    showsSecret: true,
     path: "/api/keys",
     scope: "admin",
     tag,
@@ -280,6 +281,7 @@ export const KEY_ROUTES = {
   rotateKey: {
     method: "POST",
     audit: "key_rotated",
+    showsSecret: true,
     path: "/api/keys/{id}/rotate",
     scope: "admin",
     tag,

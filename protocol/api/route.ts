@@ -15,6 +15,8 @@ type Method =
       audit: AuditAction | null;
       /** Fields of the body that the audit log leaves out. */
       secrets?: readonly string[];
+      /** The answer contains a secret that is shown once, to a person. */
+      showsSecret?: true;
     };
 
 export type ApiRoute = Method & {

@@ -3,25 +3,11 @@
  *
  * @see https://spec.openapis.org/oas/v3.1.1 (its schemas are JSON Schema 2020-12, which zod emits)
  */
-import * as z from "zod";
+import type * as z from "zod";
 import type { ApiRoute } from "../../protocol/api/route.ts";
 import { ApiError } from "../../protocol/api/shapes.ts";
+import { jsonSchemaOf, type Schema } from "./json-schema.ts";
 
-/** The keywords of a JSON Schema that are read here. */
-export type Schema = {
-  $ref?: string;
-  type?: string | string[];
-  properties?: Record<string, Schema>;
-  required?: string[];
-  items?: Schema;
-  anyOf?: Schema[];
-  oneOf?: Schema[];
-  enum?: unknown[];
-  const?: unknown;
-  default?: unknown;
-  description?: string;
-  [keyword: string]: unknown;
-};
 export type Parameter = {
   name: string;
   in: "path" | "query";
@@ -72,9 +58,8 @@ function securityOf(scope: ApiRoute["scope"]): Operation["security"] {
 export function openApiOf(routes: Record<string, ApiRoute>, version: string): OpenApi {
   const schemas: Record<string, Schema> = {};
   const schemaOf = (schema: z.ZodType, io: "input" | "output"): Schema => {
-    const { $defs = {}, $schema: _, ...own } = jsonSchemaOf(schema, io);
-    for (const [name, definition] of Object.entries($defs as Record<string, Schema>))
-      schemas[name] = definition;
+    const { $defs = {}, ...own } = inDocument(jsonSchemaOf(schema, io));
+    for (const [name, definition] of Object.entries($defs)) schemas[name] = definition;
     return own;
   };
   const error = {
@@ -148,18 +133,6 @@ function parametersOf(
   }));
 }
 
-function jsonSchemaOf(schema: z.ZodType, io: "input" | "output"): Schema {
-  const json = z.toJSONSchema(schema, {
-    io,
-    // A transformed value has no schema of its own; the caller sees the schema of its input.
-    unrepresentable: "any",
-    override: ({ jsonSchema }) => {
-      // The format is clearer than its regular expression.
-      if (jsonSchema.format !== undefined) delete jsonSchema.pattern;
-      // A newer version may add fields to its answers.
-      if (io === "output" && jsonSchema.additionalProperties === false)
-        delete jsonSchema.additionalProperties;
-    },
-  });
-  return JSON.parse(JSON.stringify(json).replaceAll('"#/$defs/', '"#/components/schemas/'));
-}
+/** Refers to the schemas of the whole document instead of a schema's own. */
+const inDocument = (schema: Schema): Schema =>
+  JSON.parse(JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/'));

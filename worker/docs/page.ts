@@ -1,6 +1,7 @@
 /** Renders the API's description as a page: no script, nothing external, everything escaped. */
 import { html } from "hono/html";
-import type { OpenApi, Operation, Parameter, Schema } from "./openapi.ts";
+import type { Schema } from "./json-schema.ts";
+import type { OpenApi, Operation, Parameter } from "./openapi.ts";
 
 type Html = ReturnType<typeof html>;
 
