@@ -4,10 +4,10 @@ import type { Status } from "../../protocol/records.ts";
 import { count, duration } from "./format.ts";
 
 type Histogram = LogFacets["histogram"];
-export type Bar = Record<Status, number>;
+export type HistogramBar = Record<Status, number>;
 
 export function barsOf({ from, bucket_ms, success, error, cancelled }: Histogram): {
-  bars: Bar[];
+  bars: HistogramBar[];
   /** The requests of the highest bar. */
   most: number;
   fromMs: number;

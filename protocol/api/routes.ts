@@ -10,7 +10,7 @@ import { DOCS_ROUTES } from "./docs.ts";
 import { EVENT_ROUTES } from "./events.ts";
 import { FLEET_ROUTES } from "./fleet.ts";
 import { JOINING_ROUTES } from "./joining.ts";
-import { KEY_ROUTES } from "./keys.ts";
+import { KEY_ROUTES } from "./key-routes.ts";
 import { LIVE_ROUTES } from "./live.ts";
 import { NOTIFICATION_ROUTES } from "./notifications.ts";
 import { OLLAMA_API_ROUTES } from "./ollama.ts";

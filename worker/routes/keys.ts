@@ -1,13 +1,8 @@
 /** `/api/keys`: makes, lists, changes, replaces and revokes keys. */
 import type { Context } from "hono";
 import { Hono } from "hono";
-import {
-  KEY_ROUTES,
-  type Key,
-  LEFT_LISTED_MAX,
-  type MadeKey,
-  NO_USAGE,
-} from "../../protocol/api/keys.ts";
+import { KEY_ROUTES } from "../../protocol/api/key-routes.ts";
+import { type Key, LEFT_LISTED_MAX, type MadeKey, NO_USAGE } from "../../protocol/api/keys.ts";
 import type { KeysChange } from "../aggregator/changing-keys.ts";
 import { aggregatorOf } from "../aggregator/stub.ts";
 import { modelsFor } from "../answers/own-models.ts";
