@@ -146,10 +146,11 @@ export function sharedWireErrorOf(failure: Failure): WireError {
       );
     case "ollama_unreachable":
       return {
-        status: 502,
+        status: 503,
         code: "ollama_unreachable",
         failedAt: "ollama",
         message: failure.message,
+        headers: RETRY,
       };
     case "ollama_broke":
       return { status: 502, code: "ollama_broke", failedAt: "ollama", message: failure.message };

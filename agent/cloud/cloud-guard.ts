@@ -76,11 +76,7 @@ export class CloudGuard {
       if (found.isKnown)
         return found.origin === "cloud" ? { reason: "cloud_model", model: shown } : null;
       const waitMs = found.isRefused ? this.#patience.refused(this.#now(), isPatient) : null;
-      if (waitMs === null)
-        return {
-          reason: "ollama_unreachable",
-          message: `Ollama does not answer on this box: ${found.reason}`,
-        };
+      if (waitMs === null) return { reason: "ollama_unreachable", message: found.reason };
       await delay(waitMs, undefined, { ref: false });
     }
   }

@@ -43,8 +43,6 @@ export type AnswerHandler = {
   onError(message: string, hadHead: boolean, hangs?: boolean): void;
 };
 
-const NO_ANSWER = "Ollama does not answer on this box";
-
 const NOT_MEASURED = { ttft_ms: null, completion_tokens: null, response: null };
 
 export class MeasuredRequest {
@@ -133,6 +131,8 @@ export class MeasuredRequest {
     };
     const proceed = (refusal: Refusal | null) => {
       if (this.#isOver) return;
+      if (refusal?.reason === "ollama_unreachable")
+        return handler.onRefused({ ...refusal, message: this.#noAnswer(refusal.message) });
       if (refusal !== null) return handler.onRefused(refusal);
       this.#awaitAnswer(handler);
       if (this.#isOver) return;
@@ -151,6 +151,10 @@ export class MeasuredRequest {
     else proceed(decision);
   }
 
+  #noAnswer(why: string): string {
+    return `Ollama does not answer on box ${this.#shell.box}: ${why}`;
+  }
+
   /** Fails the request if Ollama hangs. */
   #awaitAnswer(handler: AnswerHandler): void {
     const { silence, now } = this.#shell;
@@ -158,7 +162,7 @@ export class MeasuredRequest {
     const silent = {
       kind: `${model} ${stream}`,
       isPatient: waitsForOllama(this.#open),
-      onHung: (why: string) => handler.onError(`${NO_ANSWER}: ${why}`, false, true),
+      onHung: (why: string) => handler.onError(this.#noAnswer(why), false, true),
     };
     silence.begins(this.#id, silent, now());
   }
@@ -192,7 +196,7 @@ export class MeasuredRequest {
         handler.onEnd();
       },
       onError: (error, hadHead) =>
-        handler.onError(hadHead ? error.message : `${NO_ANSWER}: ${error.message}`, hadHead),
+        handler.onError(hadHead ? error.message : this.#noAnswer(error.message), hadHead),
     });
   }
 

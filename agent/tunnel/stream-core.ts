@@ -6,6 +6,7 @@
  * `answer-frames.ts` are its two halves. `stream.ts` is the shell that runs the actions.
  */
 import type { AnswerKind } from "../../protocol/ending.ts";
+import { sharedWireErrorOf } from "../../protocol/failures.ts";
 import {
   type Frame,
   FrameError,
@@ -32,7 +33,11 @@ import type { WaitReports } from "./wait-reports.ts";
 export type StreamOutcome =
   | { kind: "complete" }
   | { kind: "cancelled" }
-  | { kind: "failed"; failedAt: FailedAt; message: string };
+  /** `httpStatus`: for a caller whose answer has not begun. */
+  | { kind: "failed"; failedAt: FailedAt; message: string; httpStatus: number };
+
+/** For an answer that has not begun, whose agent or edge does not come back: see `tunnel_lost`. */
+const GATEWAY_TIMEOUT = 504;
 
 /** Actions of the shell, in this order: frames, ready, the request's, flow, outcome. */
 export type AgentStreamActions = RequestActions & {
@@ -161,7 +166,8 @@ export class AgentStreamCore {
    */
   answerBroke(message: string, hadHead: boolean, hangs = false): AgentStreamActions {
     const code = hadHead ? "ollama_broke" : "ollama_unreachable";
-    this.#abort({ code, message, no_answer: hangs || undefined }, "ollama");
+    const { status } = sharedWireErrorOf({ reason: code, message });
+    this.#abort({ code, message, no_answer: hangs || undefined }, "ollama", status);
     return this.#done();
   }
 
@@ -237,20 +243,23 @@ export class AgentStreamCore {
   }
 
   #aborted({ code, message, presumed, failed_at: failedAt }: Abort): void {
-    if (code !== "caller_gone")
-      return this.#over({ kind: "failed", failedAt: failedAt ?? "tunnel", message });
+    if (code !== "caller_gone") return this.#fail(failedAt ?? "tunnel", message);
     // Everything was sent, and the last ACK was lost with the edge's socket. If the caller did
     // leave, the edge has recorded that.
     const isComplete = presumed === true && this.#answer.isEndSent;
     this.#over({ kind: isComplete ? "complete" : "cancelled" });
   }
 
-  #abort(abort: Abort, failedAt: FailedAt): void {
+  #abort(abort: Abort, failedAt: FailedAt, httpStatus?: number): void {
     if (this.#isOver) return;
     // Bytes that Ollama did send go first; then the edge ends the caller's answer in its own
     // format.
     this.#acts.frames.push(...this.take(), abortFrame(this.#id, abort));
-    this.#over({ kind: "failed", failedAt, message: abort.message });
+    this.#fail(failedAt, abort.message, httpStatus);
+  }
+
+  #fail(failedAt: FailedAt, message: string, httpStatus = GATEWAY_TIMEOUT): void {
+    this.#over({ kind: "failed", failedAt, message, httpStatus });
   }
 
   #over(outcome: StreamOutcome): void {

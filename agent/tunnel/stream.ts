@@ -38,13 +38,6 @@ export type StreamShell = MeasuredRequestShell & {
   onOver(stream: AgentStream): void;
 };
 
-/**
- * Status at the edge if an answer has not begun and its agent does not come back: see
- * `tunnel_lost`.
- */
-const GATEWAY_TIMEOUT = 504;
-const BAD_GATEWAY = 502;
-
 const ARRIVED = () => true;
 
 export class AgentStream implements Source {
@@ -234,10 +227,7 @@ export class AgentStream implements Source {
       this.#request.fail("gateway", this.#refusal.message, this.#refusal.status);
     else if (outcome.kind === "complete") this.#request.complete();
     else if (outcome.kind === "cancelled") this.#request.cancel(begunStatus);
-    else {
-      const status = outcome.failedAt === "ollama" ? BAD_GATEWAY : GATEWAY_TIMEOUT;
-      this.#request.fail(outcome.failedAt, outcome.message, begunStatus ?? status);
-    }
+    else this.#request.fail(outcome.failedAt, outcome.message, begunStatus ?? outcome.httpStatus);
     outgoing.forget(this);
     onOver(this);
   }

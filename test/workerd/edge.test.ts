@@ -201,15 +201,15 @@ test("reports an unreachable Ollama in the error shape of the API, and where it 
     seq: 0,
     payload: jsonBytes({
       code: "ollama_unreachable",
-      message: "Ollama does not answer on this box",
+      message: "Ollama does not answer on box talks",
     }),
   });
   const answer = await answered;
-  expect(answer.status).toBe(502);
+  expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "5"]);
   expect(answer.headers.get("x-failed-at")).toBe("ollama");
   expect(await answer.json()).toMatchObject({
     type: "error",
-    error: { type: "api_error", message: "Ollama does not answer on this box" },
+    error: { type: "overloaded_error", message: "Ollama does not answer on box talks" },
   });
 });
 

@@ -215,7 +215,7 @@ test("a call whose box the caller named stays there", async () => {
   const received = await first.next();
   expect(received.open.may_move).toBeUndefined();
   aborts("ollama_unreachable")(first, received);
-  expect(whereAndWhy(await answered)).toEqual([502, first.name, "named"]);
+  expect(whereAndWhy(await answered)).toEqual([503, first.name, "named"]);
 });
 
 test("a call whose body is too large to keep stays on its box", async () => {
@@ -225,7 +225,7 @@ test("a call whose body is too large to keep stays on its box", async () => {
   const { stream, payload } = await first.agent.next(FrameType.open);
   expect(JSON.parse(new TextDecoder().decode(payload)).may_move).toBeUndefined();
   aborts("ollama_unreachable")(first, { stream, open: {} as Open });
-  expect((await answered).status).toBe(502);
+  expect((await answered).status).toBe(503);
 });
 
 test("a call stays on its box once a byte of its answer was sent", async () => {

@@ -1,10 +1,11 @@
 /** Ollama's lists in the real runtime: one answer for all boxes, and one record. */
 import { env } from "cloudflare:workers";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { FrameType, parsePayload } from "../../protocol/frames.ts";
 import { Open } from "../../protocol/messages.ts";
 import { aggregatorOf } from "../../worker/aggregator/stub.ts";
-import { forgetBoxes } from "../../worker/gateway/known-fleet.ts";
+import type { Bindings } from "../../worker/env.ts";
+import { fleetFor, forgetBoxes, REFRESH_MS } from "../../worker/gateway/known-fleet.ts";
 import { call, eventually, logOf, textOf } from "./calls.ts";
 import { FakeBox } from "./fake-box.ts";
 
@@ -75,6 +76,21 @@ test("lets one box, or the box that the caller names, answer itself", async () =
     "own-atlas",
     '{"models":"own"}',
   ]);
+});
+
+test("shows a second box to an isolate that has known only the first one for 5 s", async () => {
+  await using _atlas = await FakeBox.connect("alone-atlas", ["a:1b"]);
+  const shell = { env: env as Bindings, waitUntil: () => {} };
+  const alone = await aggregatorOf(env).fleet(null);
+  await using _basil = await FakeBox.connect("later-basil", ["b:1b"]);
+  forgetBoxes();
+  const AGGREGATOR = { getByName: () => ({ fleet: async () => alone }) };
+  const earlier = { ...shell, env: { ...env, AGGREGATOR } as unknown as Bindings };
+  const clock = vi.spyOn(Date, "now").mockReturnValue(Date.now() - REFRESH_MS);
+  await fleetFor(earlier, Date.now(), () => true);
+  clock.mockRestore();
+  const { models } = await (await call("/api/tags")).json<{ models: { name: string }[] }>();
+  expect(models.map(({ name }) => name)).toEqual(["a:1b", "b:1b"]);
 });
 
 test("keeps the models of a box whose agent has just started and has not reached Ollama", async () => {

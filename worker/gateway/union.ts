@@ -12,7 +12,7 @@ import { boxesMin, isListed, isUnion } from "../answers/union.ts";
 import { GatewayError } from "../errors.ts";
 import type { Principal } from "../principal.ts";
 import { canServe } from "./choose.ts";
-import { fleetFor, type Invocation } from "./known-fleet.ts";
+import { fleetFor, type Invocation, REFRESH_MS } from "./known-fleet.ts";
 import type { Call } from "./serve.ts";
 import { edgeRecord } from "./stream/edge-record.ts";
 
@@ -71,6 +71,9 @@ export async function unionAnswer(
 
 const UNHEARD = [() => {}, () => {}] as const;
 
-/** The list itself is new, so it matters only whether there are several boxes. */
+/**
+ * The list itself is new, so it matters only whether there are several boxes. A single known box may
+ * have got company since, and nothing else would show that to somebody who only lists.
+ */
 const isEnough = ({ boxes }: Fleet, ageMs: number): boolean =>
-  boxes.length > 1 || canServe(boxes, null, null, ageMs);
+  boxes.length > 1 || (ageMs < REFRESH_MS && canServe(boxes, null, null, ageMs));

@@ -145,7 +145,7 @@ test("sends nothing to Ollama for a name that is in no list it could read", asyn
   listed = null;
   await using listening = await Listening.start(url);
   const answer = await listening.call("POST", "/api/chat", '{"model":"llama3.2"}');
-  expect(answer).toMatchObject({ status: 502, text: expect.stringMatching(/HTTP 500/) });
+  expect(answer).toMatchObject({ status: 503, text: expect.stringMatching(/HTTP 500/) });
   expect(inferences()).toEqual([]);
 });
 

@@ -80,7 +80,7 @@ test.each(FAULTS)("records %s as one error, failed at ollama", async (_name, fau
 });
 
 const SHAPES: [path: string, shape: object][] = [
-  ["/api/chat", { error: expect.stringContaining("Ollama does not answer on this box") }],
+  ["/api/chat", { error: expect.stringContaining("Ollama does not answer on box b") }],
   [
     "/v1/chat/completions",
     {
@@ -96,7 +96,7 @@ const SHAPES: [path: string, shape: object][] = [
     "/v1/messages",
     {
       type: "error",
-      error: { type: "api_error", message: expect.any(String) },
+      error: { type: "overloaded_error", message: expect.any(String) },
       request_id: expect.any(String),
     },
   ],
@@ -107,13 +107,13 @@ test.each(SHAPES)(
   async (path, shape) => {
     await using own = await Listening.start(NOBODY);
     const answer = await own.call("POST", path, JSON.stringify({ model: MODEL, messages }));
-    expect(answer.status).toBe(502);
+    expect(answer.status).toBe(503);
     expect(JSON.parse(answer.text)).toMatchObject(shape);
     expect(answer.headers["x-failed-at"]).toBe("ollama");
     expect(await own.recordOf(answer)).toMatchObject({
       status: "error",
       failed_at: "ollama",
-      http_status: 502,
+      http_status: 503,
       model: MODEL,
     });
   },

@@ -213,7 +213,7 @@ test("reports an Ollama that rejects a call or cannot be reached as an OllamaErr
     reason: expect.stringContaining("does not answer"),
     ollamaVersion: null,
   });
-  await expect(alone.getModels()).rejects.toMatchObject({ status: 502 });
+  await expect(alone.getModels()).rejects.toMatchObject({ status: 503 });
 });
 
 test("starts only the endpoint when instrumentation is off", async () => {
