@@ -119,6 +119,16 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
+      {
+        // Not part of `npm test`: `npm run test:executable` fetches a Node of 50 MB and builds it first.
+        test: {
+          name: "executable",
+          globalSetup: "test/support/built.ts",
+          include: ["test/executable/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
+      },
     ],
   },
 });

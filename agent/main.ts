@@ -5,6 +5,7 @@ import { benchCommand } from "./bench-command.ts";
 import { check } from "./check.ts";
 import type { AgentConfig } from "./config.ts";
 import { ConfigError, JoinError, ListenError } from "./errors.ts";
+import { ranOtherFile } from "./executable.ts";
 import { HELP } from "./help.ts";
 import { joinCommand, leaveCommand } from "./joining/join-command.ts";
 import { joinedSettingsOf } from "./joining/joined-config.ts";
@@ -117,4 +118,4 @@ function stopWith(message: string, code: number): void {
   process.exitCode = code;
 }
 
-await main();
+if (!ranOtherFile()) await main();

@@ -2,11 +2,11 @@
  * Runs the agent until a signal stops it, and restarts it into updates: this process runs the installed file
  * itself, and supervises a child process once another file is to run.
  */
-import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { DRAIN_MS } from "./clock/drain.ts";
 import { StopSignals } from "./clock/stop-signals.ts";
 import type { AgentConfig } from "./config.ts";
+import { ownContent } from "./executable.ts";
 import type { BoxMembership } from "./joining/membership.ts";
 import type { ListenAddress } from "./listen/listen-address.ts";
 import type { Log } from "./log.ts";
@@ -77,7 +77,7 @@ async function runAgent(
     edge: config,
     signingKey: () => membership?.signingKey ?? null,
     folder,
-    running: () => digestOf(readFileSync(process.argv[1] ?? "")),
+    running: () => digestOf(ownContent()),
     probe: printedVersion,
     ready: () => {
       if (signals.isStopping) return;

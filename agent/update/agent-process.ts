@@ -3,6 +3,7 @@
  */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
+import { argumentsOf, installedFile } from "../executable.ts";
 import type { AgentChild, AgentEnding } from "./supervisor.ts";
 
 /** In the environment of a supervised agent: the pid of its supervisor, and the mark of the installed file. */
@@ -10,9 +11,6 @@ const SUPERVISOR = "OLLAMA_EDGE_SUPERVISOR";
 
 /** Longest run of `--version`. */
 const PROBE_MS = 20_000;
-
-/** The installed file of the agent: the one that this process, or its supervisor, was started with. */
-const ownFile = (): string => process.argv[1] ?? "";
 
 /** Returns the mark of the installed file if this process is supervised, otherwise null. */
 export function supervisedMark(): string | null {
@@ -22,15 +20,9 @@ export function supervisedMark(): string | null {
 
 /** Identifies the installed file: another one has another size or time. */
 export function installedMark(): string {
-  const { size, mtimeMs } = statSync(ownFile());
+  const { size, mtimeMs } = statSync(installedFile());
   return `${size}-${Math.floor(mtimeMs)}`;
 }
-
-const argumentsFor = (path: string, args: readonly string[]): string[] => [
-  ...process.execArgv,
-  path,
-  ...args,
-];
 
 /** Starts an agent. @param path  null: the installed file */
 export function startAgentProcess(
@@ -38,7 +30,7 @@ export function startAgentProcess(
   args: readonly string[],
   mark: string,
 ): AgentChild {
-  const child = spawn(process.execPath, argumentsFor(path ?? ownFile(), args), {
+  const child = spawn(process.execPath, argumentsOf(path, args), {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     env: { ...process.env, [SUPERVISOR]: `${process.pid} ${mark}` },
   });
@@ -62,7 +54,7 @@ const endOf = (child: ChildProcess): Promise<AgentEnding> =>
 /** Returns the version that a file of the agent prints. @throws if it does not run */
 export function printedVersion(path: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const args = argumentsFor(path, ["--version"]);
+    const args = argumentsOf(path, ["--version"]);
     execFile(process.execPath, args, { timeout: PROBE_MS }, (error, stdout, stderr) => {
       const reason = stderr
         .trim()

@@ -71,6 +71,14 @@ export async function builtAgent(version: string, flaw: Flaw = ""): Promise<Uint
   return outputFiles[0]?.contents ?? new Uint8Array();
 }
 
+export type UpdatedBoxOptions = {
+  /** Goes before the program. */
+  command?: readonly string[];
+  env?: Record<string, string>;
+  /** The installed agent is this single executable, instead of a file that Node runs. */
+  executable?: string;
+};
+
 export class UpdatedBox implements AsyncDisposable {
   readonly edge: FakeEdge;
   readonly ollama: SimulatedOllama;
@@ -82,27 +90,30 @@ export class UpdatedBox implements AsyncDisposable {
   readonly #reaper = startReaper();
   readonly #command: readonly string[];
   readonly #env: Record<string, string>;
+  readonly #program: readonly string[];
   #child: Child | null = null;
   #isManaged = true;
 
   private constructor(
     edge: FakeEdge,
     ollama: SimulatedOllama,
-    { command = [], env = {} }: { command?: readonly string[]; env?: Record<string, string> },
+    { command = [], env = {}, executable }: UpdatedBoxOptions,
   ) {
     this.edge = edge;
     this.ollama = ollama;
     this.#command = command;
     this.#env = env;
+    this.#program = executable === undefined ? [process.execPath, this.installed] : [executable];
   }
 
   /**
    * Starts a box that has joined, with this agent installed. Resolves when it is connected.
-   * @param command  goes before Node
+   * @param version  that of the installed agent
    */
   static async start(
     installed: Uint8Array,
-    options: { command?: readonly string[]; env?: Record<string, string> } = {},
+    options: UpdatedBoxOptions = {},
+    version = "0.0.1",
   ): Promise<UpdatedBox> {
     const ollama = await startSimulatedOllama({
       models: ["m:latest"],
@@ -113,7 +124,7 @@ export class UpdatedBox implements AsyncDisposable {
     writeFileSync(box.installed, installed);
     box.#join();
     box.#spawn();
-    await box.connected("0.0.1");
+    await box.connected(version);
     return box;
   }
 
@@ -220,11 +231,7 @@ export class UpdatedBox implements AsyncDisposable {
       NVIDIA_SMI: "/nonexistent/nvidia-smi",
       ...this.#env,
     };
-    const [program = process.execPath, ...args] = [
-      ...this.#command,
-      process.execPath,
-      this.installed,
-    ];
+    const [program = process.execPath, ...args] = [...this.#command, ...this.#program];
     const onLine = (line: string) => void this.lines.push(line);
     const child = new Child(
       { name: "agent", program, args, env, cwd: this.folder, onLine },
